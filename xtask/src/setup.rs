@@ -27,8 +27,17 @@ pub(crate) fn run(arguments: &Arguments) -> anyhow::Result<()> {
     let toolchain = !has_nightly();
     if arguments.check {
         let nightly = toolchain.then_some("the nightly toolchain");
-        let all: Vec<_> = packages.iter().chain(&crates).copied().chain(nightly).collect();
-        ensure!(all.is_empty(), "missing: {}; run `cargo xtask setup`", all.join(", "));
+        let all: Vec<_> = packages
+            .iter()
+            .chain(&crates)
+            .copied()
+            .chain(nightly)
+            .collect();
+        ensure!(
+            all.is_empty(),
+            "missing: {}; run `cargo xtask setup`",
+            all.join(", ")
+        );
         println!("setup: everything is there");
         return Ok(());
     }
@@ -40,10 +49,23 @@ pub(crate) fn run(arguments: &Arguments) -> anyhow::Result<()> {
     }
     if toolchain {
         // cargo-fuzz builds with the sanitizers, which stable does not have.
-        call(Command::new("rustup").args(["toolchain", "install", "nightly", "--profile", "minimal"]))?;
+        call(Command::new("rustup").args([
+            "toolchain",
+            "install",
+            "nightly",
+            "--profile",
+            "minimal",
+        ]))?;
     }
-    let still: Vec<_> = missing(&PACKAGES).into_iter().chain(missing(&CRATES)).collect();
-    ensure!(still.is_empty(), "still missing after the installation: {}", still.join(", "));
+    let still: Vec<_> = missing(&PACKAGES)
+        .into_iter()
+        .chain(missing(&CRATES))
+        .collect();
+    ensure!(
+        still.is_empty(),
+        "still missing after the installation: {}",
+        still.join(", ")
+    );
     println!("setup: everything is there");
     Ok(())
 }
@@ -60,7 +82,11 @@ pub(crate) fn find(program: &str) -> Option<PathBuf> {
 }
 
 fn missing(needs: &[Need]) -> Vec<&'static str> {
-    let mut names: Vec<_> = needs.iter().filter(|need| find(need.program).is_none()).map(|need| need.from).collect();
+    let mut names: Vec<_> = needs
+        .iter()
+        .filter(|need| find(need.program).is_none())
+        .map(|need| need.from)
+        .collect();
     names.dedup();
     names
 }
@@ -93,7 +119,9 @@ fn install_packages(packages: &[&str]) -> anyhow::Result<()> {
             }
             _ => Command::new("apt-get"),
         };
-        command.env("DEBIAN_FRONTEND", "noninteractive").args(arguments);
+        command
+            .env("DEBIAN_FRONTEND", "noninteractive")
+            .args(arguments);
         call(&mut command)
     };
     apt(&["update"])?;
@@ -104,25 +132,57 @@ fn install_packages(packages: &[&str]) -> anyhow::Result<()> {
 
 fn call(command: &mut Command) -> anyhow::Result<()> {
     println!("setup: {command:?}");
-    let status = command.status().with_context(|| format!("{command:?} did not start"))?;
+    let status = command
+        .status()
+        .with_context(|| format!("{command:?} did not start"))?;
     ensure!(status.success(), "{command:?} ended with {status}");
     Ok(())
 }
 
 const PACKAGES: [Need; 8] = [
-    Need { program: "chromium", from: "chromium" },
-    Need { program: "chromedriver", from: "chromium-driver" },
-    Need { program: "firefox-esr", from: "firefox-esr" },
-    Need { program: "ip", from: "iproute2" },
-    Need { program: "iptables", from: "iptables" },
-    Need { program: "unshare", from: "util-linux" },
-    Need { program: "kill", from: "procps" },
-    Need { program: "g++", from: "g++" },
+    Need {
+        program: "chromium",
+        from: "chromium",
+    },
+    Need {
+        program: "chromedriver",
+        from: "chromium-driver",
+    },
+    Need {
+        program: "firefox-esr",
+        from: "firefox-esr",
+    },
+    Need {
+        program: "ip",
+        from: "iproute2",
+    },
+    Need {
+        program: "iptables",
+        from: "iptables",
+    },
+    Need {
+        program: "unshare",
+        from: "util-linux",
+    },
+    Need {
+        program: "kill",
+        from: "procps",
+    },
+    Need {
+        program: "g++",
+        from: "g++",
+    },
 ];
 
 const CRATES: [Need; 2] = [
-    Need { program: "geckodriver", from: "geckodriver" },
-    Need { program: "cargo-fuzz", from: "cargo-fuzz" },
+    Need {
+        program: "geckodriver",
+        from: "geckodriver",
+    },
+    Need {
+        program: "cargo-fuzz",
+        from: "cargo-fuzz",
+    },
 ];
 
 #[cfg(test)]
@@ -132,8 +192,14 @@ mod tests {
     #[test]
     fn a_program_is_found_and_an_absent_one_is_named_by_its_package() {
         assert!(find("cargo").is_some());
-        let absent = Need { program: "no-such-program-here", from: "its-package" };
-        let present = Need { program: "cargo", from: "cargo" };
+        let absent = Need {
+            program: "no-such-program-here",
+            from: "its-package",
+        };
+        let present = Need {
+            program: "cargo",
+            from: "cargo",
+        };
         assert_eq!(missing(&[absent, present, absent]), ["its-package"]);
     }
 }

@@ -1,5 +1,8 @@
 //! `oxirtc loopback`: two peers in this process, over real UDP sockets.
-#![expect(clippy::disallowed_methods, reason = "a program that measures reads the clock")]
+#![expect(
+    clippy::disallowed_methods,
+    reason = "a program that measures reads the clock"
+)]
 
 use std::time::{Duration, Instant};
 
@@ -7,12 +10,13 @@ use anyhow::{Context as _, bail, ensure};
 use bytes::Bytes;
 use indicatif::ProgressBar;
 use oxirtc_peerconnection::{
-    Configuration, ConnectionState, DataChannel, DataChannelInit, Event, IceCandidateInit, Message, PeerConnection,
+    Configuration, ConnectionState, DataChannel, DataChannelInit, Event, IceCandidateInit, Message,
+    PeerConnection,
 };
 use tokio::task::JoinHandle;
 use tokio::time::{sleep, timeout};
 
-use crate::Outcome;
+use crate::{Outcome, say};
 
 /// What `oxirtc loopback` can be told.
 #[derive(Debug, clap::Args)]
@@ -54,7 +58,7 @@ pub(crate) async fn run(arguments: Arguments) -> anyhow::Result<Outcome> {
         done = measure(Duration::from_secs_f64(arguments.seconds)) => done.map(|()| Outcome::Done),
         heard = tokio::signal::ctrl_c() => {
             heard.context("Ctrl-C cannot be heard")?;
-            println!("oxirtc: interrupted");
+            say("oxirtc: interrupted");
             Ok(Outcome::Interrupted)
         }
     }
@@ -65,27 +69,44 @@ async fn measure(time: Duration) -> anyhow::Result<()> {
     let mut pair = timeout(PATIENCE, Pair::connect())
         .await
         .with_context(|| format!("the two peers did not connect in {PATIENCE:?}"))??;
-    println!("connected in {:.1} ms", start.elapsed().as_secs_f64() * 1e3);
-    if let Some(used) = pair.left.sctp().and_then(|sctp| sctp.transport().ice_transport().selected_candidate_pair()) {
-        println!("over UDP, {} <-> {}", place(&used.local), place(&used.remote));
+    say(format_args!(
+        "connected in {:.1} ms",
+        start.elapsed().as_secs_f64() * 1e3
+    ));
+    if let Some(used) = pair
+        .left
+        .sctp()
+        .and_then(|sctp| sctp.transport().ice_transport().selected_candidate_pair())
+    {
+        say(format_args!(
+            "over UDP, {} <-> {}",
+            place(&used.local),
+            place(&used.remote)
+        ));
     }
-    println!();
-    println!("{:<28} {:>10} {:>10} {:>12} {:>10}", "messages", "sent", "received", "messages/s", "MiB/s");
+    say("");
+    say(format_args!(
+        "{:<28} {:>10} {:>10} {:>12} {:>10}",
+        "messages", "sent", "received", "messages/s", "MiB/s"
+    ));
     for load in LOADS {
         let row = with_progress(load.name, pair.bulk(load, time)).await?;
         let rate = row.received as f64 / row.seconds;
         let volume = rate * load.size as f64 / MIB;
-        println!("{:<28} {:>10} {:>10} {rate:>12.0} {volume:>10.1}", load.name, row.sent, row.received);
+        say(format_args!(
+            "{:<28} {:>10} {:>10} {rate:>12.0} {volume:>10.1}",
+            load.name, row.sent, row.received
+        ));
     }
     let trips = with_progress("ping-pong", pair.round_trips(time)).await?;
     let at = |part: f64| trips[((trips.len() - 1) as f64 * part) as usize].as_secs_f64() * 1e6;
-    println!();
-    println!(
+    say("");
+    say(format_args!(
         "round trip of 100 bytes: median {:.0} µs, 99 % within {:.0} µs, of {}",
         at(0.5),
         at(0.99),
         trips.len()
-    );
+    ));
     pair.end().await
 }
 
@@ -114,31 +135,52 @@ impl Pair {
             tokio::spawn(trickle(left.clone(), right.clone(), None)),
             tokio::spawn(trickle(right.clone(), left.clone(), Some(found))),
         ];
-        let mut pair = Self { left, right, tasks, arriving };
+        let mut pair = Self {
+            left,
+            right,
+            tasks,
+            arriving,
+        };
         first.opened().await?;
-        pair.arriving.recv().await.context("the channel did not arrive")?;
+        pair.arriving
+            .recv()
+            .await
+            .context("the channel did not arrive")?;
         first.close().await;
         Ok(pair)
     }
 
     /// A channel, seen from both ends.
-    async fn channel(&mut self, init: DataChannelInit) -> anyhow::Result<(DataChannel, DataChannel)> {
+    async fn channel(
+        &mut self,
+        init: DataChannelInit,
+    ) -> anyhow::Result<(DataChannel, DataChannel)> {
         let near = self.left.create_data_channel("load", init)?;
         let far = timeout(PATIENCE, self.arriving.recv()).await;
-        let far = far.context("the channel did not arrive")?.context("the connection ended")?;
+        let far = far
+            .context("the channel did not arrive")?
+            .context("the connection ended")?;
         near.opened().await?;
         Ok((near, far))
     }
 
     async fn bulk(&mut self, load: Load, time: Duration) -> anyhow::Result<Row> {
         let max_retransmits = load.lossy.then_some(0);
-        let init = DataChannelInit { ordered: !load.lossy, max_retransmits, ..DataChannelInit::default() };
+        let init = DataChannelInit {
+            ordered: !load.lossy,
+            max_retransmits,
+            ..DataChannelInit::default()
+        };
         let (near, far) = self.channel(init).await?;
         let start = Instant::now();
         let receiving = tokio::spawn(async move {
             let (mut received, mut last) = (0_u64, start);
             while let Some(message) = far.recv().await {
-                ensure!(message.len() == load.size, "a message of {} bytes came", message.len());
+                ensure!(
+                    message.len() == load.size,
+                    "a message of {} bytes came",
+                    message.len()
+                );
                 (received, last) = (received + 1, Instant::now());
             }
             Ok((received, last))
@@ -154,7 +196,11 @@ impl Pair {
         if !load.lossy && received != sent {
             bail!("{}: {sent} messages were sent, {received} came", load.name);
         }
-        Ok(Row { sent, received, seconds: (last - start).as_secs_f64().max(1e-9) })
+        Ok(Row {
+            sent,
+            received,
+            seconds: (last - start).as_secs_f64().max(1e-9),
+        })
     }
 
     /// Sorted, at least one.
@@ -173,7 +219,10 @@ impl Pair {
             let sent = Instant::now();
             near.send(payload.clone()).await?;
             let back = near.recv().await.context("the channel closed")?;
-            ensure!(back == Message::Binary(payload.clone()), "another message came back");
+            ensure!(
+                back == Message::Binary(payload.clone()),
+                "another message came back"
+            );
             trips.push(sent.elapsed());
         }
         near.close().await;
@@ -212,7 +261,8 @@ async fn trickle(
     while let Some(event) = from.next_event().await {
         match event {
             Event::IceCandidate(candidate) => {
-                let candidate = candidate.map_or_else(IceCandidateInit::default, IceCandidateInit::from);
+                let candidate =
+                    candidate.map_or_else(IceCandidateInit::default, IceCandidateInit::from);
                 if let Err(error) = to.add_ice_candidate(candidate).await {
                     log::warn!("a candidate is not taken: {error}");
                 }
@@ -238,16 +288,42 @@ fn place(candidate: &oxirtc_peerconnection::IceCandidate) -> String {
 fn seconds(text: &str) -> Result<f64, String> {
     let seconds: f64 = text.parse().map_err(|error| format!("{error}"))?;
     let reasonable = (0.01..=3600.0).contains(&seconds);
-    reasonable.then_some(seconds).ok_or_else(|| "between 0.01 and 3600".to_owned())
+    reasonable
+        .then_some(seconds)
+        .ok_or_else(|| "between 0.01 and 3600".to_owned())
 }
 
 const LOADS: [Load; 6] = [
-    Load { name: "100 B, reliable", size: 100, lossy: false },
-    Load { name: "1 KiB, reliable", size: 1 << 10, lossy: false },
-    Load { name: "16 KiB, reliable", size: 16 << 10, lossy: false },
-    Load { name: "64 KiB, reliable", size: 64 << 10, lossy: false },
-    Load { name: "256 KiB, reliable", size: 256 << 10, lossy: false },
-    Load { name: "100 B, unordered, not resent", size: 100, lossy: true },
+    Load {
+        name: "100 B, reliable",
+        size: 100,
+        lossy: false,
+    },
+    Load {
+        name: "1 KiB, reliable",
+        size: 1 << 10,
+        lossy: false,
+    },
+    Load {
+        name: "16 KiB, reliable",
+        size: 16 << 10,
+        lossy: false,
+    },
+    Load {
+        name: "64 KiB, reliable",
+        size: 64 << 10,
+        lossy: false,
+    },
+    Load {
+        name: "256 KiB, reliable",
+        size: 256 << 10,
+        lossy: false,
+    },
+    Load {
+        name: "100 B, unordered, not resent",
+        size: 100,
+        lossy: true,
+    },
 ];
 
 const MIB: f64 = 1_048_576.0;

@@ -1,5 +1,7 @@
 #![doc = include_str!("../README.md")]
 
+use std::fmt::Display;
+use std::io::Write as _;
 use std::process::ExitCode;
 use std::time::Duration;
 
@@ -58,6 +60,13 @@ enum Outcome {
     Done,
     /// Ctrl-C came before.
     Interrupted,
+}
+
+/// Writes a line to standard output. Where nobody reads it any more, that is no reason to end badly.
+fn say(line: impl Display) {
+    if let Err(error) = writeln!(std::io::stdout(), "{line}") {
+        log::debug!("standard output is closed: {error}");
+    }
 }
 
 /// 128 + SIGINT, as shells have it.

@@ -66,7 +66,9 @@ impl Browser {
                 .connect(&format!("http://127.0.0.1:{port}"))
                 .await
         };
-        let connected = timeout(START, connecting).await.context("no session in time");
+        let connected = timeout(START, connecting)
+            .await
+            .context("no session in time");
         let client = match connected.and_then(|client| client.context("no session")) {
             Ok(client) => client,
             Err(error) => {
@@ -93,8 +95,11 @@ impl Browser {
 
     /// Opens a tab at that address; the others stay.
     pub(crate) async fn open_beside(&self, url: &str) -> anyhow::Result<Tab> {
-        let window = self.client.new_window(true).await?.handle.try_into()?;
-        let tab = Tab { client: self.client.clone(), window };
+        let window = self.client.new_window(true).await?.handle;
+        let tab = Tab {
+            client: self.client.clone(),
+            window,
+        };
         tab.client.switch_to_window(tab.window.clone()).await?;
         tab.client.goto(url).await?;
         Ok(tab)
@@ -112,8 +117,13 @@ impl Browser {
     /// Ends session, browser and driver.
     pub(crate) async fn quit(mut self) -> anyhow::Result<()> {
         let ended = timeout(START, self.client.close()).await;
-        self.driver.kill().await.context("the driver does not end")?;
-        ended.context("the browser did not quit in time")?.context("the browser did not quit")
+        self.driver
+            .kill()
+            .await
+            .context("the driver does not end")?;
+        ended
+            .context("the browser did not quit in time")?
+            .context("the browser did not quit")
     }
 }
 
@@ -133,9 +143,15 @@ impl Tab {
                .then((value) => done({{ value: value === undefined ? null : value }}),
                      (error) => done({{ error: `${{error}} ${{error && error.stack}}` }}));"
         );
-        let mut answer = self.client.execute_async(&script, arguments.to_vec()).await?;
+        let mut answer = self
+            .client
+            .execute_async(&script, arguments.to_vec())
+            .await?;
         if let Some(error) = answer.get("error") {
-            bail!("in the browser: {}", error.as_str().unwrap_or_default().trim());
+            bail!(
+                "in the browser: {}",
+                error.as_str().unwrap_or_default().trim()
+            );
         }
         Ok(answer["value"].take())
     }
@@ -153,7 +169,12 @@ impl Tab {
     }
 
     pub(crate) async fn fill(&self, css: &str, text: &str) -> anyhow::Result<()> {
-        Ok(self.client.find(Locator::Css(css)).await?.send_keys(text).await?)
+        Ok(self
+            .client
+            .find(Locator::Css(css))
+            .await?
+            .send_keys(text)
+            .await?)
     }
 
     /// A PNG of what the window shows.
@@ -167,10 +188,23 @@ async fn start_driver(kind: Kind, port: u16) -> anyhow::Result<Child> {
         Kind::Chromium => ("chromedriver", vec![format!("--port={port}")]),
         Kind::Firefox => {
             let port = port.to_string();
-            ("geckodriver", ["--host", "127.0.0.1", "--port", &port, "--websocket-port", "0"].map(str::to_owned).to_vec())
+            (
+                "geckodriver",
+                [
+                    "--host",
+                    "127.0.0.1",
+                    "--port",
+                    &port,
+                    "--websocket-port",
+                    "0",
+                ]
+                .map(str::to_owned)
+                .to_vec(),
+            )
         }
     };
-    let program = setup::find(name).with_context(|| format!("{name} is missing: run `cargo xtask setup`"))?;
+    let program =
+        setup::find(name).with_context(|| format!("{name} is missing: run `cargo xtask setup`"))?;
     let mut driver = Command::new(program)
         .args(arguments)
         .kill_on_drop(true)
@@ -189,7 +223,9 @@ async fn start_driver(kind: Kind, port: u16) -> anyhow::Result<Child> {
         }
         bail!("{name} ended at once")
     };
-    timeout(START, ready).await.with_context(|| format!("{name} was not ready in time"))??;
+    timeout(START, ready)
+        .await
+        .with_context(|| format!("{name} was not ready in time"))??;
     // A driver whose output nobody reads stops when the pipe is full.
     tokio::spawn(async move { while let Ok(Some(_)) = lines.next_line().await {} });
     Ok(driver)
@@ -208,7 +244,10 @@ fn capabilities(kind: Kind, preferences: Preferences) -> Value {
                 "--disable-component-update",
             ];
             if open {
-                arguments.extend(["--use-fake-device-for-media-stream", "--use-fake-ui-for-media-stream"]);
+                arguments.extend([
+                    "--use-fake-device-for-media-stream",
+                    "--use-fake-ui-for-media-stream",
+                ]);
             }
             json!({ "goog:chromeOptions": { "binary": chromium(), "args": arguments } })
         }
@@ -230,7 +269,11 @@ fn capabilities(kind: Kind, preferences: Preferences) -> Value {
 /// The program itself, without Debian's wrapper, where it is.
 fn chromium() -> &'static str {
     let plain = "/usr/lib/chromium/chromium";
-    if std::path::Path::new(plain).is_file() { plain } else { "/usr/bin/chromium" }
+    if std::path::Path::new(plain).is_file() {
+        plain
+    } else {
+        "/usr/bin/chromium"
+    }
 }
 
 fn free_port() -> anyhow::Result<u16> {

@@ -1,6 +1,8 @@
 //! A call between a fresh tab and a fresh connection of ours.
 
-use oxirtc_peerconnection::{Certificate, Configuration, ConnectionState, DataChannel, DataChannelInit, KeyAlgorithm};
+use oxirtc_peerconnection::{
+    Certificate, Configuration, ConnectionState, DataChannel, DataChannelInit, KeyAlgorithm,
+};
 use serde_json::{Value, json};
 
 use super::browser::Tab;
@@ -35,8 +37,16 @@ pub(crate) struct Call {
 
 impl Default for Setup {
     fn default() -> Self {
-        let negotiation = Negotiation { trickle: true, forged: false };
-        Self { negotiation, echo: false, rsa: false, beside: false }
+        let negotiation = Negotiation {
+            trickle: true,
+            forged: false,
+        };
+        Self {
+            negotiation,
+            echo: false,
+            rsa: false,
+            beside: false,
+        }
     }
 }
 
@@ -45,12 +55,19 @@ impl Call {
     pub(crate) async fn start(suite: &Suite, setup: Setup) -> anyhow::Result<Self> {
         suite.server.forget().await;
         let url = suite.server.url();
-        let tab = if setup.beside { suite.browser.open_beside(&url).await? } else { suite.browser.open(&url).await? };
+        let tab = if setup.beside {
+            suite.browser.open_beside(&url).await?
+        } else {
+            suite.browser.open(&url).await?
+        };
         let mut configuration = Configuration::default();
         if setup.rsa {
-            configuration.certificates.push(Certificate::generate(KeyAlgorithm::Rsa2048, None)?);
+            configuration
+                .certificates
+                .push(Certificate::generate(KeyAlgorithm::Rsa2048, None)?);
         }
-        let options = json!({ "trickle": setup.negotiation.trickle, "echo": setup.echo, "rsa": setup.rsa });
+        let options =
+            json!({ "trickle": setup.negotiation.trickle, "echo": setup.echo, "rsa": setup.rsa });
         tab.run("await h.start(A[0])", &[options]).await?;
         let signalling = soon("the page's signalling", suite.server.accept()).await??;
         let peer = Peer::start(signalling, setup.negotiation, configuration)?;
@@ -59,18 +76,32 @@ impl Call {
     }
 
     /// A call that is connected, with a channel of that name, which either side opened.
-    pub(crate) async fn connect(suite: &Suite, setup: Setup, offerer: Side, label: &str) -> anyhow::Result<(Self, DataChannel)> {
+    pub(crate) async fn connect(
+        suite: &Suite,
+        setup: Setup,
+        offerer: Side,
+        label: &str,
+    ) -> anyhow::Result<(Self, DataChannel)> {
         let call = Self::start(suite, setup).await?;
         let channel = call.channel(offerer, label, json!({})).await?;
-        call.peer.reaches(&[ConnectionState::Connected], PATIENCE).await?;
+        call.peer
+            .reaches(&[ConnectionState::Connected], PATIENCE)
+            .await?;
         Ok((call, channel))
     }
 
     /// Opens a channel, gives our end of it; it is open on both.
-    pub(crate) async fn channel(&self, opener: Side, label: &str, options: Value) -> anyhow::Result<DataChannel> {
+    pub(crate) async fn channel(
+        &self,
+        opener: Side,
+        label: &str,
+        options: Value,
+    ) -> anyhow::Result<DataChannel> {
         let channel = match opener {
             Side::Browser => {
-                self.tab.run("h.open(A[0], A[1])", &[json!(label), options]).await?;
+                self.tab
+                    .run("h.open(A[0], A[1])", &[json!(label), options])
+                    .await?;
                 self.peer.arrived().await?
             }
             Side::Us => {
@@ -79,7 +110,9 @@ impl Call {
             }
         };
         soon("the channel to open", channel.opened()).await??;
-        self.tab.run("await h.channel(A[0])", &[json!(label)]).await?;
+        self.tab
+            .run("await h.channel(A[0])", &[json!(label)])
+            .await?;
         Ok(channel)
     }
 

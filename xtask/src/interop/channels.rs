@@ -42,12 +42,11 @@ async fn kind(suite: &Suite, options: Value) -> anyhow::Result<()> {
     }
     let loss = Loss::begin()?;
     for (label, channel) in &channels {
-        let sending = call.tab.run(SEND, &[json!(label), json!(COUNT)]);
-        let (sent, ours) = tokio::join!(sending, send(channel));
-        sent?;
-        ours?;
+        let arguments = [json!(label), json!(COUNT)];
+        tokio::try_join!(call.tab.run(SEND, &arguments), send(channel))?;
     }
-    let reliable = options.get("maxRetransmits").is_none() && options.get("maxPacketLifeTime").is_none();
+    let reliable =
+        options.get("maxRetransmits").is_none() && options.get("maxPacketLifeTime").is_none();
     let ordered = options.get("ordered") != Some(&json!(false));
     for (label, channel) in &channels {
         let came = receive(channel, reliable).await?;
@@ -57,17 +56,33 @@ async fn kind(suite: &Suite, options: Value) -> anyhow::Result<()> {
             await h.until(() => channel.count >= A[1], 'messages', 20);
             if (!A[2]) await new Promise((resolve) => setTimeout(resolve, 1000));
             return channel.messages.map((message) => Number(message.text));";
-        let seen = call.tab.run(wait, &[json!(label), json!(least), json!(reliable)]).await?;
+        let seen = call
+            .tab
+            .run(wait, &[json!(label), json!(least), json!(reliable)])
+            .await?;
         let seen: Vec<usize> = serde_json::from_value(seen)?;
         judge(&seen, reliable, ordered).with_context(|| format!("to the browser on {label}"))?;
     }
     loss.end()?;
     // What was given up has left the association well.
     first.send("still here").await?;
-    call.tab.run("const { dc } = await h.channel('first'); dc.send('so am I')", &[]).await?;
+    call.tab
+        .run(
+            "const { dc } = await h.channel('first'); dc.send('so am I')",
+            &[],
+        )
+        .await?;
     let heard = soon("a word on the first channel", first.recv()).await?;
-    ensure!(heard == Some(Message::from("so am I")), "we heard {heard:?}");
-    call.tab.run("const it = await h.channel('first'); await h.until(() => it.count === 1, 'a word')", &[]).await?;
+    ensure!(
+        heard == Some(Message::from("so am I")),
+        "we heard {heard:?}"
+    );
+    call.tab
+        .run(
+            "const it = await h.channel('first'); await h.until(() => it.count === 1, 'a word')",
+            &[],
+        )
+        .await?;
     call.end().await
 }
 
@@ -96,10 +111,21 @@ async fn receive(channel: &DataChannel, all: bool) -> anyhow::Result<Vec<usize>>
 
 fn judge(came: &[usize], reliable: bool, ordered: bool) -> anyhow::Result<()> {
     let distinct: BTreeSet<_> = came.iter().copied().collect();
-    ensure!(distinct.len() == came.len(), "messages came twice: {came:?}");
+    ensure!(
+        distinct.len() == came.len(),
+        "messages came twice: {came:?}"
+    );
     ensure!(!ordered || came.is_sorted(), "out of order: {came:?}");
-    ensure!(!reliable || came.len() == COUNT, "{} of {COUNT} came", came.len());
-    ensure!(came.len() > COUNT / 2, "only {} of {COUNT} came", came.len());
+    ensure!(
+        !reliable || came.len() == COUNT,
+        "{} of {COUNT} came",
+        came.len()
+    );
+    ensure!(
+        came.len() > COUNT / 2,
+        "only {} of {COUNT} came",
+        came.len()
+    );
     Ok(())
 }
 
@@ -110,21 +136,36 @@ fn same_parameters(ours: &DataChannel, theirs: &Value) -> anyhow::Result<()> {
         "negotiated": ours.negotiated(),
     });
     for (name, value) in ours.as_object().into_iter().flatten() {
-        ensure!(&theirs[name] == value, "{name} is {value} here, {} in the browser", theirs[name]);
+        ensure!(
+            &theirs[name] == value,
+            "{name} is {value} here, {} in the browser",
+            theirs[name]
+        );
     }
     Ok(())
 }
 
 fn same_as_asked(options: &Value, facts: &Value) -> anyhow::Result<()> {
     for (name, value) in options.as_object().into_iter().flatten() {
-        ensure!(&facts[name] == value, "{name} was to be {value}, is {}", facts[name]);
+        ensure!(
+            &facts[name] == value,
+            "{name} was to be {value}, is {}",
+            facts[name]
+        );
     }
     Ok(())
 }
 
 /// RFC 8832 §4: no OPEN; both sides just know.
 pub(crate) async fn negotiated_id_0(suite: &Suite) -> anyhow::Result<()> {
-    let call = Call::start(suite, Setup { echo: true, ..Setup::default() }).await?;
+    let call = Call::start(
+        suite,
+        Setup {
+            echo: true,
+            ..Setup::default()
+        },
+    )
+    .await?;
     let options = json!({ "negotiated": true, "id": 0, "protocol": "known" });
     let init = serde_json::from_value(options.clone())?;
     let ours = call.peer.connection().create_data_channel("both", init)?;
@@ -134,21 +175,40 @@ pub(crate) async fn negotiated_id_0(suite: &Suite) -> anyhow::Result<()> {
     ours.send("to id 0").await?;
     let back = soon("the echo", ours.recv()).await?;
     ensure!(back == Some(Message::from("to id 0")), "{back:?} came back");
-    ensure!(!call.peer.has_arrived().await, "a negotiated channel was announced");
+    ensure!(
+        !call.peer.has_arrived().await,
+        "a negotiated channel was announced"
+    );
     call.end().await
 }
 
 /// 100 from each side, with a word echoed on each.
 pub(crate) async fn many(suite: &Suite) -> anyhow::Result<()> {
-    let call = Call::start(suite, Setup { echo: true, ..Setup::default() }).await?;
-    call.tab.run("for (let i = 0; i < 100; i++) h.open(`theirs ${i}`, {})", &[]).await?;
+    let call = Call::start(
+        suite,
+        Setup {
+            echo: true,
+            ..Setup::default()
+        },
+    )
+    .await?;
+    call.tab
+        .run(
+            "for (let i = 0; i < 100; i++) h.open(`theirs ${i}`, {})",
+            &[],
+        )
+        .await?;
     let mut channels = Vec::new();
     for _ in 0..100 {
         channels.push(call.peer.arrived().await?);
     }
     for number in 0..100 {
         let init = oxirtc_peerconnection::DataChannelInit::default();
-        channels.push(call.peer.connection().create_data_channel(&format!("ours {number}"), init)?);
+        channels.push(
+            call.peer
+                .connection()
+                .create_data_channel(&format!("ours {number}"), init)?,
+        );
     }
     for channel in &channels {
         soon("a channel to open", channel.opened()).await??;
@@ -157,17 +217,31 @@ pub(crate) async fn many(suite: &Suite) -> anyhow::Result<()> {
     for channel in &channels {
         let back = soon("an echo", channel.recv()).await?;
         let expected = Message::from(format!("on {}", channel.label()));
-        ensure!(back == Some(expected), "{back:?} came back on {}", channel.label());
+        ensure!(
+            back == Some(expected),
+            "{back:?} came back on {}",
+            channel.label()
+        );
     }
     let labels: BTreeSet<_> = channels.iter().map(DataChannel::label).collect();
     let ids: BTreeSet<_> = channels.iter().filter_map(DataChannel::id).collect();
-    ensure!(labels.len() == 200 && ids.len() == 200, "{} labels, {} ids", labels.len(), ids.len());
+    ensure!(
+        labels.len() == 200 && ids.len() == 200,
+        "{} labels, {} ids",
+        labels.len(),
+        ids.len()
+    );
     let parity = |ours: bool| -> BTreeSet<_> {
-        let own = channels.iter().filter(|channel| channel.label().starts_with("ours") == ours);
+        let own = channels
+            .iter()
+            .filter(|channel| channel.label().starts_with("ours") == ours);
         own.filter_map(DataChannel::id).map(|id| id % 2).collect()
     };
     // RFC 8832 §6: even for the DTLS client, odd for the server.
-    ensure!(parity(true).len() == 1 && parity(false).len() == 1 && parity(true) != parity(false), "ids {ids:?}");
+    ensure!(
+        parity(true).len() == 1 && parity(false).len() == 1 && parity(true) != parity(false),
+        "ids {ids:?}"
+    );
     call.end().await
 }
 
@@ -189,9 +263,17 @@ impl Loss {
     /// Dropping where they arrive: the sender of what is dropped on its way out sees an error.
     fn rule(verb: &str) -> anyhow::Result<()> {
         let what = "INPUT -p udp -m statistic --mode random --probability 0.0833 -j DROP";
-        let output = Command::new("iptables").arg(verb).args(what.split(' ')).output().context("iptables did not start")?;
+        let output = Command::new("iptables")
+            .arg(verb)
+            .args(what.split(' '))
+            .output()
+            .context("iptables did not start")?;
         let said = String::from_utf8_lossy(&output.stderr);
-        ensure!(output.status.success(), "iptables refuses the rule: {}", said.trim());
+        ensure!(
+            output.status.success(),
+            "iptables refuses the rule: {}",
+            said.trim()
+        );
         Ok(())
     }
 }

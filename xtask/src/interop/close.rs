@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use anyhow::{Context as _, ensure};
-use oxirtc_peerconnection::{ConnectionState, DataChannelInit, DataChannelState, Message};
+use oxirtc_peerconnection::{ConnectionState, DataChannelState, Message};
 use ring::digest::{Context as Digest, SHA256};
 use serde_json::json;
 use tokio::time::Instant;
@@ -34,7 +34,11 @@ pub(crate) async fn browser_closes_channel(suite: &Suite) -> anyhow::Result<()> 
     }
     ensure!(came == TOTAL, "{came} of {TOTAL} bytes came before the end");
     ensure!(sent == json!(hex(digest)), "the digests differ");
-    ensure!(channel.ready_state() == DataChannelState::Closed, "{:?} after the end", channel.ready_state());
+    ensure!(
+        channel.ready_state() == DataChannelState::Closed,
+        "{:?} after the end",
+        channel.ready_state()
+    );
     call.tab.run("const { dc } = h.channels.get('short'); await h.until(() => dc.readyState === 'closed', 'close')", &[]).await?;
     goes_on(&call).await
 }
@@ -44,7 +48,11 @@ pub(crate) async fn we_close_channel(suite: &Suite) -> anyhow::Result<()> {
     let (call, channel) = Call::connect(suite, Setup::default(), Side::Browser, "short").await?;
     let sent = send(&channel, TOTAL).await?;
     soon("our close", channel.close()).await?;
-    ensure!(channel.ready_state() == DataChannelState::Closed, "{:?} after close", channel.ready_state());
+    ensure!(
+        channel.ready_state() == DataChannelState::Closed,
+        "{:?} after close",
+        channel.ready_state()
+    );
     all_came(&call, &sent).await?;
     goes_on(&call).await
 }
@@ -63,17 +71,27 @@ pub(crate) async fn browser_closes_connection(suite: &Suite) -> anyhow::Result<(
     let (call, channel) = Call::connect(suite, Setup::default(), Side::Us, "idle").await?;
     call.tab.run("h.pc.close()", &[]).await?;
     let start = Instant::now();
-    let end = [ConnectionState::Closed, ConnectionState::Failed, ConnectionState::Disconnected];
+    let end = [
+        ConnectionState::Closed,
+        ConnectionState::Failed,
+        ConnectionState::Disconnected,
+    ];
     let heard = soon("the channel's end", channel.recv()).await?;
     ensure!(heard.is_none(), "{heard:?} came");
     let state = call.peer.reaches(&end, Duration::from_secs(5)).await?;
-    println!("     {state:?} {:.0} ms after close()", start.elapsed().as_secs_f64() * 1e3);
+    println!(
+        "     {state:?} {:.0} ms after close()",
+        start.elapsed().as_secs_f64() * 1e3
+    );
     call.end().await
 }
 
 /// A tab that is closed says goodbye by close_notify or ABORT, or else consent expires.
 pub(crate) async fn tab_closed(suite: &Suite) -> anyhow::Result<()> {
-    let setup = Setup { beside: true, ..Setup::default() };
+    let setup = Setup {
+        beside: true,
+        ..Setup::default()
+    };
     let (call, channel) = Call::connect(suite, setup, Side::Browser, "idle").await?;
     channel.send("before the end").await?;
     soon("the message's arrival", channel.flush()).await??;
@@ -82,7 +100,10 @@ pub(crate) async fn tab_closed(suite: &Suite) -> anyhow::Result<()> {
     let end = [ConnectionState::Closed, ConnectionState::Failed];
     let state = call.peer.reaches(&end, Duration::from_secs(35)).await?;
     let took = start.elapsed();
-    println!("     {state:?} {:.2} s after the tab was closed", took.as_secs_f64());
+    println!(
+        "     {state:?} {:.2} s after the tab was closed",
+        took.as_secs_f64()
+    );
     let heard = soon("the channel's end", channel.recv()).await?;
     ensure!(heard.is_none(), "{heard:?} came");
     call.peer.end().await;
@@ -94,7 +115,10 @@ async fn all_came(call: &Call, sent: &str) -> anyhow::Result<()> {
         await h.until(() => channel.dc.readyState === 'closed', 'the close');
         return [channel.bytes, channel.hash.hex()];";
     let came = call.tab.run(script, &[]).await?;
-    ensure!(came == json!([TOTAL, sent]), "of {TOTAL} bytes with digest {sent} came {came}");
+    ensure!(
+        came == json!([TOTAL, sent]),
+        "of {TOTAL} bytes with digest {sent} came {came}"
+    );
     Ok(())
 }
 
@@ -103,12 +127,18 @@ async fn goes_on(call: &Call) -> anyhow::Result<()> {
     for opener in [Side::Browser, Side::Us] {
         let label = format!("next by {opener:?}");
         let channel = call.channel(opener, &label, json!({})).await?;
-        call.tab.run("(await h.channel(A[0])).echo = true", &[json!(label)]).await?;
+        call.tab
+            .run("(await h.channel(A[0])).echo = true", &[json!(label)])
+            .await?;
         channel.send("on").await?;
-        let back = soon("the echo", channel.recv()).await?.context("the channel closed")?;
+        let back = soon("the echo", channel.recv())
+            .await?
+            .context("the channel closed")?;
         ensure!(back == Message::from("on"), "{back:?} came back");
     }
-    call.peer.reaches(&[ConnectionState::Connected], PATIENCE).await?;
+    call.peer
+        .reaches(&[ConnectionState::Connected], PATIENCE)
+        .await?;
     call.tab.run("h.pc.close()", &[]).await?;
     Ok(())
 }

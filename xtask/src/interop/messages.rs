@@ -12,7 +12,10 @@ use super::suite::Suite;
 /// Text, binary, empty, and as large as we take: each is sent, echoed, and equal; and the browser
 /// took each for what it was.
 pub(crate) async fn kinds_and_sizes(suite: &Suite) -> anyhow::Result<()> {
-    let setup = Setup { echo: true, ..Setup::default() };
+    let setup = Setup {
+        echo: true,
+        ..Setup::default()
+    };
     let (call, channel) = Call::connect(suite, setup, Side::Browser, "echo").await?;
     let large: Vec<u8> = (0..LARGE).map(|at| (at * 7 + at / 251) as u8).collect();
     let messages = [
@@ -31,16 +34,37 @@ pub(crate) async fn kinds_and_sizes(suite: &Suite) -> anyhow::Result<()> {
         channel.send(message.clone()).await?;
     }
     for message in &messages {
-        let back = soon("an echo", channel.recv()).await?.context("the channel closed")?;
-        let kind = |message: &Message| if matches!(message, Message::Text(_)) { "text" } else { "binary" };
-        ensure!(&back == message, "{} of {} bytes came back as {} of {}", kind(message), message.len(), kind(&back), back.len());
+        let back = soon("an echo", channel.recv())
+            .await?
+            .context("the channel closed")?;
+        let kind = |message: &Message| {
+            if matches!(message, Message::Text(_)) {
+                "text"
+            } else {
+                "binary"
+            }
+        };
+        ensure!(
+            &back == message,
+            "{} of {} bytes came back as {} of {}",
+            kind(message),
+            message.len(),
+            kind(&back),
+            back.len()
+        );
     }
     let facts = call.facts("echo").await?;
-    let expected: Vec<_> = messages.iter().map(|message| {
-        let text = matches!(message, Message::Text(_));
-        json!([if text { "text" } else { "binary" }, message.len()])
-    }).collect();
-    let seen: Vec<_> = facts["messages"].as_array().into_iter().flatten()
+    let expected: Vec<_> = messages
+        .iter()
+        .map(|message| {
+            let text = matches!(message, Message::Text(_));
+            json!([if text { "text" } else { "binary" }, message.len()])
+        })
+        .collect();
+    let seen: Vec<_> = facts["messages"]
+        .as_array()
+        .into_iter()
+        .flatten()
         .map(|message| json!([message["kind"], message["size"]]))
         .collect();
     ensure!(seen == expected, "the browser saw {seen:?}");

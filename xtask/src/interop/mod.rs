@@ -49,8 +49,14 @@ pub(crate) fn run(arguments: &Arguments) -> anyhow::Result<()> {
         browser::Kind::Chromium => ["chromium", "chromedriver"],
         browser::Kind::Firefox => ["firefox-esr", "geckodriver"],
     };
-    for program in needed.into_iter().chain(["ip", "iptables", "unshare", "kill"]) {
-        ensure!(setup::find(program).is_some(), "{program} is missing: run `cargo xtask setup`");
+    for program in needed
+        .into_iter()
+        .chain(["ip", "iptables", "unshare", "kill"])
+    {
+        ensure!(
+            setup::find(program).is_some(),
+            "{program} is missing: run `cargo xtask setup`"
+        );
     }
     let cargo = env::var_os("CARGO").unwrap_or_else(|| "cargo".into());
     let mut build = Command::new(cargo);

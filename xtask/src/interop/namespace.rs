@@ -18,7 +18,10 @@ pub(crate) fn reenter() -> anyhow::Result<()> {
         .env(INSIDE, "1")
         .status()
         .context("`unshare` did not start")?;
-    ensure!(status.success(), "the tests in the namespace did not pass ({status})");
+    ensure!(
+        status.success(),
+        "the tests in the namespace did not pass ({status})"
+    );
     Ok(())
 }
 
@@ -33,7 +36,10 @@ pub(crate) fn build() -> anyhow::Result<()> {
     let host = Path::new("/proc/1/ns/net").read_link();
     let ours = Path::new("/proc/self/ns/net").read_link();
     if let (Ok(host), Ok(ours)) = (host, ours) {
-        ensure!(host != ours, "this is the machine's own network: start without {INSIDE} set");
+        ensure!(
+            host != ours,
+            "this is the machine's own network: start without {INSIDE} set"
+        );
     }
     // Programs find no bus or socket of the machine, and `ip netns` has a place of its own.
     call("mount", &["-t", "tmpfs", "tmpfs", "/run"])?;
@@ -74,7 +80,12 @@ fn call(program: &str, arguments: &[&str]) -> anyhow::Result<()> {
         .output()
         .with_context(|| format!("`{program}` is missing: run `cargo xtask setup`"))?;
     let said = String::from_utf8_lossy(&output.stderr);
-    ensure!(output.status.success(), "`{program} {}` failed: {}", arguments.join(" "), said.trim());
+    ensure!(
+        output.status.success(),
+        "`{program} {}` failed: {}",
+        arguments.join(" "),
+        said.trim()
+    );
     Ok(())
 }
 

@@ -5,8 +5,8 @@ use std::time::Duration;
 
 use anyhow::{Context as _, bail, ensure};
 use oxirtc_peerconnection::{
-    Configuration, ConnectionState, DataChannel, Event, IceCandidateInit, IceGatheringState, PeerConnection, SdpType,
-    SessionDescription,
+    Configuration, ConnectionState, DataChannel, Event, IceCandidateInit, IceGatheringState,
+    PeerConnection, SdpType, SessionDescription,
 };
 use serde_json::{Value, json};
 use tokio::sync::mpsc;
@@ -53,10 +53,17 @@ struct Negotiator {
 }
 
 impl Peer {
-    pub(crate) fn start(signalling: Signalling, way: Negotiation, configuration: Configuration) -> anyhow::Result<Self> {
+    pub(crate) fn start(
+        signalling: Signalling,
+        way: Negotiation,
+        configuration: Configuration,
+    ) -> anyhow::Result<Self> {
         let connection = PeerConnection::new(configuration)?;
         let (arrived, arriving) = mpsc::unbounded_channel();
-        let story = Story { lines: Arc::default(), start: Instant::now() };
+        let story = Story {
+            lines: Arc::default(),
+            start: Instant::now(),
+        };
         let negotiator = Negotiator {
             connection: connection.clone(),
             signalling,
@@ -66,7 +73,12 @@ impl Peer {
             story: story.clone(),
         };
         let task = tokio::spawn(negotiator.run());
-        Ok(Self { connection, arriving: tokio::sync::Mutex::new(arriving), story, task })
+        Ok(Self {
+            connection,
+            arriving: tokio::sync::Mutex::new(arriving),
+            story,
+            task,
+        })
     }
 
     pub(crate) fn connection(&self) -> &PeerConnection {
@@ -80,7 +92,8 @@ impl Peer {
     /// The next channel that the browser opened.
     pub(crate) async fn arrived(&self) -> anyhow::Result<DataChannel> {
         let next = timeout(PATIENCE, async { self.arriving.lock().await.recv().await }).await;
-        next.context("no channel arrived")?.context("the negotiation ended")
+        next.context("no channel arrived")?
+            .context("the negotiation ended")
     }
 
     /// Whether a channel has arrived and was not taken.
@@ -89,14 +102,21 @@ impl Peer {
     }
 
     /// Waits until the connection has one of these states, which it says.
-    pub(crate) async fn reaches(&self, states: &[ConnectionState], limit: Duration) -> anyhow::Result<ConnectionState> {
+    pub(crate) async fn reaches(
+        &self,
+        states: &[ConnectionState],
+        limit: Duration,
+    ) -> anyhow::Result<ConnectionState> {
         let end = Instant::now() + limit;
         loop {
             let state = self.connection.connection_state();
             if states.contains(&state) {
                 return Ok(state);
             }
-            ensure!(Instant::now() < end, "the connection is {state:?} after {limit:?}, not one of {states:?}");
+            ensure!(
+                Instant::now() < end,
+                "the connection is {state:?} after {limit:?}, not one of {states:?}"
+            );
             tokio::time::sleep(Duration::from_millis(2)).await;
         }
     }
@@ -118,7 +138,10 @@ impl Story {
     }
 
     pub(crate) fn lines(&self) -> Vec<String> {
-        self.lines.lock().unwrap_or_else(PoisonError::into_inner).clone()
+        self.lines
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+            .clone()
     }
 }
 
@@ -160,8 +183,13 @@ impl Negotiator {
             }
         } else if let Some(candidate) = message.get("candidate") {
             let candidate: Option<IceCandidateInit> = serde_json::from_value(candidate.clone())?;
-            self.story.tell(format!("remote candidate {:?}", candidate.as_ref().map(|it| &it.candidate)));
-            self.connection.add_ice_candidate(candidate.unwrap_or_default()).await?;
+            self.story.tell(format!(
+                "remote candidate {:?}",
+                candidate.as_ref().map(|it| &it.candidate)
+            ));
+            self.connection
+                .add_ice_candidate(candidate.unwrap_or_default())
+                .await?;
         } else {
             bail!("the page sent {message}");
         }
@@ -173,9 +201,13 @@ impl Negotiator {
         match event {
             Event::NegotiationNeeded => self.describe().await,
             Event::IceCandidate(candidate) if self.way.trickle => {
-                self.signalling.send(&json!({ "candidate": candidate })).await
+                self.signalling
+                    .send(&json!({ "candidate": candidate }))
+                    .await
             }
-            Event::IceGatheringStateChange(IceGatheringState::Complete) if self.waiting => self.send_description().await,
+            Event::IceGatheringStateChange(IceGatheringState::Complete) if self.waiting => {
+                self.send_description().await
+            }
             Event::DataChannel(channel) => {
                 // The test may have what it wanted and be gone.
                 let _ = self.arrived.send(channel);
@@ -189,20 +221,31 @@ impl Negotiator {
         self.connection.set_local_description(None).await?;
         let gathered = self.connection.ice_gathering_state() == IceGatheringState::Complete;
         self.waiting = !self.way.trickle && !gathered;
-        if self.waiting { Ok(()) } else { self.send_description().await }
+        if self.waiting {
+            Ok(())
+        } else {
+            self.send_description().await
+        }
     }
 
     async fn send_description(&mut self) -> anyhow::Result<()> {
         self.waiting = false;
-        let description = self.connection.local_description().context("no local description")?;
+        let description = self
+            .connection
+            .local_description()
+            .context("no local description")?;
         self.story.tell(format!("local {}", printed(&description)));
-        self.signalling.send(&json!({ "description": description })).await
+        self.signalling
+            .send(&json!({ "description": description }))
+            .await
     }
 }
 
 /// Waits for something that a test expects, no longer than tests wait for what takes milliseconds.
 pub(crate) async fn soon<T>(what: &str, future: impl Future<Output = T>) -> anyhow::Result<T> {
-    timeout_at(Instant::now() + PATIENCE, future).await.with_context(|| format!("waited {PATIENCE:?} for {what}"))
+    timeout_at(Instant::now() + PATIENCE, future)
+        .await
+        .with_context(|| format!("waited {PATIENCE:?} for {what}"))
 }
 
 /// The description with the first byte of each fingerprint another.
@@ -210,14 +253,22 @@ fn forge(sdp: &str) -> anyhow::Result<String> {
     let mark = "a=fingerprint:sha-256 ";
     ensure!(sdp.contains(mark), "no fingerprint to forge");
     let lines = sdp.lines().map(|line| match line.strip_prefix(mark) {
-        Some(value) => format!("{mark}{}{}\r\n", if value.starts_with("00") { "11" } else { "00" }, &value[2..]),
+        Some(value) => format!(
+            "{mark}{}{}\r\n",
+            if value.starts_with("00") { "11" } else { "00" },
+            &value[2..]
+        ),
         None => format!("{line}\r\n"),
     });
     Ok(lines.collect())
 }
 
 fn printed(description: &SessionDescription) -> String {
-    format!("{:?}\n         {}", description.kind, description.sdp.trim_end().replace("\r\n", "\n         "))
+    format!(
+        "{:?}\n         {}",
+        description.kind,
+        description.sdp.trim_end().replace("\r\n", "\n         ")
+    )
 }
 
 pub(crate) const PATIENCE: Duration = Duration::from_secs(30);

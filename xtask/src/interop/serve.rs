@@ -33,9 +33,15 @@ impl Serving {
             .with_context(|| format!("{} did not start", path.display()))?;
         let output = program.stdout.take().context("the program has no output")?;
         let mut lines = BufReader::new(output).lines();
-        let first = timeout(LIMIT, lines.next_line()).await.context("the program says nothing")??;
-        let url = first.as_deref().and_then(|line| line.split(' ').find(|word| word.starts_with("http://")));
-        let url = url.with_context(|| format!("no address in {first:?}"))?.to_owned();
+        let first = timeout(LIMIT, lines.next_line())
+            .await
+            .context("the program says nothing")??;
+        let url = first
+            .as_deref()
+            .and_then(|line| line.split(' ').find(|word| word.starts_with("http://")));
+        let url = url
+            .with_context(|| format!("no address in {first:?}"))?
+            .to_owned();
         tokio::spawn(async move { while let Ok(Some(_)) = lines.next_line().await {} });
         Ok(Self { program, url })
     }
@@ -43,10 +49,18 @@ impl Serving {
     /// Ctrl-C: it ends by itself, and well.
     pub(crate) async fn interrupt(mut self) -> anyhow::Result<()> {
         let id = self.program.id().context("the program has ended before")?;
-        let sent = Command::new("kill").args(["-INT", &id.to_string()]).status().await?;
+        let sent = Command::new("kill")
+            .args(["-INT", &id.to_string()])
+            .status()
+            .await?;
         ensure!(sent.success(), "SIGINT could not be sent");
-        let status = timeout(LIMIT, self.program.wait()).await.context("Ctrl-C does not end the program")??;
-        ensure!(status.success(), "after Ctrl-C the program ended with {status}");
+        let status = timeout(LIMIT, self.program.wait())
+            .await
+            .context("Ctrl-C does not end the program")??;
+        ensure!(
+            status.success(),
+            "after Ctrl-C the program ended with {status}"
+        );
         Ok(())
     }
 }
@@ -55,26 +69,60 @@ impl Serving {
 pub(crate) async fn page(browser: &Browser, name: &str, hidden: bool) -> anyhow::Result<()> {
     let serving = Serving::start().await?;
     let tab = browser.open(&serving.url).await?;
-    wait(&tab, "document.getElementById('state').dataset.state === 'connected'", "the connection").await?;
-    wait(&tab, "!document.getElementById('chat-send').disabled", "the chat").await?;
+    wait(
+        &tab,
+        "document.getElementById('state').dataset.state === 'connected'",
+        "the connection",
+    )
+    .await?;
+    wait(
+        &tab,
+        "!document.getElementById('chat-send').disabled",
+        "the chat",
+    )
+    .await?;
     if hidden {
         candidates_are_hidden(browser, &serving.url).await?;
     }
     chat(&tab).await?;
     file(&tab).await?;
-    tab.run("document.getElementById('sample-size').value = '64'", &[]).await?;
+    tab.run("document.getElementById('sample-size').value = '64'", &[])
+        .await?;
     tab.click("#sample").await?;
-    wait(&tab, "document.getElementById('progress-down').value > 0.05", "the transfer").await?;
+    wait(
+        &tab,
+        "document.getElementById('progress-down').value > 0.05",
+        "the transfer",
+    )
+    .await?;
     tab.click("#restart").await?;
-    wait(&tab, "document.getElementById('progress-down').value > 0.4", "the transfer after a restart").await?;
+    wait(
+        &tab,
+        "document.getElementById('progress-down').value > 0.4",
+        "the transfer after a restart",
+    )
+    .await?;
     tab.click("#restart-remote").await?;
     verdict(&tab, 64 << 20).await?;
     let restarts = tab.run(RESTARTS, &[]).await?;
-    ensure!(restarts == json!({ "offers": 1, "answers": 2 }), "descriptions that came: {restarts}");
-    wait(&tab, "Number(document.getElementById('plot').dataset.roundTrips) >= 4", "round trips").await?;
+    ensure!(
+        restarts == json!({ "offers": 1, "answers": 2 }),
+        "descriptions that came: {restarts}"
+    );
+    wait(
+        &tab,
+        "Number(document.getElementById('plot').dataset.roundTrips) >= 4",
+        "round trips",
+    )
+    .await?;
     plot(&tab, name).await?;
     serving.interrupt().await?;
-    wait(&tab, "!document.getElementById('banner').hidden", "the notice that the server has gone").await
+    wait(
+        &tab,
+        "!document.getElementById('banner').hidden",
+        "the notice that the server has gone",
+    )
+    .await
 }
 
 async fn chat(tab: &Tab) -> anyhow::Result<()> {
@@ -82,7 +130,12 @@ async fn chat(tab: &Tab) -> anyhow::Result<()> {
     tab.click("#chat-send").await?;
     let answered = "document.querySelectorAll('#messages li.theirs').length === 1";
     wait(tab, answered, "the answer in the chat").await?;
-    let said = tab.run("return document.querySelector('#messages li.theirs').lastChild.textContent", &[]).await?;
+    let said = tab
+        .run(
+            "return document.querySelector('#messages li.theirs').lastChild.textContent",
+            &[],
+        )
+        .await?;
     ensure!(said == json!("Grüße, peer"), "the chat's echo is {said}");
     Ok(())
 }
@@ -100,12 +153,22 @@ async fn file(tab: &Tab) -> anyhow::Result<()> {
 
 /// Waits for a transfer's end, and compares the digests that the page shows.
 async fn verdict(tab: &Tab, size: usize) -> anyhow::Result<()> {
-    wait(tab, "document.getElementById('verdict').dataset.verdict !== 'none'", "the transfer's end").await?;
+    wait(
+        tab,
+        "document.getElementById('verdict').dataset.verdict !== 'none'",
+        "the transfer's end",
+    )
+    .await?;
     let shown = tab.run(VERDICT, &[]).await?;
     let digest = shown["sent"].as_str().unwrap_or_default();
-    let equal = shown["verdict"] == "equal" && shown["sent"] == shown["peer"] && shown["sent"] == shown["echo"];
+    let equal = shown["verdict"] == "equal"
+        && shown["sent"] == shown["peer"]
+        && shown["sent"] == shown["echo"];
     ensure!(equal && digest.len() == 64, "{size} bytes: {shown}");
-    ensure!(shown["up"] == "100 %" && shown["down"] == "100 %", "progress bars: {shown}");
+    ensure!(
+        shown["up"] == "100 %" && shown["down"] == "100 %",
+        "progress bars: {shown}"
+    );
     Ok(())
 }
 
@@ -113,8 +176,14 @@ async fn verdict(tab: &Tab, size: usize) -> anyhow::Result<()> {
 async fn plot(tab: &Tab, name: &str) -> anyhow::Result<()> {
     let seen = tab.run(PLOT, &[]).await?;
     let painted = |curve: &str| seen[curve].as_u64().unwrap_or_default();
-    ensure!(painted("up") > 50 && painted("down") > 50 && painted("rtt") > 20, "pixels of the curves: {seen}");
-    ensure!(seen["peak"].as_u64().is_some_and(|peak| peak > 100_000), "the received peak: {seen}");
+    ensure!(
+        painted("up") > 50 && painted("down") > 50 && painted("rtt") > 20,
+        "pixels of the curves: {seen}"
+    );
+    ensure!(
+        seen["peak"].as_u64().is_some_and(|peak| peak > 100_000),
+        "the received peak: {seen}"
+    );
     let picture = tab.screenshot().await?;
     ensure!(picture.starts_with(b"\x89PNG"), "the screenshot is no PNG");
     let path = directory()?.join(format!("{name}.png"));
@@ -128,11 +197,19 @@ async fn candidates_are_hidden(browser: &Browser, url: &str) -> anyhow::Result<(
     let page = browser.open_beside(&format!("{url}icon.svg")).await?;
     let found = page.run(CANDIDATES, &[]).await?;
     page.close().await?;
-    let candidates: Vec<&str> = found.as_array().into_iter().flatten().filter_map(Value::as_str).collect();
+    let candidates: Vec<&str> = found
+        .as_array()
+        .into_iter()
+        .flatten()
+        .filter_map(Value::as_str)
+        .collect();
     ensure!(!candidates.is_empty(), "no candidate was gathered");
     for candidate in candidates {
         let address = candidate.split(' ').nth(4).unwrap_or_default();
-        ensure!(address.ends_with(".local"), "the candidate shows an address: {candidate}");
+        ensure!(
+            address.ends_with(".local"),
+            "the candidate shows an address: {candidate}"
+        );
     }
     Ok(())
 }
@@ -147,14 +224,20 @@ async fn wait(tab: &Tab, condition: &str, what: &str) -> anyhow::Result<()> {
          return [...document.querySelectorAll('#log li, #banner')].map((item) => item.textContent);"
     );
     let outcome = tab.run(&body, &[]).await?;
-    ensure!(outcome == json!(true), "waited 60 s for {what}; the page's log: {outcome}");
+    ensure!(
+        outcome == json!(true),
+        "waited 60 s for {what}; the page's log: {outcome}"
+    );
     Ok(())
 }
 
 /// Where pictures are kept: `target/interop` of this repository.
 fn directory() -> anyhow::Result<PathBuf> {
     let own = std::env::current_exe().context("this program cannot find itself")?;
-    let target = own.ancestors().nth(2).context("this program is in no target directory")?;
+    let target = own
+        .ancestors()
+        .nth(2)
+        .context("this program is in no target directory")?;
     let directory = target.join("interop");
     fs::create_dir_all(&directory)?;
     Ok(directory)

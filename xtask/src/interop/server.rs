@@ -22,10 +22,14 @@ pub(crate) struct Server {
 
 impl Server {
     pub(crate) async fn start() -> anyhow::Result<Self> {
-        let listener = TcpListener::bind("127.0.0.1:0").await.context("no loopback address")?;
+        let listener = TcpListener::bind("127.0.0.1:0")
+            .await
+            .context("no loopback address")?;
         let address = listener.local_addr()?;
         let (opened, sockets) = mpsc::unbounded_channel();
-        let file = |kind: &'static str, text: &'static str| get(async move || ([(header::CONTENT_TYPE, kind)], text));
+        let file = |kind: &'static str, text: &'static str| {
+            get(async move || ([(header::CONTENT_TYPE, kind)], text))
+        };
         let router = Router::new()
             .route("/", file("text/html", include_str!("page.html")))
             .route("/page.js", file("text/javascript", include_str!("page.js")))
@@ -33,7 +37,10 @@ impl Server {
             .route("/signal", get(signal))
             .with_state(opened);
         tokio::spawn(async move { axum::serve(listener, router).await });
-        Ok(Self { address, sockets: Mutex::new(sockets) })
+        Ok(Self {
+            address,
+            sockets: Mutex::new(sockets),
+        })
     }
 
     pub(crate) fn url(&self) -> String {
@@ -74,7 +81,10 @@ impl Signalling {
     }
 }
 
-async fn signal(State(opened): State<mpsc::UnboundedSender<WebSocket>>, upgrade: WebSocketUpgrade) -> Response {
+async fn signal(
+    State(opened): State<mpsc::UnboundedSender<WebSocket>>,
+    upgrade: WebSocketUpgrade,
+) -> Response {
     upgrade.on_upgrade(async move |socket| {
         // Nobody takes it when the suite is over.
         let _ = opened.send(socket);

@@ -27,14 +27,21 @@ struct Case {
     name: &'static str,
     preferences: Preferences,
     limit: Duration,
-    run: for<'s> fn(&'s Suite) -> Pin<Box<dyn Future<Output = anyhow::Result<()>> + 's>>,
+    run: for<'s> fn(&'s Suite) -> Running<'s>,
 }
+
+type Running<'s> = Pin<Box<dyn Future<Output = anyhow::Result<()>> + 's>>;
 
 impl Suite {
     async fn start(kind: Kind, preferences: Preferences) -> anyhow::Result<Self> {
         let browser = Browser::start(kind, preferences).await?;
         let server = Server::start().await?;
-        Ok(Self { browser, server, kind, watched: Mutex::default() })
+        Ok(Self {
+            browser,
+            server,
+            kind,
+            watched: Mutex::default(),
+        })
     }
 
     /// Whose stories are told when the test fails.
@@ -48,14 +55,25 @@ impl Suite {
     }
 
     async fn tell_stories(&self) {
-        let watched = self.watched.lock().unwrap_or_else(PoisonError::into_inner).take();
+        let watched = self
+            .watched
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+            .take();
         let Some((tab, story)) = watched else {
             return;
         };
-        story.lines().iter().for_each(|line| println!("       us      {line}"));
+        story
+            .lines()
+            .iter()
+            .for_each(|line| println!("       us      {line}"));
         let lines = timeout(Duration::from_secs(5), tab.run("return h.events", &[])).await;
         if let Ok(Ok(lines)) = lines {
-            let lines = lines.as_array().into_iter().flatten().filter_map(Value::as_str);
+            let lines = lines
+                .as_array()
+                .into_iter()
+                .flatten()
+                .filter_map(Value::as_str);
             lines.for_each(|line| println!("       browser {line}"));
         }
     }
@@ -67,11 +85,16 @@ pub(crate) fn names() -> impl Iterator<Item = &'static str> {
 
 /// Runs what was asked for. A test is never repeated.
 pub(crate) async fn run(kind: Kind, only: &[String]) -> anyhow::Result<()> {
-    let wanted = |case: &&Case| only.is_empty() || only.iter().any(|part| case.name.contains(part.as_str()));
+    let wanted =
+        |case: &&Case| only.is_empty() || only.iter().any(|part| case.name.contains(part.as_str()));
     let start = Instant::now();
     let (mut passed, mut failed) = (0, 0);
     for preferences in [Preferences::Open, Preferences::Default] {
-        let cases: Vec<_> = CASES.iter().filter(|case| case.preferences == preferences).filter(wanted).collect();
+        let cases: Vec<_> = CASES
+            .iter()
+            .filter(|case| case.preferences == preferences)
+            .filter(wanted)
+            .collect();
         if cases.is_empty() {
             continue;
         }

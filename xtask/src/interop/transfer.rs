@@ -31,7 +31,10 @@ pub(crate) async fn both_ways(
         let mut digest = Digest::new(&SHA256);
         let mut came = 0;
         while came < total {
-            let message = channel.recv().await.with_context(|| format!("closed after {came} bytes"))?;
+            let message = channel
+                .recv()
+                .await
+                .with_context(|| format!("closed after {came} bytes"))?;
             let Message::Binary(piece) = message else {
                 anyhow::bail!("text came");
             };
@@ -43,8 +46,16 @@ pub(crate) async fn both_ways(
     };
     let (browser, received, sent) = tokio::try_join!(browser, receiving, send(channel, total))?;
     let digests: [Value; 2] = serde_json::from_value(browser)?;
-    ensure!(digests[0] == json!(received), "browser to us: sent {}, came {received}", digests[0]);
-    ensure!(digests[1] == json!(sent), "us to browser: sent {sent}, came {}", digests[1]);
+    ensure!(
+        digests[0] == json!(received),
+        "browser to us: sent {}, came {received}",
+        digests[0]
+    );
+    ensure!(
+        digests[1] == json!(sent),
+        "us to browser: sent {sent}, came {}",
+        digests[1]
+    );
     Ok(())
 }
 
@@ -53,7 +64,9 @@ pub(crate) async fn send(channel: &DataChannel, total: usize) -> anyhow::Result<
     let mut digest = Digest::new(&SHA256);
     for number in 0..total.div_ceil(PIECE) {
         let length = PIECE.min(total - number * PIECE);
-        let piece: Bytes = (0..length).map(|at| (at * 13 + (at >> 8) + number * 101) as u8).collect();
+        let piece: Bytes = (0..length)
+            .map(|at| (at * 13 + (at >> 8) + number * 101) as u8)
+            .collect();
         digest.update(&piece);
         channel.send(piece).await?;
     }
@@ -61,7 +74,12 @@ pub(crate) async fn send(channel: &DataChannel, total: usize) -> anyhow::Result<
 }
 
 pub(crate) fn hex(digest: Digest) -> String {
-    digest.finish().as_ref().iter().map(|byte| format!("{byte:02x}")).collect()
+    digest
+        .finish()
+        .as_ref()
+        .iter()
+        .map(|byte| format!("{byte:02x}"))
+        .collect()
 }
 
 const PIECE: usize = 64 << 10;

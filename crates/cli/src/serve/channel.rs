@@ -86,7 +86,11 @@ fn announcement(message: &Message) -> Result<Announcement, String> {
 
 impl Incoming {
     fn new(size: u64) -> Self {
-        Self { left: size, bytes: 0, digest: Context::new(&SHA256) }
+        Self {
+            left: size,
+            bytes: 0,
+            digest: Context::new(&SHA256),
+        }
     }
 
     fn take(&mut self, piece: &Message) -> Result<(), String> {
@@ -95,7 +99,10 @@ impl Incoming {
         };
         let length = piece.len() as u64;
         let Some(left) = self.left.checked_sub(length) else {
-            return Err(format!("{} bytes more than were announced", length - self.left));
+            return Err(format!(
+                "{} bytes more than were announced",
+                length - self.left
+            ));
         };
         (self.left, self.bytes) = (left, self.bytes + length);
         self.digest.update(piece);
@@ -104,11 +111,14 @@ impl Incoming {
 
     fn hex(self) -> String {
         let digest = self.digest.finish();
-        digest.as_ref().iter().fold(String::new(), |mut text, byte| {
-            // Writing to a String does not fail.
-            let _ = write!(text, "{byte:02x}");
-            text
-        })
+        digest
+            .as_ref()
+            .iter()
+            .fold(String::new(), |mut text, byte| {
+                // Writing to a String does not fail.
+                let _ = write!(text, "{byte:02x}");
+                text
+            })
     }
 }
 
@@ -124,21 +134,38 @@ mod tests {
         incoming.take(&Message::from(&b"bc"[..])).unwrap();
         assert_eq!((incoming.left, incoming.bytes), (0, 3));
         // FIPS 180-4's example.
-        assert_eq!(incoming.hex(), "ba7816bf8f01cfea414140de5dae2223b00361a396177a9cb410ff61f20015ad");
+        assert_eq!(
+            incoming.hex(),
+            "ba7816bf8f01cfea414140de5dae2223b00361a396177a9cb410ff61f20015ad"
+        );
     }
 
     #[test]
     fn more_than_announced_and_text_are_refused() {
         let mut incoming = Incoming::new(3);
-        assert_eq!(incoming.take(&Message::from(&b"abcde"[..])).unwrap_err(), "2 bytes more than were announced");
-        assert!(incoming.take(&Message::from("abc")).unwrap_err().contains("binary"));
+        assert_eq!(
+            incoming.take(&Message::from(&b"abcde"[..])).unwrap_err(),
+            "2 bytes more than were announced"
+        );
+        assert!(
+            incoming
+                .take(&Message::from("abc"))
+                .unwrap_err()
+                .contains("binary")
+        );
         assert_eq!(incoming.left, 3);
     }
 
     #[test]
     fn an_announcement_has_name_and_size() {
         let good = Message::from(r#"{"name":"a.txt","size":5}"#);
-        assert_eq!(announcement(&good).unwrap(), Announcement { name: "a.txt".to_owned(), size: 5 });
+        assert_eq!(
+            announcement(&good).unwrap(),
+            Announcement {
+                name: "a.txt".to_owned(),
+                size: 5
+            }
+        );
         for bad in ["", "{}", r#"{"name":"a"}"#, r#"{"name":"a","size":-1}"#] {
             assert!(announcement(&Message::from(bad)).is_err(), "{bad}");
         }

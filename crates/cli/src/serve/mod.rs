@@ -16,7 +16,7 @@ use axum::routing::get;
 use tokio::net::TcpListener;
 use tokio::sync::{Semaphore, watch};
 
-use crate::Outcome;
+use crate::{Outcome, say};
 
 mod channel;
 mod origin;
@@ -49,7 +49,9 @@ pub(crate) async fn run(arguments: Arguments) -> anyhow::Result<Outcome> {
     let listener = TcpListener::bind(wanted)
         .await
         .map_err(|error| refused(wanted, &error))?;
-    let address = listener.local_addr().context("the listening socket has no address")?;
+    let address = listener
+        .local_addr()
+        .context("the listening socket has no address")?;
     let (end, ending) = watch::channel(false);
     let server = Server {
         address,
@@ -57,7 +59,9 @@ pub(crate) async fn run(arguments: Arguments) -> anyhow::Result<Outcome> {
         ending: ending.clone(),
     };
     let seats = server.seats.clone();
-    println!("oxirtc serves http://{address}/ (Ctrl-C ends it)");
+    say(format_args!(
+        "oxirtc serves http://{address}/ (Ctrl-C ends it)"
+    ));
     tokio::spawn(async move {
         if let Err(error) = tokio::signal::ctrl_c().await {
             log::error!("Ctrl-C cannot be heard: {error}");
@@ -86,7 +90,7 @@ pub(crate) async fn run(arguments: Arguments) -> anyhow::Result<Outcome> {
     if emptied.is_err() {
         log::info!("some visitors were still connected");
     }
-    println!("oxirtc: ended");
+    say("oxirtc: ended");
     Ok(Outcome::Done)
 }
 
@@ -96,19 +100,34 @@ fn router(server: Server) -> Router {
         router = router.route(file.path, get(async move || page::response(file)));
     }
     router
-        .fallback(async || (StatusCode::NOT_FOUND, "There is nothing here; the page is at /\n"))
-        .layer(middleware::from_fn_with_state(server.clone(), own_host_only))
+        .fallback(async || {
+            (
+                StatusCode::NOT_FOUND,
+                "There is nothing here; the page is at /\n",
+            )
+        })
+        .layer(middleware::from_fn_with_state(
+            server.clone(),
+            own_host_only,
+        ))
         .with_state(server)
 }
 
 /// A name of someone else's that resolves to this machine does not make its page ours.
 async fn own_host_only(State(server): State<Server>, request: Request, next: Next) -> Response {
-    let host = request.headers().get(header::HOST).and_then(|host| host.to_str().ok());
+    let host = request
+        .headers()
+        .get(header::HOST)
+        .and_then(|host| host.to_str().ok());
     let mut response = if host.is_some_and(|host| origin::is_own_host(host, server.address)) {
         next.run(request).await
     } else {
         let address = server.address;
-        (StatusCode::MISDIRECTED_REQUEST, format!("This server is at http://{address}/\n")).into_response()
+        (
+            StatusCode::MISDIRECTED_REQUEST,
+            format!("This server is at http://{address}/\n"),
+        )
+            .into_response()
     };
     let headers = response.headers_mut();
     for (name, value) in page::HEADERS {
@@ -122,10 +141,18 @@ async fn signal_upgrade(
     headers: HeaderMap,
     upgrade: WebSocketUpgrade,
 ) -> Response {
-    let text = |name| headers.get(name).and_then(|value: &HeaderValue| value.to_str().ok());
+    let text = |name| {
+        headers
+            .get(name)
+            .and_then(|value: &HeaderValue| value.to_str().ok())
+    };
     let host = text(header::HOST).unwrap_or_default();
     if text(header::ORIGIN).is_some_and(|from| !origin::is_same(from, host)) {
-        return (StatusCode::FORBIDDEN, "Only the page of this server may connect\n").into_response();
+        return (
+            StatusCode::FORBIDDEN,
+            "Only the page of this server may connect\n",
+        )
+            .into_response();
     }
     upgrade
         .max_message_size(MAX_SIGNAL)
@@ -135,7 +162,12 @@ async fn signal_upgrade(
 /// One visitor, from the WebSocket's opening to its end.
 async fn attend(mut socket: WebSocket, server: Server) {
     let Ok(_seat) = server.seats.try_acquire() else {
-        close(socket, close_code::AGAIN, "All places are taken; try again later.").await;
+        close(
+            socket,
+            close_code::AGAIN,
+            "All places are taken; try again later.",
+        )
+        .await;
         return;
     };
     let (code, reason) = match visit::attend(&mut socket, server.ending).await {
@@ -199,7 +231,11 @@ mod tests {
         assert!(text(ErrorKind::AddrInUse).contains("--listen 127.0.0.1:8081"));
         assert!(text(ErrorKind::PermissionDenied).contains("from 1024 up"));
         assert!(text(ErrorKind::AddrNotAvailable).contains("no address 127.0.0.1"));
-        for kind in [ErrorKind::AddrInUse, ErrorKind::PermissionDenied, ErrorKind::OutOfMemory] {
+        for kind in [
+            ErrorKind::AddrInUse,
+            ErrorKind::PermissionDenied,
+            ErrorKind::OutOfMemory,
+        ] {
             assert!(!text(kind).contains('\n'));
         }
         let last: SocketAddr = "[::1]:65535".parse().unwrap();

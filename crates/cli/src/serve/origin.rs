@@ -13,14 +13,18 @@ pub(crate) fn is_own_host(host: &str, server: SocketAddr) -> bool {
         return true;
     }
     let local = name.eq_ignore_ascii_case("localhost")
-        || name.parse::<IpAddr>().is_ok_and(|address| address.is_loopback());
+        || name
+            .parse::<IpAddr>()
+            .is_ok_and(|address| address.is_loopback());
     local && port == server.port()
 }
 
 /// Whether an Origin header is the page that this Host header serves.
 pub(crate) fn is_same(origin: &str, host: &str) -> bool {
     // "https" is there when a proxy in front of the server has the certificate.
-    let from = origin.strip_prefix("http://").or_else(|| origin.strip_prefix("https://"));
+    let from = origin
+        .strip_prefix("http://")
+        .or_else(|| origin.strip_prefix("https://"));
     from.is_some_and(|from| !from.is_empty() && from.eq_ignore_ascii_case(host))
 }
 
@@ -45,10 +49,26 @@ mod tests {
     #[test]
     fn a_loopback_server_answers_to_loopback_names_and_its_port() {
         let server = "127.0.0.1:8080".parse().unwrap();
-        for host in ["127.0.0.1:8080", "localhost:8080", "LOCALHOST:8080", "[::1]:8080", "127.9.9.9:8080"] {
+        for host in [
+            "127.0.0.1:8080",
+            "localhost:8080",
+            "LOCALHOST:8080",
+            "[::1]:8080",
+            "127.9.9.9:8080",
+        ] {
             assert!(is_own_host(host, server), "{host}");
         }
-        let foreign = ["example.org:8080", "127.0.0.1", "127.0.0.1:81", "10.0.0.1:8080", "", ":8080", "[::1", "[::1]x", "a:b:c"];
+        let foreign = [
+            "example.org:8080",
+            "127.0.0.1",
+            "127.0.0.1:81",
+            "10.0.0.1:8080",
+            "",
+            ":8080",
+            "[::1",
+            "[::1]x",
+            "a:b:c",
+        ];
         for host in foreign {
             assert!(!is_own_host(host, server), "{host}");
         }
@@ -65,7 +85,14 @@ mod tests {
     fn only_the_page_of_the_same_host_may_open_the_socket() {
         assert!(is_same("http://127.0.0.1:8080", "127.0.0.1:8080"));
         assert!(is_same("https://box.example", "box.example"));
-        for origin in ["http://evil.example", "null", "", "http://", "file://127.0.0.1:8080", "http://127.0.0.1:8081"] {
+        for origin in [
+            "http://evil.example",
+            "null",
+            "",
+            "http://",
+            "file://127.0.0.1:8080",
+            "http://127.0.0.1:8081",
+        ] {
             assert!(!is_same(origin, "127.0.0.1:8080"), "{origin}");
         }
         assert!(!is_same("http://", ""));

@@ -21,14 +21,46 @@ const SCRIPT: &str = "text/javascript; charset=utf-8";
 const SVG: &str = "image/svg+xml";
 
 pub(crate) const FILES: [File; 8] = [
-    File { path: "/", kind: HTML, text: include_str!("../web/index.html") },
-    File { path: "/page.css", kind: CSS, text: include_str!("../web/page.css") },
-    File { path: "/icon.svg", kind: SVG, text: include_str!("../web/icon.svg") },
-    File { path: "/page.js", kind: SCRIPT, text: include_str!("../web/page.js") },
-    File { path: "/peer.js", kind: SCRIPT, text: include_str!("../web/peer.js") },
-    File { path: "/plot.js", kind: SCRIPT, text: include_str!("../web/plot.js") },
-    File { path: "/sha256.js", kind: SCRIPT, text: include_str!("../web/sha256.js") },
-    File { path: "/transfer.js", kind: SCRIPT, text: include_str!("../web/transfer.js") },
+    File {
+        path: "/",
+        kind: HTML,
+        text: include_str!("../web/index.html"),
+    },
+    File {
+        path: "/page.css",
+        kind: CSS,
+        text: include_str!("../web/page.css"),
+    },
+    File {
+        path: "/icon.svg",
+        kind: SVG,
+        text: include_str!("../web/icon.svg"),
+    },
+    File {
+        path: "/page.js",
+        kind: SCRIPT,
+        text: include_str!("../web/page.js"),
+    },
+    File {
+        path: "/peer.js",
+        kind: SCRIPT,
+        text: include_str!("../web/peer.js"),
+    },
+    File {
+        path: "/plot.js",
+        kind: SCRIPT,
+        text: include_str!("../web/plot.js"),
+    },
+    File {
+        path: "/sha256.js",
+        kind: SCRIPT,
+        text: include_str!("../web/sha256.js"),
+    },
+    File {
+        path: "/transfer.js",
+        kind: SCRIPT,
+        text: include_str!("../web/transfer.js"),
+    },
 ];
 
 /// Nothing from elsewhere, nothing inline, in no one's frame; never cached, as the program may be
@@ -42,7 +74,10 @@ pub(crate) const HEADERS: [(HeaderName, &str); 5] = [
     (header::CACHE_CONTROL, "no-store"),
     (header::REFERRER_POLICY, "no-referrer"),
     (header::X_CONTENT_TYPE_OPTIONS, "nosniff"),
-    (HeaderName::from_static("cross-origin-opener-policy"), "same-origin"),
+    (
+        HeaderName::from_static("cross-origin-opener-policy"),
+        "same-origin",
+    ),
 ];
 
 #[cfg(test)]
@@ -51,11 +86,17 @@ mod tests {
 
     #[test]
     fn every_file_a_file_names_is_served() {
-        let served = |name: &str| FILES.iter().any(|file| file.path.trim_start_matches('/') == name);
+        let served = |name: &str| {
+            FILES
+                .iter()
+                .any(|file| file.path.trim_start_matches('/') == name)
+        };
         for file in FILES {
             let names = file.text.split(['"', '\'']).filter_map(|quoted| {
                 let name = quoted.trim_start_matches("./");
-                let known = [".js", ".css", ".svg"].iter().any(|end| name.ends_with(end));
+                let known = [".js", ".css", ".svg"]
+                    .iter()
+                    .any(|end| name.ends_with(end));
                 known.then_some(name)
             });
             for name in names {
@@ -68,7 +109,11 @@ mod tests {
     fn the_page_names_no_other_host_and_has_nothing_inline() {
         for file in FILES {
             let foreign = file.text.replace("http://www.w3.org/2000/svg", "");
-            assert!(!foreign.contains("http://") && !foreign.contains("https://"), "{}", file.path);
+            assert!(
+                !foreign.contains("http://") && !foreign.contains("https://"),
+                "{}",
+                file.path
+            );
         }
         let page = FILES[0].text;
         assert!(!page.contains("style=") && !page.contains("onclick=") && !page.contains("<style"));

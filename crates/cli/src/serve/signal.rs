@@ -37,7 +37,10 @@ mod tests {
         let description = SessionDescription::offer("v=0\r\n");
         let read: Incoming = serde_json::from_str(text).unwrap();
         assert_eq!(read, Incoming::Description(description.clone()));
-        assert_eq!(serde_json::to_string(&Outgoing::Description(description)).unwrap(), text);
+        assert_eq!(
+            serde_json::to_string(&Outgoing::Description(description)).unwrap(),
+            text
+        );
     }
 
     #[test]
@@ -51,12 +54,23 @@ mod tests {
         assert_eq!(candidate.username_fragment, None);
         let end: Incoming = serde_json::from_str(r#"{"candidate":null}"#).unwrap();
         assert_eq!(end, Incoming::Candidate(None));
-        assert_eq!(serde_json::to_string(&Outgoing::Candidate(None)).unwrap(), r#"{"candidate":null}"#);
+        assert_eq!(
+            serde_json::to_string(&Outgoing::Candidate(None)).unwrap(),
+            r#"{"candidate":null}"#
+        );
     }
 
     #[test]
     fn anything_else_is_refused() {
-        for text in ["", "{}", "null", "[]", r#"{"description":{}}"#, r#"{"other":1}"#, r#"{"restart":"x"}"#] {
+        for text in [
+            "",
+            "{}",
+            "null",
+            "[]",
+            r#"{"description":{}}"#,
+            r#"{"other":1}"#,
+            r#"{"restart":"x"}"#,
+        ] {
             assert!(serde_json::from_str::<Incoming>(text).is_err(), "{text}");
         }
         let restart: Incoming = serde_json::from_str(r#"{"restart":true}"#).unwrap();

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use axum::extract::ws::{Message, WebSocket};
 use oxirtc_peerconnection::{
-    Configuration, Error, Event, IceCandidateInit, PeerConnection, SdpType, SessionDescription,
+    Configuration, Event, IceCandidateInit, PeerConnection, SdpType, SessionDescription,
     SignalingState,
 };
 use tokio::sync::watch;
@@ -33,7 +33,10 @@ struct Visit<'s> {
 }
 
 /// Serves the page at the other end of the socket until it leaves, or the program ends.
-pub(crate) async fn attend(socket: &mut WebSocket, mut ending: watch::Receiver<bool>) -> anyhow::Result<End> {
+pub(crate) async fn attend(
+    socket: &mut WebSocket,
+    mut ending: watch::Receiver<bool>,
+) -> anyhow::Result<End> {
     let peer = PeerConnection::new(Configuration::default())?;
     let mut visit = Visit {
         socket,
@@ -77,8 +80,15 @@ impl Visit<'_> {
         let outcome = match serde_json::from_str(text) {
             Ok(Incoming::Description(description)) => self.negotiate(description).await?,
             Ok(Incoming::Candidate(candidate)) => {
-                let added = self.peer.add_ice_candidate(candidate.unwrap_or_else(IceCandidateInit::default)).await;
-                if self.ignoring { Ok(()) } else { added.map_err(|error| error.to_string()) }
+                let added = self
+                    .peer
+                    .add_ice_candidate(candidate.unwrap_or_else(IceCandidateInit::default))
+                    .await;
+                if self.ignoring {
+                    Ok(())
+                } else {
+                    added.map_err(|error| error.to_string())
+                }
             }
             Ok(Incoming::Restart(wanted)) => {
                 if wanted {
@@ -95,7 +105,10 @@ impl Visit<'_> {
     }
 
     /// Where both sides offered, the page gives way.
-    async fn negotiate(&mut self, description: SessionDescription) -> anyhow::Result<Result<(), String>> {
+    async fn negotiate(
+        &mut self,
+        description: SessionDescription,
+    ) -> anyhow::Result<Result<(), String>> {
         let offer = description.kind == SdpType::Offer;
         self.ignoring = offer && self.peer.signaling_state() != SignalingState::Stable;
         if self.ignoring {

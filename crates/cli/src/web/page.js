@@ -154,6 +154,8 @@ function tick() {
     $("plot").dataset.peak = Math.max(Number($("plot").dataset.peak ?? 0), Math.round(rateDown));
   }
   Object.assign(meter, { up, down, last: now, roundTrip: null });
+  // A restart may have moved the connection to another route.
+  if (serial % 20 === 0 && session?.chat?.readyState === "open") describe(session.peer).catch((error) => log(error.message));
 }
 
 async function send(source) {
