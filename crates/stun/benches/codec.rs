@@ -1,0 +1,3 @@
+//! What parsing, verifying and building cost.
+
+fn main() {}
