@@ -152,10 +152,8 @@ pub(crate) fn priority(kind: CandidateKind, local_preference: u16) -> u32 {
 
 /// RFC 8445 §6.1.2.3: the priority of a pair, out of the controlling and the controlled side's.
 pub(crate) fn pair_priority(controlling: u32, controlled: u32) -> u64 {
-    let (low, high) = (
-        controlling.min(controlled).into(),
-        u64::from(controlling.max(controlled)),
-    );
+    let low = u64::from(controlling.min(controlled));
+    let high = u64::from(controlling.max(controlled));
     (1_u64 << 32) * low + 2 * high + u64::from(controlling > controlled)
 }
 
@@ -168,7 +166,11 @@ pub(crate) fn normalized(address: SocketAddr) -> SocketAddr {
     match v6.ip().to_canonical() {
         IpAddr::V4(ip) => SocketAddr::new(ip.into(), v6.port()),
         IpAddr::V6(ip) => {
-            let scope = if is_v6_link_local(ip) { v6.scope_id() } else { 0 };
+            let scope = if is_v6_link_local(ip) {
+                v6.scope_id()
+            } else {
+                0
+            };
             SocketAddrV6::new(ip, v6.port(), 0, scope).into()
         }
     }
@@ -225,7 +227,10 @@ mod tests {
 
     #[test]
     fn addresses_are_written_one_way() {
-        assert_eq!(normalized(address("[::ffff:10.0.0.1]:5")), address("10.0.0.1:5"));
+        assert_eq!(
+            normalized(address("[::ffff:10.0.0.1]:5")),
+            address("10.0.0.1:5")
+        );
         let flow = SocketAddrV6::new("2001:db8::1".parse().unwrap(), 5, 7, 9);
         assert_eq!(normalized(flow.into()), address("[2001:db8::1]:5"));
         let scoped = SocketAddrV6::new("fe80::1".parse().unwrap(), 5, 7, 9);
@@ -235,7 +240,10 @@ mod tests {
     #[test]
     fn link_local_pairs_with_link_local_of_its_own_link() {
         let base = address("[fe80::1%3]:1");
-        assert_eq!(reachable(base, address("[fe80::2]:2")), Some(address("[fe80::2%3]:2")));
+        assert_eq!(
+            reachable(base, address("[fe80::2]:2")),
+            Some(address("[fe80::2%3]:2"))
+        );
         assert_eq!(reachable(base, address("[2001:db8::2]:2")), None);
         assert_eq!(reachable(base, address("10.0.0.1:2")), None);
         assert_eq!(reachable(address("10.0.0.1:1"), address("[::1]:1")), None);
@@ -258,14 +266,38 @@ mod tests {
         let name = Address::Name("a.local".into());
         let ip = |text: &str| Address::Ip(text.parse().unwrap());
         for bad in [
-            Candidate { component: 2, ..good.clone() },
-            Candidate { protocol: Protocol::Tcp, ..good.clone() },
-            Candidate { port: 0, ..good.clone() },
-            Candidate { address: name, ..good.clone() },
-            Candidate { address: ip("0.0.0.0"), ..good.clone() },
-            Candidate { address: ip("224.0.0.1"), ..good.clone() },
-            Candidate { address: ip("255.255.255.255"), ..good.clone() },
-            Candidate { address: ip("ff02::1"), ..good },
+            Candidate {
+                component: 2,
+                ..good.clone()
+            },
+            Candidate {
+                protocol: Protocol::Tcp,
+                ..good.clone()
+            },
+            Candidate {
+                port: 0,
+                ..good.clone()
+            },
+            Candidate {
+                address: name,
+                ..good.clone()
+            },
+            Candidate {
+                address: ip("0.0.0.0"),
+                ..good.clone()
+            },
+            Candidate {
+                address: ip("224.0.0.1"),
+                ..good.clone()
+            },
+            Candidate {
+                address: ip("255.255.255.255"),
+                ..good.clone()
+            },
+            Candidate {
+                address: ip("ff02::1"),
+                ..good
+            },
         ] {
             assert!(!bad.is_checkable());
         }

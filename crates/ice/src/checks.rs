@@ -55,7 +55,11 @@ impl CheckList {
 
     /// The pair that sent this request; `path` is looked at first, as answers come back the way
     /// the request went.
-    pub(crate) fn with_request(&mut self, path: Path, id: &TransactionId) -> Option<&mut CandidatePair> {
+    pub(crate) fn with_request(
+        &mut self,
+        path: Path,
+        id: &TransactionId,
+    ) -> Option<&mut CandidatePair> {
         let on_path = |pair: &CandidatePair| pair.path == path && pair.has_request(id);
         let at = self.pairs.iter().position(on_path);
         let at = at.or_else(|| self.pairs.iter().position(|pair| pair.has_request(id)))?;
@@ -133,7 +137,11 @@ impl CheckList {
             }
         }
         let due = |pair: &&CandidatePair| pair.wants_repetition().is_some_and(|due| due <= now);
-        let repeat = self.pairs.iter().filter(due).min_by_key(|pair| pair.wants_repetition());
+        let repeat = self
+            .pairs
+            .iter()
+            .filter(due)
+            .min_by_key(|pair| pair.wants_repetition());
         if let Some(pair) = repeat {
             return Some(Turn::Repeat(pair.id));
         }
@@ -164,12 +172,18 @@ impl CheckList {
 
     /// When [`next_turn`](Self::next_turn) has something, if turns are to be had from `turn` on.
     pub(crate) fn deadline(&self, turn: Instant) -> Option<Instant> {
-        let repeat = self.pairs.iter().filter_map(CandidatePair::wants_repetition);
+        let repeat = self
+            .pairs
+            .iter()
+            .filter_map(CandidatePair::wants_repetition);
         let repeat = repeat.min().map(|due| due.max(turn));
-        let exhausted = self.pairs.iter().filter_map(|pair| match pair.wants_repetition() {
-            Some(_) => None,
-            None => pair.check.map(|check| check.due),
-        });
+        let exhausted = self
+            .pairs
+            .iter()
+            .filter_map(|pair| match pair.wants_repetition() {
+                Some(_) => None,
+                None => pair.check.map(|check| check.due),
+            });
         let ready = !self.triggered.is_empty() || self.next_ordinary().is_some();
         let ready = ready.then_some(turn);
         ready.into_iter().chain(repeat).chain(exhausted).min()
@@ -223,6 +237,3 @@ fn holds_back(pair: &CandidatePair) -> bool {
 
 /// RFC 8445 §14.3: the least RTO of a check.
 const MIN_RTO: Duration = Duration::from_millis(500);
-
-#[cfg(test)]
-mod tests;

@@ -53,10 +53,6 @@ impl Consent {
         now < self.expires
     }
 
-    pub(crate) fn is_due(&self, now: Instant) -> bool {
-        self.next <= now
-    }
-
     pub(crate) fn silent_since(&self) -> Option<Instant> {
         self.silent_since
     }

@@ -53,7 +53,8 @@ impl ControlQueue {
 
     /// Takes back the requests of a pair that lost its consent or its session.
     pub(crate) fn cancel(&mut self, pair: PairId) {
-        self.datagrams.retain(|datagram| datagram.check != Some(pair));
+        self.datagrams
+            .retain(|datagram| datagram.check != Some(pair));
     }
 
     pub(crate) fn clear(&mut self) {

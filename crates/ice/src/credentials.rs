@@ -133,7 +133,10 @@ mod tests {
 
     #[test]
     fn debug_hides_the_password() {
-        let shown = format!("{:?}", Credentials::new("fragment", "secretsecretsecretsecret"));
+        let shown = format!(
+            "{:?}",
+            Credentials::new("fragment", "secretsecretsecretsecret")
+        );
         assert!(shown.contains("fragment") && !shown.contains("secret"));
     }
 }

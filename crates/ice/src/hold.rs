@@ -15,8 +15,7 @@ pub(crate) struct Held {
 impl Held {
     /// Whether there was room.
     pub(crate) fn push(&mut self, path: Path, datagram: &[u8]) -> bool {
-        let fits =
-            self.datagrams.len() < MAX_DATAGRAMS && self.bytes + datagram.len() <= MAX_BYTES;
+        let fits = self.datagrams.len() < MAX_DATAGRAMS && self.bytes + datagram.len() <= MAX_BYTES;
         if fits {
             self.bytes += datagram.len();
             self.datagrams.push_back((path, datagram.to_vec()));

@@ -197,7 +197,10 @@ impl CandidatePair {
 
     /// Takes the request that a response answers.
     pub(crate) fn take_request(&mut self, id: &TransactionId) -> Option<Request> {
-        let at = self.in_flight.iter().position(|request| request.id == *id)?;
+        let at = self
+            .in_flight
+            .iter()
+            .position(|request| request.id == *id)?;
         if self.check.is_some_and(|check| check.id == *id) {
             self.check = None;
         }

@@ -58,6 +58,10 @@ pub(crate) struct Progress {
     pub(crate) gathering: bool,
     /// Local candidates are complete.
     pub(crate) gathered: bool,
+    /// Given up.
+    pub(crate) failed: bool,
+    /// When it was started by a restart.
+    pub(crate) born: Option<Instant>,
     /// When the patience timer started (RFC 8863 §4).
     pub(crate) started: Option<Instant>,
     pub(crate) first_valid: Option<Instant>,
@@ -75,6 +79,8 @@ impl Session {
         if let (Some(local), Some(remote)) = (&self.local, &self.remote) {
             self.username = format!("{}:{}", remote.ufrag(), local.ufrag());
             self.progress.started.get_or_insert(now);
+            // An answer may come after it was given up waiting for.
+            self.progress.failed = false;
         }
     }
 
@@ -105,7 +111,10 @@ impl Session {
     pub(crate) fn is_kept(&self, pair: &CandidatePair) -> bool {
         !self.is_retired()
             && pair.is_valid()
-            && self.progress.selected.is_none_or(|selected| selected == pair.id)
+            && self
+                .progress
+                .selected
+                .is_none_or(|selected| selected == pair.id)
     }
 
     pub(crate) fn describe(&self, pair: &CandidatePair) -> Option<Pair> {
@@ -118,15 +127,18 @@ impl Session {
 
     /// The host candidate of a socket.
     pub(crate) fn local_at(&self, base: SocketAddr) -> Option<usize> {
-        self.locals.iter().position(|local| {
-            local.base == base && local.candidate.kind == CandidateKind::Host
-        })
+        self.locals
+            .iter()
+            .position(|local| local.base == base && local.candidate.kind == CandidateKind::Host)
     }
 
     pub(crate) fn remote_at(&self, address: SocketAddr) -> Option<usize> {
         self.remotes.iter().position(|remote| {
             remote.candidate.is_checkable()
-                && remote.candidate.socket_address().is_some_and(|at| same(at, address))
+                && remote
+                    .candidate
+                    .socket_address()
+                    .is_some_and(|at| same(at, address))
         })
     }
 
@@ -158,7 +170,12 @@ impl Session {
     }
 
     /// Makes the pair of a local and a remote candidate, if the two can reach each other.
-    pub(crate) fn pair(&self, local: usize, remote: usize, controlling: bool) -> Option<CandidatePair> {
+    pub(crate) fn pair(
+        &self,
+        local: usize,
+        remote: usize,
+        controlling: bool,
+    ) -> Option<CandidatePair> {
         let (near, far) = (self.locals.get(local)?, self.remotes.get(remote)?);
         // RFC 8445 §6.1.2.4: reflexive candidates are pruned, as their base stands for them.
         if near.candidate.kind != CandidateKind::Host || !far.candidate.is_checkable() {
@@ -185,8 +202,14 @@ impl Session {
     }
 
     fn priority(&self, local: usize, remote: usize, controlling: bool) -> u64 {
-        let near = self.locals.get(local).map_or(0, |local| local.candidate.priority);
-        let far = self.remotes.get(remote).map_or(0, |remote| remote.candidate.priority);
+        let near = self
+            .locals
+            .get(local)
+            .map_or(0, |local| local.candidate.priority);
+        let far = self
+            .remotes
+            .get(remote)
+            .map_or(0, |remote| remote.candidate.priority);
         if controlling {
             pair_priority(near, far)
         } else {
@@ -205,12 +228,21 @@ impl Session {
     }
 
     /// RFC 8445 §7.2.5.3.1: the address that the peer saw is a local candidate of its own.
-    pub(crate) fn learn_local(&mut self, pair: PairId, mapped: SocketAddr, priority: u32, controlling: bool) {
+    pub(crate) fn learn_local(
+        &mut self,
+        pair: PairId,
+        mapped: SocketAddr,
+        priority: u32,
+        controlling: bool,
+    ) {
         let Some(candidates) = self.list.get(pair).map(|pair| pair.candidates) else {
             return;
         };
         let known = self.locals.iter().position(|local| {
-            local.candidate.socket_address().is_some_and(|at| same(at, mapped))
+            local
+                .candidate
+                .socket_address()
+                .is_some_and(|at| same(at, mapped))
         });
         let Some(base) = self.locals.get(candidates.local).map(|local| local.base) else {
             return;
@@ -244,7 +276,9 @@ impl Session {
         self.progress.gathered
             && self.remote_end
             && !self.list.is_pending()
-            && self.selected().is_some_and(|pair| pair.nomination != Nomination::None)
+            && self
+                .selected()
+                .is_some_and(|pair| pair.nomination != Nomination::None)
     }
 }
 
