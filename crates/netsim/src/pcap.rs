@@ -86,24 +86,25 @@ fn write_ip_header(out: &mut Vec<u8>, from: IpAddr, to: IpAddr, len: usize) {
 
 fn write_udp(out: &mut Vec<u8>, from: SocketAddr, to: SocketAddr, payload: &[u8]) {
     let len = (payload.len() + UDP_HEADER) as u16;
-    let mut datagram = Vec::with_capacity(payload.len() + UDP_HEADER);
-    for field in [from.port(), to.port(), len, 0] {
-        datagram.extend(field.to_be_bytes());
-    }
-    datagram.extend_from_slice(payload);
+    let mut header = [0; UDP_HEADER];
+    header[..2].copy_from_slice(&from.port().to_be_bytes());
+    header[2..4].copy_from_slice(&to.port().to_be_bytes());
+    header[4..6].copy_from_slice(&len.to_be_bytes());
 
-    let mut pseudo = Vec::with_capacity(datagram.len() + 40);
+    let mut pseudo = Vec::with_capacity(payload.len() + 48);
     pseudo.extend(octets(from.ip()));
     pseudo.extend(octets(to.ip()));
     pseudo.extend(u32::from(len).to_be_bytes());
     pseudo.extend(u32::from(PROTOCOL_UDP).to_be_bytes());
-    pseudo.extend_from_slice(&datagram);
+    pseudo.extend(header);
+    pseudo.extend_from_slice(payload);
     let sum = match checksum(&pseudo) {
         0 => 0xffff, // zero says that there is none
         sum => sum,
     };
-    datagram[6..8].copy_from_slice(&sum.to_be_bytes());
-    out.append(&mut datagram);
+    header[6..].copy_from_slice(&sum.to_be_bytes());
+    out.extend(header);
+    out.extend_from_slice(payload);
 }
 
 fn octets(address: IpAddr) -> Vec<u8> {
