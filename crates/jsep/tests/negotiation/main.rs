@@ -1,0 +1,4 @@
+//! Negotiation between two ends, and with descriptions recorded from browsers.
+
+mod signaling;
+mod support;
