@@ -1,7 +1,7 @@
 //! The table of signalling states, rollback, and who may apply what.
 
 use crate::support::{Peer, connected, exchange, visible};
-use oxirtc_jsep::{Change, Description, Error, SdpType, SignalingState};
+use oxirtc_jsep::{Change, Description, Error, Sctp, SdpType, SignalingState};
 
 use SdpType::{Answer, Offer, Pranswer, Rollback};
 use SignalingState::{
@@ -36,7 +36,6 @@ fn peer_in(state: SignalingState) -> (Peer, Peer) {
                 peer.local(pranswer(answer));
             }
         }
-        _ => unreachable!("not a state"),
     }
     assert_eq!(peer.state(), state);
     (peer, other)
@@ -236,7 +235,7 @@ fn rollback_of_the_first_offer() {
     assert!(peer.negotiator.pending_local_description().is_some());
     let forth = changes.len();
     changes.extend(peer.local(Description::rollback()));
-    let transport = oxirtc_jsep::Change::Sctp(oxirtc_jsep::Sctp::Closed);
+    let transport = Change::Sctp(Sctp::Closed);
     assert_eq!(changes[forth], transport);
     assert!(matches!(
         changes[forth + 1],
