@@ -221,6 +221,12 @@ impl Settings {
         self
     }
 
+    /// What [`send_buffer`](Self::send_buffer) was set to.
+    #[must_use]
+    pub fn send_buffer_size(&self) -> u64 {
+        self.send_buffer as u64
+    }
+
     /// How many bytes go to the kernel at once. Less spares a receiver with a small socket buffer.
     /// Default, and at most: 65,487.
     #[must_use]

@@ -237,6 +237,7 @@ impl Engine {
         transport.release_ufrags(&mut self.routes);
         transport.ice.close(now);
         self.retired.push(transport.ice);
+        self.transports_changed();
     }
 }
 

@@ -22,6 +22,8 @@ pub struct Channel {
     pub(super) threshold: u64,
     /// What was buffered when it was closed: W3C goes on showing it.
     pub(super) left_behind: u64,
+    /// It ended before the peer had acknowledged everything.
+    pub(super) lost: bool,
     pub(super) inbox: Inbox,
     pub(super) counts: Counts,
 }
@@ -67,6 +69,7 @@ impl Channel {
             state: DataChannelState::Connecting,
             threshold: 0,
             left_behind: 0,
+            lost: false,
             inbox: Inbox::default(),
             counts: Counts::default(),
         }
@@ -130,6 +133,12 @@ impl Channel {
     #[must_use]
     pub fn buffered_amount_low_threshold(&self) -> u64 {
         self.threshold
+    }
+
+    /// It ended before the peer had acknowledged everything.
+    #[must_use]
+    pub fn has_lost(&self) -> bool {
+        self.lost
     }
 
     /// Messages that were sent on it.

@@ -192,6 +192,7 @@ impl Data {
     /// W3C's close: channels are closed without events. The ABORT waits in the association.
     pub(super) fn close(&mut self, now: Instant) {
         for channel in self.channels.values_mut() {
+            channel.lost |= channel.inner.is_some();
             channel.left_behind = match (&self.transport, channel.stream) {
                 (Some(Sctp { association: Some(it), .. }), Some(stream)) if channel.inner.is_some() => {
                     it.buffered_amount(stream) as u64
@@ -270,8 +271,8 @@ impl Data {
         self.channels.get(&id)
     }
 
-    pub(super) fn has_channels(&self) -> bool {
-        self.next_channel > 0
+    pub(super) fn any_channel(&self, is: impl Fn(&Channel) -> bool) -> bool {
+        self.channels.values().any(is)
     }
 
     /// W3C's `bufferedAmount`.
@@ -405,11 +406,13 @@ impl Data {
             return;
         };
         let left_behind = self.buffered_amount(id);
+        let lost = self.unacknowledged(id) > 0;
         let Some(channel) = self.channels.get_mut(&id) else {
             return;
         };
         channel.inner = None;
         channel.left_behind = left_behind;
+        channel.lost = lost;
         channel.state = DataChannelState::Closed;
         let error = error.map(|error| Event::Channel(id, ChannelEvent::Error(error)));
         let close = Event::Channel(id, ChannelEvent::Close);

@@ -367,6 +367,12 @@ impl Engine {
         self.states.connection
     }
 
+    /// The settings that it was made with.
+    #[must_use]
+    pub fn settings(&self) -> &Settings {
+        &self.foundation.settings
+    }
+
     /// Counters.
     #[must_use]
     pub fn stats(&self) -> Stats {
