@@ -5,3 +5,4 @@ mod endpoint;
 mod errors;
 mod pair;
 mod private;
+mod virtual_network;
