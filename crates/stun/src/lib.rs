@@ -8,7 +8,10 @@ mod getters;
 mod header;
 mod integrity;
 mod message;
+mod nonce;
 mod opaque_string;
+mod round_trip;
+mod transaction;
 
 pub use self::{
     attribute::{
@@ -20,4 +23,7 @@ pub use self::{
     header::{Class, HEADER_LENGTH, MAGIC_COOKIE, Method, TransactionId, is_stun},
     integrity::{Integrity, IntegrityKey, userhash},
     message::Message,
+    nonce::SecurityFeatures,
+    round_trip::RoundTrip,
+    transaction::{Event, Schedule, Transaction},
 };
