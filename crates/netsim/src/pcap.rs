@@ -1,0 +1,208 @@
+//! A capture file: classic pcap with raw IP packets.
+
+use std::fmt::{self, Debug, Formatter};
+use std::io::{self, Write};
+use std::net::{IpAddr, SocketAddr};
+use std::time::Instant;
+
+use crate::time::epoch;
+
+/// Writes datagrams as UDP packets with invented IP headers.
+pub(crate) struct Capture {
+    writer: Box<dyn Write + Send>,
+    /// The first error: nothing is written after it.
+    error: Option<io::Error>,
+}
+
+impl Capture {
+    pub(crate) fn new(mut writer: Box<dyn Write + Send>) -> io::Result<Self> {
+        let mut header = Vec::with_capacity(24);
+        header.extend(0xa1b2_c3d4u32.to_be_bytes()); // microseconds
+        header.extend(2u16.to_be_bytes());
+        header.extend(4u16.to_be_bytes());
+        header.extend([0; 8]); // time zone, accuracy
+        header.extend(u32::from(u16::MAX).to_be_bytes());
+        header.extend(LINKTYPE_RAW.to_be_bytes());
+        writer.write_all(&header)?;
+        Ok(Self {
+            writer,
+            error: None,
+        })
+    }
+
+    /// Writes a datagram; the time is counted from the epoch of simulated time.
+    pub(crate) fn record(
+        &mut self,
+        now: Instant,
+        from: SocketAddr,
+        to: SocketAddr,
+        payload: &[u8],
+    ) {
+        if self.error.is_some() {
+            return;
+        }
+        let mut packet = Vec::with_capacity(payload.len() + 64);
+        write_ip_header(&mut packet, from.ip(), to.ip(), payload.len() + UDP_HEADER);
+        write_udp(&mut packet, from, to, payload);
+
+        let time = now.saturating_duration_since(epoch());
+        let len = packet.len() as u32;
+        let mut record = Vec::with_capacity(packet.len() + 16);
+        for field in [time.as_secs() as u32, time.subsec_micros(), len, len] {
+            record.extend(field.to_be_bytes());
+        }
+        record.append(&mut packet);
+        self.error = self.writer.write_all(&record).err();
+    }
+
+    pub(crate) fn finish(mut self) -> io::Result<()> {
+        self.error.map_or_else(|| self.writer.flush(), Err)
+    }
+}
+
+/// An IPv4 header without options, or an IPv6 header, for UDP.
+fn write_ip_header(out: &mut Vec<u8>, from: IpAddr, to: IpAddr, len: usize) {
+    if let (IpAddr::V4(from), IpAddr::V4(to)) = (from, to) {
+        let mut header = [0; 20];
+        header[0] = 0x45;
+        header[2..4].copy_from_slice(&(len as u16 + 20).to_be_bytes());
+        header[6] = 0x40; // don't fragment
+        header[8] = 64;
+        header[9] = PROTOCOL_UDP;
+        header[12..16].copy_from_slice(&from.octets());
+        header[16..20].copy_from_slice(&to.octets());
+        let sum = checksum(&header);
+        header[10..12].copy_from_slice(&sum.to_be_bytes());
+        out.extend(header);
+        return;
+    }
+    out.extend(0x6000_0000u32.to_be_bytes());
+    out.extend((len as u16).to_be_bytes());
+    out.extend([PROTOCOL_UDP, 64]);
+    for address in [from, to] {
+        out.extend(octets(address));
+    }
+}
+
+fn write_udp(out: &mut Vec<u8>, from: SocketAddr, to: SocketAddr, payload: &[u8]) {
+    let len = (payload.len() + UDP_HEADER) as u16;
+    let mut header = [0; UDP_HEADER];
+    header[..2].copy_from_slice(&from.port().to_be_bytes());
+    header[2..4].copy_from_slice(&to.port().to_be_bytes());
+    header[4..6].copy_from_slice(&len.to_be_bytes());
+
+    let mut pseudo = Vec::with_capacity(payload.len() + 48);
+    pseudo.extend(octets(from.ip()));
+    pseudo.extend(octets(to.ip()));
+    pseudo.extend(u32::from(len).to_be_bytes());
+    pseudo.extend(u32::from(PROTOCOL_UDP).to_be_bytes());
+    pseudo.extend(header);
+    pseudo.extend_from_slice(payload);
+    let sum = match checksum(&pseudo) {
+        0 => 0xffff, // zero says that there is none
+        sum => sum,
+    };
+    header[6..].copy_from_slice(&sum.to_be_bytes());
+    out.extend(header);
+    out.extend_from_slice(payload);
+}
+
+fn octets(address: IpAddr) -> Vec<u8> {
+    match address {
+        IpAddr::V4(address) => address.octets().to_vec(),
+        IpAddr::V6(address) => address.octets().to_vec(),
+    }
+}
+
+/// The Internet checksum (RFC 1071).
+fn checksum(bytes: &[u8]) -> u16 {
+    let mut sum: u64 = 0;
+    for pair in bytes.chunks(2) {
+        let low = pair.get(1).copied().unwrap_or_default();
+        let high = pair.first().copied().unwrap_or_default();
+        sum += u64::from(u16::from_be_bytes([high, low]));
+    }
+    while sum > 0xffff {
+        sum = (sum & 0xffff) + (sum >> 16);
+    }
+    !(sum as u16)
+}
+
+impl Debug for Capture {
+    fn fmt(&self, f: &mut Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Capture")
+            .field("error", &self.error)
+            .finish_non_exhaustive()
+    }
+}
+
+const LINKTYPE_RAW: u32 = 101;
+const PROTOCOL_UDP: u8 = 17;
+const UDP_HEADER: usize = 8;
+
+#[cfg(test)]
+mod tests {
+    use std::sync::{Arc, Mutex};
+
+    use super::*;
+    use crate::{ms, secs};
+
+    #[derive(Clone, Default)]
+    struct Shared(Arc<Mutex<Vec<u8>>>);
+
+    impl Write for Shared {
+        fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+            let mut written = self.0.lock().unwrap();
+            if written.len() > 200 {
+                return Err(io::ErrorKind::StorageFull.into());
+            }
+            written.extend_from_slice(bytes);
+            Ok(bytes.len())
+        }
+
+        fn flush(&mut self) -> io::Result<()> {
+            Ok(())
+        }
+    }
+
+    #[test]
+    fn packets_are_as_they_would_be_on_the_wire() {
+        let shared = Shared::default();
+        let mut capture = Capture::new(Box::new(shared.clone())).unwrap();
+        let now = epoch() + secs(3) + ms(7);
+        let (from, to) = ("192.0.2.1:1000", "192.0.2.2:2000");
+        capture.record(now, from.parse().unwrap(), to.parse().unwrap(), b"odd");
+        let (from, to) = ("[2001:db8::1]:1000", "[2001:db8::2]:2000");
+        capture.record(now, from.parse().unwrap(), to.parse().unwrap(), b"even");
+        capture.finish().unwrap();
+
+        let file = shared.0.lock().unwrap().clone();
+        assert_eq!(file.len(), 24 + (16 + 20 + 8 + 3) + (16 + 40 + 8 + 4));
+        assert_eq!(file[..4], [0xa1, 0xb2, 0xc3, 0xd4]);
+        assert_eq!(file[20..24], [0, 0, 0, 101]);
+        assert_eq!(file[24..32], [0, 0, 0, 3, 0, 0, 0x1b, 0x58]);
+        assert_eq!(file[32..40], [0, 0, 0, 31, 0, 0, 0, 31]);
+        let ip = &file[40..71];
+        assert_eq!(ip[..4], [0x45, 0, 0, 31]);
+        assert_eq!(checksum(&ip[..20]), 0, "the sum over a header is zero");
+        assert_eq!(ip[20..26], [0x03, 0xe8, 0x07, 0xd0, 0, 11]);
+        let mut pseudo = ip[12..20].to_vec();
+        pseudo.extend([0, 0, 0, 11, 0, 0, 0, 17]);
+        pseudo.extend(&ip[20..]);
+        assert_eq!(checksum(&pseudo), 0);
+        let ip = &file[71 + 16..];
+        assert_eq!(ip[..8], [0x60, 0, 0, 0, 0, 12, 17, 64]);
+        assert_eq!(ip[48..], *b"even");
+    }
+
+    #[test]
+    fn the_first_error_is_told_at_the_end() {
+        let mut capture = Capture::new(Box::new(Shared::default())).unwrap();
+        let address = "192.0.2.1:1000".parse().unwrap();
+        for _ in 0..3 {
+            capture.record(epoch(), address, address, &[0; 200]);
+        }
+        let error = capture.finish().unwrap_err();
+        assert_eq!(error.kind(), io::ErrorKind::StorageFull);
+    }
+}
