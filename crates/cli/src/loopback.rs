@@ -10,7 +10,7 @@ use anyhow::{Context as _, bail, ensure};
 use bytes::Bytes;
 use indicatif::ProgressBar;
 use oxirtc_peerconnection::{
-    Configuration, ConnectionState, DataChannel, DataChannelInit, Event, IceCandidateInit, Message,
+    Configuration, PeerConnectionState, DataChannel, DataChannelInit, Event, IceCandidateInit, Message,
     PeerConnection,
 };
 use tokio::task::JoinHandle;
@@ -76,7 +76,8 @@ async fn measure(time: Duration) -> anyhow::Result<()> {
     if let Some(used) = pair
         .left
         .sctp()
-        .and_then(|sctp| sctp.transport().ice_transport().selected_candidate_pair())
+        .and_then(|sctp| sctp.transport())
+        .and_then(|dtls| dtls.ice_transport().selected_candidate_pair())
     {
         say(format_args!(
             "over UDP, {} <-> {}",
@@ -234,7 +235,7 @@ impl Pair {
     async fn end(self) -> anyhow::Result<()> {
         self.left.shutdown().await;
         timeout(PATIENCE, async {
-            while self.right.connection_state() == ConnectionState::Connected {
+            while self.right.connection_state() == PeerConnectionState::Connected {
                 sleep(Duration::from_millis(1)).await;
             }
         })

@@ -1,7 +1,7 @@
 //! A call between a fresh tab and a fresh connection of ours.
 
 use oxirtc_peerconnection::{
-    Certificate, Configuration, ConnectionState, DataChannel, DataChannelInit, KeyAlgorithm,
+    Certificate, Configuration, PeerConnectionState, DataChannel, DataChannelInit, KeyAlgorithm,
 };
 use serde_json::{Value, json};
 
@@ -64,7 +64,7 @@ impl Call {
         if setup.rsa {
             configuration
                 .certificates
-                .push(Certificate::generate(KeyAlgorithm::Rsa2048, None)?);
+                .push(Certificate::generate_at(KeyAlgorithm::Rsa2048, std::time::SystemTime::now(), None)?);
         }
         let options =
             json!({ "trickle": setup.negotiation.trickle, "echo": setup.echo, "rsa": setup.rsa });
@@ -85,7 +85,7 @@ impl Call {
         let call = Self::start(suite, setup).await?;
         let channel = call.channel(offerer, label, json!({})).await?;
         call.peer
-            .reaches(&[ConnectionState::Connected], PATIENCE)
+            .reaches(&[PeerConnectionState::Connected], PATIENCE)
             .await?;
         Ok((call, channel))
     }

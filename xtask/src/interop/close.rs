@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use anyhow::{Context as _, ensure};
-use oxirtc_peerconnection::{ConnectionState, DataChannelState, Message};
+use oxirtc_peerconnection::{PeerConnectionState, DataChannelState, Message};
 use ring::digest::{Context as Digest, SHA256};
 use serde_json::json;
 use tokio::time::Instant;
@@ -72,9 +72,9 @@ pub(crate) async fn browser_closes_connection(suite: &Suite) -> anyhow::Result<(
     call.tab.run("h.pc.close()", &[]).await?;
     let start = Instant::now();
     let end = [
-        ConnectionState::Closed,
-        ConnectionState::Failed,
-        ConnectionState::Disconnected,
+        PeerConnectionState::Closed,
+        PeerConnectionState::Failed,
+        PeerConnectionState::Disconnected,
     ];
     let heard = soon("the channel's end", channel.recv()).await?;
     ensure!(heard.is_none(), "{heard:?} came");
@@ -97,7 +97,7 @@ pub(crate) async fn tab_closed(suite: &Suite) -> anyhow::Result<()> {
     soon("the message's arrival", channel.flush()).await??;
     call.tab.close().await?;
     let start = Instant::now();
-    let end = [ConnectionState::Closed, ConnectionState::Failed];
+    let end = [PeerConnectionState::Closed, PeerConnectionState::Failed];
     let state = call.peer.reaches(&end, Duration::from_secs(35)).await?;
     let took = start.elapsed();
     println!(
@@ -137,7 +137,7 @@ async fn goes_on(call: &Call) -> anyhow::Result<()> {
         ensure!(back == Message::from("on"), "{back:?} came back");
     }
     call.peer
-        .reaches(&[ConnectionState::Connected], PATIENCE)
+        .reaches(&[PeerConnectionState::Connected], PATIENCE)
         .await?;
     call.tab.run("h.pc.close()", &[]).await?;
     Ok(())

@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use anyhow::ensure;
-use oxirtc_peerconnection::{ConnectionState, DataChannelInit, Message};
+use oxirtc_peerconnection::{PeerConnectionState, DataChannelInit, Message};
 use serde_json::json;
 
 use super::call::{Call, Setup, Side};
@@ -111,7 +111,7 @@ pub(crate) async fn forged_fingerprint(suite: &Suite) -> anyhow::Result<()> {
         )
         .await?;
     call.peer
-        .reaches(&[ConnectionState::Failed], Duration::from_secs(20))
+        .reaches(&[PeerConnectionState::Failed], Duration::from_secs(20))
         .await?;
     ensure!(
         !call.peer.has_arrived().await,

@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use anyhow::{Context as _, bail, ensure};
 use oxirtc_peerconnection::{
-    Configuration, ConnectionState, DataChannel, Event, IceCandidateInit, IceGatheringState,
+    Configuration, PeerConnectionState, DataChannel, Event, IceCandidateInit, IceGatheringState,
     PeerConnection, SdpType, SessionDescription,
 };
 use serde_json::{Value, json};
@@ -104,9 +104,9 @@ impl Peer {
     /// Waits until the connection has one of these states, which it says.
     pub(crate) async fn reaches(
         &self,
-        states: &[ConnectionState],
+        states: &[PeerConnectionState],
         limit: Duration,
-    ) -> anyhow::Result<ConnectionState> {
+    ) -> anyhow::Result<PeerConnectionState> {
         let end = Instant::now() + limit;
         loop {
             let state = self.connection.connection_state();

@@ -1,7 +1,7 @@
 //! ICE restarts while data flows both ways.
 
 use anyhow::{Context as _, ensure};
-use oxirtc_peerconnection::{ConnectionState, PeerConnection};
+use oxirtc_peerconnection::{PeerConnectionState, PeerConnection};
 use serde_json::json;
 
 use super::call::{Call, Setup, Side};
@@ -41,7 +41,7 @@ async fn restart(suite: &Suite, side: Side) -> anyhow::Result<()> {
     .await?;
     settled(&call, ours, &before).await?;
     call.peer
-        .reaches(&[ConnectionState::Connected], PATIENCE)
+        .reaches(&[PeerConnectionState::Connected], PATIENCE)
         .await?;
     // The new route carries data.
     both_ways_again(&call).await?;
