@@ -11,12 +11,20 @@ use std::{
 };
 
 use criterion::{Criterion, Throughput, criterion_group, criterion_main};
-use oxirtc_dtls::{Certificate, CipherSuite, Config, Connection, Group, HashAlgorithm, KeyType, Role};
+use oxirtc_dtls::{
+    Certificate, CipherSuite, Config, Connection, Group, HashAlgorithm, KeyType, Role,
+};
 
 fn pair(configs: [&Config; 2]) -> [Connection; 2] {
     let now = Instant::now();
-    let [mut client, mut server] = configs.map(|config| Connection::new(config.clone(), [7; 32], now));
-    let expect = |config: &Config| config.certificate().fingerprint(&HashAlgorithm::Sha256).unwrap();
+    let [mut client, mut server] =
+        configs.map(|config| Connection::new(config.clone(), [7; 32], now));
+    let expect = |config: &Config| {
+        config
+            .certificate()
+            .fingerprint(&HashAlgorithm::Sha256)
+            .unwrap()
+    };
     client.set_remote_fingerprints(now, &[expect(configs[1])], &mut |_| {});
     server.set_remote_fingerprints(now, &[expect(configs[0])], &mut |_| {});
     client.set_role(now, Role::Client).unwrap();
@@ -36,7 +44,8 @@ fn pair(configs: [&Config; 2]) -> [Connection; 2] {
 }
 
 fn config(key_type: KeyType) -> Config {
-    let certificate = Certificate::generate(key_type, SystemTime::now(), Duration::from_secs(86_400));
+    let certificate =
+        Certificate::generate(key_type, SystemTime::now(), Duration::from_secs(86_400));
     Config::new(certificate.unwrap())
 }
 

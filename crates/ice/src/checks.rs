@@ -237,3 +237,113 @@ fn holds_back(pair: &CandidatePair) -> bool {
 
 /// RFC 8445 §14.3: the least RTO of a check.
 const MIN_RTO: Duration = Duration::from_millis(500);
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::pair::{Candidates, Request};
+
+    fn pair(number: u64, foundation: usize, priority: u64) -> CandidatePair {
+        let remote = format!("10.0.0.9:{}", number + 1).parse().unwrap();
+        let path = Path::udp("10.0.0.1:1".parse().unwrap(), remote);
+        let candidates = Candidates {
+            local: 0,
+            remote: 0,
+            foundation: (0, foundation),
+        };
+        CandidatePair::new(PairId(number), path, candidates, priority)
+    }
+
+    fn start(list: &mut CheckList, id: PairId, now: Instant) {
+        let request = Request {
+            id: TransactionId::new([0; 12]),
+            sent: now,
+            repeated: false,
+            nominates: false,
+            controlling: true,
+            priority: 1,
+        };
+        list.get_mut(id).unwrap().start(now, MIN_RTO, request);
+    }
+
+    /// RFC 8445 §6.1.2.6 and §6.1.4.2: one pair of a foundation at a time, the best first, until one
+    /// works or is not answered at once.
+    #[test]
+    fn foundations_freeze_and_thaw() {
+        let now = oxirtc_netsim::epoch();
+        let mut list = CheckList::default();
+        for (number, foundation, priority) in [(0, 1, 10), (1, 1, 20), (2, 2, 5)] {
+            assert!(list.insert(pair(number, foundation, priority), 100, false));
+        }
+        assert_eq!(list.get(PairId(1)).unwrap().state, PairState::Frozen);
+        for expected in [0, 2] {
+            assert_eq!(list.next_turn(now), Some(Turn::Start(PairId(expected))));
+            start(&mut list, PairId(expected), now);
+        }
+        assert_eq!(list.next_turn(now), None);
+        assert_eq!(list.deadline(now), Some(now + MIN_RTO));
+        let later = now + MIN_RTO;
+        for expected in [0, 2] {
+            assert_eq!(list.next_turn(later), Some(Turn::Repeat(PairId(expected))));
+            list.get_mut(PairId(expected)).unwrap().repeat(later);
+        }
+        assert_eq!(list.next_turn(later), Some(Turn::Start(PairId(1))));
+        list.unfreeze((0, 1));
+        assert_eq!(list.get(PairId(1)).unwrap().state, PairState::Waiting);
+    }
+
+    #[test]
+    fn triggered_checks_come_first() {
+        let now = oxirtc_netsim::epoch();
+        let mut list = CheckList::default();
+        for number in 0..3 {
+            list.insert(
+                pair(number, usize::try_from(number).unwrap(), number),
+                100,
+                false,
+            );
+        }
+        list.trigger(PairId(0));
+        list.trigger(PairId(0));
+        assert_eq!(list.next_turn(now), Some(Turn::Start(PairId(0))));
+        assert_eq!(list.next_turn(now), Some(Turn::Start(PairId(2))));
+    }
+
+    /// RFC 8445 §6.1.2.5: the lowest give way to better ones, and to what the peer asks for.
+    #[test]
+    fn a_full_list_keeps_what_matters() {
+        let now = oxirtc_netsim::epoch();
+        let mut list = CheckList::default();
+        for number in 0..4 {
+            list.insert(
+                pair(number, usize::try_from(number).unwrap(), 10 + number),
+                4,
+                false,
+            );
+        }
+        start(&mut list, PairId(0), now);
+        assert!(!list.insert(pair(4, 4, 5), 4, false));
+        assert!(list.insert(pair(5, 5, 50), 4, false));
+        assert!(list.get(PairId(1)).is_none() && list.get(PairId(0)).is_some());
+        assert!(list.insert(pair(6, 6, 1), 4, true));
+        list.trigger(PairId(6));
+        assert!(list.insert(pair(7, 7, 60), 4, false));
+        assert!(list.get(PairId(6)).is_some() && list.iter().count() == 4);
+    }
+
+    /// RFC 8445 §14.3.
+    #[test]
+    fn the_rto_grows_with_the_list() {
+        let pacing = Duration::from_millis(50);
+        let mut list = CheckList::default();
+        assert_eq!(list.rto(pacing), MIN_RTO);
+        for number in 0..40 {
+            list.insert(
+                pair(number, usize::try_from(number).unwrap(), number),
+                100,
+                false,
+            );
+        }
+        assert_eq!(list.rto(pacing), Duration::from_secs(2));
+    }
+}

@@ -1,7 +1,11 @@
 //! What a hostile peer or a stranger sends.
+#![expect(clippy::unwrap_used, reason = "a failed step fails the test")]
+
 mod sim;
 
-use oxirtc_ice::{Address, Candidate, CandidateKind, PairStats, Path, Protocol, State};
+use oxirtc_ice::{
+    Address, Candidate, CandidateKind, Credentials, PairStats, Path, Protocol, State,
+};
 use oxirtc_stun::{Attribute, Builder, Class, IntegrityKey, Method, TransactionId};
 
 use crate::sim::{Sim, ip, ms, secs};
@@ -65,7 +69,7 @@ impl Forged<'_> {
             builder.add(Attribute::Username(username));
         }
         for attribute in self.before {
-            builder.add(attribute.clone());
+            builder.add(*attribute);
         }
         if self.sha1 {
             builder.message_integrity(&key);
@@ -74,7 +78,7 @@ impl Forged<'_> {
             builder.message_integrity_sha256(&key);
         }
         for attribute in self.after {
-            builder.add(attribute.clone());
+            builder.add(*attribute);
         }
         if self.fingerprint {
             builder.fingerprint();
@@ -89,18 +93,28 @@ fn pairs(sim: &mut Sim) -> Vec<(Path, bool, u64)> {
     sim.agent(0).pairs().map(key).collect()
 }
 
-/// Goals row 16 (USE-CANDIDATE hijack): twenty ways to forge a request change no pair.
-#[test]
-fn forged_requests_change_no_pair() {
-    let mut sim = Sim::new(2);
-    sim.connect().run(secs(1));
-    let now = sim.now;
-    let nominated = sim.agent(0).payload_path().unwrap();
-    let [local, remote] = [
-        sim.peers[0].agent.local_credentials(),
-        sim.peers[1].agent.local_credentials(),
-    ]
-    .map(|credentials| credentials.unwrap().clone());
+const HIJACK: [Attribute<'static>; 3] = [
+    Attribute::Priority(u32::MAX),
+    Attribute::IceControlling(u64::MAX),
+    Attribute::UseCandidate,
+];
+
+/// A request that is believed, and nominates.
+fn genuine<'a>(username: &'a str, password: &'a str) -> Forged<'a> {
+    Forged {
+        class: Class::Request,
+        username: Some(username),
+        password,
+        before: &HIJACK,
+        sha1: true,
+        sha256: false,
+        after: &[],
+        fingerprint: true,
+    }
+}
+
+/// Requests that nobody is to believe, and the one that is believed.
+fn forgeries(local: &Credentials, remote: &Credentials) -> (Vec<Vec<u8>>, Vec<u8>) {
     let (ours, theirs) = (local.ufrag.as_str(), remote.ufrag.as_str());
     let right = format!("{ours}:{theirs}");
     let names = [
@@ -113,105 +127,57 @@ fn forged_requests_change_no_pair() {
         String::from(":"),
         format!("{right}:"),
     ];
-    let hijack = [
-        Attribute::Priority(u32::MAX),
-        Attribute::IceControlling(u64::MAX),
-        Attribute::UseCandidate,
-    ];
-    let good = Forged {
-        class: Class::Request,
-        username: Some(&right),
-        password: &local.password,
-        before: &hijack,
-        sha1: true,
-        sha256: false,
-        after: &[],
-        fingerprint: true,
-    };
-    let mut cases: Vec<Vec<u8>> = names
+    let named = names
         .iter()
-        .map(|name| {
-            Forged {
-                username: Some(name),
-                ..good
-            }
-            .build()
-        })
-        .collect();
-    cases.push(
-        Forged {
-            username: None,
-            ..good
-        }
-        .build(),
-    );
-    cases.push(
-        Forged {
-            sha1: false,
-            ..good
-        }
-        .build(),
-    );
-    cases.push(
-        Forged {
-            sha1: false,
-            sha256: true,
-            ..good
-        }
-        .build(),
-    );
-    cases.push(
-        Forged {
-            password: &remote.password,
-            ..good
-        }
-        .build(),
-    );
-    cases.push(
-        Forged {
-            password: "wrongwrongwrongwrongwrong",
-            ..good
-        }
-        .build(),
-    );
-    cases.push(
-        Forged {
-            class: Class::Indication,
-            ..good
-        }
-        .build(),
-    );
-    cases.push(
-        Forged {
-            class: Class::Success,
-            ..good
-        }
-        .build(),
-    );
-    cases.push(
-        Forged {
-            class: Class::Error,
-            ..good
-        }
-        .build(),
-    );
-    let whole = good.build();
-    let flip = |at: usize| {
+        .map(|name| genuine(name, &local.password).build());
+    let mut cases: Vec<Vec<u8>> = named.collect();
+    let changes: [fn(&mut Forged<'_>); 8] = [
+        |forged| forged.username = None,
+        |forged| forged.sha1 = false,
+        |forged| (forged.sha1, forged.sha256) = (false, true),
+        |forged| forged.before = &[],
+        |forged| forged.password = "wrongwrongwrongwrongwrong",
+        |forged| forged.class = Class::Indication,
+        |forged| forged.class = Class::Success,
+        |forged| forged.class = Class::Error,
+    ];
+    for (number, change) in changes.into_iter().enumerate() {
+        // Without its attributes a request is genuine: that case has the peer's password instead.
+        let password = if number == 3 {
+            &remote.password
+        } else {
+            &local.password
+        };
+        let mut forged = genuine(&right, password);
+        change(&mut forged);
+        cases.push(forged.build());
+    }
+    let whole = genuine(&right, &local.password).build();
+    // A transaction id, a user name, the integrity, the fingerprint, the length, a cut message.
+    for at in [9, 26, whole.len() - 20, whole.len() - 1, 3] {
         let mut bytes = whole.clone();
         bytes[at] ^= 1;
-        bytes
-    };
-    // A transaction id, a user name, the integrity, the fingerprint, the length, a cut message.
-    cases.extend([
-        flip(9),
-        flip(26),
-        flip(whole.len() - 20),
-        flip(whole.len() - 1),
-        flip(3),
-    ]);
+        cases.push(bytes);
+    }
     cases.push(whole[..whole.len() - 8].to_vec());
     cases.push(whole[..whole.len() - 32].to_vec());
     assert!(cases.len() >= 20);
+    (cases, whole)
+}
+
+/// Goals row 16 (USE-CANDIDATE hijack): twenty ways to forge a request change no pair.
+#[test]
+fn forged_requests_change_no_pair() {
+    let mut sim = Sim::new(2);
+    sim.connect().run(secs(1));
+    let now = sim.now;
+    let nominated = sim.agent(0).payload_path().unwrap();
+    let [local, remote] = [
+        sim.peers[0].agent.local_credentials(),
+        sim.peers[1].agent.local_credentials(),
+    ]
+    .map(|credentials| credentials.unwrap().clone());
+    let (cases, genuine) = forgeries(&local, &remote);
     let before = pairs(&mut sim);
     let stranger = Path::udp(nominated.local, "203.0.113.66:6666".parse().unwrap());
     for (number, bytes) in cases.iter().enumerate() {
@@ -229,7 +195,7 @@ fn forged_requests_change_no_pair() {
     }
     assert_eq!(sim.agent(0).payload_path(), Some(nominated));
     // The table is worth something only if the genuine one does make a pair.
-    let mut genuine = whole.clone();
+    let mut genuine = genuine;
     sim.agent(0)
         .handle_datagram(now, stranger, &mut genuine, &mut |_| {});
     let drops = sim.agent(0).stats().drops;

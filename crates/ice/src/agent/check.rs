@@ -72,37 +72,37 @@ impl Agent {
     /// Sends the consent checks that are due, and ends consent where no answer came.
     pub(super) fn refresh_consent(&mut self, now: Instant) {
         for is_current in [true, false] {
-            let Some(session) = session_mut(&mut self.current, &mut self.previous, is_current)
-            else {
-                continue;
-            };
-            let due = |pair: &&CandidatePair| {
-                let consent = pair.consent;
-                consent.is_some_and(|consent| consent.deadline() <= now) && session.is_kept(pair)
-            };
-            let due = session.list.iter().filter(due);
-            let due: Vec<(PairId, bool)> = due.map(|pair| (pair.id, pair.is_usable(now))).collect();
-            for (id, is_usable) in due {
-                if is_usable {
-                    self.send_consent(now, is_current, id);
-                } else {
+            // The end of one pair's consent may call others into service, which are due themselves.
+            while let Some((id, is_usable)) = self.due_consent(now, is_current) {
+                if !is_usable || !self.send_consent(now, is_current, id) {
                     self.expire(now, is_current, id);
                 }
             }
         }
     }
 
-    fn send_consent(&mut self, now: Instant, is_current: bool, id: PairId) {
+    fn due_consent(&mut self, now: Instant, is_current: bool) -> Option<(PairId, bool)> {
+        let session = session_mut(&mut self.current, &mut self.previous, is_current)?;
+        let is_due = |pair: &&CandidatePair| {
+            let consent = pair.consent;
+            consent.is_some_and(|consent| consent.deadline() <= now) && session.is_kept(pair)
+        };
+        let pair = session.list.iter().find(is_due)?;
+        Some((pair.id, pair.is_usable(now)))
+    }
+
+    /// Whether the check could be made.
+    fn send_consent(&mut self, now: Instant, is_current: bool, id: PairId) -> bool {
         let selected = |session: &Session| session.progress.selected == Some(id);
         // The peer may have missed which pair was nominated: it is told each time.
         let nominates = self.is_controlling() && is_current && selected(&self.current);
         let Some(request) = self.new_request(now, is_current, id, nominates) else {
-            return;
+            return false;
         };
         let jitter = self.jitter();
         let session = session_mut(&mut self.current, &mut self.previous, is_current);
         let Some(pair) = session.and_then(|session| session.list.get_mut(id)) else {
-            return;
+            return false;
         };
         pair.remember(now, request);
         pair.counters.consent_requests_sent += 1;
@@ -111,6 +111,7 @@ impl Agent {
             consent.sent(now, jitter, round_trip, &self.config);
         }
         self.send_request(is_current, id, request, Purpose::Consent);
+        true
     }
 
     /// RFC 7675 §5.1: without consent nothing is sent, what is in the air is not waited for, and the

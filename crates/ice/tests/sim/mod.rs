@@ -1,6 +1,7 @@
 //! Two agents in simulated time: a wire with delay and loss between them, signalling that is instant
 //! unless a test holds it back.
 #![expect(dead_code, reason = "each test uses its part")]
+#![expect(clippy::unwrap_used, reason = "a failed step fails the test")]
 
 use std::{
     collections::BTreeMap,

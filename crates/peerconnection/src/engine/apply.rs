@@ -2,7 +2,6 @@
 
 use std::time::Instant;
 
-use oxirtc_datachannel as datachannel;
 use oxirtc_jsep as jsep;
 
 use super::{
@@ -58,8 +57,8 @@ impl Engine {
                     transport.ice.set_remote_end_of_candidates(now);
                 }
             }
-            jsep::Change::Dtls { transport, role, fingerprints, new_association } => {
-                self.set_dtls(now, transport, role, &fingerprints, new_association, early);
+            jsep::Change::Dtls { transport, role, fingerprints, .. } => {
+                self.set_dtls(now, transport, role, &fingerprints, early);
             }
             jsep::Change::Sctp(sctp) => self.set_sctp(now, sctp),
             jsep::Change::TransportRemoved { transport } => self.remove_transport(now, transport),
@@ -149,7 +148,6 @@ impl Engine {
         name: jsep::TransportId,
         role: jsep::DtlsRole,
         fingerprints: &[jsep::Fingerprint],
-        new_association: bool,
         early: &mut Vec<Vec<u8>>,
     ) {
         let Some(transport) = self.transports.iter_mut().find(|it| it.name == name) else {
@@ -157,18 +155,17 @@ impl Engine {
         };
         let id = transport.id;
         let carries_data = self.data.transport.as_ref().is_some_and(|it| it.on == id);
-        if new_association && self.negotiation.secured.contains(&id) {
+        // RFC 8842 §4: another association in the place of the one that was, and with it what runs
+        // above it (RFC 8841 §10.4).
+        if !self.negotiation.secured.insert(id) {
             self.negotiation.generation += 1;
-            transport.renew_dtls(&self.foundation, self.negotiation.generation, now);
+            let generation = self.negotiation.generation;
+            transport.renew_dtls(&self.foundation, generation, now);
             if carries_data {
-                self.data.end(None, &mut self.tasks);
-                self.data.create(id, self.foundation.seed.derive("sctp", self.negotiation.generation));
+                let seed = self.foundation.seed.derive("sctp", generation);
+                self.data.renew(now, seed, &mut self.tasks);
             }
         }
-        self.negotiation.secured.insert(id);
-        let Some(transport) = self.transports.iter_mut().find(|it| it.name == name) else {
-            return;
-        };
         let (role, parity) = convert::dtls_role(role);
         if transport.dtls.set_role(now, role).is_err() {
             // The peer opened DTLS, and then said in its answer that we are to.

@@ -259,7 +259,16 @@ impl Engine {
 
 /// [11-03]
 fn dtls_failure(cause: &dtls::Failure) -> Error {
-    let message = format!("DTLS has failed: {cause}");
+    let message = match cause {
+        dtls::Failure::FingerprintMismatch => {
+            "the peer's certificate is not the one of its description"
+        }
+        dtls::Failure::FingerprintTimeout => "no description said which certificate to expect",
+        dtls::Failure::HandshakeTimeout => "the DTLS handshake did not end in time",
+        dtls::Failure::AlertReceived(_) => "the peer has ended DTLS with an alert",
+        dtls::Failure::AlertSent(_) => "the DTLS handshake has failed",
+        _ => "DTLS has failed",
+    };
     let detail = match cause {
         dtls::Failure::FingerprintMismatch => RtcErrorDetail::FingerprintFailure,
         _ => RtcErrorDetail::DtlsFailure {

@@ -51,6 +51,8 @@ pub(super) struct Sctp {
     /// Bytes; `None` before it is negotiated. `u64::MAX` is no limit.
     pub(super) max_message_size: Option<u64>,
     pub(super) max_channels: Option<u16>,
+    /// Ports, ours first, and the peer's limit of a message.
+    agreed: Option<((u16, u16), u64)>,
     seed: [u8; 32],
 }
 
@@ -91,9 +93,9 @@ impl Data {
     /// An offer describes an association: W3C's `sctp` is there, and connecting.
     pub(super) fn create(&mut self, on: TransportId, seed: [u8; 32]) {
         let state = SctpTransportState::Connecting;
-        let (association, max_message_size, max_channels) = (None, None, None);
+        let (association, max_message_size, max_channels, agreed) = (None, None, None, None);
         self.transport =
-            Some(Sctp { on, association, state, max_message_size, max_channels, seed });
+            Some(Sctp { on, association, state, max_message_size, max_channels, agreed, seed });
     }
 
     /// An answer has settled it.
@@ -108,6 +110,7 @@ impl Data {
             return;
         };
         sctp.on = on;
+        sctp.agreed = Some((ports, remote_limit));
         // W3C §6.1.1.2; no limit is the largest number on both sides.
         let own = match self.limits.max_outgoing_message_size {
             0 => u64::MAX,
@@ -119,6 +122,18 @@ impl Data {
         let association =
             sctp.association.get_or_insert_with(|| sctp::Association::new(config, seed, now));
         association.set_max_outgoing_message_size(usize::try_from(limit).unwrap_or(usize::MAX));
+    }
+
+    /// A new association, agreed on as the one before it, whose channels end.
+    pub(super) fn renew(&mut self, now: Instant, seed: [u8; 32], tasks: &mut Tasks) {
+        let Some((on, agreed)) = self.transport.as_ref().map(|it| (it.on, it.agreed)) else {
+            return;
+        };
+        self.end(None, tasks);
+        self.create(on, seed);
+        if let Some((ports, remote_limit)) = agreed {
+            self.negotiate(now, on, ports, remote_limit);
+        }
     }
 
     /// DTLS is connected: both ends begin.

@@ -4,7 +4,7 @@ use std::{collections::BTreeMap, io, net::SocketAddr, time::Instant};
 
 use oxirtc_ice as ice;
 
-use super::{Engine, TransportId, convert};
+use super::{Engine, TransportId};
 use crate::{Interface, Request, RequestId, Route};
 
 /// Requests that wait for an answer.

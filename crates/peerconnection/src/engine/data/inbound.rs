@@ -30,7 +30,10 @@ impl Data {
             sctp::Event::Readable { stream } => self.pull(now, stream, tasks),
             sctp::Event::BufferedAmountLow { stream } => {
                 let low = ChannelEvent::BufferedAmountLow;
-                if let Some(id) = self.by_stream(stream) {
+                // An announcement is no data of the application's.
+                let id = self.by_stream(stream);
+                let has_sent = |id: &ChannelId| self.channels.get(id).is_some_and(|it| it.messages_sent() > 0);
+                if let Some(id) = id.filter(has_sent) {
                     tasks.push_one(Event::Channel(id, low));
                 }
             }
@@ -76,21 +79,26 @@ impl Data {
         self.drain_session(None, tasks);
         tasks.push_one(Event::SctpTransport(SctpTransportState::Connected));
         self.drain(now, tasks);
+        self.resume(now, tasks);
     }
 
     /// What stands at the head of a stream: DCEP is taken at once, a user's message waits for him.
     pub(super) fn pull(&mut self, now: Instant, stream: u16, tasks: &Tasks) {
+        // Data may overtake the end of the set-up.
+        let connected = self.transport.as_ref().is_some_and(|it| it.max_channels.is_some());
+        if !connected {
+            self.wait(stream);
+            return;
+        }
         loop {
             let Some(association) = self.association() else {
                 return;
             };
-            match association.peek(stream) {
+            match head(association, stream) {
                 None => return,
                 // An OPEN would become another event; an ACK would not, and has one byte.
                 Some((datachannel::ppid::DCEP, 2..)) if tasks.is_full() => {
-                    if !self.waiting.contains(&stream) {
-                        self.waiting.push(stream);
-                    }
+                    self.wait(stream);
                     return;
                 }
                 Some((datachannel::ppid::DCEP, _)) => {
@@ -110,6 +118,12 @@ impl Data {
                     }
                 },
             }
+        }
+    }
+
+    fn wait(&mut self, stream: u16) {
+        if !self.waiting.contains(&stream) {
+            self.waiting.push(stream);
         }
     }
 
@@ -169,7 +183,7 @@ impl Data {
                 return None;
             }
             let association = self.transport.as_mut()?.association.as_mut()?;
-            match association.peek(stream)? {
+            match head(association, stream)? {
                 (datachannel::ppid::DCEP, _) => {
                     self.pull(now, stream, tasks);
                     self.drain(now, tasks);
@@ -225,7 +239,7 @@ impl Data {
             else {
                 return true;
             };
-            let Some((ppid, length)) = association.peek(stream) else {
+            let Some((ppid, length)) = head(association, stream) else {
                 return true;
             };
             let names = &self.names;
@@ -300,6 +314,16 @@ impl Inbox {
     pub(super) fn clear(&mut self) -> usize {
         self.tail.drain(..).map(|message| cost(&message)).sum()
     }
+}
+
+/// What stands at the head of a stream. When that is nothing, the association tells of what comes.
+fn head(association: &mut sctp::Association, stream: u16) -> Option<(u32, usize)> {
+    let head = association.peek(stream);
+    if head.is_none() {
+        let nothing = association.read(stream);
+        debug_assert!(nothing.is_none());
+    }
+    head
 }
 
 /// What a message costs in memory.

@@ -1,0 +1,284 @@
+//! What strangers send to live associations and to handshakes.
+#![expect(clippy::unwrap_used, reason = "tests")]
+
+mod support;
+
+use std::{collections::BTreeSet, time::Duration};
+
+use oxirtc_dtls::{
+    Event, Role, State,
+    message::{Fragment, HelloVerifyRequest, Kind, Message},
+    record::{ALERT, APPLICATION_DATA, HANDSHAKE, Header},
+};
+use support::{Dice, Pair, config, ms, other, perfect, plain, record, records};
+
+fn fragment(kind: Kind, sequence: u16, message: &Message<'_>) -> Vec<u8> {
+    let (mut body, mut bytes) = (Vec::new(), Vec::new());
+    message.write(&mut body);
+    let fragment = Fragment {
+        kind: kind.id(),
+        length: body.len(),
+        sequence,
+        offset: 0,
+        body: &body,
+    };
+    fragment.write(&mut bytes);
+    bytes
+}
+
+/// Known failure 9, checklist C4.
+#[test]
+fn a_forged_record_far_ahead_stops_nothing() {
+    for from in [Role::Client, Role::Server] {
+        let mut pair = Pair::plain();
+        pair.connect();
+        let now = pair.now;
+        let mut forged = pair.end(from).seal(b"forged");
+        forged[5..11].fill(0xFF);
+        pair.end(other(from)).handle(now, &mut forged);
+        for index in 0..1_000_u32 {
+            let mut genuine = pair.end(from).seal(&index.to_be_bytes());
+            pair.end(other(from)).handle(now, &mut genuine);
+        }
+        assert_eq!(pair.end(other(from)).received.len(), 1_000);
+        assert_eq!(pair.end(other(from)).connection.stats().records_forged, 1);
+    }
+}
+
+#[test]
+fn replays_arrive_once() {
+    let mut pair = Pair::plain();
+    pair.connect();
+    let now = pair.now;
+    let sealed: Vec<_> = (0..500_u16)
+        .map(|n| pair.client.seal(&n.to_be_bytes()))
+        .collect();
+    let mut dice = Dice::new(5);
+    for round in 0..20_000 {
+        let index = if round < 500 {
+            round
+        } else {
+            dice.roll(500) as usize
+        };
+        pair.server.handle(now, &mut sealed[index].clone());
+    }
+    assert_eq!(pair.server.received.len(), 500);
+    assert_eq!(pair.server.connection.stats().records_replayed, 19_500);
+}
+
+/// RFC 6347 §4.1.2.7, known failure 11: 10^5 records of noise change nothing and are answered by nothing.
+#[test]
+fn noise_has_no_effect_on_a_live_association() {
+    let mut pair = Pair::plain();
+    pair.connect();
+    let (now, mut dice) = (pair.now, Dice::new(11));
+    for round in 0..100_000_u64 {
+        let len = dice.roll(80) as usize;
+        let mut noise: Vec<u8> = (0..len).map(|_| dice.roll(256) as u8).collect();
+        if round % 2 == 0 {
+            let header = Header {
+                content_type: 20 + dice.roll(7) as u8,
+                version: 0xFEFD,
+                epoch: dice.roll(3) as u16,
+                sequence: dice.roll(1 << 40),
+                length: 0,
+            };
+            noise = record(header, &noise);
+        }
+        pair.end([Role::Client, Role::Server][(round as usize % 2) ^ 1])
+            .handle(now, &mut noise);
+    }
+    for end in [&mut pair.client, &mut pair.server] {
+        assert!(!end.connection.poll_transmit(now, 1200, &mut Vec::new()));
+        assert_eq!(end.connection.poll_timeout(), None);
+    }
+    pair.assert_connected();
+}
+
+/// RFC 6347 §4.2.8, known failures 1 and 13: what anybody can make does nothing to what is established.
+#[test]
+fn a_live_association_ignores_what_is_in_the_clear() {
+    let mut pair = Pair::plain();
+    let mut seen = Vec::new();
+    pair.start();
+    pair.run(Duration::from_secs(1), &mut |role, datagram| {
+        seen.push((role, datagram.clone()));
+        vec![(ms(10), datagram)]
+    });
+    pair.assert_connected();
+    let now = pair.now;
+    let mut in_the_clear: Vec<Vec<u8>> = seen
+        .iter()
+        .flat_map(|(_, datagram)| records(datagram))
+        .filter(|(header, _)| header.epoch == 0)
+        .map(|(header, body)| record(header, &body))
+        .collect();
+    let (hello, _) = records(&in_the_clear[0])[0].clone();
+    for (content_type, body) in [
+        (APPLICATION_DATA, &b"data"[..]),
+        (ALERT, &[2, 40]),
+        (ALERT, &[1, 0]),
+    ] {
+        in_the_clear.push(record(
+            Header {
+                content_type,
+                ..hello
+            },
+            body,
+        ));
+    }
+    for role in [Role::Client, Role::Server] {
+        for datagram in &in_the_clear {
+            pair.end(role).handle(now, &mut datagram.clone());
+        }
+        let end = pair.end(role);
+        assert!(!end.connection.poll_transmit(now, 1200, &mut Vec::new()));
+        assert_eq!(end.connection.state(), State::Connected);
+    }
+    pair.assert_connected();
+}
+
+/// Known failure 37, checklist D12.
+#[test]
+fn no_flood_of_verify_requests_draws_more_than_three_hellos() {
+    let mut pair = Pair::plain();
+    pair.start();
+    let (now, mut hellos) = (pair.now, 0);
+    for round in 0..100_000_u32 {
+        let cookie = round.to_be_bytes();
+        let request = Message::HelloVerifyRequest(HelloVerifyRequest {
+            version: 0xFEFF,
+            cookie: &cookie,
+        });
+        let sequence = (round % 5) as u16;
+        let body = fragment(Kind::HelloVerifyRequest, sequence, &request);
+        pair.client.handle(now, &mut plain(round.into(), &body));
+        while pair
+            .client
+            .connection
+            .poll_transmit(now, 1200, &mut Vec::new())
+        {
+            hellos += 1;
+        }
+    }
+    assert!(hellos <= 3, "{hellos}");
+}
+
+/// Known failure 2, checklist D4.
+#[test]
+fn fragments_that_never_complete_are_bounded_and_do_not_stop_a_handshake() {
+    for role in [Role::Client, Role::Server] {
+        let mut pair = Pair::plain();
+        pair.start();
+        pair.run(ms(5), &mut perfect());
+        let now = pair.now;
+        let mut dice = Dice::new(3);
+        for round in 0..20_000_u64 {
+            let length = dice.roll(1 << 17) as usize + 2;
+            let mut body = Vec::new();
+            Fragment {
+                kind: [1, 2, 11, 16][dice.roll(4) as usize],
+                length,
+                sequence: dice.roll(40) as u16,
+                offset: dice.roll(length as u64 - 1) as usize,
+                body: &[7],
+            }
+            .write(&mut body);
+            pair.end(role).handle(now, &mut plain(round, &body));
+        }
+        let peak = pair.end(role).connection.stats().reassembly_peak;
+        assert!((1..=65_536).contains(&peak), "{peak}");
+        pair.run(Duration::from_secs(60), &mut perfect());
+        pair.assert_connected();
+    }
+}
+
+/// RFC 5246 §7.2.2: a peer that asks for renegotiation is told no, and nothing else changes. An
+/// authenticated request cannot be made from outside, so it is looked for in the clear, where it is noise.
+#[test]
+fn renegotiation_in_the_clear_is_noise() {
+    let mut pair = Pair::plain();
+    pair.connect();
+    let now = pair.now;
+    let body = fragment(Kind::HelloRequest, 9, &Message::HelloRequest);
+    pair.client.handle(now, &mut plain(99, &body));
+    assert!(
+        !pair
+            .client
+            .connection
+            .poll_transmit(now, 1200, &mut Vec::new())
+    );
+    pair.exchange();
+}
+
+/// Known failure 7: also over retransmissions, no nonce comes twice.
+#[test]
+fn nonces_are_distinct_over_retransmissions() {
+    for seed in 0..20 {
+        let (mut pair, mut dice) = (Pair::plain(), Dice::new(seed));
+        let mut nonces = [BTreeSet::new(), BTreeSet::new()];
+        pair.start();
+        pair.run(Duration::from_secs(100), &mut |role, datagram| {
+            for (header, body) in records(&datagram) {
+                if header.epoch == 1 && header.content_type == HANDSHAKE {
+                    let number = u64::from(header.epoch) << 48 | header.sequence;
+                    assert_eq!(body[..8], number.to_be_bytes());
+                    assert!(nonces[usize::from(role == Role::Client)].insert(number));
+                }
+            }
+            match dice.roll(100) < 60 {
+                true => Vec::new(),
+                false => vec![(ms(20), datagram)],
+            }
+        });
+        assert_eq!(pair.client.events, [Event::Connected], "seed {seed}");
+    }
+}
+
+/// Chromium's and Firefox' own ClientHellos: two datagrams, DTLS 1.3 and a post-quantum share first.
+#[test]
+fn browsers_settle_on_1_2() {
+    for text in [
+        include_str!("support/chromium-156.client-hello.hex"),
+        include_str!("support/firefox-153.client-hello.hex"),
+    ] {
+        let datagrams: Vec<Vec<u8>> = text.lines().map(unhex).collect();
+        for backwards in [false, true] {
+            let mut pair = Pair::new(config(0), config(1));
+            let now = pair.now;
+            let mut order = datagrams.clone();
+            if backwards {
+                order.reverse();
+            }
+            for datagram in &mut order {
+                assert!(
+                    !pair
+                        .server
+                        .connection
+                        .poll_transmit(now, 1200, &mut Vec::new())
+                );
+                pair.server.handle(now, datagram);
+            }
+            let mut answer = Vec::new();
+            assert!(pair.server.connection.poll_transmit(now, 1200, &mut answer));
+            let (_, body) = records(&answer).remove(0);
+            let (first, _) = Fragment::parse(&body).unwrap();
+            let Ok(Message::ServerHello(hello)) = Message::parse(Kind::ServerHello, first.body)
+            else {
+                panic!("no ServerHello");
+            };
+            assert_eq!((hello.version, hello.cipher_suite), (0xFEFD, 0xC02B));
+            assert_eq!(hello.extensions.get(43), None, "no supported_versions");
+            assert!(hello.extensions.get(23).is_some(), "extended master secret");
+            assert!(hello.extensions.get(0xFF01).is_some(), "renegotiation_info");
+            assert_ne!(&hello.random[24..31], b"DOWNGRD");
+            let kinds: Vec<u8> = records(&answer).iter().map(|(_, body)| body[0]).collect();
+            assert_eq!(kinds, [2, 11, 12, 13, 14]);
+        }
+    }
+}
+
+fn unhex(line: &str) -> Vec<u8> {
+    let pair = |pair: &[u8]| u8::from_str_radix(std::str::from_utf8(pair).unwrap(), 16).unwrap();
+    line.as_bytes().chunks(2).map(pair).collect()
+}

@@ -1,0 +1,189 @@
+//! The peer is who its fingerprint says, and nothing leaves before that is known.
+#![expect(clippy::unwrap_used, reason = "tests")]
+
+mod support;
+
+use std::time::Duration;
+
+use oxirtc_dtls::{
+    Certificate, Error, Event, Failure, Fingerprint, HashAlgorithm, KeyType, Role, State,
+};
+use support::{Pair, certificate, config, fingerprint, other, perfect};
+
+fn of(certificate: &Certificate, algorithm: HashAlgorithm) -> Fingerprint {
+    certificate.fingerprint(&algorithm).unwrap()
+}
+
+/// Row C2, known failures 5 and 6: `(name, fingerprints, accepted)`.
+fn matrix(
+    certificate: &Certificate,
+    stranger: &Certificate,
+) -> Vec<(&'static str, Vec<Fingerprint>, bool)> {
+    use HashAlgorithm::{Other, Sha1, Sha256, Sha384, Sha512};
+    let right = of(certificate, Sha256);
+    let mut flipped = right.value().to_vec();
+    flipped[17] ^= 1;
+    let parse = |text: String| text.parse::<Fingerprint>().unwrap();
+    let lower = parse(right.to_string().to_lowercase());
+    let upper = parse(right.to_string().to_uppercase());
+    let unknown = Fingerprint::new(Other("sha3-256".into()), right.value().to_vec());
+    vec![
+        ("right", vec![right.clone()], true),
+        ("right, sha-384", vec![of(certificate, Sha384)], true),
+        ("right, sha-512", vec![of(certificate, Sha512)], true),
+        (
+            "one bit off",
+            vec![Fingerprint::new(Sha256, flipped)],
+            false,
+        ),
+        (
+            "cut",
+            vec![Fingerprint::new(Sha256, right.value()[..31].to_vec())],
+            false,
+        ),
+        (
+            "no bytes",
+            vec![Fingerprint::new(Sha256, Vec::new())],
+            false,
+        ),
+        ("of another", vec![of(stranger, Sha256)], false),
+        ("none", vec![], false),
+        (
+            "sha-1 only",
+            vec![Fingerprint::new(Sha1, vec![1; 20])],
+            false,
+        ),
+        ("unknown hash", vec![unknown.clone()], false),
+        ("unknown hash and right", vec![unknown, right.clone()], true),
+        (
+            "two of which one fits",
+            vec![of(stranger, Sha256), right.clone()],
+            true,
+        ),
+        (
+            "the stronger is wrong",
+            vec![right, of(stranger, Sha512)],
+            false,
+        ),
+        ("lower case", vec![lower], true),
+        ("upper case", vec![upper], true),
+    ]
+}
+
+/// [5.5-06] before, during and after the handshake.
+#[test]
+fn only_the_right_certificate_connects() {
+    let certificates = [0, 1, 2].map(|which| certificate(KeyType::EcdsaP256, which));
+    for judge in [Role::Client, Role::Server] {
+        let (of, its) = match judge {
+            Role::Client => (&certificates[1], &certificates[0]),
+            Role::Server => (&certificates[0], &certificates[1]),
+        };
+        for (name, fingerprints, accepted) in matrix(of, &certificates[2]) {
+            for late in [false, true] {
+                let mut pair = Pair::bare(config(0), config(1));
+                let now = pair.now;
+                pair.end(other(judge)).expect(now, &[fingerprint(its)]);
+                if !late {
+                    pair.end(judge).expect(now, &fingerprints);
+                }
+                pair.start();
+                pair.run(Duration::from_secs(1), &mut perfect());
+                if late {
+                    assert_eq!(pair.end(judge).events, [], "{name}");
+                    let now = pair.now;
+                    pair.end(judge).expect(now, &fingerprints);
+                    pair.run(Duration::from_secs(1), &mut perfect());
+                }
+                if accepted {
+                    pair.assert_connected();
+                    continue;
+                }
+                let cause = Failure::FingerprintMismatch;
+                let end = pair.end(judge);
+                assert_eq!(end.events, [Event::Failed { cause }], "{name} {judge:?}");
+                assert_eq!(cause.sent_alert(), Some(42));
+                assert!(end.received.is_empty());
+                assert_eq!(end.connection.state(), State::Failed);
+                let refused = end
+                    .connection
+                    .export("EXTRACTOR-dtls_srtp", None, &mut [0; 9]);
+                assert_eq!(refused, Err(Error::NotConnected));
+                assert!(end.connection.remote_certificates().is_empty());
+            }
+        }
+    }
+}
+
+#[test]
+fn what_comes_before_the_fingerprints_is_held_and_comes_out_after_connected() {
+    let mut pair = Pair::bare(config(0), config(1));
+    let now = pair.now;
+    pair.client
+        .expect(now, &[fingerprint(&certificate(KeyType::EcdsaP256, 1))]);
+    pair.start();
+    pair.run(Duration::from_secs(2), &mut perfect());
+    assert_eq!(pair.client.events, [Event::Connected]);
+    let now = pair.now;
+    for index in 0..100_u8 {
+        let mut datagram = pair.client.seal(&[index]);
+        pair.server.handle(now, &mut datagram);
+    }
+    assert!(pair.server.received.is_empty() && pair.server.events.is_empty());
+    let mut buf = vec![0; 50];
+    assert_eq!(
+        pair.server.connection.seal(&mut buf, 0),
+        Err(Error::NotConnected)
+    );
+    assert_eq!(pair.server.connection.state(), State::Connecting);
+    let expected = [fingerprint(&certificate(KeyType::EcdsaP256, 0))];
+    pair.server.expect(now, &expected);
+    let bytes: Vec<u8> = pair.server.received.drain(..).flatten().collect();
+    assert_eq!(bytes, (0..64).collect::<Vec<u8>>(), "bounded, in order");
+    pair.assert_connected();
+    pair.server.expect(now, &expected);
+    pair.exchange();
+    pair.server.expect(now, &[]);
+    let failed = Event::Failed {
+        cause: Failure::FingerprintMismatch,
+    };
+    assert_eq!(
+        pair.server.events.last(),
+        Some(&failed),
+        "a later description counts too"
+    );
+}
+
+#[test]
+fn nobody_waits_for_fingerprints_for_ever() {
+    let mut pair = Pair::bare(config(0), config(1));
+    pair.start();
+    pair.run(Duration::from_secs(29), &mut perfect());
+    assert!(pair.server.events.is_empty() && pair.client.events.is_empty());
+    pair.run(Duration::from_secs(2), &mut perfect());
+    let failed = Event::Failed {
+        cause: Failure::FingerprintTimeout,
+    };
+    assert!(pair.client.events == [failed] || pair.server.events == [failed]);
+    assert_eq!(pair.server.connection.poll_timeout(), None);
+}
+
+#[test]
+fn a_close_that_was_held_comes_after_what_was_said_before_it() {
+    let mut pair = Pair::bare(config(0), config(1));
+    let now = pair.now;
+    pair.client
+        .expect(now, &[fingerprint(&certificate(KeyType::EcdsaP256, 1))]);
+    pair.start();
+    pair.run(Duration::from_secs(1), &mut perfect());
+    let mut datagram = pair.client.seal(b"last words");
+    let now = pair.now;
+    pair.server.handle(now, &mut datagram);
+    pair.client.connection.close(now);
+    pair.run(Duration::from_secs(1), &mut perfect());
+    pair.server
+        .expect(now, &[fingerprint(&certificate(KeyType::EcdsaP256, 0))]);
+    assert_eq!(pair.server.received, [b"last words"]);
+    let by = oxirtc_dtls::Initiator::Remote;
+    assert_eq!(pair.server.events, [Event::Connected, Event::Closed { by }]);
+}
