@@ -187,6 +187,15 @@ impl State {
             number: 0,
         };
         if let Some(before) = &transport.dtls {
+            // RFC 8842 §5.3 has an answerer repeat its role. Firefox answers each offer with `active`,
+            // also where it is the server, and keeps its association.
+            let turned = Dtls {
+                role: before.role,
+                ..dtls.clone()
+            };
+            if side == Side::Remote && !is_new_association(before, &turned) {
+                dtls = turned;
+            }
             dtls.number = before.number + u32::from(is_new_association(before, &dtls));
         }
         transport.dtls = Some(dtls);

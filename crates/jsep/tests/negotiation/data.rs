@@ -291,6 +291,50 @@ fn new_dtls_association() {
     }
 }
 
+/// Firefox, the server of an association, answers our next offer with `active`, and goes on as server.
+#[test]
+fn an_answer_with_another_role_keeps_the_association() {
+    let (mut a, mut b) = (Peer::with_channel('a'), Peer::new('b'));
+    a.local(None);
+    b.remote(a.negotiator.local_description().expect("an offer"));
+    let passive = b.answer().sdp.replace("setup:active", "setup:passive");
+    let first = a.remote(answer_of(passive.clone()));
+    let client = |changes: &[Change]| {
+        changes.iter().any(|it| {
+            matches!(
+                it,
+                Change::Dtls {
+                    role: DtlsRole::Client,
+                    ..
+                }
+            )
+        })
+    };
+    assert!(client(&first), "{first:?}");
+    a.local(None);
+    let again = a.remote(answer_of(passive.replace("setup:passive", "setup:active")));
+    assert!(
+        !again.iter().any(|it| matches!(it, Change::Dtls { .. })),
+        "{again:?}"
+    );
+    // With another certificate it is a new one, in the role that the answer takes.
+    a.local(None);
+    let other = passive
+        .replace("setup:passive", "setup:active")
+        .replace(":62:62", ":62:63");
+    let changed = a.remote(answer_of(other));
+    let server = |it: &Change| {
+        matches!(
+            it,
+            Change::Dtls {
+                role: DtlsRole::Server,
+                ..
+            }
+        )
+    };
+    assert!(changed.iter().any(server), "{changed:?}");
+}
+
 /// What the peer says of SCTP: absent is 65,536, 0 is any; another port or size is told again.
 #[test]
 fn sctp_parameters() {
