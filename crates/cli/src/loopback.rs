@@ -10,8 +10,8 @@ use anyhow::{Context as _, bail, ensure};
 use bytes::Bytes;
 use indicatif::ProgressBar;
 use oxirtc_peerconnection::{
-    Configuration, PeerConnectionState, DataChannel, DataChannelInit, Event, IceCandidateInit, Message,
-    PeerConnection,
+    Configuration, DataChannel, DataChannelInit, Event, IceCandidateInit, Message, PeerConnection,
+    PeerConnectionState,
 };
 use tokio::task::JoinHandle;
 use tokio::time::{sleep, timeout};
@@ -65,14 +65,9 @@ pub(crate) async fn run(arguments: Arguments) -> anyhow::Result<Outcome> {
 }
 
 async fn measure(time: Duration) -> anyhow::Result<()> {
-    let start = Instant::now();
     let mut pair = timeout(PATIENCE, Pair::connect())
         .await
         .with_context(|| format!("the two peers did not connect in {PATIENCE:?}"))??;
-    say(format_args!(
-        "connected in {:.1} ms",
-        start.elapsed().as_secs_f64() * 1e3
-    ));
     if let Some(used) = pair
         .left
         .sctp()
@@ -122,6 +117,7 @@ async fn with_progress<T>(name: &'static str, work: impl Future<Output = T>) -> 
 impl Pair {
     /// Offer, answer and trickling candidates, each handed straight to the other.
     async fn connect() -> anyhow::Result<Self> {
+        let start = Instant::now();
         let left = peer()?;
         let right = peer()?;
         let (found, arriving) = tokio::sync::mpsc::unbounded_channel();
@@ -147,6 +143,10 @@ impl Pair {
             .recv()
             .await
             .context("the channel did not arrive")?;
+        say(format_args!(
+            "connected in {:.1} ms",
+            (Instant::now() - start).as_secs_f64() * 1e3
+        ));
         first.close().await;
         Ok(pair)
     }

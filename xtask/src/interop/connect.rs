@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use anyhow::ensure;
-use oxirtc_peerconnection::{PeerConnectionState, DataChannelInit, Message};
+use oxirtc_peerconnection::{DataChannelInit, Message, PeerConnectionState};
 use serde_json::json;
 
 use super::call::{Call, Setup, Side};
@@ -83,6 +83,31 @@ async fn greet(suite: &Suite, offerer: Side, setup: Setup) -> anyhow::Result<()>
             .is_none_or(|state| state == "connected"),
         "transport {transport}"
     );
+    call.end().await
+}
+
+/// Both sides offer at once; the browser's offer is rolled back, and both channels come to be.
+pub(crate) async fn both_offer(suite: &Suite) -> anyhow::Result<()> {
+    let call = Call::start(
+        suite,
+        Setup {
+            echo: true,
+            ..Setup::default()
+        },
+    )
+    .await?;
+    let ours = call
+        .peer
+        .connection()
+        .create_data_channel("ours", DataChannelInit::default())?;
+    call.tab.run("h.open('theirs', {})", &[]).await?;
+    let theirs = call.peer.arrived().await?;
+    for channel in [ours, theirs] {
+        soon("a channel to open", channel.opened()).await??;
+        channel.send("through").await?;
+        let back = soon("the echo", channel.recv()).await?;
+        ensure!(back == Some(Message::from("through")), "{back:?} came back");
+    }
     call.end().await
 }
 

@@ -5,8 +5,8 @@ use std::time::Duration;
 
 use anyhow::{Context as _, bail, ensure};
 use oxirtc_peerconnection::{
-    Configuration, PeerConnectionState, DataChannel, Event, IceCandidateInit, IceGatheringState,
-    PeerConnection, SdpType, SessionDescription,
+    Configuration, DataChannel, Event, IceCandidateInit, IceGatheringState, PeerConnection,
+    PeerConnectionState, SdpType, SessionDescription,
 };
 use serde_json::{Value, json};
 use tokio::sync::mpsc;
@@ -48,6 +48,8 @@ struct Negotiator {
     way: Negotiation,
     /// A description waits for its candidates.
     waiting: bool,
+    /// An offer was ignored, as one of ours is open: the browser gives way.
+    ignoring: bool,
     arrived: mpsc::UnboundedSender<DataChannel>,
     story: Story,
 }
@@ -69,6 +71,7 @@ impl Peer {
             signalling,
             way,
             waiting: false,
+            ignoring: false,
             arrived,
             story: story.clone(),
         };
@@ -177,6 +180,10 @@ impl Negotiator {
             }
             self.story.tell(format!("remote {}", printed(&description)));
             let offer = description.kind == SdpType::Offer;
+            self.ignoring = offer && self.connection.signaling_state() != SignalingState::Stable;
+            if self.ignoring {
+                return Ok(());
+            }
             self.connection.set_remote_description(description).await?;
             if offer {
                 self.describe().await?;
@@ -187,9 +194,13 @@ impl Negotiator {
                 "remote candidate {:?}",
                 candidate.as_ref().map(|it| &it.candidate)
             ));
-            self.connection
+            let added = self
+                .connection
                 .add_ice_candidate(candidate.unwrap_or_default())
-                .await?;
+                .await;
+            if !self.ignoring {
+                added?;
+            }
         } else {
             bail!("the page sent {message}");
         }

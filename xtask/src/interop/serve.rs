@@ -262,7 +262,7 @@ const PLOT: &str = "const canvas = document.getElementById('plot');
       let seen = 0;
       for (let at = 0; at < data.length; at += 4) {
         const far = Math.abs(data[at] - r) + Math.abs(data[at + 1] - g) + Math.abs(data[at + 2] - b);
-        if (data[at + 3] > 200 && far < 12) seen++;
+        if (data[at + 3] > 200 && far < 24) seen++;
       }
       return seen;
     };

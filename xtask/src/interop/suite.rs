@@ -154,6 +154,7 @@ const CASES: &[Case] = cases! {
     Open 40 "browser_offers_complete" connect::browser_offers_complete;
     Open 40 "we_offer_trickle" connect::we_offer_trickle;
     Open 40 "we_offer_complete" connect::we_offer_complete;
+    Open 40 "both_offer" connect::both_offer;
     Open 40 "rsa_certificates" connect::rsa_certificates;
     Open 40 "forged_fingerprint" connect::forged_fingerprint;
     Open 60 "text_binary_empty_and_256_kib" messages::kinds_and_sizes;

@@ -46,13 +46,14 @@ export class Plot {
     const rates = { ...frame, top: TOP, bottom: split };
     const peak = niceTop(this.#max((sample) => Math.max(sample.up, sample.down)) / MIB, 1);
     axes(rates, peak, "MiB/s");
-    this.#curve(rates, peak * MIB, (sample) => sample.down, color("--rust"), true);
-    this.#curve(rates, peak * MIB, (sample) => sample.up, color("--blue"), true);
+    // The wider line shows on both sides of the other where the rates are equal.
+    this.#curve(rates, peak * MIB, (sample) => sample.down, color("--rust"), 4, 0.16);
+    this.#curve(rates, peak * MIB, (sample) => sample.up, color("--blue"), 1.75, 0);
 
     const trips = { ...frame, top: split + GAP, bottom: height - BOTTOM };
     const longest = niceTop(this.#max((sample) => sample.roundTrip ?? 0), 2);
     axes(trips, longest, "ms");
-    this.#curve(trips, longest, (sample) => sample.roundTrip, color("--violet"), false);
+    this.#curve(trips, longest, (sample) => sample.roundTrip, color("--violet"), 2, 0);
 
     context.fillStyle = frame.ink;
     context.textBaseline = "top";
@@ -67,13 +68,13 @@ export class Plot {
     return this.#samples.reduce((most, sample) => Math.max(most, value(sample)), 0);
   }
 
-  #curve({ context, left, right, top, bottom, end }, peak, value, color, filled) {
+  #curve({ context, left, right, top, bottom, end }, peak, value, color, width, shade) {
     context.save();
     context.beginPath();
     context.rect(left, top - 2, right - left, bottom - top + 4);
     context.clip();
     context.strokeStyle = color;
-    context.lineWidth = 2;
+    context.lineWidth = width;
     context.lineJoin = "round";
     const x = (time) => right - ((end - time) * (right - left)) / WINDOW;
     const y = (amount) => bottom - (amount * (bottom - top)) / peak;
@@ -85,15 +86,16 @@ export class Plot {
       if (open) line.lineTo(x(sample.time), y(amount)); else line.moveTo(x(sample.time), y(amount));
       open = true;
     }
-    context.stroke(line);
-    if (filled && this.#samples.length > 1) {
+    if (shade > 0 && this.#samples.length > 1) {
       const area = new Path2D(line);
       area.lineTo(right, bottom);
       area.lineTo(x(this.#samples[0].time), bottom);
-      context.globalAlpha = 0.14;
+      context.globalAlpha = shade;
       context.fillStyle = color;
       context.fill(area);
+      context.globalAlpha = 1;
     }
+    context.stroke(line);
     context.restore();
   }
 
