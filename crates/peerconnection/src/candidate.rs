@@ -14,7 +14,7 @@ use crate::{Error, ErrorKind, Protocol};
 #[doc(alias = "RTCIceCandidate")]
 pub struct IceCandidate {
     init: IceCandidateInit,
-    parsed: Option<sdp::Candidate>,
+    parsed: Option<Box<sdp::Candidate>>,
     url: Option<String>,
 }
 
@@ -108,7 +108,7 @@ impl IceCandidate {
                 && !matches!(it.transport, sdp::Transport::Other(_))
                 && !matches!(it.kind, sdp::CandidateKind::Other(_))
         });
-        Self { init, parsed, url: None }
+        Self { init, parsed: parsed.map(Box::new), url: None }
     }
 
     /// The line: `candidate:…`; empty at the end of the candidates of a generation.

@@ -292,9 +292,12 @@ mod tests {
     use super::*;
     use crate::KeyAlgorithm;
 
+    fn now() -> SystemTime {
+        SystemTime::UNIX_EPOCH + Duration::from_secs(1_700_000_000)
+    }
+
     fn certificate() -> Certificate {
-        let now = SystemTime::UNIX_EPOCH;
-        Certificate::generate_at(KeyAlgorithm::EcdsaP256, now, None).unwrap()
+        Certificate::generate_at(KeyAlgorithm::EcdsaP256, now(), None).unwrap()
     }
 
     /// [4.2.1-01] [4.2.1-02] [4.2.1-04] [4.2.4-01] [4.2.4-02]
@@ -342,8 +345,8 @@ mod tests {
     fn an_expired_certificate_is_refused() {
         let it = Configuration { certificates: vec![certificate()], ..Configuration::default() };
         let day = Duration::from_secs(24 * 3600);
-        assert_eq!(it.check_certificates(SystemTime::UNIX_EPOCH + 29 * day), Ok(()));
-        let error = it.check_certificates(SystemTime::UNIX_EPOCH + 31 * day).unwrap_err();
+        assert_eq!(it.check_certificates(now() + 29 * day), Ok(()));
+        let error = it.check_certificates(now() + 31 * day).unwrap_err();
         assert_eq!(error.kind(), ErrorKind::InvalidAccess);
     }
 

@@ -47,12 +47,11 @@ fn check_url(url: &str) -> Result<Scheme, Error> {
         Some((place, query)) => (place, Some(query)),
         None => (rest, None),
     };
-    let transport = match (scheme, query) {
-        (_, None) => true,
-        (Scheme::Turn, Some("transport=udp" | "transport=tcp")) => true,
-        _ => false,
-    };
-    if transport && is_host_and_port(place) { Ok(scheme) } else { Err(wrong()) }
+    let known = matches!(
+        (scheme, query),
+        (_, None) | (Scheme::Turn, Some("transport=udp" | "transport=tcp"))
+    );
+    if known && is_host_and_port(place) { Ok(scheme) } else { Err(wrong()) }
 }
 
 /// `host`, `host:port`, `[address]` or `[address]:port`.

@@ -296,8 +296,9 @@ impl Data {
             return 0;
         };
         match (self.association_ref(), channel.stream) {
+            // An announcement stands in front of them, and is none of the application's bytes.
             (Some(association), Some(stream)) if channel.inner.is_some() => {
-                association.buffered_amount(stream) as u64
+                (association.buffered_amount(stream) as u64).min(channel.counts.bytes_sent)
             }
             _ => channel.left_behind,
         }

@@ -487,7 +487,7 @@ impl Engine {
     }
 
     /// W3C §4.3.4 and §4.3.3, from the states of the transports.
-    fn derive_states(&mut self) -> (IceConnectionState, PeerConnectionState) {
+    fn derive_states(&self) -> (IceConnectionState, PeerConnectionState) {
         let ice: Vec<_> = self.transports.iter().map(|it| it.view.ice).collect();
         let dtls: Vec<_> = self.transports.iter().map(|it| it.view.dtls).collect();
         let ice = state::ice_connection(self.closed, &ice);
