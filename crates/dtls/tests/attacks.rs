@@ -85,7 +85,7 @@ fn noise_has_no_effect_on_a_live_association() {
             };
             noise = record(header, &noise);
         }
-        pair.end([Role::Client, Role::Server][round as usize % 2 ^ 1])
+        pair.end([Role::Client, Role::Server][(round as usize % 2) ^ 1])
             .handle(now, &mut noise);
     }
     for end in [&mut pair.client, &mut pair.server] {

@@ -1,6 +1,4 @@
 //! Handshakes of every kind that both sides support.
-#![expect(clippy::unwrap_used, reason = "tests")]
-
 mod support;
 
 use std::time::Duration;

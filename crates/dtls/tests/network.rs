@@ -1,6 +1,4 @@
 //! What networks do: loss, reordering, duplication, small datagrams, and messages in the wrong place.
-#![expect(clippy::unwrap_used, reason = "tests")]
-
 mod support;
 
 use std::time::Duration;
@@ -10,7 +8,7 @@ use oxirtc_dtls::{
     message::Fragment,
     record::{ALERT, APPLICATION_DATA, HANDSHAKE},
 };
-use support::{Dice, Pair, certificate, config, ms, perfect, record, records};
+use support::{Dice, Pair, certificate, ms, perfect, record, records};
 
 #[test]
 fn loss_only_costs_time() {

@@ -113,11 +113,7 @@ impl ExpectServerHello {
         true
     }
 
-    pub(super) fn handle(
-        self,
-        work: &mut Work<'_>,
-        hello: &ServerHello<'_>,
-    ) -> Result<Step, Fault> {
+    pub(super) fn handle(self, work: &Work<'_>, hello: &ServerHello<'_>) -> Result<Step, Fault> {
         let config = work.config;
         if hello.version != record::VERSION {
             return Err(Fault::new(AlertDescription::PROTOCOL_VERSION));
@@ -215,7 +211,7 @@ impl ExpectCertificate {
 impl ExpectServerKeyExchange {
     pub(super) fn handle(
         self,
-        work: &mut Work<'_>,
+        work: &Work<'_>,
         exchange: &ServerKeyExchange<'_>,
     ) -> Result<Step, Fault> {
         let config = work.config;
@@ -247,7 +243,7 @@ impl ExpectServerKeyExchange {
 impl ExpectCertificateRequest {
     pub(super) fn handle(
         self,
-        work: &mut Work<'_>,
+        work: &Work<'_>,
         request: &CertificateRequest,
     ) -> Result<Step, Fault> {
         let key_type = work.config.certificate.key_type();

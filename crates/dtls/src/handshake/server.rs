@@ -287,7 +287,7 @@ impl ExpectClientKeyExchange {
 impl ExpectCertificateVerify {
     pub(super) fn handle(
         self,
-        work: &mut Work<'_>,
+        work: &Work<'_>,
         verify: &CertificateVerify<'_>,
         before: usize,
     ) -> Result<Step, Fault> {
