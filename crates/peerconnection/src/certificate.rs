@@ -93,7 +93,10 @@ impl Certificate {
             let text = it.to_string();
             let value = text.split_once(' ').map_or("", |(_, value)| value);
             let algorithm = it.algorithm().to_string();
-            DtlsFingerprint { algorithm, value: value.to_ascii_lowercase() }
+            DtlsFingerprint {
+                algorithm,
+                value: value.to_ascii_lowercase(),
+            }
         });
         shown.into_iter().collect()
     }
@@ -119,7 +122,11 @@ mod tests {
     fn a_certificate_lives_as_long_as_is_asked_and_allowed() {
         let now = now();
         let day = Duration::from_secs(24 * 3600);
-        for (asked, given) in [(None, 30 * day), (Some(day), day), (Some(400 * day), 365 * day)] {
+        for (asked, given) in [
+            (None, 30 * day),
+            (Some(day), day),
+            (Some(400 * day), 365 * day),
+        ] {
             let it = Certificate::generate_at(KeyAlgorithm::EcdsaP256, now, asked).unwrap();
             let lifetime = it.expires().duration_since(now).unwrap();
             assert_eq!(lifetime.as_secs(), given.as_secs());
@@ -139,6 +146,9 @@ mod tests {
             assert_eq!(fingerprint.value, fingerprint.value.to_ascii_lowercase());
             assert!(!format!("{it:?}").contains("PRIVATE"));
         }
-        assert_eq!(Certificate::from_pem("no").unwrap_err().kind(), ErrorKind::Syntax);
+        assert_eq!(
+            Certificate::from_pem("no").unwrap_err().kind(),
+            ErrorKind::Syntax
+        );
     }
 }

@@ -1,5 +1,4 @@
 //! Data channels from end to end.
-#![expect(clippy::unwrap_used, reason = "a test stops where it is wrong")]
 
 mod pair;
 
@@ -37,11 +36,24 @@ fn all_kinds_of_messages_arrive_in_order() {
         pair.send(0, here, message.clone());
         pair.send(1, there, message.clone());
     }
-    pair.until(SOON, |pair| pair.ends.iter().all(|end| end.inbox.len() == messages.len()));
-    assert_eq!(pair.ends[1].messages(there), messages.iter().collect::<Vec<_>>());
-    assert_eq!(pair.ends[0].messages(here), messages.iter().collect::<Vec<_>>());
+    pair.until(SOON, |pair| {
+        pair.ends
+            .iter()
+            .all(|end| end.inbox.len() == messages.len())
+    });
+    assert_eq!(
+        pair.ends[1].messages(there),
+        messages.iter().collect::<Vec<_>>()
+    );
+    assert_eq!(
+        pair.ends[0].messages(here),
+        messages.iter().collect::<Vec<_>>()
+    );
     // [6.2-07]
-    let error = pair.ends[0].engine.send(pair.now, here, &vec![0; 262_145].into()).unwrap_err();
+    let error = pair.ends[0]
+        .engine
+        .send(pair.now, here, &vec![0; 262_145].into())
+        .unwrap_err();
     assert!(matches!(error, SendError::Refused(error) if error.kind() == ErrorKind::Type));
 }
 
@@ -51,23 +63,41 @@ fn options_are_seen_by_the_peer() {
     let mut pair = Pair::new(2, link());
     let options = [
         DataChannelInit::default(),
-        DataChannelInit { ordered: false, max_retransmits: Some(0), ..Default::default() },
-        DataChannelInit { max_retransmits: Some(3), protocol: "p".into(), ..Default::default() },
-        DataChannelInit { max_packet_life_time: Some(500), ..Default::default() },
+        DataChannelInit {
+            ordered: false,
+            max_retransmits: Some(0),
+            ..Default::default()
+        },
+        DataChannelInit {
+            max_retransmits: Some(3),
+            protocol: "p".into(),
+            ..Default::default()
+        },
+        DataChannelInit {
+            max_packet_life_time: Some(500),
+            ..Default::default()
+        },
         DataChannelInit {
             ordered: false,
             max_packet_life_time: Some(65_535),
             priority: Priority::High,
             ..Default::default()
         },
-        DataChannelInit { ordered: false, id: Some(77), ..Default::default() },
+        DataChannelInit {
+            ordered: false,
+            id: Some(77),
+            ..Default::default()
+        },
     ];
     let ids = options.each_ref().map(|init| pair.open(0, "label ä", init));
     pair.negotiate(0).unwrap();
     pair.until(SOON, |pair| pair.ends[1].channels.len() == options.len());
     for (index, init) in options.iter().enumerate() {
         let here = pair.ends[0].engine.channel(ids[index]).unwrap();
-        let there = pair.ends[1].engine.channel(pair.ends[1].channels[index]).unwrap();
+        let there = pair.ends[1]
+            .engine
+            .channel(pair.ends[1].channels[index])
+            .unwrap();
         for channel in [here, there] {
             assert_eq!(channel.label(), "label ä");
             assert_eq!(channel.protocol(), init.protocol);
@@ -87,12 +117,18 @@ fn options_are_seen_by_the_peer() {
 /// [6.2-02]
 #[test]
 fn negotiated_channels_open_without_a_word() {
-    let init = DataChannelInit { negotiated: true, id: Some(0), ..DataChannelInit::default() };
+    let init = DataChannelInit {
+        negotiated: true,
+        id: Some(0),
+        ..DataChannelInit::default()
+    };
     let (mut pair, [here, there]) = Pair::connected(3, link(), &init);
     assert!(pair.ends[1].channels.is_empty(), "nothing is announced");
     pair.send(0, here, "a");
     pair.send(1, there, "b");
-    pair.until(SOON, |pair| pair.ends.iter().all(|end| end.inbox.len() == 1));
+    pair.until(SOON, |pair| {
+        pair.ends.iter().all(|end| end.inbox.len() == 1)
+    });
 }
 
 /// [6-03] [6-04] [6-05] [6-07] [6-08]
@@ -100,16 +136,30 @@ fn negotiated_channels_open_without_a_word() {
 fn wrong_options_are_refused() {
     let mut pair = Pair::new(4, link());
     let refused = |pair: &mut Pair, label: &str, init: DataChannelInit| {
-        pair.ends[0].engine.create_data_channel(pair.now, label, &init).unwrap_err().kind()
+        pair.ends[0]
+            .engine
+            .create_data_channel(pair.now, label, &init)
+            .unwrap_err()
+            .kind()
     };
     let default = DataChannelInit::default;
-    let negotiated = |id| DataChannelInit { negotiated: true, id, ..default() };
+    let negotiated = |id| DataChannelInit {
+        negotiated: true,
+        id,
+        ..default()
+    };
     let long = "a".repeat(65_536);
     assert_eq!(refused(&mut pair, &long, default()), ErrorKind::Type);
-    let protocol = DataChannelInit { protocol: long, ..default() };
+    let protocol = DataChannelInit {
+        protocol: long,
+        ..default()
+    };
     assert_eq!(refused(&mut pair, "", protocol), ErrorKind::Type);
     assert_eq!(refused(&mut pair, "", negotiated(None)), ErrorKind::Type);
-    assert_eq!(refused(&mut pair, "", negotiated(Some(65_535))), ErrorKind::Type);
+    assert_eq!(
+        refused(&mut pair, "", negotiated(Some(65_535))),
+        ErrorKind::Type
+    );
     let both = DataChannelInit {
         max_packet_life_time: Some(1),
         max_retransmits: Some(1),
@@ -117,7 +167,10 @@ fn wrong_options_are_refused() {
     };
     assert_eq!(refused(&mut pair, "", both), ErrorKind::Type);
     pair.open(0, "", &negotiated(Some(5)));
-    assert_eq!(refused(&mut pair, "", negotiated(Some(5))), ErrorKind::Operation);
+    assert_eq!(
+        refused(&mut pair, "", negotiated(Some(5))),
+        ErrorKind::Operation
+    );
 }
 
 /// [6.2-17] [6.2-18] [6.2-19] [6.2-20] [6.2-21]
@@ -131,17 +184,28 @@ fn a_channel_closes_in_order_and_its_id_is_free_again() {
     pair.close_channel(0, here);
     pair.close_channel(0, here);
     assert_eq!(pair.ends[0].state(here), DataChannelState::Closing);
-    let error = pair.ends[0].engine.send(pair.now, here, &"late".into()).unwrap_err();
+    let error = pair.ends[0]
+        .engine
+        .send(pair.now, here, &"late".into())
+        .unwrap_err();
     assert!(matches!(error, SendError::Refused(it) if it.kind() == ErrorKind::InvalidState));
     let closed = DataChannelState::Closed;
     pair.until(SOON, |pair| {
         pair.ends[0].state(here) == closed && pair.ends[1].state(there) == closed
     });
-    assert_eq!(pair.ends[1].messages(there).len(), 50, "what was sent before is delivered");
+    assert_eq!(
+        pair.ends[1].messages(there).len(),
+        50,
+        "what was sent before is delivered"
+    );
     let tail = |side: usize| {
         let story = pair.ends[side].story();
         let open = story.iter().rposition(|it| it == "open").unwrap();
-        story[open + 1..].iter().filter(|it| *it != "bufferedamountlow").cloned().collect::<Vec<_>>()
+        story[open + 1..]
+            .iter()
+            .filter(|it| *it != "bufferedamountlow")
+            .cloned()
+            .collect::<Vec<_>>()
     };
     assert_eq!(tail(0), ["close"]);
     assert_eq!(tail(1), ["closing", "close"]);
@@ -162,10 +226,13 @@ fn a_channel_that_is_closed_before_it_opens_never_opens() {
     let drop = pair.open(0, "drop", &DataChannelInit::default());
     pair.close_channel(0, drop);
     pair.negotiate(0).unwrap();
-    pair.until(SOON, |pair| pair.ends[0].state(keep) == DataChannelState::Open);
+    pair.until(SOON, |pair| {
+        pair.ends[0].state(keep) == DataChannelState::Open
+    });
     pair.run(Duration::from_secs(2));
     assert_eq!(pair.ends[0].state(drop), DataChannelState::Closed);
-    let opened = |event: &Event| matches!(event, Event::Channel(id, ChannelEvent::Open) if *id == drop);
+    let opened =
+        |event: &Event| matches!(event, Event::Channel(id, ChannelEvent::Open) if *id == drop);
     assert!(!pair.ends[0].tasks.iter().flatten().any(opened));
     assert_eq!(pair.ends[1].channels.len(), 1);
 }
@@ -179,7 +246,9 @@ fn unread_messages_survive_the_close() {
         pair.send(0, here, format!("{index}"));
     }
     pair.close_channel(0, here);
-    pair.until(SOON, |pair| pair.ends[1].state(there) == DataChannelState::Closed);
+    pair.until(SOON, |pair| {
+        pair.ends[1].state(there) == DataChannelState::Closed
+    });
     let again = pair.open(0, "again", &DataChannelInit::default());
     pair.until(SOON, |pair| pair.ends[1].channels.len() == 2);
     pair.send(0, again, "other");
@@ -188,7 +257,11 @@ fn unread_messages_survive_the_close() {
     let fresh = pair.ends[1].channels[1];
     pair.ends[1].read(now, there);
     pair.ends[1].read(now, fresh);
-    let texts: Vec<_> = pair.ends[1].messages(there).iter().map(|it| it.as_text().unwrap().to_owned()).collect();
+    let texts: Vec<_> = pair.ends[1]
+        .messages(there)
+        .iter()
+        .map(|it| it.as_text().unwrap().to_owned())
+        .collect();
     assert_eq!(texts, (0..20).map(|it| it.to_string()).collect::<Vec<_>>());
     assert_eq!(pair.ends[1].messages(fresh), [&Message::from("other")]);
 }
@@ -197,7 +270,9 @@ fn unread_messages_survive_the_close() {
 #[test]
 fn the_buffered_amount_tells_when_it_is_low() {
     let (mut pair, [here, _]) = Pair::connected(8, link(), &DataChannelInit::default());
-    pair.ends[0].engine.set_buffered_amount_low_threshold(here, 100_000);
+    pair.ends[0]
+        .engine
+        .set_buffered_amount_low_threshold(here, 100_000);
     let before = pair.ends[0].tasks.len();
     for _ in 0..5 {
         pair.send(0, here, vec![0; 100_000]);
@@ -209,7 +284,14 @@ fn the_buffered_amount_tells_when_it_is_low() {
     assert_eq!(pair.ends[0].engine.buffered_amount(here), 0);
     assert_eq!(pair.ends[0].engine.unacknowledged(here), 0);
     let low = |event: &Event| matches!(event, Event::Channel(id, ChannelEvent::BufferedAmountLow) if *id == here);
-    assert_eq!(pair.ends[0].tasks[before..].iter().flatten().filter(|it| low(it)).count(), 1);
+    assert_eq!(
+        pair.ends[0].tasks[before..]
+            .iter()
+            .flatten()
+            .filter(|it| low(it))
+            .count(),
+        1
+    );
     // [6.2-09]: what a closed channel did not send stays counted.
     for _ in 0..9 {
         pair.send(0, here, vec![0; 100_000]);
@@ -245,12 +327,19 @@ fn a_slow_reader_slows_its_peer() {
     pair.ends[1].reads = false;
     let mut sent = 0_u64;
     for _ in 0..60 {
-        while pair.ends[0].engine.send(pair.now, here, &vec![1; 60_000].into()).is_ok() {
+        while pair.ends[0]
+            .engine
+            .send(pair.now, here, &vec![1; 60_000].into())
+            .is_ok()
+        {
             sent += 1;
         }
         pair.run(Duration::from_millis(500));
     }
-    assert!(sent * 60_000 < 8 << 20, "the window and the buffer, not more: {sent}");
+    assert!(
+        sent * 60_000 < 8 << 20,
+        "the window and the buffer, not more: {sent}"
+    );
     let now = pair.now;
     pair.ends[1].reads = true;
     pair.ends[1].read(now, there);
@@ -262,20 +351,27 @@ fn a_slow_reader_slows_its_peer() {
 fn many_channels_open_and_close() {
     let link = Link::new(3).delay(ms(20)).loss(percent(2));
     let mut pair = Pair::new(11, link);
-    let ids: Vec<_> =
-        (0..200).map(|index| pair.open(index % 2, &index.to_string(), &DataChannelInit::default())).collect();
+    let ids: Vec<_> = (0..200)
+        .map(|index| pair.open(index % 2, &index.to_string(), &DataChannelInit::default()))
+        .collect();
     pair.negotiate(0).unwrap();
-    pair.until(SOON, |pair| pair.ends.iter().all(|end| end.channels.len() == 100));
+    pair.until(SOON, |pair| {
+        pair.ends.iter().all(|end| end.channels.len() == 100)
+    });
     for (index, id) in ids.iter().enumerate() {
         pair.send(index % 2, *id, index.to_string());
     }
-    pair.until(SOON, |pair| pair.ends.iter().all(|end| end.inbox.len() == 100));
+    pair.until(SOON, |pair| {
+        pair.ends.iter().all(|end| end.inbox.len() == 100)
+    });
     for (index, id) in ids.iter().enumerate() {
         pair.close_channel(index % 2, *id);
     }
     pair.until(SOON, |pair| {
         let closed = |side: usize, id| pair.ends[side].state(id) == DataChannelState::Closed;
-        ids.iter().enumerate().all(|(index, id)| closed(index % 2, *id))
+        ids.iter()
+            .enumerate()
+            .all(|(index, id)| closed(index % 2, *id))
             && (0..2).all(|side| pair.ends[side].channels.iter().all(|id| closed(side, *id)))
     });
     assert_eq!(pair.ends[0].engine.stats().channels_closed, 200);
@@ -284,7 +380,11 @@ fn many_channels_open_and_close() {
 /// [6.2-25]: messages without retransmission are lost as the link loses them; order is not waited for.
 #[test]
 fn unreliable_messages_may_be_lost_and_nothing_stalls() {
-    let init = DataChannelInit { ordered: false, max_retransmits: Some(0), ..Default::default() };
+    let init = DataChannelInit {
+        ordered: false,
+        max_retransmits: Some(0),
+        ..Default::default()
+    };
     let link = Link::new(5).delay(ms(20)).loss(percent(20));
     let (mut pair, [here, there]) = Pair::connected(12, link, &init);
     for index in 0..300_u32 {

@@ -1,5 +1,4 @@
 //! The order of events, and the states between them.
-#![expect(clippy::unwrap_used, reason = "a test stops where it is wrong")]
 
 mod pair;
 
@@ -7,9 +6,8 @@ use std::time::Duration;
 
 use oxirtc_netsim::{Link, ms};
 use oxirtc_peerconnection::{
-    DataChannelInit, DtlsTransportState, ErrorKind, IceConnectionState, IceGatheringState,
-    IceRole, IceTransportState, OfferOptions, PeerConnectionState, SctpTransportState,
-    SignalingState,
+    DataChannelInit, DtlsTransportState, ErrorKind, IceConnectionState, IceGatheringState, IceRole,
+    IceTransportState, OfferOptions, PeerConnectionState, SctpTransportState, SignalingState,
     engine::{Event, IceTransportEvent},
 };
 use pair::Pair;
@@ -32,7 +30,10 @@ fn a_new_connection_is_as_w3c_has_it() {
     assert_eq!(engine.sctp_state(), None);
     assert!(engine.local_description().is_none() && engine.remote_description().is_none());
     assert!(pair.ends[0].tasks.is_empty() && pair.ends[0].sockets.is_empty());
-    assert_eq!(engine.configuration(), &oxirtc_peerconnection::Configuration::default());
+    assert_eq!(
+        engine.configuration(),
+        &oxirtc_peerconnection::Configuration::default()
+    );
 }
 
 /// [4.4.1.3-01] [5.5-06] [6.2-01] [6.2-03] [6.1.1.3-01] [6-11] [4.3.1-02]
@@ -85,7 +86,11 @@ fn gathering_is_told_step_by_step() {
                 assert_eq!(candidate.sdp_m_line_index(), Some(0));
                 assert!(candidate.username_fragment().is_some());
                 let line = candidate.candidate();
-                if line.is_empty() { "end".into() } else { "candidate".into() }
+                if line.is_empty() {
+                    "end".into()
+                } else {
+                    "candidate".into()
+                }
             }
             event => format!("{event:?}"),
         };
@@ -158,7 +163,10 @@ fn the_pair_stands_before_the_states() {
         assert_eq!(engine.connection_state(), PeerConnectionState::Connected);
     }
     let role = |side: usize| pair.ends[side].engine.ice_role(transport);
-    assert_eq!([role(0), role(1)], [IceRole::Controlling, IceRole::Controlled]);
+    assert_eq!(
+        [role(0), role(1)],
+        [IceRole::Controlling, IceRole::Controlled]
+    );
 }
 
 /// [6-01] [6.1.1.1-01] [6.1.1-01] [6.1.1-02] [4.4.1.6-20] [4.4.1.6-22] [6.1.1.2-01] [6.1.1.2-02]
@@ -170,7 +178,10 @@ fn sctp_is_there_from_the_first_offer() {
     let offer = pair.offer(0, &OfferOptions::default()).unwrap();
     let engine = &pair.ends[0].engine;
     assert_eq!(engine.sctp_state(), Some(SctpTransportState::Connecting));
-    assert_eq!((engine.max_message_size(), engine.max_channels()), (None, None));
+    assert_eq!(
+        (engine.max_message_size(), engine.max_channels()),
+        (None, None)
+    );
     assert_eq!(engine.sctp_transport(), engine.transports().next());
     // [6.1.1.2-03]: a peer without the attribute takes 64 KiB.
     let plain: String = offer
@@ -189,7 +200,10 @@ fn sctp_is_there_from_the_first_offer() {
         assert_eq!(end.engine.max_message_size(), Some(262_144));
         assert_eq!(end.engine.max_channels(), Some(65_535));
         let transport = end.engine.sctp_transport().unwrap();
-        assert_eq!(end.engine.dtls_transport_state(transport), DtlsTransportState::Connected);
+        assert_eq!(
+            end.engine.dtls_transport_state(transport),
+            DtlsTransportState::Connected
+        );
         // [5.5-04]
         assert_eq!(end.engine.remote_certificates(transport).len(), 1);
     }
@@ -239,7 +253,10 @@ fn a_rollback_leaves_nothing_behind() {
     assert_eq!(pair.ends[0].sockets.len(), 1);
     let mut rollback = oxirtc_peerconnection::SessionDescription::rollback();
     rollback.sdp = "not looked at".into();
-    pair.ends[0].engine.set_local_description(pair.now, Some(rollback)).unwrap();
+    pair.ends[0]
+        .engine
+        .set_local_description(pair.now, Some(rollback))
+        .unwrap();
     pair.step();
     let end = &pair.ends[0];
     assert!(end.engine.local_description().is_none());
@@ -258,7 +275,9 @@ fn a_rollback_leaves_nothing_behind() {
     );
     // And it connects as if nothing had been.
     pair.negotiate(0).unwrap();
-    pair.until(Duration::from_secs(10), |pair| pair.ends.iter().all(pair::End::is_connected));
+    pair.until(Duration::from_secs(10), |pair| {
+        pair.ends.iter().all(pair::End::is_connected)
+    });
 }
 
 /// [4.4.2-35] [4.3.1-02]: both offer at once; the polite side's offer is rolled back.
@@ -270,7 +289,10 @@ fn glare_ends_in_one_connection() {
     let _ignored = pair.offer(1, &OfferOptions::default()).unwrap();
     pair.step();
     let answer = pair.answer(1, impolite).unwrap();
-    pair.ends[0].engine.set_remote_description(pair.now, answer).unwrap();
+    pair.ends[0]
+        .engine
+        .set_remote_description(pair.now, answer)
+        .unwrap();
     let open = oxirtc_peerconnection::DataChannelState::Open;
     pair.until(Duration::from_secs(10), |pair| {
         let opened = pair.ends[0].state(mine) == open && pair.ends[1].state(yours) == open;
@@ -278,7 +300,12 @@ fn glare_ends_in_one_connection() {
     });
     assert_eq!(
         pair.ends[1].story()[..4],
-        ["negotiationneeded", "signaling HaveLocalOffer", "signaling Stable", "signaling HaveRemoteOffer"]
+        [
+            "negotiationneeded",
+            "signaling HaveLocalOffer",
+            "signaling Stable",
+            "signaling HaveRemoteOffer"
+        ]
     );
 }
 
@@ -307,8 +334,16 @@ fn closing_is_silent_and_final() {
     closed(engine.set_local_description(now, None).unwrap_err());
     let rollback = oxirtc_peerconnection::SessionDescription::rollback();
     closed(engine.set_remote_description(now, rollback).unwrap_err());
-    closed(engine.add_ice_candidate(now, &Default::default()).unwrap_err());
-    closed(engine.create_data_channel(now, "b", &DataChannelInit::default()).unwrap_err());
+    closed(
+        engine
+            .add_ice_candidate(now, &Default::default())
+            .unwrap_err(),
+    );
+    closed(
+        engine
+            .create_data_channel(now, "b", &DataChannelInit::default())
+            .unwrap_err(),
+    );
     closed(engine.set_configuration(Default::default()).unwrap_err());
     engine.restart_ice();
     assert!(engine.send(now, here, &"late".into()).is_err());

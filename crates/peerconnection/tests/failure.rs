@@ -1,5 +1,4 @@
 //! What goes wrong, and how it ends.
-#![expect(clippy::unwrap_used, reason = "a test stops where it is wrong")]
 
 mod pair;
 
@@ -23,14 +22,21 @@ const SOON: Duration = Duration::from_secs(30);
 
 /// A description of another certificate.
 fn forged(description: &SessionDescription) -> SessionDescription {
-    let lines = description.sdp.lines().map(|line| match line.split_once("a=fingerprint:sha-256 ") {
-        Some((_, value)) => {
-            let first = if value.starts_with("00") { "11" } else { "00" };
-            format!("a=fingerprint:sha-256 {first}{}\r\n", &value[2..])
-        }
-        None => format!("{line}\r\n"),
-    });
-    SessionDescription { kind: description.kind, sdp: lines.collect() }
+    let lines =
+        description
+            .sdp
+            .lines()
+            .map(|line| match line.split_once("a=fingerprint:sha-256 ") {
+                Some((_, value)) => {
+                    let first = if value.starts_with("00") { "11" } else { "00" };
+                    format!("a=fingerprint:sha-256 {first}{}\r\n", &value[2..])
+                }
+                None => format!("{line}\r\n"),
+            });
+    SessionDescription {
+        kind: description.kind,
+        sdp: lines.collect(),
+    }
 }
 
 /// [5.5-02] [5.5-05] [5.5-06] [4.3.3-07] [11-03]: nothing is delivered, in either role of DTLS.
@@ -47,23 +53,35 @@ fn a_wrong_fingerprint_fails_the_connection() {
         if deceived == 0 {
             answer = forged(&answer);
         }
-        pair.ends[0].engine.set_remote_description(pair.now, answer).unwrap();
+        pair.ends[0]
+            .engine
+            .set_remote_description(pair.now, answer)
+            .unwrap();
         pair.until(SOON, |pair| {
             pair.ends[deceived].engine.connection_state() == PeerConnectionState::Failed
         });
         pair.run(Duration::from_secs(5));
         let end = &pair.ends[deceived];
         let transport = end.engine.transports().next().unwrap();
-        assert_eq!(end.engine.dtls_transport_state(transport), DtlsTransportState::Failed);
+        assert_eq!(
+            end.engine.dtls_transport_state(transport),
+            DtlsTransportState::Failed
+        );
         assert_eq!(end.engine.sctp_state(), Some(SctpTransportState::Closed));
         let failure = end.tasks.iter().find_map(|task| match &task[..] {
             [
                 Event::DtlsTransport(_, DtlsTransportEvent::Error(error)),
-                Event::DtlsTransport(_, DtlsTransportEvent::StateChange(DtlsTransportState::Failed)),
+                Event::DtlsTransport(
+                    _,
+                    DtlsTransportEvent::StateChange(DtlsTransportState::Failed),
+                ),
             ] => Some(error.clone()),
             _ => None,
         });
-        assert_eq!(failure.unwrap().detail(), Some(RtcErrorDetail::FingerprintFailure));
+        assert_eq!(
+            failure.unwrap().detail(),
+            Some(RtcErrorDetail::FingerprintFailure)
+        );
         // An alert that nobody can authenticate ends nothing, so the other side may take its time.
         let other = 1 - deceived;
         pair.until(Duration::from_secs(180), |pair| {
@@ -88,12 +106,29 @@ fn a_client_hello_may_come_before_the_answer() {
     // ICE of the offerer learns the credentials with the answer, so that only a pranswer of the same
     // generation can let DTLS begin early: signalling is slow, the path is not.
     let pranswer = SessionDescription::pranswer(answer.sdp.clone());
-    pair.ends[0].engine.set_remote_description(pair.now, pranswer).unwrap();
+    pair.ends[0]
+        .engine
+        .set_remote_description(pair.now, pranswer)
+        .unwrap();
     pair.run(Duration::from_millis(500));
-    pair.ends[0].engine.set_remote_description(pair.now, answer).unwrap();
-    pair.until(SOON, |pair| pair.ends[0].state(here) == DataChannelState::Open);
-    let dtls = |event: &&Event| matches!(event, Event::DtlsTransport(_, DtlsTransportEvent::StateChange(_)));
-    assert_eq!(pair.ends[0].tasks.iter().flatten().filter(dtls).count(), 2, "one association");
+    pair.ends[0]
+        .engine
+        .set_remote_description(pair.now, answer)
+        .unwrap();
+    pair.until(SOON, |pair| {
+        pair.ends[0].state(here) == DataChannelState::Open
+    });
+    let dtls = |event: &&Event| {
+        matches!(
+            event,
+            Event::DtlsTransport(_, DtlsTransportEvent::StateChange(_))
+        )
+    };
+    assert_eq!(
+        pair.ends[0].tasks.iter().flatten().filter(dtls).count(),
+        2,
+        "one association"
+    );
 }
 
 /// [4.4.2-58] [6.1.2-02] [6.2-20] [6.2-22] [5.5-05]
@@ -102,17 +137,24 @@ fn a_close_ends_the_other_side_at_once() {
     let (mut pair, [here, there]) = Pair::connected(3, link(), &DataChannelInit::default());
     let now = pair.now;
     pair.ends[0].engine.close(now);
-    let elapsed =
-        pair.until(SOON, |pair| pair.ends[1].state(there) == DataChannelState::Closed);
+    let elapsed = pair.until(SOON, |pair| {
+        pair.ends[1].state(there) == DataChannelState::Closed
+    });
     assert!(elapsed <= ms(50), "{elapsed:?}");
     pair.run(Duration::from_secs(1));
     let end = &pair.ends[1];
     let transport = end.engine.transports().next().unwrap();
     assert_eq!(end.engine.sctp_state(), Some(SctpTransportState::Closed));
-    assert_eq!(end.engine.dtls_transport_state(transport), DtlsTransportState::Closed);
+    assert_eq!(
+        end.engine.dtls_transport_state(transport),
+        DtlsTransportState::Closed
+    );
     let story = end.story();
     let tail = story.iter().position(|it| it == "sctp Closed").unwrap();
-    assert_eq!(story[tail..tail + 3], ["sctp Closed", "error sctp-failure", "close"]);
+    assert_eq!(
+        story[tail..tail + 3],
+        ["sctp Closed", "error sctp-failure", "close"]
+    );
     let cause = end.tasks.iter().flatten().find_map(|event| match event {
         Event::Channel(_, ChannelEvent::Error(error)) => error.sctp_cause_code(),
         _ => None,
@@ -121,7 +163,10 @@ fn a_close_ends_the_other_side_at_once() {
     assert_eq!(pair.ends[0].state(here), DataChannelState::Closed);
     // ICE has nobody to talk to: consent runs out.
     pair.run(Duration::from_secs(40));
-    assert_eq!(pair.ends[1].engine.connection_state(), PeerConnectionState::Failed);
+    assert_eq!(
+        pair.ends[1].engine.connection_state(),
+        PeerConnectionState::Failed
+    );
 }
 
 /// [5.6.4-05] [5.6.4-03] [4.3.3-03]: a peer that vanishes without a word.
@@ -136,10 +181,18 @@ fn a_lost_peer_is_failed_within_35_seconds() {
     });
     assert!(elapsed <= Duration::from_secs(35), "{elapsed:?}");
     let story = pair.ends[1].story();
-    let states = story.iter().filter(|it| it.starts_with("connection")).map(String::as_str);
+    let states = story
+        .iter()
+        .filter(|it| it.starts_with("connection"))
+        .map(String::as_str);
     assert_eq!(
         states.collect::<Vec<_>>(),
-        ["connection Connecting", "connection Connected", "connection Disconnected", "connection Failed"]
+        [
+            "connection Connecting",
+            "connection Connected",
+            "connection Disconnected",
+            "connection Failed"
+        ]
     );
     // [5.6.4-04]: a restart brings everything back, and the channel has lost nothing.
 }
@@ -151,7 +204,11 @@ fn an_ice_restart_disturbs_nothing_above() {
         let (mut pair, [here, there]) = Pair::connected(5, link(), &DataChannelInit::default());
         let ufrag = |pair: &Pair| {
             let transport = pair.ends[0].engine.transports().next().unwrap();
-            pair.ends[0].engine.local_parameters(transport).unwrap().username_fragment
+            pair.ends[0]
+                .engine
+                .local_parameters(transport)
+                .unwrap()
+                .username_fragment
         };
         let before = ufrag(&pair);
         let mut sent = 0;
@@ -165,21 +222,31 @@ fn an_ice_restart_disturbs_nothing_above() {
                 // [4.2.8-02]: without a restart the credentials stay.
                 pair.negotiate(side).unwrap();
                 assert_eq!(ufrag(&pair), before);
-                pair.negotiate_with(side, &OfferOptions { ice_restart: true }).unwrap();
+                pair.negotiate_with(side, &OfferOptions { ice_restart: true })
+                    .unwrap();
                 assert_ne!(ufrag(&pair), before);
             }
             pair.run(Duration::from_millis(20));
         }
-        pair.until(SOON, |pair| pair.ends.iter().all(|end| end.inbox.len() == sent));
+        pair.until(SOON, |pair| {
+            pair.ends.iter().all(|end| end.inbox.len() == sent)
+        });
         for end in &pair.ends {
             for (round, (_, message)) in end.inbox.iter().enumerate() {
                 assert_eq!(message.as_bytes(), vec![round as u8; 10_000]);
             }
             let failed = |event: &Event| {
-                matches!(event, Event::Channel(_, ChannelEvent::Close) | Event::DtlsTransport(_, DtlsTransportEvent::Error(_)))
+                matches!(
+                    event,
+                    Event::Channel(_, ChannelEvent::Close)
+                        | Event::DtlsTransport(_, DtlsTransportEvent::Error(_))
+                )
             };
             assert!(!end.tasks.iter().flatten().any(failed));
-            assert_eq!(end.engine.connection_state(), PeerConnectionState::Connected);
+            assert_eq!(
+                end.engine.connection_state(),
+                PeerConnectionState::Connected
+            );
         }
         let sockets: Vec<_> = pair.ends.iter().map(|end| end.sockets.len()).collect();
         assert_eq!(sockets, [1, 1], "what the old generation had is given back");
@@ -194,7 +261,9 @@ fn a_restart_heals_a_failed_connection() {
     pair.network.set_interface(address, false);
     pair.send(0, here, "while the link is down");
     pair.until(Duration::from_secs(60), |pair| {
-        pair.ends.iter().all(|end| end.engine.connection_state() == PeerConnectionState::Failed)
+        pair.ends
+            .iter()
+            .all(|end| end.engine.connection_state() == PeerConnectionState::Failed)
     });
     assert_eq!(pair.ends[1].state(there), DataChannelState::Open);
     pair.network.set_interface(address, true);
@@ -215,11 +284,14 @@ fn a_wrong_description_changes_nothing() {
     let engine = &mut pair.ends[1].engine;
     let broken = offer.sdp.replace("t=0 0", "t=zero");
     let line = broken.lines().position(|line| line == "t=zero").unwrap() + 1;
-    let error =
-        engine.set_remote_description(now, SessionDescription::offer(broken)).unwrap_err();
+    let error = engine
+        .set_remote_description(now, SessionDescription::offer(broken))
+        .unwrap_err();
     assert_eq!(error.kind(), ErrorKind::Operation);
     assert_eq!(error.sdp_line_number(), Some(u32::try_from(line).unwrap()));
-    let error = engine.set_remote_description(now, SessionDescription::offer("")).unwrap_err();
+    let error = engine
+        .set_remote_description(now, SessionDescription::offer(""))
+        .unwrap_err();
     assert_eq!(error.sdp_line_number(), Some(1));
     let plain = offer.sdp.replace("UDP/DTLS/SCTP", "RTP/AVP");
     let plain = SessionDescription::offer(plain);
@@ -229,7 +301,9 @@ fn a_wrong_description_changes_nothing() {
         // A section that nobody can serve is rejected in the answer.
         let answer = engine.create_answer().unwrap();
         assert!(answer.sdp.contains("m=application 0 "), "{}", answer.sdp);
-        engine.set_remote_description(now, SessionDescription::rollback()).unwrap();
+        engine
+            .set_remote_description(now, SessionDescription::rollback())
+            .unwrap();
     }
     let answer = SessionDescription::answer(offer.sdp.clone());
     let error = engine.set_remote_description(now, answer).unwrap_err();
@@ -239,7 +313,9 @@ fn a_wrong_description_changes_nothing() {
     // [4.4.2-29]
     let changed = SessionDescription::offer(format!("{}a=x\r\n", offer.sdp));
     let engine = &mut pair.ends[0].engine;
-    let error = engine.set_local_description(now, Some(changed)).unwrap_err();
+    let error = engine
+        .set_local_description(now, Some(changed))
+        .unwrap_err();
     assert_eq!(error.kind(), ErrorKind::InvalidModification);
     assert_eq!(engine.signaling_state(), SignalingState::HaveLocalOffer);
 }
@@ -261,20 +337,38 @@ fn candidates_are_checked_in_order() {
         engine.add_ice_candidate(now, init).unwrap_err().kind()
     };
     assert_eq!(refused(engine, &init(&line)), ErrorKind::Type);
-    let placed = IceCandidateInit { sdp_mid: Some("0".into()), ..init(&line) };
+    let placed = IceCandidateInit {
+        sdp_mid: Some("0".into()),
+        ..init(&line)
+    };
     assert_eq!(refused(engine, &placed), ErrorKind::InvalidState);
     engine.set_remote_description(now, offer).unwrap();
     engine.add_ice_candidate(now, &placed).unwrap();
     let wrong = [
-        IceCandidateInit { sdp_mid: Some("nope".into()), sdp_m_line_index: Some(0), ..init(&line) },
-        IceCandidateInit { sdp_m_line_index: Some(1), ..init(&line) },
-        IceCandidateInit { username_fragment: Some("nope".into()), ..placed.clone() },
-        IceCandidateInit { sdp_mid: Some("0".into()), ..init("candidate:nonsense") },
+        IceCandidateInit {
+            sdp_mid: Some("nope".into()),
+            sdp_m_line_index: Some(0),
+            ..init(&line)
+        },
+        IceCandidateInit {
+            sdp_m_line_index: Some(1),
+            ..init(&line)
+        },
+        IceCandidateInit {
+            username_fragment: Some("nope".into()),
+            ..placed.clone()
+        },
+        IceCandidateInit {
+            sdp_mid: Some("0".into()),
+            ..init("candidate:nonsense")
+        },
     ];
     for init in &wrong {
         assert_eq!(refused(engine, init), ErrorKind::Operation, "{init:?}");
     }
-    engine.add_ice_candidate(now, &IceCandidateInit::default()).unwrap();
+    engine
+        .add_ice_candidate(now, &IceCandidateInit::default())
+        .unwrap();
     let remote = engine.remote_description().unwrap().sdp;
     assert!(remote.contains(&format!("a={line}")) && remote.contains("a=end-of-candidates"));
 }
@@ -283,7 +377,10 @@ fn candidates_are_checked_in_order() {
 #[test]
 fn relays_only_shows_no_address() {
     let policy = IceTransportPolicy::Relay;
-    let relay = Configuration { ice_transport_policy: policy, ..Configuration::default() };
+    let relay = Configuration {
+        ice_transport_policy: policy,
+        ..Configuration::default()
+    };
     let configurations = [relay, Configuration::default()];
     let mut pair = Pair::with(9, link(), configurations, Settings::default());
     pair.open(0, "a", &DataChannelInit::default());
@@ -300,18 +397,32 @@ fn relays_only_shows_no_address() {
 fn configuration_is_checked_and_kept() {
     let wall = std::time::SystemTime::UNIX_EPOCH + Duration::from_secs(1_700_000_000);
     let certificate = Certificate::generate_at(KeyAlgorithm::EcdsaP256, wall, None).unwrap();
-    let mine = Configuration { certificates: vec![certificate.clone()], ..Default::default() };
-    let mut pair = Pair::with(10, link(), [mine.clone(), mine.clone()], Settings::default());
+    let mine = Configuration {
+        certificates: vec![certificate.clone()],
+        ..Default::default()
+    };
+    let mut pair = Pair::with(
+        10,
+        link(),
+        [mine.clone(), mine.clone()],
+        Settings::default(),
+    );
     pair.open(0, "a", &DataChannelInit::default());
     let offer = pair.offer(0, &OfferOptions::default()).unwrap();
     let value = certificate.fingerprints()[0].value.to_uppercase();
-    assert!(offer.sdp.contains(&value), "the same certificate, the same fingerprint");
+    assert!(
+        offer.sdp.contains(&value),
+        "the same certificate, the same fingerprint"
+    );
     let engine = &mut pair.ends[0].engine;
     let bad = Configuration {
         ice_servers: vec![oxirtc_peerconnection::IceServer::new("nonsense")],
         ..mine.clone()
     };
-    assert_eq!(engine.set_configuration(bad.clone()).unwrap_err().kind(), ErrorKind::Syntax);
+    assert_eq!(
+        engine.set_configuration(bad.clone()).unwrap_err().kind(),
+        ErrorKind::Syntax
+    );
     assert_eq!(engine.configuration(), &mine);
     let good = Configuration {
         ice_servers: vec![oxirtc_peerconnection::IceServer::new("stun:host"); 33],
@@ -336,15 +447,22 @@ fn noise_does_not_disturb() {
     for first in 0..=255_u8 {
         for length in [1, 2, 12, 13, 20, 28, 60, 1200] {
             let mut datagram = vec![first; length];
-            pair.ends[1].engine.handle_datagram(now, known, &mut datagram.clone());
-            pair.ends[1].engine.handle_datagram(now, unknown, &mut datagram);
+            pair.ends[1]
+                .engine
+                .handle_datagram(now, known, &mut datagram.clone());
+            pair.ends[1]
+                .engine
+                .handle_datagram(now, unknown, &mut datagram);
         }
     }
     pair.ends[1].engine.handle_datagram(now, known, &mut []);
     pair.send(0, here, "still here");
     pair.until(SOON, |pair| pair.ends[1].inbox.len() == 1);
     assert_eq!(pair.ends[1].tasks.len(), before);
-    assert_eq!(pair.ends[1].engine.connection_state(), PeerConnectionState::Connected);
+    assert_eq!(
+        pair.ends[1].engine.connection_state(),
+        PeerConnectionState::Connected
+    );
     assert!(pair.ends[1].engine.stats().dropped > 0);
 }
 

@@ -32,12 +32,16 @@ struct Taken {
 impl Run {
     fn link(&self) -> Link {
         let seed = self.seed * 1000 + u64::from(self.loss);
-        let link = Link::new(seed).delay(ms(self.round_trip) / 2).loss(percent(self.loss));
+        let link = Link::new(seed)
+            .delay(ms(self.round_trip) / 2)
+            .loss(percent(self.loss));
         if !self.disorder {
             return link;
         }
         let by = ms(self.round_trip) / 2 + ms(5);
-        link.jitter(ms(self.round_trip) / 10).reorder(percent(5), by).duplicate(percent(5))
+        link.jitter(ms(self.round_trip) / 10)
+            .reorder(percent(5), by)
+            .duplicate(percent(5))
     }
 
     /// Bytes that do not repeat, so that a chunk in the wrong place shows.
@@ -45,7 +49,9 @@ impl Run {
         let length = if self.loss <= 10 { 1 << 20 } else { 64 << 10 };
         let mut state = self.seed << 8 | side as u64 | 1 << 40;
         let next = |_| {
-            state = state.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1);
+            state = state
+                .wrapping_mul(6_364_136_223_846_793_005)
+                .wrapping_add(1);
             (state >> 33) as u8
         };
         (0..length).map(next).collect()
@@ -64,16 +70,29 @@ impl Run {
         let mut sent = [0, 0];
         let start = pair.now;
         let received = |pair: &Pair, side: usize| -> usize {
-            pair.ends[side].inbox.iter().map(|(_, message)| message.len()).sum()
+            pair.ends[side]
+                .inbox
+                .iter()
+                .map(|(_, message)| message.len())
+                .sum()
         };
         let mut before = [0, 0];
-        while sent != before || before.iter().zip(&data).any(|(sent, data)| *sent < data.len()) {
+        while sent != before
+            || before
+                .iter()
+                .zip(&data)
+                .any(|(sent, data)| *sent < data.len())
+        {
             before = sent;
             for side in 0..2 {
                 while sent[side] < data[side].len() {
                     let chunk = data[side].slice(sent[side]..sent[side] + CHUNK);
                     let message = Message::Binary(chunk);
-                    if pair.ends[side].engine.send(pair.now, channels[side], &message).is_err() {
+                    if pair.ends[side]
+                        .engine
+                        .send(pair.now, channels[side], &message)
+                        .is_err()
+                    {
                         break;
                     }
                     sent[side] += CHUNK;
@@ -86,12 +105,21 @@ impl Run {
         });
         let moved = pair.now - start;
         for side in 0..2 {
-            let all: Vec<u8> =
-                pair.ends[side].inbox.iter().flat_map(|(_, it)| it.as_bytes().to_vec()).collect();
+            let all: Vec<u8> = pair.ends[side]
+                .inbox
+                .iter()
+                .flat_map(|(_, it)| it.as_bytes().to_vec())
+                .collect();
             assert!(all == data[1 - side], "the bytes differ");
             let told = &pair.ends[side].story();
-            assert!(!told.iter().any(|it| it == "connection Failed"), "a connection was lost: {told:?}");
-            assert_eq!(pair.ends[side].engine.connection_state(), PeerConnectionState::Connected);
+            assert!(
+                !told.iter().any(|it| it == "connection Failed"),
+                "a connection was lost: {told:?}"
+            );
+            assert_eq!(
+                pair.ends[side].engine.connection_state(),
+                PeerConnectionState::Connected
+            );
         }
         Taken { connected, moved }
     }
@@ -106,18 +134,33 @@ fn every_pair_connects_and_moves_its_data() {
             for disorder in [false, true] {
                 for seed in 1..=SEEDS {
                     // The sample: each loss and each round trip, and disorder with each once.
-                    let sampled = seed == 1 && disorder == (loss % 2 == 0) && (loss != 10 || round_trip == 100);
+                    let sampled = seed == 1
+                        && disorder == (loss % 2 == 0)
+                        && (loss != 10 || round_trip == 100);
                     if !full && !sampled {
                         continue;
                     }
-                    println!("loss {loss} %, round trip {round_trip} ms, disorder {disorder}, seed {seed}");
-                    let taken = Run { loss, round_trip, disorder, seed }.go();
-                    table.entry((loss, round_trip, disorder)).or_default().push(taken);
+                    println!(
+                        "loss {loss} %, round trip {round_trip} ms, disorder {disorder}, seed {seed}"
+                    );
+                    let taken = Run {
+                        loss,
+                        round_trip,
+                        disorder,
+                        seed,
+                    }
+                    .go();
+                    table
+                        .entry((loss, round_trip, disorder))
+                        .or_default()
+                        .push(taken);
                 }
             }
         }
     }
-    println!("\nloss  round trip  disorder  runs   connected median / worst    moved median / worst");
+    println!(
+        "\nloss  round trip  disorder  runs   connected median / worst    moved median / worst"
+    );
     for ((loss, round_trip, disorder), mut taken) in table {
         let mut column = |of: fn(&Taken) -> Duration| {
             taken.sort_by_key(of);
