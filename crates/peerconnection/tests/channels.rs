@@ -7,7 +7,8 @@ use std::time::Duration;
 use bytes::Bytes;
 use oxirtc_netsim::{Link, ms, percent};
 use oxirtc_peerconnection::{
-    DataChannelInit, DataChannelState, ErrorKind, Message, Priority, SendError,
+    Configuration, DataChannelInit, DataChannelState, ErrorKind, Message, Priority, SendError,
+    Settings,
     engine::{ChannelEvent, Event},
 };
 use pair::Pair;
@@ -395,4 +396,66 @@ fn unreliable_messages_may_be_lost_and_nothing_stalls() {
     let count = pair.ends[1].messages(there).len();
     assert!((150..300).contains(&count), "{count} of 300");
     assert_eq!(pair.ends[0].engine.unacknowledged(here), 0);
+}
+
+/// When 1,024 events wait unread, channels that the peer opens wait in the association.
+#[test]
+fn channels_wait_while_events_are_unread() {
+    let (mut pair, _) = Pair::connected(13, link(), &DataChannelInit::default());
+    let now = pair.now;
+    pair.ends[1].engine.set_unread_events(now, 1024);
+    let late = pair.open(0, "late", &DataChannelInit::default());
+    pair.send(0, late, "first");
+    pair.run(Duration::from_secs(2));
+    assert_eq!(pair.ends[1].channels.len(), 1, "it is not told");
+    let now = pair.now;
+    pair.ends[1].engine.set_unread_events(now, 0);
+    pair.until(SOON, |pair| {
+        pair.ends[1].channels.len() == 2 && pair.ends[1].inbox.len() == 1
+    });
+}
+
+/// A peer that opens, fills and closes channels while nobody reads is bounded by two windows.
+#[test]
+fn unread_messages_of_closed_channels_are_bounded() {
+    let settings = Settings::default().receive_window(512 << 10);
+    let configurations = [Configuration::default(), Configuration::default()];
+    let mut pair = Pair::with(14, link(), configurations, settings);
+    pair.connect(&DataChannelInit::default());
+    pair.ends[1].reads = false;
+    let mut sent = 0;
+    let mut ids = Vec::new();
+    for index in 0..30 {
+        let id = pair.open(0, &index.to_string(), &DataChannelInit::default());
+        ids.push(id);
+        pair.run(Duration::from_millis(100));
+        while pair.ends[0]
+            .engine
+            .send(pair.now, id, &vec![2; 50_000].into())
+            .is_ok()
+        {
+            sent += 1;
+            if sent % 4 == 0 {
+                break;
+            }
+        }
+        pair.close_channel(0, id);
+        pair.run(Duration::from_millis(400));
+    }
+    let waiting = pair.ends[0].engine.total_unacknowledged();
+    assert!(waiting > 0, "the reader has stopped its peer");
+    pair.ends[1].reads = true;
+    let started = pair.now;
+    while pair.ends[1].inbox.len() < sent && pair.now < started + SOON {
+        let now = pair.now;
+        for id in pair.ends[1].channels.clone() {
+            pair.ends[1].read(now, id);
+        }
+        pair.run(Duration::from_millis(50));
+    }
+    assert_eq!(pair.ends[1].inbox.len(), sent, "and nothing is lost");
+    pair.until(SOON, |pair| {
+        ids.iter()
+            .all(|id| pair.ends[0].state(*id) == DataChannelState::Closed)
+    });
 }
