@@ -1,0 +1,82 @@
+//! `RTCSctpTransport`.
+
+use std::{future::poll_fn, sync::Arc, task::Poll};
+
+use super::{DtlsTransport, core::Handle};
+use crate::{SctpTransportState, engine::Engine};
+
+/// `RTCSctpTransport` (W3C §6.1.1).
+#[derive(Clone)]
+#[doc(alias = "RTCSctpTransport")]
+pub struct SctpTransport {
+    handle: Arc<Handle>,
+}
+
+impl SctpTransport {
+    pub(super) fn new(handle: Arc<Handle>) -> Self {
+        Self { handle }
+    }
+
+    /// `transport`: what it runs on. `None` when the association was rejected since.
+    #[must_use]
+    pub fn transport(&self) -> Option<DtlsTransport> {
+        let id = self.get(Engine::sctp_transport)?;
+        Some(DtlsTransport::new(self.handle.clone(), id))
+    }
+
+    /// `state`.
+    #[must_use]
+    pub fn state(&self) -> SctpTransportState {
+        self.get(Engine::sctp_state)
+            .unwrap_or(SctpTransportState::Closed)
+    }
+
+    /// `maxMessageSize` in bytes: what may be sent in one message. Infinite when neither side has a
+    /// limit; `None` before it is negotiated.
+    #[must_use]
+    pub fn max_message_size(&self) -> Option<f64> {
+        let size = self.get(Engine::max_message_size)?;
+        Some(if size == u64::MAX {
+            f64::INFINITY
+        } else {
+            size as f64
+        })
+    }
+
+    /// `maxChannels`; `None` before it is connected.
+    #[must_use]
+    pub fn max_channels(&self) -> Option<u16> {
+        self.get(Engine::max_channels)
+    }
+
+    /// The next change of its state. `None` when the connection is closed. States before the first
+    /// handle was made are not told.
+    pub async fn next_event(&self) -> Option<SctpTransportState> {
+        poll_fn(|cx| {
+            self.handle.shared().with(|state| {
+                let events = state.objects.sctp.get_or_insert_default();
+                match events.pop() {
+                    Some(event) => Poll::Ready(Some(event)),
+                    None if state.engine.is_closed() => Poll::Ready(None),
+                    None => {
+                        events.readers.register(cx);
+                        Poll::Pending
+                    }
+                }
+            })
+        })
+        .await
+    }
+
+    fn get<R>(&self, f: impl FnOnce(&Engine) -> R) -> R {
+        self.handle.shared().get(f)
+    }
+}
+
+impl std::fmt::Debug for SctpTransport {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("SctpTransport")
+            .field("state", &self.state())
+            .finish_non_exhaustive()
+    }
+}

@@ -1,0 +1,354 @@
+//! ICE candidates as they travel over signalling.
+
+use std::fmt;
+
+use oxirtc_sdp as sdp;
+use serde::{Deserialize, Serialize};
+
+use crate::{Error, ErrorKind, Protocol};
+
+/// `RTCIceCandidate` (W3C §4.8.1): a candidate, with what its line says.
+///
+/// A line that does not parse is no error: what it should have said is then absent.
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[doc(alias = "RTCIceCandidate")]
+pub struct IceCandidate {
+    init: IceCandidateInit,
+    parsed: Option<Box<sdp::Candidate>>,
+    url: Option<String>,
+}
+
+/// `RTCIceCandidateInit` (W3C §4.8.1): what is sent to the peer, and what came from it.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase", default)]
+#[doc(alias = "RTCIceCandidateInit")]
+pub struct IceCandidateInit {
+    /// `candidate:…`; empty at the end of the candidates of a generation.
+    pub candidate: String,
+    /// The mid of the section that it belongs to.
+    pub sdp_mid: Option<String>,
+    /// The index of that section.
+    pub sdp_m_line_index: Option<u16>,
+    /// The ufrag of the generation that it belongs to.
+    pub username_fragment: Option<String>,
+}
+
+/// `RTCIceComponent` (W3C §5.6.6).
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[doc(alias = "RTCIceComponent")]
+pub enum IceComponent {
+    /// RTP, and whatever is multiplexed with it; data as well.
+    Rtp,
+    /// RTCP.
+    Rtcp,
+}
+
+/// `RTCIceCandidateType` (W3C §4.8.1.4).
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[doc(alias = "RTCIceCandidateType")]
+pub enum IceCandidateType {
+    /// An address of an interface.
+    Host,
+    /// What a STUN server saw.
+    Srflx,
+    /// What the peer saw.
+    Prflx,
+    /// An address of a TURN server.
+    Relay,
+}
+
+/// `RTCIceTcpCandidateType` (W3C §4.8.1.3).
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[doc(alias = "RTCIceTcpCandidateType")]
+pub enum IceTcpCandidateType {
+    /// It connects.
+    Active,
+    /// It listens.
+    Passive,
+    /// Both connect at once.
+    So,
+}
+
+/// `RTCPeerConnectionIceErrorEvent` (W3C §4.8.3).
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[doc(alias = "RTCPeerConnectionIceErrorEvent")]
+pub struct IceCandidateError {
+    /// The local address, when a candidate has shown it already.
+    pub address: Option<String>,
+    /// The local port, likewise.
+    pub port: Option<u16>,
+    /// The server.
+    pub url: String,
+    /// A STUN error code, or 701 when the server cannot be reached.
+    pub error_code: u16,
+    /// The server's words.
+    pub error_text: String,
+}
+
+impl IceCandidate {
+    /// Reads the line of `init`.
+    ///
+    /// # Errors
+    ///
+    /// [`ErrorKind::Type`] when neither the mid nor the index of its section is given.
+    pub fn new(init: IceCandidateInit) -> Result<Self, Error> {
+        if init.sdp_mid.is_none() && init.sdp_m_line_index.is_none() {
+            let message = "a candidate needs sdpMid or sdpMLineIndex";
+            return Err(Error::new(ErrorKind::Type, message));
+        }
+        Ok(Self::read(init))
+    }
+
+    /// Without the check of [`new`](Self::new): what the engine itself knows the place of.
+    pub(crate) fn read(init: IceCandidateInit) -> Self {
+        let parsed = sdp::Candidate::parse(&init.candidate).ok();
+        // [4.8.1-03]: a field of an unknown kind is invalid, so none is shown.
+        let parsed = parsed.filter(|it| {
+            matches!(it.component, 1 | 2)
+                && !matches!(it.transport, sdp::Transport::Other(_))
+                && !matches!(it.kind, sdp::CandidateKind::Other(_))
+        });
+        Self {
+            init,
+            parsed: parsed.map(Box::new),
+            url: None,
+        }
+    }
+
+    /// The line: `candidate:…`; empty at the end of the candidates of a generation.
+    #[must_use]
+    pub fn candidate(&self) -> &str {
+        &self.init.candidate
+    }
+
+    /// The mid of its section.
+    #[must_use]
+    pub fn sdp_mid(&self) -> Option<&str> {
+        self.init.sdp_mid.as_deref()
+    }
+
+    /// The index of its section.
+    #[must_use]
+    pub fn sdp_m_line_index(&self) -> Option<u16> {
+        self.init.sdp_m_line_index
+    }
+
+    /// Equal for candidates that are likely to fare alike.
+    #[must_use]
+    pub fn foundation(&self) -> Option<&str> {
+        self.parsed.as_ref().map(|it| it.foundation.as_str())
+    }
+
+    /// RTP or RTCP.
+    #[must_use]
+    pub fn component(&self) -> Option<IceComponent> {
+        self.parsed.as_ref().map(|it| match it.component {
+            2 => IceComponent::Rtcp,
+            _ => IceComponent::Rtp,
+        })
+    }
+
+    /// The higher, the earlier it is tried.
+    #[must_use]
+    pub fn priority(&self) -> Option<u32> {
+        self.parsed.as_ref().map(|it| it.priority)
+    }
+
+    /// An IP address, or a name.
+    #[must_use]
+    pub fn address(&self) -> Option<String> {
+        self.parsed.as_ref().map(|it| text_of(&it.address))
+    }
+
+    /// UDP or TCP.
+    #[must_use]
+    pub fn protocol(&self) -> Option<Protocol> {
+        match self.parsed.as_ref()?.transport {
+            sdp::Transport::Udp => Some(Protocol::Udp),
+            sdp::Transport::Tcp => Some(Protocol::Tcp),
+            _ => None,
+        }
+    }
+
+    /// The port.
+    #[must_use]
+    pub fn port(&self) -> Option<u16> {
+        self.parsed.as_ref().map(|it| it.port)
+    }
+
+    /// How it was found: W3C's `type`.
+    #[must_use]
+    pub fn kind(&self) -> Option<IceCandidateType> {
+        match self.parsed.as_ref()?.kind {
+            sdp::CandidateKind::Host => Some(IceCandidateType::Host),
+            sdp::CandidateKind::ServerReflexive => Some(IceCandidateType::Srflx),
+            sdp::CandidateKind::PeerReflexive => Some(IceCandidateType::Prflx),
+            sdp::CandidateKind::Relayed => Some(IceCandidateType::Relay),
+            _ => None,
+        }
+    }
+
+    /// Which end of a TCP candidate connects.
+    #[must_use]
+    pub fn tcp_type(&self) -> Option<IceTcpCandidateType> {
+        let parsed = self.parsed.as_ref()?;
+        let tcp_type = parsed
+            .tcp_type
+            .filter(|_| parsed.transport == sdp::Transport::Tcp)?;
+        Some(match tcp_type {
+            sdp::TcpType::Active => IceTcpCandidateType::Active,
+            sdp::TcpType::Passive => IceTcpCandidateType::Passive,
+            sdp::TcpType::SimultaneousOpen => IceTcpCandidateType::So,
+        })
+    }
+
+    /// The base of a reflexive, the mapped address of a relayed candidate.
+    #[must_use]
+    pub fn related_address(&self) -> Option<String> {
+        self.related().map(|(address, _)| text_of(address))
+    }
+
+    /// The port of [`related_address`](Self::related_address).
+    #[must_use]
+    pub fn related_port(&self) -> Option<u16> {
+        self.related().map(|(_, port)| *port)
+    }
+
+    fn related(&self) -> Option<&(sdp::Address, u16)> {
+        let parsed = self.parsed.as_ref()?;
+        parsed
+            .related
+            .as_ref()
+            .filter(|_| parsed.kind != sdp::CandidateKind::Host)
+    }
+
+    /// The ufrag of its generation: as given, else as the line says.
+    #[must_use]
+    pub fn username_fragment(&self) -> Option<&str> {
+        let line = || self.parsed.as_ref().and_then(|it| it.extension("ufrag"));
+        self.init.username_fragment.as_deref().or_else(line)
+    }
+
+    /// The server of a local reflexive or relayed candidate.
+    #[must_use]
+    pub fn url(&self) -> Option<&str> {
+        self.url.as_deref()
+    }
+
+    /// `toJSON()`: what the peer needs.
+    #[must_use]
+    pub fn to_init(&self) -> IceCandidateInit {
+        self.init.clone()
+    }
+}
+
+fn text_of(address: &sdp::Address) -> String {
+    match address {
+        sdp::Address::Ip(ip) => ip.to_string(),
+        sdp::Address::Name(name) => name.clone(),
+    }
+}
+
+impl From<IceCandidate> for IceCandidateInit {
+    fn from(candidate: IceCandidate) -> Self {
+        candidate.init
+    }
+}
+
+impl Serialize for IceCandidate {
+    fn serialize<S: serde::Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        self.init.serialize(serializer)
+    }
+}
+
+impl fmt::Display for IceCandidate {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.init.candidate)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn candidate(line: &str) -> IceCandidate {
+        let candidate = line.to_owned();
+        let init = IceCandidateInit {
+            candidate,
+            sdp_m_line_index: Some(0),
+            ..Default::default()
+        };
+        IceCandidate::new(init).unwrap()
+    }
+
+    /// [4.8.1-01]
+    #[test]
+    fn a_candidate_needs_its_section() {
+        let error = IceCandidate::new(IceCandidateInit::default()).unwrap_err();
+        assert_eq!(error.kind(), ErrorKind::Type);
+    }
+
+    /// [4.8.1-02] [4.8.1-03] [4.8.1-04]
+    #[test]
+    fn what_does_not_parse_shows_nothing() {
+        for line in [
+            "",
+            "candidate:",
+            "1 1 udp 1 10.0.0.1 9 typ host",
+            "a=candidate:1 1 udp 1 10.0.0.1 9 typ host",
+            "candidate:1 1 udp 1 10.0.0.1 70000 typ host",
+            "candidate:1 3 udp 1 10.0.0.1 9 typ host",
+            "candidate:1 1 sctp 1 10.0.0.1 9 typ host",
+            "candidate:1 1 udp 1 10.0.0.1 9 typ other",
+        ] {
+            let candidate = candidate(line);
+            assert_eq!(candidate.candidate(), line);
+            assert_eq!(candidate.sdp_m_line_index(), Some(0));
+            assert_eq!(candidate.foundation(), None, "{line}");
+            assert_eq!(candidate.address(), None);
+            assert_eq!(candidate.kind(), None);
+        }
+    }
+
+    /// [4.8.1-05] [4.8.1.1-01] [4.8.1.1-02] [4.8.1.2-01] [4.8.1.4-01]
+    #[test]
+    fn the_line_shows_its_parts() {
+        let it = candidate(
+            "candidate:842163049 1 UDP 1677729535 fd00::1 3478 typ srflx raddr 10.0.0.1 rport 9 \
+             generation 0 ufrag EsAw network-cost 999",
+        );
+        assert_eq!(it.foundation(), Some("842163049"));
+        assert_eq!(it.component(), Some(IceComponent::Rtp));
+        assert_eq!(it.priority(), Some(1_677_729_535));
+        assert_eq!(it.address().as_deref(), Some("fd00::1"));
+        assert_eq!(it.protocol(), Some(Protocol::Udp));
+        assert_eq!(it.port(), Some(3478));
+        assert_eq!(it.kind(), Some(IceCandidateType::Srflx));
+        assert_eq!(it.tcp_type(), None);
+        assert_eq!(it.related_address().as_deref(), Some("10.0.0.1"));
+        assert_eq!(it.related_port(), Some(9));
+        assert_eq!(it.username_fragment(), Some("EsAw"));
+        let host =
+            candidate("candidate:1 2 tcp 1 a-b.local 9 typ host tcptype active raddr ::1 rport 4");
+        assert_eq!(host.component(), Some(IceComponent::Rtcp));
+        assert_eq!(host.tcp_type(), Some(IceTcpCandidateType::Active));
+        assert_eq!(host.related_address(), None);
+        assert_eq!(host.address().as_deref(), Some("a-b.local"));
+    }
+
+    /// [4.8.1-08]
+    #[test]
+    fn json_has_four_members() {
+        let it = candidate("candidate:1 1 udp 1 10.0.0.1 9 typ host");
+        let json = serde_json::to_string(&it).unwrap();
+        let text = "{\"candidate\":\"candidate:1 1 udp 1 10.0.0.1 9 typ host\",\"sdpMid\":null,\
+                    \"sdpMLineIndex\":0,\"usernameFragment\":null}";
+        assert_eq!(json, text);
+        let back: IceCandidateInit = serde_json::from_str(&json).unwrap();
+        assert_eq!(back, it.to_init());
+        assert_eq!(
+            serde_json::from_str::<IceCandidateInit>("{}").unwrap(),
+            IceCandidateInit::default()
+        );
+    }
+}

@@ -1,0 +1,402 @@
+//! What a connection is made with: W3C's configuration, and settings of our own.
+
+mod server;
+
+use std::time::{Duration, SystemTime};
+
+use serde::{Deserialize, Deserializer, Serialize};
+
+use crate::{Certificate, Error, ErrorKind};
+
+/// `RTCConfiguration` (W3C §4.2.1).
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase", default)]
+#[doc(alias = "RTCConfiguration")]
+pub struct Configuration {
+    /// STUN and TURN servers. At most 32 count. Gathering with them is not built yet: they are
+    /// checked and kept.
+    pub ice_servers: Vec<IceServer>,
+    /// Which candidates may be used.
+    pub ice_transport_policy: IceTransportPolicy,
+    /// Which sections get transports of their own before bundling is agreed on.
+    pub bundle_policy: BundlePolicy,
+    /// RTP and RTCP share a port.
+    pub rtcp_mux_policy: RtcpMuxPolicy,
+    /// The first is used. Empty: one with an ECDSA P-256 key is generated.
+    #[serde(skip)]
+    pub certificates: Vec<Certificate>,
+    /// How many sockets to prepare before the first description. Only a hint: nothing is gathered
+    /// before a local description is set.
+    pub ice_candidate_pool_size: u8,
+}
+
+/// `RTCIceServer` (W3C §4.2.2).
+#[derive(Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+#[doc(alias = "RTCIceServer")]
+pub struct IceServer {
+    /// `stun:host:port`, `turn:host?transport=udp` and the like; JSON may have one string.
+    #[serde(deserialize_with = "one_or_many")]
+    pub urls: Vec<String>,
+    /// For TURN.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub username: Option<String>,
+    /// The password, for TURN.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub credential: Option<String>,
+}
+
+/// `RTCIceTransportPolicy` (W3C §4.2.3).
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+#[doc(alias = "RTCIceTransportPolicy")]
+pub enum IceTransportPolicy {
+    /// Relayed candidates only: the peer does not learn our addresses.
+    Relay,
+    /// All.
+    #[default]
+    All,
+}
+
+/// `RTCBundlePolicy` (W3C §4.2.4).
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+#[doc(alias = "RTCBundlePolicy")]
+pub enum BundlePolicy {
+    /// A transport for each kind of media.
+    #[default]
+    Balanced,
+    /// A transport for each section.
+    MaxCompat,
+    /// One transport.
+    MaxBundle,
+}
+
+/// `RTCRtcpMuxPolicy` (W3C §4.2.5).
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+#[doc(alias = "RTCRtcpMuxPolicy")]
+pub enum RtcpMuxPolicy {
+    /// A peer that wants two ports is refused.
+    #[default]
+    Require,
+}
+
+/// What W3C leaves to the implementation. The default is right for most.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Settings {
+    pub(crate) loopback: bool,
+    pub(crate) link_local: bool,
+    pub(crate) ipv4: bool,
+    pub(crate) ipv6: bool,
+    pub(crate) max_message_size: u32,
+    pub(crate) max_outgoing_message_size: u64,
+    pub(crate) receive_window: u32,
+    pub(crate) send_buffer: usize,
+    pub(crate) max_burst: usize,
+    pub(crate) max_segments: usize,
+}
+
+impl Configuration {
+    /// W3C §4.4.1.5, "set the configuration": may this one take the place of `old`?
+    ///
+    /// # Errors
+    ///
+    /// [`ErrorKind::InvalidModification`], [`ErrorKind::Syntax`], [`ErrorKind::InvalidAccess`], as
+    /// §4.4.1.5 has them.
+    pub(crate) fn check(&self, old: Option<&Self>, described: bool) -> Result<(), Error> {
+        if let Some(old) = old {
+            self.check_change(old, described)?;
+        }
+        // [4.2.1-05]: entries past the limit are ignored.
+        self.ice_servers
+            .iter()
+            .take(MAX_SERVERS)
+            .try_for_each(server::check)
+    }
+
+    fn check_change(&self, old: &Self, described: bool) -> Result<(), Error> {
+        let fixed = |message: &str| Err(Error::new(ErrorKind::InvalidModification, message));
+        if self.certificates != old.certificates {
+            return fixed("the certificates of a connection cannot change");
+        }
+        if self.bundle_policy != old.bundle_policy {
+            return fixed("the bundle policy of a connection cannot change");
+        }
+        if self.rtcp_mux_policy != old.rtcp_mux_policy {
+            return fixed("the RTCP policy of a connection cannot change");
+        }
+        if described && self.ice_candidate_pool_size != old.ice_candidate_pool_size {
+            return fixed("the pool size cannot change after a local description was set");
+        }
+        Ok(())
+    }
+
+    /// [4.4.1.1-03]
+    pub(crate) fn check_certificates(&self, now: SystemTime) -> Result<(), Error> {
+        let expired = |it: &Certificate| it.expires() + Duration::from_secs(1) <= now;
+        if self.certificates.iter().any(expired) {
+            return Err(Error::new(
+                ErrorKind::InvalidAccess,
+                "a certificate has expired",
+            ));
+        }
+        Ok(())
+    }
+}
+
+impl IceServer {
+    /// A server without credentials.
+    #[must_use]
+    pub fn new(url: impl Into<String>) -> Self {
+        Self {
+            urls: vec![url.into()],
+            username: None,
+            credential: None,
+        }
+    }
+
+    /// A TURN server.
+    #[must_use]
+    pub fn with_credential(
+        url: impl Into<String>,
+        username: impl Into<String>,
+        credential: impl Into<String>,
+    ) -> Self {
+        let (username, credential) = (Some(username.into()), Some(credential.into()));
+        Self {
+            urls: vec![url.into()],
+            username,
+            credential,
+        }
+    }
+}
+
+impl Settings {
+    /// Gather loopback addresses, too. They are gathered anyway when nothing else exists. Default:
+    /// false, as a peer on another machine would only waste checks on them.
+    #[must_use]
+    pub fn loopback(mut self, on: bool) -> Self {
+        self.loopback = on;
+        self
+    }
+
+    /// Gather link-local addresses, too. They are gathered anyway when nothing else exists. Default:
+    /// false.
+    #[must_use]
+    pub fn link_local(mut self, on: bool) -> Self {
+        self.link_local = on;
+        self
+    }
+
+    /// Use IPv4. Default: true.
+    #[must_use]
+    pub fn ipv4(mut self, on: bool) -> Self {
+        self.ipv4 = on;
+        self
+    }
+
+    /// Use IPv6. Default: true.
+    #[must_use]
+    pub fn ipv6(mut self, on: bool) -> Self {
+        self.ipv6 = on;
+        self
+    }
+
+    /// The longest message that the peer may send, in bytes. The peer decides how many of them stand
+    /// in memory, up to the receive window. Default: 262,144, as browsers have it.
+    #[must_use]
+    pub fn max_message_size(mut self, bytes: u32) -> Self {
+        self.max_message_size = bytes;
+        self
+    }
+
+    /// The longest message that may be sent to a peer that would take it, in bytes; 0 is any.
+    /// Default: 1 GiB.
+    #[must_use]
+    pub fn max_outgoing_message_size(mut self, bytes: u64) -> Self {
+        self.max_outgoing_message_size = bytes;
+        self
+    }
+
+    /// How many bytes the peer may have on its way and unread. More is faster over a long path and
+    /// costs memory. Default: 4 MiB.
+    #[must_use]
+    pub fn receive_window(mut self, bytes: u32) -> Self {
+        self.receive_window = bytes;
+        self
+    }
+
+    /// How many bytes a channel holds that are not on their way yet; sending waits above it.
+    /// Default: 1 MiB.
+    #[must_use]
+    pub fn send_buffer(mut self, bytes: usize) -> Self {
+        self.send_buffer = bytes.max(1);
+        self
+    }
+
+    /// What [`send_buffer`](Self::send_buffer) was set to.
+    #[must_use]
+    pub fn send_buffer_size(&self) -> u64 {
+        self.send_buffer as u64
+    }
+
+    /// How many bytes go to the kernel at once. Less spares a receiver with a small socket buffer.
+    /// Default, and at most: 65,487.
+    #[must_use]
+    pub fn max_burst(mut self, bytes: usize) -> Self {
+        self.max_burst = bytes.clamp(1, MAX_BURST);
+        self
+    }
+
+    /// How many datagrams go to the kernel at once. 1 where the system cannot split. Default, and at
+    /// most: 64.
+    #[must_use]
+    pub fn max_segments(mut self, datagrams: usize) -> Self {
+        self.max_segments = datagrams.clamp(1, MAX_SEGMENTS);
+        self
+    }
+}
+
+/// W3C has one string or a list.
+fn one_or_many<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Vec<String>, D::Error> {
+    #[derive(Deserialize)]
+    #[serde(untagged)]
+    enum Urls {
+        One(String),
+        Many(Vec<String>),
+    }
+    Ok(match Urls::deserialize(deserializer)? {
+        Urls::One(url) => vec![url],
+        Urls::Many(urls) => urls,
+    })
+}
+
+impl std::fmt::Debug for IceServer {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        let mut debug = f.debug_struct("IceServer");
+        debug
+            .field("urls", &self.urls)
+            .field("username", &self.username)
+            .finish_non_exhaustive()
+    }
+}
+
+impl Default for Settings {
+    fn default() -> Self {
+        Self {
+            loopback: false,
+            link_local: false,
+            ipv4: true,
+            ipv6: true,
+            max_message_size: 262_144,
+            max_outgoing_message_size: 1 << 30,
+            receive_window: 4 << 20,
+            send_buffer: 1 << 20,
+            max_burst: MAX_BURST,
+            max_segments: MAX_SEGMENTS,
+        }
+    }
+}
+
+const MAX_SERVERS: usize = 32;
+/// The kernel takes a batch as one UDP datagram.
+const MAX_BURST: usize = 65_487;
+const MAX_SEGMENTS: usize = 64;
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::KeyAlgorithm;
+
+    fn now() -> SystemTime {
+        SystemTime::UNIX_EPOCH + Duration::from_secs(1_700_000_000)
+    }
+
+    fn certificate() -> Certificate {
+        Certificate::generate_at(KeyAlgorithm::EcdsaP256, now(), None).unwrap()
+    }
+
+    /// [4.2.1-01] [4.2.1-02] [4.2.1-04] [4.2.4-01] [4.2.4-02]
+    #[test]
+    fn json_is_the_browsers() {
+        let empty: Configuration = serde_json::from_str("{}").unwrap();
+        assert_eq!(empty, Configuration::default());
+        let text = r#"{"iceServers":[{"urls":"stun:a"},{"urls":["turn:b"],"username":"u",
+            "credential":"c"}],"iceTransportPolicy":"relay","bundlePolicy":"max-bundle"}"#;
+        let configuration: Configuration = serde_json::from_str(text).unwrap();
+        assert_eq!(configuration.ice_servers[0], IceServer::new("stun:a"));
+        assert_eq!(configuration.ice_servers[1].username.as_deref(), Some("u"));
+        assert_eq!(
+            configuration.ice_transport_policy,
+            IceTransportPolicy::Relay
+        );
+        assert_eq!(configuration.bundle_policy, BundlePolicy::MaxBundle);
+        for wrong in [
+            r#"{"iceServers":[{}]}"#,
+            r#"{"iceCandidatePoolSize":256}"#,
+            r#"{"iceCandidatePoolSize":-1}"#,
+            r#"{"rtcpMuxPolicy":"negotiate"}"#,
+            r#"{"bundlePolicy":"none"}"#,
+        ] {
+            assert!(
+                serde_json::from_str::<Configuration>(wrong).is_err(),
+                "{wrong}"
+            );
+        }
+    }
+
+    /// [4.4.1.7-01] [4.4.1.7-02] [4.4.1.7-03] [4.4.1.7-04] [4.2.6-05] [4.2.7-03]
+    #[test]
+    fn what_is_fixed_cannot_change() {
+        let old = Configuration {
+            certificates: vec![certificate()],
+            ..Configuration::default()
+        };
+        let refused = |new: &Configuration, described| {
+            let error = new.check(Some(&old), described).unwrap_err();
+            assert_eq!(error.kind(), ErrorKind::InvalidModification);
+        };
+        assert_eq!(old.check(Some(&old), true), Ok(()));
+        refused(&Configuration::default(), false);
+        refused(
+            &Configuration {
+                certificates: vec![certificate()],
+                ..old.clone()
+            },
+            false,
+        );
+        refused(
+            &Configuration {
+                bundle_policy: BundlePolicy::MaxBundle,
+                ..old.clone()
+            },
+            false,
+        );
+        let pooled = Configuration {
+            ice_candidate_pool_size: 1,
+            ..old.clone()
+        };
+        refused(&pooled, true);
+        assert_eq!(pooled.check(Some(&old), false), Ok(()));
+    }
+
+    /// [4.4.1.1-03]
+    #[test]
+    fn an_expired_certificate_is_refused() {
+        let it = Configuration {
+            certificates: vec![certificate()],
+            ..Configuration::default()
+        };
+        let day = Duration::from_secs(24 * 3600);
+        assert_eq!(it.check_certificates(now() + 29 * day), Ok(()));
+        let error = it.check_certificates(now() + 31 * day).unwrap_err();
+        assert_eq!(error.kind(), ErrorKind::InvalidAccess);
+    }
+
+    #[test]
+    fn the_credential_is_not_printed() {
+        let server = IceServer::with_credential("turn:a", "u", "secret");
+        assert!(!format!("{server:?}").contains("secret"));
+    }
+}

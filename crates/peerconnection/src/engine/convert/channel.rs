@@ -1,0 +1,140 @@
+//! datachannel, sctp and the application.
+
+use std::time::Duration;
+
+use oxirtc_datachannel as datachannel;
+use oxirtc_sctp as sctp;
+
+use super::super::channel::Attributes;
+use crate::{DataChannelInit, Error, ErrorKind, Message, Priority};
+
+/// W3C §6.1: the checks that are not the session's ([6-04], [6-05]).
+pub(in super::super) fn parameters(
+    label: &str,
+    init: &DataChannelInit,
+) -> Result<datachannel::Parameters, Error> {
+    let wrong = |message: &str| Err(Error::new(ErrorKind::Type, message));
+    let negotiated = init.id.filter(|_| init.negotiated);
+    // The order of W3C's steps: lengths, then the id, then reliability.
+    if label.len() > MAX_TEXT || init.protocol.len() > MAX_TEXT {
+        return wrong("label and protocol have at most 65,535 bytes each");
+    }
+    if init.negotiated && init.id.is_none() {
+        return wrong("a negotiated channel needs an id");
+    }
+    let reliability = match (init.max_packet_life_time, init.max_retransmits) {
+        (None, None) => datachannel::Reliability::Reliable,
+        (None, Some(most)) => datachannel::Reliability::Retransmits(most),
+        (Some(ms), None) => datachannel::Reliability::Lifetime(Duration::from_millis(ms.into())),
+        (Some(_), Some(_)) => {
+            return wrong("a channel has maxPacketLifeTime or maxRetransmits, not both");
+        }
+    };
+    let mut parameters = datachannel::Parameters::new(label);
+    parameters.protocol.clone_from(&init.protocol);
+    parameters.ordered = init.ordered;
+    parameters.reliability = reliability;
+    parameters.priority = own_priority(init.priority);
+    parameters.negotiated = negotiated;
+    Ok(parameters)
+}
+
+pub(in super::super) fn attributes(parameters: &datachannel::Parameters) -> Attributes {
+    let (max_packet_life_time, max_retransmits) = limits(parameters.reliability);
+    Attributes {
+        label: parameters.label.clone(),
+        protocol: parameters.protocol.clone(),
+        ordered: parameters.ordered,
+        max_packet_life_time,
+        max_retransmits,
+        negotiated: parameters.negotiated.is_some(),
+        priority: priority(parameters.priority),
+    }
+}
+
+/// Those of a channel that the peer has opened.
+pub(in super::super) fn attributes_of(channel: &datachannel::Channel) -> Attributes {
+    let (max_packet_life_time, max_retransmits) = limits(channel.reliability());
+    Attributes {
+        label: channel.label().to_owned(),
+        protocol: channel.protocol().to_owned(),
+        ordered: channel.ordered(),
+        max_packet_life_time,
+        max_retransmits,
+        negotiated: channel.is_negotiated(),
+        priority: priority(channel.priority()),
+    }
+}
+
+fn limits(reliability: datachannel::Reliability) -> (Option<u16>, Option<u16>) {
+    match reliability {
+        datachannel::Reliability::Reliable => (None, None),
+        datachannel::Reliability::Retransmits(most) => (None, Some(most)),
+        datachannel::Reliability::Lifetime(lifetime) => {
+            // DCEP has 32 bits of milliseconds, W3C 16.
+            (
+                Some(u16::try_from(lifetime.as_millis()).unwrap_or(u16::MAX)),
+                None,
+            )
+        }
+    }
+}
+
+fn own_priority(priority: Priority) -> datachannel::Priority {
+    match priority {
+        Priority::VeryLow => datachannel::Priority::VeryLow,
+        Priority::Low => datachannel::Priority::Low,
+        Priority::Medium => datachannel::Priority::Medium,
+        Priority::High => datachannel::Priority::High,
+    }
+}
+
+fn priority(priority: datachannel::Priority) -> Priority {
+    match priority {
+        datachannel::Priority::VeryLow => Priority::VeryLow,
+        datachannel::Priority::Low => Priority::Low,
+        datachannel::Priority::Medium => Priority::Medium,
+        datachannel::Priority::High => Priority::High,
+    }
+}
+
+pub(in super::super) fn weight(priority: Priority) -> u16 {
+    own_priority(priority).weight()
+}
+
+pub(in super::super) fn reliability(reliability: datachannel::Reliability) -> sctp::Reliability {
+    match reliability {
+        datachannel::Reliability::Reliable => sctp::Reliability::Reliable,
+        datachannel::Reliability::Retransmits(most) => sctp::Reliability::Retransmits(most),
+        datachannel::Reliability::Lifetime(lifetime) => sctp::Reliability::Lifetime(lifetime),
+    }
+}
+
+pub(in super::super) fn payload(message: &Message) -> datachannel::Payload {
+    match message {
+        Message::Text(text) => datachannel::Payload::Text(text.clone()),
+        Message::Binary(bytes) => datachannel::Payload::Binary(bytes.clone()),
+    }
+}
+
+pub(in super::super) fn message(payload: datachannel::Payload) -> Message {
+    match payload {
+        datachannel::Payload::Text(text) => Message::Text(text),
+        datachannel::Payload::Binary(bytes) => Message::Binary(bytes),
+    }
+}
+
+pub(in super::super) fn channel_error(error: datachannel::Error) -> Error {
+    let kind = match error {
+        datachannel::Error::LabelTooLong
+        | datachannel::Error::ProtocolTooLong
+        | datachannel::Error::InvalidId => ErrorKind::Type,
+        datachannel::Error::NotOpen
+        | datachannel::Error::UnknownChannel
+        | datachannel::Error::Ended => ErrorKind::InvalidState,
+        _ => ErrorKind::Operation,
+    };
+    Error::new(kind, error.to_string())
+}
+
+const MAX_TEXT: usize = 65_535;

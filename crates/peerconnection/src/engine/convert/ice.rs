@@ -1,0 +1,240 @@
+//! ice, sdp and the application.
+
+use oxirtc_ice as ice;
+use oxirtc_jsep as jsep;
+use oxirtc_sdp as sdp;
+
+use super::super::transport::IceCandidatePair;
+use crate::{
+    IceCandidate, IceCandidateInit, IceGatheringState, IceRole, IceTransportState, Interface, Path,
+    Protocol, Settings,
+};
+
+pub(in super::super) fn path(path: ice::Path) -> Path {
+    let protocol = match path.protocol {
+        ice::Protocol::Udp => Protocol::Udp,
+        ice::Protocol::Tcp => Protocol::Tcp,
+    };
+    Path {
+        local: path.local,
+        remote: path.remote,
+        protocol,
+    }
+}
+
+pub(in super::super) fn ice_path(path: Path) -> ice::Path {
+    let protocol = match path.protocol {
+        Protocol::Udp => ice::Protocol::Udp,
+        Protocol::Tcp => ice::Protocol::Tcp,
+    };
+    ice::Path {
+        local: path.local,
+        remote: path.remote,
+        protocol,
+    }
+}
+
+pub(in super::super) fn interfaces(interfaces: &[Interface]) -> Vec<ice::Interface> {
+    let converted = interfaces.iter().map(|it| ice::Interface {
+        name: it.name.clone(),
+        index: it.index,
+        address: it.address,
+    });
+    converted.collect()
+}
+
+pub(in super::super) fn ice_config(settings: &Settings) -> ice::Config {
+    ice::Config::default()
+        .loopback(settings.loopback)
+        .link_local(settings.link_local)
+        .ipv4(settings.ipv4)
+        .ipv6(settings.ipv6)
+}
+
+pub(in super::super) fn credentials(credentials: &jsep::Credentials) -> ice::Credentials {
+    ice::Credentials::new(credentials.ufrag.clone(), credentials.password.clone())
+}
+
+pub(in super::super) fn ice_role(role: jsep::IceRole) -> ice::Role {
+    match role {
+        jsep::IceRole::Controlling => ice::Role::Controlling,
+        jsep::IceRole::Controlled => ice::Role::Controlled,
+    }
+}
+
+pub(in super::super) fn shown_role(role: ice::Role) -> IceRole {
+    match role {
+        ice::Role::Controlling => IceRole::Controlling,
+        ice::Role::Controlled => IceRole::Controlled,
+    }
+}
+
+pub(in super::super) fn ice_state(state: ice::State) -> IceTransportState {
+    match state {
+        ice::State::New => IceTransportState::New,
+        ice::State::Checking => IceTransportState::Checking,
+        ice::State::Connected => IceTransportState::Connected,
+        ice::State::Completed => IceTransportState::Completed,
+        ice::State::Disconnected => IceTransportState::Disconnected,
+        ice::State::Failed => IceTransportState::Failed,
+        ice::State::Closed => IceTransportState::Closed,
+    }
+}
+
+pub(in super::super) fn gathering_state(state: ice::GatheringState) -> IceGatheringState {
+    match state {
+        ice::GatheringState::New => IceGatheringState::New,
+        ice::GatheringState::Gathering => IceGatheringState::Gathering,
+        ice::GatheringState::Complete => IceGatheringState::Complete,
+    }
+}
+
+/// A candidate of ours as a line, with the ufrag by which a peer tells generations apart.
+pub(in super::super) fn local_candidate(candidate: &ice::Candidate, ufrag: &str) -> sdp::Candidate {
+    let mut line = line_of(candidate);
+    line.extensions.push(("ufrag".to_owned(), ufrag.to_owned()));
+    line
+}
+
+fn line_of(candidate: &ice::Candidate) -> sdp::Candidate {
+    sdp::Candidate {
+        foundation: candidate.foundation.clone(),
+        component: candidate.component,
+        transport: match candidate.protocol {
+            ice::Protocol::Udp => sdp::Transport::Udp,
+            ice::Protocol::Tcp => sdp::Transport::Tcp,
+        },
+        priority: candidate.priority,
+        address: match &candidate.address {
+            ice::Address::Ip(ip) => sdp::Address::Ip(*ip),
+            ice::Address::Name(name) => sdp::Address::Name(name.clone()),
+        },
+        port: candidate.port,
+        kind: match candidate.kind {
+            ice::CandidateKind::Host => sdp::CandidateKind::Host,
+            ice::CandidateKind::ServerReflexive => sdp::CandidateKind::ServerReflexive,
+            ice::CandidateKind::PeerReflexive => sdp::CandidateKind::PeerReflexive,
+            ice::CandidateKind::Relayed => sdp::CandidateKind::Relayed,
+        },
+        related: candidate
+            .related
+            .map(|it| (sdp::Address::Ip(it.ip()), it.port())),
+        tcp_type: candidate.tcp_type.map(|it| match it {
+            ice::TcpType::Active => sdp::TcpType::Active,
+            ice::TcpType::Passive => sdp::TcpType::Passive,
+            ice::TcpType::SimultaneousOpen => sdp::TcpType::SimultaneousOpen,
+        }),
+        extensions: Vec::new(),
+    }
+}
+
+/// A candidate of the peer for the agent; `None` when it may not be checked ([4.4.2-48]): ports that
+/// the Fetch standard blocks, and names when only relays may be used.
+pub(in super::super) fn remote_candidate(
+    candidate: &sdp::Candidate,
+    relay_only: bool,
+) -> Option<ice::Candidate> {
+    if BLOCKED_PORTS.binary_search(&candidate.port).is_ok() {
+        return None;
+    }
+    let protocol = match candidate.transport {
+        sdp::Transport::Udp => ice::Protocol::Udp,
+        sdp::Transport::Tcp => ice::Protocol::Tcp,
+        _ => return None,
+    };
+    let kind = match candidate.kind {
+        sdp::CandidateKind::Host => ice::CandidateKind::Host,
+        sdp::CandidateKind::ServerReflexive => ice::CandidateKind::ServerReflexive,
+        sdp::CandidateKind::PeerReflexive => ice::CandidateKind::PeerReflexive,
+        sdp::CandidateKind::Relayed => ice::CandidateKind::Relayed,
+        _ => return None,
+    };
+    let address = match &candidate.address {
+        sdp::Address::Ip(ip) => ice::Address::Ip(*ip),
+        sdp::Address::Name(_) if relay_only => return None,
+        sdp::Address::Name(name) => ice::Address::Name(name.clone()),
+    };
+    let related = match &candidate.related {
+        Some((sdp::Address::Ip(ip), port)) => Some((*ip, *port).into()),
+        _ => None,
+    };
+    Some(ice::Candidate {
+        foundation: candidate.foundation.clone(),
+        component: candidate.component,
+        protocol,
+        tcp_type: candidate.tcp_type.map(|it| match it {
+            sdp::TcpType::Active => ice::TcpType::Active,
+            sdp::TcpType::Passive => ice::TcpType::Passive,
+            sdp::TcpType::SimultaneousOpen => ice::TcpType::SimultaneousOpen,
+        }),
+        priority: candidate.priority,
+        address,
+        port: candidate.port,
+        kind,
+        related,
+    })
+}
+
+/// [4.8.1-06]: the address of a peer-reflexive candidate was not told by the application.
+pub(in super::super) fn shown_pair(pair: &ice::Pair) -> IceCandidatePair {
+    let shown = |candidate: &ice::Candidate, hidden: bool| {
+        let candidate = if hidden {
+            String::new()
+        } else {
+            line_of(candidate).to_string()
+        };
+        IceCandidate::read(IceCandidateInit {
+            candidate,
+            ..IceCandidateInit::default()
+        })
+    };
+    let hidden = pair.remote.kind == ice::CandidateKind::PeerReflexive;
+    IceCandidatePair {
+        local: shown(&pair.local, false),
+        remote: shown(&pair.remote, hidden),
+    }
+}
+
+/// The "bad ports" of the Fetch standard (§2.9), in order.
+const BLOCKED_PORTS: [u16; 83] = [
+    0, 1, 7, 9, 11, 13, 15, 17, 19, 20, 21, 22, 23, 25, 37, 42, 43, 53, 69, 77, 79, 87, 95, 101,
+    102, 103, 104, 109, 110, 111, 113, 115, 117, 119, 123, 135, 137, 139, 143, 161, 179, 389, 427,
+    465, 512, 513, 514, 515, 526, 530, 531, 532, 540, 548, 554, 556, 563, 587, 601, 636, 989, 990,
+    993, 995, 1719, 1720, 1723, 2049, 3659, 4045, 4190, 5060, 5061, 6000, 6566, 6665, 6666, 6667,
+    6668, 6669, 6679, 6697, 10080,
+];
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn candidate(line: &str) -> sdp::Candidate {
+        sdp::Candidate::parse(line).unwrap()
+    }
+
+    /// [4.4.2-48]
+    #[test]
+    fn prohibited_candidates_are_not_checked() {
+        assert!(BLOCKED_PORTS.is_sorted());
+        let good = candidate("candidate:1 1 udp 1 10.0.0.1 3478 typ host");
+        assert!(remote_candidate(&good, true).is_some());
+        let blocked = candidate("candidate:1 1 udp 1 10.0.0.1 53 typ host");
+        assert_eq!(remote_candidate(&blocked, false), None);
+        let name = candidate("candidate:1 1 udp 1 a.local 3478 typ host");
+        assert!(remote_candidate(&name, false).is_some());
+        assert_eq!(remote_candidate(&name, true), None);
+    }
+
+    #[test]
+    fn candidates_survive_the_border() {
+        for line in [
+            "candidate:1 1 udp 1677729535 192.0.2.1 3478 typ srflx raddr 10.0.0.1 rport 4000",
+            "candidate:7 1 tcp 1518280447 fd00::1 4000 typ host tcptype passive",
+        ] {
+            let there = remote_candidate(&candidate(line), false).unwrap();
+            assert_eq!(line_of(&there).to_string(), line);
+            let told = local_candidate(&there, "abcd").to_string();
+            assert_eq!(told, format!("{line} ufrag abcd"));
+        }
+    }
+}

@@ -1,0 +1,18 @@
+//! The borders: the only place where the types of two layers meet.
+
+mod channel;
+mod description;
+mod dtls;
+mod ice;
+
+pub(super) use channel::{
+    attributes, attributes_of, channel_error, message, parameters, payload, reliability, weight,
+};
+pub(super) use description::{
+    bundle_policy, description, negotiation_error, offer_options, own_description, signaling_state,
+};
+pub(super) use dtls::{dtls_role, fingerprint, fingerprints};
+pub(super) use ice::{
+    credentials, gathering_state, ice_config, ice_path, ice_role, ice_state, interfaces,
+    local_candidate, path, remote_candidate, shown_pair, shown_role,
+};

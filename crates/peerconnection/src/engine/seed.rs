@@ -1,0 +1,109 @@
+//! Seeds for the machines of an engine, and the ICE credentials.
+
+use rand_chacha::ChaCha20Rng;
+use rand_core::{Rng, SeedableRng};
+use ring::hkdf;
+use zeroize::Zeroizing;
+
+use oxirtc_jsep as jsep;
+
+/// The engine's seed. No machine sees it, nor that of another.
+pub(super) struct Seed(Zeroizing<[u8; 32]>);
+
+/// Makes ufrags and passwords.
+pub(super) struct CredentialSource(ChaCha20Rng);
+
+struct SeedLength;
+
+impl hkdf::KeyType for SeedLength {
+    fn len(&self) -> usize {
+        32
+    }
+}
+
+impl Seed {
+    pub(super) fn new(seed: [u8; 32]) -> Self {
+        Self(Zeroizing::new(seed))
+    }
+
+    /// HKDF-SHA256 (RFC 5869) of the engine's seed, a label and the machine's number.
+    pub(super) fn derive(&self, label: &str, id: u32) -> [u8; 32] {
+        let mut seed = [0; 32];
+        let key = hkdf::Salt::new(hkdf::HKDF_SHA256, b"oxirtc engine").extract(self.0.as_slice());
+        let id = id.to_be_bytes();
+        let info = [label.as_bytes(), &id];
+        let filled = key
+            .expand(&info, SeedLength)
+            .and_then(|okm| okm.fill(&mut seed));
+        // It fails for lengths above 255 hashes only.
+        debug_assert!(filled.is_ok());
+        seed
+    }
+
+    pub(super) fn credential_source(&self) -> CredentialSource {
+        CredentialSource(ChaCha20Rng::from_seed(self.derive("credentials", 0)))
+    }
+
+    pub(super) fn session_id(&self) -> u64 {
+        ChaCha20Rng::from_seed(self.derive("session id", 0)).next_u64()
+    }
+}
+
+impl CredentialSource {
+    /// RFC 8839 §5.4: at least 24 bits in the ufrag and 128 in the password; these have 48 and 144.
+    pub(super) fn next(&mut self) -> jsep::Credentials {
+        jsep::Credentials {
+            ufrag: self.text(8),
+            password: self.text(24),
+        }
+    }
+
+    fn text(&mut self, length: usize) -> String {
+        let mut text = String::with_capacity(length);
+        while text.len() < length {
+            let sextet = self.0.next_u32() >> 26;
+            text.extend(char::from_u32(match sextet {
+                0..26 => sextet + u32::from(b'A'),
+                26..52 => sextet - 26 + u32::from(b'a'),
+                52..62 => sextet - 52 + u32::from(b'0'),
+                62 => u32::from(b'+'),
+                _ => u32::from(b'/'),
+            }));
+        }
+        text
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn seeds_differ_by_label_and_number_and_repeat() {
+        let seed = Seed::new([7; 32]);
+        let all = [
+            seed.derive("ice", 0),
+            seed.derive("ice", 1),
+            seed.derive("dtls", 0),
+            [7; 32],
+        ];
+        for (index, one) in all.iter().enumerate() {
+            assert!(all.iter().skip(index + 1).all(|other| other != one));
+        }
+        assert_eq!(seed.derive("ice", 1), Seed::new([7; 32]).derive("ice", 1));
+    }
+
+    #[test]
+    fn credentials_are_ice_chars_and_never_repeat() {
+        let mut source = Seed::new([1; 32]).credential_source();
+        let (one, two) = (source.next(), source.next());
+        assert_ne!(one.ufrag, two.ufrag);
+        for text in [&one.ufrag, &one.password, &two.password] {
+            assert!(
+                text.chars()
+                    .all(|c| c.is_ascii_alphanumeric() || "+/".contains(c))
+            );
+        }
+        assert_eq!((one.ufrag.len(), one.password.len()), (8, 24));
+    }
+}

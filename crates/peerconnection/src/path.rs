@@ -1,0 +1,114 @@
+//! What stands between an engine and the sockets that carry it.
+
+use std::{
+    net::{IpAddr, SocketAddr},
+    time::{Instant, SystemTime},
+};
+
+/// Where a datagram goes or came from, at socket level.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub struct Path {
+    /// The address of our socket.
+    pub local: SocketAddr,
+    /// The address at the other end: the peer, or a server.
+    pub remote: SocketAddr,
+    /// The protocol of the socket.
+    pub protocol: Protocol,
+}
+
+/// The protocol of a socket.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub enum Protocol {
+    /// UDP.
+    Udp,
+    /// TCP.
+    Tcp,
+}
+
+/// An address of this machine, as the driver tells it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Interface {
+    /// The name of the interface: `eth0`.
+    pub name: String,
+    /// Its index: the scope of an IPv6 link-local address.
+    pub index: u32,
+    /// The address.
+    pub address: IpAddr,
+}
+
+/// What the engine needs from outside.
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum Request {
+    /// A UDP socket on this address, with a port of the system's choice. To be answered by
+    /// [`handle_response`](crate::engine::Engine::handle_response) with the address it got.
+    Bind {
+        /// What the answer refers to.
+        id: RequestId,
+        /// The address to bind to.
+        address: IpAddr,
+        /// The interface's index when the address is IPv6 link-local, else 0.
+        scope: u32,
+    },
+    /// This socket is not needed any more. No answer.
+    Close {
+        /// The address that the answer to its `Bind` named.
+        local: SocketAddr,
+    },
+}
+
+/// What an answer refers to.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub struct RequestId(pub(crate) u64);
+
+/// What a driver that shares a socket among connections must know of one of them.
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum Route {
+    /// A STUN message whose USERNAME starts with this and a colon is for this connection.
+    Ufrag(String),
+    /// It is not any more.
+    UfragReleased(String),
+    /// A STUN message from this remote address passed MESSAGE-INTEGRITY: the path is this
+    /// connection's.
+    Path(Path),
+    /// The path is not used any more.
+    PathReleased(Path),
+}
+
+/// One batch for the kernel.
+///
+/// The buffer holds datagrams of `segment` bytes, of which the last may be shorter: at most 64 of
+/// them, at most 65,487 bytes, all on one path and with one mark.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Transmit {
+    /// Where they go.
+    pub path: Path,
+    /// The ECN bits of the IP header, 0 to 3.
+    pub ecn: u8,
+    /// The DSCP of the IP header, 0 to 63.
+    pub dscp: u8,
+    /// The length of each datagram but the last, in bytes.
+    pub segment: usize,
+}
+
+/// One moment on both clocks. The wall clock enters an engine with it, once.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Anchor {
+    /// The moment on the monotonic clock.
+    pub instant: Instant,
+    /// The same moment on the wall clock.
+    pub wall: SystemTime,
+}
+
+impl Path {
+    /// A path over UDP.
+    #[must_use]
+    pub fn udp(local: SocketAddr, remote: SocketAddr) -> Self {
+        Self {
+            local,
+            remote,
+            protocol: Protocol::Udp,
+        }
+    }
+}

@@ -1,0 +1,254 @@
+//! The states of a connection and its transports, and how they follow from each other.
+
+/// `RTCSignalingState` (W3C §4.3.1).
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[doc(alias = "RTCSignalingState")]
+pub enum SignalingState {
+    /// No exchange is under way.
+    Stable,
+    /// A local offer waits for its answer.
+    HaveLocalOffer,
+    /// A remote offer waits for our answer.
+    HaveRemoteOffer,
+    /// A remote offer has our provisional answer.
+    HaveLocalPranswer,
+    /// A local offer has a provisional answer.
+    HaveRemotePranswer,
+    /// The connection is closed.
+    Closed,
+}
+
+/// `RTCIceGatheringState` (W3C §4.3.2), and `RTCIceGathererState` of a transport (§5.6.3).
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[doc(alias = "RTCIceGatheringState")]
+#[doc(alias = "RTCIceGathererState")]
+pub enum IceGatheringState {
+    /// Nothing was gathered yet.
+    New,
+    /// Candidates are being gathered.
+    Gathering,
+    /// All candidates are there.
+    Complete,
+}
+
+/// `RTCIceTransportState` (W3C §5.6.4), and `RTCIceConnectionState` of the connection (§4.3.4).
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[doc(alias = "RTCIceTransportState")]
+#[doc(alias = "RTCIceConnectionState")]
+pub enum IceTransportState {
+    /// Waits for remote candidates.
+    New,
+    /// Checks pairs.
+    Checking,
+    /// A pair works; checks go on.
+    Connected,
+    /// A pair works and all checks are done.
+    Completed,
+    /// Nothing came for a while; it may recover by itself.
+    Disconnected,
+    /// No pair works. Only an ICE restart helps.
+    Failed,
+    /// Closed.
+    Closed,
+}
+
+/// The state of ICE over all transports.
+pub type IceConnectionState = IceTransportState;
+
+/// `RTCIceRole` (W3C §5.6.5).
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[doc(alias = "RTCIceRole")]
+pub enum IceRole {
+    /// No description was processed yet.
+    Unknown,
+    /// This side nominates the pair.
+    Controlling,
+    /// The peer nominates the pair.
+    Controlled,
+}
+
+/// `RTCDtlsTransportState` (W3C §5.5).
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[doc(alias = "RTCDtlsTransportState")]
+pub enum DtlsTransportState {
+    /// Not started.
+    New,
+    /// The handshake runs, or the peer's certificate is not verified yet.
+    Connecting,
+    /// Secure, and the peer is the one of the description.
+    Connected,
+    /// Closed by either side.
+    Closed,
+    /// The handshake failed, or the certificate is not the one of the description.
+    Failed,
+}
+
+/// `RTCSctpTransportState` (W3C §6.1.2).
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[doc(alias = "RTCSctpTransportState")]
+pub enum SctpTransportState {
+    /// The association is being set up.
+    Connecting,
+    /// Channels can open.
+    Connected,
+    /// Ended; it does not come back.
+    Closed,
+}
+
+/// `RTCPeerConnectionState` (W3C §4.3.3).
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[doc(alias = "RTCPeerConnectionState")]
+pub enum PeerConnectionState {
+    /// Nothing was started.
+    New,
+    /// ICE or DTLS is on its way.
+    Connecting,
+    /// All transports work.
+    Connected,
+    /// A transport lost its peer for the moment.
+    Disconnected,
+    /// A transport failed.
+    Failed,
+    /// Closed.
+    Closed,
+}
+
+/// `RTCDataChannelState` (W3C §6.2).
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[doc(alias = "RTCDataChannelState")]
+pub enum DataChannelState {
+    /// Not open yet.
+    Connecting,
+    /// Messages go both ways.
+    Open,
+    /// Being closed; what was queued is still sent.
+    Closing,
+    /// Closed.
+    Closed,
+}
+
+/// W3C §4.3.2, over the gatherers of all transports in use.
+pub(crate) fn ice_gathering(
+    transports: impl Iterator<Item = IceGatheringState>,
+) -> IceGatheringState {
+    use IceGatheringState::{Complete, Gathering, New};
+    let mut state = None;
+    for transport in transports {
+        state = Some(match (transport, state) {
+            (Gathering, _) | (_, Some(Gathering)) => Gathering,
+            (New, _) | (_, Some(New)) => New,
+            (Complete, _) => Complete,
+        });
+    }
+    state.unwrap_or(New)
+}
+
+/// W3C §4.3.4: the first that matches.
+pub(crate) fn ice_connection(closed: bool, transports: &[IceTransportState]) -> IceConnectionState {
+    use IceTransportState::{Checking, Closed, Completed, Connected, Disconnected, Failed, New};
+    let any = |state| transports.contains(&state);
+    let all = |states: &[IceTransportState]| transports.iter().all(|state| states.contains(state));
+    match () {
+        () if closed => Closed,
+        () if any(Failed) => Failed,
+        () if any(Disconnected) => Disconnected,
+        () if all(&[New, Closed]) => New,
+        () if any(New) || any(Checking) => Checking,
+        () if all(&[Completed, Closed]) => Completed,
+        () => Connected,
+    }
+}
+
+/// W3C §4.3.3: the first that matches.
+pub(crate) fn peer_connection(
+    ice: IceConnectionState,
+    dtls: &[DtlsTransportState],
+) -> PeerConnectionState {
+    use DtlsTransportState::{Closed, Connected, Failed, New};
+    let all = |states: &[DtlsTransportState]| dtls.iter().all(|state| states.contains(state));
+    match ice {
+        IceTransportState::Closed => PeerConnectionState::Closed,
+        IceTransportState::Failed => PeerConnectionState::Failed,
+        _ if dtls.contains(&Failed) => PeerConnectionState::Failed,
+        IceTransportState::Disconnected => PeerConnectionState::Disconnected,
+        IceTransportState::New if all(&[New, Closed]) => PeerConnectionState::New,
+        // The text names ICE's connected only; browsers count completed in, as it is the better one.
+        IceTransportState::Connected | IceTransportState::Completed
+            if all(&[Connected, Closed]) =>
+        {
+            PeerConnectionState::Connected
+        }
+        _ => PeerConnectionState::Connecting,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// [4.3.2-01] [4.3.2-02] [4.3.2-03]
+    #[test]
+    fn gathering_is_the_least_finished() {
+        use IceGatheringState::{Complete, Gathering, New};
+        assert_eq!(ice_gathering([].into_iter()), New);
+        assert_eq!(ice_gathering([New, Complete].into_iter()), New);
+        assert_eq!(ice_gathering([New, Gathering].into_iter()), Gathering);
+        assert_eq!(
+            ice_gathering([Gathering, New, Complete].into_iter()),
+            Gathering
+        );
+        assert_eq!(ice_gathering([Complete, Complete].into_iter()), Complete);
+    }
+
+    /// [4.3.4-01]
+    #[test]
+    fn ice_connection_takes_the_first_that_matches() {
+        use IceTransportState::{
+            Checking, Closed, Completed, Connected, Disconnected, Failed, New,
+        };
+        assert_eq!(ice_connection(true, &[Connected]), Closed);
+        assert_eq!(ice_connection(false, &[Failed, Disconnected]), Failed);
+        assert_eq!(
+            ice_connection(false, &[Disconnected, Connected]),
+            Disconnected
+        );
+        assert_eq!(ice_connection(false, &[]), New);
+        assert_eq!(ice_connection(false, &[New, Closed]), New);
+        assert_eq!(ice_connection(false, &[New, Connected]), Checking);
+        assert_eq!(ice_connection(false, &[Checking, Connected]), Checking);
+        assert_eq!(ice_connection(false, &[Completed, Closed]), Completed);
+        assert_eq!(ice_connection(false, &[Completed, Connected]), Connected);
+    }
+
+    /// [4.3.3-01] [4.3.3-02] [4.3.3-03] [4.3.3-04] [4.3.3-05] [4.3.3-06] [4.3.3-07]
+    #[test]
+    fn the_connection_follows_ice_and_dtls() {
+        use DtlsTransportState as Dtls;
+        use IceTransportState as Ice;
+        use PeerConnectionState as Pc;
+        assert_eq!(peer_connection(Ice::Closed, &[Dtls::Failed]), Pc::Closed);
+        assert_eq!(peer_connection(Ice::Failed, &[Dtls::Connected]), Pc::Failed);
+        assert_eq!(peer_connection(Ice::Connected, &[Dtls::Failed]), Pc::Failed);
+        assert_eq!(
+            peer_connection(Ice::Disconnected, &[Dtls::Connected]),
+            Pc::Disconnected
+        );
+        assert_eq!(peer_connection(Ice::New, &[]), Pc::New);
+        assert_eq!(
+            peer_connection(Ice::New, &[Dtls::Connecting]),
+            Pc::Connecting
+        );
+        assert_eq!(
+            peer_connection(Ice::Connected, &[Dtls::Connecting]),
+            Pc::Connecting
+        );
+        assert_eq!(
+            peer_connection(Ice::Completed, &[Dtls::Connected]),
+            Pc::Connected
+        );
+        assert_eq!(
+            peer_connection(Ice::Checking, &[Dtls::Connected]),
+            Pc::Connecting
+        );
+    }
+}
