@@ -20,8 +20,8 @@ use super::{
     wall,
 };
 use crate::{
-    Carrier, Configuration, Core, Error, ErrorKind, Path, PeerConnection, Settings,
-    engine::{Engine, Request, Transmit},
+    Carrier, Configuration, Core, Error, ErrorKind, Path, PeerConnection, Request, Settings, Transmit,
+    engine::Engine,
 };
 
 /// What carries one engine: given to the api at construction, called with the engine locked.
@@ -152,7 +152,6 @@ impl Connection {
                     engine.handle_response(now, id, bound);
                 }
                 Request::Close { local } => outside.unbind(local),
-                other => log::debug!("not served: {other:?}"),
             }
         }
         while let Some(route) = engine.poll_route() {
@@ -286,6 +285,10 @@ impl Carrier for Connection {
         if earlier {
             self.woken.notify_one();
         }
+    }
+
+    fn wake(&self) {
+        self.woken.notify_one();
     }
 }
 

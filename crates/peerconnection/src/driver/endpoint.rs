@@ -15,8 +15,7 @@ use super::{
     sockets::{Batch, Received, Socket, UdpSocket, readable, with_batch},
 };
 use crate::{
-    Carrier, Configuration, Error, Interface, Path, PeerConnection, Settings,
-    engine::Route,
+    Carrier, Configuration, Error, Interface, Path, PeerConnection, Route, Settings,
 };
 
 /// One UDP port that carries any number of connections, told apart by ICE's username fragment and then by address.

@@ -8,7 +8,7 @@ use std::{
 use oxirtc_stun::Message;
 
 use super::connection::Connection;
-use crate::{Core, Path, engine::Route};
+use crate::{Core, Path, Route};
 
 /// What one shared port knows of its connections. Nothing a stranger sends adds to it.
 #[derive(Default)]

@@ -2,7 +2,7 @@
 
 use bytes::Bytes;
 use oxirtc_peerconnection::{
-    Configuration, ConnectionState, DataChannelEvent, DataChannelInit, DataChannelState, Message, PeerConnection, Settings,
+    Configuration, PeerConnectionState, DataChannelEvent, DataChannelInit, DataChannelState, Message, PeerConnection, Settings,
 };
 
 use crate::pair::{Pair, within};
@@ -25,7 +25,7 @@ async fn messages_of_all_kinds_go_both_ways() {
             assert_eq!(within(to.recv()).await.as_ref(), Some(message));
         }
     }
-    assert_eq!(near.connection_state(), ConnectionState::Connected);
+    assert_eq!(near.connection_state(), PeerConnectionState::Connected);
 }
 
 /// More than any buffer on the way holds, both ways at once.
@@ -67,7 +67,7 @@ async fn closing_a_channel_delivers_what_was_sent() {
     within(async { tokio::join!(closing, reading) }).await;
     assert_eq!(near_channel.ready_state(), DataChannelState::Closed);
     assert_eq!(far_channel.ready_state(), DataChannelState::Closed);
-    assert_eq!(near.connection_state(), ConnectionState::Connected);
+    assert_eq!(near.connection_state(), PeerConnectionState::Connected);
 }
 
 /// The peer's close reaches us at once, not after a timeout.
@@ -83,7 +83,7 @@ async fn closing_the_connection_ends_the_peers_channels() {
         }
     };
     tokio::time::timeout(std::time::Duration::from_secs(2), closed).await.unwrap();
-    assert_eq!(near.connection_state(), ConnectionState::Closed);
+    assert_eq!(near.connection_state(), PeerConnectionState::Closed);
 }
 
 /// [4.4.4-01]: the handle of a channel keeps the connection; the last handle closes it.
