@@ -1,0 +1,226 @@
+//! UDP sockets that receive and send in batches.
+
+use std::{
+    cell::RefCell,
+    fmt, io,
+    io::IoSliceMut,
+    net::{IpAddr, SocketAddr},
+    sync::Arc,
+    task::{Context, Poll},
+};
+
+use quinn_udp::{BATCH_SIZE, EcnCodepoint, RecvMeta, UdpSockRef, UdpSocketState};
+use tokio::io::Interest;
+
+/// A datagram socket. The kernel's is [`UdpSocket`]; a virtual network may bring its own.
+pub trait Socket: fmt::Debug + Send + Sync + 'static {
+    /// The address that the socket is bound to.
+    fn local_address(&self) -> SocketAddr;
+
+    /// Ready when [`try_receive`](Socket::try_receive) is worth calling.
+    fn poll_readable(&self, context: &mut Context<'_>) -> Poll<io::Result<()>>;
+
+    /// Receives one batch without waiting and returns how many of its [`Batch::received`] are filled.
+    ///
+    /// # Errors
+    ///
+    /// `WouldBlock` when nothing has come.
+    fn try_receive(&self, batch: &mut Batch) -> io::Result<usize>;
+
+    /// Ready when [`try_send`](Socket::try_send) is worth calling.
+    fn poll_writable(&self, context: &mut Context<'_>) -> Poll<io::Result<()>>;
+
+    /// Sends a batch of equal segments, the last of which may be shorter, without waiting.
+    ///
+    /// # Errors
+    ///
+    /// `WouldBlock` when the send buffer is full; any other error of the system.
+    fn try_send(&self, outgoing: &Outgoing<'_>) -> io::Result<()>;
+
+    /// How many segments one [`try_send`](Socket::try_send) may carry.
+    fn max_segments(&self) -> usize;
+}
+
+/// What one call of [`Socket::try_send`] sends.
+#[derive(Clone, Copy, Debug)]
+pub struct Outgoing<'a> {
+    /// Where to.
+    pub destination: SocketAddr,
+    /// The source address, for a socket that is bound to all addresses.
+    pub source: Option<IpAddr>,
+    /// The two bits of Explicit Congestion Notification (RFC 3168).
+    pub ecn: u8,
+    /// Bytes of each segment.
+    pub segment: usize,
+    /// The segments, one behind the other.
+    pub contents: &'a [u8],
+}
+
+/// One buffer of a received batch: datagrams of one sender, one behind the other.
+#[derive(Clone, Copy, Debug)]
+pub struct Received {
+    /// Where from.
+    pub source: SocketAddr,
+    /// The address that it was sent to, where the system tells.
+    pub destination: Option<IpAddr>,
+    /// Bytes in the buffer.
+    pub length: usize,
+    /// Bytes of each datagram; the last may be shorter.
+    pub segment: usize,
+    /// The two bits of Explicit Congestion Notification.
+    pub ecn: u8,
+}
+
+/// Buffers to receive into. One per thread serves all sockets, as nothing stays in it across an `await`.
+pub struct Batch {
+    buffers: Vec<u8>,
+    received: Vec<Received>,
+    meta: Vec<RecvMeta>,
+}
+
+/// The kernel's UDP socket, with GRO and GSO where the system has them.
+pub struct UdpSocket {
+    io: tokio::net::UdpSocket,
+    state: UdpSocketState,
+    address: SocketAddr,
+}
+
+impl UdpSocket {
+    /// Binds a socket and asks for buffers of the given size; the system may grant less, which is logged.
+    ///
+    /// # Errors
+    ///
+    /// Those of the system: address taken, not available, not permitted.
+    pub fn bind(address: SocketAddr, buffer: usize) -> io::Result<Arc<dyn Socket>> {
+        let domain = socket2::Domain::for_address(address);
+        let socket = socket2::Socket::new(domain, socket2::Type::DGRAM, Some(socket2::Protocol::UDP))?;
+        if address.is_ipv6() {
+            // IPv4 has sockets of its own: no mapped addresses.
+            socket.set_only_v6(true)?;
+        }
+        socket.set_nonblocking(true)?;
+        socket.set_recv_buffer_size(buffer)?;
+        socket.set_send_buffer_size(buffer)?;
+        socket.bind(&address.into())?;
+        let granted = socket.recv_buffer_size()?;
+        if granted < buffer {
+            log::debug!("the system grants {granted} of {buffer} bytes of receive buffer at {address}");
+        }
+        let io = tokio::net::UdpSocket::from_std(socket.into())?;
+        let state = UdpSocketState::new(UdpSockRef::from(&io))?;
+        let address = io.local_addr()?;
+        Ok(Arc::new(Self { io, state, address }))
+    }
+}
+
+impl Socket for UdpSocket {
+    fn local_address(&self) -> SocketAddr {
+        self.address
+    }
+
+    fn poll_readable(&self, context: &mut Context<'_>) -> Poll<io::Result<()>> {
+        self.io.poll_recv_ready(context)
+    }
+
+    fn try_receive(&self, batch: &mut Batch) -> io::Result<usize> {
+        let Batch { buffers, received, meta } = batch;
+        let mut slices = buffers.chunks_mut(BUFFER).map(IoSliceMut::new);
+        let mut slices: [IoSliceMut<'_>; BUFFERS] = std::array::from_fn(|_| slices.next().unwrap_or(IoSliceMut::new(&mut [])));
+        let count = self.io.try_io(Interest::READABLE, || {
+            self.state.recv(UdpSockRef::from(&self.io), &mut slices, meta)
+        })?;
+        received.clear();
+        received.extend(meta.iter().take(count).map(Received::from));
+        Ok(count)
+    }
+
+    fn poll_writable(&self, context: &mut Context<'_>) -> Poll<io::Result<()>> {
+        self.io.poll_send_ready(context)
+    }
+
+    fn try_send(&self, outgoing: &Outgoing<'_>) -> io::Result<()> {
+        let transmit = quinn_udp::Transmit {
+            destination: outgoing.destination,
+            ecn: EcnCodepoint::from_bits(outgoing.ecn),
+            contents: outgoing.contents,
+            segment_size: (outgoing.contents.len() > outgoing.segment).then_some(outgoing.segment),
+            src_ip: outgoing.source,
+        };
+        self.io.try_io(Interest::WRITABLE, || {
+            self.state.try_send(UdpSockRef::from(&self.io), &transmit)
+        })
+    }
+
+    fn max_segments(&self) -> usize {
+        self.state.max_gso_segments()
+    }
+}
+
+impl fmt::Debug for UdpSocket {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "UdpSocket({})", self.address)
+    }
+}
+
+impl Batch {
+    fn new() -> Self {
+        Self {
+            buffers: vec![0; BUFFER * BUFFERS],
+            received: Vec::with_capacity(BUFFERS),
+            meta: vec![RecvMeta::default(); BUFFERS],
+        }
+    }
+
+    /// Fills the batch by hand: one datagram. For sockets that are not the kernel's.
+    pub fn fill(&mut self, received: Received, datagram: &[u8]) {
+        self.received.clear();
+        if let Some(buffer) = self.buffers.get_mut(..datagram.len()) {
+            buffer.copy_from_slice(datagram);
+            self.received.push(received);
+        }
+    }
+
+    /// What was received, with the bytes of each.
+    pub fn received(&mut self) -> impl Iterator<Item = (Received, &mut [u8])> {
+        let buffers = self.buffers.chunks_mut(BUFFER);
+        let filled = self.received.iter().zip(buffers);
+        filled.filter_map(|(received, buffer)| Some((*received, buffer.get_mut(..received.length)?)))
+    }
+}
+
+impl fmt::Debug for Batch {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_list().entries(&self.received).finish()
+    }
+}
+
+impl From<&RecvMeta> for Received {
+    fn from(meta: &RecvMeta) -> Self {
+        Self {
+            source: meta.addr,
+            destination: meta.dst_ip,
+            length: meta.len,
+            // An empty datagram has a stride of zero.
+            segment: meta.stride.max(1),
+            ecn: meta.ecn.map_or(0, |ecn| ecn as u8),
+        }
+    }
+}
+
+/// Waits until the socket has something to receive.
+pub(super) async fn readable(socket: &dyn Socket) -> io::Result<()> {
+    std::future::poll_fn(|context| socket.poll_readable(context)).await
+}
+
+/// Lends this thread's batch. Not across an `await`, so no two tasks meet in it.
+pub(super) fn with_batch<R>(body: impl FnOnce(&mut Batch) -> R) -> R {
+    thread_local! {
+        static BATCH: RefCell<Batch> = RefCell::new(Batch::new());
+    }
+    BATCH.with_borrow_mut(body)
+}
+
+/// Bytes of one buffer: GRO puts at most as much together as one UDP datagram could have.
+const BUFFER: usize = 65_536;
+/// Few, as GRO fills each: they stay in the cache.
+const BUFFERS: usize = if BATCH_SIZE < 8 { BATCH_SIZE } else { 8 };

@@ -1,0 +1,8 @@
+//! The tokio driver on real sockets and on a virtual network.
+#![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
+
+mod endpoint;
+mod errors;
+mod pair;
+mod private;
+mod virtual_network;
