@@ -1,0 +1,245 @@
+//! `oxirtc serve`: the page, and a peer for each visitor.
+
+use std::io::{self, ErrorKind};
+use std::net::SocketAddr;
+use std::sync::Arc;
+use std::time::Duration;
+
+use anyhow::{Context as _, anyhow};
+use axum::Router;
+use axum::extract::ws::{CloseFrame, Message, WebSocket, WebSocketUpgrade, close_code};
+use axum::extract::{Request, State};
+use axum::http::{HeaderMap, HeaderValue, StatusCode, header};
+use axum::middleware::{self, Next};
+use axum::response::{IntoResponse, Response};
+use axum::routing::get;
+use tokio::net::TcpListener;
+use tokio::sync::{Semaphore, watch};
+
+use crate::{Outcome, say};
+
+mod channel;
+mod origin;
+mod page;
+mod signal;
+mod visit;
+
+/// What `oxirtc serve` can be told.
+#[derive(Debug, clap::Args)]
+pub(crate) struct Arguments {
+    /// Address and port of the page; port 0 takes a free one
+    #[arg(long, value_name = "ADDRESS:PORT", default_value = "127.0.0.1:8080")]
+    listen: SocketAddr,
+}
+
+/// What every request sees.
+#[derive(Debug, Clone)]
+struct Server {
+    /// Where the page is served.
+    address: SocketAddr,
+    /// One permit a visitor.
+    seats: Arc<Semaphore>,
+    /// Becomes true on Ctrl-C.
+    ending: watch::Receiver<bool>,
+}
+
+/// Serves until Ctrl-C, which is a success.
+pub(crate) async fn run(arguments: Arguments) -> anyhow::Result<Outcome> {
+    let wanted = arguments.listen;
+    let listener = TcpListener::bind(wanted)
+        .await
+        .map_err(|error| refused(wanted, &error))?;
+    let address = listener
+        .local_addr()
+        .context("the listening socket has no address")?;
+    let (end, ending) = watch::channel(false);
+    let server = Server {
+        address,
+        seats: Arc::new(Semaphore::new(SEATS)),
+        ending: ending.clone(),
+    };
+    let seats = server.seats.clone();
+    say(format_args!(
+        "oxirtc serves http://{address}/ (Ctrl-C ends it)"
+    ));
+    tokio::spawn(async move {
+        if let Err(error) = tokio::signal::ctrl_c().await {
+            log::error!("Ctrl-C cannot be heard: {error}");
+            std::future::pending::<()>().await;
+        }
+        end.send_replace(true);
+    });
+    let mut stopped = ending.clone();
+    let serving = axum::serve(listener, router(server)).with_graceful_shutdown({
+        let mut ending = ending.clone();
+        async move {
+            // The sender lives until it has sent.
+            let _ = ending.wait_for(|ending| *ending).await;
+        }
+    });
+    tokio::select! {
+        served = serving => served.context("the HTTP server failed")?,
+        () = async {
+            let _ = stopped.wait_for(|ending| *ending).await;
+            tokio::time::sleep(GRACE).await;
+        } => log::info!("some connections were still open"),
+    }
+    // Visitors say goodbye: all seats are free then.
+    let everyone = u32::try_from(SEATS).unwrap_or(u32::MAX);
+    let emptied = tokio::time::timeout(GRACE, seats.acquire_many(everyone)).await;
+    if emptied.is_err() {
+        log::info!("some visitors were still connected");
+    }
+    say("oxirtc: ended");
+    Ok(Outcome::Done)
+}
+
+fn router(server: Server) -> Router {
+    let mut router = Router::new().route("/signal", get(signal_upgrade));
+    for file in page::FILES {
+        router = router.route(file.path, get(async move || page::response(file)));
+    }
+    router
+        .fallback(async || {
+            (
+                StatusCode::NOT_FOUND,
+                "There is nothing here; the page is at /\n",
+            )
+        })
+        .layer(middleware::from_fn_with_state(
+            server.clone(),
+            own_host_only,
+        ))
+        .with_state(server)
+}
+
+/// A name of someone else's that resolves to this machine does not make its page ours.
+async fn own_host_only(State(server): State<Server>, request: Request, next: Next) -> Response {
+    let host = request
+        .headers()
+        .get(header::HOST)
+        .and_then(|host| host.to_str().ok());
+    let mut response = if host.is_some_and(|host| origin::is_own_host(host, server.address)) {
+        next.run(request).await
+    } else {
+        let address = server.address;
+        (
+            StatusCode::MISDIRECTED_REQUEST,
+            format!("This server is at http://{address}/\n"),
+        )
+            .into_response()
+    };
+    let headers = response.headers_mut();
+    for (name, value) in page::HEADERS {
+        headers.insert(name, HeaderValue::from_static(value));
+    }
+    response
+}
+
+async fn signal_upgrade(
+    State(server): State<Server>,
+    headers: HeaderMap,
+    upgrade: WebSocketUpgrade,
+) -> Response {
+    let text = |name| {
+        headers
+            .get(name)
+            .and_then(|value: &HeaderValue| value.to_str().ok())
+    };
+    let host = text(header::HOST).unwrap_or_default();
+    if text(header::ORIGIN).is_some_and(|from| !origin::is_same(from, host)) {
+        return (
+            StatusCode::FORBIDDEN,
+            "Only the page of this server may connect\n",
+        )
+            .into_response();
+    }
+    upgrade
+        .max_message_size(MAX_SIGNAL)
+        .on_upgrade(move |socket| attend(socket, server))
+}
+
+/// One visitor, from the WebSocket's opening to its end.
+async fn attend(mut socket: WebSocket, server: Server) {
+    let Ok(_seat) = server.seats.try_acquire() else {
+        close(
+            socket,
+            close_code::AGAIN,
+            "All places are taken; try again later.",
+        )
+        .await;
+        return;
+    };
+    let (code, reason) = match visit::attend(&mut socket, server.ending).await {
+        Ok(visit::End::Left) => (close_code::NORMAL, String::new()),
+        Ok(visit::End::ServerEnds) => (close_code::AWAY, "The server was stopped.".to_owned()),
+        Err(error) => {
+            log::warn!("a visit failed: {error:#}");
+            (close_code::ERROR, format!("{error:#}"))
+        }
+    };
+    close(socket, code, &reason).await;
+}
+
+async fn close(mut socket: WebSocket, code: u16, reason: &str) {
+    // RFC 6455 §5.5: a control frame carries at most 125 bytes, two of them the code.
+    let end = reason.floor_char_boundary(reason.len().min(123));
+    let reason = reason.get(..end).unwrap_or_default().into();
+    let frame = Message::Close(Some(CloseFrame { code, reason }));
+    if let Err(error) = socket.send(frame).await {
+        log::debug!("the visitor had gone: {error}");
+    }
+}
+
+/// Why the page cannot be served there, and what to do.
+fn refused(wanted: SocketAddr, error: &io::Error) -> anyhow::Error {
+    let (address, port) = (wanted.ip(), wanted.port());
+    match error.kind() {
+        ErrorKind::AddrInUse => {
+            let mut other = wanted;
+            other.set_port(if port == u16::MAX { 8080 } else { port + 1 });
+            anyhow!(
+                "port {port} of {address} is taken: stop the program that has it, or choose another with --listen {other}"
+            )
+        }
+        ErrorKind::PermissionDenied => anyhow!(
+            "no permission to listen on port {port}: choose one from 1024 up, such as --listen {}",
+            SocketAddr::new(address, 8080)
+        ),
+        ErrorKind::AddrNotAvailable => anyhow!(
+            "this machine has no address {address}: choose one of its own, such as --listen 127.0.0.1:{port}"
+        ),
+        _ => anyhow!("cannot listen on {wanted}: {error}"),
+    }
+}
+
+/// Visitors at a time.
+const SEATS: usize = 64;
+/// How long visitors and open requests have after Ctrl-C.
+const GRACE: Duration = Duration::from_secs(2);
+/// Largest signalling message; a description of data channels has about 1 KiB.
+const MAX_SIGNAL: usize = 64 * 1024;
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_refuses_the_port_is_one_line_that_says_what_to_do() {
+        let wanted: SocketAddr = "127.0.0.1:8080".parse().unwrap();
+        let text = |kind: ErrorKind| refused(wanted, &kind.into()).to_string();
+        assert!(text(ErrorKind::AddrInUse).contains("--listen 127.0.0.1:8081"));
+        assert!(text(ErrorKind::PermissionDenied).contains("from 1024 up"));
+        assert!(text(ErrorKind::AddrNotAvailable).contains("no address 127.0.0.1"));
+        for kind in [
+            ErrorKind::AddrInUse,
+            ErrorKind::PermissionDenied,
+            ErrorKind::OutOfMemory,
+        ] {
+            assert!(!text(kind).contains('\n'));
+        }
+        let last: SocketAddr = "[::1]:65535".parse().unwrap();
+        let text = refused(last, &ErrorKind::AddrInUse.into()).to_string();
+        assert!(text.contains("--listen [::1]:8080"), "{text}");
+    }
+}

@@ -1,0 +1,161 @@
+//! One visitor: the negotiation with the page, and its channels.
+
+use std::time::Duration;
+
+use axum::extract::ws::{Message, WebSocket};
+use oxirtc_peerconnection::{
+    Configuration, Event, IceCandidateInit, PeerConnection, SdpType, SessionDescription,
+    SignalingState,
+};
+use tokio::sync::watch;
+use tokio::task::JoinSet;
+
+use super::channel;
+use super::signal::{Incoming, Outgoing};
+
+/// How a visit ended, other than by an error.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum End {
+    /// The page went away.
+    Left,
+    /// This program was asked to end.
+    ServerEnds,
+}
+
+/// The peer of one visitor.
+#[derive(Debug)]
+struct Visit<'s> {
+    socket: &'s mut WebSocket,
+    peer: PeerConnection,
+    channels: JoinSet<()>,
+    /// An offer of the page's was ignored, so its candidates are too.
+    ignoring: bool,
+}
+
+/// Serves the page at the other end of the socket until it leaves, or the program ends.
+pub(crate) async fn attend(
+    socket: &mut WebSocket,
+    mut ending: watch::Receiver<bool>,
+) -> anyhow::Result<End> {
+    let peer = PeerConnection::new(Configuration::default())?;
+    let mut visit = Visit {
+        socket,
+        peer: peer.clone(),
+        channels: JoinSet::new(),
+        ignoring: false,
+    };
+    let end = tokio::select! {
+        end = visit.run() => end,
+        _ = ending.wait_for(|ending| *ending) => Ok(End::ServerEnds),
+    };
+    peer.close();
+    // The channels' tasks see their channels closed.
+    let finish = async { while visit.channels.join_next().await.is_some() {} };
+    if tokio::time::timeout(FAREWELL, finish).await.is_err() {
+        log::debug!("channels were still busy");
+    }
+    end
+}
+
+impl Visit<'_> {
+    async fn run(&mut self) -> anyhow::Result<End> {
+        loop {
+            tokio::select! {
+                message = self.socket.recv() => match message {
+                    Some(Ok(Message::Text(text))) => self.hear(&text).await?,
+                    Some(Ok(Message::Close(_)) | Err(_)) | None => return Ok(End::Left),
+                    Some(Ok(Message::Binary(_) | Message::Ping(_) | Message::Pong(_))) => {}
+                },
+                event = self.peer.next_event() => match event {
+                    Some(event) => self.notice(event).await?,
+                    None => return Ok(End::Left),
+                },
+                Some(done) = self.channels.join_next() => done?,
+            }
+        }
+    }
+
+    /// What of the page's cannot be used is told to it, and the visit goes on.
+    async fn hear(&mut self, text: &str) -> anyhow::Result<()> {
+        let outcome = match serde_json::from_str(text) {
+            Ok(Incoming::Description(description)) => self.negotiate(description).await?,
+            Ok(Incoming::Candidate(candidate)) => {
+                let added = self
+                    .peer
+                    .add_ice_candidate(candidate.unwrap_or_else(IceCandidateInit::default))
+                    .await;
+                if self.ignoring {
+                    Ok(())
+                } else {
+                    added.map_err(|error| error.to_string())
+                }
+            }
+            Ok(Incoming::Restart(wanted)) => {
+                if wanted {
+                    self.peer.restart_ice();
+                }
+                Ok(())
+            }
+            Err(error) => Err(format!("not a signalling message: {error}")),
+        };
+        match outcome {
+            Ok(()) => Ok(()),
+            Err(reason) => self.tell(&Outgoing::Error(reason)).await,
+        }
+    }
+
+    /// Where both sides offered, the page gives way.
+    async fn negotiate(
+        &mut self,
+        description: SessionDescription,
+    ) -> anyhow::Result<Result<(), String>> {
+        let offer = description.kind == SdpType::Offer;
+        self.ignoring = offer && self.peer.signaling_state() != SignalingState::Stable;
+        if self.ignoring {
+            return Ok(Ok(()));
+        }
+        if let Err(error) = self.peer.set_remote_description(description).await {
+            return Ok(Err(error.to_string()));
+        }
+        if offer {
+            self.describe().await?;
+        }
+        Ok(Ok(()))
+    }
+
+    /// Makes and sends the offer or the answer that is due.
+    async fn describe(&mut self) -> anyhow::Result<()> {
+        self.peer.set_local_description(None).await?;
+        match self.peer.local_description() {
+            Some(description) => self.tell(&Outgoing::Description(description)).await,
+            None => Ok(()),
+        }
+    }
+
+    async fn notice(&mut self, event: Event) -> anyhow::Result<()> {
+        match event {
+            Event::NegotiationNeeded => self.describe().await,
+            Event::IceCandidate(candidate) => self.tell(&Outgoing::Candidate(candidate)).await,
+            Event::DataChannel(channel) => {
+                self.channels.spawn(channel::serve(channel));
+                Ok(())
+            }
+            Event::ConnectionStateChange(state) => {
+                log::info!("a visitor's connection is {state:?}");
+                Ok(())
+            }
+            _ => Ok(()),
+        }
+    }
+
+    async fn tell(&mut self, message: &Outgoing) -> anyhow::Result<()> {
+        let text = serde_json::to_string(message)?;
+        if let Err(error) = self.socket.send(Message::text(text)).await {
+            log::debug!("the page has gone: {error}"); // `recv` says so next
+        }
+        Ok(())
+    }
+}
+
+/// For the channels' tasks, after the connection was closed.
+const FAREWELL: Duration = Duration::from_secs(1);

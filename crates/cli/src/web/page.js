@@ -1,0 +1,258 @@
+// The page itself: what is pressed goes to the peer, what happens there is shown.
+
+import { Peer } from "./peer.js";
+import { Plot } from "./plot.js";
+import { Transfer, fileSource, sampleSource } from "./transfer.js";
+
+const TICK = 250;
+const $ = (id) => document.getElementById(id);
+const plot = new Plot($("plot"));
+const meter = { up: 0, down: 0, last: null, roundTrip: null };
+const pings = new Map();
+let session = null;
+let transfer = null;
+
+function connect() {
+  const started = performance.now();
+  const url = new URL("signal", location.href);
+  url.protocol = url.protocol === "https:" ? "wss:" : "ws:";
+  const peer = new Peer(url);
+  session = { peer, chat: null, ping: null };
+  $("setup-time").textContent = "–";
+  setState("connecting");
+  banner("");
+  peer.addEventListener("open", () => {
+    session.chat = peer.channel("chat");
+    session.ping = peer.channel("ping", { ordered: false, maxRetransmits: 0 });
+    session.chat.onopen = () => {
+      $("setup-time").textContent = `${(performance.now() - started).toFixed(0)} ms`;
+      $("chat").dataset.open = "";
+      enable(true);
+    };
+    session.chat.onmessage = ({ data }) => say("Peer", data);
+    session.chat.onclose = () => enable(false);
+    session.ping.onmessage = ({ data }) => pong(data);
+  });
+  peer.addEventListener("state", ({ detail }) => {
+    log(`connection ${detail}`);
+    setState(detail === "new" ? "connecting" : detail);
+    if (detail === "connected") describe(peer).catch((error) => log(error.message));
+    if (detail === "failed") banner("The connection failed. Restart ICE, or reconnect.");
+  });
+  peer.addEventListener("log", ({ detail }) => log(detail));
+  peer.addEventListener("error", ({ detail }) => {
+    log(`error: ${detail.message}`);
+    banner(detail.message);
+  });
+  peer.addEventListener("gone", ({ detail }) => {
+    disconnect();
+    banner(detail || "The program that serves this page has gone. Start it again, then reconnect.");
+  });
+}
+
+function disconnect() {
+  session?.peer.close();
+  session = null;
+  pings.clear();
+  enable(false);
+  setState("closed");
+}
+
+/** The route and the ciphers, from the browser's statistics. */
+async function describe(peer) {
+  const report = await peer.connection.getStats();
+  const byId = new Map();
+  report.forEach((stats) => byId.set(stats.id, stats));
+  const all = [...byId.values()];
+  const transport = all.find((stats) => stats.type === "transport");
+  const pair = byId.get(transport?.selectedCandidatePairId)
+    ?? all.find((stats) => stats.type === "candidate-pair" && (stats.selected || (stats.nominated && stats.state === "succeeded")));
+  const place = (id) => {
+    const candidate = byId.get(id);
+    if (!candidate) return "–";
+    const address = candidate.address ?? candidate.ip ?? "hidden address";
+    return `${address.includes(":") ? `[${address}]` : address}:${candidate.port} ${candidate.protocol} ${candidate.candidateType}`;
+  };
+  $("local-candidate").textContent = place(pair?.localCandidateId);
+  $("remote-candidate").textContent = place(pair?.remoteCandidateId);
+  const versions = { FEFD: "DTLS 1.2", FEFC: "DTLS 1.3" };
+  const version = versions[transport?.tlsVersion] ?? "DTLS";
+  $("security").textContent = transport?.dtlsCipher ? `${version}, ${transport.dtlsCipher}` : version;
+}
+
+function setState(state) {
+  const texts = {
+    connecting: "Connecting…", connected: "Connected", disconnected: "Connection interrupted",
+    failed: "Failed", closed: "Not connected",
+  };
+  $("state").dataset.state = state;
+  $("state-text").textContent = texts[state] ?? state;
+}
+
+function enable(open) {
+  for (const id of ["chat-text", "chat-send", "restart", "restart-remote"]) $(id).disabled = !open;
+  const free = open && !transfer;
+  for (const id of ["file", "sample", "sample-size"]) $(id).disabled = !free;
+  $("drop").classList.toggle("off", !free);
+  $("reconnect").textContent = session ? "Disconnect" : "Connect";
+}
+
+function banner(text) {
+  $("banner").textContent = text;
+  $("banner").hidden = !text;
+}
+
+function log(text) {
+  const item = document.createElement("li");
+  const time = document.createElement("time");
+  time.textContent = new Date().toLocaleTimeString();
+  item.append(time, text);
+  $("log").append(item);
+  while ($("log").children.length > 300) $("log").firstChild.remove();
+}
+
+function say(who, text) {
+  $("messages").querySelector(".empty")?.remove();
+  const item = document.createElement("li");
+  item.className = who === "You" ? "mine" : "theirs";
+  const name = document.createElement("span");
+  name.className = "who";
+  name.textContent = who;
+  item.append(name, text);
+  $("messages").append(item);
+  while ($("messages").children.length > 500) $("messages").firstChild.remove();
+  $("messages").scrollTop = $("messages").scrollHeight;
+}
+
+function pong(data) {
+  const sent = pings.get(data);
+  if (sent === undefined) return;
+  pings.delete(data);
+  meter.roundTrip = performance.now() - sent;
+}
+
+let serial = 0;
+function tick() {
+  const now = performance.now();
+  if (session?.ping?.readyState === "open" && session.ping.bufferedAmount === 0) {
+    const name = String(serial++);
+    pings.set(name, now);
+    session.ping.send(name);
+    if (pings.size > 40) pings.delete(pings.keys().next().value);
+  }
+  const up = transfer ? transfer.sent : 0;
+  const down = transfer ? transfer.echoed : 0;
+  if (meter.last !== null) {
+    const seconds = (now - meter.last) / 1000;
+    const rateUp = Math.max(0, up - meter.up) / seconds;
+    const rateDown = Math.max(0, down - meter.down) / seconds;
+    $("rate-up").textContent = (rateUp / 2 ** 20).toFixed(1);
+    $("rate-down").textContent = (rateDown / 2 ** 20).toFixed(1);
+    $("round-trip").textContent = meter.roundTrip === null ? "–" : meter.roundTrip.toFixed(1);
+    plot.add(now, rateUp, rateDown, meter.roundTrip);
+    if (meter.roundTrip !== null) $("plot").dataset.roundTrips = Number($("plot").dataset.roundTrips ?? 0) + 1;
+    $("plot").dataset.peak = Math.max(Number($("plot").dataset.peak ?? 0), Math.round(rateDown));
+  }
+  Object.assign(meter, { up, down, last: now, roundTrip: null });
+  // A restart may have moved the connection to another route.
+  if (serial % 20 === 0 && session?.chat?.readyState === "open") describe(session.peer).catch((error) => log(error.message));
+}
+
+async function send(source) {
+  if (!session || transfer) return;
+  meter.up = meter.down = 0;
+  transfer = new Transfer(session.peer.channel("file"), source, showProgress);
+  enable(true);
+  $("cancel").hidden = false;
+  $("transfer").hidden = false;
+  $("transfer-name").textContent = `${source.name} (${size(source.size)})`;
+  for (const id of ["hash-sent", "hash-peer", "hash-echo"]) $(id).textContent = "–";
+  verdict("none", "");
+  showProgress(transfer);
+  const started = performance.now();
+  try {
+    const result = await transfer.run();
+    showProgress(transfer);
+    $("hash-sent").textContent = result.sent;
+    $("hash-peer").textContent = result.peer;
+    $("hash-echo").textContent = result.echo;
+    const seconds = (performance.now() - started) / 1000;
+    const text = `The three digests are ${result.equal ? "equal" : "different"}: ${size(result.bytes)} each way in ${seconds.toFixed(1)} s.`;
+    verdict(result.equal ? "equal" : "different", text);
+    if (result.copy) offerCopy(result.copy, source.name);
+  } catch (error) {
+    verdict("failed", `Not finished: ${error.message}.`);
+  } finally {
+    tick();
+    transfer = null;
+    meter.up = meter.down = 0;
+    $("cancel").hidden = true;
+    enable(session?.chat?.readyState === "open");
+  }
+}
+
+let shown = 0;
+function showProgress(current) {
+  const now = performance.now();
+  if (now - shown < 50 && current.echoed < current.size) return;
+  shown = now;
+  for (const [way, amount] of [["up", current.sent], ["down", current.echoed]]) {
+    const part = current.size === 0 ? 1 : amount / current.size;
+    $(`progress-${way}`).value = part;
+    $(`percent-${way}`).textContent = `${Math.floor(part * 100)} %`;
+  }
+}
+
+function verdict(kind, text) {
+  $("verdict").dataset.verdict = kind;
+  $("verdict").textContent = text;
+}
+
+let copyUrl = null;
+function offerCopy(copy, name) {
+  if (copyUrl) URL.revokeObjectURL(copyUrl);
+  copyUrl = URL.createObjectURL(copy);
+  const link = document.createElement("a");
+  link.href = copyUrl;
+  link.download = name;
+  link.textContent = "Save the copy";
+  $("verdict").append(" ", link);
+}
+
+function size(bytes) {
+  const units = ["bytes", "KiB", "MiB", "GiB"];
+  let step = 0;
+  for (; bytes >= 1024 && step < units.length - 1; step++) bytes /= 1024;
+  return `${step === 0 ? bytes : bytes.toFixed(1)} ${units[step]}`;
+}
+
+$("chat").addEventListener("submit", (event) => {
+  event.preventDefault();
+  const text = $("chat-text").value;
+  if (!text || session?.chat?.readyState !== "open") return;
+  session.chat.send(text);
+  say("You", text);
+  $("chat-text").value = "";
+});
+$("file").addEventListener("change", () => {
+  const [file] = $("file").files;
+  if (file) send(fileSource(file));
+  $("file").value = "";
+});
+$("sample").addEventListener("click", () => send(sampleSource(Number($("sample-size").value) * 2 ** 20)));
+$("cancel").addEventListener("click", () => transfer?.cancel());
+$("restart").addEventListener("click", () => session?.peer.restart());
+$("restart-remote").addEventListener("click", () => session?.peer.restartRemote());
+$("reconnect").addEventListener("click", () => (session ? disconnect() : connect()));
+for (const type of ["dragover", "drop"]) addEventListener(type, (event) => event.preventDefault());
+$("drop").addEventListener("dragover", () => $("drop").classList.add("over"));
+for (const type of ["dragleave", "drop"]) $("drop").addEventListener(type, () => $("drop").classList.remove("over"));
+$("drop").addEventListener("drop", ({ dataTransfer }) => {
+  const [file] = dataTransfer.files;
+  if (file) send(fileSource(file));
+});
+addEventListener("pagehide", () => session?.peer.close());
+addEventListener("pageshow", ({ persisted }) => persisted && !session && connect());
+setInterval(tick, TICK);
+connect();
+enable(false);

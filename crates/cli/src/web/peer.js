@@ -1,0 +1,82 @@
+// The connection to the Rust peer: descriptions and candidates go over a WebSocket, each as soon as
+// it is there. Either side may offer at any time; where both do, this one gives way.
+
+export class Peer extends EventTarget {
+  #socket;
+  #connection = new RTCPeerConnection();
+  #closed = false;
+  #chain = Promise.resolve();
+
+  constructor(url) {
+    super();
+    this.#socket = new WebSocket(url);
+    this.#socket.onopen = () => this.#tell("open");
+    this.#socket.onmessage = ({ data }) => {
+      // One after the other: a candidate waits for the description before it.
+      this.#chain = this.#chain.then(() => this.#receive(JSON.parse(data))).catch((error) => this.#tell("error", error));
+    };
+    this.#socket.onclose = ({ reason }) => this.#tell("gone", reason);
+    const connection = this.#connection;
+    connection.onnegotiationneeded = () => this.#offer().catch((error) => this.#tell("error", error));
+    connection.onicecandidate = ({ candidate }) => this.#send({ candidate: candidate ? candidate.toJSON() : null });
+    connection.onconnectionstatechange = () => this.#tell("state", connection.connectionState);
+    connection.oniceconnectionstatechange = () => this.#tell("log", `ICE ${connection.iceConnectionState}`);
+    connection.onicegatheringstatechange = () => this.#tell("log", `gathering ${connection.iceGatheringState}`);
+  }
+
+  get connection() {
+    return this.#connection;
+  }
+
+  channel(label, options) {
+    const channel = this.#connection.createDataChannel(label, options);
+    channel.binaryType = "arraybuffer";
+    return channel;
+  }
+
+  restart() {
+    this.#connection.restartIce();
+  }
+
+  /** Asks the peer to be the one who offers the restart. */
+  restartRemote() {
+    this.#send({ restart: true });
+  }
+
+  close() {
+    this.#closed = true;
+    this.#connection.close();
+    this.#socket.close(1000);
+  }
+
+  async #offer() {
+    await this.#connection.setLocalDescription();
+    this.#tell("log", `${this.#connection.localDescription.type} sent`);
+    this.#send({ description: this.#connection.localDescription });
+  }
+
+  async #receive(message) {
+    const connection = this.#connection;
+    if (message.description) {
+      this.#tell("log", `${message.description.type} received`);
+      await connection.setRemoteDescription(message.description); // an offer of ours that is open is rolled back
+      if (message.description.type === "offer") {
+        await connection.setLocalDescription();
+        this.#send({ description: connection.localDescription });
+        this.#tell("log", "answer sent");
+      }
+    } else if ("candidate" in message) {
+      await connection.addIceCandidate(message.candidate ?? undefined);
+    } else if (message.error) {
+      this.#tell("error", new Error(message.error));
+    }
+  }
+
+  #send(message) {
+    if (this.#socket.readyState === WebSocket.OPEN) this.#socket.send(JSON.stringify(message));
+  }
+
+  #tell(type, detail) {
+    if (!this.#closed) this.dispatchEvent(new CustomEvent(type, { detail }));
+  }
+}

@@ -1,0 +1,198 @@
+//! The program as a user starts it: page, headers, refusals, endings.
+#![expect(
+    clippy::unwrap_used,
+    reason = "a test that cannot read its program's output has failed"
+)]
+
+use std::io::{BufRead as _, BufReader, Read as _, Write as _};
+use std::net::{SocketAddr, TcpListener, TcpStream};
+use std::process::{Child, Command, ExitStatus, Stdio};
+use std::thread::sleep;
+use std::time::Duration;
+
+struct Serving {
+    program: Child,
+    address: SocketAddr,
+}
+
+impl Serving {
+    fn start() -> Self {
+        let mut program = oxirtc(&["serve", "--listen", "127.0.0.1:0"]);
+        let mut line = String::new();
+        let output = program.stdout.take().unwrap();
+        BufReader::new(output).read_line(&mut line).unwrap();
+        let url = line
+            .split(' ')
+            .find_map(|word| word.strip_prefix("http://"))
+            .unwrap();
+        let address = url.trim_end_matches('/').parse().unwrap();
+        Self { program, address }
+    }
+
+    fn request(&self, request: &str) -> String {
+        let mut stream = TcpStream::connect(self.address).unwrap();
+        let request = request.replace("HOST", &self.address.to_string());
+        stream
+            .write_all(request.replace('\n', "\r\n").as_bytes())
+            .unwrap();
+        stream
+            .set_read_timeout(Some(Duration::from_millis(1500)))
+            .unwrap();
+        let mut answer = Vec::new();
+        // To the end, or to silence on a connection that stays open.
+        let _ = stream.read_to_end(&mut answer);
+        String::from_utf8(answer).unwrap()
+    }
+
+    fn get(&self, path: &str, host: &str) -> String {
+        self.request(&format!(
+            "GET {path} HTTP/1.1\nHost: {host}\nConnection: close\n\n"
+        ))
+    }
+}
+
+impl Drop for Serving {
+    fn drop(&mut self) {
+        let _ = self.program.kill();
+        let _ = self.program.wait();
+    }
+}
+
+fn oxirtc(arguments: &[&str]) -> Child {
+    Command::new(env!("CARGO_BIN_EXE_oxirtc"))
+        .args(arguments)
+        .env_remove("RUST_LOG")
+        .stdin(Stdio::null())
+        .stdout(Stdio::piped())
+        .stderr(Stdio::piped())
+        .spawn()
+        .unwrap()
+}
+
+fn interrupt(program: &mut Child) -> ExitStatus {
+    let sent = Command::new("kill")
+        .args(["-INT", &program.id().to_string()])
+        .status()
+        .unwrap();
+    assert!(sent.success());
+    for _ in 0..500 {
+        if let Some(status) = program.try_wait().unwrap() {
+            return status;
+        }
+        sleep(Duration::from_millis(10));
+    }
+    program.kill().unwrap();
+    panic!("Ctrl-C did not end the program in 5 s");
+}
+
+#[test]
+fn the_page_and_its_files_come_with_their_headers() {
+    let serving = Serving::start();
+    let files = [
+        ("/", "text/html", "<h1>oxirtc</h1>"),
+        ("/page.css", "text/css", ":root"),
+        ("/page.js", "text/javascript", "import"),
+        ("/sha256.js", "text/javascript", "class Sha256"),
+        ("/icon.svg", "image/svg+xml", "<svg"),
+    ];
+    for (path, kind, part) in files {
+        let answer = serving.get(path, "HOST");
+        let (head, body) = answer.split_once("\r\n\r\n").unwrap();
+        let head = head.to_lowercase();
+        assert!(head.starts_with("http/1.1 200"), "{path}: {head}");
+        assert!(
+            head.contains(&format!("content-type: {kind}")),
+            "{path}: {head}"
+        );
+        assert!(
+            head.contains("content-security-policy: default-src 'none'; script-src 'self'"),
+            "{path}: {head}"
+        );
+        assert!(
+            head.contains("x-content-type-options: nosniff"),
+            "{path}: {head}"
+        );
+        assert!(body.contains(part), "{path}");
+    }
+    assert!(serving.get("/nothing", "HOST").starts_with("HTTP/1.1 404"));
+}
+
+#[test]
+fn another_host_and_another_origin_are_refused() {
+    let serving = Serving::start();
+    let rebound = serving.get("/", "rebound.example");
+    assert!(rebound.starts_with("HTTP/1.1 421"), "{rebound}");
+    let upgrade = |origin: &str| {
+        serving.request(&format!(
+            "GET /signal HTTP/1.1\nHost: HOST\nOrigin: {origin}\nConnection: Upgrade\nUpgrade: websocket\n\
+             Sec-WebSocket-Version: 13\nSec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\n\n"
+        ))
+    };
+    assert!(upgrade("http://rebound.example").starts_with("HTTP/1.1 403"));
+}
+
+#[test]
+fn a_taken_port_is_one_line_that_names_another() {
+    let taken = TcpListener::bind("127.0.0.1:0").unwrap();
+    let address = taken.local_addr().unwrap().to_string();
+    let output = oxirtc(&["serve", "--listen", &address])
+        .wait_with_output()
+        .unwrap();
+    let said = String::from_utf8(output.stderr).unwrap();
+    assert_eq!(output.status.code(), Some(1));
+    assert_eq!(said.lines().count(), 1, "{said}");
+    assert!(
+        said.contains("is taken") && said.contains("--listen 127.0.0.1:"),
+        "{said}"
+    );
+}
+
+#[test]
+fn wrong_arguments_have_a_status_of_their_own() {
+    for arguments in [
+        &["serve", "--listen", "nowhere"][..],
+        &["loopback", "--seconds", "-1"],
+        &[],
+    ] {
+        let output = oxirtc(arguments).wait_with_output().unwrap();
+        assert_eq!(output.status.code(), Some(2), "{arguments:?}");
+    }
+}
+
+#[test]
+fn ctrl_c_ends_serving_well() {
+    let mut serving = Serving::start();
+    // A connection that is open and silent does not hold it up.
+    let _idle = TcpStream::connect(serving.address).unwrap();
+    assert!(interrupt(&mut serving.program).success());
+}
+
+#[test]
+fn loopback_moves_every_size_and_ends() {
+    let output = oxirtc(&["loopback", "--seconds", "0.05"])
+        .wait_with_output()
+        .unwrap();
+    let said = String::from_utf8(output.stderr).unwrap();
+    assert!(output.status.success(), "{said}");
+    let table = String::from_utf8(output.stdout).unwrap();
+    for row in [
+        "connected in",
+        "100 B, reliable",
+        "16 KiB",
+        "64 KiB",
+        "256 KiB",
+        "not resent",
+        "median",
+    ] {
+        assert!(table.contains(row), "no {row:?} in {table}");
+    }
+}
+
+#[test]
+fn ctrl_c_ends_loopback_at_once() {
+    let mut program = oxirtc(&["loopback", "--seconds", "60"]);
+    let output = program.stdout.take().unwrap();
+    let mut lines = BufReader::new(output).lines();
+    while !lines.next().unwrap().unwrap().starts_with("messages") {}
+    assert_eq!(interrupt(&mut program).code(), Some(130));
+}

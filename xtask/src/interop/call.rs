@@ -1,0 +1,129 @@
+//! A call between a fresh tab and a fresh connection of ours.
+
+use oxirtc_peerconnection::{
+    Certificate, Configuration, PeerConnectionState, DataChannel, DataChannelInit, KeyAlgorithm,
+};
+use serde_json::{Value, json};
+
+use super::browser::Tab;
+use super::peer::{Negotiation, PATIENCE, Peer, soon};
+use super::suite::Suite;
+
+/// Who makes the offer.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Side {
+    Browser,
+    Us,
+}
+
+/// How a call is set up.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Setup {
+    pub(crate) negotiation: Negotiation,
+    /// The browser sends back what it gets.
+    pub(crate) echo: bool,
+    /// Both certificates are RSA-2048.
+    pub(crate) rsa: bool,
+    /// The tab before this one stays open.
+    pub(crate) beside: bool,
+}
+
+/// Both ends.
+#[derive(Debug)]
+pub(crate) struct Call {
+    pub(crate) tab: Tab,
+    pub(crate) peer: Peer,
+}
+
+impl Default for Setup {
+    fn default() -> Self {
+        let negotiation = Negotiation {
+            trickle: true,
+            forged: false,
+        };
+        Self {
+            negotiation,
+            echo: false,
+            rsa: false,
+            beside: false,
+        }
+    }
+}
+
+impl Call {
+    /// Signalling is up on both sides; nobody has offered yet.
+    pub(crate) async fn start(suite: &Suite, setup: Setup) -> anyhow::Result<Self> {
+        suite.server.forget().await;
+        let url = suite.server.url();
+        let tab = if setup.beside {
+            suite.browser.open_beside(&url).await?
+        } else {
+            suite.browser.open(&url).await?
+        };
+        let mut configuration = Configuration::default();
+        if setup.rsa {
+            configuration
+                .certificates
+                .push(Certificate::generate_at(KeyAlgorithm::Rsa2048, std::time::SystemTime::now(), None)?);
+        }
+        let options =
+            json!({ "trickle": setup.negotiation.trickle, "echo": setup.echo, "rsa": setup.rsa });
+        tab.run("await h.start(A[0])", &[options]).await?;
+        let signalling = soon("the page's signalling", suite.server.accept()).await??;
+        let peer = Peer::start(signalling, setup.negotiation, configuration)?;
+        suite.watch(tab.clone(), peer.story());
+        Ok(Self { tab, peer })
+    }
+
+    /// A call that is connected, with a channel of that name, which either side opened.
+    pub(crate) async fn connect(
+        suite: &Suite,
+        setup: Setup,
+        offerer: Side,
+        label: &str,
+    ) -> anyhow::Result<(Self, DataChannel)> {
+        let call = Self::start(suite, setup).await?;
+        let channel = call.channel(offerer, label, json!({})).await?;
+        call.peer
+            .reaches(&[PeerConnectionState::Connected], PATIENCE)
+            .await?;
+        Ok((call, channel))
+    }
+
+    /// Opens a channel, gives our end of it; it is open on both.
+    pub(crate) async fn channel(
+        &self,
+        opener: Side,
+        label: &str,
+        options: Value,
+    ) -> anyhow::Result<DataChannel> {
+        let channel = match opener {
+            Side::Browser => {
+                self.tab
+                    .run("h.open(A[0], A[1])", &[json!(label), options])
+                    .await?;
+                self.peer.arrived().await?
+            }
+            Side::Us => {
+                let init: DataChannelInit = serde_json::from_value(options)?;
+                self.peer.connection().create_data_channel(label, init)?
+            }
+        };
+        soon("the channel to open", channel.opened()).await??;
+        self.tab
+            .run("await h.channel(A[0])", &[json!(label)])
+            .await?;
+        Ok(channel)
+    }
+
+    /// The browser's facts of a channel.
+    pub(crate) async fn facts(&self, label: &str) -> anyhow::Result<Value> {
+        self.tab.run("return h.facts(A[0])", &[json!(label)]).await
+    }
+
+    pub(crate) async fn end(self) -> anyhow::Result<()> {
+        self.peer.end().await;
+        self.tab.run("h.pc.close()", &[]).await?;
+        Ok(())
+    }
+}

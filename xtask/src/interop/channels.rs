@@ -1,0 +1,298 @@
+//! Kinds of channels, opened by either side, their traffic under loss.
+
+use std::collections::BTreeSet;
+use std::process::Command;
+use std::time::Duration;
+
+use anyhow::{Context as _, bail, ensure};
+use oxirtc_peerconnection::{DataChannel, Message};
+use serde_json::{Value, json};
+use tokio::time::timeout;
+
+use super::call::{Call, Setup, Side};
+use super::peer::soon;
+use super::suite::Suite;
+
+pub(crate) async fn ordered(suite: &Suite) -> anyhow::Result<()> {
+    kind(suite, json!({ "ordered": true, "protocol": "spoken" })).await
+}
+
+pub(crate) async fn unordered(suite: &Suite) -> anyhow::Result<()> {
+    kind(suite, json!({ "ordered": false })).await
+}
+
+pub(crate) async fn max_retransmits_0(suite: &Suite) -> anyhow::Result<()> {
+    kind(suite, json!({ "ordered": false, "maxRetransmits": 0 })).await
+}
+
+pub(crate) async fn max_packet_life_time(suite: &Suite) -> anyhow::Result<()> {
+    kind(suite, json!({ "maxPacketLifeTime": 30 })).await
+}
+
+/// One channel of the kind from each side, announced as it was opened; then traffic both ways on
+/// both while one datagram in twelve is lost.
+async fn kind(suite: &Suite, options: Value) -> anyhow::Result<()> {
+    let (call, first) = Call::connect(suite, Setup::default(), Side::Browser, "first").await?;
+    let mut channels = Vec::new();
+    for (opener, label) in [(Side::Browser, "theirs"), (Side::Us, "ours")] {
+        let channel = call.channel(opener, label, options.clone()).await?;
+        same_parameters(&channel, &call.facts(label).await?)?;
+        same_as_asked(&options, &call.facts(label).await?)?;
+        channels.push((label, channel));
+    }
+    let loss = Loss::begin()?;
+    for (label, channel) in &channels {
+        let arguments = [json!(label), json!(COUNT)];
+        tokio::try_join!(call.tab.run(SEND, &arguments), send(channel))?;
+    }
+    let reliable =
+        options.get("maxRetransmits").is_none() && options.get("maxPacketLifeTime").is_none();
+    let ordered = options.get("ordered") != Some(&json!(false));
+    for (label, channel) in &channels {
+        let came = receive(channel, reliable).await?;
+        judge(&came, reliable, ordered).with_context(|| format!("to us on {label}"))?;
+        let least = if reliable { COUNT } else { 1 };
+        let wait = "const channel = await h.channel(A[0]);
+            await h.until(() => channel.count >= A[1], 'messages', 20);
+            if (!A[2]) await new Promise((resolve) => setTimeout(resolve, 1000));
+            return channel.messages.map((message) => Number(message.text));";
+        let seen = call
+            .tab
+            .run(wait, &[json!(label), json!(least), json!(reliable)])
+            .await?;
+        let seen: Vec<usize> = serde_json::from_value(seen)?;
+        judge(&seen, reliable, ordered).with_context(|| format!("to the browser on {label}"))?;
+    }
+    loss.end()?;
+    // What was given up has left the association well.
+    first.send("still here").await?;
+    call.tab
+        .run(
+            "const { dc } = await h.channel('first'); dc.send('so am I')",
+            &[],
+        )
+        .await?;
+    let heard = soon("a word on the first channel", first.recv()).await?;
+    ensure!(
+        heard == Some(Message::from("so am I")),
+        "we heard {heard:?}"
+    );
+    call.tab
+        .run(
+            "const it = await h.channel('first'); await h.until(() => it.count === 1, 'a word')",
+            &[],
+        )
+        .await?;
+    call.end().await
+}
+
+async fn send(channel: &DataChannel) -> anyhow::Result<()> {
+    for number in 0..COUNT {
+        channel.send(number.to_string()).await?;
+        tokio::time::sleep(PAUSE).await;
+    }
+    Ok(())
+}
+
+/// The numbers that came, until all have, or nothing more does.
+async fn receive(channel: &DataChannel, all: bool) -> anyhow::Result<Vec<usize>> {
+    let mut came = Vec::new();
+    let patience = Duration::from_secs(if all { 20 } else { 1 });
+    while came.len() < COUNT {
+        match timeout(patience, channel.recv()).await {
+            Ok(Some(Message::Text(text))) => came.push(text.parse()?),
+            Ok(other) => bail!("{other:?} came"),
+            Err(_) if all => bail!("{} of {COUNT} messages came", came.len()),
+            Err(_) => break,
+        }
+    }
+    Ok(came)
+}
+
+fn judge(came: &[usize], reliable: bool, ordered: bool) -> anyhow::Result<()> {
+    let distinct: BTreeSet<_> = came.iter().copied().collect();
+    ensure!(
+        distinct.len() == came.len(),
+        "messages came twice: {came:?}"
+    );
+    ensure!(!ordered || came.is_sorted(), "out of order: {came:?}");
+    ensure!(
+        !reliable || came.len() == COUNT,
+        "{} of {COUNT} came",
+        came.len()
+    );
+    ensure!(
+        came.len() > COUNT / 2,
+        "only {} of {COUNT} came",
+        came.len()
+    );
+    Ok(())
+}
+
+fn same_parameters(ours: &DataChannel, theirs: &Value) -> anyhow::Result<()> {
+    let ours = json!({
+        "label": ours.label(), "protocol": ours.protocol(), "id": ours.id(), "ordered": ours.ordered(),
+        "maxRetransmits": ours.max_retransmits(), "maxPacketLifeTime": ours.max_packet_life_time(),
+        "negotiated": ours.negotiated(),
+    });
+    for (name, value) in ours.as_object().into_iter().flatten() {
+        ensure!(
+            &theirs[name] == value,
+            "{name} is {value} here, {} in the browser",
+            theirs[name]
+        );
+    }
+    Ok(())
+}
+
+fn same_as_asked(options: &Value, facts: &Value) -> anyhow::Result<()> {
+    for (name, value) in options.as_object().into_iter().flatten() {
+        ensure!(
+            &facts[name] == value,
+            "{name} was to be {value}, is {}",
+            facts[name]
+        );
+    }
+    Ok(())
+}
+
+/// RFC 8832 §4: no OPEN; both sides just know.
+pub(crate) async fn negotiated_id_0(suite: &Suite) -> anyhow::Result<()> {
+    let call = Call::start(
+        suite,
+        Setup {
+            echo: true,
+            ..Setup::default()
+        },
+    )
+    .await?;
+    let options = json!({ "negotiated": true, "id": 0, "protocol": "known" });
+    let init = serde_json::from_value(options.clone())?;
+    let ours = call.peer.connection().create_data_channel("both", init)?;
+    call.tab.run("h.open('both', A[0])", &[options]).await?;
+    soon("the channel to open", ours.opened()).await??;
+    same_parameters(&ours, &call.facts("both").await?)?;
+    ours.send("to id 0").await?;
+    let back = soon("the echo", ours.recv()).await?;
+    ensure!(back == Some(Message::from("to id 0")), "{back:?} came back");
+    ensure!(
+        !call.peer.has_arrived().await,
+        "a negotiated channel was announced"
+    );
+    call.end().await
+}
+
+/// 100 from each side, with a word echoed on each.
+pub(crate) async fn many(suite: &Suite) -> anyhow::Result<()> {
+    let call = Call::start(
+        suite,
+        Setup {
+            echo: true,
+            ..Setup::default()
+        },
+    )
+    .await?;
+    call.tab
+        .run(
+            "for (let i = 0; i < 100; i++) h.open(`theirs ${i}`, {})",
+            &[],
+        )
+        .await?;
+    let mut channels = Vec::new();
+    for _ in 0..100 {
+        channels.push(call.peer.arrived().await?);
+    }
+    for number in 0..100 {
+        let init = oxirtc_peerconnection::DataChannelInit::default();
+        channels.push(
+            call.peer
+                .connection()
+                .create_data_channel(&format!("ours {number}"), init)?,
+        );
+    }
+    for channel in &channels {
+        soon("a channel to open", channel.opened()).await??;
+        channel.send(format!("on {}", channel.label())).await?;
+    }
+    for channel in &channels {
+        let back = soon("an echo", channel.recv()).await?;
+        let expected = Message::from(format!("on {}", channel.label()));
+        ensure!(
+            back == Some(expected),
+            "{back:?} came back on {}",
+            channel.label()
+        );
+    }
+    let labels: BTreeSet<_> = channels.iter().map(DataChannel::label).collect();
+    let ids: BTreeSet<_> = channels.iter().filter_map(DataChannel::id).collect();
+    ensure!(
+        labels.len() == 200 && ids.len() == 200,
+        "{} labels, {} ids",
+        labels.len(),
+        ids.len()
+    );
+    let parity = |ours: bool| -> BTreeSet<_> {
+        let own = channels
+            .iter()
+            .filter(|channel| channel.label().starts_with("ours") == ours);
+        own.filter_map(DataChannel::id).map(|id| id % 2).collect()
+    };
+    // RFC 8832 §6: even for the DTLS client, odd for the server.
+    ensure!(
+        parity(true).len() == 1 && parity(false).len() == 1 && parity(true) != parity(false),
+        "ids {ids:?}"
+    );
+    call.end().await
+}
+
+/// One datagram in twelve that arrives is dropped, in either direction, until this ends.
+#[derive(Debug)]
+struct Loss(bool);
+
+impl Loss {
+    fn begin() -> anyhow::Result<Self> {
+        Self::rule("-A")?;
+        Ok(Self(true))
+    }
+
+    fn end(mut self) -> anyhow::Result<()> {
+        self.0 = false;
+        Self::rule("-D")
+    }
+
+    /// Dropping where they arrive: the sender of what is dropped on its way out sees an error.
+    fn rule(verb: &str) -> anyhow::Result<()> {
+        let what = "INPUT -p udp -m statistic --mode random --probability 0.0833 -j DROP";
+        let output = Command::new("iptables")
+            .arg(verb)
+            .args(what.split(' '))
+            .output()
+            .context("iptables did not start")?;
+        let said = String::from_utf8_lossy(&output.stderr);
+        ensure!(
+            output.status.success(),
+            "iptables refuses the rule: {}",
+            said.trim()
+        );
+        Ok(())
+    }
+}
+
+impl Drop for Loss {
+    fn drop(&mut self) {
+        if self.0
+            && let Err(error) = Self::rule("-D")
+        {
+            println!("     the loss goes on: {error:#}");
+        }
+    }
+}
+
+const SEND: &str = "const { dc } = await h.channel(A[0]);
+    for (let number = 0; number < A[1]; number++) {
+      dc.send(String(number));
+      await new Promise((resolve) => setTimeout(resolve, 2));
+    }";
+
+const COUNT: usize = 300;
+const PAUSE: Duration = Duration::from_millis(2);

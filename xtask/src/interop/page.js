@@ -1,0 +1,181 @@
+// The browser's side of the tests. Descriptions and candidates go over a WebSocket; what a test does
+// beside that, it does by scripts that call the functions of `h`.
+
+import { Sha256 } from "./sha256.js";
+
+const HIGH = 1024 * 1024;
+const LOW = 256 * 1024;
+
+/** A channel and what came over it. */
+class Channel {
+  constructor(dc) {
+    this.dc = dc;
+    this.count = 0;
+    this.bytes = 0;
+    this.hash = new Sha256();
+    this.messages = [];
+    this.echo = false;
+    this.events = [];
+    dc.binaryType = "arraybuffer";
+    dc.bufferedAmountLowThreshold = LOW;
+    dc.onmessage = ({ data }) => this.receive(data);
+    for (const type of ["open", "closing", "close", "error"]) {
+      dc.addEventListener(type, (event) => this.events.push(event.error ? `${type} ${event.error.message}` : type));
+    }
+  }
+
+  receive(data) {
+    const text = typeof data === "string";
+    const bytes = text ? new TextEncoder().encode(data) : new Uint8Array(data);
+    this.count += 1;
+    this.bytes += bytes.length;
+    this.hash.update(bytes);
+    if (this.messages.length < 2000) {
+      const short = text && data.length < 100 ? data : null;
+      this.messages.push({ kind: text ? "text" : "binary", size: bytes.length, text: short });
+    }
+    if (this.echo) this.dc.send(data);
+  }
+
+  /** What a test reads of it. */
+  facts() {
+    const { label, protocol, id, ordered, maxRetransmits, maxPacketLifeTime, negotiated, readyState } = this.dc;
+    const init = { label, protocol, id, ordered, maxRetransmits, maxPacketLifeTime, negotiated, readyState };
+    return { ...init, count: this.count, bytes: this.bytes, messages: this.messages, events: this.events };
+  }
+}
+
+const h = {
+  pc: null,
+  channels: new Map(),
+  events: [],
+  echo: false,
+
+  /** Connects to the signalling; the side that offers does so by what the test does next. */
+  async start({ trickle, echo, rsa }) {
+    const configuration = {};
+    if (rsa) {
+      const algorithm = { name: "RSASSA-PKCS1-v1_5", hash: "SHA-256", modulusLength: 2048, publicExponent: new Uint8Array([1, 0, 1]) };
+      configuration.certificates = [await RTCPeerConnection.generateCertificate(algorithm)];
+    }
+    const pc = (h.pc = new RTCPeerConnection(configuration));
+    h.echo = echo;
+    h.trickle = trickle;
+    h.log = (text) => h.events.push(`${(performance.now() / 1000).toFixed(3)} ${text}`);
+    h.socket = new WebSocket(`ws://${location.host}/signal`);
+    await new Promise((resolve, reject) => {
+      h.socket.onopen = resolve;
+      h.socket.onerror = () => reject(new Error("no signalling"));
+    });
+    let chain = Promise.resolve();
+    h.socket.onmessage = ({ data }) => {
+      chain = chain.then(() => h.receive(JSON.parse(data))).catch((error) => h.log(`signalling: ${error}`));
+    };
+    pc.onnegotiationneeded = () => h.describe().catch((error) => h.log(`offer: ${error}`));
+    pc.onicecandidate = ({ candidate }) => {
+      h.log(`candidate ${candidate && candidate.candidate}`);
+      if (trickle) h.send({ candidate });
+    };
+    pc.ondatachannel = ({ channel }) => h.adopt(channel);
+    pc.onconnectionstatechange = () => h.log(`connection ${pc.connectionState}`);
+    pc.oniceconnectionstatechange = () => h.log(`ICE ${pc.iceConnectionState}`);
+    pc.onsignalingstatechange = () => h.log(`signalling ${pc.signalingState}`);
+  },
+
+  /** Sets the local description and sends it, with its candidates where they do not trickle. */
+  async describe() {
+    const { pc } = h;
+    await pc.setLocalDescription();
+    while (!h.trickle && pc.iceGatheringState !== "complete") await h.next(pc, "icegatheringstatechange");
+    h.send({ description: pc.localDescription });
+  },
+
+  async receive(message) {
+    if (message.description) {
+      await h.pc.setRemoteDescription(message.description);
+      if (message.description.type === "offer") await h.describe();
+    } else if ("candidate" in message) {
+      await h.pc.addIceCandidate(message.candidate ?? undefined);
+    }
+  },
+
+  send(message) {
+    h.socket.send(JSON.stringify(message));
+  },
+
+  open(label, options) {
+    return h.adopt(h.pc.createDataChannel(label, options));
+  },
+
+  adopt(dc) {
+    const channel = new Channel(dc);
+    channel.echo = h.echo;
+    h.channels.set(dc.label, channel);
+    return channel;
+  },
+
+  /** The channel of that name, when it is there and open. */
+  async channel(label) {
+    await h.until(() => h.channels.has(label), `channel ${label}`);
+    const channel = h.channels.get(label);
+    if (channel.dc.readyState === "connecting") await h.until(() => channel.dc.readyState === "open", `${label} open`);
+    return channel;
+  },
+
+  async facts(label) {
+    return (await h.channel(label)).facts();
+  },
+
+  /** Resolves when the condition holds. */
+  async until(condition, what, seconds = 30) {
+    const end = performance.now() + seconds * 1000;
+    while (!condition()) {
+      if (performance.now() > end) throw new Error(`waited ${seconds} s for ${what}; ${h.events.join("; ")}`);
+      await new Promise((resolve) => setTimeout(resolve, 5));
+    }
+  },
+
+  next(target, type) {
+    return new Promise((resolve) => target.addEventListener(type, resolve, { once: true }));
+  },
+
+  /** A message of that kind and size; every byte depends on its place and the seed. */
+  message(kind, size, seed) {
+    if (kind === "text") return "abcdefghijklmnopqrstuvwxyz"[seed % 26].repeat(size);
+    const bytes = new Uint8Array(size);
+    for (let at = 0; at < size; at++) bytes[at] = (at * 31 + (at >> 8) * 7 + seed) & 0xff;
+    return bytes;
+  },
+
+  /** Sends that many bytes in messages of that size, no faster than they leave; gives their digest. */
+  async stream(label, total, size, progress) {
+    const { dc } = await h.channel(label);
+    const hash = new Sha256();
+    for (let sent = 0, seed = 0; sent < total; sent += size, seed++) {
+      if (dc.bufferedAmount > HIGH) await h.next(dc, "bufferedamountlow");
+      const piece = h.message("binary", Math.min(size, total - sent), seed);
+      hash.update(piece);
+      dc.send(piece);
+      if (progress) progress(sent);
+    }
+    return hash.hex();
+  },
+
+  /** The digest of what came over a channel, once that many bytes have. Asked for once. */
+  async digest(label, total, seconds = 90) {
+    const channel = await h.channel(label);
+    await h.until(() => channel.bytes >= total, `${total} bytes on ${label}, there are ${channel.bytes}`, seconds);
+    return channel.hash.hex();
+  },
+
+  /** What the statistics say of the transport. */
+  async transport() {
+    let found = null;
+    (await h.pc.getStats()).forEach((stats) => {
+      if (stats.type === "transport") found = stats;
+    });
+    return found;
+  },
+};
+
+window.h = h;

@@ -1,0 +1,205 @@
+//! `cargo xtask setup`: what the tests need on a fresh Debian machine. Quick when it is all there.
+
+use std::env;
+use std::path::{Path, PathBuf};
+use std::process::{Command, Stdio};
+
+use anyhow::{Context as _, bail, ensure};
+
+/// What `setup` can be told.
+#[derive(Debug, clap::Args)]
+pub(crate) struct Arguments {
+    /// Only say what is missing, and fail if anything is
+    #[arg(long)]
+    check: bool,
+}
+
+/// A program and what brings it.
+#[derive(Debug, Clone, Copy)]
+struct Need {
+    program: &'static str,
+    from: &'static str,
+}
+
+pub(crate) fn run(arguments: &Arguments) -> anyhow::Result<()> {
+    let packages = missing(&PACKAGES);
+    let crates = missing(&CRATES);
+    let toolchain = !has_nightly();
+    if arguments.check {
+        let nightly = toolchain.then_some("the nightly toolchain");
+        let all: Vec<_> = packages
+            .iter()
+            .chain(&crates)
+            .copied()
+            .chain(nightly)
+            .collect();
+        ensure!(
+            all.is_empty(),
+            "missing: {}; run `cargo xtask setup`",
+            all.join(", ")
+        );
+        println!("setup: everything is there");
+        return Ok(());
+    }
+    if !packages.is_empty() {
+        install_packages(&packages)?;
+    }
+    for name in &crates {
+        call(Command::new("cargo").args(["install", "--locked", name]))?;
+    }
+    if toolchain {
+        // cargo-fuzz builds with the sanitizers, which stable does not have.
+        call(Command::new("rustup").args([
+            "toolchain",
+            "install",
+            "nightly",
+            "--profile",
+            "minimal",
+        ]))?;
+    }
+    let still: Vec<_> = missing(&PACKAGES)
+        .into_iter()
+        .chain(missing(&CRATES))
+        .collect();
+    ensure!(
+        still.is_empty(),
+        "still missing after the installation: {}",
+        still.join(", ")
+    );
+    println!("setup: everything is there");
+    Ok(())
+}
+
+/// Where a program is: on the path, where Debian keeps what is for root, or among cargo's own.
+pub(crate) fn find(program: &str) -> Option<PathBuf> {
+    let path = env::var_os("PATH").unwrap_or_default();
+    let home = env::home_dir().unwrap_or_default();
+    let cargo = env::var_os("CARGO_HOME").map_or_else(|| home.join(".cargo"), PathBuf::from);
+    env::split_paths(&path)
+        .chain(["/usr/sbin".into(), "/sbin".into(), cargo.join("bin")])
+        .map(|directory| directory.join(program))
+        .find(|file| file.is_file())
+}
+
+fn missing(needs: &[Need]) -> Vec<&'static str> {
+    let mut names: Vec<_> = needs
+        .iter()
+        .filter(|need| find(need.program).is_none())
+        .map(|need| need.from)
+        .collect();
+    names.dedup();
+    names
+}
+
+fn has_nightly() -> bool {
+    Command::new("rustup")
+        .args(["run", "nightly", "rustc", "--version"])
+        .stdout(Stdio::null())
+        .stderr(Stdio::null())
+        .status()
+        .is_ok_and(|status| status.success())
+}
+
+fn install_packages(packages: &[&str]) -> anyhow::Result<()> {
+    let list = packages.join(" ");
+    if find("apt-get").is_none() {
+        bail!("this is no Debian: install by hand what brings {list}");
+    }
+    let root = Path::new("/root").read_dir().is_ok();
+    let sudo = find("sudo");
+    if !root && sudo.is_none() {
+        bail!("no permission to install: run `apt-get install {list}` as root");
+    }
+    let apt = |arguments: &[&str]| {
+        let mut command = match (&sudo, root) {
+            (Some(sudo), false) => {
+                let mut command = Command::new(sudo);
+                command.arg("apt-get");
+                command
+            }
+            _ => Command::new("apt-get"),
+        };
+        command
+            .env("DEBIAN_FRONTEND", "noninteractive")
+            .args(arguments);
+        call(&mut command)
+    };
+    apt(&["update"])?;
+    let mut install = vec!["install", "--yes", "--no-install-recommends"];
+    install.extend(packages);
+    apt(&install)
+}
+
+fn call(command: &mut Command) -> anyhow::Result<()> {
+    println!("setup: {command:?}");
+    let status = command
+        .status()
+        .with_context(|| format!("{command:?} did not start"))?;
+    ensure!(status.success(), "{command:?} ended with {status}");
+    Ok(())
+}
+
+const PACKAGES: [Need; 8] = [
+    Need {
+        program: "chromium",
+        from: "chromium",
+    },
+    Need {
+        program: "chromedriver",
+        from: "chromium-driver",
+    },
+    Need {
+        program: "firefox-esr",
+        from: "firefox-esr",
+    },
+    Need {
+        program: "ip",
+        from: "iproute2",
+    },
+    Need {
+        program: "iptables",
+        from: "iptables",
+    },
+    Need {
+        program: "unshare",
+        from: "util-linux",
+    },
+    Need {
+        program: "kill",
+        from: "procps",
+    },
+    Need {
+        program: "g++",
+        from: "g++",
+    },
+];
+
+const CRATES: [Need; 2] = [
+    Need {
+        program: "geckodriver",
+        from: "geckodriver",
+    },
+    Need {
+        program: "cargo-fuzz",
+        from: "cargo-fuzz",
+    },
+];
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_program_is_found_and_an_absent_one_is_named_by_its_package() {
+        assert!(find("cargo").is_some());
+        let absent = Need {
+            program: "no-such-program-here",
+            from: "its-package",
+        };
+        let present = Need {
+            program: "cargo",
+            from: "cargo",
+        };
+        assert_eq!(missing(&[absent, present, absent]), ["its-package"]);
+    }
+}
