@@ -10,8 +10,8 @@ use anyhow::{Context as _, bail, ensure};
 use bytes::Bytes;
 use indicatif::ProgressBar;
 use oxirtc_peerconnection::{
-    Configuration, PeerConnectionState, DataChannel, DataChannelInit, Event, IceCandidateInit, Message,
-    PeerConnection,
+    Configuration, DataChannel, DataChannelInit, Event, IceCandidateInit, Message, PeerConnection,
+    PeerConnectionState,
 };
 use tokio::task::JoinHandle;
 use tokio::time::{sleep, timeout};

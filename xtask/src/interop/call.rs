@@ -1,7 +1,7 @@
 //! A call between a fresh tab and a fresh connection of ours.
 
 use oxirtc_peerconnection::{
-    Certificate, Configuration, PeerConnectionState, DataChannel, DataChannelInit, KeyAlgorithm,
+    Certificate, Configuration, DataChannel, DataChannelInit, KeyAlgorithm, PeerConnectionState,
 };
 use serde_json::{Value, json};
 
@@ -62,9 +62,11 @@ impl Call {
         };
         let mut configuration = Configuration::default();
         if setup.rsa {
-            configuration
-                .certificates
-                .push(Certificate::generate_at(KeyAlgorithm::Rsa2048, std::time::SystemTime::now(), None)?);
+            configuration.certificates.push(Certificate::generate_at(
+                KeyAlgorithm::Rsa2048,
+                std::time::SystemTime::now(),
+                None,
+            )?);
         }
         let options =
             json!({ "trickle": setup.negotiation.trickle, "echo": setup.echo, "rsa": setup.rsa });

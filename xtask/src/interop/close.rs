@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use anyhow::{Context as _, ensure};
-use oxirtc_peerconnection::{PeerConnectionState, DataChannelState, Message};
+use oxirtc_peerconnection::{DataChannelState, Message, PeerConnectionState};
 use ring::digest::{Context as Digest, SHA256};
 use serde_json::json;
 use tokio::time::Instant;

@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use anyhow::ensure;
-use oxirtc_peerconnection::{PeerConnectionState, DataChannelInit, Message};
+use oxirtc_peerconnection::{DataChannelInit, Message, PeerConnectionState};
 use serde_json::json;
 
 use super::call::{Call, Setup, Side};

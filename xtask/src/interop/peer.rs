@@ -5,8 +5,8 @@ use std::time::Duration;
 
 use anyhow::{Context as _, bail, ensure};
 use oxirtc_peerconnection::{
-    Configuration, PeerConnectionState, DataChannel, Event, IceCandidateInit, IceGatheringState,
-    PeerConnection, SdpType, SessionDescription,
+    Configuration, DataChannel, Event, IceCandidateInit, IceGatheringState, PeerConnection,
+    PeerConnectionState, SdpType, SessionDescription,
 };
 use serde_json::{Value, json};
 use tokio::sync::mpsc;

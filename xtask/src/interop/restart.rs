@@ -1,7 +1,7 @@
 //! ICE restarts while data flows both ways.
 
 use anyhow::{Context as _, ensure};
-use oxirtc_peerconnection::{PeerConnectionState, PeerConnection};
+use oxirtc_peerconnection::{PeerConnection, PeerConnectionState};
 use serde_json::json;
 
 use super::call::{Call, Setup, Side};
