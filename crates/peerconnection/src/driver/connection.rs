@@ -27,7 +27,7 @@ use crate::{
 /// What carries one engine: given to the api at construction, called with the engine locked.
 pub(super) struct Connection {
     /// Itself, for the readers that it spawns.
-    itself: Weak<Connection>,
+    itself: Weak<Self>,
     runtime: Handle,
     /// Wakes the connection's task: a timer was set earlier, a socket is full, or the connection ended.
     woken: Notify,
