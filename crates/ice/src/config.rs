@@ -1,0 +1,137 @@
+//! Settings of an agent.
+
+use std::time::Duration;
+
+/// Settings of an [`Agent`](crate::Agent). The defaults are those of the RFCs and suit a WebRTC peer.
+///
+/// ```
+/// use oxirtc_ice::Config;
+/// let config = Config::default().loopback(true).max_pairs(50);
+/// ```
+#[derive(Clone, Debug)]
+pub struct Config {
+    pub(crate) loopback: bool,
+    pub(crate) link_local: bool,
+    pub(crate) ipv4: bool,
+    pub(crate) ipv6: bool,
+    pub(crate) max_pairs: usize,
+    pub(crate) pacing: Duration,
+    pub(crate) patience: Duration,
+    pub(crate) consent_interval: Duration,
+    pub(crate) consent_expiry: Duration,
+    pub(crate) nomination_wait: Duration,
+    pub(crate) tie_breaker: Option<u64>,
+}
+
+impl Config {
+    /// Whether loopback addresses become candidates even though other addresses exist.
+    ///
+    /// They tell a peer nothing useful unless it runs on the same machine. Default: `false`; without any
+    /// other address they are gathered all the same.
+    #[must_use]
+    pub fn loopback(mut self, gather: bool) -> Self {
+        self.loopback = gather;
+        self
+    }
+
+    /// Whether link-local addresses (169.254/16, fe80::/10) become candidates even though other
+    /// addresses exist. Default: `false`; without any other address they are gathered all the same.
+    #[must_use]
+    pub fn link_local(mut self, gather: bool) -> Self {
+        self.link_local = gather;
+        self
+    }
+
+    /// Whether IPv4 addresses are gathered. Default: `true`.
+    #[must_use]
+    pub fn ipv4(mut self, gather: bool) -> Self {
+        self.ipv4 = gather;
+        self
+    }
+
+    /// Whether IPv6 addresses are gathered. Default: `true`.
+    #[must_use]
+    pub fn ipv6(mut self, gather: bool) -> Self {
+        self.ipv6 = gather;
+        self
+    }
+
+    /// How many candidate pairs are checked at most (RFC 8445 §6.1.2.5).
+    ///
+    /// More pairs find more exotic paths and take longer to fail. Default: 100; at least 1.
+    #[must_use]
+    pub fn max_pairs(mut self, pairs: usize) -> Self {
+        self.max_pairs = pairs.max(1);
+        self
+    }
+
+    /// Ta, the time between two connectivity checks (RFC 8445 §14.2).
+    ///
+    /// Less finds a path sooner and may overrun the state tables of a cheap router. Default: 50 ms;
+    /// at least 5 ms.
+    #[must_use]
+    pub fn pacing(mut self, interval: Duration) -> Self {
+        self.pacing = interval.max(MIN_PACING);
+        self
+    }
+
+    /// How long failure is held back while the peer may still reach us (the PAC timer of RFC 8863 §4).
+    /// Default: 39.5 s.
+    #[must_use]
+    pub fn patience(mut self, patience: Duration) -> Self {
+        self.patience = patience;
+        self
+    }
+
+    /// The mean time between two answered consent checks, varied by ±20 % (RFC 7675 §5.1).
+    /// Default: 5 s, which is also the least.
+    #[must_use]
+    pub fn consent_interval(mut self, interval: Duration) -> Self {
+        self.consent_interval = interval.max(CONSENT_INTERVAL);
+        self
+    }
+
+    /// How long consent lasts after the last answer (RFC 7675 §5.1). Default: 30 s, which is also the most.
+    #[must_use]
+    pub fn consent_expiry(mut self, expiry: Duration) -> Self {
+        self.consent_expiry = expiry.min(CONSENT_EXPIRY);
+        self
+    }
+
+    /// How long a controlling agent that has a valid pair waits for one of higher priority before it
+    /// nominates; twice the round trip when that is longer. Payload flows meanwhile. Default: 100 ms.
+    #[must_use]
+    pub fn nomination_wait(mut self, wait: Duration) -> Self {
+        self.nomination_wait = wait;
+        self
+    }
+
+    /// The first tie-breaker (RFC 8445 §7.1), for tests of role conflicts. Default: random.
+    #[must_use]
+    pub fn tie_breaker(mut self, tie_breaker: u64) -> Self {
+        self.tie_breaker = Some(tie_breaker);
+        self
+    }
+}
+
+impl Default for Config {
+    fn default() -> Self {
+        Self {
+            loopback: false,
+            link_local: false,
+            ipv4: true,
+            ipv6: true,
+            max_pairs: 100,
+            pacing: Duration::from_millis(50),
+            patience: Duration::from_millis(39_500),
+            consent_interval: CONSENT_INTERVAL,
+            consent_expiry: CONSENT_EXPIRY,
+            nomination_wait: Duration::from_millis(100),
+            tie_breaker: None,
+        }
+    }
+}
+
+const MIN_PACING: Duration = Duration::from_millis(5);
+const CONSENT_INTERVAL: Duration = Duration::from_secs(5);
+const CONSENT_EXPIRY: Duration = Duration::from_secs(30);

@@ -1,0 +1,71 @@
+//! Consent freshness of one pair (RFC 7675).
+
+use std::time::{Duration, Instant};
+
+use crate::Config;
+
+/// When the next consent check goes out on a pair, and when its consent ends.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Consent {
+    expires: Instant,
+    next: Instant,
+    /// When the next check is due if the last one is answered.
+    regular: Instant,
+    /// When the first check that is still unanswered went out.
+    silent_since: Option<Instant>,
+}
+
+impl Consent {
+    /// The consent that comes with the answer to a check that was sent at `sent`.
+    pub(crate) fn new(now: Instant, sent: Instant, jitter: f64, config: &Config) -> Self {
+        let regular = (sent + interval(jitter, config)).max(now);
+        Self {
+            expires: now + config.consent_expiry,
+            next: regular,
+            regular,
+            silent_since: None,
+        }
+    }
+
+    /// A check is sent. `retry` is how long its answer may take.
+    pub(crate) fn sent(&mut self, now: Instant, jitter: f64, rtt: Duration, config: &Config) {
+        self.regular = now + interval(jitter, config);
+        // The first check is given two round trips to be answered; then checks follow without waiting
+        // for each other, so that a short outage is over as soon as the network is back.
+        let wait = if self.silent_since.is_none() {
+            RETRY.max(2 * rtt)
+        } else {
+            RETRY
+        };
+        self.next = now + wait;
+        self.silent_since.get_or_insert(now);
+    }
+
+    /// A response with correct integrity came.
+    pub(crate) fn answered(&mut self, now: Instant, config: &Config) {
+        self.expires = now + config.consent_expiry;
+        self.next = self.regular.max(now);
+        self.silent_since = None;
+    }
+
+    /// RFC 7675 §5.1: consent ends 30 s after the last answer, and does so on the instant.
+    pub(crate) fn is_fresh(&self, now: Instant) -> bool {
+        now < self.expires
+    }
+
+    pub(crate) fn silent_since(&self) -> Option<Instant> {
+        self.silent_since
+    }
+
+    pub(crate) fn deadline(&self) -> Instant {
+        self.next.min(self.expires)
+    }
+}
+
+/// RFC 7675 §5.1: the interval is varied by ±20 % for each check. `jitter` is in 0..1.
+fn interval(jitter: f64, config: &Config) -> Duration {
+    config.consent_interval.mul_f64(0.8 + 0.4 * jitter)
+}
+
+/// The time between checks while none is answered, and the least that an answer is waited for.
+const RETRY: Duration = Duration::from_millis(500);

@@ -1,0 +1,73 @@
+//! The agent's own datagrams, until they are fetched.
+
+use std::collections::VecDeque;
+
+use crate::{Path, pair::PairId};
+
+/// Checks and responses in order. Buffers are used again.
+#[derive(Debug, Default)]
+pub(crate) struct ControlQueue {
+    datagrams: VecDeque<Datagram>,
+    spare: Vec<Vec<u8>>,
+}
+
+#[derive(Debug)]
+struct Datagram {
+    path: Path,
+    check: Option<PairId>,
+    bytes: Vec<u8>,
+}
+
+impl ControlQueue {
+    pub(crate) fn path(&self) -> Option<Path> {
+        self.datagrams.front().map(|datagram| datagram.path)
+    }
+
+    /// An empty buffer to build a message in.
+    pub(crate) fn buffer(&mut self) -> Vec<u8> {
+        self.spare.pop().unwrap_or_default()
+    }
+
+    /// Queues a built message; `check` names the pair that a request belongs to. Returns how many
+    /// messages had to be dropped for it, which happens only when nobody fetches them.
+    pub(crate) fn push(&mut self, path: Path, check: Option<PairId>, bytes: Vec<u8>) -> u64 {
+        if bytes.is_empty() {
+            return 1;
+        }
+        let full = self.datagrams.len() >= MAX_QUEUED;
+        if let Some(oldest) = self.datagrams.pop_front_if(|_| full) {
+            self.reuse(oldest.bytes);
+        }
+        self.datagrams.push_back(Datagram { path, check, bytes });
+        u64::from(full)
+    }
+
+    pub(crate) fn pop(&mut self, room: usize, buf: &mut Vec<u8>) -> bool {
+        let Some(next) = self.datagrams.pop_front_if(|next| next.bytes.len() <= room) else {
+            return false;
+        };
+        buf.extend_from_slice(&next.bytes);
+        self.reuse(next.bytes);
+        true
+    }
+
+    /// Takes back the requests of a pair that lost its consent or its session.
+    pub(crate) fn cancel(&mut self, pair: PairId) {
+        self.datagrams
+            .retain(|datagram| datagram.check != Some(pair));
+    }
+
+    pub(crate) fn clear(&mut self) {
+        self.datagrams.clear();
+    }
+
+    fn reuse(&mut self, mut bytes: Vec<u8>) {
+        if self.spare.len() < MAX_SPARE {
+            bytes.clear();
+            self.spare.push(bytes);
+        }
+    }
+}
+
+const MAX_QUEUED: usize = 128;
+const MAX_SPARE: usize = 8;

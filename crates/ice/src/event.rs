@@ -1,0 +1,108 @@
+//! What an agent tells and asks, and what it is told.
+
+use std::net::{IpAddr, SocketAddr};
+
+use crate::{Candidate, Path};
+
+/// A fact that became true inside the agent, in the order in which it happened.
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum Event {
+    /// Gathering started or is complete.
+    GatheringStateChanged(GatheringState),
+    /// A local candidate is ready to be signalled.
+    CandidateGathered {
+        /// The candidate.
+        candidate: Candidate,
+        /// The local username fragment of the generation it belongs to.
+        ufrag: String,
+    },
+    /// The state of the transport changed.
+    StateChanged(State),
+    /// Payload may flow: a pair became valid where none was.
+    PayloadPathAvailable,
+    /// A pair was nominated, and payload goes on it.
+    SelectedPairChanged,
+    /// A STUN message with correct MESSAGE-INTEGRITY came on this path for the first time: its remote
+    /// address belongs to this agent.
+    PathAuthenticated(Path),
+    /// No pair uses this path any more.
+    PathReleased(Path),
+    /// A role conflict was resolved by taking the other role (RFC 8445 §7.3.1.1).
+    RoleChanged(Role),
+}
+
+/// State of the transport, as `RTCIceTransportState` has it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum State {
+    /// Nothing is known of the peer yet.
+    New,
+    /// Checks are made, or candidates of the peer are waited for; no pair is valid.
+    Checking,
+    /// A pair is valid.
+    Connected,
+    /// A pair is selected, both sides have gathered, and no check remains.
+    Completed,
+    /// The peer has not answered for a while, or all pairs failed while more may come.
+    Disconnected,
+    /// No pair works. Only a restart leads out.
+    Failed,
+    /// The agent was closed.
+    Closed,
+}
+
+/// State of gathering, as `RTCIceGathererState` has it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum GatheringState {
+    /// Not started.
+    New,
+    /// Under way.
+    Gathering,
+    /// All candidates of this generation were told.
+    Complete,
+}
+
+/// Which agent nominates (RFC 8445 §6.1.1).
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum Role {
+    /// This agent nominates the pair to use.
+    Controlling,
+    /// The peer does.
+    Controlled,
+}
+
+/// What the agent asks of whoever owns sockets. Answer with
+/// [`Agent::handle_response`](crate::Agent::handle_response).
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum Request {
+    /// Bind a UDP socket to this address, any port; the response names the address it was bound to.
+    Bind {
+        /// Names this request in the response.
+        id: RequestId,
+        /// The address of an interface.
+        address: IpAddr,
+        /// Index of the interface when `address` is an IPv6 link-local one, else 0.
+        scope: u32,
+    },
+    /// Nothing is sent from this socket any more. It takes no response.
+    Close {
+        /// The address that the socket was bound to.
+        local: SocketAddr,
+    },
+}
+
+/// Names a [`Request`] in its response.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub struct RequestId(pub(crate) u64);
+
+/// An address of this machine.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Interface {
+    /// Name of the interface, as the system has it.
+    pub name: String,
+    /// Index of the interface, as the system has it.
+    pub index: u32,
+    /// One of its addresses.
+    pub address: IpAddr,
+}

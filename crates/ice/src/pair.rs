@@ -1,0 +1,258 @@
+//! One candidate pair: its state, its checks in the air, its consent.
+
+use std::{
+    collections::VecDeque,
+    time::{Duration, Instant},
+};
+
+use oxirtc_stun::TransactionId;
+
+use crate::{Config, Path, consent::Consent};
+
+/// A pair of a check list. Candidates are named by their place in the session's lists.
+pub(crate) struct CandidatePair {
+    pub(crate) id: PairId,
+    pub(crate) path: Path,
+    pub(crate) candidates: Candidates,
+    pub(crate) priority: u64,
+    pub(crate) state: PairState,
+    /// Taken off the check list because another pair was nominated (RFC 8445 §8.1.2).
+    pub(crate) cancelled: bool,
+    /// It once lost consent: its credentials are not used on it again (RFC 7675 §5.1).
+    pub(crate) expired: bool,
+    pub(crate) nomination: Nomination,
+    pub(crate) check: Option<Check>,
+    pub(crate) in_flight: VecDeque<Request>,
+    /// Present while the pair is valid.
+    pub(crate) consent: Option<Consent>,
+    pub(crate) counters: Counters,
+}
+
+/// Names a pair for as long as its agent lives.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub(crate) struct PairId(pub(crate) u64);
+
+/// State of a pair in its check list (RFC 8445 §6.1.2.6).
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum PairState {
+    /// Waits for another pair of its foundation.
+    Frozen,
+    /// Waits for its turn.
+    Waiting,
+    /// A check was sent.
+    InProgress,
+    /// A check was answered.
+    Succeeded,
+    /// No check was answered, or the pair lost its consent.
+    Failed,
+}
+
+/// Which candidates a pair is of, by index, and their foundations, by number.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Candidates {
+    pub(crate) local: usize,
+    pub(crate) remote: usize,
+    pub(crate) foundation: (usize, usize),
+}
+
+/// How far a pair is on its way to be used.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Nomination {
+    None,
+    /// The controlling side asked for it and the pair is not valid yet, or we ask for it.
+    Wanted,
+    /// Since when it is nominated; as controlled: when the peer said so last.
+    Done(Instant),
+}
+
+/// The ordinary check of a pair, while it is sent again and again.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Check {
+    pub(crate) id: TransactionId,
+    pub(crate) transmissions: u32,
+    pub(crate) interval: Duration,
+    pub(crate) due: Instant,
+}
+
+/// A request that may still be answered.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Request {
+    pub(crate) id: TransactionId,
+    pub(crate) sent: Instant,
+    pub(crate) repeated: bool,
+    pub(crate) nominates: bool,
+    pub(crate) controlling: bool,
+    pub(crate) priority: u32,
+}
+
+/// Counters of one pair.
+#[derive(Clone, Copy, Debug, Default)]
+pub(crate) struct Counters {
+    pub(crate) last_round_trip: Option<Duration>,
+    pub(crate) smoothed_round_trip: Option<Duration>,
+    pub(crate) total_round_trip: Duration,
+    pub(crate) requests_sent: u64,
+    pub(crate) consent_requests_sent: u64,
+    pub(crate) requests_received: u64,
+    pub(crate) responses_sent: u64,
+    pub(crate) responses_received: u64,
+}
+
+impl CandidatePair {
+    pub(crate) fn new(id: PairId, path: Path, candidates: Candidates, priority: u64) -> Self {
+        Self {
+            id,
+            path,
+            candidates,
+            priority,
+            state: PairState::Frozen,
+            cancelled: false,
+            expired: false,
+            nomination: Nomination::None,
+            check: None,
+            in_flight: VecDeque::new(),
+            consent: None,
+            counters: Counters::default(),
+        }
+    }
+
+    pub(crate) fn is_valid(&self) -> bool {
+        self.consent.is_some()
+    }
+
+    /// Valid, and payload may be sent on it.
+    pub(crate) fn is_usable(&self, now: Instant) -> bool {
+        self.consent.is_some_and(|consent| consent.is_fresh(now))
+    }
+
+    /// Whether a check of it may still end well without anything coming from the peer.
+    pub(crate) fn is_pending(&self) -> bool {
+        let unfinished = matches!(
+            self.state,
+            PairState::Frozen | PairState::Waiting | PairState::InProgress
+        );
+        unfinished && !self.cancelled
+    }
+
+    pub(crate) fn is_in_state(&self, state: PairState) -> bool {
+        self.state == state && !self.cancelled
+    }
+
+    pub(crate) fn rtt(&self) -> Duration {
+        self.counters.smoothed_round_trip.unwrap_or_default()
+    }
+
+    /// Starts a check; how long until it is repeated is `rto`.
+    pub(crate) fn start(&mut self, now: Instant, rto: Duration, request: Request) {
+        if !self.is_valid() {
+            self.state = PairState::InProgress;
+        }
+        self.cancelled = false;
+        self.check = Some(Check {
+            id: request.id,
+            transmissions: 1,
+            interval: rto,
+            due: now + rto,
+        });
+        self.remember(now, request);
+    }
+
+    /// Notes a request whose answer may come.
+    pub(crate) fn remember(&mut self, now: Instant, request: Request) {
+        self.in_flight
+            .retain(|old| now.duration_since(old.sent) < MAX_AGE);
+        let full = self.in_flight.len() >= MAX_IN_FLIGHT;
+        self.in_flight.pop_front_if(|_| full);
+        self.in_flight.push_back(request);
+    }
+
+    /// Notes that the ordinary check is sent once more, and gives back what was asked.
+    pub(crate) fn repeat(&mut self, now: Instant) -> Option<Request> {
+        let check = self.check.as_mut()?;
+        check.transmissions += 1;
+        check.interval *= 2;
+        // RFC 8489 §6.2.1: after the last of Rc requests, Rm times the first RTO is waited.
+        check.due = if check.transmissions == MAX_TRANSMISSIONS {
+            now + check.interval / LAST_INTERVAL
+        } else {
+            now + check.interval
+        };
+        let id = check.id;
+        let request = self.in_flight.iter_mut().find(|request| request.id == id)?;
+        request.repeated = true;
+        Some(*request)
+    }
+
+    /// Whether the ordinary check was sent as often as it may and has waited long enough.
+    pub(crate) fn is_exhausted(&self, now: Instant) -> bool {
+        self.check
+            .is_some_and(|check| check.transmissions >= MAX_TRANSMISSIONS && check.due <= now)
+    }
+
+    pub(crate) fn wants_repetition(&self) -> Option<Instant> {
+        self.check
+            .filter(|check| check.transmissions < MAX_TRANSMISSIONS)
+            .map(|check| check.due)
+    }
+
+    /// Takes the request that a response answers.
+    pub(crate) fn take_request(&mut self, id: &TransactionId) -> Option<Request> {
+        let at = self
+            .in_flight
+            .iter()
+            .position(|request| request.id == *id)?;
+        if self.check.is_some_and(|check| check.id == *id) {
+            self.check = None;
+        }
+        self.in_flight.remove(at)
+    }
+
+    pub(crate) fn has_request(&self, id: &TransactionId) -> bool {
+        self.in_flight.iter().any(|request| request.id == *id)
+    }
+
+    pub(crate) fn measure(&mut self, round_trip: Duration) {
+        let counters = &mut self.counters;
+        counters.last_round_trip = Some(round_trip);
+        counters.total_round_trip += round_trip;
+        counters.smoothed_round_trip = Some(match counters.smoothed_round_trip {
+            Some(smoothed) => (smoothed * 7 + round_trip) / 8,
+            None => round_trip,
+        });
+    }
+
+    /// A check with integrity was answered: the pair is valid, or its consent is renewed.
+    pub(crate) fn succeed(&mut self, now: Instant, sent: Instant, jitter: f64, config: &Config) {
+        self.state = PairState::Succeeded;
+        self.cancelled = false;
+        match &mut self.consent {
+            Some(consent) => consent.answered(now, config),
+            None => self.consent = Some(Consent::new(now, sent, jitter, config)),
+        }
+    }
+
+    pub(crate) fn fail(&mut self) {
+        self.state = PairState::Failed;
+        self.nomination = Nomination::None;
+        self.check = None;
+        self.in_flight.clear();
+        self.consent = None;
+    }
+
+    /// RFC 8445 §8.1.2: off the list, without a word about whether it works.
+    pub(crate) fn cancel(&mut self) {
+        if self.state == PairState::InProgress {
+            self.state = PairState::Waiting;
+        }
+        self.check = None;
+        self.cancelled = true;
+    }
+}
+
+/// RFC 8489 §6.2.1: Rc.
+const MAX_TRANSMISSIONS: u32 = 7;
+/// After seven requests the interval is 2^6 RTO; RFC 8489 §6.2.1 wants Rm = 16 RTO.
+const LAST_INTERVAL: u32 = 4;
+const MAX_AGE: Duration = Duration::from_millis(39_500);
+/// As many consent checks as thirty seconds hold, and a few.
+const MAX_IN_FLIGHT: usize = 80;

@@ -1,0 +1,40 @@
+//! The deadlines of an agent.
+
+use std::time::Instant;
+
+/// What is waited for.
+#[derive(Clone, Copy, Debug)]
+pub(crate) enum Timer {
+    /// The next check, retransmission, or end of a check.
+    Check,
+    /// The next consent check, or the end of consent.
+    Consent,
+    /// The end of the wait for a better pair than the best valid one.
+    Nomination,
+    /// The end of patience (RFC 8863).
+    Patience,
+    /// The moment when a silent peer counts as disconnected.
+    Silence,
+    /// The end of the previous generation.
+    Retirement,
+}
+
+/// One deadline for each [`Timer`].
+#[derive(Debug, Default)]
+pub(crate) struct Timers([Option<Instant>; 6]);
+
+impl Timers {
+    pub(crate) fn set(&mut self, timer: Timer, at: Option<Instant>) {
+        if let Some(slot) = self.0.get_mut(timer as usize) {
+            *slot = at;
+        }
+    }
+
+    pub(crate) fn clear(&mut self) {
+        self.0 = [None; 6];
+    }
+
+    pub(crate) fn next(&self) -> Option<Instant> {
+        self.0.iter().flatten().min().copied()
+    }
+}
