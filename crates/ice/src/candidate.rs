@@ -154,7 +154,8 @@ pub(crate) fn priority(kind: CandidateKind, local_preference: u16) -> u32 {
 pub(crate) fn pair_priority(controlling: u32, controlled: u32) -> u64 {
     let low = u64::from(controlling.min(controlled));
     let high = u64::from(controlling.max(controlled));
-    (1_u64 << 32) * low + 2 * high + u64::from(controlling > controlled)
+    // A peer may claim 2^32 - 1, which is more than the formula has room for on both sides.
+    (low << 32).saturating_add(2 * high + u64::from(controlling > controlled))
 }
 
 /// An IPv4 address in IPv6 clothes is IPv4; a flow label is no part of an address, and a scope only
@@ -222,7 +223,7 @@ mod tests {
         let pair = (u64::from(low) << 32) + 2 * u64::from(high);
         assert_eq!(pair_priority(high, low), pair + 1);
         assert_eq!(pair_priority(low, high), pair);
-        assert_eq!(pair_priority(u32::MAX, u32::MAX), u64::MAX - 1);
+        assert_eq!(pair_priority(u32::MAX, u32::MAX), u64::MAX);
     }
 
     #[test]

@@ -1,2 +1,32 @@
 #![doc = include_str!("../README.md")]
 #![warn(clippy::indexing_slicing)]
+
+mod association;
+mod config;
+mod connect;
+mod control;
+mod cookie;
+mod data;
+mod error;
+mod event;
+mod heartbeat;
+pub mod packet;
+mod reset;
+mod rx;
+mod serial;
+mod shutdown;
+mod stats;
+mod timer;
+mod transmit;
+mod tx;
+
+pub use association::{Association, State};
+pub use config::Config;
+pub use data::{Message, Reliability, SendOptions};
+pub use error::Error;
+pub use event::{Event, Failure, Initiator};
+pub use serial::{Ssn, Tsn};
+pub use stats::Stats;
+
+/// A stream's number within one direction, 0 to 65534 (RFC 8831 §6.5 forbids 65535).
+pub type StreamId = u16;

@@ -16,7 +16,7 @@ use crate::{
 #[non_exhaustive]
 pub enum Attribute<'a> {
     /// `candidate` (RFC 8839 §5.1).
-    Candidate(Candidate),
+    Candidate(Box<Candidate>),
     /// `remote-candidates` (RFC 8839 §5.2).
     RemoteCandidates(RemoteCandidates<'a>),
     /// `end-of-candidates` (RFC 8840 §8.2).
@@ -216,7 +216,7 @@ impl<'a> Attribute<'a> {
             "fmtp" => ("fmtp", Fmtp::parse(value).map(Self::Fmtp)),
             "candidate" => (
                 "candidate",
-                Candidate::parse_value(value).map(Self::Candidate),
+                Candidate::parse_value(value).map(|it| Self::Candidate(Box::new(it))),
             ),
             "extmap" => ("extmap", ExtMap::parse(value).map(Self::ExtMap)),
             "ssrc" => ("ssrc", Ssrc::parse(value).map(Self::Ssrc)),

@@ -111,9 +111,7 @@ impl Session {
 
     fn index(&mut self) -> Result<(), Reason> {
         let text = &self.text;
-        // one pass that the compiler turns into vector code; a line is searched only where there is something to find
-        let suspicious = text.bytes().fold(false, |found, byte| found | (byte == 0))
-            || text.bytes().filter(|byte| *byte == b'\r').count() != text.matches("\r\n").count();
+        let suspicious = has_control_characters(text.as_bytes());
         let mut timed = false;
         let mut start = 0;
         while let Some(rest) = text.get(start..).filter(|rest| !rest.is_empty()) {
@@ -188,11 +186,23 @@ fn missing(position: usize) -> char {
 }
 
 fn split(line: &str) -> Result<(char, &str), Reason> {
-    let (kind, value) = line.split_once('=').ok_or(Reason::NotALine)?;
-    match kind.as_bytes() {
-        [letter] if letter.is_ascii_alphabetic() => Ok((char::from(*letter), value)),
+    match line.as_bytes() {
+        [letter, b'=', ..] if letter.is_ascii_alphabetic() => {
+            Ok((char::from(*letter), line.get(2..).unwrap_or_default()))
+        }
         _ => Err(Reason::NotALine),
     }
+}
+
+/// Whether a line is worth searching: there is a NUL, or a CR without LF. Simple passes over the
+/// whole text, which the compiler turns into vector code.
+fn has_control_characters(text: &[u8]) -> bool {
+    let nul = text.iter().fold(false, |found, byte| found | (*byte == 0));
+    let next = text.get(1..).unwrap_or_default();
+    let bare = text.iter().zip(next).fold(false, |found, (a, b)| {
+        found | ((*a == b'\r') & (*b != b'\n'))
+    });
+    nul || bare || text.last() == Some(&b'\r')
 }
 
 /// Checks one line where it stands: `position` counts from 0, `header` is whether no `m=` came yet.

@@ -1,0 +1,664 @@
+use super::*;
+use crate::Priority;
+use crate::channel::ChannelStats;
+
+fn connected(role: Role) -> Session {
+    let mut session = Session::new(Config::new());
+    session.set_role(role);
+    session.set_connected(65_535);
+    session
+}
+
+fn client() -> Session {
+    connected(Role::Client)
+}
+
+fn events(session: &mut Session) -> Vec<Event> {
+    std::iter::from_fn(|| session.poll_event()).collect()
+}
+
+fn sends(session: &mut Session) -> Vec<Outgoing> {
+    std::iter::from_fn(|| session.poll_send()).collect()
+}
+
+fn resets(session: &mut Session) -> Vec<u16> {
+    assert_eq!(sends(session), []);
+    std::iter::from_fn(|| session.poll_reset()).collect()
+}
+
+fn negotiated(id: u16) -> Parameters {
+    Parameters {
+        negotiated: Some(id),
+        ..Parameters::new("n")
+    }
+}
+
+fn open_bytes(label: &str, protocol: &str) -> Vec<u8> {
+    let mut bytes = Vec::new();
+    Message::Open(Open {
+        priority: 512,
+        ordered: false,
+        reliability: Reliability::Retransmits(0),
+        label,
+        protocol,
+    })
+    .write(&mut bytes);
+    bytes
+}
+
+fn stream(session: &Session, id: ChannelId) -> Option<u16> {
+    session.channel(id).unwrap().stream()
+}
+
+/// A channel of ours that is open, with its OPEN taken.
+fn opened(session: &mut Session) -> (ChannelId, u16) {
+    let id = session.open(Parameters::new("x")).unwrap();
+    assert_eq!(sends(session).len(), 1);
+    assert_eq!(events(session), [Event::Opened { channel: id }]);
+    (id, stream(session, id).unwrap())
+}
+
+/// A channel of the peer, accepted.
+fn announced(session: &mut Session, number: u16) -> ChannelId {
+    session.handle_message(number, &open_bytes("peer", ""));
+    let acks = sends(session);
+    assert_eq!(acks.len(), 1);
+    assert_eq!((acks[0].stream, acks[0].ppid), (number, 50));
+    assert_eq!((&acks[0].payload[..], acks[0].ordered), (&[2][..], true));
+    match events(session)[..] {
+        [Event::Announced { channel }] => channel,
+        ref other => panic!("{other:?}"),
+    }
+}
+
+fn closed(channel: ChannelId, stream: u16, by: Initiator, failure: Option<Failure>) -> Event {
+    Event::Closed {
+        channel,
+        stream: Some(stream),
+        by,
+        failure,
+        stats: ChannelStats::default(),
+    }
+}
+
+/// [6-03] Labels and protocols have at most 65,535 bytes.
+#[test]
+fn too_long_texts_are_refused() {
+    let mut session = client();
+    let mut parameters = Parameters::new("ä".repeat(32_768));
+    assert_eq!(session.open(parameters.clone()), Err(Error::LabelTooLong));
+    parameters.label.pop();
+    parameters.label.push('x');
+    parameters.protocol = "x".repeat(65_536);
+    assert_eq!(
+        session.open(parameters.clone()),
+        Err(Error::ProtocolTooLong)
+    );
+    parameters.protocol.pop();
+    assert!(session.open(parameters).is_ok());
+    assert_eq!(sends(&mut session)[0].payload.len(), 12 + 2 * 65_535);
+}
+
+/// [6-04] [6-07] [6-08] Ids that are given: within range, and not taken.
+#[test]
+fn negotiated_ids() {
+    let mut session = Session::new(Config::new());
+    assert_eq!(session.open(negotiated(65_535)), Err(Error::InvalidId));
+    let id = session.open(negotiated(65_534)).unwrap();
+    assert_eq!(stream(&session, id), Some(65_534));
+    assert!(session.channel(id).unwrap().is_negotiated());
+    assert_eq!(session.open(negotiated(65_534)), Err(Error::IdInUse));
+    let in_band = session.open(Parameters::new("")).unwrap();
+    assert_eq!(stream(&session, in_band), None);
+    assert!(!session.channel(in_band).unwrap().is_negotiated());
+}
+
+/// [6-08] Even ids for the client, odd for the server, the lowest free one, none free at the end.
+#[test]
+fn ids_by_role_until_none_is_left() {
+    for (role, first) in [(Role::Client, 0), (Role::Server, 1)] {
+        let mut session = connected(role);
+        session.open(negotiated(first + 2)).unwrap();
+        let a = session.open(Parameters::new("a")).unwrap();
+        let b = session.open(Parameters::new("b")).unwrap();
+        assert_eq!(stream(&session, a), Some(first));
+        assert_eq!(stream(&session, b), Some(first + 4));
+
+        let mut last = b;
+        let left = loop {
+            match session.open(Parameters::new("")) {
+                Ok(id) => last = id,
+                Err(error) => break error,
+            }
+        };
+        assert_eq!(left, Error::NoIdLeft);
+        assert_eq!(stream(&session, last), Some(65_534 - first));
+        assert_eq!(session.channels().count(), 32_768 - usize::from(first));
+        // One that is free again is found.
+        session.close(b);
+        let again = session.open(Parameters::new("")).unwrap();
+        assert_eq!(stream(&session, again), Some(first + 4));
+        assert_eq!(session.open(Parameters::new("")), Err(Error::NoIdLeft));
+    }
+}
+
+/// [6-09] Ids that the association does not have.
+#[test]
+fn ids_beyond_the_association() {
+    let mut session = Session::new(Config::new());
+    session.set_role(Role::Server);
+    let far = session.open(negotiated(10)).unwrap();
+    let all: Vec<_> = (0..6)
+        .map(|_| session.open(Parameters::new("")).unwrap())
+        .collect();
+    assert_eq!(stream(&session, all[5]), Some(11));
+    session.set_connected(10);
+    let failure = Some(Failure::IdUnavailable);
+    let expected = [
+        closed(far, 10, Initiator::Library, failure),
+        closed(all[5], 11, Initiator::Library, failure),
+    ];
+    assert_eq!(events(&mut session), expected);
+    assert_eq!(sends(&mut session).len(), 5);
+    assert_eq!(session.open(negotiated(10)), Err(Error::IdAboveLimit));
+    assert_eq!(session.open(Parameters::new("")), Err(Error::NoIdLeft));
+    assert!(session.open(negotiated(8)).is_ok());
+    // Streams were added.
+    session.set_connected(12);
+    assert!(session.open(negotiated(10)).is_ok());
+    let added = session.open(Parameters::new("")).unwrap();
+    assert_eq!(stream(&session, added), Some(11));
+}
+
+/// [6-08] Channels that were opened before the role was known get their ids with it, in order, and fail if there is none.
+#[test]
+fn ids_come_with_the_role() {
+    for connected_first in [false, true] {
+        let mut session = Session::new(Config::new());
+        let zero = session.open(negotiated(0)).unwrap();
+        let ids: Vec<_> = (0..3)
+            .map(|_| session.open(Parameters::new("")).unwrap())
+            .collect();
+        if connected_first {
+            session.set_connected(5);
+            assert_eq!(events(&mut session), [Event::Opened { channel: zero }]);
+            assert_eq!(sends(&mut session), []);
+        }
+        session.set_role(Role::Client);
+        session.set_role(Role::Server);
+        assert_eq!(session.role(), Some(Role::Client));
+        let assigned = |channel, stream| Event::IdAssigned { channel, stream };
+        let mut expected = vec![assigned(ids[0], 2), assigned(ids[1], 4)];
+        if connected_first {
+            expected.push(Event::Closed {
+                channel: ids[2],
+                stream: None,
+                by: Initiator::Library,
+                failure: Some(Failure::IdUnavailable),
+                stats: ChannelStats::default(),
+            });
+        } else {
+            expected.push(assigned(ids[2], 6));
+        }
+        assert_eq!(events(&mut session), expected);
+        let sent = if connected_first { vec![2, 4] } else { vec![] };
+        let streams = sends(&mut session).into_iter().map(|out| out.stream);
+        assert_eq!(streams.collect::<Vec<_>>(), sent);
+    }
+}
+
+/// [6-14] [6.2-25] The OPEN carries the parameters; messages sent before the ACK are ordered, later ones as agreed.
+#[test]
+fn unordered_after_the_acknowledgement() {
+    let mut session = client();
+    let id = session
+        .open(Parameters {
+            protocol: "proto".into(),
+            ordered: false,
+            reliability: Reliability::Retransmits(0),
+            priority: Priority::High,
+            ..Parameters::new("label")
+        })
+        .unwrap();
+    assert_eq!(session.send(id, "a".into()), Err(Error::NotOpen));
+    let open = session.poll_send().unwrap();
+    assert_eq!((open.stream, open.ppid, open.ordered), (0, 50, true));
+    assert_eq!(open.reliability, Reliability::Reliable);
+    let expected = Message::Open(Open {
+        priority: 1024,
+        ordered: false,
+        reliability: Reliability::Retransmits(0),
+        label: "label",
+        protocol: "proto",
+    });
+    assert_eq!(Message::parse(&open.payload), Ok(expected));
+
+    let early = session.send(id, "ab".into()).unwrap();
+    assert_eq!((early.ordered, early.ppid), (true, 51));
+    assert_eq!(early.reliability, Reliability::Retransmits(0));
+    session.handle_message(0, &[2]);
+    assert!(session.channel(id).unwrap().is_acknowledged());
+    assert!(!session.send(id, "ab".into()).unwrap().ordered);
+    session.handle_message(0, &[2]);
+    assert_eq!(session.stats().ignored, 1, "a second ACK has no effect");
+
+    session.take_back(id, 2);
+    let stats = session.channel(id).unwrap().stats();
+    assert_eq!((stats.messages_sent, stats.bytes_sent), (1, 2));
+}
+
+/// [6-14] A user message of the peer stands for the ACK (RFC 8832 §6).
+#[test]
+fn a_message_acknowledges() {
+    let mut session = client();
+    let (id, number) = opened(&mut session);
+    assert!(!session.channel(id).unwrap().is_acknowledged());
+    let disposition = session.handle_user_message(number);
+    assert_eq!(disposition, Disposition::Deliver);
+    assert!(session.channel(id).unwrap().is_acknowledged());
+}
+
+/// [6.2-03] An OPEN makes a channel that is open, with the parameters of the peer, and is acknowledged.
+#[test]
+fn the_peer_opens() {
+    let mut session = client();
+    let id = announced(&mut session, 7);
+    let channel = session.channel(id).unwrap();
+    assert_eq!(channel.state(), State::Open);
+    assert_eq!((channel.label(), channel.protocol()), ("peer", ""));
+    assert!(!channel.ordered() && !channel.is_negotiated());
+    assert_eq!(channel.reliability(), Reliability::Retransmits(0));
+    assert_eq!(channel.priority(), Priority::Medium);
+    assert_eq!(session.by_stream(7), Some(id));
+    assert!(!session.send(id, "x".into()).unwrap().ordered);
+    session.handle_message(7, &[2]);
+    assert_eq!(session.stats().ignored, 1, "the peer does not acknowledge");
+}
+
+/// [6.2-05] What is not in order: stream reset, no ACK, no event.
+#[test]
+fn bad_opens_are_answered_with_a_reset_only() {
+    let good = open_bytes("x", "y");
+    let mut unknown_type = good.clone();
+    unknown_type[1] = 0x7f;
+    let mut bad_text = good.clone();
+    bad_text[12] = 0xff;
+    let (too_short, too_long) = (&good[..13], [&good[..], b"z"].concat());
+    let cases: [(&str, u16, &[u8]); 8] = [
+        ("wrong parity", 6, &good),
+        ("unknown channel type", 7, &unknown_type),
+        ("not UTF-8", 7, &bad_text),
+        ("too short", 7, too_short),
+        ("too long", 7, &too_long),
+        ("unknown message type", 7, &[4]),
+        ("reserved message type", 7, &[0]),
+        ("empty", 7, &[]),
+    ];
+    for (case, number, bytes) in cases {
+        let mut session = client();
+        session.handle_message(number, bytes);
+        assert_eq!(sends(&mut session), [], "{case}");
+        assert_eq!(resets(&mut session), [number], "{case}");
+        // Again, while it is being reset: nothing more.
+        session.handle_message(number, bytes);
+        assert_eq!(resets(&mut session), [], "{case}");
+        assert_eq!(events(&mut session), [], "{case}");
+        assert_eq!(session.stats().rejected, 1, "{case}");
+        // Once both directions are reset the stream is as new.
+        session.handle_outgoing_reset(number);
+        session.handle_incoming_reset(number);
+        announced(&mut session, 7);
+    }
+}
+
+/// [6.2-05] The id 65,535 is no stream, and neither is one beyond the association's.
+#[test]
+fn opens_on_streams_that_do_not_exist_have_no_effect() {
+    let mut session = client();
+    session.handle_message(65_535, &open_bytes("x", ""));
+    assert_eq!(session.handle_user_message(65_535), Disposition::Discard);
+    session.handle_incoming_reset(65_535);
+    assert_eq!(resets(&mut session), []);
+    assert_eq!(events(&mut session), []);
+    assert_eq!(session.stats().ignored, 1);
+}
+
+/// [6.2-05] An OPEN on an id in use closes that channel: ours, the peer's own, a negotiated one.
+#[test]
+fn an_open_on_an_id_in_use_closes_its_channel() {
+    let mut session = client();
+    let (ours, number) = opened(&mut session);
+    let theirs = announced(&mut session, 9);
+    let agreed = session.open(negotiated(11)).unwrap();
+    assert_eq!(events(&mut session), [Event::Opened { channel: agreed }]);
+    for (id, number) in [(ours, number), (theirs, 9), (agreed, 11)] {
+        session.handle_message(number, &open_bytes("again", ""));
+        assert_eq!(resets(&mut session), [number]);
+        assert_eq!(events(&mut session), [Event::Closing { channel: id }]);
+        session.handle_outgoing_reset(number);
+        session.handle_incoming_reset(number);
+        let failure = Some(Failure::Violation);
+        let end = closed(id, number, Initiator::Library, failure);
+        assert_eq!(events(&mut session), [end]);
+    }
+    assert_eq!(session.channels().count(), 0);
+}
+
+#[test]
+fn an_open_that_takes_our_id_before_ours_is_sent() {
+    let mut session = client();
+    let id = session.open(Parameters::new("")).unwrap();
+    session.handle_message(0, &open_bytes("mine", ""));
+    let end = closed(id, 0, Initiator::Library, Some(Failure::Violation));
+    assert_eq!(events(&mut session), [end]);
+    assert_eq!(resets(&mut session), [0]);
+    let stats = session.stats();
+    assert_eq!((stats.opened, stats.closed), (0, 0));
+}
+
+/// [6.2-17] Our close: closing at once, OPEN and ACK leave before the reset, closed when both directions are reset.
+#[test]
+fn closing_by_this_side() {
+    let mut session = client();
+    let id = session.open(Parameters::new("")).unwrap();
+    assert!(session.poll_send().is_some());
+    session.handle_message(3, &open_bytes("", ""));
+    session.close(id);
+    session.close(id);
+    assert_eq!(session.channel(id).unwrap().state(), State::Closing);
+    assert_eq!(session.send(id, "x".into()), Err(Error::NotOpen));
+    assert_eq!(session.poll_reset(), None, "the ACK has to leave first");
+    assert_eq!(session.poll_send().unwrap().stream, 3);
+    assert_eq!(resets(&mut session), [0]);
+    events(&mut session);
+    assert_eq!(session.handle_user_message(0), Disposition::Discard);
+
+    session.handle_outgoing_reset(0);
+    assert_eq!(events(&mut session), []);
+    session.handle_incoming_reset(0);
+    let end = closed(id, 0, Initiator::User, None);
+    assert_eq!(events(&mut session), [end]);
+    assert!(session.channel(id).is_none());
+    session.close(id);
+    assert_eq!(session.send(id, "x".into()), Err(Error::UnknownChannel));
+    assert_eq!(events(&mut session), []);
+}
+
+/// [6.2-18] The peer's close: closing, our own reset, closed.
+#[test]
+fn closing_by_the_peer() {
+    let mut session = client();
+    let (ours, number) = opened(&mut session);
+    session.handle_message(number, &[2]);
+    let theirs = announced(&mut session, 5);
+    for (id, number) in [(ours, number), (theirs, 5)] {
+        session.handle_incoming_reset(number);
+        assert_eq!(events(&mut session), [Event::Closing { channel: id }]);
+        assert_eq!(resets(&mut session), [number]);
+        session.handle_incoming_reset(number);
+        session.handle_outgoing_reset(number);
+        let end = closed(id, number, Initiator::Remote, None);
+        assert_eq!(events(&mut session), [end]);
+    }
+    let stats = session.stats();
+    assert_eq!((stats.opened, stats.closed), (2, 2));
+}
+
+#[test]
+fn a_reset_before_the_ack_is_a_refusal() {
+    let mut session = client();
+    let (id, number) = opened(&mut session);
+    session.handle_incoming_reset(number);
+    assert_eq!(resets(&mut session), [number]);
+    session.handle_outgoing_reset(number);
+    let end = closed(id, number, Initiator::Remote, Some(Failure::Rejected));
+    assert_eq!(events(&mut session), [Event::Closing { channel: id }, end]);
+}
+
+/// [6.2-21] An id is free when both directions are reset, and not before.
+#[test]
+fn ids_are_used_again() {
+    let mut session = client();
+    let (id, number) = opened(&mut session);
+    session.close(id);
+    assert_eq!(session.open(negotiated(number)), Err(Error::IdInUse));
+    assert_eq!(resets(&mut session), [number]);
+    session.handle_outgoing_reset(number);
+    let other = session.open(Parameters::new("")).unwrap();
+    assert_eq!(stream(&session, other), Some(number + 2));
+    session.handle_incoming_reset(number);
+    let again = session.open(Parameters::new("")).unwrap();
+    assert_eq!(stream(&session, again), Some(number));
+    assert_ne!(id, again);
+}
+
+/// [6.2-21] The peer may know that both directions are reset before we do: its next OPEN waits for that.
+#[test]
+fn the_peer_uses_an_id_again_before_our_reset_is_confirmed() {
+    for closes_again in [false, true] {
+        let mut session = client();
+        let first = announced(&mut session, 1);
+        session.handle_incoming_reset(1);
+        // Before our reset has left, an OPEN there is wrong.
+        session.handle_message(1, &open_bytes("early", ""));
+        assert_eq!(session.stats().ignored, 1);
+        assert_eq!(resets(&mut session), [1]);
+        session.handle_message(1, &open_bytes("next", ""));
+        assert_eq!(session.handle_user_message(1), Disposition::Hold);
+        session.handle_message(1, &open_bytes("too much", ""));
+        assert_eq!(session.stats().ignored, 2);
+        if closes_again {
+            session.handle_incoming_reset(1);
+        }
+        assert_eq!(events(&mut session), [Event::Closing { channel: first }]);
+        assert_eq!(sends(&mut session), []);
+
+        session.handle_outgoing_reset(1);
+        let second = ChannelId(first.0 + 1);
+        let mut expected = vec![
+            closed(first, 1, Initiator::Remote, None),
+            Event::Announced { channel: second },
+        ];
+        if closes_again {
+            expected.push(Event::Closing { channel: second });
+        }
+        assert_eq!(events(&mut session), expected);
+        assert_eq!(session.channel(second).unwrap().label(), "next");
+        assert_eq!(sends(&mut session).len(), 1);
+        assert_eq!(resets(&mut session).len(), usize::from(closes_again));
+    }
+}
+
+/// [6.2-24] Closed while connecting: closed without having been open, nothing on the wire.
+#[test]
+fn closing_while_connecting() {
+    let mut session = Session::new(Config::new());
+    let waiting = session.open(Parameters::new("")).unwrap();
+    let agreed = session.open(negotiated(4)).unwrap();
+    session.close(waiting);
+    session.close(agreed);
+    session.set_role(Role::Client);
+    session.set_connected(100);
+    let ready = session.open(Parameters::new("")).unwrap();
+    session.close(ready);
+    assert_eq!(resets(&mut session), []);
+    let ends = events(&mut session);
+    assert_eq!(ends.len(), 3);
+    for (event, id) in ends.iter().zip([waiting, agreed, ready]) {
+        assert!(
+            matches!(event, Event::Closed { channel, by: Initiator::User, .. } if *channel == id)
+        );
+    }
+    assert_eq!(session.stats(), Stats::default());
+    assert!(session.open(negotiated(4)).is_ok());
+}
+
+/// [6.2-02] Negotiated channels open with the association, without DCEP.
+#[test]
+fn negotiated_channels_open_when_connected() {
+    let mut session = Session::new(Config::new());
+    let parameters = Parameters {
+        ordered: false,
+        ..negotiated(0)
+    };
+    let id = session.open(parameters).unwrap();
+    session.set_role(Role::Server);
+    assert_eq!(session.send(id, "x".into()), Err(Error::NotOpen));
+    session.set_connected(10);
+    assert_eq!(events(&mut session), [Event::Opened { channel: id }]);
+    assert_eq!(sends(&mut session), []);
+    assert!(!session.send(id, "x".into()).unwrap().ordered);
+}
+
+#[test]
+fn messages_wait_for_a_negotiated_channel_on_a_bounded_number_of_streams() {
+    let mut session = Session::new(Config::new().max_unclaimed(2));
+    session.set_role(Role::Client);
+    session.set_connected(100);
+    for number in [20, 21, 20] {
+        assert_eq!(session.handle_user_message(number), Disposition::Hold);
+    }
+    assert_eq!(session.handle_user_message(22), Disposition::Discard);
+    assert_eq!(resets(&mut session), [22]);
+    session.open(negotiated(20)).unwrap();
+    assert_eq!(session.handle_user_message(20), Disposition::Deliver);
+    // One place is free again; giving up frees another; so does the peer's reset, which is answered.
+    assert_eq!(session.handle_user_message(23), Disposition::Hold);
+    session.reject(21);
+    session.reject(20);
+    assert_eq!(session.handle_user_message(24), Disposition::Hold);
+    session.handle_incoming_reset(23);
+    assert_eq!(session.handle_user_message(25), Disposition::Hold);
+    assert_eq!(resets(&mut session), [21, 23]);
+    // DCEP after user messages is out of order.
+    session.handle_message(25, &open_bytes("", ""));
+    assert_eq!(resets(&mut session), [25]);
+}
+
+#[test]
+fn a_reset_of_a_channel_we_do_not_have_is_answered() {
+    let mut session = client();
+    session.handle_incoming_reset(40);
+    assert_eq!(session.open(negotiated(40)), Err(Error::IdInUse));
+    assert_eq!(resets(&mut session), [40]);
+    session.handle_outgoing_reset(40);
+    assert!(session.open(negotiated(40)).is_ok());
+    assert_eq!(session.stats().rejected, 0);
+}
+
+/// [6.2-10] [6.2-16] Messages are counted by their own size; what is no message closes the channel.
+#[test]
+fn what_is_received_is_decoded_and_counted() {
+    let mut session = client();
+    let ordered = opened(&mut session).0;
+    let unordered = announced(&mut session, 1);
+    let bytes = Bytes::from_static(b"abc");
+    let text = session.decode(ordered, 51, bytes.clone());
+    assert_eq!(text, Ok(Some("abc".into())));
+    assert_eq!(
+        session.decode(ordered, 56, bytes.clone()),
+        Ok(Some("".into()))
+    );
+    assert_eq!(session.decode(ordered, 54, bytes.clone()), Ok(None));
+    let whole = session.decode(ordered, 51, bytes.clone());
+    assert_eq!(whole, Ok(Some("abcabc".into())));
+    let stats = session.channel(ordered).unwrap().stats();
+    assert_eq!((stats.messages_received, stats.bytes_received), (3, 9));
+
+    let parts = session.decode(unordered, 54, bytes.clone());
+    assert_eq!(parts, Err(Unusable::Parts));
+    let bad = session.decode(ordered, 51, Bytes::from_static(&[0xff]));
+    assert_eq!(bad, Err(Unusable::NotUtf8));
+    let expected = [unordered, ordered].map(|channel| Event::Closing { channel });
+    assert_eq!(events(&mut session), expected);
+    assert_eq!(resets(&mut session), [1, 0]);
+    let gone = session.decode(ChannelId(99), 51, bytes);
+    assert_eq!(gone, Err(Unusable::Closed));
+}
+
+#[test]
+fn parts_are_bounded_for_all_channels_together() {
+    let mut session = client();
+    let part = Bytes::from(vec![0; 256 * 1024]);
+    for _ in 0..16 {
+        let id = opened(&mut session).0;
+        assert_eq!(session.decode(id, 52, part.clone()), Ok(None));
+    }
+    let id = opened(&mut session).0;
+    let one = Bytes::from_static(&[1]);
+    assert_eq!(session.decode(id, 52, one.clone()), Err(Unusable::TooLarge));
+    assert_eq!(session.held.parts, MAX_PARTS);
+    session.fail_all();
+    assert_eq!(session.held.parts, 0);
+}
+
+/// [6.2-20] The end of the association closes all channels.
+#[test]
+fn the_association_ends_or_restarts() {
+    let mut session = client();
+    let (ours, _) = opened(&mut session);
+    let closing = opened(&mut session).0;
+    session.close(closing);
+    session.handle_restart();
+    assert_eq!(resets(&mut session), []);
+    let expected = [
+        closed(ours, 0, Initiator::Transport, None),
+        closed(closing, 2, Initiator::User, None),
+    ];
+    assert_eq!(events(&mut session), expected);
+    let (again, number) = opened(&mut session);
+    assert_eq!(number, 0);
+    session.fail_all();
+    assert_eq!(
+        events(&mut session),
+        [closed(again, 0, Initiator::Transport, None)]
+    );
+    assert_eq!(session.open(Parameters::new("")), Err(Error::Ended));
+    session.handle_message(1, &open_bytes("", ""));
+    session.set_connected(100);
+    assert_eq!(session.channels().count(), 0);
+    assert_eq!(
+        (events(&mut session), sends(&mut session)),
+        (vec![], vec![])
+    );
+}
+
+/// Row D7 of the bounds on what a peer can cause: as many OPENs as there are streams, and the longest texts.
+#[test]
+fn a_greedy_peer_is_bounded() {
+    let mut session = client();
+    let full = open_bytes(&"l".repeat(65_535), &"p".repeat(65_535));
+    for number in (1..65_535).step_by(2) {
+        session.handle_message(number, &full);
+    }
+    let fits = 4 * 1024 * 1024 / (2 * 65_535);
+    assert_eq!(session.channels().count(), fits);
+    assert_eq!(session.held.text, fits * 2 * 65_535);
+    assert_eq!(sends(&mut session).len(), fits);
+    assert_eq!(events(&mut session).len(), fits);
+    assert_eq!(resets(&mut session).len(), 32_767 - fits);
+
+    let mut session = client();
+    let short = open_bytes("", "");
+    for number in 0..65_535 {
+        session.handle_message(number, &short);
+    }
+    assert_eq!(session.channels().count(), 32_767);
+    // Maps have some room to spare: half as much again is ample.
+    let idle = size_of::<(ChannelId, Channel)>() + size_of::<(u16, Stream)>();
+    assert!(idle * 3 / 2 <= 256, "{idle} bytes for an idle channel");
+
+    let mut session = Session::new(Config::new().max_remote_channels(2));
+    session.set_role(Role::Client);
+    session.set_connected(100);
+    announced(&mut session, 1);
+    announced(&mut session, 3);
+    session.handle_message(5, &short);
+    assert_eq!(resets(&mut session), [5]);
+    // One that is closed makes room.
+    session.handle_incoming_reset(1);
+    assert_eq!(resets(&mut session), [1]);
+    session.handle_outgoing_reset(1);
+    events(&mut session);
+    announced(&mut session, 7);
+}

@@ -1,0 +1,155 @@
+//! Two agents connect.
+mod sim;
+
+use oxirtc_ice::{CandidateKind, Event, GatheringState, Role, State};
+
+use crate::sim::{Sim, ip, ms, secs};
+
+/// [5.6.4-02]: new, checking, connected, completed; both end on the same pair.
+#[test]
+fn two_agents_connect() {
+    let mut sim = Sim::new(1);
+    sim.connect();
+    let took = sim.run_until(secs(5), |sim| sim.both_are(State::Completed));
+    assert!(took <= ms(300), "{took:?}");
+    let [one, two] = sim
+        .peers
+        .each_ref()
+        .map(|peer| peer.agent.selected_pair().unwrap());
+    assert_eq!(
+        (one.path.local, one.path.remote),
+        (two.path.remote, two.path.local)
+    );
+    assert_eq!(one.local.kind, CandidateKind::Host);
+    let expected = [State::Checking, State::Connected, State::Completed];
+    assert_eq!(sim.history(0), expected);
+    assert_eq!(sim.peers[0].agent.rtt(), Some(ms(20)));
+    assert_eq!(sim.peers[0].agent.role(), Role::Controlling);
+}
+
+/// [5.6.4-02]: checks go at once, so that payload flows after one round trip.
+#[test]
+fn payload_may_flow_after_one_round_trip() {
+    let mut sim = Sim::new(2);
+    sim.connect();
+    let took = sim.run_until(secs(1), |sim| {
+        sim.peers.iter().all(|peer| peer.agent.has_consent())
+    });
+    assert!(took <= ms(20), "{took:?}");
+}
+
+/// On one machine, set-up is a matter of a millisecond.
+#[test]
+fn no_timer_stands_between_near_peers() {
+    let mut sim = Sim::new(3);
+    sim.delay = ms(0);
+    sim.connect();
+    let took = sim.run_until(secs(1), |sim| {
+        sim.peers.iter().all(|peer| peer.agent.has_consent())
+    });
+    assert_eq!(took, ms(0));
+}
+
+/// [5.6.3-01], [5.6-01]: new, gathering, complete, with the candidates in between.
+#[test]
+fn gathering_is_told_in_order() {
+    let mut sim = Sim::new(4);
+    sim.peers[0].addresses = vec![ip("10.0.0.1"), ip("2001:db8::1")];
+    assert_eq!(sim.agent(0).gathering_state(), GatheringState::New);
+    sim.connect();
+    let events = &sim.peers[0].events;
+    assert_eq!(
+        events[0],
+        Event::GatheringStateChanged(GatheringState::Gathering)
+    );
+    let candidates = events
+        .iter()
+        .filter(|event| matches!(event, Event::CandidateGathered { .. }));
+    assert_eq!(candidates.count(), 2);
+    let complete = Event::GatheringStateChanged(GatheringState::Complete);
+    assert!(events.contains(&complete));
+    let [v6, v4] = &sim.peers[0].gathered[..] else {
+        panic!("two candidates");
+    };
+    assert!(v6.priority > v4.priority && v6.foundation != v4.foundation);
+}
+
+/// Both families are paired with their own kind only, and the better one is nominated.
+#[test]
+fn the_better_family_wins() {
+    let mut sim = Sim::new(5);
+    sim.peers[0].addresses = vec![ip("10.0.0.1"), ip("2001:db8::1")];
+    sim.peers[1].addresses = vec![ip("10.0.0.2"), ip("2001:db8::2")];
+    sim.connect();
+    sim.run_until(secs(5), |sim| sim.both_are(State::Completed));
+    assert_eq!(sim.agent(0).pairs().count(), 2);
+    let pair = sim.agent(0).selected_pair().unwrap();
+    assert!(pair.path.local.is_ipv6() && pair.path.remote.is_ipv6());
+}
+
+/// Thirty percent of all datagrams lost each way: they connect nevertheless.
+#[test]
+fn they_connect_through_loss() {
+    for seed in 0..40 {
+        let mut sim = Sim::new(100 + seed);
+        sim.loss = 77;
+        sim.connect();
+        let took = sim.run_until(secs(20), |sim| sim.both_are(State::Completed));
+        assert!(took <= secs(20), "seed {seed}");
+    }
+}
+
+/// [5.6.4-08]: closed is closed, and says so once.
+#[test]
+fn close_ends_everything() {
+    let mut sim = Sim::new(6);
+    sim.connect().run(secs(1));
+    let now = sim.now;
+    sim.agent(0).close(now);
+    sim.agent(0).close(now);
+    sim.flush();
+    assert_eq!(sim.peers[0].closed.len(), 1);
+    assert_eq!(sim.history(0).last(), Some(&State::Closed));
+    assert!(sim.agent(0).payload_path().is_none() && sim.agent(0).selected_pair().is_none());
+    assert_eq!(sim.agent(0).poll_timeout(), None);
+    assert!(sim.agent(0).gather(now).is_err());
+    let before = sim.requests(0).len();
+    sim.run(secs(60));
+    assert_eq!(sim.requests(0).len(), before);
+}
+
+/// [5.6.4-04]: nothing gathered, nothing to come: failed at once.
+#[test]
+fn no_candidate_at_all_fails() {
+    let mut sim = Sim::new(7);
+    sim.peers[0].addresses.clear();
+    sim.peers[1].addresses.clear();
+    sim.connect();
+    sim.run_until(ms(1), |sim| sim.both_are(State::Failed));
+}
+
+/// [5.6.4-03], [5.6.4-04]: all pairs failed, but the peer is given 39.5 s to reach us (RFC 8863).
+#[test]
+fn patience_holds_failure_back() {
+    let mut sim = Sim::new(8);
+    sim.up = [false, false];
+    sim.connect();
+    let took = sim.run_until(secs(60), |sim| sim.both_are(State::Failed));
+    assert!(took >= ms(39_500) && took <= ms(40_500), "{took:?}");
+}
+
+/// [5.6.4-03]: all pairs failed while more candidates may come: disconnected, not failed.
+#[test]
+fn without_end_of_candidates_it_is_disconnected() {
+    let mut sim = Sim::new(9);
+    sim.trickle = false;
+    sim.up = [false, false];
+    sim.connect();
+    let (now, candidate) = (sim.now, sim.peers[1].gathered[0].clone());
+    sim.agent(0).add_remote_candidate(now, candidate).unwrap();
+    sim.run(secs(60));
+    assert_eq!(sim.states()[0], State::Disconnected);
+    let now = sim.now;
+    sim.agent(0).set_remote_end_of_candidates(now);
+    assert_eq!(sim.states()[0], State::Failed);
+}

@@ -1,0 +1,337 @@
+//! What a hostile peer or a stranger sends.
+mod sim;
+
+use oxirtc_ice::{Address, Candidate, CandidateKind, PairStats, Path, Protocol, State};
+use oxirtc_stun::{Attribute, Builder, Class, IntegrityKey, Method, TransactionId};
+
+use crate::sim::{Sim, ip, ms, secs};
+
+fn candidate(number: u32) -> Candidate {
+    Candidate {
+        foundation: format!("f{number}"),
+        component: 1,
+        protocol: Protocol::Udp,
+        tcp_type: None,
+        priority: u32::MAX - number,
+        address: Address::Ip(ip(&format!("10.{}.{}.7", number / 250 + 1, number % 250))),
+        port: 9,
+        kind: CandidateKind::Host,
+        related: None,
+    }
+}
+
+/// Goals D10 and RFC 8445 §6.1.2.5: ten thousand candidates make at most 100 pairs, and at most one
+/// check each 50 ms leaves.
+#[test]
+fn ten_thousand_candidates_make_a_hundred_pairs() {
+    let mut sim = Sim::new(1);
+    sim.peers[0].addresses.push(ip("10.0.0.3"));
+    sim.connect();
+    sim.up = [false, false];
+    let now = sim.now;
+    for number in 0..10_000 {
+        sim.agent(0)
+            .add_remote_candidate(now, candidate(number))
+            .unwrap();
+    }
+    sim.sent.clear();
+    sim.run(secs(60));
+    assert!(sim.agent(0).pairs().count() <= 100);
+    assert!(sim.agent(0).remote_candidates().count() <= 1000);
+    let times: Vec<_> = sim.requests(0).iter().map(|sent| sent.at).collect();
+    assert!(times.len() > 100);
+    assert!(times.windows(2).all(|pair| pair[1] - pair[0] >= ms(50)));
+}
+
+/// A message on top of which the cases of the table are built.
+struct Forged<'a> {
+    class: Class,
+    username: Option<&'a str>,
+    password: &'a str,
+    before: &'a [Attribute<'a>],
+    sha1: bool,
+    sha256: bool,
+    after: &'a [Attribute<'a>],
+    fingerprint: bool,
+}
+
+impl Forged<'_> {
+    fn build(&self) -> Vec<u8> {
+        let mut bytes = Vec::new();
+        let key = IntegrityKey::short_term(self.password).unwrap();
+        let id = TransactionId::new([7; 12]);
+        let mut builder = Builder::new(&mut bytes, self.class, Method::BINDING, id);
+        if let Some(username) = self.username {
+            builder.add(Attribute::Username(username));
+        }
+        for attribute in self.before {
+            builder.add(attribute.clone());
+        }
+        if self.sha1 {
+            builder.message_integrity(&key);
+        }
+        if self.sha256 {
+            builder.message_integrity_sha256(&key);
+        }
+        for attribute in self.after {
+            builder.add(attribute.clone());
+        }
+        if self.fingerprint {
+            builder.fingerprint();
+        }
+        let _ = builder.finish();
+        bytes
+    }
+}
+
+fn pairs(sim: &mut Sim) -> Vec<(Path, bool, u64)> {
+    let key = |pair: PairStats| (pair.pair.path, pair.nominated, pair.priority);
+    sim.agent(0).pairs().map(key).collect()
+}
+
+/// Goals row 16 (USE-CANDIDATE hijack): twenty ways to forge a request change no pair.
+#[test]
+fn forged_requests_change_no_pair() {
+    let mut sim = Sim::new(2);
+    sim.connect().run(secs(1));
+    let now = sim.now;
+    let nominated = sim.agent(0).payload_path().unwrap();
+    let [local, remote] = [
+        sim.peers[0].agent.local_credentials(),
+        sim.peers[1].agent.local_credentials(),
+    ]
+    .map(|credentials| credentials.unwrap().clone());
+    let (ours, theirs) = (local.ufrag.as_str(), remote.ufrag.as_str());
+    let right = format!("{ours}:{theirs}");
+    let names = [
+        format!("{theirs}:{ours}"),
+        ours.to_owned(),
+        format!("{ours}:"),
+        format!(":{theirs}"),
+        format!("{ours}:{theirs}x"),
+        format!("{ours}x:{theirs}"),
+        String::from(":"),
+        format!("{right}:"),
+    ];
+    let hijack = [
+        Attribute::Priority(u32::MAX),
+        Attribute::IceControlling(u64::MAX),
+        Attribute::UseCandidate,
+    ];
+    let good = Forged {
+        class: Class::Request,
+        username: Some(&right),
+        password: &local.password,
+        before: &hijack,
+        sha1: true,
+        sha256: false,
+        after: &[],
+        fingerprint: true,
+    };
+    let mut cases: Vec<Vec<u8>> = names
+        .iter()
+        .map(|name| {
+            Forged {
+                username: Some(name),
+                ..good
+            }
+            .build()
+        })
+        .collect();
+    cases.push(
+        Forged {
+            username: None,
+            ..good
+        }
+        .build(),
+    );
+    cases.push(
+        Forged {
+            sha1: false,
+            ..good
+        }
+        .build(),
+    );
+    cases.push(
+        Forged {
+            sha1: false,
+            sha256: true,
+            ..good
+        }
+        .build(),
+    );
+    cases.push(
+        Forged {
+            password: &remote.password,
+            ..good
+        }
+        .build(),
+    );
+    cases.push(
+        Forged {
+            password: "wrongwrongwrongwrongwrong",
+            ..good
+        }
+        .build(),
+    );
+    cases.push(
+        Forged {
+            class: Class::Indication,
+            ..good
+        }
+        .build(),
+    );
+    cases.push(
+        Forged {
+            class: Class::Success,
+            ..good
+        }
+        .build(),
+    );
+    cases.push(
+        Forged {
+            class: Class::Error,
+            ..good
+        }
+        .build(),
+    );
+    let whole = good.build();
+    let flip = |at: usize| {
+        let mut bytes = whole.clone();
+        bytes[at] ^= 1;
+        bytes
+    };
+    // A transaction id, a user name, the integrity, the fingerprint, the length, a cut message.
+    cases.extend([
+        flip(9),
+        flip(26),
+        flip(whole.len() - 20),
+        flip(whole.len() - 1),
+        flip(3),
+    ]);
+    cases.push(whole[..whole.len() - 8].to_vec());
+    cases.push(whole[..whole.len() - 32].to_vec());
+    assert!(cases.len() >= 20);
+    let before = pairs(&mut sim);
+    let stranger = Path::udp(nominated.local, "203.0.113.66:6666".parse().unwrap());
+    for (number, bytes) in cases.iter().enumerate() {
+        for path in [stranger, nominated] {
+            sim.agent(0)
+                .handle_datagram(now, path, &mut bytes.clone(), &mut |_| {
+                    panic!("STUN is no payload");
+                });
+            assert!(
+                sim.agent(0).control_path().is_none(),
+                "case {number} was answered"
+            );
+            assert_eq!(pairs(&mut sim), before, "case {number}");
+        }
+    }
+    assert_eq!(sim.agent(0).payload_path(), Some(nominated));
+    // The table is worth something only if the genuine one does make a pair.
+    let mut genuine = whole.clone();
+    sim.agent(0)
+        .handle_datagram(now, stranger, &mut genuine, &mut |_| {});
+    let drops = sim.agent(0).stats().drops;
+    assert!(drops.malformed > 0 && drops.unauthenticated > 0 && drops.unexpected > 0);
+    assert!(sim.agent(0).control_path().is_some());
+}
+
+/// USE-CANDIDATE behind the integrity does not count.
+#[test]
+fn attributes_behind_the_integrity_do_not_count() {
+    let mut sim = Sim::new(3);
+    sim.peers[0].addresses = vec![ip("10.0.0.1")];
+    sim.connect().run(secs(1));
+    let now = sim.now;
+    let local = sim.agent(1).local_credentials().unwrap().clone();
+    let remote = sim.agent(0).local_credentials().unwrap().clone();
+    let name = format!("{}:{}", local.ufrag, remote.ufrag);
+    let bytes = Forged {
+        class: Class::Request,
+        username: Some(&name),
+        password: &local.password,
+        before: &[Attribute::Priority(u32::MAX), Attribute::IceControlling(1)],
+        sha1: true,
+        sha256: false,
+        after: &[Attribute::UseCandidate],
+        fingerprint: true,
+    }
+    .build();
+    let nominated = sim.agent(1).payload_path().unwrap();
+    let elsewhere = Path::udp(nominated.local, "203.0.113.66:6666".parse().unwrap());
+    sim.agent(1)
+        .handle_datagram(now, elsewhere, &mut bytes.clone(), &mut |_| {});
+    sim.run(secs(1));
+    assert_eq!(sim.agent(1).payload_path(), Some(nominated));
+}
+
+/// Goals row 24: every class of STUN, known and unknown transactions, in every state of the agent.
+#[test]
+fn every_class_in_every_state() {
+    let stages: [fn(&mut Sim); 5] = [
+        |_| {},
+        |sim| sim.gather(0),
+        |sim| {
+            sim.connect();
+        },
+        |sim| {
+            sim.connect().run(secs(1));
+        },
+        |sim| {
+            let now = sim.now;
+            sim.connect();
+            sim.agent(0).close(now);
+        },
+    ];
+    for stage in stages {
+        let mut sim = Sim::new(4);
+        stage(&mut sim);
+        sim.flush();
+        let state = sim.states()[0];
+        let local = sim.peers[0]
+            .gathered
+            .first()
+            .and_then(Candidate::socket_address);
+        let local = local.unwrap_or_else(|| "10.0.0.1:1001".parse().unwrap());
+        let path = Path::udp(local, "203.0.113.66:6666".parse().unwrap());
+        let known = sim
+            .requests(0)
+            .first()
+            .map(|sent| sent.bytes[8..20].to_vec());
+        for kind in 0..=u8::MAX {
+            for id in [known.clone(), Some(vec![3; 12])].into_iter().flatten() {
+                let mut bytes = vec![kind & 1, kind, 0, 0, 0x21, 0x12, 0xa4, 0x42];
+                bytes.extend(id);
+                let now = sim.now;
+                sim.agent(0)
+                    .handle_datagram(now, path, &mut bytes, &mut |_| {});
+            }
+        }
+        for length in 0..40 {
+            let now = sim.now;
+            let mut bytes = vec![0; length];
+            sim.agent(0)
+                .handle_datagram(now, path, &mut bytes, &mut |_| {});
+        }
+        assert_eq!(sim.states()[0], state);
+    }
+}
+
+/// Payload from a stranger is dropped and counted; so is STUN on a socket that is not ours.
+#[test]
+fn payload_of_strangers_is_dropped() {
+    let mut sim = Sim::new(5);
+    sim.connect().run(secs(1));
+    let now = sim.now;
+    let local = sim.agent(0).payload_path().unwrap().local;
+    let stranger = Path::udp(local, "203.0.113.66:6666".parse().unwrap());
+    for first in [20_u8, 22, 63, 64, 128, 191, 255] {
+        sim.agent(0)
+            .handle_datagram(now, stranger, &mut [first; 50], &mut |_| {
+                panic!("payload of a stranger");
+            });
+    }
+    assert_eq!(sim.agent(0).stats().drops.payload, 7);
+    assert!(sim.both_are(State::Completed));
+}

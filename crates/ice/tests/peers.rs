@@ -1,0 +1,465 @@
+//! Peers of other kinds: lite ones, aggressive ones, ones behind a NAT; and signalling that is slow.
+mod sim;
+
+use std::{net::SocketAddr, time::Instant};
+
+use oxirtc_ice::{
+    Address, Agent, Candidate, CandidateKind, Config, Credentials, Event, Interface, PairState,
+    Path, Protocol, Request, Role, State,
+};
+use oxirtc_stun::{
+    Attribute, AttributeType, Builder, Class, ErrorCode, IntegrityKey, Message, Method,
+    RawAttribute, TransactionId,
+};
+
+use crate::sim::{Sim, ip, ms, secs};
+
+/// An agent whose peer is written by hand.
+struct Bench {
+    now: Instant,
+    agent: Agent,
+    local: SocketAddr,
+    id: u8,
+    payload: Vec<Vec<u8>>,
+}
+
+const PASSWORD: &str = "theirtheirtheirtheirtheir";
+
+impl Bench {
+    fn new(role: Role) -> Self {
+        let now = oxirtc_netsim::epoch();
+        let mut agent = Agent::new(Config::default(), [9; 32], now);
+        agent.set_role(now, role);
+        let ours = Credentials::new("oursours", "oursoursoursoursoursours");
+        agent.set_local_credentials(now, ours).unwrap();
+        let interface = Interface {
+            name: "eth0".into(),
+            index: 1,
+            address: ip("10.0.0.1"),
+        };
+        agent.handle_interfaces(now, &[interface]);
+        agent.gather(now).unwrap();
+        let Some(Request::Bind { id, .. }) = agent.poll_request() else {
+            panic!("nothing to bind");
+        };
+        let local = "10.0.0.1:1".parse().unwrap();
+        agent.handle_response(now, id, Ok(local));
+        Self {
+            now,
+            agent,
+            local,
+            id: 0,
+            payload: Vec::new(),
+        }
+    }
+
+    fn know_peer(&mut self) -> &mut Self {
+        let theirs = Credentials::new("theirs", PASSWORD);
+        self.agent.set_remote_credentials(self.now, theirs).unwrap();
+        self
+    }
+
+    fn path(&self, port: u16) -> Path {
+        Path::udp(self.local, SocketAddr::new(ip("10.0.0.2"), port))
+    }
+
+    fn input(&mut self, path: Path, mut bytes: Vec<u8>) {
+        let payload = &mut self.payload;
+        let mut sink = |data: &mut [u8]| payload.push(data.to_vec());
+        self.agent
+            .handle_datagram(self.now, path, &mut bytes, &mut sink);
+    }
+
+    /// The peer checks from this port.
+    fn request(&mut self, port: u16, attributes: &[Attribute<'_>]) {
+        let mut bytes = Vec::new();
+        let key = IntegrityKey::short_term("oursoursoursoursoursours").unwrap();
+        self.id += 1;
+        let id = TransactionId::new([self.id; 12]);
+        let mut builder = Builder::new(&mut bytes, Class::Request, Method::BINDING, id);
+        builder.add(Attribute::Username("oursours:theirs"));
+        for attribute in attributes {
+            builder.add(attribute.clone());
+        }
+        builder.message_integrity(&key).fingerprint();
+        builder.finish().unwrap();
+        self.input(self.path(port), bytes);
+    }
+
+    fn sent(&mut self) -> Option<(Path, Vec<u8>)> {
+        let path = self.agent.control_path()?;
+        let mut bytes = Vec::new();
+        assert!(self.agent.poll_transmit(self.now, 1200, &mut bytes));
+        Some((path, bytes))
+    }
+
+    /// Answers all requests of the agent; which ports were asked, and whether with USE-CANDIDATE.
+    fn answer(&mut self, mapped: Option<SocketAddr>) -> Vec<(u16, bool)> {
+        let key = IntegrityKey::short_term(PASSWORD).unwrap();
+        let mut asked = Vec::new();
+        while let Some((path, bytes)) = self.sent() {
+            let message = Message::parse(&bytes).unwrap();
+            if message.class() != Class::Request {
+                continue;
+            }
+            assert_eq!(message.username(), Some("theirs:oursours"));
+            message.verify_message_integrity(&key).unwrap();
+            asked.push((path.remote.port(), message.use_candidate()));
+            let mut response = Vec::new();
+            let mut builder = Builder::response(&mut response, Class::Success, &message);
+            builder.add(Attribute::XorMappedAddress(mapped.unwrap_or(path.local)));
+            builder.message_integrity(&key).fingerprint();
+            builder.finish().unwrap();
+            self.input(path, response);
+        }
+        asked
+    }
+
+    fn pass(&mut self, time: std::time::Duration) {
+        self.now += time;
+        self.agent.handle_timeout(self.now);
+    }
+
+    fn events(&mut self) -> Vec<Event> {
+        std::iter::from_fn(|| self.agent.poll_event()).collect()
+    }
+}
+
+fn candidate(port: u16, priority: u32) -> Candidate {
+    Candidate {
+        foundation: port.to_string(),
+        component: 1,
+        protocol: Protocol::Udp,
+        tcp_type: None,
+        priority,
+        address: Address::Ip(ip("10.0.0.2")),
+        port,
+        kind: CandidateKind::Host,
+        related: None,
+    }
+}
+
+const USE: [Attribute<'static>; 3] = [
+    Attribute::Priority(1000),
+    Attribute::IceControlling(1),
+    Attribute::UseCandidate,
+];
+
+/// RFC 8445 §8.1.1: regular nomination. The first check does not nominate; a later one does, on the
+/// best pair, once; then checks of other pairs end.
+#[test]
+fn regular_nomination_picks_the_best() {
+    let mut bench = Bench::new(Role::Controlling);
+    bench.know_peer();
+    for (port, priority) in [(1, 100), (2, 300), (3, 200)] {
+        bench
+            .agent
+            .add_remote_candidate(bench.now, candidate(port, priority))
+            .unwrap();
+    }
+    // The first candidate is checked at once, then the best, then the rest.
+    assert_eq!(bench.answer(None), [(1, false)]);
+    bench.pass(ms(50));
+    assert_eq!(bench.answer(None), [(2, false)]);
+    bench.pass(ms(50));
+    assert_eq!(bench.answer(None), [(2, true)]);
+    assert_eq!(bench.agent.selected_pair().unwrap().path.remote.port(), 2);
+    bench.pass(ms(50));
+    assert_eq!(bench.answer(None), [], "what is left is not checked");
+    let pairs: Vec<_> = bench.agent.pairs().filter(|pair| pair.nominated).collect();
+    assert_eq!(pairs.len(), 1);
+    assert_eq!(pairs[0].state, PairState::Succeeded);
+}
+
+/// A pair that works is nominated soon even though a better one never answers.
+#[test]
+fn nomination_does_not_wait_for_the_dead() {
+    let mut bench = Bench::new(Role::Controlling);
+    bench.know_peer();
+    bench
+        .agent
+        .add_remote_candidate(bench.now, candidate(1, 100))
+        .unwrap();
+    bench.answer(None);
+    bench
+        .agent
+        .add_remote_candidate(bench.now, candidate(2, 300))
+        .unwrap();
+    bench.pass(ms(50));
+    while bench.sent().is_some() {}
+    bench.pass(ms(40));
+    assert!(bench.agent.selected_pair().is_none());
+    bench.pass(ms(10));
+    assert_eq!(bench.answer(None), [(1, true)]);
+    assert!(bench.agent.selected_pair().is_some());
+}
+
+/// A lite peer sends no checks; we control, and it connects.
+#[test]
+fn a_lite_peer_is_nominated() {
+    let mut bench = Bench::new(Role::Controlled);
+    bench.agent.set_remote_lite(bench.now, true);
+    bench.know_peer();
+    assert_eq!(bench.agent.role(), Role::Controlling);
+    bench
+        .agent
+        .add_remote_candidate(bench.now, candidate(1, 100))
+        .unwrap();
+    bench.agent.set_remote_end_of_candidates(bench.now);
+    assert_eq!(bench.answer(None), [(1, false)]);
+    bench.pass(ms(50));
+    assert_eq!(bench.answer(None), [(1, true)]);
+    assert_eq!(bench.agent.state(), State::Completed);
+    for _ in 0..20 {
+        bench.pass(secs(6));
+        assert_eq!(bench.answer(None), [(1, true)], "consent goes on");
+    }
+}
+
+/// A peer that nominates aggressively: the pair of highest priority among those it named is used.
+#[test]
+fn aggressive_nomination_is_accepted() {
+    let mut bench = Bench::new(Role::Controlled);
+    bench.know_peer();
+    for (port, priority) in [(1, 100), (2, 300), (3, 200)] {
+        bench
+            .agent
+            .add_remote_candidate(bench.now, candidate(port, priority))
+            .unwrap();
+    }
+    let selected = |bench: &Bench| {
+        bench
+            .agent
+            .selected_pair()
+            .map(|pair| pair.path.remote.port())
+    };
+    bench.request(1, &USE);
+    assert_eq!(selected(&bench), None, "our own check comes first");
+    bench.answer(None);
+    assert_eq!(selected(&bench), Some(1));
+    bench.request(2, &USE);
+    bench.pass(ms(50));
+    bench.answer(None);
+    assert_eq!(selected(&bench), Some(2));
+    bench.request(3, &USE);
+    bench.pass(ms(50));
+    bench.answer(None);
+    assert_eq!(
+        selected(&bench),
+        Some(2),
+        "a pair of lower priority does not replace it"
+    );
+}
+
+/// A peer that moves to a pair of lower priority and stays there is followed.
+#[test]
+fn a_peer_that_moves_on_is_followed() {
+    let mut bench = Bench::new(Role::Controlled);
+    bench.know_peer();
+    for (port, priority) in [(1, 100), (2, 300)] {
+        bench
+            .agent
+            .add_remote_candidate(bench.now, candidate(port, priority))
+            .unwrap();
+    }
+    for port in [2, 1] {
+        bench.request(port, &USE);
+        bench.pass(ms(50));
+        bench.answer(None);
+    }
+    assert_eq!(bench.agent.selected_pair().unwrap().path.remote.port(), 2);
+    for _ in 0..6 {
+        bench.pass(secs(2));
+        bench.answer(None);
+        bench.request(1, &USE);
+    }
+    bench.answer(None);
+    assert_eq!(bench.agent.selected_pair().unwrap().path.remote.port(), 1);
+}
+
+/// A peer behind a NAT that is not told: it arrives as peer-reflexive, and takes its signalled kind
+/// when it is signalled after all.
+#[test]
+fn an_unknown_peer_is_learnt() {
+    let mut bench = Bench::new(Role::Controlled);
+    bench.know_peer();
+    bench.request(7, &USE);
+    assert!(
+        bench
+            .events()
+            .contains(&Event::PathAuthenticated(bench.path(7)))
+    );
+    bench.answer(None);
+    let pair = bench.agent.selected_pair().unwrap();
+    assert_eq!(pair.remote.kind, CandidateKind::PeerReflexive);
+    assert_eq!((pair.remote.priority, pair.remote.port), (1000, 7));
+    // [5.6-10]: what was not signalled is not among the remote candidates.
+    assert_eq!(bench.agent.remote_candidates().count(), 0);
+    bench
+        .agent
+        .add_remote_candidate(bench.now, candidate(7, 5))
+        .unwrap();
+    assert_eq!(
+        bench.agent.selected_pair().unwrap().remote.kind,
+        CandidateKind::Host
+    );
+    assert_eq!(bench.agent.pairs().count(), 1);
+}
+
+/// RFC 8445 §7.2.5.3.1: an address that only the peer sees is a local candidate.
+#[test]
+fn our_own_mapped_address_is_learnt() {
+    let mut bench = Bench::new(Role::Controlling);
+    bench.know_peer();
+    bench
+        .agent
+        .add_remote_candidate(bench.now, candidate(1, 100))
+        .unwrap();
+    let mapped = "198.51.100.1:777".parse().unwrap();
+    bench.answer(Some(mapped));
+    bench.pass(ms(50));
+    bench.answer(Some(mapped));
+    let pair = bench.agent.selected_pair().unwrap();
+    assert_eq!(pair.local.kind, CandidateKind::PeerReflexive);
+    assert_eq!(pair.local.socket_address(), Some(mapped));
+    assert_eq!(pair.local.related, Some(bench.local));
+    assert_eq!(pair.path.local, bench.local);
+    assert_eq!(bench.agent.local_candidates().count(), 2);
+}
+
+/// Checks that come before the peer's credentials are answered at once, and made up for when they come.
+#[test]
+fn early_checks_are_not_lost() {
+    let mut bench = Bench::new(Role::Controlled);
+    bench.request(1, &USE);
+    let (path, bytes) = bench.sent().unwrap();
+    assert_eq!(path, bench.path(1));
+    assert_eq!(Message::parse(&bytes).unwrap().class(), Class::Success);
+    bench.input(bench.path(1), vec![22; 100]);
+    assert!(bench.sent().is_none() && bench.payload.is_empty());
+    bench.know_peer();
+    assert_eq!(bench.answer(None), [(1, false)]);
+    assert_eq!(bench.payload, [vec![22; 100]]);
+    assert!(bench.agent.selected_pair().is_some());
+}
+
+/// DTLS that outran the answer to our check is held: four datagrams, 8 KiB, in order; then handed up.
+#[test]
+fn payload_waits_for_its_pair() {
+    let mut bench = Bench::new(Role::Controlled);
+    bench.know_peer();
+    bench.input(bench.path(1), vec![21; 10]);
+    bench.request(1, &USE);
+    for size in [3000, 1000, 5000, 1, 2, 3] {
+        bench.input(bench.path(1), vec![22; size]);
+    }
+    assert!(bench.payload.is_empty());
+    bench.answer(None);
+    let sizes: Vec<_> = bench.payload.iter().map(Vec::len).collect();
+    assert_eq!(sizes, [3000, 1000, 1, 2]);
+    let stats = bench.agent.stats();
+    assert_eq!((stats.payload_held, stats.drops.payload), (4, 3));
+    bench.input(bench.path(1), vec![22; 9]);
+    assert_eq!(bench.payload.len(), 5);
+}
+
+/// A name is listed and not checked; its owner arrives as peer-reflexive.
+#[test]
+fn names_are_kept() {
+    let mut bench = Bench::new(Role::Controlled);
+    bench.know_peer();
+    let name = Address::Name("b1f0ffee.local".into());
+    let named = Candidate {
+        address: name,
+        ..candidate(5, 100)
+    };
+    bench
+        .agent
+        .add_remote_candidate(bench.now, named.clone())
+        .unwrap();
+    bench.agent.set_remote_end_of_candidates(bench.now);
+    assert_eq!(
+        bench.agent.remote_candidates().collect::<Vec<_>>(),
+        [&named]
+    );
+    assert!(bench.agent.pairs().next().is_none() && bench.sent().is_none());
+    assert_eq!(bench.agent.state(), State::Checking);
+    bench.pass(secs(20));
+    bench.request(5, &USE);
+    bench.answer(None);
+    assert_eq!(bench.agent.state(), State::Completed);
+}
+
+/// RFC 8489 §6.3.1: what must be understood and is not is named in a 420, and nothing comes of it.
+#[test]
+fn unknown_attributes_are_refused() {
+    let mut bench = Bench::new(Role::Controlled);
+    bench.know_peer();
+    let kind = AttributeType(0x7f01);
+    bench.request(1, &[Attribute::Other(RawAttribute { kind, value: &[] })]);
+    let (_, answer) = bench.sent().unwrap();
+    let answer = Message::parse(&answer).unwrap();
+    assert_eq!(
+        answer.error_code().unwrap().code,
+        ErrorCode::UNKNOWN_ATTRIBUTE.code
+    );
+    let named: Vec<_> = answer.unknown_attributes().unwrap().into_iter().collect();
+    assert_eq!(named, [AttributeType(0x7f01)]);
+    assert!(bench.agent.pairs().next().is_none());
+}
+
+/// GOOG-NETWORK-INFO and other optional attributes are ignored.
+#[test]
+fn optional_attributes_are_ignored() {
+    let mut bench = Bench::new(Role::Controlled);
+    bench.know_peer();
+    let kind = AttributeType(0xc057);
+    let network = Attribute::Other(RawAttribute {
+        kind,
+        value: &[0, 0, 0, 10],
+    });
+    bench.request(1, &[network, Attribute::Priority(1)]);
+    assert_eq!(bench.answer(None), [(1, false)]);
+}
+
+/// RFC 8445 §7.2.5.2.1: an answer from another address fails the check.
+#[test]
+fn asymmetric_answers_fail_the_pair() {
+    let mut bench = Bench::new(Role::Controlling);
+    bench.know_peer();
+    bench
+        .agent
+        .add_remote_candidate(bench.now, candidate(1, 100))
+        .unwrap();
+    let (_, bytes) = bench.sent().unwrap();
+    let key = IntegrityKey::short_term(PASSWORD).unwrap();
+    let mut response = Vec::new();
+    let request = Message::parse(&bytes).unwrap();
+    let mut builder = Builder::response(&mut response, Class::Success, &request);
+    builder.add(Attribute::XorMappedAddress(bench.local));
+    builder.message_integrity(&key).fingerprint();
+    builder.finish().unwrap();
+    bench.input(bench.path(2), response);
+    assert_eq!(bench.agent.pairs().next().unwrap().state, PairState::Failed);
+    assert!(!bench.agent.has_consent());
+    assert_eq!(bench.agent.stats().drops.asymmetric, 1);
+}
+
+/// Candidates that come one by one, in either order with credentials, connect all the same.
+#[test]
+fn trickle_in_any_order() {
+    for seed in 0..50 {
+        let mut sim = Sim::new(seed);
+        let mut steps: Vec<u64> = (0..4).collect();
+        steps.sort_by_key(|step| (step * 7 + seed * 13) % 11);
+        for step in steps {
+            match step {
+                0 | 1 => sim.gather(usize::try_from(step).unwrap()),
+                _ => sim.tell_credentials(usize::try_from(step - 2).unwrap()),
+            }
+            sim.flush();
+            sim.run(ms(seed * 3));
+        }
+        sim.run_until(secs(3), |sim| sim.both_are(State::Completed));
+    }
+}

@@ -1,0 +1,129 @@
+//! Random sequences of everything that can happen to an agent (goals row 23).
+mod sim;
+
+use std::net::SocketAddr;
+
+use oxirtc_ice::{Address, Candidate, CandidateKind, Path, Protocol, Role, State};
+
+use crate::sim::{Sim, ip, ms};
+
+fn any_candidate(value: u64) -> Candidate {
+    let [a, b, c, d, ..] = value.to_be_bytes();
+    Candidate {
+        foundation: (a % 5).to_string(),
+        component: 1 + u16::from(b % 16 == 0),
+        protocol: if b % 16 == 1 {
+            Protocol::Tcp
+        } else {
+            Protocol::Udp
+        },
+        tcp_type: None,
+        priority: u32::from_be_bytes([a, b, c, d]),
+        address: match c % 4 {
+            0 => Address::Ip(ip(&format!("10.0.0.{}", 1 + d % 2))),
+            1 => Address::Ip(ip(&format!("10.9.8.{d}"))),
+            2 => Address::Ip(ip("fe80::1")),
+            _ => Address::Name(format!("{d}.local")),
+        },
+        port: 1000 * u16::from(1 + d % 2) + u16::from(a % 4),
+        kind: CandidateKind::Host,
+        related: None,
+    }
+}
+
+fn step(sim: &mut Sim, value: u64) {
+    let side = usize::from(value & 1 == 1);
+    let now = sim.now;
+    let some = value >> 16;
+    match (value >> 1) % 32 {
+        0 if some % 20 == 0 => sim.renew(side),
+        1 if some % 4 == 0 => {
+            if sim.peers[1 - side].agent.state() != State::Closed {
+                sim.tell_credentials(side);
+            }
+        }
+        2 => sim.gather(side),
+        3 => {
+            sim.peers[side].addresses = match some % 3 {
+                0 => vec![ip("10.0.0.1"), ip("10.0.0.2")],
+                1 => vec![ip("10.0.0.2"), ip("fe80::1")],
+                _ => vec![],
+            };
+        }
+        4..=6 => {
+            let candidate = any_candidate(sim.random());
+            sim.agent(side)
+                .add_remote_candidate(now, candidate)
+                .unwrap();
+        }
+        7 => sim.agent(side).set_remote_end_of_candidates(now),
+        8 if some % 8 == 0 => sim.agent(side).set_role(now, Role::Controlling),
+        9 if some % 8 == 0 => sim.agent(side).set_role(now, Role::Controlled),
+        10 if some % 16 == 0 => sim.up[side] = !sim.up[side],
+        11 => {
+            // Something that passed before, again, as it was or broken, from here or there.
+            let count = sim.sent.len();
+            let at = usize::try_from(some).unwrap_or(0) % count.max(1);
+            if let Some(old) = sim.sent.get(at) {
+                let (from, mut path, mut bytes) = (old.from, old.path, old.bytes.clone());
+                let spot = usize::try_from(some >> 20).unwrap_or(0) % bytes.len();
+                if some % 3 == 0 {
+                    bytes[spot] ^= 1 << (some % 8);
+                }
+                if some % 5 == 0 {
+                    path.local = SocketAddr::new(ip("10.7.7.7"), 7);
+                }
+                sim.carry(from, path, bytes);
+            }
+        }
+        12 => {
+            let first = sim.peers[side]
+                .gathered
+                .first()
+                .and_then(Candidate::socket_address);
+            if let Some(local) = first {
+                let path = Path::udp(local, SocketAddr::new(ip("10.3.3.3"), 3));
+                sim.deliver(side, path, some.to_be_bytes().to_vec());
+            }
+        }
+        13 => {
+            let at = now + ms(some % 500);
+            sim.agent(side).set_next_check(now, at);
+        }
+        _ => {
+            sim.run(ms(some % 400));
+        }
+    }
+    sim.flush();
+    for peer in &mut sim.peers {
+        assert!(peer.agent.pairs().count() <= 100);
+        assert_eq!(
+            peer.agent.has_consent(),
+            peer.agent.payload_path().is_some()
+        );
+        peer.events.clear();
+        peer.received.clear();
+        peer.gathered.truncate(20);
+    }
+    let excess = sim.sent.len().saturating_sub(200);
+    sim.sent.drain(..excess);
+}
+
+/// A hundred thousand steps: no panic, polling ends, no timer stands in the past.
+#[test]
+fn nothing_upsets_the_agents() {
+    let mut sent = 0;
+    for seed in 0..100 {
+        let mut sim = Sim::new(1 + seed);
+        sim.trickle = seed % 2 == 0;
+        for _ in 0..1000 {
+            let value = sim.random();
+            step(&mut sim, value);
+        }
+        sent += sim.agent(0).stats().responses_received;
+        let now = sim.now;
+        sim.agent(0).close(now);
+        sim.run(ms(100_000));
+    }
+    assert!(sent > 1000, "they did talk: {sent}");
+}

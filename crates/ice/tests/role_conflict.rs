@@ -1,0 +1,61 @@
+//! Role conflicts (RFC 8445 §7.3.1.1).
+mod sim;
+
+use oxirtc_ice::{Config, Event, Role, State};
+
+use crate::sim::{Sim, ms, secs};
+
+fn settle(mut sim: Sim, role: Role) -> Sim {
+    let now = sim.now;
+    sim.agent(0).set_role(now, role);
+    sim.agent(1).set_role(now, role);
+    sim.connect();
+    sim.run_until(secs(5), |sim| sim.both_are(State::Completed));
+    assert_ne!(sim.agent(0).role(), sim.agent(1).role());
+    let [one, two] = sim
+        .peers
+        .each_ref()
+        .map(|peer| peer.agent.selected_pair().unwrap().path);
+    assert_eq!((one.local, one.remote), (two.remote, two.local));
+    sim
+}
+
+/// [5.6-11], goals E6: a thousand conflicts, both kinds, all end with one controlling side.
+#[test]
+fn a_thousand_conflicts_are_resolved() {
+    for seed in 0..500 {
+        for role in [Role::Controlling, Role::Controlled] {
+            let mut sim = Sim::new(seed);
+            sim.delay = ms(seed % 40);
+            let sim = settle(sim, role);
+            let switched = |event: &Event| matches!(event, Event::RoleChanged(_));
+            assert!(
+                sim.peers
+                    .iter()
+                    .any(|peer| peer.events.iter().any(switched))
+            );
+        }
+    }
+}
+
+/// Equal tie-breakers: both are told to switch, both take a new tie-breaker, and the next conflict
+/// is decided.
+#[test]
+fn equal_tie_breakers_are_resolved() {
+    for seed in 0..50 {
+        for role in [Role::Controlling, Role::Controlled] {
+            let config = Config::default().tie_breaker(7);
+            settle(Sim::with(seed, [config.clone(), config]), role);
+        }
+    }
+}
+
+/// The larger tie-breaker controls, and keeps its role.
+#[test]
+fn the_larger_tie_breaker_controls() {
+    let config = |tie_breaker| Config::default().tie_breaker(tie_breaker);
+    let sim = settle(Sim::with(1, [config(9), config(8)]), Role::Controlling);
+    assert_eq!(sim.peers[0].agent.role(), Role::Controlling);
+    let sim = settle(Sim::with(1, [config(8), config(9)]), Role::Controlled);
+    assert_eq!(sim.peers[1].agent.role(), Role::Controlling);
+}

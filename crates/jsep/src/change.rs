@@ -1,0 +1,141 @@
+//! What follows from a description, for the engine to do in order.
+
+use std::fmt;
+
+use oxirtc_sdp::Candidate;
+
+use crate::{Credentials, Fingerprint, SignalingState};
+
+/// One thing that follows from a description that was applied.
+///
+/// In one list: transports that are added, then for each transport its ICE and DTLS, then SCTP, then
+/// transports that are removed, and the signalling state last. An implicit rollback has a list of its
+/// own in front, which ends with `SignalingState(Stable)`.
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum Change {
+    /// A transport is needed; nothing of it is known yet.
+    TransportAdded {
+        /// The new transport.
+        transport: TransportId,
+        /// The mid of its first section.
+        mid: String,
+    },
+    /// Which end nominates (RFC 8445 §6.1.1). Once for each transport.
+    IceRole {
+        /// The transport.
+        transport: TransportId,
+        /// Our role.
+        role: IceRole,
+    },
+    /// Our credentials: the first ones, or those of a restart. Gathering begins.
+    LocalIce {
+        /// The transport.
+        transport: TransportId,
+        /// The credentials.
+        credentials: Credentials,
+        /// A rollback went back to an earlier generation, whose credentials these are.
+        restored: bool,
+    },
+    /// The peer's credentials: the first ones, or those of its restart. Its candidates follow.
+    RemoteIce {
+        /// The transport.
+        transport: TransportId,
+        /// The credentials.
+        credentials: Credentials,
+        /// The peer is an ICE-lite agent (RFC 8445 §2.5).
+        lite: bool,
+    },
+    /// A candidate of the peer that ICE can use: of component 1, UDP or TCP, of a known kind. Its
+    /// address may be a name.
+    RemoteCandidate {
+        /// The transport.
+        transport: TransportId,
+        /// The candidate.
+        candidate: Candidate,
+    },
+    /// No more candidates of this generation will come from the peer (RFC 8838 §14).
+    RemoteEndOfCandidates {
+        /// The transport.
+        transport: TransportId,
+    },
+    /// A new DTLS association: who opens it, and what the peer's certificate must match. With
+    /// answers: the first one of the transport, or one that replaces it (RFC 8842 §4); then what runs
+    /// above it is new as well.
+    Dtls {
+        /// The transport.
+        transport: TransportId,
+        /// Our role.
+        role: DtlsRole,
+        /// One of these must match.
+        fingerprints: Vec<Fingerprint>,
+    },
+    /// The SCTP association.
+    Sctp(Sctp),
+    /// The transport is not needed any more.
+    TransportRemoved {
+        /// The transport.
+        transport: TransportId,
+    },
+    /// The signalling state is now this one.
+    SignalingState(SignalingState),
+}
+
+/// What becomes of the SCTP association.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum Sctp {
+    /// An offer describes one, and there was none.
+    Created {
+        /// The transport that carries it.
+        transport: TransportId,
+    },
+    /// An answer has settled its parameters, or changed them.
+    Negotiated {
+        /// The transport that carries it.
+        transport: TransportId,
+        /// Our port.
+        local_port: u16,
+        /// The peer's port.
+        remote_port: u16,
+        /// The longest message that the peer takes, in bytes; `u64::MAX` when it takes any.
+        max_message_size: u64,
+    },
+    /// The section was rejected (RFC 8841 §10.3), or rolled back.
+    Closed,
+}
+
+/// A transport: one ICE agent and what runs on it. Never used twice by one negotiator.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct TransportId(pub(crate) u32);
+
+/// Which end nominates (RFC 8445 §6.1.1).
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum IceRole {
+    /// We do.
+    Controlling,
+    /// The peer does.
+    Controlled,
+}
+
+/// Which end sends the ClientHello.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum DtlsRole {
+    /// We do.
+    Client,
+    /// The peer does.
+    Server,
+}
+
+impl TransportId {
+    /// Its number, from 0 in order of creation.
+    pub fn value(self) -> u32 {
+        self.0
+    }
+}
+
+impl fmt::Display for TransportId {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.0.fmt(f)
+    }
+}

@@ -1,0 +1,69 @@
+//! What a negotiator is told once.
+
+/// What a [`Negotiator`](crate::Negotiator) is told once.
+#[derive(Clone, Debug)]
+pub struct Config {
+    pub(crate) session_id: u64,
+    pub(crate) fingerprints: Vec<Fingerprint>,
+    pub(crate) bundle_policy: BundlePolicy,
+    pub(crate) sctp_port: u16,
+    pub(crate) max_message_size: u64,
+}
+
+/// The hash of a certificate (RFC 8122 §5).
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct Fingerprint {
+    /// The hash function in lower case: `sha-256`.
+    pub algorithm: String,
+    /// The hash.
+    pub value: Vec<u8>,
+}
+
+/// Which sections are refused a transport of their own (RFC 9429 §4.1.1).
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
+pub enum BundlePolicy {
+    /// One transport for each kind of media, until bundling is agreed on.
+    #[default]
+    Balanced,
+    /// One transport for each section, until bundling is agreed on.
+    MaxCompat,
+    /// One transport: a section that the peer does not bundle with its first one is rejected.
+    MaxBundle,
+}
+
+impl Config {
+    /// `session_id` is random, its highest bit is cleared (RFC 9429 §5.2.1); the fingerprints are
+    /// those of all certificates.
+    pub fn new(session_id: u64, fingerprints: Vec<Fingerprint>) -> Self {
+        Self {
+            session_id: session_id & (u64::MAX >> 1),
+            fingerprints,
+            bundle_policy: BundlePolicy::default(),
+            sctp_port: 5000,
+            max_message_size: 262_144,
+        }
+    }
+
+    /// Which sections are refused a transport of their own. Default: [`BundlePolicy::Balanced`].
+    #[must_use]
+    pub fn bundle_policy(mut self, policy: BundlePolicy) -> Self {
+        self.bundle_policy = policy;
+        self
+    }
+
+    /// Our SCTP port (RFC 8841 §5). It is the number that every stack uses, and has no meaning
+    /// outside the DTLS association. Default: 5000.
+    #[must_use]
+    pub fn sctp_port(mut self, port: u16) -> Self {
+        self.sctp_port = port;
+        self
+    }
+
+    /// The longest message that we take, in bytes; 0 is any (RFC 8841 §6). More costs memory for a
+    /// peer that uses it. Default: 262,144, as browsers have it.
+    #[must_use]
+    pub fn max_message_size(mut self, size: u64) -> Self {
+        self.max_message_size = size;
+        self
+    }
+}

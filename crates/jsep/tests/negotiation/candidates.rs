@@ -1,0 +1,352 @@
+//! Candidates of both ends: where they are kept, what ICE is told, what is refused.
+
+use oxirtc_jsep::{
+    CandidateInit, Change, Error, MediaSection, TransportId,
+    sdp::{Candidate, Session},
+};
+
+use crate::support::{Peer, connected, exchange, offer_of, visible};
+
+const HOST: &str = "candidate:1 1 udp 2122260223 192.0.2.1 54321 typ host";
+const NAME: &str = "candidate:2 1 UDP 2122260222 abc.local 54322 typ host";
+
+fn init(candidate: &str) -> CandidateInit<'_> {
+    CandidateInit {
+        candidate,
+        sdp_mid: Some("0"),
+        ..CandidateInit::default()
+    }
+}
+
+fn transport(peer: &Peer) -> TransportId {
+    peer.negotiator.transports().next().expect("a transport")
+}
+
+fn remote_sdp(peer: &Peer) -> String {
+    peer.negotiator
+        .remote_description()
+        .expect("a description")
+        .sdp
+}
+
+/// [4.4.2-47] A candidate is kept as it was written and told at once; twice is told once.
+#[test]
+fn added() {
+    let (mut a, _) = connected();
+    let transport = transport(&a);
+    let candidate = Candidate::parse(HOST).expect("a candidate");
+    let told = a.negotiator.add_ice_candidate(init(HOST)).expect("added");
+    assert_eq!(
+        told,
+        [Change::RemoteCandidate {
+            transport,
+            candidate
+        }]
+    );
+    assert_eq!(a.negotiator.add_ice_candidate(init(HOST)), Ok(vec![]));
+    let told = a
+        .negotiator
+        .add_ice_candidate(init(NAME))
+        .expect("a name is a candidate too");
+    assert_eq!(told.len(), 1);
+    let sdp = remote_sdp(&a);
+    assert!(sdp.contains(&format!("a={HOST}\r\n")) && sdp.contains(&format!("a={NAME}\r\n")));
+    Session::parse(&sdp).expect("still a description");
+}
+
+/// What ICE cannot use is kept in the description and not told.
+#[test]
+fn of_no_use() {
+    let (mut a, _) = connected();
+    for line in [
+        "candidate:1 2 udp 1 192.0.2.1 1 typ host",
+        "candidate:1 1 sctp 1 192.0.2.1 1 typ host",
+        "candidate:1 1 udp 1 192.0.2.1 1 typ odd",
+    ] {
+        assert_eq!(a.negotiator.add_ice_candidate(init(line)), Ok(vec![]));
+        assert!(remote_sdp(&a).contains(line));
+    }
+}
+
+/// [4.4.2-38] to [4.4.2-44]: what is refused, in that order, and that nothing changes.
+#[test]
+fn refused() {
+    let mut fresh = Peer::new('a');
+    let none = CandidateInit {
+        candidate: HOST,
+        ..CandidateInit::default()
+    };
+    assert!(matches!(
+        fresh.negotiator.add_ice_candidate(none),
+        Err(Error::Type(_))
+    ));
+    for early in [init(HOST), CandidateInit::default()] {
+        assert!(matches!(
+            fresh.negotiator.add_ice_candidate(early),
+            Err(Error::InvalidState(_))
+        ));
+    }
+    fresh.negotiator.close();
+    assert!(matches!(
+        fresh.negotiator.add_ice_candidate(none),
+        Err(Error::Type(_))
+    ));
+    assert!(matches!(
+        fresh.negotiator.add_ice_candidate(init(HOST)),
+        Err(Error::InvalidState(_))
+    ));
+
+    let (mut a, _) = connected();
+    let before = visible(&a);
+    let wrong = [
+        CandidateInit {
+            sdp_mid: Some("1"),
+            ..init(HOST)
+        },
+        CandidateInit {
+            sdp_mid: Some("1"),
+            sdp_mline_index: Some(0),
+            ..init(HOST)
+        },
+        CandidateInit {
+            sdp_mid: None,
+            sdp_mline_index: Some(1),
+            ..init(HOST)
+        },
+        CandidateInit {
+            username_fragment: Some("unknown1"),
+            ..init(HOST)
+        },
+        init("candidate:nonsense"),
+        init("a=candidate:1 1 udp 1 192.0.2.1 1 typ host"),
+    ];
+    for init in wrong {
+        let error = a.negotiator.add_ice_candidate(init);
+        assert!(matches!(error, Err(Error::Operation(_))), "{init:?}");
+        assert_eq!(visible(&a), before);
+    }
+    // the mid has precedence, an index alone is enough
+    let fine = [
+        CandidateInit {
+            sdp_mline_index: Some(9),
+            ..init(HOST)
+        },
+        CandidateInit {
+            sdp_mid: None,
+            sdp_mline_index: Some(0),
+            ..init(NAME)
+        },
+    ];
+    for init in fine {
+        assert_eq!(
+            a.negotiator.add_ice_candidate(init).map(|it| it.len()),
+            Ok(1)
+        );
+    }
+}
+
+/// [4.4.2-46] The end: for one section, or for all when nothing is said. Told once.
+#[test]
+fn end_of_candidates() {
+    let all = CandidateInit::default();
+    for end in [init(""), all] {
+        let (mut a, _) = connected();
+        let transport = transport(&a);
+        let told = a.negotiator.add_ice_candidate(end);
+        assert_eq!(told, Ok(vec![Change::RemoteEndOfCandidates { transport }]));
+        assert_eq!(a.negotiator.add_ice_candidate(end), Ok(vec![]));
+        assert_eq!(remote_sdp(&a).matches("a=end-of-candidates").count(), 1);
+    }
+}
+
+/// Candidates of an offer that is not answered yet wait for the answer, those in it come first.
+#[test]
+fn before_the_answer() {
+    let offer = Peer::with_channel('a').offer().sdp;
+    let mut b = Peer::new('b');
+    b.remote(offer_of(format!(
+        "{offer}a={HOST}\r\na=end-of-candidates\r\n"
+    )));
+    assert_eq!(b.negotiator.add_ice_candidate(init(NAME)), Ok(vec![]));
+    assert!(remote_sdp(&b).contains(NAME));
+    let changes = b.local(None);
+    let told: Vec<_> = changes
+        .iter()
+        .filter_map(|it| match it {
+            Change::RemoteCandidate { candidate, .. } => Some(candidate.foundation.as_str()),
+            Change::RemoteEndOfCandidates { .. } => Some("end"),
+            Change::RemoteIce { .. } => Some("ice"),
+            Change::Dtls { .. } => Some("dtls"),
+            _ => None,
+        })
+        .collect();
+    assert_eq!(told, ["ice", "1", "2", "end", "dtls"]);
+}
+
+/// [4.4.2-45] [4.4.2-47] Generations are kept apart: the old one still takes candidates until the new
+/// one is agreed on, and each description has its own.
+#[test]
+fn generations() {
+    let (mut a, mut b) = connected();
+    exchange(&mut a, &mut b);
+    let offer = a.try_offer(true).expect("an offer");
+    a.local(offer.clone());
+    b.remote(offer);
+    let old = CandidateInit {
+        username_fragment: Some("a0000001"),
+        ..init(HOST)
+    };
+    assert_eq!(
+        b.negotiator.add_ice_candidate(old).map(|it| it.len()),
+        Ok(1)
+    );
+    assert_eq!(
+        b.negotiator.add_ice_candidate(init(NAME)),
+        Ok(vec![]),
+        "of the latest generation"
+    );
+    let current = b
+        .negotiator
+        .current_remote_description()
+        .expect("current")
+        .sdp;
+    let pending = b
+        .negotiator
+        .pending_remote_description()
+        .expect("pending")
+        .sdp;
+    assert!(current.contains(HOST) && !current.contains(NAME));
+    assert!(pending.contains(NAME) && !pending.contains(HOST));
+    let changes = b.local(None);
+    assert_eq!(
+        changes
+            .iter()
+            .filter(|it| matches!(it, Change::RemoteCandidate { .. }))
+            .count(),
+        1
+    );
+    let old = b.negotiator.add_ice_candidate(old);
+    assert!(
+        matches!(old, Err(Error::Operation(_))),
+        "no description has it any more"
+    );
+    assert!(!remote_sdp(&b).contains(HOST));
+}
+
+/// [4.4.2-42] Candidates of a rejected section have no effect.
+#[test]
+fn rejected_section() {
+    let audio = "m=audio 9 UDP/TLS/RTP/SAVPF 0\r\na=mid:x\r\na=rtcp-mux\r\na=ice-ufrag:abcd\r\n\
+                 a=ice-pwd:abcdefghijklmnopqrstuv\r\na=fingerprint:x 00\r\na=setup:actpass\r\n";
+    let mut b = Peer::new('b');
+    b.remote(offer_of(format!(
+        "{}{audio}",
+        Peer::with_channel('a').offer().sdp
+    )));
+    b.local(None);
+    let init = CandidateInit {
+        sdp_mid: Some("x"),
+        ..init(HOST)
+    };
+    assert_eq!(b.negotiator.add_ice_candidate(init), Ok(vec![]));
+}
+
+/// [4.4.2-02] [4.4.2-18] Our candidates and their end stand in the descriptions of their generation,
+/// with the default address; a later offer has them from the start.
+#[test]
+fn gathered() {
+    let mut a = Peer::with_channel('a');
+    let offer = a.offer();
+    a.local(offer.clone());
+    let (id, ufrag) = (transport(&a), "a0000001");
+    let section = Some(MediaSection {
+        mid: "0".to_owned(),
+        index: 0,
+    });
+    let parse = |line: &str| Candidate::parse(line).expect("a candidate");
+    for line in [
+        "candidate:1 1 udp 9 2001:db8::1 7 typ host",
+        HOST,
+        "candidate:3 1 udp 1 198.51.100.1 99 typ srflx raddr 192.0.2.1 rport 54321",
+        "candidate:4 1 tcp 99 203.0.113.1 9 typ host tcptype active",
+        NAME,
+    ] {
+        assert_eq!(
+            a.negotiator.add_local_candidate(id, ufrag, parse(line)),
+            section
+        );
+    }
+    assert_eq!(
+        a.negotiator
+            .add_local_candidate(id, "unknown1", parse(HOST)),
+        None
+    );
+    assert_eq!(a.negotiator.set_local_end_of_candidates(id, ufrag), section);
+    let sdp = a
+        .negotiator
+        .pending_local_description()
+        .expect("pending")
+        .sdp;
+    assert!(sdp.contains(
+        "m=application 99 UDP/DTLS/SCTP webrtc-datachannel\r\nc=IN IP4 198.51.100.1\r\n"
+    ));
+    assert_eq!(sdp.matches("a=candidate:").count(), 5);
+    assert!(sdp.ends_with("a=end-of-candidates\r\n"));
+    // [4.4.2-29] what was created last is still that, without candidates
+    a.local(offer);
+    let again = a.offer();
+    assert_eq!(again.sdp.matches("a=candidate:").count(), 5);
+    a.local(again.clone());
+    assert_eq!(
+        a.negotiator.local_description(),
+        Some(again),
+        "none stands there twice"
+    );
+    let restart = a.try_offer(true).expect("an offer");
+    assert!(!restart.sdp.contains("candidate:") && restart.sdp.contains("m=application 9 "));
+}
+
+/// Candidates of a generation that is rolled back are forgotten.
+#[test]
+fn gathered_in_vain() {
+    let (mut a, _) = connected();
+    let id = transport(&a);
+    let offer = a.try_offer(true).expect("an offer");
+    a.local(offer);
+    let candidate = Candidate::parse(HOST).expect("a candidate");
+    assert!(
+        a.negotiator
+            .add_local_candidate(id, "a0000002", candidate.clone())
+            .is_some()
+    );
+    a.local(oxirtc_jsep::Description::rollback());
+    assert!(
+        a.negotiator
+            .add_local_candidate(id, "a0000002", candidate)
+            .is_none()
+    );
+    assert!(
+        !a.negotiator
+            .local_description()
+            .expect("current")
+            .sdp
+            .contains("candidate:")
+    );
+}
+
+/// 10,000 candidates: the first 4,096 of a generation count, others do no harm.
+#[test]
+fn too_many() {
+    let (mut a, _) = connected();
+    let mut told = 0;
+    for port in 1..=10_000 {
+        let line = format!("candidate:1 1 udp 1 192.0.2.1 {port} typ host");
+        told += a
+            .negotiator
+            .add_ice_candidate(init(&line))
+            .expect("harmless")
+            .len();
+    }
+    assert_eq!(told, 4096);
+    assert_eq!(remote_sdp(&a).matches("a=candidate:").count(), 4096);
+}

@@ -1,0 +1,143 @@
+//! Descriptions changed at random and verbs in any order: errors, never a panic; an error changes
+//! nothing.
+
+use std::time::{Duration, Instant};
+
+use oxirtc_jsep::{CandidateInit, Description, SdpType};
+use proptest::{collection::vec, prelude::*, sample::Index};
+
+use crate::support::{Peer, offer_of, recorded, visible};
+
+const KINDS: [SdpType; 4] = [
+    SdpType::Offer,
+    SdpType::Pranswer,
+    SdpType::Answer,
+    SdpType::Rollback,
+];
+
+/// Whole lines moved, doubled, dropped, or a byte changed.
+fn mutate(text: &str, edits: &[(Index, Index, u8)]) -> String {
+    let mut lines: Vec<String> = text.lines().map(str::to_owned).collect();
+    for (at, to, kind) in edits {
+        if lines.len() < 2 {
+            break;
+        }
+        let (at, to) = (at.index(lines.len()), to.index(lines.len()));
+        match kind % 4 {
+            0 => drop(lines.remove(at)),
+            1 => lines.swap(at, to),
+            2 => lines.insert(to, lines[at].clone()),
+            _ => {
+                let mut bytes = lines[at].clone().into_bytes();
+                let place = to % bytes.len().max(1);
+                if let Some(byte) = bytes.get_mut(place) {
+                    *byte = b"0 9:a=/xX"[usize::from(*kind) % 9];
+                }
+                lines[at] = String::from_utf8_lossy(&bytes).into_owned();
+            }
+        }
+    }
+    lines.join("\r\n") + "\r\n"
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(300))]
+
+    /// A mutated offer is refused with nothing changed, or answered with a description that follows
+    /// the grammar.
+    #[test]
+    fn mutated_offers(file: Index, edits in vec((any::<Index>(), any::<Index>(), any::<u8>()), 1..6)) {
+        let files = recorded("offer");
+        let (_, offer) = &files[file.index(files.len())];
+        let offer = mutate(offer, &edits);
+        let mut peer = Peer::with_channel('b');
+        let before = visible(&peer);
+        match peer.negotiator.set_remote(offer_of(offer)) {
+            Err(_) => prop_assert_eq!(visible(&peer), before),
+            Ok(_) => {
+                peer.local(None);
+                let answer = peer.negotiator.local_description().expect("an answer").sdp;
+                oxirtc_jsep::sdp::Session::parse(&answer).expect("a description");
+                peer.offer();
+            }
+        }
+    }
+
+    /// Any verbs in any order with descriptions of each other.
+    #[test]
+    fn any_order(steps in vec((any::<u8>(), any::<Index>(), any::<Index>(), any::<u8>()), 1..60)) {
+        let mut peers = [Peer::with_channel('a'), Peer::new('b')];
+        let mut texts = vec![String::new()];
+        for (verb, text, other, noise) in steps {
+            let peer = &mut peers[usize::from(verb) % 2];
+            let sdp = texts[text.index(texts.len())].clone();
+            let sdp = if noise < 20 { mutate(&sdp, &[(other, text, noise)]) } else { sdp };
+            let kind = KINDS[other.index(4)];
+            let before = visible(peer);
+            let made = match verb / 2 % 9 {
+                0 => peer.try_offer(noise % 2 == 0),
+                1 => peer.try_answer(),
+                2 | 3 => {
+                    let result = peer.try_local((noise % 3 > 0).then(|| Description::new(kind, sdp)));
+                    // an implicit description is made, whatever becomes of it
+                    result.map(|_| peer.negotiator.local_description().unwrap_or(Description::rollback()))
+                }
+                4 | 5 => {
+                    let result = peer.negotiator.set_remote(Description::new(kind, sdp));
+                    result.map(|_| Description::rollback())
+                }
+                6 => {
+                    peer.negotiator.restart_ice();
+                    continue;
+                }
+                7 => {
+                    peer.negotiator.add_data_channel();
+                    continue;
+                }
+                _ => {
+                    let init = CandidateInit {
+                        candidate: "candidate:1 1 udp 1 192.0.2.1 1 typ host",
+                        sdp_mline_index: Some(u16::from(noise % 3)),
+                        ..CandidateInit::default()
+                    };
+                    peer.negotiator.add_ice_candidate(init).map(|_| Description::rollback())
+                }
+            };
+            match made {
+                Ok(made) if !made.sdp.is_empty() => texts.push(made.sdp),
+                Ok(_) => {}
+                Err(_) => prop_assert_eq!(visible(peer), before),
+            }
+        }
+    }
+}
+
+/// Thousands of sections in large descriptions cost time in proportion.
+#[test]
+#[expect(clippy::disallowed_methods, reason = "a test of time")]
+fn cost() {
+    let data = Peer::with_channel('a').offer().sdp;
+    let mids: Vec<_> = (1..1000).map(|mid| mid.to_string()).collect();
+    let head = data.replace("BUNDLE 0", &format!("BUNDLE 0 {}", mids.join(" ")));
+    let bundled: String = mids
+        .iter()
+        .map(|mid| format!("m=audio 0 UDP/TLS/RTP/SAVPF 0\r\na=mid:{mid}\r\na=bundle-only\r\n"))
+        .collect();
+    let filler = "a=x-filler:with something in it that takes a while to read\r\n".repeat(15_000);
+    for text in [
+        format!("{head}a=rtcp-mux\r\n{filler}{bundled}"),
+        format!("{head}a=rtcp-mux\r\n{bundled}")
+            .replace("t=0 0\r\n", &format!("t=0 0\r\n{filler}")),
+        format!("{data}{}", "m=x 0 y z\r\n".repeat(4000)),
+    ] {
+        let before = Instant::now();
+        let mut peer = Peer::new('b');
+        peer.remote(offer_of(text));
+        peer.local(None);
+        assert!(
+            before.elapsed() < Duration::from_secs(4),
+            "{:?}",
+            before.elapsed()
+        );
+    }
+}

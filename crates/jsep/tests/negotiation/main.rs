@@ -1,0 +1,11 @@
+//! Negotiation between two ends, and with descriptions recorded from browsers.
+
+mod candidates;
+mod data;
+mod hostile;
+mod ice;
+mod recorded;
+mod refused;
+mod rounds;
+mod signaling;
+mod support;

@@ -1,0 +1,170 @@
+//! What the tests share: negotiators and their credentials.
+#![expect(clippy::unwrap_used, reason = "functions that only tests call")]
+
+use std::{fs, path::PathBuf};
+
+use oxirtc_jsep::{
+    Change, Config, Credentials, Description, Error, Fingerprint, Negotiator, OfferOptions,
+    SdpType, SignalingState,
+};
+
+/// A negotiator with a source of credentials that can be told apart.
+pub(crate) struct Peer {
+    pub(crate) negotiator: Negotiator,
+    name: char,
+    count: u32,
+}
+
+impl Peer {
+    pub(crate) fn new(name: char) -> Self {
+        Self::with(name, |config| config)
+    }
+
+    pub(crate) fn with(name: char, configure: impl FnOnce(Config) -> Config) -> Self {
+        let value = vec![name as u8; 32];
+        let fingerprint = Fingerprint {
+            algorithm: "sha-256".to_owned(),
+            value,
+        };
+        let config = configure(Config::new(u64::from(name as u32), vec![fingerprint]));
+        Self {
+            negotiator: Negotiator::new(config),
+            name,
+            count: 0,
+        }
+    }
+
+    /// A peer that has a data channel.
+    pub(crate) fn with_channel(name: char) -> Self {
+        let mut peer = Self::new(name);
+        peer.negotiator.add_data_channel();
+        peer
+    }
+
+    fn source(name: char, count: &mut u32) -> Credentials {
+        *count += 1;
+        Credentials {
+            ufrag: format!("{name}{count:07}"),
+            password: format!("{name}{count:023}"),
+        }
+    }
+
+    pub(crate) fn offer(&mut self) -> Description {
+        self.try_offer(false).unwrap()
+    }
+
+    pub(crate) fn try_offer(&mut self, ice_restart: bool) -> Result<Description, Error> {
+        let (name, count) = (self.name, &mut self.count);
+        let options = OfferOptions { ice_restart };
+        self.negotiator
+            .create_offer(options, &mut || Self::source(name, count))
+    }
+
+    pub(crate) fn answer(&mut self) -> Description {
+        self.try_answer().unwrap()
+    }
+
+    pub(crate) fn try_answer(&mut self) -> Result<Description, Error> {
+        let (name, count) = (self.name, &mut self.count);
+        self.negotiator
+            .create_answer(&mut || Self::source(name, count))
+    }
+
+    pub(crate) fn local(&mut self, description: impl Into<Option<Description>>) -> Vec<Change> {
+        self.try_local(description).unwrap()
+    }
+
+    pub(crate) fn try_local(
+        &mut self,
+        description: impl Into<Option<Description>>,
+    ) -> Result<Vec<Change>, Error> {
+        let (name, count) = (self.name, &mut self.count);
+        self.negotiator
+            .set_local(description.into(), &mut || Self::source(name, count))
+    }
+
+    pub(crate) fn remote(&mut self, description: Description) -> Vec<Change> {
+        self.negotiator.set_remote(description).unwrap()
+    }
+
+    pub(crate) fn state(&self) -> SignalingState {
+        self.negotiator.signaling_state()
+    }
+
+    /// The latest credentials that this peer made.
+    pub(crate) fn latest(&self) -> Credentials {
+        let mut count = self.count - 1;
+        Self::source(self.name, &mut count)
+    }
+}
+
+/// One exchange, all the way. Returns what followed at both ends.
+pub(crate) fn exchange(offerer: &mut Peer, answerer: &mut Peer) -> (Vec<Change>, Vec<Change>) {
+    let mut ours = offerer.local(None);
+    let offer = offerer.negotiator.local_description().unwrap();
+    let mut theirs = answerer.remote(offer);
+    theirs.extend(answerer.local(None));
+    ours.extend(offerer.remote(answerer.negotiator.local_description().unwrap()));
+    (ours, theirs)
+}
+
+/// Two peers with a data channel that have agreed.
+pub(crate) fn connected() -> (Peer, Peer) {
+    let mut offerer = Peer::with_channel('a');
+    let mut answerer = Peer::new('b');
+    exchange(&mut offerer, &mut answerer);
+    (offerer, answerer)
+}
+
+pub(crate) fn offer_of(sdp: impl Into<String>) -> Description {
+    Description::new(SdpType::Offer, sdp)
+}
+
+pub(crate) fn answer_of(sdp: impl Into<String>) -> Description {
+    Description::new(SdpType::Answer, sdp)
+}
+
+/// Descriptions recorded from browsers whose names contain this.
+pub(crate) fn recorded(part: &str) -> Vec<(String, String)> {
+    let folder = PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("../sdp/tests/recorded");
+    let mut files: Vec<_> = fs::read_dir(folder)
+        .unwrap()
+        .map(|entry| entry.unwrap().path())
+        .filter(|path| path.to_string_lossy().contains(part))
+        .map(|path| {
+            (
+                path.to_string_lossy().into_owned(),
+                fs::read_to_string(&path).unwrap(),
+            )
+        })
+        .collect();
+    files.sort();
+    assert!(!files.is_empty());
+    files
+}
+
+/// All that can be seen of a negotiator.
+pub(crate) fn visible(peer: &Peer) -> impl PartialEq + std::fmt::Debug + use<> {
+    let it = &peer.negotiator;
+    (
+        it.signaling_state(),
+        [
+            it.current_local_description(),
+            it.pending_local_description(),
+            it.current_remote_description(),
+            it.pending_remote_description(),
+        ],
+        it.transports().collect::<Vec<_>>(),
+        it.negotiation_needed(),
+        it.can_trickle_ice_candidates(),
+    )
+}
+
+/// The latest local ufrag that a peer's changes name.
+pub(crate) fn local_ufrags(changes: &[Change]) -> Vec<String> {
+    let ufrag = |change: &Change| match change {
+        Change::LocalIce { credentials, .. } => Some(credentials.ufrag.clone()),
+        _ => None,
+    };
+    changes.iter().filter_map(ufrag).collect()
+}

@@ -1,0 +1,556 @@
+//! The association: its state, its verbs, and where each input goes.
+
+use std::time::{Duration, Instant};
+
+use bytes::Bytes;
+use rand_chacha::ChaCha20Rng;
+use rand_core::{Rng, SeedableRng};
+use zeroize::Zeroize;
+
+use crate::{
+    Config, Error, Event, Failure, Initiator, Message, SendOptions, Stats, StreamId, Tsn,
+    connect::Setup,
+    control::Control,
+    cookie::CookieKey,
+    event::Events,
+    heartbeat::Heartbeat,
+    packet::{Abort, Causes, CauseCode, Chunk, ChunkKind, Data, Packet},
+    reset::Reconfiguration,
+    rx::{Acknowledgement, Receiver},
+    timer::{Timer, Timers},
+    tx::Sender,
+};
+
+/// One SCTP association over a lower layer that is already secure and addressed (DTLS over ICE).
+///
+/// It reads no clock and no socket. Feed it packets ([`handle_packet`](Self::handle_packet)) and time
+/// ([`handle_timeout`](Self::handle_timeout)); then take events ([`poll_event`](Self::poll_event)), packets
+/// ([`poll_transmit`](Self::poll_transmit)) and the next deadline ([`poll_timeout`](Self::poll_timeout)), in this
+/// order. Handing over a batch of packets before asking for packets saves acknowledgements.
+pub struct Association {
+    pub(crate) config: Config,
+    pub(crate) rng: ChaCha20Rng,
+    pub(crate) state: State,
+    pub(crate) peer: Peer,
+    pub(crate) setup: Setup,
+    pub(crate) tx: Sender,
+    pub(crate) rx: Receiver,
+    pub(crate) reset: Reconfiguration,
+    pub(crate) heartbeat: Heartbeat,
+    pub(crate) control: Control,
+    pub(crate) timers: Timers,
+    pub(crate) events: Events,
+    pub(crate) stats: Stats,
+    pub(crate) life: Life,
+}
+
+/// The states of RFC 9260 §4.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum State {
+    /// Not connected yet, or ended.
+    Closed,
+    /// INIT was sent.
+    CookieWait,
+    /// COOKIE ECHO was sent.
+    CookieEchoed,
+    /// Data flows.
+    Established,
+    /// The user wants an end; what is queued goes out first.
+    ShutdownPending,
+    /// SHUTDOWN was sent.
+    ShutdownSent,
+    /// The peer wants an end; what is queued goes out first.
+    ShutdownReceived,
+    /// SHUTDOWN ACK was sent.
+    ShutdownAckSent,
+}
+
+/// What we know of both ends.
+#[derive(Debug)]
+pub(crate) struct Peer {
+    /// What packets to us carry.
+    pub(crate) local_tag: u32,
+    /// What packets to the peer carry; 0 is not known yet.
+    pub(crate) tag: u32,
+    pub(crate) outbound: u16,
+    pub(crate) inbound: u16,
+    pub(crate) forward_tsn: bool,
+    pub(crate) reconfig: bool,
+}
+
+/// How long the association lives on without answers, and whether it is over.
+#[derive(Debug)]
+pub(crate) struct Life {
+    pub(crate) ended: bool,
+    pub(crate) consent: bool,
+    /// Timeouts in a row.
+    pub(crate) errors: u32,
+    /// Who began to close it.
+    pub(crate) closing: Option<Initiator>,
+    /// `send` said that the buffer is full.
+    pub(crate) blocked: bool,
+    pub(crate) max_outgoing: usize,
+    /// Something came or went.
+    pub(crate) last_activity: Instant,
+}
+
+impl Association {
+    /// An association that has not connected. `seed` must be unpredictable and used once: tags, initial TSNs and the
+    /// key of cookies come from it.
+    pub fn new(config: Config, mut seed: [u8; 32], now: Instant) -> Self {
+        let mut rng = ChaCha20Rng::from_seed(seed);
+        seed.zeroize();
+        let mut secret = [0; 32];
+        rng.fill_bytes(&mut secret);
+        let key = CookieKey::new(&secret, now);
+        secret.zeroize();
+        let initial = Tsn(rng.next_u32());
+        Self {
+            state: State::Closed,
+            peer: Peer {
+                local_tag: random_tag(&mut rng),
+                tag: 0,
+                outbound: config.outbound_streams,
+                inbound: config.inbound_streams,
+                forward_tsn: true,
+                reconfig: true,
+            },
+            setup: Setup::new(key, &config),
+            tx: Sender::new(&config, initial),
+            rx: Receiver::new(&config, Tsn(0)),
+            reset: Reconfiguration::new(initial.0),
+            heartbeat: Heartbeat::default(),
+            control: Control::default(),
+            timers: Timers::default(),
+            events: Events::default(),
+            stats: Stats::default(),
+            life: Life {
+                ended: false,
+                consent: true,
+                errors: 0,
+                closing: None,
+                blocked: false,
+                max_outgoing: MAX_OUTGOING,
+                last_activity: now,
+            },
+            rng,
+            config,
+        }
+    }
+
+    /// Takes one SCTP packet. What is not valid is dropped and counted.
+    pub fn handle_packet(&mut self, now: Instant, bytes: &[u8]) {
+        let Ok(packet) = Packet::parse(bytes) else {
+            self.stats.dropped_malformed += 1;
+            return;
+        };
+        let ports = (self.config.remote_port, self.config.local_port);
+        if (packet.source, packet.destination) != ports {
+            self.stats.dropped_malformed += 1;
+            return;
+        }
+        let Some(first) = packet.chunks().next() else {
+            self.stats.dropped_malformed += 1;
+            return;
+        };
+        if self.life.ended {
+            self.handle_after_end(&packet, first);
+            return;
+        }
+        if !self.accepts_tag(&packet, first) {
+            self.stats.dropped_wrong_tag += 1;
+            return;
+        }
+        self.stats.packets_received += 1;
+        self.stats.bytes_received += bytes.len() as u64;
+        self.handle_chunks(now, &packet);
+        self.settle(now);
+    }
+
+    /// RFC 9260 §8.5: each packet shows by its tag that its sender knows this association; the exceptions of §8.5.1
+    /// are those that cannot.
+    fn accepts_tag(&self, packet: &Packet<'_>, first: Chunk<'_>) -> bool {
+        let reflected = first.flags & Abort::REFLECTED != 0;
+        match first.kind {
+            ChunkKind::INIT => packet.tag == 0,
+            ChunkKind::ABORT | ChunkKind::SHUTDOWN_COMPLETE if reflected => {
+                self.peer.tag != 0 && packet.tag == self.peer.tag
+            }
+            // Its tag is compared with that in the cookie.
+            ChunkKind::COOKIE_ECHO => true,
+            // §8.5.1 E: answered as out of the blue while we are setting up.
+            ChunkKind::SHUTDOWN_ACK if self.is_setting_up() => true,
+            _ => self.state != State::Closed && packet.tag == self.peer.local_tag,
+        }
+    }
+
+    fn handle_chunks(&mut self, now: Instant, packet: &Packet<'_>) {
+        let mut has_data = false;
+        let mut chunks = packet.chunks();
+        let mut index = 0;
+        while let Some(chunk) = chunks.next() {
+            let alone = index == 0 && chunks.clone().next().is_none() && !chunks.is_broken();
+            index += 1;
+            has_data |= chunk.kind == ChunkKind::DATA;
+            let go_on = match chunk.kind {
+                ChunkKind::INIT if alone => self.handle_init(now, chunk),
+                // RFC 9260 §3.3.2: nothing may stand beside INIT, INIT ACK or SHUTDOWN COMPLETE.
+                ChunkKind::INIT_ACK if alone => self.handle_init_ack(now, chunk),
+                ChunkKind::SHUTDOWN_COMPLETE if alone => self.handle_shutdown_complete(),
+                ChunkKind::INIT | ChunkKind::INIT_ACK | ChunkKind::SHUTDOWN_COMPLETE => false,
+                ChunkKind::COOKIE_ECHO => index == 1 && self.handle_cookie_echo(now, packet.tag, chunk),
+                ChunkKind::SHUTDOWN_ACK => self.handle_shutdown_ack(packet.tag),
+                ChunkKind::ABORT => self.handle_abort(packet.tag, chunk),
+                _ if packet.tag != self.peer.local_tag => false,
+                kind => self.handle_chunk(now, kind, chunk),
+            };
+            if !go_on || self.life.ended {
+                self.stats.dropped_chunks += u64::from(!go_on);
+                break;
+            }
+        }
+        if chunks.is_broken() {
+            self.stats.dropped_malformed += 1;
+        }
+        if has_data && !self.life.ended && self.rx.packet_done() {
+            self.timers.set(Timer::Acknowledgement, now + self.config.timing.delayed_ack);
+        }
+    }
+
+    /// The chunks of an association that has its tags. False if the rest of the packet is not to be looked at.
+    fn handle_chunk(&mut self, now: Instant, kind: ChunkKind, chunk: Chunk<'_>) -> bool {
+        match kind {
+            ChunkKind::DATA => self.handle_data(now, chunk),
+            ChunkKind::SACK => self.handle_sack(now, chunk),
+            ChunkKind::FORWARD_TSN => self.handle_forward_tsn(chunk),
+            ChunkKind::HEARTBEAT => self.handle_heartbeat(chunk),
+            ChunkKind::HEARTBEAT_ACK => self.handle_heartbeat_ack(now, chunk),
+            ChunkKind::SHUTDOWN => self.handle_shutdown(now, chunk),
+            ChunkKind::ERROR => self.handle_error(now, chunk),
+            ChunkKind::COOKIE_ACK => self.handle_cookie_ack(now),
+            ChunkKind::RECONFIG => self.handle_reconfig(now, chunk),
+            _ => self.handle_unknown(kind, chunk),
+        }
+    }
+
+    /// RFC 9260 §3.2: the two highest bits of an unknown chunk's type say what to do with it.
+    fn handle_unknown(&mut self, kind: ChunkKind, chunk: Chunk<'_>) -> bool {
+        if kind.report_if_unknown() {
+            let mut whole = Vec::new();
+            chunk.write(&mut whole);
+            whole.truncate(MAX_REPORT);
+            self.control.error(CauseCode::UNRECOGNIZED_CHUNK, &whole);
+        }
+        kind.skip_if_unknown()
+    }
+
+    /// RFC 9260 §8.5.1 B: either our tag, or the peer's own when the T bit says that it knew no better.
+    fn handle_abort(&mut self, tag: u32, chunk: Chunk<'_>) -> bool {
+        let abort = Abort::parse(chunk);
+        let expected = if abort.reflected { self.peer.tag } else { self.peer.local_tag };
+        if tag != expected || tag == 0 || self.state == State::Closed {
+            return false;
+        }
+        let cause_code = abort.causes.clone().next().map(|cause| cause.code.0);
+        let by = Initiator::Remote;
+        self.end(Event::Closed { by, cause_code });
+        true
+    }
+
+    /// RFC 9260 §3.3.10: of the errors that do not end an association, only a stale cookie asks for something.
+    fn handle_error(&mut self, now: Instant, chunk: Chunk<'_>) -> bool {
+        for cause in Causes::parse(chunk.value) {
+            if cause.code == CauseCode::STALE_COOKIE {
+                self.handle_stale_cookie(now);
+            }
+        }
+        true
+    }
+
+    /// RFC 9260 §8.4 5: a peer whose SHUTDOWN COMPLETE was lost still asks; everything else is out of the blue and
+    /// stays without answer, as there is one association only and it is over.
+    fn handle_after_end(&mut self, packet: &Packet<'_>, first: Chunk<'_>) {
+        if first.kind == ChunkKind::SHUTDOWN_ACK && packet.tag == self.peer.local_tag {
+            self.control.shutdown_complete(packet.tag, true);
+        } else {
+            self.stats.dropped_chunks += 1;
+        }
+    }
+
+    /// Serves the timers that are due.
+    pub fn handle_timeout(&mut self, now: Instant) {
+        for timer in Timer::ALL {
+            if !self.timers.expire(timer, now) {
+                continue;
+            }
+            match timer {
+                Timer::Setup => self.handle_setup_timeout(now),
+                Timer::Retransmission => self.handle_retransmission_timeout(now),
+                Timer::Acknowledgement => self.rx.acknowledgement = Acknowledgement::Now,
+                Timer::Heartbeat => self.handle_heartbeat_timeout(now),
+                Timer::Shutdown => self.handle_shutdown_timeout(now),
+                Timer::ShutdownGuard => self.fail(Failure::ShutdownTimeout),
+                Timer::Reconfiguration => self.handle_reconfiguration_timeout(now),
+            }
+        }
+        self.settle(now);
+    }
+
+    /// The next deadline; `None` if nothing is pending.
+    pub fn poll_timeout(&self) -> Option<Instant> {
+        self.timers.next()
+    }
+
+    /// The next event.
+    pub fn poll_event(&mut self) -> Option<Event> {
+        if let Some(stream) = self.rx.inbox.announce.pop_front() {
+            return Some(Event::Readable { stream });
+        }
+        self.events.pop()
+    }
+
+    /// What follows from an input once it has been dealt with.
+    pub(crate) fn settle(&mut self, now: Instant) {
+        while let Some(stream) = self.tx.queue.low.pop_front() {
+            self.events.push(Event::BufferedAmountLow { stream });
+        }
+        if self.life.blocked && self.tx.queue.held() <= self.config.send_buffer / 2 {
+            self.life.blocked = false;
+            self.events.push(Event::Writable);
+        }
+        if self.life.ended {
+            return;
+        }
+        self.settle_resets(now);
+        self.settle_shutdown(now);
+    }
+
+    /// Ends with an ABORT that names the cause, and tells the user.
+    pub(crate) fn fail(&mut self, cause: Failure) {
+        if self.life.ended {
+            return;
+        }
+        let tag = self.peer.tag;
+        self.end(Event::Failed { cause });
+        if tag != 0 {
+            let code = cause.cause_code().map_or(CauseCode::USER_INITIATED_ABORT, CauseCode);
+            self.control.abort(tag, code, &[]);
+        }
+    }
+
+    pub(crate) fn end(&mut self, event: Event) {
+        self.state = State::Closed;
+        self.life.ended = true;
+        self.control.clear();
+        self.timers.stop_all();
+        self.rx.acknowledgement = Acknowledgement::None;
+        self.events.push(event);
+    }
+
+    /// One more timeout in a row. False if that was one too many.
+    pub(crate) fn count_error(&mut self) -> bool {
+        self.life.errors += 1;
+        let unlimited = if self.life.consent { None } else { Some(MAX_RETRANSMISSIONS) };
+        let limit = self.config.max_retransmissions.or(unlimited);
+        if limit.is_some_and(|limit| self.life.errors > limit) {
+            self.fail(Failure::RetransmissionLimit);
+            return false;
+        }
+        true
+    }
+
+    pub(crate) fn is_setting_up(&self) -> bool {
+        matches!(self.state, State::CookieWait | State::CookieEchoed)
+    }
+}
+
+/// Verbs and getters of the user.
+impl Association {
+    /// Takes a message for a stream. It may be called before the association is established. The payload is kept as it
+    /// is and copied once, into packets.
+    ///
+    /// # Errors
+    /// [`Error::Closed`], [`Error::InvalidStream`], [`Error::StreamResetting`], [`Error::EmptyMessage`],
+    /// [`Error::MessageTooLarge`] and [`Error::BufferFull`]; the message is not taken then.
+    pub fn send(
+        &mut self,
+        now: Instant,
+        stream: StreamId,
+        ppid: u32,
+        payload: Bytes,
+        options: SendOptions,
+    ) -> Result<(), Error> {
+        if self.life.ended || self.life.closing.is_some() {
+            return Err(Error::Closed);
+        }
+        self.check_stream(stream)?;
+        if payload.is_empty() {
+            return Err(Error::EmptyMessage);
+        }
+        let (size, limit) = (payload.len(), self.life.max_outgoing);
+        if size > limit {
+            return Err(Error::MessageTooLarge { size, limit });
+        }
+        let held = self.tx.queue.held();
+        if held > 0 && held + size > self.config.send_buffer {
+            self.life.blocked = true;
+            return Err(Error::BufferFull);
+        }
+        self.tx.queue.push(stream, options.queued(now, ppid, payload, self.peer.forward_tsn));
+        self.stats.messages_sent += 1;
+        Ok(())
+    }
+
+    fn check_stream(&self, stream: StreamId) -> Result<(), Error> {
+        let limit = self.peer.outbound;
+        if stream >= limit {
+            return Err(Error::InvalidStream { stream, limit });
+        }
+        if self.tx.queue.is_resetting(stream) {
+            return Err(Error::StreamResetting { stream });
+        }
+        Ok(())
+    }
+
+    /// The next message of a stream. Reading is what opens the receive window again.
+    pub fn read(&mut self, stream: StreamId) -> Option<Message> {
+        let message = self.rx.read(stream);
+        if self.life.ended {
+            self.rx.acknowledgement = Acknowledgement::None;
+        }
+        message
+    }
+
+    /// Payload protocol identifier and length of what [`read`](Self::read) would return.
+    pub fn peek(&self, stream: StreamId) -> Option<(u32, usize)> {
+        self.rx.inbox.peek(stream)
+    }
+
+    /// Bytes of a stream that were taken and are not in a packet yet.
+    pub fn buffered_amount(&self, stream: StreamId) -> usize {
+        self.tx.queue.buffered(stream)
+    }
+
+    /// Bytes of a stream that were taken and neither acknowledged nor given up.
+    pub fn unacknowledged(&self, stream: StreamId) -> usize {
+        self.tx.queue.unacknowledged(stream)
+    }
+
+    /// Bytes of all streams that were taken and neither acknowledged nor given up.
+    pub fn total_unacknowledged(&self) -> usize {
+        self.tx.queue.total_unacknowledged()
+    }
+
+    /// At which buffered amount [`Event::BufferedAmountLow`] comes, in bytes; 0 unless set.
+    pub fn set_buffered_amount_low_threshold(&mut self, stream: StreamId, threshold: usize) {
+        self.tx.queue.set_threshold(stream, threshold);
+    }
+
+    /// The stream's weight in the round robin; 256 unless set (RFC 8831 §6.4: 128, 256, 512, 1024).
+    pub fn set_priority(&mut self, stream: StreamId, priority: u16) {
+        self.tx.queue.set_weight(stream, priority);
+    }
+
+    /// The largest message that the peer accepts, in bytes; 1 GiB unless set, which is also the most.
+    pub fn set_max_outgoing_message_size(&mut self, size: usize) {
+        self.life.max_outgoing = size.min(MAX_OUTGOING);
+    }
+
+    /// A round trip measured below, for the first timeout.
+    pub fn set_round_trip(&mut self, round_trip: Duration) {
+        self.tx.rto.hint(round_trip);
+    }
+
+    /// Whether the path below still has the peer's consent. While it has, retransmissions are not limited unless the
+    /// configuration says so.
+    pub fn set_consent(&mut self, consent: bool) {
+        self.life.consent = consent;
+    }
+
+    /// Ends the association at once: the next packet is an ABORT that carries `reason`.
+    pub fn abort(&mut self, _now: Instant, reason: &str) {
+        if self.life.ended {
+            return;
+        }
+        let (tag, started) = (self.peer.tag, self.state != State::Closed);
+        let (by, code) = (Initiator::User, CauseCode::USER_INITIATED_ABORT);
+        self.end(Event::Closed {
+            by,
+            cause_code: started.then_some(code.0),
+        });
+        if tag != 0 {
+            let most = self.config.max_packet - 64;
+            let reason = reason.as_bytes();
+            self.control.abort(tag, code, reason.get(..most).unwrap_or(reason));
+        }
+    }
+
+    /// Where the association stands.
+    pub fn state(&self) -> State {
+        self.state
+    }
+
+    /// Whether data can flow in both directions.
+    pub fn is_established(&self) -> bool {
+        self.state == State::Established
+    }
+
+    /// On how many streams we may send; what we offered, until it is negotiated.
+    pub fn outbound_streams(&self) -> u16 {
+        self.peer.outbound
+    }
+
+    /// On how many streams the peer may send; what we offered, until it is negotiated.
+    pub fn inbound_streams(&self) -> u16 {
+        self.peer.inbound
+    }
+
+    /// How many channels, which take a stream in each direction, there can be.
+    pub fn max_channels(&self) -> u16 {
+        self.peer.outbound.min(self.peer.inbound)
+    }
+
+    /// The largest message accepted from the peer, in bytes.
+    pub fn max_message_size(&self) -> usize {
+        self.rx.max_message_size()
+    }
+
+    /// Counters and measures.
+    pub fn stats(&self) -> Stats {
+        Stats {
+            congestion_window: self.tx.congestion.window() as u64,
+            in_flight: self.tx.outstanding.flight_bytes() as u64,
+            peer_window: self.tx.peer_window as u64,
+            receive_window: u64::from(self.rx.window()),
+            round_trip: self.tx.rto.smoothed(),
+            retransmission_timeout: self.tx.rto.timeout(),
+            ..self.stats
+        }
+    }
+
+    /// Whether the chunk's stream exists in the peer's direction.
+    pub(crate) fn is_known(&self, data: &Data<'_>) -> bool {
+        data.stream < self.peer.inbound
+    }
+}
+
+impl std::fmt::Debug for Association {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        let mut debug = f.debug_struct("Association");
+        debug.field("state", &self.state).field("stats", &self.stats());
+        debug.finish_non_exhaustive()
+    }
+}
+
+/// RFC 9260 §5.3.1: a tag is random and not 0.
+pub(crate) fn random_tag(rng: &mut ChaCha20Rng) -> u32 {
+    rng.next_u32().max(1)
+}
+
+/// The most that one message may have.
+const MAX_OUTGOING: usize = 1 << 30;
+/// Association.Max.Retrans of RFC 9260 §16, in force without consent.
+const MAX_RETRANSMISSIONS: u32 = 10;
+/// How much of an unknown chunk is sent back.
+const MAX_REPORT: usize = 256;

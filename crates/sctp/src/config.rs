@@ -1,0 +1,167 @@
+//! What can be chosen about an association.
+
+use std::time::Duration;
+
+/// Settings of an [`Association`](crate::Association). The defaults are right for WebRTC over DTLS; where they differ
+/// from the recommendations of RFC 9260 §16 the setter says so.
+#[derive(Clone, Debug)]
+pub struct Config {
+    pub(crate) local_port: u16,
+    pub(crate) remote_port: u16,
+    pub(crate) max_packet: usize,
+    pub(crate) receive_window: u32,
+    pub(crate) max_message_size: usize,
+    pub(crate) send_buffer: usize,
+    pub(crate) outbound_streams: u16,
+    pub(crate) inbound_streams: u16,
+    pub(crate) timing: Timing,
+    pub(crate) max_retransmissions: Option<u32>,
+    pub(crate) max_init_retransmissions: Option<u32>,
+    pub(crate) initial_window_packets: u32,
+}
+
+/// The times among the settings.
+#[derive(Clone, Debug)]
+pub(crate) struct Timing {
+    pub(crate) rto_initial: Duration,
+    pub(crate) rto_min: Duration,
+    pub(crate) rto_max: Duration,
+    pub(crate) cookie_lifetime: Duration,
+    pub(crate) heartbeat_interval: Option<Duration>,
+    pub(crate) delayed_ack: Duration,
+}
+
+impl Config {
+    /// The SCTP ports; 5000 on both sides by default, as `a=sctp-port` announces (RFC 8841).
+    pub fn ports(mut self, local: u16, remote: u16) -> Self {
+        (self.local_port, self.remote_port) = (local, remote);
+        self
+    }
+
+    /// The largest packet to build, in bytes, and so the size of fragments; rounded down to a multiple of four, at
+    /// least 512. Default 1112: a 1200-byte datagram without IPv6 and UDP headers (48) and a DTLS record (37). Larger
+    /// packets cost less each, but are lost on a path that cannot carry them.
+    pub fn max_packet(mut self, bytes: usize) -> Self {
+        self.max_packet = bytes.clamp(MIN_PACKET, MAX_PACKET) & !3;
+        self
+    }
+
+    /// The memory for data that was received and not read, in bytes; default 4 MiB, which carries 640 Mbit/s over a
+    /// round trip of 50 ms. It is raised to [`max_message_size`](Self::max_message_size) and 64 KiB when that is
+    /// more, as a message is put together inside it. A smaller window bounds memory, a larger one throughput over
+    /// long paths; nothing of it is allocated before data comes.
+    pub fn receive_window(mut self, bytes: u32) -> Self {
+        self.receive_window = bytes.max(MIN_WINDOW);
+        self
+    }
+
+    /// The largest message to accept from the peer, in bytes; default 256 KiB, as `a=max-message-size` should then
+    /// announce. A larger one aborts the association at the first chunk over the limit.
+    pub fn max_message_size(mut self, bytes: usize) -> Self {
+        self.max_message_size = bytes.clamp(1, MAX_MESSAGE);
+        self
+    }
+
+    /// How much may wait to be acknowledged over all streams, in bytes with 128 a message added; default 16 MiB. One
+    /// message larger than that is accepted while nothing else waits.
+    pub fn send_buffer(mut self, bytes: usize) -> Self {
+        self.send_buffer = bytes;
+        self
+    }
+
+    /// How many streams to offer in each direction; default 65535 both, at least 1. A stream that is not used costs
+    /// nothing.
+    pub fn streams(mut self, outbound: u16, inbound: u16) -> Self {
+        (self.outbound_streams, self.inbound_streams) = (outbound.max(1), inbound.max(1));
+        self
+    }
+
+    /// The retransmission timeout: before a measurement, at least and at most. Default 1 s, 400 ms and 3 s: with
+    /// consent freshness below, a long silence is a broken path and not a reason to wait. RFC 9260 §16 recommends 1 s,
+    /// 1 s and 60 s.
+    pub fn rto(mut self, initial: Duration, min: Duration, max: Duration) -> Self {
+        let max = max.max(Duration::from_millis(10));
+        let min = min.clamp(Duration::from_millis(10), max);
+        self.timing.rto_max = max;
+        self.timing.rto_min = min;
+        self.timing.rto_initial = initial.clamp(min, max);
+        self
+    }
+
+    /// Association.Max.Retrans: how many timeouts in a row end the association. Default `None`: no limit while there
+    /// is consent, 10 (the recommendation of RFC 9260 §16) without.
+    pub fn max_retransmissions(mut self, limit: Option<u32>) -> Self {
+        self.max_retransmissions = limit;
+        self
+    }
+
+    /// Max.Init.Retransmits: how often INIT or COOKIE ECHO is repeated. Default `None`: no limit while there is
+    /// consent, 8 (the recommendation of RFC 9260 §16) without.
+    pub fn max_init_retransmissions(mut self, limit: Option<u32>) -> Self {
+        self.max_init_retransmissions = limit;
+        self
+    }
+
+    /// Valid.Cookie.Life: how long a cookie that we gave out may come back; default 60 s.
+    pub fn cookie_lifetime(mut self, lifetime: Duration) -> Self {
+        self.timing.cookie_lifetime = lifetime;
+        self
+    }
+
+    /// HB.interval: how long the association is idle before a HEARTBEAT; default 30 s, `None` sends none.
+    pub fn heartbeat_interval(mut self, interval: Option<Duration>) -> Self {
+        self.timing.heartbeat_interval = interval.map(|i| i.max(Duration::from_millis(10)));
+        self
+    }
+
+    /// How long an acknowledgement may wait for a second packet; default 200 ms, at most 500 ms (RFC 9260 §6.2).
+    pub fn delayed_ack(mut self, delay: Duration) -> Self {
+        self.timing.delayed_ack = delay.min(Duration::from_millis(500));
+        self
+    }
+
+    /// The congestion window at the start, in packets; default 10, as TCP has it (RFC 6928). RFC 9260 §7.2.1 says
+    /// 4 at most.
+    pub fn initial_window_packets(mut self, packets: u32) -> Self {
+        self.initial_window_packets = packets.clamp(1, 64);
+        self
+    }
+
+    /// The receive window in force: a whole message always fits it.
+    pub(crate) fn window(&self) -> usize {
+        let message = self.max_message_size.saturating_add(64 << 10);
+        (self.receive_window as usize).max(message)
+    }
+}
+
+impl Default for Config {
+    fn default() -> Self {
+        Self {
+            local_port: 5000,
+            remote_port: 5000,
+            max_packet: 1112,
+            receive_window: 4 << 20,
+            max_message_size: 256 << 10,
+            send_buffer: 16 << 20,
+            outbound_streams: u16::MAX,
+            inbound_streams: u16::MAX,
+            timing: Timing {
+                rto_initial: Duration::from_secs(1),
+                rto_min: Duration::from_millis(400),
+                rto_max: Duration::from_secs(3),
+                cookie_lifetime: Duration::from_secs(60),
+                heartbeat_interval: Some(Duration::from_secs(30)),
+                delayed_ack: Duration::from_millis(200),
+            },
+            max_retransmissions: None,
+            max_init_retransmissions: None,
+            initial_window_packets: 10,
+        }
+    }
+}
+
+const MIN_PACKET: usize = 512;
+const MAX_PACKET: usize = 65_532;
+/// RFC 9260 §3.3.2: a window below 1500 bytes may not be announced.
+const MIN_WINDOW: u32 = 4096;
+const MAX_MESSAGE: usize = 1 << 30;

@@ -1,0 +1,415 @@
+//! Setting up: INIT, INIT ACK, COOKIE ECHO, COOKIE ACK (RFC 9260 §5).
+
+use std::time::{Duration, Instant};
+
+use rand_core::Rng;
+
+use crate::{
+    Association, Config, Event, Failure, State, Tsn,
+    association::random_tag,
+    cookie::{Cookie, CookieKey},
+    packet::{
+        CauseCode, Chunk, ChunkKind, Init, Parameter, ParameterKind, Parameters,
+    },
+    timer::Timer,
+};
+
+/// What setting up needs, and nothing else does.
+#[derive(Debug)]
+pub(crate) struct Setup {
+    key: CookieKey,
+    /// The peer's cookie, to be echoed.
+    pub(crate) cookie: Vec<u8>,
+    timeout: Option<Duration>,
+    attempts: u32,
+    lifetime: Duration,
+}
+
+/// What the parameters of an INIT or INIT ACK say.
+#[derive(Debug, Default)]
+struct Offer<'a> {
+    forward_tsn: bool,
+    reconfig: bool,
+    cookie: Option<&'a [u8]>,
+    host_name: Option<Parameter<'a>>,
+    /// Parameters to report as unrecognized.
+    unrecognized: Vec<u8>,
+}
+
+impl Setup {
+    pub(crate) fn new(key: CookieKey, config: &Config) -> Self {
+        Self {
+            key,
+            cookie: Vec::new(),
+            timeout: None,
+            attempts: 0,
+            lifetime: config.timing.cookie_lifetime,
+        }
+    }
+}
+
+impl Association {
+    /// Begins to connect: the lower layer can carry packets now. Both sides may call it; a second call does nothing.
+    pub fn connect(&mut self, now: Instant) {
+        if self.state == State::Closed && !self.life.ended {
+            self.state = State::CookieWait;
+            self.restart_setup(now);
+        }
+    }
+
+    fn restart_setup(&mut self, now: Instant) {
+        let timeout = self.tx.rto.timeout();
+        self.setup.timeout = Some(timeout);
+        self.setup.attempts = 0;
+        self.control.setup = true;
+        self.timers.set(Timer::Setup, now + timeout);
+    }
+
+    pub(crate) fn handle_setup_timeout(&mut self, now: Instant) {
+        self.setup.attempts += 1;
+        // What went along with the last COOKIE ECHO goes along with the next.
+        self.tx.send_again(now, &mut self.stats);
+        let unlimited = if self.life.consent { None } else { Some(MAX_INIT_RETRANSMISSIONS) };
+        let limit = self.config.max_init_retransmissions.or(unlimited);
+        if limit.is_some_and(|limit| self.setup.attempts > limit) {
+            self.fail(Failure::SetupTimeout);
+            return;
+        }
+        let timeout = self.setup.timeout.unwrap_or(self.tx.rto.timeout());
+        let timeout = (timeout * 2).min(self.tx.rto.max());
+        self.setup.timeout = Some(timeout);
+        self.control.setup = true;
+        self.timers.set(Timer::Setup, now + timeout);
+    }
+
+    /// Appends our INIT or the peer's cookie, whichever is due.
+    pub(crate) fn write_setup(&mut self, buf: &mut Vec<u8>) {
+        self.control.setup = false;
+        if self.state == State::CookieEchoed {
+            let (kind, flags) = (ChunkKind::COOKIE_ECHO, 0);
+            let value = &self.setup.cookie;
+            Chunk { kind, flags, value }.write(buf);
+        } else {
+            let initial = self.tx.outstanding.cumulative().next();
+            let parameters = our_parameters(None, &[]);
+            self.our_init(self.peer.local_tag, initial, &parameters)
+                .write(ChunkKind::INIT, buf);
+        }
+    }
+
+    fn our_init<'a>(&self, tag: u32, initial_tsn: Tsn, parameters: &'a [u8]) -> Init<'a> {
+        Init {
+            tag,
+            window: self.rx.window(),
+            outbound: self.config.outbound_streams,
+            inbound: self.config.inbound_streams,
+            initial_tsn,
+            parameters,
+        }
+    }
+
+    /// RFC 9260 §5.1, §5.2.1, §5.2.2: an INIT is answered and leaves nothing behind, in any state.
+    pub(crate) fn handle_init(&mut self, now: Instant, chunk: Chunk<'_>) -> bool {
+        // §3.3.2: a tag of 0 cannot even be answered.
+        let Some(init) = Init::parse(chunk.value).filter(|init| init.tag != 0) else {
+            return false;
+        };
+        if self.state == State::ShutdownAckSent {
+            // §9.2: the peer has to end the old association first.
+            self.control.shutdown_ack = true;
+            return true;
+        }
+        if !is_usable(&init) {
+            self.control.abort(init.tag, CauseCode::INVALID_MANDATORY_PARAMETER, &[]);
+            return false;
+        }
+        let offer = Offer::parse(init.parameters(), self.config.max_packet);
+        if let Some(host_name) = offer.host_name {
+            let mut information = Vec::new();
+            host_name.write(&mut information);
+            information.truncate(MAX_UNRECOGNIZED);
+            self.control.abort(init.tag, CauseCode::UNRESOLVABLE_ADDRESS, &information);
+            return false;
+        }
+        let (local_tag, local_tsn) = match self.state {
+            // §5.2.1: both sides connect at once; our answer says what our INIT said.
+            State::CookieWait | State::CookieEchoed => {
+                let initial = self.setup_tsn();
+                (self.peer.local_tag, initial)
+            }
+            _ => (random_tag(&mut self.rng), Tsn(self.rng.next_u32())),
+        };
+        let exists = !matches!(self.state, State::Closed | State::CookieWait);
+        let tie_tags = if exists { (self.peer.local_tag, self.peer.tag) } else { (0, 0) };
+        let cookie = Cookie {
+            created: self.setup.key.time(now),
+            local_tag,
+            peer_tag: init.tag,
+            local_tsn,
+            peer_tsn: init.initial_tsn,
+            peer_window: init.window,
+            outbound: self.config.outbound_streams.min(init.inbound),
+            inbound: self.config.inbound_streams.min(init.outbound),
+            forward_tsn: offer.forward_tsn,
+            reconfig: offer.reconfig,
+            tie_tags,
+        };
+        let sealed = self.setup.key.seal(&cookie);
+        let parameters = our_parameters(Some(&sealed), &offer.unrecognized);
+        let answer = self.our_init(local_tag, local_tsn, &parameters);
+        self.control.reply(init.tag, |buf| answer.write(ChunkKind::INIT_ACK, buf));
+        true
+    }
+
+    /// The TSN that our INIT named; data that went with a COOKIE ECHO does not change it.
+    fn setup_tsn(&self) -> Tsn {
+        self.tx.outstanding.cumulative().next()
+    }
+
+    pub(crate) fn handle_init_ack(&mut self, now: Instant, chunk: Chunk<'_>) -> bool {
+        // RFC 9260 §5.2.3: in any other state it is late.
+        if self.state != State::CookieWait {
+            return false;
+        }
+        let Some(init) = Init::parse(chunk.value) else {
+            return false;
+        };
+        let offer = Offer::parse(init.parameters(), self.config.max_packet);
+        if init.tag == 0 || !is_usable(&init) || offer.host_name.is_some() {
+            self.peer.tag = init.tag;
+            self.fail(Failure::InvalidSetup);
+            return false;
+        }
+        let longest = self.config.max_packet - SETUP_OVERHEAD;
+        let Some(cookie) = offer.cookie.filter(|cookie| cookie.len() <= longest) else {
+            // RFC 9260 §3.3.10.2: one parameter is missing, the cookie.
+            let missing = [0, 0, 0, 1, 0, 7];
+            self.end(Event::Failed {
+                cause: Failure::InvalidSetup,
+            });
+            self.control.abort(init.tag, CauseCode::MISSING_PARAMETER, &missing);
+            return false;
+        };
+        self.setup.cookie = cookie.to_vec();
+        if !offer.unrecognized.is_empty() {
+            self.control.error(CauseCode::UNRECOGNIZED_PARAMETERS, &offer.unrecognized);
+        }
+        self.take_peer(&Cookie {
+            created: Duration::ZERO,
+            local_tag: self.peer.local_tag,
+            peer_tag: init.tag,
+            local_tsn: self.setup_tsn(),
+            peer_tsn: init.initial_tsn,
+            peer_window: init.window,
+            outbound: self.config.outbound_streams.min(init.inbound),
+            inbound: self.config.inbound_streams.min(init.outbound),
+            forward_tsn: offer.forward_tsn,
+            reconfig: offer.reconfig,
+            tie_tags: (0, 0),
+        });
+        self.state = State::CookieEchoed;
+        self.restart_setup(now);
+        true
+    }
+
+    /// Takes over what was agreed on.
+    fn take_peer(&mut self, cookie: &Cookie) {
+        self.peer.local_tag = cookie.local_tag;
+        self.peer.tag = cookie.peer_tag;
+        self.peer.outbound = cookie.outbound;
+        self.peer.inbound = cookie.inbound;
+        self.peer.forward_tsn = cookie.forward_tsn;
+        self.peer.reconfig = cookie.reconfig;
+        if self.setup_tsn() != cookie.local_tsn {
+            self.tx.restart(cookie.local_tsn);
+        }
+        self.tx.peer_window = cookie.peer_window as usize;
+        self.rx.restart(cookie.peer_tsn);
+        self.reset.restart(cookie.local_tsn.0, cookie.peer_tsn.0);
+        self.stats.abandoned_unsent += self.tx.queue.limit_streams(cookie.outbound);
+        if !cookie.forward_tsn {
+            self.tx.queue.make_reliable();
+        }
+    }
+
+    /// RFC 9260 §5.1.5, §5.2.4.
+    pub(crate) fn handle_cookie_echo(&mut self, now: Instant, tag: u32, chunk: Chunk<'_>) -> bool {
+        let cookie = self.setup.key.open(chunk.value).filter(|cookie| cookie.local_tag == tag);
+        let Some(cookie) = cookie else {
+            self.stats.dropped_cookies += 1;
+            return false;
+        };
+        let (local, peer) = (self.peer.local_tag, self.peer.tag);
+        let same = cookie.local_tag == local && cookie.peer_tag == peer;
+        let age = self.setup.key.time(now).saturating_sub(cookie.created);
+        if age > self.setup.lifetime && !same {
+            let stale = (age - self.setup.lifetime).as_micros();
+            let stale = u32::try_from(stale).unwrap_or(u32::MAX);
+            self.reply_error(cookie.peer_tag, CauseCode::STALE_COOKIE, &stale.to_be_bytes());
+            return false;
+        }
+        if self.state == State::Closed {
+            self.take_peer(&cookie);
+            self.establish(now, Event::Connected);
+        } else if cookie.local_tag == local {
+            self.handle_own_cookie(now, &cookie, same);
+        } else if cookie.peer_tag != peer && cookie.tie_tags == (local, peer) && peer != 0 {
+            return self.handle_restart(now, &cookie);
+        } else {
+            // Action C, or a row that Table 12 does not have.
+            self.stats.dropped_cookies += 1;
+            return false;
+        }
+        true
+    }
+
+    /// Table 12, actions B and D: the tag is ours.
+    fn handle_own_cookie(&mut self, now: Instant, cookie: &Cookie, same: bool) {
+        match self.state {
+            State::CookieWait => {
+                self.take_peer(cookie);
+                self.establish(now, Event::Connected);
+            }
+            State::CookieEchoed => {
+                if !same {
+                    self.take_peer(cookie);
+                }
+                self.establish(now, Event::Connected);
+            }
+            _ => {
+                self.peer.tag = cookie.peer_tag;
+                self.control.cookie_ack = true;
+            }
+        }
+    }
+
+    /// Table 12, action A: the peer has lost the association and begins again.
+    fn handle_restart(&mut self, now: Instant, cookie: &Cookie) -> bool {
+        if self.state == State::ShutdownAckSent {
+            self.control.shutdown_ack = true;
+            self.control.error(CauseCode::COOKIE_WHILE_SHUTTING_DOWN, &[]);
+            return false;
+        }
+        self.tx.queue.discard();
+        self.tx.restart(cookie.local_tsn);
+        self.control.clear();
+        self.timers.stop_all();
+        self.take_peer(cookie);
+        self.life.closing = None;
+        self.establish(now, Event::Restarted);
+        true
+    }
+
+    pub(crate) fn handle_cookie_ack(&mut self, now: Instant) -> bool {
+        if self.state == State::CookieEchoed {
+            self.establish(now, Event::Connected);
+            self.control.cookie_ack = false;
+        }
+        true
+    }
+
+    fn establish(&mut self, now: Instant, event: Event) {
+        self.state = State::Established;
+        self.setup.cookie = Vec::new();
+        self.timers.stop(Timer::Setup);
+        self.control.setup = false;
+        self.control.cookie_ack = true;
+        self.life.errors = 0;
+        self.life.last_activity = now;
+        self.schedule_heartbeat(now);
+        if !self.tx.outstanding.is_empty() {
+            self.timers.set(Timer::Retransmission, now + self.tx.rto.timeout());
+        }
+        self.events.push_latest(event);
+        if !self.peer.reconfig {
+            self.deny_resets();
+        }
+    }
+
+    /// RFC 9260 §5.2.6: our cookie came back too late; a new INIT asks for another.
+    pub(crate) fn handle_stale_cookie(&mut self, now: Instant) {
+        if self.state == State::CookieEchoed {
+            let attempts = self.setup.attempts;
+            self.state = State::CookieWait;
+            self.setup.cookie = Vec::new();
+            self.restart_setup(now);
+            self.setup.attempts = attempts;
+        }
+    }
+
+    fn reply_error(&mut self, tag: u32, code: CauseCode, information: &[u8]) {
+        self.control.reply(tag, |buf| {
+            let start = crate::packet::begin(buf, ChunkKind::ERROR, 0);
+            crate::packet::Cause { code, information }.write(buf);
+            crate::packet::end(buf, start);
+        });
+    }
+}
+
+impl<'a> Offer<'a> {
+    fn parse(parameters: Parameters<'a>, max_packet: usize) -> Self {
+        let mut offer = Self::default();
+        for parameter in parameters {
+            match parameter.kind {
+                ParameterKind::FORWARD_TSN_SUPPORTED => offer.forward_tsn = true,
+                ParameterKind::SUPPORTED_EXTENSIONS => {
+                    offer.forward_tsn |= parameter.value.contains(&ChunkKind::FORWARD_TSN.0);
+                    offer.reconfig |= parameter.value.contains(&ChunkKind::RECONFIG.0);
+                }
+                ParameterKind::STATE_COOKIE => offer.cookie = Some(parameter.value),
+                ParameterKind::HOST_NAME => offer.host_name = Some(parameter),
+                // RFC 8261 §6.1: there are no addresses over DTLS; what says otherwise is passed over.
+                ParameterKind::IPV4_ADDRESS
+                | ParameterKind::IPV6_ADDRESS
+                | ParameterKind::SUPPORTED_ADDRESS_TYPES
+                | ParameterKind::COOKIE_PRESERVATIVE
+                | ParameterKind::UNRECOGNIZED => {}
+                kind => {
+                    let most = MAX_UNRECOGNIZED.min(max_packet / 4);
+                    let length = offer.unrecognized.len() + parameter.padded_len();
+                    if kind.report_if_unknown() && length <= most {
+                        parameter.write(&mut offer.unrecognized);
+                    }
+                    if !kind.skip_if_unknown() {
+                        break;
+                    }
+                }
+            }
+        }
+        offer
+    }
+}
+
+/// RFC 9260 §3.3.2: what an INIT may not say.
+fn is_usable(init: &Init<'_>) -> bool {
+    init.window >= MIN_WINDOW && init.outbound != 0 && init.inbound != 0
+}
+
+/// Our parameters: extensions, and in an answer the cookie and what was not recognized.
+fn our_parameters(cookie: Option<&[u8]>, unrecognized: &[u8]) -> Vec<u8> {
+    let mut buf = Vec::new();
+    let mut add = |kind, value: &[u8]| Parameter { kind, value }.write(&mut buf);
+    if let Some(cookie) = cookie {
+        add(ParameterKind::STATE_COOKIE, cookie);
+    }
+    add(ParameterKind::FORWARD_TSN_SUPPORTED, &[]);
+    let extensions = [ChunkKind::RECONFIG.0, ChunkKind::FORWARD_TSN.0];
+    add(ParameterKind::SUPPORTED_EXTENSIONS, &extensions);
+    if !unrecognized.is_empty() {
+        // RFC 9260 §3.3.3.1: each wrapped in a parameter of its own.
+        for parameter in Parameters::parse(unrecognized) {
+            let mut whole = Vec::new();
+            parameter.write(&mut whole);
+            add(ParameterKind::UNRECOGNIZED, &whole);
+        }
+    }
+    buf
+}
+
+/// Max.Init.Retransmits of RFC 9260 §16, in force without consent.
+const MAX_INIT_RETRANSMISSIONS: u32 = 8;
+const MIN_WINDOW: u32 = 1500;
+/// Headers around a cookie.
+const SETUP_OVERHEAD: usize = 16;
+/// How much of what we do not know is sent back.
+const MAX_UNRECOGNIZED: usize = 256;

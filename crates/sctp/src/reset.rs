@@ -1,0 +1,380 @@
+//! Resetting and adding streams (RFC 6525).
+
+use std::{collections::VecDeque, time::Instant};
+
+use crate::{
+    Association, Error, Event, State, StreamId, Tsn,
+    packet::{Chunk, Reconfig, Request, ResetResult, stream_list},
+    timer::Timer,
+};
+
+/// Requests in both directions. Sequence numbers begin at each side's initial TSN (RFC 6525 §4.1).
+#[derive(Debug)]
+pub(crate) struct Reconfiguration {
+    next: u32,
+    expected: u32,
+    /// The results of the peer's last two requests, as one chunk may carry two.
+    results: VecDeque<(u32, ResetResult)>,
+    /// The peer's reset that was performed last, in case it asks again under another number.
+    performed: Option<(Tsn, Vec<StreamId>)>,
+    /// The peer's reset that is deferred, under its number.
+    deferred: Option<(u32, Tsn, Vec<StreamId>)>,
+    /// Our streams that are ready to be reset.
+    ready: VecDeque<StreamId>,
+    /// How many streams we want more.
+    add: u16,
+    request: Option<Ours>,
+}
+
+/// Our request under way; there is one at most.
+#[derive(Debug)]
+struct Ours {
+    sequence: u32,
+    want: Want,
+    /// The peer said that it is on it: waiting is no error then.
+    in_progress: bool,
+}
+
+#[derive(Debug)]
+enum Want {
+    Reset(Vec<StreamId>, Tsn),
+    Add(u16),
+}
+
+impl Reconfiguration {
+    pub(crate) fn new(initial: u32) -> Self {
+        Self {
+            next: initial,
+            expected: 0,
+            results: VecDeque::new(),
+            performed: None,
+            deferred: None,
+            ready: VecDeque::new(),
+            add: 0,
+            request: None,
+        }
+    }
+
+    /// The association begins; what the user asked for before stays.
+    pub(crate) fn restart(&mut self, next: u32, expected: u32) {
+        let ready = std::mem::take(&mut self.ready);
+        *self = Self {
+            expected,
+            ready,
+            add: self.add,
+            ..Self::new(next)
+        };
+    }
+
+    fn note(&mut self, sequence: u32, result: ResetResult) {
+        self.results.retain(|(known, _)| *known != sequence);
+        self.results.push_back((sequence, result));
+        if self.results.len() > 2 {
+            self.results.pop_front();
+        }
+    }
+}
+
+impl Association {
+    /// Resets our direction of these streams once all that was sent on them is acknowledged; nothing more is taken for
+    /// them until [`Event::OutgoingReset`]. A stream that is being reset already is passed over.
+    ///
+    /// # Errors
+    /// [`Error::Closed`], [`Error::InvalidStream`], [`Error::ReconfigurationUnsupported`]; nothing is reset then.
+    pub fn reset_streams(&mut self, now: Instant, streams: &[StreamId]) -> Result<(), Error> {
+        self.check_reconfiguration()?;
+        let limit = self.peer.outbound;
+        if let Some(&stream) = streams.iter().find(|stream| **stream >= limit) {
+            return Err(Error::InvalidStream { stream, limit });
+        }
+        for stream in streams {
+            self.tx.queue.begin_reset(*stream);
+        }
+        self.settle_resets(now);
+        Ok(())
+    }
+
+    /// Asks for more streams in our direction; [`Event::StreamsAdded`] tells when they are there.
+    ///
+    /// # Errors
+    /// [`Error::Closed`], [`Error::ReconfigurationUnsupported`], and [`Error::InvalidStream`] if that would be more
+    /// than 65535.
+    pub fn add_streams(&mut self, now: Instant, outgoing: u16) -> Result<(), Error> {
+        self.check_reconfiguration()?;
+        let limit = u16::MAX;
+        let total = self.peer.outbound.checked_add(self.reset.add);
+        let total = total.and_then(|total| total.checked_add(outgoing));
+        if total.is_none() {
+            return Err(Error::InvalidStream { stream: limit, limit });
+        }
+        self.reset.add += outgoing;
+        self.settle_resets(now);
+        Ok(())
+    }
+
+    fn check_reconfiguration(&self) -> Result<(), Error> {
+        if self.life.ended || self.life.closing.is_some() {
+            return Err(Error::Closed);
+        }
+        if !self.peer.reconfig {
+            return Err(Error::ReconfigurationUnsupported);
+        }
+        Ok(())
+    }
+
+    /// The peer does not know RFC 6525: what was asked for before that was known is denied.
+    pub(crate) fn deny_resets(&mut self) {
+        while let Some(stream) = self.tx.queue.quiet.pop_front() {
+            self.reset.ready.push_back(stream);
+        }
+        for stream in std::mem::take(&mut self.reset.ready) {
+            self.tx.queue.end_reset(stream, false);
+            self.events.push(Event::OutgoingResetDenied { stream });
+        }
+        self.reset.add = 0;
+    }
+
+    /// Performs what has been deferred and begins our next request.
+    pub(crate) fn settle_resets(&mut self, now: Instant) {
+        if let Some(streams) = self.rx.perform_reset() {
+            self.reset_performed(streams);
+        }
+        self.reset.ready.append(&mut self.tx.queue.quiet);
+        if self.reset.request.is_some() || self.state != State::Established {
+            return;
+        }
+        if !self.peer.reconfig {
+            self.deny_resets();
+            return;
+        }
+        let want = if !self.reset.ready.is_empty() {
+            let most = (self.config.max_packet - REQUEST_OVERHEAD) / 2;
+            let count = most.min(self.reset.ready.len());
+            let streams = Vec::from_iter(self.reset.ready.drain(..count));
+            Want::Reset(streams, self.tx.outstanding.next_tsn().previous())
+        } else if self.reset.add > 0 {
+            Want::Add(std::mem::take(&mut self.reset.add))
+        } else {
+            return;
+        };
+        self.reset.request = Some(Ours {
+            sequence: self.reset.next,
+            want,
+            in_progress: false,
+        });
+        self.reset.next = self.reset.next.wrapping_add(1);
+        self.control.reset_request = true;
+        self.timers.set(Timer::Reconfiguration, now + self.tx.rto.timeout());
+    }
+
+    /// How many bytes our request takes.
+    pub(crate) fn request_len(&self) -> usize {
+        match self.reset.request.as_ref().map(|request| &request.want) {
+            Some(Want::Reset(streams, _)) => REQUEST_OVERHEAD + streams.len() * 2,
+            _ => REQUEST_OVERHEAD,
+        }
+    }
+
+    pub(crate) fn write_request(&mut self, buf: &mut Vec<u8>) {
+        self.control.reset_request = false;
+        let Some(ours) = &self.reset.request else {
+            return;
+        };
+        let sequence = ours.sequence;
+        match &ours.want {
+            Want::Reset(streams, last_tsn) => {
+                let list = Vec::from_iter(streams.iter().flat_map(|stream| stream.to_be_bytes()));
+                let request = Request::OutgoingReset {
+                    sequence,
+                    response_sequence: self.reset.expected.wrapping_sub(1),
+                    last_tsn: *last_tsn,
+                    streams: &list,
+                };
+                Reconfig::write(buf, std::iter::once(request));
+            }
+            Want::Add(count) => {
+                let count = *count;
+                Reconfig::write(buf, std::iter::once(Request::AddOutgoing { sequence, count }));
+            }
+        }
+    }
+
+    pub(crate) fn handle_reconfiguration_timeout(&mut self, now: Instant) {
+        let Some(ours) = &self.reset.request else {
+            return;
+        };
+        // RFC 6525 §5.2.7 H2: while the peer is on it, asking again is no error.
+        if !ours.in_progress {
+            if !self.count_error() {
+                return;
+            }
+            self.tx.rto.back_off();
+        }
+        self.control.reset_request = true;
+        self.timers.set(Timer::Reconfiguration, now + self.tx.rto.timeout());
+    }
+
+    pub(crate) fn handle_reconfig(&mut self, now: Instant, chunk: Chunk<'_>) -> bool {
+        let Some(reconfig) = Reconfig::parse(chunk.value) else {
+            return false;
+        };
+        if !matches!(self.state, State::Established | State::ShutdownPending | State::ShutdownReceived) {
+            return true;
+        }
+        for request in reconfig.requests().flatten() {
+            match request {
+                Request::Response { sequence, result } => self.handle_response(now, sequence, result),
+                Request::OutgoingReset { sequence, .. }
+                | Request::IncomingReset { sequence, .. }
+                | Request::TsnReset { sequence }
+                | Request::AddOutgoing { sequence, .. }
+                | Request::AddIncoming { sequence, .. } => {
+                    let result = self.answer(sequence, request);
+                    self.respond(sequence, result);
+                }
+            }
+        }
+        true
+    }
+
+    fn respond(&mut self, sequence: u32, result: ResetResult) {
+        let mut parameter = Vec::new();
+        Request::Response { sequence, result }.write(&mut parameter);
+        self.control.response(parameter);
+    }
+
+    /// RFC 6525 §5.2.1: each request is carried out once, however often it comes.
+    fn answer(&mut self, sequence: u32, request: Request<'_>) -> ResetResult {
+        if sequence != self.reset.expected {
+            let known = self.reset.results.iter().find(|(known, _)| *known == sequence);
+            return known.map_or(ResetResult::BAD_SEQUENCE_NUMBER, |(_, result)| *result);
+        }
+        let result = match request {
+            Request::OutgoingReset {
+                last_tsn, streams, ..
+            } => self.perform_outgoing_reset(sequence, last_tsn, streams),
+            Request::AddOutgoing { count, .. } => match self.peer.inbound.checked_add(count) {
+                Some(total) => {
+                    self.peer.inbound = total;
+                    self.streams_added();
+                    ResetResult::PERFORMED
+                }
+                None => ResetResult::DENIED,
+            },
+            Request::AddIncoming { count, .. } => {
+                let total = self.peer.outbound.checked_add(self.reset.add);
+                match total.and_then(|total| total.checked_add(count)) {
+                    // §5.2.6: the streams come with a request of our own.
+                    Some(_) => {
+                        self.reset.add += count;
+                        ResetResult::PERFORMED
+                    }
+                    None => ResetResult::DENIED,
+                }
+            }
+            // When our direction ends is for the layer above to say (RFC 8831 §6.7).
+            _ => ResetResult::DENIED,
+        };
+        self.reset.expected = sequence.wrapping_add(1);
+        self.reset.note(sequence, result);
+        result
+    }
+
+    fn perform_outgoing_reset(&mut self, sequence: u32, last: Tsn, list: &[u8]) -> ResetResult {
+        let mut streams = Vec::from_iter(stream_list(list));
+        streams.sort_unstable();
+        streams.dedup();
+        if streams.iter().any(|stream| *stream >= self.peer.inbound) {
+            return ResetResult::WRONG_SSN;
+        }
+        if let Some((known, known_last, known_streams)) = &mut self.reset.deferred {
+            if (*known_last, &*known_streams) != (last, &streams) {
+                return ResetResult::ALREADY_IN_PROGRESS;
+            }
+            *known = sequence;
+            return ResetResult::IN_PROGRESS;
+        }
+        if self.reset.performed.as_ref().is_some_and(|(l, s)| *l == last && *s == streams) {
+            return ResetResult::PERFORMED;
+        }
+        self.reset.performed = Some((last, streams.clone()));
+        if self.rx.reset(last, streams.clone()) {
+            if let Some(streams) = self.rx.perform_reset() {
+                self.announce_resets(streams);
+            }
+            return ResetResult::PERFORMED;
+        }
+        self.reset.deferred = Some((sequence, last, streams));
+        ResetResult::IN_PROGRESS
+    }
+
+    /// A deferred reset could be performed: the peer need not ask again to hear of it.
+    fn reset_performed(&mut self, streams: Vec<StreamId>) {
+        if let Some((sequence, ..)) = self.reset.deferred.take() {
+            self.reset.note(sequence, ResetResult::PERFORMED);
+            self.respond(sequence, ResetResult::PERFORMED);
+        }
+        self.announce_resets(streams);
+    }
+
+    fn announce_resets(&mut self, streams: Vec<StreamId>) {
+        if streams.is_empty() {
+            (0..self.peer.inbound).for_each(|stream| self.events.push_incoming_reset(stream));
+        }
+        for stream in streams {
+            self.events.push_incoming_reset(stream);
+        }
+    }
+
+    fn streams_added(&mut self) {
+        self.events.push_latest(Event::StreamsAdded {
+            outbound: self.peer.outbound,
+            inbound: self.peer.inbound,
+        });
+    }
+
+    /// RFC 6525 §5.2.7.
+    fn handle_response(&mut self, now: Instant, sequence: u32, result: ResetResult) {
+        let Some(ours) = self.reset.request.as_mut().filter(|ours| ours.sequence == sequence) else {
+            return;
+        };
+        self.life.errors = 0;
+        match result {
+            ResetResult::IN_PROGRESS => {
+                ours.in_progress = true;
+                self.timers.set(Timer::Reconfiguration, now + self.tx.rto.timeout());
+                return;
+            }
+            ResetResult::ALREADY_IN_PROGRESS => {
+                // Another request stands in the way: ask anew, later.
+                (ours.sequence, ours.in_progress) = (self.reset.next, true);
+                self.reset.next = self.reset.next.wrapping_add(1);
+                self.timers.set(Timer::Reconfiguration, now + self.tx.rto.timeout());
+                return;
+            }
+            _ => {}
+        }
+        self.timers.stop(Timer::Reconfiguration);
+        self.control.reset_request = false;
+        let done = matches!(result, ResetResult::PERFORMED | ResetResult::NOTHING_TO_DO);
+        match self.reset.request.take().map(|ours| ours.want) {
+            Some(Want::Reset(streams, _)) => {
+                for stream in streams {
+                    self.tx.queue.end_reset(stream, done);
+                    self.events.push(match done {
+                        true => Event::OutgoingReset { stream },
+                        false => Event::OutgoingResetDenied { stream },
+                    });
+                }
+            }
+            Some(Want::Add(count)) if done => {
+                self.peer.outbound = self.peer.outbound.saturating_add(count);
+                self.streams_added();
+            }
+            _ => {}
+        }
+    }
+}
+
+/// Headers of packet, chunk and request.
+const REQUEST_OVERHEAD: usize = 12 + 4 + 16 + 4;

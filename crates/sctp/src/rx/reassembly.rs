@@ -1,0 +1,374 @@
+//! Putting messages together from DATA chunks.
+
+use std::collections::VecDeque;
+
+use bytes::Bytes;
+
+use crate::{Ssn, StreamId, Tsn, packet::Data};
+
+/// A message of which all chunks have come.
+#[derive(Debug, PartialEq, Eq)]
+pub(crate) struct Completed {
+    /// The TSN of its last chunk.
+    pub(crate) last: Tsn,
+    pub(crate) stream: StreamId,
+    pub(crate) ssn: Ssn,
+    pub(crate) ppid: u32,
+    pub(crate) ordered: bool,
+    pub(crate) payload: Bytes,
+}
+
+/// What became of a chunk.
+#[derive(Debug, PartialEq, Eq)]
+pub(crate) enum Outcome {
+    /// It waits for others.
+    Stored,
+    /// It was the last one missing.
+    Complete(Completed),
+    /// The message grows beyond the limit.
+    TooLarge,
+    /// It contradicts its neighbours.
+    Contradiction,
+}
+
+/// Neighbouring pieces of one message. The chunks of a message have consecutive TSNs (RFC 9260 §6.9), so that a run is
+/// found by its TSNs alone, and there are at most two incomplete ones a range of received TSNs.
+#[derive(Debug)]
+struct Run {
+    first: Tsn,
+    last: Tsn,
+    begin: bool,
+    stream: StreamId,
+    ssn: Ssn,
+    ppid: u32,
+    ordered: bool,
+    end: bool,
+    length: usize,
+    /// In order; one only unless pieces came out of order.
+    segments: Vec<Vec<u8>>,
+}
+
+/// The messages that are not complete.
+#[derive(Debug)]
+pub(crate) struct Reassembly {
+    runs: VecDeque<Run>,
+    limit: usize,
+    cost: usize,
+    /// How long the last message of several chunks was: the next is likely to be alike.
+    expected: usize,
+}
+
+impl Reassembly {
+    pub(crate) fn new(limit: usize) -> Self {
+        Self {
+            runs: VecDeque::new(),
+            limit,
+            cost: 0,
+            expected: 0,
+        }
+    }
+
+    /// The memory that incomplete messages take.
+    pub(crate) fn cost(&self) -> usize {
+        self.cost
+    }
+
+    /// What a chunk adds at most.
+    pub(crate) fn cost_of(payload: usize) -> usize {
+        payload + RUN_OVERHEAD
+    }
+
+    pub(crate) fn insert(&mut self, data: &Data<'_>) -> Outcome {
+        let (begin, end) = (data.has(Data::BEGIN), data.has(Data::END));
+        if data.payload.len() > self.limit {
+            return Outcome::TooLarge;
+        }
+        let index = match self.runs.back() {
+            Some(run) if run.first < data.tsn => self.runs.len(),
+            _ => self.runs.partition_point(|run| run.first < data.tsn),
+        };
+        let (mut index, mut left) = self.left(index, data.tsn, begin);
+        if begin && end && !left {
+            return Outcome::Complete(Completed {
+                last: data.tsn,
+                stream: data.stream,
+                ssn: data.ssn,
+                ppid: data.ppid,
+                ordered: !data.has(Data::UNORDERED),
+                payload: Bytes::copy_from_slice(data.payload),
+            });
+        }
+        if left {
+            index -= 1;
+            let Some(run) = self.runs.get_mut(index) else {
+                return Outcome::Contradiction;
+            };
+            if !run.is_alike(data) {
+                return Outcome::Contradiction;
+            }
+            if run.length + data.payload.len() > self.limit {
+                return Outcome::TooLarge;
+            }
+            run.append(data.payload);
+            (run.last, run.end) = (data.tsn, end);
+            self.cost += data.payload.len();
+        } else {
+            // Only a message at the front has room made for it, so that what is kept ready stays bounded.
+            let room = if self.runs.is_empty() && begin { self.expected } else { 0 };
+            self.runs.insert(index, Run::new(data, room));
+            self.cost += data.payload.len() + RUN_OVERHEAD;
+            left = true;
+        }
+        debug_assert!(left);
+        self.join_right(index)
+    }
+
+    /// Whether the run before `index` goes on with this TSN. A run that should, but cannot, will never be complete.
+    fn left(&mut self, index: usize, tsn: Tsn, begin: bool) -> (usize, bool) {
+        let Some(before) = index.checked_sub(1) else {
+            return (index, false);
+        };
+        match self.runs.get(before) {
+            Some(run) if run.last.next() == tsn && !run.end => {
+                if begin {
+                    self.remove(before);
+                    (before, false)
+                } else {
+                    (index, true)
+                }
+            }
+            _ => (index, false),
+        }
+    }
+
+    fn join_right(&mut self, index: usize) -> Outcome {
+        let Some(run) = self.runs.get(index) else {
+            return Outcome::Contradiction;
+        };
+        let (next, end) = (run.last.next(), run.end);
+        if let Some(right) = self.runs.get(index + 1)
+            && right.first == next
+            && !end
+        {
+            if right.begin {
+                // The message here has no end: its sender gave it up.
+                self.remove(index);
+                return Outcome::Stored;
+            }
+            let Some(right) = self.runs.remove(index + 1) else {
+                return Outcome::Contradiction;
+            };
+            self.cost -= RUN_OVERHEAD.min(self.cost);
+            let Some(run) = self.runs.get_mut(index) else {
+                return Outcome::Contradiction;
+            };
+            if run.stream != right.stream || run.ordered != right.ordered || run.ssn != right.ssn {
+                return Outcome::Contradiction;
+            }
+            if run.length + right.length > self.limit {
+                return Outcome::TooLarge;
+            }
+            (run.last, run.end) = (right.last, right.end);
+            run.length += right.length;
+            run.segments.extend(right.segments);
+        }
+        let complete = self.runs.get(index).is_some_and(|run| run.begin && run.end);
+        if !complete {
+            return Outcome::Stored;
+        }
+        match self.remove(index) {
+            Some(run) => {
+                self.expected = run.length.min(MAX_EXPECTED);
+                Outcome::Complete(run.complete())
+            }
+            None => Outcome::Stored,
+        }
+    }
+
+    fn remove(&mut self, index: usize) -> Option<Run> {
+        let run = self.runs.remove(index)?;
+        self.cost -= (run.length + RUN_OVERHEAD).min(self.cost);
+        Some(run)
+    }
+
+    /// The cumulative TSN moved: what can no longer become complete is dropped. Looks at the front only, as one run at
+    /// most reaches the cumulative TSN without an end.
+    pub(crate) fn cumulative_moved(&mut self, cumulative: Tsn) {
+        while let Some(run) = self.runs.front()
+            && (run.last < cumulative || (!run.begin && run.first <= cumulative.next()))
+        {
+            self.remove(0);
+        }
+    }
+
+    /// RFC 3758 §3.6: the sender gave up what is up to here.
+    pub(crate) fn forward(&mut self, skipped: Tsn) {
+        while let Some(run) = self.runs.front()
+            && run.first <= skipped
+        {
+            self.remove(0);
+        }
+    }
+
+    pub(crate) fn clear(&mut self) {
+        self.runs.clear();
+        self.cost = 0;
+    }
+}
+
+impl Run {
+    fn new(data: &Data<'_>, room: usize) -> Self {
+        let mut segment = Vec::with_capacity(room.max(data.payload.len()));
+        segment.extend_from_slice(data.payload);
+        Self {
+            first: data.tsn,
+            last: data.tsn,
+            begin: data.has(Data::BEGIN),
+            end: data.has(Data::END),
+            stream: data.stream,
+            ssn: data.ssn,
+            ppid: data.ppid,
+            ordered: !data.has(Data::UNORDERED),
+            length: data.payload.len(),
+            segments: vec![segment],
+        }
+    }
+
+    fn is_alike(&self, data: &Data<'_>) -> bool {
+        let ordered = !data.has(Data::UNORDERED);
+        self.stream == data.stream
+            && self.ordered == ordered
+            && (!ordered || self.ssn == data.ssn)
+            && self.ppid == data.ppid
+    }
+
+    fn append(&mut self, payload: &[u8]) {
+        self.length += payload.len();
+        let Some(segment) = self.segments.last_mut() else {
+            self.segments.push(payload.to_vec());
+            return;
+        };
+        if segment.capacity() - segment.len() < payload.len() {
+            // By a quarter: what is reserved and not used stays a small part of the window.
+            segment.reserve_exact(payload.len().max(segment.len() / 4));
+        }
+        segment.extend_from_slice(payload);
+    }
+
+    fn complete(mut self) -> Completed {
+        let mut payload = match self.segments.len() {
+            1 => self.segments.pop().unwrap_or_default(),
+            _ => self.segments.concat(),
+        };
+        payload.shrink_to_fit();
+        Completed {
+            last: self.last,
+            stream: self.stream,
+            ssn: self.ssn,
+            ppid: self.ppid,
+            ordered: self.ordered,
+            payload: Bytes::from(payload),
+        }
+    }
+}
+
+/// What a run costs beside its bytes.
+const RUN_OVERHEAD: usize = 256;
+/// The most that is made ready for a message before it has come.
+const MAX_EXPECTED: usize = 128 << 10;
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    fn chunk(tsn: u32, flags: u8, payload: &[u8]) -> Data<'_> {
+        Data {
+            flags,
+            tsn: Tsn(tsn),
+            stream: 3,
+            ssn: Ssn(9),
+            ppid: 51,
+            payload,
+        }
+    }
+
+    #[test]
+    fn a_new_beginning_ends_what_was_open() {
+        let mut reassembly = Reassembly::new(100);
+        assert_eq!(reassembly.insert(&chunk(1, Data::BEGIN, b"ab")), Outcome::Stored);
+        let Outcome::Complete(message) = reassembly.insert(&chunk(2, Data::BEGIN | Data::END, b"c"))
+        else {
+            panic!("a message in one chunk is complete");
+        };
+        assert_eq!(&*message.payload, b"c");
+        assert_eq!((reassembly.cost(), reassembly.runs.len()), (0, 0));
+    }
+
+    #[test]
+    fn neighbours_of_another_stream_contradict() {
+        let mut reassembly = Reassembly::new(100);
+        reassembly.insert(&chunk(1, Data::BEGIN, b"ab"));
+        let other = Data {
+            stream: 4,
+            ..chunk(2, Data::END, b"c")
+        };
+        assert_eq!(reassembly.insert(&other), Outcome::Contradiction);
+    }
+
+    #[test]
+    fn the_limit_holds_over_all_chunks() {
+        let mut reassembly = Reassembly::new(5);
+        reassembly.insert(&chunk(1, Data::BEGIN, b"abc"));
+        assert_eq!(reassembly.insert(&chunk(3, Data::END, b"def")), Outcome::Stored);
+        assert_eq!(reassembly.insert(&chunk(2, 0, b"x")), Outcome::TooLarge);
+    }
+
+    #[test]
+    fn orphans_are_dropped() {
+        let mut reassembly = Reassembly::new(100);
+        reassembly.insert(&chunk(5, 0, b"abc"));
+        reassembly.insert(&chunk(8, Data::BEGIN, b"abc"));
+        reassembly.cumulative_moved(Tsn(3));
+        assert_eq!(reassembly.runs.len(), 2);
+        reassembly.cumulative_moved(Tsn(5));
+        assert_eq!(reassembly.runs.len(), 1);
+        reassembly.forward(Tsn(8));
+        assert_eq!((reassembly.cost(), reassembly.runs.len()), (0, 0));
+    }
+
+    proptest! {
+        #![proptest_config(ProptestConfig::with_cases(300))]
+
+        /// Any order of the chunks of three messages gives the three messages.
+        #[test]
+        fn any_order(start in any::<u32>(), lengths in proptest::collection::vec(1usize..8, 3),
+                     order in Just((0..24usize).collect::<Vec<_>>()).prop_shuffle()) {
+            let mut chunks = Vec::new();
+            for (message, length) in lengths.iter().enumerate() {
+                for index in 0..*length {
+                    let mut flags = if index == 0 { Data::BEGIN } else { 0 };
+                    flags |= if index + 1 == *length { Data::END } else { 0 };
+                    chunks.push((flags, vec![message as u8; index + 1], message as u16));
+                }
+            }
+            let mut reassembly = Reassembly::new(1000);
+            let mut complete = 0;
+            for index in order.into_iter().filter(|index| *index < chunks.len()) {
+                let (flags, payload, ssn) = &chunks[index];
+                let data = Data { ssn: Ssn(*ssn), ..chunk(start.wrapping_add(index as u32), *flags, payload) };
+                match reassembly.insert(&data) {
+                    Outcome::Complete(message) => {
+                        let length = lengths[usize::from(message.ssn.0)];
+                        prop_assert_eq!(message.payload.len(), length * (length + 1) / 2);
+                        prop_assert!(message.payload.iter().all(|b| u16::from(*b) == message.ssn.0));
+                        complete += 1;
+                    }
+                    outcome => prop_assert_eq!(outcome, Outcome::Stored),
+                }
+            }
+            prop_assert_eq!((complete, reassembly.cost(), reassembly.runs.len()), (3, 0, 0));
+        }
+    }
+}

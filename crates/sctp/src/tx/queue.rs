@@ -1,0 +1,406 @@
+//! Messages that wait to be cut into chunks, stream by stream.
+
+use std::{
+    collections::{BTreeMap, VecDeque},
+    time::Instant,
+};
+
+use bytes::Bytes;
+
+use super::scheduler::Scheduler;
+use crate::{Ssn, StreamId};
+
+/// When a message is given up (RFC 7496).
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Limit {
+    /// How often a chunk of it may be sent again; `u16::MAX` is no limit.
+    pub(crate) retransmissions: u16,
+    /// When it has lived long enough.
+    pub(crate) expires: Option<Instant>,
+}
+
+impl Limit {
+    pub(crate) const NONE: Self = Self {
+        retransmissions: u16::MAX,
+        expires: None,
+    };
+
+    /// Whether a chunk that was sent `transmissions` times may not be sent again.
+    pub(crate) fn is_reached(&self, transmissions: u16, now: Instant) -> bool {
+        let limited = self.retransmissions != u16::MAX;
+        (limited && transmissions > self.retransmissions)
+            || self.expires.is_some_and(|at| at <= now)
+    }
+}
+
+/// A message, or what is left of it.
+#[derive(Debug)]
+pub(crate) struct Queued {
+    pub(crate) payload: Bytes,
+    pub(crate) ppid: u32,
+    pub(crate) ordered: bool,
+    pub(crate) limit: Limit,
+    /// Tells the messages of an association apart.
+    pub(crate) id: u32,
+    /// Set once the first chunk went out.
+    pub(crate) begun: bool,
+}
+
+/// A piece of a message that has its place in a packet.
+#[derive(Debug)]
+pub(crate) struct Cut {
+    pub(crate) payload: Bytes,
+    pub(crate) stream: StreamId,
+    pub(crate) ssn: Ssn,
+    pub(crate) ppid: u32,
+    pub(crate) id: u32,
+    pub(crate) limit: Limit,
+    pub(crate) ordered: bool,
+    pub(crate) begin: bool,
+    pub(crate) end: bool,
+}
+
+/// The sending side of a stream.
+#[derive(Debug)]
+struct Outgoing {
+    messages: VecDeque<Queued>,
+    next_ssn: Ssn,
+    buffered: usize,
+    unacknowledged: usize,
+    threshold: usize,
+    weight: u16,
+    position: u64,
+    resetting: bool,
+}
+
+/// All streams' messages, and whose turn it is.
+#[derive(Debug, Default)]
+pub(crate) struct Queue {
+    streams: BTreeMap<StreamId, Outgoing>,
+    scheduler: Scheduler,
+    next_id: u32,
+    buffered: usize,
+    held: usize,
+    unacknowledged: usize,
+    /// Streams whose buffered amount fell to their threshold.
+    pub(crate) low: VecDeque<StreamId>,
+    /// Streams that wait for their reset and have nothing left under way.
+    pub(crate) quiet: VecDeque<StreamId>,
+}
+
+impl Queue {
+    pub(crate) fn push(&mut self, stream: StreamId, message: Queued) {
+        let length = message.payload.len();
+        let outgoing = self.streams.entry(stream).or_default();
+        if outgoing.messages.is_empty() {
+            self.scheduler.activate(stream, outgoing.position);
+        }
+        outgoing.buffered += length;
+        outgoing.unacknowledged += length;
+        outgoing.messages.push_back(Queued {
+            id: self.next_id,
+            ..message
+        });
+        self.next_id = self.next_id.wrapping_add(1);
+        self.buffered += length;
+        self.unacknowledged += length;
+        self.held += length + MESSAGE_OVERHEAD;
+    }
+
+    /// What is next: how much is left of it, and whether it has begun. Messages that outlived their time are dropped.
+    pub(crate) fn peek(&mut self, now: Instant, abandoned: &mut u64) -> Option<(usize, bool)> {
+        loop {
+            self.scheduler_turn();
+            let stream = self.scheduler.current()?;
+            let Some(outgoing) = self.streams.get_mut(&stream) else {
+                self.scheduler.deactivate(stream);
+                continue;
+            };
+            let Some(message) = outgoing.messages.front() else {
+                self.scheduler.deactivate(stream);
+                continue;
+            };
+            if message.begun || message.limit.expires.is_none_or(|at| at > now) {
+                return Some((message.payload.len(), message.begun));
+            }
+            *abandoned += 1;
+            self.drop_front(stream);
+        }
+    }
+
+    /// Between messages, a stream that is less far on goes first.
+    fn scheduler_turn(&mut self) {
+        if let Some(stream) = self.scheduler.current()
+            && let Some(outgoing) = self.streams.get(&stream)
+            && outgoing.messages.front().is_none_or(|m| !m.begun)
+        {
+            self.scheduler.yield_turn();
+        }
+    }
+
+    /// The message under way, if its time is over: `(stream, id)`.
+    pub(crate) fn expired_midway(&mut self, now: Instant) -> Option<(StreamId, u32)> {
+        let stream = self.scheduler.current()?;
+        let message = self.streams.get(&stream)?.messages.front()?;
+        let over = message.begun && message.limit.expires.is_some_and(|at| at <= now);
+        over.then_some((stream, message.id))
+    }
+
+    /// Cuts at most `size` bytes off what is next.
+    pub(crate) fn cut(&mut self, size: usize) -> Option<Cut> {
+        let stream = self.scheduler.current()?;
+        let outgoing = self.streams.get_mut(&stream)?;
+        let message = outgoing.messages.front_mut()?;
+        let begin = !message.begun;
+        let end = message.payload.len() <= size;
+        message.begun = true;
+        let payload = if end {
+            std::mem::take(&mut message.payload)
+        } else {
+            message.payload.split_to(size)
+        };
+        let ssn = outgoing.next_ssn;
+        let cut = Cut {
+            stream,
+            ssn: if message.ordered { ssn } else { Ssn(0) },
+            ppid: message.ppid,
+            id: message.id,
+            limit: message.limit,
+            ordered: message.ordered,
+            begin,
+            end,
+            payload,
+        };
+        if end {
+            if message.ordered {
+                outgoing.next_ssn = ssn.next();
+            }
+            outgoing.messages.pop_front();
+            let more = !outgoing.messages.is_empty();
+            outgoing.position = self.scheduler.end_turn(outgoing.weight, more);
+        }
+        let length = cut.payload.len();
+        let above = outgoing.buffered > outgoing.threshold;
+        outgoing.buffered -= length.min(outgoing.buffered);
+        if above && outgoing.buffered <= outgoing.threshold {
+            self.low.push_back(stream);
+        }
+        self.buffered -= length.min(self.buffered);
+        Some(cut)
+    }
+
+    /// Bytes that went out are acknowledged or given up; `end` is whether their message ended with them.
+    pub(crate) fn released(&mut self, stream: StreamId, length: usize, end: bool) {
+        let overhead = if end { MESSAGE_OVERHEAD } else { 0 };
+        self.held -= (length + overhead).min(self.held);
+        self.unacknowledged -= length.min(self.unacknowledged);
+        if let Some(outgoing) = self.streams.get_mut(&stream) {
+            outgoing.unacknowledged -= length.min(outgoing.unacknowledged);
+            if outgoing.resetting && outgoing.unacknowledged == 0 {
+                self.quiet.push_back(stream);
+            }
+        }
+    }
+
+    /// Drops the rest of a message that was given up midway.
+    pub(crate) fn abandon_rest(&mut self, stream: StreamId, id: u32) {
+        let front = self.streams.get(&stream).and_then(|s| s.messages.front());
+        if front.is_some_and(|message| message.id == id && message.begun) {
+            self.drop_front(stream);
+        }
+    }
+
+    fn drop_front(&mut self, stream: StreamId) {
+        let Some(outgoing) = self.streams.get_mut(&stream) else {
+            return;
+        };
+        let Some(message) = outgoing.messages.pop_front() else {
+            return;
+        };
+        if message.begun && message.ordered {
+            outgoing.next_ssn = outgoing.next_ssn.next();
+        }
+        let length = message.payload.len();
+        let above = outgoing.buffered > outgoing.threshold;
+        outgoing.buffered -= length.min(outgoing.buffered);
+        if above && outgoing.buffered <= outgoing.threshold {
+            self.low.push_back(stream);
+        }
+        if outgoing.messages.is_empty() {
+            self.scheduler.deactivate(stream);
+        } else if message.begun {
+            outgoing.position = self.scheduler.end_turn(outgoing.weight, true);
+        }
+        self.buffered -= length.min(self.buffered);
+        self.released(stream, length, true);
+    }
+
+    /// Marks the stream for a reset; it is in `quiet` at once when nothing is under way. False if it was marked.
+    pub(crate) fn begin_reset(&mut self, stream: StreamId) -> bool {
+        let outgoing = self.streams.entry(stream).or_default();
+        if std::mem::replace(&mut outgoing.resetting, true) {
+            return false;
+        }
+        if outgoing.unacknowledged == 0 {
+            self.quiet.push_back(stream);
+        }
+        true
+    }
+
+    /// The reset is over; when it was performed the stream begins anew and is forgotten.
+    pub(crate) fn end_reset(&mut self, stream: StreamId, performed: bool) {
+        if performed {
+            self.streams.remove(&stream);
+        } else if let Some(outgoing) = self.streams.get_mut(&stream) {
+            outgoing.resetting = false;
+        }
+    }
+
+    pub(crate) fn is_resetting(&self, stream: StreamId) -> bool {
+        self.streams.get(&stream).is_some_and(|s| s.resetting)
+    }
+
+    /// Drops what waits on streams from `limit` on: the peer takes fewer.
+    pub(crate) fn limit_streams(&mut self, limit: u16) -> u64 {
+        let mut dropped = 0;
+        for stream in Vec::from_iter(self.streams.range(limit..).map(|(stream, _)| *stream)) {
+            while self.streams.get(&stream).is_some_and(|s| !s.messages.is_empty()) {
+                self.drop_front(stream);
+                dropped += 1;
+            }
+            self.streams.remove(&stream);
+        }
+        dropped
+    }
+
+    /// Forgets all messages and resets; thresholds and weights stay.
+    pub(crate) fn discard(&mut self) {
+        let streams = std::mem::take(&mut self.streams);
+        *self = Self {
+            next_id: self.next_id,
+            ..Self::default()
+        };
+        let fresh = |(stream, old): (StreamId, Outgoing)| {
+            let outgoing = Outgoing {
+                threshold: old.threshold,
+                weight: old.weight,
+                ..Outgoing::default()
+            };
+            (stream, outgoing)
+        };
+        self.streams = streams.into_iter().map(fresh).collect();
+    }
+
+    /// The peer does not know partial reliability.
+    pub(crate) fn make_reliable(&mut self) {
+        for outgoing in self.streams.values_mut() {
+            outgoing.messages.iter_mut().for_each(|message| message.limit = Limit::NONE);
+        }
+    }
+
+    pub(crate) fn is_empty(&self) -> bool {
+        self.buffered == 0
+    }
+
+    /// Bytes that count against the send buffer.
+    pub(crate) fn held(&self) -> usize {
+        self.held
+    }
+
+    pub(crate) fn total_unacknowledged(&self) -> usize {
+        self.unacknowledged
+    }
+
+    pub(crate) fn buffered(&self, stream: StreamId) -> usize {
+        self.streams.get(&stream).map_or(0, |s| s.buffered)
+    }
+
+    pub(crate) fn unacknowledged(&self, stream: StreamId) -> usize {
+        self.streams.get(&stream).map_or(0, |s| s.unacknowledged)
+    }
+
+    pub(crate) fn set_threshold(&mut self, stream: StreamId, threshold: usize) {
+        self.streams.entry(stream).or_default().threshold = threshold;
+    }
+
+    pub(crate) fn set_weight(&mut self, stream: StreamId, weight: u16) {
+        self.streams.entry(stream).or_default().weight = weight.max(1);
+    }
+}
+
+impl Default for Outgoing {
+    fn default() -> Self {
+        Self {
+            messages: VecDeque::new(),
+            next_ssn: Ssn(0),
+            buffered: 0,
+            unacknowledged: 0,
+            threshold: 0,
+            weight: NORMAL_PRIORITY,
+            position: 0,
+            resetting: false,
+        }
+    }
+}
+
+/// RFC 8831 §6.4.
+const NORMAL_PRIORITY: u16 = 256;
+/// What a message costs beside its bytes: its place in the queue and in the list of chunks under way.
+pub(crate) const MESSAGE_OVERHEAD: usize = 128;
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn message(length: usize) -> Queued {
+        Queued {
+            payload: Bytes::from(vec![1; length]),
+            ppid: 51,
+            ordered: true,
+            limit: Limit {
+                retransmissions: u16::MAX,
+                expires: None,
+            },
+            id: 0,
+            begun: false,
+        }
+    }
+
+    #[test]
+    fn a_message_is_finished_before_another_stream_has_its_turn() {
+        let mut queue = Queue::default();
+        queue.push(1, message(250));
+        queue.push(2, message(50));
+        queue.push(1, message(50));
+        let cuts = Vec::from_iter(std::iter::from_fn(|| queue.cut(100)));
+        let seen = cuts.iter().map(|c| (c.stream, c.ssn.0, c.payload.len(), c.begin, c.end));
+        assert_eq!(
+            Vec::from_iter(seen),
+            [
+                (1, 0, 100, true, false),
+                (1, 0, 100, false, false),
+                (1, 0, 50, false, true),
+                (2, 0, 50, true, true),
+                (1, 1, 50, true, true),
+            ]
+        );
+        assert!(queue.is_empty());
+        assert_eq!(queue.unacknowledged(1), 300);
+        for cut in cuts {
+            queue.released(cut.stream, cut.payload.len(), cut.end);
+        }
+        assert_eq!((queue.held(), queue.total_unacknowledged()), (0, 0));
+    }
+
+    #[test]
+    fn low_is_said_once_when_the_threshold_is_crossed() {
+        let mut queue = Queue::default();
+        queue.set_threshold(1, 100);
+        queue.push(1, message(250));
+        queue.cut(100);
+        assert!(queue.low.is_empty());
+        queue.cut(100);
+        queue.cut(100);
+        assert_eq!(queue.low, [1]);
+    }
+}

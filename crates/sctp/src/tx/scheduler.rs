@@ -1,0 +1,125 @@
+//! Which stream sends next.
+
+use std::collections::BTreeSet;
+
+use crate::StreamId;
+
+/// Weighted round robin in virtual time: a turn moves a stream on by its cost divided by its weight, and the stream
+/// that is least far on is next. A turn is a whole message now; with I-DATA (RFC 8260) it is a fragment, and its cost
+/// the fragment's length, with nothing else changed.
+#[derive(Debug, Default)]
+pub(crate) struct Scheduler {
+    current: Option<(u64, StreamId)>,
+    waiting: BTreeSet<(u64, u64, StreamId)>,
+    clock: u64,
+    arrivals: u64,
+}
+
+impl Scheduler {
+    /// The stream has something to send again; `position` is where it last stood.
+    pub(crate) fn activate(&mut self, stream: StreamId, position: u64) {
+        self.enqueue(position.max(self.clock), stream);
+    }
+
+    /// The stream whose turn it is. It stays so until its turn is ended.
+    pub(crate) fn current(&mut self) -> Option<StreamId> {
+        if self.current.is_none() {
+            let (position, _, stream) = self.waiting.pop_first()?;
+            self.clock = position;
+            self.current = Some((position, stream));
+        }
+        self.current.map(|(_, stream)| stream)
+    }
+
+    /// Ends the current turn and returns where the stream stands now.
+    pub(crate) fn end_turn(&mut self, weight: u16, more: bool) -> u64 {
+        let Some((position, stream)) = self.current.take() else {
+            return self.clock;
+        };
+        let position = position.wrapping_add(TURN / u64::from(weight.max(1)));
+        if !more {
+            return position;
+        }
+        if self.waiting.is_empty() {
+            self.clock = position;
+            self.current = Some((position, stream));
+        } else {
+            self.enqueue(position, stream);
+        }
+        position
+    }
+
+    /// Someone else arrived between two messages of the current stream: it may be their turn.
+    pub(crate) fn yield_turn(&mut self) {
+        if let Some((position, stream)) = self.current
+            && let Some((first, ..)) = self.waiting.first()
+            && *first < position
+        {
+            self.current = None;
+            self.enqueue(position, stream);
+        }
+    }
+
+    /// The stream has nothing to send any more without having had its turn.
+    pub(crate) fn deactivate(&mut self, stream: StreamId) {
+        self.current.take_if(|(_, current)| *current == stream);
+        self.waiting.retain(|(_, _, waiting)| *waiting != stream);
+    }
+
+    fn enqueue(&mut self, position: u64, stream: StreamId) {
+        self.arrivals = self.arrivals.wrapping_add(1);
+        self.waiting.insert((position, self.arrivals, stream));
+    }
+}
+
+/// The cost of one message.
+const TURN: u64 = 1 << 20;
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn run(weights: &[u16], turns: usize) -> Vec<StreamId> {
+        let mut scheduler = Scheduler::default();
+        for stream in 0..weights.len() {
+            scheduler.activate(stream as StreamId, 0);
+        }
+        let mut order = Vec::new();
+        for _ in 0..turns {
+            let stream = scheduler.current().unwrap();
+            assert_eq!(scheduler.current(), Some(stream));
+            scheduler.end_turn(weights[usize::from(stream)], true);
+            order.push(stream);
+        }
+        order
+    }
+
+    #[test]
+    fn equal_weights_take_turns() {
+        assert_eq!(run(&[256, 256, 256], 7), [0, 1, 2, 0, 1, 2, 0]);
+    }
+
+    #[test]
+    fn a_double_weight_has_two_turns() {
+        let order = run(&[256, 512], 300);
+        assert_eq!(order.iter().filter(|stream| **stream == 1).count(), 200);
+    }
+
+    #[test]
+    fn a_late_stream_does_not_catch_up() {
+        let mut scheduler = Scheduler::default();
+        scheduler.activate(0, 0);
+        for _ in 0..100 {
+            scheduler.current();
+            scheduler.end_turn(256, true);
+        }
+        scheduler.activate(1, 0);
+        let mut order = Vec::new();
+        for _ in 0..4 {
+            scheduler.yield_turn();
+            order.extend(scheduler.current());
+            scheduler.end_turn(256, true);
+        }
+        assert_eq!(order.iter().filter(|stream| **stream == 1).count(), 2);
+    }
+}
