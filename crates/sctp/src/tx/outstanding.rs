@@ -510,6 +510,3 @@ impl Flight {
         self.payload -= payload.min(self.payload);
     }
 }
-
-#[cfg(test)]
-mod tests;

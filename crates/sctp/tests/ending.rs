@@ -1,0 +1,211 @@
+//! How an association ends, and how it notices that the other side has gone.
+#![expect(clippy::unwrap_used, reason = "a failing step is a failing test")]
+
+mod support;
+
+use std::time::Duration;
+
+use oxirtc_netsim::{Link, for_each_seed, percent};
+use oxirtc_sctp::{
+    Config, Error, Event, Failure, Initiator, SendOptions, State,
+    packet::{Abort, Cause, CauseCode, Chunk, ChunkKind, Packet},
+};
+
+use support::{Pair, ms, pattern};
+
+const IN_ORDER: fn(Initiator) -> Event = |by| Event::Closed {
+    by,
+    cause_code: None,
+};
+
+fn packet(tag: u32, kind: ChunkKind, flags: u8, value: &[u8]) -> Vec<u8> {
+    let mut buf = Vec::new();
+    Packet::start(&mut buf, 5000, 5000, tag);
+    Chunk { kind, flags, value }.write(&mut buf);
+    Packet::finish(&mut buf, 0);
+    buf
+}
+
+/// The tag that packets from this side carry, and the one that packets to it do.
+fn tags(pair: &mut Pair, side: usize) -> (u32, u32) {
+    let tag = |pair: &mut Pair, from: usize| {
+        pair.send(from, 60, b"x");
+        let packets = pair.take_packets(from);
+        let tag = Packet::parse(&packets[0]).unwrap().tag;
+        for packet in packets {
+            pair.sides[1 - from].handle_packet(pair.now, &packet);
+        }
+        tag
+    };
+    (tag(pair, side), tag(pair, 1 - side))
+}
+
+#[test]
+fn shutdown_drains_both_sides_first() {
+    for_each_seed(30, |seed| {
+        let link = Link::new(seed).delay(ms(30)).loss(percent((seed % 4 * 5) as u32));
+        let mut pair = Pair::new(seed, link).connected();
+        pair.send(0, 1, pattern(50_000, 1));
+        pair.send(1, 2, pattern(50_000, 2));
+        pair.run_for(ms(5));
+        pair.sides[0].shutdown(pair.now);
+        let late = pair.sides[0].send(pair.now, 1, 51, "x".into(), SendOptions::default());
+        assert_eq!(late, Err(Error::Closed));
+        let mut events = [Vec::new(), Vec::new()];
+        let done = pair.run_until(Duration::from_secs(60), |pair| {
+            for side in 0..2 {
+                events[side].extend(pair.main_events(side));
+            }
+            pair.sides.iter().all(|side| side.state() == State::Closed)
+        });
+        for side in 0..2 {
+            events[side].extend(pair.main_events(side));
+        }
+        assert!(done, "seed {seed}: {:?}", pair.sides);
+        assert_eq!(events[0].last(), Some(&IN_ORDER(Initiator::User)), "seed {seed}");
+        assert_eq!(events[1].last(), Some(&IN_ORDER(Initiator::Remote)), "seed {seed}");
+        assert_eq!(pair.read_all(1, 1).len(), 1, "seed {seed}");
+        assert_eq!(pair.read_all(0, 2).len(), 1, "seed {seed}");
+        assert!(pair.sides.iter().all(|side| side.poll_timeout().is_none()));
+    });
+}
+
+#[test]
+fn both_sides_shut_down_at_once() {
+    let mut pair = Pair::perfect(1).connected();
+    pair.sides[0].shutdown(pair.now);
+    pair.sides[1].shutdown(pair.now);
+    pair.run_for(Duration::from_secs(5));
+    for side in 0..2 {
+        assert_eq!(pair.main_events(side), [IN_ORDER(Initiator::User)]);
+    }
+}
+
+#[test]
+fn a_shutdown_that_nobody_answers_ends() {
+    let mut pair = Pair::perfect(1).connected();
+    pair.filter = Some(Box::new(|_, _| false));
+    pair.sides[0].shutdown(pair.now);
+    pair.run_for(Duration::from_secs(20));
+    let cause = Failure::ShutdownTimeout;
+    assert_eq!(pair.main_events(0), [Event::Failed { cause }]);
+}
+
+#[test]
+fn an_abort_carries_its_reason() {
+    let mut pair = Pair::perfect(1).connected();
+    pair.log = Some(Vec::new());
+    pair.send(0, 1, pattern(5000, 0));
+    pair.sides[0].abort(pair.now, "enough");
+    pair.run_for(ms(100));
+    let cause_code = Some(12);
+    let by = Initiator::User;
+    assert_eq!(pair.main_events(0), [Event::Closed { by, cause_code }]);
+    let by = Initiator::Remote;
+    assert_eq!(pair.main_events(1), [Event::Closed { by, cause_code }]);
+    let log = pair.log.take().unwrap();
+    let packet = Packet::parse(&log[0].1).unwrap();
+    let abort = Abort::parse(packet.chunks().next().unwrap());
+    assert_eq!(abort.causes.clone().next().unwrap().information, b"enough");
+    assert_eq!(log.len(), 1);
+    let closed = pair.sides[0].send(pair.now, 1, 51, "x".into(), SendOptions::default());
+    assert_eq!(closed, Err(Error::Closed));
+}
+
+/// RFC 9260 §8.5.1: the tags with which ABORT and SHUTDOWN COMPLETE count.
+#[test]
+fn only_the_right_tags_end_an_association() {
+    for (own, reflected, ends) in [
+        (Some(true), false, true),
+        (Some(false), true, true),
+        (Some(true), true, false),
+        (Some(false), false, false),
+        (None, false, false),
+        (None, true, false),
+    ] {
+        let mut pair = Pair::perfect(1).connected();
+        let (peer, local) = tags(&mut pair, 0);
+        pair.main_events(0);
+        pair.take_packets(0);
+        let tag = own.map_or(0x1234_5678, |own| if own { local } else { peer });
+        let flags = if reflected { Abort::REFLECTED } else { 0 };
+        let mut cause = Vec::new();
+        let (code, information) = (CauseCode::OUT_OF_RESOURCE, &b""[..]);
+        Cause { code, information }.write(&mut cause);
+        let complete = packet(tag, ChunkKind::SHUTDOWN_COMPLETE, flags, &[]);
+        pair.sides[0].handle_packet(pair.now, &complete);
+        assert!(pair.sides[0].is_established(), "nothing to complete");
+        let abort = packet(tag, ChunkKind::ABORT, flags, &cause);
+        pair.sides[0].handle_packet(pair.now, &abort);
+        let (by, cause_code) = (Initiator::Remote, Some(4));
+        let expected = Event::Closed { by, cause_code };
+        assert_eq!(pair.main_events(0), Vec::from_iter(ends.then_some(expected)));
+        assert_eq!(pair.take_packets(0).len(), 0, "silence");
+    }
+}
+
+#[test]
+fn heartbeats_measure_and_notice() {
+    let config = || {
+        let config = Config::default().heartbeat_interval(Some(Duration::from_secs(2)));
+        config.max_retransmissions(Some(4))
+    };
+    let link = Link::new(1).delay(ms(40));
+    let mut pair = Pair::with(1, link, config(), config()).connected();
+    pair.log = Some(Vec::new());
+    pair.run_for(Duration::from_secs(30));
+    let round_trip = pair.sides[0].stats().round_trip;
+    assert_eq!(round_trip, Some(ms(80)));
+    let log = pair.log.take().unwrap();
+    let kinds = log.iter().map(|(_, p)| Packet::parse(p).unwrap().chunks().next().unwrap().kind);
+    let beats = kinds.filter(|kind| *kind == ChunkKind::HEARTBEAT).count();
+    assert!((16..32).contains(&beats), "{beats}");
+    // An answer to nothing, or to something else, is worth nothing.
+    let (_, local) = tags(&mut pair, 0);
+    let dropped = pair.sides[0].stats().dropped_chunks;
+    for value in [&[][..], &[0, 1, 0, 12, 1, 2, 3, 4, 5, 6, 7, 8], &[0, 1, 0, 4]] {
+        let answer = packet(local, ChunkKind::HEARTBEAT_ACK, 0, value);
+        pair.sides[0].handle_packet(pair.now, &answer);
+    }
+    assert_eq!(pair.sides[0].stats().dropped_chunks, dropped + 3);
+    pair.events(0);
+    pair.filter = Some(Box::new(|_, _| false));
+    pair.run_for(Duration::from_secs(60));
+    let cause = Failure::RetransmissionLimit;
+    assert_eq!(pair.main_events(0), [Event::Failed { cause }]);
+}
+
+/// Row E2: while there is consent, an outage of any length is waited out; the timeout never passes 3 s.
+#[test]
+fn an_outage_ends_nothing_while_there_is_consent() {
+    for outage in [1, 5, 10, 25, 120] {
+        let mut pair = Pair::perfect(outage).connected();
+        pair.filter = Some(Box::new(|_, _| false));
+        pair.send(0, 1, pattern(100_000, 1));
+        pair.run_for(Duration::from_secs(outage));
+        pair.filter = None;
+        let start = pair.now;
+        assert!(pair.run_until(Duration::from_secs(60), |pair| pair.sides[1].peek(1).is_some()));
+        assert!(pair.now - start < Duration::from_secs(6), "{outage}: {:?}", pair.now - start);
+    }
+    let mut pair = Pair::perfect(9).connected();
+    pair.sides[0].set_consent(false);
+    pair.filter = Some(Box::new(|_, _| false));
+    pair.send(0, 1, b"x");
+    pair.run_for(Duration::from_secs(60));
+    let cause = Failure::RetransmissionLimit;
+    assert_eq!(pair.main_events(0), [Event::Failed { cause }]);
+}
+
+#[test]
+fn ending_before_there_is_anything_is_quiet() {
+    let mut pair = Pair::perfect(1);
+    pair.sides[0].abort(pair.now, "never mind");
+    pair.sides[1].shutdown(pair.now);
+    for side in 0..2 {
+        assert_eq!(pair.main_events(side), [IN_ORDER(Initiator::User)]);
+        assert_eq!(pair.take_packets(side).len(), 0);
+        pair.sides[side].connect(pair.now);
+        assert_eq!(pair.sides[side].state(), State::Closed);
+    }
+}

@@ -1,0 +1,133 @@
+//! Partial reliability: limited retransmissions and limited lifetime (RFC 3758, RFC 7496).
+
+mod support;
+
+use std::{collections::HashMap, time::Duration};
+
+use oxirtc_netsim::{Link, for_each_seed, percent};
+use oxirtc_sctp::{Reliability, SendOptions, packet};
+
+use support::{Pair, ms, pattern};
+
+fn options(ordered: bool, reliability: Reliability) -> SendOptions {
+    SendOptions {
+        ordered,
+        reliability,
+    }
+}
+
+/// How often each TSN was sent by side 0.
+fn transmissions(log: &[(usize, Vec<u8>)]) -> HashMap<u32, u32> {
+    let mut counts = HashMap::new();
+    for (_, packet) in log.iter().filter(|(side, _)| *side == 0) {
+        let Ok(packet) = packet::Packet::parse(packet) else {
+            continue;
+        };
+        for chunk in packet.chunks().filter(|c| c.kind == packet::ChunkKind::DATA) {
+            if let Some(data) = packet::Data::parse(chunk) {
+                *counts.entry(data.tsn.0).or_default() += 1;
+            }
+        }
+    }
+    counts
+}
+
+/// Goal E3: the limit is never passed, what arrives is whole and in order, and the stream goes on.
+#[test]
+fn retransmissions_are_limited() {
+    for_each_seed(40, |seed| {
+        let (limit, ordered) = ((seed % 3) as u16, seed % 2 == 0);
+        let link = Link::new(seed).delay(ms(20)).loss(percent(20));
+        let mut pair = Pair::new(seed, link).connected();
+        pair.log = Some(Vec::new());
+        for index in 0..60 {
+            let size = if index % 4 == 0 { 5000 } else { 300 };
+            let how = options(ordered, Reliability::Retransmits(limit));
+            pair.send_with(0, 1, pattern(size, index), how);
+        }
+        // A reliable message after them must come through.
+        pair.send(0, 1, b"last");
+        let mut got = Vec::new();
+        let done = pair.run_until(Duration::from_secs(300), |pair| {
+            got.extend(pair.read_all(1, 1));
+            pair.sides[0].total_unacknowledged() == 0 && got.iter().any(|m| m.payload == "last")
+        });
+        assert!(done, "seed {seed}: {} {:?}", got.len(), pair.sides);
+        if ordered {
+            assert!(got.last().is_some_and(|message| message.payload == "last"));
+        }
+        let mut next = 0;
+        for message in got.iter().filter(|message| message.payload != "last") {
+            let found = (0..60).filter(|i| !ordered || *i >= next).find(|i| {
+                let size = if i % 4 == 0 { 5000 } else { 300 };
+                message.payload == pattern(size, *i)
+            });
+            assert!(found.is_some(), "seed {seed}: not whole, twice or out of order");
+            next = found.map_or(next, |i| i + 1);
+        }
+        let stats = pair.sides[0].stats();
+        assert!(stats.abandoned_sent > 0 || limit > 0, "seed {seed}: {stats:?}");
+        let counts = transmissions(&pair.log.take().unwrap_or_default());
+        // The last TSN is the reliable one's.
+        let over = counts.values().filter(|count| **count > u32::from(limit) + 1).count();
+        assert!(over <= 1, "seed {seed}: {over} chunks passed the limit of {limit}");
+    });
+}
+
+#[test]
+fn lifetimes_are_limited() {
+    for_each_seed(20, |seed| {
+        let mut pair = Pair::new(seed, Link::new(seed).delay(ms(20)).loss(percent(10))).connected();
+        let start = pair.now;
+        for index in 0..2000 {
+            let how = options(true, Reliability::Lifetime(ms(150)));
+            pair.send_with(0, 1, pattern(2000, index), how);
+        }
+        let mut last = start;
+        pair.run_until(Duration::from_secs(30), |pair| {
+            if !pair.read_all(1, 1).is_empty() {
+                last = pair.now;
+            }
+            false
+        });
+        // What went out within its life may arrive 20 ms later, and wait for what was skipped.
+        assert!(last - start < ms(3000), "seed {seed}: {:?}", last - start);
+        let stats = pair.sides[0].stats();
+        assert!(stats.abandoned_unsent > 0, "seed {seed}: {stats:?}");
+        assert_eq!(pair.sides[0].total_unacknowledged(), 0);
+        pair.send(0, 1, b"goes on");
+        pair.run_for(Duration::from_secs(30));
+        assert_eq!(pair.read_all(1, 1).len(), 1, "seed {seed}: {:?}", pair.sides);
+    });
+}
+
+/// Without loss a limit is never felt, and nothing is sent twice.
+#[test]
+fn nothing_is_given_up_on_a_good_path() {
+    let mut pair = Pair::perfect(1).connected();
+    for index in 0..50 {
+        pair.send_with(0, 1, pattern(3000, index), options(false, Reliability::Retransmits(0)));
+    }
+    pair.run_for(Duration::from_secs(5));
+    assert_eq!(pair.read_all(1, 1).len(), 50);
+    let stats = pair.sides[0].stats();
+    assert_eq!((stats.abandoned_sent, stats.retransmissions), (0, 0));
+}
+
+/// The gap that a lost message leaves is skipped within about a round trip of its loss being noticed.
+#[test]
+fn a_skipped_message_holds_up_nobody_for_long() {
+    let mut pair = Pair::perfect(2).connected();
+    let mut first = true;
+    pair.filter = Some(Box::new(move |side, packet| {
+        !(side == 0 && packet.len() > 500 && std::mem::take(&mut first))
+    }));
+    for index in 0..8 {
+        pair.send_with(0, 1, pattern(1000, index), options(true, Reliability::Retransmits(0)));
+    }
+    let start = pair.now;
+    pair.run_until(Duration::from_secs(5), |pair| pair.sides[1].peek(1).is_some());
+    assert!(pair.now - start <= ms(40), "{:?}", pair.now - start);
+    pair.run_for(ms(500));
+    assert_eq!(pair.read_all(1, 1).len(), 7);
+}

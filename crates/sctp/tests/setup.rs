@@ -1,0 +1,271 @@
+//! Setting up: one side, both sides, lost packets, bad and stale cookies, restart.
+#![expect(clippy::unwrap_used, reason = "a failing step is a failing test")]
+
+mod support;
+
+use std::time::Duration;
+
+use oxirtc_netsim::{Link, for_each_seed, percent};
+use oxirtc_sctp::{
+    Association, Config, Event, Failure, State,
+    packet::{Chunk, ChunkKind, Init, Packet, Parameter, ParameterKind},
+};
+
+use support::{Pair, association, ms};
+
+/// A packet with one chunk.
+fn packet(tag: u32, kind: ChunkKind, flags: u8, value: &[u8]) -> Vec<u8> {
+    let mut buf = Vec::new();
+    Packet::start(&mut buf, 5000, 5000, tag);
+    Chunk { kind, flags, value }.write(&mut buf);
+    Packet::finish(&mut buf, 0);
+    buf
+}
+
+fn init<'a>(tag: u32, parameters: &'a [u8]) -> Init<'a> {
+    Init {
+        tag,
+        window: 100_000,
+        outbound: 10,
+        inbound: 20,
+        initial_tsn: oxirtc_sctp::Tsn(77),
+        parameters,
+    }
+}
+
+fn init_packet(init: &Init<'_>) -> Vec<u8> {
+    let mut buf = Vec::new();
+    Packet::start(&mut buf, 5000, 5000, 0);
+    init.write(ChunkKind::INIT, &mut buf);
+    Packet::finish(&mut buf, 0);
+    buf
+}
+
+fn kinds(packet: &[u8]) -> Vec<ChunkKind> {
+    Packet::parse(packet).unwrap().chunks().map(|chunk| chunk.kind).collect()
+}
+
+/// The cookie in an INIT ACK, and the tag it names.
+fn cookie(packet: &[u8]) -> (Vec<u8>, u32) {
+    let packet = Packet::parse(packet).unwrap();
+    let chunk = packet.chunks().next().unwrap();
+    assert_eq!(chunk.kind, ChunkKind::INIT_ACK);
+    let init = Init::parse(chunk.value).unwrap();
+    let cookie = init.parameters().find(|p| p.kind == ParameterKind::STATE_COOKIE).unwrap();
+    (cookie.value.to_vec(), init.tag)
+}
+
+/// Four packets, the last two with data: COOKIE ECHO carries it already.
+#[test]
+fn one_side_connects() {
+    let mut pair = Pair::perfect(1);
+    pair.log = Some(Vec::new());
+    pair.sides[0].connect(pair.now);
+    pair.send(0, 1, b"early");
+    pair.run_for(ms(45));
+    let log = pair.log.take().unwrap();
+    assert_eq!(kinds(&log[0].1), [ChunkKind::INIT]);
+    assert_eq!(kinds(&log[1].1), [ChunkKind::INIT_ACK]);
+    assert_eq!(kinds(&log[2].1), [ChunkKind::COOKIE_ECHO, ChunkKind::DATA]);
+    assert_eq!(kinds(&log[3].1), [ChunkKind::COOKIE_ACK, ChunkKind::SACK]);
+    assert_eq!(pair.main_events(0), [Event::Connected]);
+    assert_eq!(pair.main_events(1), [Event::Connected, Event::Readable { stream: 1 }]);
+    assert_eq!(pair.read_all(1, 1).len(), 1);
+    assert!(pair.sides.iter().all(|side| side.max_channels() == 65535));
+}
+
+#[test]
+fn both_sides_connect_whatever_is_lost() {
+    for_each_seed(200, |seed| {
+        let link = Link::new(seed).delay(ms(seed % 7 * 10)).loss(percent((seed % 4 * 15) as u32));
+        let link = link.duplicate(percent(10)).reorder(percent(20), ms(30));
+        let mut pair = Pair::new(seed, link).connected();
+        pair.send(0, 0, b"a");
+        pair.send(1, 0, b"b");
+        let done = pair.run_until(Duration::from_secs(600), |pair| {
+            pair.sides.iter().all(|side| side.peek(0).is_some())
+        });
+        assert!(done, "seed {seed}: {:?}", pair.sides);
+    });
+}
+
+#[test]
+fn the_smaller_number_of_streams_counts() {
+    let (a, b) = (Config::default().streams(10, 20), Config::default().streams(30, 5));
+    let pair = Pair::with(1, Link::new(1), a, b).connected();
+    let counts = pair.sides.each_ref().map(|s| (s.outbound_streams(), s.inbound_streams()));
+    assert_eq!(counts, [(5, 20), (20, 5)]);
+}
+
+/// RFC 9260 §5.1.3, §5.1.5 and row 28: a cookie with any bit changed is dropped without a word.
+#[test]
+fn a_changed_cookie_is_dropped_silently() {
+    let mut pair = Pair::perfect(1);
+    let side = &mut pair.sides[0];
+    side.handle_packet(pair.now, &init_packet(&init(5, &[])));
+    let (cookie, tag) = cookie(&pair.take_packets(0)[0]);
+    for bit in 0..cookie.len() * 8 {
+        let mut changed = cookie.clone();
+        changed[bit / 8] ^= 1 << (bit % 8);
+        let echo = packet(tag, ChunkKind::COOKIE_ECHO, 0, &changed);
+        pair.sides[0].handle_packet(pair.now, &echo);
+    }
+    let wrong_tag = packet(tag ^ 1, ChunkKind::COOKIE_ECHO, 0, &cookie);
+    pair.sides[0].handle_packet(pair.now, &wrong_tag);
+    assert_eq!(pair.take_packets(0).len(), 0);
+    assert_eq!(pair.sides[0].state(), State::Closed);
+    assert_eq!(pair.sides[0].stats().dropped_cookies, cookie.len() as u64 * 8 + 1);
+    let good = packet(tag, ChunkKind::COOKIE_ECHO, 0, &cookie);
+    pair.sides[0].handle_packet(pair.now, &good);
+    assert_eq!(kinds(&pair.take_packets(0)[0]), [ChunkKind::COOKIE_ACK]);
+    assert_eq!(pair.sides[0].state(), State::Established);
+}
+
+#[test]
+fn a_stale_cookie_is_answered_and_asked_anew() {
+    let mut pair = Pair::new(1, Link::new(1).delay(Duration::from_secs(20)));
+    let config = || Config::default().cookie_lifetime(Duration::from_secs(30));
+    pair.sides = [association(config(), 1, pair.now), association(config(), 2, pair.now)];
+    pair.sides[0].connect(pair.now);
+    pair.run_for(Duration::from_secs(85));
+    assert_eq!(pair.sides[1].state(), State::Closed, "the echo took 40 s");
+    // A shorter way lets the next cookie come back in time.
+    pair.links = oxirtc_netsim::Duplex::new(Link::new(2).delay(ms(10)));
+    pair.run_for(Duration::from_secs(30));
+    assert!(pair.sides.iter().all(Association::is_established));
+}
+
+/// Goal D2: an INIT leaves nothing behind, and gets at most one answer.
+#[test]
+fn inits_leave_nothing_behind() {
+    let mut pair = Pair::perfect(1);
+    for tag in 1..5000 {
+        pair.sides[1].handle_packet(pair.now, &init_packet(&init(tag, &[])));
+        assert_eq!(pair.take_packets(1).len(), 1);
+    }
+    for tag in 1..5000 {
+        pair.sides[1].handle_packet(pair.now, &init_packet(&init(tag, &[])));
+    }
+    assert!(pair.take_packets(1).len() <= 4, "answers that nobody fetches are bounded");
+    assert_eq!((pair.sides[1].state(), pair.sides[1].poll_timeout()), (State::Closed, None));
+}
+
+/// RFC 9260 §3.3.2: what an INIT may not say, on an association that lives.
+#[test]
+fn an_unusable_init_changes_nothing() {
+    let mut pair = Pair::perfect(1).connected();
+    let good = init(9, &[]);
+    let cases = [
+        (Init { tag: 0, ..good }, None),
+        (Init { window: 1499, ..good }, Some(ChunkKind::ABORT)),
+        (Init { outbound: 0, ..good }, Some(ChunkKind::ABORT)),
+        (Init { inbound: 0, ..good }, Some(ChunkKind::ABORT)),
+        (good, Some(ChunkKind::INIT_ACK)),
+    ];
+    for (init, answer) in cases {
+        pair.sides[0].handle_packet(pair.now, &init_packet(&init));
+        let packets = pair.take_packets(0);
+        let answered = packets.first().map(|packet| kinds(packet)[0]);
+        assert_eq!(answered, answer);
+        if let Some(packet) = packets.first() {
+            assert_eq!(Packet::parse(packet).unwrap().tag, 9);
+        }
+    }
+    let mut host_name = Vec::new();
+    let (kind, value) = (ParameterKind::HOST_NAME, &b"a.example\0"[..]);
+    Parameter { kind, value }.write(&mut host_name);
+    pair.sides[0].handle_packet(pair.now, &init_packet(&init(9, &host_name)));
+    assert_eq!(kinds(&pair.take_packets(0)[0]), [ChunkKind::ABORT]);
+    pair.send(1, 3, b"still there");
+    pair.run_for(ms(300));
+    assert_eq!(pair.read_all(0, 3).len(), 1);
+}
+
+/// RFC 8261 §6.1: addresses mean nothing over DTLS. Unknown parameters follow their highest bits.
+#[test]
+fn unknown_parameters_and_addresses() {
+    let mut pair = Pair::perfect(1);
+    let mut parameters = Vec::new();
+    for kind in [5, 6, 0x8123, 0xc123, 0x4123, 0xc124] {
+        let (kind, value) = (ParameterKind(kind), &[1, 2, 3, 4][..]);
+        Parameter { kind, value }.write(&mut parameters);
+    }
+    pair.sides[0].handle_packet(pair.now, &init_packet(&init(9, &parameters)));
+    let packets = pair.take_packets(0);
+    let packet = Packet::parse(&packets[0]).unwrap();
+    let answer = Init::parse(packet.chunks().next().unwrap().value).unwrap();
+    let reported = answer.parameters().filter(|p| p.kind == ParameterKind::UNRECOGNIZED);
+    let reported = Vec::from_iter(reported.map(|p| u16::from_be_bytes([p.value[0], p.value[1]])));
+    // 0x4123 is reported and ends the list.
+    assert_eq!(reported, [0xc123, 0x4123]);
+}
+
+#[test]
+fn setting_up_is_given_up_by_configuration_or_without_consent() {
+    for (config, consent, fails) in [
+        (Config::default(), true, false),
+        (Config::default(), false, true),
+        (Config::default().max_init_retransmissions(Some(3)), true, true),
+    ] {
+        let mut side = association(config, 1, oxirtc_netsim::epoch());
+        let mut now = oxirtc_netsim::epoch();
+        side.set_consent(consent);
+        side.connect(now);
+        let mut inits = 0;
+        for _ in 0..40 {
+            let mut buf = Vec::new();
+            inits += usize::from(side.poll_transmit(now, 1200, &mut buf));
+            let Some(next) = side.poll_timeout() else { break };
+            assert!(next - now <= Duration::from_secs(3));
+            now = next;
+            side.handle_timeout(now);
+        }
+        let failed = side.poll_event();
+        let cause = Failure::SetupTimeout;
+        assert_eq!(failed, fails.then_some(Event::Failed { cause }), "{inits} INITs");
+        assert_eq!(inits == 40, !fails);
+    }
+}
+
+#[test]
+fn a_restart_is_told_and_everything_begins_anew() {
+    for_each_seed(20, |seed| {
+        let mut pair = Pair::new(seed, Link::new(seed).delay(ms(10))).connected();
+        for _ in 0..3 {
+            pair.send(0, 1, [1; 5000]);
+            pair.send(1, 1, [2; 50]);
+        }
+        pair.run_for(ms(500));
+        assert_eq!(pair.read_all(1, 1).len(), 3);
+        pair.send(0, 1, [9; 90_000]);
+        pair.events(0);
+        pair.events(1);
+        // Side 1 forgets everything.
+        pair.sides[1] = association(Config::default(), 1000 + seed, pair.now);
+        pair.sides[1].connect(pair.now);
+        pair.run_for(Duration::from_secs(5));
+        assert_eq!(pair.main_events(0), [Event::Restarted]);
+        assert_eq!(pair.main_events(1), [Event::Connected]);
+        assert_eq!(pair.sides[0].total_unacknowledged(), 0);
+        assert_eq!(pair.read_all(0, 1).len(), 3, "what had come can still be read");
+        pair.send(0, 1, b"new life");
+        pair.send(1, 1, b"new life");
+        pair.run_for(Duration::from_secs(5));
+        assert_eq!(pair.read_all(1, 1)[0].payload, "new life");
+        assert_eq!(pair.read_all(0, 1)[0].payload, "new life");
+    });
+}
+
+/// RFC 9260 §5.2.4, Table 12: rows without an action leave the association as it is.
+#[test]
+fn a_cookie_of_another_time_is_dropped() {
+    let mut pair = Pair::perfect(1);
+    pair.sides[1].handle_packet(pair.now, &init_packet(&init(5, &[])));
+    let (old, tag) = cookie(&pair.take_packets(1)[0]);
+    let mut pair = pair.connected();
+    let dropped = pair.sides[1].stats().dropped_cookies;
+    pair.sides[1].handle_packet(pair.now, &packet(tag, ChunkKind::COOKIE_ECHO, 0, &old));
+    assert_eq!(pair.sides[1].stats().dropped_cookies, dropped + 1);
+    assert_eq!(pair.take_packets(1).len(), 0);
+    assert!(pair.sides[1].is_established());
+}

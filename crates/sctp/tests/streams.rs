@@ -1,0 +1,251 @@
+//! Streams that are reset, used again and added (RFC 6525), and who has their turn.
+#![expect(clippy::unwrap_used, reason = "a failing step is a failing test")]
+
+mod support;
+
+use std::time::Duration;
+
+use oxirtc_netsim::{Link, for_each_seed, percent};
+use oxirtc_sctp::{
+    Config, Error, Event, SendOptions,
+    packet::{Chunk, ChunkKind, Packet, Reconfig, Request, ResetResult},
+};
+
+use support::{Pair, ms};
+
+fn request_packet(tag: u32, request: Request<'_>) -> Vec<u8> {
+    let mut buf = Vec::new();
+    Packet::start(&mut buf, 5000, 5000, tag);
+    Reconfig::write(&mut buf, std::iter::once(request));
+    Packet::finish(&mut buf, 0);
+    buf
+}
+
+fn responses(packets: &[Vec<u8>]) -> Vec<ResetResult> {
+    let mut results = Vec::new();
+    for packet in packets {
+        for chunk in Packet::parse(packet).unwrap().chunks() {
+            let reconfig = Reconfig::parse(chunk.value).filter(|_| chunk.kind == ChunkKind::RECONFIG);
+            for request in reconfig.iter().flat_map(|r| r.requests()) {
+                if let Some(Request::Response { result, .. }) = request {
+                    results.push(result);
+                }
+            }
+        }
+    }
+    results
+}
+
+/// The tag, and the request number that the side expects, of packets to `side`.
+fn link_to(pair: &mut Pair, side: usize) -> (u32, u32, u32) {
+    pair.send(1 - side, 60, b"x");
+    let packets = pair.take_packets(1 - side);
+    let packet = Packet::parse(&packets[0]).unwrap();
+    let chunk = packet.chunks().find(|c| c.kind == ChunkKind::DATA).unwrap();
+    let tsn = oxirtc_sctp::packet::Data::parse(chunk).unwrap().tsn.0;
+    for packet in packets {
+        pair.sides[side].handle_packet(pair.now, &packet);
+    }
+    pair.take_packets(side);
+    (packet_tag(pair, 1 - side), tsn, tsn)
+}
+
+fn packet_tag(pair: &mut Pair, from: usize) -> u32 {
+    pair.send(from, 61, b"y");
+    let packets = pair.take_packets(from);
+    Packet::parse(&packets[0]).unwrap().tag
+}
+
+#[test]
+fn a_stream_is_reset_after_its_data_and_used_again() {
+    for_each_seed(30, |seed| {
+        let link = Link::new(seed).delay(ms(20)).loss(percent((seed % 3 * 10) as u32));
+        let mut pair = Pair::new(seed, link).connected();
+        for life in 0..4u8 {
+            for index in 0..10u8 {
+                pair.send(0, 7, vec![life * 10 + index; 3000]);
+            }
+            pair.sides[0].reset_streams(pair.now, &[7]).unwrap();
+            let refused = pair.sides[0].send(pair.now, 7, 51, "x".into(), SendOptions::default());
+            assert_eq!(refused, Err(Error::StreamResetting { stream: 7 }));
+            let mut events = Vec::new();
+            let mut told = false;
+            let done = pair.run_until(Duration::from_secs(300), |pair| {
+                events.extend(pair.main_events(1));
+                told |= pair.main_events(0).contains(&Event::OutgoingReset { stream: 7 });
+                told && events.contains(&Event::IncomingReset { stream: 7 })
+            });
+            assert!(done, "seed {seed}: {events:?}");
+            let messages = pair.read_all(1, 7);
+            let firsts = Vec::from_iter(messages.iter().map(|message| message.payload[0]));
+            assert_eq!(firsts, Vec::from_iter(life * 10..life * 10 + 10));
+        }
+    });
+}
+
+#[test]
+fn several_streams_go_in_one_request() {
+    let mut pair = Pair::perfect(1).connected();
+    for stream in 0..200 {
+        pair.send(0, stream, b"x");
+        pair.send(1, stream, b"x");
+    }
+    pair.run_for(ms(500));
+    pair.events(0);
+    pair.events(1);
+    pair.log = Some(Vec::new());
+    let streams = Vec::from_iter(0..200);
+    pair.sides[0].reset_streams(pair.now, &streams).unwrap();
+    pair.sides[1].reset_streams(pair.now, &streams).unwrap();
+    pair.run_for(ms(500));
+    for side in 0..2 {
+        let events = pair.events(side);
+        let outgoing = events.iter().filter(|e| matches!(e, Event::OutgoingReset { .. })).count();
+        let incoming = events.iter().filter(|e| matches!(e, Event::IncomingReset { .. })).count();
+        assert_eq!((outgoing, incoming), (200, 200));
+    }
+    assert!(pair.log.unwrap().len() < 20);
+}
+
+#[test]
+fn streams_can_be_added() {
+    let config = || Config::default().streams(10, 20);
+    let mut pair = Pair::with(1, Link::new(1), config(), config()).connected();
+    assert_eq!(pair.sides[0].outbound_streams(), 10);
+    let outside = pair.sides[0].send(pair.now, 10, 51, "x".into(), SendOptions::default());
+    assert_eq!(outside, Err(Error::InvalidStream { stream: 10, limit: 10 }));
+    pair.sides[0].add_streams(pair.now, 5).unwrap();
+    pair.run_for(ms(100));
+    let (outbound, inbound) = (15, 10);
+    assert_eq!(pair.main_events(0), [Event::StreamsAdded { outbound, inbound }]);
+    let (outbound, inbound) = (10, 15);
+    assert_eq!(pair.main_events(1), [Event::StreamsAdded { outbound, inbound }]);
+    pair.send(0, 14, b"x");
+    pair.run_for(ms(100));
+    assert_eq!(pair.read_all(1, 14).len(), 1);
+    let error = Error::InvalidStream { stream: 65535, limit: 65535 };
+    assert_eq!(pair.sides[0].add_streams(pair.now, 65535), Err(error));
+}
+
+/// RFC 6525 §5.2.1: each request once, however often it comes; a wrong number is refused.
+#[test]
+fn requests_are_answered_once_each() {
+    let mut pair = Pair::perfect(1).connected();
+    let (tag, first, last) = link_to(&mut pair, 1);
+    let mut ask = |request| {
+        let packet = request_packet(tag, request);
+        pair.sides[1].handle_packet(pair.now, &packet);
+        responses(&pair.take_packets(1))
+    };
+    let reset = |sequence, last: u32| Request::OutgoingReset {
+        sequence,
+        response_sequence: 0,
+        last_tsn: oxirtc_sctp::Tsn(last),
+        streams: &[0, 9],
+    };
+    let performed = [ResetResult::PERFORMED];
+    assert_eq!(ask(reset(first, last)), performed);
+    assert_eq!(ask(reset(first, last)), performed);
+    assert_eq!(ask(reset(first.wrapping_add(5), last)), [ResetResult::BAD_SEQUENCE_NUMBER]);
+    let denied = [ResetResult::DENIED];
+    let sequence = first.wrapping_add(1);
+    assert_eq!(ask(Request::IncomingReset { sequence, streams: &[] }), denied);
+    let sequence = first.wrapping_add(2);
+    assert_eq!(ask(Request::TsnReset { sequence }), denied);
+    let sequence = first.wrapping_add(3);
+    assert_eq!(ask(Request::AddOutgoing { sequence, count: 1 }), denied);
+    // Data that has not come yet: in progress, also when it is asked anew under another number.
+    let ahead = last.wrapping_add(2);
+    assert_eq!(ask(reset(first.wrapping_add(4), ahead)), [ResetResult::IN_PROGRESS]);
+    assert_eq!(ask(reset(first.wrapping_add(4), ahead)), [ResetResult::IN_PROGRESS]);
+    assert_eq!(ask(reset(first.wrapping_add(5), ahead)), [ResetResult::IN_PROGRESS]);
+    let other = ask(reset(first.wrapping_add(6), ahead.wrapping_add(1)));
+    assert_eq!(other, [ResetResult::ALREADY_IN_PROGRESS]);
+    let events = pair.main_events(1);
+    let resets = events.iter().filter(|e| matches!(e, Event::IncomingReset { .. })).count();
+    assert_eq!(resets, 1, "{events:?}");
+}
+
+#[test]
+fn a_reset_ends_what_is_read_until_none() {
+    let mut pair = Pair::perfect(2).connected();
+    pair.send(0, 3, b"old");
+    pair.sides[0].reset_streams(pair.now, &[3]).unwrap();
+    pair.run_for(ms(500));
+    pair.send(0, 3, b"new");
+    pair.run_for(ms(500));
+    assert_eq!(pair.read_all(1, 3)[0].payload, "old");
+    let messages = pair.read_all(1, 3);
+    assert_eq!((messages.len(), &messages[0].payload[..]), (1, &b"new"[..]));
+}
+
+#[test]
+fn a_peer_without_reconfiguration_is_no_obstacle() {
+    let mut pair = Pair::perfect(3);
+    // An INIT without extensions, and what follows from it.
+    let init = oxirtc_sctp::packet::Init {
+        tag: 5,
+        window: 100_000,
+        outbound: 100,
+        inbound: 100,
+        initial_tsn: oxirtc_sctp::Tsn(1),
+        parameters: &[],
+    };
+    let mut buf = Vec::new();
+    Packet::start(&mut buf, 5000, 5000, 0);
+    init.write(ChunkKind::INIT, &mut buf);
+    Packet::finish(&mut buf, 0);
+    pair.sides[0].handle_packet(pair.now, &buf);
+    let answer = pair.take_packets(0);
+    let answer = Packet::parse(&answer[0]).unwrap().chunks().next().unwrap();
+    let answer = oxirtc_sctp::packet::Init::parse(answer.value).unwrap();
+    let value = answer.parameters().next().unwrap().value;
+    let mut echo = Vec::new();
+    Packet::start(&mut echo, 5000, 5000, answer.tag);
+    let (kind, flags) = (ChunkKind::COOKIE_ECHO, 0);
+    Chunk { kind, flags, value }.write(&mut echo);
+    Packet::finish(&mut echo, 0);
+    pair.sides[0].reset_streams(pair.now, &[2]).unwrap();
+    pair.sides[0].handle_packet(pair.now, &echo);
+    assert_eq!(pair.main_events(0), [Event::Connected, Event::OutgoingResetDenied { stream: 2 }]);
+    let refused = pair.sides[0].reset_streams(pair.now, &[1]);
+    assert_eq!(refused, Err(Error::ReconfigurationUnsupported));
+    pair.send(0, 2, b"goes on");
+}
+
+/// One message at a time, each stream in turn; a double priority has two turns.
+#[test]
+fn streams_take_turns() {
+    let mut pair = Pair::perfect(4).connected();
+    pair.sides[0].set_priority(2, 512);
+    pair.log = Some(Vec::new());
+    for _ in 0..30 {
+        for stream in 0..3 {
+            pair.send(0, stream, [1; 500]);
+        }
+    }
+    pair.run_for(Duration::from_secs(3));
+    let mut order = Vec::new();
+    for (side, packet) in pair.log.take().unwrap() {
+        let packet = Packet::parse(&packet).unwrap();
+        for chunk in packet.chunks().filter(|c| side == 0 && c.kind == ChunkKind::DATA) {
+            order.push(oxirtc_sctp::packet::Data::parse(chunk).unwrap().stream);
+        }
+    }
+    let first = &order[..40];
+    let count = |stream| first.iter().filter(|s| **s == stream).count();
+    assert_eq!((count(0), count(1), count(2)), (10, 10, 20));
+}
+
+/// Row 35: streams that are not used cost nothing; those that were used and are read cost two bytes.
+#[test]
+fn many_streams_work() {
+    let mut pair = Pair::perfect(5).connected();
+    for stream in (0..65535).step_by(13) {
+        pair.send(0, stream, b"x");
+    }
+    pair.run_for(Duration::from_secs(10));
+    for stream in (0..65535).step_by(13) {
+        assert_eq!(pair.read_all(1, stream).len(), 1);
+    }
+}
