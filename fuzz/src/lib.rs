@@ -1,3 +1,5 @@
 #![doc = include_str!("../README.md")]
 
 pub mod parse;
+pub mod sctp;
+pub mod wire;
