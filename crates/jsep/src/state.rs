@@ -88,13 +88,15 @@ impl State {
                 transport.local = layout.credentials(index);
             }
         }
-        if let (Some(data), None) = (data, self.table.association) {
-            let transport = self.table.slots.get(data).and_then(|slot| slot.transport);
-            self.table.association = transport.map(|transport| Association {
+        // an association that serves goes on until the answer; else the offer proposes one, or none
+        let proposed = || {
+            let transport = self.table.slots.get(data?)?.transport?;
+            Some(Association {
                 transport,
                 parameters: None,
-            });
-        }
+            })
+        };
+        self.table.association = stable.association.or_else(proposed);
         self.table.prune(Some(&stable));
     }
 

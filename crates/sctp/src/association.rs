@@ -14,7 +14,7 @@ use crate::{
     cookie::CookieKey,
     event::Events,
     heartbeat::Heartbeat,
-    packet::{Abort, Causes, CauseCode, Chunk, ChunkKind, Data, Packet},
+    packet::{Abort, CauseCode, Causes, Chunk, ChunkKind, Data, Packet},
     reset::Reconfiguration,
     rx::{Acknowledgement, Receiver},
     timer::{Timer, Timers},
@@ -199,7 +199,9 @@ impl Association {
                 ChunkKind::INIT_ACK if alone => self.handle_init_ack(now, chunk),
                 ChunkKind::SHUTDOWN_COMPLETE if alone => self.handle_shutdown_complete(),
                 ChunkKind::INIT | ChunkKind::INIT_ACK | ChunkKind::SHUTDOWN_COMPLETE => false,
-                ChunkKind::COOKIE_ECHO => index == 1 && self.handle_cookie_echo(now, packet.tag, chunk),
+                ChunkKind::COOKIE_ECHO => {
+                    index == 1 && self.handle_cookie_echo(now, packet.tag, chunk)
+                }
                 ChunkKind::SHUTDOWN_ACK => self.handle_shutdown_ack(packet.tag),
                 ChunkKind::ABORT => self.handle_abort(packet.tag, chunk),
                 _ if packet.tag != self.peer.local_tag => false,
@@ -214,7 +216,8 @@ impl Association {
             self.stats.dropped_malformed += 1;
         }
         if has_data && !self.life.ended && self.rx.packet_done() {
-            self.timers.set(Timer::Acknowledgement, now + self.config.timing.delayed_ack);
+            self.timers
+                .set(Timer::Acknowledgement, now + self.config.timing.delayed_ack);
         }
     }
 
@@ -248,7 +251,11 @@ impl Association {
     /// RFC 9260 §8.5.1 B: either our tag, or the peer's own when the T bit says that it knew no better.
     fn handle_abort(&mut self, tag: u32, chunk: Chunk<'_>) -> bool {
         let abort = Abort::parse(chunk);
-        let expected = if abort.reflected { self.peer.tag } else { self.peer.local_tag };
+        let expected = if abort.reflected {
+            self.peer.tag
+        } else {
+            self.peer.local_tag
+        };
         if tag != expected || tag == 0 || self.state == State::Closed {
             return false;
         }
@@ -304,6 +311,10 @@ impl Association {
 
     /// The next event.
     pub fn poll_event(&mut self) -> Option<Event> {
+        let beginning = self.events.pop_beginning();
+        if beginning.is_some() {
+            return beginning;
+        }
         if let Some(stream) = self.rx.inbox.announce.pop_front() {
             return Some(Event::Readable { stream });
         }
@@ -334,7 +345,9 @@ impl Association {
         let tag = self.peer.tag;
         self.end(Event::Failed { cause });
         if tag != 0 {
-            let code = cause.cause_code().map_or(CauseCode::USER_INITIATED_ABORT, CauseCode);
+            let code = cause
+                .cause_code()
+                .map_or(CauseCode::USER_INITIATED_ABORT, CauseCode);
             self.control.abort(tag, code, &[]);
         }
     }
@@ -351,7 +364,11 @@ impl Association {
     /// One more timeout in a row. False if that was one too many.
     pub(crate) fn count_error(&mut self) -> bool {
         self.life.errors += 1;
-        let unlimited = if self.life.consent { None } else { Some(MAX_RETRANSMISSIONS) };
+        let unlimited = if self.life.consent {
+            None
+        } else {
+            Some(MAX_RETRANSMISSIONS)
+        };
         let limit = self.config.max_retransmissions.or(unlimited);
         if limit.is_some_and(|limit| self.life.errors > limit) {
             self.fail(Failure::RetransmissionLimit);
@@ -397,7 +414,10 @@ impl Association {
             self.life.blocked = true;
             return Err(Error::BufferFull);
         }
-        self.tx.queue.push(stream, options.queued(now, ppid, payload, self.peer.forward_tsn));
+        self.tx.queue.push(
+            stream,
+            options.queued(now, ppid, payload, self.peer.forward_tsn),
+        );
         self.stats.messages_sent += 1;
         Ok(())
     }
@@ -482,7 +502,8 @@ impl Association {
         if tag != 0 {
             let most = self.config.max_packet - 64;
             let reason = reason.as_bytes();
-            self.control.abort(tag, code, reason.get(..most).unwrap_or(reason));
+            self.control
+                .abort(tag, code, reason.get(..most).unwrap_or(reason));
         }
     }
 
@@ -538,7 +559,9 @@ impl Association {
 impl std::fmt::Debug for Association {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         let mut debug = f.debug_struct("Association");
-        debug.field("state", &self.state).field("stats", &self.stats());
+        debug
+            .field("state", &self.state)
+            .field("stats", &self.stats());
         debug.finish_non_exhaustive()
     }
 }

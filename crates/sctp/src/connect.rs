@@ -8,9 +8,7 @@ use crate::{
     Association, Config, Event, Failure, State, Tsn,
     association::random_tag,
     cookie::{Cookie, CookieKey},
-    packet::{
-        CauseCode, Chunk, ChunkKind, Init, Parameter, ParameterKind, Parameters,
-    },
+    packet::{CauseCode, Chunk, ChunkKind, Init, Parameter, ParameterKind, Parameters},
     timer::Timer,
 };
 
@@ -69,7 +67,11 @@ impl Association {
         self.setup.attempts += 1;
         // What went along with the last COOKIE ECHO goes along with the next.
         self.tx.send_again(now, &mut self.stats);
-        let unlimited = if self.life.consent { None } else { Some(MAX_INIT_RETRANSMISSIONS) };
+        let unlimited = if self.life.consent {
+            None
+        } else {
+            Some(MAX_INIT_RETRANSMISSIONS)
+        };
         let limit = self.config.max_init_retransmissions.or(unlimited);
         if limit.is_some_and(|limit| self.setup.attempts > limit) {
             self.fail(Failure::SetupTimeout);
@@ -120,7 +122,8 @@ impl Association {
             return true;
         }
         if !is_usable(&init) {
-            self.control.abort(init.tag, CauseCode::INVALID_MANDATORY_PARAMETER, &[]);
+            self.control
+                .abort(init.tag, CauseCode::INVALID_MANDATORY_PARAMETER, &[]);
             return false;
         }
         let offer = Offer::parse(init.parameters(), self.config.max_packet);
@@ -128,7 +131,8 @@ impl Association {
             let mut information = Vec::new();
             host_name.write(&mut information);
             information.truncate(MAX_UNRECOGNIZED);
-            self.control.abort(init.tag, CauseCode::UNRESOLVABLE_ADDRESS, &information);
+            self.control
+                .abort(init.tag, CauseCode::UNRESOLVABLE_ADDRESS, &information);
             return false;
         }
         let (local_tag, local_tsn) = match self.state {
@@ -140,7 +144,11 @@ impl Association {
             _ => (random_tag(&mut self.rng), Tsn(self.rng.next_u32())),
         };
         let exists = !matches!(self.state, State::Closed | State::CookieWait);
-        let tie_tags = if exists { (self.peer.local_tag, self.peer.tag) } else { (0, 0) };
+        let tie_tags = if exists {
+            (self.peer.local_tag, self.peer.tag)
+        } else {
+            (0, 0)
+        };
         let cookie = Cookie {
             created: self.setup.key.time(now),
             local_tag,
@@ -157,7 +165,8 @@ impl Association {
         let sealed = self.setup.key.seal(&cookie);
         let parameters = our_parameters(Some(&sealed), &offer.unrecognized);
         let answer = self.our_init(local_tag, local_tsn, &parameters);
-        self.control.reply(init.tag, |buf| answer.write(ChunkKind::INIT_ACK, buf));
+        self.control
+            .reply(init.tag, |buf| answer.write(ChunkKind::INIT_ACK, buf));
         true
     }
 
@@ -187,12 +196,14 @@ impl Association {
             self.end(Event::Failed {
                 cause: Failure::InvalidSetup,
             });
-            self.control.abort(init.tag, CauseCode::MISSING_PARAMETER, &missing);
+            self.control
+                .abort(init.tag, CauseCode::MISSING_PARAMETER, &missing);
             return false;
         };
         self.setup.cookie = cookie.to_vec();
         if !offer.unrecognized.is_empty() {
-            self.control.error(CauseCode::UNRECOGNIZED_PARAMETERS, &offer.unrecognized);
+            self.control
+                .error(CauseCode::UNRECOGNIZED_PARAMETERS, &offer.unrecognized);
         }
         self.take_peer(&Cookie {
             created: Duration::ZERO,
@@ -234,7 +245,11 @@ impl Association {
 
     /// RFC 9260 §5.1.5, §5.2.4.
     pub(crate) fn handle_cookie_echo(&mut self, now: Instant, tag: u32, chunk: Chunk<'_>) -> bool {
-        let cookie = self.setup.key.open(chunk.value).filter(|cookie| cookie.local_tag == tag);
+        let cookie = self
+            .setup
+            .key
+            .open(chunk.value)
+            .filter(|cookie| cookie.local_tag == tag);
         let Some(cookie) = cookie else {
             self.stats.dropped_cookies += 1;
             return false;
@@ -245,7 +260,11 @@ impl Association {
         if age > self.setup.lifetime && !same {
             let stale = (age - self.setup.lifetime).as_micros();
             let stale = u32::try_from(stale).unwrap_or(u32::MAX);
-            self.reply_error(cookie.peer_tag, CauseCode::STALE_COOKIE, &stale.to_be_bytes());
+            self.reply_error(
+                cookie.peer_tag,
+                CauseCode::STALE_COOKIE,
+                &stale.to_be_bytes(),
+            );
             return false;
         }
         if self.state == State::Closed {
@@ -287,7 +306,8 @@ impl Association {
     fn handle_restart(&mut self, now: Instant, cookie: &Cookie) -> bool {
         if self.state == State::ShutdownAckSent {
             self.control.shutdown_ack = true;
-            self.control.error(CauseCode::COOKIE_WHILE_SHUTTING_DOWN, &[]);
+            self.control
+                .error(CauseCode::COOKIE_WHILE_SHUTTING_DOWN, &[]);
             return false;
         }
         self.tx.queue.discard();
@@ -318,7 +338,8 @@ impl Association {
         self.life.last_activity = now;
         self.schedule_heartbeat(now);
         if !self.tx.outstanding.is_empty() {
-            self.timers.set(Timer::Retransmission, now + self.tx.rto.timeout());
+            self.timers
+                .set(Timer::Retransmission, now + self.tx.rto.timeout());
         }
         self.events.push_latest(event);
         if !self.peer.reconfig {

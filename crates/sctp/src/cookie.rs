@@ -72,7 +72,9 @@ impl Cookie {
             self.tie_tags.0,
             self.tie_tags.1,
         ];
-        words.iter().for_each(|word| bytes.extend_from_slice(&word.to_be_bytes()));
+        words
+            .iter()
+            .for_each(|word| bytes.extend_from_slice(&word.to_be_bytes()));
         bytes
     }
 

@@ -101,7 +101,8 @@ impl Association {
                 if !known {
                     // RFC 9260 §6.5: acknowledged, reported, not delivered.
                     let [high, low] = data.stream.to_be_bytes();
-                    self.control.error(CauseCode::INVALID_STREAM, &[high, low, 0, 0]);
+                    self.control
+                        .error(CauseCode::INVALID_STREAM, &[high, low, 0, 0]);
                 }
             }
             Received::Duplicate => self.stats.duplicates += 1,
@@ -114,7 +115,8 @@ impl Association {
         if self.state == State::ShutdownSent {
             self.rx.acknowledgement = crate::rx::Acknowledgement::Now;
             self.control.shutdown = true;
-            self.timers.set(Timer::Shutdown, now + self.tx.rto.timeout());
+            self.timers
+                .set(Timer::Shutdown, now + self.tx.rto.timeout());
         }
         true
     }
@@ -153,7 +155,8 @@ impl Association {
             self.timers.stop(Timer::Retransmission);
         } else if progress.advanced {
             // RFC 9260 §6.3.2 R3.
-            self.timers.set(Timer::Retransmission, now + self.tx.rto.timeout());
+            self.timers
+                .set(Timer::Retransmission, now + self.tx.rto.timeout());
         }
     }
 
@@ -164,7 +167,8 @@ impl Association {
         }
         self.tx.handle_timeout(now, &mut self.stats);
         if !self.tx.outstanding.is_empty() {
-            self.timers.set(Timer::Retransmission, now + self.tx.rto.timeout());
+            self.timers
+                .set(Timer::Retransmission, now + self.tx.rto.timeout());
         }
     }
 

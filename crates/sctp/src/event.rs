@@ -129,6 +129,12 @@ impl Events {
         self.queue.push_back(event);
     }
 
+    /// The beginning of an association goes before what came with it.
+    pub(crate) fn pop_beginning(&mut self) -> Option<Event> {
+        let begins = |event: &mut Event| matches!(event, Event::Connected | Event::Restarted);
+        self.queue.pop_front_if(begins)
+    }
+
     /// Resets come last: what was readable before has been announced by then.
     pub(crate) fn pop(&mut self) -> Option<Event> {
         let event = self.queue.pop_front();

@@ -16,7 +16,9 @@ use rand_core::Rng;
 
 use crate::{
     Association,
-    packet::{CHUNK_HEADER, Chunk, ChunkKind, HEADER, Parameter, ParameterKind, Parameters, begin, end},
+    packet::{
+        CHUNK_HEADER, Chunk, ChunkKind, HEADER, Parameter, ParameterKind, Parameters, begin, end,
+    },
     timer::Timer,
 };
 
@@ -34,7 +36,8 @@ impl Association {
         };
         let timeout = self.tx.rto.timeout();
         let jitter = timeout.mul_f64(f64::from(self.rng.next_u32()) / f64::from(u32::MAX));
-        self.timers.set(Timer::Heartbeat, now + interval + timeout / 2 + jitter);
+        self.timers
+            .set(Timer::Heartbeat, now + interval + timeout / 2 + jitter);
     }
 
     pub(crate) fn handle_heartbeat_timeout(&mut self, now: Instant) {
@@ -76,7 +79,11 @@ impl Association {
         let nonce = information
             .filter(|parameter| parameter.kind == ParameterKind::HEARTBEAT_INFO)
             .and_then(|parameter| Some(u64::from_be_bytes(*parameter.value.first_chunk()?)));
-        let Some((_, sent)) = self.heartbeat.pending.take_if(|(sent, _)| Some(*sent) == nonce) else {
+        let Some((_, sent)) = self
+            .heartbeat
+            .pending
+            .take_if(|(sent, _)| Some(*sent) == nonce)
+        else {
             self.stats.dropped_chunks += 1;
             return true;
         };

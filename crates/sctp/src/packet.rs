@@ -130,9 +130,7 @@ impl<'a> Packet<'a> {
     pub fn start(buf: &mut Vec<u8>, source: u16, destination: u16, tag: u32) {
         let [s, d] = [source.to_be_bytes(), destination.to_be_bytes()];
         let t = tag.to_be_bytes();
-        buf.extend_from_slice(&[
-            s[0], s[1], d[0], d[1], t[0], t[1], t[2], t[3], 0, 0, 0, 0,
-        ]);
+        buf.extend_from_slice(&[s[0], s[1], d[0], d[1], t[0], t[1], t[2], t[3], 0, 0, 0, 0]);
     }
 
     /// Writes the checksum of the packet that begins at `start`.

@@ -105,7 +105,10 @@ impl Association {
         let total = self.peer.outbound.checked_add(self.reset.add);
         let total = total.and_then(|total| total.checked_add(outgoing));
         if total.is_none() {
-            return Err(Error::InvalidStream { stream: limit, limit });
+            return Err(Error::InvalidStream {
+                stream: limit,
+                limit,
+            });
         }
         self.reset.add += outgoing;
         self.settle_resets(now);
@@ -164,7 +167,8 @@ impl Association {
         });
         self.reset.next = self.reset.next.wrapping_add(1);
         self.control.reset_request = true;
-        self.timers.set(Timer::Reconfiguration, now + self.tx.rto.timeout());
+        self.timers
+            .set(Timer::Reconfiguration, now + self.tx.rto.timeout());
     }
 
     /// How many bytes our request takes.
@@ -194,7 +198,10 @@ impl Association {
             }
             Want::Add(count) => {
                 let count = *count;
-                Reconfig::write(buf, std::iter::once(Request::AddOutgoing { sequence, count }));
+                Reconfig::write(
+                    buf,
+                    std::iter::once(Request::AddOutgoing { sequence, count }),
+                );
             }
         }
     }
@@ -211,19 +218,25 @@ impl Association {
             self.tx.rto.back_off();
         }
         self.control.reset_request = true;
-        self.timers.set(Timer::Reconfiguration, now + self.tx.rto.timeout());
+        self.timers
+            .set(Timer::Reconfiguration, now + self.tx.rto.timeout());
     }
 
     pub(crate) fn handle_reconfig(&mut self, now: Instant, chunk: Chunk<'_>) -> bool {
         let Some(reconfig) = Reconfig::parse(chunk.value) else {
             return false;
         };
-        if !matches!(self.state, State::Established | State::ShutdownPending | State::ShutdownReceived) {
+        if !matches!(
+            self.state,
+            State::Established | State::ShutdownPending | State::ShutdownReceived
+        ) {
             return true;
         }
         for request in reconfig.requests().flatten() {
             match request {
-                Request::Response { sequence, result } => self.handle_response(now, sequence, result),
+                Request::Response { sequence, result } => {
+                    self.handle_response(now, sequence, result)
+                }
                 Request::OutgoingReset { sequence, .. }
                 | Request::IncomingReset { sequence, .. }
                 | Request::TsnReset { sequence }
@@ -246,7 +259,11 @@ impl Association {
     /// RFC 6525 §5.2.1: each request is carried out once, however often it comes.
     fn answer(&mut self, sequence: u32, request: Request<'_>) -> ResetResult {
         if sequence != self.reset.expected {
-            let known = self.reset.results.iter().find(|(known, _)| *known == sequence);
+            let known = self
+                .reset
+                .results
+                .iter()
+                .find(|(known, _)| *known == sequence);
             return known.map_or(ResetResult::BAD_SEQUENCE_NUMBER, |(_, result)| *result);
         }
         let result = match request {
@@ -294,7 +311,12 @@ impl Association {
             *known = sequence;
             return ResetResult::IN_PROGRESS;
         }
-        if self.reset.performed.as_ref().is_some_and(|(l, s)| *l == last && *s == streams) {
+        if self
+            .reset
+            .performed
+            .as_ref()
+            .is_some_and(|(l, s)| *l == last && *s == streams)
+        {
             return ResetResult::PERFORMED;
         }
         self.reset.performed = Some((last, streams.clone()));
@@ -335,21 +357,28 @@ impl Association {
 
     /// RFC 6525 §5.2.7.
     fn handle_response(&mut self, now: Instant, sequence: u32, result: ResetResult) {
-        let Some(ours) = self.reset.request.as_mut().filter(|ours| ours.sequence == sequence) else {
+        let Some(ours) = self
+            .reset
+            .request
+            .as_mut()
+            .filter(|ours| ours.sequence == sequence)
+        else {
             return;
         };
         self.life.errors = 0;
         match result {
             ResetResult::IN_PROGRESS => {
                 ours.in_progress = true;
-                self.timers.set(Timer::Reconfiguration, now + self.tx.rto.timeout());
+                self.timers
+                    .set(Timer::Reconfiguration, now + self.tx.rto.timeout());
                 return;
             }
             ResetResult::ALREADY_IN_PROGRESS => {
                 // Another request stands in the way: ask anew, later.
                 (ours.sequence, ours.in_progress) = (self.reset.next, true);
                 self.reset.next = self.reset.next.wrapping_add(1);
-                self.timers.set(Timer::Reconfiguration, now + self.tx.rto.timeout());
+                self.timers
+                    .set(Timer::Reconfiguration, now + self.tx.rto.timeout());
                 return;
             }
             _ => {}

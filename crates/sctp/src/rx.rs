@@ -56,6 +56,7 @@ struct Window {
     /// The next chunk in order is taken up to here: with a whole message's room more, a full buffer can always go on
     /// to something that can be read, so it never locks up.
     limit_next: usize,
+    /// What was free at the last SACK.
     announced: usize,
     /// Payload and cost of late, for what a byte of the peer's costs here.
     payload: usize,
@@ -123,7 +124,11 @@ impl Receiver {
         if known {
             let single = data.has(Data::BEGIN) && data.has(Data::END);
             let length = data.payload.len();
-            let cost = if single { Inbox::cost_of(length) } else { Reassembly::cost_of(length) };
+            let cost = if single {
+                Inbox::cost_of(length)
+            } else {
+                Reassembly::cost_of(length)
+            };
             if self.used() + cost > limit {
                 self.acknowledgement = Acknowledgement::Now;
                 return Received::Dropped;
@@ -185,15 +190,21 @@ impl Receiver {
     pub(crate) fn write_sack(&mut self, buf: &mut Vec<u8>, space: usize) {
         let window = self.window();
         let head = (self.tracker.cumulative(), window);
-        Sack::write(buf, space, head, self.tracker.gaps(), self.tracker.duplicates());
+        Sack::write(
+            buf,
+            space,
+            head,
+            self.tracker.gaps(),
+            self.tracker.duplicates(),
+        );
         self.tracker.reported();
-        self.window.announced = window as usize;
+        self.window.announced = self.window.size.saturating_sub(self.used());
         self.acknowledgement = Acknowledgement::None;
     }
 
     pub(crate) fn read(&mut self, stream: StreamId) -> Option<Message> {
         let message = self.inbox.read(stream);
-        if message.is_some() && self.window.is_worth_telling(self.window() as usize) {
+        if message.is_some() && self.window.is_worth_telling(self.used()) {
             self.acknowledgement = Acknowledgement::Now;
         }
         message
@@ -271,16 +282,22 @@ impl Window {
             cost => free * self.payload as u64 / cost as u64,
         };
         // RFC 9260 §6.2: a window of less than a packet invites small chunks.
-        if scaled < self.packet as u64 {
+        if free < self.packet as u64 {
             return 0;
         }
-        u32::try_from(scaled).unwrap_or(u32::MAX)
+        u32::try_from(scaled.max(1)).unwrap_or(u32::MAX)
     }
 
-    /// Whether the window has opened so far that the peer should hear of it.
-    fn is_worth_telling(&self, now: usize) -> bool {
-        let step = if self.announced < 4 * self.packet { 4 * self.packet } else { self.size / 4 };
-        self.announced < self.size / 2 && now >= self.announced + step
+    /// Whether so much has become free since the last SACK that the peer should hear of it.
+    fn is_worth_telling(&self, used: usize) -> bool {
+        let free = self.size.saturating_sub(used);
+        let nearly_closed = self.announced < 8 * self.packet;
+        let step = if nearly_closed {
+            8 * self.packet
+        } else {
+            self.size / 4
+        };
+        self.announced < self.size / 2 && free >= self.announced + step
     }
 }
 

@@ -59,8 +59,10 @@ impl Association {
             _ => return,
         }
         self.timers.stop(Timer::Heartbeat);
-        self.timers.set(Timer::Shutdown, now + self.tx.rto.timeout());
-        self.timers.set(Timer::ShutdownGuard, now + self.tx.rto.max() * 5);
+        self.timers
+            .set(Timer::Shutdown, now + self.tx.rto.timeout());
+        self.timers
+            .set(Timer::ShutdownGuard, now + self.tx.rto.max() * 5);
     }
 
     pub(crate) fn handle_shutdown_timeout(&mut self, now: Instant) {
@@ -70,7 +72,8 @@ impl Association {
         self.tx.rto.back_off();
         self.control.shutdown = self.state == State::ShutdownSent;
         self.control.shutdown_ack = self.state == State::ShutdownAckSent;
-        self.timers.set(Timer::Shutdown, now + self.tx.rto.timeout());
+        self.timers
+            .set(Timer::Shutdown, now + self.tx.rto.timeout());
     }
 
     pub(crate) fn write_shutdown(&mut self, buf: &mut Vec<u8>) {
@@ -101,7 +104,8 @@ impl Association {
                 self.state = State::ShutdownAckSent;
                 self.control.shutdown = false;
                 self.control.shutdown_ack = true;
-                self.timers.set(Timer::Shutdown, now + self.tx.rto.timeout());
+                self.timers
+                    .set(Timer::Shutdown, now + self.tx.rto.timeout());
             }
             State::ShutdownAckSent => self.control.shutdown_ack = true,
             _ => return false,

@@ -27,7 +27,11 @@ impl Association {
             return false;
         }
         // INIT goes with a tag of 0: the peer's is what it asks for.
-        let tag = if self.state == State::CookieWait { 0 } else { self.peer.tag };
+        let tag = if self.state == State::CookieWait {
+            0
+        } else {
+            self.peer.tag
+        };
         Packet::start(buf, source, destination, tag);
         let filled = match self.state {
             State::CookieWait | State::CookieEchoed => self.fill_setup(now, start, capacity, buf),
@@ -56,7 +60,13 @@ impl Association {
     }
 
     /// INIT stands alone; COOKIE ECHO is followed by what fits (RFC 9260 §5.1).
-    fn fill_setup(&mut self, now: Instant, start: usize, capacity: usize, buf: &mut Vec<u8>) -> bool {
+    fn fill_setup(
+        &mut self,
+        now: Instant,
+        start: usize,
+        capacity: usize,
+        buf: &mut Vec<u8>,
+    ) -> bool {
         let needed = HEADER + CHUNK_HEADER + self.setup.cookie.len();
         if !self.control.setup || needed > capacity.max(MIN_SETUP) || needed > capacity {
             return false;
@@ -81,7 +91,11 @@ impl Association {
         }
         let sends = self.sends_new_data();
         let has_data = self.tx.has_data(now, sends, &mut self.stats);
-        self.fill_sack(has_data || buf.len() > start + HEADER || self.control.shutdown, buf, limit);
+        self.fill_sack(
+            has_data || buf.len() > start + HEADER || self.control.shutdown,
+            buf,
+            limit,
+        );
         self.tx.write_skip(buf, limit.saturating_sub(buf.len()));
         self.fill_data(now, start, capacity, buf);
         if self.control.reset_request && buf.len() + self.request_len() - HEADER <= limit {
@@ -139,7 +153,8 @@ impl Association {
         let started = !running && !self.tx.outstanding.is_empty();
         if self.state != State::CookieEchoed && (started || earliest) {
             // RFC 9260 §6.3.2 R1, §7.2.4 4.
-            self.timers.set(Timer::Retransmission, now + self.tx.rto.timeout());
+            self.timers
+                .set(Timer::Retransmission, now + self.tx.rto.timeout());
         }
         self.settle(now);
     }

@@ -106,10 +106,12 @@ impl Sender {
         let missing = self.outstanding.detect_loss(now, &mut done, &mut abandoned);
         self.abandon_rests(&abandoned, stats);
         if acked.bytes > 0 {
-            self.congestion.acknowledged(acked.bytes, flight, acked.advanced);
+            self.congestion
+                .acknowledged(acked.bytes, flight, acked.advanced);
         }
         if acked.advanced {
-            self.congestion.cumulative_moved(self.outstanding.cumulative());
+            self.congestion
+                .cumulative_moved(self.outstanding.cumulative());
         }
         if missing && self.congestion.lost(self.outstanding.next_tsn().previous()) {
             stats.fast_recoveries += 1;
@@ -148,7 +150,13 @@ impl Sender {
     fn abandon_rests(&mut self, abandoned: &[Abandoned], stats: &mut Stats) {
         for message in abandoned {
             stats.abandoned_sent += 1;
-            self.queue.abandon_rest(message.stream, message.id);
+            self.abandon_rest(message.stream, message.id);
+        }
+    }
+
+    fn abandon_rest(&mut self, stream: StreamId, id: u32) {
+        if let Some(rest) = self.queue.abandon_rest(stream, id) {
+            self.outstanding.push_abandoned(rest);
         }
     }
 
@@ -172,7 +180,11 @@ impl Sender {
         if self.outstanding.peek_lost().is_some() {
             return self.may_resend();
         }
-        let next = if new_data { self.queue.peek(now, &mut stats.abandoned_unsent) } else { None };
+        let next = if new_data {
+            self.queue.peek(now, &mut stats.abandoned_unsent)
+        } else {
+            None
+        };
         next.is_some_and(|(left, _)| self.may_send(left.min(self.full_payload())))
     }
 
@@ -213,7 +225,8 @@ impl Sender {
         let (queue, rto) = (&mut self.queue, &mut self.rto);
         let mut done = |chunk: Done| release(queue, rto, now, &chunk);
         let mut abandoned = Vec::new();
-        self.outstanding.abandon_expired(now, &mut done, &mut abandoned);
+        self.outstanding
+            .abandon_expired(now, &mut done, &mut abandoned);
         if !abandoned.is_empty() {
             self.abandon_rests(&abandoned, stats);
             self.update_skip();
@@ -228,7 +241,7 @@ impl Sender {
             && Data::padded_len(length) <= room.left(buf)
         {
             let earliest = self.outstanding.cumulative().next();
-            let Some((tsn, chunk)) = self.outstanding.resend() else {
+            let Some((tsn, chunk)) = self.outstanding.resend(stats.packets_sent as u32) else {
                 break;
             };
             let flag = if room.immediate { Data::IMMEDIATE } else { 0 };
@@ -257,11 +270,12 @@ impl Sender {
             if !self.may_send(size) {
                 return;
             }
-            self.congestion.sending(now, self.outstanding.flight_bytes(), timeout);
+            self.congestion
+                .sending(now, self.outstanding.flight_bytes(), timeout);
             let Some(cut) = self.queue.cut(size) else {
                 return;
             };
-            let (tsn, chunk) = self.outstanding.push(cut);
+            let (tsn, chunk) = self.outstanding.push(cut, stats.packets_sent as u32);
             let flag = if room.immediate { Data::IMMEDIATE } else { 0 };
             chunk.data(tsn, flag).write(buf);
             self.rto.chunk_sent(tsn, now);
@@ -285,7 +299,7 @@ impl Sender {
         let (queue, rto) = (&mut self.queue, &mut self.rto);
         let mut done = |chunk: Done| release(queue, rto, now, &chunk);
         self.outstanding.abandon_last(id, &mut done);
-        self.queue.abandon_rest(stream, id);
+        self.abandon_rest(stream, id);
         stats.abandoned_sent += 1;
         self.update_skip();
     }

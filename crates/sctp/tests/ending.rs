@@ -43,7 +43,9 @@ fn tags(pair: &mut Pair, side: usize) -> (u32, u32) {
 #[test]
 fn shutdown_drains_both_sides_first() {
     for_each_seed(30, |seed| {
-        let link = Link::new(seed).delay(ms(30)).loss(percent((seed % 4 * 5) as u32));
+        let link = Link::new(seed)
+            .delay(ms(30))
+            .loss(percent((seed % 4 * 5) as u32));
         let mut pair = Pair::new(seed, link).connected();
         pair.send(0, 1, pattern(50_000, 1));
         pair.send(1, 2, pattern(50_000, 2));
@@ -62,8 +64,16 @@ fn shutdown_drains_both_sides_first() {
             events[side].extend(pair.main_events(side));
         }
         assert!(done, "seed {seed}: {:?}", pair.sides);
-        assert_eq!(events[0].last(), Some(&IN_ORDER(Initiator::User)), "seed {seed}");
-        assert_eq!(events[1].last(), Some(&IN_ORDER(Initiator::Remote)), "seed {seed}");
+        assert_eq!(
+            events[0].last(),
+            Some(&IN_ORDER(Initiator::User)),
+            "seed {seed}"
+        );
+        assert_eq!(
+            events[1].last(),
+            Some(&IN_ORDER(Initiator::Remote)),
+            "seed {seed}"
+        );
         assert_eq!(pair.read_all(1, 1).len(), 1, "seed {seed}");
         assert_eq!(pair.read_all(0, 2).len(), 1, "seed {seed}");
         assert!(pair.sides.iter().all(|side| side.poll_timeout().is_none()));
@@ -139,7 +149,10 @@ fn only_the_right_tags_end_an_association() {
         pair.sides[0].handle_packet(pair.now, &abort);
         let (by, cause_code) = (Initiator::Remote, Some(4));
         let expected = Event::Closed { by, cause_code };
-        assert_eq!(pair.main_events(0), Vec::from_iter(ends.then_some(expected)));
+        assert_eq!(
+            pair.main_events(0),
+            Vec::from_iter(ends.then_some(expected))
+        );
         assert_eq!(pair.take_packets(0).len(), 0, "silence");
     }
 }
@@ -157,13 +170,19 @@ fn heartbeats_measure_and_notice() {
     let round_trip = pair.sides[0].stats().round_trip;
     assert_eq!(round_trip, Some(ms(80)));
     let log = pair.log.take().unwrap();
-    let kinds = log.iter().map(|(_, p)| Packet::parse(p).unwrap().chunks().next().unwrap().kind);
+    let kinds = log
+        .iter()
+        .map(|(_, p)| Packet::parse(p).unwrap().chunks().next().unwrap().kind);
     let beats = kinds.filter(|kind| *kind == ChunkKind::HEARTBEAT).count();
     assert!((16..32).contains(&beats), "{beats}");
     // An answer to nothing, or to something else, is worth nothing.
     let (_, local) = tags(&mut pair, 0);
     let dropped = pair.sides[0].stats().dropped_chunks;
-    for value in [&[][..], &[0, 1, 0, 12, 1, 2, 3, 4, 5, 6, 7, 8], &[0, 1, 0, 4]] {
+    for value in [
+        &[][..],
+        &[0, 1, 0, 12, 1, 2, 3, 4, 5, 6, 7, 8],
+        &[0, 1, 0, 4],
+    ] {
         let answer = packet(local, ChunkKind::HEARTBEAT_ACK, 0, value);
         pair.sides[0].handle_packet(pair.now, &answer);
     }
@@ -185,8 +204,14 @@ fn an_outage_ends_nothing_while_there_is_consent() {
         pair.run_for(Duration::from_secs(outage));
         pair.filter = None;
         let start = pair.now;
-        assert!(pair.run_until(Duration::from_secs(60), |pair| pair.sides[1].peek(1).is_some()));
-        assert!(pair.now - start < Duration::from_secs(6), "{outage}: {:?}", pair.now - start);
+        assert!(pair.run_until(Duration::from_secs(60), |pair| {
+            pair.sides[1].peek(1).is_some()
+        }));
+        assert!(
+            pair.now - start < Duration::from_secs(6),
+            "{outage}: {:?}",
+            pair.now - start
+        );
     }
     let mut pair = Pair::perfect(9).connected();
     pair.sides[0].set_consent(false);

@@ -23,7 +23,10 @@ fn transmissions(log: &[(usize, Vec<u8>)]) -> HashMap<u32, u32> {
         let Ok(packet) = packet::Packet::parse(packet) else {
             continue;
         };
-        for chunk in packet.chunks().filter(|c| c.kind == packet::ChunkKind::DATA) {
+        for chunk in packet
+            .chunks()
+            .filter(|c| c.kind == packet::ChunkKind::DATA)
+        {
             if let Some(data) = packet::Data::parse(chunk) {
                 *counts.entry(data.tsn.0).or_default() += 1;
             }
@@ -62,15 +65,27 @@ fn retransmissions_are_limited() {
                 let size = if i % 4 == 0 { 5000 } else { 300 };
                 message.payload == pattern(size, *i)
             });
-            assert!(found.is_some(), "seed {seed}: not whole, twice or out of order");
+            assert!(
+                found.is_some(),
+                "seed {seed}: not whole, twice or out of order"
+            );
             next = found.map_or(next, |i| i + 1);
         }
         let stats = pair.sides[0].stats();
-        assert!(stats.abandoned_sent > 0 || limit > 0, "seed {seed}: {stats:?}");
+        assert!(
+            stats.abandoned_sent > 0 || limit > 0,
+            "seed {seed}: {stats:?}"
+        );
         let counts = transmissions(&pair.log.take().unwrap_or_default());
         // The last TSN is the reliable one's.
-        let over = counts.values().filter(|count| **count > u32::from(limit) + 1).count();
-        assert!(over <= 1, "seed {seed}: {over} chunks passed the limit of {limit}");
+        let over = counts
+            .values()
+            .filter(|count| **count > u32::from(limit) + 1)
+            .count();
+        assert!(
+            over <= 1,
+            "seed {seed}: {over} chunks passed the limit of {limit}"
+        );
     });
 }
 
@@ -97,7 +112,12 @@ fn lifetimes_are_limited() {
         assert_eq!(pair.sides[0].total_unacknowledged(), 0);
         pair.send(0, 1, b"goes on");
         pair.run_for(Duration::from_secs(30));
-        assert_eq!(pair.read_all(1, 1).len(), 1, "seed {seed}: {:?}", pair.sides);
+        assert_eq!(
+            pair.read_all(1, 1).len(),
+            1,
+            "seed {seed}: {:?}",
+            pair.sides
+        );
     });
 }
 
@@ -106,7 +126,12 @@ fn lifetimes_are_limited() {
 fn nothing_is_given_up_on_a_good_path() {
     let mut pair = Pair::perfect(1).connected();
     for index in 0..50 {
-        pair.send_with(0, 1, pattern(3000, index), options(false, Reliability::Retransmits(0)));
+        pair.send_with(
+            0,
+            1,
+            pattern(3000, index),
+            options(false, Reliability::Retransmits(0)),
+        );
     }
     pair.run_for(Duration::from_secs(5));
     assert_eq!(pair.read_all(1, 1).len(), 50);
@@ -123,10 +148,17 @@ fn a_skipped_message_holds_up_nobody_for_long() {
         !(side == 0 && packet.len() > 500 && std::mem::take(&mut first))
     }));
     for index in 0..8 {
-        pair.send_with(0, 1, pattern(1000, index), options(true, Reliability::Retransmits(0)));
+        pair.send_with(
+            0,
+            1,
+            pattern(1000, index),
+            options(true, Reliability::Retransmits(0)),
+        );
     }
     let start = pair.now;
-    pair.run_until(Duration::from_secs(5), |pair| pair.sides[1].peek(1).is_some());
+    pair.run_until(Duration::from_secs(5), |pair| {
+        pair.sides[1].peek(1).is_some()
+    });
     assert!(pair.now - start <= ms(40), "{:?}", pair.now - start);
     pair.run_for(ms(500));
     assert_eq!(pair.read_all(1, 1).len(), 7);

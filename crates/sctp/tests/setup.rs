@@ -42,7 +42,11 @@ fn init_packet(init: &Init<'_>) -> Vec<u8> {
 }
 
 fn kinds(packet: &[u8]) -> Vec<ChunkKind> {
-    Packet::parse(packet).unwrap().chunks().map(|chunk| chunk.kind).collect()
+    Packet::parse(packet)
+        .unwrap()
+        .chunks()
+        .map(|chunk| chunk.kind)
+        .collect()
 }
 
 /// The cookie in an INIT ACK, and the tag it names.
@@ -51,7 +55,10 @@ fn cookie(packet: &[u8]) -> (Vec<u8>, u32) {
     let chunk = packet.chunks().next().unwrap();
     assert_eq!(chunk.kind, ChunkKind::INIT_ACK);
     let init = Init::parse(chunk.value).unwrap();
-    let cookie = init.parameters().find(|p| p.kind == ParameterKind::STATE_COOKIE).unwrap();
+    let cookie = init
+        .parameters()
+        .find(|p| p.kind == ParameterKind::STATE_COOKIE)
+        .unwrap();
     (cookie.value.to_vec(), init.tag)
 }
 
@@ -69,7 +76,10 @@ fn one_side_connects() {
     assert_eq!(kinds(&log[2].1), [ChunkKind::COOKIE_ECHO, ChunkKind::DATA]);
     assert_eq!(kinds(&log[3].1), [ChunkKind::COOKIE_ACK, ChunkKind::SACK]);
     assert_eq!(pair.main_events(0), [Event::Connected]);
-    assert_eq!(pair.main_events(1), [Event::Connected, Event::Readable { stream: 1 }]);
+    assert_eq!(
+        pair.main_events(1),
+        [Event::Connected, Event::Readable { stream: 1 }]
+    );
     assert_eq!(pair.read_all(1, 1).len(), 1);
     assert!(pair.sides.iter().all(|side| side.max_channels() == 65535));
 }
@@ -77,7 +87,9 @@ fn one_side_connects() {
 #[test]
 fn both_sides_connect_whatever_is_lost() {
     for_each_seed(200, |seed| {
-        let link = Link::new(seed).delay(ms(seed % 7 * 10)).loss(percent((seed % 4 * 15) as u32));
+        let link = Link::new(seed)
+            .delay(ms(seed % 7 * 10))
+            .loss(percent((seed % 4 * 15) as u32));
         let link = link.duplicate(percent(10)).reorder(percent(20), ms(30));
         let mut pair = Pair::new(seed, link).connected();
         pair.send(0, 0, b"a");
@@ -91,9 +103,15 @@ fn both_sides_connect_whatever_is_lost() {
 
 #[test]
 fn the_smaller_number_of_streams_counts() {
-    let (a, b) = (Config::default().streams(10, 20), Config::default().streams(30, 5));
+    let (a, b) = (
+        Config::default().streams(10, 20),
+        Config::default().streams(30, 5),
+    );
     let pair = Pair::with(1, Link::new(1), a, b).connected();
-    let counts = pair.sides.each_ref().map(|s| (s.outbound_streams(), s.inbound_streams()));
+    let counts = pair
+        .sides
+        .each_ref()
+        .map(|s| (s.outbound_streams(), s.inbound_streams()));
     assert_eq!(counts, [(5, 20), (20, 5)]);
 }
 
@@ -114,7 +132,10 @@ fn a_changed_cookie_is_dropped_silently() {
     pair.sides[0].handle_packet(pair.now, &wrong_tag);
     assert_eq!(pair.take_packets(0).len(), 0);
     assert_eq!(pair.sides[0].state(), State::Closed);
-    assert_eq!(pair.sides[0].stats().dropped_cookies, cookie.len() as u64 * 8 + 1);
+    assert_eq!(
+        pair.sides[0].stats().dropped_cookies,
+        cookie.len() as u64 * 8 + 1
+    );
     let good = packet(tag, ChunkKind::COOKIE_ECHO, 0, &cookie);
     pair.sides[0].handle_packet(pair.now, &good);
     assert_eq!(kinds(&pair.take_packets(0)[0]), [ChunkKind::COOKIE_ACK]);
@@ -125,7 +146,10 @@ fn a_changed_cookie_is_dropped_silently() {
 fn a_stale_cookie_is_answered_and_asked_anew() {
     let mut pair = Pair::new(1, Link::new(1).delay(Duration::from_secs(20)));
     let config = || Config::default().cookie_lifetime(Duration::from_secs(30));
-    pair.sides = [association(config(), 1, pair.now), association(config(), 2, pair.now)];
+    pair.sides = [
+        association(config(), 1, pair.now),
+        association(config(), 2, pair.now),
+    ];
     pair.sides[0].connect(pair.now);
     pair.run_for(Duration::from_secs(85));
     assert_eq!(pair.sides[1].state(), State::Closed, "the echo took 40 s");
@@ -146,8 +170,14 @@ fn inits_leave_nothing_behind() {
     for tag in 1..5000 {
         pair.sides[1].handle_packet(pair.now, &init_packet(&init(tag, &[])));
     }
-    assert!(pair.take_packets(1).len() <= 4, "answers that nobody fetches are bounded");
-    assert_eq!((pair.sides[1].state(), pair.sides[1].poll_timeout()), (State::Closed, None));
+    assert!(
+        pair.take_packets(1).len() <= 4,
+        "answers that nobody fetches are bounded"
+    );
+    assert_eq!(
+        (pair.sides[1].state(), pair.sides[1].poll_timeout()),
+        (State::Closed, None)
+    );
 }
 
 /// RFC 9260 §3.3.2: what an INIT may not say, on an association that lives.
@@ -157,8 +187,20 @@ fn an_unusable_init_changes_nothing() {
     let good = init(9, &[]);
     let cases = [
         (Init { tag: 0, ..good }, None),
-        (Init { window: 1499, ..good }, Some(ChunkKind::ABORT)),
-        (Init { outbound: 0, ..good }, Some(ChunkKind::ABORT)),
+        (
+            Init {
+                window: 1499,
+                ..good
+            },
+            Some(ChunkKind::ABORT),
+        ),
+        (
+            Init {
+                outbound: 0,
+                ..good
+            },
+            Some(ChunkKind::ABORT),
+        ),
         (Init { inbound: 0, ..good }, Some(ChunkKind::ABORT)),
         (good, Some(ChunkKind::INIT_ACK)),
     ];
@@ -194,7 +236,9 @@ fn unknown_parameters_and_addresses() {
     let packets = pair.take_packets(0);
     let packet = Packet::parse(&packets[0]).unwrap();
     let answer = Init::parse(packet.chunks().next().unwrap().value).unwrap();
-    let reported = answer.parameters().filter(|p| p.kind == ParameterKind::UNRECOGNIZED);
+    let reported = answer
+        .parameters()
+        .filter(|p| p.kind == ParameterKind::UNRECOGNIZED);
     let reported = Vec::from_iter(reported.map(|p| u16::from_be_bytes([p.value[0], p.value[1]])));
     // 0x4123 is reported and ends the list.
     assert_eq!(reported, [0xc123, 0x4123]);
@@ -205,7 +249,11 @@ fn setting_up_is_given_up_by_configuration_or_without_consent() {
     for (config, consent, fails) in [
         (Config::default(), true, false),
         (Config::default(), false, true),
-        (Config::default().max_init_retransmissions(Some(3)), true, true),
+        (
+            Config::default().max_init_retransmissions(Some(3)),
+            true,
+            true,
+        ),
     ] {
         let mut side = association(config, 1, oxirtc_netsim::epoch());
         let mut now = oxirtc_netsim::epoch();
@@ -215,14 +263,20 @@ fn setting_up_is_given_up_by_configuration_or_without_consent() {
         for _ in 0..40 {
             let mut buf = Vec::new();
             inits += usize::from(side.poll_transmit(now, 1200, &mut buf));
-            let Some(next) = side.poll_timeout() else { break };
+            let Some(next) = side.poll_timeout() else {
+                break;
+            };
             assert!(next - now <= Duration::from_secs(3));
             now = next;
             side.handle_timeout(now);
         }
         let failed = side.poll_event();
         let cause = Failure::SetupTimeout;
-        assert_eq!(failed, fails.then_some(Event::Failed { cause }), "{inits} INITs");
+        assert_eq!(
+            failed,
+            fails.then_some(Event::Failed { cause }),
+            "{inits} INITs"
+        );
         assert_eq!(inits == 40, !fails);
     }
 }
@@ -247,7 +301,11 @@ fn a_restart_is_told_and_everything_begins_anew() {
         assert_eq!(pair.main_events(0), [Event::Restarted]);
         assert_eq!(pair.main_events(1), [Event::Connected]);
         assert_eq!(pair.sides[0].total_unacknowledged(), 0);
-        assert_eq!(pair.read_all(0, 1).len(), 3, "what had come can still be read");
+        assert_eq!(
+            pair.read_all(0, 1).len(),
+            3,
+            "what had come can still be read"
+        );
         pair.send(0, 1, b"new life");
         pair.send(1, 1, b"new life");
         pair.run_for(Duration::from_secs(5));

@@ -25,7 +25,8 @@ fn responses(packets: &[Vec<u8>]) -> Vec<ResetResult> {
     let mut results = Vec::new();
     for packet in packets {
         for chunk in Packet::parse(packet).unwrap().chunks() {
-            let reconfig = Reconfig::parse(chunk.value).filter(|_| chunk.kind == ChunkKind::RECONFIG);
+            let reconfig =
+                Reconfig::parse(chunk.value).filter(|_| chunk.kind == ChunkKind::RECONFIG);
             for request in reconfig.iter().flat_map(|r| r.requests()) {
                 if let Some(Request::Response { result, .. }) = request {
                     results.push(result);
@@ -59,7 +60,9 @@ fn packet_tag(pair: &mut Pair, from: usize) -> u32 {
 #[test]
 fn a_stream_is_reset_after_its_data_and_used_again() {
     for_each_seed(30, |seed| {
-        let link = Link::new(seed).delay(ms(20)).loss(percent((seed % 3 * 10) as u32));
+        let link = Link::new(seed)
+            .delay(ms(20))
+            .loss(percent((seed % 3 * 10) as u32));
         let mut pair = Pair::new(seed, link).connected();
         for life in 0..4u8 {
             for index in 0..10u8 {
@@ -72,7 +75,9 @@ fn a_stream_is_reset_after_its_data_and_used_again() {
             let mut told = false;
             let done = pair.run_until(Duration::from_secs(300), |pair| {
                 events.extend(pair.main_events(1));
-                told |= pair.main_events(0).contains(&Event::OutgoingReset { stream: 7 });
+                told |= pair
+                    .main_events(0)
+                    .contains(&Event::OutgoingReset { stream: 7 });
                 told && events.contains(&Event::IncomingReset { stream: 7 })
             });
             assert!(done, "seed {seed}: {events:?}");
@@ -100,8 +105,14 @@ fn several_streams_go_in_one_request() {
     pair.run_for(ms(500));
     for side in 0..2 {
         let events = pair.events(side);
-        let outgoing = events.iter().filter(|e| matches!(e, Event::OutgoingReset { .. })).count();
-        let incoming = events.iter().filter(|e| matches!(e, Event::IncomingReset { .. })).count();
+        let outgoing = events
+            .iter()
+            .filter(|e| matches!(e, Event::OutgoingReset { .. }))
+            .count();
+        let incoming = events
+            .iter()
+            .filter(|e| matches!(e, Event::IncomingReset { .. }))
+            .count();
         assert_eq!((outgoing, incoming), (200, 200));
     }
     assert!(pair.log.unwrap().len() < 20);
@@ -113,17 +124,32 @@ fn streams_can_be_added() {
     let mut pair = Pair::with(1, Link::new(1), config(), config()).connected();
     assert_eq!(pair.sides[0].outbound_streams(), 10);
     let outside = pair.sides[0].send(pair.now, 10, 51, "x".into(), SendOptions::default());
-    assert_eq!(outside, Err(Error::InvalidStream { stream: 10, limit: 10 }));
+    assert_eq!(
+        outside,
+        Err(Error::InvalidStream {
+            stream: 10,
+            limit: 10
+        })
+    );
     pair.sides[0].add_streams(pair.now, 5).unwrap();
     pair.run_for(ms(100));
     let (outbound, inbound) = (15, 10);
-    assert_eq!(pair.main_events(0), [Event::StreamsAdded { outbound, inbound }]);
+    assert_eq!(
+        pair.main_events(0),
+        [Event::StreamsAdded { outbound, inbound }]
+    );
     let (outbound, inbound) = (10, 15);
-    assert_eq!(pair.main_events(1), [Event::StreamsAdded { outbound, inbound }]);
+    assert_eq!(
+        pair.main_events(1),
+        [Event::StreamsAdded { outbound, inbound }]
+    );
     pair.send(0, 14, b"x");
     pair.run_for(ms(100));
     assert_eq!(pair.read_all(1, 14).len(), 1);
-    let error = Error::InvalidStream { stream: 65535, limit: 65535 };
+    let error = Error::InvalidStream {
+        stream: 65535,
+        limit: 65535,
+    };
     assert_eq!(pair.sides[0].add_streams(pair.now, 65535), Err(error));
 }
 
@@ -146,23 +172,44 @@ fn requests_are_answered_once_each() {
     let performed = [ResetResult::PERFORMED];
     assert_eq!(ask(reset(first, last)), performed);
     assert_eq!(ask(reset(first, last)), performed);
-    assert_eq!(ask(reset(first.wrapping_add(5), last)), [ResetResult::BAD_SEQUENCE_NUMBER]);
+    assert_eq!(
+        ask(reset(first.wrapping_add(5), last)),
+        [ResetResult::BAD_SEQUENCE_NUMBER]
+    );
     let denied = [ResetResult::DENIED];
     let sequence = first.wrapping_add(1);
-    assert_eq!(ask(Request::IncomingReset { sequence, streams: &[] }), denied);
+    assert_eq!(
+        ask(Request::IncomingReset {
+            sequence,
+            streams: &[]
+        }),
+        denied
+    );
     let sequence = first.wrapping_add(2);
     assert_eq!(ask(Request::TsnReset { sequence }), denied);
     let sequence = first.wrapping_add(3);
     assert_eq!(ask(Request::AddOutgoing { sequence, count: 1 }), denied);
     // Data that has not come yet: in progress, also when it is asked anew under another number.
     let ahead = last.wrapping_add(2);
-    assert_eq!(ask(reset(first.wrapping_add(4), ahead)), [ResetResult::IN_PROGRESS]);
-    assert_eq!(ask(reset(first.wrapping_add(4), ahead)), [ResetResult::IN_PROGRESS]);
-    assert_eq!(ask(reset(first.wrapping_add(5), ahead)), [ResetResult::IN_PROGRESS]);
+    assert_eq!(
+        ask(reset(first.wrapping_add(4), ahead)),
+        [ResetResult::IN_PROGRESS]
+    );
+    assert_eq!(
+        ask(reset(first.wrapping_add(4), ahead)),
+        [ResetResult::IN_PROGRESS]
+    );
+    assert_eq!(
+        ask(reset(first.wrapping_add(5), ahead)),
+        [ResetResult::IN_PROGRESS]
+    );
     let other = ask(reset(first.wrapping_add(6), ahead.wrapping_add(1)));
     assert_eq!(other, [ResetResult::ALREADY_IN_PROGRESS]);
     let events = pair.main_events(1);
-    let resets = events.iter().filter(|e| matches!(e, Event::IncomingReset { .. })).count();
+    let resets = events
+        .iter()
+        .filter(|e| matches!(e, Event::IncomingReset { .. }))
+        .count();
     assert_eq!(resets, 1, "{events:?}");
 }
 
@@ -207,7 +254,10 @@ fn a_peer_without_reconfiguration_is_no_obstacle() {
     Packet::finish(&mut echo, 0);
     pair.sides[0].reset_streams(pair.now, &[2]).unwrap();
     pair.sides[0].handle_packet(pair.now, &echo);
-    assert_eq!(pair.main_events(0), [Event::Connected, Event::OutgoingResetDenied { stream: 2 }]);
+    assert_eq!(
+        pair.main_events(0),
+        [Event::Connected, Event::OutgoingResetDenied { stream: 2 }]
+    );
     let refused = pair.sides[0].reset_streams(pair.now, &[1]);
     assert_eq!(refused, Err(Error::ReconfigurationUnsupported));
     pair.send(0, 2, b"goes on");
@@ -228,7 +278,10 @@ fn streams_take_turns() {
     let mut order = Vec::new();
     for (side, packet) in pair.log.take().unwrap() {
         let packet = Packet::parse(&packet).unwrap();
-        for chunk in packet.chunks().filter(|c| side == 0 && c.kind == ChunkKind::DATA) {
+        for chunk in packet
+            .chunks()
+            .filter(|c| side == 0 && c.kind == ChunkKind::DATA)
+        {
             order.push(oxirtc_sctp::packet::Data::parse(chunk).unwrap().stream);
         }
     }

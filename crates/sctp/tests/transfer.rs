@@ -44,12 +44,21 @@ fn transfer(seed: u64, link: Link, total: usize) {
         for (stream, got) in (0..).zip(&mut got) {
             got.extend(pair.read_all(1, stream));
         }
-        got.iter().map(Vec::len).sum::<usize>() == total / size && pair.sides[0].total_unacknowledged() == 0
+        got.iter().map(Vec::len).sum::<usize>() == total / size
+            && pair.sides[0].total_unacknowledged() == 0
     });
-    assert!(done, "seed {seed}: {} messages, {:?}", got.iter().map(Vec::len).sum::<usize>(), pair.sides);
+    assert!(
+        done,
+        "seed {seed}: {} messages, {:?}",
+        got.iter().map(Vec::len).sum::<usize>(),
+        pair.sides
+    );
     for (stream, messages) in got.iter().enumerate() {
         for (turn, message) in messages.iter().enumerate() {
-            assert!(message.payload == pattern(size, turn * 3 + stream), "seed {seed}: content");
+            assert!(
+                message.payload == pattern(size, turn * 3 + stream),
+                "seed {seed}: content"
+            );
         }
     }
 }
@@ -60,7 +69,11 @@ fn loss_and_delay_lose_nothing() {
         for delay in [1, 50, 300] {
             let total = if loss > 10 { 60_000 } else { 200_000 };
             for seed in 0..3 {
-                transfer(seed, Link::new(seed).delay(ms(delay)).loss(percent(loss)), total);
+                transfer(
+                    seed,
+                    Link::new(seed).delay(ms(delay)).loss(percent(loss)),
+                    total,
+                );
             }
         }
     }
@@ -70,14 +83,21 @@ fn loss_and_delay_lose_nothing() {
 fn reordering_duplicates_and_corruption_change_nothing() {
     for_each_seed(10, |seed| {
         let link = Link::new(seed).delay(ms(20)).jitter(ms(3)).loss(percent(2));
-        let link = link.reorder(percent(20), ms(15)).duplicate(percent(10)).corrupt(percent(1));
+        let link = link
+            .reorder(percent(20), ms(15))
+            .duplicate(percent(10))
+            .corrupt(percent(1));
         transfer(seed, link, 400_000);
     });
 }
 
 #[test]
 fn a_narrow_link_with_a_short_queue_is_shared_with_itself() {
-    transfer(5, Link::new(5).delay(ms(20)).rate(5_000_000).queue(30_000), 2_000_000);
+    transfer(
+        5,
+        Link::new(5).delay(ms(20)).rate(5_000_000).queue(30_000),
+        2_000_000,
+    );
 }
 
 #[test]
@@ -87,7 +107,9 @@ fn sixty_four_mebibytes_go_from_one_buffer() {
     pair.sides[1] = support::association(config(), 99, pair.now);
     let mut pair = pair.connected();
     let payload = Bytes::from(pattern(64 << 20, 3));
-    pair.sides[0].send(pair.now, 5, 53, payload.clone(), SendOptions::default()).unwrap();
+    pair.sides[0]
+        .send(pair.now, 5, 53, payload.clone(), SendOptions::default())
+        .unwrap();
     let mut got = None;
     let done = pair.run_until(Duration::from_secs(600), |pair| {
         got = pair.sides[1].read(5);
@@ -112,7 +134,11 @@ fn unordered_messages_do_not_wait() {
         pair.send_with(0, 1, vec![index; 1000], options);
     }
     pair.run_for(ms(25));
-    let firsts = pair.read_all(1, 1).iter().map(|m| m.payload[0]).collect::<Vec<_>>();
+    let firsts = pair
+        .read_all(1, 1)
+        .iter()
+        .map(|m| m.payload[0])
+        .collect::<Vec<_>>();
     assert_eq!(firsts, [1, 2, 3, 4]);
     pair.run_for(ms(2000));
     assert_eq!(pair.read_all(1, 1)[0].payload[0], 0);
@@ -164,9 +190,16 @@ fn full_packets_are_equally_long() {
     }
     pair.run_for(Duration::from_secs(5));
     let log = pair.log.take().unwrap();
-    let data = log.iter().filter(|(side, packet)| *side == 0 && packet.len() > 100);
+    let data = log
+        .iter()
+        .filter(|(side, packet)| *side == 0 && packet.len() > 100);
     let (full, other): (Vec<_>, Vec<_>) = data.partition(|(_, packet)| packet.len() == 1112);
-    assert!(other.len() * 50 < full.len(), "{} of {}", other.len(), full.len());
+    assert!(
+        other.len() * 50 < full.len(),
+        "{} of {}",
+        other.len(),
+        full.len()
+    );
     assert_eq!(pair.read_all(1, 1).len(), 20);
 }
 

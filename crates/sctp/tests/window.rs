@@ -16,8 +16,12 @@ fn a_slow_reader_never_locks_up() {
     for_each_seed(40, |seed| {
         let size = [1, 90, 1000, 5000, 60_000][seed as usize % 5];
         let pause = ms([1, 20, 300, 5000][seed as usize % 4]);
-        let config = Config::default().receive_window(100_000).max_message_size(64 << 10);
-        let link = Link::new(seed).delay(ms(10)).loss(percent((seed % 3 * 2) as u32));
+        let config = Config::default()
+            .receive_window(100_000)
+            .max_message_size(64 << 10);
+        let link = Link::new(seed)
+            .delay(ms(10))
+            .loss(percent((seed % 3 * 2) as u32));
         let mut pair = Pair::with(seed, link, Config::default(), config).connected();
         let total = (600_000 / size).clamp(10, 4000);
         for index in 0..total {
@@ -29,7 +33,9 @@ fn a_slow_reader_never_locks_up() {
             for stream in 0..2 {
                 let batch = 1 + turn % 40;
                 for _ in 0..batch {
-                    let Some(message) = pair.sides[1].read(stream) else { break };
+                    let Some(message) = pair.sides[1].read(stream) else {
+                        break;
+                    };
                     assert_eq!(message.payload.len(), size);
                     got += 1;
                 }
@@ -44,7 +50,9 @@ fn a_slow_reader_never_locks_up() {
 
 #[test]
 fn a_closed_window_is_probed_and_opens_at_once() {
-    let config = Config::default().receive_window(100_000).max_message_size(16 << 10);
+    let config = Config::default()
+        .receive_window(100_000)
+        .max_message_size(16 << 10);
     let mut pair = Pair::with(1, Link::new(1).delay(ms(10)), Config::default(), config).connected();
     for index in 0..40 {
         pair.send(0, 1, pattern(10_000, index));
@@ -60,7 +68,11 @@ fn a_closed_window_is_probed_and_opens_at_once() {
         got += pair.read_all(1, 1).len();
         got == 40
     });
-    assert!(done && pair.now - start < Duration::from_secs(7), "{:?}", pair.now - start);
+    assert!(
+        done && pair.now - start < Duration::from_secs(7),
+        "{:?}",
+        pair.now - start
+    );
 }
 
 #[test]
@@ -86,8 +98,20 @@ fn the_send_buffer_is_bounded_and_says_when_it_is_free() {
     let empty = pair.sides[0].send(pair.now, 1, 53, Vec::new().into(), SendOptions::default());
     assert_eq!(empty, Err(Error::EmptyMessage));
     pair.sides[0].set_max_outgoing_message_size(1000);
-    let large = pair.sides[0].send(pair.now, 1, 53, vec![0; 1001].into(), SendOptions::default());
-    assert_eq!(large, Err(Error::MessageTooLarge { size: 1001, limit: 1000 }));
+    let large = pair.sides[0].send(
+        pair.now,
+        1,
+        53,
+        vec![0; 1001].into(),
+        SendOptions::default(),
+    );
+    assert_eq!(
+        large,
+        Err(Error::MessageTooLarge {
+            size: 1001,
+            limit: 1000
+        })
+    );
 }
 
 #[test]
@@ -96,7 +120,10 @@ fn amounts_fall_as_data_goes_and_is_acknowledged() {
     pair.sides[0].set_buffered_amount_low_threshold(1, 50_000);
     pair.send(0, 1, pattern(100_000, 0));
     let side = &pair.sides[0];
-    assert_eq!((side.buffered_amount(1), side.unacknowledged(1)), (100_000, 100_000));
+    assert_eq!(
+        (side.buffered_amount(1), side.unacknowledged(1)),
+        (100_000, 100_000)
+    );
     let low = Event::BufferedAmountLow { stream: 1 };
     let told = pair.run_until(Duration::from_secs(5), |pair| pair.events(0).contains(&low));
     let side = &pair.sides[0];
@@ -104,7 +131,13 @@ fn amounts_fall_as_data_goes_and_is_acknowledged() {
     assert!(side.unacknowledged(1) > side.buffered_amount(1));
     pair.run_for(Duration::from_secs(5));
     assert!(!pair.events(0).contains(&low), "said once");
-    assert_eq!((pair.sides[0].buffered_amount(1), pair.sides[0].unacknowledged(1)), (0, 0));
+    assert_eq!(
+        (
+            pair.sides[0].buffered_amount(1),
+            pair.sides[0].unacknowledged(1)
+        ),
+        (0, 0)
+    );
 }
 
 /// Two flows over one bottleneck come to share it.

@@ -8,12 +8,9 @@ use proptest::{collection::vec, prelude::*, sample::Index};
 const OFFER: &str = include_str!("recorded/firefox-esr-153.7.0.offer-simulcast-rid.sdp");
 
 fn look_at(session: &Session, text: &str) {
-    assert!(
-        session
-            .to_string()
-            .lines()
-            .eq(text.trim_ascii_end().lines())
-    );
+    // blank lines at the end are not kept
+    let lines = text.lines().take_while(|line| !line.is_empty());
+    assert!(session.to_string().lines().eq(lines));
     for section in session
         .media()
         .map(|media| media.section())

@@ -233,6 +233,27 @@ fn generations() {
     assert!(!remote_sdp(&b).contains(HOST));
 }
 
+/// A candidate that stood in the generation before is told again for the new one.
+#[test]
+fn same_candidate_in_another_generation() {
+    let (mut a, mut b) = connected();
+    assert_eq!(
+        b.negotiator
+            .add_ice_candidate(init(HOST))
+            .map(|it| it.len()),
+        Ok(1)
+    );
+    let offer = a.try_offer(true).expect("an offer");
+    b.remote(offer);
+    b.local(None);
+    assert_eq!(
+        b.negotiator
+            .add_ice_candidate(init(HOST))
+            .map(|it| it.len()),
+        Ok(1)
+    );
+}
+
 /// [4.4.2-42] Candidates of a rejected section have no effect.
 #[test]
 fn rejected_section() {

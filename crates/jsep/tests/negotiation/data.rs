@@ -375,6 +375,55 @@ fn rejected_and_used_again() {
     );
 }
 
+/// [4.4.1.6-04] Offers on end: what the later one no longer has is gone with it, before any answer.
+#[test]
+fn offers_on_end() {
+    let offer = Peer::with_channel('a').offer().sdp;
+    let mut b = Peer::new('b');
+    let first = b.remote(offer_of(offer.clone()));
+    let transport = only_transport(&first);
+    assert_eq!(b.remote(offer_of(offer.clone())), [], "the same again");
+    let without = offer.replace("m=application 9", "m=application 0");
+    let changes = b.remote(offer_of(without.replace("a=group:BUNDLE 0\r\n", "")));
+    let gone = [
+        Change::Sctp(Sctp::Closed),
+        Change::TransportRemoved { transport },
+    ];
+    assert_eq!(changes, gone);
+    let again = b.remote(offer_of(offer));
+    assert_ne!(
+        only_transport(&again),
+        transport,
+        "an id is never used twice"
+    );
+}
+
+/// A new section for data in place of one that the same offer rejects: the old association serves
+/// until the answer.
+#[test]
+fn moved_to_another_section() {
+    let (mut a, mut b) = connected();
+    let offer = a.offer().sdp;
+    let (head, section) = offer.split_once("m=").expect("a section");
+    let new = section
+        .replace("a=mid:0", "a=mid:1")
+        .replace("a=ice-ufrag:a", "a=ice-ufrag:c");
+    let old = section.replace("application 9", "application 0");
+    let offer = format!("{}m={old}m={new}", head.replace("BUNDLE 0", "BUNDLE 1"));
+    let offered = b.remote(offer_of(offer));
+    assert!(
+        !offered.iter().any(|it| matches!(it, Change::Sctp(_))),
+        "{offered:?}"
+    );
+    let changes = b.local(None);
+    let sctp = changes
+        .iter()
+        .filter(|it| matches!(it, Change::Sctp(_)))
+        .count();
+    assert_eq!(sctp, 3, "closed, created, negotiated: {changes:?}");
+    assert_eq!(b.negotiator.transports().count(), 1);
+}
+
 /// The form of drafts older than RFC 8841 is answered in the same form.
 #[test]
 fn legacy_section() {

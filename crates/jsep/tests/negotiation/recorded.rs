@@ -129,9 +129,15 @@ fn bundle_only() {
                  a=candidate:1 1 udp 1 192.0.2.1 1 typ host\r\n";
     let data = "m=application 0 UDP/DTLS/SCTP webrtc-datachannel\r\na=mid:y\r\na=bundle-only\r\n\
                 a=sctp-port:5000\r\n";
-    let head = "v=0\r\no=- 1 1 IN IP4 0.0.0.0\r\ns=-\r\nt=0 0\r\na=group:BUNDLE x y\r\n";
+    let head = "v=0\r\no=- 1 1 IN IP4 0.0.0.0\r\ns=-\r\nt=0 0\r\n";
+    for group in ["x y", "y x"] {
+        bundle_only_in(&format!("{head}a=group:BUNDLE {group}\r\n{audio}{data}"));
+    }
+}
+
+fn bundle_only_in(offer: &str) {
     let mut peer = Peer::new('b');
-    peer.remote(offer_of(format!("{head}{audio}{data}")));
+    peer.remote(offer_of(offer));
     let changes = peer.local(None);
     assert!(changes.iter().any(|it| matches!(it,
         Change::RemoteIce { credentials, .. } if credentials.ufrag == "abcd")));

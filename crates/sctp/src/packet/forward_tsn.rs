@@ -43,9 +43,8 @@ impl<'a> ForwardTsn<'a> {
     /// The ordered streams concerned, each with the last number that was given up.
     pub fn streams(&self) -> impl Iterator<Item = (StreamId, Ssn)> + use<'a> {
         let (pairs, _) = self.streams.as_chunks::<4>();
-        let pair = |&[a, b, c, d]: &[u8; 4]| {
-            (u16::from_be_bytes([a, b]), Ssn(u16::from_be_bytes([c, d])))
-        };
+        let pair =
+            |&[a, b, c, d]: &[u8; 4]| (u16::from_be_bytes([a, b]), Ssn(u16::from_be_bytes([c, d])));
         pairs.iter().map(pair)
     }
 

@@ -66,7 +66,8 @@ impl<'a> Sack<'a> {
     /// The blocks received beyond the first gap: first and last, as distances from the cumulative TSN.
     pub fn gaps(&self) -> impl Iterator<Item = (u16, u16)> + Clone + use<'a> {
         let (blocks, _) = self.gaps.as_chunks::<4>();
-        let pair = |&[a, b, c, d]: &[u8; 4]| (u16::from_be_bytes([a, b]), u16::from_be_bytes([c, d]));
+        let pair =
+            |&[a, b, c, d]: &[u8; 4]| (u16::from_be_bytes([a, b]), u16::from_be_bytes([c, d]));
         blocks.iter().map(pair)
     }
 

@@ -44,8 +44,18 @@ fn samples() -> Vec<Vec<u8>> {
     };
     init.write(ChunkKind::INIT, &mut samples[1]);
     let (gaps, duplicates) = ([(2, 3), (5, 9)], [Tsn(7)]);
-    Sack::write(&mut samples[2], 1000, (Tsn(1), 99), gaps.into_iter(), duplicates.into_iter());
-    ForwardTsn::write(&mut samples[3], Tsn(9), [(1, Ssn(2)), (3, Ssn(4))].into_iter());
+    Sack::write(
+        &mut samples[2],
+        1000,
+        (Tsn(1), 99),
+        gaps.into_iter(),
+        duplicates.into_iter(),
+    );
+    ForwardTsn::write(
+        &mut samples[3],
+        Tsn(9),
+        [(1, Ssn(2)), (3, Ssn(4))].into_iter(),
+    );
     let requests = [
         Request::OutgoingReset {
             sequence: 1,
@@ -60,8 +70,14 @@ fn samples() -> Vec<Vec<u8>> {
     ];
     Reconfig::write(&mut samples[4], requests.into_iter());
     let requests = [
-        Request::AddOutgoing { sequence: 1, count: 2 },
-        Request::AddIncoming { sequence: 3, count: 4 },
+        Request::AddOutgoing {
+            sequence: 1,
+            count: 2,
+        },
+        Request::AddIncoming {
+            sequence: 3,
+            count: 4,
+        },
     ];
     Reconfig::write(&mut samples[5], requests.into_iter());
     let start = begin(&mut samples[6], ChunkKind::ABORT, Abort::REFLECTED);
@@ -118,7 +134,10 @@ fn checksum_vectors() {
 fn chunks_come_back_as_they_were_written() {
     let samples = samples();
     let data = Data::parse(only(&samples[0])).unwrap();
-    assert_eq!((data.tsn, data.stream, data.ssn, data.ppid), (Tsn(1), 2, Ssn(3), 4));
+    assert_eq!(
+        (data.tsn, data.stream, data.ssn, data.ppid),
+        (Tsn(1), 2, Ssn(3), 4)
+    );
     assert_eq!((data.flags, data.payload), (7, &b"hello"[..]));
     let init = Init::parse(only(&samples[1]).value).unwrap();
     let kinds = Vec::from_iter(init.parameters().map(|p| (p.kind, p.value.len())));
@@ -132,7 +151,10 @@ fn chunks_come_back_as_they_were_written() {
     assert_eq!(Vec::from_iter(sack.gaps()), [(2, 3), (5, 9)]);
     assert_eq!(Vec::from_iter(sack.duplicates()), [Tsn(7)]);
     let forward = ForwardTsn::parse(only(&samples[3]).value).unwrap();
-    assert_eq!(Vec::from_iter(forward.streams()), [(1, Ssn(2)), (3, Ssn(4))]);
+    assert_eq!(
+        Vec::from_iter(forward.streams()),
+        [(1, Ssn(2)), (3, Ssn(4))]
+    );
     for sample in &samples[4..6] {
         let reconfig = Reconfig::parse(only(sample).value).unwrap();
         let mut again = Vec::new();
@@ -149,7 +171,13 @@ fn a_sack_keeps_to_its_room() {
     for room in 16..80 {
         let mut buf = Vec::new();
         let (gaps, duplicates) = ([(2, 2); 9], [Tsn(7); 9]);
-        Sack::write(&mut buf, room, (Tsn(0), 0), gaps.into_iter(), duplicates.into_iter());
+        Sack::write(
+            &mut buf,
+            room,
+            (Tsn(0), 0),
+            gaps.into_iter(),
+            duplicates.into_iter(),
+        );
         assert!(buf.len() <= room && Sack::parse(only(&buf).value).is_some());
     }
 }

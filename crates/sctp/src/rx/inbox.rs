@@ -88,9 +88,15 @@ impl Inbox {
         let incoming = self.incoming(stream);
         let index = match incoming.waiting.back() {
             Some((last, _)) if *last < ssn => incoming.waiting.len(),
-            _ => incoming.waiting.partition_point(|(waiting, _)| *waiting < ssn),
+            _ => incoming
+                .waiting
+                .partition_point(|(waiting, _)| *waiting < ssn),
         };
-        if incoming.waiting.get(index).is_some_and(|(waiting, _)| *waiting == ssn) {
+        if incoming
+            .waiting
+            .get(index)
+            .is_some_and(|(waiting, _)| *waiting == ssn)
+        {
             return;
         }
         incoming.waiting.insert(index, (ssn, message));
@@ -167,7 +173,10 @@ impl Inbox {
         let Some(incoming) = self.streams.get_mut(&stream) else {
             return;
         };
-        let dropped = incoming.waiting.drain(..).map(|(_, m)| m.payload.len() + MESSAGE_COST);
+        let dropped = incoming
+            .waiting
+            .drain(..)
+            .map(|(_, m)| m.payload.len() + MESSAGE_COST);
         let dropped: usize = dropped.sum();
         if matches!(incoming.ready.back(), Some(Item::Message(_))) {
             incoming.ready.push_back(Item::Reset);
@@ -249,7 +258,9 @@ mod tests {
     }
 
     fn read_all(inbox: &mut Inbox, stream: StreamId) -> Vec<u32> {
-        std::iter::from_fn(|| inbox.read(stream)).map(|m| m.ppid).collect()
+        std::iter::from_fn(|| inbox.read(stream))
+            .map(|m| m.ppid)
+            .collect()
     }
 
     #[test]

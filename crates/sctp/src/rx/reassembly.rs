@@ -114,7 +114,11 @@ impl Reassembly {
             self.cost += data.payload.len();
         } else {
             // Only a message at the front has room made for it, so that what is kept ready stays bounded.
-            let room = if self.runs.is_empty() && begin { self.expected } else { 0 };
+            let room = if self.runs.is_empty() && begin {
+                self.expected
+            } else {
+                0
+            };
             self.runs.insert(index, Run::new(data, room));
             self.cost += data.payload.len() + RUN_OVERHEAD;
             left = true;
@@ -297,8 +301,12 @@ mod tests {
     #[test]
     fn a_new_beginning_ends_what_was_open() {
         let mut reassembly = Reassembly::new(100);
-        assert_eq!(reassembly.insert(&chunk(1, Data::BEGIN, b"ab")), Outcome::Stored);
-        let Outcome::Complete(message) = reassembly.insert(&chunk(2, Data::BEGIN | Data::END, b"c"))
+        assert_eq!(
+            reassembly.insert(&chunk(1, Data::BEGIN, b"ab")),
+            Outcome::Stored
+        );
+        let Outcome::Complete(message) =
+            reassembly.insert(&chunk(2, Data::BEGIN | Data::END, b"c"))
         else {
             panic!("a message in one chunk is complete");
         };
@@ -321,7 +329,10 @@ mod tests {
     fn the_limit_holds_over_all_chunks() {
         let mut reassembly = Reassembly::new(5);
         reassembly.insert(&chunk(1, Data::BEGIN, b"abc"));
-        assert_eq!(reassembly.insert(&chunk(3, Data::END, b"def")), Outcome::Stored);
+        assert_eq!(
+            reassembly.insert(&chunk(3, Data::END, b"def")),
+            Outcome::Stored
+        );
         assert_eq!(reassembly.insert(&chunk(2, 0, b"x")), Outcome::TooLarge);
     }
 

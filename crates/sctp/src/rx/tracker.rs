@@ -61,7 +61,10 @@ impl Tracker {
             return Arrival::Duplicate;
         }
         let joins = before.is_some_and(|(_, last)| last.next() == tsn)
-            || self.ranges.get(index).is_some_and(|(first, _)| tsn.next() == *first);
+            || self
+                .ranges
+                .get(index)
+                .is_some_and(|(first, _)| tsn.next() == *first);
         if !joins && self.ranges.len() >= MAX_RANGES {
             return Arrival::OutOfReach;
         }
@@ -76,7 +79,10 @@ impl Tracker {
             return;
         }
         let index = self.position(tsn);
-        let joins_next = self.ranges.get(index).is_some_and(|(first, _)| tsn.next() == *first);
+        let joins_next = self
+            .ranges
+            .get(index)
+            .is_some_and(|(first, _)| tsn.next() == *first);
         let before = index.checked_sub(1).and_then(|i| self.ranges.get_mut(i));
         match before {
             Some((_, last)) if last.next() == tsn => {

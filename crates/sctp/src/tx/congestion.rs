@@ -169,7 +169,10 @@ mod tests {
         congestion.sending(now + rto * 2, 5, rto);
         assert_eq!(congestion.window(), 64_000);
         congestion.sending(now + rto * 4, 0, rto);
-        assert_eq!((congestion.window(), congestion.threshold), (16_000, 64_000));
+        assert_eq!(
+            (congestion.window(), congestion.threshold),
+            (16_000, 64_000)
+        );
         congestion.sending(now + rto * 4000, 0, rto);
         assert_eq!(congestion.window(), 4000);
     }

@@ -22,6 +22,8 @@ pub(crate) struct Sent {
     transmissions: u16,
     id: u32,
     limit: Limit,
+    /// The packet it went out in last.
+    packet: u32,
     /// At the first chunk of a gap ack block: how many chunks it covered. Acknowledged ones are stepped over by it.
     run: u32,
     /// Its bytes have left the accounts of its stream.
@@ -128,8 +130,8 @@ impl Outstanding {
         self.flight.payload
     }
 
-    /// Takes a piece that goes out for the first time.
-    pub(crate) fn push(&mut self, cut: Cut) -> (Tsn, &Sent) {
+    /// Takes a piece that goes out for the first time, in this packet.
+    pub(crate) fn push(&mut self, cut: Cut, packet: u32) -> (Tsn, &Sent) {
         let tsn = self.next_tsn();
         let mut flags = if cut.ordered { 0 } else { Data::UNORDERED };
         flags |= if cut.begin { Data::BEGIN } else { 0 };
@@ -145,10 +147,21 @@ impl Outstanding {
             transmissions: 1,
             id: cut.id,
             limit: cut.limit,
+            packet,
             run: 0,
             released: false,
         });
         (tsn, chunk)
+    }
+
+    /// Takes the end of a message whose rest is never sent. It has a TSN all the same: the peer may have received all
+    /// that was sent of the message, and only a TSN that it has not received makes it skip the message's SSN.
+    pub(crate) fn push_abandoned(&mut self, rest: Cut) {
+        self.push(rest, 0);
+        if let Some(chunk) = self.chunks.back_mut() {
+            (chunk.state, chunk.released) = (Fate::Abandoned, true);
+        }
+        self.flight.remove(0);
     }
 
     fn get(&self, tsn: Tsn) -> Option<&Sent> {
@@ -173,11 +186,12 @@ impl Outstanding {
     }
 
     /// Takes the chunk that `peek_lost` showed.
-    pub(crate) fn resend(&mut self) -> Option<(Tsn, &Sent)> {
+    pub(crate) fn resend(&mut self, packet: u32) -> Option<(Tsn, &Sent)> {
         let tsn = self.lost.pop_front()?;
         let index = tsn.distance(self.base) as usize;
         let chunk = self.chunks.get_mut(index)?;
         chunk.state = Fate::InFlight;
+        chunk.packet = packet;
         chunk.transmissions = chunk.transmissions.saturating_add(1);
         self.flight.add(chunk.payload.len());
         Some((tsn, chunk))
@@ -189,7 +203,10 @@ impl Outstanding {
         let outstanding = self.chunks.len() as u32;
         let moved = sack.cumulative.distance(cumulative);
         // RFC 9260 §6.2.1 D i; a SACK for what was never sent is forged or broken.
-        moved <= outstanding && sack.gaps().all(|(_, last)| moved + u32::from(last) <= outstanding)
+        moved <= outstanding
+            && sack
+                .gaps()
+                .all(|(_, last)| moved + u32::from(last) <= outstanding)
     }
 
     /// Takes a SACK that `accepts` let pass. `in_recovery` is fast recovery's rule for miss indications.
@@ -200,7 +217,6 @@ impl Outstanding {
         done: &mut impl FnMut(Done),
     ) -> Acknowledged {
         let mut result = Acknowledged::default();
-        let mut highest = None;
         while self.base <= sack.cumulative {
             let Some(chunk) = self.chunks.pop_front() else {
                 break;
@@ -208,7 +224,6 @@ impl Outstanding {
             result.advanced = true;
             if matches!(chunk.state, Fate::InFlight | Fate::Lost) {
                 result.bytes += Data::padded_len(chunk.payload.len());
-                highest = Some(self.base);
                 if chunk.state == Fate::InFlight {
                     self.flight.remove(chunk.payload.len());
                 }
@@ -219,7 +234,11 @@ impl Outstanding {
             self.base = self.base.next();
         }
         let cumulative = self.cumulative();
-        if self.chunks.front().is_some_and(|c| c.state == Fate::Acknowledged) {
+        if self
+            .chunks
+            .front()
+            .is_some_and(|c| c.state == Fate::Acknowledged)
+        {
             self.reneged();
         }
         let mut reported = cumulative;
@@ -230,29 +249,21 @@ impl Outstanding {
                 continue;
             }
             reported = cumulative.advanced(last);
-            let newly = self.handle_gap(first - 1, last, &mut result.bytes, done);
-            highest = newly.or(highest);
+            self.handle_gap(first - 1, last, &mut result.bytes, done);
         }
         self.chunks_done_from(cumulative);
         // RFC 9260 §7.2.4: in fast recovery a SACK that moves on counts for all that it reports missing.
         if in_recovery && result.advanced && reported > cumulative {
-            highest = Some(reported);
-        }
-        if let Some(highest) = highest {
-            self.note_newly_acked(highest);
+            self.note_newly_acked(reported);
         }
         result
     }
 
-    /// Marks the chunks from `index` to before `end` and returns the last one that was not known.
-    fn handle_gap(
-        &mut self,
-        first: u32,
-        end: u32,
-        bytes: &mut usize,
-        done: &mut impl FnMut(Done),
-    ) -> Option<Tsn> {
-        let mut newly = None;
+    /// Marks the chunks from `first` to before `end`. Each packet among what is new is a miss indication for what stands
+    /// before it: beyond a gap a receiver answers every packet (RFC 9260 §7.2.4), and one that answers a batch of them
+    /// at once has said the same.
+    fn handle_gap(&mut self, first: u32, end: u32, bytes: &mut usize, done: &mut impl FnMut(Done)) {
+        let mut newly: Option<(Tsn, u32)> = None;
         let mut index = first;
         while index < end {
             let tsn = self.base.advanced(index);
@@ -261,7 +272,7 @@ impl Outstanding {
             };
             if matches!(chunk.state, Fate::InFlight | Fate::Lost) {
                 *bytes += Data::padded_len(chunk.payload.len());
-                newly = Some(tsn);
+                let last = newly.replace((tsn, chunk.packet));
                 if chunk.state == Fate::InFlight {
                     self.flight.remove(chunk.payload.len());
                 }
@@ -269,13 +280,22 @@ impl Outstanding {
                 if !std::mem::replace(&mut chunk.released, true) {
                     done(chunk.done(tsn));
                 }
+                index += chunk.run.max(1);
+                if let Some((last, _)) =
+                    last.filter(|(_, packet)| newly.is_some_and(|n| n.1 != *packet))
+                {
+                    self.note_newly_acked(last);
+                }
+                continue;
             }
             index += chunk.run.max(1);
+        }
+        if let Some((last, _)) = newly {
+            self.note_newly_acked(last);
         }
         if let Some(chunk) = self.chunks.get_mut(first as usize) {
             chunk.run = chunk.run.max(end - first);
         }
-        newly
     }
 
     /// The peer took back what it had acknowledged beyond a gap (RFC 9260 §6.2.1): the first chunk cannot be both next

@@ -202,12 +202,30 @@ impl Queue {
         }
     }
 
-    /// Drops the rest of a message that was given up midway.
-    pub(crate) fn abandon_rest(&mut self, stream: StreamId, id: u32) {
-        let front = self.streams.get(&stream).and_then(|s| s.messages.front());
-        if front.is_some_and(|message| message.id == id && message.begun) {
-            self.drop_front(stream);
+    /// Drops the rest of a message that was given up midway; what would have been its last piece, without bytes.
+    pub(crate) fn abandon_rest(&mut self, stream: StreamId, id: u32) -> Option<Cut> {
+        let outgoing = self.streams.get(&stream)?;
+        let message = outgoing.messages.front()?;
+        if message.id != id || !message.begun {
+            return None;
         }
+        let rest = Cut {
+            payload: Bytes::new(),
+            stream,
+            ssn: if message.ordered {
+                outgoing.next_ssn
+            } else {
+                Ssn(0)
+            },
+            ppid: message.ppid,
+            id,
+            limit: message.limit,
+            ordered: message.ordered,
+            begin: false,
+            end: true,
+        };
+        self.drop_front(stream);
+        Some(rest)
     }
 
     fn drop_front(&mut self, stream: StreamId) {
@@ -264,7 +282,11 @@ impl Queue {
     pub(crate) fn limit_streams(&mut self, limit: u16) -> u64 {
         let mut dropped = 0;
         for stream in Vec::from_iter(self.streams.range(limit..).map(|(stream, _)| *stream)) {
-            while self.streams.get(&stream).is_some_and(|s| !s.messages.is_empty()) {
+            while self
+                .streams
+                .get(&stream)
+                .is_some_and(|s| !s.messages.is_empty())
+            {
                 self.drop_front(stream);
                 dropped += 1;
             }
@@ -294,7 +316,10 @@ impl Queue {
     /// The peer does not know partial reliability.
     pub(crate) fn make_reliable(&mut self) {
         for outgoing in self.streams.values_mut() {
-            outgoing.messages.iter_mut().for_each(|message| message.limit = Limit::NONE);
+            outgoing
+                .messages
+                .iter_mut()
+                .for_each(|message| message.limit = Limit::NONE);
         }
     }
 
@@ -373,7 +398,9 @@ mod tests {
         queue.push(2, message(50));
         queue.push(1, message(50));
         let cuts = Vec::from_iter(std::iter::from_fn(|| queue.cut(100)));
-        let seen = cuts.iter().map(|c| (c.stream, c.ssn.0, c.payload.len(), c.begin, c.end));
+        let seen = cuts
+            .iter()
+            .map(|c| (c.stream, c.ssn.0, c.payload.len(), c.begin, c.end));
         assert_eq!(
             Vec::from_iter(seen),
             [

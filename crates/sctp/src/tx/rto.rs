@@ -99,7 +99,11 @@ mod tests {
     #[test]
     fn follows_the_formula_and_stays_within_bounds() {
         let millis = Duration::from_millis;
-        let mut rto = Rto::new(&Config::default().rto(millis(1000), millis(10), millis(3000)).timing);
+        let mut rto = Rto::new(
+            &Config::default()
+                .rto(millis(1000), millis(10), millis(3000))
+                .timing,
+        );
         assert_eq!(rto.timeout(), millis(1000));
         rto.measured(millis(100));
         assert_eq!(rto.timeout(), millis(300)); // SRTT 100, RTTVAR 50

@@ -37,7 +37,10 @@ impl Pair {
         let now = epoch();
         Self {
             now,
-            sides: [association(a, seed * 2, now), association(b, seed * 2 + 1, now)],
+            sides: [
+                association(a, seed * 2, now),
+                association(b, seed * 2 + 1, now),
+            ],
             events: [Vec::new(), Vec::new()],
             links: Duplex::new(link),
             log: None,
@@ -51,7 +54,10 @@ impl Pair {
             side.connect(self.now);
         }
         let established = |pair: &mut Self| pair.sides.iter().all(Association::is_established);
-        assert!(self.run_until(Duration::from_secs(300), established), "no connection");
+        assert!(
+            self.run_until(Duration::from_secs(300), established),
+            "no connection"
+        );
         self.run_for(ms(1)); // so that both have said so
         for events in &mut self.events {
             assert_eq!(events.as_slice(), [Event::Connected]);
@@ -67,7 +73,11 @@ impl Pair {
             if side.poll_timeout().is_some_and(|at| at <= self.now) {
                 side.handle_timeout(self.now);
             }
-            let link = if index == 0 { &mut self.links.back } else { &mut self.links.there };
+            let link = if index == 0 {
+                &mut self.links.back
+            } else {
+                &mut self.links.there
+            };
             while let Some(packet) = link.receive(self.now) {
                 side.handle_packet(self.now, &packet);
             }
@@ -80,15 +90,27 @@ impl Pair {
             let side = &mut self.sides[index];
             let mut buf = Vec::new();
             while side.poll_transmit(self.now, 1115, &mut buf) {
-                assert!(buf.len() <= 1112 && buf.len().is_multiple_of(4), "a packet of {} bytes", buf.len());
+                assert!(
+                    buf.len() <= 1112 && buf.len().is_multiple_of(4),
+                    "a packet of {} bytes",
+                    buf.len()
+                );
                 let packet = std::mem::take(&mut buf);
                 if let Some(log) = &mut self.log {
                     log.push((index, packet.clone()));
                 }
-                if self.filter.as_mut().is_some_and(|keep| !keep(index, &packet)) {
+                if self
+                    .filter
+                    .as_mut()
+                    .is_some_and(|keep| !keep(index, &packet))
+                {
                     continue;
                 }
-                let link = if index == 0 { &mut self.links.there } else { &mut self.links.back };
+                let link = if index == 0 {
+                    &mut self.links.there
+                } else {
+                    &mut self.links.back
+                };
                 link.send(self.now, packet);
             }
             while let Some(event) = side.poll_event() {
@@ -99,11 +121,19 @@ impl Pair {
 
     fn next(&self) -> Option<Instant> {
         let [a, b] = &self.sides;
-        earliest([a.poll_timeout(), b.poll_timeout(), self.links.poll_timeout()])
+        earliest([
+            a.poll_timeout(),
+            b.poll_timeout(),
+            self.links.poll_timeout(),
+        ])
     }
 
     /// Runs until `done`, or for `limit` at most; whether it was done.
-    pub(crate) fn run_until(&mut self, limit: Duration, mut done: impl FnMut(&mut Self) -> bool) -> bool {
+    pub(crate) fn run_until(
+        &mut self,
+        limit: Duration,
+        mut done: impl FnMut(&mut Self) -> bool,
+    ) -> bool {
         let end = self.now + limit;
         let mut still = 0;
         loop {
@@ -138,7 +168,9 @@ impl Pair {
         options: SendOptions,
     ) {
         let payload = Bytes::from(payload.into());
-        self.sides[side].send(self.now, stream, 53, payload, options).unwrap();
+        self.sides[side]
+            .send(self.now, stream, 53, payload, options)
+            .unwrap();
     }
 
     pub(crate) fn read_all(&mut self, side: usize, stream: StreamId) -> Vec<Message> {
@@ -178,5 +210,7 @@ pub(crate) fn association(config: Config, seed: u64, now: Instant) -> Associatio
 
 /// Bytes that differ by place and message.
 pub(crate) fn pattern(length: usize, salt: usize) -> Vec<u8> {
-    (0..length).map(|i| (i.wrapping_mul(31) ^ (i >> 8) ^ salt) as u8).collect()
+    (0..length)
+        .map(|i| (i.wrapping_mul(31) ^ (i >> 8) ^ salt) as u8)
+        .collect()
 }
