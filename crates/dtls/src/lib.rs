@@ -1,2 +1,34 @@
 #![doc = include_str!("../README.md")]
 #![warn(clippy::indexing_slicing)]
+
+mod alert;
+mod certificate;
+mod config;
+mod connection;
+mod crypto;
+mod error;
+mod event;
+mod exporter;
+mod fingerprint;
+mod flight;
+mod handshake;
+pub mod message;
+mod reassembly;
+pub mod record;
+mod replay;
+mod stats;
+mod timer;
+mod trust;
+
+pub use alert::{Alert, AlertDescription, AlertLevel};
+pub use certificate::{Certificate, KeyType};
+pub use config::{Config, SrtpProfile};
+pub use connection::{Connection, State};
+pub use crypto::group::Group;
+pub use crypto::signature::SignatureScheme;
+pub use crypto::suite::CipherSuite;
+pub use error::Error;
+pub use event::{Event, Failure, Initiator};
+pub use fingerprint::{Fingerprint, HashAlgorithm};
+pub use handshake::Role;
+pub use stats::Stats;

@@ -1,0 +1,396 @@
+use std::{
+    fmt,
+    sync::Arc,
+    time::{Duration, SystemTime, UNIX_EPOCH},
+};
+
+use rand_chacha::ChaCha20Rng;
+use rand_core::SeedableRng;
+use rcgen::{
+    CertificateParams, DnType, KeyPair, PKCS_ECDSA_P256_SHA256, PKCS_RSA_SHA256, SerialNumber,
+};
+use ring::{
+    rand::SecureRandom,
+    signature::{
+        ECDSA_P256_SHA256_ASN1_SIGNING, EcdsaKeyPair, KeyPair as _, RSA_PKCS1_SHA256,
+        RSA_PKCS1_SHA384, RSA_PKCS1_SHA512, RSA_PSS_SHA256, RsaEncoding, RsaKeyPair,
+    },
+};
+use rsa::{RsaPrivateKey, pkcs8::EncodePrivateKey};
+use x509_parser::{
+    pem::Pem,
+    prelude::{FromDer, X509Certificate},
+};
+use zeroize::Zeroizing;
+
+use crate::{
+    Error, Fingerprint, HashAlgorithm, SignatureScheme,
+    crypto::{library_random, signature::PublicKey},
+};
+
+/// An X.509 certificate with its private key. A clone is cheap and is the same certificate.
+///
+/// The private key can be read only through [`Certificate::to_pem`]; `Debug` shows the fingerprint.
+///
+/// ```
+/// use std::time::{Duration, SystemTime};
+/// use oxirtc_dtls::{Certificate, HashAlgorithm, KeyType};
+///
+/// let now = SystemTime::UNIX_EPOCH + Duration::from_secs(1_800_000_000);
+/// let certificate = Certificate::generate(KeyType::EcdsaP256, now, Certificate::DEFAULT_LIFETIME)?;
+/// let restored = Certificate::from_pem(&certificate.to_pem())?;
+/// let fingerprint = |of: &Certificate| of.fingerprint(&HashAlgorithm::Sha256);
+/// assert_eq!(fingerprint(&restored), fingerprint(&certificate));
+/// # Ok::<(), oxirtc_dtls::Error>(())
+/// ```
+#[derive(Clone)]
+pub struct Certificate(Arc<Inner>);
+
+/// What kind of key a certificate has.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[non_exhaustive]
+pub enum KeyType {
+    /// ECDSA with P-256: small, fast, and what RFC 8827 §6.5 wants of everybody.
+    EcdsaP256,
+    /// RSA, generated with 2048 bits and accepted with 2048 to 4096.
+    Rsa2048,
+}
+
+struct Inner {
+    /// DER, our own first.
+    chain: Vec<Vec<u8>>,
+    pkcs8: Zeroizing<Vec<u8>>,
+    key: SigningKey,
+    not_after: SystemTime,
+}
+
+enum SigningKey {
+    Ecdsa(EcdsaKeyPair),
+    Rsa(RsaKeyPair),
+}
+
+impl Certificate {
+    /// How long a certificate is valid when nobody says otherwise: 30 days.
+    pub const DEFAULT_LIFETIME: Duration = Duration::from_secs(30 * 86_400);
+    /// The longest lifetime; a longer one is shortened to it. 365 days.
+    pub const MAX_LIFETIME: Duration = Duration::from_secs(365 * 86_400);
+
+    /// A fresh key and a self-signed certificate for it, with a random name and serial number, so that
+    /// two certificates of one user have nothing in common. It is valid from a day before `now`, for
+    /// peers whose clock is slow.
+    ///
+    /// An RSA key takes 20 to 150 ms: make it where that does no harm.
+    pub fn generate(key_type: KeyType, now: SystemTime, lifetime: Duration) -> Result<Self, Error> {
+        let failed = |_| Error::KeyGeneration;
+        let key = match key_type {
+            KeyType::EcdsaP256 => KeyPair::generate_for(&PKCS_ECDSA_P256_SHA256).map_err(failed)?,
+            KeyType::Rsa2048 => generate_rsa()?,
+        };
+        let pkcs8 = Zeroizing::new(key.serialize_der());
+
+        // The limits keep the conversion of dates, which panics far away, within years of four digits.
+        let since_epoch = now
+            .duration_since(UNIX_EPOCH)
+            .map_err(|_| Error::KeyGeneration)?;
+        let not_after = since_epoch + lifetime.min(Self::MAX_LIFETIME);
+        if since_epoch < DAY || not_after > END_OF_TIME {
+            return Err(Error::KeyGeneration);
+        }
+        let mut parameters = CertificateParams::default();
+        parameters.not_before = (now - DAY).into();
+        parameters.not_after = (UNIX_EPOCH + not_after).into();
+        let [first, serial @ ..] = random::<17>()?;
+        // Positive and never empty in DER.
+        let serial = [&[first & 0x3F | 0x40], &serial[..]].concat();
+        parameters.serial_number = Some(SerialNumber::from(serial));
+        let name: String = random::<16>()?
+            .iter()
+            .map(|byte| format!("{byte:02x}"))
+            .collect();
+        let subject = &mut parameters.distinguished_name;
+        *subject = rcgen::DistinguishedName::new();
+        subject.push(DnType::CommonName, name);
+        let certificate = parameters.self_signed(&key).map_err(failed)?;
+        Self::new(vec![certificate.der().to_vec()], pkcs8)
+    }
+
+    /// Reads `CERTIFICATE` blocks, our own first, and a `PRIVATE KEY` block (PKCS#8), in any order.
+    ///
+    /// The key must be ECDSA with P-256 or RSA of 2048 to 4096 bits and belong to the certificate.
+    pub fn from_pem(pem: &str) -> Result<Self, Error> {
+        let (mut chain, mut pkcs8) = (Vec::new(), None);
+        for block in Pem::iter_from_buffer(pem.as_bytes()) {
+            let block = block.map_err(|_| Error::InvalidCertificate)?;
+            match block.label.as_str() {
+                "CERTIFICATE" => chain.push(block.contents),
+                "PRIVATE KEY" => pkcs8 = Some(Zeroizing::new(block.contents)),
+                _ => {}
+            }
+        }
+        Self::new(chain, pkcs8.ok_or(Error::UnsupportedKey)?)
+    }
+
+    fn new(chain: Vec<Vec<u8>>, pkcs8: Zeroizing<Vec<u8>>) -> Result<Self, Error> {
+        let leaf = chain.first().ok_or(Error::InvalidCertificate)?;
+        let (_, parsed) = X509Certificate::from_der(leaf).map_err(|_| Error::InvalidCertificate)?;
+        let not_after = u64::try_from(parsed.validity().not_after.timestamp()).unwrap_or(0);
+        let (key, public) = match public_key(leaf) {
+            Some(PublicKey::P256(public)) => {
+                let algorithm = &ECDSA_P256_SHA256_ASN1_SIGNING;
+                let key = EcdsaKeyPair::from_pkcs8(algorithm, &pkcs8, &library_random());
+                (key.ok().map(SigningKey::Ecdsa), public)
+            }
+            Some(PublicKey::Rsa(public)) => {
+                let key = RsaKeyPair::from_pkcs8(&pkcs8);
+                (key.ok().map(SigningKey::Rsa), public)
+            }
+            _ => return Err(Error::UnsupportedKey),
+        };
+        let key = key.ok_or(Error::UnsupportedKey)?;
+        if key.public() != public {
+            return Err(Error::UnsupportedKey);
+        }
+        Ok(Self(Arc::new(Inner {
+            chain,
+            pkcs8,
+            key,
+            not_after: UNIX_EPOCH + Duration::from_secs(not_after),
+        })))
+    }
+
+    /// Certificate and private key as text, to be kept where secrets are kept.
+    pub fn to_pem(&self) -> String {
+        let certificates = self.0.chain.iter().map(|der| pem_block("CERTIFICATE", der));
+        let mut text: String = certificates.collect();
+        text.push_str(&Zeroizing::new(pem_block("PRIVATE KEY", &self.0.pkcs8)));
+        text
+    }
+
+    /// The certificate itself.
+    pub fn der(&self) -> &[u8] {
+        self.0.chain.first().map_or(&[], Vec::as_slice)
+    }
+
+    pub(crate) fn chain(&self) -> &[Vec<u8>] {
+        &self.0.chain
+    }
+
+    /// The fingerprint to announce; `None` for hash functions that are not good enough or not known.
+    pub fn fingerprint(&self, algorithm: &HashAlgorithm) -> Option<Fingerprint> {
+        Fingerprint::of(self.der(), algorithm)
+    }
+
+    /// When it expires, to the second.
+    pub fn not_after(&self) -> SystemTime {
+        self.0.not_after
+    }
+
+    /// The kind of its key.
+    pub fn key_type(&self) -> KeyType {
+        match self.0.key {
+            SigningKey::Ecdsa(_) => KeyType::EcdsaP256,
+            SigningKey::Rsa(_) => KeyType::Rsa2048,
+        }
+    }
+
+    /// Signs for the handshake; `None` when the scheme does not fit the key.
+    pub(crate) fn sign(&self, scheme: SignatureScheme, message: &[u8]) -> Option<Vec<u8>> {
+        let padding: &'static dyn RsaEncoding = match scheme {
+            SignatureScheme::EcdsaSecp256r1Sha256 => {
+                let SigningKey::Ecdsa(key) = &self.0.key else {
+                    return None;
+                };
+                let signature = key.sign(&library_random(), message).ok()?;
+                return Some(signature.as_ref().to_vec());
+            }
+            SignatureScheme::RsaPssRsaeSha256 => &RSA_PSS_SHA256,
+            SignatureScheme::RsaPkcs1Sha256 => &RSA_PKCS1_SHA256,
+            SignatureScheme::RsaPkcs1Sha384 => &RSA_PKCS1_SHA384,
+            SignatureScheme::RsaPkcs1Sha512 => &RSA_PKCS1_SHA512,
+            SignatureScheme::EcdsaSecp384r1Sha384 => return None,
+        };
+        let SigningKey::Rsa(key) = &self.0.key else {
+            return None;
+        };
+        let mut signature = vec![0; key.public().modulus_len()];
+        key.sign(padding, &library_random(), message, &mut signature)
+            .ok()?;
+        Some(signature)
+    }
+}
+
+impl SigningKey {
+    fn public(&self) -> &[u8] {
+        match self {
+            Self::Ecdsa(key) => key.public_key().as_ref(),
+            Self::Rsa(key) => key.public_key().as_ref(),
+        }
+    }
+}
+
+/// The key of a peer's certificate, if it is one that can verify a signature here.
+pub(crate) fn public_key(der: &[u8]) -> Option<PublicKey> {
+    let (_, certificate) = X509Certificate::from_der(der).ok()?;
+    let info = certificate.public_key();
+    let key = info.subject_public_key.data.to_vec();
+    let algorithm = info.algorithm.algorithm.to_id_string();
+    if algorithm == RSA_ENCRYPTION {
+        return Some(PublicKey::Rsa(key));
+    }
+    let curve = info.algorithm.parameters.as_ref()?.as_oid().ok()?;
+    match (algorithm.as_str(), curve.to_id_string().as_str()) {
+        (EC_PUBLIC_KEY, SECP256R1) => Some(PublicKey::P256(key)),
+        (EC_PUBLIC_KEY, SECP384R1) => Some(PublicKey::P384(key)),
+        _ => None,
+    }
+}
+
+fn generate_rsa() -> Result<KeyPair, Error> {
+    let mut generator = ChaCha20Rng::from_seed(random()?);
+    let key = RsaPrivateKey::new(&mut generator, 2048).map_err(|_| Error::KeyGeneration)?;
+    let document = key.to_pkcs8_der().map_err(|_| Error::KeyGeneration)?;
+    let der = document.as_bytes().into();
+    KeyPair::from_pkcs8_der_and_sign_algo(&der, &PKCS_RSA_SHA256).map_err(|_| Error::KeyGeneration)
+}
+
+fn random<const N: usize>() -> Result<[u8; N], Error> {
+    let mut bytes = [0; N];
+    let filled = library_random().fill(&mut bytes);
+    filled.map(|()| bytes).map_err(|_| Error::KeyGeneration)
+}
+
+/// RFC 7468: base64 in lines of 64.
+fn pem_block(label: &str, der: &[u8]) -> String {
+    let digit = |sextet: u32| match sextet & 63 {
+        n @ 0..26 => (b'A' + n as u8) as char,
+        n @ 26..52 => (b'a' + (n - 26) as u8) as char,
+        n @ 52..62 => (b'0' + (n - 52) as u8) as char,
+        62 => '+',
+        _ => '/',
+    };
+    let mut text = format!("-----BEGIN {label}-----\n");
+    for line in der.chunks(48) {
+        for group in line.chunks(3) {
+            let byte = |index| group.get(index).copied().map_or(0, u32::from);
+            let bits = byte(0) << 16 | byte(1) << 8 | byte(2);
+            for index in 0..4_usize {
+                let padding = index > group.len();
+                text.push(if padding {
+                    '='
+                } else {
+                    digit(bits >> (18 - 6 * index))
+                });
+            }
+        }
+        text.push('\n');
+    }
+    text.push_str(&format!("-----END {label}-----\n"));
+    text
+}
+
+impl PartialEq for Certificate {
+    fn eq(&self, other: &Self) -> bool {
+        self.der() == other.der()
+    }
+}
+
+impl Eq for Certificate {}
+
+impl fmt::Debug for Certificate {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Certificate")
+            .field("key_type", &self.key_type())
+            .field("fingerprint", &self.fingerprint(&HashAlgorithm::Sha256))
+            .finish_non_exhaustive()
+    }
+}
+
+const DAY: Duration = Duration::from_secs(86_400);
+/// The year 9000 or so.
+const END_OF_TIME: Duration = Duration::from_secs(7_030 * 365 * 86_400);
+const RSA_ENCRYPTION: &str = "1.2.840.113549.1.1.1";
+const EC_PUBLIC_KEY: &str = "1.2.840.10045.2.1";
+const SECP256R1: &str = "1.2.840.10045.3.1.7";
+const SECP384R1: &str = "1.3.132.0.34";
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn now() -> SystemTime {
+        UNIX_EPOCH + Duration::from_millis(1_800_000_000_123)
+    }
+
+    fn generate(key_type: KeyType) -> Certificate {
+        Certificate::generate(key_type, now(), Certificate::DEFAULT_LIFETIME).unwrap()
+    }
+
+    /// [4.10.2-03] A stored certificate keeps its key and fingerprint. [4.2.1-08]
+    #[test]
+    fn pem_keeps_key_and_fingerprint() {
+        for key_type in [KeyType::EcdsaP256, KeyType::Rsa2048] {
+            let certificate = generate(key_type);
+            let pem = certificate.to_pem();
+            let restored = Certificate::from_pem(&pem).unwrap();
+            assert_eq!(restored, certificate);
+            assert_eq!(restored.key_type(), key_type);
+            assert_eq!(restored.not_after(), certificate.not_after());
+            assert_eq!(restored.to_pem(), pem);
+            let scheme = SignatureScheme::for_signing(
+                key_type,
+                &SignatureScheme::ALL.map(SignatureScheme::id),
+            );
+            let scheme = scheme.unwrap();
+            let signature = restored.sign(scheme, b"message").unwrap();
+            let key = public_key(certificate.der()).unwrap();
+            assert!(key.verifies(scheme, b"message", &signature));
+            assert!(!key.verifies(scheme, b"massage", &signature));
+            let debug = format!("{certificate:?}");
+            assert!(
+                debug.contains("sha-256") && !debug.contains("pkcs8"),
+                "{debug}"
+            );
+        }
+    }
+
+    #[test]
+    fn certificates_have_nothing_in_common_and_expire_in_time() {
+        let (one, other) = (generate(KeyType::EcdsaP256), generate(KeyType::EcdsaP256));
+        let parse = |certificate: &Certificate| {
+            let (_, parsed) = X509Certificate::from_der(certificate.der()).unwrap();
+            (parsed.subject().to_string(), parsed.serial.to_string())
+        };
+        assert_ne!(parse(&one).0, parse(&other).0);
+        assert_ne!(parse(&one).1, parse(&other).1);
+        let lifetime = one
+            .not_after()
+            .duration_since(now() - Duration::from_millis(123));
+        assert_eq!(lifetime.unwrap(), Certificate::DEFAULT_LIFETIME);
+        let long = Duration::from_secs(u32::MAX.into());
+        let long = Certificate::generate(KeyType::EcdsaP256, now(), long).unwrap();
+        let lifetime = long.not_after().duration_since(now()).unwrap();
+        assert!(lifetime <= Certificate::MAX_LIFETIME);
+        let early = Certificate::generate(KeyType::EcdsaP256, UNIX_EPOCH, DAY);
+        assert_eq!(early, Err(Error::KeyGeneration));
+    }
+
+    #[test]
+    fn broken_or_mixed_pem_is_refused() {
+        let (one, other) = (generate(KeyType::EcdsaP256), generate(KeyType::EcdsaP256));
+        let (pem, stranger) = (one.to_pem(), other.to_pem());
+        let split = |pem: &str| pem.find("-----BEGIN PRIVATE").unwrap();
+        let (certificate, key) = pem.split_at(split(&pem));
+        let stranger = &stranger[split(&stranger)..];
+        assert_eq!(
+            Certificate::from_pem(certificate),
+            Err(Error::UnsupportedKey)
+        );
+        assert_eq!(Certificate::from_pem(key), Err(Error::InvalidCertificate));
+        let mixed = [certificate, stranger].concat();
+        assert_eq!(Certificate::from_pem(&mixed), Err(Error::UnsupportedKey));
+        assert!(Certificate::from_pem(&[key, certificate].concat()).is_ok());
+        for end in (0..pem.len() - 40).step_by(7) {
+            assert!(Certificate::from_pem(&pem[..end]).is_err());
+        }
+    }
+}

@@ -1,0 +1,166 @@
+use std::time::Duration;
+
+use crate::{Certificate, CipherSuite, Group, SignatureScheme};
+
+/// How a [`Connection`](crate::Connection) behaves. The setters take and give the value, so they chain.
+#[derive(Clone, Debug)]
+pub struct Config {
+    pub(crate) certificate: Certificate,
+    pub(crate) srtp_profiles: Vec<SrtpProfile>,
+    pub(crate) alpn: Vec<String>,
+    pub(crate) cipher_suites: Vec<CipherSuite>,
+    pub(crate) groups: Vec<Group>,
+    pub(crate) signature_schemes: Vec<SignatureScheme>,
+    pub(crate) cookie_exchange: bool,
+    pub(crate) cookie_context: Vec<u8>,
+    pub(crate) handshake_timeout: Option<Duration>,
+    pub(crate) require_extended_master_secret: bool,
+}
+
+/// An SRTP protection profile that `use_srtp` can agree on (RFC 5764 §4.1.2, RFC 7714 §14.2).
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[non_exhaustive]
+pub enum SrtpProfile {
+    /// `SRTP_AES128_CM_HMAC_SHA1_80` (0x0001), which every WebRTC peer has.
+    Aes128CmSha1_80,
+    /// `SRTP_AES128_CM_HMAC_SHA1_32` (0x0002).
+    Aes128CmSha1_32,
+    /// `SRTP_AEAD_AES_128_GCM` (0x0007).
+    AeadAes128Gcm,
+    /// `SRTP_AEAD_AES_256_GCM` (0x0008).
+    AeadAes256Gcm,
+}
+
+impl Config {
+    /// The defaults, with a certificate to present.
+    pub fn new(certificate: Certificate) -> Self {
+        Self {
+            certificate,
+            srtp_profiles: vec![
+                SrtpProfile::AeadAes128Gcm,
+                SrtpProfile::AeadAes256Gcm,
+                SrtpProfile::Aes128CmSha1_80,
+            ],
+            alpn: vec!["webrtc".to_owned()],
+            cipher_suites: CipherSuite::ALL.to_vec(),
+            groups: Group::ALL.to_vec(),
+            signature_schemes: SignatureScheme::ALL.to_vec(),
+            cookie_exchange: false,
+            cookie_context: Vec::new(),
+            handshake_timeout: Some(Duration::from_secs(120)),
+            require_extended_master_secret: false,
+        }
+    }
+
+    /// The certificate that is presented.
+    pub fn certificate(&self) -> &Certificate {
+        &self.certificate
+    }
+
+    /// SRTP profiles, best first; none means that `use_srtp` is neither offered nor answered.
+    /// Default: AEAD_AES_128_GCM, AEAD_AES_256_GCM, AES128_CM_HMAC_SHA1_80.
+    pub fn srtp_profiles(mut self, profiles: &[SrtpProfile]) -> Self {
+        self.srtp_profiles = profiles.to_vec();
+        self
+    }
+
+    /// Application protocols, best first; none means that ALPN is neither offered nor answered.
+    /// Default: `webrtc` (RFC 8833). A peer without ALPN is always accepted, and so is `c-webrtc` where
+    /// `webrtc` is. Names are 1 to 255 bytes; others are left out.
+    pub fn alpn(mut self, protocols: &[&str]) -> Self {
+        let names = protocols
+            .iter()
+            .filter(|name| (1..=255).contains(&name.len()));
+        self.alpn = names.map(|name| (*name).to_owned()).collect();
+        self
+    }
+
+    /// Cipher suites, best first. Default: all, AES-128-GCM first, as most processors have
+    /// instructions for it; one without is faster with ChaCha20 first.
+    pub fn cipher_suites(mut self, suites: &[CipherSuite]) -> Self {
+        self.cipher_suites = suites.to_vec();
+        self
+    }
+
+    /// Groups of the key agreement, best first. Default: X25519, P-256, P-384, by speed.
+    pub fn groups(mut self, groups: &[Group]) -> Self {
+        self.groups = groups.to_vec();
+        self
+    }
+
+    /// Signature schemes that are accepted from the peer. Default: all.
+    pub fn signature_schemes(mut self, schemes: &[SignatureScheme]) -> Self {
+        self.signature_schemes = schemes.to_vec();
+        self
+    }
+
+    /// Whether a server answers the first ClientHello with a HelloVerifyRequest (RFC 6347 §4.2.1).
+    /// Default: no. Behind ICE the address is already validated, and it would cost a round trip; turn
+    /// it on where datagrams arrive from anybody.
+    pub fn cookie_exchange(mut self, on: bool) -> Self {
+        self.cookie_exchange = on;
+        self
+    }
+
+    /// Bytes that the cookie is bound to beside the ClientHello: name the peer's address here, as this
+    /// crate does not know it. Default: none.
+    pub fn cookie_context(mut self, context: &[u8]) -> Self {
+        self.cookie_context = context.to_vec();
+        self
+    }
+
+    /// How long a handshake may take, from the first flight that is sent. Default: 120 s, long enough
+    /// for a path that loses half of everything; `None` leaves the end to the owner.
+    pub fn handshake_timeout(mut self, timeout: Option<Duration>) -> Self {
+        self.handshake_timeout = timeout;
+        self
+    }
+
+    /// Whether a peer without the extended master secret (RFC 7627) is refused. Default: no, as
+    /// RFC 8827 does not ask for it; it is always offered and used when both have it.
+    pub fn require_extended_master_secret(mut self, on: bool) -> Self {
+        self.require_extended_master_secret = on;
+        self
+    }
+}
+
+impl SrtpProfile {
+    /// Every profile.
+    pub const ALL: [Self; 4] = [
+        Self::Aes128CmSha1_80,
+        Self::Aes128CmSha1_32,
+        Self::AeadAes128Gcm,
+        Self::AeadAes256Gcm,
+    ];
+
+    /// The number of the DTLS-SRTP Protection Profiles registry.
+    pub fn id(self) -> u16 {
+        match self {
+            Self::Aes128CmSha1_80 => 1,
+            Self::Aes128CmSha1_32 => 2,
+            Self::AeadAes128Gcm => 7,
+            Self::AeadAes256Gcm => 8,
+        }
+    }
+
+    /// The profile of a registry number, if it is one of these.
+    pub fn from_id(id: u16) -> Option<Self> {
+        Self::ALL.into_iter().find(|profile| profile.id() == id)
+    }
+
+    /// The length of an SRTP master key, in bytes.
+    pub fn key_len(self) -> usize {
+        match self {
+            Self::AeadAes256Gcm => 32,
+            _ => 16,
+        }
+    }
+
+    /// The length of an SRTP master salt, in bytes.
+    pub fn salt_len(self) -> usize {
+        match self {
+            Self::Aes128CmSha1_80 | Self::Aes128CmSha1_32 => 14,
+            Self::AeadAes128Gcm | Self::AeadAes256Gcm => 12,
+        }
+    }
+}

@@ -1,0 +1,38 @@
+/// What a wrong call is answered with. What a peer sends wrong is never an error: it is dropped and
+/// counted in [`Stats`](crate::Stats), or ends the association with
+/// [`Event::Failed`](crate::Event::Failed).
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+#[non_exhaustive]
+pub enum Error {
+    /// The handshake is not complete, the peer's certificate is not verified yet, or the association
+    /// has ended.
+    #[error("the association is not connected")]
+    NotConnected,
+    /// The connection already has the other role.
+    #[error("the role is already fixed")]
+    RoleFixed,
+    /// A record carries at most 16,384 bytes.
+    #[error("the payload does not fit in a record")]
+    TooLarge,
+    /// The buffer is shorter than its start and the headroom.
+    #[error("the buffer has no room for the record header")]
+    Layout,
+    /// All sequence numbers of the epoch are used (RFC 6347 §4.1).
+    #[error("the sequence numbers are exhausted")]
+    SequenceExhausted,
+    /// The text is not `<hash function> <hex pairs separated by colons>`, or its length is not the hash's.
+    #[error("not a fingerprint")]
+    InvalidFingerprint,
+    /// The text holds no readable certificate.
+    #[error("not a certificate")]
+    InvalidCertificate,
+    /// The private key is missing, does not fit the certificate, or is of a type that cannot sign here.
+    #[error("the private key is missing or not usable")]
+    UnsupportedKey,
+    /// The crypto library could not make a key or sign the certificate.
+    #[error("a key or certificate could not be generated")]
+    KeyGeneration,
+    /// The label is reserved, or the context or output is too long (RFC 5705 §4).
+    #[error("the exporter cannot serve this label, context or length")]
+    Export,
+}

@@ -1,0 +1,69 @@
+use crate::AlertDescription;
+
+/// What happened to the association. Small and without payload; keys are asked for with
+/// [`Connection::export`](crate::Connection::export).
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum Event {
+    /// The handshake is complete and the peer's certificate matches its fingerprints.
+    Connected,
+    /// The association ended in good order.
+    Closed {
+        /// Who closed it.
+        by: Initiator,
+    },
+    /// The association, or its handshake, is dead.
+    Failed {
+        /// Why.
+        cause: Failure,
+    },
+}
+
+/// Who ended an association.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum Initiator {
+    /// The owner of this side, by [`Connection::close`](crate::Connection::close).
+    User,
+    /// This crate.
+    Library,
+    /// The peer.
+    Remote,
+}
+
+/// Why an association died.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[non_exhaustive]
+pub enum Failure {
+    /// The peer's certificate has none of the fingerprints that were announced (RFC 8122 §5).
+    /// `bad_certificate` was sent.
+    FingerprintMismatch,
+    /// The handshake was complete, and for 30 s nobody said which certificate to expect.
+    FingerprintTimeout,
+    /// The handshake did not end in time.
+    HandshakeTimeout,
+    /// The peer sent a fatal alert.
+    AlertReceived(AlertDescription),
+    /// The peer misbehaved or has nothing in common with us, and was sent this alert.
+    AlertSent(AlertDescription),
+    /// Every sequence number of the epoch was used.
+    SequenceExhausted,
+}
+
+impl Failure {
+    /// The alert that was sent for it, by number.
+    pub fn sent_alert(self) -> Option<u8> {
+        match self {
+            Self::AlertSent(alert) => Some(alert.code()),
+            Self::FingerprintMismatch => Some(AlertDescription::BAD_CERTIFICATE.code()),
+            _ => None,
+        }
+    }
+
+    /// The alert that was received, by number.
+    pub fn received_alert(self) -> Option<u8> {
+        match self {
+            Self::AlertReceived(alert) => Some(alert.code()),
+            _ => None,
+        }
+    }
+}

@@ -1,0 +1,48 @@
+use crate::{Error, crypto::prf, handshake::Session};
+
+/// Keying material for another protocol (RFC 5705 §4), DTLS-SRTP's for one.
+///
+/// Both sides get the same bytes for the same label and context. An absent context and an empty one
+/// differ.
+pub(crate) fn export(
+    session: &Session,
+    label: &str,
+    context: Option<&[u8]>,
+    out: &mut [u8],
+) -> Result<(), Error> {
+    if RESERVED.contains(&label) || out.len() > MAX_OUTPUT {
+        return Err(Error::Export);
+    }
+    let context_len = context.map_or(Ok(0), |context| u16::try_from(context.len()));
+    let context_len = context_len.map_err(|_| Error::Export)?.to_be_bytes();
+    let (random, seed);
+    let negotiated = &session.negotiated;
+    let seed: &[&[u8]] = match context {
+        None => {
+            random = [&negotiated.client_random[..], &negotiated.server_random[..]];
+            &random
+        }
+        Some(context) => {
+            seed = [
+                &negotiated.client_random[..],
+                &negotiated.server_random[..],
+                &context_len,
+                context,
+            ];
+            &seed
+        }
+    };
+    let hmac = negotiated.suite.hmac();
+    prf::prf(hmac, session.master.as_ref(), label.as_bytes(), seed, out);
+    Ok(())
+}
+
+/// RFC 5705 §4: labels of the handshake itself would give away its secrets.
+const RESERVED: [&str; 5] = [
+    "client finished",
+    "server finished",
+    "master secret",
+    "extended master secret",
+    "key expansion",
+];
+const MAX_OUTPUT: usize = 1 << 16;

@@ -1,0 +1,99 @@
+/// The bytes are not a message of their kind: too short, too long, or a length inside contradicts
+/// another.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("malformed message")]
+pub struct Malformed;
+
+/// Takes fields off the front of a peer's bytes. Every step is checked.
+pub(crate) struct Reader<'a>(&'a [u8]);
+
+impl<'a> Reader<'a> {
+    pub(crate) fn new(bytes: &'a [u8]) -> Self {
+        Self(bytes)
+    }
+
+    pub(crate) fn is_empty(&self) -> bool {
+        self.0.is_empty()
+    }
+
+    pub(crate) fn take(&mut self, len: usize) -> Result<&'a [u8], Malformed> {
+        let (taken, rest) = self.0.split_at_checked(len).ok_or(Malformed)?;
+        self.0 = rest;
+        Ok(taken)
+    }
+
+    pub(crate) fn array<const N: usize>(&mut self) -> Result<[u8; N], Malformed> {
+        let (taken, rest) = self.0.split_first_chunk().ok_or(Malformed)?;
+        self.0 = rest;
+        Ok(*taken)
+    }
+
+    pub(crate) fn u8(&mut self) -> Result<u8, Malformed> {
+        self.array().map(|[byte]| byte)
+    }
+
+    pub(crate) fn u16(&mut self) -> Result<u16, Malformed> {
+        self.array().map(u16::from_be_bytes)
+    }
+
+    pub(crate) fn u24(&mut self) -> Result<usize, Malformed> {
+        let [a, b, c] = self.array()?;
+        Ok(u32::from_be_bytes([0, a, b, c]) as usize)
+    }
+
+    pub(crate) fn vector8(&mut self) -> Result<&'a [u8], Malformed> {
+        let len = self.u8()?;
+        self.take(len.into())
+    }
+
+    pub(crate) fn vector16(&mut self) -> Result<&'a [u8], Malformed> {
+        let len = self.u16()?;
+        self.take(len.into())
+    }
+
+    pub(crate) fn vector24(&mut self) -> Result<&'a [u8], Malformed> {
+        let len = self.u24()?;
+        self.take(len)
+    }
+
+    /// What is left.
+    pub(crate) fn rest(self) -> &'a [u8] {
+        self.0
+    }
+
+    /// Everything was read.
+    pub(crate) fn finish(self) -> Result<(), Malformed> {
+        match self.0 {
+            [] => Ok(()),
+            _ => Err(Malformed),
+        }
+    }
+}
+
+/// A list of 16-bit numbers, as it stands in its vector.
+pub(crate) fn u16_list(bytes: &[u8]) -> Result<Vec<u16>, Malformed> {
+    let (pairs, odd) = bytes.as_chunks();
+    match odd {
+        [] => Ok(pairs.iter().map(|pair| u16::from_be_bytes(*pair)).collect()),
+        _ => Err(Malformed),
+    }
+}
+
+pub(crate) fn write_u16_list(list: &[u16], out: &mut Vec<u8>) {
+    out.extend(list.iter().flat_map(|number| number.to_be_bytes()));
+}
+
+/// Appends what `body` writes behind its length in `N` bytes. What is too long for its length is cut:
+/// only our own configuration could be, and its setters refuse that.
+pub(crate) fn write_vector<const N: usize>(out: &mut Vec<u8>, body: impl FnOnce(&mut Vec<u8>)) {
+    let start = out.len();
+    out.extend([0; N]);
+    body(out);
+    let limit = (1 << (8 * N)) - 1;
+    out.truncate(out.len().min(start + N + limit));
+    let len = (out.len() - start - N).to_be_bytes();
+    let len = len.last_chunk::<N>();
+    if let (Some(to), Some(len)) = (out.get_mut(start..start + N), len) {
+        to.copy_from_slice(len);
+    }
+}

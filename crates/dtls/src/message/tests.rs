@@ -1,0 +1,163 @@
+//! Every message, whole and cut.
+
+use proptest::prelude::*;
+
+use super::*;
+
+fn extensions() -> Extensions<'static> {
+    let mut extensions = Extensions::default();
+    extensions.push_numbers(extension::SUPPORTED_GROUPS, &[29, 23]);
+    extensions.push_use_srtp(&[7, 1]);
+    extensions.push_alpn([&b"webrtc"[..], b"c-webrtc"]);
+    extensions.push(0x1234, &b"unknown"[..]);
+    extensions
+}
+
+fn samples() -> Vec<Message<'static>> {
+    vec![
+        Message::HelloRequest,
+        Message::ClientHello(ClientHello {
+            version: 0xFEFD,
+            random: [7; 32],
+            session_id: b"session",
+            cookie: b"cookie",
+            cipher_suites: vec![0xC02B, 0x1301, 0x00FF],
+            compression_methods: &[0],
+            extensions: extensions(),
+        }),
+        Message::ServerHello(ServerHello {
+            version: 0xFEFD,
+            random: [9; 32],
+            session_id: &[],
+            cipher_suite: 0xC02B,
+            compression_method: 0,
+            extensions: extensions(),
+        }),
+        Message::HelloVerifyRequest(HelloVerifyRequest {
+            version: 0xFEFF,
+            cookie: &[3; 32],
+        }),
+        Message::Certificate(Certificate {
+            chain: vec![b"leaf", b"intermediate"],
+        }),
+        Message::ServerKeyExchange(ServerKeyExchange {
+            group: 29,
+            public: &[5; 32],
+            scheme: 0x0403,
+            signature: b"signature",
+        }),
+        Message::CertificateRequest(CertificateRequest {
+            certificate_types: vec![64, 1],
+            signature_algorithms: vec![0x0403, 0x0401],
+            authorities: vec![b"name".to_vec()],
+        }),
+        Message::ServerHelloDone,
+        Message::CertificateVerify(CertificateVerify {
+            scheme: 0x0403,
+            signature: b"signature",
+        }),
+        Message::ClientKeyExchange(ClientKeyExchange { public: &[4; 65] }),
+        Message::Finished(Finished {
+            verify_data: [1; 12],
+        }),
+    ]
+}
+
+fn written(message: &Message<'_>) -> Vec<u8> {
+    let mut bytes = Vec::new();
+    message.write(&mut bytes);
+    bytes
+}
+
+/// Known failure 8: no cut of any message is read beyond its end.
+#[test]
+fn every_message_survives_a_round_trip_and_no_cut_of_it_is_one() {
+    for message in samples() {
+        let kind = message.kind();
+        let bytes = written(&message);
+        assert_eq!(Message::parse(kind, &bytes), Ok(message.clone()));
+        let without_extensions =
+            bytes.len() - {
+                let mut block = Vec::new();
+                extensions().write(&mut block);
+                block.len()
+            } * usize::from(matches!(kind, Kind::ClientHello | Kind::ServerHello));
+        for end in (0..bytes.len()).filter(|end| *end != without_extensions) {
+            assert_eq!(
+                Message::parse(kind, &bytes[..end]),
+                Err(Malformed),
+                "{kind:?} {end}"
+            );
+        }
+        let longer = [&bytes[..], &[0]].concat();
+        assert_eq!(Message::parse(kind, &longer), Err(Malformed), "{kind:?}");
+    }
+}
+
+#[test]
+fn extensions_of_one_type_and_empty_lists_are_refused() {
+    let twice = [0, 8, 0, 23, 0, 0, 0, 23, 0, 0];
+    assert_eq!(Extensions::parse(&twice), Err(Malformed));
+    let mut extensions = Extensions::default();
+    for kind in [
+        extension::USE_SRTP,
+        extension::ALPN,
+        extension::SUPPORTED_GROUPS,
+    ] {
+        extensions.push(kind, vec![0, 0, 0]);
+    }
+    assert_eq!(extensions.use_srtp(), Err(Malformed));
+    assert_eq!(extensions.alpn(), Err(Malformed));
+    assert_eq!(
+        extensions.numbers(extension::SUPPORTED_GROUPS),
+        Err(Malformed)
+    );
+}
+
+#[test]
+fn a_fragment_never_reaches_beyond_its_message() {
+    for (length, offset, len) in [(0, 0, 1), (3, 2, 2), (3, 4, 0), (0xFF_FFFF, 0xFF_FFFF, 1)] {
+        let body = vec![1; len];
+        let fragment = Fragment {
+            kind: 1,
+            length,
+            sequence: 0,
+            offset,
+            body: &body,
+        };
+        let mut bytes = Vec::new();
+        fragment.write(&mut bytes);
+        assert_eq!(Fragment::parse(&bytes), Err(Malformed));
+    }
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(300))]
+
+    /// Whatever parses prints back to the same bytes.
+    #[test]
+    fn arbitrary_bytes_do_no_harm(bytes in proptest::collection::vec(any::<u8>(), 0..200)) {
+        for kind in Kind::ALL {
+            if let Ok(message) = Message::parse(kind, &bytes) {
+                let again = written(&message);
+                prop_assert_eq!(Message::parse(kind, &again), Ok(message));
+            }
+        }
+        let _ = Fragment::parse(&bytes);
+    }
+
+    #[test]
+    fn a_changed_byte_does_no_harm(at in 0_usize..400, value: u8) {
+        for message in samples() {
+            let mut bytes = written(&message);
+            let len = bytes.len().max(1);
+            if let Some(byte) = bytes.get_mut(at % len) {
+                *byte = value;
+            }
+            if let Ok(parsed) = Message::parse(message.kind(), &bytes) {
+                let again = written(&parsed);
+                prop_assert_eq!(Message::parse(message.kind(), &again), Ok(parsed));
+            }
+        }
+    }
+}

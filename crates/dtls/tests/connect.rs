@@ -1,0 +1,250 @@
+//! Handshakes of every kind that both sides support.
+#![expect(clippy::unwrap_used, reason = "tests")]
+
+mod support;
+
+use std::time::Duration;
+
+use oxirtc_dtls::{
+    CipherSuite, Config, Error, Event, Group, Initiator, KeyType, Role, SrtpProfile, State,
+};
+use support::{Pair, certificate, config, perfect};
+
+#[test]
+fn every_suite_with_every_certificate_type_and_group() {
+    for suite in CipherSuite::ALL {
+        let rsa = suite.to_string().contains("_RSA_");
+        let server = if rsa {
+            KeyType::Rsa2048
+        } else {
+            KeyType::EcdsaP256
+        };
+        for client in [KeyType::EcdsaP256, KeyType::Rsa2048] {
+            for group in Group::ALL {
+                let client = Config::new(certificate(client, 0)).groups(&[group]);
+                let server = Config::new(certificate(server, 1)).cipher_suites(&[suite]);
+                let mut pair = Pair::new(client, server);
+                pair.connect();
+                for end in [&pair.client, &pair.server] {
+                    let connection = &end.connection;
+                    assert_eq!(connection.cipher_suite(), Some(suite));
+                    assert_eq!(connection.group(), Some(group));
+                    assert_eq!(connection.alpn(), Some("webrtc"));
+                    assert_eq!(connection.srtp_profile(), Some(SrtpProfile::AeadAes128Gcm));
+                    assert_eq!(connection.protocol_version(), Some(0xFEFD));
+                    assert_eq!(connection.stats().retransmissions, 0);
+                }
+                let theirs = pair.client.connection.remote_certificates();
+                assert_eq!(theirs[0], pair_certificate(&suite));
+            }
+        }
+    }
+}
+
+fn pair_certificate(suite: &CipherSuite) -> Vec<u8> {
+    let rsa = suite.to_string().contains("_RSA_");
+    let key_type = if rsa {
+        KeyType::Rsa2048
+    } else {
+        KeyType::EcdsaP256
+    };
+    certificate(key_type, 1).der().to_vec()
+}
+
+#[test]
+fn two_round_trips_and_one_datagram_a_flight() {
+    let mut pair = Pair::plain();
+    let mut datagrams = 0;
+    pair.start();
+    pair.run(Duration::from_millis(100), &mut |_, datagram| {
+        datagrams += 1;
+        vec![(support::ms(10), datagram)]
+    });
+    pair.assert_connected();
+    assert_eq!(datagrams, 4);
+}
+
+#[test]
+fn a_cookie_costs_one_round_trip_more() {
+    let mut pair = Pair::new(
+        config(0),
+        config(1).cookie_exchange(true).cookie_context(b"1.2.3.4:5"),
+    );
+    let mut datagrams = 0;
+    pair.start();
+    pair.run(Duration::from_millis(100), &mut |_, datagram| {
+        datagrams += 1;
+        vec![(support::ms(10), datagram)]
+    });
+    pair.assert_connected();
+    assert_eq!(datagrams, 6);
+}
+
+#[test]
+fn preferences_are_the_servers() {
+    use SrtpProfile::{AeadAes256Gcm, Aes128CmSha1_32, Aes128CmSha1_80};
+    let client = config(0).srtp_profiles(&[Aes128CmSha1_80, Aes128CmSha1_32, AeadAes256Gcm]);
+    let server = config(1)
+        .srtp_profiles(&[AeadAes256Gcm, Aes128CmSha1_80])
+        .groups(&[Group::P256, Group::X25519])
+        .cipher_suites(&[CipherSuite::EcdheEcdsaChaCha20Poly1305]);
+    let mut pair = Pair::new(client, server);
+    pair.connect();
+    assert_eq!(pair.client.connection.srtp_profile(), Some(AeadAes256Gcm));
+    assert_eq!(pair.client.connection.group(), Some(Group::P256));
+    assert_eq!(pair.client.connection.headroom(), 13);
+}
+
+#[test]
+fn what_one_side_lacks_is_not_used() {
+    for (client, server) in [
+        (config(0).alpn(&[]).srtp_profiles(&[]), config(1)),
+        (config(0), config(1).alpn(&[]).srtp_profiles(&[])),
+        (
+            config(0).srtp_profiles(&[SrtpProfile::AeadAes256Gcm]),
+            config(1)
+                .alpn(&[])
+                .srtp_profiles(&[SrtpProfile::AeadAes128Gcm]),
+        ),
+    ] {
+        let mut pair = Pair::new(client, server);
+        pair.connect();
+        assert_eq!(pair.client.connection.alpn(), None);
+        assert_eq!(pair.server.connection.srtp_profile(), None);
+    }
+    let mut pair = Pair::new(config(0).alpn(&["c-webrtc"]), config(1));
+    pair.connect();
+    assert_eq!(pair.server.connection.alpn(), Some("c-webrtc"));
+}
+
+#[test]
+fn nothing_in_common_ends_in_an_alert() {
+    let p384 = || config(1).groups(&[Group::P384]);
+    for (client, server, code) in [
+        (config(0).groups(&[Group::X25519]), p384(), 40),
+        (config(0).alpn(&["h2"]), config(1), 120),
+        (
+            config(0).cipher_suites(&[CipherSuite::EcdheRsaAes128Gcm]),
+            config(1),
+            40,
+        ),
+    ] {
+        let mut pair = Pair::new(client, server);
+        pair.start();
+        pair.run(Duration::from_secs(60), &mut perfect());
+        for (end, sent) in [(&pair.server, true), (&pair.client, false)] {
+            let [Event::Failed { cause }] = end.events[..] else {
+                panic!("{:?}", end.events);
+            };
+            let alert = if sent {
+                cause.sent_alert()
+            } else {
+                cause.received_alert()
+            };
+            assert_eq!(alert, Some(code));
+        }
+    }
+}
+
+#[test]
+fn an_exporter_separates_labels_and_contexts() {
+    let mut pair = Pair::plain();
+    let mut out = [0; 32];
+    assert_eq!(
+        pair.client.connection.export("label", None, &mut out),
+        Err(Error::NotConnected)
+    );
+    pair.connect();
+    let export = |label, context: Option<&[u8]>| {
+        let mut out = [0; 32];
+        pair.client
+            .connection
+            .export(label, context, &mut out)
+            .map(|()| out)
+    };
+    let outputs = [
+        export("label", None),
+        export("label", Some(b"")),
+        export("label", Some(b"context")),
+        export("other", None),
+    ];
+    for (index, output) in outputs.iter().enumerate() {
+        assert!(outputs[..index].iter().all(|earlier| earlier != output));
+    }
+    assert_eq!(export("key expansion", None), Err(Error::Export));
+    assert_eq!(export("label", Some(&[0; 70_000])), Err(Error::Export));
+}
+
+/// [5.5-05]
+#[test]
+fn close_notify_closes_both_sides() {
+    for role in [Role::Client, Role::Server] {
+        let mut pair = Pair::plain();
+        pair.connect();
+        let now = pair.now;
+        pair.end(role).connection.close(now);
+        pair.run(Duration::from_secs(1), &mut perfect());
+        let closed = |by| [Event::Connected, Event::Closed { by }];
+        assert_eq!(pair.end(role).events, closed(Initiator::User));
+        assert_eq!(
+            pair.end(support::other(role)).events,
+            closed(Initiator::Remote)
+        );
+        for end in [&mut pair.client, &mut pair.server] {
+            let mut buf = vec![0; 40];
+            assert_eq!(end.connection.seal(&mut buf, 0), Err(Error::NotConnected));
+            assert_eq!(end.connection.state(), State::Closed);
+            assert_eq!(end.connection.poll_timeout(), None);
+        }
+    }
+}
+
+#[test]
+fn the_role_may_come_late_or_from_the_first_client_hello() {
+    let mut pair = Pair::plain();
+    let fixed = pair.client.connection.set_role(pair.now, Role::Server);
+    assert_eq!(fixed, Err(Error::RoleFixed));
+    let now = pair.now;
+    let mut server = oxirtc_dtls::Connection::new(config(1), [3; 32], now);
+    server.set_remote_fingerprints(
+        now,
+        &[support::fingerprint(&certificate(KeyType::EcdsaP256, 0))],
+        &mut |_| {},
+    );
+    pair.server.connection = server;
+    pair.connect();
+    assert_eq!(pair.server.connection.role(), Some(Role::Server));
+    assert!(pair.server.connection.set_role(now, Role::Server).is_ok());
+}
+
+#[test]
+fn seal_refuses_what_it_cannot_do_and_leaves_the_buffer_alone() {
+    let mut pair = Pair::plain();
+    let mut buf = vec![0; 30];
+    assert_eq!(
+        pair.client.connection.seal(&mut buf, 0),
+        Err(Error::NotConnected)
+    );
+    pair.connect();
+    let headroom = pair.client.connection.headroom();
+    for (len, start, error) in [
+        (headroom - 1, 0, Error::Layout),
+        (0, 5, Error::Layout),
+        (headroom + 16_385, 0, Error::TooLarge),
+    ] {
+        let mut buf = vec![0; len];
+        assert_eq!(pair.client.connection.seal(&mut buf, start), Err(error));
+        assert_eq!(buf, vec![0; len]);
+    }
+    let mut buf = vec![9; 7];
+    buf.resize(7 + headroom, 0);
+    buf.extend([1; 16_384]);
+    pair.client.connection.seal(&mut buf, 7).unwrap();
+    assert_eq!(
+        buf.len(),
+        7 + headroom + 16_384 + pair.client.connection.tailroom()
+    );
+    let now = pair.now;
+    pair.server.handle(now, &mut buf[7..]);
+    assert_eq!(pair.server.received, [vec![1; 16_384]]);
+}

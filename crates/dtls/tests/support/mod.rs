@@ -1,0 +1,321 @@
+//! Two connections with a link between them, in simulated time.
+#![expect(
+    clippy::unwrap_used,
+    clippy::disallowed_methods,
+    reason = "a test harness: it may panic, and simulated time needs one real instant to start from"
+)]
+#![allow(dead_code, reason = "each test file uses its part of the harness")]
+
+use std::{
+    sync::OnceLock,
+    time::{Duration, Instant, SystemTime},
+};
+
+use oxirtc_dtls::{
+    Certificate, Config, Connection, Event, Fingerprint, HashAlgorithm, KeyType, Role,
+    record::{HANDSHAKE, Header},
+};
+
+/// A certificate of each type, made once a process, as RSA keys take their time.
+pub(crate) fn certificate(key_type: KeyType, which: usize) -> Certificate {
+    static MADE: OnceLock<Vec<Certificate>> = OnceLock::new();
+    let made = MADE.get_or_init(|| {
+        let now = SystemTime::UNIX_EPOCH + Duration::from_secs(1_800_000_000);
+        let make = |key_type| Certificate::generate(key_type, now, Certificate::DEFAULT_LIFETIME);
+        let ecdsa = || make(KeyType::EcdsaP256).unwrap();
+        vec![ecdsa(), ecdsa(), ecdsa(), make(KeyType::Rsa2048).unwrap()]
+    });
+    match key_type {
+        KeyType::EcdsaP256 => made[which % 3].clone(),
+        _ => made[3].clone(),
+    }
+}
+
+pub(crate) fn config(which: usize) -> Config {
+    Config::new(certificate(KeyType::EcdsaP256, which))
+}
+
+pub(crate) fn fingerprint(certificate: &Certificate) -> Fingerprint {
+    certificate.fingerprint(&HashAlgorithm::Sha256).unwrap()
+}
+
+pub(crate) fn ms(n: u64) -> Duration {
+    Duration::from_millis(n)
+}
+
+/// What happens to a datagram: what arrives in its place, each with its delay.
+pub(crate) type Wire<'w> = dyn FnMut(Role, Vec<u8>) -> Vec<(Duration, Vec<u8>)> + 'w;
+
+pub(crate) struct End {
+    pub(crate) connection: Connection,
+    pub(crate) events: Vec<Event>,
+    pub(crate) received: Vec<Vec<u8>>,
+}
+
+pub(crate) struct Pair {
+    pub(crate) client: End,
+    pub(crate) server: End,
+    pub(crate) now: Instant,
+    pub(crate) start: Instant,
+    pub(crate) room: usize,
+    in_flight: Vec<(Instant, usize, Role, Vec<u8>)>,
+    serial: usize,
+}
+
+impl End {
+    fn new(config: Config, seed: u8, now: Instant) -> Self {
+        Self {
+            connection: Connection::new(config, [seed; 32], now),
+            events: Vec::new(),
+            received: Vec::new(),
+        }
+    }
+
+    pub(crate) fn handle(&mut self, now: Instant, datagram: &mut [u8]) {
+        let received = &mut self.received;
+        let mut sink = |payload: &mut [u8]| received.push(payload.to_vec());
+        self.connection.handle_datagram(now, datagram, &mut sink);
+        self.drain();
+    }
+
+    pub(crate) fn expect(&mut self, now: Instant, fingerprints: &[Fingerprint]) {
+        let received = &mut self.received;
+        let mut sink = |payload: &mut [u8]| received.push(payload.to_vec());
+        self.connection
+            .set_remote_fingerprints(now, fingerprints, &mut sink);
+        self.drain();
+    }
+
+    pub(crate) fn seal(&mut self, payload: &[u8]) -> Vec<u8> {
+        let mut buf = vec![0; self.connection.headroom()];
+        buf.extend(payload);
+        self.connection.seal(&mut buf, 0).unwrap();
+        buf
+    }
+
+    pub(crate) fn drain(&mut self) {
+        while let Some(event) = self.connection.poll_event() {
+            self.events.push(event);
+        }
+    }
+}
+
+impl Pair {
+    /// Roles set and fingerprints known.
+    pub(crate) fn new(client: Config, server: Config) -> Self {
+        let mut pair = Self::bare(client.clone(), server.clone());
+        let now = pair.now;
+        pair.client
+            .expect(now, &[fingerprint(server.certificate())]);
+        pair.server
+            .expect(now, &[fingerprint(client.certificate())]);
+        pair
+    }
+
+    /// Roles set, fingerprints not.
+    pub(crate) fn bare(client: Config, server: Config) -> Self {
+        let now = Instant::now();
+        let mut pair = Self {
+            client: End::new(client, 1, now),
+            server: End::new(server, 2, now),
+            now,
+            start: now,
+            room: 1200,
+            in_flight: Vec::new(),
+            serial: 0,
+        };
+        pair.client.connection.set_role(now, Role::Client).unwrap();
+        pair.server.connection.set_role(now, Role::Server).unwrap();
+        pair
+    }
+
+    pub(crate) fn plain() -> Self {
+        Self::new(config(0), config(1))
+    }
+
+    pub(crate) fn start(&mut self) {
+        self.client.connection.start(self.now);
+        self.server.connection.start(self.now);
+    }
+
+    pub(crate) fn end(&mut self, role: Role) -> &mut End {
+        match role {
+            Role::Client => &mut self.client,
+            Role::Server => &mut self.server,
+        }
+    }
+
+    pub(crate) fn elapsed(&self) -> Duration {
+        self.now - self.start
+    }
+
+    /// Puts a datagram on its way to the other side of `from`.
+    pub(crate) fn send(&mut self, from: Role, wire: &mut Wire<'_>, datagram: Vec<u8>) {
+        for (delay, datagram) in wire(from, datagram) {
+            self.in_flight
+                .push((self.now + delay, self.serial, other(from), datagram));
+            self.serial += 1;
+        }
+    }
+
+    /// Runs until nothing waits or `limit` has passed.
+    pub(crate) fn run(&mut self, limit: Duration, wire: &mut Wire<'_>) {
+        let end = self.now + limit;
+        for _ in 0..200_000 {
+            self.transmit(wire);
+            let arrivals = self.in_flight.iter().map(|(at, ..)| *at);
+            let ends = [&self.client, &self.server];
+            let timers = ends
+                .into_iter()
+                .filter_map(|end| end.connection.poll_timeout());
+            let Some(next) = arrivals.chain(timers).min().filter(|at| *at <= end) else {
+                self.now = end;
+                return;
+            };
+            self.now = self.now.max(next);
+            self.arrive();
+            let now = self.now;
+            for end in [&mut self.client, &mut self.server] {
+                end.connection.handle_timeout(now);
+                let next = end.connection.poll_timeout();
+                assert!(
+                    next.is_none_or(|at| at > now),
+                    "a timeout stays in the past"
+                );
+                end.drain();
+            }
+        }
+        panic!("no progress");
+    }
+
+    pub(crate) fn transmit(&mut self, wire: &mut Wire<'_>) {
+        let (now, room) = (self.now, self.room);
+        for role in [Role::Client, Role::Server] {
+            let mut buf = vec![0xAA; 3];
+            while self.end(role).connection.poll_transmit(now, room, &mut buf) {
+                assert_eq!(&buf[..3], [0xAA; 3], "what stands before is not touched");
+                let datagram = buf.split_off(3);
+                assert!(!datagram.is_empty() && datagram.len() <= room);
+                self.send(role, wire, datagram);
+            }
+            self.end(role).drain();
+        }
+    }
+
+    fn arrive(&mut self) {
+        self.in_flight
+            .sort_by_key(|(at, serial, ..)| (*at, *serial));
+        while let Some((at, ..)) = self.in_flight.first()
+            && *at <= self.now
+        {
+            let (_, _, to, mut datagram) = self.in_flight.remove(0);
+            let now = self.now;
+            self.end(to).handle(now, &mut datagram);
+        }
+    }
+
+    /// A whole handshake over a perfect link.
+    pub(crate) fn connect(&mut self) {
+        self.start();
+        self.run(Duration::from_secs(60), &mut perfect());
+        self.assert_connected();
+    }
+
+    pub(crate) fn assert_connected(&mut self) {
+        assert_eq!(
+            self.client.events,
+            [Event::Connected],
+            "{:?}",
+            self.client.connection
+        );
+        assert_eq!(
+            self.server.events,
+            [Event::Connected],
+            "{:?}",
+            self.server.connection
+        );
+        let mut exported = [[0; 60]; 2];
+        for (end, out) in [&self.client, &self.server].into_iter().zip(&mut exported) {
+            end.connection
+                .export("EXTRACTOR-dtls_srtp", None, out)
+                .unwrap();
+        }
+        assert_eq!(exported[0], exported[1]);
+        assert_ne!(exported[0], [0; 60]);
+        self.exchange();
+    }
+
+    /// Payload goes both ways.
+    pub(crate) fn exchange(&mut self) {
+        for role in [Role::Client, Role::Server] {
+            let now = self.now;
+            let mut datagram = self.end(role).seal(b"payload");
+            let end = self.end(other(role));
+            let before = end.received.len();
+            end.handle(now, &mut datagram);
+            assert_eq!(end.received.len(), before + 1);
+            assert_eq!(end.received.pop().unwrap(), b"payload");
+        }
+    }
+}
+
+pub(crate) fn other(role: Role) -> Role {
+    match role {
+        Role::Client => Role::Server,
+        Role::Server => Role::Client,
+    }
+}
+
+/// Everything arrives, 10 ms later.
+pub(crate) fn perfect() -> impl FnMut(Role, Vec<u8>) -> Vec<(Duration, Vec<u8>)> {
+    |_, datagram| vec![(ms(10), datagram)]
+}
+
+/// The records of a datagram, one by one.
+pub(crate) fn records(datagram: &[u8]) -> Vec<(Header, Vec<u8>)> {
+    let mut datagram = datagram.to_vec();
+    let mut records = Vec::new();
+    let mut rest = &mut datagram[..];
+    while let Some((header, fragment, tail)) = Header::split(rest) {
+        records.push((header, fragment.to_vec()));
+        rest = tail;
+    }
+    records
+}
+
+/// A record as it stands on the wire.
+pub(crate) fn record(header: Header, fragment: &[u8]) -> Vec<u8> {
+    let header = Header {
+        length: fragment.len(),
+        ..header
+    };
+    [&header.to_bytes()[..], fragment].concat()
+}
+
+/// A handshake record of epoch 0.
+pub(crate) fn plain(sequence: u64, fragment: &[u8]) -> Vec<u8> {
+    let header = Header {
+        content_type: HANDSHAKE,
+        version: 0xFEFD,
+        epoch: 0,
+        sequence,
+        length: 0,
+    };
+    record(header, fragment)
+}
+
+/// A small generator for wires that lose and shuffle.
+pub(crate) struct Dice(u64);
+
+impl Dice {
+    pub(crate) fn new(seed: u64) -> Self {
+        Self(seed.wrapping_mul(0x9E37_79B9_7F4A_7C15) | 1)
+    }
+
+    pub(crate) fn roll(&mut self, sides: u64) -> u64 {
+        self.0 ^= self.0 << 13;
+        self.0 ^= self.0 >> 7;
+        self.0 ^= self.0 << 17;
+        (self.0 >> 11) % sides
+    }
+}
