@@ -1,8 +1,12 @@
 //! What the targets for parsers do with the bytes: read them, ask for everything, write them, read them again.
 
+mod dtls;
 mod sctp;
 
-pub use self::sctp::{sctp_packet, sctp_parameters};
+pub use self::{
+    dtls::{certificate, fragments, handshake, records},
+    sctp::{sctp_packet, sctp_parameters},
+};
 
 use oxirtc_sdp::{Attribute, Session};
 use oxirtc_stun::{

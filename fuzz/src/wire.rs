@@ -295,7 +295,8 @@ impl<M: Machine> Pair<M> {
         count > 0
     }
 
-    fn send(&mut self, to: End, route: M::Route, bytes: Vec<u8>) {
+    /// Puts a datagram on the wire.
+    pub fn send(&mut self, to: End, route: M::Route, bytes: Vec<u8>) {
         let datagram = Datagram { route, bytes };
         let history = &mut self.history[to as usize];
         history.push_back(datagram.clone());

@@ -98,5 +98,5 @@ fn base64(bytes: &[u8]) -> String {
 }
 
 const DIGITS: &[u8; 64] = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
-/// A key that protects nothing.
-const KEY: &str = include_str!("../key.pem");
+/// A key that protects nothing, and its certificate.
+const KEY: &str = include_str!("../ecdsa.pem");
