@@ -1,38 +1,52 @@
-//! The project's own commands.
+//! The project's own commands: `cargo xtask <command>`.
+//!
+//! Each is thin: it calls the tool that does the work, says what it calls, and fails when the tool does.
 
-use std::process::ExitCode;
+mod bench;
+mod ci;
+mod deny;
+mod fuzz;
+mod interop;
+mod run;
+mod setup;
+mod tidy;
 
+use anyhow::Result;
 use clap::{Parser, Subcommand};
 
-mod interop;
-mod setup;
-
-/// The project's own commands.
-#[derive(Debug, Parser)]
-#[command(name = "cargo xtask")]
+#[derive(Parser)]
+#[command(name = "cargo xtask", about = "The project's own commands")]
 struct Arguments {
     #[command(subcommand)]
     command: Command,
 }
 
-#[derive(Debug, Subcommand)]
+#[derive(Subcommand)]
 enum Command {
-    /// Install what the tests need on a Debian machine
+    /// Install what the tests need on a fresh Debian machine
     Setup(setup::Arguments),
-    /// Test against a real browser in a network namespace
+    /// Check the shape of the tree: dependency arrows, sizes, names, citations
+    Tidy,
+    /// Run everything a change must pass
+    Ci(ci::Arguments),
+    /// Test against real peers
     Interop(interop::Arguments),
+    /// Run the fuzz targets
+    Fuzz(fuzz::Arguments),
+    /// Measure against other stacks in the same run
+    Bench(bench::Arguments),
+    /// Check licences, bans and sources of all dependencies
+    Deny,
 }
 
-fn main() -> ExitCode {
-    let outcome = match Arguments::parse().command {
+fn main() -> Result<()> {
+    match Arguments::parse().command {
         Command::Setup(arguments) => setup::run(&arguments),
+        Command::Tidy => tidy::run(),
+        Command::Ci(arguments) => ci::run(&arguments),
         Command::Interop(arguments) => interop::run(&arguments),
-    };
-    match outcome {
-        Ok(()) => ExitCode::SUCCESS,
-        Err(error) => {
-            eprintln!("xtask: {error:#}");
-            ExitCode::FAILURE
-        }
+        Command::Fuzz(arguments) => fuzz::run(&arguments),
+        Command::Bench(arguments) => bench::run(&arguments),
+        Command::Deny => deny::run(),
     }
 }

@@ -14,7 +14,7 @@ use crate::{Error, ErrorKind, Protocol};
 #[doc(alias = "RTCIceCandidate")]
 pub struct IceCandidate {
     init: IceCandidateInit,
-    parsed: Option<sdp::Candidate>,
+    parsed: Option<Box<sdp::Candidate>>,
     url: Option<String>,
 }
 
@@ -108,7 +108,11 @@ impl IceCandidate {
                 && !matches!(it.transport, sdp::Transport::Other(_))
                 && !matches!(it.kind, sdp::CandidateKind::Other(_))
         });
-        Self { init, parsed, url: None }
+        Self {
+            init,
+            parsed: parsed.map(Box::new),
+            url: None,
+        }
     }
 
     /// The line: `candidate:…`; empty at the end of the candidates of a generation.
@@ -188,7 +192,9 @@ impl IceCandidate {
     #[must_use]
     pub fn tcp_type(&self) -> Option<IceTcpCandidateType> {
         let parsed = self.parsed.as_ref()?;
-        let tcp_type = parsed.tcp_type.filter(|_| parsed.transport == sdp::Transport::Tcp)?;
+        let tcp_type = parsed
+            .tcp_type
+            .filter(|_| parsed.transport == sdp::Transport::Tcp)?;
         Some(match tcp_type {
             sdp::TcpType::Active => IceTcpCandidateType::Active,
             sdp::TcpType::Passive => IceTcpCandidateType::Passive,
@@ -210,7 +216,10 @@ impl IceCandidate {
 
     fn related(&self) -> Option<&(sdp::Address, u16)> {
         let parsed = self.parsed.as_ref()?;
-        parsed.related.as_ref().filter(|_| parsed.kind != sdp::CandidateKind::Host)
+        parsed
+            .related
+            .as_ref()
+            .filter(|_| parsed.kind != sdp::CandidateKind::Host)
     }
 
     /// The ufrag of its generation: as given, else as the line says.
@@ -264,7 +273,11 @@ mod tests {
 
     fn candidate(line: &str) -> IceCandidate {
         let candidate = line.to_owned();
-        let init = IceCandidateInit { candidate, sdp_m_line_index: Some(0), ..Default::default() };
+        let init = IceCandidateInit {
+            candidate,
+            sdp_m_line_index: Some(0),
+            ..Default::default()
+        };
         IceCandidate::new(init).unwrap()
     }
 
@@ -315,7 +328,8 @@ mod tests {
         assert_eq!(it.related_address().as_deref(), Some("10.0.0.1"));
         assert_eq!(it.related_port(), Some(9));
         assert_eq!(it.username_fragment(), Some("EsAw"));
-        let host = candidate("candidate:1 2 tcp 1 a-b.local 9 typ host tcptype active raddr ::1 rport 4");
+        let host =
+            candidate("candidate:1 2 tcp 1 a-b.local 9 typ host tcptype active raddr ::1 rport 4");
         assert_eq!(host.component(), Some(IceComponent::Rtcp));
         assert_eq!(host.tcp_type(), Some(IceTcpCandidateType::Active));
         assert_eq!(host.related_address(), None);

@@ -93,7 +93,10 @@ impl Certificate {
             let text = it.to_string();
             let value = text.split_once(' ').map_or("", |(_, value)| value);
             let algorithm = it.algorithm().to_string();
-            DtlsFingerprint { algorithm, value: value.to_ascii_lowercase() }
+            DtlsFingerprint {
+                algorithm,
+                value: value.to_ascii_lowercase(),
+            }
         });
         shown.into_iter().collect()
     }
@@ -110,14 +113,20 @@ const MAX_LIFETIME: Duration = Duration::from_secs(365 * 24 * 3600);
 mod tests {
     use super::*;
 
-    const NOW: SystemTime = SystemTime::UNIX_EPOCH;
+    fn now() -> SystemTime {
+        SystemTime::UNIX_EPOCH + Duration::from_secs(1_700_000_000)
+    }
 
     /// [4.10-02] [4.10.2-01]
     #[test]
     fn a_certificate_lives_as_long_as_is_asked_and_allowed() {
-        let now = NOW + Duration::from_secs(1_700_000_000);
+        let now = now();
         let day = Duration::from_secs(24 * 3600);
-        for (asked, given) in [(None, 30 * day), (Some(day), day), (Some(400 * day), 365 * day)] {
+        for (asked, given) in [
+            (None, 30 * day),
+            (Some(day), day),
+            (Some(400 * day), 365 * day),
+        ] {
             let it = Certificate::generate_at(KeyAlgorithm::EcdsaP256, now, asked).unwrap();
             let lifetime = it.expires().duration_since(now).unwrap();
             assert_eq!(lifetime.as_secs(), given.as_secs());
@@ -128,7 +137,7 @@ mod tests {
     #[test]
     fn a_certificate_survives_its_text_form() {
         for algorithm in [KeyAlgorithm::EcdsaP256, KeyAlgorithm::Rsa2048] {
-            let it = Certificate::generate_at(algorithm, NOW, None).unwrap();
+            let it = Certificate::generate_at(algorithm, now(), None).unwrap();
             let back = Certificate::from_pem(&it.to_pem()).unwrap();
             assert_eq!(back.fingerprints(), it.fingerprints());
             let fingerprint = &it.fingerprints()[0];
@@ -137,6 +146,9 @@ mod tests {
             assert_eq!(fingerprint.value, fingerprint.value.to_ascii_lowercase());
             assert!(!format!("{it:?}").contains("PRIVATE"));
         }
-        assert_eq!(Certificate::from_pem("no").unwrap_err().kind(), ErrorKind::Syntax);
+        assert_eq!(
+            Certificate::from_pem("no").unwrap_err().kind(),
+            ErrorKind::Syntax
+        );
     }
 }

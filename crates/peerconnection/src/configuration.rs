@@ -109,7 +109,10 @@ impl Configuration {
             self.check_change(old, described)?;
         }
         // [4.2.1-05]: entries past the limit are ignored.
-        self.ice_servers.iter().take(MAX_SERVERS).try_for_each(server::check)
+        self.ice_servers
+            .iter()
+            .take(MAX_SERVERS)
+            .try_for_each(server::check)
     }
 
     fn check_change(&self, old: &Self, described: bool) -> Result<(), Error> {
@@ -133,7 +136,10 @@ impl Configuration {
     pub(crate) fn check_certificates(&self, now: SystemTime) -> Result<(), Error> {
         let expired = |it: &Certificate| it.expires() + Duration::from_secs(1) <= now;
         if self.certificates.iter().any(expired) {
-            return Err(Error::new(ErrorKind::InvalidAccess, "a certificate has expired"));
+            return Err(Error::new(
+                ErrorKind::InvalidAccess,
+                "a certificate has expired",
+            ));
         }
         Ok(())
     }
@@ -143,7 +149,11 @@ impl IceServer {
     /// A server without credentials.
     #[must_use]
     pub fn new(url: impl Into<String>) -> Self {
-        Self { urls: vec![url.into()], username: None, credential: None }
+        Self {
+            urls: vec![url.into()],
+            username: None,
+            credential: None,
+        }
     }
 
     /// A TURN server.
@@ -154,7 +164,11 @@ impl IceServer {
         credential: impl Into<String>,
     ) -> Self {
         let (username, credential) = (Some(username.into()), Some(credential.into()));
-        Self { urls: vec![url.into()], username, credential }
+        Self {
+            urls: vec![url.into()],
+            username,
+            credential,
+        }
     }
 }
 
@@ -261,7 +275,10 @@ fn one_or_many<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Vec<String>
 impl std::fmt::Debug for IceServer {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         let mut debug = f.debug_struct("IceServer");
-        debug.field("urls", &self.urls).field("username", &self.username).finish_non_exhaustive()
+        debug
+            .field("urls", &self.urls)
+            .field("username", &self.username)
+            .finish_non_exhaustive()
     }
 }
 
@@ -292,9 +309,12 @@ mod tests {
     use super::*;
     use crate::KeyAlgorithm;
 
+    fn now() -> SystemTime {
+        SystemTime::UNIX_EPOCH + Duration::from_secs(1_700_000_000)
+    }
+
     fn certificate() -> Certificate {
-        let now = SystemTime::UNIX_EPOCH;
-        Certificate::generate_at(KeyAlgorithm::EcdsaP256, now, None).unwrap()
+        Certificate::generate_at(KeyAlgorithm::EcdsaP256, now(), None).unwrap()
     }
 
     /// [4.2.1-01] [4.2.1-02] [4.2.1-04] [4.2.4-01] [4.2.4-02]
@@ -307,7 +327,10 @@ mod tests {
         let configuration: Configuration = serde_json::from_str(text).unwrap();
         assert_eq!(configuration.ice_servers[0], IceServer::new("stun:a"));
         assert_eq!(configuration.ice_servers[1].username.as_deref(), Some("u"));
-        assert_eq!(configuration.ice_transport_policy, IceTransportPolicy::Relay);
+        assert_eq!(
+            configuration.ice_transport_policy,
+            IceTransportPolicy::Relay
+        );
         assert_eq!(configuration.bundle_policy, BundlePolicy::MaxBundle);
         for wrong in [
             r#"{"iceServers":[{}]}"#,
@@ -316,23 +339,44 @@ mod tests {
             r#"{"rtcpMuxPolicy":"negotiate"}"#,
             r#"{"bundlePolicy":"none"}"#,
         ] {
-            assert!(serde_json::from_str::<Configuration>(wrong).is_err(), "{wrong}");
+            assert!(
+                serde_json::from_str::<Configuration>(wrong).is_err(),
+                "{wrong}"
+            );
         }
     }
 
     /// [4.4.1.7-01] [4.4.1.7-02] [4.4.1.7-03] [4.4.1.7-04] [4.2.6-05] [4.2.7-03]
     #[test]
     fn what_is_fixed_cannot_change() {
-        let old = Configuration { certificates: vec![certificate()], ..Configuration::default() };
+        let old = Configuration {
+            certificates: vec![certificate()],
+            ..Configuration::default()
+        };
         let refused = |new: &Configuration, described| {
             let error = new.check(Some(&old), described).unwrap_err();
             assert_eq!(error.kind(), ErrorKind::InvalidModification);
         };
         assert_eq!(old.check(Some(&old), true), Ok(()));
         refused(&Configuration::default(), false);
-        refused(&Configuration { certificates: vec![certificate()], ..old.clone() }, false);
-        refused(&Configuration { bundle_policy: BundlePolicy::MaxBundle, ..old.clone() }, false);
-        let pooled = Configuration { ice_candidate_pool_size: 1, ..old.clone() };
+        refused(
+            &Configuration {
+                certificates: vec![certificate()],
+                ..old.clone()
+            },
+            false,
+        );
+        refused(
+            &Configuration {
+                bundle_policy: BundlePolicy::MaxBundle,
+                ..old.clone()
+            },
+            false,
+        );
+        let pooled = Configuration {
+            ice_candidate_pool_size: 1,
+            ..old.clone()
+        };
         refused(&pooled, true);
         assert_eq!(pooled.check(Some(&old), false), Ok(()));
     }
@@ -340,10 +384,13 @@ mod tests {
     /// [4.4.1.1-03]
     #[test]
     fn an_expired_certificate_is_refused() {
-        let it = Configuration { certificates: vec![certificate()], ..Configuration::default() };
+        let it = Configuration {
+            certificates: vec![certificate()],
+            ..Configuration::default()
+        };
         let day = Duration::from_secs(24 * 3600);
-        assert_eq!(it.check_certificates(SystemTime::UNIX_EPOCH + 29 * day), Ok(()));
-        let error = it.check_certificates(SystemTime::UNIX_EPOCH + 31 * day).unwrap_err();
+        assert_eq!(it.check_certificates(now() + 29 * day), Ok(()));
+        let error = it.check_certificates(now() + 31 * day).unwrap_err();
         assert_eq!(error.kind(), ErrorKind::InvalidAccess);
     }
 

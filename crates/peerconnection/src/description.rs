@@ -47,31 +47,45 @@ impl SessionDescription {
     /// An offer.
     #[must_use]
     pub fn offer(sdp: impl Into<String>) -> Self {
-        Self { kind: SdpType::Offer, sdp: sdp.into() }
+        Self {
+            kind: SdpType::Offer,
+            sdp: sdp.into(),
+        }
     }
 
     /// An answer.
     #[must_use]
     pub fn answer(sdp: impl Into<String>) -> Self {
-        Self { kind: SdpType::Answer, sdp: sdp.into() }
+        Self {
+            kind: SdpType::Answer,
+            sdp: sdp.into(),
+        }
     }
 
     /// A provisional answer.
     #[must_use]
     pub fn pranswer(sdp: impl Into<String>) -> Self {
-        Self { kind: SdpType::Pranswer, sdp: sdp.into() }
+        Self {
+            kind: SdpType::Pranswer,
+            sdp: sdp.into(),
+        }
     }
 
     /// A rollback.
     #[must_use]
     pub fn rollback() -> Self {
-        Self { kind: SdpType::Rollback, sdp: String::new() }
+        Self {
+            kind: SdpType::Rollback,
+            sdp: String::new(),
+        }
     }
 }
 
 impl fmt::Debug for SessionDescription {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("SessionDescription").field("kind", &self.kind).finish_non_exhaustive()
+        f.debug_struct("SessionDescription")
+            .field("kind", &self.kind)
+            .finish_non_exhaustive()
     }
 }
 

@@ -75,7 +75,12 @@ impl Error {
     /// An error with a name and a message.
     #[must_use]
     pub fn new(kind: ErrorKind, message: impl Into<String>) -> Self {
-        Self(Box::new(Body { kind, message: message.into(), detail: None, source: None }))
+        Self(Box::new(Body {
+            kind,
+            message: message.into(),
+            detail: None,
+            source: None,
+        }))
     }
 
     /// An `RTCError`: an `OperationError` with a detail (W3C §11.1).
@@ -90,10 +95,7 @@ impl Error {
         Self::new(ErrorKind::InvalidState, "the connection is closed")
     }
 
-    pub(crate) fn with_source(
-        mut self,
-        source: impl error::Error + Send + Sync + 'static,
-    ) -> Self {
+    pub(crate) fn with_source(mut self, source: impl error::Error + Send + Sync + 'static) -> Self {
         self.0.source = Some(Arc::new(source));
         self
     }
@@ -200,7 +202,9 @@ impl fmt::Display for Error {
 impl fmt::Debug for Error {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let mut debug = f.debug_struct("Error");
-        debug.field("kind", &self.0.kind).field("message", &self.0.message);
+        debug
+            .field("kind", &self.0.kind)
+            .field("message", &self.0.message);
         if let Some(detail) = self.0.detail {
             debug.field("detail", &detail);
         }
@@ -228,16 +232,27 @@ mod tests {
     /// [11-01] [11-02] [11-03]
     #[test]
     fn an_rtc_error_is_an_operation_error_with_its_members() {
-        let alerts = RtcErrorDetail::DtlsFailure { received_alert: Some(48), sent_alert: None };
+        let alerts = RtcErrorDetail::DtlsFailure {
+            received_alert: Some(48),
+            sent_alert: None,
+        };
         let error = Error::with_detail(alerts, "unknown certificate authority");
         assert_eq!(error.kind().name(), "OperationError");
         assert_eq!(error.received_alert(), Some(48));
         assert_eq!(error.sent_alert(), None);
         assert_eq!(error.sdp_line_number(), None);
         assert_eq!(error.sctp_cause_code(), None);
-        assert_eq!(error.detail().map(RtcErrorDetail::name), Some("dtls-failure"));
-        let cause = RtcErrorDetail::SctpFailure { cause_code: Some(12) };
-        assert_eq!(Error::with_detail(cause, "aborted").sctp_cause_code(), Some(12));
+        assert_eq!(
+            error.detail().map(RtcErrorDetail::name),
+            Some("dtls-failure")
+        );
+        let cause = RtcErrorDetail::SctpFailure {
+            cause_code: Some(12),
+        };
+        assert_eq!(
+            Error::with_detail(cause, "aborted").sctp_cause_code(),
+            Some(12)
+        );
         let line = RtcErrorDetail::SdpSyntaxError { line_number: 7 };
         assert_eq!(Error::with_detail(line, "no").sdp_line_number(), Some(7));
     }

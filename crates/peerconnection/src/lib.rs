@@ -6,6 +6,8 @@ mod candidate;
 mod certificate;
 mod configuration;
 mod description;
+#[cfg(feature = "tokio")]
+pub mod driver;
 pub mod engine;
 mod error;
 mod message;
@@ -25,6 +27,8 @@ pub use configuration::{
     BundlePolicy, Configuration, IceServer, IceTransportPolicy, RtcpMuxPolicy, Settings,
 };
 pub use description::{OfferOptions, SdpType, SessionDescription};
+#[cfg(feature = "tokio")]
+pub use driver::{Batch, Endpoint, EndpointSettings, Outgoing, Received, Socket, UdpSocket};
 pub use engine::{IceCandidatePair, IceParameters, Stats};
 pub use error::{Error, ErrorKind, RtcErrorDetail};
 pub use message::{DataChannelInit, Message, Priority, SendError};

@@ -156,7 +156,10 @@ mod tests {
         assert!(!init.ordered);
         assert_eq!(init.max_retransmits, Some(0));
         assert_eq!(init.priority, Priority::VeryLow);
-        assert_eq!(serde_json::from_str::<DataChannelInit>("{}").unwrap(), DataChannelInit::default());
+        assert_eq!(
+            serde_json::from_str::<DataChannelInit>("{}").unwrap(),
+            DataChannelInit::default()
+        );
         // [6-06]
         assert!(serde_json::from_str::<DataChannelInit>(r#"{"maxRetransmits":65536}"#).is_err());
         assert!(serde_json::from_str::<DataChannelInit>(r#"{"id":-1}"#).is_err());

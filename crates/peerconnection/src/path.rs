@@ -105,6 +105,10 @@ impl Path {
     /// A path over UDP.
     #[must_use]
     pub fn udp(local: SocketAddr, remote: SocketAddr) -> Self {
-        Self { local, remote, protocol: Protocol::Udp }
+        Self {
+            local,
+            remote,
+            protocol: Protocol::Udp,
+        }
     }
 }

@@ -173,7 +173,9 @@ pub(crate) fn peer_connection(
         IceTransportState::Disconnected => PeerConnectionState::Disconnected,
         IceTransportState::New if all(&[New, Closed]) => PeerConnectionState::New,
         // The text names ICE's connected only; browsers count completed in, as it is the better one.
-        IceTransportState::Connected | IceTransportState::Completed if all(&[Connected, Closed]) => {
+        IceTransportState::Connected | IceTransportState::Completed
+            if all(&[Connected, Closed]) =>
+        {
             PeerConnectionState::Connected
         }
         _ => PeerConnectionState::Connecting,
@@ -191,7 +193,10 @@ mod tests {
         assert_eq!(ice_gathering([].into_iter()), New);
         assert_eq!(ice_gathering([New, Complete].into_iter()), New);
         assert_eq!(ice_gathering([New, Gathering].into_iter()), Gathering);
-        assert_eq!(ice_gathering([Gathering, New, Complete].into_iter()), Gathering);
+        assert_eq!(
+            ice_gathering([Gathering, New, Complete].into_iter()),
+            Gathering
+        );
         assert_eq!(ice_gathering([Complete, Complete].into_iter()), Complete);
     }
 
@@ -203,7 +208,10 @@ mod tests {
         };
         assert_eq!(ice_connection(true, &[Connected]), Closed);
         assert_eq!(ice_connection(false, &[Failed, Disconnected]), Failed);
-        assert_eq!(ice_connection(false, &[Disconnected, Connected]), Disconnected);
+        assert_eq!(
+            ice_connection(false, &[Disconnected, Connected]),
+            Disconnected
+        );
         assert_eq!(ice_connection(false, &[]), New);
         assert_eq!(ice_connection(false, &[New, Closed]), New);
         assert_eq!(ice_connection(false, &[New, Connected]), Checking);
@@ -221,11 +229,26 @@ mod tests {
         assert_eq!(peer_connection(Ice::Closed, &[Dtls::Failed]), Pc::Closed);
         assert_eq!(peer_connection(Ice::Failed, &[Dtls::Connected]), Pc::Failed);
         assert_eq!(peer_connection(Ice::Connected, &[Dtls::Failed]), Pc::Failed);
-        assert_eq!(peer_connection(Ice::Disconnected, &[Dtls::Connected]), Pc::Disconnected);
+        assert_eq!(
+            peer_connection(Ice::Disconnected, &[Dtls::Connected]),
+            Pc::Disconnected
+        );
         assert_eq!(peer_connection(Ice::New, &[]), Pc::New);
-        assert_eq!(peer_connection(Ice::New, &[Dtls::Connecting]), Pc::Connecting);
-        assert_eq!(peer_connection(Ice::Connected, &[Dtls::Connecting]), Pc::Connecting);
-        assert_eq!(peer_connection(Ice::Completed, &[Dtls::Connected]), Pc::Connected);
-        assert_eq!(peer_connection(Ice::Checking, &[Dtls::Connected]), Pc::Connecting);
+        assert_eq!(
+            peer_connection(Ice::New, &[Dtls::Connecting]),
+            Pc::Connecting
+        );
+        assert_eq!(
+            peer_connection(Ice::Connected, &[Dtls::Connecting]),
+            Pc::Connecting
+        );
+        assert_eq!(
+            peer_connection(Ice::Completed, &[Dtls::Connected]),
+            Pc::Connected
+        );
+        assert_eq!(
+            peer_connection(Ice::Checking, &[Dtls::Connected]),
+            Pc::Connecting
+        );
     }
 }

@@ -21,18 +21,26 @@ fn two_engines_connect_and_talk() {
     });
     let text = |text: &str| Message::from(text);
     assert_eq!(pair.ends[1].messages(there), [&text("hello"), &text("")]);
-    assert_eq!(pair.ends[0].messages(here), [&vec![1, 2, 3].into(), &Vec::new().into()]);
+    assert_eq!(
+        pair.ends[0].messages(here),
+        [&vec![1, 2, 3].into(), &Vec::new().into()]
+    );
     assert!(pair.ends.iter().all(pair::End::is_connected));
 }
 
 #[test]
 fn they_connect_over_a_bad_link() {
-    let link = Link::new(1).delay(ms(50)).loss(percent(20)).duplicate(percent(10));
+    let link = Link::new(1)
+        .delay(ms(50))
+        .loss(percent(20))
+        .duplicate(percent(10));
     let (mut pair, [here, there]) = Pair::connected(7, link, &DataChannelInit::default());
     for index in 0..100_u32 {
         pair.send(0, here, index.to_string());
     }
-    pair.until(Duration::from_secs(60), |pair| pair.ends[1].inbox.len() == 100);
+    pair.until(Duration::from_secs(60), |pair| {
+        pair.ends[1].inbox.len() == 100
+    });
     for (index, message) in pair.ends[1].messages(there).into_iter().enumerate() {
         assert_eq!(message.as_text(), Some(&*index.to_string()));
     }

@@ -31,10 +31,18 @@ async fn nothing_is_left_behind() {
 }
 
 async fn connect_transfer_close() {
-    let Pair { near, far, near_channel, far_channel } = Pair::private().await;
+    let Pair {
+        near,
+        far,
+        near_channel,
+        far_channel,
+    } = Pair::private().await;
     for size in [0, 1, 1_000, 100_000] {
         near_channel.send(vec![3; size]).await.unwrap();
-        assert_eq!(within(far_channel.recv()).await, Some(Message::from(vec![3; size])));
+        assert_eq!(
+            within(far_channel.recv()).await,
+            Some(Message::from(vec![3; size]))
+        );
     }
     within(near.shutdown()).await;
     far.close();
@@ -52,7 +60,9 @@ async fn settle(tasks_before: usize, descriptors_before: usize) {
 }
 
 fn tasks() -> usize {
-    tokio::runtime::Handle::current().metrics().num_alive_tasks()
+    tokio::runtime::Handle::current()
+        .metrics()
+        .num_alive_tasks()
 }
 
 fn descriptors() -> usize {

@@ -24,7 +24,7 @@ impl Pair {
         let mut pair = Self {
             now,
             sides: [side(1), side(2)],
-            packets: vec![Vec::with_capacity(1200); 64],
+            packets: vec![Vec::new(); 64],
         };
         pair.sides[0].connect(now);
         while pair.exchange(0, 1) + pair.exchange(1, 0) > 0 {}

@@ -179,7 +179,8 @@ impl Association {
         if self.state == State::Established
             || matches!(self.state, State::ShutdownPending | State::ShutdownSent)
         {
-            self.rx.handle_forward(&forward, self.peer.inbound);
+            let new = self.rx.handle_forward(&forward, self.peer.inbound);
+            self.stats.dropped_chunks += u64::from(!new);
         }
         true
     }

@@ -163,7 +163,9 @@ impl Receiver {
     /// RFC 3758 §3.6. False if it is nothing new.
     pub(crate) fn handle_forward(&mut self, forward: &ForwardTsn<'_>, streams: u16) -> bool {
         self.acknowledgement = Acknowledgement::Now;
-        if !self.tracker.forward(forward.cumulative) {
+        let ahead = forward.cumulative.distance(self.tracker.cumulative());
+        // Each TSN that was ever sent took a byte of the window: what is further ahead cannot be true.
+        if ahead as usize > self.window.size || !self.tracker.forward(forward.cumulative) {
             return false;
         }
         self.reassembly.forward(forward.cumulative);

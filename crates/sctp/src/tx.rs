@@ -66,7 +66,10 @@ impl Sender {
         Self {
             queue: Queue::default(),
             outstanding: Outstanding::new(initial),
-            congestion: Congestion::new(config.max_packet, config.initial_window_packets),
+            congestion: Congestion::new(
+                chunk_room(config.max_packet),
+                config.initial_window_packets,
+            ),
             rto: Rto::new(&config.timing),
             peer_window: 0,
             fast_packet: false,
@@ -81,7 +84,7 @@ impl Sender {
     /// Begins at another TSN with a fresh congestion window; what is queued stays.
     pub(crate) fn restart(&mut self, initial: Tsn) {
         self.outstanding = Outstanding::new(initial);
-        self.congestion = Congestion::new(self.packet, self.initial_packets);
+        self.congestion = Congestion::new(chunk_room(self.packet), self.initial_packets);
         self.skipped.clear();
         (self.fast_packet, self.skip_due) = (false, false);
     }
@@ -178,14 +181,22 @@ impl Sender {
     /// Whether `fill` would put something into an empty packet of full size.
     pub(crate) fn has_data(&mut self, now: Instant, new_data: bool, stats: &mut Stats) -> bool {
         if self.outstanding.peek_lost().is_some() {
-            return self.may_resend();
+            return self.may_begin_packet();
         }
         let next = if new_data {
             self.queue.peek(now, &mut stats.abandoned_unsent)
         } else {
             None
         };
-        next.is_some_and(|(left, _)| self.may_send(left.min(self.full_payload())))
+        let payload = next.map(|(left, _)| left.min(self.full_payload()));
+        payload.is_some_and(|size| self.may_begin_packet() && self.may_send(size))
+    }
+
+    /// RFC 9260 §7.2.3: while the window is one packet, as after a timeout, there is one packet in flight.
+    fn may_begin_packet(&self) -> bool {
+        let (flight, window) = (self.outstanding.flight_bytes(), self.congestion.window());
+        let single = window <= chunk_room(self.packet);
+        self.fast_packet || (flight < window && (flight == 0 || !single))
     }
 
     fn may_resend(&self) -> bool {
@@ -201,7 +212,7 @@ impl Sender {
 
     /// The largest piece that fits a packet by itself.
     fn full_payload(&self) -> usize {
-        self.packet - crate::packet::HEADER - Data::HEADER
+        chunk_room(self.packet) - Data::HEADER
     }
 
     /// Adds chunks until the packet, the window or the queue is at its end. True if the first chunk outstanding is
@@ -214,6 +225,9 @@ impl Sender {
         stats: &mut Stats,
     ) -> bool {
         self.give_up_expired(now, stats);
+        if !self.may_begin_packet() {
+            return false;
+        }
         let first = self.fill_lost(room, buf, stats);
         if room.new_data && self.outstanding.peek_lost().is_none() {
             self.fill_new(now, room, buf, stats);
@@ -317,5 +331,13 @@ fn release(queue: &mut Queue, rto: &mut Rto, now: Instant, chunk: &Done) {
     rto.chunk_done(chunk.tsn, chunk.acknowledged, now);
 }
 
+/// What a packet has room for beside its header: the PMDCS of RFC 9260, in which the congestion window counts.
+fn chunk_room(packet: usize) -> usize {
+    packet - crate::packet::HEADER
+}
+
 /// A shorter piece is not cut to fill a packet.
 const MIN_PIECE: usize = 64;
+
+#[cfg(test)]
+mod tests;

@@ -55,13 +55,13 @@ fn shutdown_drains_both_sides_first() {
         assert_eq!(late, Err(Error::Closed));
         let mut events = [Vec::new(), Vec::new()];
         let done = pair.run_until(Duration::from_secs(60), |pair| {
-            for side in 0..2 {
-                events[side].extend(pair.main_events(side));
+            for (side, events) in events.iter_mut().enumerate() {
+                events.extend(pair.main_events(side));
             }
             pair.sides.iter().all(|side| side.state() == State::Closed)
         });
-        for side in 0..2 {
-            events[side].extend(pair.main_events(side));
+        for (side, events) in events.iter_mut().enumerate() {
+            events.extend(pair.main_events(side));
         }
         assert!(done, "seed {seed}: {:?}", pair.sides);
         assert_eq!(

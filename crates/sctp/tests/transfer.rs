@@ -1,5 +1,4 @@
 //! Reliable messages arrive whole, once and in order, whatever the path does.
-#![expect(clippy::unwrap_used, reason = "a failing step is a failing test")]
 
 mod support;
 

@@ -3,7 +3,10 @@
 use std::time::Duration;
 
 use anyhow::{Context as _, ensure};
-use oxirtc_peerconnection::{DataChannelState, Message, PeerConnectionState};
+use oxirtc_peerconnection::{
+    DataChannelState, DtlsTransportState, Message, PeerConnectionState, SctpTransport,
+    SctpTransportState,
+};
 use ring::digest::{Context as Digest, SHA256};
 use serde_json::json;
 use tokio::time::{Instant, timeout};
@@ -66,7 +69,8 @@ pub(crate) async fn we_shut_down(suite: &Suite) -> anyhow::Result<()> {
     call.end().await
 }
 
-/// RTCPeerConnection.close() is told to us by close_notify or ABORT.
+/// RTCPeerConnection.close() is told to us by close_notify or ABORT. What ends at once are channels and association: by
+/// W3C §4.3.3 a connection whose DTLS was closed stays `connected` as long as ICE is.
 pub(crate) async fn browser_closes_connection(suite: &Suite) -> anyhow::Result<()> {
     let (call, channel) = Call::connect(suite, Setup::default(), Side::Us, "idle").await?;
     call.tab.run("h.pc.close()", &[]).await?;
@@ -94,7 +98,7 @@ pub(crate) async fn tab_closed(suite: &Suite) -> anyhow::Result<()> {
     let (call, channel) = Call::connect(suite, setup, Side::Browser, "idle").await?;
     channel.send("before the end").await?;
     soon("the message's arrival", channel.flush()).await??;
-    call.tab.close().await?;
+    call.tab.clone().close().await?;
     let start = Instant::now();
     let end = [PeerConnectionState::Closed, PeerConnectionState::Failed];
     let how = tokio::select! {
@@ -117,7 +121,7 @@ pub(crate) async fn tab_closed(suite: &Suite) -> anyhow::Result<()> {
     Ok(())
 }
 
-/// W3C has no state of the connection for a peer that said goodbye: its transports say it.
+/// Whether the transports say that the peer said goodbye.
 fn told_of_end(call: &Call) -> bool {
     let sctp = call.peer.connection().sctp();
     let dtls = sctp.as_ref().and_then(SctpTransport::transport);

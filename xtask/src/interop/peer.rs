@@ -6,7 +6,7 @@ use std::time::Duration;
 use anyhow::{Context as _, bail, ensure};
 use oxirtc_peerconnection::{
     Configuration, DataChannel, Event, IceCandidateInit, IceGatheringState, PeerConnection,
-    PeerConnectionState, SdpType, SessionDescription,
+    PeerConnectionState, SdpType, SessionDescription, SignalingState,
 };
 use serde_json::{Value, json};
 use tokio::sync::mpsc;

@@ -60,7 +60,13 @@ impl Core {
 
 impl Shared {
     pub(super) fn new(engine: Engine, carrier: Arc<dyn Carrier>) -> Self {
-        Self { state: Mutex::new(State { engine, objects: Objects::default() }), carrier }
+        Self {
+            state: Mutex::new(State {
+                engine,
+                objects: Objects::default(),
+            }),
+            carrier,
+        }
     }
 
     fn lock(&self) -> MutexGuard<'_, State> {

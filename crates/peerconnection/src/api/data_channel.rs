@@ -10,6 +10,7 @@ use std::{
 use super::{
     DataChannelEvent,
     core::{Handle, Shared, State},
+    objects::fill,
 };
 use crate::{
     DataChannelState, Error, ErrorKind, Message, Priority, SendError,
@@ -45,7 +46,9 @@ pub enum TrySendError {
 
 impl DataChannel {
     pub(super) fn new(handle: Arc<Handle>, id: ChannelId) -> Self {
-        Self { channel: Arc::new(ChannelHandle { handle, id }) }
+        Self {
+            channel: Arc::new(ChannelHandle { handle, id }),
+        }
     }
 
     /// Sends a message, and waits before it while the send buffer is full.
@@ -65,17 +68,19 @@ impl DataChannel {
     ///
     /// As [`send`](Self::send) has them.
     pub fn poll_send(&self, cx: &mut Context<'_>, message: &Message) -> Poll<Result<(), Error>> {
-        self.shared().with(|state| match self.send_now(state, message) {
-            Ok(()) => Poll::Ready(Ok(())),
-            Err(SendError::Refused(error)) => Poll::Ready(Err(error)),
-            Err(SendError::Full) => {
-                if let Some(object) = state.objects.channels.get_mut(&self.channel.id) {
-                    object.writers.register(cx);
-                    state.objects.watch(self.channel.id);
+        self.shared()
+            .with(|state| match self.send_now(state, message) {
+                Ok(()) => Poll::Ready(Ok(())),
+                Err(SendError::Refused(error)) => Poll::Ready(Err(error)),
+                Err(SendError::Full) => {
+                    if let Some(object) = state.objects.channels.get_mut(&self.channel.id) {
+                        object.writers.register(cx);
+                        object.refused_at = fill(&state.engine, self.channel.id);
+                        state.objects.watch(self.channel.id);
+                    }
+                    Poll::Pending
                 }
-                Poll::Pending
-            }
-        })
+            })
     }
 
     /// Sends a message without waiting.
@@ -117,9 +122,10 @@ impl DataChannel {
             if let Some(message) = self.read(state) {
                 return Poll::Ready(Some(message));
             }
-            let closed = state.engine.channel(self.channel.id).is_none_or(|it| {
-                it.ready_state() == DataChannelState::Closed
-            });
+            let closed = state
+                .engine
+                .channel(self.channel.id)
+                .is_none_or(|it| it.ready_state() == DataChannelState::Closed);
             if closed {
                 return Poll::Ready(None);
             }
@@ -175,10 +181,15 @@ impl DataChannel {
     ///
     /// `Aborted` when it closes first.
     pub async fn opened(&self) -> Result<(), Error> {
-        let state = self.wait_until(|state| state != DataChannelState::Connecting).await;
+        let state = self
+            .wait_until(|state| state != DataChannelState::Connecting)
+            .await;
         match state {
             DataChannelState::Open => Ok(()),
-            _ => Err(Error::new(ErrorKind::Aborted, "the channel was closed before it was open")),
+            _ => Err(Error::new(
+                ErrorKind::Aborted,
+                "the channel was closed before it was open",
+            )),
         }
     }
 
@@ -212,10 +223,13 @@ impl DataChannel {
     /// when both directions are closed.
     pub fn close(&self) -> impl Future<Output = ()> + Send + use<> {
         let id = self.channel.id;
-        self.shared().verb(|engine, now| engine.close_channel(now, id));
+        self.shared()
+            .verb(|engine, now| engine.close_channel(now, id));
         let channel = self.clone();
         async move {
-            channel.wait_until(|state| state == DataChannelState::Closed).await;
+            channel
+                .wait_until(|state| state == DataChannelState::Closed)
+                .await;
         }
     }
 
@@ -287,19 +301,22 @@ impl DataChannel {
     /// `readyState`.
     #[must_use]
     pub fn ready_state(&self) -> DataChannelState {
-        self.get(Channel::ready_state).unwrap_or(DataChannelState::Closed)
+        self.get(Channel::ready_state)
+            .unwrap_or(DataChannelState::Closed)
     }
 
     /// `bufferedAmount`: bytes that are not on their way yet.
     #[must_use]
     pub fn buffered_amount(&self) -> u64 {
-        self.shared().get(|engine| engine.buffered_amount(self.channel.id))
+        self.shared()
+            .get(|engine| engine.buffered_amount(self.channel.id))
     }
 
     /// `bufferedAmountLowThreshold`, in bytes.
     #[must_use]
     pub fn buffered_amount_low_threshold(&self) -> u64 {
-        self.get(Channel::buffered_amount_low_threshold).unwrap_or(0)
+        self.get(Channel::buffered_amount_low_threshold)
+            .unwrap_or(0)
     }
 
     /// Sets `bufferedAmountLowThreshold`. That alone causes no event.
@@ -313,7 +330,12 @@ impl DataChannel {
     #[must_use]
     pub fn counts(&self) -> (u64, u64, u64, u64) {
         let counts = |it: &Channel| {
-            (it.messages_sent(), it.bytes_sent(), it.messages_received(), it.bytes_received())
+            (
+                it.messages_sent(),
+                it.bytes_sent(),
+                it.messages_received(),
+                it.bytes_received(),
+            )
         };
         self.get(counts).unwrap_or_default()
     }
@@ -323,7 +345,8 @@ impl DataChannel {
     }
 
     fn get<R>(&self, f: impl FnOnce(&Channel) -> R) -> Option<R> {
-        self.shared().get(|engine| engine.channel(self.channel.id).map(f))
+        self.shared()
+            .get(|engine| engine.channel(self.channel.id).map(f))
     }
 }
 

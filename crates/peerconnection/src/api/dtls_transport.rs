@@ -68,6 +68,8 @@ impl DtlsTransport {
 
 impl std::fmt::Debug for DtlsTransport {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.debug_struct("DtlsTransport").field("state", &self.state()).finish_non_exhaustive()
+        f.debug_struct("DtlsTransport")
+            .field("state", &self.state())
+            .finish_non_exhaustive()
     }
 }

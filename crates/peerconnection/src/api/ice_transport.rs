@@ -105,6 +105,8 @@ impl IceTransport {
 
 impl std::fmt::Debug for IceTransport {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.debug_struct("IceTransport").field("state", &self.state()).finish_non_exhaustive()
+        f.debug_struct("IceTransport")
+            .field("state", &self.state())
+            .finish_non_exhaustive()
     }
 }

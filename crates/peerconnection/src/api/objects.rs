@@ -23,8 +23,10 @@ pub(super) struct Objects {
     pub(super) ice: BTreeMap<TransportId, Events<IceTransportEvent>>,
     pub(super) dtls: BTreeMap<TransportId, Events<DtlsTransportEvent>>,
     pub(super) sctp: Option<Events<SctpTransportState>>,
-    /// Who waits for a state of the connection, or for its drain.
+    /// Who waits for a state of the connection.
     pub(super) watchers: Waiters,
+    /// Who waits until the peer has acknowledged everything.
+    pub(super) drainers: Waiters,
     /// Channels where someone waits for room or for acknowledgement.
     watched: Vec<ChannelId>,
     /// How many unread events the engine was told of.
@@ -45,6 +47,8 @@ pub(super) struct ChannelObject {
     pub(super) events: Events<DataChannelEvent>,
     pub(super) readers: Waiters,
     pub(super) writers: Waiters,
+    /// How full the buffers were when a writer was refused last.
+    pub(super) refused_at: (u64, u64),
     pub(super) flushers: Waiters,
     /// Who waits until it is open or closed.
     pub(super) watchers: Waiters,
@@ -118,6 +122,7 @@ impl Objects {
             }
             event => {
                 self.watchers.wake(wakeups);
+                self.drainers.wake(wakeups);
                 self.events.push(event, wakeups);
             }
         }
@@ -126,15 +131,17 @@ impl Objects {
     /// Who waits for room in a send buffer is woken when it is half empty, so that he is not woken for
     /// each message.
     fn look_after(&mut self, engine: &Engine, wakeups: &mut Wakeups) {
-        if !self.watchers.is_empty() && engine.total_unacknowledged() == 0 {
-            self.watchers.wake(wakeups);
+        if !self.drainers.is_empty() && engine.total_unacknowledged() == 0 {
+            self.drainers.wake(wakeups);
         }
         let channels = &mut self.channels;
         self.watched.retain(|id| {
             let Some(channel) = channels.get_mut(id) else {
                 return false;
             };
-            if engine.buffered_amount(*id) <= engine.settings().send_buffer_size() / 2 {
+            let fill = fill(engine, *id);
+            // Who was refused at this very fill would be refused again.
+            if fill.0 <= engine.settings().send_buffer_size() / 2 && fill != channel.refused_at {
                 channel.writers.wake(wakeups);
             }
             if engine.unacknowledged(*id) == 0 {
@@ -153,6 +160,7 @@ impl Objects {
     fn wake_all(&mut self, wakeups: &mut Wakeups) {
         self.events.readers.wake(wakeups);
         self.watchers.wake(wakeups);
+        self.drainers.wake(wakeups);
         for channel in self.channels.values_mut() {
             channel.wake_all(wakeups);
         }
@@ -166,6 +174,11 @@ impl Objects {
             events.readers.wake(wakeups);
         }
     }
+}
+
+/// How full the send buffers of a channel and of its association are.
+pub(super) fn fill(engine: &Engine, id: ChannelId) -> (u64, u64) {
+    (engine.buffered_amount(id), engine.total_unacknowledged())
 }
 
 impl ChannelObject {
@@ -216,7 +229,10 @@ impl<T> Events<T> {
 
 impl<T> Default for Events<T> {
     fn default() -> Self {
-        Self { unread: VecDeque::new(), readers: Waiters::default() }
+        Self {
+            unread: VecDeque::new(),
+            readers: Waiters::default(),
+        }
     }
 }
 

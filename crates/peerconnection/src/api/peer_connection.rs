@@ -42,10 +42,15 @@ impl PeerConnection {
         wall: SystemTime,
         carrier: Arc<dyn Carrier>,
     ) -> Result<Self, Error> {
-        let anchor = Anchor { instant: carrier.now(), wall };
+        let anchor = Anchor {
+            instant: carrier.now(),
+            wall,
+        };
         let engine = Engine::new(configuration, settings, seed, anchor)?;
         let shared = Arc::new(Shared::new(engine, carrier));
-        Ok(Self { handle: Arc::new(Handle::new(shared)) })
+        Ok(Self {
+            handle: Arc::new(Handle::new(shared)),
+        })
     }
 
     /// The engine behind its lock, for the carrier. It does not keep the connection open.
@@ -60,7 +65,8 @@ impl PeerConnection {
     ///
     /// `InvalidState` when closed, or not in `stable` or `have-local-offer`.
     pub async fn create_offer(&self, options: OfferOptions) -> Result<SessionDescription, Error> {
-        self.shared().verb(|engine, _| engine.create_offer(&options))
+        self.shared()
+            .verb(|engine, _| engine.create_offer(&options))
     }
 
     /// `createAnswer()`.
@@ -83,7 +89,8 @@ impl PeerConnection {
         description: impl Into<Option<SessionDescription>>,
     ) -> Result<(), Error> {
         let description = description.into();
-        self.shared().verb(|engine, now| engine.set_local_description(now, description))
+        self.shared()
+            .verb(|engine, now| engine.set_local_description(now, description))
     }
 
     /// `setRemoteDescription()`. An offer while ours is open rolls ours back.
@@ -96,7 +103,8 @@ impl PeerConnection {
         &self,
         description: SessionDescription,
     ) -> Result<(), Error> {
-        self.shared().verb(|engine, now| engine.set_remote_description(now, description))
+        self.shared()
+            .verb(|engine, now| engine.set_remote_description(now, description))
     }
 
     /// `addIceCandidate()`: a candidate of the peer. An empty one ends them.
@@ -110,7 +118,8 @@ impl PeerConnection {
         candidate: impl Into<IceCandidateInit>,
     ) -> Result<(), Error> {
         let candidate = candidate.into();
-        self.shared().verb(|engine, now| engine.add_ice_candidate(now, &candidate))
+        self.shared()
+            .verb(|engine, now| engine.add_ice_candidate(now, &candidate))
     }
 
     /// `createDataChannel()`. It opens when the connection is there, and may be created before.
@@ -150,7 +159,8 @@ impl PeerConnection {
     ///
     /// `InvalidState` when closed; otherwise as W3C §4.4.1.5 has them. Nothing has changed then.
     pub fn set_configuration(&self, configuration: Configuration) -> Result<(), Error> {
-        self.shared().verb(|engine, _| engine.set_configuration(configuration))
+        self.shared()
+            .verb(|engine, _| engine.set_configuration(configuration))
     }
 
     /// `close()`: at once. What was not sent is lost, and no event follows here; the peer is told.
@@ -172,7 +182,7 @@ impl PeerConnection {
             if engine.is_closed() || failed || engine.total_unacknowledged() == 0 {
                 return Poll::Ready(());
             }
-            state.objects.watchers.register(cx);
+            state.objects.drainers.register(cx);
             Poll::Pending
         })
     }
@@ -233,8 +243,10 @@ impl PeerConnection {
         poll_fn(|cx| {
             self.shared().with(|shared| {
                 let current = shared.engine.connection_state();
-                let ended =
-                    matches!(current, PeerConnectionState::Closed | PeerConnectionState::Failed);
+                let ended = matches!(
+                    current,
+                    PeerConnectionState::Closed | PeerConnectionState::Failed
+                );
                 if current == state {
                     Poll::Ready(Ok(()))
                 } else if ended {

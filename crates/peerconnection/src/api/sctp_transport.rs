@@ -27,7 +27,8 @@ impl SctpTransport {
     /// `state`.
     #[must_use]
     pub fn state(&self) -> SctpTransportState {
-        self.get(Engine::sctp_state).unwrap_or(SctpTransportState::Closed)
+        self.get(Engine::sctp_state)
+            .unwrap_or(SctpTransportState::Closed)
     }
 
     /// `maxMessageSize` in bytes: what may be sent in one message. Infinite when neither side has a
@@ -35,7 +36,11 @@ impl SctpTransport {
     #[must_use]
     pub fn max_message_size(&self) -> Option<f64> {
         let size = self.get(Engine::max_message_size)?;
-        Some(if size == u64::MAX { f64::INFINITY } else { size as f64 })
+        Some(if size == u64::MAX {
+            f64::INFINITY
+        } else {
+            size as f64
+        })
     }
 
     /// `maxChannels`; `None` before it is connected.
@@ -70,6 +75,8 @@ impl SctpTransport {
 
 impl std::fmt::Debug for SctpTransport {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.debug_struct("SctpTransport").field("state", &self.state()).finish_non_exhaustive()
+        f.debug_struct("SctpTransport")
+            .field("state", &self.state())
+            .finish_non_exhaustive()
     }
 }

@@ -33,7 +33,12 @@ impl Scheme {
 }
 
 fn check_url(url: &str) -> Result<Scheme, Error> {
-    let wrong = || Error::new(ErrorKind::Syntax, format!("not the URL of an ICE server: {url}"));
+    let wrong = || {
+        Error::new(
+            ErrorKind::Syntax,
+            format!("not the URL of an ICE server: {url}"),
+        )
+    };
     let (scheme, rest) = url.trim().split_once(':').ok_or_else(wrong)?;
     let scheme = match scheme.to_ascii_lowercase().as_str() {
         "stun" | "stuns" => Scheme::Stun,
@@ -47,12 +52,15 @@ fn check_url(url: &str) -> Result<Scheme, Error> {
         Some((place, query)) => (place, Some(query)),
         None => (rest, None),
     };
-    let transport = match (scheme, query) {
-        (_, None) => true,
-        (Scheme::Turn, Some("transport=udp" | "transport=tcp")) => true,
-        _ => false,
-    };
-    if transport && is_host_and_port(place) { Ok(scheme) } else { Err(wrong()) }
+    let known = matches!(
+        (scheme, query),
+        (_, None) | (Scheme::Turn, Some("transport=udp" | "transport=tcp"))
+    );
+    if known && is_host_and_port(place) {
+        Ok(scheme)
+    } else {
+        Err(wrong())
+    }
 }
 
 /// `host`, `host:port`, `[address]` or `[address]:port`.
@@ -166,11 +174,20 @@ mod tests {
             assert_eq!(check(server).unwrap_err().kind(), ErrorKind::InvalidAccess);
         };
         invalid(&IceServer::new("turn:host"));
-        invalid(&IceServer { credential: None, ..IceServer::with_credential("turn:h", "u", "c") });
-        invalid(&IceServer { username: None, ..IceServer::with_credential("turns:h", "u", "c") });
+        invalid(&IceServer {
+            credential: None,
+            ..IceServer::with_credential("turn:h", "u", "c")
+        });
+        invalid(&IceServer {
+            username: None,
+            ..IceServer::with_credential("turns:h", "u", "c")
+        });
         invalid(&IceServer::with_credential("turn:h", "u".repeat(509), "c"));
         invalid(&IceServer::with_credential("turn:h", "u\n", "c"));
         invalid(&IceServer::with_credential("turn:h", "u", ""));
-        assert_eq!(check(&IceServer::with_credential("turn:h", "u".repeat(508), "c")), Ok(()));
+        assert_eq!(
+            check(&IceServer::with_credential("turn:h", "u".repeat(508), "c")),
+            Ok(())
+        );
     }
 }

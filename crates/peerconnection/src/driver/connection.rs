@@ -20,14 +20,14 @@ use super::{
     wall,
 };
 use crate::{
-    Carrier, Configuration, Core, Error, ErrorKind, Path, PeerConnection, Settings,
-    engine::{Engine, Request, Transmit},
+    Carrier, Configuration, Core, Error, ErrorKind, Path, PeerConnection, Request, Settings,
+    Transmit, engine::Engine,
 };
 
 /// What carries one engine: given to the api at construction, called with the engine locked.
 pub(super) struct Connection {
     /// Itself, for the readers that it spawns.
-    itself: Weak<Connection>,
+    itself: Weak<Self>,
     runtime: Handle,
     /// Wakes the connection's task: a timer was set earlier, a socket is full, or the connection ended.
     woken: Notify,
@@ -69,14 +69,21 @@ pub(super) fn open(
     settings: Settings,
     shared: Option<Shared>,
 ) -> Result<PeerConnection, Error> {
-    let runtime = Handle::try_current()
-        .map_err(|_| Error::new(ErrorKind::InvalidState, "a connection needs a tokio runtime"))?;
+    let runtime = Handle::try_current().map_err(|_| {
+        Error::new(
+            ErrorKind::InvalidState,
+            "a connection needs a tokio runtime",
+        )
+    })?;
     let interfaces = match &shared {
         Some(shared) => shared.interfaces(),
         None => interfaces::list(),
     };
     let interfaces = interfaces.map_err(|error| {
-        Error::new(ErrorKind::Operation, format!("the interfaces cannot be listed: {error}"))
+        Error::new(
+            ErrorKind::Operation,
+            format!("the interfaces cannot be listed: {error}"),
+        )
     })?;
     let connection = Arc::new_cyclic(|itself| Connection {
         itself: itself.clone(),
@@ -122,7 +129,13 @@ impl Connection {
     async fn woken_or_due(&self, mut timer: Pin<&mut Sleep>) {
         let due = {
             let outside = self.outside();
-            (outside.armed, outside.blocked.as_ref().map(|blocked| blocked.socket.clone()))
+            (
+                outside.armed,
+                outside
+                    .blocked
+                    .as_ref()
+                    .map(|blocked| blocked.socket.clone()),
+            )
         };
         let (armed, full) = due;
         timer.as_mut().reset(armed.map_or_else(far, Into::into));
@@ -130,7 +143,10 @@ impl Connection {
         std::future::poll_fn(|context| {
             let has_room = |socket: &Arc<dyn Socket>| socket.poll_writable(context).is_ready();
             let writable = full.as_ref().is_some_and(has_room);
-            if writable || woken.as_mut().poll(context).is_ready() || timer.as_mut().poll(context).is_ready() {
+            if writable
+                || woken.as_mut().poll(context).is_ready()
+                || timer.as_mut().poll(context).is_ready()
+            {
                 Poll::Ready(())
             } else {
                 Poll::Pending
@@ -152,7 +168,6 @@ impl Connection {
                     engine.handle_response(now, id, bound);
                 }
                 Request::Close { local } => outside.unbind(local),
-                other => log::debug!("not served: {other:?}"),
             }
         }
         while let Some(route) = engine.poll_route() {
@@ -175,14 +190,22 @@ impl Connection {
         let local = socket.local_address();
         let reading = read(connection, core, socket.clone());
         let reader = self.runtime.spawn(reading).abort_handle();
-        outside.sockets.push(Bound { local, socket, reader });
+        outside.sockets.push(Bound {
+            local,
+            socket,
+            reader,
+        });
         Ok(local)
     }
 
     fn destination(&self, outside: &Outside) -> Option<Destination> {
         let id = self.shared.as_ref()?.id();
         let (core, connection) = (outside.core.clone()?, self.itself.upgrade()?);
-        Some(Destination { id, core, connection })
+        Some(Destination {
+            id,
+            core,
+            connection,
+        })
     }
 
     /// Sends all that the engine has, as far as the sockets take it.
@@ -207,7 +230,11 @@ impl Connection {
             let sent = send(&socket, self.source(transmit.path), transmit, &buffer);
             if let Some(rest) = buffer.get(sent..).filter(|rest| !rest.is_empty()) {
                 let rest = rest.to_vec();
-                outside.blocked = Some(Blocked { socket, transmit, rest });
+                outside.blocked = Some(Blocked {
+                    socket,
+                    transmit,
+                    rest,
+                });
                 self.woken.notify_one();
                 break;
             }
@@ -220,7 +247,12 @@ impl Connection {
         let Some(mut blocked) = outside.blocked.take() else {
             return true;
         };
-        let sent = send(&blocked.socket, self.source(blocked.transmit.path), blocked.transmit, &blocked.rest);
+        let sent = send(
+            &blocked.socket,
+            self.source(blocked.transmit.path),
+            blocked.transmit,
+            &blocked.rest,
+        );
         blocked.rest.drain(..sent);
         let done = blocked.rest.is_empty();
         if !done {
@@ -233,7 +265,10 @@ impl Connection {
         if let Some(shared) = &self.shared {
             return shared.socket(path);
         }
-        let bound = outside.sockets.iter().find(|bound| bound.local == path.local);
+        let bound = outside
+            .sockets
+            .iter()
+            .find(|bound| bound.local == path.local);
         bound.map(|bound| bound.socket.clone())
     }
 
@@ -287,6 +322,10 @@ impl Carrier for Connection {
             self.woken.notify_one();
         }
     }
+
+    fn wake(&self) {
+        self.woken.notify_one();
+    }
 }
 
 /// Receives for one connection until the socket is closed.
@@ -319,14 +358,27 @@ async fn read(connection: Arc<Connection>, core: Core, socket: Arc<dyn Socket>) 
 
 /// Sends one batch, in as many calls as the socket needs, and returns how many of its bytes are dealt with: fewer than all when the
 /// socket is full. What the network refuses is dropped, as the network itself might have.
-fn send(socket: &Arc<dyn Socket>, source: Option<IpAddr>, transmit: Transmit, bytes: &[u8]) -> usize {
-    let Transmit { path, ecn, segment, .. } = transmit;
+fn send(
+    socket: &Arc<dyn Socket>,
+    source: Option<IpAddr>,
+    transmit: Transmit,
+    bytes: &[u8],
+) -> usize {
+    let Transmit {
+        path, ecn, segment, ..
+    } = transmit;
     let mut sent = 0;
     while let Some(rest) = bytes.get(sent..).filter(|rest| !rest.is_empty()) {
         // Asked again each time: the socket learns when the system cannot segment.
         let most = segment.saturating_mul(socket.max_segments().max(1));
         let contents = rest.get(..most).unwrap_or(rest);
-        let outgoing = Outgoing { destination: path.remote, source, ecn, segment, contents };
+        let outgoing = Outgoing {
+            destination: path.remote,
+            source,
+            ecn,
+            segment,
+            contents,
+        };
         match socket.try_send(&outgoing) {
             Ok(()) => sent += contents.len(),
             Err(error) if error.kind() == io::ErrorKind::WouldBlock => break,
@@ -342,7 +394,13 @@ fn send(socket: &Arc<dyn Socket>, source: Option<IpAddr>, transmit: Transmit, by
 }
 
 /// Hands the datagrams of one buffer to the engine.
-pub(super) fn deliver(now: Instant, engine: &mut Engine, path: Path, received: Received, bytes: &mut [u8]) {
+pub(super) fn deliver(
+    now: Instant,
+    engine: &mut Engine,
+    path: Path,
+    received: Received,
+    bytes: &mut [u8],
+) {
     for datagram in bytes.chunks_mut(received.segment) {
         engine.handle_datagram(now, path, datagram);
     }

@@ -14,10 +14,7 @@ use super::{
     routes::{ConnectionId, Destination, Routes},
     sockets::{Batch, Received, Socket, UdpSocket, readable, with_batch},
 };
-use crate::{
-    Carrier, Configuration, Error, Interface, Path, PeerConnection, Settings,
-    engine::Route,
-};
+use crate::{Carrier, Configuration, Error, Interface, Path, PeerConnection, Route, Settings};
 
 /// One UDP port that carries any number of connections, told apart by ICE's username fragment and then by address.
 ///
@@ -94,7 +91,10 @@ impl Endpoint {
     /// # Errors
     ///
     /// Outside of a tokio runtime.
-    pub fn with_sockets(sockets: Vec<Arc<dyn Socket>>, settings: EndpointSettings) -> io::Result<Self> {
+    pub fn with_sockets(
+        sockets: Vec<Arc<dyn Socket>>,
+        settings: EndpointSettings,
+    ) -> io::Result<Self> {
         let runtime = Handle::try_current().map_err(io::Error::other)?;
         let routes = Arc::<Mutex<Routes>>::default();
         let reader = |socket: &Arc<dyn Socket>| {
@@ -102,7 +102,11 @@ impl Endpoint {
             runtime.spawn(reading).abort_handle()
         };
         let readers = sockets.iter().map(reader).collect();
-        let port = Arc::new(Port { sockets, routes, readers });
+        let port = Arc::new(Port {
+            sockets,
+            routes,
+            readers,
+        });
         Ok(Self { port, settings })
     }
 
@@ -112,7 +116,11 @@ impl Endpoint {
     ///
     /// When the endpoint was made of no socket.
     pub fn local_address(&self) -> io::Result<SocketAddr> {
-        let first = self.port.sockets.first().ok_or(io::ErrorKind::NotConnected)?;
+        let first = self
+            .port
+            .sockets
+            .first()
+            .ok_or(io::ErrorKind::NotConnected)?;
         Ok(first.local_address())
     }
 
@@ -138,21 +146,31 @@ impl Shared {
 
     /// The address of the port for a candidate with this address, if the port listens there.
     pub(super) fn local_address(&self, address: IpAddr) -> io::Result<SocketAddr> {
-        let addresses = self.port.sockets.iter().map(|socket| socket.local_address());
-        let found = addresses.into_iter().find(|bound| covers(bound.ip(), address));
+        let addresses = self
+            .port
+            .sockets
+            .iter()
+            .map(|socket| socket.local_address());
+        let found = addresses
+            .into_iter()
+            .find(|bound| covers(bound.ip(), address));
         let bound = found.ok_or(io::ErrorKind::AddrNotAvailable)?;
         Ok(SocketAddr::new(address, bound.port()))
     }
 
     pub(super) fn socket(&self, path: Path) -> Option<Arc<dyn Socket>> {
         let mut sockets = self.port.sockets.iter();
-        sockets.find(|socket| covers(socket.local_address().ip(), path.local.ip())).cloned()
+        sockets
+            .find(|socket| covers(socket.local_address().ip(), path.local.ip()))
+            .cloned()
     }
 
     /// The source address to name, where the socket has several.
     pub(super) fn source(&self, path: Path) -> Option<IpAddr> {
         let unspecified = |socket: Arc<dyn Socket>| socket.local_address().ip().is_unspecified();
-        self.socket(path).is_some_and(unspecified).then_some(path.local.ip())
+        self.socket(path)
+            .is_some_and(unspecified)
+            .then_some(path.local.ip())
     }
 
     pub(super) fn id(&self) -> ConnectionId {
@@ -212,7 +230,10 @@ fn distribute(routes: &Mutex<Routes>, local: SocketAddr, batch: &mut Batch) {
             continue;
         };
         let arrived = (path, received, bytes);
-        match sorted.iter_mut().find(|(other, _)| other.id == destination.id) {
+        match sorted
+            .iter_mut()
+            .find(|(other, _)| other.id == destination.id)
+        {
             Some((_, buffers)) => buffers.push(arrived),
             None => sorted.push((destination.clone(), vec![arrived])),
         }
@@ -236,9 +257,15 @@ fn covers(bound: IpAddr, address: IpAddr) -> bool {
 
 fn explain(address: SocketAddr, error: &io::Error) -> String {
     match error.kind() {
-        io::ErrorKind::AddrInUse => format!("UDP {address} is taken: choose another port, or end the program that has it"),
-        io::ErrorKind::AddrNotAvailable => format!("{address} is not an address of this machine: bind one that is, or 0.0.0.0"),
-        io::ErrorKind::PermissionDenied => format!("UDP {address} is not permitted: choose a port above 1023"),
+        io::ErrorKind::AddrInUse => {
+            format!("UDP {address} is taken: choose another port, or end the program that has it")
+        }
+        io::ErrorKind::AddrNotAvailable => {
+            format!("{address} is not an address of this machine: bind one that is, or 0.0.0.0")
+        }
+        io::ErrorKind::PermissionDenied => {
+            format!("UDP {address} is not permitted: choose a port above 1023")
+        }
         _ => format!("UDP {address} cannot be bound: {error}"),
     }
 }

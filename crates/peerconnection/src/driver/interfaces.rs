@@ -2,7 +2,7 @@
 
 use std::io;
 
-use crate::engine::Interface;
+use crate::Interface;
 
 /// The interfaces that are up, one entry an address.
 ///

@@ -43,19 +43,28 @@ impl PeerConnection {
 /// A seed from the system's random source.
 fn seed() -> Result<[u8; 32], Error> {
     let mut seed = [0; 32];
-    #[expect(clippy::disallowed_methods, reason = "the driver gives each engine its seed")]
+    #[expect(
+        clippy::disallowed_methods,
+        reason = "the driver gives each engine its seed"
+    )]
     let random = ring::rand::SystemRandom::new();
     let filled = random.fill(&mut seed);
     filled.map_err(|_| Error::new(ErrorKind::Operation, "the system has no randomness"))?;
     Ok(seed)
 }
 
-#[expect(clippy::disallowed_methods, reason = "the driver tells the engine the time")]
+#[expect(
+    clippy::disallowed_methods,
+    reason = "the driver tells the engine the time"
+)]
 fn now() -> Instant {
     Instant::now()
 }
 
-#[expect(clippy::disallowed_methods, reason = "the wall clock enters here, once a connection")]
+#[expect(
+    clippy::disallowed_methods,
+    reason = "the wall clock enters here, once a connection"
+)]
 fn wall() -> SystemTime {
     SystemTime::now()
 }

@@ -8,7 +8,7 @@ use std::{
 use oxirtc_stun::Message;
 
 use super::connection::Connection;
-use crate::{Core, Path, engine::Route};
+use crate::{Core, Path, Route};
 
 /// What one shared port knows of its connections. Nothing a stranger sends adds to it.
 #[derive(Default)]
@@ -67,7 +67,11 @@ impl Routes {
             }
             Route::PathReleased(path) => {
                 owned.paths.retain(|other| *other != path);
-                if self.by_path.get(&path).is_some_and(|other| other.id == destination.id) {
+                if self
+                    .by_path
+                    .get(&path)
+                    .is_some_and(|other| other.id == destination.id)
+                {
                     self.by_path.remove(&path);
                 }
             }
@@ -90,7 +94,9 @@ impl Routes {
 
     /// The connection that a datagram is for: the one that a STUN request names, else the one that its path belongs to.
     pub(super) fn find(&self, path: Path, datagram: &[u8]) -> Option<&Destination> {
-        let stun = matches!(datagram.first(), Some(0..=3)).then(|| Message::parse(datagram).ok()).flatten();
+        let stun = matches!(datagram.first(), Some(0..=3))
+            .then(|| Message::parse(datagram).ok())
+            .flatten();
         let name = stun.and_then(|message| message.username());
         // RFC 8445 §7.2.2: our fragment stands before the colon. A request counts more than its address, which may have had
         // another connection before.

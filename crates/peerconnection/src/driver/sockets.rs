@@ -93,7 +93,8 @@ impl UdpSocket {
     /// Those of the system: address taken, not available, not permitted.
     pub fn bind(address: SocketAddr, buffer: usize) -> io::Result<Arc<dyn Socket>> {
         let domain = socket2::Domain::for_address(address);
-        let socket = socket2::Socket::new(domain, socket2::Type::DGRAM, Some(socket2::Protocol::UDP))?;
+        let socket =
+            socket2::Socket::new(domain, socket2::Type::DGRAM, Some(socket2::Protocol::UDP))?;
         if address.is_ipv6() {
             // IPv4 has sockets of its own: no mapped addresses.
             socket.set_only_v6(true)?;
@@ -104,7 +105,9 @@ impl UdpSocket {
         socket.bind(&address.into())?;
         let granted = socket.recv_buffer_size()?;
         if granted < buffer {
-            log::debug!("the system grants {granted} of {buffer} bytes of receive buffer at {address}");
+            log::debug!(
+                "the system grants {granted} of {buffer} bytes of receive buffer at {address}"
+            );
         }
         let io = tokio::net::UdpSocket::from_std(socket.into())?;
         let state = UdpSocketState::new(UdpSockRef::from(&io))?;
@@ -123,11 +126,17 @@ impl Socket for UdpSocket {
     }
 
     fn try_receive(&self, batch: &mut Batch) -> io::Result<usize> {
-        let Batch { buffers, received, meta } = batch;
+        let Batch {
+            buffers,
+            received,
+            meta,
+        } = batch;
         let mut slices = buffers.chunks_mut(BUFFER).map(IoSliceMut::new);
-        let mut slices: [IoSliceMut<'_>; BUFFERS] = std::array::from_fn(|_| slices.next().unwrap_or(IoSliceMut::new(&mut [])));
+        let mut slices: [IoSliceMut<'_>; BUFFERS] =
+            std::array::from_fn(|_| slices.next().unwrap_or(IoSliceMut::new(&mut [])));
         let count = self.io.try_io(Interest::READABLE, || {
-            self.state.recv(UdpSockRef::from(&self.io), &mut slices, meta)
+            self.state
+                .recv(UdpSockRef::from(&self.io), &mut slices, meta)
         })?;
         received.clear();
         received.extend(meta.iter().take(count).map(Received::from));
@@ -184,7 +193,8 @@ impl Batch {
     pub fn received(&mut self) -> impl Iterator<Item = (Received, &mut [u8])> {
         let buffers = self.buffers.chunks_mut(BUFFER);
         let filled = self.received.iter().zip(buffers);
-        filled.filter_map(|(received, buffer)| Some((*received, buffer.get_mut(..received.length)?)))
+        filled
+            .filter_map(|(received, buffer)| Some((*received, buffer.get_mut(..received.length)?)))
     }
 }
 

@@ -5,8 +5,7 @@ use std::time::Instant;
 use oxirtc_jsep as jsep;
 
 use super::{
-    Engine,
-    convert,
+    Engine, convert,
     task::{DtlsTransportEvent, Event},
     transport::{IceParameters, Transport},
 };
@@ -43,13 +42,24 @@ impl Engine {
                     transport.view.role = convert::shown_role(transport.ice.role());
                 }
             }
-            jsep::Change::LocalIce { transport, credentials, restored } => {
+            jsep::Change::LocalIce {
+                transport,
+                credentials,
+                restored,
+            } => {
                 self.set_local_ice(now, transport, &credentials, restored);
             }
-            jsep::Change::RemoteIce { transport, credentials, lite } => {
+            jsep::Change::RemoteIce {
+                transport,
+                credentials,
+                lite,
+            } => {
                 self.set_remote_ice(now, transport, &credentials, lite);
             }
-            jsep::Change::RemoteCandidate { transport, candidate } => {
+            jsep::Change::RemoteCandidate {
+                transport,
+                candidate,
+            } => {
                 self.add_remote_candidate(now, transport, &candidate);
             }
             jsep::Change::RemoteEndOfCandidates { transport } => {
@@ -57,7 +67,12 @@ impl Engine {
                     transport.ice.set_remote_end_of_candidates(now);
                 }
             }
-            jsep::Change::Dtls { transport, role, fingerprints, .. } => {
+            jsep::Change::Dtls {
+                transport,
+                role,
+                fingerprints,
+                ..
+            } => {
                 self.set_dtls(now, transport, role, &fingerprints, early);
             }
             jsep::Change::Sctp(sctp) => self.set_sctp(now, sctp),
@@ -87,8 +102,16 @@ impl Engine {
         };
         transport.set_ufrag(&credentials.ufrag, &mut self.routes);
         transport.view.local_parameters = Some(shown_parameters(credentials));
-        let set = transport.ice.set_local_credentials(now, convert::credentials(credentials));
-        let gathered = set.and_then(|()| if restored { Ok(()) } else { transport.ice.gather(now) });
+        let set = transport
+            .ice
+            .set_local_credentials(now, convert::credentials(credentials));
+        let gathered = set.and_then(|()| {
+            if restored {
+                Ok(())
+            } else {
+                transport.ice.gather(now)
+            }
+        });
         if let Err(error) = gathered {
             log::warn!("ICE does not take its own credentials: {error}");
         }
@@ -116,7 +139,9 @@ impl Engine {
             transport.view.remote_candidates.clear();
         }
         transport.view.remote_parameters = Some(shown_parameters(credentials));
-        let set = transport.ice.set_remote_credentials(now, convert::credentials(credentials));
+        let set = transport
+            .ice
+            .set_remote_credentials(now, convert::credentials(credentials));
         if let Err(error) = set {
             log::warn!("ICE does not take the peer's credentials: {error}");
         }
@@ -132,8 +157,14 @@ impl Engine {
         let Some(transport) = self.named(name) else {
             return;
         };
-        let init = IceCandidateInit { candidate: candidate.to_string(), ..Default::default() };
-        transport.view.remote_candidates.push(IceCandidate::read(init));
+        let init = IceCandidateInit {
+            candidate: candidate.to_string(),
+            ..Default::default()
+        };
+        transport
+            .view
+            .remote_candidates
+            .push(IceCandidate::read(init));
         let Some(candidate) = convert::remote_candidate(candidate, relay_only) else {
             return;
         };
@@ -174,7 +205,9 @@ impl Engine {
         }
         let fingerprints: Vec<_> = fingerprints.iter().map(convert::fingerprint).collect();
         let mut hold = |packet: &mut [u8]| early.push(packet.to_vec());
-        transport.dtls.set_remote_fingerprints(now, &fingerprints, &mut hold);
+        transport
+            .dtls
+            .set_remote_fingerprints(now, &fingerprints, &mut hold);
         transport.start_dtls(now);
         if carries_data {
             self.data.set_role(parity);
@@ -188,18 +221,26 @@ impl Engine {
                     return;
                 };
                 self.negotiation.associations += 1;
-                let seed = self.foundation.seed.derive("sctp", FIRST_SCTP + self.negotiation.associations);
+                let seed = self
+                    .foundation
+                    .seed
+                    .derive("sctp", FIRST_SCTP + self.negotiation.associations);
                 self.data.create(id, seed);
             }
             jsep::Sctp::Negotiated {
-                transport, local_port, remote_port, max_message_size, ..
+                transport,
+                local_port,
+                remote_port,
+                max_message_size,
+                ..
             } => {
                 let transport = self.transports.iter().find(|it| it.name == transport);
                 let Some(transport) = transport else {
                     return;
                 };
                 let ports = (local_port, remote_port);
-                self.data.negotiate(now, transport.id, ports, max_message_size);
+                self.data
+                    .negotiate(now, transport.id, ports, max_message_size);
                 if transport.is_secure() {
                     self.data.connect(now, transport.round_trip());
                 }
@@ -216,8 +257,10 @@ impl Engine {
         };
         transport.dtls.close(now);
         transport.view.dtls = DtlsTransportState::Failed;
-        let detail =
-            crate::RtcErrorDetail::DtlsFailure { received_alert: None, sent_alert: None };
+        let detail = crate::RtcErrorDetail::DtlsFailure {
+            received_alert: None,
+            sent_alert: None,
+        };
         let error = crate::Error::with_detail(detail, "the peer took the wrong DTLS role");
         let state = DtlsTransportEvent::StateChange(DtlsTransportState::Failed);
         self.tasks.push(vec![

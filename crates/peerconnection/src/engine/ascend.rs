@@ -32,7 +32,11 @@ impl Engine {
         // [5.6-07]: the pair changes with the state, in one task and before it.
         let mut pair_changed = false;
         let mut states = Vec::new();
-        while let Some(event) = self.transports.get_mut(index).and_then(|it| it.ice.poll_event()) {
+        while let Some(event) = self
+            .transports
+            .get_mut(index)
+            .and_then(|it| it.ice.poll_event())
+        {
             match event {
                 ice::Event::GatheringStateChanged(state) => self.gathering_changed(index, state),
                 ice::Event::CandidateGathered { candidate, ufrag } => {
@@ -44,7 +48,8 @@ impl Engine {
                     self.routes.push_back(Route::Path(convert::path(path)));
                 }
                 ice::Event::PathReleased(path) => {
-                    self.routes.push_back(Route::PathReleased(convert::path(path)));
+                    self.routes
+                        .push_back(Route::PathReleased(convert::path(path)));
                 }
                 ice::Event::RoleChanged(role) => {
                     if let Some(transport) = self.transports.get_mut(index) {
@@ -67,7 +72,10 @@ impl Engine {
         let id = transport.id;
         let mut events = Vec::new();
         if pair_changed {
-            let pair = transport.ice.selected_pair().map(|it| convert::shown_pair(&it));
+            let pair = transport
+                .ice
+                .selected_pair()
+                .map(|it| convert::shown_pair(&it));
             transport.view.pair.clone_from(&pair);
             let change = IceTransportEvent::SelectedCandidatePairChange(pair.map(Box::new));
             events.push(Event::IceTransport(id, change));
@@ -76,7 +84,10 @@ impl Engine {
             if let Some(transport) = self.transports.get_mut(index) {
                 transport.view.ice = state;
             }
-            events.push(Event::IceTransport(id, IceTransportEvent::StateChange(state)));
+            events.push(Event::IceTransport(
+                id,
+                IceTransportEvent::StateChange(state),
+            ));
             self.update_connection(&mut events);
             self.tasks.push(std::mem::take(&mut events));
         }
@@ -182,13 +193,22 @@ impl Engine {
         }
         transport.consent = consent;
         transport.dtls.set_consent(consent);
-        if self.data.transport.as_ref().is_some_and(|it| it.on == transport.id) {
+        if self
+            .data
+            .transport
+            .as_ref()
+            .is_some_and(|it| it.on == transport.id)
+        {
             self.data.set_consent(consent);
         }
     }
 
     fn ascend_dtls(&mut self, index: usize, now: Instant) {
-        while let Some(event) = self.transports.get_mut(index).and_then(|it| it.dtls.poll_event()) {
+        while let Some(event) = self
+            .transports
+            .get_mut(index)
+            .and_then(|it| it.dtls.poll_event())
+        {
             let Some(id) = self.transports.get(index).map(|it| it.id) else {
                 return;
             };

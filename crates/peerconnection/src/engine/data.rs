@@ -94,8 +94,15 @@ impl Data {
     pub(super) fn create(&mut self, on: TransportId, seed: [u8; 32]) {
         let state = SctpTransportState::Connecting;
         let (association, max_message_size, max_channels, agreed) = (None, None, None, None);
-        self.transport =
-            Some(Sctp { on, association, state, max_message_size, max_channels, agreed, seed });
+        self.transport = Some(Sctp {
+            on,
+            association,
+            state,
+            max_message_size,
+            max_channels,
+            agreed,
+            seed,
+        });
     }
 
     /// An answer has settled it.
@@ -119,8 +126,9 @@ impl Data {
         let limit = own.min(remote_limit);
         sctp.max_message_size = Some(limit);
         let (config, seed) = (self.limits.association(ports), sctp.seed);
-        let association =
-            sctp.association.get_or_insert_with(|| sctp::Association::new(config, seed, now));
+        let association = sctp
+            .association
+            .get_or_insert_with(|| sctp::Association::new(config, seed, now));
         association.set_max_outgoing_message_size(usize::try_from(limit).unwrap_or(usize::MAX));
     }
 
@@ -209,9 +217,13 @@ impl Data {
         for channel in self.channels.values_mut() {
             channel.lost |= channel.inner.is_some();
             channel.left_behind = match (&self.transport, channel.stream) {
-                (Some(Sctp { association: Some(it), .. }), Some(stream)) if channel.inner.is_some() => {
-                    it.buffered_amount(stream) as u64
-                }
+                (
+                    Some(Sctp {
+                        association: Some(it),
+                        ..
+                    }),
+                    Some(stream),
+                ) if channel.inner.is_some() => it.buffered_amount(stream) as u64,
                 _ => channel.left_behind,
             };
             channel.state = DataChannelState::Closed;
@@ -238,9 +250,15 @@ impl Data {
     pub(super) fn open(&mut self, label: &str, init: &DataChannelInit) -> Result<ChannelId, Error> {
         let parameters = convert::parameters(label, init)?;
         let attributes = convert::attributes(&parameters);
-        let inner = self.session.open(parameters).map_err(convert::channel_error)?;
+        let inner = self
+            .session
+            .open(parameters)
+            .map_err(convert::channel_error)?;
         let id = self.add(Channel::new(inner, attributes), inner);
-        let stream = self.session.channel(inner).and_then(datachannel::Channel::stream);
+        let stream = self
+            .session
+            .channel(inner)
+            .and_then(datachannel::Channel::stream);
         if let Some(channel) = self.channels.get_mut(&id) {
             channel.stream = stream;
         }
@@ -296,8 +314,9 @@ impl Data {
             return 0;
         };
         match (self.association_ref(), channel.stream) {
+            // An announcement stands in front of them, and is none of the application's bytes.
             (Some(association), Some(stream)) if channel.inner.is_some() => {
-                association.buffered_amount(stream) as u64
+                (association.buffered_amount(stream) as u64).min(channel.counts.bytes_sent)
             }
             _ => channel.left_behind,
         }
@@ -313,7 +332,8 @@ impl Data {
     }
 
     pub(super) fn total_unacknowledged(&self) -> u64 {
-        self.association_ref().map_or(0, |it| it.total_unacknowledged() as u64)
+        self.association_ref()
+            .map_or(0, |it| it.total_unacknowledged() as u64)
     }
 
     pub(super) fn set_threshold(&mut self, id: ChannelId, threshold: u64) {
@@ -345,9 +365,19 @@ impl Data {
                 }
                 datachannel::Event::Opened { channel } => self.opened(channel, tasks),
                 datachannel::Event::Closing { channel } => {
-                    self.tell(channel, DataChannelState::Closing, ChannelEvent::Closing, tasks);
+                    self.tell(
+                        channel,
+                        DataChannelState::Closing,
+                        ChannelEvent::Closing,
+                        tasks,
+                    );
                 }
-                datachannel::Event::Closed { channel, by, failure, .. } => {
+                datachannel::Event::Closed {
+                    channel,
+                    by,
+                    failure,
+                    ..
+                } => {
                     let error = failure.map(|_| channel_failure(failure));
                     let lost = by == datachannel::Initiator::Transport;
                     let error = error.or_else(|| ended.filter(|_| lost).cloned());
@@ -375,7 +405,11 @@ impl Data {
     }
 
     fn assign(&mut self, inner: datachannel::ChannelId, stream: u16) {
-        let Some(channel) = self.names.get(&inner).and_then(|id| self.channels.get_mut(id)) else {
+        let Some(channel) = self
+            .names
+            .get(&inner)
+            .and_then(|id| self.channels.get_mut(id))
+        else {
             return;
         };
         channel.stream = Some(stream);
@@ -388,7 +422,11 @@ impl Data {
     }
 
     fn opened(&mut self, inner: datachannel::ChannelId, tasks: &mut Tasks) {
-        if let Some(stream) = self.session.channel(inner).and_then(datachannel::Channel::stream) {
+        if let Some(stream) = self
+            .session
+            .channel(inner)
+            .and_then(datachannel::Channel::stream)
+        {
             self.assign(inner, stream);
         }
         self.tell(inner, DataChannelState::Open, ChannelEvent::Open, tasks);
@@ -411,12 +449,7 @@ impl Data {
     }
 
     /// W3C §6.2: `error` when there was one, then `close`.
-    fn closed(
-        &mut self,
-        inner: datachannel::ChannelId,
-        error: Option<Error>,
-        tasks: &mut Tasks,
-    ) {
+    fn closed(&mut self, inner: datachannel::ChannelId, error: Option<Error>, tasks: &mut Tasks) {
         let Some(id) = self.names.remove(&inner) else {
             return;
         };

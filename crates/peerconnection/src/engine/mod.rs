@@ -137,12 +137,19 @@ impl Engine {
         if self.closed {
             return;
         }
-        let owners = || self.transports.iter().filter(|it| it.sockets.contains(&path.local));
+        let owners = || {
+            self.transports
+                .iter()
+                .filter(|it| it.sockets.contains(&path.local))
+        };
         match (self.transports.len(), owners().count()) {
             (0, _) => self.stats.dropped += 1,
             (1, _) => self.demux(0, now, path, datagram),
             (_, 1) => {
-                let index = self.transports.iter().position(|it| it.sockets.contains(&path.local));
+                let index = self
+                    .transports
+                    .iter()
+                    .position(|it| it.sockets.contains(&path.local));
                 self.demux(index.unwrap_or(0), now, path, datagram);
             }
             // A shared socket, and transports that are not bundled yet: each agent knows its own by
@@ -166,15 +173,17 @@ impl Engine {
             _ => None,
         };
         let mut demux = |payload: &mut [u8]| match Kind::of(payload) {
-            Kind::Dtls => dtls.handle_datagram(now, payload, &mut |packet| {
-                match &mut association {
+            Kind::Dtls => {
+                dtls.handle_datagram(now, payload, &mut |packet| match &mut association {
                     Some(association) => association.handle_packet(now, packet),
                     None => stats.dropped += 1,
-                }
-            }),
+                })
+            }
             Kind::Rtp | Kind::Rtcp | Kind::Unknown => stats.dropped += 1,
         };
-        transport.ice.handle_datagram(now, convert::ice_path(path), datagram, &mut demux);
+        transport
+            .ice
+            .handle_datagram(now, convert::ice_path(path), datagram, &mut demux);
     }
 
     /// Time has passed. Early and late calls are harmless.
@@ -197,7 +206,11 @@ impl Engine {
         if self.closed {
             return None;
         }
-        let sctp = self.data.transport.as_ref().and_then(|it| it.association.as_ref());
+        let sctp = self
+            .data
+            .transport
+            .as_ref()
+            .and_then(|it| it.association.as_ref());
         let sctp = sctp.and_then(oxirtc_sctp::Association::poll_timeout);
         let transports = self.transports.iter().filter_map(Transport::poll_timeout);
         transports.chain(sctp).min()
@@ -290,7 +303,11 @@ impl Engine {
     /// have something.
     #[must_use]
     pub fn wants_transmit(&self) -> bool {
-        let sctp = self.data.transport.as_ref().and_then(|it| it.association.as_ref());
+        let sctp = self
+            .data
+            .transport
+            .as_ref()
+            .and_then(|it| it.association.as_ref());
         sctp.is_some_and(oxirtc_sctp::Association::wants_transmit)
     }
 
@@ -394,7 +411,10 @@ impl Engine {
     }
 
     fn view(&self, id: TransportId) -> Option<&transport::View> {
-        self.transports.iter().find(|it| it.id == id).map(|it| &it.view)
+        self.transports
+            .iter()
+            .find(|it| it.id == id)
+            .map(|it| &it.view)
     }
 
     /// `state` of an ICE transport (W3C §5.6). That of a removed one is closed.
@@ -406,7 +426,8 @@ impl Engine {
     /// `gatheringState` of an ICE transport.
     #[must_use]
     pub fn ice_transport_gathering_state(&self, id: TransportId) -> IceGatheringState {
-        self.view(id).map_or(IceGatheringState::Complete, |it| it.gathering)
+        self.view(id)
+            .map_or(IceGatheringState::Complete, |it| it.gathering)
     }
 
     /// `role` of an ICE transport.
@@ -424,13 +445,15 @@ impl Engine {
     /// `getLocalCandidates()`: those that were told.
     #[must_use]
     pub fn local_candidates(&self, id: TransportId) -> Vec<IceCandidate> {
-        self.view(id).map_or_else(Vec::new, |it| it.local_candidates.clone())
+        self.view(id)
+            .map_or_else(Vec::new, |it| it.local_candidates.clone())
     }
 
     /// `getRemoteCandidates()`: those that signalling brought.
     #[must_use]
     pub fn remote_candidates(&self, id: TransportId) -> Vec<IceCandidate> {
-        self.view(id).map_or_else(Vec::new, |it| it.remote_candidates.clone())
+        self.view(id)
+            .map_or_else(Vec::new, |it| it.remote_candidates.clone())
     }
 
     /// `getLocalParameters()`.
@@ -448,7 +471,8 @@ impl Engine {
     /// `state` of a DTLS transport (W3C §5.5).
     #[must_use]
     pub fn dtls_transport_state(&self, id: TransportId) -> DtlsTransportState {
-        self.view(id).map_or(DtlsTransportState::Closed, |it| it.dtls)
+        self.view(id)
+            .map_or(DtlsTransportState::Closed, |it| it.dtls)
     }
 
     /// `getRemoteCertificates()`: DER, the peer's own first; empty before it is connected.
@@ -483,11 +507,15 @@ impl Engine {
     }
 
     fn check_open(&self) -> Result<(), Error> {
-        if self.closed { Err(Error::closed()) } else { Ok(()) }
+        if self.closed {
+            Err(Error::closed())
+        } else {
+            Ok(())
+        }
     }
 
     /// W3C §4.3.4 and §4.3.3, from the states of the transports.
-    fn derive_states(&mut self) -> (IceConnectionState, PeerConnectionState) {
+    fn derive_states(&self) -> (IceConnectionState, PeerConnectionState) {
         let ice: Vec<_> = self.transports.iter().map(|it| it.view.ice).collect();
         let dtls: Vec<_> = self.transports.iter().map(|it| it.view.dtls).collect();
         let ice = state::ice_connection(self.closed, &ice);
@@ -498,7 +526,10 @@ impl Engine {
     #[must_use]
     pub fn has_open_channels(&self) -> bool {
         self.data.any_channel(|it| {
-            matches!(it.ready_state(), DataChannelState::Open | DataChannelState::Closing)
+            matches!(
+                it.ready_state(),
+                DataChannelState::Open | DataChannelState::Closing
+            )
         })
     }
 

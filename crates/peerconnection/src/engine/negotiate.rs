@@ -68,10 +68,16 @@ impl Engine {
     /// `InvalidState` when closed, or not in `stable` or `have-local-offer`.
     pub fn create_offer(&mut self, options: &OfferOptions) -> Result<SessionDescription, Error> {
         self.check_open()?;
-        let Negotiation { negotiator, credentials, .. } = &mut self.negotiation;
+        let Negotiation {
+            negotiator,
+            credentials,
+            ..
+        } = &mut self.negotiation;
         let options = convert::offer_options(options);
         let offer = negotiator.create_offer(options, &mut || credentials.next());
-        offer.map(convert::description).map_err(convert::negotiation_error)
+        offer
+            .map(convert::description)
+            .map_err(convert::negotiation_error)
     }
 
     /// `createAnswer()`.
@@ -81,9 +87,15 @@ impl Engine {
     /// `InvalidState` when closed, or no offer of the peer is open.
     pub fn create_answer(&mut self) -> Result<SessionDescription, Error> {
         self.check_open()?;
-        let Negotiation { negotiator, credentials, .. } = &mut self.negotiation;
+        let Negotiation {
+            negotiator,
+            credentials,
+            ..
+        } = &mut self.negotiation;
         let answer = negotiator.create_answer(&mut || credentials.next());
-        answer.map(convert::description).map_err(convert::negotiation_error)
+        answer
+            .map(convert::description)
+            .map_err(convert::negotiation_error)
     }
 
     /// `setLocalDescription()`. Without a description, or with an empty one, it is created here.
@@ -97,7 +109,11 @@ impl Engine {
         description: Option<SessionDescription>,
     ) -> Result<(), Error> {
         self.check_open()?;
-        let Negotiation { negotiator, credentials, .. } = &mut self.negotiation;
+        let Negotiation {
+            negotiator,
+            credentials,
+            ..
+        } = &mut self.negotiation;
         let description = description.map(convert::own_description);
         let changes = negotiator.set_local(description, &mut || credentials.next());
         let changes = changes.map_err(convert::negotiation_error)?;
@@ -147,12 +163,15 @@ impl Engine {
             return Err(Error::new(ErrorKind::Type, message));
         }
         self.check_open()?;
-        let changes = self.negotiation.negotiator.add_ice_candidate(jsep::CandidateInit {
-            candidate: &candidate.candidate,
-            sdp_mid: candidate.sdp_mid.as_deref(),
-            sdp_mline_index: candidate.sdp_m_line_index,
-            username_fragment: candidate.username_fragment.as_deref(),
-        });
+        let changes = self
+            .negotiation
+            .negotiator
+            .add_ice_candidate(jsep::CandidateInit {
+                candidate: &candidate.candidate,
+                sdp_mid: candidate.sdp_mid.as_deref(),
+                sdp_mline_index: candidate.sdp_m_line_index,
+                username_fragment: candidate.username_fragment.as_deref(),
+            });
         let changes = changes.map_err(convert::negotiation_error)?;
         self.apply(now, changes);
         Ok(())
@@ -195,37 +214,55 @@ impl Engine {
     /// `localDescription`: with the candidates gathered so far.
     #[must_use]
     pub fn local_description(&self) -> Option<SessionDescription> {
-        self.negotiation.negotiator.local_description().map(convert::description)
+        self.negotiation
+            .negotiator
+            .local_description()
+            .map(convert::description)
     }
 
     /// `currentLocalDescription`.
     #[must_use]
     pub fn current_local_description(&self) -> Option<SessionDescription> {
-        self.negotiation.negotiator.current_local_description().map(convert::description)
+        self.negotiation
+            .negotiator
+            .current_local_description()
+            .map(convert::description)
     }
 
     /// `pendingLocalDescription`.
     #[must_use]
     pub fn pending_local_description(&self) -> Option<SessionDescription> {
-        self.negotiation.negotiator.pending_local_description().map(convert::description)
+        self.negotiation
+            .negotiator
+            .pending_local_description()
+            .map(convert::description)
     }
 
     /// `remoteDescription`: with the candidates added so far.
     #[must_use]
     pub fn remote_description(&self) -> Option<SessionDescription> {
-        self.negotiation.negotiator.remote_description().map(convert::description)
+        self.negotiation
+            .negotiator
+            .remote_description()
+            .map(convert::description)
     }
 
     /// `currentRemoteDescription`.
     #[must_use]
     pub fn current_remote_description(&self) -> Option<SessionDescription> {
-        self.negotiation.negotiator.current_remote_description().map(convert::description)
+        self.negotiation
+            .negotiator
+            .current_remote_description()
+            .map(convert::description)
     }
 
     /// `pendingRemoteDescription`.
     #[must_use]
     pub fn pending_remote_description(&self) -> Option<SessionDescription> {
-        self.negotiation.negotiator.pending_remote_description().map(convert::description)
+        self.negotiation
+            .negotiator
+            .pending_remote_description()
+            .map(convert::description)
     }
 
     /// `canTrickleIceCandidates`: `None` before the first remote description.

@@ -32,7 +32,9 @@ impl Seed {
         let key = hkdf::Salt::new(hkdf::HKDF_SHA256, b"oxirtc engine").extract(self.0.as_slice());
         let id = id.to_be_bytes();
         let info = [label.as_bytes(), &id];
-        let filled = key.expand(&info, SeedLength).and_then(|okm| okm.fill(&mut seed));
+        let filled = key
+            .expand(&info, SeedLength)
+            .and_then(|okm| okm.fill(&mut seed));
         // It fails for lengths above 255 hashes only.
         debug_assert!(filled.is_ok());
         seed
@@ -50,7 +52,10 @@ impl Seed {
 impl CredentialSource {
     /// RFC 8839 §5.4: at least 24 bits in the ufrag and 128 in the password; these have 48 and 144.
     pub(super) fn next(&mut self) -> jsep::Credentials {
-        jsep::Credentials { ufrag: self.text(8), password: self.text(24) }
+        jsep::Credentials {
+            ufrag: self.text(8),
+            password: self.text(24),
+        }
     }
 
     fn text(&mut self, length: usize) -> String {
@@ -76,7 +81,12 @@ mod tests {
     #[test]
     fn seeds_differ_by_label_and_number_and_repeat() {
         let seed = Seed::new([7; 32]);
-        let all = [seed.derive("ice", 0), seed.derive("ice", 1), seed.derive("dtls", 0), [7; 32]];
+        let all = [
+            seed.derive("ice", 0),
+            seed.derive("ice", 1),
+            seed.derive("dtls", 0),
+            [7; 32],
+        ];
         for (index, one) in all.iter().enumerate() {
             assert!(all.iter().skip(index + 1).all(|other| other != one));
         }
@@ -89,7 +99,10 @@ mod tests {
         let (one, two) = (source.next(), source.next());
         assert_ne!(one.ufrag, two.ufrag);
         for text in [&one.ufrag, &one.password, &two.password] {
-            assert!(text.chars().all(|c| c.is_ascii_alphanumeric() || "+/".contains(c)));
+            assert!(
+                text.chars()
+                    .all(|c| c.is_ascii_alphanumeric() || "+/".contains(c))
+            );
         }
         assert_eq!((one.ufrag.len(), one.password.len()), (8, 24));
     }

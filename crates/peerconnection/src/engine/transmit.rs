@@ -23,7 +23,12 @@ impl Engine {
         self.stats.batches_sent += 1;
         self.stats.bytes_sent += length as u64;
         self.stats.datagrams_sent += length.div_ceil(segment.max(1)) as u64;
-        Some(Transmit { path, ecn: 0, dscp: 0, segment })
+        Some(Transmit {
+            path,
+            ecn: 0,
+            dscp: 0,
+            segment,
+        })
     }
 
     fn poll_batch(&mut self, now: Instant, buf: &mut Vec<u8>) -> Option<(Path, usize)> {
@@ -95,7 +100,11 @@ impl Engine {
             return None;
         }
         let segment = buf.len() - base;
-        let most = self.foundation.settings.max_segments.min(self.foundation.settings.max_burst / segment.max(1));
+        let most = self
+            .foundation
+            .settings
+            .max_segments
+            .min(self.foundation.settings.max_burst / segment.max(1));
         for _ in 1..most {
             let end = buf.len();
             let transport = self.transports.get(index)?;
@@ -109,13 +118,7 @@ impl Engine {
 
     /// One datagram of payload of at most `room` bytes. What cannot be built is counted, and the next
     /// is tried.
-    fn poll_payload(
-        &mut self,
-        index: usize,
-        now: Instant,
-        room: usize,
-        buf: &mut Vec<u8>,
-    ) -> bool {
+    fn poll_payload(&mut self, index: usize, now: Instant, room: usize, buf: &mut Vec<u8>) -> bool {
         let start = buf.len();
         loop {
             let built = self.build_payload(index, now, room, buf);
@@ -209,7 +212,11 @@ fn build_data(
         buf.truncate(start);
         return Ok(false);
     }
-    transport.dtls.seal(buf, start).map(|()| true).map_err(|_| Unbuildable)
+    transport
+        .dtls
+        .seal(buf, start)
+        .map(|()| true)
+        .map_err(|_| Unbuildable)
 }
 
 /// What a datagram may have on any path (RFC 8261 §5, RFC 8831 §5).

@@ -200,7 +200,9 @@ impl Default for View {
 impl std::fmt::Debug for IceParameters {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         let mut debug = f.debug_struct("IceParameters");
-        debug.field("username_fragment", &self.username_fragment).finish_non_exhaustive()
+        debug
+            .field("username_fragment", &self.username_fragment)
+            .finish_non_exhaustive()
     }
 }
 

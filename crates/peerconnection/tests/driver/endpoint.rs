@@ -1,6 +1,8 @@
 //! Many connections on one port.
 
-use oxirtc_peerconnection::{Configuration, DataChannelInit, Endpoint, EndpointSettings, Message, Settings};
+use oxirtc_peerconnection::{
+    Configuration, DataChannelInit, Endpoint, EndpointSettings, Message, Settings,
+};
 
 use crate::pair::{Pair, within};
 
@@ -12,19 +14,34 @@ fn endpoint(address: &str) -> Endpoint {
 async fn echo_over(server: &Endpoint, connections: usize) {
     let mut pairs = Vec::new();
     for index in 0..connections {
-        let client = endpoint("127.0.0.1:0").peer_connection(Configuration::default()).unwrap();
+        let client = endpoint("127.0.0.1:0")
+            .peer_connection(Configuration::default())
+            .unwrap();
         let far = server.peer_connection(Configuration::default()).unwrap();
         // Either side offers.
-        let (near, far) = if index % 2 == 0 { (client, far) } else { (far, client) };
+        let (near, far) = if index % 2 == 0 {
+            (client, far)
+        } else {
+            (far, client)
+        };
         pairs.push(Pair::connect(near, far, DataChannelInit::default()).await);
     }
     for (index, pair) in pairs.iter().enumerate() {
         pair.near_channel.send(format!("to {index}")).await.unwrap();
     }
     for (index, pair) in pairs.iter().enumerate() {
-        assert_eq!(within(pair.far_channel.recv()).await, Some(Message::from(format!("to {index}"))));
-        pair.far_channel.send(format!("back {index}")).await.unwrap();
-        assert_eq!(within(pair.near_channel.recv()).await, Some(Message::from(format!("back {index}"))));
+        assert_eq!(
+            within(pair.far_channel.recv()).await,
+            Some(Message::from(format!("to {index}")))
+        );
+        pair.far_channel
+            .send(format!("back {index}"))
+            .await
+            .unwrap();
+        assert_eq!(
+            within(pair.near_channel.recv()).await,
+            Some(Message::from(format!("back {index}")))
+        );
     }
 }
 

@@ -15,7 +15,10 @@ async fn a_taken_port_is_named() {
 async fn a_foreign_address_is_named() {
     let address = "192.0.2.1:0".parse().unwrap();
     let error = Endpoint::bind(address, EndpointSettings::default()).unwrap_err();
-    assert!(error.to_string().contains("not an address of this machine"), "{error}");
+    assert!(
+        error.to_string().contains("not an address of this machine"),
+        "{error}"
+    );
 }
 
 #[test]

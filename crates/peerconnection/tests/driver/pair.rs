@@ -3,7 +3,8 @@
 use std::time::Duration;
 
 use oxirtc_peerconnection::{
-    Configuration, DataChannel, DataChannelInit, Event, IceCandidateInit, OfferOptions, PeerConnection, Settings,
+    Configuration, DataChannel, DataChannelInit, Event, IceCandidateInit, OfferOptions,
+    PeerConnection, Settings,
 };
 
 /// Two connections with a channel that both have open.
@@ -18,23 +19,37 @@ impl Pair {
     /// On sockets of their own, loopback allowed, as a machine may have nothing else.
     pub(crate) async fn private() -> Self {
         let settings = || Settings::default().loopback(true);
-        let connection = || PeerConnection::with_settings(Configuration::default(), settings()).unwrap();
+        let connection =
+            || PeerConnection::with_settings(Configuration::default(), settings()).unwrap();
         Self::connect(connection(), connection(), DataChannelInit::default()).await
     }
 
-    pub(crate) async fn connect(near: PeerConnection, far: PeerConnection, init: DataChannelInit) -> Self {
+    pub(crate) async fn connect(
+        near: PeerConnection,
+        far: PeerConnection,
+        init: DataChannelInit,
+    ) -> Self {
         let near_channel = near.create_data_channel("data", init).unwrap();
         let offer = near.create_offer(OfferOptions::default()).await.unwrap();
         near.set_local_description(Some(offer)).await.unwrap();
-        far.set_remote_description(near.local_description().unwrap()).await.unwrap();
+        far.set_remote_description(near.local_description().unwrap())
+            .await
+            .unwrap();
         far.set_local_description(None).await.unwrap();
-        near.set_remote_description(far.local_description().unwrap()).await.unwrap();
+        near.set_remote_description(far.local_description().unwrap())
+            .await
+            .unwrap();
         let trickling = tokio::spawn(trickle(near.clone(), far.clone()));
         let far_channel = incoming(&far, &near).await;
         trickling.abort();
         within(near_channel.opened()).await.unwrap();
         within(far_channel.opened()).await.unwrap();
-        Self { near, far, near_channel, far_channel }
+        Self {
+            near,
+            far,
+            near_channel,
+            far_channel,
+        }
     }
 }
 
@@ -48,7 +63,9 @@ async fn trickle(from: PeerConnection, to: PeerConnection) {
 }
 
 async fn add(to: &PeerConnection, candidate: Option<IceCandidateInit>) {
-    to.add_ice_candidate(candidate.unwrap_or_default()).await.unwrap();
+    to.add_ice_candidate(candidate.unwrap_or_default())
+        .await
+        .unwrap();
 }
 
 /// The channel that the peer opens; candidates go on to it meanwhile.
@@ -64,5 +81,7 @@ async fn incoming(connection: &PeerConnection, peer: &PeerConnection) -> DataCha
 
 /// What takes longer than this on loopback has failed.
 pub(crate) async fn within<T>(future: impl Future<Output = T>) -> T {
-    tokio::time::timeout(Duration::from_secs(20), future).await.unwrap()
+    tokio::time::timeout(Duration::from_secs(20), future)
+        .await
+        .unwrap()
 }

@@ -2,7 +2,8 @@
 
 use bytes::Bytes;
 use oxirtc_peerconnection::{
-    Configuration, ConnectionState, DataChannelEvent, DataChannelInit, DataChannelState, Message, PeerConnection, Settings,
+    Configuration, DataChannelEvent, DataChannelInit, DataChannelState, Message, PeerConnection,
+    PeerConnectionState, Settings,
 };
 
 use crate::pair::{Pair, within};
@@ -10,7 +11,12 @@ use crate::pair::{Pair, within};
 /// [6.2-10] [6.2-16]
 #[tokio::test]
 async fn messages_of_all_kinds_go_both_ways() {
-    let Pair { near, near_channel, far_channel, .. } = &Pair::private().await;
+    let Pair {
+        near,
+        near_channel,
+        far_channel,
+        ..
+    } = &Pair::private().await;
     let large = Bytes::from(vec![7; 256 * 1024]);
     let messages = [
         Message::from("text"),
@@ -25,14 +31,19 @@ async fn messages_of_all_kinds_go_both_ways() {
             assert_eq!(within(to.recv()).await.as_ref(), Some(message));
         }
     }
-    assert_eq!(near.connection_state(), ConnectionState::Connected);
+    assert_eq!(near.connection_state(), PeerConnectionState::Connected);
 }
 
 /// More than any buffer on the way holds, both ways at once.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn bulk_arrives_whole() {
-    let Pair { near_channel, far_channel, .. } = Pair::private().await;
-    let one_way = |from: oxirtc_peerconnection::DataChannel, to: oxirtc_peerconnection::DataChannel| async move {
+    let Pair {
+        near_channel,
+        far_channel,
+        ..
+    } = Pair::private().await;
+    let one_way = |from: oxirtc_peerconnection::DataChannel,
+                   to: oxirtc_peerconnection::DataChannel| async move {
         let sending = tokio::spawn(async move {
             for index in 0..512_u32 {
                 from.send(vec![index as u8; 65_536]).await.unwrap();
@@ -53,27 +64,37 @@ async fn bulk_arrives_whole() {
 /// [6.2-17] [6.2-18]: what was sent before is not lost.
 #[tokio::test]
 async fn closing_a_channel_delivers_what_was_sent() {
-    let Pair { near_channel, far_channel, near, .. } = Pair::private().await;
+    let Pair {
+        near_channel,
+        far_channel,
+        near,
+        ..
+    } = Pair::private().await;
     for index in 0..100_u32 {
         near_channel.send(vec![index as u8; 10_000]).await.unwrap();
     }
     let closing = near_channel.close();
     let reading = async {
         for index in 0..100_u32 {
-            assert_eq!(far_channel.recv().await, Some(Message::from(vec![index as u8; 10_000])));
+            assert_eq!(
+                far_channel.recv().await,
+                Some(Message::from(vec![index as u8; 10_000]))
+            );
         }
         assert_eq!(far_channel.recv().await, None);
     };
     within(async { tokio::join!(closing, reading) }).await;
     assert_eq!(near_channel.ready_state(), DataChannelState::Closed);
     assert_eq!(far_channel.ready_state(), DataChannelState::Closed);
-    assert_eq!(near.connection_state(), ConnectionState::Connected);
+    assert_eq!(near.connection_state(), PeerConnectionState::Connected);
 }
 
 /// The peer's close reaches us at once, not after a timeout.
 #[tokio::test]
 async fn closing_the_connection_ends_the_peers_channels() {
-    let Pair { near, far_channel, .. } = Pair::private().await;
+    let Pair {
+        near, far_channel, ..
+    } = Pair::private().await;
     near.close();
     let closed = async {
         while let Some(event) = far_channel.next_event().await {
@@ -82,17 +103,27 @@ async fn closing_the_connection_ends_the_peers_channels() {
             }
         }
     };
-    tokio::time::timeout(std::time::Duration::from_secs(2), closed).await.unwrap();
-    assert_eq!(near.connection_state(), ConnectionState::Closed);
+    tokio::time::timeout(std::time::Duration::from_secs(2), closed)
+        .await
+        .unwrap();
+    assert_eq!(near.connection_state(), PeerConnectionState::Closed);
 }
 
 /// [4.4.4-01]: the handle of a channel keeps the connection; the last handle closes it.
 #[tokio::test]
 async fn a_channel_keeps_its_connection() {
-    let Pair { near, far, near_channel, far_channel } = Pair::private().await;
+    let Pair {
+        near,
+        far,
+        near_channel,
+        far_channel,
+    } = Pair::private().await;
     drop((near, far));
     near_channel.send("still here").await.unwrap();
-    assert_eq!(within(far_channel.recv()).await, Some(Message::from("still here")));
+    assert_eq!(
+        within(far_channel.recv()).await,
+        Some(Message::from("still here"))
+    );
     drop(near_channel);
     assert_eq!(within(far_channel.recv()).await, None);
 }
@@ -100,7 +131,12 @@ async fn a_channel_keeps_its_connection() {
 /// Shutting down delivers everything first.
 #[tokio::test]
 async fn shutdown_drains() {
-    let Pair { near, near_channel, far_channel, .. } = Pair::private().await;
+    let Pair {
+        near,
+        near_channel,
+        far_channel,
+        ..
+    } = Pair::private().await;
     for _ in 0..50 {
         near_channel.send(vec![1; 60_000]).await.unwrap();
     }
@@ -118,8 +154,12 @@ async fn shutdown_drains() {
 /// A connection made and dropped leaves its tasks nothing to wait for.
 #[tokio::test]
 async fn an_unused_connection_goes_away() {
-    let connection = PeerConnection::with_settings(Configuration::default(), Settings::default().loopback(true)).unwrap();
-    let channel = connection.create_data_channel("data", DataChannelInit::default()).unwrap();
+    let connection =
+        PeerConnection::with_settings(Configuration::default(), Settings::default().loopback(true))
+            .unwrap();
+    let channel = connection
+        .create_data_channel("data", DataChannelInit::default())
+        .unwrap();
     connection.close();
     assert_eq!(channel.ready_state(), DataChannelState::Closed);
     assert_eq!(within(channel.recv()).await, None);

@@ -10,8 +10,8 @@ use std::{
 };
 
 use oxirtc_peerconnection::{
-    Batch, Configuration, DataChannelInit, Endpoint, EndpointSettings, Interface, Message, Outgoing, PeerConnection, Received,
-    Socket,
+    Batch, Configuration, DataChannelInit, Endpoint, EndpointSettings, Interface, Message,
+    Outgoing, PeerConnection, Received, Socket,
 };
 use tokio::sync::mpsc;
 use webrtc_util::{
@@ -48,7 +48,11 @@ impl VirtualSocket {
         let (leaving, queue) = mpsc::unbounded_channel();
         tokio::spawn(receive(conn.clone(), arrived.clone()));
         tokio::spawn(send(conn, queue));
-        Arc::new(Self { address, arrived, leaving })
+        Arc::new(Self {
+            address,
+            arrived,
+            leaving,
+        })
     }
 }
 
@@ -56,12 +60,17 @@ async fn receive(conn: Arc<dyn Conn + Send + Sync>, arrived: Arc<Mutex<Arrived>>
     let mut buffer = [0; 2000];
     while let Ok((length, source)) = conn.recv_from(&mut buffer).await {
         let mut arrived = arrived.lock().unwrap();
-        arrived.datagrams.push_back((buffer[..length].to_vec(), source));
+        arrived
+            .datagrams
+            .push_back((buffer[..length].to_vec(), source));
         arrived.waker.take().into_iter().for_each(Waker::wake);
     }
 }
 
-async fn send(conn: Arc<dyn Conn + Send + Sync>, mut queue: mpsc::UnboundedReceiver<(Vec<u8>, SocketAddr)>) {
+async fn send(
+    conn: Arc<dyn Conn + Send + Sync>,
+    mut queue: mpsc::UnboundedReceiver<(Vec<u8>, SocketAddr)>,
+) {
     while let Some((datagram, destination)) = queue.recv().await {
         conn.send_to(&datagram, destination).await.unwrap();
     }
@@ -85,7 +94,13 @@ impl Socket for VirtualSocket {
         let next = self.arrived.lock().unwrap().datagrams.pop_front();
         let (datagram, source) = next.ok_or(io::ErrorKind::WouldBlock)?;
         let length = datagram.len();
-        let received = Received { source, destination: None, length, segment: length.max(1), ecn: 0 };
+        let received = Received {
+            source,
+            destination: None,
+            length,
+            segment: length.max(1),
+            ecn: 0,
+        };
         batch.fill(received, &datagram);
         Ok(1)
     }
@@ -124,7 +139,10 @@ async fn router(cidr: &str, address: Option<&str>, nat: Option<NatType>) -> Virt
 
 /// A host on a router.
 async fn host(router: &VirtualNet, address: &str) -> Net {
-    let config = NetConfig { static_ips: vec![address.to_owned()], ..NetConfig::default() };
+    let config = NetConfig {
+        static_ips: vec![address.to_owned()],
+        ..NetConfig::default()
+    };
     let net = Net::new(Some(config));
     let nic = net.get_nic().unwrap();
     router.lock().await.add_net(nic.clone()).await.unwrap();
@@ -135,7 +153,11 @@ async fn host(router: &VirtualNet, address: &str) -> Net {
 async fn connection(net: &Net, address: &str) -> PeerConnection {
     let address: IpAddr = address.parse().unwrap();
     let socket = VirtualSocket::bind(net, SocketAddr::new(address, 5000)).await;
-    let interface = Interface { name: "eth0".into(), index: 1, address };
+    let interface = Interface {
+        name: "eth0".into(),
+        index: 1,
+        address,
+    };
     let settings = EndpointSettings::default().interfaces(vec![interface]);
     let endpoint = Endpoint::with_sockets(vec![socket], settings).unwrap();
     endpoint.peer_connection(Configuration::default()).unwrap()
@@ -143,9 +165,15 @@ async fn connection(net: &Net, address: &str) -> PeerConnection {
 
 async fn echo(pair: &Pair) {
     pair.near_channel.send("ping").await.unwrap();
-    assert_eq!(within(pair.far_channel.recv()).await, Some(Message::from("ping")));
+    assert_eq!(
+        within(pair.far_channel.recv()).await,
+        Some(Message::from("ping"))
+    );
     pair.far_channel.send("pong").await.unwrap();
-    assert_eq!(within(pair.near_channel.recv()).await, Some(Message::from("pong")));
+    assert_eq!(
+        within(pair.near_channel.recv()).await,
+        Some(Message::from("pong"))
+    );
 }
 
 #[tokio::test]
@@ -154,7 +182,10 @@ async fn connects_across_a_router() {
     let near = host(&wan, "198.51.100.1").await;
     let far = host(&wan, "198.51.100.2").await;
     wan.lock().await.start().await.unwrap();
-    let (near, far) = (connection(&near, "198.51.100.1").await, connection(&far, "198.51.100.2").await);
+    let (near, far) = (
+        connection(&near, "198.51.100.1").await,
+        connection(&far, "198.51.100.2").await,
+    );
     echo(&Pair::connect(near, far, DataChannelInit::default()).await).await;
 }
 
@@ -162,12 +193,20 @@ async fn connects_across_a_router() {
 #[tokio::test]
 async fn a_peer_behind_a_nat_arrives_as_peer_reflexive() {
     let wan = router("198.51.100.0/24", None, None).await;
-    let lan = router("192.168.7.0/24", Some("198.51.100.9"), Some(NatType::default())).await;
+    let lan = router(
+        "192.168.7.0/24",
+        Some("198.51.100.9"),
+        Some(NatType::default()),
+    )
+    .await;
     let near = host(&wan, "198.51.100.1").await;
     let far = host(&lan, "192.168.7.2").await;
     wan.lock().await.add_router(lan.clone()).await.unwrap();
     lan.lock().await.set_router(wan.clone()).await.unwrap();
     wan.lock().await.start().await.unwrap();
-    let (near, far) = (connection(&near, "198.51.100.1").await, connection(&far, "192.168.7.2").await);
+    let (near, far) = (
+        connection(&near, "198.51.100.1").await,
+        connection(&far, "192.168.7.2").await,
+    );
     echo(&Pair::connect(near, far, DataChannelInit::default()).await).await;
 }

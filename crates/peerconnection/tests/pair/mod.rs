@@ -10,8 +10,8 @@ use std::{
 use oxirtc_netsim::{Link, Network, NodeId, epoch};
 use oxirtc_peerconnection::{
     Anchor, Configuration, DataChannelInit, DataChannelState, Error, IceCandidateInit, Interface,
-    Message,
-    OfferOptions, Path, PeerConnectionState, Request, SdpType, SessionDescription, Settings,
+    Message, OfferOptions, Path, PeerConnectionState, Request, SdpType, SessionDescription,
+    Settings,
     engine::{ChannelEvent, ChannelId, Engine, Event, Notice},
 };
 
@@ -50,7 +50,12 @@ pub(crate) struct End {
 impl Pair {
     pub(crate) fn new(seed: u64, link: Link) -> Self {
         let configuration = Configuration::default;
-        Self::with(seed, link, [configuration(), configuration()], Settings::default())
+        Self::with(
+            seed,
+            link,
+            [configuration(), configuration()],
+            Settings::default(),
+        )
     }
 
     pub(crate) fn with(
@@ -70,11 +75,22 @@ impl Pair {
             bytes[..8].copy_from_slice(&seed.to_be_bytes());
             End::new(configuration, settings.clone(), bytes, node, address, now)
         });
-        Self { ends, network, now, trickle: true, dtls_sent: [0; 2], tap: None }
+        Self {
+            ends,
+            network,
+            now,
+            trickle: true,
+            dtls_sent: [0; 2],
+            tap: None,
+        }
     }
 
     /// Two engines that are connected, and the channel that 0 has opened with `init`, at both ends.
-    pub(crate) fn connected(seed: u64, link: Link, init: &DataChannelInit) -> (Self, [ChannelId; 2]) {
+    pub(crate) fn connected(
+        seed: u64,
+        link: Link,
+        init: &DataChannelInit,
+    ) -> (Self, [ChannelId; 2]) {
         let mut pair = Self::new(seed, link);
         let channels = pair.connect(init);
         (pair, channels)
@@ -85,17 +101,26 @@ impl Pair {
         let there = init.negotiated.then(|| self.open(1, "test", init));
         self.negotiate(0).unwrap();
         let open = DataChannelState::Open;
-        self.until(Duration::from_secs(60), |pair| pair.ends[0].state(here) == open);
+        self.until(Duration::from_secs(60), |pair| {
+            pair.ends[0].state(here) == open
+        });
         let there = there.unwrap_or_else(|| {
-            self.until(Duration::from_secs(60), |pair| !pair.ends[1].channels.is_empty());
+            self.until(Duration::from_secs(60), |pair| {
+                !pair.ends[1].channels.is_empty()
+            });
             self.ends[1].channels[0]
         });
-        self.until(Duration::from_secs(60), |pair| pair.ends[1].state(there) == open);
+        self.until(Duration::from_secs(60), |pair| {
+            pair.ends[1].state(there) == open
+        });
         [here, there]
     }
 
     pub(crate) fn open(&mut self, side: usize, label: &str, init: &DataChannelInit) -> ChannelId {
-        self.ends[side].engine.create_data_channel(self.now, label, init).unwrap()
+        self.ends[side]
+            .engine
+            .create_data_channel(self.now, label, init)
+            .unwrap()
     }
 
     /// An offer of `side` and its answer, both over signalling that takes no time.
@@ -103,10 +128,16 @@ impl Pair {
         self.negotiate_with(side, &OfferOptions::default())
     }
 
-    pub(crate) fn negotiate_with(&mut self, side: usize, options: &OfferOptions) -> Result<(), Error> {
+    pub(crate) fn negotiate_with(
+        &mut self,
+        side: usize,
+        options: &OfferOptions,
+    ) -> Result<(), Error> {
         let offer = self.offer(side, options)?;
         let answer = self.answer(1 - side, offer)?;
-        self.ends[side].engine.set_remote_description(self.now, answer)?;
+        self.ends[side]
+            .engine
+            .set_remote_description(self.now, answer)?;
         self.exchange();
         Ok(())
     }
@@ -170,7 +201,9 @@ impl Pair {
                 arrived = true;
                 let side = usize::from(delivery.node == self.ends[1].node);
                 let path = Path::udp(delivery.to, delivery.from);
-                self.ends[side].engine.handle_datagram(self.now, path, &mut delivery.datagram);
+                self.ends[side]
+                    .engine
+                    .handle_datagram(self.now, path, &mut delivery.datagram);
                 self.serve(side);
             }
             if !arrived {
@@ -178,10 +211,16 @@ impl Pair {
             }
         }
         let deadlines = self.ends.iter().map(|end| end.engine.poll_timeout());
-        let next = deadlines.chain([self.network.poll_timeout()]).flatten().min();
+        let next = deadlines
+            .chain([self.network.poll_timeout()])
+            .flatten()
+            .min();
         for end in &self.ends {
             let next = end.engine.poll_timeout();
-            assert!(next.is_none_or(|at| at > self.now), "a deadline stays in the past");
+            assert!(
+                next.is_none_or(|at| at > self.now),
+                "a deadline stays in the past"
+            );
         }
         next
     }
@@ -242,7 +281,9 @@ impl Pair {
                 Some(next) if next <= end => self.now = next.max(self.now),
                 _ => panic!(
                     "it did not happen within {limit:?}: {:#?}",
-                    self.ends.each_ref().map(|end| (end.story(), end.engine.stats()))
+                    self.ends
+                        .each_ref()
+                        .map(|end| (end.story(), end.engine.stats()))
                 ),
             }
         }
@@ -259,7 +300,10 @@ impl Pair {
     }
 
     pub(crate) fn send(&mut self, side: usize, channel: ChannelId, message: impl Into<Message>) {
-        self.ends[side].engine.send(self.now, channel, &message.into()).unwrap();
+        self.ends[side]
+            .engine
+            .send(self.now, channel, &message.into())
+            .unwrap();
     }
 
     pub(crate) fn close_channel(&mut self, side: usize, channel: ChannelId) {
@@ -281,7 +325,11 @@ impl End {
         let mut engine = Engine::new(configuration, settings, seed, anchor).unwrap();
         engine.handle_interfaces(
             now,
-            &[Interface { name: "eth0".into(), index: 2, address }],
+            &[Interface {
+                name: "eth0".into(),
+                index: 2,
+                address,
+            }],
         );
         Self {
             engine,
@@ -328,12 +376,18 @@ impl End {
     }
 
     pub(crate) fn state(&self, channel: ChannelId) -> DataChannelState {
-        self.engine.channel(channel).map_or(DataChannelState::Closed, |it| it.ready_state())
+        self.engine
+            .channel(channel)
+            .map_or(DataChannelState::Closed, |it| it.ready_state())
     }
 
     /// The messages of one channel.
     pub(crate) fn messages(&self, channel: ChannelId) -> Vec<&Message> {
-        self.inbox.iter().filter(|it| it.0 == channel).map(|it| &it.1).collect()
+        self.inbox
+            .iter()
+            .filter(|it| it.0 == channel)
+            .map(|it| &it.1)
+            .collect()
     }
 
     /// The events so far, without those of transports and candidates, as words.
@@ -346,7 +400,10 @@ impl End {
     }
 
     pub(crate) fn set(&mut self, now: Instant, kind: SdpType, sdp: &str) -> Result<(), Error> {
-        let description = SessionDescription { kind, sdp: sdp.to_owned() };
+        let description = SessionDescription {
+            kind,
+            sdp: sdp.to_owned(),
+        };
         self.engine.set_remote_description(now, description)
     }
 }

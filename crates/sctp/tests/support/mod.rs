@@ -12,6 +12,9 @@ pub(crate) fn ms(n: u64) -> Duration {
     Duration::from_millis(n)
 }
 
+/// Whether a packet of this side goes on.
+pub(crate) type Filter = Box<dyn FnMut(usize, &[u8]) -> bool>;
+
 /// Side 0 and side 1. Side 0 sends over `links.there`.
 pub(crate) struct Pair {
     pub(crate) now: Instant,
@@ -21,7 +24,7 @@ pub(crate) struct Pair {
     /// Every packet that was sent, with its sender.
     pub(crate) log: Option<Vec<(usize, Vec<u8>)>>,
     /// Packets for which this says false are lost.
-    pub(crate) filter: Option<Box<dyn FnMut(usize, &[u8]) -> bool>>,
+    pub(crate) filter: Option<Filter>,
 }
 
 impl Pair {

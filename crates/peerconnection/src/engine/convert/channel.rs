@@ -72,7 +72,10 @@ fn limits(reliability: datachannel::Reliability) -> (Option<u16>, Option<u16>) {
         datachannel::Reliability::Retransmits(most) => (None, Some(most)),
         datachannel::Reliability::Lifetime(lifetime) => {
             // DCEP has 32 bits of milliseconds, W3C 16.
-            (Some(u16::try_from(lifetime.as_millis()).unwrap_or(u16::MAX)), None)
+            (
+                Some(u16::try_from(lifetime.as_millis()).unwrap_or(u16::MAX)),
+                None,
+            )
         }
     }
 }

@@ -14,7 +14,10 @@ pub(in super::super) fn description(description: jsep::Description) -> SessionDe
         jsep::SdpType::Answer => SdpType::Answer,
         jsep::SdpType::Rollback => SdpType::Rollback,
     };
-    SessionDescription { kind, sdp: description.sdp }
+    SessionDescription {
+        kind,
+        sdp: description.sdp,
+    }
 }
 
 pub(in super::super) fn own_description(description: SessionDescription) -> jsep::Description {
@@ -24,11 +27,16 @@ pub(in super::super) fn own_description(description: SessionDescription) -> jsep
         SdpType::Answer => jsep::SdpType::Answer,
         SdpType::Rollback => jsep::SdpType::Rollback,
     };
-    jsep::Description { kind, sdp: description.sdp }
+    jsep::Description {
+        kind,
+        sdp: description.sdp,
+    }
 }
 
 pub(in super::super) fn offer_options(options: &OfferOptions) -> jsep::OfferOptions {
-    jsep::OfferOptions { ice_restart: options.ice_restart }
+    jsep::OfferOptions {
+        ice_restart: options.ice_restart,
+    }
 }
 
 pub(in super::super) fn bundle_policy(policy: BundlePolicy) -> jsep::BundlePolicy {

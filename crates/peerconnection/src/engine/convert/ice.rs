@@ -15,7 +15,11 @@ pub(in super::super) fn path(path: ice::Path) -> Path {
         ice::Protocol::Udp => Protocol::Udp,
         ice::Protocol::Tcp => Protocol::Tcp,
     };
-    Path { local: path.local, remote: path.remote, protocol }
+    Path {
+        local: path.local,
+        remote: path.remote,
+        protocol,
+    }
 }
 
 pub(in super::super) fn ice_path(path: Path) -> ice::Path {
@@ -23,7 +27,11 @@ pub(in super::super) fn ice_path(path: Path) -> ice::Path {
         Protocol::Udp => ice::Protocol::Udp,
         Protocol::Tcp => ice::Protocol::Tcp,
     };
-    ice::Path { local: path.local, remote: path.remote, protocol }
+    ice::Path {
+        local: path.local,
+        remote: path.remote,
+        protocol,
+    }
 }
 
 pub(in super::super) fn interfaces(interfaces: &[Interface]) -> Vec<ice::Interface> {
@@ -108,7 +116,9 @@ fn line_of(candidate: &ice::Candidate) -> sdp::Candidate {
             ice::CandidateKind::PeerReflexive => sdp::CandidateKind::PeerReflexive,
             ice::CandidateKind::Relayed => sdp::CandidateKind::Relayed,
         },
-        related: candidate.related.map(|it| (sdp::Address::Ip(it.ip()), it.port())),
+        related: candidate
+            .related
+            .map(|it| (sdp::Address::Ip(it.ip()), it.port())),
         tcp_type: candidate.tcp_type.map(|it| match it {
             ice::TcpType::Active => sdp::TcpType::Active,
             ice::TcpType::Passive => sdp::TcpType::Passive,
@@ -168,11 +178,21 @@ pub(in super::super) fn remote_candidate(
 /// [4.8.1-06]: the address of a peer-reflexive candidate was not told by the application.
 pub(in super::super) fn shown_pair(pair: &ice::Pair) -> IceCandidatePair {
     let shown = |candidate: &ice::Candidate, hidden: bool| {
-        let candidate = if hidden { String::new() } else { line_of(candidate).to_string() };
-        IceCandidate::read(IceCandidateInit { candidate, ..IceCandidateInit::default() })
+        let candidate = if hidden {
+            String::new()
+        } else {
+            line_of(candidate).to_string()
+        };
+        IceCandidate::read(IceCandidateInit {
+            candidate,
+            ..IceCandidateInit::default()
+        })
     };
     let hidden = pair.remote.kind == ice::CandidateKind::PeerReflexive;
-    IceCandidatePair { local: shown(&pair.local, false), remote: shown(&pair.remote, hidden) }
+    IceCandidatePair {
+        local: shown(&pair.local, false),
+        remote: shown(&pair.remote, hidden),
+    }
 }
 
 /// The "bad ports" of the Fetch standard (§2.9), in order.

@@ -32,7 +32,11 @@ impl Data {
                 let low = ChannelEvent::BufferedAmountLow;
                 // An announcement is no data of the application's.
                 let id = self.by_stream(stream);
-                let has_sent = |id: &ChannelId| self.channels.get(id).is_some_and(|it| it.messages_sent() > 0);
+                let has_sent = |id: &ChannelId| {
+                    self.channels
+                        .get(id)
+                        .is_some_and(|it| it.messages_sent() > 0)
+                };
                 if let Some(id) = id.filter(has_sent) {
                     tasks.push_one(Event::Channel(id, low));
                 }
@@ -55,8 +59,7 @@ impl Data {
             }
             // A SHUTDOWN ends in peace, an ABORT does not.
             sctp::Event::Closed { cause_code, .. } => {
-                let error =
-                    cause_code.map(|it| sctp_failure(Some(it), "the peer has aborted"));
+                let error = cause_code.map(|it| sctp_failure(Some(it), "the peer has aborted"));
                 self.end(error.as_ref(), tasks);
             }
             sctp::Event::Failed { cause } => {
@@ -72,7 +75,10 @@ impl Data {
         let Some(sctp) = &mut self.transport else {
             return;
         };
-        let channels = sctp.association.as_ref().map_or(0, sctp::Association::max_channels);
+        let channels = sctp
+            .association
+            .as_ref()
+            .map_or(0, sctp::Association::max_channels);
         sctp.max_channels = Some(channels);
         sctp.state = SctpTransportState::Connected;
         self.session.set_connected(channels);
@@ -85,7 +91,10 @@ impl Data {
     /// What stands at the head of a stream: DCEP is taken at once, a user's message waits for him.
     pub(super) fn pull(&mut self, now: Instant, stream: u16, tasks: &Tasks) {
         // Data may overtake the end of the set-up.
-        let connected = self.transport.as_ref().is_some_and(|it| it.max_channels.is_some());
+        let connected = self
+            .transport
+            .as_ref()
+            .is_some_and(|it| it.max_channels.is_some());
         if !connected {
             self.wait(stream);
             return;
@@ -235,7 +244,10 @@ impl Data {
     fn move_aside(&mut self, stream: u16) -> bool {
         let limit = self.limits.receive_window as usize;
         loop {
-            let Some(association) = self.transport.as_mut().and_then(|it| it.association.as_mut())
+            let Some(association) = self
+                .transport
+                .as_mut()
+                .and_then(|it| it.association.as_mut())
             else {
                 return true;
             };
@@ -246,7 +258,8 @@ impl Data {
             let inner = self.session.by_stream(stream);
             let id = inner.and_then(|inner| names.get(&inner).copied());
             let channel = id.and_then(|id| self.channels.get_mut(&id));
-            let channel = channel.filter(|it| !it.inbox.discards && ppid != datachannel::ppid::DCEP);
+            let channel =
+                channel.filter(|it| !it.inbox.discards && ppid != datachannel::ppid::DCEP);
             if channel.is_some() && self.tails > 0 && self.tails + length > limit {
                 return false;
             }

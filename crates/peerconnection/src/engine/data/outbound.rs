@@ -19,7 +19,10 @@ impl Data {
         id: ChannelId,
         message: &Message,
     ) -> Result<(), SendError> {
-        let channel = self.channels.get_mut(&id).ok_or_else(|| refused(no_such_channel()))?;
+        let channel = self
+            .channels
+            .get_mut(&id)
+            .ok_or_else(|| refused(no_such_channel()))?;
         let sctp = self.transport.as_mut();
         let association = sctp.and_then(|it| Some((it.association.as_mut()?, it.max_message_size)));
         let (DataChannelState::Open, Some(inner), Some(stream), Some((association, limit))) =
@@ -37,7 +40,10 @@ impl Data {
             return Err(SendError::Full);
         }
         let payload = convert::payload(message);
-        let outgoing = self.session.send(inner, payload).map_err(convert::channel_error);
+        let outgoing = self
+            .session
+            .send(inner, payload)
+            .map_err(convert::channel_error);
         let outgoing = outgoing.map_err(refused)?;
         match pass(now, association, outgoing) {
             Ok(()) => {
@@ -57,7 +63,10 @@ impl Data {
 
     /// Announcements, acknowledgements and resets, before anything that follows them.
     pub(in super::super) fn pass_down(&mut self, now: Instant) {
-        let Some(association) = self.transport.as_mut().and_then(|it| it.association.as_mut())
+        let Some(association) = self
+            .transport
+            .as_mut()
+            .and_then(|it| it.association.as_mut())
         else {
             return;
         };

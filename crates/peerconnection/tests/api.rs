@@ -1,0 +1,526 @@
+//! The W3C objects, carried by a network in simulated time: no runtime, no socket.
+#![expect(clippy::unwrap_used, reason = "a test stops where it is wrong")]
+
+use std::{
+    net::{IpAddr, SocketAddr},
+    pin::pin,
+    sync::{
+        Arc, Mutex,
+        atomic::{AtomicBool, AtomicUsize, Ordering},
+    },
+    task::{Context, Poll, Wake, Waker},
+    time::{Duration, Instant, SystemTime},
+};
+
+use oxirtc_netsim::{Link, Network, NodeId, epoch, ms};
+use oxirtc_peerconnection::{
+    Carrier, Configuration, Core, DataChannel, DataChannelEvent, DataChannelInit, DataChannelState,
+    DtlsTransportState, ErrorKind, Event, IceTransportState, Interface, Message, OfferOptions,
+    Path, PeerConnection, PeerConnectionState, Request, SctpTransportState, Settings, TrySendError,
+    engine::Engine,
+};
+
+/// Two connections and what lies between them.
+struct World {
+    network: Network,
+    now: Instant,
+    sides: Vec<Side>,
+}
+
+struct Side {
+    carrier: Arc<Wire>,
+    core: Core,
+    node: NodeId,
+}
+
+/// Carries one connection: what it sends waits for the world to fetch it.
+struct Wire {
+    now: Mutex<Instant>,
+    sent: Mutex<Vec<(Path, Vec<u8>)>>,
+    flushes: AtomicUsize,
+    woken: AtomicBool,
+    closed: AtomicUsize,
+}
+
+impl Carrier for Wire {
+    fn now(&self) -> Instant {
+        *self.now.lock().unwrap()
+    }
+
+    fn flush(&self, now: Instant, engine: &mut Engine) {
+        self.flushes.fetch_add(1, Ordering::Relaxed);
+        let mut buf = Vec::new();
+        loop {
+            while let Some(transmit) = engine.poll_transmit(now, &mut buf) {
+                let datagrams = buf.chunks(transmit.segment);
+                let mut sent = self.sent.lock().unwrap();
+                sent.extend(datagrams.map(|it| (transmit.path, it.to_vec())));
+                buf.clear();
+            }
+            match engine.poll_request() {
+                Some(Request::Bind { id, address, .. }) => {
+                    engine.handle_response(now, id, Ok(SocketAddr::new(address, 4000)));
+                }
+                Some(Request::Close { .. }) => {
+                    self.closed.fetch_add(1, Ordering::Relaxed);
+                }
+                _ => return,
+            }
+        }
+    }
+
+    fn wake(&self) {
+        self.woken.store(true, Ordering::Relaxed);
+    }
+}
+
+impl World {
+    fn new(link: Link) -> (Self, [PeerConnection; 2]) {
+        let mut network = Network::new(1).default_link(link);
+        let now = epoch();
+        let mut sides = Vec::new();
+        let connections = [1_u8, 2].map(|index| {
+            let address: IpAddr = [10, 0, 0, index].into();
+            let node = network.add_node(&[address]);
+            let carrier = Arc::new(Wire {
+                now: Mutex::new(now),
+                sent: Mutex::default(),
+                flushes: AtomicUsize::new(0),
+                woken: AtomicBool::new(false),
+                closed: AtomicUsize::new(0),
+            });
+            let connection = PeerConnection::with_carrier(
+                Configuration::default(),
+                Settings::default(),
+                [index; 32],
+                SystemTime::UNIX_EPOCH + Duration::from_secs(1_700_000_000),
+                carrier.clone(),
+            )
+            .unwrap();
+            let core = connection.core();
+            let interface = Interface {
+                name: "eth0".into(),
+                index: 2,
+                address,
+            };
+            core.drive(|engine| engine.handle_interfaces(now, &[interface]));
+            sides.push(Side {
+                carrier,
+                core,
+                node,
+            });
+            connection
+        });
+        (
+            Self {
+                network,
+                now,
+                sides,
+            },
+            connections,
+        )
+    }
+
+    /// Serves both sides and moves on to when something happens next; false when nothing will.
+    fn step(&mut self) -> bool {
+        for side in &self.sides {
+            *side.carrier.now.lock().unwrap() = self.now;
+            side.core.drive(|engine| {
+                engine.handle_timeout(self.now);
+                side.carrier.flush(self.now, engine);
+            });
+        }
+        self.post();
+        while let Some(mut delivery) = self.network.receive(self.now) {
+            let side = self
+                .sides
+                .iter()
+                .find(|side| side.node == delivery.node)
+                .unwrap();
+            let path = Path::udp(delivery.to, delivery.from);
+            side.core.drive(|engine| {
+                engine.handle_datagram(self.now, path, &mut delivery.datagram);
+                side.carrier.flush(self.now, engine);
+            });
+        }
+        self.post();
+        let timers = self
+            .sides
+            .iter()
+            .map(|side| side.core.drive(|engine| engine.poll_timeout()));
+        let next = timers.chain([self.network.poll_timeout()]).flatten().min();
+        if let Some(next) = next {
+            self.now = self.now.max(next);
+        }
+        next.is_some()
+    }
+
+    fn post(&mut self) {
+        for side in &self.sides {
+            for (path, datagram) in side.carrier.sent.lock().unwrap().drain(..) {
+                self.network
+                    .send(self.now, path.local, path.remote, datagram);
+            }
+        }
+    }
+
+    /// Runs a future while time passes. It is polled only when it was woken, so a wake-up that is
+    /// missing shows.
+    fn run<T>(&mut self, future: impl Future<Output = T>) -> T {
+        struct Flag(AtomicBool);
+        impl Wake for Flag {
+            fn wake(self: Arc<Self>) {
+                self.0.store(true, Ordering::Relaxed);
+            }
+        }
+        let flag = Arc::new(Flag(AtomicBool::new(true)));
+        let waker = Waker::from(flag.clone());
+        let mut future = pin!(future);
+        let limit = self.now + Duration::from_secs(120);
+        loop {
+            while flag.0.swap(false, Ordering::Relaxed) {
+                if let Poll::Ready(value) = future.as_mut().poll(&mut Context::from_waker(&waker)) {
+                    return value;
+                }
+            }
+            assert!(self.step() && self.now < limit, "it waits for ever");
+        }
+    }
+
+    fn pass(&mut self, time: Duration) {
+        let end = self.now + time;
+        while self.now < end && self.step() {}
+    }
+}
+
+/// Negotiates, and carries candidates until both are connected; answers what the peer opened.
+async fn connect(left: &PeerConnection, right: &PeerConnection) {
+    left.set_local_description(None).await.unwrap();
+    right
+        .set_remote_description(left.local_description().unwrap())
+        .await
+        .unwrap();
+    right.set_local_description(None).await.unwrap();
+    left.set_remote_description(right.local_description().unwrap())
+        .await
+        .unwrap();
+    for (from, to) in [(left, right), (right, left)] {
+        loop {
+            match from.next_event().await.unwrap() {
+                Event::IceCandidate(Some(candidate)) => {
+                    to.add_ice_candidate(candidate).await.unwrap();
+                }
+                Event::IceCandidate(None) => break,
+                _ => {}
+            }
+        }
+    }
+    left.wait_for(PeerConnectionState::Connected).await.unwrap();
+    right
+        .wait_for(PeerConnectionState::Connected)
+        .await
+        .unwrap();
+}
+
+async fn accept(connection: &PeerConnection) -> DataChannel {
+    loop {
+        if let Event::DataChannel(channel) = connection.next_event().await.unwrap() {
+            return channel;
+        }
+    }
+}
+
+/// [4.4.1.1-01] [4-01] [6.2-03]: the whole path through the objects.
+#[test]
+fn two_objects_connect_and_talk() {
+    let (mut world, [left, right]) = World::new(Link::new(1).delay(ms(10)));
+    let here = left
+        .create_data_channel("chat", DataChannelInit::default())
+        .unwrap();
+    assert_eq!(here.ready_state(), DataChannelState::Connecting);
+    assert!(left.sctp().is_none());
+    world.run(async {
+        connect(&left, &right).await;
+        here.opened().await.unwrap();
+        let there = accept(&right).await;
+        assert_eq!((there.label(), there.id()), ("chat".into(), Some(1)));
+        assert!(matches!(
+            there.next_event().await,
+            Some(DataChannelEvent::Open)
+        ));
+        assert!(matches!(
+            here.next_event().await,
+            Some(DataChannelEvent::Open)
+        ));
+        here.send("ping").await.unwrap();
+        assert_eq!(there.recv().await, Some(Message::from("ping")));
+        there.send(vec![1, 2]).await.unwrap();
+        assert_eq!(here.recv().await, Some(Message::from(vec![1, 2])));
+        here.flush().await.unwrap();
+        let sctp = left.sctp().unwrap();
+        assert_eq!(sctp.state(), SctpTransportState::Connected);
+        assert_eq!(sctp.max_message_size(), Some(262_144.0));
+        assert_eq!(sctp.max_channels(), Some(65_535));
+        let dtls = sctp.transport().unwrap();
+        assert_eq!(dtls.state(), DtlsTransportState::Connected);
+        assert_eq!(dtls.remote_certificates().len(), 1);
+        let ice = dtls.ice_transport();
+        let connected = [IceTransportState::Connected, IceTransportState::Completed];
+        assert!(connected.contains(&ice.state()));
+        assert!(ice.selected_candidate_pair().is_some());
+        assert_eq!(ice.local_candidates().len(), 1);
+    });
+}
+
+/// A lone message leaves on the thread of its sender, before anything else runs.
+#[test]
+fn a_message_leaves_inline() {
+    let (mut world, [left, right]) = World::new(Link::new(1).delay(ms(10)));
+    let here = left
+        .create_data_channel("a", DataChannelInit::default())
+        .unwrap();
+    world.run(async {
+        connect(&left, &right).await;
+        here.opened().await.unwrap();
+    });
+    world.pass(Duration::from_secs(1));
+    let wire = world.sides[0].carrier.clone();
+    assert!(wire.sent.lock().unwrap().is_empty());
+    here.try_send("now").unwrap();
+    assert_eq!(wire.sent.lock().unwrap().len(), 1);
+    // Those of a transfer wait for a batch.
+    let flushes = wire.flushes.load(Ordering::Relaxed);
+    for _ in 0..100 {
+        here.try_send(vec![0; 1000]).unwrap();
+    }
+    assert!(wire.flushes.load(Ordering::Relaxed) - flushes < 10);
+    assert!(wire.woken.load(Ordering::Relaxed));
+}
+
+/// `send` waits for room, `try_send` gives back, `flush` waits for the peer; nothing is lost.
+#[test]
+fn back_pressure_reaches_the_sender() {
+    let (mut world, [left, right]) = World::new(Link::new(1).delay(ms(10)));
+    let here = left
+        .create_data_channel("a", DataChannelInit::default())
+        .unwrap();
+    let there = world.run(async {
+        connect(&left, &right).await;
+        here.opened().await.unwrap();
+        accept(&right).await
+    });
+    let mut taken = 0_u32;
+    let refused = loop {
+        match here.try_send(vec![taken as u8; 50_000]) {
+            Ok(()) => taken += 1,
+            Err(TrySendError::Full(message)) => break message,
+            Err(error) => panic!("{error}"),
+        }
+    };
+    assert_eq!(refused.len(), 50_000);
+    assert!(here.buffered_amount() >= 1 << 20);
+    let mut received = 0;
+    world.run(async {
+        here.send(refused).await.unwrap();
+        while received < taken + 1 {
+            let message = there.recv().await.unwrap();
+            assert_eq!(message.as_bytes()[0], received as u8);
+            received += 1;
+        }
+        here.flush().await.unwrap();
+    });
+    assert_eq!(here.buffered_amount(), 0);
+    let too_long = here.try_send(vec![0; 300_000]).unwrap_err();
+    assert!(matches!(too_long, TrySendError::Refused(error, _) if error.kind() == ErrorKind::Type));
+}
+
+/// A channel's close delivers what was sent, and its future ends when both directions are closed.
+#[test]
+fn closing_a_channel_waits_for_both_ends() {
+    let (mut world, [left, right]) = World::new(Link::new(1).delay(ms(10)));
+    let here = left
+        .create_data_channel("a", DataChannelInit::default())
+        .unwrap();
+    world.run(async {
+        connect(&left, &right).await;
+        here.opened().await.unwrap();
+        let there = accept(&right).await;
+        for index in 0..30 {
+            here.send(index.to_string()).await.unwrap();
+        }
+        let closing = here.close();
+        assert_eq!(here.ready_state(), DataChannelState::Closing);
+        closing.await;
+        assert_eq!(here.ready_state(), DataChannelState::Closed);
+        assert_eq!(
+            here.send("late").await.unwrap_err().kind(),
+            ErrorKind::InvalidState
+        );
+        for index in 0..30 {
+            assert_eq!(there.recv().await, Some(index.to_string().into()));
+        }
+        assert_eq!(there.recv().await, None);
+        let mut events = Vec::new();
+        while let Some(event) = there.next_event().await {
+            events.push(format!("{event:?}"));
+        }
+        assert_eq!(events, ["Open", "Closing", "Close"]);
+        assert!(here.flush().await.is_ok(), "all was acknowledged");
+        // [6.2-19]
+        assert!(matches!(
+            here.next_event().await,
+            Some(DataChannelEvent::Open)
+        ));
+        let last = loop {
+            match here.next_event().await {
+                Some(DataChannelEvent::BufferedAmountLow) => {}
+                event => break event,
+            }
+        };
+        assert!(matches!(last, Some(DataChannelEvent::Close)), "{last:?}");
+        assert!(here.next_event().await.is_none());
+    });
+}
+
+/// `shutdown` drains, then closes; whoever waits here is released, and the peer hears of it.
+#[test]
+fn shutdown_drains_first() {
+    let (mut world, [left, right]) = World::new(Link::new(1).delay(ms(50)));
+    let here = left
+        .create_data_channel("a", DataChannelInit::default())
+        .unwrap();
+    let there = world.run(async {
+        connect(&left, &right).await;
+        here.opened().await.unwrap();
+        let there = accept(&right).await;
+        for _ in 0..20 {
+            here.send(vec![1; 40_000]).await.unwrap();
+        }
+        left.shutdown().await;
+        there
+    });
+    assert_eq!(left.connection_state(), PeerConnectionState::Closed);
+    world.run(async {
+        assert_eq!(here.recv().await, None);
+        assert!(
+            here.next_event()
+                .await
+                .is_some_and(|it| matches!(it, DataChannelEvent::Open))
+        );
+        let mut count = 0;
+        while there.recv().await.is_some() {
+            count += 1;
+        }
+        assert_eq!(count, 20);
+        while left.next_event().await.is_some() {}
+    });
+    let error = world
+        .run(left.wait_for(PeerConnectionState::Connected))
+        .unwrap_err();
+    assert_eq!(error.kind(), ErrorKind::Aborted);
+    assert_eq!(
+        world.sides[0].carrier.closed.load(Ordering::Relaxed),
+        1,
+        "the socket was given back"
+    );
+}
+
+/// [4.4-02] [4.4.4-01]: any handle keeps the connection open, the last one closes it.
+#[test]
+fn the_last_handle_closes() {
+    let (mut world, [left, right]) = World::new(Link::new(1).delay(ms(10)));
+    let here = left
+        .create_data_channel("a", DataChannelInit::default())
+        .unwrap();
+    let there = world.run(async {
+        connect(&left, &right).await;
+        here.opened().await.unwrap();
+        accept(&right).await
+    });
+    drop(left);
+    world.run(async {
+        here.send("still here").await.unwrap();
+        assert_eq!(there.recv().await, Some("still here".into()));
+    });
+    drop(here);
+    world.sides[0]
+        .core
+        .drive(|engine| assert!(engine.is_finished()));
+    world.run(async { assert_eq!(there.recv().await, None) });
+    let sctp = right.sctp().unwrap();
+    assert_eq!(sctp.state(), SctpTransportState::Closed);
+}
+
+/// A handle of a channel that nobody reads must not stop the others.
+#[test]
+fn a_dropped_channel_discards() {
+    let (mut world, [left, right]) = World::new(Link::new(1).delay(ms(10)));
+    let lost = left
+        .create_data_channel("lost", DataChannelInit::default())
+        .unwrap();
+    let kept = left
+        .create_data_channel("kept", DataChannelInit::default())
+        .unwrap();
+    world.run(async {
+        connect(&left, &right).await;
+        kept.opened().await.unwrap();
+        drop(accept(&right).await);
+        let there = accept(&right).await;
+        // More than the receive window.
+        for _ in 0..200 {
+            lost.send(vec![0; 60_000]).await.unwrap();
+        }
+        kept.send("through").await.unwrap();
+        assert_eq!(there.recv().await, Some("through".into()));
+    });
+}
+
+/// [4.4.2-07] [4.4.2-27] [4.4.2-28] [4.4.1.2-07] [4.5-01]
+#[test]
+fn errors_leave_the_chain_running() {
+    let (mut world, [left, _right]) = World::new(Link::new(1));
+    world.run(async {
+        assert_eq!(
+            left.create_answer().await.unwrap_err().kind(),
+            ErrorKind::InvalidState
+        );
+        let _channel = left
+            .create_data_channel("a", DataChannelInit::default())
+            .unwrap();
+        assert!(matches!(
+            left.next_event().await,
+            Some(Event::NegotiationNeeded)
+        ));
+        let offer = left.create_offer(OfferOptions::default()).await.unwrap();
+        left.set_local_description(offer).await.unwrap();
+        // A stale event is not told.
+        left.restart_ice();
+        loop {
+            match left.next_event().await.unwrap() {
+                Event::NegotiationNeeded => panic!("the offer was made"),
+                Event::IceCandidate(None) => break,
+                _ => {}
+            }
+        }
+    });
+    left.close();
+    assert_eq!(
+        world.run(left.create_answer()).unwrap_err().kind(),
+        ErrorKind::InvalidState
+    );
+    assert!(world.run(left.next_event()).is_none());
+}
+
+/// Handles go between threads, and errors and events stay small.
+#[test]
+fn handles_are_send_and_sync() {
+    fn check<T: Send + Sync + Clone + 'static>() {}
+    check::<PeerConnection>();
+    check::<DataChannel>();
+    check::<oxirtc_peerconnection::SctpTransport>();
+    check::<oxirtc_peerconnection::DtlsTransport>();
+    check::<oxirtc_peerconnection::IceTransport>();
+    check::<oxirtc_peerconnection::Certificate>();
+    assert!(size_of::<oxirtc_peerconnection::Error>() <= 8);
+    assert!(size_of::<Event>() <= 160 && size_of::<DataChannelEvent>() <= 16);
+}

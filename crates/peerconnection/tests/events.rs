@@ -1,0 +1,353 @@
+//! The order of events, and the states between them.
+
+mod pair;
+
+use std::time::Duration;
+
+use oxirtc_netsim::{Link, ms};
+use oxirtc_peerconnection::{
+    DataChannelInit, DtlsTransportState, ErrorKind, IceConnectionState, IceGatheringState, IceRole,
+    IceTransportState, OfferOptions, PeerConnectionState, SctpTransportState, SignalingState,
+    engine::{Event, IceTransportEvent},
+};
+use pair::Pair;
+
+fn link() -> Link {
+    Link::new(1).delay(ms(10))
+}
+
+/// [4.4.1.1-06] [4.4.1.1-08] [4.4.1.1-09] [4.2.1-01]
+#[test]
+fn a_new_connection_is_as_w3c_has_it() {
+    let mut pair = Pair::new(1, link());
+    pair.step();
+    let engine = &pair.ends[0].engine;
+    assert_eq!(engine.signaling_state(), SignalingState::Stable);
+    assert_eq!(engine.ice_connection_state(), IceConnectionState::New);
+    assert_eq!(engine.ice_gathering_state(), IceGatheringState::New);
+    assert_eq!(engine.connection_state(), PeerConnectionState::New);
+    assert_eq!(engine.can_trickle_ice_candidates(), None);
+    assert_eq!(engine.sctp_state(), None);
+    assert!(engine.local_description().is_none() && engine.remote_description().is_none());
+    assert!(pair.ends[0].tasks.is_empty() && pair.ends[0].sockets.is_empty());
+    assert_eq!(
+        engine.configuration(),
+        &oxirtc_peerconnection::Configuration::default()
+    );
+}
+
+/// [4.4.1.3-01] [5.5-06] [6.2-01] [6.2-03] [6.1.1.3-01] [6-11] [4.3.1-02]
+#[test]
+fn both_ends_tell_their_story_in_order() {
+    let (pair, _) = Pair::connected(2, link(), &DataChannelInit::default());
+    assert_eq!(
+        pair.ends[0].story(),
+        [
+            "negotiationneeded",
+            "signaling HaveLocalOffer",
+            "signaling Stable",
+            "connection Connecting",
+            "connection Connected",
+            "sctp Connected",
+            "open",
+        ]
+    );
+    assert_eq!(
+        pair.ends[1].story(),
+        [
+            "signaling HaveRemoteOffer",
+            "signaling Stable",
+            "connection Connecting",
+            "connection Connected",
+            "sctp Connected",
+            "datachannel",
+            "open",
+        ]
+    );
+}
+
+/// [5.6-01] [5.6-03] [5.6-04] [5.6-05] [4.8.2-01] [4.8.2-03] [4.8.2-04] [4.4.2-02] [4.4.2-33]
+#[test]
+fn gathering_is_told_step_by_step() {
+    let mut pair = Pair::new(3, link());
+    pair.open(0, "a", &DataChannelInit::default());
+    pair.offer(0, &OfferOptions::default()).unwrap();
+    pair.step();
+    let mut words = Vec::new();
+    for task in &pair.ends[0].tasks {
+        let word = |event: &Event| match event {
+            Event::IceTransport(_, IceTransportEvent::GatheringStateChange(state)) => {
+                format!("transport {state:?}")
+            }
+            Event::IceGatheringStateChange(state) => format!("connection {state:?}"),
+            Event::IceCandidate(None) => "no more".into(),
+            Event::IceCandidate(Some(candidate)) => {
+                assert_eq!(candidate.sdp_mid(), Some("0"));
+                assert_eq!(candidate.sdp_m_line_index(), Some(0));
+                assert!(candidate.username_fragment().is_some());
+                let line = candidate.candidate();
+                if line.is_empty() {
+                    "end".into()
+                } else {
+                    "candidate".into()
+                }
+            }
+            event => format!("{event:?}"),
+        };
+        words.push(task.iter().map(word).collect::<Vec<_>>().join(", "));
+    }
+    assert_eq!(
+        words,
+        [
+            "NegotiationNeeded",
+            "SignalingStateChange(HaveLocalOffer)",
+            "transport Gathering, connection Gathering",
+            "candidate",
+            "end",
+            "transport Complete, connection Complete, no more",
+        ]
+    );
+    let local = pair.ends[0].engine.local_description().unwrap();
+    assert_eq!(local.sdp.matches("a=candidate:").count(), 1);
+    assert!(local.sdp.contains("a=end-of-candidates"));
+    let transport = pair.ends[0].engine.transports().next().unwrap();
+    assert_eq!(pair.ends[0].engine.local_candidates(transport).len(), 1);
+}
+
+/// [5.6-07] [4.4.1.3-02] [5.6-08] [5.6-09] [5.6-10] [5.6-11] [5.6.5-01] [4.4.1.6-27]
+#[test]
+fn the_pair_stands_before_the_states() {
+    let mut pair = Pair::new(4, link());
+    pair.open(0, "a", &DataChannelInit::default());
+    let transport = {
+        pair.offer(0, &OfferOptions::default()).unwrap();
+        pair.ends[0].engine.transports().next().unwrap()
+    };
+    let engine = &pair.ends[0].engine;
+    assert_eq!(engine.selected_candidate_pair(transport), None);
+    assert_eq!(engine.ice_role(transport), IceRole::Controlling);
+    assert!(engine.local_parameters(transport).is_some());
+    assert!(engine.remote_parameters(transport).is_none());
+    let (mut pair, _) = Pair::connected(4, link(), &DataChannelInit::default());
+    pair.run(Duration::from_secs(5));
+    for end in &pair.ends {
+        let mut previous = None;
+        for task in &end.tasks {
+            let rank = |event: &Event| match event {
+                Event::IceTransport(_, IceTransportEvent::SelectedCandidatePairChange(_)) => 0,
+                Event::IceTransport(_, IceTransportEvent::StateChange(_)) => 1,
+                Event::IceConnectionStateChange(_) => 2,
+                Event::ConnectionStateChange(_) => 3,
+                _ => 4,
+            };
+            assert!(task.iter().map(rank).is_sorted(), "{task:?}");
+            for event in task {
+                if let Event::IceTransport(_, IceTransportEvent::StateChange(state)) = event {
+                    assert_ne!(previous, Some(*state));
+                    previous = Some(*state);
+                    let shown = |it: &Event| matches!(it, Event::IceConnectionStateChange(it) if it == state);
+                    assert!(task.iter().any(shown), "one transport: {task:?}");
+                }
+            }
+        }
+        let engine = &end.engine;
+        let transport = engine.transports().next().unwrap();
+        assert_eq!(Some(engine.ice_transport_state(transport)), previous);
+        assert!(engine.selected_candidate_pair(transport).is_some());
+        assert!(engine.remote_parameters(transport).is_some());
+        assert_eq!(engine.remote_candidates(transport).len(), 1);
+        assert!(matches!(
+            engine.ice_connection_state(),
+            IceTransportState::Connected | IceTransportState::Completed
+        ));
+        assert_eq!(engine.connection_state(), PeerConnectionState::Connected);
+    }
+    let role = |side: usize| pair.ends[side].engine.ice_role(transport);
+    assert_eq!(
+        [role(0), role(1)],
+        [IceRole::Controlling, IceRole::Controlled]
+    );
+}
+
+/// [6-01] [6.1.1.1-01] [6.1.1-01] [6.1.1-02] [4.4.1.6-20] [4.4.1.6-22] [6.1.1.2-01] [6.1.1.2-02]
+#[test]
+fn sctp_is_there_from_the_first_offer() {
+    let mut pair = Pair::new(5, link());
+    pair.open(0, "a", &DataChannelInit::default());
+    assert_eq!(pair.ends[0].engine.sctp_state(), None);
+    let offer = pair.offer(0, &OfferOptions::default()).unwrap();
+    let engine = &pair.ends[0].engine;
+    assert_eq!(engine.sctp_state(), Some(SctpTransportState::Connecting));
+    assert_eq!(
+        (engine.max_message_size(), engine.max_channels()),
+        (None, None)
+    );
+    assert_eq!(engine.sctp_transport(), engine.transports().next());
+    // [6.1.1.2-03]: a peer without the attribute takes 64 KiB.
+    let plain: String = offer
+        .sdp
+        .lines()
+        .filter(|line| !line.starts_with("a=max-message-size"))
+        .flat_map(|line| [line, "\r\n"])
+        .collect();
+    let engine = &mut pair.ends[1].engine;
+    let plain = oxirtc_peerconnection::SessionDescription::offer(plain);
+    engine.set_remote_description(pair.now, plain).unwrap();
+    engine.set_local_description(pair.now, None).unwrap();
+    assert_eq!(engine.max_message_size(), Some(65_536));
+    let (pair, _) = Pair::connected(5, link(), &DataChannelInit::default());
+    for end in &pair.ends {
+        assert_eq!(end.engine.max_message_size(), Some(262_144));
+        assert_eq!(end.engine.max_channels(), Some(65_535));
+        let transport = end.engine.sctp_transport().unwrap();
+        assert_eq!(
+            end.engine.dtls_transport_state(transport),
+            DtlsTransportState::Connected
+        );
+        // [5.5-04]
+        assert_eq!(end.engine.remote_certificates(transport).len(), 1);
+    }
+}
+
+/// [4.7-01] [4.7.1-01] [4.7.2-01] [4.7.3-02] [4.7.3-04] [4.7.3-05] [4.7.3-06] [6-10]
+#[test]
+fn negotiation_is_asked_for_once() {
+    let (mut pair, _) = Pair::connected(6, link(), &DataChannelInit::default());
+    let asked = |pair: &Pair| {
+        let story = pair.ends[0].story();
+        story.iter().filter(|it| *it == "negotiationneeded").count()
+    };
+    assert_eq!(asked(&pair), 1);
+    assert!(!pair.ends[0].engine.is_negotiation_needed());
+    // Later channels need none.
+    pair.open(0, "b", &DataChannelInit::default());
+    pair.step();
+    assert_eq!(asked(&pair), 1);
+    // [4.4.2-50]: a restart does, and again is still once.
+    pair.ends[0].engine.restart_ice();
+    pair.ends[0].engine.restart_ice();
+    pair.step();
+    assert_eq!(asked(&pair), 2);
+    pair.negotiate(0).unwrap();
+    pair.step();
+    assert_eq!(asked(&pair), 2);
+    assert!(!pair.ends[0].engine.is_negotiation_needed());
+}
+
+/// [4.4.2-51]
+#[test]
+fn a_restart_of_nothing_asks_for_nothing() {
+    let mut pair = Pair::new(7, link());
+    pair.ends[0].engine.restart_ice();
+    pair.step();
+    assert!(pair.ends[0].story().is_empty());
+}
+
+/// [4.3.1-05] [4.3.1-04] [4.4.1.6-36] [4.4.2-30] [4.4.2-52]
+#[test]
+fn a_rollback_leaves_nothing_behind() {
+    let mut pair = Pair::new(8, link());
+    pair.open(0, "a", &DataChannelInit::default());
+    pair.offer(0, &OfferOptions::default()).unwrap();
+    pair.step();
+    assert_eq!(pair.ends[0].sockets.len(), 1);
+    let mut rollback = oxirtc_peerconnection::SessionDescription::rollback();
+    rollback.sdp = "not looked at".into();
+    pair.ends[0]
+        .engine
+        .set_local_description(pair.now, Some(rollback))
+        .unwrap();
+    pair.step();
+    let end = &pair.ends[0];
+    assert!(end.engine.local_description().is_none());
+    assert_eq!(end.engine.sctp_state(), None);
+    assert_eq!(end.engine.ice_gathering_state(), IceGatheringState::New);
+    assert_eq!(end.engine.transports().count(), 0);
+    assert!(end.sockets.is_empty(), "the socket is given back");
+    assert_eq!(
+        end.story(),
+        [
+            "negotiationneeded",
+            "signaling HaveLocalOffer",
+            "signaling Stable",
+            "negotiationneeded",
+        ]
+    );
+    // And it connects as if nothing had been.
+    pair.negotiate(0).unwrap();
+    pair.until(Duration::from_secs(10), |pair| {
+        pair.ends.iter().all(pair::End::is_connected)
+    });
+}
+
+/// [4.4.2-35] [4.3.1-02]: both offer at once; the polite side's offer is rolled back.
+#[test]
+fn glare_ends_in_one_connection() {
+    let mut pair = Pair::new(9, link());
+    let [mine, yours] = [0, 1].map(|side| pair.open(side, "a", &DataChannelInit::default()));
+    let impolite = pair.offer(0, &OfferOptions::default()).unwrap();
+    let _ignored = pair.offer(1, &OfferOptions::default()).unwrap();
+    pair.step();
+    let answer = pair.answer(1, impolite).unwrap();
+    pair.ends[0]
+        .engine
+        .set_remote_description(pair.now, answer)
+        .unwrap();
+    let open = oxirtc_peerconnection::DataChannelState::Open;
+    pair.until(Duration::from_secs(10), |pair| {
+        let opened = pair.ends[0].state(mine) == open && pair.ends[1].state(yours) == open;
+        opened && pair.ends.iter().all(|end| end.channels.len() == 1)
+    });
+    assert_eq!(
+        pair.ends[1].story()[..4],
+        [
+            "negotiationneeded",
+            "signaling HaveLocalOffer",
+            "signaling Stable",
+            "signaling HaveRemoteOffer"
+        ]
+    );
+}
+
+/// [4.4.1.2-01] [4.4.2-06] [4.4.2-20] [4.4.2-26] [4.4.2-34] [4.4.2-39] [4.4.2-50] [4.4.2-53] [4.4.2-54]
+/// [4.4.2-55] [4.4.2-56] [4.4.2-58] [4.4.2-60] [4.3.1-03] [4.4.1.3-03] [6-02] [6.2-06]
+#[test]
+fn closing_is_silent_and_final() {
+    let (mut pair, [here, _]) = Pair::connected(10, link(), &DataChannelInit::default());
+    let told = pair.ends[0].tasks.len();
+    let (now, engine) = (pair.now, &mut pair.ends[0].engine);
+    engine.close(now);
+    engine.close(now);
+    assert_eq!(engine.signaling_state(), SignalingState::Closed);
+    assert_eq!(engine.ice_connection_state(), IceConnectionState::Closed);
+    assert_eq!(engine.connection_state(), PeerConnectionState::Closed);
+    assert_eq!(engine.ice_gathering_state(), IceGatheringState::Complete);
+    assert_eq!(engine.sctp_state(), Some(SctpTransportState::Closed));
+    assert!(engine.local_description().is_some());
+    let state = engine.channel(here).unwrap().ready_state();
+    assert_eq!(state, oxirtc_peerconnection::DataChannelState::Closed);
+    let closed = |error: oxirtc_peerconnection::Error| {
+        assert_eq!(error.kind(), ErrorKind::InvalidState);
+    };
+    closed(engine.create_offer(&OfferOptions::default()).unwrap_err());
+    closed(engine.create_answer().unwrap_err());
+    closed(engine.set_local_description(now, None).unwrap_err());
+    let rollback = oxirtc_peerconnection::SessionDescription::rollback();
+    closed(engine.set_remote_description(now, rollback).unwrap_err());
+    closed(
+        engine
+            .add_ice_candidate(now, &Default::default())
+            .unwrap_err(),
+    );
+    closed(
+        engine
+            .create_data_channel(now, "b", &DataChannelInit::default())
+            .unwrap_err(),
+    );
+    closed(engine.set_configuration(Default::default()).unwrap_err());
+    engine.restart_ice();
+    assert!(engine.send(now, here, &"late".into()).is_err());
+    pair.run(Duration::from_secs(60));
+    assert_eq!(pair.ends[0].tasks.len(), told, "no event follows");
+    assert!(pair.ends[0].engine.is_finished() && pair.ends[0].sockets.is_empty());
+}

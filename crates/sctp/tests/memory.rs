@@ -1,0 +1,131 @@
+//! Memory stays bounded whatever a peer sends (goals D2 and D5; rows 29, 30 and 31 of the known failures).
+
+mod support;
+#[path = "support/victim.rs"]
+mod victim;
+
+use std::alloc::System;
+
+use oxirtc_sctp::{
+    Config, Ssn, Tsn,
+    packet::{Chunk, ChunkKind, Data, ForwardTsn, Init, Packet, Reconfig, Request},
+};
+use stats_alloc::{INSTRUMENTED_SYSTEM, StatsAlloc};
+
+use victim::{Victim, WHOLE};
+
+#[global_allocator]
+static ALLOCATOR: &StatsAlloc<System> = &INSTRUMENTED_SYSTEM;
+
+/// Goal D5: whatever a peer sends, an association holds at most twice its window and 256 KiB. The
+/// only test of this file, as the allocator counts for all.
+#[test]
+fn memory_stays_bounded() {
+    const WINDOW: usize = 1 << 20;
+    const CHUNKS: u32 = 120_000;
+    type Attack = fn(&mut Victim, u32);
+    let attacks: [(&str, Attack); 7] = [
+        ("gaps only", |v, i| {
+            v.data(1 + 2 * i % 65_000, WHOLE, (1, 0), &[0; 1000])
+        }),
+        ("one byte on every stream", |v, i| {
+            v.data(i, WHOLE | Data::UNORDERED, ((i % 65_000) as u16, 0), b"x");
+        }),
+        ("ordered messages whose turn never comes", |v, i| {
+            v.data(
+                i,
+                WHOLE,
+                ((i % 65_000) as u16, (i % 30_000) as u16 + 1),
+                b"x",
+            );
+        }),
+        ("beginnings without an end", |v, i| {
+            v.data(i, Data::BEGIN, (i as u16, 0), b"x")
+        }),
+        ("endless messages beyond a gap", |v, i| {
+            let flags = if i % 200 == 0 { Data::BEGIN } else { 0 };
+            let stream = (i / 200) as u16;
+            v.data(1 + i % 65_000, flags, (stream, 0), &[0; 1000]);
+        }),
+        ("large messages that nobody reads", |v, i| {
+            let flags = [Data::BEGIN, 0, 0, Data::END][i as usize % 4];
+            v.data(i, flags, (1, (i / 4) as u16), &[0; 1000]);
+        }),
+        // Row 29: a deferred reset, and FORWARD TSN without end.
+        ("a deferred reset", |v, i| {
+            let (sequence, far) = (v.tsn.0.wrapping_sub(1), v.tsn.advanced(1 << 20));
+            if i == 0 {
+                let request = Request::OutgoingReset {
+                    sequence,
+                    response_sequence: 0,
+                    last_tsn: far,
+                    streams: &[],
+                };
+                v.put(|buf| Reconfig::write(buf, std::iter::once(request)));
+            }
+            let tsn = v.tsn.advanced(2 * i);
+            v.put(|buf| ForwardTsn::write(buf, tsn, [(i as u16, Ssn(i as u16))].into_iter()));
+            v.data(2 * i + 1, WHOLE, (i as u16, 5), &[0; 100]);
+        }),
+    ];
+    floods_before_an_association_leave_nothing();
+    for (name, attack) in attacks {
+        let config = Config::default().receive_window(WINDOW as u32);
+        let mut victim = Victim::new(config);
+        let (before, mut most) = (held(), 0);
+        for index in 0..CHUNKS {
+            attack(&mut victim, index);
+            if index % 64 == 0 {
+                victim.answer();
+                victim.pair.main_events(0);
+                most = most.max(held() - before);
+            }
+        }
+        let bound = (2 * WINDOW + (256 << 10)) as i64;
+        assert!(most <= bound, "{name}: {most} bytes of {bound}");
+    }
+}
+
+/// Goal D2: neither INIT nor a bad COOKIE ECHO leaves anything, and the second has no answer.
+fn floods_before_an_association_leave_nothing() {
+    let now = oxirtc_netsim::epoch();
+    let mut side = support::association(Config::default(), 1, now);
+    let mut packet = Vec::with_capacity(200);
+    let mut answer = Vec::with_capacity(1200);
+    let mut before = 0;
+    for round in 0..50_000u32 {
+        let init = Init {
+            tag: round + 1,
+            window: 100_000,
+            outbound: 1,
+            inbound: 1,
+            initial_tsn: Tsn(round),
+            parameters: &[],
+        };
+        packet.clear();
+        Packet::start(&mut packet, 5000, 5000, 0);
+        init.write(ChunkKind::INIT, &mut packet);
+        Packet::finish(&mut packet, 0);
+        side.handle_packet(now, &packet);
+        answer.clear();
+        assert!(side.poll_transmit(now, 1200, &mut answer));
+        assert!(!side.poll_transmit(now, 1200, &mut answer));
+        packet.clear();
+        Packet::start(&mut packet, 5000, 5000, round);
+        let (kind, flags, value) = (ChunkKind::COOKIE_ECHO, 0, &[round as u8; 76]);
+        Chunk { kind, flags, value }.write(&mut packet);
+        Packet::finish(&mut packet, 0);
+        side.handle_packet(now, &packet);
+        assert!(!side.poll_transmit(now, 1200, &mut answer));
+        if round == 100 {
+            before = held();
+        }
+    }
+    assert_eq!(held(), before);
+}
+
+/// The live heap of the process.
+fn held() -> i64 {
+    let stats = ALLOCATOR.stats();
+    stats.bytes_allocated as i64 - stats.bytes_deallocated as i64
+}

@@ -1,0 +1,95 @@
+//! An association whose peer is written by hand.
+#![allow(dead_code, reason = "each test file uses a part of it")]
+#![expect(clippy::unwrap_used, reason = "a failing step is a failing test")]
+
+use oxirtc_netsim::Link;
+use oxirtc_sctp::{
+    Config, Ssn, State, Tsn,
+    packet::{Chunk, ChunkKind, Data, Packet},
+};
+
+use crate::support::{Pair, ms};
+
+/// A live association (side 0) and what its peer needs to write packets by hand.
+pub(crate) struct Victim {
+    pub(crate) pair: Pair,
+    pub(crate) tag: u32,
+    /// The peer's next TSN.
+    pub(crate) tsn: Tsn,
+    /// The victim's last TSN.
+    pub(crate) last: Tsn,
+}
+
+impl Victim {
+    pub(crate) fn new(config: Config) -> Self {
+        let mut pair = Pair::with(1, Link::new(1), config, Config::default()).connected();
+        pair.log = Some(Vec::new());
+        pair.send(0, 60, b"x");
+        pair.send(1, 60, b"x");
+        pair.run_for(ms(500));
+        pair.read_all(0, 60);
+        pair.main_events(0);
+        let mut seen = [(0, Tsn(0)); 2];
+        for (side, bytes) in pair.log.take().unwrap() {
+            let packet = Packet::parse(&bytes).unwrap();
+            for chunk in packet.chunks().filter(|c| c.kind == ChunkKind::DATA) {
+                seen[side] = (packet.tag, Data::parse(chunk).unwrap().tsn);
+            }
+        }
+        Self {
+            tag: seen[1].0,
+            tsn: seen[1].1.next(),
+            last: seen[0].1,
+            pair,
+        }
+    }
+
+    pub(crate) fn put(&mut self, write: impl FnOnce(&mut Vec<u8>)) {
+        let mut buf = Vec::new();
+        Packet::start(&mut buf, 5000, 5000, self.tag);
+        write(&mut buf);
+        Packet::finish(&mut buf, 0);
+        self.pair.sides[0].handle_packet(self.pair.now, &buf);
+    }
+
+    pub(crate) fn chunk(&mut self, kind: ChunkKind, value: &[u8]) {
+        let flags = 0;
+        self.put(|buf| Chunk { kind, flags, value }.write(buf));
+    }
+
+    pub(crate) fn data(
+        &mut self,
+        offset: u32,
+        flags: u8,
+        (stream, ssn): (u16, u16),
+        payload: &[u8],
+    ) {
+        let data = Data {
+            flags,
+            tsn: self.tsn.advanced(offset),
+            stream,
+            ssn: Ssn(ssn),
+            ppid: 53,
+            payload,
+        };
+        self.put(|buf| data.write(buf));
+    }
+
+    pub(crate) fn is_alive(&self) -> bool {
+        self.pair.sides[0].state() == State::Established
+    }
+
+    /// The chunks that the victim sends now.
+    pub(crate) fn answer(&mut self) -> Vec<(ChunkKind, Vec<u8>)> {
+        let packets = self.pair.take_packets(0);
+        let mut chunks = Vec::new();
+        for packet in &packets {
+            let packet = Packet::parse(packet).unwrap();
+            chunks.extend(packet.chunks().map(|c| (c.kind, c.value.to_vec())));
+        }
+        chunks
+    }
+}
+
+/// A message in one chunk.
+pub(crate) const WHOLE: u8 = Data::BEGIN | Data::END;

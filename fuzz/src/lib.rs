@@ -1,0 +1,6 @@
+#![doc = include_str!("../README.md")]
+
+pub mod dtls;
+pub mod parse;
+pub mod sctp;
+pub mod wire;

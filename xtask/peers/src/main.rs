@@ -1,0 +1,79 @@
+//! One piece of work by one stack: `peers <stack> <row>`, one line of JSON; `peers buffers` prints
+//! the bytes of socket buffer that the kernel grants.
+//!
+//! Both ends run in this process, over UDP on loopback, and the CPU time is that of the process. `cargo xtask bench datachannel`
+//! runs the stacks in turns and prints the ratios.
+
+mod oxirtc;
+mod str0m;
+mod webrtc;
+mod work;
+
+use std::time::Duration;
+
+use anyhow::{Context, Result, bail};
+use serde_json::json;
+
+use work::{Row, Stack};
+
+fn main() -> Result<()> {
+    let arguments: Vec<String> = std::env::args().skip(1).collect();
+    let granted = work::granted_buffers()?;
+    if arguments == ["buffers"] {
+        println!("{granted}");
+        return Ok(());
+    }
+    let [stack, row] = arguments.as_slice() else {
+        bail!("usage: peers buffers | peers <oxirtc|str0m|webrtc> <row>");
+    };
+    let row = Row::parse(row).with_context(|| format!("no row «{row}»"))?;
+    let stack: &dyn Stack = match stack.as_str() {
+        "oxirtc" => &oxirtc::Oxirtc,
+        "str0m" => &str0m::Str0m,
+        "webrtc" => &webrtc::Webrtc,
+        other => bail!("no stack «{other}»"),
+    };
+    let figures = run(stack, row)?;
+    let line = json!({
+        "stack": stack.name(), "version": stack.version(), "row": row.name(), "socket_buffer": granted, "figures": figures,
+    });
+    println!("{line}");
+    Ok(())
+}
+
+fn run(stack: &dyn Stack, row: Row) -> Result<serde_json::Value> {
+    Ok(match row {
+        Row::Flow(flow) => {
+            let done = stack.flow(flow, FLOW)?;
+            let (wall, cpu) = (done.wall.as_secs_f64(), done.cpu.as_secs_f64());
+            let mebibytes = (done.messages * flow.message as u64) as f64 / f64::from(1 << 20);
+            json!({
+                "MiB/s": mebibytes / wall, "MiB/cpu-s": mebibytes / cpu, "messages/cpu-s": done.messages as f64 / cpu,
+            })
+        }
+        Row::PingPong => {
+            let mut times = stack.ping_pong(PING_PONG)?;
+            times.sort_unstable();
+            json!({ "p50 us": micros(&times, 50), "p99 us": micros(&times, 99) })
+        }
+        Row::SetUp => {
+            let done = stack.set_up(SET_UPS)?;
+            let mut times = done.times;
+            times.sort_unstable();
+            let per_cpu = times.len() as f64 / done.cpu.as_secs_f64();
+            let (p50, max) = (micros(&times, 50), micros(&times, 100));
+            json!({ "p50 us": p50, "max us": max, "connections/cpu-s": per_cpu })
+        }
+    })
+}
+
+fn micros(sorted: &[Duration], percent: usize) -> f64 {
+    let index = (sorted.len() * percent / 100).min(sorted.len().saturating_sub(1));
+    sorted
+        .get(index)
+        .map_or(f64::NAN, |time| time.as_secs_f64() * 1e6)
+}
+
+const FLOW: Duration = Duration::from_secs(4);
+const PING_PONG: usize = 20_000;
+const SET_UPS: usize = 40;

@@ -1,0 +1,162 @@
+//! oxirtc: on tokio, an endpoint a connection.
+
+use std::{
+    net::Ipv4Addr,
+    time::{Duration, Instant},
+};
+
+use anyhow::{Context, Result, bail};
+use bytes::Bytes;
+use oxirtc_peerconnection::{
+    Configuration, DataChannel, DataChannelInit, Endpoint, EndpointSettings, Event, OfferOptions,
+    PeerConnection, Settings,
+};
+
+use crate::work::{self, Flow, Flowed, SetUps, Stack};
+
+pub struct Oxirtc;
+
+impl Stack for Oxirtc {
+    fn name(&self) -> &'static str {
+        "oxirtc"
+    }
+
+    fn version(&self) -> &'static str {
+        "0.1"
+    }
+
+    fn flow(&self, flow: Flow, time: Duration) -> Result<Flowed> {
+        work::runtime()?.block_on(async {
+            let pair = Pair::connect(flow.reliable).await?;
+            let (cpu, start) = (work::cpu()?, Instant::now());
+            let sender = pair.near_channel.clone();
+            let sending = tokio::spawn(async move {
+                let message = Bytes::from(vec![7; flow.message]);
+                while sender.send(message.clone()).await.is_ok() {}
+            });
+            let mut messages = 0;
+            let end = tokio::time::Instant::from_std(start + time);
+            let receiver = &pair.far_channel;
+            let receiving = async {
+                while receiver.recv().await.is_some() {
+                    messages += 1;
+                }
+            };
+            // Not a timeout a message: that would measure timers.
+            let ended = tokio::time::timeout_at(end, receiving).await;
+            let (wall, cpu) = (start.elapsed(), work::cpu()? - cpu);
+            sending.abort();
+            if ended.is_ok() {
+                bail!("the channel closed");
+            }
+            Ok(Flowed {
+                messages,
+                wall,
+                cpu,
+            })
+        })
+    }
+
+    fn ping_pong(&self, rounds: usize) -> Result<Vec<Duration>> {
+        work::runtime()?.block_on(async {
+            let Pair {
+                near_channel,
+                far_channel,
+                ..
+            } = &Pair::connect(true).await?;
+            let echo = far_channel.clone();
+            let echoing = tokio::spawn(async move {
+                while let Some(message) = echo.recv().await {
+                    echo.send(message).await?;
+                }
+                anyhow::Ok(())
+            });
+            let mut times = Vec::with_capacity(rounds);
+            let message = Bytes::from(vec![7; 100]);
+            while times.len() < rounds {
+                let start = Instant::now();
+                near_channel.send(message.clone()).await?;
+                near_channel.recv().await.context("open")?;
+                times.push(start.elapsed());
+            }
+            echoing.abort();
+            Ok(times)
+        })
+    }
+
+    fn set_up(&self, connections: usize) -> Result<SetUps> {
+        work::runtime()?.block_on(async {
+            let cpu = work::cpu()?;
+            let mut times = Vec::with_capacity(connections);
+            for _ in 0..connections {
+                let start = Instant::now();
+                let pair = Pair::connect(true).await?;
+                times.push(start.elapsed());
+                pair.near.close();
+                pair.far.close();
+            }
+            Ok(SetUps {
+                times,
+                cpu: work::cpu()? - cpu,
+            })
+        })
+    }
+}
+
+struct Pair {
+    near: PeerConnection,
+    far: PeerConnection,
+    near_channel: DataChannel,
+    far_channel: DataChannel,
+}
+
+impl Pair {
+    /// Two connections with one channel that both have open.
+    async fn connect(reliable: bool) -> Result<Self> {
+        let (near, far) = (connection()?, connection()?);
+        let init = DataChannelInit {
+            ordered: reliable,
+            max_retransmits: (!reliable).then_some(0),
+            ..DataChannelInit::default()
+        };
+        let near_channel = near.create_data_channel("data", init)?;
+        let offer = near.create_offer(OfferOptions::default()).await?;
+        near.set_local_description(Some(offer)).await?;
+        gathered(&near).await?;
+        far.set_remote_description(near.local_description().context("an offer")?)
+            .await?;
+        far.set_local_description(None).await?;
+        gathered(&far).await?;
+        near.set_remote_description(far.local_description().context("an answer")?)
+            .await?;
+        let far_channel = loop {
+            if let Event::DataChannel(channel) = far.next_event().await.context("a channel")? {
+                break channel;
+            }
+        };
+        near_channel.opened().await?;
+        far_channel.opened().await?;
+        Ok(Self {
+            near,
+            far,
+            near_channel,
+            far_channel,
+        })
+    }
+}
+
+/// The same description for all stacks: with all candidates.
+async fn gathered(connection: &PeerConnection) -> Result<()> {
+    while !matches!(
+        connection.next_event().await.context("gathering")?,
+        Event::IceCandidate(None)
+    ) {}
+    Ok(())
+}
+
+/// On one address, as the others.
+fn connection() -> Result<PeerConnection> {
+    let settings = EndpointSettings::default().engine(Settings::default().loopback(true));
+    let endpoint = Endpoint::bind((Ipv4Addr::LOCALHOST, 0).into(), settings)?;
+    Ok(endpoint.peer_connection(Configuration::default())?)
+}

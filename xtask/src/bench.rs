@@ -1,0 +1,175 @@
+//! `cargo xtask bench`: the same work for oxirtc and for other stacks, in turns, in one run.
+
+use std::{collections::BTreeMap, process::Command};
+
+use anyhow::{Context, Result, bail};
+use serde_json::{Value, json};
+
+use crate::run;
+
+#[derive(clap::Args)]
+pub(crate) struct Arguments {
+    /// What to measure
+    #[arg(value_enum)]
+    work: Work,
+    /// A JSON row a line instead of the table
+    #[arg(long)]
+    json: bool,
+    /// How often each stack does each piece of work; the median counts
+    #[arg(long, default_value_t = 3)]
+    rounds: usize,
+    /// Only rows whose name contains this
+    #[arg(long, default_value = "")]
+    row: String,
+}
+
+#[derive(Clone, Copy, clap::ValueEnum)]
+enum Work {
+    /// Two peer connections over UDP on loopback: bulk, small messages, ping-pong, set-up
+    Datachannel,
+}
+
+/// The figures of one row: stack, then figure, then its value in each round.
+type Measured = BTreeMap<&'static str, BTreeMap<String, Vec<f64>>>;
+
+pub(crate) fn run(arguments: &Arguments) -> Result<()> {
+    let Work::Datachannel = arguments.work;
+    let build = [
+        "build",
+        "--release",
+        "--manifest-path",
+        "xtask/peers/Cargo.toml",
+    ];
+    run::check(run::cargo().args(build))?;
+    let program = program()?;
+    eprintln!("socket buffers granted: {}", granted(&program)?);
+    let rows: Vec<&str> = ROWS
+        .iter()
+        .copied()
+        .filter(|row| row.contains(&arguments.row))
+        .collect();
+    if rows.is_empty() {
+        bail!("no row has «{}» in its name", arguments.row);
+    }
+    if !arguments.json {
+        println!(
+            "{:<18} {:<20} {:>12} {:>12} {:>12} {:>8}",
+            "work", "figure", OURS, "str0m", "webrtc", "ratio"
+        );
+    }
+    for row in rows {
+        let mut measured = Measured::new();
+        for _ in 0..arguments.rounds {
+            for stack in STACKS {
+                measure(&program, stack, row, &mut measured)?;
+            }
+        }
+        print(row, &measured, arguments.json);
+    }
+    Ok(())
+}
+
+/// Where cargo put the program: asked, as the target directory may be anywhere.
+fn program() -> Result<String> {
+    let mut metadata = run::cargo();
+    metadata.args([
+        "metadata",
+        "--format-version=1",
+        "--no-deps",
+        "--manifest-path",
+        "xtask/peers/Cargo.toml",
+    ]);
+    let metadata: Value = serde_json::from_str(&run::output(&mut metadata)?)?;
+    let target = metadata["target_directory"]
+        .as_str()
+        .context("no target directory")?;
+    Ok(format!("{target}/release/peers"))
+}
+
+/// The program refuses to measure with less than every stack is to have.
+fn granted(program: &str) -> Result<String> {
+    Ok(run::output(Command::new(program).arg("buffers"))?
+        .trim()
+        .to_owned())
+}
+
+fn measure(program: &str, stack: &'static str, row: &str, measured: &mut Measured) -> Result<()> {
+    let line = run::output(Command::new(program).args([stack, row]))?;
+    let line: Value = serde_json::from_str(&line)?;
+    let figures = line["figures"].as_object().context("no figures")?;
+    let of_stack = measured.entry(stack).or_default();
+    for (figure, value) in figures {
+        let value = value
+            .as_f64()
+            .with_context(|| format!("{stack}, {row}: no {figure}"))?;
+        of_stack.entry(figure.clone()).or_default().push(value);
+    }
+    Ok(())
+}
+
+fn print(row: &str, measured: &Measured, as_json: bool) {
+    let Some(ours) = measured.get(OURS) else {
+        return;
+    };
+    for figure in ours.keys() {
+        let value = |stack: &str| {
+            measured
+                .get(stack)
+                .and_then(|figures| figures.get(figure))
+                .map(|values| median(values))
+        };
+        let ours = value(OURS).unwrap_or(f64::NAN);
+        let peers = STACKS
+            .iter()
+            .filter(|stack| **stack != OURS)
+            .filter_map(|stack| value(stack));
+        // Of microseconds the least is the best.
+        let less_is_better = figure.ends_with(" us");
+        let best = if less_is_better {
+            peers.fold(f64::INFINITY, f64::min)
+        } else {
+            peers.fold(0.0, f64::max)
+        };
+        let ratio = ours / best;
+        if as_json {
+            let mut line = json!({ "work": row, "figure": figure, "ratio": ratio, "less_is_better": less_is_better });
+            for stack in STACKS {
+                line[stack] = json!(value(stack));
+            }
+            println!("{line}");
+        } else {
+            let cell = |stack: &str| value(stack).unwrap_or(f64::NAN);
+            let (str0m, webrtc) = (cell("str0m"), cell("webrtc"));
+            println!(
+                "{row:<18} {figure:<20} {ours:>12.1} {str0m:>12.1} {webrtc:>12.1} {ratio:>7.2}x"
+            );
+        }
+    }
+}
+
+fn median(values: &[f64]) -> f64 {
+    let mut sorted = values.to_vec();
+    sorted.sort_by(f64::total_cmp);
+    sorted.get(sorted.len() / 2).copied().unwrap_or(f64::NAN)
+}
+
+const OURS: &str = "oxirtc";
+const STACKS: [&str; 3] = [OURS, "str0m", "webrtc"];
+const ROWS: &[&str] = &[
+    "64 KiB",
+    "16 KiB",
+    "100 B",
+    "100 B unreliable",
+    "ping-pong",
+    "set-up",
+];
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_median_ignores_one_outlier() {
+        assert_eq!(median(&[3.0, 100.0, 1.0]), 3.0);
+    }
+}

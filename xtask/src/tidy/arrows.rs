@@ -1,0 +1,55 @@
+//! Which crate may depend on which: `docs/architecture.md`.
+
+use anyhow::{Context, Result};
+use serde_json::Value;
+
+use crate::run;
+
+pub(super) fn check() -> Result<Vec<String>> {
+    let metadata = run::output(run::cargo().args(["metadata", "--format-version=1", "--no-deps"]))?;
+    let metadata: Value = serde_json::from_str(&metadata)?;
+    let packages = metadata["packages"].as_array().context("no packages")?;
+    let mut findings = Vec::new();
+    for package in packages {
+        let from = short(&package["name"]);
+        for dependency in package["dependencies"].as_array().into_iter().flatten() {
+            // The members of the workspace are the dependencies with a path.
+            if dependency["path"].is_null() {
+                continue;
+            }
+            let to = short(&dependency["name"]);
+            let for_tests = dependency["kind"] == "dev";
+            if !(for_tests && to == "netsim" || EDGES.contains(&(from, to))) {
+                findings.push(format!("{from} must not depend on {to}"));
+            }
+        }
+    }
+    Ok(findings)
+}
+
+fn short(name: &Value) -> &str {
+    let name = name.as_str().unwrap_or_default();
+    name.strip_prefix("oxirtc-").unwrap_or(name)
+}
+
+const EDGES: &[(&str, &str)] = &[
+    ("cli", "peerconnection"),
+    ("ice", "stun"),
+    ("ice", "turn"),
+    ("jsep", "sdp"),
+    ("peerconnection", "congestion"),
+    ("peerconnection", "datachannel"),
+    ("peerconnection", "dtls"),
+    ("peerconnection", "ice"),
+    ("peerconnection", "jsep"),
+    ("peerconnection", "mdns"),
+    ("peerconnection", "rtp"),
+    ("peerconnection", "sctp"),
+    ("peerconnection", "sdp"),
+    ("peerconnection", "srtp"),
+    ("peerconnection", "stats"),
+    ("peerconnection", "stun"),
+    ("turn", "stun"),
+    // The peer of the browsers in `interop`.
+    ("xtask", "peerconnection"),
+];
