@@ -30,6 +30,14 @@ struct Case {
     run: for<'s> fn(&'s Suite) -> Running<'s>,
 }
 
+/// What came of the tests.
+#[derive(Debug, Clone, Copy, Default)]
+struct Count {
+    passed: usize,
+    failed: usize,
+    interrupted: bool,
+}
+
 type Running<'s> = Pin<Box<dyn Future<Output = anyhow::Result<()>> + 's>>;
 
 impl Suite {
@@ -88,42 +96,65 @@ pub(crate) async fn run(kind: Kind, only: &[String]) -> anyhow::Result<()> {
     let wanted =
         |case: &&Case| only.is_empty() || only.iter().any(|part| case.name.contains(part.as_str()));
     let start = Instant::now();
-    let (mut passed, mut failed) = (0, 0);
+    let mut count = Count::default();
     for preferences in [Preferences::Open, Preferences::Default] {
-        let cases: Vec<_> = CASES
-            .iter()
-            .filter(|case| case.preferences == preferences)
-            .filter(wanted)
-            .collect();
-        if cases.is_empty() {
-            continue;
+        let of_session = CASES.iter().filter(|case| case.preferences == preferences);
+        let cases: Vec<_> = of_session.filter(wanted).collect();
+        if !cases.is_empty() {
+            run_session(kind, preferences, &cases, &mut count).await;
         }
-        let suite = Suite::start(kind, preferences).await?;
-        println!("{}, {preferences:?} preferences", suite.browser.version());
-        for case in cases {
-            if run_case(&suite, case).await {
-                passed += 1;
-            } else {
-                failed += 1;
-            }
-        }
-        if let Err(error) = suite.browser.quit().await {
-            println!("     {error:#}"); // the tests stand
+        if count.interrupted {
+            break;
         }
     }
+    let Count {
+        passed,
+        failed,
+        interrupted,
+    } = count;
     let seconds = start.elapsed().as_secs_f64();
-    println!("{passed} passed, {failed} failed ({kind:?}, {seconds:.0} s)");
+    println!("{kind:?}: {seconds:.0} s");
+    println!("{passed} passed, {failed} failed");
+    ensure!(!interrupted, "interrupted");
     ensure!(passed + failed > 0, "no test has such a name");
     ensure!(failed == 0, "{failed} of {} tests failed", passed + failed);
     Ok(())
 }
 
+/// The tests that share a browser.
+async fn run_session(kind: Kind, preferences: Preferences, cases: &[&Case], count: &mut Count) {
+    let suite = match Suite::start(kind, preferences).await {
+        Ok(suite) => suite,
+        Err(error) => {
+            cases
+                .iter()
+                .for_each(|case| println!("FAIL {:<44}  {error:#}", case.name));
+            count.failed += cases.len();
+            return;
+        }
+    };
+    println!("{}, {preferences:?} preferences", suite.browser.version());
+    for case in cases {
+        tokio::select! {
+            passed = run_case(&suite, case) => {
+                count.passed += usize::from(passed);
+                count.failed += usize::from(!passed);
+            }
+            _ = tokio::signal::ctrl_c() => {
+                count.interrupted = true;
+                break;
+            }
+        }
+    }
+    if let Err(error) = suite.browser.quit().await {
+        println!("     {error:#}"); // the tests stand
+    }
+}
+
 async fn run_case(suite: &Suite, case: &Case) -> bool {
     let start = Instant::now();
-    let outcome = tokio::select! {
-        outcome = timeout(case.limit, (case.run)(suite)) => outcome.unwrap_or_else(|_| Err(anyhow!("not done in {:?}", case.limit))),
-        _ = tokio::signal::ctrl_c() => Err(anyhow!("interrupted")),
-    };
+    let outcome = timeout(case.limit, (case.run)(suite)).await;
+    let outcome = outcome.unwrap_or_else(|_| Err(anyhow!("not done in {:?}", case.limit)));
     let seconds = start.elapsed().as_secs_f64();
     match outcome {
         Ok(()) => {

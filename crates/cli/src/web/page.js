@@ -70,7 +70,7 @@ async function describe(peer) {
   const place = (id) => {
     const candidate = byId.get(id);
     if (!candidate) return "–";
-    const address = candidate.address ?? candidate.ip ?? "hidden address";
+    const address = candidate.address || candidate.ip || "(hidden)";
     return `${address.includes(":") ? `[${address}]` : address}:${candidate.port} ${candidate.protocol} ${candidate.candidateType}`;
   };
   $("local-candidate").textContent = place(pair?.localCandidateId);
