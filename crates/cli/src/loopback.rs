@@ -10,8 +10,8 @@ use anyhow::{Context as _, bail, ensure};
 use bytes::Bytes;
 use indicatif::ProgressBar;
 use oxirtc_peerconnection::{
-    Configuration, DataChannel, DataChannelInit, Event, IceCandidateInit, Message, PeerConnection,
-    PeerConnectionState,
+    Configuration, DataChannel, DataChannelInit, Event, IceCandidateInit, IceGatheringState,
+    Message, PeerConnection, PeerConnectionState,
 };
 use tokio::task::JoinHandle;
 use tokio::time::{sleep, timeout};
@@ -123,6 +123,7 @@ impl Pair {
         let (found, arriving) = tokio::sync::mpsc::unbounded_channel();
         let first = left.create_data_channel("first", DataChannelInit::default())?;
         left.set_local_description(None).await?;
+        found_addresses(&left).await?;
         let offer = left.local_description().context("no offer")?;
         right.set_remote_description(offer).await?;
         right.set_local_description(None).await?;
@@ -251,6 +252,24 @@ impl Pair {
 
 fn peer() -> anyhow::Result<PeerConnection> {
     PeerConnection::new(Configuration::default()).context("no peer on this machine's network")
+}
+
+/// A peer without a candidate waits for ever: better say why.
+async fn found_addresses(peer: &PeerConnection) -> anyhow::Result<()> {
+    let gathered = async {
+        while peer.ice_gathering_state() != IceGatheringState::Complete {
+            sleep(Duration::from_millis(1)).await;
+        }
+    };
+    timeout(PATIENCE, gathered)
+        .await
+        .context("the addresses of this machine cannot be gathered")?;
+    let description = peer.local_description().context("no description")?;
+    ensure!(
+        description.sdp.contains("a=candidate:"),
+        "no network interface is up, not even loopback: bring one up, such as by `ip link set lo up`"
+    );
+    Ok(())
 }
 
 /// Hands candidates over, and channels up, until the connection is closed.

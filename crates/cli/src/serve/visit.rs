@@ -30,6 +30,8 @@ struct Visit<'s> {
     channels: JoinSet<()>,
     /// An offer of the page's was ignored, so its candidates are too.
     ignoring: bool,
+    /// This machine has an address to offer.
+    reachable: bool,
 }
 
 /// Serves the page at the other end of the socket until it leaves, or the program ends.
@@ -43,6 +45,7 @@ pub(crate) async fn attend(
         peer: peer.clone(),
         channels: JoinSet::new(),
         ignoring: false,
+        reachable: false,
     };
     let end = tokio::select! {
         end = visit.run() => end,
@@ -135,7 +138,14 @@ impl Visit<'_> {
     async fn notice(&mut self, event: Event) -> anyhow::Result<()> {
         match event {
             Event::NegotiationNeeded => self.describe().await,
-            Event::IceCandidate(candidate) => self.tell(&Outgoing::Candidate(candidate)).await,
+            Event::IceCandidate(candidate) => {
+                self.reachable |= candidate.as_ref().is_some_and(|it| it.address().is_some());
+                if candidate.is_none() && !self.reachable {
+                    log::warn!("{UNREACHABLE}");
+                    self.tell(&Outgoing::Error(UNREACHABLE.to_owned())).await?;
+                }
+                self.tell(&Outgoing::Candidate(candidate)).await
+            }
             Event::DataChannel(channel) => {
                 self.channels.spawn(channel::serve(channel));
                 Ok(())
@@ -157,5 +167,6 @@ impl Visit<'_> {
     }
 }
 
+const UNREACHABLE: &str = "The machine that serves this page has no network interface that is up; bring one up, then reconnect.";
 /// For the channels' tasks, after the connection was closed.
 const FAREWELL: Duration = Duration::from_secs(1);
