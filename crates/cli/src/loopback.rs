@@ -11,7 +11,7 @@ use bytes::Bytes;
 use indicatif::ProgressBar;
 use oxirtc_peerconnection::{
     Configuration, DataChannel, DataChannelInit, Event, IceCandidateInit, IceGatheringState,
-    Message, PeerConnection, PeerConnectionState,
+    Message, PeerConnection, SctpTransport, SctpTransportState,
 };
 use tokio::task::JoinHandle;
 use tokio::time::{sleep, timeout};
@@ -235,13 +235,15 @@ impl Pair {
 
     async fn end(self) -> anyhow::Result<()> {
         self.left.shutdown().await;
-        timeout(PATIENCE, async {
-            while self.right.connection_state() == PeerConnectionState::Connected {
+        let told = async {
+            let open = |sctp: &SctpTransport| sctp.state() != SctpTransportState::Closed;
+            while self.right.sctp().as_ref().is_some_and(open) {
                 sleep(Duration::from_millis(1)).await;
             }
-        })
-        .await
-        .context("the other peer did not see the end")?;
+        };
+        timeout(PATIENCE, told)
+            .await
+            .context("the other peer did not see the end")?;
         self.right.close();
         for task in self.tasks {
             task.await.context("a peer's task ended badly")?;
