@@ -58,29 +58,33 @@ impl Stack for Oxirtc {
     }
 
     fn ping_pong(&self, rounds: usize) -> Result<Vec<Duration>> {
+        // In a task, as a program's own code would be: `block_on` has a thread of its own to wake.
         work::runtime()?.block_on(async {
-            let Pair {
-                near_channel,
-                far_channel,
-                ..
-            } = &Pair::connect(true).await?;
-            let echo = far_channel.clone();
-            let echoing = tokio::spawn(async move {
-                while let Some(message) = echo.recv().await {
-                    echo.send(message).await?;
+            tokio::spawn(async move {
+                let Pair {
+                    near_channel,
+                    far_channel,
+                    ..
+                } = &Pair::connect(true).await?;
+                let echo = far_channel.clone();
+                let echoing = tokio::spawn(async move {
+                    while let Some(message) = echo.recv().await {
+                        echo.send(message).await?;
+                    }
+                    anyhow::Ok(())
+                });
+                let mut times = Vec::with_capacity(rounds);
+                let message = Bytes::from(vec![7; 100]);
+                while times.len() < rounds {
+                    let start = Instant::now();
+                    near_channel.send(message.clone()).await?;
+                    near_channel.recv().await.context("open")?;
+                    times.push(start.elapsed());
                 }
-                anyhow::Ok(())
-            });
-            let mut times = Vec::with_capacity(rounds);
-            let message = Bytes::from(vec![7; 100]);
-            while times.len() < rounds {
-                let start = Instant::now();
-                near_channel.send(message.clone()).await?;
-                near_channel.recv().await.context("open")?;
-                times.push(start.elapsed());
-            }
-            echoing.abort();
-            Ok(times)
+                echoing.abort();
+                anyhow::Ok(times)
+            })
+            .await?
         })
     }
 

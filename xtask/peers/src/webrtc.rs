@@ -63,34 +63,38 @@ impl Stack for Webrtc {
     }
 
     fn ping_pong(&self, rounds: usize) -> Result<Vec<Duration>> {
+        // In a task, as a program's own code would be: `block_on` has a thread of its own to wake.
         work::runtime()?.block_on(async {
-            let Pair {
-                near_channel,
-                far_channel,
-                ..
-            } = &Pair::connect(true).await?;
-            let echo = far_channel.clone();
-            let echoing = tokio::spawn(async move {
-                while let Some(event) = echo.poll().await {
-                    if let DataChannelEvent::OnMessage(message) = event {
-                        echo.send(message.data).await?;
+            tokio::spawn(async move {
+                let Pair {
+                    near_channel,
+                    far_channel,
+                    ..
+                } = &Pair::connect(true).await?;
+                let echo = far_channel.clone();
+                let echoing = tokio::spawn(async move {
+                    while let Some(event) = echo.poll().await {
+                        if let DataChannelEvent::OnMessage(message) = event {
+                            echo.send(message.data).await?;
+                        }
                     }
+                    anyhow::Ok(())
+                });
+                let mut times = Vec::with_capacity(rounds);
+                let message = BytesMut::from([7; 100].as_slice());
+                while times.len() < rounds {
+                    let start = Instant::now();
+                    near_channel.send(message.clone()).await?;
+                    while !matches!(
+                        near_channel.poll().await.context("open")?,
+                        DataChannelEvent::OnMessage(_)
+                    ) {}
+                    times.push(start.elapsed());
                 }
-                anyhow::Ok(())
-            });
-            let mut times = Vec::with_capacity(rounds);
-            let message = BytesMut::from([7; 100].as_slice());
-            while times.len() < rounds {
-                let start = Instant::now();
-                near_channel.send(message.clone()).await?;
-                while !matches!(
-                    near_channel.poll().await.context("open")?,
-                    DataChannelEvent::OnMessage(_)
-                ) {}
-                times.push(start.elapsed());
-            }
-            echoing.abort();
-            Ok(times)
+                echoing.abort();
+                anyhow::Ok(times)
+            })
+            .await?
         })
     }
 
