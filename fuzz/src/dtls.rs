@@ -60,7 +60,13 @@ enum Trust {
 #[derive(Arbitrary, Debug)]
 enum Forgery {
     Record(u8, u8, Vec<u8>),
-    Message { kind: u8, length: u16, sequence: u8, offset: u16, body: Vec<u8> },
+    Message {
+        kind: u8,
+        length: u16,
+        sequence: u8,
+        offset: u16,
+        body: Vec<u8>,
+    },
 }
 
 struct Peer {
@@ -116,7 +122,11 @@ impl Game {
             self.perform(Operation::Start(end));
         }
         self.pair.settle(2);
-        let connected = self.pair.ends.iter().all(|peer| peer.connection.is_connected());
+        let connected = self
+            .pair
+            .ends
+            .iter()
+            .all(|peer| peer.connection.is_connected());
         assert!(connected, "no handshake over a perfect wire");
     }
 
@@ -131,7 +141,8 @@ impl Game {
             Operation::Start(end) => pair.with(end, |peer, now| peer.connection.start(now)),
             Operation::Trust(end, trust) => self.trust(end, trust),
             Operation::RoundTrip(end, ms) => pair.with(end, |peer, _| {
-                peer.connection.set_round_trip(Duration::from_millis(ms.into()));
+                peer.connection
+                    .set_round_trip(Duration::from_millis(ms.into()));
             }),
             Operation::Consent(end, consent) => {
                 pair.with(end, |peer, _| peer.connection.set_consent(consent));
@@ -152,7 +163,10 @@ impl Game {
     fn trust(&mut self, end: End, trust: Trust) {
         let other = self.setups[end.other() as usize].certificate();
         let fingerprints: Vec<Fingerprint> = match trust {
-            Trust::Peer => other.fingerprint(&HashAlgorithm::Sha256).into_iter().collect(),
+            Trust::Peer => other
+                .fingerprint(&HashAlgorithm::Sha256)
+                .into_iter()
+                .collect(),
             Trust::Another => vec![Fingerprint::new(HashAlgorithm::Sha256, vec![7; 32])],
             Trust::Nobody => Vec::new(),
         };
@@ -161,7 +175,8 @@ impl Game {
             peer.trusting |= trust == Trust::Peer;
             let mut payloads = Vec::new();
             let mut sink = |payload: &mut [u8]| payloads.push(payload.to_vec());
-            peer.connection.set_remote_fingerprints(now, &fingerprints, &mut sink);
+            peer.connection
+                .set_remote_fingerprints(now, &fingerprints, &mut sink);
             payloads.iter().for_each(|payload| peer.arrive(payload));
         });
     }
@@ -222,7 +237,10 @@ impl Peer {
         assert!(self.trusting, "payload before the certificate was verified");
         let (number, rest) = payload.split_first_chunk().expect("it has a number");
         let number = u32::from_be_bytes(*number);
-        assert!(self.expected.remove(&number), "payload twice, or from nowhere");
+        assert!(
+            self.expected.remove(&number),
+            "payload twice, or from nowhere"
+        );
         assert!(rest.iter().all(|byte| *byte == number as u8));
     }
 }
@@ -247,12 +265,27 @@ impl Forgery {
     fn bytes(self) -> Vec<u8> {
         let (content_type, sequence, fragment) = match self {
             Self::Record(content_type, sequence, bytes) => (content_type, sequence, bytes),
-            Self::Message { kind, length, sequence, offset, body } => {
-                let kind = Kind::ALL.get(usize::from(kind)).map_or(kind, |kind| kind.id());
+            Self::Message {
+                kind,
+                length,
+                sequence,
+                offset,
+                body,
+            } => {
+                let kind = Kind::ALL
+                    .get(usize::from(kind))
+                    .map_or(kind, |kind| kind.id());
                 let (mut fragment, body) = (Vec::new(), &body[..body.len().min(ROOM)]);
                 let (length, offset) = (length.into(), offset.into());
                 let (number, body) = (sequence.into(), body);
-                Fragment { kind, length, sequence: number, offset, body }.write(&mut fragment);
+                Fragment {
+                    kind,
+                    length,
+                    sequence: number,
+                    offset,
+                    body,
+                }
+                .write(&mut fragment);
                 (HANDSHAKE, sequence, fragment)
             }
         };
@@ -285,7 +318,12 @@ impl Machine for Peer {
         self.connection.poll_timeout()
     }
 
-    fn poll_transmit(&mut self, now: Instant, room: usize, buf: &mut Vec<u8>) -> Option<((), usize)> {
+    fn poll_transmit(
+        &mut self,
+        now: Instant,
+        room: usize,
+        buf: &mut Vec<u8>,
+    ) -> Option<((), usize)> {
         let sent = self.connection.poll_transmit(now, room, buf);
         sent.then_some(((), usize::MAX))
     }
@@ -293,17 +331,27 @@ impl Machine for Peer {
     fn poll(&mut self, _now: Instant) -> bool {
         let event = self.connection.poll_event();
         if event == Some(Event::Connected) {
-            assert!(self.trusting, "connected before the certificate was verified");
+            assert!(
+                self.trusting,
+                "connected before the certificate was verified"
+            );
         }
         event.is_some()
     }
 
     fn check(&self) {
         let connection = &self.connection;
-        assert_eq!(connection.is_connected(), connection.state() == State::Connected);
+        assert_eq!(
+            connection.is_connected(),
+            connection.state() == State::Connected
+        );
         assert!(connection.stats().reassembly_peak <= MAX_REASSEMBLY);
         if matches!(connection.state(), State::Closed | State::Failed) {
-            assert_eq!(connection.poll_timeout(), None, "what is over waits for nothing");
+            assert_eq!(
+                connection.poll_timeout(),
+                None,
+                "what is over waits for nothing"
+            );
         }
     }
 

@@ -48,8 +48,16 @@ pub fn stun_message(bytes: &[u8]) {
     }
     builder.finish().expect("what was read can be written");
     let again = Message::parse(&written).expect("what was written can be read");
-    assert_eq!((again.class(), again.method()), (message.class(), message.method()));
-    assert!(message.attributes().filter_map(typed).eq(again.attributes().filter_map(typed)));
+    assert_eq!(
+        (again.class(), again.method()),
+        (message.class(), message.method())
+    );
+    assert!(
+        message
+            .attributes()
+            .filter_map(typed)
+            .eq(again.attributes().filter_map(typed))
+    );
 }
 
 /// Reads a description: the same lines come back, and what an attribute prints is read again.
@@ -76,8 +84,16 @@ pub fn sdp(text: &str) {
             let again = Attribute::parse(&printed).expect("what is printed is read");
             assert_eq!(again.to_string(), printed);
         }
-        let _ = (section.setup(), section.direction(), section.sctp_map(), section.max_message_size());
-        let pieces = section.fingerprints().map(|it| it.bytes().count()).sum::<usize>()
+        let _ = (
+            section.setup(),
+            section.direction(),
+            section.sctp_map(),
+            section.max_message_size(),
+        );
+        let pieces = section
+            .fingerprints()
+            .map(|it| it.bytes().count())
+            .sum::<usize>()
             + section.groups().map(|it| it.mids().count()).sum::<usize>()
             + section.candidates().count()
             + section.rtp_maps().count();

@@ -77,7 +77,9 @@ impl Scenario {
         let window = if self.small_window { 1 << 17 } else { 4 << 20 };
         let peer = |seed| Peer {
             association: Association::new(
-                Config::default().receive_window(window).send_buffer(SEND_BUFFER),
+                Config::default()
+                    .receive_window(window)
+                    .send_buffer(SEND_BUFFER),
                 [seed; 32],
                 now,
             ),
@@ -110,7 +112,8 @@ struct Game {
 
 impl Game {
     fn connect(&mut self, end: End) {
-        self.pair.with(end, |peer, now| peer.association.connect(now));
+        self.pair
+            .with(end, |peer, now| peer.association.connect(now));
     }
 
     fn perform(&mut self, operation: Operation) {
@@ -125,7 +128,9 @@ impl Game {
             Operation::Read(end, stream) => self.read(end, stream.into()),
             Operation::Reset(end, streams) => {
                 let streams: Vec<u16> = (0..8).filter(|bit| streams >> bit & 1 == 1).collect();
-                let _ = pair.with(end, |peer, now| peer.association.reset_streams(now, &streams));
+                let _ = pair.with(end, |peer, now| {
+                    peer.association.reset_streams(now, &streams)
+                });
             }
             Operation::AddStreams(end, count) => {
                 let _ = pair.with(end, |peer, now| peer.association.add_streams(now, count));
@@ -138,7 +143,8 @@ impl Game {
                 association.set_buffered_amount_low_threshold(stream.into(), bytes.into());
             }),
             Operation::RoundTrip(end, ms) => pair.with(end, |peer, _| {
-                peer.association.set_round_trip(Duration::from_millis(ms.into()));
+                peer.association
+                    .set_round_trip(Duration::from_millis(ms.into()));
             }),
             Operation::Consent(end, consent) => {
                 self.lasting &= consent;
@@ -170,7 +176,11 @@ impl Game {
         if let Ok(()) = sent {
             self.sent += 1;
             let receiver = self.pair.end(end.other());
-            receiver.expected.entry(stream).or_default().push((number, kind));
+            receiver
+                .expected
+                .entry(stream)
+                .or_default()
+                .push((number, kind));
         } else {
             assert_ne!(sent, Err(Error::EmptyMessage));
         }
@@ -199,13 +209,19 @@ impl Game {
         let mut chunks = Vec::new();
         match forgery {
             Forgery::Chunk(kind, flags, value) => {
-                let kind = KINDS.get(usize::from(kind)).copied().unwrap_or(ChunkKind(kind));
+                let kind = KINDS
+                    .get(usize::from(kind))
+                    .copied()
+                    .unwrap_or(ChunkKind(kind));
                 let value = &value;
                 Chunk { kind, flags, value }.write(&mut chunks);
             }
             Forgery::Initial(kind, flags, value) => {
                 tag = 0;
-                let kind = KINDS.get(usize::from(kind)).copied().unwrap_or(ChunkKind::INIT);
+                let kind = KINDS
+                    .get(usize::from(kind))
+                    .copied()
+                    .unwrap_or(ChunkKind::INIT);
                 let value = &value;
                 Chunk { kind, flags, value }.write(&mut chunks);
             }
@@ -224,7 +240,9 @@ impl Game {
                 Sack::write(&mut chunks, 1_200, head, gaps.into_iter(), duplicates);
             }
             Forgery::ForwardTsn(by, streams) => {
-                let streams = streams.into_iter().map(|(stream, ssn)| (stream.into(), Ssn(ssn)));
+                let streams = streams
+                    .into_iter()
+                    .map(|(stream, ssn)| (stream.into(), Ssn(ssn)));
                 ForwardTsn::write(&mut chunks, near(to, by), streams);
             }
         }
@@ -239,7 +257,9 @@ impl Game {
     fn tsn_to(&self, to: End, pick: u8) -> Option<u32> {
         let (_, bytes) = self.pair.sent_to(to, pick)?;
         let chunks = Packet::parse(bytes).ok()?.chunks();
-        let data = chunks.filter(|chunk| chunk.kind == ChunkKind::DATA).filter_map(Data::parse);
+        let data = chunks
+            .filter(|chunk| chunk.kind == ChunkKind::DATA)
+            .filter_map(Data::parse);
         data.map(|data| data.tsn.0).last()
     }
 
@@ -254,7 +274,11 @@ impl Game {
             }
             rounds += 1;
         }
-        let up = self.pair.ends.iter().all(|peer| peer.association.is_established());
+        let up = self
+            .pair
+            .ends
+            .iter()
+            .all(|peer| peer.association.is_established());
         if self.pair.honest && self.lasting {
             for peer in &self.pair.ends {
                 assert!(!peer.failed, "an association ended for no reason");
@@ -274,8 +298,15 @@ impl Peer {
     /// What is read was sent, is whole, and was not passed by what stands behind it.
     fn expect(&mut self, message: Message) {
         let expected = self.expected.entry(message.stream).or_default();
-        let number = message.payload.first_chunk().map_or(u32::MAX, |it| u32::from_be_bytes(*it));
-        assert_eq!(message.payload, content(number, message.payload.len() - 4), "another message");
+        let number = message
+            .payload
+            .first_chunk()
+            .map_or(u32::MAX, |it| u32::from_be_bytes(*it));
+        assert_eq!(
+            message.payload,
+            content(number, message.payload.len() - 4),
+            "another message"
+        );
         let found = expected.iter().position(|(sent, _)| *sent == number);
         let at = found.expect("it was sent and not read yet");
         let (_, kind) = expected.remove(at);
@@ -303,23 +334,38 @@ impl Machine for Peer {
         self.association.poll_timeout()
     }
 
-    fn poll_transmit(&mut self, now: Instant, room: usize, buf: &mut Vec<u8>) -> Option<((), usize)> {
+    fn poll_transmit(
+        &mut self,
+        now: Instant,
+        room: usize,
+        buf: &mut Vec<u8>,
+    ) -> Option<((), usize)> {
         let sent = self.association.poll_transmit(now, room, buf);
         sent.then_some(((), usize::MAX))
     }
 
     fn poll(&mut self, _now: Instant) -> bool {
         let event = self.association.poll_event();
-        let ends = matches!(event, Some(Event::Failed { .. } | Event::Closed { .. } | Event::Restarted));
+        let ends = matches!(
+            event,
+            Some(Event::Failed { .. } | Event::Closed { .. } | Event::Restarted)
+        );
         self.failed |= ends;
         event.is_some()
     }
 
     fn check(&self) {
         let queued = self.association.total_unacknowledged();
-        assert!(queued <= SEND_BUFFER + MAX_MESSAGE, "{queued} bytes are queued");
+        assert!(
+            queued <= SEND_BUFFER + MAX_MESSAGE,
+            "{queued} bytes are queued"
+        );
         if self.failed && self.association.state() == State::Closed {
-            assert_eq!(self.association.poll_timeout(), None, "what is closed waits for nothing");
+            assert_eq!(
+                self.association.poll_timeout(),
+                None,
+                "what is closed waits for nothing"
+            );
         }
     }
 

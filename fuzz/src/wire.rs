@@ -170,8 +170,12 @@ impl<M: Machine> Pair<M> {
             Step::LoseAll(to) => self.wires[to as usize].clear(),
             Step::Replay(to, pick) => {
                 let history = &self.history[to as usize];
-                let again = history.get(usize::from(pick) % history.len().max(1)).cloned();
-                again.into_iter().for_each(|datagram| self.hand_over(to, datagram));
+                let again = history
+                    .get(usize::from(pick) % history.len().max(1))
+                    .cloned();
+                again
+                    .into_iter()
+                    .for_each(|datagram| self.hand_over(to, datagram));
             }
             Step::Alter(to, pick, at, by) => self.tamper(to, pick, |bytes| {
                 let at = usize::from(at) % bytes.len().max(1);
@@ -233,7 +237,10 @@ impl<M: Machine> Pair<M> {
             let machine = self.end(end);
             machine.handle_timeout(now);
             let deadline = machine.poll_timeout();
-            assert!(deadline.is_none_or(|it| it >= now), "a deadline in the past");
+            assert!(
+                deadline.is_none_or(|it| it >= now),
+                "a deadline in the past"
+            );
             self.flush(end);
             if self.end(end).poll_timeout().is_none_or(|it| it > now) {
                 return;
@@ -282,11 +289,17 @@ impl<M: Machine> Pair<M> {
         while let Some((route, size)) = self.end(end).poll_transmit(now, room, &mut buf) {
             count += 1;
             assert!(count < MAX_POLLS, "transmitting does not end");
-            let (prefix, bytes) = buf.split_at_checked(PREFIX.len()).expect("nothing is taken away");
+            let (prefix, bytes) = buf
+                .split_at_checked(PREFIX.len())
+                .expect("nothing is taken away");
             assert_eq!(prefix, PREFIX, "what stood there is untouched");
             assert!(!bytes.is_empty() && size > 0, "a datagram has bytes");
             for bytes in bytes.chunks(size) {
-                assert!(bytes.len() <= room, "{} bytes in a room of {room}", bytes.len());
+                assert!(
+                    bytes.len() <= room,
+                    "{} bytes in a room of {room}",
+                    bytes.len()
+                );
                 self.send(end.other(), M::mirrored(route), bytes.to_vec());
             }
             buf.truncate(PREFIX.len());

@@ -38,6 +38,7 @@ pub(crate) fn run(arguments: &Arguments) -> Result<()> {
     run::check(run::nightly_cargo().args(["fuzz", "build"]))?;
     let mut failed = Vec::new();
     for target in &targets {
+        std::fs::create_dir_all(run::root().join("fuzz/corpus").join(target))?;
         if let Err(error) = run::check(&mut fuzz(target, arguments.seconds)) {
             println!("{error}");
             failed.push(*target);
@@ -56,8 +57,14 @@ pub(crate) fn run(arguments: &Arguments) -> Result<()> {
 
 fn fuzz(target: &str, seconds: u64) -> Command {
     let mut command = run::nightly_cargo();
+    command.args(["fuzz", "run", target]);
+    // What is found goes into the first; the second is tracked.
+    let seeds = format!("fuzz/seeds/{target}");
+    if run::root().join(&seeds).is_dir() {
+        command.args([format!("fuzz/corpus/{target}"), seeds]);
+    }
     command
-        .args(["fuzz", "run", target, "--"])
+        .arg("--")
         .arg(format!("-max_total_time={seconds}"))
         // A single input that takes this long is a finding.
         .arg(format!("-timeout={}", HANG.as_secs()))

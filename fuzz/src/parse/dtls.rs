@@ -28,7 +28,11 @@ pub fn handshake(kind: Kind, body: &[u8]) {
 
 /// The values that the handshake asks extensions for.
 fn extensions(extensions: &Extensions<'_>) {
-    let _ = (extensions.alpn(), extensions.use_srtp(), extensions.supported_versions());
+    let _ = (
+        extensions.alpn(),
+        extensions.use_srtp(),
+        extensions.supported_versions(),
+    );
     for extension in extensions.iter() {
         let _ = extensions.numbers(extension.kind);
         assert!(extensions.get(extension.kind).is_some());
@@ -76,10 +80,14 @@ pub fn fragments(mut payload: &[u8]) {
 /// When a property does not hold.
 pub fn certificate(bytes: &[u8]) {
     let _ = std::str::from_utf8(bytes).map(Certificate::from_pem);
-    let pem = format!("-----BEGIN CERTIFICATE-----\n{}\n-----END CERTIFICATE-----\n{KEY}", base64(bytes));
+    let pem = format!(
+        "-----BEGIN CERTIFICATE-----\n{}\n-----END CERTIFICATE-----\n{KEY}",
+        base64(bytes)
+    );
     if let Ok(certificate) = Certificate::from_pem(&pem) {
         assert_eq!(certificate.der(), bytes);
-        let again = Certificate::from_pem(&certificate.to_pem()).expect("what is written can be read");
+        let again =
+            Certificate::from_pem(&certificate.to_pem()).expect("what is written can be read");
         assert!(again == certificate && again.not_after() == certificate.not_after());
     }
 }

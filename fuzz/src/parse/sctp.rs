@@ -28,7 +28,10 @@ pub fn sctp_packet(bytes: &[u8]) {
     let chunks = packet.chunks();
     if chunks.clone().count() > 0 {
         let again = Packet::parse(&written).expect("what was written can be read");
-        assert_eq!((again.source, again.destination, again.tag), (packet.source, packet.destination, packet.tag));
+        assert_eq!(
+            (again.source, again.destination, again.tag),
+            (packet.source, packet.destination, packet.tag)
+        );
         assert!(again.chunks().eq(chunks));
     }
 }
@@ -67,7 +70,9 @@ fn sctp_chunk(chunk: Chunk<'_>) {
                 let requests = || reconfig.requests().flatten();
                 Reconfig::write(&mut buf, requests());
                 let again = Reconfig::parse(only(&buf).value);
-                let again = again.into_iter().flat_map(|again| again.requests().flatten().collect::<Vec<_>>());
+                let again = again
+                    .into_iter()
+                    .flat_map(|again| again.requests().flatten().collect::<Vec<_>>());
                 assert!(again.eq(requests()));
             }
         }
@@ -86,7 +91,9 @@ fn only(written: &[u8]) -> Chunk<'_> {
     packet.extend_from_slice(written);
     Packet::finish(&mut packet, 0);
     let parsed = Packet::parse(&packet).expect("what was written can be read");
-    let lengths = parsed.chunks().map(|chunk| (chunk.kind, chunk.flags, chunk.value.len()));
+    let lengths = parsed
+        .chunks()
+        .map(|chunk| (chunk.kind, chunk.flags, chunk.value.len()));
     let [(kind, flags, length)] = lengths.collect::<Vec<_>>()[..] else {
         panic!("not one chunk");
     };
