@@ -102,8 +102,11 @@ pub(crate) async fn page(browser: &Browser, name: &str, hidden: bool) -> anyhow:
         "the transfer after a restart",
     )
     .await?;
+    // A restart of ours while the page's is under way would be one with it.
+    wait(&tab, &heard("answer", 2), "the page's restart").await?;
     tab.click("#restart-remote").await?;
     verdict(&tab, 64 << 20).await?;
+    wait(&tab, &heard("offer", 1), "our restart").await?;
     let restarts = tab.run(RESTARTS, &[]).await?;
     ensure!(
         restarts == json!({ "offers": 1, "answers": 2 }),
@@ -212,6 +215,14 @@ async fn candidates_are_hidden(browser: &Browser, url: &str) -> anyhow::Result<(
         );
     }
     Ok(())
+}
+
+/// The page's log has so many descriptions of that kind.
+fn heard(kind: &str, count: usize) -> String {
+    format!(
+        "[...document.querySelectorAll('#log li')]
+           .filter((item) => item.lastChild.textContent === '{kind} received').length === {count}"
+    )
 }
 
 /// Polls a condition of the page.
