@@ -1,23 +1,30 @@
 //! Two ICE agents.
 
 use std::{
-    net::{IpAddr, SocketAddr},
-    time::Instant,
+    io,
+    net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr},
+    time::{Duration, Instant},
 };
 
 use arbitrary::Arbitrary;
 use oxirtc_ice::{
-    Address, Agent, Candidate, Config, Credentials, Event, Interface, Path, Request, Role, State,
+    Address, Agent, Candidate, CandidateKind, Config, Interface, Path, Protocol, Request,
+    RequestId, Role, State, TcpType,
 };
-use oxirtc_stun::{Attribute, Builder, Class, IntegrityKey, Method, TransactionId};
+use oxirtc_stun::{
+    Attribute, AttributeType, Builder, Class, ErrorCode, IntegrityKey, Message, Method,
+    RawAttribute, TransactionId,
+};
 
-use crate::wire::{End, Machine, Pair, Step};
+use crate::wire::{End, Machine, Pair, ROOM, Step};
 
 /// A life of two agents.
 #[derive(Arbitrary, Debug)]
 pub struct Scenario {
-    introduced: bool,
-    same_role: bool,
+    /// They have found each other over a perfect network.
+    connected: bool,
+    /// Sockets are bound as soon as they are asked for.
+    prompt: bool,
     operations: Vec<Operation>,
 }
 
@@ -25,39 +32,65 @@ pub struct Scenario {
 #[derive(Arbitrary, Debug)]
 enum Operation {
     Wire(Step),
-    Gather(End),
-    Credentials(End),
     Restart(End),
-    Rollback(End),
-    Candidates(End),
-    Candidate(End, u8, u16, u32, bool),
-    EndOfCandidates(End),
+    SignalCredentials(End),
+    SignalCandidates(End),
+    SignalEnd(End),
+    Gather(End),
+    Interfaces(End, u8),
+    Respond(End, u8, bool),
+    Candidate(End, Invented),
     Role(End, bool),
     Lite(End, bool),
-    Payload(End, Vec<u8>),
-    Interfaces(End, u8),
-    Forge(End, u8, Forgery),
+    Pace(End, u16),
+    Payload(End, u16),
+    Move(End, u8, u8),
+    Forge(End, u8, Check),
     Close(End),
 }
 
-/// A check with the password of its receiver.
+/// A candidate that no agent gathered.
 #[derive(Arbitrary, Debug)]
-struct Forgery {
+struct Invented {
+    component: u8,
+    tcp: Option<u8>,
     priority: u32,
-    controlling: bool,
-    tie_breaker: u64,
-    nominates: bool,
+    address: InventedAddress,
     port: u16,
-    id: [u8; 12],
+    kind: u8,
 }
 
-/// An agent and what it said.
+#[derive(Arbitrary, Debug)]
+enum InventedAddress {
+    Known(u8),
+    V4([u8; 4]),
+    V6([u8; 16]),
+    Name,
+}
+
+/// A STUN message with the right password or a wrong one.
+#[derive(Arbitrary, Debug)]
+struct Check {
+    class: u8,
+    elsewhere: Option<u8>,
+    stranger: bool,
+    wrong_key: bool,
+    priority: Option<u32>,
+    tie_breaker: Option<(bool, u64)>,
+    nominate: bool,
+    code: Option<u16>,
+    mapped: Option<u8>,
+    unknown: Option<u16>,
+    fingerprint: bool,
+}
+
 struct Peer {
     agent: Agent,
-    address: IpAddr,
-    gathered: Vec<Candidate>,
-    earlier: Option<Credentials>,
-    next_port: u16,
+    /// Binds that wait for their answer.
+    requests: Vec<(RequestId, IpAddr)>,
+    prompt: bool,
+    bound: u16,
+    payloads: usize,
 }
 
 impl Scenario {
@@ -67,191 +100,243 @@ impl Scenario {
     /// When an invariant does not hold.
     pub fn play(self) {
         let now = oxirtc_netsim::epoch();
-        let mut game = Pair::new(Peer::new(1, now), Peer::new(2, now), now);
-        if !self.same_role {
-            game.with(End::A, |peer, now| {
-                peer.agent.set_role(now, Role::Controlling)
-            });
-        }
-        if self.introduced {
-            for end in [End::A, End::B] {
-                let _ = game.with(end, |peer, now| peer.agent.gather(now));
-                tell_credentials(&mut game, end);
-                tell_candidates(&mut game, end);
-            }
-            game.step(Step::Flow);
+        let peer = |seed| Peer {
+            agent: Agent::new(Config::default(), [seed; 32], now),
+            requests: Vec::new(),
+            prompt: self.prompt || self.connected,
+            bound: 0,
+            payloads: 0,
+        };
+        let mut game = Game {
+            pair: Pair::new(peer(1), peer(2), now),
+        };
+        if self.connected {
+            game.set_up();
         }
         for operation in self.operations.into_iter().take(MAX_OPERATIONS) {
-            perform(&mut game, operation);
+            game.perform(operation);
         }
-        game.settle(MAX_ROUNDS);
+        game.pair.settle(30);
     }
 }
 
-fn perform(game: &mut Pair<Peer>, operation: Operation) {
-    match operation {
-        Operation::Wire(step) => game.step(step),
-        Operation::Gather(end) => {
-            let _ = game.with(end, |peer, now| peer.agent.gather(now));
+struct Game {
+    pair: Pair<Peer>,
+}
+
+impl Game {
+    fn set_up(&mut self) {
+        for end in [End::A, End::B] {
+            self.perform(Operation::Role(end, end == End::A));
+            self.perform(Operation::Interfaces(end, 0b11));
+            self.perform(Operation::Restart(end));
+            self.perform(Operation::Gather(end));
         }
-        Operation::Credentials(end) => tell_credentials(game, end),
-        Operation::Restart(end) => game.with(end, Peer::restart),
-        Operation::Rollback(end) => game.with(end, |peer, now| {
-            if let Some(earlier) = peer.earlier.take() {
-                let _ = peer.agent.set_local_credentials(now, earlier);
+        for end in [End::A, End::B] {
+            self.perform(Operation::SignalCredentials(end));
+            self.perform(Operation::SignalCandidates(end));
+            self.perform(Operation::SignalEnd(end));
+        }
+        self.pair.settle(30);
+        for peer in &self.pair.ends {
+            assert!(peer.agent.has_consent(), "no path over a perfect network");
+        }
+    }
+
+    fn perform(&mut self, operation: Operation) {
+        let pair = &mut self.pair;
+        match operation {
+            Operation::Wire(step) => pair.step(step),
+            Operation::Restart(end) => {
+                let _ = pair.with(end, |peer, now| {
+                    let credentials = peer.agent.generate_credentials();
+                    peer.agent.set_local_credentials(now, credentials)
+                });
             }
-        }),
-        Operation::Candidates(end) => tell_candidates(game, end),
-        Operation::Candidate(end, host, port, priority, name) => {
-            let candidate = stranger(host, port, priority, name);
-            let _ = game.with(end, |peer, now| {
-                peer.agent.add_remote_candidate(now, candidate)
-            });
-        }
-        Operation::EndOfCandidates(end) => {
-            game.with(end, |peer, now| {
-                peer.agent.set_remote_end_of_candidates(now)
-            });
-        }
-        Operation::Role(end, controlling) => {
-            let role = if controlling {
-                Role::Controlling
-            } else {
-                Role::Controlled
-            };
-            game.with(end, |peer, now| peer.agent.set_role(now, role));
-        }
-        Operation::Lite(end, lite) => {
-            game.with(end, |peer, now| peer.agent.set_remote_lite(now, lite));
-        }
-        Operation::Payload(end, payload) => {
-            if let Some(path) = game.end(end).agent.payload_path() {
-                game.send(end.other(), Peer::mirrored(path), payload);
+            Operation::SignalCredentials(from) => {
+                if let Some(credentials) = pair.end(from).agent.local_credentials().cloned() {
+                    let _ = pair.with(from.other(), |peer, now| {
+                        peer.agent.set_remote_credentials(now, credentials)
+                    });
+                }
             }
+            Operation::SignalCandidates(from) => {
+                let candidates: Vec<_> = pair.end(from).agent.local_candidates().cloned().collect();
+                for candidate in candidates {
+                    let _ = pair.with(from.other(), |peer, now| {
+                        peer.agent.add_remote_candidate(now, candidate)
+                    });
+                }
+            }
+            Operation::SignalEnd(from) => pair.with(from.other(), |peer, now| {
+                peer.agent.set_remote_end_of_candidates(now);
+            }),
+            Operation::Gather(end) => {
+                let _ = pair.with(end, |peer, now| peer.agent.gather(now));
+            }
+            Operation::Interfaces(end, mask) => {
+                let interfaces = interfaces(end, mask);
+                pair.with(end, |peer, now| {
+                    peer.agent.handle_interfaces(now, &interfaces)
+                });
+            }
+            Operation::Respond(end, pick, granted) => pair.with(end, |peer, now| {
+                peer.respond(now, pick.into(), granted);
+            }),
+            Operation::Candidate(to, invented) => {
+                let candidate = invented.candidate();
+                let _ = pair.with(to, |peer, now| {
+                    peer.agent.add_remote_candidate(now, candidate)
+                });
+            }
+            operation => self.perform_more(operation),
         }
-        Operation::Interfaces(end, count) => game.with(end, |peer, now| {
-            let interfaces: Vec<_> = (0..count % 4).map(|host| peer.interface(host)).collect();
-            peer.agent.handle_interfaces(now, &interfaces);
-        }),
-        Operation::Forge(to, pick, forgery) => forge(game, to, pick, &forgery),
-        Operation::Close(end) => game.with(end, |peer, now| peer.agent.close(now)),
     }
-}
 
-fn tell_credentials(game: &mut Pair<Peer>, from: End) {
-    if let Some(credentials) = game.end(from).agent.local_credentials().cloned() {
-        let _ = game.with(from.other(), |peer, now| {
-            peer.agent.set_remote_credentials(now, credentials)
-        });
+    fn perform_more(&mut self, operation: Operation) {
+        let pair = &mut self.pair;
+        match operation {
+            Operation::Role(end, controlling) => pair.with(end, |peer, now| {
+                let role = [Role::Controlled, Role::Controlling][usize::from(controlling)];
+                peer.agent.set_role(now, role);
+            }),
+            Operation::Lite(end, lite) => pair.with(end, |peer, now| {
+                peer.agent.set_remote_lite(now, lite);
+            }),
+            Operation::Pace(end, ms) => pair.with(end, |peer, now| {
+                let at = now + Duration::from_millis(ms.into());
+                peer.agent.set_next_check(now, at);
+            }),
+            Operation::Payload(end, length) => self.payload(end, usize::from(length) % ROOM),
+            Operation::Move(to, pick, address) => {
+                if let Some((path, bytes)) = pair.sent_to(to, pick) {
+                    let (remote, bytes) = (at(address), bytes.to_vec());
+                    pair.forge(to, Path { remote, ..path }, bytes);
+                }
+            }
+            Operation::Forge(to, pick, check) => {
+                if let Some((path, bytes)) = self.check(to, pick, &check) {
+                    self.pair.forge(to, path, bytes);
+                }
+            }
+            Operation::Close(end) => pair.with(end, |peer, now| peer.agent.close(now)),
+            _ => {}
+        }
     }
-}
 
-fn tell_candidates(game: &mut Pair<Peer>, from: End) {
-    for candidate in game.end(from).gathered.clone() {
-        let _ = game.with(from.other(), |peer, now| {
-            peer.agent.add_remote_candidate(now, candidate)
-        });
+    fn payload(&mut self, end: End, length: usize) {
+        let agent = &mut self.pair.end(end).agent;
+        let mut buf = vec![0x80; length + 1];
+        let path = agent.payload_path();
+        assert_eq!(agent.wrap(&mut buf, 0).is_ok(), path.is_some());
+        if let Some(path) = path {
+            self.pair.send(end.other(), Peer::mirrored(path), buf);
+        }
     }
-}
 
-fn stranger(host: u8, port: u16, priority: u32, name: bool) -> Candidate {
-    let address = match name {
-        true => Address::Name("somebody.local".into()),
-        false => Address::Ip(IpAddr::from([10, 0, 0, host])),
-    };
-    Candidate {
-        foundation: host.to_string(),
-        component: 1,
-        protocol: oxirtc_ice::Protocol::Udp,
-        tcp_type: None,
-        priority,
-        address,
-        port,
-        kind: oxirtc_ice::CandidateKind::Host,
-        related: None,
-    }
-}
+    /// A message to `to` as the other end could have written it, on a path that was used or another.
+    fn check(&self, to: End, pick: u8, check: &Check) -> Option<(Path, Vec<u8>)> {
+        let (path, _) = self.pair.sent_to(to, pick).or_else(|| {
+            let (path, bytes) = self.pair.sent_to(to.other(), pick)?;
+            Some((Peer::mirrored(path), bytes))
+        })?;
+        let agent = &self.pair.ends[to as usize].agent;
+        let (local, remote) = (agent.local_credentials()?, agent.remote_credentials());
+        let class = [
+            Class::Request,
+            Class::Indication,
+            Class::Success,
+            Class::Error,
+        ];
+        let class = class[usize::from(check.class) % class.len()];
+        // A response carries the id of a request, and the password of who answers.
+        let asked = self
+            .pair
+            .sent_to(to.other(), pick)
+            .and_then(|(_, bytes)| Some(Message::parse(bytes).ok()?.transaction_id()));
+        let id = asked.filter(|_| class.is_response());
+        let id = id.unwrap_or(TransactionId::new([pick; 12]));
+        let password = match (class.is_response(), check.wrong_key) {
+            (false, false) => &local.password,
+            (true, false) => &remote?.password,
+            (_, true) => "a password that is nobody's",
+        };
+        let ufrag = remote
+            .filter(|_| !check.stranger)
+            .map_or("strange", |it| &it.ufrag);
+        let username = format!("{}:{ufrag}", local.ufrag);
 
-fn forge(game: &mut Pair<Peer>, to: End, pick: u8, forgery: &Forgery) {
-    let Some((mut route, _)) = game.sent_to(to, pick) else {
-        return;
-    };
-    let receiver = &game.end(to).agent;
-    let (Some(ours), Some(theirs)) = (receiver.local_credentials(), receiver.remote_credentials())
-    else {
-        return;
-    };
-    let username = format!("{}:{}", ours.ufrag, theirs.ufrag);
-    let Ok(key) = IntegrityKey::short_term(&ours.password) else {
-        return;
-    };
-    let mut check = Vec::new();
-    let id = TransactionId::new(forgery.id);
-    let mut builder = Builder::new(&mut check, Class::Request, Method::BINDING, id);
-    builder
-        .add(Attribute::Username(&username))
-        .add(Attribute::Priority(forgery.priority));
-    builder.add(match forgery.controlling {
-        true => Attribute::IceControlling(forgery.tie_breaker),
-        false => Attribute::IceControlled(forgery.tie_breaker),
-    });
-    if forgery.nominates {
-        builder.add(Attribute::UseCandidate);
-    }
-    builder.message_integrity(&key).fingerprint();
-    if builder.finish().is_ok() {
-        route.remote.set_port(forgery.port);
-        game.forge(to, route, check);
+        let mut bytes = Vec::new();
+        let mut builder = Builder::new(&mut bytes, class, Method::BINDING, id);
+        if class == Class::Request {
+            builder.add(Attribute::Username(&username));
+        }
+        if let Some(priority) = check.priority {
+            builder.add(Attribute::Priority(priority));
+        }
+        match check.tie_breaker {
+            Some((true, value)) => drop(builder.add(Attribute::IceControlling(value))),
+            Some((false, value)) => drop(builder.add(Attribute::IceControlled(value))),
+            None => {}
+        }
+        if check.nominate {
+            builder.add(Attribute::UseCandidate);
+        }
+        if let Some(code) = check.code {
+            let code = ErrorCode::new(300 + code % 400, "because");
+            builder.add(Attribute::ErrorCode(code));
+        }
+        if let Some(mapped) = check.mapped {
+            builder.add(Attribute::XorMappedAddress(at(mapped)));
+        }
+        if let Some(kind) = check
+            .unknown
+            .map(AttributeType)
+            .filter(|kind| !kind.is_known())
+        {
+            let value = &[1, 2, 3];
+            builder.add(Attribute::Other(RawAttribute { kind, value }));
+        }
+        builder.message_integrity(&IntegrityKey::short_term(password).ok()?);
+        if check.fingerprint {
+            builder.fingerprint();
+        }
+        builder.finish().ok()?;
+        let remote = check.elsewhere.map_or(path.remote, at);
+        Some((Path { remote, ..path }, bytes))
     }
 }
 
 impl Peer {
-    fn new(host: u8, now: Instant) -> Self {
-        let mut agent = Agent::new(Config::default(), [host; 32], now);
-        let credentials = agent.generate_credentials();
-        let accepted = agent.set_local_credentials(now, credentials);
-        assert!(accepted.is_ok(), "an agent accepts its own credentials");
-        let mut peer = Self {
-            agent,
-            address: IpAddr::from([10, 0, host, 1]),
-            gathered: Vec::new(),
-            earlier: None,
-            next_port: 1000,
-        };
-        let interfaces = [peer.interface(0)];
-        peer.agent.handle_interfaces(now, &interfaces);
-        peer
-    }
-
-    fn interface(&self, host: u8) -> Interface {
-        let IpAddr::V4(address) = self.address else {
-            unreachable!("peers have IPv4 addresses");
-        };
-        let [a, b, c, d] = address.octets();
-        let address = IpAddr::from([a, b, c, d + host]);
-        Interface {
-            name: format!("eth{host}"),
-            index: u32::from(host) + 1,
-            address,
+    fn respond(&mut self, now: Instant, pick: usize, granted: bool) {
+        if self.requests.is_empty() {
+            return;
         }
-    }
-
-    fn restart(&mut self, now: Instant) {
-        self.earlier = self.agent.local_credentials().cloned();
-        let credentials = self.agent.generate_credentials();
-        let _ = self.agent.set_local_credentials(now, credentials);
+        let (id, address) = self.requests.swap_remove(pick % self.requests.len());
+        self.bound = self.bound.wrapping_add(1);
+        let bound = SocketAddr::new(address, 40_000 + self.bound % 20_000);
+        let bound = granted
+            .then_some(bound)
+            .ok_or(io::ErrorKind::PermissionDenied);
+        self.agent.handle_response(now, id, bound);
     }
 }
 
 impl Machine for Peer {
     type Route = Path;
 
-    fn handle_datagram(&mut self, now: Instant, route: Path, datagram: &mut [u8]) {
-        let agent = &mut self.agent;
-        let mut payloads = 0;
-        agent.handle_datagram(now, route, datagram, &mut |_| payloads += 1);
-        // Its own, and what was held until now.
-        assert!(payloads <= 1 + HELD, "{payloads} payloads of one datagram");
+    fn handle_datagram(&mut self, now: Instant, path: Path, datagram: &mut [u8]) {
+        let mut arrived = 0;
+        let mut sink = |payload: &mut [u8]| {
+            assert!(
+                payload.first().is_none_or(|first| *first > 3),
+                "STUN is no payload"
+            );
+            arrived += 1;
+        };
+        self.agent.handle_datagram(now, path, datagram, &mut sink);
+        assert!(arrived <= 1 + MAX_HELD);
+        self.payloads += arrived;
     }
 
     fn handle_timeout(&mut self, now: Instant) {
@@ -268,58 +353,130 @@ impl Machine for Peer {
         room: usize,
         buf: &mut Vec<u8>,
     ) -> Option<(Path, usize)> {
-        let path = self.agent.control_path()?;
-        self.agent
-            .poll_transmit(now, room, buf)
-            .then_some((path, usize::MAX))
+        let path = self.agent.control_path();
+        let sent = self.agent.poll_transmit(now, room, buf);
+        sent.then(|| (path.expect("what is sent has a path"), usize::MAX))
     }
 
     fn poll(&mut self, now: Instant) -> bool {
-        while let Some(request) = self.agent.poll_request() {
-            if let Request::Bind { id, address, .. } = request {
-                self.next_port += 1;
-                let bound = SocketAddr::new(address, self.next_port);
-                self.agent.handle_response(now, id, Ok(bound));
+        match self.agent.poll_request() {
+            Some(Request::Bind { id, address, .. }) => {
+                self.requests.push((id, address));
+                if self.prompt {
+                    self.respond(now, 0, true);
+                }
+                true
             }
+            Some(_) => true,
+            None => self.agent.poll_event().is_some(),
         }
-        let event = self.agent.poll_event();
-        if let Some(Event::CandidateGathered { candidate, .. }) = &event {
-            self.gathered.push(candidate.clone());
-        }
-        event.is_some()
     }
 
     fn check(&self) {
-        assert!(self.agent.pairs().count() <= MAX_PAIRS, "too many pairs");
-        assert_eq!(
-            self.agent.has_consent(),
-            self.agent.payload_path().is_some()
+        let agent = &self.agent;
+        assert_eq!(agent.has_consent(), agent.payload_path().is_some());
+        assert!(agent.pairs().count() <= MAX_PAIRS, "too many pairs");
+        assert!(
+            agent.remote_candidates().count() <= 1_000,
+            "too many candidates"
         );
-        if self.agent.state() == State::Closed {
-            assert_eq!(
-                self.agent.poll_timeout(),
-                None,
-                "what is closed waits for nothing"
+        if agent.state() == State::Closed {
+            let left = (
+                agent.poll_timeout(),
+                agent.control_path(),
+                agent.payload_path(),
             );
-            assert_eq!(
-                self.agent.control_path(),
-                None,
-                "what is closed says nothing"
-            );
+            assert_eq!(left, (None, None, None), "what is closed waits for nothing");
         }
     }
 
-    fn mirrored(route: Path) -> Path {
+    fn mirrored(path: Path) -> Path {
         Path {
-            local: route.remote,
-            remote: route.local,
-            protocol: route.protocol,
+            local: path.remote,
+            remote: path.local,
+            protocol: path.protocol,
         }
     }
 }
 
-const MAX_OPERATIONS: usize = 200;
-const MAX_ROUNDS: usize = 100;
-/// Those of two generations.
-const MAX_PAIRS: usize = 200;
-const HELD: usize = 64;
+impl Invented {
+    fn candidate(self) -> Candidate {
+        let tcp_types = [TcpType::Active, TcpType::Passive, TcpType::SimultaneousOpen];
+        let kinds = [
+            CandidateKind::Host,
+            CandidateKind::ServerReflexive,
+            CandidateKind::PeerReflexive,
+            CandidateKind::Relayed,
+        ];
+        let tcp_type = self
+            .tcp
+            .map(|tcp| tcp_types[usize::from(tcp) % tcp_types.len()]);
+        Candidate {
+            foundation: (self.priority % 8).to_string(),
+            component: self.component.into(),
+            protocol: if tcp_type.is_some() {
+                Protocol::Tcp
+            } else {
+                Protocol::Udp
+            },
+            tcp_type,
+            priority: self.priority,
+            address: match self.address {
+                InventedAddress::Known(number) => Address::Ip(at(number).ip()),
+                InventedAddress::V4(bytes) => Address::Ip(bytes.into()),
+                InventedAddress::V6(bytes) => Address::Ip(bytes.into()),
+                InventedAddress::Name => Address::Name("a.local".to_owned()),
+            },
+            port: self.port,
+            kind: kinds[usize::from(self.kind) % kinds.len()],
+            related: None,
+        }
+    }
+}
+
+/// One of the addresses of the network.
+fn at(number: u8) -> SocketAddr {
+    let ip = match number % 2 {
+        0 => Ipv4Addr::new(192, 0, 2, number / 8).into(),
+        _ => IpAddr::from(Ipv6Addr::new(
+            0x2001,
+            0xdb8,
+            0,
+            0,
+            0,
+            0,
+            0,
+            u16::from(number / 8),
+        )),
+    };
+    SocketAddr::new(ip, 40_000 + u16::from(number % 8 / 2))
+}
+
+fn interfaces(end: End, mask: u8) -> Vec<Interface> {
+    let last = 1 + end as u8;
+    let addresses = [
+        IpAddr::from([192, 0, 2, last]),
+        IpAddr::from([0x2001, 0xdb8, 0, 0, 0, 0, 0, u16::from(last)]),
+        IpAddr::from([127, 0, 0, 1]),
+        IpAddr::from([0xfe80, 0, 0, 0, 0, 0, 0, u16::from(last)]),
+        IpAddr::from([10, 0, 0, last]),
+        IpAddr::from([169, 254, 0, last]),
+        IpAddr::from([0, 0, 0, 0, 0, 0, 0, 1]),
+        IpAddr::from([0xfd00, 0, 0, 0, 0, 0, 0, u16::from(last)]),
+    ];
+    let up = addresses
+        .into_iter()
+        .zip(0..)
+        .filter(|(_, bit)| mask >> bit & 1 == 1);
+    up.map(|(address, index)| Interface {
+        name: format!("eth{index}"),
+        index,
+        address,
+    })
+    .collect()
+}
+
+const MAX_OPERATIONS: usize = 150;
+/// 100 that are checked, and what was learnt and is not.
+const MAX_PAIRS: usize = 256;
+const MAX_HELD: usize = 4;

@@ -47,6 +47,8 @@ pub struct Pair<M: Machine> {
     wires: [VecDeque<Datagram<M::Route>>; 2],
     /// By receiver, the last ones that were sent to it.
     history: [VecDeque<Datagram<M::Route>>; 2],
+    /// The room for the datagrams that come next.
+    squeezed: [Option<usize>; 2],
 }
 
 /// One of the two machines.
@@ -83,7 +85,7 @@ pub enum Step {
     Append(End, u8, Vec<u8>),
     /// One that nobody sent comes on the route of one that was sent.
     Invent(End, u8, Vec<u8>),
-    /// A machine is polled with less room than a datagram usually has.
+    /// The next time that a machine has something to say, it first gets less room than usual.
     Squeeze(End, u16),
     /// The machine is told of a time that it already knows.
     Again(End),
@@ -117,6 +119,7 @@ impl<M: Machine> Pair<M> {
             honest: true,
             wires: [VecDeque::new(), VecDeque::new()],
             history: [VecDeque::new(), VecDeque::new()],
+            squeezed: [None; 2],
         };
         pair.flush(End::A);
         pair.flush(End::B);
@@ -193,8 +196,7 @@ impl<M: Machine> Pair<M> {
                 }
             }
             Step::Squeeze(end, room) => {
-                self.transmit(end, usize::from(room) % (ROOM + 1));
-                self.flush(end);
+                self.squeezed[end as usize] = Some(usize::from(room) % (ROOM + 1));
             }
             Step::Again(end) => self.expire(end),
         }
@@ -274,6 +276,9 @@ impl<M: Machine> Pair<M> {
     pub fn flush(&mut self, end: End) {
         let now = self.now;
         let mut polls = 0;
+        if let Some(room) = self.squeezed[end as usize].take() {
+            self.transmit(end, room);
+        }
         while self.end(end).poll(now) || self.transmit(end, ROOM) {
             polls += 1;
             assert!(polls < MAX_POLLS, "polling does not end");
