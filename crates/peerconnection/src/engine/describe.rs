@@ -5,9 +5,10 @@ use std::{collections::BTreeSet, time::Instant};
 use oxirtc_jsep as jsep;
 
 use super::{
-    Engine, TransportId, convert,
+    Engine, convert,
     seed::{CredentialSource, Seed},
     task::Event,
+    transport::TransportId,
 };
 use crate::{
     Certificate, Configuration, Error, ErrorKind, IceCandidateInit, OfferOptions, SdpType,
@@ -40,7 +41,7 @@ impl Negotiation {
         let fingerprints = convert::fingerprints(certificate.inner());
         let config = jsep::Config::new(seed.session_id(), fingerprints)
             .bundle_policy(convert::bundle_policy(configuration.bundle_policy))
-            .max_message_size(settings.max_message_size.into());
+            .max_message_size(settings.announced_message_size().into());
         Self {
             negotiator: jsep::Negotiator::new(config),
             credentials: seed.credential_source(),
@@ -200,7 +201,7 @@ impl Engine {
         self.check_open()?;
         configuration.check(Some(&self.configuration), self.negotiation.described)?;
         // [4.2.5-03]: the agent in use keeps what it has; the next one asks again.
-        self.foundation.ice_transport_policy = configuration.ice_transport_policy;
+        self.equipment.ice_transport_policy = configuration.ice_transport_policy;
         self.configuration = configuration;
         Ok(())
     }
