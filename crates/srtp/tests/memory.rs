@@ -1,5 +1,4 @@
 //! A packet costs no allocation, once its stream is known.
-#![expect(clippy::unwrap_used, reason = "a test")]
 
 use std::alloc::System;
 
