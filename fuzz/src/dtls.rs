@@ -91,7 +91,7 @@ impl Scenario {
         };
         let [a, b] = self.setups;
         let mut game = Game {
-            pair: Pair::new(peer(1, a), peer(2, b), now),
+            pair: Pair::hostile([peer(1, a), peer(2, b)]),
             setups: self.setups,
             sent: 0,
             lasting: true,
@@ -219,7 +219,7 @@ impl Game {
 
     /// What was lost is repaired: a handshake that nobody broke is completed.
     fn finish(&mut self) {
-        let (honest, lasting) = (self.pair.honest, self.lasting);
+        let (honest, lasting) = (self.pair.wire.honest, self.lasting);
         self.pair.settle(40);
         let ends = &self.pair.ends;
         let roles = ends.each_ref().map(|peer| peer.connection.role());
