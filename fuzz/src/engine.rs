@@ -102,7 +102,7 @@ impl Scenario {
         let now = oxirtc_netsim::epoch();
         let peer = |seed| Peer::new(seed, now);
         let mut game = Game {
-            pair: Pair::new(peer(1), peer(2), now),
+            pair: Pair::hostile([peer(1), peer(2)]),
             sent: 0,
         };
         if self.connected {

@@ -152,6 +152,12 @@ impl Session {
             .map(|(id, _)| *id)
     }
 
+    /// All streams that are not free, in order: those of channels, those that are being reset, and those on which user messages
+    /// wait for a channel.
+    pub fn streams(&self) -> impl Iterator<Item = u16> {
+        self.streams.keys().copied()
+    }
+
     /// How many channels there can be, once the association is there.
     pub fn max_channels(&self) -> Option<u16> {
         self.max_channels

@@ -11,7 +11,7 @@ use super::{
     transport::TransportId,
 };
 use crate::{
-    Certificate, Configuration, Error, ErrorKind, IceCandidateInit, OfferOptions, SdpType,
+    Certificate, Configuration, Error, ErrorKind, IceCandidateInit, OfferOptions,
     SessionDescription, Settings, SignalingState,
 };
 
@@ -128,21 +128,32 @@ impl Engine {
     /// # Errors
     ///
     /// As W3C §4.4.1.4 has them; a text that does not parse says in which line. Nothing has changed
-    /// then.
+    /// then, but that an offer of ours has been rolled back.
     pub fn set_remote_description(
         &mut self,
         now: Instant,
         description: SessionDescription,
     ) -> Result<(), Error> {
         self.check_open()?;
-        if description.sdp.is_empty() && description.kind != SdpType::Rollback {
+        let description = convert::own_description(description);
+        // [4.4.2-35]: a step of its own, which stands whatever becomes of the offer.
+        let rolled_back = self.negotiation.negotiator.give_way(description.kind);
+        if !rolled_back.is_empty() {
+            self.apply_step(now, rolled_back);
+        }
+        let set = self.set_remote(now, description);
+        self.update_negotiation_needed();
+        set
+    }
+
+    fn set_remote(&mut self, now: Instant, description: jsep::Description) -> Result<(), Error> {
+        if description.sdp.is_empty() && description.kind != jsep::SdpType::Rollback {
             let detail = crate::RtcErrorDetail::SdpSyntaxError { line_number: 1 };
             return Err(Error::with_detail(detail, "the description is empty"));
         }
-        let description = convert::own_description(description);
         let changes = self.negotiation.negotiator.set_remote(description);
         let changes = changes.map_err(convert::negotiation_error)?;
-        self.apply(now, changes);
+        self.apply_step(now, changes);
         Ok(())
     }
 

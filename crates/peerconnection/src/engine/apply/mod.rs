@@ -18,6 +18,12 @@ impl Engine {
     /// Does what a description asks for, in order. The events of its task are queued before those that
     /// the layers cause.
     pub(super) fn apply(&mut self, now: Instant, changes: Vec<jsep::Change>) {
+        self.apply_step(now, changes);
+        self.update_negotiation_needed();
+    }
+
+    /// The same for one step of several, after which a negotiation is not asked for.
+    pub(super) fn apply_step(&mut self, now: Instant, changes: Vec<jsep::Change>) {
         // Data that DTLS held until the fingerprints were known, for an association that the same
         // list makes further down.
         let mut early = Vec::new();
@@ -31,7 +37,6 @@ impl Engine {
             }
         }
         self.ascend(now);
-        self.update_negotiation_needed();
     }
 
     fn apply_one(&mut self, now: Instant, change: jsep::Change, early: &mut Vec<Vec<u8>>) {

@@ -260,6 +260,11 @@ impl Data {
                 self.session.handle_outgoing_reset(stream);
             }
             sctp::Event::IncomingReset { stream } => self.inbound.handle_reset(stream),
+            sctp::Event::AllIncomingReset => {
+                for stream in self.session.streams() {
+                    self.inbound.handle_reset(stream);
+                }
+            }
             sctp::Event::StreamsAdded { .. } => {
                 if let Some(channels) = self.live().map(|it| it.max_channels()) {
                     self.session.set_connected(channels);
