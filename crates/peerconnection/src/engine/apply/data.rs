@@ -4,7 +4,7 @@ use std::time::Instant;
 
 use oxirtc_jsep as jsep;
 
-use super::super::Engine;
+use crate::engine::Engine;
 
 impl Engine {
     pub(super) fn set_sctp(&mut self, now: Instant, sctp: jsep::Sctp) {
