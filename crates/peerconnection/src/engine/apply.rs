@@ -113,13 +113,13 @@ impl Engine {
             }
         });
         if let Err(error) = gathered {
-            log::warn!("ICE does not take its own credentials: {error}");
+            log::warn!(
+                "{}: ICE does not take its own credentials: {error}",
+                self.label
+            );
         }
         if !restored {
             transport.view.local_candidates.clear();
-        }
-        if !self.configuration.ice_servers.is_empty() {
-            log::info!("ICE servers are configured, and not used: host candidates only");
         }
     }
 
@@ -143,7 +143,10 @@ impl Engine {
             .ice
             .set_remote_credentials(now, convert::credentials(credentials));
         if let Err(error) = set {
-            log::warn!("ICE does not take the peer's credentials: {error}");
+            log::warn!(
+                "{}: ICE does not take the peer's credentials: {error}",
+                self.label
+            );
         }
     }
 
@@ -169,7 +172,10 @@ impl Engine {
             return;
         };
         if let Err(error) = transport.ice.add_remote_candidate(now, candidate) {
-            log::debug!("a candidate of the peer is of no use: {error}");
+            log::debug!(
+                "{}: a candidate of the peer is of no use: {error}",
+                self.label
+            );
         }
     }
 
@@ -257,7 +263,7 @@ impl Engine {
         };
         transport.dtls.close(now);
         transport.view.dtls = DtlsTransportState::Failed;
-        let detail = crate::RtcErrorDetail::DtlsFailure {
+        let detail = crate::ErrorDetail::DtlsFailure {
             received_alert: None,
             sent_alert: None,
         };

@@ -11,8 +11,8 @@ use super::{
     task::{DtlsTransportEvent, Event, IceTransportEvent},
 };
 use crate::{
-    DtlsTransportState, Error, IceCandidate, IceCandidateInit, IceGatheringState,
-    IceTransportState, Route, RtcErrorDetail, state,
+    DtlsTransportState, Error, ErrorDetail, IceCandidate, IceCandidateInit, IceGatheringState,
+    IceTransportState, Route, state,
 };
 
 impl Engine {
@@ -216,17 +216,21 @@ impl Engine {
             let carries_data = self.data.transport.as_ref().is_some_and(|it| it.on == id);
             match event {
                 dtls::Event::Connected => {
+                    self.tasks.peer_is_there();
                     self.dtls_changed(index, DtlsTransportState::Connected, None);
                     if carries_data {
                         let round_trip = self.transports.get(index).and_then(|it| it.round_trip());
                         self.data.connect(now, round_trip);
                     }
                 }
-                dtls::Event::Closed { .. } => {
+                dtls::Event::Closed { by } => {
                     // [6.1.2-02]
                     self.dtls_changed(index, DtlsTransportState::Closed, None);
                     if carries_data {
                         self.data.end(None, &mut self.tasks);
+                    }
+                    if by == dtls::Initiator::Remote {
+                        self.tasks.push_peer_closed();
                     }
                 }
                 dtls::Event::Failed { cause } => {
@@ -290,8 +294,8 @@ fn dtls_failure(cause: &dtls::Failure) -> Error {
         _ => "DTLS has failed",
     };
     let detail = match cause {
-        dtls::Failure::FingerprintMismatch => RtcErrorDetail::FingerprintFailure,
-        _ => RtcErrorDetail::DtlsFailure {
+        dtls::Failure::FingerprintMismatch => ErrorDetail::FingerprintFailure,
+        _ => ErrorDetail::DtlsFailure {
             received_alert: cause.received_alert(),
             sent_alert: cause.sent_alert(),
         },

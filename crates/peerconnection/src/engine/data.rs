@@ -18,8 +18,7 @@ use super::{
     task::{ChannelEvent, Event, Notice, Tasks},
 };
 use crate::{
-    DataChannelInit, DataChannelState, Error, ErrorKind, RtcErrorDetail, SctpTransportState,
-    Settings,
+    DataChannelInit, DataChannelState, Error, ErrorDetail, ErrorKind, SctpTransportState, Settings,
 };
 
 /// The channels of a connection, and what carries them.
@@ -491,7 +490,7 @@ fn channel_failure(failure: Option<datachannel::Failure>) -> Error {
         Some(datachannel::Failure::Rejected) => "the peer has refused the channel",
         _ => "the peer broke the rules of the channel",
     };
-    Error::with_detail(RtcErrorDetail::DataChannelFailure, message)
+    Error::with_detail(ErrorDetail::DataChannelFailure, message)
 }
 
 /// A call on a channel that is not there.

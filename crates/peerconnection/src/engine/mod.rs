@@ -15,6 +15,7 @@ mod channel;
 mod convert;
 mod data;
 mod demux;
+mod hindrance;
 mod negotiate;
 mod request;
 mod seed;
@@ -31,16 +32,20 @@ use std::{
 use oxirtc_ice as ice;
 use zeroize::Zeroize;
 
+pub use crate::{
+    label::Label,
+    message::SendError,
+    path::{Anchor, Interface, Path, Protocol, Request, RequestId, Route, Transmit},
+};
 pub use channel::{Channel, ChannelId};
 pub use stats::Stats;
 pub use task::{ChannelEvent, DtlsTransportEvent, Event, IceTransportEvent, Notice, Task};
 pub use transport::{IceCandidatePair, IceParameters, TransportId};
 
 use crate::{
-    Anchor, Certificate, Configuration, DataChannelInit, DataChannelState, DtlsTransportState,
-    Error, IceCandidate, IceConnectionState, IceGatheringState, IceRole, IceTransportState,
-    KeyAlgorithm, Message, Path, PeerConnectionState, Route, SctpTransportState, SendError,
-    Settings, state,
+    Certificate, Configuration, DataChannelInit, DataChannelState, DtlsTransportState, Error,
+    IceCandidate, IceConnectionState, IceGatheringState, IceRole, IceTransportState, KeyAlgorithm,
+    Message, PeerConnectionState, SctpTransportState, Settings, state,
 };
 use data::Data;
 use demux::Kind;
@@ -67,6 +72,7 @@ pub struct Engine {
     farewells: VecDeque<(Path, Vec<u8>)>,
     closed: bool,
     stats: Stats,
+    label: Label,
 }
 
 /// States that W3C shows of the whole connection; each stands since its task was queued.
@@ -97,6 +103,9 @@ impl Engine {
         };
         let own = Seed::new(seed);
         seed.zeroize();
+        let [first, second, ..] = own.derive("label", 0);
+        let label = Label([first, second]);
+        configuration.warn_of_servers(label);
         let negotiation = Negotiation::new(&configuration, &settings, &certificate, &own);
         let data = Data::new(&settings);
         let ice_transport_policy = configuration.ice_transport_policy;
@@ -125,6 +134,7 @@ impl Engine {
             farewells: VecDeque::new(),
             closed: false,
             stats: Stats::default(),
+            label,
         })
     }
 
@@ -385,9 +395,13 @@ impl Engine {
     }
 
     /// The settings that it was made with.
-    #[must_use]
     pub fn settings(&self) -> &Settings {
         &self.foundation.settings
+    }
+
+    /// What the connection is called in the log.
+    pub fn label(&self) -> Label {
+        self.label
     }
 
     /// Counters.

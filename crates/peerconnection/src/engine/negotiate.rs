@@ -135,7 +135,7 @@ impl Engine {
     ) -> Result<(), Error> {
         self.check_open()?;
         if description.sdp.is_empty() && description.kind != SdpType::Rollback {
-            let detail = crate::RtcErrorDetail::SdpSyntaxError { line_number: 1 };
+            let detail = crate::ErrorDetail::SdpSyntaxError { line_number: 1 };
             return Err(Error::with_detail(detail, "the description is empty"));
         }
         let description = convert::own_description(description);
@@ -201,6 +201,9 @@ impl Engine {
         configuration.check(Some(&self.configuration), self.negotiation.described)?;
         // [4.2.5-03]: the agent in use keeps what it has; the next one asks again.
         self.foundation.ice_transport_policy = configuration.ice_transport_policy;
+        if configuration.ice_servers != self.configuration.ice_servers {
+            configuration.warn_of_servers(self.label);
+        }
         self.configuration = configuration;
         Ok(())
     }

@@ -46,6 +46,9 @@ pub enum Event {
     DtlsTransport(TransportId, DtlsTransportEvent),
     /// `statechange` of the SCTP transport.
     SctpTransport(SctpTransportState),
+    /// The peer has said goodbye: a close_notify of DTLS, or the end of the association. No event of W3C's; it changes no state,
+    /// and is told once an association, after the events of what closed with it.
+    PeerClosed,
 }
 
 /// An event of a data channel (W3C §6.2).
@@ -99,6 +102,8 @@ pub(super) struct Tasks {
     queue: VecDeque<Task>,
     /// How many events the binding has taken and its user has not read yet.
     unread: usize,
+    /// The peer's end was told.
+    peer_closed: bool,
     closed: bool,
 }
 
@@ -108,6 +113,18 @@ impl Tasks {
         if !events.is_empty() && !self.closed {
             self.queue.push_back(Task { events });
         }
+    }
+
+    /// The peer has said goodbye, in one way or another.
+    pub(super) fn push_peer_closed(&mut self) {
+        if !std::mem::replace(&mut self.peer_closed, true) {
+            self.push_one(Event::PeerClosed);
+        }
+    }
+
+    /// A new association: its end will be told again.
+    pub(super) fn peer_is_there(&mut self) {
+        self.peer_closed = false;
     }
 
     pub(super) fn push_one(&mut self, event: Event) {

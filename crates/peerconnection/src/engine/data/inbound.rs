@@ -13,7 +13,7 @@ use super::{
     },
     Data,
 };
-use crate::{DataChannelState, Error, Message, RtcErrorDetail, SctpTransportState};
+use crate::{DataChannelState, Error, ErrorDetail, Message, SctpTransportState};
 
 impl Data {
     /// Lifts what the association and the session have to tell.
@@ -58,9 +58,12 @@ impl Data {
                 self.drain_session(Some(&error), tasks);
             }
             // A SHUTDOWN ends in peace, an ABORT does not.
-            sctp::Event::Closed { cause_code, .. } => {
+            sctp::Event::Closed { cause_code, by } => {
                 let error = cause_code.map(|it| sctp_failure(Some(it), "the peer has aborted"));
                 self.end(error.as_ref(), tasks);
+                if by == sctp::Initiator::Remote {
+                    tasks.push_peer_closed();
+                }
             }
             sctp::Event::Failed { cause } => {
                 let error = sctp_failure(cause.cause_code(), "the association has failed");
@@ -81,6 +84,7 @@ impl Data {
             .map_or(0, sctp::Association::max_channels);
         sctp.max_channels = Some(channels);
         sctp.state = SctpTransportState::Connected;
+        tasks.peer_is_there();
         self.session.set_connected(channels);
         self.drain_session(None, tasks);
         tasks.push_one(Event::SctpTransport(SctpTransportState::Connected));
@@ -345,5 +349,5 @@ fn cost(message: &Message) -> usize {
 }
 
 fn sctp_failure(cause_code: Option<u16>, message: &str) -> Error {
-    Error::with_detail(RtcErrorDetail::SctpFailure { cause_code }, message)
+    Error::with_detail(ErrorDetail::SctpFailure { cause_code }, message)
 }

@@ -9,7 +9,7 @@ use super::{
     super::{channel::ChannelId, convert},
     Data, no_such_channel,
 };
-use crate::{DataChannelState, Error, ErrorKind, Message, RtcErrorDetail, SendError};
+use crate::{DataChannelState, Error, ErrorDetail, ErrorKind, Message, SendError};
 
 impl Data {
     /// W3C §6.2, `send()`.
@@ -111,6 +111,6 @@ fn refused(error: Error) -> SendError {
 
 /// [6.2-08]
 fn not_taken(error: sctp::Error) -> Error {
-    let detail = RtcErrorDetail::SctpFailure { cause_code: None };
+    let detail = ErrorDetail::SctpFailure { cause_code: None };
     Error::with_detail(detail, "the association did not take the message").with_source(error)
 }
