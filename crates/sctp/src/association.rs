@@ -398,28 +398,46 @@ impl Association {
         payload: Bytes,
         options: SendOptions,
     ) -> Result<(), Error> {
-        if self.life.ended || self.life.closing.is_some() {
-            return Err(Error::Closed);
+        let room = self.room(stream, payload.len());
+        if room == Err(Error::BufferFull) {
+            self.announce_room();
         }
-        self.check_stream(stream)?;
-        if payload.is_empty() {
-            return Err(Error::EmptyMessage);
-        }
-        let (size, limit) = (payload.len(), self.life.max_outgoing);
-        if size > limit {
-            return Err(Error::MessageTooLarge { size, limit });
-        }
-        let held = self.tx.queue.held();
-        if held > 0 && held + size > self.config.send_buffer {
-            self.life.blocked = true;
-            return Err(Error::BufferFull);
-        }
+        room?;
         self.tx.queue.push(
             stream,
             options.queued(now, ppid, payload, self.peer.forward_tsn),
         );
         self.stats.messages_sent += 1;
         Ok(())
+    }
+
+    /// Whether [`send`](Self::send) would take a message of `len` bytes for a stream.
+    ///
+    /// # Errors
+    /// What `send` would answer.
+    pub fn room(&self, stream: StreamId, len: usize) -> Result<(), Error> {
+        if self.life.ended || self.life.closing.is_some() {
+            return Err(Error::Closed);
+        }
+        self.check_stream(stream)?;
+        if len == 0 {
+            return Err(Error::EmptyMessage);
+        }
+        let limit = self.life.max_outgoing;
+        if len > limit {
+            return Err(Error::MessageTooLarge { size: len, limit });
+        }
+        let held = self.tx.queue.held();
+        if held > 0 && held + len > self.config.send_buffer {
+            return Err(Error::BufferFull);
+        }
+        Ok(())
+    }
+
+    /// Asks for [`Event::Writable`] when the send buffer is half empty: for one whom [`room`](Self::room) has told that
+    /// it is full. `send` asks for it by itself.
+    pub fn announce_room(&mut self) {
+        self.life.blocked = true;
     }
 
     fn check_stream(&self, stream: StreamId) -> Result<(), Error> {
@@ -440,6 +458,12 @@ impl Association {
             self.rx.acknowledgement = Acknowledgement::None;
         }
         message
+    }
+
+    /// Says that all that there is to read of a stream was seen, as `read` does when it returns `None`:
+    /// [`Event::Readable`] comes again with the next message.
+    pub fn rearm(&mut self, stream: StreamId) {
+        self.rx.inbox.rearm(stream);
     }
 
     /// Payload protocol identifier and length of what [`read`](Self::read) would return.
@@ -505,6 +529,11 @@ impl Association {
             self.control
                 .abort(tag, code, reason.get(..most).unwrap_or(reason));
         }
+    }
+
+    /// Whether it has ended and its last packet, an ABORT or a SHUTDOWN COMPLETE, was taken.
+    pub fn is_drained(&self) -> bool {
+        self.life.ended && !self.control.is_pending()
     }
 
     /// Where the association stands.

@@ -142,20 +142,36 @@ impl Inbox {
 
     pub(crate) fn read(&mut self, stream: StreamId) -> Option<Message> {
         let incoming = self.streams.get_mut(&stream)?;
-        match incoming.ready.pop_front() {
-            Some(Item::Message(message)) => {
-                self.cost -= (message.payload.len() + MESSAGE_COST).min(self.cost);
-                Some(message)
+        if let Some(Item::Message(_)) = incoming.ready.front()
+            && let Some(Item::Message(message)) = incoming.ready.pop_front()
+        {
+            self.cost -= (message.payload.len() + MESSAGE_COST).min(self.cost);
+            return Some(message);
+        }
+        self.rearm(stream);
+        None
+    }
+
+    /// What was ready has been read.
+    pub(crate) fn rearm(&mut self, stream: StreamId) {
+        let Some(incoming) = self.streams.get_mut(&stream) else {
+            return;
+        };
+        match incoming.ready.front() {
+            Some(Item::Message(_)) => {}
+            Some(Item::Reset) => {
+                incoming.ready.pop_front();
+                if incoming.ready.is_empty() {
+                    incoming.announced = false;
+                    self.forget_if_empty(stream);
+                } else {
+                    // What follows belongs to the stream's next life, and is announced anew.
+                    self.announce.push_back(stream);
+                }
             }
-            Some(Item::Reset) if !incoming.ready.is_empty() => {
-                // What follows belongs to the stream's next life, and is announced anew.
-                self.announce.push_back(stream);
-                None
-            }
-            _ => {
+            None => {
                 incoming.announced = false;
                 self.forget_if_empty(stream);
-                None
             }
         }
     }
@@ -261,6 +277,30 @@ mod tests {
         std::iter::from_fn(|| inbox.read(stream))
             .map(|m| m.ppid)
             .collect()
+    }
+
+    #[test]
+    fn rearming_announces_what_comes_next_and_passes_over_a_reset() {
+        let mut inbox = Inbox::default();
+        let came = |inbox: &mut Inbox, ssn| inbox.deliver(message(1, ssn, true));
+        came(&mut inbox, 0);
+        assert_eq!(inbox.announce.pop_front(), Some(1));
+        inbox.rearm(1);
+        assert!(inbox.peek(1).is_some(), "what is there is not passed over");
+        inbox.read(1);
+        came(&mut inbox, 1);
+        assert_eq!(inbox.announce.pop_front(), None, "it was announced already");
+        inbox.read(1);
+        inbox.rearm(1);
+        came(&mut inbox, 2);
+        assert_eq!(inbox.announce.pop_front(), Some(1));
+        inbox.reset(1);
+        came(&mut inbox, 0);
+        inbox.read(1);
+        assert_eq!(inbox.peek(1), None, "the next life waits");
+        inbox.rearm(1);
+        assert_eq!(inbox.announce.pop_front(), Some(1));
+        assert!(inbox.peek(1).is_some());
     }
 
     #[test]
