@@ -373,7 +373,10 @@ fn lines(
 fn usable(line: &str) -> Option<Candidate> {
     let candidate = Candidate::parse(line).ok()?;
     let known = matches!(candidate.transport, Transport::Udp | Transport::Tcp)
-        && !matches!(candidate.kind, CandidateKind::Other(_));
+        && !matches!(candidate.kind, CandidateKind::Other(_))
+        && !matches!(candidate.address, Address::Other(_))
+        // of a type that nobody knows
+        && candidate.extension("tcptype").is_none();
     // RFC 8858: RTCP is multiplexed, so component 2 is of no use
     (known && candidate.component == 1).then_some(candidate)
 }
@@ -394,7 +397,7 @@ fn default(candidates: &[Candidate]) -> Option<(IpAddr, u16)> {
         .filter_map(|it| match it.address {
             Address::Ip(ip) => Some((rank(it, &ip), (ip, it.port))),
             // RFC 8839 §4.2.1.2 wants an address, and a name hides one
-            Address::Name(_) => None,
+            Address::Name(_) | Address::Other(_) => None,
         })
         .max_by_key(|(rank, _)| *rank)
         .map(|(_, address)| address)

@@ -3,7 +3,7 @@
 
 use anyhow::{Context as _, Result, ensure};
 use oxirtc_peerconnection::{
-    Configuration, DataChannel, DataChannelInit, Event, PeerConnection, PeerConnectionState,
+    Configuration, DataChannel, DataChannelInit, Event, PeerConnection,
 };
 
 #[tokio::main]

@@ -106,6 +106,7 @@ impl IceCandidate {
         let parsed = parsed.filter(|it| {
             matches!(it.component, 1 | 2)
                 && !matches!(it.transport, sdp::Transport::Other(_))
+                && !matches!(it.address, sdp::Address::Other(_))
                 && !matches!(it.kind, sdp::CandidateKind::Other(_))
         });
         Self {
@@ -228,7 +229,7 @@ impl IceCandidate {
 fn text_of(address: &sdp::Address) -> String {
     match address {
         sdp::Address::Ip(ip) => ip.to_string(),
-        sdp::Address::Name(name) => name.clone(),
+        sdp::Address::Name(name) | sdp::Address::Other(name) => name.clone(),
     }
 }
 
@@ -297,6 +298,8 @@ mod tests {
             "candidate:1 3 udp 1 10.0.0.1 9 typ host",
             "candidate:1 1 sctp 1 10.0.0.1 9 typ host",
             "candidate:1 1 udp 1 10.0.0.1 9 typ other",
+            "candidate:1 1 udp 1 fe80::1%eth0 9 typ host",
+            "candidate:1 1 udp 1 10.0.0.1 9 typ host\r\n",
         ] {
             let candidate = candidate(line);
             assert_eq!(candidate.candidate(), line);

@@ -153,6 +153,7 @@ pub(in super::super) fn remote_candidate(
         sdp::Address::Ip(ip) => ice::Address::Ip(*ip),
         sdp::Address::Name(_) if relay_only => return None,
         sdp::Address::Name(name) => ice::Address::Name(name.clone()),
+        sdp::Address::Other(_) => return None,
     };
     let related = match &candidate.related {
         Some((sdp::Address::Ip(ip), port)) => Some((*ip, *port).into()),

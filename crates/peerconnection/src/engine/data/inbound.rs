@@ -46,6 +46,12 @@ impl Data {
                 self.session.handle_outgoing_reset(stream);
             }
             sctp::Event::IncomingReset { stream } => self.handle_reset(now, stream, tasks),
+            sctp::Event::AllIncomingReset => {
+                let streams: Vec<_> = self.channels.values().filter_map(|it| it.stream).collect();
+                for stream in streams {
+                    self.handle_reset(now, stream, tasks);
+                }
+            }
             sctp::Event::StreamsAdded { .. } => {
                 if let Some(channels) = self.association().map(|it| it.max_channels()) {
                     self.session.set_connected(channels);
