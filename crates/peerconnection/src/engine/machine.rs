@@ -19,8 +19,10 @@ use super::{
     up::Up,
 };
 use crate::{
-    Anchor, Certificate, Configuration, DtlsTransportState, Error, IceConnectionState,
-    IceGatheringState, IceTransportState, KeyAlgorithm, Path, PeerConnectionState, Settings,
+    Certificate, Configuration, DtlsTransportState, Error, IceConnectionState, IceGatheringState,
+    IceTransportState, KeyAlgorithm, PeerConnectionState, Settings,
+    label::Label,
+    path::{Anchor, Path},
 };
 
 /// A peer connection without I/O.
@@ -39,6 +41,7 @@ pub struct Engine {
     pub(super) has_sent: bool,
     pub(super) closed: bool,
     pub(super) counters: Counters,
+    pub(super) label: Label,
 }
 
 impl Engine {
@@ -62,6 +65,9 @@ impl Engine {
         };
         let own = Seed::new(seed);
         seed.zeroize();
+        let [first, second, ..] = own.derive("label", 0);
+        let label = Label([first, second]);
+        configuration.warn_of_servers(label);
         let negotiation = Negotiation::new(&configuration, &settings, &certificate, &own);
         let data = Data::new(&settings);
         let ice_transport_policy = configuration.ice_transport_policy;
@@ -84,6 +90,7 @@ impl Engine {
             has_sent: false,
             closed: false,
             counters: Counters::default(),
+            label,
         })
     }
 
@@ -190,6 +197,12 @@ impl Engine {
     #[must_use]
     pub fn settings(&self) -> &Settings {
         &self.equipment.settings
+    }
+
+    /// What the connection is called in the log.
+    #[must_use]
+    pub fn label(&self) -> Label {
+        self.label
     }
 
     /// Counters.

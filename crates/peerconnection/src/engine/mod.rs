@@ -21,6 +21,7 @@ mod demux;
 mod describe;
 mod equipment;
 mod facts;
+mod hindrance;
 mod ids;
 mod input;
 mod machine;
@@ -33,6 +34,11 @@ mod transport;
 mod transports;
 mod up;
 
+pub use crate::{
+    label::Label,
+    message::SendError,
+    path::{Anchor, Interface, Path, Protocol, Request, RequestId, Route, Transmit},
+};
 pub use channel::ChannelView;
 pub use counters::Counters;
 pub use data::SctpView;

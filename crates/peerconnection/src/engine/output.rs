@@ -272,7 +272,10 @@ mod tests {
     use oxirtc_netsim::epoch;
 
     use super::*;
-    use crate::{Anchor, Configuration, DataChannelInit, Interface, SessionDescription, Settings};
+    use crate::{
+        Configuration, DataChannelInit, SessionDescription, Settings,
+        path::{Anchor, Interface},
+    };
 
     const LOCAL: IpAddr = IpAddr::V4(std::net::Ipv4Addr::new(10, 0, 0, 1));
 

@@ -4,7 +4,7 @@ use oxirtc_datachannel as datachannel;
 
 use super::{Data, local::Local};
 use crate::{
-    Error, RtcErrorDetail,
+    Error, ErrorDetail,
     engine::{
         ids::ChannelId,
         task::{ChannelEvent, Event, Tasks},
@@ -177,5 +177,5 @@ fn channel_failure(failure: datachannel::Failure) -> Error {
         datachannel::Failure::Rejected => "the peer has refused the channel",
         _ => "the peer broke the rules of the channel",
     };
-    Error::with_detail(RtcErrorDetail::DataChannelFailure, message)
+    Error::with_detail(ErrorDetail::DataChannelFailure, message)
 }

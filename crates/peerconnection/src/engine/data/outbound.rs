@@ -7,7 +7,7 @@ use oxirtc_sctp as sctp;
 
 use super::Data;
 use crate::{
-    Error, ErrorKind, Message, RtcErrorDetail, SendError,
+    Error, ErrorDetail, ErrorKind, Message, SendError,
     engine::{convert, ids::ChannelId},
 };
 
@@ -104,7 +104,7 @@ fn invalid_state(message: &str) -> SendError {
 
 /// [6.2-08]
 fn not_taken(error: sctp::Error) -> SendError {
-    let detail = RtcErrorDetail::SctpFailure { cause_code: None };
+    let detail = ErrorDetail::SctpFailure { cause_code: None };
     let message = "the association did not take the message";
     SendError::Refused(Error::with_detail(detail, message).with_source(error))
 }
