@@ -19,7 +19,7 @@ use crate::{
     rx::{Acknowledgement, Receiver},
     setup::{Setup, random_tag},
     timer::{Timer, Timers},
-    tx::Sender,
+    tx::{Sender, control::Controller},
 };
 
 /// One SCTP association over a lower layer that is already secure and addressed (DTLS over ICE).
@@ -170,6 +170,7 @@ impl Association {
         }
         self.stats.packets_received += 1;
         self.stats.bytes_received += bytes.len() as u64;
+        self.tx.input();
         self.handle_chunks(now, &packet);
         self.settle(now);
     }
@@ -290,7 +291,6 @@ impl Association {
             }
             match timer {
                 Timer::Setup => self.handle_setup_timeout(now),
-                Timer::Retransmission => self.handle_retransmission_timeout(now),
                 Timer::Acknowledgement => self.rx.acknowledgement = Acknowledgement::Now,
                 Timer::Heartbeat => self.handle_heartbeat_timeout(now),
                 Timer::Shutdown => self.handle_shutdown_timeout(now),
@@ -300,12 +300,26 @@ impl Association {
                 Timer::Sweep => {}
             }
         }
+        self.tx.input();
+        if self.has_peer() {
+            let silent = self.tx.handle_timeout(now, &mut self.stats);
+            if silent {
+                self.count_error();
+            }
+        }
         self.settle(now);
     }
 
     /// The next deadline; `None` if nothing is pending.
     pub fn poll_timeout(&self) -> Option<Instant> {
-        self.timers.next()
+        let sending = self.has_peer().then(|| self.tx.poll_timeout());
+        let timers = [self.timers.next(), sending.flatten()];
+        timers.into_iter().flatten().min()
+    }
+
+    /// Whether what is sent can be acknowledged.
+    pub(crate) fn has_peer(&self) -> bool {
+        self.state != State::Closed && !self.is_setting_up()
     }
 
     /// The next event.
@@ -438,7 +452,7 @@ impl Association {
 
     /// A round trip measured below, for the first timeout.
     pub fn set_round_trip(&mut self, round_trip: Duration) {
-        self.tx.rto.hint(round_trip);
+        self.tx.recovery.rtt.hint(round_trip);
     }
 
     /// Ends the association at once: the next packet is an ABORT that carries `reason`.
@@ -485,12 +499,14 @@ impl Association {
     /// Counters and measures.
     pub fn stats(&self) -> Stats {
         Stats {
-            congestion_window: self.tx.congestion.window() as u64,
+            congestion_window: self.tx.control.window() as u64,
             in_flight: self.tx.outstanding.flight_bytes() as u64,
             peer_window: self.tx.peer_window as u64,
             receive_window: u64::from(self.rx.window()),
-            round_trip: self.tx.rto.smoothed(),
-            retransmission_timeout: self.tx.rto.timeout(),
+            round_trip: self.tx.recovery.rtt.smoothed(),
+            min_round_trip: Some(self.tx.recovery.rtt.least()).filter(|it| !it.is_zero()),
+            pacing_rate: self.tx.pacing_rate(),
+            retransmission_timeout: self.tx.recovery.rtt.timeout(),
             ..self.stats
         }
     }

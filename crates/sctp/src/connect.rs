@@ -34,7 +34,7 @@ impl Association {
     }
 
     fn restart_setup(&mut self, now: Instant) {
-        let timeout = self.tx.rto.timeout();
+        let timeout = self.tx.recovery.rtt.timeout();
         self.setup.timeout = Some(timeout);
         self.setup.attempts = 0;
         self.control.setup = true;
@@ -54,8 +54,8 @@ impl Association {
             self.fail(Failure::SetupTimeout);
             return;
         }
-        let timeout = self.setup.timeout.unwrap_or(self.tx.rto.timeout());
-        let timeout = (timeout * 2).min(self.tx.rto.max());
+        let timeout = self.setup.timeout.unwrap_or(self.tx.recovery.rtt.timeout());
+        let timeout = (timeout * 2).min(self.tx.recovery.rtt.max());
         self.setup.timeout = Some(timeout);
         self.control.setup = true;
         self.timers.set(Timer::Setup, now + timeout);
@@ -77,7 +77,7 @@ impl Association {
             let value = &self.setup.cookie;
             Chunk { kind, flags, value }.write(buf);
         } else {
-            let initial = self.tx.outstanding.cumulative().next();
+            let initial = self.setup_tsn();
             let parameters = our_parameters(None, &[]);
             self.our_init(self.peer.local_tag, initial, &parameters)
                 .write(ChunkKind::INIT, buf);
@@ -157,7 +157,7 @@ impl Association {
 
     /// The TSN that our INIT named; data that went with a COOKIE ECHO does not change it.
     fn setup_tsn(&self) -> Tsn {
-        self.tx.outstanding.cumulative().next()
+        self.tx.outstanding.cumulative().next().tsn()
     }
 
     pub(crate) fn handle_init_ack(&mut self, now: Instant, chunk: Chunk<'_>) -> bool {
@@ -324,10 +324,7 @@ impl Association {
         self.answered();
         self.life.last_activity = now;
         self.schedule_heartbeat(now);
-        if !self.tx.outstanding.is_empty() {
-            self.timers
-                .set(Timer::Retransmission, now + self.tx.rto.timeout());
-        }
+        self.tx.start_t3(now);
         self.events.push_latest(event);
         if !self.peer.reconfig {
             self.deny_resets();

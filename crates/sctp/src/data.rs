@@ -71,8 +71,8 @@ impl SendOptions {
             ppid,
             ordered: self.ordered,
             limit,
-            id: 0,
             begun: false,
+            key: None,
         }
     }
 }
@@ -116,7 +116,7 @@ impl Association {
             self.rx.acknowledgement = crate::rx::Acknowledgement::Now;
             self.control.shutdown = true;
             self.timers
-                .set(Timer::Shutdown, now + self.tx.rto.timeout());
+                .set(Timer::Shutdown, now + self.tx.recovery.rtt.timeout());
         }
         true
     }
@@ -138,30 +138,11 @@ impl Association {
             self.stats.dropped_chunks += 1;
             return;
         }
-        let progress = self.tx.handle_sack(now, sack, &mut self.stats);
+        let progress = self.tx.handle_sack(now, sack);
         // RFC 9260 §6.1 A: also one that keeps a window closed shows that the peer is there.
         self.answered();
         if progress.any {
             self.life.last_activity = now;
-        }
-        if self.tx.outstanding.is_empty() {
-            self.timers.stop(Timer::Retransmission);
-        } else if progress.advanced {
-            // RFC 9260 §6.3.2 R3.
-            self.timers
-                .set(Timer::Retransmission, now + self.tx.rto.timeout());
-        }
-    }
-
-    pub(crate) fn handle_retransmission_timeout(&mut self, now: Instant) {
-        // RFC 9260 §6.1 A: a probe of a closed window is no sign of a broken path.
-        if self.tx.peer_window > 0 && !self.count_error() {
-            return;
-        }
-        self.tx.handle_timeout(now, &mut self.stats);
-        if !self.tx.outstanding.is_empty() {
-            self.timers
-                .set(Timer::Retransmission, now + self.tx.rto.timeout());
         }
     }
 

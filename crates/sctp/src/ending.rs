@@ -6,7 +6,6 @@ use crate::{
     Association, Event, Failure, State,
     packet::{CauseCode, Chunk, ChunkKind, Packet},
     rx::Acknowledgement,
-    timer::Timer,
 };
 
 /// What is left of an association that is over.
@@ -131,10 +130,7 @@ impl Association {
     /// What an outage has taught is not true any more.
     fn revive(&mut self) {
         self.life.timeouts = 0;
-        self.tx.rto.forgive();
-        if self.timers.is_running(Timer::Retransmission) {
-            self.timers.set(Timer::Retransmission, self.clock);
-        }
+        self.tx.revive(self.clock);
     }
 
     /// Whether the path below still has the peer's consent (RFC 7675). While it has, timeouts are not limited unless

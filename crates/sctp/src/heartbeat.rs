@@ -34,7 +34,7 @@ impl Association {
         let Some(interval) = self.config.timing.heartbeat_interval else {
             return;
         };
-        let timeout = self.tx.rto.timeout();
+        let timeout = self.tx.recovery.rtt.timeout();
         let jitter = timeout.mul_f64(f64::from(self.rng.next_u32()) / f64::from(u32::MAX));
         self.timers
             .set(Timer::Heartbeat, now + interval + timeout / 2 + jitter);
@@ -88,7 +88,10 @@ impl Association {
             return true;
         };
         self.answered();
-        self.tx.rto.measured(now.saturating_duration_since(sent));
+        self.tx
+            .recovery
+            .rtt
+            .measured(now.saturating_duration_since(sent));
         true
     }
 }

@@ -24,7 +24,7 @@ mod transmit;
 mod tx;
 
 pub use association::{Association, State};
-pub use config::Config;
+pub use config::{Config, CongestionControl};
 pub use data::{Message, Reliability, SendOptions};
 pub use error::Error;
 pub use event::{Event, Failure, Initiator};

@@ -165,7 +165,7 @@ impl Association {
         self.reset.next = self.reset.next.wrapping_add(1);
         self.control.reset_request = true;
         self.timers
-            .set(Timer::Reconfiguration, now + self.tx.rto.timeout());
+            .set(Timer::Reconfiguration, now + self.tx.recovery.rtt.timeout());
     }
 
     /// How many bytes our request takes.
@@ -212,11 +212,11 @@ impl Association {
             if !self.count_error() {
                 return;
             }
-            self.tx.rto.back_off();
+            self.tx.recovery.rtt.back_off();
         }
         self.control.reset_request = true;
         self.timers
-            .set(Timer::Reconfiguration, now + self.tx.rto.timeout());
+            .set(Timer::Reconfiguration, now + self.tx.recovery.rtt.timeout());
     }
 
     pub(crate) fn handle_reconfig(&mut self, now: Instant, chunk: Chunk<'_>) -> bool {
@@ -368,7 +368,7 @@ impl Association {
             ResetResult::IN_PROGRESS => {
                 ours.in_progress = true;
                 self.timers
-                    .set(Timer::Reconfiguration, now + self.tx.rto.timeout());
+                    .set(Timer::Reconfiguration, now + self.tx.recovery.rtt.timeout());
                 return;
             }
             ResetResult::ALREADY_IN_PROGRESS => {
@@ -376,7 +376,7 @@ impl Association {
                 (ours.sequence, ours.in_progress) = (self.reset.next, true);
                 self.reset.next = self.reset.next.wrapping_add(1);
                 self.timers
-                    .set(Timer::Reconfiguration, now + self.tx.rto.timeout());
+                    .set(Timer::Reconfiguration, now + self.tx.recovery.rtt.timeout());
                 return;
             }
             _ => {}
