@@ -19,6 +19,7 @@ pub struct Config {
     pub(crate) max_init_retransmissions: Option<u32>,
     pub(crate) initial_window_packets: u32,
     pub(crate) congestion_control: CongestionControl,
+    pub(crate) zero_checksum: bool,
 }
 
 /// How an association shares the path with others.
@@ -151,6 +152,13 @@ impl Config {
         self
     }
 
+    /// Whether packets without a checksum are accepted and, if the peer accepts them too, sent (RFC 9653). Default true,
+    /// as the layer below is DTLS, which finds every error itself.
+    pub fn zero_checksum(mut self, accept: bool) -> Self {
+        self.zero_checksum = accept;
+        self
+    }
+
     /// The receive window in force: a whole message always fits it.
     pub(crate) fn window(&self) -> usize {
         let message = self.max_message_size.saturating_add(64 << 10);
@@ -181,6 +189,7 @@ impl Default for Config {
             max_init_retransmissions: None,
             initial_window_packets: 10,
             congestion_control: CongestionControl::default(),
+            zero_checksum: true,
         }
     }
 }

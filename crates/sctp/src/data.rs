@@ -1,81 +1,13 @@
-//! Messages, and the chunks that carry and acknowledge them (RFC 9260 §6, RFC 3758).
+//! The chunks that carry messages and acknowledge them (RFC 9260 §6, RFC 3758).
 
-use std::time::{Duration, Instant};
-
-use bytes::Bytes;
+use std::time::Instant;
 
 use crate::{
-    Association, Failure, State, StreamId,
-    packet::{CauseCode, Chunk, Data, ForwardTsn, Sack},
+    Association, Failure, State,
+    packet::{CauseCode, Chunk, Data, ForwardTsn, Sack, Write},
     rx::Received,
     timer::Timer,
-    tx::queue::{Limit, Queued},
 };
-
-/// A message from the peer.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Message {
-    /// The stream it came on.
-    pub stream: StreamId,
-    /// What the upper layer says it is.
-    pub ppid: u32,
-    /// Whether it was delivered in the stream's order.
-    pub ordered: bool,
-    /// Its bytes.
-    pub payload: Bytes,
-}
-
-/// How a message shall be delivered.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct SendOptions {
-    /// In the order of the stream, or as it comes.
-    pub ordered: bool,
-    /// How much is done for its arrival.
-    pub reliability: Reliability,
-}
-
-/// How much is done for a message's arrival (RFC 3758, RFC 7496). A peer that does not know partial reliability gets
-/// everything reliably.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub enum Reliability {
-    /// Everything.
-    #[default]
-    Reliable,
-    /// Each of its chunks is sent again at most this often; then the message is given up. `u16::MAX` is no limit.
-    Retransmits(u16),
-    /// It is given up when it is older than this and not yet acknowledged.
-    Lifetime(Duration),
-}
-
-impl Default for SendOptions {
-    fn default() -> Self {
-        Self {
-            ordered: true,
-            reliability: Reliability::Reliable,
-        }
-    }
-}
-
-impl SendOptions {
-    pub(crate) fn queued(self, now: Instant, ppid: u32, payload: Bytes, partial: bool) -> Queued {
-        let mut limit = Limit::NONE;
-        match self.reliability {
-            Reliability::Retransmits(count) if partial => limit.retransmissions = count,
-            Reliability::Lifetime(lifetime) if partial => {
-                limit.expires = now.checked_add(lifetime);
-            }
-            _ => {}
-        }
-        Queued {
-            payload,
-            ppid,
-            ordered: self.ordered,
-            limit,
-            begun: false,
-            key: None,
-        }
-    }
-}
 
 impl Association {
     pub(crate) fn handle_data(&mut self, now: Instant, chunk: Chunk<'_>) -> bool {
@@ -89,7 +21,9 @@ impl Association {
             return false;
         };
         if data.payload.is_empty() {
-            self.fail_with(Failure::NoUserData, &data.tsn.0.to_be_bytes());
+            let mut information = Vec::with_capacity(4);
+            information.put_u32(data.tsn.0);
+            self.fail_with(Failure::NoUserData, &information);
             return false;
         }
         self.life.last_activity = now;
@@ -100,9 +34,10 @@ impl Association {
                 self.stats.messages_received += u64::from(known && data.has(Data::END));
                 if !known {
                     // RFC 9260 §6.5: acknowledged, reported, not delivered.
-                    let [high, low] = data.stream.to_be_bytes();
-                    self.control
-                        .error(CauseCode::INVALID_STREAM, &[high, low, 0, 0]);
+                    let mut information = Vec::with_capacity(4);
+                    information.put_u16(data.stream);
+                    information.put_u16(0);
+                    self.control.error(CauseCode::INVALID_STREAM, &information);
                 }
             }
             Received::Duplicate => self.stats.duplicates += 1,

@@ -14,7 +14,7 @@ use std::time::Instant;
 
 use crate::{
     Association, Event, Initiator, State, Tsn,
-    packet::{CauseCode, Chunk, ChunkKind, Reader, Sack, begin, end},
+    packet::{CauseCode, Chunk, ChunkKind, Reader, Sack, Write, begin, end},
     timer::Timer,
 };
 
@@ -72,7 +72,7 @@ impl Association {
     pub(crate) fn write_shutdown(&mut self, buf: &mut Vec<u8>) {
         if std::mem::take(&mut self.control.shutdown) {
             let start = begin(buf, ChunkKind::SHUTDOWN, 0);
-            buf.extend_from_slice(&self.rx.tracker.cumulative().0.to_be_bytes());
+            buf.put_u32(self.rx.tracker.cumulative().0);
             end(buf, start);
         }
         if std::mem::take(&mut self.control.shutdown_ack) {

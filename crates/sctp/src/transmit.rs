@@ -21,7 +21,7 @@ impl Association {
         if let Some(reply) = self.control.next_reply(room.saturating_sub(HEADER)) {
             Packet::start(buf, source, destination, reply.tag);
             buf.extend_from_slice(&reply.chunks);
-            self.finish(buf, start);
+            self.finish(buf, start, true);
             return true;
         }
         let capacity = room.min(self.config.max_packet) & !3;
@@ -43,7 +43,9 @@ impl Association {
             buf.truncate(start);
             return false;
         }
-        self.finish(buf, start);
+        // RFC 9653 §5.2: what opens an association is summed always.
+        let summed = !self.peer.zero_checksum || self.is_setting_up();
+        self.finish(buf, start, summed);
         true
     }
 
@@ -55,8 +57,10 @@ impl Association {
             || (self.state != State::Closed && !self.tx.is_idle())
     }
 
-    fn finish(&mut self, buf: &mut [u8], start: usize) {
-        Packet::finish(buf, start);
+    fn finish(&mut self, buf: &mut [u8], start: usize, summed: bool) {
+        if summed {
+            Packet::finish(buf, start);
+        }
         self.stats.packets_sent += 1;
         self.stats.bytes_sent += (buf.len() - start) as u64;
     }

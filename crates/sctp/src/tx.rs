@@ -3,6 +3,7 @@
 pub(crate) mod control;
 mod fill;
 pub(crate) mod flown;
+mod judge;
 pub(crate) mod outstanding;
 pub(crate) mod pacer;
 pub(crate) mod queue;
@@ -26,8 +27,6 @@ use crate::{
     packet::{Data, Sack},
     serial::Seq,
 };
-
-pub(crate) use fill::Room;
 
 /// The sending half of an association.
 #[derive(Debug)]
@@ -65,6 +64,17 @@ struct Settings {
     initial_packets: u32,
     timing: crate::config::Timing,
     max_packet: usize,
+}
+
+/// What sending needs to know while a packet is filled.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Room {
+    /// Where the packet begins in the buffer.
+    pub(crate) start: usize,
+    /// How long it may become.
+    pub(crate) capacity: usize,
+    /// Whether the peer shall answer at once.
+    pub(crate) immediate: bool,
 }
 
 /// Why a packet may pass the window.
@@ -315,6 +325,17 @@ impl Sender {
     /// The largest piece that fits a packet by itself.
     fn full_payload(&self) -> usize {
         self.packet - Data::HEADER
+    }
+}
+
+impl Room {
+    fn left(&self, buf: &[u8]) -> usize {
+        let used = buf.len().saturating_sub(self.start);
+        self.capacity.saturating_sub(used)
+    }
+
+    fn flag(&self) -> u8 {
+        if self.immediate { Data::IMMEDIATE } else { 0 }
     }
 }
 

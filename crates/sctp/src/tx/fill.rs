@@ -2,19 +2,8 @@
 
 use std::time::Instant;
 
-use super::{Grant, Held, Sender, control::Controller, flown::Kind, pacer::Until};
+use super::{Grant, Held, Room, Sender, control::Controller, flown::Kind, pacer::Until};
 use crate::{Stats, packet::Data};
-
-/// What sending needs to know while a packet is filled.
-#[derive(Clone, Copy, Debug)]
-pub(crate) struct Room {
-    /// Where the packet begins in the buffer.
-    pub(crate) start: usize,
-    /// How long it may become.
-    pub(crate) capacity: usize,
-    /// Whether the peer shall answer at once.
-    pub(crate) immediate: bool,
-}
 
 /// A packet that is being filled.
 struct Filling {
@@ -252,17 +241,6 @@ impl Sender {
         let payload = space.checked_sub(Data::HEADER)? & !3;
         let full = room.capacity >= self.packet + crate::packet::HEADER;
         (left > size && full && payload >= MIN_PIECE).then_some(payload)
-    }
-}
-
-impl Room {
-    fn left(&self, buf: &[u8]) -> usize {
-        let used = buf.len().saturating_sub(self.start);
-        self.capacity.saturating_sub(used)
-    }
-
-    fn flag(&self) -> u8 {
-        if self.immediate { Data::IMMEDIATE } else { 0 }
     }
 }
 

@@ -462,6 +462,40 @@ fn a_lifetime_ends_behind_what_is_reliable() {
     assert_eq!(bench.packets(), [[2]], "the other one lives on");
 }
 
+/// A message whose life ends midway takes its rest with it; one TSN more, which is never sent, makes the peer skip it.
+#[test]
+fn a_lifetime_ends_midway() {
+    let mut bench = Bench::new(1);
+    bench.measured(MS * 50);
+    let short = SendOptions {
+        reliability: crate::Reliability::Lifetime(MS * 30),
+        ..SendOptions::default()
+    };
+    let message = short.queued(bench.now, 53, Bytes::from(vec![4; 100_000]), true);
+    bench.sender.queue.push(1, message);
+    bench.queue(1, 500);
+    let sent = bench.packets().concat();
+    let last = *sent.last().unwrap();
+    assert!(sent.len() < 20, "not all of it");
+    bench.now += MS * 31;
+    let next = bench.packets().concat();
+    assert_eq!(
+        next,
+        [last + 2],
+        "the message behind it, after one that is skipped"
+    );
+    assert_eq!(bench.stats.abandoned_sent, 1);
+    assert_eq!(bench.sender.queue.unacknowledged(1), 500);
+    // The peer has all that was sent: only the skip moves it on.
+    bench.now += MS * 20;
+    bench.sack(last, &[(2, 2)]);
+    let mut buf = Vec::new();
+    bench.sender.skip.write(bench.now, &mut buf, 1000);
+    let skip = crate::packet::ForwardTsn::parse(&buf[4..]).unwrap();
+    assert_eq!(skip.cumulative, Tsn(last + 1));
+    assert_eq!(Vec::from_iter(skip.streams()), [(1, crate::Ssn(1))]);
+}
+
 /// RFC 9260 §1.6, §3.3.4: numbers are not outrun, however wide the peer's window is.
 #[test]
 fn numbers_are_never_outrun() {
@@ -583,6 +617,41 @@ proptest! {
             prop_assert_eq!(bench.sender.queue.unacknowledged(1), left * 1084);
         }
     }
+}
+
+/// A SACK of a few bytes costs the same however much is in flight.
+#[test]
+#[expect(clippy::disallowed_methods, reason = "it is the clock that counts")]
+fn shifted_blocks_cost_a_search() {
+    crate::cost::stays("a block that begins one further on", 3000, |state| {
+        let mut bench = Bench::new(1);
+        bench.sender.control = Control::new(crate::CongestionControl::NewReno, 1 << 20, 64);
+        for stream in 0..state {
+            let message =
+                SendOptions::default().queued(bench.now, 53, Bytes::from_static(b"x"), true);
+            bench.sender.queue.push((stream % 7) as u16, message);
+        }
+        bench.packets();
+        let mut start = Instant::now();
+        for turn in 0..200 {
+            let mut buf = Vec::new();
+            let gaps = [(2 + turn % 100, (state - 1 - usize::from(turn % 3)) as u16)];
+            Sack::write(
+                &mut buf,
+                100,
+                (Tsn(0), 10 << 20),
+                gaps.into_iter(),
+                std::iter::empty(),
+            );
+            let sack = Sack::parse(&buf[4..]).unwrap();
+            bench.sender.handle_sack(bench.now, &sack);
+            if turn == 0 {
+                // What was new is paid once.
+                start = Instant::now();
+            }
+        }
+        (Instant::now() - start, 200)
+    });
 }
 
 const MS: Duration = Duration::from_millis(1);

@@ -3,7 +3,7 @@
 use std::time::{Duration, Instant};
 
 use super::{
-    Acked, Controller, Saved, decayed,
+    controller::{Acked, Controller, Saved, decayed},
     hystart::{HyStart, Pace},
 };
 

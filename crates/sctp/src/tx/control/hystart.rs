@@ -2,7 +2,8 @@
 
 use std::time::Duration;
 
-use super::{super::flown::PacketNo, Acked};
+use super::controller::Acked;
+use crate::tx::flown::PacketNo;
 
 /// Looks for a round trip that grows while the window does.
 #[derive(Debug, Default)]

@@ -1,4 +1,5 @@
 use super::*;
+use crate::tx::flown::PacketNo;
 
 const PACKET: usize = 1000;
 
