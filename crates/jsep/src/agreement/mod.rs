@@ -11,7 +11,10 @@ use crate::{
     signaling::Side,
 };
 
-pub(crate) use {bundle::is_bundle_only, transport::Transport};
+pub(crate) use {
+    bundle::is_bundle_only,
+    transport::{Dtls, Transport},
+};
 
 /// What has been negotiated, or is proposed.
 #[derive(Clone, Debug, Default)]
@@ -201,19 +204,18 @@ impl Agreement {
         for new in &self.transports {
             new.changes_since(old.transport(new.id), restored, &mut changes);
         }
-        let secured = |it: &Self| {
+        let dtls = |it: &'_ Self| {
             let transport = it.transport(self.association?.transport)?;
-            Some(transport.dtls.as_ref()?.number)
+            transport.dtls.clone()
         };
-        let secured_anew = secured(old) != secured(self);
+        let (new_dtls, old_dtls) = (dtls(self), dtls(old));
         Association::changes(
-            self.association,
-            old.association,
-            secured_anew,
+            (self.association, new_dtls.as_ref()),
+            (old.association, old_dtls.as_ref()),
             &mut changes,
         );
-        let mut gone = old.transports.iter();
-        let gone = gone.by_ref().filter(|it| self.transport(it.id).is_none());
+        let gone = old.transports.iter();
+        let gone = gone.filter(|it| self.transport(it.id).is_none());
         changes.extend(gone.map(|it| Change::TransportRemoved { transport: it.id }));
         changes
     }

@@ -3,7 +3,7 @@
 use oxirtc_sdp::{Attribute, SctpMap, Writer};
 
 use super::{Form, Line, Section};
-use crate::{Change, Config, Sctp, TransportId, outline::Entry};
+use crate::{Change, Config, Sctp, TransportId, agreement::Dtls, outline::Entry};
 
 /// The SCTP association.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -128,11 +128,10 @@ impl Association {
         Some(agreed)
     }
 
-    /// What leads from `old` to `new`. `secured_anew` tells that the DTLS association below is another.
+    /// What leads from `old` to `new`, each with the DTLS association below it.
     pub(crate) fn changes(
-        new: Option<Self>,
-        old: Option<Self>,
-        secured_anew: bool,
+        (new, dtls): (Option<Self>, Option<&Dtls>),
+        (old, old_dtls): (Option<Self>, Option<&Dtls>),
         changes: &mut Vec<Change>,
     ) {
         let identity = |it: Option<Self>| it.map(|it| (it.transport, it.number));
@@ -146,8 +145,9 @@ impl Association {
             changes.push(Change::Sctp(Sctp::Created { transport }));
         }
         // RFC 8841 §9.2: a new DTLS association carries a new SCTP association
-        let kept = old.filter(|_| !moved && !secured_anew);
-        if let Some(parameters) = new.parameters
+        let number = |it: Option<&Dtls>| it.map(|it| it.number);
+        let kept = old.filter(|_| !moved && number(dtls) == number(old_dtls));
+        if let (Some(parameters), Some(dtls)) = (new.parameters, dtls)
             && kept.and_then(|it| it.parameters) != Some(parameters)
         {
             changes.push(Change::Sctp(Sctp::Negotiated {
@@ -155,6 +155,7 @@ impl Association {
                 local_port: parameters.local_port,
                 remote_port: parameters.remote_port,
                 max_message_size: parameters.max_message_size,
+                role: dtls.role,
             }));
         }
     }

@@ -15,6 +15,13 @@ impl Engine {
     /// Does what a description asks for, in order. The events of its task are queued before those that
     /// the layers cause.
     pub(super) fn apply(&mut self, now: Instant, changes: Vec<jsep::Change>) {
+        self.apply_within(now, changes);
+        self.update_negotiation_needed();
+    }
+
+    /// The same in the middle of an operation: what is needed is looked at when it ends.
+    // [4.7.3-01]: the operations chain is not empty.
+    pub(super) fn apply_within(&mut self, now: Instant, changes: Vec<jsep::Change>) {
         // Data that DTLS held until the fingerprints were known, for an association that the same
         // list makes further down.
         let mut early = Vec::new();
@@ -27,7 +34,6 @@ impl Engine {
             }
         }
         self.ascend(now);
-        self.update_negotiation_needed();
     }
 
     fn apply_one(&mut self, now: Instant, change: jsep::Change, early: &mut Vec<Vec<u8>>) {
@@ -232,6 +238,7 @@ impl Engine {
                 local_port,
                 remote_port,
                 max_message_size,
+                role,
                 ..
             } => {
                 let transport = self.transports.iter().find(|it| it.name == transport);
@@ -241,6 +248,8 @@ impl Engine {
                 let ports = (local_port, remote_port);
                 self.data
                     .negotiate(now, transport.id, ports, max_message_size);
+                let (_, parity) = convert::dtls_role(role);
+                self.data.set_role(parity);
                 if transport.is_secure() {
                     self.data.connect(now, transport.round_trip());
                 }

@@ -138,16 +138,28 @@ impl Engine {
         // [4.4.2-35]: a step of its own, which stands whatever becomes of the offer.
         let rolled_back = self.negotiation.negotiator.give_way(description.kind);
         if !rolled_back.is_empty() {
-            self.apply(now, rolled_back);
+            self.apply_within(now, rolled_back);
         }
+        match self.negotiate_remote(description) {
+            Ok(changes) => self.apply(now, changes),
+            Err(error) => {
+                self.update_negotiation_needed();
+                return Err(error);
+            }
+        }
+        Ok(())
+    }
+
+    fn negotiate_remote(
+        &mut self,
+        description: jsep::Description,
+    ) -> Result<Vec<jsep::Change>, Error> {
         if description.sdp.is_empty() && description.kind != jsep::SdpType::Rollback {
             let detail = crate::RtcErrorDetail::SdpSyntaxError { line_number: 1 };
             return Err(Error::with_detail(detail, "the description is empty"));
         }
         let changes = self.negotiation.negotiator.set_remote(description);
-        let changes = changes.map_err(convert::negotiation_error)?;
-        self.apply(now, changes);
-        Ok(())
+        changes.map_err(convert::negotiation_error)
     }
 
     /// `addIceCandidate()`. An empty candidate is the end of those of its generation, of all sections
