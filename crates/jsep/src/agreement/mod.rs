@@ -6,15 +6,12 @@ mod transport;
 
 use crate::{
     Change, Config, IceRole, SdpType, TransportId,
-    outline::{Entry, Outline},
+    outline::Outline,
     section::{Association, Section, unused_mid},
     signaling::Side,
 };
 
-pub(crate) use {
-    bundle::is_bundle_only,
-    transport::{Dtls, Transport},
-};
+pub(crate) use {bundle::is_bundle_only, transport::Transport};
 
 /// What has been negotiated, or is proposed.
 #[derive(Clone, Debug, Default)]
@@ -46,6 +43,12 @@ impl Agreement {
         section.transport.filter(|_| section.live)
     }
 
+    /// Whether an offer has a section still.
+    fn goes_on(&self, index: usize, outline: &Outline) -> bool {
+        let both = self.sections.get(index).zip(outline.entry(index));
+        both.is_some_and(|(section, entry)| section.is(entry))
+    }
+
     /// Takes over an offer that was found acceptable. `stable` is the agreement that it is to change,
     /// `next` the number of the next transport.
     pub(crate) fn propose(
@@ -60,7 +63,9 @@ impl Agreement {
             Side::Remote if !outline.is_lite() => IceRole::Controlled,
             _ => IceRole::Controlling,
         };
-        let live = bundle::living(outline, side, stable, config);
+        let serving = stable.data_section();
+        let serving = serving.filter(|index| stable.goes_on(*index, outline));
+        let live = bundle::living(outline, side, serving, config);
         let old = std::mem::take(&mut self.sections);
         let mut fresh = old.len();
         for (entry, live) in outline.entries.iter().zip(live) {
@@ -204,29 +209,19 @@ impl Agreement {
         for new in &self.transports {
             new.changes_since(old.transport(new.id), restored, &mut changes);
         }
-        let dtls = |it: &'_ Self| {
-            let transport = it.transport(self.association?.transport)?;
-            transport.dtls.clone()
+        let dtls = |it: &Self| {
+            let dtls = it.transport(self.association?.transport)?.dtls.as_ref()?;
+            Some((dtls.number, dtls.role))
         };
-        let (new_dtls, old_dtls) = (dtls(self), dtls(old));
+        let (new, old_association) = (self.association, old.association);
         Association::changes(
-            (self.association, new_dtls.as_ref()),
-            (old.association, old_dtls.as_ref()),
+            (new, dtls(self)),
+            (old_association, dtls(old)),
             &mut changes,
         );
         let gone = old.transports.iter();
         let gone = gone.filter(|it| self.transport(it.id).is_none());
         changes.extend(gone.map(|it| Change::TransportRemoved { transport: it.id }));
         changes
-    }
-}
-
-impl Section {
-    /// Whether an entry of a description in its place is this section still.
-    pub(crate) fn is(&self, entry: &Entry) -> bool {
-        match &entry.mid {
-            Some(mid) => self.mid == *mid,
-            None => !self.named,
-        }
     }
 }

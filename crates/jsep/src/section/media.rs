@@ -5,7 +5,7 @@
 
 use oxirtc_sdp::{Attribute, Direction, Writer};
 
-use super::{Form, Section};
+use super::line::{Form, Line};
 use crate::outline::Entry;
 
 /// A section of RTP.
@@ -39,18 +39,12 @@ impl Media {
         self.format.is_some()
     }
 
-    pub(super) fn write(
-        &self,
-        section: &Section,
-        writer: &mut Writer,
-        named: bool,
-        form: &Form<'_>,
-    ) {
+    pub(super) fn write(&self, line: &Line, writer: &mut Writer, form: &Form<'_>) {
         let (format, map) = match &self.format {
             Some((format, map)) => (format.as_str(), map.as_deref()),
-            None => (section.line.formats.as_str(), None),
+            None => (line.formats.as_str(), None),
         };
-        section.write_head(writer, named, format, form);
+        form.write_head(writer, line, format);
         writer
             .attribute(&Attribute::Direction(Direction::Inactive))
             .attribute(&Attribute::RtcpMux);
