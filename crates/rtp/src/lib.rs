@@ -5,6 +5,7 @@ mod error;
 pub mod extension;
 pub mod ntp;
 mod packet;
+pub mod payload;
 mod reader;
 pub mod rtcp;
 mod serial;
