@@ -447,10 +447,10 @@ impl Machine for Peer {
             return true;
         }
         if let Some(task) = self.engine.poll_task() {
-            task.events.into_iter().for_each(|event| self.take(event));
+            task.into_iter().for_each(|event| self.take(event));
             return true;
         }
-        self.engine.poll_notice().is_some() || self.engine.poll_route().is_some()
+        false
     }
 
     fn check(&self) {
