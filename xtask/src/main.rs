@@ -6,6 +6,7 @@ mod bench;
 mod ci;
 mod conformance;
 mod deny;
+mod examples;
 mod fuzz;
 mod interop;
 mod run;

@@ -64,12 +64,30 @@ fn signatures(source: &Source) -> Vec<Finding> {
             let Some((line, _)) = lines.next() else { break };
             signature.push_str(line);
         }
-        if layers.are_named_in(&signature) {
+        if layers.are_named_in(&shown(&signature)) {
             let what = "a public signature of engine/ names a layer crate";
             findings.push(Finding::at("facade", source, number, what));
         }
     }
     findings
+}
+
+/// A signature without the fields of a tuple that are not public.
+fn shown(signature: &str) -> String {
+    let tuple = signature.trim_start().starts_with("pub struct ");
+    let fields = signature.split_once('(').and_then(|(head, rest)| {
+        let (fields, _) = rest.rsplit_once(')')?;
+        Some((head, fields))
+    });
+    match fields.filter(|(head, _)| tuple && !head.contains('{')) {
+        Some((head, fields)) => {
+            let public = fields
+                .split(',')
+                .filter(|field| field.trim_start().starts_with("pub "));
+            format!("{head}({})", public.collect::<String>())
+        }
+        None => signature.to_owned(),
+    }
 }
 
 /// What a file imports from the layer crates.
@@ -168,6 +186,7 @@ use oxirtc_ice as ice;
 use crate::candidate::Candidate;
 fn agent() -> ice::Agent {}
 pub(crate) fn other() -> ice::Agent {}
+pub struct Id(pub(super) ice::Id, ice::Other);
 pub fn device(candidate: Candidate) -> device::Kind {} // ice::Agent
 ";
         assert_eq!(lines("engine/x.rs", text), []);

@@ -8,6 +8,7 @@ mod facade;
 mod finding;
 mod integers;
 mod marks;
+mod must_use;
 mod names;
 mod operations;
 mod rooms;
@@ -36,6 +37,7 @@ pub(crate) fn run() -> Result<()> {
         findings.extend(citations::check(source));
         findings.extend(facade::check(source));
         findings.extend(integers::check(source));
+        findings.extend(must_use::check(source));
     }
     for source in &written {
         findings.extend(marks::check(source, &known));
