@@ -6,11 +6,11 @@ use std::time::Duration;
 
 use oxirtc_netsim::{Link, ms};
 use oxirtc_peerconnection::{
-    Certificate, Configuration, DataChannelInit, DataChannelState, DtlsTransportState, ErrorKind,
-    IceCandidateInit, IceConnectionState, IceTransportPolicy, KeyAlgorithm, OfferOptions, Path,
-    PeerConnectionState, RtcErrorDetail, SctpTransportState, SdpType, SessionDescription, Settings,
+    Certificate, Configuration, DataChannelInit, DataChannelState, DtlsTransportState, ErrorDetail,
+    ErrorKind, IceCandidateInit, IceConnectionState, IceTransportPolicy, KeyAlgorithm,
+    OfferOptions, PeerConnectionState, SctpTransportState, SdpType, SessionDescription, Settings,
     SignalingState,
-    engine::{ChannelEvent, DtlsTransportEvent, Event},
+    engine::{ChannelEvent, DtlsTransportEvent, Event, Path},
 };
 use pair::Pair;
 
@@ -83,7 +83,7 @@ fn a_wrong_fingerprint_fails_the_connection() {
         });
         assert_eq!(
             failure.unwrap().detail(),
-            Some(RtcErrorDetail::FingerprintFailure)
+            Some(ErrorDetail::FingerprintFailure)
         );
         // An alert that nobody can authenticate ends nothing, so the other side may take its time.
         let other = 1 - deceived;

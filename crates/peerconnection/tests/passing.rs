@@ -7,8 +7,8 @@ use std::time::Duration;
 use oxirtc_netsim::{Link, ms};
 use oxirtc_peerconnection::{
     Configuration, DataChannelInit, DataChannelState, IceCandidateInit, IceConnectionState,
-    IceRole, OfferOptions, Route, SessionDescription, Settings,
-    engine::{ChannelEvent, Event},
+    IceRole, OfferOptions, SessionDescription, Settings,
+    engine::{ChannelEvent, Event, Route},
 };
 use pair::Pair;
 

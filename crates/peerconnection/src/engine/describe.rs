@@ -148,7 +148,7 @@ impl Engine {
 
     fn set_remote(&mut self, now: Instant, description: jsep::Description) -> Result<(), Error> {
         if description.sdp.is_empty() && description.kind != jsep::SdpType::Rollback {
-            let detail = crate::RtcErrorDetail::SdpSyntaxError { line_number: 1 };
+            let detail = crate::ErrorDetail::SdpSyntaxError { line_number: 1 };
             return Err(Error::with_detail(detail, "the description is empty"));
         }
         let changes = self.negotiation.negotiator.set_remote(description);
@@ -213,6 +213,9 @@ impl Engine {
         configuration.check(Some(&self.configuration), self.negotiation.described)?;
         // [4.2.5-03]: the agent in use keeps what it has; the next one asks again.
         self.equipment.ice_transport_policy = configuration.ice_transport_policy;
+        if configuration.ice_servers != self.configuration.ice_servers {
+            configuration.warn_of_servers(self.label);
+        }
         self.configuration = configuration;
         Ok(())
     }

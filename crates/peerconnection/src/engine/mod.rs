@@ -20,6 +20,7 @@ mod data;
 mod demux;
 mod describe;
 mod facts;
+mod hindrance;
 mod input;
 mod output;
 mod request;
@@ -32,6 +33,11 @@ use std::{collections::VecDeque, time::Instant};
 
 use zeroize::Zeroize;
 
+pub use crate::{
+    label::Label,
+    message::SendError,
+    path::{Anchor, Interface, Path, Protocol, Request, RequestId, Route, Transmit},
+};
 pub use channel::{ChannelId, ChannelView};
 pub use counters::Counters;
 pub use data::SctpView;
@@ -39,8 +45,8 @@ pub use task::{ChannelEvent, DtlsTransportEvent, Event, IceTransportEvent, Task}
 pub use transport::{IceCandidatePair, IceParameters, TransportId, TransportView};
 
 use crate::{
-    Anchor, Certificate, Configuration, DtlsTransportState, Error, IceConnectionState,
-    IceGatheringState, IceTransportState, KeyAlgorithm, Path, PeerConnectionState, Settings,
+    Certificate, Configuration, DtlsTransportState, Error, IceConnectionState, IceGatheringState,
+    IceTransportState, KeyAlgorithm, PeerConnectionState, Settings,
 };
 use data::Data;
 use describe::Negotiation;
@@ -67,6 +73,7 @@ pub struct Engine {
     has_sent: bool,
     closed: bool,
     counters: Counters,
+    label: Label,
 }
 
 impl Engine {
@@ -90,6 +97,9 @@ impl Engine {
         };
         let own = Seed::new(seed);
         seed.zeroize();
+        let [first, second, ..] = own.derive("label", 0);
+        let label = Label([first, second]);
+        configuration.warn_of_servers(label);
         let negotiation = Negotiation::new(&configuration, &settings, &certificate, &own);
         let data = Data::new(&settings);
         let ice_transport_policy = configuration.ice_transport_policy;
@@ -112,6 +122,7 @@ impl Engine {
             has_sent: false,
             closed: false,
             counters: Counters::default(),
+            label,
         })
     }
 
@@ -218,6 +229,12 @@ impl Engine {
     #[must_use]
     pub fn settings(&self) -> &Settings {
         &self.equipment.settings
+    }
+
+    /// What the connection is called in the log.
+    #[must_use]
+    pub fn label(&self) -> Label {
+        self.label
     }
 
     /// Counters.

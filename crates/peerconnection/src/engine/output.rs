@@ -235,7 +235,8 @@ mod tests {
 
     use super::*;
     use crate::{
-        Anchor, Configuration, DataChannelInit, Interface, Request, SessionDescription, Settings,
+        Configuration, DataChannelInit, SessionDescription, Settings,
+        engine::{Anchor, Interface, Request},
     };
 
     const LOCAL: IpAddr = IpAddr::V4(std::net::Ipv4Addr::new(10, 0, 0, 1));

@@ -50,6 +50,9 @@ pub enum Event {
     DtlsTransport(TransportId, DtlsTransportEvent),
     /// `statechange` of the SCTP transport.
     SctpTransport(SctpTransportState),
+    /// None of W3C's: the peer has said goodbye, by a close_notify of DTLS or the end of the association. It changes no state,
+    /// and is told once an association, after the events of what closed with it.
+    PeerClosed,
     /// None of W3C's: a message can be read from a channel. Told once until a read found nothing.
     Readable(ChannelId),
     /// None of W3C's: all channels may take more, as the association's buffer was full and is not any
@@ -128,6 +131,8 @@ pub(super) struct Tasks {
     queue: VecDeque<Task>,
     /// How many events the binding has taken and its user has not read yet.
     unread: usize,
+    /// The peer's end was told.
+    peer_closed: bool,
     closed: bool,
 }
 
@@ -138,6 +143,18 @@ impl Tasks {
             let rest = events.collect();
             self.queue_up(Task { first, rest });
         }
+    }
+
+    /// The peer has said goodbye, in one way or another.
+    pub(super) fn push_peer_closed(&mut self) {
+        if !std::mem::replace(&mut self.peer_closed, true) {
+            self.push_one(Event::PeerClosed);
+        }
+    }
+
+    /// A new association: its end will be told again.
+    pub(super) fn peer_is_there(&mut self) {
+        self.peer_closed = false;
     }
 
     pub(super) fn push_one(&mut self, event: Event) {

@@ -34,13 +34,13 @@ impl Engine {
             }
         });
         if let Err(error) = gathered {
-            log::warn!("ICE does not take its own credentials: {error}");
+            log::warn!(
+                "{}: ICE does not take its own credentials: {error}",
+                self.label
+            );
         }
         if !restored {
             transport.shown.local_candidates.clear();
-        }
-        if !self.configuration.ice_servers.is_empty() {
-            log::info!("ICE servers are configured, and not used: host candidates only");
         }
     }
 }

@@ -9,7 +9,7 @@ use super::{
     super::{TransportId, task::Event},
     Data, Limits, Tasks,
 };
-use crate::{Error, RtcErrorDetail, SctpTransportState};
+use crate::{Error, ErrorDetail, SctpTransportState};
 
 /// The association, and W3C's view of it (§6.1.1).
 pub(super) struct Sctp {
@@ -278,9 +278,12 @@ impl Data {
                 self.tell_all(Some(&error), tasks);
             }
             // A SHUTDOWN ends in peace, an ABORT does not.
-            sctp::Event::Closed { cause_code, .. } => {
+            sctp::Event::Closed { cause_code, by } => {
                 let error = cause_code.map(|it| sctp_failure(Some(it), "the peer has aborted"));
                 self.end(error.as_ref(), tasks);
+                if by == sctp::Initiator::Remote {
+                    tasks.push_peer_closed();
+                }
             }
             sctp::Event::Failed { cause } => {
                 let error = sctp_failure(cause.cause_code(), "the association has failed");
@@ -301,6 +304,7 @@ impl Data {
             .map_or(0, sctp::Association::max_channels);
         sctp.max_channels = Some(channels);
         sctp.state = SctpTransportState::Connected;
+        tasks.peer_is_there();
         self.session.set_connected(channels);
         self.tell_all(None, tasks);
         tasks.push_one(Event::SctpTransport(SctpTransportState::Connected));
@@ -377,5 +381,5 @@ impl Limits {
 }
 
 fn sctp_failure(cause_code: Option<u16>, message: &str) -> Error {
-    Error::with_detail(RtcErrorDetail::SctpFailure { cause_code }, message)
+    Error::with_detail(ErrorDetail::SctpFailure { cause_code }, message)
 }

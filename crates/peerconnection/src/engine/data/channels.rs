@@ -5,7 +5,7 @@ use std::collections::VecDeque;
 use oxirtc_datachannel as datachannel;
 
 use super::{ChannelEvent, ChannelId, Data, Event, Tasks};
-use crate::{Error, Message, RtcErrorDetail};
+use crate::{Error, ErrorDetail, Message};
 
 /// The application's side of a channel. All else is the session's.
 #[derive(Debug, Default)]
@@ -191,5 +191,5 @@ fn channel_failure(failure: datachannel::Failure) -> Error {
         datachannel::Failure::Rejected => "the peer has refused the channel",
         _ => "the peer broke the rules of the channel",
     };
-    Error::with_detail(RtcErrorDetail::DataChannelFailure, message)
+    Error::with_detail(ErrorDetail::DataChannelFailure, message)
 }

@@ -6,7 +6,7 @@ use oxirtc_datachannel as datachannel;
 use oxirtc_sctp as sctp;
 
 use super::{ChannelId, Data, convert};
-use crate::{Error, ErrorKind, Message, RtcErrorDetail, SendError};
+use crate::{Error, ErrorDetail, ErrorKind, Message, SendError};
 
 impl Data {
     /// W3C §6.2, `send()`.
@@ -101,7 +101,7 @@ fn invalid_state(message: &str) -> SendError {
 
 /// [6.2-08]
 fn not_taken(error: sctp::Error) -> SendError {
-    let detail = RtcErrorDetail::SctpFailure { cause_code: None };
+    let detail = ErrorDetail::SctpFailure { cause_code: None };
     let message = "the association did not take the message";
     SendError::Refused(Error::with_detail(detail, message).with_source(error))
 }

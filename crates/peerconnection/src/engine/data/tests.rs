@@ -198,7 +198,7 @@ fn a_channel_whose_announcement_is_too_long_fails() {
         Event::Channel(id, ChannelEvent::Error(error)) if *id == long => Some(error.detail()),
         _ => None,
     });
-    assert_eq!(error, Some(Some(crate::RtcErrorDetail::DataChannelFailure)));
+    assert_eq!(error, Some(Some(crate::ErrorDetail::DataChannelFailure)));
     assert_eq!(wire.peer.stats().messages_received, 1);
 }
 

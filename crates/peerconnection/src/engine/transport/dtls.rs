@@ -6,7 +6,7 @@ use oxirtc_dtls as dtls;
 
 use super::{Equipment, Transport, Up};
 use crate::{
-    DtlsTransportState, Error, RtcErrorDetail,
+    DtlsTransportState, Error, ErrorDetail,
     engine::task::{DtlsTransportEvent, Event},
 };
 
@@ -43,15 +43,19 @@ impl Transport {
             self.dtls_connecting(up);
             match event {
                 dtls::Event::Connected => {
+                    up.tasks.peer_is_there();
                     self.dtls_changed(DtlsTransportState::Connected, None, up);
                     if up.data.is_on(self.id) {
                         up.data.connect(now, self.round_trip());
                     }
                 }
-                dtls::Event::Closed { .. } => {
+                dtls::Event::Closed { by } => {
                     // [6.1.2-02]
                     self.dtls_changed(DtlsTransportState::Closed, None, up);
                     self.end_data(None, up);
+                    if by == dtls::Initiator::Remote {
+                        up.tasks.push_peer_closed();
+                    }
                 }
                 dtls::Event::Failed { cause } => self.fail_dtls(dtls_failure(&cause), up),
                 _ => {}
@@ -109,8 +113,8 @@ fn dtls_failure(cause: &dtls::Failure) -> Error {
         _ => "DTLS has failed",
     };
     let detail = match cause {
-        dtls::Failure::FingerprintMismatch => RtcErrorDetail::FingerprintFailure,
-        _ => RtcErrorDetail::DtlsFailure {
+        dtls::Failure::FingerprintMismatch => ErrorDetail::FingerprintFailure,
+        _ => ErrorDetail::DtlsFailure {
             received_alert: cause.received_alert(),
             sent_alert: cause.sent_alert(),
         },

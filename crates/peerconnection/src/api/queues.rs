@@ -1,32 +1,35 @@
-//! What the objects of a connection hold: their unread events, and who waits for them.
+//! What the objects of a connection have unread, and who waits for what.
 
-use std::{
-    collections::{BTreeMap, VecDeque},
-    time::Instant,
-};
+use std::{collections::BTreeMap, time::Instant};
 
 use super::{
-    DataChannelEvent, DtlsTransportEvent, IceTransportEvent,
+    events::Queue,
     waiters::{Waiters, Wakeups},
 };
 use crate::{
-    SctpTransportState,
-    engine::{ChannelId, Engine, Event, TransportId},
+    PeerConnectionState, SctpTransportState,
+    engine::{
+        ChannelEvent, ChannelId, DtlsTransportEvent, Engine, Event, IceTransportEvent, TransportId,
+    },
 };
 
 /// Views of the engine's one queue, filled from it in order.
 #[derive(Default)]
-pub(super) struct Objects {
-    /// Those of the connection itself.
-    pub(super) events: Events<Event>,
-    pub(super) channels: BTreeMap<ChannelId, ChannelObject>,
-    pub(super) ice: BTreeMap<TransportId, Events<IceTransportEvent>>,
-    pub(super) dtls: BTreeMap<TransportId, Events<DtlsTransportEvent>>,
-    pub(super) sctp: Option<Events<SctpTransportState>>,
+pub(super) struct Queues {
+    /// Events of the connection itself.
+    pub(super) connection: Queue<Event>,
+    pub(super) channels: BTreeMap<ChannelId, ChannelQueue>,
+    pub(super) ice: BTreeMap<TransportId, Queue<IceTransportEvent>>,
+    pub(super) dtls: BTreeMap<TransportId, Queue<DtlsTransportEvent>>,
+    pub(super) sctp: Option<Queue<SctpTransportState>>,
     /// Who waits for a state of the connection.
     pub(super) watchers: Waiters,
     /// Who waits until the peer has acknowledged everything.
     pub(super) drainers: Waiters,
+    /// The peer has closed: it opens no more channels.
+    pub(super) peer_closed: bool,
+    /// The runtime of the carrier ended before the connection did.
+    pub(super) abandoned: bool,
     /// Channels where someone waits for room or for acknowledgement.
     watched: Vec<ChannelId>,
     /// How many unread events the engine was told of.
@@ -34,27 +37,23 @@ pub(super) struct Objects {
     closed: bool,
 }
 
-/// Unread events of one object.
-#[derive(Debug)]
-pub(super) struct Events<T> {
-    unread: VecDeque<T>,
-    pub(super) readers: Waiters,
-}
-
-/// What a channel's handles share.
+/// What the handles of a channel share.
 #[derive(Debug, Default)]
-pub(super) struct ChannelObject {
-    pub(super) events: Events<DataChannelEvent>,
+pub(super) struct ChannelQueue {
+    pub(super) events: Queue<ChannelEvent>,
+    /// Who waits for a message.
     pub(super) readers: Waiters,
+    /// Who waits for room to send.
     pub(super) writers: Waiters,
     /// How full the buffers were when a writer was refused last.
     pub(super) refused_at: (u64, u64),
+    /// Who waits for acknowledgement.
     pub(super) flushers: Waiters,
     /// Who waits until it is open or closed.
     pub(super) watchers: Waiters,
 }
 
-impl Objects {
+impl Queues {
     /// Brings what the engine tells to the objects, and gathers who is to be woken.
     pub(super) fn settle(
         &mut self,
@@ -70,9 +69,9 @@ impl Objects {
         self.look_after(engine, wakeups);
         if engine.is_closed() && !self.closed {
             self.closed = true;
-            self.wake_all(wakeups);
+            self.end(wakeups);
         }
-        let unread = self.events.unread.len();
+        let unread = self.connection.len();
         if unread.max(self.told) >= MANY && unread != self.told {
             self.told = unread;
             engine.set_unread_events(now(), unread);
@@ -87,19 +86,19 @@ impl Objects {
                 }
             }
             Event::IceTransport(id, event) => {
-                if let Some(events) = self.ice.get_mut(&id) {
-                    events.push_bounded(event, wakeups);
+                if let Some(queue) = self.ice.get_mut(&id) {
+                    queue.push_bounded(event, wakeups);
                 }
             }
             Event::DtlsTransport(id, event) => {
-                if let Some(events) = self.dtls.get_mut(&id) {
-                    events.push_bounded(event, wakeups);
+                if let Some(queue) = self.dtls.get_mut(&id) {
+                    queue.push_bounded(event, wakeups);
                 }
             }
             Event::SctpTransport(state) => {
-                self.watchers.wake(wakeups);
-                if let Some(events) = &mut self.sctp {
-                    events.push_bounded(state, wakeups);
+                self.peer_closed &= state != SctpTransportState::Connected;
+                if let Some(queue) = &mut self.sctp {
+                    queue.push_bounded(state, wakeups);
                 }
             }
             Event::Readable(id) => {
@@ -114,18 +113,23 @@ impl Objects {
             }
             Event::DataChannel(id) => {
                 self.channels.entry(id).or_default();
-                self.events.push(Event::DataChannel(id), wakeups);
+                self.connection.push(Event::DataChannel(id), wakeups);
             }
             event => {
+                self.peer_closed |= matches!(event, Event::PeerClosed);
                 self.watchers.wake(wakeups);
                 self.drainers.wake(wakeups);
-                self.events.push(event, wakeups);
+                if let Event::ConnectionStateChange(PeerConnectionState::Failed) = event {
+                    for channel in self.channels.values_mut() {
+                        channel.wake_waiters(wakeups);
+                    }
+                }
+                self.connection.push(event, wakeups);
             }
         }
     }
 
-    /// Who waits for room in a send buffer is woken when it is half empty, so that he is not woken for
-    /// each message.
+    /// Who waits for room in a send buffer is woken when it is half empty, and not for each message that leaves it.
     fn look_after(&mut self, engine: &Engine, wakeups: &mut Wakeups) {
         if !self.drainers.is_empty() && engine.total_unacknowledged() == 0 {
             self.drainers.wake(wakeups);
@@ -156,22 +160,49 @@ impl Objects {
         }
     }
 
-    fn wake_all(&mut self, wakeups: &mut Wakeups) {
-        self.events.readers.wake(wakeups);
+    /// The connection is closed: nothing more comes for anybody.
+    fn end(&mut self, wakeups: &mut Wakeups) {
+        self.connection.end(wakeups);
         self.watchers.wake(wakeups);
         self.drainers.wake(wakeups);
         for channel in self.channels.values_mut() {
-            channel.wake_all(wakeups);
+            channel.end(wakeups);
         }
-        for events in self.ice.values_mut() {
-            events.readers.wake(wakeups);
+        self.ice.values_mut().for_each(|it| it.end(wakeups));
+        self.dtls.values_mut().for_each(|it| it.end(wakeups));
+        self.sctp.iter_mut().for_each(|it| it.end(wakeups));
+    }
+}
+
+impl ChannelQueue {
+    fn push(&mut self, event: ChannelEvent, wakeups: &mut Wakeups) {
+        let low = |it: &ChannelEvent| matches!(it, ChannelEvent::BufferedAmountLow);
+        // One that nobody has read yet says it already.
+        if low(&event) && self.events.has(low) {
+            return;
         }
-        for events in self.dtls.values_mut() {
-            events.readers.wake(wakeups);
+        let close = matches!(event, ChannelEvent::Close);
+        match event {
+            ChannelEvent::Open | ChannelEvent::Closing => self.wake_waiters(wakeups),
+            ChannelEvent::Close | ChannelEvent::BufferedAmountLow | ChannelEvent::Error(_) => {}
         }
-        if let Some(events) = &mut self.sctp {
-            events.readers.wake(wakeups);
+        self.events.push(event, wakeups);
+        if close {
+            self.end(wakeups);
         }
+    }
+
+    /// Who waits for something that can fail.
+    fn wake_waiters(&mut self, wakeups: &mut Wakeups) {
+        self.writers.wake(wakeups);
+        self.flushers.wake(wakeups);
+        self.watchers.wake(wakeups);
+    }
+
+    fn end(&mut self, wakeups: &mut Wakeups) {
+        self.events.end(wakeups);
+        self.readers.wake(wakeups);
+        self.wake_waiters(wakeups);
     }
 }
 
@@ -181,61 +212,5 @@ pub(super) fn fill(engine: &Engine, id: ChannelId) -> (u64, u64) {
     (buffered, engine.total_unacknowledged())
 }
 
-impl ChannelObject {
-    fn push(&mut self, event: DataChannelEvent, wakeups: &mut Wakeups) {
-        let low = |it: &DataChannelEvent| matches!(it, DataChannelEvent::BufferedAmountLow);
-        // One that nobody has read yet says it already.
-        if low(&event) && self.events.unread.iter().any(low) {
-            return;
-        }
-        match event {
-            DataChannelEvent::Close => self.wake_all(wakeups),
-            DataChannelEvent::BufferedAmountLow | DataChannelEvent::Error(_) => {}
-            DataChannelEvent::Open | DataChannelEvent::Closing => {
-                self.watchers.wake(wakeups);
-                self.writers.wake(wakeups);
-            }
-        }
-        self.events.push(event, wakeups);
-    }
-
-    fn wake_all(&mut self, wakeups: &mut Wakeups) {
-        self.events.readers.wake(wakeups);
-        self.readers.wake(wakeups);
-        self.writers.wake(wakeups);
-        self.flushers.wake(wakeups);
-        self.watchers.wake(wakeups);
-    }
-}
-
-impl<T> Events<T> {
-    fn push(&mut self, event: T, wakeups: &mut Wakeups) {
-        self.unread.push_back(event);
-        self.readers.wake(wakeups);
-    }
-
-    /// For events that are states: the oldest go when nobody reads.
-    fn push_bounded(&mut self, event: T, wakeups: &mut Wakeups) {
-        if self.unread.len() >= MAX_STATES {
-            self.unread.pop_front();
-        }
-        self.push(event, wakeups);
-    }
-
-    pub(super) fn pop(&mut self) -> Option<T> {
-        self.unread.pop_front()
-    }
-}
-
-impl<T> Default for Events<T> {
-    fn default() -> Self {
-        Self {
-            unread: VecDeque::new(),
-            readers: Waiters::default(),
-        }
-    }
-}
-
 /// From here on the engine is told how many events are unread.
 const MANY: usize = 512;
-const MAX_STATES: usize = 64;
