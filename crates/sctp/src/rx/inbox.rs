@@ -269,13 +269,13 @@ struct SsnTable {
 
 impl SsnTable {
     fn get(&self, stream: StreamId) -> Ssn {
-        let [page, index] = stream.to_be_bytes().map(usize::from);
+        let (page, index) = (usize::from(stream >> 8), usize::from(stream & 0xff));
         let page = self.pages.get(page).and_then(Option::as_ref);
         Ssn(page.and_then(|page| page.get(index).copied()).unwrap_or(0))
     }
 
     fn set(&mut self, stream: StreamId, ssn: Ssn) {
-        let [page, index] = stream.to_be_bytes().map(usize::from);
+        let (page, index) = (usize::from(stream >> 8), usize::from(stream & 0xff));
         if self.pages.len() <= page {
             if ssn == Ssn(0) {
                 return;
@@ -386,5 +386,43 @@ mod tests {
         assert_eq!(inbox.announce, [1]);
         assert_eq!(read_all(&mut inbox, 1), [0, 1]);
         assert_eq!(inbox.cost(), 0);
+    }
+
+    /// An ordered message out of turn costs a search, wherever it stands.
+    #[test]
+    #[expect(clippy::disallowed_methods, reason = "it is the clock that counts")]
+    fn a_message_out_of_turn_costs_a_search() {
+        crate::cost::stays("a message out of turn", 3000, |state| {
+            let mut inbox = Inbox::default();
+            let late = 200;
+            for ssn in (1..state as u16).filter(|ssn| *ssn < 500 || *ssn >= 500 + late) {
+                inbox.deliver(message(1, ssn, true));
+            }
+            let start = std::time::Instant::now();
+            for ssn in (500..500 + late).rev() {
+                inbox.deliver(message(1, ssn, true));
+            }
+            (std::time::Instant::now() - start, late.into())
+        });
+    }
+
+    /// A step of a reset takes from its budget, and goes on where it was.
+    #[test]
+    fn a_reset_goes_on_where_it_was() {
+        let mut inbox = Inbox::default();
+        for stream in 0..100 {
+            inbox.deliver(message(stream, 0, true));
+            inbox.deliver(message(stream, 2, true));
+        }
+        let (mut from, mut steps) = (0, 0);
+        while !inbox.reset_all(&mut from, &mut 64) {
+            steps += 1;
+            assert!(steps < 20);
+        }
+        assert!(steps >= 3, "{steps}");
+        assert!(inbox.waiting.is_empty());
+        assert_eq!(read_all(&mut inbox, 99), [0]);
+        inbox.deliver(message(99, 0, true));
+        assert_eq!(read_all(&mut inbox, 99), [0]);
     }
 }

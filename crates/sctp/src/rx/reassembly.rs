@@ -411,6 +411,24 @@ mod tests {
         assert_eq!((reassembly.cost(), reassembly.runs.len()), (0, 0));
     }
 
+    /// The pieces of a message, the last first: joining moves the fewer parts.
+    #[test]
+    #[expect(clippy::disallowed_methods, reason = "it is the clock that counts")]
+    fn a_piece_before_others_costs_little() {
+        crate::cost::stays("a piece before others", 3000, |state| {
+            let mut reassembly = Reassembly::new(1 << 20);
+            let state = state as u32;
+            for tsn in (200..200 + state).rev() {
+                reassembly.insert(&chunk(tsn, 0, b"x"));
+            }
+            let start = std::time::Instant::now();
+            for tsn in (1..200).rev() {
+                reassembly.insert(&chunk(tsn, 0, b"x"));
+            }
+            (std::time::Instant::now() - start, 199)
+        });
+    }
+
     proptest! {
         #![proptest_config(ProptestConfig::with_cases(300))]
 

@@ -40,10 +40,10 @@ pub(crate) struct Queued {
     pub(crate) ppid: u32,
     pub(crate) ordered: bool,
     pub(crate) limit: Limit,
-    /// Tells the messages of an association apart.
-    pub(crate) id: u32,
     /// Set once the first chunk went out.
     pub(crate) begun: bool,
+    /// Under which it stands in the list of chunks under way, from then on.
+    pub(crate) key: Option<u32>,
 }
 
 /// A piece of a message that has its place in a packet.
@@ -53,7 +53,8 @@ pub(crate) struct Cut {
     pub(crate) stream: StreamId,
     pub(crate) ssn: Ssn,
     pub(crate) ppid: u32,
-    pub(crate) id: u32,
+    /// Of a message that has begun before.
+    pub(crate) message: Option<u32>,
     pub(crate) limit: Limit,
     pub(crate) ordered: bool,
     pub(crate) begin: bool,
@@ -71,6 +72,10 @@ struct Outgoing {
     weight: u16,
     position: u64,
     resetting: bool,
+    /// It was reset, and something of its earlier life was not acknowledged then.
+    ended: bool,
+    /// Ordered messages that the cumulative TSN has not passed.
+    numbered: u16,
 }
 
 /// All streams' messages, and whose turn it is.
@@ -78,13 +83,12 @@ struct Outgoing {
 pub(crate) struct Queue {
     streams: BTreeMap<StreamId, Outgoing>,
     scheduler: Scheduler,
-    next_id: u32,
     buffered: usize,
     held: usize,
     unacknowledged: usize,
     /// Streams whose buffered amount fell to their threshold.
     pub(crate) low: VecDeque<StreamId>,
-    /// Streams that wait for their reset and have nothing left under way.
+    /// Streams that wait for their reset and have nothing left that has no TSN.
     pub(crate) quiet: VecDeque<StreamId>,
 }
 
@@ -97,18 +101,14 @@ impl Queue {
         }
         outgoing.buffered += length;
         outgoing.unacknowledged += length;
-        outgoing.messages.push_back(Queued {
-            id: self.next_id,
-            ..message
-        });
-        self.next_id = self.next_id.wrapping_add(1);
+        outgoing.messages.push_back(message);
         self.buffered += length;
         self.unacknowledged += length;
         self.held += length + MESSAGE_OVERHEAD;
     }
 
-    /// What is next: how much is left of it, and whether it has begun. Messages that outlived their time are dropped.
-    pub(crate) fn peek(&mut self, now: Instant, abandoned: &mut u64) -> Option<(usize, bool)> {
+    /// What is next: how much is left of it. Messages that outlived their time are dropped.
+    pub(crate) fn peek(&mut self, now: Instant, abandoned: &mut u64) -> Option<usize> {
         loop {
             self.scheduler_turn();
             let stream = self.scheduler.current()?;
@@ -121,7 +121,7 @@ impl Queue {
                 continue;
             };
             if message.begun || message.limit.expires.is_none_or(|at| at > now) {
-                return Some((message.payload.len(), message.begun));
+                return Some(message.payload.len());
             }
             *abandoned += 1;
             self.drop_front(stream);
@@ -138,12 +138,38 @@ impl Queue {
         }
     }
 
-    /// The message under way, if its time is over: `(stream, id)`.
-    pub(crate) fn expired_midway(&mut self, now: Instant) -> Option<(StreamId, u32)> {
-        let stream = self.scheduler.current()?;
-        let message = self.streams.get(&stream)?.messages.front()?;
-        let over = message.begun && message.limit.expires.is_some_and(|at| at <= now);
-        over.then_some((stream, message.id))
+    /// Whether what is next may begin: more numbers of a stream under way than this, and the peer could not tell the
+    /// later ones from earlier ones (RFC 9260 §1.6).
+    pub(crate) fn has_number(&mut self) -> bool {
+        let Some(stream) = self.scheduler.current() else {
+            return true;
+        };
+        let Some(outgoing) = self.streams.get(&stream) else {
+            return true;
+        };
+        let begins = outgoing
+            .messages
+            .front()
+            .is_some_and(|it| it.ordered && !it.begun);
+        !begins || outgoing.numbered < MAX_NUMBERED
+    }
+
+    /// The message that was just begun has this key.
+    pub(crate) fn set_key(&mut self, key: u32) {
+        if let Some(stream) = self.scheduler.current()
+            && let Some(outgoing) = self.streams.get_mut(&stream)
+            && let Some(message) = outgoing.messages.front_mut()
+        {
+            message.key = Some(key);
+        }
+    }
+
+    /// The cumulative TSN has passed an ordered message.
+    pub(crate) fn passed(&mut self, stream: StreamId) {
+        if let Some(outgoing) = self.streams.get_mut(&stream) {
+            outgoing.numbered = outgoing.numbered.saturating_sub(1);
+            self.forget_if_done(stream);
+        }
     }
 
     /// Cuts at most `size` bytes off what is next.
@@ -152,6 +178,7 @@ impl Queue {
         let outgoing = self.streams.get_mut(&stream)?;
         let message = outgoing.messages.front_mut()?;
         let begin = !message.begun;
+        outgoing.numbered += u16::from(begin && message.ordered);
         let end = message.payload.len() <= size;
         message.begun = true;
         let payload = if end {
@@ -164,7 +191,7 @@ impl Queue {
             stream,
             ssn: if message.ordered { ssn } else { Ssn(0) },
             ppid: message.ppid,
-            id: message.id,
+            message: message.key,
             limit: message.limit,
             ordered: message.ordered,
             begin,
@@ -185,6 +212,9 @@ impl Queue {
         if above && outgoing.buffered <= outgoing.threshold {
             self.low.push_back(stream);
         }
+        if outgoing.resetting && outgoing.messages.is_empty() {
+            self.quiet.push_back(stream);
+        }
         self.buffered -= length.min(self.buffered);
         Some(cut)
     }
@@ -196,17 +226,25 @@ impl Queue {
         self.unacknowledged -= length.min(self.unacknowledged);
         if let Some(outgoing) = self.streams.get_mut(&stream) {
             outgoing.unacknowledged -= length.min(outgoing.unacknowledged);
-            if outgoing.resetting && outgoing.unacknowledged == 0 {
-                self.quiet.push_back(stream);
-            }
+            self.forget_if_done(stream);
+        }
+    }
+
+    /// The last of an earlier life of the stream has left.
+    fn forget_if_done(&mut self, stream: StreamId) {
+        let done = |it: &Outgoing| {
+            it.ended && it.unacknowledged == 0 && it.numbered == 0 && it.messages.is_empty()
+        };
+        if self.streams.get(&stream).is_some_and(done) {
+            self.streams.remove(&stream);
         }
     }
 
     /// Drops the rest of a message that was given up midway; what would have been its last piece, without bytes.
-    pub(crate) fn abandon_rest(&mut self, stream: StreamId, id: u32) -> Option<Cut> {
+    pub(crate) fn abandon_rest(&mut self, stream: StreamId, key: u32) -> Option<Cut> {
         let outgoing = self.streams.get(&stream)?;
         let message = outgoing.messages.front()?;
-        if message.id != id || !message.begun {
+        if message.key != Some(key) {
             return None;
         }
         let rest = Cut {
@@ -218,7 +256,7 @@ impl Queue {
                 Ssn(0)
             },
             ppid: message.ppid,
-            id,
+            message: Some(key),
             limit: message.limit,
             ordered: message.ordered,
             begin: false,
@@ -249,26 +287,48 @@ impl Queue {
         } else if message.begun {
             outgoing.position = self.scheduler.end_turn(outgoing.weight, true);
         }
+        if outgoing.resetting && outgoing.messages.is_empty() {
+            self.quiet.push_back(stream);
+        }
         self.buffered -= length.min(self.buffered);
         self.released(stream, length, true);
     }
 
-    /// Marks the stream for a reset; it is in `quiet` at once when nothing is under way. False if it was marked.
+    /// Marks the stream for a reset; it is in `quiet` at once when nothing waits. False if it was marked.
     pub(crate) fn begin_reset(&mut self, stream: StreamId) -> bool {
         let outgoing = self.streams.entry(stream).or_default();
         if std::mem::replace(&mut outgoing.resetting, true) {
             return false;
         }
-        if outgoing.unacknowledged == 0 {
+        if outgoing.messages.is_empty() {
             self.quiet.push_back(stream);
         }
         true
     }
 
+    /// Whether the piece that would be cut next is the last of a stream that waits for its reset.
+    pub(crate) fn ends_stream(&mut self, size: usize) -> bool {
+        let stream = self.scheduler.current();
+        let outgoing = stream.and_then(|stream| self.streams.get(&stream));
+        outgoing.is_some_and(|it| {
+            let last = it.messages.front().filter(|_| it.messages.len() == 1);
+            it.resetting && last.is_some_and(|message| message.payload.len() <= size)
+        })
+    }
+
     /// The reset is over; when it was performed the stream begins anew and is forgotten.
     pub(crate) fn end_reset(&mut self, stream: StreamId, performed: bool) {
         if performed {
-            self.streams.remove(&stream);
+            // What the peer has, we may not have heard of yet.
+            if let Some(outgoing) = self.streams.get_mut(&stream) {
+                *outgoing = Outgoing {
+                    unacknowledged: outgoing.unacknowledged,
+                    numbered: outgoing.numbered,
+                    ended: true,
+                    ..Outgoing::default()
+                };
+            }
+            self.forget_if_done(stream);
         } else if let Some(outgoing) = self.streams.get_mut(&stream) {
             outgoing.resetting = false;
         }
@@ -298,10 +358,7 @@ impl Queue {
     /// Forgets all messages and resets; thresholds and weights stay.
     pub(crate) fn discard(&mut self) {
         let streams = std::mem::take(&mut self.streams);
-        *self = Self {
-            next_id: self.next_id,
-            ..Self::default()
-        };
+        *self = Self::default();
         let fresh = |(stream, old): (StreamId, Outgoing)| {
             let outgoing = Outgoing {
                 threshold: old.threshold,
@@ -364,12 +421,16 @@ impl Default for Outgoing {
             weight: NORMAL_PRIORITY,
             position: 0,
             resetting: false,
+            ended: false,
+            numbered: 0,
         }
     }
 }
 
 /// RFC 8831 §6.4.
 const NORMAL_PRIORITY: u16 = 256;
+/// How many ordered messages of a stream may be under way.
+const MAX_NUMBERED: u16 = 32_767;
 /// What a message costs beside its bytes: its place in the queue and in the list of chunks under way.
 pub(crate) const MESSAGE_OVERHEAD: usize = 128;
 
@@ -386,8 +447,8 @@ mod tests {
                 retransmissions: u16::MAX,
                 expires: None,
             },
-            id: 0,
             begun: false,
+            key: None,
         }
     }
 
