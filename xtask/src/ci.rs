@@ -83,6 +83,25 @@ fn build(_: &Arguments) -> Result<()> {
     run::check(doc.env("RUSTDOCFLAGS", "-D warnings"))
 }
 
+/// Each example runs by itself, to an end.
+fn examples(_: &Arguments) -> Result<()> {
+    let package = ["-p", "oxirtc-peerconnection"];
+    run::check(run::cargo().arg("build").args(package).arg("--examples"))?;
+    let mut found = Vec::new();
+    for entry in std::fs::read_dir(run::root().join("crates/peerconnection/examples"))? {
+        let file = entry?.path();
+        let name = file.file_stem().context("a file has a name")?;
+        found.push(name.to_string_lossy().into_owned());
+    }
+    found.sort();
+    for name in &found {
+        let mut example = run::cargo();
+        example.args(["run", "--quiet"]).args(package);
+        run::check(example.args(["--example", name]))?;
+    }
+    Ok(())
+}
+
 fn netsim(arguments: &Arguments) -> Result<()> {
     let mut matrix = run::cargo();
     matrix.args(["test", "-p", "oxirtc-peerconnection", "--test", "matrix"]);
@@ -120,6 +139,7 @@ fn now() -> Instant {
 const STAGES: &[Stage] = &[
     stage("setup", 10, |_| setup::run(&setup::Arguments::default())),
     stage("build", 15, build),
+    stage("examples", 3, examples),
     stage("netsim", 5, netsim),
     stage("chromium", 6, |_| interop("chromium")),
     stage("firefox", 8, |_| interop("firefox")),

@@ -5,9 +5,10 @@ use std::{collections::BTreeSet, time::Instant};
 use oxirtc_jsep as jsep;
 
 use super::{
-    Engine, TransportId, convert,
+    Engine, convert,
     seed::{CredentialSource, Seed},
     task::Event,
+    transport::TransportId,
 };
 use crate::{
     Certificate, Configuration, Error, ErrorKind, IceCandidateInit, OfferOptions,
@@ -40,7 +41,7 @@ impl Negotiation {
         let fingerprints = convert::fingerprints(certificate.inner());
         let config = jsep::Config::new(seed.session_id(), fingerprints)
             .bundle_policy(convert::bundle_policy(configuration.bundle_policy))
-            .max_message_size(settings.max_message_size.into());
+            .max_message_size(settings.announced_message_size().into());
         Self {
             negotiator: jsep::Negotiator::new(config),
             credentials: seed.credential_source(),
@@ -138,28 +139,22 @@ impl Engine {
         // [4.4.2-35]: a step of its own, which stands whatever becomes of the offer.
         let rolled_back = self.negotiation.negotiator.give_way(description.kind);
         if !rolled_back.is_empty() {
-            self.apply_within(now, rolled_back);
+            self.apply_step(now, rolled_back);
         }
-        match self.negotiate_remote(description) {
-            Ok(changes) => self.apply(now, changes),
-            Err(error) => {
-                self.update_negotiation_needed();
-                return Err(error);
-            }
-        }
-        Ok(())
+        let set = self.set_remote(now, description);
+        self.update_negotiation_needed();
+        set
     }
 
-    fn negotiate_remote(
-        &mut self,
-        description: jsep::Description,
-    ) -> Result<Vec<jsep::Change>, Error> {
+    fn set_remote(&mut self, now: Instant, description: jsep::Description) -> Result<(), Error> {
         if description.sdp.is_empty() && description.kind != jsep::SdpType::Rollback {
-            let detail = crate::RtcErrorDetail::SdpSyntaxError { line_number: 1 };
+            let detail = crate::ErrorDetail::SdpSyntaxError { line_number: 1 };
             return Err(Error::with_detail(detail, "the description is empty"));
         }
         let changes = self.negotiation.negotiator.set_remote(description);
-        changes.map_err(convert::negotiation_error)
+        let changes = changes.map_err(convert::negotiation_error)?;
+        self.apply_step(now, changes);
+        Ok(())
     }
 
     /// `addIceCandidate()`. An empty candidate is the end of those of its generation, of all sections
@@ -217,7 +212,10 @@ impl Engine {
         self.check_open()?;
         configuration.check(Some(&self.configuration), self.negotiation.described)?;
         // [4.2.5-03]: the agent in use keeps what it has; the next one asks again.
-        self.foundation.ice_transport_policy = configuration.ice_transport_policy;
+        self.equipment.ice_transport_policy = configuration.ice_transport_policy;
+        if configuration.ice_servers != self.configuration.ice_servers {
+            configuration.warn_of_servers(self.label);
+        }
         self.configuration = configuration;
         Ok(())
     }

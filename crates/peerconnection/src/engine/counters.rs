@@ -5,7 +5,7 @@ use std::time::Duration;
 /// What an engine has counted, and a few figures of the layers below.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 #[non_exhaustive]
-pub struct Stats {
+pub struct Counters {
     /// Datagrams that came.
     pub datagrams_received: u64,
     /// Their bytes.
