@@ -49,9 +49,10 @@ impl Keys {
             (least..=256).contains(&text.len())
                 && text
                     .bytes()
-                    .all(|c| c.is_ascii_alphanumeric() || c == b'+' || c == b'/')
+                    .all(|c| c.is_ascii_alphanumeric() || b"+/-_=#".contains(&c))
         };
-        // RFC 8839 §5.4: the lengths and characters of both.
+        // RFC 8839 §5.4: the lengths of both, and the characters; `- _ = #` are none of them, but
+        // deployed peers send them.
         if !fits(&credentials.ufrag, 4) || !fits(&credentials.password, 22) {
             return Err(Error::InvalidCredentials);
         }
@@ -120,6 +121,7 @@ mod tests {
         for (ufrag, password, good) in [
             ("abcd", short.as_str(), true),
             (&long, &long, true),
+            ("a-_=#", &short, true),
             ("abc", &short, false),
             ("abcd", &short[1..], false),
             ("ab:d", &short, false),

@@ -1,6 +1,6 @@
 //! What follows from a description, done to the layers.
 
-use std::time::Instant;
+use std::{mem, time::Instant};
 
 use oxirtc_jsep as jsep;
 
@@ -21,6 +21,7 @@ impl Engine {
         for change in changes {
             self.apply_one(now, change, &mut early);
         }
+        self.plan_ice(now);
         for packet in early {
             if let Some(association) = self.data.association() {
                 association.handle_packet(now, &packet);
@@ -33,13 +34,14 @@ impl Engine {
     fn apply_one(&mut self, now: Instant, change: jsep::Change, early: &mut Vec<Vec<u8>>) {
         match change {
             jsep::Change::TransportAdded { transport, .. } => {
-                let transport = Transport::new(transport, &self.foundation, now);
+                let set = &mut self.ice_set;
+                let transport = Transport::new(transport, &self.foundation, set, now);
                 self.transports.push(transport);
             }
             jsep::Change::IceRole { transport, role } => {
+                self.ice_set.set_role(convert::ice_role(role));
                 if let Some(transport) = self.named(transport) {
-                    transport.ice.set_role(now, convert::ice_role(role));
-                    transport.view.role = convert::shown_role(transport.ice.role());
+                    transport.view.role = convert::shown_role(convert::ice_role(role));
                 }
             }
             jsep::Change::LocalIce {
@@ -47,24 +49,24 @@ impl Engine {
                 credentials,
                 restored,
             } => {
-                self.set_local_ice(now, transport, &credentials, restored);
+                self.set_local_ice(transport, &credentials, restored);
             }
             jsep::Change::RemoteIce {
                 transport,
                 credentials,
                 lite,
             } => {
-                self.set_remote_ice(now, transport, &credentials, lite);
+                self.set_remote_ice(transport, &credentials, lite);
             }
             jsep::Change::RemoteCandidate {
                 transport,
                 candidate,
             } => {
-                self.add_remote_candidate(now, transport, &candidate);
+                self.add_remote_candidate(transport, &candidate);
             }
             jsep::Change::RemoteEndOfCandidates { transport } => {
                 if let Some(transport) = self.named(transport) {
-                    transport.ice.set_remote_end_of_candidates(now);
+                    transport.generations.push(None);
                 }
             }
             jsep::Change::Dtls {
@@ -76,7 +78,7 @@ impl Engine {
                 self.set_dtls(now, transport, role, &fingerprints, early);
             }
             jsep::Change::Sctp(sctp) => self.set_sctp(now, sctp),
-            jsep::Change::TransportRemoved { transport } => self.remove_transport(now, transport),
+            jsep::Change::TransportRemoved { transport } => self.remove_transport(transport),
             jsep::Change::SignalingState(state) => {
                 let state = convert::signaling_state(state);
                 self.tasks.push_one(Event::SignalingStateChange(state));
@@ -90,9 +92,29 @@ impl Engine {
         self.transports.iter_mut().find(|it| it.name == name)
     }
 
+    /// Tells the agents what the list comes to, once all of it is known.
+    fn plan_ice(&mut self, now: Instant) {
+        let state = self.negotiation.negotiator.signaling_state();
+        for transport in &mut self.transports {
+            let before = transport.ice.newest_generation();
+            transport.plan(now, &mut self.ice_set, state);
+            let newest = transport.ice.newest_generation();
+            if mem::take(&mut transport.renewed) && newest != before {
+                transport.since = newest;
+            }
+        }
+        self.settle_ice(now);
+    }
+
+    /// All agents follow the role of the connection.
+    pub(super) fn settle_ice(&mut self, now: Instant) {
+        for transport in &mut self.transports {
+            transport.ice.handle_timeout(now, &mut self.ice_set);
+        }
+    }
+
     fn set_local_ice(
         &mut self,
-        now: Instant,
         name: jsep::TransportId,
         credentials: &jsep::Credentials,
         restored: bool,
@@ -102,19 +124,9 @@ impl Engine {
         };
         transport.set_ufrag(&credentials.ufrag, &mut self.routes);
         transport.view.local_parameters = Some(shown_parameters(credentials));
-        let set = transport
-            .ice
-            .set_local_credentials(now, convert::credentials(credentials));
-        let gathered = set.and_then(|()| {
-            if restored {
-                Ok(())
-            } else {
-                transport.ice.gather(now)
-            }
-        });
-        if let Err(error) = gathered {
-            log::warn!("ICE does not take its own credentials: {error}");
-        }
+        transport
+            .generations
+            .set_local(convert::credentials(credentials));
         if !restored {
             transport.view.local_candidates.clear();
         }
@@ -125,7 +137,6 @@ impl Engine {
 
     fn set_remote_ice(
         &mut self,
-        now: Instant,
         name: jsep::TransportId,
         credentials: &jsep::Credentials,
         lite: bool,
@@ -133,26 +144,16 @@ impl Engine {
         let Some(transport) = self.named(name) else {
             return;
         };
-        transport.ice.set_remote_lite(now, lite);
-        transport.view.role = convert::shown_role(transport.ice.role());
         if transport.view.remote_parameters.as_ref() != Some(&shown_parameters(credentials)) {
             transport.view.remote_candidates.clear();
         }
         transport.view.remote_parameters = Some(shown_parameters(credentials));
-        let set = transport
-            .ice
-            .set_remote_credentials(now, convert::credentials(credentials));
-        if let Err(error) = set {
-            log::warn!("ICE does not take the peer's credentials: {error}");
-        }
+        transport
+            .generations
+            .set_remote(convert::credentials(credentials), lite);
     }
 
-    fn add_remote_candidate(
-        &mut self,
-        now: Instant,
-        name: jsep::TransportId,
-        candidate: &jsep::sdp::Candidate,
-    ) {
+    fn add_remote_candidate(&mut self, name: jsep::TransportId, candidate: &jsep::sdp::Candidate) {
         let relay_only = self.configuration.ice_transport_policy == IceTransportPolicy::Relay;
         let Some(transport) = self.named(name) else {
             return;
@@ -165,11 +166,8 @@ impl Engine {
             .view
             .remote_candidates
             .push(IceCandidate::read(init));
-        let Some(candidate) = convert::remote_candidate(candidate, relay_only) else {
-            return;
-        };
-        if let Err(error) = transport.ice.add_remote_candidate(now, candidate) {
-            log::debug!("a candidate of the peer is of no use: {error}");
+        if let Some(candidate) = convert::remote_candidate(candidate, relay_only) {
+            transport.generations.push(Some(candidate));
         }
     }
 
@@ -269,13 +267,13 @@ impl Engine {
         ]);
     }
 
-    fn remove_transport(&mut self, now: Instant, name: jsep::TransportId) {
+    fn remove_transport(&mut self, name: jsep::TransportId) {
         let Some(index) = self.transports.iter().position(|it| it.name == name) else {
             return;
         };
         let mut transport = self.transports.remove(index);
         transport.release_ufrags(&mut self.routes);
-        transport.ice.close(now);
+        transport.ice.close(&mut self.ice_set);
         self.retired.push(transport.ice);
         self.transports_changed();
     }

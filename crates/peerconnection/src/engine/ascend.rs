@@ -9,6 +9,7 @@ use oxirtc_sdp as sdp;
 use super::{
     Engine, TransportId, convert,
     task::{DtlsTransportEvent, Event, IceTransportEvent},
+    transport::IceCandidatePair,
 };
 use crate::{
     DtlsTransportState, Error, IceCandidate, IceCandidateInit, IceGatheringState,
@@ -30,7 +31,7 @@ impl Engine {
 
     fn ascend_ice(&mut self, index: usize, now: Instant) {
         // [5.6-07]: the pair changes with the state, in one task and before it.
-        let mut pair_changed = false;
+        let mut pair = None;
         let mut states = Vec::new();
         while let Some(event) = self
             .transports
@@ -43,7 +44,7 @@ impl Engine {
                     self.surface(index, &candidate, &ufrag);
                 }
                 ice::Event::StateChanged(state) => states.push(convert::ice_state(state)),
-                ice::Event::SelectedPairChanged => pair_changed = true,
+                ice::Event::PairChanged(changed) => pair = Some(convert::shown_pair(&changed)),
                 ice::Event::PathAuthenticated(path) => {
                     self.routes.push_back(Route::Path(convert::path(path)));
                 }
@@ -56,28 +57,28 @@ impl Engine {
                         transport.view.role = convert::shown_role(role);
                     }
                 }
-                // `PayloadPathAvailable` is read off the agent below.
                 _ => {}
             }
         }
-        self.ice_changed(index, pair_changed, &states);
+        self.ice_changed(index, pair, &states);
         self.update_consent(index, now);
     }
 
     /// W3C §5.6, "change the selected candidate pair and state", as often as the state changed.
-    fn ice_changed(&mut self, index: usize, pair_changed: bool, states: &[IceTransportState]) {
+    fn ice_changed(
+        &mut self,
+        index: usize,
+        pair: Option<IceCandidatePair>,
+        states: &[IceTransportState],
+    ) {
         let Some(transport) = self.transports.get_mut(index) else {
             return;
         };
         let id = transport.id;
         let mut events = Vec::new();
-        if pair_changed {
-            let pair = transport
-                .ice
-                .selected_pair()
-                .map(|it| convert::shown_pair(&it));
-            transport.view.pair.clone_from(&pair);
-            let change = IceTransportEvent::SelectedCandidatePairChange(pair.map(Box::new));
+        if let Some(pair) = pair {
+            transport.view.pair = Some(pair.clone());
+            let change = IceTransportEvent::SelectedCandidatePairChange(Some(Box::new(pair)));
             events.push(Event::IceTransport(id, change));
         }
         for &state in states {
@@ -187,7 +188,7 @@ impl Engine {
             return;
         };
         transport.start_dtls(now);
-        let consent = transport.ice.has_consent();
+        let consent = transport.ice.has_consent(now);
         if !transport.started || consent == transport.consent {
             return;
         }

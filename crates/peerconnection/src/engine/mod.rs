@@ -15,6 +15,7 @@ mod channel;
 mod convert;
 mod data;
 mod demux;
+mod generation;
 mod negotiate;
 mod request;
 mod seed;
@@ -58,6 +59,8 @@ pub struct Engine {
     transports: Vec<Transport>,
     /// Agents of removed transports, whose sockets are still to be closed.
     retired: Vec<ice::Agent>,
+    /// What the agents share.
+    ice_set: ice::ChecklistSet,
     data: Data,
     states: States,
     tasks: Tasks,
@@ -99,6 +102,8 @@ impl Engine {
         seed.zeroize();
         let negotiation = Negotiation::new(&configuration, &settings, &certificate, &own);
         let data = Data::new(&settings);
+        let ice_set =
+            ice::ChecklistSet::new(&convert::ice_config(&settings), own.derive("ice set", 0));
         let ice_transport_policy = configuration.ice_transport_policy;
         let interfaces = None;
         Ok(Self {
@@ -113,6 +118,7 @@ impl Engine {
             negotiation,
             transports: Vec::new(),
             retired: Vec::new(),
+            ice_set,
             data,
             states: States {
                 gathering: IceGatheringState::New,
@@ -172,7 +178,10 @@ impl Engine {
             Some(sctp) if sctp.on == id => sctp.association.as_mut(),
             _ => None,
         };
-        let mut demux = |payload: &mut [u8]| match Kind::of(payload) {
+        let since = transport.since;
+        let mut demux = |generation, payload: &mut [u8]| match Kind::of(payload) {
+            // It comes from the peer of an association that was replaced.
+            _ if generation < since => stats.dropped += 1,
             Kind::Dtls => {
                 dtls.handle_datagram(now, payload, &mut |packet| match &mut association {
                     Some(association) => association.handle_packet(now, packet),
@@ -181,9 +190,14 @@ impl Engine {
             }
             Kind::Rtp | Kind::Rtcp | Kind::Unknown => stats.dropped += 1,
         };
+        let (set, path) = (&mut self.ice_set, convert::ice_path(path));
+        let epoch = set.epoch();
         transport
             .ice
-            .handle_datagram(now, convert::ice_path(path), datagram, &mut demux);
+            .handle_datagram(now, set, path, datagram, &mut demux);
+        if self.ice_set.epoch() != epoch {
+            self.settle_ice(now);
+        }
     }
 
     /// Time has passed. Early and late calls are harmless.
@@ -192,7 +206,7 @@ impl Engine {
             return;
         }
         for transport in &mut self.transports {
-            transport.handle_timeout(now);
+            transport.handle_timeout(now, &mut self.ice_set);
         }
         if let Some(association) = self.data.association() {
             association.handle_timeout(now);
@@ -344,7 +358,7 @@ impl Engine {
         self.tasks.close();
         for transport in &mut self.transports {
             transport.release_ufrags(&mut self.routes);
-            transport.ice.close(now);
+            transport.ice.close(&mut self.ice_set);
             transport.view.ice = IceTransportState::Closed;
             transport.view.dtls = DtlsTransportState::Closed;
             transport.view.pair = None;

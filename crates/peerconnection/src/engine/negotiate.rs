@@ -199,8 +199,12 @@ impl Engine {
     pub fn set_configuration(&mut self, configuration: Configuration) -> Result<(), Error> {
         self.check_open()?;
         configuration.check(Some(&self.configuration), self.negotiation.described)?;
-        // [4.2.5-03]: the agent in use keeps what it has; the next one asks again.
+        // [4.2.5-03]: a generation in use keeps what it has; the next one asks again.
         self.foundation.ice_transport_policy = configuration.ice_transport_policy;
+        for transport in &mut self.transports {
+            let policy = convert::transport_policy(configuration.ice_transport_policy);
+            transport.ice.set_transport_policy(policy);
+        }
         self.configuration = configuration;
         Ok(())
     }

@@ -4,7 +4,7 @@ use std::{collections::BTreeMap, io, net::SocketAddr, time::Instant};
 
 use oxirtc_ice as ice;
 
-use super::{Engine, TransportId};
+use super::{Engine, TransportId, convert};
 use crate::{Interface, Request, RequestId, Route};
 
 /// Requests that wait for an answer.
@@ -68,7 +68,9 @@ impl Engine {
         };
         if let Some(transport) = self.transports.get_mut(index) {
             transport.sockets.extend(result.ok());
-            transport.ice.handle_response(now, id, result);
+            transport
+                .ice
+                .handle_response(now, &mut self.ice_set, id, result);
         }
         self.ascend(now);
     }
@@ -76,9 +78,11 @@ impl Engine {
     /// The addresses of this machine; again when they change. Gathering waits for the first call.
     pub fn handle_interfaces(&mut self, now: Instant, interfaces: &[Interface]) {
         self.foundation.interfaces = Some(interfaces.to_vec());
-        let shown = self.foundation.shown_interfaces().unwrap_or_default();
+        let shown = convert::interfaces(interfaces);
         for transport in &mut self.transports {
-            transport.ice.handle_interfaces(now, &shown);
+            transport
+                .ice
+                .handle_interfaces(now, &mut self.ice_set, &shown);
         }
         self.ascend(now);
     }

@@ -2,7 +2,7 @@
 
 use std::time::Instant;
 
-use super::{Engine, transport::Transport};
+use super::{Engine, convert, transport::Transport};
 use crate::{DtlsTransportState, Path, Transmit};
 
 /// What stands where a datagram is being built.
@@ -63,27 +63,11 @@ impl Engine {
             let transport = self.transports.get_mut(index)?;
             let path = transport.control_path()?;
             let written = transport.ice.poll_transmit(now, MTU, buf);
-            self.share_pace(index, now);
             if written && buf.len() > base {
                 return Some((path, buf.len() - base));
             }
             if self.transports.get(index)?.control_path() == Some(path) {
                 return None;
-            }
-        }
-    }
-
-    /// RFC 8445 §14: one check in Ta, over all agents of a connection.
-    fn share_pace(&mut self, index: usize, now: Instant) {
-        if self.transports.len() < 2 {
-            return;
-        }
-        let Some(next) = self.transports.get(index).map(|it| it.ice.next_check()) else {
-            return;
-        };
-        for (other, transport) in self.transports.iter_mut().enumerate() {
-            if other != index && transport.ice.next_check() < next {
-                transport.ice.set_next_check(now, next);
             }
         }
     }
@@ -95,7 +79,7 @@ impl Engine {
         buf: &mut Vec<u8>,
     ) -> Option<(Path, usize)> {
         let base = buf.len();
-        let path = self.transports.get(index)?.payload_path()?;
+        let way = self.transports.get(index)?.payload_way(now)?;
         if !self.poll_payload(index, now, MTU, buf) {
             return None;
         }
@@ -108,12 +92,13 @@ impl Engine {
         for _ in 1..most {
             let end = buf.len();
             let transport = self.transports.get(index)?;
-            let same = transport.control_path().is_none() && transport.payload_path() == Some(path);
+            let same =
+                transport.control_path().is_none() && transport.payload_way(now) == Some(way);
             if !same || !self.poll_payload(index, now, segment, buf) || buf.len() - end < segment {
                 break;
             }
         }
-        Some((path, segment))
+        Some((convert::path(way.path), segment))
     }
 
     /// One datagram of payload of at most `room` bytes. What cannot be built is counted, and the next
@@ -144,11 +129,13 @@ impl Engine {
             return Ok(false);
         };
         let start = buf.len();
-        let around = transport.ice.headroom() + transport.ice.tailroom();
-        let Some(room) = room.checked_sub(around) else {
+        let Some(way) = transport.payload_way(now) else {
             return Ok(false);
         };
-        buf.resize(start + transport.ice.headroom(), 0);
+        let Some(room) = room.checked_sub(way.headroom + way.tailroom) else {
+            return Ok(false);
+        };
+        buf.resize(start + way.headroom, 0);
         let association = match &mut self.data.transport {
             Some(sctp) if sctp.on == transport.id => sctp.association.as_mut(),
             _ => None,
@@ -158,7 +145,10 @@ impl Engine {
             built = build_data(transport, association, now, room, buf)?;
         }
         if built {
-            transport.ice.wrap(buf, start).map_err(|_| Unbuildable)?;
+            transport
+                .ice
+                .wrap(&way, buf, start)
+                .map_err(|_| Unbuildable)?;
         }
         Ok(built)
     }
@@ -170,7 +160,7 @@ impl Engine {
             let Some(transport) = self.transports.get_mut(index) else {
                 return;
             };
-            let Some(path) = transport.payload_path() else {
+            let Some(way) = transport.payload_way(now) else {
                 transport.dtls.close(now);
                 continue;
             };
@@ -184,7 +174,8 @@ impl Engine {
                     if !self.poll_payload(index, now, MTU, &mut datagram) {
                         break;
                     }
-                    self.farewells.push_back((path, datagram));
+                    self.farewells
+                        .push_back((convert::path(way.path), datagram));
                 }
             }
         }

@@ -10,7 +10,7 @@ use oxirtc_dtls as dtls;
 use oxirtc_ice as ice;
 use oxirtc_jsep as jsep;
 
-use super::{convert, seed::Seed};
+use super::{convert, generation::Generations, seed::Seed};
 use crate::{
     Certificate, DtlsTransportState, IceCandidate, IceGatheringState, IceRole, IceTransportPolicy,
     IceTransportState, Interface, Path, Route, Settings,
@@ -45,6 +45,11 @@ pub(super) struct Transport {
     pub(super) id: TransportId,
     pub(super) name: jsep::TransportId,
     pub(super) ice: ice::Agent,
+    pub(super) generations: Generations,
+    /// The oldest generation that DTLS may use.
+    pub(super) since: ice::GenerationId,
+    /// DTLS was replaced, and a generation that comes with it is its first.
+    pub(super) renewed: bool,
     pub(super) dtls: dtls::Connection,
     /// DTLS was told that there is a pair.
     pub(super) started: bool,
@@ -80,18 +85,27 @@ pub(super) struct Foundation {
 }
 
 impl Transport {
-    pub(super) fn new(name: jsep::TransportId, foundation: &Foundation, now: Instant) -> Self {
+    pub(super) fn new(
+        name: jsep::TransportId,
+        foundation: &Foundation,
+        set: &mut ice::ChecklistSet,
+        now: Instant,
+    ) -> Self {
         let id = TransportId(name.value());
         let seed = |label| foundation.seed.derive(label, id.0);
-        let mut ice = ice::Agent::new(convert::ice_config(&foundation.settings), seed("ice"), now);
-        if let Some(interfaces) = foundation.shown_interfaces() {
-            ice.handle_interfaces(now, &interfaces);
+        let mut ice = ice::Agent::new(convert::ice_config(&foundation.settings), seed("ice"));
+        ice.set_transport_policy(convert::transport_policy(foundation.ice_transport_policy));
+        if let Some(interfaces) = &foundation.interfaces {
+            ice.handle_interfaces(now, set, &convert::interfaces(interfaces));
         }
         let config = dtls::Config::new(foundation.certificate.inner().clone());
         Self {
             id,
             name,
             ice,
+            generations: Generations::default(),
+            since: ice::GenerationId::default(),
+            renewed: false,
             dtls: dtls::Connection::new(config, seed("dtls"), now),
             started: false,
             consent: true,
@@ -107,13 +121,13 @@ impl Transport {
         let label = format!("dtls {generation}");
         self.dtls = dtls::Connection::new(config, foundation.seed.derive(&label, self.id.0), now);
         self.started = false;
+        self.renewed = true;
         self.view.dtls = DtlsTransportState::New;
-        self.start_dtls(now);
     }
 
     /// There is a pair: once per association, however many pairs or restarts there are.
     pub(super) fn start_dtls(&mut self, now: Instant) {
-        if self.ice.payload_path().is_none() || self.started {
+        if self.payload_way(now).is_none() || self.started {
             return;
         }
         if let Some(round_trip) = self.ice.rtt() {
@@ -143,12 +157,12 @@ impl Transport {
     }
 
     pub(super) fn control_path(&self) -> Option<Path> {
-        self.ice.control_path().map(convert::path)
+        self.ice.control_way().map(|way| convert::path(way.path))
     }
 
     /// Where payload may go.
-    pub(super) fn payload_path(&self) -> Option<Path> {
-        self.ice.payload_path().map(convert::path)
+    pub(super) fn payload_way(&self, now: Instant) -> Option<ice::Way> {
+        self.ice.payload_way(now, self.since)
     }
 
     pub(super) fn poll_timeout(&self) -> Option<Instant> {
@@ -156,8 +170,8 @@ impl Transport {
         deadlines.into_iter().flatten().min()
     }
 
-    pub(super) fn handle_timeout(&mut self, now: Instant) {
-        self.ice.handle_timeout(now);
+    pub(super) fn handle_timeout(&mut self, now: Instant, set: &mut ice::ChecklistSet) {
+        self.ice.handle_timeout(now, set);
         self.dtls.handle_timeout(now);
     }
 
@@ -167,17 +181,6 @@ impl Transport {
 
     pub(super) fn round_trip(&self) -> Option<Duration> {
         self.ice.rtt()
-    }
-}
-
-impl Foundation {
-    /// [4.2.5-01]: with relayed candidates only, no address of ours may show or be checked from.
-    pub(super) fn shown_interfaces(&self) -> Option<Vec<ice::Interface>> {
-        let interfaces = self.interfaces.as_deref()?;
-        Some(match self.ice_transport_policy {
-            IceTransportPolicy::All => convert::interfaces(interfaces),
-            IceTransportPolicy::Relay => Vec::new(),
-        })
     }
 }
 

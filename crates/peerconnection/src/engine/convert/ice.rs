@@ -6,8 +6,8 @@ use oxirtc_sdp as sdp;
 
 use super::super::transport::IceCandidatePair;
 use crate::{
-    IceCandidate, IceCandidateInit, IceGatheringState, IceRole, IceTransportState, Interface, Path,
-    Protocol, Settings,
+    IceCandidate, IceCandidateInit, IceGatheringState, IceRole, IceTransportPolicy,
+    IceTransportState, Interface, Path, Protocol, Settings,
 };
 
 pub(in super::super) fn path(path: ice::Path) -> Path {
@@ -53,6 +53,13 @@ pub(in super::super) fn ice_config(settings: &Settings) -> ice::Config {
 
 pub(in super::super) fn credentials(credentials: &jsep::Credentials) -> ice::Credentials {
     ice::Credentials::new(credentials.ufrag.clone(), credentials.password.clone())
+}
+
+pub(in super::super) fn transport_policy(policy: IceTransportPolicy) -> ice::TransportPolicy {
+    match policy {
+        IceTransportPolicy::All => ice::TransportPolicy::All,
+        IceTransportPolicy::Relay => ice::TransportPolicy::Relay,
+    }
 }
 
 pub(in super::super) fn ice_role(role: jsep::IceRole) -> ice::Role {
@@ -188,7 +195,7 @@ pub(in super::super) fn shown_pair(pair: &ice::Pair) -> IceCandidatePair {
             ..IceCandidateInit::default()
         })
     };
-    let hidden = pair.remote.kind == ice::CandidateKind::PeerReflexive;
+    let hidden = !pair.remote_told;
     IceCandidatePair {
         local: shown(&pair.local, false),
         remote: shown(&pair.remote, hidden),
