@@ -14,18 +14,29 @@ pub(crate) struct Arguments {
     /// Also what would pass the time limit: the whole table of loss and delay, longer fuzzing
     #[arg(long)]
     full: bool,
+    /// Only these stages
+    #[arg(value_parser = STAGES.iter().map(|stage| stage.name).collect::<Vec<_>>())]
+    only: Vec<String>,
 }
 
+/// A part of the whole, and the minutes that it may take.
 struct Stage {
     name: &'static str,
     minutes: u64,
     run: fn(&Arguments) -> Result<()>,
 }
 
+const fn stage(name: &'static str, minutes: u64, run: fn(&Arguments) -> Result<()>) -> Stage {
+    Stage { name, minutes, run }
+}
+
 pub(crate) fn run(arguments: &Arguments) -> Result<()> {
     let start = now();
     let mut rows = Vec::new();
-    for stage in STAGES {
+    let wanted = |stage: &&Stage| {
+        arguments.only.is_empty() || arguments.only.iter().any(|name| name == stage.name)
+    };
+    for stage in STAGES.iter().filter(wanted) {
         println!("\n=== {} (budget {} min)", stage.name, stage.minutes);
         let begun = now();
         (stage.run)(arguments).with_context(|| format!("stage «{}»", stage.name))?;
@@ -72,6 +83,25 @@ fn build(_: &Arguments) -> Result<()> {
     run::check(doc.env("RUSTDOCFLAGS", "-D warnings"))
 }
 
+/// Each example runs by itself, to an end.
+fn examples(_: &Arguments) -> Result<()> {
+    let package = ["-p", "oxirtc-peerconnection"];
+    run::check(run::cargo().arg("build").args(package).arg("--examples"))?;
+    let mut found = Vec::new();
+    for entry in std::fs::read_dir(run::root().join("crates/peerconnection/examples"))? {
+        let file = entry?.path();
+        let name = file.file_stem().context("a file has a name")?;
+        found.push(name.to_string_lossy().into_owned());
+    }
+    found.sort();
+    for name in &found {
+        let mut example = run::cargo();
+        example.args(["run", "--quiet"]).args(package);
+        run::check(example.args(["--example", name]))?;
+    }
+    Ok(())
+}
+
 fn netsim(arguments: &Arguments) -> Result<()> {
     let mut matrix = run::cargo();
     matrix.args(["test", "-p", "oxirtc-peerconnection", "--test", "matrix"]);
@@ -105,36 +135,14 @@ fn now() -> Instant {
     Instant::now()
 }
 
+/// In the order in which they run. A line each.
 const STAGES: &[Stage] = &[
-    Stage {
-        name: "setup",
-        minutes: 10,
-        run: |_| setup::run(&setup::Arguments::default()),
-    },
-    Stage {
-        name: "build",
-        minutes: 15,
-        run: build,
-    },
-    Stage {
-        name: "netsim",
-        minutes: 5,
-        run: netsim,
-    },
-    Stage {
-        name: "chromium",
-        minutes: 6,
-        run: |_| interop("chromium"),
-    },
-    Stage {
-        name: "firefox",
-        minutes: 8,
-        run: |_| interop("firefox"),
-    },
-    Stage {
-        name: "fuzz",
-        minutes: 8,
-        run: fuzz_smoke,
-    },
+    stage("setup", 10, |_| setup::run(&setup::Arguments::default())),
+    stage("build", 15, build),
+    stage("examples", 3, examples),
+    stage("netsim", 5, netsim),
+    stage("chromium", 6, |_| interop("chromium")),
+    stage("firefox", 8, |_| interop("firefox")),
+    stage("fuzz", 8, fuzz_smoke),
 ];
 const LIMIT: Duration = Duration::from_secs(60 * 60);

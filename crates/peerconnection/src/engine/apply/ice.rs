@@ -1,0 +1,65 @@
+//! ICE: credentials, candidates, roles.
+
+use oxirtc_jsep as jsep;
+
+use super::{
+    super::{Engine, convert, transport::IceParameters},
+    Transport,
+};
+use crate::{IceCandidate, IceCandidateInit, IceTransportPolicy};
+
+impl Engine {
+    pub(super) fn set_local_ice(
+        &mut self,
+        name: jsep::TransportId,
+        credentials: &jsep::Credentials,
+        restored: bool,
+    ) {
+        let Some(transport) = self.transports.named(name) else {
+            return;
+        };
+        transport.set_ufrag(&credentials.ufrag, &mut self.requests.routes);
+        transport.shown.local_parameters = Some(shown_parameters(credentials));
+        transport
+            .generations
+            .set_local(convert::credentials(credentials));
+        if !restored {
+            transport.shown.local_candidates.clear();
+        }
+    }
+}
+
+impl Transport {
+    pub(super) fn set_remote_ice(&mut self, credentials: &jsep::Credentials, lite: bool) {
+        let parameters = Some(shown_parameters(credentials));
+        if self.shown.remote_parameters != parameters {
+            self.shown.remote_candidates.clear();
+        }
+        self.shown.remote_parameters = parameters;
+        self.generations
+            .set_remote(convert::credentials(credentials), lite);
+    }
+
+    pub(super) fn add_remote_candidate(
+        &mut self,
+        candidate: &jsep::sdp::Candidate,
+        policy: IceTransportPolicy,
+    ) {
+        let init = IceCandidateInit {
+            candidate: candidate.to_string(),
+            ..Default::default()
+        };
+        self.shown.remote_candidates.push(IceCandidate::read(init));
+        let relay_only = policy == IceTransportPolicy::Relay;
+        if let Some(candidate) = convert::remote_candidate(candidate, relay_only) {
+            self.generations.push(Some(candidate));
+        }
+    }
+}
+
+fn shown_parameters(credentials: &jsep::Credentials) -> IceParameters {
+    IceParameters {
+        username_fragment: credentials.ufrag.clone(),
+        password: credentials.password.clone(),
+    }
+}
