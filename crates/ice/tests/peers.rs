@@ -6,23 +6,31 @@ mod sim;
 use std::{net::SocketAddr, time::Instant};
 
 use oxirtc_ice::{
-    Address, Agent, Candidate, CandidateKind, Config, Credentials, Event, Interface, PairState,
-    Path, Protocol, Request, Role, State,
+    Address, Agent, Candidate, CandidateKind, ChecklistSet, Config, Credentials, Event, Generation,
+    Interface, PairState, Path, Plan, Protocol, RemoteIce, Request, Role, State,
 };
 use oxirtc_stun::{
     Attribute, AttributeType, Builder, Class, ErrorCode, IntegrityKey, Message, Method,
     RawAttribute, TransactionId,
 };
 
-use crate::sim::{Sim, ip, ms, secs};
+use crate::sim::{Sim, ip, ms, secs, told};
 
 /// An agent whose peer is written by hand.
 struct Bench {
     now: Instant,
+    set: ChecklistSet,
     agent: Agent,
     local: SocketAddr,
     id: u8,
     payload: Vec<Vec<u8>>,
+}
+
+fn generation(remote: Option<RemoteIce>) -> Generation {
+    Generation {
+        local: Credentials::new("oursours", "oursoursoursoursoursours"),
+        remote,
+    }
 }
 
 const PASSWORD: &str = "theirtheirtheirtheirtheir";
@@ -30,24 +38,29 @@ const PASSWORD: &str = "theirtheirtheirtheirtheir";
 impl Bench {
     fn new(role: Role) -> Self {
         let now = oxirtc_netsim::epoch();
-        let mut agent = Agent::new(Config::default(), [9; 32], now);
-        agent.set_role(now, role);
-        let ours = Credentials::new("oursours", "oursoursoursoursoursours");
-        agent.set_local_credentials(now, ours).unwrap();
+        let config = Config::default().renomination(true);
+        let mut set = ChecklistSet::new(&config, [8; 32]);
+        set.set_role(role);
+        let mut agent = Agent::new(config, [9; 32]);
         let interface = Interface {
             name: "eth0".into(),
             index: 1,
             address: ip("10.0.0.1"),
         };
-        agent.handle_interfaces(now, &[interface]);
-        agent.gather(now).unwrap();
+        agent.handle_interfaces(now, &mut set, &[interface]);
+        let plan = Plan {
+            stable: None,
+            open: Some(generation(None)),
+        };
+        agent.set_plan(now, &mut set, plan).unwrap();
         let Some(Request::Bind { id, .. }) = agent.poll_request() else {
             panic!("nothing to bind");
         };
         let local = "10.0.0.1:1".parse().unwrap();
-        agent.handle_response(now, id, Ok(local));
+        agent.handle_response(now, &mut set, id, Ok(local));
         Self {
             now,
+            set,
             agent,
             local,
             id: 0,
@@ -56,9 +69,28 @@ impl Bench {
     }
 
     fn know_peer(&mut self) -> &mut Self {
-        let theirs = Credentials::new("theirs", PASSWORD);
-        self.agent.set_remote_credentials(self.now, theirs).unwrap();
+        self.know(told(&Credentials::new("theirs", PASSWORD)))
+    }
+
+    fn know(&mut self, remote: RemoteIce) -> &mut Self {
+        let plan = Plan {
+            stable: Some(generation(Some(remote))),
+            open: None,
+        };
+        self.agent.set_plan(self.now, &mut self.set, plan).unwrap();
         self
+    }
+
+    fn candidate(&mut self, candidate: Candidate) {
+        self.agent
+            .add_remote_candidate(self.now, &mut self.set, "theirs", candidate)
+            .unwrap();
+    }
+
+    fn end_of_candidates(&mut self) {
+        self.agent
+            .set_remote_end_of_candidates(self.now, &mut self.set, "theirs")
+            .unwrap();
     }
 
     fn path(&self, port: u16) -> Path {
@@ -67,9 +99,9 @@ impl Bench {
 
     fn input(&mut self, path: Path, mut bytes: Vec<u8>) {
         let payload = &mut self.payload;
-        let mut sink = |data: &mut [u8]| payload.push(data.to_vec());
+        let mut sink = |_, data: &mut [u8]| payload.push(data.to_vec());
         self.agent
-            .handle_datagram(self.now, path, &mut bytes, &mut sink);
+            .handle_datagram(self.now, &mut self.set, path, &mut bytes, &mut sink);
     }
 
     /// The peer checks from this port.
@@ -89,7 +121,7 @@ impl Bench {
     }
 
     fn sent(&mut self) -> Option<(Path, Vec<u8>)> {
-        let path = self.agent.control_path()?;
+        let path = self.agent.control_way()?.path;
         let mut bytes = Vec::new();
         assert!(self.agent.poll_transmit(self.now, 1200, &mut bytes));
         Some((path, bytes))
@@ -119,7 +151,7 @@ impl Bench {
 
     fn pass(&mut self, time: std::time::Duration) {
         self.now += time;
-        self.agent.handle_timeout(self.now);
+        self.agent.handle_timeout(self.now, &mut self.set);
     }
 
     fn events(&mut self) -> Vec<Event> {
@@ -154,10 +186,7 @@ fn regular_nomination_picks_the_best() {
     let mut bench = Bench::new(Role::Controlling);
     bench.know_peer();
     for (port, priority) in [(1, 100), (2, 300), (3, 200)] {
-        bench
-            .agent
-            .add_remote_candidate(bench.now, candidate(port, priority))
-            .unwrap();
+        bench.candidate(candidate(port, priority));
     }
     // The first candidate is checked at once, then the best, then the rest.
     assert_eq!(bench.answer(None), [(1, false)]);
@@ -179,10 +208,7 @@ fn nomination_does_not_wait_for_the_dead() {
     let mut bench = Bench::new(Role::Controlling);
     bench.know_peer();
     for (port, priority) in [(1, 100), (2, 300)] {
-        bench
-            .agent
-            .add_remote_candidate(bench.now, candidate(port, priority))
-            .unwrap();
+        bench.candidate(candidate(port, priority));
     }
     assert_eq!(bench.answer(None), [(1, false)]);
     bench.pass(ms(50));
@@ -202,14 +228,13 @@ fn nomination_does_not_wait_for_the_dead() {
 #[test]
 fn a_lite_peer_is_nominated() {
     let mut bench = Bench::new(Role::Controlled);
-    bench.agent.set_remote_lite(bench.now, true);
-    bench.know_peer();
-    assert_eq!(bench.agent.role(), Role::Controlling);
-    bench
-        .agent
-        .add_remote_candidate(bench.now, candidate(1, 100))
-        .unwrap();
-    bench.agent.set_remote_end_of_candidates(bench.now);
+    bench.know(RemoteIce {
+        lite: true,
+        ..told(&Credentials::new("theirs", PASSWORD))
+    });
+    assert_eq!(bench.set.role(), Role::Controlling);
+    bench.candidate(candidate(1, 100));
+    bench.end_of_candidates();
     assert_eq!(bench.answer(None), [(1, false)]);
     bench.pass(ms(50));
     assert_eq!(bench.answer(None), [(1, true)]);
@@ -226,10 +251,7 @@ fn aggressive_nomination_is_accepted() {
     let mut bench = Bench::new(Role::Controlled);
     bench.know_peer();
     for (port, priority) in [(1, 100), (2, 300), (3, 200)] {
-        bench
-            .agent
-            .add_remote_candidate(bench.now, candidate(port, priority))
-            .unwrap();
+        bench.candidate(candidate(port, priority));
     }
     let selected = |bench: &Bench| {
         bench
@@ -261,10 +283,7 @@ fn a_peer_that_moves_on_is_followed() {
     let mut bench = Bench::new(Role::Controlled);
     bench.know_peer();
     for (port, priority) in [(1, 100), (2, 300)] {
-        bench
-            .agent
-            .add_remote_candidate(bench.now, candidate(port, priority))
-            .unwrap();
+        bench.candidate(candidate(port, priority));
     }
     for port in [2, 1] {
         bench.request(port, &USE);
@@ -294,15 +313,12 @@ fn an_unknown_peer_is_learnt() {
             .contains(&Event::PathAuthenticated(bench.path(7)))
     );
     bench.answer(None);
-    let pair = bench.agent.selected_pair().unwrap();
+    let pair = bench.agent.selected_pair().unwrap().clone();
     assert_eq!(pair.remote.kind, CandidateKind::PeerReflexive);
     assert_eq!((pair.remote.priority, pair.remote.port), (1000, 7));
     // [5.6-10]: what was not signalled is not among the remote candidates.
     assert_eq!(bench.agent.remote_candidates().count(), 0);
-    bench
-        .agent
-        .add_remote_candidate(bench.now, candidate(7, 5))
-        .unwrap();
+    bench.candidate(candidate(7, 5));
     assert_eq!(
         bench.agent.selected_pair().unwrap().remote.kind,
         CandidateKind::Host
@@ -315,15 +331,12 @@ fn an_unknown_peer_is_learnt() {
 fn our_own_mapped_address_is_learnt() {
     let mut bench = Bench::new(Role::Controlling);
     bench.know_peer();
-    bench
-        .agent
-        .add_remote_candidate(bench.now, candidate(1, 100))
-        .unwrap();
+    bench.candidate(candidate(1, 100));
     let mapped = "198.51.100.1:777".parse().unwrap();
     bench.answer(Some(mapped));
     bench.pass(ms(50));
     bench.answer(Some(mapped));
-    let pair = bench.agent.selected_pair().unwrap();
+    let pair = bench.agent.selected_pair().unwrap().clone();
     assert_eq!(pair.local.kind, CandidateKind::PeerReflexive);
     assert_eq!(pair.local.socket_address(), Some(mapped));
     assert_eq!(pair.local.related, Some(bench.local));
@@ -377,11 +390,8 @@ fn names_are_kept() {
         address: name,
         ..candidate(5, 100)
     };
-    bench
-        .agent
-        .add_remote_candidate(bench.now, named.clone())
-        .unwrap();
-    bench.agent.set_remote_end_of_candidates(bench.now);
+    bench.candidate(named.clone());
+    bench.end_of_candidates();
     assert_eq!(
         bench.agent.remote_candidates().collect::<Vec<_>>(),
         [&named]
@@ -431,10 +441,7 @@ fn optional_attributes_are_ignored() {
 fn asymmetric_answers_fail_the_pair() {
     let mut bench = Bench::new(Role::Controlling);
     bench.know_peer();
-    bench
-        .agent
-        .add_remote_candidate(bench.now, candidate(1, 100))
-        .unwrap();
+    bench.candidate(candidate(1, 100));
     let (_, bytes) = bench.sent().unwrap();
     let key = IntegrityKey::short_term(PASSWORD).unwrap();
     let mut response = Vec::new();
@@ -445,7 +452,7 @@ fn asymmetric_answers_fail_the_pair() {
     builder.finish().unwrap();
     bench.input(bench.path(2), response);
     assert_eq!(bench.agent.pairs().next().unwrap().state, PairState::Failed);
-    assert!(!bench.agent.has_consent());
+    assert!(!bench.agent.has_consent(bench.now));
     assert_eq!(bench.agent.stats().drops.asymmetric, 1);
 }
 

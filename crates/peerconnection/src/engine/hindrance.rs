@@ -6,7 +6,10 @@ use oxirtc_dtls as dtls;
 use oxirtc_ice as ice;
 
 use super::{Engine, transport::Transport};
-use crate::{DtlsTransportState, IceGatheringState, PeerConnectionState, SctpTransportState};
+use crate::{
+    DtlsTransportState, IceGatheringState, IceTransportState, PeerConnectionState,
+    SctpTransportState,
+};
 
 impl Engine {
     /// What stands between the connection and its peer, from the bottom: the first thing that is missing, for a log. `None` when
@@ -42,7 +45,10 @@ impl Engine {
 fn of_transport(transport: &Transport) -> Option<String> {
     use ice::PairState::{Failed, Succeeded};
     let view = &transport.shown;
-    if transport.payload_path().is_some() {
+    if matches!(
+        view.ice,
+        IceTransportState::Connected | IceTransportState::Completed
+    ) {
         return of_dtls(transport);
     }
     if view.gathering == IceGatheringState::New {

@@ -5,6 +5,7 @@ use std::{collections::VecDeque, time::Instant};
 use zeroize::Zeroize;
 
 use super::{
+    convert,
     counters::Counters,
     data::{Data, SctpView},
     equipment::Equipment,
@@ -70,6 +71,8 @@ impl Engine {
         configuration.warn_of_servers(label);
         let negotiation = Negotiation::new(&configuration, &settings, &certificate, &own);
         let data = Data::new(&settings);
+        let config = convert::ice_config(&settings);
+        let set = oxirtc_ice::ChecklistSet::new(&config, own.derive("ice set", 0));
         let ice_transport_policy = configuration.ice_transport_policy;
         Ok(Self {
             configuration,
@@ -81,7 +84,7 @@ impl Engine {
                 ice_transport_policy,
             },
             negotiation,
-            transports: Transports::default(),
+            transports: Transports::new(set),
             data,
             states: States::default(),
             tasks: Tasks::default(),
@@ -106,13 +109,14 @@ impl Engine {
         self.data.forget_associations();
         self.negotiation.negotiator.close();
         self.tasks.close();
-        for transport in self.transports.iter_mut() {
-            transport.release_ufrags(&mut self.requests.routes);
-            transport.ice.close(now);
+        let routes = &mut self.requests.routes;
+        self.transports.each_in_turn(now, |transport, set| {
+            transport.release_ufrags(routes);
+            transport.ice.close(set);
             transport.shown.ice = IceTransportState::Closed;
             transport.shown.dtls = DtlsTransportState::Closed;
             transport.shown.pair = None;
-        }
+        });
         self.states.ice = IceConnectionState::Closed;
         self.states.connection = PeerConnectionState::Closed;
     }
