@@ -8,8 +8,8 @@ use std::{
 
 use arbitrary::Arbitrary;
 use oxirtc_dtls::{
-    Certificate, CipherSuite, Config, Connection, Event, Fingerprint, Group, HashAlgorithm, Role,
-    State,
+    AlertDescription, Certificate, CipherSuite, Config, Connection, Event, Failure, Fingerprint,
+    Group, HashAlgorithm, Role, State,
     message::{Fragment, Kind},
     record::{HANDSHAKE, Header, VERSION},
 };
@@ -56,10 +56,17 @@ enum Trust {
     Nobody,
 }
 
-/// A record of the first epoch that nobody sent.
+/// A record that nobody sent.
 #[derive(Arbitrary, Debug)]
 enum Forgery {
-    Record(u8, u8, Vec<u8>),
+    Record {
+        content_type: u8,
+        epoch: u8,
+        sequence: u8,
+        body: Vec<u8>,
+    },
+    /// A HelloVerifyRequest with this number.
+    VerifyRequest(u8, Vec<u8>),
     Message {
         kind: u8,
         length: u16,
@@ -73,6 +80,8 @@ struct Peer {
     connection: Connection,
     /// The other end's certificate was named.
     trusting: bool,
+    /// Why it is over, if it is.
+    failure: Option<Failure>,
     /// Numbers of payloads that the other end sent and that did not arrive.
     expected: BTreeSet<u32>,
 }
@@ -87,14 +96,16 @@ impl Scenario {
         let peer = |seed: u8, setup: Setup| Peer {
             connection: Connection::new(setup.config(), [seed; 32], now),
             trusting: false,
+            failure: None,
             expected: BTreeSet::new(),
         };
         let [a, b] = self.setups;
         let mut game = Game {
-            pair: Pair::new(peer(1, a), peer(2, b), now),
+            pair: Pair::hostile([peer(1, a), peer(2, b)]),
             setups: self.setups,
             sent: 0,
             lasting: true,
+            traitor: false,
         };
         if self.connected {
             game.set_up();
@@ -112,6 +123,9 @@ struct Game {
     sent: u32,
     /// Nobody ended it or named a wrong certificate.
     lasting: bool,
+    /// Somebody changed genuine bytes, or made what may pass for genuine. Without that nothing but time
+    /// may end a handshake.
+    traitor: bool,
 }
 
 impl Game {
@@ -133,7 +147,13 @@ impl Game {
     fn perform(&mut self, operation: Operation) {
         let pair = &mut self.pair;
         match operation {
-            Operation::Wire(step) => pair.step(step),
+            Operation::Wire(step) => {
+                self.traitor |= matches!(
+                    step,
+                    Step::Alter(..) | Step::Cut(..) | Step::Append(..) | Step::Invent(..)
+                );
+                pair.step(step);
+            }
             Operation::Role(end, client) => {
                 let role = if client { Role::Client } else { Role::Server };
                 let _ = pair.with(end, |peer, now| peer.connection.set_role(now, role));
@@ -154,6 +174,7 @@ impl Game {
                 pair.with(end, |peer, now| peer.connection.close(now));
             }
             Operation::Forge(to, forgery) => {
+                self.traitor |= !forgery.is_a_strangers();
                 let bytes = forgery.bytes();
                 pair.forge(to, (), bytes);
             }
@@ -217,15 +238,26 @@ impl Game {
         }
     }
 
-    /// What was lost is repaired: a handshake that nobody broke is completed.
+    /// What was lost is repaired, and what a stranger says changes nothing: a handshake that nobody
+    /// with a hold on genuine bytes broke is completed.
     fn finish(&mut self) {
-        let (honest, lasting) = (self.pair.honest, self.lasting);
         self.pair.settle(40);
         let ends = &self.pair.ends;
         let roles = ends.each_ref().map(|peer| peer.connection.role());
+        if self.traitor || !self.lasting || roles[0] == roles[1] {
+            return;
+        }
+        for peer in ends {
+            let timely = peer.failure.is_none_or(|cause| match cause {
+                Failure::HandshakeTimeout | Failure::FingerprintTimeout => true,
+                Failure::AlertReceived(alert) => TIMEOUTS.contains(&alert),
+                _ => false,
+            });
+            assert!(timely, "{:?}", peer.failure);
+        }
         let states = ends.each_ref().map(|peer| peer.connection.state());
         let begun = states.contains(&State::Connected) && ends.iter().all(|peer| peer.trusting);
-        if honest && lasting && begun && roles[0] != roles[1] && !states.contains(&State::Failed) {
+        if begun && !states.contains(&State::Failed) {
             assert_eq!(states, [State::Connected; 2]);
         }
     }
@@ -262,9 +294,42 @@ impl Setup {
 }
 
 impl Forgery {
+    /// Whether somebody who sees nothing could make it, and nothing genuine can be taken for it or
+    /// completed by it.
+    fn is_a_strangers(&self) -> bool {
+        match self {
+            Self::Record {
+                content_type,
+                epoch,
+                ..
+            } => *content_type != HANDSHAKE || *epoch > 0,
+            Self::VerifyRequest(..) => true,
+            Self::Message { kind, .. } => Kind::ALL.get(usize::from(*kind)).is_none(),
+        }
+    }
+
     fn bytes(self) -> Vec<u8> {
-        let (content_type, sequence, fragment) = match self {
-            Self::Record(content_type, sequence, bytes) => (content_type, sequence, bytes),
+        let (content_type, epoch, sequence, fragment) = match self {
+            Self::Record {
+                content_type,
+                epoch,
+                sequence,
+                body,
+            } => (content_type, epoch, sequence, body),
+            Self::VerifyRequest(number, mut cookie) => {
+                cookie.truncate(255);
+                let body = [&[0xFE, 0xFF, cookie.len() as u8], &cookie[..]].concat();
+                let mut fragment = Vec::new();
+                Fragment {
+                    kind: Kind::HelloVerifyRequest.id(),
+                    length: body.len(),
+                    sequence: number.into(),
+                    offset: 0,
+                    body: &body,
+                }
+                .write(&mut fragment);
+                (HANDSHAKE, 0, number, fragment)
+            }
             Self::Message {
                 kind,
                 length,
@@ -286,13 +351,13 @@ impl Forgery {
                     body,
                 }
                 .write(&mut fragment);
-                (HANDSHAKE, sequence, fragment)
+                (HANDSHAKE, 0, sequence, fragment)
             }
         };
         let header = Header {
             content_type,
             version: VERSION,
-            epoch: 0,
+            epoch: epoch.into(),
             sequence: 1_000 + u64::from(sequence),
             length: fragment.len(),
         };
@@ -336,6 +401,9 @@ impl Machine for Peer {
                 "connected before the certificate was verified"
             );
         }
+        if let Some(Event::Failed { cause }) = event {
+            self.failure = Some(cause);
+        }
         event.is_some()
     }
 
@@ -373,5 +441,10 @@ const SUITES: [CipherSuite; 6] = [
     CipherSuite::EcdheRsaAes256Gcm,
     CipherSuite::EcdheRsaChaCha20Poly1305,
 ];
+/// What an end that waited in vain tells the other.
+const TIMEOUTS: [AlertDescription; 2] = [
+    AlertDescription::USER_CANCELED,
+    AlertDescription::BAD_CERTIFICATE,
+];
 const MAX_OPERATIONS: usize = 100;
-const MAX_REASSEMBLY: u64 = 1 << 17;
+const MAX_REASSEMBLY: u64 = 1 << 16;

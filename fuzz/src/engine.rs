@@ -10,10 +10,11 @@ use std::{
 
 use arbitrary::Arbitrary;
 use oxirtc_peerconnection::{
-    Anchor, Certificate, Configuration, DataChannelInit, IceCandidateInit, Interface, Message,
-    OfferOptions, Path, PeerConnectionState, Priority, Protocol, Request, RequestId, SdpType,
-    SendError, SessionDescription, Settings,
-    engine::{ChannelId, Engine, Event},
+    Certificate, Configuration, DataChannelInit, IceCandidateInit, Message,
+    OfferOptions, PeerConnectionState, Priority, Protocol, SdpType, SessionDescription, Settings,
+    engine::{
+        Anchor, ChannelId, Engine, Event, Interface, Path, Request, RequestId, SendError,
+    },
 };
 
 use crate::wire::{End, Machine, Pair, ROOM, Step};
@@ -102,7 +103,7 @@ impl Scenario {
         let now = oxirtc_netsim::epoch();
         let peer = |seed| Peer::new(seed, now);
         let mut game = Game {
-            pair: Pair::new(peer(1), peer(2), now),
+            pair: Pair::hostile([peer(1), peer(2)]),
             sent: 0,
         };
         if self.connected {
@@ -447,10 +448,10 @@ impl Machine for Peer {
             return true;
         }
         if let Some(task) = self.engine.poll_task() {
-            task.events.into_iter().for_each(|event| self.take(event));
+            task.into_iter().for_each(|event| self.take(event));
             return true;
         }
-        self.engine.poll_notice().is_some() || self.engine.poll_route().is_some()
+        false
     }
 
     fn check(&self) {

@@ -148,7 +148,8 @@ impl Pair {
             "connected in {:.1} ms",
             (Instant::now() - start).as_secs_f64() * 1e3
         ));
-        first.close().await;
+        first.close();
+        first.closed().await?;
         Ok(pair)
     }
 
@@ -193,7 +194,8 @@ impl Pair {
             near.send(payload.clone()).await?;
             sent += 1;
         }
-        near.close().await; // what is queued goes first
+        near.close(); // what is queued goes first
+        near.closed().await?;
         let (received, last) = receiving.await??;
         if !load.lossy && received != sent {
             bail!("{}: {sent} messages were sent, {received} came", load.name);
@@ -227,7 +229,8 @@ impl Pair {
             );
             trips.push(sent.elapsed());
         }
-        near.close().await;
+        near.close();
+        near.closed().await?;
         echo.await??;
         trips.sort_unstable();
         Ok(trips)

@@ -158,6 +158,17 @@ impl Certificate {
         })))
     }
 
+    /// The chain of one certificate with the key of another: what an impostor has.
+    #[cfg(test)]
+    pub(crate) fn impostor(chain: &Self, key: &Self) -> Self {
+        let key = Self::new(key.0.chain.clone(), key.0.pkcs8.clone());
+        let mut impostor = key.map(|key| key.0).ok().and_then(Arc::into_inner);
+        if let Some(inner) = &mut impostor {
+            inner.chain = chain.0.chain.clone();
+        }
+        Self(Arc::new(impostor.expect("it was a certificate before")))
+    }
+
     /// Certificate and private key as text, to be kept where secrets are kept.
     pub fn to_pem(&self) -> String {
         let certificates = self.0.chain.iter().map(|der| pem_block("CERTIFICATE", der));
@@ -343,8 +354,14 @@ mod tests {
             let scheme = scheme.unwrap();
             let signature = restored.sign(scheme, b"message").unwrap();
             let key = public_key(certificate.der()).unwrap();
-            assert!(key.verifies(scheme, b"message", &signature));
-            assert!(!key.verifies(scheme, b"massage", &signature));
+            assert!(
+                key.check_signature(scheme, b"message", &signature)
+                    .is_some()
+            );
+            assert!(
+                key.check_signature(scheme, b"massage", &signature)
+                    .is_none()
+            );
             let debug = format!("{certificate:?}");
             assert!(
                 debug.contains("sha-256") && !debug.contains("pkcs8"),

@@ -15,7 +15,7 @@ use crate::{
     flight::Flight,
     handshake::{Context, Fault, Handshake, Progress, Session},
     message::{Fragment, Kind},
-    reassembly::Outcome,
+    reassembly::{Outcome, Reassembly},
     record::{self, Header, Records, Refused},
     timer::{Timer, Timers},
     trust::{Trust, Verdict},
@@ -43,11 +43,15 @@ pub struct Connection {
     session: Option<Box<Session>>,
     trust: Trust,
     records: Records,
+    reassembly: Reassembly,
     flight: Flight,
     outbox: Outbox,
     held: Held,
     timers: Timers,
     stats: Stats,
+    /// Changes what is said, as a peer that errs or lies would.
+    #[cfg(test)]
+    pub(crate) edit: Option<crate::tests::peer::Edit>,
 }
 
 /// How far an association is, in the terms of W3C's `RTCDtlsTransportState`.
@@ -103,11 +107,14 @@ impl Connection {
             session: None,
             trust: Trust::default(),
             records: Records::new(),
+            reassembly: Reassembly::default(),
             flight: Flight::new(),
             outbox: Outbox::default(),
             held: Held::default(),
             timers: Timers::default(),
             stats: Stats::default(),
+            #[cfg(test)]
+            edit: None,
         }
     }
 
@@ -165,7 +172,7 @@ impl Connection {
                 Some(AlertDescription::BAD_CERTIFICATE),
             ),
             Verdict::Open => {}
-            Verdict::Verified => self.settle(now, sink),
+            Verdict::Verified(_) => self.settle(now, sink),
         }
     }
 
@@ -337,7 +344,7 @@ impl Connection {
 
     /// The peer's certificates in DER, its own first; none before it is connected.
     pub fn remote_certificates(&self) -> &[Vec<u8>] {
-        match self.trust.is_verified() && self.session.is_some() {
+        match self.trust.trusted().is_some() && self.session.is_some() {
             true => self.trust.chain(),
             false => &[],
         }
@@ -384,6 +391,9 @@ impl Connection {
             flight: &mut self.flight,
             records: &mut self.records,
             trust: &mut self.trust,
+            reassembly: &mut self.reassembly,
+            #[cfg(test)]
+            edit: &mut self.edit,
         };
         (self.handshake.as_mut(), cx)
     }
@@ -451,11 +461,14 @@ impl Connection {
     }
 
     fn hold_record(&mut self, header: Header, fragment: &[u8]) {
-        if self.held.records.len() == MAX_HELD_RECORDS || self.state == State::New {
+        let record = [&header.to_bytes()[..], fragment].concat();
+        let held: usize = self.held.records.iter().map(Vec::len).sum();
+        let full = self.held.records.len() == MAX_HELD_RECORDS
+            || held + record.len() > MAX_HELD_RECORD_BYTES;
+        if full || self.state == State::New {
             self.stats.records_dropped += 1;
             return;
         }
-        let record = [&header.to_bytes()[..], fragment].concat();
         self.held.records.push_back(record);
     }
 
@@ -509,21 +522,16 @@ impl Connection {
                 handshake.start_server();
             }
         }
-        if self.role == Some(Role::Server) && self.state == State::New {
-            self.begin(now);
-        }
-        let (Some(handshake), mut cx) = self.parts() else {
+        let Some(handshake) = &self.handshake else {
             return;
         };
-        if !handshake.admits(fragment, epoch) {
+        // RFC 6347 §4.1.2.7: before our first flight left there is nobody who could answer it.
+        if !handshake.is_begun() || !handshake.admits(fragment.kind, epoch) {
             self.stats.messages_dropped += 1;
             return;
         }
-        if handshake.handle_verify_request(&mut cx, fragment) {
-            return;
-        }
-        let outcome = handshake.reassembly.insert(*fragment);
-        let held = handshake.reassembly.held() as u64;
+        let outcome = self.reassembly.insert(epoch, *fragment);
+        let held = self.reassembly.held() as u64;
         self.stats.reassembly_peak = self.stats.reassembly_peak.max(held);
         match outcome {
             Outcome::Stored => {}
@@ -560,17 +568,26 @@ impl Connection {
             };
             match handshake.advance(&mut cx) {
                 Progress::Waiting => return,
+                Progress::Ignored => self.stats.messages_dropped += 1,
                 Progress::Advanced => {
+                    if self.state == State::New {
+                        self.begin(now);
+                    }
                     self.outbox.doubt = None;
                     self.timers.stop(Timer::Doubt);
                     if self.records.newest_epoch() > epoch {
                         self.release_records(now, sink);
                     }
                 }
-                Progress::Doubtful(fault) => {
+                Progress::Doubtful { fault, begun } => {
                     self.stats.messages_dropped += 1;
+                    if begun && self.state == State::New {
+                        self.begin(now);
+                    }
                     self.doubt(now, fault);
-                    return;
+                    if self.is_over() {
+                        return;
+                    }
                 }
                 Progress::Failed(Fault { cause, alert }) => {
                     self.fail(cause, Some(alert));
@@ -589,7 +606,7 @@ impl Connection {
         self.session = Some(session);
         self.outbox.doubt = None;
         self.timers.stop_all();
-        if !self.trust.is_verified() {
+        if self.trust.trusted().is_none() {
             self.timers
                 .set(Timer::Fingerprint, now + FINGERPRINT_PATIENCE);
         }
@@ -599,7 +616,7 @@ impl Connection {
 
     /// Connects when the handshake is complete and the certificate is verified.
     fn settle(&mut self, now: Instant, sink: Sink<'_>) {
-        let ready = self.session.is_some() && self.trust.is_verified();
+        let ready = self.session.is_some() && self.trust.trusted().is_some();
         if self.state != State::Connecting || !ready {
             return;
         }
@@ -633,7 +650,7 @@ impl Connection {
         self.stats.alerts_received += 1;
         let ends =
             alert.level == AlertLevel::Fatal || alert.description == AlertDescription::CLOSE_NOTIFY;
-        if ends && self.state == State::Connecting {
+        if ends {
             self.doubt(
                 now,
                 Fault {
@@ -662,7 +679,7 @@ impl Connection {
 
     /// A fault that anybody could have made counts only when the handshake stands still after it.
     fn doubt(&mut self, now: Instant, fault: Fault) {
-        if !self.timers.is_set(Timer::Doubt) {
+        if self.state == State::Connecting && !self.timers.is_set(Timer::Doubt) {
             self.outbox.doubt = Some(fault);
             self.timers.set(Timer::Doubt, now + DOUBT);
         }
@@ -714,6 +731,29 @@ impl Connection {
     }
 }
 
+/// What tests see, and what only a peer with the keys can say.
+#[cfg(test)]
+impl Connection {
+    /// How many records are held, and their bytes.
+    pub(crate) fn held(&self) -> (usize, usize) {
+        let bytes = self.held.records.iter().map(Vec::len).sum();
+        (self.held.records.len(), bytes)
+    }
+
+    /// A record of this side with any contents.
+    pub(crate) fn protected(&mut self, epoch: u16, content: u8, payload: &[u8]) -> Vec<u8> {
+        let mut buf = Vec::new();
+        let sealed = self.records.append(epoch, content, &[payload], &mut buf);
+        sealed.map(|_| buf).unwrap_or_default()
+    }
+
+    /// So many records are left in an epoch.
+    pub(crate) fn exhaust(&mut self, epoch: u16, left: u64) {
+        let next = record::MAX_SEQUENCE + 1 - left;
+        self.records.set_sequence(epoch, next);
+    }
+}
+
 impl fmt::Debug for Connection {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Connection")
@@ -725,7 +765,8 @@ impl fmt::Debug for Connection {
 }
 
 /// Records of the next epoch, until the handshake catches up.
-const MAX_HELD_RECORDS: usize = 8;
+const MAX_HELD_RECORDS: usize = 32;
+const MAX_HELD_RECORD_BYTES: usize = 16 << 10;
 const MAX_HELD_PAYLOADS: usize = 64;
 const MAX_HELD_BYTES: usize = 64 << 10;
 const MAX_ALERTS: usize = 2;

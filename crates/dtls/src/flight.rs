@@ -1,7 +1,7 @@
 use std::time::{Duration, Instant};
 
 use crate::{
-    message::{Fragment, HEADER_LEN, Kind, Message},
+    message::{Fragment, HEADER_LEN},
     record::{self, Records},
 };
 
@@ -15,6 +15,9 @@ pub(crate) struct Flight {
     datagrams: Vec<Vec<u8>>,
     /// The datagram that is sent next.
     next: usize,
+    /// So many items were sent before the flight was resumed. They go again only every second time:
+    /// hellos that somebody, who need not be the server, asked to be replaced.
+    said_before: usize,
     /// Of the next message in this direction.
     sequence: u16,
     progress: Progress,
@@ -55,6 +58,7 @@ impl Flight {
             items: Vec::new(),
             datagrams: Vec::new(),
             next: 0,
+            said_before: 0,
             sequence: 0,
             progress: Progress::Idle,
             timing: Timing {
@@ -79,6 +83,7 @@ impl Flight {
         self.items = Vec::new();
         self.datagrams = Vec::new();
         self.next = 0;
+        self.said_before = 0;
         self.progress = Progress::Idle;
     }
 
@@ -97,21 +102,32 @@ impl Flight {
         self.timing.timed = false;
     }
 
-    /// Adds a message and gives it as it stands in the transcript.
-    pub(crate) fn push(&mut self, epoch: u16, message: &Message<'_>) -> &[u8] {
-        let kind = message.kind();
-        let mut body = Vec::new();
-        message.write(&mut body);
-        let bytes = whole(kind, self.sequence, &body);
-        self.sequence = self.sequence.wrapping_add(1);
+    /// Adds a message and gives its number.
+    pub(crate) fn push(&mut self, epoch: u16, kind: u8, body: &[u8]) -> u16 {
+        let number = self.sequence;
+        self.sequence = number.wrapping_add(1);
         self.items.push(Item {
             epoch,
-            message: Some(bytes),
+            message: Some(whole(kind, number, body)),
         });
-        self.items
-            .last()
-            .and_then(|item| item.message.as_deref())
-            .unwrap_or_default()
+        number
+    }
+
+    /// The number of the message that is said next.
+    pub(crate) fn number_from(&mut self, number: u16) {
+        self.sequence = number;
+    }
+
+    #[cfg(test)]
+    pub(crate) fn next_message(&self) -> u16 {
+        self.sequence
+    }
+
+    /// More is said in a flight that was sent before: the new part goes out now.
+    pub(crate) fn resume(&mut self) {
+        self.said_before = self.items.len();
+        self.timing.expirations = 0;
+        self.progress = Progress::Due;
     }
 
     pub(crate) fn push_change_cipher_spec(&mut self) {
@@ -196,7 +212,11 @@ impl Flight {
         self.datagrams.clear();
         self.next = 0;
         let mut datagram = Vec::with_capacity(room.min(2048));
-        for item in &self.items {
+        let skipped = match self.timing.expirations % 2 {
+            0 if self.timing.expirations > 0 => 0,
+            _ => self.said_before,
+        };
+        for item in self.items.iter().skip(skipped) {
             let Some(message) = &item.message else {
                 if datagram.len() + record::HEADER_LEN + 1 > room {
                     self.datagrams.push(std::mem::take(&mut datagram));
@@ -268,9 +288,9 @@ impl Timing {
 }
 
 /// A message with its header, in one piece: how it counts in the transcript (RFC 6347 §4.2.6).
-pub(crate) fn whole(kind: Kind, sequence: u16, body: &[u8]) -> Vec<u8> {
+pub(crate) fn whole(kind: u8, sequence: u16, body: &[u8]) -> Vec<u8> {
     let fragment = Fragment {
-        kind: kind.id(),
+        kind,
         length: body.len(),
         sequence,
         offset: 0,
@@ -303,7 +323,6 @@ const LONGEST_WITHOUT_CONSENT: Duration = Duration::from_secs(60);
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::message::Certificate;
 
     #[expect(
         clippy::disallowed_methods,
@@ -316,9 +335,8 @@ mod tests {
     fn flight(len: usize) -> Flight {
         let mut flight = Flight::new();
         flight.begin(true);
-        let der = vec![0x30; len];
-        flight.push(0, &Message::Certificate(Certificate { chain: vec![&der] }));
-        flight.push(0, &Message::ServerHelloDone);
+        flight.push(0, 11, &vec![0x30; len + 6]);
+        flight.push(0, 14, &[]);
         flight.push_change_cipher_spec();
         flight
     }

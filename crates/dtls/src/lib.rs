@@ -1,6 +1,10 @@
 #![doc = include_str!("../README.md")]
 #![warn(clippy::indexing_slicing)]
 
+// The harness of `tests/` is the unit tests' too, and names the crate from outside.
+#[cfg(test)]
+extern crate self as oxirtc_dtls;
+
 mod alert;
 mod certificate;
 mod config;
@@ -17,6 +21,8 @@ mod reassembly;
 pub mod record;
 mod replay;
 mod stats;
+#[cfg(test)]
+mod tests;
 mod timer;
 mod trust;
 

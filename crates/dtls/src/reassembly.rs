@@ -1,6 +1,6 @@
 use std::collections::BTreeMap;
 
-use crate::message::Fragment;
+use crate::message::{Fragment, Kind};
 
 /// Puts the peer's handshake messages together and in order, whatever the network did to them.
 ///
@@ -25,8 +25,17 @@ pub(crate) enum Outcome {
     Dropped,
 }
 
+/// A whole message that may be handled.
+pub(crate) struct Front<'r> {
+    pub(crate) sequence: u16,
+    pub(crate) epoch: u16,
+    pub(crate) kind: u8,
+    pub(crate) body: &'r [u8],
+}
+
 struct Partial {
     kind: u8,
+    epoch: u16,
     body: Vec<u8>,
     /// A bit for each byte of `body` that is here; empty when all are.
     present: Vec<u64>,
@@ -34,7 +43,7 @@ struct Partial {
 }
 
 impl Reassembly {
-    pub(crate) fn insert(&mut self, fragment: Fragment<'_>) -> Outcome {
+    pub(crate) fn insert(&mut self, epoch: u16, fragment: Fragment<'_>) -> Outcome {
         let Fragment {
             length, sequence, ..
         } = fragment;
@@ -52,7 +61,8 @@ impl Reassembly {
                 return Outcome::Dropped;
             }
             self.held += length;
-            self.messages.insert(sequence, Partial::new(&fragment));
+            self.messages
+                .insert(sequence, Partial::new(epoch, &fragment));
         }
         if let Some(partial) = self.messages.get_mut(&sequence) {
             partial.fill(&fragment);
@@ -60,32 +70,48 @@ impl Reassembly {
         Outcome::Stored
     }
 
-    /// The next message, when all of it is here: its number, type and body.
-    pub(crate) fn front(&self) -> Option<(u16, u8, &[u8])> {
-        let partial = self.messages.get(&self.next)?;
-        (partial.missing == 0).then_some((self.next, partial.kind, &partial.body))
+    /// The next message, when all of it is here.
+    pub(crate) fn front(&self) -> Option<Front<'_>> {
+        self.whole(self.next)
     }
 
-    /// The next message was handled; the one after it is next.
-    pub(crate) fn accept(&mut self) {
-        self.discard(self.next);
-        self.next = self.next.saturating_add(1);
+    /// While a hello is awaited it may answer any of ours, so its number may be any of the first;
+    /// other messages than hellos wait for it.
+    pub(crate) fn front_hello(&self, kinds: &[Kind]) -> Option<Front<'_>> {
+        let is_hello = |front: &Front<'_>| kinds.iter().any(|kind| kind.id() == front.kind);
+        let mut hellos = (0..MAX_HELLOS).filter_map(|sequence| self.whole(sequence));
+        hellos.find(is_hello).or_else(|| self.whole(0))
     }
 
-    /// The next message made no sense; a genuine one may still come.
-    pub(crate) fn reject(&mut self) {
-        self.discard(self.next);
+    fn whole(&self, sequence: u16) -> Option<Front<'_>> {
+        let partial = self.messages.get(&sequence)?;
+        (partial.missing == 0).then_some(Front {
+            sequence,
+            epoch: partial.epoch,
+            kind: partial.kind,
+            body: &partial.body,
+        })
+    }
+
+    /// A message is handled, and its place is free.
+    pub(crate) fn take(&mut self, sequence: u16) -> Vec<u8> {
+        let partial = self.messages.remove(&sequence);
+        let body = partial.map(|partial| partial.body).unwrap_or_default();
+        self.held -= body.len();
+        body
+    }
+
+    /// A message made no sense; a genuine one may still come.
+    pub(crate) fn reject(&mut self, sequence: u16) {
+        self.discard(sequence);
     }
 
     /// What comes before this number is dealt with.
     pub(crate) fn skip_to(&mut self, sequence: u16) {
         while self.next < sequence {
-            self.accept();
+            self.discard(self.next);
+            self.next += 1;
         }
-    }
-
-    pub(crate) fn next(&self) -> u16 {
-        self.next
     }
 
     pub(crate) fn held(&self) -> usize {
@@ -111,7 +137,7 @@ impl Reassembly {
 }
 
 impl Partial {
-    fn new(fragment: &Fragment<'_>) -> Self {
+    fn new(epoch: u16, fragment: &Fragment<'_>) -> Self {
         let words = if fragment.is_whole() {
             0
         } else {
@@ -119,6 +145,7 @@ impl Partial {
         };
         Self {
             kind: fragment.kind,
+            epoch,
             body: vec![0; fragment.length],
             present: vec![0; words],
             missing: fragment.length,
@@ -173,6 +200,8 @@ impl Partial {
 
 const MAX_HELD: usize = 64 << 10;
 const MAX_AHEAD: u16 = 32;
+/// The hellos of a client, and so the answers to them.
+const MAX_HELLOS: u16 = 3;
 
 #[cfg(test)]
 mod tests {
@@ -188,6 +217,11 @@ mod tests {
         }
     }
 
+    fn front(reassembly: &Reassembly) -> Option<(u16, u8, &[u8])> {
+        let front = reassembly.front()?;
+        Some((front.sequence, front.kind, front.body))
+    }
+
     #[test]
     fn single_bytes_in_any_order_make_a_message() {
         let body: Vec<u8> = (0..=200).collect();
@@ -197,17 +231,17 @@ mod tests {
         for at in order {
             assert!(reassembly.front().is_none());
             let piece = fragment(0, body.len(), at, &body[at..=at]);
-            assert_eq!(reassembly.insert(piece), Outcome::Stored);
+            assert_eq!(reassembly.insert(0, piece), Outcome::Stored);
             assert_eq!(
-                reassembly.insert(piece),
+                reassembly.insert(0, piece),
                 Outcome::Stored,
                 "twice is as once"
             );
         }
-        assert_eq!(reassembly.front(), Some((0, 11, &body[..])));
-        reassembly.accept();
+        assert_eq!(front(&reassembly), Some((0, 11, &body[..])));
+        reassembly.skip_to(reassembly.next + 1);
         assert_eq!(
-            reassembly.insert(fragment(0, 201, 0, &body)),
+            reassembly.insert(0, fragment(0, 201, 0, &body)),
             Outcome::Stale
         );
         assert_eq!(reassembly.held(), 0);
@@ -217,14 +251,14 @@ mod tests {
     fn overlaps_agree_and_messages_come_in_order() {
         let body: Vec<u8> = (0..100).collect();
         let mut reassembly = Reassembly::default();
-        reassembly.insert(fragment(1, 0, 0, &[]));
-        reassembly.insert(fragment(0, 100, 0, &body[..60]));
-        reassembly.insert(fragment(0, 100, 40, &body[40..]));
-        assert_eq!(reassembly.front(), Some((0, 11, &body[..])));
-        reassembly.accept();
-        assert_eq!(reassembly.front(), Some((1, 11, &[][..])));
-        reassembly.accept();
-        assert_eq!(reassembly.front(), None);
+        reassembly.insert(0, fragment(1, 0, 0, &[]));
+        reassembly.insert(0, fragment(0, 100, 0, &body[..60]));
+        reassembly.insert(0, fragment(0, 100, 40, &body[40..]));
+        assert_eq!(front(&reassembly), Some((0, 11, &body[..])));
+        reassembly.skip_to(reassembly.next + 1);
+        assert_eq!(front(&reassembly), Some((1, 11, &[][..])));
+        reassembly.skip_to(reassembly.next + 1);
+        assert_eq!(front(&reassembly), None);
     }
 
     /// Known failures 3 and 10: no fragment pins the reassembly.
@@ -243,12 +277,12 @@ mod tests {
         ];
         for poison in poison {
             let mut reassembly = Reassembly::default();
-            reassembly.insert(fragment(0, 100, 0, &body[..50]));
-            reassembly.insert(poison);
+            reassembly.insert(0, fragment(0, 100, 0, &body[..50]));
+            reassembly.insert(0, poison);
             for (from, to) in [(50, 100), (0, 50)] {
-                reassembly.insert(fragment(0, 100, from, &body[from..to]));
+                reassembly.insert(0, fragment(0, 100, from, &body[from..to]));
             }
-            assert_eq!(reassembly.front(), Some((0, 11, &body[..])));
+            assert_eq!(front(&reassembly), Some((0, 11, &body[..])));
         }
     }
 
@@ -259,26 +293,24 @@ mod tests {
         for round in 0..20_000_u32 {
             let sequence = (round * 7 % 65_536) as u16;
             let length = (round as usize * 977) % (1 << 24) + 2;
-            reassembly.insert(fragment(
-                sequence,
-                length,
-                round as usize % length.min(999),
-                &[1],
-            ));
+            reassembly.insert(
+                0,
+                fragment(sequence, length, round as usize % length.min(999), &[1]),
+            );
             assert!(reassembly.held() <= MAX_HELD && reassembly.messages.len() <= 32);
         }
         assert!(reassembly.held() > 0);
         let body = vec![5; 2_000];
-        reassembly.reject();
-        reassembly.insert(fragment(0, 2_000, 0, &body));
-        assert_eq!(reassembly.front(), Some((0, 11, &body[..])));
+        reassembly.reject(0);
+        reassembly.insert(0, fragment(0, 2_000, 0, &body));
+        assert_eq!(front(&reassembly), Some((0, 11, &body[..])));
     }
 
     #[test]
     fn empty_pieces_of_messages_that_are_not_empty_are_dropped() {
         let mut reassembly = Reassembly::default();
         for (length, offset) in [(1, 0), (1, 1), (3, 2), (3, 3)] {
-            let outcome = reassembly.insert(fragment(0, length, offset, &[]));
+            let outcome = reassembly.insert(0, fragment(0, length, offset, &[]));
             assert_eq!((outcome, reassembly.held()), (Outcome::Dropped, 0));
         }
     }

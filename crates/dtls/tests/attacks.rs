@@ -162,6 +162,56 @@ fn no_flood_of_verify_requests_draws_more_than_three_hellos() {
         }
     }
     assert!(hellos <= 3, "{hellos}");
+    pair.run(Duration::from_secs(60), &mut perfect());
+    pair.assert_connected();
+}
+
+/// A forged HelloVerifyRequest costs datagrams, not the handshake; a doubled genuine one costs nothing.
+#[test]
+fn verify_requests_at_any_moment_and_doubled_datagrams_stop_nothing() {
+    let request = |cookie: &[u8], sequence| {
+        let request = HelloVerifyRequest {
+            version: 0xFEFF,
+            cookie,
+        };
+        let request = Message::HelloVerifyRequest(request);
+        plain(77, &fragment(Kind::HelloVerifyRequest, sequence, &request))
+    };
+    for to in [Role::Client, Role::Server] {
+        for (sequence, at) in (0..4).flat_map(|sequence| (0..6).map(move |at| (sequence, at))) {
+            for behind in [false, true] {
+                let mut pair = Pair::plain();
+                let mut count = 0;
+                let (now, mut empty) = (pair.now, request(&[], sequence));
+                pair.end(to)
+                    .connection
+                    .handle_datagram(now, &mut empty, &mut |_: &mut [u8]| {});
+                pair.start();
+                pair.run(Duration::from_secs(60), &mut |role, datagram| {
+                    count += 1;
+                    let mut out = vec![(ms(10), datagram)];
+                    if role == other(to) && count > at {
+                        let place = usize::from(behind);
+                        out.insert(place, (ms(10), request(b"forged", sequence)));
+                    }
+                    out
+                });
+                pair.assert_connected();
+            }
+        }
+    }
+    for seed in 0..60 {
+        let mut pair = Pair::new(config(0), config(1).cookie_exchange(true));
+        let mut dice = Dice::new(seed);
+        pair.start();
+        pair.run(Duration::from_secs(60), &mut |_, datagram| {
+            let copies = 1 + dice.roll(3);
+            (0..copies)
+                .map(|_| (ms(dice.roll(60)), datagram.clone()))
+                .collect()
+        });
+        pair.assert_connected();
+    }
 }
 
 /// Known failure 2, checklist D4.

@@ -1,8 +1,6 @@
-//! Descriptions as the application sees them, and as they are kept.
+//! Descriptions as the application sees them.
 
 use std::fmt;
-
-use oxirtc_sdp::Session;
 
 /// A description with its type: W3C's `RTCSessionDescriptionInit`.
 ///
@@ -26,13 +24,6 @@ pub enum SdpType {
     Answer,
     /// Back to the last stable state.
     Rollback,
-}
-
-/// A description that was applied.
-#[derive(Clone, Debug)]
-pub(crate) struct Applied {
-    pub(crate) kind: SdpType,
-    pub(crate) session: Session,
 }
 
 impl Description {

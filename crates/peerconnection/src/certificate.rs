@@ -74,19 +74,16 @@ impl Certificate {
     }
 
     /// The certificate and its private key, to be kept as a secret.
-    #[must_use]
     pub fn to_pem(&self) -> String {
         self.inner.to_pem()
     }
 
     /// When it expires.
-    #[must_use]
     pub fn expires(&self) -> SystemTime {
         self.inner.not_after()
     }
 
     /// `getFingerprints()`: what a description says of it.
-    #[must_use]
     pub fn fingerprints(&self) -> Vec<DtlsFingerprint> {
         let fingerprint = self.inner.fingerprint(&dtls::HashAlgorithm::Sha256);
         let shown = fingerprint.map(|it| {

@@ -2,11 +2,11 @@
 
 mod server;
 
-use std::time::{Duration, SystemTime};
+use std::time::SystemTime;
 
 use serde::{Deserialize, Deserializer, Serialize};
 
-use crate::{Certificate, Error, ErrorKind};
+use crate::{Certificate, Error, ErrorKind, label::Label};
 
 /// `RTCConfiguration` (W3C §4.2.1).
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
@@ -84,6 +84,7 @@ pub enum RtcpMuxPolicy {
 
 /// What W3C leaves to the implementation. The default is right for most.
 #[derive(Clone, Debug, PartialEq, Eq)]
+#[must_use = "settings are set by value"]
 pub struct Settings {
     pub(crate) loopback: bool,
     pub(crate) link_local: bool,
@@ -91,6 +92,7 @@ pub struct Settings {
     pub(crate) ipv6: bool,
     pub(crate) max_message_size: u32,
     pub(crate) max_outgoing_message_size: u64,
+    pub(crate) max_channels: u16,
     pub(crate) receive_window: u32,
     pub(crate) send_buffer: usize,
     pub(crate) max_burst: usize,
@@ -115,6 +117,20 @@ impl Configuration {
             .try_for_each(server::check)
     }
 
+    /// Names the servers that are configured and not asked, as nothing asks them yet.
+    pub(crate) fn warn_of_servers(&self, label: Label) {
+        let urls = self
+            .ice_servers
+            .iter()
+            .take(MAX_SERVERS)
+            .flat_map(|it| &it.urls);
+        for url in urls {
+            log::warn!(
+                "{label}: {url} will not be asked: STUN and TURN servers are not built yet, and only addresses of this machine are candidates"
+            );
+        }
+    }
+
     fn check_change(&self, old: &Self, described: bool) -> Result<(), Error> {
         let fixed = |message: &str| Err(Error::new(ErrorKind::InvalidModification, message));
         if self.certificates != old.certificates {
@@ -134,7 +150,7 @@ impl Configuration {
 
     /// [4.4.1.1-03]
     pub(crate) fn check_certificates(&self, now: SystemTime) -> Result<(), Error> {
-        let expired = |it: &Certificate| it.expires() + Duration::from_secs(1) <= now;
+        let expired = |it: &Certificate| it.expires() < now;
         if self.certificates.iter().any(expired) {
             return Err(Error::new(
                 ErrorKind::InvalidAccess,
@@ -147,7 +163,6 @@ impl Configuration {
 
 impl IceServer {
     /// A server without credentials.
-    #[must_use]
     pub fn new(url: impl Into<String>) -> Self {
         Self {
             urls: vec![url.into()],
@@ -157,7 +172,6 @@ impl IceServer {
     }
 
     /// A TURN server.
-    #[must_use]
     pub fn with_credential(
         url: impl Into<String>,
         username: impl Into<String>,
@@ -175,7 +189,6 @@ impl IceServer {
 impl Settings {
     /// Gather loopback addresses, too. They are gathered anyway when nothing else exists. Default:
     /// false, as a peer on another machine would only waste checks on them.
-    #[must_use]
     pub fn loopback(mut self, on: bool) -> Self {
         self.loopback = on;
         self
@@ -183,37 +196,49 @@ impl Settings {
 
     /// Gather link-local addresses, too. They are gathered anyway when nothing else exists. Default:
     /// false.
-    #[must_use]
     pub fn link_local(mut self, on: bool) -> Self {
         self.link_local = on;
         self
     }
 
     /// Use IPv4. Default: true.
-    #[must_use]
     pub fn ipv4(mut self, on: bool) -> Self {
         self.ipv4 = on;
         self
     }
 
     /// Use IPv6. Default: true.
-    #[must_use]
     pub fn ipv6(mut self, on: bool) -> Self {
         self.ipv6 = on;
         self
     }
 
     /// The longest message that the peer may send, in bytes. The peer decides how many of them stand
-    /// in memory, up to the receive window. Default: 262,144, as browsers have it.
-    #[must_use]
+    /// in memory, up to the receive window, which is at least one. 0 is any that SCTP here can take: 1 GiB.
+    /// Default: 262,144, as browsers have it.
     pub fn max_message_size(mut self, bytes: u32) -> Self {
         self.max_message_size = bytes;
         self
     }
 
+    /// What a description of ours says: a peer that reads 0 there (RFC 8841 §6) might send more than
+    /// can be taken.
+    pub(crate) fn announced_message_size(&self) -> u32 {
+        match self.max_message_size {
+            0 => MAX_MESSAGE,
+            bytes => bytes.min(MAX_MESSAGE),
+        }
+    }
+
+    /// How many channels that the peer opens may be there at once; it is refused further ones. An idle
+    /// one takes less than a kilobyte. Default: 1,024.
+    pub fn max_channels(mut self, channels: u16) -> Self {
+        self.max_channels = channels;
+        self
+    }
+
     /// The longest message that may be sent to a peer that would take it, in bytes; 0 is any.
     /// Default: 1 GiB.
-    #[must_use]
     pub fn max_outgoing_message_size(mut self, bytes: u64) -> Self {
         self.max_outgoing_message_size = bytes;
         self
@@ -221,7 +246,6 @@ impl Settings {
 
     /// How many bytes the peer may have on its way and unread. More is faster over a long path and
     /// costs memory. Default: 4 MiB.
-    #[must_use]
     pub fn receive_window(mut self, bytes: u32) -> Self {
         self.receive_window = bytes;
         self
@@ -229,21 +253,18 @@ impl Settings {
 
     /// How many bytes a channel holds that are not on their way yet; sending waits above it.
     /// Default: 1 MiB.
-    #[must_use]
     pub fn send_buffer(mut self, bytes: usize) -> Self {
         self.send_buffer = bytes.max(1);
         self
     }
 
     /// What [`send_buffer`](Self::send_buffer) was set to.
-    #[must_use]
     pub fn send_buffer_size(&self) -> u64 {
         self.send_buffer as u64
     }
 
     /// How many bytes go to the kernel at once. Less spares a receiver with a small socket buffer.
     /// Default, and at most: 65,487.
-    #[must_use]
     pub fn max_burst(mut self, bytes: usize) -> Self {
         self.max_burst = bytes.clamp(1, MAX_BURST);
         self
@@ -251,7 +272,6 @@ impl Settings {
 
     /// How many datagrams go to the kernel at once. 1 where the system cannot split. Default, and at
     /// most: 64.
-    #[must_use]
     pub fn max_segments(mut self, datagrams: usize) -> Self {
         self.max_segments = datagrams.clamp(1, MAX_SEGMENTS);
         self
@@ -291,6 +311,7 @@ impl Default for Settings {
             ipv6: true,
             max_message_size: 262_144,
             max_outgoing_message_size: 1 << 30,
+            max_channels: 1024,
             receive_window: 4 << 20,
             send_buffer: 1 << 20,
             max_burst: MAX_BURST,
@@ -300,12 +321,16 @@ impl Default for Settings {
 }
 
 const MAX_SERVERS: usize = 32;
+/// The longest message that an association takes, in bytes.
+const MAX_MESSAGE: u32 = 1 << 30;
 /// The kernel takes a batch as one UDP datagram.
 const MAX_BURST: usize = 65_487;
 const MAX_SEGMENTS: usize = 64;
 
 #[cfg(test)]
 mod tests {
+    use std::time::Duration;
+
     use super::*;
     use crate::KeyAlgorithm;
 
@@ -388,9 +413,11 @@ mod tests {
             certificates: vec![certificate()],
             ..Configuration::default()
         };
-        let day = Duration::from_secs(24 * 3600);
-        assert_eq!(it.check_certificates(now() + 29 * day), Ok(()));
-        let error = it.check_certificates(now() + 31 * day).unwrap_err();
+        let end = now() + Duration::from_secs(30 * 24 * 3600);
+        assert_eq!(it.check_certificates(end), Ok(()));
+        // At once, and not a second later.
+        let late = end + Duration::from_millis(1);
+        let error = it.check_certificates(late).unwrap_err();
         assert_eq!(error.kind(), ErrorKind::InvalidAccess);
     }
 

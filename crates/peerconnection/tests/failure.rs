@@ -6,11 +6,11 @@ use std::time::Duration;
 
 use oxirtc_netsim::{Link, ms};
 use oxirtc_peerconnection::{
-    Certificate, Configuration, DataChannelInit, DataChannelState, DtlsTransportState, ErrorKind,
-    IceCandidateInit, IceConnectionState, IceTransportPolicy, KeyAlgorithm, OfferOptions, Path,
-    PeerConnectionState, RtcErrorDetail, SctpTransportState, SdpType, SessionDescription, Settings,
+    Certificate, Configuration, DataChannelInit, DataChannelState, DtlsTransportState, ErrorDetail,
+    ErrorKind, IceCandidateInit, IceConnectionState, IceTransportPolicy, KeyAlgorithm,
+    OfferOptions, PeerConnectionState, SctpTransportState, SdpType, SessionDescription, Settings,
     SignalingState,
-    engine::{ChannelEvent, DtlsTransportEvent, Event},
+    engine::{ChannelEvent, DtlsTransportEvent, Event, Path},
 };
 use pair::Pair;
 
@@ -62,12 +62,15 @@ fn a_wrong_fingerprint_fails_the_connection() {
         });
         pair.run(Duration::from_secs(5));
         let end = &pair.ends[deceived];
-        let transport = end.engine.transports().next().unwrap();
+        let transport = end.engine.transports().next().unwrap().id();
         assert_eq!(
-            end.engine.dtls_transport_state(transport),
+            end.engine.transport(transport).unwrap().dtls_state(),
             DtlsTransportState::Failed
         );
-        assert_eq!(end.engine.sctp_state(), Some(SctpTransportState::Closed));
+        assert_eq!(
+            end.engine.sctp().map(|it| it.state()),
+            Some(SctpTransportState::Closed)
+        );
         let failure = end.tasks.iter().find_map(|task| match &task[..] {
             [
                 Event::DtlsTransport(_, DtlsTransportEvent::Error(error)),
@@ -80,7 +83,7 @@ fn a_wrong_fingerprint_fails_the_connection() {
         });
         assert_eq!(
             failure.unwrap().detail(),
-            Some(RtcErrorDetail::FingerprintFailure)
+            Some(ErrorDetail::FingerprintFailure)
         );
         // An alert that nobody can authenticate ends nothing, so the other side may take its time.
         let other = 1 - deceived;
@@ -165,10 +168,13 @@ fn a_close_ends_the_other_side_at_once() {
     assert!(elapsed <= ms(50), "{elapsed:?}");
     pair.run(Duration::from_secs(1));
     let end = &pair.ends[1];
-    let transport = end.engine.transports().next().unwrap();
-    assert_eq!(end.engine.sctp_state(), Some(SctpTransportState::Closed));
+    let transport = end.engine.transports().next().unwrap().id();
     assert_eq!(
-        end.engine.dtls_transport_state(transport),
+        end.engine.sctp().map(|it| it.state()),
+        Some(SctpTransportState::Closed)
+    );
+    assert_eq!(
+        end.engine.transport(transport).unwrap().dtls_state(),
         DtlsTransportState::Closed
     );
     let story = end.story();
@@ -225,12 +231,15 @@ fn an_ice_restart_disturbs_nothing_above() {
     for side in [0, 1] {
         let (mut pair, [here, there]) = Pair::connected(5, link(), &DataChannelInit::default());
         let ufrag = |pair: &Pair| {
-            let transport = pair.ends[0].engine.transports().next().unwrap();
+            let transport = pair.ends[0].engine.transports().next().unwrap().id();
             pair.ends[0]
                 .engine
-                .local_parameters(transport)
+                .transport(transport)
+                .unwrap()
+                .local_parameters()
                 .unwrap()
                 .username_fragment
+                .clone()
         };
         let before = ufrag(&pair);
         let mut sent = 0;
@@ -315,18 +324,13 @@ fn a_wrong_description_changes_nothing() {
         .set_remote_description(now, SessionDescription::offer(""))
         .unwrap_err();
     assert_eq!(error.sdp_line_number(), Some(1));
+    // RTP of any kind needs rtcp-mux, whatever the profile.
     let plain = offer.sdp.replace("UDP/DTLS/SCTP", "RTP/AVP");
-    let plain = SessionDescription::offer(plain);
-    if let Err(error) = engine.set_remote_description(now, plain) {
-        assert_eq!(error.kind(), ErrorKind::InvalidAccess);
-    } else {
-        // A section that nobody can serve is rejected in the answer.
-        let answer = engine.create_answer().unwrap();
-        assert!(answer.sdp.contains("m=application 0 "), "{}", answer.sdp);
-        engine
-            .set_remote_description(now, SessionDescription::rollback())
-            .unwrap();
-    }
+    let error = engine
+        .set_remote_description(now, SessionDescription::offer(plain))
+        .unwrap_err();
+    assert_eq!(error.kind(), ErrorKind::InvalidAccess);
+    assert_eq!(engine.signaling_state(), SignalingState::Stable);
     let answer = SessionDescription::answer(offer.sdp.clone());
     let error = engine.set_remote_description(now, answer).unwrap_err();
     assert_eq!(error.kind(), ErrorKind::InvalidState);
@@ -340,6 +344,53 @@ fn a_wrong_description_changes_nothing() {
         .unwrap_err();
     assert_eq!(error.kind(), ErrorKind::InvalidModification);
     assert_eq!(engine.signaling_state(), SignalingState::HaveLocalOffer);
+}
+
+/// [4.4.2-35] [4.7.3-01] An offer that cannot be accepted has rolled ours back all the same; then, and not
+/// between the two steps, it is known that ours is needed again.
+#[test]
+fn a_wrong_offer_rolls_ours_back() {
+    let mut pair = Pair::new(7, link());
+    pair.open(0, "a", &DataChannelInit::default());
+    pair.offer(0, &OfferOptions::default()).unwrap();
+    let now = pair.now;
+    let engine = &mut pair.ends[0].engine;
+    for wrong in ["", "nonsense"] {
+        let wrong = SessionDescription::offer(wrong);
+        let error = engine.set_remote_description(now, wrong).unwrap_err();
+        assert_eq!(error.sdp_line_number(), Some(1));
+        assert_eq!(engine.signaling_state(), SignalingState::Stable);
+        assert!(engine.local_description().is_none());
+        assert!(engine.is_negotiation_needed());
+        engine.set_local_description(now, None).unwrap();
+    }
+    // A rollback is taken only by the side whose offer it is.
+    let error = engine
+        .set_remote_description(now, SessionDescription::rollback())
+        .unwrap_err();
+    assert_eq!(error.kind(), ErrorKind::InvalidState);
+    assert_eq!(engine.signaling_state(), SignalingState::HaveLocalOffer);
+}
+
+/// RFC 8841 §10.3: another SCTP port is another association, on the DTLS that there is. Its channels have
+/// their streams at once, as the DTLS roles are known.
+#[test]
+fn another_sctp_port_replaces_the_association() {
+    let (mut pair, [_, there]) = Pair::connected(7, link(), &DataChannelInit::default());
+    let mut offer = pair.offer(0, &OfferOptions::default()).unwrap();
+    offer.sdp = offer.sdp.replace("a=sctp-port:5000", "a=sctp-port:5001");
+    let answer = pair.answer(1, offer).unwrap();
+    assert!(answer.sdp.contains("a=sctp-port:5001"), "{}", answer.sdp);
+    pair.step();
+    let end = &mut pair.ends[1];
+    assert_eq!(end.state(there), DataChannelState::Closed);
+    let sctp = end.engine.sctp().map(|it| it.state());
+    assert_eq!(sctp, Some(SctpTransportState::Connecting));
+    let dtls = end.engine.transports().next().map(|it| it.dtls_state());
+    assert_eq!(dtls, Some(DtlsTransportState::Connected));
+    let new = pair.open(1, "new", &DataChannelInit::default());
+    let new = pair.ends[1].engine.channel(new).unwrap();
+    assert!(new.id().is_some());
 }
 
 /// [4.4.2-38] [4.4.2-40] [4.4.2-41] [4.4.2-43] [4.4.2-44] [4.4.2-46]
@@ -411,7 +462,7 @@ fn relays_only_shows_no_address() {
     assert!(pair.ends[0].sockets.is_empty());
     let local = pair.ends[0].engine.local_description().unwrap();
     assert!(!local.sdp.contains("a=candidate") && local.sdp.contains("a=end-of-candidates"));
-    assert_eq!(pair.ends[0].engine.stats().datagrams_sent, 0);
+    assert_eq!(pair.ends[0].engine.counters().datagrams_sent, 0);
 }
 
 /// [4.4.1.7-11] [4.4.1.7-12] [4.2.1-05] [4.2.1-06] [4.2.1-08]
@@ -485,7 +536,7 @@ fn noise_does_not_disturb() {
         pair.ends[1].engine.connection_state(),
         PeerConnectionState::Connected
     );
-    assert!(pair.ends[1].engine.stats().dropped > 0);
+    assert!(pair.ends[1].engine.counters().dropped > 0);
 }
 
 /// [6.1.2-02] [4.4.1.6-21]: an answer that rejects data.
@@ -505,7 +556,7 @@ fn a_rejected_section_leaves_no_association() {
     pair.ends[0].set(now, SdpType::Answer, &rejected).unwrap();
     pair.run(Duration::from_secs(1));
     let engine = &pair.ends[0].engine;
-    assert_eq!(engine.sctp_state(), None);
+    assert_eq!(engine.sctp().map(|it| it.state()), None);
     assert_eq!(engine.transports().count(), 0);
     assert_eq!(engine.ice_connection_state(), IceConnectionState::New);
     assert!(pair.ends[0].sockets.is_empty());

@@ -1,17 +1,20 @@
 //! Receiving: which TSNs have come, putting messages together, and handing them out.
 
 pub(crate) mod inbox;
+pub(crate) mod lanes;
 pub(crate) mod reassembly;
 pub(crate) mod tracker;
 
 use self::{
-    inbox::Inbox,
-    reassembly::{Completed, Outcome, Reassembly},
+    inbox::{Inbox, Number},
+    lanes::Lanes,
+    reassembly::{Outcome, Reassembly},
     tracker::{Arrival, Tracker},
 };
 use crate::{
-    Config, Failure, Message, StreamId, Tsn,
-    packet::{Data, ForwardTsn, Sack},
+    Config, Failure, Message, Mid, StreamId, Tsn,
+    packet::{Data, Sack},
+    streams::StreamSet,
 };
 
 /// The receiving half of an association.
@@ -19,9 +22,11 @@ use crate::{
 pub(crate) struct Receiver {
     pub(crate) tracker: Tracker,
     reassembly: Reassembly,
+    lanes: Lanes,
     pub(crate) inbox: Inbox,
     pub(crate) acknowledgement: Acknowledgement,
-    deferred: Option<Deferred>,
+    /// The peer's reset that is not performed to its end yet; there is one at most.
+    pub(crate) deferred: Option<Deferred>,
     window: Window,
     max_message_size: usize,
 }
@@ -35,15 +40,16 @@ pub(crate) enum Acknowledgement {
     Now,
 }
 
-/// A reset that the peer asked for and that waits for data before it (RFC 6525 §5.2.2 E2).
+/// A reset that the peer asked for and that waits for data before it (RFC 6525 §5.2.2 E2), or is performed in steps.
 #[derive(Debug)]
-struct Deferred {
-    last_tsn: Tsn,
-    /// In order; none means all.
-    streams: Vec<StreamId>,
-    /// Messages from after the reset.
-    held: Vec<Completed>,
-    cost: usize,
+pub(crate) struct Deferred {
+    /// The request's number.
+    pub(crate) request: u32,
+    /// The last TSN before the reset.
+    pub(crate) last: Tsn,
+    pub(crate) streams: StreamSet,
+    /// How far it has been performed: streams when some are named, otherwise the stream to go on with.
+    swept: usize,
 }
 
 /// The receive window: memory, and how much of it to announce.
@@ -79,6 +85,7 @@ impl Receiver {
         Self {
             tracker: Tracker::new(initial),
             reassembly: Reassembly::new(config.max_message_size),
+            lanes: Lanes::new(config.max_message_size),
             inbox: Inbox::default(),
             acknowledgement: Acknowledgement::None,
             deferred: None,
@@ -91,14 +98,14 @@ impl Receiver {
     pub(crate) fn restart(&mut self, initial: Tsn) {
         self.tracker = Tracker::new(initial);
         self.reassembly.clear();
+        self.lanes.clear();
         self.deferred = None;
-        self.inbox.reset_all();
+        self.inbox.restart();
         self.acknowledgement = Acknowledgement::None;
     }
 
     fn used(&self) -> usize {
-        let held = self.deferred.as_ref().map_or(0, |deferred| deferred.cost);
-        self.inbox.cost() + self.reassembly.cost() + held
+        self.inbox.cost() + self.reassembly.cost() + self.lanes.cost()
     }
 
     /// The window to announce now.
@@ -106,8 +113,14 @@ impl Receiver {
         self.window.announce(self.used())
     }
 
-    /// Takes a DATA chunk of a stream that exists; `known` is false for one that does not, whose payload is dropped.
-    pub(crate) fn handle_data(&mut self, data: &Data<'_>, known: bool) -> Received {
+    /// Takes a DATA chunk, or with `lane`, its message's number and its own in the message, an I-DATA chunk. `known` is
+    /// false if its stream does not exist: its payload is dropped.
+    pub(crate) fn handle_data(
+        &mut self,
+        data: &Data<'_>,
+        lane: Option<(Mid, u32)>,
+        known: bool,
+    ) -> Received {
         let arrival = self.tracker.classify(data.tsn);
         if data.has(Data::IMMEDIATE) || arrival != Arrival::Next || self.tracker.has_gaps() {
             self.acknowledgement = Acknowledgement::Now;
@@ -121,11 +134,18 @@ impl Receiver {
             }
             Arrival::OutOfReach => return Received::Dropped,
         };
+        let number = lane.map_or(Number::Ssn(data.ssn), |(mid, _)| Number::Mid(mid));
+        if known && !self.is_reachable(data, number, arrival) {
+            self.acknowledgement = Acknowledgement::Now;
+            return Received::Dropped;
+        }
         if known {
             let single = data.has(Data::BEGIN) && data.has(Data::END);
             let length = data.payload.len();
             let cost = if single {
                 Inbox::cost_of(length)
+            } else if lane.is_some() {
+                Lanes::cost_of(length)
             } else {
                 Reassembly::cost_of(length)
             };
@@ -134,9 +154,13 @@ impl Receiver {
                 return Received::Dropped;
             }
             self.window.note(length, if single { cost } else { length });
-            match self.reassembly.insert(data) {
+            let outcome = match lane {
+                Some((mid, fsn)) if !single => self.lanes.insert(data, mid, fsn),
+                _ => self.reassembly.insert(data),
+            };
+            match outcome {
                 Outcome::Stored => {}
-                Outcome::Complete(message) => self.deliver(message),
+                Outcome::Complete(message) => self.inbox.deliver(message, number),
                 Outcome::TooLarge => return Received::Fatal(Failure::MessageTooLarge),
                 Outcome::Contradiction => return Received::Fatal(Failure::ProtocolViolation),
             }
@@ -148,31 +172,40 @@ impl Receiver {
         Received::New
     }
 
-    fn deliver(&mut self, message: Completed) {
-        if let Some(deferred) = &mut self.deferred
-            && message.last > deferred.last_tsn
-            && deferred.concerns(message.stream)
-        {
-            deferred.cost += Inbox::cost_of(message.payload.len());
-            deferred.held.push(message);
-            return;
-        }
-        self.inbox.deliver(message);
-    }
-
-    /// RFC 3758 §3.6. False if it is nothing new.
-    pub(crate) fn handle_forward(&mut self, forward: &ForwardTsn<'_>, streams: u16) -> bool {
-        self.acknowledgement = Acknowledgement::Now;
-        let ahead = forward.cumulative.distance(self.tracker.cumulative());
-        // Each TSN that was ever sent took a byte of the window: what is further ahead cannot be true.
-        if ahead as usize > self.window.size || !self.tracker.forward(forward.cumulative) {
+    /// Whether the chunk can be told apart by its numbers. What cannot is not acknowledged, and comes again.
+    fn is_reachable(&self, data: &Data<'_>, number: Number, arrival: Arrival) -> bool {
+        // RFC 6525 §5.2.2 E2: what follows a reset waits for it, at the sender.
+        let waits = |it: &Deferred| data.tsn > it.last && it.streams.contains(data.stream);
+        if self.deferred.as_ref().is_some_and(waits) {
             return false;
         }
-        self.reassembly.forward(forward.cumulative);
+        // RFC 9260 §1.6: beyond half of the numbers a later message looks like one that was passed over. Where all
+        // before it has come it is the latter.
+        let ordered = !data.has(Data::UNORDERED);
+        !(ordered && arrival == Arrival::Ahead && self.inbox.is_past(data.stream, number))
+    }
+
+    /// RFC 3758 §3.6, RFC 8260 §2.3.1: the point to skip to, and what was given up: stream, whether unordered, and the
+    /// last number. False if it is nothing new.
+    pub(crate) fn handle_forward(
+        &mut self,
+        point: Tsn,
+        messages: impl Iterator<Item = (StreamId, bool, Number)>,
+    ) -> bool {
+        self.acknowledgement = Acknowledgement::Now;
+        let ahead = point.distance(self.tracker.cumulative());
+        // Each TSN that was ever sent took a byte of the window: what is further ahead cannot be true.
+        if ahead as usize > self.window.size || !self.tracker.forward(point) {
+            return false;
+        }
+        self.reassembly.forward(point);
         self.reassembly.cumulative_moved(self.tracker.cumulative());
-        for (stream, ssn) in forward.streams() {
-            if stream < streams {
-                self.inbox.skip(stream, ssn);
+        for (stream, unordered, number) in messages {
+            if let Number::Mid(mid) = number {
+                self.lanes.skip(stream, unordered, mid);
+            }
+            if !unordered {
+                self.inbox.skip(stream, number);
             }
         }
         true
@@ -212,32 +245,35 @@ impl Receiver {
         message
     }
 
-    /// RFC 6525 §5.2.2: resets the streams now, or once the data up to `last_tsn` is here. True if now.
-    pub(crate) fn reset(&mut self, last_tsn: Tsn, mut streams: Vec<StreamId>) -> bool {
-        streams.sort_unstable();
-        self.deferred = Some(Deferred {
-            last_tsn,
-            streams,
-            held: Vec::new(),
-            cost: 0,
-        });
-        last_tsn <= self.tracker.cumulative()
+    /// Goes on with the peer's reset once the data before it is here; the reset, when that was its last step.
+    pub(crate) fn perform_reset(&mut self) -> Option<Deferred> {
+        let cumulative = self.tracker.cumulative();
+        let deferred = self.deferred.as_mut().filter(|d| d.last <= cumulative)?;
+        let mut budget = SWEEP_STEP;
+        let done = match &deferred.streams {
+            StreamSet::All => {
+                self.lanes.reset_all(&mut budget)
+                    && self.inbox.reset_all(&mut deferred.swept, &mut budget)
+            }
+            StreamSet::Some(streams) => loop {
+                let Some(stream) = streams.get(deferred.swept) else {
+                    break true;
+                };
+                let reset = self.lanes.reset(*stream, &mut budget)
+                    && self.inbox.reset(*stream, &mut budget);
+                if !reset {
+                    break false;
+                }
+                deferred.swept += 1;
+            },
+        };
+        if done { self.deferred.take() } else { None }
     }
 
-    /// The streams of the reset that can be performed by now: performed. `None` if there is none; all if none is named.
-    pub(crate) fn perform_reset(&mut self) -> Option<Vec<StreamId>> {
+    /// Whether a reset has steps left that can be done now.
+    pub(crate) fn is_sweeping(&self) -> bool {
         let cumulative = self.tracker.cumulative();
-        let deferred = self.deferred.take_if(|d| d.last_tsn <= cumulative)?;
-        if deferred.streams.is_empty() {
-            self.inbox.reset_all();
-        }
-        for stream in &deferred.streams {
-            self.inbox.reset(*stream);
-        }
-        for message in deferred.held {
-            self.inbox.deliver(message);
-        }
-        Some(deferred.streams)
+        self.deferred.as_ref().is_some_and(|d| d.last <= cumulative)
     }
 
     pub(crate) fn max_message_size(&self) -> usize {
@@ -246,8 +282,13 @@ impl Receiver {
 }
 
 impl Deferred {
-    fn concerns(&self, stream: StreamId) -> bool {
-        self.streams.is_empty() || self.streams.binary_search(&stream).is_ok()
+    pub(crate) fn new(request: u32, last: Tsn, streams: StreamSet) -> Self {
+        Self {
+            request,
+            last,
+            streams,
+            swept: 0,
+        }
     }
 }
 
@@ -305,3 +346,5 @@ impl Window {
 
 /// Over how much memory the ratio of payload to cost is taken.
 const RATIO_SPAN: usize = 64 << 10;
+/// How many streams and messages a step of a reset may touch.
+const SWEEP_STEP: usize = 64;

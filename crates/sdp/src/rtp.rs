@@ -101,6 +101,47 @@ impl Direction {
         }
     }
 
+    /// The one with these halves, as its owner sees them.
+    pub fn new(sends: bool, receives: bool) -> Self {
+        match (sends, receives) {
+            (true, true) => Self::SendRecv,
+            (true, false) => Self::SendOnly,
+            (false, true) => Self::RecvOnly,
+            (false, false) => Self::Inactive,
+        }
+    }
+
+    /// Whether its owner sends.
+    pub fn sends(self) -> bool {
+        matches!(self, Self::SendRecv | Self::SendOnly)
+    }
+
+    /// Whether its owner receives.
+    pub fn receives(self) -> bool {
+        matches!(self, Self::SendRecv | Self::RecvOnly)
+    }
+
+    /// As the other end sees it.
+    #[must_use]
+    pub fn reversed(self) -> Self {
+        Self::new(self.receives(), self.sends())
+    }
+
+    /// What is in both.
+    #[must_use]
+    pub fn and(self, other: Self) -> Self {
+        Self::new(
+            self.sends() && other.sends(),
+            self.receives() && other.receives(),
+        )
+    }
+
+    /// As a word inside a value.
+    // RFC 5234 §2.3: words that a grammar quotes have no case; names of attributes have (RFC 8866 §6)
+    fn parse_word(word: &str) -> Option<Self> {
+        Self::parse(&word.to_ascii_lowercase())
+    }
+
     /// The word that stands in the description.
     pub fn as_str(self) -> &'static str {
         match self {
@@ -184,7 +225,7 @@ impl<'a> ExtMap<'a> {
     pub(crate) fn parse(value: &'a str) -> Option<Self> {
         let (id, rest) = field(value);
         let (id, direction) = match id.split_once('/') {
-            Some((id, direction)) => (id, Some(Direction::parse(direction)?)),
+            Some((id, direction)) => (id, Some(Direction::parse_word(direction)?)),
             None => (id, None),
         };
         let (uri, parameters) = field(rest);

@@ -91,19 +91,21 @@ impl SignatureScheme {
     }
 }
 
+/// A signature of the peer was right. Made by [`PublicKey::check_signature`] alone.
+#[derive(Debug)]
+pub(crate) struct Signed(());
+
 impl PublicKey {
-    /// Whether `signature` over `message` is this key's under `scheme`.
-    pub(crate) fn verifies(
+    /// The proof that `signature` over `message` is this key's under `scheme`.
+    pub(crate) fn check_signature(
         &self,
         scheme: SignatureScheme,
         message: &[u8],
         signature: &[u8],
-    ) -> bool {
-        let Some(algorithm) = scheme.verification(self) else {
-            return false;
-        };
+    ) -> Option<Signed> {
+        let algorithm = scheme.verification(self)?;
         let (Self::P256(key) | Self::P384(key) | Self::Rsa(key)) = self;
         let key = UnparsedPublicKey::new(algorithm, key);
-        key.verify(message, signature).is_ok()
+        key.verify(message, signature).ok().map(|()| Signed(()))
     }
 }

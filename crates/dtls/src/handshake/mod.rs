@@ -1,26 +1,26 @@
-//! The handshake of TLS 1.2 over DTLS: states that own what they know and are consumed by the message
-//! they wait for.
+//! The handshakes: states that *weigh* the one message they wait for by reference, and are consumed
+//! when they *take* it. What is refused has changed nothing.
 
-mod client;
 mod cookie;
-mod offer;
-mod server;
+mod negotiate;
+mod proof;
 mod transcript;
+mod v12;
 
 use rand_chacha::ChaCha20Rng;
 use rand_core::Rng;
 
 pub(crate) use transcript::Transcript;
 
+#[cfg(test)]
+use crate::tests::peer::Edit;
 use crate::{
     AlertDescription, CipherSuite, Config, Failure, Group, SrtpProfile,
-    crypto::{
-        aead::RecordKeys,
-        prf::{self, MasterSecret},
-    },
+    certificate::public_key,
+    crypto::{prf::MasterSecret, signature::Signed},
     flight::Flight,
-    message::{Fragment, HelloVerifyRequest, Kind, Message},
-    reassembly::Reassembly,
+    message::{Kind, Malformed, Message},
+    reassembly::{Front, Reassembly},
     record::Records,
     trust::{Trust, Verdict},
 };
@@ -38,27 +38,26 @@ pub enum Role {
 pub(crate) struct Handshake {
     step: Step,
     transcript: Transcript,
-    pub(crate) reassembly: Reassembly,
     rng: ChaCha20Rng,
 }
 
 /// What the handshake waits for.
 enum Step {
+    /// For its role, or for a path to the server.
     Idle,
-    ServerHello(Box<client::ExpectServerHello>),
-    ServerCertificate(Box<client::ExpectCertificate>),
-    ServerKeyExchange(Box<client::ExpectServerKeyExchange>),
-    CertificateRequest(Box<client::ExpectCertificateRequest>),
-    ServerHelloDone(Box<client::ExpectServerHelloDone>),
-    ServerFinished(Box<client::ExpectFinished>),
-    ClientHello(server::ExpectClientHello),
-    ClientCertificate(Box<server::ExpectCertificate>),
-    ClientKeyExchange(Box<server::ExpectClientKeyExchange>),
-    CertificateVerify(Box<server::ExpectCertificateVerify>),
-    ClientFinished(Box<server::ExpectFinished>),
-    Complete(Box<Session>),
+    ServerHello(Box<negotiate::client::ExpectServerHello>),
+    ClientHello(Box<negotiate::server::ExpectClientHello>),
+    V12(v12::Step),
+    Complete(Option<Box<Session>>),
     /// A step failed; nothing more is handled.
     Dead,
+}
+
+/// What weighing a message came to: all that taking it needs.
+enum Accepted {
+    ServerHello(negotiate::client::Accepted),
+    ClientHello(negotiate::server::Accepted),
+    V12(v12::Accepted),
 }
 
 /// What the hellos agreed on.
@@ -77,6 +76,8 @@ pub(crate) struct Session {
     pub(crate) negotiated: Negotiated,
     pub(crate) group: Group,
     pub(crate) master: MasterSecret,
+    _signed: Signed,
+    _finished: proof::Finished,
 }
 
 /// Why a message cannot be handled, and what the peer is told.
@@ -86,16 +87,30 @@ pub(crate) struct Fault {
     pub(crate) alert: AlertDescription,
 }
 
+/// Why a message is not taken.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Refusal {
+    /// It says nothing new.
+    Ignore,
+    /// Anybody could have made it in the clear; a genuine one may still come. Under keys it ends.
+    Doubt(Fault),
+    /// It ends the handshake wherever it came from.
+    End(Fault),
+}
+
 /// What handling one message came to.
 pub(crate) enum Progress {
     /// The next message is not all here.
     Waiting,
     /// A message was accepted.
     Advanced,
+    /// A message that says nothing new was dropped.
+    Ignored,
     /// The last message was accepted.
     Complete(Box<Session>),
-    /// The message is nonsense that anybody could have sent; it was dropped, and a genuine one may come.
-    Doubtful(Fault),
+    /// The message is nonsense that anybody could have sent; it was dropped, and a genuine one may
+    /// come. `begun` when it was a whole ClientHello.
+    Doubtful { fault: Fault, begun: bool },
     /// The handshake is dead.
     Failed(Fault),
 }
@@ -106,16 +121,34 @@ pub(crate) struct Context<'a> {
     pub(crate) flight: &'a mut Flight,
     pub(crate) records: &'a mut Records,
     pub(crate) trust: &'a mut Trust,
+    pub(crate) reassembly: &'a mut Reassembly,
+    #[cfg(test)]
+    pub(crate) edit: &'a mut Option<Edit>,
 }
 
-/// What a step sees while it handles a message.
+/// What a step sees while it weighs a message; `transcript` is without it.
+struct Look<'l> {
+    config: &'l Config,
+    trust: &'l Trust,
+    transcript: &'l Transcript,
+    /// The number of the message.
+    sequence: u16,
+}
+
+/// What a step works on while it takes a message.
 struct Work<'w> {
     config: &'w Config,
     flight: &'w mut Flight,
     records: &'w mut Records,
     trust: &'w mut Trust,
+    reassembly: &'w mut Reassembly,
     transcript: &'w mut Transcript,
     rng: &'w mut ChaCha20Rng,
+    /// The message, and its number.
+    body: &'w [u8],
+    sequence: u16,
+    #[cfg(test)]
+    edit: &'w mut Option<Edit>,
 }
 
 impl Handshake {
@@ -123,7 +156,6 @@ impl Handshake {
         Self {
             step: Step::Idle,
             transcript: Transcript::default(),
-            reassembly: Reassembly::default(),
             rng,
         }
     }
@@ -131,7 +163,8 @@ impl Handshake {
     /// The client's first flight.
     pub(crate) fn start_client(&mut self, cx: &mut Context<'_>) {
         if matches!(self.step, Step::Idle) {
-            let step = client::start(&mut self.work(cx));
+            let (_, mut work) = self.parts(cx, 0, &[]);
+            let step = negotiate::client::start(&mut work);
             self.step = Step::ServerHello(Box::new(step));
         }
     }
@@ -140,202 +173,244 @@ impl Handshake {
         if matches!(self.step, Step::Idle) {
             let mut key = [0; 32];
             self.rng.fill_bytes(&mut key);
-            self.step = Step::ClientHello(server::ExpectClientHello::new(key));
+            let step = negotiate::server::ExpectClientHello::new(key);
+            self.step = Step::ClientHello(Box::new(step));
         }
+    }
+
+    /// Whether fragments are looked at: before the first ClientHello left they are anybody's noise.
+    pub(crate) fn is_begun(&self) -> bool {
+        !matches!(self.step, Step::Idle)
     }
 
     /// Whether a fragment may have come in this epoch: Finished is the first protected message, and
     /// the only one.
-    pub(crate) fn admits(&self, fragment: &Fragment<'_>, epoch: u16) -> bool {
-        (epoch > 0) == (fragment.kind == Kind::Finished.id())
-    }
-
-    /// A HelloVerifyRequest stands outside of the order of messages: a server without state numbers
-    /// each of them 0. `true` when it was one and has been dealt with.
-    pub(crate) fn handle_verify_request(
-        &mut self,
-        cx: &mut Context<'_>,
-        fragment: &Fragment<'_>,
-    ) -> bool {
-        if fragment.kind != Kind::HelloVerifyRequest.id() {
-            return false;
-        }
-        let Step::ServerHello(mut step) = std::mem::replace(&mut self.step, Step::Dead) else {
-            return true;
-        };
-        let current = fragment.sequence <= self.reassembly.next() && fragment.is_whole();
-        if let Ok(request) = HelloVerifyRequest::parse(fragment.body)
-            && current
-            && step.handle_verify_request(&mut self.work(cx), &request)
-        {
-            self.reassembly.skip_to(fragment.sequence.saturating_add(1));
-        }
-        self.step = Step::ServerHello(step);
-        true
+    pub(crate) fn admits(&self, kind: u8, epoch: u16) -> bool {
+        (epoch > 0) == (kind == Kind::Finished.id())
     }
 
     /// Handles the next message, if all of it is here.
     pub(crate) fn advance(&mut self, cx: &mut Context<'_>) -> Progress {
-        let Some((sequence, kind, body)) = self.reassembly.front() else {
+        let front = match self.step.hellos() {
+            [] => cx.reassembly.front(),
+            hellos => cx.reassembly.front_hello(hellos),
+        };
+        let Some(front) = front else {
             return Progress::Waiting;
         };
-        let body = body.to_vec();
-        let expected = Kind::from_id(kind).filter(|kind| self.step.expects(*kind));
-        let message = match expected.map(|kind| Message::parse(kind, &body)) {
-            Some(Ok(message)) => message,
-            Some(Err(_)) => return self.doubt(Fault::new(AlertDescription::DECODE_ERROR)),
-            None => return self.doubt(Fault::new(AlertDescription::UNEXPECTED_MESSAGE)),
+        let (sequence, epoch) = (front.sequence, front.epoch);
+        let look = Look {
+            config: cx.config,
+            trust: cx.trust,
+            transcript: &self.transcript,
+            sequence,
         };
-
-        let step = std::mem::replace(&mut self.step, Step::Dead);
-        if let (Step::ClientHello(step), Message::ClientHello(hello)) = (&step, &message) {
-            // Before this one there is nothing that a forged message could destroy.
-            if let Err(fault) = step.check(cx.config, hello) {
-                self.step = Step::ClientHello(step.clone());
-                return self.doubt(fault);
+        let accepted = match self.step.weigh(&look, &front) {
+            Ok(accepted) => accepted,
+            Err(Refusal::Doubt(fault)) if epoch == 0 => {
+                let begun = self.step.hellos() == [Kind::ClientHello]
+                    && Message::parse(Kind::ClientHello, front.body).is_ok();
+                cx.reassembly.reject(sequence);
+                return Progress::Doubtful { fault, begun };
             }
+            Err(Refusal::Ignore) => {
+                cx.reassembly.reject(sequence);
+                return Progress::Ignored;
+            }
+            Err(Refusal::Doubt(fault) | Refusal::End(fault)) => return Progress::Failed(fault),
+        };
+        let body = cx.reassembly.take(sequence);
+        if let Some(kind) = self.step.transcribed() {
+            self.transcript.add_message(kind, sequence, &body);
+            cx.reassembly.skip_to(sequence.saturating_add(1));
         }
-        let transcribed = self.transcript.len();
-        self.transcript.add_message(message.kind(), sequence, &body);
-        match step.handle(&mut self.work(cx), message, transcribed) {
-            Ok(Step::Complete(session)) => {
-                self.reassembly.accept();
-                Progress::Complete(session)
-            }
-            Ok(step) => {
-                self.step = step;
-                self.reassembly.accept();
-                Progress::Advanced
-            }
-            Err(fault) => Progress::Failed(fault),
+        let (step, mut work) = self.parts(cx, sequence, &body);
+        *step = match std::mem::replace(step, Step::Dead).take(&mut work, accepted) {
+            Ok(step) => step,
+            Err(fault) => return Progress::Failed(fault),
+        };
+        match step {
+            Step::Complete(session) => session.take().map_or(Progress::Waiting, Progress::Complete),
+            _ => Progress::Advanced,
         }
     }
 
-    fn doubt(&mut self, fault: Fault) -> Progress {
-        self.reassembly.reject();
-        Progress::Doubtful(fault)
-    }
-
-    fn work<'w>(&'w mut self, cx: &'w mut Context<'_>) -> Work<'w> {
-        Work {
+    fn parts<'w>(
+        &'w mut self,
+        cx: &'w mut Context<'_>,
+        sequence: u16,
+        body: &'w [u8],
+    ) -> (&'w mut Step, Work<'w>) {
+        let work = Work {
             config: cx.config,
             flight: cx.flight,
             records: cx.records,
             trust: cx.trust,
+            reassembly: cx.reassembly,
             transcript: &mut self.transcript,
             rng: &mut self.rng,
+            body,
+            sequence,
+            #[cfg(test)]
+            edit: cx.edit,
+        };
+        (&mut self.step, work)
+    }
+}
+
+impl Session {
+    /// Of what was agreed on, and the proofs that it was agreed on with the owner of the certificate.
+    fn new(
+        negotiated: Negotiated,
+        group: Group,
+        master: MasterSecret,
+        signed: Signed,
+        finished: proof::Finished,
+    ) -> Self {
+        Self {
+            negotiated,
+            group,
+            master,
+            _signed: signed,
+            _finished: finished,
         }
     }
 }
 
 impl Step {
-    fn expects(&self, kind: Kind) -> bool {
-        let expected = match self {
-            Self::ServerHello(_) => Kind::ServerHello,
-            Self::ServerCertificate(_) | Self::ClientCertificate(_) => Kind::Certificate,
-            Self::ServerKeyExchange(_) => Kind::ServerKeyExchange,
-            Self::CertificateRequest(_) => Kind::CertificateRequest,
-            Self::ServerHelloDone(_) => Kind::ServerHelloDone,
-            Self::ServerFinished(_) | Self::ClientFinished(_) => Kind::Finished,
-            Self::ClientHello(_) => Kind::ClientHello,
-            Self::ClientKeyExchange(_) => Kind::ClientKeyExchange,
-            Self::CertificateVerify(_) => Kind::CertificateVerify,
-            Self::Idle | Self::Complete(_) | Self::Dead => return false,
-        };
-        kind == expected
+    /// The kinds of hello that are awaited; none when another message is.
+    fn hellos(&self) -> &'static [Kind] {
+        match self {
+            Self::ServerHello(_) => &[Kind::ServerHello, Kind::HelloVerifyRequest],
+            Self::ClientHello(_) => &[Kind::ClientHello],
+            _ => &[],
+        }
     }
 
-    /// `before` is the length of the transcript without the message.
-    fn handle(
-        self,
-        work: &mut Work<'_>,
-        message: Message<'_>,
-        before: usize,
-    ) -> Result<Self, Fault> {
-        match (self, message) {
-            (Self::ServerHello(step), Message::ServerHello(hello)) => step.handle(work, &hello),
-            (Self::ServerCertificate(step), Message::Certificate(certificate)) => {
-                step.handle(work, &certificate)
-            }
-            (Self::ServerKeyExchange(step), Message::ServerKeyExchange(exchange)) => {
-                step.handle(work, &exchange)
-            }
-            (Self::CertificateRequest(step), Message::CertificateRequest(request)) => {
-                step.handle(work, &request)
-            }
-            (Self::ServerHelloDone(step), Message::ServerHelloDone) => step.handle(work),
-            (Self::ServerFinished(step), Message::Finished(finished)) => {
-                step.handle(work, finished, before)
-            }
-            (Self::ClientHello(step), Message::ClientHello(hello)) => step.handle(work, &hello),
-            (Self::ClientCertificate(step), Message::Certificate(certificate)) => {
-                step.handle(work, &certificate)
-            }
-            (Self::ClientKeyExchange(step), Message::ClientKeyExchange(exchange)) => {
-                step.handle(work, &exchange)
-            }
-            (Self::CertificateVerify(step), Message::CertificateVerify(verify)) => {
-                step.handle(work, &verify, before)
-            }
-            (Self::ClientFinished(step), Message::Finished(finished)) => {
-                step.handle(work, finished, before)
-            }
-            _ => Err(Fault::new(AlertDescription::UNEXPECTED_MESSAGE)),
+    /// The kind of the message that comes next, where it counts in the transcript as it comes. The
+    /// hellos do so only when it is known which of them count.
+    fn transcribed(&self) -> Option<Kind> {
+        match self {
+            Self::V12(step) => Some(step.expected()),
+            _ => None,
         }
+    }
+
+    fn weigh(&self, look: &Look<'_>, front: &Front<'_>) -> Result<Accepted, Refusal> {
+        let unexpected = Refusal::doubt(AlertDescription::UNEXPECTED_MESSAGE);
+        let kind = Kind::from_id(front.kind).ok_or(unexpected)?;
+        match self {
+            Self::ServerHello(step) => match Message::parse(kind, front.body)? {
+                Message::ServerHello(hello) => step.weigh(look, &hello).map(Accepted::ServerHello),
+                Message::HelloVerifyRequest(request) => step
+                    .weigh_verify_request(look, &request)
+                    .map(Accepted::ServerHello),
+                _ => Err(unexpected),
+            },
+            Self::ClientHello(step) => match Message::parse(kind, front.body)? {
+                Message::ClientHello(hello) => step.weigh(look, &hello).map(Accepted::ClientHello),
+                _ => Err(unexpected),
+            },
+            Self::V12(step) if kind == step.expected() => {
+                let message = Message::parse(kind, front.body)?;
+                step.weigh(look, &message).map(Accepted::V12)
+            }
+            _ => Err(unexpected),
+        }
+    }
+
+    fn take(self, work: &mut Work<'_>, accepted: Accepted) -> Result<Self, Fault> {
+        match (self, accepted) {
+            (Self::ServerHello(step), Accepted::ServerHello(accepted)) => step.take(work, accepted),
+            (Self::ClientHello(step), Accepted::ClientHello(accepted)) => step.take(work, accepted),
+            (Self::V12(step), Accepted::V12(accepted)) => step.take(work, accepted),
+            _ => Err(Fault::new(AlertDescription::INTERNAL_ERROR)),
+        }
+    }
+}
+
+impl Look<'_> {
+    /// RFC 8122 §5: at the first moment at which the certificate and what is expected are both here.
+    fn check_certificate(&self, chain: &[&[u8]]) -> Result<v12::PeerCertificate, Refusal> {
+        let leaf = chain.first().copied().unwrap_or_default();
+        if self.trust.check_leaf(leaf) == Verdict::Mismatch {
+            return Err(Refusal::End(Fault {
+                cause: Failure::FingerprintMismatch,
+                alert: AlertDescription::BAD_CERTIFICATE,
+            }));
+        }
+        let unsupported = Refusal::doubt(AlertDescription::UNSUPPORTED_CERTIFICATE);
+        Ok(v12::PeerCertificate {
+            chain: chain.iter().map(|der| der.to_vec()).collect(),
+            key: public_key(leaf).ok_or(unsupported)?,
+        })
     }
 }
 
 impl Work<'_> {
     /// Adds a message to the flight and to the transcript.
     fn say(&mut self, epoch: u16, message: &Message<'_>) {
-        let bytes = self.flight.push(epoch, message);
-        self.transcript.add(bytes);
+        let kind = message.kind();
+        let mut body = Vec::new();
+        message.write(&mut body);
+        #[cfg(test)]
+        if let Some(edit) = self.edit {
+            let drafts = edit(crate::tests::peer::Draft::new(epoch, kind.id(), body));
+            drafts.into_iter().for_each(|draft| self.say_draft(draft));
+            return;
+        }
+        let number = self.flight.push(epoch, kind.id(), &body);
+        self.transcript.add_message(kind, number, &body);
+    }
+
+    /// Adds a hello to the flight, of which only the answer says whether it counts; gives its body.
+    fn say_untranscribed(&mut self, message: &Message<'_>) -> Vec<u8> {
+        let mut body = Vec::new();
+        message.write(&mut body);
+        #[cfg(test)]
+        if let Some(edit) = self.edit {
+            let draft = crate::tests::peer::Draft::new(0, message.kind().id(), body);
+            let mut counted = Vec::new();
+            for draft in edit(draft) {
+                counted = draft.counted().to_vec();
+                if draft.sent {
+                    self.flight.push(draft.epoch, draft.kind, &draft.body);
+                }
+            }
+            return counted;
+        }
+        self.flight.push(0, message.kind().id(), &body);
+        body
+    }
+
+    /// The hello that is taken counts from here on, and what came before its number is settled.
+    fn hear_hello(&mut self, kind: Kind) {
+        self.transcript.add_message(kind, self.sequence, self.body);
+        self.reassembly.skip_to(self.sequence.saturating_add(1));
+    }
+
+    #[cfg(test)]
+    fn say_draft(&mut self, draft: crate::tests::peer::Draft) {
+        use crate::tests::peer::As;
+
+        let (kind, body) = draft.original();
+        let number = self.flight.next_message();
+        let original = crate::flight::whole(kind, number, body);
+        let edited = crate::flight::whole(draft.kind, number, &draft.body);
+        match draft.transcript {
+            As::Edited => self.transcript.add(&edited),
+            As::Original => self.transcript.add(&original),
+            As::Not => {}
+        }
+        if draft.sent {
+            self.flight.push(draft.epoch, draft.kind, &draft.body);
+        }
     }
 
     fn random(&mut self) -> [u8; 32] {
         let mut random = [0; 32];
         self.rng.fill_bytes(&mut random);
         random
-    }
-
-    /// RFC 8122 §5: at the first moment at which the certificate and what is expected are both here.
-    fn check_certificate(&mut self, chain: &[&[u8]]) -> Result<(), Fault> {
-        match self.trust.set_chain(chain) {
-            Verdict::Mismatch => Err(Fault {
-                cause: Failure::FingerprintMismatch,
-                alert: AlertDescription::BAD_CERTIFICATE,
-            }),
-            Verdict::Open | Verdict::Verified => Ok(()),
-        }
-    }
-
-    /// The master secret, from everything said up to the ClientKeyExchange, and the keys of epoch 1.
-    fn derive_keys(
-        &mut self,
-        negotiated: &Negotiated,
-        premaster: &[u8],
-        role: Role,
-    ) -> Result<MasterSecret, Fault> {
-        let Negotiated {
-            suite,
-            client_random,
-            server_random,
-            ..
-        } = negotiated;
-        let master = match negotiated.extended_master_secret {
-            true => {
-                let session_hash = self.transcript.hash(*suite, self.transcript.len());
-                prf::extended_master_secret(*suite, premaster, &session_hash)
-            }
-            false => prf::master_secret(*suite, premaster, client_random, server_random),
-        };
-        let keys = RecordKeys::derive(*suite, &master, client_random, server_random);
-        let keys = keys.ok_or(Fault::new(AlertDescription::INTERNAL_ERROR))?;
-        match role {
-            Role::Client => self.records.install(keys.client, keys.server),
-            Role::Server => self.records.install(keys.server, keys.client),
-        }
-        Ok(master)
     }
 }
 
@@ -348,5 +423,24 @@ impl Fault {
     }
 }
 
-const CLIENT_FINISHED: &[u8] = b"client finished";
-const SERVER_FINISHED: &[u8] = b"server finished";
+impl Refusal {
+    fn doubt(alert: AlertDescription) -> Self {
+        Self::Doubt(Fault::new(alert))
+    }
+
+    fn end(alert: AlertDescription) -> Self {
+        Self::End(Fault::new(alert))
+    }
+}
+
+impl From<Malformed> for Refusal {
+    fn from(_: Malformed) -> Self {
+        Self::doubt(AlertDescription::DECODE_ERROR)
+    }
+}
+
+impl From<Fault> for Refusal {
+    fn from(fault: Fault) -> Self {
+        Self::Doubt(fault)
+    }
+}

@@ -14,24 +14,15 @@ impl Transcript {
     }
 
     pub(crate) fn add_message(&mut self, kind: Kind, sequence: u16, body: &[u8]) {
-        self.add(&flight::whole(kind, sequence, body));
+        self.add(&flight::whole(kind.id(), sequence, body));
     }
 
-    pub(crate) fn clear(&mut self) {
-        self.0.clear();
+    pub(crate) fn bytes(&self) -> &[u8] {
+        &self.0
     }
 
-    pub(crate) fn len(&self) -> usize {
-        self.0.len()
-    }
-
-    /// The first `len` bytes.
-    pub(crate) fn until(&self, len: usize) -> &[u8] {
-        self.0.get(..len).unwrap_or(&self.0)
-    }
-
-    /// Their hash.
-    pub(crate) fn hash(&self, suite: CipherSuite, len: usize) -> digest::Digest {
-        digest::digest(suite.digest(), self.until(len))
+    /// The hash of all of it.
+    pub(crate) fn hash(&self, suite: CipherSuite) -> digest::Digest {
+        digest::digest(suite.digest(), &self.0)
     }
 }

@@ -71,6 +71,18 @@ impl<'a> Extensions<'a> {
         self.0.push(Extension { kind, body });
     }
 
+    /// Replaces one, or appends it.
+    #[cfg(test)]
+    pub(crate) fn set(&mut self, kind: u16, body: &[u8]) {
+        self.remove(kind);
+        self.push(kind, body.to_vec());
+    }
+
+    #[cfg(test)]
+    pub(crate) fn remove(&mut self, kind: u16) {
+        self.0.retain(|extension| extension.kind != kind);
+    }
+
     /// All of them, in order.
     pub fn iter(&self) -> impl Iterator<Item = &Extension<'a>> {
         self.0.iter()

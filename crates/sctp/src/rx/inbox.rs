@@ -2,35 +2,50 @@
 
 use std::collections::{BTreeMap, VecDeque};
 
-use super::reassembly::Completed;
-use crate::{Message, Ssn, StreamId};
+use super::reassembly::{Completed, Payload};
+use crate::{Message, Mid, Ssn, StreamId};
 
-/// What has come for each stream. A stream with nothing to read and nothing waiting has no entry: its next SSN is two
-/// bytes in a table of pages.
+/// What has come for each stream. A stream with nothing to read and nothing waiting has no entry: its next number is
+/// four bytes in a table of pages.
 #[derive(Debug, Default)]
 pub(crate) struct Inbox {
     streams: BTreeMap<StreamId, Incoming>,
-    expected: SsnTable,
+    /// Ordered messages whose turn has not come.
+    waiting: BTreeMap<(StreamId, u32), Stored>,
+    expected: Numbers,
     cost: usize,
     /// Streams to announce as readable.
     pub(crate) announce: VecDeque<StreamId>,
+}
+
+/// A message's number in its stream, as its chunk has it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Number {
+    Ssn(Ssn),
+    Mid(Mid),
 }
 
 /// The receiving side of a stream.
 #[derive(Debug, Default)]
 struct Incoming {
     ready: VecDeque<Item>,
-    /// Ordered messages whose turn has not come, by SSN.
-    waiting: VecDeque<(Ssn, Message)>,
     /// `Readable` was said, and `read` has not returned `None` since.
     announced: bool,
 }
 
 #[derive(Debug)]
 enum Item {
-    Message(Message),
+    Message(Stored),
     /// The peer reset the stream here.
     Reset,
+}
+
+/// A message as it is kept: its pieces are put together by who reads it, not by who takes its last packet.
+#[derive(Debug)]
+struct Stored {
+    ppid: u32,
+    ordered: bool,
+    payload: Payload,
 }
 
 impl Inbox {
@@ -44,10 +59,10 @@ impl Inbox {
         payload + MESSAGE_COST + STREAM_COST
     }
 
-    pub(crate) fn deliver(&mut self, completed: Completed) {
-        let (stream, ssn) = (completed.stream, completed.ssn);
-        let message = Message {
-            stream,
+    /// `number` is the message's number if it is ordered.
+    pub(crate) fn deliver(&mut self, completed: Completed, number: Number) {
+        let stream = completed.stream;
+        let message = Stored {
             ppid: completed.ppid,
             ordered: completed.ordered,
             payload: completed.payload,
@@ -57,13 +72,23 @@ impl Inbox {
             return;
         }
         let expected = self.expected.get(stream);
-        if ssn == expected {
+        let number = number.near(expected);
+        if number == expected {
             self.ready(stream, message);
-            self.release(stream, ssn.next());
-        } else if ssn > expected {
-            self.wait(stream, ssn, message);
+            self.release(stream, number.wrapping_add(1));
+        } else if !is_before(number, expected) {
+            let cost = message.cost();
+            if self.waiting.insert((stream, number), message).is_none() {
+                self.cost += cost;
+            }
         }
         // A number that was passed over is of no use any more.
+    }
+
+    /// Whether the number stands before the one that is expected.
+    pub(crate) fn is_past(&self, stream: StreamId, number: Number) -> bool {
+        let expected = self.expected.get(stream);
+        is_before(number.near(expected), expected)
     }
 
     fn incoming(&mut self, stream: StreamId) -> &mut Incoming {
@@ -74,8 +99,12 @@ impl Inbox {
         })
     }
 
-    fn ready(&mut self, stream: StreamId, message: Message) {
-        self.cost += message.payload.len() + MESSAGE_COST;
+    fn ready(&mut self, stream: StreamId, message: Stored) {
+        self.cost += message.cost();
+        self.hand_out(stream, message);
+    }
+
+    fn hand_out(&mut self, stream: StreamId, message: Stored) {
         let incoming = self.incoming(stream);
         incoming.ready.push_back(Item::Message(message));
         if !std::mem::replace(&mut incoming.announced, true) {
@@ -83,79 +112,78 @@ impl Inbox {
         }
     }
 
-    fn wait(&mut self, stream: StreamId, ssn: Ssn, message: Message) {
-        let length = message.payload.len();
-        let incoming = self.incoming(stream);
-        let index = match incoming.waiting.back() {
-            Some((last, _)) if *last < ssn => incoming.waiting.len(),
-            _ => incoming
-                .waiting
-                .partition_point(|(waiting, _)| *waiting < ssn),
-        };
-        if incoming
-            .waiting
-            .get(index)
-            .is_some_and(|(waiting, _)| *waiting == ssn)
+    /// `next` is the number whose turn it is now: all whose turn has come are ready.
+    fn release(&mut self, stream: StreamId, mut next: u32) {
+        while !self.waiting.is_empty()
+            && let Some(message) = self.waiting.remove(&(stream, next))
         {
-            return;
-        }
-        incoming.waiting.insert(index, (ssn, message));
-        self.cost += length + MESSAGE_COST;
-    }
-
-    /// `next` is the SSN whose turn it is now: all whose turn has come are ready.
-    fn release(&mut self, stream: StreamId, mut next: Ssn) {
-        if let Some(incoming) = self.streams.get_mut(&stream) {
-            while let Some((ssn, _)) = incoming.waiting.front()
-                && *ssn <= next
-            {
-                let Some((ssn, message)) = incoming.waiting.pop_front() else {
-                    break;
-                };
-                next = ssn.next();
-                incoming.ready.push_back(Item::Message(message));
-            }
-            if !incoming.ready.is_empty() && !std::mem::replace(&mut incoming.announced, true) {
-                self.announce.push_back(stream);
-            }
+            self.hand_out(stream, message);
+            next = next.wrapping_add(1);
         }
         self.expected.set(stream, next);
     }
 
     /// RFC 3758 §3.6: the sender gave up this message and those before it.
-    pub(crate) fn skip(&mut self, stream: StreamId, ssn: Ssn) {
+    pub(crate) fn skip(&mut self, stream: StreamId, number: Number) {
         let expected = self.expected.get(stream);
-        if ssn < expected {
+        let number = number.near(expected);
+        if is_before(number, expected) {
             return;
         }
-        // What did come up to the number is handed out, in order.
-        if let Some(incoming) = self.streams.get_mut(&stream) {
-            while let Some((waiting, _)) = incoming.waiting.front()
-                && *waiting <= ssn
-                && let Some((_, message)) = incoming.waiting.pop_front()
+        // What did come up to the number is handed out, in order; numbers wrap.
+        let parts = if expected <= number {
+            [(expected, number), (1, 0)]
+        } else {
+            [(expected, u32::MAX), (0, number)]
+        };
+        for (first, last) in parts {
+            while first <= last
+                && let Some((&key, _)) = self.waiting.range((stream, first)..=(stream, last)).next()
+                && let Some(message) = self.waiting.remove(&key)
             {
-                incoming.ready.push_back(Item::Message(message));
+                self.hand_out(stream, message);
             }
         }
-        self.release(stream, ssn.next());
+        self.release(stream, number.wrapping_add(1));
     }
 
     pub(crate) fn read(&mut self, stream: StreamId) -> Option<Message> {
         let incoming = self.streams.get_mut(&stream)?;
-        match incoming.ready.pop_front() {
-            Some(Item::Message(message)) => {
-                self.cost -= (message.payload.len() + MESSAGE_COST).min(self.cost);
-                Some(message)
+        if let Some(Item::Message(_)) = incoming.ready.front()
+            && let Some(Item::Message(message)) = incoming.ready.pop_front()
+        {
+            self.cost -= message.cost().min(self.cost);
+            return Some(Message {
+                stream,
+                ppid: message.ppid,
+                ordered: message.ordered,
+                payload: message.payload.concat(),
+            });
+        }
+        self.rearm(stream);
+        None
+    }
+
+    /// What was ready has been read.
+    pub(crate) fn rearm(&mut self, stream: StreamId) {
+        let Some(incoming) = self.streams.get_mut(&stream) else {
+            return;
+        };
+        match incoming.ready.front() {
+            Some(Item::Message(_)) => {}
+            Some(Item::Reset) => {
+                incoming.ready.pop_front();
+                if incoming.ready.is_empty() {
+                    incoming.announced = false;
+                    self.forget_if_empty(stream);
+                } else {
+                    // What follows belongs to the stream's next life, and is announced anew.
+                    self.announce.push_back(stream);
+                }
             }
-            Some(Item::Reset) if !incoming.ready.is_empty() => {
-                // What follows belongs to the stream's next life, and is announced anew.
-                self.announce.push_back(stream);
-                None
-            }
-            _ => {
+            None => {
                 incoming.announced = false;
                 self.forget_if_empty(stream);
-                None
             }
         }
     }
@@ -167,34 +195,70 @@ impl Inbox {
         }
     }
 
-    /// RFC 6525 §5.2.2 E3: the stream's next SSN is 0.
-    pub(crate) fn reset(&mut self, stream: StreamId) {
-        self.expected.set(stream, Ssn(0));
-        let Some(incoming) = self.streams.get_mut(&stream) else {
-            return;
-        };
-        let dropped = incoming
-            .waiting
-            .drain(..)
-            .map(|(_, m)| m.payload.len() + MESSAGE_COST);
-        let dropped: usize = dropped.sum();
-        if matches!(incoming.ready.back(), Some(Item::Message(_))) {
-            incoming.ready.push_back(Item::Reset);
+    /// RFC 6525 §5.2.2 E3: the stream's next SSN is 0. False if `budget`, which it takes from, did not suffice.
+    pub(crate) fn reset(&mut self, stream: StreamId, budget: &mut usize) -> bool {
+        if *budget == 0 {
+            return false;
         }
-        self.cost -= dropped.min(self.cost);
-        self.forget_if_empty(stream);
+        *budget -= 1;
+        let range = (stream, 0)..=(stream, u32::MAX);
+        while let Some((&key, _)) = self.waiting.range(range.clone()).next() {
+            if *budget == 0 {
+                return false;
+            }
+            *budget -= 1;
+            if let Some(message) = self.waiting.remove(&key) {
+                self.cost -= message.cost().min(self.cost);
+            }
+        }
+        self.expected.set(stream, 0);
+        if let Some(incoming) = self.streams.get_mut(&stream) {
+            if matches!(incoming.ready.back(), Some(Item::Message(_))) {
+                incoming.ready.push_back(Item::Reset);
+            }
+            self.forget_if_empty(stream);
+        }
+        true
     }
 
-    /// All streams begin anew; what is ready can still be read.
-    pub(crate) fn reset_all(&mut self) {
-        self.expected = SsnTable::default();
-        for stream in Vec::from_iter(self.streams.keys().copied()) {
-            self.reset(stream);
+    /// Resets streams that something is kept of, from `from` on; what is ready can still be read. False if `budget`
+    /// did not suffice: `from` is where to go on.
+    pub(crate) fn reset_all(&mut self, from: &mut usize, budget: &mut usize) -> bool {
+        loop {
+            let first = StreamId::try_from(*from).ok();
+            let kept = first.and_then(|first| {
+                let ready = self
+                    .streams
+                    .range(first..)
+                    .next()
+                    .map(|(stream, _)| *stream);
+                let waiting = self
+                    .waiting
+                    .range((first, 0)..)
+                    .next()
+                    .map(|(key, _)| key.0);
+                ready.into_iter().chain(waiting).min()
+            });
+            let Some(stream) = kept else {
+                self.expected = Numbers::default();
+                return true;
+            };
+            *from = usize::from(stream);
+            if !self.reset(stream, budget) {
+                return false;
+            }
+            *from += 1;
         }
+    }
+
+    /// The association begins anew; what is ready can still be read.
+    pub(crate) fn restart(&mut self) {
+        let (mut from, mut budget) = (0, usize::MAX);
+        self.reset_all(&mut from, &mut budget);
     }
 
     fn forget_if_empty(&mut self, stream: StreamId) {
-        let empty = |s: &Incoming| s.ready.is_empty() && s.waiting.is_empty() && !s.announced;
+        let empty = |s: &Incoming| s.ready.is_empty() && !s.announced;
         if self.streams.get(&stream).is_some_and(empty) {
             self.streams.remove(&stream);
             self.cost -= STREAM_COST.min(self.cost);
@@ -202,33 +266,56 @@ impl Inbox {
     }
 }
 
-/// The next SSN of every stream: pages of 256, made when a number other than 0 is kept.
-#[derive(Debug, Default)]
-struct SsnTable {
-    pages: Vec<Option<Box<[u16; 256]>>>,
+impl Stored {
+    fn cost(&self) -> usize {
+        self.payload.cost() + MESSAGE_COST
+    }
 }
 
-impl SsnTable {
-    fn get(&self, stream: StreamId) -> Ssn {
-        let [page, index] = stream.to_be_bytes().map(usize::from);
+impl Number {
+    /// The number that this is, where `expected` is awaited.
+    fn near(self, expected: u32) -> u32 {
+        match self {
+            Self::Mid(mid) => mid.0,
+            Self::Ssn(ssn) => {
+                let ahead = ssn.0.wrapping_sub(expected as u16) as i16;
+                expected.wrapping_add_signed(ahead.into())
+            }
+        }
+    }
+}
+
+fn is_before(number: u32, expected: u32) -> bool {
+    (number.wrapping_sub(expected) as i32) < 0
+}
+
+/// The next number of every stream: pages of 256, made when a number other than 0 is kept.
+#[derive(Debug, Default)]
+struct Numbers {
+    pages: Vec<Option<Box<[u32; 256]>>>,
+}
+
+impl Numbers {
+    fn get(&self, stream: StreamId) -> u32 {
+        let (page, index) = (usize::from(stream >> 8), usize::from(stream & 0xff));
         let page = self.pages.get(page).and_then(Option::as_ref);
-        Ssn(page.and_then(|page| page.get(index).copied()).unwrap_or(0))
+        page.and_then(|page| page.get(index).copied()).unwrap_or(0)
     }
 
-    fn set(&mut self, stream: StreamId, ssn: Ssn) {
-        let [page, index] = stream.to_be_bytes().map(usize::from);
+    fn set(&mut self, stream: StreamId, number: u32) {
+        let (page, index) = (usize::from(stream >> 8), usize::from(stream & 0xff));
         if self.pages.len() <= page {
-            if ssn == Ssn(0) {
+            if number == 0 {
                 return;
             }
             self.pages.resize_with(page + 1, || None);
         }
         if let Some(slot) = self.pages.get_mut(page)
-            && (slot.is_some() || ssn != Ssn(0))
+            && (slot.is_some() || number != 0)
         {
             let page = slot.get_or_insert_with(|| Box::new([0; 256]));
             if let Some(entry) = page.get_mut(index) {
-                *entry = ssn.0;
+                *entry = number;
             }
         }
     }
@@ -244,17 +331,16 @@ mod tests {
     use bytes::Bytes;
 
     use super::*;
-    use crate::Tsn;
 
-    fn message(stream: StreamId, ssn: u16, ordered: bool) -> Completed {
-        Completed {
-            last: Tsn(0),
+    fn put(inbox: &mut Inbox, stream: StreamId, ssn: u16, ordered: bool) {
+        let completed = Completed {
             stream,
             ssn: Ssn(ssn),
             ppid: u32::from(ssn),
             ordered,
-            payload: Bytes::from_static(b"x"),
-        }
+            payload: Payload::Whole(Bytes::from_static(b"x")),
+        };
+        inbox.deliver(completed, Number::Ssn(Ssn(ssn)));
     }
 
     fn read_all(inbox: &mut Inbox, stream: StreamId) -> Vec<u32> {
@@ -264,46 +350,108 @@ mod tests {
     }
 
     #[test]
+    fn rearming_announces_what_comes_next_and_passes_over_a_reset() {
+        let mut inbox = Inbox::default();
+        let came = |inbox: &mut Inbox, ssn| inbox.deliver(message(1, ssn, true));
+        came(&mut inbox, 0);
+        assert_eq!(inbox.announce.pop_front(), Some(1));
+        inbox.rearm(1);
+        assert!(inbox.peek(1).is_some(), "what is there is not passed over");
+        inbox.read(1);
+        came(&mut inbox, 1);
+        assert_eq!(inbox.announce.pop_front(), None, "it was announced already");
+        inbox.read(1);
+        inbox.rearm(1);
+        came(&mut inbox, 2);
+        assert_eq!(inbox.announce.pop_front(), Some(1));
+        assert!(inbox.reset(1, &mut 10));
+        came(&mut inbox, 0);
+        inbox.read(1);
+        assert_eq!(inbox.peek(1), None, "the next life waits");
+        inbox.rearm(1);
+        assert_eq!(inbox.announce.pop_front(), Some(1));
+        assert!(inbox.peek(1).is_some());
+    }
+
+    #[test]
     fn order_is_kept_a_stream_and_unordered_goes_first() {
         let mut inbox = Inbox::default();
-        inbox.deliver(message(1, 2, true));
-        inbox.deliver(message(1, 1, true));
-        inbox.deliver(message(2, 0, true));
-        inbox.deliver(message(1, 77, false));
+        put(&mut inbox, 1, 2, true);
+        put(&mut inbox, 1, 1, true);
+        put(&mut inbox, 2, 0, true);
+        put(&mut inbox, 1, 77, false);
         assert_eq!(inbox.announce, [2, 1]);
         assert_eq!(read_all(&mut inbox, 1), [77]);
-        inbox.deliver(message(1, 0, true));
+        put(&mut inbox, 1, 0, true);
         assert_eq!(read_all(&mut inbox, 1), [0, 1, 2]);
         assert_eq!(read_all(&mut inbox, 2), [0]);
         assert_eq!((inbox.cost(), inbox.streams.len()), (0, 0));
-        inbox.deliver(message(1, 1, true));
+        put(&mut inbox, 1, 1, true);
         assert_eq!(inbox.cost(), 0, "an old number is dropped");
     }
 
     #[test]
     fn skipping_hands_out_what_came() {
         let mut inbox = Inbox::default();
-        inbox.deliver(message(1, 2, true));
-        inbox.deliver(message(1, 5, true));
-        inbox.deliver(message(1, 6, true));
-        inbox.skip(1, Ssn(4));
+        put(&mut inbox, 1, 2, true);
+        put(&mut inbox, 1, 5, true);
+        put(&mut inbox, 1, 6, true);
+        inbox.skip(1, Number::Ssn(Ssn(4)));
         assert_eq!(read_all(&mut inbox, 1), [2, 5, 6]);
-        inbox.skip(1, Ssn(3));
-        inbox.deliver(message(1, 7, true));
+        inbox.skip(1, Number::Ssn(Ssn(3)));
+        put(&mut inbox, 1, 7, true);
         assert_eq!(read_all(&mut inbox, 1), [7]);
     }
 
     #[test]
     fn a_reset_divides_what_is_read() {
         let mut inbox = Inbox::default();
-        inbox.deliver(message(1, 0, true));
-        inbox.reset(1);
-        inbox.deliver(message(1, 0, true));
-        inbox.deliver(message(1, 1, true));
+        put(&mut inbox, 1, 0, true);
+        assert!(inbox.reset(1, &mut 10));
+        put(&mut inbox, 1, 0, true);
+        put(&mut inbox, 1, 1, true);
         assert_eq!(std::mem::take(&mut inbox.announce), [1]);
         assert_eq!(read_all(&mut inbox, 1), [0]);
         assert_eq!(inbox.announce, [1]);
         assert_eq!(read_all(&mut inbox, 1), [0, 1]);
         assert_eq!(inbox.cost(), 0);
+    }
+
+    /// An ordered message out of turn costs a search, wherever it stands.
+    #[test]
+    #[expect(clippy::disallowed_methods, reason = "it is the clock that counts")]
+    fn a_message_out_of_turn_costs_a_search() {
+        crate::cost::stays("a message out of turn", 3000, |state| {
+            let mut inbox = Inbox::default();
+            let late = 200;
+            for ssn in (1..state as u16).filter(|ssn| *ssn < 500 || *ssn >= 500 + late) {
+                put(&mut inbox, 1, ssn, true);
+            }
+            let start = std::time::Instant::now();
+            for ssn in (500..500 + late).rev() {
+                put(&mut inbox, 1, ssn, true);
+            }
+            (std::time::Instant::now() - start, late.into())
+        });
+    }
+
+    /// A step of a reset takes from its budget, and goes on where it was.
+    #[test]
+    fn a_reset_goes_on_where_it_was() {
+        let mut inbox = Inbox::default();
+        for stream in 0..100 {
+            put(&mut inbox, stream, 0, true);
+            put(&mut inbox, stream, 2, true);
+        }
+        let (mut from, mut steps) = (0, 0);
+        while !inbox.reset_all(&mut from, &mut 64) {
+            steps += 1;
+            assert!(steps < 20);
+        }
+        assert!(steps >= 3, "{steps}");
+        assert!(inbox.waiting.is_empty());
+        assert_eq!(read_all(&mut inbox, 99), [0]);
+        put(&mut inbox, 99, 0, true);
+        assert_eq!(read_all(&mut inbox, 99), [0]);
     }
 }

@@ -1,0 +1,206 @@
+//! The client's side: flight 5 of RFC 6347 §4.2.4.
+
+use crate::{
+    AlertDescription, Group, Role, SignatureScheme,
+    crypto::{
+        group::KeyShare,
+        prf::MasterSecret,
+        signature::{PublicKey, Signed},
+        suite::Authentication,
+    },
+    handshake::{
+        self, Fault, Look, Negotiated, Refusal, Session, Work, negotiate, proof,
+        v12::{
+            PeerCertificate, Step,
+            keys::{CLIENT_FINISHED, SERVER_FINISHED, check_finished},
+        },
+    },
+    message::{
+        Certificate, CertificateRequest, CertificateVerify, ClientKeyExchange, Finished, Message,
+        ServerKeyExchange,
+    },
+};
+
+pub(in crate::handshake) struct ExpectCertificate {
+    negotiated: Negotiated,
+}
+
+pub(in crate::handshake) struct ExpectServerKeyExchange {
+    negotiated: Negotiated,
+    server_key: PublicKey,
+}
+
+pub(in crate::handshake) struct ExpectCertificateRequest {
+    negotiated: Negotiated,
+    server: ServerShare,
+}
+
+pub(in crate::handshake) struct ExpectServerHelloDone {
+    negotiated: Negotiated,
+    server: ServerShare,
+    scheme: SignatureScheme,
+}
+
+pub(in crate::handshake) struct ExpectFinished {
+    negotiated: Negotiated,
+    group: Group,
+    master: MasterSecret,
+    signed: Signed,
+}
+
+/// The server's half of the key agreement, signed.
+pub(in crate::handshake) struct ServerShare {
+    group: Group,
+    public: Vec<u8>,
+    signed: Signed,
+}
+
+/// Behind the ServerHello.
+pub(in crate::handshake) fn start(negotiated: Negotiated) -> handshake::Step {
+    let step = ExpectCertificate { negotiated };
+    handshake::Step::V12(Step::ServerCertificate(Box::new(step)))
+}
+
+impl ExpectCertificate {
+    pub(super) fn weigh(
+        &self,
+        look: &Look<'_>,
+        message: &Certificate<'_>,
+    ) -> Result<PeerCertificate, Refusal> {
+        if message.chain.is_empty() {
+            return Err(Refusal::doubt(AlertDescription::DECODE_ERROR));
+        }
+        let certificate = look.check_certificate(&message.chain)?;
+        let authentication = match certificate.key {
+            PublicKey::P256(_) | PublicKey::P384(_) => Authentication::Ecdsa,
+            PublicKey::Rsa(_) => Authentication::Rsa,
+        };
+        match authentication == self.negotiated.suite.authentication() {
+            true => Ok(certificate),
+            false => Err(Refusal::doubt(AlertDescription::ILLEGAL_PARAMETER)),
+        }
+    }
+
+    pub(super) fn take(self, work: &mut Work<'_>, certificate: PeerCertificate) -> Step {
+        work.trust.set_chain(certificate.chain);
+        Step::ServerKeyExchange(Box::new(ExpectServerKeyExchange {
+            negotiated: self.negotiated,
+            server_key: certificate.key,
+        }))
+    }
+}
+
+impl ExpectServerKeyExchange {
+    pub(super) fn weigh(
+        &self,
+        look: &Look<'_>,
+        exchange: &ServerKeyExchange<'_>,
+    ) -> Result<ServerShare, Refusal> {
+        let config = look.config;
+        let group = Group::from_id(exchange.group).filter(|group| config.groups.contains(group));
+        let group = group.ok_or(Refusal::doubt(AlertDescription::ILLEGAL_PARAMETER))?;
+        let scheme = negotiate::check_scheme(config, exchange.scheme)?;
+        let (client, server) = (
+            &self.negotiated.client_random,
+            &self.negotiated.server_random,
+        );
+        let message = ServerKeyExchange::signed(exchange.group, exchange.public, client, server);
+        let key = &self.server_key;
+        let signed = key.check_signature(scheme, &message, exchange.signature);
+        Ok(ServerShare {
+            group,
+            public: exchange.public.to_vec(),
+            signed: signed.ok_or(Refusal::end(AlertDescription::DECRYPT_ERROR))?,
+        })
+    }
+
+    pub(super) fn take(self, server: ServerShare) -> Step {
+        Step::CertificateRequest(Box::new(ExpectCertificateRequest {
+            negotiated: self.negotiated,
+            server,
+        }))
+    }
+}
+
+impl ExpectCertificateRequest {
+    pub(super) fn weigh(
+        look: &Look<'_>,
+        request: &CertificateRequest,
+    ) -> Result<SignatureScheme, Refusal> {
+        let key_type = look.config.certificate.key_type();
+        let scheme = SignatureScheme::for_signing(key_type, &request.signature_algorithms);
+        scheme.ok_or(Refusal::doubt(AlertDescription::HANDSHAKE_FAILURE))
+    }
+
+    pub(super) fn take(self, scheme: SignatureScheme) -> Step {
+        Step::ServerHelloDone(Box::new(ExpectServerHelloDone {
+            negotiated: self.negotiated,
+            server: self.server,
+            scheme,
+        }))
+    }
+}
+
+impl ExpectServerHelloDone {
+    pub(super) fn take(self, work: &mut Work<'_>) -> Result<handshake::Step, Fault> {
+        let internal = Fault::new(AlertDescription::INTERNAL_ERROR);
+        let config = work.config;
+        let ServerShare {
+            group,
+            public,
+            signed,
+        } = self.server;
+        let share = KeyShare::generate(group).ok_or(internal)?;
+        let ours = share.public().to_vec();
+        let premaster = share.agree(&public);
+        let premaster = premaster.ok_or(Fault::new(AlertDescription::ILLEGAL_PARAMETER))?;
+
+        work.flight.begin(true);
+        let chain = config.certificate.chain().iter().map(Vec::as_slice);
+        let chain = chain.collect();
+        work.say(0, &Message::Certificate(Certificate { chain }));
+        let public = &ours;
+        work.say(0, &Message::ClientKeyExchange(ClientKeyExchange { public }));
+        let master = work.derive_keys(&self.negotiated, &premaster, Role::Client)?;
+
+        let said = work.transcript.bytes();
+        let signature = config.certificate.sign(self.scheme, said).ok_or(internal)?;
+        let verify = CertificateVerify {
+            scheme: self.scheme.id(),
+            signature: &signature,
+        };
+        work.say(0, &Message::CertificateVerify(verify));
+        work.flight.push_change_cipher_spec();
+        work.say_finished(&self.negotiated, &master, CLIENT_FINISHED);
+        let step = ExpectFinished {
+            negotiated: self.negotiated,
+            group,
+            master,
+            signed,
+        };
+        Ok(handshake::Step::V12(Step::ServerFinished(Box::new(step))))
+    }
+}
+
+impl ExpectFinished {
+    pub(super) fn weigh(
+        &self,
+        look: &Look<'_>,
+        finished: &Finished,
+    ) -> Result<proof::Finished, Refusal> {
+        let (negotiated, master) = (&self.negotiated, &self.master);
+        check_finished(look, negotiated, master, SERVER_FINISHED, finished)
+    }
+
+    pub(super) fn take(self, work: &mut Work<'_>, finished: proof::Finished) -> handshake::Step {
+        work.flight.clear();
+        let session = Session::new(
+            self.negotiated,
+            self.group,
+            self.master,
+            self.signed,
+            finished,
+        );
+        handshake::Step::Complete(Some(Box::new(session)))
+    }
+}

@@ -1,0 +1,188 @@
+//! The server's side: flights 4 and 6 of RFC 6347 §4.2.4.
+
+use crate::{
+    AlertDescription, Group, Role,
+    crypto::{
+        group::KeyShare,
+        prf::MasterSecret,
+        signature::{PublicKey, Signed},
+    },
+    handshake::{
+        self, Fault, Look, Negotiated, Refusal, Session, Work,
+        negotiate::{self, server::Choice},
+        proof,
+        v12::{
+            PeerCertificate, Step,
+            keys::{CLIENT_FINISHED, SERVER_FINISHED, check_finished},
+        },
+    },
+    message::{
+        Certificate, CertificateRequest, CertificateVerify, Finished, Message, ServerHello,
+        ServerKeyExchange,
+        certificate_request::{ECDSA_SIGN, RSA_SIGN},
+    },
+    record,
+};
+
+pub(in crate::handshake) struct ExpectCertificate {
+    negotiated: Negotiated,
+    share: KeyShare,
+}
+
+pub(in crate::handshake) struct ExpectClientKeyExchange {
+    negotiated: Negotiated,
+    share: KeyShare,
+    client_key: PublicKey,
+}
+
+pub(in crate::handshake) struct ExpectCertificateVerify {
+    negotiated: Negotiated,
+    group: Group,
+    master: MasterSecret,
+    client_key: PublicKey,
+}
+
+pub(in crate::handshake) struct ExpectFinished {
+    negotiated: Negotiated,
+    group: Group,
+    master: MasterSecret,
+    signed: Signed,
+}
+
+/// Answers the ClientHello.
+pub(in crate::handshake) fn start(
+    work: &mut Work<'_>,
+    choice: &Choice,
+) -> Result<handshake::Step, Fault> {
+    let config = work.config;
+    let internal = Fault::new(AlertDescription::INTERNAL_ERROR);
+    let share = KeyShare::generate(choice.group).ok_or(internal)?;
+    let negotiated = Negotiated {
+        suite: choice.suite,
+        client_random: choice.client_random,
+        server_random: work.random(),
+        extended_master_secret: choice.extended_master_secret,
+        srtp_profile: choice.srtp_profile,
+        alpn: choice.alpn.clone(),
+    };
+
+    work.flight.begin(true);
+    let answer = ServerHello {
+        version: record::VERSION,
+        random: negotiated.server_random,
+        session_id: &[],
+        cipher_suite: choice.suite.id(),
+        compression_method: 0,
+        extensions: choice.answers(),
+    };
+    work.say(0, &Message::ServerHello(answer));
+    let chain = config.certificate.chain().iter().map(Vec::as_slice);
+    let chain = chain.collect();
+    work.say(0, &Message::Certificate(Certificate { chain }));
+    let (client, server) = (&choice.client_random, &negotiated.server_random);
+    let (group, public) = (choice.group.id(), share.public());
+    let signed = ServerKeyExchange::signed(group, public, client, server);
+    let signature = config.certificate.sign(choice.scheme, &signed);
+    let exchange = ServerKeyExchange {
+        group,
+        public,
+        scheme: choice.scheme.id(),
+        signature: &signature.ok_or(internal)?,
+    };
+    work.say(0, &Message::ServerKeyExchange(exchange));
+    let request = CertificateRequest {
+        certificate_types: vec![ECDSA_SIGN, RSA_SIGN],
+        signature_algorithms: negotiate::schemes(config),
+        authorities: Vec::new(),
+    };
+    work.say(0, &Message::CertificateRequest(request));
+    work.say(0, &Message::ServerHelloDone);
+    let step = ExpectCertificate { negotiated, share };
+    let step = Step::ClientCertificate(Box::new(step));
+    Ok(handshake::Step::V12(step))
+}
+
+impl ExpectCertificate {
+    pub(super) fn weigh(
+        look: &Look<'_>,
+        message: &Certificate<'_>,
+    ) -> Result<PeerCertificate, Refusal> {
+        // RFC 8827 §6.5: without a certificate the client is nobody.
+        if message.chain.is_empty() {
+            return Err(Refusal::doubt(AlertDescription::HANDSHAKE_FAILURE));
+        }
+        look.check_certificate(&message.chain)
+    }
+
+    pub(super) fn take(self, work: &mut Work<'_>, certificate: PeerCertificate) -> Step {
+        work.trust.set_chain(certificate.chain);
+        Step::ClientKeyExchange(Box::new(ExpectClientKeyExchange {
+            negotiated: self.negotiated,
+            share: self.share,
+            client_key: certificate.key,
+        }))
+    }
+}
+
+impl ExpectClientKeyExchange {
+    pub(super) fn take(self, work: &mut Work<'_>, public: &[u8]) -> Result<Step, Fault> {
+        let group = self.share.group();
+        let premaster = self.share.agree(public);
+        let premaster = premaster.ok_or(Fault::new(AlertDescription::ILLEGAL_PARAMETER))?;
+        let master = work.derive_keys(&self.negotiated, &premaster, Role::Server)?;
+        Ok(Step::CertificateVerify(Box::new(ExpectCertificateVerify {
+            negotiated: self.negotiated,
+            group,
+            master,
+            client_key: self.client_key,
+        })))
+    }
+}
+
+impl ExpectCertificateVerify {
+    pub(super) fn weigh(
+        &self,
+        look: &Look<'_>,
+        verify: &CertificateVerify<'_>,
+    ) -> Result<Signed, Refusal> {
+        let scheme = negotiate::check_scheme(look.config, verify.scheme)?;
+        let (key, said) = (&self.client_key, look.transcript.bytes());
+        let signed = key.check_signature(scheme, said, verify.signature);
+        signed.ok_or(Refusal::end(AlertDescription::DECRYPT_ERROR))
+    }
+
+    pub(super) fn take(self, signed: Signed) -> Step {
+        Step::ClientFinished(Box::new(ExpectFinished {
+            negotiated: self.negotiated,
+            group: self.group,
+            master: self.master,
+            signed,
+        }))
+    }
+}
+
+impl ExpectFinished {
+    pub(super) fn weigh(
+        &self,
+        look: &Look<'_>,
+        finished: &Finished,
+    ) -> Result<proof::Finished, Refusal> {
+        let (negotiated, master) = (&self.negotiated, &self.master);
+        check_finished(look, negotiated, master, CLIENT_FINISHED, finished)
+    }
+
+    pub(super) fn take(self, work: &mut Work<'_>, finished: proof::Finished) -> handshake::Step {
+        // RFC 6347 §4.2.4: nothing answers the last flight, so it goes again when the peer's does.
+        work.flight.begin(false);
+        work.flight.push_change_cipher_spec();
+        work.say_finished(&self.negotiated, &self.master, SERVER_FINISHED);
+        let session = Session::new(
+            self.negotiated,
+            self.group,
+            self.master,
+            self.signed,
+            finished,
+        );
+        handshake::Step::Complete(Some(Box::new(session)))
+    }
+}

@@ -1,0 +1,459 @@
+//! Each guard of the handshake of 1.2, alone: the peer says the one thing that it must notice.
+
+use std::time::Duration;
+
+use crate::{
+    AlertDescription, CipherSuite, Config, Error, Event, Failure, Group, Initiator, KeyType, Role,
+    SignatureScheme, State,
+    message::{ClientHello, Extensions, Fragment, Kind, Message, ServerHello, extension},
+    record,
+    tests::{
+        peer::{Draft, Edit, each},
+        support::{Pair, certificate, config, ms, other, perfect, records},
+    },
+};
+
+/// An edit of the extensions of every ClientHello.
+fn client_extensions(change: impl Fn(&mut Extensions<'_>) + 'static) -> Edit {
+    each(1, move |draft| {
+        let body = draft.body.clone();
+        let mut hello = ClientHello::parse(&body).unwrap();
+        change(&mut hello.extensions);
+        draft.body.clear();
+        hello.write(&mut draft.body);
+    })
+}
+
+fn server_hello(change: impl Fn(&mut ServerHello<'_>) + 'static) -> Edit {
+    each(2, move |draft| {
+        let body = draft.body.clone();
+        let mut hello = ServerHello::parse(&body).unwrap();
+        change(&mut hello);
+        draft.body.clear();
+        hello.write(&mut draft.body);
+    })
+}
+
+/// What the honest end says when the other one edits its messages.
+fn cause(client: Config, server: Config, liar: Role, judge: Role, edit: Edit) -> Failure {
+    let mut pair = Pair::new(client, server);
+    pair.end(liar).connection.edit = Some(edit);
+    pair.start();
+    pair.run(Duration::from_secs(60), &mut perfect());
+    match pair.end(judge).events[..] {
+        [Event::Failed { cause }] => cause,
+        ref other => panic!("{other:?}"),
+    }
+}
+
+fn client_refuses(client: Config, server: Config, edit: Edit) -> Failure {
+    cause(client, server, Role::Server, Role::Client, edit)
+}
+
+#[test]
+fn a_suite_that_was_not_offered_is_refused() {
+    let client = config(0).cipher_suites(&[CipherSuite::EcdheEcdsaAes128Gcm]);
+    let edit = server_hello(|hello| hello.cipher_suite = 0xC02C);
+    let illegal = Failure::AlertSent(AlertDescription::ILLEGAL_PARAMETER);
+    assert_eq!(client_refuses(client, config(1), edit), illegal);
+}
+
+#[test]
+fn an_extension_that_was_not_offered_is_refused() {
+    for (kind, client) in [
+        (0x1234, config(0)),
+        (extension::ALPN, config(0).alpn(&[])),
+        (extension::USE_SRTP, config(0).srtp_profiles(&[])),
+    ] {
+        let edit = server_hello(move |hello| hello.extensions.set(kind, &[0, 2, 0, 7, 0]));
+        let unsupported = Failure::AlertSent(AlertDescription::UNSUPPORTED_EXTENSION);
+        assert_eq!(client_refuses(client, config(1), edit), unsupported);
+    }
+}
+
+/// The server believes that more was offered than was.
+#[test]
+fn a_group_or_scheme_that_was_not_offered_is_refused() {
+    let illegal = Failure::AlertSent(AlertDescription::ILLEGAL_PARAMETER);
+    let edit = client_extensions(|extensions| {
+        extensions.set(extension::SUPPORTED_GROUPS, &[0, 2, 0, 23]);
+    });
+    let client = config(0).groups(&[Group::X25519]);
+    let seen = cause(client, config(1), Role::Client, Role::Client, edit);
+    assert_eq!(seen, illegal);
+
+    let edit = client_extensions(|extensions| {
+        extensions.set(extension::SIGNATURE_ALGORITHMS, &[0, 2, 4, 3]);
+    });
+    let client = config(0).signature_schemes(&[SignatureScheme::EcdsaSecp384r1Sha384]);
+    let seen = cause(client, config(1), Role::Client, Role::Client, edit);
+    assert_eq!(seen, illegal);
+
+    // The client signs with a scheme that the server does not accept.
+    let edit = each(13, |draft| draft.body = vec![1, 64, 0, 2, 4, 3, 0, 0]);
+    let server = config(1).signature_schemes(&[SignatureScheme::EcdsaSecp384r1Sha384]);
+    let seen = cause(config(0), server, Role::Server, Role::Server, edit);
+    assert_eq!(seen, illegal);
+}
+
+#[test]
+fn a_certificate_that_does_not_fit_the_suite_is_refused() {
+    let server = Config::new(certificate(KeyType::Rsa2048, 1));
+    let edit = server_hello(|hello| hello.cipher_suite = 0xC02B);
+    let illegal = Failure::AlertSent(AlertDescription::ILLEGAL_PARAMETER);
+    assert_eq!(client_refuses(config(0), server, edit), illegal);
+}
+
+#[test]
+fn a_server_hello_that_contradicts_itself_is_refused() {
+    type Change = fn(&mut ServerHello<'_>);
+    let cases: [(Change, AlertDescription); 8] = [
+        (
+            |hello| hello.extensions.set(extension::RENEGOTIATION_INFO, &[1, 0]),
+            AlertDescription::HANDSHAKE_FAILURE,
+        ),
+        (
+            |hello| {
+                hello
+                    .extensions
+                    .set(extension::USE_SRTP, &[0, 2, 0, 7, 1, 9])
+            },
+            AlertDescription::ILLEGAL_PARAMETER,
+        ),
+        (
+            |hello| hello.extensions.set(extension::USE_SRTP, &[0, 2, 0, 2, 0]),
+            AlertDescription::ILLEGAL_PARAMETER,
+        ),
+        (
+            |hello| hello.extensions.set(extension::EC_POINT_FORMATS, &[1, 1]),
+            AlertDescription::ILLEGAL_PARAMETER,
+        ),
+        (
+            |hello| {
+                hello
+                    .extensions
+                    .set(extension::EXTENDED_MASTER_SECRET, &[1])
+            },
+            AlertDescription::DECODE_ERROR,
+        ),
+        (
+            |hello| {
+                hello
+                    .extensions
+                    .set(extension::ALPN, &[0, 3, 2, b'h', b'2'])
+            },
+            AlertDescription::ILLEGAL_PARAMETER,
+        ),
+        (
+            |hello| hello.compression_method = 1,
+            AlertDescription::ILLEGAL_PARAMETER,
+        ),
+        (
+            |hello| hello.version = 0xFEFF,
+            AlertDescription::PROTOCOL_VERSION,
+        ),
+    ];
+    for (change, alert) in cases {
+        let seen = client_refuses(config(0), config(1), server_hello(change));
+        assert_eq!(seen, Failure::AlertSent(alert));
+    }
+}
+
+#[test]
+fn the_extended_master_secret_can_be_required() {
+    let failure = Failure::AlertSent(AlertDescription::HANDSHAKE_FAILURE);
+    let strict = |which| config(which).require_extended_master_secret(true);
+    let edit = server_hello(|hello| hello.extensions.remove(extension::EXTENDED_MASTER_SECRET));
+    assert_eq!(client_refuses(strict(0), config(1), edit), failure);
+    let remove =
+        || client_extensions(|extensions| extensions.remove(extension::EXTENDED_MASTER_SECRET));
+    let seen = cause(config(0), strict(1), Role::Client, Role::Server, remove());
+    assert_eq!(seen, failure);
+    // Where nobody requires it, both do without.
+    let mut pair = Pair::plain();
+    pair.client.connection.edit = Some(remove());
+    pair.connect();
+}
+
+#[test]
+fn a_client_hello_that_offers_nothing_of_use_is_doubted() {
+    type Change = fn(&mut ClientHello<'_>);
+    let cases: [(Change, AlertDescription); 5] = [
+        (
+            |hello| hello.compression_methods = &[1],
+            AlertDescription::ILLEGAL_PARAMETER,
+        ),
+        (
+            |hello| hello.extensions.set(extension::EC_POINT_FORMATS, &[1, 1]),
+            AlertDescription::ILLEGAL_PARAMETER,
+        ),
+        (
+            |hello| hello.extensions.set(extension::RENEGOTIATION_INFO, &[1, 0]),
+            AlertDescription::HANDSHAKE_FAILURE,
+        ),
+        (
+            |hello| hello.extensions.remove(extension::SIGNATURE_ALGORITHMS),
+            AlertDescription::HANDSHAKE_FAILURE,
+        ),
+        (
+            |hello| hello.version = 0xFEFF + 1,
+            AlertDescription::PROTOCOL_VERSION,
+        ),
+    ];
+    for (change, alert) in cases {
+        let edit = each(1, move |draft| {
+            let body = draft.body.clone();
+            let mut hello = ClientHello::parse(&body).unwrap();
+            change(&mut hello);
+            draft.body.clear();
+            hello.write(&mut draft.body);
+        });
+        let seen = cause(config(0), config(1), Role::Client, Role::Server, edit);
+        assert_eq!(seen, Failure::AlertSent(alert));
+    }
+}
+
+#[test]
+fn a_client_without_a_certificate_is_refused() {
+    let edit = each(11, |draft| draft.body = vec![0, 0, 0]);
+    let seen = cause(config(0), config(1), Role::Client, Role::Server, edit);
+    let failure = AlertDescription::HANDSHAKE_FAILURE;
+    assert_eq!(seen, Failure::AlertSent(failure));
+    let edit = each(11, |draft| draft.body = vec![0, 0, 0]);
+    let seen = client_refuses(config(0), config(1), edit);
+    assert_eq!(seen, Failure::AlertSent(AlertDescription::DECODE_ERROR));
+}
+
+/// What is right, but in the clear, proves nothing.
+#[test]
+fn a_finished_in_the_clear_counts_for_nothing() {
+    for liar in [Role::Client, Role::Server] {
+        let mut pair = Pair::plain();
+        pair.end(liar).connection.edit = Some(each(20, |draft| draft.epoch = 0));
+        pair.start();
+        pair.run(Duration::from_secs(200), &mut perfect());
+        let events = &pair.end(other(liar)).events;
+        assert!(matches!(events[..], [Event::Failed { .. }]), "{events:?}");
+    }
+}
+
+/// And what comes before Finished is out of place under the keys.
+#[test]
+fn other_messages_under_the_keys_count_for_nothing() {
+    for kind in [15, 16] {
+        let mut pair = Pair::plain();
+        pair.client.connection.edit = Some(Box::new(move |mut draft: Draft| {
+            if draft.kind == kind {
+                draft.epoch = 1;
+            }
+            vec![draft]
+        }));
+        pair.start();
+        pair.run(Duration::from_secs(200), &mut perfect());
+        assert!(!pair.server.events.contains(&Event::Connected), "{kind}");
+    }
+}
+
+/// A server that is connected speaks before its Finished has arrived: it is heard behind it.
+#[test]
+fn data_and_alerts_before_finished_wait_for_it() {
+    for close in [false, true] {
+        let mut pair = Pair::plain();
+        let mut finished = Vec::new();
+        pair.start();
+        pair.run(Duration::from_millis(100), &mut |role, datagram| {
+            let last = records(&datagram)
+                .iter()
+                .any(|(header, _)| header.epoch == 1);
+            if role == Role::Server && last {
+                finished.push(datagram);
+                return Vec::new();
+            }
+            vec![(ms(10), datagram)]
+        });
+        assert_eq!(pair.server.events, [Event::Connected]);
+        let now = pair.now;
+        let mut early = match close {
+            false => pair.server.seal(b"early"),
+            true => {
+                let mut buf = Vec::new();
+                pair.server.connection.close(now);
+                while pair.server.connection.poll_transmit(now, 1200, &mut buf) {}
+                buf
+            }
+        };
+        pair.client.handle(now, &mut early);
+        assert!(pair.client.events.is_empty() && pair.client.received.is_empty());
+        pair.client.handle(now, &mut finished.remove(0));
+        assert_eq!(pair.client.events.first(), Some(&Event::Connected));
+        match close {
+            false => assert_eq!(pair.client.received, [b"early"]),
+            true => assert_eq!(
+                pair.client.events[1],
+                Event::Closed {
+                    by: Initiator::Remote
+                }
+            ),
+        }
+    }
+}
+
+/// Early records are held up to a cap, and none of them stops the handshake.
+#[test]
+fn what_is_held_is_bounded() {
+    let mut pair = Pair::plain();
+    pair.start();
+    pair.run(ms(5), &mut perfect());
+    let now = pair.now;
+    for sequence in 0..1_000 {
+        let header = record::Header {
+            content_type: record::APPLICATION_DATA,
+            version: 0xFEFD,
+            epoch: 1,
+            sequence,
+            length: 0,
+        };
+        let mut early = crate::tests::support::record(header, &[7; 1_000]);
+        pair.client.handle(now, &mut early);
+        let (count, bytes) = pair.client.connection.held();
+        assert!(count <= 32 && bytes <= 16 << 10, "{count} {bytes}");
+    }
+    assert!(pair.client.connection.held().0 > 0);
+    pair.run(Duration::from_secs(60), &mut perfect());
+    pair.assert_connected();
+}
+
+/// Nothing is held, and nobody is doubted, before there is anything to answer.
+#[test]
+fn a_stranger_does_nothing_to_who_has_not_begun() {
+    let mut noise = vec![
+        vec![
+            0x16, 0xFE, 0xFD, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0x0C, 3, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0,
+        ],
+        crate::tests::support::plain(
+            0,
+            &message(Kind::ServerHelloDone, 0, &Message::ServerHelloDone),
+        ),
+        crate::tests::support::plain(0, &message(Kind::HelloRequest, 0, &Message::HelloRequest)),
+    ];
+    for (content_type, epoch, body) in [
+        (record::ALERT, 0, &[2, 40][..]),
+        (record::APPLICATION_DATA, 1, &[0; 40]),
+        (record::HANDSHAKE, 1, &[0; 40]),
+        (record::CHANGE_CIPHER_SPEC, 0, &[1]),
+    ] {
+        let header = record::Header {
+            content_type,
+            version: 0xFEFD,
+            epoch,
+            sequence: 3,
+            length: 0,
+        };
+        noise.push(crate::tests::support::record(header, body));
+    }
+    for role in [Role::Client, Role::Server] {
+        let mut pair = Pair::plain();
+        for _ in 0..3 {
+            for datagram in &noise {
+                let now = pair.now;
+                pair.end(role).handle(now, &mut datagram.clone());
+            }
+        }
+        let connection = &pair.end(role).connection;
+        assert_eq!(connection.state(), State::New);
+        assert_eq!(connection.poll_timeout(), None, "{role:?}");
+        assert_eq!(connection.held(), (0, 0));
+        pair.now += Duration::from_secs(10);
+        pair.connect();
+    }
+}
+
+#[test]
+fn alerts_under_the_keys_count() {
+    for (body, end) in [
+        ([2, 40], true),
+        ([1, 90], false),
+        ([3, 40], false),
+        ([1, 0], true),
+    ] {
+        let mut pair = Pair::plain();
+        pair.connect();
+        let mut alert = pair.client.connection.protected(1, record::ALERT, &body);
+        let now = pair.now;
+        pair.server.handle(now, &mut alert);
+        let over = pair.server.connection.state() != State::Connected;
+        assert_eq!(over, end, "{body:?}");
+        if body == [2, 40] {
+            let cause = Failure::AlertReceived(40.into());
+            assert_eq!(pair.server.events[1], Event::Failed { cause });
+        }
+    }
+}
+
+#[test]
+fn renegotiation_under_the_keys_is_refused_and_the_association_goes_on() {
+    for (role, kind) in [(Role::Client, 0), (Role::Server, 1), (Role::Server, 14)] {
+        let mut pair = Pair::plain();
+        pair.connect();
+        let now = pair.now;
+        let request = [kind, 0, 0, 0, 0, 9, 0, 0, 0, 0, 0, 0];
+        let asking = &mut pair.end(other(role)).connection;
+        let mut request = asking.protected(1, record::HANDSHAKE, &request);
+        pair.end(role).handle(now, &mut request);
+        let mut answer = Vec::new();
+        let answered = pair
+            .end(role)
+            .connection
+            .poll_transmit(now, 1200, &mut answer);
+        assert_eq!(answered, kind < 2);
+        assert!(
+            !pair
+                .end(role)
+                .connection
+                .poll_transmit(now, 1200, &mut Vec::new())
+        );
+        if answered {
+            let before = pair.end(other(role)).connection.stats().alerts_received;
+            pair.end(other(role)).handle(now, &mut answer);
+            let after = pair.end(other(role)).connection.stats().alerts_received;
+            assert_eq!(after, before + 1);
+        }
+        pair.exchange();
+    }
+}
+
+/// The last numbers are for the alert that says it.
+#[test]
+fn the_end_of_the_numbers_ends_the_association_and_the_peer_hears_of_it() {
+    let mut pair = Pair::plain();
+    pair.connect();
+    let now = pair.now;
+    pair.client.connection.exhaust(1, 18);
+    for _ in 0..2 {
+        let mut record = pair.client.seal(b"x");
+        pair.server.handle(now, &mut record);
+    }
+    assert_eq!(pair.server.received.len(), 2);
+    let mut buf = vec![0; pair.client.connection.headroom()];
+    let refused = pair.client.connection.seal(&mut buf, 0);
+    assert_eq!(refused, Err(Error::SequenceExhausted));
+    let mut alert = Vec::new();
+    assert!(pair.client.connection.poll_transmit(now, 1200, &mut alert));
+    pair.server.handle(now, &mut alert);
+    let cause = Failure::AlertReceived(AlertDescription::INTERNAL_ERROR);
+    assert_eq!(pair.server.events[1], Event::Failed { cause });
+}
+
+fn message(kind: Kind, sequence: u16, message: &Message<'_>) -> Vec<u8> {
+    let (mut body, mut bytes) = (Vec::new(), Vec::new());
+    message.write(&mut body);
+    let fragment = Fragment {
+        kind: kind.id(),
+        length: body.len(),
+        sequence,
+        offset: 0,
+        body: &body,
+    };
+    fragment.write(&mut bytes);
+    bytes
+}

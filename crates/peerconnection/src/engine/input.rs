@@ -1,0 +1,111 @@
+//! What an engine is told: datagrams, time, answers, and how its application keeps up.
+
+use std::{io, net::SocketAddr, time::Instant};
+
+use super::{Engine, convert, counters::Counters, data::Data, demux::Kind, transport::Transport};
+use crate::{Interface, Path, RequestId};
+
+impl Engine {
+    /// A datagram that came on `path`. It is opened in place.
+    pub fn handle_datagram(&mut self, now: Instant, path: Path, datagram: &mut [u8]) {
+        self.counters.datagrams_received += 1;
+        self.counters.bytes_received += datagram.len() as u64;
+        if self.closed {
+            return;
+        }
+        let (data, counters) = (&mut self.data, &mut self.counters);
+        if let Some(transport) = self.transports.owner(path.local) {
+            demux(transport, data, counters, now, path, datagram);
+        } else if self.transports.len() == 0 {
+            counters.dropped += 1;
+        } else {
+            // A shared socket, and transports that are not bundled yet: each agent knows its own by
+            // the credentials, so none takes what is another's.
+            self.transports.each_in_turn(now, |transport| {
+                let mut datagram = datagram.to_vec();
+                demux(transport, data, counters, now, path, &mut datagram);
+            });
+        }
+        self.transports.share_pace(now);
+        self.ascend(now);
+    }
+
+    /// Time has passed. Early and late calls are harmless.
+    pub fn handle_timeout(&mut self, now: Instant) {
+        if self.closed {
+            return;
+        }
+        self.transports
+            .each_in_turn(now, |transport| transport.handle_timeout(now));
+        self.data.handle_timeout(now);
+        self.ascend(now);
+    }
+
+    /// The answer to a request: the address of the socket, or why there is none.
+    pub fn handle_response(
+        &mut self,
+        now: Instant,
+        id: RequestId,
+        result: Result<SocketAddr, io::ErrorKind>,
+    ) {
+        let Some((transport, id)) = self.requests.open.remove(&id.0) else {
+            return;
+        };
+        let Some(transport) = self.transports.by_id_mut(transport) else {
+            return;
+        };
+        transport.sockets.extend(result.ok());
+        transport.ice.handle_response(now, id, result);
+        self.transports.share_pace(now);
+        self.ascend(now);
+    }
+
+    /// The addresses of this machine; again when they change. Gathering waits for the first call.
+    pub fn handle_interfaces(&mut self, now: Instant, interfaces: &[Interface]) {
+        self.equipment.interfaces = Some(interfaces.to_vec());
+        let shown = self.equipment.shown_interfaces().unwrap_or_default();
+        self.transports.each_in_turn(now, |transport| {
+            transport.ice.handle_interfaces(now, &shown)
+        });
+        self.ascend(now);
+    }
+
+    /// How many events were taken and not read by the application. Above 1,024, channels that the peer
+    /// opens wait in the association.
+    pub fn set_unread_events(&mut self, now: Instant, events: usize) {
+        self.tasks.set_unread(events);
+        self.data.settle(now, &mut self.tasks);
+    }
+
+    /// When [`handle_timeout`](Self::handle_timeout) is wanted next.
+    #[must_use]
+    pub fn poll_timeout(&self) -> Option<Instant> {
+        if self.closed {
+            return None;
+        }
+        let transports = self.transports.iter().filter_map(Transport::poll_timeout);
+        transports.chain(self.data.poll_timeout()).min()
+    }
+}
+
+fn demux(
+    transport: &mut Transport,
+    data: &mut Data,
+    counters: &mut Counters,
+    now: Instant,
+    path: Path,
+    datagram: &mut [u8],
+) {
+    let (dtls, id) = (&mut transport.dtls, transport.id);
+    let mut demux = |payload: &mut [u8]| match Kind::of(payload) {
+        Kind::Dtls => dtls.handle_datagram(now, payload, &mut |packet| {
+            if !data.handle_packet(now, id, packet) {
+                counters.dropped += 1;
+            }
+        }),
+        Kind::Rtp | Kind::Rtcp | Kind::Unknown => counters.dropped += 1,
+    };
+    transport
+        .ice
+        .handle_datagram(now, convert::ice_path(path), datagram, &mut demux);
+}

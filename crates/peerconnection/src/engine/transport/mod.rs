@@ -1,0 +1,93 @@
+//! A transport: an ICE agent and the DTLS on it.
+
+mod ascend;
+mod dtls;
+mod ice;
+mod shown;
+mod view;
+
+use std::{
+    collections::VecDeque,
+    net::SocketAddr,
+    time::{Duration, Instant},
+};
+
+use oxirtc_dtls::{Config, Connection};
+use oxirtc_ice::Agent;
+use oxirtc_jsep as jsep;
+
+pub use shown::{IceCandidatePair, IceParameters};
+pub use view::TransportView;
+
+use self::shown::Shown;
+use super::{convert, equipment::Equipment, ids::TransportId};
+use crate::{DtlsTransportState, Path};
+
+/// An ICE agent with the DTLS on it.
+pub(super) struct Transport {
+    pub(super) id: TransportId,
+    pub(super) name: jsep::TransportId,
+    pub(super) ice: Agent,
+    pub(super) dtls: Connection,
+    pub(super) shown: Shown,
+    /// Addresses of its sockets.
+    pub(super) sockets: Vec<SocketAddr>,
+    /// DTLS was told that there is a pair.
+    started: bool,
+    /// What DTLS and what stands on it were told last.
+    consent: bool,
+    /// Ufrags that the peer may still use, the newest last.
+    ufrags: VecDeque<String>,
+}
+
+impl Transport {
+    pub(super) fn new(name: jsep::TransportId, equipment: &Equipment, now: Instant) -> Self {
+        let id = TransportId(name.value());
+        let seed = |label| equipment.seed.derive(label, id.0);
+        let mut ice = Agent::new(convert::ice_config(&equipment.settings), seed("ice"), now);
+        if let Some(interfaces) = equipment.shown_interfaces() {
+            ice.handle_interfaces(now, &interfaces);
+        }
+        let config = Config::new(equipment.certificate.inner().clone());
+        Self {
+            id,
+            name,
+            ice,
+            dtls: Connection::new(config, seed("dtls"), now),
+            shown: Shown::default(),
+            sockets: Vec::new(),
+            started: false,
+            consent: true,
+            ufrags: VecDeque::new(),
+        }
+    }
+
+    /// Where ICE wants to send.
+    pub(super) fn control_path(&self) -> Option<Path> {
+        self.ice.control_path().map(convert::path)
+    }
+
+    /// Where payload may go.
+    pub(super) fn payload_path(&self) -> Option<Path> {
+        self.ice.payload_path().map(convert::path)
+    }
+
+    pub(super) fn poll_timeout(&self) -> Option<Instant> {
+        let deadlines = [self.ice.poll_timeout(), self.dtls.poll_timeout()];
+        deadlines.into_iter().flatten().min()
+    }
+
+    pub(super) fn handle_timeout(&mut self, now: Instant) {
+        self.ice.handle_timeout(now);
+        self.dtls.handle_timeout(now);
+    }
+
+    pub(super) fn round_trip(&self) -> Option<Duration> {
+        self.ice.rtt()
+    }
+
+    /// Whether data may go through.
+    pub(super) fn is_secure(&self) -> bool {
+        self.shown.dtls == DtlsTransportState::Connected
+    }
+}
