@@ -7,6 +7,7 @@ mod config;
 mod error;
 mod event;
 pub mod extension;
+pub mod fec;
 mod feedback;
 pub mod ntp;
 mod packet;

@@ -54,18 +54,12 @@ pub fn parse(payload: &[u8]) -> Option<Vec<Block<'_>>> {
     Some(blocks)
 }
 
-/// Appends the heads of these blocks; the payloads follow them in the same order. Blocks that are too long or too old
-/// must be left out before: 1023 bytes, 16383 units.
-pub fn write_heads(buf: &mut Vec<u8>, blocks: &[Block<'_>]) {
-    let Some((own, earlier)) = blocks.split_last() else {
-        return;
-    };
-    for block in earlier {
-        let rest = (block.before & 0x3fff) << 10 | block.payload.len() as u32 & 0x3ff;
-        buf.push(block.payload_type | 0x80);
-        buf.extend_from_slice(rest.to_be_bytes().get(1..).unwrap_or_default());
-    }
-    buf.push(own.payload_type & 0x7f);
+/// Appends the head of an earlier block, of at most 1023 bytes and 16383 units back. The packet's own block has a head of
+/// one byte, its payload type; then come the payloads in the same order.
+pub fn write_head(buf: &mut Vec<u8>, payload_type: u8, before: u32, len: usize) {
+    let rest = (before & 0x3fff) << 10 | len as u32 & 0x3ff;
+    buf.push(payload_type | 0x80);
+    buf.extend_from_slice(rest.to_be_bytes().get(1..).unwrap_or_default());
 }
 
 /// How many blocks a payload may have.
@@ -88,7 +82,15 @@ mod tests {
             block(111, 0, b"own"),
         ];
         let mut buf = Vec::new();
-        write_heads(&mut buf, &blocks);
+        for block in &blocks[..2] {
+            write_head(
+                &mut buf,
+                block.payload_type,
+                block.before,
+                block.payload.len(),
+            );
+        }
+        buf.push(111);
         blocks
             .iter()
             .for_each(|it| buf.extend_from_slice(it.payload));

@@ -29,6 +29,10 @@ pub struct Section {
     pub receives: bool,
     /// What the two sides do for each other.
     pub feedback: Feedbacks,
+    /// How many earlier packets of audio go again with each, where RED was agreed on (RFC 2198); 0 to 3.
+    pub redundancy: u8,
+    /// Whether video is protected by parity, where ULPFEC within RED, or FlexFEC with an SSRC of its own, was agreed on.
+    pub protect: bool,
     /// The bit rate that `b=` allows us to send.
     pub bandwidth: Option<u64>,
 }
@@ -154,6 +158,12 @@ impl Section {
     pub fn carrying(&self, role: Carries) -> Option<u8> {
         let found = self.formats.iter().find(|format| format.role == role);
         found.map(|format| format.payload_type)
+    }
+
+    /// True if parity was agreed on.
+    pub(crate) fn protected(&self) -> bool {
+        let is_parity = |it: &Format| matches!(it.role, Carries::Ulpfec | Carries::Flexfec);
+        self.formats.iter().any(is_parity)
     }
 
     /// True if it is audio.

@@ -179,3 +179,26 @@ fn events_are_played_while_nothing_is_written() {
         "the next one"
     );
 }
+
+/// RFC 2198: with two earlier packets in each, single losses are not heard.
+#[test]
+fn redundancy_brings_back_what_is_lost() {
+    let link = Link::new(0).delay(ms(20)).loss(percent(5));
+    let (mut pair, mut microphone) = pair(5, &link);
+    let mut section = audio();
+    (section.redundancy, section.feedback.nack) = (2, false);
+    pair.sides[0].set_section(AUDIO, section.clone());
+    pair.sides[1].set_section(AUDIO, section);
+    speak(&mut pair, &mut microphone, 6000);
+    let heard = pair.frames[1].len();
+    assert!(heard > 285, "{heard} of 300");
+    assert!(
+        pair.frames[1]
+            .windows(2)
+            .all(|it| it[1].timestamp - it[0].timestamp == 960)
+    );
+    let (_, _, stats) = pair.sides[1].receive_stats(AUDIO).next().unwrap();
+    assert!(stats.redundant > 5, "{stats:?}");
+    let last = Rtp::parse(pair.sent[0].last().unwrap()).unwrap();
+    assert_eq!(last.head.payload_type, 63);
+}

@@ -1,9 +1,4 @@
 //! Video between two sessions: repair, key frames, feedback, reports.
-#![expect(
-    clippy::unwrap_used,
-    clippy::indexing_slicing,
-    reason = "a failing step is a failing test"
-)]
 
 mod support;
 

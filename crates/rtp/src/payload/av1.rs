@@ -81,8 +81,7 @@ pub(super) fn cut(frame: &Bytes, most: usize, pieces: &mut Vec<Piece>) -> Result
         let mut elements: Vec<Vec<&[u8]>> = Vec::new();
         let mut room = target - 1;
         let begins_inside = continues || !is_head;
-        loop {
-            let Some((part, is_head)) = open else { break };
+        while let Some((part, is_head)) = open {
             if is_head || elements.is_empty() {
                 // A unit that would bring less than a few bytes begins in the next payload.
                 if room < 8 && !elements.is_empty() {

@@ -156,7 +156,9 @@ pub fn size(unit: &[u8]) -> Option<(u16, u16)> {
         if chroma == 3 {
             bits.bit()?;
         }
-        (bits.ue()?, bits.ue()?, bits.bit()?);
+        bits.ue()?;
+        bits.ue()?;
+        bits.bit()?;
         if bits.bit()? {
             skip_scaling(&mut bits, if chroma == 3 { 12 } else { 8 })?;
         }
@@ -167,14 +169,17 @@ pub fn size(unit: &[u8]) -> Option<(u16, u16)> {
             bits.ue()?;
         }
         1 => {
-            (bits.bit()?, bits.se()?, bits.se()?);
+            bits.bit()?;
+            bits.se()?;
+            bits.se()?;
             for _ in 0..bits.ue()?.min(255) {
                 bits.se()?;
             }
         }
         _ => {}
     }
-    (bits.ue()?, bits.bit()?);
+    bits.ue()?;
+    bits.bit()?;
     let (width, height) = (bits.ue()?.checked_add(1)?, bits.ue()?.checked_add(1)?);
     let frames_only = bits.bit()?;
     if !frames_only {

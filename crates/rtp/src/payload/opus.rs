@@ -7,10 +7,11 @@ use std::time::Duration;
 pub fn duration(packet: &[u8]) -> Option<Duration> {
     let first = *packet.first()?;
     let config = first >> 3;
-    let micros = match config {
-        0..12 => [10_000, 20_000, 40_000, 60_000][usize::from(config % 4)],
-        12..16 => [10_000, 20_000][usize::from(config % 2)],
-        _ => [2_500, 5_000, 10_000, 20_000][usize::from(config % 4)],
+    let micros = match (config, config % 4) {
+        (12..16, step) => 10_000 << (step % 2),
+        (0..12, 3) => 60_000,
+        (0..12, step) => 10_000 << step,
+        (_, step) => 2_500 << step,
     };
     let frames = match first & 3 {
         0 => 1,

@@ -82,7 +82,7 @@ fn real_streams_come_back() {
 
 /// What the cutter says, and what a receiver sees, is the same; and is right.
 fn check_facts(codec: Codec, at: usize, pieces: &[Piece]) {
-    let is_key = at % 5 == 0;
+    let is_key = at.is_multiple_of(5);
     let last = pieces.len() - 1;
     for (number, piece) in pieces.iter().enumerate() {
         let facts = codec.peek(&piece.to_vec()).unwrap();

@@ -129,8 +129,7 @@ impl Assembler {
     /// for.
     pub(crate) fn run(&mut self, now: Instant, clock: u32) -> (bool, u64) {
         let mut wants = false;
-        loop {
-            let Some(next) = self.next else { break };
+        while let Some(next) = self.next {
             self.drop_padding();
             if let Some(end) = self.whole() {
                 wants |= self.take(now, end, clock);

@@ -70,7 +70,7 @@ impl Clocks {
     ) -> Option<Instant> {
         let offset = &mut self.names.get_mut(name?)?.1;
         let local = now.saturating_duration_since(origin).as_nanos() as i128;
-        let sent = i128::from(time.0) * 1_000_000_000 >> 32;
+        let sent = (i128::from(time.0) * 1_000_000_000) >> 32;
         let seen = local - sent;
         // It may rise by 100 millionths, since clocks drift.
         let since = offset

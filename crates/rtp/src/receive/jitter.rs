@@ -26,7 +26,7 @@ impl Jitter {
             .least
             .map_or(transit, |least| (least + 20).min(transit));
         let late = transit - least;
-        if late > MOST || late < -MOST || played < 0 {
+        if !(-MOST..=MOST).contains(&late) || played < 0 {
             // A leap of timestamps: everything begins anew.
             *self = Self {
                 wanted: self.wanted,

@@ -16,7 +16,9 @@ pub(crate) use self::{
 };
 pub use self::{assemble::Frame, sources::Source};
 
-use crate::{Config, batch::Lane, extension::Label, rtcp::ReportBlock, stats::ReceiveStats};
+use crate::{
+    Config, batch::Lane, extension::Label, fec::Recovery, rtcp::ReportBlock, stats::ReceiveStats,
+};
 
 /// How a packet came.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -40,6 +42,7 @@ pub(crate) struct ReceiveStream {
     pub(crate) track: Track,
     pub(crate) assembler: Assembler,
     pub(crate) clock: SenderClock,
+    pub(crate) recovery: Recovery,
     /// The last packet.
     pub(crate) last: Instant,
     /// A key frame is wanted, and asked for then.
@@ -68,6 +71,7 @@ impl ReceiveStream {
             track: Track::new(config.missing),
             assembler: Assembler::new(config.reorder, config.patience),
             clock: SenderClock::default(),
+            recovery: Recovery::default(),
             last: now,
             keyframe: None,
             asked: None,

@@ -17,6 +17,7 @@ use crate::{
     Choice, Encoding, Section,
     batch::{Batch, Packet},
     extension::Kind,
+    fec::Parity,
     payload::Codec,
     stats::SendStats,
 };
@@ -69,6 +70,8 @@ pub(crate) struct SendStream {
     /// A report has named our SSRC.
     pub(crate) reported: bool,
     pub(crate) telephone: Option<Telephone>,
+    parity: Parity,
+    fec_next: u16,
     pub(crate) round_trip: Option<Duration>,
     /// The last FIR's number.
     pub(crate) fir: Option<u8>,
@@ -115,6 +118,8 @@ impl SendStream {
             rate: 0.0,
             reported: false,
             telephone: None,
+            parity: Parity::default(),
+            fec_next: (rtx >> 16) as u16 & 0x7fff,
             round_trip: None,
             fir: None,
             last: None,
@@ -203,9 +208,7 @@ impl SendStream {
     fn next_fresh(&mut self, now: Instant) -> Option<Sent> {
         while self.head.is_none() {
             let at = (self.cursor.0 - self.first) as usize;
-            let Some(batch) = self.kept.get(at) else {
-                return None;
-            };
+            let batch = self.kept.get(at)?;
             let Some(packet) = batch.1.packets.get(self.cursor.1) else {
                 self.cursor = (self.cursor.0 + 1, 0);
                 continue;
@@ -269,7 +272,13 @@ impl SendStream {
         if fresh.is_some_and(|it| it.0 == Class::Audio) {
             return fresh;
         }
-        self.peek_resend(now, section).or(fresh)
+        let again = self.peek_resend(now, section);
+        let parity = self
+            .parity
+            .len()
+            .map(|len| (Class::Fec, MOST_HEADER + 30 + len));
+        // Parity before the next frame: the later it comes, the less it is worth.
+        again.or(parity).or(fresh)
     }
 
     fn peek_fresh(
@@ -286,7 +295,7 @@ impl SendStream {
             } else {
                 Class::Video
             };
-            let len = self.len(section, packet, false);
+            let len = self.len(section, packet, false) + self.redundancy(section, &sent);
             if section.media(packet.codec).is_none() {
                 self.stats.dropped_codec += 1;
             } else if len > largest {

@@ -312,7 +312,7 @@ impl Rewrite {
         if facts.temporal > self.temporal && facts.temporal <= wanted && facts.switch || facts.key {
             self.temporal = if facts.key { wanted } else { facts.temporal };
         }
-        if facts.begins && self.choice.spatial < self.spatial || facts.key && facts.begins {
+        if facts.begins && (facts.key || self.choice.spatial < self.spatial) {
             self.spatial = self.choice.spatial;
         }
     }

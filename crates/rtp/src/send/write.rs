@@ -7,8 +7,11 @@ use crate::{
     Section,
     batch::Packet,
     extension::{Kind, Values, absolute_send},
+    fec::{flex, ulp},
     packet::{Form, Head, Writer},
     payload::{Codec, vp8, vp9},
+    red,
+    section::Carries,
 };
 
 /// What stands in all packets of a transport at the moment of writing.
@@ -38,6 +41,7 @@ impl SendStream {
     ) -> Option<Done> {
         let start = buf.len();
         let done = match class {
+            Class::Fec => self.write_parity(section, stamp, buf),
             Class::Resend => self.write_again(section, stamp, buf),
             Class::Audio
                 if self
@@ -68,8 +72,9 @@ impl SendStream {
         sent.at = stamp.now;
         let packet = self.content(&sent)?;
         let format = section.media(packet.codec)?;
-        let head = Head {
-            payload_type: format.payload_type,
+        let red = self.red(section, packet.codec);
+        let mut head = Head {
+            payload_type: red.unwrap_or(format.payload_type),
             marker: sent.numbered.marker,
             sequence: sent.numbered.sequence as u16,
             timestamp: sent.numbered.timestamp,
@@ -78,7 +83,25 @@ impl SendStream {
         let start = buf.len();
         let numbered = self.header(head, packet, section, stamp, false, buf);
         let payload = buf.len();
+        if red.is_some() {
+            self.write_earlier(section, &sent, format.payload_type, buf);
+        }
+        let own = buf.len();
         append(packet, &sent, buf);
+        let ends = sent.numbered.marker;
+        if class == Class::Video && self.protects(section) {
+            // Parity is of the packet without RED.
+            head.payload_type = format.payload_type;
+            let mut plain = Vec::with_capacity(buf.len() - start);
+            plain.extend_from_slice(buf.get(start..payload)?);
+            if let Some(second) = plain.get_mut(1) {
+                *second = head.payload_type | u8::from(head.marker) << 7;
+            }
+            plain.extend_from_slice(buf.get(own..)?);
+            let number = sent.numbered.sequence;
+            self.parity.add(number, &plain, &section.ids, ends);
+        }
+        let packet = self.content(&sent)?;
         let (len, header) = (buf.len() - payload, payload - start);
         let (captured, marker, key) = (packet.captured, packet.marker, packet.facts.key);
         let rate = if format.clock == 0 {
@@ -124,6 +147,119 @@ impl SendStream {
         }
         Some(Done {
             class: Class::Resend,
+            numbered,
+        })
+    }
+
+    /// True if video of this stream is protected.
+    fn protects(&self, section: &Section) -> bool {
+        let flex = section.carrying(Carries::Flexfec).is_some() && self.encoding.fec.is_some();
+        let ulp =
+            section.carrying(Carries::Ulpfec).is_some() && section.carrying(Carries::Red).is_some();
+        section.protect && (flex || ulp)
+    }
+
+    /// The payload type of RED, if this codec goes within it.
+    fn red(&self, section: &Section, codec: Codec) -> Option<u8> {
+        let wanted = if codec.is_audio() {
+            section.redundancy > 0 && !matches!(codec, Codec::TelephoneEvent)
+        } else {
+            section.carrying(Carries::Ulpfec).is_some() && self.protects(section)
+        };
+        section.carrying(Carries::Red).filter(|_| wanted)
+    }
+
+    /// The packets just before this one that go with it again.
+    fn earlier<'a>(
+        &'a self,
+        section: &Section,
+        sent: &Sent,
+    ) -> impl Iterator<Item = (u32, &'a Packet)> + use<'a> {
+        let count = if section.is_audio() {
+            section.redundancy.min(3)
+        } else {
+            0
+        };
+        let (number, timestamp) = (sent.numbered.sequence, sent.numbered.timestamp);
+        (1..=u64::from(count)).rev().filter_map(move |back| {
+            let earlier = self.find(number.checked_sub(back)?)?;
+            let before = timestamp.wrapping_sub(earlier.numbered.timestamp);
+            let packet = self.content(&earlier)?;
+            // RFC 2198 §3: 14 bits of time, 10 of length.
+            let fits =
+                before < 1 << 14 && packet.payload_len() < 1 << 10 && packet.codec.is_audio();
+            fits.then_some((before, packet))
+        })
+    }
+
+    /// By how much RED makes a packet longer.
+    pub(super) fn redundancy(&self, section: &Section, sent: &Sent) -> usize {
+        let codec = self.content(sent).map(|it| it.codec);
+        if codec.and_then(|codec| self.red(section, codec)).is_none() {
+            return 0;
+        }
+        let earlier = self.earlier(section, sent).map(|it| it.1.payload_len() + 4);
+        1 + earlier.sum::<usize>()
+    }
+
+    /// Heads of all blocks, then the earlier payloads.
+    fn write_earlier(&self, section: &Section, sent: &Sent, payload_type: u8, buf: &mut Vec<u8>) {
+        for (before, packet) in self.earlier(section, sent) {
+            let of = section
+                .media(packet.codec)
+                .map_or(payload_type, |it| it.payload_type);
+            red::write_head(buf, of, before, packet.payload_len());
+        }
+        buf.push(payload_type & 0x7f);
+        for (_, packet) in self.earlier(section, sent) {
+            buf.extend_from_slice(packet.prefix.as_bytes());
+            buf.extend_from_slice(&packet.payload);
+        }
+    }
+
+    fn write_parity(&mut self, section: &Section, stamp: Stamp, buf: &mut Vec<u8>) -> Option<Done> {
+        let repair = self.parity.take()?;
+        let (timestamp, _, _) = self.last?;
+        let flex = section.carrying(Carries::Flexfec).zip(self.encoding.fec);
+        let mut payload = Vec::with_capacity(repair.sum.rest.len() + 30);
+        let head = if let Some((payload_type, ssrc)) = flex {
+            flex::write(&mut payload, self.encoding.ssrc, &repair);
+            let sequence = self.fec_next;
+            self.fec_next = sequence.wrapping_add(1);
+            Head {
+                payload_type,
+                marker: false,
+                sequence,
+                timestamp,
+                ssrc,
+            }
+        } else {
+            payload.push(section.carrying(Carries::Ulpfec)?);
+            ulp::write(&mut payload, &repair);
+            // It has a number of the stream itself.
+            let (sequence, _) = self.rewrite.insert(stamp.now, 90_000);
+            Head {
+                payload_type: section.carrying(Carries::Red)?,
+                marker: false,
+                sequence: sequence as u16,
+                timestamp,
+                ssrc: self.encoding.ssrc,
+            }
+        };
+        let mut writer = Writer::begin(buf, head, &[], form(section, None));
+        let numbered = self.name(&mut writer, section, stamp, flex.is_some());
+        writer.finish();
+        buf.extend_from_slice(&payload);
+        self.stats.parity += 1;
+        let (packets, bytes) = self.totals;
+        if flex.is_none() {
+            self.totals = (
+                packets.wrapping_add(1),
+                bytes.wrapping_add(payload.len() as u32),
+            );
+        }
+        Some(Done {
+            class: Class::Fec,
             numbered,
         })
     }

@@ -6,11 +6,12 @@ use rand_core::Rng;
 
 use super::{Route, Session};
 use crate::{
-    Event, Rtp,
+    Event, Rtp, RtpHead, Writer,
     batch::Packet,
-    extension::{Named, Values, mixed_levels},
+    extension::{Ids, Named, Values, mixed_levels},
+    fec, pad,
     payload::{Codec, Prefix},
-    receive::{Origin, Source},
+    receive::{Origin, ReceiveStream, Source},
     red,
     section::Carries,
 };
@@ -86,8 +87,13 @@ impl Session {
                 media.origin = Origin::Rtx;
             }
             Some(Carries::Media(_) | Carries::Red) if !route.is_repair => {}
-            Some(Carries::Flexfec | Carries::Ulpfec) => {
+            Some(Carries::Flexfec) => {
                 stream.stats.parity += 1;
+                let repair = fec::flex::parse(rtp.payload).filter(|it| it.0 == stream.ssrc);
+                if let Some((_, repair)) = repair {
+                    stream.recovery.repair(repair);
+                    self.recover(now, route.stream);
+                }
                 return;
             }
             _ => {
@@ -165,7 +171,11 @@ impl Session {
                     .track
                     .note(now, media.sequence, media.origin == Origin::Rtx);
                 if noted.is_fresh {
+                    if let Some(repair) = fec::ulp::parse(media.payload) {
+                        stream.recovery.repair(repair);
+                    }
                     self.skip(now, at, noted.sequence, media.timestamp);
+                    self.recover(now, at);
                 }
             }
             return;
@@ -188,6 +198,10 @@ impl Session {
         if !noted.is_fresh {
             stream.stats.duplicates += u64::from(media.origin != Origin::Red);
             return;
+        }
+        let protected = state.section.protected();
+        if protected && media.origin != Origin::Red {
+            remember(stream, rtp, media, &state.section.ids);
         }
         stream.last = now;
         stream.count(media.origin, media.payload.len(), header);
@@ -231,6 +245,36 @@ impl Session {
             payload: arena.keep(media.payload),
         };
         self.deliver(now, at, packet);
+        if protected && media.origin != Origin::Fec {
+            self.recover(now, at);
+        }
+    }
+
+    /// Takes in what parity tells of packets that are missing.
+    fn recover(&mut self, now: Instant, at: usize) {
+        // Each repair gives one packet at most, and there are few of them.
+        for _ in 0..32 {
+            let Some(stream) = self.receivers.get_mut(at) else {
+                return;
+            };
+            let ssrc = stream.ssrc;
+            let Some(packet) = stream.recovery.recover(ssrc) else {
+                return;
+            };
+            let Ok(rtp) = Rtp::parse(&packet) else {
+                continue;
+            };
+            let media = Media {
+                sequence: rtp.head.sequence,
+                timestamp: rtp.head.timestamp,
+                marker: rtp.head.marker,
+                payload_type: rtp.head.payload_type,
+                payload: rtp.payload,
+                origin: Origin::Fec,
+            };
+            let header = packet.len() - rtp.payload.len();
+            self.take(now, at, &rtp, media, header);
+        }
     }
 
     /// A number that carries nothing: nobody waits for it.
@@ -364,6 +408,32 @@ impl Session {
         self.stats.collisions += 1;
         self.events.push_back(Event::Collision { old: ssrc, new });
     }
+}
+
+/// Keeps a packet for parity, as it was before RED or RTX.
+fn remember(stream: &mut ReceiveStream, rtp: &Rtp<'_>, media: Media<'_>, ids: &Ids) {
+    let head = RtpHead {
+        payload_type: media.payload_type,
+        marker: media.marker,
+        sequence: media.sequence,
+        timestamp: media.timestamp,
+        ssrc: stream.ssrc,
+    };
+    // What is sent again has other extensions than it had: it cannot be added up.
+    if media.origin == Origin::Rtx {
+        return;
+    }
+    let sources: Vec<u32> = rtp.sources().collect();
+    let form = rtp.extensions.form();
+    let mut packet = Vec::with_capacity(rtp.payload.len() + 80);
+    let mut writer = Writer::begin(&mut packet, head, &sources, form);
+    for (id, value) in rtp.extensions {
+        writer.extend(id, value);
+    }
+    writer.finish();
+    packet.extend_from_slice(media.payload);
+    pad(&mut packet, 0, rtp.padding);
+    stream.recovery.note(media.sequence, &packet, ids);
 }
 
 /// After so long without packets the next one is news.
