@@ -436,7 +436,7 @@ fn the_end_of_the_numbers_ends_the_association_and_the_peer_hears_of_it() {
     assert_eq!(pair.server.received.len(), 2);
     let mut buf = vec![0; pair.client.connection.headroom()];
     let refused = pair.client.connection.seal(&mut buf, 0);
-    assert_eq!(refused, Err(Error::SequenceExhausted));
+    assert_eq!(refused, Err(Error::KeyExhausted));
     let mut alert = Vec::new();
     assert!(pair.client.connection.poll_transmit(now, 1200, &mut alert));
     pair.server.handle(now, &mut alert);

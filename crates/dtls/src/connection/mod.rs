@@ -1,3 +1,7 @@
+mod doubt;
+mod intake;
+mod post;
+
 use std::{
     collections::VecDeque,
     fmt,
@@ -6,20 +10,21 @@ use std::{
 
 use rand_chacha::ChaCha20Rng;
 use rand_core::SeedableRng;
+use zeroize::Zeroizing;
 
 use crate::{
-    Alert, AlertDescription, AlertLevel, CipherSuite, Config, Error, Event, Failure, Fingerprint,
-    Group, Initiator, Role, SrtpProfile, Stats,
-    crypto::aead::TAG_LEN,
+    Alert, AlertDescription, CipherSuite, Config, Error, Event, Failure, Fingerprint, Group,
+    Initiator, Role, Signature, SignatureRequest, SrtpProfile, Stats, Version,
+    ack::Acks,
     exporter,
-    flight::Flight,
     handshake::{Context, Fault, Handshake, Progress, Session},
-    message::{Fragment, Kind},
-    reassembly::{Outcome, Reassembly},
-    record::{self, Header, Records, Refused},
+    outgoing::Outgoing,
+    reassembly::Reassembly,
+    record::{self, RecordNumber, Records},
     timer::{Timer, Timers},
     trust::{Trust, Verdict},
 };
+use intake::HeldRecord;
 
 /// One DTLS association, client or server, without I/O.
 ///
@@ -44,7 +49,12 @@ pub struct Connection {
     trust: Trust,
     records: Records,
     reassembly: Reassembly,
-    flight: Flight,
+    outgoing: Outgoing,
+    acks: Acks,
+    /// The records in the clear that may have brought the ServerHello.
+    hello_records: Vec<RecordNumber>,
+    /// A request to renew the peer's keys waits for the update that is under way.
+    update_queued: bool,
     outbox: Outbox,
     held: Held,
     timers: Timers,
@@ -73,8 +83,8 @@ pub enum State {
 #[derive(Default)]
 struct Outbox {
     events: VecDeque<Event>,
-    /// With the epoch it is to be sent in.
-    alerts: VecDeque<(u16, Alert)>,
+    /// With the epoch it is to be sent in; `None` for the newest.
+    alerts: VecDeque<(Option<u16>, Alert)>,
     /// A fault that anybody could have forged; it counts when nothing genuine follows.
     doubt: Option<Fault>,
 }
@@ -83,9 +93,9 @@ struct Outbox {
 #[derive(Default)]
 struct Held {
     /// Records that cannot be opened, or not be acted upon, before the handshake goes on.
-    records: VecDeque<Vec<u8>>,
+    records: VecDeque<HeldRecord>,
     /// Payload that waits for the peer's certificate to be verified.
-    payload: VecDeque<Vec<u8>>,
+    payload: VecDeque<Zeroizing<Vec<u8>>>,
     payload_len: usize,
     /// The peer closed behind that payload.
     closed: bool,
@@ -108,7 +118,10 @@ impl Connection {
             trust: Trust::default(),
             records: Records::new(),
             reassembly: Reassembly::default(),
-            flight: Flight::new(),
+            outgoing: Outgoing::new(),
+            acks: Acks::default(),
+            hello_records: Vec::new(),
+            update_queued: false,
             outbox: Outbox::default(),
             held: Held::default(),
             timers: Timers::default(),
@@ -146,9 +159,11 @@ impl Connection {
             return;
         }
         self.begin(now);
-        let (handshake, mut cx) = self.parts();
-        if let Some(handshake) = handshake {
-            handshake.start_client(&mut cx);
+        let (Some(handshake), mut cx) = self.parts(now, Role::Client) else {
+            return;
+        };
+        if let Err(Fault { cause, alert }) = handshake.start_client(&mut cx) {
+            self.fail(cause, Some(alert));
         }
     }
 
@@ -178,13 +193,13 @@ impl Connection {
 
     /// What ICE measured. The first retransmission comes after twice that, within 50 ms and 3 s.
     pub fn set_round_trip(&mut self, round_trip: Duration) {
-        self.flight.set_round_trip(round_trip);
+        self.outgoing.set_round_trip(round_trip);
     }
 
     /// Whether the peer consents to being sent to (RFC 7675); it does at first. While it does,
     /// retransmissions are at most 3 s apart, otherwise 60 s.
     pub fn set_consent(&mut self, consent: bool) {
-        self.flight.set_consent(consent);
+        self.outgoing.set_consent(consent);
     }
 
     /// Takes a datagram from the peer, opening it in place. The sink gets the payload of each
@@ -215,12 +230,37 @@ impl Connection {
                 Some(AlertDescription::BAD_CERTIFICATE),
             );
         } else if self.timers.expired(Timer::Doubt, now) {
-            if let Some(Fault { cause, alert }) = self.outbox.doubt.take() {
-                let ours = matches!(cause, Failure::AlertSent(_));
-                self.fail(cause, ours.then_some(alert));
-            }
-        } else if self.flight.handle_timeout(now) {
+            self.fail_doubted();
+        } else if self.outgoing.handle_timeout(now) {
             self.stats.retransmissions += 1;
+        }
+        self.acks.handle_timeout(now);
+    }
+
+    /// What a signer is to sign; once for each signature, and only where the certificate's key is
+    /// external. The connection waits: run [`SignatureRequest::sign`] where blocking does no harm, and
+    /// give the result to [`handle_signature`](Self::handle_signature).
+    pub fn poll_signature(&mut self) -> Option<SignatureRequest> {
+        let handshake = self.handshake.as_mut()?;
+        handshake.poll_signature(&self.config)
+    }
+
+    /// Takes what a signer gave. It is verified before it is sent; one that nobody waits for any more
+    /// changes nothing.
+    pub fn handle_signature(
+        &mut self,
+        now: Instant,
+        signature: Signature,
+        sink: &mut impl FnMut(&mut [u8]),
+    ) {
+        let role = self.role.unwrap_or(Role::Server);
+        let before = self.records.read_epoch();
+        let (Some(handshake), mut cx) = self.parts(now, role) else {
+            return;
+        };
+        let progress = handshake.handle_signature(&mut cx, signature);
+        if self.settle_progress(now, before, progress, sink) {
+            self.advance(now, sink);
         }
     }
 
@@ -249,19 +289,19 @@ impl Connection {
     ///
     /// # Errors
     /// [`Error::NotConnected`], [`Error::Layout`] when `buf` is shorter than that,
-    /// [`Error::TooLarge`] above 16,384 bytes, [`Error::SequenceExhausted`].
+    /// [`Error::TooLarge`] above 16,384 bytes, [`Error::KeyExhausted`].
     pub fn seal(&mut self, buf: &mut Vec<u8>, start: usize) -> Result<(), Error> {
         if self.state != State::Connected {
             return Err(Error::NotConnected);
         }
-        let epoch = self.records.newest_epoch();
+        let epoch = self.records.write_epoch();
         // The last numbers are for the alert that ends it.
         if self.records.remaining(epoch) <= RESERVED_RECORDS {
             self.fail(
-                Failure::SequenceExhausted,
+                Failure::KeyExhausted,
                 Some(AlertDescription::INTERNAL_ERROR),
             );
-            return Err(Error::SequenceExhausted);
+            return Err(Error::KeyExhausted);
         }
         let payload = buf.len().saturating_sub(start + self.records.headroom());
         self.records
@@ -273,20 +313,28 @@ impl Connection {
 
     /// When [`handle_timeout`](Self::handle_timeout) has something to do; `None` when nothing waits.
     pub fn poll_timeout(&self) -> Option<Instant> {
-        let timers = [self.timers.next(), self.flight.poll_timeout()];
+        let timers = [
+            self.timers.next(),
+            self.outgoing.poll_timeout(),
+            self.acks.poll_timeout(),
+        ];
         timers.into_iter().flatten().min()
     }
 
     /// Appends at most one datagram of the handshake, or an alert, of at most `room` bytes.
     pub fn poll_transmit(&mut self, now: Instant, room: usize, buf: &mut Vec<u8>) -> bool {
-        if self.flight.poll_transmit(now, room, &mut self.records, buf) {
+        self.renew_keys(now);
+        let records = &mut self.records;
+        if self.outgoing.poll_transmit(now, room, records, buf)
+            || self.acks.poll_transmit(room, records, buf)
+        {
             return true;
         }
         while let Some((epoch, alert)) = self.outbox.alerts.pop_front() {
             let start = buf.len();
-            let sent = self
-                .records
-                .append(epoch, record::ALERT, &[&alert.to_bytes()], buf);
+            let epoch = epoch.unwrap_or(self.records.write_epoch());
+            let payload = alert.to_bytes();
+            let sent = self.records.append(epoch, record::ALERT, &[&payload], buf);
             if sent.is_ok() && buf.len() - start <= room {
                 self.stats.alerts_sent += 1;
                 return true;
@@ -294,6 +342,13 @@ impl Connection {
             buf.truncate(start);
         }
         false
+    }
+
+    /// The datagrams of the handshake's flight that is under way, and a number that changes whenever they
+    /// do. Whoever carries DTLS in another protocol may send one of them again, byte by byte: to the peer
+    /// it is a replay.
+    pub fn flight(&self) -> Option<(u64, &[Vec<u8>])> {
+        self.outgoing.flight()
     }
 
     /// The next thing that happened.
@@ -306,9 +361,15 @@ impl Connection {
         self.records.headroom()
     }
 
-    /// Bytes behind a payload.
+    /// Bytes behind a payload: exact once connected, the worst case before.
     pub fn tailroom(&self) -> usize {
-        TAG_LEN
+        let new = self.config.versions.contains(&Version::Dtls13);
+        let worst = if new {
+            Version::Dtls13
+        } else {
+            Version::Dtls12
+        };
+        self.records.tailroom(worst)
     }
 
     /// The role, once it is known.
@@ -357,7 +418,7 @@ impl Connection {
 
     /// The version spoken, as it is on the wire, once connected.
     pub fn protocol_version(&self) -> Option<u16> {
-        self.session().map(|_| record::VERSION)
+        Some(self.session()?.negotiated.version.id())
     }
 
     /// The cipher suite, once connected.
@@ -385,10 +446,12 @@ impl Connection {
         matches!(self.state, State::Closed | State::Failed)
     }
 
-    fn parts(&mut self) -> (Option<&mut Box<Handshake>>, Context<'_>) {
+    fn parts(&mut self, now: Instant, role: Role) -> (Option<&mut Box<Handshake>>, Context<'_>) {
         let cx = Context {
+            now,
+            role,
             config: &self.config,
-            flight: &mut self.flight,
+            outgoing: &mut self.outgoing,
             records: &mut self.records,
             trust: &mut self.trust,
             reassembly: &mut self.reassembly,
@@ -405,78 +468,11 @@ impl Connection {
         }
     }
 
-    fn handle_records(&mut self, now: Instant, datagram: &mut [u8], sink: Sink<'_>) {
-        let mut rest = datagram;
-        while !rest.is_empty() && !self.is_over() {
-            let Some((header, fragment, tail)) = Header::split(rest) else {
-                self.stats.records_dropped += 1;
-                return;
-            };
-            self.handle_record(now, header, fragment, sink);
-            rest = tail;
-        }
-    }
-
-    fn handle_record(&mut self, now: Instant, header: Header, fragment: &mut [u8], sink: Sink<'_>) {
-        // RFC 6347 §4.2.8: what anybody can make does nothing to a live association.
-        let stale = header.epoch == 0 && self.handshake.is_none();
-        if stale || header.epoch > 1 {
-            self.stats.records_dropped += 1;
-            return;
-        }
-        let early = match header.content_type {
-            record::HANDSHAKE => header.epoch > self.records.newest_epoch(),
-            // Before the peer's Finished neither its data nor its alerts are acted upon.
-            _ => header.epoch > 0 && self.handshake.is_some(),
-        };
-        if early {
-            self.hold_record(header, fragment);
-            return;
-        }
-        let opened = match self.records.open(header, fragment) {
-            Ok(opened) => opened,
-            Err(Refused::Replayed) => {
-                self.stats.records_replayed += 1;
-                return;
-            }
-            Err(Refused::Forged) => {
-                self.stats.records_forged += 1;
-                return;
-            }
-            Err(Refused::Epoch) => {
-                self.stats.records_dropped += 1;
-                return;
-            }
-        };
-        match (header.content_type, header.epoch) {
-            // Known failure 1: application data in the clear is never anybody's.
-            (record::APPLICATION_DATA, 1..) => self.deliver(opened, sink),
-            (record::HANDSHAKE, epoch) => self.handle_handshake(now, epoch, opened, sink),
-            (record::ALERT, 0) => self.note_plain_alert(now, opened),
-            (record::ALERT, _) => self.handle_alert(opened),
-            // The epoch in each header already says what this would.
-            (record::CHANGE_CIPHER_SPEC, 0) => {}
-            _ => self.stats.records_dropped += 1,
-        }
-    }
-
-    fn hold_record(&mut self, header: Header, fragment: &[u8]) {
-        let record = [&header.to_bytes()[..], fragment].concat();
-        let held: usize = self.held.records.iter().map(Vec::len).sum();
-        let full = self.held.records.len() == MAX_HELD_RECORDS
-            || held + record.len() > MAX_HELD_RECORD_BYTES;
-        if full || self.state == State::New {
-            self.stats.records_dropped += 1;
-            return;
-        }
-        self.held.records.push_back(record);
-    }
-
     fn deliver(&mut self, payload: &mut [u8], sink: Sink<'_>) {
         if self.state == State::Connected {
             // The client has our last flight when it sends this.
             if self.flight_is_settled() {
-                self.flight.clear();
+                self.outgoing.answered();
             }
             self.stats.records_received += 1;
             self.stats.bytes_received += payload.len() as u64;
@@ -492,116 +488,89 @@ impl Connection {
             return;
         }
         self.held.payload_len += payload.len();
-        self.held.payload.push_back(payload.to_vec());
+        self.held
+            .payload
+            .push_back(Zeroizing::new(payload.to_vec()));
     }
 
     fn flight_is_settled(&self) -> bool {
-        self.role == Some(Role::Server) && self.flight.is_sent()
-    }
-
-    fn handle_handshake(&mut self, now: Instant, epoch: u16, payload: &[u8], sink: Sink<'_>) {
-        let mut rest = payload;
-        while !rest.is_empty() {
-            let Ok((fragment, tail)) = Fragment::parse(rest) else {
-                self.stats.messages_dropped += 1;
-                return;
-            };
-            rest = tail;
-            match self.handshake.is_some() {
-                true => self.handle_fragment(now, epoch, &fragment),
-                false => self.handle_late_fragment(now, &fragment),
-            }
-        }
-        self.advance(now, sink);
-    }
-
-    fn handle_fragment(&mut self, now: Instant, epoch: u16, fragment: &Fragment<'_>) {
-        if self.role.is_none() && fragment.kind == Kind::ClientHello.id() {
-            self.role = Some(Role::Server);
-            if let Some(handshake) = &mut self.handshake {
-                handshake.start_server();
-            }
-        }
-        let Some(handshake) = &self.handshake else {
-            return;
-        };
-        // RFC 6347 §4.1.2.7: before our first flight left there is nobody who could answer it.
-        if !handshake.is_begun() || !handshake.admits(fragment.kind, epoch) {
-            self.stats.messages_dropped += 1;
-            return;
-        }
-        let outcome = self.reassembly.insert(epoch, *fragment);
-        let held = self.reassembly.held() as u64;
-        self.stats.reassembly_peak = self.stats.reassembly_peak.max(held);
-        match outcome {
-            Outcome::Stored => {}
-            Outcome::Stale => {
-                let again = self.flight.handle_repetition(now, false);
-                self.stats.retransmissions += u64::from(again);
-            }
-            Outcome::Dropped => self.stats.messages_dropped += 1,
-        }
-    }
-
-    /// Authenticated, after the handshake.
-    fn handle_late_fragment(&mut self, now: Instant, fragment: &Fragment<'_>) {
-        match Kind::from_id(fragment.kind) {
-            // RFC 6347 §4.2.4: our last flight was lost.
-            Some(Kind::Finished) => {
-                let again = self.flight.handle_repetition(now, true);
-                self.stats.retransmissions += u64::from(again);
-            }
-            // RFC 5246 §7.2.2: renegotiation is refused, and the association goes on.
-            Some(Kind::HelloRequest | Kind::ClientHello) => {
-                self.say_alert(Alert::warning(AlertDescription::NO_RENEGOTIATION));
-            }
-            _ => self.stats.messages_dropped += 1,
-        }
+        self.role == Some(Role::Server) && self.outgoing.is_sent()
     }
 
     /// Handles the messages that are complete, and the records that waited for them.
     fn advance(&mut self, now: Instant, sink: Sink<'_>) {
         loop {
-            let epoch = self.records.newest_epoch();
-            let (Some(handshake), mut cx) = self.parts() else {
+            let Some(role) = self.role else {
                 return;
             };
-            match handshake.advance(&mut cx) {
-                Progress::Waiting => return,
-                Progress::Ignored => self.stats.messages_dropped += 1,
-                Progress::Advanced => {
-                    if self.state == State::New {
-                        self.begin(now);
-                    }
-                    self.outbox.doubt = None;
-                    self.timers.stop(Timer::Doubt);
-                    if self.records.newest_epoch() > epoch {
-                        self.release_records(now, sink);
-                    }
+            let before = self.records.read_epoch();
+            let (Some(handshake), mut cx) = self.parts(now, role) else {
+                break;
+            };
+            let progress = handshake.advance(&mut cx);
+            if !self.settle_progress(now, before, progress, sink) {
+                return;
+            }
+        }
+        if before_late(self.records.version()) && !self.is_over() {
+            self.advance_late(now);
+        }
+    }
+
+    /// Does what follows from what a message, or a signature, came to; whether there may be more.
+    fn settle_progress(
+        &mut self,
+        now: Instant,
+        before: u16,
+        progress: Progress,
+        sink: Sink<'_>,
+    ) -> bool {
+        match progress {
+            Progress::Waiting => return false,
+            Progress::Ignored => self.stats.messages_dropped += 1,
+            Progress::Advanced => {
+                if self.state == State::New {
+                    self.begin(now);
                 }
-                Progress::Doubtful { fault, begun } => {
-                    self.stats.messages_dropped += 1;
-                    if begun && self.state == State::New {
-                        self.begin(now);
-                    }
-                    self.doubt(now, fault);
-                    if self.is_over() {
-                        return;
-                    }
+                self.outbox.doubt = None;
+                self.timers.stop(Timer::Doubt);
+                self.note_hello(now);
+                if self.records.read_epoch() > before {
+                    self.release_records(now, sink);
                 }
-                Progress::Failed(Fault { cause, alert }) => {
-                    self.fail(cause, Some(alert));
-                    return;
+            }
+            Progress::Doubtful { fault, begun } => {
+                self.stats.messages_dropped += 1;
+                if begun && self.state == State::New {
+                    self.begin(now);
                 }
-                Progress::Complete(session) => {
-                    self.complete(now, session, sink);
-                    return;
-                }
+                self.doubt(now, fault);
+            }
+            Progress::Failed(Fault { cause, alert }) => self.fail(cause, Some(alert)),
+            Progress::Complete(session) => self.complete(now, session, sink),
+        }
+        !self.is_over()
+    }
+
+    /// The ServerHello was taken: in 1.3 its records are acknowledged, lest the server repeat it for
+    /// nothing.
+    fn note_hello(&mut self, now: Instant) {
+        let is_1_3 = self.handshake.as_ref().is_some_and(|it| it.is_1_3());
+        if is_1_3 && self.role == Some(Role::Client) {
+            let wait = self.outgoing.patience() / 4;
+            for number in std::mem::take(&mut self.hello_records) {
+                self.acks.note(now, number, Some(wait));
             }
         }
     }
 
     fn complete(&mut self, now: Instant, session: Box<Session>, sink: Sink<'_>) {
+        match (self.role, session.negotiated.version) {
+            // Nothing else answers the client's last flight.
+            (Some(Role::Server), Version::Dtls13) => self.acks.hurry(),
+            // Ours tells the server that its own came.
+            _ => self.acks.clear(),
+        }
         self.handshake = None;
         self.session = Some(session);
         self.outbox.doubt = None;
@@ -627,92 +596,11 @@ impl Connection {
         let held = std::mem::take(&mut self.held.payload);
         self.held.payload_len = 0;
         for mut payload in held {
-            self.deliver(&mut payload, sink);
+            self.deliver(&mut payload[..], sink);
         }
         let _ = now;
         if self.held.closed {
             self.close_by_peer();
-        }
-    }
-
-    fn release_records(&mut self, now: Instant, sink: Sink<'_>) {
-        for mut record in std::mem::take(&mut self.held.records) {
-            self.handle_records(now, &mut record, sink);
-        }
-    }
-
-    /// RFC 6347 §4.1.2.7 and RFC 8827: in the clear, an alert is anybody's word.
-    fn note_plain_alert(&mut self, now: Instant, payload: &[u8]) {
-        let Some(alert) = Alert::parse(payload) else {
-            self.stats.records_dropped += 1;
-            return;
-        };
-        self.stats.alerts_received += 1;
-        let ends =
-            alert.level == AlertLevel::Fatal || alert.description == AlertDescription::CLOSE_NOTIFY;
-        if ends {
-            self.doubt(
-                now,
-                Fault {
-                    cause: Failure::AlertReceived(alert.description),
-                    alert: alert.description,
-                },
-            );
-        }
-    }
-
-    fn handle_alert(&mut self, payload: &[u8]) {
-        let Some(alert) = Alert::parse(payload) else {
-            self.stats.records_dropped += 1;
-            return;
-        };
-        self.stats.alerts_received += 1;
-        if alert.description == AlertDescription::CLOSE_NOTIFY {
-            match self.state {
-                State::Connected => self.close_by_peer(),
-                _ => self.held.closed = true,
-            }
-        } else if alert.level == AlertLevel::Fatal {
-            self.fail(Failure::AlertReceived(alert.description), None);
-        }
-    }
-
-    /// A fault that anybody could have made counts only when the handshake stands still after it.
-    fn doubt(&mut self, now: Instant, fault: Fault) {
-        if self.state == State::Connecting && !self.timers.is_set(Timer::Doubt) {
-            self.outbox.doubt = Some(fault);
-            self.timers.set(Timer::Doubt, now + DOUBT);
-        }
-    }
-
-    fn close_by_peer(&mut self) {
-        // RFC 5246 §7.2.1: answered with our own.
-        self.say_alert(Alert::warning(AlertDescription::CLOSE_NOTIFY));
-        self.end(
-            State::Closed,
-            Event::Closed {
-                by: Initiator::Remote,
-            },
-        );
-    }
-
-    fn fail(&mut self, cause: Failure, alert: Option<AlertDescription>) {
-        if self.is_over() {
-            return;
-        }
-        log::debug!("failed: {cause:?}");
-        if let Some(alert) = alert {
-            self.say_alert(Alert::fatal(alert));
-        }
-        self.end(State::Failed, Event::Failed { cause });
-    }
-
-    /// Queues an alert in the epoch the peer can read: ours begins with our Finished.
-    fn say_alert(&mut self, alert: Alert) {
-        if self.outbox.alerts.len() < MAX_ALERTS {
-            let finished = self.session.is_some()
-                || self.role == Some(Role::Client) && self.records.newest_epoch() > 0;
-            self.outbox.alerts.push_back((u16::from(finished), alert));
         }
     }
 
@@ -722,10 +610,11 @@ impl Connection {
         self.session = None;
         self.held = Held::default();
         self.timers.stop_all();
-        if !self.flight.is_unsent() || state == State::Failed {
-            self.flight.clear();
+        self.acks.clear();
+        if !self.outgoing.is_unsent() || state == State::Failed {
+            self.outgoing.clear();
         } else {
-            self.flight.stop_timing();
+            self.outgoing.stop_timing();
         }
         self.outbox.events.push_back(event);
     }
@@ -736,7 +625,7 @@ impl Connection {
 impl Connection {
     /// How many records are held, and their bytes.
     pub(crate) fn held(&self) -> (usize, usize) {
-        let bytes = self.held.records.iter().map(Vec::len).sum();
+        let bytes = self.held.records.iter().map(HeldRecord::len).sum();
         (self.held.records.len(), bytes)
     }
 
@@ -764,13 +653,12 @@ impl fmt::Debug for Connection {
     }
 }
 
-/// Records of the next epoch, until the handshake catches up.
-const MAX_HELD_RECORDS: usize = 32;
-const MAX_HELD_RECORD_BYTES: usize = 16 << 10;
+/// Whether messages may follow the handshake.
+fn before_late(version: Option<Version>) -> bool {
+    version == Some(Version::Dtls13)
+}
+
 const MAX_HELD_PAYLOADS: usize = 64;
 const MAX_HELD_BYTES: usize = 64 << 10;
-const MAX_ALERTS: usize = 2;
 const RESERVED_RECORDS: u64 = 16;
 const FINGERPRINT_PATIENCE: Duration = Duration::from_secs(30);
-/// Longer than any retransmission takes while there is consent.
-const DOUBT: Duration = Duration::from_secs(5);
