@@ -101,7 +101,7 @@ impl Scenario {
         };
         let [a, b] = self.setups;
         let mut game = Game {
-            pair: Pair::new(peer(1, a), peer(2, b), now),
+            pair: Pair::hostile([peer(1, a), peer(2, b)]),
             setups: self.setups,
             sent: 0,
             lasting: true,

@@ -102,7 +102,7 @@ impl Scenario {
         let now = oxirtc_netsim::epoch();
         let peer = |seed| Peer::new(seed, now);
         let mut game = Game {
-            pair: Pair::new(peer(1), peer(2), now),
+            pair: Pair::hostile([peer(1), peer(2)]),
             sent: 0,
         };
         if self.connected {
@@ -447,10 +447,10 @@ impl Machine for Peer {
             return true;
         }
         if let Some(task) = self.engine.poll_task() {
-            task.events.into_iter().for_each(|event| self.take(event));
+            task.into_iter().for_each(|event| self.take(event));
             return true;
         }
-        self.engine.poll_notice().is_some() || self.engine.poll_route().is_some()
+        false
     }
 
     fn check(&self) {

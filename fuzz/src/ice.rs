@@ -108,7 +108,7 @@ impl Scenario {
             payloads: 0,
         };
         let mut game = Game {
-            pair: Pair::new(peer(1), peer(2), now),
+            pair: Pair::hostile([peer(1), peer(2)]),
         };
         if self.connected {
             game.set_up();

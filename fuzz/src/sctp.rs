@@ -87,7 +87,7 @@ impl Scenario {
             failed: false,
         };
         let mut game = Game {
-            pair: Pair::new(peer(1), peer(2), now),
+            pair: Pair::hostile([peer(1), peer(2)]),
             sent: 0,
             lasting: true,
         };
@@ -189,7 +189,7 @@ impl Game {
     fn read(&mut self, end: End, stream: u16) {
         while let Some(message) = self.pair.end(end).association.read(stream) {
             assert_eq!(message.stream, stream);
-            if self.pair.honest {
+            if self.pair.wire.honest {
                 self.pair.end(end).expect(message);
             }
             self.pair.flush(end);
@@ -279,7 +279,7 @@ impl Game {
             .ends
             .iter()
             .all(|peer| peer.association.is_established());
-        if self.pair.honest && self.lasting {
+        if self.pair.wire.honest && self.lasting {
             for peer in &self.pair.ends {
                 assert!(!peer.failed, "an association ended for no reason");
                 assert!(!up || peer.is_done(), "a message was lost");

@@ -10,8 +10,8 @@ use crate::run;
 #[derive(clap::Args)]
 pub(crate) struct Arguments {
     /// What to measure
-    #[arg(value_enum)]
-    work: Work,
+    #[arg(value_parser = WORKS.iter().map(|work| work.name).collect::<Vec<_>>())]
+    work: String,
     /// A JSON row a line instead of the table
     #[arg(long)]
     json: bool,
@@ -23,17 +23,26 @@ pub(crate) struct Arguments {
     row: String,
 }
 
-#[derive(Clone, Copy, clap::ValueEnum)]
-enum Work {
-    /// Two peer connections over UDP on loopback: bulk, small messages, ping-pong, set-up
-    Datachannel,
+/// Something to measure: its name, who does it beside us, and the rows of its table.
+struct Work {
+    name: &'static str,
+    peers: &'static [&'static str],
+    rows: &'static [&'static str],
 }
 
 /// The figures of one row: stack, then figure, then its value in each round.
 type Measured = BTreeMap<&'static str, BTreeMap<String, Vec<f64>>>;
 
+impl Work {
+    /// All who do it, we first.
+    fn stacks(&self) -> impl Iterator<Item = &'static str> {
+        [OURS].into_iter().chain(self.peers.iter().copied())
+    }
+}
+
 pub(crate) fn run(arguments: &Arguments) -> Result<()> {
-    let Work::Datachannel = arguments.work;
+    let work = WORKS.iter().find(|work| work.name == arguments.work);
+    let work = work.with_context(|| format!("no work «{}»", arguments.work))?;
     let build = [
         "build",
         "--release",
@@ -43,7 +52,8 @@ pub(crate) fn run(arguments: &Arguments) -> Result<()> {
     run::check(run::cargo().args(build))?;
     let program = program()?;
     eprintln!("socket buffers granted: {}", granted(&program)?);
-    let rows: Vec<&str> = ROWS
+    let rows: Vec<&str> = work
+        .rows
         .iter()
         .copied()
         .filter(|row| row.contains(&arguments.row))
@@ -52,19 +62,17 @@ pub(crate) fn run(arguments: &Arguments) -> Result<()> {
         bail!("no row has «{}» in its name", arguments.row);
     }
     if !arguments.json {
-        println!(
-            "{:<18} {:<20} {:>12} {:>12} {:>12} {:>8}",
-            "work", "figure", OURS, "str0m", "webrtc", "ratio"
-        );
+        let stacks: String = work.stacks().map(|stack| format!(" {stack:>12}")).collect();
+        println!("{:<18} {:<20}{stacks} {:>8}", "work", "figure", "ratio");
     }
     for row in rows {
         let mut measured = Measured::new();
         for _ in 0..arguments.rounds {
-            for stack in STACKS {
+            for stack in work.stacks() {
                 measure(&program, stack, row, &mut measured)?;
             }
         }
-        print(row, &measured, arguments.json);
+        print(work, row, &measured, arguments.json);
     }
     Ok(())
 }
@@ -107,7 +115,7 @@ fn measure(program: &str, stack: &'static str, row: &str, measured: &mut Measure
     Ok(())
 }
 
-fn print(row: &str, measured: &Measured, as_json: bool) {
+fn print(work: &Work, row: &str, measured: &Measured, as_json: bool) {
     let Some(ours) = measured.get(OURS) else {
         return;
     };
@@ -119,10 +127,7 @@ fn print(row: &str, measured: &Measured, as_json: bool) {
                 .map(|values| median(values))
         };
         let ours = value(OURS).unwrap_or(f64::NAN);
-        let peers = STACKS
-            .iter()
-            .filter(|stack| **stack != OURS)
-            .filter_map(|stack| value(stack));
+        let peers = work.peers.iter().filter_map(|stack| value(stack));
         // Of microseconds the least is the best.
         let less_is_better = figure.ends_with(" us");
         let best = if less_is_better {
@@ -133,18 +138,24 @@ fn print(row: &str, measured: &Measured, as_json: bool) {
         let ratio = ours / best;
         if as_json {
             let mut line = json!({ "work": row, "figure": figure, "ratio": ratio, "less_is_better": less_is_better });
-            for stack in STACKS {
+            for stack in work.stacks() {
                 line[stack] = json!(value(stack));
             }
             println!("{line}");
         } else {
-            let cell = |stack: &str| value(stack).unwrap_or(f64::NAN);
-            let (str0m, webrtc) = (cell("str0m"), cell("webrtc"));
-            println!(
-                "{row:<18} {figure:<20} {ours:>12.1} {str0m:>12.1} {webrtc:>12.1} {ratio:>7.2}x"
-            );
+            let cell = |stack| format!(" {:>12.1}", value(stack).unwrap_or(f64::NAN));
+            let cells: String = work.stacks().map(cell).collect();
+            println!("{row:<18} {figure:<20}{cells} {ratio:>7.2}x");
         }
     }
+}
+
+const fn work(
+    name: &'static str,
+    peers: &'static [&'static str],
+    rows: &'static [&'static str],
+) -> Work {
+    Work { name, peers, rows }
 }
 
 fn median(values: &[f64]) -> f64 {
@@ -154,14 +165,11 @@ fn median(values: &[f64]) -> f64 {
 }
 
 const OURS: &str = "oxirtc";
-const STACKS: [&str; 3] = [OURS, "str0m", "webrtc"];
-const ROWS: &[&str] = &[
-    "64 KiB",
-    "16 KiB",
-    "100 B",
-    "100 B unreliable",
-    "ping-pong",
-    "set-up",
+/// A line each. `xtask/peers` does the work of every row with every stack.
+#[rustfmt::skip]
+const WORKS: &[Work] = &[
+    // Two peer connections over UDP on loopback.
+    work("datachannel", &["str0m", "webrtc"], &["64 KiB", "16 KiB", "100 B", "100 B unreliable", "ping-pong", "set-up"]),
 ];
 
 #[cfg(test)]

@@ -14,18 +14,29 @@ pub(crate) struct Arguments {
     /// Also what would pass the time limit: the whole table of loss and delay, longer fuzzing
     #[arg(long)]
     full: bool,
+    /// Only these stages
+    #[arg(value_parser = STAGES.iter().map(|stage| stage.name).collect::<Vec<_>>())]
+    only: Vec<String>,
 }
 
+/// A part of the whole, and the minutes that it may take.
 struct Stage {
     name: &'static str,
     minutes: u64,
     run: fn(&Arguments) -> Result<()>,
 }
 
+const fn stage(name: &'static str, minutes: u64, run: fn(&Arguments) -> Result<()>) -> Stage {
+    Stage { name, minutes, run }
+}
+
 pub(crate) fn run(arguments: &Arguments) -> Result<()> {
     let start = now();
     let mut rows = Vec::new();
-    for stage in STAGES {
+    let wanted = |stage: &&Stage| {
+        arguments.only.is_empty() || arguments.only.iter().any(|name| name == stage.name)
+    };
+    for stage in STAGES.iter().filter(wanted) {
         println!("\n=== {} (budget {} min)", stage.name, stage.minutes);
         let begun = now();
         (stage.run)(arguments).with_context(|| format!("stage «{}»", stage.name))?;
@@ -105,36 +116,13 @@ fn now() -> Instant {
     Instant::now()
 }
 
+/// In the order in which they run. A line each.
 const STAGES: &[Stage] = &[
-    Stage {
-        name: "setup",
-        minutes: 10,
-        run: |_| setup::run(&setup::Arguments::default()),
-    },
-    Stage {
-        name: "build",
-        minutes: 15,
-        run: build,
-    },
-    Stage {
-        name: "netsim",
-        minutes: 5,
-        run: netsim,
-    },
-    Stage {
-        name: "chromium",
-        minutes: 6,
-        run: |_| interop("chromium"),
-    },
-    Stage {
-        name: "firefox",
-        minutes: 8,
-        run: |_| interop("firefox"),
-    },
-    Stage {
-        name: "fuzz",
-        minutes: 8,
-        run: fuzz_smoke,
-    },
+    stage("setup", 10, |_| setup::run(&setup::Arguments::default())),
+    stage("build", 15, build),
+    stage("netsim", 5, netsim),
+    stage("chromium", 6, |_| interop("chromium")),
+    stage("firefox", 8, |_| interop("firefox")),
+    stage("fuzz", 8, fuzz_smoke),
 ];
 const LIMIT: Duration = Duration::from_secs(60 * 60);

@@ -14,7 +14,7 @@ pub(crate) struct Arguments {
     check: bool,
 }
 
-/// A program and what brings it.
+/// A program, or another file by its whole path, and what brings it.
 #[derive(Debug, Clone, Copy)]
 struct Need {
     program: &'static str,
@@ -22,8 +22,8 @@ struct Need {
 }
 
 pub(crate) fn run(arguments: &Arguments) -> anyhow::Result<()> {
-    let packages = missing(&PACKAGES);
-    let crates = missing(&CRATES);
+    let packages = missing(PACKAGES);
+    let crates = missing(CRATES);
     let toolchain = !has_nightly();
     if arguments.check {
         let nightly = toolchain.then_some("the nightly toolchain");
@@ -57,9 +57,9 @@ pub(crate) fn run(arguments: &Arguments) -> anyhow::Result<()> {
             "minimal",
         ]))?;
     }
-    let still: Vec<_> = missing(&PACKAGES)
+    let still: Vec<_> = missing(PACKAGES)
         .into_iter()
-        .chain(missing(&CRATES))
+        .chain(missing(CRATES))
         .collect();
     ensure!(
         still.is_empty(),
@@ -68,6 +68,10 @@ pub(crate) fn run(arguments: &Arguments) -> anyhow::Result<()> {
     );
     println!("setup: everything is there");
     Ok(())
+}
+
+const fn need(program: &'static str, from: &'static str) -> Need {
+    Need { program, from }
 }
 
 /// Where a program is: on the path, where Debian keeps what is for root, or among cargo's own.
@@ -139,50 +143,22 @@ fn call(command: &mut Command) -> anyhow::Result<()> {
     Ok(())
 }
 
-const PACKAGES: [Need; 8] = [
-    Need {
-        program: "chromium",
-        from: "chromium",
-    },
-    Need {
-        program: "chromedriver",
-        from: "chromium-driver",
-    },
-    Need {
-        program: "firefox-esr",
-        from: "firefox-esr",
-    },
-    Need {
-        program: "ip",
-        from: "iproute2",
-    },
-    Need {
-        program: "iptables",
-        from: "iptables",
-    },
-    Need {
-        program: "unshare",
-        from: "util-linux",
-    },
-    Need {
-        program: "kill",
-        from: "procps",
-    },
-    Need {
-        program: "g++",
-        from: "g++",
-    },
+/// A program, or a file by its whole path, and the Debian package that brings it. A line each, by package.
+const PACKAGES: &[Need] = &[
+    need("chromium", "chromium"),
+    need("chromedriver", "chromium-driver"),
+    need("firefox-esr", "firefox-esr"),
+    need("g++", "g++"),
+    need("ip", "iproute2"),
+    need("iptables", "iptables"),
+    need("kill", "procps"),
+    need("unshare", "util-linux"),
 ];
 
-const CRATES: [Need; 2] = [
-    Need {
-        program: "geckodriver",
-        from: "geckodriver",
-    },
-    Need {
-        program: "cargo-fuzz",
-        from: "cargo-fuzz",
-    },
+/// A program and the crate that brings it.
+const CRATES: &[Need] = &[
+    need("cargo-fuzz", "cargo-fuzz"),
+    need("geckodriver", "geckodriver"),
 ];
 
 #[cfg(test)]
@@ -192,14 +168,9 @@ mod tests {
     #[test]
     fn a_program_is_found_and_an_absent_one_is_named_by_its_package() {
         assert!(find("cargo").is_some());
-        let absent = Need {
-            program: "no-such-program-here",
-            from: "its-package",
-        };
-        let present = Need {
-            program: "cargo",
-            from: "cargo",
-        };
-        assert_eq!(missing(&[absent, present, absent]), ["its-package"]);
+        let absent = need("no-such-program-here", "its-package");
+        let present = need("cargo", "cargo");
+        let file = need(concat!(env!("CARGO_MANIFEST_DIR"), "/Cargo.toml"), "a-file");
+        assert_eq!(missing(&[absent, present, file, absent]), ["its-package"]);
     }
 }

@@ -1,6 +1,6 @@
 //! One channel.
 
-use crate::event::{Failure, Initiator};
+use crate::end::{Failure, Initiator};
 use crate::parameters::{Priority, Reliability};
 use crate::payload::Parts;
 
@@ -14,6 +14,8 @@ pub struct Channel {
     pub(crate) acknowledged: bool,
     pub(crate) agreed: Agreed,
     pub(crate) end: (Initiator, Option<Failure>),
+    /// Nobody asks about it any more: it goes when it is closed.
+    pub(crate) forgotten: bool,
     pub(crate) parts: Option<Box<Parts>>,
     pub(crate) stats: ChannelStats,
 }
@@ -22,7 +24,7 @@ pub struct Channel {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct ChannelId(pub(crate) u64);
 
-/// Where a channel is in its life. A closed one is no more known to its session.
+/// Where a channel is in its life.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum State {
     /// Waiting for the association, for an id, or for its OPEN to be taken.
@@ -31,6 +33,8 @@ pub enum State {
     Open,
     /// The streams are being reset.
     Closing,
+    /// Both streams were reset, or the association is gone.
+    Closed,
 }
 
 /// What went through a channel. Sizes are those of user messages: an empty one has 0 bytes.
@@ -77,12 +81,13 @@ impl Channel {
             acknowledged: origin != Origin::Local,
             agreed,
             end: (Initiator::User, None),
+            forgotten: false,
             parts: None,
             stats: ChannelStats::default(),
         }
     }
 
-    /// The id on the wire, when it is known.
+    /// The id on the wire, when it is known. A closed channel shows the one it had.
     pub fn stream(&self) -> Option<u16> {
         self.stream
     }

@@ -13,7 +13,7 @@ impl Config {
     /// The defaults, named at each setter.
     pub fn new() -> Self {
         Self {
-            max_remote_channels: 32_768,
+            max_remote_channels: 1024,
             max_remote_text: 4 * 1024 * 1024,
             max_unclaimed: 16,
             max_message_size: 256 * 1024,
@@ -21,7 +21,7 @@ impl Config {
     }
 
     /// How many channels that the peer opened may be there at once; further ones are rejected. An idle one takes less than
-    /// 256 bytes and its label. Default: 32,768, as many as it has ids.
+    /// 256 bytes and its label. Default: 1,024; a peer has 32,768 ids.
     #[must_use]
     pub fn max_remote_channels(mut self, count: usize) -> Self {
         self.max_remote_channels = count;

@@ -25,10 +25,7 @@ pub enum Error {
     /// The channel is not open (W3C: `InvalidStateError`).
     #[error("the channel is not open")]
     NotOpen,
-    /// There is no such channel, or it is closed.
+    /// There is no such channel.
     #[error("there is no such channel")]
     UnknownChannel,
-    /// The association is gone (W3C: `InvalidStateError`).
-    #[error("the association has ended")]
-    Ended,
 }

@@ -1,6 +1,7 @@
 //! What happens to channels.
 
-use crate::channel::{ChannelId, ChannelStats};
+use crate::channel::ChannelId;
+use crate::end::{Failure, Initiator};
 
 /// What happened to a channel.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -29,42 +30,14 @@ pub enum Event {
         /// The channel.
         channel: ChannelId,
     },
-    /// A channel is closed and no more known to the session. Its id may be used again.
+    /// A channel is closed. Its id on the wire may be used again; the session knows it until it is
+    /// [forgotten](crate::Session::forget).
     Closed {
         /// The channel.
         channel: ChannelId,
-        /// The id it had.
-        stream: Option<u16>,
         /// Who closed it.
         by: Initiator,
         /// What went wrong, if anything did.
         failure: Option<Failure>,
-        /// What went through it.
-        stats: ChannelStats,
     },
-}
-
-/// Who closed a channel.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
-pub enum Initiator {
-    /// The user of this side.
-    User,
-    /// The peer.
-    Remote,
-    /// This library, for a [`Failure`].
-    Library,
-    /// Nobody: the association has ended or was restarted.
-    Transport,
-}
-
-/// Why a channel failed.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
-#[non_exhaustive]
-pub enum Failure {
-    /// There is no id left for it, or the association has no such stream (W3C: `data-channel-failure`).
-    IdUnavailable,
-    /// The peer reset the stream without having accepted the channel (RFC 8832 §6).
-    Rejected,
-    /// The peer sent on the channel's stream what it must not.
-    Violation,
 }

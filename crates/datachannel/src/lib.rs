@@ -3,6 +3,7 @@
 
 mod channel;
 mod config;
+mod end;
 mod error;
 mod event;
 pub mod message;
@@ -13,8 +14,9 @@ mod stream;
 
 pub use channel::{Channel, ChannelId, ChannelStats, State};
 pub use config::Config;
+pub use end::{Failure, Initiator};
 pub use error::Error;
-pub use event::{Event, Failure, Initiator};
+pub use event::Event;
 pub use parameters::{Parameters, Priority, Reliability};
 pub use payload::{Payload, Unusable, decode, encode, ppid};
 pub use session::{Disposition, Outgoing, Role, Session, Stats};

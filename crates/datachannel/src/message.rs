@@ -89,6 +89,11 @@ impl<'a> Message<'a> {
     }
 }
 
+/// How long an OPEN with these texts is.
+pub(crate) fn open_len(label: &str, protocol: &str) -> usize {
+    HEADER + label.len() + protocol.len()
+}
+
 impl<'a> Open<'a> {
     /// Parses what follows the message type.
     fn parse(bytes: &'a [u8]) -> Result<Self, ParseError> {
@@ -130,7 +135,7 @@ impl<'a> Open<'a> {
         let (label, label_len) = fitting(self.label);
         let (protocol, protocol_len) = fitting(self.protocol);
 
-        out.reserve(12 + label.len() + protocol.len());
+        out.reserve(HEADER + label.len() + protocol.len());
         out.extend([TYPE_OPEN, kind | order]);
         out.extend(self.priority.to_be_bytes());
         out.extend(parameter.to_be_bytes());
@@ -149,6 +154,8 @@ fn fitting(text: &str) -> (&str, u16) {
 }
 
 const TYPE_ACK: u8 = 0x02;
+/// The fields of an OPEN before its texts, with the message type.
+const HEADER: usize = 12;
 const TYPE_OPEN: u8 = 0x03;
 
 const RELIABLE: u8 = 0x00;

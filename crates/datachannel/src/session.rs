@@ -1,5 +1,6 @@
-//! The channels of one association.
+//! The channels of one connection.
 
+mod association;
 mod remote;
 
 use std::collections::{BTreeMap, VecDeque};
@@ -8,17 +9,18 @@ use bytes::Bytes;
 
 use crate::channel::{Agreed, Channel, ChannelId, Origin, State};
 use crate::config::Config;
+use crate::end::{Failure, Initiator};
 use crate::error::Error;
-use crate::event::{Event, Failure, Initiator};
-use crate::message::{Message, Open};
+use crate::event::Event;
 use crate::parameters::{MAX_ID, Parameters, Reliability};
 use crate::payload::{Parts, Payload, Unusable, encode, ppid};
 use crate::stream::{Occupant, Reset, Stream};
 
-/// The channels of one SCTP association.
+/// The channels of one connection. It outlives the SCTP association that carries them: when that ends its channels are closed,
+/// and those opened afterwards wait for the next one.
 ///
 /// Methods are of four classes: verbs of the user ([`open`](Self::open), [`send`](Self::send), [`decode`](Self::decode),
-/// [`close`](Self::close)), facts from the association (`set_…`, `handle_…`), drains (`poll_…`), and getters.
+/// [`close`](Self::close), [`forget`](Self::forget)), facts from the association (`set_…`, `handle_…`), drains (`poll_…`), and getters.
 ///
 /// **Order of polling.** After any verb or fact, everything is to be taken, in this order: [`poll_send`](Self::poll_send) until
 /// `None`, given to the association at once; [`poll_reset`](Self::poll_reset) until `None`; [`poll_event`](Self::poll_event) until
@@ -29,7 +31,6 @@ pub struct Session {
     role: Option<Role>,
     /// Streams in each direction, once the association is there.
     max_channels: Option<u16>,
-    ended: bool,
     channels: BTreeMap<ChannelId, Channel>,
     next_channel: u64,
     streams: BTreeMap<u16, Stream>,
@@ -118,7 +119,6 @@ impl Session {
             config,
             role: None,
             max_channels: None,
-            ended: false,
             channels: BTreeMap::new(),
             next_channel: 0,
             streams: BTreeMap::new(),
@@ -131,7 +131,7 @@ impl Session {
         }
     }
 
-    /// A channel, until it is closed.
+    /// A channel; a closed one until it is [forgotten](Self::forget).
     pub fn channel(&self, id: ChannelId) -> Option<&Channel> {
         self.channels.get(&id)
     }
@@ -144,9 +144,18 @@ impl Session {
         }
     }
 
-    /// All channels, in the order they were made.
+    /// All channels that are not closed, in the order they were made.
     pub fn channels(&self) -> impl Iterator<Item = ChannelId> {
-        self.channels.keys().copied()
+        let living = self.channels.iter();
+        living
+            .filter(|(_, channel)| channel.state != State::Closed)
+            .map(|(id, _)| *id)
+    }
+
+    /// All streams that are not free, in order: those of channels, those that are being reset, and those on which user messages
+    /// wait for a channel.
+    pub fn streams(&self) -> impl Iterator<Item = u16> {
+        self.streams.keys().copied()
     }
 
     /// How many channels there can be, once the association is there.
@@ -168,11 +177,8 @@ impl Session {
     /// wire when both are there.
     ///
     /// # Errors
-    /// [`Error`], when a parameter is out of its range, the id is taken, none is left, or the association has ended.
+    /// [`Error`], when a parameter is out of its range, the id is taken, or none is left.
     pub fn open(&mut self, parameters: Parameters) -> Result<ChannelId, Error> {
-        if self.ended {
-            return Err(Error::Ended);
-        }
         parameters.check()?;
         let (origin, stream) = match (parameters.negotiated, self.role) {
             (Some(id), _) => (Origin::Negotiated, Some(self.claimed(id)?)),
@@ -204,7 +210,7 @@ impl Session {
             return;
         };
         match (channel.state, channel.stream) {
-            (State::Closing, _) => {}
+            (State::Closing | State::Closed, _) => {}
             (State::Open, Some(stream)) => {
                 channel.state = State::Closing;
                 channel.end = (Initiator::User, None);
@@ -214,7 +220,7 @@ impl Session {
         }
     }
 
-    /// A user message, encoded for the association. It is counted as sent.
+    /// A user message, encoded for the association, which is to take it: ask it for room first. It is counted as sent.
     ///
     /// # Errors
     /// [`Error::NotOpen`] or [`Error::UnknownChannel`].
@@ -236,12 +242,13 @@ impl Session {
         })
     }
 
-    /// Undoes the counting of a message that the association did not take: of `bytes` bytes, as the [`Payload`] said.
-    pub fn take_back(&mut self, id: ChannelId, bytes: usize) {
+    /// Nobody will ask about a channel any more: a closed one is not known afterwards, another goes when it is closed.
+    pub fn forget(&mut self, id: ChannelId) {
         if let Some(channel) = self.channels.get_mut(&id) {
-            let stats = &mut channel.stats;
-            stats.messages_sent = stats.messages_sent.saturating_sub(1);
-            stats.bytes_sent = stats.bytes_sent.saturating_sub(bytes as u64);
+            channel.forgotten = true;
+            if channel.state == State::Closed {
+                self.channels.remove(&id);
+            }
         }
     }
 
@@ -256,7 +263,9 @@ impl Session {
         ppid: u32,
         payload: Bytes,
     ) -> Result<Option<Payload>, Unusable> {
-        let channel = self.channels.get_mut(&id).ok_or(Unusable::Closed)?;
+        let channel = self.channels.get_mut(&id);
+        let channel = channel.filter(|channel| channel.state != State::Closed);
+        let channel = channel.ok_or(Unusable::Closed)?;
         let is_part = [ppid::STRING_PARTIAL, ppid::BINARY_PARTIAL].contains(&ppid);
         let before = channel.held_by_parts();
         let room = MAX_PARTS.saturating_sub(self.held.parts - before);
@@ -284,136 +293,6 @@ impl Session {
             }
         }
         result
-    }
-
-    /// Tells the role in the DTLS handshake. Channels that wait for an id get one, in the order they were opened. The role
-    /// of an association does not change: later calls are ignored.
-    pub fn set_role(&mut self, role: Role) {
-        if self.role.is_some() {
-            return;
-        }
-        self.role = Some(role);
-        self.first_free = role.parity();
-        let waiting: Vec<_> = self
-            .channels
-            .iter()
-            .filter(|(_, channel)| channel.stream.is_none())
-            .map(|(id, _)| *id)
-            .collect();
-        for id in waiting {
-            let Some(stream) = self.free_id(role) else {
-                self.drop_unsent(id, Initiator::Library, Some(Failure::IdUnavailable));
-                continue;
-            };
-            self.assign(id, stream);
-            self.events.push_back(Event::IdAssigned {
-                channel: id,
-                stream,
-            });
-            self.start(id);
-        }
-    }
-
-    /// Tells that the association is there, with this many streams in each direction (the smaller number). Channels that wait
-    /// for it open; those whose id is out of range fail. Another call with a larger number says that streams were added.
-    pub fn set_connected(&mut self, max_channels: u16) {
-        if self.ended {
-            return;
-        }
-        if let Some(before) = self.max_channels {
-            self.max_channels = Some(before.max(max_channels));
-            return;
-        }
-        self.max_channels = Some(max_channels);
-        let all: Vec<_> = self.channels.keys().copied().collect();
-        for id in all {
-            let stream = self.channels.get(&id).and_then(Channel::stream);
-            if stream.is_some_and(|stream| stream >= max_channels) {
-                self.drop_unsent(id, Initiator::Library, Some(Failure::IdUnavailable));
-            } else {
-                self.start(id);
-            }
-        }
-    }
-
-    /// Tells that the peer restarted the association: all channels are closed, and new ones may be opened.
-    pub fn handle_restart(&mut self) {
-        let all: Vec<_> = self.channels.keys().copied().collect();
-        self.streams.clear();
-        self.controls.clear();
-        self.resets.clear();
-        self.held = Held::default();
-        self.first_free = self.role.map_or(0, Role::parity);
-        for id in all {
-            let Some(channel) = self.channels.remove(&id) else {
-                continue;
-            };
-            let end = match channel.state {
-                State::Closing => channel.end,
-                State::Connecting | State::Open => (Initiator::Transport, None),
-            };
-            self.report_closed(id, &channel, end);
-        }
-    }
-
-    /// Tells that the association is gone, or never came: all channels are closed, and no others can be opened.
-    pub fn fail_all(&mut self) {
-        self.ended = true;
-        self.handle_restart();
-    }
-
-    /// The next DCEP message for the association.
-    pub fn poll_send(&mut self) -> Option<Outgoing> {
-        loop {
-            let (id, is_open) = match self.controls.pop_front()? {
-                Control::Open(id) => (id, true),
-                Control::Ack(id) => (id, false),
-            };
-            let Some(channel) = self.channels.get_mut(&id) else {
-                continue;
-            };
-            let Some(stream) = channel.stream else {
-                continue;
-            };
-            if is_open && channel.state != State::Connecting {
-                continue; // closed before it was sent
-            }
-            let mut payload = Vec::new();
-            if is_open {
-                Message::Open(Open {
-                    priority: channel.agreed.priority.weight(),
-                    ordered: channel.agreed.ordered,
-                    reliability: channel.agreed.reliability,
-                    label: &channel.agreed.label,
-                    protocol: &channel.agreed.protocol,
-                })
-                .write(&mut payload);
-                self.mark_open(id);
-            } else {
-                Message::Ack.write(&mut payload);
-            }
-            // RFC 8832 §6: DCEP messages are ordered and reliable, whatever the channel is.
-            return Some(Outgoing {
-                stream,
-                ppid: ppid::DCEP,
-                payload: payload.into(),
-                ordered: true,
-                reliability: Reliability::Reliable,
-            });
-        }
-    }
-
-    /// The next outgoing stream that the association shall reset, after what was sent on it. `None` also while
-    /// [`poll_send`](Self::poll_send) has messages.
-    pub fn poll_reset(&mut self) -> Option<u16> {
-        if !self.controls.is_empty() {
-            return None;
-        }
-        let number = self.resets.pop_front()?;
-        if let Some(stream) = self.streams.get_mut(&number) {
-            stream.outgoing = Reset::Underway;
-        }
-        Some(number)
     }
 
     /// What happened next.
@@ -486,12 +365,14 @@ impl Session {
 
     /// Ends a channel of which nothing was on the wire.
     fn drop_unsent(&mut self, id: ChannelId, by: Initiator, failure: Option<Failure>) {
-        if let Some(channel) = self.channels.remove(&id) {
-            if let Some(stream) = channel.stream {
-                self.free(stream);
-            }
-            self.report_closed(id, &channel, (by, failure));
+        let Some(channel) = self.channels.get_mut(&id) else {
+            return;
+        };
+        channel.end = (by, failure);
+        if let Some(stream) = channel.stream {
+            self.free(stream);
         }
+        self.finish(id);
     }
 
     /// Starts to close an open channel for another reason than the user's wish.
@@ -528,21 +409,24 @@ impl Session {
         stream
     }
 
-    fn report_closed(
-        &mut self,
-        id: ChannelId,
-        channel: &Channel,
-        (by, failure): (Initiator, Option<Failure>),
-    ) {
+    /// A channel is over, for the reason it has noted.
+    fn finish(&mut self, id: ChannelId) {
+        let Some(channel) = self.channels.get_mut(&id) else {
+            return;
+        };
         self.stats.closed += u64::from(channel.state != State::Connecting);
-        self.held.parts = self.held.parts.saturating_sub(channel.held_by_parts());
+        self.held.parts -= channel.held_by_parts();
+        channel.parts = None;
+        channel.state = State::Closed;
+        let (by, failure) = channel.end;
         self.events.push_back(Event::Closed {
             channel: id,
-            stream: channel.stream,
             by,
             failure,
-            stats: channel.stats,
         });
+        if channel.forgotten {
+            self.channels.remove(&id);
+        }
     }
 }
 

@@ -41,6 +41,8 @@ pub(crate) struct Next {
     pub(crate) agreed: Agreed,
     /// The peer has already closed it again.
     pub(crate) closed: bool,
+    /// It came to nothing: the stream is to be reset once more.
+    pub(crate) refused: bool,
 }
 
 impl Stream {

@@ -191,7 +191,8 @@ impl Pair {
     }
 
     fn state(&self, side: usize, id: ChannelId) -> Option<State> {
-        self.sides[side].session.channel(id).map(|c| c.state())
+        let state = self.sides[side].session.channel(id).map(|c| c.state());
+        state.filter(|state| *state != State::Closed)
     }
 }
 

@@ -49,9 +49,10 @@ impl Keys {
             (least..=256).contains(&text.len())
                 && text
                     .bytes()
-                    .all(|c| c.is_ascii_alphanumeric() || c == b'+' || c == b'/')
+                    .all(|c| c.is_ascii_alphanumeric() || b"+/-=#_".contains(&c))
         };
-        // RFC 8839 §5.4: the lengths and characters of both.
+        // RFC 8839 §5.4: the lengths and characters of both; `-`, `=`, `#` and `_` are no ice-chars, but
+        // deployed peers send them. Ours have ice-chars only.
         if !fits(&credentials.ufrag, 4) || !fits(&credentials.password, 22) {
             return Err(Error::InvalidCredentials);
         }
@@ -122,7 +123,10 @@ mod tests {
             (&long, &long, true),
             ("abc", &short, false),
             ("abcd", &short[1..], false),
+            ("a-=#_", &format!("{short}-=#_"), true),
             ("ab:d", &short, false),
+            ("ab d", &short, false),
+            ("ab!d", &short, false),
             ("äbcd", &short, false),
             (&"a".repeat(257), &short, false),
             ("abcd", &"a".repeat(257), false),

@@ -1,18 +1,20 @@
 //! Candidates of both ends: kept with their generation, written into descriptions.
 
-use std::{
-    collections::{BTreeMap, HashSet},
-    net::IpAddr,
+mod text;
+
+use std::collections::{BTreeMap, HashSet};
+
+use oxirtc_sdp::{Address, Candidate, CandidateKind, Transport as Protocol};
+
+use self::text::Text;
+use crate::{
+    Change, TransportId, agreement::Transport, description::Applied, signaling::Side, state::State,
 };
-
-use oxirtc_sdp::{Address, Candidate, CandidateKind, Session, Transport};
-
-use crate::{Change, TransportId, layout::Layout, signaling::Side, state::State};
 
 /// W3C's `RTCIceCandidateInit`. The default is the end of candidates for all sections.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct CandidateInit<'a> {
-    /// `candidate:…`; empty is the end of candidates.
+    /// `candidate:…`, also with `a=` before it; empty is the end of candidates.
     pub candidate: &'a str,
     /// The mid of its section.
     pub sdp_mid: Option<&'a str>,
@@ -20,6 +22,24 @@ pub struct CandidateInit<'a> {
     pub sdp_mline_index: Option<u16>,
     /// The ufrag of its generation; the latest one where there is none.
     pub username_fragment: Option<&'a str>,
+}
+
+impl CandidateInit<'_> {
+    /// The candidate; `None` at the end of them.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::Operation`](crate::Error::Operation) when the text is not one.
+    pub(crate) fn read(&self) -> Result<Option<Candidate>, crate::Error> {
+        if self.candidate.is_empty() {
+            return Ok(None);
+        }
+        // as it stands in a description, and as it travels alone
+        let text = self.candidate.strip_prefix("a=").unwrap_or(self.candidate);
+        let candidate = Candidate::parse(text);
+        let candidate = candidate.map_err(|_| crate::Error::Operation("not a candidate"))?;
+        Ok(Some(candidate))
+    }
 }
 
 /// Where in the local description a candidate stands.
@@ -48,82 +68,73 @@ struct Gathered {
     complete: bool,
 }
 
-/// What the peer sent for one generation of one section.
+/// What the peer sent for one generation of one section. The ufrag is empty where the section has none.
 #[derive(Clone, Debug)]
 struct Trickled {
     index: usize,
     ufrag: String,
-    lines: Vec<String>,
+    candidates: Vec<Candidate>,
     complete: bool,
 }
 
 #[derive(Clone, Debug, Default)]
 struct Told {
-    lines: HashSet<String>,
+    candidates: HashSet<Candidate>,
     complete: bool,
 }
 
 impl Candidates {
     /// Keeps a candidate of ours, or the end of them.
     pub(crate) fn add_local(&mut self, ufrag: &str, candidate: Option<Candidate>) {
-        let position = self.gathered.iter().position(|it| it.ufrag == ufrag);
-        let position = position.unwrap_or_else(|| {
-            self.gathered.push(Gathered {
-                ufrag: ufrag.to_owned(),
-                candidates: Vec::new(),
-                complete: false,
-            });
-            self.gathered.len() - 1
-        });
-        let Some(gathered) = self.gathered.get_mut(position) else {
-            return;
+        let known = self.gathered.iter().position(|it| it.ufrag == ufrag);
+        let new = || Gathered {
+            ufrag: ufrag.to_owned(),
+            candidates: Vec::new(),
+            complete: false,
         };
+        let gathered = entry(&mut self.gathered, known, new);
         match candidate {
             None => gathered.complete = true,
-            Some(candidate) if gathered.candidates.len() < MAX_CANDIDATES => {
-                gathered.candidates.push(candidate);
-            }
-            Some(_) => {}
+            Some(candidate) => keep(&mut gathered.candidates, candidate),
         }
     }
 
-    /// Keeps a candidate of the peer as it was written, or the end of them.
-    pub(crate) fn add_remote(&mut self, index: usize, ufrag: &str, line: Option<&str>) {
+    /// Keeps a candidate of the peer, or the end of them.
+    pub(crate) fn add_remote(
+        &mut self,
+        (index, ufrag): (usize, &str),
+        candidate: Option<Candidate>,
+    ) {
         let found = |it: &Trickled| it.index == index && it.ufrag == ufrag;
-        let position = self.trickled.iter().position(found).unwrap_or_else(|| {
-            self.trickled.push(Trickled {
-                index,
-                ufrag: ufrag.to_owned(),
-                lines: Vec::new(),
-                complete: false,
-            });
-            self.trickled.len() - 1
-        });
-        let Some(trickled) = self.trickled.get_mut(position) else {
-            return;
+        let known = self.trickled.iter().position(found);
+        let new = || Trickled {
+            index,
+            ufrag: ufrag.to_owned(),
+            candidates: Vec::new(),
+            complete: false,
         };
-        match line {
+        let trickled = entry(&mut self.trickled, known, new);
+        match candidate {
             None => trickled.complete = true,
-            Some(line) if trickled.lines.len() < MAX_CANDIDATES => {
-                trickled.lines.push(line.to_owned());
-            }
-            Some(_) => {}
+            Some(candidate) => keep(&mut trickled.candidates, candidate),
         }
     }
 
     /// Forgets generations that no description has any more.
     pub(crate) fn prune(&mut self, state: &State) {
-        let local = ufrags(state, Side::Local);
-        self.gathered
-            .retain(|it| local.iter().any(|(_, ufrag)| *ufrag == it.ufrag));
-        let remote = ufrags(state, Side::Remote);
-        self.trickled.retain(|it| {
-            remote
-                .iter()
-                .any(|(index, ufrag)| *index == it.index && *ufrag == it.ufrag)
-        });
+        let any = |side, index: Option<usize>, ufrag: &str| {
+            let mut applied = state.applied(side);
+            applied.any(|it| match index {
+                Some(index) => generation(it, index) == Some(ufrag),
+                None => (0..it.outline.entries.len())
+                    .any(|it_index| it.outline.ufrag(it_index) == Some(ufrag)),
+            })
+        };
+        self.gathered.retain(|it| any(Side::Local, None, &it.ufrag));
+        self.trickled
+            .retain(|it| any(Side::Remote, Some(it.index), &it.ufrag));
         self.told
-            .retain(|id, _| state.table.transport(*id).is_some());
+            .retain(|id, _| state.agreement.transport(*id).is_some());
     }
 
     /// Forgets what ICE was told of a transport: its remote generation is another one.
@@ -131,54 +142,55 @@ impl Candidates {
         self.told.remove(&transport);
     }
 
-    /// What ICE is to be told of a candidate that was just added, or of the end of them.
+    /// What ICE is to be told of a candidate that was just added to a section.
     pub(crate) fn tell(
         &mut self,
         state: &State,
         (index, ufrag): (usize, &str),
-        line: Option<&str>,
-    ) -> Option<Change> {
-        let transport = state.table.slots.get(index)?.transport?;
-        let remote = state.table.transport(transport)?.remote.as_ref()?;
-        if remote.credentials.ufrag != ufrag {
-            return None; // of an offer that is not answered yet, or of the generation before
+        candidate: Candidate,
+    ) -> Vec<Change> {
+        let uses = |transport: &&Transport| serves(state, transport, index, ufrag);
+        let mut changes = Vec::new();
+        for transport in state.agreement.transports.iter().filter(uses) {
+            let told = self.told.entry(transport.id).or_default();
+            changes.extend(told.tell(transport.id, &candidate));
         }
-        let told = self.told.entry(transport).or_default();
-        let Some(line) = line else {
-            let first = !std::mem::replace(&mut told.complete, true);
-            return first.then_some(Change::RemoteEndOfCandidates { transport });
-        };
-        let first = told.lines.len() < MAX_CANDIDATES && told.lines.insert(line.to_owned());
-        let candidate = usable(line).filter(|_| first)?;
-        Some(Change::RemoteCandidate {
-            transport,
-            candidate,
-        })
+        changes
     }
 
     /// The candidates of the peer that ICE has not been told yet and can use now.
     pub(crate) fn untold(&mut self, state: &State) -> Vec<Change> {
         let mut changes = Vec::new();
-        for transport in &state.table.transports {
-            let Some(remote) = &transport.remote else {
-                continue;
-            };
+        for transport in &state.agreement.transports {
             let told = self.told.entry(transport.id).or_default();
-            let ufrag = &remote.credentials.ufrag;
-            let mut complete = false;
-            for (line, end) in lines(state, &self.trickled, transport.id, ufrag) {
-                complete |= end;
-                if told.lines.len() >= MAX_CANDIDATES || !told.lines.insert(line.clone()) {
-                    continue;
+            // those of the sections that it carries are the likeliest to be reached
+            for carried in [true, false] {
+                let turn =
+                    |index| (state.agreement.carrier(index) == Some(transport.id)) == carried;
+                for (index, candidate) in described(state, transport) {
+                    if turn(index) {
+                        changes.extend(told.tell(transport.id, candidate));
+                    }
                 }
-                if let Some(candidate) = usable(&line) {
-                    changes.push(Change::RemoteCandidate {
-                        transport: transport.id,
-                        candidate,
-                    });
+                for it in self.trickled.iter().filter(|it| turn(it.index)) {
+                    if serves(state, transport, it.index, &it.ufrag) {
+                        let tell = |candidate| told.tell(transport.id, candidate);
+                        changes.extend(it.candidates.iter().filter_map(tell));
+                    }
                 }
             }
-            if complete && !told.complete {
+        }
+        changes.extend(self.untold_ends(state));
+        changes
+    }
+
+    /// The ends of candidates that ICE has not been told yet.
+    pub(crate) fn untold_ends(&mut self, state: &State) -> Vec<Change> {
+        let mut changes = Vec::new();
+        for transport in &state.agreement.transports {
+            let ended = has_ended(state, &self.trickled, transport);
+            let told = self.told.entry(transport.id).or_default();
+            if ended && !told.complete {
                 told.complete = true;
                 changes.push(Change::RemoteEndOfCandidates {
                     transport: transport.id,
@@ -189,215 +201,146 @@ impl Candidates {
     }
 
     /// A local description with what was gathered for it so far.
-    pub(crate) fn write_local(&self, session: &Session, layout: &Layout<'_>) -> String {
-        let mut text = Text::new(session);
-        for index in 0..layout.entries.len() {
-            let gathered = layout
-                .own_ufrag(index)
-                .filter(|_| layout.entry(index).is_some_and(|it| !it.rejected))
-                .and_then(|ufrag| self.gathered.iter().find(|it| it.ufrag == ufrag));
+    pub(crate) fn write_local(&self, applied: &Applied) -> String {
+        let mut text = Text::new(&applied.session);
+        for (index, entry) in applied.outline.entries.iter().enumerate() {
+            let own = applied.outline.own_ufrag(index).filter(|_| !entry.rejected);
+            let gathered = own.and_then(|ufrag| self.gathered.iter().find(|it| it.ufrag == ufrag));
             match gathered {
-                Some(gathered) => {
-                    let lines = gathered.candidates.iter().map(ToString::to_string);
-                    text.section(
-                        index,
-                        default(&gathered.candidates),
-                        lines,
-                        gathered.complete,
-                    );
-                }
-                None => text.section(index, None, std::iter::empty(), false),
+                Some(it) => text.section(
+                    index,
+                    entry,
+                    Some(&it.candidates),
+                    (&it.candidates, it.complete),
+                ),
+                None => text.section(index, entry, None, (&[], false)),
             }
         }
         text.finish()
     }
 
     /// A remote description with what the peer sent for it so far.
-    pub(crate) fn write_remote(&self, session: &Session, layout: &Layout<'_>) -> String {
-        let mut text = Text::new(session);
-        for index in 0..layout.entries.len() {
-            let ufrag = layout.ufrag(index);
+    pub(crate) fn write_remote(&self, applied: &Applied) -> String {
+        let mut text = Text::new(&applied.session);
+        for (index, entry) in applied.outline.entries.iter().enumerate() {
+            let ufrag = generation(applied, index);
             let found = |it: &&Trickled| it.index == index && Some(it.ufrag.as_str()) == ufrag;
             match self.trickled.iter().find(found) {
-                Some(it) => text.section(index, None, it.lines.iter().cloned(), it.complete),
-                None => text.section(index, None, std::iter::empty(), false),
+                Some(it) => text.section(index, entry, None, (&it.candidates, it.complete)),
+                None => text.section(index, entry, None, (&[], false)),
             }
         }
         text.finish()
     }
 }
 
-/// A description being copied, section by section.
-struct Text<'a> {
-    session: &'a Session,
-    text: String,
-}
-
-impl<'a> Text<'a> {
-    fn new(session: &'a Session) -> Self {
-        let mut text = Self {
-            session,
-            text: String::with_capacity(session.as_str().len() + 512),
-        };
-        session
-            .header()
-            .lines()
-            .for_each(|line| text.line(line.kind, line.value));
-        text
-    }
-
-    /// Copies a section and adds what it does not have yet.
-    fn section(
-        &mut self,
-        index: usize,
-        default: Option<(IpAddr, u16)>,
-        candidates: impl Iterator<Item = String>,
-        complete: bool,
-    ) {
-        let Some(media) = self.session.media_at(index) else {
-            return;
-        };
-        let mut present = HashSet::new();
-        let mut ended = false;
-        for line in media.lines() {
-            match (line.kind, default) {
-                // RFC 9429 §5.2.2: the address of the default candidate
-                ('m', Some((_, port))) if media.port() != 0 => {
-                    let formats = media.formats().collect::<Vec<_>>().join(" ");
-                    let value = format!("{} {port} {} {formats}", media.media(), media.protocol());
-                    self.line('m', &value);
-                }
-                ('c', Some((IpAddr::V4(address), _))) => {
-                    self.line('c', &format!("IN IP4 {address}"))
-                }
-                ('c', Some((IpAddr::V6(address), _))) => {
-                    self.line('c', &format!("IN IP6 {address}"))
-                }
-                _ => self.line(line.kind, line.value),
-            }
-            if line.kind == 'a' && line.value.starts_with("candidate:") {
-                present.insert(line.value);
-            }
-            ended |= line.kind == 'a' && line.value == "end-of-candidates";
-        }
-        for candidate in candidates {
-            if !present.contains(candidate.as_str()) {
-                self.line('a', &candidate);
-            }
-        }
-        if complete && !ended {
-            self.line('a', "end-of-candidates");
-        }
-    }
-
-    fn line(&mut self, kind: char, value: &str) {
-        self.text.push(kind);
-        self.text.push('=');
-        self.text.push_str(value);
-        self.text.push_str("\r\n");
-    }
-
-    fn finish(self) -> String {
-        self.text
+impl Told {
+    /// `None` when it was told, when it is of no use, and after the end.
+    fn tell(&mut self, transport: TransportId, candidate: &Candidate) -> Option<Change> {
+        // RFC 8838 §14: what comes after the end is ignored
+        let room = !self.complete && self.candidates.len() < MAX_CANDIDATES;
+        let first = room && self.candidates.insert(candidate.clone());
+        (first && is_usable(candidate)).then(|| Change::RemoteCandidate {
+            transport,
+            candidate: candidate.clone(),
+        })
     }
 }
 
-/// The generations that the descriptions of one side name, by section.
-fn ufrags(state: &State, side: Side) -> Vec<(usize, &str)> {
-    let mut all = Vec::new();
-    for applied in state.applied(side) {
-        let Ok(layout) = Layout::new(&applied.session, applied.kind) else {
-            continue;
-        };
-        all.extend((0..layout.entries.len()).filter_map(|it| Some((it, layout.ufrag(it)?))));
-    }
-    all
+/// The ufrag that a section's candidates belong to, empty where it has none.
+pub(crate) fn generation(applied: &Applied, index: usize) -> Option<&str> {
+    applied.outline.entry(index)?;
+    Some(applied.outline.ufrag(index).unwrap_or_default())
 }
 
-/// The peer's candidates of one generation of a transport, as they were written, and whether they
-/// end: first those of descriptions, then those that came alone.
-fn lines(
-    state: &State,
-    trickled: &[Trickled],
-    transport: TransportId,
-    ufrag: &str,
-) -> Vec<(String, bool)> {
-    let mut all = Vec::new();
-    let carried = |index: usize| {
-        state
-            .table
-            .slots
-            .get(index)
-            .is_some_and(|it| it.live && it.transport == Some(transport))
+fn entry<T>(list: &mut Vec<T>, known: Option<usize>, new: impl FnOnce() -> T) -> &mut T {
+    let index = known.unwrap_or_else(|| {
+        list.push(new());
+        list.len() - 1
+    });
+    #[expect(clippy::indexing_slicing, reason = "it was found, or just pushed")]
+    &mut list[index]
+}
+
+fn keep(list: &mut Vec<Candidate>, candidate: Candidate) {
+    if list.len() < MAX_CANDIDATES {
+        list.push(candidate);
+    }
+}
+
+/// Whether candidates of a generation of a section are for a transport.
+///
+/// Peers write those of a bundle group into the first section alone, whichever of them lives, so those of
+/// every section count that has the generation, but for one that another transport carries.
+fn serves(state: &State, transport: &Transport, index: usize, ufrag: &str) -> bool {
+    let remote = transport.remote.as_ref();
+    let carrier = state.agreement.carrier(index);
+    remote.is_some_and(|it| it.credentials.ufrag == ufrag)
+        && carrier.is_none_or(|id| id == transport.id)
+}
+
+/// The sections of the peer's descriptions whose candidates are for a transport.
+fn sections<'a>(
+    state: &'a State,
+    transport: &'a Transport,
+) -> impl Iterator<Item = (&'a Applied, usize)> {
+    state.applied(Side::Remote).flat_map(move |applied| {
+        let all = 0..applied.outline.entries.len();
+        let ours = all.filter(move |index| {
+            let ufrag = applied.outline.ufrag(*index);
+            ufrag.is_some_and(|ufrag| serves(state, transport, *index, ufrag))
+        });
+        ours.map(move |index| (applied, index))
+    })
+}
+
+/// The candidates for a transport that stand in the peer's descriptions.
+fn described<'a>(
+    state: &'a State,
+    transport: &'a Transport,
+) -> impl Iterator<Item = (usize, &'a Candidate)> {
+    sections(state, transport).flat_map(|(applied, index)| {
+        let entry = applied.outline.entry(index);
+        let candidates = entry.map(|it| it.candidates()).unwrap_or_default();
+        candidates.iter().map(move |it| (index, it))
+    })
+}
+
+/// Whether the peer will send no further candidates for a transport: the description says so, the
+/// section whose address is used does, or each section does that had candidates.
+fn has_ended(state: &State, trickled: &[Trickled], transport: &Transport) -> bool {
+    let Some(remote) = &transport.remote else {
+        return false;
     };
-    for applied in state.applied(Side::Remote) {
-        let Ok(layout) = Layout::new(&applied.session, applied.kind) else {
-            continue;
-        };
-        for (index, entry) in layout.entries.iter().enumerate() {
-            if !carried(index) || layout.ufrag(index) != Some(ufrag) {
-                continue;
-            }
-            let complete =
-                entry.media.has("end-of-candidates") || layout.header.has("end-of-candidates");
-            // candidates of a section without an address of its own stand in the tagged one
-            let tag = entry
-                .bundle
-                .filter(|_| layout.own_ufrag(index).is_none())
-                .map(|it| it.tag);
-            let source = tag.and_then(|tag| layout.entry(tag)).unwrap_or(entry);
-            all.extend(
-                source
-                    .media
-                    .values("candidate")
-                    .map(|it| (format!("candidate:{it}"), complete)),
-            );
-            if complete {
-                all.push((String::new(), true));
-            }
+    let mut ended = (false, true);
+    for (applied, index) in sections(state, transport) {
+        let outline = &applied.outline;
+        let ufrag = &remote.credentials.ufrag;
+        let sent = trickled
+            .iter()
+            .find(|it| it.index == index && it.ufrag == *ufrag);
+        let entry = outline.entry(index);
+        let said = entry.is_some_and(|it| it.has_ended()) || sent.is_some_and(|it| it.complete);
+        let carried = state.agreement.carrier(index) == Some(transport.id);
+        if outline.has_ended() || (said && carried && outline.key(index) == index) {
+            return true;
         }
+        let some = entry.is_some_and(|it| !it.candidates().is_empty())
+            || sent.is_some_and(|it| !it.candidates.is_empty());
+        ended = (ended.0 | said, ended.1 & (said | !some));
     }
-    for it in trickled
-        .iter()
-        .filter(|it| carried(it.index) && it.ufrag == ufrag)
-    {
-        all.extend(it.lines.iter().map(|line| (line.clone(), it.complete)));
-        if it.complete {
-            all.push((String::new(), true));
-        }
-    }
-    all
+    ended == (true, true)
 }
 
 /// A candidate that ICE can use.
-fn usable(line: &str) -> Option<Candidate> {
-    let candidate = Candidate::parse(line).ok()?;
-    let known = matches!(candidate.transport, Transport::Udp | Transport::Tcp)
-        && !matches!(candidate.kind, CandidateKind::Other(_));
+fn is_usable(candidate: &Candidate) -> bool {
     // RFC 8858: RTCP is multiplexed, so component 2 is of no use
-    (known && candidate.component == 1).then_some(candidate)
-}
-
-/// The default candidate: the one most likely to be reached (RFC 8839 §4.2.1.2).
-fn default(candidates: &[Candidate]) -> Option<(IpAddr, u16)> {
-    let rank = |candidate: &Candidate, ip: &IpAddr| {
-        let kind = match candidate.kind {
-            CandidateKind::Relayed => 3,
-            CandidateKind::ServerReflexive => 2,
-            _ => 1,
-        };
-        (kind, ip.is_ipv4(), candidate.priority)
-    };
-    candidates
-        .iter()
-        .filter(|it| it.transport == Transport::Udp && it.component == 1)
-        .filter_map(|it| match it.address {
-            Address::Ip(ip) => Some((rank(it, &ip), (ip, it.port))),
-            // RFC 8839 §4.2.1.2 wants an address, and a name hides one
-            Address::Name(_) => None,
-        })
-        .max_by_key(|(rank, _)| *rank)
-        .map(|(_, address)| address)
+    candidate.component == 1
+        && matches!(candidate.transport, Protocol::Udp | Protocol::Tcp)
+        && !matches!(candidate.kind, CandidateKind::Other(_))
+        && !matches!(candidate.address, Address::Other(_))
+        // of a type that nobody knows
+        && candidate.extension("tcptype").is_none()
 }
 
 /// Beyond this many in one generation candidates are no longer kept: nobody has so many.

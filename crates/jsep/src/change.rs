@@ -9,8 +9,7 @@ use crate::{Credentials, Fingerprint, SignalingState};
 /// One thing that follows from a description that was applied.
 ///
 /// In one list: transports that are added, then for each transport its ICE and DTLS, then SCTP, then
-/// transports that are removed, and the signalling state last. An implicit rollback has a list of its
-/// own in front, which ends with `SignalingState(Stable)`.
+/// transports that are removed, and the signalling state last.
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum Change {
@@ -28,7 +27,8 @@ pub enum Change {
         /// Our role.
         role: IceRole,
     },
-    /// Our credentials: the first ones, or those of a restart. Gathering begins.
+    /// Our credentials: the first ones, or those of a restart. Gathering begins. They are told once more
+    /// behind those of a peer that restarts alone.
     LocalIce {
         /// The transport.
         transport: TransportId,
@@ -85,7 +85,7 @@ pub enum Change {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum Sctp {
-    /// An offer describes one, and there was none.
+    /// An offer describes one, and there was none, or one takes the place of another.
     Created {
         /// The transport that carries it.
         transport: TransportId,
@@ -101,7 +101,8 @@ pub enum Sctp {
         /// The longest message that the peer takes, in bytes; `u64::MAX` when it takes any.
         max_message_size: u64,
     },
-    /// The section was rejected (RFC 8841 §10.3), or rolled back.
+    /// The section was rejected (RFC 8841 §10.3), or rolled back; a port of 0 closes it, another port than
+    /// before puts another in its place.
     Closed,
 }
 

@@ -1,12 +1,14 @@
 //! The texts of offers and answers (RFC 9429 §5.2, §5.3).
 
-use oxirtc_sdp::{Attribute, SctpMap, Setup, Writer};
+use std::collections::BTreeMap;
+
+use oxirtc_sdp::{Attribute, Setup, Writer};
 
 use crate::{
-    Config, Credentials, DtlsRole, Fingerprint,
-    layout::{Entry, Layout},
-    state::unused_mid,
-    table::{Slot, Table},
+    Config, Credentials, DtlsRole, Fingerprint, TransportId,
+    agreement::{Agreement, is_bundle_only},
+    outline::{Entry, Outline},
+    section::{Association, Form, Section, unused_mid},
 };
 
 /// A source of new ICE credentials.
@@ -16,7 +18,7 @@ pub(crate) type Source<'a> = &'a mut dyn FnMut() -> Credentials;
 pub(crate) struct Offer<'a> {
     pub(crate) config: &'a Config,
     pub(crate) version: u64,
-    pub(crate) table: &'a Table,
+    pub(crate) agreement: &'a Agreement,
     /// Data channels exist, or have existed.
     pub(crate) data: bool,
     /// All transports are to have new credentials.
@@ -26,64 +28,77 @@ pub(crate) struct Offer<'a> {
 }
 
 impl Offer<'_> {
-    pub(crate) fn write(&self, credentials: Source<'_>) -> String {
-        let slots = self.slots();
+    pub(crate) fn write(&self, source: Source<'_>) -> String {
+        let sections = self.sections();
         let mut writer = head(self.config, self.version);
-        let live: Vec<_> = slots
+        let live: Vec<_> = sections
             .iter()
-            .filter(|slot| slot.live)
+            .filter(|section| section.live)
             .map(|it| it.mid.as_str())
             .collect();
         if !live.is_empty() {
             writer.line('a', format_args!("group:BUNDLE {}", live.join(" ")));
         }
-        for slot in &slots {
-            if slot.live {
-                let credentials = self.credentials(slot, credentials);
-                let transport = TransportLines {
-                    credentials: &credentials,
-                    fingerprints: &self.config.fingerprints,
-                    setup: Setup::ActPass,
-                };
-                data(&mut writer, slot, true, self.config, Some(&transport));
-            } else {
-                rejected(&mut writer, slot, true);
+        let mut described = BTreeMap::new();
+        for (index, section) in sections.iter().enumerate() {
+            if !section.live {
+                section.write_rejected(&mut writer, true);
+                continue;
             }
+            let before = sections.get(..index).unwrap_or_default();
+            let bundle_only = section.transport.is_none()
+                && is_bundle_only(section, before, self.config.bundle_policy);
+            // RFC 9143 §7.1.3: what is of the transport stands once, in its first section
+            let shared = section
+                .transport
+                .is_some_and(|id| described.contains_key(&id));
+            let credentials = (!bundle_only && !shared).then(|| {
+                let credentials = self.credentials(section.transport, source);
+                if let Some(id) = section.transport {
+                    described.insert(id, ());
+                }
+                credentials
+            });
+            let lines = |writer: &mut Writer| {
+                if let Some(credentials) = &credentials {
+                    transport(writer, credentials, self.config, Setup::ActPass);
+                }
+            };
+            let form = Form {
+                config: self.config,
+                transport: credentials.is_some().then_some(&lines),
+                bundle_only,
+                sctp_port: Association::offered_port(
+                    self.agreement.association.as_ref(),
+                    self.config,
+                ),
+            };
+            section.write(&mut writer, true, &form);
         }
         writer.finish()
     }
 
     /// The sections of the offer: those that exist, and one for data channels if it is missing.
-    fn slots(&self) -> Vec<Slot> {
-        let mut slots = self.table.slots.clone();
-        if self.table.data_slot().is_some() || !self.data {
-            return slots;
+    fn sections(&self) -> Vec<Section> {
+        let mut sections = self.agreement.sections.clone();
+        if self.agreement.data_section().is_some() || !self.data {
+            return sections;
         }
-        let mut next = slots.len();
-        let new = Slot {
-            mid: unused_mid(&mut next, |mid| slots.iter().any(|slot| slot.mid == mid)),
-            named: true,
-            media: "application".to_owned(),
-            protocol: "UDP/DTLS/SCTP".to_owned(),
-            formats: "webrtc-datachannel".to_owned(),
-            live: true,
-            transport: None,
-        };
+        let mut next = sections.len();
+        let new = Section::data(unused_mid(&mut next, |mid| {
+            sections.iter().any(|section| section.mid == mid)
+        }));
         // RFC 9429 §5.2.2: a rejected section is used again, under a new mid
-        match slots
-            .iter_mut()
-            .find(|slot| !slot.live && slot.media == new.media)
-        {
-            Some(slot) => *slot = new,
-            None => slots.push(new),
+        let mut free = sections.iter_mut();
+        match free.find(|it| !it.live && it.line.media == new.line.media) {
+            Some(section) => *section = new,
+            None => sections.push(new),
         }
-        slots
+        sections
     }
 
-    fn credentials(&self, slot: &Slot, source: Source<'_>) -> Credentials {
-        let existing = slot
-            .transport
-            .and_then(|id| self.table.transport(id)?.local.as_ref());
+    fn credentials(&self, transport: Option<TransportId>, source: Source<'_>) -> Credentials {
+        let existing = transport.and_then(|id| self.agreement.transport(id)?.local.as_ref());
         match existing {
             Some(credentials) if !self.restart && !self.replaced.contains(credentials) => {
                 credentials.clone()
@@ -97,61 +112,72 @@ impl Offer<'_> {
 pub(crate) struct Answer<'a> {
     pub(crate) config: &'a Config,
     pub(crate) version: u64,
-    pub(crate) table: &'a Table,
-    pub(crate) offer: &'a Layout<'a>,
+    pub(crate) agreement: &'a Agreement,
+    pub(crate) offer: &'a Outline,
 }
 
 impl Answer<'_> {
-    pub(crate) fn write(&self, credentials: Source<'_>) -> String {
+    pub(crate) fn write(&self, source: Source<'_>) -> String {
         let mut writer = head(self.config, self.version);
         let mut tags = Vec::new();
-        for group in self
-            .offer
-            .header
-            .groups()
-            .filter(|it| it.semantics == "BUNDLE")
-        {
-            let accepted: Vec<_> = group.mids().filter(|mid| self.accepts(mid)).collect();
-            // RFC 9143 §7.3.1: the first one is the tagged section of the answer
-            if let Some(tag) = accepted.first() {
-                tags.push((*tag).to_owned());
-                writer.line('a', format_args!("group:BUNDLE {}", accepted.join(" ")));
-            }
-        }
-        for (index, (slot, entry)) in self.table.slots.iter().zip(&self.offer.entries).enumerate() {
-            if !slot.live {
-                rejected(&mut writer, slot, entry.mid.is_some());
+        for group in &self.offer.groups {
+            let mut accepted: Vec<_> = group.iter().filter(|it| self.bundles(**it)).collect();
+            // RFC 9143 §7.3.1: the tagged section of the offer, if it is accepted, is that of the answer
+            accepted.sort_by_key(|it| self.offer.key(**it) != **it);
+            let Some(tag) = accepted.first() else {
                 continue;
-            }
-            if entry.bundle.is_some() && !tags.contains(&slot.mid) {
-                data(&mut writer, slot, true, self.config, None);
-                continue;
-            }
-            let credentials = self.credentials(index, slot, credentials);
-            let transport = TransportLines {
-                credentials: &credentials,
-                fingerprints: &self.config.fingerprints,
-                setup: self.setup(index, slot),
             };
-            data(
-                &mut writer,
-                slot,
-                entry.mid.is_some(),
-                self.config,
-                Some(&transport),
-            );
+            tags.push(**tag);
+            let mids = accepted.iter().filter_map(|it| self.section(**it));
+            let mids: Vec<_> = mids.map(|it| it.mid.as_str()).collect();
+            writer.line('a', format_args!("group:BUNDLE {}", mids.join(" ")));
+        }
+        let both = self.agreement.sections.iter().zip(&self.offer.entries);
+        for (index, (section, entry)) in both.enumerate() {
+            let named = entry.mid.is_some();
+            if !section.live {
+                section.write_rejected(&mut writer, named);
+                continue;
+            }
+            let addressed = entry.bundle.is_none() || tags.contains(&index);
+            let credentials = addressed.then(|| self.credentials(index, section, source));
+            let setup = self.setup(index, section);
+            let lines = |writer: &mut Writer| {
+                if let Some(credentials) = &credentials {
+                    transport(writer, credentials, self.config, setup);
+                }
+            };
+            let form = Form {
+                config: self.config,
+                transport: addressed.then_some(&lines),
+                bundle_only: false,
+                sctp_port: self.sctp_port(section, entry),
+            };
+            section.write(&mut writer, named, &form);
         }
         writer.finish()
     }
 
-    fn accepts(&self, mid: &str) -> bool {
-        let bundled = |entry: &Entry<'_>| entry.mid == Some(mid) && entry.bundle.is_some();
-        let mut both = self.table.slots.iter().zip(&self.offer.entries);
-        both.any(|(slot, entry)| slot.live && bundled(entry))
+    fn section(&self, index: usize) -> Option<&Section> {
+        self.agreement.sections.get(index)
     }
 
-    fn credentials(&self, index: usize, slot: &Slot, source: Source<'_>) -> Credentials {
-        let transport = slot.transport.and_then(|id| self.table.transport(id));
+    fn bundles(&self, index: usize) -> bool {
+        let entry = self.offer.entry(index);
+        let bundled = entry.is_some_and(|entry| entry.bundle.is_some());
+        bundled && self.section(index).is_some_and(|it| it.live)
+    }
+
+    fn sctp_port(&self, section: &Section, entry: &Entry) -> u16 {
+        let association = self.agreement.association.as_ref();
+        let offered = entry.sctp_port();
+        Association::answered_port(association, section.transport, offered, self.config)
+    }
+
+    fn credentials(&self, index: usize, section: &Section, source: Source<'_>) -> Credentials {
+        let transport = section
+            .transport
+            .and_then(|id| self.agreement.transport(id));
         let local = transport.and_then(|it| it.local.as_ref());
         let remote = transport
             .and_then(|it| it.remote.as_ref())
@@ -164,10 +190,10 @@ impl Answer<'_> {
         }
     }
 
-    fn setup(&self, index: usize, slot: &Slot) -> Setup {
-        let dtls = slot
+    fn setup(&self, index: usize, section: &Section) -> Setup {
+        let dtls = section
             .transport
-            .and_then(|id| self.table.transport(id)?.dtls.as_ref());
+            .and_then(|id| self.agreement.transport(id)?.dtls.as_ref());
         match (self.offer.setup(index), dtls.map(|it| it.role)) {
             (Some(Setup::Active), _) => Setup::Passive,
             (Some(Setup::Passive), _) => Setup::Active,
@@ -179,29 +205,16 @@ impl Answer<'_> {
 }
 
 /// The lines of a section that has an address of its own.
-struct TransportLines<'a> {
-    credentials: &'a Credentials,
-    fingerprints: &'a [Fingerprint],
-    setup: Setup,
-}
-
-impl TransportLines<'_> {
-    fn write(&self, writer: &mut Writer) {
-        writer.attribute(&Attribute::IceUfrag(&self.credentials.ufrag));
-        writer.attribute(&Attribute::IcePwd(&self.credentials.password));
-        for fingerprint in self.fingerprints {
-            let bytes: Vec<_> = fingerprint
-                .value
-                .iter()
-                .map(|byte| format!("{byte:02X}"))
-                .collect();
-            writer.line(
-                'a',
-                format_args!("fingerprint:{} {}", fingerprint.algorithm, bytes.join(":")),
-            );
-        }
-        writer.attribute(&Attribute::Setup(self.setup));
+fn transport(writer: &mut Writer, credentials: &Credentials, config: &Config, setup: Setup) {
+    writer
+        .attribute(&Attribute::IceUfrag(&credentials.ufrag))
+        .attribute(&Attribute::IcePwd(&credentials.password));
+    for Fingerprint { algorithm, value } in &config.fingerprints {
+        let bytes: Vec<_> = value.iter().map(|byte| format!("{byte:02X}")).collect();
+        let bytes = bytes.join(":");
+        writer.line('a', format_args!("fingerprint:{algorithm} {bytes}"));
     }
+    writer.attribute(&Attribute::Setup(setup));
 }
 
 /// The session level but for groups.
@@ -218,53 +231,4 @@ fn head(config: &Config, version: u64) -> Writer {
         .line('t', "0 0")
         .attribute(&Attribute::IceOptions("trickle ice2"));
     writer
-}
-
-fn media_line(writer: &mut Writer, slot: &Slot, port: u16, formats: &str) {
-    writer
-        .line(
-            'm',
-            format_args!("{} {port} {} {formats}", slot.media, slot.protocol),
-        )
-        .line('c', "IN IP4 0.0.0.0");
-}
-
-fn rejected(writer: &mut Writer, slot: &Slot, named: bool) {
-    media_line(writer, slot, 0, &slot.formats);
-    if named {
-        writer.attribute(&Attribute::Mid(&slot.mid));
-    }
-    if slot.protocol.contains("RTP/") {
-        writer.line('a', "inactive");
-    }
-}
-
-fn data(
-    writer: &mut Writer,
-    slot: &Slot,
-    named: bool,
-    config: &Config,
-    transport: Option<&TransportLines<'_>>,
-) {
-    // of drafts older than RFC 8841: the format is the SCTP port, of each end its own
-    let legacy = slot.protocol == "DTLS/SCTP" && slot.formats != "webrtc-datachannel";
-    let own = legacy.then(|| config.sctp_port.to_string());
-    // RFC 8840 §4.1.1: no candidate is known yet
-    media_line(writer, slot, 9, own.as_deref().unwrap_or(&slot.formats));
-    if named {
-        writer.attribute(&Attribute::Mid(&slot.mid));
-    }
-    if let Some(transport) = transport {
-        transport.write(writer);
-    }
-    if legacy {
-        writer.attribute(&Attribute::SctpMap(SctpMap {
-            port: config.sctp_port,
-            application: "webrtc-datachannel",
-            streams: Some(65_535),
-        }));
-    } else {
-        writer.attribute(&Attribute::SctpPort(config.sctp_port));
-    }
-    writer.attribute(&Attribute::MaxMessageSize(config.max_message_size));
 }

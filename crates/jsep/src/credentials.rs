@@ -13,6 +13,17 @@ pub struct Credentials {
     pub password: String,
 }
 
+impl Credentials {
+    /// Whether both have only characters that are written (RFC 8839 §5.4: ice-char).
+    pub(crate) fn is_written(&self) -> bool {
+        let ice_char = |byte: u8| byte.is_ascii_alphanumeric() || byte == b'+' || byte == b'/';
+        self.ufrag
+            .bytes()
+            .chain(self.password.bytes())
+            .all(ice_char)
+    }
+}
+
 impl fmt::Debug for Credentials {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Credentials")

@@ -4,6 +4,8 @@ use std::fmt;
 
 use oxirtc_sdp::Session;
 
+use crate::{Error, outline::Outline};
+
 /// A description with its type: W3C's `RTCSessionDescriptionInit`.
 ///
 /// `Debug` does not show the text, as it holds the ICE password.
@@ -28,11 +30,28 @@ pub enum SdpType {
     Rollback,
 }
 
-/// A description that was applied.
+/// A description that was read, and is applied or is to be.
 #[derive(Clone, Debug)]
 pub(crate) struct Applied {
     pub(crate) kind: SdpType,
     pub(crate) session: Session,
+    pub(crate) outline: Outline,
+}
+
+impl Applied {
+    /// # Errors
+    ///
+    /// [`Error::SdpSyntax`] when the text breaks the grammar, [`Error::InvalidAccess`] when its sections
+    /// contradict each other.
+    pub(crate) fn read(kind: SdpType, sdp: &str) -> Result<Self, Error> {
+        let session = Session::parse(sdp)?;
+        let outline = Outline::new(&session, kind)?;
+        Ok(Self {
+            kind,
+            session,
+            outline,
+        })
+    }
 }
 
 impl Description {

@@ -1,6 +1,7 @@
 #![doc = include_str!("../README.md")]
 #![warn(clippy::indexing_slicing)]
 
+mod agreement;
 mod candidates;
 mod change;
 mod compose;
@@ -8,11 +9,11 @@ mod config;
 mod credentials;
 mod description;
 mod error;
-mod layout;
 mod negotiator;
+mod outline;
+mod section;
 mod signaling;
 mod state;
-mod table;
 mod validate;
 
 pub use oxirtc_sdp as sdp;

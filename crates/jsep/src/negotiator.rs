@@ -2,18 +2,17 @@
 
 use std::sync::Arc;
 
-use oxirtc_sdp::{Candidate, Session};
+use oxirtc_sdp::Candidate;
 
 use crate::{
     CandidateInit, Change, Config, Credentials, Description, Error, MediaSection, SdpType,
     SignalingState, TransportId,
-    candidates::Candidates,
+    candidates::{Candidates, generation},
     compose::{Answer, Offer, Source},
     description::Applied,
-    layout::Layout,
+    section::Kind,
     signaling::Side,
     state::State,
-    validate,
 };
 
 /// The negotiation of one peer connection (RFC 9429).
@@ -96,7 +95,7 @@ impl Negotiator {
         let offer = Offer {
             config: &self.config,
             version: self.session_version + 1,
-            table: &self.state.table,
+            agreement: &self.state.agreement,
             data: self.data,
             restart: options.ice_restart,
             replaced: &self.replaced,
@@ -127,8 +126,8 @@ impl Negotiator {
         let answer = Answer {
             config: &self.config,
             version: self.session_version + 1,
-            table: &self.state.table,
-            offer: &Layout::new(&offer.session, SdpType::Offer)?,
+            agreement: &self.state.agreement,
+            offer: &offer.outline,
         };
         let created = self.created(&answer.write(credentials), SdpType::Answer)?;
         let description = Description::new(SdpType::Answer, created.sdp.clone());
@@ -177,14 +176,23 @@ impl Negotiator {
             _ => self.create_answer(credentials)?.sdp,
         };
         let signaling = self.state.signaling.after(Side::Local, kind)?;
-        let applied = Applied {
-            kind,
-            session: Session::parse(&sdp)?,
-        };
-        self.apply(Side::Local, signaling, applied)
+        self.apply(Side::Local, signaling, Applied::read(kind, &sdp)?)
     }
 
-    /// W3C's `setRemoteDescription`. An offer in `HaveLocalOffer` rolls back ours first.
+    /// What precedes an offer of the peer while ours is open: W3C §4.4.2 rolls ours back first, as a step
+    /// of its own, which stands whatever becomes of the offer. Nothing is done with descriptions of
+    /// another type, or in other states.
+    pub fn give_way(&mut self, kind: SdpType) -> Vec<Change> {
+        let glare =
+            kind == SdpType::Offer && self.state.signaling == SignalingState::HaveLocalOffer;
+        match glare {
+            true => self.rolled_back(),
+            false => Vec::new(),
+        }
+    }
+
+    /// W3C's `setRemoteDescription`. Where both ends have offered, [`give_way`](Self::give_way) comes
+    /// before it.
     ///
     /// # Errors
     ///
@@ -197,19 +205,16 @@ impl Negotiator {
             return self.roll_back(Side::Remote);
         }
         let signaling = self.state.signaling.after(Side::Remote, kind)?;
-        let applied = Applied {
-            kind,
-            session: Session::parse(&description.sdp)?,
-        };
-        let can_trickle = Layout::new(&applied.session, kind)?.can_trickle();
+        let applied = Applied::read(kind, &description.sdp)?;
+        let can_trickle = applied.outline.can_trickle();
         let changes = self.apply(Side::Remote, signaling, applied)?;
         self.can_trickle = Some(can_trickle);
         Ok(changes)
     }
 
-    /// W3C's `addIceCandidate`. The candidate goes into the remote description of its generation;
-    /// the changes are what ICE is to be told now. Candidates of an offer that is not answered yet are
-    /// told with the answer.
+    /// W3C's `addIceCandidate`. The candidate goes into the remote description of its generation, in
+    /// whichever section; the changes are what ICE is to be told now. Candidates of an offer that is not
+    /// answered yet are told with the answer, those that come after the end of them not at all.
     ///
     /// # Errors
     ///
@@ -227,38 +232,26 @@ impl Negotiator {
         }
         let latest = self.state.remote().cloned();
         let latest = latest.ok_or(Error::InvalidState("there is no remote description"))?;
-        let layout = Layout::new(&latest.session, latest.kind)?;
-        let sections = match (init.sdp_mid, init.sdp_mline_index) {
-            (Some(mid), _) => {
-                let slot = || {
-                    self.state
-                        .table
-                        .slots
-                        .iter()
-                        .position(|it| !it.named && it.mid == mid)
-                };
-                let index = layout.position(mid).or_else(slot);
-                let index = index.ok_or(Error::Operation("no section has this sdpMid"))?;
-                index..index + 1
-            }
-            (None, Some(index)) if usize::from(index) < layout.entries.len() => {
-                usize::from(index)..usize::from(index) + 1
-            }
-            (None, Some(_)) => return Err(Error::Operation("no section has this sdpMLineIndex")),
-            (None, None) => 0..layout.entries.len(),
-        };
-        let mut generations = Vec::new();
-        for index in sections {
-            generations.extend(self.generation(&layout, index, init.username_fragment)?);
+        let sections = self.sections(&latest, &init)?;
+        let ufrag = init.username_fragment;
+        let generation = |index| Some((index, self.generation(&latest, index, ufrag)?));
+        let generations: Vec<_> = sections.filter_map(generation).collect();
+        if generations.is_empty() && ufrag.is_some() {
+            return Err(Error::Operation(
+                "no remote description has this usernameFragment",
+            ));
         }
-        let line = (!init.candidate.is_empty()).then_some(init.candidate);
-        if line.is_some_and(|line| Candidate::parse(line).is_err()) {
-            return Err(Error::Operation("not a candidate"));
-        }
+        let candidate = init.read()?;
         let mut changes = Vec::new();
         for (index, ufrag) in generations {
-            self.candidates.add_remote(index, &ufrag, line);
-            changes.extend(self.candidates.tell(&self.state, (index, &ufrag), line));
+            let place = (index, ufrag.as_str());
+            self.candidates.add_remote(place, candidate.clone());
+            if let Some(candidate) = candidate.clone() {
+                changes.extend(self.candidates.tell(&self.state, place, candidate));
+            }
+        }
+        if candidate.is_none() {
+            changes.extend(self.candidates.untold_ends(&self.state));
         }
         Ok(changes)
     }
@@ -301,14 +294,11 @@ impl Negotiator {
 
     /// W3C's "check if negotiation is needed" (§4.7.3). When it is asked is the caller's affair.
     pub fn negotiation_needed(&self) -> bool {
-        let negotiated = || {
-            let applied = self.state.current_local.as_ref()?;
-            let mut media = applied.session.media();
-            media
-                .any(|media| media.media() == "application" && !media.is_rejected())
-                .then_some(())
-        };
-        !self.replaced.is_empty() || (self.data && negotiated().is_none())
+        let described = self.state.current_local.as_ref().is_some_and(|applied| {
+            let mut entries = applied.outline.entries.iter();
+            entries.any(|entry| !entry.rejected && Kind::of(entry).is_data())
+        });
+        !self.replaced.is_empty() || (self.data && !described)
     }
 
     /// The signalling state.
@@ -323,11 +313,7 @@ impl Negotiator {
 
     /// The transports that are in use.
     pub fn transports(&self) -> impl Iterator<Item = TransportId> {
-        self.state
-            .table
-            .transports
-            .iter()
-            .map(|transport| transport.id)
+        self.state.agreement.transports.iter().map(|it| it.id)
     }
 
     /// The pending local description, else the current one.
@@ -364,87 +350,92 @@ impl Negotiator {
 
     fn write(&self, side: Side, applied: Option<&Arc<Applied>>) -> Option<Description> {
         let applied = applied?;
-        let layout = Layout::new(&applied.session, applied.kind).ok()?;
         let sdp = match side {
-            Side::Local => self.candidates.write_local(&applied.session, &layout),
-            Side::Remote => self.candidates.write_remote(&applied.session, &layout),
+            Side::Local => self.candidates.write_local(applied),
+            Side::Remote => self.candidates.write_remote(applied),
         };
         Some(Description::new(applied.kind, sdp))
     }
 
     /// A text that was just made, with the candidates that are known already.
     fn created(&mut self, text: &str, kind: SdpType) -> Result<Created, Error> {
-        let session = Session::parse(text)?;
-        let sdp = self
-            .candidates
-            .write_local(&session, &Layout::new(&session, kind)?);
+        let applied = Applied::read(kind, text)?;
+        let entries = 0..applied.outline.entries.len();
+        let mut all = entries.filter_map(|index| applied.outline.credentials(index));
+        // RFC 8839 §5.4: what others are read with is not written
+        if all.any(|it| !it.is_written()) {
+            return Err(Error::Operation("ICE credentials with other characters"));
+        }
         self.session_version += 1;
         Ok(Created {
-            sdp,
+            sdp: self.candidates.write_local(&applied),
             revision: self.revision,
         })
     }
 
-    /// The section and the ufrag that a candidate of the peer belongs to; `None` when the section is
-    /// rejected.
-    fn generation(
+    /// The sections of the remote description that a candidate is for.
+    fn sections(
         &self,
-        latest: &Layout<'_>,
-        index: usize,
-        ufrag: Option<&str>,
-    ) -> Result<Option<(usize, String)>, Error> {
-        let live = |index: usize| {
-            self.state
-                .table
-                .slots
-                .get(index)
-                .is_some_and(|slot| slot.live)
-        };
-        // a section that is rejected may still be the address of one that has none of its own
-        let index = match live(index) {
-            true => index,
-            false => match latest.guest(index).filter(|guest| live(*guest)) {
-                Some(guest) => guest,
-                None => return Ok(None),
-            },
-        };
-        let Some(wanted) = ufrag else {
-            return Ok(latest.ufrag(index).map(|ufrag| (index, ufrag.to_owned())));
-        };
-        for applied in self.state.applied(Side::Remote) {
-            let layout = Layout::new(&applied.session, applied.kind)?;
-            if layout.ufrag(index) == Some(wanted) {
-                return Ok(Some((index, wanted.to_owned())));
+        latest: &Applied,
+        init: &CandidateInit<'_>,
+    ) -> Result<std::ops::Range<usize>, Error> {
+        let outline = &latest.outline;
+        match (init.sdp_mid, init.sdp_mline_index.map(usize::from)) {
+            (Some(mid), _) => {
+                let unnamed = || {
+                    let mut sections = self.state.agreement.sections.iter();
+                    sections.position(|it| !it.named && it.mid == mid)
+                };
+                let index = outline.position(mid).or_else(unnamed);
+                let index = index.ok_or(Error::Operation("no section has this sdpMid"))?;
+                Ok(index..index + 1)
             }
+            (None, Some(index)) if index < outline.entries.len() => Ok(index..index + 1),
+            (None, Some(_)) => Err(Error::Operation("no section has this sdpMLineIndex")),
+            (None, None) => Ok(0..outline.entries.len()),
         }
-        Err(Error::Operation(
-            "no remote description has this usernameFragment",
-        ))
     }
 
+    /// The generation of a section that a candidate of the peer belongs to: the one that is named, if a
+    /// remote description has it, else the latest.
+    fn generation(&self, latest: &Applied, index: usize, ufrag: Option<&str>) -> Option<String> {
+        let Some(wanted) = ufrag else {
+            return generation(latest, index).map(str::to_owned);
+        };
+        let mut applied = self.state.applied(Side::Remote);
+        let known = applied.any(|it| it.outline.ufrag(index) == Some(wanted));
+        known.then(|| wanted.to_owned())
+    }
+
+    /// The section in which a generation of ours is described: the one that has the address.
     fn local_section(&self, transport: TransportId, ufrag: &str) -> Option<MediaSection> {
-        let slots = &self.state.table.slots;
-        let index = slots
-            .iter()
-            .position(|it| it.live && it.transport == Some(transport))?;
-        let known = self.state.applied(Side::Local).any(|applied| {
-            Layout::new(&applied.session, applied.kind)
-                .is_ok_and(|layout| layout.ufrag(index) == Some(ufrag))
-        });
-        let mid = slots.get(index).filter(|_| known)?.mid.clone();
+        let sections = &self.state.agreement.sections;
+        let carried = |index: &usize| self.state.agreement.carrier(*index) == Some(transport);
+        let described = |index: &usize| {
+            let mut applied = self.state.applied(Side::Local);
+            applied.any(|it| it.outline.ufrag(*index) == Some(ufrag))
+        };
+        let addressed = |index: &usize| {
+            let mut applied = self.state.applied(Side::Local);
+            applied.any(|it| it.outline.own_ufrag(*index) == Some(ufrag))
+        };
+        let all = || (0..sections.len()).filter(carried);
+        let index = all().find(addressed).or_else(|| all().find(described))?;
         Some(MediaSection {
-            mid,
+            mid: sections.get(index)?.mid.clone(),
             index: u16::try_from(index).ok()?,
         })
     }
 
     fn roll_back(&mut self, side: Side) -> Result<Vec<Change>, Error> {
         self.state.signaling.after(side, SdpType::Rollback)?;
+        Ok(self.rolled_back())
+    }
+
+    fn rolled_back(&mut self) -> Vec<Change> {
         let mut state = self.state.clone();
         state.roll_back();
-        let mut changes = Vec::new();
-        self.commit(state, true, &mut changes);
-        Ok(changes)
+        self.commit(state, true)
     }
 
     /// Applies a description: on a copy, which takes the place of the state when all went well.
@@ -455,21 +446,9 @@ impl Negotiator {
         applied: Applied,
     ) -> Result<Vec<Change>, Error> {
         let mut state = self.state.clone();
-        // W3C §4.4.2: both ends have offered, and ours gives way
-        let glare = side == Side::Remote
-            && applied.kind == SdpType::Offer
-            && state.signaling == SignalingState::HaveLocalOffer;
-        if glare {
-            state.roll_back();
-        }
-        let rolled_back = glare.then(|| state.clone());
         state.take(side, applied, &self.config)?;
         state.signaling = signaling;
-        let mut changes = Vec::new();
-        if let Some(rolled_back) = rolled_back {
-            self.commit(rolled_back, true, &mut changes);
-        }
-        self.commit(state, false, &mut changes);
+        let changes = self.commit(state, false);
         if signaling == SignalingState::Stable {
             self.last_offer = None;
             self.last_answer = None;
@@ -482,68 +461,30 @@ impl Negotiator {
     }
 
     /// Makes this the state, and says what that changes.
-    fn commit(&mut self, state: State, restored: bool, changes: &mut Vec<Change>) {
+    fn commit(&mut self, state: State, restored: bool) -> Vec<Change> {
         let old = std::mem::replace(&mut self.state, state);
         self.revision += 1;
-        let mut list = self.state.table.changes_since(&old.table, restored);
-        for change in &list {
+        let agreement = &self.state.agreement;
+        let mut changes = agreement.changes_since(&old.agreement, restored);
+        for change in &changes {
             if let Change::RemoteIce { transport, .. } = change {
                 self.candidates.forget(*transport);
             }
         }
         self.candidates.prune(&self.state);
         let candidates = self.candidates.untold(&self.state);
-        let after_ice = list.iter().position(|change| {
+        let after_ice = changes.iter().position(|change| {
             matches!(
                 change,
                 Change::Dtls { .. } | Change::Sctp(_) | Change::TransportRemoved { .. }
             )
         });
-        let after_ice = after_ice.unwrap_or(list.len());
-        list.splice(after_ice..after_ice, candidates);
-        changes.append(&mut list);
+        let after_ice = after_ice.unwrap_or(changes.len());
+        changes.splice(after_ice..after_ice, candidates);
         if old.signaling != self.state.signaling {
             changes.push(Change::SignalingState(self.state.signaling));
         }
-    }
-}
-
-impl State {
-    /// Puts a description into its slot and applies it, if it can be accepted.
-    fn take(&mut self, side: Side, applied: Applied, config: &Config) -> Result<(), Error> {
-        let applied = Arc::new(applied);
-        let layout = Layout::new(&applied.session, applied.kind)?;
-        if side == Side::Remote {
-            validate::remote(&layout, applied.kind)?;
-        }
-        if applied.kind == SdpType::Offer {
-            validate::continues(&layout, &self.table.slots)?;
-            self.offer(side, &layout, config);
-        } else {
-            let offer = match side {
-                Side::Local => self.pending_remote.clone(),
-                Side::Remote => self.pending_local.clone(),
-            };
-            let offer = offer.ok_or(Error::InvalidState("there is no offer to answer"))?;
-            let offered = Layout::new(&offer.session, SdpType::Offer)?;
-            validate::answers(&layout, &offered)?;
-            self.answer(side, applied.kind, (&layout, &offered), config);
-        }
-        match (side, applied.kind) {
-            (Side::Local, SdpType::Answer) => {
-                self.current_remote = self.pending_remote.take();
-                self.current_local = Some(Arc::clone(&applied));
-                self.pending_local = None;
-            }
-            (Side::Remote, SdpType::Answer) => {
-                self.current_local = self.pending_local.take();
-                self.current_remote = Some(Arc::clone(&applied));
-                self.pending_remote = None;
-            }
-            (Side::Local, _) => self.pending_local = Some(Arc::clone(&applied)),
-            (Side::Remote, _) => self.pending_remote = Some(Arc::clone(&applied)),
-        }
-        Ok(())
+        changes
     }
 }
 

@@ -28,18 +28,16 @@ pub(crate) enum Side {
 }
 
 impl SignalingState {
-    /// The state after a description of this type, given that a remote offer in `HaveLocalOffer`
-    /// rolls back first.
+    /// The state after a description of this type.
     pub(crate) fn after(self, side: Side, kind: SdpType) -> Result<Self, Error> {
         use SdpType::{Answer, Offer, Pranswer, Rollback};
         use Side::{Local, Remote};
         match (self, side, kind) {
             (Self::Stable | Self::HaveLocalOffer, Local, Offer) => Ok(Self::HaveLocalOffer),
-            // W3C §4.4.2, setRemoteDescription: in have-local-offer by an implicit rollback
-            (Self::Stable | Self::HaveLocalOffer | Self::HaveRemoteOffer, Remote, Offer) => {
-                Ok(Self::HaveRemoteOffer)
-            }
-            (Self::HaveLocalOffer | Self::HaveRemoteOffer, _, Rollback)
+            (Self::Stable | Self::HaveRemoteOffer, Remote, Offer) => Ok(Self::HaveRemoteOffer),
+            // RFC 9429 §4.1.10.2: by the side whose offer it is
+            (Self::HaveLocalOffer, Local, Rollback)
+            | (Self::HaveRemoteOffer, Remote, Rollback)
             | (Self::HaveLocalOffer | Self::HaveRemotePranswer, Remote, Answer)
             | (Self::HaveRemoteOffer | Self::HaveLocalPranswer, Local, Answer) => Ok(Self::Stable),
             (Self::HaveLocalOffer | Self::HaveRemotePranswer, Remote, Pranswer) => {

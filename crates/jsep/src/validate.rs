@@ -4,50 +4,42 @@ use oxirtc_sdp::Setup;
 
 use crate::{
     Error, SdpType,
-    layout::{Entry, Layout},
-    table::Slot,
+    outline::{Entry, Outline},
+    section::{Kind, Section},
 };
 
 /// What holds for every description of the peer.
-pub(crate) fn remote(layout: &Layout<'_>, kind: SdpType) -> Result<(), Error> {
-    for (index, entry) in layout.entries.iter().enumerate() {
+pub(crate) fn remote(outline: &Outline, kind: SdpType) -> Result<(), Error> {
+    for (index, entry) in outline.entries.iter().enumerate() {
         if !entry.rejected {
-            section(layout, index, entry, kind)?;
+            section(outline, index, entry, kind)?;
         }
     }
     Ok(())
 }
 
-fn section(
-    layout: &Layout<'_>,
-    index: usize,
-    entry: &Entry<'_>,
-    kind: SdpType,
-) -> Result<(), Error> {
-    // RFC 8827 §6.5: keys come from DTLS, never from the description, and nothing goes in the open
-    if layout.has_keys(index) {
-        return Err(Error::InvalidAccess(
-            "keys in the description are not accepted",
-        ));
-    }
-    let rtp = entry.media.protocol().contains("RTP/");
-    if rtp && !entry.media.protocol().contains("SAVP") {
-        return Err(Error::InvalidAccess("media in the open are not accepted"));
-    }
-    if !rtp && !entry.is_data() {
-        return Ok(()); // nothing that we know: it is rejected, whatever it says
-    }
-    if !layout.has_fingerprint(index) {
+fn section(outline: &Outline, index: usize, entry: &Entry, kind: SdpType) -> Result<(), Error> {
+    let rtp = match Kind::of(entry) {
+        Kind::Data => false,
+        Kind::Media(_) => true,
+        Kind::Foreign => return Ok(()), // it is rejected, whatever it says
+    };
+    // RFC 8827 §6.5: keys come from DTLS, whatever the profile says (RFC 9429 §5.1.2); those that stand in the
+    // description are not looked at
+    if outline.fingerprints(index).is_empty() {
         return Err(Error::InvalidAccess("a section has no fingerprint"));
     }
-    if !layout.has_credentials(index) {
+    if outline.has_odd_credentials(index) {
+        return Err(Error::InvalidAccess("malformed ICE credentials"));
+    }
+    if outline.credentials(index).is_none() {
         return Err(Error::InvalidAccess("a section has no ICE credentials"));
     }
     // W3C §4.4.1.4: rtcpMuxPolicy is require
-    if rtp && !layout.has_rtcp_mux(index) {
+    if rtp && !outline.has_rtcp_mux(index) {
         return Err(Error::InvalidAccess("a section does not multiplex RTCP"));
     }
-    match layout.setup(index) {
+    match outline.setup(index) {
         // RFC 8842 §5.1
         Some(Setup::HoldConn) => Err(Error::InvalidAccess("a section holds its connection")),
         Some(Setup::ActPass) if kind != SdpType::Offer => {
@@ -58,36 +50,27 @@ fn section(
 }
 
 /// An offer of the peer continues what was negotiated (RFC 9429 §5.10).
-pub(crate) fn continues(layout: &Layout<'_>, slots: &[Slot]) -> Result<(), Error> {
-    if layout.entries.len() < slots.len() {
+pub(crate) fn continues(outline: &Outline, sections: &[Section]) -> Result<(), Error> {
+    if outline.entries.len() < sections.len() {
         return Err(Error::InvalidAccess("a section is missing"));
     }
-    for (slot, entry) in slots.iter().zip(&layout.entries) {
+    for (section, entry) in sections.iter().zip(&outline.entries) {
         // a rejected section may be used for anything new
-        if slot.live {
-            same_section(slot, entry)?;
+        if !section.live {
+            continue;
+        }
+        if section.line.media != entry.media {
+            return Err(Error::InvalidAccess("a section has changed its kind"));
+        }
+        if !section.is(entry) {
+            return Err(Error::InvalidAccess("a section has changed its mid"));
         }
     }
     Ok(())
 }
 
-fn same_section(slot: &Slot, entry: &Entry<'_>) -> Result<(), Error> {
-    if slot.media != entry.media.media() {
-        return Err(Error::InvalidAccess("a section has changed its kind"));
-    }
-    let same = match entry.mid {
-        Some(mid) => !slot.named || mid == slot.mid,
-        None => !slot.named,
-    };
-    if same {
-        Ok(())
-    } else {
-        Err(Error::InvalidAccess("a section has changed its mid"))
-    }
-}
-
 /// An answer fits its offer (RFC 3264 §6, RFC 9143 §7.3).
-pub(crate) fn answers(answer: &Layout<'_>, offer: &Layout<'_>) -> Result<(), Error> {
+pub(crate) fn answers(answer: &Outline, offer: &Outline) -> Result<(), Error> {
     if answer.entries.len() != offer.entries.len() {
         return Err(Error::InvalidAccess(
             "an answer has other sections than the offer",
@@ -95,7 +78,7 @@ pub(crate) fn answers(answer: &Layout<'_>, offer: &Layout<'_>) -> Result<(), Err
     }
     let mut groups = Vec::new();
     for (index, (theirs, ours)) in answer.entries.iter().zip(&offer.entries).enumerate() {
-        if theirs.media.media() != ours.media.media() {
+        if theirs.media != ours.media {
             return Err(Error::InvalidAccess(
                 "an answer changes the kind of a section",
             ));
@@ -109,6 +92,12 @@ pub(crate) fn answers(answer: &Layout<'_>, offer: &Layout<'_>) -> Result<(), Err
             ));
         }
         if !theirs.rejected {
+            // RFC 9429 §5.8.3, RFC 8841 §10.3
+            if theirs.protocol != ours.protocol {
+                return Err(Error::InvalidAccess(
+                    "an answer changes the protocol of a section",
+                ));
+            }
             roles(answer.setup(index), offer.setup(index))?;
         }
         let Some(bundle) = theirs.bundle else {

@@ -1,17 +1,26 @@
 #![doc = include_str!("../README.md")]
 #![warn(clippy::indexing_slicing)]
 
+mod hostile;
 mod link;
 mod loss;
+mod machine;
 mod nat;
 mod network;
+mod pair;
 mod pcap;
 mod seed;
+mod story;
 mod time;
+mod wire;
 
+pub use hostile::{Hostile, Step};
 pub use link::{Duplex, Link, LinkStats};
 pub use loss::{Loss, Probability, percent};
-pub use nat::{Nat, NatKind};
-pub use network::{Delivery, NatId, Network, NetworkStats, NodeId};
+pub use machine::{End, Machine};
+pub use nat::{Nat, NatId, NatKind};
+pub use network::{Delivery, Network, NetworkStats, NodeId};
+pub use pair::{Pair, ROOM, Sent, Tap};
 pub use seed::for_each_seed;
 pub use time::{Cause, Stalled, earliest, epoch, kbps, mbps, ms, run, secs};
+pub use wire::{Across, Answers, Wire};

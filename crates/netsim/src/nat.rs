@@ -4,8 +4,6 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::net::{Ipv4Addr, SocketAddr};
 use std::time::{Duration, Instant};
 
-use crate::network::NatId;
-
 /// A NAT: nodes behind it share one public IPv4 address.
 ///
 /// A mapping is made by a datagram that goes out, and lives as long as such datagrams follow (RFC 4787 REQ-6).
@@ -21,6 +19,10 @@ pub struct Nat {
     ports: BTreeMap<Key, u16>,
     next_port: u16,
 }
+
+/// A NAT of a [`Network`](crate::Network).
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct NatId(pub(crate) u32);
 
 /// How a [`Nat`] maps and filters.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]

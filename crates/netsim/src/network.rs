@@ -6,7 +6,7 @@ use std::net::{IpAddr, SocketAddr};
 use std::time::Instant;
 
 use crate::link::{Duplex, Link};
-use crate::nat::Nat;
+use crate::nat::{Nat, NatId};
 use crate::pcap::Capture;
 use crate::seed::derived;
 
@@ -47,10 +47,6 @@ pub struct Network {
 /// A node of a [`Network`].
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct NodeId(u32);
-
-/// A NAT of a [`Network`].
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub struct NatId(u32);
 
 /// A datagram that has arrived, with the addresses as the receiver sees them.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -107,7 +103,8 @@ enum Dropped {
 }
 
 impl Network {
-    /// An empty network; every chance in it comes from `seed`.
+    /// An empty network; every chance in it comes from `seed`. With `NETSIM_PCAP=<directory>` in the environment it
+    /// [captures](Self::capture) what is sent to a file there, named after the test.
     pub fn new(seed: u64) -> Self {
         Self {
             seed,
@@ -118,7 +115,7 @@ impl Network {
             interfaces: BTreeMap::new(),
             flights: BTreeMap::new(),
             serial: 0,
-            capture: None,
+            capture: Capture::from_environment(),
             stats: NetworkStats::default(),
         }
     }

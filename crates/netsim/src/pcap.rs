@@ -1,10 +1,15 @@
 //! A capture file: classic pcap with raw IP packets.
 
+use std::env;
 use std::fmt::{self, Debug, Formatter};
-use std::io::{self, Write};
+use std::fs::{self, File};
+use std::io::{self, BufWriter, Write};
 use std::net::{IpAddr, SocketAddr};
+use std::path::{Path, PathBuf};
+use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::Instant;
 
+use crate::seed;
 use crate::time::epoch;
 
 /// Writes datagrams as UDP packets with invented IP headers.
@@ -28,6 +33,19 @@ impl Capture {
             writer,
             error: None,
         })
+    }
+
+    /// A capture in a file of its own, when the environment names a directory for them.
+    ///
+    /// # Panics
+    /// When the file cannot be written: who asked for captures wants to know.
+    pub(crate) fn from_environment() -> Option<Self> {
+        let directory = PathBuf::from(env::var_os(VARIABLE)?);
+        let file = fs::create_dir_all(&directory).and_then(|()| File::create(file(&directory)));
+        match file.and_then(|file| Self::new(Box::new(BufWriter::new(file)))) {
+            Ok(capture) => Some(capture),
+            Err(error) => panic!("{VARIABLE}={}: {error}", directory.display()),
+        }
     }
 
     /// Writes a datagram; the time is counted from the epoch of simulated time.
@@ -58,6 +76,15 @@ impl Capture {
     pub(crate) fn finish(mut self) -> io::Result<()> {
         self.error.map_or_else(|| self.writer.flush(), Err)
     }
+}
+
+/// The name of a capture: the test, the seed if there are many, and a number, as a test may have several networks.
+fn file(directory: &Path) -> PathBuf {
+    static NUMBER: AtomicU32 = AtomicU32::new(1);
+    let test = seed::test_name().unwrap_or_else(|| "netsim".to_owned());
+    let seed = seed::current().map_or_else(String::new, |seed| format!(".seed-{seed}"));
+    let number = NUMBER.fetch_add(1, Ordering::Relaxed);
+    directory.join(format!("{}{seed}.{number}.pcap", test.replace("::", ".")))
 }
 
 /// An IPv4 header without options, or an IPv6 header, for UDP.
@@ -136,6 +163,7 @@ impl Debug for Capture {
     }
 }
 
+const VARIABLE: &str = "NETSIM_PCAP";
 const LINKTYPE_RAW: u32 = 101;
 const PROTOCOL_UDP: u8 = 17;
 const UDP_HEADER: usize = 8;
@@ -193,6 +221,20 @@ mod tests {
         let ip = &file[71 + 16..];
         assert_eq!(ip[..8], [0x60, 0, 0, 0, 0, 12, 17, 64]);
         assert_eq!(ip[48..], *b"even");
+    }
+
+    #[test]
+    fn a_capture_is_named_after_the_test() {
+        let path = file(Path::new("captures"));
+        let path = path.to_str().unwrap();
+        assert!(
+            path.starts_with("captures/pcap.tests.a_capture_is_named_after_the_test."),
+            "{path}"
+        );
+        seed::for_each_seed(1, |seed| {
+            let path = file(Path::new(""));
+            assert!(path.to_str().unwrap().contains(&format!(".seed-{seed}.")));
+        });
     }
 
     #[test]

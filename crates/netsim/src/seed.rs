@@ -1,5 +1,7 @@
 //! Seeds: how tests run with many of them, and how a machine's generator is derived from one.
 
+use std::cell::Cell;
+use std::env;
 use std::thread;
 
 use rand_chacha::ChaCha8Rng;
@@ -7,13 +9,13 @@ use rand_core::{Rng, SeedableRng};
 
 /// Runs `test` once for each seed from 0 to `count` − 1.
 ///
-/// When a run panics, its seed is printed to standard error. With `NETSIM_SEED=<number>` in the environment only that
-/// seed is run, so a failure is replayed alone.
+/// When a run panics, the command that replays it is printed to standard error: with `NETSIM_SEED=<number>` in the environment
+/// only that seed is run.
 ///
 /// # Panics
 /// When `NETSIM_SEED` is set to something that is not a number, and when `test` does.
 pub fn for_each_seed(count: u64, mut test: impl FnMut(u64)) {
-    let seeds = match std::env::var(VARIABLE) {
+    let seeds = match env::var(VARIABLE) {
         Ok(text) => {
             let Ok(seed) = text.parse() else {
                 panic!("{VARIABLE} must be a number, not {text:?}");
@@ -24,20 +26,72 @@ pub fn for_each_seed(count: u64, mut test: impl FnMut(u64)) {
         Err(_) => 0..=count - 1,
     };
     for seed in seeds {
-        let _announcement = Announcement(seed);
+        let _announcement = Announcement::new(seed);
         test(seed);
     }
 }
 
-/// Prints the seed when it is dropped by a panic.
-struct Announcement(u64);
+/// The seed that [`for_each_seed`] is running on this thread.
+pub(crate) fn current() -> Option<u64> {
+    CURRENT.get()
+}
+
+/// The test that runs on this thread, in the words of `cargo test`; none where only one thread runs them all.
+pub(crate) fn test_name() -> Option<String> {
+    let name = thread::current().name()?.to_owned();
+    (name != "main").then_some(name)
+}
+
+/// Prints the command of the replay when it is dropped by a panic.
+struct Announcement {
+    seed: u64,
+    before: Option<u64>,
+}
+
+impl Announcement {
+    fn new(seed: u64) -> Self {
+        let before = CURRENT.replace(Some(seed));
+        Self { seed, before }
+    }
+}
 
 impl Drop for Announcement {
     fn drop(&mut self) {
+        CURRENT.set(self.before);
         if thread::panicking() {
-            eprintln!("failed with seed {0}; replay with {VARIABLE}={0}", self.0);
+            let package = env::var("CARGO_PKG_NAME").ok();
+            let program = env::args().next();
+            let test = test_name();
+            let command = replay(
+                self.seed,
+                package.as_deref(),
+                program.as_deref(),
+                test.as_deref(),
+            );
+            eprintln!("failed with seed {}; replay with\n  {command}", self.seed);
         }
     }
+}
+
+/// The command that runs one seed of one test again. `program` is the path of the test binary, as cargo names it: the target
+/// with a hash.
+fn replay(seed: u64, package: Option<&str>, program: Option<&str>, test: Option<&str>) -> String {
+    let mut command = format!("{VARIABLE}={seed} cargo test");
+    if let Some(package) = package {
+        command += &format!(" -p {package}");
+    }
+    let target = program.and_then(|program| program.rsplit(['/', '\\']).next()?.rsplit_once('-'));
+    if let (Some(package), Some((target, _hash))) = (package, target) {
+        if target == package.replace('-', "_") {
+            command += " --lib";
+        } else {
+            command += &format!(" --test {target}");
+        }
+    }
+    if let Some(test) = test {
+        command += &format!(" -- --exact {test}");
+    }
+    command
 }
 
 /// The generator of `seed`.
@@ -54,6 +108,10 @@ pub(crate) fn derived(seed: u64, part: u64) -> u64 {
 
 const VARIABLE: &str = "NETSIM_SEED";
 
+thread_local! {
+    static CURRENT: Cell<Option<u64>> = const { Cell::new(None) };
+}
+
 #[cfg(test)]
 mod tests {
     use std::panic;
@@ -64,16 +122,46 @@ mod tests {
     fn every_seed_is_run_once() {
         let mut seen = Vec::new();
         for_each_seed(4, |seed| seen.push(seed));
-        if std::env::var(VARIABLE).is_err() {
+        if env::var(VARIABLE).is_err() {
             assert_eq!(seen, [0, 1, 2, 3]);
         }
-        for_each_seed(0, |seed| assert!(std::env::var(VARIABLE).is_ok(), "{seed}"));
+        for_each_seed(0, |seed| assert!(env::var(VARIABLE).is_ok(), "{seed}"));
     }
 
     #[test]
     fn a_failure_reaches_the_test() {
         let run = panic::catch_unwind(|| for_each_seed(1, |_| panic!("as it should")));
         assert!(run.is_err());
+    }
+
+    #[test]
+    fn the_command_of_a_replay_runs_that_seed_of_that_test_alone() {
+        let unit = replay(
+            7,
+            Some("oxirtc-sctp"),
+            Some("/t/debug/deps/oxirtc_sctp-0f3a"),
+            Some("tsn::tests::wraps"),
+        );
+        assert_eq!(
+            unit,
+            "NETSIM_SEED=7 cargo test -p oxirtc-sctp --lib -- --exact tsn::tests::wraps"
+        );
+        let pair = replay(7, Some("oxirtc-sctp"), Some("t/transfer-0f3a"), Some("all"));
+        assert_eq!(
+            pair,
+            "NETSIM_SEED=7 cargo test -p oxirtc-sctp --test transfer -- --exact all"
+        );
+        assert_eq!(replay(7, None, None, None), "NETSIM_SEED=7 cargo test");
+    }
+
+    #[test]
+    fn the_seed_that_runs_is_known() {
+        for_each_seed(2, |seed| assert_eq!(current(), Some(seed)));
+        assert_eq!(current(), None);
+        assert_eq!(
+            test_name().as_deref(),
+            Some("seed::tests::the_seed_that_runs_is_known")
+        );
     }
 
     #[test]

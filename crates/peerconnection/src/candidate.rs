@@ -106,6 +106,7 @@ impl IceCandidate {
         let parsed = parsed.filter(|it| {
             matches!(it.component, 1 | 2)
                 && !matches!(it.transport, sdp::Transport::Other(_))
+                && !matches!(it.address, sdp::Address::Other(_))
                 && !matches!(it.kind, sdp::CandidateKind::Other(_))
         });
         Self {
@@ -222,11 +223,10 @@ impl IceCandidate {
             .filter(|_| parsed.kind != sdp::CandidateKind::Host)
     }
 
-    /// The ufrag of its generation: as given, else as the line says.
+    /// The ufrag of its generation as it was given; what the line says of it is not looked at.
     #[must_use]
     pub fn username_fragment(&self) -> Option<&str> {
-        let line = || self.parsed.as_ref().and_then(|it| it.extension("ufrag"));
-        self.init.username_fragment.as_deref().or_else(line)
+        self.init.username_fragment.as_deref()
     }
 
     /// The server of a local reflexive or relayed candidate.
@@ -245,7 +245,7 @@ impl IceCandidate {
 fn text_of(address: &sdp::Address) -> String {
     match address {
         sdp::Address::Ip(ip) => ip.to_string(),
-        sdp::Address::Name(name) => name.clone(),
+        sdp::Address::Name(name) | sdp::Address::Other(name) => name.clone(),
     }
 }
 
@@ -300,6 +300,8 @@ mod tests {
             "candidate:1 3 udp 1 10.0.0.1 9 typ host",
             "candidate:1 1 sctp 1 10.0.0.1 9 typ host",
             "candidate:1 1 udp 1 10.0.0.1 9 typ other",
+            "candidate:1 1 udp 1 fe80::1%eth0 9 typ host",
+            "candidate:1 1 udp 1 10.0.0.1 9 typ host\r\n",
         ] {
             let candidate = candidate(line);
             assert_eq!(candidate.candidate(), line);
@@ -327,7 +329,7 @@ mod tests {
         assert_eq!(it.tcp_type(), None);
         assert_eq!(it.related_address().as_deref(), Some("10.0.0.1"));
         assert_eq!(it.related_port(), Some(9));
-        assert_eq!(it.username_fragment(), Some("EsAw"));
+        assert_eq!(it.username_fragment(), None, "the dictionary has none");
         let host =
             candidate("candidate:1 2 tcp 1 a-b.local 9 typ host tcptype active raddr ::1 rport 4");
         assert_eq!(host.component(), Some(IceComponent::Rtcp));

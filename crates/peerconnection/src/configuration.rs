@@ -91,6 +91,7 @@ pub struct Settings {
     pub(crate) ipv6: bool,
     pub(crate) max_message_size: u32,
     pub(crate) max_outgoing_message_size: u64,
+    pub(crate) max_channels: u16,
     pub(crate) receive_window: u32,
     pub(crate) send_buffer: usize,
     pub(crate) max_burst: usize,
@@ -204,10 +205,28 @@ impl Settings {
     }
 
     /// The longest message that the peer may send, in bytes. The peer decides how many of them stand
-    /// in memory, up to the receive window. Default: 262,144, as browsers have it.
+    /// in memory, up to the receive window, which is at least one. 0 is any that SCTP here can take: 1 GiB.
+    /// Default: 262,144, as browsers have it.
     #[must_use]
     pub fn max_message_size(mut self, bytes: u32) -> Self {
         self.max_message_size = bytes;
+        self
+    }
+
+    /// What a description of ours says: a peer that reads 0 there (RFC 8841 §6) might send more than
+    /// can be taken.
+    pub(crate) fn announced_message_size(&self) -> u32 {
+        match self.max_message_size {
+            0 => MAX_MESSAGE,
+            bytes => bytes.min(MAX_MESSAGE),
+        }
+    }
+
+    /// How many channels that the peer opens may be there at once; it is refused further ones. An idle
+    /// one takes less than a kilobyte. Default: 1,024.
+    #[must_use]
+    pub fn max_channels(mut self, channels: u16) -> Self {
+        self.max_channels = channels;
         self
     }
 
@@ -291,6 +310,7 @@ impl Default for Settings {
             ipv6: true,
             max_message_size: 262_144,
             max_outgoing_message_size: 1 << 30,
+            max_channels: 1024,
             receive_window: 4 << 20,
             send_buffer: 1 << 20,
             max_burst: MAX_BURST,
@@ -300,6 +320,8 @@ impl Default for Settings {
 }
 
 const MAX_SERVERS: usize = 32;
+/// The longest message that an association takes, in bytes.
+const MAX_MESSAGE: u32 = 1 << 30;
 /// The kernel takes a batch as one UDP datagram.
 const MAX_BURST: usize = 65_487;
 const MAX_SEGMENTS: usize = 64;

@@ -29,7 +29,7 @@ pub use configuration::{
 pub use description::{OfferOptions, SdpType, SessionDescription};
 #[cfg(feature = "tokio")]
 pub use driver::{Batch, Endpoint, EndpointSettings, Outgoing, Received, Socket, UdpSocket};
-pub use engine::{IceCandidatePair, IceParameters, Stats};
+pub use engine::{Counters, IceCandidatePair, IceParameters};
 pub use error::{Error, ErrorKind, RtcErrorDetail};
 pub use message::{DataChannelInit, Message, Priority, SendError};
 pub use path::{Anchor, Interface, Path, Protocol, Request, RequestId, Route, Transmit};

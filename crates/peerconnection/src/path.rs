@@ -55,6 +55,9 @@ pub enum Request {
         /// The address that the answer to its `Bind` named.
         local: SocketAddr,
     },
+    /// A change of what belongs to this connection, for a driver that shares a socket among
+    /// connections; others pass it over. No answer.
+    Route(Route),
 }
 
 /// What an answer refers to.

@@ -278,12 +278,21 @@ fn the_buffered_amount_tells_when_it_is_low() {
     for _ in 0..5 {
         pair.send(0, here, vec![0; 100_000]);
     }
-    assert_eq!(pair.ends[0].engine.buffered_amount(here), 500_000);
-    assert!(pair.ends[0].engine.unacknowledged(here) >= 500_000);
+    assert_eq!(
+        pair.ends[0].engine.channel(here).unwrap().buffered_amount(),
+        500_000
+    );
+    assert!(pair.ends[0].engine.channel(here).unwrap().unacknowledged() >= 500_000);
     pair.until(SOON, |pair| pair.ends[1].inbox.len() == 5);
     pair.run(Duration::from_secs(1));
-    assert_eq!(pair.ends[0].engine.buffered_amount(here), 0);
-    assert_eq!(pair.ends[0].engine.unacknowledged(here), 0);
+    assert_eq!(
+        pair.ends[0].engine.channel(here).unwrap().buffered_amount(),
+        0
+    );
+    assert_eq!(
+        pair.ends[0].engine.channel(here).unwrap().unacknowledged(),
+        0
+    );
     let low = |event: &Event| matches!(event, Event::Channel(id, ChannelEvent::BufferedAmountLow) if *id == here);
     assert_eq!(
         pair.ends[0].tasks[before..]
@@ -299,7 +308,7 @@ fn the_buffered_amount_tells_when_it_is_low() {
     }
     let now = pair.now;
     pair.ends[0].engine.close(now);
-    assert!(pair.ends[0].engine.buffered_amount(here) > 0);
+    assert!(pair.ends[0].engine.channel(here).unwrap().buffered_amount() > 0);
 }
 
 /// A full send buffer refuses, and takes again when it has drained.
@@ -375,7 +384,7 @@ fn many_channels_open_and_close() {
             .all(|(index, id)| closed(index % 2, *id))
             && (0..2).all(|side| pair.ends[side].channels.iter().all(|id| closed(side, *id)))
     });
-    assert_eq!(pair.ends[0].engine.stats().channels_closed, 200);
+    assert_eq!(pair.ends[0].engine.counters().channels_closed, 200);
 }
 
 /// [6.2-25]: messages without retransmission are lost as the link loses them; order is not waited for.
@@ -395,7 +404,10 @@ fn unreliable_messages_may_be_lost_and_nothing_stalls() {
     pair.run(Duration::from_secs(5));
     let count = pair.ends[1].messages(there).len();
     assert!((150..300).contains(&count), "{count} of 300");
-    assert_eq!(pair.ends[0].engine.unacknowledged(here), 0);
+    assert_eq!(
+        pair.ends[0].engine.channel(here).unwrap().unacknowledged(),
+        0
+    );
 }
 
 /// When 1,024 events wait unread, channels that the peer opens wait in the association.

@@ -27,7 +27,7 @@ fn a_new_connection_is_as_w3c_has_it() {
     assert_eq!(engine.ice_gathering_state(), IceGatheringState::New);
     assert_eq!(engine.connection_state(), PeerConnectionState::New);
     assert_eq!(engine.can_trickle_ice_candidates(), None);
-    assert_eq!(engine.sctp_state(), None);
+    assert_eq!(engine.sctp().map(|it| it.state()), None);
     assert!(engine.local_description().is_none() && engine.remote_description().is_none());
     assert!(pair.ends[0].tasks.is_empty() && pair.ends[0].sockets.is_empty());
     assert_eq!(
@@ -110,8 +110,16 @@ fn gathering_is_told_step_by_step() {
     let local = pair.ends[0].engine.local_description().unwrap();
     assert_eq!(local.sdp.matches("a=candidate:").count(), 1);
     assert!(local.sdp.contains("a=end-of-candidates"));
-    let transport = pair.ends[0].engine.transports().next().unwrap();
-    assert_eq!(pair.ends[0].engine.local_candidates(transport).len(), 1);
+    let transport = pair.ends[0].engine.transports().next().unwrap().id();
+    assert_eq!(
+        pair.ends[0]
+            .engine
+            .transport(transport)
+            .unwrap()
+            .local_candidates()
+            .len(),
+        1
+    );
 }
 
 /// [5.6-07] [4.4.1.3-02] [5.6-08] [5.6-09] [5.6-10] [5.6-11] [5.6.5-01] [4.4.1.6-27]
@@ -121,13 +129,34 @@ fn the_pair_stands_before_the_states() {
     pair.open(0, "a", &DataChannelInit::default());
     let transport = {
         pair.offer(0, &OfferOptions::default()).unwrap();
-        pair.ends[0].engine.transports().next().unwrap()
+        pair.ends[0].engine.transports().next().unwrap().id()
     };
     let engine = &pair.ends[0].engine;
-    assert_eq!(engine.selected_candidate_pair(transport), None);
-    assert_eq!(engine.ice_role(transport), IceRole::Controlling);
-    assert!(engine.local_parameters(transport).is_some());
-    assert!(engine.remote_parameters(transport).is_none());
+    assert_eq!(
+        engine
+            .transport(transport)
+            .unwrap()
+            .selected_candidate_pair(),
+        None
+    );
+    assert_eq!(
+        engine.transport(transport).unwrap().ice_role(),
+        IceRole::Controlling
+    );
+    assert!(
+        engine
+            .transport(transport)
+            .unwrap()
+            .local_parameters()
+            .is_some()
+    );
+    assert!(
+        engine
+            .transport(transport)
+            .unwrap()
+            .remote_parameters()
+            .is_none()
+    );
     let (mut pair, _) = Pair::connected(4, link(), &DataChannelInit::default());
     pair.run(Duration::from_secs(5));
     for end in &pair.ends {
@@ -151,18 +180,46 @@ fn the_pair_stands_before_the_states() {
             }
         }
         let engine = &end.engine;
-        let transport = engine.transports().next().unwrap();
-        assert_eq!(Some(engine.ice_transport_state(transport)), previous);
-        assert!(engine.selected_candidate_pair(transport).is_some());
-        assert!(engine.remote_parameters(transport).is_some());
-        assert_eq!(engine.remote_candidates(transport).len(), 1);
+        let transport = engine.transports().next().unwrap().id();
+        assert_eq!(
+            Some(engine.transport(transport).unwrap().ice_state()),
+            previous
+        );
+        assert!(
+            engine
+                .transport(transport)
+                .unwrap()
+                .selected_candidate_pair()
+                .is_some()
+        );
+        assert!(
+            engine
+                .transport(transport)
+                .unwrap()
+                .remote_parameters()
+                .is_some()
+        );
+        assert_eq!(
+            engine
+                .transport(transport)
+                .unwrap()
+                .remote_candidates()
+                .len(),
+            1
+        );
         assert!(matches!(
             engine.ice_connection_state(),
             IceTransportState::Connected | IceTransportState::Completed
         ));
         assert_eq!(engine.connection_state(), PeerConnectionState::Connected);
     }
-    let role = |side: usize| pair.ends[side].engine.ice_role(transport);
+    let role = |side: usize| {
+        pair.ends[side]
+            .engine
+            .transport(transport)
+            .unwrap()
+            .ice_role()
+    };
     assert_eq!(
         [role(0), role(1)],
         [IceRole::Controlling, IceRole::Controlled]
@@ -174,15 +231,24 @@ fn the_pair_stands_before_the_states() {
 fn sctp_is_there_from_the_first_offer() {
     let mut pair = Pair::new(5, link());
     pair.open(0, "a", &DataChannelInit::default());
-    assert_eq!(pair.ends[0].engine.sctp_state(), None);
+    assert_eq!(pair.ends[0].engine.sctp().map(|it| it.state()), None);
     let offer = pair.offer(0, &OfferOptions::default()).unwrap();
     let engine = &pair.ends[0].engine;
-    assert_eq!(engine.sctp_state(), Some(SctpTransportState::Connecting));
     assert_eq!(
-        (engine.max_message_size(), engine.max_channels()),
+        engine.sctp().map(|it| it.state()),
+        Some(SctpTransportState::Connecting)
+    );
+    assert_eq!(
+        (
+            engine.sctp().unwrap().max_message_size(),
+            engine.sctp().unwrap().max_channels()
+        ),
         (None, None)
     );
-    assert_eq!(engine.sctp_transport(), engine.transports().next());
+    assert_eq!(
+        engine.sctp().map(|it| it.transport()),
+        engine.transports().next().map(|it| it.id())
+    );
     // [6.1.1.2-03]: a peer without the attribute takes 64 KiB.
     let plain: String = offer
         .sdp
@@ -194,18 +260,25 @@ fn sctp_is_there_from_the_first_offer() {
     let plain = oxirtc_peerconnection::SessionDescription::offer(plain);
     engine.set_remote_description(pair.now, plain).unwrap();
     engine.set_local_description(pair.now, None).unwrap();
-    assert_eq!(engine.max_message_size(), Some(65_536));
+    assert_eq!(engine.sctp().unwrap().max_message_size(), Some(65_536));
     let (pair, _) = Pair::connected(5, link(), &DataChannelInit::default());
     for end in &pair.ends {
-        assert_eq!(end.engine.max_message_size(), Some(262_144));
-        assert_eq!(end.engine.max_channels(), Some(65_535));
-        let transport = end.engine.sctp_transport().unwrap();
+        assert_eq!(end.engine.sctp().unwrap().max_message_size(), Some(262_144));
+        assert_eq!(end.engine.sctp().unwrap().max_channels(), Some(65_535));
+        let transport = end.engine.sctp().map(|it| it.transport()).unwrap();
         assert_eq!(
-            end.engine.dtls_transport_state(transport),
+            end.engine.transport(transport).unwrap().dtls_state(),
             DtlsTransportState::Connected
         );
         // [5.5-04]
-        assert_eq!(end.engine.remote_certificates(transport).len(), 1);
+        assert_eq!(
+            end.engine
+                .transport(transport)
+                .unwrap()
+                .remote_certificates()
+                .len(),
+            1
+        );
     }
 }
 
@@ -260,7 +333,7 @@ fn a_rollback_leaves_nothing_behind() {
     pair.step();
     let end = &pair.ends[0];
     assert!(end.engine.local_description().is_none());
-    assert_eq!(end.engine.sctp_state(), None);
+    assert_eq!(end.engine.sctp().map(|it| it.state()), None);
     assert_eq!(end.engine.ice_gathering_state(), IceGatheringState::New);
     assert_eq!(end.engine.transports().count(), 0);
     assert!(end.sockets.is_empty(), "the socket is given back");
@@ -322,7 +395,10 @@ fn closing_is_silent_and_final() {
     assert_eq!(engine.ice_connection_state(), IceConnectionState::Closed);
     assert_eq!(engine.connection_state(), PeerConnectionState::Closed);
     assert_eq!(engine.ice_gathering_state(), IceGatheringState::Complete);
-    assert_eq!(engine.sctp_state(), Some(SctpTransportState::Closed));
+    assert_eq!(
+        engine.sctp().map(|it| it.state()),
+        Some(SctpTransportState::Closed)
+    );
     assert!(engine.local_description().is_some());
     let state = engine.channel(here).unwrap().ready_state();
     assert_eq!(state, oxirtc_peerconnection::DataChannelState::Closed);

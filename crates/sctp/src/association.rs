@@ -9,14 +9,15 @@ use zeroize::Zeroize;
 
 use crate::{
     Config, Error, Event, Failure, Initiator, Message, SendOptions, Stats, StreamId, Tsn,
-    connect::Setup,
     control::Control,
     cookie::CookieKey,
+    ending::{Consent, Ended},
     event::Events,
     heartbeat::Heartbeat,
     packet::{Abort, CauseCode, Causes, Chunk, ChunkKind, Data, Packet},
     reset::Reconfiguration,
     rx::{Acknowledgement, Receiver},
+    setup::{Setup, random_tag},
     timer::{Timer, Timers},
     tx::Sender,
 };
@@ -42,6 +43,10 @@ pub struct Association {
     pub(crate) events: Events,
     pub(crate) stats: Stats,
     pub(crate) life: Life,
+    /// What is left to say, once it is over.
+    pub(crate) ended: Option<Ended>,
+    /// When the last input came.
+    pub(crate) clock: Instant,
 }
 
 /// The states of RFC 9260 §4.
@@ -79,13 +84,12 @@ pub(crate) struct Peer {
     pub(crate) reconfig: bool,
 }
 
-/// How long the association lives on without answers, and whether it is over.
+/// How long the association lives on without answers, and whether it is closing.
 #[derive(Debug)]
 pub(crate) struct Life {
-    pub(crate) ended: bool,
-    pub(crate) consent: bool,
+    pub(crate) consent: Consent,
     /// Timeouts in a row.
-    pub(crate) errors: u32,
+    pub(crate) timeouts: u32,
     /// Who began to close it.
     pub(crate) closing: Option<Initiator>,
     /// `send` said that the buffer is full.
@@ -126,14 +130,15 @@ impl Association {
             events: Events::default(),
             stats: Stats::default(),
             life: Life {
-                ended: false,
-                consent: true,
-                errors: 0,
+                consent: Consent::Given,
+                timeouts: 0,
                 closing: None,
                 blocked: false,
                 max_outgoing: MAX_OUTGOING,
                 last_activity: now,
             },
+            ended: None,
+            clock: now,
             rng,
             config,
         }
@@ -141,6 +146,7 @@ impl Association {
 
     /// Takes one SCTP packet. What is not valid is dropped and counted.
     pub fn handle_packet(&mut self, now: Instant, bytes: &[u8]) {
+        self.clock = self.clock.max(now);
         let Ok(packet) = Packet::parse(bytes) else {
             self.stats.dropped_malformed += 1;
             return;
@@ -154,8 +160,8 @@ impl Association {
             self.stats.dropped_malformed += 1;
             return;
         };
-        if self.life.ended {
-            self.handle_after_end(&packet, first);
+        if self.ended.is_some() {
+            self.handle_after_end(now, &packet, first);
             return;
         }
         if !self.accepts_tag(&packet, first) {
@@ -207,7 +213,7 @@ impl Association {
                 _ if packet.tag != self.peer.local_tag => false,
                 kind => self.handle_chunk(now, kind, chunk),
             };
-            if !go_on || self.life.ended {
+            if !go_on || self.ended.is_some() {
                 self.stats.dropped_chunks += u64::from(!go_on);
                 break;
             }
@@ -215,7 +221,7 @@ impl Association {
         if chunks.is_broken() {
             self.stats.dropped_malformed += 1;
         }
-        if has_data && !self.life.ended && self.rx.packet_done() {
+        if has_data && self.ended.is_none() && self.rx.packet_done() {
             self.timers
                 .set(Timer::Acknowledgement, now + self.config.timing.delayed_ack);
         }
@@ -275,18 +281,9 @@ impl Association {
         true
     }
 
-    /// RFC 9260 §8.4 5: a peer whose SHUTDOWN COMPLETE was lost still asks; everything else is out of the blue and
-    /// stays without answer, as there is one association only and it is over.
-    fn handle_after_end(&mut self, packet: &Packet<'_>, first: Chunk<'_>) {
-        if first.kind == ChunkKind::SHUTDOWN_ACK && packet.tag == self.peer.local_tag {
-            self.control.shutdown_complete(packet.tag, true);
-        } else {
-            self.stats.dropped_chunks += 1;
-        }
-    }
-
     /// Serves the timers that are due.
     pub fn handle_timeout(&mut self, now: Instant) {
+        self.clock = self.clock.max(now);
         for timer in Timer::ALL {
             if !self.timers.expire(timer, now) {
                 continue;
@@ -299,6 +296,8 @@ impl Association {
                 Timer::Shutdown => self.handle_shutdown_timeout(now),
                 Timer::ShutdownGuard => self.fail(Failure::ShutdownTimeout),
                 Timer::Reconfiguration => self.handle_reconfiguration_timeout(now),
+                // What follows goes on with it.
+                Timer::Sweep => {}
             }
         }
         self.settle(now);
@@ -330,51 +329,11 @@ impl Association {
             self.life.blocked = false;
             self.events.push(Event::Writable);
         }
-        if self.life.ended {
+        if self.ended.is_some() {
             return;
         }
         self.settle_resets(now);
         self.settle_shutdown(now);
-    }
-
-    /// Ends with an ABORT that names the cause, and tells the user.
-    pub(crate) fn fail(&mut self, cause: Failure) {
-        if self.life.ended {
-            return;
-        }
-        let tag = self.peer.tag;
-        self.end(Event::Failed { cause });
-        if tag != 0 {
-            let code = cause
-                .cause_code()
-                .map_or(CauseCode::USER_INITIATED_ABORT, CauseCode);
-            self.control.abort(tag, code, &[]);
-        }
-    }
-
-    pub(crate) fn end(&mut self, event: Event) {
-        self.state = State::Closed;
-        self.life.ended = true;
-        self.control.clear();
-        self.timers.stop_all();
-        self.rx.acknowledgement = Acknowledgement::None;
-        self.events.push(event);
-    }
-
-    /// One more timeout in a row. False if that was one too many.
-    pub(crate) fn count_error(&mut self) -> bool {
-        self.life.errors += 1;
-        let unlimited = if self.life.consent {
-            None
-        } else {
-            Some(MAX_RETRANSMISSIONS)
-        };
-        let limit = self.config.max_retransmissions.or(unlimited);
-        if limit.is_some_and(|limit| self.life.errors > limit) {
-            self.fail(Failure::RetransmissionLimit);
-            return false;
-        }
-        true
     }
 
     pub(crate) fn is_setting_up(&self) -> bool {
@@ -398,28 +357,46 @@ impl Association {
         payload: Bytes,
         options: SendOptions,
     ) -> Result<(), Error> {
-        if self.life.ended || self.life.closing.is_some() {
-            return Err(Error::Closed);
+        let room = self.room(stream, payload.len());
+        if room == Err(Error::BufferFull) {
+            self.announce_room();
         }
-        self.check_stream(stream)?;
-        if payload.is_empty() {
-            return Err(Error::EmptyMessage);
-        }
-        let (size, limit) = (payload.len(), self.life.max_outgoing);
-        if size > limit {
-            return Err(Error::MessageTooLarge { size, limit });
-        }
-        let held = self.tx.queue.held();
-        if held > 0 && held + size > self.config.send_buffer {
-            self.life.blocked = true;
-            return Err(Error::BufferFull);
-        }
+        room?;
         self.tx.queue.push(
             stream,
             options.queued(now, ppid, payload, self.peer.forward_tsn),
         );
         self.stats.messages_sent += 1;
         Ok(())
+    }
+
+    /// Whether [`send`](Self::send) would take a message of `len` bytes for a stream.
+    ///
+    /// # Errors
+    /// What `send` would answer.
+    pub fn room(&self, stream: StreamId, len: usize) -> Result<(), Error> {
+        if self.ended.is_some() || self.life.closing.is_some() {
+            return Err(Error::Closed);
+        }
+        self.check_stream(stream)?;
+        if len == 0 {
+            return Err(Error::EmptyMessage);
+        }
+        let limit = self.life.max_outgoing;
+        if len > limit {
+            return Err(Error::MessageTooLarge { size: len, limit });
+        }
+        let held = self.tx.queue.held();
+        if held > 0 && held + len > self.config.send_buffer {
+            return Err(Error::BufferFull);
+        }
+        Ok(())
+    }
+
+    /// Asks for [`Event::Writable`] when the send buffer is half empty: for one whom [`room`](Self::room) has told that
+    /// it is full. `send` asks for it by itself.
+    pub fn announce_room(&mut self) {
+        self.life.blocked = true;
     }
 
     fn check_stream(&self, stream: StreamId) -> Result<(), Error> {
@@ -436,10 +413,16 @@ impl Association {
     /// The next message of a stream. Reading is what opens the receive window again.
     pub fn read(&mut self, stream: StreamId) -> Option<Message> {
         let message = self.rx.read(stream);
-        if self.life.ended {
+        if self.ended.is_some() {
             self.rx.acknowledgement = Acknowledgement::None;
         }
         message
+    }
+
+    /// Says that all that there is to read of a stream was seen, as `read` does when it returns `None`:
+    /// [`Event::Readable`] comes again with the next message.
+    pub fn rearm(&mut self, stream: StreamId) {
+        self.rx.inbox.rearm(stream);
     }
 
     /// Payload protocol identifier and length of what [`read`](Self::read) would return.
@@ -482,29 +465,15 @@ impl Association {
         self.tx.rto.hint(round_trip);
     }
 
-    /// Whether the path below still has the peer's consent. While it has, retransmissions are not limited unless the
-    /// configuration says so.
-    pub fn set_consent(&mut self, consent: bool) {
-        self.life.consent = consent;
-    }
-
     /// Ends the association at once: the next packet is an ABORT that carries `reason`.
     pub fn abort(&mut self, _now: Instant, reason: &str) {
-        if self.life.ended {
-            return;
-        }
-        let (tag, started) = (self.peer.tag, self.state != State::Closed);
+        let started = self.state != State::Closed;
         let (by, code) = (Initiator::User, CauseCode::USER_INITIATED_ABORT);
-        self.end(Event::Closed {
-            by,
-            cause_code: started.then_some(code.0),
-        });
-        if tag != 0 {
-            let most = self.config.max_packet - 64;
-            let reason = reason.as_bytes();
-            self.control
-                .abort(tag, code, reason.get(..most).unwrap_or(reason));
-        }
+        let cause_code = started.then_some(code.0);
+        let most = self.config.max_packet - 64;
+        let reason = reason.as_bytes();
+        let reason = reason.get(..most).unwrap_or(reason);
+        self.end_with_abort(Event::Closed { by, cause_code }, code, reason);
     }
 
     /// Where the association stands.
@@ -566,14 +535,7 @@ impl std::fmt::Debug for Association {
     }
 }
 
-/// RFC 9260 §5.3.1: a tag is random and not 0.
-pub(crate) fn random_tag(rng: &mut ChaCha20Rng) -> u32 {
-    rng.next_u32().max(1)
-}
-
 /// The most that one message may have.
 const MAX_OUTGOING: usize = 1 << 30;
-/// Association.Max.Retrans of RFC 9260 §16, in force without consent.
-const MAX_RETRANSMISSIONS: u32 = 10;
 /// How much of an unknown chunk is sent back.
 const MAX_REPORT: usize = 256;

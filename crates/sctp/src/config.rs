@@ -56,9 +56,13 @@ impl Config {
     }
 
     /// The largest message to accept from the peer, in bytes; default 256 KiB, as `a=max-message-size` should then
-    /// announce. A larger one aborts the association at the first chunk over the limit.
+    /// announce. A larger one aborts the association at the first chunk over the limit. 0 is no limit, as in the
+    /// attribute (RFC 8841 §6): 1 GiB, the most there can be, and the receive window is raised to that.
     pub fn max_message_size(mut self, bytes: usize) -> Self {
-        self.max_message_size = bytes.clamp(1, MAX_MESSAGE);
+        self.max_message_size = match bytes {
+            0 => MAX_MESSAGE,
+            bytes => bytes.min(MAX_MESSAGE),
+        };
         self
     }
 

@@ -5,23 +5,13 @@ use std::time::{Duration, Instant};
 use rand_core::Rng;
 
 use crate::{
-    Association, Config, Event, Failure, State, Tsn,
-    association::random_tag,
-    cookie::{Cookie, CookieKey},
+    Association, Event, Failure, State, Tsn,
+    cookie::Cookie,
+    ending::Consent,
     packet::{CauseCode, Chunk, ChunkKind, Init, Parameter, ParameterKind, Parameters},
+    setup::random_tag,
     timer::Timer,
 };
-
-/// What setting up needs, and nothing else does.
-#[derive(Debug)]
-pub(crate) struct Setup {
-    key: CookieKey,
-    /// The peer's cookie, to be echoed.
-    pub(crate) cookie: Vec<u8>,
-    timeout: Option<Duration>,
-    attempts: u32,
-    lifetime: Duration,
-}
 
 /// What the parameters of an INIT or INIT ACK say.
 #[derive(Debug, Default)]
@@ -34,22 +24,10 @@ struct Offer<'a> {
     unrecognized: Vec<u8>,
 }
 
-impl Setup {
-    pub(crate) fn new(key: CookieKey, config: &Config) -> Self {
-        Self {
-            key,
-            cookie: Vec::new(),
-            timeout: None,
-            attempts: 0,
-            lifetime: config.timing.cookie_lifetime,
-        }
-    }
-}
-
 impl Association {
     /// Begins to connect: the lower layer can carry packets now. Both sides may call it; a second call does nothing.
     pub fn connect(&mut self, now: Instant) {
-        if self.state == State::Closed && !self.life.ended {
+        if self.state == State::Closed && self.ended.is_none() {
             self.state = State::CookieWait;
             self.restart_setup(now);
         }
@@ -67,10 +45,9 @@ impl Association {
         self.setup.attempts += 1;
         // What went along with the last COOKIE ECHO goes along with the next.
         self.tx.send_again(now, &mut self.stats);
-        let unlimited = if self.life.consent {
-            None
-        } else {
-            Some(MAX_INIT_RETRANSMISSIONS)
+        let unlimited = match self.life.consent {
+            Consent::Given => None,
+            Consent::Lost { .. } => Some(MAX_INIT_RETRANSMISSIONS),
         };
         let limit = self.config.max_init_retransmissions.or(unlimited);
         if limit.is_some_and(|limit| self.setup.attempts > limit) {
@@ -82,6 +59,14 @@ impl Association {
         self.setup.timeout = Some(timeout);
         self.control.setup = true;
         self.timers.set(Timer::Setup, now + timeout);
+    }
+
+    /// The path is there again: what waited for its turn to be repeated need not wait.
+    pub(crate) fn revive_setup(&mut self) {
+        if self.is_setting_up() {
+            self.setup.timeout = None;
+            self.timers.set(Timer::Setup, self.clock);
+        }
     }
 
     /// Appends our INIT or the peer's cookie, whichever is due.
@@ -193,11 +178,13 @@ impl Association {
         let Some(cookie) = offer.cookie.filter(|cookie| cookie.len() <= longest) else {
             // RFC 9260 §3.3.10.2: one parameter is missing, the cookie.
             let missing = [0, 0, 0, 1, 0, 7];
-            self.end(Event::Failed {
-                cause: Failure::InvalidSetup,
-            });
-            self.control
-                .abort(init.tag, CauseCode::MISSING_PARAMETER, &missing);
+            self.peer.tag = init.tag;
+            let cause = Failure::InvalidSetup;
+            self.end_with_abort(
+                Event::Failed { cause },
+                CauseCode::MISSING_PARAMETER,
+                &missing,
+            );
             return false;
         };
         self.setup.cookie = cookie.to_vec();
@@ -312,7 +299,7 @@ impl Association {
         }
         self.tx.queue.discard();
         self.tx.restart(cookie.local_tsn);
-        self.control.clear();
+        self.control = Default::default();
         self.timers.stop_all();
         self.take_peer(cookie);
         self.life.closing = None;
@@ -334,7 +321,7 @@ impl Association {
         self.timers.stop(Timer::Setup);
         self.control.setup = false;
         self.control.cookie_ack = true;
-        self.life.errors = 0;
+        self.answered();
         self.life.last_activity = now;
         self.schedule_heartbeat(now);
         if !self.tx.outstanding.is_empty() {

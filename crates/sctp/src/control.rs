@@ -55,7 +55,13 @@ impl Control {
         });
     }
 
-    /// The next reply, if it fits. One that would not fit any packet is dropped.
+    /// The reply that was queued last.
+    pub(crate) fn last_reply(&self) -> Option<(u32, Vec<u8>)> {
+        let reply = self.replies.back()?;
+        Some((reply.tag, reply.chunks.clone()))
+    }
+
+    /// The next reply, if it fits; otherwise it waits for a packet of its own.
     pub(crate) fn next_reply(&mut self, space: usize) -> Option<Reply> {
         let fits = self.replies.front()?.chunks.len() <= space;
         if fits { self.replies.pop_front() } else { None }
@@ -92,15 +98,6 @@ impl Control {
             || !self.errors.is_empty()
             || !self.responses.is_empty()
             || !self.replies.is_empty()
-    }
-
-    /// Forgets all but replies: the association has ended.
-    pub(crate) fn clear(&mut self) {
-        let replies = std::mem::take(&mut self.replies);
-        *self = Self {
-            replies,
-            ..Self::default()
-        };
     }
 
     /// Appends HEARTBEAT ACK, ERROR and RE-CONFIG responses as far as they fit.

@@ -121,14 +121,6 @@ impl Association {
         true
     }
 
-    fn fail_with(&mut self, cause: Failure, information: &[u8]) {
-        let tag = self.peer.tag;
-        self.end(crate::Event::Failed { cause });
-        if let Some(code) = cause.cause_code() {
-            self.control.abort(tag, CauseCode(code), information);
-        }
-    }
-
     pub(crate) fn handle_sack(&mut self, now: Instant, chunk: Chunk<'_>) -> bool {
         let Some(sack) = Sack::parse(chunk.value) else {
             return false;
@@ -147,8 +139,9 @@ impl Association {
             return;
         }
         let progress = self.tx.handle_sack(now, sack, &mut self.stats);
+        // RFC 9260 §6.1 A: also one that keeps a window closed shows that the peer is there.
+        self.answered();
         if progress.any {
-            self.life.errors = 0;
             self.life.last_activity = now;
         }
         if self.tx.outstanding.is_empty() {

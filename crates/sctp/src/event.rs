@@ -2,7 +2,7 @@
 
 use std::collections::VecDeque;
 
-use crate::{StreamId, packet::CauseCode};
+use crate::{StreamId, packet::CauseCode, streams::StreamBits};
 
 /// What happened. Events carry no payload: [`Association::read`](crate::Association::read) has it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -38,6 +38,9 @@ pub enum Event {
         /// The stream concerned.
         stream: StreamId,
     },
+    /// The peer reset all streams of its direction at once; for each of them it is as after
+    /// [`IncomingReset`](Self::IncomingReset).
+    AllIncomingReset,
     /// One side added streams; the new totals.
     StreamsAdded {
         /// How many streams we may send on.
@@ -109,7 +112,9 @@ impl Failure {
 #[derive(Debug, Default)]
 pub(crate) struct Events {
     queue: VecDeque<Event>,
-    incoming_resets: StreamSet,
+    incoming_resets: StreamBits,
+    /// All streams were reset, before those in the set.
+    all_reset: bool,
 }
 
 impl Events {
@@ -117,9 +122,15 @@ impl Events {
         self.queue.push_back(event);
     }
 
-    /// The peer can ask for 65535 resets in one chunk, again and again: a set bounds what it costs us.
+    /// The peer can ask for resets again and again: a set bounds what it costs us.
     pub(crate) fn push_incoming_reset(&mut self, stream: StreamId) {
         self.incoming_resets.insert(stream);
+    }
+
+    /// All streams at once are one event, however many there are.
+    pub(crate) fn push_all_reset(&mut self) {
+        self.incoming_resets.clear();
+        self.all_reset = true;
     }
 
     /// Replaces a waiting event of the same kind, so that what the peer repeats does not add up.
@@ -139,64 +150,11 @@ impl Events {
     pub(crate) fn pop(&mut self) -> Option<Event> {
         let event = self.queue.pop_front();
         event.or_else(|| {
+            if std::mem::take(&mut self.all_reset) {
+                return Some(Event::AllIncomingReset);
+            }
             let stream = self.incoming_resets.pop()?;
             Some(Event::IncomingReset { stream })
         })
-    }
-}
-
-/// A set of stream numbers in at most 8 KiB, allocated with its first member.
-#[derive(Debug, Default)]
-pub(crate) struct StreamSet {
-    words: Vec<u64>,
-    len: usize,
-}
-
-impl StreamSet {
-    pub(crate) fn insert(&mut self, stream: StreamId) {
-        let (word, bit) = (usize::from(stream / 64), 1u64 << (stream % 64));
-        if self.words.len() <= word {
-            self.words.resize(word + 1, 0);
-        }
-        if let Some(word) = self.words.get_mut(word)
-            && *word & bit == 0
-        {
-            *word |= bit;
-            self.len += 1;
-        }
-    }
-
-    pub(crate) fn pop(&mut self) -> Option<StreamId> {
-        if self.len == 0 {
-            return None;
-        }
-        let index = self.words.iter().position(|word| *word != 0)?;
-        let word = self.words.get_mut(index)?;
-        let bit = word.trailing_zeros();
-        *word &= *word - 1;
-        self.len -= 1;
-        if self.len == 0 {
-            self.words = Vec::new();
-        }
-        StreamId::try_from(index * 64 + bit as usize).ok()
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn a_stream_set_gives_each_member_once() {
-        let mut set = StreamSet::default();
-        for stream in [7, 65534, 7, 64, 0] {
-            set.insert(stream);
-        }
-        let mut members = Vec::new();
-        while let Some(stream) = set.pop() {
-            members.push(stream);
-        }
-        assert_eq!(members, [0, 7, 64, 65534]);
-        assert!(set.words.is_empty());
     }
 }

@@ -87,7 +87,7 @@ impl Association {
             self.stats.dropped_chunks += 1;
             return true;
         };
-        self.life.errors = 0;
+        self.answered();
         self.tx.rto.measured(now.saturating_duration_since(sent));
         true
     }

@@ -4,7 +4,9 @@ use std::{collections::VecDeque, time::Instant};
 
 use crate::{
     Association, Error, Event, State, StreamId, Tsn,
-    packet::{Chunk, Reconfig, Request, ResetResult, stream_list},
+    packet::{Chunk, Reconfig, Request, ResetResult},
+    rx::Deferred,
+    streams::StreamSet,
     timer::Timer,
 };
 
@@ -15,10 +17,8 @@ pub(crate) struct Reconfiguration {
     expected: u32,
     /// The results of the peer's last two requests, as one chunk may carry two.
     results: VecDeque<(u32, ResetResult)>,
-    /// The peer's reset that was performed last, in case it asks again under another number.
-    performed: Option<(Tsn, Vec<StreamId>)>,
-    /// The peer's reset that is deferred, under its number.
-    deferred: Option<(u32, Tsn, Vec<StreamId>)>,
+    /// The peer's reset that was performed after it had been told to wait: it may ask once more, under another number.
+    told: Option<(Tsn, StreamSet)>,
     /// Our streams that are ready to be reset.
     ready: VecDeque<StreamId>,
     /// How many streams we want more.
@@ -47,8 +47,7 @@ impl Reconfiguration {
             next: initial,
             expected: 0,
             results: VecDeque::new(),
-            performed: None,
-            deferred: None,
+            told: None,
             ready: VecDeque::new(),
             add: 0,
             request: None,
@@ -116,7 +115,7 @@ impl Association {
     }
 
     fn check_reconfiguration(&self) -> Result<(), Error> {
-        if self.life.ended || self.life.closing.is_some() {
+        if self.ended.is_some() || self.life.closing.is_some() {
             return Err(Error::Closed);
         }
         if !self.peer.reconfig {
@@ -139,9 +138,7 @@ impl Association {
 
     /// Performs what has been deferred and begins our next request.
     pub(crate) fn settle_resets(&mut self, now: Instant) {
-        if let Some(streams) = self.rx.perform_reset() {
-            self.reset_performed(streams);
-        }
+        self.sweep_reset(now);
         self.reset.ready.append(&mut self.tx.queue.quiet);
         if self.reset.request.is_some() || self.state != State::Established {
             return;
@@ -298,53 +295,55 @@ impl Association {
     }
 
     fn perform_outgoing_reset(&mut self, sequence: u32, last: Tsn, list: &[u8]) -> ResetResult {
-        let mut streams = Vec::from_iter(stream_list(list));
-        streams.sort_unstable();
-        streams.dedup();
-        if streams.iter().any(|stream| *stream >= self.peer.inbound) {
+        let streams = StreamSet::parse(list);
+        if streams.highest().is_some_and(|it| it >= self.peer.inbound) {
             return ResetResult::WRONG_SSN;
         }
-        if let Some((known, known_last, known_streams)) = &mut self.reset.deferred {
-            if (*known_last, &*known_streams) != (last, &streams) {
+        if let Some(deferred) = &mut self.rx.deferred {
+            if (deferred.last, &deferred.streams) != (last, &streams) {
                 return ResetResult::ALREADY_IN_PROGRESS;
             }
-            *known = sequence;
+            deferred.request = sequence;
             return ResetResult::IN_PROGRESS;
         }
-        if self
-            .reset
-            .performed
-            .as_ref()
-            .is_some_and(|(l, s)| *l == last && *s == streams)
-        {
+        // RFC 6525 §5.2.2: a request is known by its number, and is performed again under another, as a stream may
+        // have lived and ended in between without data. Only who was told to wait may be asking for the same once more.
+        let asked = self.reset.told.take();
+        if asked.is_some_and(|told| told == (last, streams.clone())) {
             return ResetResult::PERFORMED;
         }
-        self.reset.performed = Some((last, streams.clone()));
-        if self.rx.reset(last, streams.clone()) {
-            if let Some(streams) = self.rx.perform_reset() {
-                self.announce_resets(streams);
+        self.rx.deferred = Some(Deferred::new(sequence, last, streams));
+        match self.rx.perform_reset() {
+            Some(performed) => {
+                self.announce_resets(&performed.streams);
+                ResetResult::PERFORMED
             }
-            return ResetResult::PERFORMED;
+            None => ResetResult::IN_PROGRESS,
         }
-        self.reset.deferred = Some((sequence, last, streams));
-        ResetResult::IN_PROGRESS
     }
 
-    /// A deferred reset could be performed: the peer need not ask again to hear of it.
-    fn reset_performed(&mut self, streams: Vec<StreamId>) {
-        if let Some((sequence, ..)) = self.reset.deferred.take() {
-            self.reset.note(sequence, ResetResult::PERFORMED);
-            self.respond(sequence, ResetResult::PERFORMED);
+    /// Goes on with a reset that waited for data, or that is too large for one step.
+    fn sweep_reset(&mut self, now: Instant) {
+        if let Some(performed) = self.rx.perform_reset() {
+            // The peer need not ask again to hear of it.
+            self.reset.note(performed.request, ResetResult::PERFORMED);
+            self.respond(performed.request, ResetResult::PERFORMED);
+            self.announce_resets(&performed.streams);
+            self.reset.told = Some((performed.last, performed.streams));
         }
-        self.announce_resets(streams);
+        if self.rx.is_sweeping() {
+            self.timers.set(Timer::Sweep, now);
+        }
     }
 
-    fn announce_resets(&mut self, streams: Vec<StreamId>) {
-        if streams.is_empty() {
-            (0..self.peer.inbound).for_each(|stream| self.events.push_incoming_reset(stream));
-        }
-        for stream in streams {
-            self.events.push_incoming_reset(stream);
+    fn announce_resets(&mut self, streams: &StreamSet) {
+        match streams {
+            StreamSet::All => self.events.push_all_reset(),
+            StreamSet::Some(streams) => {
+                for stream in streams {
+                    self.events.push_incoming_reset(*stream);
+                }
+            }
         }
     }
 
@@ -357,15 +356,14 @@ impl Association {
 
     /// RFC 6525 §5.2.7.
     fn handle_response(&mut self, now: Instant, sequence: u32, result: ResetResult) {
-        let Some(ours) = self
-            .reset
-            .request
-            .as_mut()
-            .filter(|ours| ours.sequence == sequence)
-        else {
+        let known = |ours: &Ours| ours.sequence == sequence;
+        if !self.reset.request.as_ref().is_some_and(known) {
+            return;
+        }
+        self.answered();
+        let Some(ours) = &mut self.reset.request else {
             return;
         };
-        self.life.errors = 0;
         match result {
             ResetResult::IN_PROGRESS => {
                 ours.in_progress = true;

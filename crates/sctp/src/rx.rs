@@ -6,12 +6,13 @@ pub(crate) mod tracker;
 
 use self::{
     inbox::Inbox,
-    reassembly::{Completed, Outcome, Reassembly},
+    reassembly::{Outcome, Reassembly},
     tracker::{Arrival, Tracker},
 };
 use crate::{
     Config, Failure, Message, StreamId, Tsn,
     packet::{Data, ForwardTsn, Sack},
+    streams::StreamSet,
 };
 
 /// The receiving half of an association.
@@ -21,7 +22,8 @@ pub(crate) struct Receiver {
     reassembly: Reassembly,
     pub(crate) inbox: Inbox,
     pub(crate) acknowledgement: Acknowledgement,
-    deferred: Option<Deferred>,
+    /// The peer's reset that is not performed to its end yet; there is one at most.
+    pub(crate) deferred: Option<Deferred>,
     window: Window,
     max_message_size: usize,
 }
@@ -35,15 +37,16 @@ pub(crate) enum Acknowledgement {
     Now,
 }
 
-/// A reset that the peer asked for and that waits for data before it (RFC 6525 §5.2.2 E2).
+/// A reset that the peer asked for and that waits for data before it (RFC 6525 §5.2.2 E2), or is performed in steps.
 #[derive(Debug)]
-struct Deferred {
-    last_tsn: Tsn,
-    /// In order; none means all.
-    streams: Vec<StreamId>,
-    /// Messages from after the reset.
-    held: Vec<Completed>,
-    cost: usize,
+pub(crate) struct Deferred {
+    /// The request's number.
+    pub(crate) request: u32,
+    /// The last TSN before the reset.
+    pub(crate) last: Tsn,
+    pub(crate) streams: StreamSet,
+    /// How far it has been performed: streams when some are named, otherwise the stream to go on with.
+    swept: usize,
 }
 
 /// The receive window: memory, and how much of it to announce.
@@ -92,13 +95,12 @@ impl Receiver {
         self.tracker = Tracker::new(initial);
         self.reassembly.clear();
         self.deferred = None;
-        self.inbox.reset_all();
+        self.inbox.restart();
         self.acknowledgement = Acknowledgement::None;
     }
 
     fn used(&self) -> usize {
-        let held = self.deferred.as_ref().map_or(0, |deferred| deferred.cost);
-        self.inbox.cost() + self.reassembly.cost() + held
+        self.inbox.cost() + self.reassembly.cost()
     }
 
     /// The window to announce now.
@@ -121,6 +123,10 @@ impl Receiver {
             }
             Arrival::OutOfReach => return Received::Dropped,
         };
+        if known && !self.is_reachable(data, arrival) {
+            self.acknowledgement = Acknowledgement::Now;
+            return Received::Dropped;
+        }
         if known {
             let single = data.has(Data::BEGIN) && data.has(Data::END);
             let length = data.payload.len();
@@ -136,7 +142,7 @@ impl Receiver {
             self.window.note(length, if single { cost } else { length });
             match self.reassembly.insert(data) {
                 Outcome::Stored => {}
-                Outcome::Complete(message) => self.deliver(message),
+                Outcome::Complete(message) => self.inbox.deliver(message),
                 Outcome::TooLarge => return Received::Fatal(Failure::MessageTooLarge),
                 Outcome::Contradiction => return Received::Fatal(Failure::ProtocolViolation),
             }
@@ -148,16 +154,17 @@ impl Receiver {
         Received::New
     }
 
-    fn deliver(&mut self, message: Completed) {
-        if let Some(deferred) = &mut self.deferred
-            && message.last > deferred.last_tsn
-            && deferred.concerns(message.stream)
-        {
-            deferred.cost += Inbox::cost_of(message.payload.len());
-            deferred.held.push(message);
-            return;
+    /// Whether the chunk can be told apart by its numbers. What cannot is not acknowledged, and comes again.
+    fn is_reachable(&self, data: &Data<'_>, arrival: Arrival) -> bool {
+        // RFC 6525 §5.2.2 E2: what follows a reset waits for it, at the sender.
+        let waits = |it: &Deferred| data.tsn > it.last && it.streams.contains(data.stream);
+        if self.deferred.as_ref().is_some_and(waits) {
+            return false;
         }
-        self.inbox.deliver(message);
+        // RFC 9260 §1.6: beyond half of the numbers a later message looks like one that was passed over. Where all
+        // before it has come it is the latter.
+        let ordered = !data.has(Data::UNORDERED);
+        !(ordered && arrival == Arrival::Ahead && self.inbox.is_past(data.stream, data.ssn))
     }
 
     /// RFC 3758 §3.6. False if it is nothing new.
@@ -212,32 +219,30 @@ impl Receiver {
         message
     }
 
-    /// RFC 6525 §5.2.2: resets the streams now, or once the data up to `last_tsn` is here. True if now.
-    pub(crate) fn reset(&mut self, last_tsn: Tsn, mut streams: Vec<StreamId>) -> bool {
-        streams.sort_unstable();
-        self.deferred = Some(Deferred {
-            last_tsn,
-            streams,
-            held: Vec::new(),
-            cost: 0,
-        });
-        last_tsn <= self.tracker.cumulative()
+    /// Goes on with the peer's reset once the data before it is here; the reset, when that was its last step.
+    pub(crate) fn perform_reset(&mut self) -> Option<Deferred> {
+        let cumulative = self.tracker.cumulative();
+        let deferred = self.deferred.as_mut().filter(|d| d.last <= cumulative)?;
+        let mut budget = SWEEP_STEP;
+        let done = match &deferred.streams {
+            StreamSet::All => self.inbox.reset_all(&mut deferred.swept, &mut budget),
+            StreamSet::Some(streams) => loop {
+                let Some(stream) = streams.get(deferred.swept) else {
+                    break true;
+                };
+                if !self.inbox.reset(*stream, &mut budget) {
+                    break false;
+                }
+                deferred.swept += 1;
+            },
+        };
+        if done { self.deferred.take() } else { None }
     }
 
-    /// The streams of the reset that can be performed by now: performed. `None` if there is none; all if none is named.
-    pub(crate) fn perform_reset(&mut self) -> Option<Vec<StreamId>> {
+    /// Whether a reset has steps left that can be done now.
+    pub(crate) fn is_sweeping(&self) -> bool {
         let cumulative = self.tracker.cumulative();
-        let deferred = self.deferred.take_if(|d| d.last_tsn <= cumulative)?;
-        if deferred.streams.is_empty() {
-            self.inbox.reset_all();
-        }
-        for stream in &deferred.streams {
-            self.inbox.reset(*stream);
-        }
-        for message in deferred.held {
-            self.inbox.deliver(message);
-        }
-        Some(deferred.streams)
+        self.deferred.as_ref().is_some_and(|d| d.last <= cumulative)
     }
 
     pub(crate) fn max_message_size(&self) -> usize {
@@ -246,8 +251,13 @@ impl Receiver {
 }
 
 impl Deferred {
-    fn concerns(&self, stream: StreamId) -> bool {
-        self.streams.is_empty() || self.streams.binary_search(&stream).is_ok()
+    pub(crate) fn new(request: u32, last: Tsn, streams: StreamSet) -> Self {
+        Self {
+            request,
+            last,
+            streams,
+            swept: 0,
+        }
     }
 }
 
@@ -305,3 +315,5 @@ impl Window {
 
 /// Over how much memory the ratio of payload to cost is taken.
 const RATIO_SPAN: usize = 64 << 10;
+/// How many streams and messages a step of a reset may touch.
+const SWEEP_STEP: usize = 64;

@@ -14,14 +14,14 @@ use std::time::Instant;
 
 use crate::{
     Association, Event, Initiator, State, Tsn,
-    packet::{Chunk, ChunkKind, Reader, Sack, begin, end},
+    packet::{CauseCode, Chunk, ChunkKind, Reader, Sack, begin, end},
     timer::Timer,
 };
 
 impl Association {
     /// Ends the association once all that was taken is acknowledged. Nothing more is taken from now on.
     pub fn shutdown(&mut self, now: Instant) {
-        if self.life.ended || self.life.closing.is_some() {
+        if self.ended.is_some() || self.life.closing.is_some() {
             return;
         }
         self.life.closing = Some(Initiator::User);
@@ -29,16 +29,9 @@ impl Association {
             State::Established => self.state = State::ShutdownPending,
             // Nothing that would have to be ended in order exists yet.
             State::Closed | State::CookieWait | State::CookieEchoed => {
-                let by = Initiator::User;
-                let tag = self.peer.tag;
-                self.end(Event::Closed {
-                    by,
-                    cause_code: None,
-                });
-                if tag != 0 {
-                    let code = crate::packet::CauseCode::USER_INITIATED_ABORT;
-                    self.control.abort(tag, code, &[]);
-                }
+                let (by, cause_code) = (Initiator::User, None);
+                let code = CauseCode::USER_INITIATED_ABORT;
+                self.end_with_abort(Event::Closed { by, cause_code }, code, &[]);
             }
             _ => {}
         }

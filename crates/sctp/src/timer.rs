@@ -19,11 +19,13 @@ pub(crate) enum Timer {
     ShutdownGuard,
     /// The re-configuration timer (RFC 6525 §5.1.1).
     Reconfiguration,
+    /// A reset that is performed in steps has steps left.
+    Sweep,
 }
 
 impl Timer {
     /// Every timer, in the order in which they are served.
-    pub(crate) const ALL: [Self; 7] = [
+    pub(crate) const ALL: [Self; 8] = [
         Self::Setup,
         Self::Retransmission,
         Self::Acknowledgement,
@@ -31,6 +33,7 @@ impl Timer {
         Self::Shutdown,
         Self::ShutdownGuard,
         Self::Reconfiguration,
+        Self::Sweep,
     ];
 }
 

@@ -234,3 +234,81 @@ fn ending_before_there_is_anything_is_quiet() {
         assert_eq!(pair.sides[side].state(), State::Closed);
     }
 }
+
+/// The last packet can be lost: whoever goes on is told again, a few times, and not for each packet.
+#[test]
+fn an_end_that_was_not_heard_is_said_again() {
+    let mut pair = Pair::perfect(1).connected();
+    let mut first = true;
+    pair.filter = Some(Box::new(move |side, _| {
+        !(side == 0 && std::mem::take(&mut first))
+    }));
+    assert!(!pair.sides[0].is_drained());
+    pair.sides[0].abort(pair.now, "enough");
+    assert!(!pair.sides[0].is_drained(), "the ABORT is still to go");
+    pair.run_for(ms(500));
+    assert!(pair.sides[0].is_drained());
+    assert!(pair.sides[1].is_established(), "it was lost");
+    pair.send(1, 1, b"are you there?");
+    pair.run_for(ms(500));
+    let (by, cause_code) = (Initiator::Remote, Some(12));
+    assert_eq!(pair.main_events(1), [Event::Closed { by, cause_code }]);
+    assert_eq!(pair.sides[0].poll_timeout(), None);
+}
+
+#[test]
+fn an_ended_association_does_not_answer_without_end() {
+    let mut pair = Pair::perfect(1).connected();
+    let (_, local) = tags(&mut pair, 0);
+    pair.sides[0].abort(pair.now, "");
+    assert_eq!(pair.take_packets(0).len(), 1);
+    let beat = |tag| packet(tag, ChunkKind::HEARTBEAT, 0, &[0, 1, 0, 8, 1, 2, 3, 4]);
+    let mut answers = 0;
+    for turn in 0..100 {
+        for _ in 0..10 {
+            pair.sides[0].handle_packet(pair.now, &beat(local));
+        }
+        let now = pair.take_packets(0).len();
+        assert!(now <= 1, "one in 100 ms");
+        answers += now;
+        pair.now += ms(100);
+        assert!(turn > 0 || now == 0, "it may be on its way already");
+    }
+    assert_eq!(answers, 8);
+    // Neither an ABORT nor a stranger is answered.
+    let mut pair = Pair::perfect(1).connected();
+    let (_, local) = tags(&mut pair, 0);
+    pair.sides[0].abort(pair.now, "");
+    pair.take_packets(0);
+    for (tag, kind) in [
+        (local, ChunkKind::ABORT),
+        (local, ChunkKind::SHUTDOWN_COMPLETE),
+        (local ^ 1, ChunkKind::HEARTBEAT),
+    ] {
+        pair.sides[0].handle_packet(pair.now, &packet(tag, kind, 0, &[]));
+        assert_eq!(pair.take_packets(0).len(), 0, "{kind:?}");
+    }
+}
+
+/// Timeouts from before the loss of consent are not held against the limit that holds without it.
+#[test]
+fn errors_count_from_the_loss_of_consent() {
+    let mut pair = Pair::perfect(1).connected();
+    pair.filter = Some(Box::new(|_, _| false));
+    pair.send(0, 1, b"x");
+    pair.run_for(Duration::from_secs(60));
+    assert!(pair.sides[0].stats().retransmission_timeouts > 15);
+    pair.sides[0].set_consent(false);
+    pair.run_for(Duration::from_secs(10));
+    assert!(pair.sides[0].is_established());
+    // It comes back: what was lost is sent at once, and not when the doubled timeout ends.
+    pair.filter = None;
+    pair.sides[0].set_consent(true);
+    let start = pair.now;
+    assert!(pair.run_until(Duration::from_secs(9), |pair| {
+        pair.sides[1].peek(1).is_some()
+    }));
+    assert!(pair.now - start <= ms(11), "{:?}", pair.now - start);
+    pair.run_for(Duration::from_secs(60));
+    assert!(pair.sides.iter().all(|side| side.is_established()));
+}

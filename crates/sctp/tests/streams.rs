@@ -302,3 +302,153 @@ fn many_streams_work() {
         assert_eq!(pair.read_all(1, stream).len(), 1);
     }
 }
+
+/// RFC 6525 §5.2.2: a stream may live and end without data; each of its resets is performed and told.
+#[test]
+fn a_second_reset_without_data_is_performed() {
+    let mut pair = Pair::perfect(1).connected();
+    for _ in 0..3 {
+        pair.sides[0].reset_streams(pair.now, &[7]).unwrap();
+        pair.run_for(ms(500));
+        assert_eq!(pair.main_events(0), [Event::OutgoingReset { stream: 7 }]);
+        assert_eq!(pair.main_events(1), [Event::IncomingReset { stream: 7 }]);
+    }
+}
+
+/// A peer that was told to wait may ask once more under another number, and means the same.
+#[test]
+fn who_was_told_to_wait_may_ask_again() {
+    let mut pair = Pair::perfect(1).connected();
+    let (tag, first, last) = link_to(&mut pair, 1);
+    let ask = |pair: &mut Pair, sequence: u32| {
+        let request = Request::OutgoingReset {
+            sequence,
+            response_sequence: 0,
+            last_tsn: oxirtc_sctp::Tsn(last.wrapping_add(2)),
+            streams: &[0, 9],
+        };
+        pair.sides[1].handle_packet(pair.now, &request_packet(tag, request));
+        responses(&pair.take_packets(1))
+    };
+    assert_eq!(ask(&mut pair, first), [ResetResult::IN_PROGRESS]);
+    let mut packet = Vec::new();
+    Packet::start(&mut packet, 5000, 5000, tag);
+    let tsn = oxirtc_sctp::Tsn(last.wrapping_add(2));
+    oxirtc_sctp::packet::ForwardTsn::write(&mut packet, tsn, std::iter::empty());
+    Packet::finish(&mut packet, 0);
+    pair.sides[1].handle_packet(pair.now, &packet);
+    assert_eq!(responses(&pair.take_packets(1)), [ResetResult::PERFORMED]);
+    for sequence in [first, first.wrapping_add(1), first.wrapping_add(2)] {
+        assert_eq!(ask(&mut pair, sequence), [ResetResult::PERFORMED]);
+    }
+    // The first under another number was the same request, the second was not.
+    let events = pair.main_events(1);
+    let resets = events
+        .iter()
+        .filter(|e| **e == Event::IncomingReset { stream: 9 });
+    assert_eq!(resets.count(), 1, "{events:?}");
+    assert_eq!(
+        ask(&mut pair, first.wrapping_add(3)),
+        [ResetResult::PERFORMED]
+    );
+    assert_eq!(pair.main_events(1), [Event::IncomingReset { stream: 9 }]);
+}
+
+/// What follows a reset waits for it at the sender: it is not acknowledged, and is no account of ours.
+#[test]
+fn data_behind_a_deferred_reset_is_not_taken() {
+    let mut pair = Pair::perfect(1).connected();
+    let (tag, first, last) = link_to(&mut pair, 1);
+    let request = Request::OutgoingReset {
+        sequence: first,
+        response_sequence: 0,
+        last_tsn: oxirtc_sctp::Tsn(last.wrapping_add(1)),
+        streams: &[0, 9],
+    };
+    pair.sides[1].handle_packet(pair.now, &request_packet(tag, request));
+    pair.take_packets(1);
+    let mut put = |offset: u32, stream: u16, ssn: u16, payload: &[u8]| {
+        let data = oxirtc_sctp::packet::Data {
+            flags: 3,
+            tsn: oxirtc_sctp::Tsn(last.wrapping_add(offset)),
+            stream,
+            ssn: oxirtc_sctp::Ssn(ssn),
+            ppid: 53,
+            payload,
+        };
+        let mut packet = Vec::new();
+        Packet::start(&mut packet, 5000, 5000, tag);
+        data.write(&mut packet);
+        Packet::finish(&mut packet, 0);
+        pair.sides[1].handle_packet(pair.now, &packet);
+    };
+    put(2, 9, 0, b"of the next life");
+    put(3, 8, 0, b"of another stream");
+    put(1, 9, 0, b"before");
+    put(2, 9, 0, b"of the next life");
+    assert_eq!(pair.sides[1].stats().dropped_out_of_window, 1);
+    for expected in [&b"before"[..], b"of the next life"] {
+        let messages = pair.read_all(1, 9);
+        assert_eq!(messages.len(), 1);
+        assert_eq!(&messages[0].payload[..], expected);
+    }
+    assert_eq!(pair.read_all(1, 8).len(), 1);
+}
+
+/// One event, however many streams there are, and no step that takes long.
+#[test]
+fn all_streams_are_reset_in_steps() {
+    let mut pair = Pair::perfect(1).connected();
+    let (tag, first, last) = link_to(&mut pair, 1);
+    for stream in 0..2000 {
+        pair.send(0, stream, b"unread");
+    }
+    pair.run_for(Duration::from_secs(5));
+    pair.main_events(1);
+    let request = Request::OutgoingReset {
+        sequence: first,
+        response_sequence: 0,
+        last_tsn: oxirtc_sctp::Tsn(last),
+        streams: &[],
+    };
+    pair.sides[1].handle_packet(pair.now, &request_packet(tag, request));
+    let mut answers = responses(&pair.take_packets(1));
+    assert_eq!(answers, [ResetResult::IN_PROGRESS]);
+    let mut steps = 0;
+    while pair.sides[1].poll_timeout() == Some(pair.now) {
+        pair.sides[1].handle_timeout(pair.now);
+        answers.extend(responses(&pair.take_packets(1)));
+        steps += 1;
+    }
+    assert!(steps > 10, "{steps}");
+    assert_eq!(answers, [ResetResult::IN_PROGRESS, ResetResult::PERFORMED]);
+    assert_eq!(
+        pair.main_events(1)
+            .iter()
+            .filter(|event| matches!(event, Event::AllIncomingReset))
+            .count(),
+        1
+    );
+    assert_eq!(pair.read_all(1, 1999).len(), 1, "it can still be read");
+}
+
+/// RFC 6525 §5.2.2: a stream that does not exist is not reset.
+#[test]
+fn a_reset_of_a_stream_that_does_not_exist_is_refused() {
+    let config = || Config::default().streams(10, 10);
+    let mut pair = Pair::with(1, Link::new(1).delay(ms(10)), config(), config()).connected();
+    pair.send(0, 6, b"x");
+    let packets = pair.take_packets(0);
+    let packet = Packet::parse(&packets[0]).unwrap();
+    let chunk = packet.chunks().next().unwrap();
+    let tsn = oxirtc_sctp::packet::Data::parse(chunk).unwrap().tsn;
+    let request = Request::OutgoingReset {
+        sequence: tsn.0,
+        response_sequence: 0,
+        last_tsn: tsn.previous(),
+        streams: &[0, 9, 0, 10],
+    };
+    pair.sides[1].handle_packet(pair.now, &request_packet(packet.tag, request));
+    assert_eq!(responses(&pair.take_packets(1)), [ResetResult::WRONG_SSN]);
+    assert_eq!(pair.main_events(1), []);
+}

@@ -155,3 +155,13 @@ fn the_congestion_window_follows_loss_and_idleness() {
     pair.run_for(ms(1));
     assert!(pair.sides[0].stats().congestion_window <= 4 * 1112 + 1112);
 }
+
+/// RFC 8841 §6: 0 is no limit.
+#[test]
+fn no_limit_of_a_message_is_no_limit() {
+    let config = || Config::default().max_message_size(0);
+    let mut pair = Pair::with(1, Link::new(1).delay(ms(5)), config(), config()).connected();
+    pair.send(0, 1, pattern(1_000_000, 1));
+    pair.run_for(Duration::from_secs(20));
+    assert!(pair.read_all(1, 1)[0].payload == pattern(1_000_000, 1));
+}

@@ -1,4 +1,4 @@
-//! One `a=` line, typed.
+//! One `a=` line, typed. The table at the end of the file has all names that are known.
 
 use std::fmt;
 
@@ -11,95 +11,90 @@ use crate::{
     security::is_tls_id,
 };
 
-/// The value of an `a=` line. `Display` writes it as it stands after `a=`.
-#[derive(Clone, Debug, PartialEq)]
-#[non_exhaustive]
-pub enum Attribute<'a> {
-    /// `candidate` (RFC 8839 §5.1).
-    Candidate(Box<Candidate>),
-    /// `remote-candidates` (RFC 8839 §5.2).
-    RemoteCandidates(RemoteCandidates<'a>),
-    /// `end-of-candidates` (RFC 8840 §8.2).
-    EndOfCandidates,
-    /// `ice-ufrag` (RFC 8839 §5.4).
-    IceUfrag(&'a str),
-    /// `ice-pwd` (RFC 8839 §5.4).
-    IcePwd(&'a str),
-    /// `ice-options`: tags separated by spaces (RFC 8839 §5.6).
-    IceOptions(&'a str),
-    /// `ice-lite` (RFC 8839 §5.3).
-    IceLite,
-    /// `ice-mismatch` (RFC 8839 §5.3).
-    IceMismatch,
-    /// `ice-pacing` in milliseconds (RFC 8839 §5.5).
-    IcePacing(u32),
-    /// `fingerprint` (RFC 8122 §5).
-    Fingerprint(Fingerprint<'a>),
-    /// `setup` (RFC 4145 §4).
-    Setup(Setup),
-    /// `tls-id` (RFC 8842 §4).
-    TlsId(&'a str),
-    /// `identity` (RFC 8827 §5).
-    Identity(&'a str),
-    /// `crypto`: keys in the open (RFC 4568), which WebRTC forbids.
-    Crypto(&'a str),
-    /// `sctp-port` (RFC 8841 §5).
-    SctpPort(u16),
-    /// `max-message-size` in bytes, 0 for any (RFC 8841 §6).
-    MaxMessageSize(u64),
-    /// `sctpmap`, of older drafts.
-    SctpMap(SctpMap<'a>),
-    /// `mid` (RFC 5888).
-    Mid(&'a str),
-    /// `group` (RFC 5888, 9143).
-    Group(Group<'a>),
-    /// `bundle-only` (RFC 9143 §6).
-    BundleOnly,
-    /// `msid` (RFC 8830).
-    Msid(Msid<'a>),
-    /// `msid-semantic`, of older drafts.
-    MsidSemantic(MsidSemantic<'a>),
-    /// `sendrecv`, `sendonly`, `recvonly`, `inactive` (RFC 8866 §6.7).
-    Direction(Direction),
-    /// `rtpmap` (RFC 8866 §6.6).
-    RtpMap(RtpMap<'a>),
-    /// `fmtp` (RFC 8866 §6.15).
-    Fmtp(Fmtp<'a>),
-    /// `ptime` in milliseconds (RFC 8866 §6.4).
-    Ptime(f32),
-    /// `maxptime` in milliseconds (RFC 8866 §6.5).
-    MaxPtime(f32),
-    /// `rtcp` (RFC 3605).
-    Rtcp(Rtcp<'a>),
-    /// `rtcp-fb` (RFC 4585 §4.2).
-    RtcpFeedback(RtcpFeedback<'a>),
-    /// `rtcp-mux` (RFC 5761).
-    RtcpMux,
-    /// `rtcp-mux-only` (RFC 8858).
-    RtcpMuxOnly,
-    /// `rtcp-rsize` (RFC 5506).
-    RtcpReducedSize,
-    /// `extmap` (RFC 8285 §5).
-    ExtMap(ExtMap<'a>),
-    /// `extmap-allow-mixed` (RFC 8285 §6).
-    ExtMapAllowMixed,
-    /// `rid` (RFC 8851).
-    Rid(Rid<'a>),
-    /// `simulcast` (RFC 8853).
-    Simulcast(Simulcast<'a>),
-    /// `ssrc` (RFC 5576 §4.1).
-    Ssrc(Ssrc<'a>),
-    /// `ssrc-group` (RFC 5576 §4.2).
-    SsrcGroup(SsrcGroup<'a>),
-    /// `imageattr` (RFC 6236).
-    ImageAttribute(ImageAttribute<'a>),
-    /// Any other.
-    Other {
-        /// What stands before `:`.
-        name: &'a str,
-        /// What stands behind `:`, if there is one.
-        value: Option<&'a str>,
-    },
+/// What a value that breaks its grammar spoils.
+enum Spoils {
+    /// The whole description: without this line something would be misunderstood.
+    Description,
+    /// Its line only: the line is a hint, or has a default, or its owner has it ignored.
+    Line,
+}
+
+/// Makes the type, its reader, its names and its writer out of one table.
+///
+/// A row of `valued` is: documentation, variant and type, name, what a malformed value spoils, and the
+/// reader of the value. A row of `flags` has no value.
+macro_rules! attributes {
+    (
+        valued { $( $(#[$doc:meta])* $variant:ident($type:ty): $name:literal, $spoils:ident, $read:expr; )* }
+        flags { $( $(#[$flag_doc:meta])* $flag:ident: $flag_name:literal; )* }
+    ) => {
+        /// The value of an `a=` line. `Display` writes it as it stands after `a=`.
+        #[derive(Clone, Debug, PartialEq)]
+        #[non_exhaustive]
+        pub enum Attribute<'a> {
+            $( $(#[$doc])* $variant($type), )*
+            $( $(#[$flag_doc])* $flag, )*
+            /// `sendrecv`, `sendonly`, `recvonly`, `inactive` (RFC 8866 §6.7).
+            Direction(Direction),
+            /// A known name with a value that breaks its grammar, where this spoils the line only. The
+            /// line is to be treated as if it were not there.
+            Malformed {
+                /// What stands before `:`.
+                name: &'static str,
+                /// What stands behind `:`, if there is one.
+                value: Option<&'a str>,
+            },
+            /// Any other.
+            Other {
+                /// What stands before `:`.
+                name: &'a str,
+                /// What stands behind `:`, if there is one.
+                value: Option<&'a str>,
+            },
+        }
+
+        impl<'a> Attribute<'a> {
+            /// What stands before `:`.
+            pub fn name(&self) -> &'a str {
+                match self {
+                    $( Self::$variant(_) => $name, )*
+                    $( Self::$flag => $flag_name, )*
+                    Self::Direction(direction) => direction.as_str(),
+                    Self::Malformed { name, .. } => name,
+                    Self::Other { name, .. } => name,
+                }
+            }
+
+            /// `None` for a name that is not in the table.
+            fn known(name: &str, value: Option<&'a str>) -> Option<Result<Self, Reason>> {
+                match name {
+                    $( $name => {
+                        // a valued attribute that has lost its value is malformed
+                        let read: fn(&'a str) -> Option<$type> = $read;
+                        Some(match (read(value.unwrap_or_default()), Spoils::$spoils) {
+                            (Some(it), _) => Ok(Self::$variant(it)),
+                            (None, Spoils::Line) => Ok(Self::Malformed { name: $name, value }),
+                            (None, Spoils::Description) => Err(Reason::Attribute($name)),
+                        })
+                    } )*
+                    $( $flag_name if value.is_none() => Some(Ok(Self::$flag)), )*
+                    _ => None,
+                }
+            }
+
+            /// What stands behind `:`.
+            fn shown_value(&self) -> Option<&dyn fmt::Display> {
+                match self {
+                    $( Self::$variant(value) => Some(value), )*
+                    $( Self::$flag => None, )*
+                    Self::Direction(_) => None,
+                    Self::Malformed { value, .. } | Self::Other { value, .. } => {
+                        value.as_ref().map(|value| value as &dyn fmt::Display)
+                    }
+                }
+            }
+        }
+    };
 }
 
 impl<'a> Attribute<'a> {
@@ -108,184 +103,32 @@ impl<'a> Attribute<'a> {
     /// # Errors
     ///
     /// [`Reason::AttributeName`] when the name is no token, [`Reason::Attribute`] when the value of a
-    /// known attribute breaks its grammar.
+    /// known attribute breaks its grammar, and the description cannot be understood without it; where it
+    /// can, the line is [`Attribute::Malformed`].
     pub fn parse(text: &'a str) -> Result<Self, Reason> {
-        let Some((name, value)) = text.split_once(':') else {
-            return Self::flag(text);
+        let (name, value) = match text.split_once(':') {
+            Some((name, value)) => (name, Some(value)),
+            None => (text, None),
         };
-        match Self::valued(name, value) {
-            Some(Ok(attribute)) => Ok(attribute),
-            Some(Err(name)) => Err(Reason::Attribute(name)),
-            None if is_token(name) => Ok(Self::Other {
-                name,
-                value: Some(value),
-            }),
+        if let Some(known) = Self::known(name, value) {
+            return known;
+        }
+        match Direction::parse(text) {
+            Some(direction) => Ok(Self::Direction(direction)),
+            None if is_token(name) => Ok(Self::Other { name, value }),
             None => Err(Reason::AttributeName),
         }
     }
+}
 
-    /// What stands before `:`.
-    pub fn name(&self) -> &'a str {
-        match self {
-            Self::EndOfCandidates => "end-of-candidates",
-            Self::IceLite => "ice-lite",
-            Self::IceMismatch => "ice-mismatch",
-            Self::BundleOnly => "bundle-only",
-            Self::RtcpMux => "rtcp-mux",
-            Self::RtcpMuxOnly => "rtcp-mux-only",
-            Self::RtcpReducedSize => "rtcp-rsize",
-            Self::ExtMapAllowMixed => "extmap-allow-mixed",
-            Self::Direction(direction) => direction.as_str(),
-            Self::Other { name, .. } => name,
-            _ => self.valued_name(),
+impl fmt::Display for Attribute<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match (self, self.shown_value()) {
+            // it travels alone as well, and prints its name itself
+            (Self::Candidate(candidate), _) => candidate.fmt(f),
+            (_, Some(value)) => write!(f, "{}:{value}", self.name()),
+            (_, None) => f.write_str(self.name()),
         }
-    }
-
-    fn valued_name(&self) -> &'static str {
-        match self {
-            Self::Candidate(_) => "candidate",
-            Self::RemoteCandidates(_) => "remote-candidates",
-            Self::IceUfrag(_) => "ice-ufrag",
-            Self::IcePwd(_) => "ice-pwd",
-            Self::IceOptions(_) => "ice-options",
-            Self::IcePacing(_) => "ice-pacing",
-            Self::Fingerprint(_) => "fingerprint",
-            Self::Setup(_) => "setup",
-            Self::TlsId(_) => "tls-id",
-            Self::Identity(_) => "identity",
-            Self::Crypto(_) => "crypto",
-            Self::SctpPort(_) => "sctp-port",
-            Self::MaxMessageSize(_) => "max-message-size",
-            Self::SctpMap(_) => "sctpmap",
-            Self::Mid(_) => "mid",
-            Self::Group(_) => "group",
-            Self::Msid(_) => "msid",
-            Self::MsidSemantic(_) => "msid-semantic",
-            Self::RtpMap(_) => "rtpmap",
-            Self::Fmtp(_) => "fmtp",
-            Self::Ptime(_) => "ptime",
-            Self::MaxPtime(_) => "maxptime",
-            Self::Rtcp(_) => "rtcp",
-            Self::RtcpFeedback(_) => "rtcp-fb",
-            Self::ExtMap(_) => "extmap",
-            Self::Rid(_) => "rid",
-            Self::Simulcast(_) => "simulcast",
-            Self::Ssrc(_) => "ssrc",
-            Self::SsrcGroup(_) => "ssrc-group",
-            Self::ImageAttribute(_) => "imageattr",
-            _ => "",
-        }
-    }
-
-    fn flag(name: &'a str) -> Result<Self, Reason> {
-        if let Some(direction) = Direction::parse(name) {
-            return Ok(Self::Direction(direction));
-        }
-        Ok(match name {
-            "rtcp-mux" => Self::RtcpMux,
-            "rtcp-mux-only" => Self::RtcpMuxOnly,
-            "rtcp-rsize" => Self::RtcpReducedSize,
-            "end-of-candidates" => Self::EndOfCandidates,
-            "ice-lite" => Self::IceLite,
-            "ice-mismatch" => Self::IceMismatch,
-            "bundle-only" => Self::BundleOnly,
-            "extmap-allow-mixed" => Self::ExtMapAllowMixed,
-            _ => {
-                // a known attribute that has lost its value
-                if let Some(Err(name)) = Self::valued(name, "") {
-                    return Err(Reason::Attribute(name));
-                }
-                if !is_token(name) {
-                    return Err(Reason::AttributeName);
-                }
-                Self::Other { name, value: None }
-            }
-        })
-    }
-
-    /// `None` for an unknown name, the name for a value that breaks its grammar.
-    fn valued(name: &str, value: &'a str) -> Option<Result<Self, &'static str>> {
-        let text = || value.trim_ascii();
-        // ordered by how often each is seen
-        let (name, attribute) = match name {
-            "rtcp-fb" => (
-                "rtcp-fb",
-                RtcpFeedback::parse(value).map(Self::RtcpFeedback),
-            ),
-            "rtpmap" => ("rtpmap", RtpMap::parse(value).map(Self::RtpMap)),
-            "fmtp" => ("fmtp", Fmtp::parse(value).map(Self::Fmtp)),
-            "candidate" => (
-                "candidate",
-                Candidate::parse_value(value).map(|it| Self::Candidate(Box::new(it))),
-            ),
-            "extmap" => ("extmap", ExtMap::parse(value).map(Self::ExtMap)),
-            "ssrc" => ("ssrc", Ssrc::parse(value).map(Self::Ssrc)),
-            "ssrc-group" => ("ssrc-group", SsrcGroup::parse(value).map(Self::SsrcGroup)),
-            "mid" => (
-                "mid",
-                Some(text()).filter(|mid| is_token(mid)).map(Self::Mid),
-            ),
-            "setup" => ("setup", Setup::parse(value).map(Self::Setup)),
-            "ice-ufrag" => (
-                "ice-ufrag",
-                Some(text())
-                    .filter(|ufrag| is_ice_text(ufrag, 4, 256))
-                    .map(Self::IceUfrag),
-            ),
-            "ice-pwd" => (
-                "ice-pwd",
-                Some(text())
-                    .filter(|pwd| is_ice_text(pwd, 22, 256))
-                    .map(Self::IcePwd),
-            ),
-            "ice-options" => (
-                "ice-options",
-                Some(text())
-                    .filter(|options| !options.is_empty())
-                    .map(Self::IceOptions),
-            ),
-            "ice-pacing" => ("ice-pacing", number(text()).map(Self::IcePacing)),
-            "fingerprint" => (
-                "fingerprint",
-                Fingerprint::parse(value).map(Self::Fingerprint),
-            ),
-            "group" => ("group", Group::parse(value).map(Self::Group)),
-            "msid" => ("msid", Msid::parse(value).map(Self::Msid)),
-            "msid-semantic" => (
-                "msid-semantic",
-                MsidSemantic::parse(value).map(Self::MsidSemantic),
-            ),
-            "rtcp" => ("rtcp", Rtcp::parse(value).map(Self::Rtcp)),
-            "rid" => ("rid", Rid::parse(value).map(Self::Rid)),
-            "simulcast" => ("simulcast", Simulcast::parse(value).map(Self::Simulcast)),
-            "sctp-port" => ("sctp-port", number(text()).map(Self::SctpPort)),
-            "max-message-size" => (
-                "max-message-size",
-                message_size(value).map(Self::MaxMessageSize),
-            ),
-            "sctpmap" => ("sctpmap", SctpMap::parse(value).map(Self::SctpMap)),
-            "ptime" => ("ptime", milliseconds(value).map(Self::Ptime)),
-            "maxptime" => ("maxptime", milliseconds(value).map(Self::MaxPtime)),
-            "imageattr" => (
-                "imageattr",
-                ImageAttribute::parse(value).map(Self::ImageAttribute),
-            ),
-            "tls-id" => (
-                "tls-id",
-                Some(text()).filter(|id| is_tls_id(id)).map(Self::TlsId),
-            ),
-            "identity" => (
-                "identity",
-                (!text().is_empty()).then(|| Self::Identity(text())),
-            ),
-            "crypto" => ("crypto", (!text().is_empty()).then(|| Self::Crypto(text()))),
-            "remote-candidates" => (
-                "remote-candidates",
-                RemoteCandidates::parse(value).map(Self::RemoteCandidates),
-            ),
-            _ => return None,
-        };
-        Some(attribute.ok_or(name))
     }
 }
 
@@ -303,52 +146,91 @@ fn milliseconds(value: &str) -> Option<f32> {
     }
 }
 
-impl fmt::Display for Attribute<'_> {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let value: &dyn fmt::Display = match self {
-            Self::Candidate(candidate) => return candidate.fmt(f),
-            Self::EndOfCandidates
-            | Self::IceLite
-            | Self::IceMismatch
-            | Self::BundleOnly
-            | Self::RtcpMux
-            | Self::RtcpMuxOnly
-            | Self::RtcpReducedSize
-            | Self::ExtMapAllowMixed
-            | Self::Direction(_)
-            | Self::Other { value: None, .. } => return f.write_str(self.name()),
-            Self::RemoteCandidates(value) => &value.as_str(),
-            Self::IceUfrag(value)
-            | Self::IcePwd(value)
-            | Self::IceOptions(value)
-            | Self::TlsId(value)
-            | Self::Identity(value)
-            | Self::Crypto(value)
-            | Self::Mid(value)
-            | Self::Other {
-                value: Some(value), ..
-            } => value,
-            Self::IcePacing(value) => value,
-            Self::Fingerprint(value) => value,
-            Self::Setup(value) => value,
-            Self::SctpPort(value) => value,
-            Self::MaxMessageSize(value) => value,
-            Self::SctpMap(value) => value,
-            Self::Group(value) => value,
-            Self::Msid(value) => value,
-            Self::MsidSemantic(value) => value,
-            Self::RtpMap(value) => value,
-            Self::Fmtp(value) => value,
-            Self::Ptime(value) | Self::MaxPtime(value) => value,
-            Self::Rtcp(value) => value,
-            Self::RtcpFeedback(value) => value,
-            Self::ExtMap(value) => value,
-            Self::Rid(value) => value,
-            Self::Simulcast(value) => value,
-            Self::Ssrc(value) => value,
-            Self::SsrcGroup(value) => value,
-            Self::ImageAttribute(value) => value,
-        };
-        write!(f, "{}:{value}", self.name())
+/// A value of at least one character.
+fn some_text(value: &str) -> Option<&str> {
+    Some(value.trim_ascii()).filter(|it| !it.is_empty())
+}
+
+attributes! {
+    valued {
+        // ordered by how often each is seen
+        /// `rtcp-fb` (RFC 4585 §4.2).
+        RtcpFeedback(RtcpFeedback<'a>): "rtcp-fb", Line, RtcpFeedback::parse;
+        /// `rtpmap` (RFC 8866 §6.6).
+        RtpMap(RtpMap<'a>): "rtpmap", Description, RtpMap::parse;
+        /// `fmtp` (RFC 8866 §6.15).
+        Fmtp(Fmtp<'a>): "fmtp", Description, Fmtp::parse;
+        /// `candidate` (RFC 8839 §5.1).
+        Candidate(Box<Candidate>): "candidate", Line, |value| Candidate::parse_value(value).map(Box::new);
+        /// `extmap` (RFC 8285 §5).
+        ExtMap(ExtMap<'a>): "extmap", Line, ExtMap::parse;
+        /// `ssrc` (RFC 5576 §4.1).
+        Ssrc(Ssrc<'a>): "ssrc", Line, Ssrc::parse;
+        /// `ssrc-group` (RFC 5576 §4.2).
+        SsrcGroup(SsrcGroup<'a>): "ssrc-group", Line, SsrcGroup::parse;
+        /// `mid` (RFC 5888).
+        Mid(&'a str): "mid", Description, |value| Some(value.trim_ascii()).filter(|mid| is_token(mid));
+        /// `setup` (RFC 4145 §4).
+        Setup(Setup): "setup", Description, Setup::parse;
+        /// `ice-ufrag` (RFC 8839 §5.4): 4 to 256 characters.
+        IceUfrag(&'a str): "ice-ufrag", Line, |value| Some(value.trim_ascii()).filter(|it| is_ice_text(it, 4, 256));
+        /// `ice-pwd` (RFC 8839 §5.4): 22 to 256 characters.
+        IcePwd(&'a str): "ice-pwd", Line, |value| Some(value.trim_ascii()).filter(|it| is_ice_text(it, 22, 256));
+        /// `ice-options`: tags separated by spaces (RFC 8839 §5.6).
+        IceOptions(&'a str): "ice-options", Line, some_text;
+        /// `ice-pacing` in milliseconds (RFC 8839 §5.5).
+        IcePacing(u32): "ice-pacing", Line, |value| number(value.trim_ascii());
+        /// `fingerprint` (RFC 8122 §5).
+        Fingerprint(Fingerprint<'a>): "fingerprint", Description, Fingerprint::parse;
+        /// `group` (RFC 5888, 9143).
+        Group(Group<'a>): "group", Description, Group::parse;
+        /// `msid` (RFC 8830).
+        Msid(Msid<'a>): "msid", Line, Msid::parse;
+        /// `msid-semantic`, of older drafts.
+        MsidSemantic(MsidSemantic<'a>): "msid-semantic", Line, MsidSemantic::parse;
+        /// `rtcp` (RFC 3605).
+        Rtcp(Rtcp<'a>): "rtcp", Line, Rtcp::parse;
+        /// `rid` (RFC 8851).
+        Rid(Rid<'a>): "rid", Line, Rid::parse;
+        /// `simulcast` (RFC 8853).
+        Simulcast(Simulcast<'a>): "simulcast", Line, Simulcast::parse;
+        /// `sctp-port` (RFC 8841 §5).
+        SctpPort(u16): "sctp-port", Description, |value| number(value.trim_ascii());
+        /// `max-message-size` in bytes, 0 for any (RFC 8841 §6).
+        MaxMessageSize(u64): "max-message-size", Line, message_size;
+        /// `sctpmap`, of older drafts.
+        SctpMap(SctpMap<'a>): "sctpmap", Line, SctpMap::parse;
+        /// `ptime` in milliseconds (RFC 8866 §6.4).
+        Ptime(f32): "ptime", Line, milliseconds;
+        /// `maxptime` in milliseconds (RFC 8866 §6.5).
+        MaxPtime(f32): "maxptime", Line, milliseconds;
+        /// `imageattr` (RFC 6236).
+        ImageAttribute(ImageAttribute<'a>): "imageattr", Line, ImageAttribute::parse;
+        /// `tls-id` (RFC 8842 §4).
+        TlsId(&'a str): "tls-id", Description, |value| Some(value.trim_ascii()).filter(|id| is_tls_id(id));
+        /// `identity` (RFC 8827 §5).
+        Identity(&'a str): "identity", Line, some_text;
+        /// `crypto`: keys in the open (RFC 4568), which WebRTC never uses.
+        Crypto(&'a str): "crypto", Line, some_text;
+        /// `remote-candidates` (RFC 8839 §5.2).
+        RemoteCandidates(RemoteCandidates<'a>): "remote-candidates", Line, RemoteCandidates::parse;
+    }
+    flags {
+        /// `end-of-candidates` (RFC 8840 §8.2).
+        EndOfCandidates: "end-of-candidates";
+        /// `ice-lite` (RFC 8839 §5.3).
+        IceLite: "ice-lite";
+        /// `ice-mismatch` (RFC 8839 §5.3).
+        IceMismatch: "ice-mismatch";
+        /// `bundle-only` (RFC 9143 §6).
+        BundleOnly: "bundle-only";
+        /// `rtcp-mux` (RFC 5761).
+        RtcpMux: "rtcp-mux";
+        /// `rtcp-mux-only` (RFC 8858).
+        RtcpMuxOnly: "rtcp-mux-only";
+        /// `rtcp-rsize` (RFC 5506).
+        RtcpReducedSize: "rtcp-rsize";
+        /// `extmap-allow-mixed` (RFC 8285 §6).
+        ExtMapAllowMixed: "extmap-allow-mixed";
     }
 }

@@ -28,7 +28,8 @@ pub struct Candidate {
     pub kind: CandidateKind,
     /// The base of a reflexive, the mapped address of a relayed candidate.
     pub related: Option<(Address, u16)>,
-    /// Which end opens the TCP connection (RFC 6544).
+    /// Which end opens the TCP connection (RFC 6544). Absent also where the line has a type that is not
+    /// known, which is then one of the extensions.
     pub tcp_type: Option<TcpType>,
     /// Further pairs of name and value: `generation`, `network-cost`, `ufrag`, …
     pub extensions: Vec<(String, String)>,
@@ -41,6 +42,9 @@ pub enum Address {
     Ip(IpAddr),
     /// A name to resolve, such as the `.local` names of multicast DNS.
     Name(String),
+    /// Something else, such as an address with a zone: the candidate is of no use, but no error
+    /// (RFC 8839 §5.1).
+    Other(String),
 }
 
 /// The transport protocol of a candidate, written in any case.
@@ -84,12 +88,17 @@ pub enum TcpType {
 
 impl Candidate {
     /// Reads `candidate:…`, the `candidate-attribute` of the W3C API. The prefix is required; `a=` is
-    /// no part of it.
+    /// no part of it. It is one line: its end is no part of it either.
     ///
     /// # Errors
     ///
-    /// [`Reason::Attribute`] when the text does not follow the grammar.
+    /// [`Reason::ControlCharacter`] when there is a CR, LF or NUL, [`Reason::Attribute`] when the text
+    /// does not follow the grammar.
     pub fn parse(text: &str) -> Result<Self, Reason> {
+        // RFC 8866 §9: byte-string; what came alone must not become two lines of a description
+        if text.bytes().any(|byte| matches!(byte, 0 | b'\n' | b'\r')) {
+            return Err(Reason::ControlCharacter);
+        }
         text.strip_prefix("candidate:")
             .and_then(Self::parse_value)
             .ok_or(Reason::Attribute("candidate"))
@@ -113,10 +122,12 @@ impl Candidate {
         let priority = fields.next().filter(|it| it.len() <= 10).and_then(number)?;
         let address = Address::parse(fields.next()?)?;
         let port = number(fields.next()?)?;
-        let kind = match (fields.next()?, fields.next()?) {
-            ("typ", kind) => CandidateKind::parse(kind)?,
-            _ => return None,
-        };
+        // RFC 5234 §2.3: words that the grammar quotes have no case
+        let typ = fields.next()?;
+        let kind = CandidateKind::parse(fields.next()?)?;
+        if !typ.eq_ignore_ascii_case("typ") {
+            return None;
+        }
         let mut candidate = Self {
             foundation: foundation.to_owned(),
             component,
@@ -129,27 +140,44 @@ impl Candidate {
             tcp_type: None,
             extensions: Vec::new(),
         };
-        candidate.read_extensions(fields)?;
+        candidate.read_extensions(fields);
         Some(candidate)
     }
 
-    fn read_extensions<'a>(&mut self, mut fields: impl Iterator<Item = &'a str>) -> Option<()> {
-        let mut address = None;
-        let mut port = None;
+    fn read_extensions<'a>(&mut self, mut fields: impl Iterator<Item = &'a str>) {
+        let mut related = (None, None);
         while let Some(name) = fields.next() {
             // a lone name at the end breaks the grammar; other stacks pass over it
             let value = fields.next().unwrap_or_default();
-            match name {
-                "raddr" => address = Some(Address::parse(value)?),
-                "rport" => port = Some(number(value)?),
-                "tcptype" => self.tcp_type = Some(TcpType::parse(value)?),
-                _ => self.extensions.push((name.to_owned(), value.to_owned())),
+            let is = |known: &str| name.eq_ignore_ascii_case(known);
+            match TcpType::parse(value).filter(|_| is("tcptype")) {
+                Some(tcp_type) => self.tcp_type = Some(tcp_type),
+                None if is("raddr") && related.0.is_none() => related.0 = Some((name, value)),
+                None if is("rport") && related.1.is_none() => related.1 = Some((name, value)),
+                // RFC 8839 §5.1: what is not known spoils nothing
+                None => self.extensions.push((name.to_owned(), value.to_owned())),
             }
         }
-        self.related = address.map(|address| (address, port.unwrap_or(0)));
-        Some(())
+        self.read_related(related);
+    }
+
+    /// Address and port serve diagnosis alone: what they are not leaves the candidate as useful.
+    fn read_related(&mut self, (address, port): (Option<Extension<'_>>, Option<Extension<'_>>)) {
+        let at = |(_, value): Extension<'_>| Address::parse(value);
+        let number = port.map_or(Some(0), |(_, value)| number(value));
+        match (address.and_then(at), number) {
+            (Some(address), Some(port)) => self.related = Some((address, port)),
+            _ => {
+                let odd = [address, port].into_iter().flatten();
+                let odd = odd.map(|(name, value)| (name.to_owned(), value.to_owned()));
+                self.extensions.extend(odd);
+            }
+        }
     }
 }
+
+/// Name and value, as they stand in the line.
+type Extension<'a> = (&'a str, &'a str);
 
 /// RFC 8839 §5.1 has ice-char; any token is let through.
 fn is_foundation(text: &str) -> bool {
@@ -165,7 +193,12 @@ impl Address {
             && text
                 .bytes()
                 .all(|byte| byte.is_ascii_alphanumeric() || b"-._".contains(&byte));
-        correct.then(|| Self::Name(text.to_owned()))
+        if correct {
+            return Some(Self::Name(text.to_owned()));
+        }
+        // RFC 8839 §5.1: extension-addr, of which nothing is known but its characters
+        let printable = text.len() <= 255 && text.bytes().all(|byte| byte.is_ascii_graphic());
+        (printable && !text.is_empty()).then(|| Self::Other(text.to_owned()))
     }
 }
 
@@ -183,24 +216,43 @@ impl Transport {
 
 impl CandidateKind {
     fn parse(text: &str) -> Option<Self> {
-        Some(match text {
-            "host" => Self::Host,
-            "srflx" => Self::ServerReflexive,
-            "prflx" => Self::PeerReflexive,
-            "relay" => Self::Relayed,
-            _ if is_token(text) => Self::Other(text.to_owned()),
-            _ => return None,
-        })
+        let known = [
+            Self::Host,
+            Self::ServerReflexive,
+            Self::PeerReflexive,
+            Self::Relayed,
+        ];
+        let known = known
+            .into_iter()
+            .find(|it| text.eq_ignore_ascii_case(it.as_str()));
+        known.or_else(|| is_token(text).then(|| Self::Other(text.to_owned())))
+    }
+
+    /// The word that stands in the line.
+    pub fn as_str(&self) -> &str {
+        match self {
+            Self::Host => "host",
+            Self::ServerReflexive => "srflx",
+            Self::PeerReflexive => "prflx",
+            Self::Relayed => "relay",
+            Self::Other(name) => name,
+        }
     }
 }
 
 impl TcpType {
     fn parse(text: &str) -> Option<Self> {
-        match text {
-            "active" => Some(Self::Active),
-            "passive" => Some(Self::Passive),
-            "so" => Some(Self::SimultaneousOpen),
-            _ => None,
+        [Self::Active, Self::Passive, Self::SimultaneousOpen]
+            .into_iter()
+            .find(|it| text.eq_ignore_ascii_case(it.as_str()))
+    }
+
+    /// The word that stands in the line.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Active => "active",
+            Self::Passive => "passive",
+            Self::SimultaneousOpen => "so",
         }
     }
 }
@@ -238,7 +290,7 @@ impl fmt::Display for Address {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Ip(ip) => ip.fmt(f),
-            Self::Name(name) => f.write_str(name),
+            Self::Name(name) | Self::Other(name) => f.write_str(name),
         }
     }
 }
@@ -255,22 +307,12 @@ impl fmt::Display for Transport {
 
 impl fmt::Display for CandidateKind {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(match self {
-            Self::Host => "host",
-            Self::ServerReflexive => "srflx",
-            Self::PeerReflexive => "prflx",
-            Self::Relayed => "relay",
-            Self::Other(name) => name,
-        })
+        f.write_str(self.as_str())
     }
 }
 
 impl fmt::Display for TcpType {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(match self {
-            Self::Active => "active",
-            Self::Passive => "passive",
-            Self::SimultaneousOpen => "so",
-        })
+        f.write_str(self.as_str())
     }
 }

@@ -1,5 +1,7 @@
 //! ICE attributes other than the candidate (RFC 8839).
 
+use std::fmt;
+
 use crate::scan::{fields, number};
 
 /// `a=remote-candidates`: the pairs that a controlling agent selected (RFC 8839 §5.2).
@@ -27,8 +29,10 @@ impl<'a> RemoteCandidates<'a> {
             Some((component, fields.next()?, number(fields.next()?)?))
         })
     }
+}
 
-    pub(crate) fn as_str(&self) -> &'a str {
-        self.0
+impl fmt::Display for RemoteCandidates<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.0)
     }
 }

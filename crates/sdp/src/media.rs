@@ -3,7 +3,7 @@
 use std::{fmt, ops::Deref};
 
 use crate::{
-    Section,
+    Attribute, Section,
     scan::{fields, is_digits, is_token, number},
 };
 
@@ -99,7 +99,8 @@ impl<'a> Media<'a> {
 
     /// Whether port 0 rejects it: port 0 without `a=bundle-only` (RFC 9143 §6).
     pub fn is_rejected(&self) -> bool {
-        self.line.port == 0 && !self.section.has("bundle-only")
+        let bundle_only = |it| matches!(it, Attribute::BundleOnly);
+        self.line.port == 0 && !self.section.attributes().any(bundle_only)
     }
 }
 

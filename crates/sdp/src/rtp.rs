@@ -101,6 +101,12 @@ impl Direction {
         }
     }
 
+    /// As a word inside a value.
+    // RFC 5234 §2.3: words that a grammar quotes have no case; names of attributes have (RFC 8866 §6)
+    fn parse_word(word: &str) -> Option<Self> {
+        Self::parse(&word.to_ascii_lowercase())
+    }
+
     /// The word that stands in the description.
     pub fn as_str(self) -> &'static str {
         match self {
@@ -184,7 +190,7 @@ impl<'a> ExtMap<'a> {
     pub(crate) fn parse(value: &'a str) -> Option<Self> {
         let (id, rest) = field(value);
         let (id, direction) = match id.split_once('/') {
-            Some((id, direction)) => (id, Some(Direction::parse(direction)?)),
+            Some((id, direction)) => (id, Some(Direction::parse_word(direction)?)),
             None => (id, None),
         };
         let (uri, parameters) = field(rest);

@@ -7,6 +7,16 @@ use crate::{
     Setup,
 };
 
+/// The value of an attribute of this kind, or nothing.
+macro_rules! matching {
+    ($attribute:ident, $variant:ident) => {
+        match $attribute {
+            Attribute::$variant(value) => Some(value),
+            _ => None,
+        }
+    };
+}
+
 /// A run of lines that belong together: the session level, or one media description.
 ///
 /// A view, free to copy. The getters look through its own lines only: an attribute that SDP lets
@@ -103,75 +113,81 @@ impl<'a> Section<'a> {
 
     /// `a=mid` (RFC 5888).
     pub fn mid(self) -> Option<&'a str> {
-        self.value("mid").map(str::trim_ascii)
+        self.find(|it| matching!(it, Mid))
     }
 
     /// `a=ice-ufrag` (RFC 8839 §5.4).
     pub fn ice_ufrag(self) -> Option<&'a str> {
-        self.value("ice-ufrag").map(str::trim_ascii)
+        self.find(|it| matching!(it, IceUfrag))
     }
 
     /// `a=ice-pwd` (RFC 8839 §5.4).
     pub fn ice_pwd(self) -> Option<&'a str> {
-        self.value("ice-pwd").map(str::trim_ascii)
+        self.find(|it| matching!(it, IcePwd))
     }
 
     /// Whether `a=ice-options` has this tag (RFC 8839 §5.6).
     pub fn has_ice_option(self, tag: &str) -> bool {
-        self.values("ice-options")
-            .any(|value| value.split_ascii_whitespace().any(|it| it == tag))
+        self.all(|it| matching!(it, IceOptions))
+            .any(|options| options.split_ascii_whitespace().any(|it| it == tag))
     }
 
     /// `a=setup` (RFC 4145 §4).
     pub fn setup(self) -> Option<Setup> {
-        self.value("setup").and_then(Setup::parse)
+        self.find(|it| matching!(it, Setup))
     }
 
     /// `a=tls-id` (RFC 8842 §4).
     pub fn tls_id(self) -> Option<&'a str> {
-        self.value("tls-id").map(str::trim_ascii)
+        self.find(|it| matching!(it, TlsId))
     }
 
     /// `a=fingerprint` (RFC 8122 §5).
     pub fn fingerprints(self) -> impl Iterator<Item = Fingerprint<'a>> {
-        self.values("fingerprint").filter_map(Fingerprint::parse)
+        self.all(|it| matching!(it, Fingerprint))
     }
 
-    /// `a=candidate` (RFC 8839 §5.1).
+    /// `a=candidate` (RFC 8839 §5.1); those that do not follow the grammar are left out.
     pub fn candidates(self) -> impl Iterator<Item = Candidate> {
-        self.values("candidate").filter_map(Candidate::parse_value)
+        self.all(|it| matching!(it, Candidate)).map(|it| *it)
     }
 
     /// `a=group` (RFC 5888).
     pub fn groups(self) -> impl Iterator<Item = Group<'a>> {
-        self.values("group").filter_map(Group::parse)
+        self.all(|it| matching!(it, Group))
     }
 
     /// `a=sctp-port` (RFC 8841 §5).
     pub fn sctp_port(self) -> Option<u16> {
-        self.value("sctp-port")
-            .and_then(|value| crate::scan::number(value.trim_ascii()))
+        self.find(|it| matching!(it, SctpPort))
     }
 
     /// `a=max-message-size` in bytes; 0 means any size (RFC 8841 §6).
     pub fn max_message_size(self) -> Option<u64> {
-        self.value("max-message-size")
-            .and_then(crate::sctp::message_size)
+        self.find(|it| matching!(it, MaxMessageSize))
     }
 
     /// `a=sctpmap`, of drafts older than RFC 8841.
     pub fn sctp_map(self) -> Option<SctpMap<'a>> {
-        self.value("sctpmap").and_then(SctpMap::parse)
+        self.find(|it| matching!(it, SctpMap))
     }
 
     /// `a=rtpmap` (RFC 8866 §6.6).
     pub fn rtp_maps(self) -> impl Iterator<Item = RtpMap<'a>> {
-        self.values("rtpmap").filter_map(RtpMap::parse)
+        self.all(|it| matching!(it, RtpMap))
     }
 
     /// `a=sendrecv`, `a=sendonly`, `a=recvonly` or `a=inactive` (RFC 8866 §6.7).
     pub fn direction(self) -> Option<Direction> {
-        self.raw_attributes().find_map(Direction::parse)
+        self.find(|it| matching!(it, Direction))
+    }
+
+    fn all<T>(self, pick: impl Fn(Attribute<'a>) -> Option<T>) -> impl Iterator<Item = T> {
+        self.attributes().filter_map(pick)
+    }
+
+    fn find<T>(self, pick: impl Fn(Attribute<'a>) -> Option<T>) -> Option<T> {
+        self.attributes().find_map(pick)
     }
 
     fn raw_attributes(self) -> impl Iterator<Item = &'a str> {

@@ -15,7 +15,7 @@ use tokio::time::timeout;
 use crate::setup;
 
 /// The browsers of the suites.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, clap::ValueEnum)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Kind {
     /// Chromium by chromedriver
     Chromium,

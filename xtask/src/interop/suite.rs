@@ -1,17 +1,14 @@
-//! The tests of a browser, one after the other, and what is said of them.
+//! What the tests of a browser session share.
 
-use std::pin::Pin;
 use std::sync::{Mutex, PoisonError};
 use std::time::Duration;
 
-use anyhow::{anyhow, ensure};
 use serde_json::Value;
-use tokio::time::{Instant, timeout};
+use tokio::time::timeout;
 
 use super::browser::{Browser, Kind, Preferences, Tab};
 use super::peer::Story;
 use super::server::Server;
-use super::{channels, close, connect, messages, restart, serve, transfer};
 
 /// What the tests of a session share.
 #[derive(Debug)]
@@ -22,26 +19,8 @@ pub(crate) struct Suite {
     watched: Mutex<Option<(Tab, Story)>>,
 }
 
-/// A test with a name.
-struct Case {
-    name: &'static str,
-    preferences: Preferences,
-    limit: Duration,
-    run: for<'s> fn(&'s Suite) -> Running<'s>,
-}
-
-/// What came of the tests.
-#[derive(Debug, Clone, Copy, Default)]
-struct Count {
-    passed: usize,
-    failed: usize,
-    interrupted: bool,
-}
-
-type Running<'s> = Pin<Box<dyn Future<Output = anyhow::Result<()>> + 's>>;
-
 impl Suite {
-    async fn start(kind: Kind, preferences: Preferences) -> anyhow::Result<Self> {
+    pub(crate) async fn start(kind: Kind, preferences: Preferences) -> anyhow::Result<Self> {
         let browser = Browser::start(kind, preferences).await?;
         let server = Server::start().await?;
         Ok(Self {
@@ -62,7 +41,8 @@ impl Suite {
         format!("{:?}-{test}", self.kind).to_lowercase()
     }
 
-    async fn tell_stories(&self) {
+    /// What both sides went through, for the report of a test that failed.
+    pub(crate) async fn tell_stories(&self) {
         let watched = self
             .watched
             .lock()
@@ -86,125 +66,3 @@ impl Suite {
         }
     }
 }
-
-pub(crate) fn names() -> impl Iterator<Item = &'static str> {
-    CASES.iter().map(|case| case.name)
-}
-
-/// Runs what was asked for. A test is never repeated.
-pub(crate) async fn run(kind: Kind, only: &[String]) -> anyhow::Result<()> {
-    let wanted =
-        |case: &&Case| only.is_empty() || only.iter().any(|part| case.name.contains(part.as_str()));
-    let start = Instant::now();
-    let mut count = Count::default();
-    for preferences in [Preferences::Open, Preferences::Default] {
-        let of_session = CASES.iter().filter(|case| case.preferences == preferences);
-        let cases: Vec<_> = of_session.filter(wanted).collect();
-        if !cases.is_empty() {
-            run_session(kind, preferences, &cases, &mut count).await;
-        }
-        if count.interrupted {
-            break;
-        }
-    }
-    let Count {
-        passed,
-        failed,
-        interrupted,
-    } = count;
-    let seconds = start.elapsed().as_secs_f64();
-    println!("{kind:?}: {seconds:.0} s");
-    println!("{passed} passed, {failed} failed");
-    ensure!(!interrupted, "interrupted");
-    ensure!(passed + failed > 0, "no test has such a name");
-    ensure!(failed == 0, "{failed} of {} tests failed", passed + failed);
-    Ok(())
-}
-
-/// The tests that share a browser.
-async fn run_session(kind: Kind, preferences: Preferences, cases: &[&Case], count: &mut Count) {
-    let suite = match Suite::start(kind, preferences).await {
-        Ok(suite) => suite,
-        Err(error) => {
-            cases
-                .iter()
-                .for_each(|case| println!("FAIL {:<44}  {error:#}", case.name));
-            count.failed += cases.len();
-            return;
-        }
-    };
-    println!("{}, {preferences:?} preferences", suite.browser.version());
-    for case in cases {
-        tokio::select! {
-            passed = run_case(&suite, case) => {
-                count.passed += usize::from(passed);
-                count.failed += usize::from(!passed);
-            }
-            _ = tokio::signal::ctrl_c() => {
-                count.interrupted = true;
-                break;
-            }
-        }
-    }
-    if let Err(error) = suite.browser.quit().await {
-        println!("     {error:#}"); // the tests stand
-    }
-}
-
-async fn run_case(suite: &Suite, case: &Case) -> bool {
-    let start = Instant::now();
-    let outcome = timeout(case.limit, (case.run)(suite)).await;
-    let outcome = outcome.unwrap_or_else(|_| Err(anyhow!("not done in {:?}", case.limit)));
-    let seconds = start.elapsed().as_secs_f64();
-    match outcome {
-        Ok(()) => {
-            println!("ok   {:<44} {seconds:>6.2} s", case.name);
-            true
-        }
-        Err(error) => {
-            println!("FAIL {:<44} {seconds:>6.2} s  {error:#}", case.name);
-            suite.tell_stories().await;
-            false
-        }
-    }
-}
-
-macro_rules! cases {
-    ($($preferences:ident $limit:literal $name:literal $run:expr;)*) => {
-        &[$(Case {
-            name: $name,
-            preferences: Preferences::$preferences,
-            limit: Duration::from_secs($limit),
-            run: |suite| Box::pin($run(suite)),
-        }),*]
-    };
-}
-
-const CASES: &[Case] = cases! {
-    Open 40 "browser_offers_trickle" connect::browser_offers_trickle;
-    Open 40 "browser_offers_complete" connect::browser_offers_complete;
-    Open 40 "we_offer_trickle" connect::we_offer_trickle;
-    Open 40 "we_offer_complete" connect::we_offer_complete;
-    Open 40 "both_offer" connect::both_offer;
-    Open 40 "rsa_certificates" connect::rsa_certificates;
-    Open 40 "forged_fingerprint" connect::forged_fingerprint;
-    Open 60 "text_binary_empty_and_256_kib" messages::kinds_and_sizes;
-    Open 40 "ordered" channels::ordered;
-    Open 40 "unordered" channels::unordered;
-    Open 40 "max_retransmits_0" channels::max_retransmits_0;
-    Open 40 "max_packet_life_time" channels::max_packet_life_time;
-    Open 40 "negotiated_id_0" channels::negotiated_id_0;
-    Open 60 "channels_200" channels::many;
-    Open 120 "transfer_64_mib_each_way" transfer::each_way;
-    Open 60 "browser_closes_channel" close::browser_closes_channel;
-    Open 60 "we_close_channel" close::we_close_channel;
-    Open 60 "we_shut_down" close::we_shut_down;
-    Open 40 "browser_closes_connection" close::browser_closes_connection;
-    Open 90 "ice_restart_by_browser_in_transfer" restart::by_browser;
-    Open 90 "ice_restart_by_us_in_transfer" restart::by_us;
-    Open 60 "tab_closed" close::tab_closed;
-    Open 120 "serve_page" async |suite: &Suite| serve::page(&suite.browser, &suite.file_name("serve"), false).await;
-    Default 120 "serve_page_default_preferences" async |suite: &Suite| {
-        serve::page(&suite.browser, &suite.file_name("serve-default"), true).await
-    };
-};

@@ -32,6 +32,7 @@ fn short(name: &Value) -> &str {
     name.strip_prefix("oxirtc-").unwrap_or(name)
 }
 
+/// From, to. A line each; what is not here yet has its place already.
 const EDGES: &[(&str, &str)] = &[
     ("cli", "peerconnection"),
     ("ice", "stun"),

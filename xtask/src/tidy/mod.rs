@@ -7,6 +7,7 @@ mod names;
 mod rooms;
 mod sizes;
 mod sources;
+mod targets;
 
 use anyhow::{Result, bail};
 
@@ -18,6 +19,7 @@ pub(crate) fn run() -> Result<()> {
     findings.extend(arrows::check()?);
     findings.extend(facade::budget()?);
     findings.extend(rooms::check()?);
+    findings.extend(targets::check()?);
     for source in &sources {
         findings.extend(sizes::check(source));
         findings.extend(names::check(source));

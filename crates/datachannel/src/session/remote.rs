@@ -2,7 +2,8 @@
 
 use super::{Control, Disposition, Session};
 use crate::channel::{Agreed, Channel, ChannelId, Origin, State};
-use crate::event::{Event, Failure, Initiator};
+use crate::end::{Failure, Initiator};
+use crate::event::Event;
 use crate::message::{Message, Open};
 use crate::parameters::Priority;
 use crate::stream::{Next, Occupant, Reset, Stream};
@@ -37,8 +38,10 @@ impl Session {
         let Some(used) = self.streams.get(&stream) else {
             return self.hold_unclaimed(stream);
         };
-        if used.next.is_some() {
-            return Disposition::Hold;
+        match &used.next {
+            Some(next) if next.refused => return Disposition::Discard,
+            Some(_) => return Disposition::Hold,
+            None => {}
         }
         let id = match used.occupant {
             Occupant::Channel(id) => id,
@@ -56,12 +59,27 @@ impl Session {
         }
     }
 
-    /// Gives up a stream on which user messages were [held](Disposition::Hold): they have no channel and get none. It is
-    /// reset; what stands in the association is to be dropped. A stream that has a channel is left alone.
-    pub fn reject(&mut self, stream: u16) {
-        let occupant = self.streams.get(&stream).map(|used| used.occupant);
-        if occupant == Some(Occupant::Unclaimed) {
-            self.refuse(stream);
+    /// Gives up a stream on which user messages were [held](Disposition::Hold): they have no channel, or one that does not open.
+    /// It is reset, and what stands in the association is to be dropped. A stream with an open channel is left alone.
+    pub fn reject(&mut self, number: u16) {
+        let Some(stream) = self.streams.get_mut(&number) else {
+            return;
+        };
+        if let Some(next) = &mut stream.next {
+            self.stats.rejected += u64::from(!next.refused);
+            next.refused = true;
+            return;
+        }
+        let refuse = match stream.occupant {
+            Occupant::Unclaimed => true,
+            Occupant::Channel(id) => {
+                let channel = self.channels.get(&id);
+                channel.is_some_and(|channel| channel.state == State::Connecting)
+            }
+            Occupant::Refused => false,
+        };
+        if refuse {
+            self.refuse(number);
         }
     }
 
@@ -116,7 +134,7 @@ impl Session {
     }
 
     fn has_stream(&self, stream: u16) -> bool {
-        !self.ended && self.max_channels.is_some_and(|most| stream < most)
+        self.max_channels.is_some_and(|most| stream < most)
     }
 
     fn handle_ack(&mut self, stream: u16) {
@@ -150,8 +168,11 @@ impl Session {
             Some(stream) if stream.may_be_over_for_peer() && stream.next.is_none() && fits => {
                 self.held.channels += 1;
                 self.held.text += agreed.text();
-                let closed = false;
-                stream.next = Some(Box::new(Next { agreed, closed }));
+                stream.next = Some(Box::new(Next {
+                    agreed,
+                    closed: false,
+                    refused: false,
+                }));
             }
             _ => self.stats.ignored += 1,
         }
@@ -182,7 +203,7 @@ impl Session {
 
     fn is_closing(&self, id: ChannelId) -> bool {
         let channel = self.channels.get(&id);
-        channel.is_none_or(|channel| channel.state == State::Closing)
+        channel.is_none_or(|channel| matches!(channel.state, State::Closing | State::Closed))
     }
 
     /// Answers something wrong on a stream: a channel that has it is closed; else the stream is reset.
@@ -211,7 +232,7 @@ impl Session {
                 self.drop_unsent(id, Initiator::Library, failure);
                 self.refuse_silently(number);
             }
-            Some(State::Closing) | None => self.stats.ignored += 1,
+            Some(State::Closing | State::Closed) | None => self.stats.ignored += 1,
         }
     }
 
@@ -239,19 +260,27 @@ impl Session {
             return;
         };
         if let Occupant::Channel(id) = stream.occupant
-            && let Some(channel) = self.channels.remove(&id)
+            && let Some(channel) = self.channels.get(&id)
         {
             if channel.origin == Origin::Remote {
                 self.held.channels -= 1;
                 self.held.text -= channel.agreed.text();
             }
-            self.report_closed(id, &channel, channel.end);
+            self.finish(id);
         }
         if let Some(next) = stream.next {
-            let Next { agreed, closed } = *next;
+            let Next {
+                agreed,
+                closed,
+                refused,
+            } = *next;
             self.held.channels -= 1;
             self.held.text -= agreed.text();
-            self.accept(number, agreed);
+            if refused {
+                self.refuse_silently(number);
+            } else {
+                self.accept(number, agreed);
+            }
             if closed {
                 self.handle_incoming_reset(number);
             }

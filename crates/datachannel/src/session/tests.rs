@@ -1,6 +1,6 @@
 use super::*;
 use crate::Priority;
-use crate::channel::ChannelStats;
+use crate::message::{Message, Open};
 
 fn connected(role: Role) -> Session {
     let mut session = Session::new(Config::new());
@@ -71,13 +71,11 @@ fn announced(session: &mut Session, number: u16) -> ChannelId {
     }
 }
 
-fn closed(channel: ChannelId, stream: u16, by: Initiator, failure: Option<Failure>) -> Event {
+fn closed(channel: ChannelId, by: Initiator, failure: Option<Failure>) -> Event {
     Event::Closed {
         channel,
-        stream: Some(stream),
         by,
         failure,
-        stats: ChannelStats::default(),
     }
 }
 
@@ -155,8 +153,8 @@ fn ids_beyond_the_association() {
     session.set_connected(10);
     let failure = Some(Failure::IdUnavailable);
     let expected = [
-        closed(far, 10, Initiator::Library, failure),
-        closed(all[5], 11, Initiator::Library, failure),
+        closed(far, Initiator::Library, failure),
+        closed(all[5], Initiator::Library, failure),
     ];
     assert_eq!(events(&mut session), expected);
     assert_eq!(sends(&mut session).len(), 5);
@@ -192,10 +190,8 @@ fn ids_come_with_the_role() {
         if connected_first {
             expected.push(Event::Closed {
                 channel: ids[2],
-                stream: None,
                 by: Initiator::Library,
                 failure: Some(Failure::IdUnavailable),
-                stats: ChannelStats::default(),
             });
         } else {
             expected.push(assigned(ids[2], 6));
@@ -242,9 +238,8 @@ fn unordered_after_the_acknowledgement() {
     session.handle_message(0, &[2]);
     assert_eq!(session.stats().ignored, 1, "a second ACK has no effect");
 
-    session.take_back(id, 2);
     let stats = session.channel(id).unwrap().stats();
-    assert_eq!((stats.messages_sent, stats.bytes_sent), (1, 2));
+    assert_eq!((stats.messages_sent, stats.bytes_sent), (2, 4));
 }
 
 /// [6-14] A user message of the peer stands for the ACK (RFC 8832 §6).
@@ -338,7 +333,7 @@ fn an_open_on_an_id_in_use_closes_its_channel() {
         session.handle_outgoing_reset(number);
         session.handle_incoming_reset(number);
         let failure = Some(Failure::Violation);
-        let end = closed(id, number, Initiator::Library, failure);
+        let end = closed(id, Initiator::Library, failure);
         assert_eq!(events(&mut session), [end]);
     }
     assert_eq!(session.channels().count(), 0);
@@ -349,7 +344,7 @@ fn an_open_that_takes_our_id_before_ours_is_sent() {
     let mut session = client();
     let id = session.open(Parameters::new("")).unwrap();
     session.handle_message(0, &open_bytes("mine", ""));
-    let end = closed(id, 0, Initiator::Library, Some(Failure::Violation));
+    let end = closed(id, Initiator::Library, Some(Failure::Violation));
     assert_eq!(events(&mut session), [end]);
     assert_eq!(resets(&mut session), [0]);
     let stats = session.stats();
@@ -376,12 +371,32 @@ fn closing_by_this_side() {
     session.handle_outgoing_reset(0);
     assert_eq!(events(&mut session), []);
     session.handle_incoming_reset(0);
-    let end = closed(id, 0, Initiator::User, None);
+    let end = closed(id, Initiator::User, None);
     assert_eq!(events(&mut session), [end]);
-    assert!(session.channel(id).is_none());
+    // It is known until it is forgotten, and its id is free.
+    let channel = session.channel(id).unwrap();
+    assert_eq!(
+        (channel.state(), channel.stream()),
+        (State::Closed, Some(0))
+    );
     session.close(id);
-    assert_eq!(session.send(id, "x".into()), Err(Error::UnknownChannel));
+    assert_eq!(session.send(id, "x".into()), Err(Error::NotOpen));
+    let late = session.decode(id, 51, Bytes::from_static(b"x"));
+    assert_eq!(late, Err(Unusable::Closed));
     assert_eq!(events(&mut session), []);
+    assert_eq!(opened(&mut session).1, 0);
+    session.forget(id);
+    assert!(session.channel(id).is_none());
+    assert_eq!(session.send(id, "x".into()), Err(Error::UnknownChannel));
+    // One that is forgotten before goes when it is closed.
+    let early = session.open(negotiated(8)).unwrap();
+    session.forget(early);
+    assert_eq!(session.channel(early).unwrap().state(), State::Open);
+    session.close(early);
+    assert_eq!(resets(&mut session), [8]);
+    session.handle_outgoing_reset(8);
+    session.handle_incoming_reset(8);
+    assert!(session.channel(early).is_none());
 }
 
 /// [6.2-18] The peer's close: closing, our own reset, closed.
@@ -397,7 +412,7 @@ fn closing_by_the_peer() {
         assert_eq!(resets(&mut session), [number]);
         session.handle_incoming_reset(number);
         session.handle_outgoing_reset(number);
-        let end = closed(id, number, Initiator::Remote, None);
+        let end = closed(id, Initiator::Remote, None);
         assert_eq!(events(&mut session), [end]);
     }
     let stats = session.stats();
@@ -411,7 +426,7 @@ fn a_reset_before_the_ack_is_a_refusal() {
     session.handle_incoming_reset(number);
     assert_eq!(resets(&mut session), [number]);
     session.handle_outgoing_reset(number);
-    let end = closed(id, number, Initiator::Remote, Some(Failure::Rejected));
+    let end = closed(id, Initiator::Remote, Some(Failure::Rejected));
     assert_eq!(events(&mut session), [Event::Closing { channel: id }, end]);
 }
 
@@ -456,7 +471,7 @@ fn the_peer_uses_an_id_again_before_our_reset_is_confirmed() {
         session.handle_outgoing_reset(1);
         let second = ChannelId(first.0 + 1);
         let mut expected = vec![
-            closed(first, 1, Initiator::Remote, None),
+            closed(first, Initiator::Remote, None),
             Event::Announced { channel: second },
         ];
         if closes_again {
@@ -588,7 +603,7 @@ fn parts_are_bounded_for_all_channels_together() {
     let one = Bytes::from_static(&[1]);
     assert_eq!(session.decode(id, 52, one.clone()), Err(Unusable::TooLarge));
     assert_eq!(session.held.parts, MAX_PARTS);
-    session.fail_all();
+    session.handle_end();
     assert_eq!(session.held.parts, 0);
 }
 
@@ -602,25 +617,96 @@ fn the_association_ends_or_restarts() {
     session.handle_restart();
     assert_eq!(resets(&mut session), []);
     let expected = [
-        closed(ours, 0, Initiator::Transport, None),
-        closed(closing, 2, Initiator::User, None),
+        closed(ours, Initiator::Transport, None),
+        closed(closing, Initiator::User, None),
     ];
     assert_eq!(events(&mut session), expected);
     let (again, number) = opened(&mut session);
     assert_eq!(number, 0);
-    session.fail_all();
+    session.handle_end();
     assert_eq!(
         events(&mut session),
-        [closed(again, 0, Initiator::Transport, None)]
+        [closed(again, Initiator::Transport, None)]
     );
-    assert_eq!(session.open(Parameters::new("")), Err(Error::Ended));
     session.handle_message(1, &open_bytes("", ""));
+    assert_eq!(session.channels().count(), 0, "there is no stream");
+    // The next association has a role and streams of its own.
+    let next = session.open(Parameters::new("")).unwrap();
+    assert_eq!(stream(&session, next), None);
+    session.set_role(Role::Server);
     session.set_connected(100);
-    assert_eq!(session.channels().count(), 0);
+    let assigned = Event::IdAssigned {
+        channel: next,
+        stream: 1,
+    };
+    assert_eq!(events(&mut session), [assigned]);
+    assert_eq!(sends(&mut session).len(), 1);
+    assert_eq!(events(&mut session), [Event::Opened { channel: next }]);
+    let stats = session.stats();
+    assert_eq!((stats.opened, stats.closed), (4, 3));
+}
+
+/// [6.2-23] An OPEN that the association can never take closes its channel.
+#[test]
+fn an_open_that_is_too_long_closes_the_channel() {
+    let mut session = client();
+    let acknowledged = announced(&mut session, 1);
+    session.handle_message(3, &open_bytes("", ""));
+    assert_eq!(session.peek_send(), Some((3, 1)));
+    session.refuse_send();
+    events(&mut session);
+    let long = session.open(Parameters::new("x".repeat(1000))).unwrap();
+    let short = session.open(Parameters::new("x")).unwrap();
+    assert_eq!(session.peek_send(), Some((0, 1012)));
+    session.refuse_send();
+    let end = closed(long, Initiator::Library, Some(Failure::OpenTooLong));
+    assert_eq!(events(&mut session), [end]);
+    assert_eq!(session.channel(long).unwrap().state(), State::Closed);
+    assert_eq!(session.peek_send(), Some((2, 13)));
+    let out = session.poll_send().unwrap();
+    assert_eq!((out.stream, out.payload.len()), (2, 13));
+    assert_eq!(events(&mut session), [Event::Opened { channel: short }]);
+    session.refuse_send();
+    assert_eq!((session.peek_send(), session.poll_send()), (None, None));
+    assert_eq!(session.channel(acknowledged).unwrap().state(), State::Open);
+    // What is closed before its OPEN was taken is passed over.
+    let given_up = session.open(Parameters::new("x")).unwrap();
+    session.close(given_up);
+    assert_eq!(session.peek_send(), None);
     assert_eq!(
-        (events(&mut session), sends(&mut session)),
-        (vec![], vec![])
+        events(&mut session),
+        [closed(given_up, Initiator::User, None)]
     );
+    // Its id is free.
+    assert_eq!(opened(&mut session).1, 0);
+}
+
+/// RFC 8832 §6: what is held for the next life of a stream can be given up as well.
+#[test]
+fn the_next_channel_of_a_stream_can_be_given_up() {
+    let mut session = client();
+    let first = announced(&mut session, 1);
+    session.handle_incoming_reset(1);
+    assert_eq!(resets(&mut session), [1]);
+    session.handle_message(1, &open_bytes("next", ""));
+    assert_eq!(session.handle_user_message(1), Disposition::Hold);
+    session.reject(1);
+    session.reject(1);
+    assert_eq!(session.stats().rejected, 1);
+    assert_eq!(session.handle_user_message(1), Disposition::Discard);
+    events(&mut session);
+    session.handle_outgoing_reset(1);
+    assert_eq!(
+        events(&mut session),
+        [closed(first, Initiator::Remote, None)]
+    );
+    // The peer's new channel is reset, and the stream is free when that is done.
+    assert_eq!(resets(&mut session), [1]);
+    assert_eq!(session.open(negotiated(1)), Err(Error::IdInUse));
+    session.handle_outgoing_reset(1);
+    session.handle_incoming_reset(1);
+    assert!(session.open(negotiated(1)).is_ok());
+    assert_eq!(session.held.channels, 0);
 }
 
 /// Row D7 of the bounds on what a peer can cause: as many OPENs as there are streams, and the longest texts.
@@ -643,7 +729,7 @@ fn a_greedy_peer_is_bounded() {
     for number in 0..65_535 {
         session.handle_message(number, &short);
     }
-    assert_eq!(session.channels().count(), 32_767);
+    assert_eq!(session.channels().count(), 1024);
     // Maps have some room to spare: half as much again is ample.
     let idle = size_of::<(ChannelId, Channel)>() + size_of::<(u16, Stream)>();
     assert!(idle * 3 / 2 <= 256, "{idle} bytes for an idle channel");

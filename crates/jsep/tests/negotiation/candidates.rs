@@ -8,7 +8,7 @@ use oxirtc_jsep::{
 use crate::support::{Peer, connected, exchange, offer_of, visible};
 
 const HOST: &str = "candidate:1 1 udp 2122260223 192.0.2.1 54321 typ host";
-const NAME: &str = "candidate:2 1 UDP 2122260222 abc.local 54322 typ host";
+const NAME: &str = "candidate:2 1 udp 2122260222 abc.local 54322 typ host";
 
 fn init(candidate: &str) -> CandidateInit<'_> {
     CandidateInit {
@@ -118,7 +118,18 @@ fn refused() {
             ..init(HOST)
         },
         init("candidate:nonsense"),
-        init("a=candidate:1 1 udp 1 192.0.2.1 1 typ host"),
+        init("a=a=candidate:1 1 udp 1 192.0.2.1 1 typ host"),
+        init("candidate:1 1 udp 1 192.0.2.1 1 typ host\r\n"),
+        init("candidate:1 1 udp 1 192.0.2.1 1 typ host\r\nm=audio 9 RTP/AVP 0"),
+        init("candidate:1 1 udp 1 192.0.2.1 1 typ\nhost"),
+        CandidateInit {
+            username_fragment: Some("unknown1"),
+            ..init("")
+        },
+        CandidateInit {
+            username_fragment: Some("unknown1"),
+            ..CandidateInit::default()
+        },
     ];
     for init in wrong {
         let error = a.negotiator.add_ice_candidate(init);
@@ -164,10 +175,9 @@ fn end_of_candidates() {
 fn before_the_answer() {
     let offer = Peer::with_channel('a').offer().sdp;
     let mut b = Peer::new('b');
-    b.remote(offer_of(format!(
-        "{offer}a={HOST}\r\na=end-of-candidates\r\n"
-    )));
+    b.remote(offer_of(format!("{offer}a={HOST}\r\n")));
     assert_eq!(b.negotiator.add_ice_candidate(init(NAME)), Ok(vec![]));
+    assert_eq!(b.negotiator.add_ice_candidate(init("")), Ok(vec![]));
     assert!(remote_sdp(&b).contains(NAME));
     let changes = b.local(None);
     let told: Vec<_> = changes
@@ -270,6 +280,117 @@ fn rejected_section() {
         ..init(HOST)
     };
     assert_eq!(b.negotiator.add_ice_candidate(init), Ok(vec![]));
+    let end = CandidateInit {
+        candidate: "",
+        ..init
+    };
+    assert_eq!(b.negotiator.add_ice_candidate(end), Ok(vec![]));
+    let sdp = remote_sdp(&b);
+    let section = sdp.split("m=audio").nth(1).expect("the section");
+    assert!(section.contains(&format!("a={HOST}\r\na=end-of-candidates\r\n")));
+    let unknown = CandidateInit {
+        username_fragment: Some("unknown1"),
+        ..init
+    };
+    let error = b.negotiator.add_ice_candidate(unknown);
+    assert!(matches!(error, Err(Error::Operation(_))), "{error:?}");
+}
+
+/// Also a section that the peer itself has rejected, and that has no generation, keeps what is added.
+#[test]
+fn section_without_a_generation() {
+    let mut b = Peer::new('b');
+    b.remote(offer_of(format!(
+        "{}m=audio 0 UDP/TLS/RTP/SAVPF 0\r\na=mid:x\r\n",
+        Peer::with_channel('a').offer().sdp
+    )));
+    b.local(None);
+    let init = CandidateInit {
+        sdp_mid: Some("x"),
+        ..init(HOST)
+    };
+    assert_eq!(b.negotiator.add_ice_candidate(init), Ok(vec![]));
+    assert!(remote_sdp(&b).ends_with(&format!("a={HOST}\r\n")));
+    let all = b.negotiator.add_ice_candidate(CandidateInit::default());
+    assert_eq!(all.map(|it| it.len()), Ok(1), "the end for all sections");
+    assert_eq!(remote_sdp(&b).matches("a=end-of-candidates").count(), 2);
+}
+
+/// As it stands in a description it is taken, too; words in any case; what the peer sent is written as it
+/// was understood.
+#[test]
+fn forms_of_a_candidate() {
+    let (mut a, _) = connected();
+    let line = format!("a={HOST}");
+    let told = a.negotiator.add_ice_candidate(init(&line));
+    assert_eq!(told.map(|it| it.len()), Ok(1));
+    assert_eq!(
+        a.negotiator.add_ice_candidate(init(HOST)),
+        Ok(vec![]),
+        "the same"
+    );
+    let loud = "candidate:9 1 UDP 1 192.0.2.1   9 TYP HOST  x  y";
+    let told = a.negotiator.add_ice_candidate(init(loud));
+    assert_eq!(told.map(|it| it.len()), Ok(1));
+    let sdp = remote_sdp(&a);
+    assert!(sdp.contains(&format!("\r\n{line}\r\n")), "{sdp}");
+    assert!(
+        sdp.contains("a=candidate:9 1 udp 1 192.0.2.1 9 typ host x y\r\n"),
+        "{sdp}"
+    );
+}
+
+/// RFC 8838 §14: what comes after the end stands in the description, and ICE is not told of it.
+#[test]
+fn after_the_end() {
+    let (mut a, mut b) = connected();
+    a.negotiator.add_ice_candidate(init("")).expect("the end");
+    assert_eq!(a.negotiator.add_ice_candidate(init(HOST)), Ok(vec![]));
+    assert!(remote_sdp(&a).contains(HOST));
+    // another generation begins anew
+    let offer = b.try_offer(true).expect("an offer");
+    a.remote(offer);
+    a.local(None);
+    let told = a.negotiator.add_ice_candidate(init(HOST));
+    assert_eq!(told.map(|it| it.len()), Ok(1));
+}
+
+/// One line that nobody knows does not cost the others: in a description and alone.
+#[test]
+fn unknown_lines() {
+    let odd = [
+        "candidate:2 1 udp 1 fe80::1%eth0 1 typ host",
+        "candidate:3 1 tcp 1 192.0.2.1 1 typ host tcptype quic",
+        "candidate:123456789012345678901234567890123 1 udp 1 192.0.2.1 1 typ host",
+        "candidate:4 1 udp 4294967296 192.0.2.1 1 typ host",
+        "candidate:nonsense",
+    ];
+    let lines: String = odd.iter().map(|it| format!("a={it}\r\n")).collect();
+    let sdp = Peer::with_channel('a').offer().sdp;
+    let with_zone = "candidate:5 1 udp 1 192.0.2.1 1 typ srflx raddr fe80::1%2 rport 2";
+    let mut b = Peer::new('b');
+    b.remote(offer_of(format!(
+        "{sdp}{lines}a={with_zone}\r\na={HOST}\r\n"
+    )));
+    assert!(odd.iter().all(|line| remote_sdp(&b).contains(line)), "kept");
+    let told = b.local(None);
+    let told: Vec<_> = told
+        .iter()
+        .filter_map(|it| match it {
+            Change::RemoteCandidate { candidate, .. } => Some(candidate.to_string()),
+            _ => None,
+        })
+        .collect();
+    assert_eq!(told, [with_zone, HOST]);
+    let (mut a, _) = connected();
+    for line in &odd[..2] {
+        assert_eq!(a.negotiator.add_ice_candidate(init(line)), Ok(vec![]));
+        assert!(remote_sdp(&a).contains(line));
+    }
+    for line in &odd[2..] {
+        let error = a.negotiator.add_ice_candidate(init(line));
+        assert!(matches!(error, Err(Error::Operation(_))), "{line}");
+    }
 }
 
 /// [4.4.2-02] [4.4.2-18] Our candidates and their end stand in the descriptions of their generation,

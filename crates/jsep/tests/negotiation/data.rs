@@ -370,6 +370,98 @@ fn sctp_parameters() {
     assert!(sdp.contains("a=sctp-port:7\r\na=max-message-size:0\r\n"));
 }
 
+fn sctp_changes(changes: &[Change]) -> Vec<Sctp> {
+    let sctp = |it: &Change| match it {
+        Change::Sctp(sctp) => Some(*sctp),
+        _ => None,
+    };
+    changes.iter().filter_map(sctp).collect()
+}
+
+/// RFC 8841 §9.3, §10.3, §10.4: another port of either end is another association, with another port of
+/// the other end; port 0 closes it and leaves DTLS as it is.
+#[test]
+fn another_sctp_port_is_another_association() {
+    let (mut a, mut b) = connected();
+    let transport = b.negotiator.transports().next().expect("a transport");
+    let offer = a.offer().sdp;
+    b.remote(offer_of(offer.replace("sctp-port:5000", "sctp-port:5001")));
+    let changes = b.local(None);
+    let dtls = |changes: &[Change]| changes.iter().any(|it| matches!(it, Change::Dtls { .. }));
+    assert!(!dtls(&changes), "{changes:?}");
+    let replaced = |local_port, remote_port| {
+        [
+            Sctp::Closed,
+            Sctp::Created { transport },
+            Sctp::Negotiated {
+                transport,
+                local_port,
+                remote_port,
+                max_message_size: 262_144,
+            },
+        ]
+    };
+    assert_eq!(sctp_changes(&changes), replaced(5001, 5001));
+    let answer = b.negotiator.local_description().expect("an answer").sdp;
+    assert!(answer.contains("a=sctp-port:5001\r\n"), "{answer}");
+    // and our own offer keeps what is in use
+    assert!(b.offer().sdp.contains("a=sctp-port:5001\r\n"));
+    // the same again is the same
+    b.remote(offer_of(offer.replace("sctp-port:5000", "sctp-port:5001")));
+    assert_eq!(sctp_changes(&b.local(None)), []);
+    // an answer with another port
+    a.local(None);
+    let changed = answer.replace("sctp-port:5001", "sctp-port:7");
+    let changes = a.remote(answer_of(changed.clone()));
+    assert_eq!(sctp_changes(&changes), replaced(5000, 7));
+    // port 0 in an answer, and in an offer
+    a.local(None);
+    let changes = a.remote(answer_of(changed.replace("sctp-port:7", "sctp-port:0")));
+    assert_eq!(sctp_changes(&changes), [Sctp::Closed]);
+    assert!(!dtls(&changes));
+    b.remote(offer_of(offer.replace("sctp-port:5000", "sctp-port:0")));
+    let changes = b.local(None);
+    assert_eq!(sctp_changes(&changes), [Sctp::Closed]);
+    let answer = b.negotiator.local_description().expect("an answer").sdp;
+    assert!(answer.contains("a=sctp-port:0\r\n") && answer.contains("m=application 9"));
+    // and a later offer makes one again
+    let mut changes = b.remote(offer_of(offer));
+    changes.extend(b.local(None));
+    assert_eq!(sctp_changes(&changes), replaced(5000, 5000)[1..]);
+}
+
+/// An earlier section for data in a later offer does not take the association from the one that serves.
+#[test]
+fn the_association_stays_in_its_section() {
+    let (mut a, mut b) = connected();
+    let offer = a.offer().sdp;
+    b.remote(offer_of(
+        offer
+            .replace("m=application 9", "m=application 0")
+            .replace("a=group:BUNDLE 0\r\n", ""),
+    ));
+    b.local(None);
+    let (head, section) = offer.split_once("m=").expect("a section");
+    let section = section.replace("a=mid:0", "a=mid:1");
+    let rejected = "m=application 0 UDP/DTLS/SCTP webrtc-datachannel\r\na=mid:0\r\n";
+    let head = head.replace("BUNDLE 0", "BUNDLE 1");
+    b.remote(offer_of(format!("{head}{rejected}m={section}")));
+    b.local(None);
+    let earlier = section
+        .replace("a=mid:1", "a=mid:2")
+        .replace("a=ice-ufrag:a", "a=ice-ufrag:c");
+    for group in ["BUNDLE 2 1", "BUNDLE 1"] {
+        let head = head.replace("BUNDLE 1", group);
+        b.remote(offer_of(format!("{head}m={earlier}m={section}")));
+        let changes = b.local(None);
+        assert_eq!(sctp_changes(&changes), [], "{group}");
+        let answer = b.negotiator.local_description().expect("an answer").sdp;
+        let answer = oxirtc_jsep::sdp::Session::parse(&answer).expect("a description");
+        let rejected: Vec<_> = answer.media().map(|it| it.is_rejected()).collect();
+        assert_eq!(rejected, [true, false], "{group}");
+    }
+}
+
 /// [4.4.1.6-21] Rejected by the answer, or by a later offer: closed, the transport goes; a new data
 /// channel uses the section again under a new mid.
 #[test]
@@ -536,11 +628,16 @@ fn bundle_policies() {
         } else {
             "m=application 0"
         };
+        // the audio section stays where the group needs its address
+        let stays = group == "x 0";
+        let audio = if stays { "m=audio 9 " } else { "m=audio 0 " };
         assert!(
-            answer.contains(sctp) && answer.contains("m=audio 0 "),
+            answer.contains(sctp) && answer.contains(audio),
             "{group} {policy:?}\n{answer}"
         );
-        assert_eq!(answer.contains("a=group:BUNDLE 0\r\n"), accepted);
+        let bundle = format!("a=group:BUNDLE {group}\r\n");
+        assert_eq!(answer.contains(&bundle), accepted);
+        assert_eq!(b.negotiator.transports().count(), usize::from(accepted));
     }
 }
 

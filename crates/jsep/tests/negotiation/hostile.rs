@@ -3,7 +3,7 @@
 
 use std::time::{Duration, Instant};
 
-use oxirtc_jsep::{CandidateInit, Description, SdpType};
+use oxirtc_jsep::{CandidateInit, Description, SdpType, SignalingState};
 use proptest::{collection::vec, prelude::*, sample::Index};
 
 use crate::support::{Peer, offer_of, recorded, visible};
@@ -74,6 +74,7 @@ proptest! {
             let sdp = if noise < 20 { mutate(&sdp, &[(other, text, noise)]) } else { sdp };
             let kind = KINDS[other.index(4)];
             let before = visible(peer);
+            let mut gave_way = false;
             let made = match verb / 2 % 9 {
                 0 => peer.try_offer(noise % 2 == 0),
                 1 => peer.try_answer(),
@@ -83,6 +84,7 @@ proptest! {
                     result.map(|_| peer.negotiator.local_description().unwrap_or(Description::rollback()))
                 }
                 4 | 5 => {
+                    gave_way = !peer.negotiator.give_way(kind).is_empty();
                     let result = peer.negotiator.set_remote(Description::new(kind, sdp));
                     result.map(|_| Description::rollback())
                 }
@@ -106,6 +108,7 @@ proptest! {
             match made {
                 Ok(made) if !made.sdp.is_empty() => texts.push(made.sdp),
                 Ok(_) => {}
+                Err(_) if gave_way => prop_assert_eq!(peer.state(), SignalingState::Stable),
                 Err(_) => prop_assert_eq!(visible(peer), before),
             }
         }

@@ -140,6 +140,48 @@ fn restart_half_answered() {
     assert_eq!(remote_ufrags(&changes), ["b0000001"]);
 }
 
+/// A peer that restarts alone, as another fork or another server does: its credentials are told, and ours
+/// once more behind them, so that the new generation has both halves.
+#[test]
+fn restart_by_the_answer_alone() {
+    let (mut a, mut b) = connected();
+    let transport = a.negotiator.transports().next().expect("one");
+    a.local(None);
+    b.remote(a.negotiator.local_description().expect("an offer"));
+    let answer = b.answer().sdp;
+    let changes = a.remote(answer_of(answer.replace("a=ice-ufrag:b", "a=ice-ufrag:c")));
+    let local = a.latest();
+    let wanted = |credentials: &oxirtc_jsep::Credentials| credentials.ufrag == "c0000001";
+    assert!(
+        matches!(&changes[0], Change::RemoteIce { credentials, .. } if wanted(credentials)),
+        "{changes:?}"
+    );
+    let again = Change::LocalIce {
+        transport,
+        credentials: local,
+        restored: false,
+    };
+    assert_eq!(changes[1], again);
+    // a fork after a provisional answer, likewise
+    let (mut a, mut b) = (Peer::with_channel('a'), Peer::new('b'));
+    a.local(None);
+    b.remote(a.negotiator.local_description().expect("an offer"));
+    let answer = b.answer().sdp;
+    let first = a.remote(Description::new(
+        oxirtc_jsep::SdpType::Pranswer,
+        answer.clone(),
+    ));
+    assert_eq!(
+        (local_ufrags(&first).len(), remote_ufrags(&first).len()),
+        (0, 1)
+    );
+    let last = a.remote(answer_of(answer.replace("a=ice-ufrag:b", "a=ice-ufrag:c")));
+    assert_eq!(
+        (local_ufrags(&last).len(), remote_ufrags(&last).len()),
+        (1, 1)
+    );
+}
+
 /// [4.4.1.6-27] Who nominates: the offerer, and a full agent always when the peer is lite.
 #[test]
 fn roles() {

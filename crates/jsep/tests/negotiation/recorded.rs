@@ -1,6 +1,9 @@
 //! Offers and answers recorded from browsers.
 
-use oxirtc_jsep::{Change, DtlsRole, Sctp, sdp::Session};
+use oxirtc_jsep::{
+    Change, DtlsRole, Sctp,
+    sdp::{Direction, Session},
+};
 
 use crate::support::{Peer, answer_of, offer_of, recorded};
 
@@ -51,11 +54,11 @@ fn data_offers() {
     }
 }
 
-/// Offers with media: audio and video are rejected in place, data channels accepted and in the
-/// group alone.
+/// Offers with media: audio and video are rejected in place, data channels accepted. The section that has
+/// the address of the group stays in it as inactive, with one of the formats that were offered.
 #[test]
 fn media_offers() {
-    let mut with_data = 0;
+    let mut standing = 0;
     for (name, offer) in [recorded("offer-"), recorded("pair-av.offer")].concat() {
         let mut peer = Peer::new('b');
         peer.remote(offer_of(offer.clone()));
@@ -64,14 +67,36 @@ fn media_offers() {
         let (offered, answered) = (Session::parse(&offer), Session::parse(&answer));
         let (offered, answered) = (offered.expect("recorded"), answered.expect("ours"));
         assert_eq!(offered.media_count(), answered.media_count(), "{name}");
+        let data = offered.media().find(|it| it.media() == "application");
+        let data = data.and_then(|it| it.mid());
+        let group = offered.header().groups().next().expect("a group");
+        let tag = group.mids().next().filter(|_| data.is_some());
         let mut accepted = Vec::new();
         for (theirs, ours) in offered.media().zip(answered.media()) {
             assert_eq!(theirs.media(), ours.media());
             assert_eq!(theirs.protocol(), ours.protocol());
             assert_eq!(theirs.mid(), ours.mid());
-            assert!(theirs.formats().eq(ours.formats()), "{name}");
-            assert_eq!(ours.is_rejected(), ours.media() != "application", "{name}");
-            accepted.extend(ours.mid().filter(|_| !ours.is_rejected()));
+            let lives = ours.mid() == data || ours.mid() == tag;
+            assert_eq!(!ours.is_rejected(), lives, "{name}");
+            accepted.extend(ours.mid().filter(|_| lives));
+            let stands = lives && ours.mid() != data;
+            if stands {
+                standing += 1;
+                assert_eq!(ours.direction(), Some(Direction::Inactive));
+                assert!(ours.has("rtcp-mux"));
+                let format = ours.formats().collect::<Vec<_>>();
+                assert_eq!(format.len(), 1);
+                assert!(theirs.formats().any(|it| it == format[0]));
+                assert!(theirs.rtp_maps().any(|it| ours.rtp_maps().eq([it])));
+            } else {
+                assert!(theirs.formats().eq(ours.formats()), "{name}");
+            }
+            // RFC 9143 §7.1.3: the address stands once
+            assert_eq!(
+                ours.ice_ufrag().is_some(),
+                lives && ours.mid() == tag,
+                "{name}"
+            );
         }
         let groups: Vec<_> = answered
             .header()
@@ -79,37 +104,51 @@ fn media_offers() {
             .flat_map(|group| group.mids())
             .collect();
         assert_eq!(groups, accepted, "{name}");
-        with_data += accepted.len();
-        assert_eq!(
-            peer.negotiator.transports().count(),
-            accepted.len(),
-            "{name}"
-        );
+        let transports = usize::from(data.is_some());
+        assert_eq!(peer.negotiator.transports().count(), transports, "{name}");
         let sctp = changes
             .iter()
-            .any(|it| matches!(it, Change::Sctp(Sctp::Negotiated { .. })));
-        assert_eq!(sctp, !accepted.is_empty());
-        // and once more, from our side: rejected sections keep their places
+            .filter(|it| matches!(it, Change::Sctp(Sctp::Negotiated { .. })))
+            .count();
+        assert_eq!(sctp, transports);
+        // and once more, from our side: all sections keep their places and what they are
         let again = Session::parse(&peer.offer().sdp).expect("an offer");
         assert_eq!(again.media_count(), offered.media_count());
+        assert!(again.media().zip(answered.media()).all(|(again, before)| {
+            again.is_rejected() == before.is_rejected()
+                && again.direction() == before.direction()
+                && again.ice_ufrag() == before.ice_ufrag()
+        }));
     }
-    assert!(with_data >= 4);
+    assert!(standing >= 4);
 }
 
-/// With a bundle of which the tagged section is rejected, the candidates of our section count, not
-/// those of the others, though all have the same credentials.
+/// The candidates of all sections that have the generation in force are told, those of the sections that
+/// live first: peers write them into the first section alone, whichever it is.
 #[test]
-fn candidates_of_the_accepted_section() {
+fn candidates_of_every_section() {
     for (name, offer) in recorded("offer-av-data") {
         let mut peer = Peer::new('b');
         peer.remote(offer_of(offer.clone()));
         let told = peer.local(None);
         let session = Session::parse(&offer).expect("recorded");
-        let data = session
-            .media()
-            .find(|it| it.media() == "application")
-            .expect("data");
-        let ports: Vec<_> = data.candidates().map(|it| it.port).collect();
+        let same: Vec<_> = session.media().map(|it| it.ice_ufrag()).collect();
+        assert!(same.iter().all(|it| *it == same[0]), "{name}");
+        let ports = |wanted: bool| {
+            let lives = |index: usize| index == 0 || index + 1 == session.media_count();
+            let of = session.media().enumerate();
+            of.filter(move |(index, _)| lives(*index) == wanted)
+                .flat_map(|(_, it)| {
+                    it.candidates()
+                        .filter(|it| it.component == 1)
+                        .collect::<Vec<_>>()
+                })
+        };
+        // those of TCP stand in all sections alike, and are told once
+        let mut seen = std::collections::HashSet::new();
+        let wanted = ports(true).chain(ports(false));
+        let wanted = wanted.filter(|it| seen.insert(it.clone()));
+        let wanted: Vec<_> = wanted.map(|it| it.port).collect();
         let told: Vec<_> = told
             .iter()
             .filter_map(|it| match it {
@@ -117,11 +156,92 @@ fn candidates_of_the_accepted_section() {
                 _ => None,
             })
             .collect();
-        assert_eq!(told, ports, "{name}");
+        assert_eq!(told, wanted, "{name}");
     }
 }
 
-/// A bundle-only section whose tagged section we reject lives on the tagged one's address.
+/// Chromium with max-bundle: the candidates stand in the first section alone, and are trickled for it.
+/// They are for the section that lives, also where the first cannot stay; so is their end.
+#[test]
+fn candidates_of_the_first_section() {
+    let offer = &recorded("offer-recvonly-av-maxbundle")[0].1;
+    let session = Session::parse(offer).expect("recorded");
+    let first = session.media_at(0).expect("a section");
+    assert!(
+        session
+            .media()
+            .skip(1)
+            .all(|it| it.candidates().count() == 0)
+    );
+    let (ufrag, pwd) = (
+        first.ice_ufrag().expect("one"),
+        first.ice_pwd().expect("one"),
+    );
+    let fingerprint = session
+        .media()
+        .flat_map(|it| it.fingerprints())
+        .chain(session.header().fingerprints())
+        .next()
+        .expect("one");
+    let data = format!(
+        "m=application 9 UDP/DTLS/SCTP webrtc-datachannel\r\nc=IN IP4 0.0.0.0\r\na=mid:d\r\n\
+         a=ice-ufrag:{ufrag}\r\na=ice-pwd:{pwd}\r\na=fingerprint:{fingerprint}\r\n\
+         a=setup:actpass\r\na=sctp-port:5000\r\n"
+    );
+    let group = offer.lines().find(|it| it.starts_with("a=group:BUNDLE"));
+    let group = group.expect("a group");
+    let offer = format!("{}{data}", offer.replace(group, &format!("{group} d")));
+    for (stays, offer) in [
+        (true, offer.clone()),
+        // a format that means nothing without its map
+        (false, without_maps_of_the_first(&offer)),
+    ] {
+        let mut peer = Peer::new('b');
+        peer.remote(offer_of(offer));
+        let changes = peer.local(None);
+        let answer = peer.negotiator.local_description().expect("an answer").sdp;
+        assert_eq!(!answer.contains("m=audio 0"), stays, "{answer}");
+        let told = changes
+            .iter()
+            .filter(|it| matches!(it, Change::RemoteCandidate { .. }))
+            .count();
+        assert_eq!(told, first.candidates().count());
+        let mid = first.mid();
+        let init = |candidate| oxirtc_jsep::CandidateInit {
+            candidate,
+            sdp_mid: mid,
+            username_fragment: Some(ufrag),
+            ..Default::default()
+        };
+        let late = init("candidate:77 1 udp 1 192.0.2.77 7 typ host");
+        let told = peer.negotiator.add_ice_candidate(late).expect("one");
+        assert!(
+            matches!(told[..], [Change::RemoteCandidate { .. }]),
+            "{told:?}"
+        );
+        let end = peer
+            .negotiator
+            .add_ice_candidate(init(""))
+            .expect("the end");
+        assert!(
+            matches!(end[..], [Change::RemoteEndOfCandidates { .. }]),
+            "{end:?}"
+        );
+    }
+}
+
+/// The first section with one dynamic format of which nothing is said.
+fn without_maps_of_the_first(offer: &str) -> String {
+    let mut sections: Vec<_> = offer.split("m=").map(str::to_owned).collect();
+    let kept = |line: &&str| !line.starts_with("a=rtpmap") && !line.starts_with("a=fmtp");
+    let (line, rest) = sections[1].split_once("\r\n").expect("a line");
+    let head: Vec<_> = line.split(' ').take(3).collect();
+    let rest: Vec<_> = rest.lines().filter(kept).collect();
+    sections[1] = format!("{} 126\r\n{}\r\n", head.join(" "), rest.join("\r\n"));
+    sections.join("m=")
+}
+
+/// A bundle-only section lives on the address of the tagged one, which stays for it.
 #[test]
 fn bundle_only() {
     let audio = "m=audio 9 UDP/TLS/RTP/SAVPF 0\r\na=mid:x\r\na=rtcp-mux\r\na=ice-ufrag:abcd\r\n\
@@ -147,7 +267,8 @@ fn bundle_only_in(offer: &str) {
             .any(|it| matches!(it, Change::RemoteCandidate { .. }))
     );
     let answer = peer.negotiator.local_description().expect("an answer").sdp;
-    assert!(answer.contains("a=group:BUNDLE y\r\n") && answer.contains("m=application 9 "));
+    assert!(answer.contains("a=group:BUNDLE x y\r\n") && answer.contains("m=application 9 "));
+    assert_eq!(answer.matches("a=ice-ufrag").count(), 1);
     // candidates that the peer sends for its address are ours
     let init = oxirtc_jsep::CandidateInit {
         candidate: "candidate:1 1 udp 1 192.0.2.1 2 typ host",

@@ -31,7 +31,7 @@ fn syntax() {
 }
 
 /// [4.4.1.6-08] [4.4.1.6-10] [4.4.1.6-12] Offers that follow the grammar and cannot be accepted:
-/// plaintext, keys in the open, no fingerprint, no credentials, no rtcp-mux, broken groups.
+/// no fingerprint in any profile, no credentials or malformed ones, no rtcp-mux, broken groups.
 #[test]
 fn offers() {
     let data = Peer::with_channel('a').offer().sdp;
@@ -45,20 +45,48 @@ fn offers() {
     };
     Peer::new('b').remote(offer_of(both.clone()));
     for (name, sdp) in [
-        ("RTP/AVP", both.replace("UDP/TLS/RTP/SAVPF", "RTP/AVP")),
-        ("RTP/AVPF", both.replace("UDP/TLS/RTP/SAVPF", "RTP/AVPF")),
         (
             "RTP/SAVP without a fingerprint",
             without(&both, "fingerprint").replace("UDP/TLS/RTP/SAVPF", "RTP/SAVP"),
         ),
         (
-            "crypto",
-            format!("{both}a=crypto:1 AES_CM_128_HMAC_SHA1_80 inline:x\r\n"),
+            "RTP/AVP without a fingerprint",
+            without(&both, "fingerprint").replace("UDP/TLS/RTP/SAVPF", "RTP/AVP"),
         ),
-        ("key-mgmt", format!("{both}a=key-mgmt:mikey AQ\r\n")),
         (
-            "crypto above all",
-            both.replace("t=0 0\r\n", "t=0 0\r\na=crypto:1 x inline:y\r\n"),
+            "crypto without a fingerprint",
+            format!("{}a=crypto:1 x inline:y\r\n", without(&data, "fingerprint")),
+        ),
+        (
+            "a short ufrag",
+            data.replace("a=ice-ufrag:a00", "a=ice-ufrag:a\r\na=x:"),
+        ),
+        (
+            "an odd ufrag",
+            data.replace("a=ice-ufrag:a", "a=ice-ufrag:a!"),
+        ),
+        (
+            "a ufrag with a space",
+            data.replace("a=ice-ufrag:a", "a=ice-ufrag:a "),
+        ),
+        (
+            "no value of a ufrag",
+            data.replace("a=ice-ufrag:", "a=ice-ufrag:\r\na=x:"),
+        ),
+        (
+            "an odd password",
+            data.replace("a=ice-pwd:a", "a=ice-pwd:a:"),
+        ),
+        (
+            "a short password",
+            data.replace("a=ice-pwd:a0000", "a=ice-pwd:"),
+        ),
+        (
+            "odd credentials above all",
+            without(&data, "ice-").replace(
+                "t=0 0\r\n",
+                "t=0 0\r\na=ice-ufrag:ab\"cd\r\na=ice-pwd:abcdefghijklmnopqrstuv\r\n",
+            ),
         ),
         ("no fingerprint", without(&data, "fingerprint")),
         ("no ufrag", without(&data, "ice-ufrag")),
@@ -86,6 +114,68 @@ fn offers() {
         );
         assert_eq!(visible(&peer), before, "{name}");
     }
+}
+
+/// RFC 9429 §5.1.2: every profile is DTLS-SRTP where there is a fingerprint, and is echoed; keys that stand
+/// beside it are not looked at. Deployed peers send both.
+#[test]
+fn keys_beside_a_fingerprint() {
+    let data = Peer::with_channel('a').offer().sdp;
+    let both = format!("{data}{AUDIO}");
+    let crypto = "a=crypto:1 AES_CM_128_HMAC_SHA1_80 inline:x\r\n";
+    let mut offers = vec![
+        format!("{both}{crypto}"),
+        format!("{both}a=key-mgmt:mikey AQ\r\n"),
+        both.replace("t=0 0\r\n", &format!("t=0 0\r\n{crypto}")),
+        format!("{data}{crypto}"),
+        both.replace("a=ice-ufrag:a", "a=ice-ufrag:a-=#_")
+            .replace("a=ice-pwd:a", "a=ice-pwd:a-=#_"),
+        // a malformed line of something that has a default
+        data.replace("max-message-size:262144", "max-message-size:"),
+        data.replace("a=mid:0", "a=mid:0\r\na=rtcp-fb:nonsense\r\na=crypto:"),
+        // what lives has good ones
+        format!(
+            "{data}{}",
+            AUDIO
+                .replace("m=audio 9", "m=audio 0")
+                .replace("abcd", "a!")
+        ),
+    ];
+    for profile in [
+        "RTP/AVP",
+        "RTP/AVPF",
+        "RTP/SAVP",
+        "RTP/SAVPF",
+        "UDP/TLS/RTP/SAVP",
+    ] {
+        offers.push(both.replace("UDP/TLS/RTP/SAVPF", profile));
+    }
+    for offer in offers {
+        let mut peer = Peer::new('b');
+        peer.remote(offer_of(offer.clone()));
+        peer.local(None);
+        let answer = peer.negotiator.local_description().expect("an answer").sdp;
+        assert!(answer.contains("m=application 9 "), "{answer}");
+        assert!(!answer.contains("crypto") && !answer.contains("mikey"));
+        let audio = |sdp: &str| {
+            let line = sdp.lines().find(|it| it.starts_with("m=audio"))?;
+            line.split(' ').nth(2).map(str::to_owned)
+        };
+        assert_eq!(audio(&offer), audio(&answer));
+    }
+}
+
+/// Credentials of our own with characters that others merely read are not written.
+#[test]
+fn own_credentials() {
+    use oxirtc_jsep::{Config, Credentials, Negotiator, OfferOptions};
+    let mut negotiator = Negotiator::new(Config::new(1, Vec::new()));
+    negotiator.add_data_channel();
+    let offer = negotiator.create_offer(OfferOptions::default(), &mut || Credentials {
+        ufrag: "abc-defg".to_owned(),
+        password: "abcdefghijklmnopqrstuvwx".to_owned(),
+    });
+    assert!(matches!(offer, Err(Error::Operation(_))), "{offer:?}");
 }
 
 /// What is rejected anyway need not be acceptable, nor what nobody knows.
@@ -155,7 +245,20 @@ fn answers() {
             "no fingerprint",
             answer.replace("a=fingerprint", "a=x-fingerprint"),
         ),
-        ("crypto", format!("{answer}a=crypto:1 x inline:y\r\n")),
+        (
+            "another protocol",
+            answer
+                .replace("UDP/DTLS/SCTP webrtc-datachannel", "DTLS/SCTP 5000")
+                .replace("a=sctp-port:5000", "a=sctpmap:5000 webrtc-datachannel 1024"),
+        ),
+        (
+            "another transport",
+            answer.replace("UDP/DTLS/SCTP", "TCP/DTLS/SCTP"),
+        ),
+        (
+            "an odd ufrag",
+            answer.replace("a=ice-ufrag:b", "a=ice-ufrag:b!"),
+        ),
     ] {
         for kind in [SdpType::Answer, SdpType::Pranswer] {
             let error = a.negotiator.set_remote(Description::new(kind, sdp.clone()));

@@ -55,7 +55,7 @@ impl End {
         if collision && !self.polite {
             return None;
         }
-        let result = self.peer.negotiator.set_remote(description);
+        let result = self.peer.try_remote(description);
         result.unwrap_or_else(|error| panic!("seed {seed}: {error}"));
         if offer {
             self.peer.local(None);

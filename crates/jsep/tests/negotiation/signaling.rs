@@ -63,13 +63,13 @@ fn row(state: SignalingState) -> [Option<SignalingState>; 8] {
             to(HaveRemoteOffer),
             to(HaveRemotePranswer),
             to(Stable),
-            to(Stable),
+            None,
         ],
         HaveRemoteOffer => [
             None,
             to(HaveLocalPranswer),
             to(Stable),
-            to(Stable),
+            None,
             to(HaveRemoteOffer),
             None,
             None,
@@ -112,7 +112,7 @@ fn set_remote(peer: &mut Peer, other: &mut Peer, kind: SdpType) -> Result<Vec<Ch
             .try_answer()
             .map_or_else(|_| Peer::new('c').offer().sdp, |it| it.sdp),
     };
-    peer.negotiator.set_remote(Description::new(kind, sdp))
+    peer.try_remote(Description::new(kind, sdp))
 }
 
 /// [4.3.1-01] All 40 cells, and the eight of `closed`: the state after, or `InvalidStateError` with
@@ -202,7 +202,8 @@ fn where_descriptions_are_made() {
     }
 }
 
-/// [4.3.1-03] Closing announces nothing; what was described can still be read.
+/// [4.3.1-03] [4.4.2-34] Closing announces nothing; what was described can still be read, and no
+/// description is taken, of whatever type.
 #[test]
 fn close() {
     let (mut peer, _) = connected();
@@ -210,6 +211,13 @@ fn close() {
     assert_eq!(peer.state(), Closed);
     assert!(peer.negotiator.current_local_description().is_some());
     assert!(matches!(peer.try_local(None), Err(Error::InvalidState(_))));
+    for kind in [Offer, Pranswer, Answer, Rollback] {
+        let result = peer.try_remote(Description::new(kind, "not read"));
+        assert!(
+            matches!(result, Err(Error::InvalidState(_))),
+            "{kind:?}: {result:?}"
+        );
+    }
     peer.negotiator.restart_ice(); // [4.4.2-50] no error
 }
 
@@ -221,9 +229,17 @@ fn rollback_ignores_its_text() {
     assert_eq!(peer.state(), Stable);
     other.remote(Description::new(Rollback, "v=1"));
     assert_eq!(other.state(), Stable);
-    let (mut peer, _) = peer_in(HaveRemoteOffer);
-    peer.local(Description::rollback());
-    assert_eq!(peer.state(), Stable);
+    // only by the side whose offer it is
+    for (state, local) in [(HaveLocalOffer, false), (HaveRemoteOffer, true)] {
+        let (mut peer, _) = peer_in(state);
+        let before = visible(&peer);
+        let result = match local {
+            true => peer.try_local(Description::rollback()),
+            false => peer.try_remote(Description::rollback()),
+        };
+        assert!(matches!(result, Err(Error::InvalidState(_))), "{result:?}");
+        assert_eq!(visible(&peer), before);
+    }
 }
 
 /// [4.3.1-05] [4.4.1.6-36] [4.6.1-02] From a first local offer back: exactly two announcements,
@@ -258,10 +274,10 @@ fn rollback_of_a_later_offer() {
     let offer = a.offer();
     a.local(offer.clone());
     b.remote(offer);
-    let back = a.remote(Description::rollback());
+    let back = a.local(Description::rollback());
     assert_eq!(back, [Change::SignalingState(Stable)]);
     assert_eq!(
-        b.local(Description::rollback()),
+        b.remote(Description::rollback()),
         [Change::SignalingState(Stable)]
     );
     assert_eq!((visible(&a), visible(&b)), before);
@@ -294,14 +310,65 @@ fn implicit_rollback() {
     assert_eq!((a.state(), b.state()), (Stable, Stable));
 }
 
-/// [4.4.1.6-12] An offer that cannot be accepted does not roll back ours.
+/// [4.4.2-35] Ours is rolled back before the peer's offer is looked at, and stays so when it cannot be
+/// accepted; without an offer of the peer nothing gives way.
 #[test]
-fn failed_glare_changes_nothing() {
-    let (mut a, _) = peer_in(HaveLocalOffer);
-    let before = visible(&a);
-    let error = a.negotiator.set_remote(Description::new(Offer, "v=0\r\n"));
-    assert!(matches!(error, Err(Error::SdpSyntax { line: 2, .. })));
-    assert_eq!(visible(&a), before);
+fn a_bad_offer_rolls_back_too() {
+    for bad in [
+        "Invalid SDP",
+        "v=0\r\no=- 1 1 IN IP4 a\r\ns=-\r\nt=0 0\r\na=group:BUNDLE x\r\n",
+    ] {
+        let (mut a, _) = peer_in(HaveLocalOffer);
+        for kind in [Pranswer, Answer, Rollback] {
+            assert_eq!(a.negotiator.give_way(kind), []);
+        }
+        assert_eq!(a.state(), HaveLocalOffer);
+        let early = a.negotiator.set_remote(Description::new(Offer, bad));
+        assert!(matches!(early, Err(Error::InvalidState(_))), "{early:?}");
+        let changes = a.negotiator.give_way(Offer);
+        assert_eq!(changes.last(), Some(&Change::SignalingState(Stable)));
+        assert!(
+            a.negotiator
+                .set_remote(Description::new(Offer, bad))
+                .is_err()
+        );
+        assert_eq!(a.state(), Stable);
+        assert!(a.negotiator.local_description().is_none());
+    }
+    for state in [
+        Stable,
+        HaveRemoteOffer,
+        HaveLocalPranswer,
+        HaveRemotePranswer,
+        Closed,
+    ] {
+        let (mut peer, _) = peer_in(state);
+        assert_eq!(peer.negotiator.give_way(Offer), [], "{state:?}");
+    }
+}
+
+/// [4.4.1.6-17] [4.4.1.6-19] In `stable` the descriptions created before are no longer taken.
+#[test]
+fn created_descriptions_end_with_the_exchange() {
+    let (mut a, mut b) = (Peer::with_channel('a'), Peer::new('b'));
+    let offer = a.offer();
+    a.local(offer.clone());
+    b.remote(offer.clone());
+    let answer = b.answer();
+    b.local(answer.clone());
+    a.remote(answer.clone());
+    let error = a.try_local(offer);
+    assert!(
+        matches!(error, Err(Error::InvalidModification(_))),
+        "{error:?}"
+    );
+    // the text of an answer of before, in the next exchange
+    b.remote(a.offer());
+    let error = b.try_local(answer);
+    assert!(
+        matches!(error, Err(Error::InvalidModification(_))),
+        "{error:?}"
+    );
 }
 
 /// [4.4.2-29] [4.4.1.6-01] Only what was created last is applied.

@@ -84,7 +84,14 @@ impl Peer {
     }
 
     pub(crate) fn remote(&mut self, description: Description) -> Vec<Change> {
-        self.negotiator.set_remote(description).unwrap()
+        self.try_remote(description).unwrap()
+    }
+
+    /// As W3C §4.4.2 has it: ours gives way first.
+    pub(crate) fn try_remote(&mut self, description: Description) -> Result<Vec<Change>, Error> {
+        let mut changes = self.negotiator.give_way(description.kind);
+        changes.extend(self.negotiator.set_remote(description)?);
+        Ok(changes)
     }
 
     pub(crate) fn state(&self) -> SignalingState {

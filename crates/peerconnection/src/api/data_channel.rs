@@ -14,7 +14,7 @@ use super::{
 };
 use crate::{
     DataChannelState, Error, ErrorKind, Message, Priority, SendError,
-    engine::{Channel, ChannelId},
+    engine::{ChannelId, ChannelView},
 };
 
 /// `RTCDataChannel` (W3C §6.2): messages both ways.
@@ -202,11 +202,11 @@ impl DataChannel {
         poll_fn(|cx| {
             self.shared().with(|state| {
                 let channel = state.engine.channel(self.channel.id);
-                if channel.is_none_or(Channel::has_lost) {
+                if channel.is_none_or(ChannelView::has_lost) {
                     let message = "the channel has ended before all was acknowledged";
                     return Poll::Ready(Err(Error::new(ErrorKind::Aborted, message)));
                 }
-                if state.engine.unacknowledged(self.channel.id) == 0 {
+                if channel.is_none_or(|it| it.unacknowledged() == 0) {
                     return Poll::Ready(Ok(()));
                 }
                 if let Some(object) = state.objects.channels.get_mut(&self.channel.id) {
@@ -237,7 +237,7 @@ impl DataChannel {
         poll_fn(|cx| {
             self.shared().with(|state| {
                 let channel = state.engine.channel(self.channel.id);
-                let current = channel.map_or(DataChannelState::Closed, Channel::ready_state);
+                let current = channel.map_or(DataChannelState::Closed, ChannelView::ready_state);
                 if reached(current) {
                     return Poll::Ready(current);
                 }
@@ -265,57 +265,56 @@ impl DataChannel {
     /// `ordered`.
     #[must_use]
     pub fn ordered(&self) -> bool {
-        self.get(Channel::ordered).unwrap_or(true)
+        self.get(|it| it.ordered()).unwrap_or(true)
     }
 
     /// `maxPacketLifeTime`, in milliseconds.
     #[must_use]
     pub fn max_packet_life_time(&self) -> Option<u16> {
-        self.get(Channel::max_packet_life_time).flatten()
+        self.get(|it| it.max_packet_life_time()).flatten()
     }
 
     /// `maxRetransmits`.
     #[must_use]
     pub fn max_retransmits(&self) -> Option<u16> {
-        self.get(Channel::max_retransmits).flatten()
+        self.get(|it| it.max_retransmits()).flatten()
     }
 
     /// `negotiated`.
     #[must_use]
     pub fn negotiated(&self) -> bool {
-        self.get(Channel::negotiated).unwrap_or(false)
+        self.get(|it| it.negotiated()).unwrap_or(false)
     }
 
     /// `priority`, of webrtc-priority.
     #[must_use]
     pub fn priority(&self) -> Priority {
-        self.get(Channel::priority).unwrap_or_default()
+        self.get(|it| it.priority()).unwrap_or_default()
     }
 
     /// `id`; `None` until it is known.
     #[must_use]
     pub fn id(&self) -> Option<u16> {
-        self.get(Channel::id).flatten()
+        self.get(|it| it.id()).flatten()
     }
 
     /// `readyState`.
     #[must_use]
     pub fn ready_state(&self) -> DataChannelState {
-        self.get(Channel::ready_state)
+        self.get(|it| it.ready_state())
             .unwrap_or(DataChannelState::Closed)
     }
 
     /// `bufferedAmount`: bytes that are not on their way yet.
     #[must_use]
     pub fn buffered_amount(&self) -> u64 {
-        self.shared()
-            .get(|engine| engine.buffered_amount(self.channel.id))
+        self.get(|it| it.buffered_amount()).unwrap_or(0)
     }
 
     /// `bufferedAmountLowThreshold`, in bytes.
     #[must_use]
     pub fn buffered_amount_low_threshold(&self) -> u64 {
-        self.get(Channel::buffered_amount_low_threshold)
+        self.get(|it| it.buffered_amount_low_threshold())
             .unwrap_or(0)
     }
 
@@ -329,7 +328,7 @@ impl DataChannel {
     /// Messages and bytes sent, messages and bytes read.
     #[must_use]
     pub fn counts(&self) -> (u64, u64, u64, u64) {
-        let counts = |it: &Channel| {
+        let counts = |it: ChannelView<'_>| {
             (
                 it.messages_sent(),
                 it.bytes_sent(),
@@ -344,7 +343,7 @@ impl DataChannel {
         self.channel.handle.shared()
     }
 
-    fn get<R>(&self, f: impl FnOnce(&Channel) -> R) -> Option<R> {
+    fn get<R>(&self, f: impl FnOnce(ChannelView<'_>) -> R) -> Option<R> {
         self.shared()
             .get(|engine| engine.channel(self.channel.id).map(f))
     }

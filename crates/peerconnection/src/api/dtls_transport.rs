@@ -5,7 +5,7 @@ use std::{future::poll_fn, sync::Arc, task::Poll};
 use super::{DtlsTransportEvent, IceTransport, core::Handle};
 use crate::{
     DtlsTransportState,
-    engine::{Engine, TransportId},
+    engine::{TransportId, TransportView},
 };
 
 /// `RTCDtlsTransport` (W3C §5.5).
@@ -33,13 +33,15 @@ impl DtlsTransport {
     /// `state`.
     #[must_use]
     pub fn state(&self) -> DtlsTransportState {
-        self.get(|engine| engine.dtls_transport_state(self.id))
+        self.get(|it| it.dtls_state())
+            .unwrap_or(DtlsTransportState::Closed)
     }
 
     /// `getRemoteCertificates()`: DER, the peer's own first; empty before it is connected.
     #[must_use]
     pub fn remote_certificates(&self) -> Vec<Vec<u8>> {
-        self.get(|engine| engine.remote_certificates(self.id))
+        self.get(|it| it.remote_certificates().to_vec())
+            .unwrap_or_default()
     }
 
     /// The next event. `None` when the connection is closed. Events before the first handle was made
@@ -61,8 +63,10 @@ impl DtlsTransport {
         .await
     }
 
-    fn get<R>(&self, f: impl FnOnce(&Engine) -> R) -> R {
-        self.handle.shared().get(f)
+    /// `None` for a transport that is not in use any more.
+    fn get<R>(&self, f: impl FnOnce(TransportView<'_>) -> R) -> Option<R> {
+        let shared = self.handle.shared();
+        shared.get(|engine| engine.transport(self.id).map(f))
     }
 }
 

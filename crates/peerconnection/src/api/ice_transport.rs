@@ -6,7 +6,7 @@ use super::{IceTransportEvent, core::Handle};
 use crate::{
     IceCandidate, IceCandidatePair, IceComponent, IceGatheringState, IceParameters, IceRole,
     IceTransportState,
-    engine::{Engine, TransportId},
+    engine::{TransportId, TransportView},
 };
 
 /// `RTCIceTransport` (W3C §5.6).
@@ -28,7 +28,7 @@ impl IceTransport {
     /// `role`.
     #[must_use]
     pub fn role(&self) -> IceRole {
-        self.get(|engine| engine.ice_role(self.id))
+        self.get(|it| it.ice_role()).unwrap_or(IceRole::Unknown)
     }
 
     /// `component`: RTP, as RTCP is multiplexed with it.
@@ -40,43 +40,48 @@ impl IceTransport {
     /// `state`.
     #[must_use]
     pub fn state(&self) -> IceTransportState {
-        self.get(|engine| engine.ice_transport_state(self.id))
+        self.get(|it| it.ice_state())
+            .unwrap_or(IceTransportState::Closed)
     }
 
     /// `gatheringState`.
     #[must_use]
     pub fn gathering_state(&self) -> IceGatheringState {
-        self.get(|engine| engine.ice_transport_gathering_state(self.id))
+        self.get(|it| it.gathering_state())
+            .unwrap_or(IceGatheringState::Complete)
     }
 
     /// `getLocalCandidates()`: those that were told.
     #[must_use]
     pub fn local_candidates(&self) -> Vec<IceCandidate> {
-        self.get(|engine| engine.local_candidates(self.id))
+        self.get(|it| it.local_candidates().to_vec())
+            .unwrap_or_default()
     }
 
     /// `getRemoteCandidates()`: those that signalling brought.
     #[must_use]
     pub fn remote_candidates(&self) -> Vec<IceCandidate> {
-        self.get(|engine| engine.remote_candidates(self.id))
+        self.get(|it| it.remote_candidates().to_vec())
+            .unwrap_or_default()
     }
 
     /// `getSelectedCandidatePair()`.
     #[must_use]
     pub fn selected_candidate_pair(&self) -> Option<IceCandidatePair> {
-        self.get(|engine| engine.selected_candidate_pair(self.id))
+        self.get(|it| it.selected_candidate_pair().cloned())
+            .flatten()
     }
 
     /// `getLocalParameters()`.
     #[must_use]
     pub fn local_parameters(&self) -> Option<IceParameters> {
-        self.get(|engine| engine.local_parameters(self.id))
+        self.get(|it| it.local_parameters().cloned()).flatten()
     }
 
     /// `getRemoteParameters()`.
     #[must_use]
     pub fn remote_parameters(&self) -> Option<IceParameters> {
-        self.get(|engine| engine.remote_parameters(self.id))
+        self.get(|it| it.remote_parameters().cloned()).flatten()
     }
 
     /// The next event. `None` when the connection is closed. Events before the first handle was made
@@ -98,8 +103,10 @@ impl IceTransport {
         .await
     }
 
-    fn get<R>(&self, f: impl FnOnce(&Engine) -> R) -> R {
-        self.handle.shared().get(f)
+    /// `None` for a transport that is not in use any more.
+    fn get<R>(&self, f: impl FnOnce(TransportView<'_>) -> R) -> Option<R> {
+        let shared = self.handle.shared();
+        shared.get(|engine| engine.transport(self.id).map(f))
     }
 }
 

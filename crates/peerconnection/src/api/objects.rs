@@ -11,7 +11,7 @@ use super::{
 };
 use crate::{
     SctpTransportState,
-    engine::{ChannelId, Engine, Event, Notice, TransportId},
+    engine::{ChannelId, Engine, Event, TransportId},
 };
 
 /// Views of the engine's one queue, filled from it in order.
@@ -63,22 +63,8 @@ impl Objects {
         wakeups: &mut Wakeups,
     ) {
         while let Some(task) = engine.poll_task() {
-            for event in task.events {
+            for event in task {
                 self.dispatch(event, wakeups);
-            }
-        }
-        while let Some(notice) = engine.poll_notice() {
-            match notice {
-                Notice::Readable(id) => {
-                    if let Some(channel) = self.channels.get_mut(&id) {
-                        channel.readers.wake(wakeups);
-                    }
-                }
-                Notice::Writable => {
-                    for channel in self.channels.values_mut() {
-                        channel.writers.wake(wakeups);
-                    }
-                }
             }
         }
         self.look_after(engine, wakeups);
@@ -116,6 +102,16 @@ impl Objects {
                     events.push_bounded(state, wakeups);
                 }
             }
+            Event::Readable(id) => {
+                if let Some(channel) = self.channels.get_mut(&id) {
+                    channel.readers.wake(wakeups);
+                }
+            }
+            Event::Writable => {
+                for channel in self.channels.values_mut() {
+                    channel.writers.wake(wakeups);
+                }
+            }
             Event::DataChannel(id) => {
                 self.channels.entry(id).or_default();
                 self.events.push(Event::DataChannel(id), wakeups);
@@ -144,7 +140,10 @@ impl Objects {
             if fill.0 <= engine.settings().send_buffer_size() / 2 && fill != channel.refused_at {
                 channel.writers.wake(wakeups);
             }
-            if engine.unacknowledged(*id) == 0 {
+            if engine
+                .channel(*id)
+                .is_none_or(|it| it.unacknowledged() == 0)
+            {
                 channel.flushers.wake(wakeups);
             }
             !channel.writers.is_empty() || !channel.flushers.is_empty()
@@ -178,7 +177,8 @@ impl Objects {
 
 /// How full the send buffers of a channel and of its association are.
 pub(super) fn fill(engine: &Engine, id: ChannelId) -> (u64, u64) {
-    (engine.buffered_amount(id), engine.total_unacknowledged())
+    let buffered = engine.channel(id).map_or(0, |it| it.buffered_amount());
+    (buffered, engine.total_unacknowledged())
 }
 
 impl ChannelObject {

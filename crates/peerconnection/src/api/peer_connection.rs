@@ -13,9 +13,9 @@ use super::{
     core::{Handle, Shared},
 };
 use crate::{
-    Anchor, Configuration, DataChannelInit, Error, ErrorKind, IceCandidateInit, IceConnectionState,
-    IceGatheringState, OfferOptions, PeerConnectionState, SessionDescription, Settings,
-    SignalingState, Stats,
+    Anchor, Configuration, Counters, DataChannelInit, Error, ErrorKind, IceCandidateInit,
+    IceConnectionState, IceGatheringState, OfferOptions, PeerConnectionState, SessionDescription,
+    Settings, SignalingState,
     engine::{self, Engine},
 };
 
@@ -230,7 +230,9 @@ impl PeerConnection {
             engine::Event::Channel(..)
             | engine::Event::IceTransport(..)
             | engine::Event::DtlsTransport(..)
-            | engine::Event::SctpTransport(_) => return None,
+            | engine::Event::SctpTransport(_)
+            | engine::Event::Readable(_)
+            | engine::Event::Writable => return None,
         })
     }
 
@@ -331,7 +333,7 @@ impl PeerConnection {
     #[must_use]
     pub fn sctp(&self) -> Option<SctpTransport> {
         let there = self.shared().with(|state| {
-            let there = state.engine.sctp_transport().is_some();
+            let there = state.engine.sctp().is_some();
             if there {
                 state.objects.sctp.get_or_insert_default();
             }
@@ -342,8 +344,8 @@ impl PeerConnection {
 
     /// Counters.
     #[must_use]
-    pub fn stats(&self) -> Stats {
-        self.get(Engine::stats)
+    pub fn counters(&self) -> Counters {
+        self.get(Engine::counters)
     }
 
     fn shared(&self) -> &Shared {

@@ -3,7 +3,7 @@
 use std::{future::poll_fn, sync::Arc, task::Poll};
 
 use super::{DtlsTransport, core::Handle};
-use crate::{SctpTransportState, engine::Engine};
+use crate::{SctpTransportState, engine::SctpView};
 
 /// `RTCSctpTransport` (W3C §6.1.1).
 #[derive(Clone)]
@@ -20,14 +20,14 @@ impl SctpTransport {
     /// `transport`: what it runs on. `None` when the association was rejected since.
     #[must_use]
     pub fn transport(&self) -> Option<DtlsTransport> {
-        let id = self.get(Engine::sctp_transport)?;
+        let id = self.get(|it| it.transport())?;
         Some(DtlsTransport::new(self.handle.clone(), id))
     }
 
     /// `state`.
     #[must_use]
     pub fn state(&self) -> SctpTransportState {
-        self.get(Engine::sctp_state)
+        self.get(|it| it.state())
             .unwrap_or(SctpTransportState::Closed)
     }
 
@@ -35,7 +35,7 @@ impl SctpTransport {
     /// limit; `None` before it is negotiated.
     #[must_use]
     pub fn max_message_size(&self) -> Option<f64> {
-        let size = self.get(Engine::max_message_size)?;
+        let size = self.get(|it| it.max_message_size())??;
         Some(if size == u64::MAX {
             f64::INFINITY
         } else {
@@ -46,7 +46,7 @@ impl SctpTransport {
     /// `maxChannels`; `None` before it is connected.
     #[must_use]
     pub fn max_channels(&self) -> Option<u16> {
-        self.get(Engine::max_channels)
+        self.get(|it| it.max_channels())?
     }
 
     /// The next change of its state. `None` when the connection is closed. States before the first
@@ -68,8 +68,10 @@ impl SctpTransport {
         .await
     }
 
-    fn get<R>(&self, f: impl FnOnce(&Engine) -> R) -> R {
-        self.handle.shared().get(f)
+    /// `None` when the association was rejected since.
+    fn get<R>(&self, f: impl FnOnce(SctpView<'_>) -> R) -> Option<R> {
+        let shared = self.handle.shared();
+        shared.get(|engine| engine.sctp().map(f))
     }
 }
 

@@ -168,11 +168,13 @@ impl Connection {
                     engine.handle_response(now, id, bound);
                 }
                 Request::Close { local } => outside.unbind(local),
-            }
-        }
-        while let Some(route) = engine.poll_route() {
-            if let (Some(shared), Some(destination)) = (&self.shared, self.destination(outside)) {
-                shared.route(&destination, route);
+                Request::Route(route) => {
+                    if let (Some(shared), Some(destination)) =
+                        (&self.shared, self.destination(outside))
+                    {
+                        shared.route(&destination, route);
+                    }
+                }
             }
         }
     }

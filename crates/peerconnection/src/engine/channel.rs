@@ -1,167 +1,206 @@
-//! A data channel, as W3C shows it.
+//! A data channel, as W3C shows it, and W3C's verbs about channels (§6.1, §6.2).
 
-use std::collections::VecDeque;
+use std::time::Instant;
 
 use oxirtc_datachannel as datachannel;
 
-use crate::{DataChannelState, Message, Priority};
+use super::{Engine, convert, data::Data};
+use crate::{DataChannelInit, DataChannelState, Error, Message, Priority, SendError};
 
 /// The number of a channel. Never used twice by one engine; W3C's id is another number.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
-pub struct ChannelId(pub(super) u32);
+pub struct ChannelId(pub(super) datachannel::ChannelId);
 
-/// A data channel (W3C §6.2).
-#[derive(Debug)]
-pub struct Channel {
-    /// Its name in the session; gone when it is closed.
-    pub(super) inner: Option<datachannel::ChannelId>,
-    pub(super) attributes: Attributes,
-    pub(super) stream: Option<u16>,
-    pub(super) state: DataChannelState,
-    /// The buffered amount that its threshold is compared with.
-    pub(super) threshold: u64,
-    /// What was buffered when it was closed: W3C goes on showing it.
-    pub(super) left_behind: u64,
-    /// It ended before the peer had acknowledged everything.
-    pub(super) lost: bool,
-    pub(super) inbox: Inbox,
-    pub(super) counts: Counts,
+/// A data channel (W3C §6.2), as it is at this moment.
+#[derive(Clone, Copy)]
+pub struct ChannelView<'a> {
+    id: ChannelId,
+    channel: &'a datachannel::Channel,
+    data: &'a Data,
 }
 
-/// What does not change about a channel.
-#[derive(Debug)]
-pub(super) struct Attributes {
-    pub(super) label: String,
-    pub(super) protocol: String,
-    pub(super) ordered: bool,
-    pub(super) max_packet_life_time: Option<u16>,
-    pub(super) max_retransmits: Option<u16>,
-    pub(super) negotiated: bool,
-    pub(super) priority: Priority,
+impl Engine {
+    /// W3C §6.1, `createDataChannel`. The first one makes negotiation needed.
+    ///
+    /// # Errors
+    ///
+    /// `InvalidState` when closed, `Type` for arguments out of range, `Operation` when there is no
+    /// id.
+    pub fn create_data_channel(
+        &mut self,
+        now: Instant,
+        label: &str,
+        init: &DataChannelInit,
+    ) -> Result<ChannelId, Error> {
+        self.check_open()?;
+        let id = self.data.open(label, init)?;
+        self.data.settle(now, &mut self.tasks);
+        self.negotiation.negotiator.add_data_channel();
+        self.update_negotiation_needed();
+        Ok(id)
+    }
+
+    /// W3C §6.2, `send()`. The bytes of a message are shared, not copied; a string's are copied once.
+    ///
+    /// # Errors
+    ///
+    /// [`SendError::Full`] when as much is buffered as the settings allow. Otherwise `InvalidState`
+    /// when the channel is not open, `Type` when the message is longer than the peer takes.
+    pub fn send(
+        &mut self,
+        now: Instant,
+        channel: ChannelId,
+        message: &Message,
+    ) -> Result<(), SendError> {
+        self.data.send(now, channel, message)
+    }
+
+    /// The next message of a channel. What is not read stays in the receive window, so that a slow
+    /// reader slows its peer. Messages that came before the peer closed can be read after it.
+    pub fn read(&mut self, now: Instant, channel: ChannelId) -> Option<Message> {
+        self.data.read(now, channel, &mut self.tasks)
+    }
+
+    /// W3C §6.2, `close()` of a channel: what was sent is still delivered.
+    pub fn close_channel(&mut self, now: Instant, channel: ChannelId) {
+        self.data.close_channel(channel);
+        self.data.settle(now, &mut self.tasks);
+    }
+
+    /// Nobody will read from this channel any more, nor ask about it once it is closed.
+    pub fn forget_channel(&mut self, now: Instant, channel: ChannelId) {
+        self.data.forget_channel(channel);
+        self.data.settle(now, &mut self.tasks);
+    }
+
+    /// `bufferedAmountLowThreshold`.
+    pub fn set_buffered_amount_low_threshold(&mut self, channel: ChannelId, threshold: u64) {
+        self.data.set_threshold(channel, threshold);
+    }
+
+    /// A channel; closed ones until they are forgotten.
+    #[must_use]
+    pub fn channel(&self, channel: ChannelId) -> Option<ChannelView<'_>> {
+        ChannelView::new(&self.data, channel)
+    }
 }
 
-/// What came and was not read.
-#[derive(Debug, Default)]
-pub(super) struct Inbox {
-    /// Messages of a stream that was reset: the stream may be another channel's already.
-    pub(super) tail: VecDeque<Message>,
-    /// The user was told, and has not found it empty since.
-    pub(super) told: bool,
-    /// Nobody will read.
-    pub(super) discards: bool,
-}
-
-/// Messages and their bytes.
-#[derive(Clone, Copy, Debug, Default)]
-pub(super) struct Counts {
-    pub(super) messages_sent: u64,
-    pub(super) bytes_sent: u64,
-    pub(super) messages_received: u64,
-    pub(super) bytes_received: u64,
-}
-
-impl Channel {
-    pub(super) fn new(inner: datachannel::ChannelId, attributes: Attributes) -> Self {
-        Self {
-            inner: Some(inner),
-            attributes,
-            stream: None,
-            state: DataChannelState::Connecting,
-            threshold: 0,
-            left_behind: 0,
-            lost: false,
-            inbox: Inbox::default(),
-            counts: Counts::default(),
-        }
+impl<'a> ChannelView<'a> {
+    fn new(data: &'a Data, id: ChannelId) -> Option<Self> {
+        let channel = data.channel(id)?;
+        Some(Self { id, channel, data })
     }
 
     /// `label`.
     #[must_use]
-    pub fn label(&self) -> &str {
-        &self.attributes.label
+    pub fn label(self) -> &'a str {
+        self.channel.label()
     }
 
     /// `protocol`.
     #[must_use]
-    pub fn protocol(&self) -> &str {
-        &self.attributes.protocol
+    pub fn protocol(self) -> &'a str {
+        self.channel.protocol()
     }
 
     /// `ordered`.
     #[must_use]
-    pub fn ordered(&self) -> bool {
-        self.attributes.ordered
+    pub fn ordered(self) -> bool {
+        self.channel.ordered()
     }
 
     /// `maxPacketLifeTime`, in milliseconds.
     #[must_use]
-    pub fn max_packet_life_time(&self) -> Option<u16> {
-        self.attributes.max_packet_life_time
+    pub fn max_packet_life_time(self) -> Option<u16> {
+        convert::max_packet_life_time(self.channel.reliability())
     }
 
     /// `maxRetransmits`.
     #[must_use]
-    pub fn max_retransmits(&self) -> Option<u16> {
-        self.attributes.max_retransmits
+    pub fn max_retransmits(self) -> Option<u16> {
+        convert::max_retransmits(self.channel.reliability())
     }
 
     /// `negotiated`.
     #[must_use]
-    pub fn negotiated(&self) -> bool {
-        self.attributes.negotiated
+    pub fn negotiated(self) -> bool {
+        self.channel.is_negotiated()
     }
 
     /// `priority`.
     #[must_use]
-    pub fn priority(&self) -> Priority {
-        self.attributes.priority
+    pub fn priority(self) -> Priority {
+        convert::priority(self.channel.priority())
     }
 
     /// `id`: the SCTP stream; `None` until it is known.
     #[must_use]
-    pub fn id(&self) -> Option<u16> {
-        self.stream
+    pub fn id(self) -> Option<u16> {
+        self.channel.stream()
     }
 
     /// `readyState`.
     #[must_use]
-    pub fn ready_state(&self) -> DataChannelState {
-        self.state
+    pub fn ready_state(self) -> DataChannelState {
+        convert::channel_state(self.channel.state())
+    }
+
+    /// `bufferedAmount`: bytes that are not on their way yet.
+    #[must_use]
+    pub fn buffered_amount(self) -> u64 {
+        self.data.buffered_amount(self.id)
     }
 
     /// `bufferedAmountLowThreshold`.
     #[must_use]
-    pub fn buffered_amount_low_threshold(&self) -> u64 {
-        self.threshold
+    pub fn buffered_amount_low_threshold(self) -> u64 {
+        self.data.threshold(self.id)
+    }
+
+    /// Bytes that the peer has not acknowledged.
+    #[must_use]
+    pub fn unacknowledged(self) -> u64 {
+        self.data.unacknowledged(self.id)
     }
 
     /// It ended before the peer had acknowledged everything.
     #[must_use]
-    pub fn has_lost(&self) -> bool {
-        self.lost
+    pub fn has_lost(self) -> bool {
+        self.data.has_lost(self.id)
     }
 
     /// Messages that were sent on it.
     #[must_use]
-    pub fn messages_sent(&self) -> u64 {
-        self.counts.messages_sent
+    pub fn messages_sent(self) -> u64 {
+        self.channel.stats().messages_sent
     }
 
     /// Bytes of the messages that were sent.
     #[must_use]
-    pub fn bytes_sent(&self) -> u64 {
-        self.counts.bytes_sent
+    pub fn bytes_sent(self) -> u64 {
+        self.channel.stats().bytes_sent
     }
 
-    /// Messages that were read from it.
+    /// Messages that came on it and were taken from the association: those that were read, and those
+    /// that came before the peer closed it.
     #[must_use]
-    pub fn messages_received(&self) -> u64 {
-        self.counts.messages_received
+    pub fn messages_received(self) -> u64 {
+        self.channel.stats().messages_received
     }
 
-    /// Bytes of the messages that were read.
+    /// Bytes of these.
     #[must_use]
-    pub fn bytes_received(&self) -> u64 {
-        self.counts.bytes_received
+    pub fn bytes_received(self) -> u64 {
+        self.channel.stats().bytes_received
+    }
+}
+
+impl std::fmt::Debug for ChannelView<'_> {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("ChannelView")
+            .field("label", &self.label())
+            .field("id", &self.id())
+            .field("ready_state", &self.ready_state())
+            .finish_non_exhaustive()
     }
 }

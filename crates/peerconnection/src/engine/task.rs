@@ -1,21 +1,25 @@
 //! What the engine tells: W3C's tasks, in one queue.
 
-use std::collections::VecDeque;
+use std::{collections::VecDeque, iter, time::Instant, vec};
 
-use super::{ChannelId, TransportId};
+use super::{
+    Engine,
+    channel::ChannelId,
+    transport::{IceCandidatePair, TransportId},
+};
 use crate::{
-    DtlsTransportState, Error, IceCandidate, IceCandidateError, IceCandidatePair,
-    IceConnectionState, IceGatheringState, IceTransportState, PeerConnectionState,
-    SctpTransportState, SignalingState,
+    DtlsTransportState, Error, IceCandidate, IceCandidateError, IceConnectionState,
+    IceGatheringState, IceTransportState, PeerConnectionState, SctpTransportState, SignalingState,
 };
 
 /// What W3C queues as one task: events that belong together, in order.
 ///
 /// The states that they announce stand since the task was queued.
-#[derive(Clone, Debug, Default)]
+#[derive(Clone, Debug)]
 pub struct Task {
-    /// At least one.
-    pub events: Vec<Event>,
+    first: Event,
+    /// Most tasks have none, and cost no allocation.
+    rest: Vec<Event>,
 }
 
 /// An event, with the value that it announces (W3C §12).
@@ -46,6 +50,11 @@ pub enum Event {
     DtlsTransport(TransportId, DtlsTransportEvent),
     /// `statechange` of the SCTP transport.
     SctpTransport(SctpTransportState),
+    /// None of W3C's: a message can be read from a channel. Told once until a read found nothing.
+    Readable(ChannelId),
+    /// None of W3C's: all channels may take more, as the association's buffer was full and is not any
+    /// more.
+    Writable,
 }
 
 /// An event of a data channel (W3C §6.2).
@@ -83,14 +92,34 @@ pub enum DtlsTransportEvent {
     Error(Error),
 }
 
-/// What is no event of W3C's, but good to know for who waits.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-#[non_exhaustive]
-pub enum Notice {
-    /// A message can be read from a channel. Told once until a read found nothing.
-    Readable(ChannelId),
-    /// All channels may take more: the association's buffer was full and is not any more.
-    Writable,
+impl Task {
+    /// Its events, in order; at least one.
+    pub fn events(&self) -> impl Iterator<Item = &Event> {
+        iter::once(&self.first).chain(&self.rest)
+    }
+}
+
+impl IntoIterator for Task {
+    type Item = Event;
+    type IntoIter = iter::Chain<iter::Once<Event>, vec::IntoIter<Event>>;
+
+    fn into_iter(self) -> Self::IntoIter {
+        iter::once(self.first).chain(self.rest)
+    }
+}
+
+impl Engine {
+    /// The next of W3C's tasks.
+    pub fn poll_task(&mut self) -> Option<Task> {
+        self.tasks.pop()
+    }
+
+    /// How many events were taken and not read by the application. Above 1,024, channels that the peer
+    /// opens wait in the association.
+    pub fn set_unread_events(&mut self, now: Instant, events: usize) {
+        self.tasks.set_unread(events);
+        self.data.settle(now, &mut self.tasks);
+    }
 }
 
 /// The queue of tasks.
@@ -104,18 +133,29 @@ pub(super) struct Tasks {
 
 impl Tasks {
     pub(super) fn push(&mut self, events: Vec<Event>) {
-        // The closed guard of each of W3C's tasks.
-        if !events.is_empty() && !self.closed {
-            self.queue.push_back(Task { events });
+        let mut events = events.into_iter();
+        if let Some(first) = events.next() {
+            let rest = events.collect();
+            self.queue_up(Task { first, rest });
         }
     }
 
     pub(super) fn push_one(&mut self, event: Event) {
-        self.push(vec![event]);
+        self.queue_up(Task {
+            first: event,
+            rest: Vec::new(),
+        });
     }
 
     pub(super) fn pop(&mut self) -> Option<Task> {
         self.queue.pop_front()
+    }
+
+    fn queue_up(&mut self, task: Task) {
+        // The closed guard of each of W3C's tasks.
+        if !self.closed {
+            self.queue.push_back(task);
+        }
     }
 
     pub(super) fn set_unread(&mut self, events: usize) {
@@ -135,3 +175,34 @@ impl Tasks {
 }
 
 const MAX_WAITING: usize = 1024;
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// [4.4.1.3-01] The closed guard.
+    #[test]
+    fn nothing_is_told_once_it_is_closed() {
+        let mut tasks = Tasks::default();
+        tasks.push_one(Event::NegotiationNeeded);
+        tasks.close();
+        tasks.push_one(Event::Writable);
+        tasks.push(vec![Event::NegotiationNeeded]);
+        assert!(tasks.pop().is_none());
+    }
+
+    #[test]
+    fn a_task_has_its_events_in_order() {
+        let mut tasks = Tasks::default();
+        tasks.push(Vec::new());
+        tasks.push(vec![Event::NegotiationNeeded, Event::IceCandidate(None)]);
+        let task = tasks.pop().unwrap();
+        assert_eq!(task.events().count(), 2);
+        let events: Vec<_> = task.into_iter().collect();
+        assert!(matches!(
+            events[..],
+            [Event::NegotiationNeeded, Event::IceCandidate(None)]
+        ));
+        assert!(tasks.pop().is_none(), "an empty task is none");
+    }
+}

@@ -10,9 +10,9 @@ use std::{
 use oxirtc_netsim::{Link, Network, NodeId, epoch};
 use oxirtc_peerconnection::{
     Anchor, Configuration, DataChannelInit, DataChannelState, Error, IceCandidateInit, Interface,
-    Message, OfferOptions, Path, PeerConnectionState, Request, SdpType, SessionDescription,
+    Message, OfferOptions, Path, PeerConnectionState, Request, Route, SdpType, SessionDescription,
     Settings,
-    engine::{ChannelEvent, ChannelId, Engine, Event, Notice},
+    engine::{ChannelEvent, ChannelId, Engine, Event},
 };
 
 /// Two engines. 0 offers unless a test says otherwise.
@@ -43,6 +43,8 @@ pub(crate) struct End {
     /// What comes is read at once.
     pub(crate) reads: bool,
     pub(crate) sockets: Vec<SocketAddr>,
+    /// What was said for a shared port.
+    pub(crate) routes: Vec<Route>,
     /// Candidates that the other side cannot take yet.
     held: Vec<IceCandidateInit>,
 }
@@ -259,10 +261,10 @@ impl Pair {
                         end.engine.handle_response(self.now, id, Ok(bound));
                     }
                     Request::Close { local } => end.sockets.retain(|it| *it != local),
+                    Request::Route(route) => end.routes.push(route),
                     _ => {}
                 }
             }
-            while end.engine.poll_route().is_some() {}
             if idle {
                 return;
             }
@@ -283,7 +285,7 @@ impl Pair {
                     "it did not happen within {limit:?}: {:#?}",
                     self.ends
                         .each_ref()
-                        .map(|end| (end.story(), end.engine.stats()))
+                        .map(|end| (end.story(), end.engine.counters()))
                 ),
             }
         }
@@ -341,6 +343,7 @@ impl End {
             inbox: Vec::new(),
             reads: true,
             sockets: Vec::new(),
+            routes: Vec::new(),
             held: Vec::new(),
         }
     }
@@ -349,21 +352,24 @@ impl End {
     fn collect(&mut self, now: Instant) -> Vec<IceCandidateInit> {
         let mut candidates = std::mem::take(&mut self.held);
         while let Some(task) = self.engine.poll_task() {
-            assert!(!task.events.is_empty());
-            for event in &task.events {
-                match event {
+            let mut events = Vec::new();
+            for event in task {
+                match &event {
                     Event::IceCandidate(Some(candidate)) => candidates.push(candidate.to_init()),
                     Event::DataChannel(id) => self.channels.push(*id),
+                    Event::Readable(id) => {
+                        if self.reads {
+                            self.read(now, *id);
+                        }
+                        continue;
+                    }
+                    Event::Writable => continue,
                     _ => {}
                 }
+                events.push(event);
             }
-            self.tasks.push(task.events);
-        }
-        while let Some(notice) = self.engine.poll_notice() {
-            if let Notice::Readable(id) = notice
-                && self.reads
-            {
-                self.read(now, id);
+            if !events.is_empty() {
+                self.tasks.push(events);
             }
         }
         candidates

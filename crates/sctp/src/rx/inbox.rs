@@ -2,7 +2,7 @@
 
 use std::collections::{BTreeMap, VecDeque};
 
-use super::reassembly::Completed;
+use super::reassembly::{Completed, Payload};
 use crate::{Message, Ssn, StreamId};
 
 /// What has come for each stream. A stream with nothing to read and nothing waiting has no entry: its next SSN is two
@@ -10,6 +10,8 @@ use crate::{Message, Ssn, StreamId};
 #[derive(Debug, Default)]
 pub(crate) struct Inbox {
     streams: BTreeMap<StreamId, Incoming>,
+    /// Ordered messages whose turn has not come.
+    waiting: BTreeMap<(StreamId, u16), Stored>,
     expected: SsnTable,
     cost: usize,
     /// Streams to announce as readable.
@@ -20,17 +22,23 @@ pub(crate) struct Inbox {
 #[derive(Debug, Default)]
 struct Incoming {
     ready: VecDeque<Item>,
-    /// Ordered messages whose turn has not come, by SSN.
-    waiting: VecDeque<(Ssn, Message)>,
     /// `Readable` was said, and `read` has not returned `None` since.
     announced: bool,
 }
 
 #[derive(Debug)]
 enum Item {
-    Message(Message),
+    Message(Stored),
     /// The peer reset the stream here.
     Reset,
+}
+
+/// A message as it is kept: its pieces are put together by who reads it, not by who takes its last packet.
+#[derive(Debug)]
+struct Stored {
+    ppid: u32,
+    ordered: bool,
+    payload: Payload,
 }
 
 impl Inbox {
@@ -46,8 +54,7 @@ impl Inbox {
 
     pub(crate) fn deliver(&mut self, completed: Completed) {
         let (stream, ssn) = (completed.stream, completed.ssn);
-        let message = Message {
-            stream,
+        let message = Stored {
             ppid: completed.ppid,
             ordered: completed.ordered,
             payload: completed.payload,
@@ -61,9 +68,17 @@ impl Inbox {
             self.ready(stream, message);
             self.release(stream, ssn.next());
         } else if ssn > expected {
-            self.wait(stream, ssn, message);
+            let cost = message.cost();
+            if self.waiting.insert((stream, ssn.0), message).is_none() {
+                self.cost += cost;
+            }
         }
         // A number that was passed over is of no use any more.
+    }
+
+    /// Whether the number stands before the one that is expected.
+    pub(crate) fn is_past(&self, stream: StreamId, ssn: Ssn) -> bool {
+        ssn < self.expected.get(stream)
     }
 
     fn incoming(&mut self, stream: StreamId) -> &mut Incoming {
@@ -74,8 +89,12 @@ impl Inbox {
         })
     }
 
-    fn ready(&mut self, stream: StreamId, message: Message) {
-        self.cost += message.payload.len() + MESSAGE_COST;
+    fn ready(&mut self, stream: StreamId, message: Stored) {
+        self.cost += message.cost();
+        self.hand_out(stream, message);
+    }
+
+    fn hand_out(&mut self, stream: StreamId, message: Stored) {
         let incoming = self.incoming(stream);
         incoming.ready.push_back(Item::Message(message));
         if !std::mem::replace(&mut incoming.announced, true) {
@@ -83,41 +102,13 @@ impl Inbox {
         }
     }
 
-    fn wait(&mut self, stream: StreamId, ssn: Ssn, message: Message) {
-        let length = message.payload.len();
-        let incoming = self.incoming(stream);
-        let index = match incoming.waiting.back() {
-            Some((last, _)) if *last < ssn => incoming.waiting.len(),
-            _ => incoming
-                .waiting
-                .partition_point(|(waiting, _)| *waiting < ssn),
-        };
-        if incoming
-            .waiting
-            .get(index)
-            .is_some_and(|(waiting, _)| *waiting == ssn)
-        {
-            return;
-        }
-        incoming.waiting.insert(index, (ssn, message));
-        self.cost += length + MESSAGE_COST;
-    }
-
     /// `next` is the SSN whose turn it is now: all whose turn has come are ready.
     fn release(&mut self, stream: StreamId, mut next: Ssn) {
-        if let Some(incoming) = self.streams.get_mut(&stream) {
-            while let Some((ssn, _)) = incoming.waiting.front()
-                && *ssn <= next
-            {
-                let Some((ssn, message)) = incoming.waiting.pop_front() else {
-                    break;
-                };
-                next = ssn.next();
-                incoming.ready.push_back(Item::Message(message));
-            }
-            if !incoming.ready.is_empty() && !std::mem::replace(&mut incoming.announced, true) {
-                self.announce.push_back(stream);
-            }
+        while !self.waiting.is_empty()
+            && let Some(message) = self.waiting.remove(&(stream, next.0))
+        {
+            self.hand_out(stream, message);
+            next = next.next();
         }
         self.expected.set(stream, next);
     }
@@ -128,13 +119,18 @@ impl Inbox {
         if ssn < expected {
             return;
         }
-        // What did come up to the number is handed out, in order.
-        if let Some(incoming) = self.streams.get_mut(&stream) {
-            while let Some((waiting, _)) = incoming.waiting.front()
-                && *waiting <= ssn
-                && let Some((_, message)) = incoming.waiting.pop_front()
+        // What did come up to the number is handed out, in order; numbers wrap.
+        let parts = if expected.0 <= ssn.0 {
+            [(expected.0, ssn.0), (1, 0)]
+        } else {
+            [(expected.0, u16::MAX), (0, ssn.0)]
+        };
+        for (first, last) in parts {
+            while first <= last
+                && let Some((&key, _)) = self.waiting.range((stream, first)..=(stream, last)).next()
+                && let Some(message) = self.waiting.remove(&key)
             {
-                incoming.ready.push_back(Item::Message(message));
+                self.hand_out(stream, message);
             }
         }
         self.release(stream, ssn.next());
@@ -142,20 +138,41 @@ impl Inbox {
 
     pub(crate) fn read(&mut self, stream: StreamId) -> Option<Message> {
         let incoming = self.streams.get_mut(&stream)?;
-        match incoming.ready.pop_front() {
-            Some(Item::Message(message)) => {
-                self.cost -= (message.payload.len() + MESSAGE_COST).min(self.cost);
-                Some(message)
+        if let Some(Item::Message(_)) = incoming.ready.front()
+            && let Some(Item::Message(message)) = incoming.ready.pop_front()
+        {
+            self.cost -= message.cost().min(self.cost);
+            return Some(Message {
+                stream,
+                ppid: message.ppid,
+                ordered: message.ordered,
+                payload: message.payload.concat(),
+            });
+        }
+        self.rearm(stream);
+        None
+    }
+
+    /// What was ready has been read.
+    pub(crate) fn rearm(&mut self, stream: StreamId) {
+        let Some(incoming) = self.streams.get_mut(&stream) else {
+            return;
+        };
+        match incoming.ready.front() {
+            Some(Item::Message(_)) => {}
+            Some(Item::Reset) => {
+                incoming.ready.pop_front();
+                if incoming.ready.is_empty() {
+                    incoming.announced = false;
+                    self.forget_if_empty(stream);
+                } else {
+                    // What follows belongs to the stream's next life, and is announced anew.
+                    self.announce.push_back(stream);
+                }
             }
-            Some(Item::Reset) if !incoming.ready.is_empty() => {
-                // What follows belongs to the stream's next life, and is announced anew.
-                self.announce.push_back(stream);
-                None
-            }
-            _ => {
+            None => {
                 incoming.announced = false;
                 self.forget_if_empty(stream);
-                None
             }
         }
     }
@@ -167,38 +184,80 @@ impl Inbox {
         }
     }
 
-    /// RFC 6525 §5.2.2 E3: the stream's next SSN is 0.
-    pub(crate) fn reset(&mut self, stream: StreamId) {
-        self.expected.set(stream, Ssn(0));
-        let Some(incoming) = self.streams.get_mut(&stream) else {
-            return;
-        };
-        let dropped = incoming
-            .waiting
-            .drain(..)
-            .map(|(_, m)| m.payload.len() + MESSAGE_COST);
-        let dropped: usize = dropped.sum();
-        if matches!(incoming.ready.back(), Some(Item::Message(_))) {
-            incoming.ready.push_back(Item::Reset);
+    /// RFC 6525 §5.2.2 E3: the stream's next SSN is 0. False if `budget`, which it takes from, did not suffice.
+    pub(crate) fn reset(&mut self, stream: StreamId, budget: &mut usize) -> bool {
+        if *budget == 0 {
+            return false;
         }
-        self.cost -= dropped.min(self.cost);
-        self.forget_if_empty(stream);
+        *budget -= 1;
+        let range = (stream, 0)..=(stream, u16::MAX);
+        while let Some((&key, _)) = self.waiting.range(range.clone()).next() {
+            if *budget == 0 {
+                return false;
+            }
+            *budget -= 1;
+            if let Some(message) = self.waiting.remove(&key) {
+                self.cost -= message.cost().min(self.cost);
+            }
+        }
+        self.expected.set(stream, Ssn(0));
+        if let Some(incoming) = self.streams.get_mut(&stream) {
+            if matches!(incoming.ready.back(), Some(Item::Message(_))) {
+                incoming.ready.push_back(Item::Reset);
+            }
+            self.forget_if_empty(stream);
+        }
+        true
     }
 
-    /// All streams begin anew; what is ready can still be read.
-    pub(crate) fn reset_all(&mut self) {
-        self.expected = SsnTable::default();
-        for stream in Vec::from_iter(self.streams.keys().copied()) {
-            self.reset(stream);
+    /// Resets streams that something is kept of, from `from` on; what is ready can still be read. False if `budget`
+    /// did not suffice: `from` is where to go on.
+    pub(crate) fn reset_all(&mut self, from: &mut usize, budget: &mut usize) -> bool {
+        loop {
+            let first = StreamId::try_from(*from).ok();
+            let kept = first.and_then(|first| {
+                let ready = self
+                    .streams
+                    .range(first..)
+                    .next()
+                    .map(|(stream, _)| *stream);
+                let waiting = self
+                    .waiting
+                    .range((first, 0)..)
+                    .next()
+                    .map(|(key, _)| key.0);
+                ready.into_iter().chain(waiting).min()
+            });
+            let Some(stream) = kept else {
+                self.expected = SsnTable::default();
+                return true;
+            };
+            *from = usize::from(stream);
+            if !self.reset(stream, budget) {
+                return false;
+            }
+            *from += 1;
         }
+    }
+
+    /// The association begins anew; what is ready can still be read.
+    pub(crate) fn restart(&mut self) {
+        let (mut from, mut budget) = (0, usize::MAX);
+        self.reset_all(&mut from, &mut budget);
     }
 
     fn forget_if_empty(&mut self, stream: StreamId) {
-        let empty = |s: &Incoming| s.ready.is_empty() && s.waiting.is_empty() && !s.announced;
+        let empty = |s: &Incoming| s.ready.is_empty() && !s.announced;
         if self.streams.get(&stream).is_some_and(empty) {
             self.streams.remove(&stream);
             self.cost -= STREAM_COST.min(self.cost);
         }
+    }
+}
+
+impl Stored {
+    fn cost(&self) -> usize {
+        self.payload.cost() + MESSAGE_COST
     }
 }
 
@@ -244,16 +303,14 @@ mod tests {
     use bytes::Bytes;
 
     use super::*;
-    use crate::Tsn;
 
     fn message(stream: StreamId, ssn: u16, ordered: bool) -> Completed {
         Completed {
-            last: Tsn(0),
             stream,
             ssn: Ssn(ssn),
             ppid: u32::from(ssn),
             ordered,
-            payload: Bytes::from_static(b"x"),
+            payload: Payload::Whole(Bytes::from_static(b"x")),
         }
     }
 
@@ -261,6 +318,30 @@ mod tests {
         std::iter::from_fn(|| inbox.read(stream))
             .map(|m| m.ppid)
             .collect()
+    }
+
+    #[test]
+    fn rearming_announces_what_comes_next_and_passes_over_a_reset() {
+        let mut inbox = Inbox::default();
+        let came = |inbox: &mut Inbox, ssn| inbox.deliver(message(1, ssn, true));
+        came(&mut inbox, 0);
+        assert_eq!(inbox.announce.pop_front(), Some(1));
+        inbox.rearm(1);
+        assert!(inbox.peek(1).is_some(), "what is there is not passed over");
+        inbox.read(1);
+        came(&mut inbox, 1);
+        assert_eq!(inbox.announce.pop_front(), None, "it was announced already");
+        inbox.read(1);
+        inbox.rearm(1);
+        came(&mut inbox, 2);
+        assert_eq!(inbox.announce.pop_front(), Some(1));
+        assert!(inbox.reset(1, &mut 10));
+        came(&mut inbox, 0);
+        inbox.read(1);
+        assert_eq!(inbox.peek(1), None, "the next life waits");
+        inbox.rearm(1);
+        assert_eq!(inbox.announce.pop_front(), Some(1));
+        assert!(inbox.peek(1).is_some());
     }
 
     #[test]
@@ -297,7 +378,7 @@ mod tests {
     fn a_reset_divides_what_is_read() {
         let mut inbox = Inbox::default();
         inbox.deliver(message(1, 0, true));
-        inbox.reset(1);
+        assert!(inbox.reset(1, &mut 10));
         inbox.deliver(message(1, 0, true));
         inbox.deliver(message(1, 1, true));
         assert_eq!(std::mem::take(&mut inbox.announce), [1]);

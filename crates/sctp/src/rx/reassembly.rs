@@ -9,13 +9,22 @@ use crate::{Ssn, StreamId, Tsn, packet::Data};
 /// A message of which all chunks have come.
 #[derive(Debug, PartialEq, Eq)]
 pub(crate) struct Completed {
-    /// The TSN of its last chunk.
-    pub(crate) last: Tsn,
     pub(crate) stream: StreamId,
     pub(crate) ssn: Ssn,
     pub(crate) ppid: u32,
     pub(crate) ordered: bool,
-    pub(crate) payload: Bytes,
+    pub(crate) payload: Payload,
+}
+
+/// The bytes of a message.
+#[derive(Debug, PartialEq, Eq)]
+pub(crate) enum Payload {
+    Whole(Bytes),
+    /// In order, not put together yet.
+    Parts {
+        length: usize,
+        parts: VecDeque<Vec<u8>>,
+    },
 }
 
 /// What became of a chunk.
@@ -44,8 +53,8 @@ struct Run {
     ordered: bool,
     end: bool,
     length: usize,
-    /// In order; one only unless pieces came out of order.
-    segments: Vec<Vec<u8>>,
+    /// In order; one only unless the message is long or pieces came out of order.
+    parts: VecDeque<Vec<u8>>,
 }
 
 /// The messages that are not complete.
@@ -75,7 +84,7 @@ impl Reassembly {
 
     /// What a chunk adds at most.
     pub(crate) fn cost_of(payload: usize) -> usize {
-        payload + RUN_OVERHEAD
+        payload + RUN_COST + PART_COST
     }
 
     pub(crate) fn insert(&mut self, data: &Data<'_>) -> Outcome {
@@ -90,12 +99,11 @@ impl Reassembly {
         let (mut index, mut left) = self.left(index, data.tsn, begin);
         if begin && end && !left {
             return Outcome::Complete(Completed {
-                last: data.tsn,
                 stream: data.stream,
                 ssn: data.ssn,
                 ppid: data.ppid,
                 ordered: !data.has(Data::UNORDERED),
-                payload: Bytes::copy_from_slice(data.payload),
+                payload: Payload::Whole(Bytes::copy_from_slice(data.payload)),
             });
         }
         if left {
@@ -109,9 +117,10 @@ impl Reassembly {
             if run.length + data.payload.len() > self.limit {
                 return Outcome::TooLarge;
             }
+            let before = run.cost();
             run.append(data.payload);
             (run.last, run.end) = (data.tsn, end);
-            self.cost += data.payload.len();
+            self.cost += run.cost() - before;
         } else {
             // Only a message at the front has room made for it, so that what is kept ready stays bounded.
             let room = if self.runs.is_empty() && begin {
@@ -119,8 +128,9 @@ impl Reassembly {
             } else {
                 0
             };
-            self.runs.insert(index, Run::new(data, room));
-            self.cost += data.payload.len() + RUN_OVERHEAD;
+            let run = Run::new(data, room);
+            self.cost += run.cost();
+            self.runs.insert(index, run);
             left = true;
         }
         debug_assert!(left);
@@ -162,7 +172,7 @@ impl Reassembly {
             let Some(right) = self.runs.remove(index + 1) else {
                 return Outcome::Contradiction;
             };
-            self.cost -= RUN_OVERHEAD.min(self.cost);
+            self.cost -= RUN_COST.min(self.cost);
             let Some(run) = self.runs.get_mut(index) else {
                 return Outcome::Contradiction;
             };
@@ -174,7 +184,7 @@ impl Reassembly {
             }
             (run.last, run.end) = (right.last, right.end);
             run.length += right.length;
-            run.segments.extend(right.segments);
+            run.join(right.parts);
         }
         let complete = self.runs.get(index).is_some_and(|run| run.begin && run.end);
         if !complete {
@@ -191,7 +201,7 @@ impl Reassembly {
 
     fn remove(&mut self, index: usize) -> Option<Run> {
         let run = self.runs.remove(index)?;
-        self.cost -= (run.length + RUN_OVERHEAD).min(self.cost);
+        self.cost -= run.cost().min(self.cost);
         Some(run)
     }
 
@@ -234,7 +244,7 @@ impl Run {
             ppid: data.ppid,
             ordered: !data.has(Data::UNORDERED),
             length: data.payload.len(),
-            segments: vec![segment],
+            parts: VecDeque::from([segment]),
         }
     }
 
@@ -246,38 +256,90 @@ impl Run {
             && self.ppid == data.ppid
     }
 
+    fn cost(&self) -> usize {
+        self.length + RUN_COST + self.parts.len() * PART_COST
+    }
+
     fn append(&mut self, payload: &[u8]) {
         self.length += payload.len();
-        let Some(segment) = self.segments.last_mut() else {
-            self.segments.push(payload.to_vec());
+        let part = self.parts.back_mut();
+        let Some(part) = part.filter(|part| part.len() + payload.len() <= MAX_PART) else {
+            let mut part = Vec::with_capacity(payload.len());
+            part.extend_from_slice(payload);
+            self.parts.push_back(part);
             return;
         };
-        if segment.capacity() - segment.len() < payload.len() {
+        if part.capacity() - part.len() < payload.len() {
             // By a quarter: what is reserved and not used stays a small part of the window.
-            segment.reserve_exact(payload.len().max(segment.len() / 4));
+            part.reserve_exact(payload.len().max(part.len() / 4));
         }
-        segment.extend_from_slice(payload);
+        part.extend_from_slice(payload);
+    }
+
+    /// Appends what came after it; the fewer parts move.
+    fn join(&mut self, mut right: VecDeque<Vec<u8>>) {
+        if self.parts.len() >= right.len() {
+            self.parts.append(&mut right);
+        } else {
+            while let Some(part) = self.parts.pop_back() {
+                right.push_front(part);
+            }
+            self.parts = right;
+        }
     }
 
     fn complete(mut self) -> Completed {
-        let mut payload = match self.segments.len() {
-            1 => self.segments.pop().unwrap_or_default(),
-            _ => self.segments.concat(),
+        let payload = match self.parts.len() {
+            1 => {
+                let mut whole = self.parts.pop_back().unwrap_or_default();
+                whole.shrink_to_fit();
+                Payload::Whole(Bytes::from(whole))
+            }
+            _ => Payload::Parts {
+                length: self.length,
+                parts: self.parts,
+            },
         };
-        payload.shrink_to_fit();
         Completed {
-            last: self.last,
             stream: self.stream,
             ssn: self.ssn,
             ppid: self.ppid,
             ordered: self.ordered,
-            payload: Bytes::from(payload),
+            payload,
+        }
+    }
+}
+
+impl Payload {
+    pub(crate) fn len(&self) -> usize {
+        match self {
+            Self::Whole(bytes) => bytes.len(),
+            Self::Parts { length, .. } => *length,
+        }
+    }
+
+    /// The memory it takes.
+    pub(crate) fn cost(&self) -> usize {
+        match self {
+            Self::Whole(bytes) => bytes.len(),
+            Self::Parts { length, parts } => length + parts.len() * PART_COST,
+        }
+    }
+
+    pub(crate) fn concat(self) -> Bytes {
+        match self {
+            Self::Whole(bytes) => bytes,
+            Self::Parts { mut parts, .. } => Bytes::from(parts.make_contiguous().concat()),
         }
     }
 }
 
 /// What a run costs beside its bytes.
-const RUN_OVERHEAD: usize = 256;
+const RUN_COST: usize = 192;
+/// What a part of a message costs beside its bytes.
+const PART_COST: usize = 64;
+/// A part is not made longer than this: what is copied at once when one grows stays small.
+const MAX_PART: usize = 256 << 10;
 /// The most that is made ready for a message before it has come.
 const MAX_EXPECTED: usize = 128 << 10;
 
@@ -310,7 +372,7 @@ mod tests {
         else {
             panic!("a message in one chunk is complete");
         };
-        assert_eq!(&*message.payload, b"c");
+        assert_eq!(&*message.payload.concat(), b"c");
         assert_eq!((reassembly.cost(), reassembly.runs.len()), (0, 0));
     }
 
@@ -373,7 +435,8 @@ mod tests {
                     Outcome::Complete(message) => {
                         let length = lengths[usize::from(message.ssn.0)];
                         prop_assert_eq!(message.payload.len(), length * (length + 1) / 2);
-                        prop_assert!(message.payload.iter().all(|b| u16::from(*b) == message.ssn.0));
+                        let payload = message.payload.concat();
+                        prop_assert!(payload.iter().all(|b| u16::from(*b) == message.ssn.0));
                         complete += 1;
                     }
                     outcome => prop_assert_eq!(outcome, Outcome::Stored),

@@ -82,6 +82,14 @@ impl Rto {
         self.timeout = (smoothed + variation * 4).clamp(self.min, self.max);
     }
 
+    /// What is measured counts again, and not how often it was doubled.
+    pub(crate) fn forgive(&mut self) {
+        if let Some(smoothed) = self.smoothed {
+            let variation = self.variation.max(GRANULARITY);
+            self.timeout = (smoothed + variation * 4).clamp(self.min, self.max);
+        }
+    }
+
     /// RFC 9260 §6.3.3 E2.
     pub(crate) fn back_off(&mut self) {
         self.timeout = (self.timeout * 2).min(self.max);

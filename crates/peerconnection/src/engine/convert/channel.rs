@@ -5,11 +5,10 @@ use std::time::Duration;
 use oxirtc_datachannel as datachannel;
 use oxirtc_sctp as sctp;
 
-use super::super::channel::Attributes;
-use crate::{DataChannelInit, Error, ErrorKind, Message, Priority};
+use crate::{DataChannelInit, DataChannelState, Error, ErrorKind, Message, Priority};
 
 /// W3C §6.1: the checks that are not the session's ([6-04], [6-05]).
-pub(in super::super) fn parameters(
+pub(in crate::engine) fn parameters(
     label: &str,
     init: &DataChannelInit,
 ) -> Result<datachannel::Parameters, Error> {
@@ -39,44 +38,31 @@ pub(in super::super) fn parameters(
     Ok(parameters)
 }
 
-pub(in super::super) fn attributes(parameters: &datachannel::Parameters) -> Attributes {
-    let (max_packet_life_time, max_retransmits) = limits(parameters.reliability);
-    Attributes {
-        label: parameters.label.clone(),
-        protocol: parameters.protocol.clone(),
-        ordered: parameters.ordered,
-        max_packet_life_time,
-        max_retransmits,
-        negotiated: parameters.negotiated.is_some(),
-        priority: priority(parameters.priority),
-    }
-}
-
-/// Those of a channel that the peer has opened.
-pub(in super::super) fn attributes_of(channel: &datachannel::Channel) -> Attributes {
-    let (max_packet_life_time, max_retransmits) = limits(channel.reliability());
-    Attributes {
-        label: channel.label().to_owned(),
-        protocol: channel.protocol().to_owned(),
-        ordered: channel.ordered(),
-        max_packet_life_time,
-        max_retransmits,
-        negotiated: channel.is_negotiated(),
-        priority: priority(channel.priority()),
-    }
-}
-
-fn limits(reliability: datachannel::Reliability) -> (Option<u16>, Option<u16>) {
+pub(in crate::engine) fn max_retransmits(reliability: datachannel::Reliability) -> Option<u16> {
     match reliability {
-        datachannel::Reliability::Reliable => (None, None),
-        datachannel::Reliability::Retransmits(most) => (None, Some(most)),
+        datachannel::Reliability::Retransmits(most) => Some(most),
+        _ => None,
+    }
+}
+
+/// In milliseconds: DCEP has 32 bits of them, W3C 16.
+pub(in crate::engine) fn max_packet_life_time(
+    reliability: datachannel::Reliability,
+) -> Option<u16> {
+    match reliability {
         datachannel::Reliability::Lifetime(lifetime) => {
-            // DCEP has 32 bits of milliseconds, W3C 16.
-            (
-                Some(u16::try_from(lifetime.as_millis()).unwrap_or(u16::MAX)),
-                None,
-            )
+            Some(u16::try_from(lifetime.as_millis()).unwrap_or(u16::MAX))
         }
+        _ => None,
+    }
+}
+
+pub(in crate::engine) fn channel_state(state: datachannel::State) -> DataChannelState {
+    match state {
+        datachannel::State::Connecting => DataChannelState::Connecting,
+        datachannel::State::Open => DataChannelState::Open,
+        datachannel::State::Closing => DataChannelState::Closing,
+        datachannel::State::Closed => DataChannelState::Closed,
     }
 }
 
@@ -89,7 +75,7 @@ fn own_priority(priority: Priority) -> datachannel::Priority {
     }
 }
 
-fn priority(priority: datachannel::Priority) -> Priority {
+pub(in crate::engine) fn priority(priority: datachannel::Priority) -> Priority {
     match priority {
         datachannel::Priority::VeryLow => Priority::VeryLow,
         datachannel::Priority::Low => Priority::Low,
@@ -98,11 +84,7 @@ fn priority(priority: datachannel::Priority) -> Priority {
     }
 }
 
-pub(in super::super) fn weight(priority: Priority) -> u16 {
-    own_priority(priority).weight()
-}
-
-pub(in super::super) fn reliability(reliability: datachannel::Reliability) -> sctp::Reliability {
+pub(in crate::engine) fn reliability(reliability: datachannel::Reliability) -> sctp::Reliability {
     match reliability {
         datachannel::Reliability::Reliable => sctp::Reliability::Reliable,
         datachannel::Reliability::Retransmits(most) => sctp::Reliability::Retransmits(most),
@@ -110,28 +92,26 @@ pub(in super::super) fn reliability(reliability: datachannel::Reliability) -> sc
     }
 }
 
-pub(in super::super) fn payload(message: &Message) -> datachannel::Payload {
+pub(in crate::engine) fn payload(message: &Message) -> datachannel::Payload {
     match message {
         Message::Text(text) => datachannel::Payload::Text(text.clone()),
         Message::Binary(bytes) => datachannel::Payload::Binary(bytes.clone()),
     }
 }
 
-pub(in super::super) fn message(payload: datachannel::Payload) -> Message {
+pub(in crate::engine) fn message(payload: datachannel::Payload) -> Message {
     match payload {
         datachannel::Payload::Text(text) => Message::Text(text),
         datachannel::Payload::Binary(bytes) => Message::Binary(bytes),
     }
 }
 
-pub(in super::super) fn channel_error(error: datachannel::Error) -> Error {
+pub(in crate::engine) fn channel_error(error: datachannel::Error) -> Error {
     let kind = match error {
         datachannel::Error::LabelTooLong
         | datachannel::Error::ProtocolTooLong
         | datachannel::Error::InvalidId => ErrorKind::Type,
-        datachannel::Error::NotOpen
-        | datachannel::Error::UnknownChannel
-        | datachannel::Error::Ended => ErrorKind::InvalidState,
+        datachannel::Error::NotOpen | datachannel::Error::UnknownChannel => ErrorKind::InvalidState,
         _ => ErrorKind::Operation,
     };
     Error::new(kind, error.to_string())

@@ -7,7 +7,7 @@ use crate::{
     SignalingState,
 };
 
-pub(in super::super) fn description(description: jsep::Description) -> SessionDescription {
+pub(in crate::engine) fn description(description: jsep::Description) -> SessionDescription {
     let kind = match description.kind {
         jsep::SdpType::Offer => SdpType::Offer,
         jsep::SdpType::Pranswer => SdpType::Pranswer,
@@ -20,7 +20,7 @@ pub(in super::super) fn description(description: jsep::Description) -> SessionDe
     }
 }
 
-pub(in super::super) fn own_description(description: SessionDescription) -> jsep::Description {
+pub(in crate::engine) fn own_description(description: SessionDescription) -> jsep::Description {
     let kind = match description.kind {
         SdpType::Offer => jsep::SdpType::Offer,
         SdpType::Pranswer => jsep::SdpType::Pranswer,
@@ -33,13 +33,13 @@ pub(in super::super) fn own_description(description: SessionDescription) -> jsep
     }
 }
 
-pub(in super::super) fn offer_options(options: &OfferOptions) -> jsep::OfferOptions {
+pub(in crate::engine) fn offer_options(options: &OfferOptions) -> jsep::OfferOptions {
     jsep::OfferOptions {
         ice_restart: options.ice_restart,
     }
 }
 
-pub(in super::super) fn bundle_policy(policy: BundlePolicy) -> jsep::BundlePolicy {
+pub(in crate::engine) fn bundle_policy(policy: BundlePolicy) -> jsep::BundlePolicy {
     match policy {
         BundlePolicy::Balanced => jsep::BundlePolicy::Balanced,
         BundlePolicy::MaxCompat => jsep::BundlePolicy::MaxCompat,
@@ -47,7 +47,7 @@ pub(in super::super) fn bundle_policy(policy: BundlePolicy) -> jsep::BundlePolic
     }
 }
 
-pub(in super::super) fn signaling_state(state: jsep::SignalingState) -> SignalingState {
+pub(in crate::engine) fn signaling_state(state: jsep::SignalingState) -> SignalingState {
     match state {
         jsep::SignalingState::Stable => SignalingState::Stable,
         jsep::SignalingState::HaveLocalOffer => SignalingState::HaveLocalOffer,
@@ -58,7 +58,7 @@ pub(in super::super) fn signaling_state(state: jsep::SignalingState) -> Signalin
     }
 }
 
-pub(in super::super) fn negotiation_error(error: jsep::Error) -> Error {
+pub(in crate::engine) fn negotiation_error(error: jsep::Error) -> Error {
     let kind = match error {
         jsep::Error::SdpSyntax { line, .. } => {
             let detail = RtcErrorDetail::SdpSyntaxError { line_number: line };

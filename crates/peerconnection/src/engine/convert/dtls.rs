@@ -5,14 +5,14 @@ use oxirtc_dtls as dtls;
 use oxirtc_jsep as jsep;
 
 /// The role in DTLS, and with it the parity of channel ids (RFC 8832 §6).
-pub(in super::super) fn dtls_role(role: jsep::DtlsRole) -> (dtls::Role, datachannel::Role) {
+pub(in crate::engine) fn dtls_role(role: jsep::DtlsRole) -> (dtls::Role, datachannel::Role) {
     match role {
         jsep::DtlsRole::Client => (dtls::Role::Client, datachannel::Role::Client),
         jsep::DtlsRole::Server => (dtls::Role::Server, datachannel::Role::Server),
     }
 }
 
-pub(in super::super) fn fingerprint(fingerprint: &jsep::Fingerprint) -> dtls::Fingerprint {
+pub(in crate::engine) fn fingerprint(fingerprint: &jsep::Fingerprint) -> dtls::Fingerprint {
     let algorithm = match fingerprint.algorithm.as_str() {
         "sha-1" => dtls::HashAlgorithm::Sha1,
         "sha-256" => dtls::HashAlgorithm::Sha256,
@@ -24,7 +24,7 @@ pub(in super::super) fn fingerprint(fingerprint: &jsep::Fingerprint) -> dtls::Fi
 }
 
 /// What a description says of a certificate.
-pub(in super::super) fn fingerprints(certificate: &dtls::Certificate) -> Vec<jsep::Fingerprint> {
+pub(in crate::engine) fn fingerprints(certificate: &dtls::Certificate) -> Vec<jsep::Fingerprint> {
     let fingerprint = certificate.fingerprint(&dtls::HashAlgorithm::Sha256);
     let fingerprint = fingerprint.map(|it| jsep::Fingerprint {
         algorithm: it.algorithm().to_string(),

@@ -4,13 +4,12 @@ use oxirtc_ice as ice;
 use oxirtc_jsep as jsep;
 use oxirtc_sdp as sdp;
 
-use super::super::transport::IceCandidatePair;
 use crate::{
     IceCandidate, IceCandidateInit, IceGatheringState, IceRole, IceTransportState, Interface, Path,
-    Protocol, Settings,
+    Protocol, Settings, engine::transport::IceCandidatePair,
 };
 
-pub(in super::super) fn path(path: ice::Path) -> Path {
+pub(in crate::engine) fn path(path: ice::Path) -> Path {
     let protocol = match path.protocol {
         ice::Protocol::Udp => Protocol::Udp,
         ice::Protocol::Tcp => Protocol::Tcp,
@@ -22,7 +21,7 @@ pub(in super::super) fn path(path: ice::Path) -> Path {
     }
 }
 
-pub(in super::super) fn ice_path(path: Path) -> ice::Path {
+pub(in crate::engine) fn ice_path(path: Path) -> ice::Path {
     let protocol = match path.protocol {
         Protocol::Udp => ice::Protocol::Udp,
         Protocol::Tcp => ice::Protocol::Tcp,
@@ -34,7 +33,7 @@ pub(in super::super) fn ice_path(path: Path) -> ice::Path {
     }
 }
 
-pub(in super::super) fn interfaces(interfaces: &[Interface]) -> Vec<ice::Interface> {
+pub(in crate::engine) fn interfaces(interfaces: &[Interface]) -> Vec<ice::Interface> {
     let converted = interfaces.iter().map(|it| ice::Interface {
         name: it.name.clone(),
         index: it.index,
@@ -43,7 +42,7 @@ pub(in super::super) fn interfaces(interfaces: &[Interface]) -> Vec<ice::Interfa
     converted.collect()
 }
 
-pub(in super::super) fn ice_config(settings: &Settings) -> ice::Config {
+pub(in crate::engine) fn ice_config(settings: &Settings) -> ice::Config {
     ice::Config::default()
         .loopback(settings.loopback)
         .link_local(settings.link_local)
@@ -51,25 +50,25 @@ pub(in super::super) fn ice_config(settings: &Settings) -> ice::Config {
         .ipv6(settings.ipv6)
 }
 
-pub(in super::super) fn credentials(credentials: &jsep::Credentials) -> ice::Credentials {
+pub(in crate::engine) fn credentials(credentials: &jsep::Credentials) -> ice::Credentials {
     ice::Credentials::new(credentials.ufrag.clone(), credentials.password.clone())
 }
 
-pub(in super::super) fn ice_role(role: jsep::IceRole) -> ice::Role {
+pub(in crate::engine) fn ice_role(role: jsep::IceRole) -> ice::Role {
     match role {
         jsep::IceRole::Controlling => ice::Role::Controlling,
         jsep::IceRole::Controlled => ice::Role::Controlled,
     }
 }
 
-pub(in super::super) fn shown_role(role: ice::Role) -> IceRole {
+pub(in crate::engine) fn shown_role(role: ice::Role) -> IceRole {
     match role {
         ice::Role::Controlling => IceRole::Controlling,
         ice::Role::Controlled => IceRole::Controlled,
     }
 }
 
-pub(in super::super) fn ice_state(state: ice::State) -> IceTransportState {
+pub(in crate::engine) fn ice_state(state: ice::State) -> IceTransportState {
     match state {
         ice::State::New => IceTransportState::New,
         ice::State::Checking => IceTransportState::Checking,
@@ -81,7 +80,7 @@ pub(in super::super) fn ice_state(state: ice::State) -> IceTransportState {
     }
 }
 
-pub(in super::super) fn gathering_state(state: ice::GatheringState) -> IceGatheringState {
+pub(in crate::engine) fn gathering_state(state: ice::GatheringState) -> IceGatheringState {
     match state {
         ice::GatheringState::New => IceGatheringState::New,
         ice::GatheringState::Gathering => IceGatheringState::Gathering,
@@ -90,7 +89,10 @@ pub(in super::super) fn gathering_state(state: ice::GatheringState) -> IceGather
 }
 
 /// A candidate of ours as a line, with the ufrag by which a peer tells generations apart.
-pub(in super::super) fn local_candidate(candidate: &ice::Candidate, ufrag: &str) -> sdp::Candidate {
+pub(in crate::engine) fn local_candidate(
+    candidate: &ice::Candidate,
+    ufrag: &str,
+) -> sdp::Candidate {
     let mut line = line_of(candidate);
     line.extensions.push(("ufrag".to_owned(), ufrag.to_owned()));
     line
@@ -130,7 +132,7 @@ fn line_of(candidate: &ice::Candidate) -> sdp::Candidate {
 
 /// A candidate of the peer for the agent; `None` when it may not be checked ([4.4.2-48]): ports that
 /// the Fetch standard blocks, and names when only relays may be used.
-pub(in super::super) fn remote_candidate(
+pub(in crate::engine) fn remote_candidate(
     candidate: &sdp::Candidate,
     relay_only: bool,
 ) -> Option<ice::Candidate> {
@@ -153,6 +155,7 @@ pub(in super::super) fn remote_candidate(
         sdp::Address::Ip(ip) => ice::Address::Ip(*ip),
         sdp::Address::Name(_) if relay_only => return None,
         sdp::Address::Name(name) => ice::Address::Name(name.clone()),
+        sdp::Address::Other(_) => return None,
     };
     let related = match &candidate.related {
         Some((sdp::Address::Ip(ip), port)) => Some((*ip, *port).into()),
@@ -176,7 +179,7 @@ pub(in super::super) fn remote_candidate(
 }
 
 /// [4.8.1-06]: the address of a peer-reflexive candidate was not told by the application.
-pub(in super::super) fn shown_pair(pair: &ice::Pair) -> IceCandidatePair {
+pub(in crate::engine) fn shown_pair(pair: &ice::Pair) -> IceCandidatePair {
     let shown = |candidate: &ice::Candidate, hidden: bool| {
         let candidate = if hidden {
             String::new()

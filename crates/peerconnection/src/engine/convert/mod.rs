@@ -6,7 +6,8 @@ mod dtls;
 mod ice;
 
 pub(super) use channel::{
-    attributes, attributes_of, channel_error, message, parameters, payload, reliability, weight,
+    channel_error, channel_state, max_packet_life_time, max_retransmits, message, parameters,
+    payload, priority, reliability,
 };
 pub(super) use description::{
     bundle_policy, description, negotiation_error, offer_options, own_description, signaling_state,

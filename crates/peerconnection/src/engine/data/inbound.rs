@@ -1,126 +1,103 @@
 //! From the association up: what came, and who reads it.
 
-use std::time::Instant;
+use std::{
+    collections::{BTreeMap, BTreeSet, VecDeque},
+    time::Instant,
+};
 
 use oxirtc_datachannel as datachannel;
-use oxirtc_sctp as sctp;
 
-use super::{
-    super::{
-        channel::{ChannelId, Inbox},
-        convert,
-        task::{ChannelEvent, Event, Notice, Tasks},
-    },
-    Data,
-};
-use crate::{DataChannelState, Error, Message, RtcErrorDetail, SctpTransportState};
+use super::{ChannelId, Data, Event, Tasks, convert, unclaimed::Unclaimed};
+use crate::Message;
+
+/// What came and is still to be dealt with.
+#[derive(Debug, Default)]
+pub(super) struct Inbound {
+    /// Streams to look at, in order.
+    ready: VecDeque<u16>,
+    /// Streams with an OPEN at their head that waits until the user has read some events, and whether
+    /// the peer has reset them since.
+    waiting: BTreeMap<u16, bool>,
+    /// Streams that the peer has reset.
+    resets: VecDeque<u16>,
+    /// Those of them whose unread messages have no room beside the window yet.
+    pub(super) unfinished: BTreeSet<u16>,
+    /// There is more room beside the window than when the unfinished ones were tried last.
+    room_came: bool,
+    pub(super) unclaimed: Unclaimed,
+    /// Bytes in the tails of channels.
+    tails: usize,
+}
+
+impl Inbound {
+    /// Something may stand at the head of a stream.
+    pub(super) fn look_at(&mut self, stream: u16) {
+        self.ready.push_back(stream);
+    }
+
+    /// The next stream to look at.
+    pub(super) fn next_stream(&mut self, tasks: &Tasks) -> Option<u16> {
+        if let Some(stream) = self.ready.pop_front() {
+            return Some(stream);
+        }
+        if tasks.is_full() {
+            return None;
+        }
+        let (stream, reset) = self.waiting.pop_first()?;
+        if reset {
+            self.resets.push_back(stream);
+        }
+        Some(stream)
+    }
+
+    /// The peer has reset its side of a stream: first it is looked at.
+    pub(super) fn handle_reset(&mut self, stream: u16) {
+        self.look_at(stream);
+        self.resets.push_back(stream);
+    }
+
+    /// The association is another; answers how many messages nobody claimed.
+    pub(super) fn begin_anew(&mut self) -> u64 {
+        let dropped = self.unclaimed.clear();
+        *self = Self {
+            tails: self.tails,
+            ..Self::default()
+        };
+        dropped
+    }
+}
 
 impl Data {
-    /// Lifts what the association and the session have to tell.
-    pub(in super::super) fn ascend(&mut self, now: Instant, tasks: &mut Tasks) {
-        while let Some(event) = self.association().and_then(sctp::Association::poll_event) {
-            self.handle_event(now, event, tasks);
-        }
-        self.drain(now, tasks);
-    }
-
-    fn handle_event(&mut self, now: Instant, event: sctp::Event, tasks: &mut Tasks) {
-        match event {
-            sctp::Event::Connected => self.connected(now, tasks),
-            sctp::Event::Readable { stream } => self.pull(now, stream, tasks),
-            sctp::Event::BufferedAmountLow { stream } => {
-                let low = ChannelEvent::BufferedAmountLow;
-                // An announcement is no data of the application's.
-                let id = self.by_stream(stream);
-                let has_sent = |id: &ChannelId| {
-                    self.channels
-                        .get(id)
-                        .is_some_and(|it| it.messages_sent() > 0)
-                };
-                if let Some(id) = id.filter(has_sent) {
-                    tasks.push_one(Event::Channel(id, low));
-                }
-            }
-            sctp::Event::Writable => self.notices.push_back(Notice::Writable),
-            sctp::Event::OutgoingReset { stream } | sctp::Event::OutgoingResetDenied { stream } => {
-                self.session.handle_outgoing_reset(stream);
-            }
-            sctp::Event::IncomingReset { stream } => self.handle_reset(now, stream, tasks),
-            sctp::Event::StreamsAdded { .. } => {
-                if let Some(channels) = self.association().map(|it| it.max_channels()) {
-                    self.session.set_connected(channels);
-                }
-            }
-            sctp::Event::Restarted => {
-                self.keep_what_came();
-                self.session.handle_restart();
-                let error = sctp_failure(None, "the peer has restarted the association");
-                self.drain_session(Some(&error), tasks);
-            }
-            // A SHUTDOWN ends in peace, an ABORT does not.
-            sctp::Event::Closed { cause_code, .. } => {
-                let error = cause_code.map(|it| sctp_failure(Some(it), "the peer has aborted"));
-                self.end(error.as_ref(), tasks);
-            }
-            sctp::Event::Failed { cause } => {
-                let error = sctp_failure(cause.cause_code(), "the association has failed");
-                self.end(Some(&error), tasks);
-            }
-            _ => {}
-        }
-    }
-
-    /// W3C §6.1.1.3: failed channels, the state, and in tasks of their own what opens.
-    fn connected(&mut self, now: Instant, tasks: &mut Tasks) {
-        let Some(sctp) = &mut self.transport else {
-            return;
-        };
-        let channels = sctp
-            .association
-            .as_ref()
-            .map_or(0, sctp::Association::max_channels);
-        sctp.max_channels = Some(channels);
-        sctp.state = SctpTransportState::Connected;
-        self.session.set_connected(channels);
-        self.drain_session(None, tasks);
-        tasks.push_one(Event::SctpTransport(SctpTransportState::Connected));
-        self.drain(now, tasks);
-        self.resume(now, tasks);
-    }
-
     /// What stands at the head of a stream: DCEP is taken at once, a user's message waits for him.
-    pub(super) fn pull(&mut self, now: Instant, stream: u16, tasks: &Tasks) {
-        // Data may overtake the end of the set-up.
-        let connected = self
-            .transport
-            .as_ref()
-            .is_some_and(|it| it.max_channels.is_some());
-        if !connected {
-            self.wait(stream);
-            return;
-        }
+    pub(super) fn pull(&mut self, now: Instant, stream: u16, tasks: &mut Tasks) {
         loop {
-            let Some(association) = self.association() else {
+            let Some(association) = self.live() else {
                 return;
             };
-            match head(association, stream) {
-                None => return,
+            match association.peek(stream) {
+                None => {
+                    association.rearm(stream);
+                    return;
+                }
                 // An OPEN would become another event; an ACK would not, and has one byte.
                 Some((datachannel::ppid::DCEP, 2..)) if tasks.is_full() => {
-                    self.wait(stream);
+                    self.inbound.waiting.entry(stream).or_default();
                     return;
                 }
                 Some((datachannel::ppid::DCEP, _)) => {
                     if let Some(message) = association.read(stream) {
                         self.session.handle_message(stream, &message.payload);
-                        self.pass_down(now);
+                        self.drop_unclaimed(stream);
                     }
+                    // What stands behind it has to wait until the application knows the channel.
+                    self.inbound.ready.push_front(stream);
+                    return;
                 }
                 Some(_) => match self.session.handle_user_message(stream) {
-                    datachannel::Disposition::Deliver if self.offer(stream) => return,
-                    datachannel::Disposition::Hold => return,
+                    datachannel::Disposition::Deliver if self.offer(stream, tasks) => return,
+                    datachannel::Disposition::Hold => self.hold(now, stream),
                     _ => {
-                        if let Some(association) = self.association() {
+                        if let Some(association) = self.live() {
                             association.read(stream);
                         }
                         self.messages_dropped += 1;
@@ -130,84 +107,82 @@ impl Data {
         }
     }
 
-    fn wait(&mut self, stream: u16) {
-        if !self.waiting.contains(&stream) {
-            self.waiting.push(stream);
-        }
+    /// Whether streams may be looked at: data may overtake the end of the set-up.
+    pub(super) fn is_connected(&self) -> bool {
+        let sctp = self.sctp.as_ref();
+        sctp.is_some_and(|it| it.max_channels.is_some())
     }
 
     /// Tells the user that he can read; false when he will not.
-    fn offer(&mut self, stream: u16) -> bool {
-        // The channel may have been announced a moment ago.
-        let Some(inner) = self.session.by_stream(stream) else {
+    fn offer(&mut self, stream: u16, tasks: &mut Tasks) -> bool {
+        let Some(id) = self.by_stream(stream) else {
             return false;
         };
-        let Some(&id) = self.names.get(&inner) else {
-            // Its announcement is still to be drained, and looks again.
-            return true;
-        };
-        let Some(channel) = self.channels.get_mut(&id) else {
+        let state = self.channel(id).map(datachannel::Channel::state);
+        let Some(local) = self.channels.get_mut(&id) else {
             return false;
         };
         // [6.2-14]: what comes when the channel is not open is discarded.
-        if channel.inbox.discards || channel.state == DataChannelState::Closing {
+        if local.discards || state == Some(datachannel::State::Closing) {
             return false;
         }
-        if !channel.inbox.told {
-            channel.inbox.told = true;
-            self.notices.push_back(Notice::Readable(id));
+        if !local.told {
+            local.told = true;
+            tasks.push_one(Event::Readable(id));
         }
         true
     }
 
     /// Reads the next message of a channel.
-    pub(in super::super) fn read(
+    pub(in crate::engine) fn read(
         &mut self,
         now: Instant,
         id: ChannelId,
         tasks: &mut Tasks,
     ) -> Option<Message> {
         let message = self.next_message(now, id, tasks);
-        let channel = self.channels.get_mut(&id)?;
-        match &message {
-            Some(message) => {
-                channel.counts.messages_received += 1;
-                channel.counts.bytes_received += message.len() as u64;
-            }
-            None => channel.inbox.told = false,
+        if message.is_none()
+            && let Some(local) = self.channels.get_mut(&id)
+        {
+            local.told = false;
         }
         message
     }
 
     fn next_message(&mut self, now: Instant, id: ChannelId, tasks: &mut Tasks) -> Option<Message> {
         loop {
-            let channel = self.channels.get_mut(&id)?;
-            if let Some(message) = channel.inbox.tail.pop_front() {
-                self.tails -= cost(&message);
-                self.finish_resets(now, tasks);
+            let local = self.channels.get_mut(&id)?;
+            if let Some(message) = local.tail.pop_front() {
+                self.inbound.tails -= cost(&message);
+                if !self.inbound.unfinished.is_empty() {
+                    self.inbound.room_came = true;
+                    self.settle(now, tasks);
+                }
                 return Some(message);
             }
-            let (inner, stream) = (channel.inner?, channel.stream?);
-            if channel.state == DataChannelState::Closing && channel.inbox.discards {
-                return None;
-            }
-            let association = self.transport.as_mut()?.association.as_mut()?;
-            match head(association, stream)? {
-                (datachannel::ppid::DCEP, _) => {
-                    self.pull(now, stream, tasks);
-                    self.drain(now, tasks);
-                    if self.waiting.contains(&stream) {
+            let discards = local.discards;
+            let stream = self.living_stream(id).filter(|_| !discards)?;
+            let association = self.live()?;
+            match association.peek(stream) {
+                None => {
+                    association.rearm(stream);
+                    return None;
+                }
+                Some((datachannel::ppid::DCEP, _)) => {
+                    self.inbound.look_at(stream);
+                    self.settle(now, tasks);
+                    if self.inbound.waiting.contains_key(&stream) {
                         return None;
                     }
                 }
-                _ => {
+                Some(_) => {
                     let message = association.read(stream)?;
-                    match self.session.decode(inner, message.ppid, message.payload) {
+                    match self.session.decode(id.0, message.ppid, message.payload) {
                         Ok(Some(payload)) => return Some(convert::message(payload)),
                         Ok(None) => {}
                         Err(_) => {
                             self.messages_dropped += 1;
-                            self.drain(now, tasks);
+                            self.settle(now, tasks);
                         }
                     }
                 }
@@ -215,128 +190,143 @@ impl Data {
         }
     }
 
-    /// The peer has reset its side of a stream. What came before it is the channel's still, and the
-    /// stream may be another channel's soon: it moves beside.
-    fn handle_reset(&mut self, now: Instant, stream: u16, tasks: &mut Tasks) {
-        self.pull(now, stream, tasks);
-        self.drain(now, tasks);
-        if !self.move_aside(stream) {
-            self.unfinished.push(stream);
+    /// Takes the message at the head of a stream that has no open channel aside, or gives the stream up.
+    fn hold(&mut self, now: Instant, stream: u16) {
+        let most = self.limits.receive_window as usize / UNCLAIMED_SHARE;
+        let Some(message) = self.live().and_then(|it| it.read(stream)) else {
             return;
+        };
+        if !self.inbound.unclaimed.hold(now, stream, message, most) {
+            self.messages_dropped += 1;
+            self.give_up(stream);
         }
-        self.session.handle_incoming_reset(stream);
-        self.drain(now, tasks);
     }
 
-    /// Room has come up beside the window.
-    fn finish_resets(&mut self, now: Instant, tasks: &mut Tasks) {
-        while let Some(&stream) = self.unfinished.first() {
-            if !self.move_aside(stream) {
-                return;
-            }
-            self.unfinished.remove(0);
-            self.session.handle_incoming_reset(stream);
-            self.drain(now, tasks);
+    /// RFC 8832 §6: user messages for no channel are an error, and their stream is reset.
+    fn give_up(&mut self, stream: u16) {
+        self.messages_dropped += self.inbound.unclaimed.take(stream).len() as u64;
+        self.session.reject(stream);
+    }
+
+    /// Streams that have waited too long for their channel.
+    pub(super) fn give_up_unclaimed(&mut self, now: Instant) {
+        while let Some(stream) = self.inbound.unclaimed.due(now) {
+            self.give_up(stream);
         }
+    }
+
+    /// What waited on a stream goes when it will get no channel any more.
+    fn drop_unclaimed(&mut self, stream: u16) {
+        if self.inbound.unclaimed.has(stream)
+            && self.session.handle_user_message(stream) == datachannel::Disposition::Discard
+        {
+            self.messages_dropped += self.inbound.unclaimed.take(stream).len() as u64;
+        }
+    }
+
+    /// A channel is open: what waited for it is its own.
+    pub(super) fn claim(&mut self, id: ChannelId, stream: u16, tasks: &mut Tasks) {
+        for message in self.inbound.unclaimed.take(stream) {
+            self.keep(id, message.ppid, message.payload);
+        }
+        if self.channels.get(&id).is_some_and(|it| !it.tail.is_empty()) {
+            self.offer(stream, tasks);
+        }
+        self.inbound.look_at(stream);
+    }
+
+    /// Puts a message into the tail of its channel.
+    fn keep(&mut self, id: ChannelId, ppid: u32, payload: bytes::Bytes) {
+        let decoded = self.session.decode(id.0, ppid, payload);
+        match (decoded, self.channels.get_mut(&id)) {
+            (Ok(Some(payload)), Some(local)) => {
+                let message = convert::message(payload);
+                self.inbound.tails += cost(&message);
+                local.tail.push_back(message);
+            }
+            (Ok(None), _) => {}
+            _ => self.messages_dropped += 1,
+        }
+    }
+
+    /// The peer has reset its side of a stream. What came before it is the channel's still, and the
+    /// stream may be another channel's soon: it moves beside. False when there is nothing to do.
+    pub(super) fn finish_reset(&mut self) -> bool {
+        if let Some(stream) = self.inbound.resets.pop_front() {
+            if let Some(reset) = self.inbound.waiting.get_mut(&stream) {
+                *reset = true;
+            } else if self.move_aside(stream) {
+                self.reset(stream);
+            } else {
+                self.inbound.unfinished.insert(stream);
+            }
+            return true;
+        }
+        if !std::mem::take(&mut self.inbound.room_came) {
+            return false;
+        }
+        let Some(&stream) = self.inbound.unfinished.first() else {
+            return false;
+        };
+        if self.move_aside(stream) {
+            self.inbound.unfinished.remove(&stream);
+            self.inbound.room_came = true;
+            self.reset(stream);
+        }
+        true
+    }
+
+    fn reset(&mut self, stream: u16) {
+        self.session.handle_incoming_reset(stream);
+        self.drop_unclaimed(stream);
     }
 
     /// Moves unread messages of a stream to its channel. False when there is no room for more.
     fn move_aside(&mut self, stream: u16) -> bool {
         let limit = self.limits.receive_window as usize;
+        let id = self.by_stream(stream);
+        let local = id.and_then(|id| self.channels.get(&id));
+        let reader = id.filter(|_| local.is_some_and(|it| !it.discards));
         loop {
-            let Some(association) = self
-                .transport
-                .as_mut()
-                .and_then(|it| it.association.as_mut())
-            else {
+            let tails = self.inbound.tails;
+            let Some(association) = self.live() else {
                 return true;
             };
-            let Some((ppid, length)) = head(association, stream) else {
+            let Some((ppid, length)) = association.peek(stream) else {
+                association.rearm(stream);
                 return true;
             };
-            let names = &self.names;
-            let inner = self.session.by_stream(stream);
-            let id = inner.and_then(|inner| names.get(&inner).copied());
-            let channel = id.and_then(|id| self.channels.get_mut(&id));
-            let channel =
-                channel.filter(|it| !it.inbox.discards && ppid != datachannel::ppid::DCEP);
-            if channel.is_some() && self.tails > 0 && self.tails + length > limit {
+            let reader = reader.filter(|_| ppid != datachannel::ppid::DCEP);
+            if reader.is_some() && tails > 0 && tails + length > limit {
                 return false;
             }
             let Some(message) = association.read(stream) else {
                 return true;
             };
-            let (Some(channel), Some(inner)) = (channel, inner) else {
-                self.messages_dropped += 1;
-                continue;
-            };
-            match self.session.decode(inner, message.ppid, message.payload) {
-                Ok(Some(payload)) => {
-                    let message = convert::message(payload);
-                    self.tails += cost(&message);
-                    channel.inbox.tail.push_back(message);
-                }
-                Ok(None) => {}
-                Err(_) => self.messages_dropped += 1,
+            match reader {
+                Some(id) => self.keep(id, message.ppid, message.payload),
+                None => self.messages_dropped += 1,
             }
         }
     }
 
     /// The association goes: what came on it and was not read is kept.
     pub(super) fn keep_what_came(&mut self) {
-        let open = self.channels.values().filter(|it| it.inner.is_some());
-        let streams: Vec<_> = open.filter_map(|it| it.stream).collect();
+        let living = self.session.channels().map(ChannelId);
+        let streams: Vec<_> = living.filter_map(|id| self.living_stream(id)).collect();
         for stream in streams {
             self.move_aside(stream);
         }
     }
 
-    /// Streams whose OPEN waited until there was room for the event.
-    pub(in super::super) fn resume(&mut self, now: Instant, tasks: &mut Tasks) {
-        if self.waiting.is_empty() || tasks.is_full() {
-            return;
-        }
-        for stream in std::mem::take(&mut self.waiting) {
-            self.pull(now, stream, tasks);
-            self.drain(now, tasks);
+    /// Lets go of what was not read of a channel.
+    pub(super) fn let_go(&mut self, id: ChannelId) {
+        if let Some(local) = self.channels.get_mut(&id) {
+            let held: usize = local.tail.drain(..).map(|message| cost(&message)).sum();
+            self.inbound.tails -= held;
+            self.inbound.room_came = true;
         }
     }
-
-    fn by_stream(&self, stream: u16) -> Option<ChannelId> {
-        let inner = self.session.by_stream(stream)?;
-        self.names.get(&inner).copied()
-    }
-
-    /// The session's drains, in their order; then streams whose channel has just been made.
-    pub(in super::super) fn drain(&mut self, now: Instant, tasks: &mut Tasks) {
-        self.pass_down(now);
-        let known = self.next_channel;
-        self.drain_session(None, tasks);
-        // What stands behind an OPEN was passed over as its channel had no name yet.
-        for id in known..self.next_channel {
-            let channel = self.channels.get(&ChannelId(id));
-            if let Some(stream) = channel.and_then(|it| it.stream) {
-                self.pull(now, stream, tasks);
-            }
-        }
-    }
-}
-
-impl Inbox {
-    /// Lets go of what was not read; answers what it had cost.
-    pub(super) fn clear(&mut self) -> usize {
-        self.tail.drain(..).map(|message| cost(&message)).sum()
-    }
-}
-
-/// What stands at the head of a stream. When that is nothing, the association tells of what comes.
-fn head(association: &mut sctp::Association, stream: u16) -> Option<(u32, usize)> {
-    let head = association.peek(stream);
-    if head.is_none() {
-        let nothing = association.read(stream);
-        debug_assert!(nothing.is_none());
-    }
-    head
 }
 
 /// What a message costs in memory.
@@ -344,6 +334,5 @@ fn cost(message: &Message) -> usize {
     message.len() + size_of::<Message>()
 }
 
-fn sctp_failure(cause_code: Option<u16>, message: &str) -> Error {
-    Error::with_detail(RtcErrorDetail::SctpFailure { cause_code }, message)
-}
+/// All streams without a channel may hold this part of the receive window.
+const UNCLAIMED_SHARE: usize = 8;

@@ -5,80 +5,71 @@ use std::time::Instant;
 use oxirtc_datachannel as datachannel;
 use oxirtc_sctp as sctp;
 
-use super::{
-    super::{channel::ChannelId, convert},
-    Data, no_such_channel,
-};
-use crate::{DataChannelState, Error, ErrorKind, Message, RtcErrorDetail, SendError};
+use super::{ChannelId, Data, convert};
+use crate::{Error, ErrorKind, Message, RtcErrorDetail, SendError};
 
 impl Data {
     /// W3C §6.2, `send()`.
-    pub(in super::super) fn send(
+    pub(in crate::engine) fn send(
         &mut self,
         now: Instant,
         id: ChannelId,
         message: &Message,
     ) -> Result<(), SendError> {
-        let channel = self
-            .channels
-            .get_mut(&id)
-            .ok_or_else(|| refused(no_such_channel()))?;
-        let sctp = self.transport.as_mut();
-        let association = sctp.and_then(|it| Some((it.association.as_mut()?, it.max_message_size)));
-        let (DataChannelState::Open, Some(inner), Some(stream), Some((association, limit))) =
-            (channel.state, channel.inner, channel.stream, association)
+        let channel = self.channel(id);
+        let channel = channel.ok_or_else(|| invalid_state("there is no such channel"))?;
+        let (state, stream) = (channel.state(), channel.stream());
+        let sctp = self.sctp.as_mut();
+        let carried = sctp.and_then(|it| Some((it.association.as_mut()?, it.max_message_size)));
+        let (datachannel::State::Open, Some(stream), Some((association, limit))) =
+            (state, stream, carried)
         else {
-            let message = "the channel is not open";
-            return Err(refused(Error::new(ErrorKind::InvalidState, message)));
+            return Err(invalid_state("the channel is not open"));
         };
         let length = message.len();
         if limit.is_some_and(|limit| length as u64 > limit) {
             let message = "the message is longer than the peer takes";
-            return Err(refused(Error::new(ErrorKind::Type, message)));
+            return Err(SendError::Refused(Error::new(ErrorKind::Type, message)));
         }
         if association.buffered_amount(stream) >= self.limits.send_buffer {
             return Err(SendError::Full);
         }
-        let payload = convert::payload(message);
-        let outgoing = self
-            .session
-            .send(inner, payload)
-            .map_err(convert::channel_error);
-        let outgoing = outgoing.map_err(refused)?;
-        match pass(now, association, outgoing) {
-            Ok(()) => {
-                channel.counts.messages_sent += 1;
-                channel.counts.bytes_sent += length as u64;
-                Ok(())
+        // RFC 8831 §6.6: an empty message has one byte.
+        match association.room(stream, length.max(1)) {
+            Ok(()) => {}
+            Err(sctp::Error::BufferFull) => {
+                association.announce_room();
+                return Err(SendError::Full);
             }
-            Err((error, _)) => {
-                self.session.take_back(inner, length);
-                Err(match error {
-                    sctp::Error::BufferFull => SendError::Full,
-                    error => refused(not_taken(error)),
-                })
-            }
+            Err(error) => return Err(not_taken(error)),
         }
+        let outgoing = self.session.send(id.0, convert::payload(message));
+        let outgoing = outgoing.map_err(|it| SendError::Refused(convert::channel_error(it)))?;
+        pass(now, association, outgoing).map_err(not_taken)
     }
 
     /// Announcements, acknowledgements and resets, before anything that follows them.
-    pub(in super::super) fn pass_down(&mut self, now: Instant) {
-        let Some(association) = self
-            .transport
-            .as_mut()
-            .and_then(|it| it.association.as_mut())
-        else {
+    pub(super) fn pass_down(&mut self, now: Instant) {
+        let sctp = self.sctp.as_mut();
+        let Some(association) = sctp.and_then(|it| it.association.as_mut()) else {
             return;
         };
-        while let Some(outgoing) = self.held.take().or_else(|| self.session.poll_send()) {
-            match pass(now, association, outgoing) {
-                Ok(()) => {}
-                Err((sctp::Error::BufferFull, outgoing)) => {
-                    self.held = Some(outgoing);
+        while let Some((stream, length)) = self.session.peek_send() {
+            match association.room(stream, length) {
+                Err(sctp::Error::BufferFull) => {
+                    association.announce_room();
                     return;
                 }
-                // The association is closing: its end will close the channel.
-                Err((error, _)) => log::debug!("an announcement was not taken: {error}"),
+                // [6.2-23]
+                Err(sctp::Error::MessageTooLarge { .. }) => self.session.refuse_send(),
+                // When the association is closing, its end will close the channel.
+                Ok(()) | Err(_) => {
+                    let outgoing = self.session.poll_send();
+                    let taken = outgoing.map(|it| pass(now, association, it));
+                    if let Some(Err(error)) = taken {
+                        log::debug!("an announcement was not taken: {error}");
+                    }
+                }
             }
         }
         while let Some(stream) = self.session.poll_reset() {
@@ -94,23 +85,23 @@ fn pass(
     now: Instant,
     association: &mut sctp::Association,
     outgoing: datachannel::Outgoing,
-) -> Result<(), (sctp::Error, datachannel::Outgoing)> {
+) -> Result<(), sctp::Error> {
     let options = sctp::SendOptions {
         ordered: outgoing.ordered,
         reliability: convert::reliability(outgoing.reliability),
     };
-    let payload = outgoing.payload.clone();
-    association
-        .send(now, outgoing.stream, outgoing.ppid, payload, options)
-        .map_err(|error| (error, outgoing))
+    let (stream, ppid) = (outgoing.stream, outgoing.ppid);
+    association.send(now, stream, ppid, outgoing.payload, options)
 }
 
-fn refused(error: Error) -> SendError {
-    SendError::Refused(error)
+/// A call on a channel that cannot take it.
+fn invalid_state(message: &str) -> SendError {
+    SendError::Refused(Error::new(ErrorKind::InvalidState, message))
 }
 
 /// [6.2-08]
-fn not_taken(error: sctp::Error) -> Error {
+fn not_taken(error: sctp::Error) -> SendError {
     let detail = RtcErrorDetail::SctpFailure { cause_code: None };
-    Error::with_detail(detail, "the association did not take the message").with_source(error)
+    let message = "the association did not take the message";
+    SendError::Refused(Error::with_detail(detail, message).with_source(error))
 }

@@ -1,0 +1,160 @@
+//! What the association tells the session, and what it is to do for it.
+
+use super::{Control, Outgoing, Role, Session};
+use crate::channel::{Channel, State};
+use crate::end::{Failure, Initiator};
+use crate::event::Event;
+use crate::message::{self, Message, Open};
+use crate::parameters::Reliability;
+use crate::payload::ppid;
+use crate::stream::Reset;
+
+impl Session {
+    /// Tells the role in the DTLS handshake. Channels that wait for an id get one, in the order they were opened. The role
+    /// of an association does not change: later calls are ignored.
+    pub fn set_role(&mut self, role: Role) {
+        if self.role.is_some() {
+            return;
+        }
+        self.role = Some(role);
+        self.first_free = role.parity();
+        for id in Vec::from_iter(self.channels()) {
+            if self.channels.get(&id).is_some_and(|it| it.stream.is_some()) {
+                continue;
+            }
+            let Some(stream) = self.free_id(role) else {
+                self.drop_unsent(id, Initiator::Library, Some(Failure::IdUnavailable));
+                continue;
+            };
+            self.assign(id, stream);
+            self.events.push_back(Event::IdAssigned {
+                channel: id,
+                stream,
+            });
+            self.start(id);
+        }
+    }
+
+    /// Tells that the association is there, with this many streams in each direction (the smaller number). Channels that wait
+    /// for it open; those whose id is out of range fail. Another call with a larger number says that streams were added.
+    pub fn set_connected(&mut self, max_channels: u16) {
+        if let Some(before) = self.max_channels {
+            self.max_channels = Some(before.max(max_channels));
+            return;
+        }
+        self.max_channels = Some(max_channels);
+        for id in Vec::from_iter(self.channels()) {
+            let stream = self.channels.get(&id).and_then(Channel::stream);
+            if stream.is_some_and(|stream| stream >= max_channels) {
+                self.drop_unsent(id, Initiator::Library, Some(Failure::IdUnavailable));
+            } else {
+                self.start(id);
+            }
+        }
+    }
+
+    /// Tells that the peer restarted the association: all channels are closed, and new ones may be opened.
+    pub fn handle_restart(&mut self) {
+        self.streams.clear();
+        self.controls.clear();
+        self.resets.clear();
+        (self.held.channels, self.held.text, self.held.unclaimed) = (0, 0, 0);
+        self.first_free = self.role.map_or(0, Role::parity);
+        for id in Vec::from_iter(self.channels()) {
+            if let Some(channel) = self.channels.get_mut(&id)
+                && channel.state != State::Closing
+            {
+                channel.end = (Initiator::Transport, None);
+            }
+            self.finish(id);
+        }
+    }
+
+    /// Tells that the association is gone, or never came: all channels are closed. Those that are opened from now on wait for
+    /// another, whose role and number of streams are its own.
+    pub fn handle_end(&mut self) {
+        self.role = None;
+        self.max_channels = None;
+        self.handle_restart();
+    }
+
+    /// Stream and length of the next DCEP message, to ask the association for room.
+    pub fn peek_send(&mut self) -> Option<(u16, usize)> {
+        loop {
+            let control = *self.controls.front()?;
+            if let Some((channel, stream)) = self.due(control) {
+                let length = match control {
+                    Control::Open(_) => message::open_len(channel.label(), channel.protocol()),
+                    Control::Ack(_) => 1,
+                };
+                return Some((stream, length));
+            }
+            self.controls.pop_front();
+        }
+    }
+
+    /// The channel of a DCEP message and its stream, unless it has been overtaken.
+    fn due(&self, control: Control) -> Option<(&Channel, u16)> {
+        let (id, state) = match control {
+            // It may have been closed before it was announced.
+            Control::Open(id) => (id, Some(State::Connecting)),
+            Control::Ack(id) => (id, None),
+        };
+        let channel = self.channels.get(&id)?;
+        let wanted = state.map_or(channel.state != State::Closed, |it| it == channel.state);
+        Some((channel, channel.stream?)).filter(|_| wanted)
+    }
+
+    /// The association can never take the next DCEP message, as it is longer than the peer takes. A channel that it would have
+    /// announced is closed.
+    pub fn refuse_send(&mut self) {
+        if self.peek_send().is_some()
+            && let Some(Control::Open(id)) = self.controls.pop_front()
+        {
+            self.drop_unsent(id, Initiator::Library, Some(Failure::OpenTooLong));
+        }
+    }
+
+    /// The next DCEP message, which the association is to take: [`peek_send`](Self::peek_send) says what to ask it before.
+    pub fn poll_send(&mut self) -> Option<Outgoing> {
+        self.peek_send()?;
+        let control = self.controls.pop_front()?;
+        let (channel, stream) = self.due(control)?;
+        let mut payload = Vec::new();
+        match control {
+            Control::Open(id) => {
+                Message::Open(Open {
+                    priority: channel.priority().weight(),
+                    ordered: channel.ordered(),
+                    reliability: channel.reliability(),
+                    label: channel.label(),
+                    protocol: channel.protocol(),
+                })
+                .write(&mut payload);
+                self.mark_open(id);
+            }
+            Control::Ack(_) => Message::Ack.write(&mut payload),
+        }
+        // RFC 8832 §6: DCEP messages are ordered and reliable, whatever the channel is.
+        Some(Outgoing {
+            stream,
+            ppid: ppid::DCEP,
+            payload: payload.into(),
+            ordered: true,
+            reliability: Reliability::Reliable,
+        })
+    }
+
+    /// The next outgoing stream that the association shall reset, after what was sent on it. `None` also while
+    /// [`poll_send`](Self::poll_send) has messages.
+    pub fn poll_reset(&mut self) -> Option<u16> {
+        if !self.controls.is_empty() {
+            return None;
+        }
+        let number = self.resets.pop_front()?;
+        if let Some(stream) = self.streams.get_mut(&number) {
+            stream.outgoing = Reset::Underway;
+        }
+        Some(number)
+    }
+}

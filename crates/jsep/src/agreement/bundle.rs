@@ -1,0 +1,101 @@
+//! Which sections live, and which of them share a transport (RFC 9143).
+
+use super::Agreement;
+use crate::{
+    BundlePolicy, Config,
+    outline::{Entry, Outline},
+    section::{Kind, Section},
+    signaling::Side,
+};
+
+/// Which sections of an offer live, by index.
+pub(super) fn living(
+    outline: &Outline,
+    side: Side,
+    before: &Agreement,
+    config: &Config,
+) -> Vec<bool> {
+    let kinds: Vec<_> = outline.entries.iter().map(Kind::of).collect();
+    let data = data_section(outline, &kinds, side, before, config);
+    let mut live: Vec<_> = (0..kinds.len()).map(|index| data == Some(index)).collect();
+    for (index, kind) in kinds.iter().enumerate() {
+        let stands = match side {
+            // our own offer says what it means
+            Side::Local => true,
+            Side::Remote => carries_tag(outline, index, &live),
+        };
+        let rejected = outline.entry(index).is_none_or(|entry| entry.rejected);
+        if let Some(live) = live.get_mut(index)
+            && !rejected
+            && kind.can_stand()
+        {
+            *live |= stands;
+        }
+    }
+    live
+}
+
+/// Whether a section has the address of a group in which another lives.
+///
+/// With its rejection browsers would lose the others: Chromium refuses the answer, Firefox goes on with
+/// an address that it has given up.
+fn carries_tag(outline: &Outline, index: usize, live: &[bool]) -> bool {
+    let Some(bundle) = outline.entry(index).and_then(|entry| entry.bundle) else {
+        return false;
+    };
+    let members = outline.groups.get(bundle.group);
+    let lives = |member: &usize| live.get(*member).is_some_and(|live| *live);
+    bundle.tag == index && members.is_some_and(|members| members.iter().any(lives))
+}
+
+/// The section with data channels that is taken. There is one SCTP association: it stays in its
+/// section, else the first is taken that is neither rejected nor to be refused.
+fn data_section(
+    outline: &Outline,
+    kinds: &[Kind],
+    side: Side,
+    before: &Agreement,
+    config: &Config,
+) -> Option<usize> {
+    let first = outline.entry(0).and_then(|it| it.bundle);
+    let acceptable = |index: &usize| {
+        let Some(entry) = outline.entry(*index) else {
+            return false;
+        };
+        // RFC 9429 §5.3.1: with max-bundle a section is in the group of the first one, or rejected
+        let bundled = || {
+            let group = |it: Option<crate::outline::Bundle>| it.map(|it| it.group);
+            *index == 0 || (first.is_some() && group(entry.bundle) == group(first))
+        };
+        let free = side == Side::Local || config.bundle_policy != BundlePolicy::MaxBundle;
+        let data = kinds.get(*index).is_some_and(Kind::is_data);
+        !entry.rejected && data && (free || bundled())
+    };
+    let serving = before.data_section().filter(|index| {
+        let section = before.sections.get(*index);
+        let entry = outline.entry(*index);
+        section.zip(entry).is_some_and(|(it, entry)| it.is(entry))
+    });
+    serving
+        .filter(acceptable)
+        .or_else(|| (0..kinds.len()).find(acceptable))
+}
+
+/// Whether a section that is new in our offer has no address of its own. `before` stand before it.
+pub(crate) fn is_bundle_only(new: &Section, before: &[Section], policy: BundlePolicy) -> bool {
+    let mut living = before.iter().filter(|section| section.live);
+    match policy {
+        BundlePolicy::MaxBundle => living.next().is_some(),
+        BundlePolicy::Balanced => living.any(|it| it.line.media == new.line.media),
+        BundlePolicy::MaxCompat => false,
+    }
+}
+
+/// Whether a section of an offer is to use the transport of the tagged one from the start.
+pub(super) fn joins(entry: &Entry, side: Side) -> bool {
+    match side {
+        Side::Local => entry.bundle_only,
+        // what is offered to be bundled we bundle
+        Side::Remote => true,
+    }
+}

@@ -1,0 +1,230 @@
+//! What has been negotiated: sections, the transports they share, SCTP. Two agreements compared are the
+//! changes between them, so that a rollback is a comparison with an older one.
+
+mod bundle;
+mod transport;
+
+use crate::{
+    Change, Config, IceRole, SdpType, TransportId,
+    outline::{Entry, Outline},
+    section::{Association, Section, unused_mid},
+    signaling::Side,
+};
+
+pub(crate) use {bundle::is_bundle_only, transport::Transport};
+
+/// What has been negotiated, or is proposed.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct Agreement {
+    /// One for each `m=` line, in order.
+    pub(crate) sections: Vec<Section>,
+    /// In order of their ids.
+    pub(crate) transports: Vec<Transport>,
+    pub(crate) association: Option<Association>,
+}
+
+impl Agreement {
+    pub(crate) fn transport(&self, id: TransportId) -> Option<&Transport> {
+        self.transports.iter().find(|it| it.id == id)
+    }
+
+    pub(crate) fn transport_mut(&mut self, id: TransportId) -> Option<&mut Transport> {
+        self.transports.iter_mut().find(|it| it.id == id)
+    }
+
+    /// The section of the data channels that lives.
+    pub(crate) fn data_section(&self) -> Option<usize> {
+        self.sections.iter().position(|it| it.live && it.is_data())
+    }
+
+    /// The transport of a section that lives.
+    pub(crate) fn carrier(&self, index: usize) -> Option<TransportId> {
+        let section = self.sections.get(index)?;
+        section.transport.filter(|_| section.live)
+    }
+
+    /// Takes over an offer that was found acceptable. `stable` is the agreement that it is to change,
+    /// `next` the number of the next transport.
+    pub(crate) fn propose(
+        &mut self,
+        side: Side,
+        outline: &Outline,
+        (stable, config): (&Self, &Config),
+        next: &mut u32,
+    ) {
+        let role = match side {
+            // RFC 8445 §6.1.1: the offerer controls, and a full agent always controls a lite one
+            Side::Remote if !outline.is_lite() => IceRole::Controlled,
+            _ => IceRole::Controlling,
+        };
+        let live = bundle::living(outline, side, stable, config);
+        let old = std::mem::take(&mut self.sections);
+        let mut fresh = old.len();
+        for (entry, live) in outline.entries.iter().zip(live) {
+            let existing = old.get(self.sections.len()).filter(|it| it.is(entry));
+            let mid = match (&entry.mid, existing) {
+                (Some(mid), _) => mid.clone(),
+                (None, Some(section)) => section.mid.clone(),
+                (None, None) => unused_mid(&mut fresh, |mid| outline.position(mid).is_some()),
+            };
+            let kept = existing.and_then(|it| it.transport).filter(|_| live);
+            self.sections.push(Section::new(entry, mid, live, kept));
+        }
+        self.assign_transports(side, outline, role, next);
+        // an association that serves goes on until the answer; else the offer proposes one, or none
+        let proposed = || {
+            let index = self.data_section()?;
+            Some(Association::proposed(self.carrier(index)?))
+        };
+        self.association = stable.association.or_else(proposed);
+        self.prune(Some(stable));
+    }
+
+    /// Gives each living section of an offer a transport: the one it has, that of the section whose
+    /// address it uses, or a new one.
+    fn assign_transports(&mut self, side: Side, outline: &Outline, role: IceRole, next: &mut u32) {
+        let joins = |index: usize| {
+            let entry = outline.entry(index);
+            outline.key(index) != index && entry.is_some_and(|it| bundle::joins(it, side))
+        };
+        let (first, second): (Vec<_>, Vec<_>) =
+            (0..self.sections.len()).partition(|index| !joins(*index));
+        for index in first.into_iter().chain(second) {
+            let shared = joins(index)
+                .then(|| self.carrier(outline.key(index)))
+                .flatten();
+            let Some(section) = self.sections.get_mut(index).filter(|it| it.live) else {
+                continue;
+            };
+            let id = section.transport.or(shared).unwrap_or_else(|| {
+                let id = TransportId(*next);
+                *next = next.wrapping_add(1);
+                self.transports.push(Transport::new(id, role));
+                id
+            });
+            section.transport = Some(id);
+            if side == Side::Local
+                && let Some(transport) = self.transport_mut(id)
+            {
+                transport.local = outline.credentials(index);
+            }
+        }
+    }
+
+    /// Takes over an answer that was found acceptable. `side` has answered; `stable` is what a rollback
+    /// would go back to.
+    pub(crate) fn conclude(
+        &mut self,
+        (side, kind): (Side, SdpType),
+        (answer, offer): (&Outline, &Outline),
+        stable: Option<&Self>,
+    ) {
+        let (local, remote) = match side {
+            Side::Local => (answer, offer),
+            Side::Remote => (offer, answer),
+        };
+        let last = kind == SdpType::Answer;
+        for index in 0..self.sections.len() {
+            let rejected = answer.entry(index).is_none_or(|entry| entry.rejected);
+            let Some(section) = self.sections.get_mut(index) else {
+                continue;
+            };
+            if rejected && last {
+                section.live = false;
+                section.transport = None;
+            }
+            if rejected || !section.live {
+                continue;
+            }
+            // RFC 9143 §7.3: the tagged section of the answer names the transport of its group
+            let key = answer.key(index);
+            let transport = self.sections.get(key).and_then(|it| it.transport);
+            let Some(section) = self.sections.get_mut(index) else {
+                continue;
+            };
+            section.transport = transport.or(section.transport);
+            if let Some(id) = section.transport
+                && let Some(transport) = self.transport_mut(id)
+            {
+                transport.configure(key, side, (local, remote));
+            }
+        }
+        self.settle_association(local, remote, last);
+        self.prune(stable.filter(|_| !last));
+    }
+
+    fn settle_association(&mut self, local: &Outline, remote: &Outline, last: bool) {
+        let index = self.data_section();
+        let entry = |outline: &'_ Outline| {
+            let entry = outline.entry(index?);
+            entry.filter(|it| !it.rejected).cloned()
+        };
+        let transport = index.and_then(|index| self.carrier(index));
+        self.association = match (entry(local), entry(remote), transport) {
+            (Some(local), Some(remote), Some(transport)) => {
+                Association::agreed(self.association, transport, &local, &remote)
+            }
+            _ if last => None,
+            _ => self.association,
+        };
+    }
+
+    /// Drops transports that no living section uses, here or in `also`.
+    fn prune(&mut self, also: Option<&Self>) {
+        let sections = &self.sections;
+        let used = |sections: &[Section], id| {
+            let mut sections = sections.iter();
+            sections.any(|it| it.live && it.transport == Some(id))
+        };
+        self.transports.retain(|it| {
+            used(sections, it.id) || also.is_some_and(|also| used(&also.sections, it.id))
+        });
+    }
+
+    /// What leads from `old` to this agreement. `restored` tells that this one is the older one.
+    pub(crate) fn changes_since(&self, old: &Self, restored: bool) -> Vec<Change> {
+        let mut changes = Vec::new();
+        for new in &self.transports {
+            if old.transport(new.id).is_none() {
+                let mut sections = self.sections.iter();
+                let section = sections.find(|it| it.transport == Some(new.id));
+                changes.push(Change::TransportAdded {
+                    transport: new.id,
+                    mid: section.map(|it| it.mid.clone()).unwrap_or_default(),
+                });
+                changes.push(Change::IceRole {
+                    transport: new.id,
+                    role: new.role,
+                });
+            }
+        }
+        for new in &self.transports {
+            new.changes_since(old.transport(new.id), restored, &mut changes);
+        }
+        let secured = |it: &Self| {
+            let transport = it.transport(self.association?.transport)?;
+            Some(transport.dtls.as_ref()?.number)
+        };
+        let secured_anew = secured(old) != secured(self);
+        Association::changes(
+            self.association,
+            old.association,
+            secured_anew,
+            &mut changes,
+        );
+        let mut gone = old.transports.iter();
+        let gone = gone.by_ref().filter(|it| self.transport(it.id).is_none());
+        changes.extend(gone.map(|it| Change::TransportRemoved { transport: it.id }));
+        changes
+    }
+}
+
+impl Section {
+    /// Whether an entry of a description in its place is this section still.
+    pub(crate) fn is(&self, entry: &Entry) -> bool {
+        match &entry.mid {
+            Some(mid) => self.mid == *mid,
+            None => !self.named,
+        }
+    }
+}

@@ -1,0 +1,161 @@
+//! Sections of data channels, and the SCTP association that they describe (RFC 8841).
+
+use oxirtc_sdp::{Attribute, SctpMap, Writer};
+
+use super::{Form, Line, Section};
+use crate::{Change, Config, Sctp, TransportId, outline::Entry};
+
+/// The SCTP association.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Association {
+    pub(crate) transport: TransportId,
+    /// Counts those that took each other's place on one transport.
+    number: u32,
+    /// Set by an answer.
+    parameters: Option<Parameters>,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+struct Parameters {
+    local_port: u16,
+    remote_port: u16,
+    max_message_size: u64,
+}
+
+/// Whether a section has data channels, in the form of RFC 8841 or older.
+pub(super) fn is(entry: &Entry) -> bool {
+    entry.media == "application"
+        && match entry.protocol.as_str() {
+            "UDP/DTLS/SCTP" | "TCP/DTLS/SCTP" => {
+                entry.formats.iter().any(|it| it == "webrtc-datachannel")
+            }
+            "DTLS/SCTP" => true,
+            _ => false,
+        }
+}
+
+/// The line of a section that we propose.
+pub(super) fn line() -> Line {
+    Line {
+        media: "application".to_owned(),
+        protocol: "UDP/DTLS/SCTP".to_owned(),
+        formats: "webrtc-datachannel".to_owned(),
+    }
+}
+
+pub(super) fn write(section: &Section, writer: &mut Writer, named: bool, form: &Form<'_>) {
+    // of drafts older than RFC 8841: the format is the SCTP port, of each end its own
+    let Line {
+        protocol, formats, ..
+    } = &section.line;
+    let legacy = protocol == "DTLS/SCTP" && formats != "webrtc-datachannel";
+    let own = legacy.then(|| form.sctp_port.to_string());
+    section.write_head(writer, named, own.as_deref().unwrap_or(formats), form);
+    if legacy {
+        writer.attribute(&Attribute::SctpMap(SctpMap {
+            port: form.sctp_port,
+            application: "webrtc-datachannel",
+            streams: Some(65_535),
+        }));
+    } else {
+        writer.attribute(&Attribute::SctpPort(form.sctp_port));
+    }
+    writer.attribute(&Attribute::MaxMessageSize(form.config.max_message_size));
+}
+
+impl Association {
+    /// One that an offer describes.
+    pub(crate) fn proposed(transport: TransportId) -> Self {
+        Self {
+            transport,
+            number: 0,
+            parameters: None,
+        }
+    }
+
+    /// The SCTP port for an offer: the one in use.
+    pub(crate) fn offered_port(this: Option<&Self>, config: &Config) -> u16 {
+        let parameters = this.and_then(|it| it.parameters);
+        parameters.map_or(config.sctp_port, |it| it.local_port)
+    }
+
+    /// The SCTP port for an answer to an offer that says `offered`.
+    pub(crate) fn answered_port(
+        this: Option<&Self>,
+        transport: Option<TransportId>,
+        offered: u16,
+        config: &Config,
+    ) -> u16 {
+        let serving = this.filter(|it| Some(it.transport) == transport);
+        match serving.and_then(|it| it.parameters) {
+            // RFC 8841 §10.3: the peer closes the association
+            _ if offered == 0 => 0,
+            // RFC 8841 §10.3: a new port of the peer is a new association, and has a new one of ours
+            Some(it) if it.remote_port != offered => it.local_port.checked_add(1).unwrap_or(1),
+            Some(it) => it.local_port,
+            None => config.sctp_port,
+        }
+    }
+
+    /// The association that both descriptions agree on; `None` when one of them closes it.
+    pub(crate) fn agreed(
+        before: Option<Self>,
+        transport: TransportId,
+        local: &Entry,
+        remote: &Entry,
+    ) -> Option<Self> {
+        let parameters = Parameters {
+            local_port: local.sctp_port(),
+            remote_port: remote.sctp_port(),
+            max_message_size: remote.max_message_size(),
+        };
+        // RFC 8841 §10.3, §10.4: port 0 closes the association, and leaves DTLS as it is
+        if parameters.local_port == 0 || parameters.remote_port == 0 {
+            return None;
+        }
+        let mut agreed = before
+            .filter(|it| it.transport == transport)
+            .unwrap_or_else(|| Self::proposed(transport));
+        // RFC 8841 §9.3: other ports are another association
+        let ports = |it: Parameters| (it.local_port, it.remote_port);
+        if agreed
+            .parameters
+            .is_some_and(|it| ports(it) != ports(parameters))
+        {
+            agreed.number += 1;
+        }
+        agreed.parameters = Some(parameters);
+        Some(agreed)
+    }
+
+    /// What leads from `old` to `new`. `secured_anew` tells that the DTLS association below is another.
+    pub(crate) fn changes(
+        new: Option<Self>,
+        old: Option<Self>,
+        secured_anew: bool,
+        changes: &mut Vec<Change>,
+    ) {
+        let identity = |it: Option<Self>| it.map(|it| (it.transport, it.number));
+        let moved = identity(old) != identity(new);
+        if moved && old.is_some() {
+            changes.push(Change::Sctp(Sctp::Closed));
+        }
+        let Some(new) = new else { return };
+        let transport = new.transport;
+        if moved {
+            changes.push(Change::Sctp(Sctp::Created { transport }));
+        }
+        // RFC 8841 §9.2: a new DTLS association carries a new SCTP association
+        let kept = old.filter(|_| !moved && !secured_anew);
+        if let Some(parameters) = new.parameters
+            && kept.and_then(|it| it.parameters) != Some(parameters)
+        {
+            changes.push(Change::Sctp(Sctp::Negotiated {
+                transport,
+                local_port: parameters.local_port,
+                remote_port: parameters.remote_port,
+                max_message_size: parameters.max_message_size,
+            }));
+        }
+    }
+}

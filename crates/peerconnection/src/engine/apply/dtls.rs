@@ -1,0 +1,69 @@
+//! DTLS: the role, and whom to expect.
+
+use std::time::Instant;
+
+use oxirtc_jsep as jsep;
+
+use super::super::{Engine, convert};
+use crate::{Error, RtcErrorDetail};
+
+impl Engine {
+    pub(super) fn set_dtls(
+        &mut self,
+        now: Instant,
+        name: jsep::TransportId,
+        role: jsep::DtlsRole,
+        fingerprints: &[jsep::Fingerprint],
+        early: &mut Vec<Vec<u8>>,
+    ) {
+        let Some(id) = self.transports.named(name).map(|it| it.id) else {
+            return;
+        };
+        // RFC 8842 §4: another association in the place of the one that was, and with it what runs
+        // above it (RFC 8841 §10.4).
+        if !self.negotiation.secured.insert(id) {
+            self.renew_dtls(now, name);
+        }
+        let Some(transport) = self.transports.named(name) else {
+            return;
+        };
+        let (role, parity) = convert::dtls_role(role);
+        if transport.dtls.set_role(now, role).is_err() {
+            // The peer opened DTLS, and then said in its answer that we are to.
+            transport.dtls.close(now);
+            let detail = RtcErrorDetail::DtlsFailure {
+                received_alert: None,
+                sent_alert: None,
+            };
+            let error = Error::with_detail(detail, "the peer took the wrong DTLS role");
+            self.with_transport(name, |transport, up| transport.fail_dtls(error, up));
+            return;
+        }
+        let fingerprints: Vec<_> = fingerprints.iter().map(convert::fingerprint).collect();
+        let mut hold = |packet: &mut [u8]| early.push(packet.to_vec());
+        transport
+            .dtls
+            .set_remote_fingerprints(now, &fingerprints, &mut hold);
+        transport.start_dtls(now);
+        transport.role = Some(parity);
+        if self.data.is_on(id) {
+            self.data.set_role(parity);
+        }
+    }
+
+    fn renew_dtls(&mut self, now: Instant, name: jsep::TransportId) {
+        self.negotiation.generation += 1;
+        let generation = self.negotiation.generation;
+        let Some(transport) = self.transports.named(name) else {
+            return;
+        };
+        transport.renew_dtls(&self.equipment, generation, now);
+        let id = transport.id;
+        if self.data.is_on(id) {
+            let seed = self.equipment.seed.derive("sctp", generation);
+            self.data.renew(now, seed, &mut self.tasks);
+        }
+        // Nothing that was under the old keys can be sent any more.
+        self.data.cut_off(id);
+    }
+}

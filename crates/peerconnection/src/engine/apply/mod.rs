@@ -1,0 +1,131 @@
+//! What follows from a description, done to the layers.
+
+mod data;
+mod dtls;
+mod ice;
+
+use std::time::Instant;
+
+use oxirtc_jsep as jsep;
+
+use super::{
+    Engine, convert,
+    task::Event,
+    transport::{Transport, Up},
+};
+
+impl Engine {
+    /// Does what a description asks for, in order. The events of its task are queued before those that
+    /// the layers cause.
+    pub(super) fn apply(&mut self, now: Instant, changes: Vec<jsep::Change>) {
+        self.apply_step(now, changes);
+        self.update_negotiation_needed();
+    }
+
+    /// The same for one step of several, after which a negotiation is not asked for.
+    pub(super) fn apply_step(&mut self, now: Instant, changes: Vec<jsep::Change>) {
+        // Data that DTLS held until the fingerprints were known, for an association that the same
+        // list makes further down.
+        let mut early = Vec::new();
+        for change in changes {
+            self.apply_one(now, change, &mut early);
+            self.transports.share_pace(now);
+        }
+        if let Some(on) = self.data.sctp().map(|it| it.transport()) {
+            for packet in early {
+                self.data.handle_packet(now, on, &packet);
+            }
+        }
+        self.ascend(now);
+    }
+
+    fn apply_one(&mut self, now: Instant, change: jsep::Change, early: &mut Vec<Vec<u8>>) {
+        match change {
+            jsep::Change::TransportAdded { transport, .. } => {
+                let transport = Transport::new(transport, &self.equipment, now);
+                self.transports.add(transport);
+            }
+            jsep::Change::IceRole { transport, role } => {
+                if let Some(transport) = self.transports.named(transport) {
+                    transport.set_ice_role(now, role);
+                }
+            }
+            jsep::Change::LocalIce {
+                transport,
+                credentials,
+                restored,
+            } => {
+                self.set_local_ice(now, transport, &credentials, restored);
+            }
+            jsep::Change::RemoteIce {
+                transport,
+                credentials,
+                lite,
+            } => {
+                if let Some(transport) = self.transports.named(transport) {
+                    transport.set_remote_ice(now, &credentials, lite);
+                }
+            }
+            jsep::Change::RemoteCandidate {
+                transport,
+                candidate,
+            } => {
+                let policy = self.configuration.ice_transport_policy;
+                if let Some(transport) = self.transports.named(transport) {
+                    transport.add_remote_candidate(now, &candidate, policy);
+                }
+            }
+            jsep::Change::RemoteEndOfCandidates { transport } => {
+                if let Some(transport) = self.transports.named(transport) {
+                    transport.ice.set_remote_end_of_candidates(now);
+                }
+            }
+            jsep::Change::Dtls {
+                transport,
+                role,
+                fingerprints,
+                ..
+            } => {
+                self.set_dtls(now, transport, role, &fingerprints, early);
+            }
+            jsep::Change::Sctp(sctp) => self.set_sctp(now, sctp),
+            jsep::Change::TransportRemoved { transport } => self.remove_transport(now, transport),
+            jsep::Change::SignalingState(state) => {
+                let state = convert::signaling_state(state);
+                self.tasks.push_one(Event::SignalingStateChange(state));
+                self.negotiation.reached(state);
+            }
+            _ => {}
+        }
+    }
+
+    /// Does something to a transport, with what stands above it.
+    fn with_transport(
+        &mut self,
+        name: jsep::TransportId,
+        f: impl FnOnce(&mut Transport, &mut Up<'_>),
+    ) {
+        if let Some((transport, others)) = self.transports.apart(name) {
+            let mut up = Up {
+                others,
+                negotiation: &mut self.negotiation,
+                data: &mut self.data,
+                states: &mut self.states,
+                tasks: &mut self.tasks,
+                routes: &mut self.requests.routes,
+            };
+            f(transport, &mut up);
+        }
+    }
+
+    fn remove_transport(&mut self, now: Instant, name: jsep::TransportId) {
+        let Some(mut transport) = self.transports.remove(name) else {
+            return;
+        };
+        self.data.cut_off(transport.id);
+        transport.release_ufrags(&mut self.requests.routes);
+        transport.ice.close(now);
+        self.transports.retired.push(transport.ice);
+        self.transports_changed();
+    }
+}

@@ -1,0 +1,381 @@
+//! The life of the association: it is described, negotiated, connected, and ends.
+
+use std::time::{Duration, Instant};
+
+use oxirtc_datachannel as datachannel;
+use oxirtc_sctp as sctp;
+
+use super::{
+    super::{TransportId, task::Event},
+    Data, Limits, Tasks,
+};
+use crate::{Error, RtcErrorDetail, SctpTransportState};
+
+/// The association, and W3C's view of it (§6.1.1).
+pub(super) struct Sctp {
+    pub(super) on: TransportId,
+    /// From the answer until it ends.
+    pub(super) association: Option<sctp::Association>,
+    state: SctpTransportState,
+    /// Bytes; `None` before it is negotiated. `u64::MAX` is no limit.
+    pub(super) max_message_size: Option<u64>,
+    /// How many channels there can be, from the moment it is connected.
+    pub(super) max_channels: Option<u16>,
+    agreed: Option<Agreed>,
+    seed: [u8; 32],
+}
+
+/// What an answer has settled.
+#[derive(Clone, Copy)]
+struct Agreed {
+    /// Ours first.
+    ports: (u16, u16),
+    /// The longest message that the peer takes, in bytes.
+    remote_limit: u64,
+}
+
+/// An association that has ended, and whose last packets, an ABORT or a SHUTDOWN COMPLETE, the peer is still to see.
+pub(super) struct Leaving {
+    on: TransportId,
+    association: sctp::Association,
+}
+
+/// The SCTP transport (W3C §6.1.1), as it is at this moment.
+#[derive(Clone, Copy)]
+pub struct SctpView<'a>(&'a Sctp);
+
+impl SctpView<'_> {
+    /// `transport`: what carries the association.
+    #[must_use]
+    pub fn transport(self) -> TransportId {
+        self.0.on
+    }
+
+    /// `state`.
+    #[must_use]
+    pub fn state(self) -> SctpTransportState {
+        self.0.state
+    }
+
+    /// `maxMessageSize` in bytes; `u64::MAX` is no limit, `None` stands before it is negotiated.
+    #[must_use]
+    pub fn max_message_size(self) -> Option<u64> {
+        self.0.max_message_size
+    }
+
+    /// `maxChannels`; `None` before it is connected.
+    #[must_use]
+    pub fn max_channels(self) -> Option<u16> {
+        self.0.max_channels
+    }
+}
+
+impl std::fmt::Debug for SctpView<'_> {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("SctpView")
+            .field("state", &self.state())
+            .finish_non_exhaustive()
+    }
+}
+
+impl Data {
+    /// W3C's `sctp`; `None` while it is null.
+    pub(in crate::engine) fn sctp(&self) -> Option<SctpView<'_>> {
+        self.sctp.as_ref().map(SctpView)
+    }
+
+    /// An offer describes an association: W3C's `sctp` is there, and connecting.
+    pub(in crate::engine) fn create(&mut self, on: TransportId, seed: [u8; 32]) {
+        self.sctp = Some(Sctp {
+            on,
+            association: None,
+            state: SctpTransportState::Connecting,
+            max_message_size: None,
+            max_channels: None,
+            agreed: None,
+            seed,
+        });
+    }
+
+    /// Whether these are other ports than those that were agreed on (RFC 8841 §10.3).
+    pub(in crate::engine) fn moves_to(&self, ports: (u16, u16)) -> bool {
+        let agreed = self.sctp.as_ref().and_then(|it| it.agreed);
+        agreed.is_some_and(|it| it.ports != ports)
+    }
+
+    /// An answer has settled it.
+    pub(in crate::engine) fn negotiate(
+        &mut self,
+        now: Instant,
+        on: TransportId,
+        ports: (u16, u16),
+        remote_limit: u64,
+    ) {
+        let Some(sctp) = &mut self.sctp else {
+            return;
+        };
+        sctp.on = on;
+        sctp.agreed = Some(Agreed {
+            ports,
+            remote_limit,
+        });
+        // W3C §6.1.1.2; no limit is the largest number on both sides.
+        let own = match self.limits.max_outgoing_message_size {
+            0 => u64::MAX,
+            limit => limit,
+        };
+        let limit = own.min(remote_limit);
+        sctp.max_message_size = Some(limit);
+        // One that has ended stays so: another follows with another DTLS association or another port.
+        if sctp.state == SctpTransportState::Closed {
+            return;
+        }
+        let (config, seed) = (self.limits.association(ports), sctp.seed);
+        let association = sctp
+            .association
+            .get_or_insert_with(|| sctp::Association::new(config, seed, now));
+        association.set_max_outgoing_message_size(usize::try_from(limit).unwrap_or(usize::MAX));
+    }
+
+    /// A new association, agreed on as the one before it, whose channels end.
+    pub(in crate::engine) fn renew(&mut self, now: Instant, seed: [u8; 32], tasks: &mut Tasks) {
+        let Some((on, agreed)) = self.sctp.as_ref().map(|it| (it.on, it.agreed)) else {
+            return;
+        };
+        if let Some(association) = self.live() {
+            association.abort(now, "another association takes its place");
+        }
+        self.end(None, tasks);
+        self.create(on, seed);
+        if let Some(agreed) = agreed {
+            self.negotiate(now, on, agreed.ports, agreed.remote_limit);
+        }
+    }
+
+    /// DTLS is connected: both ends begin.
+    pub(in crate::engine) fn connect(&mut self, now: Instant, round_trip: Option<Duration>) {
+        if let Some(association) = self.live() {
+            if let Some(round_trip) = round_trip {
+                association.set_round_trip(round_trip);
+            }
+            association.connect(now);
+        }
+    }
+
+    /// The role in DTLS; that of an association does not change.
+    pub(in crate::engine) fn set_role(&mut self, role: datachannel::Role) {
+        self.session.set_role(role);
+    }
+
+    /// The association, from the answer until it ends.
+    pub(super) fn live(&mut self) -> Option<&mut sctp::Association> {
+        self.sctp.as_mut()?.association.as_mut()
+    }
+
+    pub(super) fn live_ref(&self) -> Option<&sctp::Association> {
+        self.sctp.as_ref()?.association.as_ref()
+    }
+
+    /// The association, if this transport carries it.
+    pub(in crate::engine) fn association_on(
+        &mut self,
+        transport: TransportId,
+    ) -> Option<&mut sctp::Association> {
+        let sctp = self.sctp.as_mut().filter(|it| it.on == transport)?;
+        sctp.association.as_mut()
+    }
+
+    /// Whether this transport carries W3C's `sctp`.
+    pub(in crate::engine) fn is_on(&self, transport: TransportId) -> bool {
+        self.sctp.as_ref().is_some_and(|it| it.on == transport)
+    }
+
+    /// A packet that DTLS has opened; false when nothing here could want it.
+    pub(in crate::engine) fn handle_packet(
+        &mut self,
+        now: Instant,
+        transport: TransportId,
+        packet: &[u8],
+    ) -> bool {
+        // Both tell theirs by the verification tag.
+        let leaving = self.leaving.as_mut().filter(|it| it.on == transport);
+        let left = leaving.map(|it| it.association.handle_packet(now, packet));
+        let live = self.association_on(transport);
+        let live = live.map(|it| it.handle_packet(now, packet));
+        live.or(left).is_some()
+    }
+
+    /// Appends the next packet for a transport.
+    pub(in crate::engine) fn poll_transmit(
+        &mut self,
+        now: Instant,
+        transport: TransportId,
+        room: usize,
+        buf: &mut Vec<u8>,
+    ) -> bool {
+        if let Some(leaving) = self.leaving.as_mut().filter(|it| it.on == transport)
+            && leaving.association.poll_transmit(now, room, buf)
+        {
+            return true;
+        }
+        let live = self.association_on(transport);
+        live.is_some_and(|it| it.poll_transmit(now, room, buf))
+    }
+
+    /// [`poll_transmit`](Self::poll_transmit) may have something.
+    pub(in crate::engine) fn wants_transmit(&self) -> bool {
+        self.live_ref()
+            .is_some_and(sctp::Association::wants_transmit)
+            || self
+                .leaving
+                .as_ref()
+                .is_some_and(|it| !it.association.is_drained())
+    }
+
+    pub(in crate::engine) fn handle_timeout(&mut self, now: Instant) {
+        if let Some(association) = self.live() {
+            association.handle_timeout(now);
+        }
+        self.give_up_unclaimed(now);
+    }
+
+    pub(in crate::engine) fn poll_timeout(&self) -> Option<Instant> {
+        let association = self.live_ref().and_then(sctp::Association::poll_timeout);
+        let unclaimed = self.inbound.unclaimed.deadline();
+        [association, unclaimed].into_iter().flatten().min()
+    }
+
+    pub(super) fn poll_association(&mut self) -> Option<sctp::Event> {
+        self.live()?.poll_event()
+    }
+
+    /// What the association tells.
+    pub(super) fn handle_event(&mut self, event: sctp::Event, tasks: &mut Tasks) {
+        match event {
+            sctp::Event::Connected => self.connected(tasks),
+            sctp::Event::Readable { stream } => self.inbound.look_at(stream),
+            sctp::Event::BufferedAmountLow { stream } => self.amount_low(stream, tasks),
+            sctp::Event::Writable => tasks.push_one(Event::Writable),
+            sctp::Event::OutgoingReset { stream } | sctp::Event::OutgoingResetDenied { stream } => {
+                self.session.handle_outgoing_reset(stream);
+            }
+            sctp::Event::IncomingReset { stream } => self.inbound.handle_reset(stream),
+            sctp::Event::AllIncomingReset => {
+                for stream in self.session.streams() {
+                    self.inbound.handle_reset(stream);
+                }
+            }
+            sctp::Event::StreamsAdded { .. } => {
+                if let Some(channels) = self.live().map(|it| it.max_channels()) {
+                    self.session.set_connected(channels);
+                }
+            }
+            sctp::Event::Restarted => {
+                self.keep_what_came();
+                self.inbound.begin_anew();
+                self.session.handle_restart();
+                let error = sctp_failure(None, "the peer has restarted the association");
+                self.tell_all(Some(&error), tasks);
+            }
+            // A SHUTDOWN ends in peace, an ABORT does not.
+            sctp::Event::Closed { cause_code, .. } => {
+                let error = cause_code.map(|it| sctp_failure(Some(it), "the peer has aborted"));
+                self.end(error.as_ref(), tasks);
+            }
+            sctp::Event::Failed { cause } => {
+                let error = sctp_failure(cause.cause_code(), "the association has failed");
+                self.end(Some(&error), tasks);
+            }
+            _ => {}
+        }
+    }
+
+    /// W3C §6.1.1.3: failed channels, the state, and in tasks of their own what opens.
+    fn connected(&mut self, tasks: &mut Tasks) {
+        let Some(sctp) = &mut self.sctp else {
+            return;
+        };
+        let channels = sctp
+            .association
+            .as_ref()
+            .map_or(0, sctp::Association::max_channels);
+        sctp.max_channels = Some(channels);
+        sctp.state = SctpTransportState::Connected;
+        self.session.set_connected(channels);
+        self.tell_all(None, tasks);
+        tasks.push_one(Event::SctpTransport(SctpTransportState::Connected));
+    }
+
+    /// The association has ended, with an error or in peace: its state is closed, and its channels.
+    pub(in crate::engine) fn end(&mut self, error: Option<&Error>, tasks: &mut Tasks) {
+        let Some(sctp) = &mut self.sctp else {
+            return;
+        };
+        if sctp.state == SctpTransportState::Closed {
+            return;
+        }
+        sctp.state = SctpTransportState::Closed;
+        self.keep_what_came();
+        tasks.push_one(Event::SctpTransport(SctpTransportState::Closed));
+        self.session.handle_end();
+        self.tell_all(error, tasks);
+        self.leave();
+    }
+
+    /// The section was rejected or rolled back: W3C's `sctp` is null again.
+    pub(in crate::engine) fn remove(&mut self, now: Instant, tasks: &mut Tasks) {
+        let established = self.live_ref().is_some_and(|it| it.is_established());
+        if let Some(association) = self.live() {
+            association.abort(now, "not wanted any more");
+        }
+        if established {
+            self.end(None, tasks);
+        }
+        self.leave();
+        self.sctp = None;
+    }
+
+    /// RFC 9260 §8.4, §9.1: the peer is to learn of the end, and may ask again when that is lost.
+    fn leave(&mut self) {
+        let sctp = self.sctp.as_mut();
+        if let Some((on, association)) = sctp.and_then(|it| Some((it.on, it.association.take()?))) {
+            self.leaving = Some(Leaving { on, association });
+        }
+        self.messages_dropped += self.inbound.begin_anew();
+    }
+
+    /// What ran on this transport cannot be told anything any more: its DTLS is gone.
+    pub(in crate::engine) fn cut_off(&mut self, transport: TransportId) {
+        self.leaving.take_if(|it| it.on == transport);
+    }
+
+    /// W3C's close: channels are closed without events. The ABORT waits in the association.
+    pub(in crate::engine) fn close(&mut self, now: Instant) {
+        self.close_all();
+        if let Some(sctp) = &mut self.sctp {
+            sctp.state = SctpTransportState::Closed;
+            if let Some(association) = &mut sctp.association {
+                association.abort(now, "the connection was closed");
+            }
+        }
+        self.leave();
+    }
+
+    /// The last packets have left with the connection.
+    pub(in crate::engine) fn forget_associations(&mut self) {
+        self.leaving = None;
+    }
+}
+
+impl Limits {
+    fn association(&self, (local, remote): (u16, u16)) -> sctp::Config {
+        sctp::Config::default()
+            .ports(local, remote)
+            .receive_window(self.receive_window)
+            .max_message_size(self.max_message_size as usize)
+    }
+}
+
+fn sctp_failure(cause_code: Option<u16>, message: &str) -> Error {
+    Error::with_detail(RtcErrorDetail::SctpFailure { cause_code }, message)
+}

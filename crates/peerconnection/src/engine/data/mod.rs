@@ -1,0 +1,152 @@
+//! Data: the SCTP association of a connection and the channels on it.
+//!
+//! Association, session and application hand things to each other in one place, [`Data::settle`]:
+//! verbs and facts only mark what there is to do.
+
+mod association;
+mod channels;
+mod inbound;
+mod outbound;
+mod unclaimed;
+
+use std::{collections::BTreeMap, time::Instant};
+
+use oxirtc_datachannel as datachannel;
+
+use super::{
+    channel::ChannelId,
+    convert,
+    task::{ChannelEvent, Event, Tasks},
+};
+use crate::{DataChannelInit, Error, Settings};
+pub use association::SctpView;
+use association::{Leaving, Sctp};
+use channels::Local;
+use inbound::Inbound;
+
+/// The channels of a connection, and what carries them.
+pub(super) struct Data {
+    session: datachannel::Session,
+    /// W3C's `sctp`, from the first offer that describes one.
+    sctp: Option<Sctp>,
+    /// The association before it, until its last packet is out.
+    leaving: Option<Leaving>,
+    channels: BTreeMap<ChannelId, Local>,
+    inbound: Inbound,
+    limits: Limits,
+    messages_dropped: u64,
+}
+
+/// What the settings say about data, in bytes.
+struct Limits {
+    max_message_size: u32,
+    max_outgoing_message_size: u64,
+    receive_window: u32,
+    send_buffer: usize,
+}
+
+impl Data {
+    pub(super) fn new(settings: &Settings) -> Self {
+        let limits = Limits {
+            max_message_size: settings.announced_message_size(),
+            max_outgoing_message_size: settings.max_outgoing_message_size,
+            receive_window: settings.receive_window,
+            send_buffer: settings.send_buffer,
+        };
+        let config = datachannel::Config::new()
+            .max_message_size(limits.max_message_size as usize)
+            .max_remote_channels(settings.max_channels.into());
+        Self {
+            session: datachannel::Session::new(config),
+            sctp: None,
+            leaving: None,
+            channels: BTreeMap::new(),
+            inbound: Inbound::default(),
+            limits,
+            messages_dropped: 0,
+        }
+    }
+
+    /// Brings association, session and application together, until none has anything for another.
+    pub(super) fn settle(&mut self, now: Instant, tasks: &mut Tasks) {
+        loop {
+            self.pass_down(now);
+            // What a channel is comes before what was sent on it.
+            self.tell_all(None, tasks);
+            if let Some(event) = self.poll_association() {
+                self.handle_event(event, tasks);
+            } else if !self.is_connected() {
+                return;
+            } else if let Some(stream) = self.inbound.next_stream(tasks) {
+                self.pull(now, stream, tasks);
+            } else if !self.finish_reset() {
+                return;
+            }
+        }
+    }
+
+    // ---- verbs
+
+    /// W3C §6.1, `createDataChannel`.
+    pub(super) fn open(&mut self, label: &str, init: &DataChannelInit) -> Result<ChannelId, Error> {
+        let parameters = convert::parameters(label, init)?;
+        let inner = self.session.open(parameters);
+        let id = ChannelId(inner.map_err(convert::channel_error)?);
+        self.channels.insert(id, Local::default());
+        Ok(id)
+    }
+
+    pub(super) fn close_channel(&mut self, id: ChannelId) {
+        let state = self.channel(id).map(datachannel::Channel::state);
+        if let Some(datachannel::State::Connecting | datachannel::State::Open) = state {
+            self.let_go(id);
+            self.session.close(id.0);
+        }
+    }
+
+    /// Nobody will read from the channel, or ask about it when it is closed.
+    pub(super) fn forget_channel(&mut self, id: ChannelId) {
+        self.let_go(id);
+        if let Some(local) = self.channels.get_mut(&id) {
+            local.discards = true;
+        }
+        let stream = self.living_stream(id);
+        self.session.forget(id.0);
+        if self.channel(id).is_none() {
+            self.channels.remove(&id);
+        }
+        if let Some(stream) = stream {
+            self.inbound.look_at(stream);
+        }
+    }
+
+    // ---- what W3C shows
+
+    /// A channel; a closed one until it is forgotten.
+    pub(super) fn channel(&self, id: ChannelId) -> Option<&datachannel::Channel> {
+        self.session.channel(id.0)
+    }
+
+    /// The stream of a channel that is not closed: that of a closed one may be another's.
+    fn living_stream(&self, id: ChannelId) -> Option<u16> {
+        let channel = self.channel(id)?;
+        let living = channel.state() != datachannel::State::Closed;
+        channel.stream().filter(|_| living)
+    }
+
+    fn by_stream(&self, stream: u16) -> Option<ChannelId> {
+        self.session.by_stream(stream).map(ChannelId)
+    }
+
+    pub(super) fn stats(&self) -> datachannel::Stats {
+        self.session.stats()
+    }
+
+    /// Messages for no channel, or that nobody will read.
+    pub(super) fn messages_dropped(&self) -> u64 {
+        self.messages_dropped
+    }
+}
+
+#[cfg(test)]
+mod tests;

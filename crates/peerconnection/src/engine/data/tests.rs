@@ -1,0 +1,368 @@
+//! The data of one engine, and a peer that is an association in the hands of the test.
+
+use std::time::Duration;
+
+use bytes::Bytes;
+use datachannel::message::{Message as Dcep, Open};
+use oxirtc_sctp as sctp;
+
+use super::*;
+use crate::{DataChannelState, Message, engine::TransportId};
+
+struct Wire {
+    data: Data,
+    tasks: Tasks,
+    peer: sctp::Association,
+    now: Instant,
+    events: Vec<Event>,
+    peer_events: Vec<sctp::Event>,
+}
+
+const ON: TransportId = TransportId(7);
+const PORTS: (u16, u16) = (5000, 5000);
+
+impl Wire {
+    /// Both are connected. We are the DTLS server, so that the peer has even ids.
+    fn new(settings: &Settings) -> Self {
+        Self::with(settings, 1 << 20)
+    }
+
+    fn with(settings: &Settings, remote_limit: u64) -> Self {
+        let now = oxirtc_netsim::epoch();
+        let mut data = Data::new(settings);
+        data.create(ON, [1; 32]);
+        data.negotiate(now, ON, PORTS, remote_limit);
+        data.set_role(datachannel::Role::Server);
+        data.connect(now, None);
+        let config = sctp::Config::default().receive_window(32 << 20);
+        let mut peer = sctp::Association::new(config, [2; 32], now);
+        peer.connect(now);
+        let mut wire = Self {
+            data,
+            tasks: Tasks::default(),
+            peer,
+            now,
+            events: Vec::new(),
+            peer_events: Vec::new(),
+        };
+        wire.run();
+        assert!(wire.peer.is_established() && wire.data.is_connected());
+        wire
+    }
+
+    /// Everything that happens at this moment.
+    fn run(&mut self) {
+        loop {
+            self.data.settle(self.now, &mut self.tasks);
+            while let Some(task) = self.tasks.pop() {
+                self.events.extend(task);
+            }
+            while let Some(event) = self.peer.poll_event() {
+                self.peer_events.push(event);
+            }
+            let (mut there, mut back) = (Vec::new(), Vec::new());
+            if self.data.poll_transmit(self.now, ON, 1200, &mut there) {
+                self.peer.handle_packet(self.now, &there);
+            }
+            if self.peer.poll_transmit(self.now, 1200, &mut back) {
+                assert!(self.data.handle_packet(self.now, ON, &back));
+            }
+            if there.is_empty() && back.is_empty() {
+                return;
+            }
+        }
+    }
+
+    fn pass(&mut self, time: Duration) {
+        let end = self.now + time;
+        loop {
+            self.run();
+            let deadlines = [self.data.poll_timeout(), self.peer.poll_timeout()];
+            match deadlines.into_iter().flatten().min() {
+                Some(next) if next <= end => self.now = next.max(self.now),
+                _ => break,
+            }
+            self.data.handle_timeout(self.now);
+            self.peer.handle_timeout(self.now);
+        }
+        self.now = end;
+        self.data.handle_timeout(self.now);
+        self.run();
+    }
+
+    fn peer_sends(&mut self, stream: u16, ppid: u32, payload: impl Into<Bytes>) {
+        let options = sctp::SendOptions::default();
+        let sent = self
+            .peer
+            .send(self.now, stream, ppid, payload.into(), options);
+        assert_eq!(sent, Ok(()));
+    }
+
+    fn peer_opens(&mut self, stream: u16) {
+        let mut open = Vec::new();
+        Dcep::Open(Open {
+            priority: 256,
+            ordered: true,
+            reliability: datachannel::Reliability::Reliable,
+            label: "",
+            protocol: "",
+        })
+        .write(&mut open);
+        self.peer_sends(stream, datachannel::ppid::DCEP, open);
+    }
+
+    fn opens(&mut self, negotiated: Option<u16>, label: &str) -> ChannelId {
+        let init = DataChannelInit {
+            negotiated: negotiated.is_some(),
+            id: negotiated,
+            ..DataChannelInit::default()
+        };
+        let id = self.data.open(label, &init).unwrap();
+        self.run();
+        id
+    }
+
+    fn announced(&self) -> Vec<ChannelId> {
+        let announced = self.events.iter().filter_map(|event| match event {
+            Event::DataChannel(id) => Some(*id),
+            _ => None,
+        });
+        announced.collect()
+    }
+
+    fn state(&self, id: ChannelId) -> DataChannelState {
+        convert::channel_state(self.data.channel(id).unwrap().state())
+    }
+
+    fn read(&mut self, id: ChannelId) -> Option<Message> {
+        self.data.read(self.now, id, &mut self.tasks)
+    }
+
+    fn was_reset(&self, stream: u16) -> bool {
+        let reset = sctp::Event::IncomingReset { stream };
+        self.peer_events.contains(&reset)
+    }
+}
+
+const BINARY: u32 = datachannel::ppid::BINARY;
+const KIB: usize = 1024;
+
+/// RFC 9260 §8.4: the peer learns of an association that ends here, and so its channels close.
+#[test]
+fn the_peer_hears_of_an_end_that_is_ours() {
+    let mut wire = Wire::new(&Settings::default());
+    wire.peer_opens(0);
+    wire.run();
+    wire.peer_sends(0, BINARY, vec![0; 300_000]);
+    wire.pass(Duration::from_secs(1));
+    let closed = |event: &sctp::Event| {
+        matches!(
+            event,
+            sctp::Event::Closed {
+                cause_code: Some(_),
+                ..
+            }
+        )
+    };
+    assert!(
+        wire.peer_events.iter().any(closed),
+        "{:?}",
+        wire.peer_events
+    );
+    assert_eq!(wire.state(wire.announced()[0]), DataChannelState::Closed);
+    // Another association can follow on the same transport; the old one does not disturb it.
+    wire.data.renew(wire.now, [3; 32], &mut wire.tasks);
+    wire.data.connect(wire.now, None);
+    wire.peer = sctp::Association::new(sctp::Config::default(), [4; 32], wire.now);
+    wire.peer.connect(wire.now);
+    wire.pass(Duration::from_secs(5));
+    assert!(wire.peer.is_established() && wire.data.is_connected());
+    // Nothing goes out, nor is waited for, once its transport is gone.
+    wire.data.remove(wire.now, &mut wire.tasks);
+    assert!(wire.data.wants_transmit());
+    wire.data.cut_off(ON);
+    assert!(!wire.data.wants_transmit());
+    assert_eq!(wire.data.poll_timeout(), None);
+}
+
+/// [6.2-23] RFC 8832 §6: an announcement that the peer cannot take closes its channel with an error.
+#[test]
+fn a_channel_whose_announcement_is_too_long_fails() {
+    let mut wire = Wire::with(&Settings::default(), 1000);
+    let long = wire.opens(None, &"x".repeat(2000));
+    let short = wire.opens(None, "x");
+    wire.run();
+    assert_eq!(wire.state(long), DataChannelState::Closed);
+    assert_eq!(wire.state(short), DataChannelState::Open);
+    let error = wire.events.iter().find_map(|event| match event {
+        Event::Channel(id, ChannelEvent::Error(error)) if *id == long => Some(error.detail()),
+        _ => None,
+    });
+    assert_eq!(error, Some(Some(crate::RtcErrorDetail::DataChannelFailure)));
+    assert_eq!(wire.peer.stats().messages_received, 1);
+}
+
+/// [6.2-02]: a negotiated channel that the peer has opened first gets what came before it, in order.
+#[test]
+fn messages_wait_for_their_negotiated_channel() {
+    let mut wire = Wire::new(&Settings::default());
+    for index in 0..10 {
+        wire.peer_sends(6, BINARY, vec![index; 5000]);
+    }
+    wire.pass(Duration::from_secs(9));
+    let id = wire.opens(Some(6), "");
+    wire.peer_sends(6, BINARY, vec![10; 5000]);
+    wire.run();
+    for index in 0..=10 {
+        assert_eq!(wire.read(id), Some(Message::from(vec![index; 5000])));
+    }
+    assert_eq!(wire.read(id), None);
+    assert_eq!(wire.data.messages_dropped(), 0);
+    wire.pass(Duration::from_secs(10));
+    assert_eq!(wire.state(id), DataChannelState::Open);
+}
+
+/// Goal E4: a stream that only the peer has cannot stop the other channels, however much is sent on it.
+#[test]
+fn a_stream_without_a_channel_does_not_fill_the_window() {
+    let mut wire = Wire::new(&Settings::default().receive_window(1 << 20));
+    wire.peer_opens(0);
+    wire.run();
+    let id = wire.announced()[0];
+    for _ in 0..100 {
+        wire.peer_sends(8, BINARY, vec![1; 40 * KIB]);
+    }
+    wire.peer_sends(0, BINARY, vec![2; 10]);
+    wire.pass(Duration::from_secs(5));
+    assert_eq!(wire.read(id), Some(Message::from(vec![2; 10])));
+    assert!(wire.was_reset(8), "more than 64 KiB");
+    // Together they may hold an eighth of the window: 128 KiB.
+    for stream in [10, 12, 14] {
+        wire.peer_sends(stream, BINARY, vec![1; 50 * KIB]);
+    }
+    wire.pass(Duration::from_secs(1));
+    let reset = [10, 12, 14].map(|stream| wire.was_reset(stream));
+    assert_eq!(reset, [false, false, true]);
+    // And for ten seconds.
+    wire.pass(Duration::from_secs(8));
+    assert!(!wire.was_reset(10) && !wire.was_reset(12));
+    wire.pass(Duration::from_secs(2));
+    assert!(wire.was_reset(10) && wire.was_reset(12));
+    assert_eq!(wire.data.messages_dropped(), 103);
+    assert_eq!(wire.data.inbound.unclaimed.deadline(), None);
+}
+
+/// The same for the next channel of a stream, whose turn the peer delays by not answering.
+#[test]
+fn what_a_refused_stream_held_is_dropped_with_it() {
+    let mut wire = Wire::new(&Settings::default());
+    wire.peer_sends(4, BINARY, vec![1; 1000]);
+    wire.run();
+    assert!(wire.data.inbound.unclaimed.has(4));
+    // DCEP after user messages is an error.
+    wire.peer_opens(4);
+    wire.run();
+    assert!(wire.was_reset(4));
+    assert!(!wire.data.inbound.unclaimed.has(4));
+    assert_eq!(wire.data.messages_dropped(), 1);
+    // The peer gives one up by itself.
+    wire.peer_sends(2, BINARY, vec![1; 1000]);
+    wire.run();
+    assert_eq!(wire.peer.reset_streams(wire.now, &[2]), Ok(()));
+    wire.pass(Duration::from_secs(1));
+    assert!(wire.was_reset(2));
+    assert!(!wire.data.inbound.unclaimed.has(2));
+}
+
+/// Row D7 of the bounds on what a peer can cause: channels beyond the setting are reset.
+#[test]
+fn the_peer_may_have_as_many_channels_as_the_settings_say() {
+    let mut wire = Wire::new(&Settings::default().max_channels(3));
+    for stream in [0, 2, 4, 6, 8] {
+        wire.peer_opens(stream);
+    }
+    wire.pass(Duration::from_secs(1));
+    assert_eq!(wire.announced().len(), 3);
+    let reset = [0, 2, 4, 6, 8].map(|stream| wire.was_reset(stream));
+    assert_eq!(reset, [false, false, false, true, true]);
+}
+
+/// OPENs wait while the application does not read its events, and are all taken when it does.
+#[test]
+fn announcements_wait_for_the_application() {
+    let mut wire = Wire::new(&Settings::default().max_channels(5000));
+    wire.tasks.set_unread(1024);
+    for stream in (0..4000).step_by(2) {
+        wire.peer_opens(stream);
+        wire.peer_sends(stream, BINARY, vec![3]);
+    }
+    wire.pass(Duration::from_secs(5));
+    assert_eq!(wire.announced().len(), 0);
+    // One is closed before it was looked at: it comes and goes.
+    assert_eq!(wire.peer.reset_streams(wire.now, &[0]), Ok(()));
+    wire.pass(Duration::from_secs(1));
+    assert!(!wire.was_reset(0), "the reset waits with its OPEN");
+    for unread in (0..1024).rev() {
+        wire.tasks.set_unread(unread);
+        wire.data.settle(wire.now, &mut wire.tasks);
+    }
+    assert!(wire.tasks.is_full(), "as many as there is room for");
+    wire.pass(Duration::from_secs(5));
+    assert_eq!(wire.announced().len(), 2000);
+    assert!(wire.was_reset(0));
+    for id in wire.announced() {
+        assert_eq!(wire.read(id), Some(Message::from(vec![3])));
+    }
+}
+
+/// Row D9: a stream that is reset again and again while its messages have no room is kept once.
+#[test]
+fn resets_that_cannot_be_finished_are_kept_once() {
+    let mut wire = Wire::new(&Settings::default().receive_window(100_000));
+    wire.peer_opens(0);
+    wire.peer_opens(2);
+    wire.run();
+    let [full, other] = wire.announced()[..] else {
+        panic!("two channels");
+    };
+    // The first takes the room beside the window.
+    wire.peer_sends(0, BINARY, vec![1; 90_000]);
+    wire.pass(Duration::from_secs(1));
+    assert_eq!(wire.peer.reset_streams(wire.now, &[0]), Ok(()));
+    wire.pass(Duration::from_secs(1));
+    for round in 0..20 {
+        wire.peer_sends(2, BINARY, vec![round; 1000]);
+        wire.peer_sends(2, BINARY, vec![round; 20_000]);
+        wire.pass(Duration::from_secs(1));
+        let _refused = wire.peer.reset_streams(wire.now, &[2]);
+        wire.pass(Duration::from_secs(1));
+        if wire.data.inbound.unfinished.len() == 1 && round > 5 {
+            break;
+        }
+    }
+    assert_eq!(wire.data.inbound.unfinished.len(), 1);
+    assert_eq!(wire.state(other), DataChannelState::Open, "its reset waits");
+    // Room beside the window lets it go on.
+    assert_eq!(wire.read(full), Some(Message::from(vec![1; 90_000])));
+    wire.pass(Duration::from_secs(1));
+    assert_eq!(wire.data.inbound.unfinished.len(), 0);
+    assert_eq!(wire.state(other), DataChannelState::Closed);
+    assert_eq!(wire.read(other), Some(Message::from(vec![0; 1000])));
+}
+
+/// RFC 8841 §6: 0 stands for no limit, which is what an association can take.
+#[test]
+fn no_limit_of_a_message_is_a_large_one() {
+    let mut wire = Wire::new(&Settings::default().max_message_size(0));
+    wire.peer_opens(0);
+    wire.peer_sends(0, BINARY, vec![5; 1 << 20]);
+    wire.pass(Duration::from_secs(5));
+    let id = wire.announced()[0];
+    assert_eq!(wire.read(id), Some(Message::from(vec![5; 1 << 20])));
+    assert_eq!(
+        Settings::default()
+            .max_message_size(0)
+            .announced_message_size(),
+        1 << 30
+    );
+}

@@ -1,0 +1,305 @@
+//! W3C's verbs about descriptions and configuration (§4.4.2).
+
+use std::{collections::BTreeSet, time::Instant};
+
+use oxirtc_jsep as jsep;
+
+use super::{
+    Engine, convert,
+    seed::{CredentialSource, Seed},
+    task::Event,
+    transport::TransportId,
+};
+use crate::{
+    Certificate, Configuration, Error, ErrorKind, IceCandidateInit, OfferOptions,
+    SessionDescription, Settings, SignalingState,
+};
+
+/// The negotiation of a connection.
+pub(super) struct Negotiation {
+    pub(super) negotiator: jsep::Negotiator,
+    credentials: CredentialSource,
+    /// W3C's `[[NegotiationNeeded]]`.
+    needed: bool,
+    /// A local description was set.
+    described: bool,
+    /// Transports whose DTLS has its fingerprints.
+    pub(super) secured: BTreeSet<TransportId>,
+    /// How many associations took the place of another.
+    pub(super) generation: u32,
+    /// How many SCTP associations there were.
+    pub(super) associations: u32,
+}
+
+impl Negotiation {
+    pub(super) fn new(
+        configuration: &Configuration,
+        settings: &Settings,
+        certificate: &Certificate,
+        seed: &Seed,
+    ) -> Self {
+        let fingerprints = convert::fingerprints(certificate.inner());
+        let config = jsep::Config::new(seed.session_id(), fingerprints)
+            .bundle_policy(convert::bundle_policy(configuration.bundle_policy))
+            .max_message_size(settings.announced_message_size().into());
+        Self {
+            negotiator: jsep::Negotiator::new(config),
+            credentials: seed.credential_source(),
+            needed: false,
+            described: false,
+            secured: BTreeSet::new(),
+            generation: 0,
+            associations: 0,
+        }
+    }
+
+    /// [4.4.1.6-43]: the flag is cleared before it is evaluated again.
+    pub(super) fn reached(&mut self, state: SignalingState) {
+        if state == SignalingState::Stable {
+            self.needed = false;
+        }
+    }
+}
+
+impl Engine {
+    /// `createOffer()`.
+    ///
+    /// # Errors
+    ///
+    /// `InvalidState` when closed, or not in `stable` or `have-local-offer`.
+    pub fn create_offer(&mut self, options: &OfferOptions) -> Result<SessionDescription, Error> {
+        self.check_open()?;
+        let Negotiation {
+            negotiator,
+            credentials,
+            ..
+        } = &mut self.negotiation;
+        let options = convert::offer_options(options);
+        let offer = negotiator.create_offer(options, &mut || credentials.next());
+        offer
+            .map(convert::description)
+            .map_err(convert::negotiation_error)
+    }
+
+    /// `createAnswer()`.
+    ///
+    /// # Errors
+    ///
+    /// `InvalidState` when closed, or no offer of the peer is open.
+    pub fn create_answer(&mut self) -> Result<SessionDescription, Error> {
+        self.check_open()?;
+        let Negotiation {
+            negotiator,
+            credentials,
+            ..
+        } = &mut self.negotiation;
+        let answer = negotiator.create_answer(&mut || credentials.next());
+        answer
+            .map(convert::description)
+            .map_err(convert::negotiation_error)
+    }
+
+    /// `setLocalDescription()`. Without a description, or with an empty one, it is created here.
+    ///
+    /// # Errors
+    ///
+    /// As W3C §4.4.1.4 has them. Nothing has changed then.
+    pub fn set_local_description(
+        &mut self,
+        now: Instant,
+        description: Option<SessionDescription>,
+    ) -> Result<(), Error> {
+        self.check_open()?;
+        let Negotiation {
+            negotiator,
+            credentials,
+            ..
+        } = &mut self.negotiation;
+        let description = description.map(convert::own_description);
+        let changes = negotiator.set_local(description, &mut || credentials.next());
+        let changes = changes.map_err(convert::negotiation_error)?;
+        self.negotiation.described = true;
+        self.apply(now, changes);
+        Ok(())
+    }
+
+    /// `setRemoteDescription()`. An offer in `have-local-offer` rolls ours back first.
+    ///
+    /// # Errors
+    ///
+    /// As W3C §4.4.1.4 has them; a text that does not parse says in which line. Nothing has changed
+    /// then, but that an offer of ours has been rolled back.
+    pub fn set_remote_description(
+        &mut self,
+        now: Instant,
+        description: SessionDescription,
+    ) -> Result<(), Error> {
+        self.check_open()?;
+        let description = convert::own_description(description);
+        // [4.4.2-35]: a step of its own, which stands whatever becomes of the offer.
+        let rolled_back = self.negotiation.negotiator.give_way(description.kind);
+        if !rolled_back.is_empty() {
+            self.apply_step(now, rolled_back);
+        }
+        let set = self.set_remote(now, description);
+        self.update_negotiation_needed();
+        set
+    }
+
+    fn set_remote(&mut self, now: Instant, description: jsep::Description) -> Result<(), Error> {
+        if description.sdp.is_empty() && description.kind != jsep::SdpType::Rollback {
+            let detail = crate::RtcErrorDetail::SdpSyntaxError { line_number: 1 };
+            return Err(Error::with_detail(detail, "the description is empty"));
+        }
+        let changes = self.negotiation.negotiator.set_remote(description);
+        let changes = changes.map_err(convert::negotiation_error)?;
+        self.apply_step(now, changes);
+        Ok(())
+    }
+
+    /// `addIceCandidate()`. An empty candidate is the end of those of its generation, of all sections
+    /// when it names none.
+    ///
+    /// # Errors
+    ///
+    /// `Type` when it names no section, `InvalidState` when closed or without a remote description,
+    /// `Operation` when it cannot belong to it.
+    pub fn add_ice_candidate(
+        &mut self,
+        now: Instant,
+        candidate: &IceCandidateInit,
+    ) -> Result<(), Error> {
+        let nowhere = candidate.sdp_mid.is_none() && candidate.sdp_m_line_index.is_none();
+        if !candidate.candidate.is_empty() && nowhere {
+            let message = "a candidate needs sdpMid or sdpMLineIndex";
+            return Err(Error::new(ErrorKind::Type, message));
+        }
+        self.check_open()?;
+        let changes = self
+            .negotiation
+            .negotiator
+            .add_ice_candidate(jsep::CandidateInit {
+                candidate: &candidate.candidate,
+                sdp_mid: candidate.sdp_mid.as_deref(),
+                sdp_mline_index: candidate.sdp_m_line_index,
+                username_fragment: candidate.username_fragment.as_deref(),
+            });
+        let changes = changes.map_err(convert::negotiation_error)?;
+        self.apply(now, changes);
+        Ok(())
+    }
+
+    /// `restartIce()`: the next offer has new credentials. Without effect when closed.
+    pub fn restart_ice(&mut self) {
+        if !self.closed {
+            self.negotiation.negotiator.restart_ice();
+            self.update_negotiation_needed();
+        }
+    }
+
+    /// `getConfiguration()`.
+    #[must_use]
+    pub fn configuration(&self) -> &Configuration {
+        &self.configuration
+    }
+
+    /// `setConfiguration()`.
+    ///
+    /// # Errors
+    ///
+    /// `InvalidState` when closed, otherwise as W3C §4.4.1.5 has them. Nothing has changed then.
+    pub fn set_configuration(&mut self, configuration: Configuration) -> Result<(), Error> {
+        self.check_open()?;
+        configuration.check(Some(&self.configuration), self.negotiation.described)?;
+        // [4.2.5-03]: the agent in use keeps what it has; the next one asks again.
+        self.equipment.ice_transport_policy = configuration.ice_transport_policy;
+        self.configuration = configuration;
+        Ok(())
+    }
+
+    /// `signalingState`.
+    #[must_use]
+    pub fn signaling_state(&self) -> SignalingState {
+        convert::signaling_state(self.negotiation.negotiator.signaling_state())
+    }
+
+    /// `localDescription`: with the candidates gathered so far.
+    #[must_use]
+    pub fn local_description(&self) -> Option<SessionDescription> {
+        self.negotiation
+            .negotiator
+            .local_description()
+            .map(convert::description)
+    }
+
+    /// `currentLocalDescription`.
+    #[must_use]
+    pub fn current_local_description(&self) -> Option<SessionDescription> {
+        self.negotiation
+            .negotiator
+            .current_local_description()
+            .map(convert::description)
+    }
+
+    /// `pendingLocalDescription`.
+    #[must_use]
+    pub fn pending_local_description(&self) -> Option<SessionDescription> {
+        self.negotiation
+            .negotiator
+            .pending_local_description()
+            .map(convert::description)
+    }
+
+    /// `remoteDescription`: with the candidates added so far.
+    #[must_use]
+    pub fn remote_description(&self) -> Option<SessionDescription> {
+        self.negotiation
+            .negotiator
+            .remote_description()
+            .map(convert::description)
+    }
+
+    /// `currentRemoteDescription`.
+    #[must_use]
+    pub fn current_remote_description(&self) -> Option<SessionDescription> {
+        self.negotiation
+            .negotiator
+            .current_remote_description()
+            .map(convert::description)
+    }
+
+    /// `pendingRemoteDescription`.
+    #[must_use]
+    pub fn pending_remote_description(&self) -> Option<SessionDescription> {
+        self.negotiation
+            .negotiator
+            .pending_remote_description()
+            .map(convert::description)
+    }
+
+    /// `canTrickleIceCandidates`: `None` before the first remote description.
+    #[must_use]
+    pub fn can_trickle_ice_candidates(&self) -> Option<bool> {
+        self.negotiation.negotiator.can_trickle_ice_candidates()
+    }
+
+    /// The application is still to act on [`Event::NegotiationNeeded`]. An event that was told before
+    /// the negotiation began is stale.
+    #[must_use]
+    pub fn is_negotiation_needed(&self) -> bool {
+        let stable = self.signaling_state() == SignalingState::Stable;
+        self.negotiation.needed && stable && !self.closed
+    }
+
+    /// W3C §4.7.3. Operations run whole, so the chain is always empty here.
+    pub(super) fn update_negotiation_needed(&mut self) {
+        if self.closed || self.signaling_state() != SignalingState::Stable {
+            return;
+        }
+        let needed = self.negotiation.negotiator.negotiation_needed();
+        if needed && !self.negotiation.needed {
+            self.tasks.push_one(Event::NegotiationNeeded);
+        }
+        self.negotiation.needed = needed;
+    }
+}

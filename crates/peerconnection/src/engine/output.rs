@@ -1,0 +1,325 @@
+//! The way down: datagrams are built when the socket asks.
+
+use std::time::Instant;
+
+use super::{Engine, counters::Counters, data::Data, transport::Transport};
+use crate::{Path, Transmit};
+
+/// What stands where a datagram is being built.
+struct Unbuildable;
+
+/// Whether there was something to build.
+type Built = Result<bool, Unbuildable>;
+
+/// What a transport takes its payload from, and where what cannot be built is counted.
+struct Source<'a> {
+    data: &'a mut Data,
+    counters: &'a mut Counters,
+}
+
+impl Engine {
+    /// Appends the next batch to `buf`; `None` when there is nothing to send.
+    ///
+    /// What is learnt while sending, that a buffered amount has fallen, is told by
+    /// [`poll_task`](Self::poll_task) once this has returned `None`.
+    pub fn poll_transmit(&mut self, now: Instant, buf: &mut Vec<u8>) -> Option<Transmit> {
+        let base = buf.len();
+        let mut batch = self.poll_batch(now, buf);
+        if batch.is_none() && self.has_sent {
+            self.ascend(now);
+            batch = self.poll_batch(now, buf);
+        }
+        let (path, segment) = batch?;
+        self.has_sent = true;
+        let length = buf.len() - base;
+        self.counters.batches_sent += 1;
+        self.counters.bytes_sent += length as u64;
+        self.counters.datagrams_sent += length.div_ceil(segment.max(1)) as u64;
+        Some(Transmit {
+            path,
+            ecn: 0,
+            dscp: 0,
+            segment,
+        })
+    }
+
+    /// Messages may be taken from reading to acknowledging: [`poll_transmit`](Self::poll_transmit) may
+    /// have something.
+    #[must_use]
+    pub fn wants_transmit(&self) -> bool {
+        self.data.wants_transmit()
+    }
+
+    fn poll_batch(&mut self, now: Instant, buf: &mut Vec<u8>) -> Option<(Path, usize)> {
+        if let Some((path, datagram)) = self.farewells.pop_front() {
+            buf.extend_from_slice(&datagram);
+            return Some((path, datagram.len()));
+        }
+        if self.closed {
+            return None;
+        }
+        let settings = &self.equipment.settings;
+        let most = (settings.max_segments, settings.max_burst);
+        let (data, counters) = (&mut self.data, &mut self.counters);
+        let mut source = Source { data, counters };
+        for index in 0..self.transports.len() {
+            let transport = self.transports.at(index)?;
+            let control = poll_control(transport, now, buf);
+            self.transports.share_pace(now);
+            if control.is_some() {
+                return control;
+            }
+            let transport = self.transports.at(index)?;
+            let payload = source.poll_batch(transport, now, most, buf);
+            if payload.is_some() {
+                return payload;
+            }
+        }
+        None
+    }
+
+    /// The last datagrams of a connection: ABORT, then close_notify. They are built at once, as the
+    /// machines close with them.
+    pub(super) fn build_farewells(&mut self, now: Instant) {
+        let (data, counters) = (&mut self.data, &mut self.counters);
+        let mut source = Source { data, counters };
+        for transport in self.transports.iter_mut() {
+            let Some(path) = transport.payload_path() else {
+                transport.dtls.close(now);
+                continue;
+            };
+            for close in [false, true] {
+                if close {
+                    transport.dtls.close(now);
+                }
+                // A flight of a handshake may stand before it.
+                for _ in 0..MAX_FAREWELLS {
+                    let mut datagram = Vec::new();
+                    if !source.poll(transport, now, MTU, &mut datagram) {
+                        break;
+                    }
+                    self.farewells.push_back((path, datagram));
+                }
+            }
+        }
+    }
+}
+
+/// STUN: few and small, so each goes alone.
+fn poll_control(
+    transport: &mut Transport,
+    now: Instant,
+    buf: &mut Vec<u8>,
+) -> Option<(Path, usize)> {
+    let base = buf.len();
+    loop {
+        let path = transport.control_path()?;
+        if transport.ice.poll_transmit(now, MTU, buf) && buf.len() > base {
+            return Some((path, buf.len() - base));
+        }
+        if transport.control_path() == Some(path) {
+            return None;
+        }
+    }
+}
+
+impl Source<'_> {
+    /// A batch of payload: at most so many datagrams, of so many bytes together.
+    fn poll_batch(
+        &mut self,
+        transport: &mut Transport,
+        now: Instant,
+        (max_segments, max_burst): (usize, usize),
+        buf: &mut Vec<u8>,
+    ) -> Option<(Path, usize)> {
+        let base = buf.len();
+        let path = transport.payload_path()?;
+        if !self.poll(transport, now, MTU, buf) {
+            return None;
+        }
+        let segment = buf.len() - base;
+        let most = max_segments.min(max_burst / segment.max(1));
+        for _ in 1..most {
+            let end = buf.len();
+            let same = transport.control_path().is_none() && transport.payload_path() == Some(path);
+            if !same || !self.poll(transport, now, segment, buf) || buf.len() - end < segment {
+                break;
+            }
+        }
+        Some((path, segment))
+    }
+
+    /// One datagram of payload of at most `room` bytes. What cannot be built is counted, and the next
+    /// is tried.
+    fn poll(
+        &mut self,
+        transport: &mut Transport,
+        now: Instant,
+        room: usize,
+        buf: &mut Vec<u8>,
+    ) -> bool {
+        let start = buf.len();
+        loop {
+            let built = self.build(transport, now, room, buf);
+            if !matches!(built, Ok(true)) {
+                buf.truncate(start);
+            }
+            match built {
+                Ok(written) => return written,
+                // Its layer has let go of it, so this ends.
+                Err(Unbuildable) => self.counters.unbuildable += 1,
+            }
+        }
+    }
+
+    fn build(
+        &mut self,
+        transport: &mut Transport,
+        now: Instant,
+        room: usize,
+        buf: &mut Vec<u8>,
+    ) -> Built {
+        let start = buf.len();
+        let around = transport.ice.headroom() + transport.ice.tailroom();
+        let Some(room) = room.checked_sub(around) else {
+            return Ok(false);
+        };
+        buf.resize(start + transport.ice.headroom(), 0);
+        let built = transport.dtls.poll_transmit(now, room, buf)
+            || self.build_data(transport, now, room, buf)?;
+        if built {
+            transport.ice.wrap(buf, start).map_err(|_| Unbuildable)?;
+        }
+        Ok(built)
+    }
+
+    /// One SCTP packet, sealed.
+    fn build_data(
+        &mut self,
+        transport: &mut Transport,
+        now: Instant,
+        room: usize,
+        buf: &mut Vec<u8>,
+    ) -> Built {
+        if !transport.is_secure() {
+            return Ok(false);
+        }
+        let start = buf.len();
+        let (headroom, tailroom) = (transport.dtls.headroom(), transport.dtls.tailroom());
+        let Some(room) = room.checked_sub(headroom + tailroom) else {
+            return Ok(false);
+        };
+        buf.resize(start + headroom, 0);
+        if !self.data.poll_transmit(now, transport.id, room, buf) {
+            buf.truncate(start);
+            return Ok(false);
+        }
+        let sealed = transport.dtls.seal(buf, start);
+        sealed.map(|()| true).map_err(|_| Unbuildable)
+    }
+}
+
+/// What a datagram may have on any path (RFC 8261 §5, RFC 8831 §5).
+const MTU: usize = 1200;
+const MAX_FAREWELLS: usize = 4;
+
+#[cfg(test)]
+mod tests {
+    use std::{
+        net::{IpAddr, SocketAddr},
+        time::{Duration, SystemTime},
+    };
+
+    use oxirtc_ice as ice;
+    use oxirtc_netsim::epoch;
+
+    use super::*;
+    use crate::{
+        Anchor, Configuration, DataChannelInit, Interface, Request, SessionDescription, Settings,
+    };
+
+    const LOCAL: IpAddr = IpAddr::V4(std::net::Ipv4Addr::new(10, 0, 0, 1));
+
+    /// Two transports of one connection, each with one pair to check.
+    fn two_transports(now: Instant) -> Engine {
+        let wall = SystemTime::UNIX_EPOCH + Duration::from_secs(1_700_000_000);
+        let anchor = Anchor { instant: now, wall };
+        let (configuration, settings) = (Configuration::default(), Settings::default());
+        let mut engine = Engine::new(configuration, settings, [1; 32], anchor).unwrap();
+        engine.handle_interfaces(
+            now,
+            &[Interface {
+                name: "eth0".into(),
+                index: 2,
+                address: LOCAL,
+            }],
+        );
+        let init = DataChannelInit::default();
+        engine.create_data_channel(now, "a", &init).unwrap();
+        engine.set_local_description(now, None).unwrap();
+        let name = engine.transports.first().unwrap().name;
+        let rollback = SessionDescription::rollback();
+        engine.set_local_description(now, Some(rollback)).unwrap();
+        engine.set_local_description(now, None).unwrap();
+        let mut second = Transport::new(name, &engine.equipment, now);
+        let own = ice::Credentials::new("abcd", "0123456789012345678901");
+        second.ice.set_local_credentials(now, own).unwrap();
+        second.ice.gather(now).unwrap();
+        engine.transports.add(second);
+        for transport in engine.transports.iter_mut() {
+            let agent = &mut transport.ice;
+            agent.set_role(now, ice::Role::Controlling);
+            let remote = ice::Credentials::new("efgh", "9876543210987654321098");
+            agent.set_remote_credentials(now, remote).unwrap();
+            for port in 9000..9003 {
+                let candidate = ice::Candidate {
+                    foundation: port.to_string(),
+                    component: 1,
+                    protocol: ice::Protocol::Udp,
+                    tcp_type: None,
+                    priority: u32::from(port),
+                    address: ice::Address::Ip(IpAddr::from([10, 0, 0, 2])),
+                    port,
+                    kind: ice::CandidateKind::Host,
+                    related: None,
+                };
+                agent.add_remote_candidate(now, candidate).unwrap();
+            }
+        }
+        let mut port = 4000;
+        while let Some(request) = engine.poll_request() {
+            if let Request::Bind { id, address, .. } = request {
+                port += 1;
+                engine.handle_response(now, id, Ok(SocketAddr::new(address, port)));
+            }
+        }
+        engine
+    }
+
+    /// RFC 8445 §14: all agents of a connection share one pace.
+    #[test]
+    fn two_agents_take_turns() {
+        let mut now = epoch();
+        let mut engine = two_transports(now);
+        let mut checks = Vec::new();
+        for _ in 0..200 {
+            let mut buf = Vec::new();
+            while let Some(transmit) = engine.poll_transmit(now, &mut buf) {
+                checks.push((now, transmit.path.local));
+            }
+            now += Duration::from_millis(1);
+            engine.handle_timeout(now);
+        }
+        assert!(checks.len() >= 4, "{checks:?}");
+        assert!(
+            checks.iter().any(|it| it.1 != checks[0].1),
+            "each has sent one"
+        );
+        for pair in checks.windows(2) {
+            assert!(
+                pair[1].0 - pair[0].0 >= Duration::from_millis(5),
+                "{checks:?}"
+            );
+        }
+    }
+}

@@ -1,0 +1,119 @@
+//! What the DTLS connection of a transport tells.
+
+use std::time::Instant;
+
+use oxirtc_dtls as dtls;
+
+use super::{Equipment, Transport, Up};
+use crate::{
+    DtlsTransportState, Error, RtcErrorDetail,
+    engine::task::{DtlsTransportEvent, Event},
+};
+
+impl Transport {
+    /// A new association in the place of the one that was (RFC 8842 §4).
+    pub(in crate::engine) fn renew_dtls(
+        &mut self,
+        equipment: &Equipment,
+        generation: u32,
+        now: Instant,
+    ) {
+        let config = dtls::Config::new(equipment.certificate.inner().clone());
+        let label = format!("dtls {generation}");
+        self.dtls = dtls::Connection::new(config, equipment.seed.derive(&label, self.id.0), now);
+        self.started = false;
+        self.shown.dtls = DtlsTransportState::New;
+        self.start_dtls(now);
+    }
+
+    /// There is a pair: once per association, however many pairs or restarts there are.
+    pub(in crate::engine) fn start_dtls(&mut self, now: Instant) {
+        if self.started || self.ice.payload_path().is_none() {
+            return;
+        }
+        if let Some(round_trip) = self.ice.rtt() {
+            self.dtls.set_round_trip(round_trip);
+        }
+        self.dtls.start(now);
+        self.started = true;
+    }
+
+    pub(super) fn ascend_dtls(&mut self, now: Instant, up: &mut Up<'_>) {
+        while let Some(event) = self.dtls.poll_event() {
+            self.dtls_connecting(up);
+            match event {
+                dtls::Event::Connected => {
+                    self.dtls_changed(DtlsTransportState::Connected, None, up);
+                    if up.data.is_on(self.id) {
+                        up.data.connect(now, self.round_trip());
+                    }
+                }
+                dtls::Event::Closed { .. } => {
+                    // [6.1.2-02]
+                    self.dtls_changed(DtlsTransportState::Closed, None, up);
+                    self.end_data(None, up);
+                }
+                dtls::Event::Failed { cause } => self.fail_dtls(dtls_failure(&cause), up),
+                _ => {}
+            }
+        }
+        self.dtls_connecting(up);
+    }
+
+    /// DTLS has failed, and what stands on it.
+    pub(in crate::engine) fn fail_dtls(&mut self, error: Error, up: &mut Up<'_>) {
+        self.dtls_changed(DtlsTransportState::Failed, Some(error.clone()), up);
+        self.end_data(Some(&error), up);
+    }
+
+    fn end_data(&self, error: Option<&Error>, up: &mut Up<'_>) {
+        if up.data.is_on(self.id) {
+            up.data.end(error, up.tasks);
+        }
+        up.data.cut_off(self.id);
+    }
+
+    /// The handshake has begun, from either side.
+    fn dtls_connecting(&mut self, up: &mut Up<'_>) {
+        let begun = self.dtls.state() != dtls::State::New;
+        if begun && self.shown.dtls == DtlsTransportState::New {
+            self.dtls_changed(DtlsTransportState::Connecting, None, up);
+        }
+    }
+
+    /// [5.5-02], [5.5-03], and the state of the connection in a task of its own ([4.4.1.3-01]).
+    fn dtls_changed(&mut self, state: DtlsTransportState, error: Option<Error>, up: &mut Up<'_>) {
+        if self.shown.dtls == state || self.shown.dtls == DtlsTransportState::Failed {
+            return;
+        }
+        self.shown.dtls = state;
+        let error = error.map(|it| Event::DtlsTransport(self.id, DtlsTransportEvent::Error(it)));
+        let change = Event::DtlsTransport(self.id, DtlsTransportEvent::StateChange(state));
+        up.tasks.push(error.into_iter().chain([change]).collect());
+        let mut events = Vec::new();
+        up.update_connection(self, &mut events);
+        up.tasks.push(events);
+    }
+}
+
+/// [11-03]
+fn dtls_failure(cause: &dtls::Failure) -> Error {
+    let message = match cause {
+        dtls::Failure::FingerprintMismatch => {
+            "the peer's certificate is not the one of its description"
+        }
+        dtls::Failure::FingerprintTimeout => "no description said which certificate to expect",
+        dtls::Failure::HandshakeTimeout => "the DTLS handshake did not end in time",
+        dtls::Failure::AlertReceived(_) => "the peer has ended DTLS with an alert",
+        dtls::Failure::AlertSent(_) => "the DTLS handshake has failed",
+        _ => "DTLS has failed",
+    };
+    let detail = match cause {
+        dtls::Failure::FingerprintMismatch => RtcErrorDetail::FingerprintFailure,
+        _ => RtcErrorDetail::DtlsFailure {
+            received_alert: cause.received_alert(),
+            sent_alert: cause.sent_alert(),
+        },
+    };
+    Error::with_detail(detail, message)
+}

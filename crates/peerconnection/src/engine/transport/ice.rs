@@ -1,0 +1,143 @@
+//! What the ICE agent of a transport tells.
+
+use std::{collections::VecDeque, time::Instant};
+
+use oxirtc_ice as ice;
+use oxirtc_sdp as sdp;
+
+use super::{Transport, Up, convert};
+use crate::{
+    IceCandidate, IceCandidateInit, IceGatheringState, IceTransportState, Route,
+    engine::task::{Event, IceTransportEvent},
+};
+
+impl Transport {
+    pub(super) fn ascend_ice(&mut self, now: Instant, up: &mut Up<'_>) {
+        // [5.6-07]: the pair changes with the state, in one task and before it.
+        let mut pair_changed = false;
+        let mut states = Vec::new();
+        while let Some(event) = self.ice.poll_event() {
+            match event {
+                ice::Event::GatheringStateChanged(state) => self.gathering_changed(state, up),
+                ice::Event::CandidateGathered { candidate, ufrag } => {
+                    self.surface(&candidate, &ufrag, up);
+                }
+                ice::Event::StateChanged(state) => states.push(convert::ice_state(state)),
+                ice::Event::SelectedPairChanged => pair_changed = true,
+                ice::Event::PathAuthenticated(path) => {
+                    up.routes.push_back(Route::Path(convert::path(path)));
+                }
+                ice::Event::PathReleased(path) => {
+                    up.routes
+                        .push_back(Route::PathReleased(convert::path(path)));
+                }
+                ice::Event::RoleChanged(role) => self.shown.role = convert::shown_role(role),
+                // `PayloadPathAvailable` is read off the agent below.
+                _ => {}
+            }
+        }
+        self.ice_changed(pair_changed, &states, up);
+        self.update_consent(now, up);
+    }
+
+    /// W3C §5.6, "change the selected candidate pair and state", as often as the state changed.
+    fn ice_changed(&mut self, pair_changed: bool, states: &[IceTransportState], up: &mut Up<'_>) {
+        let mut events = Vec::new();
+        if pair_changed {
+            let pair = self.ice.selected_pair().map(|it| convert::shown_pair(&it));
+            self.shown.pair.clone_from(&pair);
+            let change = IceTransportEvent::SelectedCandidatePairChange(pair.map(Box::new));
+            events.push(Event::IceTransport(self.id, change));
+        }
+        for &state in states {
+            self.shown.ice = state;
+            let change = IceTransportEvent::StateChange(state);
+            events.push(Event::IceTransport(self.id, change));
+            up.update_connection(self, &mut events);
+            up.tasks.push(std::mem::take(&mut events));
+        }
+        up.tasks.push(events);
+    }
+
+    /// W3C §5.6: [5.6-01] when it begins, [5.6-04] and [5.6-05] when it ends.
+    fn gathering_changed(&mut self, state: ice::GatheringState, up: &mut Up<'_>) {
+        let state = convert::gathering_state(state);
+        if state == IceGatheringState::Complete {
+            let ufrag = self.ice.local_credentials().map(|it| it.ufrag.clone());
+            let ufrag = ufrag.unwrap_or_default();
+            let negotiator = &mut up.negotiation.negotiator;
+            if let Some(section) = negotiator.set_local_end_of_candidates(self.name, &ufrag) {
+                let end = IceCandidate::read(IceCandidateInit {
+                    candidate: String::new(),
+                    sdp_mid: Some(section.mid),
+                    sdp_m_line_index: Some(section.index),
+                    username_fragment: Some(ufrag),
+                });
+                up.tasks.push_one(Event::IceCandidate(Some(end)));
+            }
+        }
+        self.shown.gathering = state;
+        let change = IceTransportEvent::GatheringStateChange(state);
+        let mut events = vec![Event::IceTransport(self.id, change)];
+        let changed = up.update_gathering(self, &mut events);
+        if changed == Some(IceGatheringState::Complete) {
+            events.push(Event::IceCandidate(None));
+        }
+        up.tasks.push(events);
+    }
+
+    /// [5.6-03]. A candidate of a generation that no local description has (a rollback has undone it)
+    /// is not told.
+    fn surface(&mut self, candidate: &ice::Candidate, ufrag: &str, up: &mut Up<'_>) {
+        let line: sdp::Candidate = convert::local_candidate(candidate, ufrag);
+        let text = line.to_string();
+        let negotiator = &mut up.negotiation.negotiator;
+        let Some(section) = negotiator.add_local_candidate(self.name, ufrag, line) else {
+            return;
+        };
+        let candidate = IceCandidate::read(IceCandidateInit {
+            candidate: text,
+            sdp_mid: Some(section.mid),
+            sdp_m_line_index: Some(section.index),
+            username_fragment: Some(ufrag.to_owned()),
+        });
+        self.shown.local_candidates.push(candidate.clone());
+        up.tasks.push_one(Event::IceCandidate(Some(candidate)));
+    }
+
+    /// A pair became usable, or none is any more: DTLS starts once, timers above know.
+    fn update_consent(&mut self, now: Instant, up: &mut Up<'_>) {
+        self.start_dtls(now);
+        let consent = self.ice.has_consent();
+        if !self.started || consent == self.consent {
+            return;
+        }
+        self.consent = consent;
+        self.dtls.set_consent(consent);
+        if let Some(association) = up.data.association_on(self.id) {
+            association.set_consent(consent);
+        }
+    }
+
+    pub(in crate::engine) fn set_ufrag(&mut self, ufrag: &str, routes: &mut VecDeque<Route>) {
+        if self.ufrags.back().is_some_and(|last| last == ufrag) {
+            return;
+        }
+        self.ufrags.retain(|it| it != ufrag);
+        self.ufrags.push_back(ufrag.to_owned());
+        routes.push_back(Route::Ufrag(ufrag.to_owned()));
+        // The old pair lives until the new one is selected, and a rollback may bring it back.
+        if self.ufrags.len() > KEPT_UFRAGS
+            && let Some(oldest) = self.ufrags.pop_front()
+        {
+            routes.push_back(Route::UfragReleased(oldest));
+        }
+    }
+
+    pub(in crate::engine) fn release_ufrags(&mut self, routes: &mut VecDeque<Route>) {
+        routes.extend(self.ufrags.drain(..).map(Route::UfragReleased));
+    }
+}
+
+/// The current generation, the one before it, and one that an open offer may bring.
+const KEPT_UFRAGS: usize = 3;

@@ -1,0 +1,156 @@
+//! What W3C shows of a transport (§5.5, §5.6).
+
+use std::time::Duration;
+
+use super::{Transport, TransportId};
+use crate::{DtlsTransportState, IceCandidate, IceGatheringState, IceRole, IceTransportState};
+
+/// A selected pair (W3C §5.6.2).
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[doc(alias = "RTCIceCandidatePair")]
+pub struct IceCandidatePair {
+    /// Ours.
+    pub local: IceCandidate,
+    /// The peer's. That of a peer-reflexive candidate shows no address.
+    pub remote: IceCandidate,
+}
+
+/// ICE credentials (W3C §5.6.1). `Debug` does not show the password.
+#[derive(Clone, PartialEq, Eq)]
+#[doc(alias = "RTCIceParameters")]
+pub struct IceParameters {
+    /// 4 to 256 characters.
+    pub username_fragment: String,
+    /// 22 to 256 characters.
+    pub password: String,
+}
+
+/// What stands since the tasks that told it were queued.
+pub(in crate::engine) struct Shown {
+    pub(in crate::engine) role: IceRole,
+    pub(in crate::engine) ice: IceTransportState,
+    pub(in crate::engine) gathering: IceGatheringState,
+    pub(in crate::engine) dtls: DtlsTransportState,
+    pub(in crate::engine) pair: Option<IceCandidatePair>,
+    pub(in crate::engine) local_candidates: Vec<IceCandidate>,
+    pub(in crate::engine) remote_candidates: Vec<IceCandidate>,
+    pub(in crate::engine) local_parameters: Option<IceParameters>,
+    pub(in crate::engine) remote_parameters: Option<IceParameters>,
+}
+
+/// An ICE transport and the DTLS transport on it (W3C §5.5, §5.6), as they are at this moment.
+#[derive(Clone, Copy)]
+pub struct TransportView<'a>(&'a Transport);
+
+impl<'a> TransportView<'a> {
+    pub(in crate::engine) fn new(transport: &'a Transport) -> Self {
+        Self(transport)
+    }
+
+    /// Its number.
+    #[must_use]
+    pub fn id(self) -> TransportId {
+        self.0.id
+    }
+
+    /// `role` of the ICE transport.
+    #[must_use]
+    pub fn ice_role(self) -> IceRole {
+        self.0.shown.role
+    }
+
+    /// `state` of the ICE transport.
+    #[must_use]
+    pub fn ice_state(self) -> IceTransportState {
+        self.0.shown.ice
+    }
+
+    /// `gatheringState` of the ICE transport.
+    #[must_use]
+    pub fn gathering_state(self) -> IceGatheringState {
+        self.0.shown.gathering
+    }
+
+    /// `getSelectedCandidatePair()`.
+    #[must_use]
+    pub fn selected_candidate_pair(self) -> Option<&'a IceCandidatePair> {
+        self.0.shown.pair.as_ref()
+    }
+
+    /// `getLocalCandidates()`: those that were told.
+    #[must_use]
+    pub fn local_candidates(self) -> &'a [IceCandidate] {
+        &self.0.shown.local_candidates
+    }
+
+    /// `getRemoteCandidates()`: those that signalling brought.
+    #[must_use]
+    pub fn remote_candidates(self) -> &'a [IceCandidate] {
+        &self.0.shown.remote_candidates
+    }
+
+    /// `getLocalParameters()`.
+    #[must_use]
+    pub fn local_parameters(self) -> Option<&'a IceParameters> {
+        self.0.shown.local_parameters.as_ref()
+    }
+
+    /// `getRemoteParameters()`.
+    #[must_use]
+    pub fn remote_parameters(self) -> Option<&'a IceParameters> {
+        self.0.shown.remote_parameters.as_ref()
+    }
+
+    /// `state` of the DTLS transport.
+    #[must_use]
+    pub fn dtls_state(self) -> DtlsTransportState {
+        self.0.shown.dtls
+    }
+
+    /// `getRemoteCertificates()`: DER, the peer's own first; empty before it is connected.
+    #[must_use]
+    pub fn remote_certificates(self) -> &'a [Vec<u8>] {
+        self.0.dtls.remote_certificates()
+    }
+
+    /// The round trip of the path in use, from its STUN checks.
+    #[must_use]
+    pub fn round_trip(self) -> Option<Duration> {
+        self.0.round_trip()
+    }
+}
+
+impl Default for Shown {
+    fn default() -> Self {
+        Self {
+            role: IceRole::Unknown,
+            ice: IceTransportState::New,
+            gathering: IceGatheringState::New,
+            dtls: DtlsTransportState::New,
+            pair: None,
+            local_candidates: Vec::new(),
+            remote_candidates: Vec::new(),
+            local_parameters: None,
+            remote_parameters: None,
+        }
+    }
+}
+
+impl std::fmt::Debug for TransportView<'_> {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("TransportView")
+            .field("id", &self.id())
+            .field("ice_state", &self.ice_state())
+            .field("dtls_state", &self.dtls_state())
+            .finish_non_exhaustive()
+    }
+}
+
+impl std::fmt::Debug for IceParameters {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        let mut debug = f.debug_struct("IceParameters");
+        debug
+            .field("username_fragment", &self.username_fragment)
+            .finish_non_exhaustive()
+    }
+}

@@ -1,0 +1,266 @@
+//! What the engine hands on from one layer to another, and to its driver.
+
+mod pair;
+
+use std::time::Duration;
+
+use oxirtc_netsim::{Link, ms};
+use oxirtc_peerconnection::{
+    Configuration, DataChannelInit, DataChannelState, IceCandidateInit, IceConnectionState,
+    IceRole, OfferOptions, Route, SessionDescription, Settings,
+    engine::{ChannelEvent, Event},
+};
+use pair::Pair;
+
+fn link() -> Link {
+    Link::new(1).delay(ms(10))
+}
+
+const SOON: Duration = Duration::from_secs(30);
+
+/// A description with other lines.
+fn edited(
+    description: &SessionDescription,
+    edit: impl Fn(&str) -> Vec<String>,
+) -> SessionDescription {
+    let lines = description.sdp.lines().flat_map(edit);
+    SessionDescription {
+        kind: description.kind,
+        sdp: lines.flat_map(|line| [line, "\r\n".into()]).collect(),
+    }
+}
+
+/// [6.2-13]: the event belongs to the task in which the amount falls, not to the one of the acknowledgement.
+#[test]
+fn a_low_buffered_amount_is_told_when_the_packets_are_built() {
+    let (mut pair, [here, _]) = Pair::connected(1, link(), &DataChannelInit::default());
+    pair.run(Duration::from_secs(1));
+    pair.send(0, here, vec![0; 3000]);
+    let (engine, now) = (&mut pair.ends[0].engine, pair.now);
+    let low = |event: Event| matches!(event, Event::Channel(_, ChannelEvent::BufferedAmountLow));
+    assert!(engine.poll_task().is_none(), "nothing has left");
+    let mut buf = Vec::new();
+    while engine.poll_transmit(now, &mut buf).is_some() {}
+    assert_eq!(engine.channel(here).unwrap().buffered_amount(), 0);
+    let told = std::iter::from_fn(|| engine.poll_task()).flatten();
+    assert_eq!(told.filter(|event| low(event.clone())).count(), 1);
+}
+
+/// RFC 9260 §8.4: an association that fails here ends the peer's channels, too.
+#[test]
+fn an_association_that_fails_tells_the_peer() {
+    let mut pair = Pair::new(2, link());
+    let here = pair.open(0, "a", &DataChannelInit::default());
+    let offer = pair.offer(0, &OfferOptions::default()).unwrap();
+    let answer = pair.answer(1, offer).unwrap();
+    // The peer believes that we take more than we do.
+    let answer = edited(&answer, |line| {
+        vec![line.replace("max-message-size:262144", "max-message-size:1000000")]
+    });
+    let now = pair.now;
+    pair.ends[0]
+        .engine
+        .set_remote_description(now, answer)
+        .unwrap();
+    pair.until(SOON, |pair| {
+        pair.ends[0].state(here) == DataChannelState::Open && !pair.ends[1].channels.is_empty()
+    });
+    pair.send(0, here, vec![0; 300_000]);
+    pair.until(Duration::from_secs(2), |pair| {
+        pair.ends[0].state(here) == DataChannelState::Closed
+    });
+    for end in &pair.ends {
+        let story = end.story();
+        let tail = &story[story.len() - 3..];
+        assert_eq!(tail, ["sctp Closed", "error sctp-failure", "close"]);
+    }
+}
+
+/// [6.2-23]: label and protocol that the peer does not take.
+#[test]
+fn a_channel_that_cannot_be_announced_fails() {
+    let settings = Settings::default().max_message_size(1000);
+    let configurations = [Configuration::default(), Configuration::default()];
+    let mut pair = Pair::with(3, link(), configurations, settings);
+    let long = pair.open(0, &"x".repeat(2000), &DataChannelInit::default());
+    pair.connect(&DataChannelInit::default());
+    assert_eq!(pair.ends[0].state(long), DataChannelState::Closed);
+    assert!(
+        pair.ends[0]
+            .story()
+            .contains(&"error data-channel-failure".into())
+    );
+    assert_eq!(pair.ends[1].channels.len(), 1);
+}
+
+/// RFC 8841 §6: what is announced without a limit is what can be taken.
+#[test]
+fn messages_without_a_limit_arrive() {
+    let settings = Settings::default().max_message_size(0);
+    let configurations = [Configuration::default(), Configuration::default()];
+    let mut pair = Pair::with(4, link(), configurations, settings.send_buffer(4 << 20));
+    let [here, there] = pair.connect(&DataChannelInit::default());
+    let local = pair.ends[0].engine.local_description().unwrap();
+    assert!(local.sdp.contains("a=max-message-size:1073741824\r\n"));
+    pair.send(0, here, vec![1; 3_000_000]);
+    pair.until(SOON, |pair| pair.ends[1].messages(there).len() == 1);
+}
+
+/// RFC 8838 §14: the end of the peer's candidates reaches ICE, which can then give up.
+#[test]
+fn the_end_of_candidates_is_handed_on() {
+    let mut pair = Pair::new(5, link());
+    pair.trickle = false;
+    pair.open(0, "a", &DataChannelInit::default());
+    pair.negotiate(0).unwrap();
+    let nowhere = IceCandidateInit {
+        candidate: "candidate:1 1 udp 2130706431 10.9.9.9 9000 typ host".into(),
+        sdp_mid: Some("0".into()),
+        ..IceCandidateInit::default()
+    };
+    let end = IceCandidateInit {
+        candidate: String::new(),
+        ..nowhere.clone()
+    };
+    let (engine, now) = (&mut pair.ends[0].engine, pair.now);
+    engine.add_ice_candidate(now, &nowhere).unwrap();
+    engine.add_ice_candidate(now, &end).unwrap();
+    pair.until(Duration::from_secs(120), |pair| {
+        pair.ends[0].engine.ice_connection_state() == IceConnectionState::Failed
+    });
+}
+
+/// RFC 8445 §6.1.1: the full end of a pair with a lite one controls, whoever offered.
+#[test]
+fn a_lite_peer_is_controlled() {
+    let mut pair = Pair::new(6, link());
+    pair.open(0, "a", &DataChannelInit::default());
+    let offer = pair.offer(0, &OfferOptions::default()).unwrap();
+    let lite = edited(&offer, |line| match line {
+        "t=0 0" => vec![line.into(), "a=ice-lite".into()],
+        line => vec![line.into()],
+    });
+    assert_ne!(lite, offer);
+    pair.answer(1, lite).unwrap();
+    let role = |pair: &Pair| pair.ends[1].engine.transports().next().unwrap().ice_role();
+    assert_eq!(role(&pair), IceRole::Controlling);
+    // Otherwise it is the offerer that does.
+    let mut pair = Pair::new(6, link());
+    pair.open(0, "a", &DataChannelInit::default());
+    let offer = pair.offer(0, &OfferOptions::default()).unwrap();
+    pair.answer(1, offer).unwrap();
+    assert_eq!(role(&pair), IceRole::Controlled);
+}
+
+/// Three generations are told to who shares a port: the current one, the one before it, and one that an
+/// open offer may bring. A transport that goes takes its own back.
+#[test]
+fn ufrags_are_told_for_as_long_as_the_peer_may_use_them() {
+    let (mut pair, _) = Pair::connected(7, link(), &DataChannelInit::default());
+    let ufrags = |pair: &Pair| -> (Vec<String>, Vec<String>) {
+        let routes = pair.ends[0].routes.iter();
+        let (mut told, mut released) = (Vec::new(), Vec::new());
+        for route in routes {
+            match route {
+                Route::Ufrag(ufrag) => told.push(ufrag.clone()),
+                Route::UfragReleased(ufrag) => released.push(ufrag.clone()),
+                _ => {}
+            }
+        }
+        (told, released)
+    };
+    for restarts in 1..=4 {
+        pair.negotiate_with(0, &OfferOptions { ice_restart: true })
+            .unwrap();
+        pair.run(Duration::from_secs(1));
+        let (told, released) = ufrags(&pair);
+        assert_eq!(told.len(), restarts + 1);
+        assert_eq!(released, told[..(restarts + 1).saturating_sub(3)]);
+    }
+    let now = pair.now;
+    pair.ends[0].engine.close(now);
+    pair.step();
+    let (told, released) = ufrags(&pair);
+    assert_eq!(released, told);
+    // So does a rollback of the offer that brought it.
+    let mut pair = Pair::new(8, link());
+    pair.open(0, "a", &DataChannelInit::default());
+    pair.offer(0, &OfferOptions::default()).unwrap();
+    pair.step();
+    let rollback = SessionDescription::rollback();
+    let (engine, now) = (&mut pair.ends[0].engine, pair.now);
+    engine.set_local_description(now, Some(rollback)).unwrap();
+    pair.step();
+    let (told, released) = ufrags(&pair);
+    assert_eq!((told.len(), released), (1, told));
+}
+
+/// RFC 7675: DTLS, too, learns that the peer is gone, and does not go on as if it were there.
+#[test]
+fn a_handshake_without_consent_slows_down() {
+    let mut pair = Pair::new(9, link());
+    pair.open(0, "a", &DataChannelInit::default());
+    // No DTLS arrives, only STUN does.
+    pair.tap = Some(Box::new(|_, datagram| {
+        !matches!(datagram.first(), Some(20..=63))
+    }));
+    pair.negotiate(0).unwrap();
+    pair.run(Duration::from_secs(3));
+    let address = pair.ends[0].address;
+    pair.network.set_interface(address, false);
+    pair.run(Duration::from_secs(40));
+    let end = pair.now + Duration::from_secs(60);
+    let mut wakes = 0;
+    while let Some(next) = pair.step().filter(|next| *next <= end) {
+        pair.now = next;
+        wakes += 1;
+    }
+    assert!(wakes < 10, "{wakes} in a minute");
+}
+
+/// [4.4.1.3-01] The closed guard: what waits is not told any more.
+#[test]
+fn no_task_runs_after_close() {
+    let (mut pair, [_, there]) = Pair::connected(10, link(), &DataChannelInit::default());
+    let now = pair.now;
+    let engine = &mut pair.ends[1].engine;
+    engine.restart_ice();
+    engine.close_channel(now, there);
+    engine.close(now);
+    assert!(engine.poll_task().is_none());
+    let before = pair.ends[1].tasks.len();
+    pair.run(Duration::from_secs(40));
+    assert_eq!(pair.ends[1].tasks.len(), before);
+}
+
+/// Goal E4: a negotiated channel that only the peer has does not stop the others, and is closed.
+#[test]
+fn a_channel_that_only_the_peer_has_is_given_up() {
+    let (mut pair, [here, there]) = Pair::connected(11, link(), &DataChannelInit::default());
+    let init = DataChannelInit {
+        negotiated: true,
+        id: Some(100),
+        ..DataChannelInit::default()
+    };
+    let alone = pair.open(0, "alone", &init);
+    while pair.ends[0]
+        .engine
+        .send(pair.now, alone, &vec![0; 60_000].into())
+        .is_ok()
+    {}
+    pair.send(0, here, "still here");
+    pair.until(Duration::from_secs(5), |pair| {
+        pair.ends[1].messages(there).len() == 1
+            && pair.ends[0].state(alone) == DataChannelState::Closed
+    });
+    // What is little waits ten seconds for its channel.
+    let early = pair.open(0, "early", &init);
+    pair.send(0, early, "first");
+    pair.run(Duration::from_secs(5));
+    let late = pair.open(1, "late", &init);
+    pair.send(0, early, "second");
+    pair.until(Duration::from_secs(1), |pair| {
+        pair.ends[1].messages(late).len() == 2
+    });
+    assert_eq!(pair.ends[1].messages(late)[0].as_text(), Some("first"));
+}

@@ -1,0 +1,163 @@
+//! How an association ends, and what it still has to say then (RFC 9260 §8.1, §8.4, §9.1).
+
+use std::time::{Duration, Instant};
+
+use crate::{
+    Association, Event, Failure, State,
+    packet::{CauseCode, Chunk, ChunkKind, Packet},
+    rx::Acknowledgement,
+    timer::Timer,
+};
+
+/// What is left of an association that is over.
+#[derive(Debug)]
+pub(crate) struct Ended {
+    /// Our ABORT, cause included; it is said again to a peer that did not hear it.
+    abort: Option<(u32, Vec<u8>)>,
+    answers: u8,
+    next_answer: Instant,
+}
+
+/// Whether the path below has the peer's consent, and how long nobody answered since it has not.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Consent {
+    /// It has: a silence of any length is waited out.
+    Given,
+    /// It has not: so many timeouts since then stayed without an answer.
+    Lost { errors: u32 },
+}
+
+impl Association {
+    /// Whether the association is over and its last packet, an ABORT or SHUTDOWN COMPLETE, has been taken. Until then
+    /// it must be asked for packets; and as long as packets for it may come it should be kept and given them, as the
+    /// last packet can be lost and is then repeated.
+    pub fn is_drained(&self) -> bool {
+        self.ended.is_some() && !self.control.is_pending()
+    }
+
+    /// Ends with an ABORT that names the cause, and tells the user.
+    pub(crate) fn fail(&mut self, cause: Failure) {
+        self.fail_with(cause, &[]);
+    }
+
+    pub(crate) fn fail_with(&mut self, cause: Failure, information: &[u8]) {
+        let code = cause.cause_code();
+        let code = code.map_or(CauseCode::USER_INITIATED_ABORT, CauseCode);
+        self.end_with_abort(Event::Failed { cause }, code, information);
+    }
+
+    pub(crate) fn end_with_abort(&mut self, event: Event, code: CauseCode, information: &[u8]) {
+        if self.ended.is_some() {
+            return;
+        }
+        self.end(event);
+        let tag = self.peer.tag;
+        if tag != 0 {
+            self.control.abort(tag, code, information);
+            let abort = self.control.last_reply();
+            if let Some(ended) = &mut self.ended {
+                ended.abort = abort;
+            }
+        }
+    }
+
+    pub(crate) fn end(&mut self, event: Event) {
+        self.state = State::Closed;
+        self.ended = Some(Ended {
+            abort: None,
+            answers: 0,
+            // What is on its way already was not sent by someone who should know better.
+            next_answer: self.clock + ANSWER_INTERVAL,
+        });
+        self.control = Default::default();
+        self.timers.stop_all();
+        self.rx.acknowledgement = Acknowledgement::None;
+        self.events.push(event);
+    }
+
+    /// RFC 9260 §8.4: a peer that goes on has not heard the end. A few times, and not for each of its packets, it is
+    /// said again.
+    pub(crate) fn handle_after_end(&mut self, now: Instant, packet: &Packet<'_>, first: Chunk<'_>) {
+        let ends = |chunk: Chunk<'_>| {
+            matches!(chunk.kind, ChunkKind::ABORT | ChunkKind::SHUTDOWN_COMPLETE)
+        };
+        let Some(ended) = &mut self.ended else {
+            return;
+        };
+        let ours = packet.tag == self.peer.local_tag && !packet.chunks().any(ends);
+        if !ours || ended.answers >= MAX_ANSWERS || now < ended.next_answer {
+            self.stats.dropped_chunks += 1;
+            return;
+        }
+        if first.kind == ChunkKind::SHUTDOWN_ACK {
+            // RFC 9260 §8.4 5: our SHUTDOWN COMPLETE was lost.
+            self.control.shutdown_complete(packet.tag, true);
+        } else if let Some((tag, chunks)) = &ended.abort {
+            self.control
+                .reply(*tag, |buf| buf.extend_from_slice(chunks));
+        } else {
+            self.stats.dropped_chunks += 1;
+            return;
+        }
+        ended.answers += 1;
+        ended.next_answer = now + ANSWER_INTERVAL;
+    }
+
+    /// One more timeout without an answer. False if that was one too many.
+    pub(crate) fn count_error(&mut self) -> bool {
+        self.life.timeouts = self.life.timeouts.saturating_add(1);
+        let over = match (self.config.max_retransmissions, &mut self.life.consent) {
+            (Some(limit), _) => self.life.timeouts > limit,
+            (None, Consent::Given) => false,
+            (None, Consent::Lost { errors }) => {
+                *errors += 1;
+                *errors > MAX_RETRANSMISSIONS
+            }
+        };
+        if over {
+            self.fail(Failure::RetransmissionLimit);
+        }
+        !over
+    }
+
+    /// RFC 9260 §8.1: the peer is there.
+    pub(crate) fn answered(&mut self) {
+        self.life.timeouts = 0;
+        if let Consent::Lost { errors } = &mut self.life.consent {
+            *errors = 0;
+        }
+    }
+
+    /// What an outage has taught is not true any more.
+    fn revive(&mut self) {
+        self.life.timeouts = 0;
+        self.tx.rto.forgive();
+        if self.timers.is_running(Timer::Retransmission) {
+            self.timers.set(Timer::Retransmission, self.clock);
+        }
+    }
+
+    /// Whether the path below still has the peer's consent (RFC 7675). While it has, timeouts are not limited unless
+    /// the configuration says so; without it they are, counted from its loss. When it comes back what was lost is sent
+    /// again at once.
+    pub fn set_consent(&mut self, consent: bool) {
+        match (consent, self.life.consent) {
+            (true, Consent::Lost { .. }) => {
+                self.life.consent = Consent::Given;
+                self.revive();
+                self.revive_setup();
+            }
+            (false, Consent::Given) => {
+                self.life.consent = Consent::Lost { errors: 0 };
+                self.setup.attempts = 0;
+            }
+            _ => {}
+        }
+    }
+}
+
+/// How often the end is said again, and how far apart.
+const MAX_ANSWERS: u8 = 8;
+const ANSWER_INTERVAL: Duration = Duration::from_millis(100);
+/// Association.Max.Retrans of RFC 9260 §16, in force without consent.
+const MAX_RETRANSMISSIONS: u32 = 10;

@@ -1,0 +1,113 @@
+//! Sets of streams.
+
+use crate::{StreamId, packet::stream_list};
+
+/// What a request of RFC 6525 is about: all streams, or some of them in order.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) enum StreamSet {
+    /// All there are, and those that are added later.
+    All,
+    /// These, sorted, each once.
+    Some(Box<[StreamId]>),
+}
+
+/// A set of stream numbers in at most 8 KiB, allocated with its first member.
+#[derive(Debug, Default)]
+pub(crate) struct StreamBits {
+    words: Vec<u64>,
+    len: usize,
+    /// No word before this one has a member.
+    first: usize,
+}
+
+impl StreamSet {
+    /// The list of a request; an empty one means all (RFC 6525 §4.1).
+    pub(crate) fn parse(list: &[u8]) -> Self {
+        if list.is_empty() {
+            return Self::All;
+        }
+        let mut streams = Vec::from_iter(stream_list(list));
+        streams.sort_unstable();
+        streams.dedup();
+        Self::Some(streams.into_boxed_slice())
+    }
+
+    pub(crate) fn contains(&self, stream: StreamId) -> bool {
+        match self {
+            Self::All => true,
+            Self::Some(streams) => streams.binary_search(&stream).is_ok(),
+        }
+    }
+
+    /// The highest stream that is named.
+    pub(crate) fn highest(&self) -> Option<StreamId> {
+        match self {
+            Self::All => None,
+            Self::Some(streams) => streams.last().copied(),
+        }
+    }
+}
+
+impl StreamBits {
+    pub(crate) fn insert(&mut self, stream: StreamId) {
+        let (word, bit) = (usize::from(stream / 64), 1u64 << (stream % 64));
+        if self.words.len() <= word {
+            self.words.resize(word + 1, 0);
+        }
+        if let Some(slot) = self.words.get_mut(word)
+            && *slot & bit == 0
+        {
+            *slot |= bit;
+            self.len += 1;
+            self.first = self.first.min(word);
+        }
+    }
+
+    pub(crate) fn pop(&mut self) -> Option<StreamId> {
+        if self.len == 0 {
+            return None;
+        }
+        let rest = self.words.get(self.first..)?;
+        let index = self.first + rest.iter().position(|word| *word != 0)?;
+        let word = self.words.get_mut(index)?;
+        let bit = word.trailing_zeros();
+        *word &= *word - 1;
+        self.len -= 1;
+        self.first = index;
+        if self.len == 0 {
+            *self = Self::default();
+        }
+        StreamId::try_from(index * 64 + bit as usize).ok()
+    }
+
+    pub(crate) fn clear(&mut self) {
+        *self = Self::default();
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_set_of_bits_gives_each_member_once() {
+        let mut set = StreamBits::default();
+        for stream in [7, 65534, 7, 64, 0] {
+            set.insert(stream);
+        }
+        assert_eq!(set.pop(), Some(0));
+        set.insert(3);
+        let members = Vec::from_iter(std::iter::from_fn(|| set.pop()));
+        assert_eq!(members, [3, 7, 64, 65534]);
+        assert!(set.words.is_empty());
+    }
+
+    #[test]
+    fn an_empty_list_means_all() {
+        assert_eq!(StreamSet::parse(&[]), StreamSet::All);
+        let some = StreamSet::parse(&[0, 9, 0, 3, 0, 9]);
+        assert_eq!(some, StreamSet::Some(Box::new([3, 9])));
+        assert!(some.contains(3) && !some.contains(4) && StreamSet::All.contains(4));
+        assert_eq!(some.highest(), Some(9));
+    }
+}

@@ -1,0 +1,31 @@
+//! What a context counts.
+
+/// Counters since the context was made.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct Stats {
+    /// Packets of RTP.
+    pub rtp: Counters,
+    /// Packets of RTCP.
+    pub rtcp: Counters,
+}
+
+/// Counters of one protocol.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct Counters {
+    /// Packets protected: how often the key was used.
+    pub protected: u64,
+    /// Packets that were not protected since their index was used before.
+    pub refused: u64,
+    /// Packets that were authentic and new.
+    pub opened: u64,
+    /// Packets whose tag did not fit.
+    pub forged: u64,
+    /// Packets that had come before, or are too old to tell.
+    pub replayed: u64,
+    /// Packets too short for header and tag, or of another version.
+    pub short: u64,
+    /// Authentic packets of an SSRC beyond the limit.
+    pub over_limit: u64,
+}
