@@ -55,7 +55,7 @@ struct Inner {
 /// Where the private key is.
 enum Key {
     Ours {
-        key: SigningKey,
+        key: Box<SigningKey>,
         pkcs8: Zeroizing<Vec<u8>>,
     },
     External(Arc<dyn Signer>),
@@ -164,7 +164,7 @@ impl Certificate {
         let (public, not_after) = Self::inspect(&chain)?;
         let key = SigningKey::from_pkcs8(public.key_type(), &pkcs8);
         let key = key.filter(|key| key.belongs_to(&public));
-        let key = key.ok_or(Error::UnsupportedKey)?;
+        let key = Box::new(key.ok_or(Error::UnsupportedKey)?);
         Ok(Self(Arc::new(Inner {
             chain,
             key: Key::Ours { key, pkcs8 },
@@ -183,7 +183,7 @@ impl Certificate {
         Self(Arc::new(Inner {
             chain: chain.0.chain.clone(),
             key: Key::Ours {
-                key: other,
+                key: Box::new(other),
                 pkcs8: pkcs8.clone(),
             },
             public: chain.0.public.clone(),

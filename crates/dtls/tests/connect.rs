@@ -22,8 +22,10 @@ fn every_suite_with_every_certificate_type_and_group() {
         };
         for client in [KeyType::EcdsaP256, KeyType::Rsa2048] {
             for group in [Group::X25519, Group::P256, Group::P384] {
-                let client = Config::new(certificate(client, 0)).groups(&[group]);
-                let server = Config::new(certificate(server, 1)).cipher_suites(&[suite]);
+                let client = Config::new(certificate(client, 0)).versions(&[Version::Dtls12]);
+                let client = client.groups(&[group]);
+                let server = Config::new(certificate(server, 1)).versions(&[Version::Dtls12]);
+                let server = server.cipher_suites(&[suite]);
                 let mut pair = Pair::new(client, server);
                 pair.connect();
                 for end in [&pair.client, &pair.server] {

@@ -81,7 +81,11 @@ impl Certificate {
     /// [`ErrorKind::InvalidAccess`] when the key lives elsewhere and cannot be written.
     pub fn to_pem(&self) -> Result<Zeroizing<String>, Error> {
         self.inner.to_pem().map_err(|error| {
-            Error::new(ErrorKind::InvalidAccess, "the private key cannot be written").with_source(error)
+            Error::new(
+                ErrorKind::InvalidAccess,
+                "the private key cannot be written",
+            )
+            .with_source(error)
         })
     }
 

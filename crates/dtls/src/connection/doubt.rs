@@ -3,7 +3,7 @@
 use std::time::Instant;
 
 use crate::{
-    Alert, AlertDescription, AlertLevel, Failure, Role,
+    Alert, AlertDescription, AlertLevel, Failure, Role, Version,
     connection::{Connection, State},
     handshake::Fault,
     timer::Timer,
@@ -102,6 +102,12 @@ impl Connection {
         log::debug!("failed: {cause:?}");
         if let Some(alert) = alert {
             self.say_alert(Alert::fatal(alert));
+            // RFC 8446 §6.1: in 1.3 this one ends nothing by itself.
+            if alert == AlertDescription::USER_CANCELED
+                && self.records.version() == Some(Version::Dtls13)
+            {
+                self.say_alert(Alert::warning(AlertDescription::CLOSE_NOTIFY));
+            }
         }
         self.end(State::Failed, crate::Event::Failed { cause });
     }

@@ -1,6 +1,7 @@
 mod doubt;
 mod intake;
 mod post;
+mod reading;
 
 use std::{
     collections::VecDeque,
@@ -13,10 +14,9 @@ use rand_core::SeedableRng;
 use zeroize::Zeroizing;
 
 use crate::{
-    Alert, AlertDescription, CipherSuite, Config, Error, Event, Failure, Fingerprint, Group,
-    Initiator, Role, Signature, SignatureRequest, SrtpProfile, Stats, Version,
+    Alert, AlertDescription, Config, Error, Event, Failure, Fingerprint, Initiator, Role,
+    Signature, SignatureRequest, Stats, Version,
     ack::Acks,
-    exporter,
     handshake::{Context, Fault, Handshake, Progress, Session},
     outgoing::Outgoing,
     reassembly::Reassembly,
@@ -356,86 +356,6 @@ impl Connection {
         self.outbox.events.pop_front()
     }
 
-    /// Bytes in front of a payload: exact once connected, the worst case before.
-    pub fn headroom(&self) -> usize {
-        self.records.headroom()
-    }
-
-    /// Bytes behind a payload: exact once connected, the worst case before.
-    pub fn tailroom(&self) -> usize {
-        let new = self.config.versions.contains(&Version::Dtls13);
-        let worst = if new {
-            Version::Dtls13
-        } else {
-            Version::Dtls12
-        };
-        self.records.tailroom(worst)
-    }
-
-    /// The role, once it is known.
-    pub fn role(&self) -> Option<Role> {
-        self.role
-    }
-
-    /// How far the association is.
-    pub fn state(&self) -> State {
-        self.state
-    }
-
-    /// Whether payload flows.
-    pub fn is_connected(&self) -> bool {
-        self.state == State::Connected
-    }
-
-    /// Keying material for another protocol (RFC 5705): both sides get the same for the same label and
-    /// context.
-    ///
-    /// # Errors
-    /// [`Error::NotConnected`], and [`Error::Export`] for a reserved label or a context or output of
-    /// more than 65,535 bytes.
-    pub fn export(&self, label: &str, context: Option<&[u8]>, out: &mut [u8]) -> Result<(), Error> {
-        let session = self.session().ok_or(Error::NotConnected)?;
-        exporter::export(session, label, context, out)
-    }
-
-    /// The SRTP profile that was agreed on, once connected.
-    pub fn srtp_profile(&self) -> Option<SrtpProfile> {
-        self.session()?.negotiated.srtp_profile
-    }
-
-    /// The peer's certificates in DER, its own first; none before it is connected.
-    pub fn remote_certificates(&self) -> &[Vec<u8>] {
-        match self.trust.trusted().is_some() && self.session.is_some() {
-            true => self.trust.chain(),
-            false => &[],
-        }
-    }
-
-    /// The application protocol that was agreed on, once connected.
-    pub fn alpn(&self) -> Option<&str> {
-        self.session()?.negotiated.alpn.as_deref()
-    }
-
-    /// The version spoken, as it is on the wire, once connected.
-    pub fn protocol_version(&self) -> Option<u16> {
-        Some(self.session()?.negotiated.version.id())
-    }
-
-    /// The cipher suite, once connected.
-    pub fn cipher_suite(&self) -> Option<CipherSuite> {
-        Some(self.session()?.negotiated.suite)
-    }
-
-    /// The group of the key agreement, once connected.
-    pub fn group(&self) -> Option<Group> {
-        Some(self.session()?.group)
-    }
-
-    /// Counters.
-    pub fn stats(&self) -> Stats {
-        self.stats
-    }
-
     fn session(&self) -> Option<&Session> {
         self.session
             .as_deref()
@@ -634,6 +554,21 @@ impl Connection {
         let mut buf = Vec::new();
         let sealed = self.records.append(epoch, content, &[payload], &mut buf);
         sealed.map(|_| buf).unwrap_or_default()
+    }
+
+    /// The newest epochs: that we write, and that we read.
+    pub(crate) fn epochs(&self) -> (u16, u16) {
+        (self.records.write_epoch(), self.records.read_epoch())
+    }
+
+    /// The keys that write last.
+    pub(crate) fn limit_keys(&mut self, limit: record::Limit) {
+        self.records.set_limit(limit);
+    }
+
+    /// Whether an epoch can still be written in, as a peer that errs would.
+    pub(crate) fn keep_epoch(&self, epoch: u16) -> bool {
+        self.records.remaining(epoch) > 0
     }
 
     /// So many records are left in an epoch.

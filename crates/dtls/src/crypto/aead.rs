@@ -39,7 +39,7 @@ enum Form {
     /// RFC 8446 §5.3, RFC 9147 §4.2.3: the same with the number without its epoch, which is encrypted.
     V13 {
         iv: Zeroizing<[u8; 12]>,
-        mask: HeaderProtectionKey,
+        mask: Box<HeaderProtectionKey>,
     },
 }
 
@@ -99,7 +99,7 @@ impl RecordKey {
         hash.expand_label(prefix, secret, b"key", &[], key)?;
         let aead_key = UnboundKey::new(aead, key).ok()?;
         hash.expand_label(prefix, secret, b"sn", &[], key)?;
-        let mask = HeaderProtectionKey::new(protection, key).ok()?;
+        let mask = Box::new(HeaderProtectionKey::new(protection, key).ok()?);
         let mut iv = Zeroizing::new([0; 12]);
         hash.expand_label(prefix, secret, b"iv", &[], iv.as_mut())?;
         let gcm = *aead != ring::aead::CHACHA20_POLY1305;
@@ -124,6 +124,20 @@ impl RecordKey {
 
     pub(crate) fn limit(&self) -> Limit {
         self.limit
+    }
+
+    /// A key with this nonce for the number zero.
+    #[cfg(test)]
+    pub(crate) fn of_parts(
+        algorithm: &'static ring::aead::Algorithm,
+        key: &[u8],
+        iv: [u8; 12],
+    ) -> Option<Self> {
+        Some(Self {
+            key: LessSafeKey::new(UnboundKey::new(algorithm, key).ok()?),
+            form: Form::Implicit(Zeroizing::new(iv)),
+            limit: Limit::V12,
+        })
     }
 
     #[cfg(test)]
@@ -273,7 +287,7 @@ mod tests {
                 key: LessSafeKey::new(UnboundKey::new(&ring::aead::AES_128_GCM, &[0; 16]).unwrap()),
                 form: Form::V13 {
                     iv: Zeroizing::new([0; 12]),
-                    mask: HeaderProtectionKey::new(algorithm, &key).unwrap(),
+                    mask: Box::new(HeaderProtectionKey::new(algorithm, &key).unwrap()),
                 },
                 limit: Limit::GCM,
             };

@@ -76,8 +76,13 @@ impl Hash {
             &context_len,
             context,
         ];
+        self.expand(secret, &info, out)
+    }
+
+    /// HKDF-Expand (RFC 5869 §2.3); `None` when the output is too long for the hash.
+    pub(crate) fn expand(self, secret: &Secret, info: &[&[u8]], out: &mut [u8]) -> Option<()> {
         let key = hkdf::Prk::new_less_safe(self.hkdf, secret.as_ref());
-        key.expand(&info, OutputLen(out.len())).ok()?.fill(out).ok()
+        key.expand(info, OutputLen(out.len())).ok()?.fill(out).ok()
     }
 
     /// Derive-Secret, of a hash that is there already.

@@ -97,7 +97,7 @@ pub(crate) struct Session {
 /// The secrets of a complete handshake.
 pub(crate) enum Secrets {
     V12(MasterSecret),
-    V13(v13::Secrets),
+    V13(Box<v13::Secrets>),
 }
 
 /// A certificate that fits its fingerprint, as far as one is known.

@@ -15,7 +15,10 @@ use flight::Flight;
 use said::Said;
 use timing::Path;
 
-use crate::record::{RecordNumber, Records};
+use crate::{
+    handshake::v13::APPLICATION_EPOCH,
+    record::{RecordNumber, Records},
+};
 
 /// The two flights that may be under way: the handshake's, and one behind it. Each is what waits for one
 /// answer.
@@ -192,12 +195,10 @@ impl Outgoing {
         by: u16,
         numbers: &[RecordNumber],
     ) -> Acknowledged {
-        // Erratum 8108 of RFC 9147 §7: an ACK under older keys cannot know of records under newer ones.
-        let known: Vec<RecordNumber> = numbers
-            .iter()
-            .copied()
-            .filter(|it| it.epoch <= by)
-            .collect();
+        // Erratum 8108 of RFC 9147 §7: in a handshake an ACK under older keys cannot know of records under
+        // newer ones. Behind it each direction has its own epochs.
+        let known = |it: &RecordNumber| by >= APPLICATION_EPOCH || it.epoch <= by;
+        let known: Vec<RecordNumber> = numbers.iter().copied().filter(known).collect();
         let wait = self.path.initial();
         let handshake = self.handshake.acknowledge(&known);
         let after = self.after.acknowledge(&known);

@@ -357,6 +357,13 @@ impl Records {
         state.unwrap().next = sequence;
     }
 
+    /// The limit of the newest keys that write.
+    #[cfg(test)]
+    pub(crate) fn set_limit(&mut self, limit: Limit) {
+        let newest = self.write.last_mut().and_then(|it| it.keys.as_mut());
+        newest.unwrap().set_limit(limit);
+    }
+
     /// How many records of an epoch did not authenticate.
     #[cfg(test)]
     pub(crate) fn set_forged(&mut self, epoch: u16, forged: u64) {

@@ -37,13 +37,22 @@ pub(crate) fn certificate(key_type: KeyType, which: usize) -> Certificate {
     }
 }
 
+/// One that speaks 1.2 alone.
 pub(crate) fn config(which: usize) -> Config {
-    Config::new(certificate(KeyType::EcdsaP256, which))
+    Config::new(certificate(KeyType::EcdsaP256, which)).versions(&[Version::Dtls12])
 }
+
+/// One that speaks this version alone.
+pub(crate) fn config_of(version: Version, which: usize) -> Config {
+    config(which).versions(&[version])
+}
+
+/// Both versions.
+pub(crate) const VERSIONS: [Version; 2] = [Version::Dtls12, Version::Dtls13];
 
 /// One that speaks 1.3 alone.
 pub(crate) fn config_1_3(which: usize) -> Config {
-    config(which).versions(&[Version::Dtls13])
+    config_of(Version::Dtls13, which)
 }
 
 pub(crate) fn fingerprint(certificate: &Certificate) -> Fingerprint {

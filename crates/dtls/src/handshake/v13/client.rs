@@ -174,7 +174,7 @@ impl LastFlight {
         let session = Session::new(
             self.keyed.negotiated,
             self.group,
-            handshake::Secrets::V13(self.secrets),
+            handshake::Secrets::V13(Box::new(self.secrets)),
             self.signed,
             self.finished,
         );

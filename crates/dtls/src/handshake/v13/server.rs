@@ -162,7 +162,7 @@ impl ExpectFinished {
         let session = Session::new(
             self.keyed.negotiated,
             self.group,
-            handshake::Secrets::V13(self.secrets),
+            handshake::Secrets::V13(Box::new(self.secrets)),
             self.signed,
             finished,
         );
