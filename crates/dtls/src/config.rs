@@ -39,7 +39,7 @@ impl Config {
     pub fn new(certificate: Certificate) -> Self {
         Self {
             certificate,
-            versions: vec![Version::Dtls12],
+            versions: vec![Version::Dtls13, Version::Dtls12],
             srtp_profiles: vec![
                 SrtpProfile::AeadAes128Gcm,
                 SrtpProfile::AeadAes256Gcm,
@@ -63,7 +63,7 @@ impl Config {
         &self.certificate
     }
 
-    /// Versions, best first. Default: 1.2.
+    /// Versions, best first. Default: 1.3, 1.2. Who should speak one version alone is given it alone.
     pub fn versions(mut self, versions: &[Version]) -> Self {
         self.versions = versions.to_vec();
         self
