@@ -20,7 +20,7 @@ fn options(ordered: bool, reliability: Reliability) -> SendOptions {
 fn transmissions(log: &[(usize, Vec<u8>)]) -> HashMap<u32, u32> {
     let mut counts = HashMap::new();
     for (_, packet) in log.iter().filter(|(side, _)| *side == 0) {
-        let Ok(packet) = packet::Packet::parse(packet) else {
+        let Ok(packet) = packet::Packet::parse_unsummed(packet) else {
             continue;
         };
         for chunk in packet

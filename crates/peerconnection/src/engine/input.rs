@@ -1,9 +1,9 @@
-//! What comes from below: datagrams and time.
+//! What an engine is told: datagrams, time, answers, and how its application keeps up.
 
-use std::time::Instant;
+use std::{io, net::SocketAddr, time::Instant};
 
 use super::{Engine, convert, counters::Counters, data::Data, demux::Kind, transport::Transport};
-use crate::Path;
+use crate::{Interface, Path, RequestId};
 
 impl Engine {
     /// A datagram that came on `path`. It is opened in place.
@@ -39,6 +39,42 @@ impl Engine {
             .each_in_turn(now, |transport| transport.handle_timeout(now));
         self.data.handle_timeout(now);
         self.ascend(now);
+    }
+
+    /// The answer to a request: the address of the socket, or why there is none.
+    pub fn handle_response(
+        &mut self,
+        now: Instant,
+        id: RequestId,
+        result: Result<SocketAddr, io::ErrorKind>,
+    ) {
+        let Some((transport, id)) = self.requests.open.remove(&id.0) else {
+            return;
+        };
+        let Some(transport) = self.transports.by_id_mut(transport) else {
+            return;
+        };
+        transport.sockets.extend(result.ok());
+        transport.ice.handle_response(now, id, result);
+        self.transports.share_pace(now);
+        self.ascend(now);
+    }
+
+    /// The addresses of this machine; again when they change. Gathering waits for the first call.
+    pub fn handle_interfaces(&mut self, now: Instant, interfaces: &[Interface]) {
+        self.equipment.interfaces = Some(interfaces.to_vec());
+        let shown = self.equipment.shown_interfaces().unwrap_or_default();
+        self.transports.each_in_turn(now, |transport| {
+            transport.ice.handle_interfaces(now, &shown)
+        });
+        self.ascend(now);
+    }
+
+    /// How many events were taken and not read by the application. Above 1,024, channels that the peer
+    /// opens wait in the association.
+    pub fn set_unread_events(&mut self, now: Instant, events: usize) {
+        self.tasks.set_unread(events);
+        self.data.settle(now, &mut self.tasks);
     }
 
     /// When [`handle_timeout`](Self::handle_timeout) is wanted next.

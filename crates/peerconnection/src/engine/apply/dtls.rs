@@ -4,8 +4,10 @@ use std::time::Instant;
 
 use oxirtc_jsep as jsep;
 
-use super::super::{Engine, convert};
-use crate::{Error, ErrorDetail};
+use crate::{
+    Error, ErrorDetail,
+    engine::{Engine, convert},
+};
 
 impl Engine {
     pub(super) fn set_dtls(
@@ -45,7 +47,6 @@ impl Engine {
             .dtls
             .set_remote_fingerprints(now, &fingerprints, &mut hold);
         transport.start_dtls(now);
-        transport.role = Some(parity);
         if self.data.is_on(id) {
             self.data.set_role(parity);
         }

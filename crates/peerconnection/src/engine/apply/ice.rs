@@ -4,11 +4,13 @@ use std::time::Instant;
 
 use oxirtc_jsep as jsep;
 
-use super::{
-    super::{Engine, convert, transport::IceParameters},
-    Transport,
+use crate::{
+    IceCandidate, IceCandidateInit, IceTransportPolicy,
+    engine::{
+        Engine, convert,
+        transport::{IceParameters, Transport},
+    },
 };
-use crate::{IceCandidate, IceCandidateInit, IceTransportPolicy};
 
 impl Engine {
     pub(super) fn set_local_ice(
