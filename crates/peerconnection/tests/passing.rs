@@ -233,7 +233,7 @@ fn no_task_runs_after_close() {
     assert_eq!(pair.ends[1].tasks.len(), before);
 }
 
-/// Goal E4: a negotiated channel that only the peer has does not stop the others, and is closed.
+/// A negotiated channel that only the peer has does not stop the others, and is closed.
 #[test]
 fn a_channel_that_only_the_peer_has_is_given_up() {
     let (mut pair, [here, there]) = Pair::connected(11, link(), &DataChannelInit::default());
