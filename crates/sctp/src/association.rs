@@ -90,6 +90,7 @@ impl Association {
                 forward_tsn: true,
                 reconfig: true,
                 zero_checksum: false,
+                interleaving: false,
             },
             setup: Setup::new(key, &config),
             tx: Sender::new(&config, initial),
@@ -174,7 +175,7 @@ impl Association {
         while let Some(chunk) = chunks.next() {
             let alone = index == 0 && chunks.clone().next().is_none() && !chunks.is_broken();
             index += 1;
-            has_data |= chunk.kind == ChunkKind::DATA;
+            has_data |= matches!(chunk.kind, ChunkKind::DATA | ChunkKind::I_DATA);
             let go_on = match chunk.kind {
                 ChunkKind::INIT if alone => self.handle_init(now, chunk),
                 // RFC 9260 §3.3.2: nothing may stand beside INIT, INIT ACK or SHUTDOWN COMPLETE.
@@ -207,6 +208,8 @@ impl Association {
     fn handle_chunk(&mut self, now: Instant, kind: ChunkKind, chunk: Chunk<'_>) -> bool {
         match kind {
             ChunkKind::DATA => self.handle_data(now, chunk),
+            ChunkKind::I_DATA if self.config.interleaving => self.handle_data(now, chunk),
+            ChunkKind::I_FORWARD_TSN if self.config.interleaving => self.handle_forward_tsn(chunk),
             ChunkKind::SACK => self.handle_sack(now, chunk),
             ChunkKind::FORWARD_TSN => self.handle_forward_tsn(chunk),
             ChunkKind::HEARTBEAT => self.handle_heartbeat(chunk),

@@ -20,6 +20,7 @@ pub struct Config {
     pub(crate) initial_window_packets: u32,
     pub(crate) congestion_control: CongestionControl,
     pub(crate) zero_checksum: bool,
+    pub(crate) interleaving: bool,
 }
 
 /// How an association shares the path with others.
@@ -159,6 +160,13 @@ impl Config {
         self
     }
 
+    /// Whether messages of different streams share the association piece by piece, if the peer can (RFC 8260); default
+    /// true. Without it a large message holds up all others until its last piece is out.
+    pub fn interleaving(mut self, offer: bool) -> Self {
+        self.interleaving = offer;
+        self
+    }
+
     /// The receive window in force: a whole message always fits it.
     pub(crate) fn window(&self) -> usize {
         let message = self.max_message_size.saturating_add(64 << 10);
@@ -190,6 +198,7 @@ impl Default for Config {
             initial_window_packets: 10,
             congestion_control: CongestionControl::default(),
             zero_checksum: true,
+            interleaving: true,
         }
     }
 }

@@ -19,6 +19,7 @@ struct Offer<'a> {
     forward_tsn: bool,
     reconfig: bool,
     zero_checksum: bool,
+    interleaving: bool,
     cookie: Option<&'a [u8]>,
     host_name: Option<Parameter<'a>>,
     /// Parameters to report as unrecognized.
@@ -96,8 +97,18 @@ impl Association {
         if self.config.zero_checksum {
             add(ParameterKind::ZERO_CHECKSUM, &OVER_DTLS);
         }
-        let extensions = [ChunkKind::RECONFIG.0, ChunkKind::FORWARD_TSN.0];
-        add(ParameterKind::SUPPORTED_EXTENSIONS, &extensions);
+        let extensions = [
+            ChunkKind::RECONFIG.0,
+            ChunkKind::FORWARD_TSN.0,
+            ChunkKind::I_DATA.0,
+            ChunkKind::I_FORWARD_TSN.0,
+        ];
+        let (basic, _) = extensions.split_at(2);
+        let offered = match self.config.interleaving {
+            true => &extensions[..],
+            false => basic,
+        };
+        add(ParameterKind::SUPPORTED_EXTENSIONS, offered);
         if !unrecognized.is_empty() {
             // RFC 9260 §3.3.3.1: each wrapped in a parameter of its own.
             for parameter in Parameters::parse(unrecognized) {
@@ -171,6 +182,7 @@ impl Association {
             forward_tsn: offer.forward_tsn,
             reconfig: offer.reconfig,
             zero_checksum: offer.zero_checksum,
+            interleaving: offer.interleaving,
             tie_tags,
         };
         let sealed = self.setup.key.seal(&cookie);
@@ -230,6 +242,7 @@ impl Association {
             forward_tsn: offer.forward_tsn,
             reconfig: offer.reconfig,
             zero_checksum: offer.zero_checksum,
+            interleaving: offer.interleaving,
             tie_tags: (0, 0),
         });
         self.state = State::CookieEchoed;
@@ -245,10 +258,12 @@ impl Association {
         self.peer.inbound = cookie.inbound;
         self.peer.forward_tsn = cookie.forward_tsn;
         self.peer.reconfig = cookie.reconfig;
+        self.peer.interleaving = cookie.interleaving && self.config.interleaving;
         self.peer.zero_checksum = cookie.zero_checksum && self.config.zero_checksum;
         if self.setup_tsn() != cookie.local_tsn {
             self.tx.restart(cookie.local_tsn);
         }
+        self.tx.set_interleaving(self.peer.interleaving);
         self.tx.peer_window = cookie.peer_window as usize;
         self.rx.restart(cookie.peer_tsn);
         self.reset.restart(cookie.local_tsn.0, cookie.peer_tsn.0);
@@ -386,6 +401,10 @@ impl<'a> Offer<'a> {
                 ParameterKind::SUPPORTED_EXTENSIONS => {
                     offer.forward_tsn |= parameter.value.contains(&ChunkKind::FORWARD_TSN.0);
                     offer.reconfig |= parameter.value.contains(&ChunkKind::RECONFIG.0);
+                    // RFC 8260 §2.2.1, §2.3.1: we skip what we give up, so both are needed.
+                    offer.interleaving |= [ChunkKind::I_DATA, ChunkKind::I_FORWARD_TSN]
+                        .iter()
+                        .all(|kind| parameter.value.contains(&kind.0));
                 }
                 ParameterKind::ZERO_CHECKSUM => {
                     offer.zero_checksum |= parameter.value == OVER_DTLS;

@@ -24,6 +24,7 @@ pub(crate) struct Cookie {
     pub(crate) forward_tsn: bool,
     pub(crate) reconfig: bool,
     pub(crate) zero_checksum: bool,
+    pub(crate) interleaving: bool,
     /// The tags of the association that existed then, or 0 (RFC 9260 §5.2.2).
     pub(crate) tie_tags: (u32, u32),
 }
@@ -72,7 +73,8 @@ impl Cookie {
             self.peer_tsn.0,
             self.peer_window,
             u32::from(self.outbound) << 16 | u32::from(self.inbound),
-            u32::from(self.zero_checksum) << 2
+            u32::from(self.interleaving) << 3
+                | u32::from(self.zero_checksum) << 2
                 | u32::from(self.forward_tsn) << 1
                 | u32::from(self.reconfig),
             self.tie_tags.0,
@@ -96,10 +98,12 @@ impl Cookie {
             forward_tsn: false,
             reconfig: false,
             zero_checksum: false,
+            interleaving: false,
             tie_tags: (0, 0),
         };
         let flags = reader.u32()?;
         Some(Self {
+            interleaving: flags & 8 != 0,
             zero_checksum: flags & 4 != 0,
             forward_tsn: flags & 2 != 0,
             reconfig: flags & 1 != 0,
@@ -132,6 +136,7 @@ mod tests {
             forward_tsn: true,
             reconfig: false,
             zero_checksum: true,
+            interleaving: false,
             tie_tags: (8, 9),
         };
         let sealed = key.seal(&cookie);

@@ -3,9 +3,9 @@
 use std::time::Instant;
 
 use crate::{
-    Association, Failure, State,
-    packet::{CauseCode, Chunk, Data, ForwardTsn, Sack, Write},
-    rx::Received,
+    Association, Failure, Mid, Ssn, State,
+    packet::{CauseCode, Chunk, ChunkKind, Data, ForwardTsn, IData, IForwardTsn, Sack, Write},
+    rx::{Received, inbox::Number},
     timer::Timer,
 };
 
@@ -17,9 +17,17 @@ impl Association {
             State::ShutdownSent,
         ];
         // RFC 9260 §9.2: after SHUTDOWN the peer has nothing more to say.
-        let Some(data) = Data::parse(chunk).filter(|_| receiving.contains(&self.state)) else {
+        let Some((data, lane)) = self.parse_data(chunk) else {
             return false;
         };
+        if !receiving.contains(&self.state) {
+            return false;
+        }
+        // RFC 8260 §2.2.2: one kind of chunk an association.
+        if lane.is_some() != self.peer.interleaving {
+            self.fail(Failure::ProtocolViolation);
+            return false;
+        }
         if data.payload.is_empty() {
             let mut information = Vec::with_capacity(4);
             information.put_u32(data.tsn.0);
@@ -28,7 +36,7 @@ impl Association {
         }
         self.life.last_activity = now;
         let known = self.is_known(&data);
-        match self.rx.handle_data(&data, known) {
+        match self.rx.handle_data(&data, lane, known) {
             Received::New => {
                 self.stats.data_chunks_received += 1;
                 self.stats.messages_received += u64::from(known && data.has(Data::END));
@@ -81,16 +89,57 @@ impl Association {
         }
     }
 
-    pub(crate) fn handle_forward_tsn(&mut self, chunk: Chunk<'_>) -> bool {
-        let Some(forward) = ForwardTsn::parse(chunk.value) else {
-            return false;
-        };
-        if self.state == State::Established
-            || matches!(self.state, State::ShutdownPending | State::ShutdownSent)
-        {
-            let new = self.rx.handle_forward(&forward, self.peer.inbound);
-            self.stats.dropped_chunks += u64::from(!new);
+    /// A DATA or I-DATA chunk; with the latter its message's number, and its own in the message.
+    fn parse_data<'a>(&self, chunk: Chunk<'a>) -> Option<(Data<'a>, Option<(Mid, u32)>)> {
+        if chunk.kind == ChunkKind::DATA {
+            return Some((Data::parse(chunk)?, None));
         }
+        let data = IData::parse(chunk)?;
+        let begins = data.flags & Data::BEGIN != 0;
+        let (ppid, fsn) = match begins {
+            true => (data.ppid_or_fsn, 0),
+            false => (0, data.ppid_or_fsn),
+        };
+        let piece = Data {
+            flags: data.flags,
+            tsn: data.tsn,
+            stream: data.stream,
+            ssn: Ssn(0),
+            ppid,
+            payload: data.payload,
+        };
+        Some((piece, Some((data.mid, fsn))))
+    }
+
+    /// FORWARD TSN, or I-FORWARD-TSN where messages are interleaved.
+    pub(crate) fn handle_forward_tsn(&mut self, chunk: Chunk<'_>) -> bool {
+        let receives = self.state == State::Established
+            || matches!(self.state, State::ShutdownPending | State::ShutdownSent);
+        if !receives {
+            return true;
+        }
+        if (chunk.kind == ChunkKind::I_FORWARD_TSN) != self.peer.interleaving {
+            self.fail(Failure::ProtocolViolation);
+            return false;
+        }
+        let streams = self.peer.inbound;
+        let new = if self.peer.interleaving {
+            let Some(forward) = IForwardTsn::parse(chunk.value) else {
+                return false;
+            };
+            let messages = forward.messages().filter(|it| it.0 < streams);
+            let messages =
+                messages.map(|(stream, unordered, mid)| (stream, unordered, Number::Mid(mid)));
+            self.rx.handle_forward(forward.cumulative, messages)
+        } else {
+            let Some(forward) = ForwardTsn::parse(chunk.value) else {
+                return false;
+            };
+            let messages = forward.streams().filter(|it| it.0 < streams);
+            let messages = messages.map(|(stream, ssn)| (stream, false, Number::Ssn(ssn)));
+            self.rx.handle_forward(forward.cumulative, messages)
+        };
+        self.stats.dropped_chunks += u64::from(!new);
         true
     }
 }

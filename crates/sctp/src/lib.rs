@@ -32,7 +32,7 @@ pub use config::{Config, CongestionControl};
 pub use error::Error;
 pub use event::{Event, Failure, Initiator};
 pub use message::{Message, Reliability, SendOptions};
-pub use serial::{Ssn, Tsn};
+pub use serial::{Mid, Ssn, Tsn};
 pub use stats::Stats;
 
 /// A stream's number within one direction, 0 to 65534 (RFC 8831 §6.5 forbids 65535).

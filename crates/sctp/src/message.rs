@@ -70,6 +70,8 @@ impl SendOptions {
             limit,
             begun: false,
             key: None,
+            number: 0,
+            fsn: 0,
         }
     }
 }

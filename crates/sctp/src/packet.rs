@@ -6,6 +6,8 @@ mod abort;
 mod cause;
 mod data;
 mod forward_tsn;
+mod i_data;
+mod i_forward_tsn;
 mod init;
 mod parameter;
 mod reader;
@@ -18,6 +20,8 @@ pub use abort::Abort;
 pub use cause::{Cause, CauseCode, Causes};
 pub use data::Data;
 pub use forward_tsn::ForwardTsn;
+pub use i_data::IData;
+pub use i_forward_tsn::IForwardTsn;
 pub use init::Init;
 pub use parameter::{Parameter, ParameterKind, Parameters};
 pub use reconfig::{Reconfig, Request, ResetResult};
@@ -78,7 +82,7 @@ pub struct Chunks<'a> {
     broken: bool,
 }
 
-/// A chunk type (RFC 9260 §3.2, with RFC 3758 and 6525).
+/// A chunk type (RFC 9260 §3.2, with RFC 3758, 6525 and 8260).
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub struct ChunkKind(pub u8);
 
@@ -251,10 +255,14 @@ impl ChunkKind {
     pub const COOKIE_ACK: Self = Self(11);
     /// SHUTDOWN COMPLETE.
     pub const SHUTDOWN_COMPLETE: Self = Self(14);
+    /// I-DATA (RFC 8260).
+    pub const I_DATA: Self = Self(64);
     /// RE-CONFIG (RFC 6525).
     pub const RECONFIG: Self = Self(130);
     /// FORWARD TSN (RFC 3758).
     pub const FORWARD_TSN: Self = Self(192);
+    /// I-FORWARD-TSN (RFC 8260).
+    pub const I_FORWARD_TSN: Self = Self(194);
 
     /// RFC 9260 §3.2: whether what follows an unknown chunk of this type is still processed.
     pub fn skip_if_unknown(self) -> bool {

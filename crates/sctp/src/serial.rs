@@ -71,6 +71,10 @@ impl Tsn {
     }
 }
 
+/// A Message Identifier (RFC 8260 §2.1); its order wraps at 2^32.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
+pub struct Mid(pub u32);
+
 impl Ssn {
     /// The number after this one.
     pub fn next(self) -> Self {

@@ -17,6 +17,8 @@ pub(crate) struct Peer {
     pub(crate) reconfig: bool,
     /// The peer does without our checksums (RFC 9653).
     pub(crate) zero_checksum: bool,
+    /// Messages are interleaved (RFC 8260).
+    pub(crate) interleaving: bool,
 }
 
 /// How long the association lives on without answers, and whether it is closing.

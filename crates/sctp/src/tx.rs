@@ -170,6 +170,13 @@ impl Sender {
         };
     }
 
+    /// Chunks are I-DATA from now on, or DATA: nothing has been sent yet.
+    pub(crate) fn set_interleaving(&mut self, interleaving: bool) {
+        self.queue.set_interleaved(interleaving);
+        self.outstanding.set_interleaved(interleaving);
+        self.skip.set_interleaved(interleaving);
+    }
+
     /// Nothing waits and nothing is under way.
     pub(crate) fn is_idle(&self) -> bool {
         self.queue.is_empty() && self.outstanding.is_empty()
@@ -324,7 +331,7 @@ impl Sender {
 
     /// The largest piece that fits a packet by itself.
     fn full_payload(&self) -> usize {
-        self.packet - Data::HEADER
+        self.packet - self.outstanding.size(0)
     }
 }
 

@@ -59,115 +59,7 @@ fn dictionary_match() {
 /// [5.4-15] Parameters that make a codec another one, with what their absence means; levels by choice.
 #[test]
 fn parameters_that_count() {
-    for (name, one, two, compared, ignored) in [
-        ("VP9", "profile-id=0", "max-fs=1", true, true),
-        ("VP9", "profile-id=0", "profile-id=2", false, false),
-        (
-            "H264",
-            "packetization-mode=1",
-            "profile-level-id=42000a",
-            false,
-            false,
-        ),
-        (
-            "H264",
-            "packetization-mode=0",
-            "profile-level-id=42000a",
-            true,
-            true,
-        ),
-        (
-            "H264",
-            "profile-level-id=42e01f",
-            "profile-level-id=42E01F",
-            true,
-            true,
-        ),
-        (
-            "H264",
-            "profile-level-id=42e01f",
-            "profile-level-id=42e028",
-            false,
-            true,
-        ),
-        // RFC 6184 §8.1: other numbers for the same
-        (
-            "H264",
-            "profile-level-id=42e01f",
-            "profile-level-id=42c01f",
-            true,
-            true,
-        ),
-        (
-            "H264",
-            "profile-level-id=42e01f",
-            "profile-level-id=4d801f",
-            true,
-            true,
-        ),
-        (
-            "H264",
-            "profile-level-id=42e01f",
-            "profile-level-id=42001f",
-            false,
-            false,
-        ),
-        (
-            "H264",
-            "profile-level-id=4d001f",
-            "profile-level-id=64001f",
-            false,
-            false,
-        ),
-        (
-            "H264",
-            "profile-level-id=64001f",
-            "profile-level-id=640c1f",
-            false,
-            false,
-        ),
-        (
-            "H264",
-            "profile-level-id=f4001f",
-            "profile-level-id=f40028",
-            false,
-            true,
-        ),
-        (
-            "H264",
-            "profile-level-id=junk",
-            "profile-level-id=42e01f",
-            false,
-            false,
-        ),
-        (
-            "H264",
-            "profile-level-id=äöü",
-            "profile-level-id=42e01f",
-            false,
-            false,
-        ),
-        (
-            "H265",
-            "level-id=93;tier-flag=0",
-            "profile-id=1;tx-mode=SRST",
-            true,
-            true,
-        ),
-        ("H265", "level-id=120", "profile-id=1", false, true),
-        ("H265", "profile-id=2", "profile-id=1", false, false),
-        (
-            "AV1",
-            "level-idx=5;profile=0;tier=0",
-            "profile=0",
-            true,
-            true,
-        ),
-        ("AV1", "level-idx=8", "level-idx=5", false, true),
-        ("VP8", "max-fs=12288;max-fr=60", "max-fr=30", true, true),
-        ("X", "plain", "plain", true, true),
-        ("X", "plain", "other", false, false),
-    ] {
+    for (name, one, two, compared, ignored) in PAIRS {
         let (a, b) = (video(name, one), video(name, two));
         for (levels, expected) in [(Levels::Compared, compared), (Levels::Ignored, ignored)] {
             assert_eq!(
@@ -356,3 +248,114 @@ fn payload_types() {
     assert!(all.iter().all(|it| !(64..=95).contains(it)));
     assert!(types.meaning(99).is_some_and(|it| it.is("rtx")));
 }
+
+/// Of one codec: two lists of parameters, and whether they are the same with levels and without.
+const PAIRS: [(&str, &str, &str, bool, bool); 22] = [
+    ("VP9", "profile-id=0", "max-fs=1", true, true),
+    ("VP9", "profile-id=0", "profile-id=2", false, false),
+    (
+        "H264",
+        "packetization-mode=1",
+        "profile-level-id=42000a",
+        false,
+        false,
+    ),
+    (
+        "H264",
+        "packetization-mode=0",
+        "profile-level-id=42000a",
+        true,
+        true,
+    ),
+    (
+        "H264",
+        "profile-level-id=42e01f",
+        "profile-level-id=42E01F",
+        true,
+        true,
+    ),
+    (
+        "H264",
+        "profile-level-id=42e01f",
+        "profile-level-id=42e028",
+        false,
+        true,
+    ),
+    // RFC 6184 §8.1: other numbers for the same
+    (
+        "H264",
+        "profile-level-id=42e01f",
+        "profile-level-id=42c01f",
+        true,
+        true,
+    ),
+    (
+        "H264",
+        "profile-level-id=42e01f",
+        "profile-level-id=4d801f",
+        true,
+        true,
+    ),
+    (
+        "H264",
+        "profile-level-id=42e01f",
+        "profile-level-id=42001f",
+        false,
+        false,
+    ),
+    (
+        "H264",
+        "profile-level-id=4d001f",
+        "profile-level-id=64001f",
+        false,
+        false,
+    ),
+    (
+        "H264",
+        "profile-level-id=64001f",
+        "profile-level-id=640c1f",
+        false,
+        false,
+    ),
+    (
+        "H264",
+        "profile-level-id=f4001f",
+        "profile-level-id=f40028",
+        false,
+        true,
+    ),
+    (
+        "H264",
+        "profile-level-id=junk",
+        "profile-level-id=42e01f",
+        false,
+        false,
+    ),
+    (
+        "H264",
+        "profile-level-id=äöü",
+        "profile-level-id=42e01f",
+        false,
+        false,
+    ),
+    (
+        "H265",
+        "level-id=93;tier-flag=0",
+        "profile-id=1;tx-mode=SRST",
+        true,
+        true,
+    ),
+    ("H265", "level-id=120", "profile-id=1", false, true),
+    ("H265", "profile-id=2", "profile-id=1", false, false),
+    (
+        "AV1",
+        "level-idx=5;profile=0;tier=0",
+        "profile=0",
+        true,
+        true,
+    ),
+    ("AV1", "level-idx=8", "level-idx=5", false, true),
+    ("VP8", "max-fs=12288;max-fr=60", "max-fr=30", true, true),
+    ("X", "plain", "plain", true, true),
+    ("X", "plain", "other", false, false),
+];

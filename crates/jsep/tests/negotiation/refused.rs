@@ -82,6 +82,13 @@ fn offers() {
             data.replace("a=ice-pwd:a0000", "a=ice-pwd:"),
         ),
         (
+            "odd credentials below good ones",
+            data.replace("a=ice-ufrag:a", "a=ice-ufrag:a!").replace(
+                "t=0 0\r\n",
+                "t=0 0\r\na=ice-ufrag:abcd\r\na=ice-pwd:abcdefghijklmnopqrstuv\r\n",
+            ),
+        ),
+        (
             "odd credentials above all",
             without(&data, "ice-").replace(
                 "t=0 0\r\n",

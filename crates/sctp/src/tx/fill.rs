@@ -155,7 +155,7 @@ impl Sender {
     fn fill_lost(&mut self, filling: &mut Filling, buf: &mut Vec<u8>, stats: &mut Stats) -> bool {
         let mut first = false;
         while let Some(length) = self.outstanding.peek_lost()
-            && Data::padded_len(length) <= filling.room.left(buf)
+            && self.outstanding.size(length) <= filling.room.left(buf)
             && (self.grant.is_some()
                 || !filling.open
                 || self.outstanding.flight_bytes() < self.window())
@@ -163,12 +163,11 @@ impl Sender {
             self.open(filling);
             let flag = filling.room.flag();
             let earliest = self.outstanding.cumulative().next().tsn();
-            let Some(data) = self.outstanding.resend(flag) else {
+            let Some(tsn) = self.outstanding.resend(flag, buf) else {
                 break;
             };
-            data.write(buf);
-            first |= data.tsn == earliest;
-            filling.bytes += Data::padded_len(length);
+            first |= tsn == earliest;
+            filling.bytes += self.outstanding.size(length);
             stats.retransmissions += 1;
             stats.data_chunks_sent += 1;
             if filling.kind == Kind::Window {
@@ -197,15 +196,14 @@ impl Sender {
             let Some(cut) = self.queue.cut(size) else {
                 return;
             };
-            let begun = cut.begin && !cut.end;
-            let Some((data, key)) = self.outstanding.push(cut, flag) else {
+            let (begun, stream) = (cut.begin && !cut.end, cut.stream);
+            let Some(key) = self.outstanding.push(cut, flag, buf) else {
                 return;
             };
-            data.write(buf);
             if begun {
-                self.queue.set_key(key);
+                self.queue.set_key(stream, key);
             }
-            filling.bytes += Data::padded_len(size);
+            filling.bytes += self.outstanding.size(size);
             stats.data_chunks_sent += 1;
             if filling.kind == Kind::Window {
                 return;
@@ -235,10 +233,10 @@ impl Sender {
     /// packets are equally long; one that fits a packet of its own is not cut for that.
     fn fit(&self, size: usize, left: usize, room: Room, buf: &[u8]) -> Option<usize> {
         let space = room.left(buf);
-        if Data::padded_len(size) <= space {
+        if self.outstanding.size(size) <= space {
             return Some(size);
         }
-        let payload = space.checked_sub(Data::HEADER)? & !3;
+        let payload = space.checked_sub(self.outstanding.size(0))? & !3;
         let full = room.capacity >= self.packet + crate::packet::HEADER;
         (left > size && full && payload >= MIN_PIECE).then_some(payload)
     }

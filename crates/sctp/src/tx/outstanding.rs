@@ -16,7 +16,11 @@ use super::{
     flown::{Kind, PacketNo, Packets},
     queue::{Cut, Limit, Queue},
 };
-use crate::{Ssn, StreamId, Tsn, packet::Data, serial::Seq};
+use crate::{
+    Mid, Ssn, StreamId, Tsn,
+    packet::{Data, IData},
+    serial::Seq,
+};
 
 pub(crate) use acknowledge::{Batch, Known};
 
@@ -27,6 +31,8 @@ pub(crate) struct Sent {
     /// The packet it went out in last.
     packet: PacketNo,
     message: u32,
+    /// Its number in the message.
+    fsn: u32,
     /// How far back the message's chunk before this one stands; 0 if there is none.
     back: u16,
     tries: u16,
@@ -54,7 +60,7 @@ enum Fate {
 #[derive(Debug)]
 struct Message {
     stream: StreamId,
-    ssn: Ssn,
+    number: u32,
     ppid: u32,
     limit: Limit,
     /// The number of its last chunk so far.
@@ -79,6 +85,8 @@ pub(crate) struct Outstanding {
     /// What is acknowledged beyond the cumulative TSN: first and last of each range, never touching.
     gaps: BTreeMap<Seq, Seq>,
     flight: Flight,
+    /// Chunks are I-DATA (RFC 8260).
+    interleaved: bool,
     lost: BTreeSet<Seq>,
     /// What was sent again after its loss had been blamed on the path, and in which packet.
     resent: BTreeMap<Seq, PacketNo>,
@@ -101,7 +109,7 @@ struct Flight {
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Skipped {
     pub(crate) stream: StreamId,
-    pub(crate) ssn: Ssn,
+    pub(crate) number: u32,
     pub(crate) ordered: bool,
 }
 
@@ -113,6 +121,7 @@ impl Outstanding {
             packets: Packets::new(),
             gaps: BTreeMap::new(),
             flight: Flight::default(),
+            interleaved: false,
             lost: BTreeSet::new(),
             resent: BTreeMap::new(),
             messages: Slab::new(),
@@ -168,14 +177,16 @@ impl Outstanding {
         self.chunks.get_mut(index)
     }
 
-    /// Takes a piece that goes out for the first time, in the packet opened last. The chunk, and its message's key.
-    pub(crate) fn push(&mut self, cut: Cut, extra_flags: u8) -> Option<(Data<'_>, u32)> {
+    /// Takes a piece that goes out for the first time, in the packet opened last. Its message's key.
+    pub(crate) fn push(&mut self, cut: Cut, extra_flags: u8, buf: &mut Vec<u8>) -> Option<u32> {
         let seq = self.next();
         self.packets.add(seq);
-        self.flight.add(cut.payload.len());
+        self.flight
+            .add(cut.payload.len(), self.size(cut.payload.len()));
         let packet = self.packets.next() - 1;
         let key = self.append(cut, packet, Fate::InFlight)?;
-        Some((self.data(seq, extra_flags)?, key))
+        self.write(seq, extra_flags, buf)?;
+        Some(key)
     }
 
     fn append(&mut self, cut: Cut, packet: PacketNo, fate: Fate) -> Option<u32> {
@@ -199,6 +210,7 @@ impl Outstanding {
             payload: cut.payload,
             packet,
             message: key,
+            fsn: cut.fsn,
             back,
             tries: 1,
             fate,
@@ -213,7 +225,7 @@ impl Outstanding {
         self.generation = self.generation.wrapping_add(1);
         let key = self.messages.insert(Message {
             stream: cut.stream,
-            ssn: cut.ssn,
+            number: cut.number,
             ppid: cut.ppid,
             limit: cut.limit,
             last: self.next(),
@@ -237,18 +249,55 @@ impl Outstanding {
         Some(key)
     }
 
-    /// The chunk as it goes out.
-    fn data(&self, seq: Seq, extra_flags: u8) -> Option<Data<'_>> {
+    pub(crate) fn set_interleaved(&mut self, interleaved: bool) {
+        self.interleaved = interleaved;
+    }
+
+    /// How much a piece of this length takes in a packet.
+    pub(crate) fn size(&self, payload: usize) -> usize {
+        let more = if self.interleaved {
+            IData::HEADER - Data::HEADER
+        } else {
+            0
+        };
+        Data::padded_len(payload) + more
+    }
+
+    /// Appends the chunk; its TSN.
+    fn write(&self, seq: Seq, extra_flags: u8, buf: &mut Vec<u8>) -> Option<Tsn> {
         let chunk = self.get(seq)?;
         let message = self.messages.get(chunk.message as usize)?;
-        Some(Data {
-            flags: chunk.flags | extra_flags,
-            tsn: seq.tsn(),
-            stream: message.stream,
-            ssn: message.ssn,
-            ppid: message.ppid,
-            payload: &chunk.payload,
-        })
+        let (flags, tsn) = (chunk.flags | extra_flags, seq.tsn());
+        if self.interleaved {
+            IData {
+                flags,
+                tsn,
+                stream: message.stream,
+                mid: Mid(message.number),
+                ppid_or_fsn: match flags & Data::BEGIN {
+                    0 => chunk.fsn,
+                    _ => message.ppid,
+                },
+                payload: &chunk.payload,
+            }
+            .write(buf);
+        } else {
+            let ssn = if message.ordered {
+                message.number as u16
+            } else {
+                0
+            };
+            Data {
+                flags,
+                tsn,
+                stream: message.stream,
+                ssn: Ssn(ssn),
+                ppid: message.ppid,
+                payload: &chunk.payload,
+            }
+            .write(buf);
+        }
+        Some(tsn)
     }
 
     /// Takes the end of a message whose rest is never sent. It has a TSN all the same: the peer may have received all
@@ -263,8 +312,8 @@ impl Outstanding {
         self.get(*seq).map(|chunk| chunk.payload.len())
     }
 
-    /// Takes the chunk that `peek_lost` showed into the packet opened last.
-    pub(crate) fn resend(&mut self, extra_flags: u8) -> Option<Data<'_>> {
+    /// Takes the chunk that `peek_lost` showed into the packet opened last; its TSN.
+    pub(crate) fn resend(&mut self, extra_flags: u8, buf: &mut Vec<u8>) -> Option<Tsn> {
         let seq = self.lost.pop_first()?;
         let packet = self.packets.next() - 1;
         let chunk = self.get_mut(seq)?;
@@ -272,7 +321,7 @@ impl Outstanding {
         chunk.packet = packet;
         chunk.tries = chunk.tries.saturating_add(1);
         let (length, blamed) = (chunk.payload.len(), chunk.blamed);
-        self.flight.add(length);
+        self.flight.add(length, self.size(length));
         self.packets.add(seq);
         if blamed {
             self.resent.insert(seq, packet);
@@ -280,7 +329,7 @@ impl Outstanding {
                 self.resent.pop_first();
             }
         }
-        self.data(seq, extra_flags)
+        self.write(seq, extra_flags, buf)
     }
 
     /// The packet that left first and has something in flight.
@@ -388,7 +437,7 @@ impl Outstanding {
         chunk.fate = Fate::Lost;
         chunk.blamed = blame;
         let (length, packet) = (chunk.payload.len(), chunk.packet);
-        self.flight.remove(length);
+        self.flight.remove(length, self.size(length));
         self.packets.done(packet);
         self.lost.insert(seq);
     }
@@ -470,7 +519,7 @@ impl Outstanding {
             chunk.payload = Bytes::new();
             match was {
                 Fate::InFlight => {
-                    self.flight.remove(length);
+                    self.flight.remove(length, self.size(length));
                     self.packets.done(packet);
                 }
                 Fate::Lost => {
@@ -494,21 +543,21 @@ impl Outstanding {
         let message = self.messages.get(chunk.message as usize)?;
         message.abandoned.then_some(Skipped {
             stream: message.stream,
-            ssn: message.ssn,
+            number: message.number,
             ordered: message.ordered,
         })
     }
 }
 
 impl Flight {
-    fn add(&mut self, payload: usize) {
-        self.bytes += Data::padded_len(payload);
+    fn add(&mut self, payload: usize, size: usize) {
+        self.bytes += size;
         self.payload += payload;
     }
 
-    fn remove(&mut self, payload: usize) {
-        debug_assert!(self.bytes >= Data::padded_len(payload) && self.payload >= payload);
-        self.bytes -= Data::padded_len(payload).min(self.bytes);
+    fn remove(&mut self, payload: usize, size: usize) {
+        debug_assert!(self.bytes >= size && self.payload >= payload);
+        self.bytes -= size.min(self.bytes);
         self.payload -= payload.min(self.payload);
     }
 }

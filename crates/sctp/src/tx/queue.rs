@@ -8,7 +8,7 @@ use std::{
 use bytes::Bytes;
 
 use super::scheduler::Scheduler;
-use crate::{Ssn, StreamId};
+use crate::StreamId;
 
 /// When a message is given up (RFC 7496).
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -44,6 +44,10 @@ pub(crate) struct Queued {
     pub(crate) begun: bool,
     /// Under which it stands in the list of chunks under way, from then on.
     pub(crate) key: Option<u32>,
+    /// Its number in its stream, from then on.
+    pub(crate) number: u32,
+    /// The number of its next piece.
+    pub(crate) fsn: u32,
 }
 
 /// A piece of a message that has its place in a packet.
@@ -51,7 +55,10 @@ pub(crate) struct Queued {
 pub(crate) struct Cut {
     pub(crate) payload: Bytes,
     pub(crate) stream: StreamId,
-    pub(crate) ssn: Ssn,
+    /// The message's number: the MID, whose low half is the SSN.
+    pub(crate) number: u32,
+    /// The piece's own.
+    pub(crate) fsn: u32,
     pub(crate) ppid: u32,
     /// Of a message that has begun before.
     pub(crate) message: Option<u32>,
@@ -65,7 +72,9 @@ pub(crate) struct Cut {
 #[derive(Debug)]
 struct Outgoing {
     messages: VecDeque<Queued>,
-    next_ssn: Ssn,
+    /// The next numbers of ordered and of unordered messages.
+    next_ordered: u32,
+    next_unordered: u32,
     buffered: usize,
     unacknowledged: usize,
     threshold: usize,
@@ -83,6 +92,8 @@ struct Outgoing {
 pub(crate) struct Queue {
     streams: BTreeMap<StreamId, Outgoing>,
     scheduler: Scheduler,
+    /// A turn is a piece and not a message (RFC 8260 §3).
+    interleaved: bool,
     buffered: usize,
     held: usize,
     unacknowledged: usize,
@@ -132,7 +143,7 @@ impl Queue {
     fn scheduler_turn(&mut self) {
         if let Some(stream) = self.scheduler.current()
             && let Some(outgoing) = self.streams.get(&stream)
-            && outgoing.messages.front().is_none_or(|m| !m.begun)
+            && (self.interleaved || outgoing.messages.front().is_none_or(|m| !m.begun))
         {
             self.scheduler.yield_turn();
         }
@@ -151,13 +162,12 @@ impl Queue {
             .messages
             .front()
             .is_some_and(|it| it.ordered && !it.begun);
-        !begins || outgoing.numbered < MAX_NUMBERED
+        !begins || self.interleaved || outgoing.numbered < MAX_NUMBERED
     }
 
     /// The message that was just begun has this key.
-    pub(crate) fn set_key(&mut self, key: u32) {
-        if let Some(stream) = self.scheduler.current()
-            && let Some(outgoing) = self.streams.get_mut(&stream)
+    pub(crate) fn set_key(&mut self, stream: StreamId, key: u32) {
+        if let Some(outgoing) = self.streams.get_mut(&stream)
             && let Some(message) = outgoing.messages.front_mut()
         {
             message.key = Some(key);
@@ -178,7 +188,15 @@ impl Queue {
         let outgoing = self.streams.get_mut(&stream)?;
         let message = outgoing.messages.front_mut()?;
         let begin = !message.begun;
-        outgoing.numbered += u16::from(begin && message.ordered);
+        if begin {
+            let next = match message.ordered {
+                true => &mut outgoing.next_ordered,
+                false => &mut outgoing.next_unordered,
+            };
+            message.number = *next;
+            *next = next.wrapping_add(1);
+            outgoing.numbered += u16::from(message.ordered && !self.interleaved);
+        }
         let end = message.payload.len() <= size;
         message.begun = true;
         let payload = if end {
@@ -186,10 +204,10 @@ impl Queue {
         } else {
             message.payload.split_to(size)
         };
-        let ssn = outgoing.next_ssn;
         let cut = Cut {
             stream,
-            ssn: if message.ordered { ssn } else { Ssn(0) },
+            number: message.number,
+            fsn: message.fsn,
             ppid: message.ppid,
             message: message.key,
             limit: message.limit,
@@ -198,13 +216,18 @@ impl Queue {
             end,
             payload,
         };
+        message.fsn = message.fsn.wrapping_add(1);
         if end {
-            if message.ordered {
-                outgoing.next_ssn = ssn.next();
-            }
             outgoing.messages.pop_front();
+        }
+        if end || self.interleaved {
             let more = !outgoing.messages.is_empty();
-            outgoing.position = self.scheduler.end_turn(outgoing.weight, more);
+            let cost = if self.interleaved {
+                (cut.payload.len() as u64) << 10
+            } else {
+                TURN
+            };
+            outgoing.position = self.scheduler.end_turn(outgoing.weight, cost, more);
         }
         let length = cut.payload.len();
         let above = outgoing.buffered > outgoing.threshold;
@@ -250,11 +273,8 @@ impl Queue {
         let rest = Cut {
             payload: Bytes::new(),
             stream,
-            ssn: if message.ordered {
-                outgoing.next_ssn
-            } else {
-                Ssn(0)
-            },
+            number: message.number,
+            fsn: message.fsn,
             ppid: message.ppid,
             message: Some(key),
             limit: message.limit,
@@ -273,9 +293,6 @@ impl Queue {
         let Some(message) = outgoing.messages.pop_front() else {
             return;
         };
-        if message.begun && message.ordered {
-            outgoing.next_ssn = outgoing.next_ssn.next();
-        }
         let length = message.payload.len();
         let above = outgoing.buffered > outgoing.threshold;
         outgoing.buffered -= length.min(outgoing.buffered);
@@ -285,7 +302,10 @@ impl Queue {
         if outgoing.messages.is_empty() {
             self.scheduler.deactivate(stream);
         } else if message.begun {
-            outgoing.position = self.scheduler.end_turn(outgoing.weight, true);
+            outgoing.position = match self.scheduler.is_current(stream) {
+                true => self.scheduler.end_turn(outgoing.weight, TURN, true),
+                false => outgoing.position,
+            };
         }
         if outgoing.resetting && outgoing.messages.is_empty() {
             self.quiet.push_back(stream);
@@ -358,7 +378,10 @@ impl Queue {
     /// Forgets all messages and resets; thresholds and weights stay.
     pub(crate) fn discard(&mut self) {
         let streams = std::mem::take(&mut self.streams);
-        *self = Self::default();
+        *self = Self {
+            interleaved: self.interleaved,
+            ..Self::default()
+        };
         let fresh = |(stream, old): (StreamId, Outgoing)| {
             let outgoing = Outgoing {
                 threshold: old.threshold,
@@ -378,6 +401,10 @@ impl Queue {
                 .iter_mut()
                 .for_each(|message| message.limit = Limit::NONE);
         }
+    }
+
+    pub(crate) fn set_interleaved(&mut self, interleaved: bool) {
+        self.interleaved = interleaved;
     }
 
     pub(crate) fn is_empty(&self) -> bool {
@@ -414,7 +441,8 @@ impl Default for Outgoing {
     fn default() -> Self {
         Self {
             messages: VecDeque::new(),
-            next_ssn: Ssn(0),
+            next_ordered: 0,
+            next_unordered: 0,
             buffered: 0,
             unacknowledged: 0,
             threshold: 0,
@@ -427,6 +455,8 @@ impl Default for Outgoing {
     }
 }
 
+/// The cost of a message where a turn is one.
+const TURN: u64 = 1 << 20;
 /// RFC 8831 §6.4.
 const NORMAL_PRIORITY: u16 = 256;
 /// How many ordered messages of a stream may be under way.
@@ -449,6 +479,8 @@ mod tests {
             },
             begun: false,
             key: None,
+            number: 0,
+            fsn: 0,
         }
     }
 
@@ -461,7 +493,7 @@ mod tests {
         let cuts = Vec::from_iter(std::iter::from_fn(|| queue.cut(100)));
         let seen = cuts
             .iter()
-            .map(|c| (c.stream, c.ssn.0, c.payload.len(), c.begin, c.end));
+            .map(|c| (c.stream, c.number, c.payload.len(), c.begin, c.end));
         assert_eq!(
             Vec::from_iter(seen),
             [

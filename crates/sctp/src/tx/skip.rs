@@ -6,15 +6,20 @@ use std::{
 };
 
 use super::outstanding::Outstanding;
-use crate::{Ssn, StreamId, packet::ForwardTsn, serial::Seq};
+use crate::{
+    Mid, Ssn, StreamId,
+    packet::{ForwardTsn, IForwardTsn},
+    serial::Seq,
+};
 
 /// The point to skip to, the streams that the skip concerns, and when to say so.
 #[derive(Debug)]
 pub(crate) struct Skip {
     /// Advanced.Peer.Ack.Point.
     advanced: Seq,
-    /// Each stream's last message that was given up, and the number of its chunk.
-    streams: BTreeMap<StreamId, (Seq, Ssn)>,
+    /// By stream and whether unordered: the last message that was given up, and the number of its chunk.
+    messages: BTreeMap<(StreamId, bool), (Seq, u32)>,
+    interleaved: bool,
     pub(crate) due: bool,
     sent: Option<Instant>,
     /// How many streams fit a chunk.
@@ -25,11 +30,21 @@ impl Skip {
     pub(crate) fn new(outstanding: &Outstanding, limit: usize) -> Self {
         Self {
             advanced: outstanding.cumulative(),
-            streams: BTreeMap::new(),
+            messages: BTreeMap::new(),
+            interleaved: false,
             due: false,
             sent: None,
             limit,
         }
+    }
+
+    pub(crate) fn set_interleaved(&mut self, interleaved: bool) {
+        self.interleaved = interleaved;
+    }
+
+    /// How many bytes a message takes.
+    fn entry(&self) -> usize {
+        if self.interleaved { 8 } else { 4 }
     }
 
     pub(crate) fn is_pending(&self, outstanding: &Outstanding) -> bool {
@@ -42,20 +57,21 @@ impl Skip {
         let cumulative = outstanding.cumulative();
         if self.advanced <= cumulative {
             self.advanced = cumulative;
-            self.streams.clear();
+            self.messages.clear();
             self.due = false;
         } else {
-            self.streams.retain(|_, (seq, _)| *seq > cumulative);
+            self.messages.retain(|_, (seq, _)| *seq > cumulative);
         }
         let before = self.advanced;
         while let Some(skipped) = outstanding.skipped(self.advanced.next()) {
             let next = self.advanced.next();
-            if skipped.ordered {
-                let full = self.streams.len() >= self.limit;
-                if full && !self.streams.contains_key(&skipped.stream) {
+            if skipped.ordered || self.interleaved {
+                let key = (skipped.stream, !skipped.ordered);
+                let full = self.messages.len() >= self.limit / self.entry() * 4;
+                if full && !self.messages.contains_key(&key) {
                     break;
                 }
-                self.streams.insert(skipped.stream, (next, skipped.ssn));
+                self.messages.insert(key, (next, skipped.number));
             }
             self.advanced = next;
         }
@@ -65,12 +81,19 @@ impl Skip {
 
     /// Appends the FORWARD TSN that is due, if it fits.
     pub(crate) fn write(&mut self, now: Instant, buf: &mut Vec<u8>, space: usize) {
-        if !self.due || space < ForwardTsn::LEN + self.streams.len() * 4 {
+        if !self.due || space < ForwardTsn::LEN + self.messages.len() * self.entry() {
             return;
         }
-        let streams = self.streams.iter();
-        let streams = streams.map(|(stream, (_, ssn))| (*stream, *ssn));
-        ForwardTsn::write(buf, self.advanced.tsn(), streams);
+        let point = self.advanced.tsn();
+        let messages = self.messages.iter();
+        if self.interleaved {
+            let messages = messages
+                .map(|((stream, unordered), (_, number))| (*stream, *unordered, Mid(*number)));
+            IForwardTsn::write(buf, point, messages);
+        } else {
+            let streams = messages.map(|((stream, _), (_, number))| (*stream, Ssn(*number as u16)));
+            ForwardTsn::write(buf, point, streams);
+        }
         self.due = false;
         self.sent = Some(now);
     }

@@ -53,7 +53,9 @@ impl Bench {
             immediate: false,
         };
         self.sender.fill(self.now, room, &mut buf, &mut self.stats);
-        self.sender.outstanding.check();
+        if self.sender.outstanding.len() < 300 {
+            self.sender.outstanding.check();
+        }
         assert!(buf.len() > 12, "has_data said so");
         self.stats.packets_sent += 1;
         Packet::finish(&mut buf, 0);
@@ -560,7 +562,7 @@ fn tsns_wrap_under_loss() {
                 random = random.wrapping_mul(1_664_525).wrapping_add(1_013_904_223);
                 if random >> 30 != 0 {
                     for data in data_of(&packet) {
-                        let received = receiver.handle_data(&data, true);
+                        let received = receiver.handle_data(&data, None, true);
                         assert!(matches!(received, Received::New | Received::Duplicate));
                     }
                 }

@@ -178,7 +178,7 @@ impl Outstanding {
         if !released && let Some(message) = self.messages.get(key) {
             queue.released(message.stream, length, end);
         }
-        let size = Data::padded_len(length);
+        let size = self.size(length);
         match was {
             Fate::Acknowledged | Fate::Abandoned => return,
             Fate::Lost => {
@@ -186,7 +186,7 @@ impl Outstanding {
                 self.prove(seq, batch);
             }
             Fate::InFlight => {
-                self.flight.remove(length);
+                self.flight.remove(length, size);
                 self.arrived(seq, (packet, tries), known, batch);
                 self.packets.done(packet);
             }

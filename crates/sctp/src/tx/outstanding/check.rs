@@ -14,7 +14,7 @@ impl Outstanding {
         for (seq, chunk) in (self.base.0..).map(Seq).zip(&self.chunks) {
             match chunk.fate {
                 Fate::InFlight => {
-                    flight.add(chunk.payload.len());
+                    flight.add(chunk.payload.len(), self.size(chunk.payload.len()));
                     live += 1;
                     let record = self.packets.get(chunk.packet);
                     assert!(
