@@ -12,6 +12,7 @@ use std::{
     time::{Duration, Instant},
 };
 
+use oxirtc_datachannel as datachannel;
 use oxirtc_dtls::{Config, Connection};
 use oxirtc_ice::Agent;
 use oxirtc_jsep as jsep;
@@ -32,6 +33,8 @@ pub(super) struct Transport {
     pub(super) shown: Shown,
     /// Addresses of its sockets.
     pub(super) sockets: Vec<SocketAddr>,
+    /// Who opens channels with which ids (RFC 8832 §6), once DTLS has its role.
+    pub(super) role: Option<datachannel::Role>,
     /// DTLS was told that there is a pair.
     started: bool,
     /// What DTLS and what stands on it were told last.
@@ -56,6 +59,7 @@ impl Transport {
             dtls: Connection::new(config, seed("dtls"), now),
             shown: Shown::default(),
             sockets: Vec::new(),
+            role: None,
             started: false,
             consent: true,
             ufrags: VecDeque::new(),
