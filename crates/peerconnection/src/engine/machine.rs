@@ -198,7 +198,6 @@ impl Engine {
     }
 
     /// The settings that it was made with.
-    #[must_use]
     pub fn settings(&self) -> &Settings {
         &self.equipment.settings
     }

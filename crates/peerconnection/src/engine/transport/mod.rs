@@ -13,6 +13,7 @@ use std::{
     time::{Duration, Instant},
 };
 
+use oxirtc_datachannel as datachannel;
 use oxirtc_dtls::{Config, Connection};
 use oxirtc_ice::{Agent, ChecklistSet, GenerationId, Way};
 use oxirtc_jsep as jsep;
@@ -39,6 +40,8 @@ pub(super) struct Transport {
     pub(super) shown: Shown,
     /// Addresses of its sockets.
     pub(super) sockets: Vec<SocketAddr>,
+    /// Who opens channels with which ids (RFC 8832 §6), once DTLS has its role.
+    pub(super) role: Option<datachannel::Role>,
     /// DTLS was told that there is a pair.
     started: bool,
     /// What DTLS and what stands on it were told last.
@@ -72,6 +75,7 @@ impl Transport {
             dtls: Connection::new(config, seed("dtls"), now),
             shown: Shown::default(),
             sockets: Vec::new(),
+            role: None,
             started: false,
             consent: true,
             ufrags: VecDeque::new(),
