@@ -259,6 +259,27 @@ impl CheckList {
         self.pairs.iter().any(CandidatePair::is_pending)
     }
 
+    /// The best pair that may still prove to work of each base that has none which does.
+    pub(crate) fn ways_out(&self) -> Vec<PairId> {
+        let works = |base: BaseId| {
+            let mut pairs = self.pairs.iter().filter(|pair| pair.key.base == base);
+            pairs.any(CandidatePair::is_valid)
+        };
+        let mut pending: Vec<_> = self.pairs.iter().filter(|pair| pair.is_pending()).collect();
+        pending.sort_by_key(|pair| std::cmp::Reverse(pair.priority));
+        let mut bases = Vec::new();
+        pending.retain(|pair| {
+            let first = !bases.contains(&pair.key.base);
+            bases.push(pair.key.base);
+            first && !works(pair.key.base)
+        });
+        pending
+            .into_iter()
+            .take(MAX_WAYS_OUT)
+            .map(|pair| pair.id)
+            .collect()
+    }
+
     /// Takes pairs off the list for which `cancel` holds.
     pub(crate) fn cancel(&mut self, mut cancel: impl FnMut(&CandidatePair) -> bool) {
         for pair in &mut self.pairs {
@@ -308,6 +329,8 @@ fn holds_back(pair: &CandidatePair) -> bool {
 
 /// RFC 8445 §14.3: the least RTO of a check.
 const MIN_RTO: Duration = Duration::from_millis(500);
+/// Pairs that are still checked after nomination.
+const MAX_WAYS_OUT: usize = 4;
 /// Pairs learnt from requests and not valid yet.
 const MAX_LEARNT: usize = 16;
 

@@ -14,6 +14,7 @@ mod error;
 mod event;
 mod gather;
 mod generation;
+mod head;
 mod hold;
 mod pair;
 mod select;
@@ -32,6 +33,7 @@ pub use crate::{
     error::Error,
     event::{Event, GatheringState, Interface, Request, RequestId, Role, State},
     generation::{Generation, GenerationId, Plan, RemoteIce},
+    head::{Head, head},
     pair::PairState,
     set::ChecklistSet,
     stats::{Drops, PairStats, Stats},

@@ -7,7 +7,7 @@ use std::{net::SocketAddr, time::Instant};
 
 use oxirtc_ice::{
     Address, Agent, Candidate, CandidateKind, ChecklistSet, Config, Credentials, Event, Generation,
-    Interface, PairState, Path, Plan, Protocol, RemoteIce, Request, Role, State,
+    GenerationId, Interface, PairState, Path, Plan, Protocol, RemoteIce, Request, Role, State,
 };
 use oxirtc_stun::{
     Attribute, AttributeType, Builder, Class, ErrorCode, IntegrityKey, Message, Method,
@@ -472,5 +472,291 @@ fn trickle_in_any_order() {
             sim.run(ms(seed * 3));
         }
         sim.run_until(secs(3), |sim| sim.both_are(State::Completed));
+    }
+}
+
+impl Bench {
+    /// Answers all requests with this error.
+    fn refuse(&mut self, code: ErrorCode<'static>) -> usize {
+        let key = IntegrityKey::short_term(PASSWORD).unwrap();
+        let mut count = 0;
+        while let Some((path, bytes)) = self.sent() {
+            let message = Message::parse(&bytes).unwrap();
+            if message.class() != Class::Request {
+                continue;
+            }
+            count += 1;
+            let mut response = Vec::new();
+            let mut builder = Builder::response(&mut response, Class::Error, &message);
+            builder.add(Attribute::ErrorCode(code));
+            builder.message_integrity(&key).fingerprint();
+            builder.finish().unwrap();
+            self.input(path, response);
+        }
+        count
+    }
+
+    fn in_use(&self) -> Option<u16> {
+        let way = self.agent.payload_way(self.now, GenerationId::default());
+        way.map(|way| way.path.remote.port())
+    }
+
+    /// Connected on port 1, nominated.
+    fn connected(role: Role) -> Self {
+        let mut bench = Self::new(role);
+        bench.know_peer();
+        bench.candidate(candidate(1, 100));
+        bench.request(1, &USE);
+        bench.answer(None);
+        for _ in 0..4 {
+            bench.pass(ms(50));
+            bench.answer(None);
+        }
+        assert!(bench.agent.pairs().any(|pair| pair.nominated));
+        bench
+    }
+}
+
+/// A NAT gives the peer another port: in both roles payload follows within a second of its first
+/// check from there.
+#[test]
+fn a_rebound_peer_is_followed() {
+    for role in [Role::Controlling, Role::Controlled] {
+        let mut bench = Bench::connected(role);
+        bench.pass(secs(2));
+        bench.answer(None);
+        // From now on only the new port answers.
+        let mut took = 0;
+        bench.request(9, &[Attribute::Priority(7)]);
+        while bench.in_use() != Some(9) {
+            bench.answer_only(9);
+            bench.pass(ms(50));
+            took += 50;
+            assert!(took <= 1000, "{role:?}: {:?}", bench.in_use());
+        }
+        assert_eq!(bench.agent.selected_pair().unwrap().path.remote.port(), 9);
+        // An address that only checks told is not the application's to see.
+        assert!(!bench.agent.selected_pair().unwrap().remote_told);
+    }
+}
+
+impl Bench {
+    fn answer_only(&mut self, port: u16) {
+        let key = IntegrityKey::short_term(PASSWORD).unwrap();
+        while let Some((path, bytes)) = self.sent() {
+            let message = Message::parse(&bytes).unwrap();
+            if message.class() != Class::Request || path.remote.port() != port {
+                continue;
+            }
+            let mut response = Vec::new();
+            let mut builder = Builder::response(&mut response, Class::Success, &message);
+            builder.add(Attribute::XorMappedAddress(path.local));
+            builder.message_integrity(&key).fingerprint();
+            builder.finish().unwrap();
+            self.input(path, response);
+        }
+    }
+}
+
+/// Nominations with numbers: the highest counts, whichever of the two numbers the attribute has.
+#[test]
+fn renominations_are_followed_by_number() {
+    for kind in [0xc001, 0x0030] {
+        let mut bench = Bench::connected(Role::Controlled);
+        bench.candidate(candidate(2, 300));
+        bench.request(2, &[Attribute::Priority(1)]);
+        bench.pass(ms(50));
+        bench.answer(None);
+        let kind = AttributeType(kind);
+        for (port, value, expected) in [(2, 5_u32, 2), (1, 9, 1), (2, 9, 1), (2, 8, 1), (2, 10, 2)]
+        {
+            let value = value.to_be_bytes();
+            let number = Attribute::Other(RawAttribute {
+                kind,
+                value: &value,
+            });
+            bench.request(
+                port,
+                &[Attribute::Priority(1), Attribute::UseCandidate, number],
+            );
+            bench.answer(None);
+            bench.pass(secs(3));
+            bench.answer(None);
+            assert_eq!(bench.in_use(), Some(expected), "{port} {value:?}");
+        }
+    }
+}
+
+/// Where both number nominations, the controlling side tells where payload has moved to.
+#[test]
+fn a_move_is_nominated_where_both_number() {
+    let mut bench = Bench::new(Role::Controlling);
+    bench.know(RemoteIce {
+        renomination: true,
+        ..told(&Credentials::new("theirs", PASSWORD))
+    });
+    bench.candidate(candidate(1, 100));
+    for _ in 0..4 {
+        bench.answer(None);
+        bench.pass(ms(50));
+    }
+    bench.pass(secs(2));
+    bench.answer(None);
+    bench.request(9, &[Attribute::Priority(7)]);
+    let mut nominated = Vec::new();
+    for _ in 0..40 {
+        while let Some((path, bytes)) = bench.sent() {
+            let message = Message::parse(&bytes).unwrap();
+            let number = message
+                .get(AttributeType(0xc001))
+                .map(|it| it.value.to_vec());
+            if message.use_candidate() && path.remote.port() == 9 {
+                nominated.extend(number);
+            }
+            if message.class() == Class::Request && path.remote.port() == 9 {
+                let key = IntegrityKey::short_term(PASSWORD).unwrap();
+                let mut response = Vec::new();
+                let mut builder = Builder::response(&mut response, Class::Success, &message);
+                builder.add(Attribute::XorMappedAddress(path.local));
+                builder.message_integrity(&key).fingerprint();
+                builder.finish().unwrap();
+                bench.input(path, response);
+            }
+        }
+        bench.pass(ms(50));
+    }
+    assert!(!nominated.is_empty());
+    assert!(
+        nominated
+            .iter()
+            .all(|number| *number == nominated[0] && number[3] > 0)
+    );
+}
+
+/// RFC 7675 §5.1: an error is no consent. 487 is about a role, and counts.
+#[test]
+fn errors_do_not_renew_consent() {
+    for (code, lives) in [
+        (ErrorCode::BAD_REQUEST, false),
+        (ErrorCode::ROLE_CONFLICT, true),
+    ] {
+        let mut bench = Bench::connected(Role::Controlling);
+        let mut refused = 0;
+        for _ in 0..66 {
+            bench.pass(ms(500));
+            refused += bench.refuse(code);
+        }
+        assert!(refused > 5);
+        assert_eq!(bench.in_use().is_some(), lives, "{code:?}");
+    }
+}
+
+/// RFC 8489 §6.3.3: an answer that cannot be understood was never received.
+#[test]
+fn answers_with_unknown_attributes_are_dropped() {
+    let mut bench = Bench::new(Role::Controlling);
+    bench.know_peer();
+    bench.candidate(candidate(1, 100));
+    let (path, bytes) = bench.sent().unwrap();
+    let key = IntegrityKey::short_term(PASSWORD).unwrap();
+    let mut response = Vec::new();
+    let request = Message::parse(&bytes).unwrap();
+    let mut builder = Builder::response(&mut response, Class::Success, &request);
+    builder.add(Attribute::XorMappedAddress(path.local));
+    let kind = AttributeType(0x7f02);
+    builder.add(Attribute::Other(RawAttribute { kind, value: &[] }));
+    builder.message_integrity(&key).fingerprint();
+    builder.finish().unwrap();
+    bench.input(path, response);
+    assert_eq!(bench.in_use(), None);
+    assert_eq!(bench.agent.stats().drops.malformed, 1);
+}
+
+/// Requests from anywhere make sixteen pairs at most that are not valid yet, each asked for once.
+#[test]
+fn learnt_pairs_are_bounded() {
+    let mut bench = Bench::connected(Role::Controlled);
+    for port in 100..200 {
+        bench.request(port, &[Attribute::Priority(7)]);
+        while bench.sent().is_some() {}
+    }
+    let learnt = bench
+        .agent
+        .pairs()
+        .filter(|pair| pair.pair.path.remote.port() >= 100);
+    assert_eq!(learnt.count(), 16);
+    assert_eq!(bench.in_use(), Some(1));
+}
+
+/// Payload that waited for its pair goes when the pair goes.
+#[test]
+fn held_payload_goes_with_its_pair() {
+    let mut bench = Bench::new(Role::Controlled);
+    bench.request(1, &USE);
+    bench.input(bench.path(1), vec![22; 100]);
+    assert_eq!(bench.agent.stats().payload_held, 1);
+    let dropped = bench.agent.stats().drops.payload;
+    bench
+        .agent
+        .set_plan(bench.now, &mut bench.set, Plan::default())
+        .unwrap();
+    assert_eq!(bench.agent.stats().drops.payload, dropped + 1);
+    bench.know_peer();
+    bench.answer(None);
+    assert!(bench.payload.is_empty());
+}
+
+/// What failed is silent, and checks of a pair that lost its consent are taken back.
+#[test]
+fn what_failed_is_silent() {
+    let mut bench = Bench::connected(Role::Controlled);
+    bench.end_of_candidates();
+    for _ in 0..80 {
+        bench.pass(ms(500));
+    }
+    assert_eq!(bench.agent.state(), State::Failed);
+    assert!(bench.sent().is_none(), "what was queued is taken back");
+    let late = bench.agent.stats().drops.late;
+    bench.request(1, &USE);
+    assert!(bench.sent().is_none());
+    assert_eq!(bench.agent.stats().drops.late, late + 1);
+}
+
+/// The wait for a better pair is two round trips, and 100 ms at least.
+#[test]
+fn nomination_waits_for_two_round_trips() {
+    for (round_trip, wait) in [(ms(20), ms(100)), (ms(300), ms(600)), (ms(499), ms(998))] {
+        let mut bench = Bench::new(Role::Controlling);
+        bench.know_peer();
+        bench.candidate(candidate(1, 100));
+        bench.candidate(candidate(2, 300));
+        let (path, bytes) = bench.sent().unwrap();
+        assert_eq!(path.remote.port(), 1);
+        bench.pass(round_trip);
+        let request = Message::parse(&bytes).unwrap();
+        let key = IntegrityKey::short_term(PASSWORD).unwrap();
+        let mut response = Vec::new();
+        let mut builder = Builder::response(&mut response, Class::Success, &request);
+        builder.add(Attribute::XorMappedAddress(bench.local));
+        builder.message_integrity(&key).fingerprint();
+        builder.finish().unwrap();
+        bench.input(path, response);
+        let valid = bench.now;
+        let mut nominated = None;
+        while nominated.is_none() {
+            while let Some((path, bytes)) = bench.sent() {
+                let message = Message::parse(&bytes).unwrap();
+                if message.use_candidate() && path.remote.port() == 1 {
+                    nominated = Some(bench.now - valid);
+                }
+            }
+            bench.pass(ms(10));
+            assert!(bench.now - valid < secs(3));
+        }
+        let took = nominated.unwrap();
+        assert!(
+            took >= wait && took <= wait + ms(60),
+            "{took:?} for {wait:?}"
+        );
     }
 }

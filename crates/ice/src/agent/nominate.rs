@@ -103,11 +103,15 @@ impl Agent {
         session.moved = None;
         session.lost = false;
         // RFC 8445 §8.1.2: what remains on the list is not checked any more. As controlled agent we go on
-        // with what is better, which an aggressive peer may nominate next.
-        let ends = |it: &crate::pair::CandidatePair| {
-            it.id != pair_id && !it.learnt && (controlling || it.priority < priority)
-        };
-        session.list.cancel(ends);
+        // with what is better, which an aggressive peer may nominate next; and one pair of each other base
+        // is checked to its end, as it is the way out when this one ceases to work.
+        let ways_out = session.list.ways_out();
+        session.list.cancel(|pair| {
+            pair.id != pair_id
+                && !pair.learnt
+                && !ways_out.contains(&pair.id)
+                && (controlling || pair.priority < priority)
+        });
     }
 }
 
