@@ -24,7 +24,7 @@ fn candidate(number: u32) -> Candidate {
     }
 }
 
-/// Goals D10 and RFC 8445 §6.1.2.5: ten thousand candidates make at most 100 pairs, and at most one
+/// RFC 8445 §6.1.2.5: ten thousand candidates make at most 100 pairs, and at most one
 /// check each 50 ms leaves.
 #[test]
 fn ten_thousand_candidates_make_a_hundred_pairs() {
@@ -171,7 +171,7 @@ fn forgeries(local: &Credentials, remote: &Credentials) -> (Vec<Vec<u8>>, Vec<u8
     (cases, whole)
 }
 
-/// Goals row 16 (USE-CANDIDATE hijack): twenty ways to forge a request change no pair.
+/// Known failure 16: twenty ways to forge a request change no pair.
 #[test]
 fn forged_requests_change_no_pair() {
     let mut sim = Sim::new(2);
@@ -230,7 +230,7 @@ fn attributes_behind_the_integrity_do_not_count() {
     assert_eq!(sim.payload_path(1), Some(nominated));
 }
 
-/// Goals row 24: every class of STUN, known and unknown transactions, in every state of the agent.
+/// Known failure 24: every class of STUN, known and unknown transactions, in every state of the agent.
 #[test]
 fn every_class_in_every_state() {
     let stages: [fn(&mut Sim); 5] = [

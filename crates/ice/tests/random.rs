@@ -1,4 +1,4 @@
-//! Random sequences of everything that can happen to an agent (goals row 23).
+//! Random sequences of everything that can happen to an agent (known failure 23).
 
 mod sim;
 

@@ -21,7 +21,7 @@ fn settle(mut sim: Sim, role: Role) -> Sim {
     sim
 }
 
-/// [5.6-11], goals E6: a thousand conflicts, both kinds, all end with one controlling side.
+/// [5.6-11]: a thousand conflicts, both kinds, all end with one controlling side.
 #[test]
 fn a_thousand_conflicts_are_resolved() {
     for seed in 0..500 {

@@ -70,7 +70,9 @@ impl Carrier for WireEnd {
                 Some(Request::Close { .. }) => {
                     self.0.closed.fetch_add(1, Ordering::Relaxed);
                 }
-                _ => return,
+                // Its socket is nobody else's: nothing to route.
+                Some(_) => {}
+                None => return,
             }
         }
     }

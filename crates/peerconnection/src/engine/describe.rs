@@ -1,65 +1,14 @@
 //! W3C's verbs about descriptions and configuration (§4.4.2).
 
-use std::{collections::BTreeSet, time::Instant};
+use std::time::Instant;
 
 use oxirtc_jsep as jsep;
 
-use super::{
-    Engine, convert,
-    seed::{CredentialSource, Seed},
-    task::Event,
-    transport::TransportId,
-};
+use super::{Engine, convert, negotiation::Negotiation, task::Event};
 use crate::{
-    Certificate, Configuration, Error, ErrorKind, IceCandidateInit, OfferOptions,
-    SessionDescription, Settings, SignalingState,
+    Configuration, Error, ErrorKind, IceCandidateInit, OfferOptions, SessionDescription,
+    SignalingState,
 };
-
-/// The negotiation of a connection.
-pub(super) struct Negotiation {
-    pub(super) negotiator: jsep::Negotiator,
-    credentials: CredentialSource,
-    /// W3C's `[[NegotiationNeeded]]`.
-    needed: bool,
-    /// A local description was set.
-    described: bool,
-    /// Transports whose DTLS has its fingerprints.
-    pub(super) secured: BTreeSet<TransportId>,
-    /// How many associations took the place of another.
-    pub(super) generation: u32,
-    /// How many SCTP associations there were.
-    pub(super) associations: u32,
-}
-
-impl Negotiation {
-    pub(super) fn new(
-        configuration: &Configuration,
-        settings: &Settings,
-        certificate: &Certificate,
-        seed: &Seed,
-    ) -> Self {
-        let fingerprints = convert::fingerprints(certificate.inner());
-        let config = jsep::Config::new(seed.session_id(), fingerprints)
-            .bundle_policy(convert::bundle_policy(configuration.bundle_policy))
-            .max_message_size(settings.announced_message_size().into());
-        Self {
-            negotiator: jsep::Negotiator::new(config),
-            credentials: seed.credential_source(),
-            needed: false,
-            described: false,
-            secured: BTreeSet::new(),
-            generation: 0,
-            associations: 0,
-        }
-    }
-
-    /// [4.4.1.6-43]: the flag is cleared before it is evaluated again.
-    pub(super) fn reached(&mut self, state: SignalingState) {
-        if state == SignalingState::Stable {
-            self.needed = false;
-        }
-    }
-}
 
 impl Engine {
     /// `createOffer()`.

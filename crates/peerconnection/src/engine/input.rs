@@ -1,11 +1,11 @@
-//! What comes from below: datagrams and time.
+//! What an engine is told: datagrams, time, answers, and how its application keeps up.
 
-use std::time::Instant;
+use std::{io, net::SocketAddr, time::Instant};
 
 use oxirtc_ice::ChecklistSet;
 
 use super::{Engine, convert, counters::Counters, data::Data, demux::Kind, transport::Transport};
-use crate::Path;
+use crate::{Interface, Path, RequestId};
 
 impl Engine {
     /// A datagram that came on `path`. It is opened in place.
@@ -42,6 +42,42 @@ impl Engine {
             .each_in_turn(now, |transport, set| transport.handle_timeout(now, set));
         self.data.handle_timeout(now);
         self.ascend(now);
+    }
+
+    /// The answer to a request: the address of the socket, or why there is none.
+    pub fn handle_response(
+        &mut self,
+        now: Instant,
+        id: RequestId,
+        result: Result<SocketAddr, io::ErrorKind>,
+    ) {
+        let Some((transport, id)) = self.requests.open.remove(&id.0) else {
+            return;
+        };
+        let Some((transport, set)) = self.transports.lend(transport) else {
+            return;
+        };
+        transport.sockets.extend(result.ok());
+        transport.ice.handle_response(now, set, id, result);
+        self.transports.follow_role(now);
+        self.ascend(now);
+    }
+
+    /// The addresses of this machine; again when they change. Gathering waits for the first call.
+    pub fn handle_interfaces(&mut self, now: Instant, interfaces: &[Interface]) {
+        self.equipment.interfaces = Some(interfaces.to_vec());
+        let shown = convert::interfaces(interfaces);
+        self.transports.each_in_turn(now, |transport, set| {
+            transport.ice.handle_interfaces(now, set, &shown);
+        });
+        self.ascend(now);
+    }
+
+    /// How many events were taken and not read by the application. Above 1,024, channels that the peer
+    /// opens wait in the association.
+    pub fn set_unread_events(&mut self, now: Instant, events: usize) {
+        self.tasks.set_unread(events);
+        self.data.settle(now, &mut self.tasks);
     }
 
     /// When [`handle_timeout`](Self::handle_timeout) is wanted next.

@@ -1,9 +1,11 @@
-//! The way down: datagrams are built when the socket asks.
+//! What an engine is asked for: batches, whose datagrams are built when the socket asks, requests and tasks.
 
 use std::time::Instant;
 
-use super::{Engine, convert, counters::Counters, data::Data, transport::Transport};
-use crate::{Path, Transmit};
+use oxirtc_ice as ice;
+
+use super::{Engine, convert, counters::Counters, data::Data, task::Task, transport::Transport};
+use crate::{Path, Request, Transmit};
 
 /// What stands where a datagram is being built.
 struct Unbuildable;
@@ -41,6 +43,43 @@ impl Engine {
             dscp: 0,
             segment,
         })
+    }
+
+    /// The next request. Take them all after every call that may have caused one, and after
+    /// [`poll_transmit`](Self::poll_transmit), as a `Close` may stand behind a last datagram.
+    pub fn poll_request(&mut self) -> Option<Request> {
+        if let Some(route) = self.requests.routes.pop_front() {
+            return Some(Request::Route(route));
+        }
+        // A socket goes when the farewells have gone.
+        if !self.farewells.is_empty() {
+            return None;
+        }
+        while let Some(agent) = self.transports.retired.last_mut() {
+            if let Some(ice::Request::Close { local }) = agent.poll_request() {
+                return Some(Request::Close { local });
+            }
+            self.transports.retired.pop();
+        }
+        for transport in self.transports.iter_mut() {
+            match transport.ice.poll_request() {
+                Some(ice::Request::Bind { id, address, scope }) => {
+                    let id = self.requests.name(transport.id, id);
+                    return Some(Request::Bind { id, address, scope });
+                }
+                Some(ice::Request::Close { local }) => {
+                    transport.sockets.retain(|it| *it != local);
+                    return Some(Request::Close { local });
+                }
+                _ => {}
+            }
+        }
+        None
+    }
+
+    /// The next of W3C's tasks.
+    pub fn poll_task(&mut self) -> Option<Task> {
+        self.tasks.pop()
     }
 
     /// Messages may be taken from reading to acknowledging: [`poll_transmit`](Self::poll_transmit) may
@@ -234,13 +273,12 @@ mod tests {
         time::{Duration, SystemTime},
     };
 
-    use oxirtc_ice as ice;
     use oxirtc_netsim::epoch;
 
     use super::*;
     use crate::{
         Configuration, DataChannelInit, SessionDescription, Settings,
-        engine::{Anchor, Interface, Request},
+        path::{Anchor, Interface},
     };
 
     const LOCAL: IpAddr = IpAddr::V4(std::net::Ipv4Addr::new(10, 0, 0, 1));

@@ -1,11 +1,10 @@
 //! What the engine tells: W3C's tasks, in one queue.
 
-use std::{collections::VecDeque, iter, time::Instant, vec};
+use std::{collections::VecDeque, iter, vec};
 
 use super::{
-    Engine,
-    channel::ChannelId,
-    transport::{IceCandidatePair, TransportId},
+    ids::{ChannelId, TransportId},
+    transport::IceCandidatePair,
 };
 use crate::{
     DtlsTransportState, Error, IceCandidate, IceCandidateError, IceConnectionState,
@@ -108,20 +107,6 @@ impl IntoIterator for Task {
 
     fn into_iter(self) -> Self::IntoIter {
         iter::once(self.first).chain(self.rest)
-    }
-}
-
-impl Engine {
-    /// The next of W3C's tasks.
-    pub fn poll_task(&mut self) -> Option<Task> {
-        self.tasks.pop()
-    }
-
-    /// How many events were taken and not read by the application. Above 1,024, channels that the peer
-    /// opens wait in the association.
-    pub fn set_unread_events(&mut self, now: Instant, events: usize) {
-        self.tasks.set_unread(events);
-        self.data.settle(now, &mut self.tasks);
     }
 }
 

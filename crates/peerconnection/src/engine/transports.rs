@@ -5,7 +5,7 @@ use std::{net::SocketAddr, time::Instant};
 use oxirtc_ice::{Agent, ChecklistSet};
 use oxirtc_jsep as jsep;
 
-use super::transport::{Transport, TransportId};
+use super::{ids::TransportId, transport::Transport};
 
 /// The transports in use, what their agents share, and what is left of removed ones.
 pub(super) struct Transports {

@@ -4,8 +4,10 @@ use std::time::Instant;
 
 use oxirtc_jsep as jsep;
 
-use super::super::{Engine, convert};
-use crate::{Error, ErrorDetail};
+use crate::{
+    Error, ErrorDetail,
+    engine::{Engine, convert},
+};
 
 impl Engine {
     pub(super) fn set_dtls(

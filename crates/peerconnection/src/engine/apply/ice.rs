@@ -2,11 +2,13 @@
 
 use oxirtc_jsep as jsep;
 
-use super::{
-    super::{Engine, convert, transport::IceParameters},
-    Transport,
+use crate::{
+    IceCandidate, IceCandidateInit, IceTransportPolicy,
+    engine::{
+        Engine, convert,
+        transport::{IceParameters, Transport},
+    },
 };
-use crate::{IceCandidate, IceCandidateInit, IceTransportPolicy};
 
 impl Engine {
     pub(super) fn set_local_ice(

@@ -8,11 +8,7 @@ use std::time::Instant;
 
 use oxirtc_jsep as jsep;
 
-use super::{
-    Engine, convert,
-    task::Event,
-    transport::{Transport, Up},
-};
+use super::{Engine, convert, task::Event, transport::Transport, up::Up};
 
 impl Engine {
     /// Does what a description asks for, in order. The events of its task are queued before those that
@@ -134,6 +130,13 @@ impl Engine {
         transport.release_ufrags(&mut self.requests.routes);
         transport.ice.close(&mut self.transports.set);
         self.transports.retired.push(transport.ice);
-        self.transports_changed();
+        // W3C §4.3.4: any state may follow.
+        let mut events = Vec::new();
+        let shown = self.transports.iter().map(|it| it.shown.gathering);
+        self.states.update_gathering(shown, &mut events);
+        let shown = self.transports.iter();
+        let shown = shown.map(|it| (it.shown.ice, it.shown.dtls));
+        self.states.update_connection(shown, &mut events);
+        self.tasks.push(events);
     }
 }

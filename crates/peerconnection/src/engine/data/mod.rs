@@ -4,25 +4,27 @@
 //! verbs and facts only mark what there is to do.
 
 mod association;
+mod backlog;
 mod channels;
 mod inbound;
+mod local;
 mod outbound;
+mod sctp;
 mod unclaimed;
 
 use std::{collections::BTreeMap, time::Instant};
 
 use oxirtc_datachannel as datachannel;
 
-use super::{
-    channel::ChannelId,
-    convert,
-    task::{ChannelEvent, Event, Tasks},
+pub use sctp::SctpView;
+
+use self::{
+    backlog::Backlog,
+    local::Local,
+    sctp::{Leaving, Sctp},
 };
+use super::{convert, ids::ChannelId, task::Tasks};
 use crate::{DataChannelInit, Error, Settings};
-pub use association::SctpView;
-use association::{Leaving, Sctp};
-use channels::Local;
-use inbound::Inbound;
 
 /// The channels of a connection, and what carries them.
 pub(super) struct Data {
@@ -32,7 +34,7 @@ pub(super) struct Data {
     /// The association before it, until its last packet is out.
     leaving: Option<Leaving>,
     channels: BTreeMap<ChannelId, Local>,
-    inbound: Inbound,
+    backlog: Backlog,
     limits: Limits,
     messages_dropped: u64,
 }
@@ -61,7 +63,7 @@ impl Data {
             sctp: None,
             leaving: None,
             channels: BTreeMap::new(),
-            inbound: Inbound::default(),
+            backlog: Backlog::default(),
             limits,
             messages_dropped: 0,
         }
@@ -77,7 +79,7 @@ impl Data {
                 self.handle_event(event, tasks);
             } else if !self.is_connected() {
                 return;
-            } else if let Some(stream) = self.inbound.next_stream(tasks) {
+            } else if let Some(stream) = self.backlog.next_stream(tasks) {
                 self.pull(now, stream, tasks);
             } else if !self.finish_reset() {
                 return;
@@ -116,7 +118,7 @@ impl Data {
             self.channels.remove(&id);
         }
         if let Some(stream) = stream {
-            self.inbound.look_at(stream);
+            self.backlog.look_at(stream);
         }
     }
 

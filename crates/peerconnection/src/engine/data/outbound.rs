@@ -5,8 +5,11 @@ use std::time::Instant;
 use oxirtc_datachannel as datachannel;
 use oxirtc_sctp as sctp;
 
-use super::{ChannelId, Data, convert};
-use crate::{Error, ErrorDetail, ErrorKind, Message, SendError};
+use super::Data;
+use crate::{
+    Error, ErrorDetail, ErrorKind, Message, SendError,
+    engine::{convert, ids::ChannelId},
+};
 
 impl Data {
     /// W3C §6.2, `send()`.

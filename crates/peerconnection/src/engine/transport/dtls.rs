@@ -4,10 +4,14 @@ use std::time::Instant;
 
 use oxirtc_dtls as dtls;
 
-use super::{Equipment, Transport, Up};
+use super::Transport;
 use crate::{
     DtlsTransportState, Error, ErrorDetail,
-    engine::task::{DtlsTransportEvent, Event},
+    engine::{
+        equipment::Equipment,
+        task::{DtlsTransportEvent, Event},
+        up::Up,
+    },
 };
 
 impl Transport {

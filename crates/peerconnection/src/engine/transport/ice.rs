@@ -5,10 +5,14 @@ use std::{collections::VecDeque, time::Instant};
 use oxirtc_ice as ice;
 use oxirtc_sdp as sdp;
 
-use super::{IceCandidatePair, Transport, Up, convert};
+use super::{IceCandidatePair, Transport};
 use crate::{
     IceCandidate, IceCandidateInit, IceGatheringState, IceTransportState, Route,
-    engine::task::{Event, IceTransportEvent},
+    engine::{
+        convert,
+        task::{Event, IceTransportEvent},
+        up::Up,
+    },
 };
 
 impl Transport {

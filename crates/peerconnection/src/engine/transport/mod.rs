@@ -1,8 +1,10 @@
 //! A transport: an ICE agent and the DTLS on it.
 
+mod ascend;
 mod dtls;
 mod generation;
 mod ice;
+mod shown;
 mod view;
 
 use std::{
@@ -12,25 +14,16 @@ use std::{
 };
 
 use oxirtc_datachannel as datachannel;
-use oxirtc_dtls::Connection;
+use oxirtc_dtls::{Config, Connection};
 use oxirtc_ice::{Agent, ChecklistSet, GenerationId, Way};
 use oxirtc_jsep as jsep;
 
-pub use view::{IceCandidatePair, IceParameters, TransportView};
+pub use shown::{IceCandidatePair, IceParameters};
+pub use view::TransportView;
 
-use super::{
-    convert, data::Data, describe::Negotiation, facts::States, seed::Seed, task::Tasks,
-    transports::Others,
-};
-use crate::{
-    Certificate, DtlsTransportState, IceTransportPolicy, Interface, Path, Route, Settings,
-};
-use generation::Generations;
-use view::Shown;
-
-/// The number of a transport. Never used twice by one engine.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
-pub struct TransportId(pub(super) u32);
+use self::{generation::Generations, shown::Shown};
+use super::{convert, equipment::Equipment, ids::TransportId};
+use crate::{DtlsTransportState, Path};
 
 /// An ICE agent with the DTLS on it.
 pub(super) struct Transport {
@@ -57,26 +50,6 @@ pub(super) struct Transport {
     ufrags: VecDeque<String>,
 }
 
-/// What transports are made with.
-pub(super) struct Equipment {
-    pub(super) seed: Seed,
-    pub(super) settings: Settings,
-    pub(super) certificate: Certificate,
-    /// The addresses of this machine, once they were told.
-    pub(super) interfaces: Option<Vec<Interface>>,
-    pub(super) ice_transport_policy: IceTransportPolicy,
-}
-
-/// What stands above a transport and beside it, where its events go.
-pub(super) struct Up<'a> {
-    pub(super) others: Others<'a>,
-    pub(super) negotiation: &'a mut Negotiation,
-    pub(super) data: &'a mut Data,
-    pub(super) states: &'a mut States,
-    pub(super) tasks: &'a mut Tasks,
-    pub(super) routes: &'a mut VecDeque<Route>,
-}
-
 impl Transport {
     pub(super) fn new(
         name: jsep::TransportId,
@@ -91,7 +64,7 @@ impl Transport {
         if let Some(interfaces) = &equipment.interfaces {
             ice.handle_interfaces(now, set, &convert::interfaces(interfaces));
         }
-        let config = oxirtc_dtls::Config::new(equipment.certificate.inner().clone());
+        let config = Config::new(equipment.certificate.inner().clone());
         Self {
             id,
             name,
@@ -107,12 +80,6 @@ impl Transport {
             consent: true,
             ufrags: VecDeque::new(),
         }
-    }
-
-    /// Lifts what the layers tell, once from the bottom: a layer affects only those above it.
-    pub(super) fn ascend(&mut self, now: Instant, up: &mut Up<'_>) {
-        self.ascend_ice(now, up);
-        self.ascend_dtls(now, up);
     }
 
     /// Where ICE wants to send.
