@@ -48,88 +48,58 @@ pub(crate) fn derive(facts: &Facts) -> State {
 mod tests {
     use super::*;
 
-    /// [5.6.4-02], [5.6.4-03], [5.6.4-04], [5.6.4-07]
-    #[test]
-    fn each_state_has_its_reason() {
-        let none = Facts::default();
-        let with = |fresh, complete| Facts {
-            in_use: Some(InUse { fresh, complete }),
-            ..none
-        };
-        for (facts, state) in [
-            (none, State::New),
-            (
-                Facts {
-                    known: true,
-                    ..none
-                },
-                State::Checking,
-            ),
-            (
-                Facts {
-                    pending: true,
-                    hopeless: true,
-                    ..none
-                },
-                State::Checking,
-            ),
-            (
-                Facts {
-                    tried: true,
-                    known: true,
-                    ..none
-                },
-                State::Disconnected,
-            ),
-            (
-                Facts {
-                    tried: true,
-                    restarting: true,
-                    ..none
-                },
-                State::Checking,
-            ),
-            (
-                Facts {
-                    tried: true,
-                    restarting: true,
-                    hopeless: true,
-                    ..none
-                },
-                State::Failed,
-            ),
-            (
-                Facts {
-                    hopeless: true,
-                    ..none
-                },
-                State::Failed,
-            ),
-            (with(true, false), State::Connected),
-            (with(true, true), State::Completed),
-            (
-                Facts {
-                    restarting: true,
-                    ..with(true, true)
-                },
-                State::Connected,
-            ),
-            (
-                Facts {
-                    hopeless: true,
-                    ..with(false, true)
-                },
-                State::Disconnected,
-            ),
-            (
-                Facts {
-                    restarting: true,
-                    ..with(false, true)
-                },
-                State::Checking,
-            ),
-        ] {
-            assert_eq!(derive(&facts), state, "{facts:?}");
+    fn check(cases: &[(Facts, State)]) {
+        for (facts, state) in cases {
+            assert_eq!(derive(facts), *state, "{facts:?}");
         }
+    }
+
+    fn facts(
+        pending: bool,
+        restarting: bool,
+        hopeless: bool,
+        (tried, known): (bool, bool),
+    ) -> Facts {
+        Facts {
+            in_use: None,
+            pending,
+            restarting,
+            hopeless,
+            tried,
+            known,
+        }
+    }
+
+    /// [5.6.4-03], [5.6.4-04]
+    #[test]
+    fn without_a_pair_it_depends_on_what_may_come() {
+        check(&[
+            (Facts::default(), State::New),
+            (facts(false, false, false, (false, true)), State::Checking),
+            (facts(true, false, true, (true, true)), State::Checking),
+            (
+                facts(false, false, false, (true, true)),
+                State::Disconnected,
+            ),
+            (facts(false, true, false, (true, true)), State::Checking),
+            (facts(false, true, true, (true, true)), State::Failed),
+            (facts(false, false, true, (false, true)), State::Failed),
+        ]);
+    }
+
+    /// [5.6.4-02], [5.6.4-07]
+    #[test]
+    fn with_a_pair_it_depends_on_the_pair() {
+        let with = |fresh, complete, restarting| Facts {
+            in_use: Some(InUse { fresh, complete }),
+            ..facts(true, restarting, true, (true, true))
+        };
+        check(&[
+            (with(true, false, false), State::Connected),
+            (with(true, true, false), State::Completed),
+            (with(true, true, true), State::Connected),
+            (with(false, true, false), State::Disconnected),
+            (with(false, true, true), State::Checking),
+        ]);
     }
 }

@@ -12,7 +12,7 @@ use oxirtc_ice::{
 };
 use oxirtc_stun::{Attribute, Builder, Class, IntegrityKey, Message, Method, TransactionId};
 
-use crate::sim::{Sim, ip, ms, secs, told};
+use crate::sim::{Sent, Sim, ip, ms, secs, told};
 
 /// The credentials of this name.
 fn of(name: &str) -> Credentials {
@@ -153,15 +153,15 @@ fn row_1_a_first_offer_answers_early_checks() {
         sim.peers[0].agent.gathering_state(),
         GatheringState::Complete
     );
+    assert!(check(&mut sim, "L1", "R9", 30));
     for port in 1..=20 {
         assert!(check(&mut sim, "L1", "R1", port));
     }
-    assert!(check(&mut sim, "L1", "R9", 30));
     assert_eq!(sim.states()[0], State::Checking);
     assert!(sim.peers[0].agent.pairs().next().is_none());
     sim.plan(0, plan(generation("L1", "R1"), None));
     // Sixteen were remembered; what another peer checked is none of ours.
-    assert!(is_learnt(&sim, 16) && !is_learnt(&sim, 17) && !is_learnt(&sim, 30));
+    assert!(is_learnt(&sim, 15) && !is_learnt(&sim, 16) && !is_learnt(&sim, 30));
     peer_follows(&mut sim, "L1", "R1");
     sim.run_until(secs(5), |sim| sim.has_consent(0) && sim.has_consent(1));
 }
@@ -589,7 +589,8 @@ fn row_21_a_check_of_a_session_is_learnt_from() {
         );
         assert!(!is_learnt(&sim, 10));
         sim.run(secs(1));
-        assert!(!checked(&sim, 0).contains(&"L1".into()));
+        let in_return = |sent: &&Sent| sent.path.remote == from(10);
+        assert!(!sim.requests(0).iter().any(in_return), "and learns nothing");
         peer_follows(&mut sim, "L2", "R2");
         finish(sim, &["L1", "R1"]);
     }

@@ -1,4 +1,5 @@
 //! Two machines of one link.
+#![expect(clippy::unwrap_used, reason = "a failed step fails the test")]
 
 use std::{
     net::SocketAddr,
