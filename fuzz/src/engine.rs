@@ -10,10 +10,9 @@ use std::{
 
 use arbitrary::Arbitrary;
 use oxirtc_peerconnection::{
-    Anchor, Certificate, Configuration, DataChannelInit, IceCandidateInit, Interface, Message,
-    OfferOptions, Path, PeerConnectionState, Priority, Protocol, Request, RequestId, SdpType,
-    SendError, SessionDescription, Settings,
-    engine::{ChannelId, Engine, Event},
+    Certificate, Configuration, DataChannelInit, IceCandidateInit, Message, OfferOptions,
+    PeerConnectionState, Priority, Protocol, SdpType, SessionDescription, Settings,
+    engine::{Anchor, ChannelId, Engine, Event, Interface, Path, Request, RequestId, SendError},
 };
 
 use crate::wire::{End, Machine, Pair, ROOM, Step};

@@ -19,6 +19,7 @@ use crate::wire::{End, Machine, Pair, Step};
 pub struct Scenario {
     connected: bool,
     small_window: bool,
+    interleaving: bool,
     operations: Vec<Operation>,
 }
 
@@ -78,6 +79,9 @@ impl Scenario {
         let peer = |seed| Peer {
             association: Association::new(
                 Config::default()
+                    // There is no DTLS here that would find what is changed.
+                    .zero_checksum(false)
+                    .interleaving(self.interleaving)
                     .receive_window(window)
                     .send_buffer(SEND_BUFFER),
                 [seed; 32],
@@ -405,7 +409,7 @@ fn content(number: u32, length: usize) -> Bytes {
     bytes.into()
 }
 
-const KINDS: [ChunkKind; 15] = [
+const KINDS: [ChunkKind; 17] = [
     ChunkKind::DATA,
     ChunkKind::INIT,
     ChunkKind::INIT_ACK,
@@ -421,6 +425,8 @@ const KINDS: [ChunkKind; 15] = [
     ChunkKind::SHUTDOWN_COMPLETE,
     ChunkKind::RECONFIG,
     ChunkKind::FORWARD_TSN,
+    ChunkKind::I_DATA,
+    ChunkKind::I_FORWARD_TSN,
 ];
 const MAX_OPERATIONS: usize = 200;
 const MAX_MESSAGE: usize = 20_000;

@@ -7,7 +7,7 @@ use std::{
 
 use anyhow::{Context, Result, bail};
 
-use crate::{fuzz, run, setup, tidy};
+use crate::{conformance, deny, examples, fuzz, run, setup, tidy};
 
 #[derive(clap::Args)]
 pub(crate) struct Arguments {
@@ -24,19 +24,30 @@ struct Stage {
     name: &'static str,
     minutes: u64,
     run: fn(&Arguments) -> Result<()>,
+    /// It would pass the time limit: only with `--full`, or when it is asked for by name.
+    only_full: bool,
 }
 
 const fn stage(name: &'static str, minutes: u64, run: fn(&Arguments) -> Result<()>) -> Stage {
-    Stage { name, minutes, run }
+    Stage {
+        name,
+        minutes,
+        run,
+        only_full: false,
+    }
+}
+
+const fn full(name: &'static str, minutes: u64, run: fn(&Arguments) -> Result<()>) -> Stage {
+    Stage {
+        only_full: true,
+        ..stage(name, minutes, run)
+    }
 }
 
 pub(crate) fn run(arguments: &Arguments) -> Result<()> {
     let start = now();
     let mut rows = Vec::new();
-    let wanted = |stage: &&Stage| {
-        arguments.only.is_empty() || arguments.only.iter().any(|name| name == stage.name)
-    };
-    for stage in STAGES.iter().filter(wanted) {
+    for stage in STAGES.iter().filter(|stage| arguments.want(stage)) {
         println!("\n=== {} (budget {} min)", stage.name, stage.minutes);
         let begun = now();
         (stage.run)(arguments).with_context(|| format!("stage «{}»", stage.name))?;
@@ -65,8 +76,18 @@ pub(crate) fn run(arguments: &Arguments) -> Result<()> {
     Ok(())
 }
 
+impl Arguments {
+    fn want(&self, stage: &Stage) -> bool {
+        match self.only.is_empty() {
+            true => self.full || !stage.only_full,
+            false => self.only.iter().any(|name| name == stage.name),
+        }
+    }
+}
+
 fn build(_: &Arguments) -> Result<()> {
     tidy::run()?;
+    conformance::run(&conformance::Arguments { check: true })?;
     run::check(run::cargo().args(["fmt", "--all", "--check"]))?;
     let lints = [
         "clippy",
@@ -77,10 +98,34 @@ fn build(_: &Arguments) -> Result<()> {
         "warnings",
     ];
     run::check(run::cargo().args(lints))?;
+    // Without the driver: what an embedder of the engine builds.
+    let engine = [
+        "clippy",
+        "-p",
+        "oxirtc-peerconnection",
+        "--no-default-features",
+        "--",
+        "-D",
+        "warnings",
+    ];
+    run::check(run::cargo().args(engine))?;
     run::check(run::cargo().args(["test", "--workspace"]))?;
     let mut doc = run::cargo();
     doc.args(["doc", "--workspace", "--no-deps"]);
     run::check(doc.env("RUSTDOCFLAGS", "-D warnings"))
+}
+
+/// The workspaces beside the main one. They share its build directory, and so what both depend on.
+fn beside(_: &Arguments) -> Result<()> {
+    for workspace in BESIDE {
+        let manifest = format!("{workspace}/Cargo.toml");
+        run::check(run::cargo().args(["fmt", "--manifest-path", &manifest, "--check"]))?;
+        let mut lints = run::cargo();
+        lints.args(["clippy", "--manifest-path", &manifest, "--all-targets"]);
+        lints.arg("--target-dir").arg(run::target()?);
+        run::check(lints.args(["--", "-D", "warnings"]))?;
+    }
+    Ok(())
 }
 
 fn netsim(arguments: &Arguments) -> Result<()> {
@@ -120,9 +165,33 @@ fn now() -> Instant {
 const STAGES: &[Stage] = &[
     stage("setup", 10, |_| setup::run(&setup::Arguments::default())),
     stage("build", 15, build),
+    stage("beside", 4, beside),
+    stage("examples", 2, |_| examples::run()),
     stage("netsim", 5, netsim),
     stage("chromium", 6, |_| interop("chromium")),
     stage("firefox", 8, |_| interop("firefox")),
     stage("fuzz", 8, fuzz_smoke),
+    full("deny", 10, |_| deny::run()),
 ];
+const BESIDE: [&str; 2] = ["fuzz", "xtask/peers"];
 const LIMIT: Duration = Duration::from_secs(60 * 60);
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn wanted(full: bool, only: &[&str]) -> Vec<&'static str> {
+        let only = only.iter().map(|name| (*name).to_owned()).collect();
+        let arguments = Arguments { full, only };
+        let wanted = STAGES.iter().filter(|stage| arguments.want(stage));
+        wanted.map(|stage| stage.name).collect()
+    }
+
+    #[test]
+    fn what_takes_too_long_runs_when_it_is_asked_for() {
+        assert!(!wanted(false, &[]).contains(&"deny"));
+        assert!(wanted(true, &[]).contains(&"deny"));
+        assert_eq!(wanted(true, &[]).len(), STAGES.len());
+        assert_eq!(wanted(false, &["deny", "build"]), ["build", "deny"]);
+    }
+}

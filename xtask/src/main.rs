@@ -4,11 +4,14 @@
 
 mod bench;
 mod ci;
+mod conformance;
 mod deny;
+mod examples;
 mod fuzz;
 mod interop;
 mod run;
 mod setup;
+mod sources;
 mod tidy;
 
 use anyhow::Result;
@@ -27,6 +30,8 @@ enum Command {
     Setup(setup::Arguments),
     /// Check the shape of the tree: dependency arrows, sizes, names, citations
     Tidy,
+    /// Say in docs/w3c.md and docs/known-failures.md which tests show which row
+    Conformance(conformance::Arguments),
     /// Run everything a change must pass
     Ci(ci::Arguments),
     /// Test against real peers
@@ -43,6 +48,7 @@ fn main() -> Result<()> {
     match Arguments::parse().command {
         Command::Setup(arguments) => setup::run(&arguments),
         Command::Tidy => tidy::run(),
+        Command::Conformance(arguments) => conformance::run(&arguments),
         Command::Ci(arguments) => ci::run(&arguments),
         Command::Interop(arguments) => interop::run(&arguments),
         Command::Fuzz(arguments) => fuzz::run(&arguments),

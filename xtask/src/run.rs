@@ -3,6 +3,8 @@
 use std::{
     path::{Path, PathBuf},
     process::Command,
+    thread,
+    time::Duration,
 };
 
 use anyhow::{Context, Result, bail};
@@ -33,6 +35,14 @@ pub(crate) fn nightly_cargo() -> Command {
     command
 }
 
+/// Where cargo builds: asked, as it may be anywhere.
+pub(crate) fn target() -> Result<PathBuf> {
+    let metadata = output(cargo().args(["metadata", "--format-version=1", "--no-deps"]))?;
+    let metadata: serde_json::Value = serde_json::from_str(&metadata)?;
+    let target = metadata["target_directory"].as_str();
+    Ok(target.context("no target directory")?.into())
+}
+
 /// Runs the command to its end and fails when it fails.
 pub(crate) fn check(command: &mut Command) -> Result<()> {
     let line = line(command);
@@ -44,6 +54,29 @@ pub(crate) fn check(command: &mut Command) -> Result<()> {
         bail!("`{line}` failed: {status}");
     }
     Ok(())
+}
+
+/// As [`check`], and fails too when it takes longer than `limit`.
+pub(crate) fn check_within(limit: Duration, command: &mut Command) -> Result<()> {
+    let line = line(command);
+    println!("$ {line}");
+    let mut child = command
+        .spawn()
+        .with_context(|| format!("`{line}` does not start"))?;
+    let mut waited = Duration::ZERO;
+    loop {
+        match child.try_wait()? {
+            Some(status) if status.success() => return Ok(()),
+            Some(status) => bail!("`{line}` failed: {status}"),
+            None if waited >= limit => {
+                child.kill()?;
+                child.wait()?;
+                bail!("`{line}` has not ended after {limit:?}");
+            }
+            None => thread::sleep(TICK),
+        }
+        waited += TICK;
+    }
 }
 
 /// What the command prints on its standard output.
@@ -68,4 +101,22 @@ fn line(command: &Command) -> String {
         line.push_str(&argument.to_string_lossy());
     }
     line
+}
+
+const TICK: Duration = Duration::from_millis(50);
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_command_that_fails_or_does_not_end_is_named() {
+        let limit = Duration::from_secs(20);
+        assert!(check_within(limit, &mut Command::new("true")).is_ok());
+        let failed = check_within(limit, &mut Command::new("false"));
+        assert!(failed.is_err_and(|error| error.to_string().contains("`false` failed")));
+        let mut endless = Command::new("sleep");
+        let late = check_within(TICK, endless.arg("60"));
+        assert!(late.is_err_and(|error| error.to_string().contains("`sleep 60` has not ended")));
+    }
 }

@@ -32,7 +32,7 @@ fn fragment(kind: Kind, sequence: u16, message: &Message<'_>) -> Vec<u8> {
     bytes
 }
 
-/// Known failure 9, checklist C4.
+/// Known failure 9.
 #[test]
 fn a_forged_record_far_ahead_stops_nothing() {
     for from in [Role::Client, Role::Server] {
@@ -144,7 +144,7 @@ fn a_live_association_ignores_what_is_in_the_clear() {
     pair.assert_connected();
 }
 
-/// Known failure 37, checklist D12.
+/// Known failure 37.
 #[test]
 fn no_flood_of_verify_requests_draws_more_than_three_hellos() {
     let mut pair = Pair::plain();
@@ -295,7 +295,7 @@ fn verify_requests_at_any_moment_and_doubled_datagrams_stop_nothing() {
     }
 }
 
-/// Known failure 2, checklist D4.
+/// Known failure 2.
 #[test]
 fn fragments_that_never_complete_are_bounded_and_do_not_stop_a_handshake() {
     for role in [Role::Client, Role::Server] {

@@ -111,7 +111,7 @@ fn single_bytes_backwards() {
     pair.assert_connected();
 }
 
-/// Row C3, first half: every record of the handshake deleted once, twice sent, or swapped with the next.
+/// Every record of the handshake deleted once, twice sent, or swapped with the next.
 #[test]
 fn each_record_lost_doubled_or_swapped_once() {
     for from in [Role::Client, Role::Server] {
@@ -144,7 +144,7 @@ fn each_record_lost_doubled_or_swapped_once() {
     }
 }
 
-/// Row C3, second half, known failure 4: a message that never comes ends in no connection.
+/// Known failure 4: a message that never comes ends in no connection.
 #[test]
 fn without_any_one_message_nobody_connects() {
     for kind in [1, 2, 11, 12, 13, 14, 15, 16] {

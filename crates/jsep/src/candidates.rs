@@ -8,7 +8,10 @@ use oxirtc_sdp::{Address, Candidate, CandidateKind, Transport as Protocol};
 
 use self::text::Text;
 use crate::{
-    Change, TransportId, agreement::Transport, description::Applied, signaling::Side, state::State,
+    Change, TransportId,
+    agreement::Transport,
+    signaling::Side,
+    state::{Applied, State},
 };
 
 /// W3C's `RTCIceCandidateInit`. The default is the end of candidates for all sections.

@@ -66,6 +66,7 @@ impl Offer<'_> {
             };
             let form = Form {
                 config: self.config,
+                mid: Some(&section.mid),
                 transport: credentials.is_some().then_some(&lines),
                 bundle_only,
                 sctp_port: Association::offered_port(
@@ -73,7 +74,7 @@ impl Offer<'_> {
                     self.config,
                 ),
             };
-            section.write(&mut writer, true, &form);
+            section.write(&mut writer, &form);
         }
         writer.finish()
     }
@@ -149,11 +150,12 @@ impl Answer<'_> {
             };
             let form = Form {
                 config: self.config,
+                mid: named.then_some(section.mid.as_str()),
                 transport: addressed.then_some(&lines),
                 bundle_only: false,
                 sctp_port: self.sctp_port(section, entry),
             };
-            section.write(&mut writer, named, &form);
+            section.write(&mut writer, &form);
         }
         writer.finish()
     }

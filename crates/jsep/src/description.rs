@@ -1,10 +1,6 @@
-//! Descriptions as the application sees them, and as they are kept.
+//! Descriptions as the application sees them.
 
 use std::fmt;
-
-use oxirtc_sdp::Session;
-
-use crate::{Error, outline::Outline};
 
 /// A description with its type: W3C's `RTCSessionDescriptionInit`.
 ///
@@ -28,30 +24,6 @@ pub enum SdpType {
     Answer,
     /// Back to the last stable state.
     Rollback,
-}
-
-/// A description that was read, and is applied or is to be.
-#[derive(Clone, Debug)]
-pub(crate) struct Applied {
-    pub(crate) kind: SdpType,
-    pub(crate) session: Session,
-    pub(crate) outline: Outline,
-}
-
-impl Applied {
-    /// # Errors
-    ///
-    /// [`Error::SdpSyntax`] when the text breaks the grammar, [`Error::InvalidAccess`] when its sections
-    /// contradict each other.
-    pub(crate) fn read(kind: SdpType, sdp: &str) -> Result<Self, Error> {
-        let session = Session::parse(sdp)?;
-        let outline = Outline::new(&session, kind)?;
-        Ok(Self {
-            kind,
-            session,
-            outline,
-        })
-    }
 }
 
 impl Description {

@@ -1,18 +1,15 @@
 //! Offers and answers in their order: the verbs of the W3C API that concern descriptions.
 
-use std::sync::Arc;
-
-use oxirtc_sdp::Candidate;
+mod candidates;
+mod descriptions;
 
 use crate::{
-    CandidateInit, Change, Config, Credentials, Description, Error, MediaSection, SdpType,
-    SignalingState, TransportId,
-    candidates::{Candidates, generation},
+    Change, Config, Credentials, Description, Error, SdpType, SignalingState, TransportId,
+    candidates::Candidates,
     compose::{Answer, Offer, Source},
-    description::Applied,
     section::Kind,
     signaling::Side,
-    state::State,
+    state::{Applied, State},
 };
 
 /// The negotiation of one peer connection (RFC 9429).
@@ -212,75 +209,6 @@ impl Negotiator {
         Ok(changes)
     }
 
-    /// W3C's `addIceCandidate`. The candidate goes into the remote description of its generation, in
-    /// whichever section; the changes are what ICE is to be told now. Candidates of an offer that is not
-    /// answered yet are told with the answer, those that come after the end of them not at all.
-    ///
-    /// # Errors
-    ///
-    /// [`Error::Type`] when a candidate has neither mid nor index, [`Error::InvalidState`] without a
-    /// remote description, [`Error::Operation`] when the section, the generation or the candidate is
-    /// not one.
-    pub fn add_ice_candidate(&mut self, init: CandidateInit<'_>) -> Result<Vec<Change>, Error> {
-        if !init.candidate.is_empty() && init.sdp_mid.is_none() && init.sdp_mline_index.is_none() {
-            return Err(Error::Type(
-                "a candidate has neither sdpMid nor sdpMLineIndex",
-            ));
-        }
-        if self.state.signaling == SignalingState::Closed {
-            return Err(closed());
-        }
-        let latest = self.state.remote().cloned();
-        let latest = latest.ok_or(Error::InvalidState("there is no remote description"))?;
-        let sections = self.sections(&latest, &init)?;
-        let ufrag = init.username_fragment;
-        let generation = |index| Some((index, self.generation(&latest, index, ufrag)?));
-        let generations: Vec<_> = sections.filter_map(generation).collect();
-        if generations.is_empty() && ufrag.is_some() {
-            return Err(Error::Operation(
-                "no remote description has this usernameFragment",
-            ));
-        }
-        let candidate = init.read()?;
-        let mut changes = Vec::new();
-        for (index, ufrag) in generations {
-            let place = (index, ufrag.as_str());
-            self.candidates.add_remote(place, candidate.clone());
-            if let Some(candidate) = candidate.clone() {
-                changes.extend(self.candidates.tell(&self.state, place, candidate));
-            }
-        }
-        if candidate.is_none() {
-            changes.extend(self.candidates.untold_ends(&self.state));
-        }
-        Ok(changes)
-    }
-
-    /// A candidate that we gathered goes into the local descriptions of its generation. Returns where
-    /// it belongs, or `None` when no description has this generation any more.
-    pub fn add_local_candidate(
-        &mut self,
-        transport: TransportId,
-        ufrag: &str,
-        candidate: Candidate,
-    ) -> Option<MediaSection> {
-        let section = self.local_section(transport, ufrag)?;
-        self.candidates.add_local(ufrag, Some(candidate));
-        Some(section)
-    }
-
-    /// Gathering of a generation has ended. Returns where the end belongs, or `None` when no
-    /// description has this generation any more.
-    pub fn set_local_end_of_candidates(
-        &mut self,
-        transport: TransportId,
-        ufrag: &str,
-    ) -> Option<MediaSection> {
-        let section = self.local_section(transport, ufrag)?;
-        self.candidates.add_local(ufrag, None);
-        Some(section)
-    }
-
     /// W3C's `restartIce`: offers have new credentials until one of them is through.
     pub fn restart_ice(&mut self) {
         self.replaced = self.state.local_credentials();
@@ -316,47 +244,6 @@ impl Negotiator {
         self.state.agreement.transports.iter().map(|it| it.id)
     }
 
-    /// The pending local description, else the current one.
-    pub fn local_description(&self) -> Option<Description> {
-        self.pending_local_description()
-            .or_else(|| self.current_local_description())
-    }
-
-    /// The local description of the last exchange that ended, with the candidates gathered for it.
-    pub fn current_local_description(&self) -> Option<Description> {
-        self.write(Side::Local, self.state.current_local.as_ref())
-    }
-
-    /// The local description of the exchange that is open, with the candidates gathered for it.
-    pub fn pending_local_description(&self) -> Option<Description> {
-        self.write(Side::Local, self.state.pending_local.as_ref())
-    }
-
-    /// The pending remote description, else the current one.
-    pub fn remote_description(&self) -> Option<Description> {
-        self.pending_remote_description()
-            .or_else(|| self.current_remote_description())
-    }
-
-    /// The remote description of the last exchange that ended, with the candidates added to it.
-    pub fn current_remote_description(&self) -> Option<Description> {
-        self.write(Side::Remote, self.state.current_remote.as_ref())
-    }
-
-    /// The remote description of the exchange that is open, with the candidates added to it.
-    pub fn pending_remote_description(&self) -> Option<Description> {
-        self.write(Side::Remote, self.state.pending_remote.as_ref())
-    }
-
-    fn write(&self, side: Side, applied: Option<&Arc<Applied>>) -> Option<Description> {
-        let applied = applied?;
-        let sdp = match side {
-            Side::Local => self.candidates.write_local(applied),
-            Side::Remote => self.candidates.write_remote(applied),
-        };
-        Some(Description::new(applied.kind, sdp))
-    }
-
     /// A text that was just made, with the candidates that are known already.
     fn created(&mut self, text: &str, kind: SdpType) -> Result<Created, Error> {
         let applied = Applied::read(kind, text)?;
@@ -370,60 +257,6 @@ impl Negotiator {
         Ok(Created {
             sdp: self.candidates.write_local(&applied),
             revision: self.revision,
-        })
-    }
-
-    /// The sections of the remote description that a candidate is for.
-    fn sections(
-        &self,
-        latest: &Applied,
-        init: &CandidateInit<'_>,
-    ) -> Result<std::ops::Range<usize>, Error> {
-        let outline = &latest.outline;
-        match (init.sdp_mid, init.sdp_mline_index.map(usize::from)) {
-            (Some(mid), _) => {
-                let unnamed = || {
-                    let mut sections = self.state.agreement.sections.iter();
-                    sections.position(|it| !it.named && it.mid == mid)
-                };
-                let index = outline.position(mid).or_else(unnamed);
-                let index = index.ok_or(Error::Operation("no section has this sdpMid"))?;
-                Ok(index..index + 1)
-            }
-            (None, Some(index)) if index < outline.entries.len() => Ok(index..index + 1),
-            (None, Some(_)) => Err(Error::Operation("no section has this sdpMLineIndex")),
-            (None, None) => Ok(0..outline.entries.len()),
-        }
-    }
-
-    /// The generation of a section that a candidate of the peer belongs to: the one that is named, if a
-    /// remote description has it, else the latest.
-    fn generation(&self, latest: &Applied, index: usize, ufrag: Option<&str>) -> Option<String> {
-        let Some(wanted) = ufrag else {
-            return generation(latest, index).map(str::to_owned);
-        };
-        let mut applied = self.state.applied(Side::Remote);
-        let known = applied.any(|it| it.outline.ufrag(index) == Some(wanted));
-        known.then(|| wanted.to_owned())
-    }
-
-    /// The section in which a generation of ours is described: the one that has the address.
-    fn local_section(&self, transport: TransportId, ufrag: &str) -> Option<MediaSection> {
-        let sections = &self.state.agreement.sections;
-        let carried = |index: &usize| self.state.agreement.carrier(*index) == Some(transport);
-        let described = |index: &usize| {
-            let mut applied = self.state.applied(Side::Local);
-            applied.any(|it| it.outline.ufrag(*index) == Some(ufrag))
-        };
-        let addressed = |index: &usize| {
-            let mut applied = self.state.applied(Side::Local);
-            applied.any(|it| it.outline.own_ufrag(*index) == Some(ufrag))
-        };
-        let all = || (0..sections.len()).filter(carried);
-        let index = all().find(addressed).or_else(|| all().find(described))?;
-        Some(MediaSection {
-            mid: sections.get(index)?.mid.clone(),
-            index: u16::try_from(index).ok()?,
         })
     }
 

@@ -2,9 +2,9 @@
 
 use std::{collections::HashMap, fmt};
 
-use oxirtc_sdp::{Attribute, Candidate, Media, RtpMap, SctpMap, Session, Setup};
+use oxirtc_sdp::{Attribute, Candidate, Media, SctpMap, Session, Setup};
 
-use crate::{Credentials, Error, Fingerprint, SdpType};
+use crate::{Credentials, Error, Fingerprint, SdpType, codec::Format};
 
 /// What a description says, section by section, and the bundle groups that join them (RFC 9143).
 #[derive(Clone)]
@@ -27,6 +27,8 @@ pub(crate) struct Entry {
     pub(crate) rejected: bool,
     pub(crate) bundle_only: bool,
     pub(crate) bundle: Option<Bundle>,
+    /// What its formats mean, in the order of the line.
+    codecs: Vec<Format>,
     facts: Facts,
 }
 
@@ -48,8 +50,6 @@ struct Facts {
     sctp_port: Option<u16>,
     sctp_map: Option<u16>,
     max_message_size: Option<u64>,
-    /// Payload types and what stands behind them, in order.
-    rtp_maps: Vec<(u8, String)>,
 }
 
 /// That a section is in a bundle group.
@@ -195,8 +195,12 @@ impl Entry {
         let mut facts = Facts::default();
         let mut mid = None;
         let mut bundle_only = false;
+        let (mut maps, mut parameters, mut feedback) = (Vec::new(), Vec::new(), Vec::new());
         for attribute in media.attributes() {
             match attribute {
+                Attribute::RtpMap(it) => maps.push(it),
+                Attribute::Fmtp(it) => parameters.push(it),
+                Attribute::RtcpFeedback(it) => feedback.push(it),
                 Attribute::Mid(it) => mid = mid.or_else(|| Some(it.to_owned())),
                 Attribute::BundleOnly => bundle_only = true,
                 other => facts.read(other),
@@ -212,6 +216,12 @@ impl Entry {
             rejected: media.port() == 0 && !bundle_only,
             bundle_only,
             bundle: None,
+            codecs: Format::read(
+                media.formats().filter_map(|it| it.parse().ok()),
+                &maps,
+                &parameters,
+                &feedback,
+            ),
             facts,
         }
     }
@@ -242,11 +252,9 @@ impl Entry {
         }
     }
 
-    /// What `a=rtpmap` says of a payload type.
-    pub(crate) fn rtp_map(&self, payload: u8) -> Option<&str> {
-        let mut maps = self.facts.rtp_maps.iter();
-        maps.find(|(it, _)| *it == payload)
-            .map(|(_, encoding)| encoding.as_str())
+    /// What its formats mean, in the order of the line; those of which nothing is known are left out.
+    pub(crate) fn codecs(&self) -> &[Format] {
+        &self.codecs
     }
 }
 
@@ -282,7 +290,6 @@ impl Facts {
             Attribute::MaxMessageSize(size) => {
                 self.max_message_size = self.max_message_size.or(Some(size));
             }
-            Attribute::RtpMap(map) => self.rtp_maps.push((map.payload, encoding(&map))),
             _ => {}
         }
     }
@@ -296,13 +303,6 @@ impl fmt::Debug for Outline {
             .field("groups", &self.groups)
             .finish_non_exhaustive()
     }
-}
-
-/// What stands behind the payload type.
-fn encoding(map: &RtpMap<'_>) -> String {
-    let channels = map.parameters.map(|it| format!("/{it}"));
-    let channels = channels.unwrap_or_default();
-    format!("{}/{}{channels}", map.encoding, map.clock_rate)
 }
 
 /// Joins sections in one group.

@@ -2,9 +2,11 @@
 
 use std::sync::Arc;
 
+use oxirtc_sdp::Session;
+
 use crate::{
-    Config, Credentials, Error, SdpType, SignalingState, agreement::Agreement,
-    description::Applied, signaling::Side, validate,
+    Config, Credentials, Error, SdpType, SignalingState, agreement::Agreement, outline::Outline,
+    signaling::Side, validate,
 };
 
 /// What a description changes: it is copied, changed, and replaced as a whole, or not at all.
@@ -19,6 +21,30 @@ pub(crate) struct State {
     /// The agreement of the last stable state while an exchange is open: where a rollback goes.
     stable: Option<Arc<Agreement>>,
     next_transport: u32,
+}
+
+/// A description that was read, and is applied or is to be.
+#[derive(Clone, Debug)]
+pub(crate) struct Applied {
+    pub(crate) kind: SdpType,
+    pub(crate) session: Session,
+    pub(crate) outline: Outline,
+}
+
+impl Applied {
+    /// # Errors
+    ///
+    /// [`Error::SdpSyntax`] when the text breaks the grammar, [`Error::InvalidAccess`] when its sections
+    /// contradict each other.
+    pub(crate) fn read(kind: SdpType, sdp: &str) -> Result<Self, Error> {
+        let session = Session::parse(sdp)?;
+        let outline = Outline::new(&session, kind)?;
+        Ok(Self {
+            kind,
+            session,
+            outline,
+        })
+    }
 }
 
 impl State {

@@ -64,7 +64,6 @@ impl<M: Machine> Pair<M, Hostile<M::Route>> {
     }
 
     /// A datagram that was sent to this end lately.
-    #[must_use]
     pub fn sent_to(&self, end: End, pick: u8) -> Option<(M::Route, &[u8])> {
         let datagram = picked(end.of(&self.wire.history), pick)?;
         Some((datagram.route, &datagram.bytes))

@@ -9,6 +9,8 @@ use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::Instant;
 
+use byteorder::{BigEndian, ByteOrder, WriteBytesExt};
+
 use crate::seed;
 use crate::time::epoch;
 
@@ -21,14 +23,12 @@ pub(crate) struct Capture {
 
 impl Capture {
     pub(crate) fn new(mut writer: Box<dyn Write + Send>) -> io::Result<Self> {
-        let mut header = Vec::with_capacity(24);
-        header.extend(0xa1b2_c3d4u32.to_be_bytes()); // microseconds
-        header.extend(2u16.to_be_bytes());
-        header.extend(4u16.to_be_bytes());
-        header.extend([0; 8]); // time zone, accuracy
-        header.extend(u32::from(u16::MAX).to_be_bytes());
-        header.extend(LINKTYPE_RAW.to_be_bytes());
-        writer.write_all(&header)?;
+        writer.write_u32::<BigEndian>(0xa1b2_c3d4)?; // microseconds
+        writer.write_u16::<BigEndian>(2)?;
+        writer.write_u16::<BigEndian>(4)?;
+        writer.write_u64::<BigEndian>(0)?; // time zone, accuracy
+        writer.write_u32::<BigEndian>(u16::MAX.into())?;
+        writer.write_u32::<BigEndian>(LINKTYPE_RAW)?;
         Ok(Self {
             writer,
             error: None,
@@ -59,18 +59,28 @@ impl Capture {
         if self.error.is_some() {
             return;
         }
+        self.error = self.write(now, from, to, payload).err();
+    }
+
+    fn write(
+        &mut self,
+        now: Instant,
+        from: SocketAddr,
+        to: SocketAddr,
+        payload: &[u8],
+    ) -> io::Result<()> {
         let mut packet = Vec::with_capacity(payload.len() + 64);
-        write_ip_header(&mut packet, from.ip(), to.ip(), payload.len() + UDP_HEADER);
-        write_udp(&mut packet, from, to, payload);
+        write_ip_header(&mut packet, from.ip(), to.ip(), payload.len() + UDP_HEADER)?;
+        write_udp(&mut packet, from, to, payload)?;
 
         let time = now.saturating_duration_since(epoch());
         let len = packet.len() as u32;
         let mut record = Vec::with_capacity(packet.len() + 16);
         for field in [time.as_secs() as u32, time.subsec_micros(), len, len] {
-            record.extend(field.to_be_bytes());
+            record.write_u32::<BigEndian>(field)?;
         }
         record.append(&mut packet);
-        self.error = self.writer.write_all(&record).err();
+        self.writer.write_all(&record)
     }
 
     pub(crate) fn finish(mut self) -> io::Result<()> {
@@ -88,50 +98,53 @@ fn file(directory: &Path) -> PathBuf {
 }
 
 /// An IPv4 header without options, or an IPv6 header, for UDP.
-fn write_ip_header(out: &mut Vec<u8>, from: IpAddr, to: IpAddr, len: usize) {
+fn write_ip_header(out: &mut Vec<u8>, from: IpAddr, to: IpAddr, len: usize) -> io::Result<()> {
     if let (IpAddr::V4(from), IpAddr::V4(to)) = (from, to) {
         let mut header = [0; 20];
         header[0] = 0x45;
-        header[2..4].copy_from_slice(&(len as u16 + 20).to_be_bytes());
+        BigEndian::write_u16(&mut header[2..4], len as u16 + 20);
         header[6] = 0x40; // don't fragment
         header[8] = 64;
         header[9] = PROTOCOL_UDP;
         header[12..16].copy_from_slice(&from.octets());
         header[16..20].copy_from_slice(&to.octets());
         let sum = checksum(&header);
-        header[10..12].copy_from_slice(&sum.to_be_bytes());
-        out.extend(header);
-        return;
+        BigEndian::write_u16(&mut header[10..12], sum);
+        return out.write_all(&header);
     }
-    out.extend(0x6000_0000u32.to_be_bytes());
-    out.extend((len as u16).to_be_bytes());
-    out.extend([PROTOCOL_UDP, 64]);
-    for address in [from, to] {
-        out.extend(octets(address));
-    }
+    out.write_u32::<BigEndian>(0x6000_0000)?;
+    out.write_u16::<BigEndian>(len as u16)?;
+    out.write_all(&[PROTOCOL_UDP, 64])?;
+    out.write_all(&octets(from))?;
+    out.write_all(&octets(to))
 }
 
-fn write_udp(out: &mut Vec<u8>, from: SocketAddr, to: SocketAddr, payload: &[u8]) {
+fn write_udp(
+    out: &mut Vec<u8>,
+    from: SocketAddr,
+    to: SocketAddr,
+    payload: &[u8],
+) -> io::Result<()> {
     let len = (payload.len() + UDP_HEADER) as u16;
     let mut header = [0; UDP_HEADER];
-    header[..2].copy_from_slice(&from.port().to_be_bytes());
-    header[2..4].copy_from_slice(&to.port().to_be_bytes());
-    header[4..6].copy_from_slice(&len.to_be_bytes());
+    BigEndian::write_u16(&mut header[..2], from.port());
+    BigEndian::write_u16(&mut header[2..4], to.port());
+    BigEndian::write_u16(&mut header[4..6], len);
 
     let mut pseudo = Vec::with_capacity(payload.len() + 48);
-    pseudo.extend(octets(from.ip()));
-    pseudo.extend(octets(to.ip()));
-    pseudo.extend(u32::from(len).to_be_bytes());
-    pseudo.extend(u32::from(PROTOCOL_UDP).to_be_bytes());
-    pseudo.extend(header);
-    pseudo.extend_from_slice(payload);
+    pseudo.write_all(&octets(from.ip()))?;
+    pseudo.write_all(&octets(to.ip()))?;
+    pseudo.write_u32::<BigEndian>(len.into())?;
+    pseudo.write_u32::<BigEndian>(PROTOCOL_UDP.into())?;
+    pseudo.write_all(&header)?;
+    pseudo.write_all(payload)?;
     let sum = match checksum(&pseudo) {
         0 => 0xffff, // zero says that there is none
         sum => sum,
     };
-    header[6..].copy_from_slice(&sum.to_be_bytes());
-    out.extend(header);
-    out.extend_from_slice(payload);
+    BigEndian::write_u16(&mut header[6..], sum);
+    out.write_all(&header)?;
+    out.write_all(payload)
 }
 
 fn octets(address: IpAddr) -> Vec<u8> {
@@ -144,10 +157,12 @@ fn octets(address: IpAddr) -> Vec<u8> {
 /// The Internet checksum (RFC 1071).
 fn checksum(bytes: &[u8]) -> u16 {
     let mut sum: u64 = 0;
-    for pair in bytes.chunks(2) {
-        let low = pair.get(1).copied().unwrap_or_default();
-        let high = pair.first().copied().unwrap_or_default();
-        sum += u64::from(u16::from_be_bytes([high, low]));
+    let (pairs, odd) = bytes.as_chunks::<2>();
+    for pair in pairs {
+        sum += u64::from(BigEndian::read_u16(pair));
+    }
+    if let [last] = odd {
+        sum += u64::from(*last) << 8;
     }
     while sum > 0xffff {
         sum = (sum & 0xffff) + (sum >> 16);

@@ -117,31 +117,26 @@ impl IceCandidate {
     }
 
     /// The line: `candidate:…`; empty at the end of the candidates of a generation.
-    #[must_use]
     pub fn candidate(&self) -> &str {
         &self.init.candidate
     }
 
     /// The mid of its section.
-    #[must_use]
     pub fn sdp_mid(&self) -> Option<&str> {
         self.init.sdp_mid.as_deref()
     }
 
     /// The index of its section.
-    #[must_use]
     pub fn sdp_m_line_index(&self) -> Option<u16> {
         self.init.sdp_m_line_index
     }
 
     /// Equal for candidates that are likely to fare alike.
-    #[must_use]
     pub fn foundation(&self) -> Option<&str> {
         self.parsed.as_ref().map(|it| it.foundation.as_str())
     }
 
     /// RTP or RTCP.
-    #[must_use]
     pub fn component(&self) -> Option<IceComponent> {
         self.parsed.as_ref().map(|it| match it.component {
             2 => IceComponent::Rtcp,
@@ -150,19 +145,16 @@ impl IceCandidate {
     }
 
     /// The higher, the earlier it is tried.
-    #[must_use]
     pub fn priority(&self) -> Option<u32> {
         self.parsed.as_ref().map(|it| it.priority)
     }
 
     /// An IP address, or a name.
-    #[must_use]
     pub fn address(&self) -> Option<String> {
         self.parsed.as_ref().map(|it| text_of(&it.address))
     }
 
     /// UDP or TCP.
-    #[must_use]
     pub fn protocol(&self) -> Option<Protocol> {
         match self.parsed.as_ref()?.transport {
             sdp::Transport::Udp => Some(Protocol::Udp),
@@ -172,13 +164,11 @@ impl IceCandidate {
     }
 
     /// The port.
-    #[must_use]
     pub fn port(&self) -> Option<u16> {
         self.parsed.as_ref().map(|it| it.port)
     }
 
     /// How it was found: W3C's `type`.
-    #[must_use]
     pub fn kind(&self) -> Option<IceCandidateType> {
         match self.parsed.as_ref()?.kind {
             sdp::CandidateKind::Host => Some(IceCandidateType::Host),
@@ -190,7 +180,6 @@ impl IceCandidate {
     }
 
     /// Which end of a TCP candidate connects.
-    #[must_use]
     pub fn tcp_type(&self) -> Option<IceTcpCandidateType> {
         let parsed = self.parsed.as_ref()?;
         let tcp_type = parsed
@@ -204,13 +193,11 @@ impl IceCandidate {
     }
 
     /// The base of a reflexive, the mapped address of a relayed candidate.
-    #[must_use]
     pub fn related_address(&self) -> Option<String> {
         self.related().map(|(address, _)| text_of(address))
     }
 
     /// The port of [`related_address`](Self::related_address).
-    #[must_use]
     pub fn related_port(&self) -> Option<u16> {
         self.related().map(|(_, port)| *port)
     }
@@ -223,20 +210,17 @@ impl IceCandidate {
             .filter(|_| parsed.kind != sdp::CandidateKind::Host)
     }
 
-    /// The ufrag of its generation as it was given; what the line says of it is not looked at.
-    #[must_use]
+    /// The ufrag of its generation, as the dictionary gave it; what the line says in an extension does not count.
     pub fn username_fragment(&self) -> Option<&str> {
         self.init.username_fragment.as_deref()
     }
 
     /// The server of a local reflexive or relayed candidate.
-    #[must_use]
     pub fn url(&self) -> Option<&str> {
         self.url.as_deref()
     }
 
     /// `toJSON()`: what the peer needs.
-    #[must_use]
     pub fn to_init(&self) -> IceCandidateInit {
         self.init.clone()
     }
@@ -252,6 +236,20 @@ fn text_of(address: &sdp::Address) -> String {
 impl From<IceCandidate> for IceCandidateInit {
     fn from(candidate: IceCandidate) -> Self {
         candidate.init
+    }
+}
+
+/// `None` ends the candidates, as an empty one does.
+impl From<Option<IceCandidate>> for IceCandidateInit {
+    fn from(candidate: Option<IceCandidate>) -> Self {
+        candidate.map(Self::from).unwrap_or_default()
+    }
+}
+
+/// `None` ends the candidates, as an empty one does.
+impl From<Option<Self>> for IceCandidateInit {
+    fn from(candidate: Option<Self>) -> Self {
+        candidate.unwrap_or_default()
     }
 }
 
@@ -329,13 +327,35 @@ mod tests {
         assert_eq!(it.tcp_type(), None);
         assert_eq!(it.related_address().as_deref(), Some("10.0.0.1"));
         assert_eq!(it.related_port(), Some(9));
-        assert_eq!(it.username_fragment(), None, "the dictionary has none");
+        assert_eq!(it.username_fragment(), None, "it is no part of the line");
         let host =
             candidate("candidate:1 2 tcp 1 a-b.local 9 typ host tcptype active raddr ::1 rport 4");
         assert_eq!(host.component(), Some(IceComponent::Rtcp));
         assert_eq!(host.tcp_type(), Some(IceTcpCandidateType::Active));
         assert_eq!(host.related_address(), None);
         assert_eq!(host.address().as_deref(), Some("a-b.local"));
+    }
+
+    /// [4.8.1-05]
+    #[test]
+    fn the_ufrag_is_that_of_the_dictionary() {
+        let line = "candidate:1 1 udp 1 10.0.0.1 9 typ host ufrag line";
+        let init = IceCandidateInit {
+            candidate: line.to_owned(),
+            sdp_mid: Some("0".to_owned()),
+            username_fragment: Some("dictionary".to_owned()),
+            ..Default::default()
+        };
+        let it = IceCandidate::new(init).unwrap();
+        assert_eq!(it.username_fragment(), Some("dictionary"));
+        assert_eq!(candidate(line).username_fragment(), None);
+    }
+
+    #[test]
+    fn no_candidate_is_the_end_of_them() {
+        let end = IceCandidateInit::default();
+        assert_eq!(IceCandidateInit::from(None::<IceCandidate>), end);
+        assert_eq!(IceCandidateInit::from(None::<IceCandidateInit>), end);
     }
 
     /// [4.8.1-08]

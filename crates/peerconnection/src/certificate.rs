@@ -90,13 +90,11 @@ impl Certificate {
     }
 
     /// When it expires.
-    #[must_use]
     pub fn expires(&self) -> SystemTime {
         self.inner.not_after()
     }
 
     /// `getFingerprints()`: what a description says of it.
-    #[must_use]
     pub fn fingerprints(&self) -> Vec<DtlsFingerprint> {
         let fingerprint = self.inner.fingerprint(&dtls::HashAlgorithm::Sha256);
         let shown = fingerprint.map(|it| {

@@ -2,11 +2,11 @@
 
 mod server;
 
-use std::time::{Duration, SystemTime};
+use std::time::SystemTime;
 
 use serde::{Deserialize, Deserializer, Serialize};
 
-use crate::{Certificate, Error, ErrorKind};
+use crate::{Certificate, Error, ErrorKind, label::Label};
 
 /// `RTCConfiguration` (W3C §4.2.1).
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
@@ -116,6 +116,20 @@ impl Configuration {
             .try_for_each(server::check)
     }
 
+    /// Names the servers that are configured and not asked, as nothing asks them yet.
+    pub(crate) fn warn_of_servers(&self, label: Label) {
+        let urls = self
+            .ice_servers
+            .iter()
+            .take(MAX_SERVERS)
+            .flat_map(|it| &it.urls);
+        for url in urls {
+            log::warn!(
+                "{label}: {url} will not be asked: STUN and TURN servers are not built yet, and only addresses of this machine are candidates"
+            );
+        }
+    }
+
     fn check_change(&self, old: &Self, described: bool) -> Result<(), Error> {
         let fixed = |message: &str| Err(Error::new(ErrorKind::InvalidModification, message));
         if self.certificates != old.certificates {
@@ -135,7 +149,7 @@ impl Configuration {
 
     /// [4.4.1.1-03]
     pub(crate) fn check_certificates(&self, now: SystemTime) -> Result<(), Error> {
-        let expired = |it: &Certificate| it.expires() + Duration::from_secs(1) <= now;
+        let expired = |it: &Certificate| it.expires() < now;
         if self.certificates.iter().any(expired) {
             return Err(Error::new(
                 ErrorKind::InvalidAccess,
@@ -148,7 +162,6 @@ impl Configuration {
 
 impl IceServer {
     /// A server without credentials.
-    #[must_use]
     pub fn new(url: impl Into<String>) -> Self {
         Self {
             urls: vec![url.into()],
@@ -158,7 +171,6 @@ impl IceServer {
     }
 
     /// A TURN server.
-    #[must_use]
     pub fn with_credential(
         url: impl Into<String>,
         username: impl Into<String>,
@@ -255,7 +267,6 @@ impl Settings {
     }
 
     /// What [`send_buffer`](Self::send_buffer) was set to.
-    #[must_use]
     pub fn send_buffer_size(&self) -> u64 {
         self.send_buffer as u64
     }
@@ -328,6 +339,8 @@ const MAX_SEGMENTS: usize = 64;
 
 #[cfg(test)]
 mod tests {
+    use std::time::Duration;
+
     use super::*;
     use crate::KeyAlgorithm;
 
@@ -410,9 +423,11 @@ mod tests {
             certificates: vec![certificate()],
             ..Configuration::default()
         };
-        let day = Duration::from_secs(24 * 3600);
-        assert_eq!(it.check_certificates(now() + 29 * day), Ok(()));
-        let error = it.check_certificates(now() + 31 * day).unwrap_err();
+        let end = now() + Duration::from_secs(30 * 24 * 3600);
+        assert_eq!(it.check_certificates(end), Ok(()));
+        // At once, and not a second later.
+        let late = end + Duration::from_millis(1);
+        let error = it.check_certificates(late).unwrap_err();
         assert_eq!(error.kind(), ErrorKind::InvalidAccess);
     }
 

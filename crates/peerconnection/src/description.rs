@@ -45,7 +45,6 @@ pub struct OfferOptions {
 
 impl SessionDescription {
     /// An offer.
-    #[must_use]
     pub fn offer(sdp: impl Into<String>) -> Self {
         Self {
             kind: SdpType::Offer,
@@ -54,7 +53,6 @@ impl SessionDescription {
     }
 
     /// An answer.
-    #[must_use]
     pub fn answer(sdp: impl Into<String>) -> Self {
         Self {
             kind: SdpType::Answer,
@@ -63,7 +61,6 @@ impl SessionDescription {
     }
 
     /// A provisional answer.
-    #[must_use]
     pub fn pranswer(sdp: impl Into<String>) -> Self {
         Self {
             kind: SdpType::Pranswer,
@@ -72,7 +69,6 @@ impl SessionDescription {
     }
 
     /// A rollback.
-    #[must_use]
     pub fn rollback() -> Self {
         Self {
             kind: SdpType::Rollback,

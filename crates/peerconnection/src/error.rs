@@ -24,7 +24,7 @@ pub enum ErrorKind {
     Syntax,
     /// Not supported by this implementation.
     NotSupported,
-    /// Failed for a reason of its own; often with an [`RtcErrorDetail`].
+    /// Failed for a reason of its own; often with an [`ErrorDetail`].
     Operation,
     /// `TypeError`: an argument is out of its range.
     Type,
@@ -39,7 +39,7 @@ pub enum ErrorKind {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 #[doc(alias = "RTCErrorDetailType")]
-pub enum RtcErrorDetail {
+pub enum ErrorDetail {
     /// `data-channel-failure`.
     DataChannelFailure,
     /// `dtls-failure`.
@@ -67,13 +67,12 @@ pub enum RtcErrorDetail {
 struct Body {
     kind: ErrorKind,
     message: String,
-    detail: Option<RtcErrorDetail>,
+    detail: Option<ErrorDetail>,
     source: Option<Arc<dyn error::Error + Send + Sync>>,
 }
 
 impl Error {
     /// An error with a name and a message.
-    #[must_use]
     pub fn new(kind: ErrorKind, message: impl Into<String>) -> Self {
         Self(Box::new(Body {
             kind,
@@ -84,8 +83,7 @@ impl Error {
     }
 
     /// An `RTCError`: an `OperationError` with a detail (W3C §11.1).
-    #[must_use]
-    pub fn with_detail(detail: RtcErrorDetail, message: impl Into<String>) -> Self {
+    pub fn with_detail(detail: ErrorDetail, message: impl Into<String>) -> Self {
         let mut error = Self::new(ErrorKind::Operation, message);
         error.0.detail = Some(detail);
         error
@@ -101,55 +99,48 @@ impl Error {
     }
 
     /// Its W3C name.
-    #[must_use]
     pub fn kind(&self) -> ErrorKind {
         self.0.kind
     }
 
     /// What happened, in words.
-    #[must_use]
     pub fn message(&self) -> &str {
         &self.0.message
     }
 
     /// `errorDetail`, for an `RTCError`.
-    #[must_use]
-    pub fn detail(&self) -> Option<RtcErrorDetail> {
+    pub fn detail(&self) -> Option<ErrorDetail> {
         self.0.detail
     }
 
     /// `sdpLineNumber`: the line of a description that does not parse, from 1.
-    #[must_use]
     pub fn sdp_line_number(&self) -> Option<u32> {
         match self.detail()? {
-            RtcErrorDetail::SdpSyntaxError { line_number } => Some(line_number),
+            ErrorDetail::SdpSyntaxError { line_number } => Some(line_number),
             _ => None,
         }
     }
 
     /// `sctpCauseCode`: RFC 9260 §3.3.10.
-    #[must_use]
     pub fn sctp_cause_code(&self) -> Option<u16> {
         match self.detail()? {
-            RtcErrorDetail::SctpFailure { cause_code } => cause_code,
+            ErrorDetail::SctpFailure { cause_code } => cause_code,
             _ => None,
         }
     }
 
     /// `receivedAlert`: the fatal DTLS alert that the peer sent.
-    #[must_use]
     pub fn received_alert(&self) -> Option<u8> {
         match self.detail()? {
-            RtcErrorDetail::DtlsFailure { received_alert, .. } => received_alert,
+            ErrorDetail::DtlsFailure { received_alert, .. } => received_alert,
             _ => None,
         }
     }
 
     /// `sentAlert`: the fatal DTLS alert that was sent to the peer.
-    #[must_use]
     pub fn sent_alert(&self) -> Option<u8> {
         match self.detail()? {
-            RtcErrorDetail::DtlsFailure { sent_alert, .. } => sent_alert,
+            ErrorDetail::DtlsFailure { sent_alert, .. } => sent_alert,
             _ => None,
         }
     }
@@ -157,7 +148,6 @@ impl Error {
 
 impl ErrorKind {
     /// The name as scripts see it.
-    #[must_use]
     pub fn name(self) -> &'static str {
         match self {
             Self::InvalidState => "InvalidStateError",
@@ -173,9 +163,8 @@ impl ErrorKind {
     }
 }
 
-impl RtcErrorDetail {
+impl ErrorDetail {
     /// The value of `RTCErrorDetailType`.
-    #[must_use]
     pub fn name(self) -> &'static str {
         match self {
             Self::DataChannelFailure => "data-channel-failure",
@@ -232,7 +221,7 @@ mod tests {
     /// [11-01] [11-02] [11-03]
     #[test]
     fn an_rtc_error_is_an_operation_error_with_its_members() {
-        let alerts = RtcErrorDetail::DtlsFailure {
+        let alerts = ErrorDetail::DtlsFailure {
             received_alert: Some(48),
             sent_alert: None,
         };
@@ -242,18 +231,15 @@ mod tests {
         assert_eq!(error.sent_alert(), None);
         assert_eq!(error.sdp_line_number(), None);
         assert_eq!(error.sctp_cause_code(), None);
-        assert_eq!(
-            error.detail().map(RtcErrorDetail::name),
-            Some("dtls-failure")
-        );
-        let cause = RtcErrorDetail::SctpFailure {
+        assert_eq!(error.detail().map(ErrorDetail::name), Some("dtls-failure"));
+        let cause = ErrorDetail::SctpFailure {
             cause_code: Some(12),
         };
         assert_eq!(
             Error::with_detail(cause, "aborted").sctp_cause_code(),
             Some(12)
         );
-        let line = RtcErrorDetail::SdpSyntaxError { line_number: 7 };
+        let line = ErrorDetail::SdpSyntaxError { line_number: 7 };
         assert_eq!(Error::with_detail(line, "no").sdp_line_number(), Some(7));
     }
 }

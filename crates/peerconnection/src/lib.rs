@@ -1,22 +1,26 @@
 #![doc = include_str!("../README.md")]
 #![warn(clippy::indexing_slicing)]
 
+// First, so that `PeerConnection::new` stands first on its page.
+#[cfg(feature = "tokio")]
+pub mod driver;
+
 pub mod api;
 mod candidate;
 mod certificate;
 mod configuration;
 mod description;
-#[cfg(feature = "tokio")]
-pub mod driver;
 pub mod engine;
 mod error;
+mod label;
 mod message;
 mod path;
 mod state;
 
+#[doc(inline)]
 pub use api::{
-    Carrier, Core, DataChannel, DataChannelEvent, DtlsTransport, DtlsTransportEvent, Event,
-    IceTransport, IceTransportEvent, PeerConnection, SctpTransport, TrySendError,
+    DataChannel, DataChannelEvent, DtlsTransport, DtlsTransportEvent, Event, Events, IceTransport,
+    IceTransportEvent, PeerConnection, SctpTransport, TrySendError, WeakPeerConnection,
 };
 pub use candidate::{
     IceCandidate, IceCandidateError, IceCandidateInit, IceCandidateType, IceComponent,
@@ -28,12 +32,18 @@ pub use configuration::{
 };
 pub use description::{OfferOptions, SdpType, SessionDescription};
 #[cfg(feature = "tokio")]
-pub use driver::{Batch, Endpoint, EndpointSettings, Outgoing, Received, Socket, UdpSocket};
-pub use engine::{Counters, IceCandidatePair, IceParameters};
-pub use error::{Error, ErrorKind, RtcErrorDetail};
-pub use message::{DataChannelInit, Message, Priority, SendError};
-pub use path::{Anchor, Interface, Path, Protocol, Request, RequestId, Route, Transmit};
+#[doc(inline)]
+pub use driver::Endpoint;
+#[doc(inline)]
+pub use engine::{IceCandidatePair, IceParameters};
+pub use error::{Error, ErrorDetail, ErrorKind};
+pub use message::{DataChannelInit, Message, MessageCounts, Priority};
+pub use path::Protocol;
 pub use state::{
     DataChannelState, DtlsTransportState, IceConnectionState, IceGatheringState, IceRole,
     IceTransportState, PeerConnectionState, SctpTransportState, SignalingState,
 };
+
+// They stand in `engine` for all others.
+pub(crate) use message::SendError;
+pub(crate) use path::{Anchor, Interface, Path, Request, RequestId, Route, Transmit};

@@ -52,7 +52,20 @@ pub enum Priority {
     High,
 }
 
-/// Why a message was not taken.
+/// Messages of a channel and their bytes (webrtc-stats, `RTCDataChannelStats`).
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct MessageCounts {
+    /// Messages that were sent.
+    pub messages_sent: u64,
+    /// Their bytes.
+    pub bytes_sent: u64,
+    /// Messages that were read.
+    pub messages_received: u64,
+    /// Their bytes.
+    pub bytes_received: u64,
+}
+
+/// Why [`Engine::send`](crate::engine::Engine::send) did not take a message.
 #[derive(Clone, Debug, PartialEq, thiserror::Error)]
 pub enum SendError {
     /// The send buffer is full: later it goes.
@@ -65,7 +78,6 @@ pub enum SendError {
 
 impl Message {
     /// Its bytes; UTF-8 for a string.
-    #[must_use]
     pub fn as_bytes(&self) -> &[u8] {
         match self {
             Self::Text(text) => text.as_bytes(),
@@ -74,19 +86,16 @@ impl Message {
     }
 
     /// Its length in bytes.
-    #[must_use]
     pub fn len(&self) -> usize {
         self.as_bytes().len()
     }
 
     /// It has no bytes.
-    #[must_use]
     pub fn is_empty(&self) -> bool {
         self.len() == 0
     }
 
     /// The text of a string.
-    #[must_use]
     pub fn as_text(&self) -> Option<&str> {
         match self {
             Self::Text(text) => Some(text),

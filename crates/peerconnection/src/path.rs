@@ -106,7 +106,6 @@ pub struct Anchor {
 
 impl Path {
     /// A path over UDP.
-    #[must_use]
     pub fn udp(local: SocketAddr, remote: SocketAddr) -> Self {
         Self {
             local,

@@ -14,10 +14,12 @@ use std::{
 
 use oxirtc_netsim::{Link, Network, NodeId, epoch, ms};
 use oxirtc_peerconnection::{
-    Carrier, Configuration, Core, DataChannel, DataChannelEvent, DataChannelInit, DataChannelState,
-    DtlsTransportState, ErrorKind, Event, IceTransportState, Interface, Message, OfferOptions,
-    Path, PeerConnection, PeerConnectionState, Request, SctpTransportState, Settings, TrySendError,
-    engine::Engine,
+    Configuration, DataChannel, DataChannelEvent, DataChannelInit, DataChannelState,
+    DtlsTransportState, ErrorKind, Event, IceGatheringState, IceTransportState, Message,
+    PeerConnection, PeerConnectionState, SctpTransportState, SessionDescription, Settings,
+    TrySendError,
+    api::{Carrier, EngineLock},
+    engine::{Engine, Interface, Path, Request},
 };
 
 /// Two connections and what lies between them.
@@ -25,13 +27,17 @@ struct World {
     network: Network,
     now: Instant,
     sides: Vec<Side>,
+    severed: bool,
 }
 
 struct Side {
     carrier: Arc<Wire>,
-    core: Core,
+    engine: EngineLock<WireEnd>,
     node: NodeId,
 }
+
+/// The end of a wire that lives behind the engine's lock.
+struct WireEnd(Arc<Wire>);
 
 /// Carries one connection: what it sends waits for the world to fetch it.
 struct Wire {
@@ -42,18 +48,18 @@ struct Wire {
     closed: AtomicUsize,
 }
 
-impl Carrier for Wire {
+impl Carrier for WireEnd {
     fn now(&self) -> Instant {
-        *self.now.lock().unwrap()
+        *self.0.now.lock().unwrap()
     }
 
-    fn flush(&self, now: Instant, engine: &mut Engine) {
-        self.flushes.fetch_add(1, Ordering::Relaxed);
+    fn flush(&mut self, now: Instant, engine: &mut Engine) {
+        self.0.flushes.fetch_add(1, Ordering::Relaxed);
         let mut buf = Vec::new();
         loop {
             while let Some(transmit) = engine.poll_transmit(now, &mut buf) {
                 let datagrams = buf.chunks(transmit.segment);
-                let mut sent = self.sent.lock().unwrap();
+                let mut sent = self.0.sent.lock().unwrap();
                 sent.extend(datagrams.map(|it| (transmit.path, it.to_vec())));
                 buf.clear();
             }
@@ -62,15 +68,16 @@ impl Carrier for Wire {
                     engine.handle_response(now, id, Ok(SocketAddr::new(address, 4000)));
                 }
                 Some(Request::Close { .. }) => {
-                    self.closed.fetch_add(1, Ordering::Relaxed);
+                    self.0.closed.fetch_add(1, Ordering::Relaxed);
                 }
-                _ => return,
+                Some(_) => {}
+                None => return,
             }
         }
     }
 
-    fn wake(&self) {
-        self.woken.store(true, Ordering::Relaxed);
+    fn wake(&mut self) {
+        self.0.woken.store(true, Ordering::Relaxed);
     }
 }
 
@@ -89,24 +96,23 @@ impl World {
                 woken: AtomicBool::new(false),
                 closed: AtomicUsize::new(0),
             });
-            let connection = PeerConnection::with_carrier(
+            let (connection, engine) = PeerConnection::with_carrier(
                 Configuration::default(),
                 Settings::default(),
                 [index; 32],
                 SystemTime::UNIX_EPOCH + Duration::from_secs(1_700_000_000),
-                carrier.clone(),
+                WireEnd(carrier.clone()),
             )
             .unwrap();
-            let core = connection.core();
             let interface = Interface {
                 name: "eth0".into(),
                 index: 2,
                 address,
             };
-            core.drive(|engine| engine.handle_interfaces(now, &[interface]));
+            engine.drive(|now, engine, _| engine.handle_interfaces(now, &[interface]));
             sides.push(Side {
                 carrier,
-                core,
+                engine,
                 node,
             });
             connection
@@ -116,6 +122,7 @@ impl World {
                 network,
                 now,
                 sides,
+                severed: false,
             },
             connections,
         )
@@ -125,10 +132,8 @@ impl World {
     fn step(&mut self) -> bool {
         for side in &self.sides {
             *side.carrier.now.lock().unwrap() = self.now;
-            side.core.drive(|engine| {
-                engine.handle_timeout(self.now);
-                side.carrier.flush(self.now, engine);
-            });
+            side.engine
+                .drive(|now, engine, _| engine.handle_timeout(now));
         }
         self.post();
         while let Some(mut delivery) = self.network.receive(self.now) {
@@ -138,16 +143,15 @@ impl World {
                 .find(|side| side.node == delivery.node)
                 .unwrap();
             let path = Path::udp(delivery.to, delivery.from);
-            side.core.drive(|engine| {
-                engine.handle_datagram(self.now, path, &mut delivery.datagram);
-                side.carrier.flush(self.now, engine);
+            side.engine.drive(|now, engine, _| {
+                engine.handle_datagram(now, path, &mut delivery.datagram);
             });
         }
         self.post();
         let timers = self
             .sides
             .iter()
-            .map(|side| side.core.drive(|engine| engine.poll_timeout()));
+            .map(|side| side.engine.drive(|_, engine, _| engine.poll_timeout()));
         let next = timers.chain([self.network.poll_timeout()]).flatten().min();
         if let Some(next) = next {
             self.now = self.now.max(next);
@@ -158,8 +162,10 @@ impl World {
     fn post(&mut self) {
         for side in &self.sides {
             for (path, datagram) in side.carrier.sent.lock().unwrap().drain(..) {
-                self.network
-                    .send(self.now, path.local, path.remote, datagram);
+                if !self.severed {
+                    self.network
+                        .send(self.now, path.local, path.remote, datagram);
+                }
             }
         }
     }
@@ -185,6 +191,11 @@ impl World {
             }
             assert!(self.step() && self.now < limit, "it waits for ever");
         }
+    }
+
+    /// From now on nothing arrives.
+    fn cut(&mut self) {
+        self.severed = true;
     }
 
     fn pass(&mut self, time: Duration) {
@@ -259,7 +270,7 @@ fn two_objects_connect_and_talk() {
         here.flush().await.unwrap();
         let sctp = left.sctp().unwrap();
         assert_eq!(sctp.state(), SctpTransportState::Connected);
-        assert_eq!(sctp.max_message_size(), Some(262_144.0));
+        assert_eq!(sctp.max_message_size(), Some(262_144));
         assert_eq!(sctp.max_channels(), Some(65_535));
         let dtls = sctp.transport().unwrap();
         assert_eq!(dtls.state(), DtlsTransportState::Connected);
@@ -348,9 +359,9 @@ fn closing_a_channel_waits_for_both_ends() {
         for index in 0..30 {
             here.send(index.to_string()).await.unwrap();
         }
-        let closing = here.close();
+        here.close();
         assert_eq!(here.ready_state(), DataChannelState::Closing);
-        closing.await;
+        here.closed().await.unwrap();
         assert_eq!(here.ready_state(), DataChannelState::Closed);
         assert_eq!(
             here.send("late").await.unwrap_err().kind(),
@@ -444,8 +455,8 @@ fn the_last_handle_closes() {
     });
     drop(here);
     world.sides[0]
-        .core
-        .drive(|engine| assert!(engine.is_finished()));
+        .engine
+        .drive(|_, engine, _| assert!(engine.is_finished()));
     world.run(async { assert_eq!(there.recv().await, None) });
     let sctp = right.sctp().unwrap();
     assert_eq!(sctp.state(), SctpTransportState::Closed);
@@ -491,7 +502,7 @@ fn errors_leave_the_chain_running() {
             left.next_event().await,
             Some(Event::NegotiationNeeded)
         ));
-        let offer = left.create_offer(OfferOptions::default()).await.unwrap();
+        let offer = left.create_offer(None).await.unwrap();
         left.set_local_description(offer).await.unwrap();
         // A stale event is not told.
         left.restart_ice();
@@ -523,4 +534,340 @@ fn handles_are_send_and_sync() {
     check::<oxirtc_peerconnection::Certificate>();
     assert!(size_of::<oxirtc_peerconnection::Error>() <= 8);
     assert!(size_of::<Event>() <= 160 && size_of::<DataChannelEvent>() <= 16);
+}
+
+/// One text each way, with all candidates.
+async fn negotiate(left: &PeerConnection, right: &PeerConnection) {
+    left.set_local_description(None).await.unwrap();
+    right
+        .set_remote_description(left.gathered().await.unwrap())
+        .await
+        .unwrap();
+    right.set_local_description(None).await.unwrap();
+    left.set_remote_description(right.gathered().await.unwrap())
+        .await
+        .unwrap();
+}
+
+/// [4.4.1.6-22]: the description with all candidates, and no event was taken for it.
+#[test]
+fn gathered_is_the_whole_description() {
+    let (mut world, [left, right]) = World::new(Link::new(1).delay(ms(10)));
+    let error = world.run(left.gathered()).unwrap_err();
+    assert_eq!(error.kind(), ErrorKind::InvalidState);
+    let here = left
+        .create_data_channel("a", DataChannelInit::default())
+        .unwrap();
+    world.run(async {
+        left.set_local_description(None).await.unwrap();
+        let offer = left.gathered().await.unwrap();
+        assert!(offer.sdp.contains("a=candidate:") && offer.sdp.contains("a=end-of-candidates"));
+        assert_eq!(left.ice_gathering_state(), IceGatheringState::Complete);
+        right.set_remote_description(offer).await.unwrap();
+        right.set_local_description(None).await.unwrap();
+        let answer = right.gathered().await.unwrap();
+        left.set_remote_description(answer.clone()).await.unwrap();
+        here.opened().await.unwrap();
+        let incoming = right.next_data_channel().await.unwrap();
+        assert_eq!(incoming.label(), "a");
+        let mut candidates = 0;
+        while !matches!(left.next_event().await, Some(Event::IceCandidate(None))) {
+            candidates += 1;
+        }
+        assert!(candidates > 2);
+        // Again, and at once.
+        assert_eq!(right.gathered().await.unwrap(), answer);
+    });
+    left.close();
+    let error = world.run(left.gathered()).unwrap_err();
+    assert_eq!(error.kind(), ErrorKind::Aborted);
+}
+
+/// Nothing to gather is no reason to wait; an offer that was taken back is one to end.
+#[test]
+fn gathered_ends_without_anything_to_gather() {
+    let (mut world, [left, right]) = World::new(Link::new(1));
+    world.run(async {
+        // No section at all.
+        left.set_local_description(None).await.unwrap();
+        let offer = left.gathered().await.unwrap();
+        assert!(!offer.sdp.contains("m="));
+        let rollback = SessionDescription::rollback();
+        left.set_local_description(rollback).await.unwrap();
+        let error = left.gathered().await.unwrap_err();
+        assert_eq!(error.kind(), ErrorKind::InvalidState);
+        // Our only section was rejected.
+        let _channel = left
+            .create_data_channel("a", DataChannelInit::default())
+            .unwrap();
+        left.set_local_description(None).await.unwrap();
+        let offer = left.gathered().await.unwrap();
+        let foreign = offer
+            .sdp
+            .replace("UDP/DTLS/SCTP webrtc-datachannel", "UDP/OTHER 9");
+        let foreign = foreign.replace("m=application", "m=message");
+        let offer = SessionDescription::offer(foreign);
+        right.set_remote_description(offer).await.unwrap();
+        right.set_local_description(None).await.unwrap();
+        let answer = right.gathered().await.unwrap();
+        assert!(answer.sdp.contains("m=message 0 "), "{}", answer.sdp);
+    });
+}
+
+/// `next_data_channel` takes channels only, in their order; `next_event` finds everything else.
+#[test]
+fn channels_are_taken_from_among_the_events() {
+    let (mut world, [left, right]) = World::new(Link::new(1).delay(ms(10)));
+    let opened: Vec<_> = ["one", "two", "three"]
+        .map(|label| {
+            let init = DataChannelInit::default();
+            left.create_data_channel(label, init).unwrap()
+        })
+        .into();
+    world.run(async {
+        negotiate(&left, &right).await;
+        for channel in &opened {
+            channel.opened().await.unwrap();
+        }
+        for label in ["one", "two"] {
+            assert_eq!(right.next_data_channel().await.unwrap().label(), label);
+        }
+        let (mut states, mut channels) = (0, Vec::new());
+        while states < 2 || channels.is_empty() {
+            match right.next_event().await.unwrap() {
+                Event::ConnectionStateChange(_) => states += 1,
+                Event::DataChannel(channel) => channels.push(channel.label()),
+                _ => {}
+            }
+        }
+        assert_eq!(channels, ["three"]);
+    });
+    // Who waits is told that none will come: the peer has closed, and this side is open.
+    left.close();
+    let error = world.run(right.next_data_channel()).unwrap_err();
+    assert_eq!(error.kind(), ErrorKind::Aborted);
+    assert!(error.message().contains("the peer has closed"), "{error}");
+    assert_eq!(right.connection_state(), PeerConnectionState::Connected);
+}
+
+/// A loop over events learns that the peer has closed: once, after its channels have, and no state has changed.
+#[test]
+fn the_peers_goodbye_is_an_event() {
+    let (mut world, [left, right]) = World::new(Link::new(1).delay(ms(10)));
+    let here = left
+        .create_data_channel("a", DataChannelInit::default())
+        .unwrap();
+    let there = world.run(async {
+        negotiate(&left, &right).await;
+        here.opened().await.unwrap();
+        right.next_data_channel().await.unwrap()
+    });
+    world.run(left.shutdown());
+    world.run(async {
+        let mut events = Vec::new();
+        loop {
+            match right.next_event().await.unwrap() {
+                Event::PeerClosed => break,
+                event => events.push(event),
+            }
+        }
+        assert_eq!(there.ready_state(), DataChannelState::Closed);
+        assert_eq!(right.connection_state(), PeerConnectionState::Connected);
+        there.closed().await.unwrap();
+    });
+    world.pass(Duration::from_secs(60));
+    right.close();
+    world.run(async {
+        while let Some(event) = right.next_event().await {
+            assert!(!matches!(event, Event::PeerClosed), "told twice");
+        }
+    });
+}
+
+/// Each wait says so; what can go on after an ICE restart does.
+#[test]
+fn failed_ends_what_waits_for_the_peer() {
+    let (mut world, [left, right]) = World::new(Link::new(1).delay(ms(10)));
+    let here = left
+        .create_data_channel("a", DataChannelInit::default())
+        .unwrap();
+    let late = left.create_data_channel("never", negotiated(7)).unwrap();
+    world.run(async {
+        negotiate(&left, &right).await;
+        here.opened().await.unwrap();
+    });
+    world.cut();
+    let full = || loop {
+        if here.try_send(vec![0; 100_000]).is_err() {
+            return;
+        }
+    };
+    full();
+    world.run(async {
+        let aborted = |error: oxirtc_peerconnection::Error| {
+            assert_eq!(error.kind(), ErrorKind::Aborted, "{error}");
+            assert!(error.message().contains("failed"), "{error}");
+        };
+        aborted(here.send(vec![0; 100_000]).await.unwrap_err());
+        assert_eq!(left.connection_state(), PeerConnectionState::Failed);
+        left.wait_for(PeerConnectionState::Failed).await.unwrap();
+        aborted(here.flush().await.unwrap_err());
+        aborted(here.closed().await.unwrap_err());
+        aborted(left.next_data_channel().await.unwrap_err());
+        aborted(
+            left.wait_for(PeerConnectionState::Connected)
+                .await
+                .unwrap_err(),
+        );
+        // It is open, and an ICE restart may bring the peer back.
+        late.opened().await.unwrap();
+        assert_eq!(here.ready_state(), DataChannelState::Open);
+        left.shutdown().await;
+    });
+}
+
+/// Waits that begin before the failure end with it.
+#[test]
+fn what_waits_already_ends_with_the_failure() {
+    for what in 0..5 {
+        let (mut world, [left, right]) = World::new(Link::new(1).delay(ms(10)));
+        let here = left
+            .create_data_channel("a", DataChannelInit::default())
+            .unwrap();
+        world.run(async {
+            negotiate(&left, &right).await;
+            here.opened().await.unwrap();
+        });
+        world.cut();
+        here.try_send("lost").unwrap();
+        let error = world.run(async {
+            match what {
+                0 => here.flush().await.unwrap_err(),
+                1 => here.closed().await.unwrap_err(),
+                2 => left.next_data_channel().await.unwrap_err(),
+                3 => left
+                    .wait_for(PeerConnectionState::Closed)
+                    .await
+                    .unwrap_err(),
+                _ => {
+                    // One that is not open cannot open any more.
+                    let init = DataChannelInit::default();
+                    let other = left.create_data_channel("b", init).unwrap();
+                    while other.ready_state() == DataChannelState::Connecting {
+                        if let Err(error) = other.opened().await {
+                            return error;
+                        }
+                    }
+                    here.flush().await.unwrap_err()
+                }
+            }
+        });
+        assert_eq!(error.kind(), ErrorKind::Aborted, "{what}: {error}");
+    }
+}
+
+/// A connection whose carrier has no runtime any more is closed, and says why.
+#[test]
+fn what_waits_ends_when_nobody_carries_the_connection() {
+    let (mut world, [left, right]) = World::new(Link::new(1).delay(ms(10)));
+    let here = left
+        .create_data_channel("a", DataChannelInit::default())
+        .unwrap();
+    world.run(async {
+        negotiate(&left, &right).await;
+        here.opened().await.unwrap();
+    });
+    world.sides[0].engine.abandon();
+    assert_eq!(left.connection_state(), PeerConnectionState::Closed);
+    let errors = world.run(async {
+        assert_eq!(here.recv().await, None);
+        here.closed().await.unwrap();
+        [
+            left.wait_for(PeerConnectionState::Connected)
+                .await
+                .unwrap_err(),
+            left.next_data_channel().await.unwrap_err(),
+            here.opened().await.unwrap_err(),
+            left.gathered().await.unwrap_err(),
+        ]
+    });
+    for error in errors {
+        assert_eq!(error.kind(), ErrorKind::Aborted);
+        assert!(error.message().contains("runtime"), "{error}");
+    }
+    // The peer was told.
+    let error = world.run(right.next_data_channel());
+    assert!(error.is_ok(), "the channel had come before");
+    assert!(world.run(right.next_data_channel()).is_err());
+}
+
+/// A weak handle does not keep the connection, and gives a handle while another does.
+#[test]
+fn a_weak_handle_keeps_nothing_open() {
+    let (_world, [left, _right]) = World::new(Link::new(1));
+    let weak = left.downgrade();
+    let channel = weak
+        .upgrade()
+        .unwrap()
+        .create_data_channel("a", DataChannelInit::default())
+        .unwrap();
+    drop(left);
+    assert!(weak.upgrade().is_some(), "a channel is a handle");
+    drop(channel);
+    assert!(weak.upgrade().is_none());
+}
+
+/// Streams and waits read from one queue, and what a dropped future had not returned is there.
+#[test]
+fn streams_read_what_futures_left() {
+    use futures_core::Stream;
+
+    async fn next<T: Stream + Unpin>(stream: &mut T) -> Option<T::Item> {
+        std::future::poll_fn(|cx| std::pin::Pin::new(&mut *stream).poll_next(cx)).await
+    }
+    let (mut world, [left, right]) = World::new(Link::new(1).delay(ms(10)));
+    let here = left
+        .create_data_channel("a", DataChannelInit::default())
+        .unwrap();
+    world.run(async {
+        let mut events = left.events();
+        assert!(matches!(
+            next(&mut events).await,
+            Some(Event::NegotiationNeeded)
+        ));
+        negotiate(&left, &right).await;
+        here.opened().await.unwrap();
+        let there = right.next_data_channel().await.unwrap();
+        let mut opened = there.events();
+        assert!(matches!(
+            next(&mut opened).await,
+            Some(DataChannelEvent::Open)
+        ));
+        // Polled, and dropped before it was ready.
+        let waker = Waker::noop();
+        {
+            let mut waiting = pin!(there.recv());
+            let polled = waiting.as_mut().poll(&mut Context::from_waker(waker));
+            assert!(polled.is_pending());
+        }
+        for text in ["one", "two"] {
+            here.send(text).await.unwrap();
+        }
+        let mut messages = there.messages();
+        assert_eq!(next(&mut messages).await, Some("one".into()));
+        assert_eq!(there.recv().await, Some("two".into()));
+        here.close();
+        assert_eq!(next(&mut messages).await, None);
+        let counts = there.counts();
+        assert_eq!((counts.messages_received, counts.bytes_received), (2, 6));
+        assert_eq!(here.counts().messages_sent, 2);
+    });
+}
+
+fn negotiated(id: u16) -> DataChannelInit {
+    DataChannelInit {
+        negotiated: true,
+        id: Some(id),
+        ..DataChannelInit::default()
+    }
 }

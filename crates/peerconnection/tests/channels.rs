@@ -7,9 +7,8 @@ use std::time::Duration;
 use bytes::Bytes;
 use oxirtc_netsim::{Link, ms, percent};
 use oxirtc_peerconnection::{
-    Configuration, DataChannelInit, DataChannelState, ErrorKind, Message, Priority, SendError,
-    Settings,
-    engine::{ChannelEvent, Event},
+    Configuration, DataChannelInit, DataChannelState, ErrorKind, Message, Priority, Settings,
+    engine::{ChannelEvent, Event, SendError},
 };
 use pair::Pair;
 

@@ -6,11 +6,11 @@ use std::time::Duration;
 
 use oxirtc_netsim::{Link, ms};
 use oxirtc_peerconnection::{
-    Certificate, Configuration, DataChannelInit, DataChannelState, DtlsTransportState, ErrorKind,
-    IceCandidateInit, IceConnectionState, IceTransportPolicy, KeyAlgorithm, OfferOptions, Path,
-    PeerConnectionState, RtcErrorDetail, SctpTransportState, SdpType, SessionDescription, Settings,
+    Certificate, Configuration, DataChannelInit, DataChannelState, DtlsTransportState, ErrorDetail,
+    ErrorKind, IceCandidateInit, IceConnectionState, IceTransportPolicy, KeyAlgorithm,
+    OfferOptions, PeerConnectionState, SctpTransportState, SdpType, SessionDescription, Settings,
     SignalingState,
-    engine::{ChannelEvent, DtlsTransportEvent, Event},
+    engine::{ChannelEvent, DtlsTransportEvent, Event, Path},
 };
 use pair::Pair;
 
@@ -39,7 +39,7 @@ fn forged(description: &SessionDescription) -> SessionDescription {
     }
 }
 
-/// [5.5-02] [5.5-05] [5.5-06] [4.3.3-07] [11-03]: nothing is delivered, in either role of DTLS.
+/// [5.5-02] [5.5-05] [5.5-06] [4.3.3-07] [11-03], known failures 5 and 6: nothing is delivered, in either role of DTLS.
 #[test]
 fn a_wrong_fingerprint_fails_the_connection() {
     for deceived in [0, 1] {
@@ -83,7 +83,7 @@ fn a_wrong_fingerprint_fails_the_connection() {
         });
         assert_eq!(
             failure.unwrap().detail(),
-            Some(RtcErrorDetail::FingerprintFailure)
+            Some(ErrorDetail::FingerprintFailure)
         );
         // An alert that nobody can authenticate ends nothing, so the other side may take its time.
         let other = 1 - deceived;
@@ -344,6 +344,53 @@ fn a_wrong_description_changes_nothing() {
         .unwrap_err();
     assert_eq!(error.kind(), ErrorKind::InvalidModification);
     assert_eq!(engine.signaling_state(), SignalingState::HaveLocalOffer);
+}
+
+/// [4.4.2-35] [4.7.3-01] An offer that cannot be accepted has rolled ours back all the same; then, and not
+/// between the two steps, it is known that ours is needed again.
+#[test]
+fn a_wrong_offer_rolls_ours_back() {
+    let mut pair = Pair::new(7, link());
+    pair.open(0, "a", &DataChannelInit::default());
+    pair.offer(0, &OfferOptions::default()).unwrap();
+    let now = pair.now;
+    let engine = &mut pair.ends[0].engine;
+    for wrong in ["", "nonsense"] {
+        let wrong = SessionDescription::offer(wrong);
+        let error = engine.set_remote_description(now, wrong).unwrap_err();
+        assert_eq!(error.sdp_line_number(), Some(1));
+        assert_eq!(engine.signaling_state(), SignalingState::Stable);
+        assert!(engine.local_description().is_none());
+        assert!(engine.is_negotiation_needed());
+        engine.set_local_description(now, None).unwrap();
+    }
+    // A rollback is taken only by the side whose offer it is.
+    let error = engine
+        .set_remote_description(now, SessionDescription::rollback())
+        .unwrap_err();
+    assert_eq!(error.kind(), ErrorKind::InvalidState);
+    assert_eq!(engine.signaling_state(), SignalingState::HaveLocalOffer);
+}
+
+/// RFC 8841 §10.3: another SCTP port is another association, on the DTLS that there is. Its channels have
+/// their streams at once, as the DTLS roles are known.
+#[test]
+fn another_sctp_port_replaces_the_association() {
+    let (mut pair, [_, there]) = Pair::connected(7, link(), &DataChannelInit::default());
+    let mut offer = pair.offer(0, &OfferOptions::default()).unwrap();
+    offer.sdp = offer.sdp.replace("a=sctp-port:5000", "a=sctp-port:5001");
+    let answer = pair.answer(1, offer).unwrap();
+    assert!(answer.sdp.contains("a=sctp-port:5001"), "{}", answer.sdp);
+    pair.step();
+    let end = &mut pair.ends[1];
+    assert_eq!(end.state(there), DataChannelState::Closed);
+    let sctp = end.engine.sctp().map(|it| it.state());
+    assert_eq!(sctp, Some(SctpTransportState::Connecting));
+    let dtls = end.engine.transports().next().map(|it| it.dtls_state());
+    assert_eq!(dtls, Some(DtlsTransportState::Connected));
+    let new = pair.open(1, "new", &DataChannelInit::default());
+    let new = pair.ends[1].engine.channel(new).unwrap();
+    assert!(new.id().is_some());
 }
 
 /// [4.4.2-38] [4.4.2-40] [4.4.2-41] [4.4.2-43] [4.4.2-44] [4.4.2-46]

@@ -1,15 +1,37 @@
 #![doc = include_str!("../README.md")]
 #![warn(clippy::indexing_slicing)]
 
+mod batch;
+mod breaker;
+mod config;
 mod error;
+mod event;
 pub mod extension;
+pub mod fec;
+mod feedback;
 pub mod ntp;
 mod packet;
+pub mod payload;
 mod reader;
+mod receive;
+pub mod red;
 pub mod rtcp;
+mod section;
+mod send;
 mod serial;
+mod session;
+mod stats;
 
+pub use batch::{Arena, Batch, Lane, Packet};
+pub use config::Config;
 pub use error::Malformed;
+pub use event::Event;
+pub use feedback::{Acked, Feedback};
 pub use ntp::Ntp;
-pub use packet::{Form, Head, Rtp, Writer, pad};
+pub use packet::{Form, Head as RtpHead, Rtp, Writer, pad};
+pub use receive::{Frame, Source};
+pub use section::{Announced, Carries, Choice, Encoding, Feedbacks, Format, Section, SectionId};
+pub use send::Class;
 pub use serial::{Unwrapper, is_after};
+pub use session::{Delivery, Head, Session, Written};
+pub use stats::{ReceiveStats, SendStats, SessionStats};

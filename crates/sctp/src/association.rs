@@ -11,15 +11,13 @@ use crate::{
     Config, Error, Event, Failure, Initiator, Message, SendOptions, Stats, StreamId, Tsn,
     control::Control,
     cookie::CookieKey,
-    ending::{Consent, Ended},
     event::Events,
-    heartbeat::Heartbeat,
     packet::{Abort, CauseCode, Causes, Chunk, ChunkKind, Data, Packet},
-    reset::Reconfiguration,
     rx::{Acknowledgement, Receiver},
     setup::{Setup, random_tag},
+    tcb::{Consent, Ended, Heartbeat, Life, Peer, Reconfiguration},
     timer::{Timer, Timers},
-    tx::Sender,
+    tx::{Sender, control::Controller},
 };
 
 /// One SCTP association over a lower layer that is already secure and addressed (DTLS over ICE).
@@ -71,34 +69,6 @@ pub enum State {
     ShutdownAckSent,
 }
 
-/// What we know of both ends.
-#[derive(Debug)]
-pub(crate) struct Peer {
-    /// What packets to us carry.
-    pub(crate) local_tag: u32,
-    /// What packets to the peer carry; 0 is not known yet.
-    pub(crate) tag: u32,
-    pub(crate) outbound: u16,
-    pub(crate) inbound: u16,
-    pub(crate) forward_tsn: bool,
-    pub(crate) reconfig: bool,
-}
-
-/// How long the association lives on without answers, and whether it is closing.
-#[derive(Debug)]
-pub(crate) struct Life {
-    pub(crate) consent: Consent,
-    /// Timeouts in a row.
-    pub(crate) timeouts: u32,
-    /// Who began to close it.
-    pub(crate) closing: Option<Initiator>,
-    /// `send` said that the buffer is full.
-    pub(crate) blocked: bool,
-    pub(crate) max_outgoing: usize,
-    /// Something came or went.
-    pub(crate) last_activity: Instant,
-}
-
 impl Association {
     /// An association that has not connected. `seed` must be unpredictable and used once: tags, initial TSNs and the
     /// key of cookies come from it.
@@ -119,6 +89,8 @@ impl Association {
                 inbound: config.inbound_streams,
                 forward_tsn: true,
                 reconfig: true,
+                zero_checksum: false,
+                interleaving: false,
             },
             setup: Setup::new(key, &config),
             tx: Sender::new(&config, initial),
@@ -147,7 +119,11 @@ impl Association {
     /// Takes one SCTP packet. What is not valid is dropped and counted.
     pub fn handle_packet(&mut self, now: Instant, bytes: &[u8]) {
         self.clock = self.clock.max(now);
-        let Ok(packet) = Packet::parse(bytes) else {
+        let parsed = match self.config.zero_checksum {
+            true => Packet::parse_unsummed(bytes),
+            false => Packet::parse(bytes),
+        };
+        let Ok(packet) = parsed else {
             self.stats.dropped_malformed += 1;
             return;
         };
@@ -170,6 +146,7 @@ impl Association {
         }
         self.stats.packets_received += 1;
         self.stats.bytes_received += bytes.len() as u64;
+        self.tx.input();
         self.handle_chunks(now, &packet);
         self.settle(now);
     }
@@ -198,7 +175,7 @@ impl Association {
         while let Some(chunk) = chunks.next() {
             let alone = index == 0 && chunks.clone().next().is_none() && !chunks.is_broken();
             index += 1;
-            has_data |= chunk.kind == ChunkKind::DATA;
+            has_data |= matches!(chunk.kind, ChunkKind::DATA | ChunkKind::I_DATA);
             let go_on = match chunk.kind {
                 ChunkKind::INIT if alone => self.handle_init(now, chunk),
                 // RFC 9260 §3.3.2: nothing may stand beside INIT, INIT ACK or SHUTDOWN COMPLETE.
@@ -231,6 +208,8 @@ impl Association {
     fn handle_chunk(&mut self, now: Instant, kind: ChunkKind, chunk: Chunk<'_>) -> bool {
         match kind {
             ChunkKind::DATA => self.handle_data(now, chunk),
+            ChunkKind::I_DATA if self.config.interleaving => self.handle_data(now, chunk),
+            ChunkKind::I_FORWARD_TSN if self.config.interleaving => self.handle_forward_tsn(chunk),
             ChunkKind::SACK => self.handle_sack(now, chunk),
             ChunkKind::FORWARD_TSN => self.handle_forward_tsn(chunk),
             ChunkKind::HEARTBEAT => self.handle_heartbeat(chunk),
@@ -290,7 +269,6 @@ impl Association {
             }
             match timer {
                 Timer::Setup => self.handle_setup_timeout(now),
-                Timer::Retransmission => self.handle_retransmission_timeout(now),
                 Timer::Acknowledgement => self.rx.acknowledgement = Acknowledgement::Now,
                 Timer::Heartbeat => self.handle_heartbeat_timeout(now),
                 Timer::Shutdown => self.handle_shutdown_timeout(now),
@@ -300,12 +278,26 @@ impl Association {
                 Timer::Sweep => {}
             }
         }
+        self.tx.input();
+        if self.has_peer() {
+            let silent = self.tx.handle_timeout(now, &mut self.stats);
+            if silent {
+                self.count_error();
+            }
+        }
         self.settle(now);
     }
 
     /// The next deadline; `None` if nothing is pending.
     pub fn poll_timeout(&self) -> Option<Instant> {
-        self.timers.next()
+        let sending = self.has_peer().then(|| self.tx.poll_timeout());
+        let timers = [self.timers.next(), sending.flatten()];
+        timers.into_iter().flatten().min()
+    }
+
+    /// Whether what is sent can be acknowledged.
+    pub(crate) fn has_peer(&self) -> bool {
+        self.state != State::Closed && !self.is_setting_up()
     }
 
     /// The next event.
@@ -462,7 +454,7 @@ impl Association {
 
     /// A round trip measured below, for the first timeout.
     pub fn set_round_trip(&mut self, round_trip: Duration) {
-        self.tx.rto.hint(round_trip);
+        self.tx.recovery.rtt.hint(round_trip);
     }
 
     /// Ends the association at once: the next packet is an ABORT that carries `reason`.
@@ -509,12 +501,14 @@ impl Association {
     /// Counters and measures.
     pub fn stats(&self) -> Stats {
         Stats {
-            congestion_window: self.tx.congestion.window() as u64,
+            congestion_window: self.tx.control.window() as u64,
             in_flight: self.tx.outstanding.flight_bytes() as u64,
             peer_window: self.tx.peer_window as u64,
             receive_window: u64::from(self.rx.window()),
-            round_trip: self.tx.rto.smoothed(),
-            retransmission_timeout: self.tx.rto.timeout(),
+            round_trip: self.tx.recovery.rtt.smoothed(),
+            min_round_trip: Some(self.tx.recovery.rtt.least()).filter(|it| !it.is_zero()),
+            pacing_rate: self.tx.pacing_rate(),
+            retransmission_timeout: self.tx.recovery.rtt.timeout(),
             ..self.stats
         }
     }

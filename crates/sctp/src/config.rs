@@ -18,6 +18,22 @@ pub struct Config {
     pub(crate) max_retransmissions: Option<u32>,
     pub(crate) max_init_retransmissions: Option<u32>,
     pub(crate) initial_window_packets: u32,
+    pub(crate) congestion_control: CongestionControl,
+    pub(crate) zero_checksum: bool,
+    pub(crate) interleaving: bool,
+}
+
+/// How an association shares the path with others.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum CongestionControl {
+    /// RFC 9260 §7.2, with HyStart++ (RFC 9406): half of the window is left after a loss, and a packet a round trip is
+    /// gained. A queue of less than a bandwidth-delay product runs empty after each loss.
+    NewReno,
+    /// RFC 9438, with HyStart++: 0.7 of the window is left after a loss, and it comes back within seconds whatever the
+    /// round trip. On short paths it takes what NewReno would.
+    #[default]
+    Cubic,
 }
 
 /// The times among the settings.
@@ -131,6 +147,26 @@ impl Config {
         self
     }
 
+    /// How the congestion window follows the path; default [`CongestionControl::Cubic`].
+    pub fn congestion_control(mut self, control: CongestionControl) -> Self {
+        self.congestion_control = control;
+        self
+    }
+
+    /// Whether packets without a checksum are accepted and, if the peer accepts them too, sent (RFC 9653). Default true,
+    /// as the layer below is DTLS, which finds every error itself.
+    pub fn zero_checksum(mut self, accept: bool) -> Self {
+        self.zero_checksum = accept;
+        self
+    }
+
+    /// Whether messages of different streams share the association piece by piece, if the peer can (RFC 8260); default
+    /// true. Without it a large message holds up all others until its last piece is out.
+    pub fn interleaving(mut self, offer: bool) -> Self {
+        self.interleaving = offer;
+        self
+    }
+
     /// The receive window in force: a whole message always fits it.
     pub(crate) fn window(&self) -> usize {
         let message = self.max_message_size.saturating_add(64 << 10);
@@ -160,6 +196,9 @@ impl Default for Config {
             max_retransmissions: None,
             max_init_retransmissions: None,
             initial_window_packets: 10,
+            congestion_control: CongestionControl::default(),
+            zero_checksum: true,
+            interleaving: true,
         }
     }
 }

@@ -7,9 +7,9 @@ use rand_core::Rng;
 use crate::{
     Association, Event, Failure, State, Tsn,
     cookie::Cookie,
-    ending::Consent,
-    packet::{CauseCode, Chunk, ChunkKind, Init, Parameter, ParameterKind, Parameters},
+    packet::{CauseCode, Chunk, ChunkKind, Init, Parameter, ParameterKind, Parameters, Write},
     setup::random_tag,
+    tcb::Consent,
     timer::Timer,
 };
 
@@ -18,6 +18,8 @@ use crate::{
 struct Offer<'a> {
     forward_tsn: bool,
     reconfig: bool,
+    zero_checksum: bool,
+    interleaving: bool,
     cookie: Option<&'a [u8]>,
     host_name: Option<Parameter<'a>>,
     /// Parameters to report as unrecognized.
@@ -34,7 +36,7 @@ impl Association {
     }
 
     fn restart_setup(&mut self, now: Instant) {
-        let timeout = self.tx.rto.timeout();
+        let timeout = self.tx.recovery.rtt.timeout();
         self.setup.timeout = Some(timeout);
         self.setup.attempts = 0;
         self.control.setup = true;
@@ -54,8 +56,8 @@ impl Association {
             self.fail(Failure::SetupTimeout);
             return;
         }
-        let timeout = self.setup.timeout.unwrap_or(self.tx.rto.timeout());
-        let timeout = (timeout * 2).min(self.tx.rto.max());
+        let timeout = self.setup.timeout.unwrap_or(self.tx.recovery.rtt.timeout());
+        let timeout = (timeout * 2).min(self.tx.recovery.rtt.max());
         self.setup.timeout = Some(timeout);
         self.control.setup = true;
         self.timers.set(Timer::Setup, now + timeout);
@@ -77,11 +79,45 @@ impl Association {
             let value = &self.setup.cookie;
             Chunk { kind, flags, value }.write(buf);
         } else {
-            let initial = self.tx.outstanding.cumulative().next();
-            let parameters = our_parameters(None, &[]);
+            let initial = self.setup_tsn();
+            let parameters = self.our_parameters(None, &[]);
             self.our_init(self.peer.local_tag, initial, &parameters)
                 .write(ChunkKind::INIT, buf);
         }
+    }
+
+    /// Our parameters: extensions, and in an answer the cookie and what was not recognized.
+    fn our_parameters(&self, cookie: Option<&[u8]>, unrecognized: &[u8]) -> Vec<u8> {
+        let mut buf = Vec::new();
+        let mut add = |kind, value: &[u8]| Parameter { kind, value }.write(&mut buf);
+        if let Some(cookie) = cookie {
+            add(ParameterKind::STATE_COOKIE, cookie);
+        }
+        add(ParameterKind::FORWARD_TSN_SUPPORTED, &[]);
+        if self.config.zero_checksum {
+            add(ParameterKind::ZERO_CHECKSUM, &OVER_DTLS);
+        }
+        let extensions = [
+            ChunkKind::RECONFIG.0,
+            ChunkKind::FORWARD_TSN.0,
+            ChunkKind::I_DATA.0,
+            ChunkKind::I_FORWARD_TSN.0,
+        ];
+        let (basic, _) = extensions.split_at(2);
+        let offered = match self.config.interleaving {
+            true => &extensions[..],
+            false => basic,
+        };
+        add(ParameterKind::SUPPORTED_EXTENSIONS, offered);
+        if !unrecognized.is_empty() {
+            // RFC 9260 §3.3.3.1: each wrapped in a parameter of its own.
+            for parameter in Parameters::parse(unrecognized) {
+                let mut whole = Vec::new();
+                parameter.write(&mut whole);
+                add(ParameterKind::UNRECOGNIZED, &whole);
+            }
+        }
+        buf
     }
 
     fn our_init<'a>(&self, tag: u32, initial_tsn: Tsn, parameters: &'a [u8]) -> Init<'a> {
@@ -145,10 +181,12 @@ impl Association {
             inbound: self.config.inbound_streams.min(init.outbound),
             forward_tsn: offer.forward_tsn,
             reconfig: offer.reconfig,
+            zero_checksum: offer.zero_checksum,
+            interleaving: offer.interleaving,
             tie_tags,
         };
         let sealed = self.setup.key.seal(&cookie);
-        let parameters = our_parameters(Some(&sealed), &offer.unrecognized);
+        let parameters = self.our_parameters(Some(&sealed), &offer.unrecognized);
         let answer = self.our_init(local_tag, local_tsn, &parameters);
         self.control
             .reply(init.tag, |buf| answer.write(ChunkKind::INIT_ACK, buf));
@@ -157,7 +195,7 @@ impl Association {
 
     /// The TSN that our INIT named; data that went with a COOKIE ECHO does not change it.
     fn setup_tsn(&self) -> Tsn {
-        self.tx.outstanding.cumulative().next()
+        self.tx.outstanding.cumulative().next().tsn()
     }
 
     pub(crate) fn handle_init_ack(&mut self, now: Instant, chunk: Chunk<'_>) -> bool {
@@ -203,6 +241,8 @@ impl Association {
             inbound: self.config.inbound_streams.min(init.outbound),
             forward_tsn: offer.forward_tsn,
             reconfig: offer.reconfig,
+            zero_checksum: offer.zero_checksum,
+            interleaving: offer.interleaving,
             tie_tags: (0, 0),
         });
         self.state = State::CookieEchoed;
@@ -218,9 +258,12 @@ impl Association {
         self.peer.inbound = cookie.inbound;
         self.peer.forward_tsn = cookie.forward_tsn;
         self.peer.reconfig = cookie.reconfig;
+        self.peer.interleaving = cookie.interleaving && self.config.interleaving;
+        self.peer.zero_checksum = cookie.zero_checksum && self.config.zero_checksum;
         if self.setup_tsn() != cookie.local_tsn {
             self.tx.restart(cookie.local_tsn);
         }
+        self.tx.set_interleaving(self.peer.interleaving);
         self.tx.peer_window = cookie.peer_window as usize;
         self.rx.restart(cookie.peer_tsn);
         self.reset.restart(cookie.local_tsn.0, cookie.peer_tsn.0);
@@ -247,11 +290,9 @@ impl Association {
         if age > self.setup.lifetime && !same {
             let stale = (age - self.setup.lifetime).as_micros();
             let stale = u32::try_from(stale).unwrap_or(u32::MAX);
-            self.reply_error(
-                cookie.peer_tag,
-                CauseCode::STALE_COOKIE,
-                &stale.to_be_bytes(),
-            );
+            let mut information = Vec::with_capacity(4);
+            information.put_u32(stale);
+            self.reply_error(cookie.peer_tag, CauseCode::STALE_COOKIE, &information);
             return false;
         }
         if self.state == State::Closed {
@@ -324,10 +365,7 @@ impl Association {
         self.answered();
         self.life.last_activity = now;
         self.schedule_heartbeat(now);
-        if !self.tx.outstanding.is_empty() {
-            self.timers
-                .set(Timer::Retransmission, now + self.tx.rto.timeout());
-        }
+        self.tx.start_t3(now);
         self.events.push_latest(event);
         if !self.peer.reconfig {
             self.deny_resets();
@@ -363,6 +401,13 @@ impl<'a> Offer<'a> {
                 ParameterKind::SUPPORTED_EXTENSIONS => {
                     offer.forward_tsn |= parameter.value.contains(&ChunkKind::FORWARD_TSN.0);
                     offer.reconfig |= parameter.value.contains(&ChunkKind::RECONFIG.0);
+                    // RFC 8260 §2.2.1, §2.3.1: we skip what we give up, so both are needed.
+                    offer.interleaving |= [ChunkKind::I_DATA, ChunkKind::I_FORWARD_TSN]
+                        .iter()
+                        .all(|kind| parameter.value.contains(&kind.0));
+                }
+                ParameterKind::ZERO_CHECKSUM => {
+                    offer.zero_checksum |= parameter.value == OVER_DTLS;
                 }
                 ParameterKind::STATE_COOKIE => offer.cookie = Some(parameter.value),
                 ParameterKind::HOST_NAME => offer.host_name = Some(parameter),
@@ -393,27 +438,6 @@ fn is_usable(init: &Init<'_>) -> bool {
     init.window >= MIN_WINDOW && init.outbound != 0 && init.inbound != 0
 }
 
-/// Our parameters: extensions, and in an answer the cookie and what was not recognized.
-fn our_parameters(cookie: Option<&[u8]>, unrecognized: &[u8]) -> Vec<u8> {
-    let mut buf = Vec::new();
-    let mut add = |kind, value: &[u8]| Parameter { kind, value }.write(&mut buf);
-    if let Some(cookie) = cookie {
-        add(ParameterKind::STATE_COOKIE, cookie);
-    }
-    add(ParameterKind::FORWARD_TSN_SUPPORTED, &[]);
-    let extensions = [ChunkKind::RECONFIG.0, ChunkKind::FORWARD_TSN.0];
-    add(ParameterKind::SUPPORTED_EXTENSIONS, &extensions);
-    if !unrecognized.is_empty() {
-        // RFC 9260 §3.3.3.1: each wrapped in a parameter of its own.
-        for parameter in Parameters::parse(unrecognized) {
-            let mut whole = Vec::new();
-            parameter.write(&mut whole);
-            add(ParameterKind::UNRECOGNIZED, &whole);
-        }
-    }
-    buf
-}
-
 /// Max.Init.Retransmits of RFC 9260 §16, in force without consent.
 const MAX_INIT_RETRANSMISSIONS: u32 = 8;
 const MIN_WINDOW: u32 = 1500;
@@ -421,3 +445,5 @@ const MIN_WINDOW: u32 = 1500;
 const SETUP_OVERHEAD: usize = 16;
 /// How much of what we do not know is sent back.
 const MAX_UNRECOGNIZED: usize = 256;
+/// The error detection method of RFC 9653 §4 that is DTLS.
+const OVER_DTLS: [u8; 4] = [0, 0, 0, 1];

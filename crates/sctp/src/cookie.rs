@@ -4,7 +4,10 @@ use std::time::{Duration, Instant};
 
 use ring::hmac;
 
-use crate::{Tsn, packet::Reader};
+use crate::{
+    Tsn,
+    packet::{Reader, Write},
+};
 
 /// What is needed to make an association when the cookie comes back. It has no addresses and no pointers.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -20,6 +23,8 @@ pub(crate) struct Cookie {
     pub(crate) inbound: u16,
     pub(crate) forward_tsn: bool,
     pub(crate) reconfig: bool,
+    pub(crate) zero_checksum: bool,
+    pub(crate) interleaving: bool,
     /// The tags of the association that existed then, or 0 (RFC 9260 §5.2.2).
     pub(crate) tie_tags: (u32, u32),
 }
@@ -60,7 +65,7 @@ impl Cookie {
     fn write(&self) -> Vec<u8> {
         let mut bytes = Vec::with_capacity(LEN + TAG);
         let millis = u64::try_from(self.created.as_millis()).unwrap_or(u64::MAX);
-        bytes.extend_from_slice(&millis.to_be_bytes());
+        bytes.put_u64(millis);
         let words = [
             self.local_tag,
             self.peer_tag,
@@ -68,13 +73,14 @@ impl Cookie {
             self.peer_tsn.0,
             self.peer_window,
             u32::from(self.outbound) << 16 | u32::from(self.inbound),
-            u32::from(self.forward_tsn) << 1 | u32::from(self.reconfig),
+            u32::from(self.interleaving) << 3
+                | u32::from(self.zero_checksum) << 2
+                | u32::from(self.forward_tsn) << 1
+                | u32::from(self.reconfig),
             self.tie_tags.0,
             self.tie_tags.1,
         ];
-        words
-            .iter()
-            .for_each(|word| bytes.extend_from_slice(&word.to_be_bytes()));
+        words.iter().for_each(|word| bytes.put_u32(*word));
         bytes
     }
 
@@ -91,10 +97,14 @@ impl Cookie {
             inbound: reader.u16()?,
             forward_tsn: false,
             reconfig: false,
+            zero_checksum: false,
+            interleaving: false,
             tie_tags: (0, 0),
         };
         let flags = reader.u32()?;
         Some(Self {
+            interleaving: flags & 8 != 0,
+            zero_checksum: flags & 4 != 0,
             forward_tsn: flags & 2 != 0,
             reconfig: flags & 1 != 0,
             tie_tags: (reader.u32()?, reader.u32()?),
@@ -125,6 +135,8 @@ mod tests {
             inbound: 7,
             forward_tsn: true,
             reconfig: false,
+            zero_checksum: true,
+            interleaving: false,
             tie_tags: (8, 9),
         };
         let sealed = key.seal(&cookie);

@@ -1,81 +1,13 @@
-//! Messages, and the chunks that carry and acknowledge them (RFC 9260 §6, RFC 3758).
+//! The chunks that carry messages and acknowledge them (RFC 9260 §6, RFC 3758).
 
-use std::time::{Duration, Instant};
-
-use bytes::Bytes;
+use std::time::Instant;
 
 use crate::{
-    Association, Failure, State, StreamId,
-    packet::{CauseCode, Chunk, Data, ForwardTsn, Sack},
-    rx::Received,
+    Association, Failure, Mid, Ssn, State,
+    packet::{CauseCode, Chunk, ChunkKind, Data, ForwardTsn, IData, IForwardTsn, Sack, Write},
+    rx::{Received, inbox::Number},
     timer::Timer,
-    tx::queue::{Limit, Queued},
 };
-
-/// A message from the peer.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Message {
-    /// The stream it came on.
-    pub stream: StreamId,
-    /// What the upper layer says it is.
-    pub ppid: u32,
-    /// Whether it was delivered in the stream's order.
-    pub ordered: bool,
-    /// Its bytes.
-    pub payload: Bytes,
-}
-
-/// How a message shall be delivered.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct SendOptions {
-    /// In the order of the stream, or as it comes.
-    pub ordered: bool,
-    /// How much is done for its arrival.
-    pub reliability: Reliability,
-}
-
-/// How much is done for a message's arrival (RFC 3758, RFC 7496). A peer that does not know partial reliability gets
-/// everything reliably.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub enum Reliability {
-    /// Everything.
-    #[default]
-    Reliable,
-    /// Each of its chunks is sent again at most this often; then the message is given up. `u16::MAX` is no limit.
-    Retransmits(u16),
-    /// It is given up when it is older than this and not yet acknowledged.
-    Lifetime(Duration),
-}
-
-impl Default for SendOptions {
-    fn default() -> Self {
-        Self {
-            ordered: true,
-            reliability: Reliability::Reliable,
-        }
-    }
-}
-
-impl SendOptions {
-    pub(crate) fn queued(self, now: Instant, ppid: u32, payload: Bytes, partial: bool) -> Queued {
-        let mut limit = Limit::NONE;
-        match self.reliability {
-            Reliability::Retransmits(count) if partial => limit.retransmissions = count,
-            Reliability::Lifetime(lifetime) if partial => {
-                limit.expires = now.checked_add(lifetime);
-            }
-            _ => {}
-        }
-        Queued {
-            payload,
-            ppid,
-            ordered: self.ordered,
-            limit,
-            id: 0,
-            begun: false,
-        }
-    }
-}
 
 impl Association {
     pub(crate) fn handle_data(&mut self, now: Instant, chunk: Chunk<'_>) -> bool {
@@ -85,24 +17,35 @@ impl Association {
             State::ShutdownSent,
         ];
         // RFC 9260 §9.2: after SHUTDOWN the peer has nothing more to say.
-        let Some(data) = Data::parse(chunk).filter(|_| receiving.contains(&self.state)) else {
+        let Some((data, lane)) = self.parse_data(chunk) else {
             return false;
         };
+        if !receiving.contains(&self.state) {
+            return false;
+        }
+        // RFC 8260 §2.2.2: one kind of chunk an association.
+        if lane.is_some() != self.peer.interleaving {
+            self.fail(Failure::ProtocolViolation);
+            return false;
+        }
         if data.payload.is_empty() {
-            self.fail_with(Failure::NoUserData, &data.tsn.0.to_be_bytes());
+            let mut information = Vec::with_capacity(4);
+            information.put_u32(data.tsn.0);
+            self.fail_with(Failure::NoUserData, &information);
             return false;
         }
         self.life.last_activity = now;
         let known = self.is_known(&data);
-        match self.rx.handle_data(&data, known) {
+        match self.rx.handle_data(&data, lane, known) {
             Received::New => {
                 self.stats.data_chunks_received += 1;
                 self.stats.messages_received += u64::from(known && data.has(Data::END));
                 if !known {
                     // RFC 9260 §6.5: acknowledged, reported, not delivered.
-                    let [high, low] = data.stream.to_be_bytes();
-                    self.control
-                        .error(CauseCode::INVALID_STREAM, &[high, low, 0, 0]);
+                    let mut information = Vec::with_capacity(4);
+                    information.put_u16(data.stream);
+                    information.put_u16(0);
+                    self.control.error(CauseCode::INVALID_STREAM, &information);
                 }
             }
             Received::Duplicate => self.stats.duplicates += 1,
@@ -116,7 +59,7 @@ impl Association {
             self.rx.acknowledgement = crate::rx::Acknowledgement::Now;
             self.control.shutdown = true;
             self.timers
-                .set(Timer::Shutdown, now + self.tx.rto.timeout());
+                .set(Timer::Shutdown, now + self.tx.recovery.rtt.timeout());
         }
         true
     }
@@ -138,43 +81,65 @@ impl Association {
             self.stats.dropped_chunks += 1;
             return;
         }
-        let progress = self.tx.handle_sack(now, sack, &mut self.stats);
+        let progress = self.tx.handle_sack(now, sack);
         // RFC 9260 §6.1 A: also one that keeps a window closed shows that the peer is there.
         self.answered();
         if progress.any {
             self.life.last_activity = now;
         }
-        if self.tx.outstanding.is_empty() {
-            self.timers.stop(Timer::Retransmission);
-        } else if progress.advanced {
-            // RFC 9260 §6.3.2 R3.
-            self.timers
-                .set(Timer::Retransmission, now + self.tx.rto.timeout());
-        }
     }
 
-    pub(crate) fn handle_retransmission_timeout(&mut self, now: Instant) {
-        // RFC 9260 §6.1 A: a probe of a closed window is no sign of a broken path.
-        if self.tx.peer_window > 0 && !self.count_error() {
-            return;
+    /// A DATA or I-DATA chunk; with the latter its message's number, and its own in the message.
+    fn parse_data<'a>(&self, chunk: Chunk<'a>) -> Option<(Data<'a>, Option<(Mid, u32)>)> {
+        if chunk.kind == ChunkKind::DATA {
+            return Some((Data::parse(chunk)?, None));
         }
-        self.tx.handle_timeout(now, &mut self.stats);
-        if !self.tx.outstanding.is_empty() {
-            self.timers
-                .set(Timer::Retransmission, now + self.tx.rto.timeout());
-        }
-    }
-
-    pub(crate) fn handle_forward_tsn(&mut self, chunk: Chunk<'_>) -> bool {
-        let Some(forward) = ForwardTsn::parse(chunk.value) else {
-            return false;
+        let data = IData::parse(chunk)?;
+        let begins = data.flags & Data::BEGIN != 0;
+        let (ppid, fsn) = match begins {
+            true => (data.ppid_or_fsn, 0),
+            false => (0, data.ppid_or_fsn),
         };
-        if self.state == State::Established
-            || matches!(self.state, State::ShutdownPending | State::ShutdownSent)
-        {
-            let new = self.rx.handle_forward(&forward, self.peer.inbound);
-            self.stats.dropped_chunks += u64::from(!new);
+        let piece = Data {
+            flags: data.flags,
+            tsn: data.tsn,
+            stream: data.stream,
+            ssn: Ssn(0),
+            ppid,
+            payload: data.payload,
+        };
+        Some((piece, Some((data.mid, fsn))))
+    }
+
+    /// FORWARD TSN, or I-FORWARD-TSN where messages are interleaved.
+    pub(crate) fn handle_forward_tsn(&mut self, chunk: Chunk<'_>) -> bool {
+        let receives = self.state == State::Established
+            || matches!(self.state, State::ShutdownPending | State::ShutdownSent);
+        if !receives {
+            return true;
         }
+        if (chunk.kind == ChunkKind::I_FORWARD_TSN) != self.peer.interleaving {
+            self.fail(Failure::ProtocolViolation);
+            return false;
+        }
+        let streams = self.peer.inbound;
+        let new = if self.peer.interleaving {
+            let Some(forward) = IForwardTsn::parse(chunk.value) else {
+                return false;
+            };
+            let messages = forward.messages().filter(|it| it.0 < streams);
+            let messages =
+                messages.map(|(stream, unordered, mid)| (stream, unordered, Number::Mid(mid)));
+            self.rx.handle_forward(forward.cumulative, messages)
+        } else {
+            let Some(forward) = ForwardTsn::parse(chunk.value) else {
+                return false;
+            };
+            let messages = forward.streams().filter(|it| it.0 < streams);
+            let messages = messages.map(|(stream, ssn)| (stream, false, Number::Ssn(ssn)));
+            self.rx.handle_forward(forward.cumulative, messages)
+        };
+        self.stats.dropped_chunks += u64::from(!new);
         true
     }
 }

@@ -6,26 +6,8 @@ use crate::{
     Association, Event, Failure, State,
     packet::{CauseCode, Chunk, ChunkKind, Packet},
     rx::Acknowledgement,
-    timer::Timer,
+    tcb::{Consent, Ended},
 };
-
-/// What is left of an association that is over.
-#[derive(Debug)]
-pub(crate) struct Ended {
-    /// Our ABORT, cause included; it is said again to a peer that did not hear it.
-    abort: Option<(u32, Vec<u8>)>,
-    answers: u8,
-    next_answer: Instant,
-}
-
-/// Whether the path below has the peer's consent, and how long nobody answered since it has not.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Consent {
-    /// It has: a silence of any length is waited out.
-    Given,
-    /// It has not: so many timeouts since then stayed without an answer.
-    Lost { errors: u32 },
-}
 
 impl Association {
     /// Whether the association is over and its last packet, an ABORT or SHUTDOWN COMPLETE, has been taken. Until then
@@ -131,10 +113,7 @@ impl Association {
     /// What an outage has taught is not true any more.
     fn revive(&mut self) {
         self.life.timeouts = 0;
-        self.tx.rto.forgive();
-        if self.timers.is_running(Timer::Retransmission) {
-            self.timers.set(Timer::Retransmission, self.clock);
-        }
+        self.tx.revive(self.clock);
     }
 
     /// Whether the path below still has the peer's consent (RFC 7675). While it has, timeouts are not limited unless

@@ -17,16 +17,11 @@ use rand_core::Rng;
 use crate::{
     Association,
     packet::{
-        CHUNK_HEADER, Chunk, ChunkKind, HEADER, Parameter, ParameterKind, Parameters, begin, end,
+        CHUNK_HEADER, Chunk, ChunkKind, HEADER, Parameter, ParameterKind, Parameters, Reader,
+        Write, begin, end,
     },
     timer::Timer,
 };
-
-/// The HEARTBEAT that has not been answered.
-#[derive(Debug, Default)]
-pub(crate) struct Heartbeat {
-    pending: Option<(u64, Instant)>,
-}
 
 impl Association {
     /// RFC 9260 §8.3: the interval and a timeout, varied by half a timeout to either side.
@@ -34,7 +29,7 @@ impl Association {
         let Some(interval) = self.config.timing.heartbeat_interval else {
             return;
         };
-        let timeout = self.tx.rto.timeout();
+        let timeout = self.tx.recovery.rtt.timeout();
         let jitter = timeout.mul_f64(f64::from(self.rng.next_u32()) / f64::from(u32::MAX));
         self.timers
             .set(Timer::Heartbeat, now + interval + timeout / 2 + jitter);
@@ -63,7 +58,9 @@ impl Association {
         let nonce = self.rng.next_u64();
         self.heartbeat.pending = Some((nonce, now));
         let start = begin(buf, ChunkKind::HEARTBEAT, 0);
-        let (kind, value) = (ParameterKind::HEARTBEAT_INFO, &nonce.to_be_bytes());
+        let mut value = Vec::with_capacity(8);
+        value.put_u64(nonce);
+        let (kind, value) = (ParameterKind::HEARTBEAT_INFO, &value);
         Parameter { kind, value }.write(buf);
         end(buf, start);
     }
@@ -78,7 +75,7 @@ impl Association {
         let information = Parameters::parse(chunk.value).next();
         let nonce = information
             .filter(|parameter| parameter.kind == ParameterKind::HEARTBEAT_INFO)
-            .and_then(|parameter| Some(u64::from_be_bytes(*parameter.value.first_chunk()?)));
+            .and_then(|parameter| Reader(parameter.value).u64());
         let Some((_, sent)) = self
             .heartbeat
             .pending
@@ -88,7 +85,10 @@ impl Association {
             return true;
         };
         self.answered();
-        self.tx.rto.measured(now.saturating_duration_since(sent));
+        self.tx
+            .recovery
+            .rtt
+            .measured(now.saturating_duration_since(sent));
         true
     }
 }

@@ -6,11 +6,14 @@ mod config;
 mod connect;
 mod control;
 mod cookie;
+#[cfg(test)]
+mod cost;
 mod data;
 mod ending;
 mod error;
 mod event;
 mod heartbeat;
+mod message;
 pub mod packet;
 mod reset;
 mod rx;
@@ -19,16 +22,17 @@ mod setup;
 mod shutdown;
 mod stats;
 mod streams;
+mod tcb;
 mod timer;
 mod transmit;
 mod tx;
 
 pub use association::{Association, State};
-pub use config::Config;
-pub use data::{Message, Reliability, SendOptions};
+pub use config::{Config, CongestionControl};
 pub use error::Error;
 pub use event::{Event, Failure, Initiator};
-pub use serial::{Ssn, Tsn};
+pub use message::{Message, Reliability, SendOptions};
+pub use serial::{Mid, Ssn, Tsn};
 pub use stats::Stats;
 
 /// A stream's number within one direction, 0 to 65534 (RFC 8831 §6.5 forbids 65535).

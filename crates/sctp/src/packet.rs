@@ -6,22 +6,28 @@ mod abort;
 mod cause;
 mod data;
 mod forward_tsn;
+mod i_data;
+mod i_forward_tsn;
 mod init;
 mod parameter;
 mod reader;
 mod reconfig;
 mod sack;
 
+use byteorder::{BigEndian, ByteOrder};
+
 pub use abort::Abort;
 pub use cause::{Cause, CauseCode, Causes};
 pub use data::Data;
 pub use forward_tsn::ForwardTsn;
+pub use i_data::IData;
+pub use i_forward_tsn::IForwardTsn;
 pub use init::Init;
 pub use parameter::{Parameter, ParameterKind, Parameters};
 pub use reconfig::{Reconfig, Request, ResetResult};
 pub use sack::Sack;
 
-pub(crate) use reader::Reader;
+pub(crate) use reader::{Reader, Write};
 pub(crate) use reconfig::stream_list;
 
 /// A packet: the common header, and chunks that are looked at one by one.
@@ -76,7 +82,7 @@ pub struct Chunks<'a> {
     broken: bool,
 }
 
-/// A chunk type (RFC 9260 §3.2, with RFC 3758 and 6525).
+/// A chunk type (RFC 9260 §3.2, with RFC 3758, 6525 and 8260).
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub struct ChunkKind(pub u8);
 
@@ -95,27 +101,49 @@ pub enum ParseError {
 impl<'a> Packet<'a> {
     /// Looks at `bytes` and verifies the checksum.
     pub fn parse(bytes: &'a [u8]) -> Result<Self, ParseError> {
+        let (packet, checksum) = Self::read(bytes)?;
+        packet.verify(bytes, checksum)?;
+        Ok(packet)
+    }
+
+    /// Looks at `bytes` where the lower layer finds errors itself: a checksum of 0 is none, but not in a packet that
+    /// opens an association (RFC 9653 §5.3).
+    pub fn parse_unsummed(bytes: &'a [u8]) -> Result<Self, ParseError> {
+        let (packet, checksum) = Self::read(bytes)?;
+        let opens =
+            |chunk: Chunk<'_>| matches!(chunk.kind, ChunkKind::INIT | ChunkKind::COOKIE_ECHO);
+        if checksum != [0; 4] || packet.chunks().any(opens) {
+            packet.verify(bytes, checksum)?;
+        }
+        Ok(packet)
+    }
+
+    fn verify(&self, bytes: &[u8], checksum: [u8; 4]) -> Result<(), ParseError> {
+        let (head, _) = bytes.split_at_checked(8).ok_or(ParseError::TooShort)?;
+        let crc = crc32c::crc32c_append(crc32c::crc32c(head), &[0; 4]);
+        if crc32c::crc32c_append(crc, self.chunks).to_le_bytes() != checksum {
+            return Err(ParseError::Checksum);
+        }
+        Ok(())
+    }
+
+    fn read(bytes: &'a [u8]) -> Result<(Self, [u8; 4]), ParseError> {
         let mut reader = Reader(bytes);
         let mut header = || {
             let (source, destination) = (reader.u16()?, reader.u16()?);
-            Some((source, destination, reader.u32()?, reader.bytes(4)?))
+            Some((source, destination, reader.u32()?, reader.array()?))
         };
         let (source, destination, tag, checksum) = header().ok_or(ParseError::TooShort)?;
         if reader.0.len() < 4 {
             return Err(ParseError::TooShort);
         }
-        let (head, _) = bytes.split_at_checked(8).ok_or(ParseError::TooShort)?;
-        let crc = crc32c::crc32c_append(crc32c::crc32c(head), &[0; 4]);
-        if crc32c::crc32c_append(crc, reader.0).to_le_bytes() != *checksum {
-            return Err(ParseError::Checksum);
-        }
-        let chunks = reader.0;
-        Ok(Self {
+        let packet = Self {
             source,
             destination,
             tag,
-            chunks,
-        })
+            chunks: reader.0,
+        };
+        Ok((packet, checksum))
     }
 
     /// Its chunks.
@@ -128,9 +156,10 @@ impl<'a> Packet<'a> {
 
     /// Appends a common header with no checksum yet; [`finish`](Self::finish) fills it in.
     pub fn start(buf: &mut Vec<u8>, source: u16, destination: u16, tag: u32) {
-        let [s, d] = [source.to_be_bytes(), destination.to_be_bytes()];
-        let t = tag.to_be_bytes();
-        buf.extend_from_slice(&[s[0], s[1], d[0], d[1], t[0], t[1], t[2], t[3], 0, 0, 0, 0]);
+        buf.put_u16(source);
+        buf.put_u16(destination);
+        buf.put_u32(tag);
+        buf.put_u32(0);
     }
 
     /// Writes the checksum of the packet that begins at `start`.
@@ -226,10 +255,14 @@ impl ChunkKind {
     pub const COOKIE_ACK: Self = Self(11);
     /// SHUTDOWN COMPLETE.
     pub const SHUTDOWN_COMPLETE: Self = Self(14);
+    /// I-DATA (RFC 8260).
+    pub const I_DATA: Self = Self(64);
     /// RE-CONFIG (RFC 6525).
     pub const RECONFIG: Self = Self(130);
     /// FORWARD TSN (RFC 3758).
     pub const FORWARD_TSN: Self = Self(192);
+    /// I-FORWARD-TSN (RFC 8260).
+    pub const I_FORWARD_TSN: Self = Self(194);
 
     /// RFC 9260 §3.2: whether what follows an unknown chunk of this type is still processed.
     pub fn skip_if_unknown(self) -> bool {
@@ -252,9 +285,8 @@ pub(crate) fn begin(buf: &mut Vec<u8>, kind: ChunkKind, flags: u8) -> usize {
 /// Fills in the length of the chunk or parameter that began at `start`, and pads.
 pub(crate) fn end(buf: &mut Vec<u8>, start: usize) {
     let length = buf.len().saturating_sub(start);
-    let field = u16::try_from(length).unwrap_or(u16::MAX).to_be_bytes();
     if let Some(slot) = buf.get_mut(start + 2..start + 4) {
-        slot.copy_from_slice(&field);
+        BigEndian::write_u16(slot, u16::try_from(length).unwrap_or(u16::MAX));
     }
     buf.resize(buf.len() + length.next_multiple_of(4) - length, 0);
 }

@@ -1,78 +1,15 @@
 //! Resetting and adding streams (RFC 6525).
 
-use std::{collections::VecDeque, time::Instant};
+use std::time::Instant;
 
 use crate::{
     Association, Error, Event, State, StreamId, Tsn,
-    packet::{Chunk, Reconfig, Request, ResetResult},
+    packet::{Chunk, Reconfig, Request, ResetResult, Write},
     rx::Deferred,
     streams::StreamSet,
+    tcb::{Ours, Want},
     timer::Timer,
 };
-
-/// Requests in both directions. Sequence numbers begin at each side's initial TSN (RFC 6525 §4.1).
-#[derive(Debug)]
-pub(crate) struct Reconfiguration {
-    next: u32,
-    expected: u32,
-    /// The results of the peer's last two requests, as one chunk may carry two.
-    results: VecDeque<(u32, ResetResult)>,
-    /// The peer's reset that was performed after it had been told to wait: it may ask once more, under another number.
-    told: Option<(Tsn, StreamSet)>,
-    /// Our streams that are ready to be reset.
-    ready: VecDeque<StreamId>,
-    /// How many streams we want more.
-    add: u16,
-    request: Option<Ours>,
-}
-
-/// Our request under way; there is one at most.
-#[derive(Debug)]
-struct Ours {
-    sequence: u32,
-    want: Want,
-    /// The peer said that it is on it: waiting is no error then.
-    in_progress: bool,
-}
-
-#[derive(Debug)]
-enum Want {
-    Reset(Vec<StreamId>, Tsn),
-    Add(u16),
-}
-
-impl Reconfiguration {
-    pub(crate) fn new(initial: u32) -> Self {
-        Self {
-            next: initial,
-            expected: 0,
-            results: VecDeque::new(),
-            told: None,
-            ready: VecDeque::new(),
-            add: 0,
-            request: None,
-        }
-    }
-
-    /// The association begins; what the user asked for before stays.
-    pub(crate) fn restart(&mut self, next: u32, expected: u32) {
-        let ready = std::mem::take(&mut self.ready);
-        *self = Self {
-            expected,
-            ready,
-            add: self.add,
-            ..Self::new(next)
-        };
-    }
-
-    fn note(&mut self, sequence: u32, result: ResetResult) {
-        self.results.retain(|(known, _)| *known != sequence);
-        self.results.push_back((sequence, result));
-        if self.results.len() > 2 {
-            self.results.pop_front();
-        }
-    }
-}
 
 impl Association {
     /// Resets our direction of these streams once all that was sent on them is acknowledged; nothing more is taken for
@@ -165,7 +102,7 @@ impl Association {
         self.reset.next = self.reset.next.wrapping_add(1);
         self.control.reset_request = true;
         self.timers
-            .set(Timer::Reconfiguration, now + self.tx.rto.timeout());
+            .set(Timer::Reconfiguration, now + self.tx.recovery.rtt.timeout());
     }
 
     /// How many bytes our request takes.
@@ -184,7 +121,8 @@ impl Association {
         let sequence = ours.sequence;
         match &ours.want {
             Want::Reset(streams, last_tsn) => {
-                let list = Vec::from_iter(streams.iter().flat_map(|stream| stream.to_be_bytes()));
+                let mut list = Vec::with_capacity(streams.len() * 2);
+                streams.iter().for_each(|stream| list.put_u16(*stream));
                 let request = Request::OutgoingReset {
                     sequence,
                     response_sequence: self.reset.expected.wrapping_sub(1),
@@ -212,11 +150,11 @@ impl Association {
             if !self.count_error() {
                 return;
             }
-            self.tx.rto.back_off();
+            self.tx.recovery.rtt.back_off();
         }
         self.control.reset_request = true;
         self.timers
-            .set(Timer::Reconfiguration, now + self.tx.rto.timeout());
+            .set(Timer::Reconfiguration, now + self.tx.recovery.rtt.timeout());
     }
 
     pub(crate) fn handle_reconfig(&mut self, now: Instant, chunk: Chunk<'_>) -> bool {
@@ -368,7 +306,7 @@ impl Association {
             ResetResult::IN_PROGRESS => {
                 ours.in_progress = true;
                 self.timers
-                    .set(Timer::Reconfiguration, now + self.tx.rto.timeout());
+                    .set(Timer::Reconfiguration, now + self.tx.recovery.rtt.timeout());
                 return;
             }
             ResetResult::ALREADY_IN_PROGRESS => {
@@ -376,7 +314,7 @@ impl Association {
                 (ours.sequence, ours.in_progress) = (self.reset.next, true);
                 self.reset.next = self.reset.next.wrapping_add(1);
                 self.timers
-                    .set(Timer::Reconfiguration, now + self.tx.rto.timeout());
+                    .set(Timer::Reconfiguration, now + self.tx.recovery.rtt.timeout());
                 return;
             }
             _ => {}

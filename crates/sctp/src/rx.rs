@@ -1,17 +1,19 @@
 //! Receiving: which TSNs have come, putting messages together, and handing them out.
 
 pub(crate) mod inbox;
+pub(crate) mod lanes;
 pub(crate) mod reassembly;
 pub(crate) mod tracker;
 
 use self::{
-    inbox::Inbox,
+    inbox::{Inbox, Number},
+    lanes::Lanes,
     reassembly::{Outcome, Reassembly},
     tracker::{Arrival, Tracker},
 };
 use crate::{
-    Config, Failure, Message, StreamId, Tsn,
-    packet::{Data, ForwardTsn, Sack},
+    Config, Failure, Message, Mid, StreamId, Tsn,
+    packet::{Data, Sack},
     streams::StreamSet,
 };
 
@@ -20,6 +22,7 @@ use crate::{
 pub(crate) struct Receiver {
     pub(crate) tracker: Tracker,
     reassembly: Reassembly,
+    lanes: Lanes,
     pub(crate) inbox: Inbox,
     pub(crate) acknowledgement: Acknowledgement,
     /// The peer's reset that is not performed to its end yet; there is one at most.
@@ -82,6 +85,7 @@ impl Receiver {
         Self {
             tracker: Tracker::new(initial),
             reassembly: Reassembly::new(config.max_message_size),
+            lanes: Lanes::new(config.max_message_size),
             inbox: Inbox::default(),
             acknowledgement: Acknowledgement::None,
             deferred: None,
@@ -94,13 +98,14 @@ impl Receiver {
     pub(crate) fn restart(&mut self, initial: Tsn) {
         self.tracker = Tracker::new(initial);
         self.reassembly.clear();
+        self.lanes.clear();
         self.deferred = None;
         self.inbox.restart();
         self.acknowledgement = Acknowledgement::None;
     }
 
     fn used(&self) -> usize {
-        self.inbox.cost() + self.reassembly.cost()
+        self.inbox.cost() + self.reassembly.cost() + self.lanes.cost()
     }
 
     /// The window to announce now.
@@ -108,8 +113,14 @@ impl Receiver {
         self.window.announce(self.used())
     }
 
-    /// Takes a DATA chunk of a stream that exists; `known` is false for one that does not, whose payload is dropped.
-    pub(crate) fn handle_data(&mut self, data: &Data<'_>, known: bool) -> Received {
+    /// Takes a DATA chunk, or with `lane`, its message's number and its own in the message, an I-DATA chunk. `known` is
+    /// false if its stream does not exist: its payload is dropped.
+    pub(crate) fn handle_data(
+        &mut self,
+        data: &Data<'_>,
+        lane: Option<(Mid, u32)>,
+        known: bool,
+    ) -> Received {
         let arrival = self.tracker.classify(data.tsn);
         if data.has(Data::IMMEDIATE) || arrival != Arrival::Next || self.tracker.has_gaps() {
             self.acknowledgement = Acknowledgement::Now;
@@ -123,7 +134,8 @@ impl Receiver {
             }
             Arrival::OutOfReach => return Received::Dropped,
         };
-        if known && !self.is_reachable(data, arrival) {
+        let number = lane.map_or(Number::Ssn(data.ssn), |(mid, _)| Number::Mid(mid));
+        if known && !self.is_reachable(data, number, arrival) {
             self.acknowledgement = Acknowledgement::Now;
             return Received::Dropped;
         }
@@ -132,6 +144,8 @@ impl Receiver {
             let length = data.payload.len();
             let cost = if single {
                 Inbox::cost_of(length)
+            } else if lane.is_some() {
+                Lanes::cost_of(length)
             } else {
                 Reassembly::cost_of(length)
             };
@@ -140,9 +154,13 @@ impl Receiver {
                 return Received::Dropped;
             }
             self.window.note(length, if single { cost } else { length });
-            match self.reassembly.insert(data) {
+            let outcome = match lane {
+                Some((mid, fsn)) if !single => self.lanes.insert(data, mid, fsn),
+                _ => self.reassembly.insert(data),
+            };
+            match outcome {
                 Outcome::Stored => {}
-                Outcome::Complete(message) => self.inbox.deliver(message),
+                Outcome::Complete(message) => self.inbox.deliver(message, number),
                 Outcome::TooLarge => return Received::Fatal(Failure::MessageTooLarge),
                 Outcome::Contradiction => return Received::Fatal(Failure::ProtocolViolation),
             }
@@ -155,7 +173,7 @@ impl Receiver {
     }
 
     /// Whether the chunk can be told apart by its numbers. What cannot is not acknowledged, and comes again.
-    fn is_reachable(&self, data: &Data<'_>, arrival: Arrival) -> bool {
+    fn is_reachable(&self, data: &Data<'_>, number: Number, arrival: Arrival) -> bool {
         // RFC 6525 §5.2.2 E2: what follows a reset waits for it, at the sender.
         let waits = |it: &Deferred| data.tsn > it.last && it.streams.contains(data.stream);
         if self.deferred.as_ref().is_some_and(waits) {
@@ -164,22 +182,30 @@ impl Receiver {
         // RFC 9260 §1.6: beyond half of the numbers a later message looks like one that was passed over. Where all
         // before it has come it is the latter.
         let ordered = !data.has(Data::UNORDERED);
-        !(ordered && arrival == Arrival::Ahead && self.inbox.is_past(data.stream, data.ssn))
+        !(ordered && arrival == Arrival::Ahead && self.inbox.is_past(data.stream, number))
     }
 
-    /// RFC 3758 §3.6. False if it is nothing new.
-    pub(crate) fn handle_forward(&mut self, forward: &ForwardTsn<'_>, streams: u16) -> bool {
+    /// RFC 3758 §3.6, RFC 8260 §2.3.1: the point to skip to, and what was given up: stream, whether unordered, and the
+    /// last number. False if it is nothing new.
+    pub(crate) fn handle_forward(
+        &mut self,
+        point: Tsn,
+        messages: impl Iterator<Item = (StreamId, bool, Number)>,
+    ) -> bool {
         self.acknowledgement = Acknowledgement::Now;
-        let ahead = forward.cumulative.distance(self.tracker.cumulative());
+        let ahead = point.distance(self.tracker.cumulative());
         // Each TSN that was ever sent took a byte of the window: what is further ahead cannot be true.
-        if ahead as usize > self.window.size || !self.tracker.forward(forward.cumulative) {
+        if ahead as usize > self.window.size || !self.tracker.forward(point) {
             return false;
         }
-        self.reassembly.forward(forward.cumulative);
+        self.reassembly.forward(point);
         self.reassembly.cumulative_moved(self.tracker.cumulative());
-        for (stream, ssn) in forward.streams() {
-            if stream < streams {
-                self.inbox.skip(stream, ssn);
+        for (stream, unordered, number) in messages {
+            if let Number::Mid(mid) = number {
+                self.lanes.skip(stream, unordered, mid);
+            }
+            if !unordered {
+                self.inbox.skip(stream, number);
             }
         }
         true
@@ -225,12 +251,17 @@ impl Receiver {
         let deferred = self.deferred.as_mut().filter(|d| d.last <= cumulative)?;
         let mut budget = SWEEP_STEP;
         let done = match &deferred.streams {
-            StreamSet::All => self.inbox.reset_all(&mut deferred.swept, &mut budget),
+            StreamSet::All => {
+                self.lanes.reset_all(&mut budget)
+                    && self.inbox.reset_all(&mut deferred.swept, &mut budget)
+            }
             StreamSet::Some(streams) => loop {
                 let Some(stream) = streams.get(deferred.swept) else {
                     break true;
                 };
-                if !self.inbox.reset(*stream, &mut budget) {
+                let reset = self.lanes.reset(*stream, &mut budget)
+                    && self.inbox.reset(*stream, &mut budget);
+                if !reset {
                     break false;
                 }
                 deferred.swept += 1;

@@ -10,6 +10,45 @@ pub struct Tsn(pub u32);
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
 pub struct Ssn(pub u16);
 
+/// A TSN that does not wrap: its low 32 bits are what stands on the wire.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub(crate) struct Seq(pub(crate) u64);
+
+impl Seq {
+    /// Where an association begins.
+    pub(crate) fn first(initial: Tsn) -> Self {
+        Self(1 << 32 | u64::from(initial.0))
+    }
+
+    /// The number on the wire.
+    pub(crate) fn tsn(self) -> Tsn {
+        Tsn(self.0 as u32)
+    }
+
+    /// The number with this TSN that is nearest to this one.
+    pub(crate) fn near(self, tsn: Tsn) -> Self {
+        let ahead = tsn.distance(self.tsn()) as i32;
+        Self(self.0.wrapping_add_signed(i64::from(ahead)))
+    }
+
+    pub(crate) fn next(self) -> Self {
+        self.plus(1)
+    }
+
+    pub(crate) fn previous(self) -> Self {
+        Self(self.0 - 1)
+    }
+
+    pub(crate) fn plus(self, count: u64) -> Self {
+        Self(self.0 + count)
+    }
+
+    /// How far this number stands after `earlier`; 0 if it does not.
+    pub(crate) fn since(self, earlier: Self) -> u64 {
+        self.0.saturating_sub(earlier.0)
+    }
+}
+
 impl Tsn {
     /// The number after this one.
     pub fn next(self) -> Self {
@@ -31,6 +70,10 @@ impl Tsn {
         self.0.wrapping_sub(earlier.0)
     }
 }
+
+/// A Message Identifier (RFC 8260 §2.1); its order wraps at 2^32.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
+pub struct Mid(pub u32);
 
 impl Ssn {
     /// The number after this one.
@@ -65,5 +108,9 @@ mod tests {
         assert_eq!(Tsn(0).previous(), Tsn(u32::MAX));
         assert_eq!(Tsn(u32::MAX).advanced(3), Tsn(2));
         assert_eq!(Ssn(u16::MAX).next(), Ssn(0));
+        let seq = Seq::first(Tsn(u32::MAX));
+        assert_eq!(seq.near(Tsn(1)), seq.plus(2));
+        assert_eq!(seq.near(Tsn(u32::MAX - 1)), seq.previous());
+        assert_eq!(seq.next().tsn(), Tsn(0));
     }
 }

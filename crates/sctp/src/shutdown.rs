@@ -14,7 +14,7 @@ use std::time::Instant;
 
 use crate::{
     Association, Event, Initiator, State, Tsn,
-    packet::{CauseCode, Chunk, ChunkKind, Reader, Sack, begin, end},
+    packet::{CauseCode, Chunk, ChunkKind, Reader, Sack, Write, begin, end},
     timer::Timer,
 };
 
@@ -53,26 +53,26 @@ impl Association {
         }
         self.timers.stop(Timer::Heartbeat);
         self.timers
-            .set(Timer::Shutdown, now + self.tx.rto.timeout());
+            .set(Timer::Shutdown, now + self.tx.recovery.rtt.timeout());
         self.timers
-            .set(Timer::ShutdownGuard, now + self.tx.rto.max() * 5);
+            .set(Timer::ShutdownGuard, now + self.tx.recovery.rtt.max() * 5);
     }
 
     pub(crate) fn handle_shutdown_timeout(&mut self, now: Instant) {
         if !self.count_error() {
             return;
         }
-        self.tx.rto.back_off();
+        self.tx.recovery.rtt.back_off();
         self.control.shutdown = self.state == State::ShutdownSent;
         self.control.shutdown_ack = self.state == State::ShutdownAckSent;
         self.timers
-            .set(Timer::Shutdown, now + self.tx.rto.timeout());
+            .set(Timer::Shutdown, now + self.tx.recovery.rtt.timeout());
     }
 
     pub(crate) fn write_shutdown(&mut self, buf: &mut Vec<u8>) {
         if std::mem::take(&mut self.control.shutdown) {
             let start = begin(buf, ChunkKind::SHUTDOWN, 0);
-            buf.extend_from_slice(&self.rx.tracker.cumulative().0.to_be_bytes());
+            buf.put_u32(self.rx.tracker.cumulative().0);
             end(buf, start);
         }
         if std::mem::take(&mut self.control.shutdown_ack) {
@@ -98,7 +98,7 @@ impl Association {
                 self.control.shutdown = false;
                 self.control.shutdown_ack = true;
                 self.timers
-                    .set(Timer::Shutdown, now + self.tx.rto.timeout());
+                    .set(Timer::Shutdown, now + self.tx.recovery.rtt.timeout());
             }
             State::ShutdownAckSent => self.control.shutdown_ack = true,
             _ => return false,

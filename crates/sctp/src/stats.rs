@@ -26,6 +26,12 @@ pub struct Stats {
     pub retransmissions: u64,
     /// How often fast recovery began (RFC 9260 §7.2.4).
     pub fast_recoveries: u64,
+    /// How many probes were sent because the end of what was sent stayed without answer (RFC 8985 §7).
+    pub probes: u64,
+    /// How many of them repaired a loss.
+    pub probe_losses: u64,
+    /// How many reductions of the window were taken back, as nothing had been lost.
+    pub spurious_recoveries: u64,
     /// How often the T3-rtx timer expired.
     pub retransmission_timeouts: u64,
     /// Messages given up before a part of them was sent (RFC 7496 §4.3).
@@ -54,6 +60,10 @@ pub struct Stats {
     pub receive_window: u64,
     /// The smoothed round trip.
     pub round_trip: Option<Duration>,
+    /// The shortest round trip of the last seconds.
+    pub min_round_trip: Option<Duration>,
+    /// How fast the window leaves, in bytes a second; `None` where it leaves at once.
+    pub pacing_rate: Option<u64>,
     /// The retransmission timeout in force.
     pub retransmission_timeout: Duration,
 }

@@ -7,8 +7,6 @@ use std::time::Instant;
 pub(crate) enum Timer {
     /// T1-init and T1-cookie (RFC 9260 §5.1): never both at once.
     Setup,
-    /// T3-rtx (RFC 9260 §6.3): the earliest unacknowledged chunk.
-    Retransmission,
     /// The delayed acknowledgement (RFC 9260 §6.2).
     Acknowledgement,
     /// The next HEARTBEAT, or the answer to the last (RFC 9260 §8.3).
@@ -25,9 +23,8 @@ pub(crate) enum Timer {
 
 impl Timer {
     /// Every timer, in the order in which they are served.
-    pub(crate) const ALL: [Self; 8] = [
+    pub(crate) const ALL: [Self; 7] = [
         Self::Setup,
-        Self::Retransmission,
         Self::Acknowledgement,
         Self::Heartbeat,
         Self::Shutdown,
@@ -56,10 +53,6 @@ impl Timers {
 
     pub(crate) fn stop_all(&mut self) {
         *self = Self::default();
-    }
-
-    pub(crate) fn is_running(&self, timer: Timer) -> bool {
-        self.0.get(timer as usize).is_some_and(Option::is_some)
     }
 
     /// Whether the timer has expired; it is stopped then.

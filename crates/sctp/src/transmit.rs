@@ -14,12 +14,14 @@ impl Association {
     /// Appends the next packet to `buf`, at most `room` bytes and no more than the configured packet size; what stands
     /// in `buf` is not touched. False if there is nothing, or nothing that fits.
     pub fn poll_transmit(&mut self, now: Instant, room: usize, buf: &mut Vec<u8>) -> bool {
+        self.clock = self.clock.max(now);
+        self.tx.judge(now, &mut self.stats);
         let start = buf.len();
         let (source, destination) = (self.config.local_port, self.config.remote_port);
         if let Some(reply) = self.control.next_reply(room.saturating_sub(HEADER)) {
             Packet::start(buf, source, destination, reply.tag);
             buf.extend_from_slice(&reply.chunks);
-            self.finish(buf, start);
+            self.finish(buf, start, true);
             return true;
         }
         let capacity = room.min(self.config.max_packet) & !3;
@@ -41,7 +43,9 @@ impl Association {
             buf.truncate(start);
             return false;
         }
-        self.finish(buf, start);
+        // RFC 9653 §5.2: what opens an association is summed always.
+        let summed = !self.peer.zero_checksum || self.is_setting_up();
+        self.finish(buf, start, summed);
         true
     }
 
@@ -49,12 +53,14 @@ impl Association {
     pub fn wants_transmit(&self) -> bool {
         self.control.is_pending()
             || self.rx.acknowledgement == Acknowledgement::Now
-            || self.tx.skip_due
+            || self.tx.skip.due
             || (self.state != State::Closed && !self.tx.is_idle())
     }
 
-    fn finish(&mut self, buf: &mut [u8], start: usize) {
-        Packet::finish(buf, start);
+    fn finish(&mut self, buf: &mut [u8], start: usize, summed: bool) {
+        if summed {
+            Packet::finish(buf, start);
+        }
         self.stats.packets_sent += 1;
         self.stats.bytes_sent += (buf.len() - start) as u64;
     }
@@ -74,7 +80,9 @@ impl Association {
         self.write_setup(buf);
         if self.state == State::CookieEchoed {
             self.control.write_answers(buf, start + capacity);
-            self.fill_data(now, start, capacity, buf);
+            if self.tx.has_data(now, &mut self.stats) {
+                self.fill_data(now, start, capacity, buf);
+            }
         }
         buf.len() - start <= capacity
     }
@@ -89,15 +97,19 @@ impl Association {
         if self.control.heartbeat && buf.len() + HEARTBEAT_LEN <= limit {
             self.write_heartbeat(now, buf);
         }
-        let sends = self.sends_new_data();
-        let has_data = self.tx.has_data(now, sends, &mut self.stats);
+        self.tx.give_up_expired(now, &mut self.stats);
+        let has_data = self.sends_data() && self.tx.has_data(now, &mut self.stats);
         self.fill_sack(
             has_data || buf.len() > start + HEADER || self.control.shutdown,
             buf,
             limit,
         );
-        self.tx.write_skip(buf, limit.saturating_sub(buf.len()));
-        self.fill_data(now, start, capacity, buf);
+        let space = limit.saturating_sub(buf.len());
+        self.tx.skip.write(now, buf, space);
+        if has_data {
+            self.fill_data(now, start, capacity, buf);
+        }
+        self.settle(now);
         if self.control.reset_request && buf.len() + self.request_len() - HEADER <= limit {
             self.write_request(buf);
         }
@@ -121,7 +133,7 @@ impl Association {
         }
     }
 
-    fn sends_new_data(&self) -> bool {
+    fn sends_data(&self) -> bool {
         matches!(
             self.state,
             State::Established
@@ -132,31 +144,16 @@ impl Association {
     }
 
     fn fill_data(&mut self, now: Instant, start: usize, capacity: usize, buf: &mut Vec<u8>) {
-        if !self.sends_new_data() {
-            return;
-        }
         let before = self.stats.data_chunks_sent;
-        let single = self.tx.congestion.window() <= 2 * self.config.max_packet;
         let room = Room {
             start,
             capacity,
-            new_data: true,
-            // RFC 7053: waiting for the delayed answer would stall us.
-            immediate: single || self.tx.peer_window == 0 || self.state == State::ShutdownPending,
+            immediate: self.state == State::ShutdownPending,
         };
-        let earliest = self.tx.fill(now, room, buf, &mut self.stats);
-        let sent = self.stats.data_chunks_sent != before;
-        if sent {
+        self.tx.fill(now, room, buf, &mut self.stats);
+        if self.stats.data_chunks_sent != before {
             self.life.last_activity = now;
         }
-        let running = self.timers.is_running(Timer::Retransmission);
-        let started = !running && !self.tx.outstanding.is_empty();
-        if self.state != State::CookieEchoed && (started || earliest) {
-            // RFC 9260 §6.3.2 R1, §7.2.4 4.
-            self.timers
-                .set(Timer::Retransmission, now + self.tx.rto.timeout());
-        }
-        self.settle(now);
     }
 }
 

@@ -1,22 +1,31 @@
 //! Sending: what waits, what is under way, and how fast.
 
-pub(crate) mod congestion;
+pub(crate) mod control;
+mod fill;
+pub(crate) mod flown;
+mod judge;
 pub(crate) mod outstanding;
+pub(crate) mod pacer;
 pub(crate) mod queue;
-pub(crate) mod rto;
+pub(crate) mod recovery;
 pub(crate) mod scheduler;
+mod skip;
 
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use self::{
-    congestion::Congestion,
-    outstanding::{Abandoned, Done, Outstanding},
+    control::{Control, Controller},
+    flown::PacketNo,
+    outstanding::{Batch, Known, Outstanding},
+    pacer::Pacer,
     queue::Queue,
-    rto::Rto,
+    recovery::Recovery,
+    skip::Skip,
 };
 use crate::{
-    Config, Ssn, Stats, StreamId, Tsn,
-    packet::{Data, ForwardTsn, Sack},
+    Config, Stats, Tsn,
+    packet::{Data, Sack},
+    serial::Seq,
 };
 
 /// The sending half of an association.
@@ -24,19 +33,37 @@ use crate::{
 pub(crate) struct Sender {
     pub(crate) queue: Queue,
     pub(crate) outstanding: Outstanding,
-    pub(crate) congestion: Congestion,
-    pub(crate) rto: Rto,
+    pub(crate) control: Control,
+    pub(crate) recovery: Recovery,
+    pub(crate) skip: Skip,
+    pacer: Pacer,
+    batch: Batch,
     /// The window in the peer's last SACK, or in its INIT.
     pub(crate) peer_window: usize,
-    /// RFC 9260 §7.2.4 3: one packet of lost chunks goes out whatever the window says.
-    pub(crate) fast_packet: bool,
-    /// A FORWARD TSN is due.
-    pub(crate) skip_due: bool,
-    /// The streams it has to name.
-    skipped: Vec<(StreamId, Ssn)>,
-    skip_limit: usize,
+    /// One packet goes out whatever the window says.
+    grant: Option<Grant>,
+    /// Packets before this one left while the window was all in use.
+    limited: PacketNo,
+    /// The highest number that was acknowledged.
+    highest: Seq,
+    held: Held,
+    /// When a closed window is probed next, and how long after that again.
+    window_probe: Option<(Instant, Duration)>,
+    /// Something went out that the peer was asked to acknowledge at once.
+    immediate: bool,
+    last_sent: Option<Instant>,
+    /// What a packet has room for beside its header: the PMDCS of RFC 9260, in which the congestion window counts.
     packet: usize,
+    settings: Settings,
+}
+
+/// What a sender begins anew with.
+#[derive(Clone, Debug)]
+struct Settings {
+    control: crate::config::CongestionControl,
     initial_packets: u32,
+    timing: crate::config::Timing,
+    max_packet: usize,
 }
 
 /// What sending needs to know while a packet is filled.
@@ -46,10 +73,38 @@ pub(crate) struct Room {
     pub(crate) start: usize,
     /// How long it may become.
     pub(crate) capacity: usize,
-    /// Whether new messages may be begun.
-    pub(crate) new_data: bool,
     /// Whether the peer shall answer at once.
     pub(crate) immediate: bool,
+}
+
+/// Why a packet may pass the window.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Grant {
+    /// RFC 8985 §7.3.
+    Probe,
+    /// RFC 9260 §6.3.3 E3.
+    Timeout,
+    /// RFC 9260 §6.1 A.
+    Window,
+}
+
+/// Why nothing more went out.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Held {
+    /// It was not asked for more.
+    Nothing,
+    /// Nothing waits.
+    Empty,
+    /// The congestion window is full.
+    Window,
+    /// The peer's window is.
+    Peer,
+    /// So much is under way that its numbers would be outrun.
+    Numbers,
+    /// It is too early.
+    Pacer(Instant),
+    /// Enough has left since the last input.
+    Burst,
 }
 
 /// What a SACK changed.
@@ -57,36 +112,69 @@ pub(crate) struct Room {
 pub(crate) struct Progress {
     /// Something was newly acknowledged.
     pub(crate) any: bool,
-    /// The cumulative TSN moved.
-    pub(crate) advanced: bool,
 }
 
 impl Sender {
     pub(crate) fn new(config: &Config, initial: Tsn) -> Self {
+        let settings = Settings {
+            control: config.congestion_control,
+            initial_packets: config.initial_window_packets,
+            timing: config.timing.clone(),
+            max_packet: config.max_packet,
+        };
+        let packet = config.max_packet - crate::packet::HEADER;
+        let outstanding = Outstanding::new(initial);
         Self {
             queue: Queue::default(),
-            outstanding: Outstanding::new(initial),
-            congestion: Congestion::new(
-                chunk_room(config.max_packet),
-                config.initial_window_packets,
-            ),
-            rto: Rto::new(&config.timing),
+            control: Control::new(settings.control, packet, settings.initial_packets),
+            recovery: Recovery::new(&settings.timing),
+            skip: Skip::new(&outstanding, (config.max_packet - 64) / 4),
+            pacer: Pacer::new(packet),
+            batch: Batch::default(),
             peer_window: 0,
-            fast_packet: false,
-            skip_due: false,
-            skipped: Vec::new(),
-            skip_limit: (config.max_packet - 64) / 4,
-            packet: config.max_packet,
-            initial_packets: config.initial_window_packets,
+            grant: None,
+            limited: 0,
+            highest: outstanding.cumulative(),
+            held: Held::Nothing,
+            window_probe: None,
+            immediate: false,
+            last_sent: None,
+            packet,
+            settings,
+            outstanding,
         }
     }
 
     /// Begins at another TSN with a fresh congestion window; what is queued stays.
     pub(crate) fn restart(&mut self, initial: Tsn) {
-        self.outstanding = Outstanding::new(initial);
-        self.congestion = Congestion::new(chunk_room(self.packet), self.initial_packets);
-        self.skipped.clear();
-        (self.fast_packet, self.skip_due) = (false, false);
+        let settings = &self.settings;
+        let outstanding = Outstanding::new(initial);
+        *self = Self {
+            queue: std::mem::take(&mut self.queue),
+            control: Control::new(settings.control, self.packet, settings.initial_packets),
+            recovery: Recovery::new(&settings.timing),
+            skip: Skip::new(&outstanding, (settings.max_packet - 64) / 4),
+            pacer: Pacer::new(self.packet),
+            batch: Batch::default(),
+            peer_window: self.peer_window,
+            grant: None,
+            limited: 0,
+            highest: outstanding.cumulative(),
+            held: Held::Nothing,
+            window_probe: None,
+            immediate: false,
+            last_sent: None,
+            packet: self.packet,
+            settings: settings.clone(),
+            outstanding,
+        };
+    }
+
+    /// Chunks are I-DATA from now on, or DATA: nothing has been sent yet.
+    pub(crate) fn set_interleaving(&mut self, interleaving: bool) {
+        self.queue.set_interleaved(interleaving);
+        self.outstanding.set_interleaved(interleaving);
+        self.skip.set_interleaved(interleaving);
     }
 
     /// Nothing waits and nothing is under way.
@@ -94,228 +182,156 @@ impl Sender {
         self.queue.is_empty() && self.outstanding.is_empty()
     }
 
-    pub(crate) fn handle_sack(
-        &mut self,
-        now: Instant,
-        sack: &Sack<'_>,
-        stats: &mut Stats,
-    ) -> Progress {
-        let flight = self.outstanding.flight_bytes();
-        let recovering = self.congestion.in_recovery();
-        let (queue, rto) = (&mut self.queue, &mut self.rto);
-        let mut done = |chunk: Done| release(queue, rto, now, &chunk);
-        let acked = self.outstanding.handle_sack(sack, recovering, &mut done);
-        let mut abandoned = Vec::new();
-        let missing = self.outstanding.detect_loss(now, &mut done, &mut abandoned);
-        self.abandon_rests(&abandoned, stats);
-        if acked.bytes > 0 {
-            self.congestion
-                .acknowledged(acked.bytes, flight, acked.advanced);
-        }
-        if acked.advanced {
-            self.congestion
-                .cumulative_moved(self.outstanding.cumulative());
-        }
-        if missing && self.congestion.lost(self.outstanding.next_tsn().previous()) {
-            stats.fast_recoveries += 1;
-            self.fast_packet = true;
-        }
-        if self.outstanding.is_empty() {
-            self.congestion.drained();
-        }
-        self.peer_window = sack.window as usize;
-        self.update_skip();
-        Progress {
-            any: acked.bytes > 0 || acked.advanced,
-            advanced: acked.advanced,
-        }
+    /// The pacing rate in bytes a second, where pacing is on.
+    pub(crate) fn pacing_rate(&self) -> Option<u64> {
+        self.pacer.rate()
     }
 
-    /// RFC 9260 §6.3.3.
-    pub(crate) fn handle_timeout(&mut self, now: Instant, stats: &mut Stats) {
-        stats.retransmission_timeouts += 1;
-        self.congestion.timed_out();
-        self.rto.back_off();
-        self.fast_packet = false;
-        self.send_again(now, stats);
+    /// Something came: the burst that is out has been seen.
+    pub(crate) fn input(&mut self) {
+        self.pacer.input();
     }
 
-    /// Takes everything in flight as lost.
-    pub(crate) fn send_again(&mut self, now: Instant, stats: &mut Stats) {
-        let (queue, rto) = (&mut self.queue, &mut self.rto);
-        let mut done = |chunk: Done| release(queue, rto, now, &chunk);
-        let mut abandoned = Vec::new();
-        self.outstanding.lose_all(now, &mut done, &mut abandoned);
-        self.abandon_rests(&abandoned, stats);
-        self.update_skip();
-    }
-
-    fn abandon_rests(&mut self, abandoned: &[Abandoned], stats: &mut Stats) {
-        for message in abandoned {
-            stats.abandoned_sent += 1;
-            self.abandon_rest(message.stream, message.id);
-        }
-    }
-
-    fn abandon_rest(&mut self, stream: StreamId, id: u32) {
-        if let Some(rest) = self.queue.abandon_rest(stream, id) {
-            self.outstanding.push_abandoned(rest);
-        }
-    }
-
-    fn update_skip(&mut self) {
-        let any = self.outstanding.advance(&mut self.skipped, self.skip_limit);
-        self.skip_due = any;
-    }
-
-    /// Whether a FORWARD TSN is due that fits.
-    pub(crate) fn write_skip(&mut self, buf: &mut Vec<u8>, space: usize) {
-        if !self.skip_due || space < ForwardTsn::LEN + self.skipped.len() * 4 {
-            return;
-        }
-        let streams = self.skipped.iter().copied();
-        ForwardTsn::write(buf, self.outstanding.advanced(), streams);
-        self.skip_due = false;
-    }
-
-    /// Whether `fill` would put something into an empty packet of full size.
-    pub(crate) fn has_data(&mut self, now: Instant, new_data: bool, stats: &mut Stats) -> bool {
-        if self.outstanding.peek_lost().is_some() {
-            return self.may_begin_packet();
-        }
-        let next = if new_data {
-            self.queue.peek(now, &mut stats.abandoned_unsent)
-        } else {
-            None
+    /// Takes note of a SACK that can be about what was sent. What follows from it waits for `judge`.
+    pub(crate) fn handle_sack(&mut self, now: Instant, sack: &Sack<'_>) -> Progress {
+        self.batch
+            .flight
+            .get_or_insert(self.outstanding.flight_bytes());
+        let before = self.batch.bytes;
+        let advanced = std::mem::take(&mut self.batch.advanced);
+        let duplicate = self.outstanding.handle_duplicates(sack, &mut self.batch);
+        let mut known = Known {
+            now,
+            min_rtt: self.recovery.rtt.least(),
+            limited: self.limited,
+            highest: self.highest,
+            duplicate,
         };
-        let payload = next.map(|(left, _)| left.min(self.full_payload()));
-        payload.is_some_and(|size| self.may_begin_packet() && self.may_send(size))
+        self.outstanding
+            .handle_sack(sack, &mut known, &mut self.queue, &mut self.batch);
+        self.highest = known.highest;
+        let moved = self.batch.advanced;
+        self.batch.advanced |= advanced;
+        self.set_peer_window(now, sack.window as usize);
+        self.update_skip(now);
+        if self.outstanding.is_empty() {
+            self.recovery.stop();
+        } else if moved {
+            // RFC 9260 §6.3.2 R3.
+            self.start_t3(now);
+        }
+        if cfg!(debug_assertions) && self.outstanding.len() < MAX_CHECKED {
+            self.outstanding.check();
+        }
+        Progress {
+            any: moved || self.batch.bytes > before,
+        }
     }
 
-    /// RFC 9260 §7.2.3: while the window is one packet, as after a timeout, there is one packet in flight.
-    fn may_begin_packet(&self) -> bool {
-        let (flight, window) = (self.outstanding.flight_bytes(), self.congestion.window());
-        let single = window <= chunk_room(self.packet);
-        self.fast_packet || (flight < window && (flight == 0 || !single))
+    fn set_peer_window(&mut self, now: Instant, window: usize) {
+        let closed = std::mem::replace(&mut self.peer_window, window) == 0;
+        if window > 0 && self.window_probe.take().is_some() && closed {
+            // RFC 9260 §6.1 A: what probed the window is no sign of a bad path, and is sent again at once.
+            self.recovery.rtt.forgive();
+            self.last_sent = Some(now);
+            if self.outstanding.flight_bytes() > 0 && self.outstanding.is_only_window_probe() {
+                self.outstanding.lose_newest(now);
+            }
+            self.start_t3(now);
+        }
     }
 
-    fn may_resend(&self) -> bool {
-        self.fast_packet || self.outstanding.flight_bytes() < self.congestion.window()
+    /// The next deadline.
+    pub(crate) fn poll_timeout(&self) -> Option<Instant> {
+        let paced = match self.held {
+            Held::Pacer(at) => Some(at),
+            _ => None,
+        };
+        let probe = self.window_probe.map(|(at, _)| at);
+        let expiry = self.outstanding.next_expiry();
+        let timers = [self.recovery.next(), paced, probe, expiry];
+        timers.into_iter().flatten().min()
     }
 
-    /// RFC 9260 §6.1 A, B: within the peer's window, or one chunk to probe it, and within the congestion window.
-    fn may_send(&self, size: usize) -> bool {
-        let flight = self.outstanding.flight_bytes();
-        flight < self.congestion.window()
-            && (flight == 0 || self.outstanding.flight_payload() + size <= self.peer_window)
+    /// Serves what is due. True if the peer has stayed silent where it should have answered.
+    pub(crate) fn handle_timeout(&mut self, now: Instant, stats: &mut Stats) -> bool {
+        if matches!(self.held, Held::Pacer(at) if at <= now) {
+            self.held = Held::Nothing;
+        }
+        self.give_up_expired(now, stats);
+        self.judge(now, stats);
+        if self.recovery.is_probe_due(now) {
+            self.send_probe(now, stats);
+        }
+        let mut silent = false;
+        if self.recovery.is_timeout_due(now) {
+            silent = true;
+            self.handle_t3(now, stats);
+        }
+        if let Some((at, wait)) = self.window_probe
+            && at <= now
+        {
+            silent = true;
+            if self.outstanding.is_only_window_probe() {
+                self.outstanding.lose_newest(now);
+            }
+            self.grant = Some(Grant::Window);
+            let wait = (wait * 2).min(self.recovery.rtt.max());
+            self.window_probe = Some((now + wait, wait));
+        }
+        silent
+    }
+
+    /// T3-rtx begins anew, if there is something to wait for.
+    pub(crate) fn start_t3(&mut self, now: Instant) {
+        let waits = self.outstanding.flight_bytes() > 0 && !self.outstanding.is_only_window_probe();
+        let waits = waits
+            || self.skip.is_pending(&self.outstanding)
+            || self.outstanding.peek_lost().is_some();
+        self.recovery.t3 = waits.then(|| now + self.recovery.rtt.timeout());
+    }
+
+    /// Takes everything in flight as lost, without blame.
+    pub(crate) fn send_again(&mut self, now: Instant, stats: &mut Stats) {
+        let (queue, abandoned) = (&mut self.queue, &mut stats.abandoned_sent);
+        self.outstanding.lose_all(now, queue, abandoned);
+        self.update_skip(now);
+    }
+
+    pub(crate) fn give_up_expired(&mut self, now: Instant, stats: &mut Stats) {
+        if self.outstanding.next_expiry().is_some_and(|at| at <= now) {
+            let (queue, abandoned) = (&mut self.queue, &mut stats.abandoned_sent);
+            self.outstanding.abandon_expired(now, queue, abandoned);
+            self.update_skip(now);
+        }
+    }
+
+    fn update_skip(&mut self, now: Instant) {
+        let round_trip = self
+            .recovery
+            .rtt
+            .smoothed()
+            .unwrap_or(self.recovery.rtt.timeout());
+        self.skip.update(now, round_trip, &self.outstanding);
+        if self.recovery.t3.is_none() && self.skip.is_pending(&self.outstanding) {
+            self.start_t3(now);
+        }
+    }
+
+    fn set_pace(&mut self, now: Instant) {
+        if let Some(smoothed) = self.recovery.rtt.smoothed() {
+            let gain = if self.control.in_slow_start() {
+                200
+            } else {
+                125
+            };
+            self.pacer.set(now, self.control.window(), smoothed, gain);
+        }
     }
 
     /// The largest piece that fits a packet by itself.
     fn full_payload(&self) -> usize {
-        chunk_room(self.packet) - Data::HEADER
-    }
-
-    /// Adds chunks until the packet, the window or the queue is at its end. True if the first chunk outstanding is
-    /// among those sent again.
-    pub(crate) fn fill(
-        &mut self,
-        now: Instant,
-        room: Room,
-        buf: &mut Vec<u8>,
-        stats: &mut Stats,
-    ) -> bool {
-        self.give_up_expired(now, stats);
-        if !self.may_begin_packet() {
-            return false;
-        }
-        let first = self.fill_lost(room, buf, stats);
-        if room.new_data && self.outstanding.peek_lost().is_none() {
-            self.fill_new(now, room, buf, stats);
-        }
-        first
-    }
-
-    fn give_up_expired(&mut self, now: Instant, stats: &mut Stats) {
-        let (queue, rto) = (&mut self.queue, &mut self.rto);
-        let mut done = |chunk: Done| release(queue, rto, now, &chunk);
-        let mut abandoned = Vec::new();
-        self.outstanding
-            .abandon_expired(now, &mut done, &mut abandoned);
-        if !abandoned.is_empty() {
-            self.abandon_rests(&abandoned, stats);
-            self.update_skip();
-        }
-    }
-
-    fn fill_lost(&mut self, room: Room, buf: &mut Vec<u8>, stats: &mut Stats) -> bool {
-        let mut first = false;
-        let mut sent = false;
-        while let Some(length) = self.outstanding.peek_lost()
-            && self.may_resend()
-            && Data::padded_len(length) <= room.left(buf)
-        {
-            let earliest = self.outstanding.cumulative().next();
-            let Some((tsn, chunk)) = self.outstanding.resend(stats.packets_sent as u32) else {
-                break;
-            };
-            let flag = if room.immediate { Data::IMMEDIATE } else { 0 };
-            chunk.data(tsn, flag).write(buf);
-            self.rto.chunk_resent(tsn);
-            stats.retransmissions += 1;
-            stats.data_chunks_sent += 1;
-            first |= tsn == earliest;
-            sent = true;
-        }
-        self.fast_packet &= !sent;
-        first
-    }
-
-    fn fill_new(&mut self, now: Instant, room: Room, buf: &mut Vec<u8>, stats: &mut Stats) {
-        let timeout = self.rto.timeout();
-        while let Some((left, _)) = self.queue.peek(now, &mut stats.abandoned_unsent) {
-            if let Some((stream, id)) = self.queue.expired_midway(now) {
-                self.give_up_midway(now, stream, id, stats);
-                continue;
-            }
-            let size = left.min(self.full_payload());
-            let Some(size) = self.fit(size, left, room, buf) else {
-                return;
-            };
-            if !self.may_send(size) {
-                return;
-            }
-            self.congestion
-                .sending(now, self.outstanding.flight_bytes(), timeout);
-            let Some(cut) = self.queue.cut(size) else {
-                return;
-            };
-            let (tsn, chunk) = self.outstanding.push(cut, stats.packets_sent as u32);
-            let flag = if room.immediate { Data::IMMEDIATE } else { 0 };
-            chunk.data(tsn, flag).write(buf);
-            self.rto.chunk_sent(tsn, now);
-            stats.data_chunks_sent += 1;
-        }
-    }
-
-    /// How much of a piece goes into what is left of the packet. A message that has to be cut anyway fills it, so that
-    /// packets are equally long; one that fits a packet of its own is not cut for that.
-    fn fit(&self, size: usize, left: usize, room: Room, buf: &[u8]) -> Option<usize> {
-        let space = room.left(buf);
-        if Data::padded_len(size) <= space {
-            return Some(size);
-        }
-        let payload = space.checked_sub(Data::HEADER)? & !3;
-        let full = room.capacity >= self.packet;
-        (left > size && full && payload >= MIN_PIECE).then_some(payload)
-    }
-
-    fn give_up_midway(&mut self, now: Instant, stream: StreamId, id: u32, stats: &mut Stats) {
-        let (queue, rto) = (&mut self.queue, &mut self.rto);
-        let mut done = |chunk: Done| release(queue, rto, now, &chunk);
-        self.outstanding.abandon_last(id, &mut done);
-        self.abandon_rest(stream, id);
-        stats.abandoned_sent += 1;
-        self.update_skip();
+        self.packet - self.outstanding.size(0)
     }
 }
 
@@ -324,20 +340,14 @@ impl Room {
         let used = buf.len().saturating_sub(self.start);
         self.capacity.saturating_sub(used)
     }
+
+    fn flag(&self) -> u8 {
+        if self.immediate { Data::IMMEDIATE } else { 0 }
+    }
 }
 
-fn release(queue: &mut Queue, rto: &mut Rto, now: Instant, chunk: &Done) {
-    queue.released(chunk.stream, chunk.length, chunk.end);
-    rto.chunk_done(chunk.tsn, chunk.acknowledged, now);
-}
-
-/// What a packet has room for beside its header: the PMDCS of RFC 9260, in which the congestion window counts.
-fn chunk_room(packet: usize) -> usize {
-    packet - crate::packet::HEADER
-}
-
-/// A shorter piece is not cut to fill a packet.
-const MIN_PIECE: usize = 64;
+/// Accounts of more than that are not compared after each SACK.
+const MAX_CHECKED: usize = 256;
 
 #[cfg(test)]
 mod tests;

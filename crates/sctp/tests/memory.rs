@@ -1,4 +1,4 @@
-//! Memory stays bounded whatever a peer sends (goals D2 and D5; rows 29, 30 and 31 of the known failures).
+//! Memory stays bounded whatever a peer sends (known failures 29, 30 and 31).
 
 mod support;
 #[path = "support/victim.rs"]
@@ -17,43 +17,70 @@ use victim::{Victim, WHOLE};
 #[global_allocator]
 static ALLOCATOR: &StatsAlloc<System> = &INSTRUMENTED_SYSTEM;
 
-/// Goal D5: whatever a peer sends, an association holds at most twice its window and 256 KiB. The
+/// Whatever a peer sends, an association holds at most twice its window and 256 KiB. The
 /// only test of this file, as the allocator counts for all.
 #[test]
 fn memory_stays_bounded() {
     const WINDOW: usize = 1 << 20;
-    const CHUNKS: u32 = 120_000;
+    const CHUNKS: u32 = 70_000;
     type Attack = fn(&mut Victim, u32);
-    let attacks: [(&str, Attack); 7] = [
-        ("gaps only", |v, i| {
-            v.data(1 + 2 * i % 65_000, WHOLE, (1, 0), &[0; 1000])
+    let attacks: [(&str, usize, Attack); 9] = [
+        ("gaps only", WINDOW / 2, |v, i| {
+            let flags = WHOLE | Data::UNORDERED;
+            v.data(1 + 2 * i % 65_000, flags, (1, 0), &[0; 1000])
         }),
-        ("one byte on every stream", |v, i| {
+        ("one byte on every stream", WINDOW / 2, |v, i| {
             v.data(i, WHOLE | Data::UNORDERED, ((i % 65_000) as u16, 0), b"x");
         }),
-        ("ordered messages whose turn never comes", |v, i| {
+        (
+            "ordered messages whose turn never comes",
+            WINDOW / 5,
+            |v, i| {
+                v.data(
+                    i,
+                    WHOLE,
+                    ((i % 65_000) as u16, (i % 30_000) as u16 + 1),
+                    b"x",
+                );
+            },
+        ),
+        ("beginnings without an end", WINDOW / 2, |v, i| {
+            v.data(1 + 2 * i % 65_000, Data::BEGIN, (i as u16, 0), &[0; 1000])
+        }),
+        ("ends without a beginning", WINDOW / 2, |v, i| {
+            let flags = if i % 200 == 0 { Data::END } else { 0 };
             v.data(
-                i,
-                WHOLE,
-                ((i % 65_000) as u16, (i % 30_000) as u16 + 1),
-                b"x",
+                1 + i % 65_000,
+                flags,
+                ((i.div_ceil(200)) as u16, 0),
+                &[0; 1000],
             );
         }),
-        ("beginnings without an end", |v, i| {
-            v.data(i, Data::BEGIN, (i as u16, 0), b"x")
+        ("bytes of a message, the last first", WINDOW / 2, |v, i| {
+            v.data(60_000 - i % 59_000, 0, (1, 0), b"x");
         }),
-        ("endless messages beyond a gap", |v, i| {
-            let flags = if i % 200 == 0 { Data::BEGIN } else { 0 };
-            let stream = (i / 200) as u16;
-            v.data(1 + i % 65_000, flags, (stream, 0), &[0; 1000]);
-        }),
-        ("large messages that nobody reads", |v, i| {
+        ("large messages that nobody reads", WINDOW / 2, |v, i| {
             let flags = [Data::BEGIN, 0, 0, Data::END][i as usize % 4];
             v.data(i, flags, (1, (i / 4) as u16), &[0; 1000]);
         }),
-        // Row 29: a deferred reset, and FORWARD TSN without end.
-        ("a deferred reset", |v, i| {
-            let (sequence, far) = (v.tsn.0.wrapping_sub(1), v.tsn.advanced(1 << 20));
+        // Known failure 29: FORWARD TSN without end.
+        (
+            "messages that others were given up for",
+            WINDOW / 5,
+            |v, i| {
+                let tsn = v.tsn.advanced(2 * i);
+                v.put(|buf| ForwardTsn::write(buf, tsn, [(i as u16, Ssn(i as u16))].into_iter()));
+                v.data(
+                    2 * i + 1,
+                    WHOLE,
+                    (i as u16, (i as u16).wrapping_add(5)),
+                    &[0; 100],
+                );
+            },
+        ),
+        // What follows a reset waits for it at the sender.
+        ("a deferred reset", 0, |v, i| {
+            let (sequence, far) = (v.tsn.0.wrapping_sub(1), v.tsn.advanced(60_000));
             if i == 0 {
                 let request = Request::OutgoingReset {
                     sequence,
@@ -63,13 +90,11 @@ fn memory_stays_bounded() {
                 };
                 v.put(|buf| Reconfig::write(buf, std::iter::once(request)));
             }
-            let tsn = v.tsn.advanced(2 * i);
-            v.put(|buf| ForwardTsn::write(buf, tsn, [(i as u16, Ssn(i as u16))].into_iter()));
-            v.data(2 * i + 1, WHOLE, (i as u16, 5), &[0; 100]);
+            v.data(60_001 + i % 5000, WHOLE, (i as u16, 0), &[0; 1000]);
         }),
     ];
     floods_before_an_association_leave_nothing();
-    for (name, attack) in attacks {
+    for (name, least, attack) in attacks {
         let config = Config::default().receive_window(WINDOW as u32);
         let mut victim = Victim::new(config);
         let (before, mut most) = (held(), 0);
@@ -81,12 +106,19 @@ fn memory_stays_bounded() {
                 most = most.max(held() - before);
             }
         }
-        let bound = (2 * WINDOW + (256 << 10)) as i64;
-        assert!(most <= bound, "{name}: {most} bytes of {bound}");
+        println!("{name}: {most}");
+        assert!(victim.is_alive(), "{name}");
+        let bound = match least {
+            0 => 128 << 10,
+            _ => 2 * WINDOW + (256 << 10),
+        };
+        // What holds nothing would prove nothing.
+        let range = least as i64..=bound as i64;
+        assert!(range.contains(&most), "{name}: {most} bytes of {range:?}");
     }
 }
 
-/// Goal D2: neither INIT nor a bad COOKIE ECHO leaves anything, and the second has no answer.
+/// Neither INIT nor a bad COOKIE ECHO leaves anything, and the second has no answer.
 fn floods_before_an_association_leave_nothing() {
     let now = oxirtc_netsim::epoch();
     let mut side = support::association(Config::default(), 1, now);

@@ -24,7 +24,7 @@ fn request_packet(tag: u32, request: Request<'_>) -> Vec<u8> {
 fn responses(packets: &[Vec<u8>]) -> Vec<ResetResult> {
     let mut results = Vec::new();
     for packet in packets {
-        for chunk in Packet::parse(packet).unwrap().chunks() {
+        for chunk in Packet::parse_unsummed(packet).unwrap().chunks() {
             let reconfig =
                 Reconfig::parse(chunk.value).filter(|_| chunk.kind == ChunkKind::RECONFIG);
             for request in reconfig.iter().flat_map(|r| r.requests()) {
@@ -41,7 +41,7 @@ fn responses(packets: &[Vec<u8>]) -> Vec<ResetResult> {
 fn link_to(pair: &mut Pair, side: usize) -> (u32, u32, u32) {
     pair.send(1 - side, 60, b"x");
     let packets = pair.take_packets(1 - side);
-    let packet = Packet::parse(&packets[0]).unwrap();
+    let packet = Packet::parse_unsummed(&packets[0]).unwrap();
     let chunk = packet.chunks().find(|c| c.kind == ChunkKind::DATA).unwrap();
     let tsn = oxirtc_sctp::packet::Data::parse(chunk).unwrap().tsn.0;
     for packet in packets {
@@ -54,7 +54,7 @@ fn link_to(pair: &mut Pair, side: usize) -> (u32, u32, u32) {
 fn packet_tag(pair: &mut Pair, from: usize) -> u32 {
     pair.send(from, 61, b"y");
     let packets = pair.take_packets(from);
-    Packet::parse(&packets[0]).unwrap().tag
+    Packet::parse_unsummed(&packets[0]).unwrap().tag
 }
 
 #[test]
@@ -244,7 +244,11 @@ fn a_peer_without_reconfiguration_is_no_obstacle() {
     Packet::finish(&mut buf, 0);
     pair.sides[0].handle_packet(pair.now, &buf);
     let answer = pair.take_packets(0);
-    let answer = Packet::parse(&answer[0]).unwrap().chunks().next().unwrap();
+    let answer = Packet::parse_unsummed(&answer[0])
+        .unwrap()
+        .chunks()
+        .next()
+        .unwrap();
     let answer = oxirtc_sctp::packet::Init::parse(answer.value).unwrap();
     let value = answer.parameters().next().unwrap().value;
     let mut echo = Vec::new();
@@ -277,7 +281,7 @@ fn streams_take_turns() {
     pair.run_for(Duration::from_secs(3));
     let mut order = Vec::new();
     for (side, packet) in pair.log.take().unwrap() {
-        let packet = Packet::parse(&packet).unwrap();
+        let packet = Packet::parse_unsummed(&packet).unwrap();
         for chunk in packet
             .chunks()
             .filter(|c| side == 0 && c.kind == ChunkKind::DATA)
@@ -290,7 +294,7 @@ fn streams_take_turns() {
     assert_eq!((count(0), count(1), count(2)), (10, 10, 20));
 }
 
-/// Row 35: streams that are not used cost nothing; those that were used and are read cost two bytes.
+/// Known failure 35: streams that are not used cost nothing; those that were used and are read cost two bytes.
 #[test]
 fn many_streams_work() {
     let mut pair = Pair::perfect(5).connected();
@@ -439,7 +443,7 @@ fn a_reset_of_a_stream_that_does_not_exist_is_refused() {
     let mut pair = Pair::with(1, Link::new(1).delay(ms(10)), config(), config()).connected();
     pair.send(0, 6, b"x");
     let packets = pair.take_packets(0);
-    let packet = Packet::parse(&packets[0]).unwrap();
+    let packet = Packet::parse_unsummed(&packets[0]).unwrap();
     let chunk = packet.chunks().next().unwrap();
     let tsn = oxirtc_sctp::packet::Data::parse(chunk).unwrap().tsn;
     let request = Request::OutgoingReset {

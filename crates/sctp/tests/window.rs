@@ -9,7 +9,7 @@ use oxirtc_sctp::{Config, Error, Event, SendOptions};
 
 use support::{Pair, ms, pattern};
 
-/// Goal E4, row 33: whatever the reader's rate and the size of messages, everything is read in the end.
+/// Known failure 33: whatever the reader's rate and the size of messages, everything is read in the end.
 #[test]
 fn a_slow_reader_never_locks_up() {
     for_each_seed(40, |seed| {
@@ -153,7 +153,7 @@ fn the_congestion_window_follows_loss_and_idleness() {
     pair.run_for(Duration::from_secs(60));
     pair.send(0, 1, b"x");
     pair.run_for(ms(1));
-    assert!(pair.sides[0].stats().congestion_window <= 4 * 1112 + 1112);
+    assert_eq!(pair.sides[0].stats().congestion_window, initial);
 }
 
 /// RFC 8841 §6: 0 is no limit.

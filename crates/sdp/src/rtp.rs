@@ -101,6 +101,41 @@ impl Direction {
         }
     }
 
+    /// The one with these halves, as its owner sees them.
+    pub fn new(sends: bool, receives: bool) -> Self {
+        match (sends, receives) {
+            (true, true) => Self::SendRecv,
+            (true, false) => Self::SendOnly,
+            (false, true) => Self::RecvOnly,
+            (false, false) => Self::Inactive,
+        }
+    }
+
+    /// Whether its owner sends.
+    pub fn sends(self) -> bool {
+        matches!(self, Self::SendRecv | Self::SendOnly)
+    }
+
+    /// Whether its owner receives.
+    pub fn receives(self) -> bool {
+        matches!(self, Self::SendRecv | Self::RecvOnly)
+    }
+
+    /// As the other end sees it.
+    #[must_use]
+    pub fn reversed(self) -> Self {
+        Self::new(self.receives(), self.sends())
+    }
+
+    /// What is in both.
+    #[must_use]
+    pub fn and(self, other: Self) -> Self {
+        Self::new(
+            self.sends() && other.sends(),
+            self.receives() && other.receives(),
+        )
+    }
+
     /// As a word inside a value.
     // RFC 5234 §2.3: words that a grammar quotes have no case; names of attributes have (RFC 8866 §6)
     fn parse_word(word: &str) -> Option<Self> {

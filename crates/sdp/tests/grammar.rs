@@ -446,3 +446,25 @@ const ATTRIBUTES: &[&str] = &[
     "fingerprint:sha-999 aB:0c",
     "rtcp-mux:odd",
 ];
+
+/// Directions as both ends see them, and what is in two of them.
+#[test]
+fn directions() {
+    use Direction::{Inactive, RecvOnly, SendOnly, SendRecv};
+    for (direction, reversed) in [
+        (SendRecv, SendRecv),
+        (SendOnly, RecvOnly),
+        (RecvOnly, SendOnly),
+        (Inactive, Inactive),
+    ] {
+        assert_eq!(direction.reversed(), reversed);
+        assert_eq!(
+            Direction::new(direction.sends(), direction.receives()),
+            direction
+        );
+        assert_eq!(direction.and(SendRecv), direction);
+        assert_eq!(direction.and(Inactive), Inactive);
+        assert_eq!(direction.and(direction), direction);
+    }
+    assert_eq!(SendOnly.and(RecvOnly), Inactive);
+}

@@ -1,7 +1,8 @@
 //! Packets of SCTP.
 
 use oxirtc_sctp::packet::{
-    Abort, Causes, Chunk, ChunkKind, Data, ForwardTsn, Init, Packet, Parameters, Reconfig, Sack,
+    Abort, Causes, Chunk, ChunkKind, Data, ForwardTsn, IData, IForwardTsn, Init, Packet,
+    Parameters, Reconfig, Sack,
 };
 
 /// Reads an SCTP packet, whatever its checksum, and each of its chunks by its kind; what was read is
@@ -57,6 +58,20 @@ fn sctp_chunk(chunk: Chunk<'_>) {
                 let head = (sack.cumulative, sack.window);
                 Sack::write(&mut buf, usize::MAX, head, sack.gaps(), sack.duplicates());
                 assert_eq!(Sack::parse(only(&buf).value), Some(sack));
+            }
+        }
+        ChunkKind::I_DATA => {
+            if let Some(data) = IData::parse(chunk) {
+                data.write(&mut buf);
+                assert_eq!(IData::parse(only(&buf)), Some(data));
+            }
+        }
+        ChunkKind::I_FORWARD_TSN => {
+            if let Some(forward) = IForwardTsn::parse(chunk.value) {
+                IForwardTsn::write(&mut buf, forward.cumulative, forward.messages());
+                let again = IForwardTsn::parse(only(&buf).value);
+                let again = again.into_iter().flat_map(|again| again.messages());
+                assert!(again.eq(forward.messages()));
             }
         }
         ChunkKind::FORWARD_TSN => {

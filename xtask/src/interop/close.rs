@@ -46,11 +46,12 @@ pub(crate) async fn browser_closes_channel(suite: &Suite) -> anyhow::Result<()> 
     goes_on(&call).await
 }
 
-/// The same from our side; `close` returns when both directions are reset.
+/// The same from our side; `closed` returns when both directions are reset.
 pub(crate) async fn we_close_channel(suite: &Suite) -> anyhow::Result<()> {
     let (call, channel) = Call::connect(suite, Setup::default(), Side::Browser, "short").await?;
     let sent = send(&channel, TOTAL).await?;
-    soon("our close", channel.close()).await?;
+    channel.close();
+    soon("our close", channel.closed()).await??;
     ensure!(
         channel.ready_state() == DataChannelState::Closed,
         "{:?} after close",

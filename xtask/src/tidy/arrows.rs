@@ -3,9 +3,10 @@
 use anyhow::{Context, Result};
 use serde_json::Value;
 
+use super::finding::Finding;
 use crate::run;
 
-pub(super) fn check() -> Result<Vec<String>> {
+pub(super) fn check() -> Result<Vec<Finding>> {
     let metadata = run::output(run::cargo().args(["metadata", "--format-version=1", "--no-deps"]))?;
     let metadata: Value = serde_json::from_str(&metadata)?;
     let packages = metadata["packages"].as_array().context("no packages")?;
@@ -20,7 +21,8 @@ pub(super) fn check() -> Result<Vec<String>> {
             let to = short(&dependency["name"]);
             let for_tests = dependency["kind"] == "dev";
             if !(for_tests && to == "netsim" || EDGES.contains(&(from, to))) {
-                findings.push(format!("{from} must not depend on {to}"));
+                let what = format!("{from} must not depend on {to}");
+                findings.push(Finding::of("arrows", "Cargo.toml", what));
             }
         }
     }

@@ -1,12 +1,13 @@
 //! RFCs are cited in one form: `RFC 8445 §7.3.1.1`.
 
-use super::{Source, at};
+use super::finding::Finding;
+use crate::sources::Source;
 
-pub(super) fn check(source: &Source) -> Vec<String> {
+pub(super) fn check(source: &Source) -> Vec<Finding> {
     let wrong = |(number, line): (usize, &str)| {
         let (_, comment) = line.split_once("//")?;
         let what = fault(comment)?;
-        Some(at(source, number, what))
+        Some(Finding::at("citations", source, number, what))
     };
     source.lines().filter_map(wrong).collect()
 }

@@ -1,31 +1,48 @@
 //! `cargo xtask tidy`: the shape of the tree that no compiler checks.
 
 mod arrows;
+mod circles;
 mod citations;
+mod exceptions;
 mod facade;
+mod finding;
+mod integers;
+mod marks;
+mod must_use;
 mod names;
+mod operations;
 mod rooms;
 mod sizes;
-mod sources;
 mod targets;
+mod uses;
 
 use anyhow::{Result, bail};
 
-use sources::Source;
+use crate::{conformance, sources};
 
 pub(crate) fn run() -> Result<()> {
-    let sources = sources::read()?;
+    let rust = sources::rust()?;
+    let written = sources::written()?;
+    let known = conformance::known()?;
     let mut findings = Vec::new();
     findings.extend(arrows::check()?);
     findings.extend(facade::budget()?);
     findings.extend(rooms::check()?);
     findings.extend(targets::check()?);
-    for source in &sources {
+    findings.extend(circles::check(&rust));
+    findings.extend(operations::check(&rust));
+    for source in &rust {
         findings.extend(sizes::check(source));
         findings.extend(names::check(source));
         findings.extend(citations::check(source));
         findings.extend(facade::check(source));
+        findings.extend(integers::check(source));
+        findings.extend(must_use::check(source));
     }
+    for source in &written {
+        findings.extend(marks::check(source, &known));
+    }
+    let findings = exceptions::applied(findings);
     for finding in &findings {
         println!("tidy: {finding}");
     }
@@ -33,14 +50,9 @@ pub(crate) fn run() -> Result<()> {
         bail!(
             "tidy: {} findings in {} files",
             findings.len(),
-            sources.len()
+            written.len()
         );
     }
-    println!("tidy: {} files, nothing found", sources.len());
+    println!("tidy: {} files, nothing found", written.len());
     Ok(())
-}
-
-/// A finding at a line of a source.
-fn at(source: &Source, line: usize, what: &str) -> String {
-    format!("{}:{line}: {what}", source.path)
 }

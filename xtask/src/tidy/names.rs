@@ -1,12 +1,14 @@
 //! Names that say nothing.
 
-use super::{Source, at};
+use super::finding::Finding;
+use crate::sources::Source;
 
-pub(super) fn check(source: &Source) -> Vec<String> {
+pub(super) fn check(source: &Source) -> Vec<Finding> {
     let mut findings = Vec::new();
     let stems = source.path.split(['/', '.', '_']);
     for stem in stems.filter(|stem| BANNED.contains(stem)) {
-        findings.push(at(source, 1, &format!("«{stem}» in the name of a file")));
+        let what = format!("«{stem}» in the name of a file");
+        findings.push(Finding::of("names", &source.path, what));
     }
     for (number, line) in source.code() {
         let Some(name) = defined(line) else { continue };
@@ -15,11 +17,8 @@ pub(super) fn check(source: &Source) -> Vec<String> {
             .iter()
             .filter(|banned| words.iter().any(|word| word == *banned))
         {
-            findings.push(at(
-                source,
-                number,
-                &format!("«{banned}» in the name {name}"),
-            ));
+            let what = format!("«{banned}» in the name {name}");
+            findings.push(Finding::at("names", source, number, what));
         }
     }
     findings

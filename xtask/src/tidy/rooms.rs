@@ -4,9 +4,10 @@ use std::fs;
 
 use anyhow::Result;
 
+use super::finding::Finding;
 use crate::run;
 
-pub(super) fn check() -> Result<Vec<String>> {
+pub(super) fn check() -> Result<Vec<Finding>> {
     let root = run::root();
     let mut findings = Vec::new();
     for entry in fs::read_dir(root.join("crates"))? {
@@ -20,14 +21,15 @@ pub(super) fn check() -> Result<Vec<String>> {
             continue;
         }
         if !room.join("README.md").is_file() {
-            findings.push(format!("crates/{name} has no README.md"));
+            let crate_room = format!("crates/{name}");
+            findings.push(Finding::of("rooms", &crate_room, "it has no README.md"));
         }
         let page = format!("docs/{name}.md");
         if !WITHOUT_PAGE.contains(&name.as_str()) && !root.join(&page).is_file() {
-            findings.push(format!("{page} is missing"));
+            findings.push(Finding::of("rooms", &page, "it is missing"));
         }
     }
-    findings.sort();
+    findings.sort_by(|a, b| a.path.cmp(&b.path));
     Ok(findings)
 }
 

@@ -4,9 +4,10 @@ use std::fs;
 
 use anyhow::Result;
 
+use super::finding::Finding;
 use crate::run;
 
-pub(super) fn check() -> Result<Vec<String>> {
+pub(super) fn check() -> Result<Vec<Finding>> {
     let fuzz = run::root().join("fuzz");
     let manifest = fs::read_to_string(fuzz.join("Cargo.toml"))?;
     let mut files = Vec::new();
@@ -18,10 +19,13 @@ pub(super) fn check() -> Result<Vec<String>> {
 }
 
 /// Cargo itself tells of a line without a file.
-fn findings(manifest: &str, files: &[String]) -> Vec<String> {
+fn findings(manifest: &str, files: &[String]) -> Vec<Finding> {
     let listed = |file: &&String| !manifest.contains(&format!("\"fuzz_targets/{file}\""));
     let missing = files.iter().filter(listed);
-    let finding = |file| format!("fuzz/fuzz_targets/{file} has no line in fuzz/Cargo.toml");
+    let finding = |file| {
+        let path = format!("fuzz/fuzz_targets/{file}");
+        Finding::of("targets", &path, "it has no line in fuzz/Cargo.toml")
+    };
     missing.map(finding).collect()
 }
 
@@ -34,9 +38,7 @@ mod tests {
         let manifest = "bin = [\n    { name = \"sdp\", path = \"fuzz_targets/sdp.rs\" },\n]\n";
         let files = ["sdp.rs".to_owned(), "dcep.rs".to_owned()];
         let found = findings(manifest, &files);
-        assert_eq!(
-            found,
-            ["fuzz/fuzz_targets/dcep.rs has no line in fuzz/Cargo.toml"]
-        );
+        let found: Vec<_> = found.iter().map(|it| it.path.as_str()).collect();
+        assert_eq!(found, ["fuzz/fuzz_targets/dcep.rs"]);
     }
 }

@@ -73,8 +73,8 @@ async fn file(channel: &DataChannel) -> Result<(), Error> {
 
 async fn refuse(channel: &DataChannel, reason: &str) -> Result<(), Error> {
     channel.send(json!({ "error": reason }).to_string()).await?;
-    channel.close().await;
-    Ok(())
+    channel.close();
+    channel.closed().await
 }
 
 fn announcement(message: &Message) -> Result<Announcement, String> {

@@ -1,6 +1,5 @@
 //! Which sections live, and which of them share a transport (RFC 9143).
 
-use super::Agreement;
 use crate::{
     BundlePolicy, Config,
     outline::{Entry, Outline},
@@ -8,15 +7,15 @@ use crate::{
     signaling::Side,
 };
 
-/// Which sections of an offer live, by index.
+/// Which sections of an offer live, by index. `serving` is the one that has the association.
 pub(super) fn living(
     outline: &Outline,
     side: Side,
-    before: &Agreement,
+    serving: Option<usize>,
     config: &Config,
 ) -> Vec<bool> {
     let kinds: Vec<_> = outline.entries.iter().map(Kind::of).collect();
-    let data = data_section(outline, &kinds, side, before, config);
+    let data = data_section(outline, &kinds, side, config, serving);
     let mut live: Vec<_> = (0..kinds.len()).map(|index| data == Some(index)).collect();
     for (index, kind) in kinds.iter().enumerate() {
         let stands = match side {
@@ -54,8 +53,8 @@ fn data_section(
     outline: &Outline,
     kinds: &[Kind],
     side: Side,
-    before: &Agreement,
     config: &Config,
+    serving: Option<usize>,
 ) -> Option<usize> {
     let first = outline.entry(0).and_then(|it| it.bundle);
     let acceptable = |index: &usize| {
@@ -71,11 +70,6 @@ fn data_section(
         let data = kinds.get(*index).is_some_and(Kind::is_data);
         !entry.rejected && data && (free || bundled())
     };
-    let serving = before.data_section().filter(|index| {
-        let section = before.sections.get(*index);
-        let entry = outline.entry(*index);
-        section.zip(entry).is_some_and(|(it, entry)| it.is(entry))
-    });
     serving
         .filter(acceptable)
         .or_else(|| (0..kinds.len()).find(acceptable))

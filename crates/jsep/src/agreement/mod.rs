@@ -6,7 +6,7 @@ mod transport;
 
 use crate::{
     Change, Config, IceRole, SdpType, TransportId,
-    outline::{Entry, Outline},
+    outline::Outline,
     section::{Association, Section, unused_mid},
     signaling::Side,
 };
@@ -43,6 +43,12 @@ impl Agreement {
         section.transport.filter(|_| section.live)
     }
 
+    /// Whether an offer has a section still.
+    fn goes_on(&self, index: usize, outline: &Outline) -> bool {
+        let both = self.sections.get(index).zip(outline.entry(index));
+        both.is_some_and(|(section, entry)| section.is(entry))
+    }
+
     /// Takes over an offer that was found acceptable. `stable` is the agreement that it is to change,
     /// `next` the number of the next transport.
     pub(crate) fn propose(
@@ -57,7 +63,9 @@ impl Agreement {
             Side::Remote if !outline.is_lite() => IceRole::Controlled,
             _ => IceRole::Controlling,
         };
-        let live = bundle::living(outline, side, stable, config);
+        let serving = stable.data_section();
+        let serving = serving.filter(|index| stable.goes_on(*index, outline));
+        let live = bundle::living(outline, side, serving, config);
         let old = std::mem::take(&mut self.sections);
         let mut fresh = old.len();
         for (entry, live) in outline.entries.iter().zip(live) {
@@ -201,30 +209,19 @@ impl Agreement {
         for new in &self.transports {
             new.changes_since(old.transport(new.id), restored, &mut changes);
         }
-        let secured = |it: &Self| {
-            let transport = it.transport(self.association?.transport)?;
-            Some(transport.dtls.as_ref()?.number)
+        let dtls = |it: &Self| {
+            let dtls = it.transport(self.association?.transport)?.dtls.as_ref()?;
+            Some((dtls.number, dtls.role))
         };
-        let secured_anew = secured(old) != secured(self);
+        let (new, old_association) = (self.association, old.association);
         Association::changes(
-            self.association,
-            old.association,
-            secured_anew,
+            (new, dtls(self)),
+            (old_association, dtls(old)),
             &mut changes,
         );
-        let mut gone = old.transports.iter();
-        let gone = gone.by_ref().filter(|it| self.transport(it.id).is_none());
+        let gone = old.transports.iter();
+        let gone = gone.filter(|it| self.transport(it.id).is_none());
         changes.extend(gone.map(|it| Change::TransportRemoved { transport: it.id }));
         changes
-    }
-}
-
-impl Section {
-    /// Whether an entry of a description in its place is this section still.
-    pub(crate) fn is(&self, entry: &Entry) -> bool {
-        match &entry.mid {
-            Some(mid) => self.mid == *mid,
-            None => !self.named,
-        }
     }
 }

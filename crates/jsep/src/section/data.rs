@@ -2,8 +2,8 @@
 
 use oxirtc_sdp::{Attribute, SctpMap, Writer};
 
-use super::{Form, Line, Section};
-use crate::{Change, Config, Sctp, TransportId, outline::Entry};
+use super::line::{Form, Line};
+use crate::{Change, Config, DtlsRole, Sctp, TransportId, outline::Entry};
 
 /// The SCTP association.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -43,14 +43,11 @@ pub(super) fn line() -> Line {
     }
 }
 
-pub(super) fn write(section: &Section, writer: &mut Writer, named: bool, form: &Form<'_>) {
+pub(super) fn write(line: &Line, writer: &mut Writer, form: &Form<'_>) {
     // of drafts older than RFC 8841: the format is the SCTP port, of each end its own
-    let Line {
-        protocol, formats, ..
-    } = &section.line;
-    let legacy = protocol == "DTLS/SCTP" && formats != "webrtc-datachannel";
+    let legacy = line.protocol == "DTLS/SCTP" && line.formats != "webrtc-datachannel";
     let own = legacy.then(|| form.sctp_port.to_string());
-    section.write_head(writer, named, own.as_deref().unwrap_or(formats), form);
+    form.write_head(writer, line, own.as_deref().unwrap_or(&line.formats));
     if legacy {
         writer.attribute(&Attribute::SctpMap(SctpMap {
             port: form.sctp_port,
@@ -128,11 +125,11 @@ impl Association {
         Some(agreed)
     }
 
-    /// What leads from `old` to `new`. `secured_anew` tells that the DTLS association below is another.
+    /// What leads from `old` to `new`, each with the number of the DTLS association below it and our role
+    /// in that.
     pub(crate) fn changes(
-        new: Option<Self>,
-        old: Option<Self>,
-        secured_anew: bool,
+        (new, dtls): (Option<Self>, Option<(u32, DtlsRole)>),
+        (old, old_dtls): (Option<Self>, Option<(u32, DtlsRole)>),
         changes: &mut Vec<Change>,
     ) {
         let identity = |it: Option<Self>| it.map(|it| (it.transport, it.number));
@@ -146,8 +143,9 @@ impl Association {
             changes.push(Change::Sctp(Sctp::Created { transport }));
         }
         // RFC 8841 §9.2: a new DTLS association carries a new SCTP association
-        let kept = old.filter(|_| !moved && !secured_anew);
-        if let Some(parameters) = new.parameters
+        let number = |it: Option<(u32, DtlsRole)>| it.map(|(number, _)| number);
+        let kept = old.filter(|_| !moved && number(dtls) == number(old_dtls));
+        if let (Some(parameters), Some((_, role))) = (new.parameters, dtls)
             && kept.and_then(|it| it.parameters) != Some(parameters)
         {
             changes.push(Change::Sctp(Sctp::Negotiated {
@@ -155,6 +153,7 @@ impl Association {
                 local_port: parameters.local_port,
                 remote_port: parameters.remote_port,
                 max_message_size: parameters.max_message_size,
+                role,
             }));
         }
     }

@@ -5,14 +5,14 @@
 
 use oxirtc_sdp::{Attribute, Direction, Writer};
 
-use super::{Form, Section};
-use crate::outline::Entry;
+use super::line::{Form, Line};
+use crate::{codec::Format, outline::Entry};
 
 /// A section of RTP.
 #[derive(Clone, Debug)]
 pub(crate) struct Media {
-    /// The one format that an inactive section is answered with, and its `a=rtpmap`.
-    format: Option<(String, Option<String>)>,
+    /// The one format that an inactive section is answered with: the first that carries media.
+    format: Option<Format>,
 }
 
 /// Whether a section has RTP, in any profile.
@@ -22,16 +22,10 @@ pub(super) fn is(entry: &Entry) -> bool {
 
 impl Media {
     pub(super) fn new(entry: &Entry) -> Self {
-        let format = |format: &String| {
-            let payload: u8 = format.parse().ok()?;
-            let map = entry.rtp_map(payload);
-            let known = map.is_some_and(|it| !is_repair(it));
-            // RFC 3551 §6: those below 96 may have a meaning without a map
-            (known || (map.is_none() && payload < 96))
-                .then(|| (format.clone(), map.map(|it| format!("{payload} {it}"))))
-        };
+        let mut codecs = entry.codecs().iter();
+        let format = codecs.find(|it| !it.codec.is_auxiliary());
         Self {
-            format: entry.formats.iter().find_map(format),
+            format: format.cloned(),
         }
     }
 
@@ -39,38 +33,14 @@ impl Media {
         self.format.is_some()
     }
 
-    pub(super) fn write(
-        &self,
-        section: &Section,
-        writer: &mut Writer,
-        named: bool,
-        form: &Form<'_>,
-    ) {
-        let (format, map) = match &self.format {
-            Some((format, map)) => (format.as_str(), map.as_deref()),
-            None => (section.line.formats.as_str(), None),
-        };
-        section.write_head(writer, named, format, form);
+    pub(super) fn write(&self, line: &Line, writer: &mut Writer, form: &Form<'_>) {
+        let payload = self.format.as_ref().map(|it| it.payload.to_string());
+        form.write_head(writer, line, payload.as_ref().unwrap_or(&line.formats));
         writer
             .attribute(&Attribute::Direction(Direction::Inactive))
             .attribute(&Attribute::RtcpMux);
-        if let Some(map) = map {
-            writer.line('a', format_args!("rtpmap:{map}"));
+        if let Some(Format { payload, codec }) = &self.format {
+            writer.line('a', format_args!("rtpmap:{payload} {codec}"));
         }
     }
-}
-
-/// Formats that serve others, and cannot stand alone.
-fn is_repair(encoding: &str) -> bool {
-    let name = encoding.split('/').next().unwrap_or_default();
-    [
-        "rtx",
-        "red",
-        "ulpfec",
-        "flexfec-03",
-        "telephone-event",
-        "CN",
-    ]
-    .iter()
-    .any(|it| name.eq_ignore_ascii_case(it))
 }

@@ -2,13 +2,17 @@
 //! are written; what its sections carry changes in its room.
 
 mod data;
+mod line;
 mod media;
 
-use oxirtc_sdp::{Attribute, Writer};
+use oxirtc_sdp::{Attribute, Direction, Writer};
 
-use crate::{Config, TransportId, outline::Entry};
+use crate::{TransportId, outline::Entry};
 
-pub(crate) use data::Association;
+pub(crate) use {
+    data::Association,
+    line::{Form, Line},
+};
 
 /// One `m=` line, as it was negotiated or is proposed.
 #[derive(Clone, Debug)]
@@ -23,14 +27,6 @@ pub(crate) struct Section {
     pub(crate) kind: Kind,
 }
 
-/// What stands behind `m=`, but for the port.
-#[derive(Clone, Debug)]
-pub(crate) struct Line {
-    pub(crate) media: String,
-    pub(crate) protocol: String,
-    pub(crate) formats: String,
-}
-
 /// What a section carries.
 #[derive(Clone, Debug)]
 pub(crate) enum Kind {
@@ -40,17 +36,6 @@ pub(crate) enum Kind {
     Media(media::Media),
     /// Something that nobody here knows: it is rejected.
     Foreign,
-}
-
-/// How a section that lives is written.
-pub(crate) struct Form<'a> {
-    pub(crate) config: &'a Config,
-    /// The lines of its transport, where it has an address of its own.
-    pub(crate) transport: Option<&'a dyn Fn(&mut Writer)>,
-    /// It has no address, and lives in the group only (RFC 9143 §6).
-    pub(crate) bundle_only: bool,
-    /// The SCTP port that is ours.
-    pub(crate) sctp_port: u16,
 }
 
 impl Kind {
@@ -117,47 +102,30 @@ impl Section {
     }
 
     /// Writes it as one that lives.
-    pub(crate) fn write(&self, writer: &mut Writer, named: bool, form: &Form<'_>) {
+    pub(crate) fn write(&self, writer: &mut Writer, form: &Form<'_>) {
         match &self.kind {
-            Kind::Data => data::write(self, writer, named, form),
-            Kind::Media(media) => media.write(self, writer, named, form),
-            Kind::Foreign => self.write_rejected(writer, named),
+            Kind::Data => data::write(&self.line, writer, form),
+            Kind::Media(media) => media.write(&self.line, writer, form),
+            Kind::Foreign => self.write_rejected(writer, form.mid.is_some()),
         }
     }
 
     /// Writes it as rejected (RFC 9429 §5.3.1): in its place, with its protocol and formats.
     pub(crate) fn write_rejected(&self, writer: &mut Writer, named: bool) {
-        self.write_line(writer, 0, &self.line.formats);
+        self.line.write(writer, 0, &self.line.formats);
         if named {
             writer.attribute(&Attribute::Mid(&self.mid));
         }
         if self.kind.is_media() {
-            writer.attribute(&Attribute::Direction(oxirtc_sdp::Direction::Inactive));
+            writer.attribute(&Attribute::Direction(Direction::Inactive));
         }
     }
 
-    fn write_line(&self, writer: &mut Writer, port: u16, formats: &str) {
-        let Line {
-            media, protocol, ..
-        } = &self.line;
-        writer
-            .line('m', format_args!("{media} {port} {protocol} {formats}"))
-            .line('c', "IN IP4 0.0.0.0");
-    }
-
-    /// The first lines of a section that lives, as all kinds have them.
-    fn write_head(&self, writer: &mut Writer, named: bool, formats: &str, form: &Form<'_>) {
-        // RFC 8840 §4.1.1: no candidate is known yet
-        let port = if form.bundle_only { 0 } else { 9 };
-        self.write_line(writer, port, formats);
-        if named {
-            writer.attribute(&Attribute::Mid(&self.mid));
-        }
-        if form.bundle_only {
-            writer.attribute(&Attribute::BundleOnly);
-        }
-        if let Some(transport) = form.transport {
-            transport(writer);
+    /// Whether an entry of a description in its place is this section still.
+    pub(crate) fn is(&self, entry: &Entry) -> bool {
+        match &entry.mid {
+            Some(mid) => self.mid == *mid,
+            None => !self.named,
         }
     }
 }

@@ -8,19 +8,21 @@ use std::{
 };
 
 use super::{
-    DataChannelEvent,
-    core::{Handle, Shared, State},
-    objects::fill,
+    engine_lock::{Connection, KeepOpen, State},
+    events::Events,
+    queues::{ChannelQueue, fill},
 };
 use crate::{
-    DataChannelState, Error, ErrorKind, Message, Priority, SendError,
-    engine::{ChannelId, ChannelView},
+    DataChannelState, Error, ErrorKind, Message, MessageCounts, Priority,
+    engine::{ChannelEvent, ChannelId, ChannelView, SendError},
 };
 
-/// `RTCDataChannel` (W3C §6.2): messages both ways.
+/// `RTCDataChannel` ([W3C §6.2](https://www.w3.org/TR/webrtc/#rtcdatachannel)): messages both ways.
 ///
-/// A handle, cheap to clone; it keeps the connection open. When all handles of a channel are dropped,
-/// what still comes on it is discarded.
+/// A handle, cheap to clone; it keeps the connection open. Clones read from one queue: each message and each event goes to one of
+/// them. When all handles of a channel are dropped, what still comes on it is discarded.
+///
+/// All futures may be dropped before they are ready; nothing is lost then ([more](crate::api#waiting)).
 #[derive(Clone)]
 #[doc(alias = "RTCDataChannel")]
 pub struct DataChannel {
@@ -29,54 +31,60 @@ pub struct DataChannel {
 
 /// What the handles of one channel share.
 struct ChannelHandle {
-    handle: Arc<Handle>,
+    keep_open: Arc<KeepOpen>,
     id: ChannelId,
 }
 
-/// Why a message was not taken, with the message.
+/// Why [`DataChannel::try_send`] did not take a message, with the message.
 #[derive(Debug, thiserror::Error)]
 pub enum TrySendError {
-    /// The send buffer is full: it goes later.
+    /// The send buffer is full: the message can go later.
     #[error("the send buffer is full")]
     Full(Message),
-    /// It does not go, and why.
+    /// The message cannot go, and why.
     #[error("{0}")]
     Refused(Error, Message),
 }
 
 impl DataChannel {
-    pub(super) fn new(handle: Arc<Handle>, id: ChannelId) -> Self {
+    pub(super) fn new(keep_open: Arc<KeepOpen>, id: ChannelId) -> Self {
         Self {
-            channel: Arc::new(ChannelHandle { handle, id }),
+            channel: Arc::new(ChannelHandle { keep_open, id }),
         }
     }
 
-    /// Sends a message, and waits before it while the send buffer is full.
+    /// Sends a message, and waits before it while the send buffer is full ([`Settings::send_buffer`](crate::Settings::send_buffer)).
+    /// A loop around `send` is so as fast as the network takes it, and holds no more than the buffer.
+    ///
+    /// Cancel safe: a future that was dropped while it waited has sent nothing.
     ///
     /// # Errors
     ///
-    /// `InvalidState` when the channel is not open, `Type` when the peer does not take so long a
-    /// message.
+    /// `InvalidState` when the channel is not open, `Type` when the peer does not take so long a message, `Aborted` when the
+    /// buffer is full and the connection has failed.
     pub async fn send(&self, message: impl Into<Message>) -> Result<(), Error> {
         let message = message.into();
         poll_fn(|cx| self.poll_send(cx, &message)).await
     }
 
-    /// Sends a message when there is room in the send buffer, for who polls by hand.
+    /// [`send`](Self::send), for code that polls by hand.
     ///
     /// # Errors
     ///
     /// As [`send`](Self::send) has them.
     pub fn poll_send(&self, cx: &mut Context<'_>, message: &Message) -> Poll<Result<(), Error>> {
-        self.shared()
+        self.connection()
             .with(|state| match self.send_now(state, message) {
                 Ok(()) => Poll::Ready(Ok(())),
                 Err(SendError::Refused(error)) => Poll::Ready(Err(error)),
                 Err(SendError::Full) => {
-                    if let Some(object) = state.objects.channels.get_mut(&self.channel.id) {
-                        object.writers.register(cx);
-                        object.refused_at = fill(&state.engine, self.channel.id);
-                        state.objects.watch(self.channel.id);
+                    if let Some(error) = state.hopeless() {
+                        return Poll::Ready(Err(error));
+                    }
+                    if let Some(queue) = state.queues.channels.get_mut(&self.channel.id) {
+                        queue.writers.register(cx);
+                        queue.refused_at = fill(&state.engine, self.channel.id);
+                        state.queues.watch(self.channel.id);
                     }
                     Poll::Pending
                 }
@@ -90,7 +98,10 @@ impl DataChannel {
     /// The message comes back when the buffer is full, and when it cannot be sent.
     pub fn try_send(&self, message: impl Into<Message>) -> Result<(), TrySendError> {
         let message = message.into();
-        match self.shared().with(|state| self.send_now(state, &message)) {
+        match self
+            .connection()
+            .with(|state| self.send_now(state, &message))
+        {
             Ok(()) => Ok(()),
             Err(SendError::Full) => Err(TrySendError::Full(message)),
             Err(SendError::Refused(error)) => Err(TrySendError::Refused(error, message)),
@@ -98,109 +109,124 @@ impl DataChannel {
     }
 
     fn send_now(&self, state: &mut State, message: &Message) -> Result<(), SendError> {
-        let now = self.shared().now();
+        let now = state.carrier.now();
         let before = state.engine.total_unacknowledged();
         state.engine.send(now, self.channel.id, message)?;
-        let carrier = self.shared().carrier();
         // A lone message leaves on this thread; those of a transfer leave in batches.
         if before < INLINE {
-            carrier.flush(now, &mut state.engine);
+            state.carrier.flush(now, &mut state.engine);
         } else {
-            carrier.wake();
+            state.carrier.wake();
         }
         Ok(())
     }
 
-    /// The next message. `None` when the channel is closed and all that came before was read.
+    /// The next message. `None` when the channel is closed, by either side, and all that came before was read.
+    ///
+    /// Cancel safe: a message is returned or stays. `failed` does not end it, as an ICE restart can bring the connection back:
+    /// [how to learn of it](crate::api#waiting).
     pub async fn recv(&self) -> Option<Message> {
         poll_fn(|cx| self.poll_recv(cx)).await
     }
 
-    /// The next message, for who polls by hand.
+    /// [`recv`](Self::recv), for code that polls by hand. The last waker of each task is woken.
     pub fn poll_recv(&self, cx: &mut Context<'_>) -> Poll<Option<Message>> {
-        self.shared().with(|state| {
+        self.connection().with(|state| {
             if let Some(message) = self.read(state) {
                 return Poll::Ready(Some(message));
             }
-            let closed = state
-                .engine
-                .channel(self.channel.id)
-                .is_none_or(|it| it.ready_state() == DataChannelState::Closed);
-            if closed {
+            if self.state_in(state) == DataChannelState::Closed {
                 return Poll::Ready(None);
             }
-            if let Some(object) = state.objects.channels.get_mut(&self.channel.id) {
-                object.readers.register(cx);
+            if let Some(queue) = state.queues.channels.get_mut(&self.channel.id) {
+                queue.readers.register(cx);
             }
             Poll::Pending
         })
     }
 
     /// A message that is there already.
-    #[must_use]
     pub fn try_recv(&self) -> Option<Message> {
-        self.shared().with(|state| self.read(state))
+        self.connection().with(|state| self.read(state))
+    }
+
+    /// The messages, as a stream that ends as [`recv`](Self::recv) does.
+    pub fn messages(&self) -> Events<Message> {
+        let this = self.clone();
+        Events::new(move |cx| this.poll_recv(cx))
     }
 
     fn read(&self, state: &mut State) -> Option<Message> {
-        let message = state.engine.read(self.shared().now(), self.channel.id);
+        let message = state.engine.read(state.carrier.now(), self.channel.id);
         // The window has grown, which the peer may wait for.
         if message.is_some() && state.engine.wants_transmit() {
-            self.shared().carrier().wake();
+            state.carrier.wake();
         }
         message
     }
 
-    /// The next event. `None` after [`DataChannelEvent::Close`], and when the connection was closed
-    /// here.
-    pub async fn next_event(&self) -> Option<DataChannelEvent> {
+    /// The next event. `None` after [`DataChannelEvent::Close`](crate::DataChannelEvent::Close), and when the connection was
+    /// closed here. Cancel safe: an event is returned or stays. `failed` does not end it.
+    pub async fn next_event(&self) -> Option<ChannelEvent> {
         poll_fn(|cx| self.poll_next_event(cx)).await
     }
 
-    /// The next event, for who polls by hand.
-    pub fn poll_next_event(&self, cx: &mut Context<'_>) -> Poll<Option<DataChannelEvent>> {
-        self.shared().with(|state| {
-            let Some(object) = state.objects.channels.get_mut(&self.channel.id) else {
-                return Poll::Ready(None);
-            };
-            if let Some(event) = object.events.pop() {
-                return Poll::Ready(Some(event));
-            }
-            let channel = state.engine.channel(self.channel.id);
-            if channel.is_none_or(|it| it.ready_state() == DataChannelState::Closed) {
-                return Poll::Ready(None);
-            }
-            object.events.readers.register(cx);
-            Poll::Pending
+    /// [`next_event`](Self::next_event), for code that polls by hand.
+    pub fn poll_next_event(&self, cx: &mut Context<'_>) -> Poll<Option<ChannelEvent>> {
+        let id = self.channel.id;
+        self.connection().poll_event(cx, |queues| {
+            &mut queues.channels.entry(id).or_default().events
         })
     }
 
-    /// Waits until the channel is open.
+    /// The events, as a stream that ends as [`next_event`](Self::next_event) does.
+    pub fn events(&self) -> Events<ChannelEvent> {
+        let this = self.clone();
+        Events::new(move |cx| this.poll_next_event(cx))
+    }
+
+    /// Waits until the channel is open; at once when it is. Cancel safe.
     ///
     /// # Errors
     ///
-    /// `Aborted` when it closes first.
+    /// `Aborted` when the channel or the connection is closed first, by either side, and when the connection has failed.
     pub async fn opened(&self) -> Result<(), Error> {
         let state = self
             .wait_until(|state| state != DataChannelState::Connecting)
-            .await;
+            .await?;
         match state {
             DataChannelState::Open => Ok(()),
-            _ => Err(Error::new(
-                ErrorKind::Aborted,
-                "the channel was closed before it was open",
-            )),
+            _ => Err(self
+                .connection()
+                .with(|state| state.hopeless())
+                .unwrap_or_else(|| {
+                    let message = "the channel was closed before it was open";
+                    Error::new(ErrorKind::Aborted, message)
+                })),
         }
     }
 
-    /// Waits until the peer has acknowledged all that was sent.
+    /// Waits until the channel is closed in both directions; at once when it is. It does not close it: see
+    /// [`close`](Self::close). Cancel safe.
     ///
     /// # Errors
     ///
-    /// `Aborted` when the channel has ended without that.
+    /// `Aborted` when the connection has failed, as no word of the peer can come then. After `close()` of the connection the
+    /// channel is closed, and this is no error.
+    pub async fn closed(&self) -> Result<(), Error> {
+        self.wait_until(|state| state == DataChannelState::Closed)
+            .await
+            .map(|_| ())
+    }
+
+    /// Waits until the peer has acknowledged all that was sent. Cancel safe.
+    ///
+    /// # Errors
+    ///
+    /// `Aborted` when the channel has ended without that, or the connection has failed.
     pub async fn flush(&self) -> Result<(), Error> {
         poll_fn(|cx| {
-            self.shared().with(|state| {
+            self.connection().with(|state| {
                 let channel = state.engine.channel(self.channel.id);
                 if channel.is_none_or(ChannelView::has_lost) {
                     let message = "the channel has ended before all was acknowledged";
@@ -209,9 +235,12 @@ impl DataChannel {
                 if channel.is_none_or(|it| it.unacknowledged() == 0) {
                     return Poll::Ready(Ok(()));
                 }
-                if let Some(object) = state.objects.channels.get_mut(&self.channel.id) {
-                    object.flushers.register(cx);
-                    state.objects.watch(self.channel.id);
+                if let Some(error) = state.hopeless() {
+                    return Poll::Ready(Err(error));
+                }
+                if let Some(queue) = state.queues.channels.get_mut(&self.channel.id) {
+                    queue.flushers.register(cx);
+                    state.queues.watch(self.channel.id);
                 }
                 Poll::Pending
             })
@@ -219,100 +248,93 @@ impl DataChannel {
         .await
     }
 
-    /// `close()`: what was sent is still delivered. The closing begins with the call; the future ends
-    /// when both directions are closed.
-    pub fn close(&self) -> impl Future<Output = ()> + Send + use<> {
+    /// `close()`: begins the closing, and returns. What was sent is still delivered, and what came before the peer's end can be
+    /// read. [`closed`](Self::closed) waits for the end.
+    pub fn close(&self) {
         let id = self.channel.id;
-        self.shared()
+        self.connection()
             .verb(|engine, now| engine.close_channel(now, id));
-        let channel = self.clone();
-        async move {
-            channel
-                .wait_until(|state| state == DataChannelState::Closed)
-                .await;
-        }
     }
 
-    async fn wait_until(&self, reached: impl Fn(DataChannelState) -> bool) -> DataChannelState {
+    async fn wait_until(
+        &self,
+        reached: impl Fn(DataChannelState) -> bool,
+    ) -> Result<DataChannelState, Error> {
         poll_fn(|cx| {
-            self.shared().with(|state| {
-                let channel = state.engine.channel(self.channel.id);
-                let current = channel.map_or(DataChannelState::Closed, ChannelView::ready_state);
+            self.connection().with(|state| {
+                let current = self.state_in(state);
                 if reached(current) {
-                    return Poll::Ready(current);
+                    return Poll::Ready(Ok(current));
                 }
-                if let Some(object) = state.objects.channels.get_mut(&self.channel.id) {
-                    object.watchers.register(cx);
+                if let Some(error) = state.hopeless() {
+                    return Poll::Ready(Err(error));
+                }
+                if let Some(queue) = state.queues.channels.get_mut(&self.channel.id) {
+                    queue.watchers.register(cx);
                 }
                 Poll::Pending
             })
         })
         .await
+    }
+
+    fn state_in(&self, state: &State) -> DataChannelState {
+        let channel = state.engine.channel(self.channel.id);
+        channel.map_or(DataChannelState::Closed, ChannelView::ready_state)
     }
 
     /// `label`.
-    #[must_use]
     pub fn label(&self) -> String {
         self.get(|it| it.label().to_owned()).unwrap_or_default()
     }
 
     /// `protocol`.
-    #[must_use]
     pub fn protocol(&self) -> String {
         self.get(|it| it.protocol().to_owned()).unwrap_or_default()
     }
 
     /// `ordered`.
-    #[must_use]
     pub fn ordered(&self) -> bool {
         self.get(|it| it.ordered()).unwrap_or(true)
     }
 
     /// `maxPacketLifeTime`, in milliseconds.
-    #[must_use]
     pub fn max_packet_life_time(&self) -> Option<u16> {
         self.get(|it| it.max_packet_life_time()).flatten()
     }
 
     /// `maxRetransmits`.
-    #[must_use]
     pub fn max_retransmits(&self) -> Option<u16> {
         self.get(|it| it.max_retransmits()).flatten()
     }
 
     /// `negotiated`.
-    #[must_use]
     pub fn negotiated(&self) -> bool {
         self.get(|it| it.negotiated()).unwrap_or(false)
     }
 
     /// `priority`, of webrtc-priority.
-    #[must_use]
     pub fn priority(&self) -> Priority {
         self.get(|it| it.priority()).unwrap_or_default()
     }
 
     /// `id`; `None` until it is known.
-    #[must_use]
     pub fn id(&self) -> Option<u16> {
         self.get(|it| it.id()).flatten()
     }
 
     /// `readyState`.
-    #[must_use]
     pub fn ready_state(&self) -> DataChannelState {
         self.get(|it| it.ready_state())
             .unwrap_or(DataChannelState::Closed)
     }
 
     /// `bufferedAmount`: bytes that are not on their way yet.
-    #[must_use]
     pub fn buffered_amount(&self) -> u64 {
         self.get(|it| it.buffered_amount()).unwrap_or(0)
     }
 
     /// `bufferedAmountLowThreshold`, in bytes.
-    #[must_use]
     pub fn buffered_amount_low_threshold(&self) -> u64 {
         self.get(|it| it.buffered_amount_low_threshold())
             .unwrap_or(0)
@@ -321,45 +343,44 @@ impl DataChannel {
     /// Sets `bufferedAmountLowThreshold`. That alone causes no event.
     pub fn set_buffered_amount_low_threshold(&self, bytes: u64) {
         let id = self.channel.id;
-        self.shared()
+        self.connection()
             .with(|state| state.engine.set_buffered_amount_low_threshold(id, bytes));
     }
 
-    /// Messages and bytes sent, messages and bytes read.
-    #[must_use]
-    pub fn counts(&self) -> (u64, u64, u64, u64) {
-        let counts = |it: ChannelView<'_>| {
-            (
-                it.messages_sent(),
-                it.bytes_sent(),
-                it.messages_received(),
-                it.bytes_received(),
-            )
+    /// Messages and bytes that went and that were read.
+    pub fn counts(&self) -> MessageCounts {
+        let counts = |it: ChannelView<'_>| MessageCounts {
+            messages_sent: it.messages_sent(),
+            bytes_sent: it.bytes_sent(),
+            messages_received: it.messages_received(),
+            bytes_received: it.bytes_received(),
         };
         self.get(counts).unwrap_or_default()
     }
 
-    fn shared(&self) -> &Shared {
-        self.channel.handle.shared()
+    fn connection(&self) -> &Connection {
+        self.channel.keep_open.connection()
     }
 
     fn get<R>(&self, f: impl FnOnce(ChannelView<'_>) -> R) -> Option<R> {
-        self.shared()
+        self.connection()
             .get(|engine| engine.channel(self.channel.id).map(f))
     }
 }
 
 impl Drop for ChannelHandle {
     fn drop(&mut self) {
-        let shared = self.handle.shared();
-        shared.with(|state| {
-            state.objects.channels.remove(&self.id);
-            state.engine.forget_channel(shared.now(), self.id);
+        let forget = |state: &mut State| {
+            let now = state.carrier.now();
+            state.engine.forget_channel(now, self.id);
             // What is discarded opens the window.
             if state.engine.wants_transmit() {
-                shared.carrier().wake();
+                state.carrier.wake();
             }
-        });
+            state.queues.channels.remove(&self.id)
+        };
+        // Wakers are dropped here, without the lock: they may hold a task that holds a handle.
+        drop::<Option<ChannelQueue>>(self.keep_open.connection().with(forget));
     }
 }
 

@@ -1,8 +1,12 @@
 //! `RTCDtlsTransport`.
 
-use std::{future::poll_fn, sync::Arc, task::Poll};
+use std::{
+    future::poll_fn,
+    sync::Arc,
+    task::{Context, Poll},
+};
 
-use super::{DtlsTransportEvent, IceTransport, core::Handle};
+use super::{DtlsTransportEvent, IceTransport, engine_lock::KeepOpen, events::Events};
 use crate::{
     DtlsTransportState,
     engine::{TransportId, TransportView},
@@ -12,61 +16,58 @@ use crate::{
 #[derive(Clone)]
 #[doc(alias = "RTCDtlsTransport")]
 pub struct DtlsTransport {
-    handle: Arc<Handle>,
+    keep_open: Arc<KeepOpen>,
     id: TransportId,
 }
 
 impl DtlsTransport {
-    pub(super) fn new(handle: Arc<Handle>, id: TransportId) -> Self {
-        handle.shared().with(|state| {
-            state.objects.dtls.entry(id).or_default();
+    pub(super) fn new(keep_open: Arc<KeepOpen>, id: TransportId) -> Self {
+        keep_open.connection().with(|state| {
+            state.queues.dtls.entry(id).or_default();
         });
-        Self { handle, id }
+        Self { keep_open, id }
     }
 
     /// `iceTransport`.
-    #[must_use]
     pub fn ice_transport(&self) -> IceTransport {
-        IceTransport::new(self.handle.clone(), self.id)
+        IceTransport::new(self.keep_open.clone(), self.id)
     }
 
     /// `state`.
-    #[must_use]
     pub fn state(&self) -> DtlsTransportState {
         self.get(|it| it.dtls_state())
             .unwrap_or(DtlsTransportState::Closed)
     }
 
     /// `getRemoteCertificates()`: DER, the peer's own first; empty before it is connected.
-    #[must_use]
     pub fn remote_certificates(&self) -> Vec<Vec<u8>> {
         self.get(|it| it.remote_certificates().to_vec())
             .unwrap_or_default()
     }
 
-    /// The next event. `None` when the connection is closed. Events before the first handle was made
-    /// are not told.
+    /// The next event. `None` when the connection is closed. Those before the first handle was made are not told, and of those
+    /// that nobody reads the last 64 are kept. Cancel safe: an event is returned or stays.
     pub async fn next_event(&self) -> Option<DtlsTransportEvent> {
-        poll_fn(|cx| {
-            self.handle.shared().with(|state| {
-                let events = state.objects.dtls.entry(self.id).or_default();
-                match events.pop() {
-                    Some(event) => Poll::Ready(Some(event)),
-                    None if state.engine.is_closed() => Poll::Ready(None),
-                    None => {
-                        events.readers.register(cx);
-                        Poll::Pending
-                    }
-                }
-            })
-        })
-        .await
+        poll_fn(|cx| self.poll_next_event(cx)).await
+    }
+
+    /// [`next_event`](Self::next_event), for code that polls by hand.
+    pub fn poll_next_event(&self, cx: &mut Context<'_>) -> Poll<Option<DtlsTransportEvent>> {
+        self.keep_open
+            .connection()
+            .poll_event(cx, |queues| queues.dtls.entry(self.id).or_default())
+    }
+
+    /// The events, as a stream.
+    pub fn events(&self) -> Events<DtlsTransportEvent> {
+        let this = self.clone();
+        Events::new(move |cx| this.poll_next_event(cx))
     }
 
     /// `None` for a transport that is not in use any more.
     fn get<R>(&self, f: impl FnOnce(TransportView<'_>) -> R) -> Option<R> {
-        let shared = self.handle.shared();
-        shared.get(|engine| engine.transport(self.id).map(f))
+        let connection = self.keep_open.connection();
+        connection.get(|engine| engine.transport(self.id).map(f))
     }
 }
 

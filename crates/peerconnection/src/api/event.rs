@@ -6,7 +6,7 @@ use crate::{
     SignalingState,
 };
 
-/// An event of a connection, with the value that it announces (W3C §12).
+/// An event of a connection, with the value that it announces ([W3C §12](https://www.w3.org/TR/webrtc/#event-summary)).
 ///
 /// The attributes of the connection may be further on already, as they change when the event is queued.
 #[derive(Clone, Debug)]
@@ -14,9 +14,10 @@ use crate::{
 pub enum Event {
     /// `negotiationneeded`: an offer is to be made. Not told when it was made in the meantime.
     NegotiationNeeded,
-    /// `icecandidate`: for the peer. An empty line ends a generation, `None` ends them all.
+    /// `icecandidate`: for the peer's [`add_ice_candidate`](crate::PeerConnection::add_ice_candidate), which takes it as it is. An
+    /// empty line ends a generation, `None` ends them all.
     IceCandidate(Option<IceCandidate>),
-    /// `icecandidateerror`.
+    /// `icecandidateerror`: a server did not help.
     IceCandidateError(IceCandidateError),
     /// `signalingstatechange`.
     SignalingStateChange(SignalingState),
@@ -24,8 +25,15 @@ pub enum Event {
     IceConnectionStateChange(IceConnectionState),
     /// `icegatheringstatechange`.
     IceGatheringStateChange(IceGatheringState),
-    /// `connectionstatechange`.
+    /// `connectionstatechange`. `Failed` says that the peer is out of reach: only an ICE restart helps, and nothing else ends by
+    /// itself.
     ConnectionStateChange(PeerConnectionState),
     /// `datachannel`: the peer has opened a channel.
     DataChannel(DataChannel),
+    /// The peer has said goodbye: with a close_notify of DTLS, or by ending the SCTP association. Its channels are closed by
+    /// now, and a loop over events can end.
+    ///
+    /// This is an addition: W3C's connection learns of it only through its channels, and stays `connected` until consent runs out.
+    /// It changes no state. When both ends restart their association, it is told again at the end of the next one.
+    PeerClosed,
 }

@@ -1,8 +1,12 @@
 //! `RTCIceTransport`.
 
-use std::{future::poll_fn, sync::Arc, task::Poll};
+use std::{
+    future::poll_fn,
+    sync::Arc,
+    task::{Context, Poll},
+};
 
-use super::{IceTransportEvent, core::Handle};
+use super::{IceTransportEvent, engine_lock::KeepOpen, events::Events};
 use crate::{
     IceCandidate, IceCandidatePair, IceComponent, IceGatheringState, IceParameters, IceRole,
     IceTransportState,
@@ -13,100 +17,91 @@ use crate::{
 #[derive(Clone)]
 #[doc(alias = "RTCIceTransport")]
 pub struct IceTransport {
-    handle: Arc<Handle>,
+    keep_open: Arc<KeepOpen>,
     id: TransportId,
 }
 
 impl IceTransport {
-    pub(super) fn new(handle: Arc<Handle>, id: TransportId) -> Self {
-        handle.shared().with(|state| {
-            state.objects.ice.entry(id).or_default();
+    pub(super) fn new(keep_open: Arc<KeepOpen>, id: TransportId) -> Self {
+        keep_open.connection().with(|state| {
+            state.queues.ice.entry(id).or_default();
         });
-        Self { handle, id }
+        Self { keep_open, id }
     }
 
     /// `role`.
-    #[must_use]
     pub fn role(&self) -> IceRole {
         self.get(|it| it.ice_role()).unwrap_or(IceRole::Unknown)
     }
 
     /// `component`: RTP, as RTCP is multiplexed with it.
-    #[must_use]
     pub fn component(&self) -> IceComponent {
         IceComponent::Rtp
     }
 
     /// `state`.
-    #[must_use]
     pub fn state(&self) -> IceTransportState {
         self.get(|it| it.ice_state())
             .unwrap_or(IceTransportState::Closed)
     }
 
     /// `gatheringState`.
-    #[must_use]
     pub fn gathering_state(&self) -> IceGatheringState {
         self.get(|it| it.gathering_state())
             .unwrap_or(IceGatheringState::Complete)
     }
 
     /// `getLocalCandidates()`: those that were told.
-    #[must_use]
     pub fn local_candidates(&self) -> Vec<IceCandidate> {
         self.get(|it| it.local_candidates().to_vec())
             .unwrap_or_default()
     }
 
     /// `getRemoteCandidates()`: those that signalling brought.
-    #[must_use]
     pub fn remote_candidates(&self) -> Vec<IceCandidate> {
         self.get(|it| it.remote_candidates().to_vec())
             .unwrap_or_default()
     }
 
     /// `getSelectedCandidatePair()`.
-    #[must_use]
     pub fn selected_candidate_pair(&self) -> Option<IceCandidatePair> {
         self.get(|it| it.selected_candidate_pair().cloned())
             .flatten()
     }
 
     /// `getLocalParameters()`.
-    #[must_use]
     pub fn local_parameters(&self) -> Option<IceParameters> {
         self.get(|it| it.local_parameters().cloned()).flatten()
     }
 
     /// `getRemoteParameters()`.
-    #[must_use]
     pub fn remote_parameters(&self) -> Option<IceParameters> {
         self.get(|it| it.remote_parameters().cloned()).flatten()
     }
 
-    /// The next event. `None` when the connection is closed. Events before the first handle was made
-    /// are not told.
+    /// The next event. `None` when the connection is closed. Those before the first handle was made are not told, and of those
+    /// that nobody reads the last 64 are kept. Cancel safe: an event is returned or stays.
     pub async fn next_event(&self) -> Option<IceTransportEvent> {
-        poll_fn(|cx| {
-            self.handle.shared().with(|state| {
-                let events = state.objects.ice.entry(self.id).or_default();
-                match events.pop() {
-                    Some(event) => Poll::Ready(Some(event)),
-                    None if state.engine.is_closed() => Poll::Ready(None),
-                    None => {
-                        events.readers.register(cx);
-                        Poll::Pending
-                    }
-                }
-            })
-        })
-        .await
+        poll_fn(|cx| self.poll_next_event(cx)).await
+    }
+
+    /// [`next_event`](Self::next_event), for code that polls by hand.
+    pub fn poll_next_event(&self, cx: &mut Context<'_>) -> Poll<Option<IceTransportEvent>> {
+        self.keep_open
+            .connection()
+            .poll_event(cx, |queues| queues.ice.entry(self.id).or_default())
+    }
+
+    /// The events, as a stream.
+    pub fn events(&self) -> Events<IceTransportEvent> {
+        let this = self.clone();
+        Events::new(move |cx| this.poll_next_event(cx))
     }
 
     /// `None` for a transport that is not in use any more.
     fn get<R>(&self, f: impl FnOnce(TransportView<'_>) -> R) -> Option<R> {
-        let shared = self.handle.shared();
-        shared.get(|engine| engine.transport(self.id).map(f))
+        let connection = self.keep_open.connection();
+        connection.get(|engine| engine.transport(self.id).map(f))
     }
 }
 

@@ -1,25 +1,54 @@
 //! W3C's objects, as handles.
 //!
-//! A handle is cheap to clone, `Send` and `Sync`. Handles keep the connection open: when the last one
-//! is dropped, of whatever kind, the connection closes. What happens is pulled, with
-//! [`PeerConnection::next_event`] and its like on other objects; no code of the application runs under
-//! a lock. The methods need no runtime: who moves the datagrams is a [`Carrier`].
+//! A handle is cheap to clone, `Send` and `Sync`. Handles keep the connection open: when the last one is dropped, of whatever kind,
+//! the connection closes; a [`WeakPeerConnection`] does not keep it. What happens is pulled, with
+//! [`PeerConnection::next_event`] and its like on other objects, or as a stream, with [`PeerConnection::events`]; no code of the
+//! application runs under a lock.
+//!
+//! # Waiting
+//!
+//! - **One queue an object.** Clones of a handle read from the same queue: each event, and each message, goes to one reader, once.
+//!   Who wants to tell several tasks has one that reads and a channel for the others.
+//! - **Cancel safety.** Each future here may be dropped before it is ready, as `select!` does: nothing that was not returned is
+//!   lost, and it can be called again. Verbs that negotiate do all of their work when they are polled first.
+//! - **`close()`** of the connection, here, ends every wait: `recv` and `next_event` give what they had and then `None`, others an
+//!   `Aborted` error.
+//! - **`failed`** (no pair of addresses works, or the certificate is wrong) ends what waits for the peer with an `Aborted` error:
+//!   [`opened`](DataChannel::opened), [`closed`](DataChannel::closed), [`flush`](DataChannel::flush), a
+//!   [`send`](DataChannel::send) that waits for room, [`next_data_channel`](PeerConnection::next_data_channel). An ICE restart can
+//!   still bring the connection back, with all that was queued, so `recv` and `next_event` go on: who only receives learns of it
+//!   from [`Event::ConnectionStateChange`], or beside `recv`:
+//!
+//! ```
+//! # use oxirtc_peerconnection::{DataChannel, Message, PeerConnection, PeerConnectionState};
+//! async fn next(connection: &PeerConnection, channel: &DataChannel) -> Option<Message> {
+//!     tokio::select! {
+//!         message = channel.recv() => message,
+//!         _ = connection.wait_for(PeerConnectionState::Failed) => None,
+//!     }
+//! }
+//! ```
+//! - **The runtime ends** that carried the connection: as after `close()`.
+//!
+//! The methods need no runtime: who moves the datagrams is a [`Carrier`], and `driver` is one for tokio.
 
-mod core;
 mod data_channel;
 mod dtls_transport;
+mod engine_lock;
 mod event;
+mod events;
 mod ice_transport;
-mod objects;
 mod peer_connection;
+mod queues;
 mod sctp_transport;
 mod waiters;
 
-pub use self::core::{Carrier, Core};
 pub use crate::engine::{ChannelEvent as DataChannelEvent, DtlsTransportEvent, IceTransportEvent};
 pub use data_channel::{DataChannel, TrySendError};
 pub use dtls_transport::DtlsTransport;
+pub use engine_lock::{Carrier, EngineLock, WeakEngineLock};
 pub use event::Event;
+pub use events::Events;
 pub use ice_transport::IceTransport;
-pub use peer_connection::PeerConnection;
+pub use peer_connection::{PeerConnection, WeakPeerConnection};
 pub use sctp_transport::SctpTransport;

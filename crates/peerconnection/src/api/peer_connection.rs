@@ -3,69 +3,54 @@
 use std::{
     fmt,
     future::poll_fn,
-    sync::Arc,
+    sync::{Arc, Weak},
     task::{Context, Poll},
     time::SystemTime,
 };
 
 use super::{
-    Carrier, Core, DataChannel, Event, SctpTransport,
-    core::{Handle, Shared},
+    DataChannel, Event, SctpTransport,
+    engine_lock::{Carrier, Connection, EngineLock, KeepOpen, State},
+    events::Events,
 };
 use crate::{
-    Anchor, Configuration, Counters, DataChannelInit, Error, ErrorKind, IceCandidateInit,
-    IceConnectionState, IceGatheringState, OfferOptions, PeerConnectionState, SessionDescription,
-    Settings, SignalingState,
-    engine::{self, Engine},
+    Anchor, Configuration, DataChannelInit, Error, ErrorKind, IceCandidateInit, IceConnectionState,
+    IceGatheringState, OfferOptions, PeerConnectionState, SessionDescription, Settings,
+    SignalingState,
+    engine::{self, Counters, Engine},
 };
 
-/// `RTCPeerConnection` (W3C §4.4): a connection to one peer.
+/// `RTCPeerConnection` ([W3C §4.4](https://www.w3.org/TR/webrtc/#rtcpeerconnection-interface)): a connection to one peer.
 ///
-/// A handle, cheap to clone. The connection closes when the last handle of any kind is dropped.
+/// A handle, cheap to clone. The connection closes when the last handle of any kind is dropped; a [`WeakPeerConnection`] does not
+/// keep it open. Clones read from one queue of events: each event goes to one of them.
+///
+/// All futures may be dropped before they are ready. A verb does its work when its future is polled first, and is ready then;
+/// the others wait, lose nothing when they are dropped, and say below what ends them ([more](crate::api#waiting)).
 #[derive(Clone)]
 #[doc(alias = "RTCPeerConnection")]
 pub struct PeerConnection {
-    handle: Arc<Handle>,
+    keep_open: Arc<KeepOpen>,
+}
+
+/// A handle that does not keep its connection open: for a task that serves a connection as long as others have it.
+#[derive(Clone, Debug)]
+pub struct WeakPeerConnection {
+    keep_open: Weak<KeepOpen>,
 }
 
 impl PeerConnection {
-    /// A connection whose datagrams `carrier` moves. Everything random comes from `seed`, but for
-    /// keys; `wall` is the time of day, for certificates.
-    ///
-    /// # Errors
-    ///
-    /// As W3C has them for the configuration (§4.4.1.1, §4.4.1.5).
-    pub fn with_carrier(
-        configuration: Configuration,
-        settings: Settings,
-        seed: [u8; 32],
-        wall: SystemTime,
-        carrier: Arc<dyn Carrier>,
-    ) -> Result<Self, Error> {
-        let anchor = Anchor {
-            instant: carrier.now(),
-            wall,
-        };
-        let engine = Engine::new(configuration, settings, seed, anchor)?;
-        let shared = Arc::new(Shared::new(engine, carrier));
-        Ok(Self {
-            handle: Arc::new(Handle::new(shared)),
-        })
-    }
-
-    /// The engine behind its lock, for the carrier. It does not keep the connection open.
-    #[must_use]
-    pub fn core(&self) -> Core {
-        self.handle.core()
-    }
-
-    /// `createOffer()`.
+    /// `createOffer()`. `None` stands for the default options.
     ///
     /// # Errors
     ///
     /// `InvalidState` when closed, or not in `stable` or `have-local-offer`.
-    pub async fn create_offer(&self, options: OfferOptions) -> Result<SessionDescription, Error> {
-        self.shared()
+    pub async fn create_offer(
+        &self,
+        options: impl Into<Option<OfferOptions>>,
+    ) -> Result<SessionDescription, Error> {
+        let options = options.into().unwrap_or_default();
+        self.connection()
             .verb(|engine, _| engine.create_offer(&options))
     }
 
@@ -75,54 +60,84 @@ impl PeerConnection {
     ///
     /// `InvalidState` when closed, or no offer of the peer is open.
     pub async fn create_answer(&self) -> Result<SessionDescription, Error> {
-        self.shared().verb(|engine, _| engine.create_answer())
+        self.connection().verb(|engine, _| engine.create_answer())
     }
 
-    /// `setLocalDescription()`. Without a description, the right one is created.
+    /// `setLocalDescription()`. `None` makes the one that is due: an offer, or the answer to an open offer. Gathering begins with
+    /// it: candidates follow as events, or [`gathered`](Self::gathered) waits for all of them.
     ///
     /// # Errors
     ///
-    /// `InvalidState`, `InvalidModification` when it is not the one that was created last,
-    /// `InvalidAccess`, and an `Operation` with `sdp-syntax-error`. Nothing has changed then.
+    /// `InvalidState`, `InvalidModification` when it is not the one that was created last, `InvalidAccess`, and an `Operation`
+    /// with `sdp-syntax-error`. Nothing has changed then.
     pub async fn set_local_description(
         &self,
         description: impl Into<Option<SessionDescription>>,
     ) -> Result<(), Error> {
         let description = description.into();
-        self.shared()
+        self.connection()
             .verb(|engine, now| engine.set_local_description(now, description))
+    }
+
+    /// The local description with all of its candidates, for signalling that carries one text each way. It waits until gathering
+    /// has ended; at once when it has, or when there is nothing to gather. Cancel safe.
+    ///
+    /// # Errors
+    ///
+    /// `InvalidState` when no local description was set, or it was rolled back; `Aborted` when the connection is closed here or
+    /// its runtime ends. `failed` does not end it: gathering needs no peer.
+    pub async fn gathered(&self) -> Result<SessionDescription, Error> {
+        poll_fn(|cx| {
+            self.connection().with(|state| {
+                let engine = &state.engine;
+                if engine.is_closed() {
+                    return Poll::Ready(Err(state.hopeless().unwrap_or_else(Error::closed)));
+                }
+                let Some(description) = engine.local_description() else {
+                    let message = "there is no local description to gather for";
+                    return Poll::Ready(Err(Error::new(ErrorKind::InvalidState, message)));
+                };
+                let complete = |state| state == IceGatheringState::Complete;
+                let done = engine.transports().all(|it| complete(it.gathering_state()));
+                if done {
+                    return Poll::Ready(Ok(description));
+                }
+                state.queues.watchers.register(cx);
+                Poll::Pending
+            })
+        })
+        .await
     }
 
     /// `setRemoteDescription()`. An offer while ours is open rolls ours back.
     ///
     /// # Errors
     ///
-    /// `InvalidState`, `InvalidAccess`, and an `Operation` with `sdp-syntax-error` and the line.
-    /// Nothing has changed then.
+    /// `InvalidState`, `InvalidAccess`, and an `Operation` with `sdp-syntax-error` and the line. Nothing has changed then.
     pub async fn set_remote_description(
         &self,
         description: SessionDescription,
     ) -> Result<(), Error> {
-        self.shared()
+        self.connection()
             .verb(|engine, now| engine.set_remote_description(now, description))
     }
 
-    /// `addIceCandidate()`: a candidate of the peer. An empty one ends them.
+    /// `addIceCandidate()`: a candidate of the peer, as [`Event::IceCandidate`] told it there. `None`, and an empty one, ends them.
     ///
     /// # Errors
     ///
-    /// `Type` when it names no section, `InvalidState` when closed or without a remote description,
-    /// `Operation` when it does not belong to it.
+    /// `Type` when it names no section, `InvalidState` when closed or without a remote description, `Operation` when it does not
+    /// belong to it.
     pub async fn add_ice_candidate(
         &self,
         candidate: impl Into<IceCandidateInit>,
     ) -> Result<(), Error> {
         let candidate = candidate.into();
-        self.shared()
+        self.connection()
             .verb(|engine, now| engine.add_ice_candidate(now, &candidate))
     }
 
-    /// `createDataChannel()`. It opens when the connection is there, and may be created before.
+    /// `createDataChannel()`. It opens when the connection is there, and may be created before: negotiation is needed then.
     ///
     /// # Errors
     ///
@@ -132,23 +147,34 @@ impl PeerConnection {
         label: &str,
         init: DataChannelInit,
     ) -> Result<DataChannel, Error> {
-        let id = self.shared().with(|state| {
-            let now = self.shared().now();
+        let id = self.connection().with(|state| {
+            let now = state.carrier.now();
             let id = state.engine.create_data_channel(now, label, &init)?;
-            state.objects.channels.entry(id).or_default();
-            self.shared().carrier().flush(now, &mut state.engine);
+            state.queues.channels.entry(id).or_default();
+            state.carrier.flush(now, &mut state.engine);
             Ok::<_, Error>(id)
         })?;
-        Ok(DataChannel::new(self.handle.clone(), id))
+        Ok(DataChannel::new(self.keep_open.clone(), id))
     }
 
-    /// `restartIce()`: the next offer has new credentials, and negotiation is needed.
+    /// The next channel that the peer opens. Other events stay where they are, for [`next_event`](Self::next_event); one that
+    /// `next_event` has returned does not come here again. Cancel safe.
+    ///
+    /// # Errors
+    ///
+    /// `Aborted` when none can come any more: the connection is closed, by either side, or has failed. Channels that came before
+    /// are returned first.
+    pub async fn next_data_channel(&self) -> Result<DataChannel, Error> {
+        let id = poll_fn(|cx| self.connection().with(|state| next_channel(state, cx))).await?;
+        Ok(DataChannel::new(self.keep_open.clone(), id))
+    }
+
+    /// `restartIce()`: the next offer has new credentials, and negotiation is needed. It brings back a connection that has failed.
     pub fn restart_ice(&self) {
-        self.shared().verb(|engine, _| engine.restart_ice());
+        self.connection().verb(|engine, _| engine.restart_ice());
     }
 
     /// `getConfiguration()`.
-    #[must_use]
     pub fn configuration(&self) -> Configuration {
         self.get(|engine| engine.configuration().clone())
     }
@@ -159,57 +185,75 @@ impl PeerConnection {
     ///
     /// `InvalidState` when closed; otherwise as W3C §4.4.1.5 has them. Nothing has changed then.
     pub fn set_configuration(&self, configuration: Configuration) -> Result<(), Error> {
-        self.shared()
+        self.connection()
             .verb(|engine, _| engine.set_configuration(configuration))
     }
 
     /// `close()`: at once. What was not sent is lost, and no event follows here; the peer is told.
     pub fn close(&self) {
-        self.shared().verb(|engine, now| engine.close(now));
+        self.connection().verb(|engine, now| engine.close(now));
     }
 
-    /// Waits until the peer has acknowledged all that was sent, then closes. When the peer is gone,
-    /// that is when the connection fails.
+    /// Waits until the peer has acknowledged all that was sent, then closes. Without waiting when the connection has failed or the
+    /// peer has closed, as nothing will be acknowledged then.
+    ///
+    /// Cancel safe: a future that was dropped while it waited has closed nothing.
     pub async fn shutdown(&self) {
         poll_fn(|cx| self.poll_drained(cx)).await;
         self.close();
     }
 
     fn poll_drained(&self, cx: &Context<'_>) -> Poll<()> {
-        self.shared().with(|state| {
-            let engine = &state.engine;
-            let failed = engine.connection_state() == PeerConnectionState::Failed;
-            if engine.is_closed() || failed || engine.total_unacknowledged() == 0 {
+        self.connection().with(|state| {
+            if state.hopeless().is_some() || state.engine.total_unacknowledged() == 0 {
                 return Poll::Ready(());
             }
-            state.objects.drainers.register(cx);
+            state.queues.drainers.register(cx);
             Poll::Pending
         })
     }
 
-    /// The next event. `None` when the connection is closed and all events were read.
+    /// The next event. `None` when the connection was closed here and all events were read. When the peer has closed,
+    /// [`Event::PeerClosed`] tells so, and no more comes by itself: a loop that serves a peer ends there. `failed` is an event
+    /// as well. Cancel safe: an event is returned or stays.
+    ///
+    /// ```
+    /// # use oxirtc_peerconnection::{Event, PeerConnection, PeerConnectionState};
+    /// # fn serve(_: oxirtc_peerconnection::DataChannel) {}
+    /// async fn attend(connection: PeerConnection) {
+    ///     while let Some(event) = connection.next_event().await {
+    ///         match event {
+    ///             Event::DataChannel(channel) => serve(channel),
+    ///             Event::PeerClosed | Event::ConnectionStateChange(PeerConnectionState::Failed) => break,
+    ///             _ => {}
+    ///         }
+    ///     }
+    /// } // with the last handle, the connection closes
+    /// ```
     pub async fn next_event(&self) -> Option<Event> {
         poll_fn(|cx| self.poll_next_event(cx)).await
     }
 
-    /// The next event, for who polls by hand. The last waker of each task is woken.
+    /// [`next_event`](Self::next_event), for code that polls by hand. The last waker of each task is woken.
     pub fn poll_next_event(&self, cx: &mut Context<'_>) -> Poll<Option<Event>> {
-        let next = self.shared().with(|state| {
+        let next = self.connection().with(|state| {
             loop {
-                match state.objects.events.pop() {
+                let closed = state.engine.is_closed();
+                match state.queues.connection.poll(cx, closed) {
                     // The application has made its offer in the meantime.
-                    Some(engine::Event::NegotiationNeeded)
+                    Poll::Ready(Some(engine::Event::NegotiationNeeded))
                         if !state.engine.is_negotiation_needed() => {}
-                    Some(event) => return Poll::Ready(Some(event)),
-                    None if state.engine.is_closed() => return Poll::Ready(None),
-                    None => {
-                        state.objects.events.readers.register(cx);
-                        return Poll::Pending;
-                    }
+                    other => return other,
                 }
             }
         });
         next.map(|event| event.and_then(|event| self.event(event)))
+    }
+
+    /// The events, as a stream that ends as [`next_event`](Self::next_event) does. It holds a handle.
+    pub fn events(&self) -> Events<Event> {
+        let this = self.clone();
+        Events::new(move |cx| this.poll_next_event(cx))
     }
 
     fn event(&self, event: engine::Event) -> Option<Event> {
@@ -224,8 +268,9 @@ impl PeerConnection {
             engine::Event::IceGatheringStateChange(state) => Event::IceGatheringStateChange(state),
             engine::Event::ConnectionStateChange(state) => Event::ConnectionStateChange(state),
             engine::Event::DataChannel(id) => {
-                Event::DataChannel(DataChannel::new(self.handle.clone(), id))
+                Event::DataChannel(DataChannel::new(self.keep_open.clone(), id))
             }
+            engine::Event::PeerClosed => Event::PeerClosed,
             // Those of other objects were given to them.
             engine::Event::Channel(..)
             | engine::Event::IceTransport(..)
@@ -236,130 +281,169 @@ impl PeerConnection {
         })
     }
 
-    /// Waits until the connection is in `state`.
+    /// Waits until the connection is in `state`; at once when it is. A state that it passes through quickly may be missed: events
+    /// tell of each. Cancel safe.
     ///
     /// # Errors
     ///
-    /// `Aborted` when it is closed or has failed first.
+    /// `Aborted` when it is closed, or has failed, and `state` is another.
     pub async fn wait_for(&self, state: PeerConnectionState) -> Result<(), Error> {
         poll_fn(|cx| {
-            self.shared().with(|shared| {
-                let current = shared.engine.connection_state();
-                let ended = matches!(
-                    current,
-                    PeerConnectionState::Closed | PeerConnectionState::Failed
-                );
-                if current == state {
-                    Poll::Ready(Ok(()))
-                } else if ended {
-                    let message = "the connection has ended before it was in the state waited for";
-                    Poll::Ready(Err(Error::new(ErrorKind::Aborted, message)))
-                } else {
-                    shared.objects.watchers.register(cx);
-                    Poll::Pending
+            self.connection().with(|shared| {
+                if shared.engine.connection_state() == state {
+                    return Poll::Ready(Ok(()));
                 }
+                if let Some(error) = shared.hopeless() {
+                    return Poll::Ready(Err(error));
+                }
+                shared.queues.watchers.register(cx);
+                Poll::Pending
             })
         })
         .await
     }
 
     /// `signalingState`.
-    #[must_use]
     pub fn signaling_state(&self) -> SignalingState {
         self.get(Engine::signaling_state)
     }
 
     /// `iceGatheringState`.
-    #[must_use]
     pub fn ice_gathering_state(&self) -> IceGatheringState {
         self.get(Engine::ice_gathering_state)
     }
 
     /// `iceConnectionState`.
-    #[must_use]
     pub fn ice_connection_state(&self) -> IceConnectionState {
         self.get(Engine::ice_connection_state)
     }
 
     /// `connectionState`.
-    #[must_use]
     pub fn connection_state(&self) -> PeerConnectionState {
         self.get(Engine::connection_state)
     }
 
     /// `canTrickleIceCandidates`: `None` before the first remote description.
-    #[must_use]
     pub fn can_trickle_ice_candidates(&self) -> Option<bool> {
         self.get(Engine::can_trickle_ice_candidates)
     }
 
     /// `localDescription`: the pending one, else the current one, with the candidates so far.
-    #[must_use]
     pub fn local_description(&self) -> Option<SessionDescription> {
         self.get(Engine::local_description)
     }
 
     /// `currentLocalDescription`.
-    #[must_use]
     pub fn current_local_description(&self) -> Option<SessionDescription> {
         self.get(Engine::current_local_description)
     }
 
     /// `pendingLocalDescription`.
-    #[must_use]
     pub fn pending_local_description(&self) -> Option<SessionDescription> {
         self.get(Engine::pending_local_description)
     }
 
     /// `remoteDescription`: the pending one, else the current one, with the candidates so far.
-    #[must_use]
     pub fn remote_description(&self) -> Option<SessionDescription> {
         self.get(Engine::remote_description)
     }
 
     /// `currentRemoteDescription`.
-    #[must_use]
     pub fn current_remote_description(&self) -> Option<SessionDescription> {
         self.get(Engine::current_remote_description)
     }
 
     /// `pendingRemoteDescription`.
-    #[must_use]
     pub fn pending_remote_description(&self) -> Option<SessionDescription> {
         self.get(Engine::pending_remote_description)
     }
 
     /// `sctp`: from the first offer that describes data.
-    #[must_use]
     pub fn sctp(&self) -> Option<SctpTransport> {
-        let there = self.shared().with(|state| {
+        let there = self.connection().with(|state| {
             let there = state.engine.sctp().is_some();
             if there {
-                state.objects.sctp.get_or_insert_default();
+                state.queues.sctp.get_or_insert_default();
             }
             there
         });
-        there.then(|| SctpTransport::new(self.handle.clone()))
+        there.then(|| SctpTransport::new(self.keep_open.clone()))
     }
 
-    /// Counters.
-    #[must_use]
+    /// Counters of the whole connection.
     pub fn counters(&self) -> Counters {
         self.get(Engine::counters)
     }
 
-    fn shared(&self) -> &Shared {
-        self.handle.shared()
+    /// A handle that does not keep the connection open.
+    pub fn downgrade(&self) -> WeakPeerConnection {
+        WeakPeerConnection {
+            keep_open: Arc::downgrade(&self.keep_open),
+        }
+    }
+
+    /// A connection on a runtime of your own: `carrier` moves its datagrams, and drives the engine through the lock that is
+    /// returned beside it. Everything random comes from `seed`, but for keys; `wall` is the time of day, for certificates.
+    ///
+    /// # Errors
+    ///
+    /// As W3C has them for the configuration (§4.4.1.1, §4.4.1.5).
+    pub fn with_carrier<C: Carrier>(
+        configuration: Configuration,
+        settings: Settings,
+        seed: [u8; 32],
+        wall: SystemTime,
+        carrier: C,
+    ) -> Result<(Self, EngineLock<C>), Error> {
+        let anchor = Anchor {
+            instant: carrier.now(),
+            wall,
+        };
+        let lock = EngineLock::new(Engine::new(configuration, settings, seed, anchor)?, carrier);
+        let keep_open = Arc::new(lock.keep_open());
+        Ok((Self { keep_open }, lock))
+    }
+
+    fn connection(&self) -> &Connection {
+        self.keep_open.connection()
     }
 
     fn get<R>(&self, f: impl FnOnce(&Engine) -> R) -> R {
-        self.shared().get(f)
+        self.connection().get(f)
     }
+}
+
+impl WeakPeerConnection {
+    /// The connection, while a handle of any kind keeps it open.
+    pub fn upgrade(&self) -> Option<PeerConnection> {
+        let keep_open = self.keep_open.upgrade()?;
+        Some(PeerConnection { keep_open })
+    }
+}
+
+fn next_channel(state: &mut State, cx: &Context<'_>) -> Poll<Result<engine::ChannelId, Error>> {
+    let channel = |event: &engine::Event| match event {
+        engine::Event::DataChannel(id) => Some(*id),
+        _ => None,
+    };
+    if let Some(id) = state.queues.connection.take(channel) {
+        return Poll::Ready(Ok(id));
+    }
+    if let Some(error) = state.hopeless() {
+        return Poll::Ready(Err(error));
+    }
+    if state.queues.peer_closed {
+        let message = "the peer has closed the connection";
+        return Poll::Ready(Err(Error::new(ErrorKind::Aborted, message)));
+    }
+    state.queues.connection.register(cx);
+    Poll::Pending
 }
 
 impl fmt::Debug for PeerConnection {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("PeerConnection")
+            .field("label", &self.get(Engine::label).to_string())
             .field("signaling_state", &self.signaling_state())
             .field("connection_state", &self.connection_state())
             .finish_non_exhaustive()

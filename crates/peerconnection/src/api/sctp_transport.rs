@@ -1,77 +1,72 @@
 //! `RTCSctpTransport`.
 
-use std::{future::poll_fn, sync::Arc, task::Poll};
+use std::{
+    future::poll_fn,
+    sync::Arc,
+    task::{Context, Poll},
+};
 
-use super::{DtlsTransport, core::Handle};
+use super::{DtlsTransport, engine_lock::KeepOpen, events::Events};
 use crate::{SctpTransportState, engine::SctpView};
 
 /// `RTCSctpTransport` (W3C §6.1.1).
 #[derive(Clone)]
 #[doc(alias = "RTCSctpTransport")]
 pub struct SctpTransport {
-    handle: Arc<Handle>,
+    keep_open: Arc<KeepOpen>,
 }
 
 impl SctpTransport {
-    pub(super) fn new(handle: Arc<Handle>) -> Self {
-        Self { handle }
+    pub(super) fn new(keep_open: Arc<KeepOpen>) -> Self {
+        Self { keep_open }
     }
 
     /// `transport`: what it runs on. `None` when the association was rejected since.
-    #[must_use]
     pub fn transport(&self) -> Option<DtlsTransport> {
         let id = self.get(|it| it.transport())?;
-        Some(DtlsTransport::new(self.handle.clone(), id))
+        Some(DtlsTransport::new(self.keep_open.clone(), id))
     }
 
     /// `state`.
-    #[must_use]
     pub fn state(&self) -> SctpTransportState {
         self.get(|it| it.state())
             .unwrap_or(SctpTransportState::Closed)
     }
 
-    /// `maxMessageSize` in bytes: what may be sent in one message. Infinite when neither side has a
-    /// limit; `None` before it is negotiated.
-    #[must_use]
-    pub fn max_message_size(&self) -> Option<f64> {
-        let size = self.get(|it| it.max_message_size())??;
-        Some(if size == u64::MAX {
-            f64::INFINITY
-        } else {
-            size as f64
-        })
+    /// `maxMessageSize` in bytes: what may be sent in one message. `None` before it is negotiated; `u64::MAX` stands for W3C's
+    /// infinity, when neither side has a limit.
+    pub fn max_message_size(&self) -> Option<u64> {
+        self.get(|it| it.max_message_size())?
     }
 
     /// `maxChannels`; `None` before it is connected.
-    #[must_use]
     pub fn max_channels(&self) -> Option<u16> {
         self.get(|it| it.max_channels())?
     }
 
-    /// The next change of its state. `None` when the connection is closed. States before the first
-    /// handle was made are not told.
+    /// The next change of its state. `None` when the connection is closed. States before the first handle was made are not told.
+    /// Cancel safe: an event is returned or stays.
     pub async fn next_event(&self) -> Option<SctpTransportState> {
-        poll_fn(|cx| {
-            self.handle.shared().with(|state| {
-                let events = state.objects.sctp.get_or_insert_default();
-                match events.pop() {
-                    Some(event) => Poll::Ready(Some(event)),
-                    None if state.engine.is_closed() => Poll::Ready(None),
-                    None => {
-                        events.readers.register(cx);
-                        Poll::Pending
-                    }
-                }
-            })
-        })
-        .await
+        poll_fn(|cx| self.poll_next_event(cx)).await
+    }
+
+    /// [`next_event`](Self::next_event), for code that polls by hand.
+    pub fn poll_next_event(&self, cx: &mut Context<'_>) -> Poll<Option<SctpTransportState>> {
+        self.keep_open
+            .connection()
+            .poll_event(cx, |queues| queues.sctp.get_or_insert_default())
+    }
+
+    /// The states, as a stream.
+    pub fn events(&self) -> Events<SctpTransportState> {
+        let this = self.clone();
+        Events::new(move |cx| this.poll_next_event(cx))
     }
 
     /// `None` when the association was rejected since.
     fn get<R>(&self, f: impl FnOnce(SctpView<'_>) -> R) -> Option<R> {
-        let shared = self.handle.shared();
-        shared.get(|engine| engine.sctp().map(f))
+        let connection = self.keep_open.connection();
+        connection.get(|engine| engine.sctp().map(f))
     }
 }
 

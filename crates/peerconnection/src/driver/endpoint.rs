@@ -2,88 +2,60 @@
 
 use std::{
     io,
-    net::{IpAddr, SocketAddr},
-    sync::{Arc, Mutex, MutexGuard, PoisonError},
+    net::{IpAddr, SocketAddr, ToSocketAddrs},
+    sync::Arc,
 };
 
-use tokio::{runtime::Handle, task::AbortHandle};
+use tokio::runtime::Handle;
 
 use super::{
-    connection::{self, SOCKET_BUFFER, deliver},
-    interfaces, now,
-    routes::{ConnectionId, Destination, Routes},
-    sockets::{Batch, Received, Socket, UdpSocket, readable, with_batch},
+    carrier::{SOCKET_BUFFER, Ways},
+    connection, interfaces,
+    port::{Port, Share},
+    sockets::{Socket, UdpSocket},
 };
-use crate::{Carrier, Configuration, Error, Interface, Path, PeerConnection, Route, Settings};
+use crate::{Configuration, Error, ErrorKind, Interface, PeerConnection, Settings};
 
 /// One UDP port that carries any number of connections, told apart by ICE's username fragment and then by address.
 ///
 /// A datagram reaches a connection only from an address that showed a STUN message with that connection's password; anything else
 /// is dropped before anything is allocated for it. The port is closed when the endpoint and all of its connections are gone.
+///
+/// ```no_run
+/// # use oxirtc_peerconnection::{Configuration, Endpoint};
+/// # async fn example() -> Result<(), Box<dyn std::error::Error>> {
+/// let endpoint = Endpoint::bind("0.0.0.0:5000")?;
+/// let connection = endpoint.peer_connection(Configuration::default())?;
+/// # Ok(())
+/// # }
+/// ```
 #[derive(Clone, Debug)]
 pub struct Endpoint {
     port: Arc<Port>,
-    settings: EndpointSettings,
-}
-
-/// A buffer of datagrams with where it came.
-type Arrived<'a> = (Path, Received, &'a mut [u8]);
-
-/// What an [`Endpoint`] can be told.
-#[derive(Clone, Debug, Default)]
-pub struct EndpointSettings {
-    engine: Settings,
+    settings: Settings,
     interfaces: Option<Vec<Interface>>,
-}
-
-/// The sockets and who is behind them.
-#[derive(Debug)]
-struct Port {
-    sockets: Vec<Arc<dyn Socket>>,
-    routes: Arc<Mutex<Routes>>,
-    readers: Vec<AbortHandle>,
-}
-
-/// One connection's share of a port.
-pub(super) struct Shared {
-    port: Arc<Port>,
-    id: ConnectionId,
-    interfaces: Option<Vec<Interface>>,
-}
-
-impl EndpointSettings {
-    /// Settings of each connection's engine.
-    #[must_use]
-    pub fn engine(mut self, settings: Settings) -> Self {
-        self.engine = settings;
-        self
-    }
-
-    /// The addresses to gather instead of those of this machine, for a network that is not the system's.
-    #[must_use]
-    pub fn interfaces(mut self, interfaces: Vec<Interface>) -> Self {
-        self.interfaces = Some(interfaces);
-        self
-    }
 }
 
 impl Endpoint {
-    /// Binds the port. `0.0.0.0` stands for all IPv4 addresses of the machine, `[::]` for all IPv6 addresses and, at the same port, all
-    /// IPv4 addresses. Must be called within a tokio runtime.
+    /// Binds the port. `0.0.0.0` stands for all IPv4 addresses of the machine, `[::]` for all IPv6 addresses and, at the same port,
+    /// all IPv4 addresses. Any other address is the one that its connections gather, a loopback address too. Of several addresses
+    /// the first that can be bound is; a name is resolved on this thread.
     ///
     /// # Errors
     ///
     /// Those of the system, with words that say what to do: the port is taken, the address is not of this machine, not permitted.
-    pub fn bind(address: SocketAddr, settings: EndpointSettings) -> io::Result<Self> {
-        let explain = |error: io::Error| io::Error::new(error.kind(), explain(address, &error));
-        let first = UdpSocket::bind(address, SOCKET_BUFFER).map_err(explain)?;
-        let port = first.local_address().port();
-        let mut sockets = vec![first];
-        if address.is_ipv6() && address.ip().is_unspecified() {
-            let second = (IpAddr::from([0, 0, 0, 0]), port).into();
-            sockets.push(UdpSocket::bind(second, SOCKET_BUFFER).map_err(explain)?);
+    /// An error as well outside of a tokio runtime, which must have I/O and time enabled.
+    pub fn bind(address: impl ToSocketAddrs) -> io::Result<Self> {
+        let runtime = runtime()?;
+        let mut refused =
+            io::Error::new(io::ErrorKind::InvalidInput, "there is no address to bind");
+        for address in address.to_socket_addrs()? {
+            match sockets(address) {
+                Ok(sockets) => return Ok(Self::on(runtime, sockets)),
+                Err(error) => refused = io::Error::new(error.kind(), explain(address, &error)),
+            }
         }
-        Self::with_sockets(sockets, settings)
+        Err(refused)
     }
 
     /// An endpoint on sockets of another kind than the kernel's.
@@ -91,23 +63,30 @@ impl Endpoint {
     /// # Errors
     ///
     /// Outside of a tokio runtime.
-    pub fn with_sockets(
-        sockets: Vec<Arc<dyn Socket>>,
-        settings: EndpointSettings,
-    ) -> io::Result<Self> {
-        let runtime = Handle::try_current().map_err(io::Error::other)?;
-        let routes = Arc::<Mutex<Routes>>::default();
-        let reader = |socket: &Arc<dyn Socket>| {
-            let reading = read(routes.clone(), socket.clone());
-            runtime.spawn(reading).abort_handle()
-        };
-        let readers = sockets.iter().map(reader).collect();
-        let port = Arc::new(Port {
-            sockets,
-            routes,
-            readers,
-        });
-        Ok(Self { port, settings })
+    pub fn with_sockets(sockets: Vec<Arc<dyn Socket>>) -> io::Result<Self> {
+        Ok(Self::on(runtime()?, sockets))
+    }
+
+    fn on(runtime: Handle, sockets: Vec<Arc<dyn Socket>>) -> Self {
+        Self {
+            port: Arc::new(Port::open(runtime, sockets)),
+            settings: Settings::default(),
+            interfaces: None,
+        }
+    }
+
+    /// Settings of the connections that are made with this handle.
+    #[must_use = "it is another handle of the port"]
+    pub fn with_settings(mut self, settings: Settings) -> Self {
+        self.settings = settings;
+        self
+    }
+
+    /// The addresses to gather instead of those of this machine, for a network that is not the system's.
+    #[must_use = "it is another handle of the port"]
+    pub fn with_interfaces(mut self, interfaces: Vec<Interface>) -> Self {
+        self.interfaces = Some(interfaces);
+        self
     }
 
     /// The address that the (first) socket is bound to.
@@ -116,143 +95,75 @@ impl Endpoint {
     ///
     /// When the endpoint was made of no socket.
     pub fn local_address(&self) -> io::Result<SocketAddr> {
-        let first = self
-            .port
-            .sockets
-            .first()
-            .ok_or(io::ErrorKind::NotConnected)?;
-        Ok(first.local_address())
+        let first = self.port.addresses().next();
+        first.ok_or_else(|| io::ErrorKind::NotConnected.into())
     }
 
-    /// A connection on this port.
+    /// A connection on this port. It may be made outside of a runtime: the port's serves it.
     ///
     /// # Errors
     ///
-    /// Those of [`PeerConnection::new`].
+    /// What is wrong with the configuration (W3C §4.4.1.1); `Operation` when the interfaces cannot be listed.
     pub fn peer_connection(&self, configuration: Configuration) -> Result<PeerConnection, Error> {
-        let shared = Shared {
-            port: self.port.clone(),
-            id: locked(&self.port.routes).new_connection(),
-            interfaces: self.settings.interfaces.clone(),
-        };
-        connection::open(configuration, self.settings.engine.clone(), Some(shared))
-    }
-}
-
-impl Shared {
-    pub(super) fn interfaces(&self) -> io::Result<Vec<Interface>> {
-        self.interfaces.clone().map_or_else(interfaces::list, Ok)
-    }
-
-    /// The address of the port for a candidate with this address, if the port listens there.
-    pub(super) fn local_address(&self, address: IpAddr) -> io::Result<SocketAddr> {
-        let addresses = self
-            .port
-            .sockets
-            .iter()
-            .map(|socket| socket.local_address());
-        let found = addresses
-            .into_iter()
-            .find(|bound| covers(bound.ip(), address));
-        let bound = found.ok_or(io::ErrorKind::AddrNotAvailable)?;
-        Ok(SocketAddr::new(address, bound.port()))
-    }
-
-    pub(super) fn socket(&self, path: Path) -> Option<Arc<dyn Socket>> {
-        let mut sockets = self.port.sockets.iter();
-        sockets
-            .find(|socket| covers(socket.local_address().ip(), path.local.ip()))
-            .cloned()
-    }
-
-    /// The source address to name, where the socket has several.
-    pub(super) fn source(&self, path: Path) -> Option<IpAddr> {
-        let unspecified = |socket: Arc<dyn Socket>| socket.local_address().ip().is_unspecified();
-        self.socket(path)
-            .is_some_and(unspecified)
-            .then_some(path.local.ip())
-    }
-
-    pub(super) fn id(&self) -> ConnectionId {
-        self.id
-    }
-
-    pub(super) fn route(&self, destination: &Destination, route: Route) {
-        locked(&self.port.routes).apply(destination, route);
-    }
-
-    /// A check leaves on this path: its response may come from an address that nobody has shown yet.
-    pub(super) fn expect_response(&self, destination: &Destination, path: Path) {
-        locked(&self.port.routes).expect(destination, path);
-    }
-
-    /// The connection is gone.
-    pub(super) fn forget(&self) {
-        locked(&self.port.routes).forget(self.id);
-    }
-}
-
-impl Drop for Port {
-    fn drop(&mut self) {
-        self.readers.iter().for_each(AbortHandle::abort);
-    }
-}
-
-/// Receives for all connections of a port.
-async fn read(routes: Arc<Mutex<Routes>>, socket: Arc<dyn Socket>) {
-    while readable(&*socket).await.is_ok() {
-        with_batch(|batch| {
-            for _ in 0..BATCHES {
-                match socket.try_receive(batch) {
-                    Ok(_) => distribute(&routes, socket.local_address(), batch),
-                    Err(error) if error.kind() != io::ErrorKind::WouldBlock => {
-                        log::trace!("receiving on {}: {error}", socket.local_address());
-                    }
-                    Err(_) => break,
-                }
-            }
-        });
-        tokio::task::consume_budget().await;
-    }
-}
-
-/// Sorts a batch by connection and locks each connection once.
-fn distribute(routes: &Mutex<Routes>, local: SocketAddr, batch: &mut Batch) {
-    let now = now();
-    let mut sorted: Vec<(Destination, Vec<Arrived<'_>>)> = Vec::new();
-    let known = locked(routes);
-    for (received, bytes) in batch.received() {
-        let address = received.destination.filter(|_| local.ip().is_unspecified());
-        let local = SocketAddr::new(address.unwrap_or(local.ip()), local.port());
-        let path = Path::udp(local, received.source);
-        let first = bytes.get(..received.segment).unwrap_or(bytes);
-        let Some(destination) = known.find(path, first) else {
-            continue;
-        };
-        let arrived = (path, received, bytes);
-        match sorted
-            .iter_mut()
-            .find(|(other, _)| other.id == destination.id)
-        {
-            Some((_, buffers)) => buffers.push(arrived),
-            None => sorted.push((destination.clone(), vec![arrived])),
+        let interfaces = self.interfaces()?;
+        let mut settings = self.settings.clone();
+        if self.port.addresses().any(|it| it.ip().is_loopback()) {
+            settings = settings.loopback(true);
         }
+        let ways = Ways::Shared(Share::new(self.port.clone()));
+        connection::open(
+            configuration,
+            settings,
+            self.port.runtime(),
+            ways,
+            &interfaces,
+        )
     }
-    // Engines are locked without it: they take it themselves to say what has changed.
-    drop(known);
-    for (destination, buffers) in sorted {
-        destination.core.drive(|engine| {
-            for (path, received, bytes) in buffers {
-                deliver(now, engine, path, received, bytes);
+
+    /// What a connection of this port gathers.
+    fn interfaces(&self) -> Result<Vec<Interface>, Error> {
+        if let Some(interfaces) = &self.interfaces {
+            return Ok(interfaces.clone());
+        }
+        let mut found = interfaces::list().map_err(unlisted)?;
+        found.retain(|it| self.port.covers(it.address));
+        // All of 127.0.0.0/8 can be bound, and one of it is listed.
+        for bound in self.port.addresses().map(|it| it.ip()) {
+            if !bound.is_unspecified() && found.iter().all(|it| it.address != bound) {
+                found.push(unlisted_interface(bound));
             }
-            destination.connection.flush(now, engine);
-        });
+        }
+        Ok(found)
     }
 }
 
-/// Whether a socket bound to `bound` receives what is sent to `address`.
-fn covers(bound: IpAddr, address: IpAddr) -> bool {
-    bound == address || bound.is_unspecified() && bound.is_ipv4() == address.is_ipv4()
+/// Why there is no list of interfaces.
+pub(super) fn unlisted(error: io::Error) -> Error {
+    let message = format!("the interfaces of this machine cannot be listed: {error}");
+    Error::new(ErrorKind::Operation, message)
+}
+
+fn unlisted_interface(address: IpAddr) -> Interface {
+    Interface {
+        name: String::new(),
+        index: 0,
+        address,
+    }
+}
+
+fn runtime() -> io::Result<Handle> {
+    Handle::try_current().map_err(|_| io::Error::other("an endpoint needs a tokio runtime"))
+}
+
+fn sockets(address: SocketAddr) -> io::Result<Vec<Arc<dyn Socket>>> {
+    let first = UdpSocket::bind(address, SOCKET_BUFFER)?;
+    let port = first.local_address().port();
+    let mut sockets = vec![first];
+    if address.is_ipv6() && address.ip().is_unspecified() {
+        let second = (IpAddr::from([0, 0, 0, 0]), port).into();
+        sockets.push(UdpSocket::bind(second, SOCKET_BUFFER)?);
+    }
+    Ok(sockets)
 }
 
 fn explain(address: SocketAddr, error: &io::Error) -> String {
@@ -269,9 +180,3 @@ fn explain(address: SocketAddr, error: &io::Error) -> String {
         _ => format!("UDP {address} cannot be bound: {error}"),
     }
 }
-
-fn locked(routes: &Mutex<Routes>) -> MutexGuard<'_, Routes> {
-    routes.lock().unwrap_or_else(PoisonError::into_inner)
-}
-
-const BATCHES: usize = 16;

@@ -2,30 +2,41 @@
 //!
 //! A connection owns sockets of its own by default ([`PeerConnection::new`]); one [`Endpoint`] carries any number of connections
 //! on one UDP port. Whoever has something for a connection locks its engine once, hands it all that has come, takes what there is to
-//! send and sends it: the reader of a socket, the connection's own task (timers, full sockets), or the caller of a verb. No
-//! channel and no task stands between socket and engine.
+//! send and sends it: the connection's own task (its sockets, its timer), the reader of a shared port, or the caller of a verb. No
+//! channel and no further task stands between socket and engine.
+//!
+//! When the runtime ends, its connections are closed: peers are told as far as the sockets still take it, and whatever waits for
+//! them, on other threads too, ends.
 
+mod carrier;
+mod certificate;
+mod clock;
 mod connection;
 mod endpoint;
 mod interfaces;
+mod port;
+mod receive;
 mod routes;
+mod send;
 mod sockets;
 
-use std::time::{Instant, SystemTime};
-
-use ring::rand::SecureRandom;
+use tokio::runtime::Handle;
 
 use crate::{Configuration, Error, ErrorKind, PeerConnection, Settings};
+use carrier::Ways;
 
-pub use endpoint::{Endpoint, EndpointSettings};
+pub use endpoint::Endpoint;
 pub use sockets::{Batch, Outgoing, Received, Socket, UdpSocket};
 
 impl PeerConnection {
     /// A connection with sockets of its own: one for each address of this machine that it gathers, closed with it.
     ///
+    /// Must be called within a tokio runtime that has I/O and time enabled, as `#[tokio::main]` has.
+    ///
     /// # Errors
     ///
-    /// What is wrong with the configuration (W3C §4.4.1.1); `InvalidStateError` outside of a tokio runtime.
+    /// What is wrong with the configuration (W3C §4.4.1.1); `InvalidState` outside of a tokio runtime; `Operation` when the
+    /// interfaces cannot be listed.
     pub fn new(configuration: Configuration) -> Result<Self, Error> {
         Self::with_settings(configuration, Settings::default())
     }
@@ -36,35 +47,12 @@ impl PeerConnection {
     ///
     /// Those of [`PeerConnection::new`].
     pub fn with_settings(configuration: Configuration, settings: Settings) -> Result<Self, Error> {
-        connection::open(configuration, settings, None)
+        let runtime = Handle::try_current().map_err(|_| {
+            let message = "a connection needs a tokio runtime";
+            Error::new(ErrorKind::InvalidState, message)
+        })?;
+        let interfaces = interfaces::list().map_err(endpoint::unlisted)?;
+        let ways = Ways::Own(Vec::new());
+        connection::open(configuration, settings, &runtime, ways, &interfaces)
     }
-}
-
-/// A seed from the system's random source.
-fn seed() -> Result<[u8; 32], Error> {
-    let mut seed = [0; 32];
-    #[expect(
-        clippy::disallowed_methods,
-        reason = "the driver gives each engine its seed"
-    )]
-    let random = ring::rand::SystemRandom::new();
-    let filled = random.fill(&mut seed);
-    filled.map_err(|_| Error::new(ErrorKind::Operation, "the system has no randomness"))?;
-    Ok(seed)
-}
-
-#[expect(
-    clippy::disallowed_methods,
-    reason = "the driver tells the engine the time"
-)]
-fn now() -> Instant {
-    Instant::now()
-}
-
-#[expect(
-    clippy::disallowed_methods,
-    reason = "the wall clock enters here, once a connection"
-)]
-fn wall() -> SystemTime {
-    SystemTime::now()
 }

@@ -217,11 +217,6 @@ impl From<&RecvMeta> for Received {
     }
 }
 
-/// Waits until the socket has something to receive.
-pub(super) async fn readable(socket: &dyn Socket) -> io::Result<()> {
-    std::future::poll_fn(|context| socket.poll_readable(context)).await
-}
-
 /// Lends this thread's batch. Not across an `await`, so no two tasks meet in it.
 pub(super) fn with_batch<R>(body: impl FnOnce(&mut Batch) -> R) -> R {
     thread_local! {

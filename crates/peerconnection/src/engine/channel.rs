@@ -4,12 +4,8 @@ use std::time::Instant;
 
 use oxirtc_datachannel as datachannel;
 
-use super::{Engine, convert, data::Data};
+use super::{Engine, convert, data::Data, ids::ChannelId};
 use crate::{DataChannelInit, DataChannelState, Error, Message, Priority, SendError};
-
-/// The number of a channel. Never used twice by one engine; W3C's id is another number.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
-pub struct ChannelId(pub(super) datachannel::ChannelId);
 
 /// A data channel (W3C §6.2), as it is at this moment.
 #[derive(Clone, Copy)]

@@ -1,65 +1,14 @@
 //! W3C's verbs about descriptions and configuration (§4.4.2).
 
-use std::{collections::BTreeSet, time::Instant};
+use std::time::Instant;
 
 use oxirtc_jsep as jsep;
 
-use super::{
-    Engine, convert,
-    seed::{CredentialSource, Seed},
-    task::Event,
-    transport::TransportId,
-};
+use super::{Engine, convert, negotiation::Negotiation, task::Event};
 use crate::{
-    Certificate, Configuration, Error, ErrorKind, IceCandidateInit, OfferOptions,
-    SessionDescription, Settings, SignalingState,
+    Configuration, Error, ErrorKind, IceCandidateInit, OfferOptions, SessionDescription,
+    SignalingState,
 };
-
-/// The negotiation of a connection.
-pub(super) struct Negotiation {
-    pub(super) negotiator: jsep::Negotiator,
-    credentials: CredentialSource,
-    /// W3C's `[[NegotiationNeeded]]`.
-    needed: bool,
-    /// A local description was set.
-    described: bool,
-    /// Transports whose DTLS has its fingerprints.
-    pub(super) secured: BTreeSet<TransportId>,
-    /// How many associations took the place of another.
-    pub(super) generation: u32,
-    /// How many SCTP associations there were.
-    pub(super) associations: u32,
-}
-
-impl Negotiation {
-    pub(super) fn new(
-        configuration: &Configuration,
-        settings: &Settings,
-        certificate: &Certificate,
-        seed: &Seed,
-    ) -> Self {
-        let fingerprints = convert::fingerprints(certificate.inner());
-        let config = jsep::Config::new(seed.session_id(), fingerprints)
-            .bundle_policy(convert::bundle_policy(configuration.bundle_policy))
-            .max_message_size(settings.announced_message_size().into());
-        Self {
-            negotiator: jsep::Negotiator::new(config),
-            credentials: seed.credential_source(),
-            needed: false,
-            described: false,
-            secured: BTreeSet::new(),
-            generation: 0,
-            associations: 0,
-        }
-    }
-
-    /// [4.4.1.6-43]: the flag is cleared before it is evaluated again.
-    pub(super) fn reached(&mut self, state: SignalingState) {
-        if state == SignalingState::Stable {
-            self.needed = false;
-        }
-    }
-}
 
 impl Engine {
     /// `createOffer()`.
@@ -148,7 +97,7 @@ impl Engine {
 
     fn set_remote(&mut self, now: Instant, description: jsep::Description) -> Result<(), Error> {
         if description.sdp.is_empty() && description.kind != jsep::SdpType::Rollback {
-            let detail = crate::RtcErrorDetail::SdpSyntaxError { line_number: 1 };
+            let detail = crate::ErrorDetail::SdpSyntaxError { line_number: 1 };
             return Err(Error::with_detail(detail, "the description is empty"));
         }
         let changes = self.negotiation.negotiator.set_remote(description);
@@ -211,8 +160,15 @@ impl Engine {
     pub fn set_configuration(&mut self, configuration: Configuration) -> Result<(), Error> {
         self.check_open()?;
         configuration.check(Some(&self.configuration), self.negotiation.described)?;
-        // [4.2.5-03]: the agent in use keeps what it has; the next one asks again.
+        // [4.2.5-03]: a generation in use keeps what it has; the next one asks again.
         self.equipment.ice_transport_policy = configuration.ice_transport_policy;
+        for transport in self.transports.iter_mut() {
+            let policy = convert::transport_policy(configuration.ice_transport_policy);
+            transport.ice.set_transport_policy(policy);
+        }
+        if configuration.ice_servers != self.configuration.ice_servers {
+            configuration.warn_of_servers(self.equipment.label);
+        }
         self.configuration = configuration;
         Ok(())
     }

@@ -1,11 +1,10 @@
 //! The states that W3C shows of the whole connection, from those of its transports.
 
-use super::{
-    Engine,
-    task::Event,
-    transport::{Transport, Up},
+use super::task::Event;
+use crate::{
+    DtlsTransportState, IceConnectionState, IceGatheringState, IceTransportState,
+    PeerConnectionState, state,
 };
-use crate::{IceConnectionState, IceGatheringState, PeerConnectionState, state};
 
 /// States of the connection; each stands since its task was queued.
 pub(super) struct States {
@@ -14,45 +13,14 @@ pub(super) struct States {
     pub(super) connection: PeerConnectionState,
 }
 
-impl Up<'_> {
-    /// A transport has changed: the states of the connection, and what to tell when they have.
-    pub(super) fn update_connection(&mut self, changed: &Transport, events: &mut Vec<Event>) {
-        let transports = self.others.iter().chain([changed]);
-        self.states.update_connection(transports, events);
-    }
-
-    /// The new gathering state, if it is another.
-    pub(super) fn update_gathering(
-        &mut self,
-        changed: &Transport,
-        events: &mut Vec<Event>,
-    ) -> Option<IceGatheringState> {
-        let transports = self.others.iter().chain([changed]);
-        self.states.update_gathering(transports, events)
-    }
-}
-
-impl Engine {
-    /// A transport was removed (W3C §4.3.4: any state may follow).
-    pub(super) fn transports_changed(&mut self) {
-        let mut events = Vec::new();
-        let transports = self.transports.iter();
-        self.states
-            .update_gathering(transports.clone(), &mut events);
-        self.states.update_connection(transports, &mut events);
-        self.tasks.push(events);
-    }
-}
-
 impl States {
     /// W3C §4.3.4 and §4.3.3.
-    fn update_connection<'a>(
+    pub(super) fn update_connection(
         &mut self,
-        transports: impl Iterator<Item = &'a Transport>,
+        transports: impl Iterator<Item = (IceTransportState, DtlsTransportState)>,
         events: &mut Vec<Event>,
     ) {
-        let shown = transports.map(|it| (it.shown.ice, it.shown.dtls));
-        let (ice, dtls): (Vec<_>, Vec<_>) = shown.unzip();
+        let (ice, dtls): (Vec<_>, Vec<_>) = transports.unzip();
         let ice = state::ice_connection(false, &ice);
         let connection = state::peer_connection(ice, &dtls);
         if self.ice != ice {
@@ -65,12 +33,12 @@ impl States {
         }
     }
 
-    fn update_gathering<'a>(
+    pub(super) fn update_gathering(
         &mut self,
-        transports: impl Iterator<Item = &'a Transport>,
+        transports: impl Iterator<Item = IceGatheringState>,
         events: &mut Vec<Event>,
     ) -> Option<IceGatheringState> {
-        let gathering = state::ice_gathering(transports.map(|it| it.shown.gathering));
+        let gathering = state::ice_gathering(transports);
         if self.gathering == gathering {
             return None;
         }

@@ -1,11 +1,10 @@
 //! What the engine tells: W3C's tasks, in one queue.
 
-use std::{collections::VecDeque, iter, time::Instant, vec};
+use std::{collections::VecDeque, iter, vec};
 
 use super::{
-    Engine,
-    channel::ChannelId,
-    transport::{IceCandidatePair, TransportId},
+    ids::{ChannelId, TransportId},
+    transport::IceCandidatePair,
 };
 use crate::{
     DtlsTransportState, Error, IceCandidate, IceCandidateError, IceConnectionState,
@@ -50,6 +49,9 @@ pub enum Event {
     DtlsTransport(TransportId, DtlsTransportEvent),
     /// `statechange` of the SCTP transport.
     SctpTransport(SctpTransportState),
+    /// None of W3C's: the peer has said goodbye, with a close_notify of DTLS or by ending the association. It changes no state,
+    /// and is told once an association, after the events of what closed with it.
+    PeerClosed,
     /// None of W3C's: a message can be read from a channel. Told once until a read found nothing.
     Readable(ChannelId),
     /// None of W3C's: all channels may take more, as the association's buffer was full and is not any
@@ -108,26 +110,14 @@ impl IntoIterator for Task {
     }
 }
 
-impl Engine {
-    /// The next of W3C's tasks.
-    pub fn poll_task(&mut self) -> Option<Task> {
-        self.tasks.pop()
-    }
-
-    /// How many events were taken and not read by the application. Above 1,024, channels that the peer
-    /// opens wait in the association.
-    pub fn set_unread_events(&mut self, now: Instant, events: usize) {
-        self.tasks.set_unread(events);
-        self.data.settle(now, &mut self.tasks);
-    }
-}
-
 /// The queue of tasks.
 #[derive(Debug, Default)]
 pub(super) struct Tasks {
     queue: VecDeque<Task>,
     /// How many events the binding has taken and its user has not read yet.
     unread: usize,
+    /// The peer's end was told.
+    peer_closed: bool,
     closed: bool,
 }
 
@@ -145,6 +135,18 @@ impl Tasks {
             first: event,
             rest: Vec::new(),
         });
+    }
+
+    /// The peer has said goodbye, in one way or another.
+    pub(super) fn push_peer_closed(&mut self) {
+        if !std::mem::replace(&mut self.peer_closed, true) {
+            self.push_one(Event::PeerClosed);
+        }
+    }
+
+    /// A new association: its end will be told again.
+    pub(super) fn peer_is_there(&mut self) {
+        self.peer_closed = false;
     }
 
     pub(super) fn pop(&mut self) -> Option<Task> {

@@ -1,14 +1,12 @@
 //! Many connections on one port.
 
-use oxirtc_peerconnection::{
-    Configuration, DataChannelInit, Endpoint, EndpointSettings, Message, Settings,
-};
+use oxirtc_peerconnection::{Configuration, DataChannelInit, Endpoint, Message, Settings};
 
 use crate::pair::{Pair, within};
 
 fn endpoint(address: &str) -> Endpoint {
-    let settings = EndpointSettings::default().engine(Settings::default().loopback(true));
-    Endpoint::bind(address.parse().unwrap(), settings).unwrap()
+    let settings = Settings::default().loopback(true);
+    Endpoint::bind(address).unwrap().with_settings(settings)
 }
 
 async fn echo_over(server: &Endpoint, connections: usize) {

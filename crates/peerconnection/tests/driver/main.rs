@@ -3,6 +3,7 @@
 
 mod endpoint;
 mod errors;
+mod lifetime;
 mod pair;
 mod private;
 mod virtual_network;

@@ -3,8 +3,7 @@
 use std::time::Duration;
 
 use oxirtc_peerconnection::{
-    Configuration, DataChannel, DataChannelInit, Event, IceCandidateInit, OfferOptions,
-    PeerConnection, Settings,
+    Configuration, DataChannel, DataChannelInit, Event, PeerConnection, Settings,
 };
 
 /// Two connections with a channel that both have open.
@@ -30,7 +29,7 @@ impl Pair {
         init: DataChannelInit,
     ) -> Self {
         let near_channel = near.create_data_channel("data", init).unwrap();
-        let offer = near.create_offer(OfferOptions::default()).await.unwrap();
+        let offer = near.create_offer(None).await.unwrap();
         near.set_local_description(Some(offer)).await.unwrap();
         far.set_remote_description(near.local_description().unwrap())
             .await
@@ -57,15 +56,9 @@ impl Pair {
 async fn trickle(from: PeerConnection, to: PeerConnection) {
     while let Some(event) = from.next_event().await {
         if let Event::IceCandidate(candidate) = event {
-            add(&to, candidate.map(Into::into)).await;
+            to.add_ice_candidate(candidate).await.unwrap();
         }
     }
-}
-
-async fn add(to: &PeerConnection, candidate: Option<IceCandidateInit>) {
-    to.add_ice_candidate(candidate.unwrap_or_default())
-        .await
-        .unwrap();
 }
 
 /// The channel that the peer opens; candidates go on to it meanwhile.
@@ -73,7 +66,7 @@ async fn incoming(connection: &PeerConnection, peer: &PeerConnection) -> DataCha
     loop {
         match within(connection.next_event()).await.unwrap() {
             Event::DataChannel(channel) => return channel,
-            Event::IceCandidate(candidate) => add(peer, candidate.map(Into::into)).await,
+            Event::IceCandidate(candidate) => peer.add_ice_candidate(candidate).await.unwrap(),
             _ => {}
         }
     }

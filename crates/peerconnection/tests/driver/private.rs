@@ -73,7 +73,7 @@ async fn closing_a_channel_delivers_what_was_sent() {
     for index in 0..100_u32 {
         near_channel.send(vec![index as u8; 10_000]).await.unwrap();
     }
-    let closing = near_channel.close();
+    near_channel.close();
     let reading = async {
         for index in 0..100_u32 {
             assert_eq!(
@@ -83,7 +83,8 @@ async fn closing_a_channel_delivers_what_was_sent() {
         }
         assert_eq!(far_channel.recv().await, None);
     };
-    within(async { tokio::join!(closing, reading) }).await;
+    let (closed, ()) = within(async { tokio::join!(near_channel.closed(), reading) }).await;
+    closed.unwrap();
     assert_eq!(near_channel.ready_state(), DataChannelState::Closed);
     assert_eq!(far_channel.ready_state(), DataChannelState::Closed);
     assert_eq!(near.connection_state(), PeerConnectionState::Connected);

@@ -10,8 +10,9 @@ use std::{
 };
 
 use oxirtc_peerconnection::{
-    Batch, Configuration, DataChannelInit, Endpoint, EndpointSettings, Interface, Message,
-    Outgoing, PeerConnection, Received, Socket,
+    Configuration, DataChannelInit, Endpoint, Message, PeerConnection,
+    driver::{Batch, Outgoing, Received, Socket},
+    engine::Interface,
 };
 use tokio::sync::mpsc;
 use webrtc_util::{
@@ -158,8 +159,8 @@ async fn connection(net: &Net, address: &str) -> PeerConnection {
         index: 1,
         address,
     };
-    let settings = EndpointSettings::default().interfaces(vec![interface]);
-    let endpoint = Endpoint::with_sockets(vec![socket], settings).unwrap();
+    let endpoint = Endpoint::with_sockets(vec![socket]).unwrap();
+    let endpoint = endpoint.with_interfaces(vec![interface]);
     endpoint.peer_connection(Configuration::default()).unwrap()
 }
 

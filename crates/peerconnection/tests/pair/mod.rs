@@ -9,10 +9,9 @@ use std::{
 
 use oxirtc_netsim::{Link, Network, NodeId, epoch};
 use oxirtc_peerconnection::{
-    Anchor, Configuration, DataChannelInit, DataChannelState, Error, IceCandidateInit, Interface,
-    Message, OfferOptions, Path, PeerConnectionState, Request, Route, SdpType, SessionDescription,
-    Settings,
-    engine::{ChannelEvent, ChannelId, Engine, Event},
+    Configuration, DataChannelInit, DataChannelState, Error, IceCandidateInit, Message,
+    OfferOptions, PeerConnectionState, SdpType, SessionDescription, Settings,
+    engine::{Anchor, ChannelEvent, ChannelId, Engine, Event, Interface, Path, Request, Route},
 };
 
 /// Two engines. 0 offers unless a test says otherwise.

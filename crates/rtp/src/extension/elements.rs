@@ -1,6 +1,6 @@
 //! The elements of a header extension, one after the other (RFC 8285).
 
-use crate::reader::Reader;
+use crate::{packet::Form, reader::Reader};
 
 /// The elements of one packet's header extension: an iterator of ids and values. What follows a broken element is left
 /// out.
@@ -20,6 +20,16 @@ impl<'a> Elements<'a> {
         Self {
             rest: Reader(if known { body } else { &[] }),
             two_bytes,
+        }
+    }
+
+    /// How they are framed.
+    #[must_use]
+    pub fn form(&self) -> Form {
+        if self.two_bytes {
+            Form::TwoBytes
+        } else {
+            Form::OneByte
         }
     }
 

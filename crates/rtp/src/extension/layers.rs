@@ -123,7 +123,7 @@ fn read_masks(reader: &mut Reader<'_>, shared: u8, streams: u8) -> Option<u16> {
     let mut masks = 0;
     for at in 0..streams.div_ceil(2) {
         let byte = reader.u8()?;
-        masks |= u16::from(byte >> 4 | byte << 4) << (8 * at);
+        masks |= u16::from(byte.rotate_left(4)) << (8 * at);
     }
     if streams % 2 == 1 {
         masks &= !(15 << (4 * streams));

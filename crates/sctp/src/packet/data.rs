@@ -1,6 +1,6 @@
 //! DATA (RFC 9260 §3.3.1).
 
-use super::{CHUNK_HEADER, Chunk, ChunkKind, Reader};
+use super::{CHUNK_HEADER, Chunk, ChunkKind, Reader, reader::Write};
 use crate::{Ssn, StreamId, Tsn};
 
 /// A piece of a user message.
@@ -64,15 +64,12 @@ impl<'a> Data<'a> {
     /// Appends the chunk.
     pub fn write(&self, buf: &mut Vec<u8>) {
         let length = Self::HEADER + self.payload.len();
-        let [l0, l1] = u16::try_from(length).unwrap_or(u16::MAX).to_be_bytes();
-        let [t0, t1, t2, t3] = self.tsn.0.to_be_bytes();
-        let [s0, s1] = self.stream.to_be_bytes();
-        let [n0, n1] = self.ssn.0.to_be_bytes();
-        let [p0, p1, p2, p3] = self.ppid.to_be_bytes();
-        let kind = ChunkKind::DATA.0;
-        buf.extend_from_slice(&[
-            kind, self.flags, l0, l1, t0, t1, t2, t3, s0, s1, n0, n1, p0, p1, p2, p3,
-        ]);
+        buf.extend_from_slice(&[ChunkKind::DATA.0, self.flags]);
+        buf.put_u16(u16::try_from(length).unwrap_or(u16::MAX));
+        buf.put_u32(self.tsn.0);
+        buf.put_u16(self.stream);
+        buf.put_u16(self.ssn.0);
+        buf.put_u32(self.ppid);
         buf.extend_from_slice(self.payload);
         buf.extend(std::iter::repeat_n(0, length.next_multiple_of(4) - length));
     }

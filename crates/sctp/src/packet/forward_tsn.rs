@@ -1,6 +1,9 @@
 //! FORWARD TSN (RFC 3758 §3.2).
 
-use super::{CHUNK_HEADER, ChunkKind, Reader, begin, end};
+use super::{
+    CHUNK_HEADER, ChunkKind, Reader, begin, end,
+    reader::{Write, pairs},
+};
 use crate::{Ssn, StreamId, Tsn};
 
 /// What the sender has given up.
@@ -42,10 +45,7 @@ impl<'a> ForwardTsn<'a> {
 
     /// The ordered streams concerned, each with the last number that was given up.
     pub fn streams(&self) -> impl Iterator<Item = (StreamId, Ssn)> + use<'a> {
-        let (pairs, _) = self.streams.as_chunks::<4>();
-        let pair =
-            |&[a, b, c, d]: &[u8; 4]| (u16::from_be_bytes([a, b]), Ssn(u16::from_be_bytes([c, d])));
-        pairs.iter().map(pair)
+        pairs(self.streams).map(|(stream, ssn)| (stream, Ssn(ssn)))
     }
 
     /// Appends the chunk.
@@ -55,10 +55,10 @@ impl<'a> ForwardTsn<'a> {
         streams: impl Iterator<Item = (StreamId, Ssn)>,
     ) {
         let start = begin(buf, ChunkKind::FORWARD_TSN, 0);
-        buf.extend_from_slice(&cumulative.0.to_be_bytes());
+        buf.put_u32(cumulative.0);
         for (stream, ssn) in streams {
-            buf.extend_from_slice(&stream.to_be_bytes());
-            buf.extend_from_slice(&ssn.0.to_be_bytes());
+            buf.put_u16(stream);
+            buf.put_u16(ssn.0);
         }
         end(buf, start);
     }

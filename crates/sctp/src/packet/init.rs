@@ -1,6 +1,6 @@
 //! INIT and INIT ACK (RFC 9260 §3.3.2, §3.3.3).
 
-use super::{ChunkKind, Parameters, Reader, begin, end};
+use super::{ChunkKind, Parameters, Reader, begin, end, reader::Write};
 use crate::Tsn;
 
 /// What opens an association, or answers that.
@@ -55,11 +55,11 @@ impl<'a> Init<'a> {
     /// Appends the chunk as an INIT or INIT ACK.
     pub fn write(&self, kind: ChunkKind, buf: &mut Vec<u8>) {
         let start = begin(buf, kind, 0);
-        buf.extend_from_slice(&self.tag.to_be_bytes());
-        buf.extend_from_slice(&self.window.to_be_bytes());
-        buf.extend_from_slice(&self.outbound.to_be_bytes());
-        buf.extend_from_slice(&self.inbound.to_be_bytes());
-        buf.extend_from_slice(&self.initial_tsn.0.to_be_bytes());
+        buf.put_u32(self.tag);
+        buf.put_u32(self.window);
+        buf.put_u16(self.outbound);
+        buf.put_u16(self.inbound);
+        buf.put_u32(self.initial_tsn.0);
         buf.extend_from_slice(self.parameters);
         end(buf, start);
     }

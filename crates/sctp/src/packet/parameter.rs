@@ -1,6 +1,6 @@
 //! Parameters of variable length (RFC 9260 §3.2.1).
 
-use super::{CHUNK_HEADER, Reader, end};
+use super::{CHUNK_HEADER, Reader, end, reader::Write};
 
 /// A parameter whose length has been checked.
 ///
@@ -36,7 +36,7 @@ impl Parameter<'_> {
     /// Appends the parameter, padded to a multiple of four.
     pub fn write(&self, buf: &mut Vec<u8>) {
         let start = buf.len();
-        buf.extend_from_slice(&self.kind.0.to_be_bytes());
+        buf.put_u16(self.kind.0);
         buf.extend_from_slice(&[0, 0]);
         buf.extend_from_slice(self.value);
         end(buf, start);
@@ -113,6 +113,8 @@ impl ParameterKind {
     pub const ADD_OUTGOING: Self = Self(17);
     /// Add Incoming Streams Request (RFC 6525 §4.6).
     pub const ADD_INCOMING: Self = Self(18);
+    /// Zero Checksum Acceptable (RFC 9653 §4).
+    pub const ZERO_CHECKSUM: Self = Self(0x8001);
     /// Supported Extensions (RFC 5061 §4.2.7).
     pub const SUPPORTED_EXTENSIONS: Self = Self(0x8008);
     /// Forward-TSN-Supported (RFC 3758 §3.1).

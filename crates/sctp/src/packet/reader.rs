@@ -1,4 +1,6 @@
-//! Reading without indexing.
+//! Reading without indexing, and writing: integers of the wire are big-endian.
+
+use byteorder::{BigEndian, ByteOrder};
 
 /// What is left to read.
 pub(crate) struct Reader<'a>(pub(crate) &'a [u8]);
@@ -25,19 +27,54 @@ impl<'a> Reader<'a> {
     }
 
     pub(crate) fn u16(&mut self) -> Option<u16> {
-        self.array().map(u16::from_be_bytes)
+        self.bytes(2).map(BigEndian::read_u16)
     }
 
     pub(crate) fn u32(&mut self) -> Option<u32> {
-        self.array().map(u32::from_be_bytes)
+        self.bytes(4).map(BigEndian::read_u32)
     }
 
     pub(crate) fn u64(&mut self) -> Option<u64> {
-        self.array().map(u64::from_be_bytes)
+        self.bytes(8).map(BigEndian::read_u64)
     }
 
     /// All that is left.
     pub(crate) fn rest(&mut self) -> &'a [u8] {
         std::mem::take(&mut self.0)
+    }
+}
+
+/// Pairs of 16 bits, one after another; what is left over is not looked at.
+pub(crate) fn pairs(bytes: &[u8]) -> impl Iterator<Item = (u16, u16)> + Clone + use<'_> {
+    let (pairs, _) = bytes.as_chunks::<4>();
+    let pair =
+        |&[a, b, c, d]: &[u8; 4]| (BigEndian::read_u16(&[a, b]), BigEndian::read_u16(&[c, d]));
+    pairs.iter().map(pair)
+}
+
+/// Appending integers.
+pub(crate) trait Write {
+    fn put_u16(&mut self, value: u16);
+    fn put_u32(&mut self, value: u32);
+    fn put_u64(&mut self, value: u64);
+}
+
+impl Write for Vec<u8> {
+    fn put_u16(&mut self, value: u16) {
+        let mut bytes = [0; 2];
+        BigEndian::write_u16(&mut bytes, value);
+        self.extend_from_slice(&bytes);
+    }
+
+    fn put_u32(&mut self, value: u32) {
+        let mut bytes = [0; 4];
+        BigEndian::write_u32(&mut bytes, value);
+        self.extend_from_slice(&bytes);
+    }
+
+    fn put_u64(&mut self, value: u64) {
+        let mut bytes = [0; 8];
+        BigEndian::write_u64(&mut bytes, value);
+        self.extend_from_slice(&bytes);
     }
 }

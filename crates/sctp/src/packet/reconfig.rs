@@ -1,6 +1,8 @@
 //! RE-CONFIG (RFC 6525 §3.1, §4).
 
-use super::{ChunkKind, Parameter, ParameterKind, Parameters, Reader, begin, end};
+use byteorder::{BigEndian, ByteOrder};
+
+use super::{ChunkKind, Parameter, ParameterKind, Parameters, Reader, begin, end, reader::Write};
 use crate::{StreamId, Tsn};
 
 /// One or two requests or responses about streams.
@@ -135,9 +137,9 @@ impl<'a> Request<'a> {
     pub fn write(&self, buf: &mut Vec<u8>) {
         let start = buf.len();
         let (kind, sequence) = self.head();
-        buf.extend_from_slice(&kind.0.to_be_bytes());
+        buf.put_u16(kind.0);
         buf.extend_from_slice(&[0, 0]);
-        buf.extend_from_slice(&sequence.to_be_bytes());
+        buf.put_u32(sequence);
         match *self {
             Self::OutgoingReset {
                 response_sequence,
@@ -145,17 +147,17 @@ impl<'a> Request<'a> {
                 streams,
                 ..
             } => {
-                buf.extend_from_slice(&response_sequence.to_be_bytes());
-                buf.extend_from_slice(&last_tsn.0.to_be_bytes());
+                buf.put_u32(response_sequence);
+                buf.put_u32(last_tsn.0);
                 buf.extend_from_slice(streams);
             }
             Self::IncomingReset { streams, .. } => buf.extend_from_slice(streams),
             Self::TsnReset { .. } => {}
             Self::AddOutgoing { count, .. } | Self::AddIncoming { count, .. } => {
-                buf.extend_from_slice(&count.to_be_bytes());
+                buf.put_u16(count);
                 buf.extend_from_slice(&[0, 0]);
             }
-            Self::Response { result, .. } => buf.extend_from_slice(&result.0.to_be_bytes()),
+            Self::Response { result, .. } => buf.put_u32(result.0),
         }
         end(buf, start);
     }
@@ -192,5 +194,5 @@ impl ResetResult {
 /// The stream numbers in a request's list.
 pub(crate) fn stream_list(bytes: &[u8]) -> impl Iterator<Item = StreamId> + '_ {
     let (pairs, _) = bytes.as_chunks::<2>();
-    pairs.iter().map(|pair| u16::from_be_bytes(*pair))
+    pairs.iter().map(|pair| BigEndian::read_u16(pair))
 }

@@ -1,6 +1,11 @@
 //! SACK (RFC 9260 §3.3.4).
 
-use super::{CHUNK_HEADER, ChunkKind, Reader, begin, end};
+use byteorder::{BigEndian, ByteOrder};
+
+use super::{
+    CHUNK_HEADER, ChunkKind, Reader, begin, end,
+    reader::{Write, pairs},
+};
 use crate::Tsn;
 
 /// What has been received.
@@ -65,16 +70,13 @@ impl<'a> Sack<'a> {
 
     /// The blocks received beyond the first gap: first and last, as distances from the cumulative TSN.
     pub fn gaps(&self) -> impl Iterator<Item = (u16, u16)> + Clone + use<'a> {
-        let (blocks, _) = self.gaps.as_chunks::<4>();
-        let pair =
-            |&[a, b, c, d]: &[u8; 4]| (u16::from_be_bytes([a, b]), u16::from_be_bytes([c, d]));
-        blocks.iter().map(pair)
+        pairs(self.gaps)
     }
 
     /// The TSNs received more than once.
     pub fn duplicates(&self) -> impl Iterator<Item = Tsn> + Clone + use<'a> {
         let (tsns, _) = self.duplicates.as_chunks::<4>();
-        tsns.iter().map(|tsn| Tsn(u32::from_be_bytes(*tsn)))
+        tsns.iter().map(|tsn| Tsn(BigEndian::read_u32(tsn)))
     }
 
     /// Appends a SACK chunk of at most `room` bytes; gaps go before duplicates, and what does not fit is left out.
@@ -86,25 +88,23 @@ impl<'a> Sack<'a> {
         duplicates: impl Iterator<Item = Tsn>,
     ) {
         let start = begin(buf, ChunkKind::SACK, 0);
-        buf.extend_from_slice(&cumulative.0.to_be_bytes());
-        buf.extend_from_slice(&window.to_be_bytes());
+        buf.put_u32(cumulative.0);
+        buf.put_u32(window);
         buf.extend_from_slice(&[0; 4]);
         let mut left = (room.min(MAX_LEN) / 4).saturating_sub(Self::LEN / 4);
         let mut counts = [0u16; 2];
         for (first, last) in gaps.take(left) {
-            buf.extend_from_slice(&first.to_be_bytes());
-            buf.extend_from_slice(&last.to_be_bytes());
+            buf.put_u16(first);
+            buf.put_u16(last);
             counts[0] += 1;
         }
         left -= usize::from(counts[0]);
         for tsn in duplicates.take(left) {
-            buf.extend_from_slice(&tsn.0.to_be_bytes());
+            buf.put_u32(tsn.0);
             counts[1] += 1;
         }
-        let field = buf.get_mut(start + 12..start + 16);
-        if let Some([a, b, c, d]) = field {
-            [*a, *b] = counts[0].to_be_bytes();
-            [*c, *d] = counts[1].to_be_bytes();
+        if let Some(field) = buf.get_mut(start + 12..start + 16) {
+            BigEndian::write_u16_into(&counts, field);
         }
         end(buf, start);
     }

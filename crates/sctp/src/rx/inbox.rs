@@ -3,19 +3,26 @@
 use std::collections::{BTreeMap, VecDeque};
 
 use super::reassembly::{Completed, Payload};
-use crate::{Message, Ssn, StreamId};
+use crate::{Message, Mid, Ssn, StreamId};
 
-/// What has come for each stream. A stream with nothing to read and nothing waiting has no entry: its next SSN is two
-/// bytes in a table of pages.
+/// What has come for each stream. A stream with nothing to read and nothing waiting has no entry: its next number is
+/// four bytes in a table of pages.
 #[derive(Debug, Default)]
 pub(crate) struct Inbox {
     streams: BTreeMap<StreamId, Incoming>,
     /// Ordered messages whose turn has not come.
-    waiting: BTreeMap<(StreamId, u16), Stored>,
-    expected: SsnTable,
+    waiting: BTreeMap<(StreamId, u32), Stored>,
+    expected: Numbers,
     cost: usize,
     /// Streams to announce as readable.
     pub(crate) announce: VecDeque<StreamId>,
+}
+
+/// A message's number in its stream, as its chunk has it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Number {
+    Ssn(Ssn),
+    Mid(Mid),
 }
 
 /// The receiving side of a stream.
@@ -52,8 +59,9 @@ impl Inbox {
         payload + MESSAGE_COST + STREAM_COST
     }
 
-    pub(crate) fn deliver(&mut self, completed: Completed) {
-        let (stream, ssn) = (completed.stream, completed.ssn);
+    /// `number` is the message's number if it is ordered.
+    pub(crate) fn deliver(&mut self, completed: Completed, number: Number) {
+        let stream = completed.stream;
         let message = Stored {
             ppid: completed.ppid,
             ordered: completed.ordered,
@@ -64,12 +72,13 @@ impl Inbox {
             return;
         }
         let expected = self.expected.get(stream);
-        if ssn == expected {
+        let number = number.near(expected);
+        if number == expected {
             self.ready(stream, message);
-            self.release(stream, ssn.next());
-        } else if ssn > expected {
+            self.release(stream, number.wrapping_add(1));
+        } else if !is_before(number, expected) {
             let cost = message.cost();
-            if self.waiting.insert((stream, ssn.0), message).is_none() {
+            if self.waiting.insert((stream, number), message).is_none() {
                 self.cost += cost;
             }
         }
@@ -77,8 +86,9 @@ impl Inbox {
     }
 
     /// Whether the number stands before the one that is expected.
-    pub(crate) fn is_past(&self, stream: StreamId, ssn: Ssn) -> bool {
-        ssn < self.expected.get(stream)
+    pub(crate) fn is_past(&self, stream: StreamId, number: Number) -> bool {
+        let expected = self.expected.get(stream);
+        is_before(number.near(expected), expected)
     }
 
     fn incoming(&mut self, stream: StreamId) -> &mut Incoming {
@@ -102,28 +112,29 @@ impl Inbox {
         }
     }
 
-    /// `next` is the SSN whose turn it is now: all whose turn has come are ready.
-    fn release(&mut self, stream: StreamId, mut next: Ssn) {
+    /// `next` is the number whose turn it is now: all whose turn has come are ready.
+    fn release(&mut self, stream: StreamId, mut next: u32) {
         while !self.waiting.is_empty()
-            && let Some(message) = self.waiting.remove(&(stream, next.0))
+            && let Some(message) = self.waiting.remove(&(stream, next))
         {
             self.hand_out(stream, message);
-            next = next.next();
+            next = next.wrapping_add(1);
         }
         self.expected.set(stream, next);
     }
 
     /// RFC 3758 §3.6: the sender gave up this message and those before it.
-    pub(crate) fn skip(&mut self, stream: StreamId, ssn: Ssn) {
+    pub(crate) fn skip(&mut self, stream: StreamId, number: Number) {
         let expected = self.expected.get(stream);
-        if ssn < expected {
+        let number = number.near(expected);
+        if is_before(number, expected) {
             return;
         }
         // What did come up to the number is handed out, in order; numbers wrap.
-        let parts = if expected.0 <= ssn.0 {
-            [(expected.0, ssn.0), (1, 0)]
+        let parts = if expected <= number {
+            [(expected, number), (1, 0)]
         } else {
-            [(expected.0, u16::MAX), (0, ssn.0)]
+            [(expected, u32::MAX), (0, number)]
         };
         for (first, last) in parts {
             while first <= last
@@ -133,7 +144,7 @@ impl Inbox {
                 self.hand_out(stream, message);
             }
         }
-        self.release(stream, ssn.next());
+        self.release(stream, number.wrapping_add(1));
     }
 
     pub(crate) fn read(&mut self, stream: StreamId) -> Option<Message> {
@@ -190,7 +201,7 @@ impl Inbox {
             return false;
         }
         *budget -= 1;
-        let range = (stream, 0)..=(stream, u16::MAX);
+        let range = (stream, 0)..=(stream, u32::MAX);
         while let Some((&key, _)) = self.waiting.range(range.clone()).next() {
             if *budget == 0 {
                 return false;
@@ -200,7 +211,7 @@ impl Inbox {
                 self.cost -= message.cost().min(self.cost);
             }
         }
-        self.expected.set(stream, Ssn(0));
+        self.expected.set(stream, 0);
         if let Some(incoming) = self.streams.get_mut(&stream) {
             if matches!(incoming.ready.back(), Some(Item::Message(_))) {
                 incoming.ready.push_back(Item::Reset);
@@ -229,7 +240,7 @@ impl Inbox {
                 ready.into_iter().chain(waiting).min()
             });
             let Some(stream) = kept else {
-                self.expected = SsnTable::default();
+                self.expected = Numbers::default();
                 return true;
             };
             *from = usize::from(stream);
@@ -261,33 +272,50 @@ impl Stored {
     }
 }
 
-/// The next SSN of every stream: pages of 256, made when a number other than 0 is kept.
-#[derive(Debug, Default)]
-struct SsnTable {
-    pages: Vec<Option<Box<[u16; 256]>>>,
+impl Number {
+    /// The number that this is, where `expected` is awaited.
+    fn near(self, expected: u32) -> u32 {
+        match self {
+            Self::Mid(mid) => mid.0,
+            Self::Ssn(ssn) => {
+                let ahead = ssn.0.wrapping_sub(expected as u16) as i16;
+                expected.wrapping_add_signed(ahead.into())
+            }
+        }
+    }
 }
 
-impl SsnTable {
-    fn get(&self, stream: StreamId) -> Ssn {
-        let [page, index] = stream.to_be_bytes().map(usize::from);
+fn is_before(number: u32, expected: u32) -> bool {
+    (number.wrapping_sub(expected) as i32) < 0
+}
+
+/// The next number of every stream: pages of 256, made when a number other than 0 is kept.
+#[derive(Debug, Default)]
+struct Numbers {
+    pages: Vec<Option<Box<[u32; 256]>>>,
+}
+
+impl Numbers {
+    fn get(&self, stream: StreamId) -> u32 {
+        let (page, index) = (usize::from(stream >> 8), usize::from(stream & 0xff));
         let page = self.pages.get(page).and_then(Option::as_ref);
-        Ssn(page.and_then(|page| page.get(index).copied()).unwrap_or(0))
+        page.and_then(|page| page.get(index).copied()).unwrap_or(0)
     }
 
-    fn set(&mut self, stream: StreamId, ssn: Ssn) {
-        let [page, index] = stream.to_be_bytes().map(usize::from);
+    fn set(&mut self, stream: StreamId, number: u32) {
+        let (page, index) = (usize::from(stream >> 8), usize::from(stream & 0xff));
         if self.pages.len() <= page {
-            if ssn == Ssn(0) {
+            if number == 0 {
                 return;
             }
             self.pages.resize_with(page + 1, || None);
         }
         if let Some(slot) = self.pages.get_mut(page)
-            && (slot.is_some() || ssn != Ssn(0))
+            && (slot.is_some() || number != 0)
         {
             let page = slot.get_or_insert_with(|| Box::new([0; 256]));
             if let Some(entry) = page.get_mut(index) {
-                *entry = ssn.0;
+                *entry = number;
             }
         }
     }
@@ -304,14 +332,15 @@ mod tests {
 
     use super::*;
 
-    fn message(stream: StreamId, ssn: u16, ordered: bool) -> Completed {
-        Completed {
+    fn put(inbox: &mut Inbox, stream: StreamId, ssn: u16, ordered: bool) {
+        let completed = Completed {
             stream,
             ssn: Ssn(ssn),
             ppid: u32::from(ssn),
             ordered,
             payload: Payload::Whole(Bytes::from_static(b"x")),
-        }
+        };
+        inbox.deliver(completed, Number::Ssn(Ssn(ssn)));
     }
 
     fn read_all(inbox: &mut Inbox, stream: StreamId) -> Vec<u32> {
@@ -347,44 +376,82 @@ mod tests {
     #[test]
     fn order_is_kept_a_stream_and_unordered_goes_first() {
         let mut inbox = Inbox::default();
-        inbox.deliver(message(1, 2, true));
-        inbox.deliver(message(1, 1, true));
-        inbox.deliver(message(2, 0, true));
-        inbox.deliver(message(1, 77, false));
+        put(&mut inbox, 1, 2, true);
+        put(&mut inbox, 1, 1, true);
+        put(&mut inbox, 2, 0, true);
+        put(&mut inbox, 1, 77, false);
         assert_eq!(inbox.announce, [2, 1]);
         assert_eq!(read_all(&mut inbox, 1), [77]);
-        inbox.deliver(message(1, 0, true));
+        put(&mut inbox, 1, 0, true);
         assert_eq!(read_all(&mut inbox, 1), [0, 1, 2]);
         assert_eq!(read_all(&mut inbox, 2), [0]);
         assert_eq!((inbox.cost(), inbox.streams.len()), (0, 0));
-        inbox.deliver(message(1, 1, true));
+        put(&mut inbox, 1, 1, true);
         assert_eq!(inbox.cost(), 0, "an old number is dropped");
     }
 
     #[test]
     fn skipping_hands_out_what_came() {
         let mut inbox = Inbox::default();
-        inbox.deliver(message(1, 2, true));
-        inbox.deliver(message(1, 5, true));
-        inbox.deliver(message(1, 6, true));
-        inbox.skip(1, Ssn(4));
+        put(&mut inbox, 1, 2, true);
+        put(&mut inbox, 1, 5, true);
+        put(&mut inbox, 1, 6, true);
+        inbox.skip(1, Number::Ssn(Ssn(4)));
         assert_eq!(read_all(&mut inbox, 1), [2, 5, 6]);
-        inbox.skip(1, Ssn(3));
-        inbox.deliver(message(1, 7, true));
+        inbox.skip(1, Number::Ssn(Ssn(3)));
+        put(&mut inbox, 1, 7, true);
         assert_eq!(read_all(&mut inbox, 1), [7]);
     }
 
     #[test]
     fn a_reset_divides_what_is_read() {
         let mut inbox = Inbox::default();
-        inbox.deliver(message(1, 0, true));
+        put(&mut inbox, 1, 0, true);
         assert!(inbox.reset(1, &mut 10));
-        inbox.deliver(message(1, 0, true));
-        inbox.deliver(message(1, 1, true));
+        put(&mut inbox, 1, 0, true);
+        put(&mut inbox, 1, 1, true);
         assert_eq!(std::mem::take(&mut inbox.announce), [1]);
         assert_eq!(read_all(&mut inbox, 1), [0]);
         assert_eq!(inbox.announce, [1]);
         assert_eq!(read_all(&mut inbox, 1), [0, 1]);
         assert_eq!(inbox.cost(), 0);
+    }
+
+    /// An ordered message out of turn costs a search, wherever it stands.
+    #[test]
+    #[expect(clippy::disallowed_methods, reason = "it is the clock that counts")]
+    fn a_message_out_of_turn_costs_a_search() {
+        crate::cost::stays("a message out of turn", 3000, |state| {
+            let mut inbox = Inbox::default();
+            let late = 200;
+            for ssn in (1..state as u16).filter(|ssn| *ssn < 500 || *ssn >= 500 + late) {
+                put(&mut inbox, 1, ssn, true);
+            }
+            let start = std::time::Instant::now();
+            for ssn in (500..500 + late).rev() {
+                put(&mut inbox, 1, ssn, true);
+            }
+            (std::time::Instant::now() - start, late.into())
+        });
+    }
+
+    /// A step of a reset takes from its budget, and goes on where it was.
+    #[test]
+    fn a_reset_goes_on_where_it_was() {
+        let mut inbox = Inbox::default();
+        for stream in 0..100 {
+            put(&mut inbox, stream, 0, true);
+            put(&mut inbox, stream, 2, true);
+        }
+        let (mut from, mut steps) = (0, 0);
+        while !inbox.reset_all(&mut from, &mut 64) {
+            steps += 1;
+            assert!(steps < 20);
+        }
+        assert!(steps >= 3, "{steps}");
+        assert!(inbox.waiting.is_empty());
+        assert_eq!(read_all(&mut inbox, 99), [0]);
+        put(&mut inbox, 99, 0, true);
+        assert_eq!(read_all(&mut inbox, 99), [0]);
     }
 }

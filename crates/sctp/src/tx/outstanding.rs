@@ -1,33 +1,47 @@
 //! Chunks that were sent and not yet acknowledged by the cumulative TSN.
 
-use std::{collections::VecDeque, time::Instant};
+mod acknowledge;
+mod check;
 
-use bytes::Bytes;
-
-use super::queue::{Cut, Limit};
-use crate::{
-    Ssn, StreamId, Tsn,
-    packet::{Data, Sack},
+use std::{
+    cmp::Reverse,
+    collections::{BTreeMap, BTreeSet, BinaryHeap, VecDeque},
+    time::Instant,
 };
 
-/// A chunk under way. Its TSN is its place in the list.
+use bytes::Bytes;
+use slab::Slab;
+
+use super::{
+    flown::{Kind, PacketNo, Packets},
+    queue::{Cut, Limit, Queue},
+};
+use crate::{
+    Mid, Ssn, StreamId, Tsn,
+    packet::{Data, IData},
+    serial::Seq,
+};
+
+pub(crate) use acknowledge::{Batch, Known};
+
+/// A chunk under way. Its number is its place in the list.
 #[derive(Debug)]
 pub(crate) struct Sent {
     pub(crate) payload: Bytes,
-    pub(crate) ppid: u32,
-    pub(crate) stream: StreamId,
-    pub(crate) ssn: Ssn,
-    pub(crate) flags: u8,
-    state: Fate,
-    transmissions: u16,
-    id: u32,
-    limit: Limit,
     /// The packet it went out in last.
-    packet: u32,
-    /// At the first chunk of a gap ack block: how many chunks it covered. Acknowledged ones are stepped over by it.
-    run: u32,
+    packet: PacketNo,
+    message: u32,
+    /// Its number in the message.
+    fsn: u32,
+    /// How far back the message's chunk before this one stands; 0 if there is none.
+    back: u16,
+    tries: u16,
+    fate: Fate,
+    flags: u8,
     /// Its bytes have left the accounts of its stream.
     released: bool,
+    /// It was found lost and that was held against the path.
+    blamed: bool,
 }
 
 /// What is known of a chunk under way.
@@ -42,26 +56,48 @@ enum Fate {
     Abandoned,
 }
 
+/// A message of which something was sent.
+#[derive(Debug)]
+struct Message {
+    stream: StreamId,
+    number: u32,
+    ppid: u32,
+    limit: Limit,
+    /// The number of its last chunk so far.
+    last: Seq,
+    /// How many of its chunks are in the list.
+    chunks: u32,
+    ordered: bool,
+    /// Some of it is still queued.
+    queued: bool,
+    abandoned: bool,
+    generation: u32,
+}
+
 /// The chunks from the cumulative TSN ack point on, each found by its TSN without a search. A SACK costs what it newly
-/// acknowledges and its number of blocks, however much is in flight.
+/// acknowledges and its number of blocks, each with a search, however much is in flight.
 #[derive(Debug)]
 pub(crate) struct Outstanding {
-    /// The TSN of the first chunk in the list.
-    base: Tsn,
+    /// The number of the first chunk in the list.
+    base: Seq,
     chunks: VecDeque<Sent>,
+    pub(crate) packets: Packets,
+    /// What is acknowledged beyond the cumulative TSN: first and last of each range, never touching.
+    gaps: BTreeMap<Seq, Seq>,
     flight: Flight,
-    /// What shall be sent again, in order; entries whose fate has changed are passed over.
-    lost: VecDeque<Tsn>,
-    /// The three highest of the HTNAs seen: what stands before the third has three miss indications.
-    highest_newly_acked: [Tsn; 3],
-    /// Everything before has been looked at for three miss indications.
-    examined: Tsn,
-    /// The last TSN that the peer shall skip to (RFC 3758: Advanced.Peer.Ack.Point).
-    advanced: Tsn,
+    /// Chunks are I-DATA (RFC 8260).
+    interleaved: bool,
+    lost: BTreeSet<Seq>,
+    /// What was sent again after its loss had been blamed on the path, and in which packet.
+    resent: BTreeMap<Seq, PacketNo>,
+    messages: Slab<Message>,
+    generation: u32,
+    /// When begun messages end their life; entries of messages that are gone are passed over.
+    expiries: BinaryHeap<Reverse<(Instant, u32, u32)>>,
 }
 
 /// Sizes of what is in flight.
-#[derive(Clone, Copy, Debug, Default)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 struct Flight {
     /// With headers and padding, for the congestion window.
     bytes: usize,
@@ -69,57 +105,50 @@ struct Flight {
     payload: usize,
 }
 
-/// What a SACK brought.
-#[derive(Debug, Default)]
-pub(crate) struct Acknowledged {
-    /// Newly acknowledged bytes with headers and padding.
-    pub(crate) bytes: usize,
-    /// Whether the cumulative TSN moved.
-    pub(crate) advanced: bool,
-}
-
-/// A chunk that is done with, for the accounts of its stream.
-#[derive(Debug)]
-pub(crate) struct Done {
-    pub(crate) tsn: Tsn,
-    pub(crate) stream: StreamId,
-    pub(crate) length: usize,
-    pub(crate) end: bool,
-    pub(crate) acknowledged: bool,
-}
-
-/// A message that was given up, whose rest may still be queued.
+/// An abandoned chunk of an ordered message, for FORWARD TSN.
 #[derive(Clone, Copy, Debug)]
-pub(crate) struct Abandoned {
+pub(crate) struct Skipped {
     pub(crate) stream: StreamId,
-    pub(crate) id: u32,
+    pub(crate) number: u32,
+    pub(crate) ordered: bool,
 }
 
 impl Outstanding {
     pub(crate) fn new(initial: Tsn) -> Self {
-        let before = initial.previous();
         Self {
-            base: initial,
+            base: Seq::first(initial),
             chunks: VecDeque::new(),
+            packets: Packets::new(),
+            gaps: BTreeMap::new(),
             flight: Flight::default(),
-            lost: VecDeque::new(),
-            highest_newly_acked: [before; 3],
-            examined: initial,
-            advanced: before,
+            interleaved: false,
+            lost: BTreeSet::new(),
+            resent: BTreeMap::new(),
+            messages: Slab::new(),
+            generation: 0,
+            expiries: BinaryHeap::new(),
         }
     }
 
-    pub(crate) fn next_tsn(&self) -> Tsn {
-        self.base.advanced(self.chunks.len() as u32)
+    pub(crate) fn next(&self) -> Seq {
+        self.base.plus(self.chunks.len() as u64)
     }
 
-    /// The last TSN that the peer has acknowledged in order.
-    pub(crate) fn cumulative(&self) -> Tsn {
+    pub(crate) fn next_tsn(&self) -> Tsn {
+        self.next().tsn()
+    }
+
+    /// The last number that the peer has acknowledged in order.
+    pub(crate) fn cumulative(&self) -> Seq {
         self.base.previous()
     }
 
     pub(crate) fn is_empty(&self) -> bool {
         self.chunks.is_empty()
+    }
+
+    pub(crate) fn len(&self) -> usize {
+        self.chunks.len()
     }
 
     pub(crate) fn flight_bytes(&self) -> usize {
@@ -130,403 +159,408 @@ impl Outstanding {
         self.flight.payload
     }
 
-    /// Takes a piece that goes out for the first time, in this packet.
-    pub(crate) fn push(&mut self, cut: Cut, packet: u32) -> (Tsn, &Sent) {
-        let tsn = self.next_tsn();
+    /// RFC 9260 §3.3.4: a gap ack block counts in 16 bits from the cumulative TSN.
+    pub(crate) fn is_full(&self) -> bool {
+        self.chunks.len() >= usize::from(u16::MAX)
+    }
+
+    fn index(&self, seq: Seq) -> Option<usize> {
+        usize::try_from(seq.0.checked_sub(self.base.0)?).ok()
+    }
+
+    fn get(&self, seq: Seq) -> Option<&Sent> {
+        self.chunks.get(self.index(seq)?)
+    }
+
+    fn get_mut(&mut self, seq: Seq) -> Option<&mut Sent> {
+        let index = self.index(seq)?;
+        self.chunks.get_mut(index)
+    }
+
+    /// Takes a piece that goes out for the first time, in the packet opened last. Its message's key.
+    pub(crate) fn push(&mut self, cut: Cut, extra_flags: u8, buf: &mut Vec<u8>) -> Option<u32> {
+        let seq = self.next();
+        self.packets.add(seq);
+        self.flight
+            .add(cut.payload.len(), self.size(cut.payload.len()));
+        let packet = self.packets.next() - 1;
+        let key = self.append(cut, packet, Fate::InFlight)?;
+        self.write(seq, extra_flags, buf)?;
+        Some(key)
+    }
+
+    fn append(&mut self, cut: Cut, packet: PacketNo, fate: Fate) -> Option<u32> {
+        let seq = self.next();
         let mut flags = if cut.ordered { 0 } else { Data::UNORDERED };
         flags |= if cut.begin { Data::BEGIN } else { 0 };
         flags |= if cut.end { Data::END } else { 0 };
-        self.flight.add(cut.payload.len());
-        let chunk = self.chunks.push_back_mut(Sent {
+        let key = match cut.message {
+            Some(key) => key,
+            None => self.begin_message(&cut)?,
+        };
+        let message = self.messages.get_mut(key as usize)?;
+        let back = match message.chunks {
+            0 => 0,
+            _ => u16::try_from(seq.since(message.last)).unwrap_or(0),
+        };
+        message.chunks += 1;
+        message.last = seq;
+        message.queued = !cut.end;
+        self.chunks.push_back(Sent {
             payload: cut.payload,
-            ppid: cut.ppid,
-            stream: cut.stream,
-            ssn: cut.ssn,
-            flags,
-            state: Fate::InFlight,
-            transmissions: 1,
-            id: cut.id,
-            limit: cut.limit,
             packet,
-            run: 0,
-            released: false,
+            message: key,
+            fsn: cut.fsn,
+            back,
+            tries: 1,
+            fate,
+            flags,
+            released: fate == Fate::Abandoned,
+            blamed: false,
         });
-        (tsn, chunk)
+        Some(key)
+    }
+
+    fn begin_message(&mut self, cut: &Cut) -> Option<u32> {
+        self.generation = self.generation.wrapping_add(1);
+        let key = self.messages.insert(Message {
+            stream: cut.stream,
+            number: cut.number,
+            ppid: cut.ppid,
+            limit: cut.limit,
+            last: self.next(),
+            chunks: 0,
+            ordered: cut.ordered,
+            queued: true,
+            abandoned: false,
+            generation: self.generation,
+        });
+        let key = u32::try_from(key).ok()?;
+        if let Some(at) = cut.limit.expires {
+            if self.expiries.len() > 2 * self.messages.len() + 64 {
+                let messages = &self.messages;
+                self.expiries.retain(|Reverse((_, key, generation))| {
+                    let message = messages.get(*key as usize);
+                    message.is_some_and(|it| it.generation == *generation && !it.abandoned)
+                });
+            }
+            self.expiries.push(Reverse((at, key, self.generation)));
+        }
+        Some(key)
+    }
+
+    pub(crate) fn set_interleaved(&mut self, interleaved: bool) {
+        self.interleaved = interleaved;
+    }
+
+    /// How much a piece of this length takes in a packet.
+    pub(crate) fn size(&self, payload: usize) -> usize {
+        let more = if self.interleaved {
+            IData::HEADER - Data::HEADER
+        } else {
+            0
+        };
+        Data::padded_len(payload) + more
+    }
+
+    /// Appends the chunk; its TSN.
+    fn write(&self, seq: Seq, extra_flags: u8, buf: &mut Vec<u8>) -> Option<Tsn> {
+        let chunk = self.get(seq)?;
+        let message = self.messages.get(chunk.message as usize)?;
+        let (flags, tsn) = (chunk.flags | extra_flags, seq.tsn());
+        if self.interleaved {
+            IData {
+                flags,
+                tsn,
+                stream: message.stream,
+                mid: Mid(message.number),
+                ppid_or_fsn: match flags & Data::BEGIN {
+                    0 => chunk.fsn,
+                    _ => message.ppid,
+                },
+                payload: &chunk.payload,
+            }
+            .write(buf);
+        } else {
+            let ssn = if message.ordered {
+                message.number as u16
+            } else {
+                0
+            };
+            Data {
+                flags,
+                tsn,
+                stream: message.stream,
+                ssn: Ssn(ssn),
+                ppid: message.ppid,
+                payload: &chunk.payload,
+            }
+            .write(buf);
+        }
+        Some(tsn)
     }
 
     /// Takes the end of a message whose rest is never sent. It has a TSN all the same: the peer may have received all
     /// that was sent of the message, and only a TSN that it has not received makes it skip the message's SSN.
-    pub(crate) fn push_abandoned(&mut self, rest: Cut) {
-        self.push(rest, 0);
-        if let Some(chunk) = self.chunks.back_mut() {
-            (chunk.state, chunk.released) = (Fate::Abandoned, true);
-        }
-        self.flight.remove(0);
-    }
-
-    fn get(&self, tsn: Tsn) -> Option<&Sent> {
-        self.chunks.get(tsn.distance(self.base) as usize)
-    }
-
-    fn get_mut(&mut self, tsn: Tsn) -> Option<&mut Sent> {
-        self.chunks.get_mut(tsn.distance(self.base) as usize)
+    fn push_abandoned(&mut self, rest: Cut) {
+        self.append(rest, 0, Fate::Abandoned);
     }
 
     /// The first chunk to send again, if any: its payload's length.
-    pub(crate) fn peek_lost(&mut self) -> Option<usize> {
-        while let Some(tsn) = self.lost.front().copied() {
-            if let Some(chunk) = self.get(tsn)
-                && chunk.state == Fate::Lost
-            {
-                return Some(chunk.payload.len());
-            }
-            self.lost.pop_front();
-        }
-        None
+    pub(crate) fn peek_lost(&self) -> Option<usize> {
+        let seq = self.lost.first()?;
+        self.get(*seq).map(|chunk| chunk.payload.len())
     }
 
-    /// Takes the chunk that `peek_lost` showed.
-    pub(crate) fn resend(&mut self, packet: u32) -> Option<(Tsn, &Sent)> {
-        let tsn = self.lost.pop_front()?;
-        let index = tsn.distance(self.base) as usize;
-        let chunk = self.chunks.get_mut(index)?;
-        chunk.state = Fate::InFlight;
+    /// Takes the chunk that `peek_lost` showed into the packet opened last; its TSN.
+    pub(crate) fn resend(&mut self, extra_flags: u8, buf: &mut Vec<u8>) -> Option<Tsn> {
+        let seq = self.lost.pop_first()?;
+        let packet = self.packets.next() - 1;
+        let chunk = self.get_mut(seq)?;
+        chunk.fate = Fate::InFlight;
         chunk.packet = packet;
-        chunk.transmissions = chunk.transmissions.saturating_add(1);
-        self.flight.add(chunk.payload.len());
-        Some((tsn, chunk))
+        chunk.tries = chunk.tries.saturating_add(1);
+        let (length, blamed) = (chunk.payload.len(), chunk.blamed);
+        self.flight.add(length, self.size(length));
+        self.packets.add(seq);
+        if blamed {
+            self.resent.insert(seq, packet);
+            if self.resent.len() > MAX_RESENT {
+                self.resent.pop_first();
+            }
+        }
+        self.write(seq, extra_flags, buf)
     }
 
-    /// Whether the SACK can be about what was sent; a stale one or one that runs ahead is not.
-    pub(crate) fn accepts(&self, sack: &Sack<'_>) -> bool {
-        let cumulative = self.cumulative();
-        let outstanding = self.chunks.len() as u32;
-        let moved = sack.cumulative.distance(cumulative);
-        // RFC 9260 §6.2.1 D i; a SACK for what was never sent is forged or broken.
-        moved <= outstanding
-            && sack
-                .gaps()
-                .all(|(_, last)| moved + u32::from(last) <= outstanding)
+    /// The packet that left first and has something in flight.
+    pub(crate) fn oldest_packet(&mut self) -> Option<(PacketNo, Instant)> {
+        loop {
+            let run = self.packets.first_run()?;
+            let live = (0..run.count)
+                .any(|offset| self.is_live(run.packet, run.first.plus(offset.into())));
+            if live && let Some(record) = self.packets.get(run.packet) {
+                return Some((run.packet, record.at));
+            }
+            self.packets.drop_first_run();
+        }
     }
 
-    /// Takes a SACK that `accepts` let pass. `in_recovery` is fast recovery's rule for miss indications.
-    pub(crate) fn handle_sack(
+    fn is_live(&self, packet: PacketNo, seq: Seq) -> bool {
+        let chunk = self.get(seq);
+        chunk.is_some_and(|it| it.fate == Fate::InFlight && it.packet == packet)
+    }
+
+    /// Takes the chunks that `oldest_packet` showed as lost; how many. A chunk whose message may not go on is given up.
+    pub(crate) fn lose_oldest(
         &mut self,
-        sack: &Sack<'_>,
-        in_recovery: bool,
-        done: &mut impl FnMut(Done),
-    ) -> Acknowledged {
-        let mut result = Acknowledged::default();
-        while self.base <= sack.cumulative {
-            let Some(chunk) = self.chunks.pop_front() else {
-                break;
-            };
-            result.advanced = true;
-            if matches!(chunk.state, Fate::InFlight | Fate::Lost) {
-                result.bytes += Data::padded_len(chunk.payload.len());
-                if chunk.state == Fate::InFlight {
-                    self.flight.remove(chunk.payload.len());
-                }
-                if !chunk.released {
-                    done(chunk.done(self.base));
-                }
+        now: Instant,
+        queue: &mut Queue,
+        abandoned: &mut u64,
+    ) -> u32 {
+        let Some(run) = self.packets.first_run() else {
+            return 0;
+        };
+        self.packets.drop_first_run();
+        let kind = self.packets.get(run.packet).map(|record| record.kind);
+        let blame = kind != Some(Kind::Window);
+        let mut count = 0;
+        for offset in 0..run.count {
+            let seq = run.first.plus(offset.into());
+            if self.is_live(run.packet, seq) {
+                count += u32::from(blame);
+                self.lose(seq, blame);
+                self.limit(seq, now, queue, abandoned);
             }
-            self.base = self.base.next();
         }
-        let cumulative = self.cumulative();
-        if self
-            .chunks
-            .front()
-            .is_some_and(|c| c.state == Fate::Acknowledged)
-        {
-            self.reneged();
-        }
-        let mut reported = cumulative;
-        for (first, last) in sack.gaps() {
-            let (first, last) = (u32::from(first), u32::from(last));
-            // A block that starts at 1 would be part of the cumulative TSN; blocks that step back say nothing new.
-            if first < 2 || first > last || cumulative.advanced(first) <= reported {
-                continue;
-            }
-            reported = cumulative.advanced(last);
-            self.handle_gap(first - 1, last, &mut result.bytes, done);
-        }
-        self.chunks_done_from(cumulative);
-        // RFC 9260 §7.2.4: in fast recovery a SACK that moves on counts for all that it reports missing.
-        if in_recovery && result.advanced && reported > cumulative {
-            self.note_newly_acked(reported);
-        }
-        result
+        count
     }
 
-    /// Marks the chunks from `first` to before `end`. Each packet among what is new is a miss indication for what stands
-    /// before it: beyond a gap a receiver answers every packet (RFC 9260 §7.2.4), and one that answers a batch of them
-    /// at once has said the same.
-    fn handle_gap(&mut self, first: u32, end: u32, bytes: &mut usize, done: &mut impl FnMut(Done)) {
-        let mut newly: Option<(Tsn, u32)> = None;
-        let mut index = first;
-        while index < end {
-            let tsn = self.base.advanced(index);
-            let Some(chunk) = self.chunks.get_mut(index as usize) else {
-                break;
-            };
-            if matches!(chunk.state, Fate::InFlight | Fate::Lost) {
-                *bytes += Data::padded_len(chunk.payload.len());
-                let last = newly.replace((tsn, chunk.packet));
-                if chunk.state == Fate::InFlight {
-                    self.flight.remove(chunk.payload.len());
-                }
-                chunk.state = Fate::Acknowledged;
-                if !std::mem::replace(&mut chunk.released, true) {
-                    done(chunk.done(tsn));
-                }
-                index += chunk.run.max(1);
-                if let Some((last, _)) =
-                    last.filter(|(_, packet)| newly.is_some_and(|n| n.1 != *packet))
-                {
-                    self.note_newly_acked(last);
-                }
-                continue;
-            }
-            index += chunk.run.max(1);
-        }
-        if let Some((last, _)) = newly {
-            self.note_newly_acked(last);
-        }
-        if let Some(chunk) = self.chunks.get_mut(first as usize) {
-            chunk.run = chunk.run.max(end - first);
-        }
-    }
-
-    /// The peer took back what it had acknowledged beyond a gap (RFC 9260 §6.2.1): the first chunk cannot be both next
-    /// and received. What was reported is not known any more, and is sent again.
-    fn reneged(&mut self) {
-        self.lost.clear();
-        for (offset, chunk) in self.chunks.iter_mut().enumerate() {
-            chunk.run = 0;
-            if chunk.state == Fate::Acknowledged {
-                chunk.state = Fate::Lost;
-            }
-            if chunk.state == Fate::Lost {
-                self.lost.push_back(self.base.advanced(offset as u32));
-            }
-        }
-    }
-
-    /// Keeps pointers from falling behind the list.
-    fn chunks_done_from(&mut self, cumulative: Tsn) {
-        if self.examined <= cumulative {
-            self.examined = cumulative.next();
-        }
-        if self.advanced < cumulative {
-            self.advanced = cumulative;
-        }
-        for highest in &mut self.highest_newly_acked {
-            if *highest < cumulative {
-                *highest = cumulative;
-            }
-        }
-    }
-
-    /// RFC 9260 §7.2.4: a SACK is a miss indication for all before its highest newly acknowledged TSN. A chunk has
-    /// three when three SACKs' highest stand after it, that is, when the third highest does.
-    fn note_newly_acked(&mut self, tsn: Tsn) {
-        let [first, second, third] = self.highest_newly_acked;
-        self.highest_newly_acked = if tsn >= first {
-            [tsn, first, second]
-        } else if tsn >= second {
-            [first, tsn, second]
-        } else if tsn >= third {
-            [first, second, tsn]
-        } else {
+    /// Takes what is in flight of the newest packet as lost, to be sent again as far as its limits allow; nobody is to
+    /// blame for that.
+    pub(crate) fn lose_newest(&mut self, now: Instant) {
+        let Some((packet, runs)) = self.packets.newest() else {
             return;
         };
-    }
-
-    /// Marks what has three miss indications by now; each chunk is looked at once. True if there was any.
-    pub(crate) fn detect_loss(
-        &mut self,
-        now: Instant,
-        done: &mut impl FnMut(Done),
-        abandoned: &mut Vec<Abandoned>,
-    ) -> bool {
-        let [.., until] = self.highest_newly_acked;
-        let mut found = false;
-        while self.examined < until {
-            let tsn = self.examined;
-            self.examined = tsn.next();
-            if self.get(tsn).is_some_and(|c| c.state == Fate::InFlight) {
-                found = true;
-                self.lose(tsn, now, done, abandoned);
+        let runs = Vec::from_iter(runs);
+        for run in runs {
+            for offset in 0..run.count {
+                let seq = run.first.plus(offset.into());
+                if self.is_live(packet, seq) && self.may_go_again(now, seq) {
+                    self.lose(seq, false);
+                }
             }
         }
-        found
     }
 
-    /// RFC 9260 §6.3.3 E3: everything in flight is taken as lost.
-    pub(crate) fn lose_all(
-        &mut self,
-        now: Instant,
-        done: &mut impl FnMut(Done),
-        abandoned: &mut Vec<Abandoned>,
-    ) {
-        self.lost.clear();
-        for index in 0..self.chunks.len() as u32 {
-            let tsn = self.base.advanced(index);
-            match self.get(tsn).map(|chunk| chunk.state) {
-                Some(Fate::InFlight) => self.lose(tsn, now, done, abandoned),
-                Some(Fate::Lost) => self.lost.push_back(tsn),
-                _ => {}
+    /// Whether the limit of the chunk's message allows it.
+    fn may_go_again(&self, now: Instant, seq: Seq) -> bool {
+        let chunk = self.get(seq);
+        chunk.is_some_and(|chunk| {
+            let message = self.messages.get(chunk.message as usize);
+            message.is_some_and(|message| !message.limit.is_reached(chunk.tries, now))
+        })
+    }
+
+    /// Whether all that is in flight is what probes a closed window.
+    pub(crate) fn is_only_window_probe(&self) -> bool {
+        let oldest = self.packets.get(self.packets.oldest());
+        let window = oldest.is_some_and(|record| record.kind == Kind::Window);
+        window
+            && self
+                .packets
+                .newest()
+                .is_some_and(|(newest, _)| newest == self.packets.oldest())
+    }
+
+    /// Takes everything in flight as lost; nobody is to blame for that.
+    pub(crate) fn lose_all(&mut self, now: Instant, queue: &mut Queue, abandoned: &mut u64) {
+        while let Some((packet, _)) = self.oldest_packet() {
+            let Some(run) = self.packets.first_run() else {
+                return;
+            };
+            self.packets.drop_first_run();
+            for offset in 0..run.count {
+                let seq = run.first.plus(offset.into());
+                if self.is_live(packet, seq) {
+                    self.lose(seq, false);
+                    self.limit(seq, now, queue, abandoned);
+                }
             }
         }
-        // What is sent again from here on can be missed again.
-        self.examined = self.base;
-        self.highest_newly_acked = [self.cumulative(); 3];
     }
 
-    fn lose(
-        &mut self,
-        tsn: Tsn,
-        now: Instant,
-        done: &mut impl FnMut(Done),
-        abandoned: &mut Vec<Abandoned>,
-    ) {
-        let Some(chunk) = self.get_mut(tsn) else {
+    fn lose(&mut self, seq: Seq, blame: bool) {
+        let Some(chunk) = self.get_mut(seq) else {
             return;
         };
-        chunk.state = Fate::Lost;
-        let (length, reached) = (
-            chunk.payload.len(),
-            chunk.limit.is_reached(chunk.transmissions, now),
-        );
-        self.flight.remove(length);
-        if reached {
-            abandoned.extend(self.abandon(tsn, done));
-        } else {
-            self.lost.push_back(tsn);
-        }
+        debug_assert_eq!(chunk.fate, Fate::InFlight);
+        chunk.fate = Fate::Lost;
+        chunk.blamed = blame;
+        let (length, packet) = (chunk.payload.len(), chunk.packet);
+        self.flight.remove(length, self.size(length));
+        self.packets.done(packet);
+        self.lost.insert(seq);
     }
 
-    /// Gives up the lost chunks at the front whose limit has been reached meanwhile.
-    pub(crate) fn abandon_expired(
-        &mut self,
-        now: Instant,
-        done: &mut impl FnMut(Done),
-        abandoned: &mut Vec<Abandoned>,
-    ) {
-        while self.peek_lost().is_some()
-            && let Some(tsn) = self.lost.front().copied()
-            && let Some(chunk) = self.get(tsn)
-            && chunk.limit.is_reached(chunk.transmissions, now)
-        {
-            abandoned.extend(self.abandon(tsn, done));
-        }
-    }
-
-    /// Gives up what was sent of the message with this id; its chunks are the last of the list.
-    pub(crate) fn abandon_last(&mut self, id: u32, done: &mut impl FnMut(Done)) {
-        if self.chunks.back().is_some_and(|chunk| chunk.id == id) {
-            self.abandon(self.next_tsn().previous(), done);
-        }
-    }
-
-    /// Gives up the whole message that the chunk belongs to: its chunks have consecutive TSNs.
-    fn abandon(&mut self, tsn: Tsn, done: &mut impl FnMut(Done)) -> Option<Abandoned> {
-        let chunk = self.get(tsn)?;
-        let message = Abandoned {
-            stream: chunk.stream,
-            id: chunk.id,
+    /// RFC 7496 §4: gives the chunk's message up if it may not be sent again.
+    fn limit(&mut self, seq: Seq, now: Instant, queue: &mut Queue, abandoned: &mut u64) {
+        let Some(chunk) = self.get(seq).filter(|chunk| chunk.fate == Fate::Lost) else {
+            return;
         };
-        let middle = tsn.distance(self.base);
-        let mut index = middle;
-        while index > 0 && self.is_of(index - 1, message.id) {
-            index -= 1;
+        let (key, tries) = (chunk.message, chunk.tries);
+        let message = self.messages.get(key as usize);
+        if message.is_some_and(|message| message.limit.is_reached(tries, now)) {
+            *abandoned += 1;
+            self.abandon(key, queue);
         }
-        while self.is_of(index, message.id) {
-            let tsn = self.base.advanced(index);
-            if let Some(chunk) = self.chunks.get_mut(index as usize) {
-                let was = std::mem::replace(&mut chunk.state, Fate::Abandoned);
-                if was == Fate::InFlight {
-                    self.flight.remove(chunk.payload.len());
-                }
-                if !std::mem::replace(&mut chunk.released, true) {
-                    done(Done {
-                        acknowledged: false,
-                        ..chunk.done(tsn)
-                    });
-                }
-                chunk.payload = Bytes::new();
-            }
-            index += 1;
-        }
-        Some(message)
     }
 
-    fn is_of(&self, index: u32, id: u32) -> bool {
-        self.chunks.get(index as usize).is_some_and(|c| c.id == id)
-    }
-
-    /// RFC 3758 §3.5 C: moves the point to which the peer shall skip over what was given up, `limit` streams at most
-    /// between the cumulative TSN and it. True if there is something to skip.
-    pub(crate) fn advance(&mut self, skipped: &mut Vec<(StreamId, Ssn)>, limit: usize) -> bool {
-        if self.advanced == self.cumulative() {
-            skipped.clear();
-        }
-        while let Some(chunk) = self.get(self.advanced.next())
-            && chunk.state == Fate::Abandoned
+    /// RFC 3758 §4.1: gives up the messages whose life is over, wherever they stand.
+    pub(crate) fn abandon_expired(&mut self, now: Instant, queue: &mut Queue, abandoned: &mut u64) {
+        while let Some(&Reverse((at, key, generation))) = self.expiries.peek()
+            && at <= now
         {
-            if chunk.flags & Data::UNORDERED == 0 {
-                let (stream, ssn) = (chunk.stream, chunk.ssn);
-                if let Some((_, last)) = skipped.iter_mut().rev().find(|(s, _)| *s == stream) {
-                    *last = ssn;
-                } else if skipped.len() < limit {
-                    skipped.push((stream, ssn));
-                } else {
-                    break;
-                }
+            self.expiries.pop();
+            let message = self.messages.get(key as usize);
+            let known = message.filter(|it| it.generation == generation && !it.abandoned);
+            let Some(message) = known else {
+                continue;
+            };
+            if message.queued || self.has_unacknowledged(message) {
+                *abandoned += 1;
+                self.abandon(key, queue);
             }
-            self.advanced = self.advanced.next();
-        }
-        self.advanced != self.cumulative()
-    }
-
-    pub(crate) fn advanced(&self) -> Tsn {
-        self.advanced
-    }
-}
-
-impl Sent {
-    fn done(&self, tsn: Tsn) -> Done {
-        Done {
-            tsn,
-            stream: self.stream,
-            length: self.payload.len(),
-            end: self.flags & Data::END != 0,
-            acknowledged: true,
         }
     }
 
-    /// The chunk as it goes out.
-    pub(crate) fn data(&self, tsn: Tsn, extra_flags: u8) -> Data<'_> {
-        Data {
-            flags: self.flags | extra_flags,
-            tsn,
-            stream: self.stream,
-            ssn: self.ssn,
-            ppid: self.ppid,
-            payload: &self.payload,
+    /// When the next message that was begun ends its life.
+    pub(crate) fn next_expiry(&self) -> Option<Instant> {
+        self.expiries.peek().map(|Reverse((at, ..))| *at)
+    }
+
+    fn has_unacknowledged(&self, message: &Message) -> bool {
+        let mut seq = Some(message.last);
+        while let Some(at) = seq {
+            let Some(chunk) = self.get(at) else {
+                return false;
+            };
+            if chunk.fate != Fate::Acknowledged {
+                return true;
+            }
+            seq = self.before(at, chunk.back);
         }
+        false
+    }
+
+    fn before(&self, seq: Seq, back: u16) -> Option<Seq> {
+        let before = Seq(seq.0.checked_sub(back.into())?);
+        (back > 0 && before >= self.base).then_some(before)
+    }
+
+    /// Gives up a message: its chunks in the list, and what is still queued of it.
+    fn abandon(&mut self, key: u32, queue: &mut Queue) {
+        let Some(message) = self.messages.get_mut(key as usize) else {
+            return;
+        };
+        message.abandoned = true;
+        let (stream, queued) = (message.stream, message.queued);
+        let mut next = Some(message.last);
+        while let Some(seq) = next {
+            let Some(chunk) = self.get_mut(seq) else {
+                break;
+            };
+            let (length, packet, back, was) =
+                (chunk.payload.len(), chunk.packet, chunk.back, chunk.fate);
+            let end = chunk.flags & Data::END != 0;
+            let released = std::mem::replace(&mut chunk.released, true);
+            if was != Fate::Acknowledged {
+                chunk.fate = Fate::Abandoned;
+            }
+            chunk.payload = Bytes::new();
+            match was {
+                Fate::InFlight => {
+                    self.flight.remove(length, self.size(length));
+                    self.packets.done(packet);
+                }
+                Fate::Lost => {
+                    self.lost.remove(&seq);
+                }
+                Fate::Acknowledged | Fate::Abandoned => {}
+            }
+            if !released {
+                queue.released(stream, length, end);
+            }
+            next = self.before(seq, back);
+        }
+        if queued && let Some(rest) = queue.abandon_rest(stream, key) {
+            self.push_abandoned(rest);
+        }
+    }
+
+    /// Whether the peer shall skip this number, and what it means.
+    pub(crate) fn skipped(&self, seq: Seq) -> Option<Skipped> {
+        let chunk = self.get(seq)?;
+        let message = self.messages.get(chunk.message as usize)?;
+        message.abandoned.then_some(Skipped {
+            stream: message.stream,
+            number: message.number,
+            ordered: message.ordered,
+        })
     }
 }
 
 impl Flight {
-    fn add(&mut self, payload: usize) {
-        self.bytes += Data::padded_len(payload);
+    fn add(&mut self, payload: usize, size: usize) {
+        self.bytes += size;
         self.payload += payload;
     }
 
-    fn remove(&mut self, payload: usize) {
-        self.bytes -= Data::padded_len(payload).min(self.bytes);
+    fn remove(&mut self, payload: usize, size: usize) {
+        debug_assert!(self.bytes >= size && self.payload >= payload);
+        self.bytes -= size.min(self.bytes);
         self.payload -= payload.min(self.payload);
     }
 }
+
+/// How many chunks that were sent again are remembered, to know a report that they came twice.
+const MAX_RESENT: usize = 1024;

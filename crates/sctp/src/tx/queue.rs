@@ -1,14 +1,14 @@
 //! Messages that wait to be cut into chunks, stream by stream.
 
 use std::{
-    collections::{BTreeMap, VecDeque},
+    collections::{BTreeMap, BTreeSet, VecDeque},
     time::Instant,
 };
 
 use bytes::Bytes;
 
 use super::scheduler::Scheduler;
-use crate::{Ssn, StreamId};
+use crate::StreamId;
 
 /// When a message is given up (RFC 7496).
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -40,10 +40,16 @@ pub(crate) struct Queued {
     pub(crate) ppid: u32,
     pub(crate) ordered: bool,
     pub(crate) limit: Limit,
-    /// Tells the messages of an association apart.
-    pub(crate) id: u32,
     /// Set once the first chunk went out.
     pub(crate) begun: bool,
+    /// Under which it stands in the list of chunks under way, from then on.
+    pub(crate) key: Option<u32>,
+    /// Its number in its stream, from then on.
+    pub(crate) number: u32,
+    /// The number of its next piece.
+    pub(crate) fsn: u32,
+    /// How long it was when it began.
+    pub(crate) total: usize,
 }
 
 /// A piece of a message that has its place in a packet.
@@ -51,9 +57,13 @@ pub(crate) struct Queued {
 pub(crate) struct Cut {
     pub(crate) payload: Bytes,
     pub(crate) stream: StreamId,
-    pub(crate) ssn: Ssn,
+    /// The message's number: the MID, whose low half is the SSN.
+    pub(crate) number: u32,
+    /// The piece's own.
+    pub(crate) fsn: u32,
     pub(crate) ppid: u32,
-    pub(crate) id: u32,
+    /// Of a message that has begun before.
+    pub(crate) message: Option<u32>,
     pub(crate) limit: Limit,
     pub(crate) ordered: bool,
     pub(crate) begin: bool,
@@ -64,13 +74,19 @@ pub(crate) struct Cut {
 #[derive(Debug)]
 struct Outgoing {
     messages: VecDeque<Queued>,
-    next_ssn: Ssn,
+    /// The next numbers of ordered and of unordered messages.
+    next_ordered: u32,
+    next_unordered: u32,
     buffered: usize,
     unacknowledged: usize,
     threshold: usize,
     weight: u16,
     position: u64,
     resetting: bool,
+    /// It was reset, and something of its earlier life was not acknowledged then.
+    ended: bool,
+    /// Ordered messages that the cumulative TSN has not passed.
+    numbered: u16,
 }
 
 /// All streams' messages, and whose turn it is.
@@ -78,13 +94,19 @@ struct Outgoing {
 pub(crate) struct Queue {
     streams: BTreeMap<StreamId, Outgoing>,
     scheduler: Scheduler,
-    next_id: u32,
+    /// A turn is a piece and not a message (RFC 8260 §3).
+    interleaved: bool,
+    /// Messages of several pieces that have begun: their lengths, and how much is left of all of them.
+    begun: BTreeSet<(usize, StreamId)>,
+    begun_left: usize,
+    /// What the peer has room for, and how much a piece has.
+    room: (usize, usize),
     buffered: usize,
     held: usize,
     unacknowledged: usize,
     /// Streams whose buffered amount fell to their threshold.
     pub(crate) low: VecDeque<StreamId>,
-    /// Streams that wait for their reset and have nothing left under way.
+    /// Streams that wait for their reset and have nothing left that has no TSN.
     pub(crate) quiet: VecDeque<StreamId>,
 }
 
@@ -97,18 +119,15 @@ impl Queue {
         }
         outgoing.buffered += length;
         outgoing.unacknowledged += length;
-        outgoing.messages.push_back(Queued {
-            id: self.next_id,
-            ..message
-        });
-        self.next_id = self.next_id.wrapping_add(1);
+        outgoing.messages.push_back(message);
         self.buffered += length;
         self.unacknowledged += length;
         self.held += length + MESSAGE_OVERHEAD;
     }
 
-    /// What is next: how much is left of it, and whether it has begun. Messages that outlived their time are dropped.
-    pub(crate) fn peek(&mut self, now: Instant, abandoned: &mut u64) -> Option<(usize, bool)> {
+    /// What is next: how much is left of it. Messages that outlived their time are dropped.
+    pub(crate) fn peek(&mut self, now: Instant, abandoned: &mut u64) -> Option<usize> {
+        let mut deferred = 0;
         loop {
             self.scheduler_turn();
             let stream = self.scheduler.current()?;
@@ -121,29 +140,83 @@ impl Queue {
                 continue;
             };
             if message.begun || message.limit.expires.is_none_or(|at| at > now) {
-                return Some((message.payload.len(), message.begun));
+                let length = message.payload.len();
+                if message.begun || self.may_begin(length) {
+                    return Some(length);
+                }
+                deferred += 1;
+                if deferred > MAX_DEFERRED || !self.scheduler.defer() {
+                    return None;
+                }
+                continue;
             }
             *abandoned += 1;
             self.drop_front(stream);
         }
     }
 
+    /// How many bytes the peer has room for, and how many a piece has at most.
+    pub(crate) fn set_room(&mut self, peer: usize, piece: usize) {
+        self.room = (peer, piece);
+    }
+
+    /// RFC 8260 leaves it open that a peer's buffer fills with parts of messages of which none can be completed. What
+    /// is begun beside the largest stays within half of what the peer has room for.
+    fn may_begin(&self, length: usize) -> bool {
+        let (peer, piece) = self.room;
+        let Some((_, largest)) = self
+            .begun
+            .last()
+            .filter(|_| self.interleaved && length > piece)
+        else {
+            return true;
+        };
+        let front = self.streams.get(largest).and_then(|it| it.messages.front());
+        let left = front.map_or(0, |message| message.payload.len());
+        self.begun_left.saturating_sub(left) + length <= peer / 2
+    }
+
     /// Between messages, a stream that is less far on goes first.
     fn scheduler_turn(&mut self) {
         if let Some(stream) = self.scheduler.current()
             && let Some(outgoing) = self.streams.get(&stream)
-            && outgoing.messages.front().is_none_or(|m| !m.begun)
+            && (self.interleaved || outgoing.messages.front().is_none_or(|m| !m.begun))
         {
             self.scheduler.yield_turn();
         }
     }
 
-    /// The message under way, if its time is over: `(stream, id)`.
-    pub(crate) fn expired_midway(&mut self, now: Instant) -> Option<(StreamId, u32)> {
-        let stream = self.scheduler.current()?;
-        let message = self.streams.get(&stream)?.messages.front()?;
-        let over = message.begun && message.limit.expires.is_some_and(|at| at <= now);
-        over.then_some((stream, message.id))
+    /// Whether what is next may begin: more numbers of a stream under way than this, and the peer could not tell the
+    /// later ones from earlier ones (RFC 9260 §1.6).
+    pub(crate) fn has_number(&mut self) -> bool {
+        let Some(stream) = self.scheduler.current() else {
+            return true;
+        };
+        let Some(outgoing) = self.streams.get(&stream) else {
+            return true;
+        };
+        let begins = outgoing
+            .messages
+            .front()
+            .is_some_and(|it| it.ordered && !it.begun);
+        !begins || self.interleaved || outgoing.numbered < MAX_NUMBERED
+    }
+
+    /// The message that was just begun has this key.
+    pub(crate) fn set_key(&mut self, stream: StreamId, key: u32) {
+        if let Some(outgoing) = self.streams.get_mut(&stream)
+            && let Some(message) = outgoing.messages.front_mut()
+        {
+            message.key = Some(key);
+        }
+    }
+
+    /// The cumulative TSN has passed an ordered message.
+    pub(crate) fn passed(&mut self, stream: StreamId) {
+        if let Some(outgoing) = self.streams.get_mut(&stream) {
+            outgoing.numbered = outgoing.numbered.saturating_sub(1);
+            self.forget_if_done(stream);
+        }
     }
 
     /// Cuts at most `size` bytes off what is next.
@@ -152,38 +225,68 @@ impl Queue {
         let outgoing = self.streams.get_mut(&stream)?;
         let message = outgoing.messages.front_mut()?;
         let begin = !message.begun;
-        let end = message.payload.len() <= size;
+        let before = message.payload.len();
+        if begin {
+            message.total = before;
+            let next = match message.ordered {
+                true => &mut outgoing.next_ordered,
+                false => &mut outgoing.next_unordered,
+            };
+            message.number = *next;
+            *next = next.wrapping_add(1);
+            outgoing.numbered += u16::from(message.ordered && !self.interleaved);
+        }
+        let end = before <= size;
+        match (begin, end) {
+            (true, true) => {}
+            (true, false) => {
+                self.begun.insert((before, stream));
+                self.begun_left += before - size;
+            }
+            (false, _) => self.begun_left -= size.min(before).min(self.begun_left),
+        }
+        if end {
+            self.begun.remove(&(message.total, stream));
+        }
         message.begun = true;
         let payload = if end {
             std::mem::take(&mut message.payload)
         } else {
             message.payload.split_to(size)
         };
-        let ssn = outgoing.next_ssn;
         let cut = Cut {
             stream,
-            ssn: if message.ordered { ssn } else { Ssn(0) },
+            number: message.number,
+            fsn: message.fsn,
             ppid: message.ppid,
-            id: message.id,
+            message: message.key,
             limit: message.limit,
             ordered: message.ordered,
             begin,
             end,
             payload,
         };
+        message.fsn = message.fsn.wrapping_add(1);
         if end {
-            if message.ordered {
-                outgoing.next_ssn = ssn.next();
-            }
             outgoing.messages.pop_front();
+        }
+        if end || self.interleaved {
             let more = !outgoing.messages.is_empty();
-            outgoing.position = self.scheduler.end_turn(outgoing.weight, more);
+            let cost = if self.interleaved {
+                (cut.payload.len() as u64) << 10
+            } else {
+                TURN
+            };
+            outgoing.position = self.scheduler.end_turn(outgoing.weight, cost, more);
         }
         let length = cut.payload.len();
         let above = outgoing.buffered > outgoing.threshold;
         outgoing.buffered -= length.min(outgoing.buffered);
         if above && outgoing.buffered <= outgoing.threshold {
             self.low.push_back(stream);
+        }
+        if outgoing.resetting && outgoing.messages.is_empty() {
+            self.quiet.push_back(stream);
         }
         self.buffered -= length.min(self.buffered);
         Some(cut)
@@ -196,29 +299,34 @@ impl Queue {
         self.unacknowledged -= length.min(self.unacknowledged);
         if let Some(outgoing) = self.streams.get_mut(&stream) {
             outgoing.unacknowledged -= length.min(outgoing.unacknowledged);
-            if outgoing.resetting && outgoing.unacknowledged == 0 {
-                self.quiet.push_back(stream);
-            }
+            self.forget_if_done(stream);
+        }
+    }
+
+    /// The last of an earlier life of the stream has left.
+    fn forget_if_done(&mut self, stream: StreamId) {
+        let done = |it: &Outgoing| {
+            it.ended && it.unacknowledged == 0 && it.numbered == 0 && it.messages.is_empty()
+        };
+        if self.streams.get(&stream).is_some_and(done) {
+            self.streams.remove(&stream);
         }
     }
 
     /// Drops the rest of a message that was given up midway; what would have been its last piece, without bytes.
-    pub(crate) fn abandon_rest(&mut self, stream: StreamId, id: u32) -> Option<Cut> {
+    pub(crate) fn abandon_rest(&mut self, stream: StreamId, key: u32) -> Option<Cut> {
         let outgoing = self.streams.get(&stream)?;
         let message = outgoing.messages.front()?;
-        if message.id != id || !message.begun {
+        if message.key != Some(key) {
             return None;
         }
         let rest = Cut {
             payload: Bytes::new(),
             stream,
-            ssn: if message.ordered {
-                outgoing.next_ssn
-            } else {
-                Ssn(0)
-            },
+            number: message.number,
+            fsn: message.fsn,
             ppid: message.ppid,
-            id,
+            message: Some(key),
             limit: message.limit,
             ordered: message.ordered,
             begin: false,
@@ -235,10 +343,11 @@ impl Queue {
         let Some(message) = outgoing.messages.pop_front() else {
             return;
         };
-        if message.begun && message.ordered {
-            outgoing.next_ssn = outgoing.next_ssn.next();
-        }
         let length = message.payload.len();
+        if message.begun {
+            self.begun.remove(&(message.total, stream));
+            self.begun_left -= length.min(self.begun_left);
+        }
         let above = outgoing.buffered > outgoing.threshold;
         outgoing.buffered -= length.min(outgoing.buffered);
         if above && outgoing.buffered <= outgoing.threshold {
@@ -247,28 +356,53 @@ impl Queue {
         if outgoing.messages.is_empty() {
             self.scheduler.deactivate(stream);
         } else if message.begun {
-            outgoing.position = self.scheduler.end_turn(outgoing.weight, true);
+            outgoing.position = match self.scheduler.is_current(stream) {
+                true => self.scheduler.end_turn(outgoing.weight, TURN, true),
+                false => outgoing.position,
+            };
+        }
+        if outgoing.resetting && outgoing.messages.is_empty() {
+            self.quiet.push_back(stream);
         }
         self.buffered -= length.min(self.buffered);
         self.released(stream, length, true);
     }
 
-    /// Marks the stream for a reset; it is in `quiet` at once when nothing is under way. False if it was marked.
+    /// Marks the stream for a reset; it is in `quiet` at once when nothing waits. False if it was marked.
     pub(crate) fn begin_reset(&mut self, stream: StreamId) -> bool {
         let outgoing = self.streams.entry(stream).or_default();
         if std::mem::replace(&mut outgoing.resetting, true) {
             return false;
         }
-        if outgoing.unacknowledged == 0 {
+        if outgoing.messages.is_empty() {
             self.quiet.push_back(stream);
         }
         true
     }
 
+    /// Whether the piece that would be cut next is the last of a stream that waits for its reset.
+    pub(crate) fn ends_stream(&mut self, size: usize) -> bool {
+        let stream = self.scheduler.current();
+        let outgoing = stream.and_then(|stream| self.streams.get(&stream));
+        outgoing.is_some_and(|it| {
+            let last = it.messages.front().filter(|_| it.messages.len() == 1);
+            it.resetting && last.is_some_and(|message| message.payload.len() <= size)
+        })
+    }
+
     /// The reset is over; when it was performed the stream begins anew and is forgotten.
     pub(crate) fn end_reset(&mut self, stream: StreamId, performed: bool) {
         if performed {
-            self.streams.remove(&stream);
+            // What the peer has, we may not have heard of yet.
+            if let Some(outgoing) = self.streams.get_mut(&stream) {
+                *outgoing = Outgoing {
+                    unacknowledged: outgoing.unacknowledged,
+                    numbered: outgoing.numbered,
+                    ended: true,
+                    ..Outgoing::default()
+                };
+            }
+            self.forget_if_done(stream);
         } else if let Some(outgoing) = self.streams.get_mut(&stream) {
             outgoing.resetting = false;
         }
@@ -299,7 +433,7 @@ impl Queue {
     pub(crate) fn discard(&mut self) {
         let streams = std::mem::take(&mut self.streams);
         *self = Self {
-            next_id: self.next_id,
+            interleaved: self.interleaved,
             ..Self::default()
         };
         let fresh = |(stream, old): (StreamId, Outgoing)| {
@@ -321,6 +455,10 @@ impl Queue {
                 .iter_mut()
                 .for_each(|message| message.limit = Limit::NONE);
         }
+    }
+
+    pub(crate) fn set_interleaved(&mut self, interleaved: bool) {
+        self.interleaved = interleaved;
     }
 
     pub(crate) fn is_empty(&self) -> bool {
@@ -357,19 +495,28 @@ impl Default for Outgoing {
     fn default() -> Self {
         Self {
             messages: VecDeque::new(),
-            next_ssn: Ssn(0),
+            next_ordered: 0,
+            next_unordered: 0,
             buffered: 0,
             unacknowledged: 0,
             threshold: 0,
             weight: NORMAL_PRIORITY,
             position: 0,
             resetting: false,
+            ended: false,
+            numbered: 0,
         }
     }
 }
 
+/// The cost of a message where a turn is one.
+const TURN: u64 = 1 << 20;
 /// RFC 8831 §6.4.
 const NORMAL_PRIORITY: u16 = 256;
+/// How many streams that may not begin are passed over at once.
+const MAX_DEFERRED: usize = 64;
+/// How many ordered messages of a stream may be under way.
+const MAX_NUMBERED: u16 = 32_767;
 /// What a message costs beside its bytes: its place in the queue and in the list of chunks under way.
 pub(crate) const MESSAGE_OVERHEAD: usize = 128;
 
@@ -386,8 +533,11 @@ mod tests {
                 retransmissions: u16::MAX,
                 expires: None,
             },
-            id: 0,
             begun: false,
+            key: None,
+            number: 0,
+            fsn: 0,
+            total: 0,
         }
     }
 
@@ -400,7 +550,7 @@ mod tests {
         let cuts = Vec::from_iter(std::iter::from_fn(|| queue.cut(100)));
         let seen = cuts
             .iter()
-            .map(|c| (c.stream, c.ssn.0, c.payload.len(), c.begin, c.end));
+            .map(|c| (c.stream, c.number, c.payload.len(), c.begin, c.end));
         assert_eq!(
             Vec::from_iter(seen),
             [

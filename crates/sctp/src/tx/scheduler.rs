@@ -31,12 +31,16 @@ impl Scheduler {
         self.current.map(|(_, stream)| stream)
     }
 
+    pub(crate) fn is_current(&self, stream: StreamId) -> bool {
+        self.current.is_some_and(|(_, current)| current == stream)
+    }
+
     /// Ends the current turn and returns where the stream stands now.
-    pub(crate) fn end_turn(&mut self, weight: u16, more: bool) -> u64 {
+    pub(crate) fn end_turn(&mut self, weight: u16, cost: u64, more: bool) -> u64 {
         let Some((position, stream)) = self.current.take() else {
             return self.clock;
         };
-        let position = position.wrapping_add(TURN / u64::from(weight.max(1)));
+        let position = position.wrapping_add(cost / u64::from(weight.max(1)));
         if !more {
             return position;
         }
@@ -60,6 +64,17 @@ impl Scheduler {
         }
     }
 
+    /// The stream whose turn it is may not send now: it goes behind all others. False if there is no other.
+    pub(crate) fn defer(&mut self) -> bool {
+        let Some((last, ..)) = self.waiting.last().copied() else {
+            return false;
+        };
+        if let Some((position, stream)) = self.current.take() {
+            self.enqueue(position.max(last), stream);
+        }
+        true
+    }
+
     /// The stream has nothing to send any more without having had its turn.
     pub(crate) fn deactivate(&mut self, stream: StreamId) {
         self.current.take_if(|(_, current)| *current == stream);
@@ -72,12 +87,11 @@ impl Scheduler {
     }
 }
 
-/// The cost of one message.
-const TURN: u64 = 1 << 20;
-
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    const TURN: u64 = 1 << 20;
 
     fn run(weights: &[u16], turns: usize) -> Vec<StreamId> {
         let mut scheduler = Scheduler::default();
@@ -88,7 +102,7 @@ mod tests {
         for _ in 0..turns {
             let stream = scheduler.current().unwrap();
             assert_eq!(scheduler.current(), Some(stream));
-            scheduler.end_turn(weights[usize::from(stream)], true);
+            scheduler.end_turn(weights[usize::from(stream)], TURN, true);
             order.push(stream);
         }
         order
@@ -111,14 +125,14 @@ mod tests {
         scheduler.activate(0, 0);
         for _ in 0..100 {
             scheduler.current();
-            scheduler.end_turn(256, true);
+            scheduler.end_turn(256, TURN, true);
         }
         scheduler.activate(1, 0);
         let mut order = Vec::new();
         for _ in 0..4 {
             scheduler.yield_turn();
             order.extend(scheduler.current());
-            scheduler.end_turn(256, true);
+            scheduler.end_turn(256, TURN, true);
         }
         assert_eq!(order.iter().filter(|stream| **stream == 1).count(), 2);
     }

@@ -1,6 +1,7 @@
 use std::time::Duration;
 
 use bytes::Bytes;
+use proptest::prelude::*;
 
 use super::*;
 use crate::{
@@ -36,41 +37,76 @@ impl Bench {
         }
     }
 
+    /// The next packet that can go out now.
+    fn packet(&mut self) -> Option<Vec<u8>> {
+        let mut buf = Vec::new();
+        Packet::start(&mut buf, 1, 2, 3);
+        self.sender.input();
+        self.sender.judge(self.now, &mut self.stats);
+        self.sender.give_up_expired(self.now, &mut self.stats);
+        if !self.sender.has_data(self.now, &mut self.stats) {
+            return None;
+        }
+        let room = Room {
+            start: 0,
+            capacity: 1112,
+            immediate: false,
+        };
+        self.sender.fill(self.now, room, &mut buf, &mut self.stats);
+        if self.sender.outstanding.len() < 300 {
+            self.sender.outstanding.check();
+        }
+        assert!(buf.len() > 12, "has_data said so");
+        self.stats.packets_sent += 1;
+        Packet::finish(&mut buf, 0);
+        Some(buf)
+    }
+
     /// The TSNs of each packet that can go out now.
     fn packets(&mut self) -> Vec<Vec<u32>> {
         let mut packets = Vec::new();
-        loop {
-            let mut buf = Vec::new();
-            Packet::start(&mut buf, 1, 2, 3);
-            let room = Room {
-                start: 0,
-                capacity: 1112,
-                new_data: true,
-                immediate: false,
-            };
-            self.sender.fill(self.now, room, &mut buf, &mut self.stats);
-            if buf.len() == 12 {
-                return packets;
-            }
-            self.stats.packets_sent += 1;
-            Packet::finish(&mut buf, 0);
-            packets.push(data_of(&buf).map(|data| data.tsn.0).collect());
+        while let Some(packet) = self.packet() {
+            packets.push(data_of(&packet).map(|data| data.tsn.0).collect());
         }
+        packets
+    }
+
+    /// Lets time pass, and serves what falls due.
+    fn wait(&mut self, time: Duration) {
+        let end = self.now + time;
+        while let Some(at) = self.sender.poll_timeout().filter(|at| *at <= end) {
+            self.now = self.now.max(at);
+            self.sender.handle_timeout(self.now, &mut self.stats);
+            if !self.packets().is_empty() {
+                return;
+            }
+        }
+        self.now = end;
+    }
+
+    /// The first packets have come back after `time`, so that a round trip is known.
+    fn measured(&mut self, time: Duration) {
+        self.queue(1, 100);
+        self.packets();
+        self.now += time;
+        let last = self.sender.outstanding.next().previous().tsn().0;
+        self.sack(last, &[]);
+        self.packets();
     }
 
     fn sack(&mut self, cumulative: u32, gaps: &[(u16, u16)]) {
+        self.sack_with(cumulative, 10 << 20, gaps, &[]);
+    }
+
+    fn sack_with(&mut self, cumulative: u32, window: u32, gaps: &[(u16, u16)], twice: &[u32]) {
         let mut buf = Vec::new();
-        let head = (Tsn(cumulative), 10 << 20);
-        Sack::write(
-            &mut buf,
-            1000,
-            head,
-            gaps.iter().copied(),
-            std::iter::empty(),
-        );
+        let head = (Tsn(cumulative), window);
+        let twice = twice.iter().map(|tsn| Tsn(*tsn));
+        Sack::write(&mut buf, 4000, head, gaps.iter().copied(), twice);
         let sack = Sack::parse(&buf[4..]).unwrap();
         assert!(self.sender.outstanding.accepts(&sack));
-        self.sender.handle_sack(self.now, &sack, &mut self.stats);
+        self.sender.handle_sack(self.now, &sack);
+        self.sender.outstanding.check();
     }
 }
 
@@ -81,43 +117,204 @@ fn data_of(packet: &[u8]) -> impl Iterator<Item = Data<'_>> {
         .map(|c| Data::parse(c).unwrap())
 }
 
-/// Three SACKs that each show something new beyond the gap; then once a recovery, whatever else is missing.
+/// RFC 9260 §7.2.4: three packets that were sent later have arrived. Then once a recovery, whatever else is missing.
 #[test]
-fn three_misses_make_a_fast_retransmission() {
+fn three_later_packets_make_a_fast_retransmission() {
     let mut bench = Bench::new(1);
+    bench.measured(MS * 50);
     bench.queue(10, 1084);
     assert_eq!(bench.packets().len(), 10);
+    bench.now += MS * 50;
     for last in 2..4 {
-        bench.sack(0, &[(2, last)]);
+        bench.sack(1, &[(2, last)]);
         assert_eq!(bench.packets(), Vec::<Vec<u32>>::new());
     }
-    bench.sack(0, &[(2, 4)]);
-    assert_eq!(bench.packets(), [[1]]);
+    bench.sack(1, &[(2, 4)]);
+    assert_eq!(bench.packets(), [[2]]);
     assert_eq!(bench.stats.fast_recoveries, 1);
-    let window = bench.sender.congestion.window();
-    assert_eq!(window, 5500);
-    bench.sack(0, &[(2, 5)]);
+    bench.sack(1, &[(2, 5)]);
     assert!(bench.packets().is_empty(), "once only");
-    bench.sack(10, &[]);
-    assert!(bench.sender.is_idle() && !bench.sender.congestion.in_recovery());
+    bench.now += MS * 50;
+    bench.sack(11, &[]);
+    assert!(bench.packets().is_empty());
+    assert!(bench.sender.is_idle() && bench.sender.recovery.episode.is_none());
+    assert_eq!(
+        bench.sender.control.window(),
+        7700,
+        "seven tenths and not less"
+    );
 }
 
 /// One SACK for a batch counts for each packet in it.
 #[test]
 fn a_batch_counts_for_its_packets() {
     let mut bench = Bench::new(1);
+    bench.measured(MS * 50);
     bench.queue(6, 1084);
     bench.packets();
-    bench.sack(0, &[(2, 3)]);
+    bench.now += MS * 50;
+    bench.sack(1, &[(2, 3)]);
     assert!(bench.packets().is_empty());
-    bench.sack(0, &[(2, 4)]);
-    assert_eq!(bench.packets(), [[1]]);
+    bench.sack(1, &[(2, 4)]);
+    assert_eq!(bench.packets(), [[2]]);
     // Many small messages in one packet are one packet.
     let mut bench = Bench::new(1);
+    bench.measured(MS * 50);
     bench.queue(18, 100);
     assert_eq!(bench.packets().len(), 2);
-    bench.sack(0, &[(10, 18)]);
+    bench.now += MS * 50;
+    bench.sack(1, &[(10, 18)]);
     assert!(bench.packets().is_empty());
+}
+
+/// RFC 8985 §6.2 step 5: what is a quarter of a round trip late is lost also when less than three packets follow.
+#[test]
+fn what_is_late_is_lost_when_its_time_is_over() {
+    let mut bench = Bench::new(1);
+    bench.measured(MS * 40);
+    bench.queue(2, 1084);
+    bench.packets();
+    bench.now += MS * 40;
+    bench.sack(1, &[(2, 2)]);
+    assert!(bench.packets().is_empty());
+    let due = bench.sender.poll_timeout().unwrap();
+    assert_eq!(due - bench.now, MS * 10);
+    bench.now = due;
+    bench.sender.handle_timeout(bench.now, &mut bench.stats);
+    assert_eq!(bench.packets(), [[2]]);
+    assert_eq!(bench.stats.fast_recoveries, 1);
+}
+
+/// RFC 8985 §7: the end of what was sent is asked for after two round trips, not thrown away after a timeout.
+#[test]
+fn a_lost_end_is_probed() {
+    let mut bench = Bench::new(1);
+    bench.measured(MS * 50);
+    bench.queue(5, 1084);
+    bench.packets();
+    let sent = bench.now;
+    bench.now += MS * 50;
+    bench.sack(3, &[]);
+    assert!(bench.packets().is_empty());
+    let due = bench.sender.poll_timeout().unwrap();
+    assert_eq!(due - sent, MS * 150);
+    bench.now = due;
+    bench.sender.handle_timeout(bench.now, &mut bench.stats);
+    let probe = bench.packet().unwrap();
+    let probe = data_of(&probe).next().unwrap();
+    assert_eq!((probe.tsn, probe.has(Data::IMMEDIATE)), (Tsn(6), true));
+    assert!(bench.packets().is_empty(), "one packet");
+    bench.now += MS * 50;
+    bench.sack(3, &[(3, 3)]);
+    // All before it is lost by time: one reduction.
+    assert_eq!(bench.packets(), [[4]]);
+    let stats = bench.stats;
+    assert_eq!(
+        (
+            stats.probes,
+            stats.retransmission_timeouts,
+            stats.fast_recoveries
+        ),
+        (1, 0, 1)
+    );
+}
+
+/// A single packet may be waiting for a second one at the peer, unless it was asked not to.
+#[test]
+fn a_probe_waits_for_a_delayed_acknowledgement() {
+    let mut bench = Bench::new(1);
+    bench.measured(MS * 50);
+    bench.queue(1, 500);
+    bench.packets();
+    let due = bench.sender.poll_timeout().unwrap();
+    assert_eq!(due - bench.now, MS * 300);
+    // The probe repaired a loss: that is one reduction, without a timeout.
+    let window = bench.sender.control.window();
+    bench.now = due;
+    bench.sender.handle_timeout(bench.now, &mut bench.stats);
+    assert_eq!(bench.packets(), [[2]]);
+    bench.now += MS * 50;
+    bench.sack(2, &[]);
+    bench.packets();
+    assert_eq!(bench.stats.probe_losses, 1);
+    assert!(bench.sender.control.window() < window);
+    // Where it was received twice nothing was lost.
+    let mut bench = Bench::new(1);
+    bench.measured(MS * 50);
+    bench.queue(1, 500);
+    bench.packets();
+    let window = bench.sender.control.window();
+    bench.now += MS * 300;
+    bench.sender.handle_timeout(bench.now, &mut bench.stats);
+    assert_eq!(bench.packets(), [[2]]);
+    bench.now += MS * 50;
+    bench.sack_with(2, 10 << 20, &[], &[2]);
+    bench.packets();
+    assert_eq!(bench.sender.control.window(), window);
+}
+
+/// What was sent again is judged by the packet it went in last: a second loss needs no timeout.
+#[test]
+fn a_lost_retransmission_is_found_without_a_timeout() {
+    let mut bench = Bench::new(1);
+    bench.measured(MS * 50);
+    bench.queue(40, 1084);
+    bench.packets();
+    bench.now += MS * 50;
+    bench.sack(1, &[(2, 10)]);
+    let again = bench.packets();
+    assert_eq!(again[0], [2]);
+    assert!(again.len() > 2, "{again:?}");
+    bench.now += MS * 50;
+    // What was sent after it has come, it has not.
+    let last = again.last().unwrap()[0];
+    bench.sack(1, &[(2, (last - 1) as u16)]);
+    assert_eq!(bench.packets()[0], [2]);
+    assert_eq!(bench.stats.retransmission_timeouts, 0);
+}
+
+/// Lateness that was taken for loss is proven by what comes, and taken back.
+#[test]
+fn a_spurious_recovery_is_undone() {
+    let mut bench = Bench::new(1);
+    bench.measured(MS * 50);
+    bench.queue(10, 1084);
+    bench.packets();
+    bench.now += MS * 50;
+    let window = bench.sender.control.window();
+    bench.sack(1, &[(2, 6)]);
+    assert_eq!(bench.packets(), [[2]]);
+    assert!(bench.sender.control.window() < window);
+    bench.now += MS * 10;
+    bench.sack(7, &[]);
+    bench.packets();
+    assert_eq!(bench.stats.spurious_recoveries, 1);
+    assert!(bench.sender.control.window() >= window);
+    // From now on three packets are no proof, but time is.
+    bench.queue(10, 1084);
+    let first = bench.packets()[0][0];
+    bench.now += MS * 50;
+    assert_eq!(first, 12);
+    bench.sack(11, &[(2, 6)]);
+    assert!(!bench.packets().concat().contains(&12));
+    assert!(bench.sender.poll_timeout().unwrap() - bench.now <= MS * 13);
+}
+
+/// RFC 8985 §6.2 step 4: what we sent again and came twice widens the window; what the network doubled does not.
+#[test]
+fn only_our_own_duplicates_say_something() {
+    let mut bench = Bench::new(1);
+    bench.measured(MS * 50);
+    bench.queue(10, 1084);
+    bench.packets();
+    bench.now += MS * 50;
+    bench.sack_with(1, 10 << 20, &[(2, 6)], &[3, 4, 5]);
+    assert_eq!(bench.packets(), [[2]]);
+    assert_eq!(bench.stats.spurious_recoveries, 0);
+    bench.now += MS * 60;
+    bench.sack_with(11, 10 << 20, &[], &[2]);
+    bench.packets();
+    assert_eq!(bench.stats.spurious_recoveries, 1);
 }
 
 #[test]
@@ -127,10 +324,207 @@ fn a_timeout_leaves_one_packet_in_flight() {
     bench.packets();
     bench.now += Duration::from_secs(1);
     bench.sender.handle_timeout(bench.now, &mut bench.stats);
-    assert_eq!(bench.sender.outstanding.flight_bytes(), 0);
+    assert_eq!(bench.stats.retransmission_timeouts, 1);
     assert_eq!(bench.packets(), [[1]]);
+    bench.now += MS * 50;
     bench.sack(1, &[]);
     assert_eq!(bench.packets(), [[2], [3]]);
+}
+
+/// RFC 9260 §6.3.1, §6.3.3: the timeout doubles; what was sent twice is not measured; one measurement ends it.
+#[test]
+fn timeouts_back_off_until_something_is_measured() {
+    let mut bench = Bench::new(1);
+    bench.queue(1, 500);
+    bench.packets();
+    for wait in [1000, 2000, 3000, 3000] {
+        let due = bench.sender.poll_timeout().unwrap();
+        assert_eq!(due - bench.now, MS * wait);
+        bench.now = due;
+        bench.sender.handle_timeout(bench.now, &mut bench.stats);
+        assert_eq!(bench.packets(), [[1]]);
+    }
+    bench.now += MS * 50;
+    bench.sack(1, &[]);
+    bench.packets();
+    assert_eq!(bench.sender.recovery.rtt.smoothed(), None, "Karn's rule");
+    bench.measured(MS * 50);
+    assert_eq!(bench.sender.recovery.rtt.timeout(), MS * 400);
+}
+
+/// RFC 9260 §6.3.2 R3: each new cumulative TSN starts the timer anew.
+#[test]
+fn the_timer_starts_anew_when_the_cumulative_tsn_moves() {
+    let mut bench = Bench::new(1);
+    bench.queue(10, 1084);
+    bench.packets();
+    bench.now += MS * 900;
+    bench.sack(1, &[]);
+    bench.packets();
+    assert!(bench.sender.recovery.t3.unwrap() - bench.now > MS * 900);
+    let before = bench.sender.recovery.t3;
+    bench.now += MS * 100;
+    bench.sack(1, &[(3, 3)]);
+    assert_eq!(bench.sender.recovery.t3, before);
+}
+
+/// Row: whatever the batch, and whatever is drained in between, a round trip of losses costs one reduction, and growth
+/// goes on afterwards.
+#[test]
+fn growth_goes_on_after_a_recovery_in_batches() {
+    let mut bench = Bench::new(1);
+    bench.sender.control = Control::new(crate::CongestionControl::NewReno, 1100, 20);
+    bench.measured(MS * 50);
+    bench.queue(5000, 1084);
+    for _ in 0..40 {
+        bench.packets();
+        bench.now += MS;
+    }
+    bench.now += MS * 20;
+    bench.sack(1, &[(2, 15)]);
+    let mut windows = Vec::new();
+    for _ in 0..30 {
+        for _ in 0..45 {
+            bench.packets();
+            bench.now += MS;
+        }
+        bench.now += MS * 20;
+        // Everything in one SACK: nothing is outstanding then, though much is queued.
+        let last = bench.sender.outstanding.next().previous().tsn().0;
+        bench.sack(last, &[]);
+        windows.push(bench.sender.control.window());
+    }
+    assert_eq!(bench.stats.fast_recoveries, 1);
+    assert!(windows[29] >= windows[2] + 22 * 1100, "{windows:?}");
+}
+
+/// RFC 9260 §6.1 A: the first probe of a closed window waits for a timeout; it has no effect on the congestion window or
+/// the timeout, and what it carried goes at once when the window opens.
+#[test]
+fn a_closed_window_is_probed_without_effect() {
+    let mut bench = Bench::new(1);
+    bench.measured(MS * 50);
+    bench.queue(20, 1084);
+    bench.packets();
+    bench.now += MS * 50;
+    let last = bench.sender.outstanding.next().previous().tsn().0;
+    bench.sack_with(last, 0, &[], &[]);
+    let window = {
+        assert!(bench.packets().is_empty(), "not at once");
+        bench.sender.control.window()
+    };
+    for wait in [400, 800, 1600, 3000, 3000] {
+        let due = bench.sender.poll_timeout().unwrap();
+        assert_eq!(due - bench.now, MS * wait);
+        bench.now = due;
+        assert!(bench.sender.handle_timeout(bench.now, &mut bench.stats));
+        let probe = bench.packet().unwrap();
+        let probe = data_of(&probe).next().unwrap();
+        assert_eq!(
+            (probe.tsn, probe.has(Data::IMMEDIATE)),
+            (Tsn(last + 1), true)
+        );
+        assert!(bench.packet().is_none(), "one chunk");
+        bench.sack_with(last, 0, &[], &[]);
+        assert!(bench.packet().is_none());
+    }
+    bench.sack_with(last, 10 << 20, &[], &[]);
+    let sent = bench.packets();
+    assert_eq!(sent[0], [last + 1]);
+    assert!(sent.len() > 3, "{sent:?}");
+    assert_eq!(bench.sender.control.window(), window);
+    assert_eq!(bench.sender.recovery.rtt.timeout(), MS * 400);
+    assert_eq!(
+        (
+            bench.stats.retransmission_timeouts,
+            bench.stats.fast_recoveries
+        ),
+        (0, 0)
+    );
+}
+
+/// RFC 3758 §4.1: a life that is over is over, whatever stands before the message in its packet.
+#[test]
+fn a_lifetime_ends_behind_what_is_reliable() {
+    let mut bench = Bench::new(1);
+    bench.measured(MS * 50);
+    bench.queue(1, 400);
+    let short = SendOptions {
+        reliability: crate::Reliability::Lifetime(MS * 100),
+        ..SendOptions::default()
+    };
+    let payload = Bytes::from_static(&[4; 300]);
+    let message = short.queued(bench.now, 53, payload, true);
+    bench.sender.queue.push(1, message);
+    assert_eq!(bench.packets(), [[2, 3]]);
+    bench.wait(MS * 120);
+    assert_eq!(bench.stats.abandoned_sent, 1);
+    bench.now += MS * 500;
+    bench.sender.handle_timeout(bench.now, &mut bench.stats);
+    assert_eq!(bench.packets(), [[2]], "the other one lives on");
+}
+
+/// A message whose life ends midway takes its rest with it; one TSN more, which is never sent, makes the peer skip it.
+#[test]
+fn a_lifetime_ends_midway() {
+    let mut bench = Bench::new(1);
+    bench.measured(MS * 50);
+    let short = SendOptions {
+        reliability: crate::Reliability::Lifetime(MS * 30),
+        ..SendOptions::default()
+    };
+    let message = short.queued(bench.now, 53, Bytes::from(vec![4; 100_000]), true);
+    bench.sender.queue.push(1, message);
+    bench.queue(1, 500);
+    let sent = bench.packets().concat();
+    let last = *sent.last().unwrap();
+    assert!(sent.len() < 20, "not all of it");
+    bench.now += MS * 31;
+    let next = bench.packets().concat();
+    assert_eq!(
+        next,
+        [last + 2],
+        "the message behind it, after one that is skipped"
+    );
+    assert_eq!(bench.stats.abandoned_sent, 1);
+    assert_eq!(bench.sender.queue.unacknowledged(1), 500);
+    // The peer has all that was sent: only the skip moves it on.
+    bench.now += MS * 20;
+    bench.sack(last, &[(2, 2)]);
+    let mut buf = Vec::new();
+    bench.sender.skip.write(bench.now, &mut buf, 1000);
+    let skip = crate::packet::ForwardTsn::parse(&buf[4..]).unwrap();
+    assert_eq!(skip.cumulative, Tsn(last + 1));
+    assert_eq!(Vec::from_iter(skip.streams()), [(1, crate::Ssn(1))]);
+}
+
+/// RFC 9260 §1.6, §3.3.4: numbers are not outrun, however wide the peer's window is.
+#[test]
+fn numbers_are_never_outrun() {
+    let mut bench = Bench::new(1);
+    bench.sender.control = Control::new(crate::CongestionControl::NewReno, 1 << 20, 64);
+    bench.sender.peer_window = 64 << 20;
+    bench.queue(70_000, 1);
+    bench.packets();
+    assert_eq!(
+        bench.sender.outstanding.len(),
+        32_767,
+        "ordered, of one stream"
+    );
+    let mut bench = Bench::new(1);
+    bench.sender.control = Control::new(crate::CongestionControl::NewReno, 1 << 20, 64);
+    bench.sender.peer_window = 64 << 20;
+    for index in 0..70_000u32 {
+        let payload = Bytes::from_static(b"x");
+        let message = SendOptions::default().queued(bench.now, 53, payload, true);
+        bench.sender.queue.push((index % 7) as u16, message);
+    }
+    bench.packets();
+    assert_eq!(bench.sender.outstanding.len(), 65_535);
+    // What is passed makes room.
+    bench.sack(10, &[]);
+    bench.packets();
+    assert_eq!(bench.sender.outstanding.len(), 65_535);
 }
 
 /// RFC 9260 §6.2.1: what was reported beyond a gap and then taken back is sent again.
@@ -142,12 +536,13 @@ fn a_peer_that_takes_back_gets_it_again() {
     bench.sack(0, &[(2, 3)]);
     bench.sack(1, &[]);
     assert_eq!(bench.packets(), [[2], [3]]);
+    assert_eq!(bench.stats.fast_recoveries, 0, "the path is not to blame");
     bench.sack(5, &[]);
     assert!(bench.sender.is_idle());
     assert_eq!(bench.sender.queue.held(), 0);
 }
 
-/// Row F4: TSNs wrap in the middle of a transfer with loss.
+/// TSNs wrap in the middle of a transfer with loss.
 #[test]
 fn tsns_wrap_under_loss() {
     for seed in 0..200u32 {
@@ -162,33 +557,19 @@ fn tsns_wrap_under_loss() {
             assert!(round < 2000, "seed {seed}: {got} messages");
             bench.now += Duration::from_millis(10);
             let mut sent = 0;
-            loop {
-                let mut buf = Vec::new();
-                Packet::start(&mut buf, 1, 2, 3);
-                let room = Room {
-                    start: 0,
-                    capacity: 1112,
-                    new_data: true,
-                    immediate: false,
-                };
-                bench
-                    .sender
-                    .fill(bench.now, room, &mut buf, &mut bench.stats);
-                if buf.len() == 12 {
-                    break;
-                }
-                bench.stats.packets_sent += 1;
-                Packet::finish(&mut buf, 0);
+            while let Some(packet) = bench.packet() {
                 sent += 1;
                 random = random.wrapping_mul(1_664_525).wrapping_add(1_013_904_223);
                 if random >> 30 != 0 {
-                    for data in data_of(&buf) {
-                        let received = receiver.handle_data(&data, true);
+                    for data in data_of(&packet) {
+                        let received = receiver.handle_data(&data, None, true);
                         assert!(matches!(received, Received::New | Received::Duplicate));
                     }
                 }
             }
             if sent == 0 {
+                let due = bench.sender.poll_timeout().unwrap();
+                bench.now = bench.now.max(due);
                 bench.sender.handle_timeout(bench.now, &mut bench.stats);
             }
             while let Some(message) = receiver.read(1) {
@@ -199,7 +580,7 @@ fn tsns_wrap_under_loss() {
             receiver.write_sack(&mut sack, 1000);
             let sack = Sack::parse(&sack[4..]).unwrap();
             assert!(bench.sender.outstanding.accepts(&sack));
-            bench.sender.handle_sack(bench.now, &sack, &mut bench.stats);
+            bench.sender.handle_sack(bench.now, &sack);
             if bench.sender.is_idle() {
                 break;
             }
@@ -208,19 +589,71 @@ fn tsns_wrap_under_loss() {
     }
 }
 
-/// What a SACK costs does not depend on what was acknowledged beyond the gap before: a block that is known is stepped
-/// over, so its chunks are not looked at again.
-#[test]
-fn known_blocks_are_stepped_over() {
-    let mut bench = Bench::new(1);
-    bench.sender.congestion = Congestion::new(1112, 64);
-    bench.queue(50, 1084);
-    bench.packets();
-    bench.sack(0, &[(2, 20)]);
-    bench.sack(0, &[(2, 30)]);
-    bench.sack(0, &[(2, 30), (32, 40)]);
-    bench.sack(0, &[(2, 40)]);
-    assert_eq!(bench.sender.outstanding.advanced(), Tsn(0));
-    bench.sack(40, &[]);
-    assert_eq!(bench.sender.outstanding.cumulative(), Tsn(40));
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(200))]
+
+    /// Blocks of any kind mark what a set would have, each once.
+    #[test]
+    fn blocks_agree_with_a_set(sacks in proptest::collection::vec((0u32..4, proptest::collection::vec((2u16..60, 0u16..20), 0..6)), 1..12)) {
+        let mut bench = Bench::new(1);
+        bench.sender.control = Control::new(crate::CongestionControl::NewReno, 1100, 64);
+        bench.queue(60, 1084);
+        bench.packets();
+        let mut cumulative = 0;
+        let mut seen = std::collections::BTreeSet::new();
+        for (by, blocks) in sacks {
+            cumulative = (cumulative + by).min(60);
+            seen.extend(1..=cumulative);
+            let left = (60 - cumulative) as u16;
+            let blocks = blocks.iter().map(|(first, length)| (*first, (first + length).min(left)));
+            let blocks = Vec::from_iter(blocks.filter(|(first, last)| first <= last));
+            // What is reported in order and was reported beyond a gap is not taken back.
+            if seen.contains(&(cumulative + 1)) {
+                continue;
+            }
+            for (first, last) in &blocks {
+                seen.extend(cumulative + u32::from(*first)..=cumulative + u32::from(*last));
+            }
+            bench.sack(cumulative, &blocks);
+            let left = 60 - seen.len();
+            prop_assert_eq!(bench.sender.queue.unacknowledged(1), left * 1084);
+        }
+    }
 }
+
+/// A SACK of a few bytes costs the same however much is in flight.
+#[test]
+#[expect(clippy::disallowed_methods, reason = "it is the clock that counts")]
+fn shifted_blocks_cost_a_search() {
+    crate::cost::stays("a block that begins one further on", 3000, |state| {
+        let mut bench = Bench::new(1);
+        bench.sender.control = Control::new(crate::CongestionControl::NewReno, 1 << 20, 64);
+        for stream in 0..state {
+            let message =
+                SendOptions::default().queued(bench.now, 53, Bytes::from_static(b"x"), true);
+            bench.sender.queue.push((stream % 7) as u16, message);
+        }
+        bench.packets();
+        let mut start = Instant::now();
+        for turn in 0..200 {
+            let mut buf = Vec::new();
+            let gaps = [(2 + turn % 100, (state - 1 - usize::from(turn % 3)) as u16)];
+            Sack::write(
+                &mut buf,
+                100,
+                (Tsn(0), 10 << 20),
+                gaps.into_iter(),
+                std::iter::empty(),
+            );
+            let sack = Sack::parse(&buf[4..]).unwrap();
+            bench.sender.handle_sack(bench.now, &sack);
+            if turn == 0 {
+                // What was new is paid once.
+                start = Instant::now();
+            }
+        }
+        (Instant::now() - start, 200)
+    });
+}
+
+const MS: Duration = Duration::from_millis(1);

@@ -208,7 +208,8 @@ impl Pair {
 pub(crate) fn association(config: Config, seed: u64, now: Instant) -> Association {
     let mut bytes = [0; 32];
     bytes[..8].copy_from_slice(&seed.to_le_bytes());
-    Association::new(config, bytes, now)
+    // What is written and read by hand is DATA.
+    Association::new(config.interleaving(false), bytes, now)
 }
 
 /// Bytes that differ by place and message.

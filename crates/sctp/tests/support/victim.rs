@@ -31,7 +31,7 @@ impl Victim {
         pair.main_events(0);
         let mut seen = [(0, Tsn(0)); 2];
         for (side, bytes) in pair.log.take().unwrap() {
-            let packet = Packet::parse(&bytes).unwrap();
+            let packet = Packet::parse_unsummed(&bytes).unwrap();
             for chunk in packet.chunks().filter(|c| c.kind == ChunkKind::DATA) {
                 seen[side] = (packet.tag, Data::parse(chunk).unwrap().tsn);
             }
@@ -84,7 +84,7 @@ impl Victim {
         let packets = self.pair.take_packets(0);
         let mut chunks = Vec::new();
         for packet in &packets {
-            let packet = Packet::parse(packet).unwrap();
+            let packet = Packet::parse_unsummed(packet).unwrap();
             chunks.extend(packet.chunks().map(|c| (c.kind, c.value.to_vec())));
         }
         chunks

@@ -4,7 +4,7 @@ use std::time::Instant;
 
 use oxirtc_jsep as jsep;
 
-use super::super::Engine;
+use crate::engine::Engine;
 
 impl Engine {
     pub(super) fn set_sctp(&mut self, now: Instant, sctp: jsep::Sctp) {
@@ -47,6 +47,7 @@ impl Engine {
         };
         self.data
             .negotiate(now, transport.id, ports, max_message_size);
+        // One that took another's place runs over a DTLS association whose role is known.
         if let Some(role) = transport.role {
             self.data.set_role(role);
         }

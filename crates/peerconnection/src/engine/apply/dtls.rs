@@ -4,8 +4,10 @@ use std::time::Instant;
 
 use oxirtc_jsep as jsep;
 
-use super::super::{Engine, convert};
-use crate::{Error, RtcErrorDetail};
+use crate::{
+    Error, ErrorDetail,
+    engine::{Engine, convert},
+};
 
 impl Engine {
     pub(super) fn set_dtls(
@@ -31,7 +33,7 @@ impl Engine {
         if transport.dtls.set_role(now, role).is_err() {
             // The peer opened DTLS, and then said in its answer that we are to.
             transport.dtls.close(now);
-            let detail = RtcErrorDetail::DtlsFailure {
+            let detail = ErrorDetail::DtlsFailure {
                 received_alert: None,
                 sent_alert: None,
             };

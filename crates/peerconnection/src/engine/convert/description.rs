@@ -3,7 +3,7 @@
 use oxirtc_jsep as jsep;
 
 use crate::{
-    BundlePolicy, Error, ErrorKind, OfferOptions, RtcErrorDetail, SdpType, SessionDescription,
+    BundlePolicy, Error, ErrorDetail, ErrorKind, OfferOptions, SdpType, SessionDescription,
     SignalingState,
 };
 
@@ -61,7 +61,7 @@ pub(in crate::engine) fn signaling_state(state: jsep::SignalingState) -> Signali
 pub(in crate::engine) fn negotiation_error(error: jsep::Error) -> Error {
     let kind = match error {
         jsep::Error::SdpSyntax { line, .. } => {
-            let detail = RtcErrorDetail::SdpSyntaxError { line_number: line };
+            let detail = ErrorDetail::SdpSyntaxError { line_number: line };
             return Error::with_detail(detail, error.to_string());
         }
         jsep::Error::InvalidState(_) => ErrorKind::InvalidState,

@@ -6,77 +6,16 @@ use oxirtc_datachannel as datachannel;
 use oxirtc_sctp as sctp;
 
 use super::{
-    super::{TransportId, task::Event},
-    Data, Limits, Tasks,
+    Data, Limits,
+    sctp::{Agreed, Leaving, Sctp, SctpView},
 };
-use crate::{Error, RtcErrorDetail, SctpTransportState};
-
-/// The association, and W3C's view of it (§6.1.1).
-pub(super) struct Sctp {
-    pub(super) on: TransportId,
-    /// From the answer until it ends.
-    pub(super) association: Option<sctp::Association>,
-    state: SctpTransportState,
-    /// Bytes; `None` before it is negotiated. `u64::MAX` is no limit.
-    pub(super) max_message_size: Option<u64>,
-    /// How many channels there can be, from the moment it is connected.
-    pub(super) max_channels: Option<u16>,
-    agreed: Option<Agreed>,
-    seed: [u8; 32],
-}
-
-/// What an answer has settled.
-#[derive(Clone, Copy)]
-struct Agreed {
-    /// Ours first.
-    ports: (u16, u16),
-    /// The longest message that the peer takes, in bytes.
-    remote_limit: u64,
-}
-
-/// An association that has ended, and whose last packets, an ABORT or a SHUTDOWN COMPLETE, the peer is still to see.
-pub(super) struct Leaving {
-    on: TransportId,
-    association: sctp::Association,
-}
-
-/// The SCTP transport (W3C §6.1.1), as it is at this moment.
-#[derive(Clone, Copy)]
-pub struct SctpView<'a>(&'a Sctp);
-
-impl SctpView<'_> {
-    /// `transport`: what carries the association.
-    #[must_use]
-    pub fn transport(self) -> TransportId {
-        self.0.on
-    }
-
-    /// `state`.
-    #[must_use]
-    pub fn state(self) -> SctpTransportState {
-        self.0.state
-    }
-
-    /// `maxMessageSize` in bytes; `u64::MAX` is no limit, `None` stands before it is negotiated.
-    #[must_use]
-    pub fn max_message_size(self) -> Option<u64> {
-        self.0.max_message_size
-    }
-
-    /// `maxChannels`; `None` before it is connected.
-    #[must_use]
-    pub fn max_channels(self) -> Option<u16> {
-        self.0.max_channels
-    }
-}
-
-impl std::fmt::Debug for SctpView<'_> {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.debug_struct("SctpView")
-            .field("state", &self.state())
-            .finish_non_exhaustive()
-    }
-}
+use crate::{
+    Error, ErrorDetail, SctpTransportState,
+    engine::{
+        ids::TransportId,
+        task::{Event, Tasks},
+    },
+};
 
 impl Data {
     /// W3C's `sctp`; `None` while it is null.
@@ -241,7 +180,7 @@ impl Data {
 
     pub(in crate::engine) fn poll_timeout(&self) -> Option<Instant> {
         let association = self.live_ref().and_then(sctp::Association::poll_timeout);
-        let unclaimed = self.inbound.unclaimed.deadline();
+        let unclaimed = self.backlog.unclaimed.deadline();
         [association, unclaimed].into_iter().flatten().min()
     }
 
@@ -253,16 +192,16 @@ impl Data {
     pub(super) fn handle_event(&mut self, event: sctp::Event, tasks: &mut Tasks) {
         match event {
             sctp::Event::Connected => self.connected(tasks),
-            sctp::Event::Readable { stream } => self.inbound.look_at(stream),
+            sctp::Event::Readable { stream } => self.backlog.look_at(stream),
             sctp::Event::BufferedAmountLow { stream } => self.amount_low(stream, tasks),
             sctp::Event::Writable => tasks.push_one(Event::Writable),
             sctp::Event::OutgoingReset { stream } | sctp::Event::OutgoingResetDenied { stream } => {
                 self.session.handle_outgoing_reset(stream);
             }
-            sctp::Event::IncomingReset { stream } => self.inbound.handle_reset(stream),
+            sctp::Event::IncomingReset { stream } => self.backlog.handle_reset(stream),
             sctp::Event::AllIncomingReset => {
                 for stream in self.session.streams() {
-                    self.inbound.handle_reset(stream);
+                    self.backlog.handle_reset(stream);
                 }
             }
             sctp::Event::StreamsAdded { .. } => {
@@ -272,15 +211,18 @@ impl Data {
             }
             sctp::Event::Restarted => {
                 self.keep_what_came();
-                self.inbound.begin_anew();
+                self.backlog.begin_anew();
                 self.session.handle_restart();
                 let error = sctp_failure(None, "the peer has restarted the association");
                 self.tell_all(Some(&error), tasks);
             }
             // A SHUTDOWN ends in peace, an ABORT does not.
-            sctp::Event::Closed { cause_code, .. } => {
+            sctp::Event::Closed { cause_code, by } => {
                 let error = cause_code.map(|it| sctp_failure(Some(it), "the peer has aborted"));
                 self.end(error.as_ref(), tasks);
+                if by == sctp::Initiator::Remote {
+                    tasks.push_peer_closed();
+                }
             }
             sctp::Event::Failed { cause } => {
                 let error = sctp_failure(cause.cause_code(), "the association has failed");
@@ -301,6 +243,7 @@ impl Data {
             .map_or(0, sctp::Association::max_channels);
         sctp.max_channels = Some(channels);
         sctp.state = SctpTransportState::Connected;
+        tasks.peer_is_there();
         self.session.set_connected(channels);
         self.tell_all(None, tasks);
         tasks.push_one(Event::SctpTransport(SctpTransportState::Connected));
@@ -341,7 +284,7 @@ impl Data {
         if let Some((on, association)) = sctp.and_then(|it| Some((it.on, it.association.take()?))) {
             self.leaving = Some(Leaving { on, association });
         }
-        self.messages_dropped += self.inbound.begin_anew();
+        self.messages_dropped += self.backlog.begin_anew();
     }
 
     /// What ran on this transport cannot be told anything any more: its DTLS is gone.
@@ -377,5 +320,5 @@ impl Limits {
 }
 
 fn sctp_failure(cause_code: Option<u16>, message: &str) -> Error {
-    Error::with_detail(RtcErrorDetail::SctpFailure { cause_code }, message)
+    Error::with_detail(ErrorDetail::SctpFailure { cause_code }, message)
 }

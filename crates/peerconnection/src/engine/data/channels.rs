@@ -1,29 +1,15 @@
-//! What the application's side adds to a channel of the session, and what it is told.
-
-use std::collections::VecDeque;
+//! What the application is told of channels.
 
 use oxirtc_datachannel as datachannel;
 
-use super::{ChannelEvent, ChannelId, Data, Event, Tasks};
-use crate::{Error, Message, RtcErrorDetail};
-
-/// The application's side of a channel. All else is the session's.
-#[derive(Debug, Default)]
-pub(super) struct Local {
-    /// The buffered amount that its threshold is compared with.
-    pub(super) threshold: u64,
-    /// What was buffered when it was closed: W3C goes on showing it.
-    left_behind: u64,
-    /// It ended before the peer had acknowledged everything.
-    lost: bool,
-    /// Messages that have no place in the association: what came before a reset, as the stream may be
-    /// another channel's soon, or before the channel was there.
-    pub(super) tail: VecDeque<Message>,
-    /// The user was told, and has not found it empty since.
-    pub(super) told: bool,
-    /// Nobody will read.
-    pub(super) discards: bool,
-}
+use super::{Data, local::Local};
+use crate::{
+    Error, ErrorDetail,
+    engine::{
+        ids::ChannelId,
+        task::{ChannelEvent, Event, Tasks},
+    },
+};
 
 impl Data {
     /// What the session tells, as tasks. `ended`: why the association is gone, when it is.
@@ -117,7 +103,7 @@ impl Data {
     }
 
     /// The buffered amount has fallen to its threshold.
-    pub(super) fn amount_low(&mut self, stream: u16, tasks: &mut Tasks) {
+    pub(super) fn amount_low(&self, stream: u16, tasks: &mut Tasks) {
         let id = self.by_stream(stream);
         // An announcement is no data of the application's.
         let has_sent = |id: &ChannelId| {
@@ -191,5 +177,5 @@ fn channel_failure(failure: datachannel::Failure) -> Error {
         datachannel::Failure::Rejected => "the peer has refused the channel",
         _ => "the peer broke the rules of the channel",
     };
-    Error::with_detail(RtcErrorDetail::DataChannelFailure, message)
+    Error::with_detail(ErrorDetail::DataChannelFailure, message)
 }

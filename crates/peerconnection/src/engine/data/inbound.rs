@@ -1,71 +1,19 @@
 //! From the association up: what came, and who reads it.
 
-use std::{
-    collections::{BTreeMap, BTreeSet, VecDeque},
-    time::Instant,
-};
+use std::time::Instant;
 
+use bytes::Bytes;
 use oxirtc_datachannel as datachannel;
 
-use super::{ChannelId, Data, Event, Tasks, convert, unclaimed::Unclaimed};
-use crate::Message;
-
-/// What came and is still to be dealt with.
-#[derive(Debug, Default)]
-pub(super) struct Inbound {
-    /// Streams to look at, in order.
-    ready: VecDeque<u16>,
-    /// Streams with an OPEN at their head that waits until the user has read some events, and whether
-    /// the peer has reset them since.
-    waiting: BTreeMap<u16, bool>,
-    /// Streams that the peer has reset.
-    resets: VecDeque<u16>,
-    /// Those of them whose unread messages have no room beside the window yet.
-    pub(super) unfinished: BTreeSet<u16>,
-    /// There is more room beside the window than when the unfinished ones were tried last.
-    room_came: bool,
-    pub(super) unclaimed: Unclaimed,
-    /// Bytes in the tails of channels.
-    tails: usize,
-}
-
-impl Inbound {
-    /// Something may stand at the head of a stream.
-    pub(super) fn look_at(&mut self, stream: u16) {
-        self.ready.push_back(stream);
-    }
-
-    /// The next stream to look at.
-    pub(super) fn next_stream(&mut self, tasks: &Tasks) -> Option<u16> {
-        if let Some(stream) = self.ready.pop_front() {
-            return Some(stream);
-        }
-        if tasks.is_full() {
-            return None;
-        }
-        let (stream, reset) = self.waiting.pop_first()?;
-        if reset {
-            self.resets.push_back(stream);
-        }
-        Some(stream)
-    }
-
-    /// The peer has reset its side of a stream: first it is looked at.
-    pub(super) fn handle_reset(&mut self, stream: u16) {
-        self.look_at(stream);
-        self.resets.push_back(stream);
-    }
-
-    /// The association is another; answers how many messages nobody claimed.
-    pub(super) fn begin_anew(&mut self) -> u64 {
-        let dropped = self.unclaimed.clear();
-        *self = Self {
-            tails: self.tails,
-            ..Self::default()
-        };
-        dropped
-    }
-}
+use super::Data;
+use crate::{
+    Message,
+    engine::{
+        convert,
+        ids::ChannelId,
+        task::{Event, Tasks},
+    },
+};
 
 impl Data {
     /// What stands at the head of a stream: DCEP is taken at once, a user's message waits for him.
@@ -81,7 +29,7 @@ impl Data {
                 }
                 // An OPEN would become another event; an ACK would not, and has one byte.
                 Some((datachannel::ppid::DCEP, 2..)) if tasks.is_full() => {
-                    self.inbound.waiting.entry(stream).or_default();
+                    self.backlog.waiting.entry(stream).or_default();
                     return;
                 }
                 Some((datachannel::ppid::DCEP, _)) => {
@@ -90,7 +38,7 @@ impl Data {
                         self.drop_unclaimed(stream);
                     }
                     // What stands behind it has to wait until the application knows the channel.
-                    self.inbound.ready.push_front(stream);
+                    self.backlog.ready.push_front(stream);
                     return;
                 }
                 Some(_) => match self.session.handle_user_message(stream) {
@@ -153,9 +101,9 @@ impl Data {
         loop {
             let local = self.channels.get_mut(&id)?;
             if let Some(message) = local.tail.pop_front() {
-                self.inbound.tails -= cost(&message);
-                if !self.inbound.unfinished.is_empty() {
-                    self.inbound.room_came = true;
+                self.backlog.tails -= cost(&message);
+                if !self.backlog.unfinished.is_empty() {
+                    self.backlog.room_came = true;
                     self.settle(now, tasks);
                 }
                 return Some(message);
@@ -169,9 +117,9 @@ impl Data {
                     return None;
                 }
                 Some((datachannel::ppid::DCEP, _)) => {
-                    self.inbound.look_at(stream);
+                    self.backlog.look_at(stream);
                     self.settle(now, tasks);
-                    if self.inbound.waiting.contains_key(&stream) {
+                    if self.backlog.waiting.contains_key(&stream) {
                         return None;
                     }
                 }
@@ -196,7 +144,7 @@ impl Data {
         let Some(message) = self.live().and_then(|it| it.read(stream)) else {
             return;
         };
-        if !self.inbound.unclaimed.hold(now, stream, message, most) {
+        if !self.backlog.unclaimed.hold(now, stream, message, most) {
             self.messages_dropped += 1;
             self.give_up(stream);
         }
@@ -204,44 +152,44 @@ impl Data {
 
     /// RFC 8832 §6: user messages for no channel are an error, and their stream is reset.
     fn give_up(&mut self, stream: u16) {
-        self.messages_dropped += self.inbound.unclaimed.take(stream).len() as u64;
+        self.messages_dropped += self.backlog.unclaimed.take(stream).len() as u64;
         self.session.reject(stream);
     }
 
     /// Streams that have waited too long for their channel.
     pub(super) fn give_up_unclaimed(&mut self, now: Instant) {
-        while let Some(stream) = self.inbound.unclaimed.due(now) {
+        while let Some(stream) = self.backlog.unclaimed.due(now) {
             self.give_up(stream);
         }
     }
 
     /// What waited on a stream goes when it will get no channel any more.
     fn drop_unclaimed(&mut self, stream: u16) {
-        if self.inbound.unclaimed.has(stream)
+        if self.backlog.unclaimed.has(stream)
             && self.session.handle_user_message(stream) == datachannel::Disposition::Discard
         {
-            self.messages_dropped += self.inbound.unclaimed.take(stream).len() as u64;
+            self.messages_dropped += self.backlog.unclaimed.take(stream).len() as u64;
         }
     }
 
     /// A channel is open: what waited for it is its own.
     pub(super) fn claim(&mut self, id: ChannelId, stream: u16, tasks: &mut Tasks) {
-        for message in self.inbound.unclaimed.take(stream) {
+        for message in self.backlog.unclaimed.take(stream) {
             self.keep(id, message.ppid, message.payload);
         }
         if self.channels.get(&id).is_some_and(|it| !it.tail.is_empty()) {
             self.offer(stream, tasks);
         }
-        self.inbound.look_at(stream);
+        self.backlog.look_at(stream);
     }
 
     /// Puts a message into the tail of its channel.
-    fn keep(&mut self, id: ChannelId, ppid: u32, payload: bytes::Bytes) {
+    fn keep(&mut self, id: ChannelId, ppid: u32, payload: Bytes) {
         let decoded = self.session.decode(id.0, ppid, payload);
         match (decoded, self.channels.get_mut(&id)) {
             (Ok(Some(payload)), Some(local)) => {
                 let message = convert::message(payload);
-                self.inbound.tails += cost(&message);
+                self.backlog.tails += cost(&message);
                 local.tail.push_back(message);
             }
             (Ok(None), _) => {}
@@ -252,25 +200,25 @@ impl Data {
     /// The peer has reset its side of a stream. What came before it is the channel's still, and the
     /// stream may be another channel's soon: it moves beside. False when there is nothing to do.
     pub(super) fn finish_reset(&mut self) -> bool {
-        if let Some(stream) = self.inbound.resets.pop_front() {
-            if let Some(reset) = self.inbound.waiting.get_mut(&stream) {
+        if let Some(stream) = self.backlog.resets.pop_front() {
+            if let Some(reset) = self.backlog.waiting.get_mut(&stream) {
                 *reset = true;
             } else if self.move_aside(stream) {
                 self.reset(stream);
             } else {
-                self.inbound.unfinished.insert(stream);
+                self.backlog.unfinished.insert(stream);
             }
             return true;
         }
-        if !std::mem::take(&mut self.inbound.room_came) {
+        if !std::mem::take(&mut self.backlog.room_came) {
             return false;
         }
-        let Some(&stream) = self.inbound.unfinished.first() else {
+        let Some(&stream) = self.backlog.unfinished.first() else {
             return false;
         };
         if self.move_aside(stream) {
-            self.inbound.unfinished.remove(&stream);
-            self.inbound.room_came = true;
+            self.backlog.unfinished.remove(&stream);
+            self.backlog.room_came = true;
             self.reset(stream);
         }
         true
@@ -288,7 +236,7 @@ impl Data {
         let local = id.and_then(|id| self.channels.get(&id));
         let reader = id.filter(|_| local.is_some_and(|it| !it.discards));
         loop {
-            let tails = self.inbound.tails;
+            let tails = self.backlog.tails;
             let Some(association) = self.live() else {
                 return true;
             };
@@ -323,8 +271,8 @@ impl Data {
     pub(super) fn let_go(&mut self, id: ChannelId) {
         if let Some(local) = self.channels.get_mut(&id) {
             let held: usize = local.tail.drain(..).map(|message| cost(&message)).sum();
-            self.inbound.tails -= held;
-            self.inbound.room_came = true;
+            self.backlog.tails -= held;
+            self.backlog.room_came = true;
         }
     }
 }

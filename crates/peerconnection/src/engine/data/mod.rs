@@ -4,25 +4,27 @@
 //! verbs and facts only mark what there is to do.
 
 mod association;
+mod backlog;
 mod channels;
 mod inbound;
+mod local;
 mod outbound;
+mod sctp;
 mod unclaimed;
 
 use std::{collections::BTreeMap, time::Instant};
 
 use oxirtc_datachannel as datachannel;
 
-use super::{
-    channel::ChannelId,
-    convert,
-    task::{ChannelEvent, Event, Tasks},
+pub use sctp::SctpView;
+
+use self::{
+    backlog::Backlog,
+    local::Local,
+    sctp::{Leaving, Sctp},
 };
-use crate::{DataChannelInit, Error, Settings};
-pub use association::SctpView;
-use association::{Leaving, Sctp};
-use channels::Local;
-use inbound::Inbound;
+use super::{convert, ids::ChannelId, task::Tasks};
+use crate::{DataChannelInit, Error, Settings, label::Label};
 
 /// The channels of a connection, and what carries them.
 pub(super) struct Data {
@@ -32,8 +34,10 @@ pub(super) struct Data {
     /// The association before it, until its last packet is out.
     leaving: Option<Leaving>,
     channels: BTreeMap<ChannelId, Local>,
-    inbound: Inbound,
+    backlog: Backlog,
     limits: Limits,
+    /// What the log calls the connection.
+    label: Label,
     messages_dropped: u64,
 }
 
@@ -46,7 +50,7 @@ struct Limits {
 }
 
 impl Data {
-    pub(super) fn new(settings: &Settings) -> Self {
+    pub(super) fn new(settings: &Settings, label: Label) -> Self {
         let limits = Limits {
             max_message_size: settings.announced_message_size(),
             max_outgoing_message_size: settings.max_outgoing_message_size,
@@ -61,8 +65,9 @@ impl Data {
             sctp: None,
             leaving: None,
             channels: BTreeMap::new(),
-            inbound: Inbound::default(),
+            backlog: Backlog::default(),
             limits,
+            label,
             messages_dropped: 0,
         }
     }
@@ -77,7 +82,7 @@ impl Data {
                 self.handle_event(event, tasks);
             } else if !self.is_connected() {
                 return;
-            } else if let Some(stream) = self.inbound.next_stream(tasks) {
+            } else if let Some(stream) = self.backlog.next_stream(tasks) {
                 self.pull(now, stream, tasks);
             } else if !self.finish_reset() {
                 return;
@@ -116,7 +121,7 @@ impl Data {
             self.channels.remove(&id);
         }
         if let Some(stream) = stream {
-            self.inbound.look_at(stream);
+            self.backlog.look_at(stream);
         }
     }
 

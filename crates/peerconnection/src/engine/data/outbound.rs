@@ -5,8 +5,11 @@ use std::time::Instant;
 use oxirtc_datachannel as datachannel;
 use oxirtc_sctp as sctp;
 
-use super::{ChannelId, Data, convert};
-use crate::{Error, ErrorKind, Message, RtcErrorDetail, SendError};
+use super::Data;
+use crate::{
+    Error, ErrorDetail, ErrorKind, Message, SendError,
+    engine::{convert, ids::ChannelId},
+};
 
 impl Data {
     /// W3C §6.2, `send()`.
@@ -67,7 +70,7 @@ impl Data {
                     let outgoing = self.session.poll_send();
                     let taken = outgoing.map(|it| pass(now, association, it));
                     if let Some(Err(error)) = taken {
-                        log::debug!("an announcement was not taken: {error}");
+                        log::debug!("{}: an announcement was not taken: {error}", self.label);
                     }
                 }
             }
@@ -101,7 +104,7 @@ fn invalid_state(message: &str) -> SendError {
 
 /// [6.2-08]
 fn not_taken(error: sctp::Error) -> SendError {
-    let detail = RtcErrorDetail::SctpFailure { cause_code: None };
+    let detail = ErrorDetail::SctpFailure { cause_code: None };
     let message = "the association did not take the message";
     SendError::Refused(Error::with_detail(detail, message).with_source(error))
 }

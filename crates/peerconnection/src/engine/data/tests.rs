@@ -7,7 +7,13 @@ use datachannel::message::{Message as Dcep, Open};
 use oxirtc_sctp as sctp;
 
 use super::*;
-use crate::{DataChannelState, Message, engine::TransportId};
+use crate::{
+    DataChannelState, Message,
+    engine::{
+        TransportId,
+        task::{ChannelEvent, Event},
+    },
+};
 
 struct Wire {
     data: Data,
@@ -29,7 +35,7 @@ impl Wire {
 
     fn with(settings: &Settings, remote_limit: u64) -> Self {
         let now = oxirtc_netsim::epoch();
-        let mut data = Data::new(settings);
+        let mut data = Data::new(settings, Label([0, 0]));
         data.create(ON, [1; 32]);
         data.negotiate(now, ON, PORTS, remote_limit);
         data.set_role(datachannel::Role::Server);
@@ -198,7 +204,7 @@ fn a_channel_whose_announcement_is_too_long_fails() {
         Event::Channel(id, ChannelEvent::Error(error)) if *id == long => Some(error.detail()),
         _ => None,
     });
-    assert_eq!(error, Some(Some(crate::RtcErrorDetail::DataChannelFailure)));
+    assert_eq!(error, Some(Some(crate::ErrorDetail::DataChannelFailure)));
     assert_eq!(wire.peer.stats().messages_received, 1);
 }
 
@@ -222,20 +228,26 @@ fn messages_wait_for_their_negotiated_channel() {
     assert_eq!(wire.state(id), DataChannelState::Open);
 }
 
-/// Goal E4: a stream that only the peer has cannot stop the other channels, however much is sent on it.
+/// A stream that only the peer has cannot stop the other channels, however much is sent on it.
 #[test]
 fn a_stream_without_a_channel_does_not_fill_the_window() {
     let mut wire = Wire::new(&Settings::default().receive_window(1 << 20));
     wire.peer_opens(0);
     wire.run();
     let id = wire.announced()[0];
+    for _ in 0..2 {
+        assert!(!wire.was_reset(6), "less than 64 KiB");
+        wire.peer_sends(6, BINARY, vec![1; 40 * KIB]);
+        wire.pass(Duration::from_secs(1));
+    }
+    assert!(wire.was_reset(6), "more than 64 KiB");
     for _ in 0..100 {
         wire.peer_sends(8, BINARY, vec![1; 40 * KIB]);
     }
     wire.peer_sends(0, BINARY, vec![2; 10]);
     wire.pass(Duration::from_secs(5));
     assert_eq!(wire.read(id), Some(Message::from(vec![2; 10])));
-    assert!(wire.was_reset(8), "more than 64 KiB");
+    assert!(wire.was_reset(8));
     // Together they may hold an eighth of the window: 128 KiB.
     for stream in [10, 12, 14] {
         wire.peer_sends(stream, BINARY, vec![1; 50 * KIB]);
@@ -248,8 +260,8 @@ fn a_stream_without_a_channel_does_not_fill_the_window() {
     assert!(!wire.was_reset(10) && !wire.was_reset(12));
     wire.pass(Duration::from_secs(2));
     assert!(wire.was_reset(10) && wire.was_reset(12));
-    assert_eq!(wire.data.messages_dropped(), 103);
-    assert_eq!(wire.data.inbound.unclaimed.deadline(), None);
+    assert_eq!(wire.data.messages_dropped(), 105);
+    assert_eq!(wire.data.backlog.unclaimed.deadline(), None);
 }
 
 /// The same for the next channel of a stream, whose turn the peer delays by not answering.
@@ -258,12 +270,12 @@ fn what_a_refused_stream_held_is_dropped_with_it() {
     let mut wire = Wire::new(&Settings::default());
     wire.peer_sends(4, BINARY, vec![1; 1000]);
     wire.run();
-    assert!(wire.data.inbound.unclaimed.has(4));
+    assert!(wire.data.backlog.unclaimed.has(4));
     // DCEP after user messages is an error.
     wire.peer_opens(4);
     wire.run();
     assert!(wire.was_reset(4));
-    assert!(!wire.data.inbound.unclaimed.has(4));
+    assert!(!wire.data.backlog.unclaimed.has(4));
     assert_eq!(wire.data.messages_dropped(), 1);
     // The peer gives one up by itself.
     wire.peer_sends(2, BINARY, vec![1; 1000]);
@@ -271,10 +283,10 @@ fn what_a_refused_stream_held_is_dropped_with_it() {
     assert_eq!(wire.peer.reset_streams(wire.now, &[2]), Ok(()));
     wire.pass(Duration::from_secs(1));
     assert!(wire.was_reset(2));
-    assert!(!wire.data.inbound.unclaimed.has(2));
+    assert!(!wire.data.backlog.unclaimed.has(2));
 }
 
-/// Row D7 of the bounds on what a peer can cause: channels beyond the setting are reset.
+/// What a peer can cause is bounded: channels beyond the setting are reset.
 #[test]
 fn the_peer_may_have_as_many_channels_as_the_settings_say() {
     let mut wire = Wire::new(&Settings::default().max_channels(3));
@@ -315,7 +327,7 @@ fn announcements_wait_for_the_application() {
     }
 }
 
-/// Row D9: a stream that is reset again and again while its messages have no room is kept once.
+/// A stream that is reset again and again while its messages have no room is kept once.
 #[test]
 fn resets_that_cannot_be_finished_are_kept_once() {
     let mut wire = Wire::new(&Settings::default().receive_window(100_000));
@@ -336,16 +348,16 @@ fn resets_that_cannot_be_finished_are_kept_once() {
         wire.pass(Duration::from_secs(1));
         let _refused = wire.peer.reset_streams(wire.now, &[2]);
         wire.pass(Duration::from_secs(1));
-        if wire.data.inbound.unfinished.len() == 1 && round > 5 {
+        if wire.data.backlog.unfinished.len() == 1 && round > 5 {
             break;
         }
     }
-    assert_eq!(wire.data.inbound.unfinished.len(), 1);
+    assert_eq!(wire.data.backlog.unfinished.len(), 1);
     assert_eq!(wire.state(other), DataChannelState::Open, "its reset waits");
     // Room beside the window lets it go on.
     assert_eq!(wire.read(full), Some(Message::from(vec![1; 90_000])));
     wire.pass(Duration::from_secs(1));
-    assert_eq!(wire.data.inbound.unfinished.len(), 0);
+    assert_eq!(wire.data.backlog.unfinished.len(), 0);
     assert_eq!(wire.state(other), DataChannelState::Closed);
     assert_eq!(wire.read(other), Some(Message::from(vec![0; 1000])));
 }

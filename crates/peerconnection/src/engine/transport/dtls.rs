@@ -4,10 +4,14 @@ use std::time::Instant;
 
 use oxirtc_dtls as dtls;
 
-use super::{Equipment, Transport, Up};
+use super::Transport;
 use crate::{
-    DtlsTransportState, Error, RtcErrorDetail,
-    engine::task::{DtlsTransportEvent, Event},
+    DtlsTransportState, Error, ErrorDetail,
+    engine::{
+        equipment::Equipment,
+        task::{DtlsTransportEvent, Event},
+        up::Up,
+    },
 };
 
 impl Transport {
@@ -22,13 +26,13 @@ impl Transport {
         let label = format!("dtls {generation}");
         self.dtls = dtls::Connection::new(config, equipment.seed.derive(&label, self.id.0), now);
         self.started = false;
+        self.renewed = true;
         self.shown.dtls = DtlsTransportState::New;
-        self.start_dtls(now);
     }
 
     /// There is a pair: once per association, however many pairs or restarts there are.
     pub(in crate::engine) fn start_dtls(&mut self, now: Instant) {
-        if self.started || self.ice.payload_path().is_none() {
+        if self.started || self.payload_way(now).is_none() {
             return;
         }
         if let Some(round_trip) = self.ice.rtt() {
@@ -43,15 +47,19 @@ impl Transport {
             self.dtls_connecting(up);
             match event {
                 dtls::Event::Connected => {
+                    up.tasks.peer_is_there();
                     self.dtls_changed(DtlsTransportState::Connected, None, up);
                     if up.data.is_on(self.id) {
                         up.data.connect(now, self.round_trip());
                     }
                 }
-                dtls::Event::Closed { .. } => {
+                dtls::Event::Closed { by } => {
                     // [6.1.2-02]
                     self.dtls_changed(DtlsTransportState::Closed, None, up);
                     self.end_data(None, up);
+                    if by == dtls::Initiator::Remote {
+                        up.tasks.push_peer_closed();
+                    }
                 }
                 dtls::Event::Failed { cause } => self.fail_dtls(dtls_failure(&cause), up),
                 _ => {}
@@ -109,8 +117,8 @@ fn dtls_failure(cause: &dtls::Failure) -> Error {
         _ => "DTLS has failed",
     };
     let detail = match cause {
-        dtls::Failure::FingerprintMismatch => RtcErrorDetail::FingerprintFailure,
-        _ => RtcErrorDetail::DtlsFailure {
+        dtls::Failure::FingerprintMismatch => ErrorDetail::FingerprintFailure,
+        _ => ErrorDetail::DtlsFailure {
             received_alert: cause.received_alert(),
             sent_alert: cause.sent_alert(),
         },

@@ -1,7 +1,10 @@
 //! A transport: an ICE agent and the DTLS on it.
 
+mod ascend;
 mod dtls;
+mod generation;
 mod ice;
+mod shown;
 mod view;
 
 use std::{
@@ -11,30 +14,30 @@ use std::{
 };
 
 use oxirtc_datachannel as datachannel;
-use oxirtc_dtls::Connection;
-use oxirtc_ice::Agent;
+use oxirtc_dtls::{Config, Connection};
+use oxirtc_ice::{Agent, ChecklistSet, GenerationId, Way};
 use oxirtc_jsep as jsep;
 
-pub use view::{IceCandidatePair, IceParameters, TransportView};
+pub use shown::{IceCandidatePair, IceParameters};
+pub use view::TransportView;
 
-use super::{
-    convert, data::Data, describe::Negotiation, facts::States, seed::Seed, task::Tasks,
-    transports::Others,
-};
-use crate::{
-    Certificate, DtlsTransportState, IceTransportPolicy, Interface, Path, Route, Settings,
-};
-use view::Shown;
-
-/// The number of a transport. Never used twice by one engine.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
-pub struct TransportId(pub(super) u32);
+use self::{generation::Generations, shown::Shown};
+use super::{convert, equipment::Equipment, ids::TransportId};
+use crate::{DtlsTransportState, Path, label::Label};
 
 /// An ICE agent with the DTLS on it.
 pub(super) struct Transport {
     pub(super) id: TransportId,
     pub(super) name: jsep::TransportId,
+    /// What the log calls the connection.
+    pub(super) label: Label,
     pub(super) ice: Agent,
+    /// What descriptions have said of ICE.
+    pub(super) generations: Generations,
+    /// The oldest generation of ICE that DTLS may use.
+    since: GenerationId,
+    /// DTLS was replaced, and the generation that comes with it is its first.
+    renewed: bool,
     pub(super) dtls: Connection,
     pub(super) shown: Shown,
     /// Addresses of its sockets.
@@ -49,39 +52,29 @@ pub(super) struct Transport {
     ufrags: VecDeque<String>,
 }
 
-/// What transports are made with.
-pub(super) struct Equipment {
-    pub(super) seed: Seed,
-    pub(super) settings: Settings,
-    pub(super) certificate: Certificate,
-    /// The addresses of this machine, once they were told.
-    pub(super) interfaces: Option<Vec<Interface>>,
-    pub(super) ice_transport_policy: IceTransportPolicy,
-}
-
-/// What stands above a transport and beside it, where its events go.
-pub(super) struct Up<'a> {
-    pub(super) others: Others<'a>,
-    pub(super) negotiation: &'a mut Negotiation,
-    pub(super) data: &'a mut Data,
-    pub(super) states: &'a mut States,
-    pub(super) tasks: &'a mut Tasks,
-    pub(super) routes: &'a mut VecDeque<Route>,
-}
-
 impl Transport {
-    pub(super) fn new(name: jsep::TransportId, equipment: &Equipment, now: Instant) -> Self {
+    pub(super) fn new(
+        name: jsep::TransportId,
+        equipment: &Equipment,
+        set: &mut ChecklistSet,
+        now: Instant,
+    ) -> Self {
         let id = TransportId(name.value());
         let seed = |label| equipment.seed.derive(label, id.0);
-        let mut ice = Agent::new(convert::ice_config(&equipment.settings), seed("ice"), now);
-        if let Some(interfaces) = equipment.shown_interfaces() {
-            ice.handle_interfaces(now, &interfaces);
+        let mut ice = Agent::new(convert::ice_config(&equipment.settings), seed("ice"));
+        ice.set_transport_policy(convert::transport_policy(equipment.ice_transport_policy));
+        if let Some(interfaces) = &equipment.interfaces {
+            ice.handle_interfaces(now, set, &convert::interfaces(interfaces));
         }
-        let config = oxirtc_dtls::Config::new(equipment.certificate.inner().clone());
+        let config = Config::new(equipment.certificate.inner().clone());
         Self {
             id,
             name,
+            label: equipment.label,
             ice,
+            generations: Generations::default(),
+            since: GenerationId::default(),
+            renewed: false,
             dtls: Connection::new(config, seed("dtls"), now),
             shown: Shown::default(),
             sockets: Vec::new(),
@@ -92,20 +85,14 @@ impl Transport {
         }
     }
 
-    /// Lifts what the layers tell, once from the bottom: a layer affects only those above it.
-    pub(super) fn ascend(&mut self, now: Instant, up: &mut Up<'_>) {
-        self.ascend_ice(now, up);
-        self.ascend_dtls(now, up);
-    }
-
     /// Where ICE wants to send.
     pub(super) fn control_path(&self) -> Option<Path> {
-        self.ice.control_path().map(convert::path)
+        self.ice.control_way().map(|way| convert::path(way.path))
     }
 
-    /// Where payload may go.
-    pub(super) fn payload_path(&self) -> Option<Path> {
-        self.ice.payload_path().map(convert::path)
+    /// How payload may go.
+    pub(super) fn payload_way(&self, now: Instant) -> Option<Way> {
+        self.ice.payload_way(now, self.since)
     }
 
     pub(super) fn poll_timeout(&self) -> Option<Instant> {
@@ -113,8 +100,8 @@ impl Transport {
         deadlines.into_iter().flatten().min()
     }
 
-    pub(super) fn handle_timeout(&mut self, now: Instant) {
-        self.ice.handle_timeout(now);
+    pub(super) fn handle_timeout(&mut self, now: Instant, set: &mut ChecklistSet) {
+        self.ice.handle_timeout(now, set);
         self.dtls.handle_timeout(now);
     }
 
@@ -122,19 +109,13 @@ impl Transport {
         self.ice.rtt()
     }
 
+    /// The oldest generation of ICE that is of the DTLS association that there is.
+    pub(super) fn since(&self) -> GenerationId {
+        self.since
+    }
+
     /// Whether data may go through.
     pub(super) fn is_secure(&self) -> bool {
         self.shown.dtls == DtlsTransportState::Connected
-    }
-}
-
-impl Equipment {
-    /// [4.2.5-01]: with relayed candidates only, no address of ours may show or be checked from.
-    pub(super) fn shown_interfaces(&self) -> Option<Vec<oxirtc_ice::Interface>> {
-        let interfaces = self.interfaces.as_deref()?;
-        Some(match self.ice_transport_policy {
-            IceTransportPolicy::All => convert::interfaces(interfaces),
-            IceTransportPolicy::Relay => Vec::new(),
-        })
     }
 }

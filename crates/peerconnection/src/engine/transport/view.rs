@@ -2,41 +2,14 @@
 
 use std::time::Duration;
 
-use super::{Transport, TransportId};
-use crate::{DtlsTransportState, IceCandidate, IceGatheringState, IceRole, IceTransportState};
-
-/// A selected pair (W3C §5.6.2).
-#[derive(Clone, Debug, PartialEq, Eq)]
-#[doc(alias = "RTCIceCandidatePair")]
-pub struct IceCandidatePair {
-    /// Ours.
-    pub local: IceCandidate,
-    /// The peer's. That of a peer-reflexive candidate shows no address.
-    pub remote: IceCandidate,
-}
-
-/// ICE credentials (W3C §5.6.1). `Debug` does not show the password.
-#[derive(Clone, PartialEq, Eq)]
-#[doc(alias = "RTCIceParameters")]
-pub struct IceParameters {
-    /// 4 to 256 characters.
-    pub username_fragment: String,
-    /// 22 to 256 characters.
-    pub password: String,
-}
-
-/// What stands since the tasks that told it were queued.
-pub(in crate::engine) struct Shown {
-    pub(in crate::engine) role: IceRole,
-    pub(in crate::engine) ice: IceTransportState,
-    pub(in crate::engine) gathering: IceGatheringState,
-    pub(in crate::engine) dtls: DtlsTransportState,
-    pub(in crate::engine) pair: Option<IceCandidatePair>,
-    pub(in crate::engine) local_candidates: Vec<IceCandidate>,
-    pub(in crate::engine) remote_candidates: Vec<IceCandidate>,
-    pub(in crate::engine) local_parameters: Option<IceParameters>,
-    pub(in crate::engine) remote_parameters: Option<IceParameters>,
-}
+use super::{
+    Transport,
+    shown::{IceCandidatePair, IceParameters},
+};
+use crate::{
+    DtlsTransportState, IceCandidate, IceGatheringState, IceRole, IceTransportState,
+    engine::ids::TransportId,
+};
 
 /// An ICE transport and the DTLS transport on it (W3C §5.5, §5.6), as they are at this moment.
 #[derive(Clone, Copy)]
@@ -120,37 +93,12 @@ impl<'a> TransportView<'a> {
     }
 }
 
-impl Default for Shown {
-    fn default() -> Self {
-        Self {
-            role: IceRole::Unknown,
-            ice: IceTransportState::New,
-            gathering: IceGatheringState::New,
-            dtls: DtlsTransportState::New,
-            pair: None,
-            local_candidates: Vec::new(),
-            remote_candidates: Vec::new(),
-            local_parameters: None,
-            remote_parameters: None,
-        }
-    }
-}
-
 impl std::fmt::Debug for TransportView<'_> {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         f.debug_struct("TransportView")
             .field("id", &self.id())
             .field("ice_state", &self.ice_state())
             .field("dtls_state", &self.dtls_state())
-            .finish_non_exhaustive()
-    }
-}
-
-impl std::fmt::Debug for IceParameters {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        let mut debug = f.debug_struct("IceParameters");
-        debug
-            .field("username_fragment", &self.username_fragment)
             .finish_non_exhaustive()
     }
 }

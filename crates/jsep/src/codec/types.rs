@@ -1,0 +1,65 @@
+//! Payload types: which are fixed, and which a codec is given.
+
+use super::{Codec, Levels};
+
+/// The payload types of one bundle group.
+///
+/// A number that was given to a codec is that codec's as long as the connection lives (RFC 9143 §9.1), also
+/// where the peer gave it.
+#[derive(Clone, Debug, Default)]
+pub struct PayloadTypes {
+    given: Vec<(u8, Codec)>,
+}
+
+impl PayloadTypes {
+    /// Notes what a description says of a payload type. A number that has a meaning keeps it.
+    pub fn learn(&mut self, payload: u8, codec: &Codec) {
+        if self.meaning(payload).is_none() {
+            self.given.push((payload, codec.clone()));
+        }
+    }
+
+    /// What a payload type means.
+    pub fn meaning(&self, payload: u8) -> Option<&Codec> {
+        let mut given = self.given.iter();
+        given.find(|(it, _)| *it == payload).map(|(_, codec)| codec)
+    }
+
+    /// The payload type of a codec: the one that it has, its fixed one, or a free one. `None` when all are
+    /// taken.
+    pub fn number(&mut self, codec: &Codec) -> Option<u8> {
+        let same =
+            |it: &Codec| it.is_same(codec, Levels::Compared) && it.parameters == codec.parameters;
+        if let Some((payload, _)) = self.given.iter().find(|(_, it)| same(it)) {
+            return Some(*payload);
+        }
+        let free = |payload: &u8| self.meaning(*payload).is_none();
+        let fixed = FIXED.iter().map(|(payload, ..)| *payload);
+        let own = fixed.filter(|it| is_fixed_as(*it, codec)).find(free);
+        let payload = own.or_else(|| DYNAMIC.into_iter().flatten().find(free))?;
+        self.given.push((payload, codec.clone()));
+        Some(payload)
+    }
+}
+
+/// What a payload type means of which no `a=rtpmap` says anything.
+pub(super) fn fixed(payload: u8) -> Option<Codec> {
+    let mut fixed = FIXED.iter();
+    let (_, name, rate) = fixed.find(|(it, ..)| *it == payload)?;
+    Some(Codec::new(*name, *rate))
+}
+
+fn is_fixed_as(payload: u8, codec: &Codec) -> bool {
+    codec.parameters.is_none() && fixed(payload).is_some_and(|it| it.is_answer_to(codec))
+}
+
+/// RFC 3551 §6, of those that are in use.
+const FIXED: [(u8, &str, u32); 4] = [
+    (0, "PCMU", 8000),
+    (8, "PCMA", 8000),
+    (9, "G722", 8000),
+    (13, "CN", 8000),
+];
+
+/// RFC 3551 §3 has 96 to 127 for all; below that, RFC 5761 §4 keeps 64 to 95 free for RTCP.
+const DYNAMIC: [std::ops::RangeInclusive<u8>; 2] = [96..=127, 35..=63];

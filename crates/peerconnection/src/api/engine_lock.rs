@@ -1,0 +1,228 @@
+//! An engine behind its lock, with what its application waits for and who carries it.
+
+use std::{
+    fmt,
+    sync::{Arc, Mutex, MutexGuard, PoisonError, Weak},
+    task::{Context, Poll},
+    time::Instant,
+};
+
+use super::{events::Queue, queues::Queues, waiters::Wakeups};
+use crate::{Error, ErrorKind, PeerConnectionState, engine::Engine};
+
+/// Who moves the datagrams of a connection.
+///
+/// It lives behind the lock of its engine, so its methods are called with that lock held: they must not call into handles of the
+/// connection, and must not block.
+pub trait Carrier: Send + 'static {
+    /// The time.
+    fn now(&self) -> Instant;
+
+    /// Serves the engine: its batches are sent as far as the sockets take them, then its requests are answered, then the timer
+    /// is armed again when it is due earlier. Called after each verb, on the thread of its caller, and after each
+    /// [`EngineLock::drive`].
+    fn flush(&mut self, now: Instant, engine: &mut Engine);
+
+    /// There is something to send, and no hurry: a transfer is under way, for which a batch is better. Somebody is to call
+    /// [`EngineLock::drive`] soon. Called often, so it must be cheap when that was arranged already.
+    fn wake(&mut self);
+}
+
+/// The engine of a connection behind its lock, for its carrier. [`PeerConnection::with_carrier`](crate::PeerConnection::with_carrier)
+/// makes it.
+///
+/// It does not keep the connection open; only the handles of the application do. It keeps the engine in memory, so what the
+/// carrier itself holds of it is to be a [`WeakEngineLock`].
+pub struct EngineLock<C: ?Sized = dyn Carrier>(Arc<Connection<C>>);
+
+/// An [`EngineLock`] that keeps nothing in memory.
+pub struct WeakEngineLock<C: ?Sized = dyn Carrier>(Weak<Connection<C>>);
+
+/// What all handles of a connection share.
+pub(super) struct Connection<C: ?Sized = dyn Carrier> {
+    state: Mutex<State<C>>,
+}
+
+/// All that changes about a connection, under one lock.
+pub(super) struct State<C: ?Sized = dyn Carrier> {
+    pub(super) engine: Engine,
+    pub(super) queues: Queues,
+    pub(super) carrier: C,
+}
+
+/// Kept by each handle of the application: with the last one the connection closes.
+pub(super) struct KeepOpen {
+    connection: Arc<Connection>,
+}
+
+impl<C: Carrier> EngineLock<C> {
+    pub(super) fn new(engine: Engine, carrier: C) -> Self {
+        let (queues, carrier) = (Queues::default(), carrier);
+        let state = Mutex::new(State {
+            engine,
+            queues,
+            carrier,
+        });
+        Self(Arc::new(Connection { state }))
+    }
+
+    /// The same lock, for who need not know what carries the engine.
+    pub fn erased(&self) -> EngineLock {
+        EngineLock(self.0.clone())
+    }
+
+    pub(super) fn keep_open(&self) -> KeepOpen {
+        KeepOpen {
+            connection: self.0.clone(),
+        }
+    }
+}
+
+impl<C: Carrier + ?Sized> EngineLock<C> {
+    /// Locks the engine once and serves it with `f`: a batch of datagrams, a timer, responses. Then the carrier flushes, the
+    /// objects have their events, and each task that waits for them is woken once, after the lock was released.
+    pub fn drive<R>(&self, f: impl FnOnce(Instant, &mut Engine, &mut C) -> R) -> R {
+        self.0.with(|state| {
+            let now = state.carrier.now();
+            let result = f(now, &mut state.engine, &mut state.carrier);
+            state.carrier.flush(now, &mut state.engine);
+            result
+        })
+    }
+
+    /// Looks at the carrier, and nothing more.
+    #[cfg(feature = "tokio")]
+    pub(crate) fn look<R>(&self, f: impl FnOnce(&mut C) -> R) -> R {
+        f(&mut self.0.lock().carrier)
+    }
+
+    /// Nobody will carry the connection any more, as the runtime under it ends: it is closed, and whatever waits for it ends.
+    pub fn abandon(&self) {
+        self.0.with(|state| {
+            state.queues.abandoned |= !state.engine.is_closed();
+            let now = state.carrier.now();
+            state.engine.close(now);
+            state.carrier.flush(now, &mut state.engine);
+        });
+    }
+
+    /// A lock that does not keep the engine in memory.
+    pub fn downgrade(&self) -> WeakEngineLock<C> {
+        WeakEngineLock(Arc::downgrade(&self.0))
+    }
+}
+
+impl<C: ?Sized> WeakEngineLock<C> {
+    /// The lock, unless the connection is gone.
+    pub fn upgrade(&self) -> Option<EngineLock<C>> {
+        self.0.upgrade().map(EngineLock)
+    }
+}
+
+impl<C: Carrier + ?Sized> Connection<C> {
+    fn lock(&self) -> MutexGuard<'_, State<C>> {
+        // No code of the application runs under the lock, and a panic of ours leaves no half state that would be worse than
+        // losing every connection of the process.
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Runs `f`, then brings events to the objects and wakes who waits for them.
+    pub(super) fn with<R>(&self, f: impl FnOnce(&mut State<C>) -> R) -> R {
+        let mut wakeups = Wakeups::default();
+        let result = {
+            let mut state = self.lock();
+            let result = f(&mut state);
+            let State {
+                engine,
+                queues,
+                carrier,
+            } = &mut *state;
+            queues.settle(engine, || carrier.now(), &mut wakeups);
+            result
+        };
+        wakeups.wake();
+        result
+    }
+}
+
+impl Connection {
+    /// Looks something up.
+    pub(super) fn get<R>(&self, f: impl FnOnce(&Engine) -> R) -> R {
+        f(&self.lock().engine)
+    }
+
+    /// Runs a verb and sends what follows from it.
+    pub(super) fn verb<R>(&self, f: impl FnOnce(&mut Engine, Instant) -> R) -> R {
+        self.with(|state| {
+            let now = state.carrier.now();
+            let result = f(&mut state.engine, now);
+            state.carrier.flush(now, &mut state.engine);
+            result
+        })
+    }
+
+    /// The next event of one object: `None` when the object has ended, or the connection is closed, and all was read.
+    pub(super) fn poll_event<T>(
+        &self,
+        cx: &Context<'_>,
+        queue: impl FnOnce(&mut Queues) -> &mut Queue<T>,
+    ) -> Poll<Option<T>> {
+        self.with(|state| {
+            let closed = state.engine.is_closed();
+            queue(&mut state.queues).poll(cx, closed)
+        })
+    }
+}
+
+impl<C: ?Sized> State<C> {
+    /// Why nothing that needs the peer will happen, unless ICE is restarted: what waits for the peer ends with this.
+    pub(super) fn hopeless(&self) -> Option<Error> {
+        let message = if self.queues.abandoned {
+            "the runtime that carried the connection has ended"
+        } else if self.engine.is_closed() {
+            "the connection was closed"
+        } else if self.engine.connection_state() == PeerConnectionState::Failed {
+            "the connection has failed"
+        } else {
+            return None;
+        };
+        Some(Error::new(ErrorKind::Aborted, message))
+    }
+}
+
+impl KeepOpen {
+    pub(super) fn connection(&self) -> &Connection {
+        &self.connection
+    }
+}
+
+/// [4.4-02]
+impl Drop for KeepOpen {
+    fn drop(&mut self) {
+        self.connection.verb(|engine, now| engine.close(now));
+    }
+}
+
+impl<C: ?Sized> Clone for EngineLock<C> {
+    fn clone(&self) -> Self {
+        Self(self.0.clone())
+    }
+}
+
+impl<C: ?Sized> Clone for WeakEngineLock<C> {
+    fn clone(&self) -> Self {
+        Self(self.0.clone())
+    }
+}
+
+impl<C: ?Sized> fmt::Debug for EngineLock<C> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("EngineLock").finish_non_exhaustive()
+    }
+}
+
+impl<C: ?Sized> fmt::Debug for WeakEngineLock<C> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("WeakEngineLock").finish_non_exhaustive()
+    }
+}

@@ -1,0 +1,216 @@
+//! What the objects of a connection have unread, and who waits for what.
+
+use std::{collections::BTreeMap, time::Instant};
+
+use super::{
+    events::Queue,
+    waiters::{Waiters, Wakeups},
+};
+use crate::{
+    PeerConnectionState, SctpTransportState,
+    engine::{
+        ChannelEvent, ChannelId, DtlsTransportEvent, Engine, Event, IceTransportEvent, TransportId,
+    },
+};
+
+/// Views of the engine's one queue, filled from it in order.
+#[derive(Default)]
+pub(super) struct Queues {
+    /// Events of the connection itself.
+    pub(super) connection: Queue<Event>,
+    pub(super) channels: BTreeMap<ChannelId, ChannelQueue>,
+    pub(super) ice: BTreeMap<TransportId, Queue<IceTransportEvent>>,
+    pub(super) dtls: BTreeMap<TransportId, Queue<DtlsTransportEvent>>,
+    pub(super) sctp: Option<Queue<SctpTransportState>>,
+    /// Who waits for a state of the connection.
+    pub(super) watchers: Waiters,
+    /// Who waits until the peer has acknowledged everything.
+    pub(super) drainers: Waiters,
+    /// The peer has closed: it opens no more channels.
+    pub(super) peer_closed: bool,
+    /// The runtime of the carrier ended before the connection did.
+    pub(super) abandoned: bool,
+    /// Channels where someone waits for room or for acknowledgement.
+    watched: Vec<ChannelId>,
+    /// How many unread events the engine was told of.
+    told: usize,
+    closed: bool,
+}
+
+/// What the handles of a channel share.
+#[derive(Debug, Default)]
+pub(super) struct ChannelQueue {
+    pub(super) events: Queue<ChannelEvent>,
+    /// Who waits for a message.
+    pub(super) readers: Waiters,
+    /// Who waits for room to send.
+    pub(super) writers: Waiters,
+    /// How full the buffers were when a writer was refused last.
+    pub(super) refused_at: (u64, u64),
+    /// Who waits for acknowledgement.
+    pub(super) flushers: Waiters,
+    /// Who waits until it is open or closed.
+    pub(super) watchers: Waiters,
+}
+
+impl Queues {
+    /// Brings what the engine tells to the objects, and gathers who is to be woken.
+    pub(super) fn settle(
+        &mut self,
+        engine: &mut Engine,
+        now: impl Fn() -> Instant,
+        wakeups: &mut Wakeups,
+    ) {
+        while let Some(task) = engine.poll_task() {
+            for event in task {
+                self.dispatch(event, wakeups);
+            }
+        }
+        self.look_after(engine, wakeups);
+        if engine.is_closed() && !self.closed {
+            self.closed = true;
+            self.end(wakeups);
+        }
+        let unread = self.connection.len();
+        if unread.max(self.told) >= MANY && unread != self.told {
+            self.told = unread;
+            engine.set_unread_events(now(), unread);
+        }
+    }
+
+    fn dispatch(&mut self, event: Event, wakeups: &mut Wakeups) {
+        match event {
+            Event::Channel(id, event) => {
+                if let Some(channel) = self.channels.get_mut(&id) {
+                    channel.push(event, wakeups);
+                }
+            }
+            Event::Readable(id) => {
+                if let Some(channel) = self.channels.get_mut(&id) {
+                    channel.readers.wake(wakeups);
+                }
+            }
+            Event::Writable => {
+                for channel in self.channels.values_mut() {
+                    channel.writers.wake(wakeups);
+                }
+            }
+            Event::IceTransport(id, event) => {
+                if let Some(queue) = self.ice.get_mut(&id) {
+                    queue.push_bounded(event, wakeups);
+                }
+            }
+            Event::DtlsTransport(id, event) => {
+                if let Some(queue) = self.dtls.get_mut(&id) {
+                    queue.push_bounded(event, wakeups);
+                }
+            }
+            Event::SctpTransport(state) => {
+                self.peer_closed &= state != SctpTransportState::Connected;
+                if let Some(queue) = &mut self.sctp {
+                    queue.push_bounded(state, wakeups);
+                }
+            }
+            Event::DataChannel(id) => {
+                self.channels.entry(id).or_default();
+                self.connection.push(Event::DataChannel(id), wakeups);
+            }
+            event => {
+                self.peer_closed |= matches!(event, Event::PeerClosed);
+                self.watchers.wake(wakeups);
+                self.drainers.wake(wakeups);
+                if let Event::ConnectionStateChange(PeerConnectionState::Failed) = event {
+                    for channel in self.channels.values_mut() {
+                        channel.wake_waiters(wakeups);
+                    }
+                }
+                self.connection.push(event, wakeups);
+            }
+        }
+    }
+
+    /// Who waits for room in a send buffer is woken when it is half empty, and not for each message that leaves it.
+    fn look_after(&mut self, engine: &Engine, wakeups: &mut Wakeups) {
+        if !self.drainers.is_empty() && engine.total_unacknowledged() == 0 {
+            self.drainers.wake(wakeups);
+        }
+        let channels = &mut self.channels;
+        self.watched.retain(|id| {
+            let Some(channel) = channels.get_mut(id) else {
+                return false;
+            };
+            let fill = fill(engine, *id);
+            // Who was refused at this very fill would be refused again.
+            if fill.0 <= engine.settings().send_buffer_size() / 2 && fill != channel.refused_at {
+                channel.writers.wake(wakeups);
+            }
+            if engine
+                .channel(*id)
+                .is_none_or(|it| it.unacknowledged() == 0)
+            {
+                channel.flushers.wake(wakeups);
+            }
+            !channel.writers.is_empty() || !channel.flushers.is_empty()
+        });
+    }
+
+    pub(super) fn watch(&mut self, id: ChannelId) {
+        if !self.watched.contains(&id) {
+            self.watched.push(id);
+        }
+    }
+
+    /// The connection is closed: nothing more comes for anybody.
+    fn end(&mut self, wakeups: &mut Wakeups) {
+        self.connection.end(wakeups);
+        self.watchers.wake(wakeups);
+        self.drainers.wake(wakeups);
+        for channel in self.channels.values_mut() {
+            channel.end(wakeups);
+        }
+        self.ice.values_mut().for_each(|it| it.end(wakeups));
+        self.dtls.values_mut().for_each(|it| it.end(wakeups));
+        self.sctp.iter_mut().for_each(|it| it.end(wakeups));
+    }
+}
+
+impl ChannelQueue {
+    fn push(&mut self, event: ChannelEvent, wakeups: &mut Wakeups) {
+        let low = |it: &ChannelEvent| matches!(it, ChannelEvent::BufferedAmountLow);
+        // One that nobody has read yet says it already.
+        if low(&event) && self.events.has(low) {
+            return;
+        }
+        let close = matches!(event, ChannelEvent::Close);
+        match event {
+            ChannelEvent::Open | ChannelEvent::Closing => self.wake_waiters(wakeups),
+            ChannelEvent::Close | ChannelEvent::BufferedAmountLow | ChannelEvent::Error(_) => {}
+        }
+        self.events.push(event, wakeups);
+        if close {
+            self.end(wakeups);
+        }
+    }
+
+    /// Who waits for something that can fail.
+    fn wake_waiters(&mut self, wakeups: &mut Wakeups) {
+        self.writers.wake(wakeups);
+        self.flushers.wake(wakeups);
+        self.watchers.wake(wakeups);
+    }
+
+    fn end(&mut self, wakeups: &mut Wakeups) {
+        self.events.end(wakeups);
+        self.readers.wake(wakeups);
+        self.wake_waiters(wakeups);
+    }
+}
+
+/// How full the send buffers of a channel and of its association are.
+pub(super) fn fill(engine: &Engine, id: ChannelId) -> (u64, u64) {
+    let buffered = engine.channel(id).map_or(0, |it| it.buffered_amount());
+    (buffered, engine.total_unacknowledged())
+}
+
+/// From here on the engine is told how many events are unread.
+const MANY: usize = 512;

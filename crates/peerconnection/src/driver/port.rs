@@ -1,0 +1,185 @@
+//! A port that connections share, and one connection's share of it.
+
+use std::{
+    io,
+    net::{IpAddr, SocketAddr},
+    sync::{Arc, Mutex, MutexGuard, PoisonError},
+};
+
+use tokio::{runtime::Handle, task::AbortHandle};
+
+use super::{
+    receive::{deliver, readable, receive},
+    routes::{ConnectionId, Routes},
+    sockets::{Batch, Received, Socket},
+};
+use crate::{
+    Path, Route,
+    api::{EngineLock, WeakEngineLock},
+};
+
+/// The sockets and who is behind them.
+#[derive(Debug)]
+pub(super) struct Port {
+    sockets: Vec<Arc<dyn Socket>>,
+    routes: Arc<Mutex<Routes>>,
+    readers: Vec<AbortHandle>,
+    runtime: Handle,
+}
+
+/// One connection's share of a port, given back when it is dropped.
+pub(super) struct Share {
+    port: Arc<Port>,
+    id: ConnectionId,
+}
+
+/// A buffer of datagrams with where it came.
+type Arrived<'a> = (Path, Received, &'a mut [u8]);
+
+/// Held by a reader: when its runtime ends, so do the connections.
+struct Reader(Arc<Mutex<Routes>>);
+
+impl Port {
+    /// Reads from the sockets on this runtime, for as long as the port is held.
+    pub(super) fn open(runtime: Handle, sockets: Vec<Arc<dyn Socket>>) -> Self {
+        let routes = Arc::<Mutex<Routes>>::default();
+        let reader = |socket: &Arc<dyn Socket>| {
+            let reading = read(Reader(routes.clone()), socket.clone());
+            runtime.spawn(reading).abort_handle()
+        };
+        let readers = sockets.iter().map(reader).collect();
+        Self {
+            sockets,
+            routes,
+            readers,
+            runtime,
+        }
+    }
+
+    pub(super) fn runtime(&self) -> &Handle {
+        &self.runtime
+    }
+
+    /// What its sockets are bound to.
+    pub(super) fn addresses(&self) -> impl Iterator<Item = SocketAddr> {
+        self.sockets.iter().map(|socket| socket.local_address())
+    }
+
+    /// Whether one of its sockets receives what is sent to this address.
+    pub(super) fn covers(&self, address: IpAddr) -> bool {
+        self.addresses().any(|bound| covers(bound.ip(), address))
+    }
+}
+
+impl Share {
+    pub(super) fn new(port: Arc<Port>) -> Self {
+        let id = locked(&port.routes).new_connection();
+        Self { port, id }
+    }
+
+    /// The connection is there: datagrams for it go to this engine.
+    pub(super) fn attach(&self, engine: WeakEngineLock) {
+        locked(&self.port.routes).attach(self.id, engine);
+    }
+
+    /// The address of the port for a candidate with this address, if the port listens there.
+    pub(super) fn local_address(&self, address: IpAddr) -> io::Result<SocketAddr> {
+        let mut addresses = self.port.addresses();
+        let found = addresses.find(|bound| covers(bound.ip(), address));
+        let bound = found.ok_or(io::ErrorKind::AddrNotAvailable)?;
+        Ok(SocketAddr::new(address, bound.port()))
+    }
+
+    pub(super) fn socket(&self, path: Path) -> Option<Arc<dyn Socket>> {
+        let mut sockets = self.port.sockets.iter();
+        sockets
+            .find(|socket| covers(socket.local_address().ip(), path.local.ip()))
+            .cloned()
+    }
+
+    pub(super) fn route(&self, route: Route) {
+        locked(&self.port.routes).apply(self.id, route);
+    }
+
+    /// A check leaves on this path: its response may come from an address that nobody has shown yet.
+    pub(super) fn expect_response(&self, path: Path) {
+        locked(&self.port.routes).expect(self.id, path);
+    }
+
+    /// The connection is gone.
+    pub(super) fn forget(&self) {
+        locked(&self.port.routes).forget(self.id);
+    }
+}
+
+impl Drop for Share {
+    fn drop(&mut self) {
+        self.forget();
+    }
+}
+
+impl Drop for Port {
+    fn drop(&mut self) {
+        self.readers.iter().for_each(AbortHandle::abort);
+    }
+}
+
+impl Drop for Reader {
+    fn drop(&mut self) {
+        // None is left when the port was dropped; all are when the runtime ends.
+        let engines = locked(&self.0).engines();
+        let living = engines.iter().filter_map(WeakEngineLock::upgrade);
+        living.for_each(|engine| engine.abandon());
+    }
+}
+
+/// Receives for all connections of a port.
+async fn read(reader: Reader, socket: Arc<dyn Socket>) {
+    let local = socket.local_address();
+    while readable(&*socket).await.is_ok() {
+        receive(&*socket, |batch| distribute(&reader.0, local, batch));
+        tokio::task::consume_budget().await;
+    }
+}
+
+/// Sorts a batch by connection and locks each connection once.
+fn distribute(routes: &Mutex<Routes>, local: SocketAddr, batch: &mut Batch) {
+    let mut sorted: Vec<(ConnectionId, EngineLock, Vec<Arrived<'_>>)> = Vec::new();
+    let known = locked(routes);
+    for (received, bytes) in batch.received() {
+        let address = received.destination.filter(|_| local.ip().is_unspecified());
+        let local = SocketAddr::new(address.unwrap_or(local.ip()), local.port());
+        let path = Path::udp(local, received.source);
+        let first = bytes.get(..received.segment).unwrap_or(bytes);
+        let Some((id, engine)) = known.find(path, first) else {
+            continue;
+        };
+        let arrived = (path, received, bytes);
+        match sorted.iter_mut().find(|(other, ..)| *other == id) {
+            Some((.., buffers)) => buffers.push(arrived),
+            None => {
+                if let Some(engine) = engine.upgrade() {
+                    sorted.push((id, engine, vec![arrived]));
+                }
+            }
+        }
+    }
+    // Engines are locked without it: they take it themselves to say what has changed.
+    drop(known);
+    for (_, engine, buffers) in sorted {
+        engine.drive(|now, engine, _| {
+            for (path, received, bytes) in buffers {
+                deliver(now, engine, path, received, bytes);
+            }
+        });
+    }
+}
+
+/// Whether a socket bound to `bound` receives what is sent to `address`.
+fn covers(bound: IpAddr, address: IpAddr) -> bool {
+    bound == address || bound.is_unspecified() && bound.is_ipv4() == address.is_ipv4()
+}
+
+fn locked(routes: &Mutex<Routes>) -> MutexGuard<'_, Routes> {
+    routes.lock().unwrap_or_else(PoisonError::into_inner)
+}

@@ -1,0 +1,102 @@
+//! From an engine to a socket.
+
+use std::{
+    io,
+    net::IpAddr,
+    sync::Arc,
+    task::{Context, Poll},
+};
+
+use super::sockets::{Outgoing, Socket};
+use crate::{Transmit, label::Label};
+
+/// A batch that a socket has not taken yet, or not all of it.
+pub(super) struct Blocked {
+    socket: Arc<dyn Socket>,
+    source: Option<IpAddr>,
+    transmit: Transmit,
+    rest: Vec<u8>,
+    /// What the log calls the connection.
+    label: Label,
+}
+
+impl Blocked {
+    /// Sends the batch, and gives back what the socket has no room for.
+    pub(super) fn send(
+        socket: Arc<dyn Socket>,
+        source: Option<IpAddr>,
+        transmit: Transmit,
+        bytes: &[u8],
+        label: Label,
+    ) -> Option<Self> {
+        let sent = send(&*socket, source, transmit, bytes, label);
+        let rest = bytes.get(sent..).filter(|rest| !rest.is_empty())?.to_vec();
+        Some(Self {
+            socket,
+            source,
+            transmit,
+            rest,
+            label,
+        })
+    }
+
+    /// Tries once more; true when all has gone.
+    pub(super) fn retry(&mut self) -> bool {
+        let sent = send(
+            &*self.socket,
+            self.source,
+            self.transmit,
+            &self.rest,
+            self.label,
+        );
+        self.rest.drain(..sent);
+        self.rest.is_empty()
+    }
+
+    pub(super) fn socket(&self) -> &Arc<dyn Socket> {
+        &self.socket
+    }
+}
+
+/// Whether a socket has room again.
+pub(super) fn has_room(socket: &dyn Socket, context: &mut Context<'_>) -> bool {
+    matches!(socket.poll_writable(context), Poll::Ready(_))
+}
+
+/// Sends one batch, in as many calls as the socket needs, and returns how many of its bytes are dealt with: fewer than all when the
+/// socket is full. What the network refuses is dropped, as the network itself might have.
+fn send(
+    socket: &dyn Socket,
+    source: Option<IpAddr>,
+    transmit: Transmit,
+    bytes: &[u8],
+    label: Label,
+) -> usize {
+    let Transmit {
+        path, ecn, segment, ..
+    } = transmit;
+    let mut sent = 0;
+    while let Some(rest) = bytes.get(sent..).filter(|rest| !rest.is_empty()) {
+        // Asked again each time: the socket learns when the system cannot segment.
+        let most = segment.saturating_mul(socket.max_segments().max(1));
+        let contents = rest.get(..most).unwrap_or(rest);
+        let outgoing = Outgoing {
+            destination: path.remote,
+            source,
+            ecn,
+            segment,
+            contents,
+        };
+        match socket.try_send(&outgoing) {
+            Ok(()) => sent += contents.len(),
+            Err(error) if error.kind() == io::ErrorKind::WouldBlock => break,
+            // The system refused to segment: once more, one by one.
+            Err(_) if contents.len() > segment && socket.max_segments() == 1 => {}
+            Err(error) => {
+                log::debug!("{label}: not sent to {}: {error}", path.remote);
+                sent += contents.len();
+            }
+        }
+    }
+    sent
+}

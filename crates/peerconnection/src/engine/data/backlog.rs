@@ -1,0 +1,63 @@
+//! What came and is still to be dealt with.
+
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
+
+use super::unclaimed::Unclaimed;
+use crate::engine::task::Tasks;
+
+/// Streams in their order, and what has no place in the association.
+#[derive(Debug, Default)]
+pub(super) struct Backlog {
+    /// Streams to look at, in order.
+    pub(super) ready: VecDeque<u16>,
+    /// Streams with an OPEN at their head that waits until the user has read some events, and whether
+    /// the peer has reset them since.
+    pub(super) waiting: BTreeMap<u16, bool>,
+    /// Streams that the peer has reset.
+    pub(super) resets: VecDeque<u16>,
+    /// Those of them whose unread messages have no room beside the window yet.
+    pub(super) unfinished: BTreeSet<u16>,
+    /// There is more room beside the window than when the unfinished ones were tried last.
+    pub(super) room_came: bool,
+    pub(super) unclaimed: Unclaimed,
+    /// Bytes in the tails of channels.
+    pub(super) tails: usize,
+}
+
+impl Backlog {
+    /// Something may stand at the head of a stream.
+    pub(super) fn look_at(&mut self, stream: u16) {
+        self.ready.push_back(stream);
+    }
+
+    /// The next stream to look at.
+    pub(super) fn next_stream(&mut self, tasks: &Tasks) -> Option<u16> {
+        if let Some(stream) = self.ready.pop_front() {
+            return Some(stream);
+        }
+        if tasks.is_full() {
+            return None;
+        }
+        let (stream, reset) = self.waiting.pop_first()?;
+        if reset {
+            self.resets.push_back(stream);
+        }
+        Some(stream)
+    }
+
+    /// The peer has reset its side of a stream: first it is looked at.
+    pub(super) fn handle_reset(&mut self, stream: u16) {
+        self.look_at(stream);
+        self.resets.push_back(stream);
+    }
+
+    /// The association is another; answers how many messages nobody claimed.
+    pub(super) fn begin_anew(&mut self) -> u64 {
+        let dropped = self.unclaimed.clear();
+        *self = Self {
+            tails: self.tails,
+            ..Self::default()
+        };
+        dropped
+    }
+}

@@ -1,0 +1,84 @@
+//! What can be chosen about a session.
+
+use std::time::Duration;
+
+/// Settings of a [`Session`](crate::Session).
+#[derive(Clone, Debug)]
+pub struct Config {
+    pub(crate) cname: String,
+    pub(crate) largest: usize,
+    pub(crate) streams: usize,
+    pub(crate) history: Duration,
+    pub(crate) reorder: usize,
+    pub(crate) missing: usize,
+    pub(crate) report: Duration,
+    pub(crate) patience: Duration,
+}
+
+impl Config {
+    /// The defaults, with the canonical name that all our streams share (RFC 7022: random, the same for one
+    /// connection).
+    #[must_use]
+    pub fn new(cname: &str) -> Self {
+        Self {
+            cname: cname.to_owned(),
+            largest: 1232,
+            streams: 256,
+            history: Duration::from_secs(1),
+            reorder: 512,
+            missing: 1000,
+            report: Duration::from_secs(1),
+            patience: Duration::from_millis(500),
+        }
+    }
+
+    /// The largest packet to write, before SRTP, in bytes; default 1232. What is larger is dropped and counted.
+    #[must_use]
+    pub fn largest(mut self, bytes: usize) -> Self {
+        self.largest = bytes;
+        self
+    }
+
+    /// How many SSRCs of the peer are followed; default 256.
+    #[must_use]
+    pub fn streams(mut self, most: usize) -> Self {
+        self.streams = most;
+        self
+    }
+
+    /// How long what was sent can be sent again; default 1 s, and never more than 1024 packets a stream.
+    #[must_use]
+    pub fn history(mut self, history: Duration) -> Self {
+        self.history = history;
+        self
+    }
+
+    /// How many packets of a stream wait for one that is missing; default 512.
+    #[must_use]
+    pub fn reorder(mut self, packets: usize) -> Self {
+        self.reorder = packets.max(1);
+        self
+    }
+
+    /// How many missing packets of a stream are asked for; default 1000. A gap beyond it is given up.
+    #[must_use]
+    pub fn missing(mut self, packets: usize) -> Self {
+        self.missing = packets;
+        self
+    }
+
+    /// How often reports are sent, on average; default 1 s. Each time is drawn between half and one and a half of it
+    /// (RFC 3550 §6.3.1).
+    #[must_use]
+    pub fn report(mut self, interval: Duration) -> Self {
+        self.report = interval.max(Duration::from_millis(100));
+        self
+    }
+
+    /// How long a frame waits for a packet that is missing, at most; default 500 ms.
+    #[must_use]
+    pub fn patience(mut self, most: Duration) -> Self {
+        self.patience = most;
+        self
+    }
+}

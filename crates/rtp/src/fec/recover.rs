@@ -1,0 +1,69 @@
+//! Packets taken out of parity.
+
+use std::collections::VecDeque;
+
+use super::{Repair, Sum};
+use crate::{Unwrapper, extension::Ids};
+
+/// The last packets of a stream, and parity that waits for more of them.
+#[derive(Debug, Default)]
+pub(crate) struct Recovery {
+    numbers: Unwrapper,
+    /// In the order they came.
+    media: VecDeque<(u64, Sum)>,
+    repairs: VecDeque<(u64, Repair)>,
+}
+
+impl Recovery {
+    /// A packet that came, as it was before RED.
+    pub(crate) fn note(&mut self, number: u16, packet: &[u8], ids: &Ids) {
+        let Some(sum) = Sum::of(packet, ids) else {
+            return;
+        };
+        let number = self.numbers.unwrap(number);
+        self.media.push_back((number, sum));
+        if self.media.len() > MOST_MEDIA {
+            self.media.pop_front();
+        }
+    }
+
+    /// Parity that came.
+    pub(crate) fn repair(&mut self, repair: Repair) {
+        // Without media there is nothing to be recovered.
+        if self.numbers.highest().is_none() {
+            return;
+        }
+        let base = self.numbers.peek(repair.base);
+        self.repairs.push_back((base, repair));
+        if self.repairs.len() > MOST_REPAIRS {
+            self.repairs.pop_front();
+        }
+    }
+
+    /// A packet that can be told from parity now; it is to be noted as well.
+    pub(crate) fn recover(&mut self, ssrc: u32) -> Option<Vec<u8>> {
+        for at in 0..self.repairs.len() {
+            let (base, repair) = self.repairs.get(at)?;
+            let numbers = (0..128).filter(|bit| repair.mask >> bit & 1 == 1);
+            let mut sum = repair.sum.clone();
+            let (mut missing, mut count) = (0, 0);
+            for number in numbers.map(|bit| base + bit) {
+                match self.media.iter().find(|it| it.0 == number) {
+                    Some((_, media)) => sum.add(media),
+                    None => (missing, count) = (number, count + 1),
+                }
+            }
+            if count <= 1 {
+                self.repairs.remove(at);
+                if count == 1 {
+                    return sum.to_packet(ssrc, missing as u16);
+                }
+                return self.recover(ssrc);
+            }
+        }
+        None
+    }
+}
+
+const MOST_MEDIA: usize = 192;
+const MOST_REPAIRS: usize = 16;

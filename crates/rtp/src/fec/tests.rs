@@ -1,0 +1,87 @@
+use proptest::prelude::*;
+
+use super::*;
+use crate::{Form, RtpHead, Writer};
+
+fn packet(number: u16, len: usize) -> Vec<u8> {
+    let head = RtpHead {
+        payload_type: 96,
+        marker: number.is_multiple_of(3),
+        sequence: number,
+        timestamp: u32::from(number) * 3000,
+        ssrc: 7,
+    };
+    let mut buf = Vec::new();
+    let mut writer = Writer::begin(&mut buf, head, &[], Form::OneByte);
+    writer.extend(1, b"mid");
+    // This one changes when it leaves.
+    writer.extend(2, &number.to_be_bytes());
+    writer.finish();
+    buf.extend((0..len).map(|at| (at as u8).wrapping_mul(number as u8)));
+    buf
+}
+
+fn ids() -> Ids {
+    Ids::new().with(Kind::Mid, 1).with(Kind::TransportNumber, 2)
+}
+
+proptest! {
+    /// One of a group can be lost, whichever: it comes back but for what changes.
+    #[test]
+    fn one_of_a_group_comes_back(start: u16, lens in prop::collection::vec(0_usize..200, 2..10), lost: prop::sample::Index, flex: bool) {
+        let packets: Vec<_> = lens.iter().enumerate().map(|(at, len)| packet(start.wrapping_add(at as u16), *len)).collect();
+        let mut parity = Parity::default();
+        for (at, packet) in packets.iter().enumerate() {
+            parity.add(u64::from(start) + at as u64, packet, &ids(), at + 1 == packets.len());
+        }
+        let repair = parity.take().unwrap();
+        let mut wire = Vec::new();
+        let read = if flex {
+            flex::write(&mut wire, 7, &repair);
+            flex::parse(&wire).map(|it| it.1)
+        } else {
+            ulp::write(&mut wire, &repair);
+            ulp::parse(&wire)
+        };
+        prop_assert_eq!(read.as_ref(), Some(&repair));
+        let lost = lost.index(packets.len());
+        let mut recovery = Recovery::default();
+        for (at, packet) in packets.iter().enumerate().filter(|it| it.0 != lost) {
+            recovery.note(start.wrapping_add(at as u16), packet, &ids());
+        }
+        recovery.repair(repair);
+        let recovered = recovery.recover(7).unwrap();
+        let mut expected = packets[lost].clone();
+        clear_changing(&mut expected, &ids()).unwrap();
+        prop_assert_eq!(recovered, expected);
+        prop_assert_eq!(recovery.recover(7), None);
+    }
+
+    #[test]
+    fn masks_of_all_lengths_come_back(base: u16, mask in 1_u128..1 << 46) {
+        let sum = Sum { head: [0x10, 96], timestamp: 5, len: 9, rest: vec![1, 2, 3] };
+        let repair = Repair { base, mask, sum };
+        let (mut ulp, mut flex) = (Vec::new(), Vec::new());
+        ulp::write(&mut ulp, &repair);
+        flex::write(&mut flex, 7, &repair);
+        prop_assert_eq!(ulp::parse(&ulp), Some(repair.clone()));
+        prop_assert_eq!(flex::parse(&flex), Some((7, repair)));
+        for len in 0..ulp.len() {
+            prop_assert_eq!(ulp::parse(&ulp[..len]), None);
+        }
+    }
+
+    #[test]
+    fn whatever_comes_is_survived(bytes in prop::collection::vec(any::<u8>(), 0..60)) {
+        let mut recovery = Recovery::default();
+        for number in 0..20 {
+            recovery.note(number, &packet(number, 20), &ids());
+        }
+        for repair in [ulp::parse(&bytes), flex::parse(&bytes).map(|it| it.1)].into_iter().flatten() {
+            recovery.repair(repair);
+        }
+        while let Some(packet) = recovery.recover(7) {
+            let _ = Rtp::parse(&packet);
+        }
+    }
+}

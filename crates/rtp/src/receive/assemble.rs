@@ -1,0 +1,365 @@
+//! Packets put in order, and made into frames.
+
+use std::{
+    collections::{BTreeMap, VecDeque},
+    time::{Duration, Instant},
+};
+
+use bytes::Bytes;
+
+use super::jitter::Jitter;
+use crate::{
+    Ntp,
+    batch::{Lane, Packet},
+    extension::Values,
+    payload::{Codec, Facts},
+    stats::ReceiveStats,
+};
+
+/// A frame that is whole.
+#[derive(Clone, Debug)]
+pub struct Frame {
+    /// The lane of its stream.
+    pub lane: Lane,
+    /// Its codec.
+    pub codec: Codec,
+    /// Its timestamp.
+    pub timestamp: u32,
+    /// True if it needs none before it.
+    pub key: bool,
+    /// The encoded frame, in memory of its own.
+    pub payload: Bytes,
+    /// What its first packet tells: layers, picture number, size.
+    pub facts: Facts,
+    /// When it was captured, by our clock.
+    pub captured: Instant,
+    /// When it was captured, by the sender's clock.
+    pub sender_clock: Option<Ntp>,
+    /// The header extensions of its first packet, with the rotation of its last.
+    pub values: Values,
+    /// When its last packet came.
+    pub received: Instant,
+    /// How many frames, or gaps of unknown length, were left out before it.
+    pub missing_before: u32,
+}
+
+/// Packets that wait for those before them.
+#[derive(Debug)]
+pub(crate) struct Assembler {
+    /// With the time they came.
+    held: BTreeMap<u64, (Packet, Instant)>,
+    most: usize,
+    patience: Duration,
+    /// The number that is next.
+    next: Option<u64>,
+    /// The number before `next` has ended a frame, or was none of any.
+    is_at_beginning: bool,
+    /// Nothing before the next key frame can be decoded.
+    is_broken: bool,
+    /// Since when `next` is waited for.
+    waits: Option<Instant>,
+    /// How long it may be waited for, by the round trip.
+    pub(crate) wait: Duration,
+    last: Option<Facts>,
+    missing: u32,
+    pub(crate) jitter: Jitter,
+    ready: VecDeque<(Instant, Frame)>,
+    counts: Counts,
+    scratch: Vec<u8>,
+}
+
+#[derive(Debug, Default)]
+struct Counts {
+    frames: u64,
+    keys: u64,
+    dropped: u64,
+    late: u64,
+    freezes: u64,
+    frozen: Duration,
+    waited: Duration,
+    last: Option<Instant>,
+    /// The mean time between frames.
+    mean: Duration,
+    size: Option<(u16, u16)>,
+}
+
+impl Assembler {
+    pub(crate) fn new(most: usize, patience: Duration) -> Self {
+        Self {
+            held: BTreeMap::new(),
+            most,
+            patience,
+            next: None,
+            is_at_beginning: false,
+            is_broken: true,
+            waits: None,
+            wait: Duration::from_millis(200),
+            last: None,
+            missing: 0,
+            jitter: Jitter::default(),
+            ready: VecDeque::new(),
+            counts: Counts::default(),
+            scratch: Vec::new(),
+        }
+    }
+
+    /// Takes a packet in. Those that are too late are counted.
+    pub(crate) fn insert(&mut self, now: Instant, packet: Packet) {
+        let next = *self.next.get_or_insert(packet.sequence);
+        if packet.sequence < next {
+            self.counts.late += u64::from(!packet.is_padding());
+            return;
+        }
+        self.held.insert(packet.sequence, (packet, now));
+        if self.held.len() > self.most {
+            // RFC 3550 sets no limit; memory does. The gap is given up.
+            self.skip();
+        }
+    }
+
+    /// The stream goes on elsewhere: nothing that is held is waited for.
+    pub(crate) fn restart(&mut self) {
+        self.held.clear();
+        (self.next, self.waits) = (None, None);
+        (self.is_broken, self.is_at_beginning) = (true, false);
+        self.missing += 1;
+    }
+
+    /// Makes frames of what is whole. Returns true if a key frame is wanted, and below which number nothing is waited
+    /// for.
+    pub(crate) fn run(&mut self, now: Instant, clock: u32) -> (bool, u64) {
+        let mut wants = false;
+        while let Some(next) = self.next {
+            self.drop_padding();
+            if let Some(end) = self.whole() {
+                wants |= self.take(now, end, clock);
+                self.waits = None;
+            } else if self.held.is_empty() {
+                self.waits = None;
+                break;
+            } else {
+                let at_head = self.held.contains_key(&self.next.unwrap_or(next));
+                // Who begins in the middle of a frame need not wait to know it.
+                if at_head && self.is_broken && !self.starts_key() && !self.is_at_beginning {
+                    wants = true;
+                }
+                if !self.has_gap() {
+                    self.waits = None;
+                    break;
+                }
+                let since = *self.waits.get_or_insert(now);
+                if now.saturating_duration_since(since) < self.wait.min(self.patience) {
+                    break;
+                }
+                wants |= self.skip();
+                self.waits = None;
+            }
+        }
+        (wants, self.next.unwrap_or(0))
+    }
+
+    fn drop_padding(&mut self) {
+        while let Some(next) = self.next
+            && self.held.get(&next).is_some_and(|it| it.0.is_padding())
+        {
+            self.held.remove(&next);
+            self.next = Some(next + 1);
+        }
+    }
+
+    /// True if a number is missing among those that are held.
+    fn has_gap(&self) -> bool {
+        let Some((last, next)) = self.held.last_key_value().zip(self.next) else {
+            return false;
+        };
+        last.0 - next + 1 > self.held.len() as u64
+    }
+
+    fn starts_key(&self) -> bool {
+        let head = self.next.and_then(|next| self.held.get(&next));
+        head.is_some_and(|it| it.0.facts.key && it.0.facts.begins)
+    }
+
+    /// The last number of the frame that begins with the next one, if all of it is there.
+    fn whole(&self) -> Option<u64> {
+        let next = self.next?;
+        let first = &self.held.get(&next)?.0;
+        let mut last = next;
+        for (number, (packet, _)) in self.held.range(next..) {
+            if *number > last + 1 {
+                return None;
+            }
+            if packet.is_padding() {
+                // Padding may follow a frame, never lie in it: what came before it is all there is.
+                last = *number;
+                continue;
+            }
+            if packet.timestamp != first.timestamp {
+                return Some(*number - 1);
+            }
+            last = *number;
+            if packet.marker || packet.codec.is_audio() {
+                return Some(last);
+            }
+        }
+        None
+    }
+
+    /// Takes the frame up to `end` out. Returns true if a key frame is wanted.
+    fn take(&mut self, now: Instant, end: u64, clock: u32) -> bool {
+        let next = self.next.unwrap_or(end);
+        let later = self.held.split_off(&(end + 1));
+        let frame = std::mem::replace(&mut self.held, later);
+        self.next = Some(end + 1);
+        let was_at_beginning = std::mem::replace(&mut self.is_at_beginning, true);
+        let packets = || frame.range(next..).filter(|it| !it.1.0.is_padding());
+        let Some((first, arrived)) = packets().next().map(|it| it.1) else {
+            return false;
+        };
+        let key = packets().any(|it| it.1.0.facts.key);
+        let begins = first.facts.begins || was_at_beginning && !first.codec.tells_beginning();
+        let resumes = self
+            .last
+            .is_some_and(|last| resumes(first.codec, &last, &first.facts));
+        if !begins || self.is_broken && !key && !first.codec.is_audio() && !resumes {
+            self.counts.dropped += 1;
+            self.missing += 1;
+            self.is_broken = true;
+            return true;
+        }
+        self.scratch.clear();
+        let payloads = packets().map(|it| &it.1.0.payload[..]);
+        if first.codec.join(payloads, &mut self.scratch).is_err() {
+            self.counts.dropped += 1;
+            self.missing += 1;
+            self.is_broken = true;
+            return true;
+        }
+        let last = packets().next_back().map_or(first, |it| &it.1.0);
+        let mut values = first.values.clone();
+        values.orientation = last.values.orientation.or(values.orientation);
+        let size = packets().find_map(|it| it.1.0.facts.size);
+        let made = Frame {
+            lane: first.lane,
+            codec: first.codec,
+            timestamp: first.timestamp,
+            key,
+            payload: Bytes::copy_from_slice(&self.scratch),
+            facts: Facts {
+                key,
+                size,
+                ..first.facts
+            },
+            captured: first.captured,
+            sender_clock: first.sender_clock,
+            values,
+            received: now,
+            missing_before: std::mem::take(&mut self.missing),
+        };
+        self.is_broken = false;
+        self.last = Some(first.facts);
+        self.counts.waited += now.saturating_duration_since(*arrived);
+        self.count(now, key, size);
+        let due = self.jitter.due(now, made.timestamp, clock);
+        self.ready.push_back((due, made));
+        false
+    }
+
+    /// Gives up what is missing: on to the next key frame, or what may be one. Returns true if one is wanted.
+    fn skip(&mut self) -> bool {
+        let Some(next) = self.next else { return false };
+        self.missing += 1;
+        self.is_broken = true;
+        let mut before: Option<&Packet> = None;
+        let mut entry = None;
+        let mut after_gap = None;
+        for (number, (packet, _)) in self.held.range(next..) {
+            let follows = before.is_some_and(|it| it.sequence + 1 == *number);
+            let begins = packet.facts.begins
+                || follows
+                    && before.is_some_and(|it| it.marker || it.timestamp != packet.timestamp);
+            if *number > next && !follows && after_gap.is_none() {
+                after_gap = Some((*number, packet.facts.begins));
+            }
+            if *number > next && begins && (packet.facts.key || packet.codec.is_audio()) {
+                entry = Some((*number, true));
+                break;
+            }
+            before = Some(packet);
+        }
+        let wants = entry.is_none();
+        let Some((to, at_beginning)) = entry.or(after_gap) else {
+            return wants;
+        };
+        self.held = self.held.split_off(&to);
+        (self.next, self.is_at_beginning) = (Some(to), at_beginning);
+        self.counts.dropped += 1;
+        wants
+    }
+
+    fn count(&mut self, now: Instant, key: bool, size: Option<(u16, u16)>) {
+        let counts = &mut self.counts;
+        counts.frames += 1;
+        counts.keys += u64::from(key);
+        counts.size = size.or(counts.size);
+        if let Some(last) = counts.last.replace(now) {
+            let gap = now.saturating_duration_since(last);
+            // W3C `freezeCount`: longer than three times the mean, and by 150 ms.
+            let limit = (counts.mean * 3).max(counts.mean + Duration::from_millis(150));
+            if counts.frames > 10 && gap > limit {
+                counts.freezes += 1;
+                counts.frozen += gap;
+            }
+            counts.mean = if counts.mean.is_zero() {
+                gap
+            } else {
+                (counts.mean * 15 + gap) / 16
+            };
+        }
+    }
+
+    /// The next frame whose time has come.
+    pub(crate) fn read(&mut self, now: Instant) -> Option<Frame> {
+        let is_due = self.ready.front().is_some_and(|it| it.0 <= now);
+        is_due
+            .then(|| self.ready.pop_front())
+            .flatten()
+            .map(|it| it.1)
+    }
+
+    /// True if a frame can be read.
+    pub(crate) fn is_readable(&self, now: Instant) -> bool {
+        self.ready.front().is_some_and(|it| it.0 <= now)
+    }
+
+    /// When something has to be done next.
+    pub(crate) fn due(&self) -> Option<Instant> {
+        let waits = self.waits.filter(|_| self.has_gap());
+        let waits = waits.map(|since| since + self.wait.min(self.patience));
+        let frame = self.ready.front().map(|it| it.0);
+        match (waits, frame) {
+            (Some(a), Some(b)) => Some(a.min(b)),
+            (a, b) => a.or(b),
+        }
+    }
+
+    pub(crate) fn fill(&self, stats: &mut ReceiveStats) {
+        let counts = &self.counts;
+        (stats.frames, stats.key_frames) = (counts.frames, counts.keys);
+        (stats.frames_dropped, stats.late) = (counts.dropped, counts.late);
+        (stats.freezes, stats.freeze_duration) = (counts.freezes, counts.frozen);
+        (stats.jitter_delay, stats.jitter_target) = (counts.waited, self.jitter.target());
+        stats.size = counts.size;
+    }
+}
+
+/// True if a frame after a gap can be decoded: all frames of the lowest temporal layer are there (RFC 7741 §4.2).
+fn resumes(codec: Codec, last: &Facts, next: &Facts) -> bool {
+    let (Codec::Vp8, Some(last_tl0), Some(tl0)) = (codec, last.tl0, next.tl0) else {
+        return false;
+    };
+    match next.temporal {
+        0 => tl0 == last_tl0.wrapping_add(1),
+        _ => next.switch && tl0 == last_tl0,
+    }
+}

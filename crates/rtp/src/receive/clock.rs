@@ -1,0 +1,87 @@
+//! The sender's clock, and how it maps to ours.
+
+use std::time::{Duration, Instant};
+
+use crate::{Ntp, ntp, rtcp::SenderInfo};
+
+/// What one sender's reports tell of its clock.
+#[derive(Debug, Default)]
+pub(crate) struct SenderClock {
+    /// The last report, and when it came.
+    last: Option<(SenderInfo, Instant)>,
+    /// The place of its canonical name among the clocks.
+    pub(crate) name: Option<usize>,
+}
+
+/// The clocks of canonical names: one offset each, so that streams of one sender stay in sync.
+#[derive(Debug, Default)]
+pub(crate) struct Clocks {
+    names: Vec<(Vec<u8>, Offset)>,
+}
+
+/// Our clock less the sender's, in nanoseconds: the least that was seen, which is what had the shortest way.
+#[derive(Clone, Copy, Debug, Default)]
+struct Offset {
+    nanos: Option<i128>,
+    at: Option<Instant>,
+}
+
+impl SenderClock {
+    pub(crate) fn handle(&mut self, now: Instant, info: SenderInfo) {
+        self.last = Some((info, now));
+    }
+
+    /// The sender's time of a timestamp.
+    pub(crate) fn time(&self, timestamp: u32, clock: u32) -> Option<Ntp> {
+        let (info, _) = self.last?;
+        let ahead = i128::from(timestamp.wrapping_sub(info.timestamp).cast_signed());
+        let ahead = (ahead << 32) / i128::from(clock.max(1));
+        Some(Ntp(info.ntp.0.wrapping_add_signed(ahead as i64)))
+    }
+
+    /// What a report answers: the last report's name, and how long ago it came.
+    pub(crate) fn answer(&self, now: Instant) -> (u32, u32) {
+        self.last.map_or((0, 0), |(info, at)| {
+            let ago = now.saturating_duration_since(at);
+            (info.ntp.middle(), ntp::to_short(ago))
+        })
+    }
+}
+
+impl Clocks {
+    /// The place of a canonical name, if there are not too many.
+    pub(crate) fn name(&mut self, name: &[u8]) -> Option<usize> {
+        let found = self.names.iter().position(|it| it.0 == name);
+        found.or_else(|| {
+            (self.names.len() < MOST).then(|| {
+                self.names.push((name.to_vec(), Offset::default()));
+                self.names.len() - 1
+            })
+        })
+    }
+
+    /// When it was captured by our clock, if the sender's time of capture is known. It is never later than `now`.
+    pub(crate) fn captured(
+        &mut self,
+        now: Instant,
+        origin: Instant,
+        name: Option<usize>,
+        time: Ntp,
+    ) -> Option<Instant> {
+        let offset = &mut self.names.get_mut(name?)?.1;
+        let local = now.saturating_duration_since(origin).as_nanos() as i128;
+        let sent = (i128::from(time.0) * 1_000_000_000) >> 32;
+        let seen = local - sent;
+        // It may rise by 100 millionths, since clocks drift.
+        let since = offset
+            .at
+            .map_or(0, |at| now.saturating_duration_since(at).as_nanos() as i128);
+        let risen = offset.nanos.map_or(seen, |it| it + since / 10_000);
+        let least = risen.min(seen);
+        (offset.nanos, offset.at) = (Some(least), Some(now));
+        let captured = u64::try_from(sent + least).ok()?;
+        Some((origin + Duration::from_nanos(captured)).min(now))
+    }
+}
+
+const MOST: usize = 64;

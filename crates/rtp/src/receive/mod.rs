@@ -1,0 +1,135 @@
+//! One stream that is received.
+
+mod assemble;
+mod clock;
+mod jitter;
+mod sources;
+mod track;
+
+use std::time::{Duration, Instant};
+
+pub(crate) use self::{
+    assemble::Assembler,
+    clock::{Clocks, SenderClock},
+    sources::Sources,
+    track::Track,
+};
+pub use self::{assemble::Frame, sources::Source};
+
+use crate::{
+    Config, batch::Lane, extension::Label, fec::Recovery, rtcp::ReportBlock, stats::ReceiveStats,
+};
+
+/// How a packet came.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Origin {
+    Direct,
+    Rtx,
+    Red,
+    Fec,
+}
+
+/// One stream of the peer's.
+#[derive(Debug)]
+pub(crate) struct ReceiveStream {
+    /// The place of its section.
+    pub(crate) section: usize,
+    pub(crate) ssrc: u32,
+    pub(crate) rid: Option<Label>,
+    pub(crate) lane: Lane,
+    pub(crate) rtx: Option<u32>,
+    pub(crate) fec: Option<u32>,
+    pub(crate) track: Track,
+    pub(crate) assembler: Assembler,
+    pub(crate) clock: SenderClock,
+    pub(crate) recovery: Recovery,
+    /// The last packet.
+    pub(crate) last: Instant,
+    /// A key frame is wanted, and asked for then.
+    pub(crate) keyframe: Option<Instant>,
+    /// Until then it has been asked for.
+    pub(crate) asked: Option<Instant>,
+    pub(crate) fir: u8,
+    pub(crate) ended: bool,
+    pub(crate) stats: ReceiveStats,
+}
+
+impl ReceiveStream {
+    pub(crate) fn new(
+        config: &Config,
+        (section, ssrc): (usize, u32),
+        (lane, rid): (Lane, Option<Label>),
+        now: Instant,
+    ) -> Self {
+        Self {
+            section,
+            ssrc,
+            rid,
+            lane,
+            rtx: None,
+            fec: None,
+            track: Track::new(config.missing),
+            assembler: Assembler::new(config.reorder, config.patience),
+            clock: SenderClock::default(),
+            recovery: Recovery::default(),
+            last: now,
+            keyframe: None,
+            asked: None,
+            fir: 0,
+            ended: false,
+            stats: ReceiveStats::default(),
+        }
+    }
+
+    /// Counts a packet that is new.
+    pub(crate) fn count(&mut self, origin: Origin, payload: usize, header: usize) {
+        self.stats.packets += 1;
+        self.stats.bytes += payload as u64;
+        self.stats.header_bytes += header as u64;
+        match origin {
+            Origin::Direct => {}
+            Origin::Rtx => {
+                self.stats.retransmitted += 1;
+                self.stats.retransmitted_bytes += payload as u64;
+            }
+            Origin::Red => self.stats.redundant += 1,
+            Origin::Fec => self.stats.recovered += 1,
+        }
+    }
+
+    /// Wants a key frame: at once if the last request was long ago, else when it may be repeated.
+    pub(crate) fn want_keyframe(&mut self, now: Instant) {
+        let at = self.asked.map_or(now, |asked| asked.max(now));
+        self.keyframe = Some(self.keyframe.map_or(at, |it| it.min(at)));
+    }
+
+    /// What is reported of it now.
+    pub(crate) fn report(&mut self, now: Instant) -> Option<ReportBlock> {
+        let mut block = self.track.report()?;
+        block.ssrc = self.ssrc;
+        (block.last_report, block.delay) = self.clock.answer(now);
+        Some(block)
+    }
+
+    /// The counters, with what is measured now.
+    pub(crate) fn stats(&self) -> ReceiveStats {
+        let mut stats = self.stats.clone();
+        stats.lost = self.track.lost();
+        stats.jitter = self.track.jitter();
+        stats.clock = self.track.clock;
+        self.assembler.fill(&mut stats);
+        stats
+    }
+
+    /// When something has to be done next.
+    pub(crate) fn timeout(&self) -> Option<Instant> {
+        let mut due = [self.assembler.due(), self.keyframe, self.track.due()];
+        due.sort_by_key(|it| (it.is_none(), *it));
+        due[0]
+    }
+}
+
+/// The shortest time between two requests of a key frame.
+pub(crate) const KEYFRAME_PACE: Duration = Duration::from_millis(200);
+/// After so long a request is repeated.
+pub(crate) const KEYFRAME_AGAIN: Duration = Duration::from_millis(300);

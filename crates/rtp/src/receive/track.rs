@@ -1,0 +1,266 @@
+//! Which packets of a stream came, and which are missing.
+
+use std::{
+    collections::BTreeMap,
+    time::{Duration, Instant},
+};
+
+use crate::{Unwrapper, rtcp::ReportBlock};
+
+/// The numbers of one stream.
+#[derive(Debug)]
+pub(crate) struct Track {
+    numbers: Unwrapper,
+    first: u64,
+    received: u64,
+    /// What the last report knew: expected, received.
+    reported: (u64, u64),
+    missing: BTreeMap<u64, Missing>,
+    most: usize,
+    /// Jitter in 16ths of a unit, and the transit time of the last packet (RFC 3550 App. A.8).
+    jitter: u32,
+    transit: Option<u32>,
+    origin: Option<Instant>,
+    /// The rate of timestamps in Hz.
+    pub(crate) clock: u32,
+    /// How late packets come that were only reordered: at most 10 ms, learnt.
+    allowance: Duration,
+}
+
+#[derive(Clone, Copy, Debug)]
+struct Missing {
+    since: Instant,
+    next: Instant,
+    tries: u8,
+}
+
+/// What a number turned out to be.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Noted {
+    pub(crate) sequence: u64,
+    pub(crate) is_fresh: bool,
+    /// A gap so long that nothing before it is waited for.
+    pub(crate) is_restart: bool,
+}
+
+impl Track {
+    pub(crate) fn new(most: usize) -> Self {
+        Self {
+            numbers: Unwrapper::default(),
+            first: 0,
+            received: 0,
+            reported: (0, 0),
+            missing: BTreeMap::new(),
+            most,
+            jitter: 0,
+            transit: None,
+            origin: None,
+            clock: 90_000,
+            allowance: Duration::ZERO,
+        }
+    }
+
+    pub(crate) fn is_new(&self) -> bool {
+        self.numbers.highest().is_none()
+    }
+
+    /// Notes that this number came. `repaired` did not come in its own time, and says nothing of reordering.
+    pub(crate) fn note(&mut self, now: Instant, number: u16, repaired: bool) -> Noted {
+        let sequence = self.numbers.peek(number);
+        let Some(highest) = self.numbers.highest() else {
+            self.numbers.unwrap(number);
+            (self.first, self.received) = (sequence, 1);
+            return Noted {
+                sequence,
+                is_fresh: true,
+                is_restart: false,
+            };
+        };
+        let mut is_restart = false;
+        let is_fresh = if sequence > highest {
+            let gap = highest + 1..sequence;
+            is_restart = gap.end - gap.start > self.most as u64;
+            if is_restart {
+                self.missing.clear();
+            } else {
+                let next = now + self.allowance;
+                let missing = Missing {
+                    since: now,
+                    next,
+                    tries: 0,
+                };
+                self.missing.extend(gap.map(|it| (it, missing)));
+                while self.missing.len() > self.most {
+                    self.missing.pop_first();
+                }
+            }
+            self.numbers.unwrap(number);
+            true
+        } else {
+            let was = self.missing.remove(&sequence);
+            if let Some(was) = was.filter(|_| !repaired) {
+                let late = now.saturating_duration_since(was.since);
+                self.allowance = self.allowance.max(late.min(MOST_ALLOWANCE));
+            }
+            was.is_some()
+        };
+        self.received += u64::from(is_fresh);
+        Noted {
+            sequence,
+            is_fresh,
+            is_restart,
+        }
+    }
+
+    /// Measures jitter by a packet that came in its own time (RFC 3550 §6.4.1).
+    pub(crate) fn measure(&mut self, now: Instant, timestamp: u32) {
+        let origin = *self.origin.get_or_insert(now);
+        let elapsed = now.saturating_duration_since(origin).as_nanos();
+        let arrival = (elapsed * u128::from(self.clock) / 1_000_000_000) as u32;
+        let transit = arrival.wrapping_sub(timestamp);
+        if let Some(last) = self.transit.replace(transit) {
+            let difference = transit.wrapping_sub(last).cast_signed().unsigned_abs();
+            self.jitter += difference.min(1 << 24);
+            self.jitter -= (self.jitter.saturating_sub(difference.min(1 << 24)) + 8) >> 4;
+        }
+    }
+
+    pub(crate) fn jitter(&self) -> u32 {
+        self.jitter >> 4
+    }
+
+    fn expected(&self) -> u64 {
+        self.numbers
+            .highest()
+            .map_or(0, |highest| highest - self.first.min(highest) + 1)
+    }
+
+    pub(crate) fn lost(&self) -> i64 {
+        self.expected() as i64 - self.received as i64
+    }
+
+    /// What is reported now; the fraction is since the last time (RFC 3550 App. A.3).
+    pub(crate) fn report(&mut self) -> Option<ReportBlock> {
+        let highest = self.numbers.highest()?;
+        let now = (self.expected(), self.received);
+        let (expected, received) = (now.0 - self.reported.0, now.1 - self.reported.1);
+        self.reported = now;
+        let lost = expected.saturating_sub(received);
+        let fraction = (lost * 256).checked_div(expected).unwrap_or(0).min(255);
+        Some(ReportBlock {
+            fraction: fraction as u8,
+            lost: self.lost().clamp(-(1 << 23), (1 << 23) - 1) as i32,
+            highest: (highest - (1 << 16)) as u32,
+            jitter: self.jitter(),
+            ..ReportBlock::default()
+        })
+    }
+
+    /// The numbers to ask for now; each is asked for again after a round trip.
+    pub(crate) fn wanted(&mut self, now: Instant, again: Duration, most: usize) -> Vec<u16> {
+        self.missing.retain(|_, it| {
+            it.tries < MOST_TRIES && now.saturating_duration_since(it.since) < MOST_AGE
+        });
+        let due = self.missing.iter_mut().filter(|it| it.1.next <= now);
+        due.take(most)
+            .map(|(number, it)| {
+                (it.next, it.tries) = (now + again, it.tries + 1);
+                *number as u16
+            })
+            .collect()
+    }
+
+    /// When the next of them is to be asked for.
+    pub(crate) fn due(&self) -> Option<Instant> {
+        self.missing.values().map(|it| it.next).min()
+    }
+
+    /// Nothing below this is waited for any more.
+    pub(crate) fn give_up(&mut self, below: u64) {
+        if self
+            .missing
+            .first_key_value()
+            .is_some_and(|it| *it.0 < below)
+        {
+            self.missing = self.missing.split_off(&below);
+        }
+    }
+
+    /// Asks for nothing.
+    pub(crate) fn forget(&mut self) {
+        self.missing.clear();
+    }
+}
+
+const MOST_ALLOWANCE: Duration = Duration::from_millis(10);
+const MOST_TRIES: u8 = 10;
+const MOST_AGE: Duration = Duration::from_secs(1);
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use oxirtc_netsim::{epoch, ms};
+
+    #[test]
+    fn a_gap_is_asked_for_until_it_is_filled() {
+        let now = epoch();
+        let mut track = Track::new(1000);
+        assert!(track.note(now, 65_534, false).is_fresh);
+        assert!(track.note(now, 1, false).is_fresh);
+        assert_eq!(track.wanted(now, ms(50), 100), [65_535, 0]);
+        assert_eq!(track.wanted(now + ms(49), ms(50), 100), []);
+        assert!(track.note(now, 65_535, true).is_fresh);
+        assert!(!track.note(now, 65_535, true).is_fresh, "a duplicate");
+        assert!(!track.note(now, 65_533, false).is_fresh, "before the first");
+        assert_eq!(track.wanted(now + ms(50), ms(50), 100), [0]);
+        for round in 2..=9 {
+            assert_eq!(track.wanted(now + ms(50 * round), ms(50), 9).len(), 1);
+        }
+        assert_eq!(track.wanted(now + ms(500), ms(50), 9), [], "ten times");
+        assert_eq!((track.expected(), track.lost()), (4, 1));
+        let report = track.report().unwrap();
+        assert_eq!(
+            (report.fraction, report.lost, report.highest),
+            (64, 1, 65_537)
+        );
+        assert_eq!(track.report().unwrap().fraction, 0, "since the last one");
+    }
+
+    #[test]
+    fn what_is_only_reordered_is_learnt() {
+        let now = epoch();
+        let mut track = Track::new(1000);
+        for number in [1, 3] {
+            track.note(now, number, false);
+        }
+        track.note(now + ms(4), 2, false);
+        track.note(now + ms(5), 5, false);
+        assert_eq!(track.wanted(now + ms(8), ms(50), 9), []);
+        assert_eq!(track.wanted(now + ms(9), ms(50), 9), [4]);
+    }
+
+    #[test]
+    fn a_gap_too_long_is_a_restart() {
+        let now = epoch();
+        let mut track = Track::new(1000);
+        track.note(now, 1, false);
+        assert!(!track.note(now, 1002, false).is_restart);
+        assert_eq!(track.missing.len(), 1000);
+        track.note(now, 1004, false);
+        assert_eq!(track.missing.len(), 1000, "the oldest is given up");
+        assert!(track.note(now, 3000, false).is_restart);
+        assert_eq!(track.due(), None);
+    }
+
+    #[test]
+    fn jitter_follows_the_transit() {
+        let mut track = Track::new(1000);
+        track.clock = 8000;
+        for packet in 0..200 {
+            // Every second packet is 4 ms late: 32 units each way.
+            let late = if packet % 2 == 1 { ms(4) } else { ms(0) };
+            track.measure(epoch() + ms(20 * packet) + late, packet as u32 * 160);
+        }
+        assert!((28..=32).contains(&track.jitter()), "{}", track.jitter());
+    }
+}

@@ -1,0 +1,202 @@
+//! What was negotiated for a media section, as far as RTP needs it.
+
+use crate::{
+    batch::Lane,
+    extension::{Ids, Label},
+    payload::Codec,
+};
+
+/// The caller's number for a media section.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub struct SectionId(pub u32);
+
+/// One media section.
+#[derive(Clone, Debug, Default)]
+pub struct Section {
+    /// Its mid.
+    pub mid: Option<Label>,
+    /// The payload types, as they are received and sent; of several media formats the first is sent by its codec.
+    pub formats: Vec<Format>,
+    /// The ids of header extensions.
+    pub ids: Ids,
+    /// True if extensions of one and two bytes may be mixed (`a=extmap-allow-mixed`).
+    pub mixed: bool,
+    /// The rids that the peer sends, in the order of their lanes.
+    pub rids: Vec<Label>,
+    /// The streams that the peer has announced, in the order of their lanes if there are no rids.
+    pub announced: Vec<Announced>,
+    /// True if we receive.
+    pub receives: bool,
+    /// What the two sides do for each other.
+    pub feedback: Feedbacks,
+    /// How many earlier packets of audio go again with each, where RED was agreed on (RFC 2198); 0 to 3.
+    pub redundancy: u8,
+    /// Whether video is protected by parity, where ULPFEC within RED, or FlexFEC with an SSRC of its own, was agreed on.
+    pub protect: bool,
+    /// The bit rate that `b=` allows us to send.
+    pub bandwidth: Option<u64>,
+}
+
+/// One payload type.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Format {
+    /// The payload type.
+    pub payload_type: u8,
+    /// What it carries.
+    pub role: Carries,
+    /// The rate of its timestamps in Hz.
+    pub clock: u32,
+}
+
+/// What a payload type carries.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Carries {
+    /// A codec.
+    Media(Codec),
+    /// Packets of another payload type again (RFC 4588).
+    Rtx {
+        /// The other payload type.
+        of: u8,
+    },
+    /// Several payloads (RFC 2198).
+    Red,
+    /// Parity of packets (RFC 5109), within RED.
+    Ulpfec,
+    /// Parity of packets, in a stream of its own (draft-ietf-payload-flexible-fec-scheme-03).
+    Flexfec,
+}
+
+/// A stream that the peer has announced by `a=ssrc`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Announced {
+    /// The stream.
+    pub ssrc: u32,
+    /// The stream that repairs it (FID).
+    pub rtx: Option<u32>,
+    /// The stream of its parity (FEC-FR).
+    pub fec: Option<u32>,
+}
+
+/// The feedback that was negotiated.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Feedbacks {
+    /// Generic NACK.
+    pub nack: bool,
+    /// PLI; without it FIR asks for key frames.
+    pub pli: bool,
+    /// FIR.
+    pub fir: bool,
+    /// REMB.
+    pub remb: bool,
+    /// TMMBR.
+    pub tmmbr: bool,
+    /// Transport-wide feedback.
+    pub transport: bool,
+    /// RTCP that is no compound (RFC 5506).
+    pub reduced_size: bool,
+}
+
+/// One stream that we send.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Encoding {
+    /// Its SSRC.
+    pub ssrc: u32,
+    /// The SSRC of its repair (RFC 4588).
+    pub rtx: Option<u32>,
+    /// The SSRC of its parity.
+    pub fec: Option<u32>,
+    /// Its rid.
+    pub rid: Option<Label>,
+    /// False sends nothing.
+    pub active: bool,
+    /// What of the source it sends.
+    pub choice: Choice,
+}
+
+/// What of a source a stream sends: a lane, and layers up to these.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Choice {
+    /// The lane.
+    pub lane: Lane,
+    /// The highest spatial layer.
+    pub spatial: u8,
+    /// The highest temporal layer.
+    pub temporal: u8,
+}
+
+impl Section {
+    /// What a payload type carries.
+    #[must_use]
+    pub fn format(&self, payload_type: u8) -> Option<Format> {
+        self.formats
+            .iter()
+            .find(|format| format.payload_type == payload_type)
+            .copied()
+    }
+
+    /// The format in which a codec is sent.
+    #[must_use]
+    pub fn media(&self, codec: Codec) -> Option<Format> {
+        self.formats
+            .iter()
+            .find(|format| format.role == Carries::Media(codec))
+            .copied()
+    }
+
+    /// The payload type that repairs another.
+    #[must_use]
+    pub fn rtx(&self, of: u8) -> Option<u8> {
+        let found = self
+            .formats
+            .iter()
+            .find(|format| format.role == Carries::Rtx { of });
+        found.map(|format| format.payload_type)
+    }
+
+    /// The payload type of a kind that has no codec.
+    #[must_use]
+    pub fn carrying(&self, role: Carries) -> Option<u8> {
+        let found = self.formats.iter().find(|format| format.role == role);
+        found.map(|format| format.payload_type)
+    }
+
+    /// True if parity was agreed on.
+    pub(crate) fn protected(&self) -> bool {
+        let is_parity = |it: &Format| matches!(it.role, Carries::Ulpfec | Carries::Flexfec);
+        self.formats.iter().any(is_parity)
+    }
+
+    /// True if it is audio.
+    #[must_use]
+    pub fn is_audio(&self) -> bool {
+        self.formats
+            .iter()
+            .any(|format| matches!(format.role, Carries::Media(codec) if codec.is_audio()))
+    }
+}
+
+impl Default for Feedbacks {
+    /// What browsers agree on for video.
+    fn default() -> Self {
+        Self {
+            nack: true,
+            pli: true,
+            fir: true,
+            remb: true,
+            tmmbr: false,
+            transport: true,
+            reduced_size: true,
+        }
+    }
+}
+
+impl Default for Choice {
+    /// The first lane, all layers.
+    fn default() -> Self {
+        Self {
+            lane: 0,
+            spatial: 7,
+            temporal: 7,
+        }
+    }
+}

@@ -1,0 +1,411 @@
+//! One stream that is sent: the only place where packets get numbers.
+
+mod rewrite;
+mod telephone;
+mod write;
+
+use std::{
+    collections::VecDeque,
+    sync::Arc,
+    time::{Duration, Instant},
+};
+
+pub(crate) use self::{rewrite::Rewrite, telephone::Telephone, write::Stamp};
+
+use self::rewrite::{Numbered, Verdict};
+use crate::{
+    Choice, Encoding, Section,
+    batch::{Batch, Packet},
+    extension::Kind,
+    fec::Parity,
+    payload::Codec,
+    stats::SendStats,
+};
+
+/// What kind of packet is at the head of the line; the lower goes first.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum Class {
+    /// Audio, never held back.
+    Audio,
+    /// A packet that is sent again.
+    Resend,
+    /// Video.
+    Video,
+    /// Parity.
+    Fec,
+    /// Nothing but padding.
+    Padding,
+}
+
+/// What a sent packet was made of: 48 bytes.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Sent {
+    pub(crate) numbered: Numbered,
+    /// Where its content lies in `kept`.
+    batch: u64,
+    index: u16,
+    at: Instant,
+}
+
+/// One encoding.
+#[derive(Debug)]
+pub(crate) struct SendStream {
+    /// The place of its section, and its own among those of the section.
+    pub(crate) section: usize,
+    pub(crate) place: usize,
+    pub(crate) encoding: Encoding,
+    /// Queue and history at once: the cursor parts them.
+    kept: VecDeque<(Instant, Arc<Batch>)>,
+    first: u64,
+    cursor: (u64, usize),
+    head: Option<Sent>,
+    pub(crate) rewrite: Rewrite,
+    sent: Box<[Option<Sent>]>,
+    resend: VecDeque<(u64, Instant)>,
+    rtx_next: u16,
+    /// What may be sent again now, in bytes.
+    share: f64,
+    shared_at: Option<Instant>,
+    rate: f64,
+    /// A report has named our SSRC.
+    pub(crate) reported: bool,
+    pub(crate) telephone: Option<Telephone>,
+    parity: Parity,
+    fec_next: u16,
+    pub(crate) round_trip: Option<Duration>,
+    /// The last FIR's number.
+    pub(crate) fir: Option<u8>,
+    /// The last packet: timestamp, capture, clock.
+    pub(crate) last: Option<(u32, Instant, u32)>,
+    /// Packets in all with those again, for sender reports.
+    pub(crate) totals: (u32, u32),
+    /// When a key frame was asked for that a switch waits for.
+    pub(crate) asked: Option<Instant>,
+    pub(crate) allowed: Allowed,
+    pub(crate) stats: SendStats,
+    history: Duration,
+}
+
+/// What limits the rate.
+#[derive(Clone, Copy, Debug, Default)]
+pub(crate) struct Allowed {
+    pub(crate) remb: Option<u64>,
+    pub(crate) tmmbr: Option<u64>,
+}
+
+impl SendStream {
+    pub(crate) fn new(
+        (section, place): (usize, usize),
+        encoding: Encoding,
+        [first, rtx, timestamp]: [u32; 3],
+        history: Duration,
+    ) -> Self {
+        Self {
+            section,
+            place,
+            encoding,
+            kept: VecDeque::new(),
+            first: 0,
+            cursor: (0, 0),
+            head: None,
+            // RFC 3711 §3.3.1: below 2^15, so that a receiver that loses the first guesses right.
+            rewrite: Rewrite::new(encoding.choice, first & 0x7fff, timestamp),
+            sent: vec![None; HISTORY].into(),
+            resend: VecDeque::new(),
+            rtx_next: rtx as u16 & 0x7fff,
+            share: 0.0,
+            shared_at: None,
+            rate: 0.0,
+            reported: false,
+            telephone: None,
+            parity: Parity::default(),
+            fec_next: (rtx >> 16) as u16 & 0x7fff,
+            round_trip: None,
+            fir: None,
+            last: None,
+            totals: (0, 0),
+            asked: None,
+            allowed: Allowed::default(),
+            stats: SendStats::default(),
+            history,
+        }
+    }
+
+    /// Another choice: it counts from the next frame where it can.
+    pub(crate) fn choose(&mut self, choice: Choice) {
+        self.encoding.choice = choice;
+        self.rewrite.choose(choice);
+    }
+
+    /// True if it needs packets of this lane.
+    pub(crate) fn needs(&self, lane: u8) -> bool {
+        self.encoding.active
+            && (self.rewrite.target() == lane || self.rewrite.current() == Some(lane))
+    }
+
+    pub(crate) fn push(&mut self, now: Instant, batch: Arc<Batch>) {
+        self.kept.push_back((now, batch));
+        let unsent = (self.cursor.0 - self.first) as usize;
+        let is_late = self
+            .kept
+            .get(unsent)
+            .is_some_and(|it| now.saturating_duration_since(it.0) > LATE);
+        if is_late {
+            self.drop_unsent(unsent);
+        }
+        while self.cursor.0 > self.first
+            && self
+                .kept
+                .front()
+                .is_some_and(|it| now.saturating_duration_since(it.0) > self.history)
+        {
+            self.kept.pop_front();
+            self.first += 1;
+        }
+    }
+
+    /// Too slow: what waits is left out, and video begins again at a key frame.
+    fn drop_unsent(&mut self, unsent: usize) {
+        let newest = self.kept.len().saturating_sub(1);
+        let is_audio = self
+            .kept
+            .back()
+            .and_then(|it| it.1.packets.first())
+            .is_some_and(|it| it.codec.is_audio());
+        let left = self.kept.range(unsent..newest.max(unsent));
+        let left: usize = left.map(|it| it.1.packets.len()).sum();
+        self.stats.dropped_old += left as u64;
+        self.cursor = (self.first + newest as u64, 0);
+        self.head = None;
+        if !is_audio {
+            self.rewrite.lag();
+        }
+    }
+
+    /// Something that was meant for it is gone.
+    pub(crate) fn lag(&mut self) {
+        self.head = None;
+        self.rewrite.lag();
+    }
+
+    fn content(&self, sent: &Sent) -> Option<&Packet> {
+        let at = sent.batch.checked_sub(self.first)?;
+        let batch = self.kept.get(at as usize)?;
+        batch.1.packets.get(usize::from(sent.index))
+    }
+
+    fn slot(&mut self, number: u64) -> Option<&mut Option<Sent>> {
+        self.sent.get_mut(number as usize % HISTORY)
+    }
+
+    /// What was sent under this number, if it is still known.
+    fn find(&self, number: u64) -> Option<Sent> {
+        let slot = self.sent.get(number as usize % HISTORY)?;
+        slot.filter(|it| it.numbered.sequence == number)
+    }
+
+    /// The next packet that goes out for the first time. Numbers it for ourselves only.
+    fn next_fresh(&mut self, now: Instant) -> Option<Sent> {
+        while self.head.is_none() {
+            let at = (self.cursor.0 - self.first) as usize;
+            let batch = self.kept.get(at)?;
+            let Some(packet) = batch.1.packets.get(self.cursor.1) else {
+                self.cursor = (self.cursor.0 + 1, 0);
+                continue;
+            };
+            let is_muted = self.telephone.is_some() && packet.codec.is_audio();
+            let verdict = if is_muted {
+                self.rewrite.leave_out(packet)
+            } else {
+                self.rewrite.accept(packet)
+            };
+            let (lane, entry) = (packet.lane, packet.sequence);
+            let place = (self.cursor.0, self.cursor.1 as u16);
+            self.cursor.1 += 1;
+            if let Verdict::Send { numbered, entered } = verdict {
+                if self.find(numbered.sequence).is_none() {
+                    let (batch, index) = place;
+                    self.head = Some(Sent {
+                        numbered,
+                        batch,
+                        index,
+                        at: now,
+                    });
+                }
+                if entered {
+                    self.stats.switches += 1;
+                    self.asked = None;
+                    self.go_back(lane, entry);
+                }
+            }
+        }
+        self.head
+    }
+
+    /// An entry that was repaired late: the rest of its key frame came before it, was left out, and goes now.
+    fn go_back(&mut self, lane: u8, entry: u64) {
+        let rest = |it: &(Instant, Arc<Batch>)| {
+            it.1.packets
+                .iter()
+                .any(|it| it.lane == lane && it.sequence > entry)
+        };
+        if let Some(back) = self.kept.iter().position(rest) {
+            self.cursor = self.cursor.min((self.first + back as u64, 0));
+        }
+    }
+
+    /// The head of the line, with its length on the wire.
+    pub(crate) fn peek(
+        &mut self,
+        now: Instant,
+        section: &Section,
+        largest: usize,
+    ) -> Option<(Class, usize)> {
+        if !self.encoding.active {
+            return None;
+        }
+        let can_play = self.rewrite.last().is_some() || self.telephone.is_some();
+        if can_play && self.telephone.as_ref().is_some_and(|it| it.is_due(now)) {
+            return Some((Class::Audio, MOST_HEADER + 4));
+        }
+        let fresh = self.peek_fresh(now, section, largest);
+        if fresh.is_some_and(|it| it.0 == Class::Audio) {
+            return fresh;
+        }
+        let again = self.peek_resend(now, section);
+        let parity = self
+            .parity
+            .len()
+            .map(|len| (Class::Fec, MOST_HEADER + 30 + len));
+        // Parity before the next frame: the later it comes, the less it is worth.
+        again.or(parity).or(fresh)
+    }
+
+    fn peek_fresh(
+        &mut self,
+        now: Instant,
+        section: &Section,
+        largest: usize,
+    ) -> Option<(Class, usize)> {
+        loop {
+            let sent = self.next_fresh(now)?;
+            let packet = self.content(&sent)?;
+            let class = if packet.codec.is_audio() {
+                Class::Audio
+            } else {
+                Class::Video
+            };
+            let len = self.len(section, packet, false) + self.redundancy(section, &sent);
+            if section.media(packet.codec).is_none() {
+                self.stats.dropped_codec += 1;
+            } else if len > largest {
+                self.stats.dropped_large += 1;
+            } else {
+                return Some((class, len));
+            }
+            // It must not hold up what stands behind it.
+            self.head = None;
+        }
+    }
+
+    fn peek_resend(&mut self, now: Instant, section: &Section) -> Option<(Class, usize)> {
+        self.encoding.rtx?;
+        self.refill(now);
+        while let Some((number, at)) = self.resend.front().copied() {
+            let sent = self.find(number);
+            let found = sent.as_ref().and_then(|sent| self.content(sent));
+            let is_old = now.saturating_duration_since(at) > self.history;
+            if let Some(packet) = found.filter(|_| !is_old) {
+                let len = self.len(section, packet, true);
+                // What exceeds its share waits and ages.
+                return (self.share >= 0.0).then_some((Class::Resend, len));
+            }
+            self.resend.pop_front();
+        }
+        None
+    }
+
+    /// A quarter of what is sent, or 100 kbit/s, may be sent again.
+    fn refill(&mut self, now: Instant) {
+        let at = *self.shared_at.get_or_insert(now);
+        let passed = now.saturating_duration_since(at).as_secs_f64();
+        let rate = (self.rate / 4.0).max(12_500.0);
+        self.share = (self.share + passed * rate).min(rate / 2.0);
+        self.rate *= (-passed).exp();
+        self.shared_at = Some(now);
+    }
+
+    /// The packets that the peer lacks. Each goes again at the earliest after one round trip.
+    pub(crate) fn handle_nack(&mut self, now: Instant, numbers: impl Iterator<Item = u16>) {
+        let Some(last) = self.rewrite.last() else {
+            return;
+        };
+        for number in numbers {
+            self.stats.nacks += 1;
+            let ahead = number.wrapping_sub(last as u16) as i16;
+            let number = last.saturating_add_signed(ahead.into());
+            let again = self.round_trip.unwrap_or(Duration::from_millis(50));
+            let is_soon = self
+                .find(number)
+                .is_none_or(|it| now.saturating_duration_since(it.at) < again.min(LATE));
+            let waits = self.resend.iter().any(|it| it.0 == number);
+            if !is_soon && !waits && self.resend.len() < MOST_RESEND {
+                self.resend.push_back((number, now));
+            }
+        }
+    }
+
+    /// How long the packet is on the wire, at most.
+    fn len(&self, section: &Section, packet: &Packet, again: bool) -> usize {
+        let ids = &section.ids;
+        let label = |kind, label: Option<crate::extension::Label>| {
+            let label = label.filter(|_| ids.id(kind).is_some());
+            label.map_or(0, |it| 2 + it.as_str().len())
+        };
+        let values = &packet.values;
+        let bytes = |it: &Option<bytes::Bytes>| it.as_ref().map_or(0, |it| 2 + it.len());
+        let named = if self.reported && !again {
+            0
+        } else {
+            label(Kind::Mid, section.mid) + label(Kind::Rid, self.encoding.rid)
+        };
+        let fixed = 12 + 4 + 4 + 5 + 3;
+        let small = [
+            usize::from(values.level.is_some()) * 3,
+            usize::from(values.capture.is_some()) * 18,
+            usize::from(values.orientation.is_some()) * 3,
+            usize::from(values.playout.is_some()) * 5,
+            usize::from(values.content.is_some()) * 3,
+            usize::from(values.timing.is_some()) * 15,
+        ];
+        let large = [&values.descriptor, &values.layers, &values.colour].map(bytes);
+        let extensions: usize = small.iter().chain(&large).sum();
+        fixed + named + extensions + packet.payload_len() + if again { 2 } else { 0 }
+    }
+
+    /// True if a switch waits for a key frame of another lane.
+    pub(crate) fn lacks(&self) -> Option<u8> {
+        let target = self.rewrite.target();
+        let waits = self.encoding.active && self.rewrite.wants_keyframe();
+        waits.then_some(target)
+    }
+
+    /// True if something waits to be sent.
+    pub(crate) fn backlog(&self) -> usize {
+        let unsent = (self.cursor.0 - self.first) as usize;
+        let waiting = self.kept.range(unsent.min(self.kept.len())..);
+        waiting.map(|it| it.1.packets.len()).sum::<usize>() + usize::from(self.head.is_some())
+    }
+
+    /// The codec of what is at hand.
+    pub(crate) fn codec(&self) -> Option<Codec> {
+        let last = self.kept.back()?;
+        last.1.packets.first().map(|it| it.codec)
+    }
+}
+
+/// How many packets can be sent again.
+const HISTORY: usize = 1024;
+const MOST_RESEND: usize = 1000;
+const LATE: Duration = Duration::from_millis(500);
+const MOST_HEADER: usize = 80;

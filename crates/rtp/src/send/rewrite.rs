@@ -1,0 +1,356 @@
+//! The source's numbers made into ours: gaps that the source has stay, what we leave out closes up, and a switch of
+//! source or layer happens at a key frame.
+
+use std::{collections::VecDeque, time::Instant};
+
+use crate::{
+    Choice,
+    batch::Packet,
+    payload::{Codec, Facts},
+};
+
+/// The state of one stream's numbers.
+#[derive(Debug)]
+pub(crate) struct Rewrite {
+    choice: Choice,
+    current: Option<u8>,
+    /// Something was passed over, or chosen, that only a key frame can begin.
+    lacks: bool,
+    /// The layers that go out now.
+    spatial: u8,
+    temporal: u8,
+    offsets: VecDeque<Offset>,
+    /// The highest number of the source.
+    input: u64,
+    timestamp: u32,
+    tl0: u8,
+    last: Option<Last>,
+    /// Where to begin.
+    start: (u64, u32),
+    /// What was decided of the last frames, by timestamp and spatial layer.
+    verdicts: VecDeque<(u32, u8, bool)>,
+}
+
+/// From this number of the source on, what to add.
+#[derive(Clone, Copy, Debug)]
+struct Offset {
+    from: u64,
+    sequence: u64,
+    picture: u16,
+}
+
+#[derive(Clone, Copy, Debug)]
+struct Last {
+    sequence: u64,
+    timestamp: u32,
+    picture: u16,
+    tl0: u8,
+    captured: Instant,
+    sender_clock: Option<crate::Ntp>,
+    ended: bool,
+}
+
+/// What a packet becomes.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Numbered {
+    pub(crate) sequence: u64,
+    pub(crate) timestamp: u32,
+    pub(crate) picture: u16,
+    pub(crate) tl0: u8,
+    pub(crate) marker: bool,
+}
+
+/// What is done with a packet.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Verdict {
+    Send {
+        numbered: Numbered,
+        /// It is the first of another source or lane.
+        entered: bool,
+    },
+    Drop,
+}
+
+impl Rewrite {
+    pub(crate) fn new(choice: Choice, first: u32, timestamp: u32) -> Self {
+        Self {
+            choice,
+            current: None,
+            lacks: false,
+            spatial: choice.spatial,
+            temporal: choice.temporal,
+            offsets: VecDeque::new(),
+            input: 0,
+            timestamp: 0,
+            tl0: 0,
+            last: None,
+            start: (u64::from(first) + (1 << 16), timestamp),
+            verdicts: VecDeque::new(),
+        }
+    }
+
+    pub(crate) fn choose(&mut self, choice: Choice) {
+        self.choice = choice;
+        self.lacks |= self.current.is_some_and(|current| current != choice.lane);
+        // Down at once, where the next frame begins; up where the stream allows it.
+        self.temporal = self.temporal.min(choice.temporal);
+    }
+
+    pub(crate) fn target(&self) -> u8 {
+        self.choice.lane
+    }
+
+    pub(crate) fn current(&self) -> Option<u8> {
+        self.current
+    }
+
+    /// The last number that was given.
+    pub(crate) fn last(&self) -> Option<u64> {
+        self.last.map(|it| it.sequence)
+    }
+
+    pub(crate) fn wants_keyframe(&self) -> bool {
+        let can_rise = self.spatial < self.choice.spatial.min(self.seen());
+        self.lacks || self.current.is_some() && can_rise
+    }
+
+    /// The highest spatial layer that came of late.
+    fn seen(&self) -> u8 {
+        self.verdicts.iter().map(|it| it.1).max().unwrap_or(0)
+    }
+
+    /// What went before is gone: on to a key frame.
+    pub(crate) fn lag(&mut self) {
+        self.current = None;
+        self.lacks = true;
+    }
+
+    /// Takes a number for a packet that is not of the source. Returns it with the timestamp of now.
+    pub(crate) fn insert(&mut self, now: Instant, clock: u32) -> (u64, u32) {
+        let (sequence, timestamp) = match &mut self.last {
+            Some(last) => {
+                last.sequence += 1;
+                let ahead = ticks(last.captured, now, clock);
+                (last.sequence, last.timestamp.wrapping_add(ahead))
+            }
+            None => {
+                self.last = Some(Last {
+                    sequence: self.start.0,
+                    timestamp: self.start.1,
+                    picture: 0,
+                    tl0: 0,
+                    captured: now,
+                    sender_clock: None,
+                    ended: true,
+                });
+                self.start
+            }
+        };
+        self.shift(self.input + 1, 1, 0);
+        (sequence, timestamp)
+    }
+
+    /// Leaves a packet out without a gap.
+    pub(crate) fn leave_out(&mut self, packet: &Packet) -> Verdict {
+        if self.current == Some(packet.lane) && packet.sequence > self.input {
+            self.input = packet.sequence;
+            self.shift(packet.sequence + 1, u64::MAX, 0);
+        }
+        Verdict::Drop
+    }
+
+    pub(crate) fn accept(&mut self, packet: &Packet) -> Verdict {
+        let entered = self.enter(packet);
+        let is_target = packet.lane == self.choice.lane;
+        self.lacks |= is_target && self.current != Some(packet.lane);
+        if self.current != Some(packet.lane) {
+            return Verdict::Drop;
+        }
+        if packet.is_padding() {
+            return self.leave_out(packet);
+        }
+        let is_next = packet.sequence > self.input;
+        if !self.passes(packet, is_next) {
+            return Verdict::Drop;
+        }
+        let found = self
+            .offsets
+            .iter()
+            .rev()
+            .find(|it| it.from <= packet.sequence);
+        let Some(offset) = found.copied() else {
+            return Verdict::Drop;
+        };
+        let numbered = Numbered {
+            sequence: packet.sequence.wrapping_add(offset.sequence),
+            timestamp: packet.timestamp.wrapping_add(self.timestamp),
+            picture: packet
+                .facts
+                .picture
+                .unwrap_or(0)
+                .wrapping_add(offset.picture)
+                & 0x7fff,
+            tl0: packet.facts.tl0.unwrap_or(0).wrapping_add(self.tl0),
+            // RFC 9628 §4.1: the marker is on the last packet of the highest layer that goes out.
+            marker: packet.marker
+                || packet.facts.ends
+                    && packet.facts.spatial == self.spatial
+                    && packet.codec == Codec::Vp9,
+        };
+        // A packet that fills a gap changes nothing.
+        if is_next {
+            self.input = packet.sequence;
+            self.last = Some(Last {
+                sequence: numbered.sequence,
+                timestamp: numbered.timestamp,
+                picture: numbered.picture,
+                tl0: numbered.tl0,
+                captured: packet.captured,
+                sender_clock: packet.sender_clock,
+                ended: numbered.marker || packet.codec.is_audio(),
+            });
+        }
+        Verdict::Send { numbered, entered }
+    }
+
+    /// Begins with the packet if it is the one that is waited for.
+    fn enter(&mut self, packet: &Packet) -> bool {
+        let is_target = packet.lane == self.choice.lane && self.current != Some(packet.lane);
+        let is_entry = packet.codec.is_audio() || packet.facts.key && packet.facts.begins;
+        if !is_target || !is_entry || packet.is_padding() {
+            return false;
+        }
+        let facts = &packet.facts;
+        let rate = clock(packet.codec);
+        let (sequence, timestamp, picture, tl0) = match self.last {
+            Some(last) => {
+                let elapsed = match last.sender_clock.zip(packet.sender_clock) {
+                    // Both by one clock: what lies between them is known exactly.
+                    Some((before, after)) if after.since(before) > 0 => {
+                        ((i128::from(after.since(before)) * i128::from(rate)) >> 32) as u32
+                    }
+                    _ => ticks(last.captured, packet.captured, rate),
+                };
+                let elapsed = if elapsed > rate * 10 {
+                    rate / 30
+                } else {
+                    elapsed.max(1)
+                };
+                (
+                    // Halves of frames are never glued: a number is skipped.
+                    last.sequence + 1 + u64::from(!last.ended),
+                    last.timestamp.wrapping_add(elapsed),
+                    last.picture.wrapping_add(1),
+                    last.tl0.wrapping_add(1),
+                )
+            }
+            None => {
+                let (sequence, timestamp) = self.start;
+                (
+                    sequence,
+                    timestamp,
+                    facts.picture.unwrap_or(0),
+                    facts.tl0.unwrap_or(0),
+                )
+            }
+        };
+        self.timestamp = timestamp.wrapping_sub(packet.timestamp);
+        self.tl0 = tl0.wrapping_sub(facts.tl0.unwrap_or(0));
+        // Numbers of another lane mean nothing any more.
+        self.offsets.clear();
+        self.offsets.push_back(Offset {
+            from: packet.sequence,
+            sequence: sequence.wrapping_sub(packet.sequence),
+            picture: picture.wrapping_sub(facts.picture.unwrap_or(0)),
+        });
+        self.verdicts.clear();
+        self.lacks = false;
+        (self.current, self.input) = (Some(packet.lane), packet.sequence.saturating_sub(1));
+        (self.spatial, self.temporal) = (self.choice.spatial, self.choice.temporal);
+        true
+    }
+
+    /// Whether the packet's layer goes out. It is decided once for a frame, so that its late packets share its fate.
+    fn passes(&mut self, packet: &Packet, is_next: bool) -> bool {
+        let facts = packet.facts;
+        let known = self
+            .verdicts
+            .iter()
+            .rev()
+            .find(|it| (it.0, it.1) == (packet.timestamp, facts.spatial));
+        let known = known.map(|it| it.2);
+        let passes = known.unwrap_or_else(|| {
+            self.follow(&facts);
+            let passes = facts.temporal <= self.temporal && facts.spatial <= self.spatial;
+            self.verdicts
+                .push_back((packet.timestamp, facts.spatial, passes));
+            if self.verdicts.len() > VERDICTS {
+                self.verdicts.pop_front();
+            }
+            passes
+        });
+        if !passes && is_next {
+            self.input = packet.sequence;
+            // A picture that is left out whole closes up as well.
+            let is_whole = known.is_none() && facts.spatial == 0;
+            let picture = if is_whole { 1 } else { 0 };
+            self.shift(
+                packet.sequence + 1,
+                u64::MAX,
+                u16::MAX.wrapping_mul(picture),
+            );
+            if let (Some(last), Codec::Vp9) = (&mut self.last, packet.codec) {
+                last.ended |= facts.spatial > 0;
+            }
+        }
+        passes
+    }
+
+    /// Layers go up where the frame allows it, and down where a frame begins.
+    fn follow(&mut self, facts: &Facts) {
+        let wanted = self.choice.temporal;
+        if facts.temporal > self.temporal && facts.temporal <= wanted && facts.switch || facts.key {
+            self.temporal = if facts.key { wanted } else { facts.temporal };
+        }
+        if facts.begins && (facts.key || self.choice.spatial < self.spatial) {
+            self.spatial = self.choice.spatial;
+        }
+    }
+
+    /// From this number of the source on, ours are further by so many.
+    fn shift(&mut self, from: u64, sequence: u64, picture: u16) {
+        let Some(last) = self.offsets.back().copied() else {
+            return;
+        };
+        let next = Offset {
+            from,
+            sequence: last.sequence.wrapping_add(sequence),
+            picture: last.picture.wrapping_add(picture),
+        };
+        match self.offsets.back_mut() {
+            Some(back) if back.from == from => *back = next,
+            _ => self.offsets.push_back(next),
+        }
+        if self.offsets.len() > OFFSETS {
+            self.offsets.pop_front();
+        }
+    }
+}
+
+/// The rate of a codec's timestamps, where it does not depend on what was negotiated.
+pub(crate) fn clock(codec: Codec) -> u32 {
+    match codec {
+        Codec::Opus | Codec::L16 => 48_000,
+        codec if codec.is_audio() => 8_000,
+        _ => 90_000,
+    }
+}
+
+fn ticks(from: Instant, to: Instant, clock: u32) -> u32 {
+    let elapsed = to.saturating_duration_since(from).as_micros();
+    (elapsed * u128::from(clock) / 1_000_000) as u32
+}
+
+/// A late packet gets the number of its time: so many shifts are remembered.
+const OFFSETS: usize = 128;
+const VERDICTS: usize = 32;

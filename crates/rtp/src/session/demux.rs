@@ -1,0 +1,208 @@
+//! Which stream a packet belongs to (RFC 9143 §9.2). All that comes here is authentic.
+
+use std::time::Instant;
+
+use super::{Route, Session};
+use crate::{
+    Event, SectionId,
+    batch::Lane,
+    extension::{Label, Named},
+    receive::ReceiveStream,
+    section::Carries,
+};
+
+impl Session {
+    /// The route of an SSRC, which may be made by this packet.
+    pub(super) fn route(
+        &mut self,
+        now: Instant,
+        ssrc: u32,
+        payload_type: u8,
+        named: &Named<'_>,
+    ) -> Option<Route> {
+        if let Some(route) = self.by_ssrc.get(&ssrc).copied() {
+            let moved = named.mid.and_then(|mid| self.section_of_mid(mid));
+            let section = self.receivers.get(route.stream)?.section;
+            // A mid that says otherwise moves it.
+            if moved.is_none_or(|it| it == section) {
+                return Some(route);
+            }
+            self.unbind(route.stream);
+        }
+        if self.by_ssrc.len() >= self.config.streams {
+            self.stats.over_limit += 1;
+            return None;
+        }
+        let section = self.section_of(ssrc, payload_type, named);
+        let Some(section) =
+            section.filter(|at| self.sections.get(*at).is_some_and(|it| it.section.receives))
+        else {
+            self.stats.unrouted += 1;
+            return None;
+        };
+        let role = self
+            .sections
+            .get(section)?
+            .section
+            .format(payload_type)?
+            .role;
+        let route = if matches!(role, Carries::Rtx { .. } | Carries::Flexfec) {
+            self.bind_repair(section, ssrc, role, named)
+        } else {
+            self.bind(now, section, ssrc, named)
+        };
+        if route.is_none() {
+            self.stats.unbound += 1;
+        }
+        route
+    }
+
+    fn section_of_mid(&self, mid: &str) -> Option<usize> {
+        let is_it = |it: &Option<Label>| it.is_some_and(|it| it.as_str() == mid);
+        self.sections.iter().position(|it| is_it(&it.section.mid))
+    }
+
+    /// Mid, then what was announced, then a payload type that one section alone has.
+    fn section_of(&self, ssrc: u32, payload_type: u8, named: &Named<'_>) -> Option<usize> {
+        if let Some(mid) = named.mid {
+            return self.section_of_mid(mid);
+        }
+        let announced = self.sections.iter().position(|state| {
+            let mut all = state.section.announced.iter();
+            all.any(|it| it.ssrc == ssrc || it.rtx == Some(ssrc) || it.fec == Some(ssrc))
+        });
+        announced.or_else(|| {
+            let has = |at: &usize| {
+                let state = self.sections.get(*at);
+                state.is_some_and(|it| {
+                    it.section.receives && it.section.format(payload_type).is_some()
+                })
+            };
+            let mut having = (0..self.sections.len()).filter(has);
+            let only = having.next()?;
+            having.next().is_none().then_some(only)
+        })
+    }
+
+    fn bind(
+        &mut self,
+        now: Instant,
+        section: usize,
+        ssrc: u32,
+        named: &Named<'_>,
+    ) -> Option<Route> {
+        let state = self.sections.get(section)?;
+        let announced = state
+            .section
+            .announced
+            .iter()
+            .position(|it| it.ssrc == ssrc);
+        let rid = named.rid.and_then(Label::new);
+        let lane = match rid {
+            Some(rid) => state.section.rids.iter().position(|it| *it == rid)?,
+            // Layers without rids are told by the order in which they were announced.
+            None if state.section.rids.is_empty() => announced.unwrap_or(0),
+            None => return None,
+        };
+        let (id, lane) = (state.id, lane as Lane);
+        let paired = announced.and_then(|at| state.section.announced.get(at).copied());
+        let target = state.delivery.target;
+        // A lane has one stream: who begins it anew ends the old one.
+        let old = |it: &ReceiveStream| it.section == section && it.lane == lane && !it.ended;
+        if let Some(old) = self.receivers.iter().position(old) {
+            self.unbind(old);
+        }
+        let mut stream = ReceiveStream::new(&self.config, (section, ssrc), (lane, rid), now);
+        stream.assembler.jitter.wanted = target;
+        stream.clock.name = self.names.get(&ssrc).copied();
+        let place = self.receivers.len();
+        if let Some(paired) = paired {
+            (stream.rtx, stream.fec) = (paired.rtx, paired.fec);
+            for repair in [paired.rtx, paired.fec].into_iter().flatten() {
+                let route = Route {
+                    stream: place,
+                    is_repair: true,
+                };
+                self.by_ssrc.insert(repair, route);
+            }
+        }
+        self.receivers.push(stream);
+        let route = Route {
+            stream: place,
+            is_repair: false,
+        };
+        self.by_ssrc.insert(ssrc, route);
+        self.events.push_back(Event::Bound {
+            section: id,
+            ssrc,
+            lane,
+            rid,
+        });
+        Some(route)
+    }
+
+    /// Repair is known by its rid, by what was announced, or as the only one that is missing.
+    fn bind_repair(
+        &mut self,
+        section: usize,
+        ssrc: u32,
+        role: Carries,
+        named: &Named<'_>,
+    ) -> Option<Route> {
+        let announced = &self.sections.get(section)?.section.announced;
+        let of = announced
+            .iter()
+            .find(|it| it.rtx == Some(ssrc) || it.fec == Some(ssrc));
+        let of = of.map(|it| it.ssrc);
+        let is_fec = role == Carries::Flexfec;
+        let unpaired = |it: &ReceiveStream| {
+            if is_fec {
+                it.fec.is_none()
+            } else {
+                it.rtx.is_none()
+            }
+        };
+        let living = || {
+            let all = self.receivers.iter().enumerate();
+            all.filter(|(_, it)| it.section == section && !it.ended)
+        };
+        let stream = if let Some(rid) = named.repaired.or(named.rid) {
+            let is_it = |it: &ReceiveStream| it.rid.is_some_and(|it| it.as_str() == rid);
+            living().find(|(_, it)| is_it(it)).map(|it| it.0)
+        } else if of.is_some() {
+            living().find(|(_, it)| Some(it.ssrc) == of).map(|it| it.0)
+        } else {
+            let mut alone = living().filter(|(_, it)| unpaired(it)).map(|it| it.0);
+            alone.next().filter(|_| alone.next().is_none())
+        }?;
+        let bound = self.receivers.get_mut(stream)?;
+        let old = if is_fec {
+            bound.fec.replace(ssrc)
+        } else {
+            bound.rtx.replace(ssrc)
+        };
+        if let Some(old) = old {
+            self.by_ssrc.remove(&old);
+        }
+        let route = Route {
+            stream,
+            is_repair: true,
+        };
+        self.by_ssrc.insert(ssrc, route);
+        Some(route)
+    }
+
+    /// A stream ends: its SSRCs may belong to others.
+    pub(super) fn unbind(&mut self, stream: usize) {
+        self.by_ssrc.retain(|_, route| route.stream != stream);
+        if let Some(stream) = self.receivers.get_mut(stream) {
+            stream.ended = true;
+            stream.track.forget();
+        }
+    }
+
+    pub(super) fn id_of(&self, stream: usize) -> Option<SectionId> {
+        let section = self.receivers.get(stream)?.section;
+        self.sections.get(section).map(|it| it.id)
+    }
+}

@@ -1,0 +1,440 @@
+//! Packets that come.
+
+use std::time::{Duration, Instant};
+
+use rand_core::Rng;
+
+use super::{Route, Session};
+use crate::{
+    Event, Rtp, RtpHead, Writer,
+    batch::Packet,
+    extension::{Ids, Named, Values, mixed_levels},
+    fec, pad,
+    payload::{Codec, Prefix},
+    receive::{Origin, ReceiveStream, Source},
+    red,
+    section::Carries,
+};
+
+/// One payload on its way into a stream, whatever it was wrapped in.
+#[derive(Clone, Copy)]
+struct Media<'a> {
+    sequence: u16,
+    timestamp: u32,
+    marker: bool,
+    payload_type: u8,
+    payload: &'a [u8],
+    origin: Origin,
+}
+
+impl Session {
+    /// Takes a packet of RTP that was authentic, in the clear.
+    pub fn handle_rtp(&mut self, now: Instant, packet: &[u8]) {
+        let Ok(rtp) = Rtp::parse(packet) else {
+            self.stats.malformed += 1;
+            return;
+        };
+        let named = Named::read(rtp.extensions, &self.ids);
+        let ssrc = rtp.head.ssrc;
+        if let Some(number) = named.transport {
+            self.received.note(now, number, ssrc);
+        }
+        self.resolve_collision(now, ssrc);
+        let is_known = self.by_ssrc.contains_key(&ssrc);
+        // SSRC 0 and padding alone make no stream: they only probe.
+        if ssrc == 0 || rtp.payload.is_empty() && !is_known {
+            return;
+        }
+        let Some(route) = self.route(now, ssrc, rtp.head.payload_type, &named) else {
+            return;
+        };
+        self.note_source(now, route, &rtp, &named);
+        let header = packet.len() - rtp.payload.len();
+        self.unwrap(now, route, &rtp, header);
+    }
+
+    /// Takes the payload out of RTX or RED.
+    fn unwrap(&mut self, now: Instant, route: Route, rtp: &Rtp<'_>, header: usize) {
+        let Some(stream) = self.receivers.get_mut(route.stream) else {
+            return;
+        };
+        let Some(state) = self.sections.get(stream.section) else {
+            return;
+        };
+        let mut media = Media {
+            sequence: rtp.head.sequence,
+            timestamp: rtp.head.timestamp,
+            marker: rtp.head.marker,
+            payload_type: rtp.head.payload_type,
+            payload: rtp.payload,
+            origin: Origin::Direct,
+        };
+        match state
+            .section
+            .format(rtp.head.payload_type)
+            .map(|it| it.role)
+        {
+            Some(Carries::Rtx { of }) => {
+                let [high, low, rest @ ..] = rtp.payload else {
+                    return;
+                };
+                // What is sent again before it was sent says nothing.
+                if stream.track.is_new() {
+                    return;
+                }
+                media.sequence = u16::from_be_bytes([*high, *low]);
+                (media.payload_type, media.payload) = (of, rest);
+                media.origin = Origin::Rtx;
+            }
+            Some(Carries::Media(_) | Carries::Red) if !route.is_repair => {}
+            Some(Carries::Flexfec) => {
+                stream.stats.parity += 1;
+                let repair = fec::flex::parse(rtp.payload).filter(|it| it.0 == stream.ssrc);
+                if let Some((_, repair)) = repair {
+                    stream.recovery.repair(repair);
+                    self.recover(now, route.stream);
+                }
+                return;
+            }
+            _ => {
+                self.stats.unrouted += 1;
+                return;
+            }
+        }
+        let is_red = state
+            .section
+            .format(media.payload_type)
+            .is_some_and(|it| it.role == Carries::Red);
+        if is_red {
+            self.unwrap_red(now, route, rtp, media, header);
+        } else {
+            self.take(now, route.stream, rtp, media, header);
+        }
+    }
+
+    /// RFC 2198: the last block is the packet's own, those before it are of earlier packets.
+    fn unwrap_red(
+        &mut self,
+        now: Instant,
+        route: Route,
+        rtp: &Rtp<'_>,
+        media: Media<'_>,
+        header: usize,
+    ) {
+        let Some(blocks) = red::parse(media.payload) else {
+            if let Some(stream) = self.receivers.get_mut(route.stream) {
+                stream.stats.malformed += 1;
+            }
+            return;
+        };
+        let count = blocks.len() as u16;
+        for (at, block) in blocks.iter().enumerate() {
+            let before = count - 1 - at as u16;
+            if before > 0 && (media.origin != Origin::Direct || block.payload.is_empty()) {
+                continue;
+            }
+            let of = Media {
+                // RFC 2198 has no numbers: redundancy is of the packets just before.
+                sequence: media.sequence.wrapping_sub(before),
+                timestamp: media.timestamp.wrapping_sub(block.before),
+                marker: media.marker && before == 0,
+                payload_type: block.payload_type,
+                payload: block.payload,
+                origin: if before == 0 {
+                    media.origin
+                } else {
+                    Origin::Red
+                },
+            };
+            self.take(now, route.stream, rtp, of, header);
+        }
+    }
+
+    /// Takes a payload into its stream.
+    fn take(&mut self, now: Instant, at: usize, rtp: &Rtp<'_>, media: Media<'_>, header: usize) {
+        let Some(stream) = self.receivers.get_mut(at) else {
+            return;
+        };
+        let Some(state) = self.sections.get_mut(stream.section) else {
+            return;
+        };
+        let format = state.section.format(media.payload_type);
+        let codec = format.and_then(|format| match format.role {
+            Carries::Media(codec) => Some(codec),
+            _ => None,
+        });
+        let (Some(format), Some(codec)) = (format, codec) else {
+            // Parity within RED has a number of its own, which is not missing.
+            if format.is_some_and(|it| it.role == Carries::Ulpfec) {
+                stream.stats.parity += 1;
+                let noted = stream
+                    .track
+                    .note(now, media.sequence, media.origin == Origin::Rtx);
+                if noted.is_fresh {
+                    if let Some(repair) = fec::ulp::parse(media.payload) {
+                        stream.recovery.repair(repair);
+                    }
+                    self.skip(now, at, noted.sequence, media.timestamp);
+                    self.recover(now, at);
+                }
+            }
+            return;
+        };
+        if media.origin == Origin::Red && stream.track.is_new() {
+            return;
+        }
+        let noted = stream
+            .track
+            .note(now, media.sequence, media.origin != Origin::Direct);
+        if media.origin == Origin::Direct {
+            if codec != Codec::ComfortNoise && codec != Codec::TelephoneEvent {
+                stream.track.clock = format.clock;
+            }
+            stream.track.measure(now, media.timestamp);
+        }
+        if noted.is_restart {
+            stream.assembler.restart();
+        }
+        if !noted.is_fresh {
+            stream.stats.duplicates += u64::from(media.origin != Origin::Red);
+            return;
+        }
+        let protected = state.section.protected();
+        if protected && media.origin != Origin::Red {
+            remember(stream, rtp, media, &state.section.ids);
+        }
+        stream.last = now;
+        stream.count(media.origin, media.payload.len(), header);
+        let silent = state.last.replace(now);
+        if silent.is_none_or(|last| now.saturating_duration_since(last) > SILENCE) {
+            self.events.push_back(Event::Received { section: state.id });
+        }
+        if media.payload.is_empty() {
+            self.skip(now, at, noted.sequence, media.timestamp);
+            return;
+        }
+        if !state.delivery.frames && !state.delivery.packets {
+            return;
+        }
+        let Some(facts) = codec.peek(media.payload) else {
+            stream.stats.malformed += 1;
+            return;
+        };
+        stream.stats.size = facts.size.or(stream.stats.size);
+        let arena = &mut self.arena;
+        let values = Values::read(rtp.extensions, &state.section.ids, |bytes| {
+            arena.keep(bytes)
+        });
+        let time = values.capture.map(|it| it.time);
+        let time = time.or_else(|| stream.clock.time(media.timestamp, format.clock));
+        let captured = time.and_then(|time| {
+            self.clocks
+                .captured(now, self.origin, stream.clock.name, time)
+        });
+        let packet = Packet {
+            lane: stream.lane,
+            codec,
+            sequence: noted.sequence,
+            timestamp: media.timestamp,
+            marker: media.marker,
+            facts,
+            captured: captured.unwrap_or(now),
+            sender_clock: time,
+            values,
+            prefix: Prefix::default(),
+            payload: arena.keep(media.payload),
+        };
+        self.deliver(now, at, packet);
+        if protected && media.origin != Origin::Fec {
+            self.recover(now, at);
+        }
+    }
+
+    /// Takes in what parity tells of packets that are missing.
+    fn recover(&mut self, now: Instant, at: usize) {
+        // Each repair gives one packet at most, and there are few of them.
+        for _ in 0..32 {
+            let Some(stream) = self.receivers.get_mut(at) else {
+                return;
+            };
+            let ssrc = stream.ssrc;
+            let Some(packet) = stream.recovery.recover(ssrc) else {
+                return;
+            };
+            let Ok(rtp) = Rtp::parse(&packet) else {
+                continue;
+            };
+            let media = Media {
+                sequence: rtp.head.sequence,
+                timestamp: rtp.head.timestamp,
+                marker: rtp.head.marker,
+                payload_type: rtp.head.payload_type,
+                payload: rtp.payload,
+                origin: Origin::Fec,
+            };
+            let header = packet.len() - rtp.payload.len();
+            self.take(now, at, &rtp, media, header);
+        }
+    }
+
+    /// A number that carries nothing: nobody waits for it.
+    fn skip(&mut self, now: Instant, at: usize, sequence: u64, timestamp: u32) {
+        let Some(stream) = self.receivers.get(at) else {
+            return;
+        };
+        let packet = Packet {
+            lane: stream.lane,
+            codec: Codec::Vp8,
+            sequence,
+            timestamp,
+            marker: false,
+            facts: crate::payload::Facts::default(),
+            captured: now,
+            sender_clock: None,
+            values: Values::default(),
+            prefix: Prefix::default(),
+            payload: bytes::Bytes::new(),
+        };
+        self.deliver(now, at, packet);
+    }
+
+    fn deliver(&mut self, now: Instant, at: usize, packet: Packet) {
+        let Some(stream) = self.receivers.get_mut(at) else {
+            return;
+        };
+        let section = stream.section;
+        let Some(state) = self.sections.get(section) else {
+            return;
+        };
+        let delivery = state.delivery;
+        if packet.facts.key {
+            // It came: whoever wants the next one asks again.
+            stream.keyframe = None;
+        }
+        if delivery.frames {
+            stream.assembler.insert(now, packet.clone());
+        }
+        if delivery.packets {
+            let lane = packet.lane;
+            let same = |it: &&mut (usize, u8, Vec<Packet>)| (it.0, it.1) == (section, lane);
+            match self.pending.iter_mut().find(same) {
+                Some(pending) => pending.2.push(packet),
+                None => self.pending.push((section, lane, vec![packet])),
+            }
+        }
+        if delivery.frames {
+            self.assemble(now, at);
+        }
+    }
+
+    /// Makes frames of what is whole.
+    pub(super) fn assemble(&mut self, now: Instant, at: usize) {
+        let Some(stream) = self.receivers.get_mut(at).filter(|it| !it.ended) else {
+            return;
+        };
+        let Some(state) = self
+            .sections
+            .get(stream.section)
+            .filter(|it| it.delivery.frames)
+        else {
+            return;
+        };
+        // A repair may be lost as well: time for it to be asked for three times. Without repair only reordering counts.
+        let trip = self.timers.round_trip;
+        stream.assembler.wait = if state.section.feedback.nack {
+            let trips = trip.unwrap_or(Duration::from_millis(100)) * 3;
+            (trips + Duration::from_millis(50)).max(Duration::from_millis(200))
+        } else {
+            Duration::from_millis(50)
+        };
+        let clock = stream.track.clock;
+        let was_readable = stream.assembler.is_readable(now);
+        let (wants, below) = stream.assembler.run(now, clock);
+        stream.track.give_up(below);
+        if wants && !state.section.is_audio() {
+            stream.want_keyframe(now);
+        }
+        if !was_readable && stream.assembler.is_readable(now) {
+            self.events.push_back(Event::Readable { section: state.id });
+        }
+    }
+
+    /// Who was heard (W3C `getSynchronizationSources`).
+    fn note_source(&mut self, now: Instant, route: Route, rtp: &Rtp<'_>, named: &Named<'_>) {
+        if route.is_repair || rtp.payload.is_empty() {
+            return;
+        }
+        let section = self.receivers.get(route.stream).map(|it| it.section);
+        let Some(state) = section.and_then(|at| self.sections.get_mut(at)) else {
+            return;
+        };
+        let level = state
+            .section
+            .ids
+            .id(crate::extension::Kind::AudioLevel)
+            .and_then(|id| {
+                let value = rtp.extensions.clone().find(|it| it.0 == id)?.1;
+                crate::extension::AudioLevel::parse(value).map(|it| it.level)
+            });
+        let source = Source {
+            source: rtp.head.ssrc,
+            contributes: false,
+            at: now,
+            timestamp: rtp.head.timestamp,
+            level,
+        };
+        state.sources.note(source);
+        let mut levels = mixed_levels(named.mixed.unwrap_or_default());
+        for contributor in rtp.sources() {
+            state.sources.note(Source {
+                source: contributor,
+                contributes: true,
+                level: levels.next(),
+                ..source
+            });
+        }
+    }
+
+    /// RFC 3550 §8.2: the peer uses an SSRC of ours. We take another and say goodbye to the old one.
+    fn resolve_collision(&mut self, now: Instant, ssrc: u32) {
+        let Some(sender) = self.senders.iter_mut().find(|it| it.encoding.ssrc == ssrc) else {
+            return;
+        };
+        let new = self.rng.next_u32().max(1);
+        sender.encoding.ssrc = new;
+        sender.reported = false;
+        self.timers.farewells.push(ssrc);
+        self.timers.soon(now);
+        self.stats.collisions += 1;
+        self.events.push_back(Event::Collision { old: ssrc, new });
+    }
+}
+
+/// Keeps a packet for parity, as it was before RED or RTX.
+fn remember(stream: &mut ReceiveStream, rtp: &Rtp<'_>, media: Media<'_>, ids: &Ids) {
+    let head = RtpHead {
+        payload_type: media.payload_type,
+        marker: media.marker,
+        sequence: media.sequence,
+        timestamp: media.timestamp,
+        ssrc: stream.ssrc,
+    };
+    // What is sent again has other extensions than it had: it cannot be added up.
+    if media.origin == Origin::Rtx {
+        return;
+    }
+    let sources: Vec<u32> = rtp.sources().collect();
+    let form = rtp.extensions.form();
+    let mut packet = Vec::with_capacity(rtp.payload.len() + 80);
+    let mut writer = Writer::begin(&mut packet, head, &sources, form);
+    for (id, value) in rtp.extensions {
+        writer.extend(id, value);
+    }
+    writer.finish();
+    packet.extend_from_slice(media.payload);
+    pad(&mut packet, 0, rtp.padding);
+    stream.recovery.note(media.sequence, &packet, ids);
+}
+
+/// After so long without packets the next one is news.
+const SILENCE: Duration = Duration::from_secs(2);

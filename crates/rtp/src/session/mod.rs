@@ -1,0 +1,464 @@
+//! All RTP and RTCP of one transport.
+
+mod control;
+mod demux;
+mod input;
+mod output;
+mod reports;
+
+use std::{
+    collections::{HashMap, VecDeque},
+    sync::Arc,
+    time::{Duration, Instant},
+};
+
+use rand_chacha::ChaCha8Rng;
+use rand_core::{Rng, SeedableRng};
+
+use self::reports::Timers;
+use crate::{
+    Config, Encoding, Event, Ntp, Section, SectionId,
+    batch::{Arena, Batch, Lane, Packet},
+    breaker::Breaker,
+    extension::Ids,
+    feedback::{Feedback, Received, SentNumbers},
+    payload::Codec,
+    receive::{Clocks, Frame, ReceiveStream, Source, Sources},
+    section::Carries,
+    send::{Class, SendStream, Telephone},
+    stats::{ReceiveStats, SendStats, SessionStats},
+};
+
+/// All RTP and RTCP of one transport: its SSRCs, its transport-wide numbers, its reports.
+///
+/// Input: `handle_rtp`, `handle_rtcp`, `handle_timeout`, and the verbs. Output, in this order: `poll_event` (facts),
+/// `poll_batch` (packets that came), `read_frame`, `poll_rtcp`, `peek` and `poll_rtp` (packets to send), `poll_feedback`,
+/// `poll_timeout`. What is given to it is authentic already.
+#[derive(Debug)]
+pub struct Session {
+    pub(crate) config: Config,
+    rng: ChaCha8Rng,
+    origin: Instant,
+    wall: Ntp,
+    sections: Vec<State>,
+    receivers: Vec<ReceiveStream>,
+    senders: Vec<SendStream>,
+    by_ssrc: HashMap<u32, Route>,
+    /// What reports come from when nothing is sent.
+    ssrc: u32,
+    ids: Ids,
+    arena: Arena,
+    clocks: Clocks,
+    /// Canonical names that came before their streams.
+    names: HashMap<u32, usize>,
+    received: Received,
+    sent: SentNumbers,
+    timers: Timers,
+    breaker: Breaker,
+    pending: Vec<(usize, Lane, Vec<Packet>)>,
+    events: VecDeque<Event>,
+    feedback: VecDeque<Feedback>,
+    turn: usize,
+    is_broken: bool,
+    stats: SessionStats,
+}
+
+/// What a section is, and what is to be done with it.
+#[derive(Debug)]
+struct State {
+    id: SectionId,
+    section: Section,
+    delivery: Delivery,
+    sources: Sources,
+    /// The last packet, to tell silence.
+    last: Option<Instant>,
+    /// What we let the peer send.
+    limit: Option<u64>,
+    limit_due: Option<Instant>,
+}
+
+/// What is made of what a section receives. Without either nothing is copied.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Delivery {
+    /// Whole frames, for [`Session::read_frame`].
+    pub frames: bool,
+    /// Packets, for [`Session::poll_batch`].
+    pub packets: bool,
+    /// How long frames wait at least, so that they can be played evenly (W3C `jitterBufferTarget`).
+    pub target: Option<Duration>,
+}
+
+/// Where the packets of an SSRC go.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+struct Route {
+    stream: usize,
+    is_repair: bool,
+}
+
+/// The head of the line.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Head {
+    /// What kind of packet.
+    pub class: Class,
+    /// How long it is, at most.
+    pub len: usize,
+    /// How many packets wait in its stream, itself included.
+    pub backlog: usize,
+}
+
+/// A packet that was written.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Written {
+    /// What kind of packet.
+    pub class: Class,
+    /// Its transport-wide number, if it has one.
+    pub transport_number: Option<u16>,
+    /// How long it is.
+    pub len: usize,
+}
+
+impl Session {
+    /// A session that knows of no section yet. `seed` is random and used once; `wall` is the wall clock at `now`.
+    #[must_use]
+    pub fn new(config: Config, seed: [u8; 32], now: Instant, wall: Ntp) -> Self {
+        let mut rng = ChaCha8Rng::from_seed(seed);
+        let ssrc = rng.next_u32().max(1);
+        let first = rng.next_u32() as u16 & 0x7fff;
+        let breaker = Breaker::new(config.report);
+        Self {
+            config,
+            rng,
+            origin: now,
+            wall,
+            sections: Vec::new(),
+            receivers: Vec::new(),
+            senders: Vec::new(),
+            by_ssrc: HashMap::new(),
+            ssrc,
+            ids: Ids::new(),
+            arena: Arena::default(),
+            clocks: Clocks::default(),
+            names: HashMap::new(),
+            received: Received::new(now),
+            sent: SentNumbers::new(first),
+            timers: Timers::default(),
+            breaker,
+            pending: Vec::new(),
+            events: VecDeque::new(),
+            feedback: VecDeque::new(),
+            turn: 0,
+            is_broken: false,
+            stats: SessionStats::default(),
+        }
+    }
+
+    fn place(&self, id: SectionId) -> Option<usize> {
+        self.sections.iter().position(|it| it.id == id)
+    }
+
+    /// What was negotiated for a section; a repeat is a change.
+    pub fn set_section(&mut self, id: SectionId, section: Section) {
+        for kind in crate::extension::Kind::ALL {
+            if let Some(id) = section.ids.id(kind) {
+                // RFC 9143 §7.1: in a bundle an id means one extension.
+                self.ids.set(kind, id);
+            }
+        }
+        match self.place(id).and_then(|at| self.sections.get_mut(at)) {
+            Some(state) => state.section = section,
+            None => self.sections.push(State {
+                id,
+                section,
+                delivery: Delivery::default(),
+                sources: Sources::default(),
+                last: None,
+                limit: None,
+                limit_due: None,
+            }),
+        }
+        self.allow_all(id);
+    }
+
+    /// A section goes: its streams end, and its SSRCs are free again.
+    pub fn remove_section(&mut self, id: SectionId) {
+        let Some(at) = self.place(id) else { return };
+        for sender in self.senders.iter_mut().filter(|it| it.section == at) {
+            self.timers.farewells.push(sender.encoding.ssrc);
+        }
+        self.senders.retain(|it| it.section != at);
+        for stream in self.receivers.iter_mut().filter(|it| it.section == at) {
+            stream.ended = true;
+        }
+        self.by_ssrc.retain(|_, route| {
+            self.receivers
+                .get(route.stream)
+                .is_some_and(|it| it.section != at)
+        });
+        // Places stay, so that nothing else moves.
+        if let Some(state) = self.sections.get_mut(at) {
+            state.id = SectionId(u32::MAX);
+            state.section = Section::default();
+            state.delivery = Delivery::default();
+        }
+    }
+
+    /// The streams that a section sends. One whose SSRC was there goes on with its numbers; one that is left out ends.
+    pub fn set_encodings(&mut self, id: SectionId, encodings: &[Encoding]) {
+        let Some(section) = self.place(id) else {
+            return;
+        };
+        let kept = |it: &SendStream| encodings.iter().any(|new| new.ssrc == it.encoding.ssrc);
+        let gone = self
+            .senders
+            .iter()
+            .filter(|it| it.section == section && !kept(it));
+        self.timers
+            .farewells
+            .extend(gone.map(|it| it.encoding.ssrc));
+        self.senders.retain(|it| it.section != section || kept(it));
+        for (place, encoding) in encodings.iter().enumerate() {
+            let same = |it: &&mut SendStream| it.encoding.ssrc == encoding.ssrc;
+            if let Some(sender) = self.senders.iter_mut().find(same) {
+                (sender.section, sender.place) = (section, place);
+                let choice = encoding.choice;
+                sender.encoding = *encoding;
+                sender.choose(choice);
+            } else {
+                let start = std::array::from_fn(|_| self.rng.next_u32());
+                let places = (section, place);
+                let sender = SendStream::new(places, *encoding, start, self.config.history);
+                self.senders.push(sender);
+            }
+        }
+        self.allow_all(id);
+    }
+
+    /// What is to be made of what a section receives.
+    pub fn set_delivery(&mut self, id: SectionId, delivery: Delivery) {
+        let Some(at) = self.place(id) else { return };
+        if let Some(state) = self.sections.get_mut(at) {
+            state.delivery = delivery;
+        }
+        for stream in self.receivers.iter_mut().filter(|it| it.section == at) {
+            stream.assembler.jitter.wanted = delivery.target;
+            if !delivery.frames {
+                stream.assembler.restart();
+            }
+        }
+    }
+
+    /// What a source gives, for each encoding that needs it.
+    pub fn write(&mut self, now: Instant, id: SectionId, lane: Lane, batch: &Arc<Batch>) {
+        let Some(section) = self.place(id).filter(|_| !self.is_broken) else {
+            return;
+        };
+        let of = self.senders.iter_mut().filter(|it| it.section == section);
+        for sender in of.filter(|it| it.needs(lane)) {
+            sender.push(now, batch.clone());
+        }
+    }
+
+    /// Something that was meant for this section is gone: its video goes on with a key frame.
+    pub fn lag(&mut self, id: SectionId) {
+        let Some(section) = self.place(id) else {
+            return;
+        };
+        let of = self.senders.iter_mut().filter(|it| it.section == section);
+        of.for_each(SendStream::lag);
+    }
+
+    /// Asks the peer for a key frame: of one lane, or of all. Requests that follow each other are one.
+    pub fn request_keyframe(&mut self, now: Instant, id: SectionId, lane: Option<Lane>) {
+        let Some(section) = self.place(id) else {
+            return;
+        };
+        let of = self
+            .receivers
+            .iter_mut()
+            .filter(|it| it.section == section && !it.ended);
+        for stream in of.filter(|it| lane.is_none_or(|lane| lane == it.lane)) {
+            stream.want_keyframe(now);
+        }
+    }
+
+    /// Limits what the peer sends on a section, in bits a second; `None` takes the limit away.
+    pub fn limit(&mut self, now: Instant, id: SectionId, bits: Option<u64>) {
+        let Some(at) = self.place(id) else { return };
+        if let Some(state) = self.sections.get_mut(at) {
+            state.limit = bits;
+            state.limit_due = Some(now);
+        }
+    }
+
+    /// Plays an event (RFC 4733) on the audio of a section, instead of what is written meanwhile. False if the section
+    /// has no payload type for it, or plays one already.
+    pub fn play_event(
+        &mut self,
+        now: Instant,
+        id: SectionId,
+        code: u8,
+        duration: Duration,
+    ) -> bool {
+        let Some(at) = self.place(id) else {
+            return false;
+        };
+        let Some(state) = self.sections.get(at) else {
+            return false;
+        };
+        let sender = self
+            .senders
+            .iter_mut()
+            .find(|it| it.section == at && it.encoding.active);
+        let Some(sender) = sender.filter(|it| it.telephone.is_none()) else {
+            return false;
+        };
+        // RFC 4733 §2.1: the clock is that of the audio around it.
+        let of_event = |it: &&crate::Format| it.role == Carries::Media(Codec::TelephoneEvent);
+        let is_other = |it: &&crate::Format| matches!(it.role, Carries::Media(codec) if codec.is_audio() && !matches!(codec, Codec::TelephoneEvent | Codec::ComfortNoise));
+        let codec = sender.codec().and_then(|codec| state.section.media(codec));
+        let clock = codec.or(state.section.formats.iter().find(is_other).copied());
+        let mut formats = state.section.formats.iter().filter(of_event);
+        let same = formats
+            .clone()
+            .find(|it| clock.is_some_and(|clock| clock.clock == it.clock));
+        let Some(format) = same.or_else(|| formats.next()) else {
+            return false;
+        };
+        let playing = (format.payload_type, format.clock);
+        sender.telephone = Some(Telephone::new(playing, code, now, duration));
+        true
+    }
+
+    /// Sends a packet that an application defines with the next report.
+    pub fn send_app(&mut self, now: Instant, name: [u8; 4], subtype: u8, data: &[u8]) {
+        self.timers.app(now, self.ssrc, name, subtype, data);
+    }
+
+    /// Ends all that is sent: the next [`poll_rtcp`](Self::poll_rtcp) says goodbye.
+    pub fn close(&mut self) {
+        let sent = self.senders.iter().map(|it| it.encoding.ssrc);
+        self.timers.farewells.extend(sent);
+        self.senders.clear();
+    }
+
+    /// The next fact.
+    pub fn poll_event(&mut self) -> Option<Event> {
+        self.events.pop_front()
+    }
+
+    /// The packets that came together, of one section and lane; shared as they are.
+    pub fn poll_batch(&mut self) -> Option<(SectionId, Lane, Arc<Batch>)> {
+        let at = self.pending.iter().position(|it| !it.2.is_empty())?;
+        let (section, lane, packets) = self.pending.get_mut(at)?;
+        let room = packets.len();
+        let packets = std::mem::replace(packets, Vec::with_capacity(room));
+        let id = self.sections.get(*section)?.id;
+        Some((id, *lane, Arc::new(Batch { packets })))
+    }
+
+    /// The next frame of a section whose time has come.
+    pub fn read_frame(&mut self, now: Instant, id: SectionId) -> Option<Frame> {
+        let section = self.place(id)?;
+        let of = self.receivers.iter_mut().filter(|it| it.section == section);
+        of.filter(|it| it.assembler.is_readable(now))
+            .find_map(|it| it.assembler.read(now))
+    }
+
+    /// What the peer tells of packets that we sent, for whoever controls the rate.
+    pub fn poll_feedback(&mut self) -> Option<Feedback> {
+        self.feedback.pop_front()
+    }
+
+    /// When to call [`handle_timeout`](Self::handle_timeout).
+    #[must_use]
+    pub fn poll_timeout(&self) -> Option<Instant> {
+        let streams = self.receivers.iter().filter(|it| !it.ended);
+        let streams = streams.filter_map(ReceiveStream::timeout);
+        let events = self.senders.iter().filter_map(|it| it.telephone.as_ref());
+        let limits = self.sections.iter().filter_map(|it| it.limit_due);
+        let wakes = self.senders.iter().filter(|it| it.lacks().is_some());
+        let wakes = wakes.filter_map(|it| it.asked.map(|at| at + again(it)));
+        let others = [self.timers.due(), self.received.due()];
+        streams
+            .chain(events.map(Telephone::due))
+            .chain(limits)
+            .chain(wakes)
+            .chain(others.into_iter().flatten())
+            .min()
+    }
+
+    /// Does what is due: frames that are given up, requests that are repeated, the breaker.
+    pub fn handle_timeout(&mut self, now: Instant) {
+        for at in 0..self.receivers.len() {
+            self.assemble(now, at);
+        }
+        self.ask_sources(now);
+        if !self.is_broken && self.breaker.is_open(now, &self.senders) {
+            self.is_broken = true;
+            self.events.push_back(Event::Broken);
+        }
+    }
+
+    /// Asks for the key frames that switches wait for.
+    fn ask_sources(&mut self, now: Instant) {
+        for sender in &mut self.senders {
+            let Some(lane) = sender.lacks() else { continue };
+            let due = sender.asked.is_none_or(|at| now >= at + again(sender));
+            if let (true, Some(state)) = (due, self.sections.get(sender.section)) {
+                sender.asked = Some(now);
+                self.events.push_back(Event::KeyframeRequested {
+                    section: state.id,
+                    encoding: sender.place,
+                    lane,
+                });
+            }
+        }
+    }
+
+    /// The wall clock.
+    fn wall(&self, now: Instant) -> Ntp {
+        self.wall.after(now.saturating_duration_since(self.origin))
+    }
+
+    /// Counters of the session.
+    #[must_use]
+    pub fn stats(&self) -> SessionStats {
+        self.stats
+    }
+
+    /// The streams that a section receives: SSRC, lane, counters.
+    pub fn receive_stats(
+        &self,
+        id: SectionId,
+    ) -> impl Iterator<Item = (u32, Lane, ReceiveStats)> + '_ {
+        let section = self.place(id);
+        let of = self
+            .receivers
+            .iter()
+            .filter(move |it| Some(it.section) == section);
+        of.map(|it| (it.ssrc, it.lane, it.stats()))
+    }
+
+    /// The streams that a section sends: SSRC, place, counters.
+    pub fn send_stats(&self, id: SectionId) -> impl Iterator<Item = (u32, usize, SendStats)> + '_ {
+        let section = self.place(id);
+        let of = self
+            .senders
+            .iter()
+            .filter(move |it| Some(it.section) == section);
+        of.map(|it| (it.encoding.ssrc, it.place, it.stats.clone()))
+    }
+
+    /// Who was heard on a section in the last ten seconds, the newest first.
+    #[must_use]
+    pub fn sources(&self, now: Instant, id: SectionId) -> Vec<Source> {
+        let state = self.place(id).and_then(|at| self.sections.get(at));
+        state.map_or_else(Vec::new, |state| state.sources.recent(now))
+    }
+}
+
+/// How long a switch waits until it asks again.
+fn again(sender: &SendStream) -> Duration {
+    let trips = sender.round_trip.unwrap_or_default() * 3;
+    trips.max(Duration::from_secs(1))
+}

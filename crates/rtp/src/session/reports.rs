@@ -1,0 +1,309 @@
+//! RTCP to be sent: reports on timers, feedback at once.
+
+use std::time::{Duration, Instant};
+
+use rand_chacha::ChaCha8Rng;
+use rand_core::Rng;
+
+use super::Session;
+use crate::{
+    Config, Ntp, ntp,
+    receive::{KEYFRAME_AGAIN, KEYFRAME_PACE, ReceiveStream},
+    rtcp::{
+        App, Dlrr, FirItem, MaxRate, ReportBlock, SenderInfo, write_app, write_bye, write_cname,
+        write_dlrr, write_fir, write_nack, write_pli, write_receiver_report, write_remb,
+        write_rrtr, write_sender_report, write_tmmbr,
+    },
+};
+
+/// What is due when.
+#[derive(Debug, Default)]
+pub(super) struct Timers {
+    report: Option<Instant>,
+    /// SSRCs that say goodbye.
+    pub(super) farewells: Vec<u32>,
+    /// Packets that are sent as they are.
+    pub(super) answer: Vec<u8>,
+    /// Receivers' clocks that are answered with the next report.
+    clocks: Vec<(u32, Ntp, Instant)>,
+    /// The round trip. It falls at once and rises slowly: one that was measured over a stall must not slow repair down.
+    pub(super) round_trip: Option<Duration>,
+    /// Which stream is reported on next, when not all fit.
+    turn: usize,
+}
+
+impl Timers {
+    pub(super) fn due(&self) -> Option<Instant> {
+        self.report
+    }
+
+    pub(super) fn measured(&mut self, trip: Duration) {
+        self.round_trip = Some(
+            self.round_trip
+                .map_or(trip, |mean| trip.min((mean * 7 + trip) / 8)),
+        );
+    }
+
+    /// Reports begin with the first packet (RFC 3550 §6.2: the first after half the time).
+    pub(super) fn start(&mut self, now: Instant, config: &Config, rng: &mut ChaCha8Rng) {
+        if self.report.is_none() {
+            self.report = Some(now + draw(config.report / 2, rng));
+        }
+    }
+
+    /// The next report is due now.
+    pub(super) fn soon(&mut self, now: Instant) {
+        self.report = Some(self.report.map_or(now, |it| it.min(now)));
+    }
+
+    pub(super) fn app(&mut self, now: Instant, ssrc: u32, name: [u8; 4], subtype: u8, data: &[u8]) {
+        let app = App {
+            ssrc,
+            subtype,
+            name,
+            data,
+        };
+        if self.answer.len() + data.len() < MOST_ANSWER {
+            write_app(&mut self.answer, &app);
+            self.soon(now);
+        }
+    }
+
+    pub(super) fn answer_clock(&mut self, now: Instant, ssrc: u32, time: Ntp) {
+        if let Some(known) = self.clocks.iter_mut().find(|it| it.0 == ssrc) {
+            *known = (ssrc, time, now);
+        } else if self.clocks.len() < MOST_CLOCKS {
+            self.clocks.push((ssrc, time, now));
+        }
+    }
+}
+
+impl Session {
+    /// Appends a datagram of RTCP of at most `room` bytes, if one is due.
+    pub fn poll_rtcp(&mut self, now: Instant, room: usize, buf: &mut Vec<u8>) -> bool {
+        let start = buf.len();
+        if self.receivers.iter().any(|it| !it.ended) {
+            self.timers.start(now, &self.config, &mut self.rng);
+        }
+        let reduced = self
+            .sections
+            .iter()
+            .any(|it| it.section.feedback.reduced_size);
+        let is_due = self.timers.report.is_some_and(|it| it <= now);
+        if is_due || !self.timers.farewells.is_empty() {
+            self.write_reports(now, room, buf);
+            return buf.len() > start;
+        }
+        // RFC 5506 §3.4.2: feedback alone, where that was agreed on; else behind a report.
+        let mut head = 0;
+        if !reduced {
+            self.write_head(now, room, buf);
+            head = buf.len() - start;
+        }
+        let room = room.saturating_sub(head);
+        let from = buf.len();
+        self.write_requests(now, room, buf);
+        let left = room.saturating_sub(buf.len() - from);
+        let ssrc = self.ssrc;
+        self.received.write(now, left, ssrc, buf);
+        if buf.len() == from {
+            buf.truncate(start);
+        }
+        buf.len() > start
+    }
+
+    /// A report and the name, as each compound begins (RFC 3550 §6.1).
+    fn write_head(&mut self, now: Instant, room: usize, buf: &mut Vec<u8>) {
+        let most = (room.saturating_sub(300) / 24).min(31);
+        let blocks = self.blocks(now, most);
+        let wall = self.wall(now);
+        let sender = self.senders.iter().find(|it| it.stats.packets > 0);
+        let ssrc = sender.map_or(self.ssrc, |it| it.encoding.ssrc);
+        match sender.and_then(|it| info(now, wall, it)) {
+            Some(info) => write_sender_report(buf, ssrc, &info, &blocks),
+            None => write_receiver_report(buf, ssrc, &blocks),
+        };
+        write_cname(buf, ssrc, self.config.cname.as_bytes());
+    }
+
+    fn blocks(&mut self, now: Instant, most: usize) -> Vec<ReportBlock> {
+        let count = self.receivers.len();
+        let mut blocks = Vec::new();
+        let first = self.timers.turn;
+        for step in 0..count {
+            let at = (first + step) % count;
+            if blocks.len() >= most {
+                self.timers.turn = at;
+                break;
+            }
+            let stream = self.receivers.get_mut(at).filter(|it| !it.ended);
+            blocks.extend(stream.and_then(|it| it.report(now)));
+        }
+        blocks
+    }
+
+    fn write_reports(&mut self, now: Instant, room: usize, buf: &mut Vec<u8>) {
+        let start = buf.len();
+        self.write_head(now, room, buf);
+        let wall = self.wall(now);
+        let first = self.senders.iter().position(|it| it.stats.packets > 0);
+        // Our other streams, without blocks: each is a packet of its own in the compound (RFC 8108 §5.1).
+        for (at, sender) in self.senders.iter().enumerate() {
+            let fits = buf.len() - start + 28 + 60 <= room;
+            if Some(at) == first || !fits || sender.stats.packets == 0 {
+                continue;
+            }
+            if let Some(info) = info(now, wall, sender) {
+                write_sender_report(buf, sender.encoding.ssrc, &info, &[]);
+                write_cname(buf, sender.encoding.ssrc, self.config.cname.as_bytes());
+            }
+        }
+        if !self.timers.clocks.is_empty() && buf.len() - start + 200 <= room {
+            let items: Vec<Dlrr> = self
+                .timers
+                .clocks
+                .drain(..)
+                .map(|(ssrc, time, at)| Dlrr {
+                    ssrc,
+                    last: time.middle(),
+                    delay: ntp::to_short(now.saturating_duration_since(at)),
+                })
+                .collect();
+            let ssrc = first
+                .and_then(|at| self.senders.get(at))
+                .map_or(self.ssrc, |it| it.encoding.ssrc);
+            write_dlrr(buf, ssrc, items.get(..8).unwrap_or(&items));
+        }
+        // RFC 3611 §4.4: who sends nothing measures the round trip so.
+        if first.is_none() && buf.len() - start + 20 <= room {
+            write_rrtr(buf, self.ssrc, wall);
+        }
+        if !self.timers.answer.is_empty() && buf.len() - start + self.timers.answer.len() <= room {
+            buf.append(&mut self.timers.answer);
+        }
+        if buf.len() - start + 8 + 4 * self.timers.farewells.len() <= room
+            && !self.timers.farewells.is_empty()
+        {
+            write_bye(buf, &self.timers.farewells);
+            self.timers.farewells.clear();
+        }
+        self.timers.report = Some(now + draw(self.config.report, &mut self.rng));
+        for state in self.sections.iter_mut().filter(|it| it.limit.is_some()) {
+            state.limit_due = Some(now);
+        }
+    }
+
+    /// What must not wait: missing packets, key frames, limits.
+    fn write_requests(&mut self, now: Instant, room: usize, buf: &mut Vec<u8>) {
+        let start = buf.len();
+        let ssrc = self.ssrc;
+        let again = self.timers.round_trip.unwrap_or(Duration::from_millis(100));
+        let again = again.max(Duration::from_millis(20));
+        for stream in self.receivers.iter_mut().filter(|it| !it.ended) {
+            let Some(state) = self.sections.get(stream.section) else {
+                continue;
+            };
+            let left = room.saturating_sub(buf.len() - start);
+            if left < 64 {
+                return;
+            }
+            let feedback = state.section.feedback;
+            if feedback.nack && stream.track.due().is_some_and(|it| it <= now) {
+                // At worst each is a word.
+                let wanted = stream.track.wanted(now, again, (left - 12) / 4);
+                stream.stats.nacks += wanted.len() as u64;
+                stream.stats.nack_requests += u64::from(!wanted.is_empty());
+                write_nack(buf, left, ssrc, stream.ssrc, wanted);
+            } else if !feedback.nack {
+                stream.track.forget();
+            }
+            if stream.keyframe.is_some_and(|it| it <= now) && buf.len() - start + 20 <= room {
+                ask(stream, now, again, ssrc, feedback, buf);
+            }
+        }
+        self.write_limits(now, room.saturating_sub(buf.len() - start), buf);
+    }
+
+    fn write_limits(&mut self, now: Instant, room: usize, buf: &mut Vec<u8>) {
+        let start = buf.len();
+        for (at, state) in self.sections.iter_mut().enumerate() {
+            let is_due = state.limit_due.is_some_and(|due| due <= now);
+            if !is_due || buf.len() - start + 200 > room {
+                continue;
+            }
+            state.limit_due = None;
+            let of = self
+                .receivers
+                .iter()
+                .filter(|it| it.section == at && !it.ended);
+            let streams: Vec<u32> = of.map(|it| it.ssrc).take(40).collect();
+            // A limit that is taken away is a very high one.
+            let bits = state.limit.unwrap_or(NO_LIMIT);
+            if streams.is_empty() {
+                continue;
+            }
+            if state.section.feedback.remb {
+                write_remb(buf, self.ssrc, bits, &streams);
+            } else if state.section.feedback.tmmbr {
+                let rate = |ssrc: &u32| MaxRate {
+                    ssrc: *ssrc,
+                    bits,
+                    overhead: 40,
+                };
+                let items: Vec<_> = streams.iter().take(20).map(rate).collect();
+                write_tmmbr(buf, self.ssrc, &items);
+            }
+        }
+    }
+}
+
+/// Asks for a key frame, and again if none comes.
+fn ask(
+    stream: &mut ReceiveStream,
+    now: Instant,
+    round_trip: Duration,
+    ssrc: u32,
+    feedback: crate::Feedbacks,
+    buf: &mut Vec<u8>,
+) {
+    if feedback.pli {
+        stream.stats.plis += 1;
+        write_pli(buf, ssrc, stream.ssrc);
+    } else if feedback.fir {
+        stream.stats.firs += 1;
+        stream.fir = stream.fir.wrapping_add(1);
+        let number = stream.fir;
+        let item = FirItem {
+            ssrc: stream.ssrc,
+            number,
+        };
+        write_fir(buf, ssrc, &[item]);
+    }
+    // Whoever asks within 200 ms or a round trip has asked already.
+    stream.asked = Some(now + KEYFRAME_PACE.max(round_trip));
+    // The request may be lost, or what it asked for: it is repeated until a key frame comes.
+    stream.keyframe = Some(now + KEYFRAME_AGAIN.max(round_trip * 3));
+}
+
+/// What a sender report says of a stream (RFC 3550 §6.4.1): now, by both clocks.
+fn info(now: Instant, wall: Ntp, sender: &crate::send::SendStream) -> Option<SenderInfo> {
+    let (timestamp, captured, clock) = sender.last?;
+    let since = now.saturating_duration_since(captured).as_micros();
+    let ahead = (since * u128::from(clock) / 1_000_000) as u32;
+    let (packets, bytes) = sender.totals;
+    Some(SenderInfo {
+        ntp: wall,
+        timestamp: timestamp.wrapping_add(ahead),
+        packets,
+        bytes,
+    })
+}
+
+/// Between half and one and a half of it (RFC 3550 §6.3.1).
+fn draw(mean: Duration, rng: &mut ChaCha8Rng) -> Duration {
+    mean / 2 + mean.mul_f64(f64::from(rng.next_u32()) / f64::from(u32::MAX))
+}
+
+const MOST_CLOCKS: usize = 8;
+const MOST_ANSWER: usize = 600;
+const NO_LIMIT: u64 = 1 << 36;

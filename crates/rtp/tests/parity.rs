@@ -1,0 +1,75 @@
+//! Redundancy and parity between two sessions: what is lost comes back without being asked for.
+
+mod support;
+
+use oxirtc_netsim::{Link, for_each_seed, ms, percent};
+use oxirtc_rtp::{Carries, Encoding, Format};
+
+use support::{Camera, Pair, VIDEO, check, encoding, video};
+
+fn protected(seed: u64, flex: bool, loss: u32) -> (Pair, Camera) {
+    let mut pair = Pair::video(seed, &Link::new(0).delay(ms(100)).loss(percent(loss)));
+    let format = |payload_type, role| Format {
+        payload_type,
+        role,
+        clock: 90_000,
+    };
+    let mut section = video();
+    section.protect = true;
+    section.feedback.nack = false;
+    if flex {
+        section.formats.push(format(35, Carries::Flexfec));
+    } else {
+        section.formats.push(format(98, Carries::Red));
+        section.formats.push(format(99, Carries::Ulpfec));
+    }
+    pair.sides[0].set_section(VIDEO, section.clone());
+    pair.sides[1].set_section(VIDEO, section);
+    let encoding = Encoding {
+        fec: flex.then_some(1002),
+        ..encoding(1000, 0)
+    };
+    pair.sides[0].set_encodings(VIDEO, &[encoding]);
+    (pair, Camera::new(0, 5000))
+}
+
+#[test]
+fn parity_brings_back_what_is_lost() {
+    for flex in [false, true] {
+        for_each_seed(6, |seed| {
+            let (mut pair, mut camera) = protected(seed, flex, 2);
+            pair.film(&mut camera, 4000);
+            let frames = &pair.frames[1];
+            assert!(frames.iter().all(|it| check(it) == 0));
+            let (_, _, stats) = pair.sides[1].receive_stats(VIDEO).next().expect("a stream");
+            assert!(stats.recovered > 3 && stats.parity > 50, "{stats:?}");
+            assert!(
+                frames.len() > 60,
+                "flex {flex}: {} of {}",
+                frames.len(),
+                camera.count
+            );
+            let (_, _, sent) = pair.sides[0].send_stats(VIDEO).next().expect("a stream");
+            assert!(sent.parity > 100 && sent.resent == 0);
+        });
+    }
+}
+
+#[test]
+fn without_loss_parity_changes_nothing() {
+    for flex in [false, true] {
+        let (mut pair, mut camera) = protected(1, flex, 0);
+        pair.film(&mut camera, 1000);
+        assert!(pair.frames[1].len() >= 27, "{}", pair.frames[1].len());
+        let (_, _, stats) = pair.sides[1].receive_stats(VIDEO).next().expect("a stream");
+        assert_eq!(
+            (
+                stats.recovered,
+                stats.lost,
+                stats.frames_dropped,
+                stats.malformed
+            ),
+            (0, 0, 0, 0)
+        );
+    }
+}

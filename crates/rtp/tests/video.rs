@@ -1,0 +1,317 @@
+//! Video between two sessions: repair, key frames, feedback, reports.
+
+mod support;
+
+use oxirtc_netsim::{Link, for_each_seed, ms, percent};
+use oxirtc_rtp::{Event, rtcp};
+
+use support::{Camera, Pair, VIDEO, check, video};
+
+fn link(delay: u64) -> Link {
+    Link::new(0).delay(ms(delay))
+}
+
+#[test]
+fn all_frames_of_a_clean_link_arrive() {
+    let mut pair = Pair::video(1, &link(20));
+    let mut camera = Camera::new(0, 3000);
+    pair.film(&mut camera, 3000);
+    let frames = &pair.frames[1];
+    assert!(frames.len() >= 89, "{}", frames.len());
+    assert!(
+        frames
+            .iter()
+            .all(|it| check(it) == 0 && it.missing_before == 0)
+    );
+    assert_eq!(camera.keys, 1, "no key frame was asked for");
+    assert_eq!(frames[0].facts.size, Some((320, 180)));
+    let (_, _, stats) = pair.sides[1].receive_stats(VIDEO).next().unwrap();
+    assert_eq!(
+        (stats.lost, stats.nacks, stats.plis, stats.duplicates),
+        (0, 0, 0, 0)
+    );
+    assert_eq!(stats.frames, frames.len() as u64);
+    let (_, _, sent) = pair.sides[0].send_stats(VIDEO).next().unwrap();
+    assert_eq!((sent.resent, sent.frames), (0, u64::from(camera.count)));
+    let trip = sent.round_trip.unwrap();
+    assert!((ms(39)..ms(43)).contains(&trip), "{trip:?}");
+    assert_eq!(sent.fraction, Some(0.0));
+    assert!(
+        pair.events[0]
+            .iter()
+            .any(|it| matches!(it, Event::Reported { encoding: 0, .. }))
+    );
+    assert!(stats.sender_clock.is_some() && stats.sender_reports > 1);
+    // Both know the clock of the other: capture times are the sender's, by our clock.
+    let last = frames.last().unwrap();
+    assert!(last.sender_clock.is_some());
+    let session = pair.sides[0].stats();
+    assert!(session.transport_sent > 250 && session.transport_lost == 0);
+    assert!(session.transport_acked + 60 > session.transport_sent);
+    assert!(
+        pair.sides[0]
+            .poll_feedback()
+            .unwrap()
+            .packets
+            .iter()
+            .all(|it| it.arrived.is_some())
+    );
+}
+
+/// With loss both ways all frames come, whole, since what is missing is sent again.
+#[test]
+fn loss_is_repaired() {
+    for_each_seed(20, |seed| {
+        let mut pair = Pair::video(seed, &link(15).loss(percent(5)));
+        let mut camera = Camera::new(0, 3000);
+        pair.film(&mut camera, 4000);
+        let frames = &pair.frames[1];
+        assert!(frames.iter().all(|it| check(it) == 0));
+        assert!(
+            frames.len() as u32 + 12 > camera.count,
+            "{} of {}",
+            frames.len(),
+            camera.count
+        );
+        let rising = frames
+            .windows(2)
+            .all(|it| it[1].timestamp.wrapping_sub(it[0].timestamp).cast_signed() > 0);
+        assert!(rising);
+        let (_, _, stats) = pair.sides[1].receive_stats(VIDEO).next().unwrap();
+        assert!(stats.retransmitted > 5 && stats.nacks > 5, "{stats:?}");
+        let (_, _, sent) = pair.sides[0].send_stats(VIDEO).next().unwrap();
+        assert!(sent.resent < sent.packets / 5, "{sent:?}");
+    });
+}
+
+/// Without repair there are key frames: fewer frames, but whole.
+#[test]
+fn without_repair_key_frames_are_asked_for() {
+    for_each_seed(10, |seed| {
+        let mut pair = Pair::video(
+            seed,
+            &link(15)
+                .loss(percent(2))
+                .reorder(percent(2), ms(5))
+                .duplicate(percent(3)),
+        );
+        let mut section = video();
+        section.formats.truncate(1);
+        section.feedback.nack = false;
+        pair.sides[0].set_section(VIDEO, section.clone());
+        pair.sides[1].set_section(VIDEO, section);
+        let mut camera = Camera::new(0, 3000);
+        pair.film(&mut camera, 4000);
+        let frames = &pair.frames[1];
+        assert!(frames.iter().all(|it| check(it) == 0));
+        assert!(
+            frames.len() > 25 && camera.keys > 2,
+            "{} {}",
+            frames.len(),
+            camera.keys
+        );
+        let (_, _, stats) = pair.sides[1].receive_stats(VIDEO).next().unwrap();
+        assert!(stats.duplicates > 0 && stats.nacks == 0 && stats.frames_dropped > 0);
+        assert!(
+            pair.frames[1]
+                .iter()
+                .any(|it| it.missing_before > 0 && it.key)
+        );
+    });
+}
+
+#[test]
+fn full_requests_where_only_those_are_agreed_on() {
+    let mut pair = Pair::video(5, &link(15).loss(percent(3)));
+    let mut section = video();
+    section.formats.truncate(1);
+    (section.feedback.nack, section.feedback.pli) = (false, false);
+    pair.sides[1].set_section(VIDEO, section);
+    let mut camera = Camera::new(0, 3000);
+    pair.film(&mut camera, 3000);
+    let (_, _, stats) = pair.sides[1].receive_stats(VIDEO).next().unwrap();
+    assert!(stats.firs > 0 && stats.plis == 0);
+    assert!(camera.keys > 1);
+}
+
+#[test]
+fn a_receiver_limits_its_sender() {
+    let mut pair = Pair::video(6, &link(10));
+    let mut camera = Camera::new(0, 1000);
+    pair.film(&mut camera, 500);
+    pair.sides[1].limit(pair.now, VIDEO, Some(300_000));
+    pair.film(&mut camera, 200);
+    let allowed = |pair: &Pair| pair.sides[0].send_stats(VIDEO).next().unwrap().2.allowed;
+    assert_eq!(allowed(&pair).map(|it| it / 1000), Some(300));
+    assert!(
+        pair.events[0]
+            .iter()
+            .any(|it| matches!(it, Event::Allowed { bits: Some(_), .. }))
+    );
+    let mut section = video();
+    section.bandwidth = Some(200_000);
+    pair.sides[0].set_section(VIDEO, section);
+    assert_eq!(allowed(&pair), Some(200_000));
+    let mut section = video();
+    (section.feedback.remb, section.feedback.tmmbr) = (false, true);
+    pair.sides[1].set_section(VIDEO, section);
+    pair.sides[1].limit(pair.now, VIDEO, Some(100_000));
+    pair.film(&mut camera, 200);
+    assert_eq!(allowed(&pair), Some(100_000));
+}
+
+#[test]
+fn a_sender_that_is_slow_goes_on_at_a_key_frame() {
+    let mut pair = Pair::video(7, &link(10));
+    let mut camera = Camera::new(0, 3000);
+    pair.film(&mut camera, 500);
+    pair.stalled[0] = true;
+    pair.film(&mut camera, 800);
+    pair.stalled[0] = false;
+    let before = pair.frames[1].len();
+    pair.film(&mut camera, 1500);
+    let frames = &pair.frames[1];
+    assert!(frames.iter().all(|it| check(it) == 0));
+    assert!(frames.len() > before + 35);
+    let (_, _, sent) = pair.sides[0].send_stats(VIDEO).next().unwrap();
+    assert!(sent.dropped_old > 20, "{sent:?}");
+    // What was left out leaves no gap.
+    let (_, _, stats) = pair.sides[1].receive_stats(VIDEO).next().unwrap();
+    assert!(stats.lost <= 1 && camera.keys >= 2, "{stats:?}");
+}
+
+#[test]
+fn a_packet_too_large_holds_nothing_up() {
+    let mut pair = Pair::new(8, &link(10));
+    pair.sides[0] = oxirtc_rtp::Session::new(
+        oxirtc_rtp::Config::new("name").largest(900),
+        [1; 32],
+        pair.now,
+        oxirtc_rtp::Ntp(1 << 40),
+    );
+    pair.sides[0].set_section(VIDEO, video());
+    pair.sides[0].set_encodings(VIDEO, &[support::encoding(1000, 0)]);
+    let mut camera = Camera::new(0, 1000);
+    pair.film(&mut camera, 200);
+    let (_, _, sent) = pair.sides[0].send_stats(VIDEO).next().unwrap();
+    assert!(sent.dropped_large > 0 && sent.packets == 0, "{sent:?}");
+}
+
+#[test]
+fn silence_opens_the_breaker() {
+    let mut pair = Pair::video(9, &link(10));
+    let mut camera = Camera::new(0, 500);
+    pair.film(&mut camera, 2000);
+    pair.links[1].set_up(false);
+    pair.film(&mut camera, 17_000);
+    assert!(pair.events[0].contains(&Event::Broken));
+    let count = pair.sent[0].len();
+    pair.film(&mut camera, 500);
+    assert_eq!(pair.sent[0].len(), count, "nothing more is sent");
+}
+
+#[test]
+fn a_stream_ends_with_goodbye() {
+    let mut pair = Pair::video(10, &link(10));
+    let mut camera = Camera::new(0, 500);
+    pair.film(&mut camera, 500);
+    pair.sides[0].close();
+    pair.run(100, |_, _| {});
+    let bye = Event::Bye {
+        section: VIDEO,
+        ssrc: 1000,
+    };
+    assert!(pair.events[1].contains(&bye));
+}
+
+#[test]
+fn the_peer_uses_our_ssrc() {
+    let mut pair = Pair::video(11, &link(10));
+    pair.sides[1].set_encodings(VIDEO, &[support::encoding(1000, 0)]);
+    let mut camera = Camera::new(0, 500);
+    pair.film(&mut camera, 500);
+    let new = pair.events[1].iter().find_map(|it| match it {
+        Event::Collision { old: 1000, new } => Some(*new),
+        _ => None,
+    });
+    assert!(new.is_some_and(|new| new != 1000));
+    assert_eq!(pair.sides[1].stats().collisions, 1);
+    assert!(pair.frames[1].len() > 10);
+}
+
+#[test]
+fn what_is_hostile_makes_no_stream() {
+    let mut pair = Pair::new(12, &link(10));
+    pair.sides[1].set_section(VIDEO, video());
+    pair.sides[1].set_delivery(VIDEO, support::frames());
+    let now = pair.now;
+    let write = |ssrc: u32, payload_type, payload: &[u8], padding| {
+        let head = oxirtc_rtp::RtpHead {
+            payload_type,
+            ssrc,
+            ..Default::default()
+        };
+        let mut buf = Vec::new();
+        oxirtc_rtp::Writer::begin(&mut buf, head, &[], Default::default()).finish();
+        buf.extend_from_slice(payload);
+        oxirtc_rtp::pad(&mut buf, 0, padding);
+        buf
+    };
+    let session = &mut pair.sides[1];
+    session.handle_rtp(now, &write(0, 96, &[1; 20], 0));
+    session.handle_rtp(now, &write(5, 96, &[], 200));
+    session.handle_rtp(now, &write(6, 97, &[0; 20], 0));
+    session.handle_rtp(now, &write(7, 13, &[0; 20], 0));
+    session.handle_rtp(now, &[0x80; 5]);
+    assert_eq!(session.receive_stats(VIDEO).count(), 0);
+    let stats = session.stats();
+    assert_eq!((stats.unbound, stats.unrouted, stats.malformed), (1, 1, 1));
+    for ssrc in 100..400 {
+        session.handle_rtp(now, &write(ssrc, 96, &[0x10, 1, 2, 3], 0));
+    }
+    assert_eq!(
+        session.stats().over_limit,
+        0,
+        "a lane has one stream, the others ended"
+    );
+    session.handle_rtcp(now, &[0x80, 201, 0, 0]);
+    session.handle_rtcp(now, &[1, 2, 3]);
+    assert_eq!(
+        (session.stats().rtcp_broken, session.stats().rtcp_malformed),
+        (1, 1)
+    );
+}
+
+#[test]
+fn an_application_speaks_through_rtcp() {
+    let mut pair = Pair::video(13, &link(10));
+    let mut camera = Camera::new(0, 500);
+    pair.film(&mut camera, 300);
+    pair.sides[0].send_app(pair.now, *b"oxid", 3, &[1, 2, 3, 4]);
+    pair.film(&mut camera, 100);
+    let has = |it: &Event| matches!(it, Event::App { name, subtype: 3, data, .. } if name == b"oxid" && data[..] == [1, 2, 3, 4]);
+    assert!(pair.events[1].iter().any(has));
+}
+
+#[test]
+fn without_reduced_size_feedback_is_behind_a_report() {
+    let mut pair = Pair::video(14, &link(10).loss(percent(5)));
+    let mut section = video();
+    section.feedback.reduced_size = false;
+    pair.sides[1].set_section(VIDEO, section);
+    let mut camera = Camera::new(0, 3000);
+    let mut buf = Vec::new();
+    let mut seen = 0;
+    for _ in 0..60 {
+        pair.film(&mut camera, 33);
+        pair.now += ms(101);
+        buf.clear();
+        while pair.sides[1].poll_rtcp(pair.now, 1200, &mut buf) {
+            let first = rtcp::Compound::parse(&buf).unwrap().next().unwrap();
+            assert!(matches!(first, rtcp::Rtcp::Report(_)));
+            seen += 1;
+            buf.clear();
+        }
+    }
+    assert!(seen > 10);
+}

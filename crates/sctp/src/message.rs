@@ -1,0 +1,78 @@
+//! Messages as the user sees them (RFC 9260 §1.2, RFC 7496).
+
+use std::time::{Duration, Instant};
+
+use bytes::Bytes;
+
+use crate::{
+    StreamId,
+    tx::queue::{Limit, Queued},
+};
+
+/// A message from the peer.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Message {
+    /// The stream it came on.
+    pub stream: StreamId,
+    /// What the upper layer says it is.
+    pub ppid: u32,
+    /// Whether it was delivered in the stream's order.
+    pub ordered: bool,
+    /// Its bytes.
+    pub payload: Bytes,
+}
+
+/// How a message shall be delivered.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct SendOptions {
+    /// In the order of the stream, or as it comes.
+    pub ordered: bool,
+    /// How much is done for its arrival.
+    pub reliability: Reliability,
+}
+
+/// How much is done for a message's arrival (RFC 3758, RFC 7496). A peer that does not know partial reliability gets
+/// everything reliably.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Reliability {
+    /// Everything.
+    #[default]
+    Reliable,
+    /// Each of its chunks is sent again at most this often; then the message is given up. `u16::MAX` is no limit.
+    Retransmits(u16),
+    /// It is given up when it is older than this and not yet acknowledged.
+    Lifetime(Duration),
+}
+
+impl Default for SendOptions {
+    fn default() -> Self {
+        Self {
+            ordered: true,
+            reliability: Reliability::Reliable,
+        }
+    }
+}
+
+impl SendOptions {
+    pub(crate) fn queued(self, now: Instant, ppid: u32, payload: Bytes, partial: bool) -> Queued {
+        let mut limit = Limit::NONE;
+        match self.reliability {
+            Reliability::Retransmits(count) if partial => limit.retransmissions = count,
+            Reliability::Lifetime(lifetime) if partial => {
+                limit.expires = now.checked_add(lifetime);
+            }
+            _ => {}
+        }
+        Queued {
+            payload,
+            ppid,
+            ordered: self.ordered,
+            limit,
+            begun: false,
+            key: None,
+            number: 0,
+            fsn: 0,
+            total: 0,
+        }
+    }
+}

@@ -1,0 +1,234 @@
+//! Putting interleaved messages together (RFC 8260 §2.2): a lane a message, with its pieces in their order.
+
+use std::collections::BTreeMap;
+
+use super::reassembly::{Outcome, Reassembly};
+use crate::{Mid, StreamId, Tsn, packet::Data};
+
+/// The messages that are not complete.
+#[derive(Debug)]
+pub(crate) struct Lanes {
+    lanes: BTreeMap<Key, Lane>,
+    limit: usize,
+    cost: usize,
+}
+
+/// Stream, whether unordered, and the message's number.
+type Key = (StreamId, bool, u32);
+
+#[derive(Debug)]
+struct Lane {
+    pieces: Reassembly,
+    bytes: usize,
+    highest: u32,
+    /// The number of the last piece, once it is here.
+    end: Option<u32>,
+}
+
+impl Lanes {
+    pub(crate) fn new(limit: usize) -> Self {
+        Self {
+            lanes: BTreeMap::new(),
+            limit,
+            cost: 0,
+        }
+    }
+
+    pub(crate) fn cost(&self) -> usize {
+        self.cost
+    }
+
+    /// What a chunk adds at most.
+    pub(crate) fn cost_of(payload: usize) -> usize {
+        Reassembly::cost_of(payload) + LANE_COST
+    }
+
+    /// Takes a piece with this number of its message; its SSN is 0 and its PPID counts in the first one only.
+    pub(crate) fn insert(&mut self, data: &Data<'_>, mid: Mid, fsn: u32) -> Outcome {
+        let (begin, end) = (data.has(Data::BEGIN), data.has(Data::END));
+        if begin != (fsn == 0) || fsn > MAX_PIECES {
+            return Outcome::Contradiction;
+        }
+        let key = (data.stream, data.has(Data::UNORDERED), mid.0);
+        let (limit, cost) = (self.limit, &mut self.cost);
+        let lane = self.lanes.entry(key).or_insert_with(|| {
+            *cost += LANE_COST;
+            Lane {
+                pieces: Reassembly::of_one_message(limit),
+                bytes: 0,
+                highest: 0,
+                end: None,
+            }
+        });
+        if lane.end.is_some_and(|last| end || fsn > last) || (end && fsn < lane.highest) {
+            return Outcome::Contradiction;
+        }
+        lane.bytes += data.payload.len();
+        if lane.bytes > limit {
+            return Outcome::TooLarge;
+        }
+        lane.highest = lane.highest.max(fsn);
+        lane.end = lane.end.or(end.then_some(fsn));
+        let before = lane.pieces.cost();
+        let outcome = lane.pieces.insert(&Data {
+            tsn: Tsn(fsn),
+            ..*data
+        });
+        let after = lane.pieces.cost();
+        self.cost = self.cost + after - before;
+        if let Outcome::Complete(_) = outcome {
+            self.remove(key);
+        }
+        outcome
+    }
+
+    fn remove(&mut self, key: Key) {
+        if let Some(lane) = self.lanes.remove(&key) {
+            self.cost -= (lane.pieces.cost() + LANE_COST).min(self.cost);
+        }
+    }
+
+    /// RFC 8260 §2.3.1: the sender gave up this message and those before it.
+    pub(crate) fn skip(&mut self, stream: StreamId, unordered: bool, mid: Mid) {
+        // Numbers wrap: what is less than half of them back is before.
+        let half = mid.0.wrapping_sub(u32::MAX / 2);
+        let parts = match half <= mid.0 {
+            true => [(half, mid.0), (1, 0)],
+            false => [(0, mid.0), (half, u32::MAX)],
+        };
+        for (first, last) in parts {
+            while first <= last
+                && let Some((&key, _)) = self
+                    .lanes
+                    .range((stream, unordered, first)..=(stream, unordered, last))
+                    .next()
+            {
+                self.remove(key);
+            }
+        }
+    }
+
+    /// The stream begins anew. False if `budget`, which it takes from, did not suffice.
+    pub(crate) fn reset(&mut self, stream: StreamId, budget: &mut usize) -> bool {
+        let range = (stream, false, 0)..=(stream, true, u32::MAX);
+        while let Some((&key, _)) = self.lanes.range(range.clone()).next() {
+            if *budget == 0 {
+                return false;
+            }
+            *budget -= 1;
+            self.remove(key);
+        }
+        true
+    }
+
+    /// All streams begin anew.
+    pub(crate) fn reset_all(&mut self, budget: &mut usize) -> bool {
+        while let Some((&key, _)) = self.lanes.first_key_value() {
+            if *budget == 0 {
+                return false;
+            }
+            *budget -= 1;
+            self.remove(key);
+        }
+        true
+    }
+
+    pub(crate) fn clear(&mut self) {
+        *self = Self::new(self.limit);
+    }
+}
+
+/// What a lane costs beside its pieces.
+const LANE_COST: usize = 640;
+/// The highest number of a piece: a message of the most bytes in pieces of one.
+const MAX_PIECES: u32 = 1 << 30;
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+    use crate::Ssn;
+
+    fn piece(flags: u8, payload: &[u8]) -> Data<'_> {
+        Data {
+            flags,
+            tsn: Tsn(0),
+            stream: 3,
+            ssn: Ssn(0),
+            ppid: 51,
+            payload,
+        }
+    }
+
+    #[test]
+    fn contradictions_are_found() {
+        let insert = |lanes: &mut Lanes, fsn, flags| lanes.insert(&piece(flags, b"x"), Mid(1), fsn);
+        for wrong in [
+            vec![(0, 0)],
+            vec![(1, Data::BEGIN)],
+            vec![(2, Data::END), (3, 0)],
+            vec![(2, Data::END), (1, Data::END)],
+            vec![(3, 0), (2, Data::END)],
+            vec![(u32::MAX, 0)],
+        ] {
+            let mut lanes = Lanes::new(100);
+            let outcomes = wrong
+                .iter()
+                .map(|(fsn, flags)| insert(&mut lanes, *fsn, *flags));
+            assert_eq!(outcomes.last(), Some(Outcome::Contradiction), "{wrong:?}");
+        }
+        let mut lanes = Lanes::new(2);
+        for fsn in [1, 3] {
+            assert_eq!(insert(&mut lanes, fsn, 0), Outcome::Stored);
+        }
+        assert_eq!(insert(&mut lanes, 5, 0), Outcome::TooLarge);
+    }
+
+    #[test]
+    fn what_is_skipped_is_dropped_and_numbers_wrap() {
+        let mut lanes = Lanes::new(100);
+        for mid in [u32::MAX - 1, u32::MAX, 0, 1, 2] {
+            lanes.insert(&piece(Data::BEGIN, b"x"), Mid(mid), 0);
+        }
+        lanes.skip(3, true, Mid(1));
+        assert_eq!(lanes.lanes.len(), 5);
+        lanes.skip(3, false, Mid(0));
+        assert_eq!(Vec::from_iter(lanes.lanes.keys().map(|key| key.2)), [1, 2]);
+        assert!(!lanes.reset(3, &mut 1) && lanes.reset(3, &mut 1));
+        assert_eq!((lanes.cost(), lanes.lanes.len()), (0, 0));
+    }
+
+    proptest! {
+        #![proptest_config(ProptestConfig::with_cases(300))]
+
+        /// Any order of the pieces of three messages of one stream gives the three messages.
+        #[test]
+        fn any_order(lengths in proptest::collection::vec(2usize..8, 3),
+                     order in Just((0..24usize).collect::<Vec<_>>()).prop_shuffle()) {
+            let mut pieces = Vec::new();
+            for (mid, length) in lengths.iter().enumerate() {
+                for fsn in 0..*length {
+                    let mut flags = if fsn == 0 { Data::BEGIN } else { 0 };
+                    flags |= if fsn + 1 == *length { Data::END } else { 0 };
+                    pieces.push((mid as u32, fsn as u32, flags));
+                }
+            }
+            let mut lanes = Lanes::new(1000);
+            let mut complete = 0;
+            for index in order.into_iter().filter(|index| *index < pieces.len()) {
+                let (mid, fsn, flags) = pieces[index];
+                let payload = [mid as u8, fsn as u8];
+                let data = Data { ppid: if fsn == 0 { 51 } else { 0 }, ..piece(flags, &payload) };
+                if let Outcome::Complete(message) = lanes.insert(&data, Mid(mid), fsn) {
+                    let payload = message.payload.concat();
+                    prop_assert_eq!(payload.len(), 2 * lengths[usize::from(payload[0])]);
+                    prop_assert!(payload.chunks(2).enumerate().all(|(fsn, it)| usize::from(it[1]) == fsn));
+                    prop_assert_eq!(message.ppid, 51);
+                    complete += 1;
+                }
+            }
+            prop_assert_eq!((complete, lanes.cost(), lanes.lanes.len()), (3, 0, 0));
+        }
+    }
+}

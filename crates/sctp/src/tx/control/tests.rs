@@ -1,0 +1,233 @@
+use super::*;
+use crate::tx::flown::PacketNo;
+
+const PACKET: usize = 1000;
+
+#[expect(clippy::disallowed_methods, reason = "a base instant for the test")]
+fn start() -> Instant {
+    Instant::now()
+}
+
+fn both() -> [Control; 2] {
+    [CongestionControl::NewReno, CongestionControl::Cubic].map(|it| Control::new(it, PACKET, 10))
+}
+
+/// Acknowledgements of one round trip of a full window, in so many pieces.
+fn round(
+    control: &mut Control,
+    now: Instant,
+    packet: &mut PacketNo,
+    pieces: usize,
+    sample: Duration,
+) {
+    let window = control.window();
+    let next = *packet + (window / PACKET) as u64;
+    for piece in 1..=pieces {
+        let limited = window * piece / pieces - window * (piece - 1) / pieces;
+        let newest = *packet + (next - *packet) * piece as u64 / pieces as u64 - 1;
+        control.on_acked(&Acked {
+            now,
+            limited,
+            packets: (limited / PACKET).max(1) as u32,
+            newest,
+            next,
+            sample: Some(sample),
+            smoothed: sample,
+        });
+    }
+    *packet = next;
+}
+
+/// Growth is by bytes: however acknowledgements are cut, a round trip doubles the window.
+#[test]
+fn slow_start_doubles_whatever_the_batch() {
+    for pieces in [1, 2, 10] {
+        for mut control in both() {
+            let (now, mut packet) = (start(), 1);
+            for doubled in [20_000, 40_000, 80_000] {
+                round(
+                    &mut control,
+                    now,
+                    &mut packet,
+                    pieces,
+                    Duration::from_millis(50),
+                );
+                assert_eq!(control.window(), doubled, "{pieces} pieces, {control:?}");
+            }
+        }
+    }
+}
+
+#[test]
+fn what_did_not_fill_the_window_does_not_widen_it() {
+    for mut control in both() {
+        let sample = Duration::from_millis(50);
+        control.on_acked(&Acked {
+            now: start(),
+            limited: 0,
+            packets: 10,
+            newest: 10,
+            next: 20,
+            sample: Some(sample),
+            smoothed: sample,
+        });
+        assert_eq!(control.window(), 10_000);
+    }
+}
+
+/// RFC 9406: a round trip that grows slows slow start down, and ends it after five rounds.
+#[test]
+fn a_growing_round_trip_ends_slow_start() {
+    for mut control in both() {
+        let (now, mut packet) = (start(), 1);
+        round(
+            &mut control,
+            now,
+            &mut packet,
+            10,
+            Duration::from_millis(50),
+        );
+        round(
+            &mut control,
+            now,
+            &mut packet,
+            10,
+            Duration::from_millis(58),
+        );
+        let before = control.window();
+        round(
+            &mut control,
+            now,
+            &mut packet,
+            10,
+            Duration::from_millis(60),
+        );
+        assert!(control.window() <= before + before / 3, "{control:?}");
+        assert!(control.in_slow_start());
+        for _ in 0..6 {
+            round(
+                &mut control,
+                now,
+                &mut packet,
+                10,
+                Duration::from_millis(60),
+            );
+        }
+        assert!(!control.in_slow_start(), "{control:?}");
+        // A spike that passes is no queue.
+        let [mut control, _] = both();
+        let mut packet = 1;
+        for millis in [50, 58, 50, 50] {
+            round(
+                &mut control,
+                now,
+                &mut packet,
+                10,
+                Duration::from_millis(millis),
+            );
+        }
+        let before = control.window();
+        round(
+            &mut control,
+            now,
+            &mut packet,
+            10,
+            Duration::from_millis(50),
+        );
+        assert_eq!(control.window(), 2 * before);
+    }
+}
+
+#[test]
+fn a_loss_leaves_half_or_seven_tenths() {
+    let [mut newreno, mut cubic] = both();
+    let (now, mut packet) = (start(), 1);
+    for control in [&mut newreno, &mut cubic] {
+        packet = 1;
+        for _ in 0..2 {
+            round(control, now, &mut packet, 1, Duration::from_millis(50));
+        }
+        control.on_lost(now);
+    }
+    assert_eq!((newreno.window(), cubic.window()), (20_000, 28_000));
+    // NewReno gains a packet a round trip.
+    round(&mut newreno, now, &mut packet, 3, Duration::from_millis(50));
+    assert_eq!(newreno.window(), 21_000);
+    for mut control in both() {
+        for _ in 0..20 {
+            control.on_lost(now);
+        }
+        assert_eq!(control.window(), 4 * PACKET);
+    }
+}
+
+#[test]
+fn a_timeout_leaves_one_packet_and_the_first_threshold() {
+    for mut control in both() {
+        let now = start();
+        control.on_timeout(now, false);
+        let threshold = control.threshold();
+        assert_eq!(control.window(), PACKET);
+        assert!(threshold == 5000 || threshold == 7000);
+        control.on_timeout(now, true);
+        assert_eq!((control.window(), control.threshold()), (PACKET, threshold));
+    }
+}
+
+#[test]
+fn what_was_spurious_is_restored() {
+    for mut control in both() {
+        let (now, mut packet) = (start(), 1);
+        round(&mut control, now, &mut packet, 1, Duration::from_millis(50));
+        let (window, saved) = (control.window(), control.save());
+        control.on_lost(now);
+        assert!(control.window() < window);
+        control.on_spurious(saved);
+        assert_eq!(control.window(), window);
+        assert!(control.in_slow_start());
+    }
+}
+
+#[test]
+fn an_idle_window_decays_to_the_initial_one() {
+    for mut control in both() {
+        let (now, mut packet) = (start(), 1);
+        for _ in 0..3 {
+            round(&mut control, now, &mut packet, 1, Duration::from_millis(50));
+        }
+        let rto = Duration::from_secs(1);
+        control.on_idle(rto / 2, rto);
+        assert_eq!(control.window(), 80_000);
+        control.on_idle(rto * 2, rto);
+        assert_eq!(control.window(), 20_000);
+        assert!(control.in_slow_start(), "it comes back fast");
+        control.on_idle(rto * 3000, rto);
+        assert_eq!(control.window(), 10_000);
+    }
+}
+
+/// RFC 9438 §4.2: K seconds after a loss the window is where it was, and it passes that slowly first.
+#[test]
+fn cubic_comes_back_in_k_seconds() {
+    let sample = Duration::from_millis(100);
+    let mut control = Control::new(CongestionControl::Cubic, PACKET, 1000);
+    let (mut now, mut packet) = (start(), 1);
+    control.on_lost(now);
+    assert_eq!(control.window(), 700_000);
+    // K is the cube root of 300 / 0.4: 9.09 s.
+    for _ in 0..91 {
+        round(&mut control, now, &mut packet, 10, sample);
+        now += sample;
+    }
+    assert!(control.window().abs_diff(1_000_000) < 10_000, "{control:?}");
+    for _ in 0..20 {
+        round(&mut control, now, &mut packet, 10, sample);
+        now += sample;
+    }
+    assert!(control.window() < 1_010_000, "{control:?}");
+    // A second loss before it was there gives room away.
+    let mut control = Control::new(CongestionControl::Cubic, PACKET, 1000);
+    control.on_lost(now);
+    control.on_lost(now);
+    assert_eq!(control.save().maximum, 595.0);
+}

@@ -1,0 +1,250 @@
+//! Filling packets with data.
+
+use std::time::Instant;
+
+use super::{Grant, Held, Room, Sender, control::Controller, flown::Kind, pacer::Until};
+use crate::{Stats, packet::Data};
+
+/// A packet that is being filled.
+struct Filling {
+    room: Room,
+    now: Instant,
+    /// It was opened: a chunk is in it.
+    open: bool,
+    kind: Kind,
+    bytes: usize,
+}
+
+impl Sender {
+    /// Whether `fill` would put something into an empty packet of full size; where not, why.
+    pub(crate) fn has_data(&mut self, now: Instant, stats: &mut Stats) -> bool {
+        let lost = self.outstanding.peek_lost().is_some();
+        let flight = self.outstanding.flight_payload();
+        let room = self.peer_window.saturating_sub(flight);
+        self.queue.set_room(room, self.full_payload());
+        let next = match lost {
+            true => None,
+            false => self.queue.peek(now, &mut stats.abandoned_unsent),
+        };
+        self.held = match (lost, next) {
+            (false, None) if self.queue.is_empty() => Held::Empty,
+            (false, None) => Held::Peer,
+            _ => self.hold(now),
+        };
+        if self.held == Held::Nothing
+            && let Some(left) = next
+        {
+            let size = left.min(self.full_payload());
+            self.held = self.hold_new(size);
+        }
+        let flight = self.outstanding.flight_bytes();
+        let used = self.held == Held::Burst && 2 * flight >= self.window();
+        if used || matches!(self.held, Held::Window | Held::Pacer(_)) {
+            // What left so far filled the window: its acknowledgement may widen it.
+            self.limited = self.outstanding.packets.next();
+        }
+        if self.held == Held::Peer && flight == 0 {
+            self.probe_window(now);
+        }
+        self.held == Held::Nothing
+    }
+
+    /// RFC 9260 §6.1 A: a closed window is probed, for the first time after a timeout.
+    fn probe_window(&mut self, now: Instant) {
+        let wait = self.recovery.rtt.timeout();
+        self.window_probe.get_or_insert((now + wait, wait));
+    }
+
+    /// Whether a packet with data may leave now.
+    fn hold(&mut self, now: Instant) -> Held {
+        if self.grant.is_some() {
+            return Held::Nothing;
+        }
+        let (flight, window) = (self.outstanding.flight_bytes(), self.window());
+        if self.peer_window == 0 && flight > 0 {
+            return Held::Peer;
+        }
+        // RFC 9260 §7.2.3: while the window is one packet, as after a timeout, there is one packet in flight.
+        if flight >= window || (flight > 0 && window <= self.packet) {
+            return Held::Window;
+        }
+        match self.pacer.held(now) {
+            None => Held::Nothing,
+            Some(Until::Instant(at)) => Held::Pacer(at),
+            // Something is in flight, so something comes.
+            Some(Until::Input) if flight > 0 => Held::Burst,
+            Some(Until::Input) => Held::Nothing,
+        }
+    }
+
+    /// How much may be in flight.
+    fn window(&self) -> usize {
+        match &self.recovery.episode {
+            Some(prr) => prr.window(),
+            None => self.control.window(),
+        }
+    }
+
+    /// Whether a new piece may go.
+    fn hold_new(&mut self, size: usize) -> Held {
+        let flight = self.outstanding.flight_bytes();
+        if self.outstanding.is_full() || !self.queue.has_number() {
+            return Held::Numbers;
+        }
+        if self.grant == Some(Grant::Window) {
+            return if flight == 0 {
+                Held::Nothing
+            } else {
+                Held::Peer
+            };
+        }
+        // RFC 9260 §6.1 A: one chunk may be in flight unless the window is closed.
+        let alone = flight == 0 && self.peer_window > 0;
+        if !alone && self.outstanding.flight_payload() + size > self.peer_window {
+            return Held::Peer;
+        }
+        if self.grant.is_none() && flight >= self.window() {
+            return Held::Window;
+        }
+        Held::Nothing
+    }
+
+    /// Adds chunks until the packet, the window or the queue is at its end. `has_data` has said yes.
+    pub(crate) fn fill(&mut self, now: Instant, room: Room, buf: &mut Vec<u8>, stats: &mut Stats) {
+        let asks =
+            self.grant.is_some() || self.window() <= 2 * (self.packet + crate::packet::HEADER);
+        let mut filling = Filling {
+            room: Room {
+                // RFC 9260 §3.3.1: waiting for the delayed answer would stall us.
+                immediate: room.immediate || asks || self.peer_window == 0,
+                ..room
+            },
+            now,
+            open: false,
+            kind: match self.grant {
+                Some(Grant::Probe) => Kind::Probe,
+                Some(Grant::Window) => Kind::Window,
+                _ => Kind::Data,
+            },
+            bytes: 0,
+        };
+        let flight = self.outstanding.flight_bytes();
+        let first = self.fill_lost(&mut filling, buf, stats);
+        if self.outstanding.peek_lost().is_none() {
+            self.fill_new(&mut filling, buf, stats);
+        }
+        if !filling.open {
+            return;
+        }
+        self.immediate = filling.room.immediate;
+        self.grant = None;
+        self.last_sent = Some(now);
+        self.pacer.sent(filling.bytes);
+        if let Some(prr) = &mut self.recovery.episode {
+            prr.sent(filling.bytes);
+        }
+        // RFC 9260 §6.3.2 R1, §6.3.3: it runs for the first chunk outstanding.
+        if flight == 0 || first || self.recovery.t3.is_none() {
+            self.start_t3(now);
+        }
+        if filling.kind != Kind::Window {
+            self.arm_probe(now, self.recovery.probes == 0);
+        }
+        if cfg!(debug_assertions) && self.outstanding.len() < super::MAX_CHECKED {
+            self.outstanding.check();
+        }
+    }
+
+    /// Chunks that are sent again. True if the first one outstanding is among them.
+    fn fill_lost(&mut self, filling: &mut Filling, buf: &mut Vec<u8>, stats: &mut Stats) -> bool {
+        let mut first = false;
+        while let Some(length) = self.outstanding.peek_lost()
+            && self.outstanding.size(length) <= filling.room.left(buf)
+            && (self.grant.is_some()
+                || !filling.open
+                || self.outstanding.flight_bytes() < self.window())
+        {
+            self.open(filling);
+            let flag = filling.room.flag();
+            let earliest = self.outstanding.cumulative().next().tsn();
+            let Some(tsn) = self.outstanding.resend(flag, buf) else {
+                break;
+            };
+            first |= tsn == earliest;
+            filling.bytes += self.outstanding.size(length);
+            stats.retransmissions += 1;
+            stats.data_chunks_sent += 1;
+            if filling.kind == Kind::Window {
+                break;
+            }
+        }
+        first
+    }
+
+    fn fill_new(&mut self, filling: &mut Filling, buf: &mut Vec<u8>, stats: &mut Stats) {
+        while let Some(left) = self.queue.peek(filling.now, &mut stats.abandoned_unsent) {
+            let size = left.min(self.full_payload());
+            let Some(size) = self.fit(size, left, filling.room, buf) else {
+                return;
+            };
+            if self.hold_new(size) != Held::Nothing {
+                return;
+            }
+            if !filling.open && self.outstanding.flight_bytes() == 0 {
+                self.wake(filling.now);
+            }
+            self.open(filling);
+            // RFC 6525 §5.1.2: the reset that follows waits for this chunk.
+            let last = self.queue.ends_stream(size);
+            let flag = filling.room.flag() | if last { Data::IMMEDIATE } else { 0 };
+            let Some(cut) = self.queue.cut(size) else {
+                return;
+            };
+            let (begun, stream) = (cut.begin && !cut.end, cut.stream);
+            let Some(key) = self.outstanding.push(cut, flag, buf) else {
+                return;
+            };
+            if begun {
+                self.queue.set_key(stream, key);
+            }
+            filling.bytes += self.outstanding.size(size);
+            stats.data_chunks_sent += 1;
+            if filling.kind == Kind::Window {
+                return;
+            }
+        }
+    }
+
+    fn open(&mut self, filling: &mut Filling) {
+        if !std::mem::replace(&mut filling.open, true) {
+            self.outstanding.packets.open(filling.now, filling.kind);
+        }
+    }
+
+    /// Something leaves after nothing was in flight.
+    fn wake(&mut self, now: Instant) {
+        if let Some(last) = self.last_sent
+            && self.grant != Some(Grant::Window)
+        {
+            let idle = now.saturating_duration_since(last);
+            self.control.on_idle(idle, self.recovery.rtt.timeout());
+            self.set_pace(now);
+        }
+        self.pacer.idle();
+    }
+
+    /// How much of a piece goes into what is left of the packet. A message that has to be cut anyway fills it, so that
+    /// packets are equally long; one that fits a packet of its own is not cut for that.
+    fn fit(&self, size: usize, left: usize, room: Room, buf: &[u8]) -> Option<usize> {
+        let space = room.left(buf);
+        if self.outstanding.size(size) <= space {
+            return Some(size);
+        }
+        let payload = space.checked_sub(self.outstanding.size(0))? & !3;
+        let full = room.capacity >= self.packet + crate::packet::HEADER;
+        (left > size && full && payload >= MIN_PIECE).then_some(payload)
+    }
+}
+
+/// A shorter piece is not cut to fill a packet.
+const MIN_PIECE: usize = 64;

@@ -1,0 +1,265 @@
+//! Finding what was lost (RFC 8985, carried over to TSNs) and sending it again at the right pace (RFC 9937).
+//!
+//! SACKs are noted as they come and judged together, before the next packet is built: so a batch of SACKs, or one SACK
+//! for a batch of packets, is one verdict.
+
+use std::time::{Duration, Instant};
+
+use super::{
+    Grant, Sender,
+    control::{Acked, Controller},
+    flown::PacketNo,
+    outstanding::Batch,
+    recovery::{Undo, prr::Prr},
+};
+use crate::Stats;
+
+impl Sender {
+    /// Draws the conclusions from what was noted since, and from time.
+    pub(crate) fn judge(&mut self, now: Instant, stats: &mut Stats) {
+        let waited = self.recovery.reorder.is_some_and(|at| at <= now);
+        if !waited && self.batch.flight.is_none() {
+            return;
+        }
+        let batch = std::mem::take(&mut self.batch);
+        let flight = batch.flight.unwrap_or(self.outstanding.flight_bytes());
+        let next = self.outstanding.packets.next();
+        let recovery = &mut self.recovery;
+        if let Some(sample) = batch.sample {
+            recovery.rtt.packet_measured(now, sample, next);
+        }
+        recovery.rack.note(&batch);
+        if batch.any {
+            (recovery.timeouts, recovery.probes) = (0, 0);
+        }
+        if batch.proven > 0 {
+            self.prove(batch.proven, stats);
+        }
+        let (lost, newest) = self.detect(now, stats);
+        if let Some(undo) = &mut self.recovery.undo {
+            undo.lost += lost;
+        }
+        if lost > 0 && newest >= self.recovery.reduced_at {
+            self.begin_episode(now, flight, lost, stats);
+        } else if batch.probe_loss && self.recovery.episode.is_none() {
+            // RFC 8985 §7.4.2: what a probe repaired was a loss all the same.
+            self.begin_episode(now, flight, 1, stats);
+            stats.probe_losses += 1;
+        }
+        self.grow(now, &batch, lost);
+        self.end_episode();
+        self.arm_probe(now, batch.any);
+        self.set_pace(now);
+    }
+
+    /// Walks what left first, up to what cannot be known to be lost yet: how many chunks are lost, and the newest of
+    /// their packets.
+    fn detect(&mut self, now: Instant, stats: &mut Stats) -> (u32, PacketNo) {
+        let (mut count, mut newest) = (0, 0);
+        self.recovery.reorder = None;
+        while let Some((packet, at)) = self.outstanding.oldest_packet() {
+            let rack = &self.recovery.rack;
+            if packet >= rack.newest() {
+                break;
+            }
+            let in_episode = self.recovery.episode.is_some() || count > 0;
+            let window = rack.window(packet, in_episode, &self.recovery.rtt);
+            let due = at + rack.round_trip() + window;
+            if due > now {
+                self.recovery.reorder = Some(due);
+                break;
+            }
+            let (queue, abandoned) = (&mut self.queue, &mut stats.abandoned_sent);
+            let lost = self.outstanding.lose_oldest(now, queue, abandoned);
+            if lost > 0 {
+                (count, newest) = (count + lost, packet);
+            }
+        }
+        if count > 0 {
+            self.update_skip(now);
+        }
+        (count, newest)
+    }
+
+    fn begin_episode(&mut self, now: Instant, flight: usize, lost: u32, stats: &mut Stats) {
+        let saved = self.control.save();
+        self.control.on_lost(now);
+        let recovery = &mut self.recovery;
+        recovery.undo = Some(Undo {
+            saved,
+            lost,
+            proven: 0,
+        });
+        recovery.reduced_at = self.outstanding.packets.next();
+        recovery.episode = Some(Prr::new(flight));
+        stats.fast_recoveries += 1;
+    }
+
+    fn grow(&mut self, now: Instant, batch: &Batch, lost: u32) {
+        let smoothed = self.recovery.rtt.smoothed().unwrap_or_default();
+        match &mut self.recovery.episode {
+            Some(prr) => {
+                let safe = batch.advanced && lost == 0;
+                let flight = self.outstanding.flight_bytes();
+                let threshold = self.control.window();
+                prr.on_acked(batch.bytes, flight, threshold, safe, self.packet);
+            }
+            None if batch.any => self.control.on_acked(&Acked {
+                now,
+                limited: batch.limited,
+                packets: batch.packets,
+                newest: self.recovery.rack.newest(),
+                next: self.outstanding.packets.next(),
+                sample: batch.sample.map(|(_, sample)| sample),
+                smoothed,
+            }),
+            None => {}
+        }
+    }
+
+    /// It is over when all that left before it is accounted for and nothing waits to be sent again; not at a TSN.
+    fn end_episode(&mut self) {
+        let recovery = &mut self.recovery;
+        if recovery.episode.is_some()
+            && self.outstanding.packets.oldest() >= recovery.reduced_at
+            && self.outstanding.peek_lost().is_none()
+        {
+            recovery.episode = None;
+            recovery.rack.episode_ended();
+        }
+    }
+
+    /// Chunks were taken as lost and were not. When that is so for all of them the reduction was for nothing.
+    fn prove(&mut self, proven: u32, stats: &mut Stats) {
+        let recovery = &mut self.recovery;
+        let Some(undo) = &mut recovery.undo else {
+            return;
+        };
+        undo.proven += proven;
+        if undo.proven < undo.lost {
+            return;
+        }
+        let saved = undo.saved;
+        recovery.undo = None;
+        recovery.rtt.forgive();
+        if recovery.episode.take().is_some() {
+            recovery.rack.episode_ended();
+        }
+        self.control.on_spurious(saved);
+        stats.spurious_recoveries += 1;
+    }
+
+    /// RFC 8985 §7.2: armed when data leaves or is acknowledged.
+    pub(crate) fn arm_probe(&mut self, now: Instant, fresh: bool) {
+        let recovery = &mut self.recovery;
+        if self.outstanding.flight_bytes() == 0 || recovery.timeouts > 0 {
+            recovery.probe = None;
+            return;
+        }
+        if !fresh && recovery.probe.is_some() {
+            return;
+        }
+        let Some(smoothed) = recovery.rtt.smoothed() else {
+            return;
+        };
+        let mut wait = (smoothed * 2).max(MIN_PROBE);
+        if self.outstanding.flight_bytes() <= self.packet && !self.immediate {
+            // The peer may wait for a second packet.
+            wait += DELAYED_ACK;
+        }
+        recovery.probe = match recovery.probes {
+            0 => Some(now + wait),
+            1 => Some(now + wait * 2),
+            _ => None,
+        };
+    }
+
+    /// RFC 8985 §7.3: sends one packet whatever the window says, so that the peer says what it has.
+    pub(crate) fn send_probe(&mut self, now: Instant, stats: &mut Stats) {
+        self.recovery.probes += 1;
+        self.recovery.t3 = Some(now + self.recovery.rtt.timeout());
+        self.recovery.probe = None;
+        stats.probes += 1;
+        let waits = self.queue.peek(now, &mut stats.abandoned_unsent);
+        let fresh = waits.is_some_and(|left| {
+            let size = left.min(self.full_payload());
+            self.outstanding.flight_payload() + size <= self.peer_window
+        });
+        if self.outstanding.peek_lost().is_none() && !fresh {
+            self.outstanding.lose_newest(now);
+        }
+        self.grant = Some(Grant::Probe);
+        self.arm_probe(now, true);
+    }
+
+    /// RFC 9260 §6.3.3: T3-rtx has expired.
+    pub(crate) fn handle_t3(&mut self, now: Instant, stats: &mut Stats) {
+        self.recovery.t3 = None;
+        self.recovery.probe = None;
+        self.skip.due |= self.skip.is_pending(&self.outstanding);
+        let Some((first, _)) = self.outstanding.oldest_packet() else {
+            // Nothing is in flight, but something waits to be skipped or sent.
+            self.grant = Some(Grant::Timeout);
+            self.start_t3(now);
+            return;
+        };
+        stats.retransmission_timeouts += 1;
+        let saved = self.control.save();
+        let lost = self.lose_old(now, first, stats);
+        let recovery = &mut self.recovery;
+        recovery.timeouts += 1;
+        recovery.episode = None;
+        // RFC 9260 §6.1 A: a full receiver says nothing of the path.
+        if self.peer_window > 0 {
+            recovery.rtt.back_off();
+            self.control.on_timeout(now, recovery.timeouts > 1);
+        }
+        let (repeated, proven) = (recovery.timeouts > 1, 0);
+        match &mut recovery.undo {
+            Some(undo) if repeated => undo.lost += lost,
+            undo => {
+                *undo = Some(Undo {
+                    saved,
+                    lost,
+                    proven,
+                })
+            }
+        }
+        recovery.reduced_at = self.outstanding.packets.next();
+        self.grant = Some(Grant::Timeout);
+        self.start_t3(now);
+        self.set_pace(now);
+    }
+
+    /// RFC 8985 §6.3: the packet that left first is lost, and those that are as late; not all.
+    fn lose_old(&mut self, now: Instant, first: PacketNo, stats: &mut Stats) -> u32 {
+        let mut lost = 0;
+        let (queue, abandoned) = (&mut self.queue, &mut stats.abandoned_sent);
+        while let Some((packet, at)) = self.outstanding.oldest_packet() {
+            let rack = &self.recovery.rack;
+            let late = rack.round_trip() + rack.window(packet, false, &self.recovery.rtt);
+            if packet != first && at + late > now {
+                break;
+            }
+            lost += self.outstanding.lose_oldest(now, queue, abandoned);
+        }
+        self.update_skip(now);
+        lost
+    }
+
+    /// The path is there again after an outage: no doubled timeout is waited for.
+    pub(crate) fn revive(&mut self, now: Instant) {
+        self.recovery.rtt.forgive();
+        if self.recovery.t3.is_some() {
+            self.recovery.t3 = Some(now);
+        }
+        if self.window_probe.is_some() {
+            self.window_probe = Some((now, self.recovery.rtt.timeout()));
+        }
+    }
+}
+
+/// RFC 8985 §7.2 leaves the least wait to the clock.
+const MIN_PROBE: Duration = Duration::from_millis(10);
+/// How long a peer may keep an acknowledgement (RFC 9260 §6.2).
+const DELAYED_ACK: Duration = Duration::from_millis(200);

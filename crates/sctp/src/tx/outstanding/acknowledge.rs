@@ -1,0 +1,297 @@
+//! What a SACK says of what is under way.
+
+use std::time::{Duration, Instant};
+
+use super::{
+    super::{
+        flown::{Kind, PacketNo},
+        queue::Queue,
+    },
+    Fate, Outstanding,
+};
+use crate::{
+    packet::{Data, Sack},
+    serial::Seq,
+};
+
+/// What SACKs brought since they were last judged.
+#[derive(Debug, Default)]
+pub(crate) struct Batch {
+    /// Something was newly acknowledged.
+    pub(crate) any: bool,
+    /// The cumulative TSN moved.
+    pub(crate) advanced: bool,
+    /// Newly acknowledged bytes with headers and padding.
+    pub(crate) bytes: usize,
+    /// Those of them that were sent while the window was all in use.
+    pub(crate) limited: usize,
+    /// How many packets they were, about.
+    pub(crate) packets: u32,
+    /// The newest packet that is known to have arrived by itself: its number, when it left and how long that took.
+    pub(crate) newest: Option<(PacketNo, Instant, Duration)>,
+    /// The round trip of the newest packet with a chunk that was sent once.
+    pub(crate) sample: Option<(PacketNo, Duration)>,
+    /// Chunks that were taken as lost and were not.
+    pub(crate) proven: u32,
+    /// Something sent earlier arrived later.
+    pub(crate) reordered: bool,
+    /// The peer has received twice what we sent twice.
+    pub(crate) duplicate: bool,
+    /// A probe brought what had been lost.
+    pub(crate) probe_loss: bool,
+    /// Three packets that were newly acknowledged, the highest first.
+    pub(crate) strikes: [PacketNo; 3],
+    /// What was in flight before the first of them.
+    pub(crate) flight: Option<usize>,
+}
+
+/// What judging a newly acknowledged chunk needs to know.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Known {
+    pub(crate) now: Instant,
+    pub(crate) min_rtt: Duration,
+    /// Packets before this one were sent while the window was all in use.
+    pub(crate) limited: PacketNo,
+    /// The highest number that was acknowledged.
+    pub(crate) highest: Seq,
+    /// The SACK reports something that was sent again as received twice.
+    pub(crate) duplicate: bool,
+}
+
+impl Outstanding {
+    /// Whether the SACK can be about what was sent; a stale one or one that runs ahead is not.
+    pub(crate) fn accepts(&self, sack: &Sack<'_>) -> bool {
+        let outstanding = self.len() as u32;
+        let moved = sack.cumulative.distance(self.cumulative().tsn());
+        let within = |(_, last)| moved + u32::from(last) <= outstanding;
+        // RFC 9260 §6.2.1 D i; a SACK for what was never sent is forged or broken.
+        moved <= outstanding && sack.gaps().count() <= MAX_BLOCKS && sack.gaps().all(within)
+    }
+
+    /// Takes a SACK that `accepts` let pass.
+    pub(crate) fn handle_sack(
+        &mut self,
+        sack: &Sack<'_>,
+        known: &mut Known,
+        queue: &mut Queue,
+        batch: &mut Batch,
+    ) {
+        let cumulative = self.cumulative().near(sack.cumulative);
+        while self.base <= cumulative && !self.chunks.is_empty() {
+            batch.advanced = true;
+            self.acknowledge(self.base, known, queue, batch);
+            self.pass_first(queue);
+        }
+        while let Some(range) = self.gaps.first_entry()
+            && *range.get() <= cumulative
+        {
+            range.remove();
+        }
+        if self
+            .chunks
+            .front()
+            .is_some_and(|it| it.fate == Fate::Acknowledged)
+        {
+            self.reneged();
+        }
+        for (first, last) in sack.gaps() {
+            // A block that starts at 1 would be part of the cumulative TSN.
+            if first >= 2 && first <= last {
+                let range = (cumulative.plus(first.into()), cumulative.plus(last.into()));
+                self.cover(range, known, queue, batch);
+            }
+        }
+    }
+
+    /// The first chunk has been passed by the cumulative TSN.
+    fn pass_first(&mut self, queue: &mut Queue) {
+        let Some(chunk) = self.chunks.pop_front() else {
+            return;
+        };
+        self.base = self.base.next();
+        let key = chunk.message as usize;
+        if let Some(message) = self.messages.get_mut(key) {
+            message.chunks -= 1;
+            if message.chunks == 0 && !message.queued {
+                if message.ordered {
+                    queue.passed(message.stream);
+                }
+                self.messages.remove(key);
+            }
+        }
+    }
+
+    /// Notes that all of `first..=last` has been received. It costs a search, what is new, and the ranges that become
+    /// one with it.
+    fn cover(
+        &mut self,
+        (first, last): (Seq, Seq),
+        known: &mut Known,
+        queue: &mut Queue,
+        batch: &mut Batch,
+    ) {
+        let (mut start, mut end, mut cursor) = (first, last, first);
+        if let Some((&before, &until)) = self.gaps.range(..=first).next_back()
+            && until.next() >= first
+        {
+            if until >= last {
+                return;
+            }
+            self.gaps.remove(&before);
+            (start, cursor) = (before, until.next());
+        }
+        while let Some((&next, &until)) = self.gaps.range(cursor..).next()
+            && next <= last.next()
+        {
+            self.fill_hole(cursor, next.previous(), known, queue, batch);
+            self.gaps.remove(&next);
+            cursor = until.next();
+            end = end.max(until);
+        }
+        if cursor <= last {
+            self.fill_hole(cursor, last, known, queue, batch);
+        }
+        self.gaps.insert(start, end);
+    }
+
+    fn fill_hole(
+        &mut self,
+        first: Seq,
+        last: Seq,
+        known: &mut Known,
+        queue: &mut Queue,
+        batch: &mut Batch,
+    ) {
+        for number in first.0..=last.0 {
+            self.acknowledge(Seq(number), known, queue, batch);
+        }
+    }
+
+    fn acknowledge(&mut self, seq: Seq, known: &mut Known, queue: &mut Queue, batch: &mut Batch) {
+        let Some(chunk) = self.get_mut(seq) else {
+            return;
+        };
+        let was = std::mem::replace(&mut chunk.fate, Fate::Acknowledged);
+        let (length, packet, tries) = (chunk.payload.len(), chunk.packet, chunk.tries);
+        let (end, key) = (chunk.flags & Data::END != 0, chunk.message as usize);
+        let released = std::mem::replace(&mut chunk.released, true);
+        if !released && let Some(message) = self.messages.get(key) {
+            queue.released(message.stream, length, end);
+        }
+        let size = self.size(length);
+        match was {
+            Fate::Acknowledged | Fate::Abandoned => return,
+            Fate::Lost => {
+                self.lost.remove(&seq);
+                self.prove(seq, batch);
+            }
+            Fate::InFlight => {
+                self.flight.remove(length, size);
+                self.arrived(seq, (packet, tries), known, batch);
+                self.packets.done(packet);
+            }
+        }
+        batch.any = true;
+        batch.bytes += size;
+        if packet < known.limited {
+            batch.limited += size;
+        }
+        if tries == 1 {
+            // RFC 8985 §6.2 step 3: it was not sent again, and something sent after it came before it.
+            batch.reordered |= seq < known.highest;
+        }
+        known.highest = known.highest.max(seq);
+    }
+
+    /// A chunk that was in flight has arrived: what that says of the packet it went in.
+    fn arrived(
+        &mut self,
+        seq: Seq,
+        (packet, tries): (PacketNo, u16),
+        known: &Known,
+        batch: &mut Batch,
+    ) {
+        let Some(record) = self.packets.get(packet).copied() else {
+            return;
+        };
+        if record.kind == Kind::Window {
+            return;
+        }
+        let age = known.now.saturating_duration_since(record.at);
+        // RFC 8985 §6.2 step 2: so soon, it was the first copy.
+        if tries > 1 && age < known.min_rtt {
+            self.prove(seq, batch);
+            return;
+        }
+        if tries > 1 && record.kind == Kind::Probe && !known.duplicate {
+            // RFC 8985 §7.4.2: the probe has repaired a loss.
+            batch.probe_loss = true;
+        }
+        if batch.newest.is_none_or(|(newest, ..)| packet > newest) {
+            batch.newest = Some((packet, record.at, age));
+        }
+        // RFC 9260 §6.3.1 C5: Karn's rule.
+        if tries == 1 && batch.sample.is_none_or(|(newest, _)| packet > newest) {
+            batch.sample = Some((packet, age));
+        }
+        let [first, second, third] = batch.strikes;
+        let fresh = packet != first && packet != second && packet != third;
+        batch.packets += u32::from(fresh);
+        batch.strikes = match packet {
+            _ if !fresh => batch.strikes,
+            it if it > first => [it, first, second],
+            it if it > second => [first, it, second],
+            it if it > third => [first, second, it],
+            _ => batch.strikes,
+        };
+    }
+
+    /// The chunk was taken as lost and was not.
+    fn prove(&mut self, seq: Seq, batch: &mut Batch) {
+        let resent = self.resent.remove(&seq).is_some();
+        let blamed = self
+            .get_mut(seq)
+            .map(|chunk| std::mem::take(&mut chunk.blamed));
+        if resent || blamed == Some(true) {
+            batch.reordered = true;
+            batch.proven += 1;
+        }
+    }
+
+    /// The peer reports what it has received twice. True if we sent one of them again: what the network doubled says
+    /// nothing of us.
+    pub(crate) fn handle_duplicates(&mut self, sack: &Sack<'_>, batch: &mut Batch) -> bool {
+        let mut ours = false;
+        for tsn in sack.duplicates().take(MAX_BLOCKS) {
+            let seq = self.base.near(tsn);
+            ours |= self.get(seq).is_some_and(|chunk| chunk.tries > 1);
+            if self.resent.contains_key(&seq) {
+                ours = true;
+                batch.duplicate = true;
+                self.prove(seq, batch);
+            }
+        }
+        ours
+    }
+
+    /// The peer took back what it had acknowledged beyond a gap (RFC 9260 §6.2.1): the first chunk cannot be both next
+    /// and received. What was reported is not known any more, and is sent again; the path is not to blame.
+    fn reneged(&mut self) {
+        self.gaps.clear();
+        for (seq, chunk) in (self.base.0..).map(Seq).zip(&mut self.chunks) {
+            if chunk.fate == Fate::Acknowledged {
+                let message = self.messages.get(chunk.message as usize);
+                if message.is_some_and(|message| message.abandoned) {
+                    chunk.fate = Fate::Abandoned;
+                } else {
+                    chunk.fate = Fate::Lost;
+                    chunk.blamed = false;
+                    self.lost.insert(seq);
+                }
+            }
+        }
+    }
+}
+
+/// A SACK with more gap ack blocks fits no packet that a path of today carries.
+const MAX_BLOCKS: usize = 400;

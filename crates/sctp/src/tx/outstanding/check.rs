@@ -1,0 +1,56 @@
+//! What always holds of what is under way.
+
+use super::{Fate, Flight, Outstanding};
+use crate::serial::Seq;
+
+impl Outstanding {
+    /// Compares every account with what it counts.
+    ///
+    /// # Panics
+    /// When one is wrong.
+    pub(crate) fn check(&self) {
+        let mut flight = Flight::default();
+        let (mut live, mut lost, mut acknowledged) = (0, 0, 0);
+        for (seq, chunk) in (self.base.0..).map(Seq).zip(&self.chunks) {
+            match chunk.fate {
+                Fate::InFlight => {
+                    flight.add(chunk.payload.len(), self.size(chunk.payload.len()));
+                    live += 1;
+                    let record = self.packets.get(chunk.packet);
+                    assert!(
+                        record.is_some_and(|record| record.live > 0),
+                        "a live packet has a record"
+                    );
+                }
+                Fate::Lost => {
+                    lost += 1;
+                    assert!(self.lost.contains(&seq), "what is lost is in the set");
+                }
+                Fate::Acknowledged => {
+                    acknowledged += 1;
+                    let range = self.gaps.range(..=seq).next_back();
+                    assert!(
+                        range.is_some_and(|(_, last)| *last >= seq),
+                        "what has come is in a range"
+                    );
+                }
+                Fate::Abandoned => assert!(chunk.released, "what is given up is in no account"),
+            }
+            assert!(self.messages.contains(chunk.message as usize));
+        }
+        assert_eq!(self.flight, flight, "what is in flight");
+        assert_eq!(self.packets.live(), live, "chunks of packets");
+        assert_eq!(self.lost.len(), lost, "what is lost");
+        let mut covered = 0;
+        let mut previous: Option<Seq> = None;
+        for (first, last) in &self.gaps {
+            assert!(
+                first <= last && previous.is_none_or(|it| it.next() < *first),
+                "ranges never touch"
+            );
+            covered += last.since(*first) + 1;
+            previous = Some(*last);
+        }
+        assert_eq!(covered, acknowledged, "ranges");
+    }
+}

@@ -1,0 +1,163 @@
+//! How fast a window leaves.
+
+use std::time::{Duration, Instant};
+
+/// A bucket of bytes that fills at a rate. It owns no packets: it says whether one may leave. It may go one packet below
+/// nothing, so a wait is never for a part of a packet.
+#[derive(Debug)]
+pub(crate) struct Pacer {
+    /// Bytes a second; 0 before it is known.
+    rate: u64,
+    level: i64,
+    at: Option<Instant>,
+    /// The most that may leave at one instant.
+    quantum: i64,
+    /// What may leave before the next input where no bucket is asked.
+    burst: usize,
+    packet: usize,
+}
+
+impl Pacer {
+    pub(crate) fn new(packet: usize) -> Self {
+        Self {
+            rate: 0,
+            level: 0,
+            at: None,
+            quantum: (packet * MIN_PACKETS) as i64,
+            burst: MAX_BURST,
+            packet,
+        }
+    }
+
+    /// The window shall leave over a round trip, at `gain` hundredths of that rate.
+    pub(crate) fn set(&mut self, now: Instant, window: usize, smoothed: Duration, gain: u64) {
+        let micros = u64::try_from(smoothed.as_micros())
+            .unwrap_or(u64::MAX)
+            .max(1);
+        let rate = (window as u64).saturating_mul(gain * 10_000) / micros;
+        self.fill(now);
+        self.rate = if micros < MIN_ROUND_TRIP { 0 } else { rate };
+        let quantum = (rate / 1000) as usize;
+        self.quantum = quantum.clamp(self.packet * MIN_PACKETS, MAX_BURST) as i64;
+        self.level = self.level.min(self.quantum);
+    }
+
+    /// An input: what it acknowledges may be followed by as much.
+    pub(crate) fn input(&mut self) {
+        self.burst = MAX_BURST;
+    }
+
+    /// Nothing was in flight: the bucket is full.
+    pub(crate) fn idle(&mut self) {
+        self.level = self.quantum;
+    }
+
+    /// Whether the bucket is asked at all: where a timer would be worth less than a batch it is not.
+    fn is_asked(&self) -> bool {
+        self.rate > 0 && self.rate / 1000 < MAX_BURST as u64
+    }
+
+    /// Bytes a second, if they are counted.
+    pub(crate) fn rate(&self) -> Option<u64> {
+        self.is_asked().then_some(self.rate)
+    }
+
+    /// When the next packet may leave; `None` is now. Where the bucket is not asked and the burst is out the next input
+    /// decides, and the instant is not known.
+    pub(crate) fn held(&mut self, now: Instant) -> Option<Until> {
+        if !self.is_asked() {
+            return (self.burst == 0).then_some(Until::Input);
+        }
+        self.fill(now);
+        if self.level > 0 {
+            return None;
+        }
+        let missing = (1 - self.level) as u64;
+        let wait = Duration::from_micros(missing.saturating_mul(1_000_000) / self.rate + 1);
+        Some(Until::Instant(now + wait.max(MIN_WAIT)))
+    }
+
+    pub(crate) fn sent(&mut self, bytes: usize) {
+        self.level -= bytes as i64;
+        self.burst = self.burst.saturating_sub(bytes);
+    }
+
+    fn fill(&mut self, now: Instant) {
+        let last = *self.at.get_or_insert(now);
+        let micros = now.saturating_duration_since(last).as_micros();
+        let micros = u64::try_from(micros).unwrap_or(u64::MAX).min(1_000_000);
+        let more = self.rate.saturating_mul(micros) / 1_000_000;
+        if more > 0 {
+            self.level = (self.level + more as i64).min(self.quantum);
+            self.at = Some(now);
+        }
+    }
+}
+
+/// For what a packet waits.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Until {
+    Instant(Instant),
+    /// A packet of the peer's, or a timer.
+    Input,
+}
+
+/// A timer is worth a millisecond of data.
+const MIN_WAIT: Duration = Duration::from_millis(1);
+const MIN_PACKETS: usize = 10;
+const MAX_BURST: usize = 128 << 10;
+/// In microseconds: below that a round trip is no path.
+const MIN_ROUND_TRIP: u64 = 1000;
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// How much leaves in a second, and on how many timers.
+    #[expect(clippy::disallowed_methods, reason = "a base instant for the test")]
+    fn run(window: usize, round_trip: Duration) -> (usize, usize) {
+        let start = Instant::now();
+        let mut now = start;
+        let mut pacer = Pacer::new(1100);
+        pacer.set(now, window, round_trip, 100);
+        let (mut sent, mut timers) = (0, 0);
+        while now < start + Duration::from_secs(1) {
+            pacer.input();
+            let until = loop {
+                match pacer.held(now) {
+                    None => {
+                        pacer.sent(1100);
+                        sent += 1100;
+                    }
+                    Some(until) => break until,
+                }
+            };
+            let Until::Instant(at) = until else {
+                return (sent, 0);
+            };
+            assert!(at >= now + Duration::from_millis(1));
+            now = at;
+            timers += 1;
+        }
+        (sent, timers)
+    }
+
+    #[test]
+    fn a_window_leaves_over_a_round_trip() {
+        for window in [20_000, 625_000, 4 << 20] {
+            let (sent, timers) = run(window, Duration::from_millis(50));
+            let expected = window * 20;
+            assert!(
+                sent.abs_diff(expected) < expected / 50 + 12_000,
+                "{sent} of {expected}"
+            );
+            assert!(timers <= 1001, "{timers}");
+        }
+    }
+
+    #[test]
+    fn a_fast_path_has_no_timers() {
+        assert_eq!(run(1 << 20, Duration::from_micros(200)), (132_000, 0));
+        assert_eq!(run(16 << 20, Duration::from_millis(50)), (132_000, 0));
+    }
+}

@@ -1,0 +1,81 @@
+//! What is known of losses, and when something is to be done about them.
+
+pub(crate) mod prr;
+pub(crate) mod rack;
+pub(crate) mod rtt;
+
+use std::time::Instant;
+
+use self::{prr::Prr, rack::Rack, rtt::Rtt};
+use super::{control::Saved, flown::PacketNo};
+use crate::config::Timing;
+
+/// What is known of losses.
+#[derive(Debug)]
+pub(crate) struct Recovery {
+    pub(crate) rtt: Rtt,
+    pub(crate) rack: Rack,
+    /// Losses of packets before this one have been answered for.
+    pub(crate) reduced_at: PacketNo,
+    pub(crate) episode: Option<Prr>,
+    pub(crate) undo: Option<Undo>,
+    /// When something may be known to be lost that is not yet.
+    pub(crate) reorder: Option<Instant>,
+    /// When to send a probe, and how many went since something was acknowledged.
+    pub(crate) probe: Option<Instant>,
+    pub(crate) probes: u8,
+    /// T3-rtx (RFC 9260 §6.3).
+    pub(crate) t3: Option<Instant>,
+    /// How often T3-rtx expired since something was acknowledged.
+    pub(crate) timeouts: u32,
+}
+
+/// A reduction that may turn out to be for nothing.
+#[derive(Debug)]
+pub(crate) struct Undo {
+    pub(crate) saved: Saved,
+    pub(crate) lost: u32,
+    pub(crate) proven: u32,
+}
+
+impl Recovery {
+    pub(crate) fn new(timing: &Timing) -> Self {
+        Self {
+            rtt: Rtt::new(timing),
+            rack: Rack::new(),
+            reduced_at: 0,
+            episode: None,
+            undo: None,
+            reorder: None,
+            probe: None,
+            probes: 0,
+            t3: None,
+            timeouts: 0,
+        }
+    }
+
+    /// The next of its timers.
+    pub(crate) fn next(&self) -> Option<Instant> {
+        let probe = self.probe_at();
+        let timers = [self.reorder, probe, self.t3];
+        timers.into_iter().flatten().min()
+    }
+
+    /// RFC 8985 §7.2: a probe goes before the timer that would throw the window away.
+    fn probe_at(&self) -> Option<Instant> {
+        let (probe, t3) = (self.probe?, self.t3?);
+        Some(probe.min(t3))
+    }
+
+    pub(crate) fn stop(&mut self) {
+        (self.reorder, self.probe, self.t3) = (None, None, None);
+    }
+
+    pub(crate) fn is_probe_due(&self, now: Instant) -> bool {
+        self.probe_at().is_some_and(|at| at <= now)
+    }
+
+    pub(crate) fn is_timeout_due(&self, now: Instant) -> bool {
+        self.t3.is_some_and(|at| at <= now)
+    }
+}

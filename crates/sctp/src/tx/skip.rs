@@ -1,0 +1,100 @@
+//! What the peer shall skip (RFC 3758 §3.5).
+
+use std::{
+    collections::BTreeMap,
+    time::{Duration, Instant},
+};
+
+use super::outstanding::Outstanding;
+use crate::{
+    Mid, Ssn, StreamId,
+    packet::{ForwardTsn, IForwardTsn},
+    serial::Seq,
+};
+
+/// The point to skip to, the streams that the skip concerns, and when to say so.
+#[derive(Debug)]
+pub(crate) struct Skip {
+    /// Advanced.Peer.Ack.Point.
+    advanced: Seq,
+    /// By stream and whether unordered: the last message that was given up, and the number of its chunk.
+    messages: BTreeMap<(StreamId, bool), (Seq, u32)>,
+    interleaved: bool,
+    pub(crate) due: bool,
+    sent: Option<Instant>,
+    /// How many streams fit a chunk.
+    limit: usize,
+}
+
+impl Skip {
+    pub(crate) fn new(outstanding: &Outstanding, limit: usize) -> Self {
+        Self {
+            advanced: outstanding.cumulative(),
+            messages: BTreeMap::new(),
+            interleaved: false,
+            due: false,
+            sent: None,
+            limit,
+        }
+    }
+
+    pub(crate) fn set_interleaved(&mut self, interleaved: bool) {
+        self.interleaved = interleaved;
+    }
+
+    /// How many bytes a message takes.
+    fn entry(&self) -> usize {
+        if self.interleaved { 8 } else { 4 }
+    }
+
+    pub(crate) fn is_pending(&self, outstanding: &Outstanding) -> bool {
+        self.advanced > outstanding.cumulative()
+    }
+
+    /// RFC 3758 §3.5 C: moves the point over what was given up. It is said when it moves, and then once a round trip as
+    /// long as the peer has not followed.
+    pub(crate) fn update(&mut self, now: Instant, round_trip: Duration, outstanding: &Outstanding) {
+        let cumulative = outstanding.cumulative();
+        if self.advanced <= cumulative {
+            self.advanced = cumulative;
+            self.messages.clear();
+            self.due = false;
+        } else {
+            self.messages.retain(|_, (seq, _)| *seq > cumulative);
+        }
+        let before = self.advanced;
+        while let Some(skipped) = outstanding.skipped(self.advanced.next()) {
+            let next = self.advanced.next();
+            if skipped.ordered || self.interleaved {
+                let key = (skipped.stream, !skipped.ordered);
+                let full = self.messages.len() >= self.limit / self.entry() * 4;
+                if full && !self.messages.contains_key(&key) {
+                    break;
+                }
+                self.messages.insert(key, (next, skipped.number));
+            }
+            self.advanced = next;
+        }
+        let again = self.sent.is_none_or(|at| now >= at + round_trip);
+        self.due |= self.advanced > before || (self.advanced > cumulative && again);
+    }
+
+    /// Appends the FORWARD TSN that is due, if it fits.
+    pub(crate) fn write(&mut self, now: Instant, buf: &mut Vec<u8>, space: usize) {
+        if !self.due || space < ForwardTsn::LEN + self.messages.len() * self.entry() {
+            return;
+        }
+        let point = self.advanced.tsn();
+        let messages = self.messages.iter();
+        if self.interleaved {
+            let messages = messages
+                .map(|((stream, unordered), (_, number))| (*stream, *unordered, Mid(*number)));
+            IForwardTsn::write(buf, point, messages);
+        } else {
+            let streams = messages.map(|((stream, _), (_, number))| (*stream, Ssn(*number as u16)));
+            ForwardTsn::write(buf, point, streams);
+        }
+        self.due = false;
+        self.sent = Some(now);
+    }
+}

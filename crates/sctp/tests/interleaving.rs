@@ -1,0 +1,308 @@
+//! Messages of different streams piece by piece (RFC 8260).
+#![expect(clippy::unwrap_used, reason = "a failing step is a failing test")]
+
+mod support;
+
+use std::time::Duration;
+
+use oxirtc_netsim::{Link, for_each_seed, mbps, percent};
+use oxirtc_sctp::{
+    Association, Config, Event, Failure, Reliability, SendOptions, Ssn, Tsn,
+    packet::{Chunk, ChunkKind, Data, ForwardTsn, IData, IForwardTsn, Packet},
+};
+
+use support::{Pair, ms, pattern};
+
+/// Two ends that interleave, each if it is said so.
+fn pair(seed: u64, link: Link, interleaving: [bool; 2]) -> Pair {
+    let mut pair = Pair::new(seed, link);
+    for (side, interleaving) in interleaving.into_iter().enumerate() {
+        let config = Config::default().interleaving(interleaving);
+        pair.sides[side] = Association::new(config, [seed as u8 * 2 + side as u8; 32], pair.now);
+    }
+    pair.log = Some(Vec::new());
+    pair.connected()
+}
+
+fn kinds(log: &[(usize, Vec<u8>)]) -> Vec<ChunkKind> {
+    let packets = log
+        .iter()
+        .map(|(_, packet)| Packet::parse_unsummed(packet).unwrap());
+    packets
+        .flat_map(|packet| packet.chunks().map(|chunk| chunk.kind))
+        .collect()
+}
+
+#[test]
+fn messages_arrive_whole_and_in_order() {
+    for_each_seed(30, |seed| {
+        let link = Link::new(seed)
+            .delay(ms(20))
+            .loss(percent((seed % 3 * 5) as u32))
+            .reorder(percent((seed % 2 * 10) as u32), ms(15));
+        let mut pair = pair(seed, link, [true, true]);
+        let sizes = [1, 100, 1079, 1080, 1081, 5000, 40_000];
+        for (index, size) in (0..).zip(sizes.iter().cycle().take(60)) {
+            pair.send(0, (index % 4) as u16, pattern(*size, index));
+        }
+        let mut got = vec![Vec::new(); 4];
+        let done = pair.run_until(Duration::from_secs(600), |pair| {
+            for (stream, got) in (0..).zip(&mut got) {
+                got.extend(pair.read_all(1, stream));
+            }
+            pair.sides[0].total_unacknowledged() == 0
+        });
+        assert!(done, "seed {seed}: {:?}", pair.sides);
+        for (stream, messages) in got.iter().enumerate() {
+            assert_eq!(messages.len(), 15);
+            for (turn, message) in messages.iter().enumerate() {
+                let index = turn * 4 + stream;
+                assert!(
+                    message.payload == pattern(sizes[index % 7], index),
+                    "seed {seed}"
+                );
+                assert_eq!(message.ppid, 53);
+            }
+        }
+        let kinds = kinds(&pair.log.take().unwrap());
+        assert!(kinds.contains(&ChunkKind::I_DATA) && !kinds.contains(&ChunkKind::DATA));
+    });
+}
+
+/// Where one end does not know of it all is as before.
+#[test]
+fn both_ends_have_to_know_it() {
+    for interleaving in [[true, false], [false, true]] {
+        let mut pair = pair(1, Link::new(1).delay(ms(10)), interleaving);
+        pair.send(0, 1, pattern(5000, 1));
+        pair.send(1, 1, pattern(5000, 2));
+        pair.run_for(ms(500));
+        assert_eq!(pair.read_all(0, 1).len() + pair.read_all(1, 1).len(), 2);
+        let kinds = kinds(&pair.log.take().unwrap());
+        assert!(kinds.contains(&ChunkKind::DATA) && !kinds.contains(&ChunkKind::I_DATA));
+    }
+}
+
+/// What is given up is skipped, ordered and unordered, and the streams go on.
+#[test]
+fn what_is_given_up_is_skipped() {
+    for_each_seed(30, |seed| {
+        let (limit, ordered) = ((seed % 3) as u16, seed % 2 == 0);
+        let mut pair = pair(
+            seed,
+            Link::new(seed).delay(ms(20)).loss(percent(20)),
+            [true, true],
+        );
+        let options = SendOptions {
+            ordered,
+            reliability: Reliability::Retransmits(limit),
+        };
+        for index in 0..60 {
+            let size = if index % 4 == 0 { 5000 } else { 300 };
+            pair.send_with(0, (index % 3) as u16, pattern(size, index), options);
+        }
+        for stream in 0..3 {
+            pair.send(0, stream, b"last");
+        }
+        let mut got = vec![Vec::new(); 3];
+        let done = pair.run_until(Duration::from_secs(300), |pair| {
+            for (stream, got) in (0..).zip(&mut got) {
+                got.extend(pair.read_all(1, stream));
+            }
+            let last = |got: &Vec<oxirtc_sctp::Message>| got.iter().any(|m| m.payload == "last");
+            pair.sides[0].total_unacknowledged() == 0 && got.iter().all(last)
+        });
+        assert!(done, "seed {seed}: {:?}", pair.sides);
+        for (stream, messages) in got.iter().enumerate() {
+            let mut next = stream;
+            for message in messages.iter().filter(|message| message.payload != "last") {
+                let all = (stream..60).step_by(3).filter(|i| !ordered || *i >= next);
+                let found = all.into_iter().find(|i| {
+                    let size = if i % 4 == 0 { 5000 } else { 300 };
+                    message.payload == pattern(size, *i)
+                });
+                assert!(
+                    found.is_some(),
+                    "seed {seed}: not whole, twice or out of order"
+                );
+                next = found.unwrap() + 3;
+            }
+        }
+        let stats = pair.sides[0].stats();
+        let kinds = kinds(&pair.log.take().unwrap());
+        let skips = kinds.contains(&ChunkKind::I_FORWARD_TSN);
+        assert_eq!(skips, stats.abandoned_sent > 0, "seed {seed}");
+        assert!(!kinds.contains(&ChunkKind::FORWARD_TSN));
+    });
+}
+
+/// A large message never holds up a small one: it comes within a round trip, what stands in the queue and one piece.
+#[test]
+fn a_large_message_holds_up_nobody() {
+    let link = Link::new(1).delay(ms(25));
+    let mut pair = pair(1, link.rate(mbps(10)).queue(31_250), [true, true]);
+    pair.log = None;
+    pair.sides[0].set_max_outgoing_message_size(64 << 20);
+    let config = Config::default().max_message_size(64 << 20);
+    pair.sides[1] = Association::new(config, [9; 32], pair.now);
+    let config = Config::default().send_buffer(128 << 20);
+    pair.sides[0] = Association::new(config, [8; 32], pair.now);
+    let mut pair = pair.connected();
+    pair.send(0, 1, vec![7; 64 << 20]);
+    pair.run_for(Duration::from_secs(3));
+    let mut waits = Vec::new();
+    for index in 0..100 {
+        pair.run_for(ms(70 + index % 7));
+        let sent = pair.now;
+        pair.send(0, 2, b"chat");
+        let done = pair.run_until(Duration::from_secs(20), |pair| {
+            pair.read_all(1, 2).len() == 1
+        });
+        assert!(done);
+        waits.push(pair.now - sent);
+    }
+    waits.sort_unstable();
+    println!(
+        "chat beside 64 MiB: median {:?}, p99 {:?}",
+        waits[50], waits[98]
+    );
+    assert!(waits[98] <= ms(100), "{waits:?}");
+}
+
+/// Weights are shares of bytes, whatever the sizes of messages.
+#[test]
+fn streams_share_by_weight() {
+    let mut pair = pair(1, Link::new(1).delay(ms(10)), [true, true]);
+    pair.sides[0].set_priority(2, 512);
+    for stream in 0..3 {
+        for _ in 0..3 {
+            pair.send(0, stream, vec![1; 100_000 * usize::from(stream + 1)]);
+        }
+    }
+    pair.run_for(Duration::from_secs(3));
+    let mut bytes = [0; 3];
+    for (side, packet) in pair.log.take().unwrap() {
+        let packet = Packet::parse_unsummed(&packet).unwrap();
+        for chunk in packet
+            .chunks()
+            .filter(|c| side == 0 && c.kind == ChunkKind::I_DATA)
+        {
+            let data = IData::parse(chunk).unwrap();
+            if bytes.iter().sum::<usize>() < 400_000 {
+                bytes[usize::from(data.stream)] += data.payload.len();
+            }
+        }
+    }
+    assert!(
+        bytes[0].abs_diff(100_000) < 4000 && bytes[2].abs_diff(200_000) < 4000,
+        "{bytes:?}"
+    );
+}
+
+#[test]
+fn streams_are_reset_and_used_again() {
+    let mut pair = pair(1, Link::new(1).delay(ms(10)).loss(percent(5)), [true, true]);
+    for life in 0..4u8 {
+        for _ in 0..5 {
+            pair.send(0, 7, vec![life; 3000]);
+        }
+        pair.sides[0].reset_streams(pair.now, &[7]).unwrap();
+        let reset = Event::OutgoingReset { stream: 7 };
+        let done = pair.run_until(Duration::from_secs(60), |pair| {
+            pair.main_events(0).contains(&reset)
+        });
+        assert!(done);
+        pair.run_for(ms(300));
+        let messages = pair.read_all(1, 7);
+        assert_eq!(messages.len(), 5);
+        assert!(messages.iter().all(|message| message.payload[0] == life));
+    }
+}
+
+/// RFC 8260 §2.2.2: the other kind of chunk breaks the association.
+#[test]
+fn the_other_kind_of_chunk_aborts() {
+    type Write = fn(&mut Vec<u8>, Tsn);
+    let data: Write = |buf, tsn| {
+        let (flags, stream, ssn, ppid) = (3, 1, Ssn(0), 53);
+        let payload = b"x";
+        Data {
+            flags,
+            tsn,
+            stream,
+            ssn,
+            ppid,
+            payload,
+        }
+        .write(buf);
+    };
+    let i_data: Write = |buf, tsn| {
+        let (flags, stream, mid, ppid_or_fsn) = (3, 1, oxirtc_sctp::Mid(0), 53);
+        let payload = b"x";
+        IData {
+            flags,
+            tsn,
+            stream,
+            mid,
+            ppid_or_fsn,
+            payload,
+        }
+        .write(buf);
+    };
+    let forward: Write = |buf, tsn| ForwardTsn::write(buf, tsn, std::iter::empty());
+    let i_forward: Write = |buf, tsn| IForwardTsn::write(buf, tsn, std::iter::empty());
+    for (interleaving, write, ends) in [
+        (true, data, true),
+        (true, forward, true),
+        (true, i_data, false),
+        (true, i_forward, false),
+        // We offered it, the peer did not.
+        (false, i_data, true),
+        (false, i_forward, true),
+        (false, data, false),
+    ] {
+        let mut pair = pair(1, Link::new(1).delay(ms(10)), [true, interleaving]);
+        pair.send(1, 1, b"x");
+        let packets = pair.take_packets(1);
+        let packet = Packet::parse_unsummed(&packets[0]).unwrap();
+        let first: Chunk<'_> = packet.chunks().next().unwrap();
+        let tsn = Tsn(u32::from_be_bytes(*first.value.first_chunk().unwrap()));
+        let mut buf = Vec::new();
+        Packet::start(&mut buf, 5000, 5000, packet.tag);
+        write(&mut buf, tsn);
+        Packet::finish(&mut buf, 0);
+        pair.sides[0].handle_packet(pair.now, &buf);
+        let cause = Failure::ProtocolViolation;
+        let failed = pair.main_events(0).contains(&Event::Failed { cause });
+        assert_eq!(failed, ends, "interleaving: {interleaving}");
+    }
+}
+
+/// A reader that stops finds whole messages when it goes on: a window never fills with parts of messages of which none
+/// can be completed.
+#[test]
+fn a_window_does_not_fill_with_parts() {
+    let mut pair = Pair::new(1, Link::new(1).delay(ms(10)));
+    for (side, window) in [4 << 20, 400 << 10].into_iter().enumerate() {
+        let config = Config::default()
+            .receive_window(window)
+            .max_message_size(64 << 10);
+        pair.sides[side] = Association::new(config, [side as u8; 32], pair.now);
+    }
+    let mut pair = pair.connected();
+    for index in 0..3 {
+        for stream in 0..40 {
+            pair.send(0, stream, pattern(50_000, index));
+        }
+    }
+    // Nobody reads for a while.
+    pair.run_for(Duration::from_secs(20));
+    let mut got = 0;
+    let done = pair.run_until(Duration::from_secs(30), |pair| {
+        for stream in 0..40 {
+            got += pair.read_all(1, stream).len();
+        }
+        got == 120
+    });
+    assert!(done, "{got}: {:?}", pair.sides);
+}

@@ -1,0 +1,231 @@
+//! Goodput over paths of every kind, in simulated time: a sample here, all of it with `OXIRTC_TABLES=1`, one cell a line
+//! with `--nocapture`.
+
+#[path = "tables/path.rs"]
+mod path;
+
+use std::time::Duration;
+
+use netsim::{ms, secs};
+use oxirtc_netsim as netsim;
+use oxirtc_sctp::CongestionControl::{Cubic, NewReno};
+
+use path::{Outcome, Path, Shared, Transfer};
+
+/// Whether all cells are asked for.
+fn whole() -> bool {
+    std::env::var_os("OXIRTC_TABLES").is_some()
+}
+
+/// 100 Mbit/s, or less for the sample.
+fn rate() -> u64 {
+    if whole() { 100 } else { 20 }
+}
+
+fn transfer(path: Path) -> Transfer {
+    Transfer::new(path, 1)
+}
+
+/// Ten rounds of slow start from ten packets, none of which may stand still, in batches of any size.
+#[test]
+fn ten_megabytes_over_a_long_path() {
+    for batch in [1, 8, 64] {
+        let path = Path::new().round_trip(ms(100)).batch(batch);
+        let took = transfer(path).until(10_000_000);
+        println!("batches of {batch}: 10 MB in {took:?}");
+        assert!(took <= ms(1300), "batches of {batch}: {took:?}");
+    }
+}
+
+/// The peer's window over the round trip: 4 MiB in 50 ms, and not long in slow start.
+#[test]
+fn a_path_without_loss_is_filled_to_the_window() {
+    let path = Path::new().round_trip(ms(50)).batch(64);
+    let mut transfer = transfer(path);
+    transfer.run(ms(700));
+    let outcome = transfer.measure(secs(2));
+    println!("50 ms, no loss: {outcome}");
+    assert!(outcome.goodput >= 75.0, "{outcome}");
+}
+
+/// A bottleneck with a short, a right and a long queue.
+#[test]
+fn a_bottleneck_is_used_whatever_its_queue() {
+    for (quarters, control, least) in [
+        (1, Cubic, 0.92),
+        (4, Cubic, 0.92),
+        (16, Cubic, 0.92),
+        // It is bound to about 89 % there, over many rounds.
+        (1, NewReno, 0.8),
+        (4, NewReno, 0.92),
+    ] {
+        let path = Path::new().round_trip(ms(50)).rate(rate()).queue(quarters);
+        let mut transfer = transfer(path.batch(8).control(control));
+        transfer.run(secs(5));
+        let outcome = transfer.measure(secs(if whole() { 30 } else { 10 }));
+        let share = outcome.goodput / path.most();
+        println!(
+            "queue of {quarters}/4, {control:?}: {outcome}, {:.1} %",
+            share * 100.0
+        );
+        assert!(
+            share >= least,
+            "{quarters}/4 {control:?}: {share:.3} {outcome}"
+        );
+        assert!(outcome.silence < ms(1000), "{outcome}");
+    }
+}
+
+/// In steady state random loss is found without a timeout.
+#[test]
+fn random_loss_needs_no_timeout() {
+    for loss in [0.5, 1.0, 2.0] {
+        for seed in 0..if whole() { 5 } else { 2 } {
+            let path = Path::new()
+                .round_trip(ms(50))
+                .rate(rate())
+                .queue(4)
+                .loss(loss);
+            let mut transfer = Transfer::new(path.batch(8), seed);
+            transfer.run(secs(2));
+            let outcome = transfer.measure(secs(18));
+            println!("loss of {loss} %, seed {seed}: {outcome}");
+            assert_eq!(
+                outcome.timeouts, 0,
+                "loss of {loss} %, seed {seed}: {outcome}"
+            );
+        }
+    }
+}
+
+/// What is late is not lost.
+#[test]
+fn reordering_is_not_loss() {
+    let path = Path::new()
+        .round_trip(ms(50))
+        .rate(rate())
+        .queue(4)
+        .batch(8);
+    let mut straight = transfer(path);
+    straight.run(secs(3));
+    let straight = straight.measure(secs(10));
+    let mut mixed = transfer(path.reorder(5.0, ms(10)));
+    mixed.run(secs(3));
+    let mixed = mixed.measure(secs(10));
+    println!("straight: {straight}\n5 % up to 10 ms late: {mixed}");
+    assert!(
+        mixed.goodput >= 0.8 * straight.goodput,
+        "{mixed} of {straight}"
+    );
+    assert_eq!(mixed.timeouts, 0);
+}
+
+/// RFC 9438 §5.1, RFC 5681: periodic loss of 1 % against the formula.
+#[test]
+fn periodic_loss_gives_what_the_formula_says() {
+    let packets = |control| match control {
+        NewReno => 1.22 / 0.01f64.sqrt(),
+        // Reno-friendly: √(α(1+β)/(2(1−β)p)).
+        _ => (0.529f64 * 1.7 / (2.0 * 0.3 * 0.01)).sqrt(),
+    };
+    for control in [NewReno, Cubic] {
+        let path = Path::new()
+            .round_trip(ms(50))
+            .periodic(100)
+            .batch(1)
+            .control(control);
+        let mut transfer = transfer(path);
+        transfer.run(secs(10));
+        let outcome = transfer.measure(secs(60));
+        let expected = packets(control) * 1084.0 / 0.05 / 1e6;
+        println!("1 % periodic, {control:?}: {outcome}, the formula says {expected:.3}");
+        assert!(
+            (outcome.goodput / expected - 1.0).abs() <= 0.15,
+            "{control:?}: {outcome}, {expected:.3}"
+        );
+    }
+}
+
+/// The sizes of batches are the socket's matter: they change little.
+#[test]
+fn batching_changes_little() {
+    for loss in [0.0, 0.1] {
+        let of = |batch| {
+            let path = Path::new()
+                .round_trip(ms(50))
+                .rate(rate())
+                .queue(4)
+                .loss(loss);
+            let mut transfer = transfer(path.batch(batch));
+            transfer.run(secs(3));
+            transfer.measure(secs(20)).goodput
+        };
+        let all = [1, 8, 64].map(of);
+        println!("loss of {loss} %: {all:.3?} MB/s in batches of 1, 8, 64");
+        let most = all.iter().fold(0.0f64, |a, b| a.max(*b));
+        let few = if loss > 0.0 { 0.7 } else { 0.95 };
+        assert!(all.iter().all(|it| *it >= most * few), "{all:?}");
+    }
+}
+
+/// Two transfers over one bottleneck share it: the same controller within 30 %; CUBIC beside NewReno too where its window
+/// is Reno's.
+#[test]
+fn two_share_a_bottleneck() {
+    for (one, other) in [(Cubic, Cubic), (NewReno, NewReno), (Cubic, NewReno)] {
+        let path = Path::new().round_trip(ms(50)).rate(10).queue(4).batch(8);
+        let mut both = Shared::new(path, [one, other], 3);
+        both.run(secs(if whole() { 60 } else { 20 }));
+        let [first, second] = both.measure(secs(if whole() { 120 } else { 40 }));
+        let share = first / (first + second);
+        println!("{one:?} beside {other:?}: {first:.3} and {second:.3} MB/s");
+        assert!(
+            first.min(second) >= 0.7 * first.max(second),
+            "{one:?} {other:?}: {share:.2}"
+        );
+    }
+}
+
+/// 60 cells: one factor at a time around 100 Mbit/s, 50 ms, 1 %.
+#[test]
+fn one_factor_at_a_time() {
+    if !whole() {
+        return;
+    }
+    let base = Path::new().round_trip(ms(50)).rate(100).queue(4).batch(8);
+    let mut cells: Vec<(String, Path)> = Vec::new();
+    for rate in [1, 10, 100, 1000] {
+        cells.push((format!("{rate} Mbit/s"), base.rate(rate).loss(1.0)));
+        cells.push((format!("{rate} Mbit/s, no loss"), base.rate(rate)));
+    }
+    for trip in [2, 20, 50, 100, 300] {
+        cells.push((format!("{trip} ms"), base.round_trip(ms(trip)).loss(1.0)));
+        cells.push((format!("{trip} ms, no loss"), base.round_trip(ms(trip))));
+    }
+    for loss in [0.0, 0.1, 0.5, 1.0, 2.0, 5.0] {
+        cells.push((format!("{loss} % random"), base.loss(loss)));
+        cells.push((format!("{loss} % in bursts"), base.bursts(loss)));
+    }
+    for reorder in [0.0, 1.0, 5.0] {
+        cells.push((
+            format!("{reorder} % late, no loss"),
+            base.reorder(reorder, ms(10)),
+        ));
+        cells.push((
+            format!("{reorder} % late"),
+            base.loss(1.0).reorder(reorder, ms(10)),
+        ));
+    }
+    for queue in [1, 2, 4, 16] {
+        cells.push((format!("queue {queue}/4, no loss"), base.queue(queue)));
+        cells.push((format!("queue {queue}/4"), base.queue(queue).loss(1.0)));
+    }
+    for (name, path) in cells {
+        for control in [Cubic, NewReno] {
+            let mut transfer = transfer(path.control(control));
+            transfer.run(secs(2));
+            let outcome: Outcome = transfer.measure(Duration::from_secs(15));
+            println!("| {name} | {control:?} | {outcome} |");
+        }
+    }
+}
