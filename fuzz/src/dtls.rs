@@ -9,7 +9,7 @@ use std::{
 use arbitrary::Arbitrary;
 use oxirtc_dtls::{
     AlertDescription, Certificate, CipherSuite, Config, Connection, Event, Failure, Fingerprint,
-    Group, HashAlgorithm, Role, State,
+    Group, HashAlgorithm, Role, State, Version,
     message::{Fragment, Kind},
     record::{HANDSHAKE, Header, VERSION},
 };
@@ -32,6 +32,8 @@ struct Setup {
     alpn: bool,
     suite: u8,
     group: u8,
+    /// 1.2 alone, or first; 1.3 otherwise. They agree on one always.
+    old: bool,
 }
 
 /// What may happen.
@@ -44,6 +46,7 @@ enum Operation {
     RoundTrip(End, u16),
     Consent(End, bool),
     Seal(End, u16),
+    Update(End, bool),
     Export(End, u8),
     Close(End),
     Forge(End, Forgery),
@@ -168,6 +171,9 @@ impl Game {
                 pair.with(end, |peer, _| peer.connection.set_consent(consent));
             }
             Operation::Seal(end, length) => self.seal(end, usize::from(length) % 20_000),
+            Operation::Update(end, request) => {
+                let _ = pair.with(end, |peer, now| peer.connection.update_keys(now, request));
+            }
             Operation::Export(end, length) => self.export(end, length.into()),
             Operation::Close(end) => {
                 self.lasting = false;
@@ -285,10 +291,14 @@ impl Setup {
     fn config(self) -> Config {
         let mut suites = SUITES;
         suites.rotate_left(usize::from(self.suite) % SUITES.len());
-        let mut groups = [Group::X25519, Group::P256, Group::P384];
-        groups.rotate_left(usize::from(self.group) % 3);
+        let mut groups = Group::ALL;
+        groups.rotate_left(usize::from(self.group) % groups.len());
+        let versions: &[Version] = match self.old {
+            true => &[Version::Dtls12],
+            false => &[Version::Dtls13, Version::Dtls12],
+        };
         let config = Config::new(self.certificate()).cookie_exchange(self.cookie);
-        let config = config.cipher_suites(&suites).groups(&groups);
+        let config = config.cipher_suites(&suites).groups(&groups).versions(versions);
         if self.alpn { config } else { config.alpn(&[]) }
     }
 }
@@ -433,7 +443,10 @@ fn read(pem: &str) -> Certificate {
     Certificate::from_pem(pem).expect("it is one of ours")
 }
 
-const SUITES: [CipherSuite; 6] = [
+const SUITES: [CipherSuite; 9] = [
+    CipherSuite::Aes128Gcm,
+    CipherSuite::Aes256Gcm,
+    CipherSuite::ChaCha20Poly1305,
     CipherSuite::EcdheEcdsaAes128Gcm,
     CipherSuite::EcdheEcdsaAes256Gcm,
     CipherSuite::EcdheEcdsaChaCha20Poly1305,

@@ -10,11 +10,9 @@ use std::{
 
 use arbitrary::Arbitrary;
 use oxirtc_peerconnection::{
-    Certificate, Configuration, DataChannelInit, IceCandidateInit, Message,
-    OfferOptions, PeerConnectionState, Priority, Protocol, SdpType, SessionDescription, Settings,
-    engine::{
-        Anchor, ChannelId, Engine, Event, Interface, Path, Request, RequestId, SendError,
-    },
+    Certificate, Configuration, DataChannelInit, IceCandidateInit, Message, OfferOptions,
+    PeerConnectionState, Priority, Protocol, SdpType, SessionDescription, Settings,
+    engine::{Anchor, ChannelId, Engine, Event, Interface, Path, Request, RequestId, SendError},
 };
 
 use crate::wire::{End, Machine, Pair, ROOM, Step};

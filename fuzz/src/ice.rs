@@ -3,13 +3,14 @@
 use std::{
     io,
     net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr},
-    time::{Duration, Instant},
+    time::Instant,
 };
 
 use arbitrary::Arbitrary;
 use oxirtc_ice::{
-    Address, Agent, Candidate, CandidateKind, Config, Interface, Path, Protocol, Request,
-    RequestId, Role, State, TcpType,
+    Address, Agent, Candidate, CandidateKind, ChecklistSet, Config, Credentials, Generation,
+    GenerationId, Interface, Path, Plan, Protocol, RemoteIce, Request, RequestId, Role, State,
+    TcpType, TransportPolicy,
 };
 use oxirtc_stun::{
     Attribute, AttributeType, Builder, Class, ErrorCode, IntegrityKey, Message, Method,
@@ -34,6 +35,10 @@ enum Operation {
     Wire(Step),
     Restart(End),
     SignalCredentials(End),
+    Rollback(End),
+    Pranswer(End),
+    Policy(End, bool),
+    Unreachable(End, u8),
     SignalCandidates(End),
     SignalEnd(End),
     Gather(End),
@@ -42,7 +47,6 @@ enum Operation {
     Candidate(End, Invented),
     Role(End, bool),
     Lite(End, bool),
-    Pace(End, u16),
     Payload(End, u16),
     Move(End, u8, u8),
     Forge(End, u8, Check),
@@ -86,6 +90,12 @@ struct Check {
 
 struct Peer {
     agent: Agent,
+    set: ChecklistSet,
+    /// The newest credentials of both sides.
+    local: Option<Credentials>,
+    remote: Option<RemoteIce>,
+    plan: Plan,
+    now: Instant,
     /// Binds that wait for their answer.
     requests: Vec<(RequestId, IpAddr)>,
     prompt: bool,
@@ -101,7 +111,12 @@ impl Scenario {
     pub fn play(self) {
         let now = oxirtc_netsim::epoch();
         let peer = |seed| Peer {
-            agent: Agent::new(Config::default(), [seed; 32], now),
+            agent: Agent::new(Config::default().renomination(true), [seed; 32]),
+            set: ChecklistSet::new(&Config::default(), [seed; 32]),
+            local: None,
+            remote: None,
+            plan: Plan::default(),
+            now,
             requests: Vec::new(),
             prompt: self.prompt || self.connected,
             bound: 0,
@@ -130,16 +145,23 @@ impl Game {
             self.perform(Operation::Role(end, end == End::A));
             self.perform(Operation::Interfaces(end, 0b11));
             self.perform(Operation::Restart(end));
-            self.perform(Operation::Gather(end));
         }
         for end in [End::A, End::B] {
             self.perform(Operation::SignalCredentials(end));
+        }
+        for end in [End::A, End::B] {
+            self.perform(Operation::Gather(end));
+        }
+        for end in [End::A, End::B] {
             self.perform(Operation::SignalCandidates(end));
             self.perform(Operation::SignalEnd(end));
         }
         self.pair.settle(30);
         for peer in &self.pair.ends {
-            assert!(peer.agent.has_consent(), "no path over a perfect network");
+            assert!(
+                peer.agent.has_consent(peer.now),
+                "no path over a perfect network"
+            );
         }
     }
 
@@ -147,37 +169,37 @@ impl Game {
         let pair = &mut self.pair;
         match operation {
             Operation::Wire(step) => pair.step(step),
-            Operation::Restart(end) => {
-                let _ = pair.with(end, |peer, now| {
-                    let credentials = peer.agent.generate_credentials();
-                    peer.agent.set_local_credentials(now, credentials)
-                });
-            }
+            Operation::Restart(end) => pair.with(end, |peer, now| {
+                peer.local = Some(peer.agent.generate_credentials());
+                peer.replan(now, false);
+            }),
             Operation::SignalCredentials(from) => {
-                if let Some(credentials) = pair.end(from).agent.local_credentials().cloned() {
-                    let _ = pair.with(from.other(), |peer, now| {
-                        peer.agent.set_remote_credentials(now, credentials)
+                if let Some(credentials) = pair.end(from).local.clone() {
+                    pair.with(from.other(), |peer, _| {
+                        peer.remote = Some(RemoteIce {
+                            credentials,
+                            lite: false,
+                            trickle: true,
+                            renomination: true,
+                        });
                     });
                 }
             }
             Operation::SignalCandidates(from) => {
                 let candidates: Vec<_> = pair.end(from).agent.local_candidates().cloned().collect();
                 for candidate in candidates {
-                    let _ = pair.with(from.other(), |peer, now| {
-                        peer.agent.add_remote_candidate(now, candidate)
-                    });
+                    pair.with(from.other(), |peer, now| peer.tell(now, Some(candidate)));
                 }
             }
-            Operation::SignalEnd(from) => pair.with(from.other(), |peer, now| {
-                peer.agent.set_remote_end_of_candidates(now);
-            }),
-            Operation::Gather(end) => {
-                let _ = pair.with(end, |peer, now| peer.agent.gather(now));
-            }
+            Operation::SignalEnd(from) => pair.with(from.other(), |peer, now| peer.tell(now, None)),
+            Operation::Gather(end) => pair.with(end, |peer, now| peer.replan(now, false)),
+            Operation::Pranswer(end) => pair.with(end, |peer, now| peer.replan(now, true)),
+            Operation::Rollback(end) => pair.with(end, |peer, now| peer.roll_back(now)),
             Operation::Interfaces(end, mask) => {
                 let interfaces = interfaces(end, mask);
                 pair.with(end, |peer, now| {
-                    peer.agent.handle_interfaces(now, &interfaces)
+                    peer.agent
+                        .handle_interfaces(now, &mut peer.set, &interfaces);
                 });
             }
             Operation::Respond(end, pick, granted) => pair.with(end, |peer, now| {
@@ -185,9 +207,7 @@ impl Game {
             }),
             Operation::Candidate(to, invented) => {
                 let candidate = invented.candidate();
-                let _ = pair.with(to, |peer, now| {
-                    peer.agent.add_remote_candidate(now, candidate)
-                });
+                pair.with(to, |peer, now| peer.tell(now, Some(candidate)));
             }
             operation => self.perform_more(operation),
         }
@@ -198,15 +218,27 @@ impl Game {
         match operation {
             Operation::Role(end, controlling) => pair.with(end, |peer, now| {
                 let role = [Role::Controlled, Role::Controlling][usize::from(controlling)];
-                peer.agent.set_role(now, role);
+                peer.set.set_role(role);
+                peer.agent.handle_timeout(now, &mut peer.set);
             }),
             Operation::Lite(end, lite) => pair.with(end, |peer, now| {
-                peer.agent.set_remote_lite(now, lite);
+                if let Some(remote) = &mut peer.remote {
+                    remote.lite = lite;
+                }
+                peer.replan(now, false);
             }),
-            Operation::Pace(end, ms) => pair.with(end, |peer, now| {
-                let at = now + Duration::from_millis(ms.into());
-                peer.agent.set_next_check(now, at);
+            Operation::Policy(end, relay) => pair.with(end, |peer, _| {
+                let policy = [TransportPolicy::All, TransportPolicy::Relay][usize::from(relay)];
+                peer.agent.set_transport_policy(policy);
             }),
+            Operation::Unreachable(end, pick) => {
+                if let Some((path, _)) = pair.sent_to(end.other(), pick) {
+                    pair.with(end, |peer, now| {
+                        let path = Peer::mirrored(path);
+                        peer.agent.handle_unreachable(now, &mut peer.set, path);
+                    });
+                }
+            }
             Operation::Payload(end, length) => self.payload(end, usize::from(length) % ROOM),
             Operation::Move(to, pick, address) => {
                 if let Some((path, bytes)) = pair.sent_to(to, pick) {
@@ -219,18 +251,18 @@ impl Game {
                     self.pair.forge(to, path, bytes);
                 }
             }
-            Operation::Close(end) => pair.with(end, |peer, now| peer.agent.close(now)),
+            Operation::Close(end) => pair.with(end, |peer, _| peer.agent.close(&mut peer.set)),
             _ => {}
         }
     }
 
     fn payload(&mut self, end: End, length: usize) {
+        let now = self.pair.now;
         let agent = &mut self.pair.end(end).agent;
         let mut buf = vec![0x80; length + 1];
-        let path = agent.payload_path();
-        assert_eq!(agent.wrap(&mut buf, 0).is_ok(), path.is_some());
-        if let Some(path) = path {
-            self.pair.send(end.other(), Peer::mirrored(path), buf);
+        if let Some(way) = agent.payload_way(now, GenerationId::default()) {
+            assert_eq!(agent.wrap(&way, &mut buf, 0), Ok(()));
+            self.pair.send(end.other(), Peer::mirrored(way.path), buf);
         }
     }
 
@@ -318,7 +350,62 @@ impl Peer {
         let bound = granted
             .then_some(bound)
             .ok_or(io::ErrorKind::PermissionDenied);
-        self.agent.handle_response(now, id, bound);
+        self.agent.handle_response(now, &mut self.set, id, bound);
+    }
+
+    /// The plan that follows from what both sides have said.
+    fn replan(&mut self, now: Instant, provisional: bool) {
+        let Some(local) = self.local.clone() else {
+            return;
+        };
+        let generation = |remote| Generation {
+            local: local.clone(),
+            remote,
+        };
+        let stable = self.plan.stable.clone();
+        let answered = stable.as_ref().map(|it| &it.remote) != Some(&self.remote);
+        let plan = match (&self.remote, provisional) {
+            (Some(_), false) if answered => Plan {
+                stable: Some(generation(self.remote.clone())),
+                open: None,
+            },
+            (Some(_), true) => Plan {
+                open: Some(generation(self.remote.clone()))
+                    .filter(|it| Some(it) != stable.as_ref()),
+                stable,
+            },
+            _ => Plan {
+                open: Some(generation(None)).filter(|it| {
+                    stable
+                        .as_ref()
+                        .is_none_or(|stable| stable.local != it.local)
+                }),
+                stable,
+            },
+        };
+        self.plan = plan;
+        let _ = self.agent.set_plan(now, &mut self.set, self.plan.clone());
+    }
+
+    fn roll_back(&mut self, now: Instant) {
+        self.plan.open = None;
+        if let Some(stable) = &self.plan.stable {
+            self.local = Some(stable.local.clone());
+            self.remote.clone_from(&stable.remote);
+        }
+        let _ = self.agent.set_plan(now, &mut self.set, self.plan.clone());
+    }
+
+    /// A candidate of the newest description or, without one, their end.
+    fn tell(&mut self, now: Instant, candidate: Option<Candidate>) {
+        let Some(ufrag) = self.remote.as_ref().map(|it| it.credentials.ufrag.clone()) else {
+            return;
+        };
+        let set = &mut self.set;
+        let _ = match candidate {
+            Some(candidate) => self.agent.add_remote_candidate(now, set, &ufrag, candidate),
+            None => self.agent.set_remote_end_of_candidates(now, set, &ufrag),
+        };
     }
 }
 
@@ -327,20 +414,23 @@ impl Machine for Peer {
 
     fn handle_datagram(&mut self, now: Instant, path: Path, datagram: &mut [u8]) {
         let mut arrived = 0;
-        let mut sink = |payload: &mut [u8]| {
+        self.now = now;
+        let mut sink = |_, payload: &mut [u8]| {
             assert!(
                 payload.first().is_none_or(|first| *first > 3),
                 "STUN is no payload"
             );
             arrived += 1;
         };
-        self.agent.handle_datagram(now, path, datagram, &mut sink);
+        self.agent
+            .handle_datagram(now, &mut self.set, path, datagram, &mut sink);
         assert!(arrived <= 1 + MAX_HELD);
         self.payloads += arrived;
     }
 
     fn handle_timeout(&mut self, now: Instant) {
-        self.agent.handle_timeout(now);
+        self.now = now;
+        self.agent.handle_timeout(now, &mut self.set);
     }
 
     fn poll_timeout(&self) -> Option<Instant> {
@@ -353,7 +443,7 @@ impl Machine for Peer {
         room: usize,
         buf: &mut Vec<u8>,
     ) -> Option<(Path, usize)> {
-        let path = self.agent.control_path();
+        let path = self.agent.control_way().map(|way| way.path);
         let sent = self.agent.poll_transmit(now, room, buf);
         sent.then(|| (path.expect("what is sent has a path"), usize::MAX))
     }
@@ -374,7 +464,6 @@ impl Machine for Peer {
 
     fn check(&self) {
         let agent = &self.agent;
-        assert_eq!(agent.has_consent(), agent.payload_path().is_some());
         assert!(agent.pairs().count() <= MAX_PAIRS, "too many pairs");
         assert!(
             agent.remote_candidates().count() <= 1_000,
@@ -383,8 +472,8 @@ impl Machine for Peer {
         if agent.state() == State::Closed {
             let left = (
                 agent.poll_timeout(),
-                agent.control_path(),
-                agent.payload_path(),
+                agent.control_way(),
+                agent.payload_way(self.now, GenerationId::default()),
             );
             assert_eq!(left, (None, None, None), "what is closed waits for nothing");
         }

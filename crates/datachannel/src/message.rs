@@ -3,6 +3,8 @@
 use std::str;
 use std::time::Duration;
 
+use byteorder::{BigEndian, ByteOrder};
+
 use crate::parameters::Reliability;
 
 /// A message of DCEP, as it stands in one SCTP user message with [`ppid::DCEP`](crate::ppid::DCEP).
@@ -99,9 +101,9 @@ impl<'a> Open<'a> {
     fn parse(bytes: &'a [u8]) -> Result<Self, ParseError> {
         let (header, rest) = bytes.split_first_chunk::<11>().ok_or(ParseError::Length)?;
         let &[channel_type, p0, p1, r0, r1, r2, r3, l0, l1, q0, q1] = header;
-        let parameter = u32::from_be_bytes([r0, r1, r2, r3]);
-        let label_len = usize::from(u16::from_be_bytes([l0, l1]));
-        let protocol_len = usize::from(u16::from_be_bytes([q0, q1]));
+        let parameter = BigEndian::read_u32(&[r0, r1, r2, r3]);
+        let label_len = usize::from(BigEndian::read_u16(&[l0, l1]));
+        let protocol_len = usize::from(BigEndian::read_u16(&[q0, q1]));
 
         let reliability = match channel_type & !UNORDERED {
             // RFC 8832 §5.1: the parameter of a reliable channel is ignored.
@@ -115,7 +117,7 @@ impl<'a> Open<'a> {
             .filter(|(_, protocol)| protocol.len() == protocol_len)
             .ok_or(ParseError::Length)?;
         Ok(Self {
-            priority: u16::from_be_bytes([p0, p1]),
+            priority: BigEndian::read_u16(&[p0, p1]),
             ordered: channel_type & UNORDERED == 0,
             reliability,
             label: str::from_utf8(label).or(Err(ParseError::NotUtf8))?,
@@ -137,10 +139,15 @@ impl<'a> Open<'a> {
 
         out.reserve(HEADER + label.len() + protocol.len());
         out.extend([TYPE_OPEN, kind | order]);
-        out.extend(self.priority.to_be_bytes());
-        out.extend(parameter.to_be_bytes());
-        out.extend(label_len.to_be_bytes());
-        out.extend(protocol_len.to_be_bytes());
+        let (mut whole, mut half) = ([0; 4], [0; 2]);
+        BigEndian::write_u16(&mut half, self.priority);
+        out.extend(half);
+        BigEndian::write_u32(&mut whole, parameter);
+        out.extend(whole);
+        for length in [label_len, protocol_len] {
+            BigEndian::write_u16(&mut half, length);
+            out.extend(half);
+        }
         out.extend_from_slice(label.as_bytes());
         out.extend_from_slice(protocol.as_bytes());
     }

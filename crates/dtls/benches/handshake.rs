@@ -12,7 +12,7 @@ use std::{
 
 use criterion::{Criterion, Throughput, criterion_group, criterion_main};
 use oxirtc_dtls::{
-    Certificate, CipherSuite, Config, Connection, Group, HashAlgorithm, KeyType, Role,
+    Certificate, CipherSuite, Config, Connection, Group, HashAlgorithm, KeyType, Role, Version,
 };
 
 fn pair(configs: [&Config; 2]) -> [Connection; 2] {
@@ -30,7 +30,7 @@ fn pair(configs: [&Config; 2]) -> [Connection; 2] {
     client.set_role(now, Role::Client).unwrap();
     client.start(now);
     let mut datagram = Vec::with_capacity(2048);
-    while !client.is_connected() {
+    while !(client.is_connected() && server.is_connected()) {
         while client.poll_transmit(now, 1200, &mut datagram) {
             server.handle_datagram(now, &mut datagram, &mut |_| {});
             datagram.clear();
@@ -53,10 +53,16 @@ fn handshakes(c: &mut Criterion) {
     let mut group = c.benchmark_group("handshake");
     let (client, server) = (config(KeyType::EcdsaP256), config(KeyType::EcdsaP256));
     let rsa = config(KeyType::Rsa2048);
-    group.bench_function("ecdsa x25519", |b| b.iter(|| pair([&client, &server])));
-    for (name, curve) in [("ecdsa p-256", Group::P256), ("ecdsa p-384", Group::P384)] {
-        let server = server.clone().groups(&[curve]);
-        group.bench_function(name, |b| b.iter(|| pair([&client, &server])));
+    for version in [Version::Dtls13, Version::Dtls12] {
+        for curve in Group::ALL {
+            if version == Version::Dtls12 && curve == Group::X25519MlKem768 {
+                continue;
+            }
+            let client = client.clone().versions(&[version]);
+            let server = server.clone().versions(&[version]).groups(&[curve]);
+            let name = format!("{version} ecdsa {curve}");
+            group.bench_function(name, |b| b.iter(|| pair([&client, &server])));
+        }
     }
     group.bench_function("rsa x25519", |b| b.iter(|| pair([&rsa, &rsa])));
     group.finish();
@@ -66,6 +72,9 @@ fn records(c: &mut Criterion) {
     let mut group = c.benchmark_group("record 1200");
     group.throughput(Throughput::Bytes(1200));
     for suite in [
+        CipherSuite::Aes128Gcm,
+        CipherSuite::Aes256Gcm,
+        CipherSuite::ChaCha20Poly1305,
         CipherSuite::EcdheEcdsaAes128Gcm,
         CipherSuite::EcdheEcdsaAes256Gcm,
         CipherSuite::EcdheEcdsaChaCha20Poly1305,

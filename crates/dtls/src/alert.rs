@@ -76,6 +76,8 @@ impl AlertDescription {
     pub const CLOSE_NOTIFY: Self = Self(0);
     /// A message came where the handshake has no place for it.
     pub const UNEXPECTED_MESSAGE: Self = Self(10);
+    /// A record carries more than it may.
+    pub const RECORD_OVERFLOW: Self = Self(22);
     /// No parameters both sides accept.
     pub const HANDSHAKE_FAILURE: Self = Self(40);
     /// The certificate is corrupt, or not the one that was announced.
@@ -96,8 +98,12 @@ impl AlertDescription {
     pub const USER_CANCELED: Self = Self(90);
     /// Renegotiation is refused.
     pub const NO_RENEGOTIATION: Self = Self(100);
+    /// An extension that has to be there is not (RFC 8446 §9.2).
+    pub const MISSING_EXTENSION: Self = Self(109);
     /// The server answered an extension that was not offered.
     pub const UNSUPPORTED_EXTENSION: Self = Self(110);
+    /// The client has no certificate (RFC 8446 §6.2).
+    pub const CERTIFICATE_REQUIRED: Self = Self(116);
     /// No application protocol both sides accept (RFC 7301 §3.2).
     pub const NO_APPLICATION_PROTOCOL: Self = Self(120);
 

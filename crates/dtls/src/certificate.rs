@@ -7,15 +7,10 @@ use std::{
 use rand_chacha::ChaCha20Rng;
 use rand_core::SeedableRng;
 use rcgen::{
-    CertificateParams, DnType, KeyPair, PKCS_ECDSA_P256_SHA256, PKCS_RSA_SHA256, SerialNumber,
+    CertificateParams, DnType, KeyPair, PKCS_ECDSA_P256_SHA256, PKCS_ECDSA_P384_SHA384,
+    PKCS_ED25519, PKCS_RSA_SHA256, SerialNumber,
 };
-use ring::{
-    rand::SecureRandom,
-    signature::{
-        ECDSA_P256_SHA256_ASN1_SIGNING, EcdsaKeyPair, KeyPair as _, RSA_PKCS1_SHA256,
-        RSA_PKCS1_SHA384, RSA_PKCS1_SHA512, RSA_PSS_SHA256, RsaEncoding, RsaKeyPair,
-    },
-};
+use ring::rand::SecureRandom;
 use rsa::{RsaPrivateKey, pkcs8::EncodePrivateKey};
 use x509_parser::{
     pem::Pem,
@@ -24,8 +19,11 @@ use x509_parser::{
 use zeroize::Zeroizing;
 
 use crate::{
-    Error, Fingerprint, HashAlgorithm, SignatureScheme,
-    crypto::{library_random, signature::PublicKey},
+    Error, Fingerprint, HashAlgorithm, KeyType, SignatureScheme, Signer, Version,
+    crypto::{
+        key::{PublicKey, SigningKey},
+        library_random,
+    },
 };
 
 /// An X.509 certificate with its private key. A clone is cheap and is the same certificate.
@@ -38,7 +36,7 @@ use crate::{
 ///
 /// let now = SystemTime::UNIX_EPOCH + Duration::from_secs(1_800_000_000);
 /// let certificate = Certificate::generate(KeyType::EcdsaP256, now, Certificate::DEFAULT_LIFETIME)?;
-/// let restored = Certificate::from_pem(&certificate.to_pem())?;
+/// let restored = Certificate::from_pem(&certificate.to_pem()?)?;
 /// let fingerprint = |of: &Certificate| of.fingerprint(&HashAlgorithm::Sha256);
 /// assert_eq!(fingerprint(&restored), fingerprint(&certificate));
 /// # Ok::<(), oxirtc_dtls::Error>(())
@@ -46,27 +44,21 @@ use crate::{
 #[derive(Clone)]
 pub struct Certificate(Arc<Inner>);
 
-/// What kind of key a certificate has.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-#[non_exhaustive]
-pub enum KeyType {
-    /// ECDSA with P-256: small, fast, and what RFC 8827 §6.5 wants of everybody.
-    EcdsaP256,
-    /// RSA, generated with 2048 bits and accepted with 2048 to 4096.
-    Rsa2048,
-}
-
 struct Inner {
     /// DER, our own first.
     chain: Vec<Vec<u8>>,
-    pkcs8: Zeroizing<Vec<u8>>,
-    key: SigningKey,
+    key: Key,
+    public: PublicKey,
     not_after: SystemTime,
 }
 
-enum SigningKey {
-    Ecdsa(EcdsaKeyPair),
-    Rsa(RsaKeyPair),
+/// Where the private key is.
+enum Key {
+    Ours {
+        key: Box<SigningKey>,
+        pkcs8: Zeroizing<Vec<u8>>,
+    },
+    External(Arc<dyn Signer>),
 }
 
 impl Certificate {
@@ -84,6 +76,8 @@ impl Certificate {
         let failed = |_| Error::KeyGeneration;
         let key = match key_type {
             KeyType::EcdsaP256 => KeyPair::generate_for(&PKCS_ECDSA_P256_SHA256).map_err(failed)?,
+            KeyType::EcdsaP384 => KeyPair::generate_for(&PKCS_ECDSA_P384_SHA384).map_err(failed)?,
+            KeyType::Ed25519 => KeyPair::generate_for(&PKCS_ED25519).map_err(failed)?,
             KeyType::Rsa2048 => generate_rsa()?,
         };
         let pkcs8 = Zeroizing::new(key.serialize_der());
@@ -114,9 +108,14 @@ impl Certificate {
         Self::new(vec![certificate.der().to_vec()], pkcs8)
     }
 
-    /// Reads `CERTIFICATE` blocks, our own first, and a `PRIVATE KEY` block (PKCS#8), in any order.
+    /// Reads `CERTIFICATE` blocks, our own first, and a `PRIVATE KEY` block (PKCS #8), in any order.
     ///
-    /// The key must be ECDSA with P-256 or RSA of 2048 to 4096 bits and belong to the certificate.
+    /// The key must be ECDSA with P-256 or P-384, Ed25519, or RSA of 2048 to 4096 bits, and belong to the
+    /// certificate.
+    ///
+    /// # Errors
+    /// [`Error::InvalidCertificate`], [`Error::UnsupportedKey`], and [`Error::KeyFormat`] for an
+    /// `EC PRIVATE KEY` or `RSA PRIVATE KEY`.
     pub fn from_pem(pem: &str) -> Result<Self, Error> {
         let (mut chain, mut pkcs8) = (Vec::new(), None);
         for block in Pem::iter_from_buffer(pem.as_bytes()) {
@@ -124,57 +123,89 @@ impl Certificate {
             match block.label.as_str() {
                 "CERTIFICATE" => chain.push(block.contents),
                 "PRIVATE KEY" => pkcs8 = Some(Zeroizing::new(block.contents)),
+                "EC PRIVATE KEY" | "RSA PRIVATE KEY" => return Err(Error::KeyFormat),
                 _ => {}
             }
         }
         Self::new(chain, pkcs8.ok_or(Error::UnsupportedKey)?)
     }
 
-    fn new(chain: Vec<Vec<u8>>, pkcs8: Zeroizing<Vec<u8>>) -> Result<Self, Error> {
+    /// The same of DER: a chain, our own first, and a key in PKCS #8, as `rcgen` makes them.
+    ///
+    /// # Errors
+    /// [`Error::InvalidCertificate`], [`Error::UnsupportedKey`].
+    pub fn from_der(chain: Vec<Vec<u8>>, pkcs8: &[u8]) -> Result<Self, Error> {
+        Self::new(chain, Zeroizing::new(pkcs8.to_vec()))
+    }
+
+    /// A chain, our own first, whose private key lives elsewhere.
+    ///
+    /// # Errors
+    /// [`Error::InvalidCertificate`], [`Error::UnsupportedKey`] for a key that cannot verify here.
+    pub fn external(chain: Vec<Vec<u8>>, signer: Arc<dyn Signer>) -> Result<Self, Error> {
+        let (public, not_after) = Self::inspect(&chain)?;
+        Ok(Self(Arc::new(Inner {
+            chain,
+            key: Key::External(signer),
+            public,
+            not_after,
+        })))
+    }
+
+    fn inspect(chain: &[Vec<u8>]) -> Result<(PublicKey, SystemTime), Error> {
         let leaf = chain.first().ok_or(Error::InvalidCertificate)?;
         let (_, parsed) = X509Certificate::from_der(leaf).map_err(|_| Error::InvalidCertificate)?;
         let not_after = u64::try_from(parsed.validity().not_after.timestamp()).unwrap_or(0);
-        let (key, public) = match public_key(leaf) {
-            Some(PublicKey::P256(public)) => {
-                let algorithm = &ECDSA_P256_SHA256_ASN1_SIGNING;
-                let key = EcdsaKeyPair::from_pkcs8(algorithm, &pkcs8, &library_random());
-                (key.ok().map(SigningKey::Ecdsa), public)
-            }
-            Some(PublicKey::Rsa(public)) => {
-                let key = RsaKeyPair::from_pkcs8(&pkcs8);
-                (key.ok().map(SigningKey::Rsa), public)
-            }
-            _ => return Err(Error::UnsupportedKey),
-        };
-        let key = key.ok_or(Error::UnsupportedKey)?;
-        if key.public() != public {
-            return Err(Error::UnsupportedKey);
-        }
+        let public = PublicKey::of_certificate(leaf).ok_or(Error::UnsupportedKey)?;
+        Ok((public, UNIX_EPOCH + Duration::from_secs(not_after)))
+    }
+
+    fn new(chain: Vec<Vec<u8>>, pkcs8: Zeroizing<Vec<u8>>) -> Result<Self, Error> {
+        let (public, not_after) = Self::inspect(&chain)?;
+        let key = SigningKey::from_pkcs8(public.key_type(), &pkcs8);
+        let key = key.filter(|key| key.belongs_to(&public));
+        let key = Box::new(key.ok_or(Error::UnsupportedKey)?);
         Ok(Self(Arc::new(Inner {
             chain,
-            pkcs8,
-            key,
-            not_after: UNIX_EPOCH + Duration::from_secs(not_after),
+            key: Key::Ours { key, pkcs8 },
+            public,
+            not_after,
         })))
     }
 
     /// The chain of one certificate with the key of another: what an impostor has.
     #[cfg(test)]
     pub(crate) fn impostor(chain: &Self, key: &Self) -> Self {
-        let key = Self::new(key.0.chain.clone(), key.0.pkcs8.clone());
-        let mut impostor = key.map(|key| key.0).ok().and_then(Arc::into_inner);
-        if let Some(inner) = &mut impostor {
-            inner.chain = chain.0.chain.clone();
-        }
-        Self(Arc::new(impostor.expect("it was a certificate before")))
+        let Key::Ours { pkcs8, .. } = &key.0.key else {
+            panic!("it has no key");
+        };
+        let other = SigningKey::from_pkcs8(key.key_type(), pkcs8).unwrap();
+        Self(Arc::new(Inner {
+            chain: chain.0.chain.clone(),
+            key: Key::Ours {
+                key: Box::new(other),
+                pkcs8: pkcs8.clone(),
+            },
+            public: chain.0.public.clone(),
+            not_after: chain.0.not_after,
+        }))
     }
 
     /// Certificate and private key as text, to be kept where secrets are kept.
-    pub fn to_pem(&self) -> String {
+    ///
+    /// # Errors
+    /// [`Error::ExternalKey`] when the key lives elsewhere.
+    pub fn to_pem(&self) -> Result<Zeroizing<String>, Error> {
+        let Key::Ours { pkcs8, .. } = &self.0.key else {
+            return Err(Error::ExternalKey);
+        };
         let certificates = self.0.chain.iter().map(|der| pem_block("CERTIFICATE", der));
-        let mut text: String = certificates.collect();
-        text.push_str(&Zeroizing::new(pem_block("PRIVATE KEY", &self.0.pkcs8)));
-        text
+        let mut text = Zeroizing::new(certificates.collect::<String>());
+        // Room beforehand, so that no part of the key is left behind where the text was before.
+        let key = Zeroizing::new(pem_block("PRIVATE KEY", pkcs8));
+        text.reserve_exact(key.len());
+        text.push_str(&key);
+        Ok(text)
     }
 
     /// The certificate itself.
@@ -198,61 +229,45 @@ impl Certificate {
 
     /// The kind of its key.
     pub fn key_type(&self) -> KeyType {
-        match self.0.key {
-            SigningKey::Ecdsa(_) => KeyType::EcdsaP256,
-            SigningKey::Rsa(_) => KeyType::Rsa2048,
+        self.0.public.key_type()
+    }
+
+    pub(crate) fn public(&self) -> &PublicKey {
+        &self.0.public
+    }
+
+    /// Who signs, when the key lives elsewhere.
+    pub(crate) fn signer(&self) -> Option<&Arc<dyn Signer>> {
+        match &self.0.key {
+            Key::External(signer) => Some(signer),
+            Key::Ours { .. } => None,
         }
     }
 
-    /// Signs for the handshake; `None` when the scheme does not fit the key.
+    /// Signs with a key of ours; `None` when the scheme does not fit it.
     pub(crate) fn sign(&self, scheme: SignatureScheme, message: &[u8]) -> Option<Vec<u8>> {
-        let padding: &'static dyn RsaEncoding = match scheme {
-            SignatureScheme::EcdsaSecp256r1Sha256 => {
-                let SigningKey::Ecdsa(key) = &self.0.key else {
-                    return None;
-                };
-                let signature = key.sign(&library_random(), message).ok()?;
-                return Some(signature.as_ref().to_vec());
-            }
-            SignatureScheme::RsaPssRsaeSha256 => &RSA_PSS_SHA256,
-            SignatureScheme::RsaPkcs1Sha256 => &RSA_PKCS1_SHA256,
-            SignatureScheme::RsaPkcs1Sha384 => &RSA_PKCS1_SHA384,
-            SignatureScheme::RsaPkcs1Sha512 => &RSA_PKCS1_SHA512,
-            SignatureScheme::EcdsaSecp384r1Sha384 => return None,
-        };
-        let SigningKey::Rsa(key) = &self.0.key else {
-            return None;
-        };
-        let mut signature = vec![0; key.public().modulus_len()];
-        key.sign(padding, &library_random(), message, &mut signature)
-            .ok()?;
-        Some(signature)
-    }
-}
-
-impl SigningKey {
-    fn public(&self) -> &[u8] {
-        match self {
-            Self::Ecdsa(key) => key.public_key().as_ref(),
-            Self::Rsa(key) => key.public_key().as_ref(),
+        match &self.0.key {
+            Key::Ours { key, .. } => key.sign(scheme, message),
+            Key::External(_) => None,
         }
     }
-}
 
-/// The key of a peer's certificate, if it is one that can verify a signature here.
-pub(crate) fn public_key(der: &[u8]) -> Option<PublicKey> {
-    let (_, certificate) = X509Certificate::from_der(der).ok()?;
-    let info = certificate.public_key();
-    let key = info.subject_public_key.data.to_vec();
-    let algorithm = info.algorithm.algorithm.to_id_string();
-    if algorithm == RSA_ENCRYPTION {
-        return Some(PublicKey::Rsa(key));
-    }
-    let curve = info.algorithm.parameters.as_ref()?.as_oid().ok()?;
-    match (algorithm.as_str(), curve.to_id_string().as_str()) {
-        (EC_PUBLIC_KEY, SECP256R1) => Some(PublicKey::P256(key)),
-        (EC_PUBLIC_KEY, SECP384R1) => Some(PublicKey::P384(key)),
-        _ => None,
+    /// What it can sign with for a peer of this version that accepts these, ours first.
+    pub(crate) fn choose_scheme(
+        &self,
+        version: Version,
+        accepted: &[u16],
+    ) -> Option<SignatureScheme> {
+        let fitting = self.key_type().schemes();
+        let ours = match &self.0.key {
+            Key::Ours { .. } => fitting,
+            Key::External(signer) => signer.schemes(),
+        };
+        let usable = |scheme: &&SignatureScheme| {
+            let fits = scheme.is_allowed(version) && fitting.contains(scheme);
+            fits && accepted.contains(&scheme.id())
+        };
+        ours.iter().find(usable).copied()
     }
 }
 
@@ -319,10 +334,6 @@ impl fmt::Debug for Certificate {
 const DAY: Duration = Duration::from_secs(86_400);
 /// The year 9000 or so.
 const END_OF_TIME: Duration = Duration::from_secs(7_030 * 365 * 86_400);
-const RSA_ENCRYPTION: &str = "1.2.840.113549.1.1.1";
-const EC_PUBLIC_KEY: &str = "1.2.840.10045.2.1";
-const SECP256R1: &str = "1.2.840.10045.3.1.7";
-const SECP384R1: &str = "1.3.132.0.34";
 
 #[cfg(test)]
 mod tests {
@@ -339,29 +350,29 @@ mod tests {
     /// [4.10.2-03] A stored certificate keeps its key and fingerprint. [4.2.1-08]
     #[test]
     fn pem_keeps_key_and_fingerprint() {
-        for key_type in [KeyType::EcdsaP256, KeyType::Rsa2048] {
+        for key_type in [
+            KeyType::EcdsaP256,
+            KeyType::EcdsaP384,
+            KeyType::Ed25519,
+            KeyType::Rsa2048,
+        ] {
             let certificate = generate(key_type);
-            let pem = certificate.to_pem();
+            let pem = certificate.to_pem().unwrap();
             let restored = Certificate::from_pem(&pem).unwrap();
             assert_eq!(restored, certificate);
             assert_eq!(restored.key_type(), key_type);
             assert_eq!(restored.not_after(), certificate.not_after());
-            assert_eq!(restored.to_pem(), pem);
-            let scheme = SignatureScheme::for_signing(
-                key_type,
-                &SignatureScheme::ALL.map(SignatureScheme::id),
-            );
-            let scheme = scheme.unwrap();
-            let signature = restored.sign(scheme, b"message").unwrap();
-            let key = public_key(certificate.der()).unwrap();
-            assert!(
-                key.check_signature(scheme, b"message", &signature)
-                    .is_some()
-            );
-            assert!(
-                key.check_signature(scheme, b"massage", &signature)
-                    .is_none()
-            );
+            assert_eq!(restored.to_pem().unwrap(), pem);
+            for version in [Version::Dtls12, Version::Dtls13] {
+                let all = SignatureScheme::ALL.map(SignatureScheme::id);
+                let scheme = restored.choose_scheme(version, &all).unwrap();
+                assert!(scheme.is_allowed(version));
+                let signature = restored.sign(scheme, b"message").unwrap();
+                let key = PublicKey::of_certificate(certificate.der()).unwrap();
+                let check =
+                    |message: &[u8]| key.check_signature(version, scheme, message, &signature);
+                assert!(check(b"message").is_some() && check(b"massage").is_none());
+            }
             let debug = format!("{certificate:?}");
             assert!(
                 debug.contains("sha-256") && !debug.contains("pkcs8"),
@@ -394,7 +405,7 @@ mod tests {
     #[test]
     fn broken_or_mixed_pem_is_refused() {
         let (one, other) = (generate(KeyType::EcdsaP256), generate(KeyType::EcdsaP256));
-        let (pem, stranger) = (one.to_pem(), other.to_pem());
+        let (pem, stranger) = (one.to_pem().unwrap(), other.to_pem().unwrap());
         let split = |pem: &str| pem.find("-----BEGIN PRIVATE").unwrap();
         let (certificate, key) = pem.split_at(split(&pem));
         let stranger = &stranger[split(&stranger)..];

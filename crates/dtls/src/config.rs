@@ -1,11 +1,12 @@
-use std::time::Duration;
+use std::{sync::Arc, time::Duration};
 
-use crate::{Certificate, CipherSuite, Group, SignatureScheme};
+use crate::{Certificate, CipherSuite, Group, KeyLog, SignatureScheme, Version};
 
 /// How a [`Connection`](crate::Connection) behaves. The setters take and give the value, so they chain.
 #[derive(Clone, Debug)]
 pub struct Config {
     pub(crate) certificate: Certificate,
+    pub(crate) versions: Vec<Version>,
     pub(crate) srtp_profiles: Vec<SrtpProfile>,
     pub(crate) alpn: Vec<String>,
     pub(crate) cipher_suites: Vec<CipherSuite>,
@@ -15,6 +16,8 @@ pub struct Config {
     pub(crate) cookie_context: Vec<u8>,
     pub(crate) handshake_timeout: Option<Duration>,
     pub(crate) require_extended_master_secret: bool,
+    pub(crate) doubt: Duration,
+    pub(crate) key_log: Option<Arc<dyn KeyLog>>,
 }
 
 /// An SRTP protection profile that `use_srtp` can agree on (RFC 5764 §4.1.2, RFC 7714 §14.2).
@@ -36,6 +39,7 @@ impl Config {
     pub fn new(certificate: Certificate) -> Self {
         Self {
             certificate,
+            versions: vec![Version::Dtls13, Version::Dtls12],
             srtp_profiles: vec![
                 SrtpProfile::AeadAes128Gcm,
                 SrtpProfile::AeadAes256Gcm,
@@ -49,12 +53,20 @@ impl Config {
             cookie_context: Vec::new(),
             handshake_timeout: Some(Duration::from_secs(120)),
             require_extended_master_secret: false,
+            doubt: Duration::from_secs(5),
+            key_log: None,
         }
     }
 
     /// The certificate that is presented.
     pub fn certificate(&self) -> &Certificate {
         &self.certificate
+    }
+
+    /// Versions, best first. Default: 1.3, 1.2. Who should speak one version alone is given it alone.
+    pub fn versions(mut self, versions: &[Version]) -> Self {
+        self.versions = versions.to_vec();
+        self
     }
 
     /// SRTP profiles, best first; none means that `use_srtp` is neither offered nor answered.
@@ -82,7 +94,8 @@ impl Config {
         self
     }
 
-    /// Groups of the key agreement, best first. Default: X25519, P-256, P-384, by speed.
+    /// Groups of the key agreement, best first. Default: X25519MLKEM768 (in 1.3 only), X25519, P-256,
+    /// P-384. A server takes the first that the client has too, if need be for one round trip more.
     pub fn groups(mut self, groups: &[Group]) -> Self {
         self.groups = groups.to_vec();
         self
@@ -94,7 +107,8 @@ impl Config {
         self
     }
 
-    /// Whether a server answers the first ClientHello with a HelloVerifyRequest (RFC 6347 §4.2.1).
+    /// Whether a server answers the first ClientHello with a HelloVerifyRequest (RFC 6347 §4.2.1), or in
+    /// 1.3 a HelloRetryRequest, that asks for a cookie.
     /// Default: no. Behind ICE the address is already validated, and it would cost a round trip; turn
     /// it on where datagrams arrive from anybody.
     pub fn cookie_exchange(mut self, on: bool) -> Self {
@@ -113,6 +127,20 @@ impl Config {
     /// for a path that loses half of everything; `None` leaves the end to the owner.
     pub fn handshake_timeout(mut self, timeout: Option<Duration>) -> Self {
         self.handshake_timeout = timeout;
+        self
+    }
+
+    /// How long the handshake may stand still after a fault that anybody could have made in the clear,
+    /// before it fails with it. Default: 5 s, longer than any retransmission takes while there is
+    /// consent. Zero makes every such fault final.
+    pub fn doubt(mut self, doubt: Duration) -> Self {
+        self.doubt = doubt;
+        self
+    }
+
+    /// Where the secrets of connections are logged. Default: nowhere. See [`KeyLog`].
+    pub fn key_log(mut self, log: Arc<dyn KeyLog>) -> Self {
+        self.key_log = Some(log);
         self
     }
 

@@ -17,9 +17,12 @@ pub enum Error {
     /// The buffer is shorter than its start and the headroom.
     #[error("the buffer has no room for the record header")]
     Layout,
-    /// All sequence numbers of the epoch are used (RFC 6347 §4.1).
-    #[error("the sequence numbers are exhausted")]
-    SequenceExhausted,
+    /// The key has sealed as many records as it may (RFC 6347 §4.1, RFC 9147 §4.5.3).
+    #[error("the key is exhausted")]
+    KeyExhausted,
+    /// 1.2 has no key updates.
+    #[error("this version has no key updates")]
+    NoKeyUpdate,
     /// The text is not `<hash function> <hex pairs separated by colons>`, or its length is not the hash's.
     #[error("not a fingerprint")]
     InvalidFingerprint,
@@ -29,6 +32,12 @@ pub enum Error {
     /// The private key is missing, does not fit the certificate, or is of a type that cannot sign here.
     #[error("the private key is missing or not usable")]
     UnsupportedKey,
+    /// The private key stands in an `EC PRIVATE KEY` or `RSA PRIVATE KEY` block, not in PKCS #8.
+    #[error("not PKCS #8: convert it with `openssl pkcs8 -topk8 -nocrypt`")]
+    KeyFormat,
+    /// The private key lives elsewhere, so it cannot be written.
+    #[error("the private key is external")]
+    ExternalKey,
     /// The crypto library could not make a key or sign the certificate.
     #[error("a key or certificate could not be generated")]
     KeyGeneration,

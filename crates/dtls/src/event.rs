@@ -45,8 +45,9 @@ pub enum Failure {
     AlertReceived(AlertDescription),
     /// The peer misbehaved or has nothing in common with us, and was sent this alert.
     AlertSent(AlertDescription),
-    /// Every sequence number of the epoch was used.
-    SequenceExhausted,
+    /// A key has sealed as many records as it may, or so many forgeries were tried on it that it is worn
+    /// out.
+    KeyExhausted,
 }
 
 impl Failure {

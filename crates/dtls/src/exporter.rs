@@ -1,9 +1,13 @@
-use crate::{Error, crypto::prf, handshake::Session};
+use crate::{
+    Error,
+    crypto::prf,
+    handshake::{Secrets, Session},
+};
 
-/// Keying material for another protocol (RFC 5705 §4), DTLS-SRTP's for one.
+/// Keying material for another protocol (RFC 5705 §4, RFC 8446 §7.5), DTLS-SRTP's for one.
 ///
 /// Both sides get the same bytes for the same label and context. An absent context and an empty one
-/// differ.
+/// differ in 1.2, and are one in 1.3.
 pub(crate) fn export(
     session: &Session,
     label: &str,
@@ -13,6 +17,13 @@ pub(crate) fn export(
     if RESERVED.contains(&label) || out.len() > MAX_OUTPUT {
         return Err(Error::Export);
     }
+    let master = match &session.secrets {
+        Secrets::V12(master) => master,
+        Secrets::V13(secrets) => {
+            let context = context.unwrap_or_default();
+            return secrets.exporter.export(label, context, out);
+        }
+    };
     let context_len = context.map_or(Ok(0), |context| u16::try_from(context.len()));
     let context_len = context_len.map_err(|_| Error::Export)?.to_be_bytes();
     let (random, seed);
@@ -33,7 +44,7 @@ pub(crate) fn export(
         }
     };
     let hmac = negotiated.suite.hmac();
-    prf::prf(hmac, session.master.as_ref(), label.as_bytes(), seed, out);
+    prf::prf(hmac, master.as_ref(), label.as_bytes(), seed, out);
     Ok(())
 }
 

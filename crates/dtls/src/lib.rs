@@ -5,6 +5,7 @@
 #[cfg(test)]
 extern crate self as oxirtc_dtls;
 
+mod ack;
 mod alert;
 mod certificate;
 mod config;
@@ -14,27 +15,33 @@ mod error;
 mod event;
 mod exporter;
 mod fingerprint;
-mod flight;
 mod handshake;
+mod keylog;
 pub mod message;
+mod outgoing;
 mod reassembly;
 pub mod record;
-mod replay;
+mod signer;
 mod stats;
 #[cfg(test)]
 mod tests;
 mod timer;
 mod trust;
+mod version;
 
 pub use alert::{Alert, AlertDescription, AlertLevel};
-pub use certificate::{Certificate, KeyType};
+pub use certificate::Certificate;
 pub use config::{Config, SrtpProfile};
 pub use connection::{Connection, State};
 pub use crypto::group::Group;
+pub use crypto::key::KeyType;
 pub use crypto::signature::SignatureScheme;
 pub use crypto::suite::CipherSuite;
 pub use error::Error;
 pub use event::{Event, Failure, Initiator};
 pub use fingerprint::{Fingerprint, HashAlgorithm};
 pub use handshake::Role;
+pub use keylog::KeyLog;
+pub use signer::{Signature, SignatureRequest, Signer, SignerError};
 pub use stats::Stats;
+pub use version::Version;

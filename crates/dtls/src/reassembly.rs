@@ -4,9 +4,10 @@ use crate::message::{Fragment, Kind};
 
 /// Puts the peer's handshake messages together and in order, whatever the network did to them.
 ///
-/// What it holds is bounded: 64 KiB, 32 messages. A forged fragment may take a place, but never for
-/// good: whatever contradicts what is there replaces it, so that the next genuine transmission wins,
-/// and what is needed sooner displaces what is needed later.
+/// What it holds is bounded: 48 KiB, 16 messages. In the clear a forged fragment may take a place, but
+/// never for good: whatever contradicts what is there replaces it, so that the next genuine transmission
+/// wins, and what is needed sooner displaces what is needed later. What is protected replaces what is not,
+/// and is never replaced.
 #[derive(Default)]
 pub(crate) struct Reassembly {
     /// The number of the message that is to be handled next.
@@ -23,6 +24,8 @@ pub(crate) enum Outcome {
     /// Its message was handled before: the peer sent a flight again.
     Stale,
     Dropped,
+    /// It contradicts what the peer itself said under keys.
+    Contradiction,
 }
 
 /// A whole message that may be handled.
@@ -51,11 +54,20 @@ impl Reassembly {
             return Outcome::Stale;
         }
         let idle = fragment.body.is_empty() && length > 0;
-        if idle || sequence - self.next >= MAX_AHEAD || length > MAX_HELD {
+        let large = length > max_length(epoch, fragment.kind);
+        if idle || sequence - self.next >= MAX_AHEAD || large {
             return Outcome::Dropped;
         }
         let held = self.messages.get(&sequence);
-        if held.is_none_or(|partial| partial.contradicts(&fragment)) {
+        let contradicts = held.is_none_or(|partial| partial.contradicts(&fragment));
+        match held.map(|partial| partial.epoch) {
+            Some(held) if held > epoch => return Outcome::Dropped,
+            Some(held) if held == epoch && epoch > 0 && contradicts => {
+                return Outcome::Contradiction;
+            }
+            _ => {}
+        }
+        if contradicts || held.is_none_or(|partial| partial.epoch < epoch) {
             self.discard(sequence);
             if !self.make_room(sequence, length) {
                 return Outcome::Dropped;
@@ -68,6 +80,14 @@ impl Reassembly {
             partial.fill(&fragment);
         }
         Outcome::Stored
+    }
+
+    /// Whether a message of this number was handled before.
+    pub(crate) fn check_next(&self, sequence: u16) -> Outcome {
+        match sequence < self.next {
+            true => Outcome::Stale,
+            false => Outcome::Stored,
+        }
     }
 
     /// The next message, when all of it is here.
@@ -198,8 +218,16 @@ impl Partial {
     }
 }
 
-const MAX_HELD: usize = 64 << 10;
-const MAX_AHEAD: u16 = 32;
+/// The largest message: hellos and shares are small, a chain of certificates need not be.
+fn max_length(epoch: u16, kind: u8) -> usize {
+    match epoch {
+        0 if kind != Kind::Certificate.id() => 16 << 10,
+        _ => 32 << 10,
+    }
+}
+
+const MAX_HELD: usize = 48 << 10;
+const MAX_AHEAD: u16 = 16;
 /// The hellos of a client, and so the answers to them.
 const MAX_HELLOS: u16 = 3;
 
@@ -266,10 +294,10 @@ mod tests {
     fn poison_gives_way_to_the_genuine() {
         let body: Vec<u8> = (0..100).collect();
         let poison = [
-            fragment(0, 64 << 10, 0, &[1]),
+            fragment(0, 32 << 10, 0, &[1]),
             fragment(0, 100, 50, &[0xEE; 50]),
             fragment(0, 1, 0, &[9]),
-            fragment(31, 60 << 10, 0, &[1]),
+            fragment(15, 30 << 10, 0, &[1]),
             Fragment {
                 kind: 99,
                 ..fragment(0, 100, 0, &body)
@@ -292,12 +320,12 @@ mod tests {
         let mut reassembly = Reassembly::default();
         for round in 0..20_000_u32 {
             let sequence = (round * 7 % 65_536) as u16;
-            let length = (round as usize * 977) % (1 << 24) + 2;
+            let length = (round as usize * 977) % (1 << 16) + 2;
             reassembly.insert(
                 0,
                 fragment(sequence, length, round as usize % length.min(999), &[1]),
             );
-            assert!(reassembly.held() <= MAX_HELD && reassembly.messages.len() <= 32);
+            assert!(reassembly.held() <= MAX_HELD && reassembly.messages.len() <= 16);
         }
         assert!(reassembly.held() > 0);
         let body = vec![5; 2_000];
@@ -312,6 +340,41 @@ mod tests {
         for (length, offset) in [(1, 0), (1, 1), (3, 2), (3, 3)] {
             let outcome = reassembly.insert(0, fragment(0, length, offset, &[]));
             assert_eq!((outcome, reassembly.held()), (Outcome::Dropped, 0));
+        }
+    }
+
+    #[test]
+    fn what_is_protected_replaces_what_is_not_and_is_never_replaced() {
+        let body: Vec<u8> = (0..100).collect();
+        let mut reassembly = Reassembly::default();
+        let clear = fragment(0, 100, 0, &[9; 100]);
+        assert_eq!(reassembly.insert(0, clear), Outcome::Stored);
+        let first = fragment(0, 100, 0, &body[..50]);
+        assert_eq!(reassembly.insert(2, first), Outcome::Stored);
+        assert_eq!(reassembly.insert(0, clear), Outcome::Dropped);
+        let other = fragment(0, 100, 40, &[7; 20]);
+        assert_eq!(reassembly.insert(2, other), Outcome::Contradiction);
+        let kind = Fragment { kind: 8, ..first };
+        assert_eq!(reassembly.insert(2, kind), Outcome::Contradiction);
+        let rest = fragment(0, 100, 50, &body[50..]);
+        assert_eq!(reassembly.insert(2, rest), Outcome::Stored);
+        assert_eq!(front(&reassembly), Some((0, 11, &body[..])));
+        assert_eq!(reassembly.front().unwrap().epoch, 2);
+    }
+
+    #[test]
+    fn messages_have_a_largest_length() {
+        let mut reassembly = Reassembly::default();
+        let hello = Fragment {
+            kind: 1,
+            ..fragment(0, (16 << 10) + 1, 0, &[1])
+        };
+        assert_eq!(reassembly.insert(0, hello), Outcome::Dropped);
+        for epoch in [0, 2] {
+            let chain = fragment(0, (32 << 10) + 1, 0, &[1]);
+            assert_eq!(reassembly.insert(epoch, chain), Outcome::Dropped);
+            let chain = fragment(0, 32 << 10, 0, &[1]);
+            assert_eq!(reassembly.insert(epoch, chain), Outcome::Stored);
         }
     }
 }

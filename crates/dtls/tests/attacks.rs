@@ -7,10 +7,16 @@ use std::{collections::BTreeSet, time::Duration};
 
 use oxirtc_dtls::{
     Event, Role, State,
-    message::{Fragment, HelloVerifyRequest, Kind, Message},
+    message::{Extensions, Fragment, HelloVerifyRequest, Kind, Message, ServerHello},
     record::{ALERT, APPLICATION_DATA, HANDSHAKE, Header},
 };
-use support::{Dice, Pair, config, ms, other, perfect, plain, record, records};
+use support::{Dice, Pair, config, config_1_3, ms, other, perfect, plain, record, records};
+
+/// SHA-256 of "HelloRetryRequest".
+const RETRY_RANDOM: [u8; 32] = [
+    0xCF, 0x21, 0xAD, 0x74, 0xE5, 0x9A, 0x61, 0x11, 0xBE, 0x1D, 0x8C, 0x02, 0x1E, 0x65, 0xB8, 0x91,
+    0xC2, 0xA2, 0x11, 0x16, 0x7A, 0xBB, 0x8C, 0x5E, 0x07, 0x9E, 0x09, 0xE2, 0xC8, 0xA8, 0x33, 0x9C,
+];
 
 fn fragment(kind: Kind, sequence: u16, message: &Message<'_>) -> Vec<u8> {
     let (mut body, mut bytes) = (Vec::new(), Vec::new());
@@ -26,7 +32,7 @@ fn fragment(kind: Kind, sequence: u16, message: &Message<'_>) -> Vec<u8> {
     bytes
 }
 
-/// Known failure 9, checklist C4.
+/// Known failure 9.
 #[test]
 fn a_forged_record_far_ahead_stops_nothing() {
     for from in [Role::Client, Role::Server] {
@@ -138,7 +144,7 @@ fn a_live_association_ignores_what_is_in_the_clear() {
     pair.assert_connected();
 }
 
-/// Known failure 37, checklist D12.
+/// Known failure 37.
 #[test]
 fn no_flood_of_verify_requests_draws_more_than_three_hellos() {
     let mut pair = Pair::plain();
@@ -164,6 +170,81 @@ fn no_flood_of_verify_requests_draws_more_than_three_hellos() {
     assert!(hellos <= 3, "{hellos}");
     pair.run(Duration::from_secs(60), &mut perfect());
     pair.assert_connected();
+}
+
+/// The same of HelloRetryRequests: they cost datagrams, not the handshake.
+#[test]
+fn no_flood_of_retry_requests_draws_more_than_three_hellos_or_stops_anything() {
+    let mut pair = Pair::new(config_1_3(0), config_1_3(1));
+    pair.start();
+    let (now, mut hellos) = (pair.now, BTreeSet::new());
+    let collect = |pair: &mut Pair, hellos: &mut BTreeSet<Vec<u8>>| {
+        let mut buf = Vec::new();
+        while pair.client.connection.poll_transmit(now, 1_500, &mut buf) {
+            for (_, body) in records(&buf) {
+                hellos.insert(body[4..6].to_vec());
+            }
+            pair.send(Role::Client, &mut perfect(), std::mem::take(&mut buf));
+        }
+    };
+    collect(&mut pair, &mut hellos);
+    for round in 0..20_000_u32 {
+        let mut extensions = Extensions::default();
+        extensions.push(43, &[0xFE, 0xFC][..]);
+        extensions.push_cookie(&round.to_be_bytes());
+        let retry = ServerHello {
+            version: 0xFEFD,
+            random: RETRY_RANDOM,
+            session_id: &[],
+            cipher_suite: 0x1301,
+            compression_method: 0,
+            extensions,
+        };
+        let sequence = (round % 5) as u16;
+        let body = fragment(Kind::ServerHello, sequence, &Message::ServerHello(retry));
+        pair.client.handle(now, &mut plain(round.into(), &body));
+        collect(&mut pair, &mut hellos);
+    }
+    assert_eq!(hellos.len(), 3);
+    pair.run(Duration::from_secs(60), &mut perfect());
+    pair.assert_connected();
+}
+
+/// In 1.3 too: noise of every shape, and forgeries that look like records, change nothing.
+#[test]
+fn noise_has_no_effect_on_a_live_association_of_1_3() {
+    let mut pair = Pair::new(config_1_3(0), config_1_3(1));
+    pair.connect();
+    pair.run(ms(100), &mut perfect());
+    let (now, mut dice) = (pair.now, Dice::new(13));
+    for round in 0..30_000_u64 {
+        let len = dice.roll(80) as usize;
+        let mut noise: Vec<u8> = (0..len).map(|_| dice.roll(256) as u8).collect();
+        if round % 2 == 0 && len > 5 {
+            noise[0] = 0x20 | dice.roll(32) as u8;
+            noise[3..5].copy_from_slice(&(len as u16 - 5).to_be_bytes());
+        }
+        let to = [Role::Client, Role::Server][dice.roll(2) as usize];
+        pair.end(to).handle(now, &mut noise);
+    }
+    for end in [&mut pair.client, &mut pair.server] {
+        assert!(!end.connection.poll_transmit(now, 1200, &mut Vec::new()));
+        assert_eq!(end.connection.poll_timeout(), None);
+        assert!(end.connection.stats().records_forged > 1_000);
+    }
+    pair.assert_connected();
+    for from in [Role::Client, Role::Server] {
+        let mut forged = pair.end(from).seal(b"forged");
+        forged[1..3].fill(0xFF);
+        pair.end(other(from)).handle(now, &mut forged);
+        for index in 0..1_000_u32 {
+            let mut genuine = pair.end(from).seal(&index.to_be_bytes());
+            let mut replay = genuine.clone();
+            pair.end(other(from)).handle(now, &mut genuine);
+            pair.end(other(from)).handle(now, &mut replay);
+        }
+        assert_eq!(pair.end(other(from)).received.len(), 1_000);
+    }
 }
 
 /// A forged HelloVerifyRequest costs datagrams, not the handshake; a doubled genuine one costs nothing.
@@ -214,7 +295,7 @@ fn verify_requests_at_any_moment_and_doubled_datagrams_stop_nothing() {
     }
 }
 
-/// Known failure 2, checklist D4.
+/// Known failure 2.
 #[test]
 fn fragments_that_never_complete_are_bounded_and_do_not_stop_a_handshake() {
     for role in [Role::Client, Role::Server] {

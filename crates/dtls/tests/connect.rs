@@ -4,13 +4,16 @@ mod support;
 use std::time::Duration;
 
 use oxirtc_dtls::{
-    CipherSuite, Config, Error, Event, Group, Initiator, KeyType, Role, SrtpProfile, State,
+    CipherSuite, Config, Error, Event, Group, Initiator, KeyType, Role, SrtpProfile, State, Version,
 };
-use support::{Pair, certificate, config, perfect};
+use support::{Pair, certificate, config, config_1_3, ms, perfect};
 
 #[test]
 fn every_suite_with_every_certificate_type_and_group() {
     for suite in CipherSuite::ALL {
+        if suite.version() != Version::Dtls12 {
+            continue;
+        }
         let rsa = suite.to_string().contains("_RSA_");
         let server = if rsa {
             KeyType::Rsa2048
@@ -18,9 +21,11 @@ fn every_suite_with_every_certificate_type_and_group() {
             KeyType::EcdsaP256
         };
         for client in [KeyType::EcdsaP256, KeyType::Rsa2048] {
-            for group in Group::ALL {
-                let client = Config::new(certificate(client, 0)).groups(&[group]);
-                let server = Config::new(certificate(server, 1)).cipher_suites(&[suite]);
+            for group in [Group::X25519, Group::P256, Group::P384] {
+                let client = Config::new(certificate(client, 0)).versions(&[Version::Dtls12]);
+                let client = client.groups(&[group]);
+                let server = Config::new(certificate(server, 1)).versions(&[Version::Dtls12]);
+                let server = server.cipher_suites(&[suite]);
                 let mut pair = Pair::new(client, server);
                 pair.connect();
                 for end in [&pair.client, &pair.server] {
@@ -56,7 +61,7 @@ fn two_round_trips_and_one_datagram_a_flight() {
     pair.start();
     pair.run(Duration::from_millis(100), &mut |_, datagram| {
         datagrams += 1;
-        vec![(support::ms(10), datagram)]
+        vec![(ms(10), datagram)]
     });
     pair.assert_connected();
     assert_eq!(datagrams, 4);
@@ -72,7 +77,7 @@ fn a_cookie_costs_one_round_trip_more() {
     pair.start();
     pair.run(Duration::from_millis(100), &mut |_, datagram| {
         datagrams += 1;
-        vec![(support::ms(10), datagram)]
+        vec![(ms(10), datagram)]
     });
     pair.assert_connected();
     assert_eq!(datagrams, 6);
@@ -245,4 +250,107 @@ fn seal_refuses_what_it_cannot_do_and_leaves_the_buffer_alone() {
     let now = pair.now;
     pair.server.handle(now, &mut buf[7..]);
     assert_eq!(pair.server.received, [vec![1; 16_384]]);
+}
+
+#[test]
+fn every_suite_and_group_of_1_3_with_every_certificate_type() {
+    let types = [
+        KeyType::EcdsaP256,
+        KeyType::EcdsaP384,
+        KeyType::Ed25519,
+        KeyType::Rsa2048,
+    ];
+    for suite in [
+        CipherSuite::Aes128Gcm,
+        CipherSuite::Aes256Gcm,
+        CipherSuite::ChaCha20Poly1305,
+    ] {
+        for (index, key_type) in types.into_iter().enumerate() {
+            for group in Group::ALL {
+                let versions = [Version::Dtls13, Version::Dtls12];
+                let client = Config::new(certificate(key_type, 0)).versions(&versions);
+                let server = Config::new(certificate(types[(index + 1) % 4], 1))
+                    .versions(&versions)
+                    .groups(&[group])
+                    .cipher_suites(&[suite]);
+                let mut pair = Pair::new(client, server);
+                pair.connect();
+                for end in [&pair.client, &pair.server] {
+                    let connection = &end.connection;
+                    assert_eq!(connection.protocol_version(), Some(0xFEFC));
+                    assert_eq!(connection.cipher_suite(), Some(suite));
+                    assert_eq!(connection.group(), Some(group));
+                    assert_eq!(connection.alpn(), Some("webrtc"));
+                    assert_eq!(connection.srtp_profile(), Some(SrtpProfile::AeadAes128Gcm));
+                    assert_eq!((connection.headroom(), connection.tailroom()), (5, 17));
+                    assert_eq!(connection.stats().retransmissions, 0);
+                    assert_eq!(connection.poll_timeout(), None, "{group}");
+                }
+            }
+        }
+    }
+}
+
+/// One round trip less than 1.2 for the client, and what each flight costs.
+#[test]
+fn one_round_trip_in_1_3() {
+    let mut pair = Pair::new(config_1_3(0), config_1_3(1));
+    let mut datagrams = 0;
+    pair.start();
+    let start = pair.now;
+    pair.run(ms(25), &mut |_, datagram| {
+        datagrams += 1;
+        vec![(ms(10), datagram)]
+    });
+    assert_eq!(pair.client.events, [Event::Connected]);
+    assert!(pair.now - start < ms(40));
+    pair.run(ms(100), &mut perfect());
+    pair.assert_connected();
+    assert_eq!(
+        datagrams,
+        2 + 2 + 1,
+        "two hellos, the server's, the client's"
+    );
+}
+
+#[test]
+fn versions_are_negotiated() {
+    use Version::{Dtls12, Dtls13};
+    let lists = [
+        &[Dtls12][..],
+        &[Dtls13],
+        &[Dtls13, Dtls12],
+        &[Dtls12, Dtls13],
+    ];
+    for client in lists {
+        for server in lists {
+            for cookie in [false, true] {
+                let mut pair = Pair::new(
+                    config(0).versions(client),
+                    config(1).versions(server).cookie_exchange(cookie),
+                );
+                let chosen = server.iter().find(|version| client.contains(version));
+                pair.start();
+                pair.run(Duration::from_secs(60), &mut perfect());
+                let Some(version) = chosen else {
+                    for end in [&pair.client, &pair.server] {
+                        assert!(
+                            matches!(end.events[..], [Event::Failed { .. }]),
+                            "{:?}",
+                            end.events
+                        );
+                    }
+                    continue;
+                };
+                // Who could have spoken 1.3 and answers 1.2 says so, and is not believed.
+                if *version == Dtls12 && server.contains(&Dtls13) && client.contains(&Dtls13) {
+                    assert!(!pair.client.events.contains(&Event::Connected));
+                    continue;
+                }
+                pair.assert_connected();
+                let spoken = pair.client.connection.protocol_version();
+                assert_eq!(spoken, Some(version.id()), "{client:?} {server:?}");
+            }
+        }
+    }
 }

@@ -14,7 +14,7 @@ fn of(certificate: &Certificate, algorithm: HashAlgorithm) -> Fingerprint {
     certificate.fingerprint(&algorithm).unwrap()
 }
 
-/// Row C2, known failures 5 and 6: `(name, fingerprints, accepted)`.
+/// `(name, fingerprints, accepted)`.
 fn matrix(
     certificate: &Certificate,
     stranger: &Certificate,
@@ -71,6 +71,7 @@ fn matrix(
 }
 
 /// [5.5-06] before, during and after the handshake.
+/// Known failures 5 and 6.
 #[test]
 fn only_the_right_certificate_connects() {
     let certificates = [0, 1, 2].map(|which| certificate(KeyType::EcdsaP256, which));

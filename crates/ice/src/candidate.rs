@@ -84,8 +84,13 @@ pub struct Path {
 pub struct Pair {
     /// The local candidate: the peer-reflexive one when a check showed an address of its own.
     pub local: Candidate,
+    /// Whether the local candidate was told ([`Event::CandidateGathered`](crate::Event)).
+    pub local_told: bool,
     /// The remote candidate.
     pub remote: Candidate,
+    /// Whether the remote candidate came from signalling; else its address is not the application's
+    /// to see.
+    pub remote_told: bool,
     /// The path between them.
     pub path: Path,
 }

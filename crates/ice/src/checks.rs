@@ -8,7 +8,7 @@ use std::{
 use oxirtc_stun::TransactionId;
 
 use crate::{
-    Path,
+    base::{BaseId, PairKey},
     pair::{CandidatePair, PairId, PairState},
 };
 
@@ -49,53 +49,90 @@ impl CheckList {
         self.pairs.iter_mut().find(|pair| pair.id == id)
     }
 
-    pub(crate) fn on_path(&self, path: Path) -> Option<&CandidatePair> {
-        self.pairs.iter().find(|pair| pair.path == path)
+    pub(crate) fn at(&self, key: PairKey) -> Option<&CandidatePair> {
+        self.pairs.iter().find(|pair| pair.key == key)
     }
 
-    /// The pair that sent this request; `path` is looked at first, as answers come back the way
-    /// the request went.
+    /// The pair that sent this request; the one of `key` is looked at first, as answers come back the
+    /// way the request went.
     pub(crate) fn with_request(
         &mut self,
-        path: Path,
+        key: PairKey,
         id: &TransactionId,
     ) -> Option<&mut CandidatePair> {
-        let on_path = |pair: &CandidatePair| pair.path == path && pair.has_request(id);
-        let at = self.pairs.iter().position(on_path);
+        let on_way = |pair: &CandidatePair| pair.key == key && pair.has_request(id);
+        let at = self.pairs.iter().position(on_way);
         let at = at.or_else(|| self.pairs.iter().position(|pair| pair.has_request(id)))?;
         self.pairs.get_mut(at)
     }
 
     /// Adds a pair. When the list is full, a pair that is no loss gives way; `urgent` is a pair that
-    /// the peer just checked. Returns whether there was room.
-    pub(crate) fn insert(&mut self, mut pair: CandidatePair, limit: usize, urgent: bool) -> bool {
-        if self.pairs.len() >= limit {
+    /// the peer just checked.
+    pub(crate) fn insert(
+        &mut self,
+        mut pair: CandidatePair,
+        limit: usize,
+        urgent: bool,
+    ) -> Inserted {
+        let full = self.pairs.len() >= limit;
+        if full {
             let Some(victim) = self.least_useful() else {
-                return false;
+                return Inserted::Refused;
             };
             let Some(weakest) = self.pairs.get(victim) else {
-                return false;
+                return Inserted::Refused;
             };
             let is_loss = weakest.is_pending() && weakest.priority >= pair.priority;
             if is_loss && !urgent {
-                return false;
+                return Inserted::Refused;
             }
+            self.untrigger(weakest.id);
             self.pairs.swap_remove(victim);
         }
-        let foundation = pair.candidates.foundation;
+        if urgent {
+            self.drop_oldest_learnt();
+        }
+        let foundation = pair.foundation;
         // RFC 8838 §12: a new pair waits behind one of its foundation that is being checked, and
         // not behind one that succeeded.
         let mut alike = self
             .pairs
             .iter()
-            .filter(|other| other.candidates.foundation == foundation);
+            .filter(|other| other.foundation == foundation);
         pair.state = if alike.any(holds_back) {
             PairState::Frozen
         } else {
             PairState::Waiting
         };
         self.pairs.push(pair);
-        true
+        if full {
+            Inserted::Replaced
+        } else {
+            Inserted::Added
+        }
+    }
+
+    /// Pairs that requests of the peer brought and that have not proved to work are few: whoever may
+    /// send requests might send them from anywhere.
+    fn drop_oldest_learnt(&mut self) {
+        let learnt = |pair: &&CandidatePair| pair.learnt && !pair.is_valid() && pair.is_pending();
+        if self.pairs.iter().filter(learnt).count() >= MAX_LEARNT
+            && let Some(oldest) = self.pairs.iter().filter(learnt).map(|pair| pair.id).min()
+        {
+            self.untrigger(oldest);
+            self.pairs.retain(|pair| pair.id != oldest);
+        }
+    }
+
+    /// Takes the pairs of a base that is gone out of service; which they were.
+    pub(crate) fn end_base(&mut self, base: BaseId) -> Vec<PairId> {
+        let mut ended = Vec::new();
+        for pair in self.pairs.iter_mut().filter(|pair| pair.key.base == base) {
+            pair.fail();
+            ended.push(pair.id);
+        }
+        self.triggered.retain(|id| !ended.contains(id));
+        ended
     }
 
     /// RFC 8445 §6.1.2.5: pairs of low priority are let go first; never one that is in use.
@@ -123,7 +160,7 @@ impl CheckList {
     /// RFC 8445 §7.2.5.3.3: what shares the foundation of a pair that works is worth a check.
     pub(crate) fn unfreeze(&mut self, foundation: (usize, usize)) {
         for pair in &mut self.pairs {
-            if pair.candidates.foundation == foundation && pair.state == PairState::Frozen {
+            if pair.foundation == foundation && pair.state == PairState::Frozen {
                 pair.state = PairState::Waiting;
             }
         }
@@ -132,7 +169,10 @@ impl CheckList {
     /// RFC 8445 §6.1.4.2: triggered checks first, then those to repeat, then the ordinary ones.
     pub(crate) fn next_turn(&mut self, now: Instant) -> Option<Turn> {
         while let Some(id) = self.triggered.pop_front() {
-            if self.get(id).is_some_and(|pair| !pair.expired) {
+            if self
+                .get(id)
+                .is_some_and(|pair| !pair.expired && pair.state != PairState::Failed)
+            {
                 return Some(Turn::Start(id));
             }
         }
@@ -162,31 +202,47 @@ impl CheckList {
 
     /// RFC 8445 §6.1.4.2: a frozen pair is checked when no pair of its foundation is about to be.
     fn may_thaw(&self, frozen: &CandidatePair) -> bool {
-        let foundation = frozen.candidates.foundation;
+        let foundation = frozen.foundation;
         let mut alike = self
             .pairs
             .iter()
-            .filter(|other| other.candidates.foundation == foundation);
+            .filter(|other| other.foundation == foundation);
         !alike.any(holds_back)
     }
 
-    /// When [`next_turn`](Self::next_turn) has something, if turns are to be had from `turn` on.
-    pub(crate) fn deadline(&self, turn: Instant) -> Option<Instant> {
-        let repeat = self
+    /// Something waits that goes before ordinary checks.
+    pub(crate) fn is_urgent(&self) -> bool {
+        !self.triggered.is_empty()
+    }
+
+    /// Whether a pair may be added without the loss of one that is of use.
+    pub(crate) fn has_room(&self, limit: usize) -> bool {
+        self.pairs
+            .iter()
+            .filter(|pair| pair.state != PairState::Failed)
+            .count()
+            < limit
+    }
+
+    /// When [`next_turn`](Self::next_turn) has something.
+    pub(crate) fn ready(&self, now: Instant) -> Option<Instant> {
+        if !self.triggered.is_empty() || self.next_ordinary().is_some() {
+            return Some(now);
+        }
+        self.pairs
+            .iter()
+            .filter_map(CandidatePair::wants_repetition)
+            .min()
+    }
+
+    /// When a check ends that was sent as often as it may.
+    pub(crate) fn exhaustion(&self) -> Option<Instant> {
+        let last = self
             .pairs
             .iter()
-            .filter_map(CandidatePair::wants_repetition);
-        let repeat = repeat.min().map(|due| due.max(turn));
-        let exhausted = self
-            .pairs
-            .iter()
-            .filter_map(|pair| match pair.wants_repetition() {
-                Some(_) => None,
-                None => pair.check.map(|check| check.due),
-            });
-        let ready = !self.triggered.is_empty() || self.next_ordinary().is_some();
-        let ready = ready.then_some(turn);
-        ready.into_iter().chain(repeat).chain(exhausted).min()
+            .filter(|pair| pair.wants_repetition().is_none());
+        last.filter_map(|pair| pair.check.map(|check| check.due))
+            .min()
     }
 
     /// RFC 8445 §14.3: the RTO grows with the number of checks that share the pacing.
@@ -203,9 +259,25 @@ impl CheckList {
         self.pairs.iter().any(CandidatePair::is_pending)
     }
 
-    pub(crate) fn best_usable(&self, now: Instant) -> Option<&CandidatePair> {
-        let usable = self.pairs.iter().filter(|pair| pair.is_usable(now));
-        usable.max_by_key(|pair| pair.priority)
+    /// The best pair that may still prove to work of each base that has none which does.
+    pub(crate) fn ways_out(&self) -> Vec<PairId> {
+        let works = |base: BaseId| {
+            let mut pairs = self.pairs.iter().filter(|pair| pair.key.base == base);
+            pairs.any(CandidatePair::is_valid)
+        };
+        let mut pending: Vec<_> = self.pairs.iter().filter(|pair| pair.is_pending()).collect();
+        pending.sort_by_key(|pair| std::cmp::Reverse(pair.priority));
+        let mut bases = Vec::new();
+        pending.retain(|pair| {
+            let first = !bases.contains(&pair.key.base);
+            bases.push(pair.key.base);
+            first && !works(pair.key.base)
+        });
+        pending
+            .into_iter()
+            .take(MAX_WAYS_OUT)
+            .map(|pair| pair.id)
+            .collect()
     }
 
     /// Takes pairs off the list for which `cancel` holds.
@@ -227,6 +299,26 @@ impl CheckList {
     }
 }
 
+/// What became of a pair that was to be added.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Inserted {
+    Added,
+    /// It took the place of another one.
+    Replaced,
+    /// The list is full of better ones.
+    Refused,
+}
+
+impl Inserted {
+    pub(crate) fn is_in(self) -> bool {
+        self != Self::Refused
+    }
+
+    pub(crate) fn is_full(self) -> bool {
+        self != Self::Added
+    }
+}
+
 /// Whether pairs of the same foundation wait for this one. One that was not answered at once holds
 /// nobody back: a peer that gives all its candidates one foundation is not to cost 39.5 s.
 fn holds_back(pair: &CandidatePair) -> bool {
@@ -237,21 +329,25 @@ fn holds_back(pair: &CandidatePair) -> bool {
 
 /// RFC 8445 §14.3: the least RTO of a check.
 const MIN_RTO: Duration = Duration::from_millis(500);
+/// Pairs that are still checked after nomination.
+const MAX_WAYS_OUT: usize = 4;
+/// Pairs learnt from requests and not valid yet.
+const MAX_LEARNT: usize = 16;
 
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::pair::{Candidates, Request};
+    use crate::pair::Request;
 
     fn pair(number: u64, foundation: usize, priority: u64) -> CandidatePair {
         let remote = format!("10.0.0.9:{}", number + 1).parse().unwrap();
-        let path = Path::udp("10.0.0.1:1".parse().unwrap(), remote);
-        let candidates = Candidates {
-            local: 0,
-            remote: 0,
-            foundation: (0, foundation),
+        let key = PairKey {
+            base: BaseId(0),
+            remote,
         };
-        CandidatePair::new(PairId(number), path, candidates, priority)
+        let mut pair = CandidatePair::new(key, (0, 0), (0, foundation), priority);
+        pair.id = PairId(number);
+        pair
     }
 
     fn start(list: &mut CheckList, id: PairId, now: Instant) {
@@ -259,8 +355,8 @@ mod tests {
             id: TransactionId::new([0; 12]),
             sent: now,
             repeated: false,
-            nominates: false,
-            controlling: true,
+            nominates: None,
+            epoch: 0,
             priority: 1,
         };
         list.get_mut(id).unwrap().start(now, MIN_RTO, request);
@@ -273,7 +369,10 @@ mod tests {
         let now = oxirtc_netsim::epoch();
         let mut list = CheckList::default();
         for (number, foundation, priority) in [(0, 1, 10), (1, 1, 20), (2, 2, 5)] {
-            assert!(list.insert(pair(number, foundation, priority), 100, false));
+            assert!(
+                list.insert(pair(number, foundation, priority), 100, false)
+                    .is_in()
+            );
         }
         assert_eq!(list.get(PairId(1)).unwrap().state, PairState::Frozen);
         for expected in [0, 2] {
@@ -281,7 +380,7 @@ mod tests {
             start(&mut list, PairId(expected), now);
         }
         assert_eq!(list.next_turn(now), None);
-        assert_eq!(list.deadline(now), Some(now + MIN_RTO));
+        assert_eq!(list.ready(now), Some(now + MIN_RTO));
         let later = now + MIN_RTO;
         for expected in [0, 2] {
             assert_eq!(list.next_turn(later), Some(Turn::Repeat(PairId(expected))));
@@ -322,12 +421,12 @@ mod tests {
             );
         }
         start(&mut list, PairId(0), now);
-        assert!(!list.insert(pair(4, 4, 5), 4, false));
-        assert!(list.insert(pair(5, 5, 50), 4, false));
+        assert_eq!(list.insert(pair(4, 4, 5), 4, false), Inserted::Refused);
+        assert!(list.insert(pair(5, 5, 50), 4, false).is_in());
         assert!(list.get(PairId(1)).is_none() && list.get(PairId(0)).is_some());
-        assert!(list.insert(pair(6, 6, 1), 4, true));
+        assert!(list.insert(pair(6, 6, 1), 4, true).is_in());
         list.trigger(PairId(6));
-        assert!(list.insert(pair(7, 7, 60), 4, false));
+        assert!(list.insert(pair(7, 7, 60), 4, false).is_in());
         assert!(list.get(PairId(6)).is_some() && list.iter().count() == 4);
     }
 

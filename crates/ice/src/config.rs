@@ -21,6 +21,7 @@ pub struct Config {
     pub(crate) consent_expiry: Duration,
     pub(crate) nomination_wait: Duration,
     pub(crate) tie_breaker: Option<u64>,
+    pub(crate) renomination: bool,
 }
 
 impl Config {
@@ -106,12 +107,30 @@ impl Config {
         self
     }
 
+    /// Whether nominations are numbered where the peer does it too (draft-thatcher-ice-renomination), so
+    /// that a controlling agent may nominate again. The description has to say so. Default: `false`.
+    #[must_use]
+    pub fn renomination(mut self, renominate: bool) -> Self {
+        self.renomination = renominate;
+        self
+    }
+
     /// The first tie-breaker (RFC 8445 §7.1), for tests of role conflicts. Default: random.
     #[must_use]
     pub fn tie_breaker(mut self, tie_breaker: u64) -> Self {
         self.tie_breaker = Some(tie_breaker);
         self
     }
+}
+
+/// Which candidates are used (`RTCIceTransportPolicy`).
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum TransportPolicy {
+    /// All.
+    #[default]
+    All,
+    /// Relayed ones alone: no address of this machine is told, checked from or answered at.
+    Relay,
 }
 
 impl Default for Config {
@@ -128,6 +147,7 @@ impl Default for Config {
             consent_expiry: CONSENT_EXPIRY,
             nomination_wait: Duration::from_millis(100),
             tie_breaker: None,
+            renomination: false,
         }
     }
 }

@@ -4,9 +4,20 @@ use std::time::{Duration, Instant};
 
 use crate::Config;
 
+/// How often the consent of a pair is asked for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Freshness {
+    /// As RFC 7675 has it.
+    Consent,
+    /// Seldom: it is kept warm.
+    Backup,
+}
+
 /// When the next consent check goes out on a pair, and when its consent ends.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Consent {
+    /// When the last answer came.
+    answered: Instant,
     expires: Instant,
     next: Instant,
     /// When the next check is due if the last one is answered.
@@ -18,8 +29,9 @@ pub(crate) struct Consent {
 impl Consent {
     /// The consent that comes with the answer to a check that was sent at `sent`.
     pub(crate) fn new(now: Instant, sent: Instant, jitter: f64, config: &Config) -> Self {
-        let regular = (sent + interval(jitter, config)).max(now);
+        let regular = (sent + interval(jitter, Freshness::Consent, config)).max(now);
         Self {
+            answered: now,
             expires: now + config.consent_expiry,
             next: regular,
             regular,
@@ -28,8 +40,14 @@ impl Consent {
     }
 
     /// A check is sent. `retry` is how long its answer may take.
-    pub(crate) fn sent(&mut self, now: Instant, jitter: f64, rtt: Duration, config: &Config) {
-        self.regular = now + interval(jitter, config);
+    pub(crate) fn sent(
+        &mut self,
+        now: Instant,
+        jitter: f64,
+        (rtt, freshness): (Duration, Freshness),
+        config: &Config,
+    ) {
+        self.regular = now + interval(jitter, freshness, config);
         // The first check is given two round trips to be answered; then checks follow without waiting
         // for each other, so that a short outage is over as soon as the network is back.
         let wait = if self.silent_since.is_none() {
@@ -41,8 +59,26 @@ impl Consent {
         self.silent_since.get_or_insert(now);
     }
 
+    /// A check went out that is not of the schedule.
+    pub(crate) fn asked(&mut self, now: Instant) {
+        self.silent_since.get_or_insert(now);
+    }
+
+    /// The next check goes out at once, unless one is in the air or was answered just now.
+    pub(crate) fn hasten(&mut self, now: Instant) {
+        if self.silent_since.is_none() && self.answered + RETRY <= now {
+            self.next = self.next.min(now);
+        }
+    }
+
+    /// Whether the last answer came before `at`.
+    pub(crate) fn is_silent_since(&self, at: Instant) -> bool {
+        self.answered <= at
+    }
+
     /// A response with correct integrity came.
     pub(crate) fn answered(&mut self, now: Instant, config: &Config) {
+        self.answered = now;
         self.expires = now + config.consent_expiry;
         self.next = self.regular.max(now);
         self.silent_since = None;
@@ -57,15 +93,26 @@ impl Consent {
         self.silent_since
     }
 
+    pub(crate) fn expires(&self) -> Instant {
+        self.expires
+    }
+
     pub(crate) fn deadline(&self) -> Instant {
         self.next.min(self.expires)
     }
 }
 
 /// RFC 7675 §5.1: the interval is varied by ±20 % for each check. `jitter` is in 0..1.
-fn interval(jitter: f64, config: &Config) -> Duration {
-    config.consent_interval.mul_f64(0.8 + 0.4 * jitter)
+fn interval(jitter: f64, freshness: Freshness, config: &Config) -> Duration {
+    let mean = match freshness {
+        Freshness::Consent => config.consent_interval,
+        Freshness::Backup => BACKUP_INTERVAL.max(config.consent_interval),
+    };
+    mean.mul_f64(0.8 + 0.4 * jitter)
 }
 
 /// The time between checks while none is answered, and the least that an answer is waited for.
 const RETRY: Duration = Duration::from_millis(500);
+/// Between two checks of a pair that is kept warm. Two of them fit into the life of its consent, with
+/// time for the second one to be asked again.
+const BACKUP_INTERVAL: Duration = Duration::from_secs(12);

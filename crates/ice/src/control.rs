@@ -2,7 +2,7 @@
 
 use std::collections::VecDeque;
 
-use crate::{Path, pair::PairId};
+use crate::{Path, base::BaseId, pair::PairId};
 
 /// Checks and responses in order. Buffers are used again.
 #[derive(Debug, Default)]
@@ -14,6 +14,7 @@ pub(crate) struct ControlQueue {
 #[derive(Debug)]
 struct Datagram {
     path: Path,
+    base: BaseId,
     check: Option<PairId>,
     bytes: Vec<u8>,
 }
@@ -30,7 +31,12 @@ impl ControlQueue {
 
     /// Queues a built message; `check` names the pair that a request belongs to. Returns how many
     /// messages had to be dropped for it, which happens only when nobody fetches them.
-    pub(crate) fn push(&mut self, path: Path, check: Option<PairId>, bytes: Vec<u8>) -> u64 {
+    pub(crate) fn push(
+        &mut self,
+        (base, path): (BaseId, Path),
+        check: Option<PairId>,
+        bytes: Vec<u8>,
+    ) -> u64 {
         if bytes.is_empty() {
             return 1;
         }
@@ -38,7 +44,12 @@ impl ControlQueue {
         if let Some(oldest) = self.datagrams.pop_front_if(|_| full) {
             self.reuse(oldest.bytes);
         }
-        self.datagrams.push_back(Datagram { path, check, bytes });
+        self.datagrams.push_back(Datagram {
+            path,
+            base,
+            check,
+            bytes,
+        });
         u64::from(full)
     }
 
@@ -55,6 +66,11 @@ impl ControlQueue {
     pub(crate) fn cancel(&mut self, pair: PairId) {
         self.datagrams
             .retain(|datagram| datagram.check != Some(pair));
+    }
+
+    /// Takes back what was to leave from a base that is gone.
+    pub(crate) fn cancel_base(&mut self, base: BaseId) {
+        self.datagrams.retain(|datagram| datagram.base != base);
     }
 
     pub(crate) fn clear(&mut self) {

@@ -2,7 +2,7 @@
 
 use std::net::{IpAddr, SocketAddr};
 
-use crate::{Candidate, Path};
+use crate::{Candidate, Pair, Path};
 
 /// A fact that became true inside the agent, in the order in which it happened.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -19,16 +19,15 @@ pub enum Event {
     },
     /// The state of the transport changed.
     StateChanged(State),
-    /// Payload may flow: a pair became valid where none was.
-    PayloadPathAvailable,
-    /// A pair was nominated, and payload goes on it.
-    SelectedPairChanged,
+    /// Payload goes on this pair from now on: told from the first one, and before the state that comes
+    /// with it.
+    PairChanged(Pair),
     /// A STUN message with correct MESSAGE-INTEGRITY came on this path for the first time: its remote
     /// address belongs to this agent.
     PathAuthenticated(Path),
     /// No pair uses this path any more.
     PathReleased(Path),
-    /// A role conflict was resolved by taking the other role (RFC 8445 §7.3.1.1).
+    /// The role of the connection changed, by a description or by a conflict (RFC 8445 §7.3.1.1).
     RoleChanged(Role),
 }
 
@@ -41,7 +40,7 @@ pub enum State {
     Checking,
     /// A pair is valid.
     Connected,
-    /// A pair is selected, both sides have gathered, and no check remains.
+    /// A pair is nominated, both sides have gathered, and no check remains.
     Completed,
     /// The peer has not answered for a while, or all pairs failed while more may come.
     Disconnected,

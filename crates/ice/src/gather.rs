@@ -6,45 +6,27 @@ use std::{
 };
 
 use crate::{
-    Address, Candidate, CandidateKind, Config, GatheringState, Interface, Protocol, Request,
-    RequestId,
+    Address, Candidate, CandidateKind, Config, Interface, Protocol, Request, RequestId,
+    TransportPolicy,
+    base::{Base, BaseId, Bases, Host, Via},
     candidate::{is_link_local, normalized, priority},
-    session::Local,
+    generation::{Local, LocalSide},
 };
 
-/// What is known of this machine's addresses, and what was asked about them.
+/// What is known of this machine's addresses, the bases on them, and what was asked about them.
 #[derive(Default)]
 pub(crate) struct Gatherer {
     interfaces: Option<Vec<Interface>>,
-    /// The addresses of the present generation, best first.
-    wanted: Vec<Host>,
-    sockets: Vec<SocketAddr>,
-    pending: Vec<(RequestId, Source)>,
+    pub(crate) bases: Bases,
+    pending: Vec<(RequestId, Host)>,
     requests: VecDeque<Request>,
     next_id: u64,
-    state: Option<GatheringState>,
-}
-
-/// An address that becomes a host candidate.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-struct Host {
-    address: IpAddr,
-    scope: u32,
-    /// RFC 8445 §5.1.2.1: the local preference.
-    preference: u16,
-}
-
-/// Where candidates come from. What waits for a server has its place here.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Source {
-    /// A socket on an address of this machine.
-    Host(Host),
 }
 
 /// What a response to a request brought.
 pub(crate) enum Answer {
-    /// A socket, and the candidate that it is.
-    Bound(Local),
+    /// A base.
+    Bound(BaseId),
     /// No socket.
     Refused,
     /// Nothing was asked.
@@ -52,58 +34,62 @@ pub(crate) enum Answer {
 }
 
 impl Gatherer {
-    pub(crate) fn state(&self) -> GatheringState {
-        self.state.unwrap_or(GatheringState::New)
-    }
-
-    /// Notes a state; whether it is another one.
-    pub(crate) fn set_state(&mut self, state: GatheringState) -> bool {
-        let changed = self.state() != state;
-        self.state = Some(state);
-        changed
-    }
-
-    pub(crate) fn set_interfaces(&mut self, interfaces: &[Interface]) {
+    /// Takes all addresses of this machine, and ends the bases of those that are gone.
+    pub(crate) fn set_interfaces(&mut self, interfaces: &[Interface]) -> Vec<Base> {
         self.interfaces = Some(interfaces.to_vec());
+        self.pending
+            .retain(|(_, host)| is_there(interfaces, host.address));
+        let gone = self
+            .bases
+            .retain(|base| is_there(interfaces, base.address.ip()));
+        self.close_all(&gone);
+        gone
     }
 
-    /// Everything that was asked for has come or failed.
-    pub(crate) fn is_idle(&self) -> bool {
-        self.interfaces.is_some() && self.pending.is_empty()
+    /// Whether everything that this side wants has come or failed.
+    pub(crate) fn is_done(&self, side: &LocalSide) -> bool {
+        let asked = |(_, host): &(RequestId, Host)| side.wants(host.address);
+        side.policy == TransportPolicy::Relay
+            || self.interfaces.is_some() && !self.pending.iter().any(asked)
     }
 
-    /// Forgets which addresses were used: the next generation chooses afresh.
-    pub(crate) fn restart(&mut self) {
-        self.wanted.clear();
-    }
-
-    /// Works out which addresses to use in addition to those in use, asks for the sockets that are
-    /// missing and gives the candidates of those that are not.
-    pub(crate) fn plan(&mut self, config: &Config) -> Vec<Local> {
+    /// Works out which addresses a side uses in addition to those in use, asks for the sockets that are
+    /// missing and gives the bases that are there already.
+    pub(crate) fn plan(&mut self, side: &mut LocalSide, config: &Config) -> Vec<BaseId> {
         let Some(interfaces) = &self.interfaces else {
             return Vec::new();
         };
-        let mut new = usable(interfaces, config);
-        new.retain(|host| self.wanted.iter().all(|old| old.address != host.address));
-        // RFC 8445 §5.1.2: no two candidates have the same priority.
-        let used = u16::try_from(self.wanted.len()).unwrap_or(u16::MAX);
-        for host in &mut new {
-            host.preference = host.preference.saturating_sub(used);
+        side.wanted
+            .retain(|host| is_there(interfaces, host.address));
+        if side.policy == TransportPolicy::Relay {
+            return Vec::new();
         }
-        self.wanted.extend_from_slice(&new);
+        let mut new = usable(interfaces, config);
+        new.retain(|host| !side.wants(host.address));
+        // RFC 8445 §5.1.2: no two candidates have the same priority.
+        for host in &mut new {
+            host.preference = host.preference.saturating_sub(side.ranked);
+        }
+        side.ranked = side
+            .ranked
+            .saturating_add(u16::try_from(new.len()).unwrap_or(u16::MAX));
+        side.wanted.extend_from_slice(&new);
         let mut ready = Vec::new();
         for host in new {
             let bound = self
-                .sockets
+                .bases
                 .iter()
-                .find(|socket| socket.ip() == host.address);
-            let asked = |(_, source): &(RequestId, Source)| matches!(source, Source::Host(other) if other.address == host.address);
+                .find(|base| base.address.ip() == host.address);
             if let Some(base) = bound {
-                ready.push(host.candidate(*base));
-            } else if !self.pending.iter().any(asked) {
+                ready.push(base.id);
+            } else if !self
+                .pending
+                .iter()
+                .any(|(_, other)| other.address == host.address)
+            {
                 let id = RequestId(self.next_id);
                 self.next_id += 1;
-                self.pending.push((id, Source::Host(host)));
+                self.pending.push((id, host));
                 self.requests.push_back(Request::Bind {
                     id,
                     address: host.address,
@@ -121,7 +107,7 @@ impl Gatherer {
             }
             return Answer::Unasked;
         };
-        let (_, Source::Host(host)) = self.pending.swap_remove(at);
+        let (_, host) = self.pending.swap_remove(at);
         let Some(bound) = result.filter(|bound| bound.port() != 0) else {
             return Answer::Refused;
         };
@@ -136,33 +122,17 @@ impl Gatherer {
         {
             v6.set_scope_id(host.scope);
         }
-        self.sockets.push(base);
-        // The addresses may have changed since it was asked for.
-        let host = self
-            .wanted
-            .iter()
-            .find(|wanted| wanted.address == host.address);
-        match host {
-            Some(host) => Answer::Bound(host.candidate(base)),
-            None => Answer::Refused,
-        }
-    }
-
-    pub(crate) fn has_socket(&self, local: SocketAddr) -> bool {
-        self.sockets.contains(&local)
+        Answer::Bound(self.bases.add(base, Via::Socket))
     }
 
     pub(crate) fn poll_request(&mut self) -> Option<Request> {
         self.requests.pop_front()
     }
 
-    /// Closes the sockets for which `used` does not hold.
-    pub(crate) fn close_unused(&mut self, used: impl Fn(SocketAddr) -> bool) {
-        let (kept, closed) = self.sockets.iter().partition(|socket| used(**socket));
-        self.sockets = kept;
-        let closed: Vec<SocketAddr> = closed;
-        let requests = closed.into_iter().map(|local| Request::Close { local });
-        self.requests.extend(requests);
+    /// Ends the bases for which `used` does not hold, and closes their sockets.
+    pub(crate) fn close_unused(&mut self, used: impl Fn(&Base) -> bool) {
+        let unused = self.bases.retain(|base| used(base));
+        self.close_all(&unused);
     }
 
     /// Closes everything; what is still asked for is closed when it comes.
@@ -171,26 +141,55 @@ impl Gatherer {
         self.requests.clear();
         self.close_unused(|_| false);
     }
+
+    /// Takes back what was asked for addresses for which `wanted` does not hold.
+    pub(crate) fn cancel(&mut self, wanted: impl Fn(IpAddr) -> bool) {
+        self.pending.retain(|(_, host)| wanted(host.address));
+    }
+
+    fn close_all(&mut self, bases: &[Base]) {
+        let requests = bases.iter().map(|base| Request::Close {
+            local: base.address,
+        });
+        self.requests.extend(requests);
+    }
 }
 
-impl Host {
-    fn candidate(self, base: SocketAddr) -> Local {
-        Local {
+impl LocalSide {
+    pub(crate) fn wants(&self, address: IpAddr) -> bool {
+        self.wanted.iter().any(|host| host.address == address)
+    }
+
+    /// The candidate that a base becomes for this side; `told` unless gathering is over.
+    pub(crate) fn candidate(&self, base: &Base, told: bool) -> Option<Local> {
+        let address = base.address;
+        let host = self
+            .wanted
+            .iter()
+            .find(|host| host.address == address.ip())?;
+        let preference = host.preference;
+        Some(Local {
             candidate: Candidate {
-                foundation: foundation(self.preference),
+                foundation: foundation(preference),
                 component: 1,
                 protocol: Protocol::Udp,
                 tcp_type: None,
-                priority: priority(CandidateKind::Host, self.preference),
-                address: Address::Ip(base.ip()),
-                port: base.port(),
+                priority: priority(CandidateKind::Host, preference),
+                address: Address::Ip(address.ip()),
+                port: address.port(),
                 kind: CandidateKind::Host,
                 related: None,
             },
-            base,
-            preference: self.preference,
-        }
+            base: base.id,
+            preference,
+            told,
+        })
     }
+}
+
+fn is_there(interfaces: &[Interface], address: IpAddr) -> bool {
+    let mut addresses = interfaces.iter().map(|it| it.address.to_canonical());
+    addresses.any(|other| other == address)
 }
 
 /// RFC 8445 §5.1.1.3: kind, base address, protocol and server make a foundation. Each address has a
@@ -270,6 +269,7 @@ const MAX_HOSTS: usize = 32;
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::{Credentials, credentials::Keys, generation::SideId};
 
     fn interfaces(addresses: &[&str]) -> Vec<Interface> {
         addresses
@@ -354,16 +354,23 @@ mod tests {
 
     #[test]
     fn a_link_local_socket_keeps_its_scope() {
+        let now = oxirtc_netsim::epoch();
+        let credentials = Credentials::new("fragment", "a".repeat(22));
+        let keys = Keys::new(credentials).unwrap();
+        let mut side = LocalSide::new(SideId(1), keys, TransportPolicy::All, now);
         let mut gatherer = Gatherer::default();
         gatherer.set_interfaces(&interfaces(&["fe80::1"]));
-        assert!(gatherer.plan(&Config::default()).is_empty());
+        assert!(gatherer.plan(&mut side, &Config::default()).is_empty());
         let Some(Request::Bind { id, scope: 1, .. }) = gatherer.poll_request() else {
             panic!("no request");
         };
+        assert!(!gatherer.is_done(&side));
         let bound = "[::]:4000".parse().unwrap();
-        let Answer::Bound(local) = gatherer.handle_response(id, Some(bound)) else {
+        let Answer::Bound(base) = gatherer.handle_response(id, Some(bound)) else {
             panic!("not bound");
         };
-        assert_eq!(local.base, "[fe80::1%1]:4000".parse().unwrap());
+        let base = gatherer.bases.get(base).unwrap();
+        assert_eq!(base.address, "[fe80::1%1]:4000".parse().unwrap());
+        assert!(gatherer.is_done(&side));
     }
 }

@@ -2,8 +2,10 @@
 #![warn(clippy::indexing_slicing)]
 
 mod agent;
+mod base;
 mod candidate;
 mod checks;
+mod combine;
 mod config;
 mod consent;
 mod control;
@@ -11,19 +13,29 @@ mod credentials;
 mod error;
 mod event;
 mod gather;
+mod generation;
+mod head;
 mod hold;
 mod pair;
-mod session;
+mod select;
+mod set;
+mod state;
 mod stats;
+mod tables;
 mod timer;
+mod way;
 
 pub use crate::{
     agent::Agent,
     candidate::{Address, Candidate, CandidateKind, Pair, Path, Protocol, TcpType},
-    config::Config,
+    config::{Config, TransportPolicy},
     credentials::Credentials,
     error::Error,
     event::{Event, GatheringState, Interface, Request, RequestId, Role, State},
+    generation::{Generation, GenerationId, Plan, RemoteIce},
+    head::{Head, head},
     pair::PairState,
+    set::ChecklistSet,
     stats::{Drops, PairStats, Stats},
+    way::Way,
 };

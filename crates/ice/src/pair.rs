@@ -7,14 +7,20 @@ use std::{
 
 use oxirtc_stun::TransactionId;
 
-use crate::{Config, Path, consent::Consent};
+use crate::{Config, base::PairKey, consent::Consent};
 
-/// A pair of a check list. Candidates are named by their place in the session's lists.
+/// A pair of a check list. Candidates are named by their place in the lists of the two sides.
 pub(crate) struct CandidatePair {
     pub(crate) id: PairId,
-    pub(crate) path: Path,
-    pub(crate) candidates: Candidates,
+    pub(crate) key: PairKey,
+    /// The local candidate: that of the base, or the one that the peer sees.
+    pub(crate) local: usize,
+    pub(crate) remote: usize,
+    /// The numbers of both foundations.
+    pub(crate) foundation: (usize, usize),
     pub(crate) priority: u64,
+    /// It came with a request of the peer.
+    pub(crate) learnt: bool,
     pub(crate) state: PairState,
     /// Taken off the check list because another pair was nominated (RFC 8445 §8.1.2).
     pub(crate) cancelled: bool,
@@ -25,6 +31,8 @@ pub(crate) struct CandidatePair {
     pub(crate) in_flight: VecDeque<Request>,
     /// Present while the pair is valid.
     pub(crate) consent: Option<Consent>,
+    /// The driver said that nothing gets through, and no answer has come since.
+    pub(crate) unreachable: bool,
     pub(crate) counters: Counters,
 }
 
@@ -47,20 +55,12 @@ pub enum PairState {
     Failed,
 }
 
-/// Which candidates a pair is of, by index, and their foundations, by number.
-#[derive(Clone, Copy, Debug)]
-pub(crate) struct Candidates {
-    pub(crate) local: usize,
-    pub(crate) remote: usize,
-    pub(crate) foundation: (usize, usize),
-}
-
 /// How far a pair is on its way to be used.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Nomination {
     None,
-    /// The controlling side asked for it and the pair is not valid yet, or we ask for it.
-    Wanted,
+    /// The controlling side asked for it, with this number, and the pair is not valid yet.
+    Wanted(u32),
     /// Since when it is nominated; as controlled: when the peer said so last.
     Done(Instant),
 }
@@ -72,6 +72,8 @@ pub(crate) struct Check {
     pub(crate) transmissions: u32,
     pub(crate) interval: Duration,
     pub(crate) due: Instant,
+    /// When it is given up at the latest.
+    pub(crate) end: Instant,
 }
 
 /// A request that may still be answered.
@@ -80,8 +82,9 @@ pub(crate) struct Request {
     pub(crate) id: TransactionId,
     pub(crate) sent: Instant,
     pub(crate) repeated: bool,
-    pub(crate) nominates: bool,
-    pub(crate) controlling: bool,
+    pub(crate) nominates: Option<u32>,
+    /// That of the set when it was sent: it tells an answer about an earlier role.
+    pub(crate) epoch: u32,
     pub(crate) priority: u32,
 }
 
@@ -99,12 +102,21 @@ pub(crate) struct Counters {
 }
 
 impl CandidatePair {
-    pub(crate) fn new(id: PairId, path: Path, candidates: Candidates, priority: u64) -> Self {
+    /// A pair that has no name yet.
+    pub(crate) fn new(
+        key: PairKey,
+        (local, remote): (usize, usize),
+        foundation: (usize, usize),
+        priority: u64,
+    ) -> Self {
         Self {
-            id,
-            path,
-            candidates,
+            id: PairId(0),
+            key,
+            local,
+            remote,
+            foundation,
             priority,
+            learnt: false,
             state: PairState::Frozen,
             cancelled: false,
             expired: false,
@@ -112,6 +124,7 @@ impl CandidatePair {
             check: None,
             in_flight: VecDeque::new(),
             consent: None,
+            unreachable: false,
             counters: Counters::default(),
         }
     }
@@ -123,6 +136,17 @@ impl CandidatePair {
     /// Valid, and payload may be sent on it.
     pub(crate) fn is_usable(&self, now: Instant) -> bool {
         self.consent.is_some_and(|consent| consent.is_fresh(now))
+    }
+
+    /// Valid, but a request is unanswered for longer than a round trip explains.
+    pub(crate) fn is_suspect(&self, now: Instant) -> bool {
+        self.unreachable || self.suspicion().is_some_and(|at| at <= now)
+    }
+
+    /// When it becomes suspect unless an answer comes.
+    pub(crate) fn suspicion(&self) -> Option<Instant> {
+        let since = self.consent?.silent_since()?;
+        Some(since + SUSPICION.max(2 * self.rtt()))
     }
 
     /// Whether a check of it may still end well without anything coming from the peer.
@@ -144,15 +168,17 @@ impl CandidatePair {
 
     /// Starts a check; how long until it is repeated is `rto`.
     pub(crate) fn start(&mut self, now: Instant, rto: Duration, request: Request) {
-        if !self.is_valid() {
-            self.state = PairState::InProgress;
+        match &mut self.consent {
+            Some(consent) => consent.asked(now),
+            None => self.state = PairState::InProgress,
         }
         self.cancelled = false;
         self.check = Some(Check {
             id: request.id,
             transmissions: 1,
             interval: rto,
-            due: now + rto,
+            due: now + rto.min(MAX_AGE),
+            end: now + MAX_AGE,
         });
         self.remember(now, request);
     }
@@ -177,6 +203,9 @@ impl CandidatePair {
         } else {
             now + check.interval
         };
+        // RFC 8445 §14.3 lets a long list wait for minutes; a check is given no more time than the
+        // shortest list gives it.
+        check.due = check.due.min(check.end);
         let id = check.id;
         let request = self.in_flight.iter_mut().find(|request| request.id == id)?;
         request.repeated = true;
@@ -185,13 +214,14 @@ impl CandidatePair {
 
     /// Whether the ordinary check was sent as often as it may and has waited long enough.
     pub(crate) fn is_exhausted(&self, now: Instant) -> bool {
-        self.check
-            .is_some_and(|check| check.transmissions >= MAX_TRANSMISSIONS && check.due <= now)
+        self.check.is_some_and(|check| {
+            check.end <= now || check.transmissions >= MAX_TRANSMISSIONS && check.due <= now
+        })
     }
 
     pub(crate) fn wants_repetition(&self) -> Option<Instant> {
         self.check
-            .filter(|check| check.transmissions < MAX_TRANSMISSIONS)
+            .filter(|check| check.transmissions < MAX_TRANSMISSIONS && check.due < check.end)
             .map(|check| check.due)
     }
 
@@ -225,6 +255,7 @@ impl CandidatePair {
     pub(crate) fn succeed(&mut self, now: Instant, sent: Instant, jitter: f64, config: &Config) {
         self.state = PairState::Succeeded;
         self.cancelled = false;
+        self.unreachable = false;
         match &mut self.consent {
             Some(consent) => consent.answered(now, config),
             None => self.consent = Some(Consent::new(now, sent, jitter, config)),
@@ -237,6 +268,13 @@ impl CandidatePair {
         self.check = None;
         self.in_flight.clear();
         self.consent = None;
+        self.unreachable = false;
+    }
+
+    /// RFC 7675 §5.1: it is not used again with these credentials.
+    pub(crate) fn expire(&mut self) {
+        self.fail();
+        self.expired = true;
     }
 
     /// RFC 8445 §8.1.2: off the list, without a word about whether it works.
@@ -253,6 +291,9 @@ impl CandidatePair {
 const MAX_TRANSMISSIONS: u32 = 7;
 /// After seven requests the interval is 2^6 RTO; RFC 8489 §6.2.1 wants Rm = 16 RTO.
 const LAST_INTERVAL: u32 = 4;
+/// RFC 8489 §6.2.1: how long a check takes that nobody answers, at the least RTO.
 const MAX_AGE: Duration = Duration::from_millis(39_500);
+/// The least that an answer is waited for before a pair is suspect.
+const SUSPICION: Duration = Duration::from_millis(500);
 /// As many consent checks as thirty seconds hold, and a few.
 const MAX_IN_FLIGHT: usize = 80;

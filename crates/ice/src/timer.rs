@@ -15,13 +15,15 @@ pub(crate) enum Timer {
     Patience,
     /// The moment when a silent peer counts as disconnected.
     Silence,
-    /// The end of the previous generation.
-    Retirement,
+    /// The moment when a pair in use becomes suspect, or is returned to.
+    Selection,
+    /// The end of a session that was replaced.
+    Fading,
 }
 
 /// One deadline for each [`Timer`].
 #[derive(Debug, Default)]
-pub(crate) struct Timers([Option<Instant>; 6]);
+pub(crate) struct Timers([Option<Instant>; 7]);
 
 impl Timers {
     pub(crate) fn set(&mut self, timer: Timer, at: Option<Instant>) {
@@ -31,7 +33,7 @@ impl Timers {
     }
 
     pub(crate) fn clear(&mut self) {
-        self.0 = [None; 6];
+        self.0 = [None; 7];
     }
 
     pub(crate) fn next(&self) -> Option<Instant> {

@@ -1,7 +1,7 @@
 //! Two agents connect.
 mod sim;
 
-use oxirtc_ice::{CandidateKind, Event, GatheringState, Role, State};
+use oxirtc_ice::{CandidateKind, Error, Event, GatheringState, Role, State};
 
 use crate::sim::{Sim, ip, ms, secs};
 
@@ -15,7 +15,7 @@ fn two_agents_connect() {
     let [one, two] = sim
         .peers
         .each_ref()
-        .map(|peer| peer.agent.selected_pair().unwrap());
+        .map(|peer| peer.agent.selected_pair().unwrap().clone());
     assert_eq!(
         (one.path.local, one.path.remote),
         (two.path.remote, two.path.local)
@@ -24,7 +24,7 @@ fn two_agents_connect() {
     let expected = [State::Checking, State::Connected, State::Completed];
     assert_eq!(sim.history(0), expected);
     assert_eq!(sim.peers[0].agent.rtt(), Some(ms(20)));
-    assert_eq!(sim.peers[0].agent.role(), Role::Controlling);
+    assert_eq!(sim.peers[0].set.role(), Role::Controlling);
 }
 
 /// [5.6.4-02]: checks go at once, so that payload flows after one round trip.
@@ -33,7 +33,7 @@ fn payload_may_flow_after_one_round_trip() {
     let mut sim = Sim::new(2);
     sim.connect();
     let took = sim.run_until(secs(1), |sim| {
-        sim.peers.iter().all(|peer| peer.agent.has_consent())
+        [0, 1].iter().all(|side| sim.has_consent(*side))
     });
     assert!(took <= ms(20), "{took:?}");
 }
@@ -45,7 +45,7 @@ fn no_timer_stands_between_near_peers() {
     sim.delay = ms(0);
     sim.connect();
     let took = sim.run_until(secs(1), |sim| {
-        sim.peers.iter().all(|peer| peer.agent.has_consent())
+        [0, 1].iter().all(|side| sim.has_consent(*side))
     });
     assert_eq!(took, ms(0));
 }
@@ -104,15 +104,17 @@ fn they_connect_through_loss() {
 fn close_ends_everything() {
     let mut sim = Sim::new(6);
     sim.connect().run(secs(1));
-    let now = sim.now;
-    sim.agent(0).close(now);
-    sim.agent(0).close(now);
+    sim.close(0);
+    sim.close(0);
     sim.flush();
     assert_eq!(sim.peers[0].closed.len(), 1);
     assert_eq!(sim.history(0).last(), Some(&State::Closed));
-    assert!(sim.agent(0).payload_path().is_none() && sim.agent(0).selected_pair().is_none());
+    assert!(sim.payload_path(0).is_none() && sim.agent(0).selected_pair().is_none());
     assert_eq!(sim.agent(0).poll_timeout(), None);
-    assert!(sim.agent(0).gather(now).is_err());
+    let (now, plan) = (sim.now, sim.peers[0].plan.clone());
+    let peer = &mut sim.peers[0];
+    let refused = peer.transports[0].agent.set_plan(now, &mut peer.set, plan);
+    assert_eq!(refused, Err(Error::Closed));
     let before = sim.requests(0).len();
     sim.run(secs(60));
     assert_eq!(sim.requests(0).len(), before);
@@ -145,11 +147,10 @@ fn without_end_of_candidates_it_is_disconnected() {
     sim.trickle = false;
     sim.up = [false, false];
     sim.connect();
-    let (now, candidate) = (sim.now, sim.peers[1].gathered[0].clone());
-    sim.agent(0).add_remote_candidate(now, candidate).unwrap();
+    let candidate = sim.peers[1].gathered[0].clone();
+    sim.candidate(0, candidate);
     sim.run(secs(60));
     assert_eq!(sim.states()[0], State::Disconnected);
-    let now = sim.now;
-    sim.agent(0).set_remote_end_of_candidates(now);
+    sim.end_of_candidates(0);
     assert_eq!(sim.states()[0], State::Failed);
 }

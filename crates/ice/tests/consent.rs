@@ -3,7 +3,7 @@ mod sim;
 
 use std::collections::HashSet;
 
-use oxirtc_ice::State;
+use oxirtc_ice::{GenerationId, State};
 
 use crate::sim::{Sim, ms, secs};
 
@@ -49,7 +49,7 @@ fn silence_ends_consent_after_thirty_seconds() {
         .map(|sent| sent.bytes[8..20].to_vec())
         .collect();
     assert!(ids.len() == requests.len() && ids.len() >= 48);
-    assert!(sim.peers[0].agent.payload_path().is_none());
+    assert!(sim.payload_path(0).is_none());
     sim.run_until(secs(10), |sim| sim.both_are(State::Failed));
     sim.up = [true, true];
     sim.sent.clear();
@@ -88,7 +88,7 @@ fn a_late_answer_does_not_revive() {
     sim.sent.clear();
     sim.run(secs(10));
     assert_eq!(sim.states()[0], State::Failed);
-    assert!(!sim.peers[0].agent.has_consent());
+    assert!(!sim.has_consent(0));
     assert!(
         sim.sent.iter().all(|sent| sent.from == 1),
         "the failed side is silent"
@@ -123,10 +123,8 @@ fn a_lost_peer_without_end_of_candidates_fails() {
     sim.trickle = false;
     sim.connect();
     for side in [0, 1] {
-        let (now, candidate) = (sim.now, sim.peers[1 - side].gathered[0].clone());
-        sim.agent(side)
-            .add_remote_candidate(now, candidate)
-            .unwrap();
+        let candidate = sim.peers[1 - side].gathered[0].clone();
+        sim.candidate(side, candidate);
     }
     sim.run_until(secs(2), |sim| sim.both_are(State::Connected));
     sim.run(ms(200));
@@ -139,13 +137,15 @@ fn a_lost_peer_without_end_of_candidates_fails() {
 #[test]
 fn payload_is_refused_without_consent() {
     let mut sim = Sim::new(8);
-    let mut payload = vec![22; 10];
-    assert!(sim.agent(0).wrap(&mut payload, 0).is_err());
     sim.connect();
-    assert!(sim.agent(0).payload_path().is_none());
-    assert!(sim.agent(0).wrap(&mut payload, 0).is_err());
+    assert!(sim.payload_path(0).is_none());
     sim.run(secs(1));
-    assert!(sim.agent(0).wrap(&mut payload, 0).is_ok());
+    let (now, mut payload) = (sim.now, vec![22; 10]);
+    let way = sim
+        .agent(0)
+        .payload_way(now, GenerationId::default())
+        .unwrap();
+    assert!(sim.agent(0).wrap(&way, &mut payload, 0).is_ok());
     assert_eq!(payload, [22; 10]);
     let first = sim.sent.iter().take(4);
     assert!(first.into_iter().all(|sent| sent.bytes[0] < 2));

@@ -6,23 +6,31 @@ mod sim;
 use std::{net::SocketAddr, time::Instant};
 
 use oxirtc_ice::{
-    Address, Agent, Candidate, CandidateKind, Config, Credentials, Event, Interface, PairState,
-    Path, Protocol, Request, Role, State,
+    Address, Agent, Candidate, CandidateKind, ChecklistSet, Config, Credentials, Event, Generation,
+    GenerationId, Interface, PairState, Path, Plan, Protocol, RemoteIce, Request, Role, State,
 };
 use oxirtc_stun::{
     Attribute, AttributeType, Builder, Class, ErrorCode, IntegrityKey, Message, Method,
     RawAttribute, TransactionId,
 };
 
-use crate::sim::{Sim, ip, ms, secs};
+use crate::sim::{Sim, ip, ms, secs, told};
 
 /// An agent whose peer is written by hand.
 struct Bench {
     now: Instant,
+    set: ChecklistSet,
     agent: Agent,
     local: SocketAddr,
     id: u8,
     payload: Vec<Vec<u8>>,
+}
+
+fn generation(remote: Option<RemoteIce>) -> Generation {
+    Generation {
+        local: Credentials::new("oursours", "oursoursoursoursoursours"),
+        remote,
+    }
 }
 
 const PASSWORD: &str = "theirtheirtheirtheirtheir";
@@ -30,24 +38,29 @@ const PASSWORD: &str = "theirtheirtheirtheirtheir";
 impl Bench {
     fn new(role: Role) -> Self {
         let now = oxirtc_netsim::epoch();
-        let mut agent = Agent::new(Config::default(), [9; 32], now);
-        agent.set_role(now, role);
-        let ours = Credentials::new("oursours", "oursoursoursoursoursours");
-        agent.set_local_credentials(now, ours).unwrap();
+        let config = Config::default().renomination(true);
+        let mut set = ChecklistSet::new(&config, [8; 32]);
+        set.set_role(role);
+        let mut agent = Agent::new(config, [9; 32]);
         let interface = Interface {
             name: "eth0".into(),
             index: 1,
             address: ip("10.0.0.1"),
         };
-        agent.handle_interfaces(now, &[interface]);
-        agent.gather(now).unwrap();
+        agent.handle_interfaces(now, &mut set, &[interface]);
+        let plan = Plan {
+            stable: None,
+            open: Some(generation(None)),
+        };
+        agent.set_plan(now, &mut set, plan).unwrap();
         let Some(Request::Bind { id, .. }) = agent.poll_request() else {
             panic!("nothing to bind");
         };
         let local = "10.0.0.1:1".parse().unwrap();
-        agent.handle_response(now, id, Ok(local));
+        agent.handle_response(now, &mut set, id, Ok(local));
         Self {
             now,
+            set,
             agent,
             local,
             id: 0,
@@ -56,9 +69,28 @@ impl Bench {
     }
 
     fn know_peer(&mut self) -> &mut Self {
-        let theirs = Credentials::new("theirs", PASSWORD);
-        self.agent.set_remote_credentials(self.now, theirs).unwrap();
+        self.know(told(&Credentials::new("theirs", PASSWORD)))
+    }
+
+    fn know(&mut self, remote: RemoteIce) -> &mut Self {
+        let plan = Plan {
+            stable: Some(generation(Some(remote))),
+            open: None,
+        };
+        self.agent.set_plan(self.now, &mut self.set, plan).unwrap();
         self
+    }
+
+    fn candidate(&mut self, candidate: Candidate) {
+        self.agent
+            .add_remote_candidate(self.now, &mut self.set, "theirs", candidate)
+            .unwrap();
+    }
+
+    fn end_of_candidates(&mut self) {
+        self.agent
+            .set_remote_end_of_candidates(self.now, &mut self.set, "theirs")
+            .unwrap();
     }
 
     fn path(&self, port: u16) -> Path {
@@ -67,9 +99,9 @@ impl Bench {
 
     fn input(&mut self, path: Path, mut bytes: Vec<u8>) {
         let payload = &mut self.payload;
-        let mut sink = |data: &mut [u8]| payload.push(data.to_vec());
+        let mut sink = |_, data: &mut [u8]| payload.push(data.to_vec());
         self.agent
-            .handle_datagram(self.now, path, &mut bytes, &mut sink);
+            .handle_datagram(self.now, &mut self.set, path, &mut bytes, &mut sink);
     }
 
     /// The peer checks from this port.
@@ -89,7 +121,7 @@ impl Bench {
     }
 
     fn sent(&mut self) -> Option<(Path, Vec<u8>)> {
-        let path = self.agent.control_path()?;
+        let path = self.agent.control_way()?.path;
         let mut bytes = Vec::new();
         assert!(self.agent.poll_transmit(self.now, 1200, &mut bytes));
         Some((path, bytes))
@@ -119,7 +151,7 @@ impl Bench {
 
     fn pass(&mut self, time: std::time::Duration) {
         self.now += time;
-        self.agent.handle_timeout(self.now);
+        self.agent.handle_timeout(self.now, &mut self.set);
     }
 
     fn events(&mut self) -> Vec<Event> {
@@ -154,10 +186,7 @@ fn regular_nomination_picks_the_best() {
     let mut bench = Bench::new(Role::Controlling);
     bench.know_peer();
     for (port, priority) in [(1, 100), (2, 300), (3, 200)] {
-        bench
-            .agent
-            .add_remote_candidate(bench.now, candidate(port, priority))
-            .unwrap();
+        bench.candidate(candidate(port, priority));
     }
     // The first candidate is checked at once, then the best, then the rest.
     assert_eq!(bench.answer(None), [(1, false)]);
@@ -179,10 +208,7 @@ fn nomination_does_not_wait_for_the_dead() {
     let mut bench = Bench::new(Role::Controlling);
     bench.know_peer();
     for (port, priority) in [(1, 100), (2, 300)] {
-        bench
-            .agent
-            .add_remote_candidate(bench.now, candidate(port, priority))
-            .unwrap();
+        bench.candidate(candidate(port, priority));
     }
     assert_eq!(bench.answer(None), [(1, false)]);
     bench.pass(ms(50));
@@ -202,14 +228,13 @@ fn nomination_does_not_wait_for_the_dead() {
 #[test]
 fn a_lite_peer_is_nominated() {
     let mut bench = Bench::new(Role::Controlled);
-    bench.agent.set_remote_lite(bench.now, true);
-    bench.know_peer();
-    assert_eq!(bench.agent.role(), Role::Controlling);
-    bench
-        .agent
-        .add_remote_candidate(bench.now, candidate(1, 100))
-        .unwrap();
-    bench.agent.set_remote_end_of_candidates(bench.now);
+    bench.know(RemoteIce {
+        lite: true,
+        ..told(&Credentials::new("theirs", PASSWORD))
+    });
+    assert_eq!(bench.set.role(), Role::Controlling);
+    bench.candidate(candidate(1, 100));
+    bench.end_of_candidates();
     assert_eq!(bench.answer(None), [(1, false)]);
     bench.pass(ms(50));
     assert_eq!(bench.answer(None), [(1, true)]);
@@ -226,10 +251,7 @@ fn aggressive_nomination_is_accepted() {
     let mut bench = Bench::new(Role::Controlled);
     bench.know_peer();
     for (port, priority) in [(1, 100), (2, 300), (3, 200)] {
-        bench
-            .agent
-            .add_remote_candidate(bench.now, candidate(port, priority))
-            .unwrap();
+        bench.candidate(candidate(port, priority));
     }
     let selected = |bench: &Bench| {
         bench
@@ -261,10 +283,7 @@ fn a_peer_that_moves_on_is_followed() {
     let mut bench = Bench::new(Role::Controlled);
     bench.know_peer();
     for (port, priority) in [(1, 100), (2, 300)] {
-        bench
-            .agent
-            .add_remote_candidate(bench.now, candidate(port, priority))
-            .unwrap();
+        bench.candidate(candidate(port, priority));
     }
     for port in [2, 1] {
         bench.request(port, &USE);
@@ -294,15 +313,12 @@ fn an_unknown_peer_is_learnt() {
             .contains(&Event::PathAuthenticated(bench.path(7)))
     );
     bench.answer(None);
-    let pair = bench.agent.selected_pair().unwrap();
+    let pair = bench.agent.selected_pair().unwrap().clone();
     assert_eq!(pair.remote.kind, CandidateKind::PeerReflexive);
     assert_eq!((pair.remote.priority, pair.remote.port), (1000, 7));
     // [5.6-10]: what was not signalled is not among the remote candidates.
     assert_eq!(bench.agent.remote_candidates().count(), 0);
-    bench
-        .agent
-        .add_remote_candidate(bench.now, candidate(7, 5))
-        .unwrap();
+    bench.candidate(candidate(7, 5));
     assert_eq!(
         bench.agent.selected_pair().unwrap().remote.kind,
         CandidateKind::Host
@@ -315,15 +331,12 @@ fn an_unknown_peer_is_learnt() {
 fn our_own_mapped_address_is_learnt() {
     let mut bench = Bench::new(Role::Controlling);
     bench.know_peer();
-    bench
-        .agent
-        .add_remote_candidate(bench.now, candidate(1, 100))
-        .unwrap();
+    bench.candidate(candidate(1, 100));
     let mapped = "198.51.100.1:777".parse().unwrap();
     bench.answer(Some(mapped));
     bench.pass(ms(50));
     bench.answer(Some(mapped));
-    let pair = bench.agent.selected_pair().unwrap();
+    let pair = bench.agent.selected_pair().unwrap().clone();
     assert_eq!(pair.local.kind, CandidateKind::PeerReflexive);
     assert_eq!(pair.local.socket_address(), Some(mapped));
     assert_eq!(pair.local.related, Some(bench.local));
@@ -377,11 +390,8 @@ fn names_are_kept() {
         address: name,
         ..candidate(5, 100)
     };
-    bench
-        .agent
-        .add_remote_candidate(bench.now, named.clone())
-        .unwrap();
-    bench.agent.set_remote_end_of_candidates(bench.now);
+    bench.candidate(named.clone());
+    bench.end_of_candidates();
     assert_eq!(
         bench.agent.remote_candidates().collect::<Vec<_>>(),
         [&named]
@@ -431,10 +441,7 @@ fn optional_attributes_are_ignored() {
 fn asymmetric_answers_fail_the_pair() {
     let mut bench = Bench::new(Role::Controlling);
     bench.know_peer();
-    bench
-        .agent
-        .add_remote_candidate(bench.now, candidate(1, 100))
-        .unwrap();
+    bench.candidate(candidate(1, 100));
     let (_, bytes) = bench.sent().unwrap();
     let key = IntegrityKey::short_term(PASSWORD).unwrap();
     let mut response = Vec::new();
@@ -445,7 +452,7 @@ fn asymmetric_answers_fail_the_pair() {
     builder.finish().unwrap();
     bench.input(bench.path(2), response);
     assert_eq!(bench.agent.pairs().next().unwrap().state, PairState::Failed);
-    assert!(!bench.agent.has_consent());
+    assert!(!bench.agent.has_consent(bench.now));
     assert_eq!(bench.agent.stats().drops.asymmetric, 1);
 }
 
@@ -465,5 +472,291 @@ fn trickle_in_any_order() {
             sim.run(ms(seed * 3));
         }
         sim.run_until(secs(3), |sim| sim.both_are(State::Completed));
+    }
+}
+
+impl Bench {
+    /// Answers all requests with this error.
+    fn refuse(&mut self, code: ErrorCode<'static>) -> usize {
+        let key = IntegrityKey::short_term(PASSWORD).unwrap();
+        let mut count = 0;
+        while let Some((path, bytes)) = self.sent() {
+            let message = Message::parse(&bytes).unwrap();
+            if message.class() != Class::Request {
+                continue;
+            }
+            count += 1;
+            let mut response = Vec::new();
+            let mut builder = Builder::response(&mut response, Class::Error, &message);
+            builder.add(Attribute::ErrorCode(code));
+            builder.message_integrity(&key).fingerprint();
+            builder.finish().unwrap();
+            self.input(path, response);
+        }
+        count
+    }
+
+    fn in_use(&self) -> Option<u16> {
+        let way = self.agent.payload_way(self.now, GenerationId::default());
+        way.map(|way| way.path.remote.port())
+    }
+
+    /// Connected on port 1, nominated.
+    fn connected(role: Role) -> Self {
+        let mut bench = Self::new(role);
+        bench.know_peer();
+        bench.candidate(candidate(1, 100));
+        bench.request(1, &USE);
+        bench.answer(None);
+        for _ in 0..4 {
+            bench.pass(ms(50));
+            bench.answer(None);
+        }
+        assert!(bench.agent.pairs().any(|pair| pair.nominated));
+        bench
+    }
+}
+
+/// A NAT gives the peer another port: in both roles payload follows within a second of its first
+/// check from there.
+#[test]
+fn a_rebound_peer_is_followed() {
+    for role in [Role::Controlling, Role::Controlled] {
+        let mut bench = Bench::connected(role);
+        bench.pass(secs(2));
+        bench.answer(None);
+        // From now on only the new port answers.
+        let mut took = 0;
+        bench.request(9, &[Attribute::Priority(7)]);
+        while bench.in_use() != Some(9) {
+            bench.answer_only(9);
+            bench.pass(ms(50));
+            took += 50;
+            assert!(took <= 1000, "{role:?}: {:?}", bench.in_use());
+        }
+        assert_eq!(bench.agent.selected_pair().unwrap().path.remote.port(), 9);
+        // An address that only checks told is not the application's to see.
+        assert!(!bench.agent.selected_pair().unwrap().remote_told);
+    }
+}
+
+impl Bench {
+    fn answer_only(&mut self, port: u16) {
+        let key = IntegrityKey::short_term(PASSWORD).unwrap();
+        while let Some((path, bytes)) = self.sent() {
+            let message = Message::parse(&bytes).unwrap();
+            if message.class() != Class::Request || path.remote.port() != port {
+                continue;
+            }
+            let mut response = Vec::new();
+            let mut builder = Builder::response(&mut response, Class::Success, &message);
+            builder.add(Attribute::XorMappedAddress(path.local));
+            builder.message_integrity(&key).fingerprint();
+            builder.finish().unwrap();
+            self.input(path, response);
+        }
+    }
+}
+
+/// Nominations with numbers: the highest counts, whichever of the two numbers the attribute has.
+#[test]
+fn renominations_are_followed_by_number() {
+    for kind in [0xc001, 0x0030] {
+        let mut bench = Bench::connected(Role::Controlled);
+        bench.candidate(candidate(2, 300));
+        bench.request(2, &[Attribute::Priority(1)]);
+        bench.pass(ms(50));
+        bench.answer(None);
+        let kind = AttributeType(kind);
+        for (port, value, expected) in [(2, 5_u32, 2), (1, 9, 1), (2, 9, 1), (2, 8, 1), (2, 10, 2)]
+        {
+            let value = value.to_be_bytes();
+            let number = Attribute::Other(RawAttribute {
+                kind,
+                value: &value,
+            });
+            bench.request(
+                port,
+                &[Attribute::Priority(1), Attribute::UseCandidate, number],
+            );
+            bench.answer(None);
+            bench.pass(secs(3));
+            bench.answer(None);
+            assert_eq!(bench.in_use(), Some(expected), "{port} {value:?}");
+        }
+    }
+}
+
+/// Where both number nominations, the controlling side tells where payload has moved to.
+#[test]
+fn a_move_is_nominated_where_both_number() {
+    let mut bench = Bench::new(Role::Controlling);
+    bench.know(RemoteIce {
+        renomination: true,
+        ..told(&Credentials::new("theirs", PASSWORD))
+    });
+    bench.candidate(candidate(1, 100));
+    for _ in 0..4 {
+        bench.answer(None);
+        bench.pass(ms(50));
+    }
+    bench.pass(secs(2));
+    bench.answer(None);
+    bench.request(9, &[Attribute::Priority(7)]);
+    let mut nominated = Vec::new();
+    for _ in 0..40 {
+        while let Some((path, bytes)) = bench.sent() {
+            let message = Message::parse(&bytes).unwrap();
+            let number = message
+                .get(AttributeType(0xc001))
+                .map(|it| it.value.to_vec());
+            if message.use_candidate() && path.remote.port() == 9 {
+                nominated.extend(number);
+            }
+            if message.class() == Class::Request && path.remote.port() == 9 {
+                let key = IntegrityKey::short_term(PASSWORD).unwrap();
+                let mut response = Vec::new();
+                let mut builder = Builder::response(&mut response, Class::Success, &message);
+                builder.add(Attribute::XorMappedAddress(path.local));
+                builder.message_integrity(&key).fingerprint();
+                builder.finish().unwrap();
+                bench.input(path, response);
+            }
+        }
+        bench.pass(ms(50));
+    }
+    assert!(!nominated.is_empty());
+    assert!(
+        nominated
+            .iter()
+            .all(|number| *number == nominated[0] && number[3] > 0)
+    );
+}
+
+/// RFC 7675 §5.1: an error is no consent. 487 is about a role, and counts.
+#[test]
+fn errors_do_not_renew_consent() {
+    for (code, lives) in [
+        (ErrorCode::BAD_REQUEST, false),
+        (ErrorCode::ROLE_CONFLICT, true),
+    ] {
+        let mut bench = Bench::connected(Role::Controlling);
+        let mut refused = 0;
+        for _ in 0..66 {
+            bench.pass(ms(500));
+            refused += bench.refuse(code);
+        }
+        assert!(refused > 5);
+        assert_eq!(bench.in_use().is_some(), lives, "{code:?}");
+    }
+}
+
+/// RFC 8489 §6.3.3: an answer that cannot be understood was never received.
+#[test]
+fn answers_with_unknown_attributes_are_dropped() {
+    let mut bench = Bench::new(Role::Controlling);
+    bench.know_peer();
+    bench.candidate(candidate(1, 100));
+    let (path, bytes) = bench.sent().unwrap();
+    let key = IntegrityKey::short_term(PASSWORD).unwrap();
+    let mut response = Vec::new();
+    let request = Message::parse(&bytes).unwrap();
+    let mut builder = Builder::response(&mut response, Class::Success, &request);
+    builder.add(Attribute::XorMappedAddress(path.local));
+    let kind = AttributeType(0x7f02);
+    builder.add(Attribute::Other(RawAttribute { kind, value: &[] }));
+    builder.message_integrity(&key).fingerprint();
+    builder.finish().unwrap();
+    bench.input(path, response);
+    assert_eq!(bench.in_use(), None);
+    assert_eq!(bench.agent.stats().drops.malformed, 1);
+}
+
+/// Requests from anywhere make sixteen pairs at most that are not valid yet, each asked for once.
+#[test]
+fn learnt_pairs_are_bounded() {
+    let mut bench = Bench::connected(Role::Controlled);
+    for port in 100..200 {
+        bench.request(port, &[Attribute::Priority(7)]);
+        while bench.sent().is_some() {}
+    }
+    let learnt = bench
+        .agent
+        .pairs()
+        .filter(|pair| pair.pair.path.remote.port() >= 100);
+    assert_eq!(learnt.count(), 16);
+    assert_eq!(bench.in_use(), Some(1));
+}
+
+/// Payload that waited for its pair goes when the pair goes.
+#[test]
+fn held_payload_goes_with_its_pair() {
+    let mut bench = Bench::new(Role::Controlled);
+    bench.request(1, &USE);
+    bench.input(bench.path(1), vec![22; 100]);
+    assert_eq!(bench.agent.stats().payload_held, 1);
+    let dropped = bench.agent.stats().drops.payload;
+    bench
+        .agent
+        .set_plan(bench.now, &mut bench.set, Plan::default())
+        .unwrap();
+    assert_eq!(bench.agent.stats().drops.payload, dropped + 1);
+    bench.know_peer();
+    bench.answer(None);
+    assert!(bench.payload.is_empty());
+}
+
+/// What failed is silent, and checks of a pair that lost its consent are taken back.
+#[test]
+fn what_failed_is_silent() {
+    let mut bench = Bench::connected(Role::Controlled);
+    bench.end_of_candidates();
+    for _ in 0..80 {
+        bench.pass(ms(500));
+    }
+    assert_eq!(bench.agent.state(), State::Failed);
+    assert!(bench.sent().is_none(), "what was queued is taken back");
+    let late = bench.agent.stats().drops.late;
+    bench.request(1, &USE);
+    assert!(bench.sent().is_none());
+    assert_eq!(bench.agent.stats().drops.late, late + 1);
+}
+
+/// The wait for a better pair is two round trips, and 100 ms at least.
+#[test]
+fn nomination_waits_for_two_round_trips() {
+    for (round_trip, wait) in [(ms(20), ms(100)), (ms(300), ms(600)), (ms(499), ms(998))] {
+        let mut bench = Bench::new(Role::Controlling);
+        bench.know_peer();
+        bench.candidate(candidate(1, 100));
+        bench.candidate(candidate(2, 300));
+        let (path, bytes) = bench.sent().unwrap();
+        assert_eq!(path.remote.port(), 1);
+        bench.pass(round_trip);
+        let request = Message::parse(&bytes).unwrap();
+        let key = IntegrityKey::short_term(PASSWORD).unwrap();
+        let mut response = Vec::new();
+        let mut builder = Builder::response(&mut response, Class::Success, &request);
+        builder.add(Attribute::XorMappedAddress(bench.local));
+        builder.message_integrity(&key).fingerprint();
+        builder.finish().unwrap();
+        bench.input(path, response);
+        let valid = bench.now;
+        let mut nominated = None;
+        while nominated.is_none() {
+            while let Some((path, bytes)) = bench.sent() {
+                let message = Message::parse(&bytes).unwrap();
+                if message.use_candidate() && path.remote.port() == 1 {
+                    nominated = Some(bench.now - valid);
+                }
+            }
+            bench.pass(ms(10));
+            assert!(bench.now - valid < secs(3));
+        }
+        let took = nominated.unwrap();
+        assert!(
+            took >= wait && took <= wait + ms(60),
+            "{took:?} for {wait:?}"
+        );
     }
 }

@@ -8,12 +8,11 @@ use oxirtc_ice::{Config, Event, Role, State};
 use crate::sim::{Sim, ms, secs};
 
 fn settle(mut sim: Sim, role: Role) -> Sim {
-    let now = sim.now;
-    sim.agent(0).set_role(now, role);
-    sim.agent(1).set_role(now, role);
+    sim.set_role(0, role);
+    sim.set_role(1, role);
     sim.connect();
     sim.run_until(secs(5), |sim| sim.both_are(State::Completed));
-    assert_ne!(sim.agent(0).role(), sim.agent(1).role());
+    assert_ne!(sim.peers[0].set.role(), sim.peers[1].set.role());
     let [one, two] = sim
         .peers
         .each_ref()
@@ -22,7 +21,7 @@ fn settle(mut sim: Sim, role: Role) -> Sim {
     sim
 }
 
-/// [5.6-11], goals E6: a thousand conflicts, both kinds, all end with one controlling side.
+/// [5.6-11]: a thousand conflicts, both kinds, all end with one controlling side.
 #[test]
 fn a_thousand_conflicts_are_resolved() {
     for seed in 0..500 {
@@ -57,7 +56,7 @@ fn equal_tie_breakers_are_resolved() {
 fn the_larger_tie_breaker_controls() {
     let config = |tie_breaker| Config::default().tie_breaker(tie_breaker);
     let sim = settle(Sim::with(1, [config(9), config(8)]), Role::Controlling);
-    assert_eq!(sim.peers[0].agent.role(), Role::Controlling);
+    assert_eq!(sim.peers[0].set.role(), Role::Controlling);
     let sim = settle(Sim::with(1, [config(8), config(9)]), Role::Controlled);
-    assert_eq!(sim.peers[1].agent.role(), Role::Controlling);
+    assert_eq!(sim.peers[1].set.role(), Role::Controlling);
 }

@@ -100,6 +100,8 @@ pub enum Sctp {
         remote_port: u16,
         /// The longest message that the peer takes, in bytes; `u64::MAX` when it takes any.
         max_message_size: u64,
+        /// Our role in the DTLS association below it, by which the ends share the streams (RFC 8832 §6).
+        role: DtlsRole,
     },
     /// The section was rejected (RFC 8841 §10.3), or rolled back; a port of 0 closes it, another port than
     /// before puts another in its place.

@@ -17,6 +17,7 @@ mod section;
 mod signaling;
 mod simulcast;
 mod state;
+mod transceiver;
 mod validate;
 
 pub use oxirtc_sdp as sdp;
@@ -32,3 +33,4 @@ pub use extension::{Extension, ExtensionIds, NumberedExtension};
 pub use negotiator::{Negotiator, OfferOptions};
 pub use signaling::SignalingState;
 pub use simulcast::{Layer, Layers};
+pub use transceiver::{Described, MediaKind, Origin, Transceiver};

@@ -3,6 +3,7 @@
 use std::time::{Duration, SystemTime};
 
 use oxirtc_dtls as dtls;
+use zeroize::Zeroizing;
 
 use crate::{Error, ErrorKind};
 
@@ -74,8 +75,18 @@ impl Certificate {
     }
 
     /// The certificate and its private key, to be kept as a secret.
-    pub fn to_pem(&self) -> String {
-        self.inner.to_pem()
+    ///
+    /// # Errors
+    ///
+    /// [`ErrorKind::InvalidAccess`] when the key lives elsewhere and cannot be written.
+    pub fn to_pem(&self) -> Result<Zeroizing<String>, Error> {
+        self.inner.to_pem().map_err(|error| {
+            Error::new(
+                ErrorKind::InvalidAccess,
+                "the private key cannot be written",
+            )
+            .with_source(error)
+        })
     }
 
     /// When it expires.
@@ -135,7 +146,7 @@ mod tests {
     fn a_certificate_survives_its_text_form() {
         for algorithm in [KeyAlgorithm::EcdsaP256, KeyAlgorithm::Rsa2048] {
             let it = Certificate::generate_at(algorithm, now(), None).unwrap();
-            let back = Certificate::from_pem(&it.to_pem()).unwrap();
+            let back = Certificate::from_pem(&it.to_pem().unwrap()).unwrap();
             assert_eq!(back.fingerprints(), it.fingerprints());
             let fingerprint = &it.fingerprints()[0];
             assert_eq!(fingerprint.algorithm, "sha-256");

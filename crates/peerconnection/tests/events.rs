@@ -8,12 +8,18 @@ use oxirtc_netsim::{Link, ms};
 use oxirtc_peerconnection::{
     DataChannelInit, DtlsTransportState, ErrorKind, IceConnectionState, IceGatheringState, IceRole,
     IceTransportState, OfferOptions, PeerConnectionState, SctpTransportState, SignalingState,
-    engine::{Event, IceTransportEvent},
+    engine::{Event, IceTransportEvent, TransportView},
 };
 use pair::Pair;
 
 fn link() -> Link {
     Link::new(1).delay(ms(10))
+}
+
+/// The one transport of a side.
+#[expect(clippy::unwrap_used, reason = "a test stops where it is wrong")]
+fn transport(pair: &Pair, side: usize) -> TransportView<'_> {
+    pair.ends[side].engine.transports().next().unwrap()
 }
 
 /// [4.4.1.1-06] [4.4.1.1-08] [4.4.1.1-09] [4.2.1-01]
@@ -110,16 +116,7 @@ fn gathering_is_told_step_by_step() {
     let local = pair.ends[0].engine.local_description().unwrap();
     assert_eq!(local.sdp.matches("a=candidate:").count(), 1);
     assert!(local.sdp.contains("a=end-of-candidates"));
-    let transport = pair.ends[0].engine.transports().next().unwrap().id();
-    assert_eq!(
-        pair.ends[0]
-            .engine
-            .transport(transport)
-            .unwrap()
-            .local_candidates()
-            .len(),
-        1
-    );
+    assert_eq!(transport(&pair, 0).local_candidates().len(), 1);
 }
 
 /// [5.6-07] [4.4.1.3-02] [5.6-08] [5.6-09] [5.6-10] [5.6-11] [5.6.5-01] [4.4.1.6-27]
@@ -127,36 +124,12 @@ fn gathering_is_told_step_by_step() {
 fn the_pair_stands_before_the_states() {
     let mut pair = Pair::new(4, link());
     pair.open(0, "a", &DataChannelInit::default());
-    let transport = {
-        pair.offer(0, &OfferOptions::default()).unwrap();
-        pair.ends[0].engine.transports().next().unwrap().id()
-    };
-    let engine = &pair.ends[0].engine;
-    assert_eq!(
-        engine
-            .transport(transport)
-            .unwrap()
-            .selected_candidate_pair(),
-        None
-    );
-    assert_eq!(
-        engine.transport(transport).unwrap().ice_role(),
-        IceRole::Controlling
-    );
-    assert!(
-        engine
-            .transport(transport)
-            .unwrap()
-            .local_parameters()
-            .is_some()
-    );
-    assert!(
-        engine
-            .transport(transport)
-            .unwrap()
-            .remote_parameters()
-            .is_none()
-    );
+    pair.offer(0, &OfferOptions::default()).unwrap();
+    let view = transport(&pair, 0);
+    assert_eq!(view.selected_candidate_pair(), None);
+    assert_eq!(view.ice_role(), IceRole::Controlling);
+    assert!(view.local_parameters().is_some());
+    assert!(view.remote_parameters().is_none());
     let (mut pair, _) = Pair::connected(4, link(), &DataChannelInit::default());
     pair.run(Duration::from_secs(5));
     for end in &pair.ends {
@@ -180,46 +153,18 @@ fn the_pair_stands_before_the_states() {
             }
         }
         let engine = &end.engine;
-        let transport = engine.transports().next().unwrap().id();
-        assert_eq!(
-            Some(engine.transport(transport).unwrap().ice_state()),
-            previous
-        );
-        assert!(
-            engine
-                .transport(transport)
-                .unwrap()
-                .selected_candidate_pair()
-                .is_some()
-        );
-        assert!(
-            engine
-                .transport(transport)
-                .unwrap()
-                .remote_parameters()
-                .is_some()
-        );
-        assert_eq!(
-            engine
-                .transport(transport)
-                .unwrap()
-                .remote_candidates()
-                .len(),
-            1
-        );
+        let view = engine.transports().next().unwrap();
+        assert_eq!(Some(view.ice_state()), previous);
+        assert!(view.selected_candidate_pair().is_some());
+        assert!(view.remote_parameters().is_some());
+        assert_eq!(view.remote_candidates().len(), 1);
         assert!(matches!(
             engine.ice_connection_state(),
             IceTransportState::Connected | IceTransportState::Completed
         ));
         assert_eq!(engine.connection_state(), PeerConnectionState::Connected);
     }
-    let role = |side: usize| {
-        pair.ends[side]
-            .engine
-            .transport(transport)
-            .unwrap()
-            .ice_role()
-    };
+    let role = |side: usize| transport(&pair, side).ice_role();
     assert_eq!(
         [role(0), role(1)],
         [IceRole::Controlling, IceRole::Controlled]

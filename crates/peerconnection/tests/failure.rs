@@ -39,7 +39,7 @@ fn forged(description: &SessionDescription) -> SessionDescription {
     }
 }
 
-/// [5.5-02] [5.5-05] [5.5-06] [4.3.3-07] [11-03]: nothing is delivered, in either role of DTLS.
+/// [5.5-02] [5.5-05] [5.5-06] [4.3.3-07] [11-03], known failures 5 and 6: nothing is delivered, in either role of DTLS.
 #[test]
 fn a_wrong_fingerprint_fails_the_connection() {
     for deceived in [0, 1] {

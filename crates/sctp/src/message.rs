@@ -72,6 +72,7 @@ impl SendOptions {
             key: None,
             number: 0,
             fsn: 0,
+            total: 0,
         }
     }
 }

@@ -199,7 +199,7 @@ fn heartbeats_measure_and_notice() {
     assert_eq!(pair.main_events(0), [Event::Failed { cause }]);
 }
 
-/// Row E2: while there is consent, an outage of any length is waited out; the timeout never passes 3 s.
+/// While there is consent, an outage of any length is waited out; the timeout never passes 3 s.
 #[test]
 fn an_outage_ends_nothing_while_there_is_consent() {
     for outage in [1, 5, 10, 25, 120] {

@@ -1,4 +1,4 @@
-//! A peer that does not keep to the rules: negative cases: the negative cases of rows 26 and 27.
+//! A peer that does not keep to the rules: the negative cases of known failures 26 and 27.
 
 mod support;
 #[path = "support/victim.rs"]
@@ -180,7 +180,7 @@ fn what_cannot_be_passed_over_aborts() {
             CauseCode::PROTOCOL_VIOLATION,
         ),
         (
-            // Goal D6: within one chunk over the limit.
+            // Within one chunk over the limit.
             |v| {
                 for offset in 0..263 {
                     assert!(v.is_alive());

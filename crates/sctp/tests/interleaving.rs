@@ -277,3 +277,32 @@ fn the_other_kind_of_chunk_aborts() {
         assert_eq!(failed, ends, "interleaving: {interleaving}");
     }
 }
+
+/// A reader that stops finds whole messages when it goes on: a window never fills with parts of messages of which none
+/// can be completed.
+#[test]
+fn a_window_does_not_fill_with_parts() {
+    let mut pair = Pair::new(1, Link::new(1).delay(ms(10)));
+    for (side, window) in [4 << 20, 400 << 10].into_iter().enumerate() {
+        let config = Config::default()
+            .receive_window(window)
+            .max_message_size(64 << 10);
+        pair.sides[side] = Association::new(config, [side as u8; 32], pair.now);
+    }
+    let mut pair = pair.connected();
+    for index in 0..3 {
+        for stream in 0..40 {
+            pair.send(0, stream, pattern(50_000, index));
+        }
+    }
+    // Nobody reads for a while.
+    pair.run_for(Duration::from_secs(20));
+    let mut got = 0;
+    let done = pair.run_until(Duration::from_secs(30), |pair| {
+        for stream in 0..40 {
+            got += pair.read_all(1, stream).len();
+        }
+        got == 120
+    });
+    assert!(done, "{got}: {:?}", pair.sides);
+}

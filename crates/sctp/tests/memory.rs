@@ -1,4 +1,4 @@
-//! Memory stays bounded whatever a peer sends (goals D2 and D5; rows 29, 30 and 31 of the known failures).
+//! Memory stays bounded whatever a peer sends (known failures 29, 30 and 31).
 
 mod support;
 #[path = "support/victim.rs"]
@@ -17,7 +17,7 @@ use victim::{Victim, WHOLE};
 #[global_allocator]
 static ALLOCATOR: &StatsAlloc<System> = &INSTRUMENTED_SYSTEM;
 
-/// Goal D5: whatever a peer sends, an association holds at most twice its window and 256 KiB. The
+/// Whatever a peer sends, an association holds at most twice its window and 256 KiB. The
 /// only test of this file, as the allocator counts for all.
 #[test]
 fn memory_stays_bounded() {
@@ -63,7 +63,7 @@ fn memory_stays_bounded() {
             let flags = [Data::BEGIN, 0, 0, Data::END][i as usize % 4];
             v.data(i, flags, (1, (i / 4) as u16), &[0; 1000]);
         }),
-        // Row 29: FORWARD TSN without end.
+        // Known failure 29: FORWARD TSN without end.
         (
             "messages that others were given up for",
             WINDOW / 5,
@@ -118,7 +118,7 @@ fn memory_stays_bounded() {
     }
 }
 
-/// Goal D2: neither INIT nor a bad COOKIE ECHO leaves anything, and the second has no answer.
+/// Neither INIT nor a bad COOKIE ECHO leaves anything, and the second has no answer.
 fn floods_before_an_association_leave_nothing() {
     let now = oxirtc_netsim::epoch();
     let mut side = support::association(Config::default(), 1, now);

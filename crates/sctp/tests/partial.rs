@@ -35,7 +35,7 @@ fn transmissions(log: &[(usize, Vec<u8>)]) -> HashMap<u32, u32> {
     counts
 }
 
-/// Goal E3: the limit is never passed, what arrives is whole and in order, and the stream goes on.
+/// The limit is never passed, what arrives is whole and in order, and the stream goes on.
 #[test]
 fn retransmissions_are_limited() {
     for_each_seed(40, |seed| {

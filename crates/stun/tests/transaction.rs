@@ -158,7 +158,7 @@ fn responses_without_integrity_change_the_verdict() {
     );
 }
 
-/// Known failure: indications, unknown responses and another's traffic taken for an answer.
+/// Known failure 24: indications, unknown responses and another's traffic taken for an answer.
 #[test]
 fn only_the_response_to_its_request_matches() {
     let transaction = start(Schedule::reliable(), Instant::now());

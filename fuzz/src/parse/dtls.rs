@@ -2,7 +2,7 @@
 
 use oxirtc_dtls::{
     Certificate,
-    message::{Extensions, Fragment, Kind, Message},
+    message::{Ack, Extensions, Fragment, Kind, Message},
     record::{self, Header},
 };
 
@@ -26,12 +26,45 @@ pub fn handshake(kind: Kind, body: &[u8]) {
     assert_eq!(again.ok(), Some(message));
 }
 
+/// The same of a message of 1.3.
+///
+/// # Panics
+/// When a property does not hold.
+pub fn handshake_1_3(kind: Kind, body: &[u8]) {
+    let Ok(message) = Message::parse_1_3(kind, body) else {
+        return;
+    };
+    let mut written = Vec::new();
+    message.write(&mut written);
+    let again = Message::parse_1_3(kind, &written);
+    assert_eq!(again.ok(), Some(message));
+}
+
+/// Reads the contents of an ACK; what was read is written equal.
+///
+/// # Panics
+/// When a property does not hold.
+pub fn ack(payload: &[u8]) {
+    if let Ok(ack) = Ack::parse(payload) {
+        let mut written = Vec::new();
+        ack.write(&mut written);
+        assert_eq!(written, payload);
+    }
+}
+
 /// The values that the handshake asks extensions for.
 fn extensions(extensions: &Extensions<'_>) {
     let _ = (
         extensions.alpn(),
         extensions.use_srtp(),
         extensions.supported_versions(),
+        extensions.selected_version(),
+        extensions.cookie(),
+    );
+    let _ = (
+        extensions.client_shares(),
+        extensions.server_share(),
+        extensions.wanted_group(),
     );
     for extension in extensions.iter() {
         let _ = extensions.numbers(extension.kind);
@@ -69,6 +102,7 @@ pub fn fragments(mut payload: &[u8]) {
         assert_eq!(written, payload[..payload.len() - rest.len()]);
         if let Some(kind) = Kind::from_id(fragment.kind).filter(|_| fragment.is_whole()) {
             handshake(kind, fragment.body);
+            handshake_1_3(kind, fragment.body);
         }
         payload = rest;
     }
@@ -86,8 +120,8 @@ pub fn certificate(bytes: &[u8]) {
     );
     if let Ok(certificate) = Certificate::from_pem(&pem) {
         assert_eq!(certificate.der(), bytes);
-        let again =
-            Certificate::from_pem(&certificate.to_pem()).expect("what is written can be read");
+        let pem = certificate.to_pem().expect("the key is ours");
+        let again = Certificate::from_pem(&pem).expect("what is written can be read");
         assert!(again == certificate && again.not_after() == certificate.not_after());
     }
 }

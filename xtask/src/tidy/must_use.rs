@@ -1,5 +1,5 @@
-//! `#[must_use]` stands on methods of `self` that give a `Self`, where a forgotten result is a forgotten setting, and on types;
-//! nowhere else.
+//! `#[must_use]` stands on methods that take `self` and give a `Self`, where a forgotten result is a forgotten setting, and on
+//! types. A method that only looks at `self` and gives another one may have it; nothing else has it.
 
 use super::finding::Finding;
 use crate::sources::Source;
@@ -28,9 +28,11 @@ pub(super) fn check(source: &Source) -> Vec<Finding> {
                 let Some((line, _)) = lines.next() else { break };
                 signature.push_str(line.trim());
             }
-            let what = match (marked, gives_self(&signature)) {
-                (false, true) if head.starts_with("pub") => Some("#[must_use] is missing"),
-                (true, false) => Some("#[must_use] is for methods that give a Self"),
+            let what = match (marked, receiver(&signature)) {
+                (false, Some(Receiver::Taken)) if head.starts_with("pub") => {
+                    Some("#[must_use] is missing")
+                }
+                (true, None) => Some("#[must_use] is for methods that give a Self"),
                 _ => None,
             };
             findings.extend(what.map(|what| Finding::at("must_use", source, number, what)));
@@ -40,17 +42,27 @@ pub(super) fn check(source: &Source) -> Vec<Finding> {
     findings
 }
 
-/// `fn delay(mut self, …) -> Self`, `fn reseeded(&self, …) -> Self`.
-fn gives_self(signature: &str) -> bool {
-    let Some((_, rest)) = signature.split_once('(') else {
-        return false;
-    };
-    let taken = rest.trim_start().trim_start_matches(['&', ' ']);
-    let taken = taken.trim_start_matches("mut ");
-    let has_self = taken.starts_with("self,") || taken.starts_with("self)");
-    let given = signature.rsplit_once("->").map(|(_, given)| given);
-    let given = given.and_then(|given| given.split(['{', ';']).next());
-    has_self && given.is_some_and(|given| given.trim() == "Self")
+/// How a method has the `self` from which it makes a `Self`.
+enum Receiver {
+    /// `fn delay(mut self, …) -> Self`.
+    Taken,
+    /// `fn reseeded(&self, …) -> Self`.
+    Seen,
+}
+
+/// None for what does not make one of another.
+fn receiver(signature: &str) -> Option<Receiver> {
+    let (_, rest) = signature.split_once('(')?;
+    let taken = rest.trim_start();
+    let seen = taken.strip_prefix('&');
+    let name = seen.unwrap_or(taken).trim_start_matches("mut ");
+    let has_self = name.starts_with("self,") || name.starts_with("self)");
+    let (_, given) = signature.rsplit_once("->")?;
+    let gives = given.split(['{', ';']).next()?.trim() == "Self";
+    (has_self && gives).then_some(match seen {
+        Some(_) => Receiver::Seen,
+        None => Receiver::Taken,
+    })
 }
 
 #[cfg(test)]
@@ -78,6 +90,9 @@ mod tests {
             findings("#[must_use]\npub fn new(\n    a: u8,\n) -> Self {"),
             [Some(2)]
         );
+        let other = "pub fn reseeded(&self, seed: u64) -> Self {";
+        assert_eq!(findings(other), []);
+        assert_eq!(findings(&format!("#[must_use]\n{other}")), []);
         assert_eq!(findings("#[must_use = \"why\"]\npub struct Guard;"), []);
     }
 

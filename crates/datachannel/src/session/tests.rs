@@ -709,7 +709,7 @@ fn the_next_channel_of_a_stream_can_be_given_up() {
     assert_eq!(session.held.channels, 0);
 }
 
-/// Row D7 of the bounds on what a peer can cause: as many OPENs as there are streams, and the longest texts.
+/// What a peer can cause is bounded: as many OPENs as there are streams, and the longest texts.
 #[test]
 fn a_greedy_peer_is_bounded() {
     let mut session = client();

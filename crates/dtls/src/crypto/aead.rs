@@ -1,29 +1,46 @@
-use ring::aead::{Aad, LessSafeKey, Nonce, UnboundKey};
+use std::ops::Range;
+
+use byteorder::{BigEndian, ByteOrder};
+use ring::aead::{
+    Aad, LessSafeKey, Nonce, UnboundKey,
+    quic::{self, HeaderProtectionKey},
+};
 use zeroize::Zeroizing;
 
-use crate::crypto::{
-    prf::{self, MasterSecret},
-    suite::CipherSuite,
+use crate::{
+    crypto::{
+        hkdf::{Hash, Secret},
+        prf::{self, MasterSecret},
+        suite::CipherSuite,
+    },
+    record::Limit,
 };
 
-/// One direction of one epoch. The nonce is always made of the epoch and sequence number, which the
-/// record layer never uses twice: nothing here is random.
+/// One direction of one epoch. The nonce is always made of the record's number, which the record layer
+/// never uses twice: nothing here is random.
 pub(crate) struct RecordKey {
     key: LessSafeKey,
-    nonce: NonceForm,
+    form: Form,
+    limit: Limit,
 }
 
-/// Both directions, as the client names them.
+/// Both directions of 1.2, as the client names them.
 pub(crate) struct RecordKeys {
     pub(crate) client: RecordKey,
     pub(crate) server: RecordKey,
 }
 
-enum NonceForm {
+/// How nonces are made, and with them how records look.
+enum Form {
     /// RFC 5288 §3: four secret bytes, then the eight that stand at the head of the record.
     Explicit(Zeroizing<[u8; 4]>),
-    /// RFC 7905 §2: twelve secret bytes, the sequence number added without carry; nothing on the wire.
+    /// RFC 7905 §2: twelve secret bytes, the number added without carry; nothing on the wire.
     Implicit(Zeroizing<[u8; 12]>),
+    /// RFC 8446 §5.3, RFC 9147 §4.2.3: the same with the number without its epoch, which is encrypted.
+    V13 {
+        iv: Zeroizing<[u8; 12]>,
+        mask: Box<HeaderProtectionKey>,
+    },
 }
 
 impl RecordKeys {
@@ -49,10 +66,11 @@ impl RecordKeys {
         let half = |key: &[u8], iv: &[u8]| {
             Some(RecordKey {
                 key: LessSafeKey::new(UnboundKey::new(algorithm, key).ok()?),
-                nonce: match explicit {
-                    true => NonceForm::Explicit(Zeroizing::new(iv.try_into().ok()?)),
-                    false => NonceForm::Implicit(Zeroizing::new(iv.try_into().ok()?)),
+                form: match explicit {
+                    true => Form::Explicit(Zeroizing::new(iv.try_into().ok()?)),
+                    false => Form::Implicit(Zeroizing::new(iv.try_into().ok()?)),
                 },
+                limit: Limit::V12,
             })
         };
         Some(Self {
@@ -63,17 +81,73 @@ impl RecordKeys {
 }
 
 impl RecordKey {
+    /// The keys of a traffic secret (RFC 8446 §7.3, RFC 9147 §4.2.3). `None` if the library refuses a
+    /// key, which it does only for a wrong length.
+    pub(crate) fn of_traffic_secret(
+        suite: CipherSuite,
+        prefix: &'static [u8],
+        secret: &Secret,
+    ) -> Option<Self> {
+        let (aead, hash) = (suite.aead(), Hash::of(suite));
+        let protection = match aead {
+            it if *it == ring::aead::CHACHA20_POLY1305 => &quic::CHACHA20,
+            it if it.key_len() == 16 => &quic::AES_128,
+            _ => &quic::AES_256,
+        };
+        let mut key = Zeroizing::new([0; 32]);
+        let key = key.get_mut(..aead.key_len())?;
+        hash.expand_label(prefix, secret, b"key", &[], key)?;
+        let aead_key = UnboundKey::new(aead, key).ok()?;
+        hash.expand_label(prefix, secret, b"sn", &[], key)?;
+        let mask = Box::new(HeaderProtectionKey::new(protection, key).ok()?);
+        let mut iv = Zeroizing::new([0; 12]);
+        hash.expand_label(prefix, secret, b"iv", &[], iv.as_mut())?;
+        let gcm = *aead != ring::aead::CHACHA20_POLY1305;
+        Some(Self {
+            key: LessSafeKey::new(aead_key),
+            form: Form::V13 { iv, mask },
+            limit: if gcm { Limit::GCM } else { Limit::CHACHA20 },
+        })
+    }
+
     /// Bytes between the record header and the ciphertext.
     pub(crate) fn explicit_nonce_len(&self) -> usize {
-        match self.nonce {
-            NonceForm::Explicit(_) => EXPLICIT_NONCE_LEN,
-            NonceForm::Implicit(_) => 0,
+        match self.form {
+            Form::Explicit(_) => EXPLICIT_NONCE_LEN,
+            Form::Implicit(_) | Form::V13 { .. } => 0,
         }
+    }
+
+    pub(crate) fn is_1_3(&self) -> bool {
+        matches!(self.form, Form::V13 { .. })
+    }
+
+    pub(crate) fn limit(&self) -> Limit {
+        self.limit
+    }
+
+    /// A key with this nonce for the number zero.
+    #[cfg(test)]
+    pub(crate) fn of_parts(
+        algorithm: &'static ring::aead::Algorithm,
+        key: &[u8],
+        iv: [u8; 12],
+    ) -> Option<Self> {
+        Some(Self {
+            key: LessSafeKey::new(UnboundKey::new(algorithm, key).ok()?),
+            form: Form::Implicit(Zeroizing::new(iv)),
+            limit: Limit::V12,
+        })
+    }
+
+    #[cfg(test)]
+    pub(crate) fn set_limit(&mut self, limit: Limit) {
+        self.limit = limit;
     }
 
     /// Seals what stands behind the room for the explicit nonce in `fragment`, writes that nonce and
     /// gives the tag. `number` is the epoch and sequence number as they stand in the header.
-    pub(crate) fn seal(
+    pub(crate) fn seal_1_2(
         &self,
         number: u64,
         content_type: u8,
@@ -85,6 +159,63 @@ impl RecordKey {
             *explicit = number;
         }
         let aad = additional_data(number, content_type, plaintext.len())?;
+        self.seal(number, &aad, plaintext)
+    }
+
+    /// Opens a record's fragment in place and says where the payload stands; `None` when it does not
+    /// authenticate.
+    pub(crate) fn open_1_2(
+        &self,
+        number: u64,
+        content_type: u8,
+        fragment: &mut [u8],
+    ) -> Option<Range<usize>> {
+        let head = self.explicit_nonce_len();
+        let (explicit, sealed) = fragment.split_at_mut_checked(head)?;
+        let length = sealed.len().checked_sub(TAG_LEN)?;
+        let aad = additional_data(number.to_be_bytes(), content_type, length)?;
+        // RFC 5288 §3: a peer chooses its explicit nonces as it likes.
+        let explicit = explicit.first_chunk().copied();
+        let nonce = self.nonce(explicit.unwrap_or(number.to_be_bytes()));
+        let opened = self.key.open_in_place(nonce, Aad::from(aad), sealed).ok()?;
+        Some(head..head + opened.len())
+    }
+
+    /// Seals a plaintext with its inner type. `sequence` is without its epoch.
+    pub(crate) fn seal_1_3(
+        &self,
+        sequence: u64,
+        header: &[u8],
+        plaintext: &mut [u8],
+    ) -> Option<[u8; TAG_LEN]> {
+        self.seal(sequence.to_be_bytes(), header, plaintext)
+    }
+
+    /// Opens a ciphertext in place and says where the plaintext stands.
+    pub(crate) fn open_1_3(
+        &self,
+        sequence: u64,
+        header: &[u8],
+        ciphertext: &mut [u8],
+    ) -> Option<Range<usize>> {
+        let nonce = self.nonce(sequence.to_be_bytes());
+        let opened = self
+            .key
+            .open_in_place(nonce, Aad::from(header), ciphertext)
+            .ok()?;
+        Some(0..opened.len())
+    }
+
+    /// What hides the number of a record with this ciphertext (RFC 9147 §4.2.3); `None` when it is
+    /// too short to be one.
+    pub(crate) fn mask(&self, ciphertext: &[u8]) -> Option<[u8; 5]> {
+        let Form::V13 { mask, .. } = &self.form else {
+            return None;
+        };
+        mask.new_mask(ciphertext.get(..SAMPLE_LEN)?).ok()
+    }
+
+    fn seal(&self, number: [u8; 8], aad: &[u8], plaintext: &mut [u8]) -> Option<[u8; TAG_LEN]> {
         let nonce = self.nonce(number);
         let sealed = self
             .key
@@ -92,32 +223,13 @@ impl RecordKey {
         sealed.ok()?.as_ref().try_into().ok()
     }
 
-    /// Opens a record's fragment in place; `None` when it does not authenticate.
-    pub(crate) fn open<'f>(
-        &self,
-        number: u64,
-        content_type: u8,
-        fragment: &'f mut [u8],
-    ) -> Option<&'f mut [u8]> {
-        let (explicit, sealed) = fragment.split_at_mut_checked(self.explicit_nonce_len())?;
-        let aad = additional_data(
-            number.to_be_bytes(),
-            content_type,
-            sealed.len().checked_sub(TAG_LEN)?,
-        )?;
-        // RFC 5288 §3: a peer chooses its explicit nonces as it likes.
-        let explicit = explicit.first_chunk().copied();
-        let nonce = self.nonce(explicit.unwrap_or(number.to_be_bytes()));
-        self.key.open_in_place(nonce, Aad::from(aad), sealed).ok()
-    }
-
     fn nonce(&self, counter: [u8; 8]) -> Nonce {
         let mut nonce = [0; 12];
         let (head, tail) = nonce.split_at_mut(4);
         tail.copy_from_slice(&counter);
-        match &self.nonce {
-            NonceForm::Explicit(salt) => head.copy_from_slice(salt.as_ref()),
-            NonceForm::Implicit(iv) => {
+        match &self.form {
+            Form::Explicit(salt) => head.copy_from_slice(salt.as_ref()),
+            Form::Implicit(iv) | Form::V13 { iv, .. } => {
                 for (byte, mask) in nonce.iter_mut().zip(iv.iter()) {
                     *byte ^= mask;
                 }
@@ -129,34 +241,75 @@ impl RecordKey {
 
 /// RFC 5246 §6.2.3.3, with DTLS' epoch and sequence number (RFC 6347 §4.1.2.1).
 fn additional_data(number: [u8; 8], content_type: u8, length: usize) -> Option<[u8; 13]> {
-    let length = u16::try_from(length).ok()?.to_be_bytes();
-    let [a, b, c, d, e, f, g, h] = number;
-    let [high, low] = length;
-    Some([a, b, c, d, e, f, g, h, content_type, 0xFE, 0xFD, high, low])
+    let mut data = [content_type; 13];
+    let (head, tail) = data.split_at_mut(8);
+    head.copy_from_slice(&number);
+    BigEndian::write_u16(tail.get_mut(1..3)?, 0xFEFD);
+    BigEndian::write_u16(tail.get_mut(3..5)?, u16::try_from(length).ok()?);
+    Some(data)
 }
 
 pub(crate) const EXPLICIT_NONCE_LEN: usize = 8;
 pub(crate) const TAG_LEN: usize = 16;
+/// RFC 9147 §4.2.3.
+const SAMPLE_LEN: usize = 16;
 const MAX_KEY_BLOCK: usize = 2 * (32 + 12);
 
 #[cfg(test)]
 mod tests {
     use super::*;
 
+    fn bytes<const N: usize>(hex: &str) -> [u8; N] {
+        let digit = |at: usize| u8::from_str_radix(&hex[2 * at..2 * at + 2], 16).unwrap();
+        std::array::from_fn(digit)
+    }
+
+    /// RFC 9001 §A.2, §A.5: QUIC hides its packet numbers with the same function.
+    #[test]
+    fn masks_are_those_of_quic() {
+        let cases = [
+            (
+                &quic::AES_128,
+                bytes::<16>("9f50449e04a0e810283a1e9933adedd2").to_vec(),
+                bytes::<16>("d1b1c98dd7689fb8ec11d242b123dc9b"),
+                bytes::<5>("437b9aec36"),
+            ),
+            (
+                &quic::CHACHA20,
+                bytes::<32>("25a282b9e82f06f21f488917a4fc8f1b73573685608597d0efcb076b0ab7a7a4")
+                    .to_vec(),
+                bytes::<16>("5e5cd55c41f69080575d7999c25a5bfb"),
+                bytes::<5>("aefefe7d03"),
+            ),
+        ];
+        for (algorithm, key, sample, mask) in cases {
+            let key = RecordKey {
+                key: LessSafeKey::new(UnboundKey::new(&ring::aead::AES_128_GCM, &[0; 16]).unwrap()),
+                form: Form::V13 {
+                    iv: Zeroizing::new([0; 12]),
+                    mask: Box::new(HeaderProtectionKey::new(algorithm, &key).unwrap()),
+                },
+                limit: Limit::GCM,
+            };
+            assert_eq!(key.mask(&[&sample[..], &[1, 2, 3]].concat()), Some(mask));
+            assert_eq!(key.mask(&sample[..15]), None);
+        }
+    }
+
     #[test]
     fn what_one_side_seals_the_other_opens_and_a_flipped_bit_is_noticed() {
-        for suite in CipherSuite::ALL {
+        for suite in CipherSuite::of(crate::Version::Dtls12) {
             let derive = || RecordKeys::derive(suite, &Zeroizing::new([7; 48]), &[1; 32], &[2; 32]);
             let (ours, theirs) = (derive().unwrap(), derive().unwrap());
             let head = ours.client.explicit_nonce_len();
             let mut record = vec![0; head];
             record.extend(b"payload");
             let number = (1 << 48) + 5;
-            let tag = ours.client.seal(number, 23, &mut record).unwrap();
+            let tag = ours.client.seal_1_2(number, 23, &mut record).unwrap();
             record.extend(tag);
             let open = |mut record: Vec<u8>, number, kind| {
-                let opened = theirs.client.open(number, kind, &mut record);
-                opened.map(|plaintext| plaintext.to_vec())
+                let opened = theirs.client.open_1_2(number, kind, &mut record);
+                opened.map(|range| record[range].to_vec())
             };
             assert_eq!(
                 open(record.clone(), number, 23).as_deref(),

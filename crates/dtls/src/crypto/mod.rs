@@ -1,8 +1,12 @@
-//! The algorithms of TLS 1.2 in the terms of the handshake, on `ring`.
+//! The algorithms in the terms of the handshake, on `ring` and `ml-kem`.
 
 pub(crate) mod aead;
 pub(crate) mod group;
+pub(crate) mod hkdf;
+pub(crate) mod hybrid;
+pub(crate) mod key;
 pub(crate) mod prf;
+pub(crate) mod share;
 pub(crate) mod signature;
 pub(crate) mod suite;
 

@@ -4,8 +4,12 @@
 mod cookie;
 mod negotiate;
 mod proof;
+mod signing;
 mod transcript;
 mod v12;
+pub(crate) mod v13;
+
+use std::time::Instant;
 
 use rand_chacha::ChaCha20Rng;
 use rand_core::Rng;
@@ -15,11 +19,14 @@ pub(crate) use transcript::Transcript;
 #[cfg(test)]
 use crate::tests::peer::Edit;
 use crate::{
-    AlertDescription, CipherSuite, Config, Failure, Group, SrtpProfile,
-    certificate::public_key,
-    crypto::{prf::MasterSecret, signature::Signed},
-    flight::Flight,
+    AlertDescription, CipherSuite, Config, Failure, Group, Signature, SignatureRequest,
+    SrtpProfile, Version,
+    crypto::{
+        key::{PublicKey, Signed},
+        prf::MasterSecret,
+    },
     message::{Kind, Malformed, Message},
+    outgoing::Outgoing,
     reassembly::{Front, Reassembly},
     record::Records,
     trust::{Trust, Verdict},
@@ -39,6 +46,8 @@ pub(crate) struct Handshake {
     step: Step,
     transcript: Transcript,
     rng: ChaCha20Rng,
+    /// How often a signer was asked.
+    requests: u64,
 }
 
 /// What the handshake waits for.
@@ -48,6 +57,9 @@ enum Step {
     ServerHello(Box<negotiate::client::ExpectServerHello>),
     ClientHello(Box<negotiate::server::ExpectClientHello>),
     V12(v12::Step),
+    V13(v13::Step),
+    /// A signer was asked.
+    AwaitSignature(Box<signing::AwaitSignature>),
     Complete(Option<Box<Session>>),
     /// A step failed; nothing more is handled.
     Dead,
@@ -58,11 +70,13 @@ enum Accepted {
     ServerHello(negotiate::client::Accepted),
     ClientHello(negotiate::server::Accepted),
     V12(v12::Accepted),
+    V13(v13::Accepted),
 }
 
 /// What the hellos agreed on.
 #[derive(Clone)]
 pub(crate) struct Negotiated {
+    pub(crate) version: Version,
     pub(crate) suite: CipherSuite,
     pub(crate) client_random: [u8; 32],
     pub(crate) server_random: [u8; 32],
@@ -75,9 +89,21 @@ pub(crate) struct Negotiated {
 pub(crate) struct Session {
     pub(crate) negotiated: Negotiated,
     pub(crate) group: Group,
-    pub(crate) master: MasterSecret,
+    pub(crate) secrets: Secrets,
     _signed: Signed,
     _finished: proof::Finished,
+}
+
+/// The secrets of a complete handshake.
+pub(crate) enum Secrets {
+    V12(MasterSecret),
+    V13(Box<v13::Secrets>),
+}
+
+/// A certificate that fits its fingerprint, as far as one is known.
+struct PeerCertificate {
+    chain: Vec<Vec<u8>>,
+    key: PublicKey,
 }
 
 /// Why a message cannot be handled, and what the peer is told.
@@ -117,8 +143,10 @@ pub(crate) enum Progress {
 
 /// What the steps work on, beside what they own.
 pub(crate) struct Context<'a> {
+    pub(crate) now: Instant,
+    pub(crate) role: Role,
     pub(crate) config: &'a Config,
-    pub(crate) flight: &'a mut Flight,
+    pub(crate) outgoing: &'a mut Outgoing,
     pub(crate) records: &'a mut Records,
     pub(crate) trust: &'a mut Trust,
     pub(crate) reassembly: &'a mut Reassembly,
@@ -129,6 +157,7 @@ pub(crate) struct Context<'a> {
 /// What a step sees while it weighs a message; `transcript` is without it.
 struct Look<'l> {
     config: &'l Config,
+    role: Role,
     trust: &'l Trust,
     transcript: &'l Transcript,
     /// The number of the message.
@@ -138,12 +167,15 @@ struct Look<'l> {
 /// What a step works on while it takes a message.
 struct Work<'w> {
     config: &'w Config,
-    flight: &'w mut Flight,
+    /// When a flight that nobody acknowledges is given up.
+    until: Option<Instant>,
+    outgoing: &'w mut Outgoing,
     records: &'w mut Records,
     trust: &'w mut Trust,
     reassembly: &'w mut Reassembly,
     transcript: &'w mut Transcript,
     rng: &'w mut ChaCha20Rng,
+    requests: &'w mut u64,
     /// The message, and its number.
     body: &'w [u8],
     sequence: u16,
@@ -157,16 +189,19 @@ impl Handshake {
             step: Step::Idle,
             transcript: Transcript::default(),
             rng,
+            requests: 0,
         }
     }
 
     /// The client's first flight.
-    pub(crate) fn start_client(&mut self, cx: &mut Context<'_>) {
+    pub(crate) fn start_client(&mut self, cx: &mut Context<'_>) -> Result<(), Fault> {
         if matches!(self.step, Step::Idle) {
             let (_, mut work) = self.parts(cx, 0, &[]);
             let step = negotiate::client::start(&mut work);
+            let step = step.ok_or(Fault::new(AlertDescription::INTERNAL_ERROR))?;
             self.step = Step::ServerHello(Box::new(step));
         }
+        Ok(())
     }
 
     pub(crate) fn start_server(&mut self) {
@@ -183,14 +218,58 @@ impl Handshake {
         !matches!(self.step, Step::Idle)
     }
 
-    /// Whether a fragment may have come in this epoch: Finished is the first protected message, and
-    /// the only one.
+    /// Whether a fragment may have come in this epoch. In 1.2 Finished is the first protected message,
+    /// and the only one; in 1.3 all are protected behind the hellos.
     pub(crate) fn admits(&self, kind: u8, epoch: u16) -> bool {
-        (epoch > 0) == (kind == Kind::Finished.id())
+        match &self.step {
+            Step::V13(_) => epoch == v13::HANDSHAKE_EPOCH,
+            Step::AwaitSignature(step) if step.is_1_3() => epoch == v13::HANDSHAKE_EPOCH,
+            Step::ServerHello(_) | Step::ClientHello(_) => {
+                epoch == 0 && kind != Kind::Finished.id()
+            }
+            _ => epoch <= 1 && (epoch > 0) == (kind == Kind::Finished.id()),
+        }
+    }
+
+    /// Whether it is behind the hellos, in 1.3.
+    pub(crate) fn is_1_3(&self) -> bool {
+        match &self.step {
+            Step::V13(_) => true,
+            Step::AwaitSignature(step) => step.is_1_3(),
+            _ => false,
+        }
+    }
+
+    /// What a signer is to sign, once.
+    pub(crate) fn poll_signature(&mut self, config: &Config) -> Option<SignatureRequest> {
+        match &mut self.step {
+            Step::AwaitSignature(step) => step.request(&config.certificate),
+            _ => None,
+        }
+    }
+
+    /// Goes on with what a signer gave; one that nobody waits for changes nothing.
+    pub(crate) fn handle_signature(
+        &mut self,
+        cx: &mut Context<'_>,
+        signature: Signature,
+    ) -> Progress {
+        let awaited =
+            matches!(&self.step, Step::AwaitSignature(it) if it.is_answered_by(&signature));
+        if !awaited {
+            return Progress::Ignored;
+        }
+        self.proceed(cx, 0, &[], |step, work| match step {
+            Step::AwaitSignature(step) => step.take(work, signature),
+            _ => Err(Fault::new(AlertDescription::INTERNAL_ERROR)),
+        })
     }
 
     /// Handles the next message, if all of it is here.
     pub(crate) fn advance(&mut self, cx: &mut Context<'_>) -> Progress {
+        if matches!(self.step, Step::AwaitSignature(_)) {
+            return Progress::Waiting;
+        }
         let front = match self.step.hellos() {
             [] => cx.reassembly.front(),
             hellos => cx.reassembly.front_hello(hellos),
@@ -201,6 +280,7 @@ impl Handshake {
         let (sequence, epoch) = (front.sequence, front.epoch);
         let look = Look {
             config: cx.config,
+            role: cx.role,
             trust: cx.trust,
             transcript: &self.transcript,
             sequence,
@@ -224,8 +304,19 @@ impl Handshake {
             self.transcript.add_message(kind, sequence, &body);
             cx.reassembly.skip_to(sequence.saturating_add(1));
         }
-        let (step, mut work) = self.parts(cx, sequence, &body);
-        *step = match std::mem::replace(step, Step::Dead).take(&mut work, accepted) {
+        self.proceed(cx, sequence, &body, |step, work| step.take(work, accepted))
+    }
+
+    /// The one place where a step is consumed, behind everything that could refuse.
+    fn proceed(
+        &mut self,
+        cx: &mut Context<'_>,
+        sequence: u16,
+        body: &[u8],
+        take: impl FnOnce(Step, &mut Work<'_>) -> Result<Step, Fault>,
+    ) -> Progress {
+        let (step, mut work) = self.parts(cx, sequence, body);
+        *step = match take(std::mem::replace(step, Step::Dead), &mut work) {
             Ok(step) => step,
             Err(fault) => return Progress::Failed(fault),
         };
@@ -243,12 +334,14 @@ impl Handshake {
     ) -> (&'w mut Step, Work<'w>) {
         let work = Work {
             config: cx.config,
-            flight: cx.flight,
+            until: cx.config.handshake_timeout.map(|timeout| cx.now + timeout),
+            outgoing: cx.outgoing,
             records: cx.records,
             trust: cx.trust,
             reassembly: cx.reassembly,
             transcript: &mut self.transcript,
             rng: &mut self.rng,
+            requests: &mut self.requests,
             body,
             sequence,
             #[cfg(test)]
@@ -263,14 +356,14 @@ impl Session {
     fn new(
         negotiated: Negotiated,
         group: Group,
-        master: MasterSecret,
+        secrets: Secrets,
         signed: Signed,
         finished: proof::Finished,
     ) -> Self {
         Self {
             negotiated,
             group,
-            master,
+            secrets,
             _signed: signed,
             _finished: finished,
         }
@@ -292,6 +385,7 @@ impl Step {
     fn transcribed(&self) -> Option<Kind> {
         match self {
             Self::V12(step) => Some(step.expected()),
+            Self::V13(step) => Some(step.expected()),
             _ => None,
         }
     }
@@ -300,17 +394,25 @@ impl Step {
         let unexpected = Refusal::doubt(AlertDescription::UNEXPECTED_MESSAGE);
         let kind = Kind::from_id(front.kind).ok_or(unexpected)?;
         match self {
+            Self::ServerHello(_) | Self::ClientHello(_) if !self.hellos().contains(&kind) => {
+                Err(unexpected)
+            }
             Self::ServerHello(step) => match Message::parse(kind, front.body)? {
-                Message::ServerHello(hello) => step.weigh(look, &hello).map(Accepted::ServerHello),
-                Message::HelloVerifyRequest(request) => step
-                    .weigh_verify_request(look, &request)
-                    .map(Accepted::ServerHello),
+                Message::ServerHello(hello) => step.weigh(look, &hello, front.body),
+                Message::HelloVerifyRequest(request) => step.weigh_verify_request(look, &request),
                 _ => Err(unexpected),
-            },
+            }
+            .map(Accepted::ServerHello),
             Self::ClientHello(step) => match Message::parse(kind, front.body)? {
-                Message::ClientHello(hello) => step.weigh(look, &hello).map(Accepted::ClientHello),
+                Message::ClientHello(hello) => step
+                    .weigh(look, &hello, front.body)
+                    .map(Accepted::ClientHello),
                 _ => Err(unexpected),
             },
+            Self::V13(step) if kind == step.expected() => {
+                let message = Message::parse_1_3(kind, front.body)?;
+                step.weigh(look, &message).map(Accepted::V13)
+            }
             Self::V12(step) if kind == step.expected() => {
                 let message = Message::parse(kind, front.body)?;
                 step.weigh(look, &message).map(Accepted::V12)
@@ -324,6 +426,7 @@ impl Step {
             (Self::ServerHello(step), Accepted::ServerHello(accepted)) => step.take(work, accepted),
             (Self::ClientHello(step), Accepted::ClientHello(accepted)) => step.take(work, accepted),
             (Self::V12(step), Accepted::V12(accepted)) => step.take(work, accepted),
+            (Self::V13(step), Accepted::V13(accepted)) => step.take(work, accepted),
             _ => Err(Fault::new(AlertDescription::INTERNAL_ERROR)),
         }
     }
@@ -331,7 +434,7 @@ impl Step {
 
 impl Look<'_> {
     /// RFC 8122 §5: at the first moment at which the certificate and what is expected are both here.
-    fn check_certificate(&self, chain: &[&[u8]]) -> Result<v12::PeerCertificate, Refusal> {
+    fn check_certificate(&self, chain: &[&[u8]]) -> Result<PeerCertificate, Refusal> {
         let leaf = chain.first().copied().unwrap_or_default();
         if self.trust.check_leaf(leaf) == Verdict::Mismatch {
             return Err(Refusal::End(Fault {
@@ -340,9 +443,9 @@ impl Look<'_> {
             }));
         }
         let unsupported = Refusal::doubt(AlertDescription::UNSUPPORTED_CERTIFICATE);
-        Ok(v12::PeerCertificate {
+        Ok(PeerCertificate {
             chain: chain.iter().map(|der| der.to_vec()).collect(),
-            key: public_key(leaf).ok_or(unsupported)?,
+            key: PublicKey::of_certificate(leaf).ok_or(unsupported)?,
         })
     }
 }
@@ -359,7 +462,7 @@ impl Work<'_> {
             drafts.into_iter().for_each(|draft| self.say_draft(draft));
             return;
         }
-        let number = self.flight.push(epoch, kind.id(), &body);
+        let number = self.outgoing.push(epoch, kind.id(), &body);
         self.transcript.add_message(kind, number, &body);
     }
 
@@ -374,12 +477,12 @@ impl Work<'_> {
             for draft in edit(draft) {
                 counted = draft.counted().to_vec();
                 if draft.sent {
-                    self.flight.push(draft.epoch, draft.kind, &draft.body);
+                    self.outgoing.push(draft.epoch, draft.kind, &draft.body);
                 }
             }
             return counted;
         }
-        self.flight.push(0, message.kind().id(), &body);
+        self.outgoing.push(0, message.kind().id(), &body);
         body
     }
 
@@ -394,16 +497,20 @@ impl Work<'_> {
         use crate::tests::peer::As;
 
         let (kind, body) = draft.original();
-        let number = self.flight.next_message();
-        let original = crate::flight::whole(kind, number, body);
-        let edited = crate::flight::whole(draft.kind, number, &draft.body);
+        let number = self.outgoing.next_message();
         match draft.transcript {
-            As::Edited => self.transcript.add(&edited),
-            As::Original => self.transcript.add(&original),
+            As::Edited => self.transcript.add(draft.kind, number, &draft.body),
+            As::Original => self.transcript.add(kind, number, body),
             As::Not => {}
         }
         if draft.sent {
-            self.flight.push(draft.epoch, draft.kind, &draft.body);
+            self.outgoing.push(draft.epoch, draft.kind, &draft.body);
+        }
+    }
+
+    fn log_key(&self, label: &str, client_random: &[u8; 32], secret: &[u8]) {
+        if let Some(log) = &self.config.key_log {
+            log.log(label, client_random, secret);
         }
     }
 

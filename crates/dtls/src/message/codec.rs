@@ -1,3 +1,5 @@
+use byteorder::{BigEndian, ByteOrder};
+
 /// The bytes are not a message of their kind: too short, too long, or a length inside contradicts
 /// another.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
@@ -33,12 +35,16 @@ impl<'a> Reader<'a> {
     }
 
     pub(crate) fn u16(&mut self) -> Result<u16, Malformed> {
-        self.array().map(u16::from_be_bytes)
+        self.take(2).map(BigEndian::read_u16)
     }
 
     pub(crate) fn u24(&mut self) -> Result<usize, Malformed> {
-        let [a, b, c] = self.array()?;
-        Ok(u32::from_be_bytes([0, a, b, c]) as usize)
+        self.take(3)
+            .map(|bytes| BigEndian::read_u24(bytes) as usize)
+    }
+
+    pub(crate) fn u64(&mut self) -> Result<u64, Malformed> {
+        self.take(8).map(BigEndian::read_u64)
     }
 
     pub(crate) fn vector8(&mut self) -> Result<&'a [u8], Malformed> {

@@ -27,17 +27,28 @@ pub struct UseSrtp<'a> {
 impl<'a> Extensions<'a> {
     /// Reads the block at the end of a hello; no bytes at all are no extensions.
     pub fn parse(block: &'a [u8]) -> Result<Self, Malformed> {
-        let mut extensions = Self::default();
-        if block.is_empty() {
-            return Ok(extensions);
+        match block {
+            [] => Ok(Self::default()),
+            block => Self::parse_block(block),
         }
-        let mut block = Reader::new(block);
-        let mut list = Reader::new(block.vector16()?);
-        block.finish()?;
+    }
+
+    /// Reads a block that has to be there, if only to say that it is empty.
+    pub(crate) fn parse_block(block: &'a [u8]) -> Result<Self, Malformed> {
+        let mut reader = Reader::new(block);
+        let list = reader.vector16()?;
+        reader.finish()?;
+        Self::parse_list(list)
+    }
+
+    /// Reads what stands behind the length of a block.
+    pub(crate) fn parse_list(list: &'a [u8]) -> Result<Self, Malformed> {
+        let mut extensions = Self::default();
+        let mut list = Reader::new(list);
         while !list.is_empty() {
             let kind = list.u16()?;
             let body = list.vector16()?;
-            // RFC 5246 §7.4.1.4: there must not be two of one type.
+            // RFC 5246 §7.4.1.4, RFC 8446 §4.2: there must not be two of one type.
             if extensions.get(kind).is_some() || extensions.0.len() == MAX_COUNT {
                 return Err(Malformed);
             }
@@ -46,11 +57,15 @@ impl<'a> Extensions<'a> {
         Ok(extensions)
     }
 
-    /// Appends the block, or nothing when there are none.
+    /// Appends the block of a hello, or nothing when there are none.
     pub fn write(&self, out: &mut Vec<u8>) {
-        if self.0.is_empty() {
-            return;
+        if !self.0.is_empty() {
+            self.write_block(out);
         }
+    }
+
+    /// Appends a block that has to be there.
+    pub(crate) fn write_block(&self, out: &mut Vec<u8>) {
         write_vector::<2>(out, |out| {
             for extension in &self.0 {
                 out.extend(extension.kind.to_be_bytes());
@@ -120,6 +135,45 @@ impl<'a> Extensions<'a> {
         Ok(Some(list))
     }
 
+    /// Appends the versions of a ClientHello.
+    pub fn push_supported_versions(&mut self, versions: &[u16]) {
+        let mut body = Vec::new();
+        write_vector::<1>(&mut body, |out| codec::write_u16_list(versions, out));
+        self.push(SUPPORTED_VERSIONS, body);
+    }
+
+    /// The version of a ServerHello's `supported_versions`.
+    pub fn selected_version(&self) -> Result<Option<u16>, Malformed> {
+        let Some(body) = self.get(SUPPORTED_VERSIONS) else {
+            return Ok(None);
+        };
+        let mut reader = Reader::new(body);
+        let version = reader.u16()?;
+        reader.finish()?;
+        Ok(Some(version))
+    }
+
+    /// The contents of `cookie` (RFC 8446 §4.2.2).
+    pub fn cookie(&self) -> Result<Option<&[u8]>, Malformed> {
+        let Some(body) = self.get(COOKIE) else {
+            return Ok(None);
+        };
+        let mut reader = Reader::new(body);
+        let cookie = reader.vector16()?;
+        reader.finish()?;
+        match cookie {
+            [] => Err(Malformed),
+            cookie => Ok(Some(cookie)),
+        }
+    }
+
+    /// Appends `cookie`.
+    pub fn push_cookie(&mut self, cookie: &[u8]) {
+        let mut body = Vec::new();
+        write_vector::<2>(&mut body, |out| out.extend(cookie));
+        self.push(COOKIE, body);
+    }
+
     /// The names of `application_layer_protocol_negotiation` (RFC 7301 §3.1).
     pub fn alpn(&self) -> Result<Option<Vec<&[u8]>>, Malformed> {
         let Some(body) = self.get(ALPN) else {
@@ -183,6 +237,8 @@ pub(crate) const USE_SRTP: u16 = 14;
 pub(crate) const ALPN: u16 = 16;
 pub(crate) const EXTENDED_MASTER_SECRET: u16 = 23;
 pub(crate) const SUPPORTED_VERSIONS: u16 = 43;
+pub(crate) const COOKIE: u16 = 44;
+pub(crate) const KEY_SHARE: u16 = 51;
 pub(crate) const RENEGOTIATION_INFO: u16 = 0xFF01;
 /// More than any peer has; a bound for the search for duplicates.
 const MAX_COUNT: usize = 64;

@@ -1,19 +1,22 @@
 use crate::message::codec::{Malformed, Reader};
 
-/// Proof that the sender has the master secret and saw the same handshake (RFC 5246 §7.4.9).
+/// Proof that the sender has the secret and saw the same handshake (RFC 5246 §7.4.9, RFC 8446 §4.4.4).
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Finished {
-    /// The first twelve bytes of a PRF over the transcript.
-    pub verify_data: [u8; 12],
+pub struct Finished<'a> {
+    /// In 1.2 twelve bytes of a PRF over the transcript, in 1.3 a whole MAC.
+    pub verify_data: &'a [u8],
 }
 
-impl Finished {
+impl<'a> Finished<'a> {
     /// Reads a body.
-    pub fn parse(body: &[u8]) -> Result<Self, Malformed> {
+    pub fn parse(body: &'a [u8]) -> Result<Self, Malformed> {
         let mut reader = Reader::new(body);
-        let verify_data = reader.array()?;
+        let verify_data = reader.take(body.len())?;
         reader.finish()?;
-        Ok(Self { verify_data })
+        match verify_data.len() {
+            12 | 32 | 48 => Ok(Self { verify_data }),
+            _ => Err(Malformed),
+        }
     }
 
     /// Appends the body.

@@ -52,6 +52,12 @@ impl<'a> Fragment<'a> {
 
     /// Appends header and piece.
     pub fn write(&self, out: &mut Vec<u8>) {
+        self.write_header(self.body.len(), out);
+        out.extend(self.body);
+    }
+
+    /// Appends the header of a piece of this length.
+    pub(crate) fn write_header(&self, piece: usize, out: &mut Vec<u8>) {
         let u24 = |number: usize| {
             let [.., a, b, c] = number.to_be_bytes();
             [a, b, c]
@@ -60,8 +66,7 @@ impl<'a> Fragment<'a> {
         out.extend(u24(self.length));
         out.extend(self.sequence.to_be_bytes());
         out.extend(u24(self.offset));
-        out.extend(u24(self.body.len()));
-        out.extend(self.body);
+        out.extend(u24(piece));
     }
 
     /// Whether this is a whole message.

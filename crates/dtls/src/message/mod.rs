@@ -1,32 +1,44 @@
-//! The handshake messages of DTLS 1.2, one file each: `parse` reads a body, `write` makes one.
+//! The handshake messages of both versions, one file each: `parse` reads a body, `write` makes one.
 //!
 //! What is parsed borrows from the datagram. Unknown extensions and values survive a round trip.
 
+mod ack;
 mod certificate;
+mod certificate13;
 pub(crate) mod certificate_request;
+mod certificate_request13;
 mod certificate_verify;
 mod client_hello;
 mod client_key_exchange;
 mod codec;
+mod encrypted_extensions;
 pub(crate) mod extension;
 mod finished;
 mod fragment;
 mod hello_verify_request;
+mod key_share;
+mod key_update;
 mod server_hello;
 mod server_key_exchange;
 #[cfg(test)]
 mod tests;
 
+pub use ack::Ack;
 pub use certificate::Certificate;
 pub use certificate_request::CertificateRequest;
+pub use certificate_request13::CertificateRequest13;
 pub use certificate_verify::CertificateVerify;
+pub use certificate13::{Certificate13, CertificateEntry};
 pub use client_hello::ClientHello;
 pub use client_key_exchange::ClientKeyExchange;
 pub use codec::Malformed;
+pub use encrypted_extensions::EncryptedExtensions;
 pub use extension::{Extension, Extensions, UseSrtp};
 pub use finished::Finished;
 pub use fragment::{Fragment, HEADER_LEN};
 pub use hello_verify_request::HelloVerifyRequest;
+pub use key_share::KeyShareEntry;
+pub use key_update::KeyUpdate;
 pub use server_hello::ServerHello;
 pub use server_key_exchange::ServerKeyExchange;
 
@@ -42,6 +54,10 @@ pub enum Kind {
     ServerHello,
     /// `hello_verify_request`.
     HelloVerifyRequest,
+    /// `new_session_ticket`, of 1.3.
+    NewSessionTicket,
+    /// `encrypted_extensions`, of 1.3.
+    EncryptedExtensions,
     /// `certificate`.
     Certificate,
     /// `server_key_exchange`.
@@ -56,6 +72,8 @@ pub enum Kind {
     ClientKeyExchange,
     /// `finished`.
     Finished,
+    /// `key_update`, of 1.3.
+    KeyUpdate,
 }
 
 /// A parsed handshake message.
@@ -83,16 +101,26 @@ pub enum Message<'a> {
     /// See [`ClientKeyExchange`].
     ClientKeyExchange(ClientKeyExchange<'a>),
     /// See [`Finished`].
-    Finished(Finished),
+    Finished(Finished<'a>),
+    /// See [`EncryptedExtensions`].
+    EncryptedExtensions(EncryptedExtensions<'a>),
+    /// See [`Certificate13`].
+    Certificate13(Certificate13<'a>),
+    /// See [`CertificateRequest13`].
+    CertificateRequest13(CertificateRequest13<'a>),
+    /// See [`KeyUpdate`].
+    KeyUpdate(KeyUpdate),
 }
 
 impl Kind {
     /// Every kind.
-    pub const ALL: [Self; 11] = [
+    pub const ALL: [Self; 14] = [
         Self::HelloRequest,
         Self::ClientHello,
         Self::ServerHello,
         Self::HelloVerifyRequest,
+        Self::NewSessionTicket,
+        Self::EncryptedExtensions,
         Self::Certificate,
         Self::ServerKeyExchange,
         Self::CertificateRequest,
@@ -100,6 +128,7 @@ impl Kind {
         Self::CertificateVerify,
         Self::ClientKeyExchange,
         Self::Finished,
+        Self::KeyUpdate,
     ];
 
     /// The number of the registry.
@@ -109,6 +138,8 @@ impl Kind {
             Self::ClientHello => 1,
             Self::ServerHello => 2,
             Self::HelloVerifyRequest => 3,
+            Self::NewSessionTicket => 4,
+            Self::EncryptedExtensions => 8,
             Self::Certificate => 11,
             Self::ServerKeyExchange => 12,
             Self::CertificateRequest => 13,
@@ -116,6 +147,7 @@ impl Kind {
             Self::CertificateVerify => 15,
             Self::ClientKeyExchange => 16,
             Self::Finished => 20,
+            Self::KeyUpdate => 24,
         }
     }
 
@@ -126,7 +158,7 @@ impl Kind {
 }
 
 impl<'a> Message<'a> {
-    /// Reads the body of a whole message (without the header of 12 bytes).
+    /// Reads the body of a whole message of 1.2, or of a hello (without the header of 12 bytes).
     pub fn parse(kind: Kind, body: &'a [u8]) -> Result<Self, Malformed> {
         Ok(match kind {
             Kind::HelloRequest => empty(body, Self::HelloRequest)?,
@@ -140,6 +172,26 @@ impl<'a> Message<'a> {
             Kind::CertificateVerify => Self::CertificateVerify(CertificateVerify::parse(body)?),
             Kind::ClientKeyExchange => Self::ClientKeyExchange(ClientKeyExchange::parse(body)?),
             Kind::Finished => Self::Finished(Finished::parse(body)?),
+            Kind::NewSessionTicket | Kind::EncryptedExtensions | Kind::KeyUpdate => {
+                return Err(Malformed);
+            }
+        })
+    }
+
+    /// Reads the body of a whole message of 1.3 that comes behind the hellos.
+    pub fn parse_1_3(kind: Kind, body: &'a [u8]) -> Result<Self, Malformed> {
+        Ok(match kind {
+            Kind::EncryptedExtensions => {
+                Self::EncryptedExtensions(EncryptedExtensions::parse(body)?)
+            }
+            Kind::CertificateRequest => {
+                Self::CertificateRequest13(CertificateRequest13::parse(body)?)
+            }
+            Kind::Certificate => Self::Certificate13(Certificate13::parse(body)?),
+            Kind::CertificateVerify => Self::CertificateVerify(CertificateVerify::parse(body)?),
+            Kind::Finished => Self::Finished(Finished::parse(body)?),
+            Kind::KeyUpdate => Self::KeyUpdate(KeyUpdate::parse(body)?),
+            _ => return Err(Malformed),
         })
     }
 
@@ -156,6 +208,10 @@ impl<'a> Message<'a> {
             Self::CertificateVerify(message) => message.write(out),
             Self::ClientKeyExchange(message) => message.write(out),
             Self::Finished(message) => message.write(out),
+            Self::EncryptedExtensions(message) => message.write(out),
+            Self::Certificate13(message) => message.write(out),
+            Self::CertificateRequest13(message) => message.write(out),
+            Self::KeyUpdate(message) => message.write(out),
         }
     }
 
@@ -173,6 +229,10 @@ impl<'a> Message<'a> {
             Self::CertificateVerify(_) => Kind::CertificateVerify,
             Self::ClientKeyExchange(_) => Kind::ClientKeyExchange,
             Self::Finished(_) => Kind::Finished,
+            Self::EncryptedExtensions(_) => Kind::EncryptedExtensions,
+            Self::Certificate13(_) => Kind::Certificate,
+            Self::CertificateRequest13(_) => Kind::CertificateRequest,
+            Self::KeyUpdate(_) => Kind::KeyUpdate,
         }
     }
 }

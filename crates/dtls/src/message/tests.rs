@@ -58,9 +58,101 @@ fn samples() -> Vec<Message<'static>> {
         }),
         Message::ClientKeyExchange(ClientKeyExchange { public: &[4; 65] }),
         Message::Finished(Finished {
-            verify_data: [1; 12],
+            verify_data: &[1; 12],
         }),
     ]
+}
+
+fn samples_1_3() -> Vec<Message<'static>> {
+    let entry = |certificate| CertificateEntry {
+        certificate,
+        extensions: Extensions::default(),
+    };
+    vec![
+        Message::EncryptedExtensions(EncryptedExtensions {
+            extensions: extensions(),
+        }),
+        Message::EncryptedExtensions(EncryptedExtensions {
+            extensions: Extensions::default(),
+        }),
+        Message::CertificateRequest13(CertificateRequest13 {
+            context: &[],
+            extensions: extensions(),
+        }),
+        Message::Certificate13(Certificate13 {
+            context: b"context",
+            entries: vec![entry(b"leaf"), entry(b"intermediate")],
+        }),
+        Message::Certificate13(Certificate13 {
+            context: &[],
+            entries: vec![],
+        }),
+        Message::CertificateVerify(CertificateVerify {
+            scheme: 0x0403,
+            signature: b"signature",
+        }),
+        Message::Finished(Finished {
+            verify_data: &[1; 48],
+        }),
+        Message::KeyUpdate(KeyUpdate { request: true }),
+        Message::KeyUpdate(KeyUpdate { request: false }),
+    ]
+}
+
+#[test]
+fn messages_of_1_3_survive_a_round_trip_and_no_cut_of_them_is_one() {
+    for message in samples_1_3() {
+        let kind = message.kind();
+        let bytes = written(&message);
+        assert_eq!(Message::parse_1_3(kind, &bytes), Ok(message.clone()));
+        for end in (0..bytes.len()).filter(|end| *end != 12 && *end != 32) {
+            let cut = Message::parse_1_3(kind, &bytes[..end]);
+            assert_eq!(cut, Err(Malformed), "{kind:?} {end}");
+        }
+        let longer = [&bytes[..], &[0]].concat();
+        assert_eq!(Message::parse_1_3(kind, &longer), Err(Malformed));
+    }
+    assert!(KeyUpdate::parse(&[2]).is_err());
+}
+
+#[test]
+fn extensions_of_1_3_and_acks_survive_a_round_trip() {
+    let mut extensions = Extensions::default();
+    assert_eq!(extensions.client_shares(), Ok(None));
+    let shares = [(29, &[7; 32][..]), (0x11EC, &[9; 40])];
+    let shares = shares.map(|(group, exchange)| KeyShareEntry { group, exchange });
+    extensions.push_client_shares(&shares);
+    assert_eq!(extensions.client_shares(), Ok(Some(shares.to_vec())));
+    extensions.push_cookie(b"cookie");
+    assert_eq!(extensions.cookie(), Ok(Some(&b"cookie"[..])));
+    extensions.push_supported_versions(&[0xFEFC, 0xFEFD]);
+    let versions = extensions.supported_versions();
+    assert_eq!(versions, Ok(Some(vec![0xFEFC, 0xFEFD])));
+    let mut answer = Extensions::default();
+    answer.push_server_share(shares[0]);
+    assert_eq!(answer.server_share(), Ok(Some(shares[0])));
+    let mut retry = Extensions::default();
+    retry.push(extension::KEY_SHARE, vec![0, 23]);
+    retry.push(extension::SUPPORTED_VERSIONS, vec![0xFE, 0xFC]);
+    assert_eq!(retry.wanted_group(), Ok(Some(23)));
+    assert_eq!(retry.selected_version(), Ok(Some(0xFEFC)));
+    assert_eq!(retry.server_share(), Err(Malformed));
+    let mut empty = Extensions::default();
+    empty.push(extension::COOKIE, vec![0, 0]);
+    empty.push(extension::KEY_SHARE, vec![0, 4, 0, 29, 0, 0]);
+    assert_eq!(empty.cookie(), Err(Malformed));
+    assert_eq!(empty.client_shares(), Err(Malformed));
+
+    let ack = Ack {
+        numbers: vec![(2, 7), (3, 1 << 40)],
+    };
+    let mut bytes = Vec::new();
+    ack.write(&mut bytes);
+    assert_eq!(Ack::parse(&bytes).as_ref(), Ok(&ack));
+    for end in 0..bytes.len() {
+        assert_eq!(Ack::parse(&bytes[..end]), Err(Malformed));
+    }
+    assert_eq!(Ack::parse(&[0, 3, 1, 2, 3]), Err(Malformed));
 }
 
 fn written(message: &Message<'_>) -> Vec<u8> {
@@ -143,7 +235,13 @@ proptest! {
                 prop_assert_eq!(Message::parse(kind, &again), Ok(message));
             }
         }
-        let _ = Fragment::parse(&bytes);
+        for kind in Kind::ALL {
+            if let Ok(message) = Message::parse_1_3(kind, &bytes) {
+                let again = written(&message);
+                prop_assert_eq!(Message::parse_1_3(kind, &again), Ok(message));
+            }
+        }
+        let _ = (Fragment::parse(&bytes), Ack::parse(&bytes));
     }
 
     #[test]

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use crate::{
     AlertDescription, CipherSuite, Config, Error, Event, Failure, Group, Initiator, KeyType, Role,
-    SignatureScheme, State,
+    SignatureScheme, State, Version,
     message::{ClientHello, Extensions, Fragment, Kind, Message, ServerHello, extension},
     record,
     tests::{
@@ -98,7 +98,7 @@ fn a_group_or_scheme_that_was_not_offered_is_refused() {
 
 #[test]
 fn a_certificate_that_does_not_fit_the_suite_is_refused() {
-    let server = Config::new(certificate(KeyType::Rsa2048, 1));
+    let server = Config::new(certificate(KeyType::Rsa2048, 1)).versions(&[Version::Dtls12]);
     let edit = server_hello(|hello| hello.cipher_suite = 0xC02B);
     let illegal = Failure::AlertSent(AlertDescription::ILLEGAL_PARAMETER);
     assert_eq!(client_refuses(config(0), server, edit), illegal);
@@ -436,7 +436,7 @@ fn the_end_of_the_numbers_ends_the_association_and_the_peer_hears_of_it() {
     assert_eq!(pair.server.received.len(), 2);
     let mut buf = vec![0; pair.client.connection.headroom()];
     let refused = pair.client.connection.seal(&mut buf, 0);
-    assert_eq!(refused, Err(Error::SequenceExhausted));
+    assert_eq!(refused, Err(Error::KeyExhausted));
     let mut alert = Vec::new();
     assert!(pair.client.connection.poll_transmit(now, 1200, &mut alert));
     pair.server.handle(now, &mut alert);

@@ -2,7 +2,14 @@
 #![allow(clippy::unwrap_used, clippy::indexing_slicing, reason = "tests")]
 
 mod guards;
+mod guards13;
+mod late;
+mod matrix;
 pub(crate) mod peer;
 mod proofs;
+mod recorded;
+mod schedule;
+mod signers;
 #[path = "../../tests/support/mod.rs"]
 mod support;
+mod wycheproof;

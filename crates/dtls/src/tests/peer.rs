@@ -22,7 +22,6 @@ pub(crate) enum As {
     Edited,
     /// As it was: only signature and Finished can notice.
     Original,
-    #[expect(dead_code, reason = "for edits that send a message out of its place")]
     Not,
 }
 

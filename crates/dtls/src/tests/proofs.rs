@@ -3,16 +3,20 @@
 use std::time::Duration;
 
 use crate::{
-    AlertDescription, Certificate, Config, Event, Failure, KeyType, Role,
+    AlertDescription, Certificate, Config, Event, Failure, KeyType, Role, Version,
     tests::{
         peer::{As, each, flip_last},
-        support::{Pair, certificate, other, perfect},
+        support::{Pair, VERSIONS, certificate, config_of, other, perfect},
     },
 };
 
+fn plain(version: Version) -> Pair {
+    Pair::new(config_of(version, 0), config_of(version, 1))
+}
+
 /// One side is connected to a liar; what the other, honest one says.
-fn outcome(liar: Role, prepare: impl FnOnce(&mut Pair)) -> Vec<Event> {
-    let mut pair = Pair::plain();
+fn outcome(version: Version, liar: Role, prepare: impl FnOnce(&mut Pair)) -> Vec<Event> {
+    let mut pair = plain(version);
     prepare(&mut pair);
     pair.start();
     pair.run(Duration::from_secs(60), &mut perfect());
@@ -26,20 +30,22 @@ fn refused_with(events: &[Event], alert: AlertDescription) {
 
 #[test]
 fn an_impostor_with_the_right_chain_and_another_key_connects_to_nobody() {
-    for key_type in [KeyType::EcdsaP256, KeyType::Rsa2048] {
-        for liar in [Role::Client, Role::Server] {
-            let genuine = certificate(key_type, 0);
-            let stranger = match key_type {
-                KeyType::Rsa2048 => Certificate::generate(
-                    KeyType::Rsa2048,
-                    std::time::UNIX_EPOCH + Duration::from_secs(1_800_000_000),
-                    Certificate::DEFAULT_LIFETIME,
-                )
-                .unwrap(),
-                _ => certificate(key_type, 2),
-            };
-            let impostor = Config::new(Certificate::impostor(&genuine, &stranger));
-            let honest = Config::new(certificate(KeyType::EcdsaP256, 1));
+    let now = std::time::UNIX_EPOCH + Duration::from_secs(1_800_000_000);
+    for key_type in [
+        KeyType::EcdsaP256,
+        KeyType::EcdsaP384,
+        KeyType::Ed25519,
+        KeyType::Rsa2048,
+    ] {
+        let genuine = certificate(key_type, 0);
+        let stranger = Certificate::generate(key_type, now, Certificate::DEFAULT_LIFETIME);
+        let impostor = Certificate::impostor(&genuine, &stranger.unwrap());
+        for (version, liar) in VERSIONS
+            .into_iter()
+            .flat_map(|version| [Role::Client, Role::Server].map(|liar| (version, liar)))
+        {
+            let impostor = Config::new(impostor.clone()).versions(&[version]);
+            let honest = config_of(version, 1);
             let mut pair = match liar {
                 Role::Client => Pair::new(impostor, honest),
                 Role::Server => Pair::new(honest, impostor),
@@ -54,8 +60,13 @@ fn an_impostor_with_the_right_chain_and_another_key_connects_to_nobody() {
 
 #[test]
 fn a_signature_that_is_one_bit_off_is_refused() {
-    for (liar, kind) in [(Role::Server, 12), (Role::Client, 15)] {
-        let events = outcome(liar, |pair| {
+    for (version, liar, kind) in [
+        (Version::Dtls12, Role::Server, 12),
+        (Version::Dtls12, Role::Client, 15),
+        (Version::Dtls13, Role::Server, 15),
+        (Version::Dtls13, Role::Client, 15),
+    ] {
+        let events = outcome(version, liar, |pair| {
             pair.end(liar).connection.edit = Some(each(kind, flip_last));
         });
         refused_with(&events, AlertDescription::DECRYPT_ERROR);
@@ -64,29 +75,55 @@ fn a_signature_that_is_one_bit_off_is_refused() {
 
 #[test]
 fn a_finished_that_is_one_bit_off_is_refused() {
-    for liar in [Role::Client, Role::Server] {
-        let events = outcome(liar, |pair| {
-            pair.end(liar).connection.edit = Some(each(20, flip_last));
-        });
-        refused_with(&events, AlertDescription::DECRYPT_ERROR);
+    for version in VERSIONS {
+        for liar in [Role::Client, Role::Server] {
+            let events = outcome(version, liar, |pair| {
+                pair.end(liar).connection.edit = Some(each(20, flip_last));
+            });
+            refused_with(&events, AlertDescription::DECRYPT_ERROR);
+        }
     }
 }
 
-/// A change that the sender does not know of: signature and Finished cover everything said.
+/// A change that the sender does not know of: signature and Finished cover everything said. A client of
+/// 1.3 is connected before the server has judged what it said.
 #[test]
 fn a_hello_that_is_changed_on_the_way_is_noticed() {
-    for liar in [Role::Client, Role::Server] {
-        let kind = if liar == Role::Client { 1 } else { 2 };
-        let mut pair = Pair::plain();
-        // A byte of the random: nothing but the proofs can notice.
-        pair.end(liar).connection.edit = Some(each(kind, |draft| {
-            draft.body[20] ^= 1;
-            draft.transcript = As::Original;
-        }));
-        pair.start();
-        pair.run(Duration::from_secs(60), &mut perfect());
-        for end in [&pair.client, &pair.server] {
-            assert!(!end.events.contains(&Event::Connected), "{liar:?}");
+    for version in VERSIONS {
+        for liar in [Role::Client, Role::Server] {
+            let kind = if liar == Role::Client { 1 } else { 2 };
+            let mut pair = plain(version);
+            // A byte of the random: nothing but the proofs can notice.
+            pair.end(liar).connection.edit = Some(each(kind, |draft| {
+                draft.body[20] ^= 1;
+                draft.transcript = As::Original;
+            }));
+            pair.start();
+            pair.run(Duration::from_secs(60), &mut perfect());
+            for end in [&pair.client, &pair.server] {
+                assert!(
+                    !end.events.contains(&Event::Connected),
+                    "{version} {liar:?}"
+                );
+            }
         }
     }
+}
+
+/// The refusal of its certificate reaches a client of 1.3 behind `Connected`.
+#[test]
+fn a_client_of_1_3_hears_of_its_refusal_when_it_is_connected() {
+    let mut pair = Pair::bare(config_of(Version::Dtls13, 0), config_of(Version::Dtls13, 1));
+    let now = pair.now;
+    let server = super::support::fingerprint(&certificate(KeyType::EcdsaP256, 1));
+    let stranger = super::support::fingerprint(&certificate(KeyType::EcdsaP256, 2));
+    pair.client.expect(now, &[server]);
+    pair.server.expect(now, &[stranger]);
+    pair.start();
+    pair.run(Duration::from_secs(60), &mut perfect());
+    let cause = Failure::AlertReceived(AlertDescription::BAD_CERTIFICATE);
+    let seen = [Event::Connected, Event::Failed { cause }];
+    assert_eq!(pair.client.events, seen);
+    let cause = Failure::FingerprintMismatch;
+    assert_eq!(pair.server.events, [Event::Failed { cause }]);
 }

@@ -1,10 +1,11 @@
 //! Two connections with a link between them, in simulated time.
-#![expect(
+#![allow(
     clippy::unwrap_used,
     clippy::disallowed_methods,
-    reason = "a test harness: it may panic, and simulated time needs one real instant to start from"
+    dead_code,
+    reason = "a test harness: it may panic, simulated time needs one real instant to start from, and \
+              each test file uses its part of it"
 )]
-#![allow(dead_code, reason = "each test file uses its part of the harness")]
 
 use std::{
     sync::OnceLock,
@@ -12,7 +13,7 @@ use std::{
 };
 
 use oxirtc_dtls::{
-    Certificate, Config, Connection, Event, Fingerprint, HashAlgorithm, KeyType, Role,
+    Certificate, Config, Connection, Event, Fingerprint, HashAlgorithm, KeyType, Role, Version,
     record::{HANDSHAKE, Header},
 };
 
@@ -23,16 +24,35 @@ pub(crate) fn certificate(key_type: KeyType, which: usize) -> Certificate {
         let now = SystemTime::UNIX_EPOCH + Duration::from_secs(1_800_000_000);
         let make = |key_type| Certificate::generate(key_type, now, Certificate::DEFAULT_LIFETIME);
         let ecdsa = || make(KeyType::EcdsaP256).unwrap();
-        vec![ecdsa(), ecdsa(), ecdsa(), make(KeyType::Rsa2048).unwrap()]
+        let others = [KeyType::Rsa2048, KeyType::EcdsaP384, KeyType::Ed25519];
+        let mut made = vec![ecdsa(), ecdsa(), ecdsa()];
+        made.extend(others.map(|other| make(other).unwrap()));
+        made
     });
     match key_type {
         KeyType::EcdsaP256 => made[which % 3].clone(),
+        KeyType::EcdsaP384 => made[4].clone(),
+        KeyType::Ed25519 => made[5].clone(),
         _ => made[3].clone(),
     }
 }
 
+/// One that speaks 1.2 alone.
 pub(crate) fn config(which: usize) -> Config {
-    Config::new(certificate(KeyType::EcdsaP256, which))
+    Config::new(certificate(KeyType::EcdsaP256, which)).versions(&[Version::Dtls12])
+}
+
+/// One that speaks this version alone.
+pub(crate) fn config_of(version: Version, which: usize) -> Config {
+    config(which).versions(&[version])
+}
+
+/// Both versions.
+pub(crate) const VERSIONS: [Version; 2] = [Version::Dtls12, Version::Dtls13];
+
+/// One that speaks 1.3 alone.
+pub(crate) fn config_1_3(which: usize) -> Config {
+    config_of(Version::Dtls13, which)
 }
 
 pub(crate) fn fingerprint(certificate: &Certificate) -> Fingerprint {

@@ -4,180 +4,247 @@ use std::time::Instant;
 
 use oxirtc_stun::TransactionId;
 
-use super::{Agent, message, response::session_mut};
+use super::{Agent, message};
 use crate::{
-    CandidateKind,
+    CandidateKind, ChecklistSet, GenerationId,
     candidate::priority,
     checks::Turn,
+    combine::Which,
+    consent::Freshness,
     pair::{CandidatePair, PairId, Request},
-    session::Session,
 };
 
+/// Names a pair of a session.
+type Place = (GenerationId, PairId);
+
 impl Agent {
-    /// Uses the token of Ta, if it is there and something is to be checked.
-    pub(super) fn take_turn(&mut self, now: Instant) {
-        self.end_exhausted(now);
-        let barred = self.current.progress.failed || !self.current.is_armed();
-        if barred || now < self.next_check {
-            return;
-        }
-        let Some(turn) = self.current.list.next_turn(now) else {
+    /// Uses the token of Ta, if it is there, it is this agent's turn, and something is to be checked.
+    pub(super) fn take_turn(&mut self, now: Instant, set: &mut ChecklistSet) {
+        let Some(member) = self.member.filter(|member| set.may_take(now, *member)) else {
             return;
         };
-        self.next_check = now + self.config.pacing;
-        match turn {
-            Turn::Start(id) => self.start_check(now, id),
-            Turn::Repeat(id) => {
-                let pair = self.current.list.get_mut(id);
-                if let Some(request) = pair.and_then(|pair| pair.repeat(now)) {
-                    self.stats.retransmissions_sent += 1;
-                    self.send_request(true, id, request, Purpose::Check);
+        let checking = self
+            .tables
+            .sessions
+            .iter()
+            .filter(|it| it.is_listed() && !it.failed);
+        let mut ids: Vec<_> = checking.map(|session| session.id).collect();
+        // Sessions take turns; what is triggered in any of them comes first.
+        let after = ids.iter().take_while(|id| **id <= self.turn).count();
+        ids.rotate_left(after);
+        let is_urgent = |id: &GenerationId| {
+            self.tables
+                .session(*id)
+                .is_some_and(|it| it.list.is_urgent())
+        };
+        let (urgent, others): (Vec<_>, Vec<_>) = ids.into_iter().partition(is_urgent);
+        for id in urgent.into_iter().chain(others) {
+            let session = self.tables.session_mut(id);
+            let Some(turn) = session.and_then(|session| session.list.next_turn(now)) else {
+                continue;
+            };
+            set.take(now, member);
+            self.turn = id;
+            match turn {
+                Turn::Start(pair) => self.start_check(now, set, (id, pair)),
+                Turn::Repeat(pair) => {
+                    let session = self.tables.session_mut(id);
+                    let pair_mut = session.and_then(|session| session.list.get_mut(pair));
+                    if let Some(request) = pair_mut.and_then(|pair| pair.repeat(now)) {
+                        self.stats.retransmissions_sent += 1;
+                        self.send_request(set, (id, pair), request, Purpose::Check);
+                    }
                 }
             }
+            return;
         }
     }
 
-    fn start_check(&mut self, now: Instant, id: PairId) {
-        let rto = self.current.list.rto(self.config.pacing);
-        let nominates = self.is_controlling() && self.current.progress.nominating == Some(id);
-        let Some(request) = self.new_request(now, true, id, nominates) else {
+    fn start_check(&mut self, now: Instant, set: &ChecklistSet, place: Place) {
+        let (id, pair) = place;
+        let value = self.nomination_value(set, place);
+        let Some(request) = self.new_request(now, set, place, value) else {
             return;
         };
-        if let Some(pair) = self.current.list.get_mut(id) {
+        let Some(session) = self.tables.session_mut(id) else {
+            return;
+        };
+        let rto = session.list.rto(set.pacing());
+        if let Some(pair) = session.list.get_mut(pair) {
             pair.start(now, rto.max(2 * pair.rtt()), request);
         }
-        self.send_request(true, id, request, Purpose::Check);
+        self.send_request(set, place, request, Purpose::Check);
     }
 
-    /// RFC 8445 §7.2.5.2.3: a check that was never answered fails its pair.
-    fn end_exhausted(&mut self, now: Instant) {
-        let progress = &mut self.current.progress;
-        for pair in self
-            .current
-            .list
-            .iter_mut()
-            .filter(|pair| pair.is_exhausted(now))
-        {
-            if progress.nominating == Some(pair.id) {
-                progress.nominating = None;
+    /// The number that a check nominates with, 0 for none: `None` when it does not nominate.
+    fn nomination_value(&self, set: &ChecklistSet, (id, pair): Place) -> Option<u32> {
+        let session = self.tables.session(id).filter(|_| set.is_controlling())?;
+        let value = session.nomination_value;
+        if session.nominating == Some(pair) {
+            return Some(if self.renominates(id) { value + 1 } else { 0 });
+        }
+        // The peer may have missed which pair was nominated: it is told each time.
+        (session.nominated == Some(pair)).then_some(value)
+    }
+
+    /// RFC 8445 §7.2.5.2.3: a check that was never answered fails its pair. Another takes its place, if
+    /// some were left out.
+    pub(super) fn end_exhausted(&mut self, now: Instant, set: &ChecklistSet) {
+        for id in self.tables.ids() {
+            let Some(session) = self.tables.session_mut(id) else {
+                continue;
+            };
+            let nominating = &mut session.nominating;
+            for pair in session
+                .list
+                .iter_mut()
+                .filter(|pair| pair.is_exhausted(now))
+            {
+                if *nominating == Some(pair.id) {
+                    *nominating = None;
+                }
+                if pair.is_valid() {
+                    pair.check = None;
+                } else {
+                    pair.fail();
+                }
             }
-            if pair.is_valid() {
-                pair.check = None;
-            } else {
-                pair.fail();
+            if session.overflow && session.list.has_room(self.config.max_pairs) {
+                session.overflow = false;
+                self.combine(set, id, Which::All);
             }
         }
     }
 
     /// Sends the consent checks that are due, and ends consent where no answer came.
-    pub(super) fn refresh_consent(&mut self, now: Instant) {
-        for is_current in [true, false] {
+    pub(super) fn refresh_consent(&mut self, now: Instant, set: &ChecklistSet) {
+        for id in self.tables.ids() {
             // The end of one pair's consent may call others into service, which are due themselves.
-            while let Some((id, is_usable)) = self.due_consent(now, is_current) {
-                if !is_usable || !self.send_consent(now, is_current, id) {
-                    self.expire(now, is_current, id);
+            while let Some((pair, freshness)) = self.due_consent(now, id) {
+                let sent = freshness.is_some_and(|it| self.send_consent(now, set, (id, pair), it));
+                if !sent {
+                    self.expire(id, pair);
                 }
             }
         }
     }
 
-    fn due_consent(&mut self, now: Instant, is_current: bool) -> Option<(PairId, bool)> {
-        let session = session_mut(&mut self.current, &mut self.previous, is_current)?;
-        let is_due = |pair: &&CandidatePair| {
-            let consent = pair.consent;
-            consent.is_some_and(|consent| consent.deadline() <= now) && session.is_kept(pair)
-        };
-        let pair = session.list.iter().find(is_due)?;
-        Some((pair.id, pair.is_usable(now)))
+    /// A pair whose consent is to be asked for; `None` for how when it has ended.
+    fn due_consent(&self, now: Instant, id: GenerationId) -> Option<(PairId, Option<Freshness>)> {
+        let session = self.tables.session(id)?;
+        session.list.iter().find_map(|pair| {
+            let consent = pair.consent?;
+            let freshness = session.freshness(pair);
+            let ended = consent.expires() <= now;
+            let due = freshness.is_some() && consent.deadline() <= now;
+            (ended || due).then_some((pair.id, freshness.filter(|_| !ended)))
+        })
     }
 
     /// Whether the check could be made.
-    fn send_consent(&mut self, now: Instant, is_current: bool, id: PairId) -> bool {
-        let selected = |session: &Session| session.progress.selected == Some(id);
-        // The peer may have missed which pair was nominated: it is told each time.
-        let nominates = self.is_controlling() && is_current && selected(&self.current);
-        let Some(request) = self.new_request(now, is_current, id, nominates) else {
+    fn send_consent(
+        &mut self,
+        now: Instant,
+        set: &ChecklistSet,
+        place: Place,
+        freshness: Freshness,
+    ) -> bool {
+        let value = self.nomination_value(set, place);
+        let Some(request) = self.new_request(now, set, place, value) else {
             return false;
         };
         let jitter = self.jitter();
-        let session = session_mut(&mut self.current, &mut self.previous, is_current);
-        let Some(pair) = session.and_then(|session| session.list.get_mut(id)) else {
+        let (id, pair_id) = place;
+        let session = self.tables.session_mut(id);
+        let Some(pair) = session.and_then(|session| session.list.get_mut(pair_id)) else {
             return false;
         };
         pair.remember(now, request);
         pair.counters.consent_requests_sent += 1;
         let round_trip = pair.rtt();
         if let Some(consent) = &mut pair.consent {
-            consent.sent(now, jitter, round_trip, &self.config);
+            consent.sent(now, jitter, (round_trip, freshness), &self.config);
         }
-        self.send_request(is_current, id, request, Purpose::Consent);
+        self.send_request(set, place, request, Purpose::Consent);
         true
     }
 
     /// RFC 7675 §5.1: without consent nothing is sent, what is in the air is not waited for, and the
     /// credentials are not used on this pair again.
-    fn expire(&mut self, now: Instant, is_current: bool, id: PairId) {
-        self.control.cancel(id);
-        let Some(session) = session_mut(&mut self.current, &mut self.previous, is_current) else {
+    fn expire(&mut self, id: GenerationId, pair_id: PairId) {
+        let Some(session) = self.tables.session_mut(id) else {
             return;
         };
-        if let Some(pair) = session.list.get_mut(id) {
-            pair.fail();
-            pair.expired = true;
+        let Some(pair) = session.list.get(pair_id) else {
+            return;
+        };
+        let mut ended = vec![pair_id];
+        // What has not answered since the pair in use fell silent is as dead as that one: the end of the
+        // one is not to look like a recovery on the other.
+        if session.in_use == Some(pair_id)
+            && let Some(since) = pair.consent.and_then(|consent| consent.silent_since())
+        {
+            let silent = |pair: &&CandidatePair| {
+                let consent = pair.consent.as_ref();
+                consent.is_some_and(|it| it.is_silent_since(since))
+            };
+            ended.extend(session.list.iter().filter(silent).map(|pair| pair.id));
         }
-        session.list.untrigger(id);
-        let progress = &mut session.progress;
-        if progress.nominating == Some(id) {
-            progress.nominating = None;
-        }
-        if progress.selected == Some(id) {
-            progress.lost = true;
-            let others = session.list.best_usable(now).is_some() || session.list.is_pending();
-            if others {
-                session.progress.selected = None;
+        for id in ended {
+            if let Some(pair) = session.list.get_mut(id) {
+                pair.expire();
             }
+            session.list.untrigger(id);
+            if session.nominating == Some(id) {
+                session.nominating = None;
+            }
+            if session.nominated == Some(id) {
+                session.lost = true;
+            }
+            self.control.cancel(id);
         }
     }
 
     fn new_request(
         &mut self,
         now: Instant,
-        is_current: bool,
-        id: PairId,
-        nominates: bool,
+        set: &ChecklistSet,
+        (id, pair): Place,
+        nominates: Option<u32>,
     ) -> Option<Request> {
-        let controlling = self.is_controlling();
-        let session = session_mut(&mut self.current, &mut self.previous, is_current)?;
-        let base = session.list.get(id)?.path.local;
-        let local = session.locals.get(session.local_at(base)?)?;
+        let session = self.tables.session(id)?;
+        let base = session.list.get(pair)?.key.base;
+        let side = self.tables.local(session.local)?;
+        let local = side.candidates.get(side.host(base)?)?;
         Some(Request {
             id: TransactionId::generate(&mut self.random),
             sent: now,
             repeated: false,
             nominates,
-            controlling,
+            epoch: set.epoch(),
             // RFC 8445 §7.1.1: the priority that the candidate would have if it were peer-reflexive.
             priority: priority(CandidateKind::PeerReflexive, local.preference),
         })
     }
 
-    fn send_request(&mut self, is_current: bool, id: PairId, request: Request, purpose: Purpose) {
+    fn send_request(
+        &mut self,
+        set: &ChecklistSet,
+        (id, pair): Place,
+        request: Request,
+        purpose: Purpose,
+    ) {
         let mut buf = self.control.buffer();
-        let Some(session) = session_mut(&mut self.current, &mut self.previous, is_current) else {
+        let Some(whole) = self.tables.whole(id) else {
             return;
         };
-        let Some(keys) = &session.remote else {
+        let role = (set.is_controlling(), set.tie_breaker());
+        let username = &whole.session.username;
+        message::write_check(&mut buf, &request, role, username, &whole.remote.keys.key);
+        let Some(pair) = whole.session.list.get_mut(pair) else {
             return;
         };
-        let tie_breaker = self.role.tie_breaker;
-        message::write_check(
-            &mut buf,
-            &request,
-            tie_breaker,
-            session.username(),
-            &keys.key,
-        );
-        let Some(pair) = session.list.get_mut(id) else {
+        let Some(path) = self.gatherer.bases.path(pair.key) else {
             return;
         };
         pair.counters.requests_sent += 1;
@@ -185,7 +252,8 @@ impl Agent {
             Purpose::Check => self.stats.requests_sent += 1,
             Purpose::Consent => self.stats.consent_requests_sent += 1,
         }
-        self.stats.drops.control += self.control.push(pair.path, Some(id), buf);
+        let way = (pair.key.base, path);
+        self.stats.drops.control += self.control.push(way, Some(pair.id), buf);
     }
 }
 

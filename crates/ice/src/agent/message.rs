@@ -4,6 +4,7 @@ use std::net::SocketAddr;
 
 use oxirtc_stun::{
     Attribute, AttributeType, Builder, Class, ErrorCode, IntegrityKey, Message, Method,
+    RawAttribute,
 };
 
 use crate::pair::Request;
@@ -12,7 +13,7 @@ use crate::pair::Request;
 pub(super) fn write_check(
     buf: &mut Vec<u8>,
     request: &Request,
-    tie_breaker: u64,
+    (controlling, tie_breaker): (bool, u64),
     username: &str,
     key: &IntegrityKey,
 ) {
@@ -20,13 +21,20 @@ pub(super) fn write_check(
     builder
         .add(Attribute::Username(username))
         .add(Attribute::Priority(request.priority))
-        .add(if request.controlling {
+        .add(if controlling {
             Attribute::IceControlling(tie_breaker)
         } else {
             Attribute::IceControlled(tie_breaker)
         });
-    if request.nominates {
+    if let Some(value) = request.nominates {
         builder.add(Attribute::UseCandidate);
+        if value > 0 {
+            let number = value.to_be_bytes();
+            builder.add(Attribute::Other(RawAttribute {
+                kind: NOMINATION,
+                value: &number,
+            }));
+        }
     }
     finish(builder, key);
 }
@@ -59,6 +67,20 @@ pub(super) fn write_error(
     finish(builder, key);
 }
 
+/// Whether a request nominates, and with which number; 0 for none.
+pub(super) fn nomination(request: &Message<'_>) -> Option<u32> {
+    let number = [NOMINATION, DRAFT_NOMINATION]
+        .into_iter()
+        .find_map(|kind| <[u8; 4]>::try_from(request.get(kind)?.value).ok());
+    let number = number.map(u32::from_be_bytes).filter(|number| *number > 0);
+    number.or_else(|| request.use_candidate().then_some(0))
+}
+
+/// What ICE understands beside the attributes of STUN.
+pub(super) fn is_understood(kind: AttributeType) -> bool {
+    kind.is_known() || kind == DRAFT_NOMINATION
+}
+
 /// What cannot be built leaves the buffer empty, and nothing is sent.
 fn finish(mut builder: Builder<'_>, key: &IntegrityKey) {
     builder.message_integrity(key).fingerprint();
@@ -66,3 +88,8 @@ fn finish(mut builder: Builder<'_>, key: &IntegrityKey) {
         log::debug!("a message of ours cannot be written: {error}");
     }
 }
+
+/// draft-thatcher-ice-renomination: NOMINATION, as libwebrtc numbers it.
+const NOMINATION: AttributeType = AttributeType(0xc001);
+/// The same attribute, as the draft numbers it.
+const DRAFT_NOMINATION: AttributeType = AttributeType(0x0030);

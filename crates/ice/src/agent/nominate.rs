@@ -1,107 +1,139 @@
-//! Nomination (RFC 8445 §8): which pair is used in the end.
+//! Nomination (RFC 8445 §8): which pair both sides agree on.
 
 use std::time::{Duration, Instant};
 
 use super::Agent;
 use crate::{
-    Event,
+    ChecklistSet, GenerationId,
+    generation::Session,
     pair::{Nomination, PairId},
 };
 
 impl Agent {
     /// As controlling agent, nominates when there is nothing better to wait for, or it was waited for
     /// long enough. Payload flows on the best valid pair meanwhile.
-    pub(super) fn consider_nomination(&mut self, now: Instant) {
-        let Some(at) = self.nomination_due(now) else {
-            return;
-        };
-        let Some(best) = self.current.list.best_usable(now) else {
-            return;
-        };
-        let (id, priority) = (best.id, best.priority);
-        let mut pairs = self.current.list.iter();
-        let better = pairs.any(|pair| pair.is_pending() && pair.priority > priority);
-        drop(pairs);
-        if !better || at <= now {
-            self.current.progress.nominating = Some(id);
-            self.current.list.trigger(id);
+    pub(super) fn consider_nomination(&mut self, now: Instant, set: &ChecklistSet) {
+        for id in self.tables.ids() {
+            let pair = self.due_nomination(now, set, id);
+            let Some(session) = self.tables.session_mut(id) else {
+                continue;
+            };
+            if let Some(pair) = pair {
+                session.nominating = Some(pair);
+                session.list.trigger(pair);
+            }
         }
+    }
+
+    fn due_nomination(&self, now: Instant, set: &ChecklistSet, id: GenerationId) -> Option<PairId> {
+        let session = self.tables.session(id)?;
+        let in_use = session.usable(now)?;
+        if let Some(at) = self.nomination_due(now, set, session) {
+            let mut pairs = session.list.iter();
+            let better = pairs.any(|pair| pair.is_pending() && pair.priority > in_use.priority);
+            return (!better || at <= now).then_some(in_use.id);
+        }
+        // draft-thatcher-ice-renomination: the peer is told where payload has moved. Without it,
+        // RFC 8445 §8.1.1 has one nomination only.
+        let again = session.nominated.is_some_and(|pair| pair != in_use.id)
+            && session.nominating.is_none()
+            && set.is_controlling()
+            && !in_use.is_suspect(now)
+            && self.renominates(id);
+        again.then_some(in_use.id)
+    }
+
+    /// Whether both sides number their nominations.
+    pub(super) fn renominates(&self, id: GenerationId) -> bool {
+        let remote = self
+            .tables
+            .session(id)
+            .and_then(|it| self.tables.remote(it.remote));
+        self.config.renomination && remote.is_some_and(|remote| remote.renomination)
     }
 
     /// Until when a better pair is waited for, if this agent is to nominate one.
-    pub(super) fn nomination_due(&self, now: Instant) -> Option<Instant> {
-        let progress = &self.current.progress;
-        let open = progress.selected.is_none() && progress.nominating.is_none();
-        if !self.is_controlling() || !open || progress.failed {
+    pub(super) fn nomination_due(
+        &self,
+        now: Instant,
+        set: &ChecklistSet,
+        session: &Session,
+    ) -> Option<Instant> {
+        let open = session.nominated.is_none() && session.nominating.is_none();
+        if !set.is_controlling() || !open || session.failed || !session.is_listed() {
             return None;
         }
-        let best = self.current.list.best_usable(now)?;
-        let wait = self
-            .config
-            .nomination_wait
-            .max(2 * best.rtt())
-            .min(MAX_WAIT);
-        Some(progress.first_valid? + wait)
+        let round_trips = 2 * session.usable(now)?.rtt();
+        let wait = self.config.nomination_wait.max(round_trips).min(MAX_WAIT);
+        Some(session.first_valid? + wait)
     }
 
-    /// A pair that works was nominated, by us or by the peer.
-    pub(super) fn nominated(&mut self, now: Instant, id: PairId) {
-        let is_better = self.is_better(now, id);
-        if let Some(pair) = self.current.list.get_mut(id) {
-            pair.nomination = Nomination::Done(now);
-        }
-        if is_better {
-            self.select(now, id);
-        }
-    }
-
-    /// RFC 5245 §8.1.1.2: of what an aggressive peer nominates, the pair of highest priority counts.
-    /// Peers that move on to another pair stop nominating the one they left: then the last one counts.
-    fn is_better(&self, now: Instant, id: PairId) -> bool {
-        let Some(selected) = self.current.selected() else {
-            return true;
-        };
-        let candidate = self.current.list.get(id);
-        let higher = candidate.is_some_and(|pair| pair.priority > selected.priority);
-        let left = match selected.nomination {
-            Nomination::Done(last) => now.saturating_duration_since(last) >= LEFT_AFTER,
-            _ => true,
-        };
-        let silent = selected
-            .consent
-            .is_none_or(|consent| consent.silent_since().is_some());
-        selected.id != id && (higher || left || silent)
-    }
-
-    fn select(&mut self, now: Instant, id: PairId) {
-        let controlling = self.is_controlling();
-        let Some(priority) = self.current.list.get(id).map(|pair| pair.priority) else {
+    /// A pair that works was nominated, by us or by the peer; `value` is the number of the nomination,
+    /// 0 for none.
+    pub(super) fn nominated(
+        &mut self,
+        now: Instant,
+        set: &ChecklistSet,
+        id: GenerationId,
+        (pair_id, value): (PairId, u32),
+    ) {
+        let controlling = set.is_controlling();
+        let Some(session) = self.tables.session_mut(id) else {
             return;
         };
-        self.current.progress.selected = Some(id);
-        self.current.progress.lost = false;
-        // RFC 8445 §8.1.2: what remains on the list is not checked any more. As controlled agent we go on
-        // with what is better, which an aggressive peer may nominate next.
-        let list = &mut self.current.list;
-        list.cancel(|pair| pair.id != id && (controlling || pair.priority < priority));
-        if let Some(previous) = self
-            .previous
-            .as_mut()
-            .filter(|session| !session.is_retired())
-        {
-            previous.progress.retires = Some(now + RETIREMENT);
-            previous.list.stop();
-            for pair in previous.list.iter() {
-                self.control.cancel(pair.id);
-            }
+        let is_current = session.nominated == Some(pair_id);
+        let is_new = match value {
+            0 => controlling || is_better(session, now, pair_id),
+            // A number that is not higher than the last one comes late.
+            _ if value <= session.nomination_value => false,
+            _ => true,
+        };
+        let Some(pair) = session.list.get_mut(pair_id) else {
+            return;
+        };
+        if is_new || is_current || value == 0 {
+            pair.nomination = Nomination::Done(now);
         }
-        self.outcome.events.push_back(Event::SelectedPairChanged);
+        if !is_new {
+            return;
+        }
+        let priority = pair.priority;
+        session.nominated = Some(pair_id);
+        session.nomination_value = value.max(session.nomination_value);
+        session.moved = None;
+        session.lost = false;
+        // RFC 8445 §8.1.2: what remains on the list is not checked any more. As controlled agent we go on
+        // with what is better, which an aggressive peer may nominate next; and one pair of each other base
+        // is checked to its end, as it is the way out when this one ceases to work.
+        let ways_out = session.list.ways_out();
+        session.list.cancel(|pair| {
+            pair.id != pair_id
+                && !pair.learnt
+                && !ways_out.contains(&pair.id)
+                && (controlling || pair.priority < priority)
+        });
     }
+}
+
+/// RFC 5245 §8.1.1.2: of what an aggressive peer nominates, the pair of highest priority counts. Peers
+/// that move on to another pair stop nominating the one they left: then the last one counts.
+fn is_better(session: &Session, now: Instant, id: PairId) -> bool {
+    let Some(nominated) = session.nominated() else {
+        return true;
+    };
+    let candidate = session.list.get(id);
+    let higher = candidate.is_some_and(|pair| pair.priority > nominated.priority);
+    let left = match nominated.nomination {
+        Nomination::Done(last) => now.saturating_duration_since(last) >= LEFT_AFTER,
+        _ => true,
+    };
+    let silent = nominated
+        .consent
+        .is_none_or(|consent| consent.silent_since().is_some());
+    nominated.id != id && (higher || left || silent)
 }
 
 /// The longest wait for a better pair.
 const MAX_WAIT: Duration = Duration::from_secs(1);
 /// Two checks of a peer that repeats its nomination are closer to each other than this.
 const LEFT_AFTER: Duration = Duration::from_secs(6);
-/// How long payload is still accepted on the generation before: what was on its way arrives.
-const RETIREMENT: Duration = Duration::from_secs(2);

@@ -2,61 +2,111 @@
 
 use std::time::{Duration, Instant};
 
-use super::Agent;
-use crate::{Event, Path, State, pair::CandidatePair, session::Session, timer::Timer};
+use super::{Agent, InUse};
+use crate::{
+    ChecklistSet, Event, GatheringState, GenerationId, State,
+    generation::Session,
+    pair::CandidatePair,
+    select,
+    state::{self, Facts},
+    timer::Timer,
+};
 
 impl Agent {
     /// Brings everything that depends on time and on pairs up to date.
-    pub(super) fn settle(&mut self, now: Instant) {
+    pub(super) fn settle(&mut self, now: Instant, set: &mut ChecklistSet) {
         if self.outcome.state == State::Closed {
             return;
         }
-        self.refresh_consent(now);
-        let retired = |session: &Session| session.progress.retires.is_some_and(|at| at <= now);
-        if self.previous.as_ref().is_some_and(retired) {
-            self.forget(None);
+        self.join(set);
+        self.follow_role(set);
+        self.end_exhausted(now, set);
+        self.refresh_consent(now, set);
+        if self.choose(now) {
+            self.refresh_consent(now, set);
         }
-        self.consider_nomination(now);
-        self.take_turn(now);
-        self.update_payload(now);
-        self.update_state(now);
+        self.retire(now);
+        self.consider_nomination(now, set);
+        self.take_turn(now, set);
+        self.update_pair(now);
+        self.update_state(now, set);
+        self.end_gathering();
         self.release_paths();
-        self.schedule(now);
+        self.schedule(now, set);
     }
 
-    /// The session that carries payload, and the pair: during a restart the previous generation's,
-    /// until one of the current generation is selected.
-    fn payload_pair(&self, now: Instant) -> Option<(&CandidatePair, bool)> {
-        let selected = self.current.selected().filter(|pair| pair.is_usable(now));
-        let previous = self
-            .previous
-            .as_ref()
-            .filter(|session| !session.is_retired());
-        selected
-            .map(|pair| (pair, true))
-            .or_else(|| previous?.payload_pair(now).map(|pair| (pair, false)))
-            .or_else(|| self.current.payload_pair(now).map(|pair| (pair, true)))
-    }
-
-    fn update_payload(&mut self, now: Instant) {
-        let path = self.payload_pair(now).map(|(pair, _)| pair.path);
-        let appeared = self.outcome.payload.is_none() && path.is_some();
-        self.outcome.payload = path;
-        if appeared {
-            self.outcome.events.push_back(Event::PayloadPathAvailable);
+    fn join(&mut self, set: &mut ChecklistSet) {
+        if self.member.is_none() {
+            self.member = Some(set.join());
+            // The role that the set was given before is no news.
+            self.epoch = set.epoch();
         }
     }
 
-    fn update_state(&mut self, now: Instant) {
-        let state = self.derive_state(now);
-        if state == State::Failed && self.outcome.state != State::Failed {
-            self.current.progress.failed = true;
-            self.control.clear();
-            self.current.list.cancel(|_| true);
-            for pair in self.current.list.iter_mut() {
-                pair.fail();
+    /// Chooses the pair in use of each session anew. Whether one is to be asked at once.
+    fn choose(&mut self, now: Instant) -> bool {
+        let mut asks = false;
+        for session in self.tables.sessions.iter_mut().filter(|it| !it.is_fading()) {
+            let chosen = select::choose(session, now);
+            let before = session.in_use;
+            if chosen.is_none() || chosen == before {
+                // What was lost last is still what was in use.
+                continue;
             }
-            self.forget(None);
+            session.in_use = chosen;
+            let is_nominated = session.nominated == chosen;
+            if session.nominated.is_none() || is_nominated {
+                session.moved = None;
+            } else if session.nominated == before {
+                session.moved = Some(now);
+            }
+            // A pair that was not asked for a while is asked at once.
+            let pair = chosen.filter(|_| before.is_some());
+            let pair = pair.and_then(|id| session.list.get_mut(id));
+            if let Some(consent) = pair.and_then(|pair| pair.consent.as_mut()) {
+                consent.hasten(now);
+                asks = true;
+            }
+        }
+        asks
+    }
+
+    /// Where payload goes, and whether that is news.
+    fn update_pair(&mut self, now: Instant) {
+        let payload = self.tables.payload(now, GenerationId::default());
+        let in_use = payload.and_then(|(session, pair)| {
+            Some(InUse {
+                session: session.id,
+                pair: pair.id,
+                path: self.gatherer.bases.path(pair.key)?,
+            })
+        });
+        let shown = payload.and_then(|(session, pair)| self.describe(session, pair));
+        if self.outcome.payload != in_use {
+            self.outcome.payload = in_use;
+            self.outcome.stamp = self.outcome.stamp.wrapping_add(1);
+        }
+        if let Some(pair) = shown
+            && self.outcome.shown.as_ref() != Some(&pair)
+        {
+            self.outcome.shown = Some(pair.clone());
+            self.outcome.events.push_back(Event::PairChanged(pair));
+        }
+    }
+
+    fn update_state(&mut self, now: Instant, set: &ChecklistSet) {
+        let state = state::derive(&self.facts(now, set));
+        if state == State::Failed && self.outcome.state != State::Failed {
+            self.control.clear();
+            for session in &mut self.tables.sessions {
+                session.failed = true;
+                session.nominating = None;
+                session.list.cancel(|_| true);
+                session.list.stop();
+                for pair in session.list.iter_mut() {
+                    pair.fail();
+                }
+            }
         }
         self.set_state(state);
     }
@@ -68,117 +118,226 @@ impl Agent {
         }
     }
 
-    /// The rules of `RTCIceTransportState`.
-    fn derive_state(&self, now: Instant) -> State {
-        let (session, list) = (&self.current, &self.current.list);
-        if let Some((pair, is_current)) = self.payload_pair(now) {
-            let silent = pair.consent.and_then(|consent| consent.silent_since());
-            return if silent.is_some_and(|since| since + SILENCE <= now) {
-                State::Disconnected
-            } else if is_current && session.is_complete() {
-                State::Completed
-            } else {
-                State::Connected
-            };
-        }
-        let progress = &session.progress;
-        if progress.failed || self.is_hopeless(now) {
-            State::Failed
-        } else if !list.is_empty() && !list.is_pending() || progress.lost && list.is_empty() {
-            State::Disconnected
-        } else if !session.remotes.is_empty() || progress.restarted {
-            State::Checking
-        } else {
-            State::New
+    fn facts(&self, now: Instant, set: &ChecklistSet) -> Facts {
+        let tables = &self.tables;
+        let listed = || tables.sessions.iter().filter(|session| session.is_listed());
+        let in_use = tables.payload(now, GenerationId::default());
+        let replaced = tables
+            .sessions
+            .iter()
+            .any(|it| !it.is_listed() && !it.is_fading());
+        let sides = || tables.listed().filter_map(|it| tables.remote(it.remote?));
+        let early = tables.listed().filter_map(|it| tables.local(it.local));
+        let mut early = early.map(|side| side.early.is_empty());
+        Facts {
+            in_use: in_use.map(|(session, pair)| state::InUse {
+                fresh: pair
+                    .consent
+                    .and_then(|consent| consent.silent_since())
+                    .is_none_or(|since| now < since + SILENCE),
+                complete: self.is_complete(session, set),
+            }),
+            pending: listed().any(|session| !session.failed && session.list.is_pending()),
+            restarting: tables.open.is_some() && tables.stable.is_some() || replaced,
+            hopeless: self.is_hopeless(now),
+            tried: listed().any(|session| !session.list.is_empty() || session.lost),
+            known: sides().any(|side| !side.candidates.is_empty())
+                || early.any(|none| !none)
+                || tables.newest_session() > FIRST && tables.listed().next().is_some(),
         }
     }
 
-    /// Whether no pair is left, none can come, and the peer was given the time to reach us.
+    /// Whether the peer may still nominate something else, or checks go on.
+    fn is_complete(&self, session: &Session, set: &ChecklistSet) -> bool {
+        let gathered = self
+            .tables
+            .local(session.local)
+            .is_some_and(|side| side.gathered);
+        let ended = self
+            .tables
+            .remote(session.remote)
+            .is_some_and(|side| side.has_ended());
+        let controlling = set.is_controlling();
+        let better = |pair: &CandidatePair| {
+            pair.is_pending() && !pair.learnt && session.wants(pair.priority, controlling)
+        };
+        session.nominated.is_some() && gathered && ended && !session.list.iter().any(better)
+    }
+
+    /// Whether nothing can come any more, of any generation that is listed.
     fn is_hopeless(&self, now: Instant) -> bool {
-        let (session, progress) = (&self.current, &self.current.progress);
-        if !progress.gathered || session.list.is_pending() {
+        let tables = &self.tables;
+        let mut armed = false;
+        for listed in tables.listed() {
+            let session = listed
+                .remote
+                .and_then(|it| tables.session_of(listed.local, it));
+            armed |= session.is_some();
+            let is_over = match session {
+                Some(session) => session.failed || self.is_over(now, session),
+                // A restart that is not answered ends as late as one that is answered and fails. A first
+                // offer may wait for its answer for as long as it likes.
+                None => tables.stable.is_some() && self.born(listed.local) <= Some(now),
+            };
+            if !is_over {
+                return false;
+            }
+        }
+        armed
+    }
+
+    /// When a generation that waits for its answer is given up.
+    fn born(&self, side: crate::generation::SideId) -> Option<Instant> {
+        Some(self.tables.local(side)?.born + self.config.patience)
+    }
+
+    /// Whether no pair of a session is left, none can come, and the peer was given the time to reach us.
+    fn is_over(&self, now: Instant, session: &Session) -> bool {
+        let sides = (
+            self.tables.local(session.local),
+            self.tables.remote(session.remote),
+        );
+        let (Some(local), Some(remote)) = sides else {
+            return true;
+        };
+        if !local.gathered || session.list.is_pending() {
             return false;
         }
-        // Once a pair was selected, the peer's candidates play no part any more: a lost peer is lost.
-        if progress.lost {
+        // Between one network and the next there may be none.
+        if session
+            .bereft
+            .is_some_and(|at| now < at + self.config.consent_expiry)
+        {
+            return false;
+        }
+        // RFC 8445 §8: once a pair was nominated, the peer's candidates play no part any more: a lost peer
+        // is lost.
+        if session.lost {
             return true;
         }
-        // RFC 8863 §4: the peer may reach us although our checks did not reach it. A restart that is
-        // not answered at all, after its old pair was lost, ends as late.
-        let patience =
-            |since: Option<Instant>| since.is_some_and(|at| at + self.config.patience <= now);
-        match &session.remote {
-            Some(_) if session.remote_end => {
-                session.locals.is_empty() || patience(progress.started)
-            }
-            Some(_) => false,
-            None => patience(progress.born),
-        }
+        let ended = remote.has_ended() || self.forgotten(session) <= Some(now);
+        // RFC 8863 §4: the peer may reach us although our checks did not reach it.
+        ended && (local.candidates.is_empty() || session.armed + self.config.patience <= now)
     }
 
-    pub(super) fn is_in_use(&self, path: Path) -> bool {
-        let sessions = [Some(&self.current), self.previous.as_ref()];
-        sessions.into_iter().flatten().any(|session| {
-            session.list.on_path(path).is_some_and(|pair| !pair.expired)
-                || session.early.iter().any(|early| early.path == path)
-        })
+    /// When the end of the peer's candidates is not waited for any more: its application may have
+    /// forgotten to tell it.
+    fn forgotten(&self, session: &Session) -> Option<Instant> {
+        let remote = self.tables.remote(session.remote)?;
+        let last = remote.heard.max(Some(session.armed.max(session.heard)))?;
+        Some(last + 2 * self.config.patience)
+    }
+
+    /// Notes which local sides have all of their candidates, and tells the end of the newest one's.
+    fn end_gathering(&mut self) {
+        for side in self.tables.locals.iter_mut().filter(|side| !side.gathered) {
+            side.gathered = self.gatherer.is_done(side);
+        }
+        let newest = self.tables.newest_local().map(|side| side.gathered);
+        if newest == Some(true) && self.outcome.gathering == GatheringState::Gathering {
+            self.outcome.gathering = GatheringState::Complete;
+            let event = Event::GatheringStateChanged(GatheringState::Complete);
+            self.outcome.events.push_back(event);
+        }
     }
 
     /// Tells which paths are not used any more, and lets go of payload held for them.
     pub(super) fn release_paths(&mut self) {
-        let paths = std::mem::take(&mut self.outcome.authenticated);
-        let count = paths.len();
-        let (used, released): (Vec<_>, Vec<_>) =
-            paths.into_iter().partition(|path| self.is_in_use(*path));
+        let tables = &self.tables;
+        let known = std::mem::take(&mut self.outcome.authenticated);
+        let (used, released): (Vec<_>, Vec<_>) = known
+            .into_iter()
+            .partition(|(key, _)| tables.is_in_use(*key));
         self.outcome.authenticated = used;
         if released.is_empty() {
-            debug_assert_eq!(count, self.outcome.authenticated.len(), "no path is lost");
             return;
         }
-        let dropped = self.held.retain(|path| !released.contains(&path));
+        let is_released = |key| released.iter().any(|(other, _)| *other == key);
+        let dropped = self.held.retain(|key| !is_released(key));
         self.stats.drops.payload += u64::try_from(dropped).unwrap_or(u64::MAX);
-        let events = released.into_iter().map(Event::PathReleased);
+        let events = released
+            .into_iter()
+            .map(|(_, path)| Event::PathReleased(path));
         self.outcome.events.extend(events);
     }
 
-    fn schedule(&mut self, now: Instant) {
-        let session = &self.current;
-        let progress = &session.progress;
+    fn schedule(&mut self, now: Instant, set: &mut ChecklistSet) {
         let later = |at: Option<Instant>| at.filter(|at| *at > now);
-        let checking = session.is_armed() && !progress.failed;
-        let check = checking
-            .then(|| session.list.deadline(self.next_check))
-            .flatten();
-        let sessions = [Some(session), self.previous.as_ref()];
-        let kept = sessions
-            .into_iter()
-            .flatten()
-            .flat_map(|session| session.list.iter().filter(|pair| session.is_kept(pair)));
-        let consent = kept
-            .filter_map(|pair| pair.consent.map(|consent| consent.deadline()))
+        let sessions = || self.tables.sessions.iter();
+        let checking = || sessions().filter(|it| it.is_listed() && !it.failed);
+        let ready = checking()
+            .filter_map(|session| session.list.ready(now))
             .min();
-        let patience = progress
-            .started
-            .or(progress.born)
-            .filter(|_| !progress.failed);
-        let patience = later(patience.map(|at| at + self.config.patience));
-        let silence = self
-            .payload_pair(now)
-            .and_then(|(pair, _)| pair.consent?.silent_since())
+        let exhausted = checking()
+            .filter_map(|session| session.list.exhaustion())
+            .min();
+        // When another agent's turn comes before ours, we look again soon.
+        let turn = ready.map(|ready| ready.max(set.token(now)));
+        let turn = turn.map(|at| if at > now { at } else { now + DEFERRED });
+        let kept = sessions().flat_map(|session| {
+            session.list.iter().filter_map(|pair| {
+                let consent = pair.consent?;
+                let kept = session.freshness(pair).is_some();
+                Some(if kept {
+                    consent.deadline()
+                } else {
+                    consent.expires()
+                })
+            })
+        });
+        let consent = kept.min();
+        let silence = self.tables.payload(now, GenerationId::default());
+        let silence = silence
+            .and_then(|(_, pair)| pair.consent?.silent_since())
             .map(|since| since + SILENCE);
-        let nomination = later(self.nomination_due(now));
-        let retirement = self
-            .previous
-            .as_ref()
-            .and_then(|session| session.progress.retires);
-        self.timers.set(Timer::Check, check);
+        let nomination = sessions().filter_map(|it| self.nomination_due(now, set, it));
+        let nomination = nomination.filter(|at| *at > now).min();
+        let selection = sessions()
+            .filter_map(|it| select::reconsider(it, now))
+            .min();
+        let fading = sessions().filter_map(|session| match session.standing {
+            crate::generation::Standing::Fading(until) => Some(until),
+            _ => None,
+        });
+        let fading = fading.min();
+        let patience = self.patience(now);
+        if let Some(member) = self.member {
+            set.set_ready(member, ready);
+        }
+        self.timers
+            .set(Timer::Check, turn.into_iter().chain(exhausted).min());
         self.timers.set(Timer::Consent, consent);
         self.timers.set(Timer::Nomination, nomination);
         self.timers.set(Timer::Patience, patience);
         self.timers.set(Timer::Silence, later(silence));
-        self.timers.set(Timer::Retirement, retirement);
+        self.timers.set(Timer::Selection, selection);
+        self.timers.set(Timer::Fading, fading);
+    }
+
+    /// When a generation may be given up next.
+    fn patience(&self, now: Instant) -> Option<Instant> {
+        let tables = &self.tables;
+        let ends = tables.listed().flat_map(|listed| {
+            let session = listed
+                .remote
+                .and_then(|it| tables.session_of(listed.local, it));
+            match session.filter(|session| !session.failed) {
+                Some(session) => [
+                    Some(session.armed + self.config.patience),
+                    session.bereft.map(|at| at + self.config.consent_expiry),
+                    self.forgotten(session)
+                        .filter(|_| session.usable(now).is_none()),
+                ],
+                None => [self.born(listed.local), None, None],
+            }
+        });
+        ends.flatten().filter(|at| *at > now).min()
     }
 }
 
+/// The session that no restart has brought.
+const FIRST: GenerationId = GenerationId(1);
 /// How long consent checks are unanswered before the state says so.
 const SILENCE: Duration = Duration::from_secs(5);
+/// How long an agent waits whose turn another one has.
+const DEFERRED: Duration = Duration::from_millis(5);

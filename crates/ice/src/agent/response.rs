@@ -5,50 +5,61 @@ use std::time::Instant;
 use oxirtc_stun::{Class, ErrorCode, Message};
 use rand_core::Rng;
 
-use super::Agent;
+use super::{Agent, message};
 use crate::{
-    PairState, Path,
+    ChecklistSet, GenerationId, PairState,
+    base::PairKey,
     pair::{Nomination, PairId, Request},
-    session::Session,
 };
 
 impl Agent {
     /// Takes an answer. Whether it changed anything.
-    pub(super) fn handle_answer(&mut self, now: Instant, path: Path, answer: &Message<'_>) -> bool {
-        let id = answer.transaction_id();
-        let previous = self
-            .previous
-            .as_mut()
-            .filter(|session| !session.is_retired());
-        let sessions = [Some(&mut self.current), previous];
-        let mut found = None;
-        for (at, session) in sessions.into_iter().flatten().enumerate() {
-            if let Some(pair) = session.list.with_request(path, &id) {
-                found = Some((at == 0, session.remote.as_ref(), pair));
-                break;
-            }
-        }
-        let Some((is_current, keys, pair)) = found else {
+    pub(super) fn handle_answer(
+        &mut self,
+        now: Instant,
+        set: &mut ChecklistSet,
+        key: PairKey,
+        answer: &Message<'_>,
+    ) -> bool {
+        let transaction = answer.transaction_id();
+        let mut asked = self.tables.ids();
+        asked.retain(|id| {
+            let session = self.tables.session_mut(*id);
+            session.is_some_and(|it| it.list.with_request(key, &transaction).is_some())
+        });
+        let Some(whole) = asked.first().and_then(|id| self.tables.whole(*id)) else {
             self.stats.drops.unexpected += 1;
             return false;
         };
         // RFC 8489 §9.1.4: what fails integrity was never received.
-        if keys.is_none_or(|keys| answer.verify_message_integrity(&keys.key).is_err()) {
+        if answer
+            .verify_message_integrity(&whole.remote.keys.key)
+            .is_err()
+        {
             self.stats.drops.unauthenticated += 1;
             return false;
         }
         // RFC 8489 §6.3.3: nor was what cannot be understood.
-        if answer.unknown_comprehension_required().next().is_some() {
+        if answer
+            .not_understood(message::is_understood)
+            .next()
+            .is_some()
+        {
             self.stats.drops.malformed += 1;
             return false;
         }
-        let Some(request) = pair.take_request(&id) else {
+        let session = whole.session;
+        let id = session.id;
+        let Some(pair) = session.list.with_request(key, &transaction) else {
+            return false;
+        };
+        let Some(request) = pair.take_request(&transaction) else {
             return false;
         };
         self.stats.responses_received += 1;
         pair.counters.responses_received += 1;
         let pair_id = pair.id;
-        if pair.path != path {
+        if pair.key != key {
             self.stats.drops.asymmetric += 1;
             // RFC 8445 §7.2.5.2.1: an answer from elsewhere fails the check; it does not undo what works.
             if !pair.is_valid() {
@@ -56,87 +67,98 @@ impl Agent {
             }
             return true;
         }
+        session.heard = now;
         match answer.class() {
-            Class::Error => self.handle_error(now, is_current, pair_id, &request, answer),
-            _ => self.handle_success(now, is_current, pair_id, &request, answer),
+            Class::Error => self.handle_error(now, set, (id, pair_id), (&request, answer)),
+            _ => self.handle_success(now, set, (id, pair_id), (&request, answer)),
         }
-        self.note_authentic(path);
+        if let Some(path) = self.gatherer.bases.path(key) {
+            self.note_authentic(key, path);
+        }
         true
     }
 
     fn handle_success(
         &mut self,
         now: Instant,
-        is_current: bool,
-        id: PairId,
-        request: &Request,
-        answer: &Message<'_>,
+        set: &ChecklistSet,
+        (id, pair_id): (GenerationId, PairId),
+        (request, answer): (&Request, &Message<'_>),
     ) {
         let jitter = self.jitter();
-        let controlling = self.is_controlling();
+        let controlling = set.is_controlling();
         let config = &self.config;
-        let Some(session) = session_mut(&mut self.current, &mut self.previous, is_current) else {
+        let Some(session) = self.tables.session_mut(id) else {
             return;
         };
-        let nominating = session.progress.nominating == Some(id);
-        let Some(pair) = session.list.get_mut(id) else {
+        let nominating = session.nominating == Some(pair_id);
+        let is_listed = session.is_listed();
+        let Some(pair) = session.list.get_mut(pair_id) else {
             return;
         };
         if !request.repeated {
             pair.measure(now.saturating_duration_since(request.sent));
         }
         pair.succeed(now, request.sent, jitter, config);
-        let wanted = pair.nomination == Nomination::Wanted;
-        let foundation = pair.candidates.foundation;
+        let wanted = match pair.nomination {
+            Nomination::Wanted(value) => Some(value),
+            _ => None,
+        };
+        let foundation = pair.foundation;
         if !nominating {
             pair.check = None;
-            session.list.untrigger(id);
+            session.list.untrigger(pair_id);
         }
         session.list.unfreeze(foundation);
-        session.progress.first_valid.get_or_insert(now);
+        session.first_valid.get_or_insert(now);
         if let Some(mapped) = answer.xor_mapped_address() {
-            session.learn_local(id, mapped, request.priority, controlling);
+            self.learn_local(id, pair_id, mapped, (request.priority, controlling));
         }
-        if !is_current {
+        if !is_listed {
             return;
         }
         // RFC 8445 §8.1.1 as controlling, §7.3.1.5 as controlled.
-        if controlling && request.controlling && request.nominates && nominating {
-            self.current.progress.nominating = None;
-            self.nominated(now, id);
-        } else if !controlling && wanted {
-            self.nominated(now, id);
+        let ours = request.nominates.filter(|_| request.epoch == set.epoch());
+        match (controlling, ours, wanted) {
+            (true, Some(value), _) if nominating => {
+                if let Some(session) = self.tables.session_mut(id) {
+                    session.nominating = None;
+                }
+                self.nominated(now, set, id, (pair_id, value));
+            }
+            (false, _, Some(value)) => self.nominated(now, set, id, (pair_id, value)),
+            _ => {}
         }
     }
 
     fn handle_error(
         &mut self,
         now: Instant,
-        is_current: bool,
-        id: PairId,
-        request: &Request,
-        answer: &Message<'_>,
+        set: &mut ChecklistSet,
+        (id, pair_id): (GenerationId, PairId),
+        (request, answer): (&Request, &Message<'_>),
     ) {
         let conflict = ErrorCode::ROLE_CONFLICT.code;
         let is_conflict = answer
             .error_code()
             .is_some_and(|error| error.code == conflict);
-        if is_conflict && is_current {
+        if is_conflict {
             self.stats.role_conflicts += 1;
+            let is_listed = self.tables.session(id).is_some_and(|it| it.is_listed());
             // RFC 8445 §7.2.5.1: the role of the request was wrong, unless it was given up meanwhile.
-            if request.controlling == self.is_controlling() {
-                self.switch_role();
-                self.role.tie_breaker = self.random.next_u64();
+            if is_listed && request.epoch == set.epoch() {
+                set.turn_role(true);
+                self.follow_role(set);
             }
         }
         let config = &self.config;
-        let Some(session) = session_mut(&mut self.current, &mut self.previous, is_current) else {
+        let Some(session) = self.tables.session_mut(id) else {
             return;
         };
-        if session.progress.nominating == Some(id) && !is_conflict {
-            session.progress.nominating = None;
+        if session.nominating == Some(pair_id) && !is_conflict {
+            session.nominating = None;
         }
-        let Some(pair) = session.list.get_mut(id) else {
+        let Some(pair) = session.list.get_mut(pair_id) else {
             return;
         };
         if is_conflict {
@@ -146,9 +168,9 @@ impl Agent {
                 None => pair.state = PairState::Waiting,
             }
             pair.check = None;
-            session.list.trigger(id);
+            session.list.trigger(pair_id);
         } else if !pair.is_valid() {
-            log::debug!("the peer refuses checks on {:?}", pair.path);
+            log::debug!("the peer refuses checks on {:?}", pair.key);
             pair.fail();
         }
     }
@@ -156,18 +178,5 @@ impl Agent {
     /// A number in 0..1, to vary intervals with.
     pub(super) fn jitter(&mut self) -> f64 {
         f64::from(self.random.next_u32()) / f64::from(u32::MAX)
-    }
-}
-
-/// The current session, or the previous one if there is one.
-pub(super) fn session_mut<'s>(
-    current: &'s mut Session,
-    previous: &'s mut Option<Session>,
-    is_current: bool,
-) -> Option<&'s mut Session> {
-    if is_current {
-        Some(current)
-    } else {
-        previous.as_mut()
     }
 }

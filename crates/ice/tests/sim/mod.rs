@@ -1,25 +1,58 @@
-//! Two agents in simulated time: a wire with delay and loss between them, signalling that is instant
-//! unless a test holds it back.
+//! Two connections in simulated time, each with an agent for each transport: a wire with delay and loss
+//! between them, signalling that is instant unless a test holds it back.
 #![expect(dead_code, reason = "each test uses its part")]
 #![expect(clippy::unwrap_used, reason = "a failed step fails the test")]
 
 use std::{
     collections::BTreeMap,
     net::{IpAddr, SocketAddr},
+    ops::{Deref, DerefMut},
     time::{Duration, Instant},
 };
 
-use oxirtc_ice::{Agent, Candidate, Config, Event, Interface, Path, Request, Role, State};
+use oxirtc_ice::{
+    Agent, Candidate, ChecklistSet, Config, Credentials, Error, Event, Generation, GenerationId,
+    Interface, Path, Plan, RemoteIce, Request, Role, State,
+};
 
-/// One agent with what it said.
-pub(crate) struct Peer {
+/// One agent with what it said, and what descriptions say of it.
+pub(crate) struct Transport {
     pub(crate) agent: Agent,
-    pub(crate) addresses: Vec<IpAddr>,
     pub(crate) events: Vec<Event>,
     pub(crate) gathered: Vec<Candidate>,
     pub(crate) received: Vec<Vec<u8>>,
     pub(crate) closed: Vec<SocketAddr>,
+    /// The newest credentials of this side.
+    pub(crate) local: Credentials,
+    /// The newest description of the peer.
+    pub(crate) remote: Option<RemoteIce>,
+    pub(crate) plan: Plan,
+    /// Candidates and ends for generations that are not listed yet.
+    held: Vec<(String, Option<Candidate>)>,
+    planned: bool,
+    bound: Vec<SocketAddr>,
+}
+
+/// One connection.
+pub(crate) struct Peer {
+    pub(crate) set: ChecklistSet,
+    pub(crate) transports: Vec<Transport>,
+    pub(crate) addresses: Vec<IpAddr>,
     next_port: u16,
+}
+
+impl Deref for Peer {
+    type Target = Transport;
+
+    fn deref(&self) -> &Transport {
+        &self.transports[0]
+    }
+}
+
+impl DerefMut for Peer {
+    fn deref_mut(&mut self) -> &mut Transport {
+        &mut self.transports[0]
+    }
 }
 
 /// What passes between the two.
@@ -39,8 +72,12 @@ pub(crate) struct Sim {
     pub(crate) loss: u8,
     /// Whether what this peer sends gets through.
     pub(crate) up: [bool; 2],
+    /// Addresses that nothing reaches and nothing leaves.
+    pub(crate) dead: Vec<IpAddr>,
     /// Candidates are passed on as they come.
     pub(crate) trickle: bool,
+    /// Descriptions say that candidates are trickled.
+    pub(crate) says_trickle: bool,
     pub(crate) sent: Vec<Sent>,
     wire: BTreeMap<(Instant, u64), (usize, Path, Vec<u8>)>,
     serial: u64,
@@ -59,28 +96,127 @@ pub(crate) fn ip(text: &str) -> IpAddr {
     text.parse().unwrap()
 }
 
+/// What a description says of a peer that trickles.
+pub(crate) fn told(credentials: &Credentials) -> RemoteIce {
+    RemoteIce {
+        credentials: credentials.clone(),
+        lite: false,
+        trickle: true,
+        renomination: false,
+    }
+}
+
+impl Transport {
+    fn new(config: Config, seed: [u8; 32]) -> Self {
+        let mut agent = Agent::new(config, seed);
+        let local = agent.generate_credentials();
+        Self {
+            agent,
+            events: Vec::new(),
+            gathered: Vec::new(),
+            received: Vec::new(),
+            closed: Vec::new(),
+            local,
+            remote: None,
+            plan: Plan::default(),
+            held: Vec::new(),
+            planned: false,
+            bound: Vec::new(),
+        }
+    }
+
+    /// What the descriptions come to: a generation is complete when both sides of it are new.
+    fn next_plan(&self) -> Plan {
+        let generation = |remote: Option<RemoteIce>| Generation {
+            local: self.local.clone(),
+            remote,
+        };
+        let Some(stable) = &self.plan.stable else {
+            return match &self.remote {
+                Some(remote) => Plan {
+                    stable: Some(generation(Some(remote.clone()))),
+                    open: None,
+                },
+                None => Plan {
+                    stable: None,
+                    open: Some(generation(None)),
+                },
+            };
+        };
+        let renewed = stable.local != self.local;
+        let answered = stable.remote != self.remote;
+        match (renewed, answered) {
+            (true, true) => Plan {
+                stable: Some(generation(self.remote.clone())),
+                open: None,
+            },
+            (true, false) => Plan {
+                stable: Some(stable.clone()),
+                open: Some(generation(None)),
+            },
+            (false, _) => Plan {
+                stable: Some(stable.clone()),
+                open: None,
+            },
+        }
+    }
+
+    /// Gives the agent a plan, and what was held for it.
+    pub(crate) fn set_plan(&mut self, now: Instant, set: &mut ChecklistSet, plan: Plan) {
+        self.plan = plan.clone();
+        self.planned = true;
+        self.agent.set_plan(now, set, plan).unwrap();
+        for (ufrag, candidate) in std::mem::take(&mut self.held) {
+            self.signal(now, set, ufrag, candidate);
+        }
+    }
+
+    /// Gives the agent a candidate or, without one, their end.
+    fn signal(
+        &mut self,
+        now: Instant,
+        set: &mut ChecklistSet,
+        ufrag: String,
+        candidate: Option<Candidate>,
+    ) {
+        let result = match &candidate {
+            Some(candidate) => self
+                .agent
+                .add_remote_candidate(now, set, &ufrag, candidate.clone()),
+            None => self.agent.set_remote_end_of_candidates(now, set, &ufrag),
+        };
+        if result == Err(Error::UnknownGeneration) && self.held.len() < 100 {
+            self.held.push((ufrag, candidate));
+        }
+    }
+}
+
 impl Sim {
     pub(crate) fn new(seed: u64) -> Self {
         Self::with(seed, [Config::default(), Config::default()])
     }
 
     pub(crate) fn with(seed: u64, configs: [Config; 2]) -> Self {
+        Self::many(seed, configs, 1)
+    }
+
+    /// Connections of several transports.
+    pub(crate) fn many(seed: u64, configs: [Config; 2], transports: u8) -> Self {
         let now = oxirtc_netsim::epoch();
         let mut side = 0;
         let peers = configs.map(|config| {
             side += 1;
             let mut bytes = [side; 32];
             bytes[..8].copy_from_slice(&seed.to_be_bytes());
-            let mut agent = Agent::new(config, bytes, now);
-            let credentials = agent.generate_credentials();
-            agent.set_local_credentials(now, credentials).unwrap();
+            let set = ChecklistSet::new(&config, bytes);
+            let transports = (0..transports).map(|at| {
+                bytes[9] = 1 + at;
+                Transport::new(config.clone(), bytes)
+            });
             Peer {
-                agent,
+                set,
+                transports: transports.collect(),
                 addresses: vec![ip(&format!("10.0.0.{side}"))],
-                events: Vec::new(),
-                gathered: Vec::new(),
-                received: Vec::new(),
-                closed: Vec::new(),
                 next_port: 1000 * u16::from(side),
             }
         });
@@ -91,13 +227,15 @@ impl Sim {
             delay: ms(10),
             loss: 0,
             up: [true, true],
+            dead: Vec::new(),
             trickle: true,
+            says_trickle: true,
             sent: Vec::new(),
             wire: BTreeMap::new(),
             serial: 0,
             random: seed.wrapping_mul(0x9e37_79b9_7f4a_7c15) | 1,
         };
-        sim.peers[0].agent.set_role(now, Role::Controlling);
+        sim.peers[0].set.set_role(Role::Controlling);
         sim
     }
 
@@ -118,19 +256,54 @@ impl Sim {
 
     /// Tells the other side this one's credentials.
     pub(crate) fn tell_credentials(&mut self, side: usize) {
-        let credentials = self.peers[side].agent.local_credentials().unwrap().clone();
-        let other = &mut self.peers[1 - side].agent;
-        other.set_remote_credentials(self.now, credentials).unwrap();
+        for at in 0..self.peers[side].transports.len() {
+            let remote = RemoteIce {
+                trickle: self.says_trickle,
+                ..told(&self.peers[side].transports[at].local)
+            };
+            self.peers[1 - side].transports[at].remote = Some(remote);
+        }
+        self.replan(1 - side);
+    }
+
+    fn replan(&mut self, side: usize) {
+        let peer = &mut self.peers[side];
+        for transport in &mut peer.transports {
+            if transport.planned {
+                let plan = transport.next_plan();
+                transport.set_plan(self.now, &mut peer.set, plan);
+            }
+        }
+    }
+
+    /// Gives the first agent of a side a plan of the test's own.
+    pub(crate) fn plan(&mut self, side: usize, plan: Plan) {
+        let peer = &mut self.peers[side];
+        peer.transports[0].set_plan(self.now, &mut peer.set, plan);
+        self.flush();
     }
 
     /// New credentials for one side.
     pub(crate) fn renew(&mut self, side: usize) {
-        let agent = &mut self.peers[side].agent;
-        let credentials = agent.generate_credentials();
-        agent.set_local_credentials(self.now, credentials).unwrap();
+        for transport in &mut self.peers[side].transports {
+            transport.local = transport.agent.generate_credentials();
+        }
+        self.gather(side);
     }
 
+    /// Tells a side its addresses, and gathers for its newest credentials.
     pub(crate) fn gather(&mut self, side: usize) {
+        self.tell_interfaces(side);
+        let peer = &mut self.peers[side];
+        for transport in &mut peer.transports {
+            if transport.agent.state() != State::Closed {
+                let plan = transport.next_plan();
+                transport.set_plan(self.now, &mut peer.set, plan);
+            }
+        }
+    }
+
+    pub(crate) fn tell_interfaces(&mut self, side: usize) {
         let now = self.now;
         let peer = &mut self.peers[side];
         let interfaces: Vec<_> = peer
@@ -142,8 +315,63 @@ impl Sim {
                 address: *address,
             })
             .collect();
-        peer.agent.handle_interfaces(now, &interfaces);
-        peer.agent.gather(now).unwrap();
+        for transport in &mut peer.transports {
+            transport
+                .agent
+                .handle_interfaces(now, &mut peer.set, &interfaces);
+        }
+    }
+
+    /// A candidate that a side is told of, in its newest generation.
+    pub(crate) fn candidate(&mut self, side: usize, candidate: Candidate) {
+        let now = self.now;
+        let peer = &mut self.peers[side];
+        if let Some(remote) = peer.remote.clone() {
+            let ufrag = remote.credentials.ufrag.clone();
+            peer.transports[0].signal(now, &mut peer.set, ufrag, Some(candidate));
+        }
+    }
+
+    /// The end of candidates in the newest generation.
+    pub(crate) fn end_of_candidates(&mut self, side: usize) {
+        let now = self.now;
+        let peer = &mut self.peers[side];
+        if let Some(remote) = peer.remote.clone() {
+            let ufrag = remote.credentials.ufrag.clone();
+            peer.transports[0].signal(now, &mut peer.set, ufrag, None);
+        }
+    }
+
+    pub(crate) fn set_role(&mut self, side: usize, role: Role) {
+        self.peers[side].set.set_role(role);
+        self.attend(side);
+    }
+
+    /// Lets time pass for all agents of a side.
+    fn attend(&mut self, side: usize) {
+        let now = self.now;
+        let peer = &mut self.peers[side];
+        for transport in &mut peer.transports {
+            transport.agent.handle_timeout(now, &mut peer.set);
+        }
+    }
+
+    pub(crate) fn close(&mut self, side: usize) {
+        let peer = &mut self.peers[side];
+        for transport in &mut peer.transports {
+            transport.agent.close(&mut peer.set);
+        }
+    }
+
+    pub(crate) fn payload_path(&self, side: usize) -> Option<Path> {
+        let way = self.peers[side]
+            .agent
+            .payload_way(self.now, GenerationId::default());
+        way.map(|way| way.path)
+    }
+
+    pub(crate) fn has_consent(&self, side: usize) -> bool {
+        self.payload_path(side).is_some()
     }
 
     pub(crate) fn random(&mut self) -> u64 {
@@ -159,57 +387,84 @@ impl Sim {
         let mut busy = true;
         while busy {
             busy = false;
-            for side in [0, 1] {
-                while let Some(request) = self.peers[side].agent.poll_request() {
+            for (side, at) in self.each() {
+                while let Some(request) = self.peers[side].transports[at].agent.poll_request() {
                     busy = true;
-                    self.answer(side, request);
+                    self.answer((side, at), request);
                 }
-                while let Some(event) = self.peers[side].agent.poll_event() {
+                while let Some(event) = self.peers[side].transports[at].agent.poll_event() {
                     busy = true;
-                    self.signal(side, event);
+                    self.signal((side, at), event);
                 }
-                while let Some(path) = self.peers[side].agent.control_path() {
+                while let Some(way) = self.peers[side].transports[at].agent.control_way() {
                     let mut bytes = Vec::new();
-                    assert!(self.peers[side].agent.poll_transmit(now, 1200, &mut bytes));
-                    self.carry(side, path, bytes);
+                    let agent = &mut self.peers[side].transports[at].agent;
+                    assert!(agent.poll_transmit(now, 1200, &mut bytes));
+                    self.carry(side, way.path, bytes);
                 }
             }
         }
     }
 
-    fn answer(&mut self, side: usize, request: Request) {
+    fn each(&self) -> Vec<(usize, usize)> {
+        let count = self.peers[0].transports.len();
+        let sides = [0, 1].into_iter();
+        sides
+            .flat_map(|side| (0..count).map(move |at| (side, at)))
+            .collect()
+    }
+
+    fn answer(&mut self, (side, at): (usize, usize), request: Request) {
         let now = self.now;
         let peer = &mut self.peers[side];
+        let transport = &mut peer.transports[at];
         match request {
             Request::Bind { id, address, .. } => {
                 peer.next_port += 1;
                 let bound = SocketAddr::new(address, peer.next_port);
-                peer.agent.handle_response(now, id, Ok(bound));
+                transport.bound.push(bound);
+                transport
+                    .agent
+                    .handle_response(now, &mut peer.set, id, Ok(bound));
             }
-            Request::Close { local } => peer.closed.push(local),
+            Request::Close { local } => {
+                transport.bound.retain(|bound| *bound != local);
+                transport.closed.push(local);
+            }
             _ => {}
         }
     }
 
-    fn signal(&mut self, side: usize, event: Event) {
+    fn signal(&mut self, (side, at): (usize, usize), event: Event) {
         use oxirtc_ice::GatheringState::Complete;
         let now = self.now;
-        let other = &mut self.peers[1 - side].agent;
-        if let Event::CandidateGathered { candidate, .. } = &event {
-            if self.trickle {
-                other.add_remote_candidate(now, candidate.clone()).unwrap();
+        let (candidate, ufrag) = match &event {
+            Event::CandidateGathered { candidate, ufrag } => {
+                let gathered = &mut self.peers[side].transports[at].gathered;
+                gathered.push(candidate.clone());
+                (Some(candidate.clone()), Some(ufrag.clone()))
             }
-            self.peers[side].gathered.push(candidate.clone());
-        } else if self.trickle && event == Event::GatheringStateChanged(Complete) {
-            other.set_remote_end_of_candidates(now);
+            Event::GatheringStateChanged(Complete) => {
+                let local = self.peers[side].transports[at].agent.local_credentials();
+                (None, local.map(|local| local.ufrag.clone()))
+            }
+            _ => (None, None),
+        };
+        if let Some(ufrag) = ufrag.filter(|_| self.trickle) {
+            let other = &mut self.peers[1 - side];
+            other.transports[at].signal(now, &mut other.set, ufrag, candidate);
         }
-        self.peers[side].events.push(event);
+        self.peers[side].transports[at].events.push(event);
     }
 
     /// Puts a datagram on the wire.
     pub(crate) fn carry(&mut self, from: usize, path: Path, bytes: Vec<u8>) {
         let at = self.now;
-        let lost = (self.random() >> 20).to_be_bytes()[7] < self.loss;
+        let random = (self.random() >> 20).to_be_bytes()[7] < self.loss;
+        let lost = random
+            || [path.local, path.remote]
+                .iter()
+                .any(|it| self.dead.contains(&it.ip()));
         if self.up[from] && !lost {
             let back = Path::udp(path.remote, path.local);
             let due = (at + self.delay, self.serial);
@@ -226,29 +481,36 @@ impl Sim {
 
     /// Hands a datagram to one side.
     pub(crate) fn deliver(&mut self, to: usize, path: Path, mut bytes: Vec<u8>) {
+        let now = self.now;
         let peer = &mut self.peers[to];
-        let known = peer.addresses.contains(&path.local.ip());
-        if known {
-            let received = &mut peer.received;
-            let mut sink = |payload: &mut [u8]| received.push(payload.to_vec());
-            peer.agent
-                .handle_datagram(self.now, path, &mut bytes, &mut sink);
+        if !peer.addresses.contains(&path.local.ip()) {
+            return;
+        }
+        let mut owners = peer.transports.iter();
+        let owner = owners.position(|it| it.bound.contains(&path.local));
+        let transport = &mut peer.transports[owner.unwrap_or(0)];
+        let received = &mut transport.received;
+        let mut sink = |_, payload: &mut [u8]| received.push(payload.to_vec());
+        let epoch = peer.set.epoch();
+        transport
+            .agent
+            .handle_datagram(now, &mut peer.set, path, &mut bytes, &mut sink);
+        if peer.set.epoch() != epoch {
+            self.attend(to);
         }
     }
 
     /// Sends payload where the agent wants it.
     pub(crate) fn send_payload(&mut self, from: usize, payload: &[u8]) {
-        let path = self.peers[from].agent.payload_path().unwrap();
+        let path = self.payload_path(from).unwrap();
         self.carry(from, path, payload.to_vec());
     }
 
     /// Lets one moment pass; `false` when nothing happens until `end`.
     pub(crate) fn step(&mut self, end: Instant) -> bool {
         self.flush();
-        let timers = self
-            .peers
-            .iter()
-            .filter_map(|peer| peer.agent.poll_timeout());
+        let transports = || self.peers.iter().flat_map(|peer| &peer.transports);
+        let timers = transports().filter_map(|it| it.agent.poll_timeout());
         let arrivals = self.wire.keys().map(|(due, _)| *due);
         let Some(next) = timers.chain(arrivals).min().filter(|next| *next <= end) else {
             self.now = end;
@@ -265,12 +527,14 @@ impl Sim {
             self.deliver(to, path, bytes);
         }
         for peer in &mut self.peers {
-            peer.agent.handle_timeout(next);
-            let timeout = peer.agent.poll_timeout();
-            assert!(
-                timeout.is_none_or(|at| at > next),
-                "a timer stands in the past"
-            );
+            for transport in &mut peer.transports {
+                transport.agent.handle_timeout(next, &mut peer.set);
+                let timeout = transport.agent.poll_timeout();
+                assert!(
+                    timeout.is_none_or(|at| at > next),
+                    "a timer stands in the past"
+                );
+            }
         }
         self.flush();
         true
@@ -317,7 +581,7 @@ impl Sim {
 
     /// The states that an agent went through.
     pub(crate) fn history(&self, side: usize) -> Vec<State> {
-        let states = self.peers[side].events.iter();
+        let states = self.peers[side].transports[0].events.iter();
         let state = |event: &Event| match event {
             Event::StateChanged(state) => Some(*state),
             _ => None,

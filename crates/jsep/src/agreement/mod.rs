@@ -210,8 +210,8 @@ impl Agreement {
             new.changes_since(old.transport(new.id), restored, &mut changes);
         }
         let dtls = |it: &Self| {
-            let transport = it.transport(self.association?.transport)?;
-            Some(transport.dtls.as_ref()?.number)
+            let dtls = it.transport(self.association?.transport)?.dtls.as_ref()?;
+            Some((dtls.number, dtls.role))
         };
         let (new, old_association) = (self.association, old.association);
         Association::changes(

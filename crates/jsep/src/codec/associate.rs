@@ -78,6 +78,7 @@ impl Codecs {
 
     /// What an answer takes of an offer, by what we can do (`ours`, in our order): the offer's payload
     /// types, its order, and the feedback that both know.
+    #[must_use]
     pub fn answer(&self, ours: &[Codec]) -> Self {
         let answer_to = |offered: &Codec| ours.iter().find(|it| it.is_answer_to(offered));
         let media: Vec<_> = self

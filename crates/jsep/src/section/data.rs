@@ -3,7 +3,7 @@
 use oxirtc_sdp::{Attribute, SctpMap, Writer};
 
 use super::line::{Form, Line};
-use crate::{Change, Config, Sctp, TransportId, outline::Entry};
+use crate::{Change, Config, DtlsRole, Sctp, TransportId, outline::Entry};
 
 /// The SCTP association.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -125,10 +125,11 @@ impl Association {
         Some(agreed)
     }
 
-    /// What leads from `old` to `new`, each with the number of the DTLS association below it.
+    /// What leads from `old` to `new`, each with the number of the DTLS association below it and our role
+    /// in that.
     pub(crate) fn changes(
-        (new, dtls): (Option<Self>, Option<u32>),
-        (old, old_dtls): (Option<Self>, Option<u32>),
+        (new, dtls): (Option<Self>, Option<(u32, DtlsRole)>),
+        (old, old_dtls): (Option<Self>, Option<(u32, DtlsRole)>),
         changes: &mut Vec<Change>,
     ) {
         let identity = |it: Option<Self>| it.map(|it| (it.transport, it.number));
@@ -142,8 +143,9 @@ impl Association {
             changes.push(Change::Sctp(Sctp::Created { transport }));
         }
         // RFC 8841 §9.2: a new DTLS association carries a new SCTP association
-        let kept = old.filter(|_| !moved && dtls == old_dtls);
-        if let Some(parameters) = new.parameters
+        let number = |it: Option<(u32, DtlsRole)>| it.map(|(number, _)| number);
+        let kept = old.filter(|_| !moved && number(dtls) == number(old_dtls));
+        if let (Some(parameters), Some((_, role))) = (new.parameters, dtls)
             && kept.and_then(|it| it.parameters) != Some(parameters)
         {
             changes.push(Change::Sctp(Sctp::Negotiated {
@@ -151,6 +153,7 @@ impl Association {
                 local_port: parameters.local_port,
                 remote_port: parameters.remote_port,
                 max_message_size: parameters.max_message_size,
+                role,
             }));
         }
     }

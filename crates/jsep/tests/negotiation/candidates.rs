@@ -136,7 +136,12 @@ fn refused() {
         assert!(matches!(error, Err(Error::Operation(_))), "{init:?}");
         assert_eq!(visible(&a), before);
     }
-    // the mid has precedence, an index alone is enough
+}
+
+/// [4.4.2-41] The mid has precedence, an index alone is enough.
+#[test]
+fn sections_of_candidates() {
+    let (mut a, _) = connected();
     let fine = [
         CandidateInit {
             sdp_mline_index: Some(9),

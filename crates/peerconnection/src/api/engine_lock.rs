@@ -91,6 +91,7 @@ impl<C: Carrier + ?Sized> EngineLock<C> {
     }
 
     /// Looks at the carrier, and nothing more.
+    #[cfg(feature = "tokio")]
     pub(crate) fn look<R>(&self, f: impl FnOnce(&mut C) -> R) -> R {
         f(&mut self.0.lock().carrier)
     }

@@ -160,10 +160,14 @@ impl Engine {
     pub fn set_configuration(&mut self, configuration: Configuration) -> Result<(), Error> {
         self.check_open()?;
         configuration.check(Some(&self.configuration), self.negotiation.described)?;
-        // [4.2.5-03]: the agent in use keeps what it has; the next one asks again.
+        // [4.2.5-03]: a generation in use keeps what it has; the next one asks again.
         self.equipment.ice_transport_policy = configuration.ice_transport_policy;
+        for transport in self.transports.iter_mut() {
+            let policy = convert::transport_policy(configuration.ice_transport_policy);
+            transport.ice.set_transport_policy(policy);
+        }
         if configuration.ice_servers != self.configuration.ice_servers {
-            configuration.warn_of_servers(self.label);
+            configuration.warn_of_servers(self.equipment.label);
         }
         self.configuration = configuration;
         Ok(())

@@ -2,6 +2,8 @@
 
 use std::{io, net::SocketAddr, time::Instant};
 
+use oxirtc_ice::ChecklistSet;
+
 use super::{Engine, convert, counters::Counters, data::Data, demux::Kind, transport::Transport};
 use crate::{Interface, Path, RequestId};
 
@@ -14,19 +16,20 @@ impl Engine {
             return;
         }
         let (data, counters) = (&mut self.data, &mut self.counters);
-        if let Some(transport) = self.transports.owner(path.local) {
-            demux(transport, data, counters, now, path, datagram);
+        let route = (now, path);
+        if let Some(lent) = self.transports.owner(path.local) {
+            demux(lent, data, counters, route, datagram);
         } else if self.transports.len() == 0 {
             counters.dropped += 1;
         } else {
             // A shared socket, and transports that are not bundled yet: each agent knows its own by
             // the credentials, so none takes what is another's.
-            self.transports.each_in_turn(now, |transport| {
+            self.transports.each_in_turn(now, |transport, set| {
                 let mut datagram = datagram.to_vec();
-                demux(transport, data, counters, now, path, &mut datagram);
+                demux((transport, set), data, counters, route, &mut datagram);
             });
         }
-        self.transports.share_pace(now);
+        self.transports.follow_role(now);
         self.ascend(now);
     }
 
@@ -36,7 +39,7 @@ impl Engine {
             return;
         }
         self.transports
-            .each_in_turn(now, |transport| transport.handle_timeout(now));
+            .each_in_turn(now, |transport, set| transport.handle_timeout(now, set));
         self.data.handle_timeout(now);
         self.ascend(now);
     }
@@ -51,21 +54,21 @@ impl Engine {
         let Some((transport, id)) = self.requests.open.remove(&id.0) else {
             return;
         };
-        let Some(transport) = self.transports.by_id_mut(transport) else {
+        let Some((transport, set)) = self.transports.lend(transport) else {
             return;
         };
         transport.sockets.extend(result.ok());
-        transport.ice.handle_response(now, id, result);
-        self.transports.share_pace(now);
+        transport.ice.handle_response(now, set, id, result);
+        self.transports.follow_role(now);
         self.ascend(now);
     }
 
     /// The addresses of this machine; again when they change. Gathering waits for the first call.
     pub fn handle_interfaces(&mut self, now: Instant, interfaces: &[Interface]) {
         self.equipment.interfaces = Some(interfaces.to_vec());
-        let shown = self.equipment.shown_interfaces().unwrap_or_default();
-        self.transports.each_in_turn(now, |transport| {
-            transport.ice.handle_interfaces(now, &shown)
+        let shown = convert::interfaces(interfaces);
+        self.transports.each_in_turn(now, |transport, set| {
+            transport.ice.handle_interfaces(now, set, &shown);
         });
         self.ascend(now);
     }
@@ -89,15 +92,17 @@ impl Engine {
 }
 
 fn demux(
-    transport: &mut Transport,
+    (transport, set): (&mut Transport, &mut ChecklistSet),
     data: &mut Data,
     counters: &mut Counters,
-    now: Instant,
-    path: Path,
+    (now, path): (Instant, Path),
     datagram: &mut [u8],
 ) {
+    let since = transport.since();
     let (dtls, id) = (&mut transport.dtls, transport.id);
-    let mut demux = |payload: &mut [u8]| match Kind::of(payload) {
+    let mut demux = |generation, payload: &mut [u8]| match Kind::of(payload) {
+        // It comes from the peer of an association that was replaced.
+        _ if generation < since => counters.dropped += 1,
         Kind::Dtls => dtls.handle_datagram(now, payload, &mut |packet| {
             if !data.handle_packet(now, id, packet) {
                 counters.dropped += 1;
@@ -107,5 +112,5 @@ fn demux(
     };
     transport
         .ice
-        .handle_datagram(now, convert::ice_path(path), datagram, &mut demux);
+        .handle_datagram(now, set, convert::ice_path(path), datagram, &mut demux);
 }

@@ -5,6 +5,7 @@ use std::{collections::VecDeque, time::Instant};
 use zeroize::Zeroize;
 
 use super::{
+    convert,
     counters::Counters,
     data::{Data, SctpView},
     equipment::Equipment,
@@ -41,7 +42,6 @@ pub struct Engine {
     pub(super) has_sent: bool,
     pub(super) closed: bool,
     pub(super) counters: Counters,
-    pub(super) label: Label,
 }
 
 impl Engine {
@@ -69,7 +69,9 @@ impl Engine {
         let label = Label([first, second]);
         configuration.warn_of_servers(label);
         let negotiation = Negotiation::new(&configuration, &settings, &certificate, &own);
-        let data = Data::new(&settings);
+        let data = Data::new(&settings, label);
+        let config = convert::ice_config(&settings);
+        let set = oxirtc_ice::ChecklistSet::new(&config, own.derive("ice set", 0));
         let ice_transport_policy = configuration.ice_transport_policy;
         Ok(Self {
             configuration,
@@ -79,9 +81,10 @@ impl Engine {
                 certificate,
                 interfaces: None,
                 ice_transport_policy,
+                label,
             },
             negotiation,
-            transports: Transports::default(),
+            transports: Transports::new(set),
             data,
             states: States::default(),
             tasks: Tasks::default(),
@@ -90,7 +93,6 @@ impl Engine {
             has_sent: false,
             closed: false,
             counters: Counters::default(),
-            label,
         })
     }
 
@@ -106,13 +108,14 @@ impl Engine {
         self.data.forget_associations();
         self.negotiation.negotiator.close();
         self.tasks.close();
-        for transport in self.transports.iter_mut() {
-            transport.release_ufrags(&mut self.requests.routes);
-            transport.ice.close(now);
+        let routes = &mut self.requests.routes;
+        self.transports.each_in_turn(now, |transport, set| {
+            transport.release_ufrags(routes);
+            transport.ice.close(set);
             transport.shown.ice = IceTransportState::Closed;
             transport.shown.dtls = DtlsTransportState::Closed;
             transport.shown.pair = None;
-        }
+        });
         self.states.ice = IceConnectionState::Closed;
         self.states.connection = PeerConnectionState::Closed;
     }
@@ -194,7 +197,6 @@ impl Engine {
     }
 
     /// The settings that it was made with.
-    #[must_use]
     pub fn settings(&self) -> &Settings {
         &self.equipment.settings
     }
@@ -202,7 +204,7 @@ impl Engine {
     /// What the connection is called in the log.
     #[must_use]
     pub fn label(&self) -> Label {
-        self.label
+        self.equipment.label
     }
 
     /// Counters.

@@ -4,7 +4,7 @@ use std::time::Instant;
 
 use oxirtc_ice as ice;
 
-use super::{Engine, counters::Counters, data::Data, task::Task, transport::Transport};
+use super::{Engine, convert, counters::Counters, data::Data, task::Task, transport::Transport};
 use crate::{Path, Request, Transmit};
 
 /// What stands where a datagram is being built.
@@ -104,7 +104,6 @@ impl Engine {
         for index in 0..self.transports.len() {
             let transport = self.transports.at(index)?;
             let control = poll_control(transport, now, buf);
-            self.transports.share_pace(now);
             if control.is_some() {
                 return control;
             }
@@ -123,7 +122,7 @@ impl Engine {
         let (data, counters) = (&mut self.data, &mut self.counters);
         let mut source = Source { data, counters };
         for transport in self.transports.iter_mut() {
-            let Some(path) = transport.payload_path() else {
+            let Some(way) = transport.payload_way(now) else {
                 transport.dtls.close(now);
                 continue;
             };
@@ -137,7 +136,8 @@ impl Engine {
                     if !source.poll(transport, now, MTU, &mut datagram) {
                         break;
                     }
-                    self.farewells.push_back((path, datagram));
+                    self.farewells
+                        .push_back((convert::path(way.path), datagram));
                 }
             }
         }
@@ -172,7 +172,7 @@ impl Source<'_> {
         buf: &mut Vec<u8>,
     ) -> Option<(Path, usize)> {
         let base = buf.len();
-        let path = transport.payload_path()?;
+        let way = transport.payload_way(now)?;
         if !self.poll(transport, now, MTU, buf) {
             return None;
         }
@@ -180,12 +180,13 @@ impl Source<'_> {
         let most = max_segments.min(max_burst / segment.max(1));
         for _ in 1..most {
             let end = buf.len();
-            let same = transport.control_path().is_none() && transport.payload_path() == Some(path);
+            let same =
+                transport.control_path().is_none() && transport.payload_way(now) == Some(way);
             if !same || !self.poll(transport, now, segment, buf) || buf.len() - end < segment {
                 break;
             }
         }
-        Some((path, segment))
+        Some((convert::path(way.path), segment))
     }
 
     /// One datagram of payload of at most `room` bytes. What cannot be built is counted, and the next
@@ -219,15 +220,18 @@ impl Source<'_> {
         buf: &mut Vec<u8>,
     ) -> Built {
         let start = buf.len();
-        let around = transport.ice.headroom() + transport.ice.tailroom();
-        let Some(room) = room.checked_sub(around) else {
+        let Some(way) = transport.payload_way(now) else {
             return Ok(false);
         };
-        buf.resize(start + transport.ice.headroom(), 0);
+        let Some(room) = room.checked_sub(way.headroom + way.tailroom) else {
+            return Ok(false);
+        };
+        buf.resize(start + way.headroom, 0);
         let built = transport.dtls.poll_transmit(now, room, buf)
             || self.build_data(transport, now, room, buf)?;
         if built {
-            transport.ice.wrap(buf, start).map_err(|_| Unbuildable)?;
+            let wrapped = transport.ice.wrap(&way, buf, start);
+            wrapped.map_err(|_| Unbuildable)?;
         }
         Ok(built)
     }
@@ -300,16 +304,26 @@ mod tests {
         let rollback = SessionDescription::rollback();
         engine.set_local_description(now, Some(rollback)).unwrap();
         engine.set_local_description(now, None).unwrap();
-        let mut second = Transport::new(name, &engine.equipment, now);
-        let own = ice::Credentials::new("abcd", "0123456789012345678901");
-        second.ice.set_local_credentials(now, own).unwrap();
-        second.ice.gather(now).unwrap();
+        let set = &mut engine.transports.set;
+        set.set_role(ice::Role::Controlling);
+        let second = Transport::new(name, &engine.equipment, set, now);
         engine.transports.add(second);
-        for transport in engine.transports.iter_mut() {
+        engine.transports.each_in_turn(now, |transport, set| {
             let agent = &mut transport.ice;
-            agent.set_role(now, ice::Role::Controlling);
-            let remote = ice::Credentials::new("efgh", "9876543210987654321098");
-            agent.set_remote_credentials(now, remote).unwrap();
+            let generation = ice::Generation {
+                local: ice::Credentials::new("abcd", "0123456789012345678901"),
+                remote: Some(ice::RemoteIce {
+                    credentials: ice::Credentials::new("efgh", "9876543210987654321098"),
+                    lite: false,
+                    trickle: true,
+                    renomination: false,
+                }),
+            };
+            let plan = ice::Plan {
+                stable: Some(generation),
+                open: None,
+            };
+            agent.set_plan(now, set, plan).unwrap();
             for port in 9000..9003 {
                 let candidate = ice::Candidate {
                     foundation: port.to_string(),
@@ -322,9 +336,11 @@ mod tests {
                     kind: ice::CandidateKind::Host,
                     related: None,
                 };
-                agent.add_remote_candidate(now, candidate).unwrap();
+                agent
+                    .add_remote_candidate(now, set, "efgh", candidate)
+                    .unwrap();
             }
-        }
+        });
         let mut port = 4000;
         while let Some(request) = engine.poll_request() {
             if let Request::Bind { id, address, .. } = request {

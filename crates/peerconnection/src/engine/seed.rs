@@ -1,5 +1,6 @@
 //! Seeds for the machines of an engine, and the ICE credentials.
 
+use byteorder::{BigEndian, ByteOrder};
 use rand_chacha::ChaCha20Rng;
 use rand_core::{Rng, SeedableRng};
 use ring::hkdf;
@@ -30,8 +31,9 @@ impl Seed {
     pub(super) fn derive(&self, label: &str, id: u32) -> [u8; 32] {
         let mut seed = [0; 32];
         let key = hkdf::Salt::new(hkdf::HKDF_SHA256, b"oxirtc engine").extract(self.0.as_slice());
-        let id = id.to_be_bytes();
-        let info = [label.as_bytes(), &id];
+        let mut number = [0; 4];
+        BigEndian::write_u32(&mut number, id);
+        let info = [label.as_bytes(), &number];
         let filled = key
             .expand(&info, SeedLength)
             .and_then(|okm| okm.fill(&mut seed));

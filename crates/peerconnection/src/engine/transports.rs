@@ -2,15 +2,17 @@
 
 use std::{net::SocketAddr, time::Instant};
 
-use oxirtc_ice::Agent;
+use oxirtc_ice::{Agent, ChecklistSet};
 use oxirtc_jsep as jsep;
 
 use super::{ids::TransportId, transport::Transport};
 
-/// The transports in use, and what is left of removed ones.
-#[derive(Default)]
+/// The transports in use, what their agents share, and what is left of removed ones.
 pub(super) struct Transports {
     list: Vec<Transport>,
+    pub(super) set: ChecklistSet,
+    /// The epoch of the set that all agents know.
+    known: u32,
     /// Agents of removed transports, whose sockets are still to be closed.
     pub(super) retired: Vec<Agent>,
 }
@@ -23,6 +25,15 @@ pub(super) struct Others<'a> {
 }
 
 impl Transports {
+    pub(super) fn new(set: ChecklistSet) -> Self {
+        Self {
+            list: Vec::new(),
+            set,
+            known: 0,
+            retired: Vec::new(),
+        }
+    }
+
     pub(super) fn iter(&self) -> impl Iterator<Item = &Transport> + Clone {
         self.list.iter()
     }
@@ -47,8 +58,10 @@ impl Transports {
         self.list.iter().find(|it| it.id == id)
     }
 
-    pub(super) fn by_id_mut(&mut self, id: TransportId) -> Option<&mut Transport> {
-        self.list.iter_mut().find(|it| it.id == id)
+    /// The one of this number, with what its agent is lent.
+    pub(super) fn lend(&mut self, id: TransportId) -> Option<(&mut Transport, &mut ChecklistSet)> {
+        let transport = self.list.iter_mut().find(|it| it.id == id)?;
+        Some((transport, &mut self.set))
     }
 
     pub(super) fn named(&mut self, name: jsep::TransportId) -> Option<&mut Transport> {
@@ -74,9 +87,12 @@ impl Transports {
     }
 
     /// The only one that a datagram on this socket can be for; `None` when each has to look at it.
-    pub(super) fn owner(&mut self, socket: SocketAddr) -> Option<&mut Transport> {
+    pub(super) fn owner(
+        &mut self,
+        socket: SocketAddr,
+    ) -> Option<(&mut Transport, &mut ChecklistSet)> {
         if self.list.len() == 1 {
-            return self.list.first_mut();
+            return Some((self.list.first_mut()?, &mut self.set));
         }
         let mut owners = self
             .list
@@ -86,7 +102,7 @@ impl Transports {
         if owners.next().is_some() {
             return None;
         }
-        Some(owner)
+        Some((owner, &mut self.set))
     }
 
     pub(super) fn add(&mut self, transport: Transport) {
@@ -98,26 +114,25 @@ impl Transports {
         Some(self.list.remove(index))
     }
 
-    /// Does something to the agent of each, which may start a check.
-    pub(super) fn each_in_turn(&mut self, now: Instant, mut f: impl FnMut(&mut Transport)) {
-        for index in 0..self.list.len() {
-            if let Some(transport) = self.list.get_mut(index) {
-                f(transport);
-            }
-            self.share_pace(now);
+    /// Does something to the agent of each.
+    pub(super) fn each_in_turn(
+        &mut self,
+        now: Instant,
+        mut f: impl FnMut(&mut Transport, &mut ChecklistSet),
+    ) {
+        for transport in &mut self.list {
+            f(transport, &mut self.set);
         }
+        self.follow_role(now);
     }
 
-    /// RFC 8445 §6.1.4.2: one check in Ta, over all agents of a connection. To be called when one agent
-    /// may have started one.
-    pub(super) fn share_pace(&mut self, now: Instant) {
-        if self.list.len() < 2 {
-            return;
-        }
-        let next = self.list.iter().map(|it| it.ice.next_check()).max();
-        for transport in &mut self.list {
-            if let Some(next) = next.filter(|next| transport.ice.next_check() < *next) {
-                transport.ice.set_next_check(now, next);
+    /// RFC 8445 §6.1.1: a connection has one role. To be called when one agent may have found that it
+    /// is another one.
+    pub(super) fn follow_role(&mut self, now: Instant) {
+        while self.known != self.set.epoch() {
+            self.known = self.set.epoch();
+            for transport in &mut self.list {
+                transport.ice.handle_timeout(now, &mut self.set);
             }
         }
     }

@@ -19,12 +19,16 @@ impl Sender {
     /// Whether `fill` would put something into an empty packet of full size; where not, why.
     pub(crate) fn has_data(&mut self, now: Instant, stats: &mut Stats) -> bool {
         let lost = self.outstanding.peek_lost().is_some();
+        let flight = self.outstanding.flight_payload();
+        let room = self.peer_window.saturating_sub(flight);
+        self.queue.set_room(room, self.full_payload());
         let next = match lost {
             true => None,
             false => self.queue.peek(now, &mut stats.abandoned_unsent),
         };
         self.held = match (lost, next) {
-            (false, None) => Held::Empty,
+            (false, None) if self.queue.is_empty() => Held::Empty,
+            (false, None) => Held::Peer,
             _ => self.hold(now),
         };
         if self.held == Held::Nothing

@@ -1,7 +1,7 @@
 //! Messages that wait to be cut into chunks, stream by stream.
 
 use std::{
-    collections::{BTreeMap, VecDeque},
+    collections::{BTreeMap, BTreeSet, VecDeque},
     time::Instant,
 };
 
@@ -48,6 +48,8 @@ pub(crate) struct Queued {
     pub(crate) number: u32,
     /// The number of its next piece.
     pub(crate) fsn: u32,
+    /// How long it was when it began.
+    pub(crate) total: usize,
 }
 
 /// A piece of a message that has its place in a packet.
@@ -94,6 +96,11 @@ pub(crate) struct Queue {
     scheduler: Scheduler,
     /// A turn is a piece and not a message (RFC 8260 §3).
     interleaved: bool,
+    /// Messages of several pieces that have begun: their lengths, and how much is left of all of them.
+    begun: BTreeSet<(usize, StreamId)>,
+    begun_left: usize,
+    /// What the peer has room for, and how much a piece has.
+    room: (usize, usize),
     buffered: usize,
     held: usize,
     unacknowledged: usize,
@@ -120,6 +127,7 @@ impl Queue {
 
     /// What is next: how much is left of it. Messages that outlived their time are dropped.
     pub(crate) fn peek(&mut self, now: Instant, abandoned: &mut u64) -> Option<usize> {
+        let mut deferred = 0;
         loop {
             self.scheduler_turn();
             let stream = self.scheduler.current()?;
@@ -132,11 +140,40 @@ impl Queue {
                 continue;
             };
             if message.begun || message.limit.expires.is_none_or(|at| at > now) {
-                return Some(message.payload.len());
+                let length = message.payload.len();
+                if message.begun || self.may_begin(length) {
+                    return Some(length);
+                }
+                deferred += 1;
+                if deferred > MAX_DEFERRED || !self.scheduler.defer() {
+                    return None;
+                }
+                continue;
             }
             *abandoned += 1;
             self.drop_front(stream);
         }
+    }
+
+    /// How many bytes the peer has room for, and how many a piece has at most.
+    pub(crate) fn set_room(&mut self, peer: usize, piece: usize) {
+        self.room = (peer, piece);
+    }
+
+    /// RFC 8260 leaves it open that a peer's buffer fills with parts of messages of which none can be completed. What
+    /// is begun beside the largest stays within half of what the peer has room for.
+    fn may_begin(&self, length: usize) -> bool {
+        let (peer, piece) = self.room;
+        let Some((_, largest)) = self
+            .begun
+            .last()
+            .filter(|_| self.interleaved && length > piece)
+        else {
+            return true;
+        };
+        let front = self.streams.get(largest).and_then(|it| it.messages.front());
+        let left = front.map_or(0, |message| message.payload.len());
+        self.begun_left.saturating_sub(left) + length <= peer / 2
     }
 
     /// Between messages, a stream that is less far on goes first.
@@ -188,7 +225,9 @@ impl Queue {
         let outgoing = self.streams.get_mut(&stream)?;
         let message = outgoing.messages.front_mut()?;
         let begin = !message.begun;
+        let before = message.payload.len();
         if begin {
+            message.total = before;
             let next = match message.ordered {
                 true => &mut outgoing.next_ordered,
                 false => &mut outgoing.next_unordered,
@@ -197,7 +236,18 @@ impl Queue {
             *next = next.wrapping_add(1);
             outgoing.numbered += u16::from(message.ordered && !self.interleaved);
         }
-        let end = message.payload.len() <= size;
+        let end = before <= size;
+        match (begin, end) {
+            (true, true) => {}
+            (true, false) => {
+                self.begun.insert((before, stream));
+                self.begun_left += before - size;
+            }
+            (false, _) => self.begun_left -= size.min(before).min(self.begun_left),
+        }
+        if end {
+            self.begun.remove(&(message.total, stream));
+        }
         message.begun = true;
         let payload = if end {
             std::mem::take(&mut message.payload)
@@ -294,6 +344,10 @@ impl Queue {
             return;
         };
         let length = message.payload.len();
+        if message.begun {
+            self.begun.remove(&(message.total, stream));
+            self.begun_left -= length.min(self.begun_left);
+        }
         let above = outgoing.buffered > outgoing.threshold;
         outgoing.buffered -= length.min(outgoing.buffered);
         if above && outgoing.buffered <= outgoing.threshold {
@@ -459,6 +513,8 @@ impl Default for Outgoing {
 const TURN: u64 = 1 << 20;
 /// RFC 8831 §6.4.
 const NORMAL_PRIORITY: u16 = 256;
+/// How many streams that may not begin are passed over at once.
+const MAX_DEFERRED: usize = 64;
 /// How many ordered messages of a stream may be under way.
 const MAX_NUMBERED: u16 = 32_767;
 /// What a message costs beside its bytes: its place in the queue and in the list of chunks under way.
@@ -481,6 +537,7 @@ mod tests {
             key: None,
             number: 0,
             fsn: 0,
+            total: 0,
         }
     }
 

@@ -64,6 +64,17 @@ impl Scheduler {
         }
     }
 
+    /// The stream whose turn it is may not send now: it goes behind all others. False if there is no other.
+    pub(crate) fn defer(&mut self) -> bool {
+        let Some((last, ..)) = self.waiting.last().copied() else {
+            return false;
+        };
+        if let Some((position, stream)) = self.current.take() {
+            self.enqueue(position.max(last), stream);
+        }
+        true
+    }
+
     /// The stream has nothing to send any more without having had its turn.
     pub(crate) fn deactivate(&mut self, stream: StreamId) {
         self.current.take_if(|(_, current)| *current == stream);

@@ -542,7 +542,7 @@ fn a_peer_that_takes_back_gets_it_again() {
     assert_eq!(bench.sender.queue.held(), 0);
 }
 
-/// Row F4: TSNs wrap in the middle of a transfer with loss.
+/// TSNs wrap in the middle of a transfer with loss.
 #[test]
 fn tsns_wrap_under_loss() {
     for seed in 0..200u32 {

@@ -303,3 +303,100 @@ impl Transfer {
         }
     }
 }
+
+/// Two transfers whose data goes over one link.
+pub(crate) struct Shared {
+    now: Instant,
+    pairs: [[Association; 2]; 2],
+    /// The bottleneck, and the ways back.
+    there: Link,
+    back: [Link; 2],
+    got: [u64; 2],
+    payload: Bytes,
+}
+
+impl Shared {
+    pub(crate) fn new(path: Path, controls: [CongestionControl; 2], seed: u64) -> Self {
+        let now = epoch();
+        let [there, back] = path.links(seed);
+        let pair = |index: u8| {
+            let side = |which: u8| {
+                let control = controls[usize::from(index)];
+                let config = Config::default().congestion_control(control);
+                let mut side = Association::new(config, [index * 2 + which + 1; 32], now);
+                side.connect(now);
+                side
+            };
+            [side(0), side(1)]
+        };
+        Self {
+            now,
+            pairs: [pair(0), pair(1)],
+            there,
+            back: [back.clone(), back],
+            got: [0; 2],
+            payload: Bytes::from(vec![7; 16_384]),
+        }
+    }
+
+    fn step(&mut self) {
+        let timers = self
+            .pairs
+            .iter()
+            .flatten()
+            .filter_map(Association::poll_timeout);
+        let links = [&self.there, &self.back[0], &self.back[1]];
+        let next = timers
+            .chain(links.iter().filter_map(|link| link.poll_timeout()))
+            .min();
+        self.now = self.now.max(next.unwrap_or(self.now));
+        while let Some(mut packet) = self.there.receive(self.now) {
+            // The last byte says whose it is.
+            let index = usize::from(packet.pop().unwrap());
+            packet.truncate(packet.len() + 1 - RECORD);
+            self.pairs[index][1].handle_packet(self.now, &packet);
+        }
+        for (index, pair) in self.pairs.iter_mut().enumerate() {
+            let [from, to] = pair;
+            while let Some(packet) = self.back[index].receive(self.now) {
+                from.handle_packet(self.now, &packet);
+            }
+            for side in [&mut *from, &mut *to] {
+                if side.poll_timeout().is_some_and(|at| at <= self.now) {
+                    side.handle_timeout(self.now);
+                }
+                while side.poll_event().is_some() {}
+            }
+            while let Some(message) = to.read(1) {
+                self.got[index] += message.payload.len() as u64;
+            }
+            while from.is_established() && from.total_unacknowledged() < 1 << 20 {
+                let (payload, options) = (self.payload.clone(), SendOptions::default());
+                from.send(self.now, 1, 53, payload, options).unwrap();
+            }
+            let mut packet = Vec::new();
+            while from.poll_transmit(self.now, 1112, &mut packet) {
+                packet.resize(packet.len() + RECORD, index as u8);
+                self.there.send(self.now, std::mem::take(&mut packet));
+            }
+            while to.poll_transmit(self.now, 1112, &mut packet) {
+                self.back[index].send(self.now, std::mem::take(&mut packet));
+            }
+        }
+    }
+
+    pub(crate) fn run(&mut self, time: Duration) {
+        let end = self.now + time;
+        while self.now < end {
+            self.step();
+        }
+    }
+
+    /// What came of each in a time, in MB/s.
+    pub(crate) fn measure(&mut self, time: Duration) -> [f64; 2] {
+        let (start, before) = (self.now, self.got);
+        self.run(time);
+        let took = (self.now - start).as_secs_f64();
+        [0, 1].map(|index| (self.got[index] - before[index]) as f64 / took / 1e6)
+    }
+}

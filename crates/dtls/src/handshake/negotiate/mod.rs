@@ -4,7 +4,7 @@ pub(super) mod client;
 pub(super) mod server;
 
 use crate::{
-    AlertDescription, Config, KeyType, SignatureScheme, SrtpProfile,
+    AlertDescription, Config, Group, KeyType, SignatureScheme, SrtpProfile, Version,
     crypto::suite::Authentication,
     handshake::{Fault, Refusal},
     message::{Extensions, extension},
@@ -77,21 +77,91 @@ pub(super) fn check_alpn_answer(
     }
 }
 
-/// Whether every extension of a ServerHello of 1.2 answers one of ours (RFC 5246 §7.4.1.4).
+/// A message of the peer with extensions.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Place {
+    ServerHello12,
+    ServerHello13,
+    HelloRetryRequest,
+    EncryptedExtensions,
+    CertificateRequest,
+    Certificate,
+}
+
+/// Where an extension may stand (RFC 8446 §4.2).
+fn allowed(place: Place, kind: u16) -> bool {
+    match place {
+        Place::ServerHello12 => matches!(
+            kind,
+            extension::EC_POINT_FORMATS
+                | extension::EXTENDED_MASTER_SECRET
+                | extension::RENEGOTIATION_INFO
+                // RFC 8422 §4: servers that send their groups are to be tolerated.
+                | extension::SUPPORTED_GROUPS
+                | extension::USE_SRTP
+                | extension::ALPN
+        ),
+        Place::ServerHello13 => {
+            matches!(kind, extension::SUPPORTED_VERSIONS | extension::KEY_SHARE)
+        }
+        Place::HelloRetryRequest => matches!(
+            kind,
+            extension::SUPPORTED_VERSIONS | extension::KEY_SHARE | extension::COOKIE
+        ),
+        Place::EncryptedExtensions => matches!(
+            kind,
+            extension::SUPPORTED_GROUPS | extension::USE_SRTP | extension::ALPN
+        ),
+        // RFC 8446 §4.3.2: what is not known in a request is passed over.
+        Place::CertificateRequest => true,
+        Place::Certificate => false,
+    }
+}
+
+/// Whether every extension stands in its place: one that we know and that has another is out of place,
+/// one that we do not know was not offered.
+pub(super) fn check_allowed(place: Place, extensions: &Extensions<'_>) -> Result<(), Refusal> {
+    let others = [
+        Place::ServerHello12,
+        Place::HelloRetryRequest,
+        Place::EncryptedExtensions,
+    ];
+    for extension in extensions.iter() {
+        let kind = extension.kind;
+        if !allowed(place, kind) {
+            let known = others.into_iter().any(|other| allowed(other, kind));
+            return Err(Refusal::doubt(
+                match known && place != Place::ServerHello12 {
+                    true => AlertDescription::ILLEGAL_PARAMETER,
+                    false => AlertDescription::UNSUPPORTED_EXTENSION,
+                },
+            ));
+        }
+    }
+    Ok(())
+}
+
+/// Whether the extensions that our configuration decides were offered (RFC 5246 §7.4.1.4).
 pub(super) fn check_offered(config: &Config, extensions: &Extensions<'_>) -> Result<(), Refusal> {
     let offered = |kind| match kind {
-        extension::EC_POINT_FORMATS
-        | extension::EXTENDED_MASTER_SECRET
-        | extension::RENEGOTIATION_INFO
-        // RFC 8422 §4: servers that send their groups are to be tolerated.
-        | extension::SUPPORTED_GROUPS => true,
         extension::USE_SRTP => !config.srtp_profiles.is_empty(),
         extension::ALPN => !config.alpn.is_empty(),
-        _ => false,
+        _ => true,
     };
     match extensions.iter().all(|extension| offered(extension.kind)) {
         true => Ok(()),
         false => Err(Refusal::doubt(AlertDescription::UNSUPPORTED_EXTENSION)),
+    }
+}
+
+/// RFC 8446 §4.1.3: a server that could have spoken 1.3 and answers 1.2 says so in its random, where
+/// nobody can change it.
+pub(super) fn check_downgrade(config: &Config, random: &[u8; 32]) -> Result<(), Refusal> {
+    let offered = config.versions.contains(&Version::Dtls13);
+    let downgraded = random.ends_with(&DOWNGRADE_1_2) || random.ends_with(&DOWNGRADE_1_1);
+    match offered && downgraded {
+        true => Err(Refusal::doubt(AlertDescription::ILLEGAL_PARAMETER)),
+        false => Ok(()),
     }
 }
 
@@ -104,10 +174,17 @@ pub(super) fn check_point_formats(extensions: &Extensions<'_>) -> Result<(), Ref
     }
 }
 
-/// The schemes we accept, by number.
-pub(super) fn schemes(config: &Config) -> Vec<u16> {
+/// The schemes we accept, by number: those that this version allows, or all.
+pub(super) fn schemes(config: &Config, version: Option<Version>) -> Vec<u16> {
     let schemes = config.signature_schemes.iter();
-    schemes.map(|scheme| scheme.id()).collect()
+    let allowed = |it: &&SignatureScheme| version.is_none_or(|version| it.is_allowed(version));
+    schemes.filter(allowed).map(|scheme| scheme.id()).collect()
+}
+
+/// The groups we have in this version, best first.
+pub(super) fn groups(config: &Config, version: Version) -> impl Iterator<Item = Group> {
+    let groups = config.groups.iter().copied();
+    groups.filter(move |group| version == Version::Dtls13 || group.is_curve())
 }
 
 /// The scheme of a peer's signature, if it is one we said we accept.
@@ -120,7 +197,8 @@ pub(super) fn check_scheme(config: &Config, id: u16) -> Result<SignatureScheme, 
 /// What a suite of 1.2 calls the type of the server's key.
 pub(super) fn authentication(key: KeyType) -> Authentication {
     match key {
-        KeyType::EcdsaP256 => Authentication::Ecdsa,
+        // RFC 8422 §5.10: Ed25519 goes with the suites of ECDSA.
+        KeyType::EcdsaP256 | KeyType::EcdsaP384 | KeyType::Ed25519 => Authentication::Ecdsa,
         KeyType::Rsa2048 => Authentication::Rsa,
     }
 }
@@ -131,3 +209,53 @@ pub(super) const EMPTY_RENEGOTIATION_INFO_SCSV: u16 = 0x00FF;
 pub(super) const EMPTY_RENEGOTIATION_INFO: [u8; 1] = [0];
 /// RFC 8422 §5.1.2: uncompressed points, the only ones there are.
 pub(super) const UNCOMPRESSED_POINTS: [u8; 2] = [1, 0];
+/// RFC 8446 §4.1.3: what the random of a HelloRetryRequest is.
+pub(super) const RETRY_RANDOM: [u8; 32] = [
+    0xCF, 0x21, 0xAD, 0x74, 0xE5, 0x9A, 0x61, 0x11, 0xBE, 0x1D, 0x8C, 0x02, 0x1E, 0x65, 0xB8, 0x91,
+    0xC2, 0xA2, 0x11, 0x16, 0x7A, 0xBB, 0x8C, 0x5E, 0x07, 0x9E, 0x09, 0xE2, 0xC8, 0xA8, 0x33, 0x9C,
+];
+/// RFC 8446 §4.1.3: how the random of 1.2 ends where 1.3 was possible.
+pub(super) const DOWNGRADE_1_2: [u8; 8] = *b"DOWNGRD\x01";
+const DOWNGRADE_1_1: [u8; 8] = *b"DOWNGRD\x00";
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_random_of_a_retry_is_the_hash_of_its_name() {
+        let hash = ring::digest::digest(&ring::digest::SHA256, b"HelloRetryRequest");
+        assert_eq!(hash.as_ref(), RETRY_RANDOM);
+    }
+
+    #[test]
+    fn extensions_have_their_places() {
+        use Place::{
+            Certificate, EncryptedExtensions, HelloRetryRequest, ServerHello12, ServerHello13,
+        };
+        for (place, kinds) in [
+            (ServerHello12, &[10, 11, 14, 16, 23, 0xFF01][..]),
+            (ServerHello13, &[43, 51]),
+            (HelloRetryRequest, &[43, 44, 51]),
+            (EncryptedExtensions, &[10, 14, 16]),
+            (Certificate, &[]),
+        ] {
+            for kind in 0..=u16::MAX {
+                assert_eq!(
+                    allowed(place, kind),
+                    kinds.contains(&kind),
+                    "{place:?} {kind}"
+                );
+            }
+        }
+        let mut extensions = Extensions::default();
+        extensions.push(extension::ALPN, &[][..]);
+        let alert = |place, extensions: &Extensions<'_>| check_allowed(place, extensions).err();
+        let illegal = Some(Refusal::doubt(AlertDescription::ILLEGAL_PARAMETER));
+        assert_eq!(alert(ServerHello13, &extensions), illegal);
+        assert_eq!(alert(EncryptedExtensions, &extensions), None);
+        extensions.push(0x1234, &[][..]);
+        let unsupported = Some(Refusal::doubt(AlertDescription::UNSUPPORTED_EXTENSION));
+        assert_eq!(alert(EncryptedExtensions, &extensions), unsupported);
+    }
+}

@@ -1,17 +1,18 @@
 //! The client's side: flight 5 of RFC 6347 §4.2.4.
 
 use crate::{
-    AlertDescription, Group, Role, SignatureScheme,
+    AlertDescription, Group, Role, SignatureScheme, Version,
     crypto::{
         group::KeyShare,
+        key::{PublicKey, Signed},
         prf::MasterSecret,
-        signature::{PublicKey, Signed},
-        suite::Authentication,
     },
     handshake::{
-        self, Fault, Look, Negotiated, Refusal, Session, Work, negotiate, proof,
+        self, Fault, Look, Negotiated, PeerCertificate, Refusal, Secrets, Session, Work, negotiate,
+        proof,
+        signing::{self, Pending, Resume},
         v12::{
-            PeerCertificate, Step,
+            Step,
             keys::{CLIENT_FINISHED, SERVER_FINISHED, check_finished},
         },
     },
@@ -19,6 +20,7 @@ use crate::{
         Certificate, CertificateRequest, CertificateVerify, ClientKeyExchange, Finished, Message,
         ServerKeyExchange,
     },
+    outgoing::Ends,
 };
 
 pub(in crate::handshake) struct ExpectCertificate {
@@ -48,6 +50,15 @@ pub(in crate::handshake) struct ExpectFinished {
     signed: Signed,
 }
 
+/// The last flight, but for its signature.
+pub(in crate::handshake) struct LastFlight {
+    negotiated: Negotiated,
+    group: Group,
+    master: MasterSecret,
+    signed: Signed,
+    scheme: SignatureScheme,
+}
+
 /// The server's half of the key agreement, signed.
 pub(in crate::handshake) struct ServerShare {
     group: Group,
@@ -71,11 +82,8 @@ impl ExpectCertificate {
             return Err(Refusal::doubt(AlertDescription::DECODE_ERROR));
         }
         let certificate = look.check_certificate(&message.chain)?;
-        let authentication = match certificate.key {
-            PublicKey::P256(_) | PublicKey::P384(_) => Authentication::Ecdsa,
-            PublicKey::Rsa(_) => Authentication::Rsa,
-        };
-        match authentication == self.negotiated.suite.authentication() {
+        let authentication = negotiate::authentication(certificate.key.key_type());
+        match Some(authentication) == self.negotiated.suite.authentication() {
             true => Ok(certificate),
             false => Err(Refusal::doubt(AlertDescription::ILLEGAL_PARAMETER)),
         }
@@ -97,7 +105,8 @@ impl ExpectServerKeyExchange {
         exchange: &ServerKeyExchange<'_>,
     ) -> Result<ServerShare, Refusal> {
         let config = look.config;
-        let group = Group::from_id(exchange.group).filter(|group| config.groups.contains(group));
+        let group = Group::from_id(exchange.group);
+        let group = group.filter(|group| group.is_curve() && config.groups.contains(group));
         let group = group.ok_or(Refusal::doubt(AlertDescription::ILLEGAL_PARAMETER))?;
         let scheme = negotiate::check_scheme(config, exchange.scheme)?;
         let (client, server) = (
@@ -106,7 +115,7 @@ impl ExpectServerKeyExchange {
         );
         let message = ServerKeyExchange::signed(exchange.group, exchange.public, client, server);
         let key = &self.server_key;
-        let signed = key.check_signature(scheme, &message, exchange.signature);
+        let signed = key.check_signature(Version::Dtls12, scheme, &message, exchange.signature);
         Ok(ServerShare {
             group,
             public: exchange.public.to_vec(),
@@ -127,8 +136,8 @@ impl ExpectCertificateRequest {
         look: &Look<'_>,
         request: &CertificateRequest,
     ) -> Result<SignatureScheme, Refusal> {
-        let key_type = look.config.certificate.key_type();
-        let scheme = SignatureScheme::for_signing(key_type, &request.signature_algorithms);
+        let (certificate, accepted) = (&look.config.certificate, &request.signature_algorithms);
+        let scheme = certificate.choose_scheme(Version::Dtls12, accepted);
         scheme.ok_or(Refusal::doubt(AlertDescription::HANDSHAKE_FAILURE))
     }
 
@@ -155,28 +164,47 @@ impl ExpectServerHelloDone {
         let premaster = share.agree(&public);
         let premaster = premaster.ok_or(Fault::new(AlertDescription::ILLEGAL_PARAMETER))?;
 
-        work.flight.begin(true);
+        work.outgoing.begin(Ends::Answer, None);
         let chain = config.certificate.chain().iter().map(Vec::as_slice);
         let chain = chain.collect();
         work.say(0, &Message::Certificate(Certificate { chain }));
         let public = &ours;
         work.say(0, &Message::ClientKeyExchange(ClientKeyExchange { public }));
         let master = work.derive_keys(&self.negotiated, &premaster, Role::Client)?;
-
-        let said = work.transcript.bytes();
-        let signature = config.certificate.sign(self.scheme, said).ok_or(internal)?;
-        let verify = CertificateVerify {
-            scheme: self.scheme.id(),
-            signature: &signature,
+        let pending = Pending {
+            version: Version::Dtls12,
+            scheme: self.scheme,
+            message: work.transcript.bytes().to_vec(),
         };
-        work.say(0, &Message::CertificateVerify(verify));
-        work.flight.push_change_cipher_spec();
-        work.say_finished(&self.negotiated, &master, CLIENT_FINISHED);
-        let step = ExpectFinished {
+        let flight = LastFlight {
             negotiated: self.negotiated,
             group,
             master,
             signed,
+            scheme: self.scheme,
+        };
+        signing::sign(work, pending, Resume::V12Client(Box::new(flight)))
+    }
+}
+
+impl LastFlight {
+    pub(in crate::handshake) fn resume(
+        self,
+        work: &mut Work<'_>,
+        signature: &[u8],
+    ) -> Result<handshake::Step, Fault> {
+        let verify = CertificateVerify {
+            scheme: self.scheme.id(),
+            signature,
+        };
+        work.say(0, &Message::CertificateVerify(verify));
+        work.outgoing.push_change_cipher_spec();
+        work.say_finished_1_2(&self.negotiated, &self.master, CLIENT_FINISHED);
+        let step = ExpectFinished {
+            negotiated: self.negotiated,
+            group: self.group,
+            master: self.master,
+            signed: self.signed,
         };
         Ok(handshake::Step::V12(Step::ServerFinished(Box::new(step))))
     }
@@ -186,18 +214,18 @@ impl ExpectFinished {
     pub(super) fn weigh(
         &self,
         look: &Look<'_>,
-        finished: &Finished,
+        finished: &Finished<'_>,
     ) -> Result<proof::Finished, Refusal> {
         let (negotiated, master) = (&self.negotiated, &self.master);
         check_finished(look, negotiated, master, SERVER_FINISHED, finished)
     }
 
     pub(super) fn take(self, work: &mut Work<'_>, finished: proof::Finished) -> handshake::Step {
-        work.flight.clear();
+        work.outgoing.answered();
         let session = Session::new(
             self.negotiated,
             self.group,
-            self.master,
+            Secrets::V12(self.master),
             self.signed,
             finished,
         );

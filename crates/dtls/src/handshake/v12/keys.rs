@@ -1,10 +1,11 @@
 use crate::{
-    AlertDescription, Role,
+    AlertDescription, Role, Version,
     crypto::{
         aead::RecordKeys,
         prf::{self, MasterSecret},
     },
     handshake::{Fault, Look, Negotiated, Refusal, Work, proof},
+    keylog,
     message::{Finished, Message},
 };
 
@@ -31,15 +32,19 @@ impl Work<'_> {
         };
         let keys = RecordKeys::derive(*suite, &master, client_random, server_random);
         let keys = keys.ok_or(Fault::new(AlertDescription::INTERNAL_ERROR))?;
-        match role {
-            Role::Client => self.records.install(keys.client, keys.server),
-            Role::Server => self.records.install(keys.server, keys.client),
-        }
+        self.log_key(keylog::CLIENT_RANDOM, client_random, master.as_ref());
+        let (write, read) = match role {
+            Role::Client => (keys.client, keys.server),
+            Role::Server => (keys.server, keys.client),
+        };
+        self.records.set_version(Version::Dtls12);
+        self.records.install_write(1, write);
+        self.records.install_read(1, read);
         Ok(master)
     }
 
     /// The first message under the new keys.
-    pub(super) fn say_finished(
+    pub(super) fn say_finished_1_2(
         &mut self,
         negotiated: &Negotiated,
         master: &MasterSecret,
@@ -47,6 +52,7 @@ impl Work<'_> {
     ) {
         let hash = self.transcript.hash(negotiated.suite);
         let verify_data = prf::verify_data(negotiated.suite, master, label, &hash);
+        let verify_data = &verify_data;
         self.say(1, &Message::Finished(Finished { verify_data }));
     }
 }
@@ -57,11 +63,11 @@ pub(super) fn check_finished(
     negotiated: &Negotiated,
     master: &MasterSecret,
     label: &[u8],
-    finished: &Finished,
+    finished: &Finished<'_>,
 ) -> Result<proof::Finished, Refusal> {
     let hash = look.transcript.hash(negotiated.suite);
     let expected = prf::verify_data(negotiated.suite, master, label, &hash);
-    let proof = proof::check_finished(&expected, &finished.verify_data);
+    let proof = proof::check_finished(&expected, finished.verify_data);
     proof.ok_or(Refusal::end(AlertDescription::DECRYPT_ERROR))
 }
 

@@ -6,8 +6,8 @@ pub(super) mod server;
 
 use crate::{
     AlertDescription,
-    crypto::signature::{PublicKey, Signed},
-    handshake::{self, Fault, Look, Refusal, Work, proof},
+    crypto::key::Signed,
+    handshake::{self, Fault, Look, PeerCertificate, Refusal, Work, proof},
     message::{Kind, Message},
 };
 
@@ -33,12 +33,6 @@ pub(super) enum Accepted {
     ClientKeyExchange(Vec<u8>),
     CertificateVerify(Signed),
     Finished(proof::Finished),
-}
-
-/// A certificate that fits its fingerprint, as far as one is known.
-pub(super) struct PeerCertificate {
-    pub(super) chain: Vec<Vec<u8>>,
-    pub(super) key: PublicKey,
 }
 
 impl Step {

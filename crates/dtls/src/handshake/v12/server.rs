@@ -1,18 +1,19 @@
 //! The server's side: flights 4 and 6 of RFC 6347 §4.2.4.
 
 use crate::{
-    AlertDescription, Group, Role,
+    AlertDescription, Group, Role, SignatureScheme, Version,
     crypto::{
         group::KeyShare,
+        key::{PublicKey, Signed},
         prf::MasterSecret,
-        signature::{PublicKey, Signed},
     },
     handshake::{
-        self, Fault, Look, Negotiated, Refusal, Session, Work,
+        self, Fault, Look, Negotiated, PeerCertificate, Refusal, Secrets, Session, Work,
         negotiate::{self, server::Choice},
         proof,
+        signing::{self, Pending, Resume},
         v12::{
-            PeerCertificate, Step,
+            Step,
             keys::{CLIENT_FINISHED, SERVER_FINISHED, check_finished},
         },
     },
@@ -21,6 +22,7 @@ use crate::{
         ServerKeyExchange,
         certificate_request::{ECDSA_SIGN, RSA_SIGN},
     },
+    outgoing::Ends,
     record,
 };
 
@@ -49,6 +51,13 @@ pub(in crate::handshake) struct ExpectFinished {
     signed: Signed,
 }
 
+/// The server's flight, but for its signature.
+pub(in crate::handshake) struct FirstFlight {
+    negotiated: Negotiated,
+    share: KeyShare,
+    scheme: SignatureScheme,
+}
+
 /// Answers the ClientHello.
 pub(in crate::handshake) fn start(
     work: &mut Work<'_>,
@@ -58,15 +67,16 @@ pub(in crate::handshake) fn start(
     let internal = Fault::new(AlertDescription::INTERNAL_ERROR);
     let share = KeyShare::generate(choice.group).ok_or(internal)?;
     let negotiated = Negotiated {
+        version: Version::Dtls12,
         suite: choice.suite,
         client_random: choice.client_random,
-        server_random: work.random(),
+        server_random: choice.server_random(work),
         extended_master_secret: choice.extended_master_secret,
         srtp_profile: choice.srtp_profile,
         alpn: choice.alpn.clone(),
     };
 
-    work.flight.begin(true);
+    work.outgoing.begin(Ends::Answer, None);
     let answer = ServerHello {
         version: record::VERSION,
         random: negotiated.server_random,
@@ -82,24 +92,46 @@ pub(in crate::handshake) fn start(
     let (client, server) = (&choice.client_random, &negotiated.server_random);
     let (group, public) = (choice.group.id(), share.public());
     let signed = ServerKeyExchange::signed(group, public, client, server);
-    let signature = config.certificate.sign(choice.scheme, &signed);
-    let exchange = ServerKeyExchange {
-        group,
-        public,
-        scheme: choice.scheme.id(),
-        signature: &signature.ok_or(internal)?,
+    let pending = Pending {
+        version: Version::Dtls12,
+        scheme: choice.scheme,
+        message: signed,
     };
-    work.say(0, &Message::ServerKeyExchange(exchange));
-    let request = CertificateRequest {
-        certificate_types: vec![ECDSA_SIGN, RSA_SIGN],
-        signature_algorithms: negotiate::schemes(config),
-        authorities: Vec::new(),
+    let flight = FirstFlight {
+        negotiated,
+        share,
+        scheme: choice.scheme,
     };
-    work.say(0, &Message::CertificateRequest(request));
-    work.say(0, &Message::ServerHelloDone);
-    let step = ExpectCertificate { negotiated, share };
-    let step = Step::ClientCertificate(Box::new(step));
-    Ok(handshake::Step::V12(step))
+    signing::sign(work, pending, Resume::V12Server(Box::new(flight)))
+}
+
+impl FirstFlight {
+    pub(in crate::handshake) fn resume(
+        self,
+        work: &mut Work<'_>,
+        signature: &[u8],
+    ) -> Result<handshake::Step, Fault> {
+        let exchange = ServerKeyExchange {
+            group: self.share.group().id(),
+            public: self.share.public(),
+            scheme: self.scheme.id(),
+            signature,
+        };
+        work.say(0, &Message::ServerKeyExchange(exchange));
+        let request = CertificateRequest {
+            certificate_types: vec![ECDSA_SIGN, RSA_SIGN],
+            signature_algorithms: negotiate::schemes(work.config, Some(Version::Dtls12)),
+            authorities: Vec::new(),
+        };
+        work.say(0, &Message::CertificateRequest(request));
+        work.say(0, &Message::ServerHelloDone);
+        let step = ExpectCertificate {
+            negotiated: self.negotiated,
+            share: self.share,
+        };
+        let step = Step::ClientCertificate(Box::new(step));
+        Ok(handshake::Step::V12(step))
+    }
 }
 
 impl ExpectCertificate {
@@ -147,7 +179,7 @@ impl ExpectCertificateVerify {
     ) -> Result<Signed, Refusal> {
         let scheme = negotiate::check_scheme(look.config, verify.scheme)?;
         let (key, said) = (&self.client_key, look.transcript.bytes());
-        let signed = key.check_signature(scheme, said, verify.signature);
+        let signed = key.check_signature(Version::Dtls12, scheme, said, verify.signature);
         signed.ok_or(Refusal::end(AlertDescription::DECRYPT_ERROR))
     }
 
@@ -165,7 +197,7 @@ impl ExpectFinished {
     pub(super) fn weigh(
         &self,
         look: &Look<'_>,
-        finished: &Finished,
+        finished: &Finished<'_>,
     ) -> Result<proof::Finished, Refusal> {
         let (negotiated, master) = (&self.negotiated, &self.master);
         check_finished(look, negotiated, master, CLIENT_FINISHED, finished)
@@ -173,13 +205,13 @@ impl ExpectFinished {
 
     pub(super) fn take(self, work: &mut Work<'_>, finished: proof::Finished) -> handshake::Step {
         // RFC 6347 §4.2.4: nothing answers the last flight, so it goes again when the peer's does.
-        work.flight.begin(false);
-        work.flight.push_change_cipher_spec();
-        work.say_finished(&self.negotiated, &self.master, SERVER_FINISHED);
+        work.outgoing.begin(Ends::Repetition, None);
+        work.outgoing.push_change_cipher_spec();
+        work.say_finished_1_2(&self.negotiated, &self.master, SERVER_FINISHED);
         let session = Session::new(
             self.negotiated,
             self.group,
-            self.master,
+            Secrets::V12(self.master),
             self.signed,
             finished,
         );

@@ -4,7 +4,7 @@ use std::time::Instant;
 
 use oxirtc_jsep as jsep;
 
-use crate::engine::{Engine, convert};
+use crate::engine::Engine;
 
 impl Engine {
     pub(super) fn set_sctp(&mut self, now: Instant, sctp: jsep::Sctp) {
@@ -20,7 +20,6 @@ impl Engine {
                 local_port,
                 remote_port,
                 max_message_size,
-                role,
                 ..
             } => {
                 let ports = (local_port, remote_port);
@@ -29,7 +28,6 @@ impl Engine {
                     let seed = self.next_sctp_seed();
                     self.data.renew(now, seed, &mut self.tasks);
                 }
-                self.data.set_role(convert::dtls_role(role).1);
                 self.negotiate_sctp(now, transport, ports, max_message_size);
             }
             jsep::Sctp::Closed => self.data.remove(now, &mut self.tasks),
@@ -49,6 +47,10 @@ impl Engine {
         };
         self.data
             .negotiate(now, transport.id, ports, max_message_size);
+        // One that took another's place runs over a DTLS association whose role is known.
+        if let Some(role) = transport.role {
+            self.data.set_role(role);
+        }
         if transport.is_secure() {
             self.data.connect(now, transport.round_trip());
         }

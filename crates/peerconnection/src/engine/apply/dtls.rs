@@ -47,6 +47,7 @@ impl Engine {
             .dtls
             .set_remote_fingerprints(now, &fingerprints, &mut hold);
         transport.start_dtls(now);
+        transport.role = Some(parity);
         if self.data.is_on(id) {
             self.data.set_role(parity);
         }

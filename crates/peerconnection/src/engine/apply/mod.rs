@@ -23,10 +23,16 @@ impl Engine {
         // Data that DTLS held until the fingerprints were known, for an association that the same
         // list makes further down.
         let mut early = Vec::new();
+        let mut state = self.negotiation.negotiator.signaling_state();
         for change in changes {
+            if let jsep::Change::SignalingState(next) = change {
+                state = next;
+            }
             self.apply_one(now, change, &mut early);
-            self.transports.share_pace(now);
         }
+        // The agents are told what the list comes to when all of it is known.
+        self.transports
+            .each_in_turn(now, |transport, set| transport.plan(now, set, state));
         if let Some(on) = self.data.sctp().map(|it| it.transport()) {
             for packet in early {
                 self.data.handle_packet(now, on, &packet);
@@ -38,12 +44,14 @@ impl Engine {
     fn apply_one(&mut self, now: Instant, change: jsep::Change, early: &mut Vec<Vec<u8>>) {
         match change {
             jsep::Change::TransportAdded { transport, .. } => {
-                let transport = Transport::new(transport, &self.equipment, now);
+                let set = &mut self.transports.set;
+                let transport = Transport::new(transport, &self.equipment, set, now);
                 self.transports.add(transport);
             }
             jsep::Change::IceRole { transport, role } => {
+                self.transports.set.set_role(convert::ice_role(role));
                 if let Some(transport) = self.transports.named(transport) {
-                    transport.set_ice_role(now, role);
+                    transport.shown.role = convert::shown_role(convert::ice_role(role));
                 }
             }
             jsep::Change::LocalIce {
@@ -51,7 +59,7 @@ impl Engine {
                 credentials,
                 restored,
             } => {
-                self.set_local_ice(now, transport, &credentials, restored);
+                self.set_local_ice(transport, &credentials, restored);
             }
             jsep::Change::RemoteIce {
                 transport,
@@ -59,7 +67,7 @@ impl Engine {
                 lite,
             } => {
                 if let Some(transport) = self.transports.named(transport) {
-                    transport.set_remote_ice(now, &credentials, lite);
+                    transport.set_remote_ice(&credentials, lite);
                 }
             }
             jsep::Change::RemoteCandidate {
@@ -68,12 +76,12 @@ impl Engine {
             } => {
                 let policy = self.configuration.ice_transport_policy;
                 if let Some(transport) = self.transports.named(transport) {
-                    transport.add_remote_candidate(now, &candidate, policy);
+                    transport.add_remote_candidate(&candidate, policy);
                 }
             }
             jsep::Change::RemoteEndOfCandidates { transport } => {
                 if let Some(transport) = self.transports.named(transport) {
-                    transport.ice.set_remote_end_of_candidates(now);
+                    transport.generations.push(None);
                 }
             }
             jsep::Change::Dtls {
@@ -85,7 +93,7 @@ impl Engine {
                 self.set_dtls(now, transport, role, &fingerprints, early);
             }
             jsep::Change::Sctp(sctp) => self.set_sctp(now, sctp),
-            jsep::Change::TransportRemoved { transport } => self.remove_transport(now, transport),
+            jsep::Change::TransportRemoved { transport } => self.remove_transport(transport),
             jsep::Change::SignalingState(state) => {
                 let state = convert::signaling_state(state);
                 self.tasks.push_one(Event::SignalingStateChange(state));
@@ -114,13 +122,13 @@ impl Engine {
         }
     }
 
-    fn remove_transport(&mut self, now: Instant, name: jsep::TransportId) {
+    fn remove_transport(&mut self, name: jsep::TransportId) {
         let Some(mut transport) = self.transports.remove(name) else {
             return;
         };
         self.data.cut_off(transport.id);
         transport.release_ufrags(&mut self.requests.routes);
-        transport.ice.close(now);
+        transport.ice.close(&mut self.transports.set);
         self.transports.retired.push(transport.ice);
         // W3C §4.3.4: any state may follow.
         let mut events = Vec::new();

@@ -5,8 +5,8 @@ use oxirtc_jsep as jsep;
 use oxirtc_sdp as sdp;
 
 use crate::{
-    IceCandidate, IceCandidateInit, IceGatheringState, IceRole, IceTransportState, Interface, Path,
-    Protocol, Settings, engine::transport::IceCandidatePair,
+    IceCandidate, IceCandidateInit, IceGatheringState, IceRole, IceTransportPolicy,
+    IceTransportState, Interface, Path, Protocol, Settings, engine::transport::IceCandidatePair,
 };
 
 pub(in crate::engine) fn path(path: ice::Path) -> Path {
@@ -52,6 +52,13 @@ pub(in crate::engine) fn ice_config(settings: &Settings) -> ice::Config {
 
 pub(in crate::engine) fn credentials(credentials: &jsep::Credentials) -> ice::Credentials {
     ice::Credentials::new(credentials.ufrag.clone(), credentials.password.clone())
+}
+
+pub(in crate::engine) fn transport_policy(policy: IceTransportPolicy) -> ice::TransportPolicy {
+    match policy {
+        IceTransportPolicy::All => ice::TransportPolicy::All,
+        IceTransportPolicy::Relay => ice::TransportPolicy::Relay,
+    }
 }
 
 pub(in crate::engine) fn ice_role(role: jsep::IceRole) -> ice::Role {
@@ -191,7 +198,7 @@ pub(in crate::engine) fn shown_pair(pair: &ice::Pair) -> IceCandidatePair {
             ..IceCandidateInit::default()
         })
     };
-    let hidden = pair.remote.kind == ice::CandidateKind::PeerReflexive;
+    let hidden = !pair.remote_told;
     IceCandidatePair {
         local: shown(&pair.local, false),
         remote: shown(&pair.remote, hidden),

@@ -15,5 +15,5 @@ pub(super) use description::{
 pub(super) use dtls::{dtls_role, fingerprint, fingerprints};
 pub(super) use ice::{
     credentials, gathering_state, ice_config, ice_path, ice_role, ice_state, interfaces,
-    local_candidate, path, remote_candidate, shown_pair, shown_role,
+    local_candidate, path, remote_candidate, shown_pair, shown_role, transport_policy,
 };

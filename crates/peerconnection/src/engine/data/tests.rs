@@ -35,7 +35,7 @@ impl Wire {
 
     fn with(settings: &Settings, remote_limit: u64) -> Self {
         let now = oxirtc_netsim::epoch();
-        let mut data = Data::new(settings);
+        let mut data = Data::new(settings, Label([0, 0]));
         data.create(ON, [1; 32]);
         data.negotiate(now, ON, PORTS, remote_limit);
         data.set_role(datachannel::Role::Server);
@@ -228,7 +228,7 @@ fn messages_wait_for_their_negotiated_channel() {
     assert_eq!(wire.state(id), DataChannelState::Open);
 }
 
-/// Goal E4: a stream that only the peer has cannot stop the other channels, however much is sent on it.
+/// A stream that only the peer has cannot stop the other channels, however much is sent on it.
 #[test]
 fn a_stream_without_a_channel_does_not_fill_the_window() {
     let mut wire = Wire::new(&Settings::default().receive_window(1 << 20));
@@ -286,7 +286,7 @@ fn what_a_refused_stream_held_is_dropped_with_it() {
     assert!(!wire.data.backlog.unclaimed.has(2));
 }
 
-/// Row D7 of the bounds on what a peer can cause: channels beyond the setting are reset.
+/// What a peer can cause is bounded: channels beyond the setting are reset.
 #[test]
 fn the_peer_may_have_as_many_channels_as_the_settings_say() {
     let mut wire = Wire::new(&Settings::default().max_channels(3));
@@ -327,7 +327,7 @@ fn announcements_wait_for_the_application() {
     }
 }
 
-/// Row D9: a stream that is reset again and again while its messages have no room is kept once.
+/// A stream that is reset again and again while its messages have no room is kept once.
 #[test]
 fn resets_that_cannot_be_finished_are_kept_once() {
     let mut wire = Wire::new(&Settings::default().receive_window(100_000));

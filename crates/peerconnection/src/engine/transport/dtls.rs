@@ -26,13 +26,13 @@ impl Transport {
         let label = format!("dtls {generation}");
         self.dtls = dtls::Connection::new(config, equipment.seed.derive(&label, self.id.0), now);
         self.started = false;
+        self.renewed = true;
         self.shown.dtls = DtlsTransportState::New;
-        self.start_dtls(now);
     }
 
     /// There is a pair: once per association, however many pairs or restarts there are.
     pub(in crate::engine) fn start_dtls(&mut self, now: Instant) {
-        if self.started || self.ice.payload_path().is_none() {
+        if self.started || self.payload_way(now).is_none() {
             return;
         }
         if let Some(round_trip) = self.ice.rtt() {

@@ -5,7 +5,7 @@ use std::{collections::VecDeque, time::Instant};
 use oxirtc_ice as ice;
 use oxirtc_sdp as sdp;
 
-use super::Transport;
+use super::{IceCandidatePair, Transport};
 use crate::{
     IceCandidate, IceCandidateInit, IceGatheringState, IceTransportState, Route,
     engine::{
@@ -18,7 +18,7 @@ use crate::{
 impl Transport {
     pub(super) fn ascend_ice(&mut self, now: Instant, up: &mut Up<'_>) {
         // [5.6-07]: the pair changes with the state, in one task and before it.
-        let mut pair_changed = false;
+        let mut pair = None;
         let mut states = Vec::new();
         while let Some(event) = self.ice.poll_event() {
             match event {
@@ -27,7 +27,7 @@ impl Transport {
                     self.surface(&candidate, &ufrag, up);
                 }
                 ice::Event::StateChanged(state) => states.push(convert::ice_state(state)),
-                ice::Event::SelectedPairChanged => pair_changed = true,
+                ice::Event::PairChanged(changed) => pair = Some(convert::shown_pair(&changed)),
                 ice::Event::PathAuthenticated(path) => {
                     up.routes.push_back(Route::Path(convert::path(path)));
                 }
@@ -36,21 +36,24 @@ impl Transport {
                         .push_back(Route::PathReleased(convert::path(path)));
                 }
                 ice::Event::RoleChanged(role) => self.shown.role = convert::shown_role(role),
-                // `PayloadPathAvailable` is read off the agent below.
                 _ => {}
             }
         }
-        self.ice_changed(pair_changed, &states, up);
+        self.ice_changed(pair, &states, up);
         self.update_consent(now, up);
     }
 
     /// W3C §5.6, "change the selected candidate pair and state", as often as the state changed.
-    fn ice_changed(&mut self, pair_changed: bool, states: &[IceTransportState], up: &mut Up<'_>) {
+    fn ice_changed(
+        &mut self,
+        pair: Option<IceCandidatePair>,
+        states: &[IceTransportState],
+        up: &mut Up<'_>,
+    ) {
         let mut events = Vec::new();
-        if pair_changed {
-            let pair = self.ice.selected_pair().map(|it| convert::shown_pair(&it));
-            self.shown.pair.clone_from(&pair);
-            let change = IceTransportEvent::SelectedCandidatePairChange(pair.map(Box::new));
+        if let Some(pair) = pair {
+            self.shown.pair = Some(pair.clone());
+            let change = IceTransportEvent::SelectedCandidatePairChange(Some(Box::new(pair)));
             events.push(Event::IceTransport(self.id, change));
         }
         for &state in states {
@@ -112,7 +115,7 @@ impl Transport {
     /// A pair became usable, or none is any more: DTLS starts once, timers above know.
     fn update_consent(&mut self, now: Instant, up: &mut Up<'_>) {
         self.start_dtls(now);
-        let consent = self.ice.has_consent();
+        let consent = self.ice.has_consent(now);
         if !self.started || consent == self.consent {
             return;
         }

@@ -2,6 +2,7 @@
 
 mod ascend;
 mod dtls;
+mod generation;
 mod ice;
 mod shown;
 mod view;
@@ -12,26 +13,37 @@ use std::{
     time::{Duration, Instant},
 };
 
+use oxirtc_datachannel as datachannel;
 use oxirtc_dtls::{Config, Connection};
-use oxirtc_ice::Agent;
+use oxirtc_ice::{Agent, ChecklistSet, GenerationId, Way};
 use oxirtc_jsep as jsep;
 
 pub use shown::{IceCandidatePair, IceParameters};
 pub use view::TransportView;
 
-use self::shown::Shown;
+use self::{generation::Generations, shown::Shown};
 use super::{convert, equipment::Equipment, ids::TransportId};
-use crate::{DtlsTransportState, Path};
+use crate::{DtlsTransportState, Path, label::Label};
 
 /// An ICE agent with the DTLS on it.
 pub(super) struct Transport {
     pub(super) id: TransportId,
     pub(super) name: jsep::TransportId,
+    /// What the log calls the connection.
+    pub(super) label: Label,
     pub(super) ice: Agent,
+    /// What descriptions have said of ICE.
+    pub(super) generations: Generations,
+    /// The oldest generation of ICE that DTLS may use.
+    since: GenerationId,
+    /// DTLS was replaced, and the generation that comes with it is its first.
+    renewed: bool,
     pub(super) dtls: Connection,
     pub(super) shown: Shown,
     /// Addresses of its sockets.
     pub(super) sockets: Vec<SocketAddr>,
+    /// Who opens channels with which ids (RFC 8832 §6), once DTLS has its role.
+    pub(super) role: Option<datachannel::Role>,
     /// DTLS was told that there is a pair.
     started: bool,
     /// What DTLS and what stands on it were told last.
@@ -41,21 +53,32 @@ pub(super) struct Transport {
 }
 
 impl Transport {
-    pub(super) fn new(name: jsep::TransportId, equipment: &Equipment, now: Instant) -> Self {
+    pub(super) fn new(
+        name: jsep::TransportId,
+        equipment: &Equipment,
+        set: &mut ChecklistSet,
+        now: Instant,
+    ) -> Self {
         let id = TransportId(name.value());
         let seed = |label| equipment.seed.derive(label, id.0);
-        let mut ice = Agent::new(convert::ice_config(&equipment.settings), seed("ice"), now);
-        if let Some(interfaces) = equipment.shown_interfaces() {
-            ice.handle_interfaces(now, &interfaces);
+        let mut ice = Agent::new(convert::ice_config(&equipment.settings), seed("ice"));
+        ice.set_transport_policy(convert::transport_policy(equipment.ice_transport_policy));
+        if let Some(interfaces) = &equipment.interfaces {
+            ice.handle_interfaces(now, set, &convert::interfaces(interfaces));
         }
         let config = Config::new(equipment.certificate.inner().clone());
         Self {
             id,
             name,
+            label: equipment.label,
             ice,
+            generations: Generations::default(),
+            since: GenerationId::default(),
+            renewed: false,
             dtls: Connection::new(config, seed("dtls"), now),
             shown: Shown::default(),
             sockets: Vec::new(),
+            role: None,
             started: false,
             consent: true,
             ufrags: VecDeque::new(),
@@ -64,12 +87,12 @@ impl Transport {
 
     /// Where ICE wants to send.
     pub(super) fn control_path(&self) -> Option<Path> {
-        self.ice.control_path().map(convert::path)
+        self.ice.control_way().map(|way| convert::path(way.path))
     }
 
-    /// Where payload may go.
-    pub(super) fn payload_path(&self) -> Option<Path> {
-        self.ice.payload_path().map(convert::path)
+    /// How payload may go.
+    pub(super) fn payload_way(&self, now: Instant) -> Option<Way> {
+        self.ice.payload_way(now, self.since)
     }
 
     pub(super) fn poll_timeout(&self) -> Option<Instant> {
@@ -77,13 +100,18 @@ impl Transport {
         deadlines.into_iter().flatten().min()
     }
 
-    pub(super) fn handle_timeout(&mut self, now: Instant) {
-        self.ice.handle_timeout(now);
+    pub(super) fn handle_timeout(&mut self, now: Instant, set: &mut ChecklistSet) {
+        self.ice.handle_timeout(now, set);
         self.dtls.handle_timeout(now);
     }
 
     pub(super) fn round_trip(&self) -> Option<Duration> {
         self.ice.rtt()
+    }
+
+    /// The oldest generation of ICE that is of the DTLS association that there is.
+    pub(super) fn since(&self) -> GenerationId {
+        self.since
     }
 
     /// Whether data may go through.

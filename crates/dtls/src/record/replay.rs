@@ -19,6 +19,11 @@ impl Window {
         self.end - sequence <= WIDTH && self.word(sequence) & bit(sequence) == 0
     }
 
+    /// The number that is expected next.
+    pub(crate) fn end(&self) -> u64 {
+        self.end
+    }
+
     pub(crate) fn mark(&mut self, sequence: u64) {
         if sequence >= self.end {
             let ahead = sequence - self.end;

@@ -1,0 +1,127 @@
+//! Faults: those that anybody could have made, those that only the peer could, and ours.
+
+use std::time::Instant;
+
+use crate::{
+    Alert, AlertDescription, AlertLevel, Failure, Role, Version,
+    connection::{Connection, State},
+    handshake::Fault,
+    timer::Timer,
+};
+
+impl Connection {
+    /// RFC 6347 §4.1.2.7 and RFC 8827: in the clear, an alert is anybody's word.
+    pub(super) fn note_plain_alert(&mut self, now: Instant, payload: &[u8]) {
+        let Some(alert) = Alert::parse(payload) else {
+            self.stats.records_dropped += 1;
+            return;
+        };
+        self.stats.alerts_received += 1;
+        let ends =
+            alert.level == AlertLevel::Fatal || alert.description == AlertDescription::CLOSE_NOTIFY;
+        if ends {
+            self.doubt(
+                now,
+                Fault {
+                    cause: Failure::AlertReceived(alert.description),
+                    alert: alert.description,
+                },
+            );
+        }
+    }
+
+    pub(super) fn handle_alert(&mut self, epoch: u16, payload: &[u8]) {
+        let is_1_3 = epoch > 1;
+        let Some(alert) = Alert::parse(payload) else {
+            match is_1_3 {
+                true => self.refuse(AlertDescription::DECODE_ERROR),
+                false => self.stats.records_dropped += 1,
+            }
+            return;
+        };
+        self.stats.alerts_received += 1;
+        let description = alert.description;
+        if description == AlertDescription::CLOSE_NOTIFY {
+            match (self.state, &self.handshake) {
+                (State::Connected, _) => self.close_by_peer(),
+                (_, None) => self.held.closed = true,
+                (_, Some(_)) => self.fail(Failure::AlertReceived(description), None),
+            }
+            return;
+        }
+        // RFC 8446 §6: in 1.3 the level says nothing.
+        let fatal = match is_1_3 {
+            true => description != AlertDescription::USER_CANCELED,
+            false => alert.level == AlertLevel::Fatal,
+        };
+        if fatal {
+            self.fail(Failure::AlertReceived(description), None);
+        }
+    }
+
+    /// A fault that anybody could have made counts only when the handshake stands still after it.
+    pub(super) fn doubt(&mut self, now: Instant, fault: Fault) {
+        if self.state != State::Connecting || self.timers.is_set(Timer::Doubt) {
+            return;
+        }
+        self.outbox.doubt = Some(fault);
+        if self.config.doubt.is_zero() {
+            self.fail_doubted();
+        } else {
+            self.timers.set(Timer::Doubt, now + self.config.doubt);
+        }
+    }
+
+    pub(super) fn fail_doubted(&mut self) {
+        if let Some(Fault { cause, alert }) = self.outbox.doubt.take() {
+            let ours = matches!(cause, Failure::AlertSent(_));
+            self.fail(cause, ours.then_some(alert));
+        }
+    }
+
+    pub(super) fn close_by_peer(&mut self) {
+        // RFC 5246 §7.2.1: answered with our own.
+        self.say_alert(Alert::warning(AlertDescription::CLOSE_NOTIFY));
+        self.end(
+            State::Closed,
+            crate::Event::Closed {
+                by: crate::Initiator::Remote,
+            },
+        );
+    }
+
+    /// The peer, which has the keys, errs.
+    pub(super) fn refuse(&mut self, alert: AlertDescription) {
+        self.fail(Failure::AlertSent(alert), Some(alert));
+    }
+
+    pub(super) fn fail(&mut self, cause: Failure, alert: Option<AlertDescription>) {
+        if self.is_over() {
+            return;
+        }
+        log::debug!("failed: {cause:?}");
+        if let Some(alert) = alert {
+            self.say_alert(Alert::fatal(alert));
+            // RFC 8446 §6.1: in 1.3 this one ends nothing by itself.
+            if alert == AlertDescription::USER_CANCELED
+                && self.records.version() == Some(Version::Dtls13)
+            {
+                self.say_alert(Alert::warning(AlertDescription::CLOSE_NOTIFY));
+            }
+        }
+        self.end(State::Failed, crate::Event::Failed { cause });
+    }
+
+    /// Queues an alert in the epoch the peer can read. In 1.2 ours begins with our Finished; in 1.3 it is
+    /// the newest when the alert is written.
+    pub(super) fn say_alert(&mut self, alert: Alert) {
+        if self.outbox.alerts.len() < MAX_ALERTS {
+            let newest = self.records.write_epoch();
+            let finished = self.session.is_some() || self.role == Some(Role::Client) && newest > 0;
+            let epoch = (newest <= 1).then_some(u16::from(finished));
+            self.outbox.alerts.push_back((epoch, alert));
+        }
+    }
+}
+
+const MAX_ALERTS: usize = 2;

@@ -1,0 +1,345 @@
+//! What comes: opened first, judged then, by the one table that says what becomes of a record.
+
+use std::time::Instant;
+
+use zeroize::Zeroizing;
+
+use crate::{
+    AlertDescription, Failure, Role,
+    connection::{Connection, Sink, State},
+    message::{Ack, Fragment, Kind},
+    reassembly::Outcome,
+    record::{self, Opened, Raw, RecordNumber, Refused},
+};
+
+/// How far the handshake is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Stage {
+    Handshaking,
+    /// Complete, but the peer's certificate is not verified.
+    Complete,
+    Connected,
+}
+
+/// What becomes of a record.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Fate {
+    Drop,
+    /// It says what each header says already.
+    Skip,
+    /// Held till Finished.
+    Hold,
+    Handshake,
+    Ack,
+    Alert,
+    /// Anybody's word.
+    PlainAlert,
+    Data,
+    /// Its sender has the keys, and errs.
+    Unexpected,
+}
+
+/// What came too early.
+pub(super) enum HeldRecord {
+    /// There are no keys for it yet.
+    Sealed(Vec<u8>),
+    /// Nothing of it counts before the peer's Finished.
+    Opened {
+        number: RecordNumber,
+        content: u8,
+        payload: Zeroizing<Vec<u8>>,
+    },
+}
+
+/// The fate of a record of this epoch and content type. Epoch 1 is 1.2's alone, those above are 1.3's.
+pub(super) fn judge(epoch: u16, content: u8, stage: Stage) -> Fate {
+    use record::{ACK, ALERT, APPLICATION_DATA, CHANGE_CIPHER_SPEC, HANDSHAKE};
+
+    match (epoch, content, stage) {
+        (0, HANDSHAKE, Stage::Handshaking) => Fate::Handshake,
+        (0, ALERT, Stage::Handshaking) => Fate::PlainAlert,
+        (0, CHANGE_CIPHER_SPEC, Stage::Handshaking) => Fate::Skip,
+        // RFC 6347 §4.2.8: what anybody can make does nothing to a live association, and application
+        // data in the clear is never anybody's.
+        (0, ..) => Fate::Drop,
+        (1, APPLICATION_DATA | ALERT, Stage::Handshaking) => Fate::Hold,
+        (1, APPLICATION_DATA, _) => Fate::Data,
+        (_, HANDSHAKE, _) => Fate::Handshake,
+        (_, ALERT, _) => Fate::Alert,
+        (1, ..) => Fate::Drop,
+        (_, ACK, _) => Fate::Ack,
+        (3.., APPLICATION_DATA, Stage::Complete | Stage::Connected) => Fate::Data,
+        _ => Fate::Unexpected,
+    }
+}
+
+impl HeldRecord {
+    pub(super) fn len(&self) -> usize {
+        match self {
+            Self::Sealed(bytes) => bytes.len(),
+            Self::Opened { payload, .. } => payload.len(),
+        }
+    }
+}
+
+impl Connection {
+    pub(super) fn handle_records(&mut self, now: Instant, datagram: &mut [u8], sink: Sink<'_>) {
+        let mut rest = datagram;
+        while !rest.is_empty() && !self.is_over() {
+            let Some((raw, tail)) = record::split(rest) else {
+                self.stats.records_dropped += 1;
+                return;
+            };
+            self.handle_record(now, raw, sink);
+            rest = tail;
+        }
+    }
+
+    fn handle_record(&mut self, now: Instant, mut raw: Raw<'_>, sink: Sink<'_>) {
+        match self.records.open(now, &mut raw) {
+            Ok(opened) => self.act(now, opened, sink),
+            Err(Refused::Replayed) => self.stats.records_replayed += 1,
+            Err(Refused::Forged) => self.stats.records_forged += 1,
+            Err(Refused::NoKeys) => self.hold(HeldRecord::Sealed(raw.to_vec())),
+            Err(Refused::Malformed) => self.stats.records_dropped += 1,
+            Err(Refused::Empty) => self.refuse(AlertDescription::UNEXPECTED_MESSAGE),
+            Err(Refused::TooLarge) => self.refuse(AlertDescription::RECORD_OVERFLOW),
+            Err(Refused::Spent) => self.fail(
+                Failure::KeyExhausted,
+                Some(AlertDescription::INTERNAL_ERROR),
+            ),
+        }
+    }
+
+    fn act(&mut self, now: Instant, opened: Opened<'_>, sink: Sink<'_>) {
+        let Opened {
+            number,
+            content,
+            payload,
+        } = opened;
+        match judge(number.epoch, content, self.stage()) {
+            Fate::Drop => self.stats.records_dropped += 1,
+            Fate::Skip => {}
+            Fate::Hold => {
+                let payload = Zeroizing::new(payload.to_vec());
+                self.hold(HeldRecord::Opened {
+                    number,
+                    content,
+                    payload,
+                });
+            }
+            Fate::Handshake => self.handle_handshake(now, number, payload, sink),
+            Fate::Ack => self.handle_ack(now, number.epoch, payload),
+            Fate::Alert => self.handle_alert(number.epoch, payload),
+            Fate::PlainAlert => self.note_plain_alert(now, payload),
+            Fate::Data => self.deliver(payload, sink),
+            Fate::Unexpected => self.refuse(AlertDescription::UNEXPECTED_MESSAGE),
+        }
+    }
+
+    pub(super) fn stage(&self) -> Stage {
+        match (&self.handshake, self.state) {
+            (Some(_), _) => Stage::Handshaking,
+            (None, State::Connected) => Stage::Connected,
+            (None, _) => Stage::Complete,
+        }
+    }
+
+    /// Nothing is held before there is anything to answer, and nothing sealed behind the handshake.
+    fn hold(&mut self, record: HeldRecord) {
+        let held: usize = self.held.records.iter().map(HeldRecord::len).sum();
+        let full = self.held.records.len() == MAX_HELD_RECORDS
+            || held + record.len() > MAX_HELD_RECORD_BYTES;
+        if full || self.state != State::Connecting || self.stage() != Stage::Handshaking {
+            self.stats.records_dropped += 1;
+            return;
+        }
+        self.held.records.push_back(record);
+        self.note_held();
+    }
+
+    /// What came too early, again.
+    pub(super) fn release_records(&mut self, now: Instant, sink: Sink<'_>) {
+        for record in std::mem::take(&mut self.held.records) {
+            match record {
+                _ if self.is_over() => {}
+                HeldRecord::Sealed(mut bytes) => self.handle_records(now, &mut bytes, sink),
+                HeldRecord::Opened {
+                    number,
+                    content,
+                    mut payload,
+                } => {
+                    let payload = &mut payload[..];
+                    let opened = Opened {
+                        number,
+                        content,
+                        payload,
+                    };
+                    self.act(now, opened, sink);
+                }
+            }
+        }
+    }
+
+    fn note_held(&mut self) {
+        let records: usize = self.held.records.iter().map(HeldRecord::len).sum();
+        let held = (self.reassembly.held() + records) as u64;
+        self.stats.reassembly_peak = self.stats.reassembly_peak.max(held);
+    }
+
+    fn handle_handshake(
+        &mut self,
+        now: Instant,
+        number: RecordNumber,
+        payload: &[u8],
+        sink: Sink<'_>,
+    ) {
+        let (mut rest, mut kept, mut repeated) = (payload, !payload.is_empty(), false);
+        while !rest.is_empty() && !self.is_over() {
+            let Ok((fragment, tail)) = Fragment::parse(rest) else {
+                self.stats.messages_dropped += 1;
+                // RFC 9147 §5.5, RFC 8446 §6: who has the keys has no excuse.
+                if number.epoch > 1 {
+                    self.refuse(AlertDescription::DECODE_ERROR);
+                }
+                return;
+            };
+            rest = tail;
+            match self.handle_fragment(now, number.epoch, &fragment) {
+                Outcome::Stored => {}
+                Outcome::Stale => repeated = true,
+                Outcome::Dropped => {
+                    kept = false;
+                    self.stats.messages_dropped += 1;
+                }
+                Outcome::Contradiction => self.refuse(AlertDescription::ILLEGAL_PARAMETER),
+            }
+        }
+        if kept && !self.is_over() {
+            self.note_for_ack(now, number, repeated);
+        }
+        self.advance(now, sink);
+    }
+
+    /// RFC 9147 §7.1: what was stored, or handled before, is acknowledged; what was dropped is not.
+    fn note_for_ack(&mut self, now: Instant, number: RecordNumber, repeated: bool) {
+        if number.epoch == 0 {
+            // Of these only those of the ServerHello of 1.3 will be.
+            let waiting = self.role == Some(Role::Client) && self.handshake.is_some();
+            if waiting && !repeated && self.hello_records.len() < MAX_HELLO_RECORDS {
+                self.hello_records.push(number);
+            }
+        } else if number.epoch > 1 {
+            // Nothing that the peer waits for follows what comes behind the handshake.
+            let wait = self
+                .handshake
+                .is_some()
+                .then(|| self.outgoing.patience() / 4);
+            self.acks.note(now, number, wait);
+        }
+    }
+
+    fn handle_fragment(&mut self, now: Instant, epoch: u16, fragment: &Fragment<'_>) -> Outcome {
+        let Some(handshake) = &mut self.handshake else {
+            return self.handle_late_fragment(now, epoch, fragment);
+        };
+        if self.role.is_none() && fragment.kind == Kind::ClientHello.id() {
+            self.role = Some(Role::Server);
+            handshake.start_server();
+        }
+        // RFC 6347 §4.1.2.7: before our first flight left there is nobody who could answer it.
+        if !handshake.is_begun() || !handshake.admits(fragment.kind, epoch) {
+            return Outcome::Dropped;
+        }
+        let is_1_3 = handshake.is_1_3();
+        let outcome = self.reassembly.insert(epoch, *fragment);
+        self.note_held();
+        match outcome {
+            // The client has our flight when it says what follows it. In 1.2 that is in the clear, so
+            // anybody's: there only our next flight ends the last.
+            Outcome::Stored if is_1_3 && self.role == Some(Role::Server) => {
+                self.outgoing.answered()
+            }
+            Outcome::Stale => {
+                let again = self.outgoing.handle_repetition(now, epoch > 0);
+                self.stats.retransmissions += u64::from(again);
+            }
+            _ => {}
+        }
+        outcome
+    }
+
+    fn handle_ack(&mut self, now: Instant, epoch: u16, payload: &[u8]) {
+        let Ok(ack) = Ack::parse(payload) else {
+            self.refuse(AlertDescription::DECODE_ERROR);
+            return;
+        };
+        let number = |(epoch, sequence): (u64, u64)| {
+            let epoch = u16::try_from(epoch).ok()?;
+            Some(RecordNumber { epoch, sequence })
+        };
+        let numbers: Vec<RecordNumber> = ack.numbers.into_iter().filter_map(number).collect();
+        let acknowledged = self.outgoing.acknowledge(now, epoch, &numbers);
+        self.handle_acknowledged(now, acknowledged);
+    }
+}
+
+/// Records that wait for keys, or for Finished.
+const MAX_HELD_RECORDS: usize = 32;
+const MAX_HELD_RECORD_BYTES: usize = 16 << 10;
+const MAX_HELLO_RECORDS: usize = 8;
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// The whole table.
+    #[test]
+    fn every_record_has_its_fate() {
+        use Fate::{Ack, Alert, Data, Drop, Handshake, Hold, PlainAlert, Skip, Unexpected};
+        // By content type: 20, 21, 22, 23, 26, another one.
+        let stages = [Stage::Handshaking, Stage::Complete, Stage::Connected];
+        let table = [
+            (
+                0,
+                [
+                    [Skip, PlainAlert, Handshake, Drop, Drop, Drop],
+                    [Drop; 6],
+                    [Drop; 6],
+                ],
+            ),
+            (
+                1,
+                [
+                    [Drop, Hold, Handshake, Hold, Drop, Drop],
+                    [Drop, Alert, Handshake, Data, Drop, Drop],
+                    [Drop, Alert, Handshake, Data, Drop, Drop],
+                ],
+            ),
+            (
+                2,
+                [[Unexpected, Alert, Handshake, Unexpected, Ack, Unexpected]; 3],
+            ),
+            (
+                3,
+                [
+                    [Unexpected, Alert, Handshake, Unexpected, Ack, Unexpected],
+                    [Unexpected, Alert, Handshake, Data, Ack, Unexpected],
+                    [Unexpected, Alert, Handshake, Data, Ack, Unexpected],
+                ],
+            ),
+        ];
+        for (epoch, rows) in table {
+            for (stage, row) in stages.into_iter().zip(rows) {
+                for (content, fate) in [20, 21, 22, 23, 26, 99].into_iter().zip(row) {
+                    assert_eq!(
+                        judge(epoch, content, stage),
+                        fate,
+                        "{epoch} {content} {stage:?}"
+                    );
+                }
+            }
+        }
+        assert_eq!(judge(9, 23, Stage::Connected), Data);
+    }
+}

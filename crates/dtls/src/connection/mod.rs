@@ -1,0 +1,599 @@
+mod doubt;
+mod intake;
+mod post;
+mod reading;
+
+use std::{
+    collections::VecDeque,
+    fmt,
+    time::{Duration, Instant},
+};
+
+use rand_chacha::ChaCha20Rng;
+use rand_core::SeedableRng;
+use zeroize::Zeroizing;
+
+use crate::{
+    Alert, AlertDescription, Config, Error, Event, Failure, Fingerprint, Initiator, Role,
+    Signature, SignatureRequest, Stats, Version,
+    ack::Acks,
+    handshake::{Context, Fault, Handshake, Progress, Session},
+    outgoing::Outgoing,
+    reassembly::Reassembly,
+    record::{self, RecordNumber, Records},
+    timer::{Timer, Timers},
+    trust::{Trust, Verdict},
+};
+use intake::HeldRecord;
+
+/// One DTLS association, client or server, without I/O.
+///
+/// - Input: [`set_role`](Self::set_role), [`start`](Self::start),
+///   [`set_remote_fingerprints`](Self::set_remote_fingerprints),
+///   [`handle_datagram`](Self::handle_datagram), [`handle_timeout`](Self::handle_timeout),
+///   [`close`](Self::close), and [`seal`](Self::seal) for what is sent.
+/// - Poll, after any input and in this order: [`poll_transmit`](Self::poll_transmit) until it gives
+///   `false`, [`poll_event`](Self::poll_event) until it gives `None`, then
+///   [`poll_timeout`](Self::poll_timeout).
+/// - Everything else only reads.
+///
+/// No payload, key or certificate of the peer leaves before its certificate matched a fingerprint.
+pub struct Connection {
+    config: Config,
+    role: Option<Role>,
+    started: bool,
+    state: State,
+    /// `None` once it is complete or dead.
+    handshake: Option<Box<Handshake>>,
+    session: Option<Box<Session>>,
+    trust: Trust,
+    records: Records,
+    reassembly: Reassembly,
+    outgoing: Outgoing,
+    acks: Acks,
+    /// The records in the clear that may have brought the ServerHello.
+    hello_records: Vec<RecordNumber>,
+    /// A request to renew the peer's keys waits for the update that is under way.
+    update_queued: bool,
+    outbox: Outbox,
+    held: Held,
+    timers: Timers,
+    stats: Stats,
+    /// Changes what is said, as a peer that errs or lies would.
+    #[cfg(test)]
+    pub(crate) edit: Option<crate::tests::peer::Edit>,
+}
+
+/// How far an association is, in the terms of W3C's `RTCDtlsTransportState`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum State {
+    /// Nothing was sent or received.
+    New,
+    /// The handshake runs, or the peer's certificate is not verified yet.
+    Connecting,
+    /// Payload flows.
+    Connected,
+    /// It was closed in good order.
+    Closed,
+    /// It failed.
+    Failed,
+}
+
+/// What waits to be polled.
+#[derive(Default)]
+struct Outbox {
+    events: VecDeque<Event>,
+    /// With the epoch it is to be sent in; `None` for the newest.
+    alerts: VecDeque<(Option<u16>, Alert)>,
+    /// A fault that anybody could have forged; it counts when nothing genuine follows.
+    doubt: Option<Fault>,
+}
+
+/// What came too early.
+#[derive(Default)]
+struct Held {
+    /// Records that cannot be opened, or not be acted upon, before the handshake goes on.
+    records: VecDeque<HeldRecord>,
+    /// Payload that waits for the peer's certificate to be verified.
+    payload: VecDeque<Zeroizing<Vec<u8>>>,
+    payload_len: usize,
+    /// The peer closed behind that payload.
+    closed: bool,
+}
+
+type Sink<'s> = &'s mut dyn FnMut(&mut [u8]);
+
+impl Connection {
+    /// An association that waits for its role. `seed` feeds the randoms of the hellos and the key of the
+    /// cookie, and must be fresh for each association.
+    pub fn new(config: Config, seed: [u8; 32], now: Instant) -> Self {
+        let _ = now;
+        Self {
+            config,
+            role: None,
+            started: false,
+            state: State::New,
+            handshake: Some(Box::new(Handshake::new(ChaCha20Rng::from_seed(seed)))),
+            session: None,
+            trust: Trust::default(),
+            records: Records::new(),
+            reassembly: Reassembly::default(),
+            outgoing: Outgoing::new(),
+            acks: Acks::default(),
+            hello_records: Vec::new(),
+            update_queued: false,
+            outbox: Outbox::default(),
+            held: Held::default(),
+            timers: Timers::default(),
+            stats: Stats::default(),
+            #[cfg(test)]
+            edit: None,
+        }
+    }
+
+    /// Fixes the role that signalling agreed on. Without it, the first ClientHello makes a server.
+    ///
+    /// # Errors
+    /// [`Error::RoleFixed`] when it has the other one.
+    pub fn set_role(&mut self, now: Instant, role: Role) -> Result<(), Error> {
+        match self.role {
+            Some(fixed) if fixed == role => return Ok(()),
+            Some(_) => return Err(Error::RoleFixed),
+            None => self.role = Some(role),
+        }
+        if role == Role::Server
+            && let Some(handshake) = &mut self.handshake
+        {
+            handshake.start_server();
+        }
+        if self.started {
+            self.start(now);
+        }
+        Ok(())
+    }
+
+    /// There is a path to the peer: a client sends its first flight, now or as soon as it has its role.
+    pub fn start(&mut self, now: Instant) {
+        self.started = true;
+        if self.role != Some(Role::Client) || self.state != State::New {
+            return;
+        }
+        self.begin(now);
+        let (Some(handshake), mut cx) = self.parts(now, Role::Client) else {
+            return;
+        };
+        if let Err(Fault { cause, alert }) = handshake.start_client(&mut cx) {
+            self.fail(cause, Some(alert));
+        }
+    }
+
+    /// Says which certificates the peer may have, and verifies the one it has, now or as soon as it
+    /// comes. Payload that was held for that goes to the sink, after [`Event::Connected`].
+    ///
+    /// When none fits, the association fails: [`Failure::FingerprintMismatch`]. A later call with other
+    /// fingerprints is held against the same certificate.
+    pub fn set_remote_fingerprints(
+        &mut self,
+        now: Instant,
+        fingerprints: &[Fingerprint],
+        sink: &mut impl FnMut(&mut [u8]),
+    ) {
+        if self.is_over() {
+            return;
+        }
+        match self.trust.set_expected(fingerprints) {
+            Verdict::Mismatch => self.fail(
+                Failure::FingerprintMismatch,
+                Some(AlertDescription::BAD_CERTIFICATE),
+            ),
+            Verdict::Open => {}
+            Verdict::Verified(_) => self.settle(now, sink),
+        }
+    }
+
+    /// What ICE measured. The first retransmission comes after twice that, within 50 ms and 3 s.
+    pub fn set_round_trip(&mut self, round_trip: Duration) {
+        self.outgoing.set_round_trip(round_trip);
+    }
+
+    /// Whether the peer consents to being sent to (RFC 7675); it does at first. While it does,
+    /// retransmissions are at most 3 s apart, otherwise 60 s.
+    pub fn set_consent(&mut self, consent: bool) {
+        self.outgoing.set_consent(consent);
+    }
+
+    /// Takes a datagram from the peer, opening it in place. The sink gets the payload of each
+    /// application record.
+    pub fn handle_datagram(
+        &mut self,
+        now: Instant,
+        datagram: &mut [u8],
+        sink: &mut impl FnMut(&mut [u8]),
+    ) {
+        self.stats.datagrams_received += 1;
+        self.handle_records(now, datagram, sink);
+    }
+
+    /// Does what is due.
+    pub fn handle_timeout(&mut self, now: Instant) {
+        if self.is_over() {
+            return;
+        }
+        if self.timers.expired(Timer::Handshake, now) {
+            self.fail(
+                Failure::HandshakeTimeout,
+                Some(AlertDescription::USER_CANCELED),
+            );
+        } else if self.timers.expired(Timer::Fingerprint, now) {
+            self.fail(
+                Failure::FingerprintTimeout,
+                Some(AlertDescription::BAD_CERTIFICATE),
+            );
+        } else if self.timers.expired(Timer::Doubt, now) {
+            self.fail_doubted();
+        } else if self.outgoing.handle_timeout(now) {
+            self.stats.retransmissions += 1;
+        }
+        self.acks.handle_timeout(now);
+    }
+
+    /// What a signer is to sign; once for each signature, and only where the certificate's key is
+    /// external. The connection waits: run [`SignatureRequest::sign`] where blocking does no harm, and
+    /// give the result to [`handle_signature`](Self::handle_signature).
+    pub fn poll_signature(&mut self) -> Option<SignatureRequest> {
+        let handshake = self.handshake.as_mut()?;
+        handshake.poll_signature(&self.config)
+    }
+
+    /// Takes what a signer gave. It is verified before it is sent; one that nobody waits for any more
+    /// changes nothing.
+    pub fn handle_signature(
+        &mut self,
+        now: Instant,
+        signature: Signature,
+        sink: &mut impl FnMut(&mut [u8]),
+    ) {
+        let role = self.role.unwrap_or(Role::Server);
+        let before = self.records.read_epoch();
+        let (Some(handshake), mut cx) = self.parts(now, role) else {
+            return;
+        };
+        let progress = handshake.handle_signature(&mut cx, signature);
+        if self.settle_progress(now, before, progress, sink) {
+            self.advance(now, sink);
+        }
+    }
+
+    /// Closes in good order: `close_notify` is sent, nothing is accepted any more. Harmless when it is
+    /// over already.
+    pub fn close(&mut self, now: Instant) {
+        let _ = now;
+        if self.is_over() {
+            return;
+        }
+        // Where the peer heard nothing yet there is nothing to close.
+        if self.state != State::New {
+            self.say_alert(Alert::warning(AlertDescription::CLOSE_NOTIFY));
+        }
+        self.end(
+            State::Closed,
+            Event::Closed {
+                by: Initiator::User,
+            },
+        );
+    }
+
+    /// Makes a record of the payload that stands in `buf` behind `start` and
+    /// [`headroom`](Self::headroom) bytes of room. The header is written there, and
+    /// [`tailroom`](Self::tailroom) bytes are appended. On an error `buf` keeps its length.
+    ///
+    /// # Errors
+    /// [`Error::NotConnected`], [`Error::Layout`] when `buf` is shorter than that,
+    /// [`Error::TooLarge`] above 16,384 bytes, [`Error::KeyExhausted`].
+    pub fn seal(&mut self, buf: &mut Vec<u8>, start: usize) -> Result<(), Error> {
+        if self.state != State::Connected {
+            return Err(Error::NotConnected);
+        }
+        let epoch = self.records.write_epoch();
+        // The last numbers are for the alert that ends it.
+        if self.records.remaining(epoch) <= RESERVED_RECORDS {
+            self.fail(
+                Failure::KeyExhausted,
+                Some(AlertDescription::INTERNAL_ERROR),
+            );
+            return Err(Error::KeyExhausted);
+        }
+        let payload = buf.len().saturating_sub(start + self.records.headroom());
+        self.records
+            .seal(epoch, record::APPLICATION_DATA, buf, start)?;
+        self.stats.records_sent += 1;
+        self.stats.bytes_sent += payload as u64;
+        Ok(())
+    }
+
+    /// When [`handle_timeout`](Self::handle_timeout) has something to do; `None` when nothing waits.
+    pub fn poll_timeout(&self) -> Option<Instant> {
+        let timers = [
+            self.timers.next(),
+            self.outgoing.poll_timeout(),
+            self.acks.poll_timeout(),
+        ];
+        timers.into_iter().flatten().min()
+    }
+
+    /// Appends at most one datagram of the handshake, or an alert, of at most `room` bytes.
+    pub fn poll_transmit(&mut self, now: Instant, room: usize, buf: &mut Vec<u8>) -> bool {
+        self.renew_keys(now);
+        let records = &mut self.records;
+        if self.outgoing.poll_transmit(now, room, records, buf)
+            || self.acks.poll_transmit(room, records, buf)
+        {
+            return true;
+        }
+        while let Some((epoch, alert)) = self.outbox.alerts.pop_front() {
+            let start = buf.len();
+            let epoch = epoch.unwrap_or(self.records.write_epoch());
+            let payload = alert.to_bytes();
+            let sent = self.records.append(epoch, record::ALERT, &[&payload], buf);
+            if sent.is_ok() && buf.len() - start <= room {
+                self.stats.alerts_sent += 1;
+                return true;
+            }
+            buf.truncate(start);
+        }
+        false
+    }
+
+    /// The datagrams of the handshake's flight that is under way, and a number that changes whenever they
+    /// do. Whoever carries DTLS in another protocol may send one of them again, byte by byte: to the peer
+    /// it is a replay.
+    pub fn flight(&self) -> Option<(u64, &[Vec<u8>])> {
+        self.outgoing.flight()
+    }
+
+    /// The next thing that happened.
+    pub fn poll_event(&mut self) -> Option<Event> {
+        self.outbox.events.pop_front()
+    }
+
+    fn session(&self) -> Option<&Session> {
+        self.session
+            .as_deref()
+            .filter(|_| self.state == State::Connected)
+    }
+
+    fn is_over(&self) -> bool {
+        matches!(self.state, State::Closed | State::Failed)
+    }
+
+    fn parts(&mut self, now: Instant, role: Role) -> (Option<&mut Box<Handshake>>, Context<'_>) {
+        let cx = Context {
+            now,
+            role,
+            config: &self.config,
+            outgoing: &mut self.outgoing,
+            records: &mut self.records,
+            trust: &mut self.trust,
+            reassembly: &mut self.reassembly,
+            #[cfg(test)]
+            edit: &mut self.edit,
+        };
+        (self.handshake.as_mut(), cx)
+    }
+
+    fn begin(&mut self, now: Instant) {
+        self.state = State::Connecting;
+        if let Some(timeout) = self.config.handshake_timeout {
+            self.timers.set(Timer::Handshake, now + timeout);
+        }
+    }
+
+    fn deliver(&mut self, payload: &mut [u8], sink: Sink<'_>) {
+        if self.state == State::Connected {
+            // The client has our last flight when it sends this.
+            if self.flight_is_settled() {
+                self.outgoing.answered();
+            }
+            self.stats.records_received += 1;
+            self.stats.bytes_received += payload.len() as u64;
+            if !payload.is_empty() {
+                sink(payload);
+            }
+            return;
+        }
+        let full = self.held.payload.len() == MAX_HELD_PAYLOADS
+            || self.held.payload_len + payload.len() > MAX_HELD_BYTES;
+        if full || self.held.closed {
+            self.stats.records_dropped += 1;
+            return;
+        }
+        self.held.payload_len += payload.len();
+        self.held
+            .payload
+            .push_back(Zeroizing::new(payload.to_vec()));
+    }
+
+    fn flight_is_settled(&self) -> bool {
+        self.role == Some(Role::Server) && self.outgoing.is_sent()
+    }
+
+    /// Handles the messages that are complete, and the records that waited for them.
+    fn advance(&mut self, now: Instant, sink: Sink<'_>) {
+        loop {
+            let Some(role) = self.role else {
+                return;
+            };
+            let before = self.records.read_epoch();
+            let (Some(handshake), mut cx) = self.parts(now, role) else {
+                break;
+            };
+            let progress = handshake.advance(&mut cx);
+            if !self.settle_progress(now, before, progress, sink) {
+                return;
+            }
+        }
+        if before_late(self.records.version()) && !self.is_over() {
+            self.advance_late(now);
+        }
+    }
+
+    /// Does what follows from what a message, or a signature, came to; whether there may be more.
+    fn settle_progress(
+        &mut self,
+        now: Instant,
+        before: u16,
+        progress: Progress,
+        sink: Sink<'_>,
+    ) -> bool {
+        match progress {
+            Progress::Waiting => return false,
+            Progress::Ignored => self.stats.messages_dropped += 1,
+            Progress::Advanced => {
+                if self.state == State::New {
+                    self.begin(now);
+                }
+                self.outbox.doubt = None;
+                self.timers.stop(Timer::Doubt);
+                self.note_hello(now);
+                if self.records.read_epoch() > before {
+                    self.release_records(now, sink);
+                }
+            }
+            Progress::Doubtful { fault, begun } => {
+                self.stats.messages_dropped += 1;
+                if begun && self.state == State::New {
+                    self.begin(now);
+                }
+                self.doubt(now, fault);
+            }
+            Progress::Failed(Fault { cause, alert }) => self.fail(cause, Some(alert)),
+            Progress::Complete(session) => self.complete(now, session, sink),
+        }
+        !self.is_over()
+    }
+
+    /// The ServerHello was taken: in 1.3 its records are acknowledged, lest the server repeat it for
+    /// nothing.
+    fn note_hello(&mut self, now: Instant) {
+        let is_1_3 = self.handshake.as_ref().is_some_and(|it| it.is_1_3());
+        if is_1_3 && self.role == Some(Role::Client) {
+            let wait = self.outgoing.patience() / 4;
+            for number in std::mem::take(&mut self.hello_records) {
+                self.acks.note(now, number, Some(wait));
+            }
+        }
+    }
+
+    fn complete(&mut self, now: Instant, session: Box<Session>, sink: Sink<'_>) {
+        match (self.role, session.negotiated.version) {
+            // Nothing else answers the client's last flight.
+            (Some(Role::Server), Version::Dtls13) => self.acks.hurry(),
+            // Ours tells the server that its own came.
+            _ => self.acks.clear(),
+        }
+        self.handshake = None;
+        self.session = Some(session);
+        self.outbox.doubt = None;
+        self.timers.stop_all();
+        if self.trust.trusted().is_none() {
+            self.timers
+                .set(Timer::Fingerprint, now + FINGERPRINT_PATIENCE);
+        }
+        self.settle(now, sink);
+        self.release_records(now, sink);
+    }
+
+    /// Connects when the handshake is complete and the certificate is verified.
+    fn settle(&mut self, now: Instant, sink: Sink<'_>) {
+        let ready = self.session.is_some() && self.trust.trusted().is_some();
+        if self.state != State::Connecting || !ready {
+            return;
+        }
+        self.timers.stop_all();
+        self.state = State::Connected;
+        self.outbox.events.push_back(Event::Connected);
+        log::debug!("connected as {:?}", self.role);
+        let held = std::mem::take(&mut self.held.payload);
+        self.held.payload_len = 0;
+        for mut payload in held {
+            self.deliver(&mut payload[..], sink);
+        }
+        let _ = now;
+        if self.held.closed {
+            self.close_by_peer();
+        }
+    }
+
+    fn end(&mut self, state: State, event: Event) {
+        self.state = state;
+        self.handshake = None;
+        self.session = None;
+        self.held = Held::default();
+        self.timers.stop_all();
+        self.acks.clear();
+        if !self.outgoing.is_unsent() || state == State::Failed {
+            self.outgoing.clear();
+        } else {
+            self.outgoing.stop_timing();
+        }
+        self.outbox.events.push_back(event);
+    }
+}
+
+/// What tests see, and what only a peer with the keys can say.
+#[cfg(test)]
+impl Connection {
+    /// How many records are held, and their bytes.
+    pub(crate) fn held(&self) -> (usize, usize) {
+        let bytes = self.held.records.iter().map(HeldRecord::len).sum();
+        (self.held.records.len(), bytes)
+    }
+
+    /// A record of this side with any contents.
+    pub(crate) fn protected(&mut self, epoch: u16, content: u8, payload: &[u8]) -> Vec<u8> {
+        let mut buf = Vec::new();
+        let sealed = self.records.append(epoch, content, &[payload], &mut buf);
+        sealed.map(|_| buf).unwrap_or_default()
+    }
+
+    /// The newest epochs: that we write, and that we read.
+    pub(crate) fn epochs(&self) -> (u16, u16) {
+        (self.records.write_epoch(), self.records.read_epoch())
+    }
+
+    /// The keys that write last.
+    pub(crate) fn limit_keys(&mut self, limit: record::Limit) {
+        self.records.set_limit(limit);
+    }
+
+    /// Whether an epoch can still be written in, as a peer that errs would.
+    pub(crate) fn keep_epoch(&self, epoch: u16) -> bool {
+        self.records.remaining(epoch) > 0
+    }
+
+    /// So many records are left in an epoch.
+    pub(crate) fn exhaust(&mut self, epoch: u16, left: u64) {
+        let next = record::MAX_SEQUENCE + 1 - left;
+        self.records.set_sequence(epoch, next);
+    }
+}
+
+impl fmt::Debug for Connection {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Connection")
+            .field("role", &self.role)
+            .field("state", &self.state)
+            .field("stats", &self.stats)
+            .finish_non_exhaustive()
+    }
+}
+
+/// Whether messages may follow the handshake.
+fn before_late(version: Option<Version>) -> bool {
+    version == Some(Version::Dtls13)
+}
+
+const MAX_HELD_PAYLOADS: usize = 64;
+const MAX_HELD_BYTES: usize = 64 << 10;
+const RESERVED_RECORDS: u64 = 16;
+const FINGERPRINT_PATIENCE: Duration = Duration::from_secs(30);

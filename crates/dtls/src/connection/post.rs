@@ -1,0 +1,178 @@
+//! What comes behind Finished: repetitions, KeyUpdate, tickets, renegotiation.
+
+use std::time::Instant;
+
+use crate::{
+    Alert, AlertDescription, Error, Failure, Role, Version,
+    connection::{Connection, State},
+    handshake::Secrets,
+    message::{Fragment, KeyUpdate, Kind, Message},
+    outgoing::Acknowledged,
+    reassembly::Outcome,
+};
+
+impl Connection {
+    /// Renews the key that we write with, and with `request` asks the peer to renew its own. In 1.3; it
+    /// also happens by itself long before a key is worn out. Our new key is used when the peer has
+    /// acknowledged the update.
+    ///
+    /// # Errors
+    /// [`Error::NotConnected`], and [`Error::NoKeyUpdate`] in 1.2.
+    pub fn update_keys(&mut self, now: Instant, request: bool) -> Result<(), Error> {
+        let session = self.session().ok_or(Error::NotConnected)?;
+        if session.negotiated.version != Version::Dtls13 {
+            return Err(Error::NoKeyUpdate);
+        }
+        if self.outgoing.is_busy_after() {
+            // One is under way already; only a request says more than it does.
+            self.update_queued |= request;
+            return Ok(());
+        }
+        self.start_update(now, request);
+        Ok(())
+    }
+
+    /// Renews our key when it has written much.
+    pub(super) fn renew_keys(&mut self, now: Instant) {
+        let connected = self.state == State::Connected;
+        if connected && self.records.wants_renewal() && !self.outgoing.is_busy_after() {
+            self.start_update(now, false);
+        }
+    }
+
+    fn start_update(&mut self, now: Instant, request: bool) {
+        let until = self.config.handshake_timeout.map(|timeout| now + timeout);
+        let mut body = Vec::new();
+        KeyUpdate { request }.write(&mut body);
+        self.outgoing.begin_after(until);
+        let epoch = self.records.write_epoch();
+        self.outgoing.push_after(epoch, Kind::KeyUpdate.id(), &body);
+    }
+
+    pub(super) fn handle_acknowledged(&mut self, now: Instant, acknowledged: Acknowledged) {
+        match acknowledged {
+            Acknowledged::Nothing | Acknowledged::Part => {}
+            Acknowledged::Handshake => {}
+            // RFC 9147 §8: only now does the peer know of the new keys.
+            Acknowledged::After => {
+                if self.install_next_write().is_none() {
+                    self.fail_keys();
+                    return;
+                }
+                if std::mem::take(&mut self.update_queued) {
+                    self.start_update(now, true);
+                }
+            }
+        }
+        let outgoing = &self.outgoing;
+        self.records.retire(|epoch| outgoing.needs(epoch));
+    }
+
+    fn install_next_write(&mut self) -> Option<()> {
+        let secrets = self.session.as_mut().map(|session| &mut session.secrets);
+        let Some(Secrets::V13(secrets)) = secrets else {
+            return None;
+        };
+        let next = secrets.write.next()?;
+        let epoch = self.records.write_epoch().checked_add(1)?;
+        self.records.install_write(epoch, next.keys()?);
+        secrets.write = next;
+        Some(())
+    }
+
+    fn install_next_read(&mut self) -> Option<()> {
+        let secrets = self.session.as_mut().map(|session| &mut session.secrets);
+        let Some(Secrets::V13(secrets)) = secrets else {
+            return None;
+        };
+        let next = secrets.read.next()?;
+        let epoch = self.records.read_epoch().checked_add(1)?;
+        self.records.install_read(epoch, next.keys()?);
+        secrets.read = next;
+        Some(())
+    }
+
+    fn fail_keys(&mut self) {
+        let alert = AlertDescription::INTERNAL_ERROR;
+        self.fail(Failure::KeyExhausted, Some(alert));
+    }
+
+    /// A fragment behind the handshake, which only the peer can have made.
+    pub(super) fn handle_late_fragment(
+        &mut self,
+        now: Instant,
+        epoch: u16,
+        fragment: &Fragment<'_>,
+    ) -> Outcome {
+        if epoch == 1 {
+            return self.handle_late_message(now, fragment);
+        }
+        let outcome = self.reassembly.check_next(fragment.sequence);
+        if outcome == Outcome::Stale {
+            // The peer lacks our last flight, or our ACK of its own.
+            let again = self.outgoing.handle_repetition(now, true);
+            self.stats.retransmissions += u64::from(again);
+            return Outcome::Stale;
+        }
+        // RFC 9147 §4.2.1: nothing new is said under old keys.
+        if epoch != self.records.read_epoch() {
+            self.refuse(AlertDescription::UNEXPECTED_MESSAGE);
+            return Outcome::Dropped;
+        }
+        self.reassembly.insert(epoch, *fragment)
+    }
+
+    /// In 1.2.
+    fn handle_late_message(&mut self, now: Instant, fragment: &Fragment<'_>) -> Outcome {
+        match Kind::from_id(fragment.kind) {
+            // RFC 6347 §4.2.4: our last flight was lost.
+            Some(Kind::Finished) => {
+                let again = self.outgoing.handle_repetition(now, true);
+                self.stats.retransmissions += u64::from(again);
+                Outcome::Stale
+            }
+            // RFC 5246 §7.2.2: renegotiation is refused, and the association goes on.
+            Some(Kind::HelloRequest | Kind::ClientHello) => {
+                self.say_alert(Alert::warning(AlertDescription::NO_RENEGOTIATION));
+                Outcome::Stale
+            }
+            _ => Outcome::Dropped,
+        }
+    }
+
+    /// Handles the messages of 1.3 that are complete, behind the handshake.
+    pub(super) fn advance_late(&mut self, now: Instant) {
+        while let Some(front) = self.reassembly.front() {
+            let (sequence, kind) = (front.sequence, Kind::from_id(front.kind));
+            let message = kind.map(|kind| (kind, Message::parse_1_3(kind, front.body)));
+            match message {
+                Some((Kind::KeyUpdate, Ok(Message::KeyUpdate(update)))) => {
+                    self.reassembly.skip_to(sequence.saturating_add(1));
+                    self.acks.hurry();
+                    self.handle_key_update(now, update);
+                }
+                Some((Kind::KeyUpdate, _)) => self.refuse(AlertDescription::DECODE_ERROR),
+                // Nothing is resumed here, so a ticket is of no use.
+                Some((Kind::NewSessionTicket, _)) if self.role == Some(Role::Client) => {
+                    self.reassembly.skip_to(sequence.saturating_add(1));
+                    self.acks.hurry();
+                }
+                _ => self.refuse(AlertDescription::UNEXPECTED_MESSAGE),
+            }
+            if self.is_over() || sequence == u16::MAX {
+                return;
+            }
+        }
+    }
+
+    fn handle_key_update(&mut self, now: Instant, update: KeyUpdate) {
+        if self.install_next_read().is_none() {
+            self.fail_keys();
+            return;
+        }
+        // RFC 8446 §4.6.3: one of ours that is under way is answer enough.
+        if update.request && !self.outgoing.is_busy_after() {
+            self.start_update(now, false);
+        }
+    }
+}

@@ -1,0 +1,210 @@
+//! Keys that sign handshakes, and those that verify them.
+
+use ring::signature::{
+    self, ECDSA_P256_SHA256_ASN1_SIGNING, ECDSA_P384_SHA384_ASN1_SIGNING, EcdsaKeyPair,
+    Ed25519KeyPair, KeyPair as _, RsaEncoding, RsaKeyPair, UnparsedPublicKey,
+    VerificationAlgorithm,
+};
+use x509_parser::prelude::{FromDer, X509Certificate};
+
+use crate::{Version, crypto::library_random, crypto::signature::SignatureScheme};
+
+/// What kind of key a certificate has.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[non_exhaustive]
+pub enum KeyType {
+    /// ECDSA with P-256: small, fast, and what RFC 8827 §6.5 wants of everybody.
+    EcdsaP256,
+    /// ECDSA with P-384.
+    EcdsaP384,
+    /// Ed25519; browsers do not accept it.
+    Ed25519,
+    /// RSA, generated with 2048 bits and accepted with 2048 to 4096.
+    Rsa2048,
+}
+
+/// The private key of a certificate of ours.
+pub(crate) enum SigningKey {
+    Ecdsa(SignatureScheme, EcdsaKeyPair),
+    Ed25519(Ed25519KeyPair),
+    Rsa(RsaKeyPair),
+}
+
+/// The public key of a certificate, as far as it can verify something.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) enum PublicKey {
+    P256(Vec<u8>),
+    P384(Vec<u8>),
+    Ed25519(Vec<u8>),
+    /// The DER of `RSAPublicKey`, 2048 to 8192 bits.
+    Rsa(Vec<u8>),
+}
+
+/// A signature of the peer was right. Made by [`PublicKey::check_signature`] alone.
+#[derive(Debug)]
+pub(crate) struct Signed(());
+
+impl KeyType {
+    /// What a key signs with, best first.
+    pub(crate) fn schemes(self) -> &'static [SignatureScheme] {
+        match self {
+            Self::EcdsaP256 => &[SignatureScheme::EcdsaSecp256r1Sha256],
+            Self::EcdsaP384 => &[SignatureScheme::EcdsaSecp384r1Sha384],
+            Self::Ed25519 => &[SignatureScheme::Ed25519],
+            Self::Rsa2048 => &[
+                SignatureScheme::RsaPkcs1Sha256,
+                SignatureScheme::RsaPssRsaeSha256,
+                SignatureScheme::RsaPkcs1Sha384,
+                SignatureScheme::RsaPkcs1Sha512,
+                SignatureScheme::RsaPssRsaeSha384,
+                SignatureScheme::RsaPssRsaeSha512,
+            ],
+        }
+    }
+}
+
+impl SigningKey {
+    /// The key in a PKCS #8 document; `None` when it is not one of this type.
+    pub(crate) fn from_pkcs8(key_type: KeyType, pkcs8: &[u8]) -> Option<Self> {
+        let random = &library_random();
+        Some(match key_type {
+            KeyType::EcdsaP256 => {
+                let key = EcdsaKeyPair::from_pkcs8(&ECDSA_P256_SHA256_ASN1_SIGNING, pkcs8, random);
+                Self::Ecdsa(SignatureScheme::EcdsaSecp256r1Sha256, key.ok()?)
+            }
+            KeyType::EcdsaP384 => {
+                let key = EcdsaKeyPair::from_pkcs8(&ECDSA_P384_SHA384_ASN1_SIGNING, pkcs8, random);
+                Self::Ecdsa(SignatureScheme::EcdsaSecp384r1Sha384, key.ok()?)
+            }
+            KeyType::Ed25519 => {
+                let key = Ed25519KeyPair::from_pkcs8_maybe_unchecked(pkcs8);
+                Self::Ed25519(key.ok()?)
+            }
+            KeyType::Rsa2048 => Self::Rsa(RsaKeyPair::from_pkcs8(pkcs8).ok()?),
+        })
+    }
+
+    /// Whether it belongs to this public key.
+    pub(crate) fn belongs_to(&self, public: &PublicKey) -> bool {
+        match (self, public) {
+            (Self::Ecdsa(SignatureScheme::EcdsaSecp256r1Sha256, key), PublicKey::P256(public))
+            | (Self::Ecdsa(_, key), PublicKey::P384(public)) => key.public_key().as_ref() == public,
+            (Self::Ed25519(key), PublicKey::Ed25519(public)) => key.public_key().as_ref() == public,
+            (Self::Rsa(key), PublicKey::Rsa(public)) => key.public_key().as_ref() == public,
+            _ => false,
+        }
+    }
+
+    /// `None` when the scheme does not fit the key.
+    pub(crate) fn sign(&self, scheme: SignatureScheme, message: &[u8]) -> Option<Vec<u8>> {
+        let random = &library_random();
+        match self {
+            Self::Ecdsa(own, key) if *own == scheme => {
+                let signature = key.sign(random, message).ok()?;
+                Some(signature.as_ref().to_vec())
+            }
+            Self::Ed25519(key) if scheme == SignatureScheme::Ed25519 => {
+                Some(key.sign(message).as_ref().to_vec())
+            }
+            Self::Rsa(key) => {
+                let mut signature = vec![0; key.public().modulus_len()];
+                let padding = padding(scheme)?;
+                key.sign(padding, random, message, &mut signature).ok()?;
+                Some(signature)
+            }
+            _ => None,
+        }
+    }
+}
+
+impl PublicKey {
+    /// The key of a certificate, if it is one that can verify a signature here.
+    pub(crate) fn of_certificate(der: &[u8]) -> Option<Self> {
+        let (_, certificate) = X509Certificate::from_der(der).ok()?;
+        let info = certificate.public_key();
+        let key = info.subject_public_key.data.to_vec();
+        let algorithm = info.algorithm.algorithm.to_id_string();
+        match algorithm.as_str() {
+            RSA_ENCRYPTION => return Some(Self::Rsa(key)),
+            ED25519 => return Some(Self::Ed25519(key)),
+            _ => {}
+        }
+        let curve = info.algorithm.parameters.as_ref()?.as_oid().ok()?;
+        match (algorithm.as_str(), curve.to_id_string().as_str()) {
+            (EC_PUBLIC_KEY, SECP256R1) => Some(Self::P256(key)),
+            (EC_PUBLIC_KEY, SECP384R1) => Some(Self::P384(key)),
+            _ => None,
+        }
+    }
+
+    pub(crate) fn key_type(&self) -> KeyType {
+        match self {
+            Self::P256(_) => KeyType::EcdsaP256,
+            Self::P384(_) => KeyType::EcdsaP384,
+            Self::Ed25519(_) => KeyType::Ed25519,
+            Self::Rsa(_) => KeyType::Rsa2048,
+        }
+    }
+
+    /// The proof that `signature` over `message` is this key's under `scheme`, where the version knows
+    /// the scheme.
+    pub(crate) fn check_signature(
+        &self,
+        version: Version,
+        scheme: SignatureScheme,
+        message: &[u8],
+        signature: &[u8],
+    ) -> Option<Signed> {
+        let algorithm = self.verification(version, scheme)?;
+        let (Self::P256(key) | Self::P384(key) | Self::Ed25519(key) | Self::Rsa(key)) = self;
+        let key = UnparsedPublicKey::new(algorithm, key);
+        key.verify(message, signature).ok().map(|()| Signed(()))
+    }
+
+    /// `None` when the scheme cannot be used with the key.
+    fn verification(
+        &self,
+        version: Version,
+        scheme: SignatureScheme,
+    ) -> Option<&'static dyn VerificationAlgorithm> {
+        use SignatureScheme as S;
+
+        if !scheme.is_allowed(version) {
+            return None;
+        }
+        // RFC 5246 §7.4.1.4.1: in TLS 1.2 the hash does not fix the curve. RFC 8446 §4.2.3: in 1.3 it does.
+        let free = version == Version::Dtls12;
+        Some(match (scheme, self) {
+            (S::EcdsaSecp256r1Sha256, Self::P256(_)) => &signature::ECDSA_P256_SHA256_ASN1,
+            (S::EcdsaSecp384r1Sha384, Self::P384(_)) => &signature::ECDSA_P384_SHA384_ASN1,
+            (S::EcdsaSecp384r1Sha384, Self::P256(_)) if free => &signature::ECDSA_P256_SHA384_ASN1,
+            (S::EcdsaSecp256r1Sha256, Self::P384(_)) if free => &signature::ECDSA_P384_SHA256_ASN1,
+            (S::Ed25519, Self::Ed25519(_)) => &signature::ED25519,
+            (S::RsaPssRsaeSha256, Self::Rsa(_)) => &signature::RSA_PSS_2048_8192_SHA256,
+            (S::RsaPssRsaeSha384, Self::Rsa(_)) => &signature::RSA_PSS_2048_8192_SHA384,
+            (S::RsaPssRsaeSha512, Self::Rsa(_)) => &signature::RSA_PSS_2048_8192_SHA512,
+            (S::RsaPkcs1Sha256, Self::Rsa(_)) => &signature::RSA_PKCS1_2048_8192_SHA256,
+            (S::RsaPkcs1Sha384, Self::Rsa(_)) => &signature::RSA_PKCS1_2048_8192_SHA384,
+            (S::RsaPkcs1Sha512, Self::Rsa(_)) => &signature::RSA_PKCS1_2048_8192_SHA512,
+            _ => return None,
+        })
+    }
+}
+
+fn padding(scheme: SignatureScheme) -> Option<&'static dyn RsaEncoding> {
+    Some(match scheme {
+        SignatureScheme::RsaPssRsaeSha256 => &signature::RSA_PSS_SHA256,
+        SignatureScheme::RsaPssRsaeSha384 => &signature::RSA_PSS_SHA384,
+        SignatureScheme::RsaPssRsaeSha512 => &signature::RSA_PSS_SHA512,
+        SignatureScheme::RsaPkcs1Sha256 => &signature::RSA_PKCS1_SHA256,
+        SignatureScheme::RsaPkcs1Sha384 => &signature::RSA_PKCS1_SHA384,
+        SignatureScheme::RsaPkcs1Sha512 => &signature::RSA_PKCS1_SHA512,
+        _ => return None,
+    })
+}
+
+const RSA_ENCRYPTION: &str = "1.2.840.113549.1.1.1";
+const ED25519: &str = "1.3.101.112";
+const EC_PUBLIC_KEY: &str = "1.2.840.10045.2.1";
+const SECP256R1: &str = "1.2.840.10045.3.1.7";
+const SECP384R1: &str = "1.3.132.0.34";

@@ -1,0 +1,22 @@
+use std::fmt;
+
+/// Gets the secrets of connections, for who has to read their traffic. Whoever has them can read and change
+/// everything: set one by explicit configuration only, and never in production.
+pub trait KeyLog: Send + Sync {
+    /// A secret, by its label in NSS' key log format, and the random of the client that names the
+    /// connection. A line of that format is the label and both in hexadecimal, with blanks between.
+    fn log(&self, label: &str, client_random: &[u8; 32], secret: &[u8]);
+}
+
+impl fmt::Debug for dyn KeyLog {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("KeyLog")
+    }
+}
+
+pub(crate) const CLIENT_RANDOM: &str = "CLIENT_RANDOM";
+pub(crate) const CLIENT_HANDSHAKE: &str = "CLIENT_HANDSHAKE_TRAFFIC_SECRET";
+pub(crate) const SERVER_HANDSHAKE: &str = "SERVER_HANDSHAKE_TRAFFIC_SECRET";
+pub(crate) const CLIENT_TRAFFIC: &str = "CLIENT_TRAFFIC_SECRET_0";
+pub(crate) const SERVER_TRAFFIC: &str = "SERVER_TRAFFIC_SECRET_0";
+pub(crate) const EXPORTER: &str = "EXPORTER_SECRET";

@@ -1,0 +1,278 @@
+//! Flights against scripted peers.
+
+use super::*;
+use crate::{
+    CipherSuite, Version,
+    crypto::{aead::RecordKey, hkdf::Secret},
+    message::Fragment,
+    record,
+};
+
+#[expect(
+    clippy::disallowed_methods,
+    reason = "a base instant for simulated time"
+)]
+fn base() -> Instant {
+    Instant::now()
+}
+
+fn flight(len: usize) -> Outgoing {
+    let mut flight = Outgoing::new();
+    flight.begin(Ends::Answer, None);
+    flight.push(0, 11, &vec![0x30; len + 6]);
+    flight.push(0, 14, &[]);
+    flight.push_change_cipher_spec();
+    flight
+}
+
+fn drain(flight: &mut Outgoing, now: Instant, room: usize, records: &mut Records) -> Vec<usize> {
+    let mut lens = Vec::new();
+    let mut buf = Vec::new();
+    while flight.poll_transmit(now, room, records, &mut buf) {
+        lens.push(buf.len());
+        buf.clear();
+    }
+    lens
+}
+
+#[test]
+fn datagrams_fit_in_the_room_and_are_few() {
+    let now = base();
+    for (len, room, count) in [(300, 1200, 1), (2_000, 1200, 2), (2_000, 300, 8)] {
+        let lens = drain(&mut flight(len), now, room, &mut Records::new());
+        assert!(lens.iter().all(|len| *len <= room), "{lens:?}");
+        assert_eq!(lens.len(), count, "{lens:?}");
+    }
+    for room in 0..=25 {
+        assert!(drain(&mut flight(9), now, room, &mut Records::new()).is_empty());
+    }
+    assert!(!drain(&mut flight(9), now, 26, &mut Records::new()).is_empty());
+}
+
+#[test]
+fn retransmissions_double_up_to_three_seconds_while_there_is_consent() {
+    let (mut now, mut records, mut flight) = (base(), Records::new(), flight(300));
+    assert_eq!(flight.poll_timeout(), None, "nothing was sent yet");
+    let mut waits = Vec::new();
+    flight.set_round_trip(Duration::from_millis(200));
+    for _ in 0..6 {
+        assert_eq!(drain(&mut flight, now, 1200, &mut records).len(), 1);
+        let at = flight.poll_timeout().unwrap();
+        assert!(!flight.handle_timeout(at - Duration::from_millis(1)));
+        waits.push((at - now).as_millis());
+        now = at;
+        assert!(flight.handle_timeout(now));
+    }
+    assert_eq!(waits, [400, 800, 1600, 3000, 3000, 3000]);
+    drain(&mut flight, now, 1200, &mut records);
+    flight.set_consent(false);
+    assert_eq!(
+        flight.poll_timeout().unwrap() - now,
+        Duration::from_millis(25_600)
+    );
+    for (round_trip, first) in [(0, 50), (10, 50), (40, 80), (60_000, 3_000)] {
+        flight.set_round_trip(Duration::from_millis(round_trip));
+        flight.handshake.resume();
+        drain(&mut flight, now, 1200, &mut records);
+        assert_eq!(
+            flight.poll_timeout().unwrap() - now,
+            Duration::from_millis(first)
+        );
+    }
+}
+
+#[test]
+fn less_room_cuts_the_flight_anew() {
+    let (now, mut records, mut flight) = (base(), Records::new(), flight(2_000));
+    let mut buf = Vec::new();
+    assert!(flight.poll_transmit(now, 1200, &mut records, &mut buf));
+    assert!(
+        !flight.poll_transmit(now, 20, &mut records, &mut buf),
+        "nothing fits"
+    );
+    let lens = drain(&mut flight, now, 500, &mut records);
+    assert!(
+        lens.len() > 4 && lens.iter().all(|len| *len <= 500),
+        "{lens:?}"
+    );
+}
+
+fn keyed() -> Records {
+    let mut records = Records::new();
+    records.set_version(Version::Dtls13);
+    let key = || {
+        let secret = Secret::new(&[7; 32]);
+        RecordKey::of_traffic_secret(CipherSuite::Aes128Gcm, b"dtls13", &secret).unwrap()
+    };
+    records.install_write(2, key());
+    records.install_read(2, key());
+    records
+}
+
+/// Each record of a transmission: its number, and its fragments by message number, offset and length.
+type Seen = Vec<(RecordNumber, Vec<(u16, usize, usize)>)>;
+
+fn transmit(outgoing: &mut Outgoing, now: Instant, room: usize, records: &mut Records) -> Seen {
+    let (mut seen, mut buf) = (Vec::new(), Vec::new());
+    while outgoing.poll_transmit(now, room, records, &mut buf) {
+        assert!(buf.len() <= room);
+        let mut rest = &mut buf[..];
+        while let Some((mut raw, tail)) = record::split(rest) {
+            let opened = records.open(now, &mut raw).unwrap();
+            let (mut fragments, mut payload) = (Vec::new(), &opened.payload[..]);
+            while !payload.is_empty() {
+                let (fragment, more) = Fragment::parse(payload).unwrap();
+                fragments.push((fragment.sequence, fragment.offset, fragment.body.len()));
+                payload = more;
+            }
+            seen.push((opened.number, fragments));
+            rest = tail;
+        }
+        buf.clear();
+    }
+    seen
+}
+
+fn numbers(seen: &Seen) -> Vec<RecordNumber> {
+    seen.iter().map(|(number, _)| *number).collect()
+}
+
+fn flight_1_3() -> Outgoing {
+    let mut outgoing = Outgoing::new();
+    outgoing.begin(Ends::Ack, None);
+    for (kind, len) in [(11, 900), (15, 80), (20, 0), (24, 40)] {
+        outgoing.push(2, kind, &vec![kind; len]);
+    }
+    outgoing
+}
+
+#[test]
+fn fragments_of_1_3_share_records() {
+    let now = base();
+    let mut records = keyed();
+    let seen = transmit(&mut flight_1_3(), now, 1200, &mut records);
+    assert_eq!(seen.len(), 1, "{seen:?}");
+    let all = [(0, 0, 900), (1, 0, 80), (2, 0, 0), (3, 0, 40)];
+    assert_eq!(seen[0].1, all);
+    let seen = transmit(&mut flight_1_3(), now, 400, &mut records);
+    assert_eq!(seen.len(), 4 - 1, "{seen:?}");
+}
+
+#[test]
+fn only_what_is_not_acknowledged_goes_again() {
+    let (mut now, mut records) = (base(), keyed());
+    let mut outgoing = flight_1_3();
+    let first = transmit(&mut outgoing, now, 400, &mut records);
+    let sent = numbers(&first);
+    now += Duration::from_secs(2);
+    let acknowledged = outgoing.acknowledge(now, 2, &sent[1..2]);
+    assert_eq!(acknowledged, Acknowledged::Part);
+    let second = transmit(&mut outgoing, now, 400, &mut records);
+    let mut covered = [&first[1..2], &second[..]].concat();
+    covered.sort();
+    let mut bytes: Vec<(u16, usize)> = Vec::new();
+    for (_, fragments) in &covered {
+        for (sequence, offset, len) in fragments {
+            bytes.extend((*offset..offset + len).map(|at| (*sequence, at)));
+        }
+    }
+    let count = bytes.len();
+    bytes.sort();
+    bytes.dedup();
+    assert_eq!(
+        (count, bytes.len()),
+        (1020, 1020),
+        "no byte twice, none missing"
+    );
+    // The same ACK again says nothing new, nor does one of records that nobody sent.
+    let unknown = RecordNumber {
+        epoch: 2,
+        sequence: 99,
+    };
+    for again in [&sent[1..2], &[unknown]] {
+        let acknowledged = outgoing.acknowledge(now, 2, again);
+        assert_eq!(acknowledged, Acknowledged::Nothing);
+    }
+    // Old and new records together make it whole.
+    let last = [&sent[..1], &numbers(&second)].concat();
+    assert_eq!(outgoing.acknowledge(now, 2, &last), Acknowledged::Handshake);
+    assert_eq!(outgoing.poll_timeout(), None);
+    assert!(transmit(&mut outgoing, now, 400, &mut records).is_empty());
+}
+
+/// RFC 9147 erratum 8108.
+#[test]
+fn an_ack_knows_nothing_of_newer_epochs() {
+    let (now, mut records) = (base(), keyed());
+    let mut outgoing = flight_1_3();
+    let sent = numbers(&transmit(&mut outgoing, now, 1200, &mut records));
+    let acknowledged = outgoing.acknowledge(now, 1, &sent);
+    assert_eq!(acknowledged, Acknowledged::Nothing);
+    let acknowledged = outgoing.acknowledge(now, 3, &sent);
+    assert_eq!(acknowledged, Acknowledged::Handshake);
+}
+
+#[test]
+fn acks_hurry_at_most_once_a_while() {
+    let (mut now, mut records) = (base(), keyed());
+    let mut outgoing = flight_1_3();
+    let sent = numbers(&transmit(&mut outgoing, now, 120, &mut records));
+    assert!(sent.len() > 5);
+    outgoing.acknowledge(now, 2, &sent[..1]);
+    assert!(!transmit(&mut outgoing, now, 120, &mut records).is_empty());
+    now += Duration::from_millis(10);
+    outgoing.acknowledge(now, 2, &sent[1..2]);
+    assert!(transmit(&mut outgoing, now, 120, &mut records).is_empty());
+    now += Duration::from_secs(1);
+    outgoing.acknowledge(now, 2, &sent[2..3]);
+    assert!(!transmit(&mut outgoing, now, 120, &mut records).is_empty());
+}
+
+#[test]
+fn a_flight_that_nobody_acknowledges_is_given_up() {
+    let (mut now, mut records) = (base(), keyed());
+    let mut outgoing = Outgoing::new();
+    let until = now + Duration::from_secs(20);
+    outgoing.begin_after(Some(until));
+    outgoing.push_after(2, 24, &[0]);
+    let mut times = 0;
+    while !transmit(&mut outgoing, now, 1200, &mut records).is_empty() {
+        times += 1;
+        let Some(at) = outgoing.poll_timeout() else {
+            break;
+        };
+        assert!(at <= until);
+        now = at;
+        outgoing.handle_timeout(now);
+    }
+    assert!(times > 5 && now == until, "{times}");
+    assert!(!outgoing.is_busy_after());
+    assert_eq!(outgoing.poll_timeout(), None);
+}
+
+#[test]
+fn what_is_held_does_not_leave() {
+    let (now, mut records) = (base(), keyed());
+    let mut outgoing = flight_1_3();
+    outgoing.hold();
+    assert!(transmit(&mut outgoing, now, 1200, &mut records).is_empty());
+    assert_eq!(outgoing.poll_timeout(), None);
+    outgoing.release();
+    assert_eq!(transmit(&mut outgoing, now, 1200, &mut records).len(), 1);
+}
+
+#[test]
+fn datagrams_stay_by_index_and_their_id_changes_with_each_cut() {
+    let (now, mut records) = (base(), keyed());
+    let mut outgoing = flight_1_3();
+    assert!(outgoing.flight().is_none());
+    transmit(&mut outgoing, now, 400, &mut records);
+    let (id, datagrams) = outgoing.flight().unwrap();
+    let first = (id, datagrams.to_vec());
+    assert_eq!(first.1.len(), 3);
+    let at = outgoing.poll_timeout().unwrap();
+    outgoing.handle_timeout(at);
+    transmit(&mut outgoing, at, 400, &mut records);
+    let (id, datagrams) = outgoing.flight().unwrap();
+    assert!(id != first.0 && datagrams != first.1);
+}

@@ -1,0 +1,399 @@
+//! Behind the handshake of 1.3: ACKs, key updates, tickets, alerts, limits.
+
+use std::{collections::BTreeSet, time::Duration};
+
+use crate::{
+    AlertDescription, Error, Event, Failure, Initiator, Role, State,
+    message::Ack,
+    record::{self, Limit},
+    tests::support::{Dice, Pair, config, config_1_3, ms, other, perfect},
+};
+
+fn pair() -> Pair {
+    let mut pair = Pair::new(config_1_3(0), config_1_3(1));
+    pair.connect();
+    pair
+}
+
+#[test]
+fn keys_are_updated_by_either_side_and_on_request() {
+    for role in [Role::Client, Role::Server] {
+        for request in [false, true] {
+            let mut pair = pair();
+            for round in 1..=9_u16 {
+                let now = pair.now;
+                pair.end(role).connection.update_keys(now, request).unwrap();
+                // Not before the ACK: what is sent now is under the old key.
+                assert_eq!(pair.end(role).connection.epochs().0, 2 + round);
+                pair.exchange();
+                pair.run(ms(100), &mut perfect());
+                assert_eq!(pair.end(role).connection.epochs().0, 3 + round);
+                let theirs = pair.end(other(role)).connection.epochs();
+                assert_eq!(theirs.1, 3 + round);
+                assert_eq!(theirs.0, if request { 3 + round } else { 3 });
+                pair.exchange();
+            }
+            for end in [&pair.client, &pair.server] {
+                assert_eq!(end.connection.poll_timeout(), None);
+                assert_eq!(end.events, [Event::Connected]);
+            }
+        }
+    }
+    let mut old = Pair::new(config(0), config(1));
+    let now = old.now;
+    let early = old.client.connection.update_keys(now, false);
+    assert_eq!(early, Err(Error::NotConnected));
+    old.connect();
+    let refused = old.client.connection.update_keys(now, false);
+    assert_eq!(refused, Err(Error::NoKeyUpdate));
+}
+
+/// Both at once, requests that cross, and loss.
+#[test]
+fn updates_that_cross_and_get_lost_lose_nothing() {
+    for seed in 0..60 {
+        let (mut pair, mut dice) = (pair(), Dice::new(seed));
+        let (mut sent, mut seen) = (0_u32, BTreeSet::new());
+        for _ in 0..12 {
+            for role in [Role::Client, Role::Server] {
+                let now = pair.now;
+                let request = dice.roll(2) == 0;
+                if dice.roll(3) > 0 {
+                    pair.end(role).connection.update_keys(now, request).unwrap();
+                }
+                let datagram = pair.end(role).seal(&sent.to_be_bytes());
+                pair.send(role, &mut |_, datagram| vec![(ms(25), datagram)], datagram);
+                sent += 1;
+            }
+            pair.run(
+                ms(dice.roll(4_000)),
+                &mut |_, datagram| match dice.roll(100) < 30 {
+                    true => Vec::new(),
+                    false => vec![(ms(10 + dice.roll(60)), datagram)],
+                },
+            );
+        }
+        pair.run(Duration::from_secs(60), &mut perfect());
+        for end in [&mut pair.client, &mut pair.server] {
+            seen.extend(std::mem::take(&mut end.received));
+            assert_eq!(end.connection.state(), State::Connected, "seed {seed}");
+            assert_eq!(end.connection.poll_timeout(), None);
+        }
+        assert_eq!(seen.len() as u32, sent, "seed {seed}");
+        pair.exchange();
+    }
+}
+
+/// A key is renewed before it is worn out, and never seals a record more than it may.
+#[test]
+fn keys_are_renewed_in_time_and_never_overused() {
+    let mut pair = pair();
+    pair.client.connection.limit_keys(Limit {
+        records: 50,
+        renew: 30,
+    });
+    for index in 0..40_u32 {
+        let now = pair.now;
+        let mut datagram = pair.client.seal(&index.to_be_bytes());
+        pair.server.handle(now, &mut datagram);
+        if index > 25 {
+            pair.run(ms(50), &mut perfect());
+        }
+    }
+    assert!(pair.client.connection.epochs().0 > 3);
+    assert_eq!(pair.server.received.len(), 40);
+    // A peer that acknowledges nothing stops it at the limit.
+    let mut pair = self::pair();
+    pair.client.connection.limit_keys(Limit {
+        records: 50,
+        renew: 30,
+    });
+    let (now, mut count) = (pair.now, 0);
+    loop {
+        let mut buf = vec![0; pair.client.connection.headroom()];
+        match pair.client.connection.seal(&mut buf, 0) {
+            Ok(()) => count += 1,
+            Err(error) => {
+                assert_eq!(error, Error::KeyExhausted);
+                break;
+            }
+        }
+        while pair
+            .client
+            .connection
+            .poll_transmit(now, 1200, &mut Vec::new())
+        {
+            count += 1;
+        }
+    }
+    assert!((30..=50).contains(&count), "{count}");
+    pair.client.drain();
+    let cause = Failure::KeyExhausted;
+    assert_eq!(pair.client.events[1], Event::Failed { cause });
+}
+
+/// The last flight of a client is repeated until it is acknowledged, and the server acknowledges each
+/// repetition at once.
+#[test]
+fn the_last_flight_of_a_client_waits_for_its_ack() {
+    let mut pair = Pair::new(config_1_3(0), config_1_3(1));
+    pair.start();
+    let mut lost = 0;
+    pair.run(Duration::from_secs(20), &mut |role, datagram| {
+        // ACKs of the server, the only thing that it says behind its flight.
+        if role == Role::Server && datagram[0] == 0x2F && lost < 3 {
+            lost += 1;
+            return Vec::new();
+        }
+        vec![(ms(10), datagram)]
+    });
+    assert_eq!(lost, 3);
+    assert_eq!(pair.client.connection.stats().retransmissions, 3);
+    assert_eq!(pair.server.connection.stats().retransmissions, 0);
+    pair.assert_connected();
+    assert_eq!(pair.client.connection.poll_timeout(), None);
+}
+
+/// A client that has part of the server's flight says so, and gets only the rest.
+#[test]
+fn part_of_a_flight_is_acknowledged_and_only_the_rest_goes_again() {
+    let mut pair = Pair::new(config_1_3(0), config_1_3(1));
+    pair.room = 400;
+    pair.start();
+    let (mut count, mut bytes) = (0, 0);
+    pair.run(Duration::from_secs(20), &mut |role, datagram| {
+        if role == Role::Server {
+            count += 1;
+            bytes += datagram.len();
+            // The last but one of the first flight.
+            if count == 5 {
+                return Vec::new();
+            }
+        }
+        vec![(ms(10), datagram)]
+    });
+    pair.assert_connected();
+    assert!(bytes < 1_500 + 700 + 400, "{bytes}");
+    assert!(pair.elapsed() > Duration::ZERO);
+}
+
+#[test]
+fn acks_in_the_clear_and_of_nonsense_change_nothing() {
+    let mut pair = Pair::new(config_1_3(0), config_1_3(1));
+    pair.start();
+    pair.run(ms(5), &mut perfect());
+    let now = pair.now;
+    let mut payload = Vec::new();
+    Ack {
+        numbers: (0..40).map(|sequence| (0, sequence)).collect(),
+    }
+    .write(&mut payload);
+    let header = record::Header {
+        content_type: record::ACK,
+        version: 0xFEFD,
+        epoch: 0,
+        sequence: 9,
+        length: 0,
+    };
+    let mut forged = super::support::record(header, &payload);
+    pair.client.handle(now, &mut forged.clone());
+    pair.server.handle(now, &mut forged);
+    assert!(
+        pair.client.connection.poll_timeout().is_some(),
+        "it still waits"
+    );
+    pair.run(Duration::from_secs(10), &mut perfect());
+    pair.assert_connected();
+    // Under keys: numbers that nobody sent are passed over, half a number is an error.
+    let now = pair.now;
+    let mut payload = Vec::new();
+    Ack {
+        numbers: vec![(3, 1 << 40), (u64::MAX, 7)],
+    }
+    .write(&mut payload);
+    let mut odd = pair.client.connection.protected(3, record::ACK, &payload);
+    pair.server.handle(now, &mut odd);
+    pair.exchange();
+    let mut half = pair
+        .client
+        .connection
+        .protected(3, record::ACK, &[0, 3, 1, 2, 3]);
+    pair.server.handle(now, &mut half);
+    let cause = Failure::AlertSent(AlertDescription::DECODE_ERROR);
+    assert_eq!(pair.server.events[1], Event::Failed { cause });
+}
+
+/// What a peer with the keys may not say.
+#[test]
+fn errors_under_the_keys_end_it() {
+    use AlertDescription as A;
+
+    let message = |kind: u8, sequence: u8, body: &[u8]| {
+        let len = body.len() as u8;
+        let head = [kind, 0, 0, len, 0, sequence, 0, 0, 0, 0, 0, len];
+        [&head[..], body].concat()
+    };
+    // The next message of a client is number 4 (hello, certificate, verify, finished), of a server 6.
+    for (from, next) in [(Role::Client, 4), (Role::Server, 6)] {
+        let ticket = (from == Role::Client).then_some(A::UNEXPECTED_MESSAGE);
+        for (epoch, content, payload, alert) in [
+            (3, record::HANDSHAKE, message(4, next, &[7; 20]), ticket),
+            (
+                3,
+                record::HANDSHAKE,
+                message(13, next, &[0, 0, 0]),
+                Some(A::UNEXPECTED_MESSAGE),
+            ),
+            (
+                3,
+                record::HANDSHAKE,
+                message(1, next, &[7; 40]),
+                Some(A::UNEXPECTED_MESSAGE),
+            ),
+            (
+                3,
+                record::HANDSHAKE,
+                message(9, next, &[0]),
+                Some(A::UNEXPECTED_MESSAGE),
+            ),
+            (
+                3,
+                record::HANDSHAKE,
+                message(24, next, &[2]),
+                Some(A::DECODE_ERROR),
+            ),
+            (
+                3,
+                record::HANDSHAKE,
+                message(24, next, &[]),
+                Some(A::DECODE_ERROR),
+            ),
+            (3, record::HANDSHAKE, vec![24, 0, 0], Some(A::DECODE_ERROR)),
+            (
+                2,
+                record::HANDSHAKE,
+                message(24, next, &[0]),
+                Some(A::UNEXPECTED_MESSAGE),
+            ),
+            (
+                2,
+                record::APPLICATION_DATA,
+                vec![1],
+                Some(A::UNEXPECTED_MESSAGE),
+            ),
+            (
+                3,
+                record::CHANGE_CIPHER_SPEC,
+                vec![1],
+                Some(A::UNEXPECTED_MESSAGE),
+            ),
+            (3, 99, vec![1], Some(A::UNEXPECTED_MESSAGE)),
+            (3, record::ALERT, vec![2], Some(A::DECODE_ERROR)),
+        ] {
+            let mut pair = pair();
+            let now = pair.now;
+            pair.end(from).connection.keep_epoch(2);
+            let speaker = &mut pair.end(from).connection;
+            let mut record = speaker.protected(epoch, content, &payload);
+            if record.is_empty() {
+                continue;
+            }
+            pair.end(other(from)).handle(now, &mut record);
+            let events = &pair.end(other(from)).events;
+            match alert {
+                Some(alert) => {
+                    let cause = Failure::AlertSent(alert);
+                    let seen = Event::Failed { cause };
+                    assert_eq!(events.last(), Some(&seen), "{epoch} {content} {payload:?}");
+                }
+                None => {
+                    assert_eq!(events.len(), 1);
+                    // The ticket is acknowledged, and of no use.
+                    let connection = &mut pair.end(other(from)).connection;
+                    assert!(connection.poll_transmit(now, 1200, &mut Vec::new()));
+                }
+            }
+        }
+    }
+}
+
+/// RFC 8446 §6: the level says nothing; what closes, closes.
+#[test]
+fn alerts_of_1_3() {
+    for (body, over) in [
+        ([1, 40], true),
+        ([2, 40], true),
+        ([1, 90], false),
+        ([2, 90], false),
+        ([1, 0], true),
+        ([2, 0], true),
+    ] {
+        let mut pair = pair();
+        let now = pair.now;
+        let mut alert = pair.client.connection.protected(3, record::ALERT, &body);
+        pair.server.handle(now, &mut alert);
+        let ended = pair.server.connection.state() != State::Connected;
+        assert_eq!(ended, over, "{body:?}");
+        if body[1] == 0 {
+            let by = Initiator::Remote;
+            assert_eq!(pair.server.events[1], Event::Closed { by });
+        }
+    }
+}
+
+/// In the clear nothing counts any more once keys were used: alerts, hellos, data, ACKs.
+#[test]
+fn the_clear_is_noise_behind_the_first_protected_record() {
+    let mut pair = Pair::new(config_1_3(0), config_1_3(1));
+    let mut clear = Vec::new();
+    pair.start();
+    pair.run(ms(100), &mut |_, datagram| {
+        if datagram[0] == record::HANDSHAKE {
+            clear.push(datagram.clone());
+        }
+        vec![(ms(10), datagram)]
+    });
+    pair.assert_connected();
+    for (content_type, body) in [
+        (record::ALERT, &[2, 40][..]),
+        (record::ALERT, &[1, 0]),
+        (record::APPLICATION_DATA, b"data"),
+        (record::ACK, &[0, 0]),
+        (record::CHANGE_CIPHER_SPEC, &[1]),
+    ] {
+        let header = record::Header {
+            content_type,
+            version: 0xFEFD,
+            epoch: 0,
+            sequence: 77,
+            length: 0,
+        };
+        clear.push(super::support::record(header, body));
+    }
+    let now = pair.now;
+    for role in [Role::Client, Role::Server] {
+        for datagram in &clear {
+            pair.end(role).handle(now, &mut datagram.clone());
+        }
+        let connection = &mut pair.end(role).connection;
+        assert!(!connection.poll_transmit(now, 1200, &mut Vec::new()));
+        assert_eq!(connection.poll_timeout(), None);
+    }
+    pair.assert_connected();
+}
+
+/// Payload right behind the client's Finished is heard when that arrives, in whatever order.
+#[test]
+fn data_before_the_clients_finished_waits_for_it() {
+    let mut pair = Pair::new(config_1_3(0), config_1_3(1));
+    pair.start();
+    pair.run(ms(25), &mut perfect());
+    assert_eq!(pair.client.events, [Event::Connected]);
+    let now = pair.now;
+    let mut early = pair.client.seal(b"early");
+    pair.server.handle(now, &mut early);
+    assert!(pair.server.received.is_empty());
+    pair.run(ms(100), &mut perfect());
+    assert_eq!(pair.server.received, [b"early"]);
+    assert_eq!(pair.server.events, [Event::Connected]);
+}

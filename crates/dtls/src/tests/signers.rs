@@ -1,0 +1,156 @@
+//! Keys that live elsewhere, and the key log.
+
+use std::{
+    sync::{Arc, Mutex},
+    time::Duration,
+};
+
+use crate::{
+    AlertDescription, Certificate, Config, Error, Event, Failure, KeyLog, KeyType, Role,
+    SignatureRequest, SignatureScheme, Signer, SignerError, Version,
+    tests::support::{Pair, VERSIONS, certificate, config_of, ms, other, perfect},
+};
+
+/// A certificate of ours, as if its key were elsewhere.
+struct Remote(Certificate);
+
+impl Signer for Remote {
+    fn schemes(&self) -> &[SignatureScheme] {
+        self.0.key_type().schemes()
+    }
+
+    fn sign(&self, scheme: SignatureScheme, message: &[u8]) -> Result<Vec<u8>, SignerError> {
+        self.0.sign(scheme, message).ok_or(SignerError)
+    }
+}
+
+fn external(key_type: KeyType) -> Certificate {
+    let inner = certificate(key_type, 0);
+    let chain = vec![inner.der().to_vec()];
+    Certificate::external(chain, Arc::new(Remote(inner))).unwrap()
+}
+
+/// Runs until the role asks for a signature, which it gets so much later.
+fn connect(pair: &mut Pair, role: Role, later: Duration) -> SignatureRequest {
+    pair.start();
+    pair.run(ms(100), &mut perfect());
+    let request = pair.end(role).connection.poll_signature().unwrap();
+    assert!(pair.end(role).connection.poll_signature().is_none(), "once");
+    let debug = format!("{request:?} {:?}", request.sign());
+    assert!(!debug.contains("message"), "{debug}");
+    pair.run(later, &mut perfect());
+    assert!(!pair.end(role).connection.is_connected());
+    request
+}
+
+fn pair_of(version: Version, role: Role, certificate: Certificate) -> Pair {
+    let external = Config::new(certificate).versions(&[version]);
+    let plain = config_of(version, 1);
+    match role {
+        Role::Client => Pair::new(external, plain),
+        Role::Server => Pair::new(plain, external),
+    }
+}
+
+#[test]
+fn a_signature_may_come_later() {
+    for version in VERSIONS {
+        for role in [Role::Client, Role::Server] {
+            for key_type in [KeyType::EcdsaP256, KeyType::Rsa2048] {
+                let mut pair = pair_of(version, role, external(key_type));
+                let request = connect(&mut pair, role, Duration::from_secs(7));
+                let now = pair.now;
+                let signature = request.sign();
+                let sink = &mut |_: &mut [u8]| {};
+                let connection = &mut pair.end(role).connection;
+                connection.handle_signature(now, signature.clone(), sink);
+                connection.handle_signature(now, signature, sink);
+                pair.run(Duration::from_secs(10), &mut perfect());
+                pair.assert_connected();
+            }
+        }
+    }
+}
+
+/// A faulty signer tells nobody its key, and one that refuses ends the handshake.
+#[test]
+fn what_a_signer_gives_is_verified_before_it_is_said() {
+    for version in VERSIONS {
+        for role in [Role::Client, Role::Server] {
+            for faulty in [false, true] {
+                let mut pair = pair_of(version, role, external(KeyType::EcdsaP256));
+                let request = connect(&mut pair, role, ms(10));
+                let mut bytes = request.sign().bytes.unwrap();
+                *bytes.last_mut().unwrap() ^= 1;
+                let answer = if faulty { Ok(bytes) } else { Err(SignerError) };
+                let now = pair.now;
+                let connection = &mut pair.end(role).connection;
+                connection.handle_signature(now, request.answer(answer), &mut |_: &mut [u8]| {});
+                pair.run(Duration::from_secs(10), &mut perfect());
+                let cause = Failure::AlertSent(AlertDescription::INTERNAL_ERROR);
+                assert_eq!(pair.end(role).events, [Event::Failed { cause }]);
+                assert!(!pair.end(other(role)).events.contains(&Event::Connected));
+            }
+        }
+    }
+}
+
+#[test]
+fn keys_come_from_der_and_an_external_key_has_no_pem() {
+    let key = rcgen::KeyPair::generate().unwrap();
+    let parameters = rcgen::CertificateParams::default();
+    let chain = vec![parameters.self_signed(&key).unwrap().der().to_vec()];
+    let made = Certificate::from_der(chain.clone(), &key.serialize_der()).unwrap();
+    assert_eq!(
+        (made.key_type(), made.der()),
+        (KeyType::EcdsaP256, &chain[0][..])
+    );
+    let other = rcgen::KeyPair::generate().unwrap();
+    let mixed = Certificate::from_der(chain, &other.serialize_der());
+    assert_eq!(mixed, Err(Error::UnsupportedKey));
+    let nothing = Certificate::from_der(Vec::new(), &key.serialize_der());
+    assert_eq!(nothing, Err(Error::InvalidCertificate));
+    assert_eq!(
+        external(KeyType::EcdsaP256).to_pem(),
+        Err(Error::ExternalKey)
+    );
+    let sec1 = "-----BEGIN EC PRIVATE KEY-----\nAAAA\n-----END EC PRIVATE KEY-----\n";
+    assert_eq!(Certificate::from_pem(sec1), Err(Error::KeyFormat));
+}
+
+/// Label, random and secret.
+type Line = (String, [u8; 32], Vec<u8>);
+
+#[derive(Default)]
+struct Lines(Mutex<Vec<Line>>);
+
+impl KeyLog for Lines {
+    fn log(&self, label: &str, client_random: &[u8; 32], secret: &[u8]) {
+        let line = (label.to_owned(), *client_random, secret.to_vec());
+        self.0.lock().unwrap().push(line);
+    }
+}
+
+#[test]
+fn both_sides_log_the_same_secrets() {
+    for version in VERSIONS {
+        let logs = [(); 2].map(|()| Arc::new(Lines::default()));
+        let config = |which: usize| config_of(version, which).key_log(logs[which].clone());
+        assert!(format!("{:?}", config(0)).contains("KeyLog"));
+        Pair::new(config(0), config(1)).connect();
+        let lines = logs.each_ref().map(|log| log.0.lock().unwrap().clone());
+        assert_eq!(lines[0], lines[1]);
+        let labels: Vec<&str> = lines[0].iter().map(|line| line.0.as_str()).collect();
+        let expected: &[&str] = match version {
+            Version::Dtls12 => &["CLIENT_RANDOM"],
+            _ => &[
+                "CLIENT_HANDSHAKE_TRAFFIC_SECRET",
+                "SERVER_HANDSHAKE_TRAFFIC_SECRET",
+                "CLIENT_TRAFFIC_SECRET_0",
+                "SERVER_TRAFFIC_SECRET_0",
+                "EXPORTER_SECRET",
+            ],
+        };
+        assert_eq!(labels, expected);
+    }
+}

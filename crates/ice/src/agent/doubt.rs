@@ -1,0 +1,55 @@
+//! Doubt: when something hints that a pair has ceased to work, it is asked at once.
+
+use std::time::Instant;
+
+use super::Agent;
+use crate::{ChecklistSet, GenerationId, Path, pair::PairId};
+
+impl Agent {
+    /// The system says that a datagram on this path cannot leave: no route, no network. An ICMP refusal
+    /// of the other side is no reason to call this, as anybody can forge one.
+    pub fn handle_unreachable(&mut self, now: Instant, set: &mut ChecklistSet, path: Path) {
+        let Some(key) = self.gatherer.bases.locate(path.normalized()) else {
+            return;
+        };
+        for session in &mut self.tables.sessions {
+            let pair = session.list.iter_mut().find(|pair| pair.key == key);
+            if let Some(pair) = pair.filter(|pair| pair.is_valid()) {
+                pair.unreachable = true;
+                if let Some(consent) = &mut pair.consent {
+                    consent.hasten(now);
+                }
+            }
+        }
+        self.settle(now, set);
+    }
+
+    /// The peer has checked a pair that works and is not in use: perhaps the one in use does not work
+    /// any more in its direction. Both are asked.
+    pub(super) fn doubt(&mut self, now: Instant, id: GenerationId, pair: PairId) {
+        let Some(session) = self.tables.session_mut(id) else {
+            return;
+        };
+        if session.in_use == Some(pair) || session.in_use.is_none() {
+            return;
+        }
+        if let Some(consent) = session
+            .list
+            .get_mut(pair)
+            .and_then(|pair| pair.consent.as_mut())
+        {
+            consent.hasten(now);
+        }
+        self.doubt_in_use(now, id);
+    }
+
+    pub(super) fn doubt_in_use(&mut self, now: Instant, id: GenerationId) {
+        let Some(session) = self.tables.session_mut(id) else {
+            return;
+        };
+        let pair = session.in_use.and_then(|id| session.list.get_mut(id));
+        if let Some(consent) = pair.and_then(|pair| pair.consent.as_mut()) {
+            consent.hasten(now);
+        }
+    }
+}

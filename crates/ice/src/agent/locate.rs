@@ -1,0 +1,105 @@
+//! What comes in: which pair it belongs to, and whether it is STUN or payload.
+
+use std::time::Instant;
+
+use oxirtc_stun::{Class, Message, Method};
+
+use super::Agent;
+use crate::{ChecklistSet, GenerationId, Path, base::PairKey};
+
+impl Agent {
+    /// Takes a datagram that came on `path`. STUN ends here. Payload from a validated pair is handed
+    /// to `sink` with the generation that it came in; payload that came earlier, from a pair which this
+    /// datagram makes valid, after it.
+    pub fn handle_datagram(
+        &mut self,
+        now: Instant,
+        set: &mut ChecklistSet,
+        path: Path,
+        datagram: &mut [u8],
+        sink: &mut impl FnMut(GenerationId, &mut [u8]),
+    ) {
+        let is_stun = matches!(datagram.first(), Some(0..=3));
+        let Some(key) = self.gatherer.bases.locate(path.normalized()) else {
+            match is_stun {
+                true => self.stats.drops.unexpected += 1,
+                false => self.stats.drops.payload += 1,
+            }
+            return;
+        };
+        // RFC 7983 §7: the first byte tells STUN from everything else.
+        if is_stun {
+            if self.handle_stun(now, set, key, datagram) {
+                self.settle(now, set);
+                self.release_payload(sink);
+            }
+        } else if let Some(generation) = self.tables.validated(key) {
+            self.stats.payload_received += 1;
+            sink(generation, datagram);
+        } else if self.is_authenticated(key) && self.held.push(key, datagram) {
+            self.stats.payload_held += 1;
+        } else {
+            self.stats.drops.payload += 1;
+        }
+    }
+
+    /// Whether the datagram was worth a look at everything.
+    fn handle_stun(
+        &mut self,
+        now: Instant,
+        set: &mut ChecklistSet,
+        key: PairKey,
+        datagram: &[u8],
+    ) -> bool {
+        let drops = &mut self.stats.drops;
+        let parsed = Message::parse(datagram).ok();
+        // RFC 8489 §14.7: a fingerprint that is there must be right.
+        let sound = |message: &Message<'_>| {
+            !matches!(
+                message.verify_fingerprint(),
+                Err(oxirtc_stun::Error::Mismatch(_))
+            )
+        };
+        let Some(message) = parsed.filter(sound) else {
+            drops.malformed += 1;
+            return false;
+        };
+        let full = self.outcome.events.len() >= MAX_EVENTS;
+        if message.method() != Method::BINDING || full {
+            drops.unexpected += 1;
+            return false;
+        }
+        match message.class() {
+            Class::Request => self.handle_request(now, set, key, &message),
+            Class::Success | Class::Error => self.handle_answer(now, set, key, &message),
+            Class::Indication => {
+                // RFC 8445 §11: keeps a binding open, and says nothing else.
+                self.stats.indications_received += 1;
+                false
+            }
+        }
+    }
+
+    fn is_authenticated(&self, key: PairKey) -> bool {
+        self.outcome
+            .authenticated
+            .iter()
+            .any(|(known, _)| *known == key)
+    }
+
+    fn release_payload(&mut self, sink: &mut impl FnMut(GenerationId, &mut [u8])) {
+        if self.held.is_empty() {
+            return;
+        }
+        let mut held = std::mem::take(&mut self.held);
+        let tables = &self.tables;
+        while let Some((key, mut datagram)) = held.pop(|key| tables.validated(key).is_some()) {
+            self.stats.payload_received += 1;
+            sink(tables.validated(key).unwrap_or_default(), &mut datagram);
+        }
+        self.held = held;
+    }
+}
+
+/// Facts that wait to be fetched before requests of the peer, which make more of them, are dropped.
+const MAX_EVENTS: usize = 1024;

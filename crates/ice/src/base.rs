@@ -1,0 +1,104 @@
+//! Bases: what datagrams are sent from.
+
+use std::net::{IpAddr, SocketAddr};
+
+use crate::{Path, Protocol, candidate::reachable};
+
+/// An address that datagrams are sent from (RFC 8445 §4). It belongs to the agent, whatever generations
+/// have candidates on it.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Base {
+    pub(crate) id: BaseId,
+    pub(crate) address: SocketAddr,
+    pub(crate) via: Via,
+}
+
+/// Through what a base sends.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Via {
+    /// A UDP socket of this machine.
+    Socket,
+}
+
+/// Names a base for as long as its agent lives.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub(crate) struct BaseId(pub(crate) u64);
+
+/// What a pair is: the base that it sends from and the address that it sends to. Where its bytes go
+/// follows from the base.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub(crate) struct PairKey {
+    pub(crate) base: BaseId,
+    pub(crate) remote: SocketAddr,
+}
+
+/// An address that becomes a host candidate.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Host {
+    pub(crate) address: IpAddr,
+    /// The interface of an IPv6 link-local one, else 0.
+    pub(crate) scope: u32,
+    /// RFC 8445 §5.1.2.1: the local preference.
+    pub(crate) preference: u16,
+}
+
+/// The living bases of an agent.
+#[derive(Default)]
+pub(crate) struct Bases {
+    bases: Vec<Base>,
+    next: u64,
+}
+
+impl Bases {
+    /// A new base; the one that has this address already, if there is one.
+    pub(crate) fn add(&mut self, address: SocketAddr, via: Via) -> BaseId {
+        if let Some(known) = self.at(address) {
+            return known.id;
+        }
+        let id = BaseId(self.next);
+        self.next += 1;
+        self.bases.push(Base { id, address, via });
+        id
+    }
+
+    pub(crate) fn get(&self, id: BaseId) -> Option<&Base> {
+        self.bases.iter().find(|base| base.id == id)
+    }
+
+    pub(crate) fn at(&self, address: SocketAddr) -> Option<&Base> {
+        self.bases.iter().find(|base| base.address == address)
+    }
+
+    pub(crate) fn iter(&self) -> impl Iterator<Item = &Base> {
+        self.bases.iter()
+    }
+
+    /// Ends those for which `keep` does not hold, and gives them.
+    pub(crate) fn retain(&mut self, mut keep: impl FnMut(&Base) -> bool) -> Vec<Base> {
+        let (kept, ended) = self.bases.iter().partition(|base| keep(base));
+        self.bases = kept;
+        ended
+    }
+
+    /// Which pair a datagram belongs to that came on this path.
+    pub(crate) fn locate(&self, path: Path) -> Option<PairKey> {
+        let base = self.at(path.local)?;
+        let remote = reachable(base.address, path.remote)?;
+        Some(PairKey {
+            base: base.id,
+            remote,
+        })
+    }
+
+    /// Where datagrams of this pair go.
+    pub(crate) fn path(&self, key: PairKey) -> Option<Path> {
+        let base = self.get(key.base)?;
+        match base.via {
+            Via::Socket => Some(Path {
+                local: base.address,
+                remote: key.remote,
+                protocol: Protocol::Udp,
+            }),
+        }
+    }
+}

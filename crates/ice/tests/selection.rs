@@ -1,0 +1,335 @@
+//! Which pair payload goes on: moves, returns, backups, consent, and what is told of it.
+mod sim;
+
+use oxirtc_ice::{Event, GenerationId, State};
+
+use crate::sim::{Sent, Sim, ip, ms, secs};
+
+/// Two hosts with two addresses each, one of either family; IPv6 is nominated.
+fn two_ways(seed: u64) -> Sim {
+    let mut sim = Sim::new(seed);
+    sim.peers[0].addresses = vec![ip("10.0.0.1"), ip("2001:db8::1")];
+    sim.peers[1].addresses = vec![ip("10.0.0.2"), ip("2001:db8::2")];
+    sim.connect();
+    sim.run_until(secs(5), |sim| sim.both_are(State::Completed));
+    sim.run(secs(2));
+    assert!(goes_by_v6(&sim, 0) && goes_by_v6(&sim, 1));
+    for peer in &mut sim.peers {
+        peer.events.clear();
+    }
+    sim.sent.clear();
+    sim
+}
+
+fn goes_by_v6(sim: &Sim, side: usize) -> bool {
+    sim.payload_path(side)
+        .is_some_and(|path| path.remote.is_ipv6())
+}
+
+/// A pair that falls silent is left for one that answers, in both roles, within a second of the first
+/// unanswered check; and returned to when it answers again.
+#[test]
+fn payload_leaves_a_silent_pair_and_returns() {
+    for seed in 0..5 {
+        let mut sim = two_ways(seed);
+        sim.dead = vec![ip("2001:db8::1")];
+        sim.run_until(secs(7), |sim| {
+            [0, 1].iter().all(|side| !goes_by_v6(sim, *side))
+        });
+        assert!([0, 1].iter().all(|side| sim.has_consent(*side)));
+        let since = sim.now;
+        sim.run(secs(1));
+        let told = |event: &&Event| matches!(event, Event::PairChanged(_));
+        assert_eq!(sim.peers[0].events.iter().filter(told).count(), 1);
+        assert!(
+            sim.history(0)
+                .iter()
+                .all(|state| *state != State::Disconnected)
+        );
+        sim.dead.clear();
+        sim.run_until(secs(5), |sim| {
+            [0, 1].iter().all(|side| goes_by_v6(sim, *side))
+        });
+        assert!(sim.now >= since + secs(2), "it does not flap");
+    }
+}
+
+/// A pair that answers is kept, whatever the other does.
+#[test]
+fn a_pair_that_answers_is_kept() {
+    let mut sim = two_ways(1);
+    sim.run(secs(120));
+    let told = |event: &Event| matches!(event, Event::PairChanged(_));
+    assert!(!sim.peers[0].events.iter().any(told));
+    sim.dead = vec![ip("10.0.0.1")];
+    sim.run(secs(120));
+    assert!(!sim.peers[0].events.iter().any(told));
+    assert!(sim.both_are(State::Completed));
+}
+
+/// After nomination the other pair is kept warm: a check every 12 s ± 20 %.
+#[test]
+fn backups_are_kept_warm() {
+    let mut sim = two_ways(2);
+    sim.run(secs(600));
+    let backup = sim
+        .requests(0)
+        .into_iter()
+        .filter(|sent| sent.path.remote.is_ipv4());
+    let times: Vec<_> = backup.map(|sent| sent.at).collect();
+    // What the peer checks is checked in return, so a check may come sooner.
+    let gaps: Vec<_> = times.windows(2).map(|pair| pair[1] - pair[0]).collect();
+    assert!((40..=130).contains(&times.len()), "{}", times.len());
+    assert!(gaps.iter().all(|gap| *gap <= ms(14_400)), "{gaps:?}");
+}
+
+/// USE-CANDIDATE is never on a second pair when nominations have no numbers (RFC 8445 §8.1.1).
+#[test]
+fn a_second_pair_is_not_nominated() {
+    let mut sim = two_ways(3);
+    sim.dead = vec![ip("2001:db8::1")];
+    sim.run(secs(60));
+    let use_candidate = |bytes: &[u8]| bytes.windows(4).any(|it| it == [0, 0x25, 0, 0]);
+    let second = sim
+        .requests(0)
+        .into_iter()
+        .filter(|sent| sent.path.remote.is_ipv4() && use_candidate(&sent.bytes));
+    assert_eq!(second.count(), 0);
+    assert!(!goes_by_v6(&sim, 0) && sim.has_consent(0));
+}
+
+/// RFC 7675 §5.1: 30 s after the last answer nothing leaves, although no timer ran.
+#[test]
+fn consent_ends_by_the_clock() {
+    let mut sim = Sim::new(4);
+    sim.connect().run(secs(3));
+    let agent = &sim.peers[0].agent;
+    let way = |after| agent.payload_way(sim.now + after, GenerationId::default());
+    assert!(way(secs(20)).is_some());
+    assert_eq!(way(secs(31)), None);
+    assert!(!agent.has_consent(sim.now + secs(31)));
+}
+
+/// A peer that dies with pairs of both families is announced as disconnected, then failed: not as
+/// connected in between.
+#[test]
+fn a_dead_peer_is_not_announced_as_alive() {
+    for seed in 0..10 {
+        let mut sim = two_ways(seed);
+        sim.run_until(secs(30), |sim| {
+            let v6 = |sent: &&Sent| sent.path.remote.is_ipv6();
+            sim.requests(0).into_iter().filter(v6).count() > 1
+        });
+        sim.run(ms(30));
+        let answered = sim
+            .requests(0)
+            .into_iter()
+            .rev()
+            .find(|it| it.path.remote.is_ipv6());
+        let end = answered.map(|sent| sent.at + ms(20) + secs(30));
+        sim.up = [false, false];
+        sim.run_until(secs(60), |sim| sim.states()[0] == State::Failed);
+        assert_eq!(
+            Some(sim.now),
+            end,
+            "with the pair in use, however late the other answered"
+        );
+        sim.run_until(secs(60), |sim| sim.both_are(State::Failed));
+        for side in [0, 1] {
+            let states = sim.history(side);
+            assert_eq!(states, [State::Disconnected, State::Failed], "seed {seed}");
+        }
+        assert!(
+            sim.peers[0].agent.selected_pair().is_some(),
+            "the last one is still shown"
+        );
+    }
+}
+
+/// `Disconnected` comes 5 s after the first unanswered check.
+#[test]
+fn silence_shows_after_five_seconds() {
+    let mut sim = Sim::new(5);
+    sim.connect();
+    sim.run_until(secs(5), |sim| sim.both_are(State::Completed));
+    sim.run(secs(1));
+    sim.up = [false, false];
+    sim.sent.clear();
+    sim.run_until(secs(10), |sim| !sim.requests(0).is_empty());
+    let first = sim.requests(0)[0].at;
+    sim.run_until(secs(10), |sim| sim.states()[0] == State::Disconnected);
+    assert_eq!(sim.now - first, secs(5));
+}
+
+/// [5.6-07]: the pair is told from the first one on, and before the state.
+#[test]
+fn the_first_pair_is_told_before_the_state() {
+    let mut sim = Sim::new(6);
+    sim.connect();
+    sim.run_until(secs(1), |sim| sim.states()[0] == State::Connected);
+    let events = &sim.peers[0].events;
+    let pair = events
+        .iter()
+        .position(|it| matches!(it, Event::PairChanged(_)));
+    let state = Event::StateChanged(State::Connected);
+    let state = events.iter().position(|it| *it == state);
+    assert!(pair.is_some() && pair < state, "{events:?}");
+    assert!(sim.now - sim.start <= ms(20), "no nomination is waited for");
+}
+
+/// An interface goes: payload moves in the same moment; its socket is closed.
+#[test]
+fn a_lost_interface_is_left_at_once() {
+    let mut sim = two_ways(7);
+    let old = sim.payload_path(0).map(|path| path.local);
+    sim.peers[0].addresses = vec![ip("10.0.0.1")];
+    sim.tell_interfaces(0);
+    assert!(sim.has_consent(0) && !goes_by_v6(&sim, 0));
+    sim.flush();
+    assert_eq!(sim.peers[0].closed, Vec::from_iter(old));
+    // The peer moves when it notices, without a word of signalling.
+    // Its checks make ours be asked at once, so that it takes a second and not the rest of an interval.
+    sim.run_until(ms(1100), |sim| !goes_by_v6(sim, 1));
+    assert!(sim.has_consent(1));
+}
+
+/// An interface comes after gathering is complete: it is not told, and used all the same.
+#[test]
+fn a_new_interface_needs_no_signalling() {
+    let mut sim = Sim::new(8);
+    sim.connect();
+    sim.run_until(secs(5), |sim| sim.both_are(State::Completed));
+    sim.peers[0].events.clear();
+    sim.peers[0].addresses = vec![ip("10.0.0.77")];
+    sim.tell_interfaces(0);
+    assert!(!sim.has_consent(0));
+    assert_ne!(sim.states()[0], State::Failed);
+    let gap = sim.run_until(secs(2), |sim| sim.has_consent(0) && sim.has_consent(1));
+    assert!(gap <= ms(100), "{gap:?}");
+    sim.run_until(secs(7), |sim| {
+        sim.payload_path(1)
+            .is_some_and(|path| path.remote.ip() == ip("10.0.0.77"))
+    });
+    let gathered = |event: &Event| {
+        matches!(
+            event,
+            Event::CandidateGathered { .. } | Event::GatheringStateChanged(_)
+        )
+    };
+    assert!(!sim.peers[0].events.iter().any(gathered));
+}
+
+/// Between one network and the next there may be none for a while.
+#[test]
+fn no_network_at_all_is_no_failure_yet() {
+    let mut sim = Sim::new(9);
+    sim.connect();
+    sim.run_until(secs(5), |sim| sim.both_are(State::Completed));
+    sim.run(secs(60));
+    sim.peers[0].addresses.clear();
+    sim.tell_interfaces(0);
+    sim.run(secs(15));
+    assert_eq!(sim.states()[0], State::Disconnected);
+    sim.peers[0].addresses = vec![ip("10.0.0.78")];
+    sim.tell_interfaces(0);
+    sim.run_until(secs(1), |sim| sim.has_consent(0) && sim.has_consent(1));
+    sim.peers[0].addresses.clear();
+    sim.tell_interfaces(0);
+    sim.run(secs(31));
+    assert_eq!(sim.states()[0], State::Failed);
+}
+
+/// The system has no route: the other pair carries payload at once.
+#[test]
+fn unreachable_moves_at_once() {
+    let mut sim = two_ways(10);
+    let path = sim.payload_path(0);
+    let (now, peer) = (sim.now, &mut sim.peers[0]);
+    let agent = &mut peer.transports[0].agent;
+    agent.handle_unreachable(
+        now,
+        &mut peer.set,
+        path.unwrap_or_else(|| panic!("no path")),
+    );
+    assert!(!goes_by_v6(&sim, 0));
+    sim.run(secs(5));
+    assert!(goes_by_v6(&sim, 0), "it answers, so it is returned to");
+}
+
+/// A peer that does not trickle has said everything: what cannot work fails after 39.5 s.
+#[test]
+fn a_peer_without_trickle_has_told_all() {
+    let mut sim = Sim::new(11);
+    (sim.trickle, sim.says_trickle) = (false, false);
+    sim.connect();
+    let took = sim.run_until(secs(41), |sim| sim.both_are(State::Failed));
+    assert!(took >= ms(39_500), "{took:?}");
+}
+
+/// A peer whose end of candidates is forgotten is given up 79 s after the last sign of it.
+#[test]
+fn a_forgotten_end_comes_by_itself() {
+    let mut sim = Sim::new(12);
+    sim.trickle = false;
+    sim.connect();
+    sim.run(secs(78));
+    assert_eq!(sim.states()[0], State::New);
+    sim.run(secs(2));
+    assert_eq!(sim.states()[0], State::Failed);
+}
+
+/// A list that is full of pairs which fail lets those in that found no room.
+#[test]
+fn a_pair_that_ends_is_replaced() {
+    let mut sim = Sim::with(
+        13,
+        [
+            oxirtc_ice::Config::default().max_pairs(3),
+            Default::default(),
+        ],
+    );
+    sim.trickle = false;
+    sim.connect();
+    sim.up = [false, false];
+    for last in 100..110 {
+        let mut candidate = sim.peers[1].gathered[0].clone();
+        candidate.foundation = last.to_string();
+        candidate.priority -= last;
+        candidate.address = oxirtc_ice::Address::Ip(ip(&format!("10.0.0.{last}")));
+        sim.candidate(0, candidate);
+    }
+    sim.run(secs(200));
+    let mut asked: Vec<_> = sim
+        .requests(0)
+        .iter()
+        .map(|sent| sent.path.remote)
+        .collect();
+    asked.sort();
+    asked.dedup();
+    assert_eq!(asked.len(), 10, "each is tried once: {asked:?}");
+}
+
+/// With relayed candidates alone, nothing of this machine is told, checked from or answered at.
+#[test]
+fn a_relay_policy_shows_nothing() {
+    let mut sim = Sim::new(14);
+    let policy = oxirtc_ice::TransportPolicy::Relay;
+    sim.agent(0).set_transport_policy(policy);
+    sim.connect();
+    sim.run(secs(60));
+    assert!(sim.peers[0].gathered.is_empty());
+    assert!(sim.sent.iter().all(|sent| sent.from == 1));
+    // Set later it counts from the next local credentials on.
+    let mut sim = Sim::new(15);
+    sim.connect();
+    sim.run_until(secs(5), |sim| sim.both_are(State::Completed));
+    sim.agent(0).set_transport_policy(policy);
+    sim.peers[0].gathered.clear();
+    sim.renew(0);
+    sim.tell_credentials(0);
+    sim.renew(1);
+    sim.tell_credentials(1);
+    sim.flush();
+    assert!(sim.peers[0].gathered.is_empty());
+    assert!(sim.has_consent(0), "what works is not taken back");
+}

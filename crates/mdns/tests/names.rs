@@ -1,0 +1,141 @@
+//! Two machines of one link.
+
+use std::{
+    net::SocketAddr,
+    time::{Duration, Instant},
+};
+
+use oxirtc_mdns::{Error, Event, Mdns, Target};
+
+const NAME: &str = "3f6e1c7a-0000-4000-8000-000000000001.local";
+
+fn at(text: &str) -> SocketAddr {
+    text.parse().unwrap()
+}
+
+fn ms(n: u64) -> Duration {
+    Duration::from_millis(n)
+}
+
+/// Carries everything from one to the other; how many datagrams, and how many of them to all.
+fn carry(now: Instant, from: (&mut Mdns, &str), to: &mut Mdns) -> (usize, usize) {
+    let (mut all, mut group) = (0, 0);
+    while let Some(transmit) = from.0.poll_transmit(now) {
+        all += 1;
+        group += usize::from(transmit.target == Target::Group);
+        to.handle_datagram(now, at(from.1), &transmit.bytes);
+    }
+    (all, group)
+}
+
+const OURS: &str = "192.0.2.1:5353";
+const THEIRS: &str = "192.0.2.7:5353";
+
+#[test]
+fn both_families_are_resolved() {
+    for address in ["192.0.2.7", "2001:db8::7", "fe80::7"] {
+        let now = oxirtc_netsim::epoch();
+        let (mut ours, mut theirs) = (Mdns::new([1; 32]), Mdns::new([2; 32]));
+        let address = address.parse().unwrap();
+        let name = theirs.publish(now, address).unwrap();
+        while theirs.poll_transmit(now).is_some() {}
+        ours.resolve(now, &name.to_uppercase()).unwrap();
+        assert_eq!(carry(now, (&mut ours, OURS), &mut theirs), (1, 1));
+        // The first question wants an answer to itself alone.
+        assert_eq!(carry(now, (&mut theirs, THEIRS), &mut ours), (1, 0));
+        let name = name.to_uppercase();
+        assert_eq!(ours.poll_event(), Some(Event::Resolved { name, address }));
+        assert_eq!((ours.poll_event(), ours.poll_timeout()), (None, None));
+    }
+}
+
+/// Three questions in 3 s, then patience to 5 s; a name once only.
+#[test]
+fn silence_ends_after_five_seconds() {
+    let start = oxirtc_netsim::epoch();
+    let mut ours = Mdns::new([1; 32]);
+    ours.resolve(start, NAME).unwrap();
+    ours.resolve(start, NAME).unwrap();
+    let (mut now, mut asked) = (start, Vec::new());
+    loop {
+        while ours.poll_transmit(now).is_some() {
+            asked.push(now - start);
+        }
+        let Some(next) = ours.poll_timeout() else {
+            break;
+        };
+        assert!(next > now);
+        now = next;
+        ours.handle_timeout(now);
+    }
+    assert_eq!(asked, [ms(0), ms(1000), ms(3000)]);
+    assert_eq!(now - start, ms(5000));
+    let name = NAME.to_owned();
+    assert_eq!(ours.poll_event(), Some(Event::Unresolved { name }));
+}
+
+#[test]
+fn names_are_announced_answered_and_withdrawn() {
+    let mut now = oxirtc_netsim::epoch();
+    let (mut ours, mut theirs) = (Mdns::new([1; 32]), Mdns::new([2; 32]));
+    let address = "192.0.2.7".parse().unwrap();
+    let name = theirs.publish(now, address).unwrap();
+    // Who waits for the name hears the announcement.
+    ours.resolve(now, &name).unwrap();
+    assert_eq!(carry(now, (&mut theirs, THEIRS), &mut ours), (1, 1));
+    assert!(matches!(ours.poll_event(), Some(Event::Resolved { .. })));
+    now += ms(1000);
+    theirs.handle_timeout(now);
+    assert_eq!(carry(now, (&mut theirs, THEIRS), &mut ours), (1, 1));
+    assert_eq!(theirs.poll_timeout(), None);
+    // To all, once in a second at most: the third question is answered, the same again is not.
+    now += ms(5000);
+    while ours.poll_transmit(now).is_some() {}
+    ours.resolve(now, &name).unwrap();
+    while ours.poll_transmit(now).is_some() {}
+    now += ms(1000);
+    ours.handle_timeout(now);
+    let question = ours.poll_transmit(now).unwrap();
+    for (after, answers) in [(0, 1), (500, 0), (600, 1)] {
+        now += ms(after);
+        theirs.handle_datagram(now, at(OURS), &question.bytes);
+        let sent = std::iter::from_fn(|| theirs.poll_transmit(now)).count();
+        assert_eq!(sent, answers);
+    }
+    theirs.withdraw(&name);
+    let goodbye = theirs.poll_transmit(now).unwrap();
+    ours.handle_datagram(now, at(THEIRS), &goodbye.bytes);
+    assert_eq!(ours.poll_event(), None, "a goodbye is no answer");
+    now += ms(2000);
+    theirs.handle_datagram(now, at(OURS), &question.bytes);
+    assert_eq!(theirs.poll_transmit(now), None);
+}
+
+/// What is wrong, from elsewhere or of no use resolves nothing; names are limited.
+#[test]
+fn bad_input_changes_nothing() {
+    let now = oxirtc_netsim::epoch();
+    let mut ours = Mdns::new([1; 32]);
+    for bad in ["a.b.local", "example.org", ""] {
+        assert_eq!(ours.resolve(now, bad), Err(Error::Name));
+    }
+    for trap in ["127.0.0.1", "0.0.0.0", "224.0.0.1", "::1"] {
+        let mut theirs = Mdns::new([2; 32]);
+        let name = theirs.publish(now, trap.parse().unwrap()).unwrap();
+        ours.resolve(now, &name).unwrap();
+        carry(now, (&mut theirs, THEIRS), &mut ours);
+        assert_eq!(ours.poll_event(), None, "{trap}");
+        ours.cancel(&name);
+    }
+    let mut theirs = Mdns::new([3; 32]);
+    let name = theirs.publish(now, "192.0.2.7".parse().unwrap()).unwrap();
+    ours.resolve(now, &name).unwrap();
+    let answer = theirs.poll_transmit(now).unwrap();
+    ours.handle_datagram(now, at("192.0.2.7:5354"), &answer.bytes);
+    for length in 0..answer.bytes.len() {
+        ours.handle_datagram(now, at(THEIRS), &answer.bytes[..length]);
+    }
+    assert_eq!(ours.poll_event(), None);
+    let full = (0..100).filter(|n| ours.resolve(now, &format!("n{n}.local")) == Err(Error::Full));
+    assert_eq!(full.count(), 100 - 63);
+}

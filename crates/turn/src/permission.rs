@@ -1,0 +1,109 @@
+//! Permissions: who may send (RFC 8656 §9).
+
+use std::{
+    net::IpAddr,
+    time::{Duration, Instant},
+};
+
+/// The addresses that are permitted, or are to be.
+#[derive(Default)]
+pub(crate) struct Permissions(Vec<Permission>);
+
+struct Permission {
+    ip: IpAddr,
+    state: State,
+}
+
+/// How far a permission is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum State {
+    Wanted,
+    /// A request is under way; whether it was granted before.
+    Asked(bool),
+    /// It is asked for again from then on.
+    Granted(Instant),
+}
+
+impl Permissions {
+    /// Wants one; `false` when there are too many.
+    pub(crate) fn want(&mut self, ip: IpAddr) -> bool {
+        let known = self.0.iter().any(|it| it.ip == ip);
+        if !known && self.0.len() < MAX_PERMISSIONS {
+            let state = State::Wanted;
+            self.0.push(Permission { ip, state });
+            return true;
+        }
+        known
+    }
+
+    /// Whether this address may send and be sent to.
+    pub(crate) fn has(&self, ip: IpAddr) -> bool {
+        let granted = |it: &&Permission| matches!(it.state, State::Granted(_) | State::Asked(true));
+        self.0
+            .iter()
+            .find(|it| it.ip == ip)
+            .filter(granted)
+            .is_some()
+    }
+
+    /// Those to ask for now, of one request.
+    pub(crate) fn take_due(&mut self, now: Instant) -> Vec<IpAddr> {
+        let mut due = Vec::new();
+        // What is granted is refreshed together: one request for all that is near its end.
+        let any = self.0.iter().any(|it| it.is_due(now));
+        for permission in self.0.iter_mut().filter(|_| any) {
+            if due.len() == MAX_AT_ONCE {
+                break;
+            }
+            permission.state = match permission.state {
+                State::Wanted => State::Asked(false),
+                State::Granted(at) if at <= now + TOGETHER => State::Asked(true),
+                _ => continue,
+            };
+            due.push(permission.ip);
+        }
+        due
+    }
+
+    /// The server has permitted these; which of them are news.
+    pub(crate) fn grant(&mut self, now: Instant, ips: &[IpAddr]) -> Vec<IpAddr> {
+        let mut news = Vec::new();
+        for permission in self.0.iter_mut().filter(|it| ips.contains(&it.ip)) {
+            if permission.state == State::Asked(false) {
+                news.push(permission.ip);
+            }
+            permission.state = State::Granted(now + REFRESH);
+        }
+        news
+    }
+
+    pub(crate) fn forget(&mut self, ips: &[IpAddr]) {
+        self.0.retain(|it| !ips.contains(&it.ip));
+    }
+
+    pub(crate) fn poll_timeout(&self) -> Option<Instant> {
+        let refresh = self.0.iter().filter_map(|it| match it.state {
+            State::Granted(at) => Some(at),
+            _ => None,
+        });
+        refresh.min()
+    }
+}
+
+impl Permission {
+    fn is_due(&self, now: Instant) -> bool {
+        match self.state {
+            State::Wanted => true,
+            State::Asked(_) => false,
+            State::Granted(at) => at <= now,
+        }
+    }
+}
+
+/// RFC 8656 §9: a permission lasts five minutes.
+const REFRESH: Duration = Duration::from_secs(240);
+/// What ends this soon is refreshed along.
+const TOGETHER: Duration = Duration::from_secs(20);
+const MAX_PERMISSIONS: usize = 128;
+/// As many IPv6 addresses as a datagram of 1,200 bytes holds beside long credentials.
+const MAX_AT_ONCE: usize = 16;

@@ -1,0 +1,479 @@
+//! A small TURN server, and a client of it in simulated time.
+#![expect(clippy::unwrap_used, reason = "a failed step fails the test")]
+
+use std::{
+    collections::BTreeMap,
+    net::{IpAddr, SocketAddr},
+    time::{Duration, Instant},
+};
+
+use oxirtc_stun::{
+    AddressFamily, Attribute, AttributeType, Builder, Class, ErrorCode, Integrity, IntegrityKey,
+    Message, Method, PasswordAlgorithm, SecurityFeatures,
+};
+use oxirtc_turn::{Client, Config, Credentials, Event, Families, Input, Leg};
+
+pub(crate) const CLIENT: &str = "192.0.2.77:5000";
+pub(crate) const SERVER: &str = "192.0.2.1:3478";
+
+pub(crate) fn at(text: &str) -> SocketAddr {
+    text.parse().unwrap()
+}
+
+pub(crate) fn ip(text: &str) -> IpAddr {
+    text.parse().unwrap()
+}
+
+pub(crate) fn secs(n: u64) -> Duration {
+    Duration::from_secs(n)
+}
+
+/// One allocation.
+pub(crate) struct Allocation {
+    pub(crate) relayed: Vec<SocketAddr>,
+    pub(crate) expires: Instant,
+    pub(crate) permissions: BTreeMap<IpAddr, Instant>,
+    pub(crate) channels: BTreeMap<u16, (SocketAddr, Instant)>,
+}
+
+/// The server. What it does wrong is set by the test.
+pub(crate) struct Server {
+    pub(crate) password: String,
+    pub(crate) mac_key: Option<Vec<u8>>,
+    pub(crate) sha256: bool,
+    /// The nonce says that algorithms are offered, and they are not.
+    pub(crate) stripped: bool,
+    pub(crate) anonymous: bool,
+    pub(crate) nonce_life: Duration,
+    pub(crate) always_stale: bool,
+    pub(crate) same_nonce: bool,
+    pub(crate) lifetime: u32,
+    pub(crate) knows_both: bool,
+    pub(crate) refuses_ipv6: bool,
+    pub(crate) relay: [IpAddr; 2],
+    pub(crate) refuse: Option<(Method, u16)>,
+    pub(crate) forbidden: Option<IpAddr>,
+    pub(crate) redirect: Vec<SocketAddr>,
+    pub(crate) silent: bool,
+    pub(crate) forges: bool,
+    pub(crate) allocations: BTreeMap<SocketAddr, Allocation>,
+    /// Methods of the requests that came, and whether they had integrity.
+    pub(crate) requests: Vec<(Method, bool)>,
+    pub(crate) usernames: Vec<Option<String>>,
+    pub(crate) nonce: u64,
+    pub(crate) nonce_born: Option<Instant>,
+    pub(crate) next_port: u16,
+}
+
+/// What the server sends.
+pub(crate) enum Out {
+    Client(Vec<u8>),
+    Peer(SocketAddr, Vec<u8>),
+}
+
+impl Server {
+    pub(crate) fn new() -> Self {
+        Self {
+            password: "secret".into(),
+            mac_key: None,
+            sha256: false,
+            stripped: false,
+            anonymous: false,
+            nonce_life: secs(3600),
+            always_stale: false,
+            same_nonce: false,
+            lifetime: 600,
+            knows_both: true,
+            refuses_ipv6: false,
+            relay: [ip("198.51.100.1"), ip("2001:db8::1")],
+            refuse: None,
+            forbidden: None,
+            redirect: Vec::new(),
+            silent: false,
+            forges: false,
+            allocations: BTreeMap::new(),
+            requests: Vec::new(),
+            usernames: Vec::new(),
+            nonce: 0,
+            nonce_born: None,
+            next_port: 49_152,
+        }
+    }
+
+    fn key(&self) -> IntegrityKey {
+        if let Some(key) = &self.mac_key {
+            return IntegrityKey::from_bytes(key);
+        }
+        let algorithm = if self.sha256 {
+            PasswordAlgorithm::SHA256
+        } else {
+            PasswordAlgorithm::MD5
+        };
+        IntegrityKey::long_term("alice", "example.org", &self.password, algorithm).unwrap()
+    }
+
+    fn nonce(&self) -> Vec<u8> {
+        let features = SecurityFeatures {
+            password_algorithms: self.sha256 || self.stripped,
+            username_anonymity: self.anonymous,
+        };
+        format!("{}{}", features.cookie(), self.nonce).into_bytes()
+    }
+
+    /// The server is started anew: it knows nobody.
+    pub(crate) fn restart(&mut self) {
+        self.allocations.clear();
+        self.nonce += 1000;
+        self.nonce_born = None;
+    }
+
+    pub(crate) fn handle(&mut self, now: Instant, from: SocketAddr, bytes: &[u8]) -> Vec<Out> {
+        if self.silent {
+            return Vec::new();
+        }
+        if (64..=79).contains(&bytes[0]) {
+            let number = u16::from_be_bytes([bytes[0], bytes[1]]);
+            let length = usize::from(u16::from_be_bytes([bytes[2], bytes[3]]));
+            let allocation = self.allocations.get(&from);
+            let channel = allocation.and_then(|it| it.channels.get(&number));
+            let channel = channel.filter(|(_, until)| *until > now);
+            return channel
+                .map(|(peer, _)| Out::Peer(*peer, bytes[4..4 + length].to_vec()))
+                .into_iter()
+                .collect();
+        }
+        let message = Message::parse(bytes).unwrap();
+        if message.class() == Class::Indication {
+            assert_eq!(message.method(), Method::SEND);
+            let (peer, data) = (message.xor_peer_address().unwrap(), message.data().unwrap());
+            let permitted = self.is_permitted(now, from, peer.ip());
+            return permitted
+                .then(|| Out::Peer(peer, data.to_vec()))
+                .into_iter()
+                .collect();
+        }
+        message.verify_fingerprint().unwrap();
+        let signed = message.contains(AttributeType::MESSAGE_INTEGRITY)
+            || message.contains(AttributeType::MESSAGE_INTEGRITY_SHA256);
+        self.requests.push((message.method(), signed));
+        self.usernames.push(message.username().map(str::to_owned));
+        let mut answer = Vec::new();
+        match self.judge(now, from, &message) {
+            Ok(()) => self.grant(now, from, &message, &mut answer),
+            Err(code) => self.refuse(code, &message, &mut answer),
+        }
+        vec![Out::Client(answer)]
+    }
+
+    fn is_permitted(&self, now: Instant, client: SocketAddr, peer: IpAddr) -> bool {
+        let allocation = self.allocations.get(&client).filter(|it| it.expires > now);
+        let until = allocation.and_then(|it| it.permissions.get(&peer));
+        until.is_some_and(|until| *until > now)
+    }
+
+    fn judge(&mut self, now: Instant, from: SocketAddr, request: &Message<'_>) -> Result<(), u16> {
+        if request.method() == Method::ALLOCATE && !self.redirect.is_empty() {
+            return Err(300);
+        }
+        let Some(nonce) = request.nonce() else {
+            self.nonce += u64::from(!self.same_nonce);
+            self.nonce_born = Some(now);
+            return Err(401);
+        };
+        let old = self
+            .nonce_born
+            .is_none_or(|born| born + self.nonce_life <= now);
+        if old || nonce != self.nonce() || self.always_stale {
+            if old || self.always_stale {
+                self.nonce += u64::from(!self.same_nonce);
+                self.nonce_born = Some(now);
+            }
+            return Err(438);
+        }
+        let integrity = request.verify_integrity(&self.key());
+        let expected = if self.sha256 {
+            Integrity::Sha256
+        } else {
+            Integrity::Sha1
+        };
+        if integrity != Ok(expected) {
+            return Err(401);
+        }
+        if let Some((_, code)) = self
+            .refuse
+            .filter(|(method, _)| *method == request.method())
+        {
+            return Err(code);
+        }
+        let known = self
+            .allocations
+            .get(&from)
+            .is_some_and(|it| it.expires > now);
+        match request.method() {
+            Method::ALLOCATE if known => Err(437),
+            Method::ALLOCATE => Ok(()),
+            _ if !known => Err(437),
+            _ => {
+                let mut peers = request.xor_peer_addresses().flatten();
+                let forbidden = peers.any(|peer| Some(peer.ip()) == self.forbidden);
+                if forbidden { Err(403) } else { Ok(()) }
+            }
+        }
+    }
+
+    fn refuse(&self, code: u16, request: &Message<'_>, answer: &mut Vec<u8>) {
+        let mut builder = Builder::response(answer, Class::Error, request);
+        builder.add(Attribute::ErrorCode(ErrorCode::new(code, "because")));
+        let nonce = self.nonce();
+        match code {
+            401 | 438 => {
+                builder.add(Attribute::Realm("example.org"));
+                builder.add(Attribute::Nonce(&nonce));
+                if self.sha256 {
+                    let both = [PasswordAlgorithm::MD5, PasswordAlgorithm::SHA256];
+                    builder.password_algorithms(&both);
+                }
+            }
+            300 => {
+                builder.add(Attribute::AlternateServer(self.redirect[0]));
+            }
+            _ => self.sign(&mut builder),
+        }
+        builder.fingerprint();
+        builder.finish().unwrap();
+    }
+
+    fn sign(&self, builder: &mut Builder<'_>) {
+        let forged = IntegrityKey::from_bytes(b"nobody's");
+        let key = if self.forges { forged } else { self.key() };
+        if self.sha256 {
+            builder.message_integrity_sha256(&key);
+        } else {
+            builder.message_integrity(&key);
+        }
+    }
+
+    fn grant(
+        &mut self,
+        now: Instant,
+        from: SocketAddr,
+        request: &Message<'_>,
+        answer: &mut Vec<u8>,
+    ) {
+        let lifetime = request
+            .lifetime()
+            .map_or(self.lifetime, |it| it.min(self.lifetime));
+        let mut relayed = Vec::new();
+        match request.method() {
+            Method::ALLOCATE => relayed = self.allocate(now, from, request, lifetime),
+            Method::REFRESH if lifetime == 0 => drop(self.allocations.remove(&from)),
+            method => {
+                let allocation = self.allocations.get_mut(&from).unwrap();
+                if method == Method::REFRESH {
+                    allocation.expires = now + secs(lifetime.into());
+                }
+                for peer in request.xor_peer_addresses().flatten() {
+                    allocation.permissions.insert(peer.ip(), now + secs(300));
+                    if let Some(number) = request.channel_number() {
+                        let known = allocation.channels.get(&number);
+                        assert!(known.is_none_or(|(other, _)| *other == peer));
+                        allocation.channels.insert(number, (peer, now + secs(600)));
+                    }
+                }
+            }
+        }
+        let mut builder = Builder::response(answer, Class::Success, request);
+        for address in &relayed {
+            builder.add(Attribute::XorRelayedAddress(*address));
+        }
+        if request.method() == Method::ALLOCATE {
+            builder.add(Attribute::XorMappedAddress(from));
+            if self.refuses_ipv6 {
+                let code = ErrorCode::ADDRESS_FAMILY_NOT_SUPPORTED;
+                builder.add(Attribute::AddressErrorCode(AddressFamily::Ipv6, code));
+            }
+        }
+        if [Method::ALLOCATE, Method::REFRESH].contains(&request.method()) {
+            builder.add(Attribute::Lifetime(lifetime));
+        }
+        self.sign(&mut builder);
+        builder.fingerprint();
+        builder.finish().unwrap();
+    }
+
+    fn allocate(
+        &mut self,
+        now: Instant,
+        from: SocketAddr,
+        request: &Message<'_>,
+        lifetime: u32,
+    ) -> Vec<SocketAddr> {
+        assert_eq!(request.requested_transport(), Some(17));
+        self.next_port += 1;
+        let both =
+            request.additional_address_family().is_some() && self.knows_both && !self.refuses_ipv6;
+        let six = request.requested_address_family() == Some(AddressFamily::Ipv6);
+        let families: &[usize] = if both { &[0, 1] } else { &[usize::from(six)] };
+        let relayed = families
+            .iter()
+            .map(|it| SocketAddr::new(self.relay[*it], self.next_port));
+        let allocation = Allocation {
+            relayed: relayed.collect(),
+            expires: now + secs(lifetime.into()),
+            permissions: BTreeMap::new(),
+            channels: BTreeMap::new(),
+        };
+        let relayed = allocation.relayed.clone();
+        self.allocations.insert(from, allocation);
+        relayed
+    }
+
+    /// A peer sends to the allocation of this client.
+    pub(crate) fn pass_on(
+        &self,
+        now: Instant,
+        client: SocketAddr,
+        peer: SocketAddr,
+        data: &[u8],
+    ) -> Option<Vec<u8>> {
+        if !self.is_permitted(now, client, peer.ip()) {
+            return None;
+        }
+        let allocation = self.allocations.get(&client)?;
+        let mut channels = allocation.channels.iter();
+        let bound = channels.find(|(_, (other, until))| *other == peer && *until > now);
+        let mut bytes = Vec::new();
+        if let Some((number, _)) = bound {
+            bytes.extend(number.to_be_bytes());
+            bytes.extend(u16::try_from(data.len()).unwrap().to_be_bytes());
+            bytes.extend(data);
+        } else {
+            let id = oxirtc_stun::TransactionId::new([5; 12]);
+            let mut builder = Builder::new(&mut bytes, Class::Indication, Method::DATA, id);
+            builder.add(Attribute::XorPeerAddress(peer));
+            builder.add(Attribute::Data(data));
+            builder.finish().unwrap();
+        }
+        Some(bytes)
+    }
+}
+
+/// A client and a server.
+pub(crate) struct Sim {
+    pub(crate) now: Instant,
+    pub(crate) client: Client,
+    pub(crate) server: Server,
+    pub(crate) events: Vec<Event>,
+    /// What reached peers.
+    pub(crate) relayed: Vec<(SocketAddr, Vec<u8>)>,
+    /// Whether datagrams are lost.
+    pub(crate) down: bool,
+    pub(crate) sent: usize,
+}
+
+pub(crate) fn alice() -> Credentials {
+    Credentials::LongTerm {
+        username: "alice".into(),
+        password: String::from("secret").into(),
+    }
+}
+
+pub(crate) fn config() -> Config {
+    Config::new(at(SERVER), Leg::Datagrams, alice())
+}
+
+impl Sim {
+    pub(crate) fn new(config: Config, server: Server) -> Self {
+        let now = oxirtc_netsim::epoch();
+        Self {
+            now,
+            client: Client::new(config, [3; 32], now),
+            server,
+            events: Vec::new(),
+            relayed: Vec::new(),
+            down: false,
+            sent: 0,
+        }
+    }
+
+    /// Everything that is to be said is said.
+    pub(crate) fn flush(&mut self) {
+        let mut buf = Vec::new();
+        while self.client.poll_transmit(self.now, 1200, &mut buf) {
+            self.sent += 1;
+            assert!(self.sent < 100_000, "polling ends");
+            let bytes = std::mem::take(&mut buf);
+            if self.down {
+                continue;
+            }
+            // A redirected client asks the next server.
+            if let Some(position) = self
+                .server
+                .redirect
+                .iter()
+                .position(|it| *it == self.client.server() && *it != at(SERVER))
+            {
+                self.server.redirect.drain(..=position);
+            }
+            for out in self.server.handle(self.now, at(CLIENT), &bytes) {
+                self.take(out);
+            }
+        }
+        self.events
+            .extend(std::iter::from_fn(|| self.client.poll_event()));
+    }
+
+    fn take(&mut self, out: Out) {
+        match out {
+            Out::Client(bytes) => {
+                assert_eq!(
+                    self.client.handle_datagram(self.now, &bytes),
+                    Input::Consumed
+                );
+            }
+            Out::Peer(peer, data) => self.relayed.push((peer, data)),
+        }
+    }
+
+    pub(crate) fn run(&mut self, duration: Duration) -> &mut Self {
+        let end = self.now + duration;
+        self.flush();
+        while let Some(next) = self.client.poll_timeout().filter(|next| *next <= end) {
+            assert!(next >= self.now);
+            self.now = next;
+            self.client.handle_timeout(next);
+            assert!(self.client.poll_timeout().is_none_or(|at| at > next));
+            self.flush();
+        }
+        self.now = end;
+        self
+    }
+
+    /// Sends to a peer; the size of what went to the server, if it may.
+    pub(crate) fn send(&mut self, peer: &str, data: &[u8]) -> Option<usize> {
+        let peer = at(peer);
+        let mut buf = vec![0; self.client.headroom(peer)];
+        buf.extend_from_slice(data);
+        self.client.wrap(&mut buf, 0, peer).ok()?;
+        for out in self.server.handle(self.now, at(CLIENT), &buf) {
+            self.take(out);
+        }
+        Some(buf.len())
+    }
+
+    /// A peer sends; what reaches the client.
+    pub(crate) fn receive(&mut self, peer: &str, data: &[u8]) -> Option<Vec<u8>> {
+        let bytes = self.server.pass_on(self.now, at(CLIENT), at(peer), data)?;
+        match self.client.handle_datagram(self.now, &bytes) {
+            Input::Data { peer: from, range } => {
+                assert_eq!(from, at(peer));
+                Some(bytes[range].to_vec())
+            }
+            _ => None,
+        }
+    }
+
+    pub(crate) fn both(server: Server) -> Self {
+        Self::new(config().families(Families::Both), server)
+    }
+}
