@@ -1,11 +1,15 @@
 //! What the targets for parsers do with the bytes: read them, ask for everything, write them, read them again.
 
 mod dtls;
+mod rtp;
 mod sctp;
+mod srtp;
 
 pub use self::{
     dtls::{certificate, fragments, handshake, records},
+    rtp::{rtcp_compound, rtp_extensions, rtp_packet, rtp_payload, rtp_session},
     sctp::{sctp_packet, sctp_parameters},
+    srtp::srtp_packet,
 };
 
 use oxirtc_sdp::{Attribute, Session};
