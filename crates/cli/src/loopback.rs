@@ -10,11 +10,9 @@ use anyhow::{Context as _, bail, ensure};
 use bytes::Bytes;
 use indicatif::ProgressBar;
 use oxirtc_peerconnection::{
-    Configuration, DataChannel, DataChannelInit, Event, IceCandidateInit, IceGatheringState,
-    Message, PeerConnection, SctpTransport, SctpTransportState,
+    Configuration, DataChannel, DataChannelInit, Event, Message, PeerConnection,
 };
-use tokio::task::JoinHandle;
-use tokio::time::{sleep, timeout};
+use tokio::time::timeout;
 
 use crate::{Outcome, say};
 
@@ -48,8 +46,6 @@ struct Row {
 struct Pair {
     left: PeerConnection,
     right: PeerConnection,
-    tasks: [JoinHandle<()>; 2],
-    arriving: tokio::sync::mpsc::UnboundedReceiver<DataChannel>,
 }
 
 /// Connects, measures, prints; Ctrl-C ends it between two messages.
@@ -65,21 +61,9 @@ pub(crate) async fn run(arguments: Arguments) -> anyhow::Result<Outcome> {
 }
 
 async fn measure(time: Duration) -> anyhow::Result<()> {
-    let mut pair = timeout(PATIENCE, Pair::connect())
+    let pair = timeout(PATIENCE, Pair::connect())
         .await
         .with_context(|| format!("the two peers did not connect in {PATIENCE:?}"))??;
-    if let Some(used) = pair
-        .left
-        .sctp()
-        .and_then(|sctp| sctp.transport())
-        .and_then(|dtls| dtls.ice_transport().selected_candidate_pair())
-    {
-        say(format_args!(
-            "over UDP, {} <-> {}",
-            place(&used.local),
-            place(&used.remote)
-        ));
-    }
     say("");
     say(format_args!(
         "{:<28} {:>10} {:>10} {:>12} {:>10}",
@@ -103,6 +87,18 @@ async fn measure(time: Duration) -> anyhow::Result<()> {
         at(0.99),
         trips.len()
     ));
+    if let Some(used) = pair
+        .left
+        .sctp()
+        .and_then(|sctp| sctp.transport())
+        .and_then(|dtls| dtls.ice_transport().selected_candidate_pair())
+    {
+        say(format_args!(
+            "over UDP, {} <-> {}",
+            place(&used.local),
+            place(&used.remote)
+        ));
+    }
     pair.end().await
 }
 
@@ -115,59 +111,40 @@ async fn with_progress<T>(name: &'static str, work: impl Future<Output = T>) -> 
 }
 
 impl Pair {
-    /// Offer, answer and trickling candidates, each handed straight to the other.
+    /// Offer and answer, each with its candidates.
     async fn connect() -> anyhow::Result<Self> {
         let start = Instant::now();
-        let left = peer()?;
-        let right = peer()?;
-        let (found, arriving) = tokio::sync::mpsc::unbounded_channel();
+        let (left, right) = (peer()?, peer()?);
         let first = left.create_data_channel("first", DataChannelInit::default())?;
         left.set_local_description(None).await?;
-        found_addresses(&left).await?;
-        let offer = left.local_description().context("no offer")?;
+        let offer = left.gathered().await?;
+        // A peer without a candidate waits for ever: better say why.
+        ensure!(
+            offer.sdp.contains("a=candidate:"),
+            "no network interface is up, not even loopback: bring one up, such as by `ip link set lo up`"
+        );
         right.set_remote_description(offer).await?;
         right.set_local_description(None).await?;
-        let answer = right.local_description().context("no answer")?;
-        left.set_remote_description(answer).await?;
-        let tasks = [
-            tokio::spawn(trickle(left.clone(), right.clone(), None)),
-            tokio::spawn(trickle(right.clone(), left.clone(), Some(found))),
-        ];
-        let mut pair = Self {
-            left,
-            right,
-            tasks,
-            arriving,
-        };
+        left.set_remote_description(right.gathered().await?).await?;
         first.opened().await?;
-        pair.arriving
-            .recv()
-            .await
-            .context("the channel did not arrive")?;
+        right.next_data_channel().await?;
         say(format_args!(
             "connected in {:.1} ms",
             (Instant::now() - start).as_secs_f64() * 1e3
         ));
-        first.close();
-        first.closed().await?;
-        Ok(pair)
+        Ok(Self { left, right })
     }
 
     /// A channel, seen from both ends.
-    async fn channel(
-        &mut self,
-        init: DataChannelInit,
-    ) -> anyhow::Result<(DataChannel, DataChannel)> {
+    async fn channel(&self, init: DataChannelInit) -> anyhow::Result<(DataChannel, DataChannel)> {
         let near = self.left.create_data_channel("load", init)?;
-        let far = timeout(PATIENCE, self.arriving.recv()).await;
-        let far = far
-            .context("the channel did not arrive")?
-            .context("the connection ended")?;
+        let far = timeout(PATIENCE, self.right.next_data_channel()).await;
+        let far = far.context("the channel did not arrive")??;
         near.opened().await?;
         Ok((near, far))
     }
 
-    async fn bulk(&mut self, load: Load, time: Duration) -> anyhow::Result<Row> {
+    async fn bulk(&self, load: Load, time: Duration) -> anyhow::Result<Row> {
         let max_retransmits = load.lossy.then_some(0);
         let init = DataChannelInit {
             ordered: !load.lossy,
@@ -208,7 +185,7 @@ impl Pair {
     }
 
     /// Sorted, at least one.
-    async fn round_trips(&mut self, time: Duration) -> anyhow::Result<Vec<Duration>> {
+    async fn round_trips(&self, time: Duration) -> anyhow::Result<Vec<Duration>> {
         let (near, far) = self.channel(DataChannelInit::default()).await?;
         let echo = tokio::spawn(async move {
             while let Some(message) = far.recv().await {
@@ -239,66 +216,20 @@ impl Pair {
     async fn end(self) -> anyhow::Result<()> {
         self.left.shutdown().await;
         let told = async {
-            let open = |sctp: &SctpTransport| sctp.state() != SctpTransportState::Closed;
-            while self.right.sctp().as_ref().is_some_and(open) {
-                sleep(Duration::from_millis(1)).await;
+            while let Some(event) = self.right.next_event().await {
+                if matches!(event, Event::PeerClosed) {
+                    return;
+                }
             }
         };
         timeout(PATIENCE, told)
             .await
-            .context("the other peer did not see the end")?;
-        self.right.close();
-        for task in self.tasks {
-            task.await.context("a peer's task ended badly")?;
-        }
-        Ok(())
+            .context("the other peer did not see the end")
     }
 }
 
 fn peer() -> anyhow::Result<PeerConnection> {
     PeerConnection::new(Configuration::default()).context("no peer on this machine's network")
-}
-
-/// A peer without a candidate waits for ever: better say why.
-async fn found_addresses(peer: &PeerConnection) -> anyhow::Result<()> {
-    let gathered = async {
-        while peer.ice_gathering_state() != IceGatheringState::Complete {
-            sleep(Duration::from_millis(1)).await;
-        }
-    };
-    timeout(PATIENCE, gathered)
-        .await
-        .context("the addresses of this machine cannot be gathered")?;
-    let description = peer.local_description().context("no description")?;
-    ensure!(
-        description.sdp.contains("a=candidate:"),
-        "no network interface is up, not even loopback: bring one up, such as by `ip link set lo up`"
-    );
-    Ok(())
-}
-
-/// Hands candidates over, and channels up, until the connection is closed.
-async fn trickle(
-    from: PeerConnection,
-    to: PeerConnection,
-    found: Option<tokio::sync::mpsc::UnboundedSender<DataChannel>>,
-) {
-    while let Some(event) = from.next_event().await {
-        match event {
-            Event::IceCandidate(candidate) => {
-                let candidate =
-                    candidate.map_or_else(IceCandidateInit::default, IceCandidateInit::from);
-                if let Err(error) = to.add_ice_candidate(candidate).await {
-                    log::warn!("a candidate is not taken: {error}");
-                }
-            }
-            Event::DataChannel(channel) => {
-                // The receiver is gone when the measurement is over.
-                let _ = found.as_ref().map(|found| found.send(channel));
-            }
-            _ => {}
-        }
-    }
 }
 
 fn place(candidate: &oxirtc_peerconnection::IceCandidate) -> String {

@@ -9,7 +9,7 @@ use oxirtc_peerconnection::{
 async fn main() -> Result<()> {
     let certificate = Certificate::generate(KeyAlgorithm::EcdsaP256).await?;
     // It holds the private key: a real program keeps it where nobody else can read it.
-    let kept = certificate.to_pem();
+    let kept = certificate.to_pem()?;
     drop(certificate);
 
     // The next start.

@@ -84,7 +84,6 @@ pub enum RtcpMuxPolicy {
 
 /// What W3C leaves to the implementation. The default is right for most.
 #[derive(Clone, Debug, PartialEq, Eq)]
-#[must_use = "settings are set by value"]
 pub struct Settings {
     pub(crate) loopback: bool,
     pub(crate) link_local: bool,
@@ -189,6 +188,7 @@ impl IceServer {
 impl Settings {
     /// Gather loopback addresses, too. They are gathered anyway when nothing else exists. Default:
     /// false, as a peer on another machine would only waste checks on them.
+    #[must_use]
     pub fn loopback(mut self, on: bool) -> Self {
         self.loopback = on;
         self
@@ -196,18 +196,21 @@ impl Settings {
 
     /// Gather link-local addresses, too. They are gathered anyway when nothing else exists. Default:
     /// false.
+    #[must_use]
     pub fn link_local(mut self, on: bool) -> Self {
         self.link_local = on;
         self
     }
 
     /// Use IPv4. Default: true.
+    #[must_use]
     pub fn ipv4(mut self, on: bool) -> Self {
         self.ipv4 = on;
         self
     }
 
     /// Use IPv6. Default: true.
+    #[must_use]
     pub fn ipv6(mut self, on: bool) -> Self {
         self.ipv6 = on;
         self
@@ -216,6 +219,7 @@ impl Settings {
     /// The longest message that the peer may send, in bytes. The peer decides how many of them stand
     /// in memory, up to the receive window, which is at least one. 0 is any that SCTP here can take: 1 GiB.
     /// Default: 262,144, as browsers have it.
+    #[must_use]
     pub fn max_message_size(mut self, bytes: u32) -> Self {
         self.max_message_size = bytes;
         self
@@ -232,6 +236,7 @@ impl Settings {
 
     /// How many channels that the peer opens may be there at once; it is refused further ones. An idle
     /// one takes less than a kilobyte. Default: 1,024.
+    #[must_use]
     pub fn max_channels(mut self, channels: u16) -> Self {
         self.max_channels = channels;
         self
@@ -239,6 +244,7 @@ impl Settings {
 
     /// The longest message that may be sent to a peer that would take it, in bytes; 0 is any.
     /// Default: 1 GiB.
+    #[must_use]
     pub fn max_outgoing_message_size(mut self, bytes: u64) -> Self {
         self.max_outgoing_message_size = bytes;
         self
@@ -246,6 +252,7 @@ impl Settings {
 
     /// How many bytes the peer may have on its way and unread. More is faster over a long path and
     /// costs memory. Default: 4 MiB.
+    #[must_use]
     pub fn receive_window(mut self, bytes: u32) -> Self {
         self.receive_window = bytes;
         self
@@ -253,6 +260,7 @@ impl Settings {
 
     /// How many bytes a channel holds that are not on their way yet; sending waits above it.
     /// Default: 1 MiB.
+    #[must_use]
     pub fn send_buffer(mut self, bytes: usize) -> Self {
         self.send_buffer = bytes.max(1);
         self
@@ -265,6 +273,7 @@ impl Settings {
 
     /// How many bytes go to the kernel at once. Less spares a receiver with a small socket buffer.
     /// Default, and at most: 65,487.
+    #[must_use]
     pub fn max_burst(mut self, bytes: usize) -> Self {
         self.max_burst = bytes.clamp(1, MAX_BURST);
         self
@@ -272,6 +281,7 @@ impl Settings {
 
     /// How many datagrams go to the kernel at once. 1 where the system cannot split. Default, and at
     /// most: 64.
+    #[must_use]
     pub fn max_segments(mut self, datagrams: usize) -> Self {
         self.max_segments = datagrams.clamp(1, MAX_SEGMENTS);
         self

@@ -17,6 +17,7 @@ mod message;
 mod path;
 mod state;
 
+#[doc(inline)]
 pub use api::{
     DataChannel, DataChannelEvent, DtlsTransport, DtlsTransportEvent, Event, Events, IceTransport,
     IceTransportEvent, PeerConnection, SctpTransport, TrySendError, WeakPeerConnection,
@@ -31,7 +32,9 @@ pub use configuration::{
 };
 pub use description::{OfferOptions, SdpType, SessionDescription};
 #[cfg(feature = "tokio")]
+#[doc(inline)]
 pub use driver::Endpoint;
+#[doc(inline)]
 pub use engine::{IceCandidatePair, IceParameters};
 pub use error::{Error, ErrorDetail, ErrorKind};
 pub use message::{DataChannelInit, Message, MessageCounts, Priority};
@@ -43,4 +46,4 @@ pub use state::{
 
 // They stand in `engine` for all others.
 pub(crate) use message::SendError;
-pub(crate) use path::{Interface, Path, Request, RequestId, Route, Transmit};
+pub(crate) use path::{Anchor, Interface, Path, Request, RequestId, Route, Transmit};

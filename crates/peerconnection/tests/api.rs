@@ -70,7 +70,6 @@ impl Carrier for WireEnd {
                 Some(Request::Close { .. }) => {
                     self.0.closed.fetch_add(1, Ordering::Relaxed);
                 }
-                // Its socket is nobody else's: nothing to route.
                 Some(_) => {}
                 None => return,
             }

@@ -8,8 +8,7 @@ use std::{
 use anyhow::{Context, Result, bail};
 use bytes::Bytes;
 use oxirtc_peerconnection::{
-    Configuration, DataChannel, DataChannelInit, Endpoint, EndpointSettings, Event, OfferOptions,
-    PeerConnection, Settings,
+    Configuration, DataChannel, DataChannelInit, Endpoint, PeerConnection,
 };
 
 use crate::work::{self, Flow, Flowed, SetUps, Stack};
@@ -124,20 +123,12 @@ impl Pair {
             ..DataChannelInit::default()
         };
         let near_channel = near.create_data_channel("data", init)?;
-        let offer = near.create_offer(OfferOptions::default()).await?;
-        near.set_local_description(Some(offer)).await?;
-        gathered(&near).await?;
-        far.set_remote_description(near.local_description().context("an offer")?)
-            .await?;
+        // The same description for all stacks: with all candidates.
+        near.set_local_description(None).await?;
+        far.set_remote_description(near.gathered().await?).await?;
         far.set_local_description(None).await?;
-        gathered(&far).await?;
-        near.set_remote_description(far.local_description().context("an answer")?)
-            .await?;
-        let far_channel = loop {
-            if let Event::DataChannel(channel) = far.next_event().await.context("a channel")? {
-                break channel;
-            }
-        };
+        near.set_remote_description(far.gathered().await?).await?;
+        let far_channel = far.next_data_channel().await?;
         near_channel.opened().await?;
         far_channel.opened().await?;
         Ok(Self {
@@ -149,18 +140,8 @@ impl Pair {
     }
 }
 
-/// The same description for all stacks: with all candidates.
-async fn gathered(connection: &PeerConnection) -> Result<()> {
-    while !matches!(
-        connection.next_event().await.context("gathering")?,
-        Event::IceCandidate(None)
-    ) {}
-    Ok(())
-}
-
 /// On one address, as the others.
 fn connection() -> Result<PeerConnection> {
-    let settings = EndpointSettings::default().engine(Settings::default().loopback(true));
-    let endpoint = Endpoint::bind((Ipv4Addr::LOCALHOST, 0).into(), settings)?;
+    let endpoint = Endpoint::bind((Ipv4Addr::LOCALHOST, 0))?;
     Ok(endpoint.peer_connection(Configuration::default())?)
 }

@@ -1,11 +1,10 @@
 //! `oxirtc serve`: the page, and a peer for each visitor.
 
-use std::io::{self, ErrorKind};
 use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
-use anyhow::{Context as _, anyhow};
+use anyhow::Context as _;
 use axum::Router;
 use axum::extract::ws::{CloseFrame, Message, WebSocket, WebSocketUpgrade, close_code};
 use axum::extract::{Request, State};
@@ -13,12 +12,13 @@ use axum::http::{HeaderMap, HeaderValue, StatusCode, header};
 use axum::middleware::{self, Next};
 use axum::response::{IntoResponse, Response};
 use axum::routing::get;
-use tokio::net::TcpListener;
 use tokio::sync::{Semaphore, watch};
 
 use crate::{Outcome, say};
+use listen::Listen;
 
 mod channel;
+mod listen;
 mod origin;
 mod page;
 mod signal;
@@ -27,9 +27,9 @@ mod visit;
 /// What `oxirtc serve` can be told.
 #[derive(Debug, clap::Args)]
 pub(crate) struct Arguments {
-    /// Address and port of the page; port 0 takes a free one
+    /// Where the page is served: a name or address with a port, or a port of this machine alone; port 0 takes a free one
     #[arg(long, value_name = "ADDRESS:PORT", default_value = "127.0.0.1:8080")]
-    listen: SocketAddr,
+    listen: Listen,
 }
 
 /// What every request sees.
@@ -45,10 +45,7 @@ struct Server {
 
 /// Serves until Ctrl-C, which is a success.
 pub(crate) async fn run(arguments: Arguments) -> anyhow::Result<Outcome> {
-    let wanted = arguments.listen;
-    let listener = TcpListener::bind(wanted)
-        .await
-        .map_err(|error| refused(wanted, &error))?;
+    let listener = arguments.listen.bind().await?;
     let address = listener
         .local_addr()
         .context("the listening socket has no address")?;
@@ -59,9 +56,7 @@ pub(crate) async fn run(arguments: Arguments) -> anyhow::Result<Outcome> {
         ending: ending.clone(),
     };
     let seats = server.seats.clone();
-    say(format_args!(
-        "oxirtc serves http://{address}/ (Ctrl-C ends it)"
-    ));
+    announce(address);
     tokio::spawn(async move {
         if let Err(error) = tokio::signal::ctrl_c().await {
             log::error!("Ctrl-C cannot be heard: {error}");
@@ -191,25 +186,20 @@ async fn close(mut socket: WebSocket, code: u16, reason: &str) {
     }
 }
 
-/// Why the page cannot be served there, and what to do.
-fn refused(wanted: SocketAddr, error: &io::Error) -> anyhow::Error {
-    let (address, port) = (wanted.ip(), wanted.port());
-    match error.kind() {
-        ErrorKind::AddrInUse => {
-            let mut other = wanted;
-            other.set_port(if port == u16::MAX { 8080 } else { port + 1 });
-            anyhow!(
-                "port {port} of {address} is taken: stop the program that has it, or choose another with --listen {other}"
-            )
+/// Says where the page is; of a server on all addresses, where this machine and others find it.
+fn announce(address: SocketAddr) {
+    let port = address.port();
+    let own = if address.ip().is_unspecified() {
+        SocketAddr::new(listen::loopback(address.ip()), port)
+    } else {
+        address
+    };
+    say(format_args!("oxirtc serves http://{own}/ (Ctrl-C ends it)"));
+    if address.ip().is_unspecified() {
+        for (name, found) in listen::network(address.ip()) {
+            let there = SocketAddr::new(found, port);
+            say(format_args!("on the network ({name}): http://{there}/"));
         }
-        ErrorKind::PermissionDenied => anyhow!(
-            "no permission to listen on port {port}: choose one from 1024 up, such as --listen {}",
-            SocketAddr::new(address, 8080)
-        ),
-        ErrorKind::AddrNotAvailable => anyhow!(
-            "this machine has no address {address}: choose one of its own, such as --listen 127.0.0.1:{port}"
-        ),
-        _ => anyhow!("cannot listen on {wanted}: {error}"),
     }
 }
 
@@ -219,27 +209,3 @@ const SEATS: usize = 64;
 const GRACE: Duration = Duration::from_secs(2);
 /// Largest signalling message; a description of data channels has about 1 KiB.
 const MAX_SIGNAL: usize = 64 * 1024;
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn what_refuses_the_port_is_one_line_that_says_what_to_do() {
-        let wanted: SocketAddr = "127.0.0.1:8080".parse().unwrap();
-        let text = |kind: ErrorKind| refused(wanted, &kind.into()).to_string();
-        assert!(text(ErrorKind::AddrInUse).contains("--listen 127.0.0.1:8081"));
-        assert!(text(ErrorKind::PermissionDenied).contains("from 1024 up"));
-        assert!(text(ErrorKind::AddrNotAvailable).contains("no address 127.0.0.1"));
-        for kind in [
-            ErrorKind::AddrInUse,
-            ErrorKind::PermissionDenied,
-            ErrorKind::OutOfMemory,
-        ] {
-            assert!(!text(kind).contains('\n'));
-        }
-        let last: SocketAddr = "[::1]:65535".parse().unwrap();
-        let text = refused(last, &ErrorKind::AddrInUse.into()).to_string();
-        assert!(text.contains("--listen [::1]:8080"), "{text}");
-    }
-}

@@ -4,8 +4,7 @@ use std::time::Duration;
 
 use axum::extract::ws::{Message, WebSocket};
 use oxirtc_peerconnection::{
-    Configuration, Event, IceCandidateInit, PeerConnection, SdpType, SessionDescription,
-    SignalingState,
+    Configuration, Event, PeerConnection, SdpType, SessionDescription, SignalingState,
 };
 use tokio::sync::watch;
 use tokio::task::JoinSet;
@@ -83,10 +82,7 @@ impl Visit<'_> {
         let outcome = match serde_json::from_str(text) {
             Ok(Incoming::Description(description)) => self.negotiate(description).await?,
             Ok(Incoming::Candidate(candidate)) => {
-                let added = self
-                    .peer
-                    .add_ice_candidate(candidate.unwrap_or_else(IceCandidateInit::default))
-                    .await;
+                let added = self.peer.add_ice_candidate(candidate).await;
                 if self.ignoring {
                     Ok(())
                 } else {
@@ -150,6 +146,10 @@ impl Visit<'_> {
                 self.channels.spawn(channel::serve(channel));
                 Ok(())
             }
+            Event::PeerClosed => {
+                log::info!("a visitor's connection was closed by the page");
+                Ok(())
+            }
             Event::ConnectionStateChange(state) => {
                 log::info!("a visitor's connection is {state:?}");
                 Ok(())
@@ -167,6 +167,6 @@ impl Visit<'_> {
     }
 }
 
-const UNREACHABLE: &str = "The machine that serves this page has no network interface that is up; bring one up, then reconnect.";
+const UNREACHABLE: &str = "The machine that serves this page has no network interface that is up; bring one up, then press Connect.";
 /// For the channels' tasks, after the connection was closed.
 const FAREWELL: Duration = Duration::from_secs(1);

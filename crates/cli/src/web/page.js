@@ -9,6 +9,8 @@ const $ = (id) => document.getElementById(id);
 const plot = new Plot($("plot"));
 const meter = { up: 0, down: 0, last: null, roundTrip: null };
 const pings = new Map();
+const waiting = []; // files that go after the one that is on its way
+const banners = new Map(); // what is wrong, by its cause
 let session = null;
 let transfer = null;
 
@@ -17,10 +19,11 @@ function connect() {
   const url = new URL("signal", location.href);
   url.protocol = url.protocol === "https:" ? "wss:" : "ws:";
   const peer = new Peer(url);
-  session = { peer, chat: null, ping: null };
+  const own = (session = { peer, chat: null, ping: null });
   $("setup-time").textContent = "–";
   setState("connecting");
-  banner("");
+  banners.clear();
+  banner("connection", "");
   peer.addEventListener("open", () => {
     session.chat = peer.channel("chat");
     session.ping = peer.channel("ping", { ordered: false, maxRetransmits: 0 });
@@ -30,30 +33,44 @@ function connect() {
       enable(true);
     };
     session.chat.onmessage = ({ data }) => say("Peer", data);
-    session.chat.onclose = () => enable(false);
+    session.chat.onclose = () => session === own && enable(false);
     session.ping.onmessage = ({ data }) => pong(data);
   });
   peer.addEventListener("state", ({ detail }) => {
     log(`connection ${detail}`);
     setState(detail === "new" ? "connecting" : detail);
     if (detail === "connected") describe(peer).catch((error) => log(error.message));
-    if (detail === "failed") banner("The connection failed. Restart ICE, or reconnect.");
+    if (detail === "connected") banner("signalling", "");
+    banner("connection", troubles[detail] ?? "");
   });
   peer.addEventListener("log", ({ detail }) => log(detail));
   peer.addEventListener("error", ({ detail }) => {
     log(`error: ${detail.message}`);
-    banner(detail.message);
+    banner("signalling", detail.message);
   });
   peer.addEventListener("gone", ({ detail }) => {
-    disconnect();
-    banner(detail || "The program that serves this page has gone. Start it again, then reconnect.");
+    const text = detail || "The program that serves this page has gone.";
+    disconnect(text.charAt(0).toLowerCase() + text.slice(1).replace(/\.$/, ""));
+    banner("server", `${text} When it is there again, press Connect.`);
   });
+  enable(false);
 }
 
-function disconnect() {
+const troubles = {
+  disconnected: "The connection is interrupted; it may come back by itself. If not, restart ICE.",
+  failed: "The connection failed. Restart ICE, or press Disconnect and then Connect.",
+};
+
+/** Ends the session; a transfer that is under way says why. */
+function disconnect(reason) {
+  if (waiting.length > 0) banner("files", `Not sent, as ${reason}: ${waiting.map(({ name }) => name).join(", ")}.`);
+  waiting.length = 0;
+  showWaiting();
+  transfer?.end(reason);
   session?.peer.close();
   session = null;
   pings.clear();
+  banner("connection", "");
   enable(false);
   setState("closed");
 }
@@ -90,16 +107,26 @@ function setState(state) {
 }
 
 function enable(open) {
-  for (const id of ["chat-text", "chat-send", "restart", "restart-remote"]) $(id).disabled = !open;
-  const free = open && !transfer;
-  for (const id of ["file", "sample", "sample-size"]) $(id).disabled = !free;
-  $("drop").classList.toggle("off", !free);
+  for (const id of ["chat-text", "chat-send", "restart", "restart-remote", "file", "sample", "sample-size"]) {
+    if (!open) keepFocus($(id), $("reconnect"));
+    $(id).disabled = !open;
+  }
+  $("drop").classList.toggle("off", !open);
   $("reconnect").textContent = session ? "Disconnect" : "Connect";
 }
 
-function banner(text) {
-  $("banner").textContent = text;
-  $("banner").hidden = !text;
+/** What is about to be disabled or hidden hands the keyboard's focus on, so that it is not lost. */
+function keepFocus(element, heir) {
+  if (document.activeElement === element) heir.focus();
+}
+
+/** Says what is wrong until its cause is gone: an empty text. The last one that is still true is shown. */
+function banner(cause, text) {
+  banners.delete(cause);
+  if (text) banners.set(cause, text);
+  const shown = [...banners.values()].at(-1) ?? "";
+  if ($("banner").textContent !== shown) $("banner").textContent = shown;
+  $("banner").hidden = !shown;
 }
 
 function log(text) {
@@ -158,11 +185,35 @@ function tick() {
   if (serial % 20 === 0 && session?.chat?.readyState === "open") describe(session.peer).catch((error) => log(error.message));
 }
 
+/** Sends a file, or queues it behind the one that is on its way. */
+function offer(source) {
+  if (session?.chat?.readyState !== "open") {
+    banner("files", `${source.name} was not sent: there is no connection. Press Connect, then drop it again.`);
+    return;
+  }
+  banner("files", "");
+  waiting.push(source);
+  showWaiting();
+  if (!transfer) sendNext();
+}
+
+async function sendNext() {
+  while (session && waiting.length > 0) {
+    const source = waiting.shift();
+    showWaiting();
+    await send(source);
+  }
+}
+
+function showWaiting() {
+  const names = waiting.map(({ name }) => name);
+  const more = names.length > 3 ? ` and ${names.length - 3} more` : "";
+  $("waiting").textContent = names.length > 0 ? `Next: ${names.slice(0, 3).join(", ")}${more}` : "";
+}
+
 async function send(source) {
-  if (!session || transfer) return;
   meter.up = meter.down = 0;
   transfer = new Transfer(session.peer.channel("file"), source, showProgress);
-  enable(true);
   $("cancel").hidden = false;
   $("transfer").hidden = false;
   $("transfer-name").textContent = `${source.name} (${size(source.size)})`;
@@ -181,13 +232,15 @@ async function send(source) {
     verdict(result.equal ? "equal" : "different", text);
     if (result.copy) offerCopy(result.copy, source.name);
   } catch (error) {
-    verdict("failed", `Not finished: ${error.message}.`);
+    // The channel may close a moment before the server says why.
+    if (error === transfer.closed && !transfer.reason) await new Promise((resolve) => setTimeout(resolve, 500));
+    verdict("failed", `Not finished: ${(error === transfer.closed && transfer.reason) || error.message}.`);
   } finally {
     tick();
     transfer = null;
     meter.up = meter.down = 0;
+    keepFocus($("cancel"), session ? $("sample") : $("reconnect"));
     $("cancel").hidden = true;
-    enable(session?.chat?.readyState === "open");
   }
 }
 
@@ -235,24 +288,21 @@ $("chat").addEventListener("submit", (event) => {
   $("chat-text").value = "";
 });
 $("file").addEventListener("change", () => {
-  const [file] = $("file").files;
-  if (file) send(fileSource(file));
+  for (const file of $("file").files) offer(fileSource(file));
   $("file").value = "";
 });
-$("sample").addEventListener("click", () => send(sampleSource(Number($("sample-size").value) * 2 ** 20)));
-$("cancel").addEventListener("click", () => transfer?.cancel());
+$("sample").addEventListener("click", () => offer(sampleSource(Number($("sample-size").value) * 2 ** 20)));
+$("cancel").addEventListener("click", () => transfer?.end("cancelled"));
 $("restart").addEventListener("click", () => session?.peer.restart());
 $("restart-remote").addEventListener("click", () => session?.peer.restartRemote());
-$("reconnect").addEventListener("click", () => (session ? disconnect() : connect()));
+$("reconnect").addEventListener("click", () => (session ? disconnect("this page disconnected") : connect()));
 for (const type of ["dragover", "drop"]) addEventListener(type, (event) => event.preventDefault());
 $("drop").addEventListener("dragover", () => $("drop").classList.add("over"));
 for (const type of ["dragleave", "drop"]) $("drop").addEventListener(type, () => $("drop").classList.remove("over"));
 $("drop").addEventListener("drop", ({ dataTransfer }) => {
-  const [file] = dataTransfer.files;
-  if (file) send(fileSource(file));
+  for (const file of dataTransfer.files) offer(fileSource(file));
 });
 addEventListener("pagehide", () => session?.peer.close());
 addEventListener("pageshow", ({ persisted }) => persisted && !session && connect());
 setInterval(tick, TICK);
 connect();
-enable(false);

@@ -17,6 +17,10 @@ export class Transfer {
   #progress;
   queued = 0;
   echoed = 0;
+  /** Why it was ended here; null while it was not. */
+  reason = null;
+  /** What `run` rejects with when the channel closes. */
+  closed = new Error("the peer closed the channel");
 
   /** `source` has a name, a size and `pieces(size)`, an async iterator of Uint8Array. */
   constructor(channel, source, progress) {
@@ -34,7 +38,9 @@ export class Transfer {
     return Math.max(0, this.queued - this.#channel.bufferedAmount);
   }
 
-  cancel() {
+  /** Ends it before its time. */
+  end(reason) {
+    this.reason ??= reason;
     this.#channel.close();
   }
 
@@ -45,7 +51,7 @@ export class Transfer {
     if (channel.readyState === "connecting") {
       await new Promise((resolve, reject) => {
         channel.addEventListener("open", resolve, { once: true });
-        channel.addEventListener("close", () => reject(new Error("the channel closed")), { once: true });
+        channel.addEventListener("close", () => reject(this.closed), { once: true });
       });
     }
     const result = this.#echo();
@@ -53,7 +59,7 @@ export class Transfer {
     channel.send(JSON.stringify({ name: this.#source.name, size: this.size }));
     for await (const piece of this.#source.pieces(PIECE)) {
       if (channel.bufferedAmount > HIGH) await this.#room();
-      if (channel.readyState !== "open") throw new Error("cancelled");
+      if (channel.readyState !== "open") throw this.closed;
       channel.send(piece);
       this.#sentHash.update(piece);
       this.queued += piece.length;
@@ -92,7 +98,7 @@ export class Transfer {
         if (this.#source.keep && this.size <= KEPT) this.#parts.push(data);
         this.#progress(this);
       };
-      this.#channel.addEventListener("close", () => reject(new Error("the channel closed")));
+      this.#channel.addEventListener("close", () => reject(this.closed));
     });
   }
 }

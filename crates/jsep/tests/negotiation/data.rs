@@ -625,13 +625,8 @@ fn bundle_policies() {
             head.replace("BUNDLE 0", &format!("BUNDLE {group}"))
         );
         let mut b = Peer::with('b', |config| config.bundle_policy(policy));
-        let mut changes = b.remote(offer_of(offer));
-        changes.extend(b.local(None));
-        // what is offered to be bundled has one transport from the start: nothing moves
-        let added = |it: &&Change| matches!(it, Change::TransportAdded { .. });
-        let added = changes.iter().filter(added).count();
-        assert_eq!(added, usize::from(accepted), "{changes:?}");
-        assert!(!sctp_changes(&changes).contains(&Sctp::Closed));
+        b.remote(offer_of(offer));
+        b.local(None);
         let answer = b.negotiator.local_description().expect("an answer").sdp;
         let sctp = if accepted {
             "m=application 9"

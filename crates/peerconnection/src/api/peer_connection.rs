@@ -14,10 +14,10 @@ use super::{
     events::Events,
 };
 use crate::{
-    Configuration, DataChannelInit, Error, ErrorKind, IceCandidateInit, IceConnectionState,
+    Anchor, Configuration, DataChannelInit, Error, ErrorKind, IceCandidateInit, IceConnectionState,
     IceGatheringState, OfferOptions, PeerConnectionState, SessionDescription, Settings,
     SignalingState,
-    engine::{self, Anchor, Counters, Engine},
+    engine::{self, Counters, Engine},
 };
 
 /// `RTCPeerConnection` ([W3C §4.4](https://www.w3.org/TR/webrtc/#rtcpeerconnection-interface)): a connection to one peer.
@@ -97,9 +97,8 @@ impl PeerConnection {
                     let message = "there is no local description to gather for";
                     return Poll::Ready(Err(Error::new(ErrorKind::InvalidState, message)));
                 };
-                let done = engine
-                    .transports()
-                    .all(|it| it.gathering_state() == IceGatheringState::Complete);
+                let complete = |state| state == IceGatheringState::Complete;
+                let done = engine.transports().all(|it| complete(it.gathering_state()));
                 if done {
                     return Poll::Ready(Ok(description));
                 }

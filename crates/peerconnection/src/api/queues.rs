@@ -85,6 +85,16 @@ impl Queues {
                     channel.push(event, wakeups);
                 }
             }
+            Event::Readable(id) => {
+                if let Some(channel) = self.channels.get_mut(&id) {
+                    channel.readers.wake(wakeups);
+                }
+            }
+            Event::Writable => {
+                for channel in self.channels.values_mut() {
+                    channel.writers.wake(wakeups);
+                }
+            }
             Event::IceTransport(id, event) => {
                 if let Some(queue) = self.ice.get_mut(&id) {
                     queue.push_bounded(event, wakeups);
@@ -99,16 +109,6 @@ impl Queues {
                 self.peer_closed &= state != SctpTransportState::Connected;
                 if let Some(queue) = &mut self.sctp {
                     queue.push_bounded(state, wakeups);
-                }
-            }
-            Event::Readable(id) => {
-                if let Some(channel) = self.channels.get_mut(&id) {
-                    channel.readers.wake(wakeups);
-                }
-            }
-            Event::Writable => {
-                for channel in self.channels.values_mut() {
-                    channel.writers.wake(wakeups);
                 }
             }
             Event::DataChannel(id) => {

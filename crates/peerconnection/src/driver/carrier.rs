@@ -176,7 +176,7 @@ impl TokioCarrier {
                     share.expect_response(transmit.path);
                 }
             }
-            self.blocked = Blocked::send(socket, source, transmit, &buffer);
+            self.blocked = Blocked::send(socket, source, transmit, &buffer, engine.label());
         }
         self.buffer = buffer;
         if self.blocked.is_some() {

@@ -8,7 +8,7 @@ use std::{
 };
 
 use super::sockets::{Outgoing, Socket};
-use crate::Transmit;
+use crate::{Transmit, label::Label};
 
 /// A batch that a socket has not taken yet, or not all of it.
 pub(super) struct Blocked {
@@ -16,6 +16,8 @@ pub(super) struct Blocked {
     source: Option<IpAddr>,
     transmit: Transmit,
     rest: Vec<u8>,
+    /// What the log calls the connection.
+    label: Label,
 }
 
 impl Blocked {
@@ -25,20 +27,28 @@ impl Blocked {
         source: Option<IpAddr>,
         transmit: Transmit,
         bytes: &[u8],
+        label: Label,
     ) -> Option<Self> {
-        let sent = send(&*socket, source, transmit, bytes);
+        let sent = send(&*socket, source, transmit, bytes, label);
         let rest = bytes.get(sent..).filter(|rest| !rest.is_empty())?.to_vec();
         Some(Self {
             socket,
             source,
             transmit,
             rest,
+            label,
         })
     }
 
     /// Tries once more; true when all has gone.
     pub(super) fn retry(&mut self) -> bool {
-        let sent = send(&*self.socket, self.source, self.transmit, &self.rest);
+        let sent = send(
+            &*self.socket,
+            self.source,
+            self.transmit,
+            &self.rest,
+            self.label,
+        );
         self.rest.drain(..sent);
         self.rest.is_empty()
     }
@@ -55,7 +65,13 @@ pub(super) fn has_room(socket: &dyn Socket, context: &mut Context<'_>) -> bool {
 
 /// Sends one batch, in as many calls as the socket needs, and returns how many of its bytes are dealt with: fewer than all when the
 /// socket is full. What the network refuses is dropped, as the network itself might have.
-fn send(socket: &dyn Socket, source: Option<IpAddr>, transmit: Transmit, bytes: &[u8]) -> usize {
+fn send(
+    socket: &dyn Socket,
+    source: Option<IpAddr>,
+    transmit: Transmit,
+    bytes: &[u8],
+    label: Label,
+) -> usize {
     let Transmit {
         path, ecn, segment, ..
     } = transmit;
@@ -77,7 +93,7 @@ fn send(socket: &dyn Socket, source: Option<IpAddr>, transmit: Transmit, bytes: 
             // The system refused to segment: once more, one by one.
             Err(_) if contents.len() > segment && socket.max_segments() == 1 => {}
             Err(error) => {
-                log::debug!("not sent to {}: {error}", path.remote);
+                log::debug!("{label}: not sent to {}: {error}", path.remote);
                 sent += contents.len();
             }
         }

@@ -5,7 +5,7 @@ use std::fmt::Write as _;
 use oxirtc_dtls as dtls;
 use oxirtc_ice as ice;
 
-use super::{Engine, transport::Transport};
+use super::{Engine, SctpView, transport::Transport};
 use crate::{
     DtlsTransportState, IceGatheringState, IceTransportState, PeerConnectionState,
     SctpTransportState,
@@ -26,8 +26,11 @@ impl Engine {
         if !local {
             return Some("the peer's offer waits for our answer".to_owned());
         }
+        if self.equipment.interfaces.is_none() {
+            return Some("the addresses of this machine are not known yet".to_owned());
+        }
         let hindered = self.transports.iter().find_map(of_transport);
-        let sctp = self.data.sctp().map(|it| it.state());
+        let sctp = self.sctp().map(SctpView::state);
         match hindered {
             // Without the peer's description, what ICE lacks is no news.
             Some(reason) if remote || reason == NO_ADDRESS => Some(reason),
@@ -44,21 +47,19 @@ impl Engine {
 
 fn of_transport(transport: &Transport) -> Option<String> {
     use ice::PairState::{Failed, Succeeded};
-    let view = &transport.shown;
     if matches!(
-        view.ice,
+        transport.shown.ice,
         IceTransportState::Connected | IceTransportState::Completed
     ) {
         return of_dtls(transport);
     }
-    if view.gathering == IceGatheringState::New {
-        return Some("the addresses of this machine are not known yet".to_owned());
-    }
     let local = transport.ice.local_candidates().count();
-    if local == 0 && view.gathering == IceGatheringState::Complete {
+    if local == 0 && transport.shown.gathering == IceGatheringState::Complete {
         return Some(NO_ADDRESS.to_owned());
     }
-    if view.remote_candidates.is_empty() && transport.ice.remote_candidates().count() == 0 {
+    if transport.shown.remote_candidates.is_empty()
+        && transport.ice.remote_candidates().count() == 0
+    {
         return Some("no candidate of the peer has come".to_owned());
     }
     let names = || {

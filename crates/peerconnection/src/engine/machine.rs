@@ -42,7 +42,6 @@ pub struct Engine {
     pub(super) has_sent: bool,
     pub(super) closed: bool,
     pub(super) counters: Counters,
-    pub(super) label: Label,
 }
 
 impl Engine {
@@ -70,7 +69,7 @@ impl Engine {
         let label = Label([first, second]);
         configuration.warn_of_servers(label);
         let negotiation = Negotiation::new(&configuration, &settings, &certificate, &own);
-        let data = Data::new(&settings);
+        let data = Data::new(&settings, label);
         let config = convert::ice_config(&settings);
         let set = oxirtc_ice::ChecklistSet::new(&config, own.derive("ice set", 0));
         let ice_transport_policy = configuration.ice_transport_policy;
@@ -82,6 +81,7 @@ impl Engine {
                 certificate,
                 interfaces: None,
                 ice_transport_policy,
+                label,
             },
             negotiation,
             transports: Transports::new(set),
@@ -93,7 +93,6 @@ impl Engine {
             has_sent: false,
             closed: false,
             counters: Counters::default(),
-            label,
         })
     }
 
@@ -205,7 +204,7 @@ impl Engine {
     /// What the connection is called in the log.
     #[must_use]
     pub fn label(&self) -> Label {
-        self.label
+        self.equipment.label
     }
 
     /// Counters.

@@ -49,7 +49,7 @@ pub enum Event {
     DtlsTransport(TransportId, DtlsTransportEvent),
     /// `statechange` of the SCTP transport.
     SctpTransport(SctpTransportState),
-    /// None of W3C's: the peer has said goodbye, by a close_notify of DTLS or the end of the association. It changes no state,
+    /// None of W3C's: the peer has said goodbye, with a close_notify of DTLS or by ending the association. It changes no state,
     /// and is told once an association, after the events of what closed with it.
     PeerClosed,
     /// None of W3C's: a message can be read from a channel. Told once until a read found nothing.
@@ -130,6 +130,13 @@ impl Tasks {
         }
     }
 
+    pub(super) fn push_one(&mut self, event: Event) {
+        self.queue_up(Task {
+            first: event,
+            rest: Vec::new(),
+        });
+    }
+
     /// The peer has said goodbye, in one way or another.
     pub(super) fn push_peer_closed(&mut self) {
         if !std::mem::replace(&mut self.peer_closed, true) {
@@ -140,13 +147,6 @@ impl Tasks {
     /// A new association: its end will be told again.
     pub(super) fn peer_is_there(&mut self) {
         self.peer_closed = false;
-    }
-
-    pub(super) fn push_one(&mut self, event: Event) {
-        self.queue_up(Task {
-            first: event,
-            rest: Vec::new(),
-        });
     }
 
     pub(super) fn pop(&mut self) -> Option<Task> {

@@ -24,7 +24,7 @@ use self::{
     sctp::{Leaving, Sctp},
 };
 use super::{convert, ids::ChannelId, task::Tasks};
-use crate::{DataChannelInit, Error, Settings};
+use crate::{DataChannelInit, Error, Settings, label::Label};
 
 /// The channels of a connection, and what carries them.
 pub(super) struct Data {
@@ -36,6 +36,8 @@ pub(super) struct Data {
     channels: BTreeMap<ChannelId, Local>,
     backlog: Backlog,
     limits: Limits,
+    /// What the log calls the connection.
+    label: Label,
     messages_dropped: u64,
 }
 
@@ -48,7 +50,7 @@ struct Limits {
 }
 
 impl Data {
-    pub(super) fn new(settings: &Settings) -> Self {
+    pub(super) fn new(settings: &Settings, label: Label) -> Self {
         let limits = Limits {
             max_message_size: settings.announced_message_size(),
             max_outgoing_message_size: settings.max_outgoing_message_size,
@@ -65,6 +67,7 @@ impl Data {
             channels: BTreeMap::new(),
             backlog: Backlog::default(),
             limits,
+            label,
             messages_dropped: 0,
         }
     }

@@ -70,7 +70,7 @@ impl Data {
                     let outgoing = self.session.poll_send();
                     let taken = outgoing.map(|it| pass(now, association, it));
                     if let Some(Err(error)) = taken {
-                        log::debug!("an announcement was not taken: {error}");
+                        log::debug!("{}: an announcement was not taken: {error}", self.label);
                     }
                 }
             }

@@ -35,7 +35,7 @@ impl Wire {
 
     fn with(settings: &Settings, remote_limit: u64) -> Self {
         let now = oxirtc_netsim::epoch();
-        let mut data = Data::new(settings);
+        let mut data = Data::new(settings, Label([0, 0]));
         data.create(ON, [1; 32]);
         data.negotiate(now, ON, PORTS, remote_limit);
         data.set_role(datachannel::Role::Server);

@@ -76,7 +76,9 @@ impl Transport {
         if plan != self.generations.plan {
             match self.ice.set_plan(now, set, plan.clone()) {
                 Ok(()) => self.generations.plan = plan,
-                Err(error) => log::warn!("ICE does not take the credentials: {error}"),
+                Err(error) => {
+                    log::warn!("{}: ICE does not take the credentials: {error}", self.label)
+                }
             }
         }
         let newest = self.ice.newest_generation();
@@ -92,7 +94,10 @@ impl Transport {
                 Err(ice::Error::UnknownGeneration) => {
                     self.generations.held.push((ufrag, candidate));
                 }
-                Err(error) => log::debug!("a candidate of the peer is of no use: {error}"),
+                Err(error) => log::debug!(
+                    "{}: a candidate of the peer is of no use: {error}",
+                    self.label
+                ),
                 Ok(()) => {}
             }
         }

@@ -23,12 +23,14 @@ pub use view::TransportView;
 
 use self::{generation::Generations, shown::Shown};
 use super::{convert, equipment::Equipment, ids::TransportId};
-use crate::{DtlsTransportState, Path};
+use crate::{DtlsTransportState, Path, label::Label};
 
 /// An ICE agent with the DTLS on it.
 pub(super) struct Transport {
     pub(super) id: TransportId,
     pub(super) name: jsep::TransportId,
+    /// What the log calls the connection.
+    pub(super) label: Label,
     pub(super) ice: Agent,
     /// What descriptions have said of ICE.
     pub(super) generations: Generations,
@@ -68,6 +70,7 @@ impl Transport {
         Self {
             id,
             name,
+            label: equipment.label,
             ice,
             generations: Generations::default(),
             since: GenerationId::default(),
