@@ -298,7 +298,10 @@ impl Setup {
             false => &[Version::Dtls13, Version::Dtls12],
         };
         let config = Config::new(self.certificate()).cookie_exchange(self.cookie);
-        let config = config.cipher_suites(&suites).groups(&groups).versions(versions);
+        let config = config
+            .cipher_suites(&suites)
+            .groups(&groups)
+            .versions(versions);
         if self.alpn { config } else { config.alpn(&[]) }
     }
 }

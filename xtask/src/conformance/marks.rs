@@ -16,13 +16,15 @@ pub(crate) fn marks(line: &str) -> Vec<Mark> {
     marks
 }
 
-/// A section, a hyphen and two digits, in brackets. (`[0-9]` is none.)
+/// A section from 1 on, a hyphen and two digits, in brackets. (`[0-9]` and `[0-14]` are none.)
 pub(super) fn is_row(id: &str) -> bool {
     let Some((section, sequence)) = id.split_once('-') else {
         return false;
     };
     let digits = |text: &str| !text.is_empty() && text.bytes().all(|byte| byte.is_ascii_digit());
-    sequence.len() >= 2 && digits(sequence) && section.split('.').all(digits)
+    let chapter = section.split('.').next().unwrap_or_default().parse();
+    let is_chapter = chapter.is_ok_and(|number: u32| (1..=CHAPTERS).contains(&number));
+    is_chapter && sequence.len() == 2 && digits(sequence) && section.split('.').all(digits)
 }
 
 fn rows(line: &str) -> Vec<Mark> {
@@ -61,6 +63,9 @@ fn numbers(mut text: &str) -> Vec<u32> {
     numbers
 }
 
+/// Of the Recommendation.
+const CHAPTERS: u32 = 13;
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -70,7 +75,8 @@ mod tests {
         let row = |id: &str| Mark::Row(id.to_owned());
         let line = "/// [6.2-07], [4.4.1.6-23]: why, as in [6-04]";
         assert_eq!(marks(line), [row("6.2-07"), row("4.4.1.6-23"), row("6-04")]);
-        let others = "[0-9] a[1-2] [`6.2-07`] [x-07] [1.-07] &buf[3..] [RFC 8445]";
+        let others =
+            "[0-9] [0-14] [15-45] [1-109] a[1-2] [`6.2-07`] [x-07] [1.-07] &buf[3..] [RFC 8445]";
         assert_eq!(marks(others), []);
     }
 

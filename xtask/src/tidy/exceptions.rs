@@ -58,17 +58,21 @@ const EXCEPTIONS: &[Exception] = &[
     except("circles", "crates/rtp/"),
     except("circles", "crates/sdp/"),
     except("integers", "crates/dtls/"),
+    except("integers", "crates/ice/"),
+    except("integers", "crates/mdns/"),
     except("integers", "crates/rtp/"),
     except("integers", "crates/sctp/"),
     except("integers", "crates/srtp/"),
     except("integers", "crates/stun/"),
     except("must_use", "crates/dtls/"),
+    except("must_use", "crates/ice/"),
+    except("must_use", "crates/mdns/"),
     except("must_use", "crates/peerconnection/"),
     except("must_use", "crates/rtp/"),
     except("must_use", "crates/sctp/"),
     except("must_use", "crates/srtp/"),
     except("must_use", "crates/stun/"),
-    except("sizes", "crates/dtls/src/connection.rs"),
+    except("must_use", "crates/turn/"),
 ];
 
 #[cfg(test)]
