@@ -48,6 +48,18 @@ struct Wire {
     closed: AtomicUsize,
 }
 
+impl Wire {
+    fn new(now: Instant) -> Arc<Self> {
+        Arc::new(Self {
+            now: Mutex::new(now),
+            sent: Mutex::default(),
+            flushes: AtomicUsize::new(0),
+            woken: AtomicBool::new(false),
+            closed: AtomicUsize::new(0),
+        })
+    }
+}
+
 impl Carrier for WireEnd {
     fn now(&self) -> Instant {
         *self.0.now.lock().unwrap()
@@ -89,13 +101,7 @@ impl World {
         let connections = [1_u8, 2].map(|index| {
             let address: IpAddr = [10, 0, 0, index].into();
             let node = network.add_node(&[address]);
-            let carrier = Arc::new(Wire {
-                now: Mutex::new(now),
-                sent: Mutex::default(),
-                flushes: AtomicUsize::new(0),
-                woken: AtomicBool::new(false),
-                closed: AtomicUsize::new(0),
-            });
+            let carrier = Wire::new(now);
             let (connection, engine) = PeerConnection::with_carrier(
                 Configuration::default(),
                 Settings::default(),
@@ -870,4 +876,44 @@ fn negotiated(id: u16) -> DataChannelInit {
         id: Some(id),
         ..DataChannelInit::default()
     }
+}
+
+/// It waits while gathering has not ended, and is woken when it has.
+#[test]
+fn gathered_waits_for_the_addresses() {
+    struct Count(AtomicUsize);
+    impl Wake for Count {
+        fn wake(self: Arc<Self>) {
+            self.0.fetch_add(1, Ordering::Relaxed);
+        }
+    }
+    let (connection, engine) = PeerConnection::with_carrier(
+        Configuration::default(),
+        Settings::default(),
+        [9; 32],
+        SystemTime::UNIX_EPOCH + Duration::from_secs(1_700_000_000),
+        WireEnd(Wire::new(epoch())),
+    )
+    .unwrap();
+    let _channel = connection
+        .create_data_channel("a", DataChannelInit::default())
+        .unwrap();
+    let woken = Arc::new(Count(AtomicUsize::new(0)));
+    let waker = Waker::from(woken.clone());
+    let mut cx = Context::from_waker(&waker);
+    let described = pin!(connection.set_local_description(None)).poll(&mut cx);
+    assert!(matches!(described, Poll::Ready(Ok(()))));
+    let mut gathered = pin!(connection.gathered());
+    assert!(gathered.as_mut().poll(&mut cx).is_pending());
+    let interface = Interface {
+        name: "eth0".into(),
+        index: 2,
+        address: [10, 0, 0, 9].into(),
+    };
+    engine.drive(|now, engine, _| engine.handle_interfaces(now, &[interface]));
+    assert!(woken.0.load(Ordering::Relaxed) > 0);
+    let Poll::Ready(Ok(description)) = gathered.as_mut().poll(&mut cx) else {
+        panic!("it waits although all was gathered");
+    };
+    assert!(description.sdp.contains("10.0.0.9"));
 }

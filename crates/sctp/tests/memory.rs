@@ -17,14 +17,88 @@ use victim::{Victim, WHOLE};
 #[global_allocator]
 static ALLOCATOR: &StatsAlloc<System> = &INSTRUMENTED_SYSTEM;
 
+const WINDOW: usize = 1 << 20;
+
+/// One packet of an attack, by its number.
+type Attack = fn(&mut Victim, u32);
+
 /// Whatever a peer sends, an association holds at most twice its window and 256 KiB. The
 /// only test of this file, as the allocator counts for all.
 #[test]
 fn memory_stays_bounded() {
-    const WINDOW: usize = 1 << 20;
     const CHUNKS: u32 = 70_000;
-    type Attack = fn(&mut Victim, u32);
-    let attacks: [(&str, usize, Attack); 9] = [
+    floods_before_an_association_leave_nothing();
+    for (name, least, attack) in attacks() {
+        let config = Config::default().receive_window(WINDOW as u32);
+        let mut victim = Victim::new(config);
+        let (before, mut most) = (held(), 0);
+        for index in 0..CHUNKS {
+            attack(&mut victim, index);
+            if index % 64 == 0 {
+                victim.answer();
+                victim.pair.main_events(0);
+                most = most.max(held() - before);
+            }
+        }
+        println!("{name}: {most}");
+        assert!(victim.is_alive(), "{name}");
+        let bound = match least {
+            0 => 128 << 10,
+            _ => 2 * WINDOW + (256 << 10),
+        };
+        // What holds nothing would prove nothing.
+        let range = least as i64..=bound as i64;
+        assert!(range.contains(&most), "{name}: {most} bytes of {range:?}");
+    }
+}
+
+/// Neither INIT nor a bad COOKIE ECHO leaves anything, and the second has no answer.
+fn floods_before_an_association_leave_nothing() {
+    let now = oxirtc_netsim::epoch();
+    let mut side = support::association(Config::default(), 1, now);
+    let mut packet = Vec::with_capacity(200);
+    let mut answer = Vec::with_capacity(1200);
+    let mut before = 0;
+    for round in 0..50_000u32 {
+        let init = Init {
+            tag: round + 1,
+            window: 100_000,
+            outbound: 1,
+            inbound: 1,
+            initial_tsn: Tsn(round),
+            parameters: &[],
+        };
+        packet.clear();
+        Packet::start(&mut packet, 5000, 5000, 0);
+        init.write(ChunkKind::INIT, &mut packet);
+        Packet::finish(&mut packet, 0);
+        side.handle_packet(now, &packet);
+        answer.clear();
+        assert!(side.poll_transmit(now, 1200, &mut answer));
+        assert!(!side.poll_transmit(now, 1200, &mut answer));
+        packet.clear();
+        Packet::start(&mut packet, 5000, 5000, round);
+        let (kind, flags, value) = (ChunkKind::COOKIE_ECHO, 0, &[round as u8; 76]);
+        Chunk { kind, flags, value }.write(&mut packet);
+        Packet::finish(&mut packet, 0);
+        side.handle_packet(now, &packet);
+        assert!(!side.poll_transmit(now, 1200, &mut answer));
+        if round == 100 {
+            before = held();
+        }
+    }
+    assert_eq!(held(), before);
+}
+
+/// The live heap of the process.
+fn held() -> i64 {
+    let stats = ALLOCATOR.stats();
+    stats.bytes_allocated as i64 - stats.bytes_deallocated as i64
+}
+
+/// What each is called, the least that it must make an association hold, and its packets.
+fn attacks() -> [(&'static str, usize, Attack); 9] {
+    [
         ("gaps only", WINDOW / 2, |v, i| {
             let flags = WHOLE | Data::UNORDERED;
             v.data(1 + 2 * i % 65_000, flags, (1, 0), &[0; 1000])
@@ -92,72 +166,5 @@ fn memory_stays_bounded() {
             }
             v.data(60_001 + i % 5000, WHOLE, (i as u16, 0), &[0; 1000]);
         }),
-    ];
-    floods_before_an_association_leave_nothing();
-    for (name, least, attack) in attacks {
-        let config = Config::default().receive_window(WINDOW as u32);
-        let mut victim = Victim::new(config);
-        let (before, mut most) = (held(), 0);
-        for index in 0..CHUNKS {
-            attack(&mut victim, index);
-            if index % 64 == 0 {
-                victim.answer();
-                victim.pair.main_events(0);
-                most = most.max(held() - before);
-            }
-        }
-        println!("{name}: {most}");
-        assert!(victim.is_alive(), "{name}");
-        let bound = match least {
-            0 => 128 << 10,
-            _ => 2 * WINDOW + (256 << 10),
-        };
-        // What holds nothing would prove nothing.
-        let range = least as i64..=bound as i64;
-        assert!(range.contains(&most), "{name}: {most} bytes of {range:?}");
-    }
-}
-
-/// Neither INIT nor a bad COOKIE ECHO leaves anything, and the second has no answer.
-fn floods_before_an_association_leave_nothing() {
-    let now = oxirtc_netsim::epoch();
-    let mut side = support::association(Config::default(), 1, now);
-    let mut packet = Vec::with_capacity(200);
-    let mut answer = Vec::with_capacity(1200);
-    let mut before = 0;
-    for round in 0..50_000u32 {
-        let init = Init {
-            tag: round + 1,
-            window: 100_000,
-            outbound: 1,
-            inbound: 1,
-            initial_tsn: Tsn(round),
-            parameters: &[],
-        };
-        packet.clear();
-        Packet::start(&mut packet, 5000, 5000, 0);
-        init.write(ChunkKind::INIT, &mut packet);
-        Packet::finish(&mut packet, 0);
-        side.handle_packet(now, &packet);
-        answer.clear();
-        assert!(side.poll_transmit(now, 1200, &mut answer));
-        assert!(!side.poll_transmit(now, 1200, &mut answer));
-        packet.clear();
-        Packet::start(&mut packet, 5000, 5000, round);
-        let (kind, flags, value) = (ChunkKind::COOKIE_ECHO, 0, &[round as u8; 76]);
-        Chunk { kind, flags, value }.write(&mut packet);
-        Packet::finish(&mut packet, 0);
-        side.handle_packet(now, &packet);
-        assert!(!side.poll_transmit(now, 1200, &mut answer));
-        if round == 100 {
-            before = held();
-        }
-    }
-    assert_eq!(held(), before);
-}
-
-/// The live heap of the process.
-fn held() -> i64 {
-    let stats = ALLOCATOR.stats();
-    stats.bytes_allocated as i64 - stats.bytes_deallocated as i64
+    ]
 }

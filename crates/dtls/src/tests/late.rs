@@ -226,8 +226,11 @@ fn acks_in_the_clear_and_of_nonsense_change_nothing() {
 /// What a peer with the keys may not say.
 #[test]
 fn errors_under_the_keys_end_it() {
-    use AlertDescription as A;
-
+    let (unexpected, undecodable) = (
+        Some(AlertDescription::UNEXPECTED_MESSAGE),
+        Some(AlertDescription::DECODE_ERROR),
+    );
+    let handshake = record::HANDSHAKE;
     let message = |kind: u8, sequence: u8, body: &[u8]| {
         let len = body.len() as u8;
         let head = [kind, 0, 0, len, 0, sequence, 0, 0, 0, 0, 0, len];
@@ -235,60 +238,20 @@ fn errors_under_the_keys_end_it() {
     };
     // The next message of a client is number 4 (hello, certificate, verify, finished), of a server 6.
     for (from, next) in [(Role::Client, 4), (Role::Server, 6)] {
-        let ticket = (from == Role::Client).then_some(A::UNEXPECTED_MESSAGE);
+        let ticket = (from == Role::Client).then_some(AlertDescription::UNEXPECTED_MESSAGE);
         for (epoch, content, payload, alert) in [
-            (3, record::HANDSHAKE, message(4, next, &[7; 20]), ticket),
-            (
-                3,
-                record::HANDSHAKE,
-                message(13, next, &[0, 0, 0]),
-                Some(A::UNEXPECTED_MESSAGE),
-            ),
-            (
-                3,
-                record::HANDSHAKE,
-                message(1, next, &[7; 40]),
-                Some(A::UNEXPECTED_MESSAGE),
-            ),
-            (
-                3,
-                record::HANDSHAKE,
-                message(9, next, &[0]),
-                Some(A::UNEXPECTED_MESSAGE),
-            ),
-            (
-                3,
-                record::HANDSHAKE,
-                message(24, next, &[2]),
-                Some(A::DECODE_ERROR),
-            ),
-            (
-                3,
-                record::HANDSHAKE,
-                message(24, next, &[]),
-                Some(A::DECODE_ERROR),
-            ),
-            (3, record::HANDSHAKE, vec![24, 0, 0], Some(A::DECODE_ERROR)),
-            (
-                2,
-                record::HANDSHAKE,
-                message(24, next, &[0]),
-                Some(A::UNEXPECTED_MESSAGE),
-            ),
-            (
-                2,
-                record::APPLICATION_DATA,
-                vec![1],
-                Some(A::UNEXPECTED_MESSAGE),
-            ),
-            (
-                3,
-                record::CHANGE_CIPHER_SPEC,
-                vec![1],
-                Some(A::UNEXPECTED_MESSAGE),
-            ),
-            (3, 99, vec![1], Some(A::UNEXPECTED_MESSAGE)),
-            (3, record::ALERT, vec![2], Some(A::DECODE_ERROR)),
+            (3, handshake, message(4, next, &[7; 20]), ticket),
+            (3, handshake, message(13, next, &[0, 0, 0]), unexpected),
+            (3, handshake, message(1, next, &[7; 40]), unexpected),
+            (3, handshake, message(9, next, &[0]), unexpected),
+            (3, handshake, message(24, next, &[2]), undecodable),
+            (3, handshake, message(24, next, &[]), undecodable),
+            (3, handshake, vec![24, 0, 0], undecodable),
+            (2, handshake, message(24, next, &[0]), unexpected),
+            (2, record::APPLICATION_DATA, vec![1], unexpected),
+            (3, record::CHANGE_CIPHER_SPEC, vec![1], unexpected),
+            (3, 99, vec![1], unexpected),
+            (3, record::ALERT, vec![2], undecodable),
         ] {
             let mut pair = pair();
             let now = pair.now;

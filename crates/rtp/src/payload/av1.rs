@@ -73,7 +73,30 @@ pub(super) fn cut(frame: &Bytes, most: usize, pieces: &mut Vec<Piece>) -> Result
             (frame.get(body.clone()).unwrap_or_default(), false),
         ]
     });
-    let mut parts = parts.filter(|(part, _)| !part.is_empty());
+    let parts = parts.filter(|(part, _)| !part.is_empty());
+    write_payloads(parts, target, facts.key, &mut out, &mut ends);
+    let out = out.freeze();
+    let mut from = 0;
+    for to in ends {
+        pieces.push(Piece {
+            prefix: Prefix::default(),
+            payload: out.slice(from..to),
+            facts,
+            marker: false,
+        });
+        from = to;
+    }
+    Ok(())
+}
+
+/// Writes the heads (true) and bodies of units into payloads of `target` bytes, and notes where each ends.
+fn write_payloads<'a>(
+    mut parts: impl Iterator<Item = (&'a [u8], bool)>,
+    target: usize,
+    key: bool,
+    out: &mut BytesMut,
+    ends: &mut Vec<usize>,
+) {
     let mut open = parts.next();
     let mut continues = false;
     let mut is_first = true;
@@ -108,23 +131,11 @@ pub(super) fn cut(frame: &Bytes, most: usize, pieces: &mut Vec<Piece>) -> Result
                 break;
             }
         }
-        let flags = (begins_inside && !is_first, continues, is_first && facts.key);
-        write_payload(&mut out, flags, &elements);
+        let flags = (begins_inside && !is_first, continues, is_first && key);
+        write_payload(out, flags, &elements);
         ends.push(out.len());
         is_first = false;
     }
-    let out = out.freeze();
-    let mut from = 0;
-    for to in ends {
-        pieces.push(Piece {
-            prefix: Prefix::default(),
-            payload: out.slice(from..to),
-            facts,
-            marker: false,
-        });
-        from = to;
-    }
-    Ok(())
 }
 
 fn write_payload(out: &mut BytesMut, (z, y, n): (bool, bool, bool), elements: &[Vec<&[u8]>]) {

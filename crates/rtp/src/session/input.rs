@@ -166,17 +166,7 @@ impl Session {
         let (Some(format), Some(codec)) = (format, codec) else {
             // Parity within RED has a number of its own, which is not missing.
             if format.is_some_and(|it| it.role == Carries::Ulpfec) {
-                stream.stats.parity += 1;
-                let noted = stream
-                    .track
-                    .note(now, media.sequence, media.origin == Origin::Rtx);
-                if noted.is_fresh {
-                    if let Some(repair) = fec::ulp::parse(media.payload) {
-                        stream.recovery.repair(repair);
-                    }
-                    self.skip(now, at, noted.sequence, media.timestamp);
-                    self.recover(now, at);
-                }
+                self.take_parity(now, at, media);
             }
             return;
         };
@@ -187,10 +177,7 @@ impl Session {
             .track
             .note(now, media.sequence, media.origin != Origin::Direct);
         if media.origin == Origin::Direct {
-            if codec != Codec::ComfortNoise && codec != Codec::TelephoneEvent {
-                stream.track.clock = format.clock;
-            }
-            stream.track.measure(now, media.timestamp);
+            measure(stream, now, media.timestamp, codec, format.clock);
         }
         if noted.is_restart {
             stream.assembler.restart();
@@ -227,10 +214,8 @@ impl Session {
         });
         let time = values.capture.map(|it| it.time);
         let time = time.or_else(|| stream.clock.time(media.timestamp, format.clock));
-        let captured = time.and_then(|time| {
-            self.clocks
-                .captured(now, self.origin, stream.clock.name, time)
-        });
+        let (clocks, name) = (&mut self.clocks, stream.clock.name);
+        let captured = time.and_then(|time| clocks.captured(now, self.origin, name, time));
         let packet = Packet {
             lane: stream.lane,
             codec,
@@ -246,6 +231,24 @@ impl Session {
         };
         self.deliver(now, at, packet);
         if protected && media.origin != Origin::Fec {
+            self.recover(now, at);
+        }
+    }
+
+    /// Takes parity that RED carried beside its stream.
+    fn take_parity(&mut self, now: Instant, at: usize, media: Media<'_>) {
+        let Some(stream) = self.receivers.get_mut(at) else {
+            return;
+        };
+        stream.stats.parity += 1;
+        let noted = stream
+            .track
+            .note(now, media.sequence, media.origin == Origin::Rtx);
+        if noted.is_fresh {
+            if let Some(repair) = fec::ulp::parse(media.payload) {
+                stream.recovery.repair(repair);
+            }
+            self.skip(now, at, noted.sequence, media.timestamp);
             self.recover(now, at);
         }
     }
@@ -408,6 +411,14 @@ impl Session {
         self.stats.collisions += 1;
         self.events.push_back(Event::Collision { old: ssrc, new });
     }
+}
+
+/// Measures jitter by the clock of what is heard or seen: noise and events share a stream with it.
+fn measure(stream: &mut ReceiveStream, now: Instant, timestamp: u32, codec: Codec, clock: u32) {
+    if codec != Codec::ComfortNoise && codec != Codec::TelephoneEvent {
+        stream.track.clock = clock;
+    }
+    stream.track.measure(now, timestamp);
 }
 
 /// Keeps a packet for parity, as it was before RED or RTX.

@@ -352,7 +352,7 @@ mod tests {
     #[test]
     fn rearming_announces_what_comes_next_and_passes_over_a_reset() {
         let mut inbox = Inbox::default();
-        let came = |inbox: &mut Inbox, ssn| inbox.deliver(message(1, ssn, true));
+        let came = |inbox: &mut Inbox, ssn| put(inbox, 1, ssn, true);
         came(&mut inbox, 0);
         assert_eq!(inbox.announce.pop_front(), Some(1));
         inbox.rearm(1);
