@@ -72,9 +72,9 @@ async fn greet(suite: &Suite, offerer: Side, setup: Setup) -> anyhow::Result<()>
     ensure!(told == json!("hello from Rust"), "the browser heard {told}");
     let transport = call.tab.run("return h.transport()", &[]).await?;
     let version = transport.get("tlsVersion");
-    // RFC 6347 §4.1: DTLS 1.2. A browser may keep it to itself.
+    // RFC 9147 §5.3: DTLS 1.3, which both sides prefer. A browser may keep it to itself.
     ensure!(
-        version.is_none_or(|version| version == "FEFD"),
+        version.is_none_or(|version| version == "FEFC"),
         "DTLS version {version:?}"
     );
     ensure!(
