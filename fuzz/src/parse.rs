@@ -6,7 +6,7 @@ mod sctp;
 mod srtp;
 
 pub use self::{
-    dtls::{certificate, fragments, handshake, records},
+    dtls::{ack, certificate, fragments, handshake, records},
     rtp::{rtcp_compound, rtp_extensions, rtp_packet, rtp_payload, rtp_session},
     sctp::{sctp_packet, sctp_parameters},
     srtp::srtp_packet,

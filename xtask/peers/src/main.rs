@@ -4,6 +4,11 @@
 //! Both ends run in this process, over UDP on loopback, and the CPU time is that of the process. `cargo xtask bench datachannel`
 //! runs the stacks in turns and prints the ratios.
 
+#![expect(
+    clippy::disallowed_methods,
+    reason = "a program that times others reads the clock"
+)]
+
 mod oxirtc;
 mod str0m;
 mod webrtc;
