@@ -145,39 +145,39 @@ impl Candidate {
     }
 
     fn read_extensions<'a>(&mut self, mut fields: impl Iterator<Item = &'a str>) {
-        let mut related = (None, None);
         while let Some(name) = fields.next() {
             // a lone name at the end breaks the grammar; other stacks pass over it
             let value = fields.next().unwrap_or_default();
-            let is = |known: &str| name.eq_ignore_ascii_case(known);
-            match TcpType::parse(value).filter(|_| is("tcptype")) {
+            let tcp_type = TcpType::parse(value).filter(|_| name.eq_ignore_ascii_case("tcptype"));
+            match tcp_type {
                 Some(tcp_type) => self.tcp_type = Some(tcp_type),
-                None if is("raddr") && related.0.is_none() => related.0 = Some((name, value)),
-                None if is("rport") && related.1.is_none() => related.1 = Some((name, value)),
                 // RFC 8839 §5.1: what is not known spoils nothing
                 None => self.extensions.push((name.to_owned(), value.to_owned())),
             }
         }
-        self.read_related(related);
+        self.read_related();
     }
 
-    /// Address and port serve diagnosis alone: what they are not leaves the candidate as useful.
-    fn read_related(&mut self, (address, port): (Option<Extension<'_>>, Option<Extension<'_>>)) {
-        let at = |(_, value): Extension<'_>| Address::parse(value);
-        let number = port.map_or(Some(0), |(_, value)| number(value));
-        match (address.and_then(at), number) {
-            (Some(address), Some(port)) => self.related = Some((address, port)),
-            _ => {
-                let odd = [address, port].into_iter().flatten();
-                let odd = odd.map(|(name, value)| (name.to_owned(), value.to_owned()));
-                self.extensions.extend(odd);
-            }
+    /// Address and port serve diagnosis alone: what they are not leaves the candidate as useful, and stays where it stands.
+    fn read_related(&mut self) {
+        let find = |known: &str| {
+            let mut names = self.extensions.iter();
+            names.position(|(name, _)| name.eq_ignore_ascii_case(known))
+        };
+        let value = |at: usize| self.extensions.get(at).map(|(_, value)| value.as_str());
+        let (address_at, port_at) = (find("raddr"), find("rport"));
+        let address = address_at.and_then(value).and_then(Address::parse);
+        let port = port_at.map_or(Some(0), |at| value(at).and_then(number));
+        if let (Some(address), Some(port)) = (address, port) {
+            self.related = Some((address, port));
+            let mut at = 0..;
+            self.extensions.retain(|_| {
+                let here = at.next();
+                here != address_at && here != port_at
+            });
         }
     }
 }
-
-/// Name and value, as they stand in the line.
-type Extension<'a> = (&'a str, &'a str);
 
 /// RFC 8839 §5.1 has ice-char; any token is let through.
 fn is_foundation(text: &str) -> bool {

@@ -283,6 +283,7 @@ fn candidates() {
         "candidate:1 1 udp 1 a@b 1 typ host",
         "candidate:1 1 udp 1 192.0.2.1 1 typ srflx raddr fe80::1%2 rport 9",
         "candidate:1 1 udp 1 192.0.2.1 1 typ srflx raddr ::1 rport x",
+        "candidate:1 1 udp 1 192.0.2.1 1 typ srflx rport x 1 udp rport 7",
         "candidate:1 1 udp 1 192.0.2.1 1 typ host rport 9",
         "candidate:1 1 tcp 1 192.0.2.1 1 typ host tcptype quic",
     ] {
