@@ -115,7 +115,9 @@ impl Session {
         let mut stream = ReceiveStream::new(&self.config, (section, ssrc), (lane, rid), now);
         stream.assembler.jitter.wanted = target;
         stream.clock.name = self.names.get(&ssrc).copied();
-        let place = self.receivers.len();
+        // An ended stream gives its place, so that a peer which begins anew for ever costs nothing.
+        let ended = self.receivers.iter().position(|it| it.ended);
+        let place = ended.unwrap_or(self.receivers.len());
         if let Some(paired) = paired {
             (stream.rtx, stream.fec) = (paired.rtx, paired.fec);
             for repair in [paired.rtx, paired.fec].into_iter().flatten() {
@@ -126,7 +128,10 @@ impl Session {
                 self.by_ssrc.insert(repair, route);
             }
         }
-        self.receivers.push(stream);
+        match self.receivers.get_mut(place) {
+            Some(ended) => *ended = stream,
+            None => self.receivers.push(stream),
+        }
         let route = Route {
             stream: place,
             is_repair: false,
@@ -204,5 +209,45 @@ impl Session {
     pub(super) fn id_of(&self, stream: usize) -> Option<SectionId> {
         let section = self.receivers.get(stream)?.section;
         self.sections.get(section).map(|it| it.id)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::time::Duration;
+
+    use super::*;
+    use crate::{
+        Carries, Config, Format, Ntp, RtpHead, Section, SectionId, Writer, payload::Codec,
+    };
+
+    #[test]
+    fn a_peer_that_begins_anew_for_ever_has_one_stream() {
+        let mut now = oxirtc_netsim::epoch();
+        let mut session = Session::new(Config::new("name"), [1; 32], now, Ntp(1 << 32));
+        let video = Section {
+            formats: vec![Format {
+                payload_type: 96,
+                role: Carries::Media(Codec::Vp8),
+                clock: 90_000,
+            }],
+            receives: true,
+            ..Section::default()
+        };
+        session.set_section(SectionId(0), video);
+        for ssrc in 1..1000 {
+            now += Duration::from_millis(1);
+            let head = RtpHead {
+                payload_type: 96,
+                ssrc,
+                ..RtpHead::default()
+            };
+            let mut packet = Vec::new();
+            Writer::begin(&mut packet, head, &[], Default::default()).finish();
+            packet.extend_from_slice(&[0x10; 20]);
+            session.handle_rtp(now, &packet);
+        }
+        assert_eq!(session.receivers.len(), 1);
+        assert_eq!(session.by_ssrc.len(), 1, "the newest is bound");
     }
 }
