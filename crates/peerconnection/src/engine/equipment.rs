@@ -11,6 +11,7 @@ pub(super) struct Equipment {
     /// The addresses of this machine, once they were told.
     pub(super) interfaces: Option<Vec<Interface>>,
     pub(super) ice_transport_policy: IceTransportPolicy,
+    pub(super) ice_servers: Vec<oxirtc_ice::Server>,
     /// What the log calls the connection.
     pub(super) label: Label,
 }

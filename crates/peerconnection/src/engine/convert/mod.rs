@@ -15,5 +15,6 @@ pub(super) use description::{
 pub(super) use dtls::{dtls_role, fingerprint, fingerprints};
 pub(super) use ice::{
     credentials, gathering_state, ice_config, ice_path, ice_role, ice_state, interfaces,
-    local_candidate, path, remote_candidate, shown_pair, shown_role, transport_policy,
+    local_candidate, path, relay_protocol, remote_candidate, request, servers, shown_pair,
+    shown_role, transport_policy,
 };
