@@ -30,6 +30,7 @@ mod output;
 mod request;
 mod seed;
 mod task;
+mod trace;
 mod transport;
 mod transports;
 mod up;

@@ -70,7 +70,7 @@ impl Transport {
         Self {
             id,
             name,
-            label: equipment.label,
+            label: equipment.trace.label,
             ice,
             generations: Generations::default(),
             since: GenerationId::default(),
