@@ -19,6 +19,7 @@ mod counters;
 mod data;
 mod demux;
 mod describe;
+mod drops;
 mod equipment;
 mod facts;
 mod hindrance;
