@@ -5,14 +5,11 @@ use std::collections::BTreeMap;
 use oxirtc_sdp::{Attribute, Setup, Writer};
 
 use crate::{
-    Config, Credentials, DtlsRole, Fingerprint, TransportId,
+    Config, Credentials, DtlsRole, Fingerprint, Source, TransportId,
     agreement::{Agreement, is_bundle_only},
     outline::{Entry, Outline},
     section::{Association, Form, Section, unused_mid},
 };
-
-/// A source of new ICE credentials.
-pub(crate) type Source<'a> = &'a mut dyn FnMut() -> Credentials;
 
 /// What an offer is made of.
 pub(crate) struct Offer<'a> {
@@ -28,7 +25,7 @@ pub(crate) struct Offer<'a> {
 }
 
 impl Offer<'_> {
-    pub(crate) fn write(&self, source: Source<'_>) -> String {
+    pub(crate) fn write(&self, source: &mut dyn Source) -> String {
         let sections = self.sections();
         let mut writer = head(self.config, self.version);
         let live: Vec<_> = sections
@@ -98,13 +95,13 @@ impl Offer<'_> {
         sections
     }
 
-    fn credentials(&self, transport: Option<TransportId>, source: Source<'_>) -> Credentials {
+    fn credentials(&self, transport: Option<TransportId>, source: &mut dyn Source) -> Credentials {
         let existing = transport.and_then(|id| self.agreement.transport(id)?.local.as_ref());
         match existing {
             Some(credentials) if !self.restart && !self.replaced.contains(credentials) => {
                 credentials.clone()
             }
-            _ => source(),
+            _ => source.credentials(),
         }
     }
 }
@@ -118,7 +115,7 @@ pub(crate) struct Answer<'a> {
 }
 
 impl Answer<'_> {
-    pub(crate) fn write(&self, source: Source<'_>) -> String {
+    pub(crate) fn write(&self, source: &mut dyn Source) -> String {
         let mut writer = head(self.config, self.version);
         let mut tags = Vec::new();
         for group in &self.offer.groups {
@@ -176,7 +173,7 @@ impl Answer<'_> {
         Association::answered_port(association, section.transport, offered, self.config)
     }
 
-    fn credentials(&self, index: usize, section: &Section, source: Source<'_>) -> Credentials {
+    fn credentials(&self, index: usize, section: &Section, source: &mut dyn Source) -> Credentials {
         let transport = section
             .transport
             .and_then(|id| self.agreement.transport(id));
@@ -188,7 +185,7 @@ impl Answer<'_> {
         let restarted = remote.is_some() && remote != self.offer.credentials(index).as_ref();
         match local {
             Some(credentials) if !restarted => credentials.clone(),
-            _ => source(),
+            _ => source.credentials(),
         }
     }
 

@@ -2,11 +2,15 @@
 
 mod candidates;
 mod descriptions;
+mod transceivers;
+
+pub use transceivers::TransceiverInit;
 
 use crate::{
-    Change, Config, Credentials, Description, Error, SdpType, SignalingState, TransportId,
+    Change, Config, Credentials, Description, Error, SdpType, SignalingState, Source,
+    TransceiverId, TransportId,
     candidates::Candidates,
-    compose::{Answer, Offer, Source},
+    compose::{Answer, Offer},
     section::Kind,
     signaling::Side,
     state::{Applied, State},
@@ -15,8 +19,8 @@ use crate::{
 /// The negotiation of one peer connection (RFC 9429).
 ///
 /// Each verb returns what follows from it, in the order in which it is to be done, or an [`Error`],
-/// and then nothing has changed. It knows neither network nor time; ICE credentials are asked for by
-/// a closure that the caller gives, and an answer of the peer is just another argument.
+/// and then nothing has changed. It knows neither network nor time; ICE credentials and SSRCs are asked of
+/// a [`Source`] that the caller gives, and an answer of the peer is just another argument.
 #[derive(Debug)]
 pub struct Negotiator {
     config: Config,
@@ -34,6 +38,7 @@ pub struct Negotiator {
     /// W3C's `[[LocalIceCredentialsToReplace]]`.
     replaced: Vec<Credentials>,
     can_trickle: Option<bool>,
+    next_transceiver: u32,
 }
 
 /// W3C's `RTCOfferOptions`.
@@ -47,6 +52,8 @@ pub struct OfferOptions {
 struct Created {
     sdp: String,
     revision: u64,
+    /// Which transceiver each section is for.
+    plan: Vec<Option<TransceiverId>>,
 }
 
 impl Negotiator {
@@ -63,6 +70,7 @@ impl Negotiator {
             data: false,
             replaced: Vec::new(),
             can_trickle: None,
+            next_transceiver: 0,
         }
     }
 
@@ -82,7 +90,7 @@ impl Negotiator {
     pub fn create_offer(
         &mut self,
         options: OfferOptions,
-        credentials: Source<'_>,
+        source: &mut dyn Source,
     ) -> Result<Description, Error> {
         match self.state.signaling {
             SignalingState::Stable | SignalingState::HaveLocalOffer => {}
@@ -97,7 +105,7 @@ impl Negotiator {
             restart: options.ice_restart,
             replaced: &self.replaced,
         };
-        let created = self.created(&offer.write(credentials), SdpType::Offer)?;
+        let created = self.created(&offer.write(source), SdpType::Offer)?;
         let description = Description::new(SdpType::Offer, created.sdp.clone());
         self.last_offer = Some(created);
         Ok(description)
@@ -108,7 +116,7 @@ impl Negotiator {
     /// # Errors
     ///
     /// [`Error::InvalidState`] unless in `HaveRemoteOffer` or `HaveLocalPranswer`.
-    pub fn create_answer(&mut self, credentials: Source<'_>) -> Result<Description, Error> {
+    pub fn create_answer(&mut self, source: &mut dyn Source) -> Result<Description, Error> {
         let open = matches!(
             self.state.signaling,
             SignalingState::HaveRemoteOffer | SignalingState::HaveLocalPranswer
@@ -126,7 +134,7 @@ impl Negotiator {
             agreement: &self.state.agreement,
             offer: &offer.outline,
         };
-        let created = self.created(&answer.write(credentials), SdpType::Answer)?;
+        let created = self.created(&answer.write(source), SdpType::Answer)?;
         let description = Description::new(SdpType::Answer, created.sdp.clone());
         self.last_answer = Some(created);
         Ok(description)
@@ -142,7 +150,7 @@ impl Negotiator {
     pub fn set_local(
         &mut self,
         description: Option<Description>,
-        credentials: Source<'_>,
+        source: &mut dyn Source,
     ) -> Result<Vec<Change>, Error> {
         if self.state.signaling == SignalingState::Closed {
             return Err(closed());
@@ -167,10 +175,8 @@ impl Negotiator {
             // only where it may be applied is it made
             _ if self.state.signaling.after(Side::Local, kind).is_err() => String::new(),
             Some(last) if last.revision == self.revision => last.sdp.clone(),
-            _ if kind == SdpType::Offer => {
-                self.create_offer(OfferOptions::default(), credentials)?.sdp
-            }
-            _ => self.create_answer(credentials)?.sdp,
+            _ if kind == SdpType::Offer => self.create_offer(OfferOptions::default(), source)?.sdp,
+            _ => self.create_answer(source)?.sdp,
         };
         let signaling = self.state.signaling.after(Side::Local, kind)?;
         self.apply(Side::Local, signaling, Applied::read(kind, &sdp)?)
@@ -257,6 +263,7 @@ impl Negotiator {
         Ok(Created {
             sdp: self.candidates.write_local(&applied),
             revision: self.revision,
+            plan: Vec::new(),
         })
     }
 

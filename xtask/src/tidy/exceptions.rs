@@ -53,10 +53,8 @@ const fn except(check: &'static str, place: &'static str) -> Exception {
 const EXCEPTIONS: &[Exception] = &[
     except("circles", "crates/cli/"),
     except("circles", "crates/dtls/"),
-    except("circles", "crates/jsep/"),
     except("circles", "crates/peerconnection/"),
     except("circles", "crates/rtp/"),
-    except("circles", "crates/sdp/"),
     except("integers", "crates/dtls/"),
     except("integers", "crates/ice/"),
     except("integers", "crates/mdns/"),

@@ -5,7 +5,7 @@ mod bundle;
 mod transport;
 
 use crate::{
-    Change, Config, IceRole, SdpType, TransportId,
+    Change, Config, IceRole, SdpType, Transceiver, TransceiverId, TransportId,
     outline::Outline,
     section::{Association, Section, unused_mid},
     signaling::Side,
@@ -21,6 +21,8 @@ pub(crate) struct Agreement {
     /// In order of their ids.
     pub(crate) transports: Vec<Transport>,
     pub(crate) association: Option<Association>,
+    /// In order of their ids.
+    pub(crate) transceivers: Vec<Transceiver>,
 }
 
 impl Agreement {
@@ -30,6 +32,14 @@ impl Agreement {
 
     pub(crate) fn transport_mut(&mut self, id: TransportId) -> Option<&mut Transport> {
         self.transports.iter_mut().find(|it| it.id == id)
+    }
+
+    pub(crate) fn transceiver(&self, id: TransceiverId) -> Option<&Transceiver> {
+        self.transceivers.iter().find(|it| it.id() == id)
+    }
+
+    pub(crate) fn transceiver_mut(&mut self, id: TransceiverId) -> Option<&mut Transceiver> {
+        self.transceivers.iter_mut().find(|it| it.id() == id)
     }
 
     /// The section of the data channels that lives.

@@ -1,6 +1,6 @@
 //! Payload types: which are fixed, and which a codec is given.
 
-use super::{Codec, Levels};
+use super::{Codec, Levels, fixed};
 
 /// The payload types of one bundle group.
 ///
@@ -34,32 +34,19 @@ impl PayloadTypes {
             return Some(*payload);
         }
         let free = |payload: &u8| self.meaning(*payload).is_none();
-        let fixed = FIXED.iter().map(|(payload, ..)| *payload);
-        let own = fixed.filter(|it| is_fixed_as(*it, codec)).find(free);
+        let own = fixed::payloads()
+            .filter(|it| is_fixed_as(*it, codec))
+            .find(free);
         let payload = own.or_else(|| DYNAMIC.into_iter().flatten().find(free))?;
         self.given.push((payload, codec.clone()));
         Some(payload)
     }
 }
 
-/// What a payload type means of which no `a=rtpmap` says anything.
-pub(super) fn fixed(payload: u8) -> Option<Codec> {
-    let mut fixed = FIXED.iter();
-    let (_, name, rate) = fixed.find(|(it, ..)| *it == payload)?;
-    Some(Codec::new(*name, *rate))
-}
-
 fn is_fixed_as(payload: u8, codec: &Codec) -> bool {
-    codec.parameters.is_none() && fixed(payload).is_some_and(|it| it.is_answer_to(codec))
+    let means = |(name, rate): (&str, u32)| Codec::new(name, rate).is_answer_to(codec);
+    codec.parameters.is_none() && fixed::name(payload).is_some_and(means)
 }
-
-/// RFC 3551 §6, of those that are in use.
-const FIXED: [(u8, &str, u32); 4] = [
-    (0, "PCMU", 8000),
-    (8, "PCMA", 8000),
-    (9, "G722", 8000),
-    (13, "CN", 8000),
-];
 
 /// RFC 3551 §3 has 96 to 127 for all; below that, RFC 5761 §4 keeps 64 to 95 free for RTCP.
 const DYNAMIC: [std::ops::RangeInclusive<u8>; 2] = [96..=127, 35..=63];

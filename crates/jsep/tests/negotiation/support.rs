@@ -5,14 +5,42 @@ use std::{fs, path::PathBuf};
 
 use oxirtc_jsep::{
     Change, Config, Credentials, Description, Error, Fingerprint, Negotiator, OfferOptions,
-    SdpType, SignalingState,
+    SdpType, SignalingState, Source,
 };
 
 /// A negotiator with a source of credentials that can be told apart.
 pub(crate) struct Peer {
     pub(crate) negotiator: Negotiator,
+    source: Numbers,
+}
+
+/// Makes credentials that can be told apart, and SSRCs.
+struct Numbers {
     name: char,
     count: u32,
+    ssrc: u32,
+}
+
+impl Numbers {
+    fn nth(&self, count: u32) -> Credentials {
+        let name = self.name;
+        Credentials {
+            ufrag: format!("{name}{count:07}"),
+            password: format!("{name}{count:023}"),
+        }
+    }
+}
+
+impl Source for Numbers {
+    fn credentials(&mut self) -> Credentials {
+        self.count += 1;
+        self.nth(self.count)
+    }
+
+    fn ssrc(&mut self) -> u32 {
+        self.ssrc += 1;
+        self.ssrc
+    }
 }
 
 impl Peer {
@@ -29,8 +57,11 @@ impl Peer {
         let config = configure(Config::new(u64::from(name as u32), vec![fingerprint]));
         Self {
             negotiator: Negotiator::new(config),
-            name,
-            count: 0,
+            source: Numbers {
+                name,
+                count: 0,
+                ssrc: name as u32 * 1000,
+            },
         }
     }
 
@@ -41,23 +72,13 @@ impl Peer {
         peer
     }
 
-    fn source(name: char, count: &mut u32) -> Credentials {
-        *count += 1;
-        Credentials {
-            ufrag: format!("{name}{count:07}"),
-            password: format!("{name}{count:023}"),
-        }
-    }
-
     pub(crate) fn offer(&mut self) -> Description {
         self.try_offer(false).unwrap()
     }
 
     pub(crate) fn try_offer(&mut self, ice_restart: bool) -> Result<Description, Error> {
-        let (name, count) = (self.name, &mut self.count);
         let options = OfferOptions { ice_restart };
-        self.negotiator
-            .create_offer(options, &mut || Self::source(name, count))
+        self.negotiator.create_offer(options, &mut self.source)
     }
 
     pub(crate) fn answer(&mut self) -> Description {
@@ -65,9 +86,7 @@ impl Peer {
     }
 
     pub(crate) fn try_answer(&mut self) -> Result<Description, Error> {
-        let (name, count) = (self.name, &mut self.count);
-        self.negotiator
-            .create_answer(&mut || Self::source(name, count))
+        self.negotiator.create_answer(&mut self.source)
     }
 
     pub(crate) fn local(&mut self, description: impl Into<Option<Description>>) -> Vec<Change> {
@@ -78,9 +97,8 @@ impl Peer {
         &mut self,
         description: impl Into<Option<Description>>,
     ) -> Result<Vec<Change>, Error> {
-        let (name, count) = (self.name, &mut self.count);
         self.negotiator
-            .set_local(description.into(), &mut || Self::source(name, count))
+            .set_local(description.into(), &mut self.source)
     }
 
     pub(crate) fn remote(&mut self, description: Description) -> Vec<Change> {
@@ -100,8 +118,7 @@ impl Peer {
 
     /// The latest credentials that this peer made.
     pub(crate) fn latest(&self) -> Credentials {
-        let mut count = self.count - 1;
-        Self::source(self.name, &mut count)
+        self.source.nth(self.source.count)
     }
 }
 
