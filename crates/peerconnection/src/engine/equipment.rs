@@ -1,7 +1,11 @@
 //! What transports are made with.
 
+use std::time::{Instant, SystemTime};
+
+use oxirtc_rtp::Ntp;
+
 use super::seed::Seed;
-use crate::{Certificate, IceTransportPolicy, Interface, Settings, label::Label};
+use crate::{Certificate, IceTransportPolicy, Interface, Settings, label::Label, path::Anchor};
 
 /// What transports are made with.
 pub(super) struct Equipment {
@@ -13,4 +17,17 @@ pub(super) struct Equipment {
     pub(super) ice_transport_policy: IceTransportPolicy,
     /// What the log calls the connection.
     pub(super) label: Label,
+    /// What the wall clock said once.
+    pub(super) anchor: Anchor,
+    /// What all streams of the connection are called (RFC 7022): random.
+    pub(super) cname: String,
+}
+
+impl Equipment {
+    /// The wall clock.
+    pub(super) fn wall(&self, now: Instant) -> Ntp {
+        let since = self.anchor.wall.duration_since(SystemTime::UNIX_EPOCH);
+        let elapsed = now.saturating_duration_since(self.anchor.instant);
+        Ntp::from_unix(since.unwrap_or_default() + elapsed)
+    }
 }

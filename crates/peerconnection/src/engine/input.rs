@@ -99,7 +99,7 @@ fn demux(
     datagram: &mut [u8],
 ) {
     let since = transport.since();
-    let (dtls, id) = (&mut transport.dtls, transport.id);
+    let (dtls, media, id) = (&mut transport.dtls, &mut transport.media, transport.id);
     let mut demux = |generation, payload: &mut [u8]| match Kind::of(payload) {
         // It comes from the peer of an association that was replaced.
         _ if generation < since => counters.dropped += 1,
@@ -108,7 +108,11 @@ fn demux(
                 counters.dropped += 1;
             }
         }),
-        Kind::Rtp | Kind::Rtcp | Kind::Unknown => counters.dropped += 1,
+        kind @ (Kind::Rtp | Kind::Rtcp) => match media {
+            Some(media) => media.handle(now, kind, payload),
+            None => counters.dropped += 1,
+        },
+        Kind::Unknown => counters.dropped += 1,
     };
     transport
         .ice

@@ -233,6 +233,11 @@ impl Session {
         self.allow_all(id);
     }
 
+    /// How long a packet may be from now on, as [`Config::largest`] has it: paths differ in what they add to one.
+    pub fn set_largest(&mut self, bytes: usize) {
+        self.config.largest = bytes;
+    }
+
     /// What is to be made of what a section receives.
     pub fn set_delivery(&mut self, id: SectionId, delivery: Delivery) {
         let Some(at) = self.place(id) else { return };
@@ -256,6 +261,16 @@ impl Session {
         for sender in of.filter(|it| it.needs(lane)) {
             sender.push(now, batch.clone());
         }
+    }
+
+    /// A section has another source: its streams keep their numbers and timestamps, and go on with what begins there, video
+    /// with a key frame.
+    pub fn change_source(&mut self, id: SectionId) {
+        let Some(section) = self.place(id) else {
+            return;
+        };
+        let of = self.senders.iter_mut().filter(|it| it.section == section);
+        of.for_each(SendStream::change_source);
     }
 
     /// Something that was meant for this section is gone: its video goes on with a key frame.
@@ -447,6 +462,14 @@ impl Session {
             .iter()
             .filter(move |it| Some(it.section) == section);
         of.map(|it| (it.encoding.ssrc, it.place, it.stats.clone()))
+    }
+
+    /// Whether a stream of the peer belongs to a section, and has not ended.
+    #[must_use]
+    pub fn is_received(&self, id: SectionId) -> bool {
+        let section = self.place(id);
+        let of = |it: &ReceiveStream| Some(it.section) == section && !it.ended;
+        self.receivers.iter().any(of)
     }
 
     /// Who was heard on a section in the last ten seconds, the newest first.
