@@ -25,14 +25,10 @@ pub(super) struct Keys {
 }
 
 impl Keys {
-    /// The association is there: its keys, from the exporter (RFC 5764 §4.2). Returns whether it has agreed on any.
-    pub(super) fn take(&mut self, connection: &dtls::Connection) -> bool {
-        let Some(context) = context(connection) else {
-            return false;
-        };
+    /// There are keys.
+    pub(super) fn set(&mut self, context: Context) {
         self.current = Some(context);
         self.exhausted = false;
-        true
     }
 
     /// What came early enough to be of use, in order.
@@ -119,7 +115,8 @@ impl Keys {
     }
 }
 
-fn context(connection: &dtls::Connection) -> Option<Context> {
+/// The keys of an association, from its exporter (RFC 5764 §4.2); `None` when it has agreed on none.
+pub(super) fn context(connection: &dtls::Connection) -> Option<Context> {
     let profile = Profile::from_id(connection.srtp_profile()?.id())?;
     let role = match connection.role()? {
         dtls::Role::Client => Role::Client,

@@ -7,6 +7,8 @@ mod keys;
 mod parameters;
 mod path;
 mod shares;
+#[cfg(test)]
+mod tests;
 mod transceivers;
 mod verbs;
 mod view;

@@ -4,9 +4,13 @@ use std::time::Instant;
 
 use oxirtc_dtls as dtls;
 use oxirtc_rtp::{Config, Ntp, Session};
-use oxirtc_srtp::Error;
+use oxirtc_srtp::{Context, Error};
 
-use super::{gate::Gate, keys::Keys, shares::Shares};
+use super::{
+    gate::Gate,
+    keys::{Keys, context},
+    shares::Shares,
+};
 use crate::engine::demux::Kind;
 
 /// What carries the media of a transport.
@@ -29,11 +33,18 @@ impl MediaPath {
 
     /// The DTLS association is there. Returns whether it has agreed on keys for media.
     pub(in crate::engine) fn set_keys(&mut self, now: Instant, dtls: &dtls::Connection) -> bool {
-        let keyed = self.keys.take(dtls);
+        let Some(context) = context(dtls) else {
+            return false;
+        };
+        self.set_context(now, context);
+        true
+    }
+
+    pub(super) fn set_context(&mut self, now: Instant, context: Context) {
+        self.keys.set(context);
         for (_, kind, mut packet) in self.keys.take_early(now) {
             self.handle(now, kind, &mut packet);
         }
-        keyed
     }
 
     /// Another DTLS association comes: no packet is sent under the old keys any more.
