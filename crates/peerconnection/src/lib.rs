@@ -21,8 +21,8 @@ mod state;
 
 #[doc(inline)]
 pub use api::{
-    DataChannel, DataChannelEvent, DtlsTransport, DtlsTransportEvent, Event, Events, FrameReader,
-    FrameWriter, Hint, IceTransport, IceTransportEvent, MediaStream, MediaStreamTrack,
+    DataChannel, DataChannelEvent, DtlsTransport, DtlsTransportEvent, DtmfSender, Event, Events,
+    FrameReader, FrameWriter, Hint, IceTransport, IceTransportEvent, MediaStream, MediaStreamTrack,
     PacketReader, PacketWriter, PeerConnection, RtpReceiver, RtpSender, RtpTransceiver,
     RtpTransceiverInit, SctpTransport, StreamEvent, TrackEvent, TrackOrKind, TrackReadyState,
     TrySendError, WeakPeerConnection,

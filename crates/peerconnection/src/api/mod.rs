@@ -52,9 +52,9 @@ pub use event::Event;
 pub use events::Events;
 pub use ice_transport::IceTransport;
 pub use media::{
-    FrameReader, FrameWriter, Hint, MediaStream, MediaStreamTrack, PacketReader, PacketWriter,
-    RtpReceiver, RtpSender, RtpTransceiver, RtpTransceiverInit, StreamEvent, TrackEvent,
-    TrackOrKind, TrackReadyState,
+    DtmfSender, FrameReader, FrameWriter, Hint, MediaStream, MediaStreamTrack, PacketReader,
+    PacketWriter, RtpReceiver, RtpSender, RtpTransceiver, RtpTransceiverInit, StreamEvent,
+    TrackEvent, TrackOrKind, TrackReadyState,
 };
 pub use peer_connection::{PeerConnection, WeakPeerConnection};
 pub use sctp_transport::SctpTransport;

@@ -283,6 +283,7 @@ impl PeerConnection {
             | engine::Event::StreamChange { .. }
             | engine::Event::TrackMute(..)
             | engine::Event::TrackEnded(_)
+            | engine::Event::ToneChange(..)
             | engine::Event::FrameReadable(_)
             | engine::Event::KeyframeRequested { .. }
             | engine::Event::BitrateAllowed { .. }

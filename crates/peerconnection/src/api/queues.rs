@@ -105,6 +105,7 @@ impl Queues {
                 media.want_keyframe(transceiver, lane, outbound);
             }
             Event::TrackMute(id, muted) => media.mute(id, muted, wakeups),
+            Event::ToneChange(id, tone) => media.tone(id, tone, wakeups),
             Event::TrackEnded(id) => media.end(id, wakeups),
             Event::StreamChange {
                 stream,

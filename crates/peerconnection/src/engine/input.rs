@@ -41,6 +41,7 @@ impl Engine {
         self.transports
             .each_in_turn(now, |transport, set| transport.handle_timeout(now, set));
         self.data.handle_timeout(now);
+        self.play_tones(now);
         self.ascend(now);
     }
 
@@ -87,7 +88,8 @@ impl Engine {
             return None;
         }
         let transports = self.transports.iter().filter_map(Transport::poll_timeout);
-        transports.chain(self.data.poll_timeout()).min()
+        let others = [self.data.poll_timeout(), self.next_tone()];
+        transports.chain(others.into_iter().flatten()).min()
     }
 }
 

@@ -69,6 +69,8 @@ pub enum Event {
     TrackMute(TransceiverId, bool),
     /// `ended` of a receiver's track.
     TrackEnded(TransceiverId),
+    /// `tonechange` of a sender: the tone that begins, or none when all were played (W3C §7.4).
+    ToneChange(TransceiverId, String),
     /// None of W3C's: a whole frame can be read from a receiver.
     FrameReadable(TransceiverId),
     /// None of W3C's: a sender needs a key frame, on this lane of its source.

@@ -389,7 +389,9 @@ impl Session {
     pub fn poll_timeout(&self) -> Option<Instant> {
         let streams = self.receivers.iter().filter(|it| !it.ended);
         let streams = streams.filter_map(ReceiveStream::timeout);
-        let events = self.senders.iter().filter_map(|it| it.telephone.as_ref());
+        // What is not sent is not due.
+        let active = self.senders.iter().filter(|it| it.encoding.active);
+        let events = active.filter_map(|it| it.telephone.as_ref());
         let limits = self.sections.iter().filter_map(|it| it.limit_due);
         let wakes = self.senders.iter().filter(|it| it.lacks().is_some());
         let wakes = wakes.filter_map(|it| it.asked.map(|at| at + again(it)));

@@ -10,7 +10,7 @@ use super::{
 };
 use crate::{
     MediaKind,
-    api::waiters::Wakeups,
+    api::{events::Queue, waiters::Wakeups},
     engine::{Engine, MediaBatch, TransceiverId},
 };
 
@@ -21,6 +21,8 @@ pub(in crate::api) struct Links {
     receivers: BTreeMap<TransceiverId, MediaStreamTrack>,
     /// [5.1.1-02]: one for each id.
     streams: BTreeMap<String, MediaStream>,
+    /// What senders tell of their tones.
+    tones: BTreeMap<TransceiverId, Queue<String>>,
 }
 
 /// The track of a sender.
@@ -72,6 +74,17 @@ impl Links {
     /// The track of a sender.
     pub(in crate::api) fn sent(&self, id: TransceiverId) -> Option<MediaStreamTrack> {
         self.senders.get(&id).map(|it| it.track.clone())
+    }
+
+    /// What a sender tells of its tones, from the first time that somebody asks.
+    pub(in crate::api) fn tones(&mut self, id: TransceiverId) -> &mut Queue<String> {
+        self.tones.entry(id).or_default()
+    }
+
+    pub(in crate::api) fn tone(&mut self, id: TransceiverId, tone: String, wakeups: &mut Wakeups) {
+        if let Some(queue) = self.tones.get_mut(&id) {
+            queue.push_bounded(tone, wakeups);
+        }
     }
 
     /// The track of a receiver, which is there as long as the receiver.
@@ -223,6 +236,7 @@ impl Links {
     /// The connection is closed: nothing comes any more, and nothing goes.
     pub(in crate::api) fn close(&mut self, wakeups: &mut Wakeups) {
         self.senders.clear();
+        self.tones.values_mut().for_each(|it| it.end(wakeups));
         for track in self.receivers.values() {
             track.state.end(false, wakeups);
         }

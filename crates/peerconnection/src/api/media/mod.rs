@@ -4,6 +4,7 @@
 //! go down through bounded inboxes, wishes go up through atomics: no two connections are ever locked at once, and nobody waits for
 //! anybody.
 
+mod dtmf;
 mod frames;
 mod id;
 mod inbox;
@@ -19,6 +20,7 @@ mod track;
 mod transceiver;
 mod verbs;
 
+pub use dtmf::DtmfSender;
 pub use local::{FrameWriter, Hint, PacketWriter};
 pub use readers::{FrameReader, PacketReader};
 pub use receiver::RtpReceiver;

@@ -2,7 +2,7 @@
 
 use std::{fmt, sync::Arc};
 
-use super::{stream::MediaStream, track::MediaStreamTrack, transceiver::ids};
+use super::{dtmf::DtmfSender, stream::MediaStream, track::MediaStreamTrack, transceiver::ids};
 use crate::{
     Codec, Error, MediaKind, RtpCapabilities, RtpSendParameters,
     api::{DtlsTransport, engine_lock::KeepOpen},
@@ -44,6 +44,20 @@ impl RtpSender {
     pub fn transport(&self) -> Option<DtlsTransport> {
         let id = self.get(|it| it.transport())??;
         Some(DtlsTransport::new(self.keep_open.clone(), id))
+    }
+
+    /// `dtmf`: of an audio sender.
+    #[must_use]
+    pub fn dtmf(&self) -> Option<DtmfSender> {
+        let audio = self.get(|it| it.kind() == MediaKind::Audio)?;
+        audio.then(|| {
+            let connection = self.keep_open.connection();
+            // What is told from now on is kept for its readers.
+            connection.with(|state| {
+                state.queues.media.tones(self.id);
+            });
+            DtmfSender::new(self.keep_open.clone(), self.id)
+        })
     }
 
     /// The static `getCapabilities()`: what can be sent at all.

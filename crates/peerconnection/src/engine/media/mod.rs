@@ -2,6 +2,7 @@
 
 mod ascend;
 mod batch;
+mod dtmf;
 mod gate;
 mod keys;
 mod parameters;

@@ -3,6 +3,7 @@
 use oxirtc_jsep as jsep;
 use oxirtc_rtp::{Delivery, SectionId};
 
+use super::dtmf::Dtmf;
 use crate::{
     MediaKind, RtpEncodingParameters,
     engine::ids::{TrackId, TransceiverId, TransportId},
@@ -38,6 +39,8 @@ pub(in crate::engine) struct Sender {
     pub(in crate::engine) encodings: Vec<RtpEncodingParameters>,
     /// W3C's `[[LastReturnedParameters]]`, by their transaction.
     pub(in crate::engine) transaction: Option<u64>,
+    /// Tones that are still to be played.
+    pub(in crate::engine) dtmf: Dtmf,
 }
 
 #[derive(Default)]
@@ -73,6 +76,7 @@ impl Media {
                 sends: false,
                 encodings,
                 transaction: None,
+                dtmf: Dtmf::default(),
             },
             receiver: Receiver::default(),
             changed: false,
