@@ -14,6 +14,7 @@ mod error;
 mod extension;
 mod media;
 mod negotiator;
+mod numbers;
 mod outline;
 mod parameters;
 mod section;

@@ -40,7 +40,7 @@ pub struct MediaAgreement {
 
 impl MediaAgreement {
     /// What is received; `None` when nothing is to be.
-    pub fn receive_parameters(&self) -> Option<ReceiveParameters> {
+    pub(crate) fn receive_parameters(&self) -> Option<ReceiveParameters> {
         (self.receptive && !self.receive.is_empty()).then(|| ReceiveParameters {
             codecs: self.receive.clone(),
             extensions: self.extensions_of(Direction::receives),

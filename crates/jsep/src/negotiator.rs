@@ -11,6 +11,7 @@ use crate::{
     TransceiverId, TransportId,
     candidates::Candidates,
     compose::{Answer, Offer},
+    numbers::Numbers,
     section::Kind,
     signaling::Side,
     state::{Applied, State},
@@ -38,7 +39,7 @@ pub struct Negotiator {
     /// W3C's `[[LocalIceCredentialsToReplace]]`.
     replaced: Vec<Credentials>,
     can_trickle: Option<bool>,
-    next_transceiver: u32,
+    numbers: Numbers,
 }
 
 /// W3C's `RTCOfferOptions`.
@@ -70,7 +71,7 @@ impl Negotiator {
             data: false,
             replaced: Vec::new(),
             can_trickle: None,
-            next_transceiver: 0,
+            numbers: Numbers::default(),
         }
     }
 
@@ -97,15 +98,18 @@ impl Negotiator {
             SignalingState::Closed => return Err(closed()),
             _ => return Err(Error::InvalidState("no offer while the peer's is open")),
         }
+        self.draw_ssrcs(source);
         let offer = Offer {
             config: &self.config,
             version: self.session_version + 1,
             agreement: &self.state.agreement,
+            stable: self.state.stable(),
             data: self.data,
             restart: options.ice_restart,
             replaced: &self.replaced,
         };
-        let created = self.created(&offer.write(source), SdpType::Offer)?;
+        let (text, plan) = offer.write(source, &mut self.numbers);
+        let created = self.created(&text, SdpType::Offer, plan)?;
         let description = Description::new(SdpType::Offer, created.sdp.clone());
         self.last_offer = Some(created);
         Ok(description)
@@ -128,13 +132,14 @@ impl Negotiator {
                 _ => Error::InvalidState("there is no offer to answer"),
             });
         };
+        self.draw_ssrcs(source);
         let answer = Answer {
             config: &self.config,
             version: self.session_version + 1,
             agreement: &self.state.agreement,
             offer: &offer.outline,
         };
-        let created = self.created(&answer.write(source), SdpType::Answer)?;
+        let created = self.created(&answer.write(source), SdpType::Answer, Vec::new())?;
         let description = Description::new(SdpType::Answer, created.sdp.clone());
         self.last_answer = Some(created);
         Ok(description)
@@ -179,7 +184,11 @@ impl Negotiator {
             _ => self.create_answer(source)?.sdp,
         };
         let signaling = self.state.signaling.after(Side::Local, kind)?;
-        self.apply(Side::Local, signaling, Applied::read(kind, &sdp)?)
+        let mut applied = Applied::read(kind, &sdp)?;
+        if let Some(created) = self.last_offer.as_ref().filter(|it| it.sdp == sdp) {
+            applied.plan.clone_from(&created.plan);
+        }
+        self.apply(Side::Local, signaling, applied)
     }
 
     /// What precedes an offer of the peer while ours is open: W3C §4.4.2 rolls ours back first, as a step
@@ -232,7 +241,7 @@ impl Negotiator {
             let mut entries = applied.outline.entries.iter();
             entries.any(|entry| !entry.rejected && Kind::of(entry).is_data())
         });
-        !self.replaced.is_empty() || (self.data && !described)
+        !self.replaced.is_empty() || (self.data && !described) || self.media_needs_negotiation()
     }
 
     /// The signalling state.
@@ -251,7 +260,12 @@ impl Negotiator {
     }
 
     /// A text that was just made, with the candidates that are known already.
-    fn created(&mut self, text: &str, kind: SdpType) -> Result<Created, Error> {
+    fn created(
+        &mut self,
+        text: &str,
+        kind: SdpType,
+        plan: Vec<Option<TransceiverId>>,
+    ) -> Result<Created, Error> {
         let applied = Applied::read(kind, text)?;
         let entries = 0..applied.outline.entries.len();
         let mut all = entries.filter_map(|index| applied.outline.credentials(index));
@@ -263,7 +277,7 @@ impl Negotiator {
         Ok(Created {
             sdp: self.candidates.write_local(&applied),
             revision: self.revision,
-            plan: Vec::new(),
+            plan,
         })
     }
 
@@ -304,6 +318,7 @@ impl Negotiator {
     fn commit(&mut self, state: State, restored: bool) -> Vec<Change> {
         let old = std::mem::replace(&mut self.state, state);
         self.revision += 1;
+        self.learn_numbers();
         let agreement = &self.state.agreement;
         let mut changes = agreement.changes_since(&old.agreement, restored);
         for change in &changes {
@@ -314,9 +329,12 @@ impl Negotiator {
         self.candidates.prune(&self.state);
         let candidates = self.candidates.untold(&self.state);
         let after_ice = changes.iter().position(|change| {
-            matches!(
+            !matches!(
                 change,
-                Change::Dtls { .. } | Change::Sctp(_) | Change::TransportRemoved { .. }
+                Change::TransportAdded { .. }
+                    | Change::IceRole { .. }
+                    | Change::LocalIce { .. }
+                    | Change::RemoteIce { .. }
             )
         });
         let after_ice = after_ice.unwrap_or(changes.len());

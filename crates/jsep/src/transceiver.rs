@@ -5,7 +5,8 @@ use std::fmt;
 use oxirtc_sdp::Direction;
 
 use crate::{
-    Codec, Encoding, Error, Levels, MediaAgreement, SendParameters, Source, encoding::Ssrcs,
+    Codec, Encoding, Error, Levels, MediaAgreement, ReceiveParameters, SendParameters, Source,
+    encoding::Ssrcs,
 };
 
 /// What a section of RTP carries.
@@ -187,6 +188,12 @@ impl Transceiver {
         &self.agreement
     }
 
+    /// What it is to receive; `None` when nothing is to be.
+    pub fn receive_parameters(&self) -> Option<ReceiveParameters> {
+        let running = !self.is_stopping();
+        running.then(|| self.agreement.receive_parameters())?
+    }
+
     /// What it is to send; `None` when nothing is to be.
     pub fn send_parameters(&self) -> Option<SendParameters> {
         let running = !self.is_stopping();
@@ -233,7 +240,8 @@ impl Transceiver {
         for index in 0..self.encodings.len() {
             let missing = |it: &Encoding| it.ssrcs.is_none();
             if self.encodings.get(index).is_some_and(missing) {
-                let drawn = Ssrcs::draw(source, |ssrc| taken(ssrc) || self.uses(ssrc));
+                let own: Vec<_> = self.ssrcs().collect();
+                let drawn = Ssrcs::draw(source, |ssrc| taken(ssrc) || own.contains(&ssrc));
                 if let Some(encoding) = self.encodings.get_mut(index) {
                     encoding.ssrcs = Some(drawn);
                 }
@@ -241,12 +249,12 @@ impl Transceiver {
         }
     }
 
-    /// Whether an SSRC is one of those that it sends, or that the peer has announced for it.
-    pub(crate) fn uses(&self, ssrc: u32) -> bool {
-        let mut own = self.encodings.iter().filter_map(|it| it.ssrcs);
-        let mut announced = self.agreement.announced.iter();
-        own.any(|it| it.contains(ssrc))
-            || announced.any(|it| it.ssrc == ssrc || it.rtx == Some(ssrc) || it.fec == Some(ssrc))
+    /// The SSRCs that it sends with, and those that the peer has announced for it.
+    pub(crate) fn ssrcs(&self) -> impl Iterator<Item = u32> {
+        let own = self.encodings.iter().filter_map(|it| it.ssrcs);
+        let announced = self.agreement.announced.iter();
+        let announced = announced.flat_map(|it| [Some(it.ssrc), it.rtx, it.fec]);
+        own.flat_map(Ssrcs::all).chain(announced.flatten())
     }
 
     /// W3C's `stop`: nothing goes through it any more, and the next offer rejects its section.

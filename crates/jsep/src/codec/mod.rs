@@ -1,5 +1,6 @@
 //! Codecs: what they are called, which are the same, which serve which, and which numbers they have.
 
+mod agree;
 mod associate;
 mod fixed;
 mod fmtp;

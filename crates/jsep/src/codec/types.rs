@@ -25,13 +25,20 @@ impl PayloadTypes {
         given.find(|(it, _)| *it == payload).map(|(_, codec)| codec)
     }
 
-    /// The payload type of a codec: the one that it has, its fixed one, or a free one. `None` when all are
-    /// taken.
-    pub fn number(&mut self, codec: &Codec) -> Option<u8> {
-        let same =
+    /// The payload type of a codec that is not among those `used`: the one that it has, its fixed one, or a
+    /// free one. `None` when all are taken.
+    pub fn number(&mut self, codec: &Codec, used: &[u8]) -> Option<u8> {
+        let exact =
             |it: &Codec| it.is_same(codec, Levels::Compared) && it.parameters == codec.parameters;
-        if let Some((payload, _)) = self.given.iter().find(|(_, it)| same(it)) {
-            return Some(*payload);
+        // of a peer that describes itself in other words
+        let same = |it: &Codec| !codec.is_auxiliary() && it.is_answer_to(codec);
+        let known = |is: &dyn Fn(&Codec) -> bool| {
+            let mut given = self.given.iter();
+            let found = given.find(|(payload, it)| is(it) && !used.contains(payload));
+            found.map(|(payload, _)| *payload)
+        };
+        if let Some(payload) = known(&exact).or_else(|| known(&same)) {
+            return Some(payload);
         }
         let free = |payload: &u8| self.meaning(*payload).is_none();
         let own = fixed::payloads()

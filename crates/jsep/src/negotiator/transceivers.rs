@@ -1,11 +1,13 @@
 //! Transceivers: what the application does with them.
 
+use std::collections::HashSet;
+
 use oxirtc_sdp::Direction;
 
 use super::{Negotiator, closed};
 use crate::{
-    Change, Codec, Error, Layers, MediaKind, Origin, SignalingState, Transceiver, TransceiverId,
-    encoding::Encoding,
+    Change, Codec, Error, Layers, MediaKind, Origin, SdpType, SignalingState, Source, Transceiver,
+    TransceiverId, encoding::Encoding, transceiver::Described,
 };
 
 /// What a transceiver is made with: the part of W3C's `RTCRtpTransceiverInit` that descriptions show.
@@ -56,8 +58,9 @@ impl Negotiator {
         if !self.config.is_equipped(kind) {
             return Err(Error::Operation("there is no codec for this kind of media"));
         }
-        let id = TransceiverId(self.next_transceiver);
-        self.next_transceiver = self.next_transceiver.wrapping_add(1);
+        let next = &mut self.state.next.transceiver;
+        let id = TransceiverId(*next);
+        *next = next.wrapping_add(1);
         let mut transceiver = Transceiver::new(id, kind, origin, init.direction);
         transceiver.set_streams(init.streams);
         // [5.1-19]: cut from the end; what is alone has no name
@@ -150,28 +153,86 @@ impl Negotiator {
         self.edit(id, |it| it.set_codec_preferences(codecs, &capabilities))
     }
 
-    /// W3C's `stop`: the next offer rejects its section. One that no description has is gone at once.
+    /// W3C's `stop`: nothing is sent and received any more, and the next offer rejects its section. One that no
+    /// description has is gone at once.
     ///
     /// # Errors
     ///
     /// [`Error::InvalidState`] when closed. One that is stopped already, or gone, is no error.
     pub fn stop(&mut self, id: TransceiverId) -> Result<Vec<Change>, Error> {
         self.open()?;
+        let mut changes = Vec::new();
         let Some(transceiver) = self.state.agreement.transceiver_mut(id) else {
-            return Ok(Vec::new());
+            return Ok(changes);
         };
+        if transceiver.is_stopping() {
+            return Ok(changes);
+        }
         self.revision += 1;
+        if transceiver.receive_parameters().is_some() {
+            let parameters = None;
+            changes.push(Change::Receives { id, parameters });
+        }
+        if transceiver.send_parameters().is_some() {
+            let parameters = None;
+            changes.push(Change::Sends { id, parameters });
+        }
         transceiver.stop();
         let last = self.last_offer.as_ref();
         let planned = last.is_some_and(|it| it.plan.contains(&Some(id)));
-        if transceiver.mid().is_some() || planned {
-            return Ok(Vec::new());
+        if transceiver.mid().is_none() && !planned {
+            self.state.agreement.transceivers.retain(|it| it.id() != id);
+            changes.push(Change::Stopped { id });
+            changes.push(Change::TransceiverRemoved { id });
         }
-        self.state.agreement.transceivers.retain(|it| it.id() != id);
-        Ok(vec![
-            Change::Stopped { id },
-            Change::TransceiverRemoved { id },
-        ])
+        Ok(changes)
+    }
+
+    /// Whether a transceiver asks for negotiation (W3C §4.7.3).
+    pub(super) fn media_needs_negotiation(&self) -> bool {
+        let (local, remote) = (&self.state.current_local, &self.state.current_remote);
+        self.transceivers().any(|transceiver| {
+            let described = local.as_ref().and_then(|local| {
+                let index = local.outline.position(transceiver.mid()?)?;
+                let entry = local.outline.entry(index)?;
+                let theirs = remote.as_ref().map(|it| &it.outline);
+                let other = theirs.and_then(|it| it.entry(index));
+                Some(Described {
+                    offered: local.kind == SdpType::Offer,
+                    local: local.outline.direction(index),
+                    remote: theirs.map_or(Direction::Inactive, |it| it.direction(index)),
+                    streams: &entry.rtp.streams,
+                    rejected: entry.rejected || other.is_some_and(|it| it.rejected),
+                })
+            });
+            transceiver.needs_negotiation(described.as_ref())
+        })
+    }
+
+    /// Gives what is to be sent its SSRCs.
+    pub(super) fn draw_ssrcs(&mut self, source: &mut dyn Source) {
+        let transceivers = &mut self.state.agreement.transceivers;
+        let used: HashSet<u32> = transceivers.iter().flat_map(Transceiver::ssrcs).collect();
+        let mut used = used;
+        for transceiver in transceivers {
+            if transceiver.direction().is_some_and(Direction::sends) {
+                transceiver.draw_ssrcs(source, &|ssrc| used.contains(&ssrc));
+                used.extend(transceiver.ssrcs());
+            }
+        }
+    }
+
+    /// Notes the numbers of the latest descriptions, ours first: theirs say the same in other words.
+    pub(super) fn learn_numbers(&mut self) {
+        let state = &self.state;
+        let local = [&state.pending_local, &state.current_local];
+        let remote = [&state.pending_remote, &state.current_remote];
+        for applied in local.into_iter().chain(remote).flatten() {
+            for entry in applied.outline.entries.iter().filter(|it| !it.rejected) {
+                self.numbers
+                    .learn(&entry.rtp.formats, &entry.rtp.extensions);
+            }
+        }
     }
 
     fn open(&self) -> Result<(), Error> {

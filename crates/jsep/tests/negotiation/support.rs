@@ -4,8 +4,8 @@
 use std::{fs, path::PathBuf};
 
 use oxirtc_jsep::{
-    Change, Config, Credentials, Description, Error, Fingerprint, Negotiator, OfferOptions,
-    SdpType, SignalingState, Source,
+    Capabilities, Change, Codec, Config, Credentials, Description, Error, Extension, Fingerprint,
+    MediaKind, Negotiator, OfferOptions, SdpType, SignalingState, Source,
 };
 
 /// A negotiator with a source of credentials that can be told apart.
@@ -191,4 +191,54 @@ pub(crate) fn local_ufrags(changes: &[Change]) -> Vec<String> {
         _ => None,
     };
     changes.iter().filter_map(ufrag).collect()
+}
+
+/// What the peers of the media tests can do: as much as a browser, in its order.
+pub(crate) fn equipped(config: Config) -> Config {
+    let mid = Extension::new("urn:ietf:params:rtp-hdrext:sdes:mid");
+    let level = Extension::new("urn:ietf:params:rtp-hdrext:ssrc-audio-level");
+    let transport =
+        Extension::new("http://www.ietf.org/id/draft-holmer-rmcat-transport-wide-cc-extensions-01");
+    let rid = Extension::new("urn:ietf:params:rtp-hdrext:sdes:rtp-stream-id");
+    let repaired = Extension::new("urn:ietf:params:rtp-hdrext:sdes:repaired-rtp-stream-id");
+    let audio = Capabilities {
+        codecs: vec![
+            Codec::new("opus", 48_000)
+                .channels(2)
+                .parameters("minptime=10;useinbandfec=1")
+                .feedback(["transport-cc"]),
+            Codec::new("red", 48_000).channels(2),
+            Codec::new("G722", 8000),
+            Codec::new("PCMU", 8000),
+            Codec::new("PCMA", 8000),
+            Codec::new("CN", 8000),
+            Codec::new("telephone-event", 48_000).parameters("0-15"),
+            Codec::new("telephone-event", 8000).parameters("0-15"),
+        ],
+        extensions: vec![mid.clone(), level, transport.clone()],
+    };
+    let feedback = ["transport-cc", "ccm fir", "nack", "nack pli"];
+    let video = |name: &str| Codec::new(name, 90_000).feedback(feedback);
+    let h264 = "level-asymmetry-allowed=1;packetization-mode=1;profile-level-id=42e01f";
+    let video = Capabilities {
+        codecs: vec![
+            video("VP8"),
+            video("VP9").parameters("profile-id=0"),
+            video("H264").parameters(h264),
+            video("AV1").parameters("level-idx=5;profile=0;tier=0"),
+            Codec::new("rtx", 90_000),
+            Codec::new("red", 90_000),
+            Codec::new("ulpfec", 90_000),
+        ],
+        extensions: vec![mid, transport, rid, repaired],
+    };
+    config
+        .media(MediaKind::Audio, audio)
+        .media(MediaKind::Video, video)
+}
+
+/// Lines of a description that begin with one of these, without their ends.
+pub(crate) fn lines<'a>(sdp: &'a str, beginnings: &[&str]) -> Vec<&'a str> {
+    let wanted = |line: &&str| beginnings.iter().any(|it| line.starts_with(it));
+    sdp.lines().filter(wanted).collect()
 }
