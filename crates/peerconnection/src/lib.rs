@@ -20,7 +20,8 @@ mod state;
 #[doc(inline)]
 pub use api::{
     DataChannel, DataChannelEvent, DtlsTransport, DtlsTransportEvent, Event, Events, IceTransport,
-    IceTransportEvent, PeerConnection, SctpTransport, TrySendError, WeakPeerConnection,
+    IceTransportEvent, PeerConnection, SctpTransport, StatsSelector, TrySendError,
+    WeakPeerConnection,
 };
 pub use candidate::{
     IceCandidate, IceCandidateError, IceCandidateInit, IceCandidateType, IceComponent,
@@ -43,6 +44,9 @@ pub use state::{
     DataChannelState, DtlsTransportState, IceConnectionState, IceGatheringState, IceRole,
     IceTransportState, PeerConnectionState, SctpTransportState, SignalingState,
 };
+
+#[doc(inline)]
+pub use oxirtc_stats::{self as stats, StatsReport};
 
 // They stand in `engine` for all others.
 pub(crate) use message::SendError;

@@ -41,6 +41,7 @@ mod ice_transport;
 mod peer_connection;
 mod queues;
 mod sctp_transport;
+mod stats;
 mod waiters;
 
 pub use crate::engine::{ChannelEvent as DataChannelEvent, DtlsTransportEvent, IceTransportEvent};
@@ -52,3 +53,4 @@ pub use events::Events;
 pub use ice_transport::IceTransport;
 pub use peer_connection::{PeerConnection, WeakPeerConnection};
 pub use sctp_transport::SctpTransport;
+pub use stats::StatsSelector;

@@ -404,7 +404,7 @@ impl PeerConnection {
         Ok((Self { keep_open }, lock))
     }
 
-    fn connection(&self) -> &Connection {
+    pub(super) fn connection(&self) -> &Connection {
         self.keep_open.connection()
     }
 

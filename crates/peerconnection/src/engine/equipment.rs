@@ -1,7 +1,7 @@
 //! What transports are made with.
 
 use super::seed::Seed;
-use crate::{Certificate, IceTransportPolicy, Interface, Settings, label::Label};
+use crate::{Certificate, IceTransportPolicy, Interface, Settings, label::Label, path::Anchor};
 
 /// What transports are made with.
 pub(super) struct Equipment {
@@ -13,4 +13,6 @@ pub(super) struct Equipment {
     pub(super) ice_transport_policy: IceTransportPolicy,
     /// What the log calls the connection.
     pub(super) label: Label,
+    /// What the wall clock said once.
+    pub(super) anchor: Anchor,
 }

@@ -4,6 +4,7 @@ mod channel;
 mod description;
 mod dtls;
 mod ice;
+mod stats;
 
 pub(super) use channel::{
     channel_error, channel_state, max_packet_life_time, max_retransmits, message, parameters,
@@ -16,4 +17,8 @@ pub(super) use dtls::{dtls_role, fingerprint, fingerprints};
 pub(super) use ice::{
     credentials, gathering_state, ice_config, ice_path, ice_role, ice_state, interfaces,
     local_candidate, path, remote_candidate, shown_pair, shown_role, transport_policy,
+};
+pub(super) use stats::{
+    stats_candidate_type, stats_channel_state, stats_dtls_role, stats_dtls_state, stats_ice_role,
+    stats_ice_state, stats_pair_state, stats_tcp_type,
 };

@@ -22,7 +22,7 @@ pub use shown::{IceCandidatePair, IceParameters};
 pub use view::TransportView;
 
 use self::{generation::Generations, shown::Shown};
-use super::{convert, equipment::Equipment, ids::TransportId};
+use super::{convert, equipment::Equipment, ids::TransportId, stats::Traffic};
 use crate::{DtlsTransportState, Path, label::Label};
 
 /// An ICE agent with the DTLS on it.
@@ -40,6 +40,8 @@ pub(super) struct Transport {
     renewed: bool,
     pub(super) dtls: Connection,
     pub(super) shown: Shown,
+    /// What went through it.
+    pub(super) traffic: Traffic,
     /// Addresses of its sockets.
     pub(super) sockets: Vec<SocketAddr>,
     /// Who opens channels with which ids (RFC 8832 §6), once DTLS has its role.
@@ -77,6 +79,7 @@ impl Transport {
             renewed: false,
             dtls: Connection::new(config, seed("dtls"), now),
             shown: Shown::default(),
+            traffic: Traffic::default(),
             sockets: Vec::new(),
             role: None,
             started: false,
