@@ -26,6 +26,7 @@ use crate::{
     IceTransportState, KeyAlgorithm, PeerConnectionState, Settings,
     label::Label,
     path::{Anchor, Path},
+    stats::StatsObject,
 };
 
 /// A peer connection without I/O.
@@ -45,6 +46,8 @@ pub struct Engine {
     pub(super) has_sent: bool,
     pub(super) closed: bool,
     pub(super) counters: Counters,
+    /// What statistics show of the transports of a closed connection.
+    pub(super) last_stats: Vec<StatsObject>,
 }
 
 impl Engine {
@@ -104,6 +107,7 @@ impl Engine {
             has_sent: false,
             closed: false,
             counters: Counters::default(),
+            last_stats: Vec::new(),
         })
     }
 
@@ -113,6 +117,7 @@ impl Engine {
         if self.closed {
             return;
         }
+        self.keep_stats(now);
         self.data.close(now);
         self.build_farewells(now);
         self.closed = true;
