@@ -33,6 +33,8 @@ pub(super) struct TokioCarrier {
     armed: Option<Instant>,
     /// The next flush is on the connection's task, which looks at all of this by itself afterwards.
     attended: bool,
+    /// The task was woken and has not been here since.
+    woken: bool,
     patience: Patience,
     finished: bool,
 }
@@ -76,6 +78,7 @@ impl TokioCarrier {
             blocked: None,
             armed: None,
             attended: false,
+            woken: false,
             patience: Patience::default(),
             finished: false,
         }
@@ -90,7 +93,7 @@ impl TokioCarrier {
 
     /// The connection's task is here, and needs not be woken by the flush that follows.
     pub(super) fn attend(&mut self) {
-        self.attended = true;
+        (self.attended, self.woken) = (true, false);
     }
 
     /// Writes down what the task is to wait for.
@@ -240,7 +243,9 @@ impl Carrier for TokioCarrier {
     }
 
     fn wake(&mut self) {
-        self.task.notify_one();
+        if !std::mem::replace(&mut self.woken, true) {
+            self.task.notify_one();
+        }
     }
 }
 

@@ -32,10 +32,10 @@ impl Sender {
             _ => self.hold(now),
         };
         if self.held == Held::Nothing
-            && let Some(left) = next
+            && let Some(next) = next
         {
-            let size = left.min(self.full_payload());
-            self.held = self.hold_new(size);
+            let size = next.left.min(self.full_payload());
+            self.held = self.hold_new(size, next.has_number);
         }
         let flight = self.outstanding.flight_bytes();
         let used = self.held == Held::Burst && 2 * flight >= self.window();
@@ -85,10 +85,10 @@ impl Sender {
         }
     }
 
-    /// Whether a new piece may go.
-    fn hold_new(&mut self, size: usize) -> Held {
+    /// Whether a new piece may go, whose message has a number or may have one.
+    fn hold_new(&self, size: usize, has_number: bool) -> Held {
         let flight = self.outstanding.flight_bytes();
-        if self.outstanding.is_full() || !self.queue.has_number() {
+        if self.outstanding.is_full() || !has_number {
             return Held::Numbers;
         }
         if self.grant == Some(Grant::Window) {
@@ -182,12 +182,13 @@ impl Sender {
     }
 
     fn fill_new(&mut self, filling: &mut Filling, buf: &mut Vec<u8>, stats: &mut Stats) {
-        while let Some(left) = self.queue.peek(filling.now, &mut stats.abandoned_unsent) {
+        while let Some(next) = self.queue.peek(filling.now, &mut stats.abandoned_unsent) {
+            let left = next.left;
             let size = left.min(self.full_payload());
             let Some(size) = self.fit(size, left, filling.room, buf) else {
                 return;
             };
-            if self.hold_new(size) != Held::Nothing {
+            if self.hold_new(size, next.has_number) != Held::Nothing {
                 return;
             }
             if !filling.open && self.outstanding.flight_bytes() == 0 {
@@ -195,7 +196,7 @@ impl Sender {
             }
             self.open(filling);
             // RFC 6525 §5.1.2: the reset that follows waits for this chunk.
-            let last = self.queue.ends_stream(size);
+            let last = next.ends_stream && left <= size;
             let flag = filling.room.flag() | if last { Data::IMMEDIATE } else { 0 };
             let Some(cut) = self.queue.cut(size) else {
                 return;

@@ -31,6 +31,11 @@ impl Scheduler {
         self.current.map(|(_, stream)| stream)
     }
 
+    /// Whether another stream waits for its turn.
+    pub(crate) fn is_contended(&self) -> bool {
+        !self.waiting.is_empty()
+    }
+
     pub(crate) fn is_current(&self, stream: StreamId) -> bool {
         self.current.is_some_and(|(_, current)| current == stream)
     }
