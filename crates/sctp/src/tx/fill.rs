@@ -138,7 +138,7 @@ impl Sender {
         }
         self.immediate = filling.room.immediate;
         self.grant = None;
-        self.last_sent = Some(now);
+        let again = self.last_sent.replace(now) == Some(now);
         self.pacer.sent(filling.bytes);
         if let Some(prr) = &mut self.recovery.episode {
             prr.sent(filling.bytes);
@@ -147,7 +147,9 @@ impl Sender {
         if flight == 0 || first || self.recovery.t3.is_none() {
             self.start_t3(now);
         }
-        if filling.kind != Kind::Window {
+        // Another packet of the same instant has armed it, and was not alone either.
+        let armed = again && flight > self.packet && self.recovery.probe.is_some();
+        if filling.kind != Kind::Window && !armed {
             self.arm_probe(now, self.recovery.probes == 0);
         }
         if cfg!(debug_assertions) && self.outstanding.len() < super::MAX_CHECKED {

@@ -14,7 +14,8 @@ pub(crate) struct Pacer {
     quantum: i64,
     /// Something waits for the bucket.
     awaited: bool,
-    /// What may leave before the next input where no bucket is asked.
+    /// What may leave before the next input where no bucket is asked, and what is left of it.
+    most_at_once: usize,
     burst: usize,
     packet: usize,
 }
@@ -27,6 +28,7 @@ impl Pacer {
             at: None,
             quantum: (packet * MIN_PACKETS) as i64,
             awaited: false,
+            most_at_once: MAX_BURST,
             burst: MAX_BURST,
             packet,
         }
@@ -46,7 +48,11 @@ impl Pacer {
             .max(1);
         let rate = (window as u64).saturating_mul(gain * 10_000) / micros;
         self.fill(now);
-        self.rate = if least < MIN_ROUND_TRIP { 0 } else { rate };
+        // Within a machine or a room what the other end buffers is the bottleneck, and the window knows it.
+        let near = least < MIN_ROUND_TRIP;
+        self.rate = if near { 0 } else { rate };
+        let most = if near { MAX_NEAR_BURST } else { MAX_BURST };
+        self.most_at_once = (window / 4).clamp(MAX_BURST, most);
         let quantum = (rate / 1000) as usize;
         self.quantum = quantum.clamp(self.packet * MIN_PACKETS, MAX_BURST) as i64;
         self.level = self.level.min(self.most());
@@ -54,7 +60,7 @@ impl Pacer {
 
     /// An input: what it acknowledges may be followed by as much.
     pub(crate) fn input(&mut self) {
-        self.burst = MAX_BURST;
+        self.burst = self.most_at_once;
     }
 
     /// Nothing was in flight: the bucket is full.
@@ -123,6 +129,8 @@ pub(crate) enum Until {
 const MIN_WAIT: Duration = Duration::from_millis(1);
 const MIN_PACKETS: usize = 10;
 const MAX_BURST: usize = 128 << 10;
+/// Where the round trip is no path's: a quarter of the window, at most so much.
+const MAX_NEAR_BURST: usize = 512 << 10;
 /// Below that a round trip is no path.
 const MIN_ROUND_TRIP: Duration = Duration::from_millis(1);
 /// How many quanta a bucket holds that something has waited for.
@@ -200,7 +208,9 @@ mod tests {
 
     #[test]
     fn a_fast_path_has_no_timers() {
-        assert_eq!(run(1 << 20, Duration::from_micros(200)), (132_000, 0));
+        assert_eq!(run(1 << 18, Duration::from_micros(200)), (132_000, 0));
+        assert_eq!(run(1 << 20, Duration::from_micros(200)), (262_900, 0));
+        assert_eq!(run(16 << 20, Duration::from_micros(200)), (524_700, 0));
         assert_eq!(run(16 << 20, Duration::from_millis(50)), (132_000, 0));
     }
 }
