@@ -4,6 +4,7 @@ use std::{
     io,
     net::{IpAddr, SocketAddr, SocketAddrV6},
     sync::Arc,
+    task::{Wake, Waker},
     time::{Duration, Instant},
 };
 
@@ -246,6 +247,23 @@ impl Carrier for TokioCarrier {
         if !std::mem::replace(&mut self.woken, true) {
             self.task.notify_one();
         }
+    }
+
+    fn waker(&self) -> Waker {
+        Arc::new(TaskWaker(self.task.clone())).into()
+    }
+}
+
+/// Wakes the connection's task from anywhere.
+struct TaskWaker(Arc<Notify>);
+
+impl Wake for TaskWaker {
+    fn wake(self: Arc<Self>) {
+        self.0.notify_one();
+    }
+
+    fn wake_by_ref(self: &Arc<Self>) {
+        self.0.notify_one();
     }
 }
 

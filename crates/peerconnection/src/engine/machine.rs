@@ -11,10 +11,12 @@ use super::{
     equipment::Equipment,
     facts::States,
     ids::TransportId,
+    media::Media,
     negotiation::Negotiation,
     request::Requests,
     seed::Seed,
     task::Tasks,
+    trace::Trace,
     transport::{Transport, TransportView},
     transports::Transports,
     up::Up,
@@ -33,6 +35,7 @@ pub struct Engine {
     pub(super) negotiation: Negotiation,
     pub(super) transports: Transports,
     pub(super) data: Data,
+    pub(super) media: Media,
     pub(super) states: States,
     pub(super) tasks: Tasks,
     pub(super) requests: Requests,
@@ -68,7 +71,13 @@ impl Engine {
         let [first, second, ..] = own.derive("label", 0);
         let label = Label([first, second]);
         configuration.warn_of_servers(label);
-        let negotiation = Negotiation::new(&configuration, &settings, &certificate, &own);
+        // RFC 7022 §4.2: 96 random bits.
+        let cname = own
+            .derive("cname", 0)
+            .iter()
+            .take(12)
+            .fold(String::new(), |text, it| text + &format!("{it:02x}"));
+        let negotiation = Negotiation::new(&configuration, &settings, &certificate, &own, &cname);
         let data = Data::new(&settings, label);
         let config = convert::ice_config(&settings);
         let set = oxirtc_ice::ChecklistSet::new(&config, own.derive("ice set", 0));
@@ -81,11 +90,13 @@ impl Engine {
                 certificate,
                 interfaces: None,
                 ice_transport_policy,
-                label,
+                trace: Trace { label, anchor },
+                cname,
             },
             negotiation,
             transports: Transports::new(set),
             data,
+            media: Media::default(),
             states: States::default(),
             tasks: Tasks::default(),
             requests: Requests::default(),
@@ -131,6 +142,7 @@ impl Engine {
                 others,
                 negotiation: &mut self.negotiation,
                 data: &mut self.data,
+                media: &mut self.media,
                 states: &mut self.states,
                 tasks: &mut self.tasks,
                 routes: &mut self.requests.routes,
@@ -204,7 +216,7 @@ impl Engine {
     /// What the connection is called in the log.
     #[must_use]
     pub fn label(&self) -> Label {
-        self.equipment.label
+        self.equipment.trace.label
     }
 
     /// Counters.
