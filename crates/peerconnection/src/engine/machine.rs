@@ -16,6 +16,7 @@ use super::{
     request::Requests,
     seed::Seed,
     task::Tasks,
+    trace::Trace,
     transport::{Transport, TransportView},
     transports::Transports,
     up::Up,
@@ -89,8 +90,7 @@ impl Engine {
                 certificate,
                 interfaces: None,
                 ice_transport_policy,
-                label,
-                anchor,
+                trace: Trace { label, anchor },
                 cname,
             },
             negotiation,
@@ -216,7 +216,7 @@ impl Engine {
     /// What the connection is called in the log.
     #[must_use]
     pub fn label(&self) -> Label {
-        self.equipment.label
+        self.equipment.trace.label
     }
 
     /// Counters.

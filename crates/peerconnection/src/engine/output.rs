@@ -5,7 +5,13 @@ use std::time::Instant;
 use oxirtc_ice as ice;
 
 use super::{
-    Engine, convert, counters::Counters, data::Data, media::Turn, task::Task, transport::Transport,
+    Engine, convert,
+    counters::Counters,
+    data::Data,
+    media::Turn,
+    task::Task,
+    trace::{Direction, Trace},
+    transport::Transport,
 };
 use crate::{Path, Request, Transmit};
 
@@ -19,6 +25,7 @@ type Built = Result<bool, Unbuildable>;
 struct Source<'a> {
     data: &'a mut Data,
     counters: &'a mut Counters,
+    trace: Trace,
 }
 
 impl Engine {
@@ -102,7 +109,12 @@ impl Engine {
         let settings = &self.equipment.settings;
         let most = (settings.max_segments, settings.max_burst);
         let (data, counters) = (&mut self.data, &mut self.counters);
-        let mut source = Source { data, counters };
+        let trace = self.equipment.trace;
+        let mut source = Source {
+            data,
+            counters,
+            trace,
+        };
         for index in 0..self.transports.len() {
             let transport = self.transports.at(index)?;
             let control = poll_control(transport, now, buf);
@@ -122,7 +134,12 @@ impl Engine {
     /// machines close with them.
     pub(super) fn build_farewells(&mut self, now: Instant) {
         let (data, counters) = (&mut self.data, &mut self.counters);
-        let mut source = Source { data, counters };
+        let trace = self.equipment.trace;
+        let mut source = Source {
+            data,
+            counters,
+            trace,
+        };
         for transport in self.transports.iter_mut() {
             let Some(way) = transport.payload_way(now) else {
                 transport.dtls.close(now);
@@ -307,6 +324,8 @@ impl Source<'_> {
             buf.truncate(start);
             return Ok(false);
         }
+        let packet = buf.get(start + headroom..).unwrap_or_default();
+        self.trace.packet(now, Direction::Out, "SCTP", packet);
         let sealed = transport.dtls.seal(buf, start);
         sealed.map(|()| true).map_err(|_| Unbuildable)
     }
