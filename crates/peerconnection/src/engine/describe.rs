@@ -167,7 +167,7 @@ impl Engine {
             transport.ice.set_transport_policy(policy);
         }
         if configuration.ice_servers != self.configuration.ice_servers {
-            configuration.warn_of_servers(self.equipment.label);
+            configuration.warn_of_servers(self.equipment.trace.label);
         }
         self.configuration = configuration;
         Ok(())

@@ -1,7 +1,7 @@
 //! What transports are made with.
 
-use super::seed::Seed;
-use crate::{Certificate, IceTransportPolicy, Interface, Settings, label::Label, path::Anchor};
+use super::{seed::Seed, trace::Trace};
+use crate::{Certificate, IceTransportPolicy, Interface, Settings};
 
 /// What transports are made with.
 pub(super) struct Equipment {
@@ -11,8 +11,5 @@ pub(super) struct Equipment {
     /// The addresses of this machine, once they were told.
     pub(super) interfaces: Option<Vec<Interface>>,
     pub(super) ice_transport_policy: IceTransportPolicy,
-    /// What the log calls the connection.
-    pub(super) label: Label,
-    /// What the wall clock said once.
-    pub(super) anchor: Anchor,
+    pub(super) trace: Trace,
 }

@@ -4,7 +4,14 @@ use std::{io, net::SocketAddr, time::Instant};
 
 use oxirtc_ice::ChecklistSet;
 
-use super::{Engine, convert, counters::Counters, data::Data, demux::Kind, transport::Transport};
+use super::{
+    Engine, convert,
+    counters::Counters,
+    data::Data,
+    demux::Kind,
+    trace::{Direction, Trace},
+    transport::Transport,
+};
 use crate::{Interface, Path, RequestId};
 
 impl Engine {
@@ -15,8 +22,10 @@ impl Engine {
         if self.closed {
             return;
         }
+        let drops = self.drops();
+        let trace = self.equipment.trace;
         let (data, counters) = (&mut self.data, &mut self.counters);
-        let route = (now, path);
+        let route = (now, path, trace);
         if let Some(lent) = self.transports.owner(path.local) {
             demux(lent, data, counters, route, datagram);
         } else if self.transports.len() == 0 {
@@ -31,6 +40,7 @@ impl Engine {
         }
         self.transports.follow_role(now);
         self.ascend(now);
+        self.trace_drops(drops, path);
     }
 
     /// Time has passed. Early and late calls are harmless.
@@ -95,7 +105,7 @@ fn demux(
     (transport, set): (&mut Transport, &mut ChecklistSet),
     data: &mut Data,
     counters: &mut Counters,
-    (now, path): (Instant, Path),
+    (now, path, trace): (Instant, Path, Trace),
     datagram: &mut [u8],
 ) {
     let since = transport.since();
@@ -107,6 +117,7 @@ fn demux(
             // It comes from the peer of an association that was replaced.
             _ if generation < since => counters.dropped += 1,
             Kind::Dtls => dtls.handle_datagram(now, payload, &mut |packet| {
+                trace.packet(now, Direction::In, "SCTP", packet);
                 if !data.handle_packet(now, id, packet) {
                     counters.dropped += 1;
                 }

@@ -15,6 +15,7 @@ use super::{
     request::Requests,
     seed::Seed,
     task::Tasks,
+    trace::Trace,
     transport::{Transport, TransportView},
     transports::Transports,
     up::Up,
@@ -84,8 +85,7 @@ impl Engine {
                 certificate,
                 interfaces: None,
                 ice_transport_policy,
-                label,
-                anchor,
+                trace: Trace { label, anchor },
             },
             negotiation,
             transports: Transports::new(set),
@@ -210,7 +210,7 @@ impl Engine {
     /// What the connection is called in the log.
     #[must_use]
     pub fn label(&self) -> Label {
-        self.equipment.label
+        self.equipment.trace.label
     }
 
     /// Counters.

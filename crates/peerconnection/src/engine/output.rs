@@ -4,7 +4,14 @@ use std::time::Instant;
 
 use oxirtc_ice as ice;
 
-use super::{Engine, convert, counters::Counters, data::Data, task::Task, transport::Transport};
+use super::{
+    Engine, convert,
+    counters::Counters,
+    data::Data,
+    task::Task,
+    trace::{Direction, Trace},
+    transport::Transport,
+};
 use crate::{Path, Request, Transmit};
 
 /// What stands where a datagram is being built.
@@ -17,6 +24,7 @@ type Built = Result<bool, Unbuildable>;
 struct Source<'a> {
     data: &'a mut Data,
     counters: &'a mut Counters,
+    trace: Trace,
 }
 
 impl Engine {
@@ -100,7 +108,12 @@ impl Engine {
         let settings = &self.equipment.settings;
         let most = (settings.max_segments, settings.max_burst);
         let (data, counters) = (&mut self.data, &mut self.counters);
-        let mut source = Source { data, counters };
+        let trace = self.equipment.trace;
+        let mut source = Source {
+            data,
+            counters,
+            trace,
+        };
         for index in 0..self.transports.len() {
             let transport = self.transports.at(index)?;
             let control = poll_control(transport, now, buf);
@@ -120,7 +133,12 @@ impl Engine {
     /// machines close with them.
     pub(super) fn build_farewells(&mut self, now: Instant) {
         let (data, counters) = (&mut self.data, &mut self.counters);
-        let mut source = Source { data, counters };
+        let trace = self.equipment.trace;
+        let mut source = Source {
+            data,
+            counters,
+            trace,
+        };
         for transport in self.transports.iter_mut() {
             let Some(way) = transport.payload_way(now) else {
                 transport.dtls.close(now);
@@ -265,6 +283,8 @@ impl Source<'_> {
             buf.truncate(start);
             return Ok(false);
         }
+        let packet = buf.get(start + headroom..).unwrap_or_default();
+        self.trace.packet(now, Direction::Out, "SCTP", packet);
         let sealed = transport.dtls.seal(buf, start);
         sealed.map(|()| true).map_err(|_| Unbuildable)
     }

@@ -93,7 +93,7 @@ impl Pass {
     fn new(equipment: &Equipment, now: Instant) -> Self {
         Self {
             ids: Ids::new(equipment.seed.derive("stats", 0)),
-            anchor: equipment.anchor,
+            anchor: equipment.trace.anchor,
             now,
             report: StatsReport::new(),
         }

@@ -72,7 +72,7 @@ impl Transport {
         Self {
             id,
             name,
-            label: equipment.label,
+            label: equipment.trace.label,
             ice,
             generations: Generations::default(),
             since: GenerationId::default(),
