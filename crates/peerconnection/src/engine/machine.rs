@@ -11,10 +11,12 @@ use super::{
     equipment::Equipment,
     facts::States,
     ids::TransportId,
+    media::Media,
     negotiation::Negotiation,
     request::Requests,
     seed::Seed,
     task::Tasks,
+    trace::Trace,
     transport::{Transport, TransportView},
     transports::Transports,
     up::Up,
@@ -24,6 +26,7 @@ use crate::{
     IceTransportState, KeyAlgorithm, PeerConnectionState, Settings,
     label::Label,
     path::{Anchor, Path},
+    stats::StatsObject,
 };
 
 /// A peer connection without I/O.
@@ -33,6 +36,7 @@ pub struct Engine {
     pub(super) negotiation: Negotiation,
     pub(super) transports: Transports,
     pub(super) data: Data,
+    pub(super) media: Media,
     pub(super) states: States,
     pub(super) tasks: Tasks,
     pub(super) requests: Requests,
@@ -42,6 +46,8 @@ pub struct Engine {
     pub(super) has_sent: bool,
     pub(super) closed: bool,
     pub(super) counters: Counters,
+    /// What statistics show of the transports of a closed connection.
+    pub(super) last_stats: Vec<StatsObject>,
 }
 
 impl Engine {
@@ -67,7 +73,13 @@ impl Engine {
         seed.zeroize();
         let [first, second, ..] = own.derive("label", 0);
         let label = Label([first, second]);
-        let negotiation = Negotiation::new(&configuration, &settings, &certificate, &own);
+        // RFC 7022 §4.2: 96 random bits.
+        let cname = own
+            .derive("cname", 0)
+            .iter()
+            .take(12)
+            .fold(String::new(), |text, it| text + &format!("{it:02x}"));
+        let negotiation = Negotiation::new(&configuration, &settings, &certificate, &own, &cname);
         let data = Data::new(&settings, label);
         let config = convert::ice_config(&settings);
         let set = oxirtc_ice::ChecklistSet::new(&config, own.derive("ice set", 0));
@@ -82,11 +94,13 @@ impl Engine {
                 interfaces: None,
                 ice_transport_policy,
                 ice_servers,
-                label,
+                trace: Trace { label, anchor },
+                cname,
             },
             negotiation,
             transports: Transports::new(set),
             data,
+            media: Media::default(),
             states: States::default(),
             tasks: Tasks::default(),
             requests: Requests::default(),
@@ -94,6 +108,7 @@ impl Engine {
             has_sent: false,
             closed: false,
             counters: Counters::default(),
+            last_stats: Vec::new(),
         })
     }
 
@@ -103,6 +118,7 @@ impl Engine {
         if self.closed {
             return;
         }
+        self.keep_stats(now);
         self.data.close(now);
         self.build_farewells(now);
         self.closed = true;
@@ -134,6 +150,7 @@ impl Engine {
                 others,
                 negotiation: &mut self.negotiation,
                 data: &mut self.data,
+                media: &mut self.media,
                 states: &mut self.states,
                 tasks: &mut self.tasks,
                 routes: &mut self.requests.routes,
@@ -207,7 +224,7 @@ impl Engine {
     /// What the connection is called in the log.
     #[must_use]
     pub fn label(&self) -> Label {
-        self.equipment.label
+        self.equipment.trace.label
     }
 
     /// Counters.
