@@ -20,7 +20,7 @@ use crate::{Configuration, Error, ErrorKind, Interface, PeerConnection, Settings
 /// One UDP port that carries any number of connections, told apart by ICE's username fragment and then by address.
 ///
 /// Payload reaches a connection only from an address that its peer has answered from, and one connection never takes what another
-/// one has; what nobody is named by is dropped before anything is allocated for it. The port is closed when the endpoint and all of its connections are gone.
+/// one has; a datagram that is nobody's is dropped before anything is allocated for it. The port is closed when the endpoint and all of its connections are gone.
 ///
 /// ```no_run
 /// # use oxirtc_peerconnection::{Configuration, Endpoint};
