@@ -5,6 +5,7 @@ mod data;
 mod hostile;
 mod ice;
 mod media;
+mod media_rounds;
 mod recorded;
 mod refused;
 mod rounds;
