@@ -8,6 +8,7 @@ mod media;
 mod media_rounds;
 mod recorded;
 mod refused;
+mod rfc;
 mod rounds;
 mod signaling;
 mod support;
