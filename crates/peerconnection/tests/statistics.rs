@@ -9,7 +9,7 @@ use std::{
     time::{Duration, SystemTime},
 };
 
-use oxirtc_netsim::{Link, ms};
+use oxirtc_netsim::{End, Link, ms};
 use oxirtc_peerconnection::{
     Configuration, DataChannelInit, IceTransportPolicy, Message, OfferOptions, Settings,
     StatsReport,
@@ -63,11 +63,12 @@ type Payload = Rc<RefCell<[(u64, u64); 2]>>;
 fn counted(pair: &mut Pair) -> Payload {
     let payload = Payload::default();
     let counts = payload.clone();
-    pair.tap = Some(Box::new(move |side, datagram| {
+    pair.tap = Some(Box::new(move |from, datagram| {
+        let side = usize::from(from == End::B);
         if !matches!(datagram.first(), Some(0..=3)) {
-            let (datagrams, bytes) = &mut counts.borrow_mut()[side as usize];
-            *datagrams += 1;
-            *bytes += datagram.len() as u64;
+            let mut counts = counts.borrow_mut();
+            counts[side].0 += 1;
+            counts[side].1 += datagram.len() as u64;
         }
         true
     }));
@@ -360,9 +361,7 @@ fn statistics_remain_after_close() {
 #[test]
 fn an_address_that_signalling_did_not_show_is_hidden() {
     let mut pair = Pair::new(9, link());
-    for end in &mut pair.ends {
-        end.trickle = false;
-    }
+    pair.ends[1].trickle = false;
     let channel = pair.open(0, "a", &DataChannelInit::default());
     let offer = pair.offer(0, &OfferOptions::default()).unwrap();
     pair.step();
