@@ -13,15 +13,19 @@ mod description;
 pub mod engine;
 mod error;
 mod label;
+mod media;
 mod message;
+mod parameters;
 mod path;
 mod state;
 
 #[doc(inline)]
 pub use api::{
-    DataChannel, DataChannelEvent, DtlsTransport, DtlsTransportEvent, Event, Events, IceTransport,
-    IceTransportEvent, PeerConnection, SctpTransport, StatsSelector, TrySendError,
-    WeakPeerConnection,
+    DataChannel, DataChannelEvent, DtlsTransport, DtlsTransportEvent, DtmfSender, Event, Events,
+    FrameReader, FrameWriter, Hint, IceTransport, IceTransportEvent, MediaStream, MediaStreamTrack,
+    PacketReader, PacketWriter, PeerConnection, RtpReceiver, RtpSender, RtpTransceiver,
+    RtpTransceiverInit, SctpTransport, StatsSelector, StreamEvent, TrackEvent, TrackOrKind,
+    TrackReadyState, TrySendError, WeakPeerConnection,
 };
 pub use candidate::{
     IceCandidate, IceCandidateError, IceCandidateInit, IceCandidateType, IceComponent,
@@ -38,7 +42,12 @@ pub use driver::Endpoint;
 #[doc(inline)]
 pub use engine::{IceCandidatePair, IceParameters};
 pub use error::{Error, ErrorDetail, ErrorKind};
+pub use media::{Codec, EncodedFrame, FrameKind, Layer, MediaKind, Rotation, RtpPacket};
 pub use message::{DataChannelInit, Message, MessageCounts, Priority};
+pub use parameters::{
+    RtcpParameters, RtpCapabilities, RtpCodec, RtpCodecParameters, RtpEncodingParameters,
+    RtpHeaderExtensionParameters, RtpReceiveParameters, RtpSendParameters, RtpTransceiverDirection,
+};
 pub use path::Protocol;
 pub use state::{
     DataChannelState, DtlsTransportState, IceConnectionState, IceGatheringState, IceRole,

@@ -4,7 +4,7 @@ use std::{fmt, str::FromStr};
 
 use crate::{
     Attribute, Media, Origin, ParseError, Reason, Section,
-    media::{Bandwidth, Connection, MediaLine, is_timing},
+    line::{Bandwidth, Connection, MediaLine, is_timing},
     section::{Line, Span},
 };
 

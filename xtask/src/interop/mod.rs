@@ -15,6 +15,7 @@ mod cases;
 mod channels;
 mod close;
 mod connect;
+mod media;
 mod messages;
 mod namespace;
 mod peer;

@@ -6,7 +6,7 @@ use std::time::Duration;
 use anyhow::{Context as _, bail, ensure};
 use oxirtc_peerconnection::{
     Configuration, DataChannel, Event, IceCandidateInit, IceGatheringState, PeerConnection,
-    PeerConnectionState, SdpType, SessionDescription, SignalingState,
+    PeerConnectionState, RtpTransceiverDirection, SdpType, SessionDescription, SignalingState,
 };
 use serde_json::{Value, json};
 use tokio::sync::mpsc;
@@ -38,6 +38,8 @@ pub(crate) struct Negotiation {
     pub(crate) trickle: bool,
     /// The browser's fingerprint is not the one that it announced.
     pub(crate) forged: bool,
+    /// Each track that the browser sends is sent back to it.
+    pub(crate) echo: bool,
 }
 
 /// The negotiation, on a task of its own.
@@ -185,6 +187,9 @@ impl Negotiator {
                 return Ok(());
             }
             self.connection.set_remote_description(description).await?;
+            if offer && self.way.echo {
+                self.send_back().await?;
+            }
             if offer {
                 self.describe().await?;
             }
@@ -203,6 +208,19 @@ impl Negotiator {
             }
         } else {
             bail!("the page sent {message}");
+        }
+        Ok(())
+    }
+
+    /// What the browser's offer brings goes back to it, in the same sections.
+    async fn send_back(&self) -> anyhow::Result<()> {
+        for transceiver in self.connection.transceivers() {
+            if transceiver.sender().track().is_none() {
+                let receiver = transceiver.receiver();
+                let sender = transceiver.sender();
+                sender.replace_track(Some(receiver.track())).await?;
+                transceiver.set_direction(RtpTransceiverDirection::SendRecv)?;
+            }
         }
         Ok(())
     }

@@ -52,15 +52,12 @@ const fn except(check: &'static str, place: &'static str) -> Exception {
 /// A line each. Each goes with the next work on its crate.
 const EXCEPTIONS: &[Exception] = &[
     except("circles", "crates/dtls/"),
-    except("circles", "crates/jsep/"),
     except("circles", "crates/peerconnection/"),
     except("circles", "crates/rtp/"),
-    except("circles", "crates/sdp/"),
     except("integers", "crates/dtls/"),
     except("integers", "crates/ice/"),
     except("integers", "crates/mdns/"),
     except("integers", "crates/rtp/"),
-    except("integers", "crates/sctp/"),
     except("integers", "crates/srtp/"),
     except("integers", "crates/stun/"),
     except("must_use", "crates/dtls/"),
@@ -68,7 +65,6 @@ const EXCEPTIONS: &[Exception] = &[
     except("must_use", "crates/mdns/"),
     except("must_use", "crates/peerconnection/"),
     except("must_use", "crates/rtp/"),
-    except("must_use", "crates/sctp/"),
     except("must_use", "crates/srtp/"),
     except("must_use", "crates/stun/"),
     except("must_use", "crates/turn/"),

@@ -4,6 +4,7 @@ mod candidates;
 mod data;
 mod hostile;
 mod ice;
+mod media;
 mod recorded;
 mod refused;
 mod rounds;

@@ -30,7 +30,7 @@ use crate::{
 #[derive(Clone)]
 #[doc(alias = "RTCPeerConnection")]
 pub struct PeerConnection {
-    keep_open: Arc<KeepOpen>,
+    pub(super) keep_open: Arc<KeepOpen>,
 }
 
 /// A handle that does not keep its connection open: for a task that serves a connection as long as others have it.
@@ -270,12 +270,23 @@ impl PeerConnection {
             engine::Event::DataChannel(id) => {
                 Event::DataChannel(DataChannel::new(self.keep_open.clone(), id))
             }
+            engine::Event::Track {
+                transceiver,
+                streams,
+            } => return self.track_event(transceiver, &streams),
             engine::Event::PeerClosed => Event::PeerClosed,
             // Those of other objects were given to them.
             engine::Event::Channel(..)
             | engine::Event::IceTransport(..)
             | engine::Event::DtlsTransport(..)
             | engine::Event::SctpTransport(_)
+            | engine::Event::StreamChange { .. }
+            | engine::Event::TrackMute(..)
+            | engine::Event::TrackEnded(_)
+            | engine::Event::ToneChange(..)
+            | engine::Event::FrameReadable(_)
+            | engine::Event::KeyframeRequested { .. }
+            | engine::Event::BitrateAllowed { .. }
             | engine::Event::Readable(_)
             | engine::Event::Writable => return None,
         })

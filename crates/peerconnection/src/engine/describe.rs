@@ -24,7 +24,7 @@ impl Engine {
             ..
         } = &mut self.negotiation;
         let options = convert::offer_options(options);
-        let offer = negotiator.create_offer(options, &mut || credentials.next());
+        let offer = negotiator.create_offer(options, credentials);
         offer
             .map(convert::description)
             .map_err(convert::negotiation_error)
@@ -42,7 +42,7 @@ impl Engine {
             credentials,
             ..
         } = &mut self.negotiation;
-        let answer = negotiator.create_answer(&mut || credentials.next());
+        let answer = negotiator.create_answer(credentials);
         answer
             .map(convert::description)
             .map_err(convert::negotiation_error)
@@ -65,7 +65,7 @@ impl Engine {
             ..
         } = &mut self.negotiation;
         let description = description.map(convert::own_description);
-        let changes = negotiator.set_local(description, &mut || credentials.next());
+        let changes = negotiator.set_local(description, credentials);
         let changes = changes.map_err(convert::negotiation_error)?;
         self.negotiation.described = true;
         self.apply(now, changes);

@@ -51,6 +51,7 @@ impl Engine {
         self.transports
             .each_in_turn(now, |transport, set| transport.handle_timeout(now, set));
         self.data.handle_timeout(now);
+        self.play_tones(now);
         self.ascend(now);
     }
 
@@ -97,7 +98,8 @@ impl Engine {
             return None;
         }
         let transports = self.transports.iter().filter_map(Transport::poll_timeout);
-        transports.chain(self.data.poll_timeout()).min()
+        let others = [self.data.poll_timeout(), self.next_tone()];
+        transports.chain(others.into_iter().flatten()).min()
     }
 }
 
@@ -109,7 +111,7 @@ fn demux(
     datagram: &mut [u8],
 ) {
     let since = transport.since();
-    let (dtls, id) = (&mut transport.dtls, transport.id);
+    let (dtls, media, id) = (&mut transport.dtls, &mut transport.media, transport.id);
     let (traffic, ice_path) = (&mut transport.traffic, convert::ice_path(path));
     let mut demux = |generation, payload: &mut [u8]| {
         traffic.received(now, (generation, ice_path), payload.len());
@@ -122,7 +124,11 @@ fn demux(
                     counters.dropped += 1;
                 }
             }),
-            Kind::Rtp | Kind::Rtcp | Kind::Unknown => counters.dropped += 1,
+            kind @ (Kind::Rtp | Kind::Rtcp) => match media {
+                Some(media) => media.handle(now, kind, payload),
+                None => counters.dropped += 1,
+            },
+            Kind::Unknown => counters.dropped += 1,
         }
     };
     transport

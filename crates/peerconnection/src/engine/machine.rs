@@ -11,6 +11,7 @@ use super::{
     equipment::Equipment,
     facts::States,
     ids::TransportId,
+    media::Media,
     negotiation::Negotiation,
     request::Requests,
     seed::Seed,
@@ -35,6 +36,7 @@ pub struct Engine {
     pub(super) negotiation: Negotiation,
     pub(super) transports: Transports,
     pub(super) data: Data,
+    pub(super) media: Media,
     pub(super) states: States,
     pub(super) tasks: Tasks,
     pub(super) requests: Requests,
@@ -72,7 +74,13 @@ impl Engine {
         let [first, second, ..] = own.derive("label", 0);
         let label = Label([first, second]);
         configuration.warn_of_servers(label);
-        let negotiation = Negotiation::new(&configuration, &settings, &certificate, &own);
+        // RFC 7022 §4.2: 96 random bits.
+        let cname = own
+            .derive("cname", 0)
+            .iter()
+            .take(12)
+            .fold(String::new(), |text, it| text + &format!("{it:02x}"));
+        let negotiation = Negotiation::new(&configuration, &settings, &certificate, &own, &cname);
         let data = Data::new(&settings, label);
         let config = convert::ice_config(&settings);
         let set = oxirtc_ice::ChecklistSet::new(&config, own.derive("ice set", 0));
@@ -86,10 +94,12 @@ impl Engine {
                 interfaces: None,
                 ice_transport_policy,
                 trace: Trace { label, anchor },
+                cname,
             },
             negotiation,
             transports: Transports::new(set),
             data,
+            media: Media::default(),
             states: States::default(),
             tasks: Tasks::default(),
             requests: Requests::default(),
@@ -137,6 +147,7 @@ impl Engine {
                 others,
                 negotiation: &mut self.negotiation,
                 data: &mut self.data,
+                media: &mut self.media,
                 states: &mut self.states,
                 tasks: &mut self.tasks,
                 routes: &mut self.requests.routes,

@@ -26,6 +26,7 @@ mod hindrance;
 mod ids;
 mod input;
 mod machine;
+mod media;
 mod negotiation;
 mod output;
 mod request;
@@ -43,10 +44,12 @@ pub use crate::{
     path::{Anchor, Interface, Path, Protocol, Request, RequestId, Route, Transmit},
 };
 pub use channel::ChannelView;
+pub use convert::{Cutter, capabilities_of};
 pub use counters::Counters;
 pub use data::SctpView;
-pub use ids::{ChannelId, TransportId};
+pub use ids::{ChannelId, TrackId, TransceiverId, TransportId};
 pub use machine::Engine;
+pub use media::{MediaBatch, TransceiverInit, TransceiverView};
 pub use stats::StatsSubject;
 pub use task::{ChannelEvent, DtlsTransportEvent, Event, IceTransportEvent, Task};
 pub use transport::{IceCandidatePair, IceParameters, TransportView};

@@ -8,6 +8,7 @@ use super::{
     Engine, convert,
     counters::Counters,
     data::Data,
+    media::Turn,
     task::Task,
     trace::{Direction, Trace},
     transport::Transport,
@@ -180,6 +181,15 @@ fn poll_control(
     }
 }
 
+/// RTCP, protected.
+fn build_reports(transport: &mut Transport, now: Instant, room: usize, buf: &mut Vec<u8>) -> Built {
+    let secure = transport.is_secure();
+    let Some(media) = transport.media.as_mut().filter(|_| secure) else {
+        return Ok(false);
+    };
+    media.poll_rtcp(now, room, buf).map_err(|_| Unbuildable)
+}
+
 impl Source<'_> {
     /// A batch of payload: at most so many datagrams, of so many bytes together.
     fn poll_batch(
@@ -191,7 +201,7 @@ impl Source<'_> {
     ) -> Option<(Path, usize)> {
         let base = buf.len();
         let way = transport.payload_way(now)?;
-        if !self.poll(transport, now, MTU, buf) {
+        if !self.poll(transport, now, MEDIA_MTU, buf) {
             return None;
         }
         let segment = buf.len() - base;
@@ -249,15 +259,54 @@ impl Source<'_> {
         let Some(way) = transport.payload_way(now) else {
             return Ok(false);
         };
-        let Some(room) = room.checked_sub(way.headroom + way.tailroom) else {
+        let around = way.headroom + way.tailroom;
+        let Some(room) = room.checked_sub(around) else {
             return Ok(false);
         };
         buf.resize(start + way.headroom, 0);
-        let built = transport.dtls.poll_transmit(now, room, buf)
-            || self.build_data(transport, now, room, buf)?;
+        // Media may be a little longer than all else: what is forwarded has longer ids, and wears RTX.
+        let other = room.min(MTU.saturating_sub(around));
+        let built = transport.dtls.poll_transmit(now, other, buf)
+            || build_reports(transport, now, other, buf)?
+            || self.build_payload(transport, now, (room, other), around, buf)?;
         if built {
             let wrapped = transport.ice.wrap(&way, buf, start);
             wrapped.map_err(|_| Unbuildable)?;
+        }
+        Ok(built)
+    }
+
+    /// A packet of media or of data, whose turn it is.
+    fn build_payload(
+        &mut self,
+        transport: &mut Transport,
+        now: Instant,
+        (room, other): (usize, usize),
+        around: usize,
+        buf: &mut Vec<u8>,
+    ) -> Built {
+        let start = buf.len();
+        let Some(media) = &mut transport.media else {
+            return self.build_data(transport, now, other, buf);
+        };
+        let ready = media.is_ready(now, MEDIA_MTU.saturating_sub(around));
+        if media.shares.first(ready) == Turn::Data {
+            let built = self.build_data(transport, now, other, buf)?;
+            let Some(media) = transport.media.as_mut().filter(|_| ready || built) else {
+                return Ok(built);
+            };
+            if built {
+                media.shares.spent(Turn::Data, buf.len() - start);
+                return Ok(true);
+            }
+            media.shares.idle();
+        }
+        let Some(media) = transport.media.as_mut().filter(|_| ready) else {
+            return Ok(false);
+        };
+        let built = media.poll_rtp(now, room, buf).map_err(|_| Unbuildable)?;
+        if built {
+            media.shares.spent(Turn::Media, buf.len() - start);
         }
         Ok(built)
     }
@@ -292,6 +341,8 @@ impl Source<'_> {
 
 /// What a datagram may have on any path (RFC 8261 §5, RFC 8831 §5).
 const MTU: usize = 1200;
+/// What media may have: the least that IPv6 carries, less the headers of IPv6 and UDP (RFC 8200 §5).
+const MEDIA_MTU: usize = 1232;
 const MAX_FAREWELLS: usize = 4;
 
 #[cfg(test)]

@@ -22,7 +22,7 @@ pub use shown::{IceCandidatePair, IceParameters};
 pub use view::TransportView;
 
 use self::{generation::Generations, shown::Shown};
-use super::{convert, equipment::Equipment, ids::TransportId, stats::Traffic};
+use super::{convert, equipment::Equipment, ids::TransportId, media::MediaPath, stats::Traffic};
 use crate::{DtlsTransportState, Path, label::Label};
 
 /// An ICE agent with the DTLS on it.
@@ -39,6 +39,8 @@ pub(super) struct Transport {
     /// DTLS was replaced, and the generation that comes with it is its first.
     renewed: bool,
     pub(super) dtls: Connection,
+    /// Its RTP, from the first section that it carries.
+    pub(super) media: Option<Box<MediaPath>>,
     pub(super) shown: Shown,
     /// What went through it.
     pub(super) traffic: Traffic,
@@ -78,6 +80,7 @@ impl Transport {
             since: GenerationId::default(),
             renewed: false,
             dtls: Connection::new(config, seed("dtls"), now),
+            media: None,
             shown: Shown::default(),
             traffic: Traffic::default(),
             sockets: Vec::new(),
@@ -99,13 +102,35 @@ impl Transport {
     }
 
     pub(super) fn poll_timeout(&self) -> Option<Instant> {
-        let deadlines = [self.ice.poll_timeout(), self.dtls.poll_timeout()];
+        // What is due of media and cannot be sent would be due for ever.
+        let media = self.media.as_ref().filter(|_| self.consent);
+        let deadlines = [
+            self.ice.poll_timeout(),
+            self.dtls.poll_timeout(),
+            media.and_then(|it| it.poll_timeout()),
+        ];
         deadlines.into_iter().flatten().min()
     }
 
     pub(super) fn handle_timeout(&mut self, now: Instant, set: &mut ChecklistSet) {
         self.ice.handle_timeout(now, set);
         self.dtls.handle_timeout(now);
+        if let Some(media) = &mut self.media {
+            media.handle_timeout(now);
+        }
+    }
+
+    /// Its RTP, which is made when the first section needs it.
+    pub(super) fn media_path(&mut self, now: Instant, equipment: &Equipment) -> &mut MediaPath {
+        let (id, dtls, label) = (self.id, &self.dtls, self.label);
+        self.media.get_or_insert_with(|| {
+            let seed = equipment.seed.derive("rtp", id.0);
+            let mut path = MediaPath::new(&equipment.cname, seed, now, equipment.wall(now));
+            if dtls.is_connected() && !path.set_keys(now, dtls) {
+                log::warn!("{label}: DTLS has agreed on no keys for media");
+            }
+            Box::new(path)
+        })
     }
 
     pub(super) fn round_trip(&self) -> Option<Duration> {
