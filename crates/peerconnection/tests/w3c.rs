@@ -707,3 +707,42 @@ fn a_full_buffer_refuses() {
     assert_eq!(pair.ends[0].state(here), DataChannelState::Open);
     pair.try_send(0, here, &message).unwrap();
 }
+
+/// [5.6-02] A candidate that was told and not read yet belongs to no description after the rollback.
+#[test]
+fn an_unread_candidate_loses_its_description() {
+    let mut pair = Pair::new(18, link());
+    pair.open(0, "a", &DataChannelInit::default());
+    pair.offer(0, &OfferOptions::default()).unwrap();
+    pair.step();
+    let told = |pair: &Pair| {
+        let events = pair.ends[0].tasks.iter().flatten();
+        let mut told = events.filter_map(|it| match it {
+            Event::IceCandidate(it) => it.clone(),
+            _ => None,
+        });
+        told.next().expect("a candidate")
+    };
+    let first = told(&pair);
+    let now = pair.now;
+    let engine = &mut pair.ends[0].engine;
+    assert!(engine.is_described(&first));
+    let rollback = SessionDescription::rollback();
+    engine.set_local_description(now, Some(rollback)).unwrap();
+    assert!(!engine.is_described(&first));
+    // A restart that is rolled back: what stands is the generation before it.
+    let (mut pair, _) = Pair::connected(19, link(), &DataChannelInit::default());
+    let old = told(&pair);
+    pair.ends[0].tasks.clear();
+    pair.ends[0].engine.restart_ice();
+    pair.offer(0, &OfferOptions::default()).unwrap();
+    pair.step();
+    let new = told(&pair);
+    let engine = &mut pair.ends[0].engine;
+    assert!(engine.is_described(&old) && engine.is_described(&new));
+    let rollback = SessionDescription::rollback();
+    let now = pair.now;
+    let engine = &mut pair.ends[0].engine;
+    engine.set_local_description(now, Some(rollback)).unwrap();
+    assert!(engine.is_described(&old) && !engine.is_described(&new));
+}
