@@ -179,7 +179,7 @@ impl Negotiator {
         }
         transceiver.stop();
         let last = self.last_offer.as_ref();
-        let planned = last.is_some_and(|it| it.plan.contains(&Some(id)));
+        let planned = last.is_some_and(|it| it.plan.iter().any(|it| it.transceiver == Some(id)));
         if transceiver.mid().is_none() && !planned {
             self.state.agreement.transceivers.retain(|it| it.id() != id);
             changes.push(Change::Stopped { id });
