@@ -5,6 +5,7 @@ mod candidates;
 mod data;
 mod hostile;
 mod ice;
+mod layers;
 mod media;
 mod media_rounds;
 mod recorded;
