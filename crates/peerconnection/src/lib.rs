@@ -24,8 +24,8 @@ pub use api::{
     DataChannel, DataChannelEvent, DtlsTransport, DtlsTransportEvent, DtmfSender, Event, Events,
     FrameReader, FrameWriter, Hint, IceTransport, IceTransportEvent, MediaStream, MediaStreamTrack,
     PacketReader, PacketWriter, PeerConnection, RtpReceiver, RtpSender, RtpTransceiver,
-    RtpTransceiverInit, SctpTransport, StreamEvent, TrackEvent, TrackOrKind, TrackReadyState,
-    TrySendError, WeakPeerConnection,
+    RtpTransceiverInit, SctpTransport, StatsSelector, StreamEvent, TrackEvent, TrackOrKind,
+    TrackReadyState, TrySendError, WeakPeerConnection,
 };
 pub use candidate::{
     IceCandidate, IceCandidateError, IceCandidateInit, IceCandidateType, IceComponent,
@@ -53,6 +53,9 @@ pub use state::{
     DataChannelState, DtlsTransportState, IceConnectionState, IceGatheringState, IceRole,
     IceTransportState, PeerConnectionState, SctpTransportState, SignalingState,
 };
+
+#[doc(inline)]
+pub use oxirtc_stats::{self as stats, StatsReport};
 
 // They stand in `engine` for all others.
 pub(crate) use message::SendError;

@@ -34,6 +34,8 @@ pub(super) struct TokioCarrier {
     armed: Option<Instant>,
     /// The next flush is on the connection's task, which looks at all of this by itself afterwards.
     attended: bool,
+    /// The task was woken and has not been here since.
+    woken: bool,
     patience: Patience,
     finished: bool,
 }
@@ -77,6 +79,7 @@ impl TokioCarrier {
             blocked: None,
             armed: None,
             attended: false,
+            woken: false,
             patience: Patience::default(),
             finished: false,
         }
@@ -91,7 +94,7 @@ impl TokioCarrier {
 
     /// The connection's task is here, and needs not be woken by the flush that follows.
     pub(super) fn attend(&mut self) {
-        self.attended = true;
+        (self.attended, self.woken) = (true, false);
     }
 
     /// Writes down what the task is to wait for.
@@ -241,7 +244,9 @@ impl Carrier for TokioCarrier {
     }
 
     fn wake(&mut self) {
-        self.task.notify_one();
+        if !std::mem::replace(&mut self.woken, true) {
+            self.task.notify_one();
+        }
     }
 
     fn waker(&self) -> Waker {

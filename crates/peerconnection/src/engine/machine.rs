@@ -22,10 +22,11 @@ use super::{
     up::Up,
 };
 use crate::{
-    Certificate, Configuration, DtlsTransportState, Error, IceConnectionState, IceGatheringState,
-    IceTransportState, KeyAlgorithm, PeerConnectionState, Settings,
+    Certificate, Configuration, DtlsTransportState, Error, IceCandidate, IceConnectionState,
+    IceGatheringState, IceTransportState, KeyAlgorithm, PeerConnectionState, Settings,
     label::Label,
     path::{Anchor, Path},
+    stats::StatsObject,
 };
 
 /// A peer connection without I/O.
@@ -45,6 +46,8 @@ pub struct Engine {
     pub(super) has_sent: bool,
     pub(super) closed: bool,
     pub(super) counters: Counters,
+    /// What statistics show of the transports of a closed connection.
+    pub(super) last_stats: Vec<StatsObject>,
 }
 
 impl Engine {
@@ -104,6 +107,7 @@ impl Engine {
             has_sent: false,
             closed: false,
             counters: Counters::default(),
+            last_stats: Vec::new(),
         })
     }
 
@@ -113,6 +117,7 @@ impl Engine {
         if self.closed {
             return;
         }
+        self.keep_stats(now);
         self.data.close(now);
         self.build_farewells(now);
         self.closed = true;
@@ -183,6 +188,14 @@ impl Engine {
     #[must_use]
     pub fn connection_state(&self) -> PeerConnectionState {
         self.states.connection
+    }
+
+    /// Whether a local description that stands has this candidate's generation. One that was told before a rollback has none
+    /// any more, and no peer could take it.
+    #[must_use]
+    pub fn is_described(&self, candidate: &IceCandidate) -> bool {
+        let ufrag = candidate.username_fragment().unwrap_or_default();
+        self.transports.iter().any(|it| it.is_described(ufrag))
     }
 
     /// The transports in use.

@@ -205,15 +205,23 @@ impl Source<'_> {
             return None;
         }
         let segment = buf.len() - base;
+        let mut count = 1;
         let most = max_segments.min(max_burst / segment.max(1));
         for _ in 1..most {
             let end = buf.len();
             let same =
                 transport.control_path().is_none() && transport.payload_way(now) == Some(way);
-            if !same || !self.poll(transport, now, segment, buf) || buf.len() - end < segment {
+            if !same || !self.poll(transport, now, segment, buf) {
+                break;
+            }
+            count += 1;
+            if buf.len() - end < segment {
                 break;
             }
         }
+        let bytes = buf.len() - base - count * way.headroom;
+        let sent = (count as u64, bytes as u64);
+        transport.traffic.sent(now, &way, sent);
         Some((convert::path(way.path), segment))
     }
 

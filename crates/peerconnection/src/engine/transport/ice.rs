@@ -27,7 +27,10 @@ impl Transport {
                     self.surface(&candidate, &ufrag, up);
                 }
                 ice::Event::StateChanged(state) => states.push(convert::ice_state(state)),
-                ice::Event::PairChanged(changed) => pair = Some(convert::shown_pair(&changed)),
+                ice::Event::PairChanged(changed) => {
+                    self.traffic.pair_changes += 1;
+                    pair = Some(convert::shown_pair(&changed));
+                }
                 ice::Event::PathAuthenticated(path) => {
                     up.routes.push_back(Route::Path(convert::path(path)));
                 }

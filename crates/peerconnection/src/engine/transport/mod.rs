@@ -22,7 +22,7 @@ pub use shown::{IceCandidatePair, IceParameters};
 pub use view::TransportView;
 
 use self::{generation::Generations, shown::Shown};
-use super::{convert, equipment::Equipment, ids::TransportId, media::MediaPath};
+use super::{convert, equipment::Equipment, ids::TransportId, media::MediaPath, stats::Traffic};
 use crate::{DtlsTransportState, Path, label::Label};
 
 /// An ICE agent with the DTLS on it.
@@ -42,6 +42,8 @@ pub(super) struct Transport {
     /// Its RTP, from the first section that it carries.
     pub(super) media: Option<Box<MediaPath>>,
     pub(super) shown: Shown,
+    /// What went through it.
+    pub(super) traffic: Traffic,
     /// Addresses of its sockets.
     pub(super) sockets: Vec<SocketAddr>,
     /// Who opens channels with which ids (RFC 8832 §6), once DTLS has its role.
@@ -80,6 +82,7 @@ impl Transport {
             dtls: Connection::new(config, seed("dtls"), now),
             media: None,
             shown: Shown::default(),
+            traffic: Traffic::default(),
             sockets: Vec::new(),
             role: None,
             started: false,
