@@ -14,7 +14,7 @@ use oxirtc_peerconnection::{
 };
 use tokio::time::timeout;
 
-use crate::{Outcome, say};
+use crate::outcome::{Outcome, say};
 
 /// What `oxirtc loopback` can be told.
 #[derive(Debug, clap::Args)]

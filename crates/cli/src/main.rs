@@ -1,14 +1,15 @@
 #![doc = include_str!("../README.md")]
 
-use std::fmt::Display;
-use std::io::Write as _;
 use std::process::ExitCode;
 use std::time::Duration;
 
 use clap::{Parser, Subcommand};
 
 mod loopback;
+mod outcome;
 mod serve;
+
+use outcome::Outcome;
 
 /// WebRTC in Rust: connect a browser to this machine, or two peers in one process.
 #[derive(Debug, Parser)]
@@ -50,22 +51,6 @@ fn main() -> ExitCode {
             eprintln!("oxirtc: {error:#}");
             ExitCode::FAILURE
         }
-    }
-}
-
-/// How a command ended, other than by an error.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Outcome {
-    /// What was asked for is done.
-    Done,
-    /// Ctrl-C came before.
-    Interrupted,
-}
-
-/// Writes a line to standard output. Where nobody reads it any more, that is no reason to end badly.
-fn say(line: impl Display) {
-    if let Err(error) = writeln!(std::io::stdout(), "{line}") {
-        log::debug!("standard output is closed: {error}");
     }
 }
 

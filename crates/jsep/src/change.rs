@@ -2,14 +2,19 @@
 
 use std::fmt;
 
-use oxirtc_sdp::Candidate;
+use oxirtc_sdp::{Candidate, Direction};
 
-use crate::{Credentials, Fingerprint, SignalingState};
+use crate::{
+    Credentials, Encoding, Fingerprint, MediaKind, ReceiveParameters, SendParameters,
+    SignalingState, TransceiverId,
+};
 
 /// One thing that follows from a description that was applied.
 ///
 /// In one list: transports that are added, then for each transport its ICE and DTLS, then SCTP, then
-/// transports that are removed, and the signalling state last.
+/// transceivers in the order of their sections, then transports that are removed, and the signalling state
+/// last. Of one transceiver: that it is there, its section and transport, what it receives and sends, then
+/// what the application sees of it.
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum Change {
@@ -72,6 +77,74 @@ pub enum Change {
     },
     /// The SCTP association.
     Sctp(Sctp),
+    /// An offer of the peer has made a transceiver.
+    TransceiverAdded {
+        /// The new one.
+        id: TransceiverId,
+        /// What it carries.
+        kind: MediaKind,
+    },
+    /// A transceiver has a section now, or, after a rollback, has none any more.
+    Associated {
+        /// Which one.
+        id: TransceiverId,
+        /// The mid of its section.
+        mid: Option<String>,
+    },
+    /// Which transport carries a transceiver.
+    Carried {
+        /// Which one.
+        id: TransceiverId,
+        /// The transport; `None` when its section does not live.
+        transport: Option<TransportId>,
+    },
+    /// What a transceiver receives has changed. With an offer of ours it may come before the answer.
+    Receives {
+        /// Which one.
+        id: TransceiverId,
+        /// All of it, also what is as before; `None` when nothing is taken any more.
+        parameters: Option<Box<ReceiveParameters>>,
+    },
+    /// What a transceiver sends has changed.
+    Sends {
+        /// Which one.
+        id: TransceiverId,
+        /// All of it, also what is as before; `None` when nothing is to be sent any more.
+        parameters: Option<Box<SendParameters>>,
+    },
+    /// The layers of a transceiver have changed: the peer asks for some, or an answer has taken but some of ours.
+    Encodings {
+        /// Which one.
+        id: TransceiverId,
+        /// Those that are left, or the new ones; one without a rid is what is left of all when none was taken.
+        encodings: Vec<Encoding>,
+    },
+    /// What was negotiated (W3C's `[[CurrentDirection]]`).
+    Direction {
+        /// Which one.
+        id: TransceiverId,
+        /// The direction; `None` before the first answer, and when stopped.
+        current: Option<Direction>,
+    },
+    /// The streams of the peer's track, or whether it sends (W3C §5.1.1). Returned only when one of them differs.
+    RemoteStreams {
+        /// Which one.
+        id: TransceiverId,
+        /// The ids of the streams.
+        streams: Vec<String>,
+        /// The peer sends.
+        receiving: bool,
+    },
+    /// A section was rejected: the transceiver is stopped.
+    Stopped {
+        /// Which one.
+        id: TransceiverId,
+    },
+    /// A transceiver is not in the connection any more.
+    TransceiverRemoved {
+        /// Which one.
+        id: TransceiverId,
+    },
     /// The transport is not needed any more.
     TransportRemoved {
         /// The transport.

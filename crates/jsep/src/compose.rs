@@ -1,24 +1,28 @@
 //! The texts of offers and answers (RFC 9429 §5.2, §5.3).
 
-use std::collections::BTreeMap;
+mod media;
+
+use std::collections::BTreeSet;
 
 use oxirtc_sdp::{Attribute, Setup, Writer};
 
 use crate::{
-    Config, Credentials, DtlsRole, Fingerprint, TransportId,
-    agreement::{Agreement, is_bundle_only},
+    Config, Credentials, DtlsRole, Fingerprint, Source, Transceiver, TransceiverId, TransportId,
+    agreement::{Agreement, Plan, is_bundle_only},
+    numbers::Numbers,
     outline::{Entry, Outline},
-    section::{Association, Form, Section, unused_mid},
+    section::{Association, Form, Lines, Section, unused_mid},
 };
-
-/// A source of new ICE credentials.
-pub(crate) type Source<'a> = &'a mut dyn FnMut() -> Credentials;
 
 /// What an offer is made of.
 pub(crate) struct Offer<'a> {
     pub(crate) config: &'a Config,
     pub(crate) version: u64,
     pub(crate) agreement: &'a Agreement,
+    /// The agreement of the last exchange that ended.
+    pub(crate) stable: &'a Agreement,
+    /// The transport of the bundle group that stands.
+    pub(crate) bundle: Option<TransportId>,
     /// Data channels exist, or have existed.
     pub(crate) data: bool,
     /// All transports are to have new credentials.
@@ -27,39 +31,47 @@ pub(crate) struct Offer<'a> {
     pub(crate) replaced: &'a [Credentials],
 }
 
+/// A section of an offer, before it is written.
+struct Planned {
+    section: Section,
+    transceiver: Option<TransceiverId>,
+    lines: Option<Lines>,
+}
+
 impl Offer<'_> {
-    pub(crate) fn write(&self, source: Source<'_>) -> String {
-        let sections = self.sections();
+    /// The text, and what each section is for.
+    pub(crate) fn write(
+        &self,
+        source: &mut dyn Source,
+        numbers: &mut Numbers,
+    ) -> (String, Vec<Plan>) {
+        let planned = self.plan(numbers);
         let mut writer = head(self.config, self.version);
-        let live: Vec<_> = sections
-            .iter()
-            .filter(|section| section.live)
-            .map(|it| it.mid.as_str())
-            .collect();
+        let live = planned.iter().filter(|it| it.section.live);
+        let live: Vec<_> = live.map(|it| it.section.mid.as_str()).collect();
         if !live.is_empty() {
             writer.line('a', format_args!("group:BUNDLE {}", live.join(" ")));
         }
-        let mut described = BTreeMap::new();
-        for (index, section) in sections.iter().enumerate() {
+        if planned.iter().any(|it| it.lines.is_some()) {
+            writer.attribute(&Attribute::ExtMapAllowMixed);
+        }
+        let mut described = BTreeSet::new();
+        for (index, Planned { section, lines, .. }) in planned.iter().enumerate() {
             if !section.live {
                 section.write_rejected(&mut writer, true);
                 continue;
             }
-            let before = sections.get(..index).unwrap_or_default();
+            let before = planned.get(..index).unwrap_or_default();
+            let before: Vec<_> = before.iter().map(|it| &it.section).collect();
             let bundle_only = section.transport.is_none()
-                && is_bundle_only(section, before, self.config.bundle_policy);
+                && is_bundle_only(section, &before, self.config.bundle_policy);
             // RFC 9143 §7.1.3: what is of the transport stands once, in its first section
-            let shared = section
-                .transport
-                .is_some_and(|id| described.contains_key(&id));
+            let shared = section.transport.is_some_and(|id| described.contains(&id));
             let credentials = (!bundle_only && !shared).then(|| {
-                let credentials = self.credentials(section.transport, source);
-                if let Some(id) = section.transport {
-                    described.insert(id, ());
-                }
-                credentials
+                described.extend(section.transport);
+                self.credentials(section.transport, source)
             });
-            let lines = |writer: &mut Writer| {
+            let transport = |writer: &mut Writer| {
                 if let Some(credentials) = &credentials {
                     transport(writer, credentials, self.config, Setup::ActPass);
                 }
@@ -67,44 +79,111 @@ impl Offer<'_> {
             let form = Form {
                 config: self.config,
                 mid: Some(&section.mid),
-                transport: credentials.is_some().then_some(&lines),
+                transport: credentials.is_some().then_some(&transport),
                 bundle_only,
                 sctp_port: Association::offered_port(
                     self.agreement.association.as_ref(),
                     self.config,
                 ),
             };
-            section.write(&mut writer, &form);
+            match lines {
+                Some(lines) => section.write_media(lines, &mut writer, &form),
+                None => section.write(&mut writer, &form),
+            }
         }
-        writer.finish()
+        let plan = planned.iter().map(|it| Plan {
+            transceiver: it.transceiver,
+            transport: it.section.transport,
+        });
+        let plan = plan.collect();
+        (writer.finish(), plan)
     }
 
-    /// The sections of the offer: those that exist, and one for data channels if it is missing.
-    fn sections(&self) -> Vec<Section> {
-        let mut sections = self.agreement.sections.clone();
-        if self.agreement.data_section().is_some() || !self.data {
-            return sections;
+    /// The sections of the offer: those that exist, then those of transceivers that have none, and one for
+    /// data channels if it is missing.
+    fn plan(&self, numbers: &mut Numbers) -> Vec<Planned> {
+        let existing = self.agreement.sections.iter().enumerate();
+        let mut planned: Vec<_> = existing
+            .map(|(index, section)| self.again(index, section, numbers))
+            .collect();
+        let mut next = planned.len();
+        for transceiver in &self.agreement.transceivers {
+            if transceiver.mid().is_some() {
+                continue;
+            }
+            let lines = media::offered(transceiver, self.config, numbers, true);
+            if let Some(lines) = lines {
+                let mid = free_mid(&mut next, &planned);
+                let new = Planned {
+                    section: Section::media(transceiver.kind(), mid),
+                    transceiver: Some(transceiver.id()),
+                    lines: Some(lines),
+                };
+                self.place(new, &mut planned);
+            }
         }
-        let mut next = sections.len();
-        let new = Section::data(unused_mid(&mut next, |mid| {
-            sections.iter().any(|section| section.mid == mid)
-        }));
-        // RFC 9429 §5.2.2: a rejected section is used again, under a new mid
-        let mut free = sections.iter_mut();
-        match free.find(|it| !it.live && it.line.media == new.line.media) {
-            Some(section) => *section = new,
-            None => sections.push(new),
+        if self.agreement.data_section().is_none() && self.data {
+            let new = Planned {
+                section: Section::data(free_mid(&mut next, &planned)),
+                transceiver: None,
+                lines: None,
+            };
+            self.place(new, &mut planned);
         }
-        sections
+        planned
     }
 
-    fn credentials(&self, transport: Option<TransportId>, source: Source<'_>) -> Credentials {
+    /// A section that exists.
+    fn again(&self, index: usize, section: &Section, numbers: &mut Numbers) -> Planned {
+        let transceiver = self.agreement.transceiver_at(index);
+        let transceiver = transceiver.filter(|_| section.live);
+        let lines = transceiver
+            .and_then(|it| media::offered(it, self.config, numbers, self.is_fresh(index)));
+        // one that stops is rejected
+        let live = section.live && (transceiver.is_none() || lines.is_some());
+        Planned {
+            section: Section {
+                live,
+                ..section.clone()
+            },
+            transceiver: transceiver.map(Transceiver::id),
+            lines,
+        }
+    }
+
+    /// Whether a section is in an open offer only.
+    fn is_fresh(&self, index: usize) -> bool {
+        let before = self.stable.sections.get(index);
+        let now = self.agreement.sections.get(index);
+        before.zip(now).is_none_or(|(old, new)| old.mid != new.mid)
+    }
+
+    /// Puts a new section where one was rejected, or at the end.
+    fn place(&self, mut new: Planned, planned: &mut Vec<Planned>) {
+        new.section.transport = self.bundle;
+        let agreed = |index: usize| {
+            let section = self.stable.sections.get(index);
+            section.is_some_and(|it| !it.live)
+        };
+        // RFC 9429 §5.2.2: a section that both ends have rejected is used again, under a new mid
+        let mut free = planned.iter_mut().enumerate();
+        let free = free.find(|(index, it)| {
+            let same = it.section.line.media == new.section.line.media;
+            !it.section.live && same && agreed(*index)
+        });
+        match free {
+            Some((_, place)) => *place = new,
+            None => planned.push(new),
+        }
+    }
+
+    fn credentials(&self, transport: Option<TransportId>, source: &mut dyn Source) -> Credentials {
         let existing = transport.and_then(|id| self.agreement.transport(id)?.local.as_ref());
         match existing {
             Some(credentials) if !self.restart && !self.replaced.contains(credentials) => {
                 credentials.clone()
             }
-            _ => source(),
+            _ => source.credentials(),
         }
     }
 }
@@ -117,12 +196,29 @@ pub(crate) struct Answer<'a> {
     pub(crate) offer: &'a Outline,
 }
 
+/// What becomes of a section in an answer.
+enum Fate {
+    /// It is written with what it says of RTP.
+    Media(Box<Lines>),
+    /// It is written as it is: data channels, and what stands for its address.
+    Plain,
+    Rejected,
+}
+
 impl Answer<'_> {
-    pub(crate) fn write(&self, source: Source<'_>) -> String {
+    pub(crate) fn write(&self, source: &mut dyn Source) -> String {
+        let fates = self.fates();
+        let lives = |index: &&usize| {
+            let bundled = self
+                .offer
+                .entry(**index)
+                .is_some_and(|it| it.bundle.is_some());
+            bundled && !matches!(fates.get(**index), None | Some(Fate::Rejected))
+        };
         let mut writer = head(self.config, self.version);
         let mut tags = Vec::new();
         for group in &self.offer.groups {
-            let mut accepted: Vec<_> = group.iter().filter(|it| self.bundles(**it)).collect();
+            let mut accepted: Vec<_> = group.iter().filter(lives).collect();
             // RFC 9143 §7.3.1: the tagged section of the offer, if it is accepted, is that of the answer
             accepted.sort_by_key(|it| self.offer.key(**it) != **it);
             let Some(tag) = accepted.first() else {
@@ -133,17 +229,24 @@ impl Answer<'_> {
             let mids: Vec<_> = mids.map(|it| it.mid.as_str()).collect();
             writer.line('a', format_args!("group:BUNDLE {}", mids.join(" ")));
         }
+        // RFC 8285 §6: where the offer allows it
+        let mixed = |(index, fate): (usize, &Fate)| {
+            matches!(fate, Fate::Media(_)) && self.offer.is_mixed(index)
+        };
+        if fates.iter().enumerate().any(mixed) {
+            writer.attribute(&Attribute::ExtMapAllowMixed);
+        }
         let both = self.agreement.sections.iter().zip(&self.offer.entries);
-        for (index, (section, entry)) in both.enumerate() {
+        for (index, ((section, entry), fate)) in both.zip(&fates).enumerate() {
             let named = entry.mid.is_some();
-            if !section.live {
+            if matches!(fate, Fate::Rejected) {
                 section.write_rejected(&mut writer, named);
                 continue;
             }
             let addressed = entry.bundle.is_none() || tags.contains(&index);
             let credentials = addressed.then(|| self.credentials(index, section, source));
             let setup = self.setup(index, section);
-            let lines = |writer: &mut Writer| {
+            let transport = |writer: &mut Writer| {
                 if let Some(credentials) = &credentials {
                     transport(writer, credentials, self.config, setup);
                 }
@@ -151,23 +254,56 @@ impl Answer<'_> {
             let form = Form {
                 config: self.config,
                 mid: named.then_some(section.mid.as_str()),
-                transport: addressed.then_some(&lines),
+                transport: addressed.then_some(&transport),
                 bundle_only: false,
                 sctp_port: self.sctp_port(section, entry),
             };
-            section.write(&mut writer, &form);
+            match fate {
+                Fate::Media(lines) => section.write_media(lines, &mut writer, &form),
+                _ => section.write(&mut writer, &form),
+            }
         }
         writer.finish()
     }
 
-    fn section(&self, index: usize) -> Option<&Section> {
-        self.agreement.sections.get(index)
+    /// What becomes of each section.
+    fn fates(&self) -> Vec<Fate> {
+        let sections = self.agreement.sections.iter().enumerate();
+        let mut fates: Vec<_> = sections.map(|(index, it)| self.fate(index, it)).collect();
+        // one that has the address of a group stays for the others
+        for group in &self.offer.groups {
+            let rejected = |index: &usize| matches!(fates.get(*index), None | Some(Fate::Rejected));
+            let tag = group.iter().find(|it| self.offer.key(**it) == **it);
+            let Some(tag) = tag.filter(|it| rejected(it)) else {
+                continue;
+            };
+            let needed = !group.iter().all(rejected);
+            let stands = self
+                .section(*tag)
+                .is_some_and(|it| it.live && it.kind.can_stand());
+            if let Some(fate) = fates.get_mut(*tag).filter(|_| needed && stands) {
+                *fate = Fate::Plain;
+            }
+        }
+        fates
     }
 
-    fn bundles(&self, index: usize) -> bool {
-        let entry = self.offer.entry(index);
-        let bundled = entry.is_some_and(|entry| entry.bundle.is_some());
-        bundled && self.section(index).is_some_and(|it| it.live)
+    fn fate(&self, index: usize, section: &Section) -> Fate {
+        let Some(transceiver) = self.agreement.transceiver_at(index) else {
+            return match section.live {
+                true => Fate::Plain,
+                false => Fate::Rejected,
+            };
+        };
+        let lines = media::answered(transceiver, self.config, (self.offer, index));
+        match lines.filter(|_| section.live) {
+            Some(lines) => Fate::Media(Box::new(lines)),
+            None => Fate::Rejected,
+        }
+    }
+
+    fn section(&self, index: usize) -> Option<&Section> {
+        self.agreement.sections.get(index)
     }
 
     fn sctp_port(&self, section: &Section, entry: &Entry) -> u16 {
@@ -176,7 +312,7 @@ impl Answer<'_> {
         Association::answered_port(association, section.transport, offered, self.config)
     }
 
-    fn credentials(&self, index: usize, section: &Section, source: Source<'_>) -> Credentials {
+    fn credentials(&self, index: usize, section: &Section, source: &mut dyn Source) -> Credentials {
         let transport = section
             .transport
             .and_then(|id| self.agreement.transport(id));
@@ -188,7 +324,7 @@ impl Answer<'_> {
         let restarted = remote.is_some() && remote != self.offer.credentials(index).as_ref();
         match local {
             Some(credentials) if !restarted => credentials.clone(),
-            _ => source(),
+            _ => source.credentials(),
         }
     }
 
@@ -204,6 +340,11 @@ impl Answer<'_> {
             _ => Setup::Active,
         }
     }
+}
+
+/// A mid that no section has.
+fn free_mid(next: &mut usize, planned: &[Planned]) -> String {
+    unused_mid(next, |mid| planned.iter().any(|it| it.section.mid == mid))
 }
 
 /// The lines of a section that has an address of its own.

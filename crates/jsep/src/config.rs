@@ -1,5 +1,7 @@
 //! What a negotiator is told once.
 
+use crate::{Codec, Extension, MediaKind};
+
 /// What a [`Negotiator`](crate::Negotiator) is told once.
 #[derive(Clone, Debug)]
 pub struct Config {
@@ -8,6 +10,19 @@ pub struct Config {
     pub(crate) bundle_policy: BundlePolicy,
     pub(crate) sctp_port: u16,
     pub(crate) max_message_size: u64,
+    pub(crate) cname: String,
+    audio: Capabilities,
+    video: Capabilities,
+}
+
+/// What can be sent and received of one kind of media: W3C's `RTCRtpCapabilities`.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Capabilities {
+    /// The codecs in order of preference. Those that serve others (`rtx`, `red`, `ulpfec`) stand once, and are
+    /// given to each that they serve.
+    pub codecs: Vec<Codec>,
+    /// The header extensions.
+    pub extensions: Vec<Extension>,
 }
 
 /// The hash of a certificate (RFC 8122 §5).
@@ -35,13 +50,49 @@ impl Config {
     /// `session_id` is random, its highest bit is cleared (RFC 9429 §5.2.1); the fingerprints are
     /// those of all certificates.
     pub fn new(session_id: u64, fingerprints: Vec<Fingerprint>) -> Self {
+        let session_id = session_id & (u64::MAX >> 1);
         Self {
-            session_id: session_id & (u64::MAX >> 1),
+            session_id,
             fingerprints,
             bundle_policy: BundlePolicy::default(),
             sctp_port: 5000,
             max_message_size: 262_144,
+            cname: format!("{session_id:016x}"),
+            audio: Capabilities::default(),
+            video: Capabilities::default(),
         }
+    }
+
+    /// What can be done with a kind of media. Default: nothing, and then there are no transceivers of this kind
+    /// and sections of the peer are rejected.
+    #[must_use]
+    pub fn media(mut self, kind: MediaKind, capabilities: Capabilities) -> Self {
+        match kind {
+            MediaKind::Audio => self.audio = capabilities,
+            MediaKind::Video => self.video = capabilities,
+        }
+        self
+    }
+
+    /// The name that joins our streams (RFC 3550 §6.5.1): it tells nothing, and is another one for each
+    /// connection (RFC 8834 §4.9). Default: made of the session id, which is random and known to the peer.
+    #[must_use]
+    pub fn cname(mut self, cname: impl Into<String>) -> Self {
+        self.cname = cname.into();
+        self
+    }
+
+    pub(crate) fn capabilities(&self, kind: MediaKind) -> &Capabilities {
+        match kind {
+            MediaKind::Audio => &self.audio,
+            MediaKind::Video => &self.video,
+        }
+    }
+
+    /// Whether there is something that can be done with a kind of media.
+    pub(crate) fn is_equipped(&self, kind: MediaKind) -> bool {
+        let codecs = &self.capabilities(kind).codecs;
+        codecs.iter().any(|it| !it.is_auxiliary())
     }
 
     /// Which sections are refused a transport of their own. Default: [`BundlePolicy::Balanced`].

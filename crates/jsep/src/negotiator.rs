@@ -2,11 +2,16 @@
 
 mod candidates;
 mod descriptions;
+mod transceivers;
+
+pub use transceivers::TransceiverInit;
 
 use crate::{
-    Change, Config, Credentials, Description, Error, SdpType, SignalingState, TransportId,
+    Change, Config, Credentials, Description, Error, SdpType, SignalingState, Source, TransportId,
+    agreement::Plan,
     candidates::Candidates,
-    compose::{Answer, Offer, Source},
+    compose::{Answer, Offer},
+    numbers::Numbers,
     section::Kind,
     signaling::Side,
     state::{Applied, State},
@@ -15,8 +20,8 @@ use crate::{
 /// The negotiation of one peer connection (RFC 9429).
 ///
 /// Each verb returns what follows from it, in the order in which it is to be done, or an [`Error`],
-/// and then nothing has changed. It knows neither network nor time; ICE credentials are asked for by
-/// a closure that the caller gives, and an answer of the peer is just another argument.
+/// and then nothing has changed. It knows neither network nor time; ICE credentials and SSRCs are asked of
+/// a [`Source`] that the caller gives, and an answer of the peer is just another argument.
 #[derive(Debug)]
 pub struct Negotiator {
     config: Config,
@@ -34,6 +39,7 @@ pub struct Negotiator {
     /// W3C's `[[LocalIceCredentialsToReplace]]`.
     replaced: Vec<Credentials>,
     can_trickle: Option<bool>,
+    numbers: Numbers,
 }
 
 /// W3C's `RTCOfferOptions`.
@@ -47,6 +53,8 @@ pub struct OfferOptions {
 struct Created {
     sdp: String,
     revision: u64,
+    /// What each section is for.
+    plan: Vec<Plan>,
 }
 
 impl Negotiator {
@@ -63,6 +71,7 @@ impl Negotiator {
             data: false,
             replaced: Vec::new(),
             can_trickle: None,
+            numbers: Numbers::default(),
         }
     }
 
@@ -82,22 +91,26 @@ impl Negotiator {
     pub fn create_offer(
         &mut self,
         options: OfferOptions,
-        credentials: Source<'_>,
+        source: &mut dyn Source,
     ) -> Result<Description, Error> {
         match self.state.signaling {
             SignalingState::Stable | SignalingState::HaveLocalOffer => {}
             SignalingState::Closed => return Err(closed()),
             _ => return Err(Error::InvalidState("no offer while the peer's is open")),
         }
+        self.draw_ssrcs(source);
         let offer = Offer {
             config: &self.config,
             version: self.session_version + 1,
             agreement: &self.state.agreement,
+            stable: self.state.stable(),
+            bundle: self.state.bundle(),
             data: self.data,
             restart: options.ice_restart,
             replaced: &self.replaced,
         };
-        let created = self.created(&offer.write(credentials), SdpType::Offer)?;
+        let (text, plan) = offer.write(source, &mut self.numbers);
+        let created = self.created(&text, SdpType::Offer, plan)?;
         let description = Description::new(SdpType::Offer, created.sdp.clone());
         self.last_offer = Some(created);
         Ok(description)
@@ -108,7 +121,7 @@ impl Negotiator {
     /// # Errors
     ///
     /// [`Error::InvalidState`] unless in `HaveRemoteOffer` or `HaveLocalPranswer`.
-    pub fn create_answer(&mut self, credentials: Source<'_>) -> Result<Description, Error> {
+    pub fn create_answer(&mut self, source: &mut dyn Source) -> Result<Description, Error> {
         let open = matches!(
             self.state.signaling,
             SignalingState::HaveRemoteOffer | SignalingState::HaveLocalPranswer
@@ -120,13 +133,14 @@ impl Negotiator {
                 _ => Error::InvalidState("there is no offer to answer"),
             });
         };
+        self.draw_ssrcs(source);
         let answer = Answer {
             config: &self.config,
             version: self.session_version + 1,
             agreement: &self.state.agreement,
             offer: &offer.outline,
         };
-        let created = self.created(&answer.write(credentials), SdpType::Answer)?;
+        let created = self.created(&answer.write(source), SdpType::Answer, Vec::new())?;
         let description = Description::new(SdpType::Answer, created.sdp.clone());
         self.last_answer = Some(created);
         Ok(description)
@@ -142,7 +156,7 @@ impl Negotiator {
     pub fn set_local(
         &mut self,
         description: Option<Description>,
-        credentials: Source<'_>,
+        source: &mut dyn Source,
     ) -> Result<Vec<Change>, Error> {
         if self.state.signaling == SignalingState::Closed {
             return Err(closed());
@@ -167,13 +181,15 @@ impl Negotiator {
             // only where it may be applied is it made
             _ if self.state.signaling.after(Side::Local, kind).is_err() => String::new(),
             Some(last) if last.revision == self.revision => last.sdp.clone(),
-            _ if kind == SdpType::Offer => {
-                self.create_offer(OfferOptions::default(), credentials)?.sdp
-            }
-            _ => self.create_answer(credentials)?.sdp,
+            _ if kind == SdpType::Offer => self.create_offer(OfferOptions::default(), source)?.sdp,
+            _ => self.create_answer(source)?.sdp,
         };
         let signaling = self.state.signaling.after(Side::Local, kind)?;
-        self.apply(Side::Local, signaling, Applied::read(kind, &sdp)?)
+        let mut applied = Applied::read(kind, &sdp)?;
+        if let Some(created) = self.last_offer.as_ref().filter(|it| it.sdp == sdp) {
+            applied.plan.clone_from(&created.plan);
+        }
+        self.apply(Side::Local, signaling, applied)
     }
 
     /// What precedes an offer of the peer while ours is open: W3C §4.4.2 rolls ours back first, as a step
@@ -226,7 +242,7 @@ impl Negotiator {
             let mut entries = applied.outline.entries.iter();
             entries.any(|entry| !entry.rejected && Kind::of(entry).is_data())
         });
-        !self.replaced.is_empty() || (self.data && !described)
+        !self.replaced.is_empty() || (self.data && !described) || self.media_needs_negotiation()
     }
 
     /// The signalling state.
@@ -245,7 +261,7 @@ impl Negotiator {
     }
 
     /// A text that was just made, with the candidates that are known already.
-    fn created(&mut self, text: &str, kind: SdpType) -> Result<Created, Error> {
+    fn created(&mut self, text: &str, kind: SdpType, plan: Vec<Plan>) -> Result<Created, Error> {
         let applied = Applied::read(kind, text)?;
         let entries = 0..applied.outline.entries.len();
         let mut all = entries.filter_map(|index| applied.outline.credentials(index));
@@ -257,6 +273,7 @@ impl Negotiator {
         Ok(Created {
             sdp: self.candidates.write_local(&applied),
             revision: self.revision,
+            plan,
         })
     }
 
@@ -297,6 +314,7 @@ impl Negotiator {
     fn commit(&mut self, state: State, restored: bool) -> Vec<Change> {
         let old = std::mem::replace(&mut self.state, state);
         self.revision += 1;
+        self.learn_numbers();
         let agreement = &self.state.agreement;
         let mut changes = agreement.changes_since(&old.agreement, restored);
         for change in &changes {
@@ -307,9 +325,12 @@ impl Negotiator {
         self.candidates.prune(&self.state);
         let candidates = self.candidates.untold(&self.state);
         let after_ice = changes.iter().position(|change| {
-            matches!(
+            !matches!(
                 change,
-                Change::Dtls { .. } | Change::Sctp(_) | Change::TransportRemoved { .. }
+                Change::TransportAdded { .. }
+                    | Change::IceRole { .. }
+                    | Change::LocalIce { .. }
+                    | Change::RemoteIce { .. }
             )
         });
         let after_ice = after_ice.unwrap_or(changes.len());

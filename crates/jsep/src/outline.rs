@@ -1,10 +1,14 @@
 //! The facts of a description: read once, owned, asked again and again.
 
+mod rtp;
+
 use std::{collections::HashMap, fmt};
 
-use oxirtc_sdp::{Attribute, Candidate, Media, SctpMap, Session, Setup};
+use oxirtc_sdp::{Attribute, Candidate, Direction, Media, SctpMap, Session, Setup};
 
-use crate::{Credentials, Error, Fingerprint, SdpType, codec::Format};
+pub(crate) use rtp::Rtp;
+
+use crate::{Credentials, Error, Fingerprint, SdpType};
 
 /// What a description says, section by section, and the bundle groups that join them (RFC 9143).
 #[derive(Clone)]
@@ -27,8 +31,8 @@ pub(crate) struct Entry {
     pub(crate) rejected: bool,
     pub(crate) bundle_only: bool,
     pub(crate) bundle: Option<Bundle>,
-    /// What its formats mean, in the order of the line.
-    codecs: Vec<Format>,
+    /// What it says of RTP.
+    pub(crate) rtp: Rtp,
     facts: Facts,
 }
 
@@ -45,6 +49,9 @@ struct Facts {
     rtcp_mux: bool,
     trickle: bool,
     lite: bool,
+    /// Of the session level.
+    direction: Option<Direction>,
+    mixed: bool,
     candidates: Vec<Candidate>,
     ended: bool,
     sctp_port: Option<u16>,
@@ -174,6 +181,19 @@ impl Outline {
             .is_some()
     }
 
+    /// Who sends, as the author sees it.
+    pub(crate) fn direction(&self, index: usize) -> Direction {
+        let own = self.entry(index).and_then(|it| it.rtp.direction);
+        // RFC 8866 §6.7: without a word it is both ways
+        own.or(self.session.direction)
+            .unwrap_or(Direction::SendRecv)
+    }
+
+    /// Whether header extensions of one and two bytes may be mixed (RFC 8285 §6).
+    pub(crate) fn is_mixed(&self, index: usize) -> bool {
+        self.session.mixed || self.entry(index).is_some_and(|it| it.rtp.mixed)
+    }
+
     /// Whether its author is an ICE-lite agent (RFC 8445 §2.5).
     pub(crate) fn is_lite(&self) -> bool {
         self.session.lite
@@ -195,12 +215,12 @@ impl Entry {
         let mut facts = Facts::default();
         let mut mid = None;
         let mut bundle_only = false;
-        let (mut maps, mut parameters, mut feedback) = (Vec::new(), Vec::new(), Vec::new());
+        let mut rtp = rtp::Lines::default();
         for attribute in media.attributes() {
+            let Some(attribute) = rtp.keep(attribute) else {
+                continue;
+            };
             match attribute {
-                Attribute::RtpMap(it) => maps.push(it),
-                Attribute::Fmtp(it) => parameters.push(it),
-                Attribute::RtcpFeedback(it) => feedback.push(it),
                 Attribute::Mid(it) => mid = mid.or_else(|| Some(it.to_owned())),
                 Attribute::BundleOnly => bundle_only = true,
                 other => facts.read(other),
@@ -216,12 +236,7 @@ impl Entry {
             rejected: media.port() == 0 && !bundle_only,
             bundle_only,
             bundle: None,
-            codecs: Format::read(
-                media.formats().filter_map(|it| it.parse().ok()),
-                &maps,
-                &parameters,
-                &feedback,
-            ),
+            rtp: rtp.finish(&media),
             facts,
         }
     }
@@ -251,11 +266,6 @@ impl Entry {
             Some(size) => size,
         }
     }
-
-    /// What its formats mean, in the order of the line; those of which nothing is known are left out.
-    pub(crate) fn codecs(&self) -> &[Format] {
-        &self.codecs
-    }
 }
 
 impl Facts {
@@ -281,6 +291,8 @@ impl Facts {
                 self.trickle |= options.split_ascii_whitespace().any(|it| it == "trickle");
             }
             Attribute::IceLite => self.lite = true,
+            Attribute::Direction(it) => self.direction = self.direction.or(Some(it)),
+            Attribute::ExtMapAllowMixed => self.mixed = true,
             Attribute::Candidate(candidate) => self.candidates.push(*candidate),
             Attribute::EndOfCandidates => self.ended = true,
             Attribute::SctpPort(port) => self.sctp_port = self.sctp_port.or(Some(port)),

@@ -9,6 +9,8 @@ pub struct Layer {
     pub rid: String,
     /// It is not to be sent for now.
     pub paused: bool,
+    /// What else its line says: formats and limits (RFC 8851 §4), as they were written.
+    pub restrictions: Option<String>,
 }
 
 /// The layers of a section, as the author of the description sees them.
@@ -26,7 +28,33 @@ impl Layer {
         Self {
             rid: rid.into(),
             paused: false,
+            restrictions: None,
         }
+    }
+
+    /// What is left of it where these formats were accepted; `None` when none of its own were.
+    // RFC 8851 §6.3: restrictions are repeated, but for the formats that are not accepted
+    fn within(&self, accepted: &[u8]) -> Option<Self> {
+        let Some(restrictions) = &self.restrictions else {
+            return Some(self.clone());
+        };
+        let mut left = Vec::new();
+        for restriction in restrictions.split(';') {
+            let Some(formats) = restriction.trim_ascii().strip_prefix("pt=") else {
+                left.push(restriction.to_owned());
+                continue;
+            };
+            let taken = |it: &&str| it.parse().is_ok_and(|it| accepted.contains(&it));
+            let formats: Vec<_> = formats.split(',').filter(taken).collect();
+            if formats.is_empty() {
+                return None;
+            }
+            left.push(format!("pt={}", formats.join(",")));
+        }
+        Some(Self {
+            restrictions: Some(left.join(";")),
+            ..self.clone()
+        })
     }
 }
 
@@ -39,12 +67,13 @@ impl Layers {
         };
         let of = |direction| {
             let described = |id: &str| {
-                rids.iter()
-                    .any(|it| it.id == id && it.direction == direction)
+                let mut rids = rids.iter();
+                rids.find(|it| it.id == id && it.direction == direction)
             };
             let mut layers: Vec<Layer> = Vec::new();
             for mut alternatives in simulcast.streams(direction) {
-                let Some(it) = alternatives.find(|it| described(it.id)) else {
+                let found = alternatives.find_map(|it| Some((it, described(it.id)?)));
+                let Some((it, line)) = found else {
                     continue;
                 };
                 let first = layers.iter().all(|layer| layer.rid != it.id);
@@ -52,6 +81,7 @@ impl Layers {
                     layers.push(Layer {
                         rid: it.id.to_owned(),
                         paused: it.paused,
+                        restrictions: line.restrictions.map(str::to_owned),
                     });
                 }
             }
@@ -63,36 +93,21 @@ impl Layers {
         }
     }
 
-    /// What an answer takes of an offer: all layers that the offerer sends, and of those that it takes the
-    /// ones that are ours to send, in its order.
-    pub fn answer(offered: &Self, ours: &[Layer]) -> Self {
+    /// What an answer takes of an offer: the layers that the offerer sends, and of those that it takes the
+    /// ones that are ours to send, in its order. A layer whose formats are none of the `accepted` ones is left out.
+    pub fn answer(offered: &Self, ours: &[Layer], accepted: &[u8]) -> Self {
         let send = offered.receive.iter().filter_map(|wanted| {
             let own = ours.iter().find(|it| it.rid == wanted.rid)?;
             Some(Layer {
                 paused: own.paused || wanted.paused,
-                rid: own.rid.clone(),
+                ..wanted.within(accepted)?
             })
         });
+        let receive = offered.send.iter();
         Self {
             send: send.collect(),
-            receive: offered.send.clone(),
+            receive: receive.filter_map(|it| it.within(accepted)).collect(),
         }
-    }
-
-    /// What is left of layers that we offered: those that the answer takes. The set only shrinks; without
-    /// any, one stream without a rid goes on (W3C §5.2: the first).
-    pub fn narrowed(ours: &[Layer], answered: &Self) -> Vec<Layer> {
-        let taken = |layer: &&Layer| answered.receive.iter().any(|it| it.rid == layer.rid);
-        let paused = |layer: &Layer| {
-            let mut answered = answered.receive.iter();
-            let theirs = answered.find(|it| it.rid == layer.rid);
-            theirs.is_some_and(|it| it.paused)
-        };
-        let left = ours.iter().filter(taken).map(|layer| Layer {
-            paused: layer.paused || paused(layer),
-            rid: layer.rid.clone(),
-        });
-        left.collect()
     }
 
     /// Writes `a=rid` and `a=simulcast`, if there are any.
@@ -100,8 +115,14 @@ impl Layers {
         let both = [("send", &self.send), ("recv", &self.receive)];
         let mut lists = Vec::new();
         for (word, layers) in both {
-            for layer in layers {
-                writer.line('a', format_args!("rid:{} {word}", layer.rid));
+            for Layer {
+                rid, restrictions, ..
+            } in layers
+            {
+                match restrictions {
+                    Some(it) => writer.line('a', format_args!("rid:{rid} {word} {it}")),
+                    None => writer.line('a', format_args!("rid:{rid} {word}")),
+                };
             }
             let names = layers.iter().map(|it| match it.paused {
                 true => format!("~{}", it.rid),
@@ -145,8 +166,8 @@ mod tests {
 
     fn layers(list: &[&str]) -> Vec<Layer> {
         let layer = |it: &&str| Layer {
-            rid: it.trim_start_matches('~').to_owned(),
             paused: it.starts_with('~'),
+            ..Layer::new(it.trim_start_matches('~'))
         };
         list.iter().map(layer).collect()
     }
@@ -186,23 +207,23 @@ mod tests {
             send: layers(&["q", "~h"]),
             receive: layers(&["b", "~a", "c"]),
         };
-        let answer = Layers::answer(&offer, &layers(&["a", "b"]));
+        let answer = Layers::answer(&offer, &layers(&["a", "b"]), &[]);
         assert_eq!(answer.receive, offer.send);
         assert_eq!(answer.send, layers(&["b", "~a"]));
-        let none = Layers::answer(&Layers::default(), &layers(&["a"]));
+        let none = Layers::answer(&Layers::default(), &layers(&["a"]), &[]);
         assert_eq!(none, Layers::default());
     }
 
-    /// The set only shrinks, in our order.
+    /// Restrictions are repeated, without formats that were not accepted; without any of its own a layer is
+    /// left out.
     #[test]
-    fn narrowed() {
-        let ours = layers(&["q", "h", "~f"]);
-        let answer = |list: &[&str]| Layers {
-            send: Vec::new(),
-            receive: layers(list),
-        };
-        let left = Layers::narrowed(&ours, &answer(&["f", "~q", "new"]));
-        assert_eq!(left, layers(&["~q", "~f"]));
-        assert_eq!(Layers::narrowed(&ours, &answer(&[])), []);
+    fn restrictions() {
+        let text = "a=rid:q send pt=96,97;max-width=320\r\na=rid:h send pt=98\r\na=rid:f send max-fps=30\r\n\
+                    a=simulcast:send q;h;f\r\n";
+        let offer = read(text);
+        assert_eq!(written(&offer), text);
+        let answer = Layers::answer(&offer, &[], &[97, 100]);
+        let expected = "a=rid:q recv pt=97;max-width=320\r\na=rid:f recv max-fps=30\r\na=simulcast:recv q;f\r\n";
+        assert_eq!(written(&answer), expected);
     }
 }

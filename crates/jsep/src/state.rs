@@ -5,8 +5,11 @@ use std::sync::Arc;
 use oxirtc_sdp::Session;
 
 use crate::{
-    Config, Credentials, Error, SdpType, SignalingState, agreement::Agreement, outline::Outline,
-    signaling::Side, validate,
+    Config, Credentials, Error, SdpType, SignalingState, TransportId,
+    agreement::{Agreement, Next, Plan},
+    outline::Outline,
+    signaling::Side,
+    validate,
 };
 
 /// What a description changes: it is copied, changed, and replaced as a whole, or not at all.
@@ -20,7 +23,7 @@ pub(crate) struct State {
     pub(crate) agreement: Agreement,
     /// The agreement of the last stable state while an exchange is open: where a rollback goes.
     stable: Option<Arc<Agreement>>,
-    next_transport: u32,
+    pub(crate) next: Next,
 }
 
 /// A description that was read, and is applied or is to be.
@@ -29,6 +32,8 @@ pub(crate) struct Applied {
     pub(crate) kind: SdpType,
     pub(crate) session: Session,
     pub(crate) outline: Outline,
+    /// What sections of ours were written for.
+    pub(crate) plan: Vec<Plan>,
 }
 
 impl Applied {
@@ -43,6 +48,7 @@ impl Applied {
             kind,
             session,
             outline,
+            plan: Vec::new(),
         })
     }
 }
@@ -64,12 +70,27 @@ impl State {
         both.filter_map(|it| it.as_deref())
     }
 
+    /// The agreement that an open exchange is to change, else the one in force.
+    pub(crate) fn stable(&self) -> &Agreement {
+        self.stable.as_deref().unwrap_or(&self.agreement)
+    }
+
+    /// The transport of the bundle group that both ends have agreed on.
+    // RFC 9143 §7.5: what is new joins it under its address
+    pub(crate) fn bundle(&self) -> Option<TransportId> {
+        let remote = &self.current_remote.as_ref()?.outline;
+        let bundled = |index: &usize| remote.entry(*index).is_some_and(|it| it.bundle.is_some());
+        let stable = self.stable();
+        let mut sections = (0..stable.sections.len()).filter(bundled);
+        sections.find_map(|index| stable.carrier(index))
+    }
+
     /// Back to the last stable state.
     pub(crate) fn roll_back(&mut self) {
         self.pending_local = None;
         self.pending_remote = None;
         if let Some(stable) = self.stable.take() {
-            self.agreement = Arc::unwrap_or_clone(stable);
+            self.agreement.roll_back(Arc::unwrap_or_clone(stable));
         }
         self.signaling = SignalingState::Stable;
     }
@@ -112,9 +133,9 @@ impl State {
         validate::continues(outline, &self.agreement.sections)?;
         let now = || Arc::new(self.agreement.clone());
         let stable = self.stable.clone().unwrap_or_else(now);
-        let next = &mut self.next_transport;
+        let described = (outline, offer.plan.as_slice());
         self.agreement
-            .propose(side, outline, (&stable, config), next);
+            .propose(side, described, (&stable, config), &mut self.next);
         self.stable = Some(stable);
         Ok(())
     }

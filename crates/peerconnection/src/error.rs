@@ -22,6 +22,8 @@ pub enum ErrorKind {
     InvalidModification,
     /// A string that does not have the form it must have.
     Syntax,
+    /// A character that may not stand in the string.
+    InvalidCharacter,
     /// Not supported by this implementation.
     NotSupported,
     /// Failed for a reason of its own; often with an [`ErrorDetail`].
@@ -154,6 +156,7 @@ impl ErrorKind {
             Self::InvalidAccess => "InvalidAccessError",
             Self::InvalidModification => "InvalidModificationError",
             Self::Syntax => "SyntaxError",
+            Self::InvalidCharacter => "InvalidCharacterError",
             Self::NotSupported => "NotSupportedError",
             Self::Operation => "OperationError",
             Self::Type => "TypeError",

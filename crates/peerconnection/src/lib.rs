@@ -13,18 +13,23 @@ mod description;
 pub mod engine;
 mod error;
 mod label;
+mod media;
 mod message;
+mod parameters;
 mod path;
 mod state;
 
 #[doc(inline)]
 pub use api::{
-    DataChannel, DataChannelEvent, DtlsTransport, DtlsTransportEvent, Event, Events, IceTransport,
-    IceTransportEvent, PeerConnection, SctpTransport, TrySendError, WeakPeerConnection,
+    DataChannel, DataChannelEvent, DtlsTransport, DtlsTransportEvent, DtmfSender, Event, Events,
+    FrameReader, FrameWriter, Hint, IceTransport, IceTransportEvent, MediaStream, MediaStreamTrack,
+    PacketReader, PacketWriter, PeerConnection, RtpReceiver, RtpSender, RtpTransceiver,
+    RtpTransceiverInit, SctpTransport, StatsSelector, StreamEvent, TrackEvent, TrackOrKind,
+    TrackReadyState, TrySendError, WeakPeerConnection,
 };
 pub use candidate::{
     IceCandidate, IceCandidateError, IceCandidateInit, IceCandidateType, IceComponent,
-    IceTcpCandidateType,
+    IceServerTransportProtocol, IceTcpCandidateType,
 };
 pub use certificate::{Certificate, DtlsFingerprint, KeyAlgorithm};
 pub use configuration::{
@@ -37,12 +42,20 @@ pub use driver::Endpoint;
 #[doc(inline)]
 pub use engine::{IceCandidatePair, IceParameters};
 pub use error::{Error, ErrorDetail, ErrorKind};
+pub use media::{Codec, EncodedFrame, FrameKind, Layer, MediaKind, Rotation, RtpPacket};
 pub use message::{DataChannelInit, Message, MessageCounts, Priority};
+pub use parameters::{
+    RtcpParameters, RtpCapabilities, RtpCodec, RtpCodecParameters, RtpEncodingParameters,
+    RtpHeaderExtensionParameters, RtpReceiveParameters, RtpSendParameters, RtpTransceiverDirection,
+};
 pub use path::Protocol;
 pub use state::{
     DataChannelState, DtlsTransportState, IceConnectionState, IceGatheringState, IceRole,
     IceTransportState, PeerConnectionState, SctpTransportState, SignalingState,
 };
+
+#[doc(inline)]
+pub use oxirtc_stats::{self as stats, StatsReport};
 
 // They stand in `engine` for all others.
 pub(crate) use message::SendError;

@@ -91,6 +91,16 @@ impl Carrier for WireEnd {
     fn wake(&mut self) {
         self.0.woken.store(true, Ordering::Relaxed);
     }
+
+    fn waker(&self) -> Waker {
+        Arc::clone(&self.0).into()
+    }
+}
+
+impl Wake for Wire {
+    fn wake(self: Arc<Self>) {
+        self.woken.store(true, Ordering::Relaxed);
+    }
 }
 
 impl World {

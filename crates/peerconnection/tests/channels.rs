@@ -50,9 +50,8 @@ fn all_kinds_of_messages_arrive_in_order() {
         messages.iter().collect::<Vec<_>>()
     );
     // [6.2-07]
-    let error = pair.ends[0]
-        .engine
-        .send(pair.now, here, &vec![0; 262_145].into())
+    let error = pair
+        .try_send(0, here, &vec![0; 262_145].into())
         .unwrap_err();
     assert!(matches!(error, SendError::Refused(error) if error.kind() == ErrorKind::Type));
 }
@@ -136,9 +135,10 @@ fn negotiated_channels_open_without_a_word() {
 fn wrong_options_are_refused() {
     let mut pair = Pair::new(4, link());
     let refused = |pair: &mut Pair, label: &str, init: DataChannelInit| {
-        pair.ends[0]
-            .engine
-            .create_data_channel(pair.now, label, &init)
+        let now = pair.now;
+        let engine = &mut pair.ends[0].engine;
+        engine
+            .create_data_channel(now, label, &init)
             .unwrap_err()
             .kind()
     };
@@ -184,10 +184,7 @@ fn a_channel_closes_in_order_and_its_id_is_free_again() {
     pair.close_channel(0, here);
     pair.close_channel(0, here);
     assert_eq!(pair.ends[0].state(here), DataChannelState::Closing);
-    let error = pair.ends[0]
-        .engine
-        .send(pair.now, here, &"late".into())
-        .unwrap_err();
+    let error = pair.try_send(0, here, &"late".into()).unwrap_err();
     assert!(matches!(error, SendError::Refused(it) if it.kind() == ErrorKind::InvalidState));
     let closed = DataChannelState::Closed;
     pair.until(SOON, |pair| {
@@ -317,7 +314,7 @@ fn a_full_buffer_pushes_back() {
     let message = Message::from(vec![0; 200_000]);
     let mut taken = 0;
     let refusal = loop {
-        match pair.ends[0].engine.send(pair.now, here, &message) {
+        match pair.try_send(0, here, &message) {
             Ok(()) => taken += 1,
             Err(error) => break error,
         }
@@ -336,11 +333,7 @@ fn a_slow_reader_slows_its_peer() {
     pair.ends[1].reads = false;
     let mut sent = 0_u64;
     for _ in 0..60 {
-        while pair.ends[0]
-            .engine
-            .send(pair.now, here, &vec![1; 60_000].into())
-            .is_ok()
-        {
+        while pair.try_send(0, here, &vec![1; 60_000].into()).is_ok() {
             sent += 1;
         }
         pair.run(Duration::from_millis(500));
@@ -440,11 +433,7 @@ fn unread_messages_of_closed_channels_are_bounded() {
         let id = pair.open(0, &index.to_string(), &DataChannelInit::default());
         ids.push(id);
         pair.run(Duration::from_millis(100));
-        while pair.ends[0]
-            .engine
-            .send(pair.now, id, &vec![2; 50_000].into())
-            .is_ok()
-        {
+        while pair.try_send(0, id, &vec![2; 50_000].into()).is_ok() {
             sent += 1;
             if sent % 4 == 0 {
                 break;

@@ -201,10 +201,11 @@ fn sctp_is_there_from_the_first_offer() {
         .filter(|line| !line.starts_with("a=max-message-size"))
         .flat_map(|line| [line, "\r\n"])
         .collect();
+    let now = pair.now;
     let engine = &mut pair.ends[1].engine;
     let plain = oxirtc_peerconnection::SessionDescription::offer(plain);
-    engine.set_remote_description(pair.now, plain).unwrap();
-    engine.set_local_description(pair.now, None).unwrap();
+    engine.set_remote_description(now, plain).unwrap();
+    engine.set_local_description(now, None).unwrap();
     assert_eq!(engine.sctp().unwrap().max_message_size(), Some(65_536));
     let (pair, _) = Pair::connected(5, link(), &DataChannelInit::default());
     for end in &pair.ends {
@@ -271,10 +272,9 @@ fn a_rollback_leaves_nothing_behind() {
     assert_eq!(pair.ends[0].sockets.len(), 1);
     let mut rollback = oxirtc_peerconnection::SessionDescription::rollback();
     rollback.sdp = "not looked at".into();
-    pair.ends[0]
-        .engine
-        .set_local_description(pair.now, Some(rollback))
-        .unwrap();
+    let now = pair.now;
+    let engine = &mut pair.ends[0].engine;
+    engine.set_local_description(now, Some(rollback)).unwrap();
     pair.step();
     let end = &pair.ends[0];
     assert!(end.engine.local_description().is_none());
@@ -307,10 +307,9 @@ fn glare_ends_in_one_connection() {
     let _ignored = pair.offer(1, &OfferOptions::default()).unwrap();
     pair.step();
     let answer = pair.answer(1, impolite).unwrap();
-    pair.ends[0]
-        .engine
-        .set_remote_description(pair.now, answer)
-        .unwrap();
+    let now = pair.now;
+    let engine = &mut pair.ends[0].engine;
+    engine.set_remote_description(now, answer).unwrap();
     let open = oxirtc_peerconnection::DataChannelState::Open;
     pair.until(Duration::from_secs(10), |pair| {
         let opened = pair.ends[0].state(mine) == open && pair.ends[1].state(yours) == open;

@@ -53,10 +53,9 @@ fn a_wrong_fingerprint_fails_the_connection() {
         if deceived == 0 {
             answer = forged(&answer);
         }
-        pair.ends[0]
-            .engine
-            .set_remote_description(pair.now, answer)
-            .unwrap();
+        let now = pair.now;
+        let engine = &mut pair.ends[0].engine;
+        engine.set_remote_description(now, answer).unwrap();
         pair.until(SOON, |pair| {
             pair.ends[deceived].engine.connection_state() == PeerConnectionState::Failed
         });
@@ -110,11 +109,13 @@ fn a_client_hello_may_come_before_the_answer() {
         let answer = pair.answer(1, offer).unwrap();
         pair.exchange();
         pair.run(ms(late));
-        assert!(pair.dtls_sent[1] > 0 || late < 50, "the hello has gone out");
-        pair.ends[0]
-            .engine
-            .set_remote_description(pair.now, answer)
-            .unwrap();
+        assert!(
+            pair.ends[1].dtls_sent > 0 || late < 50,
+            "the hello has gone out"
+        );
+        let now = pair.now;
+        let engine = &mut pair.ends[0].engine;
+        engine.set_remote_description(now, answer).unwrap();
         let open = DataChannelState::Open;
         let elapsed = pair.until(SOON, |pair| pair.ends[0].state(here) == open);
         assert!(elapsed <= ms(250), "{late} ms late, {elapsed:?}");
@@ -137,17 +138,15 @@ fn a_provisional_answer_is_enough_to_connect() {
     let offer = pair.offer(0, &OfferOptions::default()).unwrap();
     let answer = pair.answer(1, offer).unwrap();
     let pranswer = SessionDescription::pranswer(answer.sdp.clone());
-    pair.ends[0]
-        .engine
-        .set_remote_description(pair.now, pranswer)
-        .unwrap();
+    let now = pair.now;
+    let engine = &mut pair.ends[0].engine;
+    engine.set_remote_description(now, pranswer).unwrap();
     pair.until(SOON, |pair| {
         pair.ends[0].state(here) == DataChannelState::Open
     });
-    pair.ends[0]
-        .engine
-        .set_remote_description(pair.now, answer)
-        .unwrap();
+    let now = pair.now;
+    let engine = &mut pair.ends[0].engine;
+    engine.set_remote_description(now, answer).unwrap();
     pair.send(0, here, "still the same");
     pair.until(SOON, |pair| pair.ends[1].inbox.len() == 1);
     assert_eq!(
@@ -203,7 +202,7 @@ fn a_lost_peer_is_failed_within_35_seconds() {
     let (mut pair, _) = Pair::connected(4, link(), &DataChannelInit::default());
     pair.run(Duration::from_secs(5));
     let address = pair.ends[0].address;
-    pair.network.set_interface(address, false);
+    pair.wire.network.set_interface(address, false);
     let elapsed = pair.until(Duration::from_secs(60), |pair| {
         pair.ends[1].engine.connection_state() == PeerConnectionState::Failed
     });
@@ -289,7 +288,7 @@ fn an_ice_restart_disturbs_nothing_above() {
 fn a_restart_heals_a_failed_connection() {
     let (mut pair, [here, there]) = Pair::connected(6, link(), &DataChannelInit::default());
     let address = pair.ends[0].address;
-    pair.network.set_interface(address, false);
+    pair.wire.network.set_interface(address, false);
     pair.send(0, here, "while the link is down");
     pair.until(Duration::from_secs(60), |pair| {
         pair.ends
@@ -297,7 +296,7 @@ fn a_restart_heals_a_failed_connection() {
             .all(|end| end.engine.connection_state() == PeerConnectionState::Failed)
     });
     assert_eq!(pair.ends[1].state(there), DataChannelState::Open);
-    pair.network.set_interface(address, true);
+    pair.wire.network.set_interface(address, true);
     pair.ends[0].engine.restart_ice();
     pair.negotiate(0).unwrap();
     pair.until(SOON, |pair| {

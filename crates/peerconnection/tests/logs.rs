@@ -1,16 +1,21 @@
 //! What the log says: every line of a connection has its label, and why one does not come up is told.
 #![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
 
+mod pair;
+
 use std::{
     sync::Mutex,
     time::{Duration, Instant, SystemTime},
 };
 
 use oxirtc_peerconnection::{
-    Certificate, Configuration, DataChannelInit, IceServer, KeyAlgorithm, PeerConnection,
-    SessionDescription, Settings,
+    Certificate, Configuration, DataChannelInit, KeyAlgorithm, PeerConnection, SessionDescription,
+    Settings,
     engine::{Anchor, Engine, Interface, Request},
 };
+
+use oxirtc_netsim::{Link, ms};
+use pair::Pair;
 
 static LINES: Mutex<Vec<String>> = Mutex::new(Vec::new());
 
@@ -32,7 +37,7 @@ impl log::Log for Log {
 fn listen() {
     // The second test of the process finds it there.
     let _ = log::set_logger(&Log);
-    log::set_max_level(log::LevelFilter::Debug);
+    log::set_max_level(log::LevelFilter::Trace);
 }
 
 fn lines_of(label: &str) -> Vec<String> {
@@ -49,35 +54,6 @@ fn engine(configuration: Configuration, seed: u8) -> (Engine, Instant) {
     };
     let engine = Engine::new(configuration, Settings::default(), [seed; 32], anchor).unwrap();
     (engine, now)
-}
-
-/// Each server that nothing asks yet is named, when it is configured and when it is changed; a password is not.
-#[test]
-fn a_server_that_is_not_asked_is_named() {
-    listen();
-    let servers = vec![
-        IceServer::new("stun:stun.example.org"),
-        IceServer::with_credential("turn:turn.example.org?transport=tcp", "user", "hush"),
-    ];
-    let configuration = Configuration {
-        ice_servers: servers,
-        ..Configuration::default()
-    };
-    let (mut engine, _) = engine(configuration, 3);
-    let label = engine.label().to_string();
-    let lines = lines_of(&label);
-    assert_eq!(lines.len(), 2, "{lines:?}");
-    for (line, url) in lines
-        .iter()
-        .zip(["stun:stun.example.org", "turn:turn.example.org"])
-    {
-        assert!(line.starts_with("WARN") && line.contains(url), "{line}");
-        assert!(!line.contains("hush"));
-    }
-    let mut changed = engine.configuration().clone();
-    changed.ice_servers = vec![IceServer::new("stun:other.example.org")];
-    engine.set_configuration(changed).unwrap();
-    assert!(lines_of(&label)[2].contains("stun:other.example.org"));
 }
 
 /// What is missing, one after the other.
@@ -176,4 +152,43 @@ async fn the_driver_tells_the_log() {
         line.starts_with("DEBUG") && line.contains("New for a while"),
         "{line}"
     );
+}
+
+/// A packet that DTLS carries stands in the trace of both ends, in the clear and in the form that text2pcap reads; so does why
+/// one was dropped.
+#[test]
+fn the_trace_shows_packets_and_what_was_dropped() {
+    listen();
+    let init = DataChannelInit::default();
+    let (mut pair, [here, _]) = Pair::connected(4, Link::new(1).delay(ms(1)), &init);
+    let mut spoiled = false;
+    pair.tap = Some(Box::new(move |_, datagram| {
+        if !spoiled && matches!(datagram.first(), Some(20..=63)) {
+            // A byte of the tag.
+            *datagram.last_mut().unwrap() ^= 1;
+            spoiled = true;
+        }
+        true
+    }));
+    pair.send(0, here, "in the clear");
+    pair.until(Duration::from_secs(5), |pair| pair.ends[1].inbox.len() == 1);
+    let text: String = "in the clear"
+        .bytes()
+        .map(|byte| format!(" {byte:02x}"))
+        .collect();
+    for (end, letter) in [(0, "O"), (1, "I")] {
+        let lines = lines_of(&pair.ends[end].engine.label().to_string());
+        let line = lines.iter().find(|line| line.contains(&text)).unwrap();
+        let words: Vec<_> = line.split(' ').collect();
+        assert_eq!((words[0], words[1], words[3]), ("TRACE", letter, "0000"));
+        assert_eq!(words[2].len(), "00:00:00.000000".len());
+        // The common header: both ports are 5000.
+        assert_eq!(words[4..8], ["13", "88", "13", "88"], "{line}");
+        assert!(line.ends_with(" SCTP"), "{line}");
+    }
+    let lines = lines_of(&pair.ends[1].engine.label().to_string());
+    let dropped = lines
+        .iter()
+        .find(|line| line.contains("does not authenticate"));
+    assert!(dropped.unwrap().contains("from 10.0.0.1:"), "{lines:?}");
 }

@@ -69,7 +69,7 @@ impl Run {
         let data = [self.data(0), self.data(1)];
         let mut sent = [0, 0];
         let start = pair.now;
-        let received = |pair: &Pair, side: usize| -> usize {
+        let received = |pair: &pair::Wired, side: usize| -> usize {
             pair.ends[side]
                 .inbox
                 .iter()
@@ -88,11 +88,7 @@ impl Run {
                 while sent[side] < data[side].len() {
                     let chunk = data[side].slice(sent[side]..sent[side] + CHUNK);
                     let message = Message::Binary(chunk);
-                    if pair.ends[side]
-                        .engine
-                        .send(pair.now, channels[side], &message)
-                        .is_err()
-                    {
+                    if pair.try_send(side, channels[side], &message).is_err() {
                         break;
                     }
                     sent[side] += CHUNK;

@@ -36,7 +36,8 @@ fn a_low_buffered_amount_is_told_when_the_packets_are_built() {
     let (mut pair, [here, _]) = Pair::connected(1, link(), &DataChannelInit::default());
     pair.run(Duration::from_secs(1));
     pair.send(0, here, vec![0; 3000]);
-    let (engine, now) = (&mut pair.ends[0].engine, pair.now);
+    let now = pair.now;
+    let engine = &mut pair.ends[0].engine;
     let low = |event: Event| matches!(event, Event::Channel(_, ChannelEvent::BufferedAmountLow));
     assert!(engine.poll_task().is_none(), "nothing has left");
     let mut buf = Vec::new();
@@ -110,7 +111,9 @@ fn messages_without_a_limit_arrive() {
 #[test]
 fn the_end_of_candidates_is_handed_on() {
     let mut pair = Pair::new(5, link());
-    pair.trickle = false;
+    for end in &mut pair.ends {
+        end.trickle = false;
+    }
     pair.open(0, "a", &DataChannelInit::default());
     pair.negotiate(0).unwrap();
     let nowhere = IceCandidateInit {
@@ -122,7 +125,8 @@ fn the_end_of_candidates_is_handed_on() {
         candidate: String::new(),
         ..nowhere.clone()
     };
-    let (engine, now) = (&mut pair.ends[0].engine, pair.now);
+    let now = pair.now;
+    let engine = &mut pair.ends[0].engine;
     engine.add_ice_candidate(now, &nowhere).unwrap();
     engine.add_ice_candidate(now, &end).unwrap();
     pair.until(Duration::from_secs(120), |pair| {
@@ -188,7 +192,8 @@ fn ufrags_are_told_for_as_long_as_the_peer_may_use_them() {
     pair.offer(0, &OfferOptions::default()).unwrap();
     pair.step();
     let rollback = SessionDescription::rollback();
-    let (engine, now) = (&mut pair.ends[0].engine, pair.now);
+    let now = pair.now;
+    let engine = &mut pair.ends[0].engine;
     engine.set_local_description(now, Some(rollback)).unwrap();
     pair.step();
     let (told, released) = ufrags(&pair);
@@ -220,11 +225,7 @@ fn a_channel_that_only_the_peer_has_is_given_up() {
         ..DataChannelInit::default()
     };
     let alone = pair.open(0, "alone", &init);
-    while pair.ends[0]
-        .engine
-        .send(pair.now, alone, &vec![0; 60_000].into())
-        .is_ok()
-    {}
+    while pair.try_send(0, alone, &vec![0; 60_000].into()).is_ok() {}
     pair.send(0, here, "still here");
     pair.until(Duration::from_secs(5), |pair| {
         pair.ends[1].messages(there).len() == 1

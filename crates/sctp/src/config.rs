@@ -49,6 +49,7 @@ pub(crate) struct Timing {
 
 impl Config {
     /// The SCTP ports; 5000 on both sides by default, as `a=sctp-port` announces (RFC 8841).
+    #[must_use]
     pub fn ports(mut self, local: u16, remote: u16) -> Self {
         (self.local_port, self.remote_port) = (local, remote);
         self
@@ -57,6 +58,7 @@ impl Config {
     /// The largest packet to build, in bytes, and so the size of fragments; rounded down to a multiple of four, at
     /// least 512. Default 1112: a 1200-byte datagram without IPv6 and UDP headers (48) and a DTLS record (37). Larger
     /// packets cost less each, but are lost on a path that cannot carry them.
+    #[must_use]
     pub fn max_packet(mut self, bytes: usize) -> Self {
         self.max_packet = bytes.clamp(MIN_PACKET, MAX_PACKET) & !3;
         self
@@ -66,6 +68,7 @@ impl Config {
     /// round trip of 50 ms. It is raised to [`max_message_size`](Self::max_message_size) and 64 KiB when that is
     /// more, as a message is put together inside it. A smaller window bounds memory, a larger one throughput over
     /// long paths; nothing of it is allocated before data comes.
+    #[must_use]
     pub fn receive_window(mut self, bytes: u32) -> Self {
         self.receive_window = bytes.max(MIN_WINDOW);
         self
@@ -74,6 +77,7 @@ impl Config {
     /// The largest message to accept from the peer, in bytes; default 256 KiB, as `a=max-message-size` should then
     /// announce. A larger one aborts the association at the first chunk over the limit. 0 is no limit, as in the
     /// attribute (RFC 8841 §6): 1 GiB, the most there can be, and the receive window is raised to that.
+    #[must_use]
     pub fn max_message_size(mut self, bytes: usize) -> Self {
         self.max_message_size = match bytes {
             0 => MAX_MESSAGE,
@@ -84,6 +88,7 @@ impl Config {
 
     /// How much may wait to be acknowledged over all streams, in bytes with 128 a message added; default 16 MiB. One
     /// message larger than that is accepted while nothing else waits.
+    #[must_use]
     pub fn send_buffer(mut self, bytes: usize) -> Self {
         self.send_buffer = bytes;
         self
@@ -91,6 +96,7 @@ impl Config {
 
     /// How many streams to offer in each direction; default 65535 both, at least 1. A stream that is not used costs
     /// nothing.
+    #[must_use]
     pub fn streams(mut self, outbound: u16, inbound: u16) -> Self {
         (self.outbound_streams, self.inbound_streams) = (outbound.max(1), inbound.max(1));
         self
@@ -99,6 +105,7 @@ impl Config {
     /// The retransmission timeout: before a measurement, at least and at most. Default 1 s, 400 ms and 3 s: with
     /// consent freshness below, a long silence is a broken path and not a reason to wait. RFC 9260 §16 recommends 1 s,
     /// 1 s and 60 s.
+    #[must_use]
     pub fn rto(mut self, initial: Duration, min: Duration, max: Duration) -> Self {
         let max = max.max(Duration::from_millis(10));
         let min = min.clamp(Duration::from_millis(10), max);
@@ -110,6 +117,7 @@ impl Config {
 
     /// Association.Max.Retrans: how many timeouts in a row end the association. Default `None`: no limit while there
     /// is consent, 10 (the recommendation of RFC 9260 §16) without.
+    #[must_use]
     pub fn max_retransmissions(mut self, limit: Option<u32>) -> Self {
         self.max_retransmissions = limit;
         self
@@ -117,24 +125,28 @@ impl Config {
 
     /// Max.Init.Retransmits: how often INIT or COOKIE ECHO is repeated. Default `None`: no limit while there is
     /// consent, 8 (the recommendation of RFC 9260 §16) without.
+    #[must_use]
     pub fn max_init_retransmissions(mut self, limit: Option<u32>) -> Self {
         self.max_init_retransmissions = limit;
         self
     }
 
     /// Valid.Cookie.Life: how long a cookie that we gave out may come back; default 60 s.
+    #[must_use]
     pub fn cookie_lifetime(mut self, lifetime: Duration) -> Self {
         self.timing.cookie_lifetime = lifetime;
         self
     }
 
     /// HB.interval: how long the association is idle before a HEARTBEAT; default 30 s, `None` sends none.
+    #[must_use]
     pub fn heartbeat_interval(mut self, interval: Option<Duration>) -> Self {
         self.timing.heartbeat_interval = interval.map(|i| i.max(Duration::from_millis(10)));
         self
     }
 
     /// How long an acknowledgement may wait for a second packet; default 200 ms, at most 500 ms (RFC 9260 §6.2).
+    #[must_use]
     pub fn delayed_ack(mut self, delay: Duration) -> Self {
         self.timing.delayed_ack = delay.min(Duration::from_millis(500));
         self
@@ -142,12 +154,14 @@ impl Config {
 
     /// The congestion window at the start, in packets; default 10, as TCP has it (RFC 6928). RFC 9260 §7.2.1 says
     /// 4 at most.
+    #[must_use]
     pub fn initial_window_packets(mut self, packets: u32) -> Self {
         self.initial_window_packets = packets.clamp(1, 64);
         self
     }
 
     /// How the congestion window follows the path; default [`CongestionControl::Cubic`].
+    #[must_use]
     pub fn congestion_control(mut self, control: CongestionControl) -> Self {
         self.congestion_control = control;
         self
@@ -155,6 +169,7 @@ impl Config {
 
     /// Whether packets without a checksum are accepted and, if the peer accepts them too, sent (RFC 9653). Default true,
     /// as the layer below is DTLS, which finds every error itself.
+    #[must_use]
     pub fn zero_checksum(mut self, accept: bool) -> Self {
         self.zero_checksum = accept;
         self
@@ -162,6 +177,7 @@ impl Config {
 
     /// Whether messages of different streams share the association piece by piece, if the peer can (RFC 8260); default
     /// true. Without it a large message holds up all others until its last piece is out.
+    #[must_use]
     pub fn interleaving(mut self, offer: bool) -> Self {
         self.interleaving = offer;
         self

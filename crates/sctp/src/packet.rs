@@ -14,7 +14,7 @@ mod reader;
 mod reconfig;
 mod sack;
 
-use byteorder::{BigEndian, ByteOrder};
+use byteorder::{BigEndian, ByteOrder, LittleEndian};
 
 pub use abort::Abort;
 pub use cause::{Cause, CauseCode, Causes};
@@ -112,26 +112,27 @@ impl<'a> Packet<'a> {
         let (packet, checksum) = Self::read(bytes)?;
         let opens =
             |chunk: Chunk<'_>| matches!(chunk.kind, ChunkKind::INIT | ChunkKind::COOKIE_ECHO);
-        if checksum != [0; 4] || packet.chunks().any(opens) {
+        if checksum != 0 || packet.chunks().any(opens) {
             packet.verify(bytes, checksum)?;
         }
         Ok(packet)
     }
 
-    fn verify(&self, bytes: &[u8], checksum: [u8; 4]) -> Result<(), ParseError> {
+    fn verify(&self, bytes: &[u8], checksum: u32) -> Result<(), ParseError> {
         let (head, _) = bytes.split_at_checked(8).ok_or(ParseError::TooShort)?;
         let crc = crc32c::crc32c_append(crc32c::crc32c(head), &[0; 4]);
-        if crc32c::crc32c_append(crc, self.chunks).to_le_bytes() != checksum {
+        if crc32c::crc32c_append(crc, self.chunks) != checksum {
             return Err(ParseError::Checksum);
         }
         Ok(())
     }
 
-    fn read(bytes: &'a [u8]) -> Result<(Self, [u8; 4]), ParseError> {
+    fn read(bytes: &'a [u8]) -> Result<(Self, u32), ParseError> {
         let mut reader = Reader(bytes);
         let mut header = || {
             let (source, destination) = (reader.u16()?, reader.u16()?);
-            Some((source, destination, reader.u32()?, reader.array()?))
+            // RFC 9260 Appendix A: the checksum comes with its least significant byte first.
+            Some((source, destination, reader.u32()?, reader.u32_little()?))
         };
         let (source, destination, tag, checksum) = header().ok_or(ParseError::TooShort)?;
         if reader.0.len() < 4 {
@@ -170,10 +171,9 @@ impl<'a> Packet<'a> {
         if let Some(field) = packet.get_mut(8..HEADER) {
             field.fill(0);
         }
-        // RFC 9260 Appendix A: the checksum goes out with its least significant byte first.
-        let crc = crc32c::crc32c(packet).to_le_bytes();
+        let crc = crc32c::crc32c(packet);
         if let Some(field) = packet.get_mut(8..HEADER) {
-            field.copy_from_slice(&crc);
+            LittleEndian::write_u32(field, crc);
         }
     }
 }

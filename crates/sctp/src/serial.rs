@@ -51,16 +51,19 @@ impl Seq {
 
 impl Tsn {
     /// The number after this one.
+    #[must_use]
     pub fn next(self) -> Self {
         Self(self.0.wrapping_add(1))
     }
 
     /// The number before this one.
+    #[must_use]
     pub fn previous(self) -> Self {
         Self(self.0.wrapping_sub(1))
     }
 
     /// The number `count` further on.
+    #[must_use]
     pub fn advanced(self, count: u32) -> Self {
         Self(self.0.wrapping_add(count))
     }
@@ -77,6 +80,7 @@ pub struct Mid(pub u32);
 
 impl Ssn {
     /// The number after this one.
+    #[must_use]
     pub fn next(self) -> Self {
         Self(self.0.wrapping_add(1))
     }

@@ -325,7 +325,8 @@ impl Sender {
             } else {
                 125
             };
-            self.pacer.set(now, self.control.window(), smoothed, gain);
+            let trips = (smoothed, self.recovery.rtt.least());
+            self.pacer.set(now, self.control.window(), trips, gain);
         }
     }
 

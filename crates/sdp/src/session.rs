@@ -4,7 +4,7 @@ use std::{fmt, str::FromStr};
 
 use crate::{
     Attribute, Media, Origin, ParseError, Reason, Section,
-    media::{Bandwidth, Connection, MediaLine, is_timing},
+    line::{Bandwidth, Connection, MediaLine, is_timing},
     section::{Line, Span},
 };
 
@@ -24,7 +24,8 @@ impl Session {
     /// The longest text that is read, in bytes.
     pub const MAX_LENGTH: usize = 16 << 20;
 
-    /// Reads a description. Lines may end with CR LF or LF, the last one with neither.
+    /// Reads a description. Lines may end with CR LF or LF, the last one also with CR alone or with
+    /// nothing.
     ///
     /// # Errors
     ///

@@ -46,6 +46,12 @@ fn head() {
     assert_eq!(session.media_count(), 0);
     assert_eq!(session.origin().session_version, "2");
     assert_eq!(session.origin().to_string(), "- 1 2 IN IP4 127.0.0.1");
+
+    for end in ["\r\n", "\n", "\r", "", "\r\n\r\n\n"] {
+        let text = format!("{}{end}", HEAD.trim_end());
+        let read = Session::parse(&text).expect("however the last line ends");
+        assert_eq!(read.to_string(), session.to_string(), "{end:?}");
+    }
 }
 
 /// One wrong line behind a right head: its number and the reason.

@@ -8,7 +8,8 @@ use proptest::{collection::vec, prelude::*, sample::Index};
 const OFFER: &str = include_str!("recorded/firefox-esr-153.7.0.offer-simulcast-rid.sdp");
 
 fn look_at(session: &Session, text: &str) {
-    // blank lines at the end are not kept
+    // Blank lines at the end are not kept, nor half of the last line's end.
+    let text = text.strip_suffix('\r').unwrap_or(text);
     let lines = text.lines().take_while(|line| !line.is_empty());
     assert!(session.to_string().lines().eq(lines));
     for section in session

@@ -40,6 +40,7 @@ impl Default for Setup {
         let negotiation = Negotiation {
             trickle: true,
             forged: false,
+            echo: false,
         };
         Self {
             negotiation,

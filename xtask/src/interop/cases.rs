@@ -9,7 +9,7 @@ use tokio::time::{Instant, timeout};
 use super::asked::matches;
 use super::browser::{Kind, Preferences};
 use super::suite::Suite;
-use super::{channels, close, connect, messages, restart, serve, transfer};
+use super::{channels, close, connect, media, messages, restart, serve, transfer};
 
 /// A test with a name.
 struct Case {
@@ -149,6 +149,10 @@ const CASES: &[Case] = cases! {
     Open 40 "browser_closes_connection" close::browser_closes_connection;
     Open 90 "ice_restart_by_browser_in_transfer" restart::by_browser;
     Open 90 "ice_restart_by_us_in_transfer" restart::by_us;
+    Open 60 "camera_and_microphone_vp8_opus" media::echo_vp8;
+    Open 60 "camera_and_microphone_vp9_g722" media::echo_vp9;
+    Open 60 "camera_and_microphone_av1_pcmu" media::echo_av1;
+    Open 60 "camera_and_microphone_h264_pcma" media::echo_h264;
     Open 60 "tab_closed" close::tab_closed;
     Open 120 "serve_page" async |suite: &Suite| serve::page(&suite.browser, &suite.file_name("serve"), false).await;
     Default 120 "serve_page_default_preferences" async |suite: &Suite| {

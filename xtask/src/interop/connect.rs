@@ -54,6 +54,7 @@ fn complete() -> Setup {
     let negotiation = Negotiation {
         trickle: false,
         forged: false,
+        echo: false,
     };
     Setup {
         negotiation,
@@ -142,6 +143,7 @@ pub(crate) async fn forged_fingerprint(suite: &Suite) -> anyhow::Result<()> {
     let negotiation = Negotiation {
         trickle: true,
         forged: true,
+        echo: false,
     };
     let call = Call::start(
         suite,

@@ -15,6 +15,7 @@ mod close;
 mod connect;
 mod dtls;
 mod heard;
+mod media;
 mod messages;
 mod namespace;
 mod peer;

@@ -168,6 +168,47 @@ const h = {
     return channel.hash.hex();
   },
 
+  /** Sends camera and microphone with these codecs, and shows what comes back; says which codec there is not. */
+  async film({ audio, video }) {
+    const { pc } = h;
+    const has = (kind, name) => RTCRtpSender.getCapabilities(kind).codecs.filter(({ mimeType }) => mimeType.toLowerCase() === `${kind}/${name}`.toLowerCase());
+    for (const [kind, name] of [["audio", audio], ["video", video]]) {
+      if (has(kind, name).length === 0) return `the browser does not send ${name}`;
+    }
+    pc.ontrack = ({ track }) => {
+      h.log(`track ${track.kind}`);
+      const element = document.createElement(track.kind);
+      Object.assign(element, { autoplay: true, muted: true, srcObject: new MediaStream([track]) });
+      document.body.append(element);
+    };
+    const stream = await navigator.mediaDevices.getUserMedia({ audio: true, video: { width: 320, height: 180, frameRate: 10 } });
+    for (const track of stream.getTracks()) pc.addTrack(track, stream);
+    for (const transceiver of pc.getTransceivers()) {
+      const { kind } = transceiver.receiver.track;
+      const name = kind === "audio" ? audio : video;
+      const serving = RTCRtpSender.getCapabilities(kind).codecs.filter(({ mimeType }) => mimeType === "video/rtx");
+      transceiver.setCodecPreferences([...has(kind, name), ...serving]);
+    }
+    return true;
+  },
+
+  /** What was decoded of what comes, once it is as much as this. */
+  async decoded({ frames, packets }, seconds = 30) {
+    const end = performance.now() + seconds * 1000;
+    for (;;) {
+      const found = { framesDecoded: 0, packetsReceived: 0, codecs: [] };
+      (await h.pc.getStats()).forEach((stats) => {
+        if (stats.type === "codec") found.codecs.push(stats.mimeType);
+        if (stats.type !== "inbound-rtp") return;
+        if (stats.kind === "video") found.framesDecoded = stats.framesDecoded;
+        if (stats.kind === "audio") found.packetsReceived = stats.packetsReceived;
+      });
+      if (found.framesDecoded >= frames && found.packetsReceived >= packets) return found;
+      if (performance.now() > end) throw new Error(`after ${seconds} s there are only ${JSON.stringify(found)}`);
+      await new Promise((resolve) => setTimeout(resolve, 100));
+    }
+  },
+
   /** What the statistics say of the transport. */
   async transport() {
     let found = null;

@@ -6,7 +6,7 @@ use std::time::Duration;
 use anyhow::{Context as _, bail, ensure};
 use oxirtc_peerconnection::{
     Configuration, DataChannel, Event, IceCandidateInit, IceGatheringState, PeerConnection,
-    PeerConnectionState, SdpType, SessionDescription, SignalingState,
+    PeerConnectionState, RtpTransceiverDirection, SdpType, SessionDescription, SignalingState,
 };
 use serde_json::{Value, json};
 use tokio::sync::mpsc;
@@ -38,6 +38,8 @@ pub(crate) struct Negotiation {
     pub(crate) trickle: bool,
     /// The browser's fingerprint is not the one that it announced.
     pub(crate) forged: bool,
+    /// Each track that the browser sends is sent back to it.
+    pub(crate) echo: bool,
 }
 
 /// The negotiation, on a task of its own.
@@ -185,6 +187,9 @@ impl Negotiator {
                 return Ok(());
             }
             self.connection.set_remote_description(description).await?;
+            if offer && self.way.echo {
+                send_back(&self.connection).await?;
+            }
             if offer {
                 self.describe().await?;
             }
@@ -250,6 +255,19 @@ impl Negotiator {
             .send(&json!({ "description": description }))
             .await
     }
+}
+
+/// What the browser's offer brings goes back to it, in the same sections.
+async fn send_back(connection: &PeerConnection) -> anyhow::Result<()> {
+    for transceiver in connection.transceivers() {
+        let sender = transceiver.sender();
+        if sender.track().is_none() {
+            let receiver = transceiver.receiver();
+            sender.replace_track(Some(receiver.track())).await?;
+            transceiver.set_direction(RtpTransceiverDirection::SendRecv)?;
+        }
+    }
+    Ok(())
 }
 
 /// Waits for something that a test expects, no longer than tests wait for what takes milliseconds.

@@ -14,7 +14,7 @@ use axum::response::{IntoResponse, Response};
 use axum::routing::get;
 use tokio::sync::{Semaphore, watch};
 
-use crate::{Outcome, say};
+use crate::outcome::{Outcome, say};
 use listen::Listen;
 
 mod channel;

@@ -3,7 +3,7 @@
 use crate::{
     BundlePolicy, Config,
     outline::{Entry, Outline},
-    section::{Kind, Section},
+    section::{Kind, Section, media_kind},
     signaling::Side,
 };
 
@@ -17,6 +17,14 @@ pub(super) fn living(
     let kinds: Vec<_> = outline.entries.iter().map(Kind::of).collect();
     let data = data_section(outline, &kinds, side, config, serving);
     let mut live: Vec<_> = (0..kinds.len()).map(|index| data == Some(index)).collect();
+    for (index, live) in live.iter_mut().enumerate() {
+        let free = side == Side::Local || !is_apart(outline, index, config);
+        let taken = outline.entry(index).is_some_and(|entry| {
+            let wanted = side == Side::Local || is_taken(entry, config);
+            !entry.rejected && media_kind(entry).is_some() && wanted
+        });
+        *live |= free && taken;
+    }
     for (index, kind) in kinds.iter().enumerate() {
         let stands = match side {
             // our own offer says what it means
@@ -56,27 +64,34 @@ fn data_section(
     config: &Config,
     serving: Option<usize>,
 ) -> Option<usize> {
-    let first = outline.entry(0).and_then(|it| it.bundle);
     let acceptable = |index: &usize| {
         let Some(entry) = outline.entry(*index) else {
             return false;
         };
-        // RFC 9429 §5.3.1: with max-bundle a section is in the group of the first one, or rejected
-        let bundled = || {
-            let group = |it: Option<crate::outline::Bundle>| it.map(|it| it.group);
-            *index == 0 || (first.is_some() && group(entry.bundle) == group(first))
-        };
-        let free = side == Side::Local || config.bundle_policy != BundlePolicy::MaxBundle;
+        let free = side == Side::Local || !is_apart(outline, *index, config);
         let data = kinds.get(*index).is_some_and(Kind::is_data);
-        !entry.rejected && data && (free || bundled())
+        !entry.rejected && data && free
     };
     serving
         .filter(acceptable)
         .or_else(|| (0..kinds.len()).find(acceptable))
 }
 
+/// Whether a section of the peer is not bundled with the first one, where it has to be.
+// RFC 9429 §5.3.1: with max-bundle a section is in the group of the first one, or rejected
+fn is_apart(outline: &Outline, index: usize, config: &Config) -> bool {
+    let group = |index| {
+        let bundle = outline.entry(index).and_then(|it| it.bundle);
+        bundle.map(|it| it.group)
+    };
+    let first = outline.entries.iter().position(|it| !it.rejected);
+    let first = first.unwrap_or_default();
+    let bundled = index == first || (group(first).is_some() && group(index) == group(first));
+    config.bundle_policy == BundlePolicy::MaxBundle && !bundled
+}
+
 /// Whether a section that is new in our offer has no address of its own. `before` stand before it.
-pub(crate) fn is_bundle_only(new: &Section, before: &[Section], policy: BundlePolicy) -> bool {
+pub(crate) fn is_bundle_only(new: &Section, before: &[&Section], policy: BundlePolicy) -> bool {
     let mut living = before.iter().filter(|section| section.live);
     match policy {
         BundlePolicy::MaxBundle => living.next().is_some(),
@@ -92,4 +107,16 @@ pub(super) fn joins(entry: &Entry, side: Side) -> bool {
         // what is offered to be bundled we bundle
         Side::Remote => true,
     }
+}
+
+/// Whether something can be done with a section of RTP.
+pub(super) fn is_taken(entry: &Entry, config: &Config) -> bool {
+    let Some(kind) = media_kind(entry) else {
+        return false;
+    };
+    let ours = &config.capabilities(kind).codecs;
+    let mut formats = entry.rtp.formats.iter();
+    formats.any(|format| {
+        !format.codec.is_auxiliary() && ours.iter().any(|it| it.is_answer_to(&format.codec))
+    })
 }

@@ -2,10 +2,12 @@
 //! changes between them, so that a rollback is a comparison with an older one.
 
 mod bundle;
+mod diff;
+mod media;
 mod transport;
 
 use crate::{
-    Change, Config, IceRole, SdpType, TransportId,
+    Config, IceRole, SdpType, Transceiver, TransceiverId, TransportId,
     outline::Outline,
     section::{Association, Section, unused_mid},
     signaling::Side,
@@ -21,6 +23,23 @@ pub(crate) struct Agreement {
     /// In order of their ids.
     pub(crate) transports: Vec<Transport>,
     pub(crate) association: Option<Association>,
+    /// In order of their ids.
+    pub(crate) transceivers: Vec<Transceiver>,
+}
+
+/// What a section of an offer of ours was written for.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(crate) struct Plan {
+    pub(crate) transceiver: Option<TransceiverId>,
+    /// Of a section that is new in a bundle group that stands.
+    pub(crate) transport: Option<TransportId>,
+}
+
+/// The numbers of what is made next.
+#[derive(Clone, Copy, Debug, Default)]
+pub(crate) struct Next {
+    pub(crate) transport: u32,
+    pub(crate) transceiver: u32,
 }
 
 impl Agreement {
@@ -30,6 +49,14 @@ impl Agreement {
 
     pub(crate) fn transport_mut(&mut self, id: TransportId) -> Option<&mut Transport> {
         self.transports.iter_mut().find(|it| it.id == id)
+    }
+
+    pub(crate) fn transceiver(&self, id: TransceiverId) -> Option<&Transceiver> {
+        self.transceivers.iter().find(|it| it.id() == id)
+    }
+
+    pub(crate) fn transceiver_mut(&mut self, id: TransceiverId) -> Option<&mut Transceiver> {
+        self.transceivers.iter_mut().find(|it| it.id() == id)
     }
 
     /// The section of the data channels that lives.
@@ -49,14 +76,14 @@ impl Agreement {
         both.is_some_and(|(section, entry)| section.is(entry))
     }
 
-    /// Takes over an offer that was found acceptable. `stable` is the agreement that it is to change,
-    /// `next` the number of the next transport.
+    /// Takes over an offer that was found acceptable. `stable` is the agreement that it is to change, `plan`
+    /// is what sections of ours were written for.
     pub(crate) fn propose(
         &mut self,
         side: Side,
-        outline: &Outline,
+        (outline, plan): (&Outline, &[Plan]),
         (stable, config): (&Self, &Config),
-        next: &mut u32,
+        next: &mut Next,
     ) {
         let role = match side {
             // RFC 8445 §6.1.1: the offerer controls, and a full agent always controls a lite one
@@ -75,10 +102,16 @@ impl Agreement {
                 (None, Some(section)) => section.mid.clone(),
                 (None, None) => unused_mid(&mut fresh, |mid| outline.position(mid).is_some()),
             };
-            let kept = existing.and_then(|it| it.transport).filter(|_| live);
+            let kept = existing.and_then(|it| it.transport);
+            let planned = plan.get(self.sections.len()).and_then(|it| it.transport);
+            let kept = kept.or(planned).filter(|_| live);
             self.sections.push(Section::new(entry, mid, live, kept));
         }
-        self.assign_transports(side, outline, role, next);
+        self.assign_transports(side, outline, role, &mut next.transport);
+        match side {
+            Side::Local => self.propose_ours(outline, plan),
+            Side::Remote => self.propose_theirs(outline, config, &mut next.transceiver),
+        }
         // an association that serves goes on until the answer; else the offer proposes one, or none
         let proposed = || {
             let index = self.data_section()?;
@@ -98,9 +131,11 @@ impl Agreement {
         let (first, second): (Vec<_>, Vec<_>) =
             (0..self.sections.len()).partition(|index| !joins(*index));
         for index in first.into_iter().chain(second) {
-            let shared = joins(index)
-                .then(|| self.carrier(outline.key(index)))
-                .flatten();
+            let shared = match joins(index) {
+                true => self.carrier(outline.key(index)),
+                false if side == Side::Remote => self.carrier_of_group(outline, index),
+                false => None,
+            };
             let Some(section) = self.sections.get_mut(index).filter(|it| it.live) else {
                 continue;
             };
@@ -117,6 +152,13 @@ impl Agreement {
                 transport.local = outline.credentials(index);
             }
         }
+    }
+
+    /// The transport of the group of a section: one that is new before the others has their address.
+    fn carrier_of_group(&self, outline: &Outline, index: usize) -> Option<TransportId> {
+        let bundle = outline.entry(index)?.bundle?;
+        let mut members = outline.groups.get(bundle.group)?.iter();
+        members.find_map(|member| self.carrier(*member))
     }
 
     /// Takes over an answer that was found acceptable. `side` has answered; `stable` is what a rollback
@@ -158,6 +200,7 @@ impl Agreement {
             }
         }
         self.settle_association(local, remote, last);
+        self.conclude_media((side, kind), (answer, offer));
         self.prune(stable.filter(|_| !last));
     }
 
@@ -177,6 +220,17 @@ impl Agreement {
         };
     }
 
+    /// Goes back to the stable agreement. What the application did to transceivers meanwhile stays.
+    pub(crate) fn roll_back(&mut self, stable: Self) {
+        let now = std::mem::replace(self, stable);
+        let before = std::mem::take(&mut self.transceivers);
+        self.transceivers = now.transceivers;
+        self.transceivers.retain_mut(|it| {
+            let mut before = before.iter();
+            it.roll_back(before.find(|old| old.id() == it.id()))
+        });
+    }
+
     /// Drops transports that no living section uses, here or in `also`.
     fn prune(&mut self, also: Option<&Self>) {
         let sections = &self.sections;
@@ -187,41 +241,5 @@ impl Agreement {
         self.transports.retain(|it| {
             used(sections, it.id) || also.is_some_and(|also| used(&also.sections, it.id))
         });
-    }
-
-    /// What leads from `old` to this agreement. `restored` tells that this one is the older one.
-    pub(crate) fn changes_since(&self, old: &Self, restored: bool) -> Vec<Change> {
-        let mut changes = Vec::new();
-        for new in &self.transports {
-            if old.transport(new.id).is_none() {
-                let mut sections = self.sections.iter();
-                let section = sections.find(|it| it.transport == Some(new.id));
-                changes.push(Change::TransportAdded {
-                    transport: new.id,
-                    mid: section.map(|it| it.mid.clone()).unwrap_or_default(),
-                });
-                changes.push(Change::IceRole {
-                    transport: new.id,
-                    role: new.role,
-                });
-            }
-        }
-        for new in &self.transports {
-            new.changes_since(old.transport(new.id), restored, &mut changes);
-        }
-        let dtls = |it: &Self| {
-            let dtls = it.transport(self.association?.transport)?.dtls.as_ref()?;
-            Some((dtls.number, dtls.role))
-        };
-        let (new, old_association) = (self.association, old.association);
-        Association::changes(
-            (new, dtls(self)),
-            (old_association, dtls(old)),
-            &mut changes,
-        );
-        let gone = old.transports.iter();
-        let gone = gone.filter(|it| self.transport(it.id).is_none());
-        changes.extend(gone.map(|it| Change::TransportRemoved { transport: it.id }));
-        changes
     }
 }

@@ -1,6 +1,9 @@
 //! Which formats serve which: found once, where a section is read.
 
-use super::{Codec, Format, fmtp::Parameters};
+use super::{
+    Codec, Format,
+    fmtp::{Parameters, answered},
+};
 
 /// The formats of a section, each in its place.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -86,6 +89,7 @@ impl Codecs {
             .iter()
             .filter_map(|offered| {
                 let mut codec = answer_to(&offered.codec)?.clone();
+                codec.parameters = answered(&codec, &offered.codec);
                 codec.name.clone_from(&offered.codec.name);
                 codec.channels = offered.codec.channels;
                 codec

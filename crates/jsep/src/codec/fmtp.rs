@@ -64,12 +64,45 @@ pub(super) fn h264(value: &str) -> Option<(H264Profile, u8)> {
     Some((named.unwrap_or(H264Profile::Numbers(idc, iop)), level))
 }
 
+/// The parameters of an answer of ours: those of our codec. A profile of H.264 has several names, of which the
+/// one of the offer is repeated; levels are those of each end where both allow it, else the lower one
+/// (RFC 6184 §8.2.2).
+pub(super) fn answered(ours: &Codec, offered: &Codec) -> Option<String> {
+    let own = ours.parameters.clone()?;
+    if !ours.is("H264") {
+        return Some(own);
+    }
+    let theirs = offered.parameters.clone().unwrap_or_default();
+    let (Parameters::Pairs(own), theirs) = (Parameters::read(&own), Parameters::read(&theirs))
+    else {
+        return Some(own);
+    };
+    let wanted = theirs.get("profile-level-id").unwrap_or(H264_DEFAULT);
+    let allows = |pairs: &[(&str, &str)]| pairs.contains(&("level-asymmetry-allowed", "1"));
+    let both = matches!(&theirs, Parameters::Pairs(theirs) if allows(theirs)) && allows(&own);
+    let written = own.iter().map(|(name, value)| {
+        let levels = (h264(value), h264(wanted));
+        match (name.eq_ignore_ascii_case("profile-level-id"), levels) {
+            (true, (Some((_, own)), Some((_, theirs)))) => {
+                let level = if both { own } else { own.min(theirs) };
+                let profile = wanted.get(..4).unwrap_or_default();
+                format!("{name}={profile}{level:02x}")
+            }
+            _ => format!("{name}={value}"),
+        }
+    });
+    Some(written.collect::<Vec<_>>().join(";"))
+}
+
 /// A profile of H.264.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum H264Profile {
     Named(&'static str),
     Numbers(u8, u8),
 }
+
+/// RFC 6184 §8.1: the baseline profile at level 1.
+const H264_DEFAULT: &str = "42000A";
 
 type Rules = &'static [(&'static str, Rule, &'static str)];
 
@@ -79,7 +112,7 @@ const RULES: [(&str, Rules); 4] = [
         &[
             // RFC 6184 §8.1
             ("packetization-mode", Rule::Symmetric, "0"),
-            ("profile-level-id", Rule::Symmetric, "42000A"),
+            ("profile-level-id", Rule::Symmetric, H264_DEFAULT),
         ],
     ),
     (

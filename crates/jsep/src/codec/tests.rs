@@ -148,6 +148,34 @@ fn association() {
     assert_eq!((lost.red, lost.is_empty()), (None, true));
 }
 
+/// The profile of an answer is written as in the offer, the level is our own where both allow that, else the
+/// lower one (RFC 6184 §8.2.2).
+#[test]
+fn levels_of_an_answer() {
+    let answered = |offered: &str, ours: &str| {
+        let offer = Codecs::associate(formats(&[(98, video("H264", offered))]));
+        let answer = offer.answer(&[video("H264", ours)]);
+        answer.media[0]
+            .codec
+            .parameters
+            .clone()
+            .expect("parameters")
+    };
+    let both = "level-asymmetry-allowed=1;profile-level-id=42e01f";
+    assert_eq!(
+        answered("level-asymmetry-allowed=1;profile-level-id=42c034", both),
+        "level-asymmetry-allowed=1;profile-level-id=42c01f"
+    );
+    assert_eq!(
+        answered("profile-level-id=42c034", both),
+        "level-asymmetry-allowed=1;profile-level-id=42c01f"
+    );
+    assert_eq!(
+        answered("profile-level-id=42c00b", both),
+        "level-asymmetry-allowed=1;profile-level-id=42c00b"
+    );
+}
+
 /// An answer has the offer's payload types and order, what both can do, and nothing that serves what is not
 /// taken.
 #[test]
@@ -166,9 +194,11 @@ fn answer() {
     let payloads: Vec<_> = answer.media.iter().map(|it| it.payload).collect();
     assert_eq!(payloads, [96, 98], "in the order of the offer");
     assert_eq!(answer.media[0].codec.feedback, ["nack", "nack pli"]);
+    let level = |text: Option<&str>| text.and_then(|it| it.rsplit('=').next().map(str::to_owned));
     assert_eq!(
-        answer.media[1].codec.parameters, ours[0].parameters,
-        "our level"
+        level(answer.media[1].codec.parameters.as_deref()).as_deref(),
+        Some("42001f"),
+        "one end alone cannot have another level"
     );
     assert_eq!(answer.rtx, [(96, 97), (98, 99), (118, 119)]);
     assert_eq!((answer.ulpfec, answer.flexfec), (Some(120), None));
@@ -211,7 +241,7 @@ fn formats_of_a_section() {
     let media = session.media_at(0).expect("a section");
     let outline =
         crate::outline::Outline::new(&session, crate::SdpType::Offer).expect("an outline");
-    let formats = outline.entry(0).expect("a section").codecs();
+    let formats = &outline.entry(0).expect("a section").rtp.formats;
     let shown: Vec<_> = formats
         .iter()
         .map(|it| format!("{} {}", it.payload, it.codec))
@@ -230,17 +260,17 @@ fn payload_types() {
     let vp8 = video("VP8", "");
     types.learn(96, &video("H264", "packetization-mode=1"));
     types.learn(96, &vp8);
-    assert_eq!(types.number(&vp8), Some(97), "96 keeps its meaning");
-    assert_eq!(types.number(&vp8), Some(97));
-    assert_eq!(types.number(&Codec::new("PCMA", 8000)), Some(8));
-    assert_eq!(types.number(&video("rtx", "apt=97")), Some(98));
+    assert_eq!(types.number(&vp8, &[]), Some(97), "96 keeps its meaning");
+    assert_eq!(types.number(&vp8, &[]), Some(97));
+    assert_eq!(types.number(&Codec::new("PCMA", 8000), &[]), Some(8));
+    assert_eq!(types.number(&video("rtx", "apt=97"), &[]), Some(98));
     assert_eq!(
-        types.number(&video("rtx", "apt=96")),
+        types.number(&video("rtx", "apt=96"), &[]),
         Some(99),
         "one for each that it serves"
     );
     let mut all = vec![8, 96, 97, 98, 99];
-    while let Some(payload) = types.number(&video("X", &format!("n={}", all.len()))) {
+    while let Some(payload) = types.number(&video("X", &format!("n={}", all.len())), &all) {
         assert!(!all.contains(&payload));
         all.push(payload);
     }

@@ -1,6 +1,6 @@
 //! Payload types: which are fixed, and which a codec is given.
 
-use super::{Codec, Levels};
+use super::{Codec, Levels, fixed};
 
 /// The payload types of one bundle group.
 ///
@@ -25,41 +25,35 @@ impl PayloadTypes {
         given.find(|(it, _)| *it == payload).map(|(_, codec)| codec)
     }
 
-    /// The payload type of a codec: the one that it has, its fixed one, or a free one. `None` when all are
-    /// taken.
-    pub fn number(&mut self, codec: &Codec) -> Option<u8> {
-        let same =
+    /// The payload type of a codec that is not among those `used`: the one that it has, its fixed one, or a
+    /// free one. `None` when all are taken.
+    pub fn number(&mut self, codec: &Codec, used: &[u8]) -> Option<u8> {
+        let exact =
             |it: &Codec| it.is_same(codec, Levels::Compared) && it.parameters == codec.parameters;
-        if let Some((payload, _)) = self.given.iter().find(|(_, it)| same(it)) {
-            return Some(*payload);
+        // of a peer that describes itself in other words
+        let same = |it: &Codec| !codec.is_auxiliary() && it.is_answer_to(codec);
+        let known = |is: &dyn Fn(&Codec) -> bool| {
+            let mut given = self.given.iter();
+            let found = given.find(|(payload, it)| is(it) && !used.contains(payload));
+            found.map(|(payload, _)| *payload)
+        };
+        if let Some(payload) = known(&exact).or_else(|| known(&same)) {
+            return Some(payload);
         }
         let free = |payload: &u8| self.meaning(*payload).is_none();
-        let fixed = FIXED.iter().map(|(payload, ..)| *payload);
-        let own = fixed.filter(|it| is_fixed_as(*it, codec)).find(free);
+        let own = fixed::payloads()
+            .filter(|it| is_fixed_as(*it, codec))
+            .find(free);
         let payload = own.or_else(|| DYNAMIC.into_iter().flatten().find(free))?;
         self.given.push((payload, codec.clone()));
         Some(payload)
     }
 }
 
-/// What a payload type means of which no `a=rtpmap` says anything.
-pub(super) fn fixed(payload: u8) -> Option<Codec> {
-    let mut fixed = FIXED.iter();
-    let (_, name, rate) = fixed.find(|(it, ..)| *it == payload)?;
-    Some(Codec::new(*name, *rate))
-}
-
 fn is_fixed_as(payload: u8, codec: &Codec) -> bool {
-    codec.parameters.is_none() && fixed(payload).is_some_and(|it| it.is_answer_to(codec))
+    let means = |(name, rate): (&str, u32)| Codec::new(name, rate).is_answer_to(codec);
+    codec.parameters.is_none() && fixed::name(payload).is_some_and(means)
 }
-
-/// RFC 3551 §6, of those that are in use.
-const FIXED: [(u8, &str, u32); 4] = [
-    (0, "PCMU", 8000),
-    (8, "PCMA", 8000),
-    (9, "G722", 8000),
-    (13, "CN", 8000),
-];
 
 /// RFC 3551 §3 has 96 to 127 for all; below that, RFC 5761 §4 keeps 64 to 95 free for RTCP.
 const DYNAMIC: [std::ops::RangeInclusive<u8>; 2] = [96..=127, 35..=63];

@@ -7,11 +7,12 @@ mod media;
 
 use oxirtc_sdp::{Attribute, Direction, Writer};
 
-use crate::{TransportId, outline::Entry};
+use crate::{MediaKind, TransportId, outline::Entry};
 
 pub(crate) use {
     data::Association,
     line::{Form, Line},
+    media::{Lines, media_kind},
 };
 
 /// One `m=` line, as it was negotiated or is proposed.
@@ -97,11 +98,28 @@ impl Section {
         }
     }
 
+    /// A section of RTP that is not described yet.
+    pub(crate) fn media(kind: MediaKind, mid: String) -> Self {
+        Self {
+            mid,
+            named: true,
+            line: media::line(kind),
+            live: true,
+            transport: None,
+            kind: Kind::Media(media::Media::unwritten()),
+        }
+    }
+
     pub(crate) fn is_data(&self) -> bool {
         self.kind.is_data()
     }
 
-    /// Writes it as one that lives.
+    /// Writes it with what it says of RTP.
+    pub(crate) fn write_media(&self, lines: &Lines, writer: &mut Writer, form: &Form<'_>) {
+        lines.write(&self.line, writer, form);
+    }
+
+    /// Writes it as one that lives, without anything of RTP.
     pub(crate) fn write(&self, writer: &mut Writer, form: &Form<'_>) {
         match &self.kind {
             Kind::Data => data::write(&self.line, writer, form),

@@ -191,13 +191,26 @@ fn keys_beside_a_fingerprint() {
 /// Credentials of our own with characters that others merely read are not written.
 #[test]
 fn own_credentials() {
-    use oxirtc_jsep::{Config, Credentials, Negotiator, OfferOptions};
+    use oxirtc_jsep::{Config, Credentials, Negotiator, OfferOptions, Source};
+
+    struct Odd;
+
+    impl Source for Odd {
+        fn credentials(&mut self) -> Credentials {
+            Credentials {
+                ufrag: "abc-defg".to_owned(),
+                password: "abcdefghijklmnopqrstuvwx".to_owned(),
+            }
+        }
+
+        fn ssrc(&mut self) -> u32 {
+            1
+        }
+    }
+
     let mut negotiator = Negotiator::new(Config::new(1, Vec::new()));
     negotiator.add_data_channel();
-    let offer = negotiator.create_offer(OfferOptions::default(), &mut || Credentials {
-        ufrag: "abc-defg".to_owned(),
-        password: "abcdefghijklmnopqrstuvwx".to_owned(),
-    });
+    let offer = negotiator.create_offer(OfferOptions::default(), &mut Odd);
     assert!(matches!(offer, Err(Error::Operation(_))), "{offer:?}");
 }
 

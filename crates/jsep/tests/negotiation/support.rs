@@ -4,15 +4,43 @@
 use std::{fs, path::PathBuf};
 
 use oxirtc_jsep::{
-    Change, Config, Credentials, Description, Error, Fingerprint, Negotiator, OfferOptions,
-    SdpType, SignalingState,
+    Capabilities, Change, Codec, Config, Credentials, Description, Error, Extension, Fingerprint,
+    MediaKind, Negotiator, OfferOptions, SdpType, SignalingState, Source, Transceiver,
 };
 
 /// A negotiator with a source of credentials that can be told apart.
 pub(crate) struct Peer {
     pub(crate) negotiator: Negotiator,
+    source: Numbers,
+}
+
+/// Makes credentials that can be told apart, and SSRCs.
+struct Numbers {
     name: char,
     count: u32,
+    ssrc: u32,
+}
+
+impl Numbers {
+    fn nth(&self, count: u32) -> Credentials {
+        let name = self.name;
+        Credentials {
+            ufrag: format!("{name}{count:07}"),
+            password: format!("{name}{count:023}"),
+        }
+    }
+}
+
+impl Source for Numbers {
+    fn credentials(&mut self) -> Credentials {
+        self.count += 1;
+        self.nth(self.count)
+    }
+
+    fn ssrc(&mut self) -> u32 {
+        self.ssrc += 1;
+        self.ssrc
+    }
 }
 
 impl Peer {
@@ -29,8 +57,11 @@ impl Peer {
         let config = configure(Config::new(u64::from(name as u32), vec![fingerprint]));
         Self {
             negotiator: Negotiator::new(config),
-            name,
-            count: 0,
+            source: Numbers {
+                name,
+                count: 0,
+                ssrc: name as u32 * 1000,
+            },
         }
     }
 
@@ -41,23 +72,13 @@ impl Peer {
         peer
     }
 
-    fn source(name: char, count: &mut u32) -> Credentials {
-        *count += 1;
-        Credentials {
-            ufrag: format!("{name}{count:07}"),
-            password: format!("{name}{count:023}"),
-        }
-    }
-
     pub(crate) fn offer(&mut self) -> Description {
         self.try_offer(false).unwrap()
     }
 
     pub(crate) fn try_offer(&mut self, ice_restart: bool) -> Result<Description, Error> {
-        let (name, count) = (self.name, &mut self.count);
         let options = OfferOptions { ice_restart };
-        self.negotiator
-            .create_offer(options, &mut || Self::source(name, count))
+        self.negotiator.create_offer(options, &mut self.source)
     }
 
     pub(crate) fn answer(&mut self) -> Description {
@@ -65,9 +86,7 @@ impl Peer {
     }
 
     pub(crate) fn try_answer(&mut self) -> Result<Description, Error> {
-        let (name, count) = (self.name, &mut self.count);
-        self.negotiator
-            .create_answer(&mut || Self::source(name, count))
+        self.negotiator.create_answer(&mut self.source)
     }
 
     pub(crate) fn local(&mut self, description: impl Into<Option<Description>>) -> Vec<Change> {
@@ -78,9 +97,8 @@ impl Peer {
         &mut self,
         description: impl Into<Option<Description>>,
     ) -> Result<Vec<Change>, Error> {
-        let (name, count) = (self.name, &mut self.count);
         self.negotiator
-            .set_local(description.into(), &mut || Self::source(name, count))
+            .set_local(description.into(), &mut self.source)
     }
 
     pub(crate) fn remote(&mut self, description: Description) -> Vec<Change> {
@@ -100,8 +118,7 @@ impl Peer {
 
     /// The latest credentials that this peer made.
     pub(crate) fn latest(&self) -> Credentials {
-        let mut count = self.count - 1;
-        Self::source(self.name, &mut count)
+        self.source.nth(self.source.count)
     }
 }
 
@@ -162,8 +179,20 @@ pub(crate) fn visible(peer: &Peer) -> impl PartialEq + std::fmt::Debug + use<> {
             it.pending_remote_description(),
         ],
         it.transports().collect::<Vec<_>>(),
+        it.transceivers().map(shown).collect::<Vec<_>>(),
         it.negotiation_needed(),
         it.can_trickle_ice_candidates(),
+    )
+}
+
+/// All of a transceiver but for its SSRCs, which are given when they are first needed.
+fn shown(it: &Transceiver) -> impl PartialEq + std::fmt::Debug + use<> {
+    let encodings = it.encodings().iter();
+    let encodings: Vec<_> = encodings.map(|it| (it.rid.clone(), it.paused)).collect();
+    (
+        (it.id(), it.mid().map(str::to_owned), it.direction()),
+        (it.current_direction(), it.is_stopping(), it.is_stopped()),
+        (it.streams().to_vec(), encodings, it.agreement().clone()),
     )
 }
 
@@ -174,4 +203,54 @@ pub(crate) fn local_ufrags(changes: &[Change]) -> Vec<String> {
         _ => None,
     };
     changes.iter().filter_map(ufrag).collect()
+}
+
+/// What the peers of the media tests can do: as much as a browser, in its order.
+pub(crate) fn equipped(config: Config) -> Config {
+    let mid = Extension::new("urn:ietf:params:rtp-hdrext:sdes:mid");
+    let level = Extension::new("urn:ietf:params:rtp-hdrext:ssrc-audio-level");
+    let transport =
+        Extension::new("http://www.ietf.org/id/draft-holmer-rmcat-transport-wide-cc-extensions-01");
+    let rid = Extension::new("urn:ietf:params:rtp-hdrext:sdes:rtp-stream-id");
+    let repaired = Extension::new("urn:ietf:params:rtp-hdrext:sdes:repaired-rtp-stream-id");
+    let audio = Capabilities {
+        codecs: vec![
+            Codec::new("opus", 48_000)
+                .channels(2)
+                .parameters("minptime=10;useinbandfec=1")
+                .feedback(["transport-cc"]),
+            Codec::new("red", 48_000).channels(2),
+            Codec::new("G722", 8000),
+            Codec::new("PCMU", 8000),
+            Codec::new("PCMA", 8000),
+            Codec::new("CN", 8000),
+            Codec::new("telephone-event", 48_000).parameters("0-15"),
+            Codec::new("telephone-event", 8000).parameters("0-15"),
+        ],
+        extensions: vec![mid.clone(), level, transport.clone()],
+    };
+    let feedback = ["transport-cc", "ccm fir", "nack", "nack pli"];
+    let video = |name: &str| Codec::new(name, 90_000).feedback(feedback);
+    let h264 = "level-asymmetry-allowed=1;packetization-mode=1;profile-level-id=42e01f";
+    let video = Capabilities {
+        codecs: vec![
+            video("VP8"),
+            video("VP9").parameters("profile-id=0"),
+            video("H264").parameters(h264),
+            video("AV1").parameters("level-idx=5;profile=0;tier=0"),
+            Codec::new("rtx", 90_000),
+            Codec::new("red", 90_000),
+            Codec::new("ulpfec", 90_000),
+        ],
+        extensions: vec![mid, transport, rid, repaired],
+    };
+    config
+        .media(MediaKind::Audio, audio)
+        .media(MediaKind::Video, video)
+}
+
+/// Lines of a description that begin with one of these, without their ends.
+pub(crate) fn lines<'a>(sdp: &'a str, beginnings: &[&str]) -> Vec<&'a str> {
+    let wanted = |line: &&str| beginnings.iter().any(|it| line.starts_with(it));
+    sdp.lines().filter(wanted).collect()
 }

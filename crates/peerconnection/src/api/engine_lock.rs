@@ -3,11 +3,16 @@
 use std::{
     fmt,
     sync::{Arc, Mutex, MutexGuard, PoisonError, Weak},
-    task::{Context, Poll},
+    task::{Context, Poll, Waker},
     time::Instant,
 };
 
-use super::{events::Queue, queues::Queues, waiters::Wakeups};
+use super::{
+    events::Queue,
+    media::{Inbox, Outbound},
+    queues::Queues,
+    waiters::Wakeups,
+};
 use crate::{Error, ErrorKind, PeerConnectionState, engine::Engine};
 
 /// Who moves the datagrams of a connection.
@@ -26,6 +31,10 @@ pub trait Carrier: Send + 'static {
     /// There is something to send, and no hurry: a transfer is under way, for which a batch is better. Somebody is to call
     /// [`EngineLock::drive`] soon. Called often, so it must be cheap when that was arranged already.
     fn wake(&mut self);
+
+    /// What does the same as [`wake`](Self::wake) without the lock: media of other connections and of the application comes that
+    /// way. Asked for once. A carrier that drives its engine all the time anyway gives [`Waker::noop`].
+    fn waker(&self) -> Waker;
 }
 
 /// The engine of a connection behind its lock, for its carrier. [`PeerConnection::with_carrier`](crate::PeerConnection::with_carrier)
@@ -47,6 +56,8 @@ pub(super) struct Connection<C: ?Sized = dyn Carrier> {
 pub(super) struct State<C: ?Sized = dyn Carrier> {
     pub(super) engine: Engine,
     pub(super) queues: Queues,
+    /// What other tasks leave for the connection.
+    pub(super) inbox: Arc<Inbox>,
     pub(super) carrier: C,
 }
 
@@ -57,10 +68,11 @@ pub(super) struct KeepOpen {
 
 impl<C: Carrier> EngineLock<C> {
     pub(super) fn new(engine: Engine, carrier: C) -> Self {
-        let (queues, carrier) = (Queues::default(), carrier);
+        let inbox = Arc::new(Inbox::new(carrier.waker()));
         let state = Mutex::new(State {
             engine,
-            queues,
+            queues: Queues::default(),
+            inbox,
             carrier,
         });
         Self(Arc::new(Connection { state }))
@@ -129,18 +141,28 @@ impl<C: Carrier + ?Sized> Connection<C> {
     /// Runs `f`, then brings events to the objects and wakes who waits for them.
     pub(super) fn with<R>(&self, f: impl FnOnce(&mut State<C>) -> R) -> R {
         let mut wakeups = Wakeups::default();
+        let mut outbound = Outbound::default();
         let result = {
             let mut state = self.lock();
+            state.take_in(&mut wakeups);
             let result = f(&mut state);
             let State {
                 engine,
                 queues,
+                inbox,
                 carrier,
             } = &mut *state;
-            queues.settle(engine, || carrier.now(), &mut wakeups);
+            let inbox = &*inbox;
+            queues.settle(
+                (engine, inbox),
+                || carrier.now(),
+                &mut wakeups,
+                &mut outbound,
+            );
             result
         };
         wakeups.wake();
+        outbound.hand_over();
         result
     }
 }
@@ -171,6 +193,15 @@ impl Connection {
             let closed = state.engine.is_closed();
             queue(&mut state.queues).poll(cx, closed)
         })
+    }
+}
+
+impl<C: Carrier + ?Sized> State<C> {
+    /// What others have left goes into the engine. Whoever left it has woken the carrier, which sends it.
+    fn take_in(&mut self, wakeups: &mut Wakeups) {
+        let carrier = &self.carrier;
+        let media = &mut self.queues.media;
+        media.take_in(|| carrier.now(), &mut self.engine, &self.inbox, wakeups);
     }
 }
 

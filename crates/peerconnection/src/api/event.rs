@@ -1,6 +1,6 @@
 //! Events of a connection.
 
-use super::DataChannel;
+use super::{DataChannel, MediaStream, MediaStreamTrack, RtpReceiver, RtpTransceiver};
 use crate::{
     IceCandidate, IceCandidateError, IceConnectionState, IceGatheringState, PeerConnectionState,
     SignalingState,
@@ -30,6 +30,17 @@ pub enum Event {
     ConnectionStateChange(PeerConnectionState),
     /// `datachannel`: the peer has opened a channel.
     DataChannel(DataChannel),
+    /// `track`: the peer sends a track, or has put it into another stream. It is muted until its first packet has come.
+    Track {
+        /// Who receives it.
+        receiver: RtpReceiver,
+        /// The track.
+        track: MediaStreamTrack,
+        /// The streams that it is in.
+        streams: Vec<MediaStream>,
+        /// The transceiver of the receiver.
+        transceiver: RtpTransceiver,
+    },
     /// The peer has said goodbye: with a close_notify of DTLS, or by ending the SCTP association. Its channels are closed by
     /// now, and a loop over events can end.
     ///

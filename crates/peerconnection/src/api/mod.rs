@@ -38,9 +38,11 @@ mod engine_lock;
 mod event;
 mod events;
 mod ice_transport;
+mod media;
 mod peer_connection;
 mod queues;
 mod sctp_transport;
+mod stats;
 mod waiters;
 
 pub use crate::engine::{ChannelEvent as DataChannelEvent, DtlsTransportEvent, IceTransportEvent};
@@ -50,5 +52,11 @@ pub use engine_lock::{Carrier, EngineLock, WeakEngineLock};
 pub use event::Event;
 pub use events::Events;
 pub use ice_transport::IceTransport;
+pub use media::{
+    DtmfSender, FrameReader, FrameWriter, Hint, MediaStream, MediaStreamTrack, PacketReader,
+    PacketWriter, RtpReceiver, RtpSender, RtpTransceiver, RtpTransceiverInit, StreamEvent,
+    TrackEvent, TrackOrKind, TrackReadyState,
+};
 pub use peer_connection::{PeerConnection, WeakPeerConnection};
 pub use sctp_transport::SctpTransport;
+pub use stats::StatsSelector;

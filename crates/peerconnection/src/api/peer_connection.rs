@@ -30,7 +30,7 @@ use crate::{
 #[derive(Clone)]
 #[doc(alias = "RTCPeerConnection")]
 pub struct PeerConnection {
-    keep_open: Arc<KeepOpen>,
+    pub(super) keep_open: Arc<KeepOpen>,
 }
 
 /// A handle that does not keep its connection open: for a task that serves a connection as long as others have it.
@@ -243,6 +243,9 @@ impl PeerConnection {
                     // The application has made its offer in the meantime.
                     Poll::Ready(Some(engine::Event::NegotiationNeeded))
                         if !state.engine.is_negotiation_needed() => {}
+                    // [5.6-02]: its offer was rolled back in the meantime.
+                    Poll::Ready(Some(engine::Event::IceCandidate(Some(candidate))))
+                        if !closed && !state.engine.is_described(&candidate) => {}
                     other => return other,
                 }
             }
@@ -270,12 +273,23 @@ impl PeerConnection {
             engine::Event::DataChannel(id) => {
                 Event::DataChannel(DataChannel::new(self.keep_open.clone(), id))
             }
+            engine::Event::Track {
+                transceiver,
+                streams,
+            } => return self.track_event(transceiver, &streams),
             engine::Event::PeerClosed => Event::PeerClosed,
             // Those of other objects were given to them.
             engine::Event::Channel(..)
             | engine::Event::IceTransport(..)
             | engine::Event::DtlsTransport(..)
             | engine::Event::SctpTransport(_)
+            | engine::Event::StreamChange { .. }
+            | engine::Event::TrackMute(..)
+            | engine::Event::TrackEnded(_)
+            | engine::Event::ToneChange(..)
+            | engine::Event::FrameReadable(_)
+            | engine::Event::KeyframeRequested { .. }
+            | engine::Event::BitrateAllowed { .. }
             | engine::Event::Readable(_)
             | engine::Event::Writable => return None,
         })
@@ -404,7 +418,7 @@ impl PeerConnection {
         Ok((Self { keep_open }, lock))
     }
 
-    fn connection(&self) -> &Connection {
+    pub(super) fn connection(&self) -> &Connection {
         self.keep_open.connection()
     }
 

@@ -1,15 +1,17 @@
 //! What the objects of a connection have unread, and who waits for what.
 
-use std::{collections::BTreeMap, time::Instant};
+use std::{collections::BTreeMap, sync::Arc, time::Instant};
 
 use super::{
     events::Queue,
+    media::{Inbox, Links, Outbound},
     waiters::{Waiters, Wakeups},
 };
 use crate::{
     PeerConnectionState, SctpTransportState,
     engine::{
-        ChannelEvent, ChannelId, DtlsTransportEvent, Engine, Event, IceTransportEvent, TransportId,
+        ChannelEvent, ChannelId, DtlsTransportEvent, Engine, Event, IceTransportEvent,
+        TransceiverView, TransportId,
     },
 };
 
@@ -22,6 +24,8 @@ pub(super) struct Queues {
     pub(super) ice: BTreeMap<TransportId, Queue<IceTransportEvent>>,
     pub(super) dtls: BTreeMap<TransportId, Queue<DtlsTransportEvent>>,
     pub(super) sctp: Option<Queue<SctpTransportState>>,
+    /// The tracks of senders and receivers.
+    pub(super) media: Links,
     /// Who waits for a state of the connection.
     pub(super) watchers: Waiters,
     /// Who waits until the peer has acknowledged everything.
@@ -57,15 +61,22 @@ impl Queues {
     /// Brings what the engine tells to the objects, and gathers who is to be woken.
     pub(super) fn settle(
         &mut self,
-        engine: &mut Engine,
+        (engine, inbox): (&mut Engine, &Arc<Inbox>),
         now: impl Fn() -> Instant,
         wakeups: &mut Wakeups,
+        outbound: &mut Outbound,
     ) {
         while let Some(task) = engine.poll_task() {
             for event in task {
+                let Some(event) =
+                    self.dispatch_media(event, (engine, inbox), &now, wakeups, outbound)
+                else {
+                    continue;
+                };
                 self.dispatch(event, wakeups);
             }
         }
+        self.media.collect(engine, outbound);
         self.look_after(engine, wakeups);
         if engine.is_closed() && !self.closed {
             self.closed = true;
@@ -76,6 +87,45 @@ impl Queues {
             self.told = unread;
             engine.set_unread_events(now(), unread);
         }
+    }
+
+    /// Does what events of media ask for; gives back all others.
+    fn dispatch_media(
+        &mut self,
+        event: Event,
+        (engine, inbox): (&mut Engine, &Arc<Inbox>),
+        now: &impl Fn() -> Instant,
+        wakeups: &mut Wakeups,
+        outbound: &mut Outbound,
+    ) -> Option<Event> {
+        let media = &mut self.media;
+        match event {
+            Event::FrameReadable(id) => media.read(now(), id, engine, wakeups),
+            Event::KeyframeRequested { transceiver, lane } => {
+                media.want_keyframe(transceiver, lane, outbound);
+            }
+            Event::TrackMute(id, muted) => media.mute(id, muted, wakeups),
+            Event::ToneChange(id, tone) => media.tone(id, tone, wakeups),
+            Event::TrackEnded(id) => media.end(id, wakeups),
+            Event::StreamChange {
+                stream,
+                transceiver,
+                added,
+            } => {
+                let kind = engine.transceiver(transceiver).map(TransceiverView::kind);
+                if let Some(kind) = kind {
+                    let track = media.received(transceiver, kind, inbox);
+                    media.change_stream(&stream, track, added, wakeups);
+                }
+            }
+            Event::BitrateAllowed {
+                transceiver,
+                encoding,
+                bits,
+            } => media.allow(transceiver, encoding, bits, outbound),
+            event => return Some(event),
+        }
+        None
     }
 
     fn dispatch(&mut self, event: Event, wakeups: &mut Wakeups) {
@@ -171,6 +221,7 @@ impl Queues {
         self.ice.values_mut().for_each(|it| it.end(wakeups));
         self.dtls.values_mut().for_each(|it| it.end(wakeups));
         self.sctp.iter_mut().for_each(|it| it.end(wakeups));
+        self.media.close(wakeups);
     }
 }
 

@@ -2,7 +2,7 @@
 
 /// What a payload is by its first byte.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Kind {
+pub(in crate::engine) enum Kind {
     /// DTLS.
     Dtls,
     /// SRTP.

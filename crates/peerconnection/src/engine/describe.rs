@@ -24,7 +24,7 @@ impl Engine {
             ..
         } = &mut self.negotiation;
         let options = convert::offer_options(options);
-        let offer = negotiator.create_offer(options, &mut || credentials.next());
+        let offer = negotiator.create_offer(options, credentials);
         offer
             .map(convert::description)
             .map_err(convert::negotiation_error)
@@ -42,7 +42,7 @@ impl Engine {
             credentials,
             ..
         } = &mut self.negotiation;
-        let answer = negotiator.create_answer(&mut || credentials.next());
+        let answer = negotiator.create_answer(credentials);
         answer
             .map(convert::description)
             .map_err(convert::negotiation_error)
@@ -65,7 +65,7 @@ impl Engine {
             ..
         } = &mut self.negotiation;
         let description = description.map(convert::own_description);
-        let changes = negotiator.set_local(description, &mut || credentials.next());
+        let changes = negotiator.set_local(description, credentials);
         let changes = changes.map_err(convert::negotiation_error)?;
         self.negotiation.described = true;
         self.apply(now, changes);
@@ -162,12 +162,13 @@ impl Engine {
         configuration.check(Some(&self.configuration), self.negotiation.described)?;
         // [4.2.5-03]: a generation in use keeps what it has; the next one asks again.
         self.equipment.ice_transport_policy = configuration.ice_transport_policy;
+        self.equipment.ice_servers = convert::servers(&configuration);
         for transport in self.transports.iter_mut() {
             let policy = convert::transport_policy(configuration.ice_transport_policy);
             transport.ice.set_transport_policy(policy);
-        }
-        if configuration.ice_servers != self.configuration.ice_servers {
-            configuration.warn_of_servers(self.equipment.label);
+            transport
+                .ice
+                .set_servers(self.equipment.ice_servers.clone());
         }
         self.configuration = configuration;
         Ok(())

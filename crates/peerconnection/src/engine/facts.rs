@@ -6,6 +6,32 @@ use crate::{
     PeerConnectionState, state,
 };
 
+/// What one description has brought, in the order in which its task tells it (W3C §4.4.1.4).
+#[derive(Default)]
+pub(super) struct Facts {
+    /// The signalling state.
+    pub(super) signaling: Option<Event>,
+    pub(super) ended: Vec<Event>,
+    pub(super) muted: Vec<Event>,
+    pub(super) removed: Vec<Event>,
+    pub(super) added: Vec<Event>,
+    pub(super) tracks: Vec<Event>,
+}
+
+impl Facts {
+    /// [4.4.1.6-44] [4.4.1.6-45] The events of the task.
+    pub(super) fn into_events(self) -> Vec<Event> {
+        let signaling = self.signaling.into_iter();
+        signaling
+            .chain(self.ended)
+            .chain(self.muted)
+            .chain(self.removed)
+            .chain(self.added)
+            .chain(self.tracks)
+            .collect()
+    }
+}
+
 /// States of the connection; each stands since its task was queued.
 pub(super) struct States {
     pub(super) gathering: IceGatheringState,

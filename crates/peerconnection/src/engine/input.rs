@@ -1,10 +1,21 @@
 //! What an engine is told: datagrams, time, answers, and how its application keeps up.
 
-use std::{io, net::SocketAddr, time::Instant};
+use std::{
+    io,
+    net::{IpAddr, SocketAddr},
+    time::Instant,
+};
 
 use oxirtc_ice::ChecklistSet;
 
-use super::{Engine, convert, counters::Counters, data::Data, demux::Kind, transport::Transport};
+use super::{
+    Engine, convert,
+    counters::Counters,
+    data::Data,
+    demux::Kind,
+    trace::{Direction, Trace},
+    transport::Transport,
+};
 use crate::{Interface, Path, RequestId};
 
 impl Engine {
@@ -15,8 +26,10 @@ impl Engine {
         if self.closed {
             return;
         }
+        let drops = self.drops();
+        let trace = self.equipment.trace;
         let (data, counters) = (&mut self.data, &mut self.counters);
-        let route = (now, path);
+        let route = (now, path, trace);
         if let Some(lent) = self.transports.owner(path.local) {
             demux(lent, data, counters, route, datagram);
         } else if self.transports.len() == 0 {
@@ -31,6 +44,7 @@ impl Engine {
         }
         self.transports.follow_role(now);
         self.ascend(now);
+        self.trace_drops(drops, path);
     }
 
     /// Time has passed. Early and late calls are harmless.
@@ -41,6 +55,7 @@ impl Engine {
         self.transports
             .each_in_turn(now, |transport, set| transport.handle_timeout(now, set));
         self.data.handle_timeout(now);
+        self.play_tones(now);
         self.ascend(now);
     }
 
@@ -60,6 +75,49 @@ impl Engine {
         transport.sockets.extend(result.ok());
         transport.ice.handle_response(now, set, id, result);
         self.transports.follow_role(now);
+        self.ascend(now);
+    }
+
+    /// The answer to a [`Request::Resolve`](crate::engine::Request::Resolve): all addresses of the name.
+    pub fn handle_addresses(
+        &mut self,
+        now: Instant,
+        id: RequestId,
+        result: Result<Vec<IpAddr>, io::ErrorKind>,
+    ) {
+        let Some((transport, id)) = self.requests.open.remove(&id.0) else {
+            return;
+        };
+        let Some((transport, set)) = self.transports.lend(transport) else {
+            return;
+        };
+        transport.ice.handle_addresses(now, set, id, result);
+        self.transports.follow_role(now);
+        self.ascend(now);
+    }
+
+    /// The system says that nothing can leave on this path: no route, no network. A refusal by the other
+    /// side (ICMP) is no reason to call this, as anybody can forge one.
+    pub fn handle_unreachable(&mut self, now: Instant, path: Path) {
+        if self.closed {
+            return;
+        }
+        let path = convert::ice_path(path);
+        self.transports.each_in_turn(now, |transport, set| {
+            transport.ice.handle_unreachable(now, set, path);
+        });
+        self.ascend(now);
+    }
+
+    /// A stream has ended that was not asked to.
+    pub fn handle_disconnected(&mut self, now: Instant, path: Path) {
+        if self.closed {
+            return;
+        }
+        let path = convert::ice_path(path);
+        self.transports.each_in_turn(now, |transport, set| {
+            transport.ice.handle_closed(now, set, path);
+        });
         self.ascend(now);
     }
 
@@ -87,7 +145,8 @@ impl Engine {
             return None;
         }
         let transports = self.transports.iter().filter_map(Transport::poll_timeout);
-        transports.chain(self.data.poll_timeout()).min()
+        let others = [self.data.poll_timeout(), self.next_tone()];
+        transports.chain(others.into_iter().flatten()).min()
     }
 }
 
@@ -95,22 +154,31 @@ fn demux(
     (transport, set): (&mut Transport, &mut ChecklistSet),
     data: &mut Data,
     counters: &mut Counters,
-    (now, path): (Instant, Path),
+    (now, path, trace): (Instant, Path, Trace),
     datagram: &mut [u8],
 ) {
     let since = transport.since();
-    let (dtls, id) = (&mut transport.dtls, transport.id);
-    let mut demux = |generation, payload: &mut [u8]| match Kind::of(payload) {
-        // It comes from the peer of an association that was replaced.
-        _ if generation < since => counters.dropped += 1,
-        Kind::Dtls => dtls.handle_datagram(now, payload, &mut |packet| {
-            if !data.handle_packet(now, id, packet) {
-                counters.dropped += 1;
-            }
-        }),
-        Kind::Rtp | Kind::Rtcp | Kind::Unknown => counters.dropped += 1,
+    let (dtls, media, id) = (&mut transport.dtls, &mut transport.media, transport.id);
+    let (traffic, ice_path) = (&mut transport.traffic, convert::ice_path(path));
+    let mut demux = |generation, payload: &mut [u8]| {
+        traffic.received(now, (generation, ice_path), payload.len());
+        match Kind::of(payload) {
+            // It comes from the peer of an association that was replaced.
+            _ if generation < since => counters.dropped += 1,
+            Kind::Dtls => dtls.handle_datagram(now, payload, &mut |packet| {
+                trace.packet(now, Direction::In, "SCTP", packet);
+                if !data.handle_packet(now, id, packet) {
+                    counters.dropped += 1;
+                }
+            }),
+            kind @ (Kind::Rtp | Kind::Rtcp) => match media {
+                Some(media) => media.handle(now, kind, payload),
+                None => counters.dropped += 1,
+            },
+            Kind::Unknown => counters.dropped += 1,
+        }
     };
     transport
         .ice
-        .handle_datagram(now, set, convert::ice_path(path), datagram, &mut demux);
+        .handle_datagram(now, set, ice_path, datagram, &mut demux);
 }

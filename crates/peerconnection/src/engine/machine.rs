@@ -11,19 +11,22 @@ use super::{
     equipment::Equipment,
     facts::States,
     ids::TransportId,
+    media::Media,
     negotiation::Negotiation,
     request::Requests,
     seed::Seed,
     task::Tasks,
+    trace::Trace,
     transport::{Transport, TransportView},
     transports::Transports,
     up::Up,
 };
 use crate::{
-    Certificate, Configuration, DtlsTransportState, Error, IceConnectionState, IceGatheringState,
-    IceTransportState, KeyAlgorithm, PeerConnectionState, Settings,
+    Certificate, Configuration, DtlsTransportState, Error, IceCandidate, IceConnectionState,
+    IceGatheringState, IceTransportState, KeyAlgorithm, PeerConnectionState, Settings,
     label::Label,
     path::{Anchor, Path},
+    stats::StatsObject,
 };
 
 /// A peer connection without I/O.
@@ -33,6 +36,7 @@ pub struct Engine {
     pub(super) negotiation: Negotiation,
     pub(super) transports: Transports,
     pub(super) data: Data,
+    pub(super) media: Media,
     pub(super) states: States,
     pub(super) tasks: Tasks,
     pub(super) requests: Requests,
@@ -42,6 +46,8 @@ pub struct Engine {
     pub(super) has_sent: bool,
     pub(super) closed: bool,
     pub(super) counters: Counters,
+    /// What statistics show of the transports of a closed connection.
+    pub(super) last_stats: Vec<StatsObject>,
 }
 
 impl Engine {
@@ -67,12 +73,18 @@ impl Engine {
         seed.zeroize();
         let [first, second, ..] = own.derive("label", 0);
         let label = Label([first, second]);
-        configuration.warn_of_servers(label);
-        let negotiation = Negotiation::new(&configuration, &settings, &certificate, &own);
+        // RFC 7022 §4.2: 96 random bits.
+        let cname = own
+            .derive("cname", 0)
+            .iter()
+            .take(12)
+            .fold(String::new(), |text, it| text + &format!("{it:02x}"));
+        let negotiation = Negotiation::new(&configuration, &settings, &certificate, &own, &cname);
         let data = Data::new(&settings, label);
         let config = convert::ice_config(&settings);
         let set = oxirtc_ice::ChecklistSet::new(&config, own.derive("ice set", 0));
         let ice_transport_policy = configuration.ice_transport_policy;
+        let ice_servers = convert::servers(&configuration);
         Ok(Self {
             configuration,
             equipment: Equipment {
@@ -81,11 +93,14 @@ impl Engine {
                 certificate,
                 interfaces: None,
                 ice_transport_policy,
-                label,
+                ice_servers,
+                trace: Trace { label, anchor },
+                cname,
             },
             negotiation,
             transports: Transports::new(set),
             data,
+            media: Media::default(),
             states: States::default(),
             tasks: Tasks::default(),
             requests: Requests::default(),
@@ -93,6 +108,7 @@ impl Engine {
             has_sent: false,
             closed: false,
             counters: Counters::default(),
+            last_stats: Vec::new(),
         })
     }
 
@@ -102,16 +118,19 @@ impl Engine {
         if self.closed {
             return;
         }
+        self.keep_stats(now);
         self.data.close(now);
         self.build_farewells(now);
         self.closed = true;
         self.data.forget_associations();
         self.negotiation.negotiator.close();
         self.tasks.close();
-        let routes = &mut self.requests.routes;
+        let (routes, farewells) = (&mut self.requests.routes, &mut self.farewells);
         self.transports.each_in_turn(now, |transport, set| {
             transport.release_ufrags(routes);
-            transport.ice.close(set);
+            transport.ice.close(now, set);
+            let goodbyes = std::iter::from_fn(|| transport.poll_goodbye(now));
+            farewells.extend(goodbyes);
             transport.shown.ice = IceTransportState::Closed;
             transport.shown.dtls = DtlsTransportState::Closed;
             transport.shown.pair = None;
@@ -131,6 +150,7 @@ impl Engine {
                 others,
                 negotiation: &mut self.negotiation,
                 data: &mut self.data,
+                media: &mut self.media,
                 states: &mut self.states,
                 tasks: &mut self.tasks,
                 routes: &mut self.requests.routes,
@@ -173,6 +193,14 @@ impl Engine {
         self.states.connection
     }
 
+    /// Whether a local description that stands has this candidate's generation. One that was told before a rollback has none
+    /// any more, and no peer could take it.
+    #[must_use]
+    pub fn is_described(&self, candidate: &IceCandidate) -> bool {
+        let ufrag = candidate.username_fragment().unwrap_or_default();
+        self.transports.iter().any(|it| it.is_described(ufrag))
+    }
+
     /// The transports in use.
     pub fn transports(&self) -> impl Iterator<Item = TransportView<'_>> {
         self.transports.iter().map(TransportView::new)
@@ -204,7 +232,7 @@ impl Engine {
     /// What the connection is called in the log.
     #[must_use]
     pub fn label(&self) -> Label {
-        self.equipment.label
+        self.equipment.trace.label
     }
 
     /// Counters.

@@ -9,7 +9,7 @@ use super::{
     ids::TransportId,
     seed::{CredentialSource, Seed},
 };
-use crate::{Certificate, Configuration, Settings, SignalingState};
+use crate::{Certificate, Configuration, MediaKind, Settings, SignalingState};
 
 /// The negotiation of a connection.
 pub(super) struct Negotiation {
@@ -33,11 +33,15 @@ impl Negotiation {
         settings: &Settings,
         certificate: &Certificate,
         seed: &Seed,
+        cname: &str,
     ) -> Self {
         let fingerprints = convert::fingerprints(certificate.inner());
         let config = jsep::Config::new(seed.session_id(), fingerprints)
             .bundle_policy(convert::bundle_policy(configuration.bundle_policy))
-            .max_message_size(settings.announced_message_size().into());
+            .max_message_size(settings.announced_message_size().into())
+            .cname(cname);
+        let kinds = [MediaKind::Audio, MediaKind::Video];
+        let config = kinds.into_iter().fold(config, convert::equip);
         Self {
             negotiator: jsep::Negotiator::new(config),
             credentials: seed.credential_source(),

@@ -4,7 +4,15 @@ use std::time::Instant;
 
 use oxirtc_ice as ice;
 
-use super::{Engine, convert, counters::Counters, data::Data, task::Task, transport::Transport};
+use super::{
+    Engine, convert,
+    counters::Counters,
+    data::Data,
+    media::Turn,
+    task::Task,
+    trace::{Direction, Trace},
+    transport::Transport,
+};
 use crate::{Path, Request, Transmit};
 
 /// What stands where a datagram is being built.
@@ -17,6 +25,7 @@ type Built = Result<bool, Unbuildable>;
 struct Source<'a> {
     data: &'a mut Data,
     counters: &'a mut Counters,
+    trace: Trace,
 }
 
 impl Engine {
@@ -56,22 +65,26 @@ impl Engine {
             return None;
         }
         while let Some(agent) = self.transports.retired.last_mut() {
-            if let Some(ice::Request::Close { local }) = agent.poll_request() {
-                return Some(Request::Close { local });
+            match agent.poll_request() {
+                Some(ice::Request::Close { local }) => return Some(Request::Close { local }),
+                Some(ice::Request::Disconnect { path }) => {
+                    let path = convert::path(path);
+                    return Some(Request::Disconnect { path });
+                }
+                Some(_) => {}
+                None => drop(self.transports.retired.pop()),
             }
-            self.transports.retired.pop();
         }
         for transport in self.transports.iter_mut() {
-            match transport.ice.poll_request() {
-                Some(ice::Request::Bind { id, address, scope }) => {
-                    let id = self.requests.name(transport.id, id);
-                    return Some(Request::Bind { id, address, scope });
+            while let Some(request) = transport.ice.poll_request() {
+                let id = transport.id;
+                if let ice::Request::Close { local } = &request {
+                    transport.sockets.retain(|it| it != local);
                 }
-                Some(ice::Request::Close { local }) => {
-                    transport.sockets.retain(|it| *it != local);
-                    return Some(Request::Close { local });
+                let request = convert::request(request, |it| self.requests.name(id, it));
+                if request.is_some() {
+                    return request;
                 }
-                _ => {}
             }
         }
         None
@@ -100,7 +113,12 @@ impl Engine {
         let settings = &self.equipment.settings;
         let most = (settings.max_segments, settings.max_burst);
         let (data, counters) = (&mut self.data, &mut self.counters);
-        let mut source = Source { data, counters };
+        let trace = self.equipment.trace;
+        let mut source = Source {
+            data,
+            counters,
+            trace,
+        };
         for index in 0..self.transports.len() {
             let transport = self.transports.at(index)?;
             let control = poll_control(transport, now, buf);
@@ -120,7 +138,12 @@ impl Engine {
     /// machines close with them.
     pub(super) fn build_farewells(&mut self, now: Instant) {
         let (data, counters) = (&mut self.data, &mut self.counters);
-        let mut source = Source { data, counters };
+        let trace = self.equipment.trace;
+        let mut source = Source {
+            data,
+            counters,
+            trace,
+        };
         for transport in self.transports.iter_mut() {
             let Some(way) = transport.payload_way(now) else {
                 transport.dtls.close(now);
@@ -133,7 +156,8 @@ impl Engine {
                 // A flight of a handshake may stand before it.
                 for _ in 0..MAX_FAREWELLS {
                     let mut datagram = Vec::new();
-                    if !source.poll(transport, now, MTU, &mut datagram) {
+                    let room = MTU + way.headroom + way.tailroom;
+                    if !source.poll(transport, now, room, &mut datagram) {
                         break;
                     }
                     self.farewells
@@ -162,6 +186,15 @@ fn poll_control(
     }
 }
 
+/// RTCP, protected.
+fn build_reports(transport: &mut Transport, now: Instant, room: usize, buf: &mut Vec<u8>) -> Built {
+    let secure = transport.is_secure();
+    let Some(media) = transport.media.as_mut().filter(|_| secure) else {
+        return Ok(false);
+    };
+    media.poll_rtcp(now, room, buf).map_err(|_| Unbuildable)
+}
+
 impl Source<'_> {
     /// A batch of payload: at most so many datagrams, of so many bytes together.
     fn poll_batch(
@@ -173,19 +206,29 @@ impl Source<'_> {
     ) -> Option<(Path, usize)> {
         let base = buf.len();
         let way = transport.payload_way(now)?;
-        if !self.poll(transport, now, MTU, buf) {
+        // What a relay writes around data does not shorten it: it was cut before anybody knew.
+        let room = MEDIA_MTU.max(MTU + way.headroom + way.tailroom);
+        if !self.poll(transport, now, room, buf) {
             return None;
         }
         let segment = buf.len() - base;
+        let mut count = 1;
         let most = max_segments.min(max_burst / segment.max(1));
         for _ in 1..most {
             let end = buf.len();
             let same =
                 transport.control_path().is_none() && transport.payload_way(now) == Some(way);
-            if !same || !self.poll(transport, now, segment, buf) || buf.len() - end < segment {
+            if !same || !self.poll(transport, now, segment, buf) {
+                break;
+            }
+            count += 1;
+            if buf.len() - end < segment {
                 break;
             }
         }
+        let bytes = buf.len() - base - count * way.headroom;
+        let sent = (count as u64, bytes as u64);
+        transport.traffic.sent(now, &way, sent);
         Some((convert::path(way.path), segment))
     }
 
@@ -223,15 +266,54 @@ impl Source<'_> {
         let Some(way) = transport.payload_way(now) else {
             return Ok(false);
         };
-        let Some(room) = room.checked_sub(way.headroom + way.tailroom) else {
+        let around = way.headroom + way.tailroom;
+        let Some(room) = room.checked_sub(around) else {
             return Ok(false);
         };
         buf.resize(start + way.headroom, 0);
-        let built = transport.dtls.poll_transmit(now, room, buf)
-            || self.build_data(transport, now, room, buf)?;
+        // Media may be a little longer than all else: what is forwarded has longer ids, and wears RTX.
+        let other = room.min(MTU);
+        let built = transport.dtls.poll_transmit(now, other, buf)
+            || build_reports(transport, now, other, buf)?
+            || self.build_payload(transport, now, (room, other), around, buf)?;
         if built {
             let wrapped = transport.ice.wrap(&way, buf, start);
             wrapped.map_err(|_| Unbuildable)?;
+        }
+        Ok(built)
+    }
+
+    /// A packet of media or of data, whose turn it is.
+    fn build_payload(
+        &mut self,
+        transport: &mut Transport,
+        now: Instant,
+        (room, other): (usize, usize),
+        around: usize,
+        buf: &mut Vec<u8>,
+    ) -> Built {
+        let start = buf.len();
+        let Some(media) = &mut transport.media else {
+            return self.build_data(transport, now, other, buf);
+        };
+        let ready = media.is_ready(now, MEDIA_MTU.saturating_sub(around));
+        if media.shares.first(ready) == Turn::Data {
+            let built = self.build_data(transport, now, other, buf)?;
+            let Some(media) = transport.media.as_mut().filter(|_| ready || built) else {
+                return Ok(built);
+            };
+            if built {
+                media.shares.spent(Turn::Data, buf.len() - start);
+                return Ok(true);
+            }
+            media.shares.idle();
+        }
+        let Some(media) = transport.media.as_mut().filter(|_| ready) else {
+            return Ok(false);
+        };
+        let built = media.poll_rtp(now, room, buf).map_err(|_| Unbuildable)?;
+        if built {
+            media.shares.spent(Turn::Media, buf.len() - start);
         }
         Ok(built)
     }
@@ -257,6 +339,8 @@ impl Source<'_> {
             buf.truncate(start);
             return Ok(false);
         }
+        let packet = buf.get(start + headroom..).unwrap_or_default();
+        self.trace.packet(now, Direction::Out, "SCTP", packet);
         let sealed = transport.dtls.seal(buf, start);
         sealed.map(|()| true).map_err(|_| Unbuildable)
     }
@@ -264,6 +348,8 @@ impl Source<'_> {
 
 /// What a datagram may have on any path (RFC 8261 §5, RFC 8831 §5).
 const MTU: usize = 1200;
+/// What media may have: the least that IPv6 carries, less the headers of IPv6 and UDP (RFC 8200 §5).
+const MEDIA_MTU: usize = 1232;
 const MAX_FAREWELLS: usize = 4;
 
 #[cfg(test)]

@@ -11,7 +11,7 @@ use oxirtc_jsep as jsep;
 /// The engine's seed. No machine sees it, nor that of another.
 pub(super) struct Seed(Zeroizing<[u8; 32]>);
 
-/// Makes ufrags and passwords.
+/// Makes ufrags, passwords and SSRCs.
 pub(super) struct CredentialSource(ChaCha20Rng);
 
 struct SeedLength;
@@ -51,15 +51,21 @@ impl Seed {
     }
 }
 
-impl CredentialSource {
+impl jsep::Source for CredentialSource {
     /// RFC 8839 §5.4: at least 24 bits in the ufrag and 128 in the password; these have 48 and 144.
-    pub(super) fn next(&mut self) -> jsep::Credentials {
+    fn credentials(&mut self) -> jsep::Credentials {
         jsep::Credentials {
             ufrag: self.text(8),
             password: self.text(24),
         }
     }
 
+    fn ssrc(&mut self) -> u32 {
+        self.0.next_u32()
+    }
+}
+
+impl CredentialSource {
     fn text(&mut self, length: usize) -> String {
         let mut text = String::with_capacity(length);
         while text.len() < length {
@@ -78,6 +84,8 @@ impl CredentialSource {
 
 #[cfg(test)]
 mod tests {
+    use oxirtc_jsep::Source as _;
+
     use super::*;
 
     #[test]
@@ -98,7 +106,7 @@ mod tests {
     #[test]
     fn credentials_are_ice_chars_and_never_repeat() {
         let mut source = Seed::new([1; 32]).credential_source();
-        let (one, two) = (source.next(), source.next());
+        let (one, two) = (source.credentials(), source.credentials());
         assert_ne!(one.ufrag, two.ufrag);
         for text in [&one.ufrag, &one.password, &two.password] {
             assert!(

@@ -3,7 +3,7 @@
 use std::{collections::VecDeque, iter, vec};
 
 use super::{
-    ids::{ChannelId, TransportId},
+    ids::{ChannelId, TransceiverId, TransportId},
     transport::IceCandidatePair,
 };
 use crate::{
@@ -49,6 +49,46 @@ pub enum Event {
     DtlsTransport(TransportId, DtlsTransportEvent),
     /// `statechange` of the SCTP transport.
     SctpTransport(SctpTransportState),
+    /// `track`: the peer sends on a transceiver, or in another stream (W3C §5.7).
+    Track {
+        /// The transceiver.
+        transceiver: TransceiverId,
+        /// The ids of the streams of its track, in the order of the description.
+        streams: Vec<String>,
+    },
+    /// `addtrack` or `removetrack` of a stream: the peer has added the track of a receiver, or taken it away.
+    StreamChange {
+        /// The id of the stream.
+        stream: String,
+        /// The receiver of the track.
+        transceiver: TransceiverId,
+        /// It was added.
+        added: bool,
+    },
+    /// `mute` or `unmute` of a receiver's track.
+    TrackMute(TransceiverId, bool),
+    /// `ended` of a receiver's track.
+    TrackEnded(TransceiverId),
+    /// `tonechange` of a sender: the tone that begins, or none when all were played (W3C §7.4).
+    ToneChange(TransceiverId, String),
+    /// None of W3C's: a whole frame can be read from a receiver.
+    FrameReadable(TransceiverId),
+    /// None of W3C's: a sender needs a key frame, on this lane of its source.
+    KeyframeRequested {
+        /// The sender.
+        transceiver: TransceiverId,
+        /// Which of the parallel streams of its source.
+        lane: u8,
+    },
+    /// None of W3C's: the peer allows so many bits a second on an encoding; `None` takes the limit away.
+    BitrateAllowed {
+        /// The sender.
+        transceiver: TransceiverId,
+        /// The place of the encoding.
+        encoding: usize,
+        /// Bits a second.
+        bits: Option<u64>,
+    },
     /// None of W3C's: the peer has said goodbye, with a close_notify of DTLS or by ending the association. It changes no state,
     /// and is told once an association, after the events of what closed with it.
     PeerClosed,

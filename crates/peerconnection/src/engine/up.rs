@@ -5,6 +5,7 @@ use std::collections::VecDeque;
 use super::{
     data::Data,
     facts::States,
+    media::Media,
     negotiation::Negotiation,
     task::{Event, Tasks},
     transport::Transport,
@@ -17,6 +18,7 @@ pub(super) struct Up<'a> {
     pub(super) others: Others<'a>,
     pub(super) negotiation: &'a mut Negotiation,
     pub(super) data: &'a mut Data,
+    pub(super) media: &'a mut Media,
     pub(super) states: &'a mut States,
     pub(super) tasks: &'a mut Tasks,
     pub(super) routes: &'a mut VecDeque<Route>,

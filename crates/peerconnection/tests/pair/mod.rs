@@ -4,35 +4,28 @@
 
 use std::{
     net::{IpAddr, SocketAddr},
+    ops::{Deref, DerefMut},
     time::{Duration, Instant, SystemTime},
 };
 
-use oxirtc_netsim::{Link, Network, NodeId, epoch};
+use oxirtc_netsim::{self as netsim, Across, Link, Machine, Network, epoch};
 use oxirtc_peerconnection::{
     Configuration, DataChannelInit, DataChannelState, Error, IceCandidateInit, Message,
     OfferOptions, PeerConnectionState, SdpType, SessionDescription, Settings,
-    engine::{Anchor, ChannelEvent, ChannelId, Engine, Event, Interface, Path, Request, Route},
+    engine::{
+        Anchor, ChannelEvent, ChannelId, Engine, Event, Interface, Path, Request, Route, SendError,
+    },
 };
 
-/// Two engines. 0 offers unless a test says otherwise.
-pub(crate) struct Pair {
-    pub(crate) ends: [End; 2],
-    pub(crate) network: Network,
-    pub(crate) now: Instant,
-    /// Candidates go to the other side as they are told.
-    pub(crate) trickle: bool,
-    /// Counts datagrams by their first byte, as they are sent: of DTLS and of the rest.
-    pub(crate) dtls_sent: [u64; 2],
-    /// Looks at, and may change or drop, each datagram on its way.
-    pub(crate) tap: Option<Tap>,
-}
+/// Two engines in a network. 0 offers unless a test says otherwise.
+pub(crate) struct Pair(Wired);
 
-pub(crate) type Tap = Box<dyn FnMut(usize, &mut Vec<u8>) -> bool>;
+/// The engines, what lies between them, and their clock.
+pub(crate) type Wired = netsim::Pair<End, Across<Path>>;
 
 /// One side.
 pub(crate) struct End {
     pub(crate) engine: Engine,
-    pub(crate) node: NodeId,
     pub(crate) address: IpAddr,
     next_port: u16,
     /// All events so far, those of one task in one list.
@@ -41,11 +34,29 @@ pub(crate) struct End {
     pub(crate) inbox: Vec<(ChannelId, Message)>,
     /// What comes is read at once.
     pub(crate) reads: bool,
+    /// Candidates go to the other side as they are told.
+    pub(crate) trickle: bool,
     pub(crate) sockets: Vec<SocketAddr>,
     /// What was said for a shared port.
     pub(crate) routes: Vec<Route>,
+    /// Datagrams of DTLS that it has sent.
+    pub(crate) dtls_sent: u64,
     /// Candidates that the other side cannot take yet.
     held: Vec<IceCandidateInit>,
+}
+
+impl Deref for Pair {
+    type Target = Wired;
+
+    fn deref(&self) -> &Wired {
+        &self.0
+    }
+}
+
+impl DerefMut for Pair {
+    fn deref_mut(&mut self) -> &mut Wired {
+        &mut self.0
+    }
 }
 
 impl Pair {
@@ -66,24 +77,18 @@ impl Pair {
         settings: Settings,
     ) -> Self {
         let mut network = Network::new(seed).default_link(link);
-        let now = epoch();
+        let addresses: [IpAddr; 2] = ["10.0.0.1", "10.0.0.2"].map(|it| it.parse().unwrap());
+        let nodes = addresses.map(|address| network.add_node(&[address]));
         let mut index = 0;
         let ends = configurations.map(|configuration| {
+            let address = addresses[usize::from(index)];
             index += 1;
-            let address: IpAddr = format!("10.0.0.{index}").parse().unwrap();
-            let node = network.add_node(&[address]);
             let mut bytes = [index; 32];
             bytes[..8].copy_from_slice(&seed.to_be_bytes());
-            End::new(configuration, settings.clone(), bytes, node, address, now)
+            End::new(configuration, settings.clone(), bytes, address)
         });
-        Self {
-            ends,
-            network,
-            now,
-            trickle: true,
-            dtls_sent: [0; 2],
-            tap: None,
-        }
+        let wire = Across::new(network, nodes, |path| (path.local, path.remote), Path::udp);
+        Self(netsim::Pair::new(ends, wire))
     }
 
     /// Two engines that are connected, and the channel that 0 has opened with `init`, at both ends.
@@ -118,9 +123,10 @@ impl Pair {
     }
 
     pub(crate) fn open(&mut self, side: usize, label: &str, init: &DataChannelInit) -> ChannelId {
+        let now = self.now;
         self.ends[side]
             .engine
-            .create_data_channel(self.now, label, init)
+            .create_data_channel(now, label, init)
             .unwrap()
     }
 
@@ -136,9 +142,9 @@ impl Pair {
     ) -> Result<(), Error> {
         let offer = self.offer(side, options)?;
         let answer = self.answer(1 - side, offer)?;
-        self.ends[side]
-            .engine
-            .set_remote_description(self.now, answer)?;
+        let now = self.now;
+        let engine = &mut self.ends[side].engine;
+        engine.set_remote_description(now, answer)?;
         self.exchange();
         Ok(())
     }
@@ -148,9 +154,10 @@ impl Pair {
         side: usize,
         options: &OfferOptions,
     ) -> Result<SessionDescription, Error> {
+        let now = self.now;
         let engine = &mut self.ends[side].engine;
         let offer = engine.create_offer(options)?;
-        engine.set_local_description(self.now, Some(offer.clone()))?;
+        engine.set_local_description(now, Some(offer.clone()))?;
         Ok(offer)
     }
 
@@ -159,156 +166,110 @@ impl Pair {
         side: usize,
         offer: SessionDescription,
     ) -> Result<SessionDescription, Error> {
+        let now = self.now;
         let engine = &mut self.ends[side].engine;
-        engine.set_remote_description(self.now, offer)?;
+        engine.set_remote_description(now, offer)?;
         let answer = engine.create_answer()?;
-        engine.set_local_description(self.now, Some(answer.clone()))?;
+        engine.set_local_description(now, Some(answer.clone()))?;
         Ok(answer)
     }
 
-    /// The other side learns the candidates that were told.
+    /// Each side learns the candidates that the other one was told.
     pub(crate) fn exchange(&mut self) {
-        for side in 0..2 {
-            self.collect(side);
-        }
+        self.flush(netsim::End::A);
+        self.flush(netsim::End::B);
     }
 
-    fn collect(&mut self, side: usize) {
-        let now = self.now;
-        let told = self.ends[side].collect(now);
-        if !self.trickle {
-            return;
-        }
-        for candidate in told {
-            // One that comes before its description is lost, as with signalling that is out of order.
-            let other = &mut self.ends[1 - side].engine;
-            if other.remote_description().is_some() {
-                let _late = other.add_ice_candidate(now, &candidate);
-            } else {
-                self.ends[side].held.push(candidate);
-            }
-        }
-    }
-
-    /// Everything that can happen now; answers when something will.
-    pub(crate) fn step(&mut self) -> Option<Instant> {
-        loop {
-            for side in 0..2 {
-                self.ends[side].engine.handle_timeout(self.now);
-                self.serve(side);
-            }
-            let mut arrived = false;
-            while let Some(mut delivery) = self.network.receive(self.now) {
-                arrived = true;
-                let side = usize::from(delivery.node == self.ends[1].node);
-                let path = Path::udp(delivery.to, delivery.from);
-                self.ends[side]
-                    .engine
-                    .handle_datagram(self.now, path, &mut delivery.datagram);
-                self.serve(side);
-            }
-            if !arrived {
-                break;
-            }
-        }
-        let deadlines = self.ends.iter().map(|end| end.engine.poll_timeout());
-        let next = deadlines
-            .chain([self.network.poll_timeout()])
-            .flatten()
-            .min();
-        for end in &self.ends {
-            let next = end.engine.poll_timeout();
-            assert!(
-                next.is_none_or(|at| at > self.now),
-                "a deadline stays in the past"
-            );
-        }
-        next
-    }
-
-    /// Sends, answers requests, gathers events.
-    fn serve(&mut self, side: usize) {
-        let mut buf = Vec::new();
-        loop {
-            self.collect(side);
-            let end = &mut self.ends[side];
-            let mut idle = true;
-            while let Some(transmit) = end.engine.poll_transmit(self.now, &mut buf) {
-                idle = false;
-                assert!(transmit.segment <= 1200 && buf.len() <= 65_487);
-                assert!(buf.len().div_ceil(transmit.segment) <= 64);
-                for datagram in buf.chunks(transmit.segment) {
-                    let mut datagram = datagram.to_vec();
-                    if matches!(datagram.first(), Some(20..=63)) {
-                        self.dtls_sent[side] += 1;
-                    }
-                    let tap = self.tap.as_mut();
-                    if tap.is_none_or(|tap| tap(side, &mut datagram)) {
-                        let Path { local, remote, .. } = transmit.path;
-                        self.network.send(self.now, local, remote, datagram);
-                    }
-                }
-                buf.clear();
-            }
-            while let Some(request) = end.engine.poll_request() {
-                idle = false;
-                match request {
-                    Request::Bind { id, address, .. } => {
-                        end.next_port += 1;
-                        let bound = SocketAddr::new(address, end.next_port);
-                        end.sockets.push(bound);
-                        end.engine.handle_response(self.now, id, Ok(bound));
-                    }
-                    Request::Close { local } => end.sockets.retain(|it| *it != local),
-                    Request::Route(route) => end.routes.push(route),
-                    _ => {}
-                }
-            }
-            if idle {
-                return;
-            }
-        }
+    /// Everything that can happen now.
+    pub(crate) fn step(&mut self) {
+        self.run(Duration::ZERO);
     }
 
     /// Lets time pass until `done`.
-    pub(crate) fn until(&mut self, limit: Duration, done: impl Fn(&Self) -> bool) -> Duration {
-        let (start, end) = (self.now, self.now + limit);
-        loop {
-            let next = self.step();
-            if done(self) {
-                return self.now - start;
-            }
-            match next {
-                Some(next) if next <= end => self.now = next.max(self.now),
-                _ => panic!(
-                    "it did not happen within {limit:?}: {:#?}",
-                    self.ends
-                        .each_ref()
-                        .map(|end| (end.story(), end.engine.counters()))
-                ),
-            }
-        }
+    pub(crate) fn until(&mut self, limit: Duration, done: impl Fn(&Wired) -> bool) -> Duration {
+        self.run_until(limit, |pair| done(pair))
     }
 
     /// Lets this much time pass.
     pub(crate) fn run(&mut self, time: Duration) {
-        let end = self.now + time;
-        while let Some(next) = self.step().filter(|next| *next <= end) {
-            self.now = next.max(self.now);
-        }
-        self.now = end;
-        self.step();
+        self.run_for(time);
     }
 
     pub(crate) fn send(&mut self, side: usize, channel: ChannelId, message: impl Into<Message>) {
-        self.ends[side]
-            .engine
-            .send(self.now, channel, &message.into())
-            .unwrap();
+        self.try_send(side, channel, &message.into()).unwrap();
+    }
+
+    pub(crate) fn try_send(
+        &mut self,
+        side: usize,
+        channel: ChannelId,
+        message: &Message,
+    ) -> Result<(), SendError> {
+        let now = self.now;
+        self.ends[side].engine.send(now, channel, message)
     }
 
     pub(crate) fn close_channel(&mut self, side: usize, channel: ChannelId) {
-        self.ends[side].engine.close_channel(self.now, channel);
+        let now = self.now;
+        self.ends[side].engine.close_channel(now, channel);
+    }
+}
+
+impl Machine for End {
+    type Route = Path;
+
+    fn handle_datagram(&mut self, now: Instant, path: Path, datagram: &mut [u8]) {
+        self.engine.handle_datagram(now, path, datagram);
+    }
+
+    fn handle_timeout(&mut self, now: Instant) {
+        self.engine.handle_timeout(now);
+    }
+
+    fn poll_timeout(&self) -> Option<Instant> {
+        self.engine.poll_timeout()
+    }
+
+    fn poll_transmit(
+        &mut self,
+        now: Instant,
+        _room: usize,
+        buf: &mut Vec<u8>,
+    ) -> Option<(Path, usize)> {
+        let start = buf.len();
+        let transmit = self.engine.poll_transmit(now, buf)?;
+        let batch = &buf[start..];
+        assert!(batch.len() <= 65_487 && batch.len().div_ceil(transmit.segment) <= 64);
+        let of_dtls = |datagram: &&[u8]| matches!(datagram.first(), Some(20..=63));
+        let sent = batch.chunks(transmit.segment).filter(of_dtls).count();
+        self.dtls_sent += sent as u64;
+        Some((transmit.path, transmit.segment))
+    }
+
+    fn poll(&mut self, now: Instant) -> bool {
+        self.answer(now) | self.collect(now)
+    }
+
+    fn mirrored(path: Path) -> Path {
+        Path::udp(path.remote, path.local)
+    }
+
+    /// One that comes before its description is lost, as with signalling that is out of order.
+    fn signal(&mut self, now: Instant, other: &mut Self) -> bool {
+        if !self.trickle {
+            self.held.clear();
+        }
+        if self.held.is_empty() || other.engine.remote_description().is_none() {
+            return false;
+        }
+        for candidate in self.held.drain(..) {
+            let _late = other.engine.add_ice_candidate(now, &candidate);
+        }
+        true
+    }
+
+    fn describe(&self) -> String {
+        format!("{:#?}", (self.story(), self.engine.counters()))
     }
 }
 
@@ -317,15 +278,14 @@ impl End {
         configuration: Configuration,
         settings: Settings,
         seed: [u8; 32],
-        node: NodeId,
         address: IpAddr,
-        now: Instant,
     ) -> Self {
-        let wall = SystemTime::UNIX_EPOCH + Duration::from_secs(1_700_000_000);
-        let anchor = Anchor { instant: now, wall };
+        let (instant, unix) = (epoch(), SystemTime::UNIX_EPOCH);
+        let wall = unix + Duration::from_secs(1_700_000_000);
+        let anchor = Anchor { instant, wall };
         let mut engine = Engine::new(configuration, settings, seed, anchor).unwrap();
         engine.handle_interfaces(
-            now,
+            instant,
             &[Interface {
                 name: "eth0".into(),
                 index: 2,
@@ -334,44 +294,64 @@ impl End {
         );
         Self {
             engine,
-            node,
             address,
             next_port: 4000,
             tasks: Vec::new(),
             channels: Vec::new(),
             inbox: Vec::new(),
             reads: true,
+            trickle: true,
             sockets: Vec::new(),
             routes: Vec::new(),
+            dtls_sent: 0,
             held: Vec::new(),
         }
     }
 
-    /// Takes what the engine tells; answers the candidates.
-    fn collect(&mut self, now: Instant) -> Vec<IceCandidateInit> {
-        let mut candidates = std::mem::take(&mut self.held);
-        while let Some(task) = self.engine.poll_task() {
-            let mut events = Vec::new();
-            for event in task {
-                match &event {
-                    Event::IceCandidate(Some(candidate)) => candidates.push(candidate.to_init()),
-                    Event::DataChannel(id) => self.channels.push(*id),
-                    Event::Readable(id) => {
-                        if self.reads {
-                            self.read(now, *id);
-                        }
-                        continue;
-                    }
-                    Event::Writable => continue,
-                    _ => {}
-                }
-                events.push(event);
+    /// Answers a request; false when there is none.
+    fn answer(&mut self, now: Instant) -> bool {
+        let Some(request) = self.engine.poll_request() else {
+            return false;
+        };
+        match request {
+            Request::Bind { id, address, .. } => {
+                self.next_port += 1;
+                let bound = SocketAddr::new(address, self.next_port);
+                self.sockets.push(bound);
+                self.engine.handle_response(now, id, Ok(bound));
             }
-            if !events.is_empty() {
-                self.tasks.push(events);
-            }
+            Request::Close { local } => self.sockets.retain(|it| *it != local),
+            Request::Route(route) => self.routes.push(route),
+            _ => {}
         }
-        candidates
+        true
+    }
+
+    /// Takes a task of the engine; false when there is none.
+    fn collect(&mut self, now: Instant) -> bool {
+        let Some(task) = self.engine.poll_task() else {
+            return false;
+        };
+        let mut events = Vec::new();
+        for event in task {
+            match &event {
+                Event::IceCandidate(Some(candidate)) => self.held.push(candidate.to_init()),
+                Event::DataChannel(id) => self.channels.push(*id),
+                Event::Readable(id) => {
+                    if self.reads {
+                        self.read(now, *id);
+                    }
+                    continue;
+                }
+                Event::Writable => continue,
+                _ => {}
+            }
+            events.push(event);
+        }
+        if !events.is_empty() {
+            self.tasks.push(events);
+        }
+        true
     }
 
     pub(crate) fn read(&mut self, now: Instant, channel: ChannelId) {

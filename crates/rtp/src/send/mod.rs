@@ -58,6 +58,8 @@ pub(crate) struct SendStream {
     kept: VecDeque<(Instant, Arc<Batch>)>,
     first: u64,
     cursor: (u64, usize),
+    /// Where the source begins that there is now.
+    floor: u64,
     head: Option<Sent>,
     pub(crate) rewrite: Rewrite,
     sent: Box<[Option<Sent>]>,
@@ -107,6 +109,7 @@ impl SendStream {
             kept: VecDeque::new(),
             first: 0,
             cursor: (0, 0),
+            floor: 0,
             head: None,
             // RFC 3711 §3.3.1: below 2^15, so that a receiver that loses the first guesses right.
             rewrite: Rewrite::new(encoding.choice, first & 0x7fff, timestamp),
@@ -188,6 +191,15 @@ impl SendStream {
         self.rewrite.lag();
     }
 
+    /// Another source: what waits of the old one is left out, and can still be sent again where it was sent.
+    pub(crate) fn change_source(&mut self) {
+        self.floor = self.first + self.kept.len() as u64;
+        self.cursor = (self.floor, 0);
+        self.head = None;
+        self.asked = None;
+        self.rewrite.change_source();
+    }
+
     fn content(&self, sent: &Sent) -> Option<&Packet> {
         let at = sent.batch.checked_sub(self.first)?;
         let batch = self.kept.get(at as usize)?;
@@ -249,7 +261,9 @@ impl SendStream {
                 .iter()
                 .any(|it| it.lane == lane && it.sequence > entry)
         };
-        if let Some(back) = self.kept.iter().position(rest) {
+        let own = self.floor.saturating_sub(self.first) as usize;
+        let mut of_source = self.kept.iter().enumerate().skip(own);
+        if let Some((back, _)) = of_source.find(|it| rest(it.1)) {
             self.cursor = self.cursor.min((self.first + back as u64, 0));
         }
     }

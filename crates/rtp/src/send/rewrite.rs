@@ -125,6 +125,13 @@ impl Rewrite {
         self.lacks = true;
     }
 
+    /// Another source: what comes next has other numbers, and our own go on.
+    pub(crate) fn change_source(&mut self) {
+        self.current = None;
+        self.lacks = false;
+        self.verdicts.clear();
+    }
+
     /// Takes a number for a packet that is not of the source. Returns it with the timestamp of now.
     pub(crate) fn insert(&mut self, now: Instant, clock: u32) -> (u64, u32) {
         let (sequence, timestamp) = match &mut self.last {

@@ -233,6 +233,11 @@ impl Session {
         self.allow_all(id);
     }
 
+    /// How long a packet may be from now on, as [`Config::largest`] has it: paths differ in what they add to one.
+    pub fn set_largest(&mut self, bytes: usize) {
+        self.config.largest = bytes;
+    }
+
     /// What is to be made of what a section receives.
     pub fn set_delivery(&mut self, id: SectionId, delivery: Delivery) {
         let Some(at) = self.place(id) else { return };
@@ -256,6 +261,16 @@ impl Session {
         for sender in of.filter(|it| it.needs(lane)) {
             sender.push(now, batch.clone());
         }
+    }
+
+    /// A section has another source: its streams keep their numbers and timestamps, and go on with what begins there, video
+    /// with a key frame.
+    pub fn change_source(&mut self, id: SectionId) {
+        let Some(section) = self.place(id) else {
+            return;
+        };
+        let of = self.senders.iter_mut().filter(|it| it.section == section);
+        of.for_each(SendStream::change_source);
     }
 
     /// Something that was meant for this section is gone: its video goes on with a key frame.
@@ -359,9 +374,8 @@ impl Session {
     /// The next frame of a section whose time has come.
     pub fn read_frame(&mut self, now: Instant, id: SectionId) -> Option<Frame> {
         let section = self.place(id)?;
-        let of = self.receivers.iter_mut().filter(|it| it.section == section);
-        of.filter(|it| it.assembler.is_readable(now))
-            .find_map(|it| it.assembler.read(now))
+        let mut of = self.receivers.iter_mut().filter(|it| it.section == section);
+        of.find_map(|it| it.assembler.read(now))
     }
 
     /// What the peer tells of packets that we sent, for whoever controls the rate.
@@ -374,7 +388,9 @@ impl Session {
     pub fn poll_timeout(&self) -> Option<Instant> {
         let streams = self.receivers.iter().filter(|it| !it.ended);
         let streams = streams.filter_map(ReceiveStream::timeout);
-        let events = self.senders.iter().filter_map(|it| it.telephone.as_ref());
+        // What is not sent is not due.
+        let active = self.senders.iter().filter(|it| it.encoding.active);
+        let events = active.filter_map(|it| it.telephone.as_ref());
         let limits = self.sections.iter().filter_map(|it| it.limit_due);
         let wakes = self.senders.iter().filter(|it| it.lacks().is_some());
         let wakes = wakes.filter_map(|it| it.asked.map(|at| at + again(it)));
@@ -447,6 +463,14 @@ impl Session {
             .iter()
             .filter(move |it| Some(it.section) == section);
         of.map(|it| (it.encoding.ssrc, it.place, it.stats.clone()))
+    }
+
+    /// Whether a stream of the peer belongs to a section, and has not ended.
+    #[must_use]
+    pub fn is_received(&self, id: SectionId) -> bool {
+        let section = self.place(id);
+        let of = |it: &ReceiveStream| Some(it.section) == section && !it.ended;
+        self.receivers.iter().any(of)
     }
 
     /// Who was heard on a section in the last ten seconds, the newest first.

@@ -1,6 +1,6 @@
 //! DATA (RFC 9260 §3.3.1).
 
-use super::{CHUNK_HEADER, Chunk, ChunkKind, Reader, reader::Write};
+use super::{CHUNK_HEADER, Chunk, ChunkKind, Reader, reader::Fields};
 use crate::{Ssn, StreamId, Tsn};
 
 /// A piece of a user message.
@@ -46,7 +46,7 @@ impl<'a> Data<'a> {
     /// I: to be acknowledged at once (RFC 7053).
     pub const IMMEDIATE: u8 = 8;
     /// The bytes before the payload.
-    pub const HEADER: usize = CHUNK_HEADER + 12;
+    pub const HEADER: usize = LENGTH;
 
     /// Looks at a DATA chunk. An empty payload is for the caller to refuse: it has an error cause of its own.
     pub fn parse(chunk: Chunk<'a>) -> Option<Self> {
@@ -64,14 +64,15 @@ impl<'a> Data<'a> {
     /// Appends the chunk.
     pub fn write(&self, buf: &mut Vec<u8>) {
         let length = Self::HEADER + self.payload.len();
-        buf.extend_from_slice(&[ChunkKind::DATA.0, self.flags]);
-        buf.put_u16(u16::try_from(length).unwrap_or(u16::MAX));
-        buf.put_u32(self.tsn.0);
-        buf.put_u16(self.stream);
-        buf.put_u16(self.ssn.0);
-        buf.put_u32(self.ppid);
-        buf.extend_from_slice(self.payload);
-        buf.extend(std::iter::repeat_n(0, length.next_multiple_of(4) - length));
+        Fields::<LENGTH>::new()
+            .u8(ChunkKind::DATA.0)
+            .u8(self.flags)
+            .u16(u16::try_from(length).unwrap_or(u16::MAX))
+            .u32(self.tsn.0)
+            .u16(self.stream)
+            .u16(self.ssn.0)
+            .u32(self.ppid)
+            .write(buf, self.payload);
     }
 
     /// Whether one of these flags is set.
@@ -84,3 +85,5 @@ impl<'a> Data<'a> {
         (Self::HEADER + payload).next_multiple_of(4)
     }
 }
+
+const LENGTH: usize = CHUNK_HEADER + 12;

@@ -1,6 +1,6 @@
 //! I-DATA (RFC 8260 §2.1).
 
-use super::{CHUNK_HEADER, Chunk, ChunkKind, Reader, reader::Write};
+use super::{CHUNK_HEADER, Chunk, ChunkKind, Reader, reader::Fields};
 use crate::{Mid, StreamId, Tsn};
 
 /// A piece of a user message between which pieces of others may stand.
@@ -40,7 +40,7 @@ pub struct IData<'a> {
 
 impl<'a> IData<'a> {
     /// The bytes before the payload.
-    pub const HEADER: usize = CHUNK_HEADER + 16;
+    pub const HEADER: usize = LENGTH;
 
     /// Looks at an I-DATA chunk. An empty payload is for the caller to refuse.
     pub fn parse(chunk: Chunk<'a>) -> Option<Self> {
@@ -60,14 +60,17 @@ impl<'a> IData<'a> {
     /// Appends the chunk.
     pub fn write(&self, buf: &mut Vec<u8>) {
         let length = Self::HEADER + self.payload.len();
-        buf.extend_from_slice(&[ChunkKind::I_DATA.0, self.flags]);
-        buf.put_u16(u16::try_from(length).unwrap_or(u16::MAX));
-        buf.put_u32(self.tsn.0);
-        buf.put_u16(self.stream);
-        buf.put_u16(0);
-        buf.put_u32(self.mid.0);
-        buf.put_u32(self.ppid_or_fsn);
-        buf.extend_from_slice(self.payload);
-        buf.extend(std::iter::repeat_n(0, length.next_multiple_of(4) - length));
+        Fields::<LENGTH>::new()
+            .u8(ChunkKind::I_DATA.0)
+            .u8(self.flags)
+            .u16(u16::try_from(length).unwrap_or(u16::MAX))
+            .u32(self.tsn.0)
+            .u16(self.stream)
+            .u16(0)
+            .u32(self.mid.0)
+            .u32(self.ppid_or_fsn)
+            .write(buf, self.payload);
     }
 }
+
+const LENGTH: usize = CHUNK_HEADER + 16;

@@ -1,6 +1,6 @@
 //! Reading without indexing, and writing: integers of the wire are big-endian.
 
-use byteorder::{BigEndian, ByteOrder};
+use byteorder::{BigEndian, ByteOrder, LittleEndian};
 
 /// What is left to read.
 pub(crate) struct Reader<'a>(pub(crate) &'a [u8]);
@@ -34,6 +34,10 @@ impl<'a> Reader<'a> {
         self.bytes(4).map(BigEndian::read_u32)
     }
 
+    pub(crate) fn u32_little(&mut self) -> Option<u32> {
+        self.bytes(4).map(LittleEndian::read_u32)
+    }
+
     pub(crate) fn u64(&mut self) -> Option<u64> {
         self.bytes(8).map(BigEndian::read_u64)
     }
@@ -50,6 +54,57 @@ pub(crate) fn pairs(bytes: &[u8]) -> impl Iterator<Item = (u16, u16)> + Clone + 
     let pair =
         |&[a, b, c, d]: &[u8; 4]| (BigEndian::read_u16(&[a, b]), BigEndian::read_u16(&[c, d]));
     pairs.iter().map(pair)
+}
+
+/// A header of a known length, filled from its front: one append for all of it.
+pub(crate) struct Fields<const N: usize> {
+    bytes: [u8; N],
+    at: usize,
+}
+
+impl<const N: usize> Fields<N> {
+    pub(crate) fn new() -> Self {
+        Self {
+            bytes: [0; N],
+            at: 0,
+        }
+    }
+
+    #[must_use]
+    pub(crate) fn u8(mut self, value: u8) -> Self {
+        if let Some(place) = self.bytes.get_mut(self.at) {
+            *place = value;
+        }
+        self.at += 1;
+        self
+    }
+
+    #[must_use]
+    pub(crate) fn u16(mut self, value: u16) -> Self {
+        if let Some(place) = self.bytes.get_mut(self.at..self.at + 2) {
+            BigEndian::write_u16(place, value);
+        }
+        self.at += 2;
+        self
+    }
+
+    #[must_use]
+    pub(crate) fn u32(mut self, value: u32) -> Self {
+        if let Some(place) = self.bytes.get_mut(self.at..self.at + 4) {
+            BigEndian::write_u32(place, value);
+        }
+        self.at += 4;
+        self
+    }
+
+    /// All of them, and what follows, padded to four bytes.
+    pub(crate) fn write(&self, buf: &mut Vec<u8>, value: &[u8]) {
+        debug_assert_eq!(self.at, N);
+        buf.extend_from_slice(&self.bytes);
+        buf.extend_from_slice(value);
+        let padding = value.len().next_multiple_of(4) - value.len();
+        buf.extend_from_slice([0; 3].get(..padding).unwrap_or_default());
+    }
 }
 
 /// Appending integers.

@@ -11,6 +11,8 @@ pub(crate) struct Lanes {
     lanes: BTreeMap<Key, Lane>,
     limit: usize,
     cost: usize,
+    /// How long the last message was: the next is likely to be alike.
+    expected: usize,
 }
 
 /// Stream, whether unordered, and the message's number.
@@ -31,6 +33,7 @@ impl Lanes {
             lanes: BTreeMap::new(),
             limit,
             cost: 0,
+            expected: 0,
         }
     }
 
@@ -50,11 +53,17 @@ impl Lanes {
             return Outcome::Contradiction;
         }
         let key = (data.stream, data.has(Data::UNORDERED), mid.0);
+        // Only where no other message is incomplete, so that what is kept ready stays bounded.
+        let expected = if self.lanes.is_empty() {
+            self.expected
+        } else {
+            0
+        };
         let (limit, cost) = (self.limit, &mut self.cost);
         let lane = self.lanes.entry(key).or_insert_with(|| {
             *cost += LANE_COST;
             Lane {
-                pieces: Reassembly::of_one_message(limit),
+                pieces: Reassembly::of_one_message(limit, expected),
                 bytes: 0,
                 highest: 0,
                 end: None,
@@ -76,7 +85,8 @@ impl Lanes {
         });
         let after = lane.pieces.cost();
         self.cost = self.cost + after - before;
-        if let Outcome::Complete(_) = outcome {
+        if let Outcome::Complete(message) = &outcome {
+            self.expected = Reassembly::expected_after(message.payload.len());
             self.remove(key);
         }
         outcome

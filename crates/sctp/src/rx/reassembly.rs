@@ -80,12 +80,18 @@ impl Reassembly {
         }
     }
 
-    /// For the pieces of one message, with their numbers in place of TSNs.
-    pub(crate) fn of_one_message(limit: usize) -> Self {
+    /// For the pieces of one message, with their numbers in place of TSNs, which is likely to be so long.
+    pub(crate) fn of_one_message(limit: usize, expected: usize) -> Self {
         Self {
             one_message: true,
+            expected,
             ..Self::new(limit)
         }
+    }
+
+    /// What room to make for a message after one that was so long.
+    pub(crate) fn expected_after(length: usize) -> usize {
+        length.min(MAX_EXPECTED)
     }
 
     /// The memory that incomplete messages take.
@@ -203,7 +209,7 @@ impl Reassembly {
         }
         match self.remove(index) {
             Some(run) => {
-                self.expected = run.length.min(MAX_EXPECTED);
+                self.expected = Self::expected_after(run.length);
                 Outcome::Complete(run.complete())
             }
             None => Outcome::Stored,

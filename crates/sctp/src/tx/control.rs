@@ -74,7 +74,11 @@ impl Controller for Control {
     }
 
     fn window(&self) -> usize {
-        self.controller().window()
+        // Asked several times a packet.
+        match self {
+            Self::NewReno(it) => it.window(),
+            Self::Cubic(it) => it.window(),
+        }
     }
 
     fn threshold(&self) -> usize {

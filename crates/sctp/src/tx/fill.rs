@@ -32,10 +32,10 @@ impl Sender {
             _ => self.hold(now),
         };
         if self.held == Held::Nothing
-            && let Some(left) = next
+            && let Some(next) = next
         {
-            let size = left.min(self.full_payload());
-            self.held = self.hold_new(size);
+            let size = next.left.min(self.full_payload());
+            self.held = self.hold_new(size, next.has_number);
         }
         let flight = self.outstanding.flight_bytes();
         let used = self.held == Held::Burst && 2 * flight >= self.window();
@@ -85,10 +85,10 @@ impl Sender {
         }
     }
 
-    /// Whether a new piece may go.
-    fn hold_new(&mut self, size: usize) -> Held {
+    /// Whether a new piece may go, whose message has a number or may have one.
+    fn hold_new(&self, size: usize, has_number: bool) -> Held {
         let flight = self.outstanding.flight_bytes();
-        if self.outstanding.is_full() || !self.queue.has_number() {
+        if self.outstanding.is_full() || !has_number {
             return Held::Numbers;
         }
         if self.grant == Some(Grant::Window) {
@@ -138,7 +138,7 @@ impl Sender {
         }
         self.immediate = filling.room.immediate;
         self.grant = None;
-        self.last_sent = Some(now);
+        let again = self.last_sent.replace(now) == Some(now);
         self.pacer.sent(filling.bytes);
         if let Some(prr) = &mut self.recovery.episode {
             prr.sent(filling.bytes);
@@ -147,7 +147,9 @@ impl Sender {
         if flight == 0 || first || self.recovery.t3.is_none() {
             self.start_t3(now);
         }
-        if filling.kind != Kind::Window {
+        // Another packet of the same instant has armed it, and was not alone either.
+        let armed = again && flight > self.packet && self.recovery.probe.is_some();
+        if filling.kind != Kind::Window && !armed {
             self.arm_probe(now, self.recovery.probes == 0);
         }
         if cfg!(debug_assertions) && self.outstanding.len() < super::MAX_CHECKED {
@@ -182,12 +184,13 @@ impl Sender {
     }
 
     fn fill_new(&mut self, filling: &mut Filling, buf: &mut Vec<u8>, stats: &mut Stats) {
-        while let Some(left) = self.queue.peek(filling.now, &mut stats.abandoned_unsent) {
+        while let Some(next) = self.queue.peek(filling.now, &mut stats.abandoned_unsent) {
+            let left = next.left;
             let size = left.min(self.full_payload());
             let Some(size) = self.fit(size, left, filling.room, buf) else {
                 return;
             };
-            if self.hold_new(size) != Held::Nothing {
+            if self.hold_new(size, next.has_number) != Held::Nothing {
                 return;
             }
             if !filling.open && self.outstanding.flight_bytes() == 0 {
@@ -195,7 +198,7 @@ impl Sender {
             }
             self.open(filling);
             // RFC 6525 §5.1.2: the reset that follows waits for this chunk.
-            let last = self.queue.ends_stream(size);
+            let last = next.ends_stream && left <= size;
             let flag = filling.room.flag() | if last { Data::IMMEDIATE } else { 0 };
             let Some(cut) = self.queue.cut(size) else {
                 return;

@@ -181,8 +181,8 @@ impl Sender {
         self.recovery.probe = None;
         stats.probes += 1;
         let waits = self.queue.peek(now, &mut stats.abandoned_unsent);
-        let fresh = waits.is_some_and(|left| {
-            let size = left.min(self.full_payload());
+        let fresh = waits.is_some_and(|next| {
+            let size = next.left.min(self.full_payload());
             self.outstanding.flight_payload() + size <= self.peer_window
         });
         if self.outstanding.peek_lost().is_none() && !fresh {

@@ -12,7 +12,10 @@ pub(crate) struct Pacer {
     at: Option<Instant>,
     /// The most that may leave at one instant.
     quantum: i64,
-    /// What may leave before the next input where no bucket is asked.
+    /// Something waits for the bucket.
+    awaited: bool,
+    /// What may leave before the next input where no bucket is asked, and what is left of it.
+    most_at_once: usize,
     burst: usize,
     packet: usize,
 }
@@ -24,27 +27,40 @@ impl Pacer {
             level: 0,
             at: None,
             quantum: (packet * MIN_PACKETS) as i64,
+            awaited: false,
+            most_at_once: MAX_BURST,
             burst: MAX_BURST,
             packet,
         }
     }
 
-    /// The window shall leave over a round trip, at `gain` hundredths of that rate.
-    pub(crate) fn set(&mut self, now: Instant, window: usize, smoothed: Duration, gain: u64) {
+    /// The window shall leave over a round trip, at `gain` hundredths of that rate. The shortest round trip says whether
+    /// there is a path at all: what is beyond it are queues, and where all of them are this machine's a timer is too coarse.
+    pub(crate) fn set(
+        &mut self,
+        now: Instant,
+        window: usize,
+        (smoothed, least): (Duration, Duration),
+        gain: u64,
+    ) {
         let micros = u64::try_from(smoothed.as_micros())
             .unwrap_or(u64::MAX)
             .max(1);
         let rate = (window as u64).saturating_mul(gain * 10_000) / micros;
         self.fill(now);
-        self.rate = if micros < MIN_ROUND_TRIP { 0 } else { rate };
+        // Within a machine or a room what the other end buffers is the bottleneck, and the window knows it.
+        let near = least < MIN_ROUND_TRIP;
+        self.rate = if near { 0 } else { rate };
+        let most = if near { MAX_NEAR_BURST } else { MAX_BURST };
+        self.most_at_once = (window / 4).clamp(MAX_BURST, most);
         let quantum = (rate / 1000) as usize;
         self.quantum = quantum.clamp(self.packet * MIN_PACKETS, MAX_BURST) as i64;
-        self.level = self.level.min(self.quantum);
+        self.level = self.level.min(self.most());
     }
 
     /// An input: what it acknowledges may be followed by as much.
     pub(crate) fn input(&mut self) {
-        self.burst = MAX_BURST;
+        self.burst = self.most_at_once;
     }
 
     /// Nothing was in flight: the bucket is full.
@@ -69,7 +85,8 @@ impl Pacer {
             return (self.burst == 0).then_some(Until::Input);
         }
         self.fill(now);
-        if self.level > 0 {
+        self.awaited = self.level <= 0;
+        if !self.awaited {
             return None;
         }
         let missing = (1 - self.level) as u64;
@@ -88,9 +105,15 @@ impl Pacer {
         let micros = u64::try_from(micros).unwrap_or(u64::MAX).min(1_000_000);
         let more = self.rate.saturating_mul(micros) / 1_000_000;
         if more > 0 {
-            self.level = (self.level + more as i64).min(self.quantum);
+            self.level = (self.level + more as i64).min(self.most());
             self.at = Some(now);
         }
+    }
+
+    /// What the bucket holds. A timer that comes late is no reason to send less: what should have left meanwhile may
+    /// leave then.
+    fn most(&self) -> i64 {
+        self.quantum * if self.awaited { LATE } else { 1 }
     }
 }
 
@@ -106,8 +129,12 @@ pub(crate) enum Until {
 const MIN_WAIT: Duration = Duration::from_millis(1);
 const MIN_PACKETS: usize = 10;
 const MAX_BURST: usize = 128 << 10;
-/// In microseconds: below that a round trip is no path.
-const MIN_ROUND_TRIP: u64 = 1000;
+/// Where the round trip is no path's: a quarter of the window, at most so much.
+const MAX_NEAR_BURST: usize = 512 << 10;
+/// Below that a round trip is no path.
+const MIN_ROUND_TRIP: Duration = Duration::from_millis(1);
+/// How many quanta a bucket holds that something has waited for.
+const LATE: i64 = 4;
 
 #[cfg(test)]
 mod tests {
@@ -119,7 +146,7 @@ mod tests {
         let start = Instant::now();
         let mut now = start;
         let mut pacer = Pacer::new(1100);
-        pacer.set(now, window, round_trip, 100);
+        pacer.set(now, window, (round_trip, round_trip), 100);
         let (mut sent, mut timers) = (0, 0);
         while now < start + Duration::from_secs(1) {
             pacer.input();
@@ -155,9 +182,35 @@ mod tests {
         }
     }
 
+    /// Timers have a grain of a millisecond, and come late on a busy machine.
+    #[test]
+    #[expect(clippy::disallowed_methods, reason = "a base instant for the test")]
+    fn late_timers_cost_no_rate() {
+        let start = Instant::now();
+        let mut now = start;
+        let mut pacer = Pacer::new(1100);
+        pacer.set(
+            now,
+            625_000,
+            (Duration::from_millis(50), Duration::from_millis(50)),
+            100,
+        );
+        let mut sent = 0;
+        while now < start + Duration::from_secs(1) {
+            while pacer.held(now).is_none() {
+                pacer.sent(1100);
+                sent += 1100;
+            }
+            now += Duration::from_micros(2900);
+        }
+        assert!((12_300_000..12_700_000).contains(&sent), "{sent}");
+    }
+
     #[test]
     fn a_fast_path_has_no_timers() {
-        assert_eq!(run(1 << 20, Duration::from_micros(200)), (132_000, 0));
+        assert_eq!(run(1 << 18, Duration::from_micros(200)), (132_000, 0));
+        assert_eq!(run(1 << 20, Duration::from_micros(200)), (262_900, 0));
+        assert_eq!(run(16 << 20, Duration::from_micros(200)), (524_700, 0));
         assert_eq!(run(16 << 20, Duration::from_millis(50)), (132_000, 0));
     }
 }

@@ -70,6 +70,18 @@ pub(crate) struct Cut {
     pub(crate) end: bool,
 }
 
+/// What would be cut next.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Next {
+    /// How much is left of it.
+    pub(crate) left: usize,
+    /// It may begin, or has begun: more numbers of a stream under way, and the peer could not tell the later ones from
+    /// earlier ones (RFC 9260 §1.6).
+    pub(crate) has_number: bool,
+    /// It is the last of a stream that waits for its reset.
+    pub(crate) ends_stream: bool,
+}
+
 /// The sending side of a stream.
 #[derive(Debug)]
 struct Outgoing {
@@ -125,8 +137,8 @@ impl Queue {
         self.held += length + MESSAGE_OVERHEAD;
     }
 
-    /// What is next: how much is left of it. Messages that outlived their time are dropped.
-    pub(crate) fn peek(&mut self, now: Instant, abandoned: &mut u64) -> Option<usize> {
+    /// What is next. Messages that outlived their time are dropped.
+    pub(crate) fn peek(&mut self, now: Instant, abandoned: &mut u64) -> Option<Next> {
         let mut deferred = 0;
         loop {
             self.scheduler_turn();
@@ -141,8 +153,16 @@ impl Queue {
             };
             if message.begun || message.limit.expires.is_none_or(|at| at > now) {
                 let length = message.payload.len();
+                let next = Next {
+                    left: length,
+                    has_number: message.begun
+                        || !message.ordered
+                        || self.interleaved
+                        || outgoing.numbered < MAX_NUMBERED,
+                    ends_stream: outgoing.resetting && outgoing.messages.len() == 1,
+                };
                 if message.begun || self.may_begin(length) {
-                    return Some(length);
+                    return Some(next);
                 }
                 deferred += 1;
                 if deferred > MAX_DEFERRED || !self.scheduler.defer() {
@@ -178,28 +198,13 @@ impl Queue {
 
     /// Between messages, a stream that is less far on goes first.
     fn scheduler_turn(&mut self) {
-        if let Some(stream) = self.scheduler.current()
+        if self.scheduler.is_contended()
+            && let Some(stream) = self.scheduler.current()
             && let Some(outgoing) = self.streams.get(&stream)
             && (self.interleaved || outgoing.messages.front().is_none_or(|m| !m.begun))
         {
             self.scheduler.yield_turn();
         }
-    }
-
-    /// Whether what is next may begin: more numbers of a stream under way than this, and the peer could not tell the
-    /// later ones from earlier ones (RFC 9260 §1.6).
-    pub(crate) fn has_number(&mut self) -> bool {
-        let Some(stream) = self.scheduler.current() else {
-            return true;
-        };
-        let Some(outgoing) = self.streams.get(&stream) else {
-            return true;
-        };
-        let begins = outgoing
-            .messages
-            .front()
-            .is_some_and(|it| it.ordered && !it.begun);
-        !begins || self.interleaved || outgoing.numbered < MAX_NUMBERED
     }
 
     /// The message that was just begun has this key.
@@ -215,7 +220,9 @@ impl Queue {
     pub(crate) fn passed(&mut self, stream: StreamId) {
         if let Some(outgoing) = self.streams.get_mut(&stream) {
             outgoing.numbered = outgoing.numbered.saturating_sub(1);
-            self.forget_if_done(stream);
+            if outgoing.ended {
+                self.forget_if_done(stream);
+            }
         }
     }
 
@@ -299,7 +306,9 @@ impl Queue {
         self.unacknowledged -= length.min(self.unacknowledged);
         if let Some(outgoing) = self.streams.get_mut(&stream) {
             outgoing.unacknowledged -= length.min(outgoing.unacknowledged);
-            self.forget_if_done(stream);
+            if outgoing.ended {
+                self.forget_if_done(stream);
+            }
         }
     }
 
@@ -378,16 +387,6 @@ impl Queue {
             self.quiet.push_back(stream);
         }
         true
-    }
-
-    /// Whether the piece that would be cut next is the last of a stream that waits for its reset.
-    pub(crate) fn ends_stream(&mut self, size: usize) -> bool {
-        let stream = self.scheduler.current();
-        let outgoing = stream.and_then(|stream| self.streams.get(&stream));
-        outgoing.is_some_and(|it| {
-            let last = it.messages.front().filter(|_| it.messages.len() == 1);
-            it.resetting && last.is_some_and(|message| message.payload.len() <= size)
-        })
     }
 
     /// The reset is over; when it was performed the stream begins anew and is forgotten.

@@ -1,16 +1,18 @@
 //! Which stream sends next.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
 use crate::StreamId;
 
 /// Weighted round robin in virtual time: a turn moves a stream on by its cost divided by its weight, and the stream
-/// that is least far on is next. A turn is a whole message now; with I-DATA (RFC 8260) it is a fragment, and its cost
-/// the fragment's length, with nothing else changed.
+/// that is least far on is next. A turn is a whole message; with I-DATA (RFC 8260) it is a piece, and its cost the piece's
+/// length.
 #[derive(Debug, Default)]
 pub(crate) struct Scheduler {
     current: Option<(u64, StreamId)>,
     waiting: BTreeSet<(u64, u64, StreamId)>,
+    /// Where each stream stands in `waiting`.
+    places: BTreeMap<StreamId, (u64, u64)>,
     clock: u64,
     arrivals: u64,
 }
@@ -25,10 +27,16 @@ impl Scheduler {
     pub(crate) fn current(&mut self) -> Option<StreamId> {
         if self.current.is_none() {
             let (position, _, stream) = self.waiting.pop_first()?;
+            self.places.remove(&stream);
             self.clock = position;
             self.current = Some((position, stream));
         }
         self.current.map(|(_, stream)| stream)
+    }
+
+    /// Whether another stream waits for its turn.
+    pub(crate) fn is_contended(&self) -> bool {
+        !self.waiting.is_empty()
     }
 
     pub(crate) fn is_current(&self, stream: StreamId) -> bool {
@@ -77,13 +85,17 @@ impl Scheduler {
 
     /// The stream has nothing to send any more without having had its turn.
     pub(crate) fn deactivate(&mut self, stream: StreamId) {
-        self.current.take_if(|(_, current)| *current == stream);
-        self.waiting.retain(|(_, _, waiting)| *waiting != stream);
+        if let Some((position, arrival)) = self.places.remove(&stream) {
+            self.waiting.remove(&(position, arrival, stream));
+        } else {
+            self.current.take_if(|(_, current)| *current == stream);
+        }
     }
 
     fn enqueue(&mut self, position: u64, stream: StreamId) {
         self.arrivals = self.arrivals.wrapping_add(1);
         self.waiting.insert((position, self.arrivals, stream));
+        self.places.insert(stream, (position, self.arrivals));
     }
 }
 
@@ -117,6 +129,28 @@ mod tests {
     fn a_double_weight_has_two_turns() {
         let order = run(&[256, 512], 300);
         assert_eq!(order.iter().filter(|stream| **stream == 1).count(), 200);
+    }
+
+    #[test]
+    fn who_leaves_has_no_turn_and_the_others_keep_theirs() {
+        let mut scheduler = Scheduler::default();
+        for stream in 0..6 {
+            scheduler.activate(stream, 0);
+        }
+        assert_eq!(scheduler.current(), Some(0));
+        scheduler.end_turn(256, TURN, true);
+        assert_eq!(scheduler.current(), Some(1));
+        for stream in [0, 1, 4] {
+            scheduler.deactivate(stream);
+        }
+        scheduler.activate(1, 2 * TURN);
+        let mut order = Vec::new();
+        while let Some(stream) = scheduler.current() {
+            scheduler.end_turn(256, TURN, false);
+            order.push(stream);
+        }
+        assert_eq!(order, [2, 3, 5, 1]);
+        assert!(scheduler.waiting.is_empty() && scheduler.places.is_empty());
     }
 
     #[test]

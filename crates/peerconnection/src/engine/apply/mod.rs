@@ -3,12 +3,13 @@
 mod data;
 mod dtls;
 mod ice;
+mod media;
 
 use std::time::Instant;
 
 use oxirtc_jsep as jsep;
 
-use super::{Engine, convert, task::Event, transport::Transport, up::Up};
+use super::{Engine, convert, facts::Facts, task::Event, transport::Transport, up::Up};
 
 impl Engine {
     /// Does what a description asks for, in order. The events of its task are queued before those that
@@ -23,13 +24,16 @@ impl Engine {
         // Data that DTLS held until the fingerprints were known, for an association that the same
         // list makes further down.
         let mut early = Vec::new();
+        let mut facts = Facts::default();
         let mut state = self.negotiation.negotiator.signaling_state();
         for change in changes {
             if let jsep::Change::SignalingState(next) = change {
                 state = next;
             }
-            self.apply_one(now, change, &mut early);
+            self.apply_one(now, change, &mut early, &mut facts);
         }
+        self.tasks.push(facts.into_events());
+        self.configure_media(now);
         // The agents are told what the list comes to when all of it is known.
         self.transports
             .each_in_turn(now, |transport, set| transport.plan(now, set, state));
@@ -41,7 +45,13 @@ impl Engine {
         self.ascend(now);
     }
 
-    fn apply_one(&mut self, now: Instant, change: jsep::Change, early: &mut Vec<Vec<u8>>) {
+    fn apply_one(
+        &mut self,
+        now: Instant,
+        change: jsep::Change,
+        early: &mut Vec<Vec<u8>>,
+        facts: &mut Facts,
+    ) {
         match change {
             jsep::Change::TransportAdded { transport, .. } => {
                 let set = &mut self.transports.set;
@@ -93,13 +103,13 @@ impl Engine {
                 self.set_dtls(now, transport, role, &fingerprints, early);
             }
             jsep::Change::Sctp(sctp) => self.set_sctp(now, sctp),
-            jsep::Change::TransportRemoved { transport } => self.remove_transport(transport),
+            jsep::Change::TransportRemoved { transport } => self.remove_transport(now, transport),
             jsep::Change::SignalingState(state) => {
                 let state = convert::signaling_state(state);
-                self.tasks.push_one(Event::SignalingStateChange(state));
+                facts.signaling = Some(Event::SignalingStateChange(state));
                 self.negotiation.reached(state);
             }
-            _ => {}
+            change => self.apply_media(change, facts),
         }
     }
 
@@ -114,6 +124,7 @@ impl Engine {
                 others,
                 negotiation: &mut self.negotiation,
                 data: &mut self.data,
+                media: &mut self.media,
                 states: &mut self.states,
                 tasks: &mut self.tasks,
                 routes: &mut self.requests.routes,
@@ -122,13 +133,15 @@ impl Engine {
         }
     }
 
-    fn remove_transport(&mut self, name: jsep::TransportId) {
+    fn remove_transport(&mut self, now: Instant, name: jsep::TransportId) {
         let Some(mut transport) = self.transports.remove(name) else {
             return;
         };
         self.data.cut_off(transport.id);
         transport.release_ufrags(&mut self.requests.routes);
-        transport.ice.close(&mut self.transports.set);
+        transport.ice.close(now, &mut self.transports.set);
+        let goodbyes = std::iter::from_fn(|| transport.poll_goodbye(now));
+        self.farewells.extend(goodbyes);
         self.transports.retired.push(transport.ice);
         // W3C §4.3.4: any state may follow.
         let mut events = Vec::new();

@@ -115,6 +115,11 @@ impl Data {
         self.sctp.as_ref()?.association.as_ref()
     }
 
+    /// What the association has counted, from the answer until it ends.
+    pub(in crate::engine) fn association_stats(&self) -> Option<sctp::Stats> {
+        self.live_ref().map(sctp::Association::stats)
+    }
+
     /// The association, if this transport carries it.
     pub(in crate::engine) fn association_on(
         &mut self,

@@ -10,5 +10,6 @@ impl Transport {
     pub(in crate::engine) fn ascend(&mut self, now: Instant, up: &mut Up<'_>) {
         self.ascend_ice(now, up);
         self.ascend_dtls(now, up);
+        self.ascend_media(up.media, up.tasks);
     }
 }

@@ -25,6 +25,9 @@ impl Transport {
         let config = dtls::Config::new(equipment.certificate.inner().clone());
         let label = format!("dtls {generation}");
         self.dtls = dtls::Connection::new(config, equipment.seed.derive(&label, self.id.0), now);
+        if let Some(media) = &mut self.media {
+            media.retire_keys(now);
+        }
         self.started = false;
         self.renewed = true;
         self.shown.dtls = DtlsTransportState::New;
@@ -49,6 +52,11 @@ impl Transport {
                 dtls::Event::Connected => {
                     up.tasks.peer_is_there();
                     self.dtls_changed(DtlsTransportState::Connected, None, up);
+                    if let Some(media) = &mut self.media
+                        && !media.set_keys(now, &self.dtls)
+                    {
+                        log::warn!("{}: DTLS has agreed on no keys for media", self.label);
+                    }
                     if up.data.is_on(self.id) {
                         up.data.connect(now, self.round_trip());
                     }

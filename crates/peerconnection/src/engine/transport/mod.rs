@@ -22,7 +22,7 @@ pub use shown::{IceCandidatePair, IceParameters};
 pub use view::TransportView;
 
 use self::{generation::Generations, shown::Shown};
-use super::{convert, equipment::Equipment, ids::TransportId};
+use super::{convert, equipment::Equipment, ids::TransportId, media::MediaPath, stats::Traffic};
 use crate::{DtlsTransportState, Path, label::Label};
 
 /// An ICE agent with the DTLS on it.
@@ -39,7 +39,11 @@ pub(super) struct Transport {
     /// DTLS was replaced, and the generation that comes with it is its first.
     renewed: bool,
     pub(super) dtls: Connection,
+    /// Its RTP, from the first section that it carries.
+    pub(super) media: Option<Box<MediaPath>>,
     pub(super) shown: Shown,
+    /// What went through it.
+    pub(super) traffic: Traffic,
     /// Addresses of its sockets.
     pub(super) sockets: Vec<SocketAddr>,
     /// Who opens channels with which ids (RFC 8832 §6), once DTLS has its role.
@@ -63,6 +67,7 @@ impl Transport {
         let seed = |label| equipment.seed.derive(label, id.0);
         let mut ice = Agent::new(convert::ice_config(&equipment.settings), seed("ice"));
         ice.set_transport_policy(convert::transport_policy(equipment.ice_transport_policy));
+        ice.set_servers(equipment.ice_servers.clone());
         if let Some(interfaces) = &equipment.interfaces {
             ice.handle_interfaces(now, set, &convert::interfaces(interfaces));
         }
@@ -70,13 +75,15 @@ impl Transport {
         Self {
             id,
             name,
-            label: equipment.label,
+            label: equipment.trace.label,
             ice,
             generations: Generations::default(),
             since: GenerationId::default(),
             renewed: false,
             dtls: Connection::new(config, seed("dtls"), now),
+            media: None,
             shown: Shown::default(),
+            traffic: Traffic::default(),
             sockets: Vec::new(),
             role: None,
             started: false,
@@ -90,19 +97,49 @@ impl Transport {
         self.ice.control_way().map(|way| convert::path(way.path))
     }
 
+    /// What the closed agent still has to say, to servers.
+    pub(super) fn poll_goodbye(&mut self, now: Instant) -> Option<(Path, Vec<u8>)> {
+        let path = self.control_path()?;
+        let mut datagram = Vec::new();
+        let written = self.ice.poll_transmit(now, MTU, &mut datagram);
+        written.then_some((path, datagram))
+    }
+
     /// How payload may go.
     pub(super) fn payload_way(&self, now: Instant) -> Option<Way> {
         self.ice.payload_way(now, self.since)
     }
 
     pub(super) fn poll_timeout(&self) -> Option<Instant> {
-        let deadlines = [self.ice.poll_timeout(), self.dtls.poll_timeout()];
+        // What is due of media and cannot be sent would be due for ever.
+        let media = self.media.as_ref().filter(|_| self.consent);
+        let deadlines = [
+            self.ice.poll_timeout(),
+            self.dtls.poll_timeout(),
+            media.and_then(|it| it.poll_timeout()),
+        ];
         deadlines.into_iter().flatten().min()
     }
 
     pub(super) fn handle_timeout(&mut self, now: Instant, set: &mut ChecklistSet) {
         self.ice.handle_timeout(now, set);
         self.dtls.handle_timeout(now);
+        if let Some(media) = &mut self.media {
+            media.handle_timeout(now);
+        }
+    }
+
+    /// Its RTP, which is made when the first section needs it.
+    pub(super) fn media_path(&mut self, now: Instant, equipment: &Equipment) -> &mut MediaPath {
+        let (id, dtls, label) = (self.id, &self.dtls, self.label);
+        self.media.get_or_insert_with(|| {
+            let seed = equipment.seed.derive("rtp", id.0);
+            let mut path = MediaPath::new(&equipment.cname, seed, now, equipment.wall(now));
+            if dtls.is_connected() && !path.set_keys(now, dtls) {
+                log::warn!("{label}: DTLS has agreed on no keys for media");
+            }
+            Box::new(path)
+        })
     }
 
     pub(super) fn round_trip(&self) -> Option<Duration> {
@@ -119,3 +156,5 @@ impl Transport {
         self.shown.dtls == DtlsTransportState::Connected
     }
 }
+
+const MTU: usize = 1200;

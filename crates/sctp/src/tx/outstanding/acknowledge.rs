@@ -211,6 +211,10 @@ impl Outstanding {
         known: &Known,
         batch: &mut Batch,
     ) {
+        // Another chunk of the packet has said it already.
+        if tries == 1 && batch.sample.is_some_and(|(newest, _)| newest == packet) {
+            return;
+        }
         let Some(record) = self.packets.get(packet).copied() else {
             return;
         };

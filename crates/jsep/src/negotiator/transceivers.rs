@@ -1,0 +1,269 @@
+//! Transceivers: what the application does with them.
+
+use std::collections::HashSet;
+
+use oxirtc_sdp::Direction;
+
+use super::{Negotiator, closed};
+use crate::{
+    Announced, Change, Codec, Error, Layers, MediaKind, Origin, SdpType, SignalingState, Source,
+    Transceiver, TransceiverId, encoding::Encoding, transceiver::Described,
+};
+
+/// What a transceiver is made with: the part of W3C's `RTCRtpTransceiverInit` that descriptions show.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct TransceiverInit {
+    /// What the application wants.
+    pub direction: Direction,
+    /// The ids of the streams of its track.
+    pub streams: Vec<String>,
+    /// The rids of its layers in their order; none for one stream.
+    pub rids: Vec<String>,
+}
+
+impl Default for TransceiverInit {
+    /// `sendrecv`, without streams and layers.
+    fn default() -> Self {
+        Self {
+            direction: Direction::SendRecv,
+            streams: Vec::new(),
+            rids: Vec::new(),
+        }
+    }
+}
+
+impl Negotiator {
+    /// W3C's `addTransceiver`, or what `addTrack` does when no transceiver is to be used again. Of more layers
+    /// than [`Layers::MAX`] the first ones are taken; a single one needs no name.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::InvalidState`] when closed, [`Error::Type`] when rids are malformed or not different,
+    /// [`Error::Operation`] when there is no codec of this kind.
+    pub fn add_transceiver(
+        &mut self,
+        kind: MediaKind,
+        origin: Origin,
+        init: TransceiverInit,
+    ) -> Result<TransceiverId, Error> {
+        self.open()?;
+        for (index, rid) in init.rids.iter().enumerate() {
+            if !is_rid(rid) {
+                return Err(Error::Type("a rid has other characters, or is too long"));
+            }
+            if init.rids.iter().skip(index + 1).any(|it| it == rid) {
+                return Err(Error::Type("two layers have the same rid"));
+            }
+        }
+        if !self.config.is_equipped(kind) {
+            return Err(Error::Operation("there is no codec for this kind of media"));
+        }
+        let next = &mut self.state.next.transceiver;
+        let id = TransceiverId(*next);
+        *next = next.wrapping_add(1);
+        let mut transceiver = Transceiver::new(id, kind, origin, init.direction);
+        transceiver.set_streams(init.streams);
+        // [5.1-19]: cut from the end; what is alone has no name
+        let rids = init.rids.into_iter().take(Layers::MAX);
+        let encodings: Vec<_> = rids.map(Encoding::named).collect();
+        if encodings.len() > 1 {
+            transceiver.set_encodings(encodings);
+        }
+        self.state.agreement.transceivers.push(transceiver);
+        self.revision += 1;
+        Ok(id)
+    }
+
+    /// A transceiver; `None` when it is not in the connection any more.
+    pub fn transceiver(&self, id: TransceiverId) -> Option<&Transceiver> {
+        self.state.agreement.transceiver(id)
+    }
+
+    /// The transceivers in the order in which they were added.
+    pub fn transceivers(&self) -> impl Iterator<Item = &Transceiver> {
+        self.state.agreement.transceivers.iter()
+    }
+
+    /// Sets what the application wants. Returns whether that is something else.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::InvalidState`] when the connection is closed or the transceiver is stopping,
+    /// [`Error::InvalidAccess`] when there is none.
+    pub fn set_direction(
+        &mut self,
+        id: TransceiverId,
+        direction: Direction,
+    ) -> Result<bool, Error> {
+        self.edit(id, |it| it.set_direction(direction))
+    }
+
+    /// `addTrack` uses this transceiver again: it sends from now on, for these streams.
+    ///
+    /// # Errors
+    ///
+    /// As for [`set_direction`](Self::set_direction).
+    pub fn attach_track(&mut self, id: TransceiverId, streams: Vec<String>) -> Result<(), Error> {
+        self.edit(id, |it| {
+            let receives = it.direction().is_some_and(Direction::receives);
+            it.set_direction(Direction::new(true, receives))?;
+            it.track();
+            it.set_streams(streams);
+            Ok(())
+        })
+    }
+
+    /// `removeTrack`: it does not send any more.
+    ///
+    /// # Errors
+    ///
+    /// As for [`set_direction`](Self::set_direction).
+    pub fn detach_track(&mut self, id: TransceiverId) -> Result<(), Error> {
+        self.edit(id, |it| {
+            let receives = it.direction().is_some_and(Direction::receives);
+            it.set_direction(Direction::new(false, receives)).map(drop)
+        })
+    }
+
+    /// W3C's `setStreams`: the streams of its track.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::InvalidState`] when closed, [`Error::InvalidAccess`] when there is no such transceiver.
+    pub fn set_streams(&mut self, id: TransceiverId, streams: Vec<String>) -> Result<(), Error> {
+        self.edit(id, |it| {
+            it.set_streams(streams);
+            Ok(())
+        })
+    }
+
+    /// W3C's `setCodecPreferences`: the codecs of the next description in this order; none for the default.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::InvalidModification`] when one is not a codec of ours, or none carries media.
+    pub fn set_codec_preferences(
+        &mut self,
+        id: TransceiverId,
+        codecs: &[Codec],
+    ) -> Result<(), Error> {
+        let kind = self.transceiver(id).map(Transceiver::kind);
+        let kind = kind.ok_or(Error::InvalidAccess("there is no such transceiver"))?;
+        let capabilities = self.config.capabilities(kind).codecs.clone();
+        self.edit(id, |it| it.set_codec_preferences(codecs, &capabilities))
+    }
+
+    /// W3C's `stop`: nothing is sent and received any more, and the next offer rejects its section. One that no
+    /// description has is gone at once.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::InvalidState`] when closed. One that is stopped already, or gone, is no error.
+    pub fn stop(&mut self, id: TransceiverId) -> Result<Vec<Change>, Error> {
+        self.open()?;
+        let mut changes = Vec::new();
+        let Some(transceiver) = self.state.agreement.transceiver_mut(id) else {
+            return Ok(changes);
+        };
+        if transceiver.is_stopping() {
+            return Ok(changes);
+        }
+        self.revision += 1;
+        if transceiver.receive_parameters().is_some() {
+            let parameters = None;
+            changes.push(Change::Receives { id, parameters });
+        }
+        if transceiver.send_parameters().is_some() {
+            let parameters = None;
+            changes.push(Change::Sends { id, parameters });
+        }
+        transceiver.stop();
+        let last = self.last_offer.as_ref();
+        let planned = last.is_some_and(|it| it.plan.iter().any(|it| it.transceiver == Some(id)));
+        if transceiver.mid().is_none() && !planned {
+            self.state.agreement.transceivers.retain(|it| it.id() != id);
+            changes.push(Change::Stopped { id });
+            changes.push(Change::TransceiverRemoved { id });
+        }
+        Ok(changes)
+    }
+
+    /// Whether a transceiver asks for negotiation (W3C §4.7.3).
+    pub(super) fn media_needs_negotiation(&self) -> bool {
+        let (local, remote) = (&self.state.current_local, &self.state.current_remote);
+        self.transceivers().any(|transceiver| {
+            let described = local.as_ref().and_then(|local| {
+                let index = local.outline.position(transceiver.mid()?)?;
+                let entry = local.outline.entry(index)?;
+                let theirs = remote.as_ref().map(|it| &it.outline);
+                let other = theirs.and_then(|it| it.entry(index));
+                Some(Described {
+                    offered: local.kind == SdpType::Offer,
+                    local: local.outline.direction(index),
+                    remote: theirs.map_or(Direction::Inactive, |it| it.direction(index)),
+                    streams: &entry.rtp.streams,
+                    rejected: entry.rejected || other.is_some_and(|it| it.rejected),
+                })
+            });
+            transceiver.needs_negotiation(described.as_ref())
+        })
+    }
+
+    /// Gives what is to be sent its SSRCs.
+    pub(super) fn draw_ssrcs(&mut self, source: &mut dyn Source) {
+        let transceivers = &mut self.state.agreement.transceivers;
+        let mut used: HashSet<u32> = transceivers.iter().flat_map(Transceiver::ssrcs).collect();
+        // those of an offer that is not answered yet
+        let offered = self.state.pending_remote.iter();
+        let offered = offered.flat_map(|it| &it.outline.entries);
+        let offered = offered.flat_map(|it| &it.rtp.announced);
+        used.extend(offered.flat_map(Announced::ssrcs));
+        for transceiver in transceivers {
+            if transceiver.direction().is_some_and(Direction::sends) {
+                transceiver.draw_ssrcs(source, &|ssrc| used.contains(&ssrc));
+                used.extend(transceiver.ssrcs());
+            }
+        }
+    }
+
+    /// Notes the numbers of the latest descriptions, ours first: theirs say the same in other words.
+    pub(super) fn learn_numbers(&mut self) {
+        let state = &self.state;
+        let local = [&state.pending_local, &state.current_local];
+        let remote = [&state.pending_remote, &state.current_remote];
+        for applied in local.into_iter().chain(remote).flatten() {
+            for entry in applied.outline.entries.iter().filter(|it| !it.rejected) {
+                self.numbers
+                    .learn(&entry.rtp.formats, &entry.rtp.extensions);
+            }
+        }
+    }
+
+    fn open(&self) -> Result<(), Error> {
+        match self.state.signaling {
+            SignalingState::Closed => Err(closed()),
+            _ => Ok(()),
+        }
+    }
+
+    /// Does something to a transceiver, after which a description that was made is out of date.
+    fn edit<T>(
+        &mut self,
+        id: TransceiverId,
+        edit: impl FnOnce(&mut Transceiver) -> Result<T, Error>,
+    ) -> Result<T, Error> {
+        self.open()?;
+        let transceiver = self.state.agreement.transceiver_mut(id);
+        let transceiver =
+            transceiver.ok_or(Error::InvalidAccess("there is no such transceiver"))?;
+        let done = edit(transceiver)?;
+        self.revision += 1;
+        Ok(done)
+    }
+}
+
+// RFC 8851 §10: rid-id; its length has no limit there, but browsers take no longer ones
+fn is_rid(text: &str) -> bool {
+    let known = |byte: u8| byte.is_ascii_alphanumeric() || byte == b'-' || byte == b'_';
+    (1..=255).contains(&text.len()) && text.bytes().all(known)
+}

@@ -1,0 +1,92 @@
+//! `RTCDTMFSender`.
+
+use std::{
+    fmt,
+    future::poll_fn,
+    sync::Arc,
+    task::{Context, Poll},
+    time::Duration,
+};
+
+use crate::{
+    Error,
+    api::{engine_lock::KeepOpen, events::Events},
+    engine::TransceiverId,
+};
+
+/// `RTCDTMFSender` ([W3C §7.2](https://www.w3.org/TR/webrtc/#rtcdtmfsender)): plays tones of a telephone to the peer, in the place
+/// of the sender's audio, and also while that has nothing to send.
+///
+/// A handle, cheap to clone; it keeps the connection open.
+#[derive(Clone)]
+#[doc(alias = "RTCDTMFSender")]
+pub struct DtmfSender {
+    keep_open: Arc<KeepOpen>,
+    id: TransceiverId,
+}
+
+impl DtmfSender {
+    pub(super) fn new(keep_open: Arc<KeepOpen>, id: TransceiverId) -> Self {
+        Self { keep_open, id }
+    }
+
+    /// `insertDTMF()` with W3C's defaults: tones of 100 ms with gaps of 70 ms. Tones are `0` to `9`, `A` to `D`, `*` and `#`; a comma
+    /// is a pause of two seconds. What was still to be played is replaced; without tones it is left out.
+    ///
+    /// # Errors
+    ///
+    /// `InvalidState` when no tones can be sent now, `InvalidCharacter` for what is no tone.
+    pub fn insert(&self, tones: &str) -> Result<(), Error> {
+        self.insert_with(tones, Duration::from_millis(100), Duration::from_millis(70))
+    }
+
+    /// `insertDTMF()`: the duration is within 40 ms and 6 s, the gap within 30 ms and 6 s; others are taken for the nearest.
+    ///
+    /// # Errors
+    ///
+    /// As [`insert`](Self::insert) has them.
+    pub fn insert_with(&self, tones: &str, duration: Duration, gap: Duration) -> Result<(), Error> {
+        let connection = self.keep_open.connection();
+        connection.verb(|engine, now| engine.insert_dtmf(now, self.id, tones, duration, gap))
+    }
+
+    /// `canInsertDTMF`: the connection is up, and the peer takes tones of this sender.
+    #[must_use]
+    pub fn can_insert(&self) -> bool {
+        let connection = self.keep_open.connection();
+        connection.get(|engine| engine.can_insert_dtmf(self.id))
+    }
+
+    /// `toneBuffer`: what is still to be played, without the tone that is being played.
+    #[must_use]
+    pub fn tone_buffer(&self) -> String {
+        let connection = self.keep_open.connection();
+        connection.get(|engine| engine.tone_buffer(self.id))
+    }
+
+    /// The next `tonechange`: the tone that begins, or an empty text when all were played. Cancel safe: an event is returned or
+    /// stays. `None` when the connection was closed here.
+    pub async fn next_event(&self) -> Option<String> {
+        poll_fn(|cx| self.poll_next_event(cx)).await
+    }
+
+    /// [`next_event`](Self::next_event), for code that polls by hand.
+    pub fn poll_next_event(&self, cx: &mut Context<'_>) -> Poll<Option<String>> {
+        let connection = self.keep_open.connection();
+        connection.poll_event(cx, |queues| queues.media.tones(self.id))
+    }
+
+    /// The events, as a stream.
+    pub fn events(&self) -> Events<String> {
+        let this = self.clone();
+        Events::new(move |cx| this.poll_next_event(cx))
+    }
+}
+
+impl fmt::Debug for DtmfSender {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("DtmfSender")
+            .field("tone_buffer", &self.tone_buffer())
+            .finish_non_exhaustive()
+    }
+}

@@ -1,0 +1,164 @@
+//! Frames that wait for a reader.
+
+use std::{
+    collections::VecDeque,
+    sync::{Mutex, MutexGuard, PoisonError},
+    task::{Context, Poll},
+};
+
+use crate::{
+    EncodedFrame, MediaKind,
+    api::waiters::{Waiters, Wakeups},
+};
+
+/// A bounded queue. A reader that is slow loses whole frames up to the next key frame, counted, and holds nobody up.
+pub(in crate::api) struct FrameQueue {
+    kind: MediaKind,
+    waiting: Mutex<Waiting>,
+}
+
+#[derive(Default)]
+struct Waiting {
+    frames: VecDeque<EncodedFrame>,
+    bytes: usize,
+    /// Frames that were left out since the last one that was not.
+    missing: u32,
+    /// What comes before the next key frame is of no use.
+    broken: bool,
+    ended: bool,
+    readers: Waiters,
+}
+
+impl FrameQueue {
+    pub(super) fn new(kind: MediaKind) -> Self {
+        Self {
+            kind,
+            waiting: Mutex::default(),
+        }
+    }
+
+    /// Takes a frame. Returns true when a key frame is wanted, as frames were left out.
+    pub(in crate::api) fn push(&self, mut frame: EncodedFrame, wakeups: &mut Wakeups) -> bool {
+        let mut waiting = self.lock();
+        let mut wants = false;
+        if waiting.frames.len() >= MOST_FRAMES || waiting.bytes >= MOST_BYTES {
+            let left = match self.kind {
+                // Each frame of sound stands alone: the oldest are worth least.
+                MediaKind::Audio => waiting.frames.len() / 2,
+                MediaKind::Video => waiting.frames.len(),
+            };
+            let lost: Vec<EncodedFrame> = waiting.frames.drain(..left).collect();
+            waiting.bytes -= lost.iter().map(|it| it.payload.len()).sum::<usize>();
+            let lost = lost.iter().fold(lost.len() as u32, |sum, it| {
+                sum.saturating_add(it.missing_before)
+            });
+            match waiting.frames.front_mut() {
+                Some(first) => first.missing_before = first.missing_before.saturating_add(lost),
+                None => waiting.missing = waiting.missing.saturating_add(lost),
+            }
+            waiting.broken = self.kind == MediaKind::Video;
+            wants = waiting.broken;
+        }
+        if waiting.broken && !frame.is_key() {
+            waiting.missing = waiting.missing.saturating_add(1 + frame.missing_before);
+            return wants;
+        }
+        waiting.broken = false;
+        frame.missing_before = frame.missing_before.saturating_add(waiting.missing);
+        waiting.missing = 0;
+        waiting.bytes += frame.payload.len();
+        waiting.frames.push_back(frame);
+        waiting.readers.wake(wakeups);
+        wants
+    }
+
+    pub(in crate::api) fn end(&self, wakeups: &mut Wakeups) {
+        let mut waiting = self.lock();
+        waiting.ended = true;
+        waiting.readers.wake(wakeups);
+    }
+
+    pub(super) fn poll(&self, cx: &Context<'_>) -> Poll<Option<EncodedFrame>> {
+        let mut waiting = self.lock();
+        if let Some(frame) = waiting.frames.pop_front() {
+            waiting.bytes -= frame.payload.len();
+            return Poll::Ready(Some(frame));
+        }
+        if waiting.ended {
+            return Poll::Ready(None);
+        }
+        waiting.readers.register(cx);
+        Poll::Pending
+    }
+
+    fn lock(&self) -> MutexGuard<'_, Waiting> {
+        self.waiting.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+const MOST_FRAMES: usize = 256;
+const MOST_BYTES: usize = 8 << 20;
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::{Codec, FrameKind};
+
+    fn frame(codec: Codec, number: u32, key: bool) -> EncodedFrame {
+        let mut frame = EncodedFrame::new(codec, vec![0; 10]);
+        frame.timestamp = Some(number);
+        frame.kind = if key {
+            FrameKind::Key
+        } else {
+            FrameKind::Delta
+        };
+        frame
+    }
+
+    fn read(queue: &FrameQueue) -> Option<EncodedFrame> {
+        match queue.poll(&Context::from_waker(std::task::Waker::noop())) {
+            Poll::Ready(frame) => frame,
+            Poll::Pending => None,
+        }
+    }
+
+    /// A reader that sleeps loses whole frames, up to the next key frame, and learns how many.
+    #[test]
+    fn a_slow_reader_of_video_goes_on_with_a_key_frame() {
+        let queue = FrameQueue::new(MediaKind::Video);
+        let mut wakeups = Wakeups::default();
+        let mut asked = 0;
+        for number in 0..300 {
+            let frame = frame(Codec::Vp8, number, number % 100 == 0);
+            asked += u32::from(queue.push(frame, &mut wakeups));
+        }
+        // 0 to 255 were dropped when 256 came, and what follows needs the key frame that is not there.
+        assert_eq!(asked, 1);
+        assert!(read(&queue).is_none());
+        queue.push(frame(Codec::Vp8, 300, true), &mut wakeups);
+        let first = read(&queue).unwrap();
+        assert_eq!((first.timestamp, first.missing_before), (Some(300), 300));
+    }
+
+    #[test]
+    fn a_slow_reader_of_sound_loses_the_oldest() {
+        let queue = FrameQueue::new(MediaKind::Audio);
+        let mut wakeups = Wakeups::default();
+        for number in 0..257 {
+            queue.push(frame(Codec::Opus, number, true), &mut wakeups);
+        }
+        let first = read(&queue).unwrap();
+        assert_eq!((first.timestamp, first.missing_before), (Some(128), 128));
+    }
+
+    #[test]
+    fn an_end_is_told_behind_the_last_frame() {
+        let queue = FrameQueue::new(MediaKind::Video);
+        let mut wakeups = Wakeups::default();
+        queue.push(frame(Codec::Vp8, 1, true), &mut wakeups);
+        queue.end(&mut wakeups);
+        assert!(read(&queue).is_some());
+        let end = queue.poll(&Context::from_waker(std::task::Waker::noop()));
+        assert!(matches!(end, Poll::Ready(None)));
+    }
+}

@@ -1,0 +1,130 @@
+//! What other tasks leave for a connection: media to send, and wishes.
+
+use std::{
+    collections::VecDeque,
+    sync::{
+        Mutex, MutexGuard, PoisonError,
+        atomic::{AtomicU64, Ordering},
+    },
+    task::{Context, Waker},
+};
+
+use crate::{
+    api::waiters::{Waiters, Wakeups},
+    engine::{MediaBatch, TransceiverId},
+};
+
+/// Bounded, and a leaf among the locks: who holds it calls nothing.
+pub(in crate::api) struct Inbox {
+    waiting: Mutex<Waiting>,
+    /// Wakes the task of the connection.
+    task: Waker,
+    sinks: AtomicU64,
+}
+
+#[derive(Default)]
+struct Waiting {
+    parcels: VecDeque<Parcel>,
+    bytes: usize,
+    /// Whose media was left out, as the connection did not keep up.
+    lagged: Vec<TransceiverId>,
+    writers: Waiters,
+    woken: bool,
+}
+
+/// A batch for one sender.
+pub(in crate::api) struct Parcel {
+    pub(in crate::api) id: TransceiverId,
+    /// By which sink it came: what an earlier source of the sender gave is not for it.
+    pub(in crate::api) sink: u64,
+    pub(in crate::api) batch: MediaBatch,
+}
+
+/// All that waited.
+#[derive(Default)]
+pub(in crate::api) struct Taken {
+    pub(in crate::api) parcels: VecDeque<Parcel>,
+    pub(in crate::api) lagged: Vec<TransceiverId>,
+}
+
+impl Inbox {
+    pub(in crate::api) fn new(task: Waker) -> Self {
+        Self {
+            waiting: Mutex::default(),
+            task,
+            sinks: AtomicU64::new(0),
+        }
+    }
+
+    /// A number for a sink, never given twice.
+    pub(super) fn next_sink(&self) -> u64 {
+        self.sinks.fetch_add(1, Ordering::Relaxed)
+    }
+
+    /// Leaves a batch, and wakes the connection when it does not know yet that something waits.
+    pub(super) fn push(&self, parcel: Parcel) {
+        let wake = {
+            let mut waiting = self.lock();
+            let Waiting {
+                parcels,
+                bytes,
+                lagged,
+                woken,
+                ..
+            } = &mut *waiting;
+            if parcels.len() >= MOST_BATCHES || *bytes >= MOST_BYTES {
+                for left_out in parcels.drain(..) {
+                    if !lagged.contains(&left_out.id) {
+                        lagged.push(left_out.id);
+                    }
+                }
+                *bytes = 0;
+            }
+            *bytes += parcel.batch.bytes();
+            parcels.push_back(parcel);
+            !std::mem::replace(woken, true)
+        };
+        if wake {
+            self.task.wake_by_ref();
+        }
+    }
+
+    /// The connection has to look at what its tracks want.
+    pub(super) fn nudge(&self) {
+        let wake = !std::mem::replace(&mut self.lock().woken, true);
+        if wake {
+            self.task.wake_by_ref();
+        }
+    }
+
+    /// So much waits that a writer may wait as well. It is woken when the inbox is emptied.
+    pub(super) fn is_behind(&self, cx: &Context<'_>) -> bool {
+        let mut waiting = self.lock();
+        let behind = waiting.parcels.len() >= MOST_BATCHES / 2;
+        if behind {
+            waiting.writers.register(cx);
+        }
+        behind
+    }
+
+    /// Takes all that waits; `None` when nobody has left or wished anything.
+    pub(in crate::api) fn take(&self, wakeups: &mut Wakeups) -> Option<Taken> {
+        let mut waiting = self.lock();
+        if !std::mem::take(&mut waiting.woken) {
+            return None;
+        }
+        waiting.bytes = 0;
+        waiting.writers.wake(wakeups);
+        Some(Taken {
+            parcels: std::mem::take(&mut waiting.parcels),
+            lagged: std::mem::take(&mut waiting.lagged),
+        })
+    }
+
+    fn lock(&self) -> MutexGuard<'_, Waiting> {
+        self.waiting.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+const MOST_BATCHES: usize = 256;
+const MOST_BYTES: usize = 4 << 20;

@@ -1,0 +1,244 @@
+//! What the media of one connection is linked to: the tracks of its senders and of its receivers.
+
+use std::{collections::BTreeMap, sync::Arc, time::Instant};
+
+use super::{
+    inbox::Inbox,
+    source::{Sink, Source},
+    stream::{MediaStream, StreamEvent},
+    track::MediaStreamTrack,
+};
+use crate::{
+    MediaKind,
+    api::{events::Queue, waiters::Wakeups},
+    engine::{Engine, MediaBatch, TransceiverId},
+};
+
+/// The tracks of a connection, by the transceivers that have them.
+#[derive(Default)]
+pub(in crate::api) struct Links {
+    senders: BTreeMap<TransceiverId, Outgoing>,
+    receivers: BTreeMap<TransceiverId, MediaStreamTrack>,
+    /// [5.1.1-02]: one for each id.
+    streams: BTreeMap<String, MediaStream>,
+    /// What senders tell of their tones.
+    tones: BTreeMap<TransceiverId, Queue<String>>,
+}
+
+/// The track of a sender.
+struct Outgoing {
+    track: MediaStreamTrack,
+    /// Kept here: without it the source takes the sender for gone.
+    sink: Arc<Sink>,
+}
+
+/// What is handed to others when no connection is locked.
+#[derive(Default)]
+pub(in crate::api) struct Outbound {
+    /// Packets that came, for those who take them.
+    batches: Vec<(Arc<Source>, MediaBatch)>,
+    /// Whose wishes have changed.
+    told: Vec<Arc<Source>>,
+}
+
+impl Outbound {
+    /// Hands it over. No connection may be locked by the caller.
+    pub(in crate::api) fn hand_over(self) {
+        for (source, batch) in self.batches {
+            source.deliver(&batch);
+        }
+        for source in self.told {
+            source.tell_upstream();
+        }
+    }
+}
+
+impl Links {
+    /// A sender has this track from now on, or none.
+    pub(in crate::api) fn send(
+        &mut self,
+        id: TransceiverId,
+        track: Option<&MediaStreamTrack>,
+        inbox: &Arc<Inbox>,
+    ) {
+        let Some(track) = track else {
+            self.senders.remove(&id);
+            return;
+        };
+        let sink = Sink::of_sender(inbox, id);
+        track.state.source.attach(&sink);
+        let track = track.clone();
+        self.senders.insert(id, Outgoing { track, sink });
+    }
+
+    /// The track of a sender.
+    pub(in crate::api) fn sent(&self, id: TransceiverId) -> Option<MediaStreamTrack> {
+        self.senders.get(&id).map(|it| it.track.clone())
+    }
+
+    /// What a sender tells of its tones, from the first time that somebody asks.
+    pub(in crate::api) fn tones(&mut self, id: TransceiverId) -> &mut Queue<String> {
+        self.tones.entry(id).or_default()
+    }
+
+    pub(in crate::api) fn tone(&mut self, id: TransceiverId, tone: String, wakeups: &mut Wakeups) {
+        if let Some(queue) = self.tones.get_mut(&id) {
+            queue.push_bounded(tone, wakeups);
+        }
+    }
+
+    /// The track of a receiver, which is there as long as the receiver.
+    pub(in crate::api) fn received(
+        &mut self,
+        id: TransceiverId,
+        kind: MediaKind,
+        inbox: &Arc<Inbox>,
+    ) -> MediaStreamTrack {
+        let new = || MediaStreamTrack::remote(kind, inbox);
+        self.receivers.entry(id).or_insert_with(new).clone()
+    }
+
+    /// The stream of this id.
+    pub(in crate::api) fn stream(&mut self, id: &str) -> MediaStream {
+        let new = || MediaStream::named(id.to_owned());
+        let stream = self.streams.entry(id.to_owned()).or_insert_with(new);
+        stream.clone()
+    }
+
+    pub(in crate::api) fn mute(&self, id: TransceiverId, muted: bool, wakeups: &mut Wakeups) {
+        if let Some(track) = self.receivers.get(&id) {
+            track.state.mute(muted, wakeups);
+        }
+    }
+
+    pub(in crate::api) fn end(&self, id: TransceiverId, wakeups: &mut Wakeups) {
+        if let Some(track) = self.receivers.get(&id) {
+            track.state.end(true, wakeups);
+        }
+    }
+
+    pub(in crate::api) fn change_stream(
+        &mut self,
+        stream: &str,
+        track: MediaStreamTrack,
+        added: bool,
+        wakeups: &mut Wakeups,
+    ) {
+        let event = if added {
+            StreamEvent::AddTrack(track)
+        } else {
+            StreamEvent::RemoveTrack(track)
+        };
+        self.stream(stream).change(event, wakeups);
+    }
+
+    /// A sender needs a key frame of its source.
+    pub(in crate::api) fn want_keyframe(
+        &self,
+        id: TransceiverId,
+        lane: u8,
+        outbound: &mut Outbound,
+    ) {
+        let source = self.senders.get(&id).map(|it| &it.track.state.source);
+        if let Some(source) = source.filter(|it| it.want_keyframe_quietly(lane)) {
+            outbound.told.push(source.clone());
+        }
+    }
+
+    /// The peer of a sender allows so much on a lane.
+    pub(in crate::api) fn allow(
+        &self,
+        id: TransceiverId,
+        lane: usize,
+        bits: Option<u64>,
+        outbound: &mut Outbound,
+    ) {
+        if let Some(link) = self.senders.get(&id) {
+            link.sink.allow(lane, bits);
+            outbound.told.push(link.track.state.source.clone());
+        }
+    }
+
+    /// What others have left for this connection goes into its engine, and what they wish.
+    pub(in crate::api) fn take_in(
+        &mut self,
+        now: impl FnOnce() -> Instant,
+        engine: &mut Engine,
+        inbox: &Inbox,
+        wakeups: &mut Wakeups,
+    ) {
+        let Some(taken) = inbox.take(wakeups) else {
+            return;
+        };
+        let now = now();
+        for id in taken.lagged {
+            engine.lag(id);
+        }
+        for parcel in taken.parcels {
+            let link = self.senders.get(&parcel.id);
+            // What a source gave that the sender has no more is not for it.
+            if link.is_some_and(|it| it.sink.number() == Some(parcel.sink)) {
+                engine.write(now, parcel.id, &parcel.batch);
+            }
+        }
+        self.ask(now, engine);
+    }
+
+    /// Brings what readers and other connections want of the receivers to the engine.
+    fn ask(&mut self, now: Instant, engine: &mut Engine) {
+        // Those of transceivers that are gone have ended, and belong to their handles alone.
+        self.receivers
+            .retain(|id, _| engine.transceiver(*id).is_some());
+        for (id, track) in &self.receivers {
+            let source = &track.state.source;
+            let frames = track.state.has_frame_readers();
+            let packets = source.has_sinks() && source.is_enabled();
+            engine.set_delivery(*id, frames, packets);
+            let lanes = source.take_keyframes();
+            if lanes == u64::MAX {
+                engine.request_keyframe(now, *id, None);
+            } else if lanes != 0 {
+                let wanted = (0..64).filter(|lane| lanes >> lane & 1 == 1);
+                wanted.for_each(|lane| engine.request_keyframe(now, *id, Some(lane)));
+            }
+        }
+    }
+
+    /// Hands whole frames to the readers.
+    pub(in crate::api) fn read(
+        &self,
+        now: Instant,
+        id: TransceiverId,
+        engine: &mut Engine,
+        wakeups: &mut Wakeups,
+    ) {
+        let Some(track) = self.receivers.get(&id) else {
+            return;
+        };
+        let mut wants = false;
+        while let Some(frame) = engine.read_frame(now, id) {
+            wants |= track.state.push_frame(&frame, wakeups);
+        }
+        if wants {
+            engine.request_keyframe(now, id, None);
+        }
+    }
+
+    /// The packets that came, for whoever takes them.
+    pub(in crate::api) fn collect(&self, engine: &mut Engine, outbound: &mut Outbound) {
+        while let Some((id, batch)) = engine.poll_media() {
+            if let Some(track) = self.receivers.get(&id) {
+                outbound.batches.push((track.state.source.clone(), batch));
+            }
+        }
+    }
+
+    /// The connection is closed: nothing comes any more, and nothing goes.
+    pub(in crate::api) fn close(&mut self, wakeups: &mut Wakeups) {
+        self.senders.clear();
+        self.tones.values_mut().for_each(|it| it.end(wakeups));
+        for track in self.receivers.values() {
+            track.state.end(false, wakeups);
+        }
+    }
+}

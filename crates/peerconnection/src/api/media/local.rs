@@ -1,0 +1,264 @@
+//! Writing a local track.
+
+use std::{
+    fmt,
+    future::poll_fn,
+    sync::{Arc, Mutex, PoisonError},
+    task::{Context, Poll},
+    time::Instant,
+};
+
+use super::{source::LANES, track::TrackState};
+use crate::{EncodedFrame, Error, ErrorKind, RtpPacket, engine::Cutter};
+
+/// Writes a local track by frame.
+///
+/// A frame is cut into packets on the writer's task, once for all senders that have the track. With the rids of the track each
+/// frame names its own; frames of the first rid that was written have lane 0, and so on.
+pub struct FrameWriter {
+    track: Arc<TrackState>,
+    cutter: Mutex<Lanes>,
+    told: Told,
+}
+
+/// Writes a local track by packet.
+pub struct PacketWriter {
+    track: Arc<TrackState>,
+    cutter: Mutex<Cutter>,
+    told: Told,
+}
+
+/// The bit rates that were told, by lane.
+type Told = Mutex<[Option<u64>; LANES]>;
+
+/// What senders of a track want of who writes it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum Hint {
+    /// A key frame, of the stream with this rid, or of all.
+    Keyframe {
+        /// The rid.
+        rid: Option<String>,
+    },
+    /// What the peers of all senders allow: the least of them.
+    Bitrate {
+        /// The rid of the stream; `None` without rids.
+        rid: Option<String>,
+        /// Bits a second, without the headers of IP and UDP; `None` is no limit any more.
+        bits: Option<u64>,
+    },
+}
+
+#[derive(Default)]
+struct Lanes {
+    cutter: Cutter,
+    rids: Vec<String>,
+}
+
+impl FrameWriter {
+    pub(super) fn new(track: Arc<TrackState>) -> Self {
+        Self {
+            track,
+            cutter: Mutex::default(),
+            told: Mutex::default(),
+        }
+    }
+
+    /// Names the rids of the track, in the order of the encodings of the senders that will have it. Without it rids have the order
+    /// in which they are written first.
+    pub fn set_rids<'a>(&self, rids: impl IntoIterator<Item = &'a str>) {
+        self.lanes().rids = rids.into_iter().map(str::to_owned).collect();
+    }
+
+    /// Writes a frame. It waits while there are senders and none of them keeps up; a sender that alone is slow loses frames instead.
+    /// Without a sender the frame is taken and goes nowhere. Cancel safe: a frame whose future was dropped while it waited was not
+    /// written.
+    ///
+    /// # Errors
+    ///
+    /// `Type` when the frame is empty, longer than 4 MiB, not of its codec, of a codec of another kind, or has more than eight rids
+    /// before it; `InvalidState` when the track has ended.
+    pub async fn write(&self, frame: EncodedFrame) -> Result<(), Error> {
+        poll_fn(|cx| self.poll_ready(cx)).await;
+        self.try_write(frame)
+    }
+
+    /// Writes a frame without waiting: senders that do not keep up lose it.
+    ///
+    /// # Errors
+    ///
+    /// As [`write`](Self::write) has them.
+    pub fn try_write(&self, frame: EncodedFrame) -> Result<(), Error> {
+        check(&self.track, frame.codec.kind())?;
+        if !self.track.source.is_enabled() {
+            return Ok(());
+        }
+        let now = now();
+        let mut lanes = self.lanes();
+        let lane = lanes.lane(frame.rid.as_deref())?;
+        let batch = lanes.cutter.cut_frame(now, lane, &frame)?;
+        // Batches leave in the order in which they were numbered.
+        self.track.source.deliver(&batch);
+        Ok(())
+    }
+
+    fn poll_ready(&self, cx: &Context<'_>) -> Poll<()> {
+        if self.track.source.is_behind(cx) {
+            Poll::Pending
+        } else {
+            Poll::Ready(())
+        }
+    }
+
+    /// The next wish of the senders: above all key frames, which a decoder at the other end waits for. `None` when the track has
+    /// ended. Cancel safe: a hint is returned or stays.
+    pub async fn next_hint(&self) -> Option<Hint> {
+        poll_fn(|cx| poll_hint(&self.track, &self.told, &self.lanes().rids, cx)).await
+    }
+
+    /// A wish that there is already.
+    pub fn try_hint(&self) -> Option<Hint> {
+        let cx = Context::from_waker(std::task::Waker::noop());
+        match poll_hint(&self.track, &self.told, &self.lanes().rids, &cx) {
+            Poll::Ready(hint) => hint,
+            Poll::Pending => None,
+        }
+    }
+
+    fn lanes(&self) -> std::sync::MutexGuard<'_, Lanes> {
+        self.cutter.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl Lanes {
+    fn lane(&mut self, rid: Option<&str>) -> Result<u8, Error> {
+        let Some(rid) = rid else { return Ok(0) };
+        let known = self.rids.iter().position(|it| it == rid);
+        let lane = known.unwrap_or_else(|| {
+            self.rids.push(rid.to_owned());
+            self.rids.len() - 1
+        });
+        match u8::try_from(lane) {
+            Ok(lane) if lane < MOST_LANES => Ok(lane),
+            _ => {
+                self.rids.truncate(MOST_LANES.into());
+                let message = format!("{rid} is one rid too many");
+                Err(Error::new(ErrorKind::Type, message))
+            }
+        }
+    }
+}
+
+impl PacketWriter {
+    pub(super) fn new(track: Arc<TrackState>) -> Self {
+        Self {
+            track,
+            cutter: Mutex::default(),
+            told: Mutex::default(),
+        }
+    }
+
+    /// Writes packets that belong together: best all of one frame. Senders give them numbers, timestamps and headers of their own;
+    /// a number that is left out stays a gap. All are of the lane of the first.
+    ///
+    /// # Errors
+    ///
+    /// `Type` when one is no payload of its codec, or its codec is of another kind; `InvalidState` when the track has ended.
+    pub fn write(&self, packets: &[RtpPacket]) -> Result<(), Error> {
+        let Some(first) = packets.first() else {
+            return Ok(());
+        };
+        check(&self.track, first.codec.kind())?;
+        if !self.track.source.is_enabled() {
+            return Ok(());
+        }
+        let mut cutter = self.cutter.lock().unwrap_or_else(PoisonError::into_inner);
+        let batch = cutter.take_packets(now(), first.lane.min(MOST_LANES - 1), packets)?;
+        self.track.source.deliver(&batch);
+        Ok(())
+    }
+
+    /// The next wish of the senders, as [`FrameWriter::next_hint`] has it.
+    pub async fn next_hint(&self) -> Option<Hint> {
+        poll_fn(|cx| poll_hint(&self.track, &self.told, &[], cx)).await
+    }
+}
+
+fn check(track: &TrackState, kind: crate::MediaKind) -> Result<(), Error> {
+    if track.source.kind != kind {
+        let message = format!("the track is one of {}", track.source.kind);
+        return Err(Error::new(ErrorKind::Type, message));
+    }
+    if track.is_ended() {
+        let message = "the track has ended";
+        return Err(Error::new(ErrorKind::InvalidState, message));
+    }
+    Ok(())
+}
+
+fn poll_hint(
+    track: &TrackState,
+    told: &Told,
+    rids: &[String],
+    cx: &Context<'_>,
+) -> Poll<Option<Hint>> {
+    // First, so that no wish between the look and the wait is missed.
+    track.source.register(cx);
+    let lanes = track.source.take_keyframes();
+    if lanes == 0 {
+        let mut told = told.lock().unwrap_or_else(PoisonError::into_inner);
+        for (lane, told) in told.iter_mut().enumerate() {
+            let bits = track.source.allows(lane);
+            if std::mem::replace(told, bits) != bits {
+                let rid = rids.get(lane).cloned();
+                return Poll::Ready(Some(Hint::Bitrate { rid, bits }));
+            }
+        }
+        return if track.is_ended() {
+            Poll::Ready(None)
+        } else {
+            Poll::Pending
+        };
+    }
+    let mut wanted = rids.iter().enumerate().filter(|it| lanes >> it.0 & 1 == 1);
+    let rid = match (wanted.next(), wanted.next()) {
+        // All of them: one wish says so.
+        (Some(_), Some(_)) if lanes == u64::MAX => None,
+        (Some((at, rid)), Some(_)) => {
+            // The others are told next.
+            let rest = lanes & !(1 << at);
+            (0..64)
+                .filter(|lane| rest >> lane & 1 == 1)
+                .for_each(|lane| track.source.want_keyframe(Some(lane)));
+            Some(rid.clone())
+        }
+        (one, _) => one.map(|it| it.1.clone()),
+    };
+    Poll::Ready(Some(Hint::Keyframe { rid }))
+}
+
+fn now() -> Instant {
+    #[expect(
+        clippy::disallowed_methods,
+        reason = "a track that no connection has must know when it was written"
+    )]
+    Instant::now()
+}
+
+impl fmt::Debug for FrameWriter {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("FrameWriter")
+            .field("track", &self.track.id())
+            .finish_non_exhaustive()
+    }
+}
+
+impl fmt::Debug for PacketWriter {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("PacketWriter")
+            .field("track", &self.track.id())
+            .finish_non_exhaustive()
+    }
+}
+
+const MOST_LANES: u8 = LANES as u8;

@@ -1,0 +1,87 @@
+//! `RTCRtpReceiver`.
+
+use std::{fmt, sync::Arc};
+
+use super::track::MediaStreamTrack;
+use crate::{
+    MediaKind, RtpCapabilities, RtpReceiveParameters,
+    api::{DtlsTransport, engine_lock::KeepOpen},
+    engine::{self, TransceiverId},
+};
+
+/// `RTCRtpReceiver` ([W3C §5.3](https://www.w3.org/TR/webrtc/#rtcrtpreceiver-interface)): receives a track from the peer.
+///
+/// A handle, cheap to clone; it keeps the connection open.
+#[derive(Clone)]
+#[doc(alias = "RTCRtpReceiver")]
+pub struct RtpReceiver {
+    keep_open: Arc<KeepOpen>,
+    id: TransceiverId,
+    track: MediaStreamTrack,
+}
+
+impl RtpReceiver {
+    pub(in crate::api) fn new(
+        keep_open: Arc<KeepOpen>,
+        id: TransceiverId,
+        track: MediaStreamTrack,
+    ) -> Self {
+        Self {
+            keep_open,
+            id,
+            track,
+        }
+    }
+
+    /// `track`: always the same one. It is muted until the peer sends.
+    #[must_use]
+    pub fn track(&self) -> &MediaStreamTrack {
+        &self.track
+    }
+
+    /// `transport`: once a description has given it one.
+    #[must_use]
+    pub fn transport(&self) -> Option<DtlsTransport> {
+        let connection = self.keep_open.connection();
+        let id = connection.get(|engine| engine.transceiver(self.id)?.transport())?;
+        Some(DtlsTransport::new(self.keep_open.clone(), id))
+    }
+
+    /// The static `getCapabilities()`: what can be received at all.
+    #[must_use]
+    pub fn capabilities(kind: MediaKind) -> RtpCapabilities {
+        engine::capabilities_of(kind)
+    }
+
+    /// `getParameters()`.
+    #[must_use]
+    pub fn parameters(&self) -> RtpReceiveParameters {
+        let connection = self.keep_open.connection();
+        connection.get(|engine| engine.receive_parameters(self.id))
+    }
+
+    /// The rids that the peer sends, in the order of their lanes; empty without simulcast.
+    #[must_use]
+    pub fn rids(&self) -> Vec<String> {
+        let connection = self.keep_open.connection();
+        let rids = connection.get(|engine| Some(engine.transceiver(self.id)?.rids().to_vec()));
+        rids.unwrap_or_default()
+    }
+}
+
+impl PartialEq for RtpReceiver {
+    /// Whether both are handles of one receiver.
+    fn eq(&self, other: &Self) -> bool {
+        self.id == other.id && Arc::ptr_eq(&self.keep_open, &other.keep_open)
+    }
+}
+
+impl Eq for RtpReceiver {}
+
+impl fmt::Debug for RtpReceiver {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("RtpReceiver")
+            .field("track", &self.track)
+            .finish_non_exhaustive()
+    }
+}

@@ -1,0 +1,263 @@
+//! Where media comes from, and where it goes: the one thing that a local track, a remote track and a forwarded one have.
+
+use std::{
+    sync::{
+        Arc, Mutex, MutexGuard, PoisonError, Weak,
+        atomic::{AtomicBool, AtomicU64, Ordering},
+    },
+    task::Context,
+};
+
+use super::{
+    inbox::{Inbox, Parcel},
+    packets::PacketQueue,
+};
+use crate::{
+    MediaKind,
+    api::waiters::{Waiters, Wakeups},
+    engine::{MediaBatch, TransceiverId},
+};
+
+/// A list of sinks, and a set of wishes.
+pub(in crate::api) struct Source {
+    pub(super) kind: MediaKind,
+    sinks: Mutex<Arc<[Weak<Sink>]>>,
+    /// A bit for each lane on which a key frame is wanted.
+    keyframes: AtomicU64,
+    upstream: Upstream,
+    enabled: AtomicBool,
+}
+
+/// Who is asked for key frames.
+enum Upstream {
+    /// The application, which waits for hints.
+    Writer(Mutex<Waiters>),
+    /// A connection, which asks its peer.
+    Receiver(Weak<Inbox>),
+}
+
+/// Where a source's batches go.
+pub(in crate::api) enum Sink {
+    /// A sender of a connection.
+    Sender {
+        inbox: Weak<Inbox>,
+        id: TransceiverId,
+        number: u64,
+        /// What its peer allows on each lane, in bits a second.
+        allowed: [AtomicU64; LANES],
+    },
+    /// A reader of the application.
+    Reader(Arc<PacketQueue>),
+}
+
+/// So many parallel streams a track has at most.
+pub(super) const LANES: usize = 8;
+
+impl Source {
+    /// One that the application writes.
+    pub(super) fn written(kind: MediaKind) -> Arc<Self> {
+        Self::new(kind, Upstream::Writer(Mutex::default()))
+    }
+
+    /// One that a connection receives.
+    pub(super) fn received(kind: MediaKind, inbox: &Arc<Inbox>) -> Arc<Self> {
+        Self::new(kind, Upstream::Receiver(Arc::downgrade(inbox)))
+    }
+
+    fn new(kind: MediaKind, upstream: Upstream) -> Arc<Self> {
+        Arc::new(Self {
+            kind,
+            sinks: Mutex::new(Arc::new([])),
+            keyframes: AtomicU64::new(0),
+            upstream,
+            enabled: AtomicBool::new(true),
+        })
+    }
+
+    /// Whether somebody takes what comes.
+    pub(in crate::api) fn has_sinks(&self) -> bool {
+        self.sinks().iter().any(|it| it.strong_count() > 0)
+    }
+
+    /// W3C's `enabled` of the track.
+    pub(in crate::api) fn is_enabled(&self) -> bool {
+        self.enabled.load(Ordering::Relaxed)
+    }
+
+    pub(super) fn enable(&self, enabled: bool) {
+        let was = self.enabled.swap(enabled, Ordering::Relaxed);
+        if enabled && !was && self.kind == MediaKind::Video {
+            // What was left out is missing.
+            self.want_keyframe(None);
+        }
+        self.tell_upstream();
+    }
+
+    /// Hands a batch to all who take it. No connection is locked meanwhile.
+    pub(in crate::api) fn deliver(&self, batch: &MediaBatch) {
+        let sinks = self.sinks();
+        let mut dead = false;
+        for sink in sinks.iter() {
+            match sink.upgrade() {
+                Some(sink) => dead |= !sink.push(batch),
+                None => dead = true,
+            }
+        }
+        if dead {
+            self.set_sinks(|it| it.filter(|sink| sink.strong_count() > 0).collect());
+        }
+    }
+
+    /// Another one takes what comes. It is the sink's owner that keeps it.
+    pub(super) fn attach(&self, sink: &Arc<Sink>) {
+        let new = Arc::downgrade(sink);
+        self.set_sinks(|it| it.chain([new]).collect());
+        self.tell_upstream();
+    }
+
+    /// A key frame is wanted, on one lane or on all. Requests that nobody has taken yet are one.
+    pub(in crate::api) fn want_keyframe(&self, lane: Option<u8>) {
+        let bits = lane.map_or(u64::MAX, |lane| 1 << lane.min(63));
+        let before = self.keyframes.fetch_or(bits, Ordering::AcqRel);
+        if before & bits != bits {
+            self.tell_upstream();
+        }
+    }
+
+    /// The same while a connection is locked: true when whoever gives the media is to be told of it afterwards.
+    pub(in crate::api) fn want_keyframe_quietly(&self, lane: u8) -> bool {
+        let bit = 1 << lane.min(63);
+        self.keyframes.fetch_or(bit, Ordering::AcqRel) & bit == 0
+    }
+
+    /// Takes the requests of key frames: a bit for each lane.
+    pub(in crate::api) fn take_keyframes(&self) -> u64 {
+        match self.keyframes.load(Ordering::Relaxed) {
+            0 => 0,
+            _ => self.keyframes.swap(0, Ordering::AcqRel),
+        }
+    }
+
+    /// Waits for wishes, where the application is asked.
+    pub(super) fn register(&self, cx: &Context<'_>) {
+        if let Upstream::Writer(waiters) = &self.upstream {
+            let mut waiters = waiters.lock().unwrap_or_else(PoisonError::into_inner);
+            waiters.register(cx);
+        }
+    }
+
+    /// The least that the peers of all senders allow on a lane.
+    pub(super) fn allows(&self, lane: usize) -> Option<u64> {
+        let sinks = self.sinks();
+        let living = sinks.iter().filter_map(Weak::upgrade);
+        let least = living.map(|it| it.allows(lane)).min();
+        least.filter(|it| *it != u64::MAX)
+    }
+
+    /// True when there is somebody to send to, and none of them keeps up.
+    pub(super) fn is_behind(&self, cx: &Context<'_>) -> bool {
+        let sinks = self.sinks();
+        let living = sinks.iter().filter_map(Weak::upgrade);
+        let behind = living.filter_map(|it| it.is_behind(cx));
+        let behind: Vec<bool> = behind.collect();
+        !behind.is_empty() && behind.iter().all(|it| *it)
+    }
+
+    /// Whoever gives the media is to look at what is wanted.
+    pub(in crate::api) fn tell_upstream(&self) {
+        match &self.upstream {
+            Upstream::Writer(waiters) => {
+                let mut wakeups = Wakeups::default();
+                let mut waiting = waiters.lock().unwrap_or_else(PoisonError::into_inner);
+                waiting.wake(&mut wakeups);
+                drop(waiting);
+                wakeups.wake();
+            }
+            Upstream::Receiver(inbox) => {
+                if let Some(inbox) = inbox.upgrade() {
+                    inbox.nudge();
+                }
+            }
+        }
+    }
+
+    fn sinks(&self) -> Arc<[Weak<Sink>]> {
+        self.lock().clone()
+    }
+
+    fn set_sinks(
+        &self,
+        f: impl FnOnce(std::iter::Cloned<std::slice::Iter<'_, Weak<Sink>>>) -> Arc<[Weak<Sink>]>,
+    ) {
+        let mut sinks = self.lock();
+        *sinks = f(sinks.iter().cloned());
+    }
+
+    fn lock(&self) -> MutexGuard<'_, Arc<[Weak<Sink>]>> {
+        self.sinks.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl Sink {
+    pub(super) fn of_sender(inbox: &Arc<Inbox>, id: TransceiverId) -> Arc<Self> {
+        Arc::new(Self::Sender {
+            inbox: Arc::downgrade(inbox),
+            id,
+            number: inbox.next_sink(),
+            allowed: std::array::from_fn(|_| AtomicU64::new(u64::MAX)),
+        })
+    }
+
+    /// Its peer allows so much on a lane; `None` is no limit.
+    pub(super) fn allow(&self, lane: usize, bits: Option<u64>) {
+        if let Self::Sender { allowed, .. } = self
+            && let Some(allowed) = allowed.get(lane)
+        {
+            allowed.store(bits.unwrap_or(u64::MAX), Ordering::Relaxed);
+        }
+    }
+
+    fn allows(&self, lane: usize) -> u64 {
+        let Self::Sender { allowed, .. } = self else {
+            return u64::MAX;
+        };
+        let bits = allowed.get(lane).map(|it| it.load(Ordering::Relaxed));
+        bits.unwrap_or(u64::MAX)
+    }
+
+    /// The number that its parcels have.
+    pub(in crate::api) fn number(&self) -> Option<u64> {
+        match self {
+            Self::Sender { number, .. } => Some(*number),
+            Self::Reader(_) => None,
+        }
+    }
+
+    /// False when nobody is there any more.
+    fn push(&self, batch: &MediaBatch) -> bool {
+        match self {
+            Self::Sender {
+                inbox, id, number, ..
+            } => {
+                let Some(inbox) = inbox.upgrade() else {
+                    return false;
+                };
+                inbox.push(Parcel {
+                    id: *id,
+                    sink: *number,
+                    batch: batch.clone(),
+                });
+            }
+            Self::Reader(queue) => queue.push(batch),
+        }
+        true
+    }
+
+    /// `None` for one that writers do not wait for.
+    fn is_behind(&self, cx: &Context<'_>) -> Option<bool> {
+        match self {
+            Self::Sender { inbox, .. } => Some(inbox.upgrade()?.is_behind(cx)),
+            Self::Reader(_) => None,
+        }
+    }
+}

@@ -1,0 +1,367 @@
+//! `MediaStreamTrack`.
+
+use std::{
+    fmt,
+    future::poll_fn,
+    sync::{
+        Arc, Mutex, MutexGuard, PoisonError, Weak,
+        atomic::{AtomicU64, Ordering},
+    },
+    task::{Context, Poll},
+};
+
+use super::{
+    frames::FrameQueue,
+    id::unique,
+    inbox::Inbox,
+    local::{FrameWriter, PacketWriter},
+    packets::PacketQueue,
+    readers::{FrameReader, PacketReader},
+    source::{Sink, Source},
+};
+use crate::{
+    Error, ErrorKind, MediaKind,
+    api::{
+        events::{Events, Queue},
+        waiters::Wakeups,
+    },
+    engine::TrackId,
+};
+
+/// `MediaStreamTrack` ([Media Capture §4.3](https://www.w3.org/TR/mediacapture-streams/#mediastreamtrack)): sound or pictures, as
+/// encoded frames and packets.
+///
+/// A local track is written by the application and given to senders, of any number of connections; each frame is cut into packets
+/// once. A remote track comes with a receiver: it is read by frame or by packet, and can be given to senders like a local one,
+/// which forwards it without decoding.
+///
+/// A handle, cheap to clone. Unlike the objects of a connection it keeps no connection open: with its connection a remote track
+/// ends.
+#[derive(Clone)]
+pub struct MediaStreamTrack {
+    pub(in crate::api) state: Arc<TrackState>,
+}
+
+/// An event of a track.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[non_exhaustive]
+pub enum TrackEvent {
+    /// `mute`: nothing comes for now.
+    Mute,
+    /// `unmute`: the first packet has come.
+    Unmute,
+    /// `ended`: nothing will come any more.
+    Ended,
+}
+
+/// `MediaStreamTrackState`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum TrackReadyState {
+    /// It gives media, or may.
+    Live,
+    /// It never will any more.
+    Ended,
+}
+
+/// What the handles of a track share.
+pub(in crate::api) struct TrackState {
+    id: String,
+    /// What engines call it.
+    number: TrackId,
+    label: String,
+    is_remote: bool,
+    pub(in crate::api) source: Arc<Source>,
+    shared: Mutex<Shared>,
+}
+
+struct Shared {
+    muted: bool,
+    ended: bool,
+    events: Queue<TrackEvent>,
+    frames: Vec<Weak<FrameQueue>>,
+    packets: Vec<Weak<PacketQueue>>,
+}
+
+impl MediaStreamTrack {
+    /// A local track that is written by frame, and what writes it. It is muted never, and ends when it is
+    /// [stopped](Self::stop).
+    #[must_use]
+    pub fn from_frames(kind: MediaKind) -> (Self, FrameWriter) {
+        let track = Self::local(kind);
+        let writer = FrameWriter::new(track.state.clone());
+        (track, writer)
+    }
+
+    /// A local track that is written by packet, and what writes it: for media that was packetized elsewhere.
+    #[must_use]
+    pub fn from_packets(kind: MediaKind) -> (Self, PacketWriter) {
+        let track = Self::local(kind);
+        let writer = PacketWriter::new(track.state.clone());
+        (track, writer)
+    }
+
+    fn local(kind: MediaKind) -> Self {
+        let state = TrackState {
+            id: unique(),
+            number: next_number(),
+            label: String::new(),
+            is_remote: false,
+            source: Source::written(kind),
+            shared: Mutex::new(Shared::new(false)),
+        };
+        Self {
+            state: Arc::new(state),
+        }
+    }
+
+    /// [5.3-01]
+    pub(in crate::api) fn remote(kind: MediaKind, inbox: &Arc<Inbox>) -> Self {
+        let state = TrackState {
+            id: unique(),
+            number: next_number(),
+            label: format!("remote {kind}"),
+            is_remote: true,
+            source: Source::received(kind, inbox),
+            shared: Mutex::new(Shared::new(true)),
+        };
+        Self {
+            state: Arc::new(state),
+        }
+    }
+
+    /// What engines call it.
+    pub(in crate::api) fn number(&self) -> TrackId {
+        self.state.number
+    }
+
+    /// `kind`.
+    #[must_use]
+    pub fn kind(&self) -> MediaKind {
+        self.state.source.kind
+    }
+
+    /// `id`: random, and not that of the peer's track.
+    #[must_use]
+    pub fn id(&self) -> &str {
+        &self.state.id
+    }
+
+    /// `label`: of a remote track what it is.
+    #[must_use]
+    pub fn label(&self) -> &str {
+        &self.state.label
+    }
+
+    /// `enabled`.
+    #[must_use]
+    pub fn enabled(&self) -> bool {
+        self.state.source.is_enabled()
+    }
+
+    /// Sets `enabled`. What is written on a local track that is not enabled goes nowhere; frames and packets of a remote one reach
+    /// no reader. Video goes on with a key frame that is asked for.
+    pub fn set_enabled(&self, enabled: bool) {
+        self.state.source.enable(enabled);
+    }
+
+    /// `muted`: a remote track is, until its first packet has come.
+    #[must_use]
+    pub fn muted(&self) -> bool {
+        self.state.lock().muted
+    }
+
+    /// `readyState`.
+    #[must_use]
+    pub fn ready_state(&self) -> TrackReadyState {
+        if self.state.lock().ended {
+            TrackReadyState::Ended
+        } else {
+            TrackReadyState::Live
+        }
+    }
+
+    /// `stop()`: it ends here. The sender or receiver that has it goes on, without media.
+    pub fn stop(&self) {
+        let mut wakeups = Wakeups::default();
+        self.state.end(false, &mut wakeups);
+        wakeups.wake();
+        self.state.source.tell_upstream();
+    }
+
+    /// Reads whole frames of a remote track, in order, each when its time to be played has come. Each reader has every frame.
+    /// Nothing is put together while there is no reader.
+    ///
+    /// # Errors
+    ///
+    /// `InvalidState` for a local track.
+    pub fn frames(&self) -> Result<FrameReader, Error> {
+        if !self.state.is_remote {
+            let message = "frames are read from tracks that a peer sends";
+            return Err(Error::new(ErrorKind::InvalidState, message));
+        }
+        let queue = Arc::new(FrameQueue::new(self.kind()));
+        {
+            let mut shared = self.state.lock();
+            if shared.ended {
+                let mut wakeups = Wakeups::default();
+                queue.end(&mut wakeups);
+            }
+            shared.frames.push(Arc::downgrade(&queue));
+        }
+        self.state.source.tell_upstream();
+        Ok(FrameReader::new(queue, self.state.source.clone()))
+    }
+
+    /// Reads packets, of a remote track as they come and of a local one as they are cut. Each reader has every packet.
+    #[must_use]
+    pub fn packets(&self) -> PacketReader {
+        let queue = Arc::<PacketQueue>::default();
+        let sink = Arc::new(Sink::Reader(queue.clone()));
+        {
+            let mut shared = self.state.lock();
+            if shared.ended {
+                queue.end();
+            }
+            shared.packets.push(Arc::downgrade(&queue));
+        }
+        self.state.source.attach(&sink);
+        PacketReader::new(queue, sink, self.state.source.clone())
+    }
+
+    /// Asks for a key frame of a remote track; of a local one, its writer is asked. Requests that follow each other are one.
+    pub fn request_keyframe(&self) {
+        self.state.source.want_keyframe(None);
+    }
+
+    /// The next event. `None` behind [`TrackEvent::Ended`]. Cancel safe: an event is returned or stays.
+    pub async fn next_event(&self) -> Option<TrackEvent> {
+        poll_fn(|cx| self.poll_next_event(cx)).await
+    }
+
+    /// [`next_event`](Self::next_event), for code that polls by hand.
+    pub fn poll_next_event(&self, cx: &mut Context<'_>) -> Poll<Option<TrackEvent>> {
+        self.state.lock().events.poll(cx, false)
+    }
+
+    /// The events, as a stream.
+    pub fn events(&self) -> Events<TrackEvent> {
+        let this = self.clone();
+        Events::new(move |cx| this.poll_next_event(cx))
+    }
+}
+
+impl TrackState {
+    pub(in crate::api) fn id(&self) -> &str {
+        &self.id
+    }
+
+    pub(super) fn is_ended(&self) -> bool {
+        self.lock().ended
+    }
+
+    /// Whether somebody reads frames.
+    pub(in crate::api) fn has_frame_readers(&self) -> bool {
+        let mut shared = self.lock();
+        shared.frames.retain(|it| it.strong_count() > 0);
+        !shared.frames.is_empty() && self.source.is_enabled()
+    }
+
+    /// Hands a frame to all readers. Returns whether one of them needs a key frame.
+    pub(in crate::api) fn push_frame(
+        &self,
+        frame: &crate::EncodedFrame,
+        wakeups: &mut Wakeups,
+    ) -> bool {
+        let readers: Vec<_> = self
+            .lock()
+            .frames
+            .iter()
+            .filter_map(Weak::upgrade)
+            .collect();
+        let mut wants = false;
+        for reader in readers {
+            wants |= reader.push(frame.clone(), wakeups);
+        }
+        wants
+    }
+
+    /// Changes `muted`, and tells so if it is another.
+    pub(in crate::api) fn mute(&self, muted: bool, wakeups: &mut Wakeups) {
+        let mut shared = self.lock();
+        if shared.ended || std::mem::replace(&mut shared.muted, muted) == muted {
+            return;
+        }
+        let event = if muted {
+            TrackEvent::Mute
+        } else {
+            TrackEvent::Unmute
+        };
+        shared.events.push_bounded(event, wakeups);
+    }
+
+    /// It ends. The event is told unless the application has ended it.
+    pub(in crate::api) fn end(&self, tell: bool, wakeups: &mut Wakeups) {
+        let (frames, packets) = {
+            let mut shared = self.lock();
+            if std::mem::replace(&mut shared.ended, true) {
+                return;
+            }
+            if tell {
+                shared.events.push_bounded(TrackEvent::Ended, wakeups);
+            }
+            shared.events.end(wakeups);
+            (
+                std::mem::take(&mut shared.frames),
+                std::mem::take(&mut shared.packets),
+            )
+        };
+        for reader in frames.iter().filter_map(Weak::upgrade) {
+            reader.end(wakeups);
+        }
+        packets
+            .iter()
+            .filter_map(Weak::upgrade)
+            .for_each(|it| it.end());
+    }
+
+    fn lock(&self) -> MutexGuard<'_, Shared> {
+        self.shared.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl Shared {
+    fn new(muted: bool) -> Self {
+        Self {
+            muted,
+            ended: false,
+            events: Queue::default(),
+            frames: Vec::new(),
+            packets: Vec::new(),
+        }
+    }
+}
+
+/// A number that no track had before.
+fn next_number() -> TrackId {
+    static NEXT: AtomicU64 = AtomicU64::new(0);
+    TrackId(NEXT.fetch_add(1, Ordering::Relaxed))
+}
+
+impl PartialEq for MediaStreamTrack {
+    /// Whether both are handles of one track.
+    fn eq(&self, other: &Self) -> bool {
+        Arc::ptr_eq(&self.state, &other.state)
+    }
+}
+
+impl Eq for MediaStreamTrack {}
+
+impl fmt::Debug for MediaStreamTrack {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("MediaStreamTrack")
+            .field("kind", &self.kind())
+            .field("id", &self.id())
+            .field("muted", &self.muted())
+            .finish_non_exhaustive()
+    }
+}

@@ -1,0 +1,173 @@
+//! Media: what its sections carry, and what the peer's tracks became.
+
+use std::time::Instant;
+
+use oxirtc_jsep as jsep;
+
+use crate::{
+    RtpEncodingParameters,
+    engine::{
+        Engine, convert, facts::Facts, ids::TransceiverId, media::MediaTransceiver, task::Event,
+    },
+};
+
+impl Engine {
+    pub(super) fn apply_media(&mut self, change: jsep::Change, facts: &mut Facts) {
+        match change {
+            jsep::Change::TransceiverAdded { id, kind } => {
+                let kind = convert::shown_kind(kind);
+                let encodings = MediaTransceiver::default_encodings(kind);
+                self.media.add(TransceiverId(id), kind, encodings);
+            }
+            jsep::Change::Associated { id, .. } => self.mark(id, |_| {}),
+            jsep::Change::Carried { id, transport } => self.carry(id, transport),
+            jsep::Change::Receives { id, parameters } => self.mark(id, |it| {
+                it.receiver.receptive = parameters.is_some();
+                it.receiver.negotiated = parameters.or(it.receiver.negotiated.take());
+            }),
+            jsep::Change::Sends { id, parameters } => self.mark(id, |it| {
+                it.sender.sends = parameters.is_some();
+                it.sender.negotiated = parameters.or(it.sender.negotiated.take());
+            }),
+            jsep::Change::Encodings { id, encodings } => {
+                self.mark(id, |it| it.set_layers(&encodings));
+            }
+            jsep::Change::RemoteStreams {
+                id,
+                streams,
+                receiving,
+            } => {
+                if let Some(it) = self.media.get_mut(TransceiverId(id)) {
+                    it.set_remote_streams(streams, receiving, facts);
+                }
+            }
+            jsep::Change::Stopped { id } => self.stopped(TransceiverId(id), facts),
+            jsep::Change::TransceiverRemoved { id } => {
+                self.carry(id, None);
+                self.media.remove(TransceiverId(id));
+            }
+            // The negotiator is asked for directions.
+            _ => {}
+        }
+    }
+
+    fn mark(&mut self, id: jsep::TransceiverId, f: impl FnOnce(&mut MediaTransceiver)) {
+        if let Some(it) = self.media.get_mut(TransceiverId(id)) {
+            f(it);
+            it.changed = true;
+        }
+    }
+
+    /// Another transport carries the section, or none does.
+    fn carry(&mut self, id: jsep::TransceiverId, transport: Option<jsep::TransportId>) {
+        let on = transport.and_then(|name| self.transports.named(name).map(|it| it.id));
+        let Some(it) = self.media.get_mut(TransceiverId(id)) else {
+            return;
+        };
+        it.changed = true;
+        let before = std::mem::replace(&mut it.on, on);
+        let section = it.section();
+        if before != on
+            && let Some((old, _)) = before.and_then(|old| self.transports.lend(old))
+            && let Some(path) = &mut old.media
+        {
+            path.rtp.remove_section(section);
+        }
+    }
+
+    /// [5.4-07] [4.4.1.6-33] Its section was rejected, by either side.
+    fn stopped(&mut self, id: TransceiverId, facts: &mut Facts) {
+        let Some(it) = self.media.get_mut(id) else {
+            return;
+        };
+        it.sender.sends = false;
+        it.receiver.receptive = false;
+        it.changed = true;
+        it.set_remote_streams(Vec::new(), false, facts);
+        if !std::mem::replace(&mut it.receiver.ended, true) {
+            facts.ended.push(Event::TrackEnded(id));
+        }
+    }
+
+    /// Tells RTP what has changed of the transceivers.
+    pub(in crate::engine) fn configure_media(&mut self, now: Instant) {
+        let negotiator = &self.negotiation.negotiator;
+        for it in self.media.iter_mut().filter(|it| it.changed) {
+            it.changed = false;
+            let Some((transport, _)) = it.on.and_then(|on| self.transports.lend(on)) else {
+                continue;
+            };
+            let mid = negotiator
+                .transceiver(it.id.0)
+                .and_then(jsep::Transceiver::mid);
+            let path = transport.media_path(now, &self.equipment);
+            it.configure(mid, path);
+        }
+    }
+}
+
+impl MediaTransceiver {
+    fn configure(&self, mid: Option<&str>, path: &mut crate::engine::media::MediaPath) {
+        let receive = self.receiver.negotiated.as_deref();
+        let send = self.sender.negotiated.as_deref();
+        let mut section = convert::section(mid, receive, send);
+        section.receives = self.receiver.receptive;
+        path.rtp.set_section(self.section(), section);
+        path.rtp
+            .set_delivery(self.section(), self.receiver.delivery);
+        let encodings = send.map_or(&[][..], |it| &it.encodings);
+        let wanted = |place: usize| {
+            let own = self.sender.encodings.get(place);
+            self.sender.sends && own.is_none_or(|it| it.active)
+        };
+        let encodings: Vec<_> = encodings
+            .iter()
+            .enumerate()
+            .map(|(place, it)| convert::encoding(place, it, wanted(place) && !it.paused))
+            .collect();
+        path.rtp.set_encodings(self.section(), &encodings);
+    }
+
+    /// The layers that are left, or that the peer has asked for. What was set for a layer stays.
+    fn set_layers(&mut self, layers: &[jsep::Encoding]) {
+        let before = &self.sender.encodings;
+        let named = |layer: &jsep::Encoding| {
+            let known = before.iter().find(|it| it.rid == layer.rid);
+            // One that lost its name is the first of those that had one.
+            let known = known.or_else(|| before.first().filter(|_| layer.rid.is_none()));
+            RtpEncodingParameters {
+                rid: layer.rid.clone(),
+                ..known.cloned().unwrap_or_default()
+            }
+        };
+        self.sender.encodings = layers.iter().map(named).collect();
+    }
+
+    /// W3C §5.1.1, "process remote tracks".
+    fn set_remote_streams(&mut self, streams: Vec<String>, receiving: bool, facts: &mut Facts) {
+        // [5.1.1-01]: a track that goes is in no stream any more.
+        let streams = if receiving { streams } else { Vec::new() };
+        let id = self.id;
+        let receiver = &mut self.receiver;
+        let before = std::mem::replace(&mut receiver.streams, streams.clone());
+        let event = |stream: &String, add| Event::StreamChange {
+            stream: stream.clone(),
+            transceiver: id,
+            added: add,
+        };
+        let gone = before.iter().filter(|it| !streams.contains(it));
+        facts.removed.extend(gone.map(|it| event(it, false)));
+        let new: Vec<_> = streams.iter().filter(|it| !before.contains(it)).collect();
+        facts.added.extend(new.iter().map(|it| event(it, true)));
+        let was = std::mem::replace(&mut receiver.receiving, receiving);
+        if receiving && (!was || !new.is_empty()) {
+            facts.tracks.push(Event::Track {
+                transceiver: id,
+                streams,
+            });
+        }
+        if !receiving && was && std::mem::replace(&mut receiver.flows, false) {
+            facts.muted.push(Event::TrackMute(id, true));
+        }
+    }
+}

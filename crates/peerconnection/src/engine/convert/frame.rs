@@ -1,0 +1,277 @@
+//! Frames and packets of the application, as RTP has them.
+
+use std::{
+    sync::Arc,
+    time::{Duration, Instant, SystemTime},
+};
+
+use oxirtc_rtp::{
+    self as rtp, Batch, Lane, Ntp, Packet,
+    extension::{AudioLevel, Orientation, Values},
+    payload::{Layering, Packetizer, Piece, Prefix, Refused},
+};
+
+use super::codec::{codec, shown_codec};
+use crate::{
+    Codec, EncodedFrame, Error, ErrorKind, FrameKind, Layer, Rotation, RtpPacket,
+    engine::media::MediaBatch,
+};
+
+/// Cuts what the application writes on one track into packets: once, whoever sends them.
+#[derive(Default)]
+pub struct Cutter {
+    lanes: Vec<CutLane>,
+    pieces: Vec<Piece>,
+    /// The time from which timestamps count where the application gives none.
+    origin: Option<Instant>,
+}
+
+/// One of the parallel streams of a track.
+struct CutLane {
+    lane: Lane,
+    packetizer: Packetizer,
+    next: u64,
+}
+
+impl Cutter {
+    /// One that has cut nothing yet.
+    #[must_use]
+    pub fn new() -> Self {
+        Self::default()
+    }
+
+    /// The packets of a frame, of the lane that its rid has among the track's.
+    ///
+    /// # Errors
+    ///
+    /// `Type` when it is empty, longer than 4 MiB, or not what its codec defines.
+    pub fn cut_frame(
+        &mut self,
+        now: Instant,
+        lane: u8,
+        frame: &EncodedFrame,
+    ) -> Result<MediaBatch, Error> {
+        let captured = frame.captured.unwrap_or(now);
+        let origin = *self.origin.get_or_insert(captured);
+        let timestamp = frame
+            .timestamp
+            .unwrap_or_else(|| ticks(origin, captured, frame.codec));
+        let at = self.place(lane, frame.codec);
+        let (Some(cut), pieces) = (self.lanes.get_mut(at), &mut self.pieces) else {
+            return Err(Error::new(ErrorKind::Operation, "there is no such lane"));
+        };
+        let layering = Layering {
+            spatial: frame.layer.spatial,
+            temporal: frame.layer.temporal,
+            layered: frame.layer != Layer::default(),
+            ..Layering::default()
+        };
+        pieces.clear();
+        cut.packetizer
+            .cut(&frame.payload, layering, pieces)
+            .map_err(refused)?;
+        let values = Values {
+            level: frame.audio_level.map(|level| AudioLevel {
+                level: level.min(127),
+                voice: false,
+            }),
+            orientation: orientation(frame.rotation),
+            ..Values::default()
+        };
+        let names = (lane, codec(frame.codec));
+        let inner = Batch::of_frame(pieces, names, &mut cut.next, timestamp, (captured, &values));
+        Ok(MediaBatch::new(lane, inner))
+    }
+
+    /// Packets that were cut already, of one lane.
+    ///
+    /// # Errors
+    ///
+    /// `Type` when one is no payload of its codec.
+    pub fn take_packets(
+        &mut self,
+        now: Instant,
+        lane: u8,
+        packets: &[RtpPacket],
+    ) -> Result<MediaBatch, Error> {
+        let made: Result<Vec<Packet>, Error> =
+            packets.iter().map(|it| of_packet(now, lane, it)).collect();
+        let batch = Batch { packets: made? };
+        Ok(MediaBatch::new(lane, Arc::new(batch)))
+    }
+
+    fn place(&mut self, lane: u8, kind: Codec) -> usize {
+        let known = self.lanes.iter().position(|it| it.lane == lane);
+        let at = known.unwrap_or_else(|| {
+            self.lanes.push(CutLane {
+                lane,
+                packetizer: Packetizer::new(codec(kind), MOST_PAYLOAD, 0),
+                next: 0,
+            });
+            self.lanes.len() - 1
+        });
+        if let Some(cut) = self.lanes.get_mut(at)
+            && cut.packetizer.codec() != codec(kind)
+        {
+            cut.packetizer = Packetizer::new(codec(kind), MOST_PAYLOAD, 0);
+        }
+        at
+    }
+}
+
+fn of_packet(now: Instant, lane: u8, packet: &RtpPacket) -> Result<Packet, Error> {
+    let inner = codec(packet.codec);
+    let facts = inner.peek(&packet.payload);
+    let facts = facts.ok_or_else(|| {
+        let message = format!("the payload is not one of {}", packet.codec.name());
+        Error::new(ErrorKind::Type, message)
+    })?;
+    Ok(Packet {
+        lane,
+        codec: inner,
+        sequence: packet.sequence,
+        timestamp: packet.timestamp,
+        marker: packet.marker,
+        facts,
+        captured: packet.captured.unwrap_or(now),
+        sender_clock: None,
+        values: Values::default(),
+        prefix: Prefix::default(),
+        payload: packet.payload.clone(),
+    })
+}
+
+/// A packet as the application sees it; `None` for one that is no codec's: noise, events, padding.
+pub(in crate::engine) fn shown_packet(packet: &Packet) -> Option<RtpPacket> {
+    let kind = shown_codec(packet.codec).filter(|_| !packet.is_padding())?;
+    let prefix = packet.prefix.as_bytes();
+    let payload = if prefix.is_empty() {
+        packet.payload.clone()
+    } else {
+        [prefix, &packet.payload].concat().into()
+    };
+    let mut shown = RtpPacket::new(kind, packet.sequence, packet.timestamp, payload);
+    shown.marker = packet.marker;
+    shown.captured = Some(packet.captured);
+    shown.lane = packet.lane;
+    Some(shown)
+}
+
+/// A frame as the application sees it.
+pub(in crate::engine) fn shown_frame(
+    frame: rtp::Frame,
+    rid: Option<String>,
+) -> Option<EncodedFrame> {
+    let kind = shown_codec(frame.codec)?;
+    let mut shown = EncodedFrame::new(kind, frame.payload);
+    if frame.key || frame.codec.is_audio() {
+        shown.kind = FrameKind::Key;
+    }
+    shown.timestamp = Some(frame.timestamp);
+    shown.captured = Some(frame.captured);
+    shown.sender_time = frame.sender_clock.and_then(sender_time);
+    shown.rid = rid;
+    shown.layer = Layer {
+        spatial: frame.facts.spatial,
+        temporal: frame.facts.temporal,
+    };
+    shown.size = frame.facts.size;
+    shown.rotation = frame.values.orientation.map_or(Rotation::None, rotation);
+    shown.audio_level = frame.values.level.map(|it| it.level);
+    shown.missing_before = frame.missing_before;
+    Some(shown)
+}
+
+fn sender_time(time: Ntp) -> Option<SystemTime> {
+    SystemTime::UNIX_EPOCH.checked_add(time.to_unix()?)
+}
+
+fn rotation(orientation: Orientation) -> Rotation {
+    match orientation.quarters {
+        1 => Rotation::Clockwise90,
+        2 => Rotation::Clockwise180,
+        3 => Rotation::Clockwise270,
+        _ => Rotation::None,
+    }
+}
+
+fn orientation(rotation: Rotation) -> Option<Orientation> {
+    let quarters = match rotation {
+        Rotation::None => return None,
+        Rotation::Clockwise90 => 1,
+        Rotation::Clockwise180 => 2,
+        Rotation::Clockwise270 => 3,
+    };
+    Some(Orientation {
+        quarters,
+        ..Orientation::default()
+    })
+}
+
+fn ticks(origin: Instant, captured: Instant, codec: Codec) -> u32 {
+    let since: Duration = captured.saturating_duration_since(origin);
+    let ticks = since.as_nanos() * u128::from(codec.clock_rate()) / 1_000_000_000;
+    // A timestamp wraps.
+    ticks as u32
+}
+
+fn refused(refused: Refused) -> Error {
+    Error::new(ErrorKind::Type, refused.to_string()).with_source(refused)
+}
+
+/// So long is a payload at most: with header, extensions, RTX and tag a datagram has 1,200 bytes.
+const MOST_PAYLOAD: usize = 1080;
+
+#[cfg(test)]
+mod tests {
+    use oxirtc_netsim::{epoch, ms};
+
+    use super::*;
+
+    fn vp8(key: bool, len: usize) -> EncodedFrame {
+        let mut payload = vec![7; len];
+        let head = [u8::from(!key), 0, 0, 0x9d, 1, 0x2a, 64, 1, 180, 0];
+        payload[..head.len()].copy_from_slice(&head);
+        EncodedFrame::new(Codec::Vp8, payload)
+    }
+
+    #[test]
+    fn frames_are_cut_evenly_and_their_time_is_that_of_capture() {
+        let mut cutter = Cutter::new();
+        let first = cutter.cut_frame(epoch(), 0, &vp8(true, 5000)).unwrap();
+        let mut later = vp8(false, 100);
+        later.captured = Some(epoch() + ms(40));
+        let second = cutter.cut_frame(epoch() + ms(50), 0, &later).unwrap();
+        let packets: Vec<_> = first.packets().collect();
+        assert_eq!(packets.len(), 5);
+        assert!(packets.iter().all(|it| it.payload.len() <= 1080));
+        assert_eq!(packets[0].payload.len(), packets[3].payload.len());
+        let second: Vec<_> = second.packets().collect();
+        assert_eq!(second[0].timestamp, 3600, "40 ms at 90 kHz");
+        assert_eq!(second[0].sequence, packets[4].sequence + 1);
+        assert!(second[0].marker && packets[4].marker && !packets[0].marker);
+        assert!(
+            cutter
+                .cut_frame(epoch(), 0, &vp8(true, 10).with(&[]))
+                .is_err()
+        );
+    }
+
+    impl EncodedFrame {
+        fn with(mut self, payload: &[u8]) -> Self {
+            self.payload = bytes::Bytes::copy_from_slice(payload);
+            self
+        }
+    }
+
+    #[test]
+    fn packets_of_the_application_are_looked_at() {
+        let mut cutter = Cutter::new();
+        let frame = cutter.cut_frame(epoch(), 0, &vp8(true, 3000)).unwrap();
+        let packets: Vec<_> = frame.packets().collect();
+        let batch = cutter.take_packets(epoch(), 2, &packets).unwrap();
+        assert_eq!((batch.lane(), batch.len()), (2, 3));
+        let none = RtpPacket::new(Codec::Vp8, 1, 2, Vec::new());
+        assert!(cutter.take_packets(epoch(), 0, &[none]).is_err());
+    }
+}

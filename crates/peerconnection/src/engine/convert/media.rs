@@ -1,0 +1,274 @@
+//! What is negotiated of media, as RTP and W3C have it.
+
+use oxirtc_jsep as jsep;
+use oxirtc_rtp::{
+    self as rtp,
+    extension::{Ids, Kind, Label},
+};
+
+use super::codec::{feedbacks, formats, media_kind};
+use crate::{
+    Error, ErrorKind, MediaKind, RtcpParameters, RtpCapabilities, RtpCodec, RtpCodecParameters,
+    RtpHeaderExtensionParameters, RtpReceiveParameters, RtpTransceiverDirection,
+};
+
+/// What we can do with a kind of media, in the order in which we prefer it.
+pub(in crate::engine) fn capabilities(kind: MediaKind) -> jsep::Capabilities {
+    let (codecs, extensions) = match kind {
+        MediaKind::Audio => (audio(), &AUDIO_EXTENSIONS[..]),
+        MediaKind::Video => (video(), &VIDEO_EXTENSIONS[..]),
+    };
+    let extension = |kind: &Kind| jsep::Extension::new(kind.uri());
+    jsep::Capabilities {
+        codecs,
+        extensions: extensions.iter().map(extension).collect(),
+    }
+}
+
+fn audio() -> Vec<jsep::Codec> {
+    let codec = |name, rate| jsep::Codec::new(name, rate).feedback(["transport-cc"]);
+    let plain = jsep::Codec::new;
+    vec![
+        codec("opus", 48_000)
+            .channels(2)
+            .parameters("minptime=10;useinbandfec=1"),
+        codec("G722", 8_000),
+        codec("PCMU", 8_000),
+        codec("PCMA", 8_000),
+        plain("telephone-event", 48_000).parameters("0-15"),
+        plain("telephone-event", 8_000).parameters("0-15"),
+    ]
+}
+
+fn video() -> Vec<jsep::Codec> {
+    let feedback = ["goog-remb", "transport-cc", "ccm fir", "nack", "nack pli"];
+    let codec = |name| jsep::Codec::new(name, 90_000).feedback(feedback);
+    let h264 = |mode| {
+        codec("H264").parameters(format!(
+            "level-asymmetry-allowed=1;packetization-mode={mode};profile-level-id=42e01f"
+        ))
+    };
+    vec![
+        codec("VP8"),
+        codec("VP9").parameters("profile-id=0"),
+        codec("AV1").parameters("level-idx=5;profile=0;tier=0"),
+        h264(1),
+        h264(0),
+        jsep::Codec::new("rtx", 90_000),
+    ]
+}
+
+/// What RTP is to know of a section. What is sent comes first, as its payload types are the peer's.
+pub(in crate::engine) fn section(
+    mid: Option<&str>,
+    receive: Option<&jsep::ReceiveParameters>,
+    send: Option<&jsep::SendParameters>,
+) -> rtp::Section {
+    let mut all = send.map_or_else(Vec::new, |it| formats(&it.codecs));
+    for format in receive.map_or_else(Vec::new, |it| formats(&it.codecs)) {
+        if all.iter().all(|it| it.payload_type != format.payload_type) {
+            all.push(format);
+        }
+    }
+    let mut ids = Ids::new();
+    let received = receive.into_iter().flat_map(|it| &it.extensions);
+    let sent = send.into_iter().flat_map(|it| &it.extensions);
+    for it in received.chain(sent) {
+        if let Some(kind) = Kind::from_uri(&it.extension.uri).filter(|_| !it.extension.encrypted) {
+            ids.set(kind, it.id);
+        }
+    }
+    let feedback = receive
+        .map(|it| feedbacks(&it.codecs, it.reduced_size))
+        .or_else(|| send.map(|it| feedbacks(&it.codecs, it.reduced_size)));
+    rtp::Section {
+        mid: mid.and_then(Label::new),
+        formats: all,
+        ids,
+        mixed: receive.is_some_and(|it| it.mixed) || send.is_some_and(|it| it.mixed),
+        rids: receive.map_or_else(Vec::new, |it| {
+            it.rids.iter().filter_map(|rid| Label::new(rid)).collect()
+        }),
+        announced: receive.map_or_else(Vec::new, |it| it.announced.iter().map(announced).collect()),
+        receives: receive.is_some(),
+        feedback: feedback.unwrap_or_default(),
+        bandwidth: send.and_then(|it| it.bandwidth),
+        ..rtp::Section::default()
+    }
+}
+
+fn announced(it: &jsep::Announced) -> rtp::Announced {
+    rtp::Announced {
+        ssrc: it.ssrc,
+        rtx: it.rtx,
+        fec: it.fec,
+    }
+}
+
+/// One stream that is sent, of the lane at its place.
+pub(in crate::engine) fn encoding(
+    place: usize,
+    encoding: &jsep::SendEncoding,
+    active: bool,
+) -> rtp::Encoding {
+    rtp::Encoding {
+        ssrc: encoding.ssrc,
+        rtx: encoding.rtx,
+        fec: encoding.fec,
+        rid: encoding.rid.as_deref().and_then(Label::new),
+        active,
+        choice: rtp::Choice {
+            lane: u8::try_from(place).unwrap_or(u8::MAX),
+            ..rtp::Choice::default()
+        },
+    }
+}
+
+pub(in crate::engine) fn shown_direction(
+    direction: jsep::sdp::Direction,
+) -> RtpTransceiverDirection {
+    match direction {
+        jsep::sdp::Direction::SendRecv => RtpTransceiverDirection::SendRecv,
+        jsep::sdp::Direction::SendOnly => RtpTransceiverDirection::SendOnly,
+        jsep::sdp::Direction::RecvOnly => RtpTransceiverDirection::RecvOnly,
+        jsep::sdp::Direction::Inactive => RtpTransceiverDirection::Inactive,
+    }
+}
+
+/// [5.4-03] [5.1-13] `Stopped` is told, and cannot be asked for.
+pub(in crate::engine) fn direction(
+    direction: RtpTransceiverDirection,
+) -> Result<jsep::sdp::Direction, Error> {
+    Ok(match direction {
+        RtpTransceiverDirection::SendRecv => jsep::sdp::Direction::SendRecv,
+        RtpTransceiverDirection::SendOnly => jsep::sdp::Direction::SendOnly,
+        RtpTransceiverDirection::RecvOnly => jsep::sdp::Direction::RecvOnly,
+        RtpTransceiverDirection::Inactive => jsep::sdp::Direction::Inactive,
+        RtpTransceiverDirection::Stopped => {
+            let message = "a transceiver is stopped by stop()";
+            return Err(Error::new(ErrorKind::Type, message));
+        }
+    })
+}
+
+pub(in crate::engine) fn shown_codec_of(kind: MediaKind, codec: &jsep::Codec) -> RtpCodec {
+    RtpCodec {
+        mime_type: format!("{kind}/{}", codec.name),
+        clock_rate: codec.clock_rate,
+        channels: codec.channels,
+        sdp_fmtp_line: codec.parameters.clone(),
+    }
+}
+
+/// The codec of ours that a dictionary of W3C names; `None` when it is of another kind.
+pub(in crate::engine) fn codec_of(kind: MediaKind, codec: &RtpCodec) -> Option<jsep::Codec> {
+    let (of, name) = codec.mime_type.split_once('/')?;
+    of.eq_ignore_ascii_case(kind.as_str()).then(|| jsep::Codec {
+        name: name.to_owned(),
+        clock_rate: codec.clock_rate,
+        channels: codec.channels,
+        parameters: codec.sdp_fmtp_line.clone(),
+        feedback: Vec::new(),
+    })
+}
+
+/// `getCapabilities()` ([5.2-04], [5.2.12-02]).
+#[must_use]
+pub fn capabilities_of(kind: MediaKind) -> RtpCapabilities {
+    let capabilities = capabilities(kind);
+    let codecs = capabilities.codecs.iter();
+    let extensions = capabilities.extensions.into_iter();
+    RtpCapabilities {
+        codecs: codecs.map(|it| shown_codec_of(kind, it)).collect(),
+        header_extensions: extensions.map(|it| it.uri).collect(),
+    }
+}
+
+/// The codecs of a section with their payload types ([5.2-07]).
+pub(in crate::engine) fn shown_codecs(
+    kind: MediaKind,
+    codecs: &jsep::Codecs,
+) -> Vec<RtpCodecParameters> {
+    let of_media = codecs.media.iter().map(|it| RtpCodecParameters {
+        codec: shown_codec_of(kind, &it.codec),
+        payload_type: it.payload,
+    });
+    let rate = |of: u8| {
+        let found = codecs.media.iter().find(|it| it.payload == of);
+        found.map_or(90_000, |it| it.codec.clock_rate)
+    };
+    let serving = |name: &str, clock_rate, parameters, payload_type| RtpCodecParameters {
+        codec: RtpCodec {
+            mime_type: format!("{kind}/{name}"),
+            clock_rate,
+            channels: None,
+            sdp_fmtp_line: parameters,
+        },
+        payload_type,
+    };
+    let rtx = codecs.rtx.iter();
+    let rtx =
+        rtx.map(|(of, payload)| serving("rtx", rate(*of), Some(format!("apt={of}")), *payload));
+    let red = codecs.red.iter();
+    let red = red.map(|it| serving("red", it.of.map_or(90_000, rate), None, it.payload));
+    let ulpfec = codecs.ulpfec.iter();
+    let ulpfec = ulpfec.map(|it| serving("ulpfec", 90_000, None, *it));
+    let events = codecs.events.iter();
+    let events = events.map(|(rate, it)| serving("telephone-event", *rate, None, *it));
+    let noise = codecs.noise.iter();
+    let noise = noise.map(|(rate, it)| serving("CN", *rate, None, *it));
+    let all = of_media.chain(rtx).chain(red).chain(ulpfec);
+    all.chain(events).chain(noise).collect()
+}
+
+pub(in crate::engine) fn shown_extensions(
+    extensions: &[jsep::NumberedExtension],
+) -> Vec<RtpHeaderExtensionParameters> {
+    let shown = |it: &jsep::NumberedExtension| RtpHeaderExtensionParameters {
+        uri: it.extension.uri.clone(),
+        id: it.id,
+        encrypted: it.extension.encrypted,
+    };
+    extensions.iter().map(shown).collect()
+}
+
+/// [5.3-03]
+pub(in crate::engine) fn shown_receive_parameters(
+    kind: MediaKind,
+    parameters: Option<&jsep::ReceiveParameters>,
+) -> RtpReceiveParameters {
+    parameters.map_or_else(RtpReceiveParameters::default, |it| RtpReceiveParameters {
+        header_extensions: shown_extensions(&it.extensions),
+        rtcp: RtcpParameters {
+            cname: None,
+            reduced_size: it.reduced_size,
+        },
+        codecs: shown_codecs(kind, &it.codecs),
+    })
+}
+
+/// Media of a kind, for a negotiator.
+pub(in crate::engine) fn equip(config: jsep::Config, kind: MediaKind) -> jsep::Config {
+    config.media(media_kind(kind), capabilities(kind))
+}
+
+const AUDIO_EXTENSIONS: [Kind; 5] = [
+    Kind::AudioLevel,
+    Kind::AbsoluteSendTime,
+    Kind::TransportNumber,
+    Kind::AbsoluteCaptureTime,
+    Kind::Mid,
+];
+const VIDEO_EXTENSIONS: [Kind; 11] = [
+    Kind::TransmissionOffset,
+    Kind::AbsoluteSendTime,
+    Kind::Orientation,
+    Kind::TransportNumber,
+    Kind::PlayoutDelay,
+    Kind::ContentType,
+    Kind::ColourSpace,
+    Kind::AbsoluteCaptureTime,
+    Kind::Mid,
+    Kind::Rid,
+    Kind::RepairedRid,
+];

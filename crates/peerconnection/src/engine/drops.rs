@@ -1,0 +1,71 @@
+//! Why something was dropped, for the log.
+
+use super::{Engine, data::Data, trace::is_on, transport::Transport};
+use crate::Path;
+
+/// What was dropped so far, by reason. The counters of the layers are the one truth; the log tells which of them has grown.
+pub(super) struct Drops(Vec<(&'static str, u64)>);
+
+impl Engine {
+    /// What was dropped so far; `None` when nobody reads the trace.
+    pub(super) fn drops(&self) -> Option<Drops> {
+        is_on().then(|| {
+            let mut drops = vec![("it is for no transport and no layer", self.counters.dropped)];
+            for transport in self.transports.iter() {
+                of_transport(transport, &mut drops);
+            }
+            of_data(&self.data, &mut drops);
+            Drops(drops)
+        })
+    }
+
+    /// Tells what was dropped of a datagram.
+    pub(super) fn trace_drops(&self, before: Option<Drops>, path: Path) {
+        let (Some(before), Some(after)) = (before, self.drops()) else {
+            return;
+        };
+        let label = self.equipment.trace.label;
+        for (old, (reason, count)) in before.0.into_iter().zip(after.0) {
+            if count > old.1 {
+                let (local, remote) = (path.local, path.remote);
+                log::trace!("{label}: dropped, from {remote} to {local}: {reason}");
+            }
+        }
+    }
+}
+
+fn of_transport(transport: &Transport, drops: &mut Vec<(&'static str, u64)>) {
+    let ice = transport.ice.stats().drops;
+    let dtls = transport.dtls.stats();
+    drops.extend([
+        ("STUN that is malformed", ice.malformed),
+        ("STUN with other credentials", ice.unauthenticated),
+        ("STUN that nobody waits for", ice.unexpected),
+        ("a check that comes too late", ice.late),
+        ("an answer from another address", ice.asymmetric),
+        ("payload on a path that is not validated", ice.payload),
+        ("a DTLS record out of place", dtls.records_dropped),
+        (
+            "a DTLS record that does not authenticate",
+            dtls.records_forged,
+        ),
+        ("a DTLS record that came before", dtls.records_replayed),
+        ("a DTLS message out of place", dtls.messages_dropped),
+    ]);
+}
+
+fn of_data(data: &Data, drops: &mut Vec<(&'static str, u64)>) {
+    let sctp = data.association_stats().unwrap_or_default();
+    drops.extend([
+        ("an SCTP packet that is malformed", sctp.dropped_malformed),
+        ("an SCTP packet with another tag", sctp.dropped_wrong_tag),
+        ("an SCTP chunk out of place", sctp.dropped_chunks),
+        (
+            "SCTP data for which there is no room",
+            sctp.dropped_out_of_window,
+        ),
+        ("a cookie of SCTP that is not ours", sctp.dropped_cookies),
+        ("SCTP data that came before", sctp.duplicates),
+        ("a message for no channel", data.messages_dropped()),
+    ]);
+}

@@ -1,0 +1,180 @@
+//! Where packets wait before they are numbered and encrypted.
+//!
+//! It spreads what one frame brings over the time until the next one. A controller of the rate will stand here.
+
+use std::time::{Duration, Instant};
+
+use oxirtc_rtp::{Class, Head};
+
+/// Lets packets out one after the other.
+#[derive(Debug)]
+pub(in crate::engine) struct Gate {
+    /// How many packets may leave at once.
+    credit: u32,
+    /// When that was as much as it can be.
+    refilled: Option<Instant>,
+    /// When the last packet left.
+    passed: Option<Instant>,
+    /// When the last frame of video came, and how long after the one before.
+    frame: Option<Instant>,
+    interval: Duration,
+    /// Until then nothing is let out.
+    opens: Option<Instant>,
+    pub(in crate::engine) stats: GateStats,
+}
+
+/// What a gate has counted.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(in crate::engine) struct GateStats {
+    /// How often a packet was held.
+    pub(in crate::engine) held: u64,
+    /// Packets and bytes of audio.
+    pub(in crate::engine) audio: (u64, u64),
+    /// Of everything else.
+    pub(in crate::engine) others: (u64, u64),
+}
+
+impl Gate {
+    pub(in crate::engine) fn new() -> Self {
+        Self {
+            credit: BURST,
+            refilled: None,
+            passed: None,
+            frame: None,
+            interval: USUAL,
+            opens: None,
+            stats: GateStats::default(),
+        }
+    }
+
+    /// A frame of video has come.
+    pub(in crate::engine) fn frame(&mut self, now: Instant) {
+        if let Some(last) = self.frame.replace(now) {
+            let interval = now.saturating_duration_since(last);
+            self.interval = interval.clamp(SHORTEST, LONGEST);
+        }
+        self.refill(now);
+    }
+
+    /// Whether the head of the line may leave.
+    pub(in crate::engine) fn opens(&mut self, now: Instant, head: &Head) -> bool {
+        // Audio is charged and never held: it is little, and late audio is worth nothing.
+        if head.class == Class::Audio {
+            return true;
+        }
+        let end = self.frame.map(|at| at + self.interval);
+        if end.is_none_or(|end| now >= end) {
+            self.refill(now);
+        }
+        let next = self.next(end, head.backlog);
+        if self.credit > 0 || next.is_none_or(|next| now >= next) {
+            self.credit = self.credit.max(1);
+            self.opens = None;
+            return true;
+        }
+        if self.opens != next {
+            self.stats.held += 1;
+        }
+        self.opens = next;
+        false
+    }
+
+    /// When the next packet may leave: what waits is spread over the time of its frame.
+    fn next(&self, end: Option<Instant>, waiting: usize) -> Option<Instant> {
+        let passed = self.passed?;
+        let waiting = u32::try_from(waiting).unwrap_or(u32::MAX).max(1);
+        match end.map(|end| end.saturating_duration_since(passed)) {
+            Some(left) if !left.is_zero() => Some(passed + left / waiting),
+            _ => Some(self.refilled? + SHORTEST),
+        }
+    }
+
+    fn refill(&mut self, now: Instant) {
+        let due = |at: Instant| now.saturating_duration_since(at) >= SHORTEST;
+        if self.refilled.is_none_or(due) {
+            self.refilled = Some(now);
+            self.credit = BURST;
+        }
+    }
+
+    /// A packet has left.
+    pub(in crate::engine) fn passed(&mut self, now: Instant, class: Class, bytes: usize) {
+        self.passed = Some(now);
+        self.credit = self.credit.saturating_sub(1);
+        let (packets, sum) = match class {
+            Class::Audio => &mut self.stats.audio,
+            _ => &mut self.stats.others,
+        };
+        *packets += 1;
+        *sum += bytes as u64;
+    }
+
+    /// When a packet that is held may leave.
+    pub(in crate::engine) fn poll_timeout(&self) -> Option<Instant> {
+        self.opens
+    }
+
+    /// Nothing waits any more.
+    pub(in crate::engine) fn idle(&mut self) {
+        self.opens = None;
+    }
+}
+
+/// So many packets may leave without a pause between them.
+const BURST: u32 = 64;
+const USUAL: Duration = Duration::from_millis(33);
+const SHORTEST: Duration = Duration::from_millis(5);
+const LONGEST: Duration = Duration::from_millis(100);
+
+#[cfg(test)]
+mod tests {
+    use oxirtc_netsim::{epoch, ms};
+
+    use super::*;
+
+    fn head(class: Class, backlog: usize) -> Head {
+        Head {
+            class,
+            len: 1000,
+            backlog,
+        }
+    }
+
+    /// A key frame of 300 packets: 64 at once, and the rest within the time of one frame.
+    #[test]
+    fn a_large_frame_is_spread_over_its_time() {
+        let mut now = epoch();
+        let mut gate = Gate::new();
+        gate.frame(now - ms(40));
+        gate.frame(now);
+        let mut left = 300;
+        let mut bursts = Vec::new();
+        while left > 0 {
+            let mut burst = 0;
+            while left > 0 && gate.opens(now, &head(Class::Video, left)) {
+                gate.passed(now, Class::Video, 1000);
+                (left, burst) = (left - 1, burst + 1);
+            }
+            bursts.push(burst);
+            now = gate.poll_timeout().unwrap_or(now);
+        }
+        assert_eq!(bursts[0], 64);
+        assert!(bursts[1..].iter().all(|it| *it <= 2), "{bursts:?}");
+        assert!(now - epoch() <= ms(41), "{:?}", now - epoch());
+    }
+
+    #[test]
+    fn audio_is_never_held() {
+        let now = epoch();
+        let mut gate = Gate::new();
+        for _ in 0..BURST {
+            assert!(gate.opens(now, &head(Class::Video, 100)));
+            gate.passed(now, Class::Video, 1000);
+        }
+        assert!(!gate.opens(now, &head(Class::Video, 100)));
+        assert!(gate.poll_timeout().is_some_and(|at| at > now));
+        assert!(gate.opens(now, &head(Class::Audio, 1)));
+        gate.idle();
+        assert_eq!(gate.poll_timeout(), None);
+    }
+}

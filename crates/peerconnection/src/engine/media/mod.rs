@@ -1,0 +1,23 @@
+//! Media: the RTP of transports, and the transceivers on them.
+
+mod ascend;
+mod batch;
+mod dtmf;
+mod gate;
+mod keys;
+mod parameters;
+mod path;
+mod shares;
+#[cfg(test)]
+mod tests;
+mod transceivers;
+mod verbs;
+mod view;
+
+pub use batch::MediaBatch;
+pub use verbs::TransceiverInit;
+pub use view::TransceiverView;
+
+pub(super) use path::MediaPath;
+pub(super) use shares::Turn;
+pub(super) use transceivers::{Media, MediaTransceiver};

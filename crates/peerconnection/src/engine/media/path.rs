@@ -1,0 +1,139 @@
+//! The RTP of a transport: one session under its keys, behind a gate.
+
+use std::time::Instant;
+
+use oxirtc_dtls as dtls;
+use oxirtc_rtp::{Config, Ntp, Session};
+use oxirtc_srtp::{Context, Error};
+
+use super::{
+    gate::Gate,
+    keys::{Keys, context},
+    shares::Shares,
+};
+use crate::engine::demux::Kind;
+
+/// What carries the media of a transport.
+pub(in crate::engine) struct MediaPath {
+    pub(in crate::engine) rtp: Session,
+    keys: Keys,
+    pub(in crate::engine) gate: Gate,
+    pub(in crate::engine) shares: Shares,
+}
+
+impl MediaPath {
+    pub(in crate::engine) fn new(cname: &str, seed: [u8; 32], now: Instant, wall: Ntp) -> Self {
+        Self {
+            rtp: Session::new(Config::new(cname), seed, now, wall),
+            keys: Keys::default(),
+            gate: Gate::new(),
+            shares: Shares::new(),
+        }
+    }
+
+    /// The DTLS association is there. Returns whether it has agreed on keys for media.
+    pub(in crate::engine) fn set_keys(&mut self, now: Instant, dtls: &dtls::Connection) -> bool {
+        let Some(context) = context(dtls) else {
+            return false;
+        };
+        self.set_context(now, context);
+        true
+    }
+
+    pub(super) fn set_context(&mut self, now: Instant, context: Context) {
+        self.keys.set(context);
+        for (_, kind, mut packet) in self.keys.take_early(now) {
+            self.handle(now, kind, &mut packet);
+        }
+    }
+
+    /// Another DTLS association comes: no packet is sent under the old keys any more.
+    pub(in crate::engine) fn retire_keys(&mut self, now: Instant) {
+        self.keys.retire(now);
+    }
+
+    /// Takes a datagram of RTP or RTCP.
+    pub(in crate::engine) fn handle(&mut self, now: Instant, kind: Kind, packet: &mut [u8]) {
+        let Some(packet) = self.keys.open(now, kind, packet) else {
+            return;
+        };
+        match kind {
+            Kind::Rtp => self.rtp.handle_rtp(now, packet),
+            _ => self.rtp.handle_rtcp(now, packet),
+        }
+    }
+
+    /// Appends a protected datagram of RTCP of at most `room` bytes, if one is due.
+    ///
+    /// # Errors
+    ///
+    /// What the session wrote cannot be sent.
+    pub(in crate::engine) fn poll_rtcp(
+        &mut self,
+        now: Instant,
+        room: usize,
+        buf: &mut Vec<u8>,
+    ) -> Result<bool, Error> {
+        let room = room.checked_sub(self.keys.tailroom(Kind::Rtcp));
+        let (Some(room), true) = (room, self.keys.can_send()) else {
+            return Ok(false);
+        };
+        let start = buf.len();
+        if !self.rtp.poll_rtcp(now, room, buf) {
+            return Ok(false);
+        }
+        self.keys.seal(Kind::Rtcp, buf, start).map(|()| true)
+    }
+
+    /// Whether a packet of media waits that may leave now. `whole` is how long a datagram may be; what is longer is dropped.
+    pub(in crate::engine) fn is_ready(&mut self, now: Instant, whole: usize) -> bool {
+        if !self.keys.can_send() {
+            return false;
+        }
+        let largest = whole.saturating_sub(self.keys.tailroom(Kind::Rtp));
+        self.rtp.set_largest(largest);
+        match self.rtp.peek(now) {
+            Some(head) => self.gate.opens(now, &head),
+            None => {
+                self.gate.idle();
+                false
+            }
+        }
+    }
+
+    /// Appends the packet that is ready, protected, if it fits into `room`.
+    ///
+    /// # Errors
+    ///
+    /// What the session wrote cannot be sent.
+    pub(in crate::engine) fn poll_rtp(
+        &mut self,
+        now: Instant,
+        room: usize,
+        buf: &mut Vec<u8>,
+    ) -> Result<bool, Error> {
+        let Some(room) = room.checked_sub(self.keys.tailroom(Kind::Rtp)) else {
+            return Ok(false);
+        };
+        let start = buf.len();
+        let Some(written) = self.rtp.poll_rtp(now, room, buf) else {
+            return Ok(false);
+        };
+        self.keys.seal(Kind::Rtp, buf, start)?;
+        self.gate.passed(now, written.class, buf.len() - start);
+        Ok(true)
+    }
+
+    /// When something is due, as long as something can be sent.
+    pub(in crate::engine) fn poll_timeout(&self) -> Option<Instant> {
+        if !self.keys.can_send() {
+            return None;
+        }
+        let due = [self.rtp.poll_timeout(), self.gate.poll_timeout()];
+        due.into_iter().flatten().min()
+    }
+
+    pub(in crate::engine) fn handle_timeout(&mut self, now: Instant) {
+        self.rtp.handle_timeout(now);
+    }
+}

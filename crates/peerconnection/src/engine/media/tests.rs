@@ -1,0 +1,262 @@
+//! Two paths face each other over links, in simulated time, with the keys that two ends of a handshake would have.
+
+use std::{
+    collections::VecDeque,
+    sync::Arc,
+    time::{Duration, Instant},
+};
+
+use oxirtc_netsim::{Link, epoch, ms, percent};
+use oxirtc_rtp::{
+    Announced, Batch, Carries, Choice, Delivery, Encoding, Event, Format, Frame, Ntp, Section,
+    SectionId,
+    extension::{Ids, Kind as Extension, Label},
+    payload::Codec as PayloadCodec,
+};
+use oxirtc_srtp::{Config, Context, Profile, Role};
+
+use super::path::MediaPath;
+use crate::{
+    Codec, EncodedFrame,
+    engine::{convert::Cutter, demux::Kind},
+};
+
+const VIDEO: SectionId = SectionId(3);
+
+/// The keys of the association of this number, as each end has them.
+fn keys(association: u8, profile: Profile) -> [Context; 2] {
+    let material: Vec<u8> = (0..profile.material_len())
+        .map(|at| association.wrapping_mul(31).wrapping_add(at as u8))
+        .collect();
+    [Role::Client, Role::Server]
+        .map(|role| Context::new(Config::new(profile), &material, role).unwrap())
+}
+
+fn section() -> Section {
+    let format = |payload_type, role| Format {
+        payload_type,
+        role,
+        clock: 90_000,
+    };
+    Section {
+        mid: Label::new("v"),
+        formats: vec![
+            format(96, Carries::Media(PayloadCodec::Vp8)),
+            format(97, Carries::Rtx { of: 96 }),
+        ],
+        ids: Ids::new()
+            .with(Extension::Mid, 1)
+            .with(Extension::TransportNumber, 4),
+        receives: true,
+        announced: vec![Announced {
+            ssrc: 1000,
+            rtx: Some(1001),
+            fec: None,
+        }],
+        ..Section::default()
+    }
+}
+
+struct Pair {
+    now: Instant,
+    paths: [MediaPath; 2],
+    links: [Link; 2],
+    cutter: Cutter,
+    frames: Vec<Frame>,
+    count: u32,
+    wants_key: bool,
+    /// The last datagrams of the sender.
+    sent: VecDeque<Vec<u8>>,
+}
+
+impl Pair {
+    fn new(link: &Link) -> Self {
+        let now = epoch();
+        let path = |seed| MediaPath::new("name", [seed; 32], now, Ntp(u64::from(seed) << 40));
+        let mut paths = [path(1), path(2)];
+        for path in &mut paths {
+            path.rtp.set_section(VIDEO, section());
+        }
+        let encoding = Encoding {
+            ssrc: 1000,
+            rtx: Some(1001),
+            fec: None,
+            rid: None,
+            active: true,
+            choice: Choice::default(),
+        };
+        paths[0].rtp.set_encodings(VIDEO, &[encoding]);
+        let delivery = Delivery {
+            frames: true,
+            ..Delivery::default()
+        };
+        paths[1].rtp.set_delivery(VIDEO, delivery);
+        Self {
+            now,
+            paths,
+            links: [link.reseeded(1), link.reseeded(2)],
+            cutter: Cutter::new(),
+            frames: Vec::new(),
+            count: 0,
+            wants_key: true,
+            sent: VecDeque::new(),
+        }
+    }
+
+    fn keyed(link: &Link, profile: Profile) -> Self {
+        let mut pair = Self::new(link);
+        pair.rekey(1, profile);
+        pair
+    }
+
+    fn rekey(&mut self, association: u8, profile: Profile) {
+        for (path, context) in self.paths.iter_mut().zip(keys(association, profile)) {
+            path.set_context(self.now, context);
+        }
+    }
+
+    fn film(&mut self) {
+        let key = std::mem::take(&mut self.wants_key);
+        let mut payload = vec![self.count as u8; if key { 20_000 } else { 4000 }];
+        payload[..10].copy_from_slice(&[u8::from(!key), 0, 0, 0x9d, 1, 0x2a, 64, 1, 180, 0]);
+        let mut frame = EncodedFrame::new(Codec::Vp8, payload);
+        frame.captured = Some(self.now);
+        let batch = self.cutter.cut_frame(self.now, 0, &frame).unwrap();
+        let batch: &Arc<Batch> = batch.inner();
+        self.paths[0].gate.frame(self.now);
+        self.paths[0].rtp.write(self.now, VIDEO, 0, batch);
+        self.count += 1;
+    }
+
+    /// So many milliseconds, with 30 frames a second.
+    fn run(&mut self, millis: u64) {
+        for tick in 0..millis {
+            if tick % 33 == 0 {
+                self.film();
+            }
+            self.turn();
+            self.now += ms(1);
+        }
+    }
+
+    fn turn(&mut self) {
+        for side in 0..2 {
+            while let Some(mut datagram) = self.links[1 - side].receive(self.now) {
+                let kind = Kind::of(&datagram);
+                self.paths[side].handle(self.now, kind, &mut datagram);
+            }
+            self.paths[side].handle_timeout(self.now);
+            for datagram in drain(&mut self.paths[side], self.now) {
+                if side == 0 {
+                    self.sent.push_back(datagram.clone());
+                }
+                self.links[side].send(self.now, datagram);
+            }
+        }
+        while let Some(frame) = self.paths[1].rtp.read_frame(self.now, VIDEO) {
+            let content = &frame.payload[10..];
+            assert!(content.iter().all(|it| *it == content[0]), "mixed content");
+            self.frames.push(frame);
+        }
+        while let Some(event) = self.paths[0].rtp.poll_event() {
+            self.wants_key |= matches!(event, Event::KeyframeRequested { .. });
+        }
+    }
+}
+
+/// All that a path has to send now.
+fn drain(path: &mut MediaPath, now: Instant) -> Vec<Vec<u8>> {
+    let mut all = Vec::new();
+    loop {
+        let mut buf = vec![0; 4];
+        let built = path.poll_rtcp(now, 1200, &mut buf).unwrap()
+            || path.is_ready(now, 1232) && path.poll_rtp(now, 1232, &mut buf).unwrap();
+        if !built {
+            return all;
+        }
+        assert_eq!(buf[..4], [0; 4], "what stands before is not touched");
+        let datagram = buf.split_off(4);
+        assert!(datagram.len() <= 1232);
+        all.push(datagram);
+    }
+}
+
+#[test]
+fn frames_come_whole_under_each_profile() {
+    for profile in Profile::ALL {
+        let link = Link::new(1).delay(ms(20)).loss(percent(5));
+        let mut pair = Pair::keyed(&link, profile);
+        pair.run(3000);
+        assert!(pair.frames.len() > 75, "{profile}: {}", pair.frames.len());
+    }
+}
+
+#[test]
+fn a_forged_datagram_changes_nothing() {
+    let mut pair = Pair::keyed(&Link::new(1), Profile::AeadAes128Gcm);
+    pair.run(200);
+    let received = pair.frames.len();
+    let before = pair.paths[1].rtp.stats();
+    for datagram in pair.sent.clone() {
+        for at in [1, 5, 12, datagram.len() - 1] {
+            let mut forged = datagram.clone();
+            forged[at] ^= 1;
+            let kind = Kind::of(&forged);
+            pair.paths[1].handle(pair.now, kind, &mut forged);
+        }
+        // And what is told again.
+        let mut replayed = datagram;
+        let kind = Kind::of(&replayed);
+        pair.paths[1].handle(pair.now, kind, &mut replayed);
+    }
+    assert_eq!(pair.paths[1].rtp.stats(), before);
+    pair.turn();
+    assert_eq!(pair.frames.len(), received);
+}
+
+/// A new DTLS association: what is under way is read with the old keys for two seconds, nothing leaves without new ones, and
+/// numbers go on with them.
+#[test]
+fn another_association_takes_over() {
+    let mut pair = Pair::keyed(&Link::new(1).delay(ms(30)), Profile::Aes128CmHmacSha1_80);
+    pair.run(500);
+    let old = pair.sent.back().unwrap().clone();
+    let under_way = pair.frames.len();
+    for path in &mut pair.paths {
+        path.retire_keys(pair.now);
+        assert!(drain(path, pair.now).is_empty());
+        assert_eq!(path.poll_timeout(), None, "what cannot be sent is not due");
+    }
+    pair.run(100);
+    assert!(pair.frames.len() > under_way, "what was under way is read");
+    pair.rekey(2, Profile::AeadAes128Gcm);
+    let before = pair.frames.len();
+    pair.run(2500);
+    assert!(
+        pair.frames.len() > before + 60,
+        "{}",
+        pair.frames.len() - before
+    );
+    // Long after, the old keys open nothing.
+    let received = pair.paths[1].rtp.stats();
+    pair.paths[1].handle(pair.now, Kind::of(&old), &mut old.clone());
+    assert_eq!(pair.paths[1].rtp.stats(), received);
+}
+
+/// What comes just before the keys is kept for a moment.
+#[test]
+fn early_packets_wait_for_keys() {
+    for (wait, kept) in [(50, true), (150, false)] {
+        let mut pair = Pair::new(&Link::new(1));
+        let [sender, receiver] = keys(1, Profile::AeadAes128Gcm);
+        pair.paths[0].set_context(pair.now, sender);
+        pair.film();
+        for mut datagram in drain(&mut pair.paths[0], pair.now) {
+            pair.paths[1].handle(pair.now, Kind::of(&datagram.clone()), &mut datagram);
+        }
+        pair.now += Duration::from_millis(wait);
+        pair.paths[1].set_context(pair.now, receiver);
+        pair.turn();
+        assert_eq!(!pair.frames.is_empty(), kept, "after {wait} ms");
+    }
+}

@@ -1,0 +1,133 @@
+//! The transceivers of a connection, as far as media goes: what their sections carry, and what the peer was told to have changed.
+
+use oxirtc_jsep as jsep;
+use oxirtc_rtp::{Delivery, SectionId};
+
+use super::dtmf::Dtmf;
+use crate::{
+    MediaKind, RtpEncodingParameters,
+    engine::ids::{TrackId, TransceiverId, TransportId},
+};
+
+/// All transceivers, in the order in which they were added.
+#[derive(Default)]
+pub(in crate::engine) struct Media {
+    list: Vec<MediaTransceiver>,
+    /// Counts the transactions of parameters.
+    pub(super) transactions: u64,
+}
+
+/// A sender and a receiver.
+pub(in crate::engine) struct MediaTransceiver {
+    pub(in crate::engine) id: TransceiverId,
+    pub(in crate::engine) kind: MediaKind,
+    /// What carries its section.
+    pub(in crate::engine) on: Option<TransportId>,
+    pub(in crate::engine) sender: Sender,
+    pub(in crate::engine) receiver: Receiver,
+    /// What RTP knows of it is not what was negotiated.
+    pub(in crate::engine) changed: bool,
+}
+
+pub(in crate::engine) struct Sender {
+    pub(in crate::engine) track: Option<TrackId>,
+    /// What was negotiated last. It stays while nothing is sent, so that streams go on with their numbers afterwards.
+    pub(in crate::engine) negotiated: Option<Box<jsep::SendParameters>>,
+    /// Whether something is to be sent.
+    pub(in crate::engine) sends: bool,
+    /// W3C's `[[SendEncodings]]`.
+    pub(in crate::engine) encodings: Vec<RtpEncodingParameters>,
+    /// W3C's `[[LastReturnedParameters]]`, by their transaction.
+    pub(in crate::engine) transaction: Option<u64>,
+    /// Tones that are still to be played.
+    pub(in crate::engine) dtmf: Dtmf,
+}
+
+#[derive(Default)]
+pub(in crate::engine) struct Receiver {
+    /// What was negotiated last.
+    pub(in crate::engine) negotiated: Option<Box<jsep::ReceiveParameters>>,
+    /// W3C's `[[Receptive]]`.
+    pub(in crate::engine) receptive: bool,
+    /// The peer's latest description has it sending, and the track was told of.
+    pub(in crate::engine) receiving: bool,
+    /// The ids of the streams of its track.
+    pub(in crate::engine) streams: Vec<String>,
+    /// The track gives something: a packet has come since it was muted.
+    pub(in crate::engine) flows: bool,
+    pub(in crate::engine) ended: bool,
+    pub(in crate::engine) delivery: Delivery,
+}
+
+impl Media {
+    pub(in crate::engine) fn add(
+        &mut self,
+        id: TransceiverId,
+        kind: MediaKind,
+        encodings: Vec<RtpEncodingParameters>,
+    ) {
+        self.list.push(MediaTransceiver {
+            id,
+            kind,
+            on: None,
+            sender: Sender {
+                track: None,
+                negotiated: None,
+                sends: false,
+                encodings,
+                transaction: None,
+                dtmf: Dtmf::default(),
+            },
+            receiver: Receiver::default(),
+            changed: false,
+        });
+    }
+
+    pub(in crate::engine) fn get(&self, id: TransceiverId) -> Option<&MediaTransceiver> {
+        self.list.iter().find(|it| it.id == id)
+    }
+
+    pub(in crate::engine) fn get_mut(
+        &mut self,
+        id: TransceiverId,
+    ) -> Option<&mut MediaTransceiver> {
+        self.list.iter_mut().find(|it| it.id == id)
+    }
+
+    pub(in crate::engine) fn of_section(&mut self, id: SectionId) -> Option<&mut MediaTransceiver> {
+        self.list.iter_mut().find(|it| it.section() == id)
+    }
+
+    pub(in crate::engine) fn iter(&self) -> impl Iterator<Item = &MediaTransceiver> {
+        self.list.iter()
+    }
+
+    pub(in crate::engine) fn iter_mut(&mut self) -> impl Iterator<Item = &mut MediaTransceiver> {
+        self.list.iter_mut()
+    }
+
+    pub(in crate::engine) fn remove(&mut self, id: TransceiverId) {
+        self.list.retain(|it| it.id != id);
+    }
+
+    /// A number for a transaction of parameters.
+    pub(in crate::engine) fn next_transaction(&mut self) -> u64 {
+        self.transactions += 1;
+        self.transactions
+    }
+}
+
+impl MediaTransceiver {
+    /// What RTP calls it.
+    pub(in crate::engine) fn section(&self) -> SectionId {
+        SectionId(self.id.0.value())
+    }
+
+    /// W3C's default encoding ([5.2-01]).
+    pub(in crate::engine) fn default_encodings(kind: MediaKind) -> Vec<RtpEncodingParameters> {
+        vec![RtpEncodingParameters {
+            scale_resolution_down_by: (kind == MediaKind::Video).then_some(1.0),
+            ..RtpEncodingParameters::default()
+        }]
+    }
+}

@@ -1,0 +1,397 @@
+//! W3C's verbs about tracks and transceivers (§5.1, §5.2, §5.4).
+
+use std::time::Instant;
+
+use oxirtc_jsep as jsep;
+use oxirtc_rtp::Delivery;
+
+use super::{batch::MediaBatch, transceivers::MediaTransceiver, view::TransceiverView};
+use crate::{
+    EncodedFrame, Error, ErrorKind, MediaKind, RtpCodec, RtpEncodingParameters,
+    RtpTransceiverDirection,
+    engine::{
+        Engine, convert,
+        ids::{TrackId, TransceiverId},
+    },
+};
+
+/// What a transceiver is made with (W3C §5.1, `RTCRtpTransceiverInit`), with ids for streams.
+#[derive(Clone, Debug, Default)]
+pub struct TransceiverInit {
+    /// The direction that is wanted.
+    pub direction: RtpTransceiverDirection,
+    /// The ids of the streams of its track.
+    pub streams: Vec<String>,
+    /// What is sent; empty is one stream with the defaults.
+    pub encodings: Vec<RtpEncodingParameters>,
+}
+
+impl Engine {
+    /// W3C §5.1, `addTrack()`. `track` is the caller's number for it.
+    ///
+    /// # Errors
+    ///
+    /// `InvalidState` when closed, `InvalidAccess` when a sender has the track already.
+    pub fn add_track(
+        &mut self,
+        kind: MediaKind,
+        track: TrackId,
+        streams: Vec<String>,
+    ) -> Result<TransceiverId, Error> {
+        self.check_open()?;
+        let known = |it: &&MediaTransceiver| it.sender.track == Some(track);
+        if self
+            .media
+            .iter()
+            .filter(|it| !it.receiver.ended)
+            .any(|it| known(&it))
+        {
+            let message = "a sender has this track already";
+            return Err(Error::new(ErrorKind::InvalidAccess, message));
+        }
+        let id = match self.reusable(kind) {
+            Some(id) => {
+                let attached = self.negotiation.negotiator.attach_track(id.0, streams);
+                attached.map_err(convert::negotiation_error)?;
+                id
+            }
+            None => {
+                let init = TransceiverInit {
+                    streams,
+                    ..TransceiverInit::default()
+                };
+                self.new_transceiver(kind, jsep::Origin::Track, init)?
+            }
+        };
+        if let Some(it) = self.media.get_mut(id) {
+            it.sender.track = Some(track);
+        }
+        self.update_negotiation_needed();
+        Ok(id)
+    }
+
+    /// [5.1-03] The transceiver whose sender `addTrack` uses again.
+    fn reusable(&self, kind: MediaKind) -> Option<TransceiverId> {
+        let negotiator = &self.negotiation.negotiator;
+        let unused = self.media.iter().find(|it| {
+            let described = negotiator.transceiver(it.id.0);
+            it.kind == kind
+                && it.sender.track.is_none()
+                && described.is_some_and(|it| !it.is_stopping() && !it.has_sent())
+        });
+        unused.map(|it| it.id)
+    }
+
+    /// W3C §5.1, `addTransceiver()`. `track` is the caller's number for the track of its sender.
+    ///
+    /// # Errors
+    ///
+    /// `InvalidState` when closed; `Type` for the direction `Stopped` and for malformed, doubled or missing rids; `InvalidModification`
+    /// where W3C has a `RangeError`: a scale below 1, a frame rate below 0.
+    pub fn add_transceiver(
+        &mut self,
+        kind: MediaKind,
+        track: Option<TrackId>,
+        init: TransceiverInit,
+    ) -> Result<TransceiverId, Error> {
+        self.check_open()?;
+        let id = self.new_transceiver(kind, jsep::Origin::Init, init)?;
+        if let Some(it) = self.media.get_mut(id) {
+            it.sender.track = track;
+        }
+        self.update_negotiation_needed();
+        Ok(id)
+    }
+
+    fn new_transceiver(
+        &mut self,
+        kind: MediaKind,
+        origin: jsep::Origin,
+        init: TransceiverInit,
+    ) -> Result<TransceiverId, Error> {
+        let direction = convert::direction(init.direction)?;
+        let mut encodings = super::parameters::checked(kind, init.encodings)?;
+        let rids = encodings.iter().filter_map(|it| it.rid.clone()).collect();
+        let added = self.negotiation.negotiator.add_transceiver(
+            convert::media_kind(kind),
+            origin,
+            jsep::TransceiverInit {
+                direction,
+                streams: init.streams,
+                rids,
+            },
+        );
+        let id = TransceiverId(added.map_err(convert::negotiation_error)?);
+        // [5.1-19]: what is alone has no name.
+        let made = self.negotiation.negotiator.transceiver(id.0);
+        encodings.truncate(made.map_or(1, |it| it.encodings().len().max(1)));
+        if let [alone] = encodings.as_mut_slice() {
+            alone.rid = None;
+        }
+        if encodings.is_empty() {
+            encodings = MediaTransceiver::default_encodings(kind);
+        }
+        super::parameters::scale(kind, &mut encodings);
+        self.media.add(id, kind, encodings);
+        Ok(id)
+    }
+
+    /// W3C §5.1, `removeTrack()`: the sender stays, and sends nothing.
+    ///
+    /// # Errors
+    ///
+    /// `InvalidState` when closed.
+    pub fn remove_track(&mut self, id: TransceiverId) -> Result<(), Error> {
+        self.check_open()?;
+        let negotiator = &mut self.negotiation.negotiator;
+        let stopping = negotiator
+            .transceiver(id.0)
+            .is_none_or(|it| it.is_stopping());
+        let Some(it) = self.media.get_mut(id).filter(|_| !stopping) else {
+            return Ok(());
+        };
+        if it.sender.track.take().is_some() {
+            let detached = negotiator.detach_track(id.0);
+            detached.map_err(convert::negotiation_error)?;
+            self.change_source(id);
+            self.update_negotiation_needed();
+        }
+        Ok(())
+    }
+
+    /// W3C §5.2, `replaceTrack()`: numbers and timestamps of the sender go on.
+    ///
+    /// # Errors
+    ///
+    /// `Type` for a track of another kind, `InvalidState` when closed or stopping.
+    pub fn replace_track(
+        &mut self,
+        id: TransceiverId,
+        track: Option<(MediaKind, TrackId)>,
+    ) -> Result<(), Error> {
+        let kind = self.media.get(id).map(|it| it.kind);
+        if track.is_some_and(|it| Some(it.0) != kind) {
+            let message = "the sender is for another kind of media";
+            return Err(Error::new(ErrorKind::Type, message));
+        }
+        self.check_open()?;
+        self.check_running(id)?;
+        if let Some(it) = self.media.get_mut(id) {
+            it.sender.track = track.map(|it| it.1);
+            self.change_source(id);
+        }
+        Ok(())
+    }
+
+    /// W3C §5.2, `setStreams()`.
+    ///
+    /// # Errors
+    ///
+    /// `InvalidState` when closed.
+    pub fn set_streams(&mut self, id: TransceiverId, streams: Vec<String>) -> Result<(), Error> {
+        self.check_open()?;
+        let set = self.negotiation.negotiator.set_streams(id.0, streams);
+        set.map_err(convert::negotiation_error)?;
+        self.update_negotiation_needed();
+        Ok(())
+    }
+
+    /// W3C §5.4, the setter of `direction`.
+    ///
+    /// # Errors
+    ///
+    /// `InvalidState` when it is stopping, `Type` for `Stopped`.
+    pub fn set_direction(
+        &mut self,
+        id: TransceiverId,
+        direction: RtpTransceiverDirection,
+    ) -> Result<(), Error> {
+        self.check_running(id)?;
+        let direction = convert::direction(direction)?;
+        let set = self.negotiation.negotiator.set_direction(id.0, direction);
+        if set.map_err(convert::negotiation_error)? {
+            self.update_negotiation_needed();
+        }
+        Ok(())
+    }
+
+    /// W3C §5.4, `stop()`: nothing is sent and received any more, and the next offer rejects its section.
+    ///
+    /// # Errors
+    ///
+    /// `InvalidState` when closed.
+    pub fn stop_transceiver(&mut self, now: Instant, id: TransceiverId) -> Result<(), Error> {
+        self.check_open()?;
+        let changes = self.negotiation.negotiator.stop(id.0);
+        let changes = changes.map_err(convert::negotiation_error)?;
+        if let Some(it) = self.media.get_mut(id) {
+            it.sender.sends = false;
+            it.receiver.receptive = false;
+            let ended = std::mem::replace(&mut it.receiver.ended, true);
+            let (on, section) = (it.on, it.section());
+            // [5.4-07]: a BYE for each stream.
+            if let Some((transport, _)) = on.and_then(|on| self.transports.lend(on))
+                && let Some(path) = &mut transport.media
+            {
+                path.rtp.remove_section(section);
+            }
+            if !ended {
+                self.tasks.push_one(crate::engine::Event::TrackEnded(id));
+            }
+        }
+        self.apply(now, changes);
+        Ok(())
+    }
+
+    /// W3C §5.4, `setCodecPreferences()`; none for the default.
+    ///
+    /// # Errors
+    ///
+    /// `InvalidModification` when one is no codec of ours, or none carries media.
+    pub fn set_codec_preferences(
+        &mut self,
+        id: TransceiverId,
+        codecs: &[RtpCodec],
+    ) -> Result<(), Error> {
+        let kind = self.media.get(id).map(|it| it.kind);
+        let kind = kind.ok_or_else(no_transceiver)?;
+        let foreign = || Error::new(ErrorKind::InvalidModification, "a codec of another kind");
+        let codecs: Option<Vec<_>> = codecs
+            .iter()
+            .map(|it| convert::codec_of(kind, it))
+            .collect();
+        let codecs = codecs.ok_or_else(foreign)?;
+        let set = self
+            .negotiation
+            .negotiator
+            .set_codec_preferences(id.0, &codecs);
+        set.map_err(convert::negotiation_error)
+    }
+
+    /// What is known of a transceiver; `None` when it is not in the connection any more.
+    #[must_use]
+    pub fn transceiver(&self, id: TransceiverId) -> Option<TransceiverView<'_>> {
+        TransceiverView::new(id, &self.media, &self.negotiation.negotiator)
+    }
+
+    /// W3C's `getTransceivers()`: in the order in which they were added.
+    pub fn transceivers(&self) -> impl Iterator<Item = TransceiverView<'_>> {
+        let all = self.media.iter().map(|it| it.id);
+        all.filter_map(|id| self.transceiver(id))
+    }
+
+    /// What a source gives for a sender. It waits, at most half a second, until it can be sent.
+    pub fn write(&mut self, now: Instant, id: TransceiverId, batch: &MediaBatch) {
+        let Some(it) = self.media.get(id).filter(|it| it.sender.sends) else {
+            return;
+        };
+        let section = it.section();
+        let Some((transport, _)) = it.on.and_then(|on| self.transports.lend(on)) else {
+            return;
+        };
+        if let Some(path) = &mut transport.media {
+            if it.kind == MediaKind::Video {
+                path.gate.frame(now);
+            }
+            path.rtp.write(now, section, batch.lane(), batch.inner());
+        }
+    }
+
+    /// Something that was meant for a sender is lost: its video goes on with a key frame.
+    pub fn lag(&mut self, id: TransceiverId) {
+        if let Some((path, section)) = self.path_of(id) {
+            path.rtp.lag(section);
+        }
+    }
+
+    /// Asks the peer for a key frame of a receiver: of one lane, or of all.
+    pub fn request_keyframe(&mut self, now: Instant, id: TransceiverId, lane: Option<u8>) {
+        if let Some((path, section)) = self.path_of(id) {
+            path.rtp.request_keyframe(now, section, lane);
+        }
+    }
+
+    /// What is made of what a receiver receives: whole frames, packets, or both. Without either nothing is copied.
+    pub fn set_delivery(&mut self, id: TransceiverId, frames: bool, packets: bool) {
+        let Some(it) = self.media.get_mut(id) else {
+            return;
+        };
+        let delivery = Delivery {
+            frames,
+            packets,
+            target: it.receiver.delivery.target,
+        };
+        if it.receiver.delivery != delivery {
+            it.receiver.delivery = delivery;
+            if let Some((path, section)) = self.path_of(id) {
+                path.rtp.set_delivery(section, delivery);
+            }
+        }
+    }
+
+    /// The next whole frame of a receiver whose time has come.
+    pub fn read_frame(&mut self, now: Instant, id: TransceiverId) -> Option<EncodedFrame> {
+        loop {
+            let (path, section) = self.path_of(id)?;
+            let frame = path.rtp.read_frame(now, section)?;
+            let negotiated = self.media.get(id)?.receiver.negotiated.as_deref();
+            let rid = negotiated.and_then(|it| it.rids.get(usize::from(frame.lane)));
+            let shown = convert::shown_frame(frame, rid.cloned());
+            if shown.is_some() {
+                return shown;
+            }
+        }
+    }
+
+    /// The next batch of packets that came together, of a receiver that delivers them.
+    pub fn poll_media(&mut self) -> Option<(TransceiverId, MediaBatch)> {
+        for transport in self.transports.iter_mut() {
+            let Some(path) = &mut transport.media else {
+                continue;
+            };
+            while let Some((section, lane, batch)) = path.rtp.poll_batch() {
+                if let Some(it) = self.media.of_section(section) {
+                    return Some((it.id, MediaBatch::new(lane, batch)));
+                }
+            }
+        }
+        None
+    }
+
+    /// Sets again what RTP does for a transceiver.
+    pub(super) fn reconfigure(&mut self, now: Instant, id: TransceiverId) {
+        if let Some(it) = self.media.get_mut(id) {
+            it.changed = true;
+        }
+        self.configure_media(now);
+    }
+
+    fn change_source(&mut self, id: TransceiverId) {
+        if let Some((path, section)) = self.path_of(id) {
+            path.rtp.change_source(section);
+        }
+    }
+
+    fn path_of(
+        &mut self,
+        id: TransceiverId,
+    ) -> Option<(&mut super::MediaPath, oxirtc_rtp::SectionId)> {
+        let it = self.media.get(id)?;
+        let (transport, _) = self.transports.lend(it.on?)?;
+        Some((transport.media.as_deref_mut()?, it.section()))
+    }
+
+    pub(super) fn check_running(&self, id: TransceiverId) -> Result<(), Error> {
+        let it = self.negotiation.negotiator.transceiver(id.0);
+        if self.closed || it.is_none_or(|it| it.is_stopping()) {
+            let message = "the transceiver is stopping";
+            return Err(Error::new(ErrorKind::InvalidState, message));
+        }
+        Ok(())
+    }
+}
+
+pub(super) fn no_transceiver() -> Error {
+    let message = "the transceiver is not in the connection any more";
+    Error::new(ErrorKind::InvalidState, message)
+}

@@ -1,0 +1,123 @@
+//! A transceiver, as W3C shows it.
+
+use oxirtc_jsep as jsep;
+
+use super::transceivers::{Media, MediaTransceiver};
+use crate::{
+    Codec, MediaKind, RtpEncodingParameters, RtpTransceiverDirection,
+    engine::{
+        convert,
+        ids::{TrackId, TransceiverId, TransportId},
+    },
+};
+
+/// A transceiver with its sender and its receiver (W3C §5.2 to §5.4), as they are at this moment.
+#[derive(Clone, Copy)]
+pub struct TransceiverView<'a> {
+    media: &'a MediaTransceiver,
+    described: &'a jsep::Transceiver,
+}
+
+impl<'a> TransceiverView<'a> {
+    pub(super) fn new(
+        id: TransceiverId,
+        media: &'a Media,
+        negotiator: &'a jsep::Negotiator,
+    ) -> Option<Self> {
+        Some(Self {
+            media: media.get(id)?,
+            described: negotiator.transceiver(id.0)?,
+        })
+    }
+
+    /// Its number.
+    #[must_use]
+    pub fn id(self) -> TransceiverId {
+        self.media.id
+    }
+
+    /// What it carries.
+    #[must_use]
+    pub fn kind(self) -> MediaKind {
+        self.media.kind
+    }
+
+    /// `mid`: its section, once a description has it.
+    #[must_use]
+    pub fn mid(self) -> Option<&'a str> {
+        self.described.mid()
+    }
+
+    /// `direction`: what is wanted; `Stopped` from `stop()` on.
+    #[must_use]
+    pub fn direction(self) -> RtpTransceiverDirection {
+        let direction = self.described.direction();
+        direction.map_or(RtpTransceiverDirection::Stopped, convert::shown_direction)
+    }
+
+    /// `currentDirection`: what was negotiated.
+    #[must_use]
+    pub fn current_direction(self) -> Option<RtpTransceiverDirection> {
+        if self.described.is_stopped() {
+            return Some(RtpTransceiverDirection::Stopped);
+        }
+        self.described
+            .current_direction()
+            .map(convert::shown_direction)
+    }
+
+    /// What its sender and its receiver have as `transport`.
+    #[must_use]
+    pub fn transport(self) -> Option<TransportId> {
+        self.media.on
+    }
+
+    /// The caller's number of its sender's track.
+    #[must_use]
+    pub fn track(self) -> Option<TrackId> {
+        self.media.sender.track
+    }
+
+    /// The encodings of its sender.
+    #[must_use]
+    pub fn encodings(self) -> &'a [RtpEncodingParameters] {
+        &self.media.sender.encodings
+    }
+
+    /// Whether something can be sent: an answer has said so.
+    #[must_use]
+    pub fn sends(self) -> bool {
+        self.media.sender.sends
+    }
+
+    /// The codecs that can be sent, the preferred one first.
+    pub fn send_codecs(self) -> impl Iterator<Item = Codec> + 'a {
+        let negotiated = self.media.sender.negotiated.as_deref();
+        let all = negotiated.into_iter().flat_map(|it| &it.codecs.media);
+        all.filter_map(|it| convert::named_codec(&it.codec.name))
+    }
+
+    /// The rids that the peer sends, in the order of their lanes.
+    #[must_use]
+    pub fn rids(self) -> &'a [String] {
+        let negotiated = self.media.receiver.negotiated.as_deref();
+        negotiated.map_or(&[], |it| &it.rids)
+    }
+
+    /// The ids of the streams of its receiver's track.
+    #[must_use]
+    pub fn streams(self) -> &'a [String] {
+        &self.media.receiver.streams
+    }
+}
+
+impl std::fmt::Debug for TransceiverView<'_> {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("TransceiverView")
+            .field("id", &self.id())
+            .field("kind", &self.kind())
+            .field("mid", &self.mid())
+            .field("direction", &self.direction())
+            .finish_non_exhaustive()
+    }
+}

@@ -1,0 +1,94 @@
+//! A fake camera and microphone of the browser, sent to us and back.
+
+use std::time::Duration;
+
+use anyhow::{Context as _, ensure};
+use oxirtc_peerconnection::{Codec, MediaKind, MediaStreamTrack, RtpTransceiver};
+use serde_json::json;
+use tokio::time::{Instant, timeout};
+
+use super::call::{Call, Setup};
+use super::peer::{Negotiation, soon};
+use super::suite::Suite;
+
+/// VP8 and Opus, which every browser has.
+pub(crate) async fn echo_vp8(suite: &Suite) -> anyhow::Result<()> {
+    echo(suite, Codec::Vp8, Codec::Opus).await
+}
+
+pub(crate) async fn echo_vp9(suite: &Suite) -> anyhow::Result<()> {
+    echo(suite, Codec::Vp9, Codec::G722).await
+}
+
+pub(crate) async fn echo_av1(suite: &Suite) -> anyhow::Result<()> {
+    echo(suite, Codec::Av1, Codec::Pcmu).await
+}
+
+/// Where the browser has an encoder for it.
+pub(crate) async fn echo_h264(suite: &Suite) -> anyhow::Result<()> {
+    echo(suite, Codec::H264, Codec::Pcma).await
+}
+
+/// The browser sends what its camera and its microphone give; we count whole frames and send every packet back, and the browser
+/// counts what it decodes.
+async fn echo(suite: &Suite, video: Codec, audio: Codec) -> anyhow::Result<()> {
+    let negotiation = Negotiation {
+        trickle: true,
+        forged: false,
+        echo: true,
+    };
+    let setup = Setup {
+        negotiation,
+        ..Setup::default()
+    };
+    let call = Call::start(suite, setup).await?;
+    let codecs = [audio.name(), video.name()];
+    let can = "return h.film({ audio: A[0], video: A[1] })";
+    let can = call.tab.run(can, &codecs.map(|it| json!(it))).await?;
+    if can != json!(true) {
+        println!("     {can}: not tested");
+        return call.end().await;
+    }
+    let pictures = read(&call, MediaKind::Video, video, 30);
+    let sound = read(&call, MediaKind::Audio, audio, 100);
+    let (pictures, sound) = tokio::join!(pictures, sound);
+    pictures?;
+    sound?;
+    let decoded = "return h.decoded({ frames: 30, packets: 100 })";
+    let decoded = call.tab.run(decoded, &[]).await?;
+    ensure!(decoded["framesDecoded"].as_u64() >= Some(30), "{decoded}");
+    call.end().await
+}
+
+/// Reads that many frames of what the browser sends of a kind.
+async fn read(call: &Call, kind: MediaKind, codec: Codec, count: u32) -> anyhow::Result<()> {
+    let track = soon("the browser's tracks", track(call, kind)).await?;
+    let mut frames = track.frames()?;
+    let mut read = 0;
+    let end = Instant::now() + Duration::from_secs(30);
+    while read < count {
+        let left = end.saturating_duration_since(Instant::now());
+        let frame = timeout(left, frames.next()).await;
+        let frame = frame.with_context(|| format!("{read} frames of {kind} came"))?;
+        let frame = frame.context("the track ended")?;
+        ensure!(
+            frame.codec == codec,
+            "{:?} came, not {codec:?}",
+            frame.codec
+        );
+        read += 1;
+    }
+    Ok(())
+}
+
+/// The track of a kind that the browser sends, once it does.
+async fn track(call: &Call, kind: MediaKind) -> MediaStreamTrack {
+    loop {
+        let all = call.peer.connection().transceivers();
+        let of_kind = |it: &&RtpTransceiver| it.kind() == kind && it.current_direction().is_some();
+        if let Some(found) = all.iter().find(of_kind) {
+            return found.receiver().track().clone();
+        }
+        tokio::time::sleep(Duration::from_millis(5)).await;
+    }
+}
