@@ -214,47 +214,8 @@ fn server() {
             .to_owned()
     };
     let (opus, vp8) = (payload("opus/48000/2"), payload("VP8/90000"));
-    let answer = offer(&format!(
-        "a=ice-lite
-        a=fingerprint
-        a=msid-semantic: WMS *
-        a=group:BUNDLE 0 1
-        m=audio 7 UDP/TLS/RTP/SAVPF {opus}
-        c=IN IP4 127.0.0.1
-        a=rtpmap:{opus} opus/48000/2
-        a=fmtp:{opus} stereo=0;usedtx=1
-        a=setup:passive
-        a=mid:0
-        a=recvonly
-        a=ice-ufrag:server
-        a=ice-pwd:5jlYHxLzKGDKqXnYEVRZfe
-        a=candidate:udpcandidate 1 udp 1076302079 203.0.113.1 40000 typ host
-        a=end-of-candidates
-        a=ice-options:renomination
-        a=rtcp-mux
-        a=rtcp-rsize
-        m=video 7 UDP/TLS/RTP/SAVPF {vp8}
-        c=IN IP4 127.0.0.1
-        a=rtpmap:{vp8} VP8/90000
-        a=rtcp-fb:{vp8} goog-remb
-        a=rtcp-fb:{vp8} ccm fir
-        a=rtcp-fb:{vp8} nack
-        a=setup:passive
-        a=mid:1
-        a=recvonly
-        a=ice-ufrag:server
-        a=ice-pwd:5jlYHxLzKGDKqXnYEVRZfe
-        a=candidate:udpcandidate 1 udp 1076302079 203.0.113.1 40000 typ host
-        a=end-of-candidates
-        a=ice-options:renomination
-        a=rtcp-mux
-        a=rtcp-rsize
-        a=rid:r0 recv
-        a=rid:r1 recv
-        a=rid:r2 recv
-        a=simulcast:recv r0;r1;r2"
-    ));
-    let changes = peer.remote(answer_of(answer));
+    let answer = SERVER.replace("{opus}", &opus).replace("{vp8}", &vp8);
+    let changes = peer.remote(answer_of(offer(&answer)));
     let sends: Vec<_> = changes
         .iter()
         .filter_map(|it| match it {
@@ -286,3 +247,43 @@ fn server() {
     );
     assert!(!peer.negotiator.negotiation_needed());
 }
+
+/// The answer of a server; what stands in braces are payload types.
+const SERVER: &str = "a=ice-lite
+    a=fingerprint
+    a=msid-semantic: WMS *
+    a=group:BUNDLE 0 1
+    m=audio 7 UDP/TLS/RTP/SAVPF {opus}
+    c=IN IP4 127.0.0.1
+    a=rtpmap:{opus} opus/48000/2
+    a=fmtp:{opus} stereo=0;usedtx=1
+    a=setup:passive
+    a=mid:0
+    a=recvonly
+    a=ice-ufrag:server
+    a=ice-pwd:5jlYHxLzKGDKqXnYEVRZfe
+    a=candidate:udpcandidate 1 udp 1076302079 203.0.113.1 40000 typ host
+    a=end-of-candidates
+    a=ice-options:renomination
+    a=rtcp-mux
+    a=rtcp-rsize
+    m=video 7 UDP/TLS/RTP/SAVPF {vp8}
+    c=IN IP4 127.0.0.1
+    a=rtpmap:{vp8} VP8/90000
+    a=rtcp-fb:{vp8} goog-remb
+    a=rtcp-fb:{vp8} ccm fir
+    a=rtcp-fb:{vp8} nack
+    a=setup:passive
+    a=mid:1
+    a=recvonly
+    a=ice-ufrag:server
+    a=ice-pwd:5jlYHxLzKGDKqXnYEVRZfe
+    a=candidate:udpcandidate 1 udp 1076302079 203.0.113.1 40000 typ host
+    a=end-of-candidates
+    a=ice-options:renomination
+    a=rtcp-mux
+    a=rtcp-rsize
+    a=rid:r0 recv
+    a=rid:r1 recv
+    a=rid:r2 recv
+    a=simulcast:recv r0;r1;r2";
