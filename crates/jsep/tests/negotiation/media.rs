@@ -499,7 +499,17 @@ fn preferences() {
         .negotiator
         .set_codec_preferences(id, &[vp9.clone(), named("VP8"), named("rtx")])
         .expect("ours");
-    theirs.local(None);
+    let attached = theirs.negotiator.attach_track(id, Vec::new());
+    assert_eq!(attached, Ok(()));
+    let changes = theirs.local(None);
+    let first_sent =
+        |changes: &[Change], id| sent(changes, id).map(|it| it.codecs.media[0].codec.name.clone());
+    let named_first = first_sent(&changes, id);
+    assert_eq!(
+        named_first.as_deref(),
+        Some("VP9"),
+        "in the order of the answer"
+    );
     let maps: Vec<_> = lines(&local(&theirs), &["a=rtpmap"])
         .iter()
         .map(|it| it.split(' ').next_back().unwrap_or(""))
@@ -507,7 +517,7 @@ fn preferences() {
         .collect();
     assert_eq!(maps, ["VP9/90000", "rtx/90000", "VP8/90000", "rtx/90000"]);
     let changes = ours.remote(answer_of(local(&theirs)));
-    let send = sent(&changes, first(&ours)).map(|it| it.codecs.media[0].codec.name.clone());
+    let send = first_sent(&changes, first(&ours));
     assert_eq!(send.as_deref(), Some("VP9"));
     ours.negotiator
         .set_codec_preferences(first(&ours), &[named("VP8")])
