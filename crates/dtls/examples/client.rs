@@ -1,5 +1,14 @@
-//! A DTLS client over UDP that sends a line and prints what comes back and the exported key:
-//! `cargo run -p oxirtc-dtls --example client -- 127.0.0.1:5684 'sha-256 AB:CD:…' [rsa]`.
+//! A DTLS client over UDP that sends a line and prints what comes back and the exported key. Against OpenSSL:
+//!
+//! ```text
+//! openssl s_server -dtls1_2 -accept 127.0.0.1:5684 -cert cert.pem -key key.pem -verify 1 \
+//!     -use_srtp SRTP_AEAD_AES_128_GCM -keymatexport EXTRACTOR-dtls_srtp -keymatexportlen 60
+//! openssl x509 -in cert.pem -noout -fingerprint -sha256
+//! cargo run -p oxirtc-dtls --example client -- 127.0.0.1:5684 'sha-256 AB:CD:…' [--once] [--room 300]
+//!     [--version 'DTLS 1.2'] [--suite NAME] [--group NAME] [--key p-256|p-384|ed25519|rsa] [--key-log]
+//! ```
+//!
+//! `--key-log` writes the secrets to the file that `SSLKEYLOGFILE` names, for Wireshark.
 
 mod driver;
 
@@ -11,8 +20,9 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
     let mut arguments = std::env::args().skip(1);
     let server = arguments
         .next()
-        .ok_or("usage: client ADDRESS:PORT FINGERPRINT [rsa]")?;
+        .ok_or("usage: client ADDRESS:PORT FINGERPRINT [FLAG…]")?;
+    let flags = driver::Flags::parse(arguments)?;
     let socket = UdpSocket::bind("127.0.0.1:0")?;
     socket.connect(server)?;
-    driver::run(&socket, Role::Client, arguments)
+    driver::run(&socket, Role::Client, flags)
 }

@@ -1,5 +1,11 @@
-//! A DTLS server over UDP for one client: it echoes what comes and prints the exported key:
-//! `cargo run -p oxirtc-dtls --example server -- 127.0.0.1:5684 'sha-256 AB:CD:…' [rsa]`.
+//! A DTLS server over UDP for one client: it echoes what comes and prints the exported key. Against OpenSSL:
+//!
+//! ```text
+//! cargo run -p oxirtc-dtls --example server -- 127.0.0.1:5684 'sha-256 AB:CD:…' [--cookie] [--room 300]
+//!     [--version 'DTLS 1.2'] [--suite NAME] [--group NAME] [--key p-256|p-384|ed25519|rsa] [--key-log]
+//! openssl s_client -dtls1_2 -connect 127.0.0.1:5684 -cert cert.pem -key key.pem \
+//!     -use_srtp SRTP_AEAD_AES_128_GCM -keymatexport EXTRACTOR-dtls_srtp -keymatexportlen 60
+//! ```
 
 mod driver;
 
@@ -11,10 +17,12 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
     let mut arguments = std::env::args().skip(1);
     let address = arguments
         .next()
-        .ok_or("usage: server ADDRESS:PORT FINGERPRINT [rsa]")?;
+        .ok_or("usage: server ADDRESS:PORT FINGERPRINT [FLAG…]")?;
+    let flags = driver::Flags::parse(arguments)?;
     let socket = UdpSocket::bind(address)?;
+    println!("listening on {}", socket.local_addr()?);
     let mut first = [0; 2048];
     let (_, client) = socket.peek_from(&mut first)?;
     socket.connect(client)?;
-    driver::run(&socket, Role::Server, arguments)
+    driver::run(&socket, Role::Server, flags)
 }

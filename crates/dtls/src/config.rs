@@ -6,6 +6,7 @@ use crate::{Certificate, CipherSuite, Group, KeyLog, SignatureScheme, Version};
 #[derive(Clone, Debug)]
 pub struct Config {
     pub(crate) certificate: Certificate,
+    pub(crate) peer: Peer,
     pub(crate) versions: Vec<Version>,
     pub(crate) srtp_profiles: Vec<SrtpProfile>,
     pub(crate) alpn: Vec<String>,
@@ -18,6 +19,26 @@ pub struct Config {
     pub(crate) require_extended_master_secret: bool,
     pub(crate) doubt: Duration,
     pub(crate) key_log: Option<Arc<dyn KeyLog>>,
+}
+
+/// Who says whether the peer is the right one.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
+#[non_exhaustive]
+pub enum Peer {
+    /// The fingerprints that the signalling announced, in both directions, as WebRTC wants it (RFC 8827
+    /// §5.1): a server asks for a certificate, and a client refuses a server that does not ask.
+    #[default]
+    Fingerprints,
+    /// The owner, who looks at the certificates himself: [`Event::CertificateReceived`] asks him, and
+    /// [`Connection::trust`] answers. A server asks for a certificate and refuses a client without one; a
+    /// client accepts a server that does not ask.
+    ///
+    /// [`Event::CertificateReceived`]: crate::Event::CertificateReceived
+    /// [`Connection::trust`]: crate::Connection::trust
+    Owner,
+    /// Nobody: whoever it is, is welcome. A server asks for no certificate. A client takes any server that
+    /// has the key of the certificate it shows, and one that does not ask for ours.
+    Nobody,
 }
 
 /// An SRTP protection profile that `use_srtp` can agree on (RFC 5764 §4.1.2, RFC 7714 §14.2).
@@ -39,6 +60,7 @@ impl Config {
     pub fn new(certificate: Certificate) -> Self {
         Self {
             certificate,
+            peer: Peer::Fingerprints,
             versions: vec![Version::Dtls13, Version::Dtls12],
             srtp_profiles: vec![
                 SrtpProfile::AeadAes128Gcm,
@@ -63,9 +85,16 @@ impl Config {
         &self.certificate
     }
 
-    /// Versions, best first. Default: 1.3, 1.2. Who should speak one version alone is given it alone.
+    /// The versions that are spoken. Default: 1.3 and 1.2. A client offers them in this order; a server takes
+    /// the newest that both speak. Who should speak one version alone is given it alone.
     pub fn versions(mut self, versions: &[Version]) -> Self {
         self.versions = versions.to_vec();
+        self
+    }
+
+    /// Who says whether the peer is the right one. Default: the fingerprints.
+    pub fn peer(mut self, peer: Peer) -> Self {
+        self.peer = peer;
         self
     }
 

@@ -5,6 +5,10 @@ use crate::AlertDescription;
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum Event {
+    /// The peer has shown its certificates: [`Connection::trust`](crate::Connection::trust) is to say
+    /// whether they are good. Only where the owner judges ([`Peer::Owner`](crate::Peer::Owner)). That it
+    /// has their key is known with [`Connected`](Self::Connected), not before.
+    CertificateReceived,
     /// The handshake is complete and the peer's certificate matches its fingerprints.
     Connected,
     /// The association ended in good order.
@@ -37,8 +41,11 @@ pub enum Failure {
     /// The peer's certificate has none of the fingerprints that were announced (RFC 8122 §5).
     /// `bad_certificate` was sent.
     FingerprintMismatch,
-    /// The handshake was complete, and for 30 s nobody said which certificate to expect.
+    /// The handshake was complete, and for 30 s nobody said which certificate to expect, or whether it is
+    /// good.
     FingerprintTimeout,
+    /// The owner refused the peer's certificates. `bad_certificate` was sent.
+    CertificateRefused,
     /// The handshake did not end in time.
     HandshakeTimeout,
     /// The peer sent a fatal alert.
@@ -55,7 +62,9 @@ impl Failure {
     pub fn sent_alert(self) -> Option<u8> {
         match self {
             Self::AlertSent(alert) => Some(alert.code()),
-            Self::FingerprintMismatch => Some(AlertDescription::BAD_CERTIFICATE.code()),
+            Self::FingerprintMismatch | Self::CertificateRefused => {
+                Some(AlertDescription::BAD_CERTIFICATE.code())
+            }
             _ => None,
         }
     }

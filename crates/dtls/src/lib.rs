@@ -31,7 +31,7 @@ mod version;
 
 pub use alert::{Alert, AlertDescription, AlertLevel};
 pub use certificate::Certificate;
-pub use config::{Config, SrtpProfile};
+pub use config::{Config, Peer, SrtpProfile};
 pub use connection::{Connection, State};
 pub use crypto::group::Group;
 pub use crypto::key::KeyType;

@@ -134,6 +134,12 @@ impl Reassembly {
         }
     }
 
+    /// From here on all messages are protected: what came in the clear for later places is anybody's.
+    pub(crate) fn forget_clear(&mut self) {
+        self.messages.retain(|_, partial| partial.epoch > 0);
+        self.held = self.messages.values().map(|it| it.body.len()).sum();
+    }
+
     pub(crate) fn held(&self) -> usize {
         self.held
     }
@@ -286,6 +292,21 @@ mod tests {
         reassembly.skip_to(reassembly.next + 1);
         assert_eq!(front(&reassembly), Some((1, 11, &[][..])));
         reassembly.skip_to(reassembly.next + 1);
+        assert_eq!(front(&reassembly), None);
+    }
+
+    /// What a stranger said for places behind the hellos is not taken for the peer's.
+    #[test]
+    fn what_came_in_the_clear_is_forgotten() {
+        let mut reassembly = Reassembly::default();
+        reassembly.insert(0, fragment(0, 4, 0, b"late"));
+        reassembly.insert(2, fragment(1, 3, 0, b"our"));
+        reassembly.insert(0, fragment(2, 4, 0, b"half"));
+        reassembly.skip_to(1);
+        reassembly.forget_clear();
+        assert_eq!(reassembly.held(), 3);
+        assert_eq!(front(&reassembly), Some((1, 11, &b"our"[..])));
+        reassembly.skip_to(2);
         assert_eq!(front(&reassembly), None);
     }
 

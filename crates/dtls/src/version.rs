@@ -11,6 +11,9 @@ pub enum Version {
 }
 
 impl Version {
+    /// Every version, newest first.
+    pub const ALL: [Self; 2] = [Self::Dtls13, Self::Dtls12];
+
     /// The number on the wire; newer versions have lower ones.
     pub fn id(self) -> u16 {
         match self {
@@ -21,8 +24,7 @@ impl Version {
 
     /// The version of a number, if it is one of these.
     pub fn from_id(id: u16) -> Option<Self> {
-        let known = [Self::Dtls12, Self::Dtls13];
-        known.into_iter().find(|version| version.id() == id)
+        Self::ALL.into_iter().find(|version| version.id() == id)
     }
 }
 

@@ -6,11 +6,14 @@ mod support;
 use std::{collections::BTreeSet, time::Duration};
 
 use oxirtc_dtls::{
-    Event, Role, State,
+    Event, Role, State, Version,
     message::{Extensions, Fragment, HelloVerifyRequest, Kind, Message, ServerHello},
     record::{ALERT, APPLICATION_DATA, HANDSHAKE, Header},
 };
-use support::{Dice, Pair, config, config_1_3, ms, other, perfect, plain, record, records};
+use support::{
+    Dice, Pair, VERSIONS, config, config_1_3, config_of, ms, other, perfect, plain, record,
+    records, times,
+};
 
 /// SHA-256 of "HelloRetryRequest".
 const RETRY_RANDOM: [u8; 32] = [
@@ -40,6 +43,7 @@ fn a_forged_record_far_ahead_stops_nothing() {
         pair.connect();
         let now = pair.now;
         let mut forged = pair.end(from).seal(b"forged");
+        // The highest number: of 1.2 in the clear, of 1.3 below.
         forged[5..11].fill(0xFF);
         pair.end(other(from)).handle(now, &mut forged);
         for index in 0..1_000_u32 {
@@ -51,34 +55,41 @@ fn a_forged_record_far_ahead_stops_nothing() {
     }
 }
 
+/// In full 10^6 of them, in both versions.
 #[test]
 fn replays_arrive_once() {
-    let mut pair = Pair::plain();
-    pair.connect();
-    let now = pair.now;
-    let sealed: Vec<_> = (0..500_u16)
-        .map(|n| pair.client.seal(&n.to_be_bytes()))
-        .collect();
-    let mut dice = Dice::new(5);
-    for round in 0..20_000 {
-        let index = if round < 500 {
-            round
-        } else {
-            dice.roll(500) as usize
-        };
-        pair.server.handle(now, &mut sealed[index].clone());
+    for version in VERSIONS {
+        let mut pair = Pair::new(config_of(version, 0), config_of(version, 1));
+        pair.connect();
+        pair.run(ms(100), &mut perfect());
+        let now = pair.now;
+        let sealed: Vec<_> = (0..500_u16)
+            .map(|n| pair.client.seal(&n.to_be_bytes()))
+            .collect();
+        let mut dice = Dice::new(5);
+        let before = pair.server.connection.stats().records_replayed;
+        let rounds = times(20_000, 1_000_500);
+        for round in 0..rounds {
+            let index = match round < 500 {
+                true => round,
+                false => dice.roll(500),
+            };
+            pair.server.handle(now, &mut sealed[index as usize].clone());
+        }
+        assert_eq!(pair.server.received.len(), 500);
+        let replayed = pair.server.connection.stats().records_replayed - before;
+        assert_eq!(replayed, rounds - 500, "{version}");
     }
-    assert_eq!(pair.server.received.len(), 500);
-    assert_eq!(pair.server.connection.stats().records_replayed, 19_500);
 }
 
-/// RFC 6347 §4.1.2.7, known failure 11: 10^5 records of noise change nothing and are answered by nothing.
+/// RFC 6347 §4.1.2.7, known failure 11: noise, in full 10^6 records, changes nothing and is answered by
+/// nothing.
 #[test]
 fn noise_has_no_effect_on_a_live_association() {
     let mut pair = Pair::plain();
     pair.connect();
     let (now, mut dice) = (pair.now, Dice::new(11));
-    for round in 0..100_000_u64 {
+    for round in 0..times(100_000, 1_000_000) {
         let len = dice.roll(80) as usize;
         let mut noise: Vec<u8> = (0..len).map(|_| dice.roll(256) as u8).collect();
         if round % 2 == 0 {
@@ -104,7 +115,13 @@ fn noise_has_no_effect_on_a_live_association() {
 /// RFC 6347 §4.2.8, known failures 1 and 13: what anybody can make does nothing to what is established.
 #[test]
 fn a_live_association_ignores_what_is_in_the_clear() {
-    let mut pair = Pair::plain();
+    for version in VERSIONS {
+        ignores_what_is_in_the_clear(version);
+    }
+}
+
+fn ignores_what_is_in_the_clear(version: Version) {
+    let mut pair = Pair::new(config_of(version, 0), config_of(version, 1));
     let mut seen = Vec::new();
     pair.start();
     pair.run(Duration::from_secs(1), &mut |role, datagram| {
@@ -139,7 +156,7 @@ fn a_live_association_ignores_what_is_in_the_clear() {
         }
         let end = pair.end(role);
         assert!(!end.connection.poll_transmit(now, 1200, &mut Vec::new()));
-        assert_eq!(end.connection.state(), State::Connected);
+        assert_eq!(end.connection.state(), State::Connected, "{version}");
     }
     pair.assert_connected();
 }
@@ -188,7 +205,7 @@ fn no_flood_of_retry_requests_draws_more_than_three_hellos_or_stops_anything() {
         }
     };
     collect(&mut pair, &mut hellos);
-    for round in 0..20_000_u32 {
+    for round in 0..times(20_000, 100_000) as u32 {
         let mut extensions = Extensions::default();
         extensions.push(43, &[0xFE, 0xFC][..]);
         extensions.push_cookie(&round.to_be_bytes());
@@ -217,7 +234,7 @@ fn noise_has_no_effect_on_a_live_association_of_1_3() {
     pair.connect();
     pair.run(ms(100), &mut perfect());
     let (now, mut dice) = (pair.now, Dice::new(13));
-    for round in 0..30_000_u64 {
+    for round in 0..times(30_000, 1_000_000) {
         let len = dice.roll(80) as usize;
         let mut noise: Vec<u8> = (0..len).map(|_| dice.roll(256) as u8).collect();
         if round % 2 == 0 && len > 5 {
@@ -295,16 +312,20 @@ fn verify_requests_at_any_moment_and_doubled_datagrams_stop_nothing() {
     }
 }
 
-/// Known failure 2.
+/// Known failure 2. Beside them, records of epochs to come, which are held for their keys: together at
+/// most 64 KiB.
 #[test]
 fn fragments_that_never_complete_are_bounded_and_do_not_stop_a_handshake() {
-    for role in [Role::Client, Role::Server] {
-        let mut pair = Pair::plain();
+    for (version, role) in VERSIONS
+        .into_iter()
+        .flat_map(|version| [Role::Client, Role::Server].map(|role| (version, role)))
+    {
+        let mut pair = Pair::new(config_of(version, 0), config_of(version, 1));
         pair.start();
         pair.run(ms(5), &mut perfect());
         let now = pair.now;
         let mut dice = Dice::new(3);
-        for round in 0..20_000_u64 {
+        for round in 0..times(20_000, 1_000_000) {
             let length = dice.roll(1 << 17) as usize + 2;
             let mut body = Vec::new();
             Fragment {
@@ -316,6 +337,25 @@ fn fragments_that_never_complete_are_bounded_and_do_not_stop_a_handshake() {
             }
             .write(&mut body);
             pair.end(role).handle(now, &mut plain(round, &body));
+            let mut early = vec![7; 200 + dice.roll(1_000) as usize];
+            let head = match version {
+                Version::Dtls12 => Header {
+                    content_type: HANDSHAKE,
+                    version: 0xFEFD,
+                    epoch: 1,
+                    sequence: round,
+                    length: early.len() - 13,
+                }
+                .to_bytes()
+                .to_vec(),
+                _ => {
+                    let length = (early.len() as u16 - 5).to_be_bytes();
+                    let number = (round as u16).to_be_bytes();
+                    [&[0x2C | (2 + dice.roll(2) as u8)], &number[..], &length].concat()
+                }
+            };
+            early[..head.len()].copy_from_slice(&head);
+            pair.end(role).handle(now, &mut early);
         }
         let peak = pair.end(role).connection.stats().reassembly_peak;
         assert!((1..=65_536).contains(&peak), "{peak}");

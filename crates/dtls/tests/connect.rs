@@ -329,7 +329,10 @@ fn versions_are_negotiated() {
                     config(0).versions(client),
                     config(1).versions(server).cookie_exchange(cookie),
                 );
-                let chosen = server.iter().find(|version| client.contains(version));
+                // The newest of both: an older one would be taken for a downgrade.
+                let mut both = [Dtls13, Dtls12].into_iter();
+                let chosen =
+                    both.find(|version| client.contains(version) && server.contains(version));
                 pair.start();
                 pair.run(Duration::from_secs(60), &mut perfect());
                 let Some(version) = chosen else {
@@ -342,11 +345,6 @@ fn versions_are_negotiated() {
                     }
                     continue;
                 };
-                // Who could have spoken 1.3 and answers 1.2 says so, and is not believed.
-                if *version == Dtls12 && server.contains(&Dtls13) && client.contains(&Dtls13) {
-                    assert!(!pair.client.events.contains(&Event::Connected));
-                    continue;
-                }
                 pair.assert_connected();
                 let spoken = pair.client.connection.protocol_version();
                 assert_eq!(spoken, Some(version.id()), "{client:?} {server:?}");

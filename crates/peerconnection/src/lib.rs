@@ -24,12 +24,12 @@ pub use api::{
     DataChannel, DataChannelEvent, DtlsTransport, DtlsTransportEvent, DtmfSender, Event, Events,
     FrameReader, FrameWriter, Hint, IceTransport, IceTransportEvent, MediaStream, MediaStreamTrack,
     PacketReader, PacketWriter, PeerConnection, RtpReceiver, RtpSender, RtpTransceiver,
-    RtpTransceiverInit, SctpTransport, StreamEvent, TrackEvent, TrackOrKind, TrackReadyState,
-    TrySendError, WeakPeerConnection,
+    RtpTransceiverInit, SctpTransport, StatsSelector, StreamEvent, TrackEvent, TrackOrKind,
+    TrackReadyState, TrySendError, WeakPeerConnection,
 };
 pub use candidate::{
     IceCandidate, IceCandidateError, IceCandidateInit, IceCandidateType, IceComponent,
-    IceTcpCandidateType,
+    IceServerTransportProtocol, IceTcpCandidateType,
 };
 pub use certificate::{Certificate, DtlsFingerprint, KeyAlgorithm};
 pub use configuration::{
@@ -54,6 +54,9 @@ pub use state::{
     DataChannelState, DtlsTransportState, IceConnectionState, IceGatheringState, IceRole,
     IceTransportState, PeerConnectionState, SctpTransportState, SignalingState,
 };
+
+#[doc(inline)]
+pub use oxirtc_stats::{self as stats, StatsReport};
 
 // They stand in `engine` for all others.
 pub(crate) use message::SendError;

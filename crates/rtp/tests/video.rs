@@ -315,3 +315,14 @@ fn without_reduced_size_feedback_is_behind_a_report() {
     }
     assert!(seen > 10);
 }
+
+/// Whoever reads only when it is told misses no frame: neither one that can be read when it comes, nor one whose time comes later.
+#[test]
+fn each_frame_that_can_be_read_is_told() {
+    let link = Link::new(1).delay(ms(10)).jitter(ms(30));
+    let mut pair = Pair::video(5, &link);
+    pair.reads_when_told = true;
+    let mut camera = Camera::new(0, 3000);
+    pair.film(&mut camera, 3000);
+    assert!(pair.frames[1].len() > 80, "{}", pair.frames[1].len());
+}

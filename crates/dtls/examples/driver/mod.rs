@@ -1,49 +1,46 @@
 //! Drives one connection over a connected UDP socket.
 #![expect(clippy::disallowed_methods, reason = "a program reads the clock")]
 
+mod flags;
+mod key_log;
+
 use std::{
+    error::Error,
     io::ErrorKind,
     net::UdpSocket,
+    sync::Arc,
     time::{Duration, Instant, SystemTime},
 };
 
-use oxirtc_dtls::{
-    Certificate, Config, Connection, Event, Fingerprint, HashAlgorithm, KeyType, Role,
-};
+use oxirtc_dtls::{Certificate, Config, Connection, Event, HashAlgorithm, Role, Version};
 use ring::rand::{SecureRandom, SystemRandom};
 
-/// `arguments`: the fingerprint of the peer's certificate, and `rsa` for an RSA certificate of our own.
-pub(crate) fn run(
-    socket: &UdpSocket,
-    role: Role,
-    mut arguments: impl Iterator<Item = String>,
-) -> Result<(), Box<dyn std::error::Error>> {
-    let expected = arguments
-        .next()
-        .ok_or("the fingerprint of the peer is missing")?;
-    let expected: Fingerprint = expected.parse()?;
-    let key_type = match arguments.next().as_deref() {
-        Some("rsa") => KeyType::Rsa2048,
-        _ => KeyType::EcdsaP256,
-    };
-    let certificate =
-        Certificate::generate(key_type, SystemTime::now(), Certificate::DEFAULT_LIFETIME)?;
+pub(crate) use flags::Flags;
+
+/// Runs until either side closes; a client says a line and waits for an answer first.
+pub(crate) fn run(socket: &UdpSocket, role: Role, flags: Flags) -> Result<(), Box<dyn Error>> {
+    let now = SystemTime::now();
+    let certificate = Certificate::generate(flags.key, now, Certificate::DEFAULT_LIFETIME)?;
     if let Some(fingerprint) = certificate.fingerprint(&HashAlgorithm::Sha256) {
         println!("we are {fingerprint}");
+    }
+    let mut config = flags.configure(Config::new(certificate));
+    if flags.key_log {
+        config = config.key_log(Arc::new(key_log::File::of_environment()?));
     }
     let mut seed = [0; 32];
     SystemRandom::new()
         .fill(&mut seed)
         .map_err(|_| "no randomness")?;
-    let mut connection = Connection::new(Config::new(certificate), seed, Instant::now());
+    let mut connection = Connection::new(config, seed, Instant::now());
     connection.set_role(Instant::now(), role)?;
-    connection.set_remote_fingerprints(Instant::now(), &[expected], &mut |_| {});
+    connection.set_remote_fingerprints(Instant::now(), &[flags.expected], &mut |_| {});
     connection.start(Instant::now());
 
     let mut buf = Vec::with_capacity(2048);
     let mut datagram = [0; 2048];
     loop {
-        while connection.poll_transmit(Instant::now(), 1200, &mut buf) {
+        while connection.poll_transmit(Instant::now(), flags.room, &mut buf) {
             socket.send(&buf)?;
             buf.clear();
         }
@@ -56,7 +53,8 @@ pub(crate) fn run(
                         send(&mut connection, socket, b"hello from oxirtc\n")?;
                     }
                 }
-                _ => return Ok(()),
+                Event::Closed { .. } => return Ok(()),
+                other => return Err(format!("it ended: {other:?}").into()),
             }
         }
         let now = Instant::now();
@@ -72,11 +70,15 @@ pub(crate) fn run(
                 connection.handle_datagram(Instant::now(), datagram, &mut sink);
                 for payload in received {
                     println!("received: {}", String::from_utf8_lossy(&payload).trim_end());
-                    if role == Role::Server {
-                        send(&mut connection, socket, &payload)?;
+                    match role {
+                        Role::Server => send(&mut connection, socket, &payload)?,
+                        Role::Client if flags.once => connection.close(Instant::now()),
+                        Role::Client => {}
                     }
                 }
             }
+            // Nobody listens yet: a datagram more is lost.
+            Err(error) if error.kind() == ErrorKind::ConnectionRefused => {}
             Err(error) if matches!(error.kind(), ErrorKind::WouldBlock | ErrorKind::TimedOut) => {}
             Err(error) => return Err(error.into()),
         }
@@ -85,8 +87,12 @@ pub(crate) fn run(
 }
 
 fn describe(connection: &Connection) -> Result<(), oxirtc_dtls::Error> {
-    if let (Some(suite), Some(group)) = (connection.cipher_suite(), connection.group()) {
-        println!("{suite} {group} {:?}", connection.srtp_profile());
+    if let (Some(version), Some(suite), Some(group)) = (
+        connection.protocol_version().and_then(Version::from_id),
+        connection.cipher_suite(),
+        connection.group(),
+    ) {
+        println!("{version} {suite} {group} {:?}", connection.srtp_profile());
     }
     let mut key = [0; 60];
     connection.export("EXTRACTOR-dtls_srtp", None, &mut key)?;
@@ -99,7 +105,7 @@ fn send(
     connection: &mut Connection,
     socket: &UdpSocket,
     payload: &[u8],
-) -> Result<(), Box<dyn std::error::Error>> {
+) -> Result<(), Box<dyn Error>> {
     let mut record = vec![0; connection.headroom()];
     record.extend(payload);
     connection.seal(&mut record, 0)?;

@@ -2,6 +2,7 @@ mod doubt;
 mod intake;
 mod post;
 mod reading;
+mod trusting;
 
 use std::{
     collections::VecDeque,
@@ -14,15 +15,15 @@ use rand_core::SeedableRng;
 use zeroize::Zeroizing;
 
 use crate::{
-    Alert, AlertDescription, Config, Error, Event, Failure, Fingerprint, Initiator, Role,
-    Signature, SignatureRequest, Stats, Version,
+    Alert, AlertDescription, Config, Error, Event, Failure, Initiator, Role, Signature,
+    SignatureRequest, Stats, Version,
     ack::Acks,
     handshake::{Context, Fault, Handshake, Progress, Session},
     outgoing::Outgoing,
     reassembly::Reassembly,
     record::{self, RecordNumber, Records},
     timer::{Timer, Timers},
-    trust::{Trust, Verdict},
+    trust::Trust,
 };
 use intake::HeldRecord;
 
@@ -47,6 +48,8 @@ pub struct Connection {
     handshake: Option<Box<Handshake>>,
     session: Option<Box<Session>>,
     trust: Trust,
+    /// The owner was told that there is something to judge.
+    asked_owner: bool,
     records: Records,
     reassembly: Reassembly,
     outgoing: Outgoing,
@@ -109,13 +112,14 @@ impl Connection {
     pub fn new(config: Config, seed: [u8; 32], now: Instant) -> Self {
         let _ = now;
         Self {
+            trust: Trust::new(config.peer),
             config,
             role: None,
             started: false,
             state: State::New,
             handshake: Some(Box::new(Handshake::new(ChaCha20Rng::from_seed(seed)))),
             session: None,
-            trust: Trust::default(),
+            asked_owner: false,
             records: Records::new(),
             reassembly: Reassembly::default(),
             outgoing: Outgoing::new(),
@@ -164,30 +168,6 @@ impl Connection {
         };
         if let Err(Fault { cause, alert }) = handshake.start_client(&mut cx) {
             self.fail(cause, Some(alert));
-        }
-    }
-
-    /// Says which certificates the peer may have, and verifies the one it has, now or as soon as it
-    /// comes. Payload that was held for that goes to the sink, after [`Event::Connected`].
-    ///
-    /// When none fits, the association fails: [`Failure::FingerprintMismatch`]. A later call with other
-    /// fingerprints is held against the same certificate.
-    pub fn set_remote_fingerprints(
-        &mut self,
-        now: Instant,
-        fingerprints: &[Fingerprint],
-        sink: &mut impl FnMut(&mut [u8]),
-    ) {
-        if self.is_over() {
-            return;
-        }
-        match self.trust.set_expected(fingerprints) {
-            Verdict::Mismatch => self.fail(
-                Failure::FingerprintMismatch,
-                Some(AlertDescription::BAD_CERTIFICATE),
-            ),
-            Verdict::Open => {}
-            Verdict::Verified(_) => self.settle(now, sink),
         }
     }
 
@@ -445,6 +425,7 @@ impl Connection {
         progress: Progress,
         sink: Sink<'_>,
     ) -> bool {
+        self.ask_owner();
         match progress {
             Progress::Waiting => return false,
             Progress::Ignored => self.stats.messages_dropped += 1,
@@ -503,27 +484,6 @@ impl Connection {
         self.release_records(now, sink);
     }
 
-    /// Connects when the handshake is complete and the certificate is verified.
-    fn settle(&mut self, now: Instant, sink: Sink<'_>) {
-        let ready = self.session.is_some() && self.trust.trusted().is_some();
-        if self.state != State::Connecting || !ready {
-            return;
-        }
-        self.timers.stop_all();
-        self.state = State::Connected;
-        self.outbox.events.push_back(Event::Connected);
-        log::debug!("connected as {:?}", self.role);
-        let held = std::mem::take(&mut self.held.payload);
-        self.held.payload_len = 0;
-        for mut payload in held {
-            self.deliver(&mut payload[..], sink);
-        }
-        let _ = now;
-        if self.held.closed {
-            self.close_by_peer();
-        }
-    }
-
     fn end(&mut self, state: State, event: Event) {
         self.state = state;
         self.handshake = None;
@@ -569,6 +529,11 @@ impl Connection {
     /// Whether an epoch can still be written in, as a peer that errs would.
     pub(crate) fn keep_epoch(&self, epoch: u16) -> bool {
         self.records.remaining(epoch) > 0
+    }
+
+    /// How many records can still be sealed in an epoch.
+    pub(crate) fn records_left(&self, epoch: u16) -> u64 {
+        self.records.remaining(epoch)
     }
 
     /// So many records are left in an epoch.

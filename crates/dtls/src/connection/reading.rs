@@ -1,7 +1,7 @@
 //! What only reads.
 
 use crate::{
-    CipherSuite, Error, Group, Role, SrtpProfile, Stats, Version,
+    CipherSuite, Error, Group, Peer, Role, SrtpProfile, Stats, Version,
     connection::{Connection, State},
     exporter,
 };
@@ -54,9 +54,13 @@ impl Connection {
         self.session()?.negotiated.srtp_profile
     }
 
-    /// The peer's certificates in DER, its own first; none before it is connected.
+    /// The peer's certificates in DER, its own first; none before it is connected. Where the owner judges
+    /// them ([`Peer::Owner`](crate::Peer::Owner)), from [`Event::CertificateReceived`] on.
+    ///
+    /// [`Event::CertificateReceived`]: crate::Event::CertificateReceived
     pub fn remote_certificates(&self) -> &[Vec<u8>] {
-        match self.trust.trusted().is_some() && self.session.is_some() {
+        let known = self.trust.trusted().is_some() && self.session.is_some();
+        match known || self.config.peer == Peer::Owner {
             true => self.trust.chain(),
             false => &[],
         }

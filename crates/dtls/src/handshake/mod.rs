@@ -21,10 +21,7 @@ use crate::tests::peer::Edit;
 use crate::{
     AlertDescription, CipherSuite, Config, Failure, Group, Signature, SignatureRequest,
     SrtpProfile, Version,
-    crypto::{
-        key::{PublicKey, Signed},
-        prf::MasterSecret,
-    },
+    crypto::{key::PublicKey, prf::MasterSecret},
     message::{Kind, Malformed, Message},
     outgoing::Outgoing,
     reassembly::{Front, Reassembly},
@@ -90,7 +87,7 @@ pub(crate) struct Session {
     pub(crate) negotiated: Negotiated,
     pub(crate) group: Group,
     pub(crate) secrets: Secrets,
-    _signed: Signed,
+    _identity: proof::Identity,
     _finished: proof::Finished,
 }
 
@@ -277,7 +274,7 @@ impl Handshake {
         let Some(front) = front else {
             return Progress::Waiting;
         };
-        let (sequence, epoch) = (front.sequence, front.epoch);
+        let (sequence, epoch, kind) = (front.sequence, front.epoch, Kind::from_id(front.kind));
         let look = Look {
             config: cx.config,
             role: cx.role,
@@ -300,7 +297,7 @@ impl Handshake {
             Err(Refusal::Doubt(fault) | Refusal::End(fault)) => return Progress::Failed(fault),
         };
         let body = cx.reassembly.take(sequence);
-        if let Some(kind) = self.step.transcribed() {
+        if let Some(kind) = kind.filter(|_| self.step.transcribes()) {
             self.transcript.add_message(kind, sequence, &body);
             cx.reassembly.skip_to(sequence.saturating_add(1));
         }
@@ -352,19 +349,20 @@ impl Handshake {
 }
 
 impl Session {
-    /// Of what was agreed on, and the proofs that it was agreed on with the owner of the certificate.
+    /// Of what was agreed on, and the proofs that it was agreed on with the owner of the certificate, or
+    /// with whoever it is where nobody was asked.
     fn new(
         negotiated: Negotiated,
         group: Group,
         secrets: Secrets,
-        signed: Signed,
+        identity: proof::Identity,
         finished: proof::Finished,
     ) -> Self {
         Self {
             negotiated,
             group,
             secrets,
-            _signed: signed,
+            _identity: identity,
             _finished: finished,
         }
     }
@@ -380,14 +378,10 @@ impl Step {
         }
     }
 
-    /// The kind of the message that comes next, where it counts in the transcript as it comes. The
-    /// hellos do so only when it is known which of them count.
-    fn transcribed(&self) -> Option<Kind> {
-        match self {
-            Self::V12(step) => Some(step.expected()),
-            Self::V13(step) => Some(step.expected()),
-            _ => None,
-        }
+    /// Whether the message that comes next counts in the transcript as it comes. The hellos do so only
+    /// when it is known which of them count.
+    fn transcribes(&self) -> bool {
+        matches!(self, Self::V12(_) | Self::V13(_))
     }
 
     fn weigh(&self, look: &Look<'_>, front: &Front<'_>) -> Result<Accepted, Refusal> {
@@ -409,11 +403,11 @@ impl Step {
                     .map(Accepted::ClientHello),
                 _ => Err(unexpected),
             },
-            Self::V13(step) if kind == step.expected() => {
+            Self::V13(step) if step.expects(look.config.peer, kind) => {
                 let message = Message::parse_1_3(kind, front.body)?;
                 step.weigh(look, &message).map(Accepted::V13)
             }
-            Self::V12(step) if kind == step.expected() => {
+            Self::V12(step) if step.expects(look.config.peer, kind) => {
                 let message = Message::parse(kind, front.body)?;
                 step.weigh(look, &message).map(Accepted::V12)
             }

@@ -14,9 +14,9 @@ pub(super) struct Pending {
 
 /// Who goes on with the signature.
 pub(super) enum Resume {
-    V12Client(Box<v12::client::LastFlight>),
+    V12Client(Box<v12::client::SignedFlight>),
     V12Server(Box<v12::server::FirstFlight>),
-    V13Client(Box<v13::client::LastFlight>),
+    V13Client(Box<v13::client::SignedFlight>),
     V13Server(Box<v13::server::FirstFlight>),
 }
 

@@ -5,6 +5,7 @@ mod guards;
 mod guards13;
 mod late;
 mod matrix;
+mod nonces;
 pub(crate) mod peer;
 mod proofs;
 mod recorded;

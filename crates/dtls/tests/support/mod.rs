@@ -286,6 +286,14 @@ pub(crate) fn other(role: Role) -> Role {
     }
 }
 
+/// How often: a sample in every run, all of it where `OXIRTC_FULL` is set, which is for a release build.
+pub(crate) fn times(sample: u64, full: u64) -> u64 {
+    match std::env::var_os("OXIRTC_FULL") {
+        Some(_) => full,
+        None => sample,
+    }
+}
+
 /// Everything arrives, 10 ms later.
 pub(crate) fn perfect() -> impl FnMut(Role, Vec<u8>) -> Vec<(Duration, Vec<u8>)> {
     |_, datagram| vec![(ms(10), datagram)]

@@ -47,6 +47,11 @@ pub enum TrySendError {
 }
 
 impl DataChannel {
+    /// Which channel of which connection it is.
+    pub(super) fn identity(&self) -> (&Connection, ChannelId) {
+        (self.channel.keep_open.connection(), self.channel.id)
+    }
+
     pub(super) fn new(keep_open: Arc<KeepOpen>, id: ChannelId) -> Self {
         Self {
             channel: Arc::new(ChannelHandle { keep_open, id }),

@@ -6,7 +6,11 @@ use std::{
     task::{Context, Poll},
 };
 
-use super::{IceTransportEvent, engine_lock::KeepOpen, events::Events};
+use super::{
+    IceTransportEvent,
+    engine_lock::{Connection, KeepOpen},
+    events::Events,
+};
 use crate::{
     IceCandidate, IceCandidatePair, IceComponent, IceGatheringState, IceParameters, IceRole,
     IceTransportState,
@@ -27,6 +31,11 @@ impl IceTransport {
             state.queues.ice.entry(id).or_default();
         });
         Self { keep_open, id }
+    }
+
+    /// Which transport of which connection it is.
+    pub(super) fn identity(&self) -> (&Connection, TransportId) {
+        (self.keep_open.connection(), self.id)
     }
 
     /// `role`.

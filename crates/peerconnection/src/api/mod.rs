@@ -42,6 +42,7 @@ mod media;
 mod peer_connection;
 mod queues;
 mod sctp_transport;
+mod stats;
 mod waiters;
 
 pub use crate::engine::{ChannelEvent as DataChannelEvent, DtlsTransportEvent, IceTransportEvent};
@@ -58,3 +59,4 @@ pub use media::{
 };
 pub use peer_connection::{PeerConnection, WeakPeerConnection};
 pub use sctp_transport::SctpTransport;
+pub use stats::StatsSelector;

@@ -1,6 +1,10 @@
 //! What an engine is told: datagrams, time, answers, and how its application keeps up.
 
-use std::{io, net::SocketAddr, time::Instant};
+use std::{
+    io,
+    net::{IpAddr, SocketAddr},
+    time::Instant,
+};
 
 use oxirtc_ice::ChecklistSet;
 
@@ -74,6 +78,49 @@ impl Engine {
         self.ascend(now);
     }
 
+    /// The answer to a [`Request::Resolve`](crate::engine::Request::Resolve): all addresses of the name.
+    pub fn handle_addresses(
+        &mut self,
+        now: Instant,
+        id: RequestId,
+        result: Result<Vec<IpAddr>, io::ErrorKind>,
+    ) {
+        let Some((transport, id)) = self.requests.open.remove(&id.0) else {
+            return;
+        };
+        let Some((transport, set)) = self.transports.lend(transport) else {
+            return;
+        };
+        transport.ice.handle_addresses(now, set, id, result);
+        self.transports.follow_role(now);
+        self.ascend(now);
+    }
+
+    /// The system says that nothing can leave on this path: no route, no network. A refusal by the other
+    /// side (ICMP) is no reason to call this, as anybody can forge one.
+    pub fn handle_unreachable(&mut self, now: Instant, path: Path) {
+        if self.closed {
+            return;
+        }
+        let path = convert::ice_path(path);
+        self.transports.each_in_turn(now, |transport, set| {
+            transport.ice.handle_unreachable(now, set, path);
+        });
+        self.ascend(now);
+    }
+
+    /// A stream has ended that was not asked to.
+    pub fn handle_disconnected(&mut self, now: Instant, path: Path) {
+        if self.closed {
+            return;
+        }
+        let path = convert::ice_path(path);
+        self.transports.each_in_turn(now, |transport, set| {
+            transport.ice.handle_closed(now, set, path);
+        });
+        self.ascend(now);
+    }
+
     /// The addresses of this machine; again when they change. Gathering waits for the first call.
     pub fn handle_interfaces(&mut self, now: Instant, interfaces: &[Interface]) {
         self.equipment.interfaces = Some(interfaces.to_vec());
@@ -112,22 +159,26 @@ fn demux(
 ) {
     let since = transport.since();
     let (dtls, media, id) = (&mut transport.dtls, &mut transport.media, transport.id);
-    let mut demux = |generation, payload: &mut [u8]| match Kind::of(payload) {
-        // It comes from the peer of an association that was replaced.
-        _ if generation < since => counters.dropped += 1,
-        Kind::Dtls => dtls.handle_datagram(now, payload, &mut |packet| {
-            trace.packet(now, Direction::In, "SCTP", packet);
-            if !data.handle_packet(now, id, packet) {
-                counters.dropped += 1;
-            }
-        }),
-        kind @ (Kind::Rtp | Kind::Rtcp) => match media {
-            Some(media) => media.handle(now, kind, payload),
-            None => counters.dropped += 1,
-        },
-        Kind::Unknown => counters.dropped += 1,
+    let (traffic, ice_path) = (&mut transport.traffic, convert::ice_path(path));
+    let mut demux = |generation, payload: &mut [u8]| {
+        traffic.received(now, (generation, ice_path), payload.len());
+        match Kind::of(payload) {
+            // It comes from the peer of an association that was replaced.
+            _ if generation < since => counters.dropped += 1,
+            Kind::Dtls => dtls.handle_datagram(now, payload, &mut |packet| {
+                trace.packet(now, Direction::In, "SCTP", packet);
+                if !data.handle_packet(now, id, packet) {
+                    counters.dropped += 1;
+                }
+            }),
+            kind @ (Kind::Rtp | Kind::Rtcp) => match media {
+                Some(media) => media.handle(now, kind, payload),
+                None => counters.dropped += 1,
+            },
+            Kind::Unknown => counters.dropped += 1,
+        }
     };
     transport
         .ice
-        .handle_datagram(now, set, convert::ice_path(path), datagram, &mut demux);
+        .handle_datagram(now, set, ice_path, datagram, &mut demux);
 }

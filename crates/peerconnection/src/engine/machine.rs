@@ -22,10 +22,11 @@ use super::{
     up::Up,
 };
 use crate::{
-    Certificate, Configuration, DtlsTransportState, Error, IceConnectionState, IceGatheringState,
-    IceTransportState, KeyAlgorithm, PeerConnectionState, Settings,
+    Certificate, Configuration, DtlsTransportState, Error, IceCandidate, IceConnectionState,
+    IceGatheringState, IceTransportState, KeyAlgorithm, PeerConnectionState, Settings,
     label::Label,
     path::{Anchor, Path},
+    stats::StatsObject,
 };
 
 /// A peer connection without I/O.
@@ -45,6 +46,8 @@ pub struct Engine {
     pub(super) has_sent: bool,
     pub(super) closed: bool,
     pub(super) counters: Counters,
+    /// What statistics show of the transports of a closed connection.
+    pub(super) last_stats: Vec<StatsObject>,
 }
 
 impl Engine {
@@ -70,7 +73,6 @@ impl Engine {
         seed.zeroize();
         let [first, second, ..] = own.derive("label", 0);
         let label = Label([first, second]);
-        configuration.warn_of_servers(label);
         // RFC 7022 §4.2: 96 random bits.
         let cname = own
             .derive("cname", 0)
@@ -82,6 +84,7 @@ impl Engine {
         let config = convert::ice_config(&settings);
         let set = oxirtc_ice::ChecklistSet::new(&config, own.derive("ice set", 0));
         let ice_transport_policy = configuration.ice_transport_policy;
+        let ice_servers = convert::servers(&configuration);
         Ok(Self {
             configuration,
             equipment: Equipment {
@@ -90,6 +93,7 @@ impl Engine {
                 certificate,
                 interfaces: None,
                 ice_transport_policy,
+                ice_servers,
                 trace: Trace { label, anchor },
                 cname,
             },
@@ -104,6 +108,7 @@ impl Engine {
             has_sent: false,
             closed: false,
             counters: Counters::default(),
+            last_stats: Vec::new(),
         })
     }
 
@@ -113,16 +118,19 @@ impl Engine {
         if self.closed {
             return;
         }
+        self.keep_stats(now);
         self.data.close(now);
         self.build_farewells(now);
         self.closed = true;
         self.data.forget_associations();
         self.negotiation.negotiator.close();
         self.tasks.close();
-        let routes = &mut self.requests.routes;
+        let (routes, farewells) = (&mut self.requests.routes, &mut self.farewells);
         self.transports.each_in_turn(now, |transport, set| {
             transport.release_ufrags(routes);
-            transport.ice.close(set);
+            transport.ice.close(now, set);
+            let goodbyes = std::iter::from_fn(|| transport.poll_goodbye(now));
+            farewells.extend(goodbyes);
             transport.shown.ice = IceTransportState::Closed;
             transport.shown.dtls = DtlsTransportState::Closed;
             transport.shown.pair = None;
@@ -183,6 +191,14 @@ impl Engine {
     #[must_use]
     pub fn connection_state(&self) -> PeerConnectionState {
         self.states.connection
+    }
+
+    /// Whether a local description that stands has this candidate's generation. One that was told before a rollback has none
+    /// any more, and no peer could take it.
+    #[must_use]
+    pub fn is_described(&self, candidate: &IceCandidate) -> bool {
+        let ufrag = candidate.username_fragment().unwrap_or_default();
+        self.transports.iter().any(|it| it.is_described(ufrag))
     }
 
     /// The transports in use.

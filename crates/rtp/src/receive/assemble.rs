@@ -64,6 +64,8 @@ pub(crate) struct Assembler {
     missing: u32,
     pub(crate) jitter: Jitter,
     ready: VecDeque<(Instant, Frame)>,
+    /// It was told that a frame can be read, and none was found missing since.
+    told: bool,
     counts: Counts,
     scratch: Vec<u8>,
 }
@@ -98,6 +100,7 @@ impl Assembler {
             missing: 0,
             jitter: Jitter::default(),
             ready: VecDeque::new(),
+            told: false,
             counts: Counts::default(),
             scratch: Vec::new(),
         }
@@ -320,11 +323,16 @@ impl Assembler {
 
     /// The next frame whose time has come.
     pub(crate) fn read(&mut self, now: Instant) -> Option<Frame> {
-        let is_due = self.ready.front().is_some_and(|it| it.0 <= now);
-        is_due
-            .then(|| self.ready.pop_front())
-            .flatten()
-            .map(|it| it.1)
+        if !self.is_readable(now) {
+            self.told = false;
+            return None;
+        }
+        self.ready.pop_front().map(|it| it.1)
+    }
+
+    /// True when a frame can be read and this was not told yet: as it came, or as its time has come.
+    pub(crate) fn announces(&mut self, now: Instant) -> bool {
+        self.is_readable(now) && !std::mem::replace(&mut self.told, true)
     }
 
     /// True if a frame can be read.
@@ -336,7 +344,8 @@ impl Assembler {
     pub(crate) fn due(&self) -> Option<Instant> {
         let waits = self.waits.filter(|_| self.has_gap());
         let waits = waits.map(|since| since + self.wait.min(self.patience));
-        let frame = self.ready.front().map(|it| it.0);
+        // Who was told reads when it likes.
+        let frame = self.ready.front().filter(|_| !self.told).map(|it| it.0);
         match (waits, frame) {
             (Some(a), Some(b)) => Some(a.min(b)),
             (a, b) => a.or(b),

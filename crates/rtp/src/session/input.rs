@@ -351,13 +351,12 @@ impl Session {
             Duration::from_millis(50)
         };
         let clock = stream.track.clock;
-        let was_readable = stream.assembler.is_readable(now);
         let (wants, below) = stream.assembler.run(now, clock);
         stream.track.give_up(below);
         if wants && !state.section.is_audio() {
             stream.want_keyframe(now);
         }
-        if !was_readable && stream.assembler.is_readable(now) {
+        if stream.assembler.announces(now) {
             self.events.push_back(Event::Readable { section: state.id });
         }
     }

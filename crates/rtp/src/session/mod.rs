@@ -374,9 +374,8 @@ impl Session {
     /// The next frame of a section whose time has come.
     pub fn read_frame(&mut self, now: Instant, id: SectionId) -> Option<Frame> {
         let section = self.place(id)?;
-        let of = self.receivers.iter_mut().filter(|it| it.section == section);
-        of.filter(|it| it.assembler.is_readable(now))
-            .find_map(|it| it.assembler.read(now))
+        let mut of = self.receivers.iter_mut().filter(|it| it.section == section);
+        of.find_map(|it| it.assembler.read(now))
     }
 
     /// What the peer tells of packets that we sent, for whoever controls the rate.

@@ -170,6 +170,8 @@ pub(crate) struct Pair {
     /// Datagrams of RTP that were sent by each side.
     pub(crate) sent: [Vec<Vec<u8>>; 2],
     pub(crate) stalled: [bool; 2],
+    /// Frames are read only when an event has told of them.
+    pub(crate) reads_when_told: bool,
 }
 
 impl Pair {
@@ -183,6 +185,7 @@ impl Pair {
             frames: Default::default(),
             sent: Default::default(),
             stalled: [false; 2],
+            reads_when_told: false,
         }
     }
 
@@ -234,13 +237,15 @@ impl Pair {
                 break;
             }
         }
-        for section in [VIDEO, AUDIO] {
+        let mut told = !self.reads_when_told;
+        while let Some(event) = session.poll_event() {
+            told |= matches!(event, Event::Readable { .. });
+            self.events[side].push(event);
+        }
+        for section in [VIDEO, AUDIO].into_iter().filter(|_| told) {
             while let Some(frame) = session.read_frame(now, section) {
                 self.frames[side].push(frame);
             }
-        }
-        while let Some(event) = session.poll_event() {
-            self.events[side].push(event);
         }
     }
 

@@ -354,8 +354,9 @@ impl Choice {
     }
 }
 
-/// The best version of ours that the client speaks. RFC 8446 §4.2.1: where `supported_versions` stands,
-/// it alone says which. Numbers fall in DTLS.
+/// The newest version that both speak, whatever our order: an older one would look like a downgrade to a
+/// client that speaks 1.3 too (RFC 8446 §4.1.3). RFC 8446 §4.2.1: where `supported_versions` stands, it
+/// alone says which. Numbers fall in DTLS.
 fn choose_version(config: &Config, hello: &ClientHello<'_>) -> Result<Version, Refusal> {
     let offered = hello.extensions.supported_versions()?;
     let old = hello.version >> 8 == 0xFE && hello.version <= record::VERSION;
@@ -363,8 +364,11 @@ fn choose_version(config: &Config, hello: &ClientHello<'_>) -> Result<Version, R
         Some(versions) => versions.contains(&version.id()),
         None => old && *version == Version::Dtls12,
     };
-    let chosen = config.versions.iter().copied().find(speaks);
-    chosen.ok_or(Refusal::doubt(AlertDescription::PROTOCOL_VERSION))
+    let mut ours = Version::ALL
+        .into_iter()
+        .filter(|version| config.versions.contains(version));
+    ours.find(speaks)
+        .ok_or(Refusal::doubt(AlertDescription::PROTOCOL_VERSION))
 }
 
 /// What a HelloVerifyRequest says whatever will be negotiated (RFC 6347 §4.2.1).

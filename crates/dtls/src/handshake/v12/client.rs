@@ -40,7 +40,8 @@ pub(in crate::handshake) struct ExpectCertificateRequest {
 pub(in crate::handshake) struct ExpectServerHelloDone {
     negotiated: Negotiated,
     server: ServerShare,
-    scheme: SignatureScheme,
+    /// What we sign with; `None` where nobody asks who we are.
+    scheme: Option<SignatureScheme>,
 }
 
 pub(in crate::handshake) struct ExpectFinished {
@@ -50,12 +51,17 @@ pub(in crate::handshake) struct ExpectFinished {
     signed: Signed,
 }
 
-/// The last flight, but for its signature.
-pub(in crate::handshake) struct LastFlight {
+/// The end of the last flight.
+struct LastFlight {
     negotiated: Negotiated,
     group: Group,
     master: MasterSecret,
     signed: Signed,
+}
+
+/// The last flight, but for its signature.
+pub(in crate::handshake) struct SignedFlight {
+    flight: LastFlight,
     scheme: SignatureScheme,
 }
 
@@ -142,11 +148,20 @@ impl ExpectCertificateRequest {
     }
 
     pub(super) fn take(self, scheme: SignatureScheme) -> Step {
+        let scheme = Some(scheme);
         Step::ServerHelloDone(Box::new(ExpectServerHelloDone {
+            scheme,
+            ..self.pass()
+        }))
+    }
+
+    /// Nobody asks who we are.
+    pub(super) fn pass(self) -> ExpectServerHelloDone {
+        ExpectServerHelloDone {
             negotiated: self.negotiated,
             server: self.server,
-            scheme,
-        }))
+            scheme: None,
+        }
     }
 }
 
@@ -165,29 +180,34 @@ impl ExpectServerHelloDone {
         let premaster = premaster.ok_or(Fault::new(AlertDescription::ILLEGAL_PARAMETER))?;
 
         work.outgoing.begin(Ends::Answer, None);
-        let chain = config.certificate.chain().iter().map(Vec::as_slice);
-        let chain = chain.collect();
-        work.say(0, &Message::Certificate(Certificate { chain }));
+        if self.scheme.is_some() {
+            let chain = config.certificate.chain().iter().map(Vec::as_slice);
+            let chain = chain.collect();
+            work.say(0, &Message::Certificate(Certificate { chain }));
+        }
         let public = &ours;
         work.say(0, &Message::ClientKeyExchange(ClientKeyExchange { public }));
         let master = work.derive_keys(&self.negotiated, &premaster, Role::Client)?;
-        let pending = Pending {
-            version: Version::Dtls12,
-            scheme: self.scheme,
-            message: work.transcript.bytes().to_vec(),
-        };
         let flight = LastFlight {
             negotiated: self.negotiated,
             group,
             master,
             signed,
-            scheme: self.scheme,
         };
+        let Some(scheme) = self.scheme else {
+            return Ok(flight.end(work));
+        };
+        let pending = Pending {
+            version: Version::Dtls12,
+            scheme,
+            message: work.transcript.bytes().to_vec(),
+        };
+        let flight = SignedFlight { flight, scheme };
         signing::sign(work, pending, Resume::V12Client(Box::new(flight)))
     }
 }
 
-impl LastFlight {
+impl SignedFlight {
     pub(in crate::handshake) fn resume(
         self,
         work: &mut Work<'_>,
@@ -198,6 +218,12 @@ impl LastFlight {
             signature,
         };
         work.say(0, &Message::CertificateVerify(verify));
+        Ok(self.flight.end(work))
+    }
+}
+
+impl LastFlight {
+    fn end(self, work: &mut Work<'_>) -> handshake::Step {
         work.outgoing.push_change_cipher_spec();
         work.say_finished_1_2(&self.negotiated, &self.master, CLIENT_FINISHED);
         let step = ExpectFinished {
@@ -206,7 +232,7 @@ impl LastFlight {
             master: self.master,
             signed: self.signed,
         };
-        Ok(handshake::Step::V12(Step::ServerFinished(Box::new(step))))
+        handshake::Step::V12(Step::ServerFinished(Box::new(step)))
     }
 }
 
@@ -226,7 +252,7 @@ impl ExpectFinished {
             self.negotiated,
             self.group,
             Secrets::V12(self.master),
-            self.signed,
+            proof::Identity::Signed(self.signed),
             finished,
         );
         handshake::Step::Complete(Some(Box::new(session)))

@@ -5,7 +5,7 @@ mod keys;
 pub(super) mod server;
 
 use crate::{
-    AlertDescription,
+    AlertDescription, Peer,
     crypto::key::Signed,
     handshake::{self, Fault, Look, PeerCertificate, Refusal, Work, proof},
     message::{Kind, Message},
@@ -36,8 +36,15 @@ pub(super) enum Accepted {
 }
 
 impl Step {
-    pub(super) fn expected(&self) -> Kind {
-        match self {
+    /// Whether this kind of message comes next.
+    pub(super) fn expects(&self, peer: Peer, kind: Kind) -> bool {
+        let expected = match self {
+            // RFC 8827 §6.5: a peer of WebRTC asks who we are. Elsewhere it may not care.
+            Self::CertificateRequest(_)
+                if peer != Peer::Fingerprints && kind == Kind::ServerHelloDone =>
+            {
+                return true;
+            }
             Self::ServerCertificate(_) | Self::ClientCertificate(_) => Kind::Certificate,
             Self::ServerKeyExchange(_) => Kind::ServerKeyExchange,
             Self::CertificateRequest(_) => Kind::CertificateRequest,
@@ -45,7 +52,8 @@ impl Step {
             Self::ServerFinished(_) | Self::ClientFinished(_) => Kind::Finished,
             Self::ClientKeyExchange(_) => Kind::ClientKeyExchange,
             Self::CertificateVerify(_) => Kind::CertificateVerify,
-        }
+        };
+        expected == kind
     }
 
     pub(super) fn weigh(
@@ -64,7 +72,9 @@ impl Step {
                 client::ExpectCertificateRequest::weigh(look, request)
                     .map(Accepted::CertificateRequest)
             }
-            (Self::ServerHelloDone(_), Message::ServerHelloDone) => Ok(Accepted::ServerHelloDone),
+            (Self::ServerHelloDone(_) | Self::CertificateRequest(_), Message::ServerHelloDone) => {
+                Ok(Accepted::ServerHelloDone)
+            }
             (Self::ServerFinished(step), Message::Finished(finished)) => {
                 step.weigh(look, finished).map(Accepted::Finished)
             }
@@ -96,6 +106,9 @@ impl Step {
             (Self::ServerKeyExchange(step), Accepted::ServerKeyExchange(share)) => step.take(share),
             (Self::CertificateRequest(step), Accepted::CertificateRequest(scheme)) => {
                 step.take(scheme)
+            }
+            (Self::CertificateRequest(step), Accepted::ServerHelloDone) => {
+                return step.pass().take(work);
             }
             (Self::ServerHelloDone(step), Accepted::ServerHelloDone) => return step.take(work),
             (Self::ServerFinished(step), Accepted::Finished(proof)) => {

@@ -1,7 +1,7 @@
 //! The server's side: flights 4 and 6 of RFC 6347 §4.2.4.
 
 use crate::{
-    AlertDescription, Group, Role, SignatureScheme, Version,
+    AlertDescription, Group, Peer, Role, SignatureScheme, Version,
     crypto::{
         group::KeyShare,
         key::{PublicKey, Signed},
@@ -34,7 +34,8 @@ pub(in crate::handshake) struct ExpectCertificate {
 pub(in crate::handshake) struct ExpectClientKeyExchange {
     negotiated: Negotiated,
     share: KeyShare,
-    client_key: PublicKey,
+    /// `None` where nobody asked for it.
+    client_key: Option<PublicKey>,
 }
 
 pub(in crate::handshake) struct ExpectCertificateVerify {
@@ -48,7 +49,7 @@ pub(in crate::handshake) struct ExpectFinished {
     negotiated: Negotiated,
     group: Group,
     master: MasterSecret,
-    signed: Signed,
+    identity: proof::Identity,
 }
 
 /// The server's flight, but for its signature.
@@ -118,6 +119,16 @@ impl FirstFlight {
             signature,
         };
         work.say(0, &Message::ServerKeyExchange(exchange));
+        if work.config.peer == Peer::Nobody {
+            work.say(0, &Message::ServerHelloDone);
+            let step = ExpectClientKeyExchange {
+                negotiated: self.negotiated,
+                share: self.share,
+                client_key: None,
+            };
+            let step = Step::ClientKeyExchange(Box::new(step));
+            return Ok(handshake::Step::V12(step));
+        }
         let request = CertificateRequest {
             certificate_types: vec![ECDSA_SIGN, RSA_SIGN],
             signature_algorithms: negotiate::schemes(work.config, Some(Version::Dtls12)),
@@ -151,7 +162,7 @@ impl ExpectCertificate {
         Step::ClientKeyExchange(Box::new(ExpectClientKeyExchange {
             negotiated: self.negotiated,
             share: self.share,
-            client_key: certificate.key,
+            client_key: Some(certificate.key),
         }))
     }
 }
@@ -162,11 +173,21 @@ impl ExpectClientKeyExchange {
         let premaster = self.share.agree(public);
         let premaster = premaster.ok_or(Fault::new(AlertDescription::ILLEGAL_PARAMETER))?;
         let master = work.derive_keys(&self.negotiated, &premaster, Role::Server)?;
-        Ok(Step::CertificateVerify(Box::new(ExpectCertificateVerify {
+        if let Some(client_key) = self.client_key {
+            return Ok(Step::CertificateVerify(Box::new(ExpectCertificateVerify {
+                negotiated: self.negotiated,
+                group,
+                master,
+                client_key,
+            })));
+        }
+        let unasked = proof::check_unasked(work.config.peer, Role::Server);
+        let unasked = unasked.ok_or(Fault::new(AlertDescription::INTERNAL_ERROR))?;
+        Ok(Step::ClientFinished(Box::new(ExpectFinished {
             negotiated: self.negotiated,
             group,
             master,
-            client_key: self.client_key,
+            identity: proof::Identity::Unasked(unasked),
         })))
     }
 }
@@ -188,7 +209,7 @@ impl ExpectCertificateVerify {
             negotiated: self.negotiated,
             group: self.group,
             master: self.master,
-            signed,
+            identity: proof::Identity::Signed(signed),
         }))
     }
 }
@@ -212,7 +233,7 @@ impl ExpectFinished {
             self.negotiated,
             self.group,
             Secrets::V12(self.master),
-            self.signed,
+            self.identity,
             finished,
         );
         handshake::Step::Complete(Some(Box::new(session)))

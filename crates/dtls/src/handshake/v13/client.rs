@@ -25,30 +25,36 @@ pub(in crate::handshake) struct ExpectCertificateRequest {
 pub(in crate::handshake) struct ExpectCertificate {
     keyed: Keyed,
     group: Group,
-    scheme: SignatureScheme,
+    /// What we sign with; `None` where nobody asks who we are.
+    scheme: Option<SignatureScheme>,
 }
 
 pub(in crate::handshake) struct ExpectCertificateVerify {
     pub(super) keyed: Keyed,
     group: Group,
-    scheme: SignatureScheme,
+    scheme: Option<SignatureScheme>,
     pub(super) key: PublicKey,
 }
 
 pub(in crate::handshake) struct ExpectFinished {
     pub(super) keyed: Keyed,
     group: Group,
-    scheme: SignatureScheme,
+    scheme: Option<SignatureScheme>,
     signed: Signed,
 }
 
-/// The last flight, but for its signature.
-pub(in crate::handshake) struct LastFlight {
+/// The end of the last flight.
+struct LastFlight {
     keyed: Keyed,
     group: Group,
     signed: Signed,
     finished: proof::Finished,
     secrets: super::Secrets,
+}
+
+/// The last flight, but for its signature.
+pub(in crate::handshake) struct SignedFlight {
+    flight: LastFlight,
     scheme: SignatureScheme,
 }
 
@@ -108,11 +114,20 @@ impl ExpectCertificateRequest {
     }
 
     pub(super) fn take(self, scheme: SignatureScheme) -> Step {
+        let scheme = Some(scheme);
         Step::ServerCertificate(Box::new(ExpectCertificate {
+            scheme,
+            ..self.pass()
+        }))
+    }
+
+    /// Nobody asks who we are.
+    pub(super) fn pass(self) -> ExpectCertificate {
+        ExpectCertificate {
             keyed: self.keyed,
             group: self.group,
-            scheme,
-        }))
+            scheme: None,
+        }
     }
 }
 
@@ -148,26 +163,35 @@ impl ExpectFinished {
         let keyed = self.keyed;
         let secrets = keyed.secrets(work, Role::Client)?;
         work.outgoing.begin(Ends::Ack, work.until);
-        let pending = work.say_certificate(&keyed, self.scheme, Role::Client);
         let flight = LastFlight {
             keyed,
             group: self.group,
             signed: self.signed,
             finished,
             secrets,
-            scheme: self.scheme,
         };
+        let Some(scheme) = self.scheme else {
+            return flight.end(work);
+        };
+        let pending = work.say_certificate(&flight.keyed, scheme, Role::Client);
+        let flight = SignedFlight { flight, scheme };
         signing::sign(work, pending, Resume::V13Client(Box::new(flight)))
     }
 }
 
-impl LastFlight {
+impl SignedFlight {
     pub(in crate::handshake) fn resume(
         self,
         work: &mut Work<'_>,
         signature: &[u8],
     ) -> Result<handshake::Step, Fault> {
         work.say_verify(self.scheme, signature);
+        self.flight.end(work)
+    }
+}
+
+impl LastFlight {
+    fn end(self, work: &mut Work<'_>) -> Result<handshake::Step, Fault> {
         work.say_finished(&self.keyed, &self.keyed.client)?;
         work.install_read(APPLICATION_EPOCH, &self.secrets.read)?;
         work.install_write(APPLICATION_EPOCH, &self.secrets.write)?;
@@ -175,7 +199,7 @@ impl LastFlight {
             self.keyed.negotiated,
             self.group,
             handshake::Secrets::V13(Box::new(self.secrets)),
-            self.signed,
+            proof::Identity::Signed(self.signed),
             self.finished,
         );
         Ok(handshake::Step::Complete(Some(Box::new(session))))

@@ -10,7 +10,7 @@ use schedule::{
 };
 
 use crate::{
-    AlertDescription, Role, SignatureScheme, Version,
+    AlertDescription, Peer, Role, SignatureScheme, Version,
     crypto::key::{PublicKey, Signed},
     handshake::{
         self, Fault, Look, Negotiated, PeerCertificate, Refusal, Work,
@@ -61,8 +61,15 @@ pub(crate) struct Secrets {
 }
 
 impl Step {
-    pub(super) fn expected(&self) -> Kind {
-        match self {
+    /// Whether this kind of message comes next.
+    pub(super) fn expects(&self, peer: Peer, kind: Kind) -> bool {
+        let expected = match self {
+            // RFC 8827 §6.5: a peer of WebRTC asks who we are. Elsewhere it may not care.
+            Self::CertificateRequest(_)
+                if peer != Peer::Fingerprints && kind == Kind::Certificate =>
+            {
+                return true;
+            }
             Self::EncryptedExtensions(_) => Kind::EncryptedExtensions,
             Self::CertificateRequest(_) => Kind::CertificateRequest,
             Self::ServerCertificate(_) | Self::ClientCertificate(_) => Kind::Certificate,
@@ -70,7 +77,8 @@ impl Step {
                 Kind::CertificateVerify
             }
             Self::ServerFinished(_) | Self::ClientFinished(_) => Kind::Finished,
-        }
+        };
+        expected == kind
     }
 
     pub(super) fn weigh(
@@ -88,7 +96,9 @@ impl Step {
                     .map(Accepted::CertificateRequest)
             }
             (
-                Self::ServerCertificate(_) | Self::ClientCertificate(_),
+                Self::CertificateRequest(_)
+                | Self::ServerCertificate(_)
+                | Self::ClientCertificate(_),
                 Message::Certificate13(certificate),
             ) => check_certificate(look, certificate).map(Accepted::Certificate),
             (Self::ServerCertificateVerify(step), Message::CertificateVerify(verify)) => {
@@ -122,6 +132,9 @@ impl Step {
             }
             (Self::CertificateRequest(step), Accepted::CertificateRequest(scheme)) => {
                 step.take(scheme)
+            }
+            (Self::CertificateRequest(step), Accepted::Certificate(certificate)) => {
+                step.pass().take(work, certificate)
             }
             (Self::ServerCertificate(step), Accepted::Certificate(certificate)) => {
                 step.take(work, certificate)
@@ -165,6 +178,8 @@ impl Keyed {
             Role::Server => (&keyed.server, &keyed.client),
         };
         work.records.set_version(Version::Dtls13);
+        // RFC 9147 §5.2: behind the ServerHello every message is protected.
+        work.reassembly.forget_clear();
         work.install_read(HANDSHAKE_EPOCH, read)?;
         work.install_write(HANDSHAKE_EPOCH, write)?;
         Ok(keyed)

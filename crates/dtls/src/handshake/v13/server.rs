@@ -1,5 +1,5 @@
 use crate::{
-    AlertDescription, Group, Role, SignatureScheme, Version,
+    AlertDescription, Group, Peer, Role, SignatureScheme, Version,
     crypto::{
         key::{PublicKey, Signed},
         share,
@@ -36,7 +36,7 @@ pub(in crate::handshake) struct ExpectFinished {
     pub(super) keyed: Keyed,
     group: Group,
     secrets: Secrets,
-    signed: Signed,
+    identity: proof::Identity,
 }
 
 /// The server's flight, but for its signature.
@@ -90,6 +90,19 @@ pub(in crate::handshake) fn start(
     }
     let answers = EncryptedExtensions { extensions };
     work.say(HANDSHAKE_EPOCH, &Message::EncryptedExtensions(answers));
+    if work.config.peer != Peer::Nobody {
+        say_request(work);
+    }
+    let pending = work.say_certificate(&keyed, choice.scheme, Role::Server);
+    let flight = FirstFlight {
+        keyed,
+        group: choice.group,
+        scheme: choice.scheme,
+    };
+    signing::sign(work, pending, Resume::V13Server(Box::new(flight)))
+}
+
+fn say_request(work: &mut Work<'_>) {
     let mut extensions = Extensions::default();
     let schemes = negotiate::schemes(work.config, Some(Version::Dtls13));
     extensions.push_numbers(extension::SIGNATURE_ALGORITHMS, &schemes);
@@ -98,13 +111,6 @@ pub(in crate::handshake) fn start(
         extensions,
     };
     work.say(HANDSHAKE_EPOCH, &Message::CertificateRequest13(request));
-    let pending = work.say_certificate(&keyed, choice.scheme, Role::Server);
-    let flight = FirstFlight {
-        keyed,
-        group: choice.group,
-        scheme: choice.scheme,
-    };
-    signing::sign(work, pending, Resume::V13Server(Box::new(flight)))
 }
 
 impl FirstFlight {
@@ -118,6 +124,16 @@ impl FirstFlight {
         let secrets = self.keyed.secrets(work, Role::Server)?;
         // For alerts and ACKs; payload waits for the client's Finished.
         work.install_write(APPLICATION_EPOCH, &secrets.write)?;
+        if let Some(unasked) = proof::check_unasked(work.config.peer, Role::Server) {
+            let step = ExpectFinished {
+                keyed: self.keyed,
+                group: self.group,
+                secrets,
+                identity: proof::Identity::Unasked(unasked),
+            };
+            let step = Step::ClientFinished(Box::new(step));
+            return Ok(handshake::Step::V13(step));
+        }
         let step = ExpectCertificate {
             keyed: self.keyed,
             group: self.group,
@@ -146,7 +162,7 @@ impl ExpectCertificateVerify {
             keyed: self.keyed,
             group: self.group,
             secrets: self.secrets,
-            signed,
+            identity: proof::Identity::Signed(signed),
         }))
     }
 }
@@ -163,7 +179,7 @@ impl ExpectFinished {
             self.keyed.negotiated,
             self.group,
             handshake::Secrets::V13(Box::new(self.secrets)),
-            self.signed,
+            self.identity,
             finished,
         );
         Ok(handshake::Step::Complete(Some(Box::new(session))))

@@ -7,6 +7,7 @@ mod dtls;
 mod frame;
 mod ice;
 mod media;
+mod stats;
 
 pub(super) use channel::{
     channel_error, channel_state, max_packet_life_time, max_retransmits, message, parameters,
@@ -21,10 +22,15 @@ pub use frame::Cutter;
 pub(super) use frame::{shown_frame, shown_packet};
 pub(super) use ice::{
     credentials, gathering_state, ice_config, ice_path, ice_role, ice_state, interfaces,
-    local_candidate, path, remote_candidate, shown_pair, shown_role, transport_policy,
+    local_candidate, path, relay_protocol, remote_candidate, request, servers, shown_pair,
+    shown_role, transport_policy,
 };
 pub use media::capabilities_of;
 pub(super) use media::{
     codec_of, direction, encoding, equip, section, shown_codecs, shown_direction, shown_extensions,
     shown_receive_parameters,
+};
+pub(super) use stats::{
+    stats_candidate_type, stats_channel_state, stats_dtls_role, stats_dtls_state, stats_ice_role,
+    stats_ice_state, stats_pair_state, stats_tcp_type,
 };

@@ -134,6 +134,12 @@ impl Data {
         self.session.channel(id.0)
     }
 
+    /// All channels that are not forgotten.
+    pub(super) fn all_channels(&self) -> impl Iterator<Item = (ChannelId, &datachannel::Channel)> {
+        let known = self.channels.keys();
+        known.filter_map(|id| Some((*id, self.channel(*id)?)))
+    }
+
     /// The stream of a channel that is not closed: that of a closed one may be another's.
     fn living_stream(&self, id: ChannelId) -> Option<u16> {
         let channel = self.channel(id)?;

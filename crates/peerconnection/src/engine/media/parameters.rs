@@ -119,11 +119,14 @@ fn check_ranges(kind: MediaKind, encodings: &mut [RtpEncodingParameters]) -> Res
         }
         if encoding
             .scale_resolution_down_by
-            .is_some_and(|it| !(it >= 1.0))
+            .is_some_and(|it| it.is_nan() || it < 1.0)
         {
             return Err(out_of_range("a picture is never made larger"));
         }
-        if encoding.max_framerate.is_some_and(|it| !(it >= 0.0)) {
+        if encoding
+            .max_framerate
+            .is_some_and(|it| it.is_nan() || it < 0.0)
+        {
             return Err(out_of_range("a frame rate is never below 0"));
         }
     }

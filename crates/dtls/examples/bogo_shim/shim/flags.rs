@@ -1,0 +1,195 @@
+//! What the runner says on the command line.
+
+use std::{fs, io, time::Duration};
+
+use oxirtc_dtls::{Certificate, Config, Group, Peer, SrtpProfile, Version};
+
+/// A flag, or a value of one, that asks for something that we do not have.
+pub(crate) struct Unknown(pub(crate) String);
+
+#[derive(Default)]
+pub(crate) struct Flags {
+    pub(crate) port: u16,
+    pub(crate) shim_id: u64,
+    pub(crate) ipv6: bool,
+    pub(crate) server: bool,
+    pub(crate) room: usize,
+    pub(crate) initial_timeout: Option<Duration>,
+    pub(crate) verify_fail: bool,
+    pub(crate) writes_first: bool,
+    pub(crate) initial_write: String,
+    pub(crate) shuts_down: bool,
+    pub(crate) key_update: bool,
+    pub(crate) export_length: usize,
+    pub(crate) export_label: String,
+    pub(crate) export_context: String,
+    pub(crate) use_export_context: bool,
+    pub(crate) expect_version: Option<u16>,
+    pub(crate) expect_group: Option<u16>,
+    pub(crate) expect_alpn: Option<String>,
+    pub(crate) asks_for_handshaker: bool,
+    dtls: bool,
+    certificate: Option<String>,
+    key: Option<String>,
+    /// A server asks for a certificate.
+    asks: bool,
+    oldest: Option<u16>,
+    newest: Option<u16>,
+    without: Vec<Version>,
+    groups: Vec<Group>,
+    srtp: Vec<SrtpProfile>,
+    alpn: Vec<String>,
+}
+
+impl Flags {
+    pub(crate) fn parse(mut arguments: impl Iterator<Item = String>) -> Result<Self, Unknown> {
+        let mut flags = Self {
+            room: 1200,
+            initial_write: "hello".to_owned(),
+            ..Self::default()
+        };
+        while let Some(flag) = arguments.next() {
+            if !flags.parse_switch(&flag) {
+                let value = arguments.next();
+                let value = value.ok_or(Unknown(flag.clone()))?;
+                flags
+                    .parse_value(&flag, &value)
+                    .ok_or_else(|| Unknown(format!("{flag} {value}")))?;
+            }
+        }
+        match flags.dtls || flags.asks_for_handshaker {
+            true => Ok(flags),
+            false => Err(Unknown("anything but -dtls".to_owned())),
+        }
+    }
+
+    /// Those without a value.
+    fn parse_switch(&mut self, flag: &str) -> bool {
+        match flag {
+            "-dtls" => self.dtls = true,
+            "-server" => self.server = true,
+            "-ipv6" => self.ipv6 = true,
+            "-verify-peer" | "-require-any-client-certificate" => self.asks = true,
+            "-verify-fail" => self.verify_fail = true,
+            "-shim-writes-first" => self.writes_first = true,
+            "-shim-shuts-down" => self.shuts_down = true,
+            "-key-update" => self.key_update = true,
+            "-use-export-context" => self.use_export_context = true,
+            "-no-tls13" => self.without.push(Version::Dtls13),
+            "-no-tls12" => self.without.push(Version::Dtls12),
+            "-is-handshaker-supported" => self.asks_for_handshaker = true,
+            // What we never do, or always.
+            "-no-tls11"
+            | "-no-tls1"
+            | "-no-ticket"
+            | "-expect-extended-master-secret"
+            | "-use-custom-verify-callback"
+            | "-expect-no-session"
+            | "-expect-session-miss"
+            | "-server-preference" => {}
+            _ => return false,
+        }
+        true
+    }
+
+    /// Those with one; `None` where we cannot do as it says.
+    fn parse_value(&mut self, flag: &str, value: &str) -> Option<()> {
+        match flag {
+            "-port" => self.port = value.parse().ok()?,
+            "-shim-id" => self.shim_id = value.parse().ok()?,
+            "-cert-file" => self.certificate = Some(value.to_owned()),
+            "-key-file" => self.key = Some(value.to_owned()),
+            "-min-version" => self.oldest = Some(value.parse().ok()?),
+            "-max-version" => self.newest = Some(value.parse().ok()?),
+            "-expect-version" => self.expect_version = Some(wire(value.parse().ok()?)?.id()),
+            "-curves" => self.groups.push(Group::from_id(value.parse().ok()?)?),
+            "-expect-curve-id" => self.expect_group = Some(value.parse().ok()?),
+            "-mtu" => self.room = value.parse().ok()?,
+            "-initial-timeout-duration-ms" => {
+                self.initial_timeout = Some(Duration::from_millis(value.parse().ok()?));
+            }
+            "-srtp-profiles" => self.srtp = value.split(':').map(profile).collect::<Option<_>>()?,
+            "-advertise-alpn" => self.alpn = names(value.as_bytes())?,
+            "-select-alpn" => self.alpn = vec![value.to_owned()],
+            "-expect-alpn" => self.expect_alpn = Some(value.to_owned()),
+            "-shim-initial-write" => self.initial_write = value.to_owned(),
+            "-export-keying-material" => self.export_length = value.parse().ok()?,
+            "-export-label" => self.export_label = value.to_owned(),
+            "-export-context" => self.export_context = value.to_owned(),
+            // Nothing is resumed.
+            "-resume-count" => return (value == "0").then_some(()),
+            // We look at keys, not at who vouches for them; and write no corpora.
+            "-trust-cert" | "-write-settings" => {}
+            _ => return None,
+        }
+        Some(())
+    }
+
+    /// The one of the files that were named.
+    pub(crate) fn certificate(&self) -> io::Result<Option<Certificate>> {
+        let (Some(certificate), Some(key)) = (&self.certificate, &self.key) else {
+            return Ok(None);
+        };
+        let pem = fs::read_to_string(certificate)? + &fs::read_to_string(key)?;
+        let certificate = Certificate::from_pem(&pem).map_err(io::Error::other)?;
+        Ok(Some(certificate))
+    }
+
+    pub(crate) fn configure(&self, certificate: Certificate) -> Config {
+        let peer = match self.server && !self.asks {
+            true => Peer::Nobody,
+            false => Peer::Owner,
+        };
+        let bound = |version: Option<u16>| version.and_then(wire);
+        let (oldest, newest) = (bound(self.oldest), bound(self.newest));
+        // Numbers fall in DTLS.
+        let within = |version: &Version| {
+            !self.without.contains(version)
+                && oldest.is_none_or(|oldest| version.id() <= oldest.id())
+                && newest.is_none_or(|newest| version.id() >= newest.id())
+        };
+        let versions: Vec<Version> = Version::ALL.into_iter().filter(within).collect();
+        let alpn: Vec<&str> = self.alpn.iter().map(String::as_str).collect();
+        let config = Config::new(certificate)
+            .peer(peer)
+            .versions(&versions)
+            .srtp_profiles(&self.srtp)
+            .alpn(&alpn)
+            // The lane loses nothing, so every fault is the peer's.
+            .doubt(Duration::ZERO);
+        match self.groups.is_empty() {
+            true => config,
+            false => config.groups(&self.groups),
+        }
+    }
+}
+
+/// A version by the number of DTLS or of the TLS that it is made of.
+fn wire(number: u16) -> Option<Version> {
+    match number {
+        0x0303 => Some(Version::Dtls12),
+        0x0304 => Some(Version::Dtls13),
+        other => Version::from_id(other),
+    }
+}
+
+fn profile(name: &str) -> Option<SrtpProfile> {
+    match name {
+        "SRTP_AES128_CM_SHA1_80" => Some(SrtpProfile::Aes128CmSha1_80),
+        "SRTP_AES128_CM_SHA1_32" => Some(SrtpProfile::Aes128CmSha1_32),
+        "SRTP_AEAD_AES_128_GCM" => Some(SrtpProfile::AeadAes128Gcm),
+        "SRTP_AEAD_AES_256_GCM" => Some(SrtpProfile::AeadAes256Gcm),
+        _ => None,
+    }
+}
+
+/// As they stand in the extension: each behind its length.
+fn names(mut list: &[u8]) -> Option<Vec<String>> {
+    let mut names = Vec::new();
+    while let Some((length, rest)) = list.split_first() {
+        let (name, rest) = rest.split_at_checked(usize::from(*length))?;
+        names.push(String::from_utf8(name.to_vec()).ok()?);
+        list = rest;
+    }
+    Some(names)
+}

@@ -1,0 +1,44 @@
+//! Nonces are record numbers, and each is used once: in full over 10^6 records, with keys that change.
+
+use std::collections::HashSet;
+
+use crate::{
+    Version,
+    tests::support::{Pair, config_of, ms, perfect, times},
+};
+
+/// In 1.2 the nonce stands in the record.
+#[test]
+fn of_1_2_are_distinct_on_the_wire() {
+    let mut pair = Pair::new(config_of(Version::Dtls12, 0), config_of(Version::Dtls12, 1));
+    pair.connect();
+    let mut nonces = HashSet::new();
+    for _ in 0..times(10_000, 1_000_000) {
+        let datagram = pair.client.seal(b"x");
+        let nonce: [u8; 8] = datagram[13..21].try_into().unwrap();
+        assert!(nonces.insert(nonce));
+    }
+}
+
+/// In 1.3 it is made of the number, with a part that the key brings.
+#[test]
+fn of_1_3_are_distinct_under_each_key() {
+    let mut pair = Pair::new(config_of(Version::Dtls13, 0), config_of(Version::Dtls13, 1));
+    pair.connect();
+    let mut numbers = HashSet::new();
+    let rounds = times(10_000, 1_000_000);
+    for round in 0..rounds {
+        let (epoch, _) = pair.client.connection.epochs();
+        let left = pair.client.connection.records_left(epoch);
+        assert!(numbers.insert((epoch, left)));
+        drop(pair.client.seal(b"x"));
+        assert_eq!(pair.client.connection.records_left(epoch), left - 1);
+        if round % (rounds / 5) == 0 {
+            let now = pair.now;
+            pair.client.connection.update_keys(now, true).unwrap();
+            pair.run(ms(100), &mut perfect());
+        }
+    }
+    let epochs: HashSet<u16> = numbers.iter().map(|(epoch, _)| *epoch).collect();
+    assert_eq!(epochs.len(), 6);
+}

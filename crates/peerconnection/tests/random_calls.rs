@@ -1,0 +1,354 @@
+//! Calls in any order, with good and bad arguments, in any state: each ends at once, with a result or with an error that its
+//! documentation names.
+//!
+//! A sample by default; 1,000,000 calls with `OXIRTC_FULL=1`.
+
+mod pair;
+
+use std::{env, time::Duration};
+
+use oxirtc_netsim::{Link, ms};
+use oxirtc_peerconnection::{
+    BundlePolicy, Configuration, DataChannelInit, Error, ErrorKind, IceCandidateInit, IceServer,
+    IceTransportPolicy, Message, OfferOptions, SdpType, SessionDescription, SignalingState,
+    engine::{ChannelId, SendError},
+};
+use pair::Pair;
+
+const CALLS_OF_A_SEED: u64 = 1_000;
+
+struct Calls {
+    pair: Pair,
+    random: u64,
+    /// Descriptions that were made or told, good and stale.
+    descriptions: Vec<SessionDescription>,
+    candidates: Vec<IceCandidateInit>,
+    channels: [Vec<ChannelId>; 2],
+    refused: u64,
+}
+
+impl Calls {
+    fn new(seed: u64) -> Self {
+        Self {
+            pair: Pair::new(seed, Link::new(seed).delay(ms(3))),
+            random: seed,
+            descriptions: Vec::new(),
+            candidates: Vec::new(),
+            channels: Default::default(),
+            refused: 0,
+        }
+    }
+
+    /// SplitMix64.
+    fn below(&mut self, bound: usize) -> usize {
+        self.random = self.random.wrapping_add(0x9e37_79b9_7f4a_7c15);
+        let mut word = self.random;
+        word = (word ^ (word >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
+        word = (word ^ (word >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
+        ((word ^ (word >> 31)) % bound as u64) as usize
+    }
+
+    /// Some description: made here or there, now or earlier, of this or another type, whole or damaged.
+    fn description(&mut self) -> SessionDescription {
+        let kinds = [
+            SdpType::Offer,
+            SdpType::Answer,
+            SdpType::Pranswer,
+            SdpType::Rollback,
+        ];
+        let recent = self.descriptions.len().min(6);
+        let mut description = match recent {
+            0 => SessionDescription::offer(""),
+            _ => {
+                let back = self.below(recent);
+                self.descriptions[self.descriptions.len() - 1 - back].clone()
+            }
+        };
+        match self.below(8) {
+            0 => description.kind = kinds[self.below(4)],
+            1 => {
+                let at = self.below(description.sdp.len() + 1);
+                if description.sdp.is_char_boundary(at) {
+                    description.sdp.truncate(at);
+                }
+            }
+            2 => {
+                let lines: Vec<_> = description.sdp.lines().collect();
+                let gone = self.below(lines.len() + 1);
+                let kept = lines.iter().enumerate().filter(|(index, _)| *index != gone);
+                description.sdp = kept.flat_map(|(_, line)| [*line, "\r\n"]).collect();
+            }
+            3 => {
+                description.sdp = description
+                    .sdp
+                    .replace("m=application 9", "m=application 0")
+            }
+            _ => {}
+        }
+        description
+    }
+
+    fn candidate(&mut self) -> IceCandidateInit {
+        let mut candidate = match self.candidates.len() {
+            0 => IceCandidateInit::default(),
+            length => {
+                let at = self.below(length);
+                self.candidates[at].clone()
+            }
+        };
+        match self.below(8) {
+            0 => candidate.sdp_mid = Some("none".into()),
+            1 => (candidate.sdp_mid, candidate.sdp_m_line_index) = (None, Some(7)),
+            2 => (candidate.sdp_mid, candidate.sdp_m_line_index) = (None, None),
+            3 => candidate.candidate = "candidate:nonsense".into(),
+            4 => candidate.username_fragment = Some("unknown".into()),
+            5 => candidate.candidate.clear(),
+            _ => {}
+        }
+        candidate
+    }
+
+    fn configuration(&mut self, side: usize) -> Configuration {
+        let mut configuration = self.pair.ends[side].engine.configuration().clone();
+        match self.below(8) {
+            0 => configuration.bundle_policy = BundlePolicy::MaxBundle,
+            1 => configuration.ice_transport_policy = IceTransportPolicy::All,
+            2 => configuration.ice_servers = vec![IceServer::new("stun:host")],
+            3 => configuration.ice_servers = vec![IceServer::new("nonsense")],
+            4 => configuration.ice_servers = vec![IceServer::new("turn:host")],
+            5 => configuration.ice_candidate_pool_size = 1,
+            _ => {}
+        }
+        configuration
+    }
+
+    fn init(&mut self) -> DataChannelInit {
+        let mut init = DataChannelInit::default();
+        match self.below(8) {
+            0 => (init.negotiated, init.id) = (true, Some(self.below(65_536) as u16)),
+            1 => init.negotiated = true,
+            2 => (init.max_retransmits, init.max_packet_life_time) = (Some(1), Some(1)),
+            3 => init.protocol = "p".repeat(70_000),
+            4 => init.ordered = false,
+            _ => {}
+        }
+        init
+    }
+
+    fn channel(&mut self, side: usize) -> Option<ChannelId> {
+        let there = self.pair.ends[side].channels.iter();
+        let all: Vec<_> = self.channels[side].iter().chain(there).copied().collect();
+        let at = self.below(all.len().max(1));
+        all.get(at).copied()
+    }
+
+    /// One call, and what it may answer.
+    fn call(&mut self) {
+        let side = self.below(2);
+        match self.below(30) {
+            0..=11 => self.describe(side),
+            12..=18 => self.hear(side),
+            19..=21 => self.arrange(side),
+            22..=23 => self.send(side),
+            24..=25 => self.end(side),
+            26 => self.look(side),
+            _ => {
+                let time = Duration::from_millis(self.below(200) as u64);
+                self.pair.run(time);
+            }
+        }
+    }
+
+    fn describe(&mut self, side: usize) {
+        let now = self.pair.now;
+        match self.below(12) {
+            0..=3 => {
+                let ice_restart = self.below(8) == 0;
+                let engine = &mut self.pair.ends[side].engine;
+                let made = engine.create_offer(&OfferOptions { ice_restart });
+                self.made("createOffer", made);
+            }
+            4..=6 => {
+                let made = self.pair.ends[side].engine.create_answer();
+                self.made("createAnswer", made);
+            }
+            7..=9 => {
+                let engine = &mut self.pair.ends[side].engine;
+                let set = engine.set_local_description(now, None);
+                let description = engine.local_description();
+                self.judge("setLocalDescription", set, LOCAL);
+                self.descriptions.extend(description);
+            }
+            _ => {
+                let description = Some(self.description());
+                let engine = &mut self.pair.ends[side].engine;
+                let set = engine.set_local_description(now, description);
+                self.judge("setLocalDescription", set, LOCAL);
+            }
+        }
+    }
+
+    fn hear(&mut self, side: usize) {
+        let now = self.pair.now;
+        if self.below(7) < 5 {
+            let description = self.description();
+            let engine = &mut self.pair.ends[side].engine;
+            let set = engine.set_remote_description(now, description);
+            self.judge("setRemoteDescription", set, REMOTE);
+        } else {
+            let candidate = self.candidate();
+            let engine = &mut self.pair.ends[side].engine;
+            let added = engine.add_ice_candidate(now, &candidate);
+            let kinds = &[
+                ErrorKind::Type,
+                ErrorKind::InvalidState,
+                ErrorKind::Operation,
+            ];
+            self.judge("addIceCandidate", added, kinds);
+        }
+    }
+
+    fn arrange(&mut self, side: usize) {
+        let now = self.pair.now;
+        match self.below(3) {
+            0 => {
+                let init = self.init();
+                let long = self.below(8) == 0;
+                let label = "l".repeat(if long { 70_000 } else { 1 });
+                let engine = &mut self.pair.ends[side].engine;
+                let made = engine.create_data_channel(now, &label, &init);
+                self.channels[side].extend(made.as_ref().ok());
+                self.judge("createDataChannel", made.map(drop), CHANNEL);
+            }
+            1 => {
+                let configuration = self.configuration(side);
+                let engine = &mut self.pair.ends[side].engine;
+                let set = engine.set_configuration(configuration);
+                let kinds = &[
+                    ErrorKind::InvalidState,
+                    ErrorKind::InvalidModification,
+                    ErrorKind::InvalidAccess,
+                    ErrorKind::Syntax,
+                ];
+                self.judge("setConfiguration", set, kinds);
+            }
+            _ => self.pair.ends[side].engine.restart_ice(),
+        }
+    }
+
+    fn end(&mut self, side: usize) {
+        let (now, dice) = (self.pair.now, self.below(40));
+        let channel = self.channel(side);
+        let engine = &mut self.pair.ends[side].engine;
+        match (dice, channel) {
+            (0, _) => {
+                engine.close(now);
+                assert_eq!(engine.signaling_state(), SignalingState::Closed);
+            }
+            (1..=19, Some(channel)) => {
+                engine.close_channel(now, channel);
+                let _unread = engine.read(now, channel);
+            }
+            (_, Some(channel)) => engine.forget_channel(now, channel),
+            (_, None) => {}
+        }
+    }
+
+    fn send(&mut self, side: usize) {
+        let Some(channel) = self.channel(side) else {
+            return;
+        };
+        let length = [0, 10, 3_000, 300_000][self.below(4)];
+        let now = self.pair.now;
+        let message = Message::from(vec![1; length]);
+        let engine = &mut self.pair.ends[side].engine;
+        match engine.send(now, channel, &message) {
+            Ok(()) | Err(SendError::Full) => {}
+            Err(SendError::Refused(error)) => {
+                self.judge("send", Err(error), CHANNEL);
+            }
+        }
+    }
+
+    fn look(&mut self, side: usize) {
+        let now = self.pair.now;
+        let engine = &self.pair.ends[side].engine;
+        let report = engine.stats(now);
+        for object in &report {
+            for id in object.references() {
+                assert!(report.get(id).is_some(), "{object:?}");
+            }
+        }
+        assert_eq!(
+            engine.is_closed(),
+            engine.signaling_state() == SignalingState::Closed
+        );
+        for task in &self.pair.ends[1 - side].tasks {
+            for event in task {
+                if let oxirtc_peerconnection::engine::Event::IceCandidate(Some(it)) = event {
+                    self.candidates.push(it.to_init());
+                }
+            }
+        }
+        self.pair.ends[1 - side].tasks.clear();
+        let many = self.candidates.len().saturating_sub(8);
+        self.candidates.drain(..many);
+    }
+
+    fn made(&mut self, name: &str, made: Result<SessionDescription, Error>) {
+        self.descriptions.extend(made.as_ref().ok().cloned());
+        self.judge(name, made.map(drop), &[ErrorKind::InvalidState]);
+    }
+
+    fn judge(&mut self, name: &str, result: Result<(), Error>, documented: &[ErrorKind]) {
+        if let Err(error) = result {
+            self.refused += 1;
+            assert!(documented.contains(&error.kind()), "{name}: {error:?}");
+        }
+    }
+}
+
+const LOCAL: &[ErrorKind] = &[
+    ErrorKind::InvalidState,
+    ErrorKind::InvalidModification,
+    ErrorKind::InvalidAccess,
+    ErrorKind::Operation,
+];
+const REMOTE: &[ErrorKind] = &[
+    ErrorKind::InvalidState,
+    ErrorKind::InvalidAccess,
+    ErrorKind::Operation,
+];
+
+const CHANNEL: &[ErrorKind] = &[
+    ErrorKind::InvalidState,
+    ErrorKind::Type,
+    ErrorKind::Operation,
+];
+
+/// [11.3-08] Nothing that an application or its signalling says ends in anything but a documented error.
+#[test]
+fn calls_in_any_order_end_in_documented_errors() {
+    let calls = if env::var_os("OXIRTC_FULL").is_some() {
+        1_000_000
+    } else {
+        20_000
+    };
+    let (mut refused, mut connected) = (0, 0);
+    for seed in 0..calls / CALLS_OF_A_SEED {
+        println!("seed {seed}");
+        let mut game = Calls::new(seed);
+        for _ in 0..CALLS_OF_A_SEED {
+            game.call();
+        }
+        refused += game.refused;
+        connected += u64::from(
+            game.pair
+                .ends
+                .iter()
+                .any(|it| it.engine.counters().round_trip.is_some()),
+        );
+    }
+    println!("{calls} calls, {refused} of them refused; {connected} connections had a path");
+    assert!(refused > calls / 10 && refused < calls, "{refused}");
+}
