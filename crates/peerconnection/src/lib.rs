@@ -33,7 +33,8 @@ pub use candidate::{
 };
 pub use certificate::{Certificate, DtlsFingerprint, KeyAlgorithm};
 pub use configuration::{
-    BundlePolicy, Configuration, IceServer, IceTransportPolicy, RtcpMuxPolicy, Settings,
+    BundlePolicy, Configuration, CongestionControl, IceServer, IceTransportPolicy, RtcpMuxPolicy,
+    Settings,
 };
 pub use description::{OfferOptions, SdpType, SessionDescription};
 #[cfg(feature = "tokio")]
