@@ -47,7 +47,8 @@ pub use media::{Codec, EncodedFrame, FrameKind, Layer, MediaKind, Rotation, RtpP
 pub use message::{DataChannelInit, Message, MessageCounts, Priority};
 pub use parameters::{
     RtcpParameters, RtpCapabilities, RtpCodec, RtpCodecParameters, RtpEncodingParameters,
-    RtpHeaderExtensionParameters, RtpReceiveParameters, RtpSendParameters, RtpTransceiverDirection,
+    RtpHeaderExtensionParameters, RtpReceiveParameters, RtpSendParameters, RtpSource,
+    RtpTransceiverDirection,
 };
 pub use path::Protocol;
 pub use state::{
