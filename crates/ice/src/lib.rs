@@ -17,8 +17,11 @@ mod generation;
 mod head;
 mod hold;
 mod pair;
+mod relay;
 mod select;
+mod server;
 mod set;
+mod source;
 mod state;
 mod stats;
 mod tables;
@@ -35,6 +38,7 @@ pub use crate::{
     generation::{Generation, GenerationId, Plan, RemoteIce},
     head::{Head, head},
     pair::PairState,
+    server::{RelayProtocol, Server, ServerKind},
     set::ChecklistSet,
     stats::{Drops, PairStats, Stats},
     way::Way,

@@ -6,15 +6,16 @@ use std::time::SystemTime;
 
 use serde::{Deserialize, Deserializer, Serialize};
 
-use crate::{Certificate, Error, ErrorKind, label::Label};
+use crate::{Certificate, Error, ErrorKind};
+pub(crate) use server::{Server, Service};
 
 /// `RTCConfiguration` (W3C §4.2.1).
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase", default)]
 #[doc(alias = "RTCConfiguration")]
 pub struct Configuration {
-    /// STUN and TURN servers. At most 32 count. Gathering with them is not built yet: they are
-    /// checked and kept.
+    /// STUN and TURN servers: `stun:`, `turn:` over UDP or TCP, `turns:`. At most 32 entries count, and of their
+    /// URLs the first 16. What is set later counts from the next ICE restart on.
     pub ice_servers: Vec<IceServer>,
     /// Which candidates may be used.
     pub ice_transport_policy: IceTransportPolicy,
@@ -116,18 +117,10 @@ impl Configuration {
             .try_for_each(server::check)
     }
 
-    /// Names the servers that are configured and not asked, as nothing asks them yet.
-    pub(crate) fn warn_of_servers(&self, label: Label) {
-        let urls = self
-            .ice_servers
-            .iter()
-            .take(MAX_SERVERS)
-            .flat_map(|it| &it.urls);
-        for url in urls {
-            log::warn!(
-                "{label}: {url} will not be asked: STUN and TURN servers are not built yet, and only addresses of this machine are candidates"
-            );
-        }
+    /// The servers that its URLs name.
+    pub(crate) fn servers(&self) -> Vec<Server> {
+        let servers = self.ice_servers.iter().take(MAX_SERVERS);
+        servers.flat_map(server::parse).collect()
     }
 
     fn check_change(&self, old: &Self, described: bool) -> Result<(), Error> {

@@ -29,7 +29,7 @@ pub use api::{
 };
 pub use candidate::{
     IceCandidate, IceCandidateError, IceCandidateInit, IceCandidateType, IceComponent,
-    IceTcpCandidateType,
+    IceServerTransportProtocol, IceTcpCandidateType,
 };
 pub use certificate::{Certificate, DtlsFingerprint, KeyAlgorithm};
 pub use configuration::{

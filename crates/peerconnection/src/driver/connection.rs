@@ -30,11 +30,7 @@ pub(super) fn open(
     let carrier = TokioCarrier::new(runtime.clone(), task.clone(), ways);
     let (connection, engine) =
         PeerConnection::with_carrier(configuration, settings, seed()?, wall(), carrier)?;
-    engine.look(|carrier| {
-        if let Some(share) = carrier.share() {
-            share.attach(engine.erased().downgrade());
-        }
-    });
+    engine.look(|carrier| carrier.attach(&engine));
     engine.drive(|now, engine, _| engine.handle_interfaces(now, interfaces));
     runtime.spawn(run(Task(engine), task));
     Ok(connection)

@@ -51,7 +51,7 @@ impl Endpoint {
             io::Error::new(io::ErrorKind::InvalidInput, "there is no address to bind");
         for address in address.to_socket_addrs()? {
             match sockets(address) {
-                Ok(sockets) => return Ok(Self::on(runtime, sockets)),
+                Ok(sockets) => return Ok(Self::on(runtime, sockets, true)),
                 Err(error) => refused = io::Error::new(error.kind(), explain(address, &error)),
             }
         }
@@ -64,12 +64,12 @@ impl Endpoint {
     ///
     /// Outside of a tokio runtime.
     pub fn with_sockets(sockets: Vec<Arc<dyn Socket>>) -> io::Result<Self> {
-        Ok(Self::on(runtime()?, sockets))
+        Ok(Self::on(runtime()?, sockets, false))
     }
 
-    fn on(runtime: Handle, sockets: Vec<Arc<dyn Socket>>) -> Self {
+    fn on(runtime: Handle, sockets: Vec<Arc<dyn Socket>>, of_kernel: bool) -> Self {
         Self {
-            port: Arc::new(Port::open(runtime, sockets)),
+            port: Arc::new(Port::open(runtime, sockets, of_kernel)),
             settings: Settings::default(),
             interfaces: None,
         }
@@ -110,7 +110,7 @@ impl Endpoint {
         if self.port.addresses().any(|it| it.ip().is_loopback()) {
             settings = settings.loopback(true);
         }
-        let ways = Ways::Shared(Share::new(self.port.clone()));
+        let ways = Ways::on(Share::new(self.port.clone()));
         connection::open(
             configuration,
             settings,

@@ -19,6 +19,7 @@ mod receive;
 mod routes;
 mod send;
 mod sockets;
+mod stream;
 
 use tokio::runtime::Handle;
 
@@ -52,7 +53,7 @@ impl PeerConnection {
             Error::new(ErrorKind::InvalidState, message)
         })?;
         let interfaces = interfaces::list().map_err(endpoint::unlisted)?;
-        let ways = Ways::Own(Vec::new());
+        let ways = Ways::default();
         connection::open(configuration, settings, &runtime, ways, &interfaces)
     }
 }

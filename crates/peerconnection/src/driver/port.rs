@@ -25,6 +25,8 @@ pub(super) struct Port {
     routes: Arc<Mutex<Routes>>,
     readers: Vec<AbortHandle>,
     runtime: Handle,
+    /// The sockets are the kernel's, so that it may be asked for more of them.
+    of_kernel: bool,
 }
 
 /// One connection's share of a port, given back when it is dropped.
@@ -41,7 +43,7 @@ struct Reader(Arc<Mutex<Routes>>);
 
 impl Port {
     /// Reads from the sockets on this runtime, for as long as the port is held.
-    pub(super) fn open(runtime: Handle, sockets: Vec<Arc<dyn Socket>>) -> Self {
+    pub(super) fn open(runtime: Handle, sockets: Vec<Arc<dyn Socket>>, of_kernel: bool) -> Self {
         let routes = Arc::<Mutex<Routes>>::default();
         let reader = |socket: &Arc<dyn Socket>| {
             let reading = read(Reader(routes.clone()), socket.clone());
@@ -53,6 +55,7 @@ impl Port {
             routes,
             readers,
             runtime,
+            of_kernel,
         }
     }
 
@@ -95,6 +98,11 @@ impl Share {
         sockets
             .find(|socket| covers(socket.local_address().ip(), path.local.ip()))
             .cloned()
+    }
+
+    /// Whether a connection may have a socket of its own beside the port.
+    pub(super) fn allows_own(&self) -> bool {
+        self.port.of_kernel
     }
 
     pub(super) fn route(&self, route: Route) {
