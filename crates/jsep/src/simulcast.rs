@@ -95,7 +95,6 @@ impl Layers {
 
     /// What an answer takes of an offer: the layers that the offerer sends, and of those that it takes the
     /// ones that are ours to send, in its order. A layer whose formats are none of the `accepted` ones is left out.
-    #[must_use]
     pub fn answer(offered: &Self, ours: &[Layer], accepted: &[u8]) -> Self {
         let send = offered.receive.iter().filter_map(|wanted| {
             let own = ours.iter().find(|it| it.rid == wanted.rid)?;
@@ -108,15 +107,6 @@ impl Layers {
         Self {
             send: send.collect(),
             receive: receive.filter_map(|it| it.within(accepted)).collect(),
-        }
-    }
-
-    /// What the author of the other description sees.
-    #[must_use]
-    pub fn reversed(self) -> Self {
-        Self {
-            send: self.receive,
-            receive: self.send,
         }
     }
 

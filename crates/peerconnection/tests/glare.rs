@@ -132,6 +132,10 @@ impl Game {
                     }
                 }
                 Event::IceCandidate(Some(candidate)) => {
+                    let engine = &self.pair.ends[side].engine;
+                    if !engine.is_described(&candidate) {
+                        continue;
+                    }
                     self.tell(side, Told::Candidate(candidate.to_init()));
                 }
                 _ => {}

@@ -145,14 +145,27 @@ impl Calls {
     /// One call, and what it may answer.
     fn call(&mut self) {
         let side = self.below(2);
-        let now = self.pair.now;
         match self.below(30) {
+            0..=11 => self.describe(side),
+            12..=18 => self.hear(side),
+            19..=21 => self.arrange(side),
+            22..=23 => self.send(side),
+            24..=25 => self.end(side),
+            26 => self.look(side),
+            _ => {
+                let time = Duration::from_millis(self.below(200) as u64);
+                self.pair.run(time);
+            }
+        }
+    }
+
+    fn describe(&mut self, side: usize) {
+        let now = self.pair.now;
+        match self.below(12) {
             0..=3 => {
-                let options = OfferOptions {
-                    ice_restart: self.below(8) == 0,
-                    ..OfferOptions::default()
-                };
-                let made = self.pair.ends[side].engine.create_offer(&options);
+                let ice_restart = self.below(8) == 0;
+                let engine = &mut self.pair.ends[side].engine;
+                let made = engine.create_offer(&OfferOptions { ice_restart });
                 self.made("createOffer", made);
             }
             4..=6 => {
@@ -160,57 +173,57 @@ impl Calls {
                 self.made("createAnswer", made);
             }
             7..=9 => {
-                let set = self.pair.ends[side].engine.set_local_description(now, None);
+                let engine = &mut self.pair.ends[side].engine;
+                let set = engine.set_local_description(now, None);
+                let description = engine.local_description();
                 self.judge("setLocalDescription", set, LOCAL);
-                let description = self.pair.ends[side].engine.local_description();
                 self.descriptions.extend(description);
             }
-            10..=11 => {
-                let description = self.description();
-                let set = self.pair.ends[side]
-                    .engine
-                    .set_local_description(now, Some(description));
+            _ => {
+                let description = Some(self.description());
+                let engine = &mut self.pair.ends[side].engine;
+                let set = engine.set_local_description(now, description);
                 self.judge("setLocalDescription", set, LOCAL);
             }
-            12..=16 => {
-                let description = self.description();
-                let set = self.pair.ends[side]
-                    .engine
-                    .set_remote_description(now, description);
-                self.judge("setRemoteDescription", set, REMOTE);
-            }
-            17..=18 => {
-                let candidate = self.candidate();
-                let added = self.pair.ends[side]
-                    .engine
-                    .add_ice_candidate(now, &candidate);
-                let kinds = &[
-                    ErrorKind::Type,
-                    ErrorKind::InvalidState,
-                    ErrorKind::Operation,
-                ];
-                self.judge("addIceCandidate", added, kinds);
-            }
-            19 => {
+        }
+    }
+
+    fn hear(&mut self, side: usize) {
+        let now = self.pair.now;
+        if self.below(7) < 5 {
+            let description = self.description();
+            let engine = &mut self.pair.ends[side].engine;
+            let set = engine.set_remote_description(now, description);
+            self.judge("setRemoteDescription", set, REMOTE);
+        } else {
+            let candidate = self.candidate();
+            let engine = &mut self.pair.ends[side].engine;
+            let added = engine.add_ice_candidate(now, &candidate);
+            let kinds = &[
+                ErrorKind::Type,
+                ErrorKind::InvalidState,
+                ErrorKind::Operation,
+            ];
+            self.judge("addIceCandidate", added, kinds);
+        }
+    }
+
+    fn arrange(&mut self, side: usize) {
+        let now = self.pair.now;
+        match self.below(3) {
+            0 => {
                 let init = self.init();
-                let label = if self.below(8) == 0 {
-                    "l".repeat(70_000)
-                } else {
-                    "l".into()
-                };
+                let long = self.below(8) == 0;
+                let label = "l".repeat(if long { 70_000 } else { 1 });
                 let engine = &mut self.pair.ends[side].engine;
                 let made = engine.create_data_channel(now, &label, &init);
                 self.channels[side].extend(made.as_ref().ok());
-                let kinds = &[
-                    ErrorKind::InvalidState,
-                    ErrorKind::Type,
-                    ErrorKind::Operation,
-                ];
-                self.judge("createDataChannel", made.map(drop), kinds);
+                self.judge("createDataChannel", made.map(drop), CHANNEL);
             }
-            20 => {
+            1 => {
                 let configuration = self.configuration(side);
-                let set = self.pair.ends[side].engine.set_configuration(configuration);
+                let engine = &mut self.pair.ends[side].engine;
+                let set = engine.set_configuration(configuration);
                 let kinds = &[
                     ErrorKind::InvalidState,
                     ErrorKind::InvalidModification,
@@ -219,32 +232,25 @@ impl Calls {
                 ];
                 self.judge("setConfiguration", set, kinds);
             }
-            21 => self.pair.ends[side].engine.restart_ice(),
-            22..=23 => self.send(side),
-            24 => {
-                if let Some(channel) = self.channel(side) {
-                    let engine = &mut self.pair.ends[side].engine;
-                    engine.close_channel(now, channel);
-                    let _twice = engine.read(now, channel);
-                }
+            _ => self.pair.ends[side].engine.restart_ice(),
+        }
+    }
+
+    fn end(&mut self, side: usize) {
+        let (now, dice) = (self.pair.now, self.below(40));
+        let channel = self.channel(side);
+        let engine = &mut self.pair.ends[side].engine;
+        match (dice, channel) {
+            (0, _) => {
+                engine.close(now);
+                assert_eq!(engine.signaling_state(), SignalingState::Closed);
             }
-            25 => {
-                if let Some(channel) = self.channel(side) {
-                    self.pair.ends[side].engine.forget_channel(now, channel);
-                }
+            (1..=19, Some(channel)) => {
+                engine.close_channel(now, channel);
+                let _unread = engine.read(now, channel);
             }
-            26 => self.look(side),
-            27 if self.below(20) == 0 => {
-                self.pair.ends[side].engine.close(now);
-                assert_eq!(
-                    self.pair.ends[side].engine.signaling_state(),
-                    SignalingState::Closed
-                );
-            }
-            _ => {
-                let time = Duration::from_millis(self.below(200) as u64);
-                self.pair.run(time);
-            }
+            (_, Some(channel)) => engine.forget_channel(now, channel),
+            (_, None) => {}
         }
     }
 
@@ -259,12 +265,7 @@ impl Calls {
         match engine.send(now, channel, &message) {
             Ok(()) | Err(SendError::Full) => {}
             Err(SendError::Refused(error)) => {
-                let kinds = &[
-                    ErrorKind::InvalidState,
-                    ErrorKind::Type,
-                    ErrorKind::Operation,
-                ];
-                self.judge("send", Err(error), kinds);
+                self.judge("send", Err(error), CHANNEL);
             }
         }
     }
@@ -316,6 +317,12 @@ const LOCAL: &[ErrorKind] = &[
 const REMOTE: &[ErrorKind] = &[
     ErrorKind::InvalidState,
     ErrorKind::InvalidAccess,
+    ErrorKind::Operation,
+];
+
+const CHANNEL: &[ErrorKind] = &[
+    ErrorKind::InvalidState,
+    ErrorKind::Type,
     ErrorKind::Operation,
 ];
 

@@ -188,7 +188,7 @@ impl Negotiator {
             }
             self.connection.set_remote_description(description).await?;
             if offer && self.way.echo {
-                self.send_back().await?;
+                send_back(&self.connection).await?;
             }
             if offer {
                 self.describe().await?;
@@ -208,19 +208,6 @@ impl Negotiator {
             }
         } else {
             bail!("the page sent {message}");
-        }
-        Ok(())
-    }
-
-    /// What the browser's offer brings goes back to it, in the same sections.
-    async fn send_back(&self) -> anyhow::Result<()> {
-        for transceiver in self.connection.transceivers() {
-            if transceiver.sender().track().is_none() {
-                let receiver = transceiver.receiver();
-                let sender = transceiver.sender();
-                sender.replace_track(Some(receiver.track())).await?;
-                transceiver.set_direction(RtpTransceiverDirection::SendRecv)?;
-            }
         }
         Ok(())
     }
@@ -268,6 +255,19 @@ impl Negotiator {
             .send(&json!({ "description": description }))
             .await
     }
+}
+
+/// What the browser's offer brings goes back to it, in the same sections.
+async fn send_back(connection: &PeerConnection) -> anyhow::Result<()> {
+    for transceiver in connection.transceivers() {
+        let sender = transceiver.sender();
+        if sender.track().is_none() {
+            let receiver = transceiver.receiver();
+            sender.replace_track(Some(receiver.track())).await?;
+            transceiver.set_direction(RtpTransceiverDirection::SendRecv)?;
+        }
+    }
+    Ok(())
 }
 
 /// Waits for something that a test expects, no longer than tests wait for what takes milliseconds.

@@ -1,6 +1,5 @@
 //! Which sections live, and which of them share a transport (RFC 9143).
 
-use super::media::is_taken;
 use crate::{
     BundlePolicy, Config,
     outline::{Entry, Outline},
@@ -108,4 +107,16 @@ pub(super) fn joins(entry: &Entry, side: Side) -> bool {
         // what is offered to be bundled we bundle
         Side::Remote => true,
     }
+}
+
+/// Whether something can be done with a section of RTP.
+pub(super) fn is_taken(entry: &Entry, config: &Config) -> bool {
+    let Some(kind) = media_kind(entry) else {
+        return false;
+    };
+    let ours = &config.capabilities(kind).codecs;
+    let mut formats = entry.rtp.formats.iter();
+    formats.any(|format| {
+        !format.codec.is_auxiliary() && ours.iter().any(|it| it.is_answer_to(&format.codec))
+    })
 }

@@ -2,7 +2,7 @@
 
 use oxirtc_sdp::Direction;
 
-use super::Agreement;
+use super::{Agreement, Plan, bundle::is_taken};
 use crate::{
     Codecs, Config, Layer, Layers, MediaKind, NumberedExtension, Origin, SdpType, Transceiver,
     TransceiverId,
@@ -26,9 +26,9 @@ impl Agreement {
     }
 
     /// An offer of ours gives transceivers their sections: `plan` is what they were written for.
-    pub(super) fn propose_ours(&mut self, outline: &Outline, plan: &[Option<TransceiverId>]) {
+    pub(super) fn propose_ours(&mut self, outline: &Outline, plan: &[Plan]) {
         for (index, entry) in outline.entries.iter().enumerate() {
-            let planned = plan.get(index).copied().flatten();
+            let planned = plan.get(index).and_then(|it| it.transceiver);
             let Some(id) = planned.filter(|_| !entry.rejected) else {
                 continue;
             };
@@ -153,18 +153,6 @@ impl Agreement {
             !(unused || (it.is_stopped() && !lives))
         });
     }
-}
-
-/// Whether something can be done with a section of RTP.
-pub(crate) fn is_taken(entry: &Entry, config: &Config) -> bool {
-    let Some(kind) = media_kind(entry) else {
-        return false;
-    };
-    let ours = &config.capabilities(kind).codecs;
-    let mut formats = entry.rtp.formats.iter();
-    formats.any(|format| {
-        !format.codec.is_auxiliary() && ours.iter().any(|it| it.is_answer_to(&format.codec))
-    })
 }
 
 /// [4.4.1.6-28]: the peer asks for layers of one that has none yet.

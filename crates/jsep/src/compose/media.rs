@@ -1,5 +1,7 @@
 //! What sections of RTP say in offers and answers of ours.
 
+use oxirtc_sdp::Direction;
+
 use crate::{
     Codecs, Config, Encoding, Layer, Layers, NumberedExtension, SendEncoding, Transceiver,
     codec::Format, numbers::Numbers, outline::Outline, section::Lines,
@@ -30,7 +32,7 @@ pub(super) fn offered(
     Some(Lines {
         direction,
         extensions: numbers.extensions(&capabilities.extensions, fresh || agreement.mixed),
-        streams: transceiver.streams().to_vec(),
+        streams: streams(transceiver),
         layers: Layers { send, receive },
         announced: announced.map(|it| (it, config.cname.clone())),
         formats,
@@ -72,7 +74,7 @@ pub(super) fn answered(
             &capabilities.extensions,
             offer.is_mixed(index),
         ),
-        streams: transceiver.streams().to_vec(),
+        streams: streams(transceiver),
         layers,
         announced: announced.map(|it| (it, config.cname.clone())),
         formats,
@@ -113,6 +115,12 @@ fn in_order(codecs: &Codecs, transceiver: &Transceiver, offered: &[Format]) -> V
         });
     }
     formats
+}
+
+/// RFC 9429 §5.3.1: also where the other end takes nothing, so that it need not be told again.
+fn streams(transceiver: &Transceiver) -> Option<Vec<String>> {
+    let sends = transceiver.direction().is_some_and(Direction::sends);
+    sends.then(|| transceiver.streams().to_vec())
 }
 
 fn layers(encodings: &[Encoding]) -> Vec<Layer> {

@@ -21,8 +21,8 @@ pub(crate) struct Lines {
     pub(crate) direction: Direction,
     pub(crate) formats: Vec<Format>,
     pub(crate) extensions: Vec<NumberedExtension>,
-    /// The streams of our track.
-    pub(crate) streams: Vec<String>,
+    /// The streams of our track, where the application wants to send, whatever comes of it.
+    pub(crate) streams: Option<Vec<String>>,
     /// As we see them.
     pub(crate) layers: Layers,
     /// The one stream that is announced, and the name that joins ours.
@@ -91,8 +91,8 @@ impl Lines {
         let payloads: Vec<_> = payloads.collect();
         form.write_head(writer, line, &payloads.join(" "));
         writer.attribute(&Attribute::Direction(self.direction));
-        if self.direction.sends() {
-            self.write_streams(writer);
+        if let Some(streams) = &self.streams {
+            write_streams(streams, writer);
         }
         // RFC 9143 §7.1.3 has it in the tagged section alone; browsers ask for it in each
         writer.attribute(&Attribute::RtcpMux);
@@ -114,15 +114,15 @@ impl Lines {
             write_announced(announced, cname, writer);
         }
     }
+}
 
-    // RFC 9429 §5.2.1: a line for each stream, without the id of the track
-    fn write_streams(&self, writer: &mut Writer) {
-        for stream in &self.streams {
-            writer.line('a', format_args!("msid:{stream}"));
-        }
-        if self.streams.is_empty() {
-            writer.line('a', "msid:-");
-        }
+// RFC 9429 §5.2.1: a line for each stream, without the id of the track
+fn write_streams(streams: &[String], writer: &mut Writer) {
+    for stream in streams {
+        writer.line('a', format_args!("msid:{stream}"));
+    }
+    if streams.is_empty() {
+        writer.line('a', "msid:-");
     }
 }
 

@@ -3,16 +3,26 @@
 
 use std::time::{Duration, Instant};
 
-use oxirtc_jsep::{CandidateInit, Description, SdpType, SignalingState};
+use oxirtc_jsep::{
+    CandidateInit, Description, Error, MediaKind, Origin, SdpType, SignalingState, TransceiverInit,
+    sdp::Direction,
+};
 use proptest::{collection::vec, prelude::*, sample::Index};
 
-use crate::support::{Peer, offer_of, recorded, visible};
+use crate::support::{Peer, equipped, offer_of, recorded, visible};
 
 const KINDS: [SdpType; 4] = [
     SdpType::Offer,
     SdpType::Pranswer,
     SdpType::Answer,
     SdpType::Rollback,
+];
+
+const DIRECTIONS: [Direction; 4] = [
+    Direction::SendRecv,
+    Direction::SendOnly,
+    Direction::RecvOnly,
+    Direction::Inactive,
 ];
 
 /// Whole lines moved, doubled, dropped, or a byte changed.
@@ -50,7 +60,13 @@ proptest! {
         let files = recorded("offer");
         let (_, offer) = &files[file.index(files.len())];
         let offer = mutate(offer, &edits);
-        let mut peer = Peer::with_channel('b');
+        // with media, and without
+        let mut peer = if offer.len().is_multiple_of(2) {
+            Peer::with('b', equipped)
+        } else {
+            Peer::new('b')
+        };
+        peer.negotiator.add_data_channel();
         let before = visible(&peer);
         match peer.negotiator.set_remote(offer_of(offer)) {
             Err(_) => prop_assert_eq!(visible(&peer), before),
@@ -66,7 +82,8 @@ proptest! {
     /// Any verbs in any order with descriptions of each other.
     #[test]
     fn any_order(steps in vec((any::<u8>(), any::<Index>(), any::<Index>(), any::<u8>()), 1..60)) {
-        let mut peers = [Peer::with_channel('a'), Peer::new('b')];
+        let mut peers = [Peer::with('a', equipped), Peer::with('b', equipped)];
+        peers[0].negotiator.add_data_channel();
         let mut texts = vec![String::new()];
         for (verb, text, other, noise) in steps {
             let peer = &mut peers[usize::from(verb) % 2];
@@ -75,7 +92,7 @@ proptest! {
             let kind = KINDS[other.index(4)];
             let before = visible(peer);
             let mut gave_way = false;
-            let made = match verb / 2 % 9 {
+            let made = match verb / 2 % 12 {
                 0 => peer.try_offer(noise % 2 == 0),
                 1 => peer.try_answer(),
                 2 | 3 => {
@@ -94,6 +111,30 @@ proptest! {
                 }
                 7 => {
                     peer.negotiator.add_data_channel();
+                    continue;
+                }
+                8 | 9 => {
+                    let kind = if noise % 2 == 0 { MediaKind::Audio } else { MediaKind::Video };
+                    let origin = if noise % 3 == 0 { Origin::Init } else { Origin::Track };
+                    let rids = ["q", "h", "f", "x"].into_iter().take(usize::from(noise % 5));
+                    let init = TransceiverInit {
+                        direction: DIRECTIONS[usize::from(noise) % 4],
+                        rids: rids.map(str::to_owned).collect(),
+                        ..TransceiverInit::default()
+                    };
+                    peer.negotiator.add_transceiver(kind, origin, init).expect("it is open");
+                    continue;
+                }
+                10 => {
+                    let ids: Vec<_> = peer.negotiator.transceivers().map(|it| it.id()).collect();
+                    let Some(id) = ids.get(other.index(ids.len().max(1))) else { continue };
+                    let direction = DIRECTIONS[usize::from(noise) % 4];
+                    let done = match noise % 4 {
+                        0 => peer.negotiator.stop(*id).map(drop),
+                        1 => peer.negotiator.attach_track(*id, vec!["s".to_owned()]),
+                        _ => peer.negotiator.set_direction(*id, direction).map(drop),
+                    };
+                    assert!(matches!(done, Ok(()) | Err(Error::InvalidState(_))));
                     continue;
                 }
                 _ => {

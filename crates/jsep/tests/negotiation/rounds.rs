@@ -7,10 +7,10 @@ use oxirtc_jsep::{Description, SdpType, SignalingState};
 use crate::support::Peer;
 
 /// A small generator: its rounds can be replayed by their seed.
-struct Random(u64);
+pub(crate) struct Random(pub(crate) u64);
 
 impl Random {
-    fn below(&mut self, bound: u64) -> u64 {
+    pub(crate) fn below(&mut self, bound: u64) -> u64 {
         self.0 = self
             .0
             .wrapping_mul(6_364_136_223_846_793_005)

@@ -5,7 +5,7 @@ use std::{fs, path::PathBuf};
 
 use oxirtc_jsep::{
     Capabilities, Change, Codec, Config, Credentials, Description, Error, Extension, Fingerprint,
-    MediaKind, Negotiator, OfferOptions, SdpType, SignalingState, Source,
+    MediaKind, Negotiator, OfferOptions, SdpType, SignalingState, Source, Transceiver,
 };
 
 /// A negotiator with a source of credentials that can be told apart.
@@ -179,8 +179,20 @@ pub(crate) fn visible(peer: &Peer) -> impl PartialEq + std::fmt::Debug + use<> {
             it.pending_remote_description(),
         ],
         it.transports().collect::<Vec<_>>(),
+        it.transceivers().map(shown).collect::<Vec<_>>(),
         it.negotiation_needed(),
         it.can_trickle_ice_candidates(),
+    )
+}
+
+/// All of a transceiver but for its SSRCs, which are given when they are first needed.
+fn shown(it: &Transceiver) -> impl PartialEq + std::fmt::Debug + use<> {
+    let encodings = it.encodings().iter();
+    let encodings: Vec<_> = encodings.map(|it| (it.rid.clone(), it.paused)).collect();
+    (
+        (it.id(), it.mid().map(str::to_owned), it.direction()),
+        (it.current_direction(), it.is_stopping(), it.is_stopped()),
+        (it.streams().to_vec(), encodings, it.agreement().clone()),
     )
 }
 

@@ -243,6 +243,9 @@ impl PeerConnection {
                     // The application has made its offer in the meantime.
                     Poll::Ready(Some(engine::Event::NegotiationNeeded))
                         if !state.engine.is_negotiation_needed() => {}
+                    // [5.6-02]: its offer was rolled back in the meantime.
+                    Poll::Ready(Some(engine::Event::IceCandidate(Some(candidate))))
+                        if !closed && !state.engine.is_described(&candidate) => {}
                     other => return other,
                 }
             }

@@ -74,3 +74,17 @@ impl From<DataChannel> for StatsSelector {
         Self::DataChannel(channel)
     }
 }
+
+/// So that a handle can be given as it is.
+impl From<IceTransport> for Option<StatsSelector> {
+    fn from(transport: IceTransport) -> Self {
+        Some(transport.into())
+    }
+}
+
+/// So that a handle can be given as it is.
+impl From<DataChannel> for Option<StatsSelector> {
+    fn from(channel: DataChannel) -> Self {
+        Some(channel.into())
+    }
+}

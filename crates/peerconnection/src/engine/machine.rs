@@ -22,8 +22,8 @@ use super::{
     up::Up,
 };
 use crate::{
-    Certificate, Configuration, DtlsTransportState, Error, IceConnectionState, IceGatheringState,
-    IceTransportState, KeyAlgorithm, PeerConnectionState, Settings,
+    Certificate, Configuration, DtlsTransportState, Error, IceCandidate, IceConnectionState,
+    IceGatheringState, IceTransportState, KeyAlgorithm, PeerConnectionState, Settings,
     label::Label,
     path::{Anchor, Path},
     stats::StatsObject,
@@ -191,6 +191,14 @@ impl Engine {
     #[must_use]
     pub fn connection_state(&self) -> PeerConnectionState {
         self.states.connection
+    }
+
+    /// Whether a local description that stands has this candidate's generation. One that was told before a rollback has none
+    /// any more, and no peer could take it.
+    #[must_use]
+    pub fn is_described(&self, candidate: &IceCandidate) -> bool {
+        let ufrag = candidate.username_fragment().unwrap_or_default();
+        self.transports.iter().any(|it| it.is_described(ufrag))
     }
 
     /// The transports in use.

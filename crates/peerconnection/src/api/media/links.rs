@@ -111,7 +111,7 @@ impl Links {
         }
     }
 
-    pub(in crate::api) fn end(&mut self, id: TransceiverId, wakeups: &mut Wakeups) {
+    pub(in crate::api) fn end(&self, id: TransceiverId, wakeups: &mut Wakeups) {
         if let Some(track) = self.receivers.get(&id) {
             track.state.end(true, wakeups);
         }

@@ -48,7 +48,11 @@ impl Shares {
     /// So much was sent.
     pub(in crate::engine) fn spent(&mut self, turn: Turn, bytes: usize) {
         let bytes = i64::try_from(bytes).unwrap_or(i64::MAX);
-        let account = &mut self.accounts[turn as usize];
+        let [of_media, of_data] = &mut self.accounts;
+        let account = match turn {
+            Turn::Media => of_media,
+            Turn::Data => of_data,
+        };
         *account = account.saturating_sub(bytes);
     }
 

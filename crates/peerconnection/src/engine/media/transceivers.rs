@@ -65,7 +65,7 @@ impl Media {
         id: TransceiverId,
         kind: MediaKind,
         encodings: Vec<RtpEncodingParameters>,
-    ) -> &mut MediaTransceiver {
+    ) {
         self.list.push(MediaTransceiver {
             id,
             kind,
@@ -81,8 +81,6 @@ impl Media {
             receiver: Receiver::default(),
             changed: false,
         });
-        let last = self.list.len() - 1;
-        &mut self.list[last]
     }
 
     pub(in crate::engine) fn get(&self, id: TransceiverId) -> Option<&MediaTransceiver> {

@@ -39,6 +39,14 @@ impl Generations {
         }
     }
 
+    /// Whether a local description that stands has this fragment.
+    fn is_local(&self, ufrag: &str) -> bool {
+        let plan = [&self.plan.stable, &self.plan.open].map(Option::as_ref);
+        let planned = plan.into_iter().flatten().map(|it| &it.local);
+        let mut all = planned.chain(self.local.as_ref());
+        all.any(|it| it.ufrag == ufrag)
+    }
+
     /// The plan in this state. What the peer offers counts when it is answered.
     fn next(&self, state: jsep::SignalingState) -> ice::Plan {
         let generation = |remote: Option<ice::RemoteIce>| {
@@ -64,6 +72,11 @@ impl Generations {
 }
 
 impl Transport {
+    /// Whether a local description that stands has this fragment for it.
+    pub(in crate::engine) fn is_described(&self, ufrag: &str) -> bool {
+        self.generations.is_local(ufrag)
+    }
+
     /// Tells the agent the plan, and the candidates that it makes room for.
     pub(in crate::engine) fn plan(
         &mut self,
