@@ -19,8 +19,8 @@ use crate::{Configuration, Error, ErrorKind, Interface, PeerConnection, Settings
 
 /// One UDP port that carries any number of connections, told apart by ICE's username fragment and then by address.
 ///
-/// A datagram reaches a connection only from an address that showed a STUN message with that connection's password; anything else
-/// is dropped before anything is allocated for it. The port is closed when the endpoint and all of its connections are gone.
+/// Payload reaches a connection only from an address that its peer has answered from, and one connection never takes what another
+/// one has; a datagram that is nobody's is dropped before anything is allocated for it. The port is closed when the endpoint and all of its connections are gone.
 ///
 /// ```no_run
 /// # use oxirtc_peerconnection::{Configuration, Endpoint};
