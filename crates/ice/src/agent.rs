@@ -29,13 +29,13 @@ use crate::{
     control::ControlQueue,
     gather::{Answer, Gatherer},
     hold::Held,
+    name::Name,
     pair::PairId,
     set::MemberId,
     source::{MAX_SOURCES, Sources},
     tables::Tables,
     timer::Timers,
 };
-use names::Name;
 
 /// A full ICE agent for one transport with one component (RFC 8445), sans-IO.
 ///

@@ -5,7 +5,11 @@ use std::{
     net::{IpAddr, SocketAddr},
 };
 
-use crate::{CandidateKind, Path, Protocol, candidate::reachable, relay::RelayId};
+use crate::{CandidateKind, Path, Protocol, candidate::reachable};
+
+/// Names an allocation for as long as its agent lives.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub(crate) struct RelayId(pub(crate) u64);
 
 /// An address that datagrams are sent from (RFC 8445 §4). It belongs to the agent, whatever generations
 /// have candidates on it.

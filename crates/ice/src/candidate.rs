@@ -2,7 +2,16 @@
 
 use std::net::{IpAddr, Ipv6Addr, SocketAddr, SocketAddrV6};
 
-use crate::RelayProtocol;
+/// How a TURN server is reached; towards peers it is UDP always.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum RelayProtocol {
+    /// By datagrams.
+    Udp,
+    /// By a TCP stream.
+    Tcp,
+    /// By a TLS stream over TCP.
+    Tls,
+}
 
 /// A transport address that may reach a peer (RFC 8445 §4), as it is signalled (RFC 8839 §5.1).
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]

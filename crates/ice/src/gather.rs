@@ -9,10 +9,11 @@ use std::{
 use crate::{
     Address, Candidate, CandidateKind, Config, Interface, Path, Protocol, Request, RequestId,
     TransportPolicy,
+    base::RelayId,
     base::{Base, BaseId, Bases, Host, Via},
     candidate::{is_link_local, normalized, priority},
     generation::{Local, LocalSide},
-    relay::{Relay, RelayId, Stage},
+    relay::{Relay, Stage},
     source::{MAX_SOURCES, Missing, Sources},
 };
 

@@ -16,6 +16,7 @@ mod gather;
 mod generation;
 mod head;
 mod hold;
+mod name;
 mod pair;
 mod relay;
 mod select;
@@ -30,7 +31,7 @@ mod way;
 
 pub use crate::{
     agent::Agent,
-    candidate::{Address, Candidate, CandidateKind, Pair, Path, Protocol, TcpType},
+    candidate::{Address, Candidate, CandidateKind, Pair, Path, Protocol, RelayProtocol, TcpType},
     config::{Config, TransportPolicy},
     credentials::Credentials,
     error::Error,
@@ -38,7 +39,7 @@ pub use crate::{
     generation::{Generation, GenerationId, Plan, RemoteIce},
     head::{Head, head, transaction},
     pair::PairState,
-    server::{RelayProtocol, Server, ServerKind},
+    server::{Server, ServerKind},
     set::ChecklistSet,
     stats::{Drops, PairStats, Stats},
     way::Way,

@@ -6,13 +6,9 @@ use oxirtc_turn as turn;
 
 use crate::{
     Path, Protocol, RelayProtocol, RequestId, ServerKind,
-    base::{BaseId, Host},
-    source::SourceId,
+    base::{BaseId, Host, RelayId},
+    server::SourceId,
 };
-
-/// Names an allocation for as long as its agent lives.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
-pub(crate) struct RelayId(pub(crate) u64);
 
 /// One allocation, or the way to it.
 pub(crate) struct Relay {

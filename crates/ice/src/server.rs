@@ -4,7 +4,11 @@ use std::fmt;
 
 use zeroize::Zeroizing;
 
-use crate::Address;
+use crate::{Address, RelayProtocol};
+
+/// Names a server for as long as its agent lives.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub(crate) struct SourceId(pub(crate) u64);
 
 /// A STUN or TURN server (RFC 7064, RFC 7065).
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -33,17 +37,6 @@ pub enum ServerKind {
         /// The password of the user, which is wiped from memory when the value is dropped.
         password: Zeroizing<String>,
     },
-}
-
-/// How a TURN server is reached; towards peers it is UDP always.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-pub enum RelayProtocol {
-    /// By datagrams.
-    Udp,
-    /// By a TCP stream.
-    Tcp,
-    /// By a TLS stream over TCP.
-    Tls,
 }
 
 impl Server {

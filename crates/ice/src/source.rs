@@ -11,14 +11,11 @@ use oxirtc_stun::{
 
 use crate::{
     Address, RequestId, Server,
-    base::{Base, BaseId, Host},
+    base::{Base, BaseId, Host, RelayId},
     candidate::normalized,
-    relay::{Relay, RelayId, Stage},
+    relay::{Relay, Stage},
+    server::SourceId,
 };
-
-/// Names a server for as long as its agent lives.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
-pub(crate) struct SourceId(pub(crate) u64);
 
 /// A server that a living side lists.
 pub(crate) struct Source {

@@ -104,7 +104,7 @@ impl Peer {
     }
 
     /// The description that is due: an offer, or the answer to an offer.
-    async fn describe(&mut self) -> Result<()> {
+    async fn describe(&self) -> Result<()> {
         self.connection.set_local_description(None).await?;
         let description = self.connection.local_description();
         let description = description.context("one was set")?;

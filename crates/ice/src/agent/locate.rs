@@ -6,7 +6,10 @@ use oxirtc_stun::{Class, Message, Method};
 use oxirtc_turn::Input;
 
 use super::Agent;
-use crate::{ChecklistSet, GenerationId, Path, Protocol, base::PairKey, relay::RelayId};
+use crate::{
+    ChecklistSet, GenerationId, Path, Protocol,
+    base::{PairKey, RelayId},
+};
 
 impl Agent {
     /// Takes a datagram that came on `path`. STUN ends here. Payload from a validated pair is handed

@@ -11,17 +11,8 @@ use crate::{
     candidate::reachable,
     combine::Which,
     generation::{SideId, prioritize},
+    name::Name,
 };
-
-/// A name that is being resolved.
-pub(super) struct Name {
-    id: RequestId,
-    side: SideId,
-    /// The place of its candidate.
-    at: usize,
-    /// Until when it is waited for.
-    pub(super) until: Instant,
-}
 
 impl Agent {
     /// Asks for the addresses of a candidate's name. With relayed candidates alone nothing is asked, as the

@@ -6,11 +6,11 @@ use super::Agent;
 use crate::{
     CandidateKind, ChecklistSet, Credentials, Error, Event, GatheringState, Generation,
     GenerationId, Plan, RemoteIce, Role,
+    base::RelayId,
     base::{Base, BaseId},
     combine::{Parts, Which},
     credentials::Keys,
     generation::{FADING, LocalSide, RemoteSide, Session, SideId, Standing},
-    relay::RelayId,
     tables::Listed,
 };
 

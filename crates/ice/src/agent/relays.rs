@@ -14,10 +14,11 @@ use super::{
 };
 use crate::{
     Candidate, CandidateKind, ChecklistSet, Path, Request, TransportPolicy,
+    base::RelayId,
     base::Via,
     candidate::relayed_priority,
     generation::{Local, LocalSide},
-    relay::{self, Relay, RelayId, Stage},
+    relay::{self, Relay, Stage},
 };
 
 impl Agent {

@@ -16,9 +16,8 @@ use crate::{
     candidate::priority,
     generation::{Local, LocalSide, MAX_LOCALS, same},
     relay::{Relay, Stage},
-    source::{
-        ALLOCATION, LOOKUP, Lookup, MAX_SOURCES, Missing, PACING, Probe, Source, SourceId, mapped,
-    },
+    server::SourceId,
+    source::{ALLOCATION, LOOKUP, Lookup, MAX_SOURCES, Missing, PACING, Probe, Source, mapped},
 };
 
 impl Agent {

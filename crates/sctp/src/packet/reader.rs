@@ -70,7 +70,6 @@ impl<const N: usize> Fields<N> {
         }
     }
 
-    #[must_use]
     pub(crate) fn u8(mut self, value: u8) -> Self {
         if let Some(place) = self.bytes.get_mut(self.at) {
             *place = value;
@@ -79,7 +78,6 @@ impl<const N: usize> Fields<N> {
         self
     }
 
-    #[must_use]
     pub(crate) fn u16(mut self, value: u16) -> Self {
         if let Some(place) = self.bytes.get_mut(self.at..self.at + 2) {
             BigEndian::write_u16(place, value);
@@ -88,7 +86,6 @@ impl<const N: usize> Fields<N> {
         self
     }
 
-    #[must_use]
     pub(crate) fn u32(mut self, value: u32) -> Self {
         if let Some(place) = self.bytes.get_mut(self.at..self.at + 4) {
             BigEndian::write_u32(place, value);
