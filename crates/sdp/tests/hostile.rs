@@ -81,7 +81,8 @@ proptest! {
 }
 
 /// 1 MB, 1,000 sections, and lines as short as they come: time in proportion to the length.
-/// The bound is that of an optimised build times what an unoptimised one needs more.
+/// A tenth of a second each, where what grows with the square takes minutes. The bound allows for a machine that
+/// has other work.
 #[test]
 #[expect(clippy::disallowed_methods, reason = "a test of time")]
 fn cost() {
@@ -99,7 +100,7 @@ fn cost() {
         let session = Session::parse(&text).expect("correct");
         assert!(session.header().lines().count() >= 4);
         assert!(
-            before.elapsed() < Duration::from_secs(2),
+            before.elapsed() < Duration::from_secs(30),
             "{:?}",
             before.elapsed()
         );

@@ -147,11 +147,15 @@ fn limits() {
             .replace("a=mid:0", &format!("{line}a=mid:0"))
             .replace("a=maxptime:120", "a=maxptime:40")
             .replace("a=extmap-allow-mixed\r\n", "")
-            .replace("a=rtcp-rsize\r\n", "");
+            .replace("a=rtcp-rsize\r\n", "")
+            // in the eyes of the peer
+            .replace("a=extmap:1 ", "a=extmap:1/sendonly ");
         let sends = sent(&ours.remote(answer_of(answer)));
         assert_eq!(sends.bandwidth, bits, "{line}");
         assert_eq!(sends.max_packet_time, Some(40));
         assert!(!sends.mixed && !sends.reduced_size);
+        let ids: Vec<_> = sends.extensions.iter().map(|it| it.id).collect();
+        assert_eq!(ids, [2, 3], "1 is not ours to send");
     }
 }
 

@@ -362,6 +362,62 @@ fn stopped_and_used_again() {
     assert!(ours.negotiator.transceiver(audio).is_some());
 }
 
+/// [4.4.1.6-26] [5.1.1-06] What the application refuses before the answer was announced by the offer, and is taken
+/// back with the answer.
+#[test]
+fn refused_before_the_answer() {
+    let (mut ours, mut theirs) = (peer('a'), peer('b'));
+    add(&mut ours, MediaKind::Audio, SendRecv);
+    ours.local(None);
+    let changes = theirs.remote(offer_of(local(&ours)));
+    assert!(names(&changes).contains(&"streams"));
+    let id = first(&theirs);
+    assert_eq!(theirs.negotiator.set_direction(id, Inactive), Ok(true));
+    let changes = theirs.local(None);
+    assert_eq!(names(&changes), ["direction", "streams"]);
+    let agreement = theirs.negotiator.transceiver(id).expect("it is there");
+    assert!(!agreement.agreement().receiving && agreement.agreement().streams.is_empty());
+    assert_eq!(lines(&local(&theirs), &["a=inactive"]).len(), 1);
+}
+
+/// A provisional answer that rejects a section stops nothing: another end may take it.
+#[test]
+fn rejected_for_now() {
+    let (mut ours, mut theirs) = (peer('a'), peer('b'));
+    add(&mut ours, MediaKind::Audio, SendRecv);
+    add(&mut ours, MediaKind::Video, SendRecv);
+    ours.local(None);
+    theirs.remote(offer_of(local(&ours)));
+    theirs.local(None);
+    let answer = local(&theirs);
+    let rejecting = answer
+        .replace("m=video 9", "m=video 0")
+        .replace("BUNDLE 0 1", "BUNDLE 0");
+    let rejecting = oxirtc_jsep::Description::new(oxirtc_jsep::SdpType::Pranswer, rejecting);
+    let changes = ours.remote(rejecting);
+    assert!(!names(&changes).contains(&"stopped"));
+    let changes = ours.remote(answer_of(answer));
+    assert!(names(&changes).contains(&"sends"));
+}
+
+/// A section that our open offer rejects is not used again before the answer has rejected it, too.
+#[test]
+fn used_again_after_the_answer() {
+    let (mut ours, mut theirs) = (peer('a'), peer('b'));
+    let id = add(&mut ours, MediaKind::Video, SendRecv);
+    ours.negotiator.add_data_channel();
+    exchange(&mut ours, &mut theirs);
+    ours.negotiator.stop(id).expect("open");
+    ours.local(None);
+    add(&mut ours, MediaKind::Video, SendRecv);
+    assert_eq!(lines(&ours.offer().sdp, &["m="]).len(), 3);
+    ours.local(oxirtc_jsep::Description::rollback());
+    exchange(&mut ours, &mut theirs);
+    assert_eq!(lines(&local(&ours), &["m="]).len(), 3);
+    add(&mut ours, MediaKind::Video, SendRecv);
+    assert_eq!(lines(&ours.offer().sdp, &["m="]).len(), 3, "now it is");
+}
+
 /// [4.4.1.6-35] [4.4.1.6-40] A section that the peer's offer rejects: its transceiver stops with the offer, is not there
 /// any more after the answer, and stays stopped when the offer is rolled back.
 #[test]
