@@ -26,6 +26,8 @@ pub(crate) struct Arguments {
 /// Something to measure: its name, who does it beside us, and the rows of its table.
 struct Work {
     name: &'static str,
+    /// The program of `xtask/peers` that does it.
+    program: &'static str,
     peers: &'static [&'static str],
     rows: &'static [&'static str],
 }
@@ -48,9 +50,11 @@ pub(crate) fn run(arguments: &Arguments) -> Result<()> {
         "--release",
         "--manifest-path",
         "xtask/peers/Cargo.toml",
+        "--package",
+        work.program,
     ];
     run::check(run::cargo().args(build))?;
-    let program = program()?;
+    let program = format!("{}/release/{}", run::peers_target()?, work.program);
     eprintln!("socket buffers granted: {}", granted(&program)?);
     let rows: Vec<&str> = work
         .rows
@@ -75,23 +79,6 @@ pub(crate) fn run(arguments: &Arguments) -> Result<()> {
         print(work, row, &measured, arguments.json);
     }
     Ok(())
-}
-
-/// Where cargo put the program: asked, as the target directory may be anywhere.
-fn program() -> Result<String> {
-    let mut metadata = run::cargo();
-    metadata.args([
-        "metadata",
-        "--format-version=1",
-        "--no-deps",
-        "--manifest-path",
-        "xtask/peers/Cargo.toml",
-    ]);
-    let metadata: Value = serde_json::from_str(&run::output(&mut metadata)?)?;
-    let target = metadata["target_directory"]
-        .as_str()
-        .context("no target directory")?;
-    Ok(format!("{target}/release/peers"))
 }
 
 /// The program refuses to measure with less than every stack is to have.
@@ -152,10 +139,16 @@ fn print(work: &Work, row: &str, measured: &Measured, as_json: bool) {
 
 const fn work(
     name: &'static str,
+    program: &'static str,
     peers: &'static [&'static str],
     rows: &'static [&'static str],
 ) -> Work {
-    Work { name, peers, rows }
+    Work {
+        name,
+        program,
+        peers,
+        rows,
+    }
 }
 
 fn median(values: &[f64]) -> f64 {
@@ -169,7 +162,9 @@ const OURS: &str = "oxirtc";
 #[rustfmt::skip]
 const WORKS: &[Work] = &[
     // Two peer connections over UDP on loopback.
-    work("datachannel", &["str0m", "webrtc"], &["64 KiB", "16 KiB", "100 B", "100 B unreliable", "ping-pong", "set-up"]),
+    work("datachannel", "peers", &["str0m", "webrtc"], &["64 KiB", "16 KiB", "100 B", "100 B unreliable", "ping-pong", "set-up"]),
+    // Both ends in memory: whole handshakes, and records of 1200 bytes sealed and opened.
+    work("dtls", "peers-dtls", &["dimpl", "rtc-dtls"], &["handshake 1.2", "handshake 1.3", "record 1.2", "record 1.3"]),
 ];
 
 #[cfg(test)]

@@ -87,7 +87,7 @@ impl Arguments {
 
 fn build(_: &Arguments) -> Result<()> {
     tidy::run()?;
-    conformance::run(&conformance::Arguments { check: true })?;
+    conformance::run(&conformance::Arguments::check())?;
     run::check(run::cargo().args(["fmt", "--all", "--check"]))?;
     let lints = [
         "clippy",
@@ -121,7 +121,8 @@ fn beside(_: &Arguments) -> Result<()> {
         let manifest = format!("{workspace}/Cargo.toml");
         run::check(run::cargo().args(["fmt", "--manifest-path", &manifest, "--check"]))?;
         let mut lints = run::cargo();
-        lints.args(["clippy", "--manifest-path", &manifest, "--all-targets"]);
+        lints.args(["clippy", "--manifest-path", &manifest]);
+        lints.args(["--workspace", "--all-targets"]);
         lints.arg("--target-dir").arg(run::target()?);
         run::check(lints.args(["--", "-D", "warnings"]))?;
     }
@@ -139,12 +140,13 @@ fn netsim(arguments: &Arguments) -> Result<()> {
 }
 
 /// In a process of its own: it may enter other namespaces.
-fn interop(browser: &str) -> Result<()> {
+fn interop(peer: &str, only: &[&str]) -> Result<()> {
     let this = std::env::current_exe()?;
     run::check(
         Command::new(this)
             .current_dir(run::root())
-            .args(["interop", browser]),
+            .args(["interop", peer])
+            .args(only),
     )
 }
 
@@ -168,8 +170,9 @@ const STAGES: &[Stage] = &[
     stage("beside", 4, beside),
     stage("examples", 2, |_| examples::run()),
     stage("netsim", 5, netsim),
-    stage("chromium", 6, |_| interop("chromium")),
-    stage("firefox", 8, |_| interop("firefox")),
+    stage("dtls", 2, |_| interop("dtls", &["openssl"])),
+    stage("chromium", 6, |_| interop("chromium", &[])),
+    stage("firefox", 8, |_| interop("firefox", &[])),
     stage("fuzz", 8, fuzz_smoke),
     full("deny", 10, |_| deny::run()),
 ];

@@ -43,6 +43,16 @@ pub(crate) fn target() -> Result<PathBuf> {
     Ok(target.context("no target directory")?.into())
 }
 
+/// Where the programs of `xtask/peers` are built.
+pub(crate) fn peers_target() -> Result<String> {
+    let mut metadata = cargo();
+    metadata.args(["metadata", "--format-version=1", "--no-deps"]);
+    metadata.args(["--manifest-path", "xtask/peers/Cargo.toml"]);
+    let metadata: serde_json::Value = serde_json::from_str(&output(&mut metadata)?)?;
+    let target = metadata["target_directory"].as_str();
+    Ok(target.context("no target directory")?.to_owned())
+}
+
 /// Runs the command to its end and fails when it fails.
 pub(crate) fn check(command: &mut Command) -> Result<()> {
     let line = line(command);

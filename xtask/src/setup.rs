@@ -12,6 +12,9 @@ pub(crate) struct Arguments {
     /// Only say what is missing, and fail if anything is
     #[arg(long)]
     check: bool,
+    /// Also the other stacks that `interop dtls` connects with
+    #[arg(long)]
+    others: bool,
 }
 
 /// A program, or another file by its whole path, and what brings it.
@@ -22,7 +25,8 @@ struct Need {
 }
 
 pub(crate) fn run(arguments: &Arguments) -> anyhow::Result<()> {
-    let packages = missing(PACKAGES);
+    let others = if arguments.others { OTHERS } else { &[] };
+    let packages = [missing(PACKAGES), missing(others)].concat();
     let crates = missing(CRATES);
     let toolchain = !has_nightly();
     if arguments.check {
@@ -59,6 +63,7 @@ pub(crate) fn run(arguments: &Arguments) -> anyhow::Result<()> {
     }
     let still: Vec<_> = missing(PACKAGES)
         .into_iter()
+        .chain(missing(others))
         .chain(missing(CRATES))
         .collect();
     ensure!(
@@ -152,7 +157,21 @@ const PACKAGES: &[Need] = &[
     need("ip", "iproute2"),
     need("iptables", "iptables"),
     need("kill", "procps"),
+    need("openssl", "openssl"),
     need("unshare", "util-linux"),
+];
+
+/// The same of what no stage of ci needs.
+const OTHERS: &[Need] = &[
+    need("go", "golang-go"),
+    need(
+        "/usr/share/gocode/src/github.com/pion/webrtc/go.mod",
+        "golang-github-pion-webrtc.v3-dev",
+    ),
+    need(
+        "/usr/lib/python3/dist-packages/aiortc/__init__.py",
+        "python3-aiortc",
+    ),
 ];
 
 /// A program and the crate that brings it.

@@ -87,12 +87,14 @@ impl Config {
 
     /// The versions that are spoken. Default: 1.3 and 1.2. A client offers them in this order; a server takes
     /// the newest that both speak. Who should speak one version alone is given it alone.
+    #[must_use]
     pub fn versions(mut self, versions: &[Version]) -> Self {
         self.versions = versions.to_vec();
         self
     }
 
     /// Who says whether the peer is the right one. Default: the fingerprints.
+    #[must_use]
     pub fn peer(mut self, peer: Peer) -> Self {
         self.peer = peer;
         self
@@ -100,6 +102,7 @@ impl Config {
 
     /// SRTP profiles, best first; none means that `use_srtp` is neither offered nor answered.
     /// Default: AEAD_AES_128_GCM, AEAD_AES_256_GCM, AES128_CM_HMAC_SHA1_80.
+    #[must_use]
     pub fn srtp_profiles(mut self, profiles: &[SrtpProfile]) -> Self {
         self.srtp_profiles = profiles.to_vec();
         self
@@ -108,6 +111,7 @@ impl Config {
     /// Application protocols, best first; none means that ALPN is neither offered nor answered.
     /// Default: `webrtc` (RFC 8833). A peer without ALPN is always accepted, and so is `c-webrtc` where
     /// `webrtc` is. Names are 1 to 255 bytes; others are left out.
+    #[must_use]
     pub fn alpn(mut self, protocols: &[&str]) -> Self {
         let names = protocols
             .iter()
@@ -118,6 +122,7 @@ impl Config {
 
     /// Cipher suites, best first. Default: all, AES-128-GCM first, as most processors have
     /// instructions for it; one without is faster with ChaCha20 first.
+    #[must_use]
     pub fn cipher_suites(mut self, suites: &[CipherSuite]) -> Self {
         self.cipher_suites = suites.to_vec();
         self
@@ -125,12 +130,14 @@ impl Config {
 
     /// Groups of the key agreement, best first. Default: X25519MLKEM768 (in 1.3 only), X25519, P-256,
     /// P-384. A server takes the first that the client has too, if need be for one round trip more.
+    #[must_use]
     pub fn groups(mut self, groups: &[Group]) -> Self {
         self.groups = groups.to_vec();
         self
     }
 
     /// Signature schemes that are accepted from the peer. Default: all.
+    #[must_use]
     pub fn signature_schemes(mut self, schemes: &[SignatureScheme]) -> Self {
         self.signature_schemes = schemes.to_vec();
         self
@@ -140,6 +147,7 @@ impl Config {
     /// 1.3 a HelloRetryRequest, that asks for a cookie.
     /// Default: no. Behind ICE the address is already validated, and it would cost a round trip; turn
     /// it on where datagrams arrive from anybody.
+    #[must_use]
     pub fn cookie_exchange(mut self, on: bool) -> Self {
         self.cookie_exchange = on;
         self
@@ -147,6 +155,7 @@ impl Config {
 
     /// Bytes that the cookie is bound to beside the ClientHello: name the peer's address here, as this
     /// crate does not know it. Default: none.
+    #[must_use]
     pub fn cookie_context(mut self, context: &[u8]) -> Self {
         self.cookie_context = context.to_vec();
         self
@@ -154,6 +163,7 @@ impl Config {
 
     /// How long a handshake may take, from the first flight that is sent. Default: 120 s, long enough
     /// for a path that loses half of everything; `None` leaves the end to the owner.
+    #[must_use]
     pub fn handshake_timeout(mut self, timeout: Option<Duration>) -> Self {
         self.handshake_timeout = timeout;
         self
@@ -162,12 +172,14 @@ impl Config {
     /// How long the handshake may stand still after a fault that anybody could have made in the clear,
     /// before it fails with it. Default: 5 s, longer than any retransmission takes while there is
     /// consent. Zero makes every such fault final.
+    #[must_use]
     pub fn doubt(mut self, doubt: Duration) -> Self {
         self.doubt = doubt;
         self
     }
 
     /// Where the secrets of connections are logged. Default: nowhere. See [`KeyLog`].
+    #[must_use]
     pub fn key_log(mut self, log: Arc<dyn KeyLog>) -> Self {
         self.key_log = Some(log);
         self
@@ -175,6 +187,7 @@ impl Config {
 
     /// Whether a peer without the extended master secret (RFC 7627) is refused. Default: no, as
     /// RFC 8827 does not ask for it; it is always offered and used when both have it.
+    #[must_use]
     pub fn require_extended_master_secret(mut self, on: bool) -> Self {
         self.require_extended_master_secret = on;
         self

@@ -5,31 +5,37 @@ mod doubt;
 mod learn;
 mod locate;
 mod message;
+mod names;
 mod nominate;
 mod plan;
 mod progress;
+mod relays;
 mod remote;
 mod request;
 mod response;
 mod show;
+mod sources;
 
-use std::{collections::VecDeque, io, net::SocketAddr, time::Instant};
+use std::{collections::VecDeque, io, net::SocketAddr, sync::Arc, time::Instant};
 
+use oxirtc_turn::Client;
 use rand_chacha::ChaCha20Rng;
 use rand_core::SeedableRng;
 
 use crate::{
     ChecklistSet, Config, Credentials, Error, Event, GatheringState, GenerationId, Interface, Pair,
-    Path, Request, RequestId, State, Stats, TransportPolicy, Way,
-    base::PairKey,
+    Path, Request, RequestId, Server, State, Stats, TransportPolicy, Way,
+    base::{Bases, PairKey},
     control::ControlQueue,
     gather::{Answer, Gatherer},
     hold::Held,
     pair::PairId,
     set::MemberId,
+    source::{MAX_SOURCES, Sources},
     tables::Tables,
     timer::Timers,
 };
+use names::Name;
 
 /// A full ICE agent for one transport with one component (RFC 8445), sans-IO.
 ///
@@ -48,6 +54,9 @@ pub struct Agent {
     config: Config,
     random: ChaCha20Rng,
     policy: TransportPolicy,
+    servers: Arc<[Server]>,
+    /// Names of the peer that are being resolved.
+    names: Vec<Name>,
     gatherer: Gatherer,
     tables: Tables,
     control: ControlQueue,
@@ -72,6 +81,8 @@ struct Outcome {
     /// The pair that was told last.
     shown: Option<Pair>,
     authenticated: Vec<(PairKey, Path)>,
+    /// The paths of valid pairs that were told.
+    validated: Vec<PairKey>,
     next_pair: u64,
     /// Counts the pairs that payload went on.
     stamp: u32,
@@ -93,6 +104,8 @@ impl Agent {
             config,
             random: ChaCha20Rng::from_seed(seed),
             policy: TransportPolicy::All,
+            servers: [].into(),
+            names: Vec::new(),
             gatherer: Gatherer::default(),
             tables: Tables::default(),
             control: ControlQueue::default(),
@@ -104,6 +117,7 @@ impl Agent {
                 payload: None,
                 shown: None,
                 authenticated: Vec::new(),
+                validated: Vec::new(),
                 next_pair: 0,
                 stamp: 0,
             },
@@ -124,6 +138,14 @@ impl Agent {
     /// is not taken back (W3C §4.4.1.5).
     pub fn set_transport_policy(&mut self, policy: TransportPolicy) {
         self.policy = policy;
+    }
+
+    /// Which servers are asked for addresses, from the next local credentials on.
+    ///
+    /// At most 16 count; of each address of this machine and each server one question is asked, 64 at most, and
+    /// 8 allocations are held.
+    pub fn set_servers(&mut self, servers: Vec<Server>) {
+        self.servers = servers.into_iter().take(MAX_SOURCES).collect();
     }
 
     /// Tells all addresses of this machine, again when they have changed.
@@ -168,6 +190,7 @@ impl Agent {
         }
         match self.gatherer.handle_response(id, result.ok()) {
             Answer::Bound(base) => self.add_base(now, set, base),
+            Answer::Relay(relay, local) => self.open_relay(now, relay, local),
             Answer::Unasked => {}
             Answer::Refused => self.stats.drops.binds += 1,
         }
@@ -192,7 +215,39 @@ impl Agent {
     /// Appends the next check or response, if there is one and it fits in `room`. Every one of them
     /// fits in 1,200 bytes.
     pub fn poll_transmit(&mut self, _now: Instant, room: usize, buf: &mut Vec<u8>) -> bool {
-        self.control.pop(room, buf)
+        let Some(path) = self.control.path() else {
+            return false;
+        };
+        while self.control.path() == Some(path) {
+            let sources = &self.gatherer.sources;
+            let relayed = |key| relay_of(&self.gatherer.bases, sources, key).is_some();
+            let Some(next) = self.control.pop(|it| match relayed(it.key) {
+                true => room.saturating_sub(MAX_AROUND),
+                false => room,
+            }) else {
+                return false;
+            };
+            let start = buf.len();
+            let relay = next.key.and_then(|key| self.relay_client(key));
+            let written = match relay {
+                None => {
+                    buf.extend_from_slice(&next.bytes);
+                    true
+                }
+                Some((client, peer)) => {
+                    buf.resize(start + client.headroom(peer), 0);
+                    buf.extend_from_slice(&next.bytes);
+                    client.wrap(buf, start, peer).is_ok()
+                }
+            };
+            self.control.reuse(next.bytes);
+            if written {
+                return true;
+            }
+            // The relay has let go of the peer.
+            buf.truncate(start);
+        }
+        false
     }
 
     /// How payload leaves: on the pair in use, of no generation older than `since`. `None` without
@@ -205,11 +260,19 @@ impl Agent {
             return None;
         }
         let (session, pair) = self.tables.payload(now, since)?;
+        let bases = &self.gatherer.bases;
+        let relay = relay_of(bases, &self.gatherer.sources, Some(pair.key));
+        let around = relay.map_or((0, 0), |client| {
+            let peer = pair.key.remote;
+            (client.headroom(peer), client.tailroom(peer))
+        });
         Some(Way {
             generation: Some(session.id),
             pair: Some(pair.id),
             stamp: self.outcome.stamp,
-            ..Way::plain(self.gatherer.bases.path(pair.key)?)
+            headroom: around.0,
+            tailroom: around.1,
+            ..Way::plain(bases.path(pair.key)?)
         })
     }
 
@@ -223,14 +286,22 @@ impl Agent {
     /// # Errors
     /// [`Error::Stale`] when another pair has taken the place of this way: what was built for it is to be
     /// built anew. [`Error::NoPath`] for a way that is not one of payload.
-    pub fn wrap(&mut self, way: &Way, _buf: &mut Vec<u8>, _start: usize) -> Result<(), Error> {
+    pub fn wrap(&mut self, way: &Way, buf: &mut Vec<u8>, start: usize) -> Result<(), Error> {
         let (Some(generation), Some(pair)) = (way.generation, way.pair) else {
             return Err(Error::NoPath);
         };
         let session = self.tables.session(generation);
         let in_use = session.and_then(|session| session.list.get(pair));
-        if way.stamp != self.outcome.stamp || in_use.is_none_or(|pair| !pair.is_valid()) {
+        let in_use = in_use.filter(|pair| pair.is_valid());
+        let Some(key) = in_use
+            .map(|pair| pair.key)
+            .filter(|_| way.stamp == self.outcome.stamp)
+        else {
             return Err(Error::Stale);
+        };
+        if let Some((client, peer)) = self.relay_client(key) {
+            let wrapped = client.wrap(buf, start, peer);
+            wrapped.map_err(|_| Error::Stale)?;
         }
         self.stats.payload_sent += 1;
         Ok(())
@@ -241,16 +312,19 @@ impl Agent {
         self.outcome.events.pop_front()
     }
 
-    /// Ends everything at once: nothing is sent any more, and all sockets may be closed.
-    pub fn close(&mut self, set: &mut ChecklistSet) {
+    /// Ends everything at once. What allocations are given back with waits in
+    /// [`poll_transmit`](Self::poll_transmit); nothing else is sent any more, and then all sockets may be closed.
+    pub fn close(&mut self, now: Instant, set: &mut ChecklistSet) {
         if self.outcome.state == State::Closed {
             return;
         }
         if let Some(member) = self.member.take() {
             set.leave(member);
         }
-        self.gatherer.close();
         self.control.clear();
+        self.give_back(now);
+        self.gatherer.close();
+        self.names.clear();
         self.timers.clear();
         self.held = Held::default();
         self.tables = Tables::default();
@@ -260,6 +334,13 @@ impl Agent {
         self.set_state(State::Closed);
     }
 
+    /// The client behind a relayed pair, and the peer.
+    fn relay_client(&mut self, key: PairKey) -> Option<(&mut Client, SocketAddr)> {
+        let relay = self.gatherer.bases.relay(key.base)?;
+        let relay = self.gatherer.sources.relay_mut(relay)?;
+        Some((relay.client_mut()?, key.remote))
+    }
+
     fn check_open(&self) -> Result<(), Error> {
         match self.outcome.state {
             State::Closed => Err(Error::Closed),
@@ -267,3 +348,11 @@ impl Agent {
         }
     }
 }
+
+/// The client behind a relayed pair.
+fn relay_of<'a>(bases: &Bases, sources: &'a Sources, key: Option<PairKey>) -> Option<&'a Client> {
+    sources.relay(bases.relay(key?.base)?)?.client()
+}
+
+/// A Send indication to an IPv6 peer, and padding.
+const MAX_AROUND: usize = 51;

@@ -1,8 +1,11 @@
 //! Bases: what datagrams are sent from.
 
-use std::net::{IpAddr, SocketAddr};
+use std::{
+    collections::BTreeSet,
+    net::{IpAddr, SocketAddr},
+};
 
-use crate::{Path, Protocol, candidate::reachable};
+use crate::{CandidateKind, Path, Protocol, candidate::reachable, relay::RelayId};
 
 /// An address that datagrams are sent from (RFC 8445 §4). It belongs to the agent, whatever generations
 /// have candidates on it.
@@ -18,6 +21,8 @@ pub(crate) struct Base {
 pub(crate) enum Via {
     /// A UDP socket of this machine.
     Socket,
+    /// An allocation, and the way to its server.
+    Relay(RelayId, Path),
 }
 
 /// Names a base for as long as its agent lives.
@@ -47,12 +52,14 @@ pub(crate) struct Host {
 pub(crate) struct Bases {
     bases: Vec<Base>,
     next: u64,
+    /// What relays let through.
+    permitted: BTreeSet<(BaseId, IpAddr)>,
 }
 
 impl Bases {
-    /// A new base; the one that has this address already, if there is one.
+    /// A new base; the one on this socket, if there is one.
     pub(crate) fn add(&mut self, address: SocketAddr, via: Via) -> BaseId {
-        if let Some(known) = self.at(address) {
+        if let Some(known) = self.at(address).filter(|_| via == Via::Socket) {
             return known.id;
         }
         let id = BaseId(self.next);
@@ -65,8 +72,42 @@ impl Bases {
         self.bases.iter().find(|base| base.id == id)
     }
 
+    /// The base on this socket.
     pub(crate) fn at(&self, address: SocketAddr) -> Option<&Base> {
-        self.bases.iter().find(|base| base.address == address)
+        let mut sockets = self.bases.iter().filter(|it| it.via == Via::Socket);
+        sockets.find(|base| base.address == address)
+    }
+
+    /// Whether checks of this pair get through as far as we are concerned: a relay has to permit the peer
+    /// first.
+    pub(crate) fn is_open(&self, key: PairKey) -> bool {
+        let via = self.get(key.base).map(|base| base.via);
+        via == Some(Via::Socket) || self.permitted.contains(&(key.base, key.remote.ip()))
+    }
+
+    /// A relay has permitted a peer, or does not.
+    pub(crate) fn permit(&mut self, base: BaseId, ip: IpAddr, permitted: bool) {
+        if permitted {
+            self.permitted.insert((base, ip));
+        } else {
+            self.permitted.remove(&(base, ip));
+        }
+    }
+
+    /// The kind of the candidate that a base is.
+    pub(crate) fn kind(&self, id: BaseId) -> CandidateKind {
+        match self.relay(id) {
+            Some(_) => CandidateKind::Relayed,
+            None => CandidateKind::Host,
+        }
+    }
+
+    /// The allocation behind a base.
+    pub(crate) fn relay(&self, id: BaseId) -> Option<RelayId> {
+        match self.get(id)?.via {
+            Via::Socket => None,
+            Via::Relay(relay, _) => Some(relay),
+        }
     }
 
     pub(crate) fn iter(&self) -> impl Iterator<Item = &Base> {
@@ -75,8 +116,11 @@ impl Bases {
 
     /// Ends those for which `keep` does not hold, and gives them.
     pub(crate) fn retain(&mut self, mut keep: impl FnMut(&Base) -> bool) -> Vec<Base> {
-        let (kept, ended) = self.bases.iter().partition(|base| keep(base));
+        let (kept, ended): (Vec<Base>, Vec<Base>) = self.bases.iter().partition(|base| keep(base));
         self.bases = kept;
+        for base in &ended {
+            self.permitted.retain(|(id, _)| *id != base.id);
+        }
         ended
     }
 
@@ -99,6 +143,7 @@ impl Bases {
                 remote: key.remote,
                 protocol: Protocol::Udp,
             }),
+            Via::Relay(_, path) => Some(path),
         }
     }
 }

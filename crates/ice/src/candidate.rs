@@ -2,6 +2,8 @@
 
 use std::net::{IpAddr, Ipv6Addr, SocketAddr, SocketAddrV6};
 
+use crate::RelayProtocol;
+
 /// A transport address that may reach a peer (RFC 8445 §4), as it is signalled (RFC 8839 §5.1).
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub struct Candidate {
@@ -104,17 +106,17 @@ impl Candidate {
         }
     }
 
-    /// Whether this agent can send checks to it, now or once it has a fitting socket.
-    pub(crate) fn is_checkable(&self) -> bool {
-        let Some(address) = self.socket_address() else {
-            return false;
-        };
+    /// Where checks of it go, now or once there is a fitting socket; `resolved` is what its name stands for.
+    pub(crate) fn target(&self, resolved: Option<IpAddr>) -> Option<SocketAddr> {
+        let resolved = resolved.map(|ip| normalized(SocketAddr::new(ip, self.port)));
+        let address = self.socket_address().or(resolved)?;
         let ip = address.ip();
         let broadcast = matches!(ip, IpAddr::V4(ip) if ip.is_broadcast());
-        self.component == 1
+        let usable = self.component == 1
             && self.protocol == Protocol::Udp
             && address.port() != 0
-            && !(ip.is_unspecified() || ip.is_multicast() || broadcast)
+            && !(ip.is_unspecified() || ip.is_multicast() || broadcast);
+        usable.then_some(address)
     }
 }
 
@@ -153,6 +155,16 @@ impl Path {
 /// RFC 8445 §5.1.2.1: the formula. There is one component.
 pub(crate) fn priority(kind: CandidateKind, local_preference: u16) -> u32 {
     (kind.preference() << 24) | (u32::from(local_preference) << 8) | (256 - 1)
+}
+
+/// The priority of a relayed candidate: the less its leg to the server costs, the better.
+pub(crate) fn relayed_priority(leg: RelayProtocol, local_preference: u16) -> u32 {
+    let preference: u32 = match leg {
+        RelayProtocol::Udp => 2,
+        RelayProtocol::Tcp => 1,
+        RelayProtocol::Tls => 0,
+    };
+    (preference << 24) | priority(CandidateKind::Relayed, local_preference)
 }
 
 /// RFC 8445 §6.1.2.3: the priority of a pair, out of the controlling and the controlled side's.
@@ -268,7 +280,7 @@ mod tests {
             kind: CandidateKind::Host,
             related: None,
         };
-        assert!(good.is_checkable());
+        assert!(good.target(None).is_some());
         let name = Address::Name("a.local".into());
         let ip = |text: &str| Address::Ip(text.parse().unwrap());
         for bad in [
@@ -305,7 +317,7 @@ mod tests {
                 ..good
             },
         ] {
-            assert!(!bad.is_checkable());
+            assert_eq!(bad.target(None), None);
         }
     }
 }

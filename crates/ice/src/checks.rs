@@ -168,7 +168,8 @@ impl CheckList {
 
     /// RFC 8445 §6.1.4.2: triggered checks first, then those to repeat, then the ordinary ones.
     pub(crate) fn next_turn(&mut self, now: Instant) -> Option<Turn> {
-        while let Some(id) = self.triggered.pop_front() {
+        while let Some(at) = self.first_triggered() {
+            let id = self.triggered.remove(at)?;
             if self
                 .get(id)
                 .is_some_and(|pair| !pair.expired && pair.state != PairState::Failed)
@@ -188,11 +189,17 @@ impl CheckList {
         self.next_ordinary().map(Turn::Start)
     }
 
+    /// The first triggered check that gets through.
+    fn first_triggered(&self) -> Option<usize> {
+        let open = |id: &PairId| self.get(*id).is_none_or(|pair| !pair.shut);
+        self.triggered.iter().position(open)
+    }
+
     fn next_ordinary(&self) -> Option<PairId> {
         let best = |state: PairState| {
             self.pairs
                 .iter()
-                .filter(move |pair| pair.is_in_state(state))
+                .filter(move |pair| pair.is_in_state(state) && !pair.shut)
                 .filter(move |pair| state == PairState::Waiting || self.may_thaw(pair))
                 .max_by_key(|pair| pair.priority)
                 .map(|pair| pair.id)
@@ -212,7 +219,7 @@ impl CheckList {
 
     /// Something waits that goes before ordinary checks.
     pub(crate) fn is_urgent(&self) -> bool {
-        !self.triggered.is_empty()
+        self.first_triggered().is_some()
     }
 
     /// Whether a pair may be added without the loss of one that is of use.
@@ -226,7 +233,7 @@ impl CheckList {
 
     /// When [`next_turn`](Self::next_turn) has something.
     pub(crate) fn ready(&self, now: Instant) -> Option<Instant> {
-        if !self.triggered.is_empty() || self.next_ordinary().is_some() {
+        if self.first_triggered().is_some() || self.next_ordinary().is_some() {
             return Some(now);
         }
         self.pairs

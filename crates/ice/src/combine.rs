@@ -1,9 +1,8 @@
 //! Pairing: which base and which candidate of the peer make a pair (RFC 8445 §6.1.2.2).
 
 use crate::{
-    CandidateKind, TransportPolicy,
     base::{BaseId, Bases, PairKey},
-    candidate::reachable,
+    candidate::{is_link_local, reachable},
     generation::{LocalSide, RemoteSide, Session, priority_of},
     pair::{CandidatePair, PairId},
 };
@@ -62,9 +61,6 @@ impl Parts<'_> {
     }
 
     fn combinations(&self, session: &Session, which: Which) -> Vec<CandidatePair> {
-        if self.local.policy == TransportPolicy::Relay {
-            return Vec::new();
-        }
         let locals = self
             .local
             .candidates
@@ -72,7 +68,8 @@ impl Parts<'_> {
             .enumerate()
             .filter(|(_, local)| {
                 // RFC 8445 §6.1.2.4: reflexive candidates are pruned, as their base stands for them.
-                local.candidate.kind == CandidateKind::Host
+                local.is_base()
+                    && self.local.may_use(local.candidate.kind)
                     && !matches!(which, Which::Base(base) if base != local.base)
             });
         let mut pairs = Vec::new();
@@ -95,11 +92,14 @@ impl Parts<'_> {
         (near, far): (usize, usize),
     ) -> Option<CandidatePair> {
         let remote = self.remote.candidates.get(far)?;
-        if !remote.candidate.is_checkable() {
+        let from = self.bases.get(base)?.address;
+        let to = reachable(from, remote.target()?)?;
+        let relayed = self.bases.relay(base).is_some();
+        let beside = to.ip().is_loopback() && !from.ip().is_loopback() || is_link_local(to.ip());
+        if relayed && beside {
+            // What the server has beside itself is not what the peer means.
             return None;
         }
-        let from = self.bases.get(base)?.address;
-        let to = reachable(from, remote.candidate.socket_address()?)?;
         let key = PairKey { base, remote: to };
         if session.spent.contains(&key) {
             return None;
@@ -119,6 +119,8 @@ impl Parts<'_> {
             .map_or(far, |it| it.foundation);
         let foundation = (self.local.foundation(near), number);
         let priority = priority_of(self.local, self.remote, (near, far), self.controlling);
-        CandidatePair::new(key, (near, far), foundation, priority)
+        let mut pair = CandidatePair::new(key, (near, far), foundation, priority);
+        pair.shut = !self.bases.is_open(key);
+        pair
     }
 }

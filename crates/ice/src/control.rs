@@ -2,7 +2,11 @@
 
 use std::collections::VecDeque;
 
-use crate::{Path, base::BaseId, pair::PairId};
+use crate::{
+    Path,
+    base::{BaseId, PairKey},
+    pair::PairId,
+};
 
 /// Checks and responses in order. Buffers are used again.
 #[derive(Debug, Default)]
@@ -12,11 +16,12 @@ pub(crate) struct ControlQueue {
 }
 
 #[derive(Debug)]
-struct Datagram {
-    path: Path,
-    base: BaseId,
+pub(crate) struct Datagram {
+    pub(crate) path: Path,
+    /// The pair it goes on; `None` for what is a server's.
+    pub(crate) key: Option<PairKey>,
     check: Option<PairId>,
-    bytes: Vec<u8>,
+    pub(crate) bytes: Vec<u8>,
 }
 
 impl ControlQueue {
@@ -33,7 +38,7 @@ impl ControlQueue {
     /// messages had to be dropped for it, which happens only when nobody fetches them.
     pub(crate) fn push(
         &mut self,
-        (base, path): (BaseId, Path),
+        (key, path): (Option<PairKey>, Path),
         check: Option<PairId>,
         bytes: Vec<u8>,
     ) -> u64 {
@@ -46,20 +51,17 @@ impl ControlQueue {
         }
         self.datagrams.push_back(Datagram {
             path,
-            base,
+            key,
             check,
             bytes,
         });
         u64::from(full)
     }
 
-    pub(crate) fn pop(&mut self, room: usize, buf: &mut Vec<u8>) -> bool {
-        let Some(next) = self.datagrams.pop_front_if(|next| next.bytes.len() <= room) else {
-            return false;
-        };
-        buf.extend_from_slice(&next.bytes);
-        self.reuse(next.bytes);
-        true
+    /// The first, if it fits in so many bytes.
+    pub(crate) fn pop(&mut self, room: impl FnOnce(&Datagram) -> usize) -> Option<Datagram> {
+        self.datagrams
+            .pop_front_if(|next| next.bytes.len() <= room(next))
     }
 
     /// Takes back the requests of a pair that lost its consent or its session.
@@ -70,14 +72,15 @@ impl ControlQueue {
 
     /// Takes back what was to leave from a base that is gone.
     pub(crate) fn cancel_base(&mut self, base: BaseId) {
-        self.datagrams.retain(|datagram| datagram.base != base);
+        self.datagrams
+            .retain(|datagram| datagram.key.is_none_or(|key| key.base != base));
     }
 
     pub(crate) fn clear(&mut self) {
         self.datagrams.clear();
     }
 
-    fn reuse(&mut self, mut bytes: Vec<u8>) {
+    pub(crate) fn reuse(&mut self, mut bytes: Vec<u8>) {
         if self.spare.len() < MAX_SPARE {
             bytes.clear();
             self.spare.push(bytes);

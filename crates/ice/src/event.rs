@@ -2,7 +2,7 @@
 
 use std::net::{IpAddr, SocketAddr};
 
-use crate::{Candidate, Pair, Path};
+use crate::{Candidate, Pair, Path, RelayProtocol};
 
 /// A fact that became true inside the agent, in the order in which it happened.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -16,15 +16,32 @@ pub enum Event {
         candidate: Candidate,
         /// The local username fragment of the generation it belongs to.
         ufrag: String,
+        /// The server that it came from, by its URL.
+        url: Option<String>,
+        /// How that server is reached, when it relays.
+        relay: Option<RelayProtocol>,
+    },
+    /// A server did not give what it was asked for (W3C §4.8.3).
+    CandidateError {
+        /// The server, by its URL.
+        url: String,
+        /// The code that it answered with (RFC 8489 §14.8); 701 when it was not reached.
+        code: u16,
+        /// What it said, or what was found.
+        reason: String,
+        /// The local address that it was asked from, when a candidate has shown it already.
+        from: Option<SocketAddr>,
     },
     /// The state of the transport changed.
     StateChanged(State),
     /// Payload goes on this pair from now on: told from the first one, and before the state that comes
     /// with it.
     PairChanged(Pair),
-    /// A STUN message with correct MESSAGE-INTEGRITY came on this path for the first time: its remote
-    /// address belongs to this agent.
+    /// A STUN message with correct MESSAGE-INTEGRITY came on this path for the first time. Its sender may have
+    /// been forged by somebody who has the credentials.
     PathAuthenticated(Path),
+    /// A pair on this path is valid: the peer has answered from there.
+    PathValidated(Path),
     /// No pair uses this path any more.
     PathReleased(Path),
     /// The role of the connection changed, by a description or by a conflict (RFC 8445 §7.3.1.1).
@@ -71,7 +88,7 @@ pub enum Role {
 }
 
 /// What the agent asks of whoever owns sockets. Answer with
-/// [`Agent::handle_response`](crate::Agent::handle_response).
+/// [`Agent::handle_response`](crate::Agent::handle_response), unless it says otherwise.
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum Request {
@@ -83,6 +100,34 @@ pub enum Request {
         address: IpAddr,
         /// Index of the interface when `address` is an IPv6 link-local one, else 0.
         scope: u32,
+        /// It must be a socket that nobody else uses: a server tells its clients apart by their addresses.
+        own: bool,
+    },
+    /// Open a stream to this server; the response names the local address of it.
+    Connect {
+        /// Names this request in the response.
+        id: RequestId,
+        /// The address of an interface to open it from.
+        from: IpAddr,
+        /// Index of the interface when `from` is an IPv6 link-local one, else 0.
+        scope: u32,
+        /// The server.
+        to: SocketAddr,
+        /// Speak TLS, and want a certificate for this name.
+        tls: Option<String>,
+    },
+    /// Find the addresses of this name. The response is given with
+    /// [`Agent::handle_addresses`](crate::Agent::handle_addresses).
+    Resolve {
+        /// Names this request in the response.
+        id: RequestId,
+        /// The name; one that ends in `.local` is asked for by multicast (RFC 6762).
+        name: String,
+    },
+    /// This stream is not needed any more. It takes no response.
+    Disconnect {
+        /// Its two ends.
+        path: Path,
     },
     /// Nothing is sent from this socket any more. It takes no response.
     Close {

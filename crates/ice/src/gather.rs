@@ -3,14 +3,17 @@
 use std::{
     collections::VecDeque,
     net::{IpAddr, SocketAddr},
+    time::Instant,
 };
 
 use crate::{
-    Address, Candidate, CandidateKind, Config, Interface, Protocol, Request, RequestId,
+    Address, Candidate, CandidateKind, Config, Interface, Path, Protocol, Request, RequestId,
     TransportPolicy,
     base::{Base, BaseId, Bases, Host, Via},
     candidate::{is_link_local, normalized, priority},
     generation::{Local, LocalSide},
+    relay::{Relay, RelayId, Stage},
+    source::{MAX_SOURCES, Missing, Sources},
 };
 
 /// What is known of this machine's addresses, the bases on them, and what was asked about them.
@@ -21,12 +24,17 @@ pub(crate) struct Gatherer {
     pending: Vec<(RequestId, Host)>,
     requests: VecDeque<Request>,
     next_id: u64,
+    pub(crate) sources: Sources,
+    /// What has made a foundation so far.
+    foundations: Vec<(CandidateKind, IpAddr, SocketAddr)>,
 }
 
 /// What a response to a request brought.
 pub(crate) enum Answer {
     /// A base.
     Bound(BaseId),
+    /// A socket or stream for an allocation, or none.
+    Relay(RelayId, Option<SocketAddr>),
     /// No socket.
     Refused,
     /// Nothing was asked.
@@ -39,18 +47,111 @@ impl Gatherer {
         self.interfaces = Some(interfaces.to_vec());
         self.pending
             .retain(|(_, host)| is_there(interfaces, host.address));
-        let gone = self
-            .bases
-            .retain(|base| is_there(interfaces, base.address.ip()));
+        let lost = self.sources.relays.iter();
+        let lost = lost.filter(|relay| !is_there(interfaces, relay.from.address));
+        let lost: Vec<RelayId> = lost.map(|relay| relay.id).collect();
+        let gone = self.bases.retain(|base| match base.via {
+            Via::Socket => is_there(interfaces, base.address.ip()),
+            Via::Relay(relay, _) => !lost.contains(&relay),
+        });
         self.close_all(&gone);
+        for id in lost {
+            self.drop_relay(id);
+        }
         gone
     }
 
     /// Whether everything that this side wants has come or failed.
-    pub(crate) fn is_done(&self, side: &LocalSide) -> bool {
-        let asked = |(_, host): &(RequestId, Host)| side.wants(host.address);
-        side.policy == TransportPolicy::Relay
-            || self.interfaces.is_some() && !self.pending.iter().any(asked)
+    pub(crate) fn is_done(&self, now: Instant, side: &LocalSide) -> bool {
+        if self.interfaces.is_none() {
+            // Without servers there is nothing that a relay could be asked for.
+            return side.policy == TransportPolicy::Relay && side.servers.is_empty();
+        }
+        let asked = |(_, host): &(RequestId, Host)| side.binds(host.address);
+        !self.pending.iter().any(asked)
+            && !self.sources.is_under_way(now, &side.servers)
+            && self.missing(side).is_none()
+    }
+
+    /// What servers are still to be asked for this side.
+    pub(crate) fn missing(&self, side: &LocalSide) -> Option<Missing> {
+        let far = |ip: IpAddr| !is_link_local(ip);
+        let bases: Vec<Base> = self
+            .bases
+            .iter()
+            .filter(|base| {
+                let ip = base.address.ip();
+                base.via == Via::Socket && side.binds(ip) && far(ip)
+            })
+            .copied()
+            .collect();
+        let hosts = side.wanted.iter().filter(|host| far(host.address));
+        let hosts: Vec<Host> = hosts.copied().collect();
+        let unknown = side.servers.iter().take(MAX_SOURCES);
+        if unknown.into_iter().any(|it| self.sources.of(it).is_none()) {
+            // It is looked up first.
+            return None;
+        }
+        self.sources.missing(&side.servers, &bases, &hosts)
+    }
+
+    /// The addresses are known and their sockets there, so that servers can be asked.
+    pub(crate) fn is_ready(&self) -> bool {
+        self.interfaces.is_some() && self.pending.is_empty()
+    }
+
+    pub(crate) fn request_id(&mut self) -> RequestId {
+        let id = RequestId(self.next_id);
+        self.next_id += 1;
+        id
+    }
+
+    pub(crate) fn ask(&mut self, request: Request) {
+        self.requests.push_back(request);
+    }
+
+    /// RFC 8445 §5.1.1.3: the foundation of what a server gave for this address.
+    pub(crate) fn foundation(
+        &mut self,
+        kind: CandidateKind,
+        base: IpAddr,
+        server: SocketAddr,
+    ) -> String {
+        let known = self
+            .foundations
+            .iter()
+            .position(|it| *it == (kind, base, server));
+        let at = known.unwrap_or(self.foundations.len());
+        if known.is_none() {
+            self.foundations.push((kind, base, server));
+        }
+        // Those of hosts are the numbers below.
+        (at + usize::from(u16::MAX) + 2).to_string()
+    }
+
+    /// Lets an allocation go, with its socket; nothing is sent any more.
+    pub(crate) fn drop_relay(&mut self, id: RelayId) -> Vec<Base> {
+        let relays = &mut self.sources.relays;
+        let Some(at) = relays.iter().position(|relay| relay.id == id) else {
+            return Vec::new();
+        };
+        let relay = relays.swap_remove(at);
+        self.close_socket(&relay);
+        self.bases.retain(|base| !relay.bases.contains(&base.id))
+    }
+
+    pub(crate) fn close_socket(&mut self, relay: &Relay) {
+        if let Some(path) = relay.path() {
+            self.close_path(path);
+        }
+    }
+
+    /// Closes the socket or the stream of an allocation.
+    pub(crate) fn close_path(&mut self, path: Path) {
+        self.requests.push_back(match path.protocol {
+            Protocol::Udp => Request::Close { local: path.local },
+            Protocol::Tcp => Request::Disconnect { path },
+        });
     }
 
     /// Works out which addresses a side uses in addition to those in use, asks for the sockets that are
@@ -61,9 +162,6 @@ impl Gatherer {
         };
         side.wanted
             .retain(|host| is_there(interfaces, host.address));
-        if side.policy == TransportPolicy::Relay {
-            return Vec::new();
-        }
         let mut new = usable(interfaces, config);
         new.retain(|host| !side.wants(host.address));
         // RFC 8445 §5.1.2: no two candidates have the same priority.
@@ -75,11 +173,15 @@ impl Gatherer {
             .saturating_add(u16::try_from(new.len()).unwrap_or(u16::MAX));
         side.wanted.extend_from_slice(&new);
         let mut ready = Vec::new();
+        if side.policy == TransportPolicy::Relay {
+            // Allocations are asked for from these addresses, and nothing else is.
+            return ready;
+        }
         for host in new {
             let bound = self
                 .bases
                 .iter()
-                .find(|base| base.address.ip() == host.address);
+                .find(|base| base.via == Via::Socket && base.address.ip() == host.address);
             if let Some(base) = bound {
                 ready.push(base.id);
             } else if !self
@@ -94,6 +196,7 @@ impl Gatherer {
                     id,
                     address: host.address,
                     scope: host.scope,
+                    own: false,
                 });
             }
         }
@@ -101,6 +204,12 @@ impl Gatherer {
     }
 
     pub(crate) fn handle_response(&mut self, id: RequestId, result: Option<SocketAddr>) -> Answer {
+        let mut relays = self.sources.relays.iter();
+        let opening = |relay: &&Relay| matches!(&relay.stage, Stage::Opening(of, _) if *of == id);
+        if let Some(relay) = relays.find(opening) {
+            let local = result.filter(|local| local.port() != 0).map(normalized);
+            return Answer::Relay(relay.id, local);
+        }
         let Some(at) = self.pending.iter().position(|(pending, _)| *pending == id) else {
             if let Some(local) = result {
                 self.requests.push_back(Request::Close { local });
@@ -139,6 +248,9 @@ impl Gatherer {
     pub(crate) fn close(&mut self) {
         self.pending.clear();
         self.requests.clear();
+        for relay in std::mem::take(&mut self.sources).relays {
+            self.close_socket(&relay);
+        }
         self.close_unused(|_| false);
     }
 
@@ -148,7 +260,12 @@ impl Gatherer {
     }
 
     fn close_all(&mut self, bases: &[Base]) {
-        let requests = bases.iter().map(|base| Request::Close {
+        let sources = &mut self.sources;
+        sources
+            .probes
+            .retain(|probe| !bases.iter().any(|base| base.id == probe.base));
+        let sockets = bases.iter().filter(|base| base.via == Via::Socket);
+        let requests = sockets.map(|base| Request::Close {
             local: base.address,
         });
         self.requests.extend(requests);
@@ -160,13 +277,23 @@ impl LocalSide {
         self.wanted.iter().any(|host| host.address == address)
     }
 
+    /// Whether it has a host candidate on this address, or is to have one.
+    pub(crate) fn binds(&self, address: IpAddr) -> bool {
+        self.policy == TransportPolicy::All && self.wants(address)
+    }
+
+    /// Whether candidates of this kind may be used.
+    pub(crate) fn may_use(&self, kind: CandidateKind) -> bool {
+        self.policy == TransportPolicy::All || kind == CandidateKind::Relayed
+    }
+
     /// The candidate that a base becomes for this side; `told` unless gathering is over.
     pub(crate) fn candidate(&self, base: &Base, told: bool) -> Option<Local> {
         let address = base.address;
         let host = self
             .wanted
             .iter()
-            .find(|host| host.address == address.ip())?;
+            .find(|host| host.address == address.ip() && self.may_use(CandidateKind::Host))?;
         let preference = host.preference;
         Some(Local {
             candidate: Candidate {
@@ -357,20 +484,20 @@ mod tests {
         let now = oxirtc_netsim::epoch();
         let credentials = Credentials::new("fragment", "a".repeat(22));
         let keys = Keys::new(credentials).unwrap();
-        let mut side = LocalSide::new(SideId(1), keys, TransportPolicy::All, now);
+        let mut side = LocalSide::new(SideId(1), keys, (TransportPolicy::All, [].into()), now);
         let mut gatherer = Gatherer::default();
         gatherer.set_interfaces(&interfaces(&["fe80::1"]));
         assert!(gatherer.plan(&mut side, &Config::default()).is_empty());
         let Some(Request::Bind { id, scope: 1, .. }) = gatherer.poll_request() else {
             panic!("no request");
         };
-        assert!(!gatherer.is_done(&side));
+        assert!(!gatherer.is_done(now, &side));
         let bound = "[::]:4000".parse().unwrap();
         let Answer::Bound(base) = gatherer.handle_response(id, Some(bound)) else {
             panic!("not bound");
         };
         let base = gatherer.bases.get(base).unwrap();
         assert_eq!(base.address, "[fe80::1%1]:4000".parse().unwrap());
-        assert!(gatherer.is_done(&side));
+        assert!(gatherer.is_done(now, &side));
     }
 }

@@ -2,12 +2,13 @@
 
 use std::{
     collections::BTreeSet,
-    net::SocketAddr,
+    net::{IpAddr, SocketAddr},
+    sync::Arc,
     time::{Duration, Instant},
 };
 
 use crate::{
-    Candidate, CandidateKind, Credentials, Pair, TransportPolicy,
+    Candidate, CandidateKind, Credentials, Pair, Server, TransportPolicy,
     base::{BaseId, Bases, Host, PairKey},
     candidate::pair_priority,
     checks::CheckList,
@@ -69,6 +70,8 @@ pub(crate) struct LocalSide {
     /// How many preferences it has given away.
     pub(crate) ranked: u16,
     pub(crate) policy: TransportPolicy,
+    /// The servers that are asked for it.
+    pub(crate) servers: Arc<[Server]>,
     pub(crate) gathered: bool,
     /// Authentic requests of peers whose credentials are not known.
     pub(crate) early: Vec<Early>,
@@ -100,6 +103,8 @@ pub(crate) struct RemoteSide {
 /// A remote candidate.
 pub(crate) struct Remote {
     pub(crate) candidate: Candidate,
+    /// What its name stands for.
+    pub(crate) resolved: Option<IpAddr>,
     /// Number of its foundation: the place of the first candidate that has it.
     pub(crate) foundation: usize,
     /// Learnt from signalling, not from a check.
@@ -163,7 +168,12 @@ pub(crate) struct Session {
 }
 
 impl LocalSide {
-    pub(crate) fn new(id: SideId, keys: Keys, policy: TransportPolicy, now: Instant) -> Self {
+    pub(crate) fn new(
+        id: SideId,
+        keys: Keys,
+        (policy, servers): (TransportPolicy, Arc<[Server]>),
+        now: Instant,
+    ) -> Self {
         Self {
             id,
             keys,
@@ -171,6 +181,7 @@ impl LocalSide {
             wanted: Vec::new(),
             ranked: 0,
             policy,
+            servers,
             gathered: false,
             early: Vec::new(),
             born: now,
@@ -181,17 +192,31 @@ impl LocalSide {
         self.keys.ufrag()
     }
 
-    /// The host candidate of a base.
-    pub(crate) fn host(&self, base: BaseId) -> Option<usize> {
-        self.candidates
-            .iter()
-            .position(|local| local.base == base && local.candidate.kind == CandidateKind::Host)
+    /// The candidate whose base is itself: a host or a relayed one.
+    pub(crate) fn of_base(&self, base: BaseId) -> Option<usize> {
+        let own = |local: &Local| local.base == base && local.is_base();
+        self.candidates.iter().position(own)
     }
 
     pub(crate) fn foundation(&self, at: usize) -> usize {
         let foundation = self.candidates.get(at).map(|it| &it.candidate.foundation);
         let alike = |local: &Local| Some(&local.candidate.foundation) == foundation;
         self.candidates.iter().position(alike).unwrap_or(at)
+    }
+}
+
+impl Local {
+    /// RFC 8445 §4: host and relayed candidates are their own bases; reflexive ones have another one.
+    pub(crate) fn is_base(&self) -> bool {
+        let kind = self.candidate.kind;
+        matches!(kind, CandidateKind::Host | CandidateKind::Relayed)
+    }
+}
+
+impl Remote {
+    /// Where checks of it go.
+    pub(crate) fn target(&self) -> Option<SocketAddr> {
+        self.candidate.target(self.resolved)
     }
 }
 
@@ -215,8 +240,8 @@ impl RemoteSide {
 
     pub(crate) fn at(&self, address: SocketAddr) -> Option<usize> {
         self.candidates.iter().position(|remote| {
-            let at = remote.candidate.socket_address();
-            remote.candidate.is_checkable() && at.is_some_and(|at| same(at, address))
+            let at = remote.target();
+            at.is_some_and(|at| same(at, address))
         })
     }
 
@@ -231,6 +256,7 @@ impl RemoteSide {
         });
         self.candidates.push(Remote {
             candidate,
+            resolved: None,
             foundation: alike.unwrap_or(at),
             signalled,
             late: signalled && self.end,

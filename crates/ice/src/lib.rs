@@ -17,8 +17,11 @@ mod generation;
 mod head;
 mod hold;
 mod pair;
+mod relay;
 mod select;
+mod server;
 mod set;
+mod source;
 mod state;
 mod stats;
 mod tables;
@@ -33,8 +36,9 @@ pub use crate::{
     error::Error,
     event::{Event, GatheringState, Interface, Request, RequestId, Role, State},
     generation::{Generation, GenerationId, Plan, RemoteIce},
-    head::{Head, head},
+    head::{Head, head, transaction},
     pair::PairState,
+    server::{RelayProtocol, Server, ServerKind},
     set::ChecklistSet,
     stats::{Drops, PairStats, Stats},
     way::Way,

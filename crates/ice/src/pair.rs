@@ -19,6 +19,8 @@ pub(crate) struct CandidatePair {
     /// The numbers of both foundations.
     pub(crate) foundation: (usize, usize),
     pub(crate) priority: u64,
+    /// A relay has not permitted its peer yet: no check gets through.
+    pub(crate) shut: bool,
     /// It came with a request of the peer.
     pub(crate) learnt: bool,
     pub(crate) state: PairState,
@@ -116,6 +118,7 @@ impl CandidatePair {
             remote,
             foundation,
             priority,
+            shut: false,
             learnt: false,
             state: PairState::Frozen,
             cancelled: false,

@@ -203,9 +203,7 @@ impl Tables {
     /// Whether a living side has a candidate on this base, or is to have one.
     pub(crate) fn uses(&self, base: &Base) -> bool {
         self.locals.iter().any(|side| {
-            side.wanted
-                .iter()
-                .any(|host| host.address == base.address.ip())
+            side.binds(base.address.ip())
                 || side.candidates.iter().any(|local| local.base == base.id)
         })
     }

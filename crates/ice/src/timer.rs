@@ -19,11 +19,13 @@ pub(crate) enum Timer {
     Selection,
     /// The end of a session that was replaced.
     Fading,
+    /// Something that servers are asked for.
+    Gathering,
 }
 
 /// One deadline for each [`Timer`].
 #[derive(Debug, Default)]
-pub(crate) struct Timers([Option<Instant>; 7]);
+pub(crate) struct Timers([Option<Instant>; 8]);
 
 impl Timers {
     pub(crate) fn set(&mut self, timer: Timer, at: Option<Instant>) {
@@ -33,7 +35,7 @@ impl Timers {
     }
 
     pub(crate) fn clear(&mut self) {
-        self.0 = [None; 7];
+        self.0 = [None; 8];
     }
 
     pub(crate) fn next(&self) -> Option<Instant> {

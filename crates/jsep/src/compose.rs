@@ -8,7 +8,7 @@ use oxirtc_sdp::{Attribute, Setup, Writer};
 
 use crate::{
     Config, Credentials, DtlsRole, Fingerprint, Source, Transceiver, TransceiverId, TransportId,
-    agreement::{Agreement, is_bundle_only},
+    agreement::{Agreement, Plan, is_bundle_only},
     numbers::Numbers,
     outline::{Entry, Outline},
     section::{Association, Form, Lines, Section, unused_mid},
@@ -21,6 +21,8 @@ pub(crate) struct Offer<'a> {
     pub(crate) agreement: &'a Agreement,
     /// The agreement of the last exchange that ended.
     pub(crate) stable: &'a Agreement,
+    /// The transport of the bundle group that stands.
+    pub(crate) bundle: Option<TransportId>,
     /// Data channels exist, or have existed.
     pub(crate) data: bool,
     /// All transports are to have new credentials.
@@ -37,12 +39,12 @@ struct Planned {
 }
 
 impl Offer<'_> {
-    /// The text, and which transceiver each section is for.
+    /// The text, and what each section is for.
     pub(crate) fn write(
         &self,
         source: &mut dyn Source,
         numbers: &mut Numbers,
-    ) -> (String, Vec<Option<TransceiverId>>) {
+    ) -> (String, Vec<Plan>) {
         let planned = self.plan(numbers);
         let mut writer = head(self.config, self.version);
         let live = planned.iter().filter(|it| it.section.live);
@@ -89,7 +91,11 @@ impl Offer<'_> {
                 None => section.write(&mut writer, &form),
             }
         }
-        let plan = planned.iter().map(|it| it.transceiver).collect();
+        let plan = planned.iter().map(|it| Plan {
+            transceiver: it.transceiver,
+            transport: it.section.transport,
+        });
+        let plan = plan.collect();
         (writer.finish(), plan)
     }
 
@@ -153,7 +159,8 @@ impl Offer<'_> {
     }
 
     /// Puts a new section where one was rejected, or at the end.
-    fn place(&self, new: Planned, planned: &mut Vec<Planned>) {
+    fn place(&self, mut new: Planned, planned: &mut Vec<Planned>) {
+        new.section.transport = self.bundle;
         let agreed = |index: usize| {
             let section = self.stable.sections.get(index);
             section.is_some_and(|it| !it.live)

@@ -7,8 +7,8 @@ mod transceivers;
 pub use transceivers::TransceiverInit;
 
 use crate::{
-    Change, Config, Credentials, Description, Error, SdpType, SignalingState, Source,
-    TransceiverId, TransportId,
+    Change, Config, Credentials, Description, Error, SdpType, SignalingState, Source, TransportId,
+    agreement::Plan,
     candidates::Candidates,
     compose::{Answer, Offer},
     numbers::Numbers,
@@ -53,8 +53,8 @@ pub struct OfferOptions {
 struct Created {
     sdp: String,
     revision: u64,
-    /// Which transceiver each section is for.
-    plan: Vec<Option<TransceiverId>>,
+    /// What each section is for.
+    plan: Vec<Plan>,
 }
 
 impl Negotiator {
@@ -104,6 +104,7 @@ impl Negotiator {
             version: self.session_version + 1,
             agreement: &self.state.agreement,
             stable: self.state.stable(),
+            bundle: self.state.bundle(),
             data: self.data,
             restart: options.ice_restart,
             replaced: &self.replaced,
@@ -260,12 +261,7 @@ impl Negotiator {
     }
 
     /// A text that was just made, with the candidates that are known already.
-    fn created(
-        &mut self,
-        text: &str,
-        kind: SdpType,
-        plan: Vec<Option<TransceiverId>>,
-    ) -> Result<Created, Error> {
+    fn created(&mut self, text: &str, kind: SdpType, plan: Vec<Plan>) -> Result<Created, Error> {
         let applied = Applied::read(kind, text)?;
         let entries = 0..applied.outline.entries.len();
         let mut all = entries.filter_map(|index| applied.outline.credentials(index));

@@ -63,3 +63,10 @@ pub struct Announced {
     /// That of its correction (`FEC-FR`).
     pub fec: Option<u32>,
 }
+
+impl Announced {
+    /// All of them.
+    pub(crate) fn ssrcs(&self) -> impl Iterator<Item = u32> + use<> {
+        [Some(self.ssrc), self.rtx, self.fec].into_iter().flatten()
+    }
+}

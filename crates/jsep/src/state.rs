@@ -5,8 +5,8 @@ use std::sync::Arc;
 use oxirtc_sdp::Session;
 
 use crate::{
-    Config, Credentials, Error, SdpType, SignalingState, TransceiverId,
-    agreement::{Agreement, Next},
+    Config, Credentials, Error, SdpType, SignalingState, TransportId,
+    agreement::{Agreement, Next, Plan},
     outline::Outline,
     signaling::Side,
     validate,
@@ -32,8 +32,8 @@ pub(crate) struct Applied {
     pub(crate) kind: SdpType,
     pub(crate) session: Session,
     pub(crate) outline: Outline,
-    /// The transceivers that sections of ours were written for.
-    pub(crate) plan: Vec<Option<TransceiverId>>,
+    /// What sections of ours were written for.
+    pub(crate) plan: Vec<Plan>,
 }
 
 impl Applied {
@@ -73,6 +73,16 @@ impl State {
     /// The agreement that an open exchange is to change, else the one in force.
     pub(crate) fn stable(&self) -> &Agreement {
         self.stable.as_deref().unwrap_or(&self.agreement)
+    }
+
+    /// The transport of the bundle group that both ends have agreed on.
+    // RFC 9143 §7.5: what is new joins it under its address
+    pub(crate) fn bundle(&self) -> Option<TransportId> {
+        let remote = &self.current_remote.as_ref()?.outline;
+        let bundled = |index: &usize| remote.entry(*index).is_some_and(|it| it.bundle.is_some());
+        let stable = self.stable();
+        let mut sections = (0..stable.sections.len()).filter(bundled);
+        sections.find_map(|index| stable.carrier(index))
     }
 
     /// Back to the last stable state.

@@ -5,8 +5,8 @@ use std::fmt;
 use oxirtc_sdp::Direction;
 
 use crate::{
-    Codec, Encoding, Error, Levels, MediaAgreement, ReceiveParameters, SendParameters, Source,
-    encoding::Ssrcs,
+    Announced, Codec, Encoding, Error, Levels, MediaAgreement, ReceiveParameters, SendParameters,
+    Source, encoding::Ssrcs,
 };
 
 /// What a section of RTP carries.
@@ -253,8 +253,8 @@ impl Transceiver {
     pub(crate) fn ssrcs(&self) -> impl Iterator<Item = u32> {
         let own = self.encodings.iter().filter_map(|it| it.ssrcs);
         let announced = self.agreement.announced.iter();
-        let announced = announced.flat_map(|it| [Some(it.ssrc), it.rtx, it.fec]);
-        own.flat_map(Ssrcs::all).chain(announced.flatten())
+        own.flat_map(Ssrcs::all)
+            .chain(announced.flat_map(Announced::ssrcs))
     }
 
     /// W3C's `stop`: nothing goes through it any more, and the next offer rejects its section.

@@ -16,6 +16,7 @@ pub struct IceCandidate {
     init: IceCandidateInit,
     parsed: Option<Box<sdp::Candidate>>,
     url: Option<String>,
+    relay: Option<IceServerTransportProtocol>,
 }
 
 /// `RTCIceCandidateInit` (W3C §4.8.1): what is sent to the peer, and what came from it.
@@ -69,6 +70,18 @@ pub enum IceTcpCandidateType {
     So,
 }
 
+/// `RTCIceServerTransportProtocol` (W3C §4.8.1.5).
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[doc(alias = "RTCIceServerTransportProtocol")]
+pub enum IceServerTransportProtocol {
+    /// By datagrams.
+    Udp,
+    /// By a TCP stream.
+    Tcp,
+    /// By a TLS stream.
+    Tls,
+}
+
 /// `RTCPeerConnectionIceErrorEvent` (W3C §4.8.3).
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[doc(alias = "RTCPeerConnectionIceErrorEvent")]
@@ -113,7 +126,18 @@ impl IceCandidate {
             init,
             parsed: parsed.map(Box::new),
             url: None,
+            relay: None,
         }
+    }
+
+    /// The same, with the server that it came from.
+    pub(crate) fn of_server(
+        mut self,
+        url: Option<String>,
+        relay: Option<IceServerTransportProtocol>,
+    ) -> Self {
+        (self.url, self.relay) = (url, relay);
+        self
     }
 
     /// The line: `candidate:…`; empty at the end of the candidates of a generation.
@@ -213,6 +237,11 @@ impl IceCandidate {
     /// The ufrag of its generation, as the dictionary gave it; what the line says in an extension does not count.
     pub fn username_fragment(&self) -> Option<&str> {
         self.init.username_fragment.as_deref()
+    }
+
+    /// How the server of a local relayed candidate is reached.
+    pub fn relay_protocol(&self) -> Option<IceServerTransportProtocol> {
+        self.relay
     }
 
     /// The server of a local reflexive or relayed candidate.

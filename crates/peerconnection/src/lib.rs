@@ -29,11 +29,12 @@ pub use api::{
 };
 pub use candidate::{
     IceCandidate, IceCandidateError, IceCandidateInit, IceCandidateType, IceComponent,
-    IceTcpCandidateType,
+    IceServerTransportProtocol, IceTcpCandidateType,
 };
 pub use certificate::{Certificate, DtlsFingerprint, KeyAlgorithm};
 pub use configuration::{
-    BundlePolicy, Configuration, IceServer, IceTransportPolicy, RtcpMuxPolicy, Settings,
+    BundlePolicy, Configuration, CongestionControl, IceServer, IceTransportPolicy, RtcpMuxPolicy,
+    Settings,
 };
 pub use description::{OfferOptions, SdpType, SessionDescription};
 #[cfg(feature = "tokio")]

@@ -49,6 +49,37 @@ pub enum Request {
         address: IpAddr,
         /// The interface's index when the address is IPv6 link-local, else 0.
         scope: u32,
+        /// It must not be a socket that other connections use: TURN servers tell their clients apart by it.
+        own: bool,
+    },
+    /// A stream to a TURN server. To be answered by
+    /// [`handle_response`](crate::engine::Engine::handle_response) with its local address. What comes on it is
+    /// handed in as datagrams on its path are, in pieces of any size, and what leaves on the path is written to it.
+    Connect {
+        /// What the answer refers to.
+        id: RequestId,
+        /// The address of this machine to connect from.
+        from: IpAddr,
+        /// The interface's index when that is IPv6 link-local, else 0.
+        scope: u32,
+        /// The server.
+        to: SocketAddr,
+        /// Over TLS, whose certificate has to have this name.
+        tls: Option<String>,
+    },
+    /// The addresses of a name, to be answered by
+    /// [`handle_addresses`](crate::engine::Engine::handle_addresses). Names that end in `.local` are asked for by
+    /// multicast (RFC 6762).
+    Resolve {
+        /// What the answer refers to.
+        id: RequestId,
+        /// The name.
+        name: String,
+    },
+    /// This stream is not needed any more. No answer.
+    Disconnect {
+        /// Its ends.
+        path: Path,
     },
     /// This socket is not needed any more. No answer.
     Close {
@@ -72,8 +103,10 @@ pub enum Route {
     Ufrag(String),
     /// It is not any more.
     UfragReleased(String),
-    /// A STUN message from this remote address passed MESSAGE-INTEGRITY: the path is this
-    /// connection's.
+    /// A STUN message from this remote address passed MESSAGE-INTEGRITY. Until the peer has answered from there
+    /// its sender may be forged: the path may be reserved for a moment while it is nobody's.
+    Reserve(Path),
+    /// The peer has answered on this path: it is this connection's, unless it is another one's already.
     Path(Path),
     /// The path is not used any more.
     PathReleased(Path),

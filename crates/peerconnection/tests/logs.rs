@@ -9,8 +9,8 @@ use std::{
 };
 
 use oxirtc_peerconnection::{
-    Certificate, Configuration, DataChannelInit, IceServer, KeyAlgorithm, PeerConnection,
-    SessionDescription, Settings,
+    Certificate, Configuration, DataChannelInit, KeyAlgorithm, PeerConnection, SessionDescription,
+    Settings,
     engine::{Anchor, Engine, Interface, Request},
 };
 
@@ -54,35 +54,6 @@ fn engine(configuration: Configuration, seed: u8) -> (Engine, Instant) {
     };
     let engine = Engine::new(configuration, Settings::default(), [seed; 32], anchor).unwrap();
     (engine, now)
-}
-
-/// Each server that nothing asks yet is named, when it is configured and when it is changed; a password is not.
-#[test]
-fn a_server_that_is_not_asked_is_named() {
-    listen();
-    let servers = vec![
-        IceServer::new("stun:stun.example.org"),
-        IceServer::with_credential("turn:turn.example.org?transport=tcp", "user", "hush"),
-    ];
-    let configuration = Configuration {
-        ice_servers: servers,
-        ..Configuration::default()
-    };
-    let (mut engine, _) = engine(configuration, 3);
-    let label = engine.label().to_string();
-    let lines = lines_of(&label);
-    assert_eq!(lines.len(), 2, "{lines:?}");
-    for (line, url) in lines
-        .iter()
-        .zip(["stun:stun.example.org", "turn:turn.example.org"])
-    {
-        assert!(line.starts_with("WARN") && line.contains(url), "{line}");
-        assert!(!line.contains("hush"));
-    }
-    let mut changed = engine.configuration().clone();
-    changed.ice_servers = vec![IceServer::new("stun:other.example.org")];
-    engine.set_configuration(changed).unwrap();
-    assert!(lines_of(&label)[2].contains("stun:other.example.org"));
 }
 
 /// What is missing, one after the other.

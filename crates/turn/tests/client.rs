@@ -1,11 +1,15 @@
 //! The client against a small server.
 
 mod server;
+mod sim;
 
 use oxirtc_stun::{AddressFamily, Method};
 use oxirtc_turn::{Client, Credentials, Error, Event, Failure, Families, Input, Leg, Relayed};
 
-use crate::server::{SERVER, Server, Sim, alice, at, config, ip, secs};
+use crate::{
+    server::{Server, at, ip, secs},
+    sim::{SERVER, Sim, alice, config},
+};
 
 const PEER: &str = "203.0.113.9:4000";
 

@@ -28,6 +28,8 @@ pub(crate) enum Kind {
 pub(crate) enum Preferences {
     /// Real addresses in candidates, as after a permission for the microphone.
     Open,
+    /// As `Open`, and DTLS 1.2 at most, which Firefox alone has a preference for.
+    Dtls12,
     /// What a visitor has who never changed a setting: `.local` names only.
     Default,
 }
@@ -232,7 +234,7 @@ async fn start_driver(kind: Kind, port: u16) -> anyhow::Result<Child> {
 }
 
 fn capabilities(kind: Kind, preferences: Preferences) -> Value {
-    let open = preferences == Preferences::Open;
+    let open = preferences != Preferences::Default;
     match kind {
         Kind::Chromium => {
             let mut arguments = vec![
@@ -252,7 +254,7 @@ fn capabilities(kind: Kind, preferences: Preferences) -> Value {
             json!({ "goog:chromeOptions": { "binary": chromium(), "args": arguments } })
         }
         Kind::Firefox => {
-            let settings = if open {
+            let mut settings = if open {
                 json!({
                     "media.navigator.permission.disabled": true,
                     "media.navigator.streams.fake": true,
@@ -261,6 +263,10 @@ fn capabilities(kind: Kind, preferences: Preferences) -> Value {
             } else {
                 json!({})
             };
+            if preferences == Preferences::Dtls12 {
+                // The numbers are TLS' own: 0x0303.
+                settings["media.peerconnection.dtls.version.max"] = json!(771);
+            }
             json!({ "moz:firefoxOptions": { "binary": "/usr/bin/firefox-esr", "args": ["-headless"], "prefs": settings } })
         }
     }

@@ -6,6 +6,7 @@ use std::time::Duration;
 use anyhow::{anyhow, ensure};
 use tokio::time::{Instant, timeout};
 
+use super::asked::matches;
 use super::browser::{Kind, Preferences};
 use super::suite::Suite;
 use super::{channels, close, connect, media, messages, restart, serve, transfer};
@@ -28,17 +29,19 @@ struct Count {
 
 type Running<'s> = Pin<Box<dyn Future<Output = anyhow::Result<()>> + 's>>;
 
-pub(crate) fn names() -> Vec<&'static str> {
-    CASES.iter().map(|case| case.name).collect()
+pub(crate) fn names() -> Vec<String> {
+    CASES.iter().map(|case| case.name.to_owned()).collect()
 }
 
 /// Runs what was asked for. A test is never repeated.
 pub(crate) async fn run(kind: Kind, only: Vec<String>) -> anyhow::Result<()> {
-    let wanted =
-        |case: &&Case| only.is_empty() || only.iter().any(|part| case.name.contains(part.as_str()));
+    let wanted = |case: &&Case| matches(&only, case.name);
     let start = Instant::now();
     let mut count = Count::default();
-    for preferences in [Preferences::Open, Preferences::Default] {
+    for preferences in [Preferences::Open, Preferences::Dtls12, Preferences::Default] {
+        if preferences == Preferences::Dtls12 && kind != Kind::Firefox {
+            continue;
+        }
         let of_session = CASES.iter().filter(|case| case.preferences == preferences);
         let cases: Vec<_> = of_session.filter(wanted).collect();
         if !cases.is_empty() {
@@ -127,6 +130,8 @@ const CASES: &[Case] = cases! {
     Open 40 "browser_offers_complete" connect::browser_offers_complete;
     Open 40 "we_offer_trickle" connect::we_offer_trickle;
     Open 40 "we_offer_complete" connect::we_offer_complete;
+    Dtls12 40 "dtls_1_2_browser_offers" connect::dtls_1_2_browser_offers;
+    Dtls12 40 "dtls_1_2_we_offer" connect::dtls_1_2_we_offer;
     Open 40 "both_offer" connect::both_offer;
     Open 40 "rsa_certificates" connect::rsa_certificates;
     Open 40 "forged_fingerprint" connect::forged_fingerprint;

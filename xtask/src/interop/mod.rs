@@ -1,20 +1,20 @@
 //! `cargo xtask interop`: our stack against a real peer, in a network of its own.
 
-use std::env;
-use std::pin::Pin;
-use std::process::Command;
-
 use anyhow::{Context as _, ensure};
 
-use crate::setup;
+use crate::{run, setup};
+use asked::Running;
 use browser::Kind;
 
+mod asked;
 mod browser;
 mod call;
 mod cases;
 mod channels;
 mod close;
 mod connect;
+mod dtls;
+mod heard;
 mod media;
 mod messages;
 mod namespace;
@@ -38,15 +38,15 @@ pub(crate) struct Arguments {
     list: bool,
 }
 
-/// Someone to test against: its name on the command line, the programs that it needs, its tests.
+/// Someone to test against: its name on the command line, its tests, and for those of them that were asked
+/// for the programs that they need and what `cargo build` is told.
 struct Peer {
     name: &'static str,
-    programs: &'static [&'static str],
-    cases: fn() -> Vec<&'static str>,
+    cases: fn() -> Vec<String>,
+    programs: fn(&[String]) -> Vec<&'static str>,
+    builds: fn(&[String]) -> Vec<&'static [&'static str]>,
     run: fn(Vec<String>) -> Running,
 }
-
-type Running = Pin<Box<dyn Future<Output = anyhow::Result<()>>>>;
 
 /// Builds first, then enters the namespace, where cargo could fetch nothing.
 pub(crate) fn run(arguments: &Arguments) -> anyhow::Result<()> {
@@ -61,33 +61,35 @@ pub(crate) fn run(arguments: &Arguments) -> anyhow::Result<()> {
         let runtime = tokio::runtime::Runtime::new().context("no threads")?;
         return runtime.block_on((peer.run)(arguments.only.clone()));
     }
-    for program in peer.programs.iter().chain(NETWORK) {
+    let programs = (peer.programs)(&arguments.only);
+    for program in programs.iter().chain(NETWORK) {
         ensure!(
             setup::find(program).is_some(),
-            "{program} is missing: run `cargo xtask setup`"
+            "{program} is missing: run `cargo xtask setup --others`"
         );
     }
-    let cargo = env::var_os("CARGO").unwrap_or_else(|| "cargo".into());
-    let mut build = Command::new(cargo);
-    build.args(["build", "--quiet", "--package", "oxirtc-cli"]);
-    if !cfg!(debug_assertions) {
-        build.arg("--release"); // as this program is
+    for what in (peer.builds)(&arguments.only) {
+        let mut build = run::cargo();
+        build.args(["build", "--quiet"]).args(what);
+        if !cfg!(debug_assertions) {
+            build.arg("--release"); // as this program is
+        }
+        run::check(&mut build)?;
     }
-    let status = build.status().context("cargo did not start")?;
-    ensure!(status.success(), "oxirtc-cli does not build");
     namespace::reenter()
 }
 
 /// A peer whose tests are those of [`cases`].
 const fn browser(
     name: &'static str,
-    programs: &'static [&'static str],
+    programs: fn(&[String]) -> Vec<&'static str>,
     run: fn(Vec<String>) -> Running,
 ) -> Peer {
     Peer {
         name,
-        programs,
         cases: cases::names,
+        programs,
+        builds: |_| vec![&["--package", "oxirtc-cli"]],
         run,
     }
 }
@@ -95,8 +97,9 @@ const fn browser(
 /// A line each.
 #[rustfmt::skip]
 const PEERS: &[Peer] = &[
-    browser("chromium", &["chromium", "chromedriver"], |only| Box::pin(cases::run(Kind::Chromium, only))),
-    browser("firefox", &["firefox-esr", "geckodriver"], |only| Box::pin(cases::run(Kind::Firefox, only))),
+    browser("chromium", |_| vec!["chromium", "chromedriver"], |only| Box::pin(cases::run(Kind::Chromium, only))),
+    browser("firefox", |_| vec!["firefox-esr", "geckodriver"], |only| Box::pin(cases::run(Kind::Firefox, only))),
+    Peer { name: "dtls", cases: dtls::names, programs: dtls::programs, builds: dtls::builds, run: dtls::run },
 ];
 
 /// What the namespace itself needs.

@@ -60,7 +60,6 @@ const EXCEPTIONS: &[Exception] = &[
     except("integers", "crates/rtp/"),
     except("integers", "crates/srtp/"),
     except("integers", "crates/stun/"),
-    except("must_use", "crates/dtls/"),
     except("must_use", "crates/ice/"),
     except("must_use", "crates/mdns/"),
     except("must_use", "crates/peerconnection/"),

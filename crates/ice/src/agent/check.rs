@@ -215,7 +215,7 @@ impl Agent {
         let session = self.tables.session(id)?;
         let base = session.list.get(pair)?.key.base;
         let side = self.tables.local(session.local)?;
-        let local = side.candidates.get(side.host(base)?)?;
+        let local = side.candidates.get(side.of_base(base)?)?;
         Some(Request {
             id: TransactionId::generate(&mut self.random),
             sent: now,
@@ -252,7 +252,7 @@ impl Agent {
             Purpose::Check => self.stats.requests_sent += 1,
             Purpose::Consent => self.stats.consent_requests_sent += 1,
         }
-        let way = (pair.key.base, path);
+        let way = (Some(pair.key), path);
         self.stats.drops.control += self.control.push(way, Some(pair.id), buf);
     }
 }

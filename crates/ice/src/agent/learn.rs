@@ -71,7 +71,7 @@ impl Agent {
 
     fn learn_pair(&mut self, set: &ChecklistSet, id: GenerationId, asked: Asked) -> Option<PairId> {
         let whole = self.tables.whole(id)?;
-        let near = whole.local.host(asked.key.base)?;
+        let near = whole.local.of_base(asked.key.base)?;
         let number = whole.remote.candidates.len();
         let far = whole.remote.at(asked.key.remote).or_else(|| {
             let priority = asked.priority.unwrap_or(lowest_priority());

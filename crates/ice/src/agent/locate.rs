@@ -3,9 +3,10 @@
 use std::time::Instant;
 
 use oxirtc_stun::{Class, Message, Method};
+use oxirtc_turn::Input;
 
 use super::Agent;
-use crate::{ChecklistSet, GenerationId, Path, base::PairKey};
+use crate::{ChecklistSet, GenerationId, Path, Protocol, base::PairKey, relay::RelayId};
 
 impl Agent {
     /// Takes a datagram that came on `path`. STUN ends here. Payload from a validated pair is handed
@@ -19,16 +20,103 @@ impl Agent {
         datagram: &mut [u8],
         sink: &mut impl FnMut(GenerationId, &mut [u8]),
     ) {
+        let path = path.normalized();
+        let relays = &self.gatherer.sources.relays;
+        if let Some(relay) = relays.iter().find(|it| it.is_on(path)).map(|it| it.id) {
+            self.handle_relay(now, set, (relay, path), datagram, sink);
+            return;
+        }
         let is_stun = matches!(datagram.first(), Some(0..=3));
-        let Some(key) = self.gatherer.bases.locate(path.normalized()) else {
-            match is_stun {
-                true => self.stats.drops.unexpected += 1,
-                false => self.stats.drops.payload += 1,
-            }
+        if is_stun && self.handle_mapping(now, set, path, datagram) {
+            self.settle(now, set);
+            return;
+        }
+        match self.gatherer.bases.locate(path) {
+            Some(key) => self.take(now, set, key, datagram, sink),
+            None if is_stun => self.stats.drops.unexpected += 1,
+            None => self.stats.drops.payload += 1,
+        }
+    }
+
+    /// Takes what came on the socket or stream of an allocation.
+    fn handle_relay(
+        &mut self,
+        now: Instant,
+        set: &mut ChecklistSet,
+        (id, path): (RelayId, Path),
+        bytes: &mut [u8],
+        sink: &mut impl FnMut(GenerationId, &mut [u8]),
+    ) {
+        if path.protocol == Protocol::Udp {
+            self.handle_relayed(now, set, (id, path), bytes, sink);
+            return;
+        }
+        let Some(relay) = self.gatherer.sources.relay_mut(id) else {
             return;
         };
+        let mut deframer = std::mem::take(&mut relay.deframer);
+        let whole = deframer.handle_bytes(bytes, &mut |message: &mut [u8]| {
+            self.handle_relayed(now, set, (id, path), message, sink);
+        });
+        if let Some(relay) = self.gatherer.sources.relay_mut(id) {
+            relay.deframer = deframer;
+        }
+        if !whole {
+            self.handle_closed(now, set, path);
+        }
+    }
+
+    /// Takes one message of a server that has an allocation of ours.
+    fn handle_relayed(
+        &mut self,
+        now: Instant,
+        set: &mut ChecklistSet,
+        (id, path): (RelayId, Path),
+        message: &mut [u8],
+        sink: &mut impl FnMut(GenerationId, &mut [u8]),
+    ) {
+        let Some(relay) = self.gatherer.sources.relay_mut(id) else {
+            return;
+        };
+        let client = relay.client_mut();
+        // Nobody else sends to this socket but by mistake.
+        let Some(client) = client.filter(|client| client.server() == path.remote) else {
+            self.stats.drops.unexpected += 1;
+            return;
+        };
+        let (peer, range) = match client.handle_datagram(now, message) {
+            Input::Consumed => return self.settle(now, set),
+            Input::NotMine => {
+                self.stats.drops.unexpected += 1;
+                return;
+            }
+            Input::Data { peer, range } => (peer, range),
+        };
+        let bases = relay
+            .bases
+            .iter()
+            .filter_map(|id| self.gatherer.bases.get(*id));
+        let mut of_family = bases.filter(|it| it.address.is_ipv4() == peer.is_ipv4());
+        let key = of_family.next().map(|base| PairKey {
+            base: base.id,
+            remote: peer,
+        });
+        if let (Some(key), Some(data)) = (key, message.get_mut(range)) {
+            self.take(now, set, key, data, sink);
+        }
+    }
+
+    /// Takes what a peer has sent.
+    fn take(
+        &mut self,
+        now: Instant,
+        set: &mut ChecklistSet,
+        key: PairKey,
+        datagram: &mut [u8],
+        sink: &mut impl FnMut(GenerationId, &mut [u8]),
+    ) {
         // RFC 7983 §7: the first byte tells STUN from everything else.
-        if is_stun {
+        if matches!(datagram.first(), Some(0..=3)) {
             if self.handle_stun(now, set, key, datagram) {
                 self.settle(now, set);
                 self.release_payload(sink);

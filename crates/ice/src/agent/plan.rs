@@ -1,15 +1,16 @@
 //! The plan of generations, and the gathering that it begins (RFC 8445 §9).
 
-use std::time::Instant;
+use std::{net::SocketAddr, time::Instant};
 
 use super::Agent;
 use crate::{
-    ChecklistSet, Credentials, Error, Event, GatheringState, Generation, GenerationId, Plan,
-    RemoteIce, Role,
-    base::BaseId,
+    CandidateKind, ChecklistSet, Credentials, Error, Event, GatheringState, Generation,
+    GenerationId, Plan, RemoteIce, Role,
+    base::{Base, BaseId},
     combine::{Parts, Which},
     credentials::Keys,
     generation::{FADING, LocalSide, RemoteSide, Session, SideId, Standing},
+    relay::RelayId,
     tables::Listed,
 };
 
@@ -70,7 +71,9 @@ impl Agent {
         }
         let keys = Keys::new(credentials.clone()).ok()?;
         let id = self.tables.next_side();
-        let side = LocalSide::new(id, keys, self.policy, now);
+        let servers = self.servers.clone();
+        let side = LocalSide::new(id, keys, (self.policy, servers), now);
+        self.gatherer.sources.renew(now);
         self.tables.locals.push(side);
         self.outcome.gathering = GatheringState::Gathering;
         let event = Event::GatheringStateChanged(GatheringState::Gathering);
@@ -160,7 +163,7 @@ impl Agent {
         }
         let tables = &self.tables;
         self.gatherer
-            .cancel(|address| tables.locals.iter().any(|side| side.wants(address)));
+            .cancel(|address| tables.locals.iter().any(|side| side.binds(address)));
         self.gatherer.close_unused(|base| tables.uses(base));
         let pairs = self.held.retain(|key| tables.is_in_use(key));
         self.stats.drops.payload += u64::try_from(pairs).unwrap_or(u64::MAX);
@@ -208,9 +211,26 @@ impl Agent {
                 ready.extend(self.gatherer.plan(side, &self.config));
             }
         }
+        // Allocations and mappings that still hold serve a new side as well.
+        let bases = self.gatherer.bases.iter().map(|base| base.id);
+        let relayed = bases.filter(|id| self.gatherer.bases.relay(*id).is_some());
+        ready.extend(relayed);
         for base in ready {
             self.add_base(now, set, base);
         }
+        self.add_mappings(now, set);
+    }
+
+    fn relay_foundation(&mut self, base: Base, relay: RelayId) -> Option<String> {
+        let relay = self.gatherer.sources.relay(relay)?;
+        let (from, server) = (relay.from.address, relay.server);
+        // RFC 8445 §5.1.1.3: addresses of different families fail apart.
+        let kind = CandidateKind::Relayed;
+        let server = SocketAddr::new(
+            server.ip(),
+            server.port() ^ u16::from(base.address.is_ipv6()),
+        );
+        Some(self.gatherer.foundation(kind, from, server))
     }
 
     /// A base has come: it becomes a candidate of each side that wants it, and one of pairs.
@@ -218,19 +238,34 @@ impl Agent {
         let Some(base) = self.gatherer.bases.get(id) else {
             return;
         };
+        let base = *base;
+        let relay = self.gatherer.bases.relay(id);
+        let foundation = relay.and_then(|it| self.relay_foundation(base, it));
+        let sources = &self.gatherer.sources;
+        let relay = relay.and_then(|it| sources.relay(it));
+        let server = relay.and_then(|it| Some(&sources.source(it.source)?.server));
         let mut sides = Vec::new();
         for side in &mut self.tables.locals {
-            if side.host(id).is_some() {
+            if side.of_base(id).is_some() {
                 continue;
             }
             let told = !side.gathered;
-            let Some(local) = side.candidate(base, told) else {
+            let local = match (relay, &foundation, server) {
+                (Some(relay), Some(foundation), Some(server)) => side
+                    .servers
+                    .contains(server)
+                    .then(|| side.relayed(&base, relay, foundation.clone())),
+                _ => side.candidate(&base, told),
+            };
+            let Some(local) = local else {
                 continue;
             };
             if told {
                 self.outcome.events.push_back(Event::CandidateGathered {
                     candidate: local.candidate.clone(),
                     ufrag: side.ufrag().to_owned(),
+                    url: server.map(|server| server.url.clone()),
+                    relay: relay.map(|relay| relay.protocol),
                 });
             }
             side.candidates.push(local);

@@ -20,6 +20,7 @@ impl Agent {
         }
         self.join(set);
         self.follow_role(set);
+        self.serve_sources(now, set);
         self.end_exhausted(now, set);
         self.refresh_consent(now, set);
         if self.choose(now) {
@@ -30,8 +31,9 @@ impl Agent {
         self.take_turn(now, set);
         self.update_pair(now);
         self.update_state(now, set);
-        self.end_gathering();
+        self.end_gathering(now);
         self.release_paths();
+        self.tell_valid_paths();
         self.schedule(now, set);
     }
 
@@ -44,7 +46,7 @@ impl Agent {
     }
 
     /// Chooses the pair in use of each session anew. Whether one is to be asked at once.
-    fn choose(&mut self, now: Instant) -> bool {
+    pub(super) fn choose(&mut self, now: Instant) -> bool {
         let mut asks = false;
         for session in self.tables.sessions.iter_mut().filter(|it| !it.is_fading()) {
             let chosen = select::choose(session, now);
@@ -82,9 +84,20 @@ impl Agent {
             })
         });
         let shown = payload.and_then(|(session, pair)| self.describe(session, pair));
+        let key = payload.map(|(_, pair)| pair.key);
         if self.outcome.payload != in_use {
             self.outcome.payload = in_use;
             self.outcome.stamp = self.outcome.stamp.wrapping_add(1);
+            // RFC 8656 §12: what payload goes on is worth a channel.
+            if let Some((client, peer)) = key.and_then(|key| self.relay_client(key))
+                && let Err(error) = client.bind(now, peer)
+            {
+                log::debug!("no channel to the peer: {error}");
+            }
+            let relay = key.and_then(|key| self.gatherer.bases.relay(key.base));
+            if let Some(relay) = relay {
+                self.send_relay(now, relay);
+            }
         }
         if let Some(pair) = shown
             && self.outcome.shown.as_ref() != Some(&pair)
@@ -137,7 +150,8 @@ impl Agent {
                     .is_none_or(|since| now < since + SILENCE),
                 complete: self.is_complete(session, set),
             }),
-            pending: listed().any(|session| !session.failed && session.list.is_pending()),
+            pending: listed().any(|session| !session.failed && session.list.is_pending())
+                || !self.names.is_empty(),
             restarting: tables.open.is_some() && tables.stable.is_some() || replaced,
             hopeless: self.is_hopeless(now),
             tried: listed().any(|session| !session.list.is_empty() || session.lost),
@@ -229,9 +243,9 @@ impl Agent {
     }
 
     /// Notes which local sides have all of their candidates, and tells the end of the newest one's.
-    fn end_gathering(&mut self) {
+    fn end_gathering(&mut self, now: Instant) {
         for side in self.tables.locals.iter_mut().filter(|side| !side.gathered) {
-            side.gathered = self.gatherer.is_done(side);
+            side.gathered = self.gatherer.is_done(now, side);
         }
         let newest = self.tables.newest_local().map(|side| side.gathered);
         if newest == Some(true) && self.outcome.gathering == GatheringState::Gathering {
@@ -255,10 +269,28 @@ impl Agent {
         let is_released = |key| released.iter().any(|(other, _)| *other == key);
         let dropped = self.held.retain(|key| !is_released(key));
         self.stats.drops.payload += u64::try_from(dropped).unwrap_or(u64::MAX);
+        let bases = &self.gatherer.bases;
         let events = released
             .into_iter()
+            .filter(|(key, _)| bases.relay(key.base).is_none())
             .map(|(_, path)| Event::PathReleased(path));
         self.outcome.events.extend(events);
+    }
+
+    /// Tells which paths have a valid pair, for a shared port to bind them. What a relay carries is not on it.
+    fn tell_valid_paths(&mut self) {
+        let (tables, bases) = (&self.tables, &self.gatherer.bases);
+        let validated = &mut self.outcome.validated;
+        validated.retain(|key| tables.is_in_use(*key));
+        let pairs = tables.sessions.iter().flat_map(|it| it.list.iter());
+        for pair in pairs.filter(|pair| pair.is_valid()) {
+            let shared = bases.relay(pair.key.base).is_none();
+            let path = bases.path(pair.key).filter(|_| shared);
+            if let Some(path) = path.filter(|_| !validated.contains(&pair.key)) {
+                validated.push(pair.key);
+                self.outcome.events.push_back(Event::PathValidated(path));
+            }
+        }
     }
 
     fn schedule(&mut self, now: Instant, set: &mut ChecklistSet) {
@@ -312,6 +344,8 @@ impl Agent {
         self.timers.set(Timer::Silence, later(silence));
         self.timers.set(Timer::Selection, selection);
         self.timers.set(Timer::Fading, fading);
+        let gathering = self.gathering_due(now);
+        self.timers.set(Timer::Gathering, gathering);
     }
 
     /// When a generation may be given up next.

@@ -13,9 +13,9 @@ impl Agent {
     /// Adds a candidate of the peer to the listed generation that has these remote credentials, and
     /// checks it as soon as pacing allows.
     ///
-    /// A name is listed and not checked. So is what this agent cannot reach by its kind: TCP, another
-    /// component, an unspecified or multicast address; and what comes after the end of candidates. Beyond
-    /// 1,000 candidates they are counted only.
+    /// A name is resolved first ([`Request::Resolve`](crate::Request::Resolve)). What this agent cannot reach by
+    /// its kind is listed and not checked: TCP, another component, an unspecified or multicast address; and
+    /// so is what comes after the end of candidates. Beyond 1,000 candidates they are counted only.
     ///
     /// # Errors
     /// [`Error::UnknownGeneration`] when the plan does not list it; [`Error::Closed`].
@@ -52,10 +52,7 @@ impl Agent {
         } else {
             side.heard = Some(now);
         }
-        let at = candidate
-            .is_checkable()
-            .then(|| candidate.socket_address())
-            .flatten();
+        let at = candidate.target(None);
         let known = at.and_then(|at| side.at(at));
         let known = known.and_then(|at| Some((at, side.candidates.get_mut(at)?)));
         match known {
@@ -78,6 +75,7 @@ impl Agent {
                     for session in self.sessions_with(id) {
                         self.combine(set, session, Which::Remote(at));
                     }
+                    self.look_up_name(now, id, at);
                 }
                 None => self.stats.drops.candidates += 1,
             },
@@ -107,7 +105,7 @@ impl Agent {
         Ok(())
     }
 
-    fn sessions_with(&self, remote: SideId) -> Vec<GenerationId> {
+    pub(super) fn sessions_with(&self, remote: SideId) -> Vec<GenerationId> {
         let sessions = self.tables.sessions.iter();
         let of = sessions.filter(|session| session.remote == remote && session.is_listed());
         of.map(|session| session.id).collect()
@@ -129,7 +127,7 @@ impl Agent {
         let Some(base) = key.and_then(|key| bases.get(key.base)) else {
             return;
         };
-        let base_candidate = whole.local.host(base.id);
+        let base_candidate = whole.local.of_base(base.id);
         let at = if same(base.address, mapped) {
             base_candidate
         } else {

@@ -10,7 +10,7 @@ use super::{
     message,
 };
 use crate::{
-    ChecklistSet, Event, GenerationId, Role, State, TransportPolicy,
+    ChecklistSet, Event, GenerationId, Role, State,
     base::PairKey,
     generation::{Early, MAX_EARLY, SideId},
 };
@@ -59,7 +59,7 @@ impl Agent {
             message::write_success(&mut answer, request, key.remote, &integrity);
         }
         self.stats.responses_sent += 1;
-        self.stats.drops.control += self.control.push((key.base, path), None, answer);
+        self.stats.drops.control += self.control.push((Some(key), path), None, answer);
         if refused.is_none() {
             let asked = Asked {
                 key,
@@ -130,7 +130,7 @@ impl Agent {
         };
         let side = side.and_then(|id| self.tables.local(id));
         self.outcome.state != State::Failed
-            && side.is_some_and(|side| side.policy != TransportPolicy::Relay)
+            && side.is_some_and(|side| side.may_use(self.gatherer.bases.kind(key.base)))
     }
 
     /// Why an authentic request is answered with an error, if so. Resolves role conflicts.
@@ -215,8 +215,11 @@ impl Agent {
             .any(|(known, _)| *known == key);
         if !known && self.tables.is_in_use(key) {
             self.outcome.authenticated.push((key, path));
-            let event = Event::PathAuthenticated(path);
-            self.outcome.events.push_back(event);
+            // The path of a relayed pair is the server's, and on a socket that nobody shares.
+            if self.gatherer.bases.relay(key.base).is_none() {
+                let event = Event::PathAuthenticated(path);
+                self.outcome.events.push_back(event);
+            }
         }
     }
 

@@ -3,6 +3,9 @@
 #![expect(dead_code, reason = "each test uses its part")]
 #![expect(clippy::unwrap_used, reason = "a failed step fails the test")]
 
+#[path = "../../../turn/tests/server/mod.rs"]
+pub(crate) mod server;
+
 use std::{
     collections::BTreeMap,
     net::{IpAddr, SocketAddr},
@@ -12,8 +15,10 @@ use std::{
 
 use oxirtc_ice::{
     Agent, Candidate, ChecklistSet, Config, Credentials, Error, Event, Generation, GenerationId,
-    Interface, Path, Plan, RemoteIce, Request, Role, State,
+    Interface, Path, Plan, Protocol, RemoteIce, Request, Role, State,
 };
+
+use self::server::{Out, Server};
 
 /// One agent with what it said, and what descriptions say of it.
 pub(crate) struct Transport {
@@ -82,6 +87,15 @@ pub(crate) struct Sim {
     wire: BTreeMap<(Instant, u64), (usize, Path, Vec<u8>)>,
     serial: u64,
     random: u64,
+    /// Nothing gets from one peer to the other.
+    pub(crate) apart: bool,
+    /// STUN and TURN servers.
+    pub(crate) servers: Vec<(SocketAddr, Server)>,
+    /// What names stand for.
+    streams: Vec<SocketAddr>,
+    pub(crate) names: BTreeMap<String, Vec<IpAddr>>,
+    /// Names that were asked for.
+    pub(crate) asked: Vec<String>,
 }
 
 pub(crate) fn ms(n: u64) -> Duration {
@@ -234,6 +248,11 @@ impl Sim {
             wire: BTreeMap::new(),
             serial: 0,
             random: seed.wrapping_mul(0x9e37_79b9_7f4a_7c15) | 1,
+            apart: false,
+            servers: Vec::new(),
+            streams: Vec::new(),
+            names: BTreeMap::new(),
+            asked: Vec::new(),
         };
         sim.peers[0].set.set_role(Role::Controlling);
         sim
@@ -359,7 +378,7 @@ impl Sim {
     pub(crate) fn close(&mut self, side: usize) {
         let peer = &mut self.peers[side];
         for transport in &mut peer.transports {
-            transport.agent.close(&mut peer.set);
+            transport.agent.close(self.now, &mut peer.set);
         }
     }
 
@@ -399,7 +418,7 @@ impl Sim {
                 while let Some(way) = self.peers[side].transports[at].agent.control_way() {
                     let mut bytes = Vec::new();
                     let agent = &mut self.peers[side].transports[at].agent;
-                    assert!(agent.poll_transmit(now, 1200, &mut bytes));
+                    assert!(agent.poll_transmit(now, 1280, &mut bytes));
                     self.carry(side, way.path, bytes);
                 }
             }
@@ -431,6 +450,26 @@ impl Sim {
                 transport.bound.retain(|bound| *bound != local);
                 transport.closed.push(local);
             }
+            Request::Connect { id, from, .. } => {
+                peer.next_port += 1;
+                let bound = SocketAddr::new(from, peer.next_port);
+                transport.bound.push(bound);
+                self.streams.push(bound);
+                transport
+                    .agent
+                    .handle_response(now, &mut peer.set, id, Ok(bound));
+            }
+            Request::Disconnect { path } => {
+                transport.bound.retain(|bound| *bound != path.local);
+                transport.closed.push(path.local);
+            }
+            Request::Resolve { id, name } => {
+                let addresses = self.names.get(&name).cloned().unwrap_or_default();
+                self.asked.push(name);
+                transport
+                    .agent
+                    .handle_addresses(now, &mut peer.set, id, Ok(addresses));
+            }
             _ => {}
         }
     }
@@ -439,7 +478,9 @@ impl Sim {
         use oxirtc_ice::GatheringState::Complete;
         let now = self.now;
         let (candidate, ufrag) = match &event {
-            Event::CandidateGathered { candidate, ufrag } => {
+            Event::CandidateGathered {
+                candidate, ufrag, ..
+            } => {
                 let gathered = &mut self.peers[side].transports[at].gathered;
                 gathered.push(candidate.clone());
                 (Some(candidate.clone()), Some(ufrag.clone()))
@@ -462,11 +503,16 @@ impl Sim {
         let at = self.now;
         let random = (self.random() >> 20).to_be_bytes()[7] < self.loss;
         let lost = random
+            || self.apart && self.peers[1 - from].addresses.contains(&path.remote.ip())
             || [path.local, path.remote]
                 .iter()
                 .any(|it| self.dead.contains(&it.ip()));
         if self.up[from] && !lost {
-            let back = Path::udp(path.remote, path.local);
+            let back = Path {
+                local: path.remote,
+                remote: path.local,
+                protocol: path.protocol,
+            };
             let due = (at + self.delay, self.serial);
             self.wire.insert(due, (1 - from, back, bytes.clone()));
             self.serial += 1;
@@ -477,6 +523,64 @@ impl Sim {
             path,
             bytes,
         });
+    }
+
+    /// A datagram has arrived, at a server, at an address that one relays, or at a peer.
+    fn arrive(&mut self, to: usize, path: Path, bytes: Vec<u8>) {
+        let (now, from) = (self.now, path.remote);
+        let mut servers = self.servers.iter_mut();
+        if let Some((address, server)) = servers.find(|(at, _)| *at == path.local) {
+            let address = *address;
+            let outs = server.handle(now, from, &bytes);
+            let relayed: Vec<_> = server
+                .allocations
+                .get(&from)
+                .map(|it| it.relayed.clone())
+                .unwrap_or_default();
+            for out in outs {
+                match out {
+                    Out::Client(answer) => self.send((address, from), path.protocol, answer),
+                    Out::Peer(peer, data) => {
+                        let source = relayed.iter().find(|it| it.is_ipv4() == peer.is_ipv4());
+                        self.send((*source.unwrap(), peer), Protocol::Udp, data);
+                    }
+                }
+            }
+            return;
+        }
+        for (address, server) in &self.servers {
+            let mut allocations = server.allocations.iter();
+            let found = allocations.find(|(_, it)| it.relayed.contains(&path.local));
+            let Some((client, _)) = found else {
+                continue;
+            };
+            if let Some(mut passed) = server.pass_on(now, *client, from, &bytes) {
+                let stream = self.streams.contains(client);
+                if stream {
+                    passed.resize(passed.len().next_multiple_of(4), 0);
+                }
+                let protocol = if stream { Protocol::Tcp } else { Protocol::Udp };
+                let way = (*address, *client);
+                self.send(way, protocol, passed);
+            }
+            return;
+        }
+        self.deliver(to, path, bytes);
+    }
+
+    /// Something leaves a server.
+    fn send(&mut self, (from, to): (SocketAddr, SocketAddr), protocol: Protocol, bytes: Vec<u8>) {
+        let sides = self.peers.iter();
+        let mut owners = sides.map(|peer| peer.addresses.contains(&to.ip()));
+        let side = owners.position(|owns| owns).unwrap_or(0);
+        let path = Path {
+            local: to,
+            remote: from,
+            protocol,
+        };
+        let due = (self.now + self.delay, self.serial);
+        self.wire.insert(due, (side, path, bytes));
+        self.serial += 1;
     }
 
     /// Hands a datagram to one side.
@@ -502,8 +606,15 @@ impl Sim {
 
     /// Sends payload where the agent wants it.
     pub(crate) fn send_payload(&mut self, from: usize, payload: &[u8]) {
-        let path = self.payload_path(from).unwrap();
-        self.carry(from, path, payload.to_vec());
+        let agent = &mut self.peers[from].agent;
+        let way = agent
+            .payload_way(self.now, GenerationId::default())
+            .unwrap();
+        let mut bytes = vec![0; way.headroom];
+        bytes.extend_from_slice(payload);
+        agent.wrap(&way, &mut bytes, 0).unwrap();
+        assert!(bytes.len() <= way.headroom + payload.len() + way.tailroom);
+        self.carry(from, way.path, bytes);
     }
 
     /// Lets one moment pass; `false` when nothing happens until `end`.
@@ -524,7 +635,7 @@ impl Sim {
             .filter(|entry| entry.key().0 <= next)
         {
             let (to, path, bytes) = entry.remove();
-            self.deliver(to, path, bytes);
+            self.arrive(to, path, bytes);
         }
         for peer in &mut self.peers {
             for transport in &mut peer.transports {

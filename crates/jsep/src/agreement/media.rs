@@ -2,7 +2,7 @@
 
 use oxirtc_sdp::Direction;
 
-use super::{Agreement, bundle::is_taken};
+use super::{Agreement, Plan, bundle::is_taken};
 use crate::{
     Codecs, Config, Layer, Layers, MediaKind, NumberedExtension, Origin, SdpType, Transceiver,
     TransceiverId,
@@ -26,9 +26,9 @@ impl Agreement {
     }
 
     /// An offer of ours gives transceivers their sections: `plan` is what they were written for.
-    pub(super) fn propose_ours(&mut self, outline: &Outline, plan: &[Option<TransceiverId>]) {
+    pub(super) fn propose_ours(&mut self, outline: &Outline, plan: &[Plan]) {
         for (index, entry) in outline.entries.iter().enumerate() {
-            let planned = plan.get(index).copied().flatten();
+            let planned = plan.get(index).and_then(|it| it.transceiver);
             let Some(id) = planned.filter(|_| !entry.rejected) else {
                 continue;
             };

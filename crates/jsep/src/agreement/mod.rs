@@ -27,6 +27,14 @@ pub(crate) struct Agreement {
     pub(crate) transceivers: Vec<Transceiver>,
 }
 
+/// What a section of an offer of ours was written for.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(crate) struct Plan {
+    pub(crate) transceiver: Option<TransceiverId>,
+    /// Of a section that is new in a bundle group that stands.
+    pub(crate) transport: Option<TransportId>,
+}
+
 /// The numbers of what is made next.
 #[derive(Clone, Copy, Debug, Default)]
 pub(crate) struct Next {
@@ -69,11 +77,11 @@ impl Agreement {
     }
 
     /// Takes over an offer that was found acceptable. `stable` is the agreement that it is to change, `plan`
-    /// has the transceivers that sections of ours were written for.
+    /// is what sections of ours were written for.
     pub(crate) fn propose(
         &mut self,
         side: Side,
-        (outline, plan): (&Outline, &[Option<TransceiverId>]),
+        (outline, plan): (&Outline, &[Plan]),
         (stable, config): (&Self, &Config),
         next: &mut Next,
     ) {
@@ -94,7 +102,9 @@ impl Agreement {
                 (None, Some(section)) => section.mid.clone(),
                 (None, None) => unused_mid(&mut fresh, |mid| outline.position(mid).is_some()),
             };
-            let kept = existing.and_then(|it| it.transport).filter(|_| live);
+            let kept = existing.and_then(|it| it.transport);
+            let planned = plan.get(self.sections.len()).and_then(|it| it.transport);
+            let kept = kept.or(planned).filter(|_| live);
             self.sections.push(Section::new(entry, mid, live, kept));
         }
         self.assign_transports(side, outline, role, &mut next.transport);
@@ -121,9 +131,11 @@ impl Agreement {
         let (first, second): (Vec<_>, Vec<_>) =
             (0..self.sections.len()).partition(|index| !joins(*index));
         for index in first.into_iter().chain(second) {
-            let shared = joins(index)
-                .then(|| self.carrier(outline.key(index)))
-                .flatten();
+            let shared = match joins(index) {
+                true => self.carrier(outline.key(index)),
+                false if side == Side::Remote => self.carrier_of_group(outline, index),
+                false => None,
+            };
             let Some(section) = self.sections.get_mut(index).filter(|it| it.live) else {
                 continue;
             };
@@ -140,6 +152,13 @@ impl Agreement {
                 transport.local = outline.credentials(index);
             }
         }
+    }
+
+    /// The transport of the group of a section: one that is new before the others has their address.
+    fn carrier_of_group(&self, outline: &Outline, index: usize) -> Option<TransportId> {
+        let bundle = outline.entry(index)?.bundle?;
+        let mut members = outline.groups.get(bundle.group)?.iter();
+        members.find_map(|member| self.carrier(*member))
     }
 
     /// Takes over an answer that was found acceptable. `side` has answered; `stable` is what a rollback

@@ -6,8 +6,8 @@ use oxirtc_sdp::Direction;
 
 use super::{Negotiator, closed};
 use crate::{
-    Change, Codec, Error, Layers, MediaKind, Origin, SdpType, SignalingState, Source, Transceiver,
-    TransceiverId, encoding::Encoding, transceiver::Described,
+    Announced, Change, Codec, Error, Layers, MediaKind, Origin, SdpType, SignalingState, Source,
+    Transceiver, TransceiverId, encoding::Encoding, transceiver::Described,
 };
 
 /// What a transceiver is made with: the part of W3C's `RTCRtpTransceiverInit` that descriptions show.
@@ -179,7 +179,7 @@ impl Negotiator {
         }
         transceiver.stop();
         let last = self.last_offer.as_ref();
-        let planned = last.is_some_and(|it| it.plan.contains(&Some(id)));
+        let planned = last.is_some_and(|it| it.plan.iter().any(|it| it.transceiver == Some(id)));
         if transceiver.mid().is_none() && !planned {
             self.state.agreement.transceivers.retain(|it| it.id() != id);
             changes.push(Change::Stopped { id });
@@ -193,8 +193,12 @@ impl Negotiator {
         let (local, remote) = (&self.state.current_local, &self.state.current_remote);
         self.transceivers().any(|transceiver| {
             let described = local.as_ref().and_then(|local| {
-                let index = local.outline.position(transceiver.mid()?)?;
-                let entry = local.outline.entry(index)?;
+                // by its place: older peers name no sections
+                let mid = transceiver.mid()?;
+                let mut sections = self.state.agreement.sections.iter();
+                let index = sections.position(|it| it.mid == mid)?;
+                let section = self.state.agreement.sections.get(index)?;
+                let entry = local.outline.entry(index).filter(|it| section.is(it))?;
                 let theirs = remote.as_ref().map(|it| &it.outline);
                 let other = theirs.and_then(|it| it.entry(index));
                 Some(Described {
@@ -212,8 +216,12 @@ impl Negotiator {
     /// Gives what is to be sent its SSRCs.
     pub(super) fn draw_ssrcs(&mut self, source: &mut dyn Source) {
         let transceivers = &mut self.state.agreement.transceivers;
-        let used: HashSet<u32> = transceivers.iter().flat_map(Transceiver::ssrcs).collect();
-        let mut used = used;
+        let mut used: HashSet<u32> = transceivers.iter().flat_map(Transceiver::ssrcs).collect();
+        // those of an offer that is not answered yet
+        let offered = self.state.pending_remote.iter();
+        let offered = offered.flat_map(|it| &it.outline.entries);
+        let offered = offered.flat_map(|it| &it.rtp.announced);
+        used.extend(offered.flat_map(Announced::ssrcs));
         for transceiver in transceivers {
             if transceiver.direction().is_some_and(Direction::sends) {
                 transceiver.draw_ssrcs(source, &|ssrc| used.contains(&ssrc));

@@ -61,7 +61,7 @@ proptest! {
         let (_, offer) = &files[file.index(files.len())];
         let offer = mutate(offer, &edits);
         // with media, and without
-        let mut peer = if offer.len() % 2 == 0 {
+        let mut peer = if offer.len().is_multiple_of(2) {
             Peer::with('b', equipped)
         } else {
             Peer::new('b')

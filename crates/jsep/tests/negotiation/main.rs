@@ -1,14 +1,17 @@
 //! Negotiation between two ends, and with descriptions recorded from browsers.
 
+mod bundles;
 mod candidates;
 mod data;
 mod hostile;
 mod ice;
+mod layers;
 mod media;
 mod media_rounds;
 mod recorded;
 mod refused;
 mod rfc;
 mod rounds;
+mod shapes;
 mod signaling;
 mod support;

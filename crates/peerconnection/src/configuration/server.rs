@@ -2,8 +2,10 @@
 
 use std::net::Ipv6Addr;
 
+use zeroize::Zeroizing;
+
 use super::IceServer;
-use crate::{Error, ErrorKind};
+use crate::{Error, ErrorKind, IceServerTransportProtocol};
 
 /// Checks one entry: its URLs, and the credentials of a TURN server.
 pub(super) fn check(server: &IceServer) -> Result<(), Error> {
@@ -12,7 +14,8 @@ pub(super) fn check(server: &IceServer) -> Result<(), Error> {
     }
     let mut relays = false;
     for url in &server.urls {
-        relays |= check_url(url)?.relays();
+        let (service, ..) = parse_url(url)?;
+        relays |= matches!(service, Service::Turn(_));
     }
     if relays {
         check_credentials(server)?;
@@ -20,19 +23,43 @@ pub(super) fn check(server: &IceServer) -> Result<(), Error> {
     Ok(())
 }
 
+/// One server, as its URL names it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct Server {
+    pub(crate) url: String,
+    /// A name, or an address without brackets.
+    pub(crate) host: String,
+    pub(crate) port: u16,
+    pub(crate) service: Service,
+    pub(crate) username: String,
+    pub(crate) credential: Zeroizing<String>,
+}
+
+/// What a server does, and how it is reached.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Scheme {
+pub(crate) enum Service {
     Stun,
-    Turn,
+    Turn(IceServerTransportProtocol),
 }
 
-impl Scheme {
-    fn relays(self) -> bool {
-        self == Self::Turn
-    }
+/// The servers of an entry that was checked.
+pub(super) fn parse(server: &IceServer) -> Vec<Server> {
+    let urls = server.urls.iter().filter_map(|url| {
+        let (service, host, port) = parse_url(url).ok()?;
+        let text = |it: &Option<String>| it.clone().unwrap_or_default();
+        Some(Server {
+            url: url.trim().to_owned(),
+            host,
+            port,
+            service,
+            username: text(&server.username),
+            credential: text(&server.credential).into(),
+        })
+    });
+    urls.collect()
 }
 
-fn check_url(url: &str) -> Result<Scheme, Error> {
+fn parse_url(url: &str) -> Result<(Service, String, u16), Error> {
     let wrong = || {
         Error::new(
             ErrorKind::Syntax,
@@ -40,9 +67,12 @@ fn check_url(url: &str) -> Result<Scheme, Error> {
         )
     };
     let (scheme, rest) = url.trim().split_once(':').ok_or_else(wrong)?;
-    let scheme = match scheme.to_ascii_lowercase().as_str() {
-        "stun" | "stuns" => Scheme::Stun,
-        "turn" | "turns" => Scheme::Turn,
+    let scheme = scheme.to_ascii_lowercase();
+    let (relays, secure) = match scheme.as_str() {
+        "stun" => (false, false),
+        "stuns" => (false, true),
+        "turn" => (true, false),
+        "turns" => (true, true),
         _ => return Err(wrong()),
     };
     if rest.contains('#') {
@@ -52,40 +82,63 @@ fn check_url(url: &str) -> Result<Scheme, Error> {
         Some((place, query)) => (place, Some(query)),
         None => (rest, None),
     };
-    let known = matches!(
-        (scheme, query),
-        (_, None) | (Scheme::Turn, Some("transport=udp" | "transport=tcp"))
-    );
-    if known && is_host_and_port(place) {
-        Ok(scheme)
-    } else {
-        Err(wrong())
-    }
+    let transport = match query {
+        None => None,
+        Some("transport=udp") if relays => Some(IceServerTransportProtocol::Udp),
+        Some("transport=tcp") if relays => Some(IceServerTransportProtocol::Tcp),
+        Some(_) => return Err(wrong()),
+    };
+    let (host, port) = host_and_port(place).ok_or_else(wrong)?;
+    // RFC 7064 §3.2, RFC 7065 §3.2: the ports of STUN and TURN.
+    let port = port.unwrap_or(if secure { 5349 } else { 3478 });
+    let service = match (relays, secure, transport) {
+        (false, false, _) => Service::Stun,
+        (true, false, transport) => {
+            Service::Turn(transport.unwrap_or(IceServerTransportProtocol::Udp))
+        }
+        (true, true, None | Some(IceServerTransportProtocol::Tcp)) => {
+            Service::Turn(IceServerTransportProtocol::Tls)
+        }
+        // TLS of a STUN server protects nothing that the answer does not tell the peer, and DTLS to a TURN
+        // server is spoken by next to none.
+        _ => {
+            let message = format!("STUN over TLS and TURN over DTLS are not supported: {url}");
+            return Err(Error::new(ErrorKind::NotSupported, message));
+        }
+    };
+    Ok((service, host, port))
 }
 
 /// `host`, `host:port`, `[address]` or `[address]:port`.
-fn is_host_and_port(text: &str) -> bool {
-    if let Some(rest) = text.strip_prefix('[') {
-        let Some((address, port)) = rest.split_once(']') else {
-            return false;
-        };
-        let port = port.is_empty() || port.strip_prefix(':').is_some_and(is_port);
-        return port && address.parse::<Ipv6Addr>().is_ok();
+fn host_and_port(text: &str) -> Option<(String, Option<u16>)> {
+    let (host, port) = if let Some(rest) = text.strip_prefix('[') {
+        let (address, port) = rest.split_once(']')?;
+        address.parse::<Ipv6Addr>().ok()?;
+        match port {
+            "" => (address, ""),
+            port => (address, port.strip_prefix(':')?),
+        }
+    } else {
+        let (host, port) = text.split_once(':').unwrap_or((text, ""));
+        (host, port)
+            .0
+            .chars()
+            .all(is_of_host)
+            .then_some((host, port))?
+    };
+    if !is_port(port) || host.is_empty() || host.len() > 255 {
+        return None;
     }
-    match text.split_once(':') {
-        Some((host, port)) => is_host(host) && is_port(port),
-        None => is_host(text),
-    }
+    Some((host.to_owned(), port.parse().ok()))
+}
+
+fn is_of_host(c: char) -> bool {
+    c.is_alphanumeric() || matches!(c, '-' | '.' | '_')
 }
 
 fn is_port(text: &str) -> bool {
     // RFC 3986 §3.2.3 lets the digits be absent.
     text.is_empty() || text.starts_with(|c: char| c.is_ascii_digit()) && text.parse::<u16>().is_ok()
-}
-
-fn is_host(text: &str) -> bool {
-    let allowed = |c: char| c.is_alphanumeric() || matches!(c, '-' | '.' | '_');
-    (1..=255).contains(&text.len()) && text.chars().all(allowed)
 }
 
 fn check_credentials(server: &IceServer) -> Result<(), Error> {
@@ -125,13 +178,15 @@ mod tests {
             "stun:host:3478",
             "stun:[::1]:3478",
             "stun:[2001:db8::1]",
-            "stuns:host",
             "turn:host",
             "turn:192.0.2.1:3478?transport=udp",
             "turn:host?transport=tcp",
             "turns:host:443?transport=tcp",
         ] {
             assert_eq!(kind(url), None, "{url}");
+        }
+        for url in ["stuns:host", "turns:host?transport=udp"] {
+            assert_eq!(kind(url), Some(ErrorKind::NotSupported), "{url}");
         }
         for url in [
             "",
@@ -156,6 +211,30 @@ mod tests {
             "stun:a b",
         ] {
             assert_eq!(kind(url), Some(ErrorKind::Syntax), "{url}");
+        }
+    }
+
+    /// RFC 7064 §3.2, RFC 7065 §3.2.
+    #[test]
+    fn urls_name_servers() {
+        use IceServerTransportProtocol::{Tcp, Tls, Udp};
+        for (url, host, port, service) in [
+            ("stun:host", "host", 3478, Service::Stun),
+            ("STUN:[2001:db8::1]:5", "2001:db8::1", 5, Service::Stun),
+            ("turn:host:", "host", 3478, Service::Turn(Udp)),
+            ("turn:h:9?transport=tcp", "h", 9, Service::Turn(Tcp)),
+            ("turns:h", "h", 5349, Service::Turn(Tls)),
+        ] {
+            let found = parse(&IceServer::with_credential(url, "user", "secret"));
+            let expected = Server {
+                url: url.into(),
+                host: host.into(),
+                port,
+                service,
+                username: "user".into(),
+                credential: String::from("secret").into(),
+            };
+            assert_eq!(found, [expected]);
         }
     }
 

@@ -8,15 +8,21 @@ use std::{
     time::{Duration, Instant},
 };
 
-use tokio::{runtime::Handle, sync::Notify};
+use oxirtc_ice::transaction;
+use tokio::{runtime::Handle, sync::Notify, task::JoinSet};
 
 use super::{
     clock,
     port::Share,
     send::Blocked,
     sockets::{Socket, UdpSocket},
+    stream::{self, Stream},
 };
-use crate::{Path, PeerConnectionState, Request, api::Carrier, engine::Engine};
+use crate::{
+    Path, PeerConnectionState, Protocol, Request, RequestId,
+    api::{Carrier, EngineLock, WeakEngineLock},
+    engine::Engine,
+};
 
 /// Carries one engine. It lives behind the engine's lock.
 pub(super) struct TokioCarrier {
@@ -24,6 +30,12 @@ pub(super) struct TokioCarrier {
     /// Wakes the connection's task: a timer was set earlier, there is a new socket or a full one, or the connection ended.
     task: Arc<Notify>,
     ways: Ways,
+    /// Its own engine, for what is waited for beside it.
+    engine: Option<WeakEngineLock<Self>>,
+    /// What is waited for beside it: names, streams. They end with it.
+    jobs: JoinSet<()>,
+    /// A path that nothing could leave on, and when that was told.
+    unreachable: Option<(Path, Instant)>,
     /// How often the sockets have changed.
     changes: u64,
     /// Datagrams on their way to a socket; kept between calls for its memory.
@@ -41,11 +53,13 @@ pub(super) struct TokioCarrier {
 }
 
 /// Where the datagrams of a connection go.
-pub(super) enum Ways {
-    /// Over sockets of its own.
-    Own(Vec<Arc<dyn Socket>>),
-    /// Over a port that it shares.
-    Shared(Share),
+#[derive(Default)]
+pub(super) struct Ways {
+    /// Sockets of its own.
+    own: Vec<Arc<dyn Socket>>,
+    /// Its share of a port.
+    share: Option<Share>,
+    streams: Vec<Arc<Stream>>,
 }
 
 /// What the task of a connection waits for.
@@ -74,6 +88,9 @@ impl TokioCarrier {
             runtime,
             task,
             ways,
+            engine: None,
+            jobs: JoinSet::new(),
+            unreachable: None,
             changes: 0,
             buffer: Vec::new(),
             blocked: None,
@@ -85,11 +102,12 @@ impl TokioCarrier {
         }
     }
 
-    pub(super) fn share(&self) -> Option<&Share> {
-        match &self.ways {
-            Ways::Own(_) => None,
-            Ways::Shared(share) => Some(share),
+    /// The engine is there.
+    pub(super) fn attach(&mut self, engine: &EngineLock<Self>) {
+        if let Some(share) = &self.ways.share {
+            share.attach(engine.erased().downgrade());
         }
+        self.engine = Some(engine.downgrade());
     }
 
     /// The connection's task is here, and needs not be woken by the flush that follows.
@@ -102,56 +120,123 @@ impl TokioCarrier {
         plan.armed = self.armed;
         plan.full = self.blocked.as_ref().map(|it| it.socket().clone());
         plan.finished = self.finished;
-        if let Ways::Own(sockets) = &self.ways
-            && plan.changes != self.changes
-        {
+        if plan.changes != self.changes {
             plan.changes = self.changes;
-            plan.sockets.clone_from(sockets);
+            plan.sockets.clone_from(&self.ways.own);
         }
     }
 
     /// What the engine wants of the system, until it wants nothing.
     fn serve_requests(&mut self, now: Instant, engine: &mut Engine) {
+        while self.jobs.try_join_next().is_some() {}
         while let Some(request) = engine.poll_request() {
             match request {
-                Request::Bind { id, address, scope } => {
-                    let bound = self.bind(address, scope).map_err(|error| {
+                Request::Bind {
+                    id,
+                    address,
+                    scope,
+                    own,
+                } => {
+                    let bound = self.bind(address, scope, own).map_err(|error| {
                         log::debug!("{}: {address} cannot be bound: {error}", engine.label());
                         error.kind()
                     });
                     engine.handle_response(now, id, bound);
                 }
+                Request::Connect {
+                    id,
+                    from,
+                    scope,
+                    to,
+                    tls,
+                } => self.connect(id, with_scope(from, scope), to, tls),
+                Request::Resolve { id, name } => self.resolve(id, name),
                 Request::Close { local } => self.unbind(local),
+                Request::Disconnect { path } => self.ways.end_streams(|it| it == path),
                 Request::Route(route) => {
-                    if let Ways::Shared(share) = &self.ways {
-                        share.route(route);
+                    if let Some(share) = &self.ways.share {
+                        share.route(now, route);
                     }
                 }
             }
         }
     }
 
-    fn bind(&mut self, address: IpAddr, scope: u32) -> io::Result<SocketAddr> {
-        let sockets = match &mut self.ways {
-            Ways::Shared(share) => return share.local_address(address),
-            Ways::Own(sockets) => sockets,
+    /// Opens a stream beside everything else.
+    fn connect(&mut self, id: RequestId, from: SocketAddr, to: SocketAddr, tls: Option<String>) {
+        let Some(engine) = self.engine.clone() else {
+            return;
         };
+        let opening = async move {
+            let opened = match tls {
+                None => stream::connect(from, to).await,
+                Some(_) => Err(io::ErrorKind::Unsupported.into()),
+            };
+            let Some(strong) = engine.upgrade() else {
+                return;
+            };
+            match opened {
+                Ok((tcp, path)) => {
+                    let stream = Stream::new(path);
+                    strong.drive(|now, engine, carrier| {
+                        carrier.ways.streams.push(stream.clone());
+                        engine.handle_response(now, id, Ok(path.local));
+                    });
+                    drop(strong);
+                    // It ends when it was told to, and not with what waits for names.
+                    tokio::spawn(stream.run(tcp, engine));
+                }
+                Err(error) => strong.drive(|now, engine, _| {
+                    log::debug!("{}: no stream to a server: {error}", engine.label());
+                    engine.handle_response(now, id, Err(error.kind()));
+                }),
+            }
+        };
+        self.jobs.spawn_on(opening, &self.runtime);
+    }
+
+    /// Finds the addresses of a name beside everything else.
+    fn resolve(&mut self, id: RequestId, name: String) {
+        let Some(engine) = self.engine.clone() else {
+            return;
+        };
+        let looking = async move {
+            let found = look_up(name).await.map_err(|error| error.kind());
+            if let Some(engine) = engine.upgrade() {
+                engine.drive(|now, engine, _| engine.handle_addresses(now, id, found));
+            }
+        };
+        self.jobs.spawn_on(looking, &self.runtime);
+    }
+
+    fn bind(&mut self, address: IpAddr, scope: u32, own: bool) -> io::Result<SocketAddr> {
+        match &self.ways.share {
+            Some(share) if !own => return share.local_address(address),
+            // On a network that is not the system's, its sockets reach nobody.
+            Some(share) if !share.allows_own() => return Err(io::ErrorKind::Unsupported.into()),
+            _ => {}
+        }
         // tokio registers a socket with the runtime it is made in, and a verb may be called outside of it.
         let _entered = self.runtime.enter();
         let socket = UdpSocket::bind(with_scope(address, scope), SOCKET_BUFFER)?;
         let local = socket.local_address();
-        sockets.push(socket);
+        self.ways.own.push(socket);
         self.changes += 1;
         self.wake_task();
         Ok(local)
     }
 
     fn unbind(&mut self, local: SocketAddr) {
-        if let Ways::Own(sockets) = &mut self.ways {
-            sockets.retain(|socket| socket.local_address() != local);
-            self.changes += 1;
-            self.wake_task();
+        let own = &mut self.ways.own;
+        let before = own.len();
+        own.retain(|socket| socket.local_address() != local);
+        if own.len() == before {
+            // One that came too late to be of use.
+            self.ways.end_streams(|path| path.local == local);
+            return;
         }
+        self.changes += 1;
+        self.wake_task();
     }
 
     /// Sends all that the engine has, as far as the sockets take it.
@@ -172,15 +257,19 @@ impl TokioCarrier {
                 continue;
             };
             let mut source = None;
-            if let Ways::Shared(share) = &self.ways {
+            if let Some(share) = self.ways.share_of(transmit.path) {
                 // The source address is to be named where the socket has several.
                 let several = socket.local_address().ip().is_unspecified();
                 source = several.then_some(transmit.path.local.ip());
-                if matches!(buffer.first(), Some(0..=3)) {
-                    share.expect_response(transmit.path);
+                if let Some(id) = transaction(&buffer) {
+                    share.expect_response(id);
                 }
             }
-            self.blocked = Blocked::send(socket, source, transmit, &buffer, engine.label());
+            let sent = Blocked::send(socket, source, transmit, &buffer, engine.label());
+            self.blocked = sent.blocked;
+            if sent.unreachable {
+                self.tell_unreachable(now, engine, transmit.path);
+            }
         }
         self.buffer = buffer;
         if self.blocked.is_some() {
@@ -188,14 +277,28 @@ impl TokioCarrier {
         }
     }
 
-    fn socket(&self, path: Path) -> Option<Arc<dyn Socket>> {
-        match &self.ways {
-            Ways::Shared(share) => share.socket(path),
-            Ways::Own(sockets) => {
-                let mut sockets = sockets.iter();
-                sockets.find(|it| it.local_address() == path.local).cloned()
-            }
+    /// The engine checks such a path at once, which is told it again for every check: now and then is enough.
+    fn tell_unreachable(&mut self, now: Instant, engine: &mut Engine, path: Path) {
+        let known = self
+            .unreachable
+            .is_some_and(|(known, at)| known == path && now < at + TELLING);
+        if !known {
+            self.unreachable = Some((path, now));
+            engine.handle_unreachable(now, path);
         }
+    }
+
+    fn socket(&self, path: Path) -> Option<Arc<dyn Socket>> {
+        let Ways { own, streams, .. } = &self.ways;
+        if path.protocol == Protocol::Tcp {
+            let stream = streams.iter().find(|stream| stream.path() == path)?;
+            return Some(stream.clone());
+        }
+        let mut sockets = own.iter();
+        let socket = sockets.find(|it| it.local_address() == path.local);
+        socket
+            .cloned()
+            .or_else(|| self.ways.share.as_ref()?.socket(path))
     }
 
     fn wake_task(&self) {
@@ -209,13 +312,49 @@ impl TokioCarrier {
         self.finished = true;
         self.blocked = None;
         self.armed = None;
-        match &mut self.ways {
-            Ways::Own(sockets) => sockets.clear(),
-            Ways::Shared(share) => share.forget(),
+        self.ways.own.clear();
+        self.ways.end_streams(|_| true);
+        self.jobs.abort_all();
+        if let Some(share) = &self.ways.share {
+            share.forget();
         }
         self.changes += 1;
         self.task.notify_one();
     }
+}
+
+impl Ways {
+    /// Over a port that it shares.
+    pub(super) fn on(share: Share) -> Self {
+        Self {
+            share: Some(share),
+            ..Self::default()
+        }
+    }
+
+    fn end_streams(&mut self, ends: impl Fn(Path) -> bool) {
+        for stream in self.streams.extract_if(.., |stream| ends(stream.path())) {
+            stream.end();
+        }
+    }
+
+    /// The share of a port that this path is on.
+    fn share_of(&self, path: Path) -> Option<&Share> {
+        let mut own = self.own.iter();
+        let is_own = own.any(|socket| socket.local_address() == path.local);
+        let shared = path.protocol == Protocol::Udp && !is_own;
+        self.share.as_ref().filter(|_| shared)
+    }
+}
+
+/// The addresses of a name.
+async fn look_up(name: String) -> io::Result<Vec<IpAddr>> {
+    // RFC 6762 §3: such a name means something on this link only, and is none of a name server's business.
+    if name.trim_end_matches('.').ends_with(".local") {
+        return Err(io::ErrorKind::Unsupported.into());
+    }
+    let found = tokio::net::lookup_host((name, 0)).await?;
+    Ok(found.map(|address| address.ip()).collect())
 }
 
 impl Carrier for TokioCarrier {
@@ -300,6 +439,8 @@ fn with_scope(address: IpAddr, scope: u32) -> SocketAddr {
 
 /// Bytes of receive and of send buffer asked for: a whole window of SCTP may come at once.
 pub(super) const SOCKET_BUFFER: usize = 4 << 20;
+/// A path without a way is told as often as this.
+const TELLING: Duration = Duration::from_millis(500);
 /// When the log is told why a connection is not up, each counted from the one before; then once a minute.
 const LOOKS: [Duration; 3] = [
     Duration::from_secs(2),

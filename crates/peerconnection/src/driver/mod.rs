@@ -19,11 +19,13 @@ mod receive;
 mod routes;
 mod send;
 mod sockets;
+mod stream;
 
 use tokio::runtime::Handle;
 
 use crate::{Configuration, Error, ErrorKind, PeerConnection, Settings};
 use carrier::Ways;
+use interfaces::Networks;
 
 pub use endpoint::Endpoint;
 pub use sockets::{Batch, Outgoing, Received, Socket, UdpSocket};
@@ -51,8 +53,8 @@ impl PeerConnection {
             let message = "a connection needs a tokio runtime";
             Error::new(ErrorKind::InvalidState, message)
         })?;
-        let interfaces = interfaces::list().map_err(endpoint::unlisted)?;
-        let ways = Ways::Own(Vec::new());
-        connection::open(configuration, settings, &runtime, ways, &interfaces)
+        let networks = Networks::of_machine(|found| found).map_err(endpoint::unlisted)?;
+        let ways = Ways::default();
+        connection::open(configuration, settings, &runtime, ways, networks)
     }
 }

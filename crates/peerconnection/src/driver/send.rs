@@ -10,6 +10,14 @@ use std::{
 use super::sockets::{Outgoing, Socket};
 use crate::{Transmit, label::Label};
 
+/// What became of a batch.
+pub(super) struct Sent {
+    /// What the socket has no room for.
+    pub(super) blocked: Option<Blocked>,
+    /// There is no way from here.
+    pub(super) unreachable: bool,
+}
+
 /// A batch that a socket has not taken yet, or not all of it.
 pub(super) struct Blocked {
     socket: Arc<dyn Socket>,
@@ -28,21 +36,25 @@ impl Blocked {
         transmit: Transmit,
         bytes: &[u8],
         label: Label,
-    ) -> Option<Self> {
-        let sent = send(&*socket, source, transmit, bytes, label);
-        let rest = bytes.get(sent..).filter(|rest| !rest.is_empty())?.to_vec();
-        Some(Self {
+    ) -> Sent {
+        let (sent, unreachable) = send(&*socket, source, transmit, bytes, label);
+        let rest = bytes.get(sent..).filter(|rest| !rest.is_empty());
+        let blocked = rest.map(|rest| Self {
             socket,
             source,
             transmit,
-            rest,
+            rest: rest.to_vec(),
             label,
-        })
+        });
+        Sent {
+            blocked,
+            unreachable,
+        }
     }
 
     /// Tries once more; true when all has gone.
     pub(super) fn retry(&mut self) -> bool {
-        let sent = send(
+        let (sent, _) = send(
             &*self.socket,
             self.source,
             self.transmit,
@@ -71,11 +83,11 @@ fn send(
     transmit: Transmit,
     bytes: &[u8],
     label: Label,
-) -> usize {
+) -> (usize, bool) {
     let Transmit {
         path, ecn, segment, ..
     } = transmit;
-    let mut sent = 0;
+    let (mut sent, mut unreachable) = (0, false);
     while let Some(rest) = bytes.get(sent..).filter(|rest| !rest.is_empty()) {
         // Asked again each time: the socket learns when the system cannot segment.
         let most = segment.saturating_mul(socket.max_segments().max(1));
@@ -94,9 +106,20 @@ fn send(
             Err(_) if contents.len() > segment && socket.max_segments() == 1 => {}
             Err(error) => {
                 log::debug!("{label}: not sent to {}: {error}", path.remote);
+                unreachable |= is_unreachable(error.kind());
                 sent += contents.len();
             }
         }
     }
-    sent
+    (sent, unreachable)
+}
+
+/// Whether the system says that there is no way from here, which nobody outside can forge.
+fn is_unreachable(kind: io::ErrorKind) -> bool {
+    matches!(
+        kind,
+        io::ErrorKind::NetworkUnreachable
+            | io::ErrorKind::NetworkDown
+            | io::ErrorKind::AddrNotAvailable
+    )
 }

@@ -162,12 +162,13 @@ impl Engine {
         configuration.check(Some(&self.configuration), self.negotiation.described)?;
         // [4.2.5-03]: a generation in use keeps what it has; the next one asks again.
         self.equipment.ice_transport_policy = configuration.ice_transport_policy;
+        self.equipment.ice_servers = convert::servers(&configuration);
         for transport in self.transports.iter_mut() {
             let policy = convert::transport_policy(configuration.ice_transport_policy);
             transport.ice.set_transport_policy(policy);
-        }
-        if configuration.ice_servers != self.configuration.ice_servers {
-            configuration.warn_of_servers(self.equipment.trace.label);
+            transport
+                .ice
+                .set_servers(self.equipment.ice_servers.clone());
         }
         self.configuration = configuration;
         Ok(())

@@ -15,6 +15,7 @@ pub(super) struct Equipment {
     /// The addresses of this machine, once they were told.
     pub(super) interfaces: Option<Vec<Interface>>,
     pub(super) ice_transport_policy: IceTransportPolicy,
+    pub(super) ice_servers: Vec<oxirtc_ice::Server>,
     /// What the log calls the connection, and the time.
     pub(super) trace: Trace,
     /// What all streams of the connection are called (RFC 7022): random.

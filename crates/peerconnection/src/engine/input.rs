@@ -1,6 +1,10 @@
 //! What an engine is told: datagrams, time, answers, and how its application keeps up.
 
-use std::{io, net::SocketAddr, time::Instant};
+use std::{
+    io,
+    net::{IpAddr, SocketAddr},
+    time::Instant,
+};
 
 use oxirtc_ice::ChecklistSet;
 
@@ -71,6 +75,49 @@ impl Engine {
         transport.sockets.extend(result.ok());
         transport.ice.handle_response(now, set, id, result);
         self.transports.follow_role(now);
+        self.ascend(now);
+    }
+
+    /// The answer to a [`Request::Resolve`](crate::engine::Request::Resolve): all addresses of the name.
+    pub fn handle_addresses(
+        &mut self,
+        now: Instant,
+        id: RequestId,
+        result: Result<Vec<IpAddr>, io::ErrorKind>,
+    ) {
+        let Some((transport, id)) = self.requests.open.remove(&id.0) else {
+            return;
+        };
+        let Some((transport, set)) = self.transports.lend(transport) else {
+            return;
+        };
+        transport.ice.handle_addresses(now, set, id, result);
+        self.transports.follow_role(now);
+        self.ascend(now);
+    }
+
+    /// The system says that nothing can leave on this path: no route, no network. A refusal by the other
+    /// side (ICMP) is no reason to call this, as anybody can forge one.
+    pub fn handle_unreachable(&mut self, now: Instant, path: Path) {
+        if self.closed {
+            return;
+        }
+        let path = convert::ice_path(path);
+        self.transports.each_in_turn(now, |transport, set| {
+            transport.ice.handle_unreachable(now, set, path);
+        });
+        self.ascend(now);
+    }
+
+    /// A stream has ended that was not asked to.
+    pub fn handle_disconnected(&mut self, now: Instant, path: Path) {
+        if self.closed {
+            return;
+        }
+        let path = convert::ice_path(path);
+        self.transports.each_in_turn(now, |transport, set| {
+            transport.ice.handle_closed(now, set, path);
+        });
         self.ascend(now);
     }
 

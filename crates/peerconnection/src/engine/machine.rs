@@ -73,7 +73,6 @@ impl Engine {
         seed.zeroize();
         let [first, second, ..] = own.derive("label", 0);
         let label = Label([first, second]);
-        configuration.warn_of_servers(label);
         // RFC 7022 §4.2: 96 random bits.
         let cname = own
             .derive("cname", 0)
@@ -85,6 +84,7 @@ impl Engine {
         let config = convert::ice_config(&settings);
         let set = oxirtc_ice::ChecklistSet::new(&config, own.derive("ice set", 0));
         let ice_transport_policy = configuration.ice_transport_policy;
+        let ice_servers = convert::servers(&configuration);
         Ok(Self {
             configuration,
             equipment: Equipment {
@@ -93,6 +93,7 @@ impl Engine {
                 certificate,
                 interfaces: None,
                 ice_transport_policy,
+                ice_servers,
                 trace: Trace { label, anchor },
                 cname,
             },
@@ -124,10 +125,12 @@ impl Engine {
         self.data.forget_associations();
         self.negotiation.negotiator.close();
         self.tasks.close();
-        let routes = &mut self.requests.routes;
+        let (routes, farewells) = (&mut self.requests.routes, &mut self.farewells);
         self.transports.each_in_turn(now, |transport, set| {
             transport.release_ufrags(routes);
-            transport.ice.close(set);
+            transport.ice.close(now, set);
+            let goodbyes = std::iter::from_fn(|| transport.poll_goodbye(now));
+            farewells.extend(goodbyes);
             transport.shown.ice = IceTransportState::Closed;
             transport.shown.dtls = DtlsTransportState::Closed;
             transport.shown.pair = None;

@@ -65,22 +65,26 @@ impl Engine {
             return None;
         }
         while let Some(agent) = self.transports.retired.last_mut() {
-            if let Some(ice::Request::Close { local }) = agent.poll_request() {
-                return Some(Request::Close { local });
+            match agent.poll_request() {
+                Some(ice::Request::Close { local }) => return Some(Request::Close { local }),
+                Some(ice::Request::Disconnect { path }) => {
+                    let path = convert::path(path);
+                    return Some(Request::Disconnect { path });
+                }
+                Some(_) => {}
+                None => drop(self.transports.retired.pop()),
             }
-            self.transports.retired.pop();
         }
         for transport in self.transports.iter_mut() {
-            match transport.ice.poll_request() {
-                Some(ice::Request::Bind { id, address, scope }) => {
-                    let id = self.requests.name(transport.id, id);
-                    return Some(Request::Bind { id, address, scope });
+            while let Some(request) = transport.ice.poll_request() {
+                let id = transport.id;
+                if let ice::Request::Close { local } = &request {
+                    transport.sockets.retain(|it| it != local);
                 }
-                Some(ice::Request::Close { local }) => {
-                    transport.sockets.retain(|it| *it != local);
-                    return Some(Request::Close { local });
+                let request = convert::request(request, |it| self.requests.name(id, it));
+                if request.is_some() {
+                    return request;
                 }
-                _ => {}
             }
         }
         None
@@ -155,7 +159,8 @@ impl Engine {
                 // A flight of a handshake may stand before it.
                 for _ in 0..MAX_FAREWELLS {
                     let mut datagram = Vec::new();
-                    if !source.poll(transport, now, MTU, &mut datagram) {
+                    let room = MTU + way.headroom + way.tailroom;
+                    if !source.poll(transport, now, room, &mut datagram) {
                         break;
                     }
                     self.farewells
@@ -204,7 +209,9 @@ impl Source<'_> {
     ) -> Option<(Path, usize)> {
         let base = buf.len();
         let way = transport.payload_way(now)?;
-        if !self.poll(transport, now, MEDIA_MTU, buf) {
+        // What a relay writes around data does not shorten it: it was cut before anybody knew.
+        let room = MEDIA_MTU.max(MTU + way.headroom + way.tailroom);
+        if !self.poll(transport, now, room, buf) {
             return None;
         }
         let segment = buf.len() - base;
@@ -268,7 +275,7 @@ impl Source<'_> {
         };
         buf.resize(start + way.headroom, 0);
         // Media may be a little longer than all else: what is forwarded has longer ids, and wears RTX.
-        let other = room.min(MTU.saturating_sub(around));
+        let other = room.min(MTU);
         let built = transport.dtls.poll_transmit(now, other, buf)
             || build_reports(transport, now, other, buf)?
             || self.build_payload(transport, now, (room, other), around, buf)?;

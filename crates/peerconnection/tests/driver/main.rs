@@ -6,4 +6,8 @@ mod errors;
 mod lifetime;
 mod pair;
 mod private;
+mod relay;
+#[path = "../../../turn/tests/server/mod.rs"]
+mod server;
 mod virtual_network;
+mod w3c;

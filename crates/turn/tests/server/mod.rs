@@ -1,4 +1,5 @@
-//! A small TURN server, and a client of it in simulated time.
+//! A small STUN and TURN server in simulated time, for the tests of all who are its clients.
+#![allow(dead_code, reason = "each test uses its part")]
 #![expect(clippy::unwrap_used, reason = "a failed step fails the test")]
 
 use std::{
@@ -11,10 +12,6 @@ use oxirtc_stun::{
     AddressFamily, Attribute, AttributeType, Builder, Class, ErrorCode, Integrity, IntegrityKey,
     Message, Method, PasswordAlgorithm, SecurityFeatures,
 };
-use oxirtc_turn::{Client, Config, Credentials, Event, Families, Input, Leg};
-
-pub(crate) const CLIENT: &str = "192.0.2.77:5000";
-pub(crate) const SERVER: &str = "192.0.2.1:3478";
 
 pub(crate) fn at(text: &str) -> SocketAddr {
     text.parse().unwrap()
@@ -63,6 +60,8 @@ pub(crate) struct Server {
     pub(crate) nonce: u64,
     pub(crate) nonce_born: Option<Instant>,
     pub(crate) next_port: u16,
+    /// What it sees clients at, where a NAT is between.
+    pub(crate) sees: BTreeMap<IpAddr, IpAddr>,
 }
 
 /// What the server sends.
@@ -97,6 +96,7 @@ impl Server {
             nonce: 0,
             nonce_born: None,
             next_port: 49_152,
+            sees: BTreeMap::new(),
         }
     }
 
@@ -152,6 +152,9 @@ impl Server {
                 .into_iter()
                 .collect();
         }
+        if message.method() == Method::BINDING {
+            return self.bind(from, &message).into_iter().collect();
+        }
         message.verify_fingerprint().unwrap();
         let signed = message.contains(AttributeType::MESSAGE_INTEGRITY)
             || message.contains(AttributeType::MESSAGE_INTEGRITY_SHA256);
@@ -163,6 +166,26 @@ impl Server {
             Err(code) => self.refuse(code, &message, &mut answer),
         }
         vec![Out::Client(answer)]
+    }
+
+    /// RFC 8489: tells where a request came from.
+    fn bind(&mut self, from: SocketAddr, request: &Message<'_>) -> Option<Out> {
+        if request.class() != Class::Request {
+            return None;
+        }
+        self.requests.push((Method::BINDING, false));
+        let mut answer = Vec::new();
+        if let Some((_, code)) = self.refuse.filter(|(method, _)| *method == Method::BINDING) {
+            let mut builder = Builder::response(&mut answer, Class::Error, request);
+            builder.add(Attribute::ErrorCode(ErrorCode::new(code, "because")));
+            builder.finish().unwrap();
+        } else {
+            let mapped = self.sees.get(&from.ip()).copied().unwrap_or(from.ip());
+            let mut builder = Builder::response(&mut answer, Class::Success, request);
+            builder.add(Attribute::XorMappedAddress((mapped, from.port()).into()));
+            builder.finish().unwrap();
+        }
+        Some(Out::Client(answer))
     }
 
     fn is_permitted(&self, now: Instant, client: SocketAddr, peer: IpAddr) -> bool {
@@ -355,125 +378,5 @@ impl Server {
             builder.finish().unwrap();
         }
         Some(bytes)
-    }
-}
-
-/// A client and a server.
-pub(crate) struct Sim {
-    pub(crate) now: Instant,
-    pub(crate) client: Client,
-    pub(crate) server: Server,
-    pub(crate) events: Vec<Event>,
-    /// What reached peers.
-    pub(crate) relayed: Vec<(SocketAddr, Vec<u8>)>,
-    /// Whether datagrams are lost.
-    pub(crate) down: bool,
-    pub(crate) sent: usize,
-}
-
-pub(crate) fn alice() -> Credentials {
-    Credentials::LongTerm {
-        username: "alice".into(),
-        password: String::from("secret").into(),
-    }
-}
-
-pub(crate) fn config() -> Config {
-    Config::new(at(SERVER), Leg::Datagrams, alice())
-}
-
-impl Sim {
-    pub(crate) fn new(config: Config, server: Server) -> Self {
-        let now = oxirtc_netsim::epoch();
-        Self {
-            now,
-            client: Client::new(config, [3; 32], now),
-            server,
-            events: Vec::new(),
-            relayed: Vec::new(),
-            down: false,
-            sent: 0,
-        }
-    }
-
-    /// Everything that is to be said is said.
-    pub(crate) fn flush(&mut self) {
-        let mut buf = Vec::new();
-        while self.client.poll_transmit(self.now, 1200, &mut buf) {
-            self.sent += 1;
-            assert!(self.sent < 100_000, "polling ends");
-            let bytes = std::mem::take(&mut buf);
-            if self.down {
-                continue;
-            }
-            // A redirected client asks the next server.
-            if let Some(position) = self
-                .server
-                .redirect
-                .iter()
-                .position(|it| *it == self.client.server() && *it != at(SERVER))
-            {
-                self.server.redirect.drain(..=position);
-            }
-            for out in self.server.handle(self.now, at(CLIENT), &bytes) {
-                self.take(out);
-            }
-        }
-        self.events
-            .extend(std::iter::from_fn(|| self.client.poll_event()));
-    }
-
-    fn take(&mut self, out: Out) {
-        match out {
-            Out::Client(bytes) => {
-                assert_eq!(
-                    self.client.handle_datagram(self.now, &bytes),
-                    Input::Consumed
-                );
-            }
-            Out::Peer(peer, data) => self.relayed.push((peer, data)),
-        }
-    }
-
-    pub(crate) fn run(&mut self, duration: Duration) -> &mut Self {
-        let end = self.now + duration;
-        self.flush();
-        while let Some(next) = self.client.poll_timeout().filter(|next| *next <= end) {
-            assert!(next >= self.now);
-            self.now = next;
-            self.client.handle_timeout(next);
-            assert!(self.client.poll_timeout().is_none_or(|at| at > next));
-            self.flush();
-        }
-        self.now = end;
-        self
-    }
-
-    /// Sends to a peer; the size of what went to the server, if it may.
-    pub(crate) fn send(&mut self, peer: &str, data: &[u8]) -> Option<usize> {
-        let peer = at(peer);
-        let mut buf = vec![0; self.client.headroom(peer)];
-        buf.extend_from_slice(data);
-        self.client.wrap(&mut buf, 0, peer).ok()?;
-        for out in self.server.handle(self.now, at(CLIENT), &buf) {
-            self.take(out);
-        }
-        Some(buf.len())
-    }
-
-    /// A peer sends; what reaches the client.
-    pub(crate) fn receive(&mut self, peer: &str, data: &[u8]) -> Option<Vec<u8>> {
-        let bytes = self.server.pass_on(self.now, at(CLIENT), at(peer), data)?;
-        match self.client.handle_datagram(self.now, &bytes) {
-            Input::Data { peer: from, range } => {
-                assert_eq!(from, at(peer));
-                Some(bytes[range].to_vec())
-            }
-            _ => None,
-        }
-    }
-
-    pub(crate) fn both(server: Server) -> Self {
-        Self::new(config().families(Families::Both), server)
     }
 }

@@ -103,7 +103,7 @@ impl Engine {
                 self.set_dtls(now, transport, role, &fingerprints, early);
             }
             jsep::Change::Sctp(sctp) => self.set_sctp(now, sctp),
-            jsep::Change::TransportRemoved { transport } => self.remove_transport(transport),
+            jsep::Change::TransportRemoved { transport } => self.remove_transport(now, transport),
             jsep::Change::SignalingState(state) => {
                 let state = convert::signaling_state(state);
                 facts.signaling = Some(Event::SignalingStateChange(state));
@@ -133,13 +133,15 @@ impl Engine {
         }
     }
 
-    fn remove_transport(&mut self, name: jsep::TransportId) {
+    fn remove_transport(&mut self, now: Instant, name: jsep::TransportId) {
         let Some(mut transport) = self.transports.remove(name) else {
             return;
         };
         self.data.cut_off(transport.id);
         transport.release_ufrags(&mut self.requests.routes);
-        transport.ice.close(&mut self.transports.set);
+        transport.ice.close(now, &mut self.transports.set);
+        let goodbyes = std::iter::from_fn(|| transport.poll_goodbye(now));
+        self.farewells.extend(goodbyes);
         self.transports.retired.push(transport.ice);
         // W3C §4.3.4: any state may follow.
         let mut events = Vec::new();

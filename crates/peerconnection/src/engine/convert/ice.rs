@@ -5,8 +5,11 @@ use oxirtc_jsep as jsep;
 use oxirtc_sdp as sdp;
 
 use crate::{
-    IceCandidate, IceCandidateInit, IceGatheringState, IceRole, IceTransportPolicy,
-    IceTransportState, Interface, Path, Protocol, Settings, engine::transport::IceCandidatePair,
+    Configuration, IceCandidate, IceCandidateInit, IceGatheringState, IceRole,
+    IceServerTransportProtocol, IceTransportPolicy, IceTransportState, Interface, Path, Protocol,
+    Request, RequestId, Settings,
+    configuration::{Server, Service},
+    engine::transport::IceCandidatePair,
 };
 
 pub(in crate::engine) fn path(path: ice::Path) -> Path {
@@ -48,6 +51,85 @@ pub(in crate::engine) fn ice_config(settings: &Settings) -> ice::Config {
         .link_local(settings.link_local)
         .ipv4(settings.ipv4)
         .ipv6(settings.ipv6)
+}
+
+pub(in crate::engine) fn relay_protocol(
+    protocol: ice::RelayProtocol,
+) -> IceServerTransportProtocol {
+    match protocol {
+        ice::RelayProtocol::Udp => IceServerTransportProtocol::Udp,
+        ice::RelayProtocol::Tcp => IceServerTransportProtocol::Tcp,
+        ice::RelayProtocol::Tls => IceServerTransportProtocol::Tls,
+    }
+}
+
+/// The servers of a configuration that was checked.
+pub(in crate::engine) fn servers(configuration: &Configuration) -> Vec<ice::Server> {
+    let server = |it: Server| {
+        let kind = match it.service {
+            Service::Stun => ice::ServerKind::Stun,
+            Service::Turn(protocol) => ice::ServerKind::Turn {
+                protocol: match protocol {
+                    IceServerTransportProtocol::Udp => ice::RelayProtocol::Udp,
+                    IceServerTransportProtocol::Tcp => ice::RelayProtocol::Tcp,
+                    IceServerTransportProtocol::Tls => ice::RelayProtocol::Tls,
+                },
+                username: it.username,
+                password: it.credential,
+            },
+        };
+        let host = match it.host.parse() {
+            Ok(ip) => ice::Address::Ip(ip),
+            Err(_) => ice::Address::Name(it.host),
+        };
+        ice::Server {
+            url: it.url,
+            host,
+            port: it.port,
+            kind,
+        }
+    };
+    configuration.servers().into_iter().map(server).collect()
+}
+
+/// What an agent asks for; `name` gives its number outside.
+pub(in crate::engine) fn request(
+    request: ice::Request,
+    name: impl FnOnce(ice::RequestId) -> RequestId,
+) -> Option<Request> {
+    Some(match request {
+        ice::Request::Bind {
+            id,
+            address,
+            scope,
+            own,
+        } => Request::Bind {
+            id: name(id),
+            address,
+            scope,
+            own,
+        },
+        ice::Request::Connect {
+            id,
+            from,
+            scope,
+            to,
+            tls,
+        } => Request::Connect {
+            id: name(id),
+            from,
+            scope,
+            to,
+            tls,
+        },
+        ice::Request::Resolve { id, name: host } => Request::Resolve {
+            id: name(id),
+            name: host,
+        },
+        ice::Request::Close { local } => Request::Close { local },
+        ice::Request::Disconnect { path: of } => Request::Disconnect { path: path(of) },
+        _ => return None,
+    })
 }
 
 pub(in crate::engine) fn credentials(credentials: &jsep::Credentials) -> ice::Credentials {

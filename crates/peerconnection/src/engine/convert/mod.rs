@@ -22,7 +22,8 @@ pub use frame::Cutter;
 pub(super) use frame::{shown_frame, shown_packet};
 pub(super) use ice::{
     credentials, gathering_state, ice_config, ice_path, ice_role, ice_state, interfaces,
-    local_candidate, path, remote_candidate, shown_pair, shown_role, transport_policy,
+    local_candidate, path, relay_protocol, remote_candidate, request, servers, shown_pair,
+    shown_role, transport_policy,
 };
 pub use media::capabilities_of;
 pub(super) use media::{

@@ -7,7 +7,8 @@ use oxirtc_sdp as sdp;
 
 use super::{IceCandidatePair, Transport};
 use crate::{
-    IceCandidate, IceCandidateInit, IceGatheringState, IceTransportState, Route,
+    IceCandidate, IceCandidateError, IceCandidateInit, IceGatheringState,
+    IceServerTransportProtocol, IceTransportState, Route,
     engine::{
         convert,
         task::{Event, IceTransportEvent},
@@ -23,8 +24,30 @@ impl Transport {
         while let Some(event) = self.ice.poll_event() {
             match event {
                 ice::Event::GatheringStateChanged(state) => self.gathering_changed(state, up),
-                ice::Event::CandidateGathered { candidate, ufrag } => {
-                    self.surface(&candidate, &ufrag, up);
+                ice::Event::CandidateGathered {
+                    candidate,
+                    ufrag,
+                    url,
+                    relay,
+                } => {
+                    let relay = relay.map(convert::relay_protocol);
+                    self.surface(&candidate, &ufrag, (url, relay), up);
+                }
+                ice::Event::CandidateError {
+                    url,
+                    code,
+                    reason,
+                    from,
+                } => {
+                    // [4.8.3-01]
+                    let error = IceCandidateError {
+                        address: from.map(|it| it.ip().to_string()),
+                        port: from.map(|it| it.port()),
+                        url,
+                        error_code: code,
+                        error_text: reason,
+                    };
+                    up.tasks.push_one(Event::IceCandidateError(error));
                 }
                 ice::Event::StateChanged(state) => states.push(convert::ice_state(state)),
                 ice::Event::PairChanged(changed) => {
@@ -32,6 +55,9 @@ impl Transport {
                     pair = Some(convert::shown_pair(&changed));
                 }
                 ice::Event::PathAuthenticated(path) => {
+                    up.routes.push_back(Route::Reserve(convert::path(path)));
+                }
+                ice::Event::PathValidated(path) => {
                     up.routes.push_back(Route::Path(convert::path(path)));
                 }
                 ice::Event::PathReleased(path) => {
@@ -98,7 +124,13 @@ impl Transport {
 
     /// [5.6-03]. A candidate of a generation that no local description has (a rollback has undone it)
     /// is not told.
-    fn surface(&mut self, candidate: &ice::Candidate, ufrag: &str, up: &mut Up<'_>) {
+    fn surface(
+        &mut self,
+        candidate: &ice::Candidate,
+        ufrag: &str,
+        (url, relay): (Option<String>, Option<IceServerTransportProtocol>),
+        up: &mut Up<'_>,
+    ) {
         let line: sdp::Candidate = convert::local_candidate(candidate, ufrag);
         let text = line.to_string();
         let negotiator = &mut up.negotiation.negotiator;
@@ -111,6 +143,7 @@ impl Transport {
             sdp_m_line_index: Some(section.index),
             username_fragment: Some(ufrag.to_owned()),
         });
+        let candidate = candidate.of_server(url, relay);
         self.shown.local_candidates.push(candidate.clone());
         up.tasks.push_one(Event::IceCandidate(Some(candidate)));
     }

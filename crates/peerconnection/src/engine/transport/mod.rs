@@ -67,6 +67,7 @@ impl Transport {
         let seed = |label| equipment.seed.derive(label, id.0);
         let mut ice = Agent::new(convert::ice_config(&equipment.settings), seed("ice"));
         ice.set_transport_policy(convert::transport_policy(equipment.ice_transport_policy));
+        ice.set_servers(equipment.ice_servers.clone());
         if let Some(interfaces) = &equipment.interfaces {
             ice.handle_interfaces(now, set, &convert::interfaces(interfaces));
         }
@@ -94,6 +95,14 @@ impl Transport {
     /// Where ICE wants to send.
     pub(super) fn control_path(&self) -> Option<Path> {
         self.ice.control_way().map(|way| convert::path(way.path))
+    }
+
+    /// What the closed agent still has to say, to servers.
+    pub(super) fn poll_goodbye(&mut self, now: Instant) -> Option<(Path, Vec<u8>)> {
+        let path = self.control_path()?;
+        let mut datagram = Vec::new();
+        let written = self.ice.poll_transmit(now, MTU, &mut datagram);
+        written.then_some((path, datagram))
     }
 
     /// How payload may go.
@@ -147,3 +156,5 @@ impl Transport {
         self.shown.dtls == DtlsTransportState::Connected
     }
 }
+
+const MTU: usize = 1200;

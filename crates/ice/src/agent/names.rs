@@ -1,0 +1,114 @@
+//! Candidates of the peer that are names (RFC 8445 §5.1, draft-ietf-mmusic-mdns-ice-candidates).
+
+use std::{
+    net::IpAddr,
+    time::{Duration, Instant},
+};
+
+use super::Agent;
+use crate::{
+    Address, ChecklistSet, Request, RequestId,
+    candidate::reachable,
+    combine::Which,
+    generation::{SideId, prioritize},
+};
+
+/// A name that is being resolved.
+pub(super) struct Name {
+    id: RequestId,
+    side: SideId,
+    /// The place of its candidate.
+    at: usize,
+    /// Until when it is waited for.
+    pub(super) until: Instant,
+}
+
+impl Agent {
+    /// Asks for the addresses of a candidate's name. With relayed candidates alone nothing is asked, as the
+    /// question itself would show where we are ([4.2.5-02]).
+    pub(super) fn look_up_name(&mut self, now: Instant, side: SideId, at: usize) {
+        let remote = self.tables.remote(side);
+        let candidate = remote.and_then(|it| it.candidates.get(at));
+        let Some(Address::Name(name)) = candidate.map(|it| it.candidate.address.clone()) else {
+            return;
+        };
+        let late = candidate.is_some_and(|it| it.late);
+        let hidden = self
+            .tables
+            .listed()
+            .filter(|listed| listed.remote == Some(side))
+            .filter_map(|listed| self.tables.local(listed.local))
+            .any(|local| local.policy == crate::TransportPolicy::Relay);
+        if late || hidden || self.names.len() >= MAX_NAMES {
+            return;
+        }
+        let id = self.gatherer.request_id();
+        self.gatherer.ask(Request::Resolve { id, name });
+        let until = now + PATIENCE;
+        self.names.push(Name {
+            id,
+            side,
+            at,
+            until,
+        });
+    }
+
+    /// A name of the peer is resolved, or has no address.
+    pub(super) fn name_resolved(
+        &mut self,
+        set: &ChecklistSet,
+        id: RequestId,
+        addresses: &[IpAddr],
+    ) {
+        let Some(place) = self.names.iter().position(|name| name.id == id) else {
+            return;
+        };
+        let Name { side, at, .. } = self.names.swap_remove(place);
+        let bases = &self.gatherer.bases;
+        let Some(remote) = self.tables.remotes.iter_mut().find(|it| it.id == side) else {
+            return;
+        };
+        let Some(candidate) = remote.candidates.get(at).map(|it| it.candidate.clone()) else {
+            return;
+        };
+        // Of several addresses one is used, the first that a socket of ours can reach. A name that stands
+        // for this machine would let a peer reach what listens on it.
+        let usable = addresses.iter().map(|ip| ip.to_canonical()).find(|ip| {
+            let to = candidate.target(Some(*ip)).filter(|_| !ip.is_loopback());
+            to.is_some_and(|to| bases.iter().any(|it| reachable(it.address, to).is_some()))
+        });
+        let Some(to) = usable.and_then(|ip| candidate.target(Some(ip))) else {
+            return;
+        };
+        let learnt = remote.at(to);
+        if let Some(named) = remote.candidates.get_mut(at) {
+            named.resolved = usable;
+        }
+        let merged = learnt.and_then(|at| remote.candidates.get_mut(at));
+        if let Some(learnt) = merged.filter(|learnt| !learnt.signalled) {
+            // RFC 8445 §7.3.1.3: the peer's own check came first. Its pair takes what was signalled; the name
+            // that is shown in its place is not to be paired a second time.
+            learnt.candidate.priority = candidate.priority;
+            learnt.candidate.kind = candidate.kind;
+        }
+        for session in self.sessions_with(side) {
+            if let Some(whole) = self.tables.whole(session) {
+                let controlling = set.is_controlling();
+                prioritize(whole.session, whole.local, whole.remote, controlling);
+            }
+            self.combine(set, session, Which::Remote(at));
+        }
+    }
+
+    /// Gives up names that were not resolved in time.
+    pub(super) fn give_up_names(&mut self, now: Instant) {
+        let tables = &self.tables;
+        self.names
+            .retain(|name| name.until > now && tables.remote(name.side).is_some());
+    }
+}
+
+/// How long a name is waited for.
+const PATIENCE: Duration = Duration::from_secs(5);
+/// Names that are resolved at once.
+const MAX_NAMES: usize = 16;

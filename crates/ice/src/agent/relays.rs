@@ -1,0 +1,387 @@
+//! Allocations: what is asked of them, and what follows from what they tell (RFC 8656).
+
+use std::{
+    net::{IpAddr, SocketAddr},
+    time::{Duration, Instant},
+};
+
+use oxirtc_turn as turn;
+use rand_core::Rng;
+
+use super::{
+    Agent,
+    sources::{MTU, UNREACHED},
+};
+use crate::{
+    Candidate, CandidateKind, ChecklistSet, Path, Request, TransportPolicy,
+    base::Via,
+    candidate::relayed_priority,
+    generation::{Local, LocalSide},
+    relay::{self, Relay, RelayId, Stage},
+};
+
+impl Agent {
+    /// A stream has ended, by the server's doing or the network's.
+    pub fn handle_closed(&mut self, now: Instant, set: &mut ChecklistSet, path: Path) {
+        let path = path.normalized();
+        let relays = &self.gatherer.sources.relays;
+        let of = |it: &&Relay| it.path().is_some_and(|it| it.local == path.local);
+        if let Some(id) = relays.iter().find(of).map(|it| it.id) {
+            self.relay_lost(now, id);
+        }
+        self.settle(now, set);
+    }
+
+    /// Wants a socket or stream for an allocation.
+    pub(super) fn open_socket(&mut self, id: RelayId, client: Option<Box<turn::Client>>) {
+        let request = self.gatherer.request_id();
+        let sources = &mut self.gatherer.sources;
+        let Some(source) = sources.relay(id).map(|it| it.source) else {
+            return;
+        };
+        let tls = sources.source(source).and_then(|it| it.server.tls_name());
+        let Some(relay) = sources.relay_mut(id) else {
+            return;
+        };
+        let (address, scope, id) = (relay.from.address, relay.from.scope, request);
+        let asked = match relay.socket_protocol() {
+            crate::Protocol::Udp => Request::Bind {
+                id,
+                address,
+                scope,
+                own: true,
+            },
+            crate::Protocol::Tcp => Request::Connect {
+                id,
+                from: address,
+                scope,
+                to: relay.server,
+                tls,
+            },
+        };
+        relay.deframer = turn::Deframer::new();
+        relay.stage = Stage::Opening(id, client);
+        self.gatherer.ask(asked);
+    }
+
+    /// A socket or stream for an allocation is there, or cannot be had.
+    pub(super) fn open_relay(&mut self, now: Instant, id: RelayId, local: Option<SocketAddr>) {
+        let mut seed = [0; 32];
+        self.random.fill_bytes(&mut seed);
+        let families = match (self.config.ipv4, self.config.ipv6) {
+            (true, true) => turn::Families::Both,
+            (false, true) => turn::Families::Ipv6,
+            _ => turn::Families::Ipv4,
+        };
+        let sources = &mut self.gatherer.sources;
+        let Some(relay) = sources.relays.iter_mut().find(|it| it.id == id) else {
+            return;
+        };
+        let source = sources.sources.iter().find(|it| it.id == relay.source);
+        let config = source.and_then(|it| relay::config(&it.server.kind, relay.server, families));
+        let stage = std::mem::replace(&mut relay.stage, Stage::Over);
+        let (Some(local), Some(config), Stage::Opening(_, client)) = (local, config, stage) else {
+            return;
+        };
+        let client = match client {
+            Some(mut client) => {
+                client.restart(now);
+                client
+            }
+            None => Box::new(turn::Client::new(config, seed, now)),
+        };
+        relay.stage = Stage::Open {
+            local,
+            client,
+            granted: false,
+        };
+    }
+
+    pub(super) fn serve_relays(&mut self, now: Instant, set: &ChecklistSet) {
+        let ids: Vec<_> = self
+            .gatherer
+            .sources
+            .relays
+            .iter()
+            .map(|it| it.id)
+            .collect();
+        for id in ids {
+            let waited = self.gatherer.sources.relay(id).map(|it| &it.stage);
+            if matches!(waited, Some(Stage::Waiting(until)) if *until <= now) {
+                self.open_socket(id, None);
+            }
+            self.want_permissions(now, id);
+            if let Some(client) = self.client(id) {
+                client.handle_timeout(now);
+            }
+            while let Some(event) = self.client(id).and_then(turn::Client::poll_event) {
+                self.handle_relay_event(now, set, id, event);
+            }
+            self.send_relay(now, id);
+        }
+    }
+
+    fn client(&mut self, id: RelayId) -> Option<&mut turn::Client> {
+        self.gatherer.sources.relay_mut(id)?.client_mut()
+    }
+
+    pub(super) fn send_relay(&mut self, now: Instant, id: RelayId) {
+        let Some(relay) = self.gatherer.sources.relay_mut(id) else {
+            return;
+        };
+        let Some(path) = relay.path() else {
+            return;
+        };
+        let Some(client) = relay.client_mut() else {
+            return;
+        };
+        loop {
+            let mut buf = self.control.buffer();
+            if !client.poll_transmit(now, MTU, &mut buf) {
+                self.control.reuse(buf);
+                return;
+            }
+            self.stats.drops.control += self.control.push((None, path), None, buf);
+        }
+    }
+
+    /// RFC 8656 §9: a peer is permitted before it is checked.
+    fn want_permissions(&mut self, now: Instant, id: RelayId) {
+        let Some(relay) = self.gatherer.sources.relay_mut(id) else {
+            return;
+        };
+        let bases = relay.bases.clone();
+        let Some(client) = relay.client_mut() else {
+            return;
+        };
+        for session in &mut self.tables.sessions {
+            for pair in session.list.iter_mut() {
+                let shut = pair.shut && bases.contains(&pair.key.base) && pair.is_pending();
+                if shut && client.permit(now, pair.key.remote.ip()).is_err() {
+                    pair.fail();
+                }
+            }
+        }
+    }
+
+    fn handle_relay_event(
+        &mut self,
+        now: Instant,
+        set: &ChecklistSet,
+        id: RelayId,
+        event: turn::Event,
+    ) {
+        match event {
+            turn::Event::Allocated(relayed) => self.allocated(now, set, id, relayed),
+            turn::Event::Permitted(ip) => self.permitted(id, ip, true),
+            turn::Event::PermissionRefused(ip, code) => {
+                log::debug!("a TURN server does not permit a peer: {code:?}");
+                self.permitted(id, ip, false);
+            }
+            turn::Event::ChannelBound(peer) => {
+                // The way has changed for the pair that payload goes on.
+                let in_use = self
+                    .outcome
+                    .payload
+                    .and_then(|in_use| self.tables.session(in_use.session)?.list.get(in_use.pair));
+                if in_use.is_some_and(|pair| pair.key.remote == peer) {
+                    self.outcome.stamp = self.outcome.stamp.wrapping_add(1);
+                }
+            }
+            turn::Event::Redirected { server, .. } => self.redirected(id, server),
+            turn::Event::Failed(failure) => self.relay_failed(id, failure),
+            turn::Event::Lost => self.relay_lost(now, id),
+            turn::Event::Closed => drop(self.gatherer.drop_relay(id)),
+            turn::Event::FamilyRefused(family, code) => {
+                log::debug!("a TURN server has no {family:?} address: {code:?}");
+            }
+            _ => {}
+        }
+    }
+
+    fn allocated(&mut self, now: Instant, set: &ChecklistSet, id: RelayId, relayed: turn::Relayed) {
+        let Some(relay) = self.gatherer.sources.relay_mut(id) else {
+            return;
+        };
+        let Some(path) = relay.path() else {
+            return;
+        };
+        relay.mapped = Some(relayed.mapped);
+        if let Stage::Open { granted, .. } = &mut relay.stage {
+            *granted = true;
+        }
+        let source = relay.source;
+        if let Some(source) = self.gatherer.sources.source_mut(source) {
+            source.useful = true;
+        }
+        for address in [relayed.ipv4, relayed.ipv6].into_iter().flatten() {
+            let base = self.gatherer.bases.add(address, Via::Relay(id, path));
+            if let Some(relay) = self.gatherer.sources.relay_mut(id) {
+                relay.bases.push(base);
+            }
+            self.add_base(now, set, base);
+        }
+        self.want_permissions(now, id);
+    }
+
+    /// A relay lets a peer through, or does not.
+    fn permitted(&mut self, id: RelayId, ip: IpAddr, permitted: bool) {
+        let Some(relay) = self.gatherer.sources.relay(id) else {
+            return;
+        };
+        for base in &relay.bases {
+            self.gatherer.bases.permit(*base, ip, permitted);
+            for session in &mut self.tables.sessions {
+                let pairs = session.list.iter_mut();
+                for pair in pairs.filter(|it| it.key.base == *base && it.key.remote.ip() == ip) {
+                    if permitted {
+                        pair.shut = false;
+                    } else {
+                        pair.fail();
+                    }
+                }
+            }
+        }
+    }
+
+    fn redirected(&mut self, id: RelayId, server: SocketAddr) {
+        let Some(relay) = self.gatherer.sources.relay_mut(id) else {
+            return;
+        };
+        if relay.socket_protocol() == crate::Protocol::Udp {
+            return;
+        }
+        let before = Path {
+            remote: relay.server,
+            ..match relay.path() {
+                Some(path) => path,
+                None => return,
+            }
+        };
+        relay.server = server;
+        let stage = std::mem::replace(&mut relay.stage, Stage::Over);
+        if let Stage::Open { client, .. } = stage {
+            self.gatherer.ask(Request::Disconnect { path: before });
+            self.open_socket(id, Some(client));
+        }
+    }
+
+    fn relay_failed(&mut self, id: RelayId, failure: turn::Failure) {
+        let relays = &mut self.gatherer.sources.relays;
+        let Some(relay) = relays.iter_mut().find(|it| it.id == id) else {
+            return;
+        };
+        let (source, leaving) = (relay.source, relay.leaving);
+        let path = relay.path();
+        relay.stage = Stage::Over;
+        // RFC 8656 §7.4: the server remembers this socket from somebody else.
+        let again = failure.code == MISMATCH && !std::mem::replace(&mut relay.again, true);
+        if let Some(path) = path {
+            self.gatherer.close_path(path);
+        }
+        if leaving {
+            drop(self.gatherer.drop_relay(id));
+        } else if again {
+            self.open_socket(id, None);
+        } else if failure.code != UNREACHED {
+            self.tell_error(source, (failure.code, failure.reason), None);
+        }
+    }
+
+    /// An allocation is gone: its pairs end, and another one is asked for after a while.
+    fn relay_lost(&mut self, now: Instant, id: RelayId) {
+        self.end_bases(now, id);
+        let Some(relay) = self.gatherer.sources.relay_mut(id) else {
+            return;
+        };
+        let granted = matches!(relay.stage, Stage::Open { granted: true, .. });
+        let wait = FIRST_RETRY * 2_u32.saturating_pow(relay.losses.min(6));
+        relay.losses += 1;
+        let path = relay.path();
+        let leaving = relay.leaving;
+        relay.bases.clear();
+        relay.stage = match granted {
+            true => Stage::Waiting(now + wait.min(LAST_RETRY)),
+            false => Stage::Over,
+        };
+        if let Some(path) = path {
+            self.gatherer.close_path(path);
+        }
+        if leaving {
+            drop(self.gatherer.drop_relay(id));
+        }
+    }
+
+    pub(super) fn end_bases(&mut self, now: Instant, id: RelayId) {
+        let ended = self
+            .gatherer
+            .bases
+            .retain(|base| !matches!(base.via, Via::Relay(of, _) if of == id));
+        for base in ended {
+            for pair in self.tables.end_base(now, base.id) {
+                self.control.cancel(pair);
+            }
+            self.control.cancel_base(base.id);
+        }
+    }
+
+    /// Gives all allocations back, at the end of everything.
+    pub(super) fn give_back(&mut self, now: Instant) {
+        let ids: Vec<_> = self
+            .gatherer
+            .sources
+            .relays
+            .iter()
+            .map(|it| it.id)
+            .collect();
+        for id in ids {
+            if let Some(client) = self.client(id) {
+                client.close(now);
+            }
+            self.send_relay(now, id);
+        }
+    }
+}
+
+impl LocalSide {
+    /// The candidate that an allocation becomes for this side.
+    pub(super) fn relayed(
+        &self,
+        base: &crate::base::Base,
+        relay: &Relay,
+        foundation: String,
+    ) -> Local {
+        let preference = relay.from.preference;
+        let hidden = SocketAddr::new(
+            match base.address {
+                SocketAddr::V4(_) => IpAddr::from([0; 4]),
+                SocketAddr::V6(_) => IpAddr::from([0; 16]),
+            },
+            0,
+        );
+        // W3C §4.4.1.5, RFC 8828: with relayed candidates alone nothing tells where we are.
+        let related = relay.mapped.filter(|_| self.policy == TransportPolicy::All);
+        Local {
+            candidate: Candidate {
+                foundation,
+                component: 1,
+                protocol: crate::Protocol::Udp,
+                tcp_type: None,
+                priority: self.free(preference, |it| relayed_priority(relay.protocol, it)),
+                address: crate::Address::Ip(base.address.ip()),
+                port: base.address.port(),
+                kind: CandidateKind::Relayed,
+                related: Some(related.unwrap_or(hidden)),
+            },
+            base: base.id,
+            preference,
+            told: !self.gathered,
+        }
+    }
+}
+
+/// RFC 8656 §19: Allocation Mismatch.
+const MISMATCH: u16 = 437;
+/// How long after its loss an allocation is asked for again; each time twice as long.
+const FIRST_RETRY: Duration = Duration::from_secs(1);
+const LAST_RETRY: Duration = Duration::from_secs(60);

@@ -1,0 +1,147 @@
+//! Allocations on TURN servers: one client, and one socket or stream, each.
+
+use std::{net::SocketAddr, time::Instant};
+
+use oxirtc_turn as turn;
+
+use crate::{
+    Path, Protocol, RelayProtocol, RequestId, ServerKind,
+    base::{BaseId, Host},
+    source::SourceId,
+};
+
+/// Names an allocation for as long as its agent lives.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub(crate) struct RelayId(pub(crate) u64);
+
+/// One allocation, or the way to it.
+pub(crate) struct Relay {
+    pub(crate) id: RelayId,
+    pub(crate) source: SourceId,
+    /// The address of this machine that it is asked from.
+    pub(crate) from: Host,
+    pub(crate) server: SocketAddr,
+    pub(crate) protocol: RelayProtocol,
+    pub(crate) stage: Stage,
+    pub(crate) deframer: turn::Deframer,
+    pub(crate) bases: Vec<BaseId>,
+    /// The address that the server sees.
+    pub(crate) mapped: Option<SocketAddr>,
+    /// It is being given back.
+    pub(crate) leaving: bool,
+    /// Until when gathering waits for it.
+    pub(crate) deadline: Instant,
+    /// It had its second socket (RFC 8656 §7.4: 437 says that another one may work).
+    pub(crate) again: bool,
+    /// How often it was lost.
+    pub(crate) losses: u32,
+}
+
+/// How far an allocation is.
+pub(crate) enum Stage {
+    /// A socket or stream was asked for, perhaps for a client that was sent on to another server.
+    Opening(RequestId, Option<Box<turn::Client>>),
+    /// The server is asked, or has granted it.
+    Open {
+        local: SocketAddr,
+        client: Box<turn::Client>,
+        granted: bool,
+    },
+    /// It was lost; it is asked for again then.
+    Waiting(Instant),
+    /// It cannot be had.
+    Over,
+}
+
+impl Relay {
+    /// Where its datagrams go, once it has a socket.
+    pub(crate) fn path(&self) -> Option<Path> {
+        let Stage::Open { local, client, .. } = &self.stage else {
+            return None;
+        };
+        Some(Path {
+            local: *local,
+            remote: client.server(),
+            protocol: self.socket_protocol(),
+        })
+    }
+
+    /// The protocol of its socket.
+    pub(crate) fn socket_protocol(&self) -> Protocol {
+        match self.protocol {
+            RelayProtocol::Udp => Protocol::Udp,
+            RelayProtocol::Tcp | RelayProtocol::Tls => Protocol::Tcp,
+        }
+    }
+
+    /// Whether what came on this path came on its socket or stream.
+    pub(crate) fn is_on(&self, path: Path) -> bool {
+        let local = match &self.stage {
+            Stage::Open { local, .. } => Some(*local),
+            _ => None,
+        };
+        local == Some(path.local) && self.socket_protocol() == path.protocol
+    }
+
+    pub(crate) fn client(&self) -> Option<&turn::Client> {
+        match &self.stage {
+            Stage::Open { client, .. } => Some(client),
+            _ => None,
+        }
+    }
+
+    pub(crate) fn client_mut(&mut self) -> Option<&mut turn::Client> {
+        match &mut self.stage {
+            Stage::Open { client, .. } => Some(client),
+            _ => None,
+        }
+    }
+
+    /// Whether gathering still waits for it.
+    pub(crate) fn is_under_way(&self, now: Instant) -> bool {
+        let started = match &self.stage {
+            Stage::Opening(..) => true,
+            Stage::Open { granted, .. } => !granted,
+            Stage::Waiting(_) | Stage::Over => false,
+        };
+        started && self.losses == 0 && now < self.deadline
+    }
+
+    pub(crate) fn poll_timeout(&self, now: Instant) -> Option<Instant> {
+        let own = match &self.stage {
+            Stage::Opening(..) | Stage::Over => None,
+            Stage::Open { client, .. } => client.poll_timeout(),
+            Stage::Waiting(until) => Some(*until),
+        };
+        let deadline = Some(self.deadline).filter(|_| self.is_under_way(now));
+        own.into_iter().chain(deadline).min()
+    }
+}
+
+/// The settings of a client.
+pub(crate) fn config(
+    kind: &ServerKind,
+    server: SocketAddr,
+    families: turn::Families,
+) -> Option<turn::Config> {
+    let ServerKind::Turn {
+        protocol,
+        username,
+        password,
+    } = kind
+    else {
+        return None;
+    };
+    let leg = match protocol {
+        RelayProtocol::Udp => turn::Leg::Datagrams,
+        RelayProtocol::Tcp | RelayProtocol::Tls => turn::Leg::Stream,
+    };
+    let credentials = turn::Credentials::LongTerm {
+        username: username.clone(),
+        password: password.clone(),
+    };
+    // A server that a user has on this machine may relay on this machine.
+    let loopback = server.ip().is_loopback();
+    let config = turn::Config::new(server, leg, credentials);
+    Some(config.families(families).loopback(loopback))
+}

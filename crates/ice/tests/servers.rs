@@ -1,0 +1,409 @@
+//! Candidates that servers give, and names of the peer.
+#![expect(clippy::unwrap_used, reason = "a failed step fails the test")]
+mod sim;
+
+use std::net::SocketAddr;
+
+use oxirtc_ice::{
+    Address, Candidate, CandidateKind, Event, GatheringState, GenerationId, Protocol,
+    RelayProtocol, Server, ServerKind, State, TransportPolicy,
+};
+use oxirtc_stun::Method;
+
+use crate::sim::{Sim, ip, ms, secs, server};
+
+fn at(text: &str) -> SocketAddr {
+    text.parse().unwrap()
+}
+
+fn stun(url: &str, host: &str) -> Server {
+    Server {
+        url: url.into(),
+        host: match host.parse() {
+            Ok(ip) => Address::Ip(ip),
+            Err(_) => Address::Name(host.into()),
+        },
+        port: 3478,
+        kind: ServerKind::Stun,
+    }
+}
+
+fn turn(host: &str, protocol: RelayProtocol, password: &str) -> Server {
+    Server {
+        kind: ServerKind::Turn {
+            protocol,
+            username: "alice".into(),
+            password: password.to_owned().into(),
+        },
+        ..stun("turn:relay", host)
+    }
+}
+
+const STUN: &str = "192.0.2.1:3478";
+
+/// Two peers and a server that both use.
+fn with_server(seed: u64, of: Server) -> Sim {
+    let mut sim = Sim::new(seed);
+    sim.servers.push((at(STUN), server::Server::new()));
+    for side in [0, 1] {
+        sim.agent(side).set_servers(vec![of.clone()]);
+    }
+    sim
+}
+
+fn relay_only(seed: u64, protocol: RelayProtocol) -> Sim {
+    let mut sim = with_server(seed, turn("192.0.2.1", protocol, "secret"));
+    for side in [0, 1] {
+        sim.agent(side).set_transport_policy(TransportPolicy::Relay);
+    }
+    sim
+}
+
+fn errors(sim: &Sim, side: usize) -> Vec<(u16, String)> {
+    let events = sim.peers[side].events.iter();
+    let errors = events.filter_map(|event| match event {
+        Event::CandidateError { code, url, .. } => Some((*code, url.clone())),
+        _ => None,
+    });
+    errors.collect()
+}
+
+fn kinds(sim: &Sim, side: usize) -> Vec<CandidateKind> {
+    sim.peers[side].gathered.iter().map(|it| it.kind).collect()
+}
+
+fn bindings(sim: &Sim) -> usize {
+    let requests = &sim.servers[0].1.requests;
+    requests
+        .iter()
+        .filter(|(method, _)| *method == Method::BINDING)
+        .count()
+}
+
+fn exchange_payload(sim: &mut Sim) {
+    for from in [0, 1] {
+        sim.send_payload(from, &[22, 1, 2, 3, 4]);
+    }
+    sim.run(secs(1));
+    for side in [0, 1] {
+        assert_eq!(sim.peers[side].received, [[22, 1, 2, 3, 4]]);
+        sim.peers[side].received.clear();
+    }
+}
+
+/// RFC 8445 §5.1.1.2: what a NAT makes of an address is told, with the address it stands for.
+#[test]
+fn a_mapping_becomes_a_candidate() {
+    let mut sim = with_server(1, stun("stun:a", "192.0.2.1"));
+    let sees = &mut sim.servers[0].1.sees;
+    sees.insert(ip("10.0.0.1"), ip("203.0.113.1"));
+    sim.connect();
+    sim.run(secs(1));
+    assert_eq!(
+        kinds(&sim, 0),
+        [CandidateKind::Host, CandidateKind::ServerReflexive]
+    );
+    let [host, mapped] = &sim.peers[0].gathered[..] else {
+        panic!("two candidates");
+    };
+    assert_eq!(mapped.address, Address::Ip(ip("203.0.113.1")));
+    assert_eq!(mapped.related, host.socket_address());
+    assert_ne!(mapped.foundation, host.foundation);
+    assert_eq!(mapped.priority >> 24, 100);
+    let url = |event: &Event| match event {
+        Event::CandidateGathered { candidate, url, .. } if candidate == mapped => url.clone(),
+        _ => None,
+    };
+    assert_eq!(sim.peers[0].events.iter().find_map(url).unwrap(), "stun:a");
+    // RFC 8445 §5.1.3: without a NAT there is nothing to tell.
+    assert_eq!(kinds(&sim, 1), [CandidateKind::Host]);
+    assert!(sim.both_are(State::Completed) && errors(&sim, 1).is_empty());
+    let complete = Event::GatheringStateChanged(GatheringState::Complete);
+    let place = |it: &Event| sim.peers[0].events.iter().position(|other| other == it);
+    assert!(place(&complete) > sim.peers[0].events.iter().position(|it| url(it).is_some()));
+}
+
+/// A server that is not there costs 9.5 s of gathering and nothing else.
+#[test]
+fn a_silent_server_is_not_waited_for() {
+    let mut sim = with_server(2, stun("stun:a", "192.0.2.1"));
+    sim.servers[0].1.silent = true;
+    for (peer, second) in sim.peers.iter_mut().zip(["10.0.1.1", "10.0.1.2"]) {
+        peer.addresses.push(ip(second));
+    }
+    sim.connect();
+    let took = sim.run_until(secs(1), |sim| sim.both_are(State::Connected));
+    assert!(took <= ms(300), "{took:?}");
+    let took = sim.run_until(secs(15), |sim| {
+        sim.peers[0].agent.gathering_state() == GatheringState::Complete
+    });
+    assert!(took <= secs(10), "{took:?}");
+    // [4.8.3-01] Once, however many addresses it was asked from.
+    assert_eq!(errors(&sim, 0), [(701, "stun:a".to_owned())]);
+    sim.run(secs(30));
+    assert_eq!(errors(&sim, 0).len(), 1);
+    assert!(sim.both_are(State::Completed));
+}
+
+#[test]
+fn the_code_of_a_server_is_told() {
+    let mut sim = with_server(3, stun("stun:a", "192.0.2.1"));
+    sim.servers[0].1.refuse = Some((Method::BINDING, 420));
+    sim.connect();
+    sim.run(secs(2));
+    assert_eq!(errors(&sim, 0), [(420, "stun:a".to_owned())]);
+    let gathered = sim.peers[0].agent.gathering_state();
+    assert_eq!(gathered, GatheringState::Complete);
+}
+
+/// A server could name an address of its choice to have us tell it.
+#[test]
+fn an_address_that_is_none_is_not_told() {
+    for trap in ["0.0.0.0", "127.0.0.1", "224.0.0.1", "255.255.255.255"] {
+        let mut sim = with_server(4, stun("stun:a", "192.0.2.1"));
+        sim.servers[0].1.sees.insert(ip("10.0.0.1"), ip(trap));
+        sim.connect();
+        sim.run(secs(1));
+        assert_eq!(kinds(&sim, 0), [CandidateKind::Host], "{trap}");
+        assert_eq!(sim.states()[0], State::Completed);
+    }
+}
+
+/// RFC 8445 §5.1.1.4: mappings stay alive while the peer is waited for, and no longer.
+#[test]
+fn mappings_are_kept_until_a_pair_is_nominated() {
+    let mut sim = with_server(5, stun("stun:a", "192.0.2.1"));
+    sim.trickle = false;
+    sim.connect();
+    sim.run(secs(61));
+    assert_eq!(bindings(&sim), 10, "one at once, four in a minute, of each");
+    let told = sim.peers[1].gathered[0].clone();
+    sim.candidate(0, told);
+    sim.run(secs(2));
+    assert!(
+        sim.peers
+            .iter()
+            .all(|it| it.agent.selected_pair().is_some())
+    );
+    let before = bindings(&sim);
+    sim.run(secs(120));
+    assert_eq!(bindings(&sim), before);
+}
+
+#[test]
+fn a_server_with_a_name_is_resolved() {
+    let mut sim = with_server(6, stun("stun:stun.example", "stun.example"));
+    sim.names
+        .insert("stun.example".into(), vec![ip("192.0.2.1")]);
+    sim.servers[0]
+        .1
+        .sees
+        .insert(ip("10.0.0.1"), ip("203.0.113.1"));
+    sim.connect();
+    sim.run(secs(1));
+    assert_eq!(sim.asked, ["stun.example", "stun.example"]);
+    assert!(kinds(&sim, 0).contains(&CandidateKind::ServerReflexive));
+    let mut sim = with_server(7, stun("stun:nowhere", "nowhere.example"));
+    sim.connect();
+    sim.run(secs(1));
+    assert_eq!(errors(&sim, 0), [(701, "stun:nowhere".to_owned())]);
+    assert!(sim.both_are(State::Completed));
+}
+
+/// RFC 8656: two peers that have only relays. Nothing but the server learns where they are.
+#[test]
+fn two_peers_meet_at_a_relay() {
+    for protocol in [RelayProtocol::Udp, RelayProtocol::Tcp, RelayProtocol::Tls] {
+        let mut sim = relay_only(8, protocol);
+        sim.connect();
+        sim.run_until(secs(5), |sim| sim.both_are(State::Completed));
+        for side in [0, 1] {
+            let own = ["10.0.0.1", "10.0.0.2"].map(ip);
+            for candidate in &sim.peers[side].gathered {
+                assert_eq!(candidate.kind, CandidateKind::Relayed);
+                assert!(!own.contains(&candidate.socket_address().unwrap().ip()));
+                let related = candidate.related.unwrap();
+                assert!(related.ip().is_unspecified() && related.port() == 0);
+            }
+            assert!(!sim.peers[side].gathered.is_empty());
+        }
+        assert!(sim.sent.iter().all(|sent| sent.path.remote == at(STUN)));
+        exchange_payload(&mut sim);
+        let way = sim.peers[0]
+            .agent
+            .payload_way(sim.now, GenerationId::default());
+        assert_eq!(way.unwrap().headroom, 4, "a channel");
+        let tcp = protocol != RelayProtocol::Udp;
+        let expected = if tcp { Protocol::Tcp } else { Protocol::Udp };
+        assert_eq!(way.unwrap().path.protocol, expected);
+        let preference = sim.peers[0].gathered[0].priority >> 24;
+        let preferences = [RelayProtocol::Tls, RelayProtocol::Tcp, RelayProtocol::Udp];
+        assert_eq!(preferences[preference as usize], protocol);
+        // RFC 8656 §8: what is not needed is given back.
+        assert_eq!(sim.servers[0].1.allocations.len(), 2);
+        sim.close(0);
+        sim.close(1);
+        sim.run(secs(1));
+        assert!(sim.servers[0].1.allocations.is_empty());
+        let closed = sim.peers[0].closed.len();
+        assert_eq!(closed, 1, "the socket of the allocation");
+    }
+}
+
+/// For as long as it is wanted: permissions, channels and the allocation are renewed.
+#[test]
+fn a_relayed_connection_lasts() {
+    let mut sim = relay_only(9, RelayProtocol::Udp);
+    sim.servers[0].1.lifetime = 120;
+    sim.servers[0].1.nonce_life = secs(50);
+    sim.connect();
+    sim.run(secs(3600));
+    assert!(sim.both_are(State::Completed));
+    exchange_payload(&mut sim);
+}
+
+/// A relay beside other ways is the last resort, and works as such.
+#[test]
+fn a_relay_is_used_when_nothing_else_works() {
+    let mut sim = with_server(10, turn("192.0.2.1", RelayProtocol::Udp, "secret"));
+    sim.connect();
+    sim.run_until(secs(5), |sim| sim.both_are(State::Completed));
+    let relayed = |sim: &Sim| {
+        let pair = sim.peers[0].agent.selected_pair().unwrap();
+        [pair.local.kind, pair.remote.kind].contains(&CandidateKind::Relayed)
+    };
+    assert!(!relayed(&sim));
+    let mut sim = with_server(11, turn("192.0.2.1", RelayProtocol::Udp, "secret"));
+    sim.apart = true;
+    sim.connect();
+    sim.run_until(secs(5), |sim| sim.both_are(State::Connected));
+    assert!(relayed(&sim));
+    exchange_payload(&mut sim);
+}
+
+#[test]
+fn a_wrong_password_is_told() {
+    let mut sim = with_server(12, turn("192.0.2.1", RelayProtocol::Udp, "wrong"));
+    sim.connect();
+    sim.run(secs(2));
+    assert_eq!(errors(&sim, 0), [(401, "turn:relay".to_owned())]);
+    assert_eq!(kinds(&sim, 0), [CandidateKind::Host]);
+    assert!(sim.both_are(State::Completed));
+}
+
+/// The server was started anew and knows nobody: other allocations take the place of those that are lost.
+#[test]
+fn a_lost_allocation_is_replaced() {
+    let mut sim = relay_only(13, RelayProtocol::Udp);
+    sim.connect();
+    sim.run_until(secs(5), |sim| sim.both_are(State::Completed));
+    sim.servers[0].1.restart();
+    // The permission is refreshed after 240 s, and refused.
+    sim.run(secs(300));
+    assert_eq!(sim.servers[0].1.allocations.len(), 2);
+    let closed = &sim.peers[0].closed;
+    assert_eq!(closed.len(), 1, "the socket of the lost one: {closed:?}");
+}
+
+/// RFC 8445 §9: a restart gathers anew, and uses what is there.
+#[test]
+fn a_restart_keeps_its_allocations() {
+    let mut sim = relay_only(14, RelayProtocol::Udp);
+    sim.connect();
+    sim.run_until(secs(5), |sim| sim.both_are(State::Completed));
+    let count = sim.peers[0].gathered.len();
+    for side in [0, 1] {
+        sim.renew(side);
+    }
+    sim.exchange();
+    sim.run(secs(5));
+    assert!(sim.both_are(State::Completed));
+    assert_eq!(sim.servers[0].1.allocations.len(), 2);
+    assert_eq!(sim.peers[0].gathered.len(), 2 * count);
+    exchange_payload(&mut sim);
+}
+
+/// [4.2.5-03] A policy that comes later holds from the next restart on.
+#[test]
+fn a_policy_holds_from_the_next_restart_on() {
+    let mut sim = with_server(15, turn("192.0.2.1", RelayProtocol::Udp, "secret"));
+    sim.connect();
+    sim.run_until(secs(5), |sim| sim.both_are(State::Completed));
+    for side in [0, 1] {
+        sim.agent(side).set_transport_policy(TransportPolicy::Relay);
+        sim.peers[side].gathered.clear();
+        sim.renew(side);
+    }
+    sim.exchange();
+    sim.run(secs(10));
+    for side in [0, 1] {
+        assert!(
+            kinds(&sim, side)
+                .iter()
+                .all(|it| *it == CandidateKind::Relayed)
+        );
+    }
+    assert!(sim.both_are(State::Completed));
+    let from = sim.sent.len();
+    exchange_payload(&mut sim);
+    sim.run(secs(20));
+    assert!(
+        sim.sent[from..]
+            .iter()
+            .all(|sent| sent.path.remote == at(STUN))
+    );
+}
+
+/// At most 16 servers count, and 8 allocations.
+#[test]
+fn servers_are_bounded() {
+    let mut sim = Sim::new(16);
+    let servers = (1..=40).map(|n| turn(&format!("192.0.2.{n}"), RelayProtocol::Udp, "secret"));
+    let servers: Vec<_> = servers.collect();
+    for n in 1..=40 {
+        let address = at(&format!("192.0.2.{n}:3478"));
+        sim.servers.push((address, server::Server::new()));
+    }
+    sim.agent(0).set_servers(servers);
+    sim.connect();
+    sim.run(secs(20));
+    let allocations = sim.servers.iter().map(|it| it.1.allocations.len());
+    assert_eq!(allocations.sum::<usize>(), 8);
+    let asked = sim.servers.iter().filter(|it| !it.1.requests.is_empty());
+    assert_eq!(asked.count(), 16);
+}
+
+fn named(name: &str, of: &Candidate) -> Candidate {
+    Candidate {
+        address: Address::Name(name.into()),
+        ..of.clone()
+    }
+}
+
+/// draft-ietf-mmusic-mdns-ice-candidates §3.2: a name is resolved and checked like an address.
+#[test]
+fn names_of_the_peer_are_resolved() {
+    for (policy, address, connects) in [
+        (TransportPolicy::All, "10.0.0.2", true),
+        (TransportPolicy::All, "127.0.0.1", false),
+        // [4.2.5-02] The question itself would tell where we are.
+        (TransportPolicy::Relay, "10.0.0.2", false),
+    ] {
+        let mut sim = Sim::new(17);
+        sim.trickle = false;
+        sim.agent(0).set_transport_policy(policy);
+        sim.names.insert("x.local".into(), vec![ip(address)]);
+        sim.connect();
+        let told = named("x.local", &sim.peers[1].gathered[0]);
+        sim.candidate(0, told.clone());
+        sim.run(secs(2));
+        let is_up = sim.peers[0].agent.selected_pair().is_some();
+        assert_eq!(is_up, connects, "{policy:?} {address}");
+        assert_eq!(sim.asked.is_empty(), policy == TransportPolicy::Relay);
+        if connects {
+            let pair = sim.peers[0].agent.selected_pair().unwrap();
+            assert_eq!(pair.remote, told, "the name is shown, not the address");
+            assert!(pair.remote_told);
+        }
+    }
+}

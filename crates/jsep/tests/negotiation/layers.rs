@@ -1,0 +1,222 @@
+//! Layers, SSRCs, and what the peer limits.
+
+use oxirtc_jsep::{
+    Change, Description, Encoding, MediaKind, Origin, SdpType, SendParameters, TransceiverId,
+    TransceiverInit, sdp::Direction,
+};
+
+use crate::support::{Peer, answer_of, equipped, exchange, lines, offer_of};
+
+fn peer(name: char) -> Peer {
+    Peer::with(name, equipped)
+}
+
+fn add(peer: &mut Peer, kind: MediaKind, rids: &[&str]) -> TransceiverId {
+    let init = TransceiverInit {
+        direction: Direction::SendRecv,
+        streams: Vec::new(),
+        rids: rids.iter().map(|it| (*it).to_owned()).collect(),
+    };
+    let added = peer.negotiator.add_transceiver(kind, Origin::Track, init);
+    added.expect("it is equipped")
+}
+
+fn local(peer: &Peer) -> String {
+    let description = peer.negotiator.local_description();
+    description.expect("a description").sdp
+}
+
+fn simulcast(sdp: &str) -> String {
+    lines(sdp, &["a=simulcast"]).join(" ")
+}
+
+fn rids(encodings: &[Encoding]) -> Vec<Option<&str>> {
+    encodings.iter().map(|it| it.rid.as_deref()).collect()
+}
+
+fn encodings(changes: &[Change]) -> Option<Vec<Encoding>> {
+    let mut found = changes.iter().filter_map(|it| match it {
+        Change::Encodings { encodings, .. } => Some(encodings.clone()),
+        _ => None,
+    });
+    found.next()
+}
+
+fn sent(changes: &[Change]) -> SendParameters {
+    let mut found = changes.iter().filter_map(|it| match it {
+        Change::Sends { parameters, .. } => parameters.clone(),
+        _ => None,
+    });
+    *found.next().expect("it sends")
+}
+
+/// [4.4.1.6-26] [4.4.1.6-31] [5.1-19] An answer takes but some of our layers, or none: what is left keeps its SSRCs, and
+/// nothing more is ever offered.
+#[test]
+fn narrowed_by_answers() {
+    let (mut ours, mut theirs) = (peer('a'), peer('b'));
+    add(&mut ours, MediaKind::Video, &["q", "h", "f", "cut"]);
+    ours.local(None);
+    let offer = local(&ours);
+    assert_eq!(simulcast(&offer), "a=simulcast:send q;h;f");
+    assert!(lines(&offer, &["a=ssrc"]).is_empty(), "known by their rids");
+    theirs.remote(offer_of(offer));
+    theirs.local(None);
+    let answer = local(&theirs);
+    let two = answer
+        .replace("a=rid:h recv\r\n", "")
+        .replace("recv q;h;f", "recv ~f;q");
+    let pranswer = Description::new(SdpType::Pranswer, answer);
+    let all = sent(&ours.remote(pranswer)).encodings;
+    assert_eq!(all.len(), 3);
+    let changes = ours.remote(answer_of(two));
+    let left = encodings(&changes).expect("they have changed");
+    assert_eq!(rids(&left), [Some("q"), Some("f")]);
+    assert_eq!([left[0].paused, left[1].paused], [false, true]);
+    let some = sent(&changes).encodings;
+    assert_eq!((some[0].ssrc, some[1].ssrc), (all[0].ssrc, all[2].ssrc));
+    assert!(some[1].paused && some[1].rtx == all[2].rtx);
+    assert_eq!(simulcast(&ours.offer().sdp), "a=simulcast:send q;~f");
+    // one that knows no simulcast
+    ours.local(None);
+    let plain = local(&theirs);
+    let plain: String = plain
+        .lines()
+        .filter(|it| !it.starts_with("a=rid") && !it.starts_with("a=simulcast"))
+        .map(|it| format!("{it}\r\n"))
+        .collect();
+    let changes = ours.remote(answer_of(plain));
+    let left = encodings(&changes).expect("they have changed");
+    assert_eq!(rids(&left), [None]);
+    assert_eq!(sent(&changes).encodings[0].ssrc, all[0].ssrc);
+    let offer = ours.offer().sdp;
+    assert_eq!(simulcast(&offer), "");
+    assert_eq!(lines(&offer, &["a=ssrc-group"]).len(), 1);
+}
+
+/// [4.4.1.6-28] [4.4.1.6-29] [4.4.1.6-36] The peer asks for layers: a transceiver without any gets them, a rollback takes
+/// them away, and one that has been through an answer stays as it is.
+#[test]
+fn asked_for_by_the_peer() {
+    let (mut ours, mut theirs) = (peer('a'), peer('b'));
+    let id = add(&mut ours, MediaKind::Video, &[]);
+    add(&mut theirs, MediaKind::Video, &[]);
+    let asking = |offer: String| {
+        offer_of(offer + "a=rid:x recv\r\na=rid:y recv\r\na=simulcast:recv x;~y,x;x\r\n")
+    };
+    let offer = theirs.offer().sdp;
+    let layers = |peer: &Peer| {
+        let transceiver = peer.negotiator.transceiver(id).expect("it is there");
+        rids(transceiver.encodings()).len()
+    };
+    let changes = ours.remote(asking(offer.clone()));
+    let asked = encodings(&changes).expect("they have changed");
+    assert_eq!(rids(&asked), [Some("x"), Some("y")]);
+    assert!(asked[1].paused);
+    let changes = ours.remote(Description::rollback());
+    assert_eq!(rids(&encodings(&changes).expect("changed back")), [None]);
+    ours.remote(asking(offer));
+    let changes = ours.local(None);
+    assert_eq!(simulcast(&local(&ours)), "a=simulcast:send x;~y");
+    assert_eq!(sent(&changes).encodings.len(), 2);
+    // an exchange without, then asked again
+    let (mut ours, mut theirs) = (peer('a'), peer('b'));
+    add(&mut ours, MediaKind::Video, &[]);
+    add(&mut theirs, MediaKind::Video, &[]);
+    exchange(&mut ours, &mut theirs);
+    let changes = ours.remote(asking(theirs.offer().sdp));
+    assert_eq!((encodings(&changes), layers(&ours)), (None, 1));
+}
+
+/// What the peer limits comes with what is to be sent (RFC 9429 §5.9).
+#[test]
+fn limits() {
+    for (line, bits) in [
+        ("b=TIAS:300000\r\n", Some(300_000)),
+        ("b=AS:100\r\nb=TIAS:1\r\n", Some(1)),
+        ("b=AS:100\r\n", Some(79_000)),
+        ("b=AS:1\r\n", Some(0)),
+        ("b=RR:5\r\n", None),
+    ] {
+        let (mut ours, mut theirs) = (peer('a'), peer('b'));
+        add(&mut ours, MediaKind::Audio, &[]);
+        ours.local(None);
+        theirs.remote(offer_of(local(&ours)));
+        theirs.local(None);
+        let answer = local(&theirs)
+            .replace("a=mid:0", &format!("{line}a=mid:0"))
+            .replace("a=maxptime:120", "a=maxptime:40")
+            .replace("a=extmap-allow-mixed\r\n", "")
+            .replace("a=rtcp-rsize\r\n", "");
+        let sends = sent(&ours.remote(answer_of(answer)));
+        assert_eq!(sends.bandwidth, bits, "{line}");
+        assert_eq!(sends.max_packet_time, Some(40));
+        assert!(!sends.mixed && !sends.reduced_size);
+    }
+}
+
+/// While an offer with other codecs is open the earlier ones are taken as well (RFC 3264 §8.3.2).
+#[test]
+fn earlier_codecs() {
+    let (mut ours, mut theirs) = (peer('a'), peer('b'));
+    let id = add(&mut ours, MediaKind::Audio, &[]);
+    add(&mut theirs, MediaKind::Audio, &[]);
+    exchange(&mut ours, &mut theirs);
+    let pcmu = oxirtc_jsep::Codec::new("PCMU", 8000);
+    let set = ours.negotiator.set_codec_preferences(id, &[pcmu]);
+    assert_eq!(set, Ok(()));
+    let taken = |peer: &Peer| {
+        let it = peer.negotiator.transceiver(id).expect("it is there");
+        let parameters = it.receive_parameters().expect("it receives");
+        let media = parameters.codecs.media.iter();
+        media.map(|it| it.codec.name.clone()).collect::<Vec<_>>()
+    };
+    ours.local(None);
+    assert_eq!(
+        lines(&local(&ours), &["a=rtpmap"]),
+        ["a=rtpmap:0 PCMU/8000"]
+    );
+    assert_eq!(taken(&ours), ["PCMU", "opus", "G722", "PCMA"]);
+    theirs.remote(offer_of(local(&ours)));
+    theirs.local(None);
+    ours.remote(answer_of(local(&theirs)));
+    assert_eq!(taken(&ours), ["PCMU"]);
+}
+
+/// No SSRC is used twice, nor one that the peer has announced.
+#[test]
+fn ssrcs() {
+    let (mut ours, mut theirs) = (peer('a'), peer('a'));
+    for peer in [&mut ours, &mut theirs] {
+        add(peer, MediaKind::Audio, &[]);
+        add(peer, MediaKind::Video, &[]);
+    }
+    // both draw the same numbers
+    ours.local(None);
+    theirs.remote(offer_of(local(&ours)));
+    theirs.local(None);
+    let announced = |peer: &Peer| {
+        let sdp = local(peer);
+        let ssrcs = lines(&sdp, &["a=ssrc:"]).into_iter();
+        ssrcs.map(str::to_owned).collect::<Vec<_>>()
+    };
+    assert_eq!((announced(&ours).len(), announced(&theirs).len()), (3, 3));
+    let number = |line: &String| line.split(' ').next().map(str::to_owned);
+    let taken: Vec<_> = announced(&ours).iter().map(number).collect();
+    assert!(
+        announced(&theirs)
+            .iter()
+            .all(|it| !taken.contains(&number(it)))
+    );
+    ours.remote(answer_of(local(&theirs)));
+    add(&mut ours, MediaKind::Video, &["q", "h"]);
+    ours.offer();
+    let mut all: Vec<u32> = Vec::new();
+    for transceiver in ours.negotiator.transceivers() {
+        all.extend(transceiver.encodings().iter().filter_map(Encoding::ssrc));
+    }
+    let drawn = all.len();
+    all.sort_unstable();
+    all.dedup();
+    assert_eq!((drawn, all.len()), (4, 4));
+}

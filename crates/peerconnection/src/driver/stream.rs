@@ -1,0 +1,216 @@
+//! Streams to TURN servers: they are written to like sockets, and read by a task of their own.
+
+use std::{
+    fmt, io,
+    net::SocketAddr,
+    sync::{Arc, Mutex, MutexGuard, PoisonError},
+    task::{Context, Poll, Waker},
+    time::Duration,
+};
+
+use tokio::{
+    io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt},
+    net::{TcpSocket, TcpStream},
+    sync::Notify,
+};
+
+use super::{
+    carrier::TokioCarrier,
+    sockets::{Batch, Outgoing, Socket},
+};
+use crate::{Path, Protocol, api::WeakEngineLock};
+
+/// The end of a stream that an engine writes to.
+pub(super) struct Stream {
+    path: Path,
+    queue: Mutex<Queue>,
+    /// There is something to write.
+    filled: Notify,
+    ending: Notify,
+}
+
+/// What waits to be written.
+#[derive(Default)]
+struct Queue {
+    bytes: Vec<u8>,
+    /// Who waits for room.
+    waker: Option<Waker>,
+    /// Nothing is written any more.
+    ended: bool,
+    /// What is written is the last.
+    ending: bool,
+}
+
+/// Opens a TCP connection from this address.
+///
+/// # Errors
+///
+/// Those of the system; `TimedOut` when nothing answers for 10 s.
+pub(super) async fn connect(from: SocketAddr, to: SocketAddr) -> io::Result<(TcpStream, Path)> {
+    let socket = match from {
+        SocketAddr::V4(_) => TcpSocket::new_v4()?,
+        SocketAddr::V6(_) => TcpSocket::new_v6()?,
+    };
+    socket.bind(from)?;
+    // What is sent is a datagram, which waits for no other.
+    socket.set_nodelay(true)?;
+    let connected = tokio::time::timeout(PATIENCE, socket.connect(to)).await;
+    let stream = connected.map_err(|_| io::ErrorKind::TimedOut)??;
+    let path = Path {
+        local: stream.local_addr()?,
+        remote: to,
+        protocol: Protocol::Tcp,
+    };
+    Ok((stream, path))
+}
+
+impl Stream {
+    pub(super) fn new(path: Path) -> Arc<Self> {
+        Arc::new(Self {
+            path,
+            queue: Mutex::default(),
+            filled: Notify::new(),
+            ending: Notify::new(),
+        })
+    }
+
+    pub(super) fn path(&self) -> Path {
+        self.path
+    }
+
+    /// Ends it, once what was given to it is written.
+    pub(super) fn end(&self) {
+        self.queue().ending = true;
+        self.filled.notify_one();
+        self.ending.notify_one();
+    }
+
+    /// Nobody who does not read is waited for.
+    async fn linger(&self) {
+        self.ending.notified().await;
+        tokio::time::sleep(LINGER).await;
+    }
+
+    fn queue(&self) -> MutexGuard<'_, Queue> {
+        self.queue.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Carries bytes both ways until the stream ends, or the engine is gone.
+    pub(super) async fn run(
+        self: Arc<Self>,
+        stream: impl AsyncRead + AsyncWrite,
+        engine: WeakEngineLock<TokioCarrier>,
+    ) {
+        let (reader, writer) = tokio::io::split(stream);
+        tokio::select! {
+            () = self.read(reader, &engine) => {}
+            () = self.write(writer) => {}
+            () = self.linger() => {}
+        }
+        let waker = {
+            let mut queue = self.queue();
+            queue.ended = true;
+            queue.bytes.clear();
+            queue.waker.take()
+        };
+        waker.into_iter().for_each(Waker::wake);
+        if let Some(engine) = engine.upgrade() {
+            engine.drive(|now, engine, _| engine.handle_disconnected(now, self.path));
+        }
+    }
+
+    async fn read(
+        &self,
+        mut reader: impl AsyncRead + Unpin,
+        engine: &WeakEngineLock<TokioCarrier>,
+    ) {
+        let mut buffer = vec![0; BUFFER];
+        loop {
+            let length = match reader.read(&mut buffer).await {
+                Ok(length) if length > 0 => length,
+                _ => return,
+            };
+            let (Some(bytes), Some(engine)) = (buffer.get_mut(..length), engine.upgrade()) else {
+                return;
+            };
+            engine.drive(|now, engine, _| engine.handle_datagram(now, self.path, bytes));
+        }
+    }
+
+    async fn write(&self, mut writer: impl AsyncWrite + Unpin) {
+        loop {
+            let (bytes, waker, ending) = {
+                let mut queue = self.queue();
+                let bytes = std::mem::take(&mut queue.bytes);
+                (bytes, queue.waker.take(), queue.ending)
+            };
+            waker.into_iter().for_each(Waker::wake);
+            if !bytes.is_empty() {
+                if writer.write_all(&bytes).await.is_err() || writer.flush().await.is_err() {
+                    return;
+                }
+            } else if ending {
+                // What the other side does with it is not waited for.
+                let _ = writer.shutdown().await;
+                return;
+            } else {
+                self.filled.notified().await;
+            }
+        }
+    }
+}
+
+impl Socket for Stream {
+    fn local_address(&self) -> SocketAddr {
+        self.path.local
+    }
+
+    fn poll_readable(&self, _context: &mut Context<'_>) -> Poll<io::Result<()>> {
+        Poll::Pending
+    }
+
+    fn try_receive(&self, _batch: &mut Batch) -> io::Result<usize> {
+        Err(io::ErrorKind::WouldBlock.into())
+    }
+
+    fn poll_writable(&self, context: &mut Context<'_>) -> Poll<io::Result<()>> {
+        let mut queue = self.queue();
+        if queue.ended || queue.bytes.len() < FULL {
+            return Poll::Ready(Ok(()));
+        }
+        queue.waker = Some(context.waker().clone());
+        Poll::Pending
+    }
+
+    fn try_send(&self, outgoing: &Outgoing<'_>) -> io::Result<()> {
+        let mut queue = self.queue();
+        if queue.ended {
+            return Err(io::ErrorKind::NotConnected.into());
+        }
+        if queue.bytes.len() >= FULL {
+            return Err(io::ErrorKind::WouldBlock.into());
+        }
+        queue.bytes.extend_from_slice(outgoing.contents);
+        drop(queue);
+        self.filled.notify_one();
+        Ok(())
+    }
+
+    fn max_segments(&self) -> usize {
+        MAX_SEGMENTS
+    }
+}
+
+impl fmt::Debug for Stream {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "Stream({} to {})", self.path.local, self.path.remote)
+    }
+}
+
+const PATIENCE: Duration = Duration::from_secs(10);
+const LINGER: Duration = Duration::from_secs(1);
+const BUFFER: usize = 65_536;
+/// Bytes that wait for the stream at most, beside what the last batch adds: SCTP learns from a full one how
+/// fast it is.
+const FULL: usize = 65_536;
+const MAX_SEGMENTS: usize = 64;

@@ -1,0 +1,331 @@
+//! STUN and TURN servers, on sockets of this machine.
+
+use std::{
+    collections::HashMap,
+    net::SocketAddr,
+    sync::{Arc, Mutex},
+    time::Instant,
+};
+
+use oxirtc_peerconnection::{
+    Configuration, DataChannelInit, Endpoint, Event, IceCandidate, IceCandidateType, IceServer,
+    IceServerTransportProtocol, IceTransportPolicy, Message, PeerConnection, Settings,
+};
+use tokio::{
+    io::{AsyncReadExt, AsyncWriteExt},
+    net::{TcpListener, TcpStream, UdpSocket, tcp::OwnedWriteHalf},
+};
+
+use crate::{
+    pair::{Pair, within},
+    server::{Out, Server, ip},
+};
+
+/// The small server behind a UDP and a TCP port.
+struct Running {
+    address: SocketAddr,
+    server: Arc<Mutex<Server>>,
+    socket: Arc<UdpSocket>,
+    streams: Mutex<HashMap<SocketAddr, Arc<tokio::sync::Mutex<OwnedWriteHalf>>>>,
+    relays: Mutex<HashMap<SocketAddr, Arc<UdpSocket>>>,
+    /// That of the next allocation.
+    spare: tokio::sync::Mutex<Arc<UdpSocket>>,
+}
+
+async fn loopback() -> Arc<UdpSocket> {
+    Arc::new(UdpSocket::bind("127.0.0.1:0").await.unwrap())
+}
+
+#[expect(
+    clippy::disallowed_methods,
+    reason = "this server runs on the system's clock"
+)]
+fn now() -> Instant {
+    Instant::now()
+}
+
+impl Running {
+    async fn start(change: impl FnOnce(&mut Server)) -> Arc<Self> {
+        // A TCP port that UDP has free as well.
+        let (listener, socket) = loop {
+            let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+            if let Ok(socket) = UdpSocket::bind(listener.local_addr().unwrap()).await {
+                break (listener, Arc::new(socket));
+            }
+        };
+        let mut server = Server::new();
+        server.relay[0] = ip("127.0.0.1");
+        server.knows_both = false;
+        change(&mut server);
+        let running = Arc::new(Self {
+            address: socket.local_addr().unwrap(),
+            server: Arc::new(Mutex::new(server)),
+            socket,
+            streams: Mutex::default(),
+            relays: Mutex::default(),
+            spare: tokio::sync::Mutex::new(loopback().await),
+        });
+        tokio::spawn(running.clone().serve());
+        tokio::spawn(running.clone().accept(listener));
+        running
+    }
+
+    async fn serve(self: Arc<Self>) {
+        let mut buffer = vec![0; 65_536];
+        while let Ok((length, from)) = self.socket.recv_from(&mut buffer).await {
+            self.clone().handle(from, &buffer[..length]).await;
+        }
+    }
+
+    async fn accept(self: Arc<Self>, listener: TcpListener) {
+        while let Ok((stream, from)) = listener.accept().await {
+            tokio::spawn(self.clone().serve_stream(stream, from));
+        }
+    }
+
+    async fn serve_stream(self: Arc<Self>, stream: TcpStream, from: SocketAddr) {
+        let (mut reader, writer) = stream.into_split();
+        let writer = Arc::new(tokio::sync::Mutex::new(writer));
+        self.streams.lock().unwrap().insert(from, writer);
+        loop {
+            let mut message = vec![0; 4];
+            if reader.read_exact(&mut message).await.is_err() {
+                return;
+            }
+            let length = usize::from(u16::from_be_bytes([message[2], message[3]]));
+            let rest = match message[0] {
+                0..=3 => length + 16,
+                _ => length.next_multiple_of(4),
+            };
+            message.resize(4 + rest, 0);
+            reader.read_exact(&mut message[4..]).await.unwrap();
+            self.clone().handle(from, &message).await;
+        }
+    }
+
+    async fn handle(self: Arc<Self>, from: SocketAddr, bytes: &[u8]) {
+        let mut spare = self.spare.lock().await;
+        let (outs, relayed) = {
+            let mut server = self.server.lock().unwrap();
+            server.next_port = spare.local_addr().unwrap().port() - 1;
+            let outs = server.handle(now(), from, bytes);
+            let relayed = server.allocations.get(&from).map(|it| it.relayed[0]);
+            (outs, relayed)
+        };
+        if let Some(relayed) = relayed.filter(|it| *it == spare.local_addr().unwrap()) {
+            let socket = std::mem::replace(&mut *spare, loopback().await);
+            self.relays.lock().unwrap().insert(relayed, socket.clone());
+            tokio::spawn(self.clone().relay(socket, from));
+        }
+        drop(spare);
+        for out in outs {
+            match out {
+                Out::Client(answer) => self.answer(from, answer).await,
+                Out::Peer(peer, data) => {
+                    let socket = self.relays.lock().unwrap().get(&relayed.unwrap()).cloned();
+                    let _ = socket.unwrap().send_to(&data, peer).await;
+                }
+            }
+        }
+    }
+
+    async fn answer(&self, to: SocketAddr, mut bytes: Vec<u8>) {
+        let stream = self.streams.lock().unwrap().get(&to).cloned();
+        if let Some(stream) = stream {
+            bytes.resize(bytes.len().next_multiple_of(4), 0);
+            let _ = stream.lock().await.write_all(&bytes).await;
+        } else {
+            let _ = self.socket.send_to(&bytes, to).await;
+        }
+    }
+
+    /// What comes to a relayed address.
+    async fn relay(self: Arc<Self>, socket: Arc<UdpSocket>, client: SocketAddr) {
+        let mut buffer = vec![0; 65_536];
+        while let Ok((length, peer)) = socket.recv_from(&mut buffer).await {
+            let passed = {
+                let server = self.server.lock().unwrap();
+                server.pass_on(now(), client, peer, &buffer[..length])
+            };
+            if let Some(bytes) = passed {
+                self.answer(client, bytes).await;
+            }
+        }
+    }
+
+    fn turn(&self, query: &str) -> IceServer {
+        IceServer::with_credential(format!("turn:{}{query}", self.address), "alice", "secret")
+    }
+
+    fn allocations(&self) -> usize {
+        self.server.lock().unwrap().allocations.len()
+    }
+}
+
+fn settings() -> Settings {
+    Settings::default().loopback(true)
+}
+
+fn relay_only(server: IceServer) -> Configuration {
+    Configuration {
+        ice_servers: vec![server],
+        ice_transport_policy: IceTransportPolicy::Relay,
+        ..Configuration::default()
+    }
+}
+
+/// Its candidates and errors, until it has told them all.
+async fn gather(connection: &PeerConnection) -> (Vec<IceCandidate>, Vec<(u16, String)>) {
+    let (mut candidates, mut errors) = (Vec::new(), Vec::new());
+    let _channel = connection
+        .create_data_channel("a", DataChannelInit::default())
+        .unwrap();
+    connection.set_local_description(None).await.unwrap();
+    loop {
+        match within(connection.next_event()).await.unwrap() {
+            Event::IceCandidate(None) => return (candidates, errors),
+            Event::IceCandidate(Some(it)) if !it.candidate().is_empty() => candidates.push(it),
+            Event::IceCandidateError(error) => errors.push((error.error_code, error.url)),
+            _ => {}
+        }
+    }
+}
+
+/// Much data both ways.
+async fn exchange(pair: &Pair) {
+    let chunk = vec![7; 16 << 10];
+    let (sender, receiver) = (&pair.near_channel, &pair.far_channel);
+    let sending = async {
+        for _ in 0..32 {
+            sender.send(&chunk[..]).await.unwrap();
+        }
+    };
+    let receiving = async {
+        for _ in 0..32 {
+            match within(receiver.recv()).await.unwrap() {
+                Message::Binary(bytes) => assert_eq!(bytes.len(), chunk.len()),
+                Message::Text(_) => panic!("text"),
+            }
+        }
+        receiver.send("back").await.unwrap();
+    };
+    tokio::join!(sending, receiving);
+    let back = within(sender.recv()).await.unwrap();
+    assert!(matches!(back, Message::Text(text) if &text[..] == "back"));
+}
+
+#[tokio::test]
+async fn peers_with_relays_alone_exchange_data() {
+    for (query, relay) in [
+        ("", IceServerTransportProtocol::Udp),
+        ("?transport=tcp", IceServerTransportProtocol::Tcp),
+    ] {
+        let server = Running::start(|_| {}).await;
+        let connection = || {
+            let configuration = relay_only(server.turn(query));
+            PeerConnection::with_settings(configuration, settings()).unwrap()
+        };
+        let pair = Pair::connect(connection(), connection(), DataChannelInit::default()).await;
+        exchange(&pair).await;
+        let told = pair.near.local_description().unwrap();
+        assert!(
+            told.sdp.contains("typ relay raddr 0.0.0.0 rport 0"),
+            "{}",
+            told.sdp
+        );
+        assert!(!told.sdp.contains("typ host") && !told.sdp.contains("typ srflx"));
+        let transport = pair
+            .near
+            .sctp()
+            .unwrap()
+            .transport()
+            .unwrap()
+            .ice_transport();
+        let local = transport.local_candidates();
+        assert_eq!(local[0].relay_protocol(), Some(relay));
+        assert_eq!(server.allocations(), 2);
+        pair.near.close();
+        pair.far.close();
+        // What was lent is given back.
+        let gone = async {
+            while server.allocations() > 0 {
+                tokio::task::yield_now().await;
+            }
+        };
+        within(gone).await;
+    }
+}
+
+/// The socket of an allocation is never the shared one.
+#[tokio::test]
+async fn a_shared_port_has_relays_beside_it() {
+    let server = Running::start(|_| {}).await;
+    let endpoint = Endpoint::bind("127.0.0.1:0").unwrap();
+    let connection = || {
+        endpoint
+            .peer_connection(relay_only(server.turn("")))
+            .unwrap()
+    };
+    let pair = Pair::connect(connection(), connection(), DataChannelInit::default()).await;
+    exchange(&pair).await;
+    let clients = server.server.lock().unwrap();
+    let clients: Vec<_> = clients.allocations.keys().copied().collect();
+    assert!(!clients.contains(&endpoint.local_address().unwrap()));
+    assert_eq!(clients.len(), 2);
+}
+
+#[tokio::test]
+async fn a_mapping_is_told() {
+    let server = Running::start(|server| {
+        server.sees.insert(ip("127.0.0.1"), ip("203.0.113.9"));
+    })
+    .await;
+    let url = format!("stun:{}", server.address);
+    let configuration = || Configuration {
+        ice_servers: vec![IceServer::new(&url)],
+        ..Configuration::default()
+    };
+    let endpoint = Endpoint::bind("127.0.0.1:0").unwrap();
+    for connection in [
+        PeerConnection::with_settings(configuration(), settings()).unwrap(),
+        endpoint.peer_connection(configuration()).unwrap(),
+    ] {
+        let (candidates, errors) = gather(&connection).await;
+        let mapped = candidates
+            .iter()
+            .find(|it| it.kind() == Some(IceCandidateType::Srflx));
+        let mapped = mapped.unwrap();
+        assert_eq!(mapped.address().as_deref(), Some("203.0.113.9"));
+        assert_eq!(mapped.related_address().as_deref(), Some("127.0.0.1"));
+        assert_eq!(mapped.url(), Some(&url[..]));
+        assert_eq!(errors, []);
+    }
+}
+
+/// [4.8.3-01]
+#[tokio::test]
+async fn what_servers_refuse_is_told() {
+    let server = Running::start(|server| server.password = "other".into()).await;
+    let connection =
+        |server: IceServer| PeerConnection::with_settings(relay_only(server), settings()).unwrap();
+    let url = format!("turn:{}", server.address);
+    let (candidates, errors) = gather(&connection(server.turn(""))).await;
+    assert_eq!(errors, [(401, url)]);
+    assert!(candidates.is_empty());
+    // A name of the link is none of a name server's business; nor has this one an address.
+    for url in ["turn:relay.local", "turn:nothing.invalid"] {
+        let server = IceServer::with_credential(url, "alice", "secret");
+        let (_, errors) = gather(&connection(server)).await;
+        assert_eq!(errors, [(701, url.to_owned())]);
+    }
+    // Nobody listens there.
+    let free = TcpListener::bind("127.0.0.1:0")
+        .await
+        .unwrap()
+        .local_addr()
+        .unwrap();
+    let url = format!("turn:{free}?transport=tcp");
+    let server = IceServer::with_credential(&url, "alice", "secret");
+    let (_, errors) = gather(&connection(server)).await;
+    assert_eq!(errors, [(701, url)]);
+}

@@ -1,0 +1,217 @@
+//! Pion and aiortc at DTLS 1.2, through whole connections: either side offers, and so each is client once. With
+//! aiortc a word goes each way; of Pion both ends are to be connected.
+
+use std::{path::PathBuf, process::Stdio, time::Duration};
+
+use anyhow::{Context as _, bail, ensure};
+use oxirtc_peerconnection::{
+    Configuration, DataChannel, DataChannelInit, Event, IceGatheringState, Message, PeerConnection,
+    PeerConnectionState, SessionDescription,
+};
+use tokio::{
+    io::{AsyncBufReadExt as _, AsyncWriteExt as _, BufReader, Lines},
+    process::{Child, ChildStdin, ChildStdout, Command},
+    time::timeout,
+};
+
+use crate::interop::heard;
+
+/// The other side, which says and hears descriptions as lines of JSON.
+struct Other {
+    child: Child,
+    input: ChildStdin,
+    output: Lines<BufReader<ChildStdout>>,
+    /// It says the states of its connection, which are what is looked at.
+    says_states: bool,
+}
+
+pub(super) fn pion_names() -> Vec<String> {
+    names("pion")
+}
+
+pub(super) fn aiortc_names() -> Vec<String> {
+    names("aiortc")
+}
+
+/// Who answers takes the first step in DTLS.
+fn names(stack: &str) -> Vec<String> {
+    let roles = ["we_are_client", "we_are_server"];
+    roles.map(|role| format!("{stack}_1_2_{role}")).to_vec()
+}
+
+pub(super) async fn run(name: &str) -> anyhow::Result<String> {
+    heard::listen();
+    let we_are_client = name.ends_with("client");
+    let mut other = match name.starts_with("pion") {
+        true => Other::pion(we_are_client).await?,
+        false => Other::aiortc(we_are_client)?,
+    };
+    let connection = PeerConnection::new(Configuration::default())?;
+    let channels = !other.says_states;
+    let channel = match we_are_client {
+        true => answer(&connection, &mut other, channels).await?,
+        false => Some(offer(&connection, &mut other).await?).filter(|_| channels),
+    };
+    match channel {
+        Some(channel) => exchange(&channel).await?,
+        None => soon("both to be connected", other.connects(&connection)).await??,
+    }
+    connection.close();
+    other.end().await?;
+    let role = if we_are_client { "Client" } else { "Server" };
+    heard::connected(&["DTLS 1.2", role])
+}
+
+/// A word goes each way.
+async fn exchange(channel: &DataChannel) -> anyhow::Result<()> {
+    soon("the channel to open", channel.opened()).await??;
+    channel.send("hello").await?;
+    let heard = soon("the answer", channel.recv()).await?;
+    let expected = Some(Message::from("heard hello"));
+    ensure!(heard == expected, "we heard {heard:?}");
+    Ok(())
+}
+
+async fn offer(connection: &PeerConnection, other: &mut Other) -> anyhow::Result<DataChannel> {
+    let channel = connection.create_data_channel("word", DataChannelInit::default())?;
+    describe(connection, other).await?;
+    connection
+        .set_remote_description(other.hears().await?)
+        .await?;
+    Ok(channel)
+}
+
+async fn answer(
+    connection: &PeerConnection,
+    other: &mut Other,
+    channels: bool,
+) -> anyhow::Result<Option<DataChannel>> {
+    connection
+        .set_remote_description(other.hears().await?)
+        .await?;
+    describe(connection, other).await?;
+    if !channels {
+        return Ok(None);
+    }
+    let arrived = async {
+        while let Some(event) = connection.next_event().await {
+            if let Event::DataChannel(channel) = event {
+                return Ok(Some(channel));
+            }
+        }
+        bail!("it ended before a channel came")
+    };
+    soon("a channel", arrived).await?
+}
+
+/// Says our description with all its candidates.
+async fn describe(connection: &PeerConnection, other: &mut Other) -> anyhow::Result<()> {
+    connection.set_local_description(None).await?;
+    let gathered = async {
+        while connection.ice_gathering_state() != IceGatheringState::Complete {
+            if connection.next_event().await.is_none() {
+                return;
+            }
+        }
+    };
+    soon("our candidates", gathered).await?;
+    let description = connection.local_description();
+    other.says(&description.context("no description")?).await
+}
+
+impl Other {
+    /// Built where Debian's sources of Go are found.
+    async fn pion(offers: bool) -> anyhow::Result<Self> {
+        let place = directory("pion")?.join("src/peer");
+        std::fs::create_dir_all(&place)?;
+        std::fs::write(place.join("main.go"), include_str!("pion.go"))?;
+        // Without it a path with a version in it is not found.
+        std::fs::write(place.join("go.mod"), "module peer\n")?;
+        let path = format!("{}:/usr/share/gocode", directory("pion")?.display());
+        let mut build = Command::new("go");
+        build.args(["build", "-o", "peer"]).current_dir(&place);
+        build.env("GO111MODULE", "off").env("GOPATH", path);
+        build.env("GOCACHE", directory("pion-cache")?);
+        let built = build.output().await.context("go did not start")?;
+        let said = String::from_utf8_lossy(&built.stderr);
+        ensure!(built.status.success(), "Pion does not build: {said}");
+        let mut command = Command::new(place.join("peer"));
+        command.arg(if offers { "offer" } else { "answer" });
+        Ok(Self {
+            says_states: true,
+            ..Self::start(command)?
+        })
+    }
+
+    fn aiortc(offers: bool) -> anyhow::Result<Self> {
+        let mut command = Command::new("/usr/bin/python3");
+        command.args(["-c", include_str!("aiortc.py")]);
+        command.arg(if offers { "offer" } else { "answer" });
+        Self::start(command)
+    }
+
+    fn start(mut command: Command) -> anyhow::Result<Self> {
+        command.stdin(Stdio::piped()).stdout(Stdio::piped());
+        command.kill_on_drop(true);
+        let mut child = command.spawn().context("the other side did not start")?;
+        let input = child.stdin.take().context("it has no input")?;
+        let output = child.stdout.take().context("it has no output")?;
+        let output = BufReader::new(output).lines();
+        Ok(Self {
+            child,
+            input,
+            output,
+            says_states: false,
+        })
+    }
+
+    async fn says(&mut self, description: &SessionDescription) -> anyhow::Result<()> {
+        let line = serde_json::to_string(description)? + "\n";
+        self.input.write_all(line.as_bytes()).await?;
+        Ok(self.input.flush().await?)
+    }
+
+    async fn hears(&mut self) -> anyhow::Result<SessionDescription> {
+        let line = soon("its description", self.output.next_line()).await??;
+        let line = line.context("it ended before it described itself")?;
+        Ok(serde_json::from_str(&line)?)
+    }
+
+    /// Until both ends have said that they are connected: by ICE and DTLS.
+    async fn connects(&mut self, connection: &PeerConnection) -> anyhow::Result<()> {
+        while let Some(line) = self.output.next_line().await? {
+            if line.contains("\"connected\"") {
+                break;
+            }
+        }
+        while connection.connection_state() != PeerConnectionState::Connected {
+            let event = connection.next_event().await;
+            event.context("our connection ended")?;
+        }
+        Ok(())
+    }
+
+    /// It ends when its input does.
+    async fn end(self) -> anyhow::Result<()> {
+        let Self {
+            mut child, input, ..
+        } = self;
+        drop(input);
+        soon("its end", child.wait()).await??;
+        Ok(())
+    }
+}
+
+/// A place that stays from one run to the next, as Go takes a minute to build the first time.
+fn directory(name: &str) -> anyhow::Result<PathBuf> {
+    let place = crate::run::target()?.join("interop").join(name);
+    std::fs::create_dir_all(&place)?;
+    Ok(place)
+}
+
+async fn soon<T>(what: &str, future: impl Future<Output = T>) -> anyhow::Result<T> {
+    let done = timeout(PATIENCE, future).await;
+    done.with_context(|| format!("waited {PATIENCE:?} for {what}"))
+}
+
+const PATIENCE: Duration = Duration::from_secs(30);
