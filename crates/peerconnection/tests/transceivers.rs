@@ -139,7 +139,13 @@ fn hold_and_resume() {
         ["signaling", "add stream", "track [\"stream\"]", "signaling"]
     );
     // The same keys and SSRC: numbers that began anew would be replays.
-    assert!(camera.film(&mut pair, ids, 30) >= 20);
+    let whole = camera.film(&mut pair, ids, 30);
+    let asked = asked(&pair, ids[0]);
+    assert!(
+        whole >= 20,
+        "{whole} of 30, {asked} key frames were asked for, {:?}",
+        told(&pair, 1, before)
+    );
     assert_eq!(told(&pair, 1, before).last().unwrap(), "unmute");
 }
 

@@ -148,6 +148,9 @@ impl Session {
             let section = self.id_of(route.stream);
             self.unbind(route.stream);
             if let Some(section) = section {
+                if let Some(state) = self.sections.iter_mut().find(|it| it.id == section) {
+                    state.last = None;
+                }
                 self.push_event(Event::Bye { section, ssrc });
             }
         }

@@ -165,7 +165,13 @@ impl Session {
             }
         }
         match self.place(id).and_then(|at| self.sections.get_mut(at)) {
-            Some(state) => state.section = section,
+            Some(state) => {
+                // What comes after a pause is told, however short that was.
+                if section.receives && !state.section.receives {
+                    state.last = None;
+                }
+                state.section = section;
+            }
             None => self.sections.push(State {
                 id,
                 section,
@@ -398,7 +404,8 @@ impl Session {
         let events = active.filter_map(|it| it.telephone.as_ref());
         let limits = self.sections.iter().filter_map(|it| it.limit_due);
         let wakes = self.senders.iter().filter(|it| it.lacks().is_some());
-        let wakes = wakes.filter_map(|it| it.asked.map(|at| at + again(it)));
+        // What was found missing while sending is asked for at once.
+        let wakes = wakes.map(|it| it.asked.map_or(self.origin, |at| at + again(it)));
         let others = [self.timers.due(), self.received.due()];
         streams
             .chain(events.map(Telephone::due))
