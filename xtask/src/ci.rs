@@ -87,7 +87,7 @@ impl Arguments {
 
 fn build(_: &Arguments) -> Result<()> {
     tidy::run()?;
-    conformance::run(&conformance::Arguments { check: true })?;
+    conformance::run(&conformance::Arguments::check())?;
     run::check(run::cargo().args(["fmt", "--all", "--check"]))?;
     let lints = [
         "clippy",

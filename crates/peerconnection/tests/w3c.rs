@@ -6,11 +6,11 @@ use std::time::{Duration, SystemTime};
 
 use oxirtc_netsim::{Link, epoch, ms};
 use oxirtc_peerconnection::{
-    Certificate, Configuration, DataChannelInit, DataChannelState, ErrorKind, IceCandidateInit,
-    IceConnectionState, IceGatheringState, IceServer, IceTransportPolicy, IceTransportState,
-    KeyAlgorithm, OfferOptions, PeerConnectionState, SctpTransportState, SdpType,
-    SessionDescription, Settings, SignalingState,
-    engine::{Anchor, DtlsTransportEvent, Engine, Event, IceTransportEvent},
+    Certificate, Configuration, DataChannelInit, DataChannelState, ErrorDetail, ErrorKind,
+    IceCandidateInit, IceConnectionState, IceGatheringState, IceServer, IceTransportPolicy,
+    IceTransportState, KeyAlgorithm, OfferOptions, PeerConnectionState, SctpTransportState,
+    SdpType, SessionDescription, Settings, SignalingState,
+    engine::{Anchor, ChannelEvent, DtlsTransportEvent, Engine, Event, IceTransportEvent},
     stats::{StatsObject, StatsType},
 };
 use pair::Pair;
@@ -745,4 +745,26 @@ fn an_unread_candidate_loses_its_description() {
     let engine = &mut pair.ends[0].engine;
     engine.set_local_description(now, Some(rollback)).unwrap();
     assert!(engine.is_described(&old) && !engine.is_described(&new));
+}
+
+/// [11.2-01] [11.3-01] An error event has its error, with its detail.
+#[test]
+fn an_error_event_carries_its_error() {
+    let (mut pair, [here, _]) = Pair::connected(20, link(), &DataChannelInit::default());
+    let now = pair.now;
+    pair.ends[1].engine.close(now);
+    pair.run(Duration::from_secs(1));
+    let events = pair.ends[0].tasks.iter().flatten();
+    let mut errors = events.filter_map(|event| match event {
+        Event::Channel(id, ChannelEvent::Error(error)) if *id == here => Some(error),
+        _ => None,
+    });
+    let error = errors.next().expect("the peer has aborted");
+    assert_eq!(error.kind(), ErrorKind::Operation);
+    // RFC 9260 §3.3.10.12: user-initiated abort.
+    let detail = ErrorDetail::SctpFailure {
+        cause_code: Some(12),
+    };
+    assert_eq!(error.detail(), Some(detail));
+    assert!(errors.next().is_none(), "once");
 }

@@ -2,6 +2,7 @@
 //!
 //! The lists are pages of `docs/`; their last column is written here and nowhere else.
 
+mod broken;
 mod evidence;
 mod marks;
 mod page;
@@ -20,9 +21,31 @@ pub(crate) struct Arguments {
     /// Only say whether the pages are up to date, and fail if one is not
     #[arg(long)]
     pub(crate) check: bool,
+    /// Break what tests show, in a copy of the tree, and see them fail
+    #[arg(long)]
+    broken: bool,
+    /// Which of the patches in xtask/broken are drawn
+    #[arg(long, default_value_t = 0, requires = "broken")]
+    seed: u64,
+    /// How many are drawn
+    #[arg(long, default_value_t = 10, requires = "broken")]
+    count: usize,
+}
+
+impl Arguments {
+    /// Whether the pages are up to date.
+    pub(crate) fn check() -> Self {
+        Self {
+            check: true,
+            ..Self::default()
+        }
+    }
 }
 
 pub(crate) fn run(arguments: &Arguments) -> Result<()> {
+    if arguments.broken {
+        return broken::run(arguments.seed, arguments.count);
+    }
     let evidence = evidence::of(&sources::rust()?);
     let mut stale = Vec::new();
     for path in PAGES {

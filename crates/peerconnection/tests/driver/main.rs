@@ -10,3 +10,4 @@ mod relay;
 #[path = "../../../turn/tests/server/mod.rs"]
 mod server;
 mod virtual_network;
+mod w3c;

@@ -1,0 +1,185 @@
+//! Whether tests fail when what they show is broken: patches that break it, each with its row and its test.
+
+use std::{
+    fs,
+    path::{Path, PathBuf},
+    process::Command,
+};
+
+use anyhow::{Context, Result, bail, ensure};
+
+use super::marks::Mark;
+use crate::run;
+
+/// A patch that breaks one behaviour, and the test that must fail with it.
+#[derive(Debug, PartialEq, Eq)]
+pub(super) struct Broken {
+    name: String,
+    row: Mark,
+    /// Arguments of `cargo test`; the last is the test.
+    test: Vec<String>,
+    path: PathBuf,
+}
+
+/// Applies patches drawn by `seed` in a copy of the tree, one after the other, and sees the test of each fail.
+pub(super) fn run(seed: u64, count: usize) -> Result<()> {
+    let mut patches = all()?;
+    shuffle(&mut patches, seed);
+    patches.truncate(count);
+    println!("seed {seed}: {} of the patches in {ROOM}", patches.len());
+    let copy = copy()?;
+    let mut survivors = Vec::new();
+    for broken in &patches {
+        println!("\n{} breaks {:?}", broken.name, broken.row);
+        broken.apply(&copy, false)?;
+        let fails = broken.fails(&copy);
+        broken.apply(&copy, true)?;
+        if !fails? {
+            survivors.push(broken.name.as_str());
+        }
+    }
+    ensure!(
+        survivors.is_empty(),
+        "no test fails with {}",
+        survivors.join(", ")
+    );
+    println!("\n{} patches, each seen by its test", patches.len());
+    Ok(())
+}
+
+/// All patches, by name.
+pub(super) fn all() -> Result<Vec<Broken>> {
+    let mut all = Vec::new();
+    for entry in fs::read_dir(run::root().join(ROOM))? {
+        let path = entry?.path();
+        if path.extension().is_some_and(|it| it == "patch") {
+            let text = fs::read_to_string(&path)?;
+            let broken = Broken::parse(&path, &text);
+            all.push(broken.with_context(|| format!("{} has no row or no test", path.display()))?);
+        }
+    }
+    all.sort_by(|a, b| a.name.cmp(&b.name));
+    Ok(all)
+}
+
+impl Broken {
+    /// The lines before the patch say what it breaks.
+    fn parse(path: &Path, text: &str) -> Option<Self> {
+        let (head, _patch) = text.split_once("\ndiff --git ")?;
+        let value = |name: &str| head.lines().find_map(|line| line.strip_prefix(name));
+        Some(Self {
+            name: path.file_stem()?.to_str()?.to_owned(),
+            row: Mark::Row(value("row: ")?.to_owned()),
+            test: value("test: ")?.split(' ').map(str::to_owned).collect(),
+            path: path.to_owned(),
+        })
+    }
+
+    fn apply(&self, copy: &Path, back: bool) -> Result<()> {
+        let mut apply = Command::new("git");
+        apply.arg("-C").arg(copy).arg("apply");
+        if back {
+            apply.arg("--reverse");
+        }
+        let applied = run::check(apply.arg(&self.path));
+        applied.with_context(|| format!("{} is of an older tree", self.name))
+    }
+
+    /// Whether the test fails; a tree that does not build is an error.
+    fn fails(&self, copy: &Path) -> Result<bool> {
+        let (test, arguments) = self.test.split_last().context("no test")?;
+        let mut cargo = run::cargo();
+        cargo.current_dir(copy).arg("test").args(arguments);
+        // What is not of the workspace is built already.
+        cargo.arg("--target-dir").arg(run::target()?);
+        let output = cargo.args(["--", "--exact", test]).output()?;
+        let text = String::from_utf8_lossy(&output.stdout);
+        if output.status.success() {
+            ensure!(text.contains("1 passed"), "{test} is no test");
+            return Ok(false);
+        }
+        if !text.contains("test result: FAILED") {
+            bail!("{}: {}", self.name, String::from_utf8_lossy(&output.stderr));
+        }
+        println!("{test} fails");
+        Ok(true)
+    }
+}
+
+/// A copy of the files that git tracks, or would, as a repository of its own.
+fn copy() -> Result<PathBuf> {
+    let copy = run::target()?.join("broken");
+    if copy.exists() {
+        fs::remove_dir_all(&copy)?;
+    }
+    let mut list = Command::new("git");
+    list.current_dir(run::root()).args(["ls-files", "-z"]);
+    let files = run::output(list.args(["--cached", "--others", "--exclude-standard"]))?;
+    for file in files.split('\0').filter(|file| !file.is_empty()) {
+        let (from, to) = (run::root().join(file), copy.join(file));
+        fs::create_dir_all(to.parent().context("a file is in a directory")?)?;
+        // One that was deleted is listed still.
+        if from.exists() {
+            fs::copy(from, to)?;
+        }
+    }
+    run::check(Command::new("git").arg("init").arg("--quiet").arg(&copy))?;
+    Ok(copy)
+}
+
+/// Fisher and Yates, with SplitMix64.
+fn shuffle<T>(items: &mut [T], seed: u64) {
+    let mut state = seed;
+    for last in (1..items.len()).rev() {
+        state = state.wrapping_add(0x9e37_79b9_7f4a_7c15);
+        let mut word = state;
+        word = (word ^ (word >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
+        word = (word ^ (word >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
+        let chosen = (word ^ (word >> 31)) % (last as u64 + 1);
+        items.swap(last, usize::try_from(chosen).unwrap_or(last));
+    }
+}
+
+const ROOM: &str = "xtask/broken";
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::{conformance, sources};
+
+    #[test]
+    fn a_patch_says_its_row_and_its_test() {
+        let text = "Why.\n\nrow: 6.2-07\ntest: -p x --test y z\n\ndiff --git a/f b/f\n";
+        let broken = Broken::parse(Path::new("xtask/broken/name.patch"), text).unwrap();
+        assert_eq!((broken.name.as_str(), broken.test.len()), ("name", 5));
+        assert_eq!(broken.row, Mark::Row("6.2-07".into()));
+        assert_eq!(
+            Broken::parse(Path::new("a.patch"), "row: 1\n\ndiff --git "),
+            None
+        );
+    }
+
+    /// What the patches name is there: the row, and a test that shows it.
+    #[test]
+    fn each_patch_breaks_a_row_that_its_test_shows() {
+        let known = conformance::known().unwrap();
+        let evidence = conformance::evidence::of(&sources::rust().unwrap());
+        for broken in all().unwrap() {
+            assert!(known.contains(&broken.row), "{broken:?}");
+            let tests = &evidence[&broken.row];
+            let named = |test: &conformance::evidence::Test| Some(&test.name) == broken.test.last();
+            assert!(tests.iter().any(named), "{broken:?}: {tests:?}");
+        }
+    }
+
+    #[test]
+    fn a_seed_draws_the_same_again() {
+        let draw = |seed| {
+            let mut items: Vec<_> = (0..20).collect();
+            shuffle(&mut items, seed);
+            items
+        };
+        assert_eq!(draw(7), draw(7));
+        assert_ne!(draw(7), draw(8));
+    }
+}
