@@ -8,7 +8,8 @@ use std::{
 use arbitrary::Arbitrary;
 use bytes::Bytes;
 use oxirtc_sctp::{
-    Association, Config, Error, Event, Message, Reliability, SendOptions, Ssn, State, Tsn,
+    Association, Config, CongestionControl, Error, Event, Message, Reliability, SendOptions, Ssn,
+    State, Tsn,
     packet::{Chunk, ChunkKind, Data, ForwardTsn, Packet, Sack},
 };
 
@@ -20,6 +21,8 @@ pub struct Scenario {
     connected: bool,
     small_window: bool,
     interleaving: bool,
+    /// Of the controllers one.
+    control: u8,
     operations: Vec<Operation>,
 }
 
@@ -76,12 +79,18 @@ impl Scenario {
     pub fn play(self) {
         let now = oxirtc_netsim::epoch();
         let window = if self.small_window { 1 << 17 } else { 4 << 20 };
+        let control = match self.control % 3 {
+            0 => CongestionControl::Cubic,
+            1 => CongestionControl::NewReno,
+            _ => CongestionControl::Bbr,
+        };
         let peer = |seed| Peer {
             association: Association::new(
                 Config::default()
                     // There is no DTLS here that would find what is changed.
                     .zero_checksum(false)
                     .interleaving(self.interleaving)
+                    .congestion_control(control)
                     .receive_window(window)
                     .send_buffer(SEND_BUFFER),
                 [seed; 32],

@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use clap::{Parser, Subcommand};
 
+mod gather;
 mod loopback;
 mod outcome;
 mod serve;
@@ -25,6 +26,8 @@ enum Command {
     Serve(serve::Arguments),
     /// Connect two peers in this process over UDP, move data, print a table
     Loopback(loopback::Arguments),
+    /// Print the ICE candidates of this machine as they come
+    Gather(gather::Arguments),
 }
 
 fn main() -> ExitCode {
@@ -41,6 +44,7 @@ fn main() -> ExitCode {
         match arguments.command {
             Command::Serve(arguments) => serve::run(arguments).await,
             Command::Loopback(arguments) => loopback::run(arguments).await,
+            Command::Gather(arguments) => gather::run(arguments).await,
         }
     });
     runtime.shutdown_timeout(Duration::from_secs(1));

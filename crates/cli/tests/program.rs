@@ -196,3 +196,23 @@ fn ctrl_c_ends_loopback_at_once() {
     while !lines.next().unwrap().unwrap().starts_with("messages") {}
     assert_eq!(interrupt(&mut program).code(), Some(130));
 }
+
+#[test]
+fn gather_prints_candidates_and_errors() {
+    let servers = ["--server", "stun:nothing.invalid"];
+    let program = oxirtc(&["gather", servers[0], servers[1]]);
+    let output = program.wait_with_output().unwrap();
+    assert!(output.status.success());
+    let text = String::from_utf8(output.stdout).unwrap();
+    let has = |word: &str| text.lines().any(|line| line.contains(word));
+    assert!(
+        has(" host ") && has("701") && has("stun:nothing.invalid"),
+        "{text}"
+    );
+    assert!(text.trim_end().ends_with("done"), "{text}");
+    let program = oxirtc(&["gather", "--server", "turn:nothing.invalid"]);
+    let output = program.wait_with_output().unwrap();
+    assert_eq!(output.status.code(), Some(1));
+    let text = String::from_utf8(output.stderr).unwrap();
+    assert!(text.contains("needs a username"), "{text}");
+}

@@ -81,6 +81,8 @@ struct Outcome {
     /// The pair that was told last.
     shown: Option<Pair>,
     authenticated: Vec<(PairKey, Path)>,
+    /// The paths of valid pairs that were told.
+    validated: Vec<PairKey>,
     next_pair: u64,
     /// Counts the pairs that payload went on.
     stamp: u32,
@@ -115,6 +117,7 @@ impl Agent {
                 payload: None,
                 shown: None,
                 authenticated: Vec::new(),
+                validated: Vec::new(),
                 next_pair: 0,
                 stamp: 0,
             },

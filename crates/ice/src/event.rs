@@ -37,9 +37,11 @@ pub enum Event {
     /// Payload goes on this pair from now on: told from the first one, and before the state that comes
     /// with it.
     PairChanged(Pair),
-    /// A STUN message with correct MESSAGE-INTEGRITY came on this path for the first time: its remote
-    /// address belongs to this agent.
+    /// A STUN message with correct MESSAGE-INTEGRITY came on this path for the first time. Its sender may have
+    /// been forged by somebody who has the credentials.
     PathAuthenticated(Path),
+    /// A pair on this path is valid: the peer has answered from there.
+    PathValidated(Path),
     /// No pair uses this path any more.
     PathReleased(Path),
     /// The role of the connection changed, by a description or by a conflict (RFC 8445 §7.3.1.1).

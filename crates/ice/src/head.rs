@@ -42,6 +42,16 @@ pub fn head(datagram: &[u8]) -> Head<'_> {
     }
 }
 
+/// The id of the transaction that a request of ours begins, by which its answer is known; `None` for whatever
+/// is no request.
+#[must_use]
+pub fn transaction(datagram: &[u8]) -> Option<[u8; 12]> {
+    let stun = matches!(datagram.first(), Some(0..=3));
+    let message = Message::parse(datagram).ok().filter(|_| stun)?;
+    let is_request = message.class() == oxirtc_stun::Class::Request;
+    is_request.then(|| *message.transaction_id().as_bytes())
+}
+
 #[cfg(test)]
 mod tests {
     use oxirtc_stun::{Attribute, Builder, Class, Method};
@@ -63,9 +73,11 @@ mod tests {
     fn datagrams_are_told_apart() {
         let request = message(Class::Request, Some("ours:theirs"));
         assert_eq!(head(&request), Head::Request { ufrag: "ours" });
+        assert_eq!(transaction(&request), Some([7; 12]));
         for class in [Class::Success, Class::Error] {
             let answer = message(class, Some("ours:theirs"));
             assert_eq!(head(&answer), Head::Response { id: [7; 12] });
+            assert_eq!(transaction(&answer), None);
         }
         for other in [
             message(Class::Request, None),

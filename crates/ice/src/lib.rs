@@ -36,7 +36,7 @@ pub use crate::{
     error::Error,
     event::{Event, GatheringState, Interface, Request, RequestId, Role, State},
     generation::{Generation, GenerationId, Plan, RemoteIce},
-    head::{Head, head},
+    head::{Head, head, transaction},
     pair::PairState,
     server::{RelayProtocol, Server, ServerKind},
     set::ChecklistSet,

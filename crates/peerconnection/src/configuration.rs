@@ -83,6 +83,20 @@ pub enum RtcpMuxPolicy {
     Require,
 }
 
+/// How data shares the path with others (RFC 8831 §5).
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum CongestionControl {
+    /// RFC 9260 §7.2: half of what is on its way is left after a loss.
+    NewReno,
+    /// RFC 9438: 0.7 of it is left, and comes back within seconds whatever the round trip.
+    #[default]
+    Cubic,
+    /// draft-ietf-ccwg-bbr: what is on its way follows what the path delivers and how short it is. Many times as fast as the
+    /// others where losses are random, as by radio; in a short queue it takes more than others beside it.
+    Bbr,
+}
+
 /// What W3C leaves to the implementation. The default is right for most.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Settings {
@@ -94,6 +108,7 @@ pub struct Settings {
     pub(crate) max_outgoing_message_size: u64,
     pub(crate) max_channels: u16,
     pub(crate) receive_window: u32,
+    pub(crate) congestion_control: CongestionControl,
     pub(crate) send_buffer: usize,
     pub(crate) max_burst: usize,
     pub(crate) max_segments: usize,
@@ -251,6 +266,13 @@ impl Settings {
         self
     }
 
+    /// How data shares the path with others. Default: [`CongestionControl::Cubic`].
+    #[must_use]
+    pub fn congestion_control(mut self, control: CongestionControl) -> Self {
+        self.congestion_control = control;
+        self
+    }
+
     /// How many bytes a channel holds that are not on their way yet; sending waits above it.
     /// Default: 1 MiB.
     #[must_use]
@@ -316,6 +338,7 @@ impl Default for Settings {
             max_outgoing_message_size: 1 << 30,
             max_channels: 1024,
             receive_window: 4 << 20,
+            congestion_control: CongestionControl::default(),
             send_buffer: 1 << 20,
             max_burst: MAX_BURST,
             max_segments: MAX_SEGMENTS,

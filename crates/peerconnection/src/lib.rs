@@ -33,7 +33,8 @@ pub use candidate::{
 };
 pub use certificate::{Certificate, DtlsFingerprint, KeyAlgorithm};
 pub use configuration::{
-    BundlePolicy, Configuration, IceServer, IceTransportPolicy, RtcpMuxPolicy, Settings,
+    BundlePolicy, Configuration, CongestionControl, IceServer, IceTransportPolicy, RtcpMuxPolicy,
+    Settings,
 };
 pub use description::{OfferOptions, SdpType, SessionDescription};
 #[cfg(feature = "tokio")]
@@ -46,7 +47,8 @@ pub use media::{Codec, EncodedFrame, FrameKind, Layer, MediaKind, Rotation, RtpP
 pub use message::{DataChannelInit, Message, MessageCounts, Priority};
 pub use parameters::{
     RtcpParameters, RtpCapabilities, RtpCodec, RtpCodecParameters, RtpEncodingParameters,
-    RtpHeaderExtensionParameters, RtpReceiveParameters, RtpSendParameters, RtpTransceiverDirection,
+    RtpHeaderExtensionParameters, RtpReceiveParameters, RtpSendParameters, RtpSource,
+    RtpTransceiverDirection,
 };
 pub use path::Protocol;
 pub use state::{

@@ -110,6 +110,23 @@ pub struct RtpReceiveParameters {
     pub codecs: Vec<RtpCodecParameters>,
 }
 
+/// `RTCRtpContributingSource` and `RTCRtpSynchronizationSource` (W3C §5.3.1): who was heard or seen.
+#[derive(Clone, Copy, Debug, PartialEq)]
+#[doc(alias = "RTCRtpContributingSource")]
+#[doc(alias = "RTCRtpSynchronizationSource")]
+pub struct RtpSource {
+    /// Its SSRC, or CSRC.
+    pub source: u32,
+    /// It contributed to what another has mixed; else it sent the packets itself.
+    pub contributes: bool,
+    /// When it was heard last.
+    pub at: std::time::SystemTime,
+    /// The timestamp of the packet.
+    pub rtp_timestamp: u32,
+    /// How loud it was, from 0 to 1, where the peer tells.
+    pub audio_level: Option<f64>,
+}
+
 /// `RTCRtpCapabilities` (W3C §5.2.10).
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 #[doc(alias = "RTCRtpCapabilities")]

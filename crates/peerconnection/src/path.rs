@@ -103,8 +103,10 @@ pub enum Route {
     Ufrag(String),
     /// It is not any more.
     UfragReleased(String),
-    /// A STUN message from this remote address passed MESSAGE-INTEGRITY: the path is this
-    /// connection's.
+    /// A STUN message from this remote address passed MESSAGE-INTEGRITY. Until the peer has answered from there
+    /// its sender may be forged: the path may be reserved for a moment while it is nobody's.
+    Reserve(Path),
+    /// The peer has answered on this path: it is this connection's, unless it is another one's already.
     Path(Path),
     /// The path is not used any more.
     PathReleased(Path),

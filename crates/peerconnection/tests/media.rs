@@ -159,7 +159,8 @@ async fn frames_written_at_one_end_are_read_at_the_other() {
         }
     }
     far.close();
-    assert!(within(frames.next()).await.is_none() || within(frames.next()).await.is_none());
+    // What had come is read, and then there is an end.
+    while within(frames.next()).await.is_some() {}
     filming.abort();
     speaking.abort();
 }

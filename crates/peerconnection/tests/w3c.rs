@@ -111,13 +111,16 @@ fn remote(pair: &mut Pair, kind: SdpType) -> SessionDescription {
     SessionDescription { kind, sdp }
 }
 
+/// What each kind of description leads to.
+type Becomes = [Option<SignalingState>; 4];
+
 /// [4.3.1-01] [4.3.1-02] [4.4.1.6-02] [4.4.1.6-18] [4.4.2-36] [4.4-01] The table of W3C §4.3.1, 40 cells: local offer, pranswer, answer, rollback,
 /// then remote ones. `None` is an `InvalidStateError` that changes nothing and tells nothing.
 #[test]
 fn the_signalling_table() {
     let yes = Some;
     #[rustfmt::skip]
-    let table: [(SignalingState, [Option<SignalingState>; 4], [Option<SignalingState>; 4]); 5] = [
+    let table: [(SignalingState, Becomes, Becomes); 5] = [
         //                    offer                pranswer                 answer       rollback
         (Stable,             [yes(HaveLocalOffer), None,                    None,        None],
                              [yes(HaveRemoteOffer), None,                   None,        None]),

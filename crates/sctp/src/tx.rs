@@ -14,10 +14,10 @@ mod skip;
 use std::time::{Duration, Instant};
 
 use self::{
-    control::{Control, Controller},
+    control::{Control, Controller, Rates},
     flown::PacketNo,
     outstanding::{Batch, Known, Outstanding},
-    pacer::Pacer,
+    pacer::{Pace, Pacer},
     queue::Queue,
     recovery::Recovery,
     skip::Skip,
@@ -37,6 +37,8 @@ pub(crate) struct Sender {
     pub(crate) recovery: Recovery,
     pub(crate) skip: Skip,
     pacer: Pacer,
+    /// What the path delivers, for a controller that asks.
+    rates: Option<Rates>,
     batch: Batch,
     /// The window in the peer's last SACK, or in its INIT.
     pub(crate) peer_window: usize,
@@ -130,6 +132,7 @@ impl Sender {
             recovery: Recovery::new(&settings.timing),
             skip: Skip::new(&outstanding, (config.max_packet - 64) / 4),
             pacer: Pacer::new(packet),
+            rates: rates(&settings, &outstanding),
             batch: Batch::default(),
             peer_window: 0,
             grant: None,
@@ -155,6 +158,7 @@ impl Sender {
             recovery: Recovery::new(&settings.timing),
             skip: Skip::new(&outstanding, (settings.max_packet - 64) / 4),
             pacer: Pacer::new(self.packet),
+            rates: rates(settings, &outstanding),
             batch: Batch::default(),
             peer_window: self.peer_window,
             grant: None,
@@ -319,21 +323,29 @@ impl Sender {
     }
 
     fn set_pace(&mut self, now: Instant) {
-        if let Some(smoothed) = self.recovery.rtt.smoothed() {
-            let gain = if self.control.in_slow_start() {
-                200
-            } else {
-                125
-            };
-            let trips = (smoothed, self.recovery.rtt.least());
-            self.pacer.set(now, self.control.window(), trips, gain);
-        }
+        let Some(smoothed) = self.recovery.rtt.smoothed() else {
+            return;
+        };
+        let trips = (smoothed, self.recovery.rtt.least());
+        let window = self.control.window();
+        let pace = match self.control.pacing_rate() {
+            Some(rate) => Pace::Rate(rate),
+            None if self.control.in_slow_start() => Pace::Gain(200),
+            None => Pace::Gain(125),
+        };
+        self.pacer.set(now, window, trips, pace);
     }
 
     /// The largest piece that fits a packet by itself.
     fn full_payload(&self) -> usize {
         self.packet - self.outstanding.size(0)
     }
+}
+
+/// Only a model of the path needs them.
+fn rates(settings: &Settings, outstanding: &Outstanding) -> Option<Rates> {
+    let model = settings.control == crate::config::CongestionControl::Bbr;
+    model.then(|| Rates::new(outstanding.packets.next()))
 }
 
 impl Room {

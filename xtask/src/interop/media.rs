@@ -52,7 +52,8 @@ async fn echo(suite: &Suite, video: Codec, audio: Codec) -> anyhow::Result<()> {
     let pictures = read(&call, MediaKind::Video, video, 30);
     let sound = read(&call, MediaKind::Audio, audio, 100);
     let (pictures, sound) = tokio::join!(pictures, sound);
-    (pictures?, sound?);
+    pictures?;
+    sound?;
     let decoded = "return h.decoded({ frames: 30, packets: 100 })";
     let decoded = call.tab.run(decoded, &[]).await?;
     ensure!(decoded["framesDecoded"].as_u64() >= Some(30), "{decoded}");

@@ -33,6 +33,7 @@ impl Agent {
         self.update_state(now, set);
         self.end_gathering(now);
         self.release_paths();
+        self.tell_valid_paths();
         self.schedule(now, set);
     }
 
@@ -274,6 +275,22 @@ impl Agent {
             .filter(|(key, _)| bases.relay(key.base).is_none())
             .map(|(_, path)| Event::PathReleased(path));
         self.outcome.events.extend(events);
+    }
+
+    /// Tells which paths have a valid pair, for a shared port to bind them. What a relay carries is not on it.
+    fn tell_valid_paths(&mut self) {
+        let (tables, bases) = (&self.tables, &self.gatherer.bases);
+        let validated = &mut self.outcome.validated;
+        validated.retain(|key| tables.is_in_use(*key));
+        let pairs = tables.sessions.iter().flat_map(|it| it.list.iter());
+        for pair in pairs.filter(|pair| pair.is_valid()) {
+            let shared = bases.relay(pair.key.base).is_none();
+            let path = bases.path(pair.key).filter(|_| shared);
+            if let Some(path) = path.filter(|_| !validated.contains(&pair.key)) {
+                validated.push(pair.key);
+                self.outcome.events.push_back(Event::PathValidated(path));
+            }
+        }
     }
 
     fn schedule(&mut self, now: Instant, set: &mut ChecklistSet) {

@@ -193,8 +193,12 @@ impl Negotiator {
         let (local, remote) = (&self.state.current_local, &self.state.current_remote);
         self.transceivers().any(|transceiver| {
             let described = local.as_ref().and_then(|local| {
-                let index = local.outline.position(transceiver.mid()?)?;
-                let entry = local.outline.entry(index)?;
+                // by its place: older peers name no sections
+                let mid = transceiver.mid()?;
+                let mut sections = self.state.agreement.sections.iter();
+                let index = sections.position(|it| it.mid == mid)?;
+                let section = self.state.agreement.sections.get(index)?;
+                let entry = local.outline.entry(index).filter(|it| section.is(it))?;
                 let theirs = remote.as_ref().map(|it| &it.outline);
                 let other = theirs.and_then(|it| it.entry(index));
                 Some(Described {

@@ -12,5 +12,6 @@ mod recorded;
 mod refused;
 mod rfc;
 mod rounds;
+mod shapes;
 mod signaling;
 mod support;

@@ -362,6 +362,31 @@ fn stopped_and_used_again() {
     assert!(ours.negotiator.transceiver(audio).is_some());
 }
 
+/// [4.4.1.6-35] [4.4.1.6-40] A section that the peer's offer rejects: its transceiver stops with the offer, is not there
+/// any more after the answer, and stays stopped when the offer is rolled back.
+#[test]
+fn stopped_by_the_peer() {
+    let (mut ours, mut theirs) = (peer('a'), peer('b'));
+    let id = add(&mut ours, MediaKind::Audio, SendRecv);
+    exchange(&mut ours, &mut theirs);
+    let told = first(&theirs);
+    ours.negotiator.stop(id).expect("open");
+    let offer = ours.offer();
+    let changes = theirs.remote(offer.clone());
+    assert_eq!(
+        names(&changes),
+        ["carried", "receives", "direction", "streams", "stopped"]
+    );
+    let changes = theirs.remote(oxirtc_jsep::Description::rollback());
+    assert_eq!(names(&changes), ["carried"], "a track does not begin again");
+    let stopped = theirs.negotiator.transceiver(told).expect("it is there");
+    assert!(stopped.is_stopped() && theirs.negotiator.negotiation_needed());
+    theirs.remote(offer);
+    let changes = theirs.local(None);
+    assert_eq!(names(&changes), ["removed"]);
+    assert!(!theirs.negotiator.negotiation_needed());
+}
+
 /// [4.4.1.6-36] to [4.4.1.6-39] A rollback of the peer's offer: what it made is gone, what it took is as before, and what
 /// the application did meanwhile stays.
 #[test]
@@ -474,7 +499,17 @@ fn preferences() {
         .negotiator
         .set_codec_preferences(id, &[vp9.clone(), named("VP8"), named("rtx")])
         .expect("ours");
-    theirs.local(None);
+    let attached = theirs.negotiator.attach_track(id, Vec::new());
+    assert_eq!(attached, Ok(()));
+    let changes = theirs.local(None);
+    let first_sent =
+        |changes: &[Change], id| sent(changes, id).map(|it| it.codecs.media[0].codec.name.clone());
+    let named_first = first_sent(&changes, id);
+    assert_eq!(
+        named_first.as_deref(),
+        Some("VP9"),
+        "in the order of the answer"
+    );
     let maps: Vec<_> = lines(&local(&theirs), &["a=rtpmap"])
         .iter()
         .map(|it| it.split(' ').next_back().unwrap_or(""))
@@ -482,7 +517,7 @@ fn preferences() {
         .collect();
     assert_eq!(maps, ["VP9/90000", "rtx/90000", "VP8/90000", "rtx/90000"]);
     let changes = ours.remote(answer_of(local(&theirs)));
-    let send = sent(&changes, first(&ours)).map(|it| it.codecs.media[0].codec.name.clone());
+    let send = first_sent(&changes, first(&ours));
     assert_eq!(send.as_deref(), Some("VP9"));
     ours.negotiator
         .set_codec_preferences(first(&ours), &[named("VP8")])

@@ -8,6 +8,7 @@ use std::{
     time::{Duration, Instant},
 };
 
+use oxirtc_ice::transaction;
 use tokio::{runtime::Handle, sync::Notify, task::JoinSet};
 
 use super::{
@@ -154,7 +155,7 @@ impl TokioCarrier {
                 Request::Disconnect { path } => self.ways.end_streams(|it| it == path),
                 Request::Route(route) => {
                     if let Some(share) = &self.ways.share {
-                        share.route(route);
+                        share.route(now, route);
                     }
                 }
             }
@@ -260,8 +261,8 @@ impl TokioCarrier {
                 // The source address is to be named where the socket has several.
                 let several = socket.local_address().ip().is_unspecified();
                 source = several.then_some(transmit.path.local.ip());
-                if matches!(buffer.first(), Some(0..=3)) {
-                    share.expect_response(transmit.path);
+                if let Some(id) = transaction(&buffer) {
+                    share.expect_response(id);
                 }
             }
             let sent = Blocked::send(socket, source, transmit, &buffer, engine.label());

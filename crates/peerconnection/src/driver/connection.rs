@@ -12,11 +12,12 @@ use tokio::{runtime::Handle, sync::Notify, time::Sleep};
 use super::{
     carrier::{Plan, TokioCarrier, Ways},
     clock::{now, seed, wall},
+    interfaces::Networks,
     receive::{deliver, receive},
     send::has_room,
     sockets::Socket,
 };
-use crate::{Configuration, Error, Interface, Path, PeerConnection, Settings, api::EngineLock};
+use crate::{Configuration, Error, Path, PeerConnection, Settings, api::EngineLock};
 
 /// Makes a connection on its own sockets or on those of a port, and starts its task.
 pub(super) fn open(
@@ -24,15 +25,16 @@ pub(super) fn open(
     settings: Settings,
     runtime: &Handle,
     ways: Ways,
-    interfaces: &[Interface],
+    mut networks: Networks,
 ) -> Result<PeerConnection, Error> {
     let task = Arc::new(Notify::new());
     let carrier = TokioCarrier::new(runtime.clone(), task.clone(), ways);
     let (connection, engine) =
         PeerConnection::with_carrier(configuration, settings, seed()?, wall(), carrier)?;
     engine.look(|carrier| carrier.attach(&engine));
-    engine.drive(|now, engine, _| engine.handle_interfaces(now, interfaces));
-    runtime.spawn(run(Task(engine), task));
+    let interfaces = networks.current();
+    engine.drive(|now, engine, _| engine.handle_interfaces(now, &interfaces));
+    runtime.spawn(run(Task(engine), task, networks));
     Ok(connection)
 }
 
@@ -47,7 +49,7 @@ impl Drop for Task {
 }
 
 /// The connection's own task: its timer, its sockets, and those that are full.
-async fn run(task: Task, woken: Arc<Notify>) {
+async fn run(task: Task, woken: Arc<Notify>, mut networks: Networks) {
     let engine = &task.0;
     let mut timer = pin!(tokio::time::sleep_until(far()));
     let mut plan = Plan::default();
@@ -61,7 +63,16 @@ async fn run(task: Task, woken: Arc<Notify>) {
             let due = plan.armed.map_or_else(far, Into::into);
             timer.as_mut().reset(due);
         }
-        let woken_or_due = wait(&plan, &woken, timer.as_mut()).await;
+        let woken_or_due = tokio::select! {
+            woken_or_due = wait(&plan, &woken, timer.as_mut()) => woken_or_due,
+            interfaces = networks.changed() => {
+                engine.drive(|now, engine, carrier| {
+                    engine.handle_interfaces(now, &interfaces);
+                    carrier.attend();
+                });
+                continue;
+            }
+        };
         if woken_or_due {
             engine.drive(|now, engine, carrier| {
                 engine.handle_timeout(now);

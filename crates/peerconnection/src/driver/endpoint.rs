@@ -10,8 +10,9 @@ use tokio::runtime::Handle;
 
 use super::{
     carrier::{SOCKET_BUFFER, Ways},
-    connection, interfaces,
-    port::{Port, Share},
+    connection,
+    interfaces::Networks,
+    port::{Port, Share, covers},
     sockets::{Socket, UdpSocket},
 };
 use crate::{Configuration, Error, ErrorKind, Interface, PeerConnection, Settings};
@@ -105,35 +106,32 @@ impl Endpoint {
     ///
     /// What is wrong with the configuration (W3C §4.4.1.1); `Operation` when the interfaces cannot be listed.
     pub fn peer_connection(&self, configuration: Configuration) -> Result<PeerConnection, Error> {
-        let interfaces = self.interfaces()?;
+        let networks = self.networks()?;
         let mut settings = self.settings.clone();
         if self.port.addresses().any(|it| it.ip().is_loopback()) {
             settings = settings.loopback(true);
         }
         let ways = Ways::on(Share::new(self.port.clone()));
-        connection::open(
-            configuration,
-            settings,
-            self.port.runtime(),
-            ways,
-            &interfaces,
-        )
+        connection::open(configuration, settings, self.port.runtime(), ways, networks)
     }
 
     /// What a connection of this port gathers.
-    fn interfaces(&self) -> Result<Vec<Interface>, Error> {
+    fn networks(&self) -> Result<Networks, Error> {
         if let Some(interfaces) = &self.interfaces {
-            return Ok(interfaces.clone());
+            return Ok(Networks::fixed(interfaces.clone()));
         }
-        let mut found = interfaces::list().map_err(unlisted)?;
-        found.retain(|it| self.port.covers(it.address));
-        // All of 127.0.0.0/8 can be bound, and one of it is listed.
-        for bound in self.port.addresses().map(|it| it.ip()) {
-            if !bound.is_unspecified() && found.iter().all(|it| it.address != bound) {
-                found.push(unlisted_interface(bound));
+        let bound: Vec<IpAddr> = self.port.addresses().map(|it| it.ip()).collect();
+        let select = move |mut found: Vec<Interface>| {
+            found.retain(|it| bound.iter().any(|bound| covers(*bound, it.address)));
+            // All of 127.0.0.0/8 can be bound, and one of it is listed.
+            for bound in bound.iter().filter(|it| !it.is_unspecified()) {
+                if found.iter().all(|it| it.address != *bound) {
+                    found.push(unlisted_interface(*bound));
+                }
             }
-        }
-        Ok(found)
+            found
+        };
+        Networks::of_machine(select).map_err(unlisted)
     }
 }
 

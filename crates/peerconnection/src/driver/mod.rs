@@ -25,6 +25,7 @@ use tokio::runtime::Handle;
 
 use crate::{Configuration, Error, ErrorKind, PeerConnection, Settings};
 use carrier::Ways;
+use interfaces::Networks;
 
 pub use endpoint::Endpoint;
 pub use sockets::{Batch, Outgoing, Received, Socket, UdpSocket};
@@ -52,8 +53,8 @@ impl PeerConnection {
             let message = "a connection needs a tokio runtime";
             Error::new(ErrorKind::InvalidState, message)
         })?;
-        let interfaces = interfaces::list().map_err(endpoint::unlisted)?;
+        let networks = Networks::of_machine(|found| found).map_err(endpoint::unlisted)?;
         let ways = Ways::default();
-        connection::open(configuration, settings, &runtime, ways, &interfaces)
+        connection::open(configuration, settings, &runtime, ways, networks)
     }
 }

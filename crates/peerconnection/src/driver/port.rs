@@ -4,11 +4,13 @@ use std::{
     io,
     net::{IpAddr, SocketAddr},
     sync::{Arc, Mutex, MutexGuard, PoisonError},
+    time::Instant,
 };
 
 use tokio::{runtime::Handle, task::AbortHandle};
 
 use super::{
+    clock,
     receive::{deliver, readable, receive},
     routes::{ConnectionId, Routes},
     sockets::{Batch, Received, Socket},
@@ -67,11 +69,6 @@ impl Port {
     pub(super) fn addresses(&self) -> impl Iterator<Item = SocketAddr> {
         self.sockets.iter().map(|socket| socket.local_address())
     }
-
-    /// Whether one of its sockets receives what is sent to this address.
-    pub(super) fn covers(&self, address: IpAddr) -> bool {
-        self.addresses().any(|bound| covers(bound.ip(), address))
-    }
 }
 
 impl Share {
@@ -105,13 +102,13 @@ impl Share {
         self.port.of_kernel
     }
 
-    pub(super) fn route(&self, route: Route) {
-        locked(&self.port.routes).apply(self.id, route);
+    pub(super) fn route(&self, now: Instant, route: Route) {
+        locked(&self.port.routes).apply(now, self.id, route);
     }
 
-    /// A check leaves on this path: its response may come from an address that nobody has shown yet.
-    pub(super) fn expect_response(&self, path: Path) {
-        locked(&self.port.routes).expect(self.id, path);
+    /// A request leaves: its response is for this connection, from wherever it comes.
+    pub(super) fn expect_response(&self, id: [u8; 12]) {
+        locked(&self.port.routes).expect(self.id, id);
     }
 
     /// The connection is gone.
@@ -153,21 +150,24 @@ async fn read(reader: Reader, socket: Arc<dyn Socket>) {
 /// Sorts a batch by connection and locks each connection once.
 fn distribute(routes: &Mutex<Routes>, local: SocketAddr, batch: &mut Batch) {
     let mut sorted: Vec<(ConnectionId, EngineLock, Vec<Arrived<'_>>)> = Vec::new();
+    let now = clock::now();
     let known = locked(routes);
     for (received, bytes) in batch.received() {
         let address = received.destination.filter(|_| local.ip().is_unspecified());
         let local = SocketAddr::new(address.unwrap_or(local.ip()), local.port());
-        let path = Path::udp(local, received.source);
-        let first = bytes.get(..received.segment).unwrap_or(bytes);
-        let Some((id, engine)) = known.find(path, first) else {
-            continue;
-        };
-        let arrived = (path, received, bytes);
-        match sorted.iter_mut().find(|(other, ..)| *other == id) {
-            Some((.., buffers)) => buffers.push(arrived),
-            None => {
-                if let Some(engine) = engine.upgrade() {
-                    sorted.push((id, engine, vec![arrived]));
+        let path = Path::udp(with_scope(local, received.source), received.source);
+        // The kernel puts datagrams of one sender together, which may be for several connections.
+        for datagram in bytes.chunks_mut(received.segment) {
+            let Some((id, engine)) = known.find(now, path, datagram) else {
+                continue;
+            };
+            let arrived = (path, received, datagram);
+            match sorted.iter_mut().find(|(other, ..)| *other == id) {
+                Some((.., datagrams)) => datagrams.push(arrived),
+                None => {
+                    if let Some(engine) = engine.upgrade() {
+                        sorted.push((id, engine, vec![arrived]));
+                    }
                 }
             }
         }
@@ -183,8 +183,21 @@ fn distribute(routes: &Mutex<Routes>, local: SocketAddr, batch: &mut Batch) {
     }
 }
 
+/// A link-local address of ours is one of the interface that the sender's names.
+fn with_scope(local: SocketAddr, source: SocketAddr) -> SocketAddr {
+    match (local, source) {
+        (SocketAddr::V6(mut local), SocketAddr::V6(source))
+            if local.ip().is_unicast_link_local() && local.scope_id() == 0 =>
+        {
+            local.set_scope_id(source.scope_id());
+            local.into()
+        }
+        _ => local,
+    }
+}
+
 /// Whether a socket bound to `bound` receives what is sent to `address`.
-fn covers(bound: IpAddr, address: IpAddr) -> bool {
+pub(super) fn covers(bound: IpAddr, address: IpAddr) -> bool {
     bound == address || bound.is_unspecified() && bound.is_ipv4() == address.is_ipv4()
 }
 

@@ -1,25 +1,41 @@
 //! Which connection of a shared port a datagram belongs to.
 
-use std::collections::{BTreeMap, HashMap};
+use std::{
+    collections::{BTreeMap, HashMap, VecDeque},
+    time::{Duration, Instant},
+};
 
-use oxirtc_stun::Message;
+use oxirtc_ice::{Head, head};
 
 use crate::{Path, Route, api::WeakEngineLock};
 
 /// What one shared port knows of its connections. Nothing a stranger sends adds to it.
+///
+/// A request goes by the fragment that it names, a response to who asked, and payload to the connection
+/// whose peer has answered on its path. One connection never takes from another what that one has.
 #[derive(Default)]
 pub(super) struct Routes {
     next: u64,
     by_ufrag: HashMap<String, ConnectionId>,
-    by_path: HashMap<Path, ConnectionId>,
-    /// Paths of checks that we sent: their responses carry no name.
-    expected: HashMap<Path, ConnectionId>,
+    flows: HashMap<Path, Flow>,
+    /// Requests that we sent: their responses carry no name.
+    expected: HashMap<[u8; 12], ConnectionId>,
     connections: BTreeMap<ConnectionId, Entry>,
 }
 
 /// Tells the connections of one port apart.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub(super) struct ConnectionId(u64);
+
+/// Whose a path is.
+#[derive(Clone, Copy, Debug)]
+enum Flow {
+    /// Nobody's. A request with this connection's password came from there, which may be forged: what comes
+    /// meanwhile waits with it.
+    Reserved(ConnectionId, Instant),
+    /// The peer of this connection has answered from there.
+    Bound(ConnectionId),
+}
 
 /// A connection, and what it put in, to be taken out with it.
 #[derive(Default)]
@@ -28,7 +44,8 @@ struct Entry {
     engine: Option<WeakEngineLock>,
     ufrags: Vec<String>,
     paths: Vec<Path>,
-    expected: Vec<Path>,
+    reserved: VecDeque<Path>,
+    expected: VecDeque<[u8; 12]>,
 }
 
 impl Routes {
@@ -47,65 +64,123 @@ impl Routes {
     }
 
     /// Takes in what an engine says of itself.
-    pub(super) fn apply(&mut self, id: ConnectionId, route: Route) {
+    pub(super) fn apply(&mut self, now: Instant, id: ConnectionId, route: Route) {
         let Some(entry) = self.connections.get_mut(&id) else {
             return;
         };
         match route {
             Route::Ufrag(ufrag) => {
-                entry.ufrags.push(ufrag.clone());
-                self.by_ufrag.insert(ufrag, id);
+                // Whoever comes second chose it on purpose, or is as good as impossible.
+                let owner = *self.by_ufrag.entry(ufrag.clone()).or_insert(id);
+                if owner == id {
+                    entry.ufrags.push(ufrag);
+                } else {
+                    log::warn!("two connections of a port have one username fragment");
+                }
             }
             Route::UfragReleased(ufrag) => {
                 entry.ufrags.retain(|other| *other != ufrag);
                 remove(&mut self.by_ufrag, &ufrag, id);
             }
-            Route::Path(path) => {
-                if !entry.paths.contains(&path) {
-                    entry.paths.push(path);
-                }
-                self.by_path.insert(path, id);
-            }
+            Route::Reserve(path) => self.reserve(now, id, path),
+            Route::Path(path) => self.bind(id, path),
             Route::PathReleased(path) => {
                 entry.paths.retain(|other| *other != path);
-                remove(&mut self.by_path, &path, id);
+                entry.reserved.retain(|other| *other != path);
+                if self.flows.get(&path).is_some_and(|flow| flow.is_of(id)) {
+                    self.flows.remove(&path);
+                }
             }
         }
     }
 
-    /// A check was sent on this path.
-    pub(super) fn expect(&mut self, id: ConnectionId, path: Path) {
+    /// Hands what comes from there to this connection for a moment, if it is nobody's.
+    fn reserve(&mut self, now: Instant, id: ConnectionId, path: Path) {
+        match self.flows.get(&path) {
+            Some(Flow::Bound(_)) => return,
+            Some(Flow::Reserved(other, until)) if *other != id && now < *until => return,
+            _ => {}
+        }
+        if let Some(Flow::Reserved(other, _)) = self
+            .flows
+            .insert(path, Flow::Reserved(id, now + RESERVATION))
+            && other != id
+            && let Some(other) = self.connections.get_mut(&other)
+        {
+            other.reserved.retain(|it| *it != path);
+        }
         let Some(entry) = self.connections.get_mut(&id) else {
             return;
         };
-        if entry.paths.contains(&path) || entry.expected.contains(&path) {
-            return;
+        entry.reserved.retain(|it| *it != path);
+        entry.reserved.push_back(path);
+        if entry.reserved.len() > RESERVED
+            && let Some(oldest) = entry.reserved.pop_front()
+        {
+            self.flows.remove(&oldest);
         }
-        if entry.expected.len() == EXPECTED {
-            let oldest = entry.expected.remove(0);
-            remove(&mut self.expected, &oldest, id);
-        }
-        entry.expected.push(path);
-        self.expected.insert(path, id);
     }
 
-    /// The connection that a datagram is for: the one that a STUN request names, else the one that its path belongs to.
+    /// The path is this connection's, unless it is another one's.
+    fn bind(&mut self, id: ConnectionId, path: Path) {
+        let before = self.flows.get(&path).copied();
+        if let Some(Flow::Bound(owner)) = before {
+            if owner != id {
+                // Payload names nobody: it stays with whom it was.
+                log::warn!("two connections of a port have a pair with one peer's address");
+            }
+            return;
+        }
+        if let Some(Flow::Reserved(other, _)) = before
+            && let Some(other) = self.connections.get_mut(&other)
+        {
+            other.reserved.retain(|it| *it != path);
+        }
+        if let Some(entry) = self.connections.get_mut(&id) {
+            entry.paths.push(path);
+            self.flows.insert(path, Flow::Bound(id));
+        }
+    }
+
+    /// A request was sent.
+    pub(super) fn expect(&mut self, id: ConnectionId, transaction: [u8; 12]) {
+        let Some(entry) = self.connections.get_mut(&id) else {
+            return;
+        };
+        // It is sent again with the same id.
+        if self.expected.contains_key(&transaction) {
+            return;
+        }
+        if entry.expected.len() == EXPECTED
+            && let Some(oldest) = entry.expected.pop_front()
+        {
+            remove(&mut self.expected, &oldest, id);
+        }
+        entry.expected.push_back(transaction);
+        self.expected.insert(transaction, id);
+    }
+
+    /// The connection that a datagram is for, if there is one.
     pub(super) fn find(
         &self,
+        now: Instant,
         path: Path,
         datagram: &[u8],
     ) -> Option<(ConnectionId, &WeakEngineLock)> {
-        let stun = matches!(datagram.first(), Some(0..=3))
-            .then(|| Message::parse(datagram).ok())
-            .flatten();
-        let name = stun.and_then(|message| message.username());
-        // RFC 8445 §7.2.2: our fragment stands before the colon. A request counts more than its address, which may have had
-        // another connection before.
-        let named = name.and_then(|name| self.by_ufrag.get(name.split(':').next()?));
-        let by_path = || self.by_path.get(&path);
-        let expected = || stun.and_then(|_| self.expected.get(&path));
-        let id = *named.or_else(by_path).or_else(expected)?;
+        let id = self.owner(now, path, datagram)?;
         Some((id, self.connections.get(&id)?.engine.as_ref()?))
+    }
+
+    fn owner(&self, now: Instant, path: Path, datagram: &[u8]) -> Option<ConnectionId> {
+        match head(datagram) {
+            // RFC 8445 §7.2.2: our fragment stands before the colon. Whose the address was does not count.
+            Head::Request { ufrag } => self.by_ufrag.get(ufrag).copied(),
+            Head::Response { id } => self.expected.get(&id).copied(),
+            Head::Other => match self.flows.get(&path)? {
+                Flow::Bound(id) => Some(*id),
+                Flow::Reserved(id, until) => Some(*id).filter(|_| now < *until),
+            },
+        }
     }
 
     /// Takes out all that belongs to a connection.
@@ -116,11 +191,13 @@ impl Routes {
         for ufrag in &entry.ufrags {
             remove(&mut self.by_ufrag, ufrag, id);
         }
-        for path in &entry.paths {
-            remove(&mut self.by_path, path, id);
+        for path in entry.paths.iter().chain(&entry.reserved) {
+            if self.flows.get(path).is_some_and(|flow| flow.is_of(id)) {
+                self.flows.remove(path);
+            }
         }
-        for path in &entry.expected {
-            remove(&mut self.expected, path, id);
+        for transaction in &entry.expected {
+            remove(&mut self.expected, transaction, id);
         }
     }
 
@@ -128,6 +205,13 @@ impl Routes {
     pub(super) fn engines(&self) -> Vec<WeakEngineLock> {
         let engines = self.connections.values();
         engines.filter_map(|entry| entry.engine.clone()).collect()
+    }
+}
+
+impl Flow {
+    fn is_of(self, id: ConnectionId) -> bool {
+        let (Self::Reserved(of, _) | Self::Bound(of)) = self;
+        of == id
     }
 }
 
@@ -144,5 +228,140 @@ impl std::fmt::Debug for Routes {
     }
 }
 
-/// Paths with checks under way that one connection may have: as many as it has pairs.
+/// Requests under way that one connection may have: as many as it has pairs.
 const EXPECTED: usize = 128;
+/// Paths that one connection may have reserved.
+const RESERVED: usize = 8;
+/// How long a path is reserved after an authentic request came on it.
+const RESERVATION: Duration = Duration::from_secs(5);
+
+#[cfg(test)]
+mod tests {
+    use oxirtc_stun::{Attribute, Builder, Class, Method, TransactionId};
+
+    use super::*;
+
+    const DATA: &[u8] = &[22, 1, 2, 3];
+
+    fn path(port: u16) -> Path {
+        let at = |port| ([127, 0, 0, 1], port).into();
+        Path::udp(at(9), at(port))
+    }
+
+    fn stun(class: Class, id: u8, name: Option<&str>) -> Vec<u8> {
+        let mut bytes = Vec::new();
+        let id = TransactionId::new([id; 12]);
+        let mut builder = Builder::new(&mut bytes, class, Method::BINDING, id);
+        if let Some(name) = name {
+            builder.add(Attribute::Username(name));
+        }
+        builder.finish().unwrap();
+        bytes
+    }
+
+    /// Two connections, of which the first has a peer at port 1.
+    fn two() -> (Routes, ConnectionId, ConnectionId, Instant) {
+        let now = oxirtc_netsim::epoch();
+        let mut routes = Routes::default();
+        let (one, two) = (routes.new_connection(), routes.new_connection());
+        routes.apply(now, one, Route::Ufrag("first".into()));
+        routes.apply(now, two, Route::Ufrag("second".into()));
+        routes.apply(now, one, Route::Path(path(1)));
+        (routes, one, two, now)
+    }
+
+    #[test]
+    fn a_request_goes_by_its_name_and_nothing_else() {
+        let (mut routes, one, two, now) = two();
+        let request = |name| stun(Class::Request, 1, Some(name));
+        // Also on the path of the other.
+        assert_eq!(routes.owner(now, path(1), &request("second:x")), Some(two));
+        assert_eq!(routes.owner(now, path(7), &request("first:x")), Some(one));
+        assert_eq!(routes.owner(now, path(1), &request("third:x")), None);
+        assert_eq!(routes.owner(now, path(1), &request("secon:x")), None);
+        // The first to have a fragment keeps it.
+        routes.apply(now, two, Route::Ufrag("first".into()));
+        assert_eq!(routes.owner(now, path(1), &request("first:x")), Some(one));
+        routes.apply(now, two, Route::UfragReleased("first".into()));
+        assert_eq!(routes.owner(now, path(1), &request("first:x")), Some(one));
+        routes.apply(now, one, Route::UfragReleased("first".into()));
+        assert_eq!(routes.owner(now, path(1), &request("first:x")), None);
+    }
+
+    /// One spoofed request of any client of the port cut off another one for good.
+    #[test]
+    fn a_path_in_use_is_not_taken() {
+        let (mut routes, one, two, now) = two();
+        for route in [Route::Reserve(path(1)), Route::Path(path(1))] {
+            routes.apply(now, two, route);
+            assert_eq!(routes.owner(now, path(1), DATA), Some(one));
+        }
+        // Nor given back by who does not have it.
+        routes.apply(now, two, Route::PathReleased(path(1)));
+        assert_eq!(routes.owner(now, path(1), DATA), Some(one));
+        routes.forget(two);
+        assert_eq!(routes.owner(now, path(1), DATA), Some(one));
+        routes.apply(now, one, Route::PathReleased(path(1)));
+        assert_eq!(routes.owner(now, path(1), DATA), None);
+    }
+
+    #[test]
+    fn a_reservation_is_for_a_moment_and_displaces_nothing() {
+        let (mut routes, one, two, now) = two();
+        routes.apply(now, two, Route::Reserve(path(2)));
+        assert_eq!(routes.owner(now, path(2), DATA), Some(two));
+        routes.apply(now, one, Route::Reserve(path(2)));
+        assert_eq!(routes.owner(now, path(2), DATA), Some(two));
+        let later = now + RESERVATION;
+        assert_eq!(routes.owner(later, path(2), DATA), None);
+        routes.apply(later, one, Route::Reserve(path(2)));
+        assert_eq!(routes.owner(later, path(2), DATA), Some(one));
+        // Whose peer has answered from there has it.
+        routes.apply(later, two, Route::Path(path(2)));
+        assert_eq!(routes.owner(later, path(2), DATA), Some(two));
+        for port in 100..=100 + u16::try_from(RESERVED).unwrap() {
+            routes.apply(now, one, Route::Reserve(path(port)));
+        }
+        assert_eq!(routes.owner(now, path(100), DATA), None, "its own oldest");
+        assert_eq!(routes.owner(now, path(101), DATA), Some(one));
+        assert_eq!(routes.flows.len(), 2 + RESERVED);
+    }
+
+    /// An answer is for who asked, whatever path it comes on; and nobody's asking costs another an answer.
+    #[test]
+    fn an_answer_goes_to_who_asked() {
+        let (mut routes, one, two, now) = two();
+        let answer = |id| stun(Class::Success, id, None);
+        assert_eq!(routes.owner(now, path(1), &answer(200)), None);
+        routes.expect(one, [200; 12]);
+        assert_eq!(routes.owner(now, path(5), &answer(200)), Some(one));
+        for id in 0..=u8::try_from(EXPECTED).unwrap() {
+            routes.expect(two, [id; 12]);
+        }
+        assert_eq!(routes.owner(now, path(1), &answer(200)), Some(one));
+        assert_eq!(
+            routes.owner(now, path(1), &answer(0)),
+            None,
+            "its own oldest"
+        );
+        assert_eq!(routes.owner(now, path(1), &answer(1)), Some(two));
+        routes.expect(two, [200; 12]);
+        assert_eq!(routes.owner(now, path(1), &answer(200)), Some(one));
+    }
+
+    #[test]
+    fn strangers_reach_nobody_and_what_is_forgotten_is_gone() {
+        let (mut routes, one, two, now) = two();
+        assert_eq!(routes.owner(now, path(3), DATA), None);
+        let nameless = stun(Class::Request, 1, None);
+        assert_eq!(routes.owner(now, path(3), &nameless), None);
+        routes.expect(one, [1; 12]);
+        routes.apply(now, one, Route::Reserve(path(2)));
+        routes.apply(now, two, Route::Path(path(4)));
+        routes.forget(one);
+        assert_eq!(routes.owner(now, path(1), DATA), None);
+        assert_eq!((routes.flows.len(), routes.expected.len()), (1, 0));
+        assert_eq!(routes.by_ufrag.len(), 1);
+        assert_eq!(routes.owner(now, path(4), DATA), Some(two));
+    }
+}

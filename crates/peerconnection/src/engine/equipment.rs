@@ -23,6 +23,12 @@ pub(super) struct Equipment {
 }
 
 impl Equipment {
+    /// The wall clock at a moment that may lie a little before the one that it was read at.
+    pub(super) fn wall_at(&self, now: Instant) -> (Instant, SystemTime) {
+        let elapsed = now.saturating_duration_since(self.trace.anchor.instant);
+        (now, self.trace.anchor.wall + elapsed)
+    }
+
     /// The wall clock.
     pub(super) fn wall(&self, now: Instant) -> Ntp {
         let since = self

@@ -19,7 +19,7 @@ pub(super) struct Facts {
 }
 
 impl Facts {
-    /// [4.4.1.6-44] [4.4.1.6-45] The events of the task.
+    /// [4.4.1.6-44] The events of the task.
     pub(super) fn into_events(self) -> Vec<Event> {
         let signaling = self.signaling.into_iter();
         signaling

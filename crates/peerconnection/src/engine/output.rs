@@ -149,6 +149,9 @@ impl Engine {
                 transport.dtls.close(now);
                 continue;
             };
+            if let Some(media) = &mut transport.media {
+                media.rtp.close();
+            }
             for close in [false, true] {
                 if close {
                     transport.dtls.close(now);

@@ -221,8 +221,13 @@ impl Session {
             if let Some(sender) = self.senders.iter_mut().find(same) {
                 (sender.section, sender.place) = (section, place);
                 let choice = encoding.choice;
+                let resumes = encoding.active && !sender.encoding.active;
                 sender.encoding = *encoding;
                 sender.choose(choice);
+                if resumes {
+                    // What the source gave meanwhile is no gap, and what comes may need it: on to a key frame.
+                    sender.change_source();
+                }
             } else {
                 let start = std::array::from_fn(|_| self.rng.next_u32());
                 let places = (section, place);

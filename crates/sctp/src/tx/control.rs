@@ -1,22 +1,28 @@
 //! Congestion control: how much may be in flight.
 
+mod bbr;
 mod controller;
 mod cubic;
 mod hystart;
 mod newreno;
+mod rate;
 
 use std::time::{Duration, Instant};
 
-use self::{cubic::Cubic, newreno::NewReno};
+use self::{bbr::Bbr, cubic::Cubic, newreno::NewReno};
 use crate::config::CongestionControl;
 
-pub(crate) use self::controller::{Acked, Controller, Saved};
+pub(crate) use self::{
+    controller::{Acked, Controller, Saved},
+    rate::{Rates, Verdict},
+};
 
 /// The controllers there are.
 #[derive(Debug)]
 pub(crate) enum Control {
     NewReno(NewReno),
     Cubic(Cubic),
+    Bbr(Box<Bbr>),
 }
 
 impl Control {
@@ -26,6 +32,7 @@ impl Control {
         match which {
             CongestionControl::NewReno => Self::NewReno(NewReno::new(packet, initial)),
             CongestionControl::Cubic => Self::Cubic(Cubic::new(packet, initial)),
+            CongestionControl::Bbr => Self::Bbr(Box::new(Bbr::new(packet, initial))),
         }
     }
 
@@ -33,6 +40,7 @@ impl Control {
         match self {
             Self::NewReno(it) => it,
             Self::Cubic(it) => it,
+            Self::Bbr(it) => &**it,
         }
     }
 
@@ -40,6 +48,23 @@ impl Control {
         match self {
             Self::NewReno(it) => it,
             Self::Cubic(it) => it,
+            Self::Bbr(it) => &mut **it,
+        }
+    }
+
+    /// It measures what the path delivers, and answers to losses by their share: recoveries reduce nothing.
+    pub(crate) fn model(&mut self) -> Option<&mut Bbr> {
+        match self {
+            Self::Bbr(it) => Some(it),
+            Self::NewReno(_) | Self::Cubic(_) => None,
+        }
+    }
+
+    /// Bytes a second, of a controller that knows them; otherwise the window's worth a round trip.
+    pub(crate) fn pacing_rate(&self) -> Option<u64> {
+        match self {
+            Self::Bbr(it) => it.pacing_rate(),
+            Self::NewReno(_) | Self::Cubic(_) => None,
         }
     }
 
@@ -78,6 +103,7 @@ impl Controller for Control {
         match self {
             Self::NewReno(it) => it.window(),
             Self::Cubic(it) => it.window(),
+            Self::Bbr(it) => it.window(),
         }
     }
 

@@ -43,6 +43,13 @@ impl Sender {
             // What left so far filled the window: its acknowledgement may widen it.
             self.limited = self.outstanding.packets.next();
         }
+        let starved = matches!(self.held, Held::Empty | Held::Peer | Held::Numbers);
+        if starved
+            && flight < self.window()
+            && let Some(rates) = &mut self.rates
+        {
+            rates.starve(flight);
+        }
         if self.held == Held::Peer && flight == 0 {
             self.probe_window(now);
         }
@@ -140,6 +147,10 @@ impl Sender {
         self.grant = None;
         let again = self.last_sent.replace(now) == Some(now);
         self.pacer.sent(filling.bytes);
+        if let Some(rates) = &mut self.rates {
+            let packet = self.outstanding.packets.next() - 1;
+            rates.sent(now, packet, (flight, self.outstanding.flight_bytes()));
+        }
         if let Some(prr) = &mut self.recovery.episode {
             prr.sent(filling.bytes);
         }

@@ -7,7 +7,7 @@ use std::time::{Duration, Instant};
 
 use super::{
     Grant, Sender,
-    control::{Acked, Controller},
+    control::{Acked, Controller, Verdict},
     flown::PacketNo,
     outstanding::Batch,
     recovery::{Undo, prr::Prr},
@@ -35,7 +35,15 @@ impl Sender {
         if batch.proven > 0 {
             self.prove(batch.proven, stats);
         }
+        let before = self.outstanding.flight_bytes();
         let (lost, newest) = self.detect(now, stats);
+        if self.rates.is_some() {
+            let bytes = before - self.outstanding.flight_bytes();
+            self.consult(now, &batch, (lost, newest, bytes), stats);
+            self.arm_probe(now, batch.any);
+            self.set_pace(now);
+            return;
+        }
         if let Some(undo) = &mut self.recovery.undo {
             undo.lost += lost;
         }
@@ -93,6 +101,39 @@ impl Sender {
         recovery.reduced_at = self.outstanding.packets.next();
         recovery.episode = Some(Prr::new(flight));
         stats.fast_recoveries += 1;
+    }
+
+    /// A model of the path hears everything, and reduces nothing for a recovery.
+    fn consult(
+        &mut self,
+        now: Instant,
+        batch: &Batch,
+        (count, newest, bytes): (u32, PacketNo, usize),
+        stats: &mut Stats,
+    ) {
+        let (Some(rates), Some(model)) = (&mut self.rates, self.control.model()) else {
+            return;
+        };
+        let lost = match count {
+            0 => None,
+            _ => rates.lost(bytes, newest),
+        };
+        if count > 0 && newest >= self.recovery.reduced_at {
+            self.recovery.reduced_at = self.outstanding.packets.next();
+            stats.fast_recoveries += 1;
+            self.recovery.rack.episode_ended();
+        }
+        let arrived = batch.newest.map(|(packet, ..)| packet);
+        model.on_verdict(&Verdict {
+            now,
+            sample: rates.acked(now, batch.bytes, arrived),
+            acked: batch.bytes,
+            flight: self.outstanding.flight_bytes(),
+            round_trip: batch.sample.map(|(_, sample)| sample),
+            limited: batch.limited > 0,
+            lost: lost.map(|(in_flight, since)| (count, in_flight, since)),
+        });
+        rates.forget(self.outstanding.packets.oldest());
     }
 
     fn grow(&mut self, now: Instant, batch: &Batch, lost: u32) {

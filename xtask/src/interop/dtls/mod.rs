@@ -95,11 +95,7 @@ mod tests {
     fn only_what_a_test_needs_is_asked_for() {
         assert_eq!(programs(&["openssl_rsa".to_owned()]), ["openssl"]);
         assert!(programs(&["no such test".to_owned()]).is_empty());
-        let all = names();
-        assert!(
-            OTHERS
-                .iter()
-                .all(|others| all.iter().any(|name| name.starts_with(others.name)))
-        );
+        let pion = names().into_iter().filter(|name| name.starts_with("pion"));
+        assert_eq!(pion.count(), 2);
     }
 }

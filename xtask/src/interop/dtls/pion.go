@@ -1,5 +1,5 @@
 // Pion's side of a test: `peer offer` or `peer answer`. Descriptions are lines of JSON on standard input and
-// output; whatever comes on a channel is answered by «heard» and itself.
+// output, and so are the states of the connection; whatever comes on a channel is answered by «heard» and itself.
 package main
 
 import (
@@ -49,7 +49,9 @@ func main() {
 	must(err)
 	connection.OnDataChannel(answer)
 	connection.OnConnectionStateChange(func(state webrtc.PeerConnectionState) {
-		fmt.Fprintln(os.Stderr, "pion is", state)
+		line, err := json.Marshal(map[string]string{"state": state.String()})
+		must(err)
+		fmt.Println(string(line))
 	})
 	input := bufio.NewReaderSize(os.Stdin, 1<<20)
 	if os.Args[1] == "offer" {

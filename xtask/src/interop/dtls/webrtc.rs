@@ -1,11 +1,12 @@
-//! Pion and aiortc at DTLS 1.2, through whole connections: either side offers, and so each is client once.
+//! Pion and aiortc at DTLS 1.2, through whole connections: either side offers, and so each is client once. With
+//! aiortc a word goes each way; of Pion both ends are to be connected.
 
 use std::{path::PathBuf, process::Stdio, time::Duration};
 
 use anyhow::{Context as _, bail, ensure};
 use oxirtc_peerconnection::{
     Configuration, DataChannel, DataChannelInit, Event, IceGatheringState, Message, PeerConnection,
-    SessionDescription,
+    PeerConnectionState, SessionDescription,
 };
 use tokio::{
     io::{AsyncBufReadExt as _, AsyncWriteExt as _, BufReader, Lines},
@@ -20,6 +21,8 @@ struct Other {
     child: Child,
     input: ChildStdin,
     output: Lines<BufReader<ChildStdout>>,
+    /// It says the states of its connection, which are what is looked at.
+    says_states: bool,
 }
 
 pub(super) fn pion_names() -> Vec<String> {
@@ -44,21 +47,29 @@ pub(super) async fn run(name: &str) -> anyhow::Result<String> {
         false => Other::aiortc(we_are_client)?,
     };
     let connection = PeerConnection::new(Configuration::default())?;
+    let channels = !other.says_states;
     let channel = match we_are_client {
-        true => answer(&connection, &mut other).await?,
-        false => offer(&connection, &mut other).await?,
+        true => answer(&connection, &mut other, channels).await?,
+        false => Some(offer(&connection, &mut other).await?).filter(|_| channels),
     };
-    soon("the channel to open", channel.opened()).await??;
-    channel.send("hello").await?;
-    let heard = soon("the answer", channel.recv()).await?;
-    ensure!(
-        heard == Some(Message::from("heard hello")),
-        "we heard {heard:?}"
-    );
+    match channel {
+        Some(channel) => exchange(&channel).await?,
+        None => soon("both to be connected", other.connects(&connection)).await??,
+    }
     connection.close();
     other.end().await?;
     let role = if we_are_client { "Client" } else { "Server" };
     heard::connected(&["DTLS 1.2", role])
+}
+
+/// A word goes each way.
+async fn exchange(channel: &DataChannel) -> anyhow::Result<()> {
+    soon("the channel to open", channel.opened()).await??;
+    channel.send("hello").await?;
+    let heard = soon("the answer", channel.recv()).await?;
+    let expected = Some(Message::from("heard hello"));
+    ensure!(heard == expected, "we heard {heard:?}");
+    Ok(())
 }
 
 async fn offer(connection: &PeerConnection, other: &mut Other) -> anyhow::Result<DataChannel> {
@@ -70,15 +81,22 @@ async fn offer(connection: &PeerConnection, other: &mut Other) -> anyhow::Result
     Ok(channel)
 }
 
-async fn answer(connection: &PeerConnection, other: &mut Other) -> anyhow::Result<DataChannel> {
+async fn answer(
+    connection: &PeerConnection,
+    other: &mut Other,
+    channels: bool,
+) -> anyhow::Result<Option<DataChannel>> {
     connection
         .set_remote_description(other.hears().await?)
         .await?;
     describe(connection, other).await?;
+    if !channels {
+        return Ok(None);
+    }
     let arrived = async {
         while let Some(event) = connection.next_event().await {
             if let Event::DataChannel(channel) = event {
-                return Ok(channel);
+                return Ok(Some(channel));
             }
         }
         bail!("it ended before a channel came")
@@ -119,7 +137,10 @@ impl Other {
         ensure!(built.status.success(), "Pion does not build: {said}");
         let mut command = Command::new(place.join("peer"));
         command.arg(if offers { "offer" } else { "answer" });
-        Self::start(command)
+        Ok(Self {
+            says_states: true,
+            ..Self::start(command)?
+        })
     }
 
     fn aiortc(offers: bool) -> anyhow::Result<Self> {
@@ -140,6 +161,7 @@ impl Other {
             child,
             input,
             output,
+            says_states: false,
         })
     }
 
@@ -153,6 +175,20 @@ impl Other {
         let line = soon("its description", self.output.next_line()).await??;
         let line = line.context("it ended before it described itself")?;
         Ok(serde_json::from_str(&line)?)
+    }
+
+    /// Until both ends have said that they are connected: by ICE and DTLS.
+    async fn connects(&mut self, connection: &PeerConnection) -> anyhow::Result<()> {
+        while let Some(line) = self.output.next_line().await? {
+            if line.contains("\"connected\"") {
+                break;
+            }
+        }
+        while connection.connection_state() != PeerConnectionState::Connected {
+            let event = connection.next_event().await;
+            event.context("our connection ended")?;
+        }
+        Ok(())
     }
 
     /// It ends when its input does.

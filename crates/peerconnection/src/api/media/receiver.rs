@@ -1,10 +1,10 @@
 //! `RTCRtpReceiver`.
 
-use std::{fmt, sync::Arc};
+use std::{fmt, sync::Arc, time::Duration};
 
 use super::track::MediaStreamTrack;
 use crate::{
-    MediaKind, RtpCapabilities, RtpReceiveParameters,
+    Error, MediaKind, RtpCapabilities, RtpReceiveParameters, RtpSource,
     api::{DtlsTransport, engine_lock::KeepOpen},
     engine::{self, TransceiverId},
 };
@@ -58,6 +58,24 @@ impl RtpReceiver {
     pub fn parameters(&self) -> RtpReceiveParameters {
         let connection = self.keep_open.connection();
         connection.get(|engine| engine.receive_parameters(self.id))
+    }
+
+    /// `getSynchronizationSources()` and `getContributingSources()`: who was heard in the last ten seconds, the newest first.
+    #[must_use]
+    pub fn sources(&self) -> Vec<RtpSource> {
+        let connection = self.keep_open.connection();
+        connection.with(|state| state.engine.sources(state.carrier.now(), self.id))
+    }
+
+    /// Sets `jitterBufferTarget`: how long frames wait at least before they are given to readers. `None` leaves it to what the path
+    /// does.
+    ///
+    /// # Errors
+    ///
+    /// `Type`, where W3C has a `RangeError`, above 4 s; `InvalidState` when the transceiver is not in the connection any more.
+    pub fn set_jitter_buffer_target(&self, target: Option<Duration>) -> Result<(), Error> {
+        let connection = self.keep_open.connection();
+        connection.verb(|engine, _| engine.set_jitter_buffer_target(self.id, target))
     }
 
     /// The rids that the peer sends, in the order of their lanes; empty without simulcast.

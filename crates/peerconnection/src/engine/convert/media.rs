@@ -1,5 +1,7 @@
 //! What is negotiated of media, as RTP and W3C have it.
 
+use std::time::{Instant, SystemTime};
+
 use oxirtc_jsep as jsep;
 use oxirtc_rtp::{
     self as rtp,
@@ -9,7 +11,7 @@ use oxirtc_rtp::{
 use super::codec::{feedbacks, formats, media_kind};
 use crate::{
     Error, ErrorKind, MediaKind, RtcpParameters, RtpCapabilities, RtpCodec, RtpCodecParameters,
-    RtpHeaderExtensionParameters, RtpReceiveParameters, RtpTransceiverDirection,
+    RtpHeaderExtensionParameters, RtpReceiveParameters, RtpSource, RtpTransceiverDirection,
 };
 
 /// What we can do with a kind of media, in the order in which we prefer it.
@@ -245,6 +247,24 @@ pub(in crate::engine) fn shown_receive_parameters(
         },
         codecs: shown_codecs(kind, &it.codecs),
     })
+}
+
+/// [5.3-05] [5.3-06] Who was heard; `now` is a moment by both clocks.
+pub(in crate::engine) fn shown_source(
+    source: rtp::Source,
+    (now, wall): (Instant, SystemTime),
+) -> RtpSource {
+    let ago = now.saturating_duration_since(source.at);
+    RtpSource {
+        source: source.source,
+        contributes: source.contributes,
+        at: wall.checked_sub(ago).unwrap_or(wall),
+        rtp_timestamp: source.timestamp,
+        audio_level: source.level.map(|level| match level {
+            127 => 0.0,
+            level => 10_f64.powf(-f64::from(level) / 20.0),
+        }),
+    }
 }
 
 /// Media of a kind, for a negotiator.

@@ -10,7 +10,7 @@ use super::{
     sctp::{Agreed, Leaving, Sctp, SctpView},
 };
 use crate::{
-    Error, ErrorDetail, SctpTransportState,
+    CongestionControl, Error, ErrorDetail, SctpTransportState,
     engine::{
         ids::TransportId,
         task::{Event, Tasks},
@@ -320,6 +320,11 @@ impl Limits {
         sctp::Config::default()
             .ports(local, remote)
             .receive_window(self.receive_window)
+            .congestion_control(match self.congestion_control {
+                CongestionControl::NewReno => sctp::CongestionControl::NewReno,
+                CongestionControl::Cubic => sctp::CongestionControl::Cubic,
+                CongestionControl::Bbr => sctp::CongestionControl::Bbr,
+            })
             .max_message_size(self.max_message_size as usize)
     }
 }

@@ -24,7 +24,7 @@ use self::{
     sctp::{Leaving, Sctp},
 };
 use super::{convert, ids::ChannelId, task::Tasks};
-use crate::{DataChannelInit, Error, Settings, label::Label};
+use crate::{CongestionControl, DataChannelInit, Error, Settings, label::Label};
 
 /// The channels of a connection, and what carries them.
 pub(super) struct Data {
@@ -46,6 +46,7 @@ struct Limits {
     max_message_size: u32,
     max_outgoing_message_size: u64,
     receive_window: u32,
+    congestion_control: CongestionControl,
     send_buffer: usize,
 }
 
@@ -55,6 +56,7 @@ impl Data {
             max_message_size: settings.announced_message_size(),
             max_outgoing_message_size: settings.max_outgoing_message_size,
             receive_window: settings.receive_window,
+            congestion_control: settings.congestion_control,
             send_buffer: settings.send_buffer,
         };
         let config = datachannel::Config::new()

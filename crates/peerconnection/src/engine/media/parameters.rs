@@ -112,21 +112,17 @@ pub(super) fn checked(
 }
 
 fn check_ranges(kind: MediaKind, encodings: &mut [RtpEncodingParameters]) -> Result<(), Error> {
+    // What is no number is within no range.
+    let below = |value: Option<f64>, least: f64| value.is_some_and(|it| it.is_nan() || it < least);
     for encoding in encodings {
         if kind == MediaKind::Audio {
             encoding.scale_resolution_down_by = None;
             encoding.max_framerate = None;
         }
-        if encoding
-            .scale_resolution_down_by
-            .is_some_and(|it| it.is_nan() || it < 1.0)
-        {
+        if below(encoding.scale_resolution_down_by, 1.0) {
             return Err(out_of_range("a picture is never made larger"));
         }
-        if encoding
-            .max_framerate
-            .is_some_and(|it| it.is_nan() || it < 0.0)
-        {
+        if below(encoding.max_framerate, 0.0) {
             return Err(out_of_range("a frame rate is never below 0"));
         }
     }

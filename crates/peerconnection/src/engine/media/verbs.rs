@@ -1,13 +1,13 @@
 //! W3C's verbs about tracks and transceivers (§5.1, §5.2, §5.4).
 
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use oxirtc_jsep as jsep;
 use oxirtc_rtp::Delivery;
 
 use super::{batch::MediaBatch, transceivers::MediaTransceiver, view::TransceiverView};
 use crate::{
-    EncodedFrame, Error, ErrorKind, MediaKind, RtpCodec, RtpEncodingParameters,
+    EncodedFrame, Error, ErrorKind, MediaKind, RtpCodec, RtpEncodingParameters, RtpSource,
     RtpTransceiverDirection,
     engine::{
         Engine, convert,
@@ -329,6 +329,42 @@ impl Engine {
         }
     }
 
+    /// W3C §5.3, `jitterBufferTarget`: how long frames wait at least before they can be read, so that they can be played evenly; `None`
+    /// leaves it to what the path does.
+    ///
+    /// # Errors
+    ///
+    /// `Type`, where W3C has a `RangeError`, above 4 s.
+    pub fn set_jitter_buffer_target(
+        &mut self,
+        id: TransceiverId,
+        target: Option<Duration>,
+    ) -> Result<(), Error> {
+        if target.is_some_and(|it| it > LONGEST_TARGET) {
+            let message = "frames wait 4 seconds at most";
+            return Err(Error::new(ErrorKind::Type, message));
+        }
+        let it = self.media.get_mut(id).ok_or_else(no_transceiver)?;
+        it.receiver.delivery.target = target;
+        let delivery = it.receiver.delivery;
+        if let Some((path, section)) = self.path_of(id) {
+            path.rtp.set_delivery(section, delivery);
+        }
+        Ok(())
+    }
+
+    /// Who was heard on a receiver in the last ten seconds, the newest first (W3C §5.3): those who sent the packets, and those who
+    /// contributed to them.
+    #[must_use]
+    pub fn sources(&self, now: Instant, id: TransceiverId) -> Vec<RtpSource> {
+        let found = self.media.get(id).and_then(|it| {
+            let path = self.transports.by_id(it.on?)?.media.as_deref()?;
+            Some(path.rtp.sources(now, it.section()))
+        });
+        let shown = |it| convert::shown_source(it, self.equipment.wall_at(now));
+        found.into_iter().flatten().map(shown).collect()
+    }
+
     /// The next whole frame of a receiver whose time has come.
     pub fn read_frame(&mut self, now: Instant, id: TransceiverId) -> Option<EncodedFrame> {
         loop {
@@ -390,6 +426,9 @@ impl Engine {
         Ok(())
     }
 }
+
+/// [5.3-07]
+const LONGEST_TARGET: Duration = Duration::from_secs(4);
 
 pub(super) fn no_transceiver() -> Error {
     let message = "the transceiver is not in the connection any more";

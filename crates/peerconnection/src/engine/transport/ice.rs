@@ -55,6 +55,9 @@ impl Transport {
                     pair = Some(convert::shown_pair(&changed));
                 }
                 ice::Event::PathAuthenticated(path) => {
+                    up.routes.push_back(Route::Reserve(convert::path(path)));
+                }
+                ice::Event::PathValidated(path) => {
                     up.routes.push_back(Route::Path(convert::path(path)));
                 }
                 ice::Event::PathReleased(path) => {

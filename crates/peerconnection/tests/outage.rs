@@ -1,0 +1,126 @@
+//! The path is gone for a while: what was sent before, meanwhile and afterwards arrives, whole and in order.
+
+mod pair;
+
+use std::time::Duration;
+
+use oxirtc_netsim::{Link, mbps, ms, secs};
+use oxirtc_peerconnection::{
+    DataChannelInit, DataChannelState, PeerConnectionState,
+    engine::{ChannelEvent, ChannelId, Event},
+};
+use pair::Pair;
+
+/// 20 Mbit/s and 40 ms, where a transfer is under way in both directions.
+struct Transfer {
+    pair: Pair,
+    channels: [ChannelId; 2],
+    sent: u32,
+}
+
+impl Transfer {
+    fn new(seed: u64) -> Self {
+        let link = Link::new(seed).delay(ms(20)).rate(mbps(20));
+        let (pair, channels) = Pair::connected(seed, link, &DataChannelInit::default());
+        let sent = 0;
+        Self {
+            pair,
+            channels,
+            sent,
+        }
+    }
+
+    /// Sends at both ends, every 20 ms or as long as there is room, for a time.
+    fn send_for(&mut self, time: Duration) {
+        let end = self.pair.now + time;
+        while self.pair.now < end {
+            if self.sent_bytes() < 400_000 {
+                for side in 0..2 {
+                    self.pair
+                        .send(side, self.channels[side], contents(self.sent));
+                }
+                self.sent += 1;
+            }
+            self.pair.run(ms(20));
+        }
+    }
+
+    /// What the slower end has not acknowledged.
+    fn sent_bytes(&self) -> u64 {
+        let ends = self.pair.ends.iter();
+        ends.map(|it| it.engine.total_unacknowledged())
+            .max()
+            .unwrap_or(0)
+    }
+
+    fn set_link(&mut self, up: bool) {
+        let address = self.pair.ends[0].address;
+        self.pair.wire.network.set_interface(address, up);
+    }
+
+    /// Waits until all is there; how long that took.
+    fn finish(&mut self) -> Duration {
+        let sent = self.sent as usize;
+        let took = self.pair.until(secs(60), |pair| {
+            pair.ends.iter().all(|end| end.inbox.len() == sent)
+        });
+        for (end, channel) in self.pair.ends.iter().zip(self.channels) {
+            for (number, (_, message)) in (0..).zip(&end.inbox) {
+                assert_eq!(message.as_bytes(), contents(number));
+            }
+            assert_eq!(end.state(channel), DataChannelState::Open);
+            let closed = |event: &Event| matches!(event, Event::Channel(_, ChannelEvent::Close));
+            assert!(!end.tasks.iter().flatten().any(closed));
+            assert_eq!(
+                end.engine.connection_state(),
+                PeerConnectionState::Connected
+            );
+        }
+        took
+    }
+}
+
+/// From 10 bytes to ten packets.
+fn contents(number: u32) -> Vec<u8> {
+    vec![number as u8; 10 + (number as usize * 997) % 11_000]
+}
+
+/// RFC 7675 §5.1: consent outlives them, and with it the association.
+#[test]
+fn an_outage_of_up_to_25_seconds_loses_nothing() {
+    for (seed, outage) in (1..).zip([1, 2, 5, 10, 17, 25]) {
+        let mut transfer = Transfer::new(seed);
+        transfer.send_for(secs(1));
+        transfer.set_link(false);
+        transfer.send_for(secs(outage));
+        transfer.set_link(true);
+        transfer.send_for(secs(1));
+        let took = transfer.finish();
+        assert!(
+            took < secs(8),
+            "{outage} s: {took:?} after the path was back"
+        );
+    }
+}
+
+/// Beyond consent, only an ICE restart leads out; SCTP has waited for it.
+#[test]
+fn an_ice_restart_after_31_seconds_loses_nothing() {
+    for side in [0, 1] {
+        let mut transfer = Transfer::new(7);
+        transfer.send_for(secs(1));
+        transfer.set_link(false);
+        transfer.send_for(secs(31));
+        for end in &transfer.pair.ends {
+            assert_ne!(
+                end.engine.connection_state(),
+                PeerConnectionState::Connected
+            );
+        }
+        transfer.set_link(true);
+        transfer.pair.ends[side].engine.restart_ice();
+        transfer.pair.negotiate(side).unwrap();
+        transfer.send_for(secs(1));
+        transfer.finish();
+    }
+}

@@ -1,0 +1,296 @@
+//! Two engines exchange media over a simulated network: what descriptions change, what is told, and what loss does.
+#![expect(clippy::unwrap_used, reason = "a test stops where it is wrong")]
+
+mod pair;
+
+use std::time::Duration;
+
+use oxirtc_netsim::{Link, ms, percent};
+use oxirtc_peerconnection::{
+    Codec, DataChannelInit, EncodedFrame, ErrorKind, MediaKind, RtpTransceiverDirection,
+    engine::{Cutter, Event, TrackId, TransceiverId, TransceiverInit},
+};
+use pair::Pair;
+
+const ONE: TrackId = TrackId(1);
+const TWO: TrackId = TrackId(2);
+
+/// A pair whose side 0 sends a kind of media to side 1, with the transceivers at both ends.
+fn sending(link: Link, kind: MediaKind) -> (Pair, [TransceiverId; 2]) {
+    let mut pair = Pair::new(3, link);
+    let here = pair.ends[0]
+        .engine
+        .add_track(kind, ONE, vec!["stream".to_owned()])
+        .unwrap();
+    pair.negotiate(0).unwrap();
+    pair.until(Duration::from_secs(20), |pair| {
+        pair.ends.iter().all(pair::End::is_connected)
+    });
+    let there = pair.ends[1].engine.transceivers().next().unwrap().id();
+    pair.ends[1].engine.set_delivery(there, true, false);
+    (pair, [here, there])
+}
+
+/// A camera of side 0: its pictures are full of their number.
+#[derive(Default)]
+struct Camera {
+    cutter: Cutter,
+    count: u32,
+    started: bool,
+    /// Requests that were answered.
+    answered: usize,
+}
+
+impl Camera {
+    /// Films for so many pictures, 30 a second; gives those that came whole at the other end.
+    fn film(&mut self, pair: &mut Pair, [here, there]: [TransceiverId; 2], pictures: u32) -> u32 {
+        let mut whole = 0;
+        for _ in 0..pictures {
+            let asked = asked(pair, here);
+            let key = !std::mem::replace(&mut self.started, true) || asked > self.answered;
+            self.answered = asked;
+            let mut payload = vec![self.count as u8; if key { 12_000 } else { 3000 }];
+            payload[..10].copy_from_slice(&[u8::from(!key), 0, 0, 0x9d, 1, 0x2a, 64, 1, 180, 0]);
+            let mut frame = EncodedFrame::new(Codec::Vp8, payload);
+            let now = pair.now;
+            frame.captured = Some(now);
+            let batch = self.cutter.cut_frame(now, 0, &frame).unwrap();
+            pair.ends[0].engine.write(now, here, &batch);
+            self.count += 1;
+            pair.run(ms(33));
+            whole += read(pair, there);
+        }
+        whole
+    }
+}
+
+fn read(pair: &mut Pair, there: TransceiverId) -> u32 {
+    let now = pair.now;
+    let mut whole = 0;
+    while let Some(frame) = pair.ends[1].engine.read_frame(now, there) {
+        let content = &frame.payload[10..];
+        assert!(content.iter().all(|it| *it == content[0]), "mixed content");
+        whole += 1;
+    }
+    whole
+}
+
+/// How many key frames side 1 has asked for.
+fn asked(pair: &Pair, here: TransceiverId) -> usize {
+    let wanted = |event: &&Event| matches!(event, Event::KeyframeRequested { transceiver, .. } if *transceiver == here);
+    pair.ends[0].tasks.iter().flatten().filter(wanted).count()
+}
+
+/// What was told of tracks at a side, from that task on.
+fn told(pair: &Pair, side: usize, from: usize) -> Vec<String> {
+    let word = |event: &Event| match event {
+        Event::SignalingStateChange(_) => Some("signaling".to_owned()),
+        Event::Track { streams, .. } => Some(format!("track {streams:?}")),
+        Event::StreamChange { stream, added, .. } => Some(format!(
+            "{} {stream}",
+            if *added { "add" } else { "remove" }
+        )),
+        Event::TrackMute(_, true) => Some("mute".to_owned()),
+        Event::TrackMute(_, false) => Some("unmute".to_owned()),
+        Event::TrackEnded(_) => Some("ended".to_owned()),
+        _ => None,
+    };
+    let tasks = pair.ends[side].tasks.iter().skip(from);
+    tasks.flatten().filter_map(word).collect()
+}
+
+/// RTX repairs what the path loses: nearly all pictures come whole, and none is of mixed content.
+#[test]
+fn pictures_come_whole_over_a_path_that_loses_some() {
+    let link = Link::new(1).delay(ms(25)).loss(percent(10));
+    let (mut pair, ids) = sending(link, MediaKind::Video);
+    let mut camera = Camera::default();
+    let mut whole = camera.film(&mut pair, ids, 150);
+    pair.run(Duration::from_secs(1));
+    whole += read(&mut pair, ids[1]);
+    assert!(whole >= 135, "{whole} of 150");
+}
+
+/// [4.4.1.6-44] [5.1.1-01] [5.1.1-05] [5.1.1-07] [9.3-01] Tracks are told in W3C's order, muted until something comes; who holds
+/// mutes, and whoever goes on does so with the numbers that it had.
+#[test]
+fn hold_and_resume() {
+    let (mut pair, ids) = sending(Link::new(1).delay(ms(10)), MediaKind::Video);
+    let expected = ["signaling", "add stream", "track [\"stream\"]", "signaling"];
+    assert_eq!(told(&pair, 1, 0), expected);
+    let mut camera = Camera::default();
+    assert!(camera.film(&mut pair, ids, 10) >= 8);
+    assert_eq!(told(&pair, 1, 0).last().unwrap(), "unmute");
+    let before = pair.ends[1].tasks.len();
+    let inactive = RtpTransceiverDirection::Inactive;
+    pair.ends[0].engine.set_direction(ids[0], inactive).unwrap();
+    pair.negotiate(0).unwrap();
+    assert_eq!(
+        told(&pair, 1, before),
+        ["signaling", "mute", "remove stream", "signaling"]
+    );
+    assert_eq!(camera.film(&mut pair, ids, 5), 0, "nothing is sent on hold");
+    let before = pair.ends[1].tasks.len();
+    let active = RtpTransceiverDirection::SendRecv;
+    pair.ends[0].engine.set_direction(ids[0], active).unwrap();
+    pair.negotiate(0).unwrap();
+    assert_eq!(
+        told(&pair, 1, before),
+        ["signaling", "add stream", "track [\"stream\"]", "signaling"]
+    );
+    // The same keys and SSRC: numbers that began anew would be replays.
+    assert!(camera.film(&mut pair, ids, 30) >= 20);
+    assert_eq!(told(&pair, 1, before).last().unwrap(), "unmute");
+}
+
+/// [5.4-06] [5.4-07] [5.4-08] A transceiver that is stopped ends at the other end when that is negotiated.
+#[test]
+fn stop() {
+    let (mut pair, ids) = sending(Link::new(1).delay(ms(10)), MediaKind::Video);
+    let mut camera = Camera::default();
+    camera.film(&mut pair, ids, 5);
+    let before = pair
+        .ends
+        .iter()
+        .map(|it| it.tasks.len())
+        .collect::<Vec<_>>();
+    let now = pair.now;
+    pair.ends[0].engine.stop_transceiver(now, ids[0]).unwrap();
+    pair.ends[0].engine.stop_transceiver(now, ids[0]).unwrap();
+    pair.step();
+    assert_eq!(told(&pair, 0, before[0]), ["ended"]);
+    let stopped = RtpTransceiverDirection::Stopped;
+    let here = pair.ends[0].engine.transceiver(ids[0]).unwrap();
+    assert_eq!(here.direction(), stopped);
+    let refused = pair.ends[0].engine.set_direction(ids[0], stopped);
+    assert_eq!(refused.unwrap_err().kind(), ErrorKind::InvalidState);
+    pair.negotiate(0).unwrap();
+    pair.step();
+    let there = told(&pair, 1, before[1]);
+    assert_eq!(
+        there.iter().filter(|it| *it == "ended").count(),
+        1,
+        "{there:?}"
+    );
+    assert_eq!(camera.film(&mut pair, ids, 3), 0);
+    for end in &pair.ends {
+        assert_eq!(end.engine.transceivers().count(), 0, "its section is free");
+    }
+}
+
+/// Sound, pictures and data share one transport and one association.
+#[test]
+fn everything_in_one_bundle() {
+    let mut pair = Pair::new(5, Link::new(1).delay(ms(10)));
+    let engine = &mut pair.ends[0].engine;
+    let video = engine.add_track(MediaKind::Video, ONE, Vec::new()).unwrap();
+    engine.add_track(MediaKind::Audio, TWO, Vec::new()).unwrap();
+    let again = engine.add_track(MediaKind::Audio, TWO, Vec::new());
+    assert_eq!(again.unwrap_err().kind(), ErrorKind::InvalidAccess);
+    let channels = pair.connect(&DataChannelInit::default());
+    let transports = pair.ends[0].engine.transports().count();
+    assert_eq!(transports, 1);
+    let there = pair.ends[1].engine.transceivers().next().unwrap().id();
+    pair.ends[1].engine.set_delivery(there, true, false);
+    for number in 0..50_u32 {
+        pair.send(0, channels[0], vec![number as u8; 10_000]);
+    }
+    let mut camera = Camera::default();
+    let whole = camera.film(&mut pair, [video, there], 60);
+    assert!(whole >= 55, "{whole} of 60");
+    assert_eq!(pair.ends[1].messages(channels[1]).len(), 50);
+}
+
+/// [7.2-02] [7.2-03] [7.2-05] [7.2-06] [7.2-07] [7.3-01] Tones are told as they begin, and go out though nothing is written.
+#[test]
+fn tones() {
+    let (mut pair, ids) = sending(Link::new(1).delay(ms(10)), MediaKind::Audio);
+    let insert = |pair: &mut Pair, tones: &str| {
+        let now = pair.now;
+        let engine = &mut pair.ends[0].engine;
+        engine.insert_dtmf(now, ids[0], tones, ms(100), ms(70))
+    };
+    let wrong = insert(&mut pair, "1x").unwrap_err();
+    assert_eq!(wrong.kind(), ErrorKind::InvalidCharacter);
+    insert(&mut pair, "1a").unwrap();
+    assert_eq!(pair.ends[0].engine.tone_buffer(ids[0]), "A");
+    let sent = pair.ends[0].engine.counters().datagrams_sent;
+    pair.run(Duration::from_secs(1));
+    assert!(pair.ends[0].engine.counters().datagrams_sent > sent + 8);
+    let tones = |pair: &Pair| -> Vec<String> {
+        let tone = |event: &Event| match event {
+            Event::ToneChange(_, tone) => Some(tone.clone()),
+            _ => None,
+        };
+        pair.ends[0]
+            .tasks
+            .iter()
+            .flatten()
+            .filter_map(tone)
+            .collect()
+    };
+    assert_eq!(tones(&pair), ["1", "A", ""]);
+    assert_eq!(told(&pair, 1, 0).last().unwrap(), "unmute", "they came");
+    // What replaces tones, and what can send none.
+    insert(&mut pair, "222").unwrap();
+    insert(&mut pair, "").unwrap();
+    pair.run(Duration::from_secs(1));
+    assert_eq!(tones(&pair)[3..], ["2", ""]);
+    pair.ends[0].engine.remove_track(ids[0]).unwrap();
+    assert!(!pair.ends[0].engine.can_insert_dtmf(ids[0]));
+    let refused = insert(&mut pair, "1").unwrap_err();
+    assert_eq!(refused.kind(), ErrorKind::InvalidState);
+}
+
+/// [5.2-06] [5.2-09] [5.2-10] [5.2-15] [5.2-16] Parameters are a transaction; an encoding that is not active sends nothing.
+#[test]
+fn parameters() {
+    let (mut pair, ids) = sending(Link::new(1).delay(ms(10)), MediaKind::Video);
+    let now = pair.now;
+    let engine = &mut pair.ends[0].engine;
+    let mut parameters = engine.parameters(ids[0]).unwrap();
+    assert!(
+        parameters
+            .codecs
+            .iter()
+            .any(|it| it.codec.mime_type == "video/VP8")
+    );
+    assert!(parameters.rtcp.cname.is_some());
+    let mut longer = parameters.clone();
+    longer.encodings.push(longer.encodings[0].clone());
+    let refused = engine.set_parameters(now, ids[0], longer);
+    assert_eq!(refused.unwrap_err().kind(), ErrorKind::InvalidModification);
+    parameters.encodings[0].active = false;
+    engine
+        .set_parameters(now, ids[0], parameters.clone())
+        .unwrap();
+    let refused = engine.set_parameters(now, ids[0], parameters);
+    assert_eq!(refused.unwrap_err().kind(), ErrorKind::InvalidState);
+    let mut camera = Camera::default();
+    assert_eq!(camera.film(&mut pair, ids, 5), 0);
+    let engine = &mut pair.ends[0].engine;
+    let mut parameters = engine.parameters(ids[0]).unwrap();
+    parameters.encodings[0].active = true;
+    engine.set_parameters(now, ids[0], parameters).unwrap();
+    camera.started = false;
+    assert!(camera.film(&mut pair, ids, 20) >= 15);
+}
+
+/// [5.1-12] [5.1-14] [5.1-19] What a transceiver is made with.
+#[test]
+fn transceivers_are_made_with_what_is_valid() {
+    let mut pair = Pair::new(1, Link::new(1));
+    let engine = &mut pair.ends[0].engine;
+    let stopped = TransceiverInit {
+        direction: RtpTransceiverDirection::Stopped,
+        ..TransceiverInit::default()
+    };
+    let refused = engine.add_transceiver(MediaKind::Video, None, stopped);
+    assert_eq!(refused.unwrap_err().kind(), ErrorKind::Type);
+    let id = engine
+        .add_transceiver(MediaKind::Video, None, TransceiverInit::default())
+        .unwrap();
+    let made = engine.transceiver(id).unwrap();
+    assert_eq!((made.mid(), made.current_direction()), (None, None));
+    assert_eq!(made.encodings()[0].scale_resolution_down_by, Some(1.0));
+}

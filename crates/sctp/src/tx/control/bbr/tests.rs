@@ -1,0 +1,154 @@
+use super::{super::rate::Rates, *};
+
+const PACKET: usize = 1000;
+
+/// A path that delivers a packet each millisecond, at the earliest a round trip after it left.
+struct Line {
+    now: Instant,
+    start: Instant,
+    trip: Duration,
+    bbr: Bbr,
+    rates: Rates,
+    /// The packets in flight and when they left.
+    flying: std::collections::VecDeque<(u64, Instant)>,
+    next: u64,
+    sent_at: f64,
+    /// Of so many packets one is lost, from then on.
+    losses: Option<u64>,
+    widest: usize,
+    narrowest: usize,
+}
+
+impl Line {
+    #[expect(clippy::disallowed_methods, reason = "a base instant for the test")]
+    fn new(trip: u64) -> Self {
+        let now = Instant::now();
+        Self {
+            now,
+            start: now,
+            trip: Duration::from_millis(trip),
+            bbr: Bbr::new(PACKET, 10 * PACKET),
+            rates: Rates::new(1),
+            flying: std::collections::VecDeque::new(),
+            next: 1,
+            sent_at: 0.0,
+            losses: None,
+            widest: 0,
+            narrowest: usize::MAX,
+        }
+    }
+
+    fn flight(&self) -> usize {
+        self.flying.len() * PACKET
+    }
+
+    fn run(&mut self, time: Duration) {
+        (self.widest, self.narrowest) = (0, usize::MAX);
+        let end = self.now + time;
+        while self.now < end {
+            let mut limited = false;
+            let elapsed = self.now.duration_since(self.start).as_secs_f64();
+            loop {
+                limited = limited || self.flight() + PACKET > self.bbr.window();
+                let due = self.bbr.pacing_rate().is_none() || self.sent_at <= elapsed;
+                if self.flight() + PACKET > self.bbr.window() || !due {
+                    break;
+                }
+                let rate = self.bbr.pacing_rate().unwrap_or(u64::MAX);
+                self.sent_at = self.sent_at.max(elapsed - 0.002) + PACKET as f64 / rate as f64;
+                let before = self.flight();
+                self.flying.push_back((self.next, self.now));
+                self.rates
+                    .sent(self.now, self.next, (before, before + PACKET));
+                self.next += 1;
+            }
+            self.now += Duration::from_millis(1);
+            let arrived = self
+                .flying
+                .pop_front_if(|(_, at)| *at + self.trip <= self.now);
+            if let Some((packet, at)) = arrived {
+                self.judge(packet, at, limited);
+            }
+            self.widest = self.widest.max(self.flight());
+            self.narrowest = self.narrowest.min(self.flight());
+        }
+    }
+
+    fn judge(&mut self, packet: u64, at: Instant, limited: bool) {
+        let gone = self
+            .losses
+            .is_some_and(|every| packet.is_multiple_of(every));
+        let lost = match gone {
+            true => self.rates.lost(PACKET, packet),
+            false => None,
+        };
+        let (acked, newest) = if gone {
+            (0, None)
+        } else {
+            (PACKET, Some(packet))
+        };
+        let verdict = Verdict {
+            now: self.now,
+            sample: self.rates.acked(self.now, acked, newest),
+            acked,
+            flight: self.flight(),
+            round_trip: newest.map(|_| self.now.duration_since(at)),
+            limited,
+            lost: lost.map(|(in_flight, since)| (1, in_flight, since)),
+        };
+        self.bbr.on_verdict(&verdict);
+        self.rates.forget(packet);
+    }
+}
+
+#[test]
+fn the_model_finds_rate_and_length_of_the_path() {
+    let mut line = Line::new(40);
+    line.run(Duration::from_secs(2));
+    assert!(line.bbr.model.full);
+    line.run(Duration::from_secs(2));
+    let rate = line.bbr.model.most();
+    assert!((950_000..1_060_000).contains(&rate), "{rate}");
+    assert_eq!(line.bbr.trip.least, Some(Duration::from_millis(40)));
+    // Twice what the path holds at most, and the path is full.
+    assert!(line.widest <= 100_000, "{}", line.widest);
+    assert!(line.narrowest >= 30_000, "{}", line.narrowest);
+}
+
+/// §5.3.4.3.
+#[test]
+fn a_path_that_has_grown_longer_is_found_out() {
+    let mut line = Line::new(40);
+    line.run(Duration::from_secs(3));
+    line.trip = Duration::from_millis(60);
+    line.run(Duration::from_secs(6));
+    assert!(line.narrowest <= 24_000, "{}", line.narrowest);
+    line.run(Duration::from_secs(6));
+    assert_eq!(line.bbr.trip.least, Some(Duration::from_millis(60)));
+}
+
+/// §5.5.10.2: one loss in a hundred says nothing, one in twenty does.
+#[test]
+fn only_a_large_share_of_losses_bounds_what_is_in_flight() {
+    for (every, bounded) in [(100, false), (20, true)] {
+        let mut line = Line::new(200);
+        line.run(Duration::from_secs(4));
+        line.losses = Some(every);
+        line.run(Duration::from_secs(8));
+        assert_eq!(line.bbr.cycle.ceiling < usize::MAX, bounded, "1 of {every}");
+        let rate = line.bbr.model.bandwidth();
+        assert!(bounded || rate > 800_000, "1 of {every}: {rate}");
+    }
+}
+
+#[test]
+fn a_timeout_leaves_a_packet_and_the_next_answer_brings_the_window_back() {
+    let mut line = Line::new(40);
+    line.run(Duration::from_secs(2));
+    let before = line.bbr.window();
+    line.bbr.on_timeout(line.now, false);
+    line.bbr.on_timeout(line.now, true);
+    assert_eq!(line.bbr.window(), PACKET);
+    line.run(Duration::from_millis(50));
+    assert!(line.bbr.window() >= before / 2, "{}", line.bbr.window());
+}
