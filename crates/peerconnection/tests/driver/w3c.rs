@@ -107,7 +107,7 @@ async fn statistics_wait_for_nothing() {
     let about = near.get_stats(near_channel.clone()).await.unwrap();
     assert!(about.len() < report.len() && about.data_channels().count() == 1);
     // Of another connection's channel there is nothing to tell.
-    let error = far.get_stats(near_channel).await.unwrap_err();
+    let error = far.get_stats(near_channel.clone()).await.unwrap_err();
     assert_eq!(error.kind(), ErrorKind::InvalidAccess);
     near.close();
     let last = near.get_stats(None).await.unwrap();
