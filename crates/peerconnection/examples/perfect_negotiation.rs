@@ -66,9 +66,17 @@ async fn main() -> Result<()> {
     // And later, whenever one likes.
     here.restart_ice();
     there.restart_ice();
-    tokio::time::sleep(Duration::from_millis(500)).await;
-    anyhow::ensure!(here.signaling_state() == SignalingState::Stable);
-    anyhow::ensure!(there.signaling_state() == SignalingState::Stable);
+    let renewed = async {
+        // Their tasks have seen the restarts by then.
+        tokio::time::sleep(Duration::from_millis(500)).await;
+        while [&here, &there]
+            .iter()
+            .any(|it| it.signaling_state() != SignalingState::Stable)
+        {
+            tokio::time::sleep(Duration::from_millis(50)).await;
+        }
+    };
+    tokio::time::timeout(Duration::from_secs(10), renewed).await?;
     here.close();
     there.close();
     for task in tasks {
@@ -90,7 +98,7 @@ impl Peer {
         }
     }
 
-    async fn handle_event(&mut self, event: Event) -> Result<()> {
+    async fn handle_event(&self, event: Event) -> Result<()> {
         match event {
             Event::NegotiationNeeded => self.describe().await?,
             Event::IceCandidate(candidate) => {
