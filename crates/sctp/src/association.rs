@@ -457,6 +457,12 @@ impl Association {
         self.tx.recovery.rtt.hint(round_trip);
     }
 
+    /// As [`Config::zero_checksum`], for a user who learns only later what his peer can take. It counts for packets that
+    /// open the association after this, so it comes before [`connect`](Self::connect).
+    pub fn set_zero_checksum(&mut self, accept: bool) {
+        self.config.zero_checksum = accept;
+    }
+
     /// Ends the association at once: the next packet is an ABORT that carries `reason`.
     pub fn abort(&mut self, _now: Instant, reason: &str) {
         let started = self.state != State::Closed;

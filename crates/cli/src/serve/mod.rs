@@ -1,7 +1,9 @@
 //! `oxirtc serve`: the page, and a peer for each visitor.
 
+use std::future::poll_fn;
 use std::net::SocketAddr;
 use std::sync::Arc;
+use std::task::Poll;
 use std::time::Duration;
 
 use anyhow::Context as _;
@@ -56,9 +58,16 @@ pub(crate) async fn run(arguments: Arguments) -> anyhow::Result<Outcome> {
         ending: ending.clone(),
     };
     let seats = server.seats.clone();
+    let mut interrupt = Box::pin(tokio::signal::ctrl_c());
+    // Ctrl-C is heard from the first poll on, which comes before anybody is told that we are here.
+    let early = poll_fn(|context| Poll::Ready(interrupt.as_mut().poll(context))).await;
     announce(address);
     tokio::spawn(async move {
-        if let Err(error) = tokio::signal::ctrl_c().await {
+        let heard = match early {
+            Poll::Ready(heard) => heard,
+            Poll::Pending => interrupt.await,
+        };
+        if let Err(error) = heard {
             log::error!("Ctrl-C cannot be heard: {error}");
             std::future::pending::<()>().await;
         }

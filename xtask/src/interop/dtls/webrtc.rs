@@ -1,12 +1,12 @@
-//! Pion and aiortc at DTLS 1.2, through whole connections: either side offers, and so each is client once. With
-//! aiortc a word goes each way; of Pion both ends are to be connected.
+//! Pion and aiortc at DTLS 1.2, through whole connections: either side offers, and so each is client once, and
+//! a word goes each way.
 
 use std::{path::PathBuf, process::Stdio, time::Duration};
 
 use anyhow::{Context as _, bail, ensure};
 use oxirtc_peerconnection::{
     Configuration, DataChannel, DataChannelInit, Event, IceGatheringState, Message, PeerConnection,
-    PeerConnectionState, SessionDescription,
+    SessionDescription,
 };
 use tokio::{
     io::{AsyncBufReadExt as _, AsyncWriteExt as _, BufReader, Lines},
@@ -21,8 +21,6 @@ struct Other {
     child: Child,
     input: ChildStdin,
     output: Lines<BufReader<ChildStdout>>,
-    /// It says the states of its connection, which are what is looked at.
-    says_states: bool,
 }
 
 pub(super) fn pion_names() -> Vec<String> {
@@ -47,15 +45,11 @@ pub(super) async fn run(name: &str) -> anyhow::Result<String> {
         false => Other::aiortc(we_are_client)?,
     };
     let connection = PeerConnection::new(Configuration::default())?;
-    let channels = !other.says_states;
     let channel = match we_are_client {
-        true => answer(&connection, &mut other, channels).await?,
-        false => Some(offer(&connection, &mut other).await?).filter(|_| channels),
+        true => answer(&connection, &mut other).await?,
+        false => offer(&connection, &mut other).await?,
     };
-    match channel {
-        Some(channel) => exchange(&channel).await?,
-        None => soon("both to be connected", other.connects(&connection)).await??,
-    }
+    exchange(&channel).await?;
     connection.close();
     other.end().await?;
     let role = if we_are_client { "Client" } else { "Server" };
@@ -81,22 +75,15 @@ async fn offer(connection: &PeerConnection, other: &mut Other) -> anyhow::Result
     Ok(channel)
 }
 
-async fn answer(
-    connection: &PeerConnection,
-    other: &mut Other,
-    channels: bool,
-) -> anyhow::Result<Option<DataChannel>> {
+async fn answer(connection: &PeerConnection, other: &mut Other) -> anyhow::Result<DataChannel> {
     connection
         .set_remote_description(other.hears().await?)
         .await?;
     describe(connection, other).await?;
-    if !channels {
-        return Ok(None);
-    }
     let arrived = async {
         while let Some(event) = connection.next_event().await {
             if let Event::DataChannel(channel) = event {
-                return Ok(Some(channel));
+                return Ok(channel);
             }
         }
         bail!("it ended before a channel came")
@@ -137,10 +124,7 @@ impl Other {
         ensure!(built.status.success(), "Pion does not build: {said}");
         let mut command = Command::new(place.join("peer"));
         command.arg(if offers { "offer" } else { "answer" });
-        Ok(Self {
-            says_states: true,
-            ..Self::start(command)?
-        })
+        Self::start(command)
     }
 
     fn aiortc(offers: bool) -> anyhow::Result<Self> {
@@ -161,7 +145,6 @@ impl Other {
             child,
             input,
             output,
-            says_states: false,
         })
     }
 
@@ -175,20 +158,6 @@ impl Other {
         let line = soon("its description", self.output.next_line()).await??;
         let line = line.context("it ended before it described itself")?;
         Ok(serde_json::from_str(&line)?)
-    }
-
-    /// Until both ends have said that they are connected: by ICE and DTLS.
-    async fn connects(&mut self, connection: &PeerConnection) -> anyhow::Result<()> {
-        while let Some(line) = self.output.next_line().await? {
-            if line.contains("\"connected\"") {
-                break;
-            }
-        }
-        while connection.connection_state() != PeerConnectionState::Connected {
-            let event = connection.next_event().await;
-            event.context("our connection ended")?;
-        }
-        Ok(())
     }
 
     /// It ends when its input does.

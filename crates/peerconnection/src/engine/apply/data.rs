@@ -52,7 +52,8 @@ impl Engine {
             self.data.set_role(role);
         }
         if transport.is_secure() {
-            self.data.connect(now, transport.round_trip());
+            self.data
+                .connect(now, transport.round_trip(), transport.is_recent());
         }
     }
 

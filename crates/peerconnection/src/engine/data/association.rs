@@ -91,9 +91,15 @@ impl Data {
         }
     }
 
-    /// DTLS is connected: both ends begin.
-    pub(in crate::engine) fn connect(&mut self, now: Instant, round_trip: Option<Duration>) {
+    /// DTLS is connected: both ends begin. A `recent` peer skips a parameter that it does not know.
+    pub(in crate::engine) fn connect(
+        &mut self,
+        now: Instant,
+        round_trip: Option<Duration>,
+        recent: bool,
+    ) {
         if let Some(association) = self.live() {
+            association.set_zero_checksum(recent);
             if let Some(round_trip) = round_trip {
                 association.set_round_trip(round_trip);
             }
@@ -320,6 +326,7 @@ impl Limits {
         sctp::Config::default()
             .ports(local, remote)
             .receive_window(self.receive_window)
+            .zero_checksum(false)
             .congestion_control(match self.congestion_control {
                 CongestionControl::NewReno => sctp::CongestionControl::NewReno,
                 CongestionControl::Cubic => sctp::CongestionControl::Cubic,

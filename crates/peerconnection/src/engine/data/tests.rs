@@ -39,7 +39,7 @@ impl Wire {
         data.create(ON, [1; 32]);
         data.negotiate(now, ON, PORTS, remote_limit);
         data.set_role(datachannel::Role::Server);
-        data.connect(now, None);
+        data.connect(now, None, true);
         let config = sctp::Config::default().receive_window(32 << 20);
         let mut peer = sctp::Association::new(config, [2; 32], now);
         peer.connect(now);
@@ -178,7 +178,7 @@ fn the_peer_hears_of_an_end_that_is_ours() {
     assert_eq!(wire.state(wire.announced()[0]), DataChannelState::Closed);
     // Another association can follow on the same transport; the old one does not disturb it.
     wire.data.renew(wire.now, [3; 32], &mut wire.tasks);
-    wire.data.connect(wire.now, None);
+    wire.data.connect(wire.now, None, true);
     wire.peer = sctp::Association::new(sctp::Config::default(), [4; 32], wire.now);
     wire.peer.connect(wire.now);
     wire.pass(Duration::from_secs(5));

@@ -58,7 +58,7 @@ impl Transport {
                         log::warn!("{}: DTLS has agreed on no keys for media", self.label);
                     }
                     if up.data.is_on(self.id) {
-                        up.data.connect(now, self.round_trip());
+                        up.data.connect(now, self.round_trip(), self.is_recent());
                     }
                 }
                 dtls::Event::Closed { by } => {
