@@ -251,7 +251,9 @@ impl Game {
                     self.pair.forge(to, path, bytes);
                 }
             }
-            Operation::Close(end) => pair.with(end, |peer, now| peer.agent.close(now, &mut peer.set)),
+            Operation::Close(end) => {
+                pair.with(end, |peer, now| peer.agent.close(now, &mut peer.set))
+            }
             _ => {}
         }
     }
