@@ -55,6 +55,9 @@ impl Offer<'_> {
         if planned.iter().any(|it| it.lines.is_some()) {
             writer.attribute(&Attribute::ExtMapAllowMixed);
         }
+        if live.len() > 1 {
+            fingerprints(&mut writer, self.config);
+        }
         let mut described = BTreeSet::new();
         for (index, Planned { section, lines, .. }) in planned.iter().enumerate() {
             if !section.live {
@@ -236,6 +239,10 @@ impl Answer<'_> {
         if fates.iter().enumerate().any(mixed) {
             writer.attribute(&Attribute::ExtMapAllowMixed);
         }
+        let rejected = |fate: &&Fate| matches!(fate, Fate::Rejected);
+        if fates.len() - fates.iter().filter(rejected).count() > 1 {
+            fingerprints(&mut writer, self.config);
+        }
         let both = self.agreement.sections.iter().zip(&self.offer.entries);
         for (index, ((section, entry), fate)) in both.zip(&fates).enumerate() {
             let named = entry.mid.is_some();
@@ -352,12 +359,18 @@ fn transport(writer: &mut Writer, credentials: &Credentials, config: &Config, se
     writer
         .attribute(&Attribute::IceUfrag(&credentials.ufrag))
         .attribute(&Attribute::IcePwd(&credentials.password));
+    fingerprints(writer, config);
+    writer.attribute(&Attribute::Setup(setup));
+}
+
+/// Who we are. Where there are several sections it stands at session level too: a section without an address of its own has none,
+/// and Firefox ends where it finds none for a section.
+fn fingerprints(writer: &mut Writer, config: &Config) {
     for Fingerprint { algorithm, value } in &config.fingerprints {
         let bytes: Vec<_> = value.iter().map(|byte| format!("{byte:02X}")).collect();
         let bytes = bytes.join(":");
         writer.line('a', format_args!("fingerprint:{algorithm} {bytes}"));
     }
-    writer.attribute(&Attribute::Setup(setup));
 }
 
 /// The session level but for groups.

@@ -28,8 +28,6 @@ pub(crate) enum Kind {
 pub(crate) enum Preferences {
     /// Real addresses in candidates, as after a permission for the microphone.
     Open,
-    /// As `Open`, with a camera and a microphone that are used.
-    Camera,
     /// As `Open`, and DTLS 1.2 at most, which Firefox alone has a preference for.
     Dtls12,
     /// What a visitor has who never changed a setting: `.local` names only.

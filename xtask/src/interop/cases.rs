@@ -38,17 +38,7 @@ pub(crate) async fn run(kind: Kind, only: Vec<String>) -> anyhow::Result<()> {
     let wanted = |case: &&Case| matches(&only, case.name);
     let start = Instant::now();
     let mut count = Count::default();
-    for preferences in [
-        Preferences::Open,
-        Preferences::Camera,
-        Preferences::Dtls12,
-        Preferences::Default,
-    ] {
-        // The page's process of Firefox 153 ends when it takes our answer to audio and video, and why is not found yet. There
-        // these run when they are asked for by name.
-        if preferences == Preferences::Camera && kind == Kind::Firefox && only.is_empty() {
-            continue;
-        }
+    for preferences in [Preferences::Open, Preferences::Dtls12, Preferences::Default] {
         if preferences == Preferences::Dtls12 && kind != Kind::Firefox {
             continue;
         }
@@ -159,10 +149,10 @@ const CASES: &[Case] = cases! {
     Open 40 "browser_closes_connection" close::browser_closes_connection;
     Open 90 "ice_restart_by_browser_in_transfer" restart::by_browser;
     Open 90 "ice_restart_by_us_in_transfer" restart::by_us;
-    Camera 60 "camera_and_microphone_vp8_opus" media::echo_vp8;
-    Camera 60 "camera_and_microphone_vp9_g722" media::echo_vp9;
-    Camera 60 "camera_and_microphone_av1_pcmu" media::echo_av1;
-    Camera 60 "camera_and_microphone_h264_pcma" media::echo_h264;
+    Open 60 "camera_and_microphone_vp8_opus" media::echo_vp8;
+    Open 60 "camera_and_microphone_vp9_g722" media::echo_vp9;
+    Open 60 "camera_and_microphone_av1_pcmu" media::echo_av1;
+    Open 60 "camera_and_microphone_h264_pcma" media::echo_h264;
     Open 60 "tab_closed" close::tab_closed;
     Open 120 "serve_page" async |suite: &Suite| serve::page(&suite.browser, &suite.file_name("serve"), false).await;
     Default 120 "serve_page_default_preferences" async |suite: &Suite| {

@@ -20,6 +20,10 @@ pub(crate) struct Suite {
 }
 
 impl Suite {
+    pub(crate) fn is_firefox(&self) -> bool {
+        self.kind == Kind::Firefox
+    }
+
     pub(crate) async fn start(kind: Kind, preferences: Preferences) -> anyhow::Result<Self> {
         let browser = Browser::start(kind, preferences).await?;
         let server = Server::start().await?;

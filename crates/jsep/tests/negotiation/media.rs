@@ -71,6 +71,20 @@ fn first(peer: &Peer) -> TransceiverId {
     all.next().expect("a transceiver").id()
 }
 
+/// Where there are several sections, each finds a fingerprint: those without an address of their own at session level.
+#[test]
+fn a_fingerprint_is_there_for_every_section() {
+    let (_, offer) = recorded("firefox-esr-153.7.0.offer-av-data.sdp").remove(0);
+    let mut peer = peer('b');
+    peer.remote(offer_of(offer));
+    peer.local(None);
+    let offer = peer.offer().sdp;
+    for text in [local(&peer), offer] {
+        let session = Session::parse(&text).expect("ours");
+        assert!(session.header().fingerprints().next().is_some(), "{text}");
+    }
+}
+
 /// [4.4.1.6-30] [4.4.1.6-33] [5.1.1-01] Chromium's offer with audio, video and data, line by line: what is known of
 /// it is taken, under its numbers and in its order.
 #[test]
