@@ -34,7 +34,7 @@ pub enum CongestionControl {
     /// round trip. On short paths it takes what NewReno would.
     #[default]
     Cubic,
-    /// A model of the path (draft-ietf-ccwg-bbr-05): the window follows what the path delivers and how short it is, and single
+    /// A model of the path (draft-ietf-ccwg-bbr): the window follows what the path delivers and how short it is, and single
     /// losses say nothing. Where losses are random it is many times as fast as the others, and beside them in a short queue it
     /// takes more than they do.
     Bbr,

@@ -1,4 +1,4 @@
-//! Congestion control by a model of the path (draft-ietf-ccwg-bbr-05): what it delivers and how short it is.
+//! Congestion control by a model of the path (draft-ietf-ccwg-bbr): what it delivers and how short it is.
 
 mod cycle;
 mod model;

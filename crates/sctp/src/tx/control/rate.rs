@@ -1,4 +1,4 @@
-//! How fast a path delivers (draft-ietf-ccwg-bbr-05 §4.1), measured by packet.
+//! How fast a path delivers (draft-ietf-ccwg-bbr), measured by packet.
 
 use std::{
     collections::VecDeque,
