@@ -22,6 +22,7 @@ pub struct Config {
     pub(crate) nomination_wait: Duration,
     pub(crate) tie_breaker: Option<u64>,
     pub(crate) renomination: bool,
+    pub(crate) hide_addresses: bool,
 }
 
 impl Config {
@@ -115,6 +116,15 @@ impl Config {
         self
     }
 
+    /// Whether the peer is told names instead of the addresses of this machine
+    /// (draft-ietf-mmusic-mdns-ice-candidates §3.1). Each is asked for by [`Request::Publish`](crate::Request::Publish); an address
+    /// that gets none is not used. Default: `false`.
+    #[must_use]
+    pub fn hide_addresses(mut self, hide: bool) -> Self {
+        self.hide_addresses = hide;
+        self
+    }
+
     /// The first tie-breaker (RFC 8445 §7.1), for tests of role conflicts. Default: random.
     #[must_use]
     pub fn tie_breaker(mut self, tie_breaker: u64) -> Self {
@@ -148,6 +158,7 @@ impl Default for Config {
             nomination_wait: Duration::from_millis(100),
             tie_breaker: None,
             renomination: false,
+            hide_addresses: false,
         }
     }
 }

@@ -72,7 +72,8 @@ impl Agent {
         let keys = Keys::new(credentials.clone()).ok()?;
         let id = self.tables.next_side();
         let servers = self.servers.clone();
-        let side = LocalSide::new(id, keys, (self.policy, servers), now);
+        let mut side = LocalSide::new(id, keys, (self.policy, servers), now);
+        side.hides_addresses = self.config.hide_addresses;
         self.gatherer.sources.renew(now);
         self.tables.locals.push(side);
         self.outcome.gathering = GatheringState::Gathering;
@@ -257,9 +258,12 @@ impl Agent {
                     .then(|| side.relayed(&base, relay, foundation.clone())),
                 _ => side.candidate(&base, told),
             };
-            let Some(local) = local else {
+            let Some(mut local) = local else {
                 continue;
             };
+            if relay.is_none() {
+                local.candidate.address = self.gatherer.shown(base.address.ip());
+            }
             if told {
                 self.outcome.events.push_back(Event::CandidateGathered {
                     candidate: local.candidate.clone(),
