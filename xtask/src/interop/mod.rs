@@ -18,6 +18,7 @@ mod dtls;
 mod heard;
 mod media;
 mod messages;
+mod names;
 mod namespace;
 mod peer;
 mod restart;
