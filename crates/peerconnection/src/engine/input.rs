@@ -116,6 +116,24 @@ impl Engine {
         self.ascend(now);
     }
 
+    /// The answer to a [`Request::Publish`](crate::engine::Request::Publish): the name of the address.
+    pub fn handle_name(
+        &mut self,
+        now: Instant,
+        id: RequestId,
+        result: Result<String, io::ErrorKind>,
+    ) {
+        let Some((transport, id)) = self.requests.open.remove(&id.0) else {
+            return;
+        };
+        let Some((transport, set)) = self.transports.lend(transport) else {
+            return;
+        };
+        transport.ice.handle_name(now, set, id, result);
+        self.transports.follow_role(now);
+        self.ascend(now);
+    }
+
     /// The system says that nothing can leave on this path: no route, no network. A refusal by the other
     /// side (ICMP) is no reason to call this, as anybody can forge one.
     pub fn handle_unreachable(&mut self, now: Instant, path: Path) {

@@ -191,7 +191,7 @@ fn poll_control(
 
 /// The longest datagram that is worth a probe: what an Ethernet carries. A relay need not tell its own network to leave
 /// datagrams whole (RFC 8656 §14), and a stream has no datagrams: there a probe would show nothing.
-fn longest_datagram(way: &ice::Way) -> usize {
+fn longest_datagram(way: &Way) -> usize {
     let plain = way.headroom == 0 && way.path.protocol == ice::Protocol::Udp;
     match way.path.remote.is_ipv4() {
         _ if !plain => 0,
@@ -339,7 +339,7 @@ impl Source<'_> {
         &mut self,
         transport: &mut Transport,
         now: Instant,
-        way: &ice::Way,
+        way: &Way,
         buf: &mut Vec<u8>,
     ) -> bool {
         if !transport.is_secure() {
