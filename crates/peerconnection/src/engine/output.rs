@@ -2,7 +2,7 @@
 
 use std::time::Instant;
 
-use oxirtc_ice as ice;
+use oxirtc_ice::{self as ice, Way};
 
 use super::{
     Engine, convert,
@@ -160,7 +160,7 @@ impl Engine {
                 for _ in 0..MAX_FAREWELLS {
                     let mut datagram = Vec::new();
                     let room = MTU + way.headroom + way.tailroom;
-                    if !source.poll(transport, now, room, &mut datagram) {
+                    if !source.poll(transport, now, (&way, room), &mut datagram) {
                         break;
                     }
                     self.farewells
@@ -191,7 +191,7 @@ fn poll_control(
 
 /// The longest datagram that is worth a probe: what an Ethernet carries. A relay need not tell its own network to leave
 /// datagrams whole (RFC 8656 §14), and a stream has no datagrams: there a probe would show nothing.
-fn longest_datagram(way: &ice::Way) -> usize {
+fn longest_datagram(way: &Way) -> usize {
     let plain = way.headroom == 0 && way.path.protocol == ice::Protocol::Udp;
     match way.path.remote.is_ipv4() {
         _ if !plain => 0,
@@ -227,7 +227,8 @@ impl Source<'_> {
         }
         // What a relay writes around data does not shorten it: it was cut before anybody knew.
         let room = DATA_MTU.max(MTU + way.headroom + way.tailroom);
-        if !self.poll(transport, now, room, buf) {
+        // Nothing of this moves ICE, so the way stays the same.
+        if !self.poll(transport, now, (&way, room), buf) {
             return None;
         }
         let segment = buf.len() - base;
@@ -235,9 +236,7 @@ impl Source<'_> {
         let most = max_segments.min(max_burst / segment.max(1));
         for _ in 1..most {
             let end = buf.len();
-            let same =
-                transport.control_path().is_none() && transport.payload_way(now) == Some(way);
-            if !same || !self.poll(transport, now, segment, buf) {
+            if !self.poll(transport, now, (&way, segment), buf) {
                 break;
             }
             count += 1;
@@ -251,18 +250,17 @@ impl Source<'_> {
         Some((convert::path(way.path), segment))
     }
 
-    /// One datagram of payload of at most `room` bytes. What cannot be built is counted, and the next
-    /// is tried.
+    /// One datagram of payload of at most so many bytes. What cannot be built is counted, and the next is tried.
     fn poll(
         &mut self,
         transport: &mut Transport,
         now: Instant,
-        room: usize,
+        (way, room): (&Way, usize),
         buf: &mut Vec<u8>,
     ) -> bool {
         let start = buf.len();
         loop {
-            let built = self.build(transport, now, room, buf);
+            let built = self.build(transport, now, (way, room), buf);
             if !matches!(built, Ok(true)) {
                 buf.truncate(start);
             }
@@ -278,13 +276,10 @@ impl Source<'_> {
         &mut self,
         transport: &mut Transport,
         now: Instant,
-        room: usize,
+        (way, room): (&Way, usize),
         buf: &mut Vec<u8>,
     ) -> Built {
         let start = buf.len();
-        let Some(way) = transport.payload_way(now) else {
-            return Ok(false);
-        };
         let around = way.headroom + way.tailroom;
         let Some(room) = room.checked_sub(around) else {
             return Ok(false);
@@ -295,7 +290,7 @@ impl Source<'_> {
             || build_reports(transport, now, other, buf)?
             || self.build_payload(transport, now, room, around, buf)?;
         if built {
-            let wrapped = transport.ice.wrap(&way, buf, start);
+            let wrapped = transport.ice.wrap(way, buf, start);
             wrapped.map_err(|_| Unbuildable)?;
         }
         Ok(built)
@@ -344,7 +339,7 @@ impl Source<'_> {
         &mut self,
         transport: &mut Transport,
         now: Instant,
-        way: &ice::Way,
+        way: &Way,
         buf: &mut Vec<u8>,
     ) -> bool {
         if !transport.is_secure() {
