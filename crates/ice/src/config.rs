@@ -23,6 +23,7 @@ pub struct Config {
     pub(crate) tie_breaker: Option<u64>,
     pub(crate) renomination: bool,
     pub(crate) hide_addresses: bool,
+    pub(crate) lite: bool,
 }
 
 impl Config {
@@ -125,6 +126,15 @@ impl Config {
         self
     }
 
+    /// Whether it takes the lite role (RFC 8445 §2.5), for servers that every peer reaches. It asks no server, makes no pair of its own and
+    /// never controls; what the peer checks is checked in return, so that nobody is sent payload who is not there. The description has to
+    /// say so. Default: `false`.
+    #[must_use]
+    pub fn lite(mut self, lite: bool) -> Self {
+        self.lite = lite;
+        self
+    }
+
     /// The first tie-breaker (RFC 8445 §7.1), for tests of role conflicts. Default: random.
     #[must_use]
     pub fn tie_breaker(mut self, tie_breaker: u64) -> Self {
@@ -159,6 +169,7 @@ impl Default for Config {
             tie_breaker: None,
             renomination: false,
             hide_addresses: false,
+            lite: false,
         }
     }
 }

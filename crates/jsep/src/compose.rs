@@ -386,5 +386,8 @@ fn head(config: &Config, version: u64) -> Writer {
         .line('s', '-')
         .line('t', "0 0")
         .attribute(&Attribute::IceOptions("trickle ice2"));
+    if config.ice_lite {
+        writer.attribute(&Attribute::IceLite);
+    }
     writer
 }

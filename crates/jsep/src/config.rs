@@ -11,6 +11,7 @@ pub struct Config {
     pub(crate) sctp_port: u16,
     pub(crate) max_message_size: u64,
     pub(crate) cname: String,
+    pub(crate) ice_lite: bool,
     audio: Capabilities,
     video: Capabilities,
 }
@@ -58,6 +59,7 @@ impl Config {
             sctp_port: 5000,
             max_message_size: 262_144,
             cname: format!("{session_id:016x}"),
+            ice_lite: false,
             audio: Capabilities::default(),
             video: Capabilities::default(),
         }
@@ -79,6 +81,13 @@ impl Config {
     #[must_use]
     pub fn cname(mut self, cname: impl Into<String>) -> Self {
         self.cname = cname.into();
+        self
+    }
+
+    /// Descriptions say that we are a lite agent (RFC 8445 §2.5): the peer controls. Default: false.
+    #[must_use]
+    pub fn ice_lite(mut self, lite: bool) -> Self {
+        self.ice_lite = lite;
         self
     }
 

@@ -105,6 +105,7 @@ pub struct Settings {
     pub(crate) ipv4: bool,
     pub(crate) ipv6: bool,
     pub(crate) hide_addresses: bool,
+    pub(crate) ice_lite: bool,
     pub(crate) max_message_size: u32,
     pub(crate) max_outgoing_message_size: u64,
     pub(crate) max_channels: u16,
@@ -236,6 +237,15 @@ impl Settings {
         self
     }
 
+    /// Be a lite ICE agent (RFC 8445 §2.5): for a server that every peer reaches at its own addresses. It asks no server, checks only what a
+    /// peer has checked, and the peer decides; a thousand connections cost it next to no checks. Two lite agents do not connect.
+    /// Default: false.
+    #[must_use]
+    pub fn ice_lite(mut self, on: bool) -> Self {
+        self.ice_lite = on;
+        self
+    }
+
     /// The longest message that the peer may send, in bytes. The peer decides how many of them stand
     /// in memory, up to the receive window, which is at least one. 0 is any that SCTP here can take: 1 GiB.
     /// Default: 262,144, as browsers have it.
@@ -356,6 +366,7 @@ impl Default for Settings {
             ipv4: true,
             ipv6: true,
             hide_addresses: false,
+            ice_lite: false,
             max_message_size: 262_144,
             max_outgoing_message_size: 1 << 30,
             max_channels: 1024,

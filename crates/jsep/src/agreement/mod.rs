@@ -87,6 +87,7 @@ impl Agreement {
     ) {
         let role = match side {
             // RFC 8445 §6.1.1: the offerer controls, and a full agent always controls a lite one
+            _ if config.ice_lite => IceRole::Controlled,
             Side::Remote if !outline.is_lite() => IceRole::Controlled,
             _ => IceRole::Controlling,
         };

@@ -39,7 +39,8 @@ impl Negotiation {
         let config = jsep::Config::new(seed.session_id(), fingerprints)
             .bundle_policy(convert::bundle_policy(configuration.bundle_policy))
             .max_message_size(settings.announced_message_size().into())
-            .cname(cname);
+            .cname(cname)
+            .ice_lite(settings.ice_lite);
         let kinds = [MediaKind::Audio, MediaKind::Video];
         let config = kinds.into_iter().fold(config, convert::equip);
         Self {

@@ -76,16 +76,26 @@ impl Pair {
         configurations: [Configuration; 2],
         settings: Settings,
     ) -> Self {
+        Self::with_each(seed, link, configurations, [settings.clone(), settings])
+    }
+
+    pub(crate) fn with_each(
+        seed: u64,
+        link: Link,
+        configurations: [Configuration; 2],
+        mut settings: [Settings; 2],
+    ) -> Self {
         let mut network = Network::new(seed).default_link(link);
         let addresses: [IpAddr; 2] = ["10.0.0.1", "10.0.0.2"].map(|it| it.parse().unwrap());
         let nodes = addresses.map(|address| network.add_node(&[address]));
         let mut index = 0;
         let ends = configurations.map(|configuration| {
             let address = addresses[usize::from(index)];
+            let settings = std::mem::take(&mut settings[usize::from(index)]);
             index += 1;
             let mut bytes = [index; 32];
             bytes[..8].copy_from_slice(&seed.to_be_bytes());
-            End::new(configuration, settings.clone(), bytes, address)
+            End::new(configuration, settings, bytes, address)
         });
         let wire = Across::new(network, nodes, |path| (path.local, path.remote), Path::udp);
         Self(netsim::Pair::new(ends, wire))

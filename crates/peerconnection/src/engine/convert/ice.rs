@@ -52,6 +52,7 @@ pub(in crate::engine) fn ice_config(settings: &Settings) -> ice::Config {
         .ipv4(settings.ipv4)
         .ipv6(settings.ipv6)
         .hide_addresses(settings.hide_addresses)
+        .lite(settings.ice_lite)
 }
 
 pub(in crate::engine) fn relay_protocol(
