@@ -112,6 +112,7 @@ pub struct Settings {
     pub(crate) max_channels: u16,
     pub(crate) receive_window: u32,
     pub(crate) congestion_control: CongestionControl,
+    pub(crate) snap: bool,
     pub(crate) send_buffer: usize,
     pub(crate) max_burst: usize,
     pub(crate) max_segments: usize,
@@ -304,6 +305,15 @@ impl Settings {
         self
     }
 
+    /// Whether descriptions carry what opens the SCTP association (draft-hancke-tsvwg-snap): where the peer does the same, data
+    /// flows as soon as DTLS is connected, up to two round trips sooner. Default: no, as it is a draft, and some peers repeat
+    /// lines that they do not know.
+    #[must_use]
+    pub fn snap(mut self, offer: bool) -> Self {
+        self.snap = offer;
+        self
+    }
+
     /// How many bytes a channel holds that are not on their way yet; sending waits above it.
     /// Default: 1 MiB.
     #[must_use]
@@ -382,6 +392,7 @@ impl Default for Settings {
             max_channels: 1024,
             receive_window: 4 << 20,
             congestion_control: CongestionControl::default(),
+            snap: false,
             send_buffer: 1 << 20,
             max_burst: MAX_BURST,
             max_segments: MAX_SEGMENTS,

@@ -171,15 +171,30 @@ impl Routes {
         self.expected.insert(transaction, id);
     }
 
-    /// The connection that a datagram is for, if there is one.
-    pub(super) fn find(
+    /// How many of these bytes, which came together in datagrams of `segment` bytes, are for one connection, and for
+    /// which, if there is one.
+    pub(super) fn first_run(
         &self,
         now: Instant,
         path: Path,
-        datagram: &[u8],
-    ) -> Option<(ConnectionId, &WeakEngineLock)> {
-        let id = self.owner(now, path, datagram)?;
-        Some((id, self.connections.get(&id)?.engine.as_ref()?))
+        bytes: &[u8],
+        segment: usize,
+    ) -> (usize, Option<(ConnectionId, &WeakEngineLock)>) {
+        let mut datagrams = bytes.chunks(segment).peekable();
+        let Some(first) = datagrams.next() else {
+            return (bytes.len(), None);
+        };
+        let mut length = first.len();
+        // Payload names nobody: what is of one path is for one connection.
+        if is_payload(first) {
+            let others = std::iter::from_fn(|| datagrams.next_if(|it| is_payload(it)));
+            length += others.map(<[u8]>::len).sum::<usize>();
+        }
+        let owner = self.owner(now, path, first).and_then(|id| {
+            let entry = self.connections.get(&id)?;
+            Some((id, entry.engine.as_ref()?))
+        });
+        (length, owner)
     }
 
     fn owner(&self, now: Instant, path: Path, datagram: &[u8]) -> Option<ConnectionId> {
@@ -250,6 +265,10 @@ const RESERVED: usize = 8;
 const ALL_RESERVED: usize = 1024;
 /// How long a path is reserved after an authentic request came on it.
 const RESERVATION: Duration = Duration::from_secs(5);
+
+fn is_payload(datagram: &[u8]) -> bool {
+    matches!(head(datagram), Head::Other)
+}
 
 #[cfg(test)]
 mod tests {

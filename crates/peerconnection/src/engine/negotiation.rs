@@ -34,6 +34,7 @@ impl Negotiation {
         certificate: &Certificate,
         seed: &Seed,
         cname: &str,
+        sctp_init: Option<String>,
     ) -> Self {
         let fingerprints = convert::fingerprints(certificate.inner());
         let config = jsep::Config::new(seed.session_id(), fingerprints)
@@ -41,6 +42,10 @@ impl Negotiation {
             .max_message_size(settings.announced_message_size().into())
             .cname(cname)
             .ice_lite(settings.ice_lite);
+        let config = match sctp_init {
+            Some(init) => config.sctp_init(init),
+            None => config,
+        };
         let kinds = [MediaKind::Audio, MediaKind::Video];
         let config = kinds.into_iter().fold(config, convert::equip);
         Self {
