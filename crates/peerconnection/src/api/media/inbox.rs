@@ -28,6 +28,8 @@ struct Waiting {
     bytes: usize,
     /// Whose media was left out, as the connection did not keep up.
     lagged: Vec<TransceiverId>,
+    /// Whose source has other streams, or of whose something else was chosen.
+    chosen: Vec<TransceiverId>,
     writers: Waiters,
     woken: bool,
 }
@@ -45,6 +47,7 @@ pub(in crate::api) struct Parcel {
 pub(in crate::api) struct Taken {
     pub(in crate::api) parcels: VecDeque<Parcel>,
     pub(in crate::api) lagged: Vec<TransceiverId>,
+    pub(in crate::api) chosen: Vec<TransceiverId>,
 }
 
 impl Inbox {
@@ -73,11 +76,7 @@ impl Inbox {
                 ..
             } = &mut *waiting;
             if parcels.len() >= MOST_BATCHES || *bytes >= MOST_BYTES {
-                for left_out in parcels.drain(..) {
-                    if !lagged.contains(&left_out.id) {
-                        lagged.push(left_out.id);
-                    }
-                }
+                parcels.drain(..).for_each(|it| note(lagged, it.id));
                 *bytes = 0;
             }
             *bytes += parcel.batch.bytes();
@@ -91,7 +90,25 @@ impl Inbox {
 
     /// The connection has to look at what its tracks want.
     pub(super) fn nudge(&self) {
-        let wake = !std::mem::replace(&mut self.lock().woken, true);
+        self.leave(|_| {});
+    }
+
+    /// The connection has to look at what of its source a sender sends.
+    pub(super) fn choose(&self, id: TransceiverId) {
+        self.leave(|waiting| note(&mut waiting.chosen, id));
+    }
+
+    /// Something of a sender's source was left out.
+    pub(super) fn lag(&self, id: TransceiverId) {
+        self.leave(|waiting| note(&mut waiting.lagged, id));
+    }
+
+    fn leave(&self, f: impl FnOnce(&mut Waiting)) {
+        let wake = {
+            let mut waiting = self.lock();
+            f(&mut waiting);
+            !std::mem::replace(&mut waiting.woken, true)
+        };
         if wake {
             self.task.wake_by_ref();
         }
@@ -118,11 +135,19 @@ impl Inbox {
         Some(Taken {
             parcels: std::mem::take(&mut waiting.parcels),
             lagged: std::mem::take(&mut waiting.lagged),
+            chosen: std::mem::take(&mut waiting.chosen),
         })
     }
 
     fn lock(&self) -> MutexGuard<'_, Waiting> {
         self.waiting.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// Once each: the list is no longer than there are senders.
+fn note(list: &mut Vec<TransceiverId>, id: TransceiverId) {
+    if !list.contains(&id) {
+        list.push(id);
     }
 }
 
