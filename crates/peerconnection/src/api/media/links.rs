@@ -76,6 +76,34 @@ impl Links {
         self.senders.get(&id).map(|it| it.track.clone())
     }
 
+    /// Tells the engine how its tracks are called, for statistics.
+    pub(in crate::api) fn name(&mut self, engine: &mut Engine, inbox: &Arc<Inbox>) {
+        let all: Vec<_> = engine
+            .transceivers()
+            .map(|it| (it.id(), it.kind()))
+            .collect();
+        for (id, kind) in all {
+            let sent = self.senders.get(&id).map(|it| it.track.id().to_owned());
+            let received = self.received(id, kind, inbox).id().to_owned();
+            engine.name_tracks(id, sent, Some(received));
+        }
+    }
+
+    /// The senders that have this track.
+    pub(in crate::api) fn senders_of(
+        &self,
+        track: &MediaStreamTrack,
+    ) -> impl Iterator<Item = TransceiverId> {
+        let of = self.senders.iter().filter(move |it| it.1.track == *track);
+        of.map(|it| *it.0)
+    }
+
+    /// The receiver that has this track.
+    pub(in crate::api) fn receiver_of(&self, track: &MediaStreamTrack) -> Option<TransceiverId> {
+        let found = self.receivers.iter().find(|it| it.1 == track);
+        found.map(|it| *it.0)
+    }
+
     /// What a sender tells of its tones, from the first time that somebody asks.
     pub(in crate::api) fn tones(&mut self, id: TransceiverId) -> &mut Queue<String> {
         self.tones.entry(id).or_default()
