@@ -188,10 +188,28 @@ impl Agent {
         if let Err(kind) = &result {
             log::debug!("no socket for {id:?}: {kind}");
         }
-        match self.gatherer.handle_response(id, result.ok()) {
+        let hide = self.config.hide_addresses;
+        let answer = self.gatherer.handle_response(id, result.ok(), hide);
+        self.take_answer(now, set, answer);
+    }
+
+    /// Answers a [`Request::Publish`]: the name that stands for the address.
+    pub fn handle_name(
+        &mut self,
+        now: Instant,
+        set: &mut ChecklistSet,
+        id: RequestId,
+        result: Result<String, io::ErrorKind>,
+    ) {
+        let answer = self.gatherer.handle_name(id, result.ok());
+        self.take_answer(now, set, answer);
+    }
+
+    fn take_answer(&mut self, now: Instant, set: &mut ChecklistSet, answer: Answer) {
+        match answer {
             Answer::Bound(base) => self.add_base(now, set, base),
             Answer::Relay(relay, local) => self.open_relay(now, relay, local),
-            Answer::Unasked => {}
+            Answer::Nameless | Answer::Unasked => {}
             Answer::Refused => self.stats.drops.binds += 1,
         }
         self.settle(now, set);

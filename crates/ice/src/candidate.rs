@@ -97,11 +97,15 @@ pub struct Pair {
     pub local: Candidate,
     /// Whether the local candidate was told ([`Event::CandidateGathered`](crate::Event)).
     pub local_told: bool,
+    /// The username fragment of the side that the local candidate is of.
+    pub local_ufrag: String,
     /// The remote candidate.
     pub remote: Candidate,
     /// Whether the remote candidate came from signalling; else its address is not the application's
     /// to see.
     pub remote_told: bool,
+    /// The username fragment of the side that the remote candidate is of.
+    pub remote_ufrag: String,
     /// The path between them.
     pub path: Path,
 }
@@ -220,6 +224,15 @@ pub(crate) fn reachable(base: SocketAddr, remote: SocketAddr) -> Option<SocketAd
         }
         _ => None,
     }
+}
+
+/// What is shown in the place of an address that is not: one of its family that stands for none.
+pub(crate) fn unspecified(like: SocketAddr) -> SocketAddr {
+    let address = match like {
+        SocketAddr::V4(_) => IpAddr::from([0; 4]),
+        SocketAddr::V6(_) => IpAddr::from([0; 16]),
+    };
+    SocketAddr::new(address, 0)
 }
 
 pub(crate) fn is_link_local(ip: IpAddr) -> bool {

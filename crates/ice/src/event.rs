@@ -124,6 +124,14 @@ pub enum Request {
         /// The name; one that ends in `.local` is asked for by multicast (RFC 6762).
         name: String,
     },
+    /// Answer for a random name with this address on the local link (RFC 6762). The response is given with
+    /// [`Agent::handle_name`](crate::Agent::handle_name).
+    Publish {
+        /// Names this request in the response.
+        id: RequestId,
+        /// The address of an interface.
+        address: IpAddr,
+    },
     /// This stream is not needed any more. It takes no response.
     Disconnect {
         /// Its two ends.

@@ -1,7 +1,7 @@
 //! Gathering: which addresses become candidates, with which preference, and the sockets beneath.
 
 use std::{
-    collections::VecDeque,
+    collections::{BTreeMap, VecDeque},
     net::{IpAddr, SocketAddr},
     time::Instant,
 };
@@ -23,6 +23,10 @@ pub(crate) struct Gatherer {
     interfaces: Option<Vec<Interface>>,
     pub(crate) bases: Bases,
     pending: Vec<(RequestId, Host)>,
+    /// Sockets that wait for the name of their address.
+    nameless: Vec<(RequestId, Host, SocketAddr)>,
+    /// What is shown in the place of addresses of this machine.
+    names: BTreeMap<IpAddr, String>,
     requests: VecDeque<Request>,
     next_id: u64,
     pub(crate) sources: Sources,
@@ -36,6 +40,8 @@ pub(crate) enum Answer {
     Bound(BaseId),
     /// A socket or stream for an allocation, or none.
     Relay(RelayId, Option<SocketAddr>),
+    /// A socket, whose address is to have a name first.
+    Nameless,
     /// No socket.
     Refused,
     /// Nothing was asked.
@@ -46,8 +52,7 @@ impl Gatherer {
     /// Takes all addresses of this machine, and ends the bases of those that are gone.
     pub(crate) fn set_interfaces(&mut self, interfaces: &[Interface]) -> Vec<Base> {
         self.interfaces = Some(interfaces.to_vec());
-        self.pending
-            .retain(|(_, host)| is_there(interfaces, host.address));
+        self.cancel(|address| is_there(interfaces, address));
         let lost = self.sources.relays.iter();
         let lost = lost.filter(|relay| !is_there(interfaces, relay.from.address));
         let lost: Vec<RelayId> = lost.map(|relay| relay.id).collect();
@@ -68,8 +73,8 @@ impl Gatherer {
             // Without servers there is nothing that a relay could be asked for.
             return side.policy == TransportPolicy::Relay && side.servers.is_empty();
         }
-        let asked = |(_, host): &(RequestId, Host)| side.binds(host.address);
-        !self.pending.iter().any(asked)
+        let mut asked = self.asked();
+        !asked.any(|host| side.binds(host.address))
             && !self.sources.is_under_way(now, &side.servers)
             && self.missing(side).is_none()
     }
@@ -98,7 +103,13 @@ impl Gatherer {
 
     /// The addresses are known and their sockets there, so that servers can be asked.
     pub(crate) fn is_ready(&self) -> bool {
-        self.interfaces.is_some() && self.pending.is_empty()
+        self.interfaces.is_some() && self.asked().next().is_none()
+    }
+
+    /// The addresses whose sockets, or names, are waited for.
+    fn asked(&self) -> impl Iterator<Item = &Host> {
+        let nameless = self.nameless.iter().map(|(_, host, _)| host);
+        self.pending.iter().map(|(_, host)| host).chain(nameless)
     }
 
     pub(crate) fn request_id(&mut self) -> RequestId {
@@ -185,11 +196,7 @@ impl Gatherer {
                 .find(|base| base.via == Via::Socket && base.address.ip() == host.address);
             if let Some(base) = bound {
                 ready.push(base.id);
-            } else if !self
-                .pending
-                .iter()
-                .any(|(_, other)| other.address == host.address)
-            {
+            } else if !self.asked().any(|other| other.address == host.address) {
                 let id = RequestId(self.next_id);
                 self.next_id += 1;
                 self.pending.push((id, host));
@@ -204,7 +211,13 @@ impl Gatherer {
         ready
     }
 
-    pub(crate) fn handle_response(&mut self, id: RequestId, result: Option<SocketAddr>) -> Answer {
+    /// With `hide`, an address is not used before it has a name.
+    pub(crate) fn handle_response(
+        &mut self,
+        id: RequestId,
+        result: Option<SocketAddr>,
+        hide: bool,
+    ) -> Answer {
         let mut relays = self.sources.relays.iter();
         let opening = |relay: &&Relay| matches!(&relay.stage, Stage::Opening(of, _) if *of == id);
         if let Some(relay) = relays.find(opening) {
@@ -232,7 +245,36 @@ impl Gatherer {
         {
             v6.set_scope_id(host.scope);
         }
+        if hide && !self.names.contains_key(&host.address) {
+            let id = self.request_id();
+            self.nameless.push((id, host, base));
+            self.ask(Request::Publish {
+                id,
+                address: host.address,
+            });
+            return Answer::Nameless;
+        }
         Answer::Bound(self.bases.add(base, Via::Socket))
+    }
+
+    /// The name of an address has come, or none has.
+    pub(crate) fn handle_name(&mut self, id: RequestId, result: Option<String>) -> Answer {
+        let place = self.nameless.iter().position(|(of, ..)| *of == id);
+        let Some((_, host, base)) = place.map(|at| self.nameless.swap_remove(at)) else {
+            return Answer::Unasked;
+        };
+        let Some(name) = result else {
+            self.ask(Request::Close { local: base });
+            return Answer::Refused;
+        };
+        self.names.insert(host.address, name);
+        Answer::Bound(self.bases.add(base, Via::Socket))
+    }
+
+    /// What a candidate shows of an address of this machine.
+    pub(crate) fn shown(&self, address: IpAddr) -> Address {
+        let name = self.names.get(&address).cloned();
+        name.map_or(Address::Ip(address), Address::Name)
     }
 
     pub(crate) fn poll_request(&mut self) -> Option<Request> {
@@ -249,6 +291,7 @@ impl Gatherer {
     pub(crate) fn close(&mut self) {
         self.pending.clear();
         self.requests.clear();
+        self.cancel(|_| false);
         for relay in std::mem::take(&mut self.sources).relays {
             self.close_socket(&relay);
         }
@@ -258,6 +301,11 @@ impl Gatherer {
     /// Takes back what was asked for addresses for which `wanted` does not hold.
     pub(crate) fn cancel(&mut self, wanted: impl Fn(IpAddr) -> bool) {
         self.pending.retain(|(_, host)| wanted(host.address));
+        let given_up = self
+            .nameless
+            .extract_if(.., |(_, host, _)| !wanted(host.address));
+        let closed = given_up.map(|(.., local)| Request::Close { local });
+        self.requests.extend(closed);
     }
 
     fn close_all(&mut self, bases: &[Base]) {
@@ -494,7 +542,7 @@ mod tests {
         };
         assert!(!gatherer.is_done(now, &side));
         let bound = "[::]:4000".parse().unwrap();
-        let Answer::Bound(base) = gatherer.handle_response(id, Some(bound)) else {
+        let Answer::Bound(base) = gatherer.handle_response(id, Some(bound), false) else {
             panic!("not bound");
         };
         let base = gatherer.bases.get(base).unwrap();

@@ -10,7 +10,7 @@ use std::{
 use crate::{
     Candidate, CandidateKind, Credentials, Pair, Server, TransportPolicy,
     base::{BaseId, Bases, Host, PairKey},
-    candidate::pair_priority,
+    candidate::{pair_priority, unspecified},
     checks::CheckList,
     consent::Freshness,
     credentials::Keys,
@@ -70,6 +70,8 @@ pub(crate) struct LocalSide {
     /// How many preferences it has given away.
     pub(crate) ranked: u16,
     pub(crate) policy: TransportPolicy,
+    /// Names stand for the addresses of this machine.
+    pub(crate) hides_addresses: bool,
     /// The servers that are asked for it.
     pub(crate) servers: Arc<[Server]>,
     pub(crate) gathered: bool,
@@ -181,6 +183,7 @@ impl LocalSide {
             wanted: Vec::new(),
             ranked: 0,
             policy,
+            hides_addresses: false,
             servers,
             gathered: false,
             early: Vec::new(),
@@ -196,6 +199,14 @@ impl LocalSide {
     pub(crate) fn of_base(&self, base: BaseId) -> Option<usize> {
         let own = |local: &Local| local.base == base && local.is_base();
         self.candidates.iter().position(own)
+    }
+
+    /// The base of a reflexive candidate as it is shown: nothing of it, when it has a name.
+    pub(crate) fn shown_base(&self, address: SocketAddr) -> SocketAddr {
+        match self.hides_addresses {
+            true => unspecified(address),
+            false => address,
+        }
     }
 
     pub(crate) fn foundation(&self, at: usize) -> usize {
@@ -404,8 +415,10 @@ pub(crate) fn describe(
     Some(Pair {
         local: near.candidate.clone(),
         local_told: near.told,
+        local_ufrag: local.ufrag().to_owned(),
         remote: far.candidate.clone(),
         remote_told: far.signalled,
+        remote_ufrag: remote.ufrag().to_owned(),
         path: bases.path(pair.key)?,
     })
 }

@@ -76,6 +76,14 @@ pub enum Request {
         /// The name.
         name: String,
     },
+    /// A random name that stands for this address on the local link, to be answered by
+    /// [`handle_name`](crate::engine::Engine::handle_name). Only with [`Settings::hide_addresses`](crate::Settings::hide_addresses).
+    Publish {
+        /// What the answer refers to.
+        id: RequestId,
+        /// The address.
+        address: IpAddr,
+    },
     /// This stream is not needed any more. No answer.
     Disconnect {
         /// Its ends.

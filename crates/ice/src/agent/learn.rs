@@ -133,6 +133,8 @@ impl LocalSide {
     ) -> Option<usize> {
         let known = self.candidates.iter().position(|local| {
             let at = local.candidate.socket_address();
+            // What has a name is shown by it alone.
+            let at = at.or_else(|| local.is_base().then_some(base.address));
             local.base == base.id && at.is_some_and(|at| same(at, mapped))
         });
         let at = self.candidates.len();
@@ -141,7 +143,7 @@ impl LocalSide {
         }
         self.candidates.push(Local {
             candidate: Candidate {
-                related: Some(base.address),
+                related: Some(self.shown_base(base.address)),
                 ..peer_reflexive(mapped, priority, at)
             },
             base: base.id,

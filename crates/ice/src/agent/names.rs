@@ -30,7 +30,7 @@ impl Agent {
             .filter(|listed| listed.remote == Some(side))
             .filter_map(|listed| self.tables.local(listed.local))
             .any(|local| local.policy == crate::TransportPolicy::Relay);
-        if late || hidden || self.names.len() >= MAX_NAMES {
+        if late || hidden || self.config.lite || self.names.len() >= MAX_NAMES {
             return;
         }
         let id = self.gatherer.request_id();

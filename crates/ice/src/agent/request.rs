@@ -159,7 +159,8 @@ impl Agent {
         // RFC 8445 §7.3.1.1: the side with the larger tie-breaker controls; who is told so by the
         // other's request gives way, who knows better says 487.
         let larger = set.tie_breaker() >= theirs;
-        if larger == controlling {
+        // A full agent always controls a lite one.
+        if larger == controlling || self.config.lite {
             return Some((ErrorCode::ROLE_CONFLICT, Vec::new()));
         }
         set.turn_role(false);

@@ -371,6 +371,7 @@ impl Agent {
             return;
         }
         source.told.push(code);
+        let from = from.filter(|_| !self.config.hide_addresses);
         self.outcome.events.push_back(Event::CandidateError {
             url: source.server.url.clone(),
             code,
@@ -429,7 +430,7 @@ impl LocalSide {
             address: crate::Address::Ip(mapped.ip()),
             port: mapped.port(),
             kind,
-            related: Some(address),
+            related: Some(self.shown_base(address)),
         };
         let local = Local {
             candidate: candidate.clone(),

@@ -96,6 +96,10 @@ pub(crate) struct Sim {
     pub(crate) names: BTreeMap<String, Vec<IpAddr>>,
     /// Names that were asked for.
     pub(crate) asked: Vec<String>,
+    /// Addresses for which a name was wanted.
+    pub(crate) published: Vec<IpAddr>,
+    /// No name is given to anybody.
+    pub(crate) nameless: bool,
 }
 
 pub(crate) fn ms(n: u64) -> Duration {
@@ -253,6 +257,8 @@ impl Sim {
             streams: Vec::new(),
             names: BTreeMap::new(),
             asked: Vec::new(),
+            published: Vec::new(),
+            nameless: false,
         };
         sim.peers[0].set.set_role(Role::Controlling);
         sim
@@ -469,6 +475,16 @@ impl Sim {
                 transport
                     .agent
                     .handle_addresses(now, &mut peer.set, id, Ok(addresses));
+            }
+            Request::Publish { id, address } => {
+                self.published.push(address);
+                let name = format!("name{}.local", self.published.len());
+                self.names.insert(name.clone(), vec![address]);
+                let name = match self.nameless {
+                    true => Err(std::io::ErrorKind::NotFound),
+                    false => Ok(name),
+                };
+                transport.agent.handle_name(now, &mut peer.set, id, name);
             }
             _ => {}
         }

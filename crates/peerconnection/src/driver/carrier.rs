@@ -13,10 +13,12 @@ use tokio::{runtime::Handle, sync::Notify, task::JoinSet};
 
 use super::{
     clock,
+    names::LocalNames,
     port::Share,
     send::Blocked,
     sockets::{Socket, UdpSocket},
     stream::{self, Stream},
+    tls::Tls,
 };
 use crate::{
     Path, PeerConnectionState, Protocol, Request, RequestId,
@@ -30,6 +32,7 @@ pub(super) struct TokioCarrier {
     /// Wakes the connection's task: a timer was set earlier, there is a new socket or a full one, or the connection ended.
     task: Arc<Notify>,
     ways: Ways,
+    tls: Tls,
     /// Its own engine, for what is waited for beside it.
     engine: Option<WeakEngineLock<Self>>,
     /// What is waited for beside it: names, streams. They end with it.
@@ -60,6 +63,8 @@ pub(super) struct Ways {
     /// Its share of a port.
     share: Option<Share>,
     streams: Vec<Arc<Stream>>,
+    /// Multicast DNS, where the network is the system's.
+    names: Option<LocalNames>,
 }
 
 /// What the task of a connection waits for.
@@ -83,11 +88,12 @@ struct Patience {
 }
 
 impl TokioCarrier {
-    pub(super) fn new(runtime: Handle, task: Arc<Notify>, ways: Ways) -> Self {
+    pub(super) fn new(runtime: Handle, task: Arc<Notify>, ways: Ways, tls: Tls) -> Self {
         Self {
             runtime,
             task,
             ways,
+            tls,
             engine: None,
             jobs: JoinSet::new(),
             unreachable: None,
@@ -151,6 +157,7 @@ impl TokioCarrier {
                     tls,
                 } => self.connect(id, with_scope(from, scope), to, tls),
                 Request::Resolve { id, name } => self.resolve(id, name),
+                Request::Publish { id, address } => self.publish(id, address),
                 Request::Close { local } => self.unbind(local),
                 Request::Disconnect { path } => self.ways.end_streams(|it| it == path),
                 Request::Route(route) => {
@@ -167,16 +174,17 @@ impl TokioCarrier {
         let Some(engine) = self.engine.clone() else {
             return;
         };
+        let tls = tls.map(|name| self.tls.connector().map(|it| (it, name)));
         let opening = async move {
-            let opened = match tls {
-                None => stream::connect(from, to).await,
-                Some(_) => Err(io::ErrorKind::Unsupported.into()),
+            let opened = match tls.transpose() {
+                Ok(tls) => stream::open(from, to, tls).await,
+                Err(error) => Err(error),
             };
             let Some(strong) = engine.upgrade() else {
                 return;
             };
             match opened {
-                Ok((tcp, path)) => {
+                Ok((bytes, path)) => {
                     let stream = Stream::new(path);
                     strong.drive(|now, engine, carrier| {
                         carrier.ways.streams.push(stream.clone());
@@ -184,7 +192,7 @@ impl TokioCarrier {
                     });
                     drop(strong);
                     // It ends when it was told to, and not with what waits for names.
-                    tokio::spawn(stream.run(tcp, engine));
+                    tokio::spawn(stream.run(bytes, engine));
                 }
                 Err(error) => strong.drive(|now, engine, _| {
                     log::debug!("{}: no stream to a server: {error}", engine.label());
@@ -200,13 +208,32 @@ impl TokioCarrier {
         let Some(engine) = self.engine.clone() else {
             return;
         };
+        let names = self.ways.names.clone();
         let looking = async move {
-            let found = look_up(name).await.map_err(|error| error.kind());
+            let found = look_up(names, name).await.map_err(|error| error.kind());
             if let Some(engine) = engine.upgrade() {
                 engine.drive(|now, engine, _| engine.handle_addresses(now, id, found));
             }
         };
         self.jobs.spawn_on(looking, &self.runtime);
+    }
+
+    /// Has a name made for an address, beside everything else.
+    fn publish(&mut self, id: RequestId, address: IpAddr) {
+        let (Some(engine), names) = (self.engine.clone(), self.ways.names.clone()) else {
+            return;
+        };
+        let naming = async move {
+            let name = match names {
+                Some(names) => names.publish(address).await,
+                None => Err(io::ErrorKind::Unsupported.into()),
+            };
+            let name = name.map_err(|error| error.kind());
+            if let Some(engine) = engine.upgrade() {
+                engine.drive(|now, engine, _| engine.handle_name(now, id, name));
+            }
+        };
+        self.jobs.spawn_on(naming, &self.runtime);
     }
 
     fn bind(&mut self, address: IpAddr, scope: u32, own: bool) -> io::Result<SocketAddr> {
@@ -324,10 +351,19 @@ impl TokioCarrier {
 }
 
 impl Ways {
+    /// Over sockets of its own.
+    pub(super) fn own(names: LocalNames) -> Self {
+        Self {
+            names: Some(names),
+            ..Self::default()
+        }
+    }
+
     /// Over a port that it shares.
-    pub(super) fn on(share: Share) -> Self {
+    pub(super) fn on(share: Share, names: Option<LocalNames>) -> Self {
         Self {
             share: Some(share),
+            names,
             ..Self::default()
         }
     }
@@ -348,13 +384,21 @@ impl Ways {
 }
 
 /// The addresses of a name.
-async fn look_up(name: String) -> io::Result<Vec<IpAddr>> {
+async fn look_up(names: Option<LocalNames>, name: String) -> io::Result<Vec<IpAddr>> {
     // RFC 6762 §3: such a name means something on this link only, and is none of a name server's business.
-    if name.trim_end_matches('.').ends_with(".local") {
-        return Err(io::ErrorKind::Unsupported.into());
+    if is_local(&name) {
+        let names = names.ok_or(io::ErrorKind::Unsupported)?;
+        return Ok(vec![names.resolve(&name).await?]);
     }
     let found = tokio::net::lookup_host((name, 0)).await?;
     Ok(found.map(|address| address.ip()).collect())
+}
+
+fn is_local(name: &str) -> bool {
+    let name = name.trim_end_matches('.').as_bytes();
+    let start = name.len().saturating_sub(LOCAL.len());
+    name.get(start..)
+        .is_some_and(|end| end.eq_ignore_ascii_case(LOCAL))
 }
 
 impl Carrier for TokioCarrier {
@@ -437,6 +481,7 @@ fn with_scope(address: IpAddr, scope: u32) -> SocketAddr {
     }
 }
 
+const LOCAL: &[u8] = b".local";
 /// Bytes of receive and of send buffer asked for: a whole window of SCTP may come at once.
 pub(super) const SOCKET_BUFFER: usize = 4 << 20;
 /// A path without a way is told as often as this.

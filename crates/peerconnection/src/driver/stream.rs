@@ -13,10 +13,12 @@ use tokio::{
     net::{TcpSocket, TcpStream},
     sync::Notify,
 };
+use tokio_rustls::TlsConnector;
 
 use super::{
     carrier::TokioCarrier,
     sockets::{Batch, Outgoing, Socket},
+    tls::secure,
 };
 use crate::{Path, Protocol, api::WeakEngineLock};
 
@@ -41,12 +43,34 @@ struct Queue {
     ending: bool,
 }
 
-/// Opens a TCP connection from this address.
+/// Carries bytes both ways: TCP, or TLS on it.
+pub(super) trait Duplex: AsyncRead + AsyncWrite + Send + Unpin {}
+
+impl<T: AsyncRead + AsyncWrite + Send + Unpin> Duplex for T {}
+
+/// Opens a stream from this address, over TLS when there is a name that the server has to prove.
 ///
 /// # Errors
 ///
-/// Those of the system; `TimedOut` when nothing answers for 10 s.
-pub(super) async fn connect(from: SocketAddr, to: SocketAddr) -> io::Result<(TcpStream, Path)> {
+/// Those of the system and of TLS; `TimedOut` when all is not done in 10 s.
+pub(super) async fn open(
+    from: SocketAddr,
+    to: SocketAddr,
+    tls: Option<(TlsConnector, String)>,
+) -> io::Result<(Box<dyn Duplex>, Path)> {
+    let opening = async {
+        let (stream, path) = connect(from, to).await?;
+        let stream: Box<dyn Duplex> = match tls {
+            None => Box::new(stream),
+            Some((connector, name)) => Box::new(secure(stream, connector, name).await?),
+        };
+        Ok((stream, path))
+    };
+    let opened = tokio::time::timeout(PATIENCE, opening).await;
+    opened.map_err(|_| io::ErrorKind::TimedOut)?
+}
+
+async fn connect(from: SocketAddr, to: SocketAddr) -> io::Result<(TcpStream, Path)> {
     let socket = match from {
         SocketAddr::V4(_) => TcpSocket::new_v4()?,
         SocketAddr::V6(_) => TcpSocket::new_v6()?,
@@ -54,8 +78,7 @@ pub(super) async fn connect(from: SocketAddr, to: SocketAddr) -> io::Result<(Tcp
     socket.bind(from)?;
     // What is sent is a datagram, which waits for no other.
     socket.set_nodelay(true)?;
-    let connected = tokio::time::timeout(PATIENCE, socket.connect(to)).await;
-    let stream = connected.map_err(|_| io::ErrorKind::TimedOut)??;
+    let stream = socket.connect(to).await?;
     let path = Path {
         local: stream.local_addr()?,
         remote: to,
@@ -98,7 +121,7 @@ impl Stream {
     /// Carries bytes both ways until the stream ends, or the engine is gone.
     pub(super) async fn run(
         self: Arc<Self>,
-        stream: impl AsyncRead + AsyncWrite,
+        stream: Box<dyn Duplex>,
         engine: WeakEngineLock<TokioCarrier>,
     ) {
         let (reader, writer) = tokio::io::split(stream);

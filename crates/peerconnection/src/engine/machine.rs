@@ -79,8 +79,17 @@ impl Engine {
             .iter()
             .take(12)
             .fold(String::new(), |text, it| text + &format!("{it:02x}"));
-        let negotiation = Negotiation::new(&configuration, &settings, &certificate, &own, &cname);
-        let data = Data::new(&settings, label);
+        let mut data = Data::new(&settings, label);
+        let announce = |data: &mut Data| data.announce(anchor.instant, own.derive("snap", 0));
+        let sctp_init = settings.snap.then(|| announce(&mut data));
+        let negotiation = Negotiation::new(
+            &configuration,
+            &settings,
+            &certificate,
+            &own,
+            &cname,
+            sctp_init,
+        );
         let config = convert::ice_config(&settings);
         let set = oxirtc_ice::ChecklistSet::new(&config, own.derive("ice set", 0));
         let ice_transport_policy = configuration.ice_transport_policy;

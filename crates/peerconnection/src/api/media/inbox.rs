@@ -4,7 +4,7 @@ use std::{
     collections::VecDeque,
     sync::{
         Mutex, MutexGuard, PoisonError,
-        atomic::{AtomicU64, Ordering},
+        atomic::{AtomicBool, AtomicU64, Ordering},
     },
     task::{Context, Waker},
 };
@@ -17,6 +17,8 @@ use crate::{
 /// Bounded, and a leaf among the locks: who holds it calls nothing.
 pub(in crate::api) struct Inbox {
     waiting: Mutex<Waiting>,
+    /// Somebody has left or wished something. It is looked at with each call of the connection, so without the lock.
+    woken: AtomicBool,
     /// Wakes the task of the connection.
     task: Waker,
     sinks: AtomicU64,
@@ -29,7 +31,6 @@ struct Waiting {
     /// Whose media was left out, as the connection did not keep up.
     lagged: Vec<TransceiverId>,
     writers: Waiters,
-    woken: bool,
 }
 
 /// A batch for one sender.
@@ -51,6 +52,7 @@ impl Inbox {
     pub(in crate::api) fn new(task: Waker) -> Self {
         Self {
             waiting: Mutex::default(),
+            woken: AtomicBool::new(false),
             task,
             sinks: AtomicU64::new(0),
         }
@@ -63,13 +65,12 @@ impl Inbox {
 
     /// Leaves a batch, and wakes the connection when it does not know yet that something waits.
     pub(super) fn push(&self, parcel: Parcel) {
-        let wake = {
+        {
             let mut waiting = self.lock();
             let Waiting {
                 parcels,
                 bytes,
                 lagged,
-                woken,
                 ..
             } = &mut *waiting;
             if parcels.len() >= MOST_BATCHES || *bytes >= MOST_BYTES {
@@ -82,17 +83,13 @@ impl Inbox {
             }
             *bytes += parcel.batch.bytes();
             parcels.push_back(parcel);
-            !std::mem::replace(woken, true)
-        };
-        if wake {
-            self.task.wake_by_ref();
         }
+        self.nudge();
     }
 
     /// The connection has to look at what its tracks want.
     pub(super) fn nudge(&self) {
-        let wake = !std::mem::replace(&mut self.lock().woken, true);
-        if wake {
+        if !self.woken.swap(true, Ordering::AcqRel) {
             self.task.wake_by_ref();
         }
     }
@@ -107,12 +104,19 @@ impl Inbox {
         behind
     }
 
+    /// Whether somebody has left or wished anything. What is left at the same moment wakes the connection.
+    #[inline]
+    pub(in crate::api) fn is_woken(&self) -> bool {
+        self.woken.load(Ordering::Relaxed)
+    }
+
     /// Takes all that waits; `None` when nobody has left or wished anything.
     pub(in crate::api) fn take(&self, wakeups: &mut Wakeups) -> Option<Taken> {
-        let mut waiting = self.lock();
-        if !std::mem::take(&mut waiting.woken) {
+        // What is left after the swap is told again, and may be taken now already.
+        if !self.woken.swap(false, Ordering::AcqRel) {
             return None;
         }
+        let mut waiting = self.lock();
         waiting.bytes = 0;
         waiting.writers.wake(wakeups);
         Some(Taken {

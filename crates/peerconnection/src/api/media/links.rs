@@ -43,7 +43,14 @@ pub(in crate::api) struct Outbound {
 
 impl Outbound {
     /// Hands it over. No connection may be locked by the caller.
+    #[inline]
     pub(in crate::api) fn hand_over(self) {
+        if !self.batches.is_empty() || !self.told.is_empty() {
+            self.hand_over_all();
+        }
+    }
+
+    fn hand_over_all(self) {
         for (source, batch) in self.batches {
             source.deliver(&batch);
         }

@@ -67,6 +67,10 @@ pub(in crate::engine) struct Receiver {
 }
 
 impl Media {
+    pub(in crate::engine) fn is_empty(&self) -> bool {
+        self.list.is_empty()
+    }
+
     pub(in crate::engine) fn add(
         &mut self,
         id: TransceiverId,

@@ -386,6 +386,10 @@ impl Engine {
 
     /// The next batch of packets that came together, of a receiver that delivers them.
     pub fn poll_media(&mut self) -> Option<(TransceiverId, MediaBatch)> {
+        // Asked after every call, and most connections have no media.
+        if self.media.is_empty() {
+            return None;
+        }
         for transport in self.transports.iter_mut() {
             let Some(path) = &mut transport.media else {
                 continue;
