@@ -73,6 +73,7 @@ pub(in crate::engine) struct Receiver {
 }
 
 impl Media {
+    #[inline]
     pub(in crate::engine) fn is_empty(&self) -> bool {
         self.list.is_empty()
     }

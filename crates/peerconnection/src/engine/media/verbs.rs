@@ -399,11 +399,16 @@ impl Engine {
     }
 
     /// The next batch of packets that came together, of a receiver that delivers them.
+    #[inline]
     pub fn poll_media(&mut self) -> Option<(TransceiverId, MediaBatch)> {
-        // Asked after every call, and most connections have no media.
-        if self.media.is_empty() {
-            return None;
+        // Asked after every call, and many connections have no media.
+        match self.media.is_empty() {
+            true => None,
+            false => self.poll_received(),
         }
+    }
+
+    fn poll_received(&mut self) -> Option<(TransceiverId, MediaBatch)> {
         for transport in self.transports.iter_mut() {
             let Some(path) = &mut transport.media else {
                 continue;
