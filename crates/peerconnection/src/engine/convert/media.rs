@@ -107,9 +107,9 @@ fn announced(it: &jsep::Announced) -> rtp::Announced {
     }
 }
 
-/// One stream that is sent, of the lane at its place.
+/// One stream that is sent.
 pub(in crate::engine) fn encoding(
-    place: usize,
+    choice: rtp::Choice,
     encoding: &jsep::SendEncoding,
     active: bool,
 ) -> rtp::Encoding {
@@ -119,10 +119,7 @@ pub(in crate::engine) fn encoding(
         fec: encoding.fec,
         rid: encoding.rid.as_deref().and_then(Label::new),
         active,
-        choice: rtp::Choice {
-            lane: u8::try_from(place).unwrap_or(u8::MAX),
-            ..rtp::Choice::default()
-        },
+        choice,
     }
 }
 

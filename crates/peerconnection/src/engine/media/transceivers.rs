@@ -5,7 +5,7 @@ use oxirtc_rtp::{Delivery, SectionId};
 
 use super::dtmf::Dtmf;
 use crate::{
-    MediaKind, RtpEncodingParameters,
+    Choice, MediaKind, RtpEncodingParameters,
     engine::ids::{TrackId, TransceiverId, TransportId},
 };
 
@@ -41,6 +41,12 @@ pub(in crate::engine) struct Sender {
     pub(in crate::engine) transaction: Option<u64>,
     /// Tones that are still to be played.
     pub(in crate::engine) dtmf: Dtmf,
+    /// The rids that the streams of its source have, by lane.
+    pub(in crate::engine) rids: Vec<String>,
+    /// What of its source it sends.
+    pub(in crate::engine) choice: Choice,
+    /// The lane that was chosen last, of those that the source has.
+    pub(in crate::engine) lane: u8,
 }
 
 #[derive(Default)]
@@ -81,6 +87,9 @@ impl Media {
                 encodings,
                 transaction: None,
                 dtmf: Dtmf::default(),
+                rids: Vec::new(),
+                choice: Choice::default(),
+                lane: 0,
             },
             receiver: Receiver::default(),
             changed: false,

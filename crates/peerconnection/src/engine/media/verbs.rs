@@ -7,7 +7,7 @@ use oxirtc_rtp::Delivery;
 
 use super::{batch::MediaBatch, transceivers::MediaTransceiver, view::TransceiverView};
 use crate::{
-    EncodedFrame, Error, ErrorKind, MediaKind, RtpCodec, RtpEncodingParameters, RtpSource,
+    Choice, EncodedFrame, Error, ErrorKind, MediaKind, RtpCodec, RtpEncodingParameters, RtpSource,
     RtpTransceiverDirection,
     engine::{
         Engine, convert,
@@ -301,6 +301,20 @@ impl Engine {
     pub fn lag(&mut self, id: TransceiverId) {
         if let Some((path, section)) = self.path_of(id) {
             path.rtp.lag(section);
+        }
+    }
+
+    /// What of its source a sender sends. `rids` are those of the source's streams, by lane: a sender with several encodings sends of
+    /// each the stream with its rid, or the one at its place.
+    pub fn choose(&mut self, now: Instant, id: TransceiverId, rids: &[String], choice: &Choice) {
+        let Some(it) = self.media.get_mut(id) else {
+            return;
+        };
+        let sender = &mut it.sender;
+        if sender.rids != rids || sender.choice != *choice {
+            sender.lane = choice.place(rids).unwrap_or(sender.lane);
+            (sender.rids, sender.choice) = (rids.to_vec(), choice.clone());
+            self.reconfigure(now, id);
         }
     }
 
