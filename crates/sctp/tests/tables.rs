@@ -287,4 +287,4 @@ fn blesses() -> bool {
 }
 
 /// In MB/s.
-const MAX_SAMPLED: f64 = 0.4;
+const MAX_SAMPLED: f64 = 0.3;
