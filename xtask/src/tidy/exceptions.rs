@@ -54,7 +54,6 @@ const EXCEPTIONS: &[Exception] = &[
     except("circles", "crates/dtls/"),
     except("circles", "crates/peerconnection/"),
     except("circles", "crates/rtp/"),
-    except("integers", "crates/dtls/"),
     except("integers", "crates/ice/"),
     except("integers", "crates/mdns/"),
     except("integers", "crates/rtp/"),
