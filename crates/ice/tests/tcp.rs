@@ -116,12 +116,11 @@ fn a_restart_opens_no_stream_again() {
     exchange_payload(&mut sim);
 }
 
-/// With its stream a pair ends, and what goes elsewhere takes over.
+/// With its stream a pair ends, and what comes next has a stream of its own.
 #[test]
 fn a_pair_ends_with_its_stream() {
     let mut sim = connected(5);
-    // The networks let datagrams through again, and both have been told of candidates over UDP.
-    sim.no_udp = false;
+    let opened = sim.opened;
     let ended: Vec<Path> = [0, 1].map(|side| sim.payload_path(side).unwrap()).into();
     for side in [0, 1] {
         let now = sim.now;
@@ -137,6 +136,7 @@ fn a_pair_ends_with_its_stream() {
     }
     sim.exchange();
     sim.run_until(secs(60), |sim| sim.both_are(State::Completed));
+    assert!(sim.opened > opened);
     exchange_payload(&mut sim);
 }
 

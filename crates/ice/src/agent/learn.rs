@@ -138,8 +138,6 @@ impl LocalSide {
     ) -> Option<usize> {
         let known = self.candidates.iter().position(|local| {
             let at = local.candidate.socket_address();
-            // What has a name is shown by it alone.
-            let at = at.or_else(|| local.is_base().then_some(base.address));
             // RFC 6544 §4.5: each stream has a port of its own, which the candidate does not tell.
             let opens =
                 base.via == Via::Active && local.is_base() && base.address.ip() == mapped.ip();
