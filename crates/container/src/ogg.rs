@@ -295,34 +295,13 @@ impl<W: Write> OggWriter<W> {
     }
 }
 
-/// RFC 3533 §6: the polynomial 0x04c11db7, the high bit first, from zero.
+/// RFC 3533 §6: the polynomial 0x04c11db7, the high bit first, from zero. Sound is too little for a table to matter.
 fn crc(bytes: &[u8]) -> u32 {
     bytes.iter().fold(0, |sum: u32, byte| {
-        let at = (sum >> 24) as u8 ^ byte;
-        sum << 8 ^ TABLE[usize::from(at)]
+        let next = |sum: u32, _bit| (sum << 1) ^ if sum >> 31 == 1 { 0x04c1_1db7 } else { 0 };
+        (0..8).fold(sum ^ u32::from(*byte) << 24, next)
     })
 }
-
-#[expect(clippy::indexing_slicing, reason = "256 steps through 256 entries")]
-const TABLE: [u32; 256] = {
-    let mut table = [0; 256];
-    let mut at = 0;
-    while at < 256 {
-        let mut sum = (at as u32) << 24;
-        let mut bit = 0;
-        while bit < 8 {
-            sum = if sum >> 31 == 1 {
-                sum << 1 ^ 0x04c1_1db7
-            } else {
-                sum << 1
-            };
-            bit += 1;
-        }
-        table[at] = sum;
-        at += 1;
-    }
-    table
-};
 
 pub(crate) const MAGIC: &[u8] = b"OggS";
 const HEAD: &[u8] = b"OpusHead";

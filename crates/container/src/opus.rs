@@ -14,10 +14,12 @@ pub(crate) fn samples(packet: &[u8]) -> Option<u64> {
         return None;
     };
     let configuration = first >> 3;
-    let frame: u64 = match configuration {
-        0..=11 => [480, 960, 1920, 2880][usize::from(configuration & 3)],
-        12..=15 => [480, 960][usize::from(configuration & 1)],
-        _ => [120, 240, 480, 960][usize::from(configuration & 3)],
+    let frame: u64 = match (configuration, configuration & 3) {
+        // RFC 6716 §3.1, table 2: SILK, then both, then CELT.
+        (0..=11, 3) => 2880,
+        (0..=11, step) => 480 << step,
+        (12..=15, step) => 480 << (step & 1),
+        (_, step) => 120 << step,
     };
     let count = match first & 3 {
         0 => 1,
