@@ -8,7 +8,7 @@ use std::time::Duration;
 use oxirtc_netsim::{Link, ms, percent};
 use oxirtc_peerconnection::{
     DataChannelInit, ErrorKind, MediaKind, RtpTransceiverDirection,
-    engine::{Event, TransceiverInit},
+    engine::{Event, TrackId, TransceiverInit},
 };
 use pair::{
     Pair,
@@ -221,7 +221,7 @@ fn transceivers_are_made_with_what_is_valid() {
 /// than the pictures that it held.
 #[test]
 fn a_hundred_rounds_of_negotiation_leave_media_running() {
-    let (mut pair, ids) = sending(Link::new(1).delay(ms(10)), MediaKind::Video);
+    let (mut pair, ids) = sending(1, Link::new(1).delay(ms(10)), MediaKind::Video);
     let mut camera = Camera::default();
     let mut added = ids[0];
     for round in 0..100_u64 {
