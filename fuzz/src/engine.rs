@@ -104,6 +104,7 @@ impl Scenario {
             pair: Pair::hostile([peer(1), peer(2)]),
             sent: 0,
         };
+        game.pair.room = LONGEST;
         if self.connected {
             game.set_up();
         }
@@ -584,6 +585,8 @@ const LINES: [&str; 20] = [
     "a=rtcp-mux",
 ];
 const MAX_OPERATIONS: usize = 80;
+/// The longest datagram of an engine.
+const LONGEST: usize = 1472;
 const MAX_MESSAGE: usize = 20_000;
 const MAX_CHANNELS: usize = 64;
 const MAX_QUEUED: u64 = 32 << 20;

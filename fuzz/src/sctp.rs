@@ -99,11 +99,18 @@ impl Scenario {
             expected: BTreeMap::new(),
             failed: false,
         };
+        let mut ends = [peer(1), peer(2)];
+        if self.control / 3 % 2 == 0 {
+            for end in &mut ends {
+                end.association.path_changed(LONGEST);
+            }
+        }
         let mut game = Game {
-            pair: Pair::hostile([peer(1), peer(2)]),
+            pair: Pair::hostile(ends),
             sent: 0,
             lasting: true,
         };
+        game.pair.room = LONGEST;
         if self.connected {
             game.connect(End::A);
             game.connect(End::B);
@@ -353,7 +360,8 @@ impl Machine for Peer {
         room: usize,
         buf: &mut Vec<u8>,
     ) -> Option<((), usize)> {
-        let sent = self.association.poll_transmit(now, room, buf);
+        let sent = room >= LONGEST && self.association.poll_probe(now, buf)
+            || self.association.poll_transmit(now, room, buf);
         sent.then_some(((), usize::MAX))
     }
 
@@ -438,6 +446,8 @@ const KINDS: [ChunkKind; 17] = [
     ChunkKind::I_FORWARD_TSN,
 ];
 const MAX_OPERATIONS: usize = 200;
+/// Packets may grow to this.
+const LONGEST: usize = 1432;
 const MAX_MESSAGE: usize = 20_000;
 const MAX_ROUNDS: usize = 60;
 const SEND_BUFFER: usize = 1 << 18;

@@ -171,6 +171,7 @@ const STAGES: &[Stage] = &[
     stage("examples", 2, |_| examples::run()),
     stage("netsim", 5, netsim),
     stage("dtls", 2, |_| interop("dtls", &["openssl"])),
+    stage("coturn", 3, |_| interop("coturn", &[])),
     stage("chromium", 6, |_| interop("chromium", &[])),
     stage("firefox", 8, |_| interop("firefox", &[])),
     stage("fuzz", 8, fuzz_smoke),

@@ -158,6 +158,7 @@ const PACKAGES: &[Need] = &[
     need("iptables", "iptables"),
     need("kill", "procps"),
     need("openssl", "openssl"),
+    need("turnserver", "coturn"),
     need("unshare", "util-linux"),
 ];
 

@@ -22,6 +22,9 @@ pub struct Config {
     pub(crate) nomination_wait: Duration,
     pub(crate) tie_breaker: Option<u64>,
     pub(crate) renomination: bool,
+    pub(crate) hide_addresses: bool,
+    pub(crate) lite: bool,
+    pub(crate) tcp: bool,
 }
 
 impl Config {
@@ -115,6 +118,32 @@ impl Config {
         self
     }
 
+    /// Whether the peer is told names instead of the addresses of this machine
+    /// (draft-ietf-mmusic-mdns-ice-candidates §3.1). Each is asked for by [`Request::Publish`](crate::Request::Publish); an address
+    /// that gets none is not used. Default: `false`.
+    #[must_use]
+    pub fn hide_addresses(mut self, hide: bool) -> Self {
+        self.hide_addresses = hide;
+        self
+    }
+
+    /// Whether it takes the lite role (RFC 8445 §2.5), for servers that every peer reaches. It asks no server, makes no pair of its own and
+    /// never controls; what the peer checks is checked in return, so that nobody is sent payload who is not there. The description has to
+    /// say so. Default: `false`.
+    #[must_use]
+    pub fn lite(mut self, lite: bool) -> Self {
+        self.lite = lite;
+        self
+    }
+
+    /// Whether streams are opened to peers, and accepted from them, beside datagrams (RFC 6544). A way out of networks that let
+    /// no UDP through; costs a listening socket an address. Default: `false`.
+    #[must_use]
+    pub fn tcp(mut self, on: bool) -> Self {
+        self.tcp = on;
+        self
+    }
+
     /// The first tie-breaker (RFC 8445 §7.1), for tests of role conflicts. Default: random.
     #[must_use]
     pub fn tie_breaker(mut self, tie_breaker: u64) -> Self {
@@ -148,6 +177,9 @@ impl Default for Config {
             nomination_wait: Duration::from_millis(100),
             tie_breaker: None,
             renomination: false,
+            hide_addresses: false,
+            lite: false,
+            tcp: false,
         }
     }
 }

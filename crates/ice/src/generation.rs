@@ -8,9 +8,9 @@ use std::{
 };
 
 use crate::{
-    Candidate, CandidateKind, Credentials, Pair, Server, TransportPolicy,
+    Candidate, CandidateKind, Credentials, Pair, Protocol, Server, TransportPolicy,
     base::{BaseId, Bases, Host, PairKey},
-    candidate::pair_priority,
+    candidate::{pair_priority, unspecified},
     checks::CheckList,
     consent::Freshness,
     credentials::Keys,
@@ -70,6 +70,8 @@ pub(crate) struct LocalSide {
     /// How many preferences it has given away.
     pub(crate) ranked: u16,
     pub(crate) policy: TransportPolicy,
+    /// Names stand for the addresses of this machine.
+    pub(crate) hides_addresses: bool,
     /// The servers that are asked for it.
     pub(crate) servers: Arc<[Server]>,
     pub(crate) gathered: bool,
@@ -181,6 +183,7 @@ impl LocalSide {
             wanted: Vec::new(),
             ranked: 0,
             policy,
+            hides_addresses: false,
             servers,
             gathered: false,
             early: Vec::new(),
@@ -196,6 +199,14 @@ impl LocalSide {
     pub(crate) fn of_base(&self, base: BaseId) -> Option<usize> {
         let own = |local: &Local| local.base == base && local.is_base();
         self.candidates.iter().position(own)
+    }
+
+    /// The base of a reflexive candidate as it is shown: nothing of it, when it has a name.
+    pub(crate) fn shown_base(&self, address: SocketAddr) -> SocketAddr {
+        match self.hides_addresses {
+            true => unspecified(address),
+            false => address,
+        }
     }
 
     pub(crate) fn foundation(&self, at: usize) -> usize {
@@ -238,10 +249,13 @@ impl RemoteSide {
         self.keys.ufrag()
     }
 
-    pub(crate) fn at(&self, address: SocketAddr) -> Option<usize> {
+    pub(crate) fn at(&self, address: SocketAddr, protocol: Protocol) -> Option<usize> {
         self.candidates.iter().position(|remote| {
-            let at = remote.target();
-            at.is_some_and(|at| same(at, address))
+            let candidate = &remote.candidate;
+            // One that opens streams has no target, and an address once it was learnt.
+            let learnt = candidate.socket_address().filter(|_| !remote.signalled);
+            let at = remote.target().or(learnt);
+            candidate.protocol == protocol && at.is_some_and(|at| same(at, address))
         })
     }
 
@@ -404,9 +418,11 @@ pub(crate) fn describe(
     Some(Pair {
         local: near.candidate.clone(),
         local_told: near.told,
+        local_ufrag: local.ufrag().to_owned(),
         remote: far.candidate.clone(),
         remote_told: far.signalled,
-        path: bases.path(pair.key)?,
+        remote_ufrag: remote.ufrag().to_owned(),
+        path: bases.shown_path(pair.key)?,
     })
 }
 

@@ -49,6 +49,33 @@ fn payload_goes_on_during_a_restart() {
     assert!(sim.peers[0].closed.is_empty(), "sockets are used again");
 }
 
+/// W3C §5.6: the pair is one of candidates, and those of another generation are others, although their addresses are the same.
+#[test]
+fn the_pair_of_a_restart_is_told() {
+    let mut sim = connected(7);
+    let told = |sim: &Sim| {
+        let events = sim.peers[0].events.iter();
+        let pairs = events.filter_map(|event| match event {
+            Event::PairChanged(pair) => Some(pair.clone()),
+            _ => None,
+        });
+        pairs.collect::<Vec<_>>()
+    };
+    assert_eq!(told(&sim).len(), 1);
+    for side in [0, 1] {
+        sim.renew(side);
+    }
+    sim.exchange();
+    sim.run_until(secs(5), |sim| sim.both_are(State::Completed));
+    let pairs = told(&sim);
+    assert_eq!(pairs.len(), 2, "{pairs:?}");
+    assert_eq!(pairs[0].path, pairs[1].path);
+    let ufrags = |at: usize| [&pairs[at].local_ufrag, &pairs[at].remote_ufrag];
+    let now = [&sim.peers[0].local.ufrag, &sim.peers[1].local.ufrag];
+    assert_eq!(ufrags(1), now);
+    assert!(ufrags(0)[0] != now[0] && ufrags(0)[1] != now[1]);
+}
+
 /// The old credentials are answered until the new pair is selected, and no longer.
 #[test]
 fn old_credentials_are_answered_until_selection() {

@@ -155,7 +155,7 @@ pub enum Change {
 }
 
 /// What becomes of the SCTP association.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum Sctp {
     /// An offer describes one, and there was none, or one takes the place of another.
@@ -173,6 +173,9 @@ pub enum Sctp {
         remote_port: u16,
         /// The longest message that the peer takes, in bytes; `u64::MAX` when it takes any.
         max_message_size: u64,
+        /// The peer's INIT chunk in base64, when both descriptions have one (draft-hancke-tsvwg-snap): then both ends do
+        /// without a handshake, unless another association has used it up.
+        remote_init: Option<String>,
         /// Our role in the DTLS association below it, by which the ends share the streams (RFC 8832 §6).
         role: DtlsRole,
     },

@@ -88,6 +88,7 @@ impl Offer<'_> {
                     self.agreement.association.as_ref(),
                     self.config,
                 ),
+                sctp_init: self.config.sctp_init.as_deref(),
             };
             match lines {
                 Some(lines) => section.write_media(lines, &mut writer, &form),
@@ -264,6 +265,7 @@ impl Answer<'_> {
                 transport: addressed.then_some(&transport),
                 bundle_only: false,
                 sctp_port: self.sctp_port(section, entry),
+                sctp_init: entry.sctp_init().and(self.config.sctp_init.as_deref()),
             };
             match fate {
                 Fate::Media(lines) => section.write_media(lines, &mut writer, &form),
@@ -386,5 +388,8 @@ fn head(config: &Config, version: u64) -> Writer {
         .line('s', '-')
         .line('t', "0 0")
         .attribute(&Attribute::IceOptions("trickle ice2"));
+    if config.ice_lite {
+        writer.attribute(&Attribute::IceLite);
+    }
     writer
 }

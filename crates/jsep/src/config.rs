@@ -10,7 +10,9 @@ pub struct Config {
     pub(crate) bundle_policy: BundlePolicy,
     pub(crate) sctp_port: u16,
     pub(crate) max_message_size: u64,
+    pub(crate) sctp_init: Option<String>,
     pub(crate) cname: String,
+    pub(crate) ice_lite: bool,
     audio: Capabilities,
     video: Capabilities,
 }
@@ -57,7 +59,9 @@ impl Config {
             bundle_policy: BundlePolicy::default(),
             sctp_port: 5000,
             max_message_size: 262_144,
+            sctp_init: None,
             cname: format!("{session_id:016x}"),
+            ice_lite: false,
             audio: Capabilities::default(),
             video: Capabilities::default(),
         }
@@ -79,6 +83,13 @@ impl Config {
     #[must_use]
     pub fn cname(mut self, cname: impl Into<String>) -> Self {
         self.cname = cname.into();
+        self
+    }
+
+    /// Descriptions say that we are a lite agent (RFC 8445 §2.5): the peer controls. Default: false.
+    #[must_use]
+    pub fn ice_lite(mut self, lite: bool) -> Self {
+        self.ice_lite = lite;
         self
     }
 
@@ -115,6 +126,14 @@ impl Config {
     #[must_use]
     pub fn max_message_size(mut self, size: u64) -> Self {
         self.max_message_size = size;
+        self
+    }
+
+    /// The INIT chunk of our first SCTP association in base64, as `a=sctp-init` carries it (draft-hancke-tsvwg-snap): offers
+    /// have it, and answers to offers that have one. Default: none.
+    #[must_use]
+    pub fn sctp_init(mut self, init: impl Into<String>) -> Self {
+        self.sctp_init = Some(init.into());
         self
     }
 }

@@ -57,6 +57,7 @@ struct Facts {
     sctp_port: Option<u16>,
     sctp_map: Option<u16>,
     max_message_size: Option<u64>,
+    sctp_init: Option<String>,
 }
 
 /// That a section is in a bundle group.
@@ -258,6 +259,11 @@ impl Entry {
         port.or_else(format).unwrap_or(5000)
     }
 
+    /// The INIT chunk in base64, of one who can do without a handshake.
+    pub(crate) fn sctp_init(&self) -> Option<&str> {
+        self.facts.sctp_init.as_deref()
+    }
+
     /// The longest message that the author takes; `u64::MAX` when it takes any.
     pub(crate) fn max_message_size(&self) -> u64 {
         match self.facts.max_message_size {
@@ -299,6 +305,7 @@ impl Facts {
             Attribute::SctpMap(SctpMap { port, .. }) => {
                 self.sctp_map = self.sctp_map.or(Some(port));
             }
+            Attribute::SctpInit(init) => first(&mut self.sctp_init, init),
             Attribute::MaxMessageSize(size) => {
                 self.max_message_size = self.max_message_size.or(Some(size));
             }

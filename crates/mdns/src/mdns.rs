@@ -38,8 +38,11 @@ pub struct Transmit {
 /// Where a datagram goes.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Target {
-    /// To the groups of both families, on each interface.
+    /// To the groups of both families, on each interface, from port 5353.
     Group,
+    /// To the groups of both families, on each interface, from a port that nobody shares: who answers by the book
+    /// answers there, to us alone (RFC 6762 §5.1, §6.7). Other programs of this machine have port 5353 as well.
+    Question,
     /// To the one who asked.
     One(SocketAddr),
 }
@@ -195,10 +198,10 @@ impl Mdns {
 
     /// Lets time pass. Early and late calls are harmless.
     pub fn handle_timeout(&mut self, now: Instant) {
-        let mut bytes = Vec::new();
+        let (mut told, mut asked) = (Vec::new(), Vec::new());
         for published in &mut self.published {
             if published.announce(now) {
-                bytes.push(message::answer(0, &published.name, published.address, TTL));
+                told.push(message::answer(0, &published.name, published.address, TTL));
             }
         }
         self.queries.retain(|query| {
@@ -210,12 +213,15 @@ impl Mdns {
             !is_over
         });
         for query in &mut self.queries {
-            if let Some(unicast) = query.ask(now) {
-                bytes.push(message::question(&query.name, unicast));
+            if query.ask(now) {
+                asked.push(message::question(&query.name));
             }
         }
-        for bytes in bytes {
+        for bytes in told {
             self.push(Target::Group, bytes);
+        }
+        for bytes in asked {
+            self.push(Target::Question, bytes);
         }
     }
 

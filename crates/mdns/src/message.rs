@@ -8,11 +8,12 @@ use simple_dns::{
 };
 
 /// The questions for the addresses of a name.
-pub(crate) fn question(name: &str, unicast: bool) -> Option<Vec<u8>> {
+pub(crate) fn question(name: &str) -> Option<Vec<u8>> {
     let mut packet = Packet::new_query(0);
     for kind in [TYPE::A, TYPE::AAAA] {
         let (kind, class) = (QTYPE::TYPE(kind), QCLASS::CLASS(CLASS::IN));
-        let question = Question::new(Name::new(name).ok()?, kind, class, unicast);
+        // RFC 6762 §15.1: an answer to port 5353 alone may reach another program of this machine.
+        let question = Question::new(Name::new(name).ok()?, kind, class, false);
         packet.questions.push(question);
     }
     packet.build_bytes_vec_compressed().ok()

@@ -24,14 +24,15 @@ impl Query {
         }
     }
 
-    /// Whether it is to be asked for now; `true` inside for an answer to us alone.
-    pub(crate) fn ask(&mut self, now: Instant) -> Option<bool> {
-        self.next.filter(|at| *at <= now)?;
-        // RFC 6762 §5.4: the first question may be answered to who asks alone. §5.2: then a second and
-        // two more later.
+    /// Whether it is to be asked for now.
+    pub(crate) fn ask(&mut self, now: Instant) -> bool {
+        if self.next.is_none_or(|at| now < at) {
+            return false;
+        }
+        // RFC 6762 §5.2: the second question a second after the first, the third two later.
         self.next = (self.asked < 2).then(|| now + Duration::from_secs(1 << self.asked));
         self.asked += 1;
-        Some(self.asked == 1)
+        true
     }
 
     pub(crate) fn is_over(&self, now: Instant) -> bool {

@@ -104,14 +104,19 @@ pub struct Settings {
     pub(crate) link_local: bool,
     pub(crate) ipv4: bool,
     pub(crate) ipv6: bool,
+    pub(crate) hide_addresses: bool,
+    pub(crate) ice_lite: bool,
+    pub(crate) ice_tcp: bool,
     pub(crate) max_message_size: u32,
     pub(crate) max_outgoing_message_size: u64,
     pub(crate) max_channels: u16,
     pub(crate) receive_window: u32,
     pub(crate) congestion_control: CongestionControl,
+    pub(crate) snap: bool,
     pub(crate) send_buffer: usize,
     pub(crate) max_burst: usize,
     pub(crate) max_segments: usize,
+    pub(crate) tls_roots: Vec<Vec<u8>>,
 }
 
 impl Configuration {
@@ -224,6 +229,33 @@ impl Settings {
         self
     }
 
+    /// Tell the peer random names instead of the addresses of this machine, as browsers do
+    /// (draft-ietf-mmusic-mdns-ice-candidates). They are answered for by multicast DNS, so that peers of the same link find us; of
+    /// others the peer learns the address that a server or its own checks show. An address that cannot be given a name is not used.
+    /// Default: false.
+    #[must_use]
+    pub fn hide_addresses(mut self, on: bool) -> Self {
+        self.hide_addresses = on;
+        self
+    }
+
+    /// Be a lite ICE agent (RFC 8445 §2.5): for a server that every peer reaches at its own addresses. It asks no server, checks only what a
+    /// peer has checked, and the peer decides; a thousand connections cost it next to no checks. Two lite agents do not connect.
+    /// Default: false.
+    #[must_use]
+    pub fn ice_lite(mut self, on: bool) -> Self {
+        self.ice_lite = on;
+        self
+    }
+
+    /// Open streams to the peer, and accept them, where datagrams do not get through (RFC 6544). It takes a TCP port beside each UDP
+    /// port, and one at each address of a shared one. Default: false.
+    #[must_use]
+    pub fn ice_tcp(mut self, on: bool) -> Self {
+        self.ice_tcp = on;
+        self
+    }
+
     /// The longest message that the peer may send, in bytes. The peer decides how many of them stand
     /// in memory, up to the receive window, which is at least one. 0 is any that SCTP here can take: 1 GiB.
     /// Default: 262,144, as browsers have it.
@@ -273,6 +305,15 @@ impl Settings {
         self
     }
 
+    /// Whether descriptions carry what opens the SCTP association (draft-hancke-tsvwg-snap): where the peer does the same, data
+    /// flows as soon as DTLS is connected, up to two round trips sooner. Default: no, as it is a draft, and some peers repeat
+    /// lines that they do not know.
+    #[must_use]
+    pub fn snap(mut self, offer: bool) -> Self {
+        self.snap = offer;
+        self
+    }
+
     /// How many bytes a channel holds that are not on their way yet; sending waits above it.
     /// Default: 1 MiB.
     #[must_use]
@@ -291,6 +332,15 @@ impl Settings {
     #[must_use]
     pub fn max_burst(mut self, bytes: usize) -> Self {
         self.max_burst = bytes.clamp(1, MAX_BURST);
+        self
+    }
+
+    /// Whose certificates a `turns:` server may have: certificates of authorities in DER, which take the place of the public
+    /// ones. For a relay of one's own. Default: those that Mozilla trusts. One that cannot be read is refused by
+    /// [`PeerConnection::with_settings`](crate::PeerConnection::with_settings) and its kin.
+    #[must_use]
+    pub fn tls_roots(mut self, certificates: impl IntoIterator<Item = Vec<u8>>) -> Self {
+        self.tls_roots = certificates.into_iter().collect();
         self
     }
 
@@ -334,14 +384,19 @@ impl Default for Settings {
             link_local: false,
             ipv4: true,
             ipv6: true,
+            hide_addresses: false,
+            ice_lite: false,
+            ice_tcp: false,
             max_message_size: 262_144,
             max_outgoing_message_size: 1 << 30,
             max_channels: 1024,
             receive_window: 4 << 20,
             congestion_control: CongestionControl::default(),
+            snap: false,
             send_buffer: 1 << 20,
             max_burst: MAX_BURST,
             max_segments: MAX_SEGMENTS,
+            tls_roots: Vec::new(),
         }
     }
 }

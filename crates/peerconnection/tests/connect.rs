@@ -5,7 +5,7 @@ mod pair;
 use std::time::Duration;
 
 use oxirtc_netsim::{Link, ms, percent};
-use oxirtc_peerconnection::{DataChannelInit, Message};
+use oxirtc_peerconnection::{Configuration, DataChannelInit, IceRole, Message, Settings};
 use pair::Pair;
 
 #[test]
@@ -43,5 +43,34 @@ fn they_connect_over_a_bad_link() {
     });
     for (index, message) in pair.ends[1].messages(there).into_iter().enumerate() {
         assert_eq!(message.as_text(), Some(&*index.to_string()));
+    }
+}
+
+/// RFC 8445 §2.5: a lite server says so, the peer controls whoever offers, and messages go both ways.
+#[test]
+fn a_lite_server_is_reached() {
+    for server in [0, 1] {
+        let lite = |side| Settings::default().ice_lite(side == server);
+        let configurations = [(); 2].map(|()| Configuration::default());
+        let link = Link::new(3).delay(ms(10));
+        let mut pair = Pair::with_each(3, link, configurations, [lite(0), lite(1)]);
+        let [here, there] = pair.connect(&DataChannelInit::default());
+        pair.send(0, here, "hello");
+        pair.send(1, there, "back");
+        pair.until(Duration::from_secs(5), |pair| {
+            pair.ends.iter().all(|end| end.inbox.len() == 1)
+        });
+        let roles = pair.ends.iter().map(|end| {
+            let view = end.engine.transports().next().unwrap();
+            view.ice_role()
+        });
+        let mut expected = [IceRole::Controlling; 2];
+        expected[server] = IceRole::Controlled;
+        assert_eq!(roles.collect::<Vec<_>>(), expected);
+        let described = |side: usize| {
+            let sdp = pair.ends[side].engine.local_description().unwrap().sdp;
+            sdp.contains("a=ice-lite\r\n")
+        };
+        assert!(described(server) && !described(1 - server));
     }
 }

@@ -155,7 +155,11 @@ fn the_pair_stands_before_the_states() {
         let engine = &end.engine;
         let view = engine.transports().next().unwrap();
         assert_eq!(Some(view.ice_state()), previous);
-        assert!(view.selected_candidate_pair().is_some());
+        // One of those that were told, and of this generation.
+        let selected = view.selected_candidate_pair().unwrap();
+        assert!(view.local_candidates().contains(&selected.local));
+        let of_peer = view.remote_parameters().unwrap().username_fragment.clone();
+        assert_eq!(selected.remote.username_fragment(), Some(&of_peer[..]));
         assert!(view.remote_parameters().is_some());
         assert_eq!(view.remote_candidates().len(), 1);
         assert!(matches!(

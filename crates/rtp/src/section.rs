@@ -109,6 +109,8 @@ pub struct Encoding {
     pub rid: Option<Label>,
     /// False sends nothing.
     pub active: bool,
+    /// What the application lets it send, in bits a second.
+    pub limit: Option<u64>,
     /// What of the source it sends.
     pub choice: Choice,
 }

@@ -218,6 +218,7 @@ impl Association {
             ChunkKind::ERROR => self.handle_error(now, chunk),
             ChunkKind::COOKIE_ACK => self.handle_cookie_ack(now),
             ChunkKind::RECONFIG => self.handle_reconfig(now, chunk),
+            ChunkKind::PAD => true,
             _ => self.handle_unknown(kind, chunk),
         }
     }
@@ -457,6 +458,13 @@ impl Association {
         self.tx.recovery.rtt.hint(round_trip);
     }
 
+    /// The path below is another one, on which a packet can be at most so many bytes long. Whether it carries them all is
+    /// found out (RFC 8899) while much is sent: see [`poll_probe`](Self::poll_probe). Until this is called, and where it is
+    /// not more than [`Config::max_packet`], nothing is probed.
+    pub fn path_changed(&mut self, longest_packet: usize) {
+        self.tx.pmtu.begin(longest_packet);
+    }
+
     /// As [`Config::zero_checksum`], for a user who learns only later what his peer can take. It counts for packets that
     /// open the association after this, so it comes before [`connect`](Self::connect).
     pub fn set_zero_checksum(&mut self, accept: bool) {
@@ -507,6 +515,7 @@ impl Association {
     /// Counters and measures.
     pub fn stats(&self) -> Stats {
         Stats {
+            max_packet: self.tx.pmtu.size() as u64,
             congestion_window: self.tx.control.window() as u64,
             in_flight: self.tx.outstanding.flight_bytes() as u64,
             peer_window: self.tx.peer_window as u64,

@@ -15,13 +15,13 @@ use crate::{
 
 /// What the parameters of an INIT or INIT ACK say.
 #[derive(Debug, Default)]
-struct Offer<'a> {
-    forward_tsn: bool,
-    reconfig: bool,
-    zero_checksum: bool,
-    interleaving: bool,
+pub(crate) struct Offer<'a> {
+    pub(crate) forward_tsn: bool,
+    pub(crate) reconfig: bool,
+    pub(crate) zero_checksum: bool,
+    pub(crate) interleaving: bool,
     cookie: Option<&'a [u8]>,
-    host_name: Option<Parameter<'a>>,
+    pub(crate) host_name: Option<Parameter<'a>>,
     /// Parameters to report as unrecognized.
     unrecognized: Vec<u8>,
 }
@@ -87,7 +87,7 @@ impl Association {
     }
 
     /// Our parameters: extensions, and in an answer the cookie and what was not recognized.
-    fn our_parameters(&self, cookie: Option<&[u8]>, unrecognized: &[u8]) -> Vec<u8> {
+    pub(crate) fn our_parameters(&self, cookie: Option<&[u8]>, unrecognized: &[u8]) -> Vec<u8> {
         let mut buf = Vec::new();
         let mut add = |kind, value: &[u8]| Parameter { kind, value }.write(&mut buf);
         if let Some(cookie) = cookie {
@@ -120,7 +120,12 @@ impl Association {
         buf
     }
 
-    fn our_init<'a>(&self, tag: u32, initial_tsn: Tsn, parameters: &'a [u8]) -> Init<'a> {
+    pub(crate) fn our_init<'a>(
+        &self,
+        tag: u32,
+        initial_tsn: Tsn,
+        parameters: &'a [u8],
+    ) -> Init<'a> {
         Init {
             tag,
             window: self.rx.window(),
@@ -194,7 +199,7 @@ impl Association {
     }
 
     /// The TSN that our INIT named; data that went with a COOKIE ECHO does not change it.
-    fn setup_tsn(&self) -> Tsn {
+    pub(crate) fn setup_tsn(&self) -> Tsn {
         self.tx.outstanding.cumulative().next().tsn()
     }
 
@@ -251,7 +256,7 @@ impl Association {
     }
 
     /// Takes over what was agreed on.
-    fn take_peer(&mut self, cookie: &Cookie) {
+    pub(crate) fn take_peer(&mut self, cookie: &Cookie) {
         self.peer.local_tag = cookie.local_tag;
         self.peer.tag = cookie.peer_tag;
         self.peer.outbound = cookie.outbound;
@@ -356,7 +361,7 @@ impl Association {
         true
     }
 
-    fn establish(&mut self, now: Instant, event: Event) {
+    pub(crate) fn establish(&mut self, now: Instant, event: Event) {
         self.state = State::Established;
         self.setup.cookie = Vec::new();
         self.timers.stop(Timer::Setup);
@@ -393,7 +398,7 @@ impl Association {
 }
 
 impl<'a> Offer<'a> {
-    fn parse(parameters: Parameters<'a>, max_packet: usize) -> Self {
+    pub(crate) fn parse(parameters: Parameters<'a>, max_packet: usize) -> Self {
         let mut offer = Self::default();
         for parameter in parameters {
             match parameter.kind {
@@ -434,7 +439,7 @@ impl<'a> Offer<'a> {
 }
 
 /// RFC 9260 §3.3.2: what an INIT may not say.
-fn is_usable(init: &Init<'_>) -> bool {
+pub(crate) fn is_usable(init: &Init<'_>) -> bool {
     init.window >= MIN_WINDOW && init.outbound != 0 && init.inbound != 0
 }
 

@@ -15,11 +15,12 @@ use std::time::Instant;
 use rand_core::Rng;
 
 use crate::{
-    Association,
+    Association, State,
     packet::{
-        CHUNK_HEADER, Chunk, ChunkKind, HEADER, Parameter, ParameterKind, Parameters, Reader,
-        Write, begin, end,
+        CHUNK_HEADER, Chunk, ChunkKind, HEADER, Packet, Parameter, ParameterKind, Parameters,
+        Reader, Write, begin, end,
     },
+    tcb::Consent,
     timer::Timer,
 };
 
@@ -54,15 +55,46 @@ impl Association {
 
     pub(crate) fn write_heartbeat(&mut self, now: Instant, buf: &mut Vec<u8>) {
         self.control.heartbeat = false;
-        // The nonce is what makes the answer worth something.
-        let nonce = self.rng.next_u64();
+        let nonce = self.write_nonce(buf);
         self.heartbeat.pending = Some((nonce, now));
+    }
+
+    /// Appends a HEARTBEAT. Its nonce is what makes the answer worth something.
+    fn write_nonce(&mut self, buf: &mut Vec<u8>) -> u64 {
+        let nonce = self.rng.next_u64();
         let start = begin(buf, ChunkKind::HEARTBEAT, 0);
         let mut value = Vec::with_capacity(8);
         value.put_u64(nonce);
         let (kind, value) = (ParameterKind::HEARTBEAT_INFO, &value);
         Parameter { kind, value }.write(buf);
         end(buf, start);
+        nonce
+    }
+
+    /// Appends a packet that shows whether the path carries packets as long as it is, if it is time for one (RFC 8899
+    /// §4.1): a HEARTBEAT, and a PAD chunk (RFC 4820) that makes it long. It must be a datagram of its own, which no layer
+    /// below cuts, and may vanish. It is worth asking whenever [`poll_transmit`](Self::poll_transmit) is; there is none
+    /// unless much is sent.
+    pub fn poll_probe(&mut self, now: Instant, buf: &mut Vec<u8>) -> bool {
+        if self.state != State::Established || self.life.consent != Consent::Given {
+            return false;
+        }
+        let Some(size) = self.tx.pmtu.wanted(now) else {
+            return false;
+        };
+        let start = buf.len();
+        let (source, destination) = (self.config.local_port, self.config.remote_port);
+        Packet::start(buf, source, destination, self.peer.tag);
+        let nonce = self.write_nonce(buf);
+        let chunk = begin(buf, ChunkKind::PAD, 0);
+        buf.resize((start + size).max(buf.len()), 0);
+        end(buf, chunk);
+        self.tx
+            .pmtu
+            .sent(now, nonce, self.tx.recovery.rtt.timeout());
+        self.stats.path_probes += 1;
+        self.finish(buf, start, !self.peer.zero_checksum);
+        true
     }
 
     pub(crate) fn handle_heartbeat(&mut self, chunk: Chunk<'_>) -> bool {
@@ -76,6 +108,11 @@ impl Association {
         let nonce = information
             .filter(|parameter| parameter.kind == ParameterKind::HEARTBEAT_INFO)
             .and_then(|parameter| Reader(parameter.value).u64());
+        if let Some(round_trip) = nonce.and_then(|nonce| self.tx.pmtu.answered(now, nonce)) {
+            self.answered();
+            self.tx.recovery.rtt.measured(round_trip);
+            return true;
+        }
         let Some((_, sent)) = self
             .heartbeat
             .pending

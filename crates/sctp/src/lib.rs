@@ -20,6 +20,7 @@ mod rx;
 mod serial;
 mod setup;
 mod shutdown;
+mod snap;
 mod stats;
 mod streams;
 mod tcb;

@@ -82,7 +82,7 @@ pub struct Chunks<'a> {
     broken: bool,
 }
 
-/// A chunk type (RFC 9260 §3.2, with RFC 3758, 6525 and 8260).
+/// A chunk type (RFC 9260 §3.2, with RFC 3758, 4820, 6525 and 8260).
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub struct ChunkKind(pub u8);
 
@@ -179,6 +179,16 @@ impl<'a> Packet<'a> {
 }
 
 impl<'a> Chunk<'a> {
+    /// Looks at one chunk that stands alone, outside a packet.
+    pub fn parse(bytes: &'a [u8]) -> Option<Self> {
+        let mut chunks = Chunks {
+            rest: bytes,
+            broken: false,
+        };
+        let chunk = chunks.next()?;
+        chunks.rest.is_empty().then_some(chunk)
+    }
+
     /// Appends a chunk with this value, padded to a multiple of four.
     pub fn write(&self, buf: &mut Vec<u8>) {
         let start = begin(buf, self.kind, self.flags);
@@ -259,6 +269,8 @@ impl ChunkKind {
     pub const I_DATA: Self = Self(64);
     /// RE-CONFIG (RFC 6525).
     pub const RECONFIG: Self = Self(130);
+    /// PAD (RFC 4820).
+    pub const PAD: Self = Self(132);
     /// FORWARD TSN (RFC 3758).
     pub const FORWARD_TSN: Self = Self(192);
     /// I-FORWARD-TSN (RFC 8260).

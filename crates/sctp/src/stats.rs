@@ -34,6 +34,12 @@ pub struct Stats {
     pub spurious_recoveries: u64,
     /// How often the T3-rtx timer expired.
     pub retransmission_timeouts: u64,
+    /// How many packets were sent to see whether the path carries longer ones (RFC 8899).
+    pub path_probes: u64,
+    /// How many of them stayed without an answer.
+    pub path_probe_losses: u64,
+    /// How often longer packets seemed to vanish on a path that had carried them.
+    pub black_holes: u64,
     /// Messages given up before a part of them was sent (RFC 7496 §4.3).
     pub abandoned_unsent: u64,
     /// Messages given up after a part of them was sent (RFC 7496 §4.3).
@@ -50,6 +56,8 @@ pub struct Stats {
     pub dropped_chunks: u64,
     /// Cookies that were not ours or were changed.
     pub dropped_cookies: u64,
+    /// The longest SCTP packet that the path is known to carry, in bytes.
+    pub max_packet: u64,
     /// The congestion window in bytes.
     pub congestion_window: u64,
     /// Bytes sent and neither acknowledged nor deemed lost.

@@ -11,8 +11,9 @@ use crate::{
 };
 
 impl Association {
-    /// Appends the next packet to `buf`, at most `room` bytes and no more than the configured packet size; what stands
-    /// in `buf` is not touched. False if there is nothing, or nothing that fits.
+    /// Appends the next packet to `buf`, at most `room` bytes; what stands in `buf` is not touched. It is no longer than
+    /// [`Config::max_packet`](crate::Config::max_packet), or, if there is nothing but new data in it, than what
+    /// [`poll_probe`](Self::poll_probe) has found the path to carry. False if there is nothing, or nothing that fits.
     pub fn poll_transmit(&mut self, now: Instant, room: usize, buf: &mut Vec<u8>) -> bool {
         self.clock = self.clock.max(now);
         self.tx.judge(now, &mut self.stats);
@@ -24,7 +25,7 @@ impl Association {
             self.finish(buf, start, true);
             return true;
         }
-        let capacity = room.min(self.config.max_packet) & !3;
+        let capacity = room.min(self.tx.pmtu.size()) & !3;
         if self.state == State::Closed || capacity < MIN_CAPACITY {
             return false;
         }
@@ -57,7 +58,7 @@ impl Association {
             || (self.state != State::Closed && !self.tx.is_idle())
     }
 
-    fn finish(&mut self, buf: &mut [u8], start: usize, summed: bool) {
+    pub(crate) fn finish(&mut self, buf: &mut [u8], start: usize, summed: bool) {
         if summed {
             Packet::finish(buf, start);
         }
@@ -88,7 +89,8 @@ impl Association {
     }
 
     fn fill(&mut self, now: Instant, start: usize, capacity: usize, buf: &mut Vec<u8>) -> bool {
-        let limit = start + capacity;
+        // What must not vanish on a path that swallows long packets is in none.
+        let limit = start + capacity.min(self.config.max_packet);
         if std::mem::take(&mut self.control.cookie_ack) {
             let chunk = begin(buf, ChunkKind::COOKIE_ACK, 0);
             end(buf, chunk);
@@ -107,7 +109,9 @@ impl Association {
         let space = limit.saturating_sub(buf.len());
         self.tx.skip.write(now, buf, space);
         if has_data {
-            self.fill_data(now, start, capacity, buf);
+            let alone = buf.len() == start + HEADER;
+            let most = if alone { start + capacity } else { limit };
+            self.fill_data(now, start, most - start, buf);
         }
         self.settle(now);
         if self.control.reset_request && buf.len() + self.request_len() - HEADER <= limit {

@@ -6,6 +6,7 @@ pub(crate) mod flown;
 mod judge;
 pub(crate) mod outstanding;
 pub(crate) mod pacer;
+pub(crate) mod pmtu;
 pub(crate) mod queue;
 pub(crate) mod recovery;
 pub(crate) mod scheduler;
@@ -18,6 +19,7 @@ use self::{
     flown::PacketNo,
     outstanding::{Batch, Known, Outstanding},
     pacer::{Pace, Pacer},
+    pmtu::Pmtu,
     queue::Queue,
     recovery::Recovery,
     skip::Skip,
@@ -36,6 +38,7 @@ pub(crate) struct Sender {
     pub(crate) control: Control,
     pub(crate) recovery: Recovery,
     pub(crate) skip: Skip,
+    pub(crate) pmtu: Pmtu,
     pacer: Pacer,
     /// What the path delivers, for a controller that asks.
     rates: Option<Rates>,
@@ -131,6 +134,7 @@ impl Sender {
             control: Control::new(settings.control, packet, settings.initial_packets),
             recovery: Recovery::new(&settings.timing),
             skip: Skip::new(&outstanding, (config.max_packet - 64) / 4),
+            pmtu: Pmtu::new(config.max_packet),
             pacer: Pacer::new(packet),
             rates: rates(&settings, &outstanding),
             batch: Batch::default(),
@@ -152,11 +156,14 @@ impl Sender {
     pub(crate) fn restart(&mut self, initial: Tsn) {
         let settings = &self.settings;
         let outstanding = Outstanding::new(initial);
+        self.pmtu.renumber();
+        let pmtu = std::mem::replace(&mut self.pmtu, Pmtu::new(settings.max_packet));
         *self = Self {
             queue: std::mem::take(&mut self.queue),
             control: Control::new(settings.control, self.packet, settings.initial_packets),
             recovery: Recovery::new(&settings.timing),
             skip: Skip::new(&outstanding, (settings.max_packet - 64) / 4),
+            pmtu,
             pacer: Pacer::new(self.packet),
             rates: rates(settings, &outstanding),
             batch: Batch::default(),
@@ -253,7 +260,8 @@ impl Sender {
         };
         let probe = self.window_probe.map(|(at, _)| at);
         let expiry = self.outstanding.next_expiry();
-        let timers = [self.recovery.next(), paced, probe, expiry];
+        let search = self.pmtu.poll_timeout();
+        let timers = [self.recovery.next(), paced, probe, expiry, search];
         timers.into_iter().flatten().min()
     }
 
@@ -262,6 +270,7 @@ impl Sender {
         if matches!(self.held, Held::Pacer(at) if at <= now) {
             self.held = Held::Nothing;
         }
+        stats.path_probe_losses += u64::from(self.pmtu.handle_timeout(now));
         self.give_up_expired(now, stats);
         self.judge(now, stats);
         if self.recovery.is_probe_due(now) {

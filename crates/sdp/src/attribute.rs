@@ -196,6 +196,8 @@ attributes! {
         Simulcast(Simulcast<'a>): "simulcast", Line, Simulcast::parse;
         /// `sctp-port` (RFC 8841 §5).
         SctpPort(u16): "sctp-port", Description, |value| number(value.trim_ascii());
+        /// `sctp-init`: an INIT chunk in base64 (draft-hancke-tsvwg-snap).
+        SctpInit(&'a str): "sctp-init", Line, some_text;
         /// `max-message-size` in bytes, 0 for any (RFC 8841 §6).
         MaxMessageSize(u64): "max-message-size", Line, message_size;
         /// `sctpmap`, of older drafts.

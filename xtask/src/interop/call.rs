@@ -6,7 +6,7 @@ use oxirtc_peerconnection::{
 use serde_json::{Value, json};
 
 use super::browser::Tab;
-use super::peer::{Negotiation, PATIENCE, Peer, soon};
+use super::peer::{Negotiation, PATIENCE, Peer, Told, soon};
 use super::suite::Suite;
 
 /// Who makes the offer.
@@ -26,6 +26,8 @@ pub(crate) struct Setup {
     pub(crate) rsa: bool,
     /// The tab before this one stays open.
     pub(crate) beside: bool,
+    /// Whose candidates the other side is told; in descriptions, without trickling.
+    pub(crate) told: Told,
 }
 
 /// Both ends.
@@ -47,6 +49,7 @@ impl Default for Setup {
             echo: false,
             rsa: false,
             beside: false,
+            told: Told::Both,
         }
     }
 }
@@ -75,7 +78,7 @@ impl Call {
             json!({ "trickle": setup.negotiation.trickle, "echo": setup.echo, "rsa": setup.rsa });
         tab.run("await h.start(A[0])", &[options]).await?;
         let signalling = soon("the page's signalling", suite.server.accept()).await??;
-        let peer = Peer::start(signalling, setup.negotiation, configuration)?;
+        let peer = Peer::start(signalling, setup.negotiation, setup.told, configuration)?;
         suite.watch(tab.clone(), peer.story());
         Ok(Self { tab, peer })
     }

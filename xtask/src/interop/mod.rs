@@ -13,10 +13,12 @@ mod cases;
 mod channels;
 mod close;
 mod connect;
+mod coturn;
 mod dtls;
 mod heard;
 mod media;
 mod messages;
+mod names;
 mod namespace;
 mod peer;
 mod restart;
@@ -33,6 +35,9 @@ pub(crate) struct Arguments {
     peer: String,
     /// Only tests whose names contain one of these
     only: Vec<String>,
+    /// Also what takes minutes, of coturn
+    #[arg(long)]
+    full: bool,
     /// Say the names of the tests and end
     #[arg(long)]
     list: bool,
@@ -45,7 +50,7 @@ struct Peer {
     cases: fn() -> Vec<String>,
     programs: fn(&[String]) -> Vec<&'static str>,
     builds: fn(&[String]) -> Vec<&'static [&'static str]>,
-    run: fn(Vec<String>) -> Running,
+    run: fn(Vec<String>, bool) -> Running,
 }
 
 /// Builds first, then enters the namespace, where cargo could fetch nothing.
@@ -59,7 +64,7 @@ pub(crate) fn run(arguments: &Arguments) -> anyhow::Result<()> {
     if namespace::inside() {
         namespace::build()?;
         let runtime = tokio::runtime::Runtime::new().context("no threads")?;
-        return runtime.block_on((peer.run)(arguments.only.clone()));
+        return runtime.block_on((peer.run)(arguments.only.clone(), arguments.full));
     }
     let programs = (peer.programs)(&arguments.only);
     for program in programs.iter().chain(NETWORK) {
@@ -83,7 +88,7 @@ pub(crate) fn run(arguments: &Arguments) -> anyhow::Result<()> {
 const fn browser(
     name: &'static str,
     programs: fn(&[String]) -> Vec<&'static str>,
-    run: fn(Vec<String>) -> Running,
+    run: fn(Vec<String>, bool) -> Running,
 ) -> Peer {
     Peer {
         name,
@@ -97,9 +102,10 @@ const fn browser(
 /// A line each.
 #[rustfmt::skip]
 const PEERS: &[Peer] = &[
-    browser("chromium", |_| vec!["chromium", "chromedriver"], |only| Box::pin(cases::run(Kind::Chromium, only))),
-    browser("firefox", |_| vec!["firefox-esr", "geckodriver"], |only| Box::pin(cases::run(Kind::Firefox, only))),
-    Peer { name: "dtls", cases: dtls::names, programs: dtls::programs, builds: dtls::builds, run: dtls::run },
+    browser("chromium", |_| vec!["chromium", "chromedriver"], |only, _| Box::pin(cases::run(Kind::Chromium, only))),
+    browser("firefox", |_| vec!["firefox-esr", "geckodriver"], |only, _| Box::pin(cases::run(Kind::Firefox, only))),
+    Peer { name: "dtls", cases: dtls::names, programs: dtls::programs, builds: dtls::builds, run: |only, _| dtls::run(only) },
+    Peer { name: "coturn", cases: coturn::names, programs: |_| vec!["turnserver"], builds: |_| vec![], run: coturn::run },
 ];
 
 /// What the namespace itself needs.

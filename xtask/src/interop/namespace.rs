@@ -55,6 +55,12 @@ pub(crate) fn build() -> anyhow::Result<()> {
     Ok(())
 }
 
+/// Gives the bridge one more address.
+pub(crate) fn add_address(address: &str) -> anyhow::Result<()> {
+    // Duplicate address detection would keep it from use for a second.
+    call("ip", &["addr", "add", address, "dev", "br0", "nodad"])
+}
+
 /// The flags of `unshare` that work here: as root, else by a user namespace.
 fn permitted() -> anyhow::Result<&'static str> {
     for flags in ["-nm", "-Urnm"] {

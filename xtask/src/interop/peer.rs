@@ -6,7 +6,8 @@ use std::time::Duration;
 use anyhow::{Context as _, bail, ensure};
 use oxirtc_peerconnection::{
     Configuration, DataChannel, Event, IceCandidateInit, IceGatheringState, PeerConnection,
-    PeerConnectionState, RtpTransceiverDirection, SdpType, SessionDescription, SignalingState,
+    PeerConnectionState, RtpTransceiverDirection, SdpType, SessionDescription, Settings,
+    SignalingState,
 };
 use serde_json::{Value, json};
 use tokio::sync::mpsc;
@@ -42,12 +43,22 @@ pub(crate) struct Negotiation {
     pub(crate) echo: bool,
 }
 
+/// Whose candidates are passed on. Who is told none learns the other by its checks alone.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Told {
+    Both,
+    TheirsOnly,
+    /// Names stand in them for our addresses.
+    OursOnly,
+}
+
 /// The negotiation, on a task of its own.
 #[derive(Debug)]
 struct Negotiator {
     connection: PeerConnection,
     signalling: Signalling,
     way: Negotiation,
+    told: Told,
     /// A description waits for its candidates.
     waiting: bool,
     /// An offer was ignored, as one of ours is open: the browser gives way.
@@ -60,9 +71,11 @@ impl Peer {
     pub(crate) fn start(
         signalling: Signalling,
         way: Negotiation,
+        told: Told,
         configuration: Configuration,
     ) -> anyhow::Result<Self> {
-        let connection = PeerConnection::new(configuration)?;
+        let settings = Settings::default().hide_addresses(told == Told::OursOnly);
+        let connection = PeerConnection::with_settings(configuration, settings)?;
         let (arrived, arriving) = mpsc::unbounded_channel();
         let story = Story {
             lines: Arc::default(),
@@ -72,6 +85,7 @@ impl Peer {
             connection: connection.clone(),
             signalling,
             way,
+            told,
             waiting: false,
             ignoring: false,
             arrived,
@@ -180,6 +194,9 @@ impl Negotiator {
             if self.way.forged {
                 description.sdp = forge(&description.sdp)?;
             }
+            if self.told == Told::OursOnly {
+                description.sdp = without_candidates(&description.sdp);
+            }
             self.story.tell(format!("remote {}", printed(&description)));
             let offer = description.kind == SdpType::Offer;
             self.ignoring = offer && self.connection.signaling_state() != SignalingState::Stable;
@@ -246,10 +263,13 @@ impl Negotiator {
 
     async fn send_description(&mut self) -> anyhow::Result<()> {
         self.waiting = false;
-        let description = self
+        let mut description = self
             .connection
             .local_description()
             .context("no local description")?;
+        if self.told == Told::TheirsOnly {
+            description.sdp = without_candidates(&description.sdp);
+        }
         self.story.tell(format!("local {}", printed(&description)));
         self.signalling
             .send(&json!({ "description": description }))
@@ -290,6 +310,13 @@ fn forge(sdp: &str) -> anyhow::Result<String> {
         None => format!("{line}\r\n"),
     });
     Ok(lines.collect())
+}
+
+fn without_candidates(sdp: &str) -> String {
+    let of_candidates =
+        |line: &&str| line.starts_with("a=candidate:") || line.starts_with("a=end-of-candidates");
+    let lines = sdp.lines().filter(|line| !of_candidates(line));
+    lines.map(|line| format!("{line}\r\n")).collect()
 }
 
 fn printed(description: &SessionDescription) -> String {

@@ -30,7 +30,7 @@ impl Agent {
             .filter(|listed| listed.remote == Some(side))
             .filter_map(|listed| self.tables.local(listed.local))
             .any(|local| local.policy == crate::TransportPolicy::Relay);
-        if late || hidden || self.names.len() >= MAX_NAMES {
+        if late || hidden || self.config.lite || self.names.len() >= MAX_NAMES {
             return;
         }
         let id = self.gatherer.request_id();
@@ -71,7 +71,7 @@ impl Agent {
         let Some(to) = usable.and_then(|ip| candidate.target(Some(ip))) else {
             return;
         };
-        let learnt = remote.at(to);
+        let learnt = remote.at(to, candidate.protocol);
         if let Some(named) = remote.candidates.get_mut(at) {
             named.resolved = usable;
         }

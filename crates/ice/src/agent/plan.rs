@@ -43,7 +43,9 @@ impl Agent {
         let open = plan.open.as_ref().and_then(|it| self.list(now, it));
         (self.tables.stable, self.tables.open) = (stable, open);
         let lite = |it: &Generation| it.remote.as_ref().is_some_and(|remote| remote.lite);
-        if [&plan.stable, &plan.open].into_iter().flatten().any(lite) {
+        if self.config.lite {
+            set.set_role(Role::Controlled);
+        } else if [&plan.stable, &plan.open].into_iter().flatten().any(lite) {
             // RFC 8445 §6.1.1: of a full and a lite agent the full one controls.
             set.set_role(Role::Controlling);
         }
@@ -71,8 +73,12 @@ impl Agent {
         }
         let keys = Keys::new(credentials.clone()).ok()?;
         let id = self.tables.next_side();
-        let servers = self.servers.clone();
-        let side = LocalSide::new(id, keys, (self.policy, servers), now);
+        let servers = match self.config.lite {
+            true => [].into(),
+            false => self.servers.clone(),
+        };
+        let mut side = LocalSide::new(id, keys, (self.policy, servers), now);
+        side.hides_addresses = self.config.hide_addresses;
         self.gatherer.sources.renew(now);
         self.tables.locals.push(side);
         self.outcome.gathering = GatheringState::Gathering;
@@ -257,9 +263,12 @@ impl Agent {
                     .then(|| side.relayed(&base, relay, foundation.clone())),
                 _ => side.candidate(&base, told),
             };
-            let Some(local) = local else {
+            let Some(mut local) = local else {
                 continue;
             };
+            if relay.is_none() {
+                local.candidate.address = self.gatherer.shown(base.address.ip());
+            }
             if told {
                 self.outcome.events.push_back(Event::CandidateGathered {
                     candidate: local.candidate.clone(),
@@ -287,6 +296,10 @@ impl Agent {
 
     /// Makes the pairs that a session lacks.
     pub(super) fn combine(&mut self, set: &ChecklistSet, id: GenerationId, which: Which) {
+        if self.config.lite {
+            // RFC 8445 §6.2: the peer's checks say which pairs there are.
+            return;
+        }
         let Some(whole) = self.tables.whole(id) else {
             return;
         };

@@ -16,7 +16,7 @@ use crate::{
     Candidate, CandidateKind, ChecklistSet, Path, Request, TransportPolicy,
     base::RelayId,
     base::Via,
-    candidate::relayed_priority,
+    candidate::{relayed_priority, unspecified},
     generation::{Local, LocalSide},
     relay::{self, Relay, Stage},
 };
@@ -27,8 +27,9 @@ impl Agent {
         let path = path.normalized();
         let relays = &self.gatherer.sources.relays;
         let of = |it: &&Relay| it.path().is_some_and(|it| it.local == path.local);
-        if let Some(id) = relays.iter().find(of).map(|it| it.id) {
-            self.relay_lost(now, id);
+        match relays.iter().find(of).map(|it| it.id) {
+            Some(id) => self.relay_lost(now, id),
+            None => self.stream_ended(now, path),
         }
         self.settle(now, set);
     }
@@ -353,15 +354,9 @@ impl LocalSide {
         foundation: String,
     ) -> Local {
         let preference = relay.from.preference;
-        let hidden = SocketAddr::new(
-            match base.address {
-                SocketAddr::V4(_) => IpAddr::from([0; 4]),
-                SocketAddr::V6(_) => IpAddr::from([0; 16]),
-            },
-            0,
-        );
         // W3C §4.4.1.5, RFC 8828: with relayed candidates alone nothing tells where we are.
-        let related = relay.mapped.filter(|_| self.policy == TransportPolicy::All);
+        let open = self.policy == TransportPolicy::All && !self.hides_addresses;
+        let related = relay.mapped.filter(|_| open);
         Local {
             candidate: Candidate {
                 foundation,
@@ -372,7 +367,7 @@ impl LocalSide {
                 address: crate::Address::Ip(base.address.ip()),
                 port: base.address.port(),
                 kind: CandidateKind::Relayed,
-                related: Some(related.unwrap_or(hidden)),
+                related: Some(related.unwrap_or(unspecified(base.address))),
             },
             base: base.id,
             preference,

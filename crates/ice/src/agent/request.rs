@@ -159,7 +159,8 @@ impl Agent {
         // RFC 8445 §7.3.1.1: the side with the larger tie-breaker controls; who is told so by the
         // other's request gives way, who knows better says 487.
         let larger = set.tie_breaker() >= theirs;
-        if larger == controlling {
+        // A full agent always controls a lite one.
+        if larger == controlling || self.config.lite {
             return Some((ErrorCode::ROLE_CONFLICT, Vec::new()));
         }
         set.turn_role(false);
@@ -216,7 +217,8 @@ impl Agent {
         if !known && self.tables.is_in_use(key) {
             self.outcome.authenticated.push((key, path));
             // The path of a relayed pair is the server's, and on a socket that nobody shares.
-            if self.gatherer.bases.relay(key.base).is_none() {
+            let shared = path.protocol == crate::Protocol::Udp;
+            if shared && self.gatherer.bases.relay(key.base).is_none() {
                 let event = Event::PathAuthenticated(path);
                 self.outcome.events.push_back(event);
             }

@@ -146,7 +146,7 @@ impl Agent {
             self.stats.role_conflicts += 1;
             let is_listed = self.tables.session(id).is_some_and(|it| it.is_listed());
             // RFC 8445 §7.2.5.1: the role of the request was wrong, unless it was given up meanwhile.
-            if is_listed && request.epoch == set.epoch() {
+            if is_listed && request.epoch == set.epoch() && !self.config.lite {
                 set.turn_role(true);
                 self.follow_role(set);
             }

@@ -371,6 +371,7 @@ impl Agent {
             return;
         }
         source.told.push(code);
+        let from = from.filter(|_| !self.config.hide_addresses);
         self.outcome.events.push_back(Event::CandidateError {
             url: source.server.url.clone(),
             code,
@@ -400,6 +401,7 @@ impl Agent {
             .chain(relays)
             .chain(start)
             .chain(names)
+            .chain(self.streams_due())
             .min()
     }
 }
@@ -429,7 +431,7 @@ impl LocalSide {
             address: crate::Address::Ip(mapped.ip()),
             port: mapped.port(),
             kind,
-            related: Some(address),
+            related: Some(self.shown_base(address)),
         };
         let local = Local {
             candidate: candidate.clone(),

@@ -25,13 +25,15 @@ impl Agreement {
             new.changes_since(old.transport(new.id), restored, &mut changes);
         }
         let dtls = |it: &Self| {
-            let dtls = it.transport(self.association?.transport)?.dtls.as_ref()?;
+            let dtls = it
+                .transport(self.association.as_ref()?.transport)?
+                .dtls
+                .as_ref()?;
             Some((dtls.number, dtls.role))
         };
-        let (new, old_association) = (self.association, old.association);
         Association::changes(
-            (new, dtls(self)),
-            (old_association, dtls(old)),
+            (self.association.as_ref(), dtls(self)),
+            (old.association.as_ref(), dtls(old)),
             &mut changes,
         );
         self.media_changes_since(old, &mut changes);

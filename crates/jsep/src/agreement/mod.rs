@@ -87,6 +87,7 @@ impl Agreement {
     ) {
         let role = match side {
             // RFC 8445 §6.1.1: the offerer controls, and a full agent always controls a lite one
+            _ if config.ice_lite => IceRole::Controlled,
             Side::Remote if !outline.is_lite() => IceRole::Controlled,
             _ => IceRole::Controlling,
         };
@@ -117,7 +118,7 @@ impl Agreement {
             let index = self.data_section()?;
             Some(Association::proposed(self.carrier(index)?))
         };
-        self.association = stable.association.or_else(proposed);
+        self.association = stable.association.clone().or_else(proposed);
         self.prune(Some(stable));
     }
 
@@ -211,12 +212,13 @@ impl Agreement {
             entry.filter(|it| !it.rejected).cloned()
         };
         let transport = index.and_then(|index| self.carrier(index));
+        let before = self.association.take();
         self.association = match (entry(local), entry(remote), transport) {
             (Some(local), Some(remote), Some(transport)) => {
-                Association::agreed(self.association, transport, &local, &remote)
+                Association::agreed(before, transport, &local, &remote)
             }
             _ if last => None,
-            _ => self.association,
+            _ => before,
         };
     }
 

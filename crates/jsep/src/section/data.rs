@@ -6,7 +6,7 @@ use super::line::{Form, Line};
 use crate::{Change, Config, DtlsRole, Sctp, TransportId, outline::Entry};
 
 /// The SCTP association.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct Association {
     pub(crate) transport: TransportId,
     /// Counts those that took each other's place on one transport.
@@ -15,11 +15,13 @@ pub(crate) struct Association {
     parameters: Option<Parameters>,
 }
 
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 struct Parameters {
     local_port: u16,
     remote_port: u16,
     max_message_size: u64,
+    /// The peer's INIT chunk, when both descriptions have one.
+    remote_init: Option<String>,
 }
 
 /// Whether a section has data channels, in the form of RFC 8841 or older.
@@ -56,6 +58,9 @@ pub(super) fn write(line: &Line, writer: &mut Writer, form: &Form<'_>) {
         }));
     } else {
         writer.attribute(&Attribute::SctpPort(form.sctp_port));
+        if let Some(init) = form.sctp_init {
+            writer.attribute(&Attribute::SctpInit(init));
+        }
     }
     writer.attribute(&Attribute::MaxMessageSize(form.config.max_message_size));
 }
@@ -72,7 +77,7 @@ impl Association {
 
     /// The SCTP port for an offer: the one in use.
     pub(crate) fn offered_port(this: Option<&Self>, config: &Config) -> u16 {
-        let parameters = this.and_then(|it| it.parameters);
+        let parameters = this.and_then(|it| it.parameters.as_ref());
         parameters.map_or(config.sctp_port, |it| it.local_port)
     }
 
@@ -84,7 +89,7 @@ impl Association {
         config: &Config,
     ) -> u16 {
         let serving = this.filter(|it| Some(it.transport) == transport);
-        match serving.and_then(|it| it.parameters) {
+        match serving.and_then(|it| it.parameters.as_ref()) {
             // RFC 8841 §10.3: the peer closes the association
             _ if offered == 0 => 0,
             // RFC 8841 §10.3: a new port of the peer is a new association, and has a new one of ours
@@ -105,6 +110,7 @@ impl Association {
             local_port: local.sctp_port(),
             remote_port: remote.sctp_port(),
             max_message_size: remote.max_message_size(),
+            remote_init: local.sctp_init().and(remote.sctp_init()).map(Into::into),
         };
         // RFC 8841 §10.3, §10.4: port 0 closes the association, and leaves DTLS as it is
         if parameters.local_port == 0 || parameters.remote_port == 0 {
@@ -114,11 +120,9 @@ impl Association {
             .filter(|it| it.transport == transport)
             .unwrap_or_else(|| Self::proposed(transport));
         // RFC 8841 §9.3: other ports are another association
-        let ports = |it: Parameters| (it.local_port, it.remote_port);
-        if agreed
-            .parameters
-            .is_some_and(|it| ports(it) != ports(parameters))
-        {
+        let ports = |it: &Parameters| (it.local_port, it.remote_port);
+        let before = agreed.parameters.as_ref();
+        if before.is_some_and(|it| ports(it) != ports(&parameters)) {
             agreed.number += 1;
         }
         agreed.parameters = Some(parameters);
@@ -128,11 +132,11 @@ impl Association {
     /// What leads from `old` to `new`, each with the number of the DTLS association below it and our role
     /// in that.
     pub(crate) fn changes(
-        (new, dtls): (Option<Self>, Option<(u32, DtlsRole)>),
-        (old, old_dtls): (Option<Self>, Option<(u32, DtlsRole)>),
+        (new, dtls): (Option<&Self>, Option<(u32, DtlsRole)>),
+        (old, old_dtls): (Option<&Self>, Option<(u32, DtlsRole)>),
         changes: &mut Vec<Change>,
     ) {
-        let identity = |it: Option<Self>| it.map(|it| (it.transport, it.number));
+        let identity = |it: Option<&Self>| it.map(|it| (it.transport, it.number));
         let moved = identity(old) != identity(new);
         if moved && old.is_some() {
             changes.push(Change::Sctp(Sctp::Closed));
@@ -145,14 +149,15 @@ impl Association {
         // RFC 8841 §9.2: a new DTLS association carries a new SCTP association
         let number = |it: Option<(u32, DtlsRole)>| it.map(|(number, _)| number);
         let kept = old.filter(|_| !moved && number(dtls) == number(old_dtls));
-        if let (Some(parameters), Some((_, role))) = (new.parameters, dtls)
-            && kept.and_then(|it| it.parameters) != Some(parameters)
+        if let (Some(parameters), Some((_, role))) = (new.parameters.as_ref(), dtls)
+            && kept.and_then(|it| it.parameters.as_ref()) != Some(parameters)
         {
             changes.push(Change::Sctp(Sctp::Negotiated {
                 transport,
                 local_port: parameters.local_port,
                 remote_port: parameters.remote_port,
                 max_message_size: parameters.max_message_size,
+                remote_init: parameters.remote_init.clone(),
                 role,
             }));
         }

@@ -23,6 +23,8 @@ pub(crate) struct Form<'a> {
     pub(crate) bundle_only: bool,
     /// The SCTP port that is ours.
     pub(crate) sctp_port: u16,
+    /// Our INIT chunk, where it belongs into the description.
+    pub(crate) sctp_init: Option<&'a str>,
 }
 
 impl Line {

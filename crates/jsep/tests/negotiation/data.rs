@@ -94,6 +94,7 @@ fn one_exchange() {
             local_port: 5000,
             remote_port: 5000,
             max_message_size: 262_144,
+            remote_init: None,
             role,
         })
     };
@@ -375,7 +376,7 @@ fn sctp_parameters() {
 
 fn sctp_changes(changes: &[Change]) -> Vec<Sctp> {
     let sctp = |it: &Change| match it {
-        Change::Sctp(sctp) => Some(*sctp),
+        Change::Sctp(sctp) => Some(sctp.clone()),
         _ => None,
     };
     changes.iter().filter_map(sctp).collect()
@@ -402,6 +403,7 @@ fn another_sctp_port_is_another_association() {
                 local_port,
                 remote_port,
                 max_message_size: 262_144,
+                remote_init: None,
                 role,
             },
         ]
@@ -706,4 +708,48 @@ fn debug_is_quiet() {
     fn is_send_sync<T: Send + Sync>() {}
     is_send_sync::<Negotiator>();
     is_send_sync::<Error>();
+}
+
+/// draft-hancke-tsvwg-snap: an offer has our INIT chunk, an answer only where the offer has one, and what both have is told.
+#[test]
+fn sctp_init() {
+    let peer = |name, init: Option<&str>| {
+        let mut peer = Peer::with(name, |config| match init {
+            Some(init) => config.sctp_init(init),
+            None => config,
+        });
+        peer.negotiator.add_data_channel();
+        peer
+    };
+    let told = |changes: &[Change]| {
+        changes.iter().find_map(|it| match it {
+            Change::Sctp(Sctp::Negotiated { remote_init, .. }) => Some(remote_init.clone()),
+            _ => None,
+        })
+    };
+    let some = |init: &str| Some(Some(init.to_owned()));
+    let has = |peer: &Peer| {
+        let sdp = peer.negotiator.local_description().unwrap().sdp;
+        let lines = sdp.lines().filter_map(|it| it.strip_prefix("a=sctp-init:"));
+        lines.map(str::to_owned).collect::<Vec<_>>()
+    };
+    let (ours, theirs) = ("AQAAFA==", "AQAAGA==");
+    for (a, b) in [
+        (Some(ours), Some(theirs)),
+        (Some(ours), None),
+        (None, Some(theirs)),
+    ] {
+        let (mut offerer, mut answerer) = (peer('a', a), peer('b', b));
+        let (at_offerer, at_answerer) = exchange(&mut offerer, &mut answerer);
+        let both = a.is_some() && b.is_some();
+        assert_eq!(has(&offerer), Vec::from_iter(a));
+        assert_eq!(has(&answerer), Vec::from_iter(b.filter(|_| both)));
+        let expected = |init: &str| if both { some(init) } else { Some(None) };
+        assert_eq!(told(&at_offerer), expected(theirs));
+        assert_eq!(told(&at_answerer), expected(ours));
+        // Another round says the same, and nothing follows from it.
+        let (at_offerer, at_answerer) = exchange(&mut offerer, &mut answerer);
+        assert_eq!((told(&at_offerer), told(&at_answerer)), (None, None));
+        assert_eq!(has(&offerer), Vec::from_iter(a));
+    }
 }

@@ -199,6 +199,9 @@ impl Connection {
 impl<C: Carrier + ?Sized> State<C> {
     /// What others have left goes into the engine. Whoever left it has woken the carrier, which sends it.
     fn take_in(&mut self, wakeups: &mut Wakeups) {
+        if !self.inbox.is_woken() {
+            return;
+        }
         let carrier = &self.carrier;
         let media = &mut self.queues.media;
         media.take_in(|| carrier.now(), &mut self.engine, &self.inbox, wakeups);

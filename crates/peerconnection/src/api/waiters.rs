@@ -22,12 +22,21 @@ impl Waiters {
     }
 
     pub(super) fn wake(&mut self, wakeups: &mut Wakeups) {
-        wakeups.0.append(&mut self.0);
+        if !self.0.is_empty() {
+            wakeups.0.append(&mut self.0);
+        }
     }
 }
 
 impl Wakeups {
+    #[inline]
     pub(super) fn wake(self) {
+        if !self.0.is_empty() {
+            self.wake_all();
+        }
+    }
+
+    fn wake_all(self) {
         for waker in self.0 {
             waker.wake();
         }

@@ -9,14 +9,20 @@ use std::{
 };
 
 use oxirtc_ice::transaction;
-use tokio::{runtime::Handle, sync::Notify, task::JoinSet};
+use tokio::{
+    runtime::Handle,
+    sync::Notify,
+    task::{AbortHandle, JoinSet},
+};
 
 use super::{
     clock,
+    names::LocalNames,
     port::Share,
     send::Blocked,
     sockets::{Socket, UdpSocket},
     stream::{self, Stream},
+    tls::Tls,
 };
 use crate::{
     Path, PeerConnectionState, Protocol, Request, RequestId,
@@ -30,6 +36,7 @@ pub(super) struct TokioCarrier {
     /// Wakes the connection's task: a timer was set earlier, there is a new socket or a full one, or the connection ended.
     task: Arc<Notify>,
     ways: Ways,
+    tls: Tls,
     /// Its own engine, for what is waited for beside it.
     engine: Option<WeakEngineLock<Self>>,
     /// What is waited for beside it: names, streams. They end with it.
@@ -60,6 +67,10 @@ pub(super) struct Ways {
     /// Its share of a port.
     share: Option<Share>,
     streams: Vec<Arc<Stream>>,
+    /// Where streams of peers are taken.
+    listeners: Vec<(SocketAddr, AbortHandle)>,
+    /// Multicast DNS, where the network is the system's.
+    names: Option<LocalNames>,
 }
 
 /// What the task of a connection waits for.
@@ -83,11 +94,12 @@ struct Patience {
 }
 
 impl TokioCarrier {
-    pub(super) fn new(runtime: Handle, task: Arc<Notify>, ways: Ways) -> Self {
+    pub(super) fn new(runtime: Handle, task: Arc<Notify>, ways: Ways, tls: Tls) -> Self {
         Self {
             runtime,
             task,
             ways,
+            tls,
             engine: None,
             jobs: JoinSet::new(),
             unreachable: None,
@@ -151,6 +163,15 @@ impl TokioCarrier {
                     tls,
                 } => self.connect(id, with_scope(from, scope), to, tls),
                 Request::Resolve { id, name } => self.resolve(id, name),
+                Request::Listen { id, address, scope } => {
+                    let bound = self.listen(with_scope(address, scope)).map_err(|error| {
+                        log::debug!("{}: no streams at {address}: {error}", engine.label());
+                        error.kind()
+                    });
+                    engine.handle_response(now, id, bound);
+                }
+                Request::Unlisten { local } => self.ways.unlisten(local),
+                Request::Publish { id, address } => self.publish(id, address),
                 Request::Close { local } => self.unbind(local),
                 Request::Disconnect { path } => self.ways.end_streams(|it| it == path),
                 Request::Route(route) => {
@@ -167,16 +188,17 @@ impl TokioCarrier {
         let Some(engine) = self.engine.clone() else {
             return;
         };
+        let tls = tls.map(|name| self.tls.connector().map(|it| (it, name)));
         let opening = async move {
-            let opened = match tls {
-                None => stream::connect(from, to).await,
-                Some(_) => Err(io::ErrorKind::Unsupported.into()),
+            let opened = match tls.transpose() {
+                Ok(tls) => stream::open(from, to, tls).await,
+                Err(error) => Err(error),
             };
             let Some(strong) = engine.upgrade() else {
                 return;
             };
             match opened {
-                Ok((tcp, path)) => {
+                Ok((bytes, path)) => {
                     let stream = Stream::new(path);
                     strong.drive(|now, engine, carrier| {
                         carrier.ways.streams.push(stream.clone());
@@ -184,7 +206,7 @@ impl TokioCarrier {
                     });
                     drop(strong);
                     // It ends when it was told to, and not with what waits for names.
-                    tokio::spawn(stream.run(tcp, engine));
+                    tokio::spawn(stream.run(bytes, engine));
                 }
                 Err(error) => strong.drive(|now, engine, _| {
                     log::debug!("{}: no stream to a server: {error}", engine.label());
@@ -195,18 +217,67 @@ impl TokioCarrier {
         self.jobs.spawn_on(opening, &self.runtime);
     }
 
+    /// Takes the streams that come to this address, beside everything else.
+    fn listen(&mut self, address: SocketAddr) -> io::Result<SocketAddr> {
+        let virtual_network = self.ways.share.as_ref().is_some_and(|it| !it.allows_own());
+        let engine = self.engine.clone().filter(|_| !virtual_network);
+        let engine = engine.ok_or(io::ErrorKind::Unsupported)?;
+        let _entered = self.runtime.enter();
+        let listener = stream::listen(address)?;
+        let local = listener.local_addr()?;
+        let accepting = async move {
+            loop {
+                let (bytes, remote) = stream::accept(&listener).await;
+                let path = Path {
+                    local,
+                    remote,
+                    protocol: Protocol::Tcp,
+                };
+                let Some(strong) = engine.upgrade() else {
+                    return;
+                };
+                // Who has too many already is not answered.
+                if let Some(stream) = strong.look(|it| it.ways.accept(path)) {
+                    tokio::spawn(stream.run_accepted(bytes, engine.clone()));
+                }
+            }
+        };
+        let accepting = self.jobs.spawn_on(accepting, &self.runtime);
+        self.ways.listeners.push((local, accepting));
+        Ok(local)
+    }
+
     /// Finds the addresses of a name beside everything else.
     fn resolve(&mut self, id: RequestId, name: String) {
         let Some(engine) = self.engine.clone() else {
             return;
         };
+        let names = self.ways.names.clone();
         let looking = async move {
-            let found = look_up(name).await.map_err(|error| error.kind());
+            let found = look_up(names, name).await.map_err(|error| error.kind());
             if let Some(engine) = engine.upgrade() {
                 engine.drive(|now, engine, _| engine.handle_addresses(now, id, found));
             }
         };
         self.jobs.spawn_on(looking, &self.runtime);
+    }
+
+    /// Has a name made for an address, beside everything else.
+    fn publish(&mut self, id: RequestId, address: IpAddr) {
+        let (Some(engine), names) = (self.engine.clone(), self.ways.names.clone()) else {
+            return;
+        };
+        let naming = async move {
+            let name = match names {
+                Some(names) => names.publish(address).await,
+                None => Err(io::ErrorKind::Unsupported.into()),
+            };
+            let name = name.map_err(|error| error.kind());
+            if let Some(engine) = engine.upgrade() {
+                engine.drive(|now, engine, _| engine.handle_name(now, id, name));
+            }
+        };
+        self.jobs.spawn_on(naming, &self.runtime);
     }
 
     fn bind(&mut self, address: IpAddr, scope: u32, own: bool) -> io::Result<SocketAddr> {
@@ -324,11 +395,36 @@ impl TokioCarrier {
 }
 
 impl Ways {
+    /// Over sockets of its own.
+    pub(super) fn own(names: LocalNames) -> Self {
+        Self {
+            names: Some(names),
+            ..Self::default()
+        }
+    }
+
     /// Over a port that it shares.
-    pub(super) fn on(share: Share) -> Self {
+    pub(super) fn on(share: Share, names: Option<LocalNames>) -> Self {
         Self {
             share: Some(share),
+            names,
             ..Self::default()
+        }
+    }
+
+    /// A stream of a peer, unless there are many already.
+    fn accept(&mut self, path: Path) -> Option<Arc<Stream>> {
+        let room = self.streams.len() < MAX_STREAMS;
+        room.then(|| {
+            let stream = Stream::new(path);
+            self.streams.push(stream.clone());
+            stream
+        })
+    }
+
+    fn unlisten(&mut self, local: SocketAddr) {
+        for (_, accepting) in self.listeners.extract_if(.., |(at, _)| *at == local) {
+            accepting.abort();
         }
     }
 
@@ -348,13 +444,21 @@ impl Ways {
 }
 
 /// The addresses of a name.
-async fn look_up(name: String) -> io::Result<Vec<IpAddr>> {
+async fn look_up(names: Option<LocalNames>, name: String) -> io::Result<Vec<IpAddr>> {
     // RFC 6762 §3: such a name means something on this link only, and is none of a name server's business.
-    if name.trim_end_matches('.').ends_with(".local") {
-        return Err(io::ErrorKind::Unsupported.into());
+    if is_local(&name) {
+        let names = names.ok_or(io::ErrorKind::Unsupported)?;
+        return Ok(vec![names.resolve(&name).await?]);
     }
     let found = tokio::net::lookup_host((name, 0)).await?;
     Ok(found.map(|address| address.ip()).collect())
+}
+
+fn is_local(name: &str) -> bool {
+    let name = name.trim_end_matches('.').as_bytes();
+    let start = name.len().saturating_sub(LOCAL.len());
+    name.get(start..)
+        .is_some_and(|end| end.eq_ignore_ascii_case(LOCAL))
 }
 
 impl Carrier for TokioCarrier {
@@ -437,6 +541,9 @@ fn with_scope(address: IpAddr, scope: u32) -> SocketAddr {
     }
 }
 
+/// Streams of one connection, whoever has opened them.
+const MAX_STREAMS: usize = 64;
+const LOCAL: &[u8] = b".local";
 /// Bytes of receive and of send buffer asked for: a whole window of SCTP may come at once.
 pub(super) const SOCKET_BUFFER: usize = 4 << 20;
 /// A path without a way is told as often as this.

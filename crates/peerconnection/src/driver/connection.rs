@@ -16,6 +16,7 @@ use super::{
     receive::{deliver, receive},
     send::has_room,
     sockets::Socket,
+    tls::Tls,
 };
 use crate::{Configuration, Error, Path, PeerConnection, Settings, api::EngineLock};
 
@@ -28,7 +29,8 @@ pub(super) fn open(
     mut networks: Networks,
 ) -> Result<PeerConnection, Error> {
     let task = Arc::new(Notify::new());
-    let carrier = TokioCarrier::new(runtime.clone(), task.clone(), ways);
+    let tls = Tls::new(&settings)?;
+    let carrier = TokioCarrier::new(runtime.clone(), task.clone(), ways, tls);
     let (connection, engine) =
         PeerConnection::with_carrier(configuration, settings, seed()?, wall(), carrier)?;
     engine.look(|carrier| carrier.attach(&engine));

@@ -12,6 +12,7 @@ use super::{
     carrier::{SOCKET_BUFFER, Ways},
     connection,
     interfaces::Networks,
+    names::LocalNames,
     port::{Port, Share, covers},
     sockets::{Socket, UdpSocket},
 };
@@ -35,6 +36,8 @@ pub struct Endpoint {
     port: Arc<Port>,
     settings: Settings,
     interfaces: Option<Vec<Interface>>,
+    /// Multicast DNS of all of its connections.
+    names: Option<LocalNames>,
 }
 
 impl Endpoint {
@@ -69,7 +72,9 @@ impl Endpoint {
     }
 
     fn on(runtime: Handle, sockets: Vec<Arc<dyn Socket>>, of_kernel: bool) -> Self {
+        let names = of_kernel.then(|| LocalNames::new(runtime.clone(), None));
         Self {
+            names,
             port: Arc::new(Port::open(runtime, sockets, of_kernel)),
             settings: Settings::default(),
             interfaces: None,
@@ -111,7 +116,7 @@ impl Endpoint {
         if self.port.addresses().any(|it| it.ip().is_loopback()) {
             settings = settings.loopback(true);
         }
-        let ways = Ways::on(Share::new(self.port.clone()));
+        let ways = Ways::on(Share::new(self.port.clone()), self.names.clone());
         connection::open(configuration, settings, self.port.runtime(), ways, networks)
     }
 

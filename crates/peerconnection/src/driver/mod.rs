@@ -14,18 +14,22 @@ mod clock;
 mod connection;
 mod endpoint;
 mod interfaces;
+mod link;
+mod names;
 mod port;
 mod receive;
 mod routes;
 mod send;
 mod sockets;
 mod stream;
+mod tls;
 
 use tokio::runtime::Handle;
 
 use crate::{Configuration, Error, ErrorKind, PeerConnection, Settings};
 use carrier::Ways;
 use interfaces::Networks;
+use names::LocalNames;
 
 pub use endpoint::Endpoint;
 pub use sockets::{Batch, Outgoing, Received, Socket, UdpSocket};
@@ -54,7 +58,7 @@ impl PeerConnection {
             Error::new(ErrorKind::InvalidState, message)
         })?;
         let networks = Networks::of_machine(|found| found).map_err(endpoint::unlisted)?;
-        let ways = Ways::default();
+        let ways = Ways::own(LocalNames::new(runtime.clone(), None));
         connection::open(configuration, settings, &runtime, ways, networks)
     }
 }

@@ -157,11 +157,15 @@ fn distribute(routes: &Mutex<Routes>, local: SocketAddr, batch: &mut Batch) {
         let local = SocketAddr::new(address.unwrap_or(local.ip()), local.port());
         let path = Path::udp(with_scope(local, received.source), received.source);
         // The kernel puts datagrams of one sender together, which may be for several connections.
-        for datagram in bytes.chunks_mut(received.segment) {
-            let Some((id, engine)) = known.find(now, path, datagram) else {
+        let mut rest = bytes;
+        while !rest.is_empty() {
+            let (length, owner) = known.first_run(now, path, rest, received.segment);
+            let run;
+            (run, rest) = rest.split_at_mut(length);
+            let Some((id, engine)) = owner else {
                 continue;
             };
-            let arrived = (path, received, datagram);
+            let arrived = (path, received, run);
             match sorted.iter_mut().find(|(other, ..)| *other == id) {
                 Some((.., datagrams)) => datagrams.push(arrived),
                 None => {

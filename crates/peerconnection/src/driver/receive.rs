@@ -32,9 +32,7 @@ pub(super) fn deliver(
     received: Received,
     bytes: &mut [u8],
 ) {
-    for datagram in bytes.chunks_mut(received.segment) {
-        engine.handle_datagram(now, path, datagram);
-    }
+    engine.handle_datagrams(now, path, bytes.chunks_mut(received.segment));
 }
 
 const BATCHES: usize = 16;

@@ -20,6 +20,8 @@ pub(super) struct Routes {
     flows: HashMap<Path, Flow>,
     /// Requests that we sent: their responses carry no name.
     expected: HashMap<[u8; 12], ConnectionId>,
+    /// What is reserved, and until when, the oldest first.
+    reservations: VecDeque<(Path, Instant)>,
     connections: BTreeMap<ConnectionId, Entry>,
 }
 
@@ -86,8 +88,8 @@ impl Routes {
             Route::Path(path) => self.bind(id, path),
             Route::PathReleased(path) => {
                 entry.paths.retain(|other| *other != path);
-                entry.reserved.retain(|other| *other != path);
                 if self.flows.get(&path).is_some_and(|flow| flow.is_of(id)) {
+                    self.give_up(path);
                     self.flows.remove(&path);
                 }
             }
@@ -101,23 +103,36 @@ impl Routes {
             Some(Flow::Reserved(other, until)) if *other != id && now < *until => return,
             _ => {}
         }
-        if let Some(Flow::Reserved(other, _)) = self
-            .flows
-            .insert(path, Flow::Reserved(id, now + RESERVATION))
-            && other != id
-            && let Some(other) = self.connections.get_mut(&other)
-        {
-            other.reserved.retain(|it| *it != path);
+        self.give_up(path);
+        while let Some((oldest, until)) = self.reservations.front().copied() {
+            if now < until && self.reservations.len() < ALL_RESERVED {
+                break;
+            }
+            self.give_up(oldest);
         }
         let Some(entry) = self.connections.get_mut(&id) else {
             return;
         };
-        entry.reserved.retain(|it| *it != path);
         entry.reserved.push_back(path);
-        if entry.reserved.len() > RESERVED
-            && let Some(oldest) = entry.reserved.pop_front()
-        {
-            self.flows.remove(&oldest);
+        let excess = entry.reserved.len() > RESERVED;
+        let oldest = entry.reserved.front().copied().filter(|_| excess);
+        let until = now + RESERVATION;
+        self.flows.insert(path, Flow::Reserved(id, until));
+        self.reservations.push_back((path, until));
+        if let Some(oldest) = oldest {
+            self.give_up(oldest);
+        }
+    }
+
+    /// The path is not reserved any more, if it was.
+    fn give_up(&mut self, path: Path) {
+        let Some(Flow::Reserved(id, _)) = self.flows.get(&path).copied() else {
+            return;
+        };
+        self.flows.remove(&path);
+        self.reservations.retain(|(other, _)| *other != path);
+        if let Some(entry) = self.connections.get_mut(&id) {
+            entry.reserved.retain(|other| *other != path);
         }
     }
 
@@ -131,11 +146,7 @@ impl Routes {
             }
             return;
         }
-        if let Some(Flow::Reserved(other, _)) = before
-            && let Some(other) = self.connections.get_mut(&other)
-        {
-            other.reserved.retain(|it| *it != path);
-        }
+        self.give_up(path);
         if let Some(entry) = self.connections.get_mut(&id) {
             entry.paths.push(path);
             self.flows.insert(path, Flow::Bound(id));
@@ -160,15 +171,30 @@ impl Routes {
         self.expected.insert(transaction, id);
     }
 
-    /// The connection that a datagram is for, if there is one.
-    pub(super) fn find(
+    /// How many of these bytes, which came together in datagrams of `segment` bytes, are for one connection, and for
+    /// which, if there is one.
+    pub(super) fn first_run(
         &self,
         now: Instant,
         path: Path,
-        datagram: &[u8],
-    ) -> Option<(ConnectionId, &WeakEngineLock)> {
-        let id = self.owner(now, path, datagram)?;
-        Some((id, self.connections.get(&id)?.engine.as_ref()?))
+        bytes: &[u8],
+        segment: usize,
+    ) -> (usize, Option<(ConnectionId, &WeakEngineLock)>) {
+        let mut datagrams = bytes.chunks(segment).peekable();
+        let Some(first) = datagrams.next() else {
+            return (bytes.len(), None);
+        };
+        let mut length = first.len();
+        // Payload names nobody: what is of one path is for one connection.
+        if is_payload(first) {
+            let others = std::iter::from_fn(|| datagrams.next_if(|it| is_payload(it)));
+            length += others.map(<[u8]>::len).sum::<usize>();
+        }
+        let owner = self.owner(now, path, first).and_then(|id| {
+            let entry = self.connections.get(&id)?;
+            Some((id, entry.engine.as_ref()?))
+        });
+        (length, owner)
     }
 
     fn owner(&self, now: Instant, path: Path, datagram: &[u8]) -> Option<ConnectionId> {
@@ -191,7 +217,10 @@ impl Routes {
         for ufrag in &entry.ufrags {
             remove(&mut self.by_ufrag, ufrag, id);
         }
-        for path in entry.paths.iter().chain(&entry.reserved) {
+        for path in entry.reserved {
+            self.give_up(path);
+        }
+        for path in &entry.paths {
             if self.flows.get(path).is_some_and(|flow| flow.is_of(id)) {
                 self.flows.remove(path);
             }
@@ -232,8 +261,14 @@ impl std::fmt::Debug for Routes {
 const EXPECTED: usize = 128;
 /// Paths that one connection may have reserved.
 const RESERVED: usize = 8;
+/// Paths that all connections of a port may have reserved together.
+const ALL_RESERVED: usize = 1024;
 /// How long a path is reserved after an authentic request came on it.
 const RESERVATION: Duration = Duration::from_secs(5);
+
+fn is_payload(datagram: &[u8]) -> bool {
+    matches!(head(datagram), Head::Other)
+}
 
 #[cfg(test)]
 mod tests {
@@ -325,6 +360,41 @@ mod tests {
         assert_eq!(routes.owner(now, path(100), DATA), None, "its own oldest");
         assert_eq!(routes.owner(now, path(101), DATA), Some(one));
         assert_eq!(routes.flows.len(), 2 + RESERVED);
+    }
+
+    /// Whoever has the passwords of many connections makes a port remember no more than so much, for so long.
+    #[test]
+    fn all_reservations_together_are_bounded() {
+        let (mut routes, one, _, now) = two();
+        let many: Vec<_> = (0..200).map(|_| routes.new_connection()).collect();
+        let paths =
+            |of: usize| (0..RESERVED).map(move |at| path((100 + of * RESERVED + at) as u16));
+        for (of, id) in many.iter().enumerate() {
+            for path in paths(of) {
+                routes.apply(now, *id, Route::Reserve(path));
+            }
+        }
+        // And the one that is bound.
+        assert_eq!(routes.flows.len(), ALL_RESERVED + 1);
+        assert_eq!(routes.reservations.len(), ALL_RESERVED);
+        let of = |routes: &Routes, path| routes.owner(now, path, DATA);
+        assert_eq!(of(&routes, path(100)), None, "the oldest went");
+        let last = paths(199).next_back().unwrap();
+        assert_eq!(of(&routes, last), Some(many[199]));
+        let reserved = routes.connections.values().map(|it| it.reserved.len());
+        assert_eq!(reserved.sum::<usize>(), ALL_RESERVED);
+        // What is over is forgotten with the next.
+        routes.apply(now + RESERVATION, one, Route::Reserve(path(99)));
+        assert_eq!((routes.flows.len(), routes.reservations.len()), (2, 1));
+        // What is bound, released or forgotten is not counted.
+        routes.apply(now + RESERVATION, one, Route::Path(path(99)));
+        assert_eq!(routes.reservations.len(), 0);
+        routes.apply(now + RESERVATION, one, Route::Reserve(path(98)));
+        routes.apply(now + RESERVATION, one, Route::PathReleased(path(98)));
+        assert_eq!(routes.reservations.len(), 0);
+        routes.apply(now + RESERVATION, one, Route::Reserve(path(97)));
+        routes.forget(one);
+        assert_eq!((routes.flows.len(), routes.reservations.len()), (0, 0));
     }
 
     /// An answer is for who asked, whatever path it comes on; and nobody's asking costs another an answer.

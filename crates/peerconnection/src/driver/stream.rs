@@ -10,13 +10,15 @@ use std::{
 
 use tokio::{
     io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt},
-    net::{TcpSocket, TcpStream},
+    net::{TcpListener, TcpSocket, TcpStream},
     sync::Notify,
 };
+use tokio_rustls::TlsConnector;
 
 use super::{
     carrier::TokioCarrier,
     sockets::{Batch, Outgoing, Socket},
+    tls::secure,
 };
 use crate::{Path, Protocol, api::WeakEngineLock};
 
@@ -41,12 +43,34 @@ struct Queue {
     ending: bool,
 }
 
-/// Opens a TCP connection from this address.
+/// Carries bytes both ways: TCP, or TLS on it.
+pub(super) trait Duplex: AsyncRead + AsyncWrite + Send + Unpin {}
+
+impl<T: AsyncRead + AsyncWrite + Send + Unpin> Duplex for T {}
+
+/// Opens a stream from this address, over TLS when there is a name that the server has to prove.
 ///
 /// # Errors
 ///
-/// Those of the system; `TimedOut` when nothing answers for 10 s.
-pub(super) async fn connect(from: SocketAddr, to: SocketAddr) -> io::Result<(TcpStream, Path)> {
+/// Those of the system and of TLS; `TimedOut` when all is not done in 10 s.
+pub(super) async fn open(
+    from: SocketAddr,
+    to: SocketAddr,
+    tls: Option<(TlsConnector, String)>,
+) -> io::Result<(Box<dyn Duplex>, Path)> {
+    let opening = async {
+        let (stream, path) = connect(from, to).await?;
+        let stream: Box<dyn Duplex> = match tls {
+            None => Box::new(stream),
+            Some((connector, name)) => Box::new(secure(stream, connector, name).await?),
+        };
+        Ok((stream, path))
+    };
+    let opened = tokio::time::timeout(PATIENCE, opening).await;
+    opened.map_err(|_| io::ErrorKind::TimedOut)?
+}
+
+async fn connect(from: SocketAddr, to: SocketAddr) -> io::Result<(TcpStream, Path)> {
     let socket = match from {
         SocketAddr::V4(_) => TcpSocket::new_v4()?,
         SocketAddr::V6(_) => TcpSocket::new_v6()?,
@@ -54,14 +78,44 @@ pub(super) async fn connect(from: SocketAddr, to: SocketAddr) -> io::Result<(Tcp
     socket.bind(from)?;
     // What is sent is a datagram, which waits for no other.
     socket.set_nodelay(true)?;
-    let connected = tokio::time::timeout(PATIENCE, socket.connect(to)).await;
-    let stream = connected.map_err(|_| io::ErrorKind::TimedOut)??;
+    let stream = socket.connect(to).await?;
     let path = Path {
         local: stream.local_addr()?,
         remote: to,
         protocol: Protocol::Tcp,
     };
     Ok((stream, path))
+}
+
+/// Takes streams at this address.
+///
+/// # Errors
+///
+/// Those of the system.
+pub(super) fn listen(address: SocketAddr) -> io::Result<TcpListener> {
+    let socket = match address {
+        SocketAddr::V4(_) => TcpSocket::new_v4()?,
+        SocketAddr::V6(_) => TcpSocket::new_v6()?,
+    };
+    socket.bind(address)?;
+    socket.listen(BACKLOG)
+}
+
+/// The next stream. What the system refuses for the moment, as it has no more descriptors, is tried again.
+pub(super) async fn accept(listener: &TcpListener) -> (TcpStream, SocketAddr) {
+    loop {
+        match listener.accept().await {
+            Ok((stream, remote)) => {
+                // Without it a datagram waits for another; one that the option is refused to is none the worse.
+                let _ = stream.set_nodelay(true);
+                return (stream, remote);
+            }
+            Err(error) => {
+                log::debug!("no stream is accepted: {error}");
+                tokio::time::sleep(LINGER).await;
+            }
+        }
+    }
 }
 
 impl Stream {
@@ -98,7 +152,7 @@ impl Stream {
     /// Carries bytes both ways until the stream ends, or the engine is gone.
     pub(super) async fn run(
         self: Arc<Self>,
-        stream: impl AsyncRead + AsyncWrite,
+        stream: Box<dyn Duplex>,
         engine: WeakEngineLock<TokioCarrier>,
     ) {
         let (reader, writer) = tokio::io::split(stream);
@@ -115,6 +169,20 @@ impl Stream {
         };
         waker.into_iter().for_each(Waker::wake);
         if let Some(engine) = engine.upgrade() {
+            engine.drive(|now, engine, _| engine.handle_disconnected(now, self.path));
+        }
+    }
+
+    /// As [`run`](Self::run), for a stream of a peer: who says nothing is not waited for.
+    pub(super) async fn run_accepted(
+        self: Arc<Self>,
+        stream: TcpStream,
+        engine: WeakEngineLock<TokioCarrier>,
+    ) {
+        let speaks = tokio::time::timeout(PATIENCE, stream.readable()).await;
+        if matches!(speaks, Ok(Ok(()))) {
+            self.run(Box::new(stream), engine).await;
+        } else if let Some(engine) = engine.upgrade() {
             engine.drive(|now, engine, _| engine.handle_disconnected(now, self.path));
         }
     }
@@ -209,6 +277,8 @@ impl fmt::Debug for Stream {
 
 const PATIENCE: Duration = Duration::from_secs(10);
 const LINGER: Duration = Duration::from_secs(1);
+/// Streams that wait to be taken.
+const BACKLOG: u32 = 16;
 const BUFFER: usize = 65_536;
 /// Bytes that wait for the stream at most, beside what the last batch adds: SCTP learns from a full one how
 /// fast it is.

@@ -16,17 +16,39 @@ use super::{
     trace::{Direction, Trace},
     transport::Transport,
 };
-use crate::{Interface, Path, RequestId};
+use crate::{Interface, Path, PeerConnectionState, RequestId};
 
 impl Engine {
     /// A datagram that came on `path`. It is opened in place.
     pub fn handle_datagram(&mut self, now: Instant, path: Path, datagram: &mut [u8]) {
-        self.counters.datagrams_received += 1;
-        self.counters.bytes_received += datagram.len() as u64;
-        if self.closed {
-            return;
-        }
+        self.handle_datagrams(now, path, [datagram]);
+    }
+
+    /// Datagrams that came together on `path`. Each is opened in place; what follows from all of them is done once.
+    pub fn handle_datagrams<'a>(
+        &mut self,
+        now: Instant,
+        path: Path,
+        datagrams: impl IntoIterator<Item = &'a mut [u8]>,
+    ) {
         let drops = self.drops();
+        for datagram in datagrams {
+            self.counters.datagrams_received += 1;
+            self.counters.bytes_received += datagram.len() as u64;
+            if self.closed {
+                continue;
+            }
+            self.take(now, path, datagram);
+            // While layers are being set up, what one has learnt decides what the next makes of the next datagram.
+            if self.states.connection != PeerConnectionState::Connected {
+                self.ascend(now);
+            }
+        }
+        self.ascend(now);
+        self.trace_drops(drops, path);
+    }
+
+    fn take(&mut self, now: Instant, path: Path, datagram: &mut [u8]) {
         let trace = self.equipment.trace;
         let (data, counters) = (&mut self.data, &mut self.counters);
         let route = (now, path, trace);
@@ -43,8 +65,6 @@ impl Engine {
             });
         }
         self.transports.follow_role(now);
-        self.ascend(now);
-        self.trace_drops(drops, path);
     }
 
     /// Time has passed. Early and late calls are harmless.
@@ -92,6 +112,24 @@ impl Engine {
             return;
         };
         transport.ice.handle_addresses(now, set, id, result);
+        self.transports.follow_role(now);
+        self.ascend(now);
+    }
+
+    /// The answer to a [`Request::Publish`](crate::engine::Request::Publish): the name of the address.
+    pub fn handle_name(
+        &mut self,
+        now: Instant,
+        id: RequestId,
+        result: Result<String, io::ErrorKind>,
+    ) {
+        let Some((transport, id)) = self.requests.open.remove(&id.0) else {
+            return;
+        };
+        let Some((transport, set)) = self.transports.lend(transport) else {
+            return;
+        };
+        transport.ice.handle_name(now, set, id, result);
         self.transports.follow_role(now);
         self.ascend(now);
     }

@@ -34,12 +34,18 @@ impl Negotiation {
         certificate: &Certificate,
         seed: &Seed,
         cname: &str,
+        sctp_init: Option<String>,
     ) -> Self {
         let fingerprints = convert::fingerprints(certificate.inner());
         let config = jsep::Config::new(seed.session_id(), fingerprints)
             .bundle_policy(convert::bundle_policy(configuration.bundle_policy))
             .max_message_size(settings.announced_message_size().into())
-            .cname(cname);
+            .cname(cname)
+            .ice_lite(settings.ice_lite);
+        let config = match sctp_init {
+            Some(init) => config.sctp_init(init),
+            None => config,
+        };
         let kinds = [MediaKind::Audio, MediaKind::Video];
         let config = kinds.into_iter().fold(config, convert::equip);
         Self {

@@ -2,7 +2,7 @@
 
 use std::time::Instant;
 
-use oxirtc_ice as ice;
+use oxirtc_ice::{self as ice, Way};
 
 use super::{
     Engine, convert,
@@ -160,7 +160,7 @@ impl Engine {
                 for _ in 0..MAX_FAREWELLS {
                     let mut datagram = Vec::new();
                     let room = MTU + way.headroom + way.tailroom;
-                    if !source.poll(transport, now, room, &mut datagram) {
+                    if !source.poll(transport, now, (&way, room), &mut datagram) {
                         break;
                     }
                     self.farewells
@@ -189,6 +189,17 @@ fn poll_control(
     }
 }
 
+/// The longest datagram that is worth a probe: what an Ethernet carries. A relay need not tell its own network to leave
+/// datagrams whole (RFC 8656 §14), and a stream has no datagrams: there a probe would show nothing.
+fn longest_datagram(way: &Way) -> usize {
+    let plain = way.headroom == 0 && way.path.protocol == ice::Protocol::Udp;
+    match way.path.remote.is_ipv4() {
+        _ if !plain => 0,
+        true => DATA_MTU,
+        false => DATA_MTU - 20,
+    }
+}
+
 /// RTCP, protected.
 fn build_reports(transport: &mut Transport, now: Instant, room: usize, buf: &mut Vec<u8>) -> Built {
     let secure = transport.is_secure();
@@ -209,9 +220,15 @@ impl Source<'_> {
     ) -> Option<(Path, usize)> {
         let base = buf.len();
         let way = transport.payload_way(now)?;
+        if self.build_probe(transport, now, &way, buf) {
+            let bytes = (buf.len() - base - way.headroom) as u64;
+            transport.traffic.sent(now, &way, (1, bytes));
+            return Some((convert::path(way.path), buf.len() - base));
+        }
         // What a relay writes around data does not shorten it: it was cut before anybody knew.
-        let room = MEDIA_MTU.max(MTU + way.headroom + way.tailroom);
-        if !self.poll(transport, now, room, buf) {
+        let room = DATA_MTU.max(MTU + way.headroom + way.tailroom);
+        // Nothing of this moves ICE, so the way stays the same.
+        if !self.poll(transport, now, (&way, room), buf) {
             return None;
         }
         let segment = buf.len() - base;
@@ -219,9 +236,7 @@ impl Source<'_> {
         let most = max_segments.min(max_burst / segment.max(1));
         for _ in 1..most {
             let end = buf.len();
-            let same =
-                transport.control_path().is_none() && transport.payload_way(now) == Some(way);
-            if !same || !self.poll(transport, now, segment, buf) {
+            if !self.poll(transport, now, (&way, segment), buf) {
                 break;
             }
             count += 1;
@@ -235,18 +250,17 @@ impl Source<'_> {
         Some((convert::path(way.path), segment))
     }
 
-    /// One datagram of payload of at most `room` bytes. What cannot be built is counted, and the next
-    /// is tried.
+    /// One datagram of payload of at most so many bytes. What cannot be built is counted, and the next is tried.
     fn poll(
         &mut self,
         transport: &mut Transport,
         now: Instant,
-        room: usize,
+        (way, room): (&Way, usize),
         buf: &mut Vec<u8>,
     ) -> bool {
         let start = buf.len();
         loop {
-            let built = self.build(transport, now, room, buf);
+            let built = self.build(transport, now, (way, room), buf);
             if !matches!(built, Ok(true)) {
                 buf.truncate(start);
             }
@@ -262,25 +276,21 @@ impl Source<'_> {
         &mut self,
         transport: &mut Transport,
         now: Instant,
-        room: usize,
+        (way, room): (&Way, usize),
         buf: &mut Vec<u8>,
     ) -> Built {
         let start = buf.len();
-        let Some(way) = transport.payload_way(now) else {
-            return Ok(false);
-        };
         let around = way.headroom + way.tailroom;
         let Some(room) = room.checked_sub(around) else {
             return Ok(false);
         };
         buf.resize(start + way.headroom, 0);
-        // Media may be a little longer than all else: what is forwarded has longer ids, and wears RTX.
         let other = room.min(MTU);
         let built = transport.dtls.poll_transmit(now, other, buf)
             || build_reports(transport, now, other, buf)?
-            || self.build_payload(transport, now, (room, other), around, buf)?;
+            || self.build_payload(transport, now, room, around, buf)?;
         if built {
-            let wrapped = transport.ice.wrap(&way, buf, start);
+            let wrapped = transport.ice.wrap(way, buf, start);
             wrapped.map_err(|_| Unbuildable)?;
         }
         Ok(built)
@@ -291,17 +301,17 @@ impl Source<'_> {
         &mut self,
         transport: &mut Transport,
         now: Instant,
-        (room, other): (usize, usize),
+        room: usize,
         around: usize,
         buf: &mut Vec<u8>,
     ) -> Built {
         let start = buf.len();
         let Some(media) = &mut transport.media else {
-            return self.build_data(transport, now, other, buf);
+            return self.build_data(transport, now, room, buf);
         };
         let ready = media.is_ready(now, MEDIA_MTU.saturating_sub(around));
         if media.shares.first(ready) == Turn::Data {
-            let built = self.build_data(transport, now, other, buf)?;
+            let built = self.build_data(transport, now, room, buf)?;
             let Some(media) = transport.media.as_mut().filter(|_| ready || built) else {
                 return Ok(built);
             };
@@ -314,11 +324,45 @@ impl Source<'_> {
         let Some(media) = transport.media.as_mut().filter(|_| ready) else {
             return Ok(false);
         };
-        let built = media.poll_rtp(now, room, buf).map_err(|_| Unbuildable)?;
+        // Media may be a little longer than all but data: what is forwarded has longer ids, and wears RTX.
+        let most = MEDIA_MTU.saturating_sub(around).max(MTU);
+        let built = media.poll_rtp(now, room.min(most), buf);
+        let built = built.map_err(|_| Unbuildable)?;
         if built {
             media.shares.spent(Turn::Media, buf.len() - start);
         }
         Ok(built)
+    }
+
+    /// A datagram that shows whether the path carries one as long. It is one by itself, as it may vanish.
+    fn build_probe(
+        &mut self,
+        transport: &mut Transport,
+        now: Instant,
+        way: &Way,
+        buf: &mut Vec<u8>,
+    ) -> bool {
+        if !transport.is_secure() {
+            return false;
+        }
+        let base = buf.len();
+        let (headroom, tailroom) = (transport.dtls.headroom(), transport.dtls.tailroom());
+        let record = way.headroom + headroom;
+        let around = record + tailroom + way.tailroom;
+        buf.resize(base + record, 0);
+        let longest = (way.path, longest_datagram(way).saturating_sub(around));
+        let built = self.data.poll_probe(now, transport.id, longest, buf) && {
+            let packet = buf.get(base + record..).unwrap_or_default();
+            self.trace.packet(now, Direction::Out, "SCTP", packet);
+            let sealed = transport.dtls.seal(buf, base + way.headroom).is_ok();
+            let wrapped = sealed && transport.ice.wrap(way, buf, base).is_ok();
+            self.counters.unbuildable += u64::from(!wrapped);
+            wrapped
+        };
+        if !built {
+            buf.truncate(base);
+        }
+        built
     }
 
     /// One SCTP packet, sealed.
@@ -353,6 +397,8 @@ impl Source<'_> {
 const MTU: usize = 1200;
 /// What media may have: the least that IPv6 carries, less the headers of IPv6 and UDP (RFC 8200 §5).
 const MEDIA_MTU: usize = 1232;
+/// What data may have where the path was seen to carry it: 1,500 bytes less the headers of IPv4 and UDP; IPv6's is 20 longer.
+const DATA_MTU: usize = 1472;
 const MAX_FAREWELLS: usize = 4;
 
 #[cfg(test)]

@@ -163,6 +163,9 @@ pub(super) struct Tasks {
 
 impl Tasks {
     pub(super) fn push(&mut self, events: Vec<Event>) {
+        if events.is_empty() {
+            return;
+        }
         let mut events = events.into_iter();
         if let Some(first) = events.next() {
             let rest = events.collect();

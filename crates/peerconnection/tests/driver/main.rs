@@ -1,6 +1,7 @@
 //! The tokio driver on real sockets and on a virtual network.
 #![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
 
+mod authority;
 mod endpoint;
 mod errors;
 mod lifetime;

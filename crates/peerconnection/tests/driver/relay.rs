@@ -8,25 +8,31 @@ use std::{
 };
 
 use oxirtc_peerconnection::{
-    Configuration, DataChannelInit, Endpoint, Event, IceCandidate, IceCandidateType, IceServer,
-    IceServerTransportProtocol, IceTransportPolicy, Message, PeerConnection, Settings,
+    Configuration, DataChannelInit, Endpoint, ErrorKind, Event, IceCandidate, IceCandidateType,
+    IceServer, IceServerTransportProtocol, IceTransportPolicy, Message, PeerConnection, Settings,
 };
 use tokio::{
-    io::{AsyncReadExt, AsyncWriteExt},
-    net::{TcpListener, TcpStream, UdpSocket, tcp::OwnedWriteHalf},
+    io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt},
+    net::{TcpListener, UdpSocket},
 };
+use tokio_rustls::TlsAcceptor;
 
 use crate::{
+    authority::Authority,
     pair::{Pair, within},
     server::{Out, Server, ip},
 };
 
-/// The small server behind a UDP and a TCP port.
+type Writer = Arc<tokio::sync::Mutex<Box<dyn AsyncWrite + Send + Unpin>>>;
+
+/// The small server behind a UDP and a TCP port, and one with TLS when it has a certificate.
 struct Running {
     address: SocketAddr,
     server: Arc<Mutex<Server>>,
     socket: Arc<UdpSocket>,
-    streams: Mutex<HashMap<SocketAddr, Arc<tokio::sync::Mutex<OwnedWriteHalf>>>>,
+    /// That of TLS.
+    secure: Option<SocketAddr>,
+    streams: Mutex<HashMap<SocketAddr, Writer>>,
     relays: Mutex<HashMap<SocketAddr, Arc<UdpSocket>>>,
     /// That of the next allocation.
     spare: tokio::sync::Mutex<Arc<UdpSocket>>,
@@ -46,6 +52,10 @@ fn now() -> Instant {
 
 impl Running {
     async fn start(change: impl FnOnce(&mut Server)) -> Arc<Self> {
+        Self::start_with(change, None).await
+    }
+
+    async fn start_with(change: impl FnOnce(&mut Server), tls: Option<TlsAcceptor>) -> Arc<Self> {
         // A TCP port that UDP has free as well.
         let (listener, socket) = loop {
             let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
@@ -57,8 +67,14 @@ impl Running {
         server.relay[0] = ip("127.0.0.1");
         server.knows_both = false;
         change(&mut server);
+        let secure = match tls {
+            Some(tls) => Some((TcpListener::bind("127.0.0.1:0").await.unwrap(), tls)),
+            None => None,
+        };
+        let listening = secure.as_ref();
         let running = Arc::new(Self {
             address: socket.local_addr().unwrap(),
+            secure: listening.map(|(listener, _)| listener.local_addr().unwrap()),
             server: Arc::new(Mutex::new(server)),
             socket,
             streams: Mutex::default(),
@@ -67,6 +83,9 @@ impl Running {
         });
         tokio::spawn(running.clone().serve());
         tokio::spawn(running.clone().accept(listener));
+        if let Some((listener, tls)) = secure {
+            tokio::spawn(running.clone().accept_tls(listener, tls));
+        }
         running
     }
 
@@ -83,9 +102,25 @@ impl Running {
         }
     }
 
-    async fn serve_stream(self: Arc<Self>, stream: TcpStream, from: SocketAddr) {
-        let (mut reader, writer) = stream.into_split();
-        let writer = Arc::new(tokio::sync::Mutex::new(writer));
+    async fn accept_tls(self: Arc<Self>, listener: TcpListener, tls: TlsAcceptor) {
+        while let Ok((stream, from)) = listener.accept().await {
+            let (running, tls) = (self.clone(), tls.clone());
+            tokio::spawn(async move {
+                // Who does not like the certificate goes.
+                if let Ok(stream) = tls.accept(stream).await {
+                    running.serve_stream(stream, from).await;
+                }
+            });
+        }
+    }
+
+    async fn serve_stream(
+        self: Arc<Self>,
+        stream: impl AsyncRead + AsyncWrite + Send + 'static,
+        from: SocketAddr,
+    ) {
+        let (mut reader, writer) = tokio::io::split(stream);
+        let writer: Writer = Arc::new(tokio::sync::Mutex::new(Box::new(writer)));
         self.streams.lock().unwrap().insert(from, writer);
         loop {
             let mut message = vec![0; 4];
@@ -133,7 +168,9 @@ impl Running {
         let stream = self.streams.lock().unwrap().get(&to).cloned();
         if let Some(stream) = stream {
             bytes.resize(bytes.len().next_multiple_of(4), 0);
-            let _ = stream.lock().await.write_all(&bytes).await;
+            let mut stream = stream.lock().await;
+            let _ = stream.write_all(&bytes).await;
+            let _ = stream.flush().await;
         } else {
             let _ = self.socket.send_to(&bytes, to).await;
         }
@@ -155,6 +192,11 @@ impl Running {
 
     fn turn(&self, query: &str) -> IceServer {
         IceServer::with_credential(format!("turn:{}{query}", self.address), "alice", "secret")
+    }
+
+    fn turns(&self, host: &str) -> IceServer {
+        let port = self.secure.unwrap().port();
+        IceServer::with_credential(format!("turns:{host}:{port}"), "alice", "secret")
     }
 
     fn allocations(&self) -> usize {
@@ -185,7 +227,11 @@ async fn gather(connection: &PeerConnection) -> (Vec<IceCandidate>, Vec<(u16, St
         match within(connection.next_event()).await.unwrap() {
             Event::IceCandidate(None) => return (candidates, errors),
             Event::IceCandidate(Some(it)) if !it.candidate().is_empty() => candidates.push(it),
-            Event::IceCandidateError(error) => errors.push((error.error_code, error.url)),
+            Event::IceCandidateError(error) => {
+                let is_it = |it: &IceCandidate| it.address() == error.address;
+                assert!(error.address.is_none() || candidates.iter().any(is_it));
+                errors.push((error.error_code, error.url));
+            }
             _ => {}
         }
     }
@@ -214,16 +260,25 @@ async fn exchange(pair: &Pair) {
     assert!(matches!(back, Message::Text(text) if &text[..] == "back"));
 }
 
+/// [4.8.1-07] What lies between us and the relay is told of relayed candidates.
 #[tokio::test]
 async fn peers_with_relays_alone_exchange_data() {
-    for (query, relay) in [
-        ("", IceServerTransportProtocol::Udp),
-        ("?transport=tcp", IceServerTransportProtocol::Tcp),
+    let authority = Authority::new();
+    for relay in [
+        IceServerTransportProtocol::Udp,
+        IceServerTransportProtocol::Tcp,
+        IceServerTransportProtocol::Tls,
     ] {
-        let server = Running::start(|_| {}).await;
+        let tls = authority.acceptor("127.0.0.1");
+        let server = Running::start_with(|_| {}, Some(tls)).await;
+        let configuration = || match relay {
+            IceServerTransportProtocol::Udp => relay_only(server.turn("")),
+            IceServerTransportProtocol::Tcp => relay_only(server.turn("?transport=tcp")),
+            IceServerTransportProtocol::Tls => relay_only(server.turns("127.0.0.1")),
+        };
         let connection = || {
-            let configuration = relay_only(server.turn(query));
-            PeerConnection::with_settings(configuration, settings()).unwrap()
+            let settings = settings().tls_roots([authority.certificate()]);
+            PeerConnection::with_settings(configuration(), settings).unwrap()
         };
         let pair = Pair::connect(connection(), connection(), DataChannelInit::default()).await;
         exchange(&pair).await;
@@ -274,6 +329,7 @@ async fn a_shared_port_has_relays_beside_it() {
     assert_eq!(clients.len(), 2);
 }
 
+/// [4.8.1-07] [4.8.2-02] A candidate that a server has shown has its URL, others have none.
 #[tokio::test]
 async fn a_mapping_is_told() {
     let server = Running::start(|server| {
@@ -298,11 +354,19 @@ async fn a_mapping_is_told() {
         assert_eq!(mapped.address().as_deref(), Some("203.0.113.9"));
         assert_eq!(mapped.related_address().as_deref(), Some("127.0.0.1"));
         assert_eq!(mapped.url(), Some(&url[..]));
+        assert_eq!(mapped.relay_protocol(), None);
+        let of_host = |it: &&IceCandidate| it.kind() == Some(IceCandidateType::Host);
+        assert!(
+            candidates
+                .iter()
+                .filter(of_host)
+                .all(|it| it.url().is_none())
+        );
         assert_eq!(errors, []);
     }
 }
 
-/// [4.8.3-01]
+/// [4.8.3-01] [4.8.3-02] No address of ours is told that no candidate shows.
 #[tokio::test]
 async fn what_servers_refuse_is_told() {
     let server = Running::start(|server| server.password = "other".into()).await;
@@ -312,8 +376,8 @@ async fn what_servers_refuse_is_told() {
     let (candidates, errors) = gather(&connection(server.turn(""))).await;
     assert_eq!(errors, [(401, url)]);
     assert!(candidates.is_empty());
-    // A name of the link is none of a name server's business; nor has this one an address.
-    for url in ["turn:relay.local", "turn:nothing.invalid"] {
+    // Neither is the name of a machine on the link, nor of one elsewhere.
+    for url in ["turn:a.relay.local", "turn:nothing.invalid"] {
         let server = IceServer::with_credential(url, "alice", "secret");
         let (_, errors) = gather(&connection(server)).await;
         assert_eq!(errors, [(701, url.to_owned())]);
@@ -328,4 +392,41 @@ async fn what_servers_refuse_is_told() {
     let server = IceServer::with_credential(&url, "alice", "secret");
     let (_, errors) = gather(&connection(server)).await;
     assert_eq!(errors, [(701, url)]);
+}
+
+/// A server over TLS is asked nothing before it has proved the name of its URL to somebody whom we trust.
+#[tokio::test]
+async fn a_server_that_proves_nothing_is_not_asked() {
+    let (trusted, other) = (Authority::new(), Authority::new());
+    let ours = || settings().tls_roots([trusted.certificate()]);
+    for (tls, settings, host) in [
+        // Of an authority that is not ours, whichever those are.
+        (other.acceptor("127.0.0.1"), ours(), "127.0.0.1"),
+        (trusted.acceptor("127.0.0.1"), settings(), "127.0.0.1"),
+        // Of another name.
+        (trusted.acceptor("127.0.0.2"), ours(), "127.0.0.1"),
+        (trusted.acceptor("127.0.0.1"), ours(), "localhost"),
+    ] {
+        let server = Running::start_with(|_| {}, Some(tls)).await;
+        let wanted = server.turns(host);
+        let url = wanted.urls[0].clone();
+        let connection = PeerConnection::with_settings(relay_only(wanted), settings.ipv6(false));
+        let (candidates, errors) = gather(&connection.unwrap()).await;
+        assert_eq!(errors, [(701, url)]);
+        assert!(candidates.is_empty());
+        assert!(server.server.lock().unwrap().requests.is_empty());
+    }
+    // A name, as most have.
+    let server = Running::start_with(|_| {}, Some(trusted.acceptor("localhost"))).await;
+    let configuration = relay_only(server.turns("localhost"));
+    let connection = PeerConnection::with_settings(configuration, ours().ipv6(false)).unwrap();
+    let (candidates, errors) = gather(&connection).await;
+    assert_eq!((candidates.len(), errors), (1, vec![]));
+}
+
+#[tokio::test]
+async fn a_root_that_is_none_is_refused() {
+    let settings = settings().tls_roots([vec![1, 2, 3]]);
+    let refused = PeerConnection::with_settings(Configuration::default(), settings);
+    assert_eq!(refused.unwrap_err().kind(), ErrorKind::Syntax);
 }

@@ -2,7 +2,10 @@
 #![allow(dead_code, reason = "each test uses a part of it")]
 #![expect(clippy::unwrap_used, reason = "a test stops where it is wrong")]
 
+pub(crate) mod media;
+
 use std::{
+    collections::BTreeMap,
     net::{IpAddr, SocketAddr},
     ops::{Deref, DerefMut},
     time::{Duration, Instant, SystemTime},
@@ -41,6 +44,8 @@ pub(crate) struct End {
     pub(crate) routes: Vec<Route>,
     /// Datagrams of DTLS that it has sent.
     pub(crate) dtls_sent: u64,
+    /// How many datagrams of each length it has received.
+    pub(crate) lengths: BTreeMap<usize, u64>,
     /// Candidates that the other side cannot take yet.
     held: Vec<IceCandidateInit>,
 }
@@ -76,19 +81,31 @@ impl Pair {
         configurations: [Configuration; 2],
         settings: Settings,
     ) -> Self {
+        Self::with_each(seed, link, configurations, [settings.clone(), settings])
+    }
+
+    pub(crate) fn with_each(
+        seed: u64,
+        link: Link,
+        configurations: [Configuration; 2],
+        mut settings: [Settings; 2],
+    ) -> Self {
         let mut network = Network::new(seed).default_link(link);
         let addresses: [IpAddr; 2] = ["10.0.0.1", "10.0.0.2"].map(|it| it.parse().unwrap());
         let nodes = addresses.map(|address| network.add_node(&[address]));
         let mut index = 0;
         let ends = configurations.map(|configuration| {
             let address = addresses[usize::from(index)];
+            let settings = std::mem::take(&mut settings[usize::from(index)]);
             index += 1;
             let mut bytes = [index; 32];
             bytes[..8].copy_from_slice(&seed.to_be_bytes());
-            End::new(configuration, settings.clone(), bytes, address)
+            End::new(configuration, settings, bytes, address)
         });
         let wire = Across::new(network, nodes, |path| (path.local, path.remote), Path::udp);
-        Self(netsim::Pair::new(ends, wire))
+        let mut pair = netsim::Pair::new(ends, wire);
+        pair.room = LONGEST;
+        Self(pair)
     }
 
     /// Two engines that are connected, and the channel that 0 has opened with `init`, at both ends.
@@ -219,6 +236,7 @@ impl Machine for End {
     type Route = Path;
 
     fn handle_datagram(&mut self, now: Instant, path: Path, datagram: &mut [u8]) {
+        *self.lengths.entry(datagram.len()).or_default() += 1;
         self.engine.handle_datagram(now, path, datagram);
     }
 
@@ -304,6 +322,7 @@ impl End {
             sockets: Vec::new(),
             routes: Vec::new(),
             dtls_sent: 0,
+            lengths: BTreeMap::new(),
             held: Vec::new(),
         }
     }
@@ -408,3 +427,6 @@ fn word(event: &Event) -> Option<String> {
         _ => return None,
     })
 }
+
+/// What an engine sends at most: 1,500 bytes less the headers of IPv4 and UDP.
+const LONGEST: usize = 1472;

@@ -19,6 +19,15 @@ impl AudioLevel {
         })
     }
 
+    /// From 0, silence, to 1, which is 0 dBov.
+    #[must_use]
+    pub fn linear(self) -> f64 {
+        match self.level {
+            127.. => 0.0,
+            level => 10_f64.powf(-f64::from(level) / 20.0),
+        }
+    }
+
     /// The value.
     pub const fn to_byte(self) -> u8 {
         let level = if self.level > 127 { 127 } else { self.level };

@@ -14,6 +14,8 @@ pub mod telephone;
 pub mod vp8;
 pub mod vp9;
 
+use std::time::Duration;
+
 use byteorder::{BigEndian, ByteOrder};
 use bytes::Bytes;
 
@@ -139,6 +141,21 @@ impl Codec {
             Self::H265 => h265::peek(payload),
             _ => audio::peek(self, payload),
         }
+    }
+
+    /// How many samples a payload has at the clock of its timestamps, and how long it plays; `None` for what is no audio, or does
+    /// not tell.
+    #[must_use]
+    pub fn plays(self, payload: &[u8]) -> Option<(u64, Duration)> {
+        let samples = match self {
+            Self::Opus => {
+                let plays = opus::duration(payload)?;
+                return Some((plays.as_micros() as u64 * 48 / 1000, plays));
+            }
+            Self::Pcmu | Self::Pcma | Self::G722 => payload.len() as u64,
+            _ => return None,
+        };
+        Some((samples, Duration::from_micros(samples * 125)))
     }
 
     /// Appends the frame that these payloads make, which follow each other, the first of the frame first.

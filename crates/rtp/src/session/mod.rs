@@ -451,7 +451,7 @@ impl Session {
         self.stats
     }
 
-    /// The streams that a section receives: SSRC, lane, counters.
+    /// The streams that a section receives, without those that have ended: SSRC, lane, counters.
     pub fn receive_stats(
         &self,
         id: SectionId,
@@ -460,7 +460,7 @@ impl Session {
         let of = self
             .receivers
             .iter()
-            .filter(move |it| Some(it.section) == section);
+            .filter(move |it| Some(it.section) == section && !it.ended);
         of.map(|it| (it.ssrc, it.lane, it.stats()))
     }
 
@@ -471,7 +471,7 @@ impl Session {
             .senders
             .iter()
             .filter(move |it| Some(it.section) == section);
-        of.map(|it| (it.encoding.ssrc, it.place, it.stats.clone()))
+        of.map(|it| (it.encoding.ssrc, it.place, it.stats()))
     }
 
     /// Whether a stream of the peer belongs to a section, and has not ended.

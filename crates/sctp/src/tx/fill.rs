@@ -120,8 +120,16 @@ impl Sender {
     pub(crate) fn fill(&mut self, now: Instant, room: Room, buf: &mut Vec<u8>, stats: &mut Stats) {
         let asks =
             self.grant.is_some() || self.window() <= 2 * (self.packet + crate::packet::HEADER);
+        // RFC 8899 §4.3: a longer packet may vanish, so what repairs or asks is not one.
+        let again = self.grant.is_some() || self.outstanding.peek_lost().is_some();
+        let most = if again {
+            self.pmtu.safe()
+        } else {
+            self.pmtu.size()
+        };
         let mut filling = Filling {
             room: Room {
+                capacity: room.capacity.min(most),
                 // RFC 9260 §3.3.1: waiting for the delayed answer would stall us.
                 immediate: room.immediate || asks || self.peer_window == 0,
                 ..room
@@ -147,6 +155,10 @@ impl Sender {
         self.grant = None;
         let again = self.last_sent.replace(now) == Some(now);
         self.pacer.sent(filling.bytes);
+        self.pmtu.count(now, filling.bytes);
+        if filling.bytes > self.packet {
+            self.outstanding.packets.lengthened();
+        }
         if let Some(rates) = &mut self.rates {
             let packet = self.outstanding.packets.next() - 1;
             rates.sent(now, packet, (flight, self.outstanding.flight_bytes()));

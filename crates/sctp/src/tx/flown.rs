@@ -26,6 +26,8 @@ pub(crate) struct Flown {
     /// How many of its chunks are in flight and were not sent again since.
     pub(crate) live: u16,
     pub(crate) kind: Kind,
+    /// It is longer than what every path carries.
+    pub(crate) long: bool,
 }
 
 /// Chunks with consecutive numbers in one packet.
@@ -74,9 +76,25 @@ impl Packets {
     /// A packet begins; its first chunk follows at once.
     pub(crate) fn open(&mut self, at: Instant, kind: Kind) -> PacketNo {
         let number = self.next();
-        let live = 0;
-        self.records.push_back(Flown { at, live, kind });
+        self.records.push_back(Flown {
+            at,
+            live: 0,
+            kind,
+            long: false,
+        });
         number
+    }
+
+    /// The packet that was opened last has become longer than what every path carries.
+    pub(crate) fn lengthened(&mut self) {
+        if let Some(record) = self.records.back_mut() {
+            record.long = true;
+        }
+    }
+
+    /// Whether all that is in flight went out in such packets.
+    pub(crate) fn all_long(&self) -> bool {
+        self.records.iter().all(|it| it.live == 0 || it.long)
     }
 
     /// A chunk goes into the packet that was opened last.

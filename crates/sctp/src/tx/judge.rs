@@ -29,6 +29,7 @@ impl Sender {
             recovery.rtt.packet_measured(now, sample, next);
         }
         recovery.rack.note(&batch);
+        self.pmtu.arrived(batch.long);
         if batch.any {
             (recovery.timeouts, recovery.probes) = (0, 0);
         }
@@ -77,10 +78,13 @@ impl Sender {
                 self.recovery.reorder = Some(due);
                 break;
             }
+            let record = self.outstanding.packets.get(packet);
+            let long = record.is_some_and(|record| record.long);
             let (queue, abandoned) = (&mut self.queue, &mut stats.abandoned_sent);
             let lost = self.outstanding.lose_oldest(now, queue, abandoned);
             if lost > 0 {
                 (count, newest) = (count + lost, packet);
+                stats.black_holes += u64::from(long && self.pmtu.lost(packet));
             }
         }
         if count > 0 {
@@ -204,7 +208,7 @@ impl Sender {
             return;
         };
         let mut wait = (smoothed * 2).max(MIN_PROBE);
-        if self.outstanding.flight_bytes() <= self.packet && !self.immediate {
+        if self.outstanding.flight_bytes() <= self.pmtu.size() && !self.immediate {
             // The peer may wait for a second packet.
             wait += DELAYED_ACK;
         }
@@ -245,6 +249,9 @@ impl Sender {
             return;
         };
         stats.retransmission_timeouts += 1;
+        if self.outstanding.packets.all_long() {
+            stats.black_holes += u64::from(self.pmtu.fall());
+        }
         let saved = self.control.save();
         let lost = self.lose_old(now, first, stats);
         let recovery = &mut self.recovery;

@@ -25,6 +25,10 @@ pub(crate) struct Pair {
     pub(crate) log: Option<Vec<(usize, Vec<u8>)>>,
     /// Packets for which this says false are lost.
     pub(crate) filter: Option<Filter>,
+    /// The longest packet that is taken from a side.
+    pub(crate) room: usize,
+    /// When side 0 probed the path, and with how long a packet.
+    pub(crate) probes: Vec<(Instant, usize)>,
 }
 
 impl Pair {
@@ -48,6 +52,8 @@ impl Pair {
             links: Duplex::new(link),
             log: None,
             filter: None,
+            room: 1115,
+            probes: Vec::new(),
         }
     }
 
@@ -92,9 +98,16 @@ impl Pair {
         for index in 0..2 {
             let side = &mut self.sides[index];
             let mut buf = Vec::new();
-            while side.poll_transmit(self.now, 1115, &mut buf) {
+            loop {
+                let probe = side.poll_probe(self.now, &mut buf);
+                if probe && index == 0 {
+                    self.probes.push((self.now, buf.len()));
+                }
+                if !probe && !side.poll_transmit(self.now, self.room, &mut buf) {
+                    break;
+                }
                 assert!(
-                    buf.len() <= 1112 && buf.len().is_multiple_of(4),
+                    buf.len() <= self.room.max(1112) && buf.len().is_multiple_of(4),
                     "a packet of {} bytes",
                     buf.len()
                 );

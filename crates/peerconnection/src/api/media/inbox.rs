@@ -4,7 +4,7 @@ use std::{
     collections::VecDeque,
     sync::{
         Mutex, MutexGuard, PoisonError,
-        atomic::{AtomicU64, Ordering},
+        atomic::{AtomicBool, AtomicU64, Ordering},
     },
     task::{Context, Waker},
 };
@@ -17,6 +17,8 @@ use crate::{
 /// Bounded, and a leaf among the locks: who holds it calls nothing.
 pub(in crate::api) struct Inbox {
     waiting: Mutex<Waiting>,
+    /// Somebody has left or wished something. It is looked at with each call of the connection, so without the lock.
+    woken: AtomicBool,
     /// Wakes the task of the connection.
     task: Waker,
     sinks: AtomicU64,
@@ -28,8 +30,9 @@ struct Waiting {
     bytes: usize,
     /// Whose media was left out, as the connection did not keep up.
     lagged: Vec<TransceiverId>,
+    /// Whose source has other streams, or of whose something else was chosen.
+    chosen: Vec<TransceiverId>,
     writers: Waiters,
-    woken: bool,
 }
 
 /// A batch for one sender.
@@ -45,12 +48,14 @@ pub(in crate::api) struct Parcel {
 pub(in crate::api) struct Taken {
     pub(in crate::api) parcels: VecDeque<Parcel>,
     pub(in crate::api) lagged: Vec<TransceiverId>,
+    pub(in crate::api) chosen: Vec<TransceiverId>,
 }
 
 impl Inbox {
     pub(in crate::api) fn new(task: Waker) -> Self {
         Self {
             waiting: Mutex::default(),
+            woken: AtomicBool::new(false),
             task,
             sinks: AtomicU64::new(0),
         }
@@ -63,38 +68,44 @@ impl Inbox {
 
     /// Leaves a batch, and wakes the connection when it does not know yet that something waits.
     pub(super) fn push(&self, parcel: Parcel) {
-        let wake = {
+        {
             let mut waiting = self.lock();
             let Waiting {
                 parcels,
                 bytes,
                 lagged,
-                woken,
                 ..
             } = &mut *waiting;
             if parcels.len() >= MOST_BATCHES || *bytes >= MOST_BYTES {
-                for left_out in parcels.drain(..) {
-                    if !lagged.contains(&left_out.id) {
-                        lagged.push(left_out.id);
-                    }
-                }
+                parcels.drain(..).for_each(|it| note(lagged, it.id));
                 *bytes = 0;
             }
             *bytes += parcel.batch.bytes();
             parcels.push_back(parcel);
-            !std::mem::replace(woken, true)
-        };
-        if wake {
-            self.task.wake_by_ref();
         }
+        self.nudge();
     }
 
     /// The connection has to look at what its tracks want.
     pub(super) fn nudge(&self) {
-        let wake = !std::mem::replace(&mut self.lock().woken, true);
-        if wake {
+        if !self.woken.swap(true, Ordering::AcqRel) {
             self.task.wake_by_ref();
         }
+    }
+
+    /// The connection has to look at what of its source a sender sends.
+    pub(super) fn choose(&self, id: TransceiverId) {
+        self.leave(|waiting| note(&mut waiting.chosen, id));
+    }
+
+    /// Something of a sender's source was left out.
+    pub(super) fn lag(&self, id: TransceiverId) {
+        self.leave(|waiting| note(&mut waiting.lagged, id));
+    }
+
+    fn leave(&self, f: impl FnOnce(&mut Waiting)) {
+        f(&mut self.lock());
+        self.nudge();
     }
 
     /// So much waits that a writer may wait as well. It is woken when the inbox is emptied.
@@ -107,22 +118,37 @@ impl Inbox {
         behind
     }
 
+    /// Whether somebody has left or wished anything. What is left at the same moment wakes the connection.
+    #[inline]
+    pub(in crate::api) fn is_woken(&self) -> bool {
+        self.woken.load(Ordering::Relaxed)
+    }
+
     /// Takes all that waits; `None` when nobody has left or wished anything.
     pub(in crate::api) fn take(&self, wakeups: &mut Wakeups) -> Option<Taken> {
-        let mut waiting = self.lock();
-        if !std::mem::take(&mut waiting.woken) {
+        // What is left after the swap is told again, and may be taken now already.
+        if !self.woken.swap(false, Ordering::AcqRel) {
             return None;
         }
+        let mut waiting = self.lock();
         waiting.bytes = 0;
         waiting.writers.wake(wakeups);
         Some(Taken {
             parcels: std::mem::take(&mut waiting.parcels),
             lagged: std::mem::take(&mut waiting.lagged),
+            chosen: std::mem::take(&mut waiting.chosen),
         })
     }
 
     fn lock(&self) -> MutexGuard<'_, Waiting> {
         self.waiting.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// Once each: the list is no longer than there are senders.
+fn note(list: &mut Vec<TransceiverId>, id: TransceiverId) {
+    if !list.contains(&id) {
+        list.push(id);
     }
 }
 

@@ -20,6 +20,7 @@ impl Engine {
                 local_port,
                 remote_port,
                 max_message_size,
+                remote_init,
                 ..
             } => {
                 let ports = (local_port, remote_port);
@@ -28,6 +29,7 @@ impl Engine {
                     let seed = self.next_sctp_seed();
                     self.data.renew(now, seed, &mut self.tasks);
                 }
+                self.data.set_remote_init(remote_init.as_deref());
                 self.negotiate_sctp(now, transport, ports, max_message_size);
             }
             jsep::Sctp::Closed => self.data.remove(now, &mut self.tasks),

@@ -3,11 +3,16 @@
 use std::time::Instant;
 
 use oxirtc_jsep as jsep;
+use oxirtc_rtp as rtp;
 
 use crate::{
-    RtpEncodingParameters,
+    RtpEncodingParameters, choice,
     engine::{
-        Engine, convert, facts::Facts, ids::TransceiverId, media::MediaTransceiver, task::Event,
+        Engine, convert,
+        facts::Facts,
+        ids::TransceiverId,
+        media::{MediaTransceiver, Sender},
+        task::Event,
     },
 };
 
@@ -28,6 +33,7 @@ impl Engine {
             jsep::Change::Sends { id, parameters } => self.mark(id, |it| {
                 it.sender.sends = parameters.is_some();
                 it.sender.negotiated = parameters.or(it.sender.negotiated.take());
+                it.drop_codecs();
             }),
             jsep::Change::Encodings { id, encodings } => {
                 self.mark(id, |it| it.set_layers(&encodings));
@@ -106,6 +112,29 @@ impl Engine {
     }
 }
 
+/// Three bits, in all formats that have layers.
+const HIGHEST_LAYER: u8 = 7;
+
+impl Sender {
+    /// What of the source one of the encodings sends.
+    fn choice_of(&self, place: usize, encoding: &jsep::SendEncoding, count: usize) -> rtp::Choice {
+        let named = |rid: &String| choice::place(&self.rids, rid);
+        let lane = match (&encoding.rid, count) {
+            (_, 1) => self.lane,
+            (rid, _) => {
+                let lane = rid.as_ref().and_then(named);
+                lane.unwrap_or(u8::try_from(place).unwrap_or(u8::MAX))
+            }
+        };
+        let (spatial, temporal) = self.choice.layers();
+        rtp::Choice {
+            lane,
+            spatial: spatial.min(HIGHEST_LAYER),
+            temporal: temporal.min(HIGHEST_LAYER),
+        }
+    }
+}
+
 impl MediaTransceiver {
     fn configure(&self, mid: Option<&str>, path: &mut crate::engine::media::MediaPath) {
         let receive = self.receiver.negotiated.as_deref();
@@ -123,9 +152,26 @@ impl MediaTransceiver {
         let encodings: Vec<_> = encodings
             .iter()
             .enumerate()
-            .map(|(place, it)| convert::encoding(place, it, wanted(place) && !it.paused))
+            .map(|(place, it)| {
+                let choice = self.sender.choice_of(place, it, encodings.len());
+                let own = self.sender.encodings.get(place);
+                let limit = own.and_then(|it| it.max_bitrate);
+                convert::encoding(choice, it, wanted(place) && !it.paused, limit)
+            })
             .collect();
         path.rtp.set_encodings(self.section(), &encodings);
+    }
+
+    /// [4.4.1.6-42] What was not negotiated cannot be chosen.
+    fn drop_codecs(&mut self) {
+        let kind = self.kind;
+        let Some(negotiated) = self.sender.negotiated.as_deref() else {
+            return;
+        };
+        for encoding in &mut self.sender.encodings {
+            let codec = encoding.codec.take();
+            encoding.codec = codec.filter(|it| convert::is_sent(kind, it, &negotiated.codecs));
+        }
     }
 
     /// The layers that are left, or that the peer has asked for. What was set for a layer stays.

@@ -51,6 +51,9 @@ pub(in crate::engine) fn ice_config(settings: &Settings) -> ice::Config {
         .link_local(settings.link_local)
         .ipv4(settings.ipv4)
         .ipv6(settings.ipv6)
+        .hide_addresses(settings.hide_addresses)
+        .lite(settings.ice_lite)
+        .tcp(settings.ice_tcp)
 }
 
 pub(in crate::engine) fn relay_protocol(
@@ -109,6 +112,12 @@ pub(in crate::engine) fn request(
             scope,
             own,
         },
+        ice::Request::Listen { id, address, scope } => Request::Listen {
+            id: name(id),
+            address,
+            scope,
+        },
+        ice::Request::Unlisten { local } => Request::Unlisten { local },
         ice::Request::Connect {
             id,
             from,
@@ -125,6 +134,10 @@ pub(in crate::engine) fn request(
         ice::Request::Resolve { id, name: host } => Request::Resolve {
             id: name(id),
             name: host,
+        },
+        ice::Request::Publish { id, address } => Request::Publish {
+            id: name(id),
+            address,
         },
         ice::Request::Close { local } => Request::Close { local },
         ice::Request::Disconnect { path: of } => Request::Disconnect { path: path(of) },
@@ -267,23 +280,26 @@ pub(in crate::engine) fn remote_candidate(
     })
 }
 
-/// [4.8.1-06]: the address of a peer-reflexive candidate was not told by the application.
-pub(in crate::engine) fn shown_pair(pair: &ice::Pair) -> IceCandidatePair {
-    let shown = |candidate: &ice::Candidate, hidden: bool| {
-        let candidate = if hidden {
-            String::new()
-        } else {
-            line_of(candidate).to_string()
-        };
+/// A pair as it is shown, where `told` are the local candidates that were told: one of them is shown as it was.
+pub(in crate::engine) fn shown_pair(pair: &ice::Pair, told: &[IceCandidate]) -> IceCandidatePair {
+    let shown = |candidate: String, ufrag: &str| {
         IceCandidate::read(IceCandidateInit {
             candidate,
+            username_fragment: Some(ufrag.to_owned()),
             ..IceCandidateInit::default()
         })
     };
-    let hidden = !pair.remote_told;
+    let line = local_candidate(&pair.local, &pair.local_ufrag).to_string();
+    let known = told.iter().find(|it| it.candidate() == line);
+    let local = known.cloned();
+    // [4.8.1-06]: the address of a peer-reflexive candidate was not told by the application.
+    let remote = match pair.remote_told {
+        true => line_of(&pair.remote).to_string(),
+        false => String::new(),
+    };
     IceCandidatePair {
-        local: shown(&pair.local, false),
-        remote: shown(&pair.remote, hidden),
+        local: local.unwrap_or_else(|| shown(line_of(&pair.local).to_string(), &pair.local_ufrag)),
+        remote: shown(remote, &pair.remote_ufrag),
     }
 }
 

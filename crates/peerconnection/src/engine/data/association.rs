@@ -2,7 +2,9 @@
 
 use std::time::{Duration, Instant};
 
+use base64::{Engine as _, engine::general_purpose::STANDARD};
 use oxirtc_datachannel as datachannel;
+use oxirtc_ice as ice;
 use oxirtc_sctp as sctp;
 
 use super::{
@@ -23,8 +25,19 @@ impl Data {
         self.sctp.as_ref().map(SctpView)
     }
 
+    /// The INIT chunk of the first association that will begin, for descriptions.
+    pub(in crate::engine) fn announce(&mut self, now: Instant, seed: [u8; 32]) -> String {
+        self.snap = Some(seed);
+        // Ports do not stand in it.
+        let config = self.limits.association((5000, 5000)).zero_checksum(true);
+        let init = sctp::Association::new(config, seed, now).local_init();
+        STANDARD.encode(init)
+    }
+
     /// An offer describes an association: W3C's `sctp` is there, and connecting.
     pub(in crate::engine) fn create(&mut self, on: TransportId, seed: [u8; 32]) {
+        let announced = self.snap.is_some();
+        let seed = self.snap.unwrap_or(seed);
         self.sctp = Some(Sctp {
             on,
             association: None,
@@ -33,6 +46,9 @@ impl Data {
             max_channels: None,
             agreed: None,
             seed,
+            announced,
+            remote_init: None,
+            way: None,
         });
     }
 
@@ -91,6 +107,14 @@ impl Data {
         }
     }
 
+    /// The peer's INIT chunk in base64, as its description has it. What is none is passed over.
+    pub(in crate::engine) fn set_remote_init(&mut self, init: Option<&str>) {
+        if let Some(sctp) = self.sctp.as_mut().filter(|it| it.announced) {
+            let init = init.filter(|it| it.len() <= MAX_INIT);
+            sctp.remote_init = init.and_then(|it| STANDARD.decode(it).ok());
+        }
+    }
+
     /// DTLS is connected: both ends begin. A `recent` peer skips a parameter that it does not know.
     pub(in crate::engine) fn connect(
         &mut self,
@@ -98,13 +122,21 @@ impl Data {
         round_trip: Option<Duration>,
         recent: bool,
     ) {
-        if let Some(association) = self.live() {
+        let remote_init = self.sctp.as_mut().and_then(|it| it.remote_init.take());
+        let Some(association) = self.live().filter(|it| it.state() == sctp::State::Closed) else {
+            return;
+        };
+        if let Some(round_trip) = round_trip {
+            association.set_round_trip(round_trip);
+        }
+        // One who knows that draft knows this parameter, or skips it.
+        association.set_zero_checksum(recent || remote_init.is_some());
+        if !remote_init.is_some_and(|init| association.connect_with(now, &init)) {
             association.set_zero_checksum(recent);
-            if let Some(round_trip) = round_trip {
-                association.set_round_trip(round_trip);
-            }
             association.connect(now);
         }
+        // The tag and the first TSN are used once.
+        self.snap = None;
     }
 
     /// The role in DTLS; that of an association does not change.
@@ -153,6 +185,28 @@ impl Data {
         let live = self.association_on(transport);
         let live = live.map(|it| it.handle_packet(now, packet));
         live.or(left).is_some()
+    }
+
+    /// Appends a packet that shows how long packets may be on this path, to be a datagram by itself; at most `longest` is
+    /// of interest. Paths are compared by their ends: on another one all is open again.
+    pub(in crate::engine) fn poll_probe(
+        &mut self,
+        now: Instant,
+        transport: TransportId,
+        (path, longest): (ice::Path, usize),
+        buf: &mut Vec<u8>,
+    ) -> bool {
+        let Some(sctp) = self.sctp.as_mut().filter(|it| it.on == transport) else {
+            return false;
+        };
+        let Some(association) = &mut sctp.association else {
+            return false;
+        };
+        if sctp.way != Some((path, longest)) {
+            sctp.way = Some((path, longest));
+            association.path_changed(longest);
+        }
+        association.poll_probe(now, buf)
     }
 
     /// Appends the next packet for a transport.
@@ -335,6 +389,9 @@ impl Limits {
             .max_message_size(self.max_message_size as usize)
     }
 }
+
+/// Characters of an INIT chunk that is worth reading.
+const MAX_INIT: usize = 4096;
 
 fn sctp_failure(cause_code: Option<u16>, message: &str) -> Error {
     Error::with_detail(ErrorDetail::SctpFailure { cause_code }, message)

@@ -35,6 +35,8 @@ pub(super) struct Data {
     leaving: Option<Leaving>,
     channels: BTreeMap<ChannelId, Local>,
     backlog: Backlog,
+    /// What the association is made of that our descriptions speak of, until one has begun.
+    snap: Option<[u8; 32]>,
     limits: Limits,
     /// What the log calls the connection.
     label: Label,
@@ -69,6 +71,7 @@ impl Data {
             leaving: None,
             channels: BTreeMap::new(),
             backlog: Backlog::default(),
+            snap: None,
             limits,
             label,
             messages_dropped: 0,

@@ -1,5 +1,6 @@
 //! The association of a connection, and how W3C shows it (§6.1.1).
 
+use oxirtc_ice as ice;
 use oxirtc_sctp as sctp;
 
 use crate::{SctpTransportState, engine::ids::TransportId};
@@ -16,6 +17,12 @@ pub(super) struct Sctp {
     pub(super) max_channels: Option<u16>,
     pub(super) agreed: Option<Agreed>,
     pub(super) seed: [u8; 32],
+    /// It is the one that our descriptions speak of.
+    pub(super) announced: bool,
+    /// The peer's INIT chunk for it.
+    pub(super) remote_init: Option<Vec<u8>>,
+    /// The path that the association runs on, and how long a packet may be there.
+    pub(super) way: Option<(ice::Path, usize)>,
 }
 
 /// What an answer has settled.

@@ -7,6 +7,7 @@ mod gate;
 mod keys;
 mod parameters;
 mod path;
+mod reports;
 mod shares;
 #[cfg(test)]
 mod tests;
@@ -20,4 +21,4 @@ pub use view::TransceiverView;
 
 pub(super) use path::MediaPath;
 pub(super) use shares::Turn;
-pub(super) use transceivers::{Media, MediaTransceiver};
+pub(super) use transceivers::{Media, MediaTransceiver, Sender};

@@ -3,9 +3,12 @@
 use oxirtc_jsep as jsep;
 use oxirtc_rtp::{Delivery, SectionId};
 
-use super::dtmf::Dtmf;
+use super::{
+    dtmf::Dtmf,
+    reports::{Given, ReceiverReport, SenderReport},
+};
 use crate::{
-    MediaKind, RtpEncodingParameters,
+    Choice, MediaKind, RtpEncodingParameters,
     engine::ids::{TrackId, TransceiverId, TransportId},
 };
 
@@ -41,6 +44,14 @@ pub(in crate::engine) struct Sender {
     pub(in crate::engine) transaction: Option<u64>,
     /// Tones that are still to be played.
     pub(in crate::engine) dtmf: Dtmf,
+    /// The rids that the streams of its source have, by lane.
+    pub(in crate::engine) rids: Vec<String>,
+    /// What of its source it sends.
+    pub(in crate::engine) choice: Choice,
+    /// The lane that was chosen last, of those that the source has.
+    pub(in crate::engine) lane: u8,
+    /// For statistics.
+    pub(in crate::engine) report: SenderReport,
 }
 
 #[derive(Default)]
@@ -57,9 +68,15 @@ pub(in crate::engine) struct Receiver {
     pub(in crate::engine) flows: bool,
     pub(in crate::engine) ended: bool,
     pub(in crate::engine) delivery: Delivery,
+    /// For statistics.
+    pub(in crate::engine) report: ReceiverReport,
 }
 
 impl Media {
+    pub(in crate::engine) fn is_empty(&self) -> bool {
+        self.list.is_empty()
+    }
+
     pub(in crate::engine) fn add(
         &mut self,
         id: TransceiverId,
@@ -77,6 +94,10 @@ impl Media {
                 encodings,
                 transaction: None,
                 dtmf: Dtmf::default(),
+                rids: Vec::new(),
+                choice: Choice::default(),
+                lane: 0,
+                report: SenderReport::default(),
             },
             receiver: Receiver::default(),
             changed: false,
@@ -110,6 +131,15 @@ impl Media {
         self.list.retain(|it| it.id != id);
     }
 
+    /// [4.4.2-57] The connection closes: all are stopped.
+    pub(in crate::engine) fn stop(&mut self) {
+        for it in &mut self.list {
+            it.sender.sends = false;
+            it.receiver.receptive = false;
+            it.receiver.ended = true;
+        }
+    }
+
     /// A number for a transaction of parameters.
     pub(in crate::engine) fn next_transaction(&mut self) -> u64 {
         self.transactions += 1;
@@ -121,6 +151,16 @@ impl MediaTransceiver {
     /// What RTP calls it.
     pub(in crate::engine) fn section(&self) -> SectionId {
         SectionId(self.id.0.value())
+    }
+
+    /// Its sender has this track from now on: what was told of another source is not of this one.
+    pub(super) fn set_track(&mut self, track: Option<TrackId>) {
+        if self.sender.track != track {
+            self.sender.track = track;
+            let report = &mut self.sender.report;
+            (report.track, report.source) = (None, None);
+            report.given = Given::default();
+        }
     }
 
     /// W3C's default encoding ([5.2-01]).

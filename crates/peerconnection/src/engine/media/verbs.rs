@@ -7,7 +7,7 @@ use oxirtc_rtp::Delivery;
 
 use super::{batch::MediaBatch, transceivers::MediaTransceiver, view::TransceiverView};
 use crate::{
-    EncodedFrame, Error, ErrorKind, MediaKind, RtpCodec, RtpEncodingParameters, RtpSource,
+    Choice, EncodedFrame, Error, ErrorKind, MediaKind, RtpCodec, RtpEncodingParameters, RtpSource,
     RtpTransceiverDirection,
     engine::{
         Engine, convert,
@@ -64,7 +64,7 @@ impl Engine {
             }
         };
         if let Some(it) = self.media.get_mut(id) {
-            it.sender.track = Some(track);
+            it.set_track(Some(track));
         }
         self.update_negotiation_needed();
         Ok(id)
@@ -97,7 +97,7 @@ impl Engine {
         self.check_open()?;
         let id = self.new_transceiver(kind, jsep::Origin::Init, init)?;
         if let Some(it) = self.media.get_mut(id) {
-            it.sender.track = track;
+            it.set_track(track);
         }
         self.update_negotiation_needed();
         Ok(id)
@@ -150,7 +150,8 @@ impl Engine {
         let Some(it) = self.media.get_mut(id).filter(|_| !stopping) else {
             return Ok(());
         };
-        if it.sender.track.take().is_some() {
+        if it.sender.track.is_some() {
+            it.set_track(None);
             let detached = negotiator.detach_track(id.0);
             detached.map_err(convert::negotiation_error)?;
             self.change_source(id);
@@ -177,7 +178,7 @@ impl Engine {
         self.check_open()?;
         self.check_running(id)?;
         if let Some(it) = self.media.get_mut(id) {
-            it.sender.track = track.map(|it| it.1);
+            it.set_track(track.map(|it| it.1));
             self.change_source(id);
         }
         Ok(())
@@ -282,9 +283,13 @@ impl Engine {
 
     /// What a source gives for a sender. It waits, at most half a second, until it can be sent.
     pub fn write(&mut self, now: Instant, id: TransceiverId, batch: &MediaBatch) {
-        let Some(it) = self.media.get(id).filter(|it| it.sender.sends) else {
+        let Some(it) = self.media.get_mut(id) else {
             return;
         };
+        it.sender.report.given.note(now, batch);
+        if !it.sender.sends {
+            return;
+        }
         let section = it.section();
         let Some((transport, _)) = it.on.and_then(|on| self.transports.lend(on)) else {
             return;
@@ -301,6 +306,20 @@ impl Engine {
     pub fn lag(&mut self, id: TransceiverId) {
         if let Some((path, section)) = self.path_of(id) {
             path.rtp.lag(section);
+        }
+    }
+
+    /// What of its source a sender sends. `rids` are those of the source's streams, by lane: a sender with several encodings sends of
+    /// each the stream with its rid, or the one at its place.
+    pub fn choose(&mut self, now: Instant, id: TransceiverId, rids: &[String], choice: &Choice) {
+        let Some(it) = self.media.get_mut(id) else {
+            return;
+        };
+        let sender = &mut it.sender;
+        if sender.rids != rids || sender.choice != *choice {
+            sender.lane = choice.place(rids).unwrap_or(sender.lane);
+            (sender.rids, sender.choice) = (rids.to_vec(), choice.clone());
+            self.reconfigure(now, id);
         }
     }
 
@@ -381,6 +400,10 @@ impl Engine {
 
     /// The next batch of packets that came together, of a receiver that delivers them.
     pub fn poll_media(&mut self) -> Option<(TransceiverId, MediaBatch)> {
+        // Asked after every call, and most connections have no media.
+        if self.media.is_empty() {
+            return None;
+        }
         for transport in self.transports.iter_mut() {
             let Some(path) = &mut transport.media else {
                 continue;

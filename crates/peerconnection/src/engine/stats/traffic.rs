@@ -58,12 +58,17 @@ impl Traffic {
     /// What went over a path; nothing yet is zero.
     pub(in crate::engine) fn on(&self, route: Route) -> Flow {
         let route = canonical(route);
-        let found = self.paths.iter().find(|(known, _)| *known == route);
-        found.map(|(_, flow)| *flow).unwrap_or_default()
+        let found = self
+            .paths
+            .iter()
+            .filter(|(known, _)| canonical(*known) == route);
+        found.fold(Flow::default(), |all, (_, flow)| Flow {
+            sent: all.sent.with(flow.sent),
+            received: all.received.with(flow.received),
+        })
     }
 
     fn count(&mut self, route: Route, add: impl FnOnce(&mut Flow)) {
-        let route = canonical(route);
         let known = self
             .paths
             .iter_mut()
@@ -86,6 +91,14 @@ impl Count {
         self.packets += packets;
         self.bytes += bytes;
         self.last = Some(now);
+    }
+
+    fn with(self, other: Self) -> Self {
+        Self {
+            packets: self.packets + other.packets,
+            bytes: self.bytes + other.bytes,
+            last: self.last.max(other.last),
+        }
     }
 }
 
@@ -131,6 +144,8 @@ mod tests {
         assert_eq!(traffic.paths.len(), MAX_PATHS);
         let mut clothed = route(100);
         clothed.1.remote = "[::ffff:10.0.0.2]:100".parse().unwrap();
-        assert_eq!(traffic.on(clothed).received.packets, 2);
+        traffic.received(now, clothed, 7);
+        assert_eq!(traffic.on(clothed).received.packets, 3);
+        assert_eq!(traffic.on(route(100)).received.bytes, 22);
     }
 }

@@ -52,7 +52,7 @@ impl Transport {
                 ice::Event::StateChanged(state) => states.push(convert::ice_state(state)),
                 ice::Event::PairChanged(changed) => {
                     self.traffic.pair_changes += 1;
-                    pair = Some(convert::shown_pair(&changed));
+                    pair = Some(convert::shown_pair(&changed, &self.shown.local_candidates));
                 }
                 ice::Event::PathAuthenticated(path) => {
                     up.routes.push_back(Route::Reserve(convert::path(path)));

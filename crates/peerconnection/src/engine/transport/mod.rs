@@ -113,7 +113,8 @@ impl Transport {
 
     pub(super) fn poll_timeout(&self) -> Option<Instant> {
         // What is due of media and cannot be sent would be due for ever.
-        let media = self.media.as_ref().filter(|_| self.consent);
+        let media = self.media.as_ref();
+        let media = media.filter(|_| self.consent && self.is_secure());
         let deadlines = [
             self.ice.poll_timeout(),
             self.dtls.poll_timeout(),

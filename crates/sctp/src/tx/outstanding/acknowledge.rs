@@ -39,6 +39,8 @@ pub(crate) struct Batch {
     pub(crate) duplicate: bool,
     /// A probe brought what had been lost.
     pub(crate) probe_loss: bool,
+    /// The newest packet among them that was longer than what every path carries; 0 if none was.
+    pub(crate) long: PacketNo,
     /// Three packets that were newly acknowledged, the highest first.
     pub(crate) strikes: [PacketNo; 3],
     /// What was in flight before the first of them.
@@ -220,6 +222,9 @@ impl Outstanding {
         };
         if record.kind == Kind::Window {
             return;
+        }
+        if record.long {
+            batch.long = batch.long.max(packet);
         }
         let age = known.now.saturating_duration_since(record.at);
         // RFC 8985 §6.2 step 2: so soon, it was the first copy.

@@ -1,0 +1,188 @@
+//! coturn itself: a process with a certificate and a log, for the length of one test.
+
+use std::{
+    fs::{self, File},
+    net::{IpAddr, SocketAddr},
+    path::PathBuf,
+    process::Stdio,
+    time::Duration,
+};
+
+use anyhow::{Context as _, bail};
+use oxirtc_peerconnection::IceServer;
+use rcgen::{BasicConstraints, CertificateParams, CertifiedIssuer, IsCa, KeyPair};
+use tokio::{
+    net::TcpStream,
+    process::{Child, Command},
+    time::{Instant, sleep},
+};
+
+use crate::setup;
+
+/// A server under way. It ends with this value.
+pub(crate) struct Coturn {
+    process: Child,
+    directory: Directory,
+    /// The authority that its certificate is from, in DER.
+    pub(crate) root: Vec<u8>,
+}
+
+/// How it is reached.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Transport {
+    Udp,
+    Tcp,
+    Tls,
+}
+
+impl Coturn {
+    /// Starts one at [`HOST`] and [`HOST_V6`], with these options beside the usual ones; `name` is the test's.
+    pub(crate) async fn start(name: &str, options: &[&str]) -> anyhow::Result<Self> {
+        let directory = Directory::new(name)?;
+        let root = directory.write_certificate()?;
+        let log = File::create(directory.0.join("log")).context("no log")?;
+        let program = setup::find("turnserver").context("turnserver is missing")?;
+        let process = Command::new(program)
+            .args(OPTIONS)
+            .args(options)
+            .current_dir(&directory.0)
+            .stdin(Stdio::null())
+            .stderr(log.try_clone()?)
+            .stdout(log)
+            .kill_on_drop(true)
+            .spawn()
+            .context("turnserver did not start")?;
+        let mut coturn = Self {
+            process,
+            directory,
+            root,
+        };
+        coturn.listens().await?;
+        Ok(coturn)
+    }
+
+    /// Waits until all of its ports are open.
+    async fn listens(&mut self) -> anyhow::Result<()> {
+        let end = Instant::now() + PATIENCE;
+        let hosts: [IpAddr; 2] = [HOST.parse()?, HOST_V6.parse()?];
+        for port in [PORT, TLS_PORT] {
+            for host in hosts {
+                while TcpStream::connect(SocketAddr::new(host, port))
+                    .await
+                    .is_err()
+                {
+                    if let Some(status) = self.process.try_wait()? {
+                        bail!("turnserver ended with {status}: {}", self.log());
+                    }
+                    if Instant::now() > end {
+                        bail!(
+                            "turnserver does not listen at {host}:{port}: {}",
+                            self.log()
+                        );
+                    }
+                    sleep(TICK).await;
+                }
+            }
+        }
+        Ok(())
+    }
+
+    /// Ends it, and waits until it is gone.
+    pub(crate) async fn end(mut self) -> anyhow::Result<()> {
+        self.process.kill().await.context("turnserver does not end")
+    }
+
+    /// All that it has said.
+    pub(crate) fn log(&self) -> String {
+        let bytes = fs::read(self.directory.0.join("log")).unwrap_or_default();
+        String::from_utf8_lossy(&bytes).into_owned()
+    }
+
+    /// How often it has said that.
+    pub(crate) fn said(&self, what: &str) -> usize {
+        self.log().matches(what).count()
+    }
+
+    /// Waits until it has said that so often.
+    pub(crate) async fn says(&self, times: usize, what: &str) -> anyhow::Result<()> {
+        let end = Instant::now() + PATIENCE;
+        while self.said(what) < times {
+            if Instant::now() > end {
+                bail!("coturn has not said «{what}» {times} times: {}", self.log());
+            }
+            sleep(TICK).await;
+        }
+        Ok(())
+    }
+}
+
+impl Transport {
+    /// The server at this host, for a user whom it knows.
+    pub(crate) fn server(self, host: &str, password: &str) -> IceServer {
+        let host = match host.contains(':') {
+            true => format!("[{host}]"),
+            false => host.to_owned(),
+        };
+        let url = match self {
+            Self::Udp => format!("turn:{host}:{PORT}"),
+            Self::Tcp => format!("turn:{host}:{PORT}?transport=tcp"),
+            Self::Tls => format!("turns:{host}:{TLS_PORT}"),
+        };
+        IceServer::with_credential(url, "alice", password)
+    }
+}
+
+/// A place for files, which goes when the test ends.
+struct Directory(PathBuf);
+
+impl Directory {
+    fn new(name: &str) -> anyhow::Result<Self> {
+        let name = format!("oxirtc-coturn-{}-{name}", std::process::id());
+        let path = std::env::temp_dir().join(name);
+        fs::create_dir_all(&path)?;
+        Ok(Self(path))
+    }
+
+    /// A key, and a certificate for [`HOST`] alone, made for this run; gives the authority that signed it.
+    fn write_certificate(&self) -> anyhow::Result<Vec<u8>> {
+        let mut params = CertificateParams::new(Vec::new())?;
+        params.is_ca = IsCa::Ca(BasicConstraints::Unconstrained);
+        let authority = CertifiedIssuer::self_signed(params, KeyPair::generate()?)?;
+        let key = KeyPair::generate()?;
+        let params = CertificateParams::new(vec![HOST.to_owned()])?;
+        let certificate = params.signed_by(&key, &authority)?;
+        fs::write(self.0.join("cert.pem"), certificate.pem())?;
+        fs::write(self.0.join("key.pem"), key.serialize_pem())?;
+        Ok(authority.der().to_vec())
+    }
+}
+
+impl Drop for Directory {
+    fn drop(&mut self) {
+        // What is left behind in the temporary directory does no harm.
+        let _ = fs::remove_dir_all(&self.0);
+    }
+}
+
+/// That of the namespace's bridge.
+pub(crate) const HOST: &str = "10.77.0.1";
+pub(crate) const HOST_V6: &str = "fd77::1";
+pub(crate) const PASSWORD: &str = "secret";
+const PORT: u16 = 3478;
+const TLS_PORT: u16 = 5349;
+const PATIENCE: Duration = Duration::from_secs(20);
+const TICK: Duration = Duration::from_millis(50);
+/// A line each.
+#[rustfmt::skip]
+const OPTIONS: &[&str] = &[
+    "-n",
+    "--listening-ip=10.77.0.1", "--listening-ip=fd77::1",
+    "--relay-ip=10.77.0.1", "--relay-ip=fd77::1",
+    "--listening-port=3478", "--tls-listening-port=5349",
+    "--min-port=50000", "--max-port=50999",
+    "--cert=cert.pem", "--pkey=key.pem",
+    "--lt-cred-mech", "--realm=example.org", "--user=alice:secret",
+    "--userdb=users", "--pidfile=pid",
+    "--no-cli", "--relay-threads=1",
+    "--log-file=stdout", "--simple-log", "--verbose",
+];

@@ -1,0 +1,56 @@
+//! Names of the link in the place of addresses: one side tells its candidates, the other has to resolve them.
+
+use anyhow::{Context as _, ensure};
+use oxirtc_peerconnection::{Message, SessionDescription};
+use serde_json::json;
+
+use super::call::{Call, Setup, Side};
+use super::peer::{Negotiation, Told, soon};
+use super::suite::Suite;
+
+/// The browser hides its addresses, and is told none of ours: it is there once we have resolved its names.
+pub(crate) async fn we_resolve(suite: &Suite) -> anyhow::Result<()> {
+    let call = connect(suite, Told::TheirsOnly).await?;
+    hidden(call.peer.connection().remote_description())?;
+    call.end().await
+}
+
+/// The other way round.
+pub(crate) async fn browser_resolves(suite: &Suite) -> anyhow::Result<()> {
+    let call = connect(suite, Told::OursOnly).await?;
+    hidden(call.peer.connection().local_description())?;
+    call.end().await
+}
+
+/// Connects, and a word goes each way.
+async fn connect(suite: &Suite, told: Told) -> anyhow::Result<Call> {
+    let negotiation = Negotiation {
+        trickle: false,
+        forged: false,
+        echo: false,
+    };
+    let setup = Setup {
+        negotiation,
+        told,
+        ..Setup::default()
+    };
+    let (call, channel) = Call::connect(suite, setup, Side::Browser, "names").await?;
+    channel.send("hello").await?;
+    let script = "(await h.channel('names')).dc.send(A[0])";
+    call.tab.run(script, &[json!("back")]).await?;
+    let heard = soon("the answer", channel.recv()).await?;
+    ensure!(heard == Some(Message::from("back")), "{heard:?} came");
+    Ok(call)
+}
+
+/// All of its host candidates have names, and no line an address of the bridge.
+fn hidden(description: Option<SessionDescription>) -> anyhow::Result<()> {
+    let sdp = description.context("no description")?.sdp;
+    let candidates = sdp.lines().filter(|line| line.starts_with("a=candidate:"));
+    let candidates: Vec<_> = candidates.collect();
+    ensure!(!candidates.is_empty(), "no candidate in {sdp}");
+    let named = |line: &&str| line.contains(".local ") || line.contains(" tcp ");
+    ensure!(candidates.iter().all(named), "{candidates:?}");
+    ensure!(!sdp.contains("10.77.0.1"), "an address is shown: {sdp}");
+    Ok(())
+}
