@@ -20,7 +20,6 @@ impl AudioLevel {
     }
 
     /// From 0, silence, to 1, which is 0 dBov.
-    #[must_use]
     pub fn linear(self) -> f64 {
         match self.level {
             127.. => 0.0,

@@ -145,7 +145,6 @@ impl Codec {
 
     /// How many samples a payload has at the clock of its timestamps, and how long it plays; `None` for what is no audio, or does
     /// not tell.
-    #[must_use]
     pub fn plays(self, payload: &[u8]) -> Option<(u64, Duration)> {
         let samples = match self {
             Self::Opus => {
