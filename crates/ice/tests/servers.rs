@@ -123,6 +123,23 @@ fn a_mapping_becomes_a_candidate() {
     assert!(place(&complete) > sim.peers[0].events.iter().position(|it| url(it).is_some()));
 }
 
+/// [4.2.4-03] A relay's server tells the mapping as a STUN server would, as a candidate of its own.
+#[test]
+fn a_relays_server_tells_the_mapping_as_well() {
+    let mut sim = with_server(17, turn("192.0.2.1", RelayProtocol::Udp, "secret"));
+    let sees = &mut sim.servers[0].1.sees;
+    sees.insert(ip("10.0.0.1"), ip("203.0.113.1"));
+    sim.connect();
+    sim.run(secs(1));
+    let mapped = sim.peers[0]
+        .gathered
+        .iter()
+        .find(|it| it.kind == CandidateKind::ServerReflexive);
+    let address = mapped.map(|it| it.address.clone());
+    assert_eq!(address, Some(Address::Ip(ip("203.0.113.1"))));
+    assert!(kinds(&sim, 0).contains(&CandidateKind::Relayed));
+}
+
 /// A server that is not there costs 9.5 s of gathering and nothing else.
 #[test]
 fn a_silent_server_is_not_waited_for() {
@@ -354,7 +371,7 @@ fn a_policy_holds_from_the_next_restart_on() {
     );
 }
 
-/// At most 16 servers count, and 8 allocations.
+/// [4.2.4-04] Each of several servers is asked, but at most 16 of them, for 8 allocations.
 #[test]
 fn servers_are_bounded() {
     let mut sim = Sim::new(16);

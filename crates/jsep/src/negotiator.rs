@@ -231,9 +231,12 @@ impl Negotiator {
         self.revision += 1;
     }
 
-    /// W3C's `close`: nothing can be done any more; descriptions stay readable.
+    /// W3C's `close`: nothing can be done any more, and all transceivers are stopped; descriptions stay readable.
     pub fn close(&mut self) {
         self.state.signaling = SignalingState::Closed;
+        for transceiver in &mut self.state.agreement.transceivers {
+            transceiver.reject();
+        }
     }
 
     /// W3C's "check if negotiation is needed" (§4.7.3). When it is asked is the caller's affair.

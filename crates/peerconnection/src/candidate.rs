@@ -339,7 +339,7 @@ mod tests {
         }
     }
 
-    /// [4.8.1-05] [4.8.1.1-01] [4.8.1.1-02] [4.8.1.2-01] [4.8.1.4-01]
+    /// [4.8.1-05] [4.8.1.1-01] [4.8.1.1-02] [4.8.1.2-01] [4.8.1.3-01] [4.8.1.4-01] [5.6.6-01]
     #[test]
     fn the_line_shows_its_parts() {
         let it = candidate(
@@ -361,7 +361,16 @@ mod tests {
             candidate("candidate:1 2 tcp 1 a-b.local 9 typ host tcptype active raddr ::1 rport 4");
         assert_eq!(host.component(), Some(IceComponent::Rtcp));
         assert_eq!(host.tcp_type(), Some(IceTcpCandidateType::Active));
-        assert_eq!(host.related_address(), None);
+        assert_eq!((host.port(), host.related_address()), (Some(9), None));
+        for (text, expected) in [
+            ("passive", IceTcpCandidateType::Passive),
+            ("so", IceTcpCandidateType::So),
+        ] {
+            let it = candidate(&format!(
+                "candidate:1 1 tcp 1 10.0.0.1 5 typ host tcptype {text}"
+            ));
+            assert_eq!(it.tcp_type(), Some(expected));
+        }
         assert_eq!(host.address().as_deref(), Some("a-b.local"));
     }
 

@@ -34,6 +34,9 @@ pub struct RtpEncodingParameters {
     pub max_framerate: Option<f64>,
     /// By how much width and height are divided; 1 or more.
     pub scale_resolution_down_by: Option<f64>,
+    /// The codec that it is to be sent with, of those that are negotiated. It stands first in
+    /// [`RtpSender::codecs`](crate::RtpSender::codecs).
+    pub codec: Option<RtpCodec>,
 }
 
 /// `RTCRtpCodec` (W3C §5.2.8).
@@ -145,6 +148,7 @@ impl Default for RtpEncodingParameters {
             max_bitrate: None,
             max_framerate: None,
             scale_resolution_down_by: None,
+            codec: None,
         }
     }
 }

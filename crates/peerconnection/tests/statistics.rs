@@ -357,7 +357,7 @@ fn statistics_remain_after_close() {
     assert_eq!(connection(&after).data_channels_closed, Some(1));
 }
 
-/// [4.8.1-06] [11.3-07] An address that only a check has shown is not told.
+/// [4.8.1-06] [5.6.2-01] [11.3-07] An address that only a check has shown is not told.
 #[test]
 fn an_address_that_signalling_did_not_show_is_hidden() {
     let mut pair = Pair::new(9, link());

@@ -140,6 +140,7 @@ fn forward(criterion: &mut Criterion) {
         fec: None,
         rid: None,
         active: true,
+        limit: None,
         choice: Choice::default(),
     };
     let (mut publisher, mut node, mut down) = (session(1), session(2), session(3));

@@ -1,6 +1,6 @@
 //! What sessions count. What is not known is `None`, never zero.
 
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use crate::Ntp;
 
@@ -8,12 +8,20 @@ use crate::Ntp;
 #[derive(Clone, Debug, Default, PartialEq)]
 #[non_exhaustive]
 pub struct ReceiveStats {
-    /// Packets, without duplicates, however they came.
+    /// The payload type of the last packet.
+    pub payload_type: Option<u8>,
+    /// The SSRC of its retransmissions, once it is known.
+    pub rtx: Option<u32>,
+    /// The SSRC of its parity, once it is known.
+    pub fec: Option<u32>,
+    /// Packets, without duplicates, retransmissions among them.
     pub packets: u64,
     /// Bytes of payload in them.
     pub bytes: u64,
-    /// Bytes of header and padding in them.
+    /// Bytes of everything else in them: header, padding, what RTX and RED put before a payload.
     pub header_bytes: u64,
+    /// When the last packet came.
+    pub last: Option<Instant>,
     /// Packets that came as retransmissions.
     pub retransmitted: u64,
     /// Bytes of payload in those.
@@ -24,6 +32,8 @@ pub struct ReceiveStats {
     pub redundant: u64,
     /// Packets of parity.
     pub parity: u64,
+    /// Bytes of payload in those.
+    pub parity_bytes: u64,
     /// Packets that came more than once.
     pub duplicates: u64,
     /// Packets that were expected and have not come (RFC 3550 §6.4.1); negative with duplicates.
@@ -50,8 +60,22 @@ pub struct ReceiveStats {
     pub key_frames: u64,
     /// Frames that were given up.
     pub frames_dropped: u64,
-    /// The sum of the time that frames waited between their first packet and being read, and the number of those.
-    pub jitter_delay: Duration,
+    /// Those of them that came in several packets.
+    pub assembled: u64,
+    /// The sum of the time between the first and the last packet of those.
+    pub assembly: Duration,
+    /// Frames that were read; of audio, samples at the clock of its timestamps.
+    pub emitted: u64,
+    /// The sum of the time that those waited between their first packet and being read, in seconds: of audio for each sample.
+    pub jitter_delay: f64,
+    /// How much audio was read.
+    pub played: Duration,
+    /// How loud it was, as its sender says: the square of the level, from 0 to 1, by the seconds.
+    pub energy: f64,
+    /// The level of what was read last, from 0 to 1.
+    pub level: Option<f64>,
+    /// When what was read last was captured, by the clock of its sender, and when it was read.
+    pub playout: Option<(Ntp, Instant)>,
     /// How long frames wait to be played, now.
     pub jitter_target: Duration,
     /// Times in which no frame came for long (W3C `freezeCount`).
@@ -66,14 +90,24 @@ pub struct ReceiveStats {
     pub sender_counts: Option<(u32, u32)>,
     /// How many reports of the sender have come.
     pub sender_reports: u64,
+    /// When the last of them came.
+    pub sender_reported: Option<Instant>,
     /// The round trip, as a receiver measures it (RFC 3611 §4.5).
     pub round_trip: Option<Duration>,
+    /// The sum of these round trips, and how many were measured.
+    pub round_trips: (Duration, u64),
 }
 
 /// Counters of one stream that is sent.
 #[derive(Clone, Debug, Default, PartialEq)]
 #[non_exhaustive]
 pub struct SendStats {
+    /// The payload type of the last packet.
+    pub payload_type: Option<u8>,
+    /// The SSRC of its retransmissions.
+    pub rtx: Option<u32>,
+    /// False when it is to send nothing.
+    pub active: bool,
     /// Packets, without retransmissions and parity.
     pub packets: u64,
     /// Bytes of payload in them.
@@ -84,14 +118,28 @@ pub struct SendStats {
     pub resent: u64,
     /// Bytes of payload in those.
     pub resent_bytes: u64,
+    /// Bytes of everything else in those.
+    pub resent_header_bytes: u64,
+    /// The sum of the time that packets waited here until they were sent the first time.
+    pub send_delay: Duration,
     /// Packets of parity.
     pub parity: u64,
     /// Frames, by their last packets.
     pub frames: u64,
     /// Key frames among them.
     pub key_frames: u64,
+    /// Frames of video that were 2.5 times as large as the mean, or larger.
+    pub huge_frames: u64,
+    /// Frames of video that the source gave, sent or not.
+    pub given: u64,
+    /// Key frames among those.
+    pub key_given: u64,
+    /// Width and height of the last key frame that was sent.
+    pub size: Option<(u16, u16)>,
     /// Packets that were asked for.
     pub nacks: u64,
+    /// Requests of missing packets.
+    pub nack_requests: u64,
     /// Picture loss indications received.
     pub plis: u64,
     /// Full intra requests received.
@@ -104,6 +152,10 @@ pub struct SendStats {
     pub dropped_codec: u64,
     /// How often the source or its layer was switched.
     pub switches: u64,
+    /// When the peer's last report came.
+    pub reported: Option<Instant>,
+    /// The peer's last report: packets that it has received in all.
+    pub received: Option<u64>,
     /// The peer's last report: packets lost in all.
     pub lost: Option<i32>,
     /// The peer's last report: what part was lost, 0 to 1.

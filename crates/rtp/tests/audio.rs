@@ -117,7 +117,7 @@ fn a_wanted_delay_is_kept() {
     assert!(due <= pair.now + ms(20));
 }
 
-/// RFC 4733: the event replaces the audio, goes on over the same numbers, and ends three times.
+/// [7-01] [7.2-09] RFC 4733: the event replaces the audio, goes on over the same numbers, and ends three times.
 #[test]
 fn events_are_played() {
     let (mut pair, mut microphone) = pair(3, &Link::new(0).delay(ms(20)));
@@ -146,6 +146,11 @@ fn events_are_played() {
         }
     }
     assert!(timestamps.iter().all(|it| it.0 == timestamps[0].0));
+    assert!(
+        timestamps.windows(2).all(|it| it[0].2 <= it[1].2),
+        "it grows"
+    );
+    assert!(timestamps[0].2 < 14_400);
     let ends: Vec<_> = timestamps.iter().filter(|it| it.1).map(|it| it.2).collect();
     assert_eq!(ends, [14_400; 3], "300 ms at 48 kHz");
     assert!(

@@ -11,6 +11,7 @@ mod object;
 mod report;
 mod rtp;
 mod state;
+mod supplied;
 mod transport;
 
 pub use codec::CodecStats;
@@ -28,6 +29,9 @@ pub use rtp::{
 pub use state::{
     CandidatePairState, DataChannelState, DtlsRole, DtlsTransportState, IceCandidateType, IceRole,
     IceServerTransportProtocol, IceTcpCandidateType, IceTransportState, QualityLimitationReason,
+};
+pub use supplied::{
+    CameraStats, DecoderStats, EncoderStats, MicrophoneStats, PlayoutStats, SourceStats,
 };
 pub use transport::{CertificateStats, IceCandidatePairStats, IceCandidateStats, TransportStats};
 

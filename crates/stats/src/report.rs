@@ -11,8 +11,9 @@ use serde::{
 };
 
 use crate::{
-    DataChannelStats, IceCandidatePairStats, InboundRtpStreamStats, OutboundRtpStreamStats,
-    StatsObject, StatsType, TransportStats,
+    CodecStats, DataChannelStats, IceCandidatePairStats, InboundRtpStreamStats,
+    OutboundRtpStreamStats, RemoteInboundRtpStreamStats, RemoteOutboundRtpStreamStats,
+    RtpStreamStats, StatsObject, StatsType, TransportStats,
 };
 
 /// `RTCStatsReport` ([W3C §8.3](https://www.w3.org/TR/webrtc/#rtcstatsreport-object)): objects by their ids, as they were at one moment.
@@ -113,6 +114,36 @@ impl StatsReport {
             StatsObject::OutboundRtp(it) => Some(&**it),
             _ => None,
         })
+    }
+
+    /// The codec of a stream.
+    pub fn codec(&self, stream: &RtpStreamStats) -> Option<&CodecStats> {
+        match self.get(stream.codec_id.as_deref()?)? {
+            StatsObject::Codec(it) => Some(it),
+            _ => None,
+        }
+    }
+
+    /// What the peer reports of a stream that is sent, once it has.
+    pub fn remote_inbound_rtp(
+        &self,
+        sent: &OutboundRtpStreamStats,
+    ) -> Option<&RemoteInboundRtpStreamStats> {
+        match self.get(sent.remote_id.as_deref()?)? {
+            StatsObject::RemoteInboundRtp(it) => Some(it),
+            _ => None,
+        }
+    }
+
+    /// What the peer reports of a stream that it sends, once it has.
+    pub fn remote_outbound_rtp(
+        &self,
+        received: &InboundRtpStreamStats,
+    ) -> Option<&RemoteOutboundRtpStreamStats> {
+        match self.get(received.remote_id.as_deref()?)? {
+            StatsObject::RemoteOutboundRtp(it) => Some(it),
+            _ => None,
+        }
     }
 
     /// The pair in use on a transport.

@@ -42,7 +42,7 @@ fn life() {
     assert!(it.is_stopped() && it.current_direction().is_none());
 }
 
-/// [5.4-08] What stands in offers and answers: never more than both ends take; a stopping one is rejected
+/// [5.4-08] [4.4.2-25] What stands in offers and answers: never more than both ends take; a stopping one is rejected
 /// by offers only.
 #[test]
 fn directions() {
@@ -68,7 +68,7 @@ fn directions() {
     );
 }
 
-/// [4.4.1.6-29] [4.4.1.6-37] [4.4.1.6-38] Which of the peer's sections one takes, and what a rollback
+/// [4.4.1.6-29] [4.4.1.6-37] [4.4.1.6-38] [5-03] Which of the peer's sections one takes, and what a rollback
 /// leaves.
 #[test]
 fn association() {
@@ -97,7 +97,7 @@ fn association() {
     assert!(theirs.roll_back(None), "a track is kept");
 }
 
-/// [5.4-10] to [5.4-14] Preferences: of our codecs, each once, one with media; none is the default.
+/// [5.4-10] [5.4-11] [5.4-12] [5.4-13] [5.4-14] Preferences: of our codecs, each once, one with media; none is the default.
 #[test]
 fn preferences() {
     let capabilities = ["VP8", "VP9", "rtx", "red"].map(|name| Codec::new(name, 90_000));
@@ -106,6 +106,9 @@ fn preferences() {
     let mut set = |list: &[&Codec]| {
         let list: Vec<_> = list.iter().map(|it| (*it).clone()).collect();
         let result = it.set_codec_preferences(&list, &capabilities);
+        if let Err(error) = &result {
+            assert!(matches!(error, Error::InvalidModification(_)), "{error}");
+        }
         (result.is_ok(), it.codecs(&capabilities).to_vec())
     };
     let lower = Codec::new("vp9", 90_000);
@@ -117,7 +120,7 @@ fn preferences() {
     assert_eq!(set(&[]), (true, capabilities.to_vec()));
 }
 
-/// [4.7.3-07] to [4.7.3-13] When negotiation is needed for one.
+/// [4.7.3-07] [4.7.3-08] [4.7.3-09] [4.7.3-10] [4.7.3-11] [4.7.3-12] [4.7.3-13] When negotiation is needed for one.
 #[test]
 fn negotiation_needed() {
     let mut it = video(Origin::Init, SendRecv);

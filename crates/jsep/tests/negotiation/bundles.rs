@@ -174,7 +174,7 @@ fn data_and_media() {
     assert_eq!(addresses(&local(&ours)), "Axs");
 }
 
-/// A section that is used again before all others has the address of the group, and everything stays on it.
+/// [4.4.2-14] A section that is used again before all others has the address of the group, and everything stays on it.
 #[test]
 fn first_section_used_again() {
     let (mut ours, mut theirs) = (

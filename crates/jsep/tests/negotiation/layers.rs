@@ -50,7 +50,7 @@ fn sent(changes: &[Change]) -> SendParameters {
     *found.next().expect("it sends")
 }
 
-/// [4.4.1.6-26] [4.4.1.6-31] [5.1-19] An answer takes but some of our layers, or none: what is left keeps its SSRCs, and
+/// [4.4.1.6-26] [4.4.1.6-31] [4.4.2-16] [5.1-19] [5.4.1-01] [5.4.1-02] An answer takes but some of our layers, or none: what is left keeps its SSRCs, and
 /// nothing more is ever offered.
 #[test]
 fn narrowed_by_answers() {
@@ -59,6 +59,8 @@ fn narrowed_by_answers() {
     ours.local(None);
     let offer = local(&ours);
     assert_eq!(simulcast(&offer), "a=simulcast:send q;h;f");
+    let rids_offered = lines(&offer, &["a=rid"]).join(" ");
+    assert_eq!(rids_offered, "a=rid:q send a=rid:h send a=rid:f send");
     assert!(lines(&offer, &["a=ssrc"]).is_empty(), "known by their rids");
     theirs.remote(offer_of(offer));
     theirs.local(None);
@@ -94,7 +96,7 @@ fn narrowed_by_answers() {
     assert_eq!(lines(&offer, &["a=ssrc-group"]).len(), 1);
 }
 
-/// [4.4.1.6-28] [4.4.1.6-29] [4.4.1.6-36] The peer asks for layers: a transceiver without any gets them, a rollback takes
+/// [4.4.1.6-28] [4.4.1.6-29] [4.4.1.6-36] [4.4.2-24] [5.4.1-02] [5.4.1-04] The peer asks for layers: a transceiver without any gets them, a rollback takes
 /// them away, and one that has been through an answer stays as it is.
 #[test]
 fn asked_for_by_the_peer() {
@@ -128,6 +130,40 @@ fn asked_for_by_the_peer() {
     assert_eq!((encodings(&changes), layers(&ours)), (None, 1));
 }
 
+/// [4.4.1.6-09] [5.4.1-01] [5.4.1-07] [4.4.2-24] A peer that asks for other layers than were agreed on gets no new ones: those
+/// that it does not name are left out, and where none matches the first one goes alone.
+#[test]
+fn other_rids_are_not_taken() {
+    for (asked, answered, left) in [
+        (
+            "x;q;y",
+            "a=simulcast:send q",
+            vec![Some("q"), Some("h"), Some("f")],
+        ),
+        ("x;y", "", vec![Some("q"), Some("h"), Some("f")]),
+    ] {
+        let (mut ours, mut theirs) = (peer('a'), peer('b'));
+        let id = add(&mut ours, MediaKind::Video, &["q", "h", "f"]);
+        exchange(&mut ours, &mut theirs);
+        let offer = theirs.offer().sdp;
+        let mut other: String = lines(&offer, &[""])
+            .into_iter()
+            .filter(|it| !it.starts_with("a=rid") && !it.starts_with("a=simulcast"))
+            .map(|it| format!("{it}\r\n"))
+            .collect();
+        for rid in asked.split(';') {
+            other += &format!("a=rid:{rid} recv\r\n");
+        }
+        other += &format!("a=simulcast:recv {asked}\r\n");
+        ours.remote(offer_of(other));
+        let answer = ours.answer().sdp;
+        assert_eq!(simulcast(&answer), answered, "{asked}");
+        assert!(!answer.contains("a=rid:x") && !answer.contains("a=rid:y"));
+        let kept = ours.negotiator.transceiver(id).expect("there");
+        assert_eq!(rids(kept.encodings()), left, "{asked}");
+    }
+}
+
 /// What the peer limits comes with what is to be sent (RFC 9429 §5.9).
 #[test]
 fn limits() {
@@ -159,7 +195,7 @@ fn limits() {
     }
 }
 
-/// While an offer with other codecs is open the earlier ones are taken as well (RFC 3264 §8.3.2).
+/// [4.4.2-32] While an offer with other codecs is open the earlier ones are taken as well (RFC 3264 §8.3.2).
 #[test]
 fn earlier_codecs() {
     let (mut ours, mut theirs) = (peer('a'), peer('b'));

@@ -6,7 +6,7 @@ use oxirtc_jsep::{
     sdp::{Direction, Session},
 };
 
-use crate::support::{Peer, answer_of, equipped, exchange, lines, offer_of, recorded};
+use crate::support::{Peer, answer_of, equipped, exchange, lines, offer_of, recorded, visible};
 
 use Direction::{Inactive, RecvOnly, SendOnly, SendRecv};
 
@@ -210,7 +210,7 @@ fn layers_without_rids() {
     );
 }
 
-/// [4.4.1.6-24] [4.4.1.6-25] [4.4.1.6-26] [4.4.1.6-34] Two ends: what is offered can be received at once, an answer
+/// [4.4.1.6-24] [4.4.1.6-25] [4.4.1.6-26] [4.4.1.6-32] [4.4.1.6-34] Two ends: what is offered can be received at once, an answer
 /// settles codecs, SSRCs, numbers and directions at both.
 #[test]
 fn two_ends() {
@@ -229,6 +229,12 @@ fn two_ends() {
     assert_eq!(lines(&sdp, &["a=ssrc-group"]).len(), 1, "audio has no RTX");
     theirs.remote(offer_of(sdp));
     let ids: Vec<_> = theirs.negotiator.transceivers().map(|it| it.id()).collect();
+    let mids: Vec<_> = theirs
+        .negotiator
+        .transceivers()
+        .map(|it| it.mid())
+        .collect();
+    assert_eq!(mids, [Some("0"), Some("1")]);
     // addTrack on what the offer made
     theirs
         .negotiator
@@ -339,7 +345,7 @@ fn directions_and_streams() {
     }
 }
 
-/// [4.4.1.6-35] [4.4.1.6-40] [5.4-07] [5.4-08] What is stopped is rejected by the next offer, is gone at both ends, and
+/// [4.4.1.6-35] [4.4.1.6-40] [4.4.2-13] [5.4-07] [5.4-08] What is stopped is rejected by the next offer, is gone at both ends, and
 /// its section serves the next one of its kind under another mid.
 #[test]
 fn stopped_and_used_again() {
@@ -457,7 +463,7 @@ fn stopped_by_the_peer() {
     assert!(!theirs.negotiator.negotiation_needed());
 }
 
-/// [4.4.1.6-36] to [4.4.1.6-39] A rollback of the peer's offer: what it made is gone, what it took is as before, and what
+/// [4.4.1.6-36] [4.4.1.6-37] [4.4.1.6-38] [4.4.1.6-39] A rollback of the peer's offer: what it made is gone, what it took is as before, and what
 /// the application did meanwhile stays.
 #[test]
 fn rollback() {
@@ -514,6 +520,81 @@ fn rollback() {
     assert!(theirs.negotiator.negotiation_needed());
 }
 
+/// [4.4.1.6-15] A rollback, of our offer or the peer's, restores transports, streams, codecs, layers and the association.
+#[test]
+fn rollback_restores() {
+    let (mut ours, mut theirs) = (peer('a'), peer('b'));
+    let audio = add(&mut ours, MediaKind::Audio, SendRecv);
+    add(&mut ours, MediaKind::Video, SendRecv);
+    ours.negotiator.add_data_channel();
+    exchange(&mut ours, &mut theirs);
+    let told = first(&theirs);
+    // The peer leaves the association, moves its stream, takes other codecs, holds, restarts and adds a section.
+    let change = |peer: &mut Peer, id| {
+        let pcmu = oxirtc_jsep::Codec::new("PCMU", 8000);
+        let it = &mut peer.negotiator;
+        it.set_codec_preferences(id, &[pcmu]).expect("ours");
+        it.set_streams(id, vec!["other".to_owned()]).expect("open");
+        it.set_direction(id, Inactive).expect("open");
+        it.restart_ice();
+        add(peer, MediaKind::Video, SendRecv);
+    };
+    let before = visible(&theirs);
+    change(&mut ours, audio);
+    let offer = ours
+        .offer()
+        .sdp
+        .replace("m=application 9", "m=application 0");
+    let offer = offer.replace("BUNDLE 0 1 2", "BUNDLE 0 1");
+    theirs.remote(offer_of(offer));
+    assert_ne!(visible(&theirs), before);
+    theirs.remote(oxirtc_jsep::Description::rollback());
+    assert_eq!(visible(&theirs), before);
+    // Our own: what was agreed on is as it was, what the application wants stays.
+    let agreed = |peer: &Peer| {
+        let it = peer.negotiator.transceiver(told).expect("there");
+        (
+            it.agreement().clone(),
+            it.current_direction(),
+            it.mid().map(str::to_owned),
+        )
+    };
+    let before = agreed(&theirs);
+    change(&mut theirs, told);
+    theirs.local(None);
+    theirs.local(oxirtc_jsep::Description::rollback());
+    assert_eq!(agreed(&theirs), before);
+    assert!(theirs.negotiator.negotiation_needed());
+}
+
+/// [5-04] [4.4.1.6-13] [9-01] What an offer does not cover stays without a section, and asks for negotiation; a track that is
+/// added before the answer is matched to what the offer made.
+#[test]
+fn what_an_offer_does_not_cover() {
+    let (mut ours, mut theirs) = (peer('a'), peer('b'));
+    add(&mut ours, MediaKind::Video, SendRecv);
+    let own = add(&mut theirs, MediaKind::Video, SendRecv);
+    ours.local(None);
+    theirs.remote(offer_of(local(&ours)));
+    let made = theirs.negotiator.transceivers().last().expect("made").id();
+    assert_ne!(made, own);
+    let attached = theirs.negotiator.attach_track(made, vec!["t".to_owned()]);
+    assert_eq!(attached, Ok(()));
+    theirs.local(None);
+    let left = theirs.negotiator.transceiver(own).expect("there");
+    assert_eq!((left.mid(), left.current_direction()), (None, None));
+    assert!(theirs.negotiator.negotiation_needed());
+    let sdp = local(&theirs);
+    assert_eq!(lines(&sdp, &["m="]).len(), 1);
+    assert_eq!(
+        lines(&sdp, &["a=sendrecv", "a=msid"]),
+        ["a=msid:t", "a=sendrecv"]
+    );
+    exchange(&mut theirs, &mut ours);
+    let left = theirs.negotiator.transceiver(own).expect("there");
+    assert!(left.mid().is_some() && !theirs.negotiator.negotiation_needed());
+}
+
 /// An unknown codec, or a kind that nobody equipped, is a rejected section, and nothing else.
 #[test]
 fn unknown() {
@@ -554,7 +635,7 @@ fn unknown() {
     );
 }
 
-/// [5.4-10] to [5.4-14] Preferences decide offers and the order of answers; without one that both have the section is
+/// [5.4-10] [5.4-14] [4.4.2-15] Preferences decide offers and the order of answers; without one that both have the section is
 /// rejected.
 #[test]
 fn preferences() {

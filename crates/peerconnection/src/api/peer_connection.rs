@@ -191,7 +191,16 @@ impl PeerConnection {
 
     /// `close()`: at once. What was not sent is lost, and no event follows here; the peer is told.
     pub fn close(&self) {
-        self.connection().verb(|engine, now| engine.close(now));
+        self.connection().with(|state| {
+            let now = state.carrier.now();
+            // What statistics keep is called as it was.
+            state
+                .queues
+                .media
+                .name_tracks(&mut state.engine, &state.inbox);
+            state.engine.close(now);
+            state.carrier.flush(now, &mut state.engine);
+        });
     }
 
     /// Waits until the peer has acknowledged all that was sent, then closes. Without waiting when the connection has failed or the

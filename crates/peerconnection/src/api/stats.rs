@@ -1,6 +1,9 @@
 //! `getStats()`.
 
-use super::{DataChannel, IceTransport, PeerConnection};
+use super::{
+    DataChannel, IceTransport, MediaStreamTrack, PeerConnection, RtpReceiver, RtpSender,
+    engine_lock::{Connection, State},
+};
 use crate::{Error, ErrorKind, engine::StatsSubject, stats::StatsReport};
 
 /// What a report is to be about, for [`PeerConnection::get_stats`].
@@ -11,6 +14,12 @@ pub enum StatsSelector {
     Transport(IceTransport),
     /// A channel, and the transport that carries it. An addition to W3C's.
     DataChannel(DataChannel),
+    /// A track: what the one sender or the one receiver that has it sends or receives.
+    Track(MediaStreamTrack),
+    /// A sender: the streams that it sends. As its own `get_stats` has it.
+    Sender(RtpSender),
+    /// A receiver: the streams that it receives. As its own `get_stats` has it.
+    Receiver(RtpReceiver),
 }
 
 impl PeerConnection {
@@ -32,59 +41,104 @@ impl PeerConnection {
     ///
     /// # Errors
     ///
-    /// `InvalidAccess` when the selector belongs to another connection, or is not there any more.
+    /// `InvalidAccess` when the selector belongs to another connection, or is not there any more; for a track that no sender and no
+    /// receiver has, or more than one.
     pub async fn get_stats(
         &self,
         selector: impl Into<Option<StatsSelector>>,
     ) -> Result<StatsReport, Error> {
         let connection = self.connection();
-        let subject = match &selector.into() {
-            None => None,
+        let own = |owner: &Connection| std::ptr::eq(owner, connection);
+        let (is_own, wanted) = match &selector.into() {
+            None => (true, Wanted::All),
             Some(StatsSelector::Transport(it)) => {
                 let (owner, id) = it.identity();
-                Some((owner, StatsSubject::Transport(id)))
+                (own(owner), Wanted::Subject(StatsSubject::Transport(id)))
             }
             Some(StatsSelector::DataChannel(it)) => {
                 let (owner, id) = it.identity();
-                Some((owner, StatsSubject::Channel(id)))
+                (own(owner), Wanted::Subject(StatsSubject::Channel(id)))
             }
-        }
-        .map(|(owner, subject)| (std::ptr::eq(owner, connection), subject));
+            Some(StatsSelector::Track(it)) => (true, Wanted::Track(it.clone())),
+            Some(StatsSelector::Sender(it)) => {
+                let subject = StatsSubject::Sender(it.id());
+                (it.is_of(&self.keep_open), Wanted::Subject(subject))
+            }
+            Some(StatsSelector::Receiver(it)) => {
+                let subject = StatsSubject::Receiver(it.id());
+                (it.is_of(&self.keep_open), Wanted::Subject(subject))
+            }
+        };
         let report = connection.with(|state| {
-            let (now, engine) = (state.carrier.now(), &state.engine);
-            match subject {
-                None => Some(engine.stats(now)),
-                Some((true, subject)) => engine.stats_of(now, subject),
-                Some((false, _)) => None,
-            }
+            let subject = match wanted {
+                _ if !is_own => return None,
+                Wanted::All => None,
+                Wanted::Subject(subject) => Some(subject),
+                Wanted::Track(track) => Some(state.subject_of(&track)?),
+            };
+            state.report(subject)
         });
-        let message = "the selector is none of this connection's";
+        let message = "the selector is not one thing of this connection";
         report.ok_or_else(|| Error::new(ErrorKind::InvalidAccess, message))
     }
 }
 
-impl From<IceTransport> for StatsSelector {
-    fn from(transport: IceTransport) -> Self {
-        Self::Transport(transport)
+/// What a report is wanted of.
+enum Wanted {
+    All,
+    Subject(StatsSubject),
+    Track(MediaStreamTrack),
+}
+
+impl State {
+    /// [8.2-02] The one sender or receiver that has this track.
+    fn subject_of(&self, track: &MediaStreamTrack) -> Option<StatsSubject> {
+        let media = &self.queues.media;
+        let senders = media.senders_of(track).map(StatsSubject::Sender);
+        let receiver = media.receiver_of(track).map(StatsSubject::Receiver);
+        let mut all = senders.chain(receiver);
+        all.next().filter(|_| all.next().is_none())
+    }
+
+    fn report(&mut self, subject: Option<StatsSubject>) -> Option<StatsReport> {
+        let (now, engine) = (self.carrier.now(), &mut self.engine);
+        self.queues.media.name_tracks(engine, &self.inbox);
+        match subject {
+            None => Some(engine.stats(now)),
+            Some(subject) => engine.stats_of(now, subject),
+        }
     }
 }
 
-impl From<DataChannel> for StatsSelector {
-    fn from(channel: DataChannel) -> Self {
-        Self::DataChannel(channel)
-    }
+/// The report of a sender or receiver, which is empty when it has no streams.
+pub(super) fn report_of(connection: &Connection, subject: StatsSubject) -> StatsReport {
+    let report = connection.with(|state| state.report(Some(subject)));
+    report.unwrap_or_default()
 }
 
-/// So that a handle can be given as it is.
-impl From<IceTransport> for Option<StatsSelector> {
-    fn from(transport: IceTransport) -> Self {
-        Some(transport.into())
-    }
+/// A handle can be given as it is.
+macro_rules! selector {
+    ($($Handle:ty => $variant:ident,)*) => {
+        $(
+            impl From<$Handle> for StatsSelector {
+                fn from(it: $Handle) -> Self {
+                    Self::$variant(it)
+                }
+            }
+
+            impl From<$Handle> for Option<StatsSelector> {
+                fn from(it: $Handle) -> Self {
+                    Some(it.into())
+                }
+            }
+        )*
+    };
 }
 
-/// So that a handle can be given as it is.
-impl From<DataChannel> for Option<StatsSelector> {
-    fn from(channel: DataChannel) -> Self {
-        Some(channel.into())
-    }
+selector! {
+    IceTransport => Transport,
+    DataChannel => DataChannel,
+    MediaStreamTrack => Track,
+    RtpSender => Sender,
+    RtpReceiver => Receiver,
 }

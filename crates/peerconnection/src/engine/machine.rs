@@ -15,6 +15,7 @@ use super::{
     negotiation::Negotiation,
     request::Requests,
     seed::Seed,
+    stats::Kept,
     task::Tasks,
     trace::Trace,
     transport::{Transport, TransportView},
@@ -26,7 +27,6 @@ use crate::{
     IceGatheringState, IceTransportState, KeyAlgorithm, PeerConnectionState, Settings,
     label::Label,
     path::{Anchor, Path},
-    stats::StatsObject,
 };
 
 /// A peer connection without I/O.
@@ -46,8 +46,8 @@ pub struct Engine {
     pub(super) has_sent: bool,
     pub(super) closed: bool,
     pub(super) counters: Counters,
-    /// What statistics show of the transports of a closed connection.
-    pub(super) last_stats: Vec<StatsObject>,
+    /// What statistics show of a closed connection.
+    pub(super) last_stats: Kept,
 }
 
 impl Engine {
@@ -117,7 +117,7 @@ impl Engine {
             has_sent: false,
             closed: false,
             counters: Counters::default(),
-            last_stats: Vec::new(),
+            last_stats: Kept::default(),
         })
     }
 
@@ -133,6 +133,7 @@ impl Engine {
         self.closed = true;
         self.data.forget_associations();
         self.negotiation.negotiator.close();
+        self.media.stop();
         self.tasks.close();
         let (routes, farewells) = (&mut self.requests.routes, &mut self.farewells);
         self.transports.each_in_turn(now, |transport, set| {

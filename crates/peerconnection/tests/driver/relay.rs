@@ -227,7 +227,11 @@ async fn gather(connection: &PeerConnection) -> (Vec<IceCandidate>, Vec<(u16, St
         match within(connection.next_event()).await.unwrap() {
             Event::IceCandidate(None) => return (candidates, errors),
             Event::IceCandidate(Some(it)) if !it.candidate().is_empty() => candidates.push(it),
-            Event::IceCandidateError(error) => errors.push((error.error_code, error.url)),
+            Event::IceCandidateError(error) => {
+                let is_it = |it: &IceCandidate| it.address() == error.address;
+                assert!(error.address.is_none() || candidates.iter().any(is_it));
+                errors.push((error.error_code, error.url));
+            }
             _ => {}
         }
     }
@@ -256,6 +260,7 @@ async fn exchange(pair: &Pair) {
     assert!(matches!(back, Message::Text(text) if &text[..] == "back"));
 }
 
+/// [4.8.1-07] What lies between us and the relay is told of relayed candidates.
 #[tokio::test]
 async fn peers_with_relays_alone_exchange_data() {
     let authority = Authority::new();
@@ -324,6 +329,7 @@ async fn a_shared_port_has_relays_beside_it() {
     assert_eq!(clients.len(), 2);
 }
 
+/// [4.8.1-07] [4.8.2-02] A candidate that a server has shown has its URL, others have none.
 #[tokio::test]
 async fn a_mapping_is_told() {
     let server = Running::start(|server| {
@@ -348,11 +354,19 @@ async fn a_mapping_is_told() {
         assert_eq!(mapped.address().as_deref(), Some("203.0.113.9"));
         assert_eq!(mapped.related_address().as_deref(), Some("127.0.0.1"));
         assert_eq!(mapped.url(), Some(&url[..]));
+        assert_eq!(mapped.relay_protocol(), None);
+        let of_host = |it: &&IceCandidate| it.kind() == Some(IceCandidateType::Host);
+        assert!(
+            candidates
+                .iter()
+                .filter(of_host)
+                .all(|it| it.url().is_none())
+        );
         assert_eq!(errors, []);
     }
 }
 
-/// [4.8.3-01]
+/// [4.8.3-01] [4.8.3-02] No address of ours is told that no candidate shows.
 #[tokio::test]
 async fn what_servers_refuse_is_told() {
     let server = Running::start(|server| server.password = "other".into()).await;

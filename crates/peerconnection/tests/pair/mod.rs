@@ -2,6 +2,8 @@
 #![allow(dead_code, reason = "each test uses a part of it")]
 #![expect(clippy::unwrap_used, reason = "a test stops where it is wrong")]
 
+pub(crate) mod media;
+
 use std::{
     collections::BTreeMap,
     net::{IpAddr, SocketAddr},

@@ -11,7 +11,6 @@ pub struct AudioLevel {
 
 impl AudioLevel {
     /// Reads the value; of the form with two bytes only the first counts (RFC 6464 §3).
-    #[must_use]
     pub fn parse(value: &[u8]) -> Option<Self> {
         let byte = value.first()?;
         Some(Self {
@@ -20,8 +19,16 @@ impl AudioLevel {
         })
     }
 
-    /// The value.
+    /// From 0, silence, to 1, which is 0 dBov.
     #[must_use]
+    pub fn linear(self) -> f64 {
+        match self.level {
+            127.. => 0.0,
+            level => 10_f64.powf(-f64::from(level) / 20.0),
+        }
+    }
+
+    /// The value.
     pub const fn to_byte(self) -> u8 {
         let level = if self.level > 127 { 127 } else { self.level };
         level | (self.voice as u8) << 7

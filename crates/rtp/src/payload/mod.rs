@@ -14,6 +14,9 @@ pub mod telephone;
 pub mod vp8;
 pub mod vp9;
 
+use std::time::Duration;
+
+use byteorder::{BigEndian, ByteOrder};
 use bytes::Bytes;
 
 pub use self::packetizer::{Layering, Packetizer};
@@ -110,7 +113,6 @@ pub enum Refused {
 
 impl Codec {
     /// True for audio, whose every packet stands alone.
-    #[must_use]
     pub const fn is_audio(self) -> bool {
         matches!(
             self,
@@ -125,13 +127,11 @@ impl Codec {
     }
 
     /// True if each payload says whether it is the first of its frame.
-    #[must_use]
     pub const fn tells_beginning(self) -> bool {
         !matches!(self, Self::Av1 | Self::H264 | Self::H265)
     }
 
     /// What a payload tells; `None` if it is not one of the format.
-    #[must_use]
     pub fn peek(self, payload: &[u8]) -> Option<Facts> {
         match self {
             Self::Vp8 => vp8::peek(payload),
@@ -141,6 +141,21 @@ impl Codec {
             Self::H265 => h265::peek(payload),
             _ => audio::peek(self, payload),
         }
+    }
+
+    /// How many samples a payload has at the clock of its timestamps, and how long it plays; `None` for what is no audio, or does
+    /// not tell.
+    #[must_use]
+    pub fn plays(self, payload: &[u8]) -> Option<(u64, Duration)> {
+        let samples = match self {
+            Self::Opus => {
+                let plays = opus::duration(payload)?;
+                return Some((plays.as_micros() as u64 * 48 / 1000, plays));
+            }
+            Self::Pcmu | Self::Pcma | Self::G722 => payload.len() as u64,
+            _ => return None,
+        };
+        Some((samples, Duration::from_micros(samples * 125)))
     }
 
     /// Appends the frame that these payloads make, which follow each other, the first of the frame first.
@@ -170,11 +185,16 @@ impl Codec {
 
 impl Prefix {
     /// These bytes, of which more than 15 are cut.
-    #[must_use]
     pub fn new(bytes: &[u8]) -> Self {
         let mut prefix = Self::default();
         bytes.iter().for_each(|byte| prefix.push(*byte));
         prefix
+    }
+
+    fn push_u16(&mut self, number: u16) {
+        let mut bytes = [0; 2];
+        BigEndian::write_u16(&mut bytes, number);
+        bytes.into_iter().for_each(|byte| self.push(byte));
     }
 
     fn push(&mut self, byte: u8) {
@@ -185,7 +205,6 @@ impl Prefix {
     }
 
     /// The bytes.
-    #[must_use]
     pub fn as_bytes(&self) -> &[u8] {
         self.bytes.get(..self.len.into()).unwrap_or_default()
     }
@@ -199,19 +218,16 @@ impl std::fmt::Debug for Prefix {
 
 impl Piece {
     /// How long the payload is on the wire.
-    #[must_use]
     pub fn len(&self) -> usize {
         usize::from(self.prefix.len) + self.payload.len()
     }
 
     /// True if there is nothing in it.
-    #[must_use]
     pub fn is_empty(&self) -> bool {
         self.len() == 0
     }
 
     /// The payload as it goes on the wire.
-    #[must_use]
     pub fn to_vec(&self) -> Vec<u8> {
         [self.prefix.as_bytes(), &self.payload].concat()
     }

@@ -63,11 +63,21 @@ pub(crate) struct Assembler {
     last: Option<Facts>,
     missing: u32,
     pub(crate) jitter: Jitter,
-    ready: VecDeque<(Instant, Frame)>,
+    ready: VecDeque<Ready>,
     /// It was told that a frame can be read, and none was found missing since.
     told: bool,
     counts: Counts,
     scratch: Vec<u8>,
+}
+
+/// A frame that is whole.
+#[derive(Debug)]
+struct Ready {
+    /// When it can be read.
+    due: Instant,
+    /// When its first packet came.
+    began: Instant,
+    frame: Frame,
 }
 
 #[derive(Debug, Default)]
@@ -78,7 +88,14 @@ struct Counts {
     late: u64,
     freezes: u64,
     frozen: Duration,
-    waited: Duration,
+    assembled: u64,
+    assembly: Duration,
+    emitted: u64,
+    waited: f64,
+    played: Duration,
+    energy: f64,
+    level: Option<f64>,
+    playout: Option<(Ntp, Instant)>,
     last: Option<Instant>,
     /// The mean time between frames.
     mean: Duration,
@@ -261,10 +278,18 @@ impl Assembler {
         };
         self.is_broken = false;
         self.last = Some(first.facts);
-        self.counts.waited += now.saturating_duration_since(*arrived);
+        let began = *arrived;
+        if packets().nth(1).is_some() {
+            self.counts.assembled += 1;
+            self.counts.assembly += now.saturating_duration_since(began);
+        }
         self.count(now, key, size);
         let due = self.jitter.due(now, made.timestamp, clock);
-        self.ready.push_back((due, made));
+        self.ready.push_back(Ready {
+            due,
+            began,
+            frame: made,
+        });
         false
     }
 
@@ -327,7 +352,9 @@ impl Assembler {
             self.told = false;
             return None;
         }
-        self.ready.pop_front().map(|it| it.1)
+        let ready = self.ready.pop_front()?;
+        self.counts.emit(now, &ready);
+        Some(ready.frame)
     }
 
     /// True when a frame can be read and this was not told yet: as it came, or as its time has come.
@@ -337,7 +364,7 @@ impl Assembler {
 
     /// True if a frame can be read.
     pub(crate) fn is_readable(&self, now: Instant) -> bool {
-        self.ready.front().is_some_and(|it| it.0 <= now)
+        self.ready.front().is_some_and(|it| it.due <= now)
     }
 
     /// When something has to be done next.
@@ -345,7 +372,7 @@ impl Assembler {
         let waits = self.waits.filter(|_| self.has_gap());
         let waits = waits.map(|since| since + self.wait.min(self.patience));
         // Who was told reads when it likes.
-        let frame = self.ready.front().filter(|_| !self.told).map(|it| it.0);
+        let frame = self.ready.front().filter(|_| !self.told).map(|it| it.due);
         match (waits, frame) {
             (Some(a), Some(b)) => Some(a.min(b)),
             (a, b) => a.or(b),
@@ -357,8 +384,32 @@ impl Assembler {
         (stats.frames, stats.key_frames) = (counts.frames, counts.keys);
         (stats.frames_dropped, stats.late) = (counts.dropped, counts.late);
         (stats.freezes, stats.freeze_duration) = (counts.freezes, counts.frozen);
-        (stats.jitter_delay, stats.jitter_target) = (counts.waited, self.jitter.target());
+        (stats.assembled, stats.assembly) = (counts.assembled, counts.assembly);
+        (stats.emitted, stats.jitter_delay) = (counts.emitted, counts.waited);
+        (stats.played, stats.energy, stats.level) = (counts.played, counts.energy, counts.level);
+        (stats.playout, stats.jitter_target) = (counts.playout, self.jitter.target());
         stats.size = counts.size;
+    }
+}
+
+impl Counts {
+    /// A frame is read.
+    fn emit(&mut self, now: Instant, ready: &Ready) {
+        let frame = &ready.frame;
+        let waited = now.saturating_duration_since(ready.began).as_secs_f64();
+        self.playout = frame.sender_clock.map(|it| (it, now));
+        let (units, plays) = match frame.codec.plays(&frame.payload) {
+            Some((samples, plays)) => (samples, plays),
+            None => (1, Duration::ZERO),
+        };
+        self.emitted += units;
+        self.waited += waited * units as f64;
+        self.played += plays;
+        if let Some(level) = frame.values.level {
+            let level = level.linear();
+            self.energy += level * level * plays.as_secs_f64();
+            self.level = Some(level);
+        }
     }
 }
 

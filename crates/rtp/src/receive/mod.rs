@@ -81,20 +81,28 @@ impl ReceiveStream {
         }
     }
 
-    /// Counts a packet that is new.
-    pub(crate) fn count(&mut self, origin: Origin, payload: usize, header: usize) {
-        self.stats.packets += 1;
-        self.stats.bytes += payload as u64;
-        self.stats.header_bytes += header as u64;
+    /// Counts a packet that is new, of so many bytes of payload and in all.
+    pub(crate) fn count(&mut self, now: Instant, origin: Origin, payload: usize, whole: usize) {
+        let stats = &mut self.stats;
         match origin {
             Origin::Direct => {}
             Origin::Rtx => {
-                self.stats.retransmitted += 1;
-                self.stats.retransmitted_bytes += payload as u64;
+                stats.retransmitted += 1;
+                stats.retransmitted_bytes += payload as u64;
             }
-            Origin::Red => self.stats.redundant += 1,
-            Origin::Fec => self.stats.recovered += 1,
+            Origin::Red => {
+                stats.redundant += 1;
+                return;
+            }
+            Origin::Fec => {
+                stats.recovered += 1;
+                return;
+            }
         }
+        stats.packets += 1;
+        stats.bytes += payload as u64;
+        stats.header_bytes += whole.saturating_sub(payload) as u64;
+        stats.last = Some(now);
     }
 
     /// Wants a key frame: at once if the last request was long ago, else when it may be repeated.
@@ -114,6 +122,7 @@ impl ReceiveStream {
     /// The counters, with what is measured now.
     pub(crate) fn stats(&self) -> ReceiveStats {
         let mut stats = self.stats.clone();
+        (stats.rtx, stats.fec) = (self.rtx, self.fec);
         stats.lost = self.track.lost();
         stats.jitter = self.track.jitter();
         stats.clock = self.track.clock;

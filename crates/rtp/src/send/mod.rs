@@ -19,6 +19,7 @@ use crate::{
     extension::Kind,
     fec::Parity,
     payload::Codec,
+    rtcp::ReportBlock,
     stats::SendStats,
 };
 
@@ -74,6 +75,10 @@ pub(crate) struct SendStream {
     pub(crate) telephone: Option<Telephone>,
     parity: Parity,
     fec_next: u16,
+    /// The number of its first packet.
+    begun: Option<u64>,
+    /// Bytes of the frame that is being sent.
+    frame: u64,
     pub(crate) round_trip: Option<Duration>,
     /// The last FIR's number.
     pub(crate) fir: Option<u8>,
@@ -123,6 +128,8 @@ impl SendStream {
             telephone: None,
             parity: Parity::default(),
             fec_next: (rtx >> 16) as u16 & 0x7fff,
+            begun: None,
+            frame: 0,
             round_trip: None,
             fir: None,
             last: None,
@@ -234,6 +241,10 @@ impl SendStream {
             let (lane, entry) = (packet.lane, packet.sequence);
             let place = (self.cursor.0, self.cursor.1 as u16);
             self.cursor.1 += 1;
+            if packet.marker && !packet.codec.is_audio() {
+                self.stats.given += 1;
+                self.stats.key_given += u64::from(packet.facts.key);
+            }
             if let Verdict::Send { numbered, entered } = verdict {
                 if self.find(numbered.sequence).is_none() {
                     let (batch, index) = place;
@@ -349,11 +360,28 @@ impl SendStream {
         self.shared_at = Some(now);
     }
 
+    /// How many packets the peer has received, by its report (RFC 3550 App. A.3): all since our first that it does not miss.
+    pub(crate) fn received(&self, block: &ReportBlock) -> Option<u64> {
+        let begun = u32::from(self.begun? as u16);
+        let expected = i64::from(block.highest.wrapping_sub(begun)) + 1;
+        u64::try_from(expected - i64::from(block.lost)).ok()
+    }
+
+    /// The counters, with what is set now.
+    pub(crate) fn stats(&self) -> SendStats {
+        SendStats {
+            rtx: self.encoding.rtx,
+            active: self.encoding.active,
+            ..self.stats.clone()
+        }
+    }
+
     /// The packets that the peer lacks. Each goes again at the earliest after one round trip.
     pub(crate) fn handle_nack(&mut self, now: Instant, numbers: impl Iterator<Item = u16>) {
         let Some(last) = self.rewrite.last() else {
             return;
         };
+        self.stats.nack_requests += 1;
         for number in numbers {
             self.stats.nacks += 1;
             let ahead = number.wrapping_sub(last as u16) as i16;

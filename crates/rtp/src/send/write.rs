@@ -1,6 +1,8 @@
 //! Packets written into a datagram: the one copy on the way down.
 
-use std::time::Instant;
+use std::time::{Duration, Instant};
+
+use byteorder::{BigEndian, ByteOrder};
 
 use super::{Class, HISTORY, SendStream, Sent, rewrite::clock};
 use crate::{
@@ -12,6 +14,7 @@ use crate::{
     payload::{Codec, vp8, vp9},
     red,
     section::Carries,
+    writer::write_u16,
 };
 
 /// What stands in all packets of a transport at the moment of writing.
@@ -104,14 +107,23 @@ impl SendStream {
         let packet = self.content(&sent)?;
         let (len, header) = (buf.len() - payload, payload - start);
         let (captured, marker, key) = (packet.captured, packet.marker, packet.facts.key);
+        let size = packet.facts.size;
+        let waited = self.waited(&sent, stamp.now);
         let rate = if format.clock == 0 {
             clock(packet.codec)
         } else {
             format.clock
         };
+        self.begun.get_or_insert(sent.numbered.sequence);
+        self.stats.payload_type = Some(format.payload_type);
+        self.stats.size = size.or(self.stats.size);
+        self.stats.send_delay += waited;
         self.stats.packets += 1;
         self.stats.bytes += len as u64;
         self.stats.header_bytes += header as u64;
+        if class == Class::Video {
+            self.count_frame(len as u64, sent.numbered.marker);
+        }
         self.stats.frames += u64::from(sent.numbered.marker || class == Class::Audio);
         self.stats.key_frames += u64::from(key && marker && class == Class::Video);
         let (packets, bytes) = self.totals;
@@ -119,6 +131,24 @@ impl SendStream {
         self.last = Some((sent.numbered.timestamp, captured, rate));
         *self.slot(sent.numbered.sequence)? = Some(sent);
         Some(Done { class, numbered })
+    }
+
+    /// How long the packet has waited here.
+    fn waited(&self, sent: &Sent, now: Instant) -> Duration {
+        let at = sent.batch.checked_sub(self.first);
+        let batch = at.and_then(|at| self.kept.get(at as usize));
+        batch.map_or(Duration::ZERO, |it| now.saturating_duration_since(it.0))
+    }
+
+    /// W3C `hugeFramesSent`: 2.5 times the mean of those so far.
+    fn count_frame(&mut self, bytes: u64, ends: bool) {
+        self.frame += bytes;
+        if !ends {
+            return;
+        }
+        let frame = std::mem::take(&mut self.frame);
+        let (all, frames) = (self.stats.bytes, self.stats.frames + 1);
+        self.stats.huge_frames += u64::from(2 * frame * frames >= 5 * all);
     }
 
     fn write_again(&mut self, section: &Section, stamp: Stamp, buf: &mut Vec<u8>) -> Option<Done> {
@@ -133,13 +163,15 @@ impl SendStream {
             timestamp: sent.numbered.timestamp,
             ssrc: self.encoding.rtx?,
         };
+        let start = buf.len();
         let numbered = self.header(head, packet, section, stamp, true, buf);
         // RFC 4588 §4: the number that it had.
-        buf.extend_from_slice(&(sent.numbered.sequence as u16).to_be_bytes());
+        write_u16(buf, sent.numbered.sequence as u16);
         let payload = buf.len();
         append(packet, &sent, buf);
         self.stats.resent += 1;
         self.stats.resent_bytes += (buf.len() - payload) as u64;
+        self.stats.resent_header_bytes += (payload - start) as u64;
         self.rtx_next = self.rtx_next.wrapping_add(1);
         let slot = self.sent.get_mut(number as usize % HISTORY)?;
         if let Some(sent) = slot {
@@ -283,6 +315,7 @@ impl SendStream {
         writer.finish();
         self.stats.header_bytes += (buf.len() - start) as u64;
         buf.extend_from_slice(&event.to_bytes());
+        self.begun.get_or_insert(sequence);
         self.stats.packets += 1;
         self.stats.bytes += 4;
         let (packets, bytes) = self.totals;
@@ -329,7 +362,9 @@ impl SendStream {
             writer.extend(id, &absolute_send(since));
         }
         let number = ids.id(Kind::TransportNumber);
-        number.is_some_and(|id| writer.extend(id, &stamp.transport.to_be_bytes()))
+        let mut transport = [0; 2];
+        BigEndian::write_u16(&mut transport, stamp.transport);
+        number.is_some_and(|id| writer.extend(id, &transport))
     }
 }
 

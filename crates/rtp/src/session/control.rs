@@ -80,6 +80,7 @@ impl Session {
             stream.stats.sender_clock = Some(info.ntp);
             stream.stats.sender_counts = Some((info.packets, info.bytes));
             stream.stats.sender_reports += 1;
+            stream.stats.sender_reported = Some(now);
         }
         for block in report.blocks() {
             self.handle_block(now, &block);
@@ -106,10 +107,13 @@ impl Session {
             self.timers.measured(trip);
         }
         let fraction = f64::from(block.fraction) / 256.0;
+        let received = sender.received(block);
         let stats = &mut sender.stats;
         stats.round_trip = round_trip.or(stats.round_trip);
         (stats.lost, stats.fraction) = (Some(block.lost), Some(fraction));
+        stats.received = received;
         stats.jitter = Some(block.jitter);
+        stats.reported = Some(now);
         let sent = (stats.packets, stats.bytes + stats.header_bytes);
         let (section, encoding) = (sender.section, sender.place);
         self.breaker
@@ -270,6 +274,8 @@ impl Session {
                     };
                     self.timers.measured(trip);
                     for stream in self.receivers.iter_mut().filter(|it| !it.ended) {
+                        let (sum, count) = stream.stats.round_trips;
+                        stream.stats.round_trips = (sum + trip, count + 1);
                         stream.stats.round_trip = Some(trip);
                     }
                 }
@@ -278,7 +284,7 @@ impl Session {
         }
     }
 
-    /// Tells what a stream of ours may send now: the least of what `b=`, REMB and TMMBR say.
+    /// Tells what a stream of ours may send now: the least of what the application, `b=`, REMB and TMMBR say.
     fn allow(&mut self, ssrc: u32) {
         let Some(sender) = self.senders.iter_mut().find(|it| it.encoding.ssrc == ssrc) else {
             return;
@@ -288,6 +294,7 @@ impl Session {
         };
         let limits = [
             state.section.bandwidth,
+            sender.encoding.limit,
             sender.allowed.remb,
             sender.allowed.tmmbr,
         ];

@@ -2,6 +2,7 @@
 
 use std::time::{Duration, Instant};
 
+use byteorder::{BigEndian, ByteOrder};
 use rand_core::Rng;
 
 use super::{Route, Session};
@@ -49,12 +50,11 @@ impl Session {
             return;
         };
         self.note_source(now, route, &rtp, &named);
-        let header = packet.len() - rtp.payload.len();
-        self.unwrap(now, route, &rtp, header);
+        self.unwrap(now, route, &rtp, packet.len());
     }
 
     /// Takes the payload out of RTX or RED.
-    fn unwrap(&mut self, now: Instant, route: Route, rtp: &Rtp<'_>, header: usize) {
+    fn unwrap(&mut self, now: Instant, route: Route, rtp: &Rtp<'_>, whole: usize) {
         let Some(stream) = self.receivers.get_mut(route.stream) else {
             return;
         };
@@ -75,20 +75,21 @@ impl Session {
             .map(|it| it.role)
         {
             Some(Carries::Rtx { of }) => {
-                let [high, low, rest @ ..] = rtp.payload else {
+                let Some((number, rest)) = rtp.payload.split_at_checked(2) else {
                     return;
                 };
                 // What is sent again before it was sent says nothing.
                 if stream.track.is_new() {
                     return;
                 }
-                media.sequence = u16::from_be_bytes([*high, *low]);
+                media.sequence = BigEndian::read_u16(number);
                 (media.payload_type, media.payload) = (of, rest);
                 media.origin = Origin::Rtx;
             }
             Some(Carries::Media(_) | Carries::Red) if !route.is_repair => {}
             Some(Carries::Flexfec) => {
                 stream.stats.parity += 1;
+                stream.stats.parity_bytes += rtp.payload.len() as u64;
                 let repair = fec::flex::parse(rtp.payload).filter(|it| it.0 == stream.ssrc);
                 if let Some((_, repair)) = repair {
                     stream.recovery.repair(repair);
@@ -106,9 +107,9 @@ impl Session {
             .format(media.payload_type)
             .is_some_and(|it| it.role == Carries::Red);
         if is_red {
-            self.unwrap_red(now, route, rtp, media, header);
+            self.unwrap_red(now, route, rtp, media, whole);
         } else {
-            self.take(now, route.stream, rtp, media, header);
+            self.take(now, route.stream, rtp, media, whole);
         }
     }
 
@@ -119,7 +120,7 @@ impl Session {
         route: Route,
         rtp: &Rtp<'_>,
         media: Media<'_>,
-        header: usize,
+        whole: usize,
     ) {
         let Some(blocks) = red::parse(media.payload) else {
             if let Some(stream) = self.receivers.get_mut(route.stream) {
@@ -146,12 +147,12 @@ impl Session {
                     Origin::Red
                 },
             };
-            self.take(now, route.stream, rtp, of, header);
+            self.take(now, route.stream, rtp, of, whole);
         }
     }
 
     /// Takes a payload into its stream.
-    fn take(&mut self, now: Instant, at: usize, rtp: &Rtp<'_>, media: Media<'_>, header: usize) {
+    fn take(&mut self, now: Instant, at: usize, rtp: &Rtp<'_>, media: Media<'_>, whole: usize) {
         let Some(stream) = self.receivers.get_mut(at) else {
             return;
         };
@@ -191,7 +192,8 @@ impl Session {
             remember(stream, rtp, media, &state.section.ids);
         }
         stream.last = now;
-        stream.count(media.origin, media.payload.len(), header);
+        stream.count(now, media.origin, media.payload.len(), whole);
+        stream.stats.payload_type = Some(media.payload_type);
         let silent = state.last.replace(now);
         if silent.is_none_or(|last| now.saturating_duration_since(last) > SILENCE) {
             self.events.push_back(Event::Received { section: state.id });
@@ -241,6 +243,7 @@ impl Session {
             return;
         };
         stream.stats.parity += 1;
+        stream.stats.parity_bytes += media.payload.len() as u64;
         let noted = stream
             .track
             .note(now, media.sequence, media.origin == Origin::Rtx);
@@ -275,8 +278,7 @@ impl Session {
                 payload: rtp.payload,
                 origin: Origin::Fec,
             };
-            let header = packet.len() - rtp.payload.len();
-            self.take(now, at, &rtp, media, header);
+            self.take(now, at, &rtp, media, packet.len());
         }
     }
 

@@ -84,6 +84,7 @@ pub(crate) fn encoding(ssrc: u32, lane: u8) -> Encoding {
         fec: None,
         rid: None,
         active: true,
+        limit: None,
         choice: Choice {
             lane,
             ..Choice::default()

@@ -83,6 +83,15 @@ impl DtmfSender {
     }
 }
 
+impl PartialEq for DtmfSender {
+    /// Whether both are handles of one.
+    fn eq(&self, other: &Self) -> bool {
+        self.id == other.id && Arc::ptr_eq(&self.keep_open, &other.keep_open)
+    }
+}
+
+impl Eq for DtmfSender {}
+
 impl fmt::Debug for DtmfSender {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("DtmfSender")

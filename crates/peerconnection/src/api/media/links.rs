@@ -95,6 +95,34 @@ impl Links {
         self.senders.get(&id).map(|it| it.track.clone())
     }
 
+    /// Tells the engine how its tracks are called, for statistics.
+    pub(in crate::api) fn name_tracks(&mut self, engine: &mut Engine, inbox: &Arc<Inbox>) {
+        let mut all = Vec::new();
+        for view in engine.transceivers() {
+            let sent = self.senders.get(&view.id());
+            let sent = sent.map(|it| it.track.id().to_owned());
+            all.push((view.id(), sent, self.received(view, inbox).id().to_owned()));
+        }
+        for (id, sent, received) in all {
+            engine.name_tracks(id, sent, Some(received));
+        }
+    }
+
+    /// The senders that have this track.
+    pub(in crate::api) fn senders_of(
+        &self,
+        track: &MediaStreamTrack,
+    ) -> impl Iterator<Item = TransceiverId> {
+        let of = self.senders.iter().filter(move |it| it.1.track == *track);
+        of.map(|it| *it.0)
+    }
+
+    /// The receiver that has this track.
+    pub(in crate::api) fn receiver_of(&self, track: &MediaStreamTrack) -> Option<TransceiverId> {
+        let found = self.receivers.iter().find(|it| it.1 == track);
+        found.map(|it| *it.0)
+    }
+
     /// What a sender tells of its tones, from the first time that somebody asks.
     pub(in crate::api) fn tones(&mut self, id: TransceiverId) -> &mut Queue<String> {
         self.tones.entry(id).or_default()
@@ -264,6 +292,7 @@ impl Links {
     }
 
     /// The packets that came, for whoever takes them.
+    #[inline]
     pub(in crate::api) fn collect(&self, engine: &mut Engine, outbound: &mut Outbound) {
         while let Some((id, batch)) = engine.poll_media() {
             if let Some(track) = self.receivers.get(&id) {

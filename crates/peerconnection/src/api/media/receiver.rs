@@ -5,8 +5,9 @@ use std::{fmt, sync::Arc, time::Duration};
 use super::track::MediaStreamTrack;
 use crate::{
     Error, MediaKind, RtpCapabilities, RtpReceiveParameters, RtpSource,
-    api::{DtlsTransport, engine_lock::KeepOpen},
-    engine::{self, TransceiverId},
+    api::{DtlsTransport, engine_lock::KeepOpen, stats::report_of},
+    engine::{self, StatsSubject, TransceiverId},
+    stats::{DecoderStats, PlayoutStats, StatsReport},
 };
 
 /// `RTCRtpReceiver` ([W3C §5.3](https://www.w3.org/TR/webrtc/#rtcrtpreceiver-interface)): receives a track from the peer.
@@ -21,6 +22,14 @@ pub struct RtpReceiver {
 }
 
 impl RtpReceiver {
+    pub(in crate::api) fn id(&self) -> TransceiverId {
+        self.id
+    }
+
+    pub(in crate::api) fn is_of(&self, keep_open: &Arc<KeepOpen>) -> bool {
+        Arc::ptr_eq(&self.keep_open, keep_open)
+    }
+
     pub(in crate::api) fn new(
         keep_open: Arc<KeepOpen>,
         id: TransceiverId,
@@ -76,6 +85,32 @@ impl RtpReceiver {
     pub fn set_jitter_buffer_target(&self, target: Option<Duration>) -> Result<(), Error> {
         let connection = self.keep_open.connection();
         connection.verb(|engine, _| engine.set_jitter_buffer_target(self.id, target))
+    }
+
+    /// `getStats()`: the streams that it receives, and all that they refer to. Without streams it is empty.
+    pub async fn get_stats(&self) -> StatsReport {
+        let subject = StatsSubject::Receiver(self.id);
+        report_of(self.keep_open.connection(), subject)
+    }
+
+    /// What the decoder of a lane tells, for statistics; without simulcast that is lane 0. It stands until the next call.
+    ///
+    /// # Errors
+    ///
+    /// `InvalidState` when the transceiver is not in the connection any more, `Type` when there is no such lane.
+    pub fn set_decoder_stats(&self, lane: u8, stats: DecoderStats) -> Result<(), Error> {
+        let connection = self.keep_open.connection();
+        connection.verb(|engine, _| engine.set_decoder_stats(self.id, lane, stats))
+    }
+
+    /// What plays its audio tells, for statistics: from now on there is a `media-playout`. It stands until the next call.
+    ///
+    /// # Errors
+    ///
+    /// `InvalidState` when the transceiver is not in the connection any more.
+    pub fn set_playout_stats(&self, stats: PlayoutStats) -> Result<(), Error> {
+        let connection = self.keep_open.connection();
+        connection.verb(|engine, _| engine.set_playout_stats(self.id, stats))
     }
 
     /// The rids that the peer sends, in the order of their lanes; empty without simulcast.

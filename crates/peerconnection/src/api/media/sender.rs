@@ -5,8 +5,9 @@ use std::{fmt, sync::Arc};
 use super::{dtmf::DtmfSender, stream::MediaStream, track::MediaStreamTrack, transceiver::ids};
 use crate::{
     Codec, Error, MediaKind, RtpCapabilities, RtpSendParameters,
-    api::{DtlsTransport, engine_lock::KeepOpen},
-    engine::{self, TransceiverId, TransceiverView},
+    api::{DtlsTransport, engine_lock::KeepOpen, stats::report_of},
+    engine::{self, StatsSubject, TransceiverId, TransceiverView},
+    stats::{EncoderStats, SourceStats, StatsReport},
 };
 
 /// `RTCRtpSender` ([W3C §5.2](https://www.w3.org/TR/webrtc/#rtcrtpsender-interface)): sends a track to the peer.
@@ -117,6 +118,33 @@ impl RtpSender {
     pub fn set_streams(&self, streams: &[MediaStream]) -> Result<(), Error> {
         let connection = self.keep_open.connection();
         connection.verb(|engine, _| engine.set_streams(self.id, ids(streams)))
+    }
+
+    /// `getStats()`: the streams that it sends, and all that they refer to. Without streams it is empty.
+    pub async fn get_stats(&self) -> StatsReport {
+        let subject = StatsSubject::Sender(self.id);
+        report_of(self.keep_open.connection(), subject)
+    }
+
+    /// What the encoder of an encoding tells, for statistics: it stands until the next call. `encoding` is its place in the parameters,
+    /// 0 where there is one.
+    ///
+    /// # Errors
+    ///
+    /// `InvalidState` when the transceiver is not in the connection any more, `Type` when there is no such encoding.
+    pub fn set_encoder_stats(&self, encoding: usize, stats: EncoderStats) -> Result<(), Error> {
+        let connection = self.keep_open.connection();
+        connection.verb(|engine, _| engine.set_encoder_stats(self.id, encoding, stats))
+    }
+
+    /// What the camera or microphone of its track tells, for statistics: it stands until the next call, or another track.
+    ///
+    /// # Errors
+    ///
+    /// `InvalidState` when the transceiver is not in the connection any more.
+    pub fn set_source_stats(&self, stats: SourceStats) -> Result<(), Error> {
+        let connection = self.keep_open.connection();
+        connection.verb(|engine, _| engine.set_source_stats(self.id, stats))
     }
 
     /// The codecs that the peer takes, the preferred one first; empty before they are negotiated. Frames of others are left out.

@@ -33,6 +33,7 @@ impl Engine {
             jsep::Change::Sends { id, parameters } => self.mark(id, |it| {
                 it.sender.sends = parameters.is_some();
                 it.sender.negotiated = parameters.or(it.sender.negotiated.take());
+                it.drop_codecs();
             }),
             jsep::Change::Encodings { id, encodings } => {
                 self.mark(id, |it| it.set_layers(&encodings));
@@ -153,10 +154,24 @@ impl MediaTransceiver {
             .enumerate()
             .map(|(place, it)| {
                 let choice = self.sender.choice_of(place, it, encodings.len());
-                convert::encoding(choice, it, wanted(place) && !it.paused)
+                let own = self.sender.encodings.get(place);
+                let limit = own.and_then(|it| it.max_bitrate);
+                convert::encoding(choice, it, wanted(place) && !it.paused, limit)
             })
             .collect();
         path.rtp.set_encodings(self.section(), &encodings);
+    }
+
+    /// [4.4.1.6-42] What was not negotiated cannot be chosen.
+    fn drop_codecs(&mut self) {
+        let kind = self.kind;
+        let Some(negotiated) = self.sender.negotiated.as_deref() else {
+            return;
+        };
+        for encoding in &mut self.sender.encodings {
+            let codec = encoding.codec.take();
+            encoding.codec = codec.filter(|it| convert::is_sent(kind, it, &negotiated.codecs));
+        }
     }
 
     /// The layers that are left, or that the peer has asked for. What was set for a layer stays.

@@ -5,7 +5,7 @@ use std::time::{Instant, SystemTime};
 use oxirtc_jsep as jsep;
 use oxirtc_rtp::{
     self as rtp,
-    extension::{Ids, Kind, Label},
+    extension::{AudioLevel, Ids, Kind, Label},
 };
 
 use super::codec::{feedbacks, formats, media_kind};
@@ -112,6 +112,7 @@ pub(in crate::engine) fn encoding(
     choice: rtp::Choice,
     encoding: &jsep::SendEncoding,
     active: bool,
+    limit: Option<u32>,
 ) -> rtp::Encoding {
     rtp::Encoding {
         ssrc: encoding.ssrc,
@@ -120,6 +121,7 @@ pub(in crate::engine) fn encoding(
         rid: encoding.rid.as_deref().and_then(Label::new),
         active,
         choice,
+        limit: limit.map(u64::from),
     }
 }
 
@@ -169,6 +171,27 @@ pub(in crate::engine) fn codec_of(kind: MediaKind, codec: &RtpCodec) -> Option<j
         parameters: codec.sdp_fmtp_line.clone(),
         feedback: Vec::new(),
     })
+}
+
+/// Whether a codec is one of those that carry media of a section.
+pub(in crate::engine) fn is_sent(kind: MediaKind, codec: &RtpCodec, of: &jsep::Codecs) -> bool {
+    let wanted = codec_of(kind, codec);
+    let same = |it: &jsep::Format| {
+        let wanted = wanted.as_ref();
+        wanted.is_some_and(|wanted| wanted.is_same(&it.codec, jsep::Levels::Compared))
+    };
+    of.media.iter().any(same)
+}
+
+/// Whether a codec is one of ours that carries media.
+pub(in crate::engine) fn is_known(kind: MediaKind, codec: &RtpCodec) -> bool {
+    let wanted = codec_of(kind, codec);
+    let same = |it: &jsep::Codec| {
+        let wanted = wanted.as_ref();
+        let same = wanted.is_some_and(|wanted| wanted.is_same(it, jsep::Levels::Compared));
+        same && !it.is_auxiliary()
+    };
+    capabilities(kind).codecs.iter().any(same)
 }
 
 /// `getCapabilities()` ([5.2-04], [5.2.12-02]).
@@ -257,9 +280,12 @@ pub(in crate::engine) fn shown_source(
         contributes: source.contributes,
         at: wall.checked_sub(ago).unwrap_or(wall),
         rtp_timestamp: source.timestamp,
-        audio_level: source.level.map(|level| match level {
-            127 => 0.0,
-            level => 10_f64.powf(-f64::from(level) / 20.0),
+        audio_level: source.level.map(|level| {
+            let level = AudioLevel {
+                level,
+                voice: false,
+            };
+            level.linear()
         }),
     }
 }

@@ -17,7 +17,7 @@ pub(super) use codec::{media_kind, named_codec, shown_kind};
 pub(super) use description::{
     bundle_policy, description, negotiation_error, offer_options, own_description, signaling_state,
 };
-pub(super) use dtls::{dtls_role, fingerprint, fingerprints};
+pub(super) use dtls::{dtls_config, dtls_role, fingerprint, fingerprints};
 pub use frame::Cutter;
 pub(super) use frame::{shown_frame, shown_packet};
 pub(super) use ice::{
@@ -27,8 +27,8 @@ pub(super) use ice::{
 };
 pub use media::capabilities_of;
 pub(super) use media::{
-    codec_of, direction, encoding, equip, section, shown_codecs, shown_direction, shown_extensions,
-    shown_receive_parameters, shown_source,
+    codec_of, direction, encoding, equip, is_known, is_sent, section, shown_codecs,
+    shown_direction, shown_extensions, shown_receive_parameters, shown_source,
 };
 pub(super) use stats::{
     stats_candidate_type, stats_channel_state, stats_dtls_role, stats_dtls_state, stats_ice_role,

@@ -7,6 +7,7 @@ mod gate;
 mod keys;
 mod parameters;
 mod path;
+mod reports;
 mod shares;
 #[cfg(test)]
 mod tests;

@@ -56,6 +56,20 @@ impl Engine {
             return Err(Error::new(ErrorKind::InvalidModification, message));
         }
         let mut encodings = parameters.encodings;
+        // [5.2-12]
+        let negotiated = it.sender.negotiated.as_deref();
+        let choosable = |codec| match negotiated {
+            Some(negotiated) => convert::is_sent(it.kind, codec, &negotiated.codecs),
+            None => convert::is_known(it.kind, codec),
+        };
+        if !encodings
+            .iter()
+            .filter_map(|it| it.codec.as_ref())
+            .all(choosable)
+        {
+            let message = "a codec that is not negotiated";
+            return Err(Error::new(ErrorKind::InvalidModification, message));
+        }
         check_ranges(it.kind, &mut encodings)?;
         if it.kind == MediaKind::Video {
             for encoding in &mut encodings {
@@ -65,6 +79,7 @@ impl Engine {
         it.sender.encodings = encodings;
         it.sender.transaction = None;
         self.reconfigure(now, id);
+        self.ascend(now);
         Ok(())
     }
 
@@ -106,6 +121,12 @@ pub(super) fn checked(
     if encodings.len() > 1 && named != encodings.len() || named != 0 && named != encodings.len() {
         let message = "of several encodings each needs a rid";
         return Err(Error::new(ErrorKind::Type, message));
+    }
+    // [5.1-16]
+    let mut codecs = encodings.iter().filter_map(|it| it.codec.as_ref());
+    if !codecs.all(|it| convert::is_known(kind, it)) {
+        let message = "a codec that cannot be sent";
+        return Err(Error::new(ErrorKind::Operation, message));
     }
     check_ranges(kind, &mut encodings)?;
     Ok(encodings)

@@ -83,6 +83,7 @@ impl Pair {
             fec: None,
             rid: None,
             active: true,
+            limit: None,
             choice: Choice::default(),
         };
         paths[0].rtp.set_encodings(VIDEO, &[encoding]);

@@ -3,7 +3,10 @@
 use oxirtc_jsep as jsep;
 use oxirtc_rtp::{Delivery, SectionId};
 
-use super::dtmf::Dtmf;
+use super::{
+    dtmf::Dtmf,
+    reports::{Given, ReceiverReport, SenderReport},
+};
 use crate::{
     Choice, MediaKind, RtpEncodingParameters,
     engine::ids::{TrackId, TransceiverId, TransportId},
@@ -47,6 +50,8 @@ pub(in crate::engine) struct Sender {
     pub(in crate::engine) choice: Choice,
     /// The lane that was chosen last, of those that the source has.
     pub(in crate::engine) lane: u8,
+    /// For statistics.
+    pub(in crate::engine) report: SenderReport,
 }
 
 #[derive(Default)]
@@ -63,9 +68,12 @@ pub(in crate::engine) struct Receiver {
     pub(in crate::engine) flows: bool,
     pub(in crate::engine) ended: bool,
     pub(in crate::engine) delivery: Delivery,
+    /// For statistics.
+    pub(in crate::engine) report: ReceiverReport,
 }
 
 impl Media {
+    #[inline]
     pub(in crate::engine) fn is_empty(&self) -> bool {
         self.list.is_empty()
     }
@@ -90,6 +98,7 @@ impl Media {
                 rids: Vec::new(),
                 choice: Choice::default(),
                 lane: 0,
+                report: SenderReport::default(),
             },
             receiver: Receiver::default(),
             changed: false,
@@ -123,6 +132,15 @@ impl Media {
         self.list.retain(|it| it.id != id);
     }
 
+    /// [4.4.2-57] The connection closes: all are stopped.
+    pub(in crate::engine) fn stop(&mut self) {
+        for it in &mut self.list {
+            it.sender.sends = false;
+            it.receiver.receptive = false;
+            it.receiver.ended = true;
+        }
+    }
+
     /// A number for a transaction of parameters.
     pub(in crate::engine) fn next_transaction(&mut self) -> u64 {
         self.transactions += 1;
@@ -134,6 +152,16 @@ impl MediaTransceiver {
     /// What RTP calls it.
     pub(in crate::engine) fn section(&self) -> SectionId {
         SectionId(self.id.0.value())
+    }
+
+    /// Its sender has this track from now on: what was told of another source is not of this one.
+    pub(super) fn set_track(&mut self, track: Option<TrackId>) {
+        if self.sender.track != track {
+            self.sender.track = track;
+            let report = &mut self.sender.report;
+            (report.track, report.source) = (None, None);
+            report.given = Given::default();
+        }
     }
 
     /// W3C's default encoding ([5.2-01]).

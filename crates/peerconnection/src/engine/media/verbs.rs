@@ -64,7 +64,7 @@ impl Engine {
             }
         };
         if let Some(it) = self.media.get_mut(id) {
-            it.sender.track = Some(track);
+            it.set_track(Some(track));
         }
         self.update_negotiation_needed();
         Ok(id)
@@ -97,7 +97,7 @@ impl Engine {
         self.check_open()?;
         let id = self.new_transceiver(kind, jsep::Origin::Init, init)?;
         if let Some(it) = self.media.get_mut(id) {
-            it.sender.track = track;
+            it.set_track(track);
         }
         self.update_negotiation_needed();
         Ok(id)
@@ -150,7 +150,8 @@ impl Engine {
         let Some(it) = self.media.get_mut(id).filter(|_| !stopping) else {
             return Ok(());
         };
-        if it.sender.track.take().is_some() {
+        if it.sender.track.is_some() {
+            it.set_track(None);
             let detached = negotiator.detach_track(id.0);
             detached.map_err(convert::negotiation_error)?;
             self.change_source(id);
@@ -177,7 +178,7 @@ impl Engine {
         self.check_open()?;
         self.check_running(id)?;
         if let Some(it) = self.media.get_mut(id) {
-            it.sender.track = track.map(|it| it.1);
+            it.set_track(track.map(|it| it.1));
             self.change_source(id);
         }
         Ok(())
@@ -282,9 +283,13 @@ impl Engine {
 
     /// What a source gives for a sender. It waits, at most half a second, until it can be sent.
     pub fn write(&mut self, now: Instant, id: TransceiverId, batch: &MediaBatch) {
-        let Some(it) = self.media.get(id).filter(|it| it.sender.sends) else {
+        let Some(it) = self.media.get_mut(id) else {
             return;
         };
+        it.sender.report.given.note(now, batch);
+        if !it.sender.sends {
+            return;
+        }
         let section = it.section();
         let Some((transport, _)) = it.on.and_then(|on| self.transports.lend(on)) else {
             return;
@@ -394,11 +399,16 @@ impl Engine {
     }
 
     /// The next batch of packets that came together, of a receiver that delivers them.
+    #[inline]
     pub fn poll_media(&mut self) -> Option<(TransceiverId, MediaBatch)> {
-        // Asked after every call, and most connections have no media.
-        if self.media.is_empty() {
-            return None;
+        // Asked after every call, and many connections have no media.
+        match self.media.is_empty() {
+            true => None,
+            false => self.poll_received(),
         }
+    }
+
+    fn poll_received(&mut self) -> Option<(TransceiverId, MediaBatch)> {
         for transport in self.transports.iter_mut() {
             let Some(path) = &mut transport.media else {
                 continue;

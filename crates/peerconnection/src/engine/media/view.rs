@@ -92,9 +92,15 @@ impl<'a> TransceiverView<'a> {
 
     /// The codecs that can be sent, the preferred one first.
     pub fn send_codecs(self) -> impl Iterator<Item = Codec> + 'a {
-        let negotiated = self.media.sender.negotiated.as_deref();
+        let sender = &self.media.sender;
+        let chosen = sender.encodings.first().and_then(|it| it.codec.as_ref());
+        let chosen = chosen.and_then(|it| it.mime_type.split_once('/'));
+        let chosen = chosen.and_then(|(_, name)| convert::named_codec(name));
+        let negotiated = sender.negotiated.as_deref();
         let all = negotiated.into_iter().flat_map(|it| &it.codecs.media);
-        all.filter_map(|it| convert::named_codec(&it.codec.name))
+        let all = all.filter_map(|it| convert::named_codec(&it.codec.name));
+        let first = all.clone().filter(move |it| Some(*it) == chosen);
+        first.chain(all.filter(move |it| Some(*it) != chosen))
     }
 
     /// The rids that the peer sends, in the order of their lanes.

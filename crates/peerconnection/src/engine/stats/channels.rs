@@ -1,6 +1,6 @@
 //! The connection and its channels.
 
-use super::Pass;
+use super::{Pass, low};
 use crate::{
     engine::{convert, data::Data, ids::ChannelId},
     stats::{DataChannelStats, Ids, PeerConnectionStats, StatsType},
@@ -40,9 +40,4 @@ impl Pass {
             self.report.insert(it);
         }
     }
-}
-
-/// W3C gives these counters 32 bits: they begin anew, as an `unsigned long` does.
-fn low(count: u64) -> u32 {
-    u32::try_from(count & u64::from(u32::MAX)).unwrap_or(u32::MAX)
 }

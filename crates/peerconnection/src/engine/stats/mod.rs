@@ -3,6 +3,7 @@
 mod candidates;
 mod certificates;
 mod channels;
+mod media;
 mod traffic;
 mod transports;
 
@@ -11,7 +12,7 @@ use std::time::{Instant, SystemTime};
 use super::{
     Engine,
     equipment::Equipment,
-    ids::{ChannelId, TransportId},
+    ids::{ChannelId, TransceiverId, TransportId},
 };
 use crate::stats::{
     DtlsTransportState, IceTransportState, Ids, Stats, StatsObject, StatsReport, StatsType,
@@ -27,6 +28,18 @@ pub enum StatsSubject {
     Transport(TransportId),
     /// A channel: it, and the transport under it.
     Channel(ChannelId),
+    /// A sender: the streams that it sends, and all that they refer to.
+    Sender(TransceiverId),
+    /// A receiver: the streams that it receives, and all that they refer to.
+    Receiver(TransceiverId),
+}
+
+/// What statistics show of a closed connection.
+#[derive(Default)]
+pub(super) struct Kept {
+    objects: Vec<StatsObject>,
+    sent: Vec<(TransceiverId, String)>,
+    received: Vec<(TransceiverId, String)>,
 }
 
 /// A report while it is made.
@@ -35,49 +48,72 @@ struct Pass {
     anchor: crate::path::Anchor,
     now: Instant,
     report: StatsReport,
+    /// The streams of senders, by their ids.
+    sent: Vec<(TransceiverId, String)>,
+    /// The streams of receivers, by their ids.
+    received: Vec<(TransceiverId, String)>,
 }
 
 impl Engine {
     /// `getStats()` ([W3C §8.2](https://www.w3.org/TR/webrtc/#rtcpeerconnection-interface-extensions-1)): everything at this moment.
-    /// After [`close`](Self::close), transports are as they were then.
+    /// After [`close`](Self::close), transports and streams are as they were then.
     #[must_use]
     pub fn stats(&self, now: Instant) -> StatsReport {
+        self.pass(now).report
+    }
+
+    /// The stats selection algorithm (W3C §8.5), also for what it does not select by. `None` when there is no such transport or
+    /// channel; a sender or receiver without streams has an empty report.
+    #[must_use]
+    pub fn stats_of(&self, now: Instant, subject: StatsSubject) -> Option<StatsReport> {
+        let pass = self.pass(now);
+        let carrier = || self.data.sctp().map(|it| it.transport());
+        let (root, others) = match subject {
+            StatsSubject::Transport(id) => (Some(transports::id(&pass.ids, id)), Vec::new()),
+            StatsSubject::Channel(id) => {
+                let transport = carrier().map(|id| transports::id(&pass.ids, id));
+                let root = channels::id(&pass.ids, id);
+                (Some(root), Vec::from_iter(transport))
+            }
+            StatsSubject::Sender(id) => (None, media::of(&pass.sent, id)),
+            StatsSubject::Receiver(id) => (None, media::of(&pass.received, id)),
+        };
+        if let Some(root) = &root {
+            pass.report.get(root)?;
+        }
+        let roots: Vec<_> = root.into_iter().chain(others).collect();
+        let is_root = |it: &StatsObject| roots.iter().any(|id| id == it.id());
+        Some(pass.report.select(is_root))
+    }
+
+    fn pass(&self, now: Instant) -> Pass {
         let mut pass = Pass::new(&self.equipment, now);
         pass.connection(&self.data);
         if self.closed {
-            let kept = self.last_stats.iter().cloned();
-            kept.for_each(|it| pass.report.insert(it));
+            let kept = &self.last_stats;
+            let objects = kept.objects.iter().cloned();
+            objects.for_each(|it| pass.report.insert(it));
+            (pass.sent, pass.received) = (kept.sent.clone(), kept.received.clone());
         } else {
-            for transport in self.transports.iter() {
-                pass.transport(transport, &self.equipment);
-            }
+            self.living(&mut pass);
         }
         pass.channels(&self.data);
-        pass.report
+        pass
     }
 
-    /// The stats selection algorithm of W3C §8.5, for what it does not select by. `None` when there is no such thing.
-    #[must_use]
-    pub fn stats_of(&self, now: Instant, subject: StatsSubject) -> Option<StatsReport> {
-        let ids = Pass::new(&self.equipment, now).ids;
-        let carrier = || self.data.sctp().map(|it| it.transport());
-        let (root, transport) = match subject {
-            StatsSubject::Transport(id) => (transports::id(&ids, id), None),
-            StatsSubject::Channel(id) => (channels::id(&ids, id), carrier()),
-        };
-        let transport = transport.map(|id| transports::id(&ids, id));
-        let report = self.stats(now);
-        report.get(&root)?;
-        let is_root = |it: &StatsObject| it.id() == root || Some(it.id()) == transport.as_deref();
-        Some(report.select(is_root))
+    /// What is there as long as the connection is open.
+    fn living(&self, pass: &mut Pass) {
+        for transport in self.transports.iter() {
+            pass.transport(transport, &self.equipment);
+        }
+        let negotiator = &self.negotiation.negotiator;
+        pass.media(&self.media, &self.transports, negotiator);
     }
 
     /// [8-01]: what is forgotten when the connection closes, as it is now but for its states.
     pub(super) fn keep_stats(&mut self, now: Instant) {
         let mut pass = Pass::new(&self.equipment, now);
-        for transport in self.transports.iter() {
-            pass.transport(transport, &self.equipment);
-        }
+        self.living(&mut pass);
         let closed = |mut object| {
             if let StatsObject::Transport(transport) = &mut object {
                 transport.dtls_state = DtlsTransportState::Closed;
@@ -85,7 +121,11 @@ impl Engine {
             }
             object
         };
-        self.last_stats = pass.report.into_iter().map(closed).collect();
+        self.last_stats = Kept {
+            objects: pass.report.into_iter().map(closed).collect(),
+            sent: pass.sent,
+            received: pass.received,
+        };
     }
 }
 
@@ -96,6 +136,8 @@ impl Pass {
             anchor: equipment.trace.anchor,
             now,
             report: StatsReport::new(),
+            sent: Vec::new(),
+            received: Vec::new(),
         }
     }
 
@@ -111,4 +153,9 @@ impl Pass {
         let passed = at.saturating_duration_since(self.anchor.instant);
         (since.unwrap_or_default() + passed).as_secs_f64() * 1000.0
     }
+}
+
+/// W3C gives many counters 32 bits: they begin anew, as an `unsigned long` does.
+fn low(count: u64) -> u32 {
+    u32::try_from(count & u64::from(u32::MAX)).unwrap_or(u32::MAX)
 }

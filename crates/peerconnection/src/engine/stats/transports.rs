@@ -35,6 +35,9 @@ impl Pass {
         it.tls_version = dtls.protocol_version().map(|it| format!("{it:04X}"));
         it.dtls_cipher = dtls.cipher_suite().map(|it| it.to_string());
         let ours = [equipment.certificate.inner().der()];
+        let profile = dtls.srtp_profile().filter(|_| transport.media.is_some());
+        let profile = profile.and_then(|it| oxirtc_srtp::Profile::from_id(it.id()));
+        it.srtp_cipher = profile.map(|it| it.name().to_owned());
         it.local_certificate_id = self.certificates(ours.into_iter());
         let theirs = dtls.remote_certificates().iter();
         it.remote_certificate_id = self.certificates(theirs.map(Vec::as_slice));

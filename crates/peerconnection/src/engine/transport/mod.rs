@@ -14,7 +14,7 @@ use std::{
 };
 
 use oxirtc_datachannel as datachannel;
-use oxirtc_dtls::{Config, Connection};
+use oxirtc_dtls::Connection;
 use oxirtc_ice::{Agent, ChecklistSet, GenerationId, Way};
 use oxirtc_jsep as jsep;
 
@@ -71,11 +71,12 @@ impl Transport {
         if let Some(interfaces) = &equipment.interfaces {
             ice.handle_interfaces(now, set, &convert::interfaces(interfaces));
         }
-        let config = Config::new(equipment.certificate.inner().clone());
+        let label = equipment.trace.label;
+        let config = convert::dtls_config(&equipment.certificate, label);
         Self {
             id,
             name,
-            label: equipment.trace.label,
+            label,
             ice,
             generations: Generations::default(),
             since: GenerationId::default(),
@@ -112,7 +113,8 @@ impl Transport {
 
     pub(super) fn poll_timeout(&self) -> Option<Instant> {
         // What is due of media and cannot be sent would be due for ever.
-        let media = self.media.as_ref().filter(|_| self.consent);
+        let media = self.media.as_ref();
+        let media = media.filter(|_| self.consent && self.is_secure());
         let deadlines = [
             self.ice.poll_timeout(),
             self.dtls.poll_timeout(),

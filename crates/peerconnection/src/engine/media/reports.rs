@@ -1,0 +1,192 @@
+//! What statistics are told of media that RTP does not know: what sources give, and what the application says.
+
+use std::{
+    collections::VecDeque,
+    time::{Duration, Instant},
+};
+
+use super::{batch::MediaBatch, transceivers::MediaTransceiver, verbs::no_transceiver};
+use crate::{
+    Error,
+    engine::{Engine, ids::TransceiverId},
+    stats::{DecoderStats, EncoderStats, PlayoutStats, SourceStats},
+};
+
+/// What a sender's track has given.
+#[derive(Debug, Default)]
+pub(in crate::engine) struct Given {
+    /// Frames of video, of the first lane.
+    pub(in crate::engine) frames: u32,
+    /// When those of the last second came.
+    recent: VecDeque<Instant>,
+    /// The largest of the lanes, of their last key frames.
+    pub(in crate::engine) size: Option<(u16, u16)>,
+    /// The level of the last audio, from 0 to 1.
+    pub(in crate::engine) level: Option<f64>,
+    /// Squares of the level, by the seconds.
+    pub(in crate::engine) energy: f64,
+    /// How much audio there was.
+    pub(in crate::engine) lasted: Duration,
+}
+
+/// What the application says of a sender.
+#[derive(Debug, Default)]
+pub(in crate::engine) struct SenderReport {
+    /// The id of its track.
+    pub(in crate::engine) track: Option<String>,
+    pub(in crate::engine) given: Given,
+    pub(in crate::engine) source: Option<SourceStats>,
+    /// Of the encodings, at their places.
+    pub(in crate::engine) encoders: Vec<EncoderStats>,
+}
+
+/// What the application says of a receiver.
+#[derive(Debug, Default)]
+pub(in crate::engine) struct ReceiverReport {
+    /// The id of its track.
+    pub(in crate::engine) track: Option<String>,
+    /// Of the lanes, at their places.
+    pub(in crate::engine) decoders: Vec<DecoderStats>,
+    pub(in crate::engine) playout: Option<PlayoutStats>,
+}
+
+impl Given {
+    /// Counts what a source gives.
+    pub(super) fn note(&mut self, now: Instant, batch: &MediaBatch) {
+        for packet in &batch.inner().packets {
+            if let Some((_, plays)) = packet.codec.plays(&packet.payload) {
+                self.lasted += plays;
+                if let Some(level) = packet.values.level {
+                    let level = level.linear();
+                    self.level = Some(level);
+                    self.energy += level * level * plays.as_secs_f64();
+                }
+            } else if !packet.codec.is_audio() {
+                if let Some((width, height)) = packet.facts.size {
+                    let (other_width, other_height) = match batch.lane() {
+                        0 => (0, 0),
+                        _ => self.size.unwrap_or_default(),
+                    };
+                    self.size = Some((width.max(other_width), height.max(other_height)));
+                }
+                if packet.marker && batch.lane() == 0 {
+                    self.frames = self.frames.wrapping_add(1);
+                    self.recent.push_back(now);
+                }
+            }
+        }
+        while self.recent.len() > MOST_RECENT
+            || self.recent.front().is_some_and(|it| is_old(now, *it))
+        {
+            self.recent.pop_front();
+        }
+    }
+
+    /// Frames of the last second.
+    pub(in crate::engine) fn rate(&self, now: Instant) -> usize {
+        self.recent.iter().filter(|it| !is_old(now, **it)).count()
+    }
+}
+
+impl Engine {
+    /// The ids of the tracks of a transceiver, for statistics. Without them the tracks have the caller's number for a sender's, and
+    /// the transceiver's for a receiver's.
+    pub fn name_tracks(
+        &mut self,
+        id: TransceiverId,
+        sender: Option<String>,
+        receiver: Option<String>,
+    ) {
+        if let Some(it) = self.media.get_mut(id) {
+            (it.sender.report.track, it.receiver.report.track) = (sender, receiver);
+        }
+    }
+
+    /// What the encoder of an encoding tells, for statistics. It stands until the next call.
+    ///
+    /// # Errors
+    ///
+    /// `InvalidState` when the transceiver is not in the connection any more, `Type` when there is no such encoding.
+    pub fn set_encoder_stats(
+        &mut self,
+        id: TransceiverId,
+        encoding: usize,
+        stats: EncoderStats,
+    ) -> Result<(), Error> {
+        let it = self.reported(id)?;
+        let most = it.sender.encodings.len();
+        put(&mut it.sender.report.encoders, encoding, most, stats)
+    }
+
+    /// What the decoder of a lane tells, for statistics; without simulcast that is lane 0. It stands until the next call.
+    ///
+    /// # Errors
+    ///
+    /// `InvalidState` when the transceiver is not in the connection any more, `Type` when there is no such lane.
+    pub fn set_decoder_stats(
+        &mut self,
+        id: TransceiverId,
+        lane: u8,
+        stats: DecoderStats,
+    ) -> Result<(), Error> {
+        let it = self.reported(id)?;
+        let negotiated = it.receiver.negotiated.as_deref();
+        let most = negotiated.map_or(1, |it| it.rids.len().max(it.announced.len()).max(1));
+        put(&mut it.receiver.report.decoders, lane.into(), most, stats)
+    }
+
+    /// What a sender's source tells, for statistics. It stands until the next call, or until the sender has another track.
+    ///
+    /// # Errors
+    ///
+    /// `InvalidState` when the transceiver is not in the connection any more.
+    pub fn set_source_stats(&mut self, id: TransceiverId, stats: SourceStats) -> Result<(), Error> {
+        self.reported(id)?.sender.report.source = Some(stats);
+        Ok(())
+    }
+
+    /// What plays the audio of a receiver tells, for statistics: from now on there is a `media-playout`.
+    ///
+    /// # Errors
+    ///
+    /// `InvalidState` when the transceiver is not in the connection any more.
+    pub fn set_playout_stats(
+        &mut self,
+        id: TransceiverId,
+        stats: PlayoutStats,
+    ) -> Result<(), Error> {
+        self.reported(id)?.receiver.report.playout = Some(stats);
+        Ok(())
+    }
+
+    fn reported(&mut self, id: TransceiverId) -> Result<&mut MediaTransceiver, Error> {
+        self.media.get_mut(id).ok_or_else(no_transceiver)
+    }
+}
+
+/// Puts a value at its place, of which there are so many.
+fn put<T: Clone + Default>(
+    list: &mut Vec<T>,
+    place: usize,
+    most: usize,
+    value: T,
+) -> Result<(), Error> {
+    if place >= most {
+        let message = "there is no such stream";
+        return Err(Error::new(crate::ErrorKind::Type, message));
+    }
+    if list.len() <= place {
+        list.resize(place + 1, T::default());
+    }
+    if let Some(at) = list.get_mut(place) {
+        *at = value;
+    }
+    Ok(())
+}
+
+fn is_old(now: Instant, at: Instant) -> bool {
+    now.saturating_duration_since(at) >= Duration::from_secs(1)
+}
+
+/// No camera makes more pictures a second.
+const MOST_RECENT: usize = 1000;

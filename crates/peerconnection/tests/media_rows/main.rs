@@ -1,0 +1,8 @@
+//! W3C's rows about media, and statistics of it, over two engines and a simulated network.
+#![expect(clippy::unwrap_used, reason = "a test stops where it is wrong")]
+
+mod api;
+#[path = "../pair/mod.rs"]
+mod pair;
+mod statistics;
+mod transceivers;

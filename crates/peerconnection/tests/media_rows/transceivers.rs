@@ -1,0 +1,581 @@
+//! Directions, parameters, sources and tones, on two engines.
+
+use std::{cell::RefCell, rc::Rc, time::Duration};
+
+use oxirtc_netsim::{End, Link, ms};
+use oxirtc_peerconnection::{
+    Codec, ErrorKind, MediaKind, RtpCodec, RtpEncodingParameters, RtpTransceiverDirection, SdpType,
+    SessionDescription,
+    engine::{Event, TransceiverId, TransceiverInit},
+};
+
+use crate::pair::{
+    Pair,
+    media::{Camera, Microphone, ONE, TWO, asked, connect, read, sending, told},
+};
+
+use RtpTransceiverDirection::{Inactive, RecvOnly, SendOnly, SendRecv};
+
+fn link() -> Link {
+    Link::new(1).delay(ms(10))
+}
+
+/// Packets of RTP, and of RTCP, that side 0 has sent.
+fn counted(pair: &mut Pair) -> Rc<RefCell<[u32; 2]>> {
+    let counts = Rc::<RefCell<[u32; 2]>>::default();
+    let count = counts.clone();
+    pair.tap = Some(Box::new(move |from, datagram| {
+        if let (End::A, [128..=191, second, ..]) = (from, &datagram[..]) {
+            // RFC 5761 §4
+            let is_rtcp = (64..96).contains(&(second & 0x7f));
+            count.borrow_mut()[usize::from(is_rtcp)] += 1;
+        }
+        true
+    }));
+    counts
+}
+
+/// [5.1-22] [5.1-23] Each direction is offered, sends and receives as its name says; who does not send sends no RTP, and its RTCP
+/// goes on.
+#[test]
+fn directions_do_what_they_say() {
+    for direction in [SendRecv, SendOnly, RecvOnly, Inactive] {
+        let mut pair = Pair::new(1, link());
+        let init = TransceiverInit {
+            direction,
+            ..TransceiverInit::default()
+        };
+        let engine = &mut pair.ends[0].engine;
+        let here = engine
+            .add_transceiver(MediaKind::Video, Some(ONE), init)
+            .unwrap();
+        // What the peer sends back is of no matter here: something that RTCP is about.
+        let audio = engine.add_track(MediaKind::Audio, TWO, Vec::new()).unwrap();
+        let there = connect(&mut pair);
+        let line = match direction {
+            SendRecv => "a=sendrecv",
+            SendOnly => "a=sendonly",
+            RecvOnly => "a=recvonly",
+            _ => "a=inactive",
+        };
+        let sdp = pair.ends[0].engine.local_description().unwrap().sdp;
+        let section = sdp
+            .split("m=video")
+            .nth(1)
+            .unwrap()
+            .split("m=audio")
+            .next()
+            .unwrap();
+        assert!(section.contains(line), "{direction:?}: {section}");
+        let counts = counted(&mut pair);
+        let whole = Camera::default().film(&mut pair, [here, there], 30);
+        assert_eq!(whole > 20, direction.sends(), "{direction:?}");
+        if !direction.sends() {
+            assert_eq!(counts.borrow()[0], 0, "no RTP: {direction:?}");
+        }
+        let others = pair.ends[1].engine.transceivers().last().unwrap().id();
+        Microphone::default().speak(&mut pair, [audio, others], 150, None);
+        assert!(counts.borrow()[1] >= 1, "RTCP goes on: {direction:?}");
+        let current = pair.ends[0]
+            .engine
+            .transceiver(here)
+            .unwrap()
+            .current_direction();
+        let peer = pair.ends[1]
+            .engine
+            .transceiver(there)
+            .unwrap()
+            .current_direction();
+        // The peer adds no track: it only receives.
+        let expected = if direction.sends() {
+            (SendOnly, RecvOnly)
+        } else {
+            (Inactive, Inactive)
+        };
+        assert_eq!(
+            (current, peer),
+            (Some(expected.0), Some(expected.1)),
+            "{direction:?}"
+        );
+    }
+}
+
+/// [5.4.1.1-02] W3C's hold, music on hold, and resume: who may send at each step.
+#[test]
+fn hold_with_music_and_resume() {
+    let (mut pair, ids) = sending(2, link(), MediaKind::Audio);
+    let back = pair.ends[1]
+        .engine
+        .add_track(MediaKind::Audio, ONE, Vec::new())
+        .unwrap();
+    assert_eq!(back, ids[1], "one transceiver for both ways");
+    pair.negotiate(1).unwrap();
+    let current = |pair: &Pair| {
+        [0, 1].map(|side| {
+            let engine = &pair.ends[side].engine;
+            engine
+                .transceiver(ids[side])
+                .unwrap()
+                .current_direction()
+                .unwrap()
+        })
+    };
+    assert_eq!(current(&pair), [SendRecv; 2]);
+    // Music: the holder sends and does not listen.
+    for (wanted, expected) in [
+        (SendOnly, [SendOnly, RecvOnly]),
+        (Inactive, [Inactive, Inactive]),
+        (SendRecv, [SendRecv, SendRecv]),
+    ] {
+        let track = (wanted != Inactive).then_some((MediaKind::Audio, TWO));
+        let engine = &mut pair.ends[0].engine;
+        engine.set_direction(ids[0], wanted).unwrap();
+        engine.replace_track(ids[0], track).unwrap();
+        pair.negotiate(0).unwrap();
+        assert_eq!(current(&pair), expected, "{wanted:?}");
+        let heard = Microphone::default().speak(&mut pair, ids, 50, None);
+        assert_eq!(heard > 40, wanted.sends(), "{wanted:?}: {heard}");
+    }
+    // The held one answers within the same offer: it does not hear, so it is asked to send nothing.
+    pair.ends[1].engine.set_direction(ids[1], RecvOnly).unwrap();
+    pair.negotiate(1).unwrap();
+    assert_eq!(current(&pair), [SendOnly, RecvOnly]);
+}
+
+/// [5.2-05] [5.2-07] [5.2.1-01] [5.2.2-01] [5.2.3-01] [5.2.9-01] [5.2.10-01] [5.2.11-01] [5.2.11-02] [5.3-03] What was negotiated, of a sender and
+/// a receiver.
+#[test]
+fn parameters_are_what_was_negotiated() {
+    let mut pair = Pair::new(3, link());
+    let engine = &mut pair.ends[0].engine;
+    let audio = engine.add_track(MediaKind::Audio, ONE, Vec::new()).unwrap();
+    let video = engine.add_track(MediaKind::Video, TWO, Vec::new()).unwrap();
+    let offer = pair.offer(0, &Default::default()).unwrap();
+    let mut answer = pair.answer(1, offer).unwrap();
+    // A peer that wants something else of Opus than we do.
+    let changed = answer
+        .sdp
+        .replace("minptime=10;useinbandfec=1", "minptime=20;stereo=1");
+    assert_ne!(changed, answer.sdp);
+    answer.sdp = changed;
+    let now = pair.now;
+    let engine = &mut pair.ends[0].engine;
+    engine.set_remote_description(now, answer).unwrap();
+    let line = |codecs: &[oxirtc_peerconnection::RtpCodecParameters]| {
+        let opus = codecs
+            .iter()
+            .find(|it| it.codec.mime_type == "audio/opus")
+            .unwrap();
+        assert_eq!(
+            (opus.codec.clock_rate, opus.codec.channels),
+            (48_000, Some(2))
+        );
+        (opus.codec.sdp_fmtp_line.clone().unwrap(), opus.payload_type)
+    };
+    let sends = engine.parameters(audio).unwrap();
+    let receives = engine.receive_parameters(audio);
+    let (of_peer, payload_type) = line(&sends.codecs);
+    assert_eq!(of_peer, "minptime=20;stereo=1");
+    assert_eq!(
+        line(&receives.codecs),
+        ("minptime=10;useinbandfec=1".into(), payload_type)
+    );
+    let sends = engine.parameters(video).unwrap();
+    let named = |name: &str| {
+        sends
+            .codecs
+            .iter()
+            .filter(|it| it.codec.mime_type == name)
+            .count()
+    };
+    assert!(
+        named("video/VP8") == 1 && named("video/rtx") >= 4,
+        "repair is among them"
+    );
+    let repair = sends
+        .codecs
+        .iter()
+        .find(|it| it.codec.mime_type == "video/rtx")
+        .unwrap();
+    assert!(
+        repair
+            .codec
+            .sdp_fmtp_line
+            .as_deref()
+            .unwrap()
+            .starts_with("apt=")
+    );
+    let sdp = engine.remote_description().unwrap().sdp;
+    for it in &sends.header_extensions {
+        let told = format!("a=extmap:{} {}", it.id, it.uri);
+        assert!(sdp.contains(&told) && !it.encrypted, "{told}");
+    }
+    assert!(sends.header_extensions.len() >= 5);
+    let cname = sends.rtcp.cname.clone().unwrap();
+    let local = engine.local_description().unwrap().sdp;
+    assert!(local.contains(&format!("cname:{cname}\r\n")));
+    assert!(sends.rtcp.reduced_size && local.contains("a=rtcp-rsize"));
+    let receives = engine.receive_parameters(video);
+    assert!(receives.rtcp.cname.is_none() && receives.rtcp.reduced_size);
+    assert!(!receives.codecs.is_empty() && !receives.header_extensions.is_empty());
+    // Each call begins a transaction of its own, of the same content.
+    let again = engine.parameters(video).unwrap();
+    assert_ne!(again.transaction_id, sends.transaction_id);
+    assert_eq!(
+        (&again.encodings, &again.codecs),
+        (&sends.encodings, &sends.codecs)
+    );
+    let old = engine.set_parameters(now, video, sends).unwrap_err();
+    assert_eq!(old.kind(), ErrorKind::InvalidModification);
+}
+
+/// [5.2-13] [5.4.1-03] [5.2-17] [5.2.6-01] What can be set: audio has no size, video is never made larger, and a limit is told to whoever
+/// encodes.
+#[test]
+fn encodings_are_tuned() {
+    let mut pair = Pair::new(4, link());
+    let engine = &mut pair.ends[0].engine;
+    let audio = engine.add_track(MediaKind::Audio, ONE, Vec::new()).unwrap();
+    let layers = TransceiverInit {
+        encodings: vec![
+            RtpEncodingParameters::named("q"),
+            RtpEncodingParameters::named("f"),
+        ],
+        ..TransceiverInit::default()
+    };
+    let video = engine
+        .add_transceiver(MediaKind::Video, Some(TWO), layers)
+        .unwrap();
+    connect(&mut pair);
+    let now = pair.now;
+    let engine = &mut pair.ends[0].engine;
+    let mut parameters = engine.parameters(audio).unwrap();
+    parameters.encodings[0].scale_resolution_down_by = Some(0.1);
+    parameters.encodings[0].max_framerate = Some(-1.0);
+    parameters.encodings[0].max_bitrate = Some(20_000);
+    engine.set_parameters(now, audio, parameters).unwrap();
+    let shown = engine.parameters(audio).unwrap().encodings.remove(0);
+    assert_eq!(
+        (shown.scale_resolution_down_by, shown.max_framerate),
+        (None, None)
+    );
+    assert_eq!(shown.max_bitrate, Some(20_000));
+    let mut wrong = |edit: &dyn Fn(&mut RtpEncodingParameters)| {
+        let mut parameters = engine.parameters(video).unwrap();
+        edit(&mut parameters.encodings[1]);
+        engine
+            .set_parameters(now, video, parameters)
+            .map_err(|it| it.kind())
+    };
+    assert_eq!(
+        wrong(&|it| it.scale_resolution_down_by = Some(0.9)),
+        Err(ErrorKind::Type)
+    );
+    assert_eq!(
+        wrong(&|it| it.max_framerate = Some(-0.1)),
+        Err(ErrorKind::Type)
+    );
+    assert_eq!(wrong(&|it| it.scale_resolution_down_by = None), Ok(()));
+    pair.ends[0].tasks.clear();
+    let engine = &mut pair.ends[0].engine;
+    let mut parameters = engine.parameters(video).unwrap();
+    let scale = parameters.encodings[1].scale_resolution_down_by;
+    assert_eq!(scale, Some(1.0), "what is left out is not made smaller");
+    parameters.encodings[0].active = false;
+    parameters.encodings[1].max_bitrate = Some(300_000);
+    engine.set_parameters(now, video, parameters).unwrap();
+    pair.step();
+    let allowed = |pair: &Pair| -> Vec<(usize, Option<u64>)> {
+        let events = pair.ends[0].tasks.iter().flatten();
+        let found = events.filter_map(|it| match it {
+            Event::BitrateAllowed {
+                transceiver,
+                encoding,
+                bits,
+            } if *transceiver == video => Some((*encoding, *bits)),
+            _ => None,
+        });
+        found.collect()
+    };
+    assert_eq!(allowed(&pair), [(1, Some(300_000))]);
+    let report = pair.ends[0].engine.stats(pair.now);
+    let layers: Vec<_> = report
+        .outbound_rtp()
+        .filter(|it| it.sent.stream.kind == "video")
+        .map(|it| (it.rid.clone(), it.active, it.target_bitrate))
+        .collect();
+    let expected = [
+        (Some("q".to_owned()), Some(false), None),
+        (Some("f".to_owned()), Some(true), Some(300_000.0)),
+    ];
+    assert_eq!(layers, expected);
+}
+
+fn codec(mime_type: &str) -> RtpCodec {
+    RtpCodec {
+        mime_type: mime_type.to_owned(),
+        clock_rate: 90_000,
+        channels: None,
+        sdp_fmtp_line: None,
+    }
+}
+
+/// [5.1-16] [5.2-12] [5.2.6-02] [4.4.1.6-42] The codec of an encoding: one that can be sent when the transceiver is made, one that is
+/// negotiated afterwards. What is chosen goes first.
+#[test]
+fn a_codec_is_chosen_of_those_that_are_negotiated() {
+    let mut pair = Pair::new(5, link());
+    let with = |name: &str| TransceiverInit {
+        encodings: vec![RtpEncodingParameters {
+            codec: Some(codec(name)),
+            ..RtpEncodingParameters::default()
+        }],
+        ..TransceiverInit::default()
+    };
+    let engine = &mut pair.ends[0].engine;
+    for unknown in ["video/none", "audio/opus", "video/rtx"] {
+        let refused = engine.add_transceiver(MediaKind::Video, None, with(unknown));
+        assert_eq!(
+            refused.unwrap_err().kind(),
+            ErrorKind::Operation,
+            "{unknown}"
+        );
+    }
+    let vp8 = engine
+        .add_transceiver(MediaKind::Video, Some(ONE), with("video/vp8"))
+        .unwrap();
+    let other = engine
+        .add_transceiver(MediaKind::Video, Some(TWO), with("video/VP8"))
+        .unwrap();
+    let vp9 = RtpCodec {
+        sdp_fmtp_line: Some("profile-id=0".to_owned()),
+        ..codec("video/VP9")
+    };
+    // The second section is without VP8.
+    engine
+        .set_codec_preferences(other, std::slice::from_ref(&vp9))
+        .unwrap();
+    connect(&mut pair);
+    let now = pair.now;
+    let engine = &mut pair.ends[0].engine;
+    let chosen = |it: &mut oxirtc_peerconnection::engine::Engine, id| {
+        it.parameters(id).unwrap().encodings[0].codec.clone()
+    };
+    assert_eq!(chosen(engine, vp8), Some(codec("video/vp8")));
+    assert_eq!(chosen(engine, other), None, "it was not negotiated");
+    let mut set = |id: TransceiverId, wanted: &RtpCodec| {
+        let mut parameters = engine.parameters(id).unwrap();
+        parameters.encodings[0].codec = Some(wanted.clone());
+        engine
+            .set_parameters(now, id, parameters)
+            .map_err(|it| it.kind())
+    };
+    assert_eq!(
+        set(vp8, &codec("video/H265")),
+        Err(ErrorKind::InvalidModification)
+    );
+    assert_eq!(
+        set(other, &codec("video/VP8")),
+        Err(ErrorKind::InvalidModification)
+    );
+    assert_eq!(set(vp8, &vp9), Ok(()));
+    let engine = &pair.ends[0].engine;
+    let first = engine.transceiver(vp8).unwrap().send_codecs().next();
+    assert_eq!(first, Some(Codec::Vp9));
+}
+
+/// [5.3-04] [5.3-05] [5.3-06] [5.3-07] Who was heard in the last ten seconds, when, and how loud; how long frames may be made to wait.
+#[test]
+fn sources_are_those_that_were_heard() {
+    let (mut pair, ids) = sending(6, link(), MediaKind::Audio);
+    let mut microphone = Microphone::default();
+    assert!(pair.ends[1].engine.sources(pair.now, ids[1]).is_empty());
+    microphone.speak(&mut pair, ids, 10, None);
+    let quiet = pair.ends[1].engine.sources(pair.now, ids[1]);
+    assert_eq!((quiet.len(), quiet[0].audio_level), (1, None));
+    microphone.speak(&mut pair, ids, 10, Some(20));
+    let sources = pair.ends[1].engine.sources(pair.now, ids[1]);
+    let [source] = &sources[..] else {
+        panic!("one source: {sources:?}");
+    };
+    assert!((source.audio_level.unwrap() - 0.1).abs() < 1e-9);
+    assert!(!source.contributes && source.at > quiet[0].at);
+    let report = pair.ends[1].engine.stats(pair.now);
+    let stream = &report.inbound_rtp().next().unwrap().received.stream;
+    assert_eq!(source.source, stream.ssrc);
+    let at = source
+        .at
+        .duration_since(std::time::SystemTime::UNIX_EPOCH)
+        .unwrap();
+    let passed = stream.stats.timestamp - at.as_secs_f64() * 1000.0;
+    assert!((0.0..=30.0).contains(&passed), "{passed} ms ago");
+    pair.run(Duration::from_millis(9900));
+    assert_eq!(pair.ends[1].engine.sources(pair.now, ids[1]).len(), 1);
+    pair.run(Duration::from_millis(200));
+    assert!(pair.ends[1].engine.sources(pair.now, ids[1]).is_empty());
+    let engine = &mut pair.ends[1].engine;
+    for good in [None, Some(ms(0)), Some(ms(4000))] {
+        engine.set_jitter_buffer_target(ids[1], good).unwrap();
+    }
+    let refused = engine.set_jitter_buffer_target(ids[1], Some(ms(4001)));
+    assert_eq!(refused.unwrap_err().kind(), ErrorKind::Type);
+}
+
+/// [9.3-02] [9.3-03] [4.4.2-59] A goodbye mutes the track, silence does not; and each change is told once.
+#[test]
+fn a_goodbye_mutes_and_silence_does_not() {
+    let (mut pair, ids) = sending(7, link(), MediaKind::Video);
+    let mut camera = Camera::default();
+    camera.film(&mut pair, ids, 10);
+    let words = |pair: &Pair| -> Vec<String> {
+        let all = told(pair, 1, 0).into_iter();
+        all.filter(|it| it == "mute" || it == "unmute").collect()
+    };
+    assert_eq!(words(&pair), ["unmute"]);
+    pair.run(Duration::from_secs(40));
+    camera.film(&mut pair, ids, 10);
+    assert_eq!(words(&pair), ["unmute"], "silence is no event");
+    let now = pair.now;
+    pair.ends[0].engine.close(now);
+    pair.run(Duration::from_secs(1));
+    assert_eq!(words(&pair), ["unmute", "mute"], "the goodbye of a close");
+    assert_eq!(read(&mut pair, ids[1]), 0);
+}
+
+/// [5.2-02] [5.2-16] What is inactive sends nothing and says no goodbye: the peer's track is not muted, and goes on with a key frame.
+#[test]
+fn an_inactive_encoding_says_no_goodbye() {
+    let (mut pair, ids) = sending(8, link(), MediaKind::Video);
+    let mut camera = Camera::default();
+    camera.film(&mut pair, ids, 10);
+    let set = |pair: &mut Pair, active| {
+        let now = pair.now;
+        let engine = &mut pair.ends[0].engine;
+        let mut parameters = engine.parameters(ids[0]).unwrap();
+        parameters.encodings[0].active = active;
+        engine.set_parameters(now, ids[0], parameters).unwrap();
+    };
+    set(&mut pair, false);
+    let counts = counted(&mut pair);
+    camera.film(&mut pair, ids, 60);
+    assert_eq!(counts.borrow()[0], 0, "no RTP");
+    assert_eq!(told(&pair, 1, 0).last().unwrap(), "unmute");
+    let before = asked(&pair, ids[0]);
+    set(&mut pair, true);
+    assert!(camera.film(&mut pair, ids, 20) >= 15);
+    assert!(asked(&pair, ids[0]) > before, "a key frame was asked for");
+}
+
+/// Plays for so long; gives the milliseconds after which each tone was told.
+fn play(pair: &mut Pair, time: Duration) -> Vec<(u64, String)> {
+    let from = pair.now;
+    let mut log = Vec::new();
+    pair.ends[0].tasks.clear();
+    while pair.now < from + time {
+        let at = (pair.now - from).as_millis() as u64;
+        for event in std::mem::take(&mut pair.ends[0].tasks)
+            .into_iter()
+            .flatten()
+        {
+            if let Event::ToneChange(_, tone) = event {
+                log.push((at, tone));
+            }
+        }
+        pair.run(ms(5));
+    }
+    log
+}
+
+/// [7.2-04] [7.2-08] Durations and gaps are brought within their bounds; new ones count for the tones that follow, and the tone that is
+/// played is not cut.
+#[test]
+fn tones_have_their_times() {
+    let (mut pair, ids) = sending(9, link(), MediaKind::Audio);
+    let insert = |pair: &mut Pair, tones: &str, duration, gap| {
+        let now = pair.now;
+        let engine = &mut pair.ends[0].engine;
+        engine
+            .insert_dtmf(now, ids[0], tones, duration, gap)
+            .unwrap();
+    };
+    let close = |found: &[(u64, String)], expected: &[(u64, &str)]| {
+        assert_eq!(found.len(), expected.len(), "{found:?}");
+        for ((at, tone), (wanted, expected)) in found.iter().zip(expected) {
+            assert_eq!(tone, expected);
+            assert!(at.abs_diff(*wanted) <= 10, "{tone} at {at}, not {wanted}");
+        }
+    };
+    insert(&mut pair, "12", ms(1), ms(1));
+    let found = play(&mut pair, Duration::from_secs(1));
+    close(&found, &[(5, "1"), (70, "2"), (140, "")]);
+    insert(
+        &mut pair,
+        "1",
+        Duration::from_secs(60),
+        Duration::from_secs(60),
+    );
+    let found = play(&mut pair, Duration::from_secs(15));
+    close(&found, &[(5, "1"), (12_000, "")]);
+    // While "1" is played the rest is replaced, with other times: "1" keeps its own.
+    insert(&mut pair, "123", ms(500), ms(100));
+    pair.run(ms(100));
+    insert(&mut pair, "AB", ms(100), ms(50));
+    let found = play(&mut pair, Duration::from_secs(2));
+    close(&found, &[(500, "A"), (650, "B"), (800, "")]);
+}
+
+/// [4.4.1.6-37] [5.4-01] A rollback takes a mid away from what has one by it, and the next offer gives it one again.
+#[test]
+fn a_rollback_takes_the_mid_away() {
+    let mut pair = Pair::new(10, link());
+    let engine = &mut pair.ends[0].engine;
+    let id = engine.add_track(MediaKind::Video, ONE, Vec::new()).unwrap();
+    pair.offer(0, &Default::default()).unwrap();
+    let mid = |pair: &Pair| {
+        let it = pair.ends[0].engine.transceiver(id).unwrap();
+        it.mid().map(str::to_owned)
+    };
+    assert!(mid(&pair).is_some());
+    let rollback = SessionDescription {
+        kind: SdpType::Rollback,
+        sdp: String::new(),
+    };
+    let now = pair.now;
+    pair.ends[0]
+        .engine
+        .set_local_description(now, Some(rollback))
+        .unwrap();
+    assert_eq!(mid(&pair), None);
+    pair.offer(0, &Default::default()).unwrap();
+    assert!(mid(&pair).is_some());
+}
+
+/// [11.3-06] Nothing but STUN goes before a check has succeeded; after that everything is DTLS or SRTP, and consent is asked for
+/// again and again.
+#[test]
+fn everything_is_encrypted_and_consented_to() {
+    let mut pair = Pair::new(11, link());
+    let seen = Rc::<RefCell<Vec<u8>>>::default();
+    let firsts = seen.clone();
+    pair.tap = Some(Box::new(move |from, datagram| {
+        if from == End::A {
+            firsts.borrow_mut().push(datagram[0]);
+        }
+        true
+    }));
+    let engine = &mut pair.ends[0].engine;
+    let here = engine.add_track(MediaKind::Video, ONE, Vec::new()).unwrap();
+    pair.open(0, "beside", &Default::default());
+    let there = connect(&mut pair);
+    Camera::default().film(&mut pair, [here, there], 60);
+    let early = seen.borrow().iter().take_while(|it| **it < 4).count();
+    assert!(early >= 1, "a check first");
+    // RFC 7983 §7: STUN, DTLS, SRTP.
+    let known = |it: &u8| matches!(it, 0..=3 | 20..=63 | 128..=191);
+    assert!(seen.borrow().iter().all(known));
+    assert!(seen.borrow().iter().any(|it| *it >= 128));
+    seen.borrow_mut().clear();
+    pair.run(Duration::from_secs(30));
+    let consent = seen.borrow().iter().filter(|it| **it == 0).count();
+    assert!(consent >= 5, "{consent} in 30 seconds");
+}
