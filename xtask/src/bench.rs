@@ -5,7 +5,7 @@ use std::{collections::BTreeMap, process::Command};
 use anyhow::{Context, Result, bail};
 use serde_json::{Value, json};
 
-use crate::run;
+use crate::{pion, run};
 
 #[derive(clap::Args)]
 pub(crate) struct Arguments {
@@ -18,6 +18,9 @@ pub(crate) struct Arguments {
     /// How often each stack does each piece of work; the median counts
     #[arg(long, default_value_t = 3)]
     rounds: usize,
+    /// How many seconds data flows over each path
+    #[arg(long, default_value_t = 15)]
+    seconds: u64,
     /// Only rows whose name contains this
     #[arg(long, default_value = "")]
     row: String,
@@ -55,7 +58,13 @@ pub(crate) fn run(arguments: &Arguments) -> Result<()> {
     ];
     run::check(run::cargo().args(build))?;
     let program = format!("{}/release/{}", run::peers_target()?, work.program);
-    eprintln!("socket buffers granted: {}", granted(&program)?);
+    eprintln!("socket buffers granted: {}", ask(&program, "buffers")?);
+    let pion = work.peers.contains(&PION);
+    let pion = pion.then(|| pion::build("pion-path", PION_PROGRAM));
+    let pion = pion.transpose()?;
+    if work.name == PATH {
+        eprintln!("the relay carries {} MB/s", ask(&program, "ceiling")?);
+    }
     let rows: Vec<&str> = work
         .rows
         .iter()
@@ -71,9 +80,17 @@ pub(crate) fn run(arguments: &Arguments) -> Result<()> {
     }
     for row in rows {
         let mut measured = Measured::new();
-        for _ in 0..arguments.rounds {
+        for round in 0..arguments.rounds {
+            // What is lost on a path is the same for all stacks.
+            let over = [round.to_string(), arguments.seconds.to_string()];
+            let over = over.iter().filter(|_| work.name == PATH);
             for stack in work.stacks() {
-                measure(&program, stack, row, &mut measured)?;
+                let mut command = Command::new(&program);
+                command.args([stack, row]).args(over.clone());
+                if let Some(pion) = &pion {
+                    command.env("PION", pion);
+                }
+                measure(&mut command, stack, row, &mut measured)?;
             }
         }
         print(work, row, &measured, arguments.json);
@@ -81,15 +98,20 @@ pub(crate) fn run(arguments: &Arguments) -> Result<()> {
     Ok(())
 }
 
-/// The program refuses to measure with less than every stack is to have.
-fn granted(program: &str) -> Result<String> {
-    Ok(run::output(Command::new(program).arg("buffers"))?
+/// What the program knows of this machine. With smaller buffers than every stack is to have it refuses to measure.
+fn ask(program: &str, what: &str) -> Result<String> {
+    Ok(run::output(Command::new(program).arg(what))?
         .trim()
         .to_owned())
 }
 
-fn measure(program: &str, stack: &'static str, row: &str, measured: &mut Measured) -> Result<()> {
-    let line = run::output(Command::new(program).args([stack, row]))?;
+fn measure(
+    command: &mut Command,
+    stack: &'static str,
+    row: &str,
+    measured: &mut Measured,
+) -> Result<()> {
+    let line = run::output(command)?;
     let line: Value = serde_json::from_str(&line)?;
     let figures = line["figures"].as_object().context("no figures")?;
     let of_stack = measured.entry(stack).or_default();
@@ -114,7 +136,8 @@ fn print(work: &Work, row: &str, measured: &Measured, as_json: bool) {
                 .map(|values| median(values))
         };
         let ours = value(OURS).unwrap_or(f64::NAN);
-        let peers = work.peers.iter().filter_map(|stack| value(stack));
+        let others = work.peers.iter().filter(|stack| !stack.starts_with(OURS));
+        let peers = others.filter_map(|stack| value(stack));
         // Of microseconds the least is the best.
         let less_is_better = figure.ends_with(" us");
         let best = if less_is_better {
@@ -158,11 +181,19 @@ fn median(values: &[f64]) -> f64 {
 }
 
 const OURS: &str = "oxirtc";
+const PATH: &str = "path";
+const PION: &str = "pion";
+const PION_PROGRAM: &str = include_str!("../peers/src/pion.go");
 /// A line each. `xtask/peers` does the work of every row with every stack.
 #[rustfmt::skip]
 const WORKS: &[Work] = &[
     // Two peer connections over UDP on loopback.
     work("datachannel", "peers", &["str0m", "webrtc"], &["64 KiB", "16 KiB", "100 B", "100 B unreliable", "ping-pong", "set-up"]),
+    // The same through a relay in user space: goodput at the receiver over 15 s, slow start in it.
+    work(PATH, "peers", &["oxirtc-bbr", "str0m", "webrtc", PION], &[
+        "20 ms", "20 ms, 0.5 %", "20 ms, 1 %", "50 ms", "50 ms, 0.5 %", "50 ms, 1 %", "50 ms, 2 %", "100 ms",
+        "100 Mbit/s, queue 1", "100 Mbit/s, queue 1/4", "50 ms, 5 % late", "2 ms, 1 %",
+    ]),
     // Both ends in memory: whole handshakes, and records of 1200 bytes sealed and opened.
     work("dtls", "peers-dtls", &["dimpl", "rtc-dtls"], &["handshake 1.2", "handshake 1.3", "record 1.2", "record 1.3"]),
 ];

@@ -7,6 +7,8 @@ pub struct Config {
     pub(crate) max_remote_text: usize,
     pub(crate) max_unclaimed: usize,
     pub(crate) max_message_size: usize,
+    /// What lines of the log begin with.
+    pub(crate) label: String,
 }
 
 impl Config {
@@ -17,6 +19,7 @@ impl Config {
             max_remote_text: 4 * 1024 * 1024,
             max_unclaimed: 16,
             max_message_size: 256 * 1024,
+            label: String::new(),
         }
     }
 
@@ -51,6 +54,13 @@ impl Config {
     #[must_use]
     pub fn max_message_size(mut self, bytes: usize) -> Self {
         self.max_message_size = bytes;
+        self
+    }
+
+    /// What the connection is called in the log: its lines begin with it, a colon and a blank. Default: they begin with nothing.
+    #[must_use]
+    pub fn label(mut self, label: &str) -> Self {
+        self.label = format!("{label}: ");
         self
     }
 }

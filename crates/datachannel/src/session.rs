@@ -288,7 +288,7 @@ impl Session {
             }
             Ok(None) => {}
             Err(error) => {
-                log::debug!("closing {id:?}: {error}");
+                log::debug!("{}closing {id:?}: {error}", self.config.label);
                 self.begin_closing(id, Initiator::Library, Some(Failure::Violation));
             }
         }

@@ -19,6 +19,8 @@ pub struct Config {
     pub(crate) require_extended_master_secret: bool,
     pub(crate) doubt: Duration,
     pub(crate) key_log: Option<Arc<dyn KeyLog>>,
+    /// What lines of the log begin with.
+    pub(crate) label: String,
 }
 
 /// Who says whether the peer is the right one.
@@ -77,6 +79,7 @@ impl Config {
             require_extended_master_secret: false,
             doubt: Duration::from_secs(5),
             key_log: None,
+            label: String::new(),
         }
     }
 
@@ -182,6 +185,14 @@ impl Config {
     #[must_use]
     pub fn key_log(mut self, log: Arc<dyn KeyLog>) -> Self {
         self.key_log = Some(log);
+        self
+    }
+
+    /// What the connection is called in the log: its lines begin with it, a colon and a blank. Default:
+    /// they begin with nothing.
+    #[must_use]
+    pub fn label(mut self, label: &str) -> Self {
+        self.label = format!("{label}: ");
         self
     }
 

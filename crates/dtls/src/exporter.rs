@@ -1,3 +1,5 @@
+use byteorder::{BigEndian, ByteOrder};
+
 use crate::{
     Error,
     crypto::prf,
@@ -25,7 +27,8 @@ pub(crate) fn export(
         }
     };
     let context_len = context.map_or(Ok(0), |context| u16::try_from(context.len()));
-    let context_len = context_len.map_err(|_| Error::Export)?.to_be_bytes();
+    let mut length = [0; 2];
+    BigEndian::write_u16(&mut length, context_len.map_err(|_| Error::Export)?);
     let (random, seed);
     let negotiated = &session.negotiated;
     let seed: &[&[u8]] = match context {
@@ -37,7 +40,7 @@ pub(crate) fn export(
             seed = [
                 &negotiated.client_random[..],
                 &negotiated.server_random[..],
-                &context_len,
+                &length,
                 context,
             ];
             &seed

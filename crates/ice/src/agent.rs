@@ -15,6 +15,7 @@ mod request;
 mod response;
 mod show;
 mod sources;
+mod streams;
 
 use std::{collections::VecDeque, io, net::SocketAddr, sync::Arc, time::Instant};
 
@@ -27,6 +28,7 @@ use crate::{
     Path, Request, RequestId, Server, State, Stats, TransportPolicy, Way,
     base::{Bases, PairKey},
     control::ControlQueue,
+    framing,
     gather::{Answer, Gatherer},
     hold::Held,
     name::Name,
@@ -207,7 +209,11 @@ impl Agent {
 
     fn take_answer(&mut self, now: Instant, set: &mut ChecklistSet, answer: Answer) {
         match answer {
-            Answer::Bound(base) => self.add_base(now, set, base),
+            Answer::Bound(base) => {
+                self.add_base(now, set, base);
+                self.open_tcp(now, set, base);
+            }
+            Answer::Stream(key, local) => self.stream_answered(key, local),
             Answer::Relay(relay, local) => self.open_relay(now, relay, local),
             Answer::Nameless | Answer::Unasked => {}
             Answer::Refused => self.stats.drops.binds += 1,
@@ -238,10 +244,12 @@ impl Agent {
         };
         while self.control.path() == Some(path) {
             let sources = &self.gatherer.sources;
-            let relayed = |key| relay_of(&self.gatherer.bases, sources, key).is_some();
+            let bases = &self.gatherer.bases;
+            let relayed = |key| relay_of(bases, sources, key).is_some();
+            let framed = |key: Option<PairKey>| key.map_or(0, |key| bases.headroom(key.base));
             let Some(next) = self.control.pop(|it| match relayed(it.key) {
                 true => room.saturating_sub(MAX_AROUND),
-                false => room,
+                false => room.saturating_sub(framed(it.key)),
             }) else {
                 return false;
             };
@@ -249,8 +257,11 @@ impl Agent {
             let relay = next.key.and_then(|key| self.relay_client(key));
             let written = match relay {
                 None => {
+                    let headroom = next.key.map(|it| self.gatherer.bases.headroom(it.base));
+                    let headroom = headroom.unwrap_or(0);
+                    buf.resize(start + headroom, 0);
                     buf.extend_from_slice(&next.bytes);
-                    true
+                    headroom == 0 || framing::frame(buf, start).is_ok()
                 }
                 Some((client, peer)) => {
                     buf.resize(start + client.headroom(peer), 0);
@@ -280,7 +291,8 @@ impl Agent {
         let (session, pair) = self.tables.payload(now, since)?;
         let bases = &self.gatherer.bases;
         let relay = relay_of(bases, &self.gatherer.sources, Some(pair.key));
-        let around = relay.map_or((0, 0), |client| {
+        let framed = (bases.headroom(pair.key.base), 0);
+        let around = relay.map_or(framed, |client| {
             let peer = pair.key.remote;
             (client.headroom(peer), client.tailroom(peer))
         });
@@ -320,6 +332,8 @@ impl Agent {
         if let Some((client, peer)) = self.relay_client(key) {
             let wrapped = client.wrap(buf, start, peer);
             wrapped.map_err(|_| Error::Stale)?;
+        } else if self.gatherer.bases.headroom(key.base) > 0 {
+            framing::frame(buf, start)?;
         }
         self.stats.payload_sent += 1;
         Ok(())

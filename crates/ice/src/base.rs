@@ -5,7 +5,9 @@ use std::{
     net::{IpAddr, SocketAddr},
 };
 
-use crate::{CandidateKind, Path, Protocol, candidate::reachable};
+use crate::{CandidateKind, Path, Protocol, candidate::reachable, framing, stream::Streams};
+
+pub(crate) use crate::key::{BaseId, PairKey};
 
 /// Names an allocation for as long as its agent lives.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
@@ -27,18 +29,10 @@ pub(crate) enum Via {
     Socket,
     /// An allocation, and the way to its server.
     Relay(RelayId, Path),
-}
-
-/// Names a base for as long as its agent lives.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
-pub(crate) struct BaseId(pub(crate) u64);
-
-/// What a pair is: the base that it sends from and the address that it sends to. Where its bytes go
-/// follows from the base.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
-pub(crate) struct PairKey {
-    pub(crate) base: BaseId,
-    pub(crate) remote: SocketAddr,
+    /// Streams that are opened from there, one for each pair (RFC 6544).
+    Active,
+    /// Streams that peers open to there, one for each pair.
+    Passive,
 }
 
 /// An address that becomes a host candidate.
@@ -58,6 +52,8 @@ pub(crate) struct Bases {
     next: u64,
     /// What relays let through.
     permitted: BTreeSet<(BaseId, IpAddr)>,
+    /// On which the pairs over TCP go.
+    pub(crate) streams: Streams,
 }
 
 impl Bases {
@@ -85,8 +81,11 @@ impl Bases {
     /// Whether checks of this pair get through as far as we are concerned: a relay has to permit the peer
     /// first.
     pub(crate) fn is_open(&self, key: PairKey) -> bool {
-        let via = self.get(key.base).map(|base| base.via);
-        via == Some(Via::Socket) || self.permitted.contains(&(key.base, key.remote.ip()))
+        match self.get(key.base).map(|base| base.via) {
+            Some(Via::Socket) => true,
+            Some(Via::Active | Via::Passive) => self.streams.path(key).is_some(),
+            _ => self.permitted.contains(&(key.base, key.remote.ip())),
+        }
     }
 
     /// A relay has permitted a peer, or does not.
@@ -109,8 +108,24 @@ impl Bases {
     /// The allocation behind a base.
     pub(crate) fn relay(&self, id: BaseId) -> Option<RelayId> {
         match self.get(id)?.via {
-            Via::Socket => None,
             Via::Relay(relay, _) => Some(relay),
+            _ => None,
+        }
+    }
+
+    /// The protocol between a base and its peers.
+    pub(crate) fn protocol(&self, id: BaseId) -> Protocol {
+        match self.get(id).map(|base| base.via) {
+            Some(Via::Active | Via::Passive) => Protocol::Tcp,
+            _ => Protocol::Udp,
+        }
+    }
+
+    /// Bytes before each datagram that leaves from there as it is.
+    pub(crate) fn headroom(&self, id: BaseId) -> usize {
+        match self.protocol(id) {
+            Protocol::Udp => 0,
+            Protocol::Tcp => framing::LENGTH,
         }
     }
 
@@ -138,6 +153,17 @@ impl Bases {
         })
     }
 
+    /// As [`path`](Self::path), also of a pair whose stream is not open: its end here is what the candidate says.
+    pub(crate) fn shown_path(&self, key: PairKey) -> Option<Path> {
+        let base = self.get(key.base)?;
+        let closed = Path {
+            local: base.address,
+            remote: key.remote,
+            protocol: self.protocol(key.base),
+        };
+        Some(self.path(key).unwrap_or(closed))
+    }
+
     /// Where datagrams of this pair go.
     pub(crate) fn path(&self, key: PairKey) -> Option<Path> {
         let base = self.get(key.base)?;
@@ -148,6 +174,7 @@ impl Bases {
                 protocol: Protocol::Udp,
             }),
             Via::Relay(_, path) => Some(path),
+            Via::Active | Via::Passive => self.streams.path(key),
         }
     }
 }

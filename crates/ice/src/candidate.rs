@@ -125,8 +125,10 @@ impl Candidate {
         let address = self.socket_address().or(resolved)?;
         let ip = address.ip();
         let broadcast = matches!(ip, IpAddr::V4(ip) if ip.is_broadcast());
+        // RFC 6544 §4.5: whoever is active opens, and has no address that could be opened to.
+        let open = self.protocol == Protocol::Udp || self.tcp_type == Some(TcpType::Passive);
         let usable = self.component == 1
-            && self.protocol == Protocol::Udp
+            && open
             && address.port() != 0
             && !(ip.is_unspecified() || ip.is_multicast() || broadcast);
         usable.then_some(address)
@@ -168,6 +170,22 @@ impl Path {
 /// RFC 8445 §5.1.2.1: the formula. There is one component.
 pub(crate) fn priority(kind: CandidateKind, local_preference: u16) -> u32 {
     (kind.preference() << 24) | (u32::from(local_preference) << 8) | (256 - 1)
+}
+
+/// RFC 6544 §4.2: the local preference of a candidate over TCP, whose upper bits say who opens: whoever can has the better chance.
+pub(crate) fn tcp_preference(tcp: TcpType, local_preference: u16) -> u16 {
+    let direction: u16 = match tcp {
+        TcpType::Active => 6,
+        TcpType::Passive => 4,
+        TcpType::SimultaneousOpen => 2,
+    };
+    let other = OTHERS.saturating_sub(u16::MAX - local_preference);
+    direction << OTHERS.count_ones() | other
+}
+
+/// The priority of a host candidate over TCP: UDP comes first, as a stream holds back what came behind a loss.
+pub(crate) fn tcp_priority(local_preference: u16) -> u32 {
+    (TCP_PREFERENCE << 24) | (u32::from(local_preference) << 8) | (256 - 1)
 }
 
 /// The priority of a relayed candidate: the less its leg to the server costs, the better.
@@ -245,6 +263,11 @@ pub(crate) fn is_link_local(ip: IpAddr) -> bool {
 fn is_v6_link_local(ip: Ipv6Addr) -> bool {
     ip.is_unicast_link_local()
 }
+
+/// That of the type; reflexive ones over UDP are better.
+const TCP_PREFERENCE: u32 = 90;
+/// RFC 6544 §4.2: what the direction leaves of a preference.
+const OTHERS: u16 = (1 << 13) - 1;
 
 #[cfg(test)]
 mod tests {

@@ -124,10 +124,10 @@ impl CheckList {
         }
     }
 
-    /// Takes the pairs of a base that is gone out of service; which they were.
-    pub(crate) fn end_base(&mut self, base: BaseId) -> Vec<PairId> {
+    /// Takes pairs out of service that have lost what they go on; which they were.
+    pub(crate) fn end(&mut self, over: impl Fn(PairKey) -> bool) -> Vec<PairId> {
         let mut ended = Vec::new();
-        for pair in self.pairs.iter_mut().filter(|pair| pair.key.base == base) {
+        for pair in self.pairs.iter_mut().filter(|pair| over(pair.key)) {
             pair.fail();
             ended.push(pair.id);
         }

@@ -1,7 +1,7 @@
 //! Pairing: which base and which candidate of the peer make a pair (RFC 8445 §6.1.2.2).
 
 use crate::{
-    base::{BaseId, Bases, PairKey},
+    base::{Base, BaseId, Bases, PairKey, Via},
     candidate::{is_link_local, reachable},
     generation::{LocalSide, RemoteSide, Session, priority_of},
     pair::{CandidatePair, PairId},
@@ -92,8 +92,14 @@ impl Parts<'_> {
         (near, far): (usize, usize),
     ) -> Option<CandidatePair> {
         let remote = self.remote.candidates.get(far)?;
-        let from = self.bases.get(base)?.address;
+        let Base {
+            address: from, via, ..
+        } = *self.bases.get(base)?;
         let to = reachable(from, remote.target()?)?;
+        // RFC 6544 §6.2: who accepts streams makes no pairs, and what opens them opens them to such.
+        if via == Via::Passive || self.bases.protocol(base) != remote.candidate.protocol {
+            return None;
+        }
         let relayed = self.bases.relay(base).is_some();
         let beside = to.ip().is_loopback() && !from.ip().is_loopback() || is_link_local(to.ip());
         if relayed && beside {

@@ -24,6 +24,7 @@ pub struct Config {
     pub(crate) renomination: bool,
     pub(crate) hide_addresses: bool,
     pub(crate) lite: bool,
+    pub(crate) tcp: bool,
 }
 
 impl Config {
@@ -135,6 +136,14 @@ impl Config {
         self
     }
 
+    /// Whether streams are opened to peers, and accepted from them, beside datagrams (RFC 6544). A way out of networks that let
+    /// no UDP through; costs a listening socket an address. Default: `false`.
+    #[must_use]
+    pub fn tcp(mut self, on: bool) -> Self {
+        self.tcp = on;
+        self
+    }
+
     /// The first tie-breaker (RFC 8445 §7.1), for tests of role conflicts. Default: random.
     #[must_use]
     pub fn tie_breaker(mut self, tie_breaker: u64) -> Self {
@@ -170,6 +179,7 @@ impl Default for Config {
             renomination: false,
             hide_addresses: false,
             lite: false,
+            tcp: false,
         }
     }
 }

@@ -103,7 +103,22 @@ pub enum Request {
         /// It must be a socket that nobody else uses: a server tells its clients apart by their addresses.
         own: bool,
     },
-    /// Open a stream to this server; the response names the local address of it.
+    /// Accept streams at this address, any port; the response names the address with its port. What comes on such a stream is
+    /// given to [`Agent::handle_datagram`](crate::Agent::handle_datagram) in pieces of any size.
+    Listen {
+        /// Names this request in the response.
+        id: RequestId,
+        /// The address of an interface.
+        address: IpAddr,
+        /// Index of the interface when `address` is an IPv6 link-local one, else 0.
+        scope: u32,
+    },
+    /// Accept no streams any more at this address. Those that are open stay. It takes no response.
+    Unlisten {
+        /// The address that the response named.
+        local: SocketAddr,
+    },
+    /// Open a stream to this server or peer; the response names the local address of it.
     Connect {
         /// Names this request in the response.
         id: RequestId,
@@ -111,7 +126,7 @@ pub enum Request {
         from: IpAddr,
         /// Index of the interface when `from` is an IPv6 link-local one, else 0.
         scope: u32,
-        /// The server.
+        /// The server, or the peer.
         to: SocketAddr,
         /// Speak TLS, and want a certificate for this name.
         tls: Option<String>,

@@ -8,10 +8,10 @@ use std::{
 
 use crate::{
     Address, Candidate, CandidateKind, Config, Interface, Path, Protocol, Request, RequestId,
-    TransportPolicy,
+    TcpType, TransportPolicy,
     base::RelayId,
-    base::{Base, BaseId, Bases, Host, Via},
-    candidate::{is_link_local, normalized, priority},
+    base::{Base, BaseId, Bases, Host, PairKey, Via},
+    candidate::{is_link_local, normalized, priority, tcp_preference, tcp_priority},
     generation::{Local, LocalSide},
     relay::{Relay, Stage},
     source::{MAX_SOURCES, Missing, Sources},
@@ -25,6 +25,8 @@ pub(crate) struct Gatherer {
     pending: Vec<(RequestId, Host)>,
     /// Sockets that wait for the name of their address.
     nameless: Vec<(RequestId, Host, SocketAddr)>,
+    /// Addresses at which streams are to be accepted.
+    listening: Vec<(RequestId, Host)>,
     /// What is shown in the place of addresses of this machine.
     names: BTreeMap<IpAddr, String>,
     requests: VecDeque<Request>,
@@ -40,6 +42,8 @@ pub(crate) enum Answer {
     Bound(BaseId),
     /// A socket or stream for an allocation, or none.
     Relay(RelayId, Option<SocketAddr>),
+    /// A stream of a pair, or none.
+    Stream(PairKey, Option<SocketAddr>),
     /// A socket, whose address is to have a name first.
     Nameless,
     /// No socket.
@@ -57,8 +61,8 @@ impl Gatherer {
         let lost = lost.filter(|relay| !is_there(interfaces, relay.from.address));
         let lost: Vec<RelayId> = lost.map(|relay| relay.id).collect();
         let gone = self.bases.retain(|base| match base.via {
-            Via::Socket => is_there(interfaces, base.address.ip()),
             Via::Relay(relay, _) => !lost.contains(&relay),
+            Via::Socket | Via::Active | Via::Passive => is_there(interfaces, base.address.ip()),
         });
         self.close_all(&gone);
         for id in lost {
@@ -109,7 +113,9 @@ impl Gatherer {
     /// The addresses whose sockets, or names, are waited for.
     fn asked(&self) -> impl Iterator<Item = &Host> {
         let nameless = self.nameless.iter().map(|(_, host, _)| host);
-        self.pending.iter().map(|(_, host)| host).chain(nameless)
+        let listening = self.listening.iter().map(|(_, host)| host);
+        let pending = self.pending.iter().map(|(_, host)| host);
+        pending.chain(nameless).chain(listening)
     }
 
     pub(crate) fn request_id(&mut self) -> RequestId {
@@ -190,12 +196,12 @@ impl Gatherer {
             return ready;
         }
         for host in new {
-            let bound = self
-                .bases
-                .iter()
-                .find(|base| base.via == Via::Socket && base.address.ip() == host.address);
-            if let Some(base) = bound {
-                ready.push(base.id);
+            let at = |base: &&Base| {
+                self.bases.relay(base.id).is_none() && base.address.ip() == host.address
+            };
+            let bound: Vec<BaseId> = self.bases.iter().filter(at).map(|it| it.id).collect();
+            if !bound.is_empty() {
+                ready.extend(bound);
             } else if !self.asked().any(|other| other.address == host.address) {
                 let id = RequestId(self.next_id);
                 self.next_id += 1;
@@ -224,6 +230,19 @@ impl Gatherer {
             let local = result.filter(|local| local.port() != 0).map(normalized);
             return Answer::Relay(relay.id, local);
         }
+        if let Some(key) = self.bases.streams.answer(id, result.map(normalized)) {
+            return Answer::Stream(key, result);
+        }
+        let listening = self.listening.iter().position(|(of, _)| *of == id);
+        if let Some((_, host)) = listening.map(|at| self.listening.swap_remove(at)) {
+            return match result.filter(|bound| bound.port() != 0) {
+                Some(bound) => {
+                    let bound = at_address(normalized(bound), host);
+                    Answer::Bound(self.bases.add(bound, Via::Passive))
+                }
+                None => Answer::Refused,
+            };
+        }
         let Some(at) = self.pending.iter().position(|(pending, _)| *pending == id) else {
             if let Some(local) = result {
                 self.requests.push_back(Request::Close { local });
@@ -234,17 +253,7 @@ impl Gatherer {
         let Some(bound) = result.filter(|bound| bound.port() != 0) else {
             return Answer::Refused;
         };
-        let mut base = normalized(bound);
-        // A shared socket may stand on the wildcard address: datagrams are told apart by interface.
-        if base.ip().is_unspecified() || base.ip() != host.address {
-            base.set_ip(host.address);
-        }
-        if let SocketAddr::V6(v6) = &mut base
-            && is_link_local(host.address)
-            && v6.scope_id() == 0
-        {
-            v6.set_scope_id(host.scope);
-        }
+        let base = at_address(normalized(bound), host);
         if hide && !self.names.contains_key(&host.address) {
             let id = self.request_id();
             self.nameless.push((id, host, base));
@@ -269,6 +278,57 @@ impl Gatherer {
         };
         self.names.insert(host.address, name);
         Answer::Bound(self.bases.add(base, Via::Socket))
+    }
+
+    /// Asks for streams to be accepted at the address of this socket; the base from which they are opened, if it is new.
+    pub(crate) fn open_tcp(&mut self, socket: SocketAddr) -> Option<BaseId> {
+        let ip = socket.ip();
+        let known = |base: &Base| base.via == Via::Active && base.address.ip() == ip;
+        if self.bases.iter().any(known) {
+            return None;
+        }
+        let scope = match socket {
+            SocketAddr::V6(v6) => v6.scope_id(),
+            SocketAddr::V4(_) => 0,
+        };
+        let id = self.request_id();
+        let host = Host {
+            address: ip,
+            scope,
+            preference: 0,
+        };
+        self.listening.push((id, host));
+        self.ask(Request::Listen {
+            id,
+            address: ip,
+            scope,
+        });
+        let mut from = socket;
+        from.set_port(DISCARD);
+        Some(self.bases.add(from, Via::Active))
+    }
+
+    /// Asks for the stream of a pair, if it is one that wants one and is not asked for.
+    pub(crate) fn open_stream(&mut self, now: Instant, key: PairKey) {
+        let base = self.bases.get(key.base).copied();
+        let streams = &self.bases.streams;
+        let wanted = base.filter(|it| it.via == Via::Active && !streams.has(key));
+        let Some(base) = wanted.filter(|_| streams.has_room()) else {
+            return;
+        };
+        let id = self.request_id();
+        self.bases.streams.open(now, id, key);
+        let scope = match base.address {
+            SocketAddr::V6(v6) => v6.scope_id(),
+            SocketAddr::V4(_) => 0,
+        };
+        self.ask(Request::Connect {
+            id,
+            from: base.address.ip(),
+            scope,
+            to: key.remote,
+            tls: None,
+        });
     }
 
     /// What a candidate shows of an address of this machine.
@@ -313,11 +373,20 @@ impl Gatherer {
         sources
             .probes
             .retain(|probe| !bases.iter().any(|base| base.id == probe.base));
-        let sockets = bases.iter().filter(|base| base.via == Via::Socket);
-        let requests = sockets.map(|base| Request::Close {
-            local: base.address,
+        let ids: Vec<BaseId> = bases.iter().map(|base| base.id).collect();
+        let streams = self.bases.streams.end(|it| it.is_of(&ids));
+        let streams = streams.into_iter();
+        let requests = bases.iter().filter_map(|base| {
+            let local = base.address;
+            match base.via {
+                Via::Socket => Some(Request::Close { local }),
+                Via::Passive => Some(Request::Unlisten { local }),
+                Via::Active | Via::Relay(..) => None,
+            }
         });
         self.requests.extend(requests);
+        self.requests
+            .extend(streams.map(|path| Request::Disconnect { path }));
     }
 }
 
@@ -343,17 +412,32 @@ impl LocalSide {
             .wanted
             .iter()
             .find(|host| host.address == address.ip() && self.may_use(CandidateKind::Host))?;
-        let preference = host.preference;
+        let tcp_type = match base.via {
+            Via::Active => Some(TcpType::Active),
+            Via::Passive => Some(TcpType::Passive),
+            Via::Socket | Via::Relay(..) => None,
+        };
+        let kind = CandidateKind::Host;
+        let (preference, priority) = match tcp_type {
+            None => (host.preference, priority(kind, host.preference)),
+            Some(tcp) => {
+                let preference = tcp_preference(tcp, host.preference);
+                (preference, tcp_priority(preference))
+            }
+        };
         Some(Local {
             candidate: Candidate {
-                foundation: foundation(preference),
+                foundation: foundation(host.preference, tcp_type),
                 component: 1,
-                protocol: Protocol::Udp,
-                tcp_type: None,
-                priority: priority(CandidateKind::Host, preference),
+                protocol: match tcp_type {
+                    None => Protocol::Udp,
+                    Some(_) => Protocol::Tcp,
+                },
+                tcp_type,
+                priority,
                 address: Address::Ip(address.ip()),
                 port: address.port(),
-                kind: CandidateKind::Host,
+                kind,
                 related: None,
             },
             base: base.id,
@@ -363,6 +447,21 @@ impl LocalSide {
     }
 }
 
+/// What a socket is bound to, as the address of this host.
+fn at_address(mut bound: SocketAddr, host: Host) -> SocketAddr {
+    // A shared socket may stand on the wildcard address: datagrams are told apart by interface.
+    if bound.ip().is_unspecified() || bound.ip() != host.address {
+        bound.set_ip(host.address);
+    }
+    if let SocketAddr::V6(v6) = &mut bound
+        && is_link_local(host.address)
+        && v6.scope_id() == 0
+    {
+        v6.set_scope_id(host.scope);
+    }
+    bound
+}
+
 fn is_there(interfaces: &[Interface], address: IpAddr) -> bool {
     let mut addresses = interfaces.iter().map(|it| it.address.to_canonical());
     addresses.any(|other| other == address)
@@ -370,8 +469,13 @@ fn is_there(interfaces: &[Interface], address: IpAddr) -> bool {
 
 /// RFC 8445 §5.1.1.3: kind, base address, protocol and server make a foundation. Each address has a
 /// preference of its own, which stands for it without giving it away.
-fn foundation(preference: u16) -> String {
-    (u32::from(u16::MAX - preference) + 1).to_string()
+fn foundation(preference: u16, tcp: Option<TcpType>) -> String {
+    let number = u32::from(u16::MAX - preference) + 1;
+    match tcp {
+        None => number.to_string(),
+        Some(TcpType::Active) => format!("a{number}"),
+        Some(_) => format!("p{number}"),
+    }
 }
 
 /// The addresses to gather on, best first.
@@ -439,6 +543,8 @@ fn interleave(addresses: Vec<(IpAddr, u32)>) -> Vec<Host> {
         .collect()
 }
 
+/// RFC 6544 §4.5: the port of candidates that open streams.
+const DISCARD: u16 = 9;
 /// Addresses of one machine that are used at most: container hosts have hundreds.
 const MAX_HOSTS: usize = 32;
 

@@ -8,7 +8,7 @@ use std::{
 };
 
 use crate::{
-    Candidate, CandidateKind, Credentials, Pair, Server, TransportPolicy,
+    Candidate, CandidateKind, Credentials, Pair, Protocol, Server, TransportPolicy,
     base::{BaseId, Bases, Host, PairKey},
     candidate::{pair_priority, unspecified},
     checks::CheckList,
@@ -249,10 +249,13 @@ impl RemoteSide {
         self.keys.ufrag()
     }
 
-    pub(crate) fn at(&self, address: SocketAddr) -> Option<usize> {
+    pub(crate) fn at(&self, address: SocketAddr, protocol: Protocol) -> Option<usize> {
         self.candidates.iter().position(|remote| {
-            let at = remote.target();
-            at.is_some_and(|at| same(at, address))
+            let candidate = &remote.candidate;
+            // One that opens streams has no target, and an address once it was learnt.
+            let learnt = candidate.socket_address().filter(|_| !remote.signalled);
+            let at = remote.target().or(learnt);
+            candidate.protocol == protocol && at.is_some_and(|at| same(at, address))
         })
     }
 
@@ -419,7 +422,7 @@ pub(crate) fn describe(
         remote: far.candidate.clone(),
         remote_told: far.signalled,
         remote_ufrag: remote.ufrag().to_owned(),
-        path: bases.path(pair.key)?,
+        path: bases.shown_path(pair.key)?,
     })
 }
 

@@ -210,17 +210,26 @@ impl Tables {
 
     /// Takes the pairs of a base that is gone out of service; which they were.
     pub(crate) fn end_base(&mut self, now: Instant, base: BaseId) -> Vec<PairId> {
+        self.end_pairs(now, |key| key.base == base)
+    }
+
+    /// Takes pairs out of service that have lost what they go on; which they were.
+    pub(crate) fn end_pairs(
+        &mut self,
+        now: Instant,
+        over: impl Fn(PairKey) -> bool,
+    ) -> Vec<PairId> {
         for side in &mut self.locals {
-            side.early.retain(|early| early.key.base != base);
+            side.early.retain(|early| !over(early.key));
         }
         let mut ended = Vec::new();
         for session in &mut self.sessions {
-            let mut pairs = session.list.iter().filter(|pair| pair.key.base == base);
+            let mut pairs = session.list.iter().filter(|pair| over(pair.key));
             if pairs.any(CandidatePair::is_valid) {
                 session.bereft = Some(now);
             }
             drop(pairs);
-            ended.extend(session.list.end_base(base));
+            ended.extend(session.list.end(&over));
         }
         ended
     }

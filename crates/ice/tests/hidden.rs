@@ -3,8 +3,9 @@
 mod sim;
 
 use oxirtc_ice::{
-    Address, CandidateKind, Config, GatheringState, RelayProtocol, Server, ServerKind, State,
+    Address, CandidateKind, Config, Event, GatheringState, RelayProtocol, Server, ServerKind, State,
 };
+use oxirtc_stun::Method;
 
 use crate::sim::{Sim, ip, secs, server};
 
@@ -64,7 +65,7 @@ fn no_address_of_this_machine_is_shown() {
     let errors: Vec<_> = peer
         .events
         .iter()
-        .filter(|it| matches!(it, oxirtc_ice::Event::CandidateError { .. }))
+        .filter(|it| matches!(it, Event::CandidateError { .. }))
         .collect();
     assert!(!errors.is_empty());
     let all: Vec<_> = peer.agent.local_candidates().collect();
@@ -73,6 +74,22 @@ fn no_address_of_this_machine_is_shown() {
         peer.gathered, pair.local
     );
     assert!(!shown.contains("10.0.0.1"), "{shown}");
+}
+
+/// A server that refuses is told without the address that it was asked from.
+#[test]
+fn errors_name_no_address() {
+    let mut sim = hidden(4);
+    sim.servers[0].1.refuse = Some((Method::BINDING, 420));
+    sim.connect();
+    sim.run(secs(10));
+    let events = sim.peers[0].events.iter();
+    let errors = events.filter_map(|event| match event {
+        Event::CandidateError { code, from, .. } => Some((*code, *from)),
+        _ => None,
+    });
+    let errors: Vec<_> = errors.collect();
+    assert!(errors.contains(&(420, None)), "{errors:?}");
 }
 
 /// Both find each other by the names, and a restart has the same ones.

@@ -106,6 +106,7 @@ pub struct Settings {
     pub(crate) ipv6: bool,
     pub(crate) hide_addresses: bool,
     pub(crate) ice_lite: bool,
+    pub(crate) ice_tcp: bool,
     pub(crate) max_message_size: u32,
     pub(crate) max_outgoing_message_size: u64,
     pub(crate) max_channels: u16,
@@ -247,6 +248,14 @@ impl Settings {
         self
     }
 
+    /// Open streams to the peer, and accept them, where datagrams do not get through (RFC 6544). It takes a TCP port beside each UDP
+    /// port, and one at each address of a shared one. Default: false.
+    #[must_use]
+    pub fn ice_tcp(mut self, on: bool) -> Self {
+        self.ice_tcp = on;
+        self
+    }
+
     /// The longest message that the peer may send, in bytes. The peer decides how many of them stand
     /// in memory, up to the receive window, which is at least one. 0 is any that SCTP here can take: 1 GiB.
     /// Default: 262,144, as browsers have it.
@@ -377,6 +386,7 @@ impl Default for Settings {
             ipv6: true,
             hide_addresses: false,
             ice_lite: false,
+            ice_tcp: false,
             max_message_size: 262_144,
             max_outgoing_message_size: 1 << 30,
             max_channels: 1024,

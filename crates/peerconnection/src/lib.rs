@@ -8,6 +8,7 @@ pub mod driver;
 pub mod api;
 mod candidate;
 mod certificate;
+mod choice;
 mod configuration;
 mod description;
 pub mod engine;
@@ -32,6 +33,7 @@ pub use candidate::{
     IceServerTransportProtocol, IceTcpCandidateType,
 };
 pub use certificate::{Certificate, DtlsFingerprint, KeyAlgorithm};
+pub use choice::Choice;
 pub use configuration::{
     BundlePolicy, Configuration, CongestionControl, IceServer, IceTransportPolicy, RtcpMuxPolicy,
     Settings,

@@ -52,7 +52,22 @@ pub enum Request {
         /// It must not be a socket that other connections use: TURN servers tell their clients apart by it.
         own: bool,
     },
-    /// A stream to a TURN server. To be answered by
+    /// Streams that peers open to this address, with a port of the system's choice. To be answered by
+    /// [`handle_response`](crate::engine::Engine::handle_response) with the address it got, which is the local one of their paths.
+    Listen {
+        /// What the answer refers to.
+        id: RequestId,
+        /// The address to listen at.
+        address: IpAddr,
+        /// The interface's index when the address is IPv6 link-local, else 0.
+        scope: u32,
+    },
+    /// No more streams are to be taken at this address; those that are open stay. No answer.
+    Unlisten {
+        /// The address that the answer to its `Listen` named.
+        local: SocketAddr,
+    },
+    /// A stream to a TURN server or a peer. To be answered by
     /// [`handle_response`](crate::engine::Engine::handle_response) with its local address. What comes on it is
     /// handed in as datagrams on its path are, in pieces of any size, and what leaves on the path is written to it.
     Connect {
@@ -62,7 +77,7 @@ pub enum Request {
         from: IpAddr,
         /// The interface's index when that is IPv6 link-local, else 0.
         scope: u32,
-        /// The server.
+        /// The server, or the peer.
         to: SocketAddr,
         /// Over TLS, whose certificate has to have this name.
         tls: Option<String>,

@@ -8,7 +8,7 @@ use std::time::Duration;
 use oxirtc_netsim::{Link, ms, percent};
 use oxirtc_peerconnection::{
     DataChannelInit, ErrorKind, MediaKind, RtpTransceiverDirection,
-    engine::{Event, TransceiverInit},
+    engine::{Event, TrackId, TransceiverInit},
 };
 use pair::{
     Pair,
@@ -215,4 +215,52 @@ fn transceivers_are_made_with_what_is_valid() {
     let made = engine.transceiver(id).unwrap();
     assert_eq!((made.mid(), made.current_direction()), (None, None));
     assert_eq!(made.encodings()[0].scale_resolution_down_by, Some(1.0));
+}
+
+/// Tracks are added and stopped by both sides in turn, and the picture is held and goes on: nothing piles up, and no round costs more
+/// than the pictures that it held.
+#[test]
+fn a_hundred_rounds_of_negotiation_leave_media_running() {
+    let (mut pair, ids) = sending(1, Link::new(1).delay(ms(10)), MediaKind::Video);
+    let mut camera = Camera::default();
+    let mut added = ids[0];
+    for round in 0..100_u64 {
+        let side = usize::from(round % 8 >= 4);
+        let now = pair.now;
+        let offering = match round % 4 {
+            0 => {
+                let streams = vec!["more".to_owned()];
+                let track = TrackId(100 + round);
+                let engine = &mut pair.ends[side].engine;
+                added = engine.add_track(MediaKind::Audio, track, streams).unwrap();
+                side
+            }
+            1 => {
+                let held = RtpTransceiverDirection::Inactive;
+                pair.ends[0].engine.set_direction(ids[0], held).unwrap();
+                0
+            }
+            2 => {
+                let again = RtpTransceiverDirection::SendRecv;
+                pair.ends[0].engine.set_direction(ids[0], again).unwrap();
+                0
+            }
+            _ => {
+                let engine = &mut pair.ends[side].engine;
+                engine.stop_transceiver(now, added).unwrap();
+                side
+            }
+        };
+        pair.negotiate(offering).unwrap();
+        let whole = camera.film(&mut pair, ids, 4);
+        assert_eq!(whole == 0, round % 4 == 1, "round {round}: {whole}");
+    }
+    assert!(camera.film(&mut pair, ids, 60) >= 58);
+    for end in &pair.ends {
+        assert_eq!(end.engine.transceivers().count(), 1);
+        let description = end.engine.local_description().unwrap();
+        let sections = description.sdp.matches("\r\nm=").count();
+        assert!(sections <= 2, "stopped sections are used again");
+        assert!(end.is_connected());
+    }
 }

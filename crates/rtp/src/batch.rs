@@ -56,13 +56,11 @@ pub struct Arena {
 
 impl Packet {
     /// How long the payload is on the wire.
-    #[must_use]
     pub fn payload_len(&self) -> usize {
         self.prefix.as_bytes().len() + self.payload.len()
     }
 
     /// True if there is no payload.
-    #[must_use]
     pub fn is_padding(&self) -> bool {
         self.payload_len() == 0
     }
@@ -70,7 +68,6 @@ impl Packet {
 
 impl Batch {
     /// A frame that was cut, numbered from `next` on, which moves.
-    #[must_use]
     pub fn of_frame(
         pieces: &mut Vec<Piece>,
         (lane, codec): (Lane, Codec),

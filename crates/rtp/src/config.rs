@@ -18,7 +18,6 @@ pub struct Config {
 impl Config {
     /// The defaults, with the canonical name that all our streams share (RFC 7022: random, the same for one
     /// connection).
-    #[must_use]
     pub fn new(cname: &str) -> Self {
         Self {
             cname: cname.to_owned(),

@@ -21,6 +21,7 @@ mod send;
 mod serial;
 mod session;
 mod stats;
+mod writer;
 
 pub use batch::{Arena, Batch, Lane, Packet};
 pub use config::Config;

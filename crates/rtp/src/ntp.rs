@@ -8,14 +8,12 @@ pub struct Ntp(pub u64);
 
 impl Ntp {
     /// This much after the Unix epoch.
-    #[must_use]
     pub const fn from_unix(since: Duration) -> Self {
         let seconds = since.as_secs().wrapping_add(UNIX) << 32;
         Self(seconds | fraction(since.subsec_nanos()))
     }
 
     /// How much after the Unix epoch, or `None` before it.
-    #[must_use]
     pub fn to_unix(self) -> Option<Duration> {
         let seconds = (self.0 >> 32).checked_sub(UNIX)?;
         let nanos = ((self.0 & 0xffff_ffff) * 1_000_000_000) >> 32;
@@ -23,7 +21,6 @@ impl Ntp {
     }
 
     /// The middle 32 bits: what reports name a sender report by (RFC 3550 §6.4.1).
-    #[must_use]
     pub const fn middle(self) -> u32 {
         (self.0 >> 16) as u32
     }
@@ -36,21 +33,18 @@ impl Ntp {
     }
 
     /// The time from `earlier` to this, negative if it is later: in units of 2^-32 seconds.
-    #[must_use]
     pub const fn since(self, earlier: Self) -> i64 {
         self.0.wrapping_sub(earlier.0) as i64
     }
 }
 
 /// A duration in the units of 1/65536 second that reports use, at most 18 hours.
-#[must_use]
 pub fn to_short(duration: Duration) -> u32 {
     let units = duration.as_nanos() * 65_536 / 1_000_000_000;
     u32::try_from(units).unwrap_or(u32::MAX)
 }
 
 /// The duration of that many units of 1/65536 second.
-#[must_use]
 pub fn from_short(units: u32) -> Duration {
     Duration::from_nanos(u64::from(units) * 1_000_000_000 / 65_536)
 }

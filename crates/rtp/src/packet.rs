@@ -15,7 +15,7 @@
 
 use byteorder::{BigEndian, ByteOrder};
 
-use crate::{Malformed, extension::Elements, reader::Reader};
+use crate::{Malformed, extension::Elements, reader::Reader, writer::write_u32};
 
 /// The fields of the fixed header (RFC 3550 §5.1).
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -134,7 +134,7 @@ impl<'b> Writer<'b> {
         BigEndian::write_u32(ssrc, head.ssrc);
         buf.extend_from_slice(&fixed);
         for source in sources {
-            buf.extend_from_slice(&source.to_be_bytes());
+            write_u32(buf, *source);
         }
         Self {
             buf,

@@ -1,6 +1,6 @@
 //! Redundancy: several payloads in one (RFC 2198).
 
-use crate::reader::Reader;
+use crate::{reader::Reader, writer::write_u24};
 
 /// One payload within another.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -22,7 +22,6 @@ pub struct Block<'a> {
 /// |1|  block PT   |     timestamp offset      |   block length    |
 /// |0|  block PT   |
 /// ```
-#[must_use]
 pub fn parse(payload: &[u8]) -> Option<Vec<Block<'_>>> {
     let mut reader = Reader(payload);
     let mut heads = Vec::new();
@@ -59,7 +58,7 @@ pub fn parse(payload: &[u8]) -> Option<Vec<Block<'_>>> {
 pub fn write_head(buf: &mut Vec<u8>, payload_type: u8, before: u32, len: usize) {
     let rest = (before & 0x3fff) << 10 | len as u32 & 0x3ff;
     buf.push(payload_type | 0x80);
-    buf.extend_from_slice(rest.to_be_bytes().get(1..).unwrap_or_default());
+    write_u24(buf, rest);
 }
 
 /// How many blocks a payload may have.

@@ -128,7 +128,6 @@ pub struct Choice {
 
 impl Section {
     /// What a payload type carries.
-    #[must_use]
     pub fn format(&self, payload_type: u8) -> Option<Format> {
         self.formats
             .iter()
@@ -137,7 +136,6 @@ impl Section {
     }
 
     /// The format in which a codec is sent.
-    #[must_use]
     pub fn media(&self, codec: Codec) -> Option<Format> {
         self.formats
             .iter()
@@ -146,7 +144,6 @@ impl Section {
     }
 
     /// The payload type that repairs another.
-    #[must_use]
     pub fn rtx(&self, of: u8) -> Option<u8> {
         let found = self
             .formats
@@ -156,7 +153,6 @@ impl Section {
     }
 
     /// The payload type of a kind that has no codec.
-    #[must_use]
     pub fn carrying(&self, role: Carries) -> Option<u8> {
         let found = self.formats.iter().find(|format| format.role == role);
         found.map(|format| format.payload_type)
@@ -169,7 +165,6 @@ impl Section {
     }
 
     /// True if it is audio.
-    #[must_use]
     pub fn is_audio(&self) -> bool {
         self.formats
             .iter()

@@ -8,7 +8,6 @@ pub struct Unwrapper {
 
 impl Unwrapper {
     /// The extended number. The first lies above 2^16, so that those before it can be told. Moves nothing.
-    #[must_use]
     pub fn peek(&self, number: u16) -> u64 {
         let Some(highest) = self.highest else {
             return FIRST + u64::from(number);
@@ -25,14 +24,12 @@ impl Unwrapper {
     }
 
     /// The highest so far.
-    #[must_use]
     pub const fn highest(&self) -> Option<u64> {
         self.highest
     }
 }
 
 /// True if `a` comes after `b` among numbers of 32 bits that wrap: timestamps.
-#[must_use]
 pub const fn is_after(a: u32, b: u32) -> bool {
     (a.wrapping_sub(b) as i32) > 0
 }

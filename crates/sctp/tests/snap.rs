@@ -1,5 +1,4 @@
 //! Setting up by signalling (draft-hancke-tsvwg-snap): no handshake, and what cannot be used changes nothing.
-#![expect(clippy::unwrap_used, reason = "a failing step is a failing test")]
 
 mod support;
 

@@ -14,7 +14,6 @@ pub struct Config {
 
 impl Config {
     /// The defaults, with the profile that DTLS has agreed on.
-    #[must_use]
     pub fn new(profile: Profile) -> Self {
         Self {
             profile,

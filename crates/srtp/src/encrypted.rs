@@ -2,7 +2,6 @@
 
 use std::ops::Range;
 
-use byteorder::{BigEndian, ByteOrder};
 use zeroize::Zeroizing;
 
 use crate::{
@@ -74,10 +73,7 @@ impl Elements {
                     }
                     (first >> 4, 1, usize::from(first & 15) + 1)
                 }
-                [..] if rest.len() >= 2 => {
-                    let [id, len] = BigEndian::read_u16(rest).to_be_bytes();
-                    (id, 2, usize::from(len))
-                }
+                [id, len, ..] => (id, 2, usize::from(len)),
                 _ => return None,
             };
             let start = self.at + head;

@@ -34,7 +34,6 @@ impl Profile {
     ];
 
     /// Its number in `use_srtp`.
-    #[must_use]
     pub const fn id(self) -> u16 {
         match self {
             Self::Aes128CmHmacSha1_80 => 0x0001,
@@ -45,13 +44,11 @@ impl Profile {
     }
 
     /// The profile with this number, if we have it.
-    #[must_use]
     pub fn from_id(id: u16) -> Option<Self> {
         Self::ALL.into_iter().find(|profile| profile.id() == id)
     }
 
     /// The name in the registry of the IANA.
-    #[must_use]
     pub const fn name(self) -> &'static str {
         match self {
             Self::Aes128CmHmacSha1_80 => "SRTP_AES128_CM_HMAC_SHA1_80",
@@ -63,13 +60,11 @@ impl Profile {
 
     /// True if encryption and authentication are one (GCM). Such a profile loses its authentication key when an
     /// index is used twice.
-    #[must_use]
     pub const fn is_aead(self) -> bool {
         matches!(self, Self::AeadAes128Gcm | Self::AeadAes256Gcm)
     }
 
     /// The length of a master key in bytes.
-    #[must_use]
     pub const fn key_len(self) -> usize {
         if matches!(self, Self::AeadAes256Gcm) {
             32
@@ -79,13 +74,11 @@ impl Profile {
     }
 
     /// The length of a master salt in bytes.
-    #[must_use]
     pub const fn salt_len(self) -> usize {
         if self.is_aead() { 12 } else { 14 }
     }
 
     /// How many bytes to ask the exporter of DTLS for, with the label `EXTRACTOR-dtls_srtp` (RFC 5764 §4.2).
-    #[must_use]
     pub const fn material_len(self) -> usize {
         2 * (self.key_len() + self.salt_len())
     }

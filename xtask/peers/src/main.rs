@@ -1,7 +1,7 @@
-//! One piece of work by one stack: `peers <stack> <row>`, one line of JSON; `peers buffers` prints
-//! the bytes of socket buffer that the kernel grants.
+//! One piece of work by one stack: `peers <stack> <row> [<seed> <seconds>]`, one line of JSON; `peers buffers` prints
+//! the bytes of socket buffer that the kernel grants, `peers ceiling` how much the relay of paths carries.
 //!
-//! Both ends run in this process, over UDP on loopback, and the CPU time is that of the process. `cargo xtask bench datachannel`
+//! Both ends run in this process, over UDP on loopback, and the CPU time is that of the process. `cargo xtask bench`
 //! runs the stacks in turns and prints the ratios.
 
 #![expect(
@@ -10,6 +10,9 @@
 )]
 
 mod oxirtc;
+mod path;
+mod pion;
+mod relay;
 mod str0m;
 mod webrtc;
 mod work;
@@ -17,8 +20,10 @@ mod work;
 use std::time::Duration;
 
 use anyhow::{Context, Result, bail};
+use oxirtc_peerconnection::CongestionControl;
 use serde_json::json;
 
+use path::Path;
 use work::{Row, Stack};
 
 fn main() -> Result<()> {
@@ -28,17 +33,29 @@ fn main() -> Result<()> {
         println!("{granted}");
         return Ok(());
     }
-    let [stack, row] = arguments.as_slice() else {
-        bail!("usage: peers buffers | peers <oxirtc|str0m|webrtc> <row>");
+    if arguments == ["ceiling"] {
+        println!("{:.0}", relay::ceiling()?);
+        return Ok(());
+    }
+    let (stack, row, over) = match arguments.as_slice() {
+        [stack, row] => (stack, row, (0, OVER_PATH)),
+        [stack, row, seed, seconds] => {
+            let seed = seed.parse().context("a seed is a number")?;
+            let seconds = seconds.parse().context("seconds are a number")?;
+            (stack, row, (seed, Duration::from_secs(seconds)))
+        }
+        _ => bail!("{USAGE}"),
     };
     let row = Row::parse(row).with_context(|| format!("no row «{row}»"))?;
     let stack: &dyn Stack = match stack.as_str() {
-        "oxirtc" => &oxirtc::Oxirtc,
+        "oxirtc" => &oxirtc::Oxirtc(CongestionControl::Cubic),
+        "oxirtc-bbr" => &oxirtc::Oxirtc(CongestionControl::Bbr),
+        "pion" => &pion::Pion,
         "str0m" => &str0m::Str0m,
         "webrtc" => &webrtc::Webrtc,
         other => bail!("no stack «{other}»"),
     };
-    let figures = run(stack, row)?;
+    let figures = run(stack, row, over)?;
     let line = json!({
         "stack": stack.name(), "version": stack.version(), "row": row.name(), "socket_buffer": granted, "figures": figures,
     });
@@ -46,15 +63,21 @@ fn main() -> Result<()> {
     Ok(())
 }
 
-fn run(stack: &dyn Stack, row: Row) -> Result<serde_json::Value> {
+fn run(stack: &dyn Stack, row: Row, (seed, time): (u64, Duration)) -> Result<serde_json::Value> {
     Ok(match row {
         Row::Flow(flow) => {
-            let done = stack.flow(flow, FLOW)?;
+            let done = stack.flow(flow, None, FLOW)?;
             let (wall, cpu) = (done.wall.as_secs_f64(), done.cpu.as_secs_f64());
             let mebibytes = (done.messages * flow.message as u64) as f64 / f64::from(1 << 20);
             json!({
                 "MiB/s": mebibytes / wall, "MiB/cpu-s": mebibytes / cpu, "messages/cpu-s": done.messages as f64 / cpu,
             })
+        }
+        Row::Path(path) => {
+            let path = Path { seed, ..path };
+            let done = stack.flow(work::OVER_PATH, Some(path), time)?;
+            let bytes = done.messages as f64 * work::OVER_PATH.message as f64;
+            json!({ "MB/s": bytes / done.wall.as_secs_f64() / 1e6 })
         }
         Row::PingPong => {
             let mut times = stack.ping_pong(PING_PONG)?;
@@ -79,6 +102,8 @@ fn micros(sorted: &[Duration], percent: usize) -> f64 {
         .map_or(f64::NAN, |time| time.as_secs_f64() * 1e6)
 }
 
+const USAGE: &str = "usage: peers buffers | ceiling | <oxirtc|oxirtc-bbr|pion|str0m|webrtc> <row> [<seed> <seconds>]";
 const FLOW: Duration = Duration::from_secs(4);
+const OVER_PATH: Duration = Duration::from_secs(15);
 const PING_PONG: usize = 20_000;
 const SET_UPS: usize = 40;

@@ -8,25 +8,35 @@ use std::{
 use anyhow::{Context, Result, bail};
 use bytes::Bytes;
 use oxirtc_peerconnection::{
-    Configuration, DataChannel, DataChannelInit, Endpoint, PeerConnection,
+    Configuration, CongestionControl, DataChannel, DataChannelInit, Endpoint, PeerConnection,
+    SessionDescription, Settings,
 };
 
-use crate::work::{self, Flow, Flowed, SetUps, Stack};
+use crate::{
+    path::Path,
+    relay::Relay,
+    work::{self, Flow, Flowed, SetUps, Stack},
+};
 
-pub struct Oxirtc;
+/// With one of its controllers.
+pub struct Oxirtc(pub CongestionControl);
 
 impl Stack for Oxirtc {
     fn name(&self) -> &'static str {
-        "oxirtc"
+        match self.0 {
+            CongestionControl::Bbr => "oxirtc-bbr",
+            _ => "oxirtc",
+        }
     }
 
     fn version(&self) -> &'static str {
         "0.1"
     }
 
-    fn flow(&self, flow: Flow, time: Duration) -> Result<Flowed> {
+    fn flow(&self, flow: Flow, path: Option<Path>, time: Duration) -> Result<Flowed> {
+        let relay = path.map(Relay::start).transpose()?;
         work::runtime()?.block_on(async {
-            let pair = Pair::connect(flow.reliable).await?;
+            let pair = Pair::connect(flow.reliable, relay.as_ref(), self.0).await?;
             let (cpu, start) = (work::cpu()?, Instant::now());
             let sender = pair.near_channel.clone();
             let sending = tokio::spawn(async move {
@@ -57,6 +67,7 @@ impl Stack for Oxirtc {
     }
 
     fn ping_pong(&self, rounds: usize) -> Result<Vec<Duration>> {
+        let control = self.0;
         // In a task, as a program's own code would be: `block_on` has a thread of its own to wake.
         work::runtime()?.block_on(async {
             tokio::spawn(async move {
@@ -64,7 +75,7 @@ impl Stack for Oxirtc {
                     near_channel,
                     far_channel,
                     ..
-                } = &Pair::connect(true).await?;
+                } = &Pair::connect(true, None, control).await?;
                 let echo = far_channel.clone();
                 let echoing = tokio::spawn(async move {
                     while let Some(message) = echo.recv().await {
@@ -93,7 +104,7 @@ impl Stack for Oxirtc {
             let mut times = Vec::with_capacity(connections);
             for _ in 0..connections {
                 let start = Instant::now();
-                let pair = Pair::connect(true).await?;
+                let pair = Pair::connect(true, None, self.0).await?;
                 times.push(start.elapsed());
                 pair.near.close();
                 pair.far.close();
@@ -115,8 +126,12 @@ struct Pair {
 
 impl Pair {
     /// Two connections with one channel that both have open.
-    async fn connect(reliable: bool) -> Result<Self> {
-        let (near, far) = (connection()?, connection()?);
+    async fn connect(
+        reliable: bool,
+        relay: Option<&Relay>,
+        control: CongestionControl,
+    ) -> Result<Self> {
+        let (near, far) = (connection(control)?, connection(control)?);
         let init = DataChannelInit {
             ordered: reliable,
             max_retransmits: (!reliable).then_some(0),
@@ -125,9 +140,17 @@ impl Pair {
         let near_channel = near.create_data_channel("data", init)?;
         // The same description for all stacks: with all candidates.
         near.set_local_description(None).await?;
-        far.set_remote_description(near.gathered().await?).await?;
+        let through = |mut description: SessionDescription, port: usize| {
+            if let Some(relay) = relay {
+                description.sdp = Relay::through(&description.sdp, relay.ports[port]);
+            }
+            description
+        };
+        far.set_remote_description(through(near.gathered().await?, 1))
+            .await?;
         far.set_local_description(None).await?;
-        near.set_remote_description(far.gathered().await?).await?;
+        near.set_remote_description(through(far.gathered().await?, 0))
+            .await?;
         let far_channel = far.next_data_channel().await?;
         near_channel.opened().await?;
         far_channel.opened().await?;
@@ -141,7 +164,8 @@ impl Pair {
 }
 
 /// On one address, as the others.
-fn connection() -> Result<PeerConnection> {
-    let endpoint = Endpoint::bind((Ipv4Addr::LOCALHOST, 0))?;
+fn connection(control: CongestionControl) -> Result<PeerConnection> {
+    let endpoint = Endpoint::bind((Ipv4Addr::LOCALHOST, 0))?
+        .with_settings(Settings::default().congestion_control(control));
     Ok(endpoint.peer_connection(Configuration::default())?)
 }

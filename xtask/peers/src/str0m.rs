@@ -20,11 +20,16 @@ use nix::{
 };
 use str0m::{
     Candidate, Event, Input, Output, Rtc,
+    change::{SdpAnswer, SdpOffer},
     channel::{ChannelConfig, ChannelId, Reliability},
     net::{Protocol, Receive},
 };
 
-use crate::work::{self, Flow, Flowed, SetUps, Stack};
+use crate::{
+    path::Path,
+    relay::Relay,
+    work::{self, Flow, Flowed, SetUps, Stack},
+};
 
 pub struct Str0m;
 
@@ -37,8 +42,9 @@ impl Stack for Str0m {
         "0.25"
     }
 
-    fn flow(&self, flow: Flow, time: Duration) -> Result<Flowed> {
-        let (mut sender, mut receiver) = pair(flow.reliable)?;
+    fn flow(&self, flow: Flow, path: Option<Path>, time: Duration) -> Result<Flowed> {
+        let relay = path.map(Relay::start).transpose()?;
+        let (mut sender, mut receiver) = pair(flow.reliable, relay.as_ref())?;
         let stop = Arc::new(AtomicBool::new(false));
         let stopped = stop.clone();
         let (cpu, start) = (work::cpu()?, Instant::now());
@@ -72,7 +78,7 @@ impl Stack for Str0m {
     }
 
     fn ping_pong(&self, rounds: usize) -> Result<Vec<Duration>> {
-        let (mut near, mut far) = pair(true)?;
+        let (mut near, mut far) = pair(true, None)?;
         let (done, echo_until) = mpsc::channel::<()>();
         let echo = thread::spawn(move || -> Result<()> {
             while matches!(echo_until.try_recv(), Err(mpsc::TryRecvError::Empty)) {
@@ -104,7 +110,7 @@ impl Stack for Str0m {
         let mut times = Vec::with_capacity(connections);
         for _ in 0..connections {
             let start = Instant::now();
-            let pair = pair(true)?;
+            let pair = pair(true, None)?;
             times.push(start.elapsed());
             drop(pair);
         }
@@ -125,7 +131,7 @@ struct End {
 }
 
 /// Two ends, connected, with one channel that both have open.
-fn pair(reliable: bool) -> Result<(End, End)> {
+fn pair(reliable: bool, relay: Option<&Relay>) -> Result<(End, End)> {
     str0m::crypto::from_feature_flags().install_process_default();
     let (mut near, mut far) = (End::new()?, End::new()?);
     let mut change = near.rtc.sdp_api();
@@ -139,8 +145,16 @@ fn pair(reliable: bool) -> Result<(End, End)> {
         },
         ..ChannelConfig::default()
     });
-    let (offer, pending) = change.apply().context("an offer")?;
-    let answer = far.rtc.sdp_api().accept_offer(offer)?;
+    let (mut offer, pending) = change.apply().context("an offer")?;
+    if let Some(relay) = relay {
+        let text = Relay::through(&offer.to_sdp_string(), relay.ports[1]);
+        offer = SdpOffer::from_sdp_string(&text)?;
+    }
+    let mut answer = far.rtc.sdp_api().accept_offer(offer)?;
+    if let Some(relay) = relay {
+        let text = Relay::through(&answer.to_sdp_string(), relay.ports[0]);
+        answer = SdpAnswer::from_sdp_string(&text)?;
+    }
     near.rtc.sdp_api().accept_answer(pending, answer)?;
     // Both on their own threads, as in the work itself.
     let opening = thread::spawn(move || -> Result<End> {

@@ -16,7 +16,7 @@ use webrtc::{
     data_channel::{DataChannel, DataChannelEvent, RTCDataChannelInit},
     peer_connection::{
         PeerConnection, PeerConnectionBuilder, PeerConnectionEventHandler, RTCConfigurationBuilder,
-        RTCIceGatheringState,
+        RTCIceGatheringState, RTCSessionDescription,
     },
     runtime::{
         AsyncInterval, AsyncTcpListener, AsyncTcpStream, AsyncUdpSocket, JoinHandle, Runtime,
@@ -24,7 +24,11 @@ use webrtc::{
     },
 };
 
-use crate::work::{self, Flow, Flowed, SetUps, Stack};
+use crate::{
+    path::Path,
+    relay::Relay,
+    work::{self, Flow, Flowed, SetUps, Stack},
+};
 
 pub struct Webrtc;
 
@@ -37,9 +41,10 @@ impl Stack for Webrtc {
         "0.21"
     }
 
-    fn flow(&self, flow: Flow, time: Duration) -> Result<Flowed> {
+    fn flow(&self, flow: Flow, path: Option<Path>, time: Duration) -> Result<Flowed> {
+        let relay = path.map(Relay::start).transpose()?;
         work::runtime()?.block_on(async {
-            let pair = Pair::connect(flow.reliable).await?;
+            let pair = Pair::connect(flow.reliable, relay.as_ref()).await?;
             let (cpu, start) = (work::cpu()?, Instant::now());
             let sender = pair.near_channel.clone();
             let sending = tokio::spawn(async move {
@@ -70,7 +75,7 @@ impl Stack for Webrtc {
                     near_channel,
                     far_channel,
                     ..
-                } = &Pair::connect(true).await?;
+                } = &Pair::connect(true, None).await?;
                 let echo = far_channel.clone();
                 let echoing = tokio::spawn(async move {
                     while let Some(event) = echo.poll().await {
@@ -104,7 +109,7 @@ impl Stack for Webrtc {
             let mut times = Vec::with_capacity(connections);
             for _ in 0..connections {
                 let start = Instant::now();
-                let pair = Pair::connect(true).await?;
+                let pair = Pair::connect(true, None).await?;
                 times.push(start.elapsed());
                 pair.near.close().await?;
                 pair.far.close().await?;
@@ -126,7 +131,7 @@ struct Pair {
 
 impl Pair {
     /// Two connections with one channel that both have open.
-    async fn connect(reliable: bool) -> Result<Self> {
+    async fn connect(reliable: bool, relay: Option<&Relay>) -> Result<Self> {
         let (near, mut near_events) = connection().await?;
         let (far, mut far_events) = connection().await?;
         let init = RTCDataChannelInit {
@@ -138,13 +143,19 @@ impl Pair {
         let offer = near.create_offer(None).await?;
         near.set_local_description(offer).await?;
         near_events.gathered.recv().await.context("gathered")?;
-        far.set_remote_description(near.local_description().await.context("an offer")?)
-            .await?;
+        let mut offer = near.local_description().await.context("an offer")?;
+        if let Some(relay) = relay {
+            offer = RTCSessionDescription::offer(Relay::through(&offer.sdp, relay.ports[1]))?;
+        }
+        far.set_remote_description(offer).await?;
         let answer = far.create_answer(None).await?;
         far.set_local_description(answer).await?;
         far_events.gathered.recv().await.context("gathered")?;
-        near.set_remote_description(far.local_description().await.context("an answer")?)
-            .await?;
+        let mut answer = far.local_description().await.context("an answer")?;
+        if let Some(relay) = relay {
+            answer = RTCSessionDescription::answer(Relay::through(&answer.sdp, relay.ports[0]))?;
+        }
+        near.set_remote_description(answer).await?;
         let far_channel = far_events.channels.recv().await.context("a channel")?;
         for channel in [&near_channel, &far_channel] {
             while !matches!(

@@ -5,10 +5,14 @@ use std::{net::UdpSocket, time::Duration};
 use anyhow::{Result, bail};
 use nix::sys::resource::{UsageWho, getrusage};
 
+use crate::path::{PATHS, Path};
+
 /// One line of the table.
 #[derive(Clone, Copy)]
 pub enum Row {
     Flow(Flow),
+    /// Messages of 64 KiB over a path.
+    Path(Path),
     PingPong,
     SetUp,
 }
@@ -38,7 +42,8 @@ pub struct SetUps {
 pub trait Stack {
     fn name(&self) -> &'static str;
     fn version(&self) -> &'static str;
-    fn flow(&self, flow: Flow, time: Duration) -> Result<Flowed>;
+    /// Over loopback, or over a path.
+    fn flow(&self, flow: Flow, path: Option<Path>, time: Duration) -> Result<Flowed>;
     fn ping_pong(&self, rounds: usize) -> Result<Vec<Duration>>;
     fn set_up(&self, connections: usize) -> Result<SetUps>;
 }
@@ -53,7 +58,8 @@ impl Row {
             Self::PingPong,
             Self::SetUp,
         ];
-        all.into_iter().find(|row| row.name() == name)
+        let paths = PATHS.iter().copied().map(Self::Path);
+        all.into_iter().chain(paths).find(|row| row.name() == name)
     }
 
     pub fn name(self) -> &'static str {
@@ -62,6 +68,7 @@ impl Row {
             Self::Flow(Flow { message: 16384, .. }) => "16 KiB",
             Self::Flow(Flow { reliable: true, .. }) => "100 B",
             Self::Flow(_) => "100 B unreliable",
+            Self::Path(path) => path.name,
             Self::PingPong => "ping-pong",
             Self::SetUp => "set-up",
         }
@@ -121,6 +128,11 @@ const BULK_16K: Row = Row::Flow(Flow {
     message: 16384,
     reliable: true,
 });
+/// What goes over a path.
+pub const OVER_PATH: Flow = Flow {
+    message: 65536,
+    reliable: true,
+};
 const SMALL: Row = Row::Flow(Flow {
     message: 100,
     reliable: true,

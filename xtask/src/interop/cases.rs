@@ -9,7 +9,7 @@ use tokio::time::{Instant, timeout};
 use super::asked::matches;
 use super::browser::{Kind, Preferences};
 use super::suite::Suite;
-use super::{channels, close, connect, media, messages, names, restart, serve, transfer};
+use super::{channels, close, connect, media, messages, restart, serve, told, transfer};
 
 /// A test with a name.
 struct Case {
@@ -153,10 +153,11 @@ const CASES: &[Case] = cases! {
     Open 60 "camera_and_microphone_vp9_g722" media::echo_vp9;
     Open 60 "camera_and_microphone_av1_pcmu" media::echo_av1;
     Open 60 "camera_and_microphone_h264_pcma" media::echo_h264;
+    Open 120 "browser_opens_streams" told::browser_opens_streams;
     Open 60 "tab_closed" close::tab_closed;
     Open 120 "serve_page" async |suite: &Suite| serve::page(&suite.browser, &suite.file_name("serve"), false).await;
-    Default 60 "names_that_we_resolve" names::we_resolve;
-    Default 60 "names_that_the_browser_resolves" names::browser_resolves;
+    Default 120 "names_that_we_resolve" told::we_resolve;
+    Default 120 "names_that_the_browser_resolves" told::browser_resolves;
     Default 120 "serve_page_default_preferences" async |suite: &Suite| {
         serve::page(&suite.browser, &suite.file_name("serve-default"), true).await
     };

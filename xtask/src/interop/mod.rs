@@ -18,13 +18,13 @@ mod dtls;
 mod heard;
 mod media;
 mod messages;
-mod names;
 mod namespace;
 mod peer;
 mod restart;
 mod serve;
 mod server;
 mod suite;
+mod told;
 mod transfer;
 
 /// What `interop` can be told.

@@ -50,6 +50,8 @@ pub(crate) enum Told {
     TheirsOnly,
     /// Names stand in them for our addresses.
     OursOnly,
+    /// Of ours those at which we take streams.
+    OursOverTcp,
 }
 
 /// The negotiation, on a task of its own.
@@ -74,7 +76,9 @@ impl Peer {
         told: Told,
         configuration: Configuration,
     ) -> anyhow::Result<Self> {
-        let settings = Settings::default().hide_addresses(told == Told::OursOnly);
+        let settings = Settings::default()
+            .hide_addresses(told == Told::OursOnly)
+            .ice_tcp(told == Told::OursOverTcp);
         let connection = PeerConnection::with_settings(configuration, settings)?;
         let (arrived, arriving) = mpsc::unbounded_channel();
         let story = Story {
@@ -194,8 +198,8 @@ impl Negotiator {
             if self.way.forged {
                 description.sdp = forge(&description.sdp)?;
             }
-            if self.told == Told::OursOnly {
-                description.sdp = without_candidates(&description.sdp);
+            if matches!(self.told, Told::OursOnly | Told::OursOverTcp) {
+                description.sdp = without_candidates(&description.sdp, |_| false);
             }
             self.story.tell(format!("remote {}", printed(&description)));
             let offer = description.kind == SdpType::Offer;
@@ -267,8 +271,10 @@ impl Negotiator {
             .connection
             .local_description()
             .context("no local description")?;
-        if self.told == Told::TheirsOnly {
-            description.sdp = without_candidates(&description.sdp);
+        if matches!(self.told, Told::TheirsOnly | Told::OursOverTcp) {
+            let kept =
+                |line: &str| self.told == Told::OursOverTcp && line.contains("tcptype passive");
+            description.sdp = without_candidates(&description.sdp, kept);
         }
         self.story.tell(format!("local {}", printed(&description)));
         self.signalling
@@ -312,9 +318,12 @@ fn forge(sdp: &str) -> anyhow::Result<String> {
     Ok(lines.collect())
 }
 
-fn without_candidates(sdp: &str) -> String {
-    let of_candidates =
-        |line: &&str| line.starts_with("a=candidate:") || line.starts_with("a=end-of-candidates");
+/// The description without its candidates and their end, but for those that are kept.
+fn without_candidates(sdp: &str, kept: impl Fn(&str) -> bool) -> String {
+    let of_candidates = |line: &&str| {
+        let is = line.starts_with("a=candidate:") || line.starts_with("a=end-of-candidates");
+        is && !kept(line)
+    };
     let lines = sdp.lines().filter(|line| !of_candidates(line));
     lines.map(|line| format!("{line}\r\n")).collect()
 }

@@ -34,4 +34,4 @@ pub(super) fn check() -> Result<Vec<Finding>> {
 }
 
 /// Not protocols: their README says all.
-const WITHOUT_PAGE: &[&str] = &["cli", "netsim", "peerconnection"];
+const WITHOUT_PAGE: &[&str] = &["cli", "container", "netsim", "peerconnection"];

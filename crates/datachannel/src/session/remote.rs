@@ -16,14 +16,14 @@ impl Session {
     /// 8832 §6).
     pub fn handle_message(&mut self, stream: u16, payload: &[u8]) {
         if !self.has_stream(stream) {
-            self.stats.ignored += 1;
+            self.ignore(stream, "the association has no such stream");
             return;
         }
         match Message::parse(payload) {
             Ok(Message::Open(open)) => self.handle_open(stream, &open),
             Ok(Message::Ack) => self.handle_ack(stream),
             Err(error) => {
-                log::debug!("DCEP on stream {stream}: {error}");
+                log::debug!("{}DCEP on stream {stream}: {error}", self.config.label);
                 self.refuse(stream);
             }
         }
@@ -144,7 +144,7 @@ impl Session {
             Some(channel) if channel.state != State::Connecting && !channel.acknowledged => {
                 channel.acknowledged = true;
             }
-            _ => self.stats.ignored += 1,
+            _ => self.ignore(stream, "an ACK that nobody waits for"),
         }
     }
 
@@ -174,7 +174,7 @@ impl Session {
                     refused: false,
                 }));
             }
-            _ => self.stats.ignored += 1,
+            _ => self.ignore(number, "an OPEN while the stream is being reset"),
         }
     }
 
@@ -210,7 +210,7 @@ impl Session {
     fn refuse(&mut self, number: u16) {
         match self.streams.get(&number).map(|stream| stream.occupant) {
             Some(Occupant::Channel(id)) => self.end_for_violation(id, number),
-            Some(Occupant::Refused) => self.stats.ignored += 1,
+            Some(Occupant::Refused) => self.ignore(number, "the stream is being reset"),
             Some(Occupant::Unclaimed) => {
                 self.held.unclaimed -= 1;
                 self.stats.rejected += 1;
@@ -232,8 +232,16 @@ impl Session {
                 self.drop_unsent(id, Initiator::Library, failure);
                 self.refuse_silently(number);
             }
-            Some(State::Closing | State::Closed) | None => self.stats.ignored += 1,
+            Some(State::Closing | State::Closed) | None => {
+                self.ignore(number, "its channel is closing");
+            }
         }
+    }
+
+    fn ignore(&mut self, stream: u16, reason: &str) {
+        self.stats.ignored += 1;
+        let label = &self.config.label;
+        log::trace!("{label}a DCEP message on stream {stream} is dropped: {reason}");
     }
 
     fn refuse_silently(&mut self, number: u16) {

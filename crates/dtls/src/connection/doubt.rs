@@ -13,7 +13,7 @@ impl Connection {
     /// RFC 6347 §4.1.2.7 and RFC 8827: in the clear, an alert is anybody's word.
     pub(super) fn note_plain_alert(&mut self, now: Instant, payload: &[u8]) {
         let Some(alert) = Alert::parse(payload) else {
-            self.stats.records_dropped += 1;
+            self.drop_record("no alert");
             return;
         };
         self.stats.alerts_received += 1;
@@ -35,7 +35,7 @@ impl Connection {
         let Some(alert) = Alert::parse(payload) else {
             match is_1_3 {
                 true => self.refuse(AlertDescription::DECODE_ERROR),
-                false => self.stats.records_dropped += 1,
+                false => self.drop_record("no alert"),
             }
             return;
         };
@@ -99,7 +99,7 @@ impl Connection {
         if self.is_over() {
             return;
         }
-        log::debug!("failed: {cause:?}");
+        log::debug!("{}DTLS has failed: {cause:?}", self.config.label);
         if let Some(alert) = alert {
             self.say_alert(Alert::fatal(alert));
             // RFC 8446 §6.1: in 1.3 this one ends nothing by itself.

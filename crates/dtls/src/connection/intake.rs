@@ -87,7 +87,7 @@ impl Connection {
         let mut rest = datagram;
         while !rest.is_empty() && !self.is_over() {
             let Some((raw, tail)) = record::split(rest) else {
-                self.stats.records_dropped += 1;
+                self.drop_record("no whole record");
                 return;
             };
             self.handle_record(now, raw, sink);
@@ -98,10 +98,16 @@ impl Connection {
     fn handle_record(&mut self, now: Instant, mut raw: Raw<'_>, sink: Sink<'_>) {
         match self.records.open(now, &mut raw) {
             Ok(opened) => self.act(now, opened, sink),
-            Err(Refused::Replayed) => self.stats.records_replayed += 1,
-            Err(Refused::Forged) => self.stats.records_forged += 1,
+            Err(Refused::Replayed) => {
+                self.stats.records_replayed += 1;
+                self.trace_drop("record", "it was seen, or is too old");
+            }
+            Err(Refused::Forged) => {
+                self.stats.records_forged += 1;
+                self.trace_drop("record", "it does not authenticate");
+            }
             Err(Refused::NoKeys) => self.hold(HeldRecord::Sealed(raw.to_vec())),
-            Err(Refused::Malformed) => self.stats.records_dropped += 1,
+            Err(Refused::Malformed) => self.drop_record("it does not belong to the version"),
             Err(Refused::Empty) => self.refuse(AlertDescription::UNEXPECTED_MESSAGE),
             Err(Refused::TooLarge) => self.refuse(AlertDescription::RECORD_OVERFLOW),
             Err(Refused::Spent) => self.fail(
@@ -118,7 +124,7 @@ impl Connection {
             payload,
         } = opened;
         match judge(number.epoch, content, self.stage()) {
-            Fate::Drop => self.stats.records_dropped += 1,
+            Fate::Drop => self.drop_record("nothing of its kind counts here"),
             Fate::Skip => {}
             Fate::Hold => {
                 let payload = Zeroizing::new(payload.to_vec());
@@ -151,7 +157,7 @@ impl Connection {
         let full = self.held.records.len() == MAX_HELD_RECORDS
             || held + record.len() > MAX_HELD_RECORD_BYTES;
         if full || self.state != State::Connecting || self.stage() != Stage::Handshaking {
-            self.stats.records_dropped += 1;
+            self.drop_record("it comes too early, and nothing more is held");
             return;
         }
         self.held.records.push_back(record);
@@ -197,7 +203,7 @@ impl Connection {
         let (mut rest, mut kept, mut repeated) = (payload, !payload.is_empty(), false);
         while !rest.is_empty() && !self.is_over() {
             let Ok((fragment, tail)) = Fragment::parse(rest) else {
-                self.stats.messages_dropped += 1;
+                self.drop_message("no whole fragment");
                 // RFC 9147 §5.5, RFC 8446 §6: who has the keys has no excuse.
                 if number.epoch > 1 {
                     self.refuse(AlertDescription::DECODE_ERROR);
@@ -210,7 +216,7 @@ impl Connection {
                 Outcome::Stale => repeated = true,
                 Outcome::Dropped => {
                     kept = false;
-                    self.stats.messages_dropped += 1;
+                    self.drop_message("nobody waits for it, or there is no room");
                 }
                 Outcome::Contradiction => self.refuse(AlertDescription::ILLEGAL_PARAMETER),
             }

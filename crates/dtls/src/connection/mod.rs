@@ -1,4 +1,5 @@
 mod doubt;
+mod drops;
 mod intake;
 mod post;
 mod reading;
@@ -384,7 +385,7 @@ impl Connection {
         let full = self.held.payload.len() == MAX_HELD_PAYLOADS
             || self.held.payload_len + payload.len() > MAX_HELD_BYTES;
         if full || self.held.closed {
-            self.stats.records_dropped += 1;
+            self.drop_record("payload before the certificate is verified, and too much");
             return;
         }
         self.held.payload_len += payload.len();
@@ -428,7 +429,7 @@ impl Connection {
         self.ask_owner();
         match progress {
             Progress::Waiting => return false,
-            Progress::Ignored => self.stats.messages_dropped += 1,
+            Progress::Ignored => self.drop_message("it says nothing new"),
             Progress::Advanced => {
                 if self.state == State::New {
                     self.begin(now);
@@ -441,7 +442,10 @@ impl Connection {
                 }
             }
             Progress::Doubtful { fault, begun } => {
-                self.stats.messages_dropped += 1;
+                self.drop_message(format_args!(
+                    "anybody could have made it: {:?}",
+                    fault.cause
+                ));
                 if begun && self.state == State::New {
                     self.begin(now);
                 }

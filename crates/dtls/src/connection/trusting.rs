@@ -70,7 +70,8 @@ impl Connection {
         if let Some(session) = &self.session {
             let (version, suite) = (session.negotiated.version, session.negotiated.suite);
             let group = session.group;
-            log::debug!("connected as {:?}: {version}, {suite}, {group}", self.role);
+            let (label, role) = (&self.config.label, self.role);
+            log::debug!("{label}DTLS is connected as {role:?}: {version}, {suite}, {group}");
         }
         let held = std::mem::take(&mut self.held.payload);
         self.held.payload_len = 0;

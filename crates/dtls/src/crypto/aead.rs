@@ -154,9 +154,8 @@ impl RecordKey {
         fragment: &mut [u8],
     ) -> Option<[u8; TAG_LEN]> {
         let (explicit, plaintext) = fragment.split_at_mut_checked(self.explicit_nonce_len())?;
-        let number = number.to_be_bytes();
-        if let Some(explicit) = explicit.first_chunk_mut() {
-            *explicit = number;
+        if !explicit.is_empty() {
+            BigEndian::write_u64(explicit, number);
         }
         let aad = additional_data(number, content_type, plaintext.len())?;
         self.seal(number, &aad, plaintext)
@@ -173,10 +172,13 @@ impl RecordKey {
         let head = self.explicit_nonce_len();
         let (explicit, sealed) = fragment.split_at_mut_checked(head)?;
         let length = sealed.len().checked_sub(TAG_LEN)?;
-        let aad = additional_data(number.to_be_bytes(), content_type, length)?;
+        let aad = additional_data(number, content_type, length)?;
         // RFC 5288 §3: a peer chooses its explicit nonces as it likes.
-        let explicit = explicit.first_chunk().copied();
-        let nonce = self.nonce(explicit.unwrap_or(number.to_be_bytes()));
+        let counter = match explicit {
+            [] => number,
+            explicit => BigEndian::read_u64(explicit),
+        };
+        let nonce = self.nonce(counter);
         let opened = self.key.open_in_place(nonce, Aad::from(aad), sealed).ok()?;
         Some(head..head + opened.len())
     }
@@ -188,7 +190,7 @@ impl RecordKey {
         header: &[u8],
         plaintext: &mut [u8],
     ) -> Option<[u8; TAG_LEN]> {
-        self.seal(sequence.to_be_bytes(), header, plaintext)
+        self.seal(sequence, header, plaintext)
     }
 
     /// Opens a ciphertext in place and says where the plaintext stands.
@@ -198,7 +200,7 @@ impl RecordKey {
         header: &[u8],
         ciphertext: &mut [u8],
     ) -> Option<Range<usize>> {
-        let nonce = self.nonce(sequence.to_be_bytes());
+        let nonce = self.nonce(sequence);
         let opened = self
             .key
             .open_in_place(nonce, Aad::from(header), ciphertext)
@@ -215,7 +217,7 @@ impl RecordKey {
         mask.new_mask(ciphertext.get(..SAMPLE_LEN)?).ok()
     }
 
-    fn seal(&self, number: [u8; 8], aad: &[u8], plaintext: &mut [u8]) -> Option<[u8; TAG_LEN]> {
+    fn seal(&self, number: u64, aad: &[u8], plaintext: &mut [u8]) -> Option<[u8; TAG_LEN]> {
         let nonce = self.nonce(number);
         let sealed = self
             .key
@@ -223,27 +225,30 @@ impl RecordKey {
         sealed.ok()?.as_ref().try_into().ok()
     }
 
-    fn nonce(&self, counter: [u8; 8]) -> Nonce {
-        let mut nonce = [0; 12];
-        let (head, tail) = nonce.split_at_mut(4);
-        tail.copy_from_slice(&counter);
-        match &self.form {
-            Form::Explicit(salt) => head.copy_from_slice(salt.as_ref()),
-            Form::Implicit(iv) | Form::V13 { iv, .. } => {
-                for (byte, mask) in nonce.iter_mut().zip(iv.iter()) {
-                    *byte ^= mask;
-                }
+    fn nonce(&self, counter: u64) -> Nonce {
+        let (mut nonce, base) = match &self.form {
+            Form::Explicit(salt) => {
+                let mut nonce = [0; 12];
+                let [head @ .., _, _, _, _, _, _, _, _] = &mut nonce;
+                *head = **salt;
+                (nonce, 0)
             }
-        }
+            Form::Implicit(iv) | Form::V13 { iv, .. } => {
+                let [_, _, _, _, tail @ ..] = &**iv;
+                (**iv, BigEndian::read_u64(tail))
+            }
+        };
+        let [_, _, _, _, tail @ ..] = &mut nonce;
+        BigEndian::write_u64(tail, base ^ counter);
         Nonce::assume_unique_for_key(nonce)
     }
 }
 
 /// RFC 5246 §6.2.3.3, with DTLS' epoch and sequence number (RFC 6347 §4.1.2.1).
-fn additional_data(number: [u8; 8], content_type: u8, length: usize) -> Option<[u8; 13]> {
+fn additional_data(number: u64, content_type: u8, length: usize) -> Option<[u8; 13]> {
     let mut data = [content_type; 13];
     let (head, tail) = data.split_at_mut(8);
-    head.copy_from_slice(&number);
+    BigEndian::write_u64(head, number);
     BigEndian::write_u16(tail.get_mut(1..3)?, 0xFEFD);
     BigEndian::write_u16(tail.get_mut(3..5)?, u16::try_from(length).ok()?);
     Some(data)

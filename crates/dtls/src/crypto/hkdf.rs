@@ -1,3 +1,4 @@
+use byteorder::{BigEndian, ByteOrder};
 use ring::{digest, hkdf, hmac};
 use zeroize::Zeroizing;
 
@@ -65,11 +66,12 @@ impl Hash {
         context: &[u8],
         out: &mut [u8],
     ) -> Option<()> {
-        let length = u16::try_from(out.len()).ok()?.to_be_bytes();
+        let mut length = [0; 2];
+        BigEndian::write_u16(&mut length, u16::try_from(out.len()).ok()?);
         let label_len = [u8::try_from(prefix.len() + label.len()).ok()?];
         let context_len = [u8::try_from(context.len()).ok()?];
         let info = [
-            &length,
+            &length[..],
             &label_len[..],
             prefix,
             label,

@@ -15,11 +15,10 @@ pub(crate) struct Cookie13 {
 
 impl Cookie13 {
     pub(crate) fn seal(&self, key: &[u8; 32], context: &[u8]) -> Vec<u8> {
-        let mut bytes = Vec::new();
         let group = self.group.map_or(0, Group::id);
-        for number in [Version::Dtls13.id(), self.suite.id(), group] {
-            bytes.extend(number.to_be_bytes());
-        }
+        let numbers = [Version::Dtls13.id(), self.suite.id(), group];
+        let mut bytes = vec![0; 6];
+        BigEndian::write_u16_into(&numbers, &mut bytes);
         bytes.extend(&self.first);
         let mac = mac(key, context, &bytes);
         bytes.extend(mac.as_ref());
@@ -50,7 +49,8 @@ fn mac(key: &[u8; 32], context: &[u8], said: &[u8]) -> hmac::Tag {
 
 /// Apart from what the cookie of a HelloVerifyRequest is made of, which begins with a version.
 fn bound(context: &[u8], said: &[u8]) -> Vec<u8> {
-    let length = (said.len() as u16).to_be_bytes();
+    let mut length = [0; 2];
+    BigEndian::write_u16(&mut length, said.len() as u16);
     [b"HelloRetryRequest", &length[..], said, context].concat()
 }
 

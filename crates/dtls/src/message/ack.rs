@@ -1,4 +1,4 @@
-use crate::message::codec::{Malformed, Reader, write_vector};
+use crate::message::codec::{Malformed, Reader, write_u64, write_vector};
 
 /// Which records have come (RFC 9147 §7): the whole contents of a record of its own type.
 ///
@@ -38,8 +38,8 @@ impl Ack {
     pub fn write(&self, out: &mut Vec<u8>) {
         write_vector::<2>(out, |out| {
             for (epoch, sequence) in &self.numbers {
-                out.extend(epoch.to_be_bytes());
-                out.extend(sequence.to_be_bytes());
+                write_u64(*epoch, out);
+                write_u64(*sequence, out);
             }
         });
     }

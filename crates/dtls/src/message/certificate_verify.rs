@@ -1,4 +1,4 @@
-use crate::message::codec::{Malformed, Reader, write_vector};
+use crate::message::codec::{Malformed, Reader, write_u16, write_vector};
 
 /// The client's signature over everything said so far: it holds the key of its certificate
 /// (RFC 5246 §7.4.8).
@@ -22,7 +22,7 @@ impl<'a> CertificateVerify<'a> {
 
     /// Appends the body.
     pub fn write(&self, out: &mut Vec<u8>) {
-        out.extend(self.scheme.to_be_bytes());
+        write_u16(self.scheme, out);
         write_vector::<2>(out, |out| out.extend(self.signature));
     }
 }

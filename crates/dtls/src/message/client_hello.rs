@@ -1,5 +1,5 @@
 use crate::message::{
-    codec::{self, Malformed, Reader, write_vector},
+    codec::{self, Malformed, Reader, write_u16, write_vector},
     extension::Extensions,
 };
 
@@ -61,7 +61,7 @@ impl<'a> ClientHello<'a> {
 
     /// Appends the body.
     pub fn write(&self, out: &mut Vec<u8>) {
-        out.extend(self.version.to_be_bytes());
+        write_u16(self.version, out);
         out.extend(self.random);
         write_vector::<1>(out, |out| out.extend(self.session_id));
         write_vector::<1>(out, |out| out.extend(self.cookie));

@@ -80,13 +80,35 @@ impl<'a> Reader<'a> {
 pub(crate) fn u16_list(bytes: &[u8]) -> Result<Vec<u16>, Malformed> {
     let (pairs, odd) = bytes.as_chunks();
     match odd {
-        [] => Ok(pairs.iter().map(|pair| u16::from_be_bytes(*pair)).collect()),
+        [] => Ok(pairs
+            .iter()
+            .map(|pair: &[u8; 2]| BigEndian::read_u16(pair))
+            .collect()),
         _ => Err(Malformed),
     }
 }
 
 pub(crate) fn write_u16_list(list: &[u16], out: &mut Vec<u8>) {
-    out.extend(list.iter().flat_map(|number| number.to_be_bytes()));
+    list.iter().for_each(|number| write_u16(*number, out));
+}
+
+pub(crate) fn write_u16(number: u16, out: &mut Vec<u8>) {
+    let mut bytes = [0; 2];
+    BigEndian::write_u16(&mut bytes, number);
+    out.extend_from_slice(&bytes);
+}
+
+/// The low 24 bits: no message is longer.
+pub(crate) fn write_u24(number: usize, out: &mut Vec<u8>) {
+    let mut bytes = [0; 3];
+    BigEndian::write_u24(&mut bytes, number as u32 & 0xFF_FFFF);
+    out.extend_from_slice(&bytes);
+}
+
+pub(crate) fn write_u64(number: u64, out: &mut Vec<u8>) {
+    let mut bytes = [0; 8];
+    BigEndian::write_u64(&mut bytes, number);
+    out.extend_from_slice(&bytes);
 }
 
 /// Appends what `body` writes behind its length in `N` bytes. What is too long for its length is cut:
@@ -97,9 +119,8 @@ pub(crate) fn write_vector<const N: usize>(out: &mut Vec<u8>, body: impl FnOnce(
     body(out);
     let limit = (1 << (8 * N)) - 1;
     out.truncate(out.len().min(start + N + limit));
-    let len = (out.len() - start - N).to_be_bytes();
-    let len = len.last_chunk::<N>();
-    if let (Some(to), Some(len)) = (out.get_mut(start..start + N), len) {
-        to.copy_from_slice(len);
+    let len = (out.len() - start - N) as u64;
+    if let Some(to) = out.get_mut(start..start + N) {
+        BigEndian::write_uint(to, len, N);
     }
 }

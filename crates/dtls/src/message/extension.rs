@@ -1,6 +1,6 @@
 use std::borrow::Cow;
 
-use crate::message::codec::{self, Malformed, Reader, write_vector};
+use crate::message::codec::{self, Malformed, Reader, write_u16, write_vector};
 
 /// An extension of a hello, by its registry number, with its contents as they are on the wire.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -68,7 +68,7 @@ impl<'a> Extensions<'a> {
     pub(crate) fn write_block(&self, out: &mut Vec<u8>) {
         write_vector::<2>(out, |out| {
             for extension in &self.0 {
-                out.extend(extension.kind.to_be_bytes());
+                write_u16(extension.kind, out);
                 write_vector::<2>(out, |out| out.extend(extension.body.as_ref()));
             }
         });
@@ -151,6 +151,13 @@ impl<'a> Extensions<'a> {
         let version = reader.u16()?;
         reader.finish()?;
         Ok(Some(version))
+    }
+
+    /// Appends the version of a ServerHello.
+    pub fn push_selected_version(&mut self, version: u16) {
+        let mut body = Vec::with_capacity(2);
+        write_u16(version, &mut body);
+        self.push(SUPPORTED_VERSIONS, body);
     }
 
     /// The contents of `cookie` (RFC 8446 §4.2.2).

@@ -1,4 +1,4 @@
-use crate::message::codec::{Malformed, Reader};
+use crate::message::codec::{Malformed, Reader, write_u16, write_u24};
 
 /// A handshake message, or a piece of one (RFC 6347 §4.2.2).
 ///
@@ -58,15 +58,11 @@ impl<'a> Fragment<'a> {
 
     /// Appends the header of a piece of this length.
     pub(crate) fn write_header(&self, piece: usize, out: &mut Vec<u8>) {
-        let u24 = |number: usize| {
-            let [.., a, b, c] = number.to_be_bytes();
-            [a, b, c]
-        };
         out.push(self.kind);
-        out.extend(u24(self.length));
-        out.extend(self.sequence.to_be_bytes());
-        out.extend(u24(self.offset));
-        out.extend(u24(piece));
+        write_u24(self.length, out);
+        write_u16(self.sequence, out);
+        write_u24(self.offset, out);
+        write_u24(piece, out);
     }
 
     /// Whether this is a whole message.

@@ -1,4 +1,4 @@
-use crate::message::codec::{Malformed, Reader, write_vector};
+use crate::message::codec::{Malformed, Reader, write_u16, write_vector};
 
 /// A server that holds no state yet asks the client to show that it receives at its address
 /// (RFC 6347 §4.2.1).
@@ -22,7 +22,7 @@ impl<'a> HelloVerifyRequest<'a> {
 
     /// Appends the body.
     pub fn write(&self, out: &mut Vec<u8>) {
-        out.extend(self.version.to_be_bytes());
+        write_u16(self.version, out);
         write_vector::<1>(out, |out| out.extend(self.cookie));
     }
 }

@@ -1,5 +1,5 @@
 use crate::message::{
-    codec::{Malformed, Reader, write_vector},
+    codec::{Malformed, Reader, write_u16, write_vector},
     extension::{Extensions, KEY_SHARE},
 };
 
@@ -22,7 +22,7 @@ impl<'a> KeyShareEntry<'a> {
     }
 
     fn write(&self, out: &mut Vec<u8>) {
-        out.extend(self.group.to_be_bytes());
+        write_u16(self.group, out);
         write_vector::<2>(out, |out| out.extend(self.exchange));
     }
 }
@@ -64,6 +64,13 @@ impl Extensions<'_> {
         let group = reader.u16()?;
         reader.finish()?;
         Ok(Some(group))
+    }
+
+    /// Appends the group that a share is wanted for, to a HelloRetryRequest.
+    pub fn push_wanted_group(&mut self, group: u16) {
+        let mut body = Vec::with_capacity(2);
+        write_u16(group, &mut body);
+        self.push(KEY_SHARE, body);
     }
 
     /// Appends the client's shares.

@@ -1,5 +1,5 @@
 use crate::message::{
-    codec::{Malformed, Reader, write_vector},
+    codec::{Malformed, Reader, write_u16, write_vector},
     extension::Extensions,
 };
 
@@ -55,10 +55,10 @@ impl<'a> ServerHello<'a> {
 
     /// Appends the body.
     pub fn write(&self, out: &mut Vec<u8>) {
-        out.extend(self.version.to_be_bytes());
+        write_u16(self.version, out);
         out.extend(self.random);
         write_vector::<1>(out, |out| out.extend(self.session_id));
-        out.extend(self.cipher_suite.to_be_bytes());
+        write_u16(self.cipher_suite, out);
         out.push(self.compression_method);
         self.extensions.write(out);
     }

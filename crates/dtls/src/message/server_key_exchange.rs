@@ -1,4 +1,4 @@
-use crate::message::codec::{Malformed, Reader, write_vector};
+use crate::message::codec::{Malformed, Reader, write_u16, write_vector};
 
 /// The server's half of the key agreement, signed with its certificate's key (RFC 8422 §5.4).
 ///
@@ -45,7 +45,7 @@ impl<'a> ServerKeyExchange<'a> {
     /// Appends the body.
     pub fn write(&self, out: &mut Vec<u8>) {
         out.extend(parameters(self.group, self.public));
-        out.extend(self.scheme.to_be_bytes());
+        write_u16(self.scheme, out);
         write_vector::<2>(out, |out| out.extend(self.signature));
     }
 
@@ -63,7 +63,7 @@ impl<'a> ServerKeyExchange<'a> {
 
 fn parameters(group: u16, public: &[u8]) -> Vec<u8> {
     let mut out = vec![NAMED_CURVE];
-    out.extend(group.to_be_bytes());
+    write_u16(group, &mut out);
     write_vector::<1>(&mut out, |out| out.extend(public));
     out
 }

@@ -100,7 +100,7 @@ impl<'r> Cutter<'r> {
 
     fn push(&mut self, index: usize, said: &Said, piece: Range<usize>) -> Option<()> {
         self.epoch = said.epoch;
-        self.payload.extend(said.header(&piece));
+        said.write_header(&piece, &mut self.payload);
         self.payload.extend(said.body.get(piece.clone())?);
         self.pieces.push((index, piece));
         Some(())

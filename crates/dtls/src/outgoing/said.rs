@@ -1,6 +1,6 @@
 use std::ops::Range;
 
-use crate::{message::HEADER_LEN, outgoing::ranges::Ranges};
+use crate::{message::Fragment, outgoing::ranges::Ranges};
 
 /// One message, or `change_cipher_spec`, that was said.
 pub(crate) struct Said {
@@ -45,17 +45,15 @@ impl Said {
         self.acked.missing(self.body.len().max(1)).next().is_none()
     }
 
-    /// The handshake header of a piece.
-    pub(super) fn header(&self, piece: &Range<usize>) -> [u8; HEADER_LEN] {
-        let u24 = |number: usize| {
-            let [.., a, b, c] = number.to_be_bytes();
-            [a, b, c]
+    /// Appends the handshake header of a piece.
+    pub(super) fn write_header(&self, piece: &Range<usize>, out: &mut Vec<u8>) {
+        let fragment = Fragment {
+            kind: self.kind.unwrap_or_default(),
+            length: self.body.len(),
+            sequence: self.sequence,
+            offset: piece.start,
+            body: &[],
         };
-        let [l0, l1, l2] = u24(self.body.len());
-        let [s0, s1] = self.sequence.to_be_bytes();
-        let [o0, o1, o2] = u24(piece.start);
-        let [p0, p1, p2] = u24(piece.len());
-        let kind = self.kind.unwrap_or_default();
-        [kind, l0, l1, l2, s0, s1, o0, o1, o2, p0, p1, p2]
+        fragment.write_header(piece.len(), out);
     }
 }

@@ -59,8 +59,8 @@ impl Header {
         BigEndian::write_u16(version, self.version);
         let [_, _, _, number @ .., _, _] = &mut bytes;
         BigEndian::write_u64(number, self.number());
-        let [.., high, low] = &mut bytes;
-        [*high, *low] = (self.length as u16).to_be_bytes();
+        let [_, _, _, _, _, _, _, _, _, _, _, length @ ..] = &mut bytes;
+        BigEndian::write_u16(length, self.length as u16);
         bytes
     }
 

@@ -53,10 +53,11 @@ impl Unified {
 
 /// The header that we write: with a wide number and a length, so that records can share a datagram.
 pub(crate) fn write(header: &mut [u8; LEN], epoch: u16, sequence: u64, length: usize) {
-    let [first, number @ .., high, low] = header;
+    let [first, rest @ ..] = header;
+    let (number, count) = rest.split_at_mut(2);
     *first = FIXED | WIDE_NUMBER | WITH_LENGTH | (epoch as u8 & EPOCH);
     BigEndian::write_u16(number, sequence as u16);
-    [*high, *low] = (length as u16).to_be_bytes();
+    BigEndian::write_u16(count, length as u16);
 }
 
 pub(crate) fn is_unified(first: u8) -> bool {

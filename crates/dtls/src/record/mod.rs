@@ -76,8 +76,10 @@ pub(crate) struct Records {
     /// Both ascending and never empty; the first is epoch 0.
     write: Vec<WriteEpoch>,
     read: Vec<ReadEpoch>,
-    /// A record of epoch 2 was opened: from then on the clear is noise.
-    deaf: bool,
+    /// The newest epoch in which a record of 1.3 was opened: above 0 the clear is noise.
+    heard: u16,
+    /// When the first of the old epochs ends.
+    expiry: Option<Instant>,
 }
 
 /// Cuts the first record off a datagram, by its first byte alone: RFC 9147 §4.1. `None` when what is
@@ -117,7 +119,8 @@ impl Records {
             version: None,
             write: vec![WriteEpoch::new(0, None)],
             read: vec![ReadEpoch::new(0, None)],
-            deaf: false,
+            heard: 0,
+            expiry: None,
         }
     }
 
@@ -194,7 +197,7 @@ impl Records {
 
     /// How many records can still be written in an epoch.
     pub(crate) fn remaining(&self, epoch: u16) -> u64 {
-        let state = self.write.iter().find(|it| it.epoch == epoch);
+        let state = self.write.iter().rev().find(|it| it.epoch == epoch);
         state.map_or(0, |it| limit(it).records.saturating_sub(it.next))
     }
 
@@ -214,7 +217,7 @@ impl Records {
         buf: &mut Vec<u8>,
         start: usize,
     ) -> Result<RecordNumber, Error> {
-        let state = self.write.iter_mut().find(|it| it.epoch == epoch);
+        let state = self.write.iter_mut().rev().find(|it| it.epoch == epoch);
         let state = state.ok_or(Error::NotConnected)?;
         let sequence = state.next;
         if !limit(state).admits(sequence) {
@@ -282,7 +285,7 @@ impl Records {
     }
 
     fn open_plain<'d>(&self, header: Header, raw: &mut Raw<'d>) -> Result<Opened<'d>, Refused> {
-        match self.deaf {
+        match self.heard > 0 {
             true => Err(Refused::Malformed),
             false => Ok(Opened {
                 number: RecordNumber {
@@ -297,7 +300,8 @@ impl Records {
 
     fn open_1_2<'d>(&mut self, header: Header, raw: &mut Raw<'d>) -> Result<Opened<'d>, Refused> {
         let known = |it: &&mut ReadEpoch| it.keys.is_some() && it.epoch == header.epoch;
-        let state = self.read.iter_mut().find(known).ok_or(Refused::NoKeys)?;
+        let state = self.read.iter_mut().rev().find(known);
+        let state = state.ok_or(Refused::NoKeys)?;
         let result = state.open_1_2(header, raw.body);
         let range = state.account(header.sequence, result)?;
         let body = std::mem::take(&mut raw.body);
@@ -317,15 +321,18 @@ impl Records {
         header: Unified,
         raw: &mut Raw<'d>,
     ) -> Result<Opened<'d>, Refused> {
-        self.read
-            .retain(|it| it.until.is_none_or(|until| now < until));
+        if self.expiry.is_some_and(|at| at <= now) {
+            self.expire(now);
+        }
         let fits = |it: &&mut ReadEpoch| it.keys.is_some() && (it.epoch & 3) as u8 == header.low;
         let state = self.read.iter_mut().rev().find(fits);
         let state = state.ok_or(Refused::NoKeys)?;
         let epoch = state.epoch;
         let (sequence, result) = state.open_1_3(header, raw.header, raw.body);
         let range = state.account(sequence, result)?;
-        self.settle_epochs(now, epoch);
+        if epoch > self.heard {
+            self.settle_epochs(now, epoch);
+        }
         let body = std::mem::take(&mut raw.body);
         let (content, payload) = inner(body.get_mut(range).unwrap_or_default())?;
         Ok(Opened {
@@ -337,18 +344,23 @@ impl Records {
 
     /// The peer writes in this epoch: it has done with the clear, and soon with older ones.
     fn settle_epochs(&mut self, now: Instant, epoch: u16) {
-        self.deaf = true;
+        self.heard = epoch;
         for older in self.read.iter_mut().skip(1).filter(|it| it.epoch < epoch) {
             older.until.get_or_insert(now + OLD_EPOCH);
         }
+        self.expiry = self.read.iter().filter_map(|it| it.until).min();
+    }
+
+    fn expire(&mut self, now: Instant) {
+        self.read
+            .retain(|it| it.until.is_none_or(|until| now < until));
+        self.expiry = self.read.iter().filter_map(|it| it.until).min();
     }
 
     fn keys(&self, epoch: u16) -> Option<&RecordKey> {
-        self.write
-            .iter()
-            .find(|it| it.epoch == epoch)?
-            .keys
-            .as_ref()
+        // The newest is asked for most.
+        let state = self.write.iter().rev().find(|it| it.epoch == epoch)?;
+        state.keys.as_ref()
     }
 
     #[cfg(test)]
@@ -401,7 +413,9 @@ fn seal_1_2(
     };
     header.length = fragment.len() + tag.map_or(0, |tag| tag.len());
     *place = header.to_bytes();
-    buf.extend(tag.iter().flatten());
+    if let Some(tag) = tag {
+        buf.extend_from_slice(&tag);
+    }
     Ok(())
 }
 
@@ -421,7 +435,7 @@ fn seal_1_3(
         plaintext.len() + TAG_LEN,
     );
     let tag = keys.seal_1_3(number.sequence, header, plaintext);
-    buf.extend(tag.ok_or(Error::Layout)?);
+    buf.extend_from_slice(&tag.ok_or(Error::Layout)?);
     let record = buf.get_mut(start..).ok_or(Error::Layout)?;
     let (header, ciphertext) = record
         .split_at_mut_checked(header13::LEN)

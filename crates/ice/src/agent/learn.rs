@@ -4,8 +4,8 @@ use std::{mem, net::SocketAddr, time::Instant};
 
 use super::Agent;
 use crate::{
-    Candidate, CandidateKind, ChecklistSet, GenerationId, PairState,
-    base::{Base, PairKey},
+    Candidate, CandidateKind, ChecklistSet, GenerationId, PairState, Protocol, TcpType,
+    base::{Base, PairKey, Via},
     candidate::priority,
     combine::Parts,
     generation::{Local, LocalSide, MAX_LOCALS, same},
@@ -73,9 +73,14 @@ impl Agent {
         let whole = self.tables.whole(id)?;
         let near = whole.local.of_base(asked.key.base)?;
         let number = whole.remote.candidates.len();
-        let far = whole.remote.at(asked.key.remote).or_else(|| {
+        let protocol = self.gatherer.bases.protocol(asked.key.base);
+        let far = whole.remote.at(asked.key.remote, protocol).or_else(|| {
             let priority = asked.priority.unwrap_or(lowest_priority());
-            let candidate = peer_reflexive(asked.key.remote, priority, number);
+            let candidate = Candidate {
+                protocol,
+                tcp_type: (protocol == Protocol::Tcp).then_some(TcpType::Active),
+                ..peer_reflexive(asked.key.remote, priority, number)
+            };
             whole.remote.push(candidate, false)
         });
         let Some(far) = far else {
@@ -133,9 +138,10 @@ impl LocalSide {
     ) -> Option<usize> {
         let known = self.candidates.iter().position(|local| {
             let at = local.candidate.socket_address();
-            // What has a name is shown by it alone.
-            let at = at.or_else(|| local.is_base().then_some(base.address));
-            local.base == base.id && at.is_some_and(|at| same(at, mapped))
+            // RFC 6544 §4.5: each stream has a port of its own, which the candidate does not tell.
+            let opens =
+                base.via == Via::Active && local.is_base() && base.address.ip() == mapped.ip();
+            local.base == base.id && (opens || at.is_some_and(|at| same(at, mapped)))
         });
         let at = self.candidates.len();
         if known.is_some() || at >= MAX_LOCALS {
@@ -164,7 +170,7 @@ fn peer_reflexive(address: SocketAddr, priority: u32, number: usize) -> Candidat
     Candidate {
         foundation: format!("peer{number}"),
         component: 1,
-        protocol: crate::Protocol::Udp,
+        protocol: Protocol::Udp,
         tcp_type: None,
         priority,
         address: crate::Address::Ip(address.ip()),

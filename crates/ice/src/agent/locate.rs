@@ -29,6 +29,10 @@ impl Agent {
             self.handle_relay(now, set, (relay, path), datagram, sink);
             return;
         }
+        if path.protocol == Protocol::Tcp {
+            self.handle_stream(now, set, path, datagram, sink);
+            return;
+        }
         let is_stun = matches!(datagram.first(), Some(0..=3));
         if is_stun && self.handle_mapping(now, set, path, datagram) {
             self.settle(now, set);
@@ -110,7 +114,7 @@ impl Agent {
     }
 
     /// Takes what a peer has sent.
-    fn take(
+    pub(super) fn take(
         &mut self,
         now: Instant,
         set: &mut ChecklistSet,

@@ -71,7 +71,7 @@ impl Agent {
         let Some(to) = usable.and_then(|ip| candidate.target(Some(ip))) else {
             return;
         };
-        let learnt = remote.at(to);
+        let learnt = remote.at(to, candidate.protocol);
         if let Some(named) = remote.candidates.get_mut(at) {
             named.resolved = usable;
         }

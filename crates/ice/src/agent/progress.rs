@@ -21,6 +21,7 @@ impl Agent {
         self.join(set);
         self.follow_role(set);
         self.serve_sources(now, set);
+        self.serve_streams(now);
         self.end_exhausted(now, set);
         self.refresh_consent(now, set);
         if self.choose(now) {
@@ -272,7 +273,9 @@ impl Agent {
         let bases = &self.gatherer.bases;
         let events = released
             .into_iter()
-            .filter(|(key, _)| bases.relay(key.base).is_none())
+            .filter(|(key, path)| {
+                bases.relay(key.base).is_none() && path.protocol == crate::Protocol::Udp
+            })
             .map(|(_, path)| Event::PathReleased(path));
         self.outcome.events.extend(events);
     }
@@ -286,6 +289,7 @@ impl Agent {
         for pair in pairs.filter(|pair| pair.is_valid()) {
             let shared = bases.relay(pair.key.base).is_none();
             let path = bases.path(pair.key).filter(|_| shared);
+            let path = path.filter(|it| it.protocol == crate::Protocol::Udp);
             if let Some(path) = path.filter(|_| !validated.contains(&pair.key)) {
                 validated.push(pair.key);
                 self.outcome.events.push_back(Event::PathValidated(path));

@@ -27,8 +27,9 @@ impl Agent {
         let path = path.normalized();
         let relays = &self.gatherer.sources.relays;
         let of = |it: &&Relay| it.path().is_some_and(|it| it.local == path.local);
-        if let Some(id) = relays.iter().find(of).map(|it| it.id) {
-            self.relay_lost(now, id);
+        match relays.iter().find(of).map(|it| it.id) {
+            Some(id) => self.relay_lost(now, id),
+            None => self.stream_ended(now, path),
         }
         self.settle(now, set);
     }

@@ -53,7 +53,7 @@ impl Agent {
             side.heard = Some(now);
         }
         let at = candidate.target(None);
-        let known = at.and_then(|at| side.at(at));
+        let known = at.and_then(|at| side.at(at, candidate.protocol));
         let known = known.and_then(|at| Some((at, side.candidates.get_mut(at)?)));
         match known {
             Some((_, remote)) if remote.signalled => {}

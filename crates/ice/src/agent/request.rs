@@ -217,7 +217,8 @@ impl Agent {
         if !known && self.tables.is_in_use(key) {
             self.outcome.authenticated.push((key, path));
             // The path of a relayed pair is the server's, and on a socket that nobody shares.
-            if self.gatherer.bases.relay(key.base).is_none() {
+            let shared = path.protocol == crate::Protocol::Udp;
+            if shared && self.gatherer.bases.relay(key.base).is_none() {
                 let event = Event::PathAuthenticated(path);
                 self.outcome.events.push_back(event);
             }

@@ -401,6 +401,7 @@ impl Agent {
             .chain(relays)
             .chain(start)
             .chain(names)
+            .chain(self.streams_due())
             .min()
     }
 }

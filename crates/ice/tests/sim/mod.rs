@@ -100,6 +100,21 @@ pub(crate) struct Sim {
     pub(crate) published: Vec<IpAddr>,
     /// No name is given to anybody.
     pub(crate) nameless: bool,
+    /// Datagrams are lost, and streams are not.
+    pub(crate) no_udp: bool,
+    /// What comes of streams that are opened.
+    pub(crate) opening: Opening,
+    /// How many were opened.
+    pub(crate) opened: usize,
+}
+
+/// What comes of streams that are opened.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Opening {
+    Works,
+    Fails,
+    /// Nothing, for ever.
+    Hangs,
 }
 
 pub(crate) fn ms(n: u64) -> Duration {
@@ -259,6 +274,9 @@ impl Sim {
             asked: Vec::new(),
             published: Vec::new(),
             nameless: false,
+            no_udp: false,
+            opening: Opening::Works,
+            opened: 0,
         };
         sim.peers[0].set.set_role(Role::Controlling);
         sim
@@ -456,7 +474,24 @@ impl Sim {
                 transport.bound.retain(|bound| *bound != local);
                 transport.closed.push(local);
             }
+            Request::Listen { id, address, .. } => {
+                peer.next_port += 1;
+                let bound = SocketAddr::new(address, peer.next_port);
+                transport.bound.push(bound);
+                transport
+                    .agent
+                    .handle_response(now, &mut peer.set, id, Ok(bound));
+            }
+            Request::Connect { .. } if self.opening == Opening::Hangs => self.opened += 1,
+            Request::Connect { id, .. } if self.opening == Opening::Fails => {
+                self.opened += 1;
+                let refused = Err(std::io::ErrorKind::ConnectionRefused);
+                transport
+                    .agent
+                    .handle_response(now, &mut peer.set, id, refused);
+            }
             Request::Connect { id, from, .. } => {
+                self.opened += 1;
                 peer.next_port += 1;
                 let bound = SocketAddr::new(from, peer.next_port);
                 transport.bound.push(bound);
@@ -464,6 +499,10 @@ impl Sim {
                 transport
                     .agent
                     .handle_response(now, &mut peer.set, id, Ok(bound));
+            }
+            Request::Unlisten { local } => {
+                transport.bound.retain(|bound| *bound != local);
+                transport.closed.push(local);
             }
             Request::Disconnect { path } => {
                 transport.bound.retain(|bound| *bound != path.local);
@@ -519,6 +558,7 @@ impl Sim {
         let at = self.now;
         let random = (self.random() >> 20).to_be_bytes()[7] < self.loss;
         let lost = random
+            || self.no_udp && path.protocol == Protocol::Udp
             || self.apart && self.peers[1 - from].addresses.contains(&path.remote.ip())
             || [path.local, path.remote]
                 .iter()

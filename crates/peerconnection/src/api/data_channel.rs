@@ -162,7 +162,7 @@ impl DataChannel {
     }
 
     fn read(&self, state: &mut State) -> Option<Message> {
-        let message = state.engine.read(state.carrier.now(), self.channel.id);
+        let message = state.engine.read(state.served, self.channel.id);
         // The window has grown, which the peer may wait for.
         if message.is_some() && state.engine.wants_transmit() {
             state.carrier.wake();

@@ -58,6 +58,8 @@ pub(super) struct State<C: ?Sized = dyn Carrier> {
     pub(super) queues: Queues,
     /// What other tasks leave for the connection.
     pub(super) inbox: Arc<Inbox>,
+    /// When the connection was served last: soon enough for what sends nothing, and cheaper than the clock.
+    pub(super) served: Instant,
     pub(super) carrier: C,
 }
 
@@ -73,6 +75,7 @@ impl<C: Carrier> EngineLock<C> {
             engine,
             queues: Queues::default(),
             inbox,
+            served: carrier.now(),
             carrier,
         });
         Self(Arc::new(Connection { state }))
@@ -96,6 +99,7 @@ impl<C: Carrier + ?Sized> EngineLock<C> {
     pub fn drive<R>(&self, f: impl FnOnce(Instant, &mut Engine, &mut C) -> R) -> R {
         self.0.with(|state| {
             let now = state.carrier.now();
+            state.served = now;
             let result = f(now, &mut state.engine, &mut state.carrier);
             state.carrier.flush(now, &mut state.engine);
             result
@@ -151,6 +155,7 @@ impl<C: Carrier + ?Sized> Connection<C> {
                 queues,
                 inbox,
                 carrier,
+                ..
             } = &mut *state;
             let inbox = &*inbox;
             queues.settle(

@@ -194,7 +194,10 @@ impl PeerConnection {
         self.connection().with(|state| {
             let now = state.carrier.now();
             // What statistics keep is called as it was.
-            state.queues.media.name(&mut state.engine, &state.inbox);
+            state
+                .queues
+                .media
+                .name_tracks(&mut state.engine, &state.inbox);
             state.engine.close(now);
             state.carrier.flush(now, &mut state.engine);
         });

@@ -10,8 +10,7 @@ use super::{
 use crate::{
     PeerConnectionState, SctpTransportState,
     engine::{
-        ChannelEvent, ChannelId, DtlsTransportEvent, Engine, Event, IceTransportEvent,
-        TransceiverView, TransportId,
+        ChannelEvent, ChannelId, DtlsTransportEvent, Engine, Event, IceTransportEvent, TransportId,
     },
 };
 
@@ -100,6 +99,10 @@ impl Queues {
     ) -> Option<Event> {
         let media = &mut self.media;
         match event {
+            Event::SignalingStateChange(_) => {
+                media.name(engine, outbound);
+                return Some(event);
+            }
             Event::FrameReadable(id) => media.read(now(), id, engine, wakeups),
             Event::KeyframeRequested { transceiver, lane } => {
                 media.want_keyframe(transceiver, lane, outbound);
@@ -112,9 +115,8 @@ impl Queues {
                 transceiver,
                 added,
             } => {
-                let kind = engine.transceiver(transceiver).map(TransceiverView::kind);
-                if let Some(kind) = kind {
-                    let track = media.received(transceiver, kind, inbox);
+                if let Some(view) = engine.transceiver(transceiver) {
+                    let track = media.received(view, inbox);
                     media.change_stream(&stream, track, added, wakeups);
                 }
             }

@@ -102,7 +102,7 @@ impl State {
 
     fn report(&mut self, subject: Option<StatsSubject>) -> Option<StatsReport> {
         let (now, engine) = (self.carrier.now(), &mut self.engine);
-        self.queues.media.name(engine, &self.inbox);
+        self.queues.media.name_tracks(engine, &self.inbox);
         match subject {
             None => Some(engine.stats(now)),
             Some(subject) => engine.stats_of(now, subject),

@@ -9,7 +9,11 @@ use std::{
 };
 
 use oxirtc_ice::transaction;
-use tokio::{runtime::Handle, sync::Notify, task::JoinSet};
+use tokio::{
+    runtime::Handle,
+    sync::Notify,
+    task::{AbortHandle, JoinSet},
+};
 
 use super::{
     clock,
@@ -63,6 +67,8 @@ pub(super) struct Ways {
     /// Its share of a port.
     share: Option<Share>,
     streams: Vec<Arc<Stream>>,
+    /// Where streams of peers are taken.
+    listeners: Vec<(SocketAddr, AbortHandle)>,
     /// Multicast DNS, where the network is the system's.
     names: Option<LocalNames>,
 }
@@ -157,6 +163,14 @@ impl TokioCarrier {
                     tls,
                 } => self.connect(id, with_scope(from, scope), to, tls),
                 Request::Resolve { id, name } => self.resolve(id, name),
+                Request::Listen { id, address, scope } => {
+                    let bound = self.listen(with_scope(address, scope)).map_err(|error| {
+                        log::debug!("{}: no streams at {address}: {error}", engine.label());
+                        error.kind()
+                    });
+                    engine.handle_response(now, id, bound);
+                }
+                Request::Unlisten { local } => self.ways.unlisten(local),
                 Request::Publish { id, address } => self.publish(id, address),
                 Request::Close { local } => self.unbind(local),
                 Request::Disconnect { path } => self.ways.end_streams(|it| it == path),
@@ -201,6 +215,36 @@ impl TokioCarrier {
             }
         };
         self.jobs.spawn_on(opening, &self.runtime);
+    }
+
+    /// Takes the streams that come to this address, beside everything else.
+    fn listen(&mut self, address: SocketAddr) -> io::Result<SocketAddr> {
+        let virtual_network = self.ways.share.as_ref().is_some_and(|it| !it.allows_own());
+        let engine = self.engine.clone().filter(|_| !virtual_network);
+        let engine = engine.ok_or(io::ErrorKind::Unsupported)?;
+        let _entered = self.runtime.enter();
+        let listener = stream::listen(address)?;
+        let local = listener.local_addr()?;
+        let accepting = async move {
+            loop {
+                let (bytes, remote) = stream::accept(&listener).await;
+                let path = Path {
+                    local,
+                    remote,
+                    protocol: Protocol::Tcp,
+                };
+                let Some(strong) = engine.upgrade() else {
+                    return;
+                };
+                // Who has too many already is not answered.
+                if let Some(stream) = strong.look(|it| it.ways.accept(path)) {
+                    tokio::spawn(stream.run_accepted(bytes, engine.clone()));
+                }
+            }
+        };
+        let accepting = self.jobs.spawn_on(accepting, &self.runtime);
+        self.ways.listeners.push((local, accepting));
+        Ok(local)
     }
 
     /// Finds the addresses of a name beside everything else.
@@ -368,6 +412,22 @@ impl Ways {
         }
     }
 
+    /// A stream of a peer, unless there are many already.
+    fn accept(&mut self, path: Path) -> Option<Arc<Stream>> {
+        let room = self.streams.len() < MAX_STREAMS;
+        room.then(|| {
+            let stream = Stream::new(path);
+            self.streams.push(stream.clone());
+            stream
+        })
+    }
+
+    fn unlisten(&mut self, local: SocketAddr) {
+        for (_, accepting) in self.listeners.extract_if(.., |(at, _)| *at == local) {
+            accepting.abort();
+        }
+    }
+
     fn end_streams(&mut self, ends: impl Fn(Path) -> bool) {
         for stream in self.streams.extract_if(.., |stream| ends(stream.path())) {
             stream.end();
@@ -481,6 +541,8 @@ fn with_scope(address: IpAddr, scope: u32) -> SocketAddr {
     }
 }
 
+/// Streams of one connection, whoever has opened them.
+const MAX_STREAMS: usize = 64;
 const LOCAL: &[u8] = b".local";
 /// Bytes of receive and of send buffer asked for: a whole window of SCTP may come at once.
 pub(super) const SOCKET_BUFFER: usize = 4 << 20;

@@ -10,7 +10,7 @@ use std::{
 
 use tokio::{
     io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt},
-    net::{TcpSocket, TcpStream},
+    net::{TcpListener, TcpSocket, TcpStream},
     sync::Notify,
 };
 use tokio_rustls::TlsConnector;
@@ -87,6 +87,37 @@ async fn connect(from: SocketAddr, to: SocketAddr) -> io::Result<(TcpStream, Pat
     Ok((stream, path))
 }
 
+/// Takes streams at this address.
+///
+/// # Errors
+///
+/// Those of the system.
+pub(super) fn listen(address: SocketAddr) -> io::Result<TcpListener> {
+    let socket = match address {
+        SocketAddr::V4(_) => TcpSocket::new_v4()?,
+        SocketAddr::V6(_) => TcpSocket::new_v6()?,
+    };
+    socket.bind(address)?;
+    socket.listen(BACKLOG)
+}
+
+/// The next stream. What the system refuses for the moment, as it has no more descriptors, is tried again.
+pub(super) async fn accept(listener: &TcpListener) -> (TcpStream, SocketAddr) {
+    loop {
+        match listener.accept().await {
+            Ok((stream, remote)) => {
+                // Without it a datagram waits for another; one that the option is refused to is none the worse.
+                let _ = stream.set_nodelay(true);
+                return (stream, remote);
+            }
+            Err(error) => {
+                log::debug!("no stream is accepted: {error}");
+                tokio::time::sleep(LINGER).await;
+            }
+        }
+    }
+}
+
 impl Stream {
     pub(super) fn new(path: Path) -> Arc<Self> {
         Arc::new(Self {
@@ -138,6 +169,20 @@ impl Stream {
         };
         waker.into_iter().for_each(Waker::wake);
         if let Some(engine) = engine.upgrade() {
+            engine.drive(|now, engine, _| engine.handle_disconnected(now, self.path));
+        }
+    }
+
+    /// As [`run`](Self::run), for a stream of a peer: who says nothing is not waited for.
+    pub(super) async fn run_accepted(
+        self: Arc<Self>,
+        stream: TcpStream,
+        engine: WeakEngineLock<TokioCarrier>,
+    ) {
+        let speaks = tokio::time::timeout(PATIENCE, stream.readable()).await;
+        if matches!(speaks, Ok(Ok(()))) {
+            self.run(Box::new(stream), engine).await;
+        } else if let Some(engine) = engine.upgrade() {
             engine.drive(|now, engine, _| engine.handle_disconnected(now, self.path));
         }
     }
@@ -232,6 +277,8 @@ impl fmt::Debug for Stream {
 
 const PATIENCE: Duration = Duration::from_secs(10);
 const LINGER: Duration = Duration::from_secs(1);
+/// Streams that wait to be taken.
+const BACKLOG: u32 = 16;
 const BUFFER: usize = 65_536;
 /// Bytes that wait for the stream at most, beside what the last batch adds: SCTP learns from a full one how
 /// fast it is.

@@ -3,7 +3,7 @@
 use bytes::Bytes;
 use oxirtc_peerconnection::{
     Configuration, DataChannelEvent, DataChannelInit, DataChannelState, Message, PeerConnection,
-    PeerConnectionState, Settings,
+    PeerConnectionState, Protocol, SessionDescription, Settings,
 };
 
 use crate::pair::{Pair, within};
@@ -164,4 +164,59 @@ async fn an_unused_connection_goes_away() {
     connection.close();
     assert_eq!(channel.ready_state(), DataChannelState::Closed);
     assert_eq!(within(channel.recv()).await, None);
+}
+
+/// Where no datagram gets through, streams do (RFC 6544): neither side is told of the other's UDP candidates.
+#[tokio::test]
+async fn streams_carry_what_datagrams_do_not() {
+    let connection = || {
+        let settings = Settings::default().loopback(true).ice_tcp(true);
+        PeerConnection::with_settings(Configuration::default(), settings).unwrap()
+    };
+    let (near, far) = (connection(), connection());
+    let sent = near
+        .create_data_channel("data", DataChannelInit::default())
+        .unwrap();
+    near.set_local_description(None).await.unwrap();
+    far.set_remote_description(over_tcp(within(near.gathered()).await.unwrap()))
+        .await
+        .unwrap();
+    far.set_local_description(None).await.unwrap();
+    near.set_remote_description(over_tcp(within(far.gathered()).await.unwrap()))
+        .await
+        .unwrap();
+    let came = within(far.next_data_channel()).await.unwrap();
+    within(sent.opened()).await.unwrap();
+    let chunk = Bytes::from(vec![7; 100_000]);
+    let sending = async {
+        for _ in 0..40 {
+            sent.send(chunk.clone()).await.unwrap();
+        }
+    };
+    let receiving = async {
+        for _ in 0..40 {
+            let message = within(came.recv()).await.unwrap();
+            assert_eq!(message, Message::Binary(chunk.clone()));
+        }
+        came.send("back").await.unwrap();
+    };
+    tokio::join!(sending, receiving);
+    assert_eq!(within(sent.recv()).await, Some(Message::from("back")));
+    for connection in [&near, &far] {
+        let transport = connection.sctp().unwrap().transport().unwrap();
+        let pair = transport.ice_transport().selected_candidate_pair().unwrap();
+        assert_eq!(pair.local.protocol(), Some(Protocol::Tcp));
+    }
+    // The peer's end of the streams ends as well.
+    near.close();
+    within(came.closed()).await.unwrap();
+}
+
+/// The description without candidates over UDP.
+fn over_tcp(mut description: SessionDescription) -> SessionDescription {
+    let lines = description.sdp.lines();
+    let kept = lines.filter(|line| !line.starts_with("a=candidate:") || line.contains(" tcptype "));
+    description.sdp = kept.map(|line| format!("{line}\r\n")).collect();
+    assert!(description.sdp.contains(" tcptype passive"));
+    description
 }

@@ -92,7 +92,6 @@ pub struct Dependency {
 impl Descriptor {
     /// Reads the value. `known` is the structure that was sent last on this stream: without one, only the first three
     /// bytes can be read.
-    #[must_use]
     pub fn parse(value: &[u8], known: Option<&Structure>) -> Option<Self> {
         let mut bits = Bits::new(value);
         let mut descriptor = Self {
@@ -166,7 +165,6 @@ impl Descriptor {
     }
 
     /// The frame's dependencies by `structure`, the one that was sent last. `None` if there is no such template.
-    #[must_use]
     pub fn resolve(&self, structure: &Structure) -> Option<Dependency> {
         let at = (self.template + 64 - structure.first % 64) % 64;
         let template = structure.templates.get(usize::from(at))?;

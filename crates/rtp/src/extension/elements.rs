@@ -12,7 +12,6 @@ pub struct Elements<'a> {
 
 impl<'a> Elements<'a> {
     /// The elements in `body`, framed as `profile` (the first 16 bits of the extension) says; none if it is another's.
-    #[must_use]
     pub fn new(profile: u16, body: &'a [u8]) -> Self {
         // RFC 8285 §4.3: the low four bits are the application's.
         let two_bytes = profile & 0xfff0 == 0x1000;
@@ -24,7 +23,6 @@ impl<'a> Elements<'a> {
     }
 
     /// How they are framed.
-    #[must_use]
     pub fn form(&self) -> Form {
         if self.two_bytes {
             Form::TwoBytes

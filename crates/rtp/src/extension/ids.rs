@@ -63,7 +63,6 @@ impl Kind {
     ];
 
     /// Its URI in `a=extmap`.
-    #[must_use]
     pub const fn uri(self) -> &'static str {
         match self {
             Self::Mid => "urn:ietf:params:rtp-hdrext:sdes:mid",
@@ -97,7 +96,6 @@ impl Kind {
     }
 
     /// The extension with this URI.
-    #[must_use]
     pub fn from_uri(uri: &str) -> Option<Self> {
         Self::ALL.into_iter().find(|kind| kind.uri() == uri)
     }
@@ -112,7 +110,6 @@ pub struct Ids {
 
 impl Ids {
     /// No extension at all.
-    #[must_use]
     pub const fn new() -> Self {
         Self {
             ids: [0; Kind::ALL.len()],
@@ -134,20 +131,17 @@ impl Ids {
     }
 
     /// The id of an extension.
-    #[must_use]
     pub fn id(&self, kind: Kind) -> Option<u8> {
         self.ids.get(kind as usize).copied().filter(|id| *id != 0)
     }
 
     /// The extension with this id.
-    #[must_use]
     pub fn kind(&self, id: u8) -> Option<Kind> {
         let at = self.ids.iter().position(|it| *it == id && id != 0)?;
         Kind::ALL.get(at).copied()
     }
 
     /// True if some id needs the form with two bytes.
-    #[must_use]
     pub fn needs_two_bytes(&self) -> bool {
         self.ids.iter().any(|id| *id > 14)
     }

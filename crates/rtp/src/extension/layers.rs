@@ -1,6 +1,9 @@
 //! Which layers are sent, and at which rate (video-layers-allocation).
 
-use crate::reader::{Reader, write_leb128};
+use crate::{
+    reader::{Reader, write_leb128},
+    writer::write_u16,
+};
 
 /// What a sender of simulcast or scalable video sends now.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -28,7 +31,6 @@ pub struct SpatialLayer {
 
 impl Layers {
     /// Reads the value.
-    #[must_use]
     pub fn parse(value: &[u8]) -> Option<Self> {
         if value == [0] {
             return Some(Self::default());
@@ -105,8 +107,8 @@ impl Layers {
         }
         if self.spatial.iter().all(|it| it.resolution.is_some()) {
             for (width, height, rate) in self.spatial.iter().filter_map(|it| it.resolution) {
-                buf.extend_from_slice(&width.saturating_sub(1).to_be_bytes());
-                buf.extend_from_slice(&height.saturating_sub(1).to_be_bytes());
+                write_u16(buf, width.saturating_sub(1));
+                write_u16(buf, height.saturating_sub(1));
                 buf.push(rate);
             }
         }

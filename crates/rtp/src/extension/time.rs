@@ -17,7 +17,6 @@ pub struct AbsoluteCapture {
 
 impl AbsoluteCapture {
     /// Reads a value of 8 or 16 bytes.
-    #[must_use]
     pub fn parse(value: &[u8]) -> Option<Self> {
         let mut reader = Reader(value);
         Some(Self {
@@ -30,7 +29,6 @@ impl AbsoluteCapture {
     }
 
     /// The value, and how long it is.
-    #[must_use]
     pub fn to_bytes(self) -> ([u8; 16], usize) {
         let mut bytes = [0; 16];
         let (time, offset) = bytes.split_at_mut(8);
@@ -41,16 +39,15 @@ impl AbsoluteCapture {
 }
 
 /// The value of abs-send-time: 24 bits of seconds, 18 of them behind the point.
-#[must_use]
 pub fn absolute_send(since_start: Duration) -> [u8; 3] {
     let units = (since_start.as_nanos() << 18) / 1_000_000_000;
-    let [.., high, middle, low] = (units as u32).to_be_bytes();
-    [high, middle, low]
+    let mut bytes = [0; 3];
+    BigEndian::write_u24(&mut bytes, units as u32 & 0xff_ffff);
+    bytes
 }
 
 /// Reads a transport-wide number of 16 bits, and the request of feedback that may follow it: whether with arrival
 /// times, and for how many packets.
-#[must_use]
 pub fn read_transport(value: &[u8]) -> Option<(u16, Option<(bool, u16)>)> {
     let mut reader = Reader(value);
     let number = reader.u16()?;
@@ -59,13 +56,11 @@ pub fn read_transport(value: &[u8]) -> Option<(u16, Option<(bool, u16)>)> {
 }
 
 /// Reads a transmission offset (RFC 5450): 24 bits with a sign, in units of the timestamp.
-#[must_use]
 pub fn read_offset(value: &[u8]) -> Option<i32> {
     (value.len() == 3).then(|| BigEndian::read_i24(value))
 }
 
 /// The value of a transmission offset, which is cut to 24 bits.
-#[must_use]
 pub fn write_offset(offset: i32) -> [u8; 3] {
     let mut bytes = [0; 3];
     BigEndian::write_i24(&mut bytes, offset.clamp(-(1 << 23), (1 << 23) - 1));

@@ -59,7 +59,6 @@ pub struct Label {
 
 impl<'a> Named<'a> {
     /// Reads what is there; a value that is not valid is none.
-    #[must_use]
     pub fn read(elements: Elements<'a>, ids: &Ids) -> Self {
         let mut named = Self::default();
         for (id, value) in elements {
@@ -86,7 +85,6 @@ impl<'a> Named<'a> {
 
 impl Values {
     /// Reads what is there; a value that is not valid is none. `keep` gives a copy that may live on.
-    #[must_use]
     pub fn read(elements: Elements<'_>, ids: &Ids, mut keep: impl FnMut(&[u8]) -> Bytes) -> Self {
         let mut values = Self::default();
         for (id, value) in elements {
@@ -146,7 +144,6 @@ impl Values {
 
 impl Label {
     /// `None` if it is empty or too long.
-    #[must_use]
     pub fn new(text: &str) -> Option<Self> {
         let mut bytes = [0; 16];
         bytes
@@ -159,7 +156,6 @@ impl Label {
     }
 
     /// The name.
-    #[must_use]
     pub fn as_str(&self) -> &str {
         let bytes = self.bytes.get(..self.len.into()).unwrap_or_default();
         std::str::from_utf8(bytes).unwrap_or_default()

@@ -19,7 +19,6 @@ pub struct Orientation {
 
 impl Orientation {
     /// Reads the value.
-    #[must_use]
     pub fn parse(value: &[u8]) -> Option<Self> {
         let byte = value.first()?;
         Some(Self {
@@ -30,7 +29,6 @@ impl Orientation {
     }
 
     /// The value.
-    #[must_use]
     pub const fn to_byte(self) -> u8 {
         (self.back_camera as u8) << 3 | (self.flipped as u8) << 2 | self.quarters & 3
     }
@@ -47,7 +45,6 @@ pub struct PlayoutDelay {
 
 impl PlayoutDelay {
     /// Reads the value of three bytes.
-    #[must_use]
     pub fn parse(value: &[u8]) -> Option<Self> {
         let both = Reader(value).u24()?;
         let step = |count: u32| Duration::from_millis(10 * u64::from(count));
@@ -58,7 +55,6 @@ impl PlayoutDelay {
     }
 
     /// The value, rounded down to 10 ms.
-    #[must_use]
     pub fn to_bytes(self) -> [u8; 3] {
         let steps = |delay: Duration| (delay.as_millis() / 10).min(0xfff) as u32;
         let mut bytes = [0; 3];
@@ -78,7 +74,6 @@ pub struct VideoTiming {
 
 impl VideoTiming {
     /// Reads the value of 13 bytes, or the older one of 12 without flags.
-    #[must_use]
     pub fn parse(value: &[u8]) -> Option<Self> {
         let mut reader = Reader(value);
         let flags = if value.len() == 12 { 0 } else { reader.u8()? };
@@ -90,7 +85,6 @@ impl VideoTiming {
     }
 
     /// The value.
-    #[must_use]
     pub fn to_bytes(self) -> [u8; 13] {
         let mut bytes = [0; 13];
         let (flags, deltas) = bytes.split_at_mut(1);
@@ -128,7 +122,6 @@ pub struct Mastering {
 
 impl ColourSpace {
     /// Reads the value of 4 or 28 bytes.
-    #[must_use]
     pub fn parse(value: &[u8]) -> Option<Self> {
         let mut reader = Reader(value);
         let [primaries, transfer, matrix, range_and_siting] =
@@ -152,7 +145,6 @@ impl ColourSpace {
     }
 
     /// The value, and how long it is.
-    #[must_use]
     pub fn to_bytes(self) -> ([u8; 28], usize) {
         let mut bytes = [0; 28];
         let (front, back) = bytes.split_at_mut(4);

@@ -11,7 +11,6 @@ pub struct AudioLevel {
 
 impl AudioLevel {
     /// Reads the value; of the form with two bytes only the first counts (RFC 6464 §3).
-    #[must_use]
     pub fn parse(value: &[u8]) -> Option<Self> {
         let byte = value.first()?;
         Some(Self {
@@ -30,7 +29,6 @@ impl AudioLevel {
     }
 
     /// The value.
-    #[must_use]
     pub const fn to_byte(self) -> u8 {
         let level = if self.level > 127 { 127 } else { self.level };
         level | (self.voice as u8) << 7

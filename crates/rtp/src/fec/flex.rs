@@ -14,10 +14,12 @@
 //! ```
 
 use super::{Repair, Sum, ulp::reverse};
-use crate::reader::Reader;
+use crate::{
+    reader::Reader,
+    writer::{write_u16, write_u32},
+};
 
 /// Reads a packet of parity. Returns the stream that it repairs.
-#[must_use]
 pub fn parse(payload: &[u8]) -> Option<(u32, Repair)> {
     let mut reader = Reader(payload);
     let (first, second) = (reader.u8()?, reader.u8()?);
@@ -55,16 +57,16 @@ pub fn parse(payload: &[u8]) -> Option<(u32, Repair)> {
 pub fn write(buf: &mut Vec<u8>, ssrc: u32, repair: &Repair) {
     let [first, second] = repair.sum.head;
     buf.extend_from_slice(&[first & 0x3f, second]);
-    buf.extend_from_slice(&repair.sum.len.to_be_bytes());
-    buf.extend_from_slice(&repair.sum.timestamp.to_be_bytes());
+    write_u16(buf, repair.sum.len);
+    write_u32(buf, repair.sum.timestamp);
     buf.extend_from_slice(&[1, 0, 0, 0]);
-    buf.extend_from_slice(&ssrc.to_be_bytes());
-    buf.extend_from_slice(&repair.base.to_be_bytes());
+    write_u32(buf, ssrc);
+    write_u16(buf, repair.base);
     let more = repair.mask >> 15;
     let last = if more == 0 { 0x8000 } else { 0 };
-    buf.extend_from_slice(&(reverse(repair.mask, 15) as u16 | last).to_be_bytes());
+    write_u16(buf, reverse(repair.mask, 15) as u16 | last);
     if more != 0 {
-        buf.extend_from_slice(&(reverse(more, 31) as u32 | 1 << 31).to_be_bytes());
+        write_u32(buf, reverse(more, 31) as u32 | 1 << 31);
     }
     buf.extend_from_slice(&repair.sum.rest);
 }

@@ -6,11 +6,14 @@ mod parity;
 mod recover;
 pub mod ulp;
 
+use byteorder::{BigEndian, ByteOrder};
+
 pub(crate) use self::{parity::Parity, recover::Recovery};
 
 use crate::{
     Rtp,
     extension::{Ids, Kind},
+    writer::{write_u16, write_u32},
 };
 
 /// What is added up of a packet: the first two bytes of its header, its timestamp, its length and bytes after the fixed
@@ -40,17 +43,16 @@ pub struct Repair {
 
 impl Sum {
     /// What one packet adds. `None` if it is no RTP.
-    #[must_use]
     pub fn of(packet: &[u8], ids: &Ids) -> Option<Self> {
         let mut packet = packet.to_vec();
         clear_changing(&mut packet, ids)?;
         let (fixed, rest) = packet.split_at_checked(12)?;
-        let &[first, second, _, _, a, b, c, d, ..] = fixed else {
+        let &[first, second, _, _, ref timestamp @ .., _, _, _, _] = fixed else {
             return None;
         };
         Some(Self {
             head: [first & 0x3f, second],
-            timestamp: u32::from_be_bytes([a, b, c, d]),
+            timestamp: BigEndian::read_u32(timestamp.get(..4)?),
             len: rest.len() as u16,
             rest: rest.to_vec(),
         })
@@ -75,14 +77,13 @@ impl Sum {
     }
 
     /// The packet that is left, if only one is.
-    #[must_use]
     pub fn to_packet(&self, ssrc: u32, number: u16) -> Option<Vec<u8>> {
         let rest = self.rest.get(..self.len.into())?;
         let [first, second] = self.head;
         let mut packet = vec![0x80 | first & 0x3f, second];
-        packet.extend_from_slice(&number.to_be_bytes());
-        packet.extend_from_slice(&self.timestamp.to_be_bytes());
-        packet.extend_from_slice(&ssrc.to_be_bytes());
+        write_u16(&mut packet, number);
+        write_u32(&mut packet, self.timestamp);
+        write_u32(&mut packet, ssrc);
         packet.extend_from_slice(rest);
         Some(packet)
     }

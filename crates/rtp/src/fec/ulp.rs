@@ -11,10 +11,12 @@
 //! ```
 
 use super::{Repair, Sum};
-use crate::reader::Reader;
+use crate::{
+    reader::Reader,
+    writer::{write_u16, write_u32},
+};
 
 /// Reads a packet of parity: the block within RED.
-#[must_use]
 pub fn parse(payload: &[u8]) -> Option<Repair> {
     let mut reader = Reader(payload);
     let (first, second) = (reader.u8()?, reader.u8()?);
@@ -41,13 +43,13 @@ pub fn write(buf: &mut Vec<u8>, repair: &Repair) {
     let is_long = repair.mask >> 16 != 0;
     let [first, second] = repair.sum.head;
     buf.extend_from_slice(&[first & 0x3f | u8::from(is_long) << 6, second]);
-    buf.extend_from_slice(&repair.base.to_be_bytes());
-    buf.extend_from_slice(&repair.sum.timestamp.to_be_bytes());
-    buf.extend_from_slice(&repair.sum.len.to_be_bytes());
-    buf.extend_from_slice(&(repair.sum.rest.len() as u16).to_be_bytes());
-    buf.extend_from_slice(&(reverse(repair.mask, 16) as u16).to_be_bytes());
+    write_u16(buf, repair.base);
+    write_u32(buf, repair.sum.timestamp);
+    write_u16(buf, repair.sum.len);
+    write_u16(buf, repair.sum.rest.len() as u16);
+    write_u16(buf, reverse(repair.mask, 16) as u16);
     if is_long {
-        buf.extend_from_slice(&(reverse(repair.mask >> 16, 32) as u32).to_be_bytes());
+        write_u32(buf, reverse(repair.mask >> 16, 32) as u32);
     }
     buf.extend_from_slice(&repair.sum.rest);
 }

@@ -252,7 +252,6 @@ fn push_unit(frame: &mut Vec<u8>, unit: &[u8]) -> Result<(), Refused> {
 }
 
 /// The greatest width and height that a sequence header allows (AV1 specification §5.5.1).
-#[must_use]
 pub fn size(sequence: &[u8]) -> Option<(u16, u16)> {
     let mut bits = Bits::new(sequence);
     bits.bits(3)?;

@@ -143,7 +143,6 @@ pub(super) fn join<'a>(
 }
 
 /// Width and height that a sequence parameter set tells (H.264 §7.3.2.1.1).
-#[must_use]
 pub fn size(unit: &[u8]) -> Option<(u16, u16)> {
     let raw = unescaped(unit.get(1..)?);
     let mut bits = Bits::new(&raw);

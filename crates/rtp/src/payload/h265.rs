@@ -1,5 +1,6 @@
 //! H.265 (RFC 7798): single units, aggregation packets, fragmentation units; no decoding order numbers.
 
+use byteorder::{BigEndian, ByteOrder};
 use bytes::Bytes;
 
 use super::{
@@ -41,10 +42,12 @@ pub(super) fn cut(
             };
             let forbidden = heads().fold(0, |it, [high, _]| it | high & 0x80);
             let layer = heads()
-                .map(|[high, low]| u16::from_be_bytes([high & 1, low & 0xf8]))
+                .map(|[high, low]| BigEndian::read_u16(&[high & 1, low & 0xf8]))
                 .min();
             let temporal = heads().map(|[_, low]| low & 7).min().unwrap_or(1);
-            let [high, low] = layer.unwrap_or(0).to_be_bytes();
+            let mut head = [0; 2];
+            BigEndian::write_u16(&mut head, layer.unwrap_or(0));
+            let [high, low] = head;
             Prefix::new(&[forbidden | AP << 1 | high, low | temporal])
         },
         fragment: |unit, first, last| {
@@ -154,7 +157,6 @@ pub(super) fn join<'a>(
 }
 
 /// Width and height that a sequence parameter set tells (H.265 §7.3.2.2.1).
-#[must_use]
 pub fn size(unit: &[u8]) -> Option<(u16, u16)> {
     let raw = unescaped(unit.get(2..)?);
     let mut bits = Bits::new(&raw);

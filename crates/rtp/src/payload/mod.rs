@@ -16,6 +16,7 @@ pub mod vp9;
 
 use std::time::Duration;
 
+use byteorder::{BigEndian, ByteOrder};
 use bytes::Bytes;
 
 pub use self::packetizer::{Layering, Packetizer};
@@ -112,7 +113,6 @@ pub enum Refused {
 
 impl Codec {
     /// True for audio, whose every packet stands alone.
-    #[must_use]
     pub const fn is_audio(self) -> bool {
         matches!(
             self,
@@ -127,13 +127,11 @@ impl Codec {
     }
 
     /// True if each payload says whether it is the first of its frame.
-    #[must_use]
     pub const fn tells_beginning(self) -> bool {
         !matches!(self, Self::Av1 | Self::H264 | Self::H265)
     }
 
     /// What a payload tells; `None` if it is not one of the format.
-    #[must_use]
     pub fn peek(self, payload: &[u8]) -> Option<Facts> {
         match self {
             Self::Vp8 => vp8::peek(payload),
@@ -187,11 +185,16 @@ impl Codec {
 
 impl Prefix {
     /// These bytes, of which more than 15 are cut.
-    #[must_use]
     pub fn new(bytes: &[u8]) -> Self {
         let mut prefix = Self::default();
         bytes.iter().for_each(|byte| prefix.push(*byte));
         prefix
+    }
+
+    fn push_u16(&mut self, number: u16) {
+        let mut bytes = [0; 2];
+        BigEndian::write_u16(&mut bytes, number);
+        bytes.into_iter().for_each(|byte| self.push(byte));
     }
 
     fn push(&mut self, byte: u8) {
@@ -202,7 +205,6 @@ impl Prefix {
     }
 
     /// The bytes.
-    #[must_use]
     pub fn as_bytes(&self) -> &[u8] {
         self.bytes.get(..self.len.into()).unwrap_or_default()
     }
@@ -216,19 +218,16 @@ impl std::fmt::Debug for Prefix {
 
 impl Piece {
     /// How long the payload is on the wire.
-    #[must_use]
     pub fn len(&self) -> usize {
         usize::from(self.prefix.len) + self.payload.len()
     }
 
     /// True if there is nothing in it.
-    #[must_use]
     pub fn is_empty(&self) -> bool {
         self.len() == 0
     }
 
     /// The payload as it goes on the wire.
-    #[must_use]
     pub fn to_vec(&self) -> Vec<u8> {
         [self.prefix.as_bytes(), &self.payload].concat()
     }

@@ -3,7 +3,6 @@
 use std::time::Duration;
 
 /// How long a packet plays (RFC 6716 §3.1): `None` if it is none, or plays longer than 120 ms.
-#[must_use]
 pub fn duration(packet: &[u8]) -> Option<Duration> {
     let first = *packet.first()?;
     let config = first >> 3;

@@ -44,7 +44,6 @@ pub struct Layering {
 impl Packetizer {
     /// For payloads of at most `most` bytes (at least 64). `picture` is the first picture number, which should be
     /// random.
-    #[must_use]
     pub fn new(codec: Codec, most: usize, picture: u16) -> Self {
         Self {
             codec,
@@ -65,7 +64,6 @@ impl Packetizer {
     }
 
     /// The codec.
-    #[must_use]
     pub fn codec(&self) -> Codec {
         self.codec
     }

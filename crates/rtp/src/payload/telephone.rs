@@ -1,5 +1,7 @@
 //! Tones and events (RFC 4733).
 
+use byteorder::{BigEndian, ByteOrder};
+
 use crate::reader::Reader;
 
 /// A named event, as far as it has come.
@@ -17,7 +19,6 @@ pub struct Event {
 
 impl Event {
     /// Reads the first event of a payload.
-    #[must_use]
     pub fn parse(payload: &[u8]) -> Option<Self> {
         Self::all(payload).next()
     }
@@ -37,19 +38,15 @@ impl Event {
     }
 
     /// The payload.
-    #[must_use]
-    pub const fn to_bytes(self) -> [u8; 4] {
-        let [high, low] = self.duration.to_be_bytes();
-        [
-            self.code,
-            (self.ends as u8) << 7 | self.volume & 63,
-            high,
-            low,
-        ]
+    pub fn to_bytes(self) -> [u8; 4] {
+        let ends = u8::from(self.ends) << 7;
+        let mut bytes = [self.code, ends | self.volume & 63, 0, 0];
+        let [_, _, duration @ ..] = &mut bytes;
+        BigEndian::write_u16(duration, self.duration);
+        bytes
     }
 
     /// The event of a tone that `insertDTMF` takes: digits, letters A to D in either case, `*`, `#`.
-    #[must_use]
     pub const fn of_tone(tone: char) -> Option<u8> {
         Some(match tone {
             '0'..='9' => tone as u8 - b'0',

@@ -10,6 +10,8 @@
 //! |TID|Y| KEYIDX  |   if T or K
 //! ```
 
+use byteorder::{BigEndian, ByteOrder, LittleEndian};
+
 use super::{Facts, Prefix, Refused, append};
 use crate::reader::Reader;
 
@@ -34,7 +36,6 @@ pub struct Descriptor {
 
 impl Descriptor {
     /// Reads the descriptor; the rest of the payload follows it.
-    #[must_use]
     pub fn parse(payload: &[u8]) -> Option<(Self, &[u8])> {
         let mut reader = Reader(payload);
         let first = reader.u8()?;
@@ -60,7 +61,6 @@ impl Descriptor {
     }
 
     /// The descriptor as bytes, with a picture number of 15 bits.
-    #[must_use]
     pub fn to_prefix(&self) -> Prefix {
         let mut prefix = Prefix::default();
         let bit = |on: bool, at: u8| u8::from(on) << at;
@@ -75,9 +75,7 @@ impl Descriptor {
             prefix.push(more);
         }
         if let Some(picture) = self.picture {
-            let [high, low] = (picture | 0x8000).to_be_bytes();
-            prefix.push(high);
-            prefix.push(low);
+            prefix.push_u16(picture | 0x8000);
         }
         if let Some(tl0) = self.tl0 {
             prefix.push(tl0);
@@ -125,9 +123,8 @@ pub(super) fn write_picture(bytes: &mut [u8], picture: u16) -> &mut [u8] {
         return &mut [];
     };
     match number {
-        [high, low] => [*high, *low] = (picture | 0x8000).to_be_bytes(),
         [short] => *short = picture as u8 & 0x7f,
-        _ => {}
+        long => BigEndian::write_u16(long, picture | 0x8000),
     }
     rest
 }
@@ -168,18 +165,16 @@ pub(super) fn join<'a>(
 }
 
 /// True if the frame needs none before it (RFC 6386 §9.1).
-#[must_use]
 pub fn is_key(frame: &[u8]) -> bool {
     frame.first().is_some_and(|first| first & 1 == 0)
 }
 
 /// Width and height of a key frame.
-#[must_use]
 pub fn size(frame: &[u8]) -> Option<(u16, u16)> {
     let [first, _, _, 0x9d, 0x01, 0x2a, w0, w1, h0, h1, ..] = *frame else {
         return None;
     };
-    let number = |low, high| u16::from_le_bytes([low, high]) & 0x3fff;
+    let number = |low, high| LittleEndian::read_u16(&[low, high]) & 0x3fff;
     (first & 1 == 0).then(|| (number(w0, w1), number(h0, h1)))
 }
 

@@ -62,7 +62,6 @@ pub struct Uncompressed {
 
 impl Descriptor {
     /// Reads the descriptor; the rest of the payload follows it.
-    #[must_use]
     pub fn parse(payload: &[u8]) -> Option<(Self, &[u8])> {
         let mut reader = Reader(payload);
         let first = reader.u8()?;
@@ -115,7 +114,6 @@ impl Descriptor {
 
     /// The descriptor as bytes, with a picture number of 15 bits, and a scalability structure of one layer if there is
     /// a size.
-    #[must_use]
     pub fn to_prefix(&self) -> Prefix {
         let mut prefix = Prefix::default();
         let bit = |on: bool, at: u8| u8::from(on) << at;
@@ -130,9 +128,7 @@ impl Descriptor {
                 | bit(self.not_needed_above, 0),
         );
         if let Some(picture) = self.picture {
-            let [high, low] = (picture | 0x8000).to_be_bytes();
-            prefix.push(high);
-            prefix.push(low);
+            prefix.push_u16(picture | 0x8000);
         }
         if let Some(it) = self.layers {
             prefix.push(
@@ -153,9 +149,8 @@ impl Descriptor {
         }
         if let Some((width, height)) = self.size {
             prefix.push(0x10);
-            for byte in [width.to_be_bytes(), height.to_be_bytes()].concat() {
-                prefix.push(byte);
-            }
+            prefix.push_u16(width);
+            prefix.push_u16(height);
         }
         prefix
     }
@@ -195,7 +190,6 @@ pub fn patch(payload: &mut [u8], picture: u16, tl0: Option<u8>) {
 
 impl Uncompressed {
     /// Reads the beginning of a frame (VP9 bitstream specification §6.2). `None` if it is no VP9.
-    #[must_use]
     pub fn parse(frame: &[u8]) -> Option<Self> {
         let mut bits = Bits::new(frame);
         if bits.bits(2)? != 2 {

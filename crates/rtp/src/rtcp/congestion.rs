@@ -3,7 +3,10 @@
 use byteorder::{BigEndian, ByteOrder};
 
 use super::{RTPFB, finish, start};
-use crate::reader::Reader;
+use crate::{
+    reader::Reader,
+    writer::{write_u16, write_u32},
+};
 
 /// When the packets of streams arrived, and whether the path marked them.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -97,22 +100,22 @@ pub fn write_congestion(
     streams: &[(u32, u16, &[Option<Arrival>])],
 ) {
     let at = start(buf, RTPFB, 11);
-    buf.extend_from_slice(&sender.to_be_bytes());
+    write_u32(buf, sender);
     for (ssrc, first, arrivals) in streams {
         let arrivals = arrivals.get(..MOST).unwrap_or(arrivals);
-        buf.extend_from_slice(&ssrc.to_be_bytes());
-        buf.extend_from_slice(&first.to_be_bytes());
-        buf.extend_from_slice(&(arrivals.len() as u16).to_be_bytes());
+        write_u32(buf, *ssrc);
+        write_u16(buf, *first);
+        write_u16(buf, arrivals.len() as u16);
         for arrival in arrivals {
             let block = arrival.map_or(0, |it| {
                 let before = it.before.map_or(0x1ffe, |before| before.min(0x1ffd));
                 0x8000 | u16::from(it.ecn & 3) << 13 | before
             });
-            buf.extend_from_slice(&block.to_be_bytes());
+            write_u16(buf, block);
         }
         buf.resize(buf.len() + arrivals.len() % 2 * 2, 0);
     }
-    buf.extend_from_slice(&time.to_be_bytes());
+    write_u32(buf, time);
     finish(buf, at);
 }
 

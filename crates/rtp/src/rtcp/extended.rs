@@ -3,7 +3,11 @@
 use byteorder::{BigEndian, ByteOrder};
 
 use super::{XR, finish, start};
-use crate::{Ntp, reader::Reader};
+use crate::{
+    Ntp,
+    reader::Reader,
+    writer::{write_u16, write_u32, write_u64},
+};
 
 /// An extended report.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -86,21 +90,21 @@ impl<'a> DlrrItems<'a> {
 /// Appends an extended report with our clock.
 pub fn write_rrtr(buf: &mut Vec<u8>, ssrc: u32, now: Ntp) {
     let at = start(buf, XR, 0);
-    buf.extend_from_slice(&ssrc.to_be_bytes());
+    write_u32(buf, ssrc);
     buf.extend_from_slice(&[RRTR, 0, 0, 2]);
-    buf.extend_from_slice(&now.0.to_be_bytes());
+    write_u64(buf, now.0);
     finish(buf, at);
 }
 
 /// Appends an extended report that answers receivers' clocks.
 pub fn write_dlrr(buf: &mut Vec<u8>, ssrc: u32, items: &[Dlrr]) {
     let at = start(buf, XR, 0);
-    buf.extend_from_slice(&ssrc.to_be_bytes());
+    write_u32(buf, ssrc);
     buf.extend_from_slice(&[DLRR, 0]);
-    buf.extend_from_slice(&((items.len() * 3) as u16).to_be_bytes());
+    write_u16(buf, (items.len() * 3) as u16);
     for item in items {
         for number in [item.ssrc, item.last, item.delay] {
-            buf.extend_from_slice(&number.to_be_bytes());
+            write_u32(buf, number);
         }
     }
     finish(buf, at);

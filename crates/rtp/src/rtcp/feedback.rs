@@ -3,7 +3,10 @@
 use byteorder::{BigEndian, ByteOrder};
 
 use super::{PSFB, RTPFB, finish, start};
-use crate::reader::Reader;
+use crate::{
+    reader::Reader,
+    writer::{write_u16, write_u32},
+};
 
 /// Packets that are missing.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -174,8 +177,8 @@ pub fn write_nack(
     numbers: impl IntoIterator<Item = u16>,
 ) -> usize {
     let at = start(buf, RTPFB, 1);
-    buf.extend_from_slice(&sender.to_be_bytes());
-    buf.extend_from_slice(&media.to_be_bytes());
+    write_u32(buf, sender);
+    write_u32(buf, media);
     let mut count = 0;
     let mut item: Option<(u16, u16)> = None;
     for number in numbers {
@@ -189,8 +192,8 @@ pub fn write_nack(
                     break;
                 }
                 if let Some((first, mask)) = item.replace((number, 0)) {
-                    buf.extend_from_slice(&first.to_be_bytes());
-                    buf.extend_from_slice(&mask.to_be_bytes());
+                    write_u16(buf, first);
+                    write_u16(buf, mask);
                 }
             }
         }
@@ -198,8 +201,8 @@ pub fn write_nack(
     }
     match item {
         Some((first, mask)) => {
-            buf.extend_from_slice(&first.to_be_bytes());
-            buf.extend_from_slice(&mask.to_be_bytes());
+            write_u16(buf, first);
+            write_u16(buf, mask);
             finish(buf, at);
         }
         None => buf.truncate(at),
@@ -210,18 +213,18 @@ pub fn write_nack(
 /// Appends a picture loss indication.
 pub fn write_pli(buf: &mut Vec<u8>, sender: u32, media: u32) {
     let at = start(buf, PSFB, 1);
-    buf.extend_from_slice(&sender.to_be_bytes());
-    buf.extend_from_slice(&media.to_be_bytes());
+    write_u32(buf, sender);
+    write_u32(buf, media);
     finish(buf, at);
 }
 
 /// Appends a full intra request.
 pub fn write_fir(buf: &mut Vec<u8>, sender: u32, items: &[FirItem]) {
     let at = start(buf, PSFB, 4);
-    buf.extend_from_slice(&sender.to_be_bytes());
+    write_u32(buf, sender);
     buf.extend_from_slice(&[0; 4]);
     for item in items {
-        buf.extend_from_slice(&item.ssrc.to_be_bytes());
+        write_u32(buf, item.ssrc);
         buf.extend_from_slice(&[item.number, 0, 0, 0]);
     }
     finish(buf, at);

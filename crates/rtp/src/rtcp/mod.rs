@@ -183,7 +183,6 @@ fn finish(buf: &mut Vec<u8>, start: usize) {
 }
 
 /// True if the second byte of a datagram says RTCP, not RTP (RFC 5761 §4).
-#[must_use]
 pub fn is_rtcp(datagram: &[u8]) -> bool {
     matches!(datagram, [_, 192..=223, ..])
 }

@@ -3,7 +3,10 @@
 use byteorder::{BigEndian, ByteOrder};
 
 use super::{PSFB, RTPFB, finish, start};
-use crate::reader::Reader;
+use crate::{
+    reader::Reader,
+    writer::{write_u24, write_u32},
+};
 
 /// The bit rate that a receiver estimates, for several streams together.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -94,15 +97,15 @@ impl<'a> Tmmb<'a> {
 pub fn write_remb(buf: &mut Vec<u8>, sender: u32, bits: u64, streams: &[u32]) {
     let streams = streams.get(..255).unwrap_or(streams);
     let at = start(buf, PSFB, 15);
-    buf.extend_from_slice(&sender.to_be_bytes());
+    write_u32(buf, sender);
     buf.extend_from_slice(&[0; 4]);
     buf.extend_from_slice(NAME);
     buf.push(streams.len() as u8);
     let exponent = (u64::BITS - bits.leading_zeros()).saturating_sub(18);
     let coded = exponent << 18 | (bits >> exponent) as u32;
-    buf.extend_from_slice(coded.to_be_bytes().get(1..).unwrap_or_default());
+    write_u24(buf, coded);
     for stream in streams {
-        buf.extend_from_slice(&stream.to_be_bytes());
+        write_u32(buf, *stream);
     }
     finish(buf, at);
 }
@@ -119,14 +122,14 @@ pub fn write_tmmbn(buf: &mut Vec<u8>, sender: u32, items: &[MaxRate]) {
 
 fn write_tmmb(buf: &mut Vec<u8>, format: u8, sender: u32, items: &[MaxRate]) {
     let at = start(buf, RTPFB, format);
-    buf.extend_from_slice(&sender.to_be_bytes());
+    write_u32(buf, sender);
     buf.extend_from_slice(&[0; 4]);
     for item in items {
         let exponent = (u64::BITS - item.bits.leading_zeros()).saturating_sub(17);
         let mantissa = (item.bits >> exponent) as u32;
-        buf.extend_from_slice(&item.ssrc.to_be_bytes());
+        write_u32(buf, item.ssrc);
         let coded = exponent << 26 | mantissa << 9 | u32::from(item.overhead & 0x1ff);
-        buf.extend_from_slice(&coded.to_be_bytes());
+        write_u32(buf, coded);
     }
     finish(buf, at);
 }

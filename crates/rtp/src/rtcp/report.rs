@@ -3,7 +3,11 @@
 use std::time::Duration;
 
 use super::{RECEIVER_REPORT, SENDER_REPORT, finish, start};
-use crate::{Ntp, ntp, reader::Reader};
+use crate::{
+    Ntp, ntp,
+    reader::Reader,
+    writer::{write_u24, write_u32, write_u64},
+};
 
 /// A sender or receiver report.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -90,18 +94,17 @@ impl ReportBlock {
     }
 
     fn write(&self, buf: &mut Vec<u8>) {
-        buf.extend_from_slice(&self.ssrc.to_be_bytes());
-        let lost = self.lost.clamp(-(1 << 23), (1 << 23) - 1).to_be_bytes();
+        write_u32(buf, self.ssrc);
+        let lost = self.lost.clamp(-(1 << 23), (1 << 23) - 1);
         buf.push(self.fraction);
-        buf.extend_from_slice(lost.get(1..).unwrap_or_default());
+        write_u24(buf, lost.cast_unsigned());
         for number in [self.highest, self.jitter, self.last_report, self.delay] {
-            buf.extend_from_slice(&number.to_be_bytes());
+            write_u32(buf, number);
         }
     }
 
     /// The round trip, if this answers a sender report and came at `now` (RFC 3550 §6.4.1). `None` also when the
     /// clocks make it negative.
-    #[must_use]
     pub fn round_trip(&self, now: Ntp) -> Option<Duration> {
         if self.last_report == 0 {
             return None;
@@ -121,10 +124,10 @@ pub fn write_sender_report(
 ) -> usize {
     let blocks = blocks.get(..31).unwrap_or(blocks);
     let at = start(buf, SENDER_REPORT, blocks.len() as u8);
-    buf.extend_from_slice(&ssrc.to_be_bytes());
-    buf.extend_from_slice(&info.ntp.0.to_be_bytes());
+    write_u32(buf, ssrc);
+    write_u64(buf, info.ntp.0);
     for number in [info.timestamp, info.packets, info.bytes] {
-        buf.extend_from_slice(&number.to_be_bytes());
+        write_u32(buf, number);
     }
     blocks.iter().for_each(|block| block.write(buf));
     finish(buf, at);
@@ -135,7 +138,7 @@ pub fn write_sender_report(
 pub fn write_receiver_report(buf: &mut Vec<u8>, ssrc: u32, blocks: &[ReportBlock]) -> usize {
     let blocks = blocks.get(..31).unwrap_or(blocks);
     let at = start(buf, RECEIVER_REPORT, blocks.len() as u8);
-    buf.extend_from_slice(&ssrc.to_be_bytes());
+    write_u32(buf, ssrc);
     blocks.iter().for_each(|block| block.write(buf));
     finish(buf, at);
     blocks.len()

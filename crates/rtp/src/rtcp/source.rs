@@ -3,7 +3,7 @@
 use byteorder::{BigEndian, ByteOrder};
 
 use super::{APP, BYE, SDES, finish, start};
-use crate::reader::Reader;
+use crate::{reader::Reader, writer::write_u32};
 
 /// A source description: chunks of items.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -129,7 +129,7 @@ impl<'a> App<'a> {
         Some(Self {
             ssrc: body.u32()?,
             subtype,
-            name: body.u32()?.to_be_bytes(),
+            name: body.take(4)?.try_into().ok()?,
             data: body.0,
         })
     }
@@ -138,7 +138,7 @@ impl<'a> App<'a> {
 /// Appends the canonical name of a source, cut to 255 bytes.
 pub fn write_cname(buf: &mut Vec<u8>, ssrc: u32, name: &[u8]) {
     let at = start(buf, SDES, 1);
-    buf.extend_from_slice(&ssrc.to_be_bytes());
+    write_u32(buf, ssrc);
     let name = name.get(..255).unwrap_or(name);
     buf.extend_from_slice(&[CNAME, name.len() as u8]);
     buf.extend_from_slice(name);
@@ -151,7 +151,7 @@ pub fn write_bye(buf: &mut Vec<u8>, sources: &[u32]) {
     let sources = sources.get(..31).unwrap_or(sources);
     let at = start(buf, BYE, sources.len() as u8);
     for source in sources {
-        buf.extend_from_slice(&source.to_be_bytes());
+        write_u32(buf, *source);
     }
     finish(buf, at);
 }
@@ -159,7 +159,7 @@ pub fn write_bye(buf: &mut Vec<u8>, sources: &[u32]) {
 /// Appends a packet that an application defines; its data is filled up to whole words.
 pub fn write_app(buf: &mut Vec<u8>, app: &App<'_>) {
     let at = start(buf, APP, app.subtype);
-    buf.extend_from_slice(&app.ssrc.to_be_bytes());
+    write_u32(buf, app.ssrc);
     buf.extend_from_slice(&app.name);
     buf.extend_from_slice(app.data);
     finish(buf, at);

@@ -11,7 +11,10 @@
 //! ```
 
 use super::{RTPFB, finish, start};
-use crate::reader::Reader;
+use crate::{
+    reader::Reader,
+    writer::{write_u16, write_u32},
+};
 
 /// When the packets of a transport arrived.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -125,12 +128,12 @@ pub fn write_transport(
     let reference = first.div_euclid(UNITS);
     let (statuses, taken) = plan(room, reference * UNITS, arrivals);
     let at = start(buf, RTPFB, 15);
-    buf.extend_from_slice(&sender.to_be_bytes());
-    buf.extend_from_slice(&media.to_be_bytes());
-    buf.extend_from_slice(&(base as u16).to_be_bytes());
-    buf.extend_from_slice(&(statuses as u16).to_be_bytes());
+    write_u32(buf, sender);
+    write_u32(buf, media);
+    write_u16(buf, base as u16);
+    write_u16(buf, statuses as u16);
     let reference = (reference as u32) << 8;
-    buf.extend_from_slice(&(reference | u32::from(number)).to_be_bytes());
+    write_u32(buf, reference | u32::from(number));
     let arrived = arrivals.get(..taken).unwrap_or_default();
     write_chunks(buf, first.div_euclid(UNITS) * UNITS, statuses, arrived);
     let mut time = first.div_euclid(UNITS) * UNITS;
@@ -139,7 +142,7 @@ pub fn write_transport(
         time = *arrival;
         match u8::try_from(delta) {
             Ok(small) => buf.push(small),
-            Err(_) => buf.extend_from_slice(&(delta as i16).to_be_bytes()),
+            Err(_) => write_u16(buf, delta as i16 as u16),
         }
     }
     finish(buf, at);
@@ -194,7 +197,7 @@ fn write_chunks(buf: &mut Vec<u8>, mut time: i64, statuses: u64, arrivals: &[(u6
             run += 1;
         }
         if run >= 7 || symbols.peek().is_none() {
-            buf.extend_from_slice(&(symbol << 13 | run).to_be_bytes());
+            write_u16(buf, symbol << 13 | run);
             continue;
         }
         let mut word = 3_u16;
@@ -206,7 +209,7 @@ fn write_chunks(buf: &mut Vec<u8>, mut time: i64, statuses: u64, arrivals: &[(u6
             };
             word = word << 2 | symbol;
         }
-        buf.extend_from_slice(&word.to_be_bytes());
+        write_u16(buf, word);
     }
 }
 

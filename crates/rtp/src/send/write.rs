@@ -2,6 +2,8 @@
 
 use std::time::{Duration, Instant};
 
+use byteorder::{BigEndian, ByteOrder};
+
 use super::{Class, HISTORY, SendStream, Sent, rewrite::clock};
 use crate::{
     Section,
@@ -12,6 +14,7 @@ use crate::{
     payload::{Codec, vp8, vp9},
     red,
     section::Carries,
+    writer::write_u16,
 };
 
 /// What stands in all packets of a transport at the moment of writing.
@@ -163,7 +166,7 @@ impl SendStream {
         let start = buf.len();
         let numbered = self.header(head, packet, section, stamp, true, buf);
         // RFC 4588 §4: the number that it had.
-        buf.extend_from_slice(&(sent.numbered.sequence as u16).to_be_bytes());
+        write_u16(buf, sent.numbered.sequence as u16);
         let payload = buf.len();
         append(packet, &sent, buf);
         self.stats.resent += 1;
@@ -359,7 +362,9 @@ impl SendStream {
             writer.extend(id, &absolute_send(since));
         }
         let number = ids.id(Kind::TransportNumber);
-        number.is_some_and(|id| writer.extend(id, &stamp.transport.to_be_bytes()))
+        let mut transport = [0; 2];
+        BigEndian::write_u16(&mut transport, stamp.transport);
+        number.is_some_and(|id| writer.extend(id, &transport))
     }
 }
 

@@ -2,6 +2,7 @@
 
 use std::time::{Duration, Instant};
 
+use byteorder::{BigEndian, ByteOrder};
 use rand_core::Rng;
 
 use super::{Route, Session};
@@ -74,14 +75,14 @@ impl Session {
             .map(|it| it.role)
         {
             Some(Carries::Rtx { of }) => {
-                let [high, low, rest @ ..] = rtp.payload else {
+                let Some((number, rest)) = rtp.payload.split_at_checked(2) else {
                     return;
                 };
                 // What is sent again before it was sent says nothing.
                 if stream.track.is_new() {
                     return;
                 }
-                media.sequence = u16::from_be_bytes([*high, *low]);
+                media.sequence = BigEndian::read_u16(number);
                 (media.payload_type, media.payload) = (of, rest);
                 media.origin = Origin::Rtx;
             }

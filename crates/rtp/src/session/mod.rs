@@ -119,7 +119,6 @@ pub struct Written {
 
 impl Session {
     /// A session that knows of no section yet. `seed` is random and used once; `wall` is the wall clock at `now`.
-    #[must_use]
     pub fn new(config: Config, seed: [u8; 32], now: Instant, wall: Ntp) -> Self {
         let mut rng = ChaCha8Rng::from_seed(seed);
         let ssrc = rng.next_u32().max(1);
@@ -395,7 +394,6 @@ impl Session {
     }
 
     /// When to call [`handle_timeout`](Self::handle_timeout).
-    #[must_use]
     pub fn poll_timeout(&self) -> Option<Instant> {
         let streams = self.receivers.iter().filter(|it| !it.ended);
         let streams = streams.filter_map(ReceiveStream::timeout);
@@ -449,7 +447,6 @@ impl Session {
     }
 
     /// Counters of the session.
-    #[must_use]
     pub fn stats(&self) -> SessionStats {
         self.stats
     }
@@ -478,7 +475,6 @@ impl Session {
     }
 
     /// Whether a stream of the peer belongs to a section, and has not ended.
-    #[must_use]
     pub fn is_received(&self, id: SectionId) -> bool {
         let section = self.place(id);
         let of = |it: &ReceiveStream| Some(it.section) == section && !it.ended;
@@ -486,7 +482,6 @@ impl Session {
     }
 
     /// Who was heard on a section in the last ten seconds, the newest first.
-    #[must_use]
     pub fn sources(&self, now: Instant, id: SectionId) -> Vec<Source> {
         let state = self.place(id).and_then(|at| self.sections.get(at));
         state.map_or_else(Vec::new, |state| state.sources.recent(now))

@@ -120,7 +120,7 @@ impl Sender {
     pub(crate) fn fill(&mut self, now: Instant, room: Room, buf: &mut Vec<u8>, stats: &mut Stats) {
         let asks =
             self.grant.is_some() || self.window() <= 2 * (self.packet + crate::packet::HEADER);
-        // RFC 8899 §4.4: a longer packet may vanish, so what repairs or asks is not one.
+        // RFC 8899 §4.3: a longer packet may vanish, so what repairs or asks is not one.
         let again = self.grant.is_some() || self.outstanding.peek_lost().is_some();
         let most = if again {
             self.pmtu.safe()

@@ -117,7 +117,9 @@ impl Cm {
         let body = buf.get_mut(start + RTCP_HEADER..)?;
         let iv = iv(&self.salt, ssrc, index.into());
         self.aes.apply(&iv, 0, body);
-        buf.extend_from_slice(&(index | ENCRYPTED).to_be_bytes());
+        let mut word = [0; 4];
+        BigEndian::write_u32(&mut word, index | ENCRYPTED);
+        buf.extend_from_slice(&word);
         let tag = self.mac(buf.get(start..)?, []);
         buf.extend_from_slice(tag.finalize().as_bytes().get(..self.tag)?);
         Some(())
@@ -187,7 +189,9 @@ impl Whole {
 
 /// The roll-over counter, which is authenticated but not sent (RFC 3711 §4.2).
 fn rollovers(index: u64) -> [u8; 4] {
-    ((index >> 16) as u32).to_be_bytes()
+    let mut bytes = [0; 4];
+    BigEndian::write_u32(&mut bytes, (index >> 16) as u32);
+    bytes
 }
 
 /// The initialization vector (RFC 3711 §4.1.1): salt, SSRC and index added, and 16 bits to count blocks.

@@ -69,7 +69,8 @@ impl Gcm {
         ssrc: u32,
         index: u32,
     ) -> Option<()> {
-        let word = (index | ENCRYPTED).to_be_bytes();
+        let mut word = [0; 4];
+        BigEndian::write_u32(&mut word, index | ENCRYPTED);
         let (head, body) = buf.get_mut(start..)?.split_at_mut_checked(RTCP_HEADER)?;
         let clear = associated(head, word)?;
         let nonce = self.nonce(ssrc, index.into());

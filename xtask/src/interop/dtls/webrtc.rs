@@ -1,7 +1,7 @@
 //! Pion and aiortc at DTLS 1.2, through whole connections: either side offers, and so each is client once, and
 //! a word goes each way.
 
-use std::{path::PathBuf, process::Stdio, time::Duration};
+use std::{process::Stdio, time::Duration};
 
 use anyhow::{Context as _, bail, ensure};
 use oxirtc_peerconnection::{
@@ -41,7 +41,7 @@ pub(super) async fn run(name: &str) -> anyhow::Result<String> {
     heard::listen();
     let we_are_client = name.ends_with("client");
     let mut other = match name.starts_with("pion") {
-        true => Other::pion(we_are_client).await?,
+        true => Other::pion(we_are_client)?,
         false => Other::aiortc(we_are_client)?,
     };
     let connection = PeerConnection::new(Configuration::default())?;
@@ -107,22 +107,9 @@ async fn describe(connection: &PeerConnection, other: &mut Other) -> anyhow::Res
 }
 
 impl Other {
-    /// Built where Debian's sources of Go are found.
-    async fn pion(offers: bool) -> anyhow::Result<Self> {
-        let place = directory("pion")?.join("src/peer");
-        std::fs::create_dir_all(&place)?;
-        std::fs::write(place.join("main.go"), include_str!("pion.go"))?;
-        // Without it a path with a version in it is not found.
-        std::fs::write(place.join("go.mod"), "module peer\n")?;
-        let path = format!("{}:/usr/share/gocode", directory("pion")?.display());
-        let mut build = Command::new("go");
-        build.args(["build", "-o", "peer"]).current_dir(&place);
-        build.env("GO111MODULE", "off").env("GOPATH", path);
-        build.env("GOCACHE", directory("pion-cache")?);
-        let built = build.output().await.context("go did not start")?;
-        let said = String::from_utf8_lossy(&built.stderr);
-        ensure!(built.status.success(), "Pion does not build: {said}");
-        let mut command = Command::new(place.join("peer"));
+    fn pion(offers: bool) -> anyhow::Result<Self> {
+        let program = crate::pion::build("pion", include_str!("pion.go"))?;
+        let mut command = Command::new(program);
         command.arg(if offers { "offer" } else { "answer" });
         Self::start(command)
     }
@@ -169,13 +156,6 @@ impl Other {
         soon("its end", child.wait()).await??;
         Ok(())
     }
-}
-
-/// A place that stays from one run to the next, as Go takes a minute to build the first time.
-fn directory(name: &str) -> anyhow::Result<PathBuf> {
-    let place = crate::run::target()?.join("interop").join(name);
-    std::fs::create_dir_all(&place)?;
-    Ok(place)
 }
 
 async fn soon<T>(what: &str, future: impl Future<Output = T>) -> anyhow::Result<T> {

@@ -188,11 +188,10 @@ impl ExpectClientHello {
 /// A HelloRetryRequest: the same bytes whenever they are asked for again.
 fn retry_request(suite: CipherSuite, group: Option<Group>, cookie: &[u8]) -> Vec<u8> {
     let mut extensions = Extensions::default();
-    let version = Version::Dtls13.id().to_be_bytes().to_vec();
-    extensions.push(extension::SUPPORTED_VERSIONS, version);
+    extensions.push_selected_version(Version::Dtls13.id());
     extensions.push_cookie(cookie);
     if let Some(group) = group {
-        extensions.push(extension::KEY_SHARE, group.id().to_be_bytes().to_vec());
+        extensions.push_wanted_group(group.id());
     }
     let mut body = Vec::new();
     ServerHello {

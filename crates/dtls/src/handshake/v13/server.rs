@@ -64,8 +64,7 @@ pub(in crate::handshake) fn start(
     };
     work.outgoing.begin(Ends::Answer, None);
     let mut extensions = Extensions::default();
-    let version = Version::Dtls13.id().to_be_bytes().to_vec();
-    extensions.push(extension::SUPPORTED_VERSIONS, version);
+    extensions.push_selected_version(Version::Dtls13.id());
     extensions.push_server_share(KeyShareEntry {
         group: choice.group.id(),
         exchange: &public,

@@ -23,8 +23,8 @@ struct Waiting {
     bytes: usize,
     /// Frames that were left out since the last one that was not.
     missing: u32,
-    /// What comes before the next key frame is of no use.
-    broken: bool,
+    /// Frames were left out: only streams that had a key frame since then are of use, those of these rids.
+    whole: Option<Vec<Option<String>>>,
     ended: bool,
     readers: Waiters,
 }
@@ -56,14 +56,13 @@ impl FrameQueue {
                 Some(first) => first.missing_before = first.missing_before.saturating_add(lost),
                 None => waiting.missing = waiting.missing.saturating_add(lost),
             }
-            waiting.broken = self.kind == MediaKind::Video;
-            wants = waiting.broken;
+            wants = self.kind == MediaKind::Video;
+            waiting.whole = wants.then(Vec::new);
         }
-        if waiting.broken && !frame.is_key() {
+        if !waiting.is_whole(&frame) {
             waiting.missing = waiting.missing.saturating_add(1 + frame.missing_before);
             return wants;
         }
-        waiting.broken = false;
         frame.missing_before = frame.missing_before.saturating_add(waiting.missing);
         waiting.missing = 0;
         waiting.bytes += frame.payload.len();
@@ -96,8 +95,23 @@ impl FrameQueue {
     }
 }
 
+impl Waiting {
+    /// Whether the frame can be decoded by who has read what was not left out.
+    fn is_whole(&mut self, frame: &EncodedFrame) -> bool {
+        let Some(whole) = &mut self.whole else {
+            return true;
+        };
+        let known = whole.contains(&frame.rid);
+        if !known && frame.is_key() && whole.len() < MOST_STREAMS {
+            whole.push(frame.rid.clone());
+        }
+        known || frame.is_key()
+    }
+}
+
 const MOST_FRAMES: usize = 256;
 const MOST_BYTES: usize = 8 << 20;
+const MOST_STREAMS: usize = 8;
 
 #[cfg(test)]
 mod tests {
@@ -138,6 +152,34 @@ mod tests {
         queue.push(frame(Codec::Vp8, 300, true), &mut wakeups);
         let first = read(&queue).unwrap();
         assert_eq!((first.timestamp, first.missing_before), (Some(300), 300));
+    }
+
+    /// Of parallel streams each waits for a key frame of its own.
+    #[test]
+    fn a_key_frame_of_one_stream_mends_no_other() {
+        let queue = FrameQueue::new(MediaKind::Video);
+        let mut wakeups = Wakeups::default();
+        let named = |number, key, rid: &str| EncodedFrame {
+            rid: Some(rid.to_owned()),
+            ..frame(Codec::Vp8, number, key)
+        };
+        for number in 0..257 {
+            queue.push(named(number, false, "a"), &mut wakeups);
+        }
+        let after = [
+            (300, true, "a"),
+            (301, false, "b"),
+            (302, false, "a"),
+            (303, true, "b"),
+            (304, false, "b"),
+        ];
+        for (number, key, rid) in after {
+            queue.push(named(number, key, rid), &mut wakeups);
+        }
+        let read: Vec<_> = std::iter::from_fn(|| read(&queue)).collect();
+        let numbers: Vec<_> = read.iter().filter_map(|it| it.timestamp).collect();
+        assert_eq!(numbers, [300, 302, 303, 304]);
+        assert_eq!(read[1].missing_before, 1);
     }
 
     #[test]

@@ -30,6 +30,8 @@ struct Waiting {
     bytes: usize,
     /// Whose media was left out, as the connection did not keep up.
     lagged: Vec<TransceiverId>,
+    /// Whose source has other streams, or of whose something else was chosen.
+    chosen: Vec<TransceiverId>,
     writers: Waiters,
 }
 
@@ -46,6 +48,7 @@ pub(in crate::api) struct Parcel {
 pub(in crate::api) struct Taken {
     pub(in crate::api) parcels: VecDeque<Parcel>,
     pub(in crate::api) lagged: Vec<TransceiverId>,
+    pub(in crate::api) chosen: Vec<TransceiverId>,
 }
 
 impl Inbox {
@@ -74,11 +77,7 @@ impl Inbox {
                 ..
             } = &mut *waiting;
             if parcels.len() >= MOST_BATCHES || *bytes >= MOST_BYTES {
-                for left_out in parcels.drain(..) {
-                    if !lagged.contains(&left_out.id) {
-                        lagged.push(left_out.id);
-                    }
-                }
+                parcels.drain(..).for_each(|it| note(lagged, it.id));
                 *bytes = 0;
             }
             *bytes += parcel.batch.bytes();
@@ -92,6 +91,21 @@ impl Inbox {
         if !self.woken.swap(true, Ordering::AcqRel) {
             self.task.wake_by_ref();
         }
+    }
+
+    /// The connection has to look at what of its source a sender sends.
+    pub(super) fn choose(&self, id: TransceiverId) {
+        self.leave(|waiting| note(&mut waiting.chosen, id));
+    }
+
+    /// Something of a sender's source was left out.
+    pub(super) fn lag(&self, id: TransceiverId) {
+        self.leave(|waiting| note(&mut waiting.lagged, id));
+    }
+
+    fn leave(&self, f: impl FnOnce(&mut Waiting)) {
+        f(&mut self.lock());
+        self.nudge();
     }
 
     /// So much waits that a writer may wait as well. It is woken when the inbox is emptied.
@@ -122,11 +136,19 @@ impl Inbox {
         Some(Taken {
             parcels: std::mem::take(&mut waiting.parcels),
             lagged: std::mem::take(&mut waiting.lagged),
+            chosen: std::mem::take(&mut waiting.chosen),
         })
     }
 
     fn lock(&self) -> MutexGuard<'_, Waiting> {
         self.waiting.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// Once each: the list is no longer than there are senders.
+fn note(list: &mut Vec<TransceiverId>, id: TransceiverId) {
+    if !list.contains(&id) {
+        list.push(id);
     }
 }
 

@@ -9,9 +9,8 @@ use super::{
     track::MediaStreamTrack,
 };
 use crate::{
-    MediaKind,
     api::{events::Queue, waiters::Wakeups},
-    engine::{Engine, MediaBatch, TransceiverId},
+    engine::{Engine, MediaBatch, TransceiverId, TransceiverView},
 };
 
 /// The tracks of a connection, by the transceivers that have them.
@@ -32,6 +31,13 @@ struct Outgoing {
     sink: Arc<Sink>,
 }
 
+impl Outgoing {
+    /// Whether what came by this sink goes out.
+    fn takes(&self, sink: u64) -> bool {
+        self.sink.number() == Some(sink) && self.track.state.gives()
+    }
+}
+
 /// What is handed to others when no connection is locked.
 #[derive(Default)]
 pub(in crate::api) struct Outbound {
@@ -39,13 +45,15 @@ pub(in crate::api) struct Outbound {
     batches: Vec<(Arc<Source>, MediaBatch)>,
     /// Whose wishes have changed.
     told: Vec<Arc<Source>>,
+    /// Whose streams have other rids.
+    named: Vec<Arc<Source>>,
 }
 
 impl Outbound {
     /// Hands it over. No connection may be locked by the caller.
     #[inline]
     pub(in crate::api) fn hand_over(self) {
-        if !self.batches.is_empty() || !self.told.is_empty() {
+        if !self.batches.is_empty() || !self.told.is_empty() || !self.named.is_empty() {
             self.hand_over_all();
         }
     }
@@ -56,6 +64,9 @@ impl Outbound {
         }
         for source in self.told {
             source.tell_upstream();
+        }
+        for source in self.named {
+            source.tell_senders();
         }
     }
 }
@@ -72,8 +83,9 @@ impl Links {
             self.senders.remove(&id);
             return;
         };
-        let sink = Sink::of_sender(inbox, id);
+        let sink = Sink::of_sender(inbox, id, track.number());
         track.state.source.attach(&sink);
+        inbox.choose(id);
         let track = track.clone();
         self.senders.insert(id, Outgoing { track, sink });
     }
@@ -84,14 +96,14 @@ impl Links {
     }
 
     /// Tells the engine how its tracks are called, for statistics.
-    pub(in crate::api) fn name(&mut self, engine: &mut Engine, inbox: &Arc<Inbox>) {
-        let all: Vec<_> = engine
-            .transceivers()
-            .map(|it| (it.id(), it.kind()))
-            .collect();
-        for (id, kind) in all {
-            let sent = self.senders.get(&id).map(|it| it.track.id().to_owned());
-            let received = self.received(id, kind, inbox).id().to_owned();
+    pub(in crate::api) fn name_tracks(&mut self, engine: &mut Engine, inbox: &Arc<Inbox>) {
+        let mut all = Vec::new();
+        for view in engine.transceivers() {
+            let sent = self.senders.get(&view.id());
+            let sent = sent.map(|it| it.track.id().to_owned());
+            all.push((view.id(), sent, self.received(view, inbox).id().to_owned()));
+        }
+        for (id, sent, received) in all {
             engine.name_tracks(id, sent, Some(received));
         }
     }
@@ -125,12 +137,15 @@ impl Links {
     /// The track of a receiver, which is there as long as the receiver.
     pub(in crate::api) fn received(
         &mut self,
-        id: TransceiverId,
-        kind: MediaKind,
+        of: TransceiverView<'_>,
         inbox: &Arc<Inbox>,
     ) -> MediaStreamTrack {
-        let new = || MediaStreamTrack::remote(kind, inbox);
-        self.receivers.entry(id).or_insert_with(new).clone()
+        let new = || {
+            let track = MediaStreamTrack::remote(of.kind(), inbox);
+            track.state.source.name(of.rids());
+            track
+        };
+        self.receivers.entry(of.id()).or_insert_with(new).clone()
     }
 
     /// The stream of this id.
@@ -209,14 +224,31 @@ impl Links {
         for id in taken.lagged {
             engine.lag(id);
         }
+        for id in taken.chosen {
+            if let Some(link) = self.senders.get(&id) {
+                let (rids, choice) = (link.track.state.source.rids(), link.track.choice());
+                engine.choose(now, id, &rids, &choice);
+            }
+        }
         for parcel in taken.parcels {
             let link = self.senders.get(&parcel.id);
             // What a source gave that the sender has no more is not for it.
-            if link.is_some_and(|it| it.sink.number() == Some(parcel.sink)) {
+            if link.is_some_and(|it| it.takes(parcel.sink)) {
                 engine.write(now, parcel.id, &parcel.batch);
             }
         }
         self.ask(now, engine);
+    }
+
+    /// The peer was described: its streams may have other rids.
+    pub(in crate::api) fn name(&self, engine: &Engine, outbound: &mut Outbound) {
+        for (id, track) in &self.receivers {
+            let rids = engine.transceiver(*id).map_or(&[][..], |it| it.rids());
+            let source = &track.state.source;
+            if source.name(rids) {
+                outbound.named.push(source.clone());
+            }
+        }
     }
 
     /// Brings what readers and other connections want of the receivers to the engine.
@@ -260,6 +292,7 @@ impl Links {
     }
 
     /// The packets that came, for whoever takes them.
+    #[inline]
     pub(in crate::api) fn collect(&self, engine: &mut Engine, outbound: &mut Outbound) {
         while let Some((id, batch)) = engine.poll_media() {
             if let Some(track) = self.receivers.get(&id) {

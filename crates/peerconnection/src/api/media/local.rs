@@ -65,9 +65,12 @@ impl FrameWriter {
     }
 
     /// Names the rids of the track, in the order of the encodings of the senders that will have it. Without it rids have the order
-    /// in which they are written first.
+    /// in which they are written first. Eight are the most.
     pub fn set_rids<'a>(&self, rids: impl IntoIterator<Item = &'a str>) {
-        self.lanes().rids = rids.into_iter().map(str::to_owned).collect();
+        let mut lanes = self.lanes();
+        lanes.rids = rids.into_iter().map(str::to_owned).collect();
+        lanes.rids.truncate(LANES);
+        self.name(&lanes);
     }
 
     /// Writes a frame. It waits while there are senders and none of them keeps up; a sender that alone is slow loses frames instead.
@@ -95,7 +98,11 @@ impl FrameWriter {
         }
         let now = now();
         let mut lanes = self.lanes();
+        let known = lanes.rids.len();
         let lane = lanes.lane(frame.rid.as_deref())?;
+        if lanes.rids.len() != known {
+            self.name(&lanes);
+        }
         let batch = lanes.cutter.cut_frame(now, lane, &frame)?;
         // Batches leave in the order in which they were numbered.
         self.track.source.deliver(&batch);
@@ -122,6 +129,12 @@ impl FrameWriter {
         match poll_hint(&self.track, &self.told, &self.lanes().rids, &cx) {
             Poll::Ready(hint) => hint,
             Poll::Pending => None,
+        }
+    }
+
+    fn name(&self, lanes: &Lanes) {
+        if self.track.source.name(&lanes.rids) {
+            self.track.source.tell_senders();
         }
     }
 

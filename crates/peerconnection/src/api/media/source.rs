@@ -15,7 +15,7 @@ use super::{
 use crate::{
     MediaKind,
     api::waiters::{Waiters, Wakeups},
-    engine::{MediaBatch, TransceiverId},
+    engine::{MediaBatch, TrackId, TransceiverId},
 };
 
 /// A list of sinks, and a set of wishes.
@@ -26,6 +26,8 @@ pub(in crate::api) struct Source {
     keyframes: AtomicU64,
     upstream: Upstream,
     enabled: AtomicBool,
+    /// The rids of its streams, by lane.
+    rids: Mutex<Arc<[String]>>,
 }
 
 /// Who is asked for key frames.
@@ -43,6 +45,8 @@ pub(in crate::api) enum Sink {
         inbox: Weak<Inbox>,
         id: TransceiverId,
         number: u64,
+        /// Which of the tracks of the source it has.
+        track: TrackId,
         /// What its peer allows on each lane, in bits a second.
         allowed: [AtomicU64; LANES],
     },
@@ -71,7 +75,13 @@ impl Source {
             keyframes: AtomicU64::new(0),
             upstream,
             enabled: AtomicBool::new(true),
+            rids: Mutex::new(Arc::new([])),
         })
+    }
+
+    /// Whether a connection gives it.
+    pub(super) fn is_received(&self) -> bool {
+        matches!(self.upstream, Upstream::Receiver(_))
     }
 
     /// Whether somebody takes what comes.
@@ -163,6 +173,43 @@ impl Source {
         !behind.is_empty() && behind.iter().all(|it| *it)
     }
 
+    /// The rids of its streams, by lane; none without simulcast.
+    pub(super) fn rids(&self) -> Arc<[String]> {
+        self.lock_rids().clone()
+    }
+
+    /// Its streams have other rids. True if they had others before: the senders are to be told then.
+    pub(super) fn name(&self, rids: &[String]) -> bool {
+        let mut known = self.lock_rids();
+        let is_other = **known != *rids;
+        if is_other {
+            *known = rids.into();
+        }
+        is_other
+    }
+
+    /// Tells all senders to look at what of it they send. No connection is locked meanwhile.
+    pub(in crate::api) fn tell_senders(&self) {
+        self.each_sender(|_, inbox, id| inbox.choose(id));
+    }
+
+    /// Visits the senders that have one of its tracks: which, the inbox of the connection, the transceiver.
+    pub(super) fn each_sender(&self, f: impl Fn(TrackId, &Inbox, TransceiverId)) {
+        for sink in self.sinks().iter().filter_map(Weak::upgrade) {
+            if let Sink::Sender {
+                inbox, id, track, ..
+            } = &*sink
+                && let Some(inbox) = inbox.upgrade()
+            {
+                f(*track, &inbox, *id);
+            }
+        }
+    }
+
+    fn lock_rids(&self) -> MutexGuard<'_, Arc<[String]>> {
+        self.rids.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
     /// Whoever gives the media is to look at what is wanted.
     pub(in crate::api) fn tell_upstream(&self) {
         match &self.upstream {
@@ -199,11 +246,12 @@ impl Source {
 }
 
 impl Sink {
-    pub(super) fn of_sender(inbox: &Arc<Inbox>, id: TransceiverId) -> Arc<Self> {
+    pub(super) fn of_sender(inbox: &Arc<Inbox>, id: TransceiverId, track: TrackId) -> Arc<Self> {
         Arc::new(Self::Sender {
             inbox: Arc::downgrade(inbox),
             id,
             number: inbox.next_sink(),
+            track,
             allowed: std::array::from_fn(|_| AtomicU64::new(u64::MAX)),
         })
     }

@@ -5,7 +5,7 @@ use std::{
     future::poll_fn,
     sync::{
         Arc, Mutex, MutexGuard, PoisonError, Weak,
-        atomic::{AtomicU64, Ordering},
+        atomic::{AtomicBool, AtomicU64, Ordering},
     },
     task::{Context, Poll},
 };
@@ -20,12 +20,12 @@ use super::{
     source::{Sink, Source},
 };
 use crate::{
-    Error, ErrorKind, MediaKind,
+    Choice, Error, ErrorKind, MediaKind,
     api::{
         events::{Events, Queue},
         waiters::Wakeups,
     },
-    engine::TrackId,
+    engine::{TrackId, TransceiverId},
 };
 
 /// `MediaStreamTrack` ([Media Capture §4.3](https://www.w3.org/TR/mediacapture-streams/#mediastreamtrack)): sound or pictures, as
@@ -72,6 +72,10 @@ pub(in crate::api) struct TrackState {
     is_remote: bool,
     pub(in crate::api) source: Arc<Source>,
     shared: Mutex<Shared>,
+    /// The track that it forwards: they have one source.
+    of: Option<MediaStreamTrack>,
+    /// W3C's `enabled`, of one that forwards; of others it is that of the source.
+    enabled: AtomicBool,
 }
 
 struct Shared {
@@ -80,6 +84,9 @@ struct Shared {
     events: Queue<TrackEvent>,
     frames: Vec<Weak<FrameQueue>>,
     packets: Vec<Weak<PacketQueue>>,
+    choice: Choice,
+    /// Those that forward it.
+    forwards: Vec<Weak<TrackState>>,
 }
 
 impl MediaStreamTrack {
@@ -101,13 +108,26 @@ impl MediaStreamTrack {
     }
 
     fn local(kind: MediaKind) -> Self {
+        Self::new(Source::written(kind), None)
+    }
+
+    fn new(source: Arc<Source>, of: Option<Self>) -> Self {
+        let is_remote = source.is_received();
+        let label = match (&of, is_remote) {
+            (Some(of), _) => of.label().to_owned(),
+            (None, true) => format!("remote {}", source.kind),
+            (None, false) => String::new(),
+        };
+        let muted = of.as_ref().map_or(is_remote, Self::muted);
         let state = TrackState {
             id: unique(),
             number: next_number(),
-            label: String::new(),
-            is_remote: false,
-            source: Source::written(kind),
-            shared: Mutex::new(Shared::new(false)),
+            label,
+            is_remote,
+            source,
+            shared: Mutex::new(Shared::new(muted)),
+            of,
+            enabled: AtomicBool::new(true),
         };
         Self {
             state: Arc::new(state),
@@ -116,17 +136,56 @@ impl MediaStreamTrack {
 
     /// [5.3-01]
     pub(in crate::api) fn remote(kind: MediaKind, inbox: &Arc<Inbox>) -> Self {
-        let state = TrackState {
-            id: unique(),
-            number: next_number(),
-            label: format!("remote {kind}"),
-            is_remote: true,
-            source: Source::received(kind, inbox),
-            shared: Mutex::new(Shared::new(true)),
+        Self::new(Source::received(kind, inbox), None)
+    }
+
+    /// A track of the same source with a [`Choice`] and an `enabled` of its own, for senders of any connection: what is chosen on it
+    /// counts for all senders that have it, and for no others. It is muted and ends with this one. Nothing is decoded, and what the
+    /// senders of all these tracks ask of the source is asked once.
+    #[must_use]
+    pub fn forward(&self, choice: Choice) -> Self {
+        let of = self.state.of.as_ref().unwrap_or(self);
+        let track = Self::new(self.state.source.clone(), Some(of.clone()));
+        track.state.lock().choice = choice;
+        let ended = {
+            let mut shared = of.state.lock();
+            shared.forwards.retain(|it| it.strong_count() > 0);
+            shared.forwards.push(Arc::downgrade(&track.state));
+            shared.ended
         };
-        Self {
-            state: Arc::new(state),
+        if ended {
+            track.state.end(false, &mut Wakeups::default());
         }
+        track
+    }
+
+    /// What senders with one encoding send of it.
+    #[must_use]
+    pub fn choice(&self) -> Choice {
+        self.state.lock().choice.clone()
+    }
+
+    /// Chooses what senders with one encoding send of it, also while they send.
+    pub fn choose(&self, choice: Choice) {
+        self.state.lock().choice = choice;
+        self.each_sender(Inbox::choose);
+    }
+
+    /// The rids of its parallel streams, the first one first: of a remote track those that were negotiated, of a local one those that
+    /// are written. None without simulcast.
+    #[must_use]
+    pub fn rids(&self) -> Vec<String> {
+        self.state.source.rids().to_vec()
+    }
+
+    fn each_sender(&self, f: impl Fn(&Inbox, TransceiverId)) {
+        let own = self.number();
+        let f = |track, inbox: &Inbox, id| {
+            if track == own {
+                f(inbox, id);
+            }
+        };
+        self.state.source.each_sender(f);
     }
 
     /// What engines call it.
@@ -155,13 +214,21 @@ impl MediaStreamTrack {
     /// `enabled`.
     #[must_use]
     pub fn enabled(&self) -> bool {
-        self.state.source.is_enabled()
+        match self.state.of {
+            Some(_) => self.state.enabled.load(Ordering::Relaxed),
+            None => self.state.source.is_enabled(),
+        }
     }
 
     /// Sets `enabled`. What is written on a local track that is not enabled goes nowhere; frames and packets of a remote one reach
     /// no reader. Video goes on with a key frame that is asked for.
     pub fn set_enabled(&self, enabled: bool) {
-        self.state.source.enable(enabled);
+        if self.state.of.is_none() {
+            self.state.source.enable(enabled);
+        } else if !self.state.enabled.swap(enabled, Ordering::Relaxed) && enabled {
+            // What was left out is missing.
+            self.each_sender(Inbox::lag);
+        }
     }
 
     /// `muted`: a remote track is, until its first packet has come.
@@ -180,10 +247,10 @@ impl MediaStreamTrack {
         }
     }
 
-    /// `stop()`: it ends here. The sender or receiver that has it goes on, without media.
+    /// `stop()`: it ends here, and those that [forward](Self::forward) it do not. The sender or receiver that has it goes on, without media.
     pub fn stop(&self) {
         let mut wakeups = Wakeups::default();
-        self.state.end(false, &mut wakeups);
+        self.state.end_alone(false, &mut wakeups);
         wakeups.wake();
         self.state.source.tell_upstream();
     }
@@ -198,6 +265,9 @@ impl MediaStreamTrack {
         if !self.state.is_remote {
             let message = "frames are read from tracks that a peer sends";
             return Err(Error::new(ErrorKind::InvalidState, message));
+        }
+        if let Some(of) = &self.state.of {
+            return of.frames();
         }
         let queue = Arc::new(FrameQueue::new(self.kind()));
         {
@@ -259,6 +329,17 @@ impl TrackState {
         self.lock().ended
     }
 
+    /// Whether its senders send what comes of its source.
+    pub(super) fn gives(&self) -> bool {
+        self.enabled.load(Ordering::Relaxed) && !self.is_ended()
+    }
+
+    /// Those that forward it.
+    fn forwards(&self) -> Vec<Arc<Self>> {
+        let shared = self.lock();
+        shared.forwards.iter().filter_map(Weak::upgrade).collect()
+    }
+
     /// Whether somebody reads frames.
     pub(in crate::api) fn has_frame_readers(&self) -> bool {
         let mut shared = self.lock();
@@ -287,20 +368,32 @@ impl TrackState {
 
     /// Changes `muted`, and tells so if it is another.
     pub(in crate::api) fn mute(&self, muted: bool, wakeups: &mut Wakeups) {
-        let mut shared = self.lock();
-        if shared.ended || std::mem::replace(&mut shared.muted, muted) == muted {
-            return;
+        {
+            let mut shared = self.lock();
+            if shared.ended || std::mem::replace(&mut shared.muted, muted) == muted {
+                return;
+            }
+            let event = if muted {
+                TrackEvent::Mute
+            } else {
+                TrackEvent::Unmute
+            };
+            shared.events.push_bounded(event, wakeups);
         }
-        let event = if muted {
-            TrackEvent::Mute
-        } else {
-            TrackEvent::Unmute
-        };
-        shared.events.push_bounded(event, wakeups);
+        for forward in self.forwards() {
+            forward.mute(muted, wakeups);
+        }
     }
 
-    /// It ends. The event is told unless the application has ended it.
+    /// It ends with all that forward it. The event is told unless the application has ended it.
     pub(in crate::api) fn end(&self, tell: bool, wakeups: &mut Wakeups) {
+        self.end_alone(tell, wakeups);
+        for forward in self.forwards() {
+            forward.end(tell, wakeups);
+        }
+    }
+
+    fn end_alone(&self, tell: bool, wakeups: &mut Wakeups) {
         let (frames, packets) = {
             let mut shared = self.lock();
             if std::mem::replace(&mut shared.ended, true) {
@@ -337,6 +430,8 @@ impl Shared {
             events: Queue::default(),
             frames: Vec::new(),
             packets: Vec::new(),
+            choice: Choice::default(),
+            forwards: Vec::new(),
         }
     }
 }

@@ -8,9 +8,8 @@ use super::{
     transceiver::{RtpTransceiver, RtpTransceiverInit, TrackOrKind, ids},
 };
 use crate::{
-    Error, ErrorKind, Event, PeerConnection, RtpTransceiverDirection,
-    api::engine_lock::State,
-    engine::{TransceiverId, TransceiverView},
+    Error, ErrorKind, Event, PeerConnection, RtpTransceiverDirection, api::engine_lock::State,
+    engine::TransceiverId,
 };
 
 impl PeerConnection {
@@ -81,7 +80,8 @@ impl PeerConnection {
             let id = state.engine.add_transceiver(kind, number, init)?;
             let media = &mut state.queues.media;
             media.send(id, wanted.track(), &state.inbox);
-            let track = media.received(id, kind, &state.inbox);
+            let view = state.engine.transceiver(id).ok_or_else(Error::closed)?;
+            let track = media.received(view, &state.inbox);
             state.carrier.flush(now, &mut state.engine);
             Ok::<_, Error>((id, track))
         })?;
@@ -92,15 +92,9 @@ impl PeerConnection {
     #[must_use]
     pub fn transceivers(&self) -> Vec<RtpTransceiver> {
         let all = self.connection().with(|state| {
-            let found: Vec<_> = state
-                .engine
-                .transceivers()
-                .map(|it| (it.id(), it.kind()))
-                .collect();
             let media = &mut state.queues.media;
-            let tracked = found
-                .into_iter()
-                .map(|(id, kind)| (id, media.received(id, kind, &state.inbox)));
+            let all = state.engine.transceivers();
+            let tracked = all.map(|it| (it.id(), media.received(it, &state.inbox)));
             tracked.collect::<Vec<_>>()
         });
         let made = |(id, track)| RtpTransceiver::new(self.keep_open.clone(), id, track);
@@ -147,9 +141,9 @@ fn found(
     id: TransceiverId,
     streams: &[String],
 ) -> Option<(MediaStreamTrack, Vec<MediaStream>)> {
-    let kind = state.engine.transceiver(id).map(TransceiverView::kind)?;
+    let view = state.engine.transceiver(id)?;
     let media = &mut state.queues.media;
-    let track = media.received(id, kind, &state.inbox);
+    let track = media.received(view, &state.inbox);
     let streams = streams.iter().map(|it| media.stream(it)).collect();
     Some((track, streams))
 }

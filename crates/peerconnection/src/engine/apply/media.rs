@@ -3,11 +3,16 @@
 use std::time::Instant;
 
 use oxirtc_jsep as jsep;
+use oxirtc_rtp as rtp;
 
 use crate::{
-    RtpEncodingParameters,
+    RtpEncodingParameters, choice,
     engine::{
-        Engine, convert, facts::Facts, ids::TransceiverId, media::MediaTransceiver, task::Event,
+        Engine, convert,
+        facts::Facts,
+        ids::TransceiverId,
+        media::{MediaTransceiver, Sender},
+        task::Event,
     },
 };
 
@@ -107,6 +112,29 @@ impl Engine {
     }
 }
 
+/// Three bits, in all formats that have layers.
+const HIGHEST_LAYER: u8 = 7;
+
+impl Sender {
+    /// What of the source one of the encodings sends.
+    fn choice_of(&self, place: usize, encoding: &jsep::SendEncoding, count: usize) -> rtp::Choice {
+        let named = |rid: &String| choice::place(&self.rids, rid);
+        let lane = match (&encoding.rid, count) {
+            (_, 1) => self.lane,
+            (rid, _) => {
+                let lane = rid.as_ref().and_then(named);
+                lane.unwrap_or(u8::try_from(place).unwrap_or(u8::MAX))
+            }
+        };
+        let (spatial, temporal) = self.choice.layers();
+        rtp::Choice {
+            lane,
+            spatial: spatial.min(HIGHEST_LAYER),
+            temporal: temporal.min(HIGHEST_LAYER),
+        }
+    }
+}
+
 impl MediaTransceiver {
     fn configure(&self, mid: Option<&str>, path: &mut crate::engine::media::MediaPath) {
         let receive = self.receiver.negotiated.as_deref();
@@ -125,9 +153,10 @@ impl MediaTransceiver {
             .iter()
             .enumerate()
             .map(|(place, it)| {
+                let choice = self.sender.choice_of(place, it, encodings.len());
                 let own = self.sender.encodings.get(place);
                 let limit = own.and_then(|it| it.max_bitrate);
-                convert::encoding(place, it, wanted(place) && !it.paused, limit)
+                convert::encoding(choice, it, wanted(place) && !it.paused, limit)
             })
             .collect();
         path.rtp.set_encodings(self.section(), &encodings);

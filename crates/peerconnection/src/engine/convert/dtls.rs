@@ -4,6 +4,13 @@ use oxirtc_datachannel as datachannel;
 use oxirtc_dtls as dtls;
 use oxirtc_jsep as jsep;
 
+use crate::{Certificate, label::Label};
+
+/// How the associations of a connection behave.
+pub(in crate::engine) fn dtls_config(certificate: &Certificate, label: Label) -> dtls::Config {
+    dtls::Config::new(certificate.inner().clone()).label(&label.to_string())
+}
+
 /// The role in DTLS, and with it the parity of channel ids (RFC 8832 §6).
 pub(in crate::engine) fn dtls_role(role: jsep::DtlsRole) -> (dtls::Role, datachannel::Role) {
     match role {

@@ -53,6 +53,7 @@ pub(in crate::engine) fn ice_config(settings: &Settings) -> ice::Config {
         .ipv6(settings.ipv6)
         .hide_addresses(settings.hide_addresses)
         .lite(settings.ice_lite)
+        .tcp(settings.ice_tcp)
 }
 
 pub(in crate::engine) fn relay_protocol(
@@ -111,6 +112,12 @@ pub(in crate::engine) fn request(
             scope,
             own,
         },
+        ice::Request::Listen { id, address, scope } => Request::Listen {
+            id: name(id),
+            address,
+            scope,
+        },
+        ice::Request::Unlisten { local } => Request::Unlisten { local },
         ice::Request::Connect {
             id,
             from,

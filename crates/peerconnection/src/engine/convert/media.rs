@@ -107,9 +107,9 @@ fn announced(it: &jsep::Announced) -> rtp::Announced {
     }
 }
 
-/// One stream that is sent, of the lane at its place.
+/// One stream that is sent.
 pub(in crate::engine) fn encoding(
-    place: usize,
+    choice: rtp::Choice,
     encoding: &jsep::SendEncoding,
     active: bool,
     limit: Option<u32>,
@@ -120,11 +120,8 @@ pub(in crate::engine) fn encoding(
         fec: encoding.fec,
         rid: encoding.rid.as_deref().and_then(Label::new),
         active,
+        choice,
         limit: limit.map(u64::from),
-        choice: rtp::Choice {
-            lane: u8::try_from(place).unwrap_or(u8::MAX),
-            ..rtp::Choice::default()
-        },
     }
 }
 

@@ -63,7 +63,8 @@ impl Data {
         };
         let config = datachannel::Config::new()
             .max_message_size(limits.max_message_size as usize)
-            .max_remote_channels(settings.max_channels.into());
+            .max_remote_channels(settings.max_channels.into())
+            .label(&label.to_string());
         Self {
             session: datachannel::Session::new(config),
             sctp: None,

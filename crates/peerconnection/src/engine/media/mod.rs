@@ -21,4 +21,4 @@ pub use view::TransceiverView;
 
 pub(super) use path::MediaPath;
 pub(super) use shares::Turn;
-pub(super) use transceivers::{Media, MediaTransceiver};
+pub(super) use transceivers::{Media, MediaTransceiver, Sender};

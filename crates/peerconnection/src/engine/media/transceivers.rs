@@ -8,7 +8,7 @@ use super::{
     reports::{Given, ReceiverReport, SenderReport},
 };
 use crate::{
-    MediaKind, RtpEncodingParameters,
+    Choice, MediaKind, RtpEncodingParameters,
     engine::ids::{TrackId, TransceiverId, TransportId},
 };
 
@@ -44,6 +44,12 @@ pub(in crate::engine) struct Sender {
     pub(in crate::engine) transaction: Option<u64>,
     /// Tones that are still to be played.
     pub(in crate::engine) dtmf: Dtmf,
+    /// The rids that the streams of its source have, by lane.
+    pub(in crate::engine) rids: Vec<String>,
+    /// What of its source it sends.
+    pub(in crate::engine) choice: Choice,
+    /// The lane that was chosen last, of those that the source has.
+    pub(in crate::engine) lane: u8,
     /// For statistics.
     pub(in crate::engine) report: SenderReport,
 }
@@ -67,6 +73,7 @@ pub(in crate::engine) struct Receiver {
 }
 
 impl Media {
+    #[inline]
     pub(in crate::engine) fn is_empty(&self) -> bool {
         self.list.is_empty()
     }
@@ -88,6 +95,9 @@ impl Media {
                 encodings,
                 transaction: None,
                 dtmf: Dtmf::default(),
+                rids: Vec::new(),
+                choice: Choice::default(),
+                lane: 0,
                 report: SenderReport::default(),
             },
             receiver: Receiver::default(),

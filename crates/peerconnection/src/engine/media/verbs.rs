@@ -7,7 +7,7 @@ use oxirtc_rtp::Delivery;
 
 use super::{batch::MediaBatch, transceivers::MediaTransceiver, view::TransceiverView};
 use crate::{
-    EncodedFrame, Error, ErrorKind, MediaKind, RtpCodec, RtpEncodingParameters, RtpSource,
+    Choice, EncodedFrame, Error, ErrorKind, MediaKind, RtpCodec, RtpEncodingParameters, RtpSource,
     RtpTransceiverDirection,
     engine::{
         Engine, convert,
@@ -309,6 +309,20 @@ impl Engine {
         }
     }
 
+    /// What of its source a sender sends. `rids` are those of the source's streams, by lane: a sender with several encodings sends of
+    /// each the stream with its rid, or the one at its place.
+    pub fn choose(&mut self, now: Instant, id: TransceiverId, rids: &[String], choice: &Choice) {
+        let Some(it) = self.media.get_mut(id) else {
+            return;
+        };
+        let sender = &mut it.sender;
+        if sender.rids != rids || sender.choice != *choice {
+            sender.lane = choice.place(rids).unwrap_or(sender.lane);
+            (sender.rids, sender.choice) = (rids.to_vec(), choice.clone());
+            self.reconfigure(now, id);
+        }
+    }
+
     /// Asks the peer for a key frame of a receiver: of one lane, or of all.
     pub fn request_keyframe(&mut self, now: Instant, id: TransceiverId, lane: Option<u8>) {
         if let Some((path, section)) = self.path_of(id) {
@@ -385,11 +399,16 @@ impl Engine {
     }
 
     /// The next batch of packets that came together, of a receiver that delivers them.
+    #[inline]
     pub fn poll_media(&mut self) -> Option<(TransceiverId, MediaBatch)> {
-        // Asked after every call, and most connections have no media.
-        if self.media.is_empty() {
-            return None;
+        // Asked after every call, and many connections have no media.
+        match self.media.is_empty() {
+            true => None,
+            false => self.poll_received(),
         }
+    }
+
+    fn poll_received(&mut self) -> Option<(TransceiverId, MediaBatch)> {
         for transport in self.transports.iter_mut() {
             let Some(path) = &mut transport.media else {
                 continue;

@@ -8,6 +8,7 @@ use super::Transport;
 use crate::{
     DtlsTransportState, Error, ErrorDetail,
     engine::{
+        convert,
         equipment::Equipment,
         task::{DtlsTransportEvent, Event},
         up::Up,
@@ -22,7 +23,7 @@ impl Transport {
         generation: u32,
         now: Instant,
     ) {
-        let config = dtls::Config::new(equipment.certificate.inner().clone());
+        let config = convert::dtls_config(&equipment.certificate, self.label);
         let label = format!("dtls {generation}");
         self.dtls = dtls::Connection::new(config, equipment.seed.derive(&label, self.id.0), now);
         if let Some(media) = &mut self.media {

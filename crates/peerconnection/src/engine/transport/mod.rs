@@ -14,7 +14,7 @@ use std::{
 };
 
 use oxirtc_datachannel as datachannel;
-use oxirtc_dtls::{Config, Connection};
+use oxirtc_dtls::Connection;
 use oxirtc_ice::{Agent, ChecklistSet, GenerationId, Way};
 use oxirtc_jsep as jsep;
 
@@ -71,11 +71,12 @@ impl Transport {
         if let Some(interfaces) = &equipment.interfaces {
             ice.handle_interfaces(now, set, &convert::interfaces(interfaces));
         }
-        let config = Config::new(equipment.certificate.inner().clone());
+        let label = equipment.trace.label;
+        let config = convert::dtls_config(&equipment.certificate, label);
         Self {
             id,
             name,
-            label: equipment.trace.label,
+            label,
             ice,
             generations: Generations::default(),
             since: GenerationId::default(),

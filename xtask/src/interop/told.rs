@@ -1,7 +1,8 @@
-//! Names of the link in the place of addresses: one side tells its candidates, the other has to resolve them.
+//! One side tells its candidates, and the other has to make something of them: resolve names in the place of addresses, or
+//! open streams.
 
 use anyhow::{Context as _, ensure};
-use oxirtc_peerconnection::{Message, SessionDescription};
+use oxirtc_peerconnection::{Message, Protocol, SessionDescription};
 use serde_json::json;
 
 use super::call::{Call, Setup, Side};
@@ -19,6 +20,17 @@ pub(crate) async fn we_resolve(suite: &Suite) -> anyhow::Result<()> {
 pub(crate) async fn browser_resolves(suite: &Suite) -> anyhow::Result<()> {
     let call = connect(suite, Told::OursOnly).await?;
     hidden(call.peer.connection().local_description())?;
+    call.end().await
+}
+
+/// Nothing of what would lead over UDP is told.
+pub(crate) async fn browser_opens_streams(suite: &Suite) -> anyhow::Result<()> {
+    let call = connect(suite, Told::OursOverTcp).await?;
+    let transport = call.peer.connection().sctp().and_then(|it| it.transport());
+    let transport = transport.context("no transport")?.ice_transport();
+    let pair = transport.selected_candidate_pair().context("no pair")?;
+    let protocol = pair.local.protocol();
+    ensure!(protocol == Some(Protocol::Tcp), "it goes over {protocol:?}");
     call.end().await
 }
 

@@ -1,0 +1,172 @@
+//! Byte streams of H.264 and H.265: units behind start codes, an access unit a frame.
+
+use std::{
+    io::{Read, Write},
+    time::Duration,
+};
+
+use crate::{
+    Codec, Error, Frame,
+    input::{Input, LONGEST},
+    nal::{self, Place},
+};
+
+/// Reads H.264 or H.265 from a byte stream, which has no times: each picture comes one tick after the one before it.
+#[derive(Debug)]
+pub struct AnnexBReader<R> {
+    input: Input<R>,
+    codec: Codec,
+    interval: Duration,
+    frames: u32,
+    /// The unit that begins the next access unit, without its start code.
+    next: Option<Vec<u8>>,
+}
+
+/// Writes H.264 or H.265 to a byte stream.
+#[derive(Debug)]
+pub struct AnnexBWriter<W> {
+    output: W,
+}
+
+impl<R: Read> AnnexBReader<R> {
+    pub(crate) fn begin(mut input: Input<R>) -> Result<Self, Error> {
+        let at = input.at();
+        // Zeroes may stand before the first start code.
+        while input.peek(4)?.starts_with(&[0, 0, 0]) {
+            input.skip(1);
+        }
+        let what = "no byte stream that begins with a delimiter or parameter sets";
+        let malformed = Error::Malformed { at, what };
+        if !input.peek(3)?.starts_with(START) {
+            return Err(malformed);
+        }
+        input.skip(START.len());
+        let first = unit(&mut input)?;
+        let codec = nal::codec(&first).ok_or(malformed)?;
+        Ok(Self {
+            input,
+            codec,
+            interval: Duration::from_secs(1) / 30,
+            frames: 0,
+            next: Some(first),
+        })
+    }
+
+    /// What is in it.
+    #[must_use]
+    pub fn codec(&self) -> Codec {
+        self.codec
+    }
+
+    /// The time from picture to picture; default a thirtieth of a second.
+    pub fn set_interval(&mut self, interval: Duration) {
+        self.interval = interval;
+    }
+
+    /// The next access unit, with start codes; `None` at the end.
+    ///
+    /// # Errors
+    ///
+    /// The system refuses, or an access unit is longer than 4 MiB.
+    pub fn read(&mut self) -> Result<Option<Frame>, Error> {
+        let at = self.input.at();
+        let mut payload = Vec::new();
+        let mut has_slice = false;
+        loop {
+            let unit = match self.next.take() {
+                Some(unit) => unit,
+                None if self.input.peek(1)?.is_empty() => break,
+                None => unit(&mut self.input)?,
+            };
+            let place = nal::place(self.codec, &unit);
+            if has_slice && place != Place::Within {
+                self.next = Some(unit);
+                break;
+            }
+            has_slice |= place == Place::First;
+            if !unit.is_empty() {
+                payload.extend_from_slice(&[0, 0, 0, 1]);
+                payload.extend_from_slice(&unit);
+            }
+            if payload.len() > LONGEST {
+                let what = "a picture of more than 4 MiB";
+                return Err(Error::Malformed { at, what });
+            }
+        }
+        if payload.is_empty() {
+            return Ok(None);
+        }
+        if !has_slice {
+            let (at, what) = (self.input.at(), "a picture: its slices are missing");
+            return Err(Error::Cut { at, what });
+        }
+        let time = self.interval.saturating_mul(self.frames);
+        self.frames = self.frames.saturating_add(1);
+        Ok(Some(Frame { payload, time }))
+    }
+}
+
+/// The bytes up to the next start code, which is taken away, or to the end.
+fn unit<R: Read>(input: &mut Input<R>) -> Result<Vec<u8>, Error> {
+    let at = input.at();
+    let mut unit = Vec::new();
+    loop {
+        let ahead = input.peek(CHUNK)?;
+        let is_last = ahead.len() < CHUNK;
+        if let Some(end) = ahead.windows(START.len()).position(|it| it == START) {
+            unit.extend_from_slice(ahead.get(..end).unwrap_or_default());
+            input.skip(end + START.len());
+            break;
+        }
+        // A start code may lie across the border.
+        let keep = if is_last { 0 } else { START.len() - 1 };
+        let len = ahead.len() - keep;
+        unit.extend_from_slice(ahead.get(..len).unwrap_or_default());
+        input.skip(len);
+        if is_last {
+            break;
+        }
+        if unit.len() > LONGEST {
+            let what = "a unit of more than 4 MiB";
+            return Err(Error::Malformed { at, what });
+        }
+    }
+    // A unit never ends with zeroes: they belong to the next start code, or to nothing.
+    let len = unit.iter().rposition(|it| *it != 0).map_or(0, |it| it + 1);
+    unit.truncate(len);
+    Ok(unit)
+}
+
+impl<W: Write> AnnexBWriter<W> {
+    /// Begins a file.
+    #[must_use]
+    pub fn new(output: W) -> Self {
+        Self { output }
+    }
+
+    /// Writes an access unit.
+    ///
+    /// # Errors
+    ///
+    /// The system refuses, or the unit does not begin with a start code.
+    pub fn write(&mut self, payload: &[u8]) -> Result<(), Error> {
+        let is_stream = payload.starts_with(START) || payload.starts_with(&[0, 0, 0, 1]);
+        if !is_stream {
+            return Err(Error::Unfit("an access unit begins with a start code"));
+        }
+        Ok(self.output.write_all(payload)?)
+    }
+
+    /// Ends the file.
+    ///
+    /// # Errors
+    ///
+    /// The system refuses.
+    pub fn finish(mut self) -> Result<W, Error> {
+        self.output.flush()?;
+        Ok(self.output)
+    }
+}
+
+const START: &[u8] = &[0, 0, 1];
+const CHUNK: usize = 4096;
