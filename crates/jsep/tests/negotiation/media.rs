@@ -588,7 +588,7 @@ fn what_an_offer_does_not_cover() {
     assert_eq!(lines(&sdp, &["m="]).len(), 1);
     assert_eq!(
         lines(&sdp, &["a=sendrecv", "a=msid"]),
-        ["a=msid:t", "a=sendrecv"]
+        ["a=sendrecv", "a=msid:t"]
     );
     exchange(&mut theirs, &mut ours);
     let left = theirs.negotiator.transceiver(own).expect("there");
