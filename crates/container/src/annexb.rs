@@ -53,7 +53,6 @@ impl<R: Read> AnnexBReader<R> {
     }
 
     /// What is in it.
-    #[must_use]
     pub fn codec(&self) -> Codec {
         self.codec
     }
@@ -139,7 +138,6 @@ fn unit<R: Read>(input: &mut Input<R>) -> Result<Vec<u8>, Error> {
 
 impl<W: Write> AnnexBWriter<W> {
     /// Begins a file.
-    #[must_use]
     pub fn new(output: W) -> Self {
         Self { output }
     }

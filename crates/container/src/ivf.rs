@@ -72,13 +72,11 @@ impl<R: Read> IvfReader<R> {
     }
 
     /// What is in it.
-    #[must_use]
     pub fn codec(&self) -> Codec {
         self.codec
     }
 
     /// Width and height, as the header has them.
-    #[must_use]
     pub fn size(&self) -> (u16, u16) {
         self.size
     }

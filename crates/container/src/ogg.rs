@@ -84,7 +84,6 @@ impl<R: Read> OggReader<R> {
     }
 
     /// How many channels there are.
-    #[must_use]
     pub fn channels(&self) -> u8 {
         self.channels
     }

@@ -3,7 +3,6 @@
 use std::time::Duration;
 
 /// How long a packet of Opus lasts; `None` when it is none.
-#[must_use]
 pub fn duration(packet: &[u8]) -> Option<Duration> {
     samples(packet).map(|samples| Duration::from_micros(samples * 125 / 6))
 }

@@ -35,7 +35,6 @@ impl<R: Read> Reader<R> {
     }
 
     /// What is in it.
-    #[must_use]
     pub fn codec(&self) -> Codec {
         match self {
             Self::Ivf(it) => it.codec(),

@@ -20,7 +20,6 @@ pub enum Head<'a> {
 }
 
 /// Looks at one datagram. Each of a receive buffer is to be looked at: they may come from different peers.
-#[must_use]
 pub fn head(datagram: &[u8]) -> Head<'_> {
     // RFC 7983 §7: the first byte tells STUN from everything else.
     let stun = matches!(datagram.first(), Some(0..=3))
@@ -44,7 +43,6 @@ pub fn head(datagram: &[u8]) -> Head<'_> {
 
 /// The id of the transaction that a request of ours begins, by which its answer is known; `None` for whatever
 /// is no request.
-#[must_use]
 pub fn transaction(datagram: &[u8]) -> Option<[u8; 12]> {
     let stun = matches!(datagram.first(), Some(0..=3));
     let message = Message::parse(datagram).ok().filter(|_| stun)?;

@@ -80,7 +80,6 @@ pub enum Error {
 impl Mdns {
     /// One that knows nothing yet. `seed` makes the names of our addresses: it must come from a secure
     /// generator and be used once.
-    #[must_use]
     pub fn new(seed: [u8; 32]) -> Self {
         Self {
             random: ChaCha20Rng::from_seed(seed),
@@ -226,7 +225,6 @@ impl Mdns {
     }
 
     /// When [`handle_timeout`](Self::handle_timeout) is to be called next.
-    #[must_use]
     pub fn poll_timeout(&self) -> Option<Instant> {
         let queries = self.queries.iter().map(Query::poll_timeout);
         let announcements = self.published.iter().filter_map(Published::poll_timeout);

@@ -4,7 +4,6 @@ use rand_core::Rng;
 
 /// Whether a candidate's name is one that multicast DNS resolves: one label before `.local`
 /// (draft-ietf-mmusic-mdns-ice-candidates §3.2).
-#[must_use]
 pub fn is_local(name: &str) -> bool {
     let label = name.len().checked_sub(SUFFIX.len()).and_then(|at| {
         let (label, suffix) = name.split_at_checked(at)?;

@@ -29,13 +29,11 @@ enum Stream {
 
 impl Choice {
     /// The stream with this rid. One that the track does not have changes nothing, until the track has it.
-    #[must_use]
     pub fn rid(rid: impl Into<String>) -> Self {
         Self::of(Stream::Rid(rid.into()))
     }
 
     /// The stream at this place among the track's, from 0: for peers that give their streams no rids.
-    #[must_use]
     pub fn lane(lane: u8) -> Self {
         Self::of(Stream::Lane(lane))
     }

@@ -130,7 +130,6 @@ pub struct RtpPacket {
 
 impl MediaKind {
     /// The word of W3C and of SDP.
-    #[must_use]
     pub const fn as_str(self) -> &'static str {
         match self {
             Self::Audio => "audio",
@@ -160,7 +159,6 @@ impl Codec {
     ];
 
     /// Whether it is for sound or for pictures.
-    #[must_use]
     pub const fn kind(self) -> MediaKind {
         match self {
             Self::Opus | Self::Pcmu | Self::Pcma | Self::G722 => MediaKind::Audio,
@@ -169,7 +167,6 @@ impl Codec {
     }
 
     /// Ticks of its timestamps a second.
-    #[must_use]
     pub const fn clock_rate(self) -> u32 {
         match self {
             Self::Opus => 48_000,
@@ -179,7 +176,6 @@ impl Codec {
     }
 
     /// Its name in SDP.
-    #[must_use]
     pub const fn name(self) -> &'static str {
         match self {
             Self::Opus => "opus",
@@ -197,7 +193,6 @@ impl Codec {
 
 impl EncodedFrame {
     /// A frame to be written: the time is that of writing.
-    #[must_use]
     pub fn new(codec: Codec, payload: impl Into<Bytes>) -> Self {
         Self {
             payload: payload.into(),
@@ -217,7 +212,6 @@ impl EncodedFrame {
     }
 
     /// True if it stands alone.
-    #[must_use]
     pub fn is_key(&self) -> bool {
         self.kind == FrameKind::Key
     }
@@ -225,7 +219,6 @@ impl EncodedFrame {
 
 impl RtpPacket {
     /// A packet to be written.
-    #[must_use]
     pub fn new(codec: Codec, sequence: u64, timestamp: u32, payload: impl Into<Bytes>) -> Self {
         Self {
             payload: payload.into(),

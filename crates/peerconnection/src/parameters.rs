@@ -155,7 +155,6 @@ impl Default for RtpEncodingParameters {
 
 impl RtpEncodingParameters {
     /// A stream with this name among several.
-    #[must_use]
     pub fn named(rid: impl Into<String>) -> Self {
         Self {
             rid: Some(rid.into()),
@@ -166,13 +165,11 @@ impl RtpEncodingParameters {
 
 impl RtpTransceiverDirection {
     /// Whether it sends.
-    #[must_use]
     pub const fn sends(self) -> bool {
         matches!(self, Self::SendRecv | Self::SendOnly)
     }
 
     /// Whether it receives.
-    #[must_use]
     pub const fn receives(self) -> bool {
         matches!(self, Self::SendRecv | Self::RecvOnly)
     }

@@ -32,7 +32,6 @@ enum Last {
 
 impl<'b> Builder<'b> {
     /// Starts a message with its header.
-    #[must_use]
     pub fn new(buf: &'b mut Vec<u8>, class: Class, method: Method, id: TransactionId) -> Self {
         let start = buf.len();
         buf.extend_from_slice(&join_type(class, method).to_be_bytes());
@@ -49,7 +48,6 @@ impl<'b> Builder<'b> {
     }
 
     /// Starts the response to a request: its method, its transaction id.
-    #[must_use]
     pub fn response(buf: &'b mut Vec<u8>, class: Class, request: &Message<'_>) -> Self {
         Self::new(buf, class, request.method(), request.transaction_id())
     }

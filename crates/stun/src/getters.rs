@@ -16,7 +16,6 @@ macro_rules! getters {
         impl<'a> Message<'a> {
             $(
                 #[doc = concat!("The value of [`", stringify!($kind), "`](AttributeType::", stringify!($kind), ").")]
-                #[must_use]
                 pub fn $name(&self) -> Option<$value> {
                     match self.value(AttributeType::$kind)? {
                         Attribute::$variant(value) => Some(value),
@@ -61,13 +60,11 @@ getters! {
 
 impl<'a> Message<'a> {
     /// True if USE-CANDIDATE is there and empty, as it has to be.
-    #[must_use]
     pub fn use_candidate(&self) -> bool {
         self.value(AttributeType::USE_CANDIDATE).is_some()
     }
 
     /// True if DONT-FRAGMENT is there and empty, as it has to be.
-    #[must_use]
     pub fn dont_fragment(&self) -> bool {
         self.value(AttributeType::DONT_FRAGMENT).is_some()
     }
@@ -94,7 +91,6 @@ impl<'a> Message<'a> {
     }
 
     /// The values of ADDRESS-ERROR-CODE: which family was refused, and why.
-    #[must_use]
     pub fn address_error_code(&self) -> Option<(AddressFamily, ErrorCode<'a>)> {
         match self.value(AttributeType::ADDRESS_ERROR_CODE)? {
             Attribute::AddressErrorCode(family, error) => Some((family, error)),

@@ -29,7 +29,6 @@ pub enum Class {
 
 impl Class {
     /// True for the two classes that answer a request.
-    #[must_use]
     pub const fn is_response(self) -> bool {
         matches!(self, Self::Success | Self::Error)
     }
@@ -62,7 +61,6 @@ impl Method {
     pub const CONNECTION_ATTEMPT: Self = Self(0x00c);
 
     /// The method with this number, or `None` beyond 12 bits.
-    #[must_use]
     pub const fn new(number: u16) -> Option<Self> {
         if number <= 0xfff {
             Some(Self(number))
@@ -72,7 +70,6 @@ impl Method {
     }
 
     /// Its number.
-    #[must_use]
     pub const fn number(self) -> u16 {
         self.0
     }
@@ -86,13 +83,11 @@ pub struct TransactionId([u8; 12]);
 
 impl TransactionId {
     /// The id made of these bytes.
-    #[must_use]
     pub const fn new(bytes: [u8; 12]) -> Self {
         Self(bytes)
     }
 
     /// A fresh id. The generator has to be a cryptographic one (RFC 8489 §5).
-    #[must_use]
     pub fn generate(rng: &mut impl Rng) -> Self {
         let mut bytes = [0; 12];
         rng.fill_bytes(&mut bytes);
@@ -100,7 +95,6 @@ impl TransactionId {
     }
 
     /// Its bytes.
-    #[must_use]
     pub const fn as_bytes(&self) -> &[u8; 12] {
         &self.0
     }
@@ -108,7 +102,6 @@ impl TransactionId {
 
 /// True if the datagram can only be STUN among the protocols that share a WebRTC port: its first two bits are zero, the magic
 /// cookie stands in its place, and its length is a multiple of four (RFC 8489 §6.3, RFC 7983 §7). Nothing else is looked at.
-#[must_use]
 #[inline]
 pub fn is_stun(datagram: &[u8]) -> bool {
     matches!(

@@ -73,7 +73,6 @@ impl IntegrityKey {
     }
 
     /// A key that was computed elsewhere, for example one that a server stores instead of a password.
-    #[must_use]
     pub fn from_bytes(key: &[u8]) -> Self {
         let sha1 = hmac::Key::new(hmac::HMAC_SHA1_FOR_LEGACY_USE_ONLY, key);
         let sha256 = hmac::Key::new(hmac::HMAC_SHA256, key);

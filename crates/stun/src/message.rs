@@ -69,7 +69,6 @@ impl<'a> Message<'a> {
 
     /// The length of the message that starts here, in bytes with its header, for framing in a stream; `None` if fewer than
     /// [`HEADER_LENGTH`] bytes stand here or they start no message.
-    #[must_use]
     pub fn length(prefix: &[u8]) -> Option<usize> {
         let header = prefix
             .first_chunk::<HEADER_LENGTH>()
@@ -79,26 +78,22 @@ impl<'a> Message<'a> {
     }
 
     /// Its class.
-    #[must_use]
     pub fn class(&self) -> Class {
         self.split_type().0
     }
 
     /// Its method.
-    #[must_use]
     pub fn method(&self) -> Method {
         self.split_type().1
     }
 
     /// Its transaction id.
-    #[must_use]
     pub fn transaction_id(&self) -> TransactionId {
         let id = self.bytes.get(8..).and_then(|rest| rest.first_chunk());
         TransactionId::new(*id.unwrap_or(&[0; 12]))
     }
 
     /// The bytes it was parsed from.
-    #[must_use]
     pub const fn as_bytes(&self) -> &'a [u8] {
         self.bytes
     }
@@ -121,7 +116,6 @@ impl<'a> Message<'a> {
     }
 
     /// The first attribute of this type that counts.
-    #[must_use]
     pub fn get(&self, kind: AttributeType) -> Option<RawAttribute<'a>> {
         let offset = match kind {
             AttributeType::MESSAGE_INTEGRITY => self.integrity,
@@ -133,7 +127,6 @@ impl<'a> Message<'a> {
     }
 
     /// True if an attribute of this type counts, well formed or not.
-    #[must_use]
     pub fn contains(&self, kind: AttributeType) -> bool {
         self.get(kind).is_some()
     }

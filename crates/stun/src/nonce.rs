@@ -14,7 +14,6 @@ impl SecurityFeatures {
     ///
     /// The registry counts bits from the most significant one, the example of appendix B.1 from the least. No other bit is assigned,
     /// so both are read.
-    #[must_use]
     pub fn from_nonce(nonce: &[u8]) -> Option<Self> {
         let encoded = nonce.strip_prefix(COOKIE)?.first_chunk::<4>()?;
         let mut bits = 0;
@@ -29,7 +28,6 @@ impl SecurityFeatures {
     }
 
     /// The 13 characters that a server's nonce begins with to say so.
-    #[must_use]
     pub fn cookie(self) -> String {
         let bit = |on: bool, bit: u32| if on { bit } else { 0 };
         let bits = bit(self.password_algorithms, PASSWORD_ALGORITHMS)

@@ -17,7 +17,6 @@ struct Estimate {
 
 impl RoundTrip {
     /// Without a measurement yet.
-    #[must_use]
     pub const fn new() -> Self {
         Self { estimate: None }
     }
@@ -48,13 +47,11 @@ impl RoundTrip {
     }
 
     /// The smoothed round trip, if one was measured within the last ten minutes.
-    #[must_use]
     pub fn smoothed(&self, now: Instant) -> Option<Duration> {
         self.current(now).map(|estimate| estimate.smoothed)
     }
 
     /// The RTO to start a transaction with: 500 ms before a measurement, then from 100 ms to 60 s.
-    #[must_use]
     pub fn rto(&self, now: Instant) -> Duration {
         self.current(now).map_or(INITIAL_RTO, |estimate| {
             // RFC 8489 §6.2.1: kept at a millisecond's accuracy, not rounded up to a second.

@@ -51,7 +51,6 @@ pub struct Schedule {
 impl Schedule {
     /// For UDP and DTLS over UDP: the request is sent 7 times (Rc), each time after twice the wait, and the last wait is 16 times the
     /// RTO (Rm). With 500 ms that is 39.5 s in all. RFC 8489 §6.2.1 wants at least 500 ms as first RTO; ICE has its own rule.
-    #[must_use]
     pub fn unreliable(rto: Duration) -> Self {
         Self {
             rto: rto.min(MAX_WAIT),
@@ -62,7 +61,6 @@ impl Schedule {
     }
 
     /// For TCP and TLS: the request is sent once and given up after 39.5 s (RFC 8489 §6.2.2).
-    #[must_use]
     pub fn reliable() -> Self {
         Self {
             max_requests: 1,
@@ -136,26 +134,22 @@ impl Transaction {
     }
 
     /// The id of its request.
-    #[must_use]
     pub const fn id(&self) -> TransactionId {
         self.id
     }
 
     /// The bytes of its request.
-    #[must_use]
     pub fn request(&self) -> &[u8] {
         &self.request
     }
 
     /// How often the request was transmitted.
-    #[must_use]
     pub const fn transmissions(&self) -> u32 {
         self.transmissions
     }
 
     /// True if the message is a response with this transaction's id and method. Whether it is authentic and came from where the
     /// request went is for the caller to check (RFC 8489 §9.1.4, RFC 8445 §7.2.5.2.1).
-    #[must_use]
     pub fn matches(&self, message: &Message<'_>) -> bool {
         message.class().is_response()
             && message.method() == self.method
@@ -164,7 +158,6 @@ impl Transaction {
 
     /// The round trip that a response received now has measured. `None` if the request went out more than once: nobody can tell
     /// which of them was answered (RFC 6298 §3, Karn's algorithm).
-    #[must_use]
     pub fn round_trip(&self, now: Instant) -> Option<Duration> {
         let sent = self.first_sent.filter(|_| self.transmissions == 1)?;
         Some(now.saturating_duration_since(sent))
@@ -204,7 +197,6 @@ impl Transaction {
     }
 
     /// When [`handle_timeout`](Self::handle_timeout) has something to do; `None` when the transaction is over.
-    #[must_use]
     pub const fn poll_timeout(&self) -> Option<Instant> {
         self.timer
     }

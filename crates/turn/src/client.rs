@@ -76,7 +76,6 @@ pub enum Input {
 impl Client {
     /// A client that asks for an allocation at once. `seed` makes its transaction ids: it must come from a
     /// secure generator and be used once.
-    #[must_use]
     pub fn new(config: Config, seed: [u8; 32], now: Instant) -> Self {
         let server = canonical(config.server);
         let mut client = Self {
@@ -98,7 +97,6 @@ impl Client {
     }
 
     /// The server that datagrams go to, and are to come from.
-    #[must_use]
     pub fn server(&self) -> SocketAddr {
         self.server
     }
@@ -178,7 +176,6 @@ impl Client {
     }
 
     /// When [`handle_timeout`](Self::handle_timeout) is to be called next.
-    #[must_use]
     pub fn poll_timeout(&self) -> Option<Instant> {
         let transactions = self
             .pending
@@ -222,7 +219,6 @@ impl Client {
     }
 
     /// Whether this address is permitted.
-    #[must_use]
     pub fn is_permitted(&self, ip: IpAddr) -> bool {
         self.allocation.is_some() && self.permissions.has(ip.to_canonical())
     }
@@ -243,7 +239,6 @@ impl Client {
     }
 
     /// Bytes that [`wrap`](Self::wrap) writes before payload for this peer.
-    #[must_use]
     pub fn headroom(&self, peer: SocketAddr) -> usize {
         let peer = canonical(peer);
         match self.channels.bound(peer) {
@@ -253,7 +248,6 @@ impl Client {
     }
 
     /// Bytes that [`wrap`](Self::wrap) writes behind payload for this peer, at most.
-    #[must_use]
     pub fn tailroom(&self, peer: SocketAddr) -> usize {
         let bound = self.channels.bound(canonical(peer)).is_some();
         match self.config.leg {
@@ -302,7 +296,6 @@ impl Client {
     }
 
     /// Nothing is under way any more.
-    #[must_use]
     pub fn is_over(&self) -> bool {
         self.state == State::Over
     }

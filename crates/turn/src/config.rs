@@ -58,7 +58,6 @@ pub enum Credentials {
 
 impl Config {
     /// A client of this server that wants an IPv4 address.
-    #[must_use]
     pub fn new(server: SocketAddr, leg: Leg, credentials: Credentials) -> Self {
         Self {
             server,

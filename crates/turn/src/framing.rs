@@ -14,7 +14,6 @@ pub struct Deframer {
 
 impl Deframer {
     /// A deframer at the beginning of a stream.
-    #[must_use]
     pub fn new() -> Self {
         Self::default()
     }

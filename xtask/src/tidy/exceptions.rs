@@ -57,11 +57,6 @@ const EXCEPTIONS: &[Exception] = &[
     except("integers", "crates/ice/"),
     except("integers", "crates/mdns/"),
     except("integers", "crates/stun/"),
-    except("must_use", "crates/ice/"),
-    except("must_use", "crates/mdns/"),
-    except("must_use", "crates/peerconnection/"),
-    except("must_use", "crates/stun/"),
-    except("must_use", "crates/turn/"),
 ];
 
 #[cfg(test)]

@@ -75,7 +75,6 @@ impl Engine {
     }
 
     /// A channel; closed ones until they are forgotten.
-    #[must_use]
     pub fn channel(&self, channel: ChannelId) -> Option<ChannelView<'_>> {
         ChannelView::new(&self.data, channel)
     }
@@ -88,104 +87,87 @@ impl<'a> ChannelView<'a> {
     }
 
     /// `label`.
-    #[must_use]
     pub fn label(self) -> &'a str {
         self.channel.label()
     }
 
     /// `protocol`.
-    #[must_use]
     pub fn protocol(self) -> &'a str {
         self.channel.protocol()
     }
 
     /// `ordered`.
-    #[must_use]
     pub fn ordered(self) -> bool {
         self.channel.ordered()
     }
 
     /// `maxPacketLifeTime`, in milliseconds.
-    #[must_use]
     pub fn max_packet_life_time(self) -> Option<u16> {
         convert::max_packet_life_time(self.channel.reliability())
     }
 
     /// `maxRetransmits`.
-    #[must_use]
     pub fn max_retransmits(self) -> Option<u16> {
         convert::max_retransmits(self.channel.reliability())
     }
 
     /// `negotiated`.
-    #[must_use]
     pub fn negotiated(self) -> bool {
         self.channel.is_negotiated()
     }
 
     /// `priority`.
-    #[must_use]
     pub fn priority(self) -> Priority {
         convert::priority(self.channel.priority())
     }
 
     /// `id`: the SCTP stream; `None` until it is known.
-    #[must_use]
     pub fn id(self) -> Option<u16> {
         self.channel.stream()
     }
 
     /// `readyState`.
-    #[must_use]
     pub fn ready_state(self) -> DataChannelState {
         convert::channel_state(self.channel.state())
     }
 
     /// `bufferedAmount`: bytes that are not on their way yet.
-    #[must_use]
     pub fn buffered_amount(self) -> u64 {
         self.data.buffered_amount(self.id)
     }
 
     /// `bufferedAmountLowThreshold`.
-    #[must_use]
     pub fn buffered_amount_low_threshold(self) -> u64 {
         self.data.threshold(self.id)
     }
 
     /// Bytes that the peer has not acknowledged.
-    #[must_use]
     pub fn unacknowledged(self) -> u64 {
         self.data.unacknowledged(self.id)
     }
 
     /// It ended before the peer had acknowledged everything.
-    #[must_use]
     pub fn has_lost(self) -> bool {
         self.data.has_lost(self.id)
     }
 
     /// Messages that were sent on it.
-    #[must_use]
     pub fn messages_sent(self) -> u64 {
         self.channel.stats().messages_sent
     }
 
     /// Bytes of the messages that were sent.
-    #[must_use]
     pub fn bytes_sent(self) -> u64 {
         self.channel.stats().bytes_sent
     }
 
     /// Messages that came on it and were taken from the association: those that were read, and those
     /// that came before the peer closed it.
-    #[must_use]
     pub fn messages_received(self) -> u64 {
         self.channel.stats().messages_received
     }
 
     /// Bytes of these.
-    #[must_use]
     pub fn bytes_received(self) -> u64 {
         self.channel.stats().bytes_received
     }

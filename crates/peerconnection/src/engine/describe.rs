@@ -147,7 +147,6 @@ impl Engine {
     }
 
     /// `getConfiguration()`.
-    #[must_use]
     pub fn configuration(&self) -> &Configuration {
         &self.configuration
     }
@@ -175,13 +174,11 @@ impl Engine {
     }
 
     /// `signalingState`.
-    #[must_use]
     pub fn signaling_state(&self) -> SignalingState {
         convert::signaling_state(self.negotiation.negotiator.signaling_state())
     }
 
     /// `localDescription`: with the candidates gathered so far.
-    #[must_use]
     pub fn local_description(&self) -> Option<SessionDescription> {
         self.negotiation
             .negotiator
@@ -190,7 +187,6 @@ impl Engine {
     }
 
     /// `currentLocalDescription`.
-    #[must_use]
     pub fn current_local_description(&self) -> Option<SessionDescription> {
         self.negotiation
             .negotiator
@@ -199,7 +195,6 @@ impl Engine {
     }
 
     /// `pendingLocalDescription`.
-    #[must_use]
     pub fn pending_local_description(&self) -> Option<SessionDescription> {
         self.negotiation
             .negotiator
@@ -208,7 +203,6 @@ impl Engine {
     }
 
     /// `remoteDescription`: with the candidates added so far.
-    #[must_use]
     pub fn remote_description(&self) -> Option<SessionDescription> {
         self.negotiation
             .negotiator
@@ -217,7 +211,6 @@ impl Engine {
     }
 
     /// `currentRemoteDescription`.
-    #[must_use]
     pub fn current_remote_description(&self) -> Option<SessionDescription> {
         self.negotiation
             .negotiator
@@ -226,7 +219,6 @@ impl Engine {
     }
 
     /// `pendingRemoteDescription`.
-    #[must_use]
     pub fn pending_remote_description(&self) -> Option<SessionDescription> {
         self.negotiation
             .negotiator
@@ -235,14 +227,12 @@ impl Engine {
     }
 
     /// `canTrickleIceCandidates`: `None` before the first remote description.
-    #[must_use]
     pub fn can_trickle_ice_candidates(&self) -> Option<bool> {
         self.negotiation.negotiator.can_trickle_ice_candidates()
     }
 
     /// The application is still to act on [`Event::NegotiationNeeded`]. An event that was told before
     /// the negotiation began is stale.
-    #[must_use]
     pub fn is_negotiation_needed(&self) -> bool {
         let stable = self.signaling_state() == SignalingState::Stable;
         self.negotiation.needed && stable && !self.closed

@@ -177,7 +177,6 @@ impl Engine {
     }
 
     /// When [`handle_timeout`](Self::handle_timeout) is wanted next.
-    #[must_use]
     pub fn poll_timeout(&self) -> Option<Instant> {
         if self.closed {
             return None;

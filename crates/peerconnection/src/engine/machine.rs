@@ -173,39 +173,33 @@ impl Engine {
     // ---- what is shown
 
     /// W3C's `[[IsClosed]]`.
-    #[must_use]
     pub fn is_closed(&self) -> bool {
         self.closed
     }
 
     /// Closed, and the last datagrams were taken: nothing will happen any more. Requests to close
     /// sockets may still wait.
-    #[must_use]
     pub fn is_finished(&self) -> bool {
         self.closed && self.farewells.is_empty()
     }
 
     /// `iceGatheringState`.
-    #[must_use]
     pub fn ice_gathering_state(&self) -> IceGatheringState {
         self.states.gathering
     }
 
     /// `iceConnectionState`.
-    #[must_use]
     pub fn ice_connection_state(&self) -> IceConnectionState {
         self.states.ice
     }
 
     /// `connectionState`.
-    #[must_use]
     pub fn connection_state(&self) -> PeerConnectionState {
         self.states.connection
     }
 
     /// Whether a local description that stands has this candidate's generation. One that was told before a rollback has none
     /// any more, and no peer could take it.
-    #[must_use]
     pub fn is_described(&self, candidate: &IceCandidate) -> bool {
         let ufrag = candidate.username_fragment().unwrap_or_default();
         self.transports.iter().any(|it| it.is_described(ufrag))
@@ -217,19 +211,16 @@ impl Engine {
     }
 
     /// A transport in use; `None` for one that was removed.
-    #[must_use]
     pub fn transport(&self, id: TransportId) -> Option<TransportView<'_>> {
         self.transports.by_id(id).map(TransportView::new)
     }
 
     /// `sctp`; `None` while W3C's is null.
-    #[must_use]
     pub fn sctp(&self) -> Option<SctpView<'_>> {
         self.data.sctp()
     }
 
     /// Bytes of all channels that the peer has not acknowledged.
-    #[must_use]
     pub fn total_unacknowledged(&self) -> u64 {
         self.data.total_unacknowledged()
     }
@@ -240,13 +231,11 @@ impl Engine {
     }
 
     /// What the connection is called in the log.
-    #[must_use]
     pub fn label(&self) -> Label {
         self.equipment.trace.label
     }
 
     /// Counters.
-    #[must_use]
     pub fn counters(&self) -> Counters {
         let channels = self.data.stats();
         Counters {

@@ -97,7 +97,6 @@ impl Engine {
 
     /// Messages may be taken from reading to acknowledging: [`poll_transmit`](Self::poll_transmit) may
     /// have something.
-    #[must_use]
     pub fn wants_transmit(&self) -> bool {
         self.data.wants_transmit()
     }

@@ -174,10 +174,9 @@ impl Session {
         if media.origin == Origin::Red && stream.track.is_new() {
             return;
         }
-        let noted = stream
-            .track
-            .note(now, media.sequence, media.origin != Origin::Direct);
-        if media.origin == Origin::Direct {
+        let again = media.origin != Origin::Direct;
+        let noted = stream.track.note(now, media.sequence, again);
+        if !again {
             measure(stream, now, media.timestamp, codec, format.clock);
         }
         if noted.is_restart {

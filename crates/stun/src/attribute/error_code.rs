@@ -20,7 +20,6 @@ pub struct ErrorCode<'a> {
 
 impl<'a> ErrorCode<'a> {
     /// A code with a reason of one's own.
-    #[must_use]
     pub const fn new(code: u16, reason: &'a str) -> Self {
         Self { code, reason }
     }

@@ -8,7 +8,6 @@ pub struct AttributeType(pub u16);
 
 impl AttributeType {
     /// True for the half of the numbers that a receiver must not skip without understanding them (RFC 8489 §14).
-    #[must_use]
     pub const fn is_comprehension_required(self) -> bool {
         self.0 < 0x8000
     }
@@ -26,13 +25,11 @@ macro_rules! attribute_types {
             pub const KNOWN: &[Self] = &[$(Self::$name),*];
 
             /// True if [`Attribute`](crate::Attribute) has a variant of its own for it.
-            #[must_use]
             pub const fn is_known(self) -> bool {
                 matches!(self.0, $($number)|*)
             }
 
             /// The name that the standards give it, if this crate knows it.
-            #[must_use]
             pub const fn name(self) -> Option<&'static str> {
                 match self.0 {
                     $($number => Some($text),)*

@@ -200,7 +200,6 @@ impl<'a> RawAttribute<'a> {
 
 impl Attribute<'_> {
     /// Its type.
-    #[must_use]
     pub const fn kind(&self) -> AttributeType {
         use AttributeType as T;
         match self {

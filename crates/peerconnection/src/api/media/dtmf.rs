@@ -51,14 +51,12 @@ impl DtmfSender {
     }
 
     /// `canInsertDTMF`: the connection is up, and the peer takes tones of this sender.
-    #[must_use]
     pub fn can_insert(&self) -> bool {
         let connection = self.keep_open.connection();
         connection.get(|engine| engine.can_insert_dtmf(self.id))
     }
 
     /// `toneBuffer`: what is still to be played, without the tone that is being played.
-    #[must_use]
     pub fn tone_buffer(&self) -> String {
         let connection = self.keep_open.connection();
         connection.get(|engine| engine.tone_buffer(self.id))

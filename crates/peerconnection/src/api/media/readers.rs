@@ -64,7 +64,6 @@ impl PacketReader {
     }
 
     /// How many packets were left out, as the reader did not keep up.
-    #[must_use]
     pub fn dropped(&self) -> u64 {
         self.queue.dropped()
     }

@@ -43,13 +43,11 @@ impl RtpReceiver {
     }
 
     /// `track`: always the same one. It is muted until the peer sends.
-    #[must_use]
     pub fn track(&self) -> &MediaStreamTrack {
         &self.track
     }
 
     /// `transport`: once a description has given it one.
-    #[must_use]
     pub fn transport(&self) -> Option<DtlsTransport> {
         let connection = self.keep_open.connection();
         let id = connection.get(|engine| engine.transceiver(self.id)?.transport())?;
@@ -57,20 +55,17 @@ impl RtpReceiver {
     }
 
     /// The static `getCapabilities()`: what can be received at all.
-    #[must_use]
     pub fn capabilities(kind: MediaKind) -> RtpCapabilities {
         engine::capabilities_of(kind)
     }
 
     /// `getParameters()`.
-    #[must_use]
     pub fn parameters(&self) -> RtpReceiveParameters {
         let connection = self.keep_open.connection();
         connection.get(|engine| engine.receive_parameters(self.id))
     }
 
     /// `getSynchronizationSources()` and `getContributingSources()`: who was heard in the last ten seconds, the newest first.
-    #[must_use]
     pub fn sources(&self) -> Vec<RtpSource> {
         let connection = self.keep_open.connection();
         connection.with(|state| state.engine.sources(state.carrier.now(), self.id))
@@ -114,7 +109,6 @@ impl RtpReceiver {
     }
 
     /// The rids that the peer sends, in the order of their lanes; empty without simulcast.
-    #[must_use]
     pub fn rids(&self) -> Vec<String> {
         let connection = self.keep_open.connection();
         let rids = connection.get(|engine| Some(engine.transceiver(self.id)?.rids().to_vec()));

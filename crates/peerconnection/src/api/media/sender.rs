@@ -34,21 +34,18 @@ impl RtpSender {
     }
 
     /// `track`.
-    #[must_use]
     pub fn track(&self) -> Option<MediaStreamTrack> {
         let connection = self.keep_open.connection();
         connection.with(|state| state.queues.media.sent(self.id))
     }
 
     /// `transport`: once a description has given it one.
-    #[must_use]
     pub fn transport(&self) -> Option<DtlsTransport> {
         let id = self.get(|it| it.transport())??;
         Some(DtlsTransport::new(self.keep_open.clone(), id))
     }
 
     /// `dtmf`: of an audio sender.
-    #[must_use]
     pub fn dtmf(&self) -> Option<DtmfSender> {
         let audio = self.get(|it| it.kind() == MediaKind::Audio)?;
         audio.then(|| {
@@ -62,7 +59,6 @@ impl RtpSender {
     }
 
     /// The static `getCapabilities()`: what can be sent at all.
-    #[must_use]
     pub fn capabilities(kind: MediaKind) -> RtpCapabilities {
         engine::capabilities_of(kind)
     }
@@ -148,7 +144,6 @@ impl RtpSender {
     }
 
     /// The codecs that the peer takes, the preferred one first; empty before they are negotiated. Frames of others are left out.
-    #[must_use]
     pub fn codecs(&self) -> Vec<Codec> {
         self.get(|it| it.send_codecs().collect())
             .unwrap_or_default()

@@ -45,7 +45,6 @@ struct State {
 
 impl MediaStream {
     /// A stream of these tracks, with a random id.
-    #[must_use]
     pub fn new<'a>(tracks: impl IntoIterator<Item = &'a MediaStreamTrack>) -> Self {
         let stream = Self::named(unique());
         tracks.into_iter().for_each(|it| stream.add_track(it));
@@ -63,25 +62,21 @@ impl MediaStream {
     }
 
     /// `id`: the same at both ends.
-    #[must_use]
     pub fn id(&self) -> &str {
         &self.shared.id
     }
 
     /// `getTracks()`.
-    #[must_use]
     pub fn tracks(&self) -> Vec<MediaStreamTrack> {
         self.lock().tracks.clone()
     }
 
     /// `getAudioTracks()`.
-    #[must_use]
     pub fn audio_tracks(&self) -> Vec<MediaStreamTrack> {
         self.of(MediaKind::Audio)
     }
 
     /// `getVideoTracks()`.
-    #[must_use]
     pub fn video_tracks(&self) -> Vec<MediaStreamTrack> {
         self.of(MediaKind::Video)
     }
@@ -93,7 +88,6 @@ impl MediaStream {
     }
 
     /// `getTrackById()`.
-    #[must_use]
     pub fn track(&self, id: &str) -> Option<MediaStreamTrack> {
         self.lock().tracks.iter().find(|it| it.id() == id).cloned()
     }
@@ -113,7 +107,6 @@ impl MediaStream {
     }
 
     /// `active`: a track of it is live.
-    #[must_use]
     pub fn active(&self) -> bool {
         let live = |it: &MediaStreamTrack| !it.state.is_ended();
         self.lock().tracks.iter().any(live)

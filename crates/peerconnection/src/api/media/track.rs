@@ -92,7 +92,6 @@ struct Shared {
 impl MediaStreamTrack {
     /// A local track that is written by frame, and what writes it. It is muted never, and ends when it is
     /// [stopped](Self::stop).
-    #[must_use]
     pub fn from_frames(kind: MediaKind) -> (Self, FrameWriter) {
         let track = Self::local(kind);
         let writer = FrameWriter::new(track.state.clone());
@@ -100,7 +99,6 @@ impl MediaStreamTrack {
     }
 
     /// A local track that is written by packet, and what writes it: for media that was packetized elsewhere.
-    #[must_use]
     pub fn from_packets(kind: MediaKind) -> (Self, PacketWriter) {
         let track = Self::local(kind);
         let writer = PacketWriter::new(track.state.clone());
@@ -160,7 +158,6 @@ impl MediaStreamTrack {
     }
 
     /// What senders with one encoding send of it.
-    #[must_use]
     pub fn choice(&self) -> Choice {
         self.state.lock().choice.clone()
     }
@@ -173,7 +170,6 @@ impl MediaStreamTrack {
 
     /// The rids of its parallel streams, the first one first: of a remote track those that were negotiated, of a local one those that
     /// are written. None without simulcast.
-    #[must_use]
     pub fn rids(&self) -> Vec<String> {
         self.state.source.rids().to_vec()
     }
@@ -194,25 +190,21 @@ impl MediaStreamTrack {
     }
 
     /// `kind`.
-    #[must_use]
     pub fn kind(&self) -> MediaKind {
         self.state.source.kind
     }
 
     /// `id`: random, and not that of the peer's track.
-    #[must_use]
     pub fn id(&self) -> &str {
         &self.state.id
     }
 
     /// `label`: of a remote track what it is.
-    #[must_use]
     pub fn label(&self) -> &str {
         &self.state.label
     }
 
     /// `enabled`.
-    #[must_use]
     pub fn enabled(&self) -> bool {
         match self.state.of {
             Some(_) => self.state.enabled.load(Ordering::Relaxed),
@@ -232,13 +224,11 @@ impl MediaStreamTrack {
     }
 
     /// `muted`: a remote track is, until its first packet has come.
-    #[must_use]
     pub fn muted(&self) -> bool {
         self.state.lock().muted
     }
 
     /// `readyState`.
-    #[must_use]
     pub fn ready_state(&self) -> TrackReadyState {
         if self.state.lock().ended {
             TrackReadyState::Ended
@@ -283,7 +273,6 @@ impl MediaStreamTrack {
     }
 
     /// Reads packets, of a remote track as they come and of a local one as they are cut. Each reader has every packet.
-    #[must_use]
     pub fn packets(&self) -> PacketReader {
         let queue = Arc::<PacketQueue>::default();
         let sink = Arc::new(Sink::Reader(queue.clone()));

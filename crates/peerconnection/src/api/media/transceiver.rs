@@ -59,31 +59,26 @@ impl RtpTransceiver {
     }
 
     /// The kind of media that it is for.
-    #[must_use]
     pub fn kind(&self) -> MediaKind {
         self.track.kind()
     }
 
     /// `mid`: its section, once a description has it.
-    #[must_use]
     pub fn mid(&self) -> Option<String> {
         self.get(|it| it.mid().map(str::to_owned))?
     }
 
     /// `sender`.
-    #[must_use]
     pub fn sender(&self) -> RtpSender {
         RtpSender::new(self.keep_open.clone(), self.id)
     }
 
     /// `receiver`.
-    #[must_use]
     pub fn receiver(&self) -> RtpReceiver {
         RtpReceiver::new(self.keep_open.clone(), self.id, self.track.clone())
     }
 
     /// `direction`: what is wanted; `Stopped` once it was stopped.
-    #[must_use]
     pub fn direction(&self) -> RtpTransceiverDirection {
         let direction = self.get(|it| it.direction());
         direction.unwrap_or(RtpTransceiverDirection::Stopped)
@@ -100,7 +95,6 @@ impl RtpTransceiver {
     }
 
     /// `currentDirection`: what was negotiated; `None` before that.
-    #[must_use]
     pub fn current_direction(&self) -> Option<RtpTransceiverDirection> {
         self.get(|it| it.current_direction())
             .unwrap_or(Some(RtpTransceiverDirection::Stopped))

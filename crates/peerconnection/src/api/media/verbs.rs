@@ -89,7 +89,6 @@ impl PeerConnection {
     }
 
     /// `getTransceivers()`: in the order in which they were added.
-    #[must_use]
     pub fn transceivers(&self) -> Vec<RtpTransceiver> {
         let all = self.connection().with(|state| {
             let media = &mut state.queues.media;
@@ -102,13 +101,11 @@ impl PeerConnection {
     }
 
     /// `getSenders()`: those of transceivers that are not stopped.
-    #[must_use]
     pub fn senders(&self) -> Vec<RtpSender> {
         self.running().map(|it| it.sender()).collect()
     }
 
     /// `getReceivers()`: those of transceivers that are not stopped.
-    #[must_use]
     pub fn receivers(&self) -> Vec<RtpReceiver> {
         self.running().map(|it| it.receiver()).collect()
     }

@@ -35,7 +35,6 @@ struct CutLane {
 
 impl Cutter {
     /// One that has cut nothing yet.
-    #[must_use]
     pub fn new() -> Self {
         Self::default()
     }

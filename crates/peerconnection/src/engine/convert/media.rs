@@ -195,7 +195,6 @@ pub(in crate::engine) fn is_known(kind: MediaKind, codec: &RtpCodec) -> bool {
 }
 
 /// `getCapabilities()` ([5.2-04], [5.2.12-02]).
-#[must_use]
 pub fn capabilities_of(kind: MediaKind) -> RtpCapabilities {
     let capabilities = capabilities(kind);
     let codecs = capabilities.codecs.iter();

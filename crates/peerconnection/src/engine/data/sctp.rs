@@ -46,25 +46,21 @@ pub struct SctpView<'a>(pub(super) &'a Sctp);
 
 impl SctpView<'_> {
     /// `transport`: what carries the association.
-    #[must_use]
     pub fn transport(self) -> TransportId {
         self.0.on
     }
 
     /// `state`.
-    #[must_use]
     pub fn state(self) -> SctpTransportState {
         self.0.state
     }
 
     /// `maxMessageSize` in bytes; `u64::MAX` is no limit, `None` stands before it is negotiated.
-    #[must_use]
     pub fn max_message_size(self) -> Option<u64> {
         self.0.max_message_size
     }
 
     /// `maxChannels`; `None` before it is connected.
-    #[must_use]
     pub fn max_channels(self) -> Option<u16> {
         self.0.max_channels
     }

@@ -23,31 +23,26 @@ impl MediaBatch {
     }
 
     /// Which of the parallel streams of its source: the place of its rid, 0 without simulcast.
-    #[must_use]
     pub fn lane(&self) -> u8 {
         self.lane
     }
 
     /// How many packets there are.
-    #[must_use]
     pub fn len(&self) -> usize {
         self.inner.packets.len()
     }
 
     /// There are none.
-    #[must_use]
     pub fn is_empty(&self) -> bool {
         self.inner.packets.is_empty()
     }
 
     /// Bytes of all payloads.
-    #[must_use]
     pub fn bytes(&self) -> usize {
         self.inner.packets.iter().map(|it| it.payload_len()).sum()
     }
 
     /// Whether it brings a key frame, or its beginning.
-    #[must_use]
     pub fn has_key(&self) -> bool {
         self.inner.packets.iter().any(|it| it.facts.key)
     }

@@ -61,7 +61,6 @@ impl Engine {
     }
 
     /// [7.3-01] `canInsertDTMF`.
-    #[must_use]
     pub fn can_insert_dtmf(&self, id: TransceiverId) -> bool {
         let described = self.negotiation.negotiator.transceiver(id.0);
         let running = described.is_some_and(|it| !it.is_stopping());
@@ -78,7 +77,6 @@ impl Engine {
     }
 
     /// `toneBuffer`: what is still to be played.
-    #[must_use]
     pub fn tone_buffer(&self, id: TransceiverId) -> String {
         let it = self.media.get(id);
         it.map_or_else(String::new, |it| it.sender.dtmf.buffer.iter().collect())

@@ -84,7 +84,6 @@ impl Engine {
     }
 
     /// W3C §5.3, `getParameters()` of a receiver.
-    #[must_use]
     pub fn receive_parameters(&self, id: TransceiverId) -> RtpReceiveParameters {
         let Some(it) = self.media.get(id) else {
             return RtpReceiveParameters::default();

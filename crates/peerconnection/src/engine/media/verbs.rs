@@ -270,7 +270,6 @@ impl Engine {
     }
 
     /// What is known of a transceiver; `None` when it is not in the connection any more.
-    #[must_use]
     pub fn transceiver(&self, id: TransceiverId) -> Option<TransceiverView<'_>> {
         TransceiverView::new(id, &self.media, &self.negotiation.negotiator)
     }
@@ -374,7 +373,6 @@ impl Engine {
 
     /// Who was heard on a receiver in the last ten seconds, the newest first (W3C §5.3): those who sent the packets, and those who
     /// contributed to them.
-    #[must_use]
     pub fn sources(&self, now: Instant, id: TransceiverId) -> Vec<RtpSource> {
         let found = self.media.get(id).and_then(|it| {
             let path = self.transports.by_id(it.on?)?.media.as_deref()?;

@@ -31,32 +31,27 @@ impl<'a> TransceiverView<'a> {
     }
 
     /// Its number.
-    #[must_use]
     pub fn id(self) -> TransceiverId {
         self.media.id
     }
 
     /// What it carries.
-    #[must_use]
     pub fn kind(self) -> MediaKind {
         self.media.kind
     }
 
     /// `mid`: its section, once a description has it.
-    #[must_use]
     pub fn mid(self) -> Option<&'a str> {
         self.described.mid()
     }
 
     /// `direction`: what is wanted; `Stopped` from `stop()` on.
-    #[must_use]
     pub fn direction(self) -> RtpTransceiverDirection {
         let direction = self.described.direction();
         direction.map_or(RtpTransceiverDirection::Stopped, convert::shown_direction)
     }
 
     /// `currentDirection`: what was negotiated.
-    #[must_use]
     pub fn current_direction(self) -> Option<RtpTransceiverDirection> {
         if self.described.is_stopped() {
             return Some(RtpTransceiverDirection::Stopped);
@@ -67,25 +62,21 @@ impl<'a> TransceiverView<'a> {
     }
 
     /// What its sender and its receiver have as `transport`.
-    #[must_use]
     pub fn transport(self) -> Option<TransportId> {
         self.media.on
     }
 
     /// The caller's number of its sender's track.
-    #[must_use]
     pub fn track(self) -> Option<TrackId> {
         self.media.sender.track
     }
 
     /// The encodings of its sender.
-    #[must_use]
     pub fn encodings(self) -> &'a [RtpEncodingParameters] {
         &self.media.sender.encodings
     }
 
     /// Whether something can be sent: an answer has said so.
-    #[must_use]
     pub fn sends(self) -> bool {
         self.media.sender.sends
     }
@@ -104,14 +95,12 @@ impl<'a> TransceiverView<'a> {
     }
 
     /// The rids that the peer sends, in the order of their lanes.
-    #[must_use]
     pub fn rids(self) -> &'a [String] {
         let negotiated = self.media.receiver.negotiated.as_deref();
         negotiated.map_or(&[], |it| &it.rids)
     }
 
     /// The ids of the streams of its receiver's track.
-    #[must_use]
     pub fn streams(self) -> &'a [String] {
         &self.media.receiver.streams
     }

@@ -57,14 +57,12 @@ struct Pass {
 impl Engine {
     /// `getStats()` ([W3C §8.2](https://www.w3.org/TR/webrtc/#rtcpeerconnection-interface-extensions-1)): everything at this moment.
     /// After [`close`](Self::close), transports and streams are as they were then.
-    #[must_use]
     pub fn stats(&self, now: Instant) -> StatsReport {
         self.pass(now).report
     }
 
     /// The stats selection algorithm (W3C §8.5), also for what it does not select by. `None` when there is no such transport or
     /// channel; a sender or receiver without streams has an empty report.
-    #[must_use]
     pub fn stats_of(&self, now: Instant, subject: StatsSubject) -> Option<StatsReport> {
         let pass = self.pass(now);
         let carrier = || self.data.sctp().map(|it| it.transport());

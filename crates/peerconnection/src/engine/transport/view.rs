@@ -21,73 +21,61 @@ impl<'a> TransportView<'a> {
     }
 
     /// Its number.
-    #[must_use]
     pub fn id(self) -> TransportId {
         self.0.id
     }
 
     /// `role` of the ICE transport.
-    #[must_use]
     pub fn ice_role(self) -> IceRole {
         self.0.shown.role
     }
 
     /// `state` of the ICE transport.
-    #[must_use]
     pub fn ice_state(self) -> IceTransportState {
         self.0.shown.ice
     }
 
     /// `gatheringState` of the ICE transport.
-    #[must_use]
     pub fn gathering_state(self) -> IceGatheringState {
         self.0.shown.gathering
     }
 
     /// `getSelectedCandidatePair()`.
-    #[must_use]
     pub fn selected_candidate_pair(self) -> Option<&'a IceCandidatePair> {
         self.0.shown.pair.as_ref()
     }
 
     /// `getLocalCandidates()`: those that were told.
-    #[must_use]
     pub fn local_candidates(self) -> &'a [IceCandidate] {
         &self.0.shown.local_candidates
     }
 
     /// `getRemoteCandidates()`: those that signalling brought.
-    #[must_use]
     pub fn remote_candidates(self) -> &'a [IceCandidate] {
         &self.0.shown.remote_candidates
     }
 
     /// `getLocalParameters()`.
-    #[must_use]
     pub fn local_parameters(self) -> Option<&'a IceParameters> {
         self.0.shown.local_parameters.as_ref()
     }
 
     /// `getRemoteParameters()`.
-    #[must_use]
     pub fn remote_parameters(self) -> Option<&'a IceParameters> {
         self.0.shown.remote_parameters.as_ref()
     }
 
     /// `state` of the DTLS transport.
-    #[must_use]
     pub fn dtls_state(self) -> DtlsTransportState {
         self.0.shown.dtls
     }
 
     /// `getRemoteCertificates()`: DER, the peer's own first; empty before it is connected.
-    #[must_use]
     pub fn remote_certificates(self) -> &'a [Vec<u8>] {
         self.0.dtls.remote_certificates()
     }
 
     /// The round trip of the path in use, from its STUN checks.
-    #[must_use]
     pub fn round_trip(self) -> Option<Duration> {
         self.0.round_trip()
     }
