@@ -1,9 +1,5 @@
 //! Files that ffmpeg has made, read, written again, cut short and broken.
-#![expect(
-    clippy::unwrap_used,
-    clippy::indexing_slicing,
-    reason = "a test stops where it is wrong"
-)]
+#![expect(clippy::unwrap_used, reason = "a test stops where it is wrong")]
 
 use std::{
     io::Cursor,

@@ -202,9 +202,8 @@ async fn a_forwarded_track_is_switched_from_stream_to_stream() {
     assert_eq!(relays[0].choice(), Choice::rid("h"));
     until(&mut low, 1).await;
     let wanted = loop {
-        match within(asked.recv()).await.unwrap() {
-            Hint::Keyframe { rid } => break rid,
-            _ => {}
+        if let Hint::Keyframe { rid } = within(asked.recv()).await.unwrap() {
+            break rid;
         }
     };
     assert_eq!(

@@ -1,5 +1,4 @@
 //! Two engines exchange media over a simulated network: what descriptions change, what is told, and what loss does.
-#![expect(clippy::unwrap_used, reason = "a test stops where it is wrong")]
 
 mod pair;
 

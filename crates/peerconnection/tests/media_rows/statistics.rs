@@ -126,6 +126,26 @@ fn a_stream_counts_what_went_over_the_network() {
     assert!(came.received.jitter.unwrap() < 0.01);
     let last = came.last_packet_received_timestamp.unwrap();
     assert!(last < came.received.stream.stats.timestamp && last > 1_700_000_000_000.0);
+    camera.started = false;
+    camera.film(&mut pair, ids, 5);
+    let after = report(&pair, 0);
+    let out = outbound(&after);
+    assert_eq!(
+        out.huge_frames_sent,
+        Some(1),
+        "a key frame among small ones"
+    );
+    assert_eq!(out.key_frames_encoded, Some(2));
+}
+
+/// [8.7-01] What a stream refers to: its codec, its transport, its source and its section.
+#[test]
+fn a_stream_refers_to_what_it_belongs_to() {
+    let (mut pair, ids) = sending(1, link(), MediaKind::Video);
+    Camera::default().film(&mut pair, ids, 60);
+    pair.run(ms(200));
+    let reports = [report(&pair, 0), report(&pair, 1)];
+    let (out, came) = (outbound(&reports[0]), inbound(&reports[1]));
     for (stream, report) in [
         (&out.sent.stream, &reports[0]),
         (&came.received.stream, &reports[1]),
@@ -154,16 +174,6 @@ fn a_stream_counts_what_went_over_the_network() {
     assert_eq!((source.frames, source.width), (Some(60), Some(320)));
     let rate = source.frames_per_second.unwrap();
     assert!((20.0..=31.0).contains(&rate), "{rate}");
-    camera.started = false;
-    camera.film(&mut pair, ids, 5);
-    let after = report(&pair, 0);
-    let out = outbound(&after);
-    assert_eq!(
-        out.huge_frames_sent,
-        Some(1),
-        "a key frame among small ones"
-    );
-    assert_eq!(out.key_frames_encoded, Some(2));
 }
 
 /// [8.8-01] What the peer says of a stream: its loss, its round trip, and when the report came.
@@ -399,9 +409,9 @@ fn the_mandatory_members_of_streams_are_there() {
     }
 }
 
-/// What only the application can know stands in the report, in the place of what was counted.
+/// What only the sending application can know stands in the report, in the place of what was counted.
 #[test]
-fn what_the_application_tells_is_shown() {
+fn what_the_sender_tells_is_shown() {
     let (mut pair, sound, pictures) = both();
     let now = pair.now;
     let durations = [(QualityLimitationReason::Cpu, 1.5)].into();
@@ -458,6 +468,13 @@ fn what_the_application_tells_is_shown() {
     let other = engine.stats(now);
     assert_eq!(video_source(&other).frames_per_second, None);
     assert_eq!(video_source(&other).frames, Some(0));
+}
+
+/// What only the receiving application can know.
+#[test]
+fn what_the_receiver_tells_is_shown() {
+    let (mut pair, sound, _) = both();
+    let now = pair.now;
     let decoder = DecoderStats {
         frames_decoded: Some(5),
         concealed_samples: Some(960),
