@@ -77,7 +77,7 @@ pub(crate) fn answers(answer: &Outline, offer: &Outline) -> Result<(), Error> {
         ));
     }
     let mut groups = Vec::new();
-    for (index, (theirs, ours)) in answer.entries.iter().zip(&offer.entries).enumerate() {
+    for (theirs, ours) in answer.entries.iter().zip(&offer.entries) {
         if theirs.media != ours.media {
             return Err(Error::InvalidAccess(
                 "an answer changes the kind of a section",
@@ -98,7 +98,6 @@ pub(crate) fn answers(answer: &Outline, offer: &Outline) -> Result<(), Error> {
                     "an answer changes the protocol of a section",
                 ));
             }
-            roles(answer.setup(index), offer.setup(index))?;
         }
         let Some(bundle) = theirs.bundle else {
             continue;
@@ -118,15 +117,4 @@ pub(crate) fn answers(answer: &Outline, offer: &Outline) -> Result<(), Error> {
         }
     }
     Ok(())
-}
-
-/// RFC 4145 §4.1: what an answer may say to each offer.
-fn roles(answer: Option<Setup>, offer: Option<Setup>) -> Result<(), Error> {
-    match (offer, answer) {
-        (Some(Setup::Active), Some(Setup::Active))
-        | (Some(Setup::Passive), Some(Setup::Passive)) => {
-            Err(Error::InvalidAccess("both ends take the same DTLS role"))
-        }
-        _ => Ok(()),
-    }
 }

@@ -217,7 +217,7 @@ fn provisional_answer() {
     );
 }
 
-/// The role that an offer takes is left to it; two of one role are refused.
+/// The role that an offer takes is left to it.
 #[test]
 fn dtls_roles() {
     for (offered, answered, ours) in [
