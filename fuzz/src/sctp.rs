@@ -100,7 +100,7 @@ impl Scenario {
             failed: false,
         };
         let mut ends = [peer(1), peer(2)];
-        if self.control / 3 % 2 == 0 {
+        if (self.control / 3).is_multiple_of(2) {
             for end in &mut ends {
                 end.association.path_changed(LONGEST);
             }
