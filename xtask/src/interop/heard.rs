@@ -35,7 +35,7 @@ pub(crate) fn listen() {
 /// How the last association was connected, which has to have all of these in it.
 pub(crate) fn connected(expected: &[&str]) -> anyhow::Result<String> {
     let lines = lock(&HEARD.0);
-    let line = lines.iter().rfind(|line| line.starts_with("connected as "));
+    let line = lines.iter().rfind(|line| line.contains("connected as "));
     let line = line.context("no handshake was heard")?;
     for part in expected {
         ensure!(line.contains(part), "«{line}» has no «{part}»");
