@@ -12,10 +12,34 @@ pub use self::{
     srtp::srtp_packet,
 };
 
+use oxirtc_container::{Error, Reader};
 use oxirtc_sdp::{Attribute, Session};
 use oxirtc_stun::{
     AttributeType, Builder, IntegrityKey, Message, RawAttribute, SecurityFeatures, is_stun,
 };
+
+/// Reads a file of encoded media to its end: no more comes out than is in it, and an error lies within it.
+///
+/// # Panics
+/// When a property does not hold.
+pub fn container_file(file: &[u8]) {
+    let (mut frames, mut bytes) = (0, 0);
+    let mut read = || {
+        let mut reader = Reader::open(file)?;
+        while let Some(frame) = reader.read()? {
+            frames += 1;
+            bytes += frame.payload.len();
+        }
+        Ok(())
+    };
+    let end: Result<(), Error> = read();
+    assert!(frames <= file.len());
+    // A start code may be a byte longer than it was.
+    assert!(bytes <= 2 * file.len(), "{bytes}");
+    if let Err(Error::Cut { at, .. } | Error::Malformed { at, .. }) = end {
+        assert!(at <= file.len() as u64, "{at}");
+    }
+}
 
 /// Reads a STUN message, asks it for everything and builds it anew: the same attributes come back.
 ///

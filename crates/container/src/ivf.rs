@@ -155,7 +155,9 @@ impl<W: Write + Seek> IvfWriter<W> {
         let ticks = (time.as_nanos() * u128::from(RATE) + 500_000_000) / 1_000_000_000;
         let ticks = u64::try_from(ticks).unwrap_or(u64::MAX);
         // Times rise: players drop what does not.
-        let ticks = self.last.map_or(ticks, |last| ticks.max(last + 1));
+        let ticks = self
+            .last
+            .map_or(ticks, |last| ticks.max(last.saturating_add(1)));
         self.last = Some(ticks);
         let mut header = Vec::with_capacity(FRAME_HEADER + before.len());
         header.u32(len as u32);
