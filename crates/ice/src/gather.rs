@@ -235,13 +235,16 @@ impl Gatherer {
         }
         let listening = self.listening.iter().position(|(of, _)| *of == id);
         if let Some((_, host)) = listening.map(|at| self.listening.swap_remove(at)) {
-            return match result.filter(|bound| bound.port() != 0) {
-                Some(bound) => {
-                    let bound = at_address(normalized(bound), host);
-                    Answer::Bound(self.bases.add(bound, Via::Passive))
-                }
-                None => Answer::Refused,
+            let Some(bound) = result.filter(|bound| bound.port() != 0) else {
+                return Answer::Refused;
             };
+            let local = at_address(normalized(bound), host);
+            // The address may be gone meanwhile.
+            if !self.opens_at(host.address) {
+                self.ask(Request::Unlisten { local: bound });
+                return Answer::Unasked;
+            }
+            return Answer::Bound(self.bases.add(local, Via::Passive));
         }
         let Some(at) = self.pending.iter().position(|(pending, _)| *pending == id) else {
             if let Some(local) = result {
@@ -283,8 +286,7 @@ impl Gatherer {
     /// Asks for streams to be accepted at the address of this socket; the base from which they are opened, if it is new.
     pub(crate) fn open_tcp(&mut self, socket: SocketAddr) -> Option<BaseId> {
         let ip = socket.ip();
-        let known = |base: &Base| base.via == Via::Active && base.address.ip() == ip;
-        if self.bases.iter().any(known) {
+        if self.opens_at(ip) {
             return None;
         }
         let scope = match socket {
@@ -306,6 +308,12 @@ impl Gatherer {
         let mut from = socket;
         from.set_port(DISCARD);
         Some(self.bases.add(from, Via::Active))
+    }
+
+    /// Whether streams are opened from this address.
+    fn opens_at(&self, ip: IpAddr) -> bool {
+        let opens = |base: &Base| base.via == Via::Active && base.address.ip() == ip;
+        self.bases.iter().any(opens)
     }
 
     /// Asks for the stream of a pair, if it is one that wants one and is not asked for.
@@ -654,5 +662,21 @@ mod tests {
         let base = gatherer.bases.get(base).unwrap();
         assert_eq!(base.address, "[fe80::1%1]:4000".parse().unwrap());
         assert!(gatherer.is_done(now, &side));
+    }
+
+    #[test]
+    fn who_listens_too_late_stops() {
+        let mut gatherer = Gatherer::default();
+        gatherer.open_tcp("10.0.0.1:4000".parse().unwrap()).unwrap();
+        let Some(Request::Listen { id, .. }) = gatherer.poll_request() else {
+            panic!("nobody listens");
+        };
+        gatherer.close();
+        let local = "10.0.0.1:5000".parse().unwrap();
+        let answer = gatherer.handle_response(id, Some(local), false);
+        assert!(matches!(answer, Answer::Unasked));
+        let requests: Vec<_> = std::iter::from_fn(|| gatherer.poll_request()).collect();
+        assert_eq!(requests, [Request::Unlisten { local }]);
+        assert_eq!(gatherer.bases.iter().count(), 0);
     }
 }
