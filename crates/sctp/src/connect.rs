@@ -16,10 +16,10 @@ use crate::{
 /// What the parameters of an INIT or INIT ACK say.
 #[derive(Debug, Default)]
 pub(crate) struct Offer<'a> {
-    pub(crate) forward_tsn: bool,
-    pub(crate) reconfig: bool,
-    pub(crate) zero_checksum: bool,
-    pub(crate) interleaving: bool,
+    forward_tsn: bool,
+    reconfig: bool,
+    zero_checksum: bool,
+    interleaving: bool,
     cookie: Option<&'a [u8]>,
     pub(crate) host_name: Option<Parameter<'a>>,
     /// Parameters to report as unrecognized.
@@ -235,6 +235,14 @@ impl Association {
             self.control
                 .error(CauseCode::UNRECOGNIZED_PARAMETERS, &offer.unrecognized);
         }
+        self.take_offer(&init, &offer);
+        self.state = State::CookieEchoed;
+        self.restart_setup(now);
+        true
+    }
+
+    /// Takes over what the peer's INIT or INIT ACK and ours agree on.
+    pub(crate) fn take_offer(&mut self, init: &Init<'_>, offer: &Offer<'_>) {
         self.take_peer(&Cookie {
             created: Duration::ZERO,
             local_tag: self.peer.local_tag,
@@ -250,13 +258,10 @@ impl Association {
             interleaving: offer.interleaving,
             tie_tags: (0, 0),
         });
-        self.state = State::CookieEchoed;
-        self.restart_setup(now);
-        true
     }
 
     /// Takes over what was agreed on.
-    pub(crate) fn take_peer(&mut self, cookie: &Cookie) {
+    fn take_peer(&mut self, cookie: &Cookie) {
         self.peer.local_tag = cookie.local_tag;
         self.peer.tag = cookie.peer_tag;
         self.peer.outbound = cookie.outbound;

@@ -1,14 +1,13 @@
 //! Setting up by signalling (draft-hancke-tsvwg-snap-00): both ends' INIT chunks travel in the descriptions, so that data flows with
 //! the first packet.
 
-use std::time::{Duration, Instant};
+use std::time::Instant;
 
 use rand_core::Rng;
 
 use crate::{
     Association, Event, State, Tsn,
     connect::{Offer, is_usable},
-    cookie::Cookie,
     packet::{Chunk, ChunkKind, Init},
     setup::random_tag,
 };
@@ -47,21 +46,7 @@ impl Association {
             self.tx.restart(initial);
             return false;
         };
-        self.take_peer(&Cookie {
-            created: Duration::ZERO,
-            local_tag: self.peer.local_tag,
-            peer_tag: init.tag,
-            local_tsn: self.setup_tsn(),
-            peer_tsn: init.initial_tsn,
-            peer_window: init.window,
-            outbound: self.config.outbound_streams.min(init.inbound),
-            inbound: self.config.inbound_streams.min(init.outbound),
-            forward_tsn: offer.forward_tsn,
-            reconfig: offer.reconfig,
-            zero_checksum: offer.zero_checksum,
-            interleaving: offer.interleaving,
-            tie_tags: (0, 0),
-        });
+        self.take_offer(&init, &offer);
         self.establish(now, Event::Connected);
         // No cookie has come.
         self.control.cookie_ack = false;

@@ -92,9 +92,10 @@ impl Packets {
         }
     }
 
-    /// Whether all that is in flight went out in such packets.
+    /// Whether something is in flight, and all of it went out in such packets.
     pub(crate) fn all_long(&self) -> bool {
-        self.records.iter().all(|it| it.live == 0 || it.long)
+        let mut live = self.records.iter().filter(|it| it.live > 0).peekable();
+        live.peek().is_some() && live.all(|it| it.long)
     }
 
     /// A chunk goes into the packet that was opened last.
