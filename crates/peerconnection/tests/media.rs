@@ -1,35 +1,17 @@
 //! Tracks from one connection to another, over sockets of this machine.
 #![expect(clippy::unwrap_used, reason = "a test stops where it is wrong")]
 
+mod call;
+
 use std::time::Duration;
 
 use oxirtc_peerconnection::{
-    Codec, Configuration, EncodedFrame, ErrorKind, Event, FrameKind, Hint, MediaKind, MediaStream,
+    Codec, EncodedFrame, ErrorKind, Event, FrameKind, Hint, MediaKind, MediaStream,
     MediaStreamTrack, PeerConnection, RtpSender, RtpTransceiver, RtpTransceiverDirection,
-    RtpTransceiverInit, Settings, TrackEvent,
+    RtpTransceiverInit, TrackEvent,
 };
 
-/// What takes longer than this on loopback has failed.
-async fn within<T>(future: impl Future<Output = T>) -> T {
-    tokio::time::timeout(Duration::from_secs(30), future)
-        .await
-        .unwrap()
-}
-
-fn connection() -> PeerConnection {
-    let settings = Settings::default().loopback(true);
-    PeerConnection::with_settings(Configuration::default(), settings).unwrap()
-}
-
-/// An offer of `near` and the answer of `far`, with all candidates.
-async fn negotiate(near: &PeerConnection, far: &PeerConnection) {
-    near.set_local_description(None).await.unwrap();
-    let offer = within(near.gathered()).await.unwrap();
-    far.set_remote_description(offer).await.unwrap();
-    far.set_local_description(None).await.unwrap();
-    let answer = within(far.gathered()).await.unwrap();
-    near.set_remote_description(answer).await.unwrap();
-}
+use call::{connection, negotiate, within};
 
 /// The next track that the peer sends.
 async fn track(

@@ -1,38 +1,21 @@
 //! Parallel streams of one track: sent, received, chosen from and switched, over sockets of this machine.
 #![expect(clippy::unwrap_used, reason = "a test stops where it is wrong")]
 
+mod call;
+
 use std::{collections::BTreeSet, time::Duration};
 
 use futures_util::FutureExt as _;
 use oxirtc_peerconnection::{
-    Choice, Codec, Configuration, EncodedFrame, Event, FrameReader, FrameWriter, Hint, MediaKind,
+    Choice, Codec, EncodedFrame, Event, FrameReader, FrameWriter, Hint, MediaKind,
     MediaStreamTrack, PeerConnection, RtpEncodingParameters, RtpSender, RtpTransceiver,
-    RtpTransceiverDirection, RtpTransceiverInit, Settings, TrackEvent, TrackReadyState,
+    RtpTransceiverDirection, RtpTransceiverInit, TrackEvent, TrackReadyState,
 };
 use tokio::task::JoinHandle;
 
+use call::{connection, negotiate, within};
+
 const RIDS: [&str; 3] = ["q", "h", "f"];
-
-/// What takes longer than this on loopback has failed.
-async fn within<T>(future: impl Future<Output = T>) -> T {
-    tokio::time::timeout(Duration::from_secs(30), future)
-        .await
-        .unwrap()
-}
-
-fn connection() -> PeerConnection {
-    let settings = Settings::default().loopback(true);
-    PeerConnection::with_settings(Configuration::default(), settings).unwrap()
-}
-
-async fn negotiate(near: &PeerConnection, far: &PeerConnection) {
-    near.set_local_description(None).await.unwrap();
-    let offer = within(near.gathered()).await.unwrap();
-    far.set_remote_description(offer).await.unwrap();
-    far.set_local_description(None).await.unwrap();
-    let answer = within(far.gathered()).await.unwrap();
-    near.set_remote_description(answer).await.unwrap();
-}
 
 async fn track(connection: &PeerConnection) -> (MediaStreamTrack, RtpTransceiver) {
     loop {

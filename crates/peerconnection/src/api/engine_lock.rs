@@ -182,6 +182,7 @@ impl Connection {
     pub(super) fn verb<R>(&self, f: impl FnOnce(&mut Engine, Instant) -> R) -> R {
         self.with(|state| {
             let now = state.carrier.now();
+            state.served = now;
             let result = f(&mut state.engine, now);
             state.carrier.flush(now, &mut state.engine);
             result

@@ -6,7 +6,7 @@ use std::{
     time::Instant,
 };
 
-use oxirtc_ice::ChecklistSet;
+use oxirtc_ice::{self as ice, ChecklistSet};
 
 use super::{
     Engine, convert,
@@ -86,16 +86,10 @@ impl Engine {
         id: RequestId,
         result: Result<SocketAddr, io::ErrorKind>,
     ) {
-        let Some((transport, id)) = self.requests.open.remove(&id.0) else {
-            return;
-        };
-        let Some((transport, set)) = self.transports.lend(transport) else {
-            return;
-        };
-        transport.sockets.extend(result.ok());
-        transport.ice.handle_response(now, set, id, result);
-        self.transports.follow_role(now);
-        self.ascend(now);
+        self.answer(now, id, |transport, set, id| {
+            transport.sockets.extend(result.ok());
+            transport.ice.handle_response(now, set, id, result);
+        });
     }
 
     /// The answer to a [`Request::Resolve`](crate::engine::Request::Resolve): all addresses of the name.
@@ -105,15 +99,9 @@ impl Engine {
         id: RequestId,
         result: Result<Vec<IpAddr>, io::ErrorKind>,
     ) {
-        let Some((transport, id)) = self.requests.open.remove(&id.0) else {
-            return;
-        };
-        let Some((transport, set)) = self.transports.lend(transport) else {
-            return;
-        };
-        transport.ice.handle_addresses(now, set, id, result);
-        self.transports.follow_role(now);
-        self.ascend(now);
+        self.answer(now, id, |transport, set, id| {
+            transport.ice.handle_addresses(now, set, id, result);
+        });
     }
 
     /// The answer to a [`Request::Publish`](crate::engine::Request::Publish): the name of the address.
@@ -123,13 +111,25 @@ impl Engine {
         id: RequestId,
         result: Result<String, io::ErrorKind>,
     ) {
+        self.answer(now, id, |transport, set, id| {
+            transport.ice.handle_name(now, set, id, result);
+        });
+    }
+
+    /// Brings an answer to the agent that has asked.
+    fn answer(
+        &mut self,
+        now: Instant,
+        id: RequestId,
+        f: impl FnOnce(&mut Transport, &mut ChecklistSet, ice::RequestId),
+    ) {
         let Some((transport, id)) = self.requests.open.remove(&id.0) else {
             return;
         };
         let Some((transport, set)) = self.transports.lend(transport) else {
             return;
         };
-        transport.ice.handle_name(now, set, id, result);
+        f(transport, set, id);
         self.transports.follow_role(now);
         self.ascend(now);
     }

@@ -3,33 +3,14 @@
 use std::time::Duration;
 
 use oxirtc_peerconnection::{
-    Codec, Configuration, EncodedFrame, ErrorKind, Event, Hint, IceComponent, MediaKind,
-    MediaStream, MediaStreamTrack, PeerConnection, RtpEncodingParameters, RtpReceiver, RtpSender,
+    Codec, EncodedFrame, ErrorKind, Event, Hint, IceComponent, MediaKind, MediaStream,
+    MediaStreamTrack, PeerConnection, RtpEncodingParameters, RtpReceiver, RtpSender,
     RtpTransceiver, RtpTransceiverDirection, RtpTransceiverInit, SdpType, SessionDescription,
-    Settings, StatsReport, TrackReadyState,
+    StatsReport, TrackReadyState,
     stats::{MediaSource, StatsObject},
 };
 
-/// What takes longer than this on loopback has failed.
-async fn within<T>(future: impl Future<Output = T>) -> T {
-    tokio::time::timeout(Duration::from_secs(30), future)
-        .await
-        .unwrap()
-}
-
-fn connection() -> PeerConnection {
-    let settings = Settings::default().loopback(true);
-    PeerConnection::with_settings(Configuration::default(), settings).unwrap()
-}
-
-async fn negotiate(near: &PeerConnection, far: &PeerConnection) {
-    near.set_local_description(None).await.unwrap();
-    let offer = within(near.gathered()).await.unwrap();
-    far.set_remote_description(offer).await.unwrap();
-    far.set_local_description(None).await.unwrap();
-    let answer = within(far.gathered()).await.unwrap();
-    near.set_remote_description(answer).await.unwrap();
-}
+use crate::call::{connection, negotiate, within};
 
 type Told = (
     MediaStreamTrack,

@@ -2,6 +2,8 @@
 #![expect(clippy::unwrap_used, reason = "a test stops where it is wrong")]
 
 mod api;
+#[path = "../call/mod.rs"]
+mod call;
 #[path = "../pair/mod.rs"]
 mod pair;
 mod statistics;
