@@ -30,6 +30,9 @@ pub(crate) struct Arguments {
     /// How many are drawn
     #[arg(long, default_value_t = 10, requires = "broken")]
     count: usize,
+    /// A patch that is taken instead, by its name; several may be given
+    #[arg(long, requires = "broken")]
+    name: Vec<String>,
 }
 
 impl Arguments {
@@ -44,7 +47,7 @@ impl Arguments {
 
 pub(crate) fn run(arguments: &Arguments) -> Result<()> {
     if arguments.broken {
-        return broken::run(arguments.seed, arguments.count);
+        return broken::run(arguments.seed, arguments.count, &arguments.name);
     }
     let evidence = evidence::of(&sources::rust()?);
     let mut failures = Vec::new();
