@@ -9,7 +9,9 @@ use tokio::time::{Instant, timeout};
 use super::asked::matches;
 use super::browser::{Kind, Preferences};
 use super::suite::Suite;
-use super::{channels, close, connect, media, messages, restart, serve, told, transfer};
+use super::{
+    channels, close, connect, glare, media, messages, restart, serve, statistics, told, transfer,
+};
 
 /// A test with a name.
 struct Case {
@@ -133,6 +135,8 @@ const CASES: &[Case] = cases! {
     Dtls12 40 "dtls_1_2_browser_offers" connect::dtls_1_2_browser_offers;
     Dtls12 40 "dtls_1_2_we_offer" connect::dtls_1_2_we_offer;
     Open 40 "both_offer" connect::both_offer;
+    Open 90 "perfect_negotiation_browser_gives_way" glare::browser_gives_way;
+    Open 90 "perfect_negotiation_we_give_way" glare::we_give_way;
     Open 40 "rsa_certificates" connect::rsa_certificates;
     Open 40 "forged_fingerprint" connect::forged_fingerprint;
     Open 60 "text_binary_empty_and_256_kib" messages::kinds_and_sizes;
@@ -153,6 +157,7 @@ const CASES: &[Case] = cases! {
     Open 60 "camera_and_microphone_vp9_g722" media::echo_vp9;
     Open 60 "camera_and_microphone_av1_pcmu" media::echo_av1;
     Open 60 "camera_and_microphone_h264_pcma" media::echo_h264;
+    Open 60 "statistics_agree" statistics::agree;
     Open 120 "browser_opens_streams" told::browser_opens_streams;
     Open 60 "tab_closed" close::tab_closed;
     Open 120 "serve_page" async |suite: &Suite| serve::page(&suite.browser, &suite.file_name("serve"), false).await;
