@@ -4,9 +4,10 @@ mod server;
 
 use std::time::SystemTime;
 
-use serde::{Deserialize, Deserializer, Serialize};
+use serde::{Deserialize, Serialize};
 
 use crate::{Certificate, Error, ErrorKind};
+pub use server::IceServer;
 pub(crate) use server::{Server, Service};
 
 /// `RTCConfiguration` (W3C §4.2.1).
@@ -29,22 +30,6 @@ pub struct Configuration {
     /// How many sockets to prepare before the first description. Only a hint: nothing is gathered
     /// before a local description is set.
     pub ice_candidate_pool_size: u8,
-}
-
-/// `RTCIceServer` (W3C §4.2.2).
-#[derive(Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "camelCase")]
-#[doc(alias = "RTCIceServer")]
-pub struct IceServer {
-    /// `stun:host:port`, `turn:host?transport=udp` and the like; JSON may have one string.
-    #[serde(deserialize_with = "one_or_many")]
-    pub urls: Vec<String>,
-    /// For TURN.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub username: Option<String>,
-    /// The password, for TURN.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub credential: Option<String>,
 }
 
 /// `RTCIceTransportPolicy` (W3C §4.2.3).
@@ -170,31 +155,6 @@ impl Configuration {
             ));
         }
         Ok(())
-    }
-}
-
-impl IceServer {
-    /// A server without credentials.
-    pub fn new(url: impl Into<String>) -> Self {
-        Self {
-            urls: vec![url.into()],
-            username: None,
-            credential: None,
-        }
-    }
-
-    /// A TURN server.
-    pub fn with_credential(
-        url: impl Into<String>,
-        username: impl Into<String>,
-        credential: impl Into<String>,
-    ) -> Self {
-        let (username, credential) = (Some(username.into()), Some(credential.into()));
-        Self {
-            urls: vec![url.into()],
-            username,
-            credential,
-        }
     }
 }
 
@@ -350,30 +310,6 @@ impl Settings {
     pub fn max_segments(mut self, datagrams: usize) -> Self {
         self.max_segments = datagrams.clamp(1, MAX_SEGMENTS);
         self
-    }
-}
-
-/// W3C has one string or a list.
-fn one_or_many<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Vec<String>, D::Error> {
-    #[derive(Deserialize)]
-    #[serde(untagged)]
-    enum Urls {
-        One(String),
-        Many(Vec<String>),
-    }
-    Ok(match Urls::deserialize(deserializer)? {
-        Urls::One(url) => vec![url],
-        Urls::Many(urls) => urls,
-    })
-}
-
-impl std::fmt::Debug for IceServer {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        let mut debug = f.debug_struct("IceServer");
-        debug
-            .field("urls", &self.urls)
-            .field("username", &self.username)
-            .finish_non_exhaustive()
     }
 }
 

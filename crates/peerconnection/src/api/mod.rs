@@ -41,6 +41,7 @@ mod ice_transport;
 mod media;
 mod peer_connection;
 mod queues;
+mod report;
 mod sctp_transport;
 mod stats;
 mod waiters;

@@ -99,21 +99,6 @@ impl State {
         let mut all = senders.chain(receiver);
         all.next().filter(|_| all.next().is_none())
     }
-
-    fn report(&mut self, subject: Option<StatsSubject>) -> Option<StatsReport> {
-        let (now, engine) = (self.carrier.now(), &mut self.engine);
-        self.queues.media.name_tracks(engine, &self.inbox);
-        match subject {
-            None => Some(engine.stats(now)),
-            Some(subject) => engine.stats_of(now, subject),
-        }
-    }
-}
-
-/// The report of a sender or receiver, which is empty when it has no streams.
-pub(super) fn report_of(connection: &Connection, subject: StatsSubject) -> StatsReport {
-    let report = connection.with(|state| state.report(Some(subject)));
-    report.unwrap_or_default()
 }
 
 /// A handle can be given as it is.

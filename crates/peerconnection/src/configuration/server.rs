@@ -2,10 +2,61 @@
 
 use std::net::Ipv6Addr;
 
+use serde::{Deserialize, Deserializer, Serialize};
 use zeroize::Zeroizing;
 
-use super::IceServer;
 use crate::{Error, ErrorKind, IceServerTransportProtocol};
+
+/// `RTCIceServer` (W3C §4.2.2).
+#[derive(Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+#[doc(alias = "RTCIceServer")]
+pub struct IceServer {
+    /// `stun:host:port`, `turn:host?transport=udp` and the like; JSON may have one string.
+    #[serde(deserialize_with = "one_or_many")]
+    pub urls: Vec<String>,
+    /// For TURN.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub username: Option<String>,
+    /// The password, for TURN.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub credential: Option<String>,
+}
+
+impl IceServer {
+    /// A server without credentials.
+    pub fn new(url: impl Into<String>) -> Self {
+        Self {
+            urls: vec![url.into()],
+            username: None,
+            credential: None,
+        }
+    }
+
+    /// A TURN server.
+    pub fn with_credential(
+        url: impl Into<String>,
+        username: impl Into<String>,
+        credential: impl Into<String>,
+    ) -> Self {
+        let (username, credential) = (Some(username.into()), Some(credential.into()));
+        Self {
+            urls: vec![url.into()],
+            username,
+            credential,
+        }
+    }
+}
+
+impl std::fmt::Debug for IceServer {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        let mut debug = f.debug_struct("IceServer");
+        debug
+            .field("urls", &self.urls)
+            .field("username", &self.username)
+            .finish_non_exhaustive()
+    }
+}
 
 /// Checks one entry: its URLs, and the credentials of a TURN server.
 pub(super) fn check(server: &IceServer) -> Result<(), Error> {
@@ -158,6 +209,20 @@ fn check_credentials(server: &IceServer) -> Result<(), Error> {
 }
 
 const MAX_USERNAME: usize = 508;
+
+/// W3C has one string or a list.
+fn one_or_many<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Vec<String>, D::Error> {
+    #[derive(Deserialize)]
+    #[serde(untagged)]
+    enum Urls {
+        One(String),
+        Many(Vec<String>),
+    }
+    Ok(match Urls::deserialize(deserializer)? {
+        Urls::One(url) => vec![url],
+        Urls::Many(urls) => urls,
+    })
+}
 
 #[cfg(test)]
 mod tests {

@@ -16,11 +16,13 @@ use tokio::{
 use tokio_rustls::TlsConnector;
 
 use super::{
-    carrier::TokioCarrier,
     sockets::{Batch, Outgoing, Socket},
     tls::secure,
 };
-use crate::{Path, Protocol, api::WeakEngineLock};
+use crate::{
+    Path, Protocol,
+    api::{Carrier, WeakEngineLock},
+};
 
 /// The end of a stream that an engine writes to.
 pub(super) struct Stream {
@@ -150,10 +152,10 @@ impl Stream {
     }
 
     /// Carries bytes both ways until the stream ends, or the engine is gone.
-    pub(super) async fn run(
+    pub(super) async fn run<C: Carrier>(
         self: Arc<Self>,
         stream: Box<dyn Duplex>,
-        engine: WeakEngineLock<TokioCarrier>,
+        engine: WeakEngineLock<C>,
     ) {
         let (reader, writer) = tokio::io::split(stream);
         tokio::select! {
@@ -174,10 +176,10 @@ impl Stream {
     }
 
     /// As [`run`](Self::run), for a stream of a peer: who says nothing is not waited for.
-    pub(super) async fn run_accepted(
+    pub(super) async fn run_accepted<C: Carrier>(
         self: Arc<Self>,
         stream: TcpStream,
-        engine: WeakEngineLock<TokioCarrier>,
+        engine: WeakEngineLock<C>,
     ) {
         let speaks = tokio::time::timeout(PATIENCE, stream.readable()).await;
         if matches!(speaks, Ok(Ok(()))) {
@@ -187,10 +189,10 @@ impl Stream {
         }
     }
 
-    async fn read(
+    async fn read<C: Carrier>(
         &self,
         mut reader: impl AsyncRead + Unpin,
-        engine: &WeakEngineLock<TokioCarrier>,
+        engine: &WeakEngineLock<C>,
     ) {
         let mut buffer = vec![0; BUFFER];
         loop {

@@ -8,8 +8,11 @@ use std::{
     time::Instant,
 };
 
-use super::{source::LANES, track::TrackState};
-use crate::{EncodedFrame, Error, ErrorKind, RtpPacket, engine::Cutter};
+use super::{
+    source::LANES,
+    track::{MediaStreamTrack, TrackState},
+};
+use crate::{EncodedFrame, Error, ErrorKind, MediaKind, RtpPacket, engine::Cutter};
 
 /// Writes a local track by frame.
 ///
@@ -55,8 +58,25 @@ struct Lanes {
     rids: Vec<String>,
 }
 
+impl MediaStreamTrack {
+    /// A local track that is written by frame, and what writes it. It is muted never, and ends when it is
+    /// [stopped](Self::stop).
+    pub fn from_frames(kind: MediaKind) -> (Self, FrameWriter) {
+        let track = Self::local(kind);
+        let writer = FrameWriter::new(track.state.clone());
+        (track, writer)
+    }
+
+    /// A local track that is written by packet, and what writes it: for media that was packetized elsewhere.
+    pub fn from_packets(kind: MediaKind) -> (Self, PacketWriter) {
+        let track = Self::local(kind);
+        let writer = PacketWriter::new(track.state.clone());
+        (track, writer)
+    }
+}
+
 impl FrameWriter {
-    pub(super) fn new(track: Arc<TrackState>) -> Self {
+    fn new(track: Arc<TrackState>) -> Self {
         Self {
             track,
             cutter: Mutex::default(),
@@ -163,7 +183,7 @@ impl Lanes {
 }
 
 impl PacketWriter {
-    pub(super) fn new(track: Arc<TrackState>) -> Self {
+    fn new(track: Arc<TrackState>) -> Self {
         Self {
             track,
             cutter: Mutex::default(),
@@ -197,7 +217,7 @@ impl PacketWriter {
     }
 }
 
-fn check(track: &TrackState, kind: crate::MediaKind) -> Result<(), Error> {
+fn check(track: &TrackState, kind: MediaKind) -> Result<(), Error> {
     if track.source.kind != kind {
         let message = format!("the track is one of {}", track.source.kind);
         return Err(Error::new(ErrorKind::Type, message));

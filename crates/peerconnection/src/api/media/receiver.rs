@@ -5,7 +5,7 @@ use std::{fmt, sync::Arc, time::Duration};
 use super::track::MediaStreamTrack;
 use crate::{
     Error, MediaKind, RtpCapabilities, RtpReceiveParameters, RtpSource,
-    api::{DtlsTransport, engine_lock::KeepOpen, stats::report_of},
+    api::{DtlsTransport, engine_lock::KeepOpen, report::report_of},
     engine::{self, StatsSubject, TransceiverId},
     stats::{DecoderStats, PlayoutStats, StatsReport},
 };

@@ -2,10 +2,14 @@
 
 use std::{fmt, sync::Arc};
 
-use super::{dtmf::DtmfSender, stream::MediaStream, track::MediaStreamTrack, transceiver::ids};
+use super::{
+    dtmf::DtmfSender,
+    stream::{MediaStream, ids},
+    track::MediaStreamTrack,
+};
 use crate::{
     Codec, Error, MediaKind, RtpCapabilities, RtpSendParameters,
-    api::{DtlsTransport, engine_lock::KeepOpen, stats::report_of},
+    api::{DtlsTransport, engine_lock::KeepOpen, report::report_of},
     engine::{self, StatsSubject, TransceiverId, TransceiverView},
     stats::{EncoderStats, SourceStats, StatsReport},
 };

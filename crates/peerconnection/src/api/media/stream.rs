@@ -154,3 +154,14 @@ impl fmt::Debug for MediaStream {
             .finish_non_exhaustive()
     }
 }
+
+/// [5.1-05] Each id once, in order.
+pub(in crate::api) fn ids(streams: &[MediaStream]) -> Vec<String> {
+    let mut ids: Vec<String> = Vec::new();
+    for stream in streams {
+        if ids.iter().all(|it| it != stream.id()) {
+            ids.push(stream.id().to_owned());
+        }
+    }
+    ids
+}

@@ -14,7 +14,6 @@ use super::{
     frames::FrameQueue,
     id::unique,
     inbox::Inbox,
-    local::{FrameWriter, PacketWriter},
     packets::PacketQueue,
     readers::{FrameReader, PacketReader},
     source::{Sink, Source},
@@ -90,22 +89,7 @@ struct Shared {
 }
 
 impl MediaStreamTrack {
-    /// A local track that is written by frame, and what writes it. It is muted never, and ends when it is
-    /// [stopped](Self::stop).
-    pub fn from_frames(kind: MediaKind) -> (Self, FrameWriter) {
-        let track = Self::local(kind);
-        let writer = FrameWriter::new(track.state.clone());
-        (track, writer)
-    }
-
-    /// A local track that is written by packet, and what writes it: for media that was packetized elsewhere.
-    pub fn from_packets(kind: MediaKind) -> (Self, PacketWriter) {
-        let track = Self::local(kind);
-        let writer = PacketWriter::new(track.state.clone());
-        (track, writer)
-    }
-
-    fn local(kind: MediaKind) -> Self {
+    pub(super) fn local(kind: MediaKind) -> Self {
         Self::new(Source::written(kind), None)
     }
 

@@ -3,7 +3,10 @@
 use std::{fmt, sync::Arc};
 
 use super::{
-    receiver::RtpReceiver, sender::RtpSender, stream::MediaStream, track::MediaStreamTrack,
+    receiver::RtpReceiver,
+    sender::RtpSender,
+    stream::{MediaStream, ids},
+    track::MediaStreamTrack,
 };
 use crate::{
     Error, ErrorKind, MediaKind, RtpCodec, RtpEncodingParameters, RtpTransceiverDirection,
@@ -151,17 +154,6 @@ impl TrackOrKind {
             Self::Kind(_) => None,
         }
     }
-}
-
-/// [5.1-05] Each id once, in order.
-pub(in crate::api) fn ids(streams: &[MediaStream]) -> Vec<String> {
-    let mut ids: Vec<String> = Vec::new();
-    for stream in streams {
-        if ids.iter().all(|it| it != stream.id()) {
-            ids.push(stream.id().to_owned());
-        }
-    }
-    ids
 }
 
 impl From<MediaKind> for TrackOrKind {

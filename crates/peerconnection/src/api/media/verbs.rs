@@ -3,9 +3,9 @@
 use super::{
     receiver::RtpReceiver,
     sender::RtpSender,
-    stream::MediaStream,
+    stream::{MediaStream, ids},
     track::MediaStreamTrack,
-    transceiver::{RtpTransceiver, RtpTransceiverInit, TrackOrKind, ids},
+    transceiver::{RtpTransceiver, RtpTransceiverInit, TrackOrKind},
 };
 use crate::{
     Error, ErrorKind, Event, PeerConnection, RtpTransceiverDirection, api::engine_lock::State,

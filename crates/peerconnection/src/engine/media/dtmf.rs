@@ -1,25 +1,12 @@
 //! Tones of an audio sender (W3C §7).
 
-use std::{
-    collections::VecDeque,
-    time::{Duration, Instant},
-};
+use std::time::{Duration, Instant};
 
 use super::transceivers::MediaTransceiver;
 use crate::{
     Error, ErrorKind, MediaKind, PeerConnectionState,
     engine::{Engine, ids::TransceiverId, task::Event},
 };
-
-/// What is still to be played.
-#[derive(Debug, Default)]
-pub(in crate::engine) struct Dtmf {
-    buffer: VecDeque<char>,
-    duration: Duration,
-    gap: Duration,
-    /// When the next tone begins, or the end is told: W3C's one playout task.
-    next: Option<Instant>,
-}
 
 impl Engine {
     /// W3C §7.2, `insertDTMF()`: tones to be played after each other, in the place of what was still to be played.

@@ -9,8 +9,10 @@ mod parameters;
 mod path;
 mod reports;
 mod shares;
+mod supplied;
 #[cfg(test)]
 mod tests;
+mod tones;
 mod transceivers;
 mod verbs;
 mod view;

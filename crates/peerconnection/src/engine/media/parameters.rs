@@ -2,7 +2,7 @@
 
 use std::time::Instant;
 
-use super::{transceivers::MediaTransceiver, verbs::no_transceiver};
+use super::transceivers::{MediaTransceiver, no_transceiver};
 use crate::{
     Error, ErrorKind, MediaKind, RtcpParameters, RtpEncodingParameters, RtpReceiveParameters,
     RtpSendParameters,

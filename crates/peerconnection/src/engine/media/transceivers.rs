@@ -4,11 +4,11 @@ use oxirtc_jsep as jsep;
 use oxirtc_rtp::{Delivery, SectionId};
 
 use super::{
-    dtmf::Dtmf,
     reports::{Given, ReceiverReport, SenderReport},
+    tones::Dtmf,
 };
 use crate::{
-    Choice, MediaKind, RtpEncodingParameters,
+    Choice, Error, ErrorKind, MediaKind, RtpEncodingParameters,
     engine::ids::{TrackId, TransceiverId, TransportId},
 };
 
@@ -171,4 +171,9 @@ impl MediaTransceiver {
             ..RtpEncodingParameters::default()
         }]
     }
+}
+
+pub(super) fn no_transceiver() -> Error {
+    let message = "the transceiver is not in the connection any more";
+    Error::new(ErrorKind::InvalidState, message)
 }

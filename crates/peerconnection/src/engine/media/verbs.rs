@@ -5,7 +5,11 @@ use std::time::{Duration, Instant};
 use oxirtc_jsep as jsep;
 use oxirtc_rtp::Delivery;
 
-use super::{batch::MediaBatch, transceivers::MediaTransceiver, view::TransceiverView};
+use super::{
+    batch::MediaBatch,
+    transceivers::{MediaTransceiver, no_transceiver},
+    view::TransceiverView,
+};
 use crate::{
     Choice, EncodedFrame, Error, ErrorKind, MediaKind, RtpCodec, RtpEncodingParameters, RtpSource,
     RtpTransceiverDirection,
@@ -455,8 +459,3 @@ impl Engine {
 
 /// [5.3-07]
 const LONGEST_TARGET: Duration = Duration::from_secs(4);
-
-pub(super) fn no_transceiver() -> Error {
-    let message = "the transceiver is not in the connection any more";
-    Error::new(ErrorKind::InvalidState, message)
-}

@@ -2,7 +2,7 @@
 
 use oxirtc_ice as ice;
 
-use super::{Pass, traffic::Count};
+use super::{pass::Pass, traffic::Count};
 use crate::{
     IceCandidate, IceCandidateType, Protocol,
     engine::{convert, transport::Transport},

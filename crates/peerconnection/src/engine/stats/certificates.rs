@@ -3,7 +3,7 @@
 use base64::{Engine as _, engine::general_purpose::STANDARD};
 use ring::digest;
 
-use super::Pass;
+use super::pass::Pass;
 use crate::stats::{CertificateStats, StatsType};
 
 impl Pass {

@@ -1,6 +1,6 @@
 //! The connection and its channels.
 
-use super::{Pass, low};
+use super::pass::{Pass, low};
 use crate::{
     engine::{convert, data::Data, ids::ChannelId},
     stats::{DataChannelStats, Ids, PeerConnectionStats, StatsType},

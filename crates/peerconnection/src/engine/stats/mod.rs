@@ -3,21 +3,22 @@
 mod candidates;
 mod certificates;
 mod channels;
+mod kept;
 mod media;
+mod pass;
 mod traffic;
 mod transports;
 
-use std::time::{Instant, SystemTime};
+use std::time::Instant;
 
+use self::pass::Pass;
 use super::{
     Engine,
-    equipment::Equipment,
     ids::{ChannelId, TransceiverId, TransportId},
 };
-use crate::stats::{
-    DtlsTransportState, IceTransportState, Ids, Stats, StatsObject, StatsReport, StatsType,
-};
+use crate::stats::{DtlsTransportState, IceTransportState, StatsObject, StatsReport};
 
+pub(super) use kept::Kept;
 pub(super) use traffic::Traffic;
 
 /// What a report may be about, instead of everything.
@@ -32,26 +33,6 @@ pub enum StatsSubject {
     Sender(TransceiverId),
     /// A receiver: the streams that it receives, and all that they refer to.
     Receiver(TransceiverId),
-}
-
-/// What statistics show of a closed connection.
-#[derive(Default)]
-pub(super) struct Kept {
-    objects: Vec<StatsObject>,
-    sent: Vec<(TransceiverId, String)>,
-    received: Vec<(TransceiverId, String)>,
-}
-
-/// A report while it is made.
-struct Pass {
-    ids: Ids,
-    anchor: crate::path::Anchor,
-    now: Instant,
-    report: StatsReport,
-    /// The streams of senders, by their ids.
-    sent: Vec<(TransceiverId, String)>,
-    /// The streams of receivers, by their ids.
-    received: Vec<(TransceiverId, String)>,
 }
 
 impl Engine {
@@ -125,35 +106,4 @@ impl Engine {
             received: pass.received,
         };
     }
-}
-
-impl Pass {
-    fn new(equipment: &Equipment, now: Instant) -> Self {
-        Self {
-            ids: Ids::new(equipment.seed.derive("stats", 0)),
-            anchor: equipment.trace.anchor,
-            now,
-            report: StatsReport::new(),
-            sent: Vec::new(),
-            received: Vec::new(),
-        }
-    }
-
-    /// What an object of this type begins with.
-    fn stats(&self, kind: StatsType, key: &str) -> Stats {
-        let timestamp = self.millis(self.now);
-        self.ids.stats(kind, key.as_bytes(), timestamp)
-    }
-
-    /// W3C's time: milliseconds since 1970, by the wall clock that the connection was made with.
-    fn millis(&self, at: Instant) -> f64 {
-        let since = self.anchor.wall.duration_since(SystemTime::UNIX_EPOCH);
-        let passed = at.saturating_duration_since(self.anchor.instant);
-        (since.unwrap_or_default() + passed).as_secs_f64() * 1000.0
-    }
-}
-
-/// W3C gives many counters 32 bits: they begin anew, as an `unsigned long` does.
-fn low(count: u64) -> u32 {
-    u32::try_from(count & u64::from(u32::MAX)).unwrap_or(u32::MAX)
 }

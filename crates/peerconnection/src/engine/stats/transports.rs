@@ -1,6 +1,6 @@
 //! Transports.
 
-use super::{Pass, traffic::Count};
+use super::{pass::Pass, traffic::Count};
 use crate::{
     engine::{convert, equipment::Equipment, ids::TransportId, transport::Transport},
     stats::{Ids, StatsType, TransportStats},

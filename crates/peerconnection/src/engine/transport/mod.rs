@@ -4,6 +4,7 @@ mod ascend;
 mod dtls;
 mod generation;
 mod ice;
+mod plan;
 mod shown;
 mod view;
 

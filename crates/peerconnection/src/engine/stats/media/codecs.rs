@@ -2,7 +2,7 @@
 
 use oxirtc_jsep as jsep;
 
-use super::{super::Pass, Section};
+use super::{super::pass::Pass, Section};
 use crate::{
     RtpCodecParameters,
     engine::convert,

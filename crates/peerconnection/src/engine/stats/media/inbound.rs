@@ -3,7 +3,7 @@
 use oxirtc_rtp::{Ntp, ReceiveStats};
 
 use super::{
-    super::{Pass, low},
+    super::pass::{Pass, low},
     Section,
     codecs::{Way, seconds},
 };

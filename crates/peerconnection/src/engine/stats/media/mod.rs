@@ -7,7 +7,7 @@ mod sources;
 
 use oxirtc_jsep as jsep;
 
-use super::{Pass, transports};
+use super::{pass::Pass, transports};
 use crate::{
     MediaKind,
     engine::{

@@ -1,6 +1,6 @@
 //! What media comes from, and what plays it.
 
-use super::super::Pass;
+use super::super::pass::Pass;
 use crate::{
     MediaKind,
     engine::media::MediaTransceiver,
