@@ -79,7 +79,7 @@ impl Timers {
 }
 
 impl Session {
-    /// Appends a datagram of RTCP of at most `room` bytes, if one is due.
+    /// Appends a datagram of RTCP of at most `room` bytes, if one is due. A report waits for one with room for it.
     pub fn poll_rtcp(&mut self, now: Instant, room: usize, buf: &mut Vec<u8>) -> bool {
         let start = buf.len();
         if self.receivers.iter().any(|it| !it.ended) {
@@ -90,7 +90,11 @@ impl Session {
             .iter()
             .any(|it| it.section.feedback.reduced_size);
         let is_due = self.timers.report.is_some_and(|it| it <= now);
-        if is_due || !self.timers.farewells.is_empty() {
+        let reports = is_due || !self.timers.farewells.is_empty();
+        if room < LEAST_REPORT && (reports || !reduced) {
+            return false;
+        }
+        if reports {
             self.write_reports(now, room, buf);
             return buf.len() > start;
         }
@@ -144,6 +148,8 @@ impl Session {
 
     fn write_reports(&mut self, now: Instant, room: usize, buf: &mut Vec<u8>) {
         let start = buf.len();
+        let farewells = self.timers.farewells.len().min(MOST_FAREWELLS);
+        let room = room.saturating_sub(4 + 4 * farewells);
         self.write_head(now, room, buf);
         let wall = self.wall(now);
         let first = self.senders.iter().position(|it| it.stats.packets > 0);
@@ -181,11 +187,10 @@ impl Session {
         if !self.timers.answer.is_empty() && buf.len() - start + self.timers.answer.len() <= room {
             buf.append(&mut self.timers.answer);
         }
-        if buf.len() - start + 8 + 4 * self.timers.farewells.len() <= room
-            && !self.timers.farewells.is_empty()
-        {
-            write_bye(buf, &self.timers.farewells);
-            self.timers.farewells.clear();
+        // Those that are left follow in another datagram.
+        let gone: Vec<u32> = self.timers.farewells.drain(..farewells).collect();
+        if !gone.is_empty() {
+            write_bye(buf, &gone);
         }
         self.timers.report = Some(now + draw(self.config.report, &mut self.rng));
         for state in self.sections.iter_mut().filter(|it| it.limit.is_some()) {
@@ -304,6 +309,10 @@ fn draw(mean: Duration, rng: &mut ChaCha8Rng) -> Duration {
     mean / 2 + mean.mul_f64(f64::from(rng.next_u32()) / f64::from(u32::MAX))
 }
 
+/// RFC 3550 §6.6: the count has five bits.
+const MOST_FAREWELLS: usize = 31;
+/// A report without blocks with a name of 255 bytes, and as many farewells as fit into a packet.
+const LEAST_REPORT: usize = 300 + 4 + 4 * MOST_FAREWELLS;
 const MOST_CLOCKS: usize = 8;
 const MOST_ANSWER: usize = 600;
 const NO_LIMIT: u64 = 1 << 36;
