@@ -271,6 +271,10 @@ impl Answer<'_> {
         if fates.iter().enumerate().any(mixed) {
             writer.attribute(&Attribute::ExtMapAllowMixed);
         }
+        let common = self.common(&tags, &fates, source);
+        if let Some((_, credentials)) = &common {
+            write_credentials(&mut writer, credentials);
+        }
         let rejected = |fate: &&Fate| matches!(fate, Fate::Rejected);
         if fates.len() - fates.iter().filter(rejected).count() > 1 {
             fingerprints(&mut writer, self.config);
@@ -283,7 +287,11 @@ impl Answer<'_> {
                 continue;
             }
             let addressed = entry.bundle.is_none() || tags.contains(&index);
-            let credentials = addressed.then(|| self.credentials(index, section, source));
+            let credentials = addressed.then(|| {
+                let common = common.as_ref().filter(|it| it.0 == index);
+                let common = common.map(|it| it.1.clone());
+                common.unwrap_or_else(|| self.credentials(index, section, source))
+            });
             let setup = self.setup(index, section);
             let transport = |writer: &mut Writer| {
                 if let Some(credentials) = &credentials {
@@ -366,6 +374,23 @@ impl Answer<'_> {
             Some(credentials) if !restarted => credentials.clone(),
             _ => source.credentials(),
         }
+    }
+
+    /// The section whose transport several have, where it is the only one, with its credentials: they stand at session level as in
+    /// offers, as Firefox takes them for others where they come and go.
+    fn common(
+        &self,
+        tags: &[usize],
+        fates: &[Fate],
+        source: &mut dyn Source,
+    ) -> Option<(usize, Credentials)> {
+        let [tag] = tags else { return None };
+        let lives = |index: &usize| !matches!(fates.get(*index), None | Some(Fate::Rejected));
+        let bundled =
+            (0..fates.len()).filter(|index| self.offer.key(*index) == self.offer.key(*tag));
+        let shared = bundled.filter(lives).count() > 1;
+        let section = self.section(*tag).filter(|_| shared)?;
+        Some((*tag, self.credentials(*tag, section, source)))
     }
 
     fn setup(&self, index: usize, section: &Section) -> Setup {

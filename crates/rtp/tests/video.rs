@@ -254,7 +254,7 @@ fn a_report_waits_for_a_datagram_that_has_room() {
 #[test]
 fn many_say_goodbye_in_several_datagrams() {
     let mut session = support::session(1);
-    session.set_section(VIDEO, support::video());
+    session.set_section(VIDEO, video());
     let encodings: Vec<_> = (0..80)
         .map(|at| support::encoding(2000 + 2 * at, 0))
         .collect();

@@ -102,6 +102,19 @@ fn credentials_are_found_for_each_section() {
     let head = |sdp: &str| credentials(sdp.split("m=").next().expect("a head"));
     assert_eq!(head(&first), [""; 0], "each has its own");
     exchange(&mut ours, &mut theirs);
+    let answer = theirs
+        .negotiator
+        .local_description()
+        .expect("it was set")
+        .sdp;
+    let answered = credentials(&answer);
+    assert_eq!(
+        answered.len(),
+        4,
+        "once for the address, and once for all: {answer}"
+    );
+    assert_eq!(answered[..2], answered[2..]);
+    assert_eq!(head(&answer), answered[..2]);
     ours.negotiator.add_data_channel();
     for restart in [false, true] {
         let offer = ours.try_offer(restart).expect("it is stable").sdp;
