@@ -8,12 +8,14 @@ use serde_json::Value;
 
 use crate::run;
 
+/// [9.3.1-03] The call flows of W3C's chapter 10 are among them.
 pub(crate) fn run() -> Result<()> {
     let build = ["build", "-p", "oxirtc-peerconnection", "--examples"];
     run::check(run::cargo().args(build))?;
     let built = run::output(run::cargo().args(build).arg("--message-format=json"))?;
     let examples = executables(&built);
-    ensure!(!examples.is_empty(), "the facade has no example");
+    let absent = absent(&examples);
+    ensure!(absent.is_empty(), "no example shows {}", absent.join(", "));
     for example in &examples {
         run::check_within(LIMIT, Command::new(example).current_dir(run::root()))?;
     }
@@ -34,11 +36,37 @@ fn executables(messages: &str) -> Vec<PathBuf> {
     messages.filter_map(executable).collect()
 }
 
+/// The flows of W3C's chapter 10 that none of these programs is.
+fn absent(examples: &[PathBuf]) -> Vec<&'static str> {
+    let is = |name: &str| {
+        examples
+            .iter()
+            .any(|it| it.file_name() == Some(name.as_ref()))
+    };
+    FLOWS.into_iter().filter(|name| !is(name)).collect()
+}
+
+const FLOWS: [&str; 7] = [
+    "call",
+    "warm_up",
+    "simulcast",
+    "data",
+    "call_flow",
+    "dtmf",
+    "perfect_negotiation",
+];
 const LIMIT: Duration = Duration::from_secs(60);
 
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_flow_without_an_example_is_told() {
+        let all = FLOWS.map(|name| PathBuf::from("/t/examples").join(name));
+        assert!(absent(&all).is_empty());
+        assert_eq!(absent(&all[1..]), ["call"]);
+    }
 
     #[test]
     fn examples_are_found_among_what_was_built() {

@@ -50,6 +50,8 @@ pub enum Change {
         credentials: Credentials,
         /// The peer is an ICE-lite agent (RFC 8445 §2.5).
         lite: bool,
+        /// More candidates may come; without it those of the description are all (RFC 8838 §4.1).
+        trickle: bool,
     },
     /// A candidate of the peer that ICE can use: of component 1, UDP or TCP, of a known kind. Its
     /// address may be a name.

@@ -27,6 +27,8 @@ pub(crate) struct Offer<'a> {
     pub(crate) data: bool,
     /// All transports are to have new credentials.
     pub(crate) restart: bool,
+    /// Comfort noise is offered.
+    pub(crate) noise: bool,
     /// Credentials that may not be used again.
     pub(crate) replaced: &'a [Credentials],
 }
@@ -115,7 +117,7 @@ impl Offer<'_> {
             if transceiver.mid().is_some() {
                 continue;
             }
-            let lines = media::offered(transceiver, self.config, numbers, true);
+            let lines = self.offered(transceiver, numbers, true);
             if let Some(lines) = lines {
                 let mid = free_mid(&mut next, &planned);
                 let new = Planned {
@@ -141,8 +143,7 @@ impl Offer<'_> {
     fn again(&self, index: usize, section: &Section, numbers: &mut Numbers) -> Planned {
         let transceiver = self.agreement.transceiver_at(index);
         let transceiver = transceiver.filter(|_| section.live);
-        let lines = transceiver
-            .and_then(|it| media::offered(it, self.config, numbers, self.is_fresh(index)));
+        let lines = transceiver.and_then(|it| self.offered(it, numbers, self.is_fresh(index)));
         // one that stops is rejected
         let live = section.live && (transceiver.is_none() || lines.is_some());
         Planned {
@@ -153,6 +154,15 @@ impl Offer<'_> {
             transceiver: transceiver.map(Transceiver::id),
             lines,
         }
+    }
+
+    fn offered(
+        &self,
+        transceiver: &Transceiver,
+        numbers: &mut Numbers,
+        fresh: bool,
+    ) -> Option<Lines> {
+        media::offered(transceiver, self.config, numbers, (fresh, self.noise))
     }
 
     /// Whether a section is in an open offer only.

@@ -47,6 +47,8 @@ pub struct Negotiator {
 pub struct OfferOptions {
     /// The offer has new ICE credentials for every section. Default: false.
     pub ice_restart: bool,
+    /// Sound with a codec of 8 kHz is offered with comfort noise (RFC 3389), whatever the configuration has. Default: false.
+    pub comfort_noise: bool,
 }
 
 /// A description that was created and perhaps applied.
@@ -107,6 +109,7 @@ impl Negotiator {
             bundle: self.state.bundle(),
             data: self.data,
             restart: options.ice_restart,
+            noise: options.comfort_noise,
             replaced: &self.replaced,
         };
         let (text, plan) = offer.write(source, &mut self.numbers);

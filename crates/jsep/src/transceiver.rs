@@ -5,8 +5,8 @@ use std::fmt;
 use oxirtc_sdp::Direction;
 
 use crate::{
-    Announced, Codec, Encoding, Error, Levels, MediaAgreement, ReceiveParameters, SendParameters,
-    Source, encoding::Ssrcs,
+    Announced, Codec, Encoding, Error, Extension, Levels, MediaAgreement, ReceiveParameters,
+    SendParameters, Source, encoding::Ssrcs,
 };
 
 /// What a section of RTP carries.
@@ -47,6 +47,8 @@ pub struct Transceiver {
     direction: Direction,
     stage: Stage,
     preferences: Vec<Codec>,
+    /// Those that were chosen, where that was done.
+    extensions: Option<Vec<Extension>>,
     streams: Vec<String>,
     encodings: Vec<Encoding>,
     agreement: MediaAgreement,
@@ -116,6 +118,7 @@ impl Transceiver {
             direction,
             stage: Stage::Running,
             preferences: Vec::new(),
+            extensions: None,
             streams: Vec::new(),
             encodings: vec![Encoding::default()],
             agreement: MediaAgreement::default(),
@@ -302,6 +305,15 @@ impl Transceiver {
             [] => capabilities,
             preferred => preferred,
         }
+    }
+
+    /// The header extensions of a description, of those that we can do: those that were chosen, or all.
+    pub fn extensions<'a>(&'a self, capabilities: &'a [Extension]) -> &'a [Extension] {
+        self.extensions.as_deref().unwrap_or(capabilities)
+    }
+
+    pub(crate) fn set_extensions(&mut self, extensions: Vec<Extension>) {
+        self.extensions = Some(extensions);
     }
 
     /// Its direction in an offer; `None` rejects the section.

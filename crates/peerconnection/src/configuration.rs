@@ -66,6 +66,9 @@ pub enum RtcpMuxPolicy {
     /// A peer that wants two ports is refused.
     #[default]
     Require,
+    /// Of W3C's draft of 2019: a peer may have another port for RTCP. It is not supported, and answered with
+    /// [`ErrorKind::NotSupported`].
+    Negotiate,
 }
 
 /// How data shares the path with others (RFC 8831 §5).
@@ -105,6 +108,12 @@ pub struct Settings {
 }
 
 impl Configuration {
+    /// `getDefaultIceServers()`, of W3C's draft of 2019: the servers that this library knows by itself, which are none. A list that is
+    /// to be used has to be set.
+    pub fn default_ice_servers() -> Vec<IceServer> {
+        Vec::new()
+    }
+
     /// W3C §4.4.1.5, "set the configuration": may this one take the place of `old`?
     ///
     /// # Errors
@@ -114,6 +123,11 @@ impl Configuration {
     pub(crate) fn check(&self, old: Option<&Self>, described: bool) -> Result<(), Error> {
         if let Some(old) = old {
             self.check_change(old, described)?;
+        }
+        // [4.2.7-02]
+        if self.rtcp_mux_policy == RtcpMuxPolicy::Negotiate {
+            let message = "RTP and RTCP always share a port";
+            return Err(Error::new(ErrorKind::NotSupported, message));
         }
         // [4.2.1-05]: entries past the limit are ignored.
         self.ice_servers
@@ -378,7 +392,7 @@ mod tests {
             r#"{"iceServers":[{}]}"#,
             r#"{"iceCandidatePoolSize":256}"#,
             r#"{"iceCandidatePoolSize":-1}"#,
-            r#"{"rtcpMuxPolicy":"negotiate"}"#,
+            r#"{"rtcpMuxPolicy":"none"}"#,
             r#"{"bundlePolicy":"none"}"#,
         ] {
             assert!(
@@ -421,6 +435,17 @@ mod tests {
         };
         refused(&pooled, true);
         assert_eq!(pooled.check(Some(&old), false), Ok(()));
+    }
+
+    /// [4.2.7-02] [4.4.2-61]
+    #[test]
+    fn what_the_draft_of_2019_allowed_is_answered() {
+        let text = r#"{"rtcpMuxPolicy":"negotiate"}"#;
+        let it: Configuration = serde_json::from_str(text).unwrap();
+        assert_eq!(it.rtcp_mux_policy, RtcpMuxPolicy::Negotiate);
+        let error = it.check(None, false).unwrap_err();
+        assert_eq!(error.kind(), ErrorKind::NotSupported);
+        assert_eq!(Configuration::default_ice_servers(), []);
     }
 
     /// [4.4.1.1-03]

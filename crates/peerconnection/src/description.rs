@@ -41,6 +41,17 @@ pub enum SdpType {
 pub struct OfferOptions {
     /// The offer has new ICE credentials for every section.
     pub ice_restart: bool,
+    /// `offerToReceiveAudio`, of old programs (W3C §4.4.3.2): true has a transceiver that receives made where there is none, false has
+    /// those that there are not receive any more. Without it transceivers are as they are.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub offer_to_receive_audio: Option<bool>,
+    /// `offerToReceiveVideo`; see `offer_to_receive_audio`.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub offer_to_receive_video: Option<bool>,
+    /// `voiceActivityDetection`, of W3C's draft of 2019: true offers comfort noise (RFC 3389), which our encoder may send in the place
+    /// of silence. Without it none is offered.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub voice_activity_detection: Option<bool>,
 }
 
 impl SessionDescription {
@@ -107,5 +118,16 @@ mod tests {
     fn unknown_members_of_options_are_ignored() {
         let options: OfferOptions = serde_json::from_str(r#"{"iceRestart":true,"x":1}"#).unwrap();
         assert!(options.ice_restart);
+        assert_eq!(options.offer_to_receive_audio, None);
+    }
+
+    /// [4.4.3.2-01]
+    #[test]
+    fn members_of_old_are_there_when_they_were_given() {
+        let text = r#"{"iceRestart":false,"offerToReceiveAudio":true,"offerToReceiveVideo":false}"#;
+        let options: OfferOptions = serde_json::from_str(text).unwrap();
+        assert_eq!(options.offer_to_receive_audio, Some(true));
+        assert_eq!(options.offer_to_receive_video, Some(false));
+        assert_eq!(serde_json::to_string(&options).unwrap(), text);
     }
 }

@@ -48,9 +48,10 @@ pub use error::{Error, ErrorDetail, ErrorKind};
 pub use media::{Codec, EncodedFrame, FrameKind, Layer, MediaKind, Rotation, RtpPacket};
 pub use message::{DataChannelInit, Message, MessageCounts, Priority};
 pub use parameters::{
-    RtcpParameters, RtpCapabilities, RtpCodec, RtpCodecParameters, RtpEncodingParameters,
-    RtpHeaderExtensionParameters, RtpReceiveParameters, RtpSendParameters, RtpSource,
-    RtpTransceiverDirection,
+    DegradationPreference, DtxStatus, ResolutionRestriction, RtcpParameters, RtpCapabilities,
+    RtpCodec, RtpCodecParameters, RtpDecodingParameters, RtpEncodingParameters,
+    RtpHeaderExtensionCapability, RtpHeaderExtensionParameters, RtpReceiveParameters,
+    RtpSendParameters, RtpSource, RtpTransceiverDirection,
 };
 pub use path::Protocol;
 pub use state::{

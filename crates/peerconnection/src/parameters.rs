@@ -1,5 +1,7 @@
 //! W3C's dictionaries about RTP (§5.2 to §5.4).
 
+use crate::Priority;
+
 /// `RTCRtpTransceiverDirection` (W3C §5.4).
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
 #[doc(alias = "RTCRtpTransceiverDirection")]
@@ -19,8 +21,8 @@ pub enum RtpTransceiverDirection {
 
 /// `RTCRtpEncodingParameters` (W3C §5.2.5): one stream of a sender.
 ///
-/// There is no encoder here: what needs one (`max_bitrate`, `max_framerate`, `scale_resolution_down_by`) is kept for the application,
-/// which has it.
+/// There is no encoder here: what needs one (`max_bitrate`, `max_framerate`, `scale_resolution_down_by`, `scalability_mode` and others) is
+/// checked and kept for the application, which has it.
 #[derive(Clone, Debug, PartialEq)]
 #[doc(alias = "RTCRtpEncodingParameters")]
 pub struct RtpEncodingParameters {
@@ -37,6 +39,59 @@ pub struct RtpEncodingParameters {
     /// The codec that it is to be sent with, of those that are negotiated. It stands first in
     /// [`RtpSender::codecs`](crate::RtpSender::codecs).
     pub codec: Option<RtpCodec>,
+    /// Of video: the size that the picture has at most. Where it is given `scale_resolution_down_by` does not count; either all active
+    /// streams have it, or none (WebRTC Extensions).
+    pub scale_resolution_down_to: Option<ResolutionRestriction>,
+    /// Of video: the layers of the stream, such as `L1T3` (WebRTC SVC). For the encoder.
+    pub scalability_mode: Option<String>,
+    /// Of audio: how long a packet is to be, in milliseconds. For the encoder.
+    pub ptime: Option<u32>,
+    /// Of audio: the encoder may change how long packets are as the network does (WebRTC Extensions).
+    pub adaptive_ptime: bool,
+    /// Of audio, of W3C's draft of 2019: whether silence need not be sent. What comes of it says
+    /// [`RtpSender::discontinuous`](crate::RtpSender::discontinuous).
+    pub dtx: Option<DtxStatus>,
+    /// How much of the path media gets beside data: that of the most important stream counts (WebRTC Priority).
+    pub priority: Priority,
+    /// How packets are to be marked; the same as `priority` where it is absent (WebRTC Priority). For who marks them.
+    pub network_priority: Option<Priority>,
+    /// Of W3C's draft of 2019: the payload type in use, once one is negotiated. It is told, and cannot be set.
+    pub codec_payload_type: Option<u8>,
+}
+
+/// `RTCResolutionRestriction` (WebRTC Extensions): the longer side of a picture fits the longer one of these, the shorter the shorter.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[doc(alias = "RTCResolutionRestriction")]
+pub struct ResolutionRestriction {
+    /// `maxWidth`, in pixels; at least 1.
+    pub max_width: u32,
+    /// `maxHeight`, in pixels; at least 1.
+    pub max_height: u32,
+}
+
+/// `RTCDtxStatus`, of W3C's draft of 2019.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[doc(alias = "RTCDtxStatus")]
+pub enum DtxStatus {
+    /// Silence is sent as well.
+    Disabled,
+    /// Silence is not sent, where the peer takes that.
+    Enabled,
+}
+
+/// `RTCDegradationPreference` (MediaStreamTrack Content Hints): what an encoder gives up first when bandwidth is short.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[non_exhaustive]
+#[doc(alias = "RTCDegradationPreference")]
+pub enum DegradationPreference {
+    /// The size.
+    MaintainFramerate,
+    /// The number of pictures.
+    MaintainResolution,
+    /// Some of both.
+    Balanced,
+    /// Neither: pictures become worse.
+    MaintainFramerateAndResolution,
 }
 
 /// `RTCRtpCodec` (W3C §5.2.8).
@@ -75,6 +130,25 @@ pub struct RtpHeaderExtensionParameters {
     pub encrypted: bool,
 }
 
+/// `RTCRtpHeaderExtensionCapability` (WebRTC Extensions): a header extension, and the direction in which it is used.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+#[doc(alias = "RTCRtpHeaderExtensionCapability")]
+pub struct RtpHeaderExtensionCapability {
+    /// Which one.
+    pub uri: String,
+    /// As we use it; `Stopped` is not at all.
+    pub direction: RtpTransceiverDirection,
+}
+
+/// `RTCRtpDecodingParameters` (W3C §5.2.4): one stream of a receiver.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Hash)]
+#[doc(alias = "RTCRtpDecodingParameters")]
+#[doc(alias = "RTCRtpCodingParameters")]
+pub struct RtpDecodingParameters {
+    /// Its name among several.
+    pub rid: Option<String>,
+}
+
 /// `RTCRtcpParameters` (W3C §5.2.6).
 #[derive(Clone, Debug, Default, PartialEq, Eq, Hash)]
 #[doc(alias = "RTCRtcpParameters")]
@@ -99,6 +173,8 @@ pub struct RtpSendParameters {
     pub rtcp: RtcpParameters,
     /// The codecs that were agreed on, the preferred one first.
     pub codecs: Vec<RtpCodecParameters>,
+    /// `degradationPreference`: what gives way when bandwidth is short. For the encoder.
+    pub degradation_preference: Option<DegradationPreference>,
 }
 
 /// `RTCRtpReceiveParameters` (W3C §5.2.3).
@@ -111,6 +187,8 @@ pub struct RtpReceiveParameters {
     pub rtcp: RtcpParameters,
     /// The codecs that can be received.
     pub codecs: Vec<RtpCodecParameters>,
+    /// The streams that the peer may send, of W3C's draft of 2019: one, or one for each rid of simulcast.
+    pub encodings: Vec<RtpDecodingParameters>,
 }
 
 /// `RTCRtpContributingSource` and `RTCRtpSynchronizationSource` (W3C §5.3.1): who was heard or seen.
@@ -149,6 +227,14 @@ impl Default for RtpEncodingParameters {
             max_framerate: None,
             scale_resolution_down_by: None,
             codec: None,
+            scale_resolution_down_to: None,
+            scalability_mode: None,
+            ptime: None,
+            adaptive_ptime: false,
+            dtx: None,
+            priority: Priority::default(),
+            network_priority: None,
+            codec_payload_type: None,
         }
     }
 }

@@ -252,8 +252,14 @@ fn an_ice_restart_disturbs_nothing_above() {
                 // [4.2.8-02]: without a restart the credentials stay.
                 pair.negotiate(side).unwrap();
                 assert_eq!(ufrag(&pair), before);
-                pair.negotiate_with(side, &OfferOptions { ice_restart: true })
-                    .unwrap();
+                pair.negotiate_with(
+                    side,
+                    &OfferOptions {
+                        ice_restart: true,
+                        ..OfferOptions::default()
+                    },
+                )
+                .unwrap();
                 assert_ne!(ufrag(&pair), before);
             }
             pair.run(Duration::from_millis(20));

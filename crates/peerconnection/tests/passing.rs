@@ -174,8 +174,14 @@ fn ufrags_are_told_for_as_long_as_the_peer_may_use_them() {
         (told, released)
     };
     for restarts in 1..=4 {
-        pair.negotiate_with(0, &OfferOptions { ice_restart: true })
-            .unwrap();
+        pair.negotiate_with(
+            0,
+            &OfferOptions {
+                ice_restart: true,
+                ..OfferOptions::default()
+            },
+        )
+        .unwrap();
         pair.run(Duration::from_secs(1));
         let (told, released) = ufrags(&pair);
         assert_eq!(told.len(), restarts + 1);

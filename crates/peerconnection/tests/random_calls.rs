@@ -9,9 +9,11 @@ use std::{env, time::Duration};
 
 use oxirtc_netsim::{Link, ms};
 use oxirtc_peerconnection::{
-    BundlePolicy, Configuration, DataChannelInit, Error, ErrorKind, IceCandidateInit, IceServer,
-    IceTransportPolicy, Message, OfferOptions, SdpType, SessionDescription, SignalingState,
-    engine::{ChannelId, SendError},
+    BundlePolicy, Configuration, DataChannelInit, DtxStatus, Error, ErrorKind, IceCandidateInit,
+    IceServer, IceTransportPolicy, MediaKind, Message, OfferOptions, Priority,
+    ResolutionRestriction, RtpEncodingParameters, RtpTransceiverDirection, SdpType,
+    SessionDescription, SignalingState,
+    engine::{ChannelId, SendError, TrackId, TransceiverId, TransceiverInit, capabilities_of},
 };
 use pair::Pair;
 
@@ -24,6 +26,7 @@ struct Calls {
     descriptions: Vec<SessionDescription>,
     candidates: Vec<IceCandidateInit>,
     channels: [Vec<ChannelId>; 2],
+    transceivers: [Vec<TransceiverId>; 2],
     refused: u64,
 }
 
@@ -35,6 +38,7 @@ impl Calls {
             descriptions: Vec::new(),
             candidates: Vec::new(),
             channels: Default::default(),
+            transceivers: Default::default(),
             refused: 0,
         }
     }
@@ -145,13 +149,15 @@ impl Calls {
     /// One call, and what it may answer.
     fn call(&mut self) {
         let side = self.below(2);
-        match self.below(30) {
+        match self.below(38) {
             0..=11 => self.describe(side),
             12..=18 => self.hear(side),
             19..=21 => self.arrange(side),
             22..=23 => self.send(side),
             24..=25 => self.end(side),
             26 => self.look(side),
+            27..=30 => self.carry(side),
+            31..=34 => self.tune(side),
             _ => {
                 let time = Duration::from_millis(self.below(200) as u64);
                 self.pair.run(time);
@@ -164,8 +170,15 @@ impl Calls {
         match self.below(12) {
             0..=3 => {
                 let ice_restart = self.below(8) == 0;
+                let mut maybe = || [None, None, None, Some(true), Some(false)][self.below(5)];
+                let options = OfferOptions {
+                    ice_restart,
+                    offer_to_receive_audio: maybe(),
+                    offer_to_receive_video: maybe(),
+                    voice_activity_detection: maybe(),
+                };
                 let engine = &mut self.pair.ends[side].engine;
-                let made = engine.create_offer(&OfferOptions { ice_restart });
+                let made = engine.create_offer(&options);
                 self.made("createOffer", made);
             }
             4..=6 => {
@@ -234,6 +247,140 @@ impl Calls {
             }
             _ => self.pair.ends[side].engine.restart_ice(),
         }
+    }
+
+    fn transceiver(&mut self, side: usize) -> Option<TransceiverId> {
+        let all = self.pair.ends[side].engine.transceivers();
+        let all: Vec<_> = all.map(|it| it.id()).collect();
+        self.transceivers[side].extend(&all);
+        self.transceivers[side].dedup();
+        // Those that are gone as well.
+        let known = &self.transceivers[side];
+        let recent: Vec<_> = known.iter().rev().take(8).copied().collect();
+        let at = self.below(recent.len().max(1));
+        recent.get(at).copied()
+    }
+
+    fn direction(&mut self) -> RtpTransceiverDirection {
+        [
+            RtpTransceiverDirection::SendRecv,
+            RtpTransceiverDirection::SendOnly,
+            RtpTransceiverDirection::RecvOnly,
+            RtpTransceiverDirection::Inactive,
+            RtpTransceiverDirection::Stopped,
+        ][self.below(5)]
+    }
+
+    fn encodings(&mut self) -> Vec<RtpEncodingParameters> {
+        let rids: &[&str] = [
+            &[][..],
+            &["q", "h", "f"],
+            &["a", "a"],
+            &["ä"],
+            &["a"],
+            &["1", ""],
+        ][self.below(6)];
+        let mut encodings: Vec<_> = rids
+            .iter()
+            .map(|rid| RtpEncodingParameters::named(*rid))
+            .collect();
+        if let Some(first) = encodings.first_mut() {
+            self.change(first);
+        }
+        encodings
+    }
+
+    fn change(&mut self, encoding: &mut RtpEncodingParameters) {
+        let (width, rate) = (self.below(3) as u32, self.below(3) as f64 - 1.0);
+        match self.below(9) {
+            0 => encoding.active = !encoding.active,
+            1 => encoding.scale_resolution_down_by = Some(rate),
+            2 => encoding.max_framerate = Some(rate),
+            3 => encoding.scalability_mode = Some(["L1T2", "L3T9", ""][self.below(3)].to_owned()),
+            4 => {
+                encoding.scale_resolution_down_to = Some(ResolutionRestriction {
+                    max_width: width,
+                    max_height: 1,
+                });
+            }
+            5 => encoding.codec_payload_type = Some(96),
+            6 => encoding.max_bitrate = Some(width * 100_000),
+            7 => encoding.priority = Priority::High,
+            _ => encoding.dtx = Some(DtxStatus::Enabled),
+        }
+    }
+
+    /// What is sent and received.
+    fn carry(&mut self, side: usize) {
+        let now = self.pair.now;
+        let kind = [MediaKind::Audio, MediaKind::Video][self.below(2)];
+        let track = TrackId(self.below(4) as u64);
+        let dice = self.below(9);
+        // Descriptions grow with what they describe.
+        let many = self.pair.ends[side].engine.transceivers().count() > 6;
+        if dice < 3 && !many {
+            let (direction, encodings) = (self.direction(), self.encodings());
+            let init = TransceiverInit {
+                direction,
+                encodings,
+                streams: vec!["s".to_owned()],
+            };
+            let engine = &mut self.pair.ends[side].engine;
+            let made = match dice {
+                0 => engine.add_track(kind, track, vec!["s".to_owned()]),
+                _ => engine.add_transceiver(kind, Some(track), init),
+            };
+            return self.judge("addTransceiver", made.map(drop), MEDIA);
+        }
+        let (Some(id), direction) = (self.transceiver(side), self.direction()) else {
+            return;
+        };
+        let engine = &mut self.pair.ends[side].engine;
+        let done = match dice {
+            0..=3 => engine.set_direction(id, direction),
+            4 => engine.replace_track(id, Some((kind, track))),
+            5 => engine.remove_track(id),
+            6 => engine.stop_transceiver(now, id),
+            7 => engine.set_streams(id, vec!["t".to_owned(), "s".to_owned()]),
+            _ => engine.insert_dtmf(now, id, "1x", ms(100), ms(50)),
+        };
+        self.judge("a verb of media", done, MEDIA);
+    }
+
+    /// How it is sent and received.
+    fn tune(&mut self, side: usize) {
+        let now = self.pair.now;
+        let Some(id) = self.transceiver(side) else {
+            return;
+        };
+        let (dice, direction, at) = (self.below(5), self.direction(), self.below(6));
+        let engine = &mut self.pair.ends[side].engine;
+        let done = match dice {
+            0..=1 => engine.parameters(id).and_then(|mut parameters| {
+                if let Some(first) = parameters.encodings.first_mut() {
+                    self.change(first);
+                }
+                let engine = &mut self.pair.ends[side].engine;
+                engine.set_parameters(now, id, parameters)
+            }),
+            2 => engine
+                .header_extensions_to_negotiate(id)
+                .and_then(|mut all| {
+                    let length = all.len();
+                    all[at % length].direction = direction;
+                    engine.set_header_extensions_to_negotiate(id, &all)
+                }),
+            3 => engine.set_jitter_buffer_target(id, Some(ms(at as u64 * 1000))),
+            _ => {
+                let mut codecs = capabilities_of(MediaKind::Video).codecs;
+                codecs.truncate(at);
+                engine.set_codec_preferences(id, &codecs)
+            }
+        };
+        self.judge("how it is sent", done, MEDIA);
+        let engine = &self.pair.ends[side].engine;
+        let negotiated = engine.negotiated_header_extensions(id);
+        assert_eq!(negotiated.is_ok(), engine.transceiver(id).is_some());
     }
 
     fn end(&mut self, side: usize) {
@@ -320,6 +467,14 @@ const REMOTE: &[ErrorKind] = &[
     ErrorKind::Operation,
 ];
 
+const MEDIA: &[ErrorKind] = &[
+    ErrorKind::InvalidState,
+    ErrorKind::InvalidModification,
+    ErrorKind::InvalidAccess,
+    ErrorKind::InvalidCharacter,
+    ErrorKind::Operation,
+    ErrorKind::Type,
+];
 const CHANNEL: &[ErrorKind] = &[
     ErrorKind::InvalidState,
     ErrorKind::Type,

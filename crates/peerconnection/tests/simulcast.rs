@@ -130,7 +130,7 @@ async fn three_streams_of_one_track_arrive_with_their_rids() {
         assert!(seen.contains(&at) || frame.is_key());
         seen.insert(at);
     }
-    // [5.2-14] [5.2-15]: a stream that is not active is not sent, and the others go on.
+    // [5.2-15]: a stream that is not active is not sent, and the others go on.
     let mut parameters = sender.parameters().unwrap();
     parameters.encodings[2].active = false;
     sender.set_parameters(parameters).await.unwrap();

@@ -771,3 +771,58 @@ fn an_error_event_carries_its_error() {
     assert_eq!(error.detail(), Some(detail));
     assert!(errors.next().is_none(), "once");
 }
+
+/// [5.6.4-06] The peer has told all its candidates with an empty one, or with its description when it does not trickle: only then is
+/// a transport whose pairs all came to nothing failed, and not disconnected.
+#[test]
+fn the_end_of_remote_candidates() {
+    let nowhere = "candidate:1 1 udp 2122260223 10.0.0.9 5000 typ host";
+    let minute = Duration::from_secs(60);
+    let begun = |seed, change: &dyn Fn(&str) -> String| {
+        let mut pair = Pair::new(seed, link());
+        pair.ends[0].trickle = false;
+        pair.ends[1].trickle = false;
+        pair.open(0, "a", &DataChannelInit::default());
+        let offer = pair.offer(0, &OfferOptions::default()).unwrap();
+        let answer = pair.answer(1, offer).unwrap().sdp;
+        assert!(answer.contains(TRICKLES));
+        let now = pair.now;
+        pair.ends[0].set(now, Answer, &change(&answer)).unwrap();
+        pair
+    };
+    let state = |pair: &Pair| {
+        let transport = pair.ends[0].engine.transports().next();
+        transport.map(|it| it.ice_state())
+    };
+    let add = |pair: &mut Pair, candidate: &str| {
+        let candidate = IceCandidateInit {
+            candidate: candidate.to_owned(),
+            sdp_mid: Some("0".to_owned()),
+            ..IceCandidateInit::default()
+        };
+        let now = pair.now;
+        pair.ends[0].engine.add_ice_candidate(now, &candidate)
+    };
+    // One that trickles: more may come, until it says otherwise.
+    let mut pair = begun(21, &str::to_owned);
+    assert_eq!(pair.ends[0].engine.can_trickle_ice_candidates(), Some(true));
+    add(&mut pair, nowhere).unwrap();
+    pair.run(minute);
+    assert_eq!(state(&pair), Some(IceTransportState::Disconnected));
+    add(&mut pair, "").unwrap();
+    pair.run(minute);
+    assert_eq!(state(&pair), Some(IceTransportState::Failed));
+    // One that does not has told all with its description.
+    let mut pair = begun(22, &|answer| {
+        let told = answer.replace(TRICKLES, "a=ice-options:ice2\r\n");
+        format!("{told}a={nowhere}\r\n")
+    });
+    assert_eq!(
+        pair.ends[0].engine.can_trickle_ice_candidates(),
+        Some(false)
+    );
+    pair.run(minute);
+    assert_eq!(state(&pair), Some(IceTransportState::Failed));
+}
+
+const TRICKLES: &str = "a=ice-options:trickle ice2\r\n";

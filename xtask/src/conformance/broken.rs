@@ -22,10 +22,18 @@ pub(super) struct Broken {
 }
 
 /// Applies patches drawn by `seed` in a copy of the tree, one after the other, and sees the test of each fail.
-pub(super) fn run(seed: u64, count: usize) -> Result<()> {
+/// With names, those patches instead.
+pub(super) fn run(seed: u64, count: usize, names: &[String]) -> Result<()> {
     let mut patches = all()?;
-    shuffle(&mut patches, seed);
-    patches.truncate(count);
+    if names.is_empty() {
+        shuffle(&mut patches, seed);
+        patches.truncate(count);
+    } else {
+        let absent = |name: &&String| !patches.iter().any(|it| it.name == **name);
+        let unknown: Vec<_> = names.iter().filter(absent).collect();
+        ensure!(unknown.is_empty(), "no such patch: {unknown:?}");
+        patches.retain(|it| names.contains(&it.name));
+    }
     println!("seed {seed}: {} of the patches in {ROOM}", patches.len());
     let copy = copy()?;
     let mut survivors = Vec::new();

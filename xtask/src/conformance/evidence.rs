@@ -34,11 +34,12 @@ pub(super) fn of(sources: &[Source]) -> Evidence {
 
 /// This program's own tests are about marks, and show nothing.
 fn may_show(source: &Source) -> bool {
-    !source.path.starts_with("xtask/src/") || is_interop(source)
+    !source.path.starts_with("xtask/src/") || has_cases(source)
 }
 
-fn is_interop(source: &Source) -> bool {
-    source.path.starts_with("xtask/src/interop/")
+/// What it runs of its own: `interop`, and the examples.
+fn has_cases(source: &Source) -> bool {
+    source.path.starts_with("xtask/src/interop/") || source.path == "xtask/src/examples.rs"
 }
 
 /// Goes through a file line by line.
@@ -102,8 +103,8 @@ impl<'s> Reader<'s> {
     }
 
     fn begin(&mut self, line: &str, name: String) {
-        // The cases of `interop` stand in a table instead of having an attribute.
-        if self.is_test || is_interop(self.source) {
+        // Such cases stand in a table instead of having an attribute.
+        if self.is_test || has_cases(self.source) {
             let pending = self.pending.drain(..);
             self.found.extend(pending.map(|mark| (mark, name.clone())));
             let indent = line.len() - line.trim_start().len();
@@ -222,5 +223,11 @@ mod tests {
             found("xtask/src/interop/channels.rs", case),
             [pair("6.2-07", "ordered")]
         );
+        let run = "/// [9.3.1-03]\npub(crate) fn run() -> Result<()> {\n}\n";
+        assert_eq!(
+            found("xtask/src/examples.rs", run),
+            [pair("9.3.1-03", "run")]
+        );
+        assert_eq!(found("xtask/src/fuzz.rs", run), []);
     }
 }

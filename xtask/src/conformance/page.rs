@@ -82,6 +82,11 @@ impl<'t> Page<'t> {
 }
 
 impl Counts {
+    /// Rows that are neither shown nor marked as not applicable.
+    pub(super) fn open(self) -> usize {
+        self.open
+    }
+
     fn count<'e>(&mut self, cells: &str, tests: impl Iterator<Item = &'e Test>) -> String {
         let tests: Vec<&Test> = tests.collect();
         if !tests.is_empty() {

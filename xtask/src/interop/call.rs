@@ -39,13 +39,8 @@ pub(crate) struct Call {
 
 impl Default for Setup {
     fn default() -> Self {
-        let negotiation = Negotiation {
-            trickle: true,
-            forged: false,
-            echo: false,
-        };
         Self {
-            negotiation,
+            negotiation: Negotiation::default(),
             echo: false,
             rsa: false,
             beside: false,
@@ -74,8 +69,7 @@ impl Call {
             let certificate = Certificate::generate_at(KeyAlgorithm::Rsa2048, now, None)?;
             configuration.certificates.push(certificate);
         }
-        let options =
-            json!({ "trickle": setup.negotiation.trickle, "echo": setup.echo, "rsa": setup.rsa });
+        let options = json!({ "trickle": setup.negotiation.trickle, "echo": setup.echo, "rsa": setup.rsa, "polite": !setup.negotiation.polite });
         tab.run("await h.start(A[0])", &[options]).await?;
         let signalling = soon("the page's signalling", suite.server.accept()).await??;
         let peer = Peer::start(signalling, setup.negotiation, setup.told, configuration)?;

@@ -10,7 +10,8 @@ use super::asked::matches;
 use super::browser::{Kind, Preferences};
 use super::suite::Suite;
 use super::{
-    channels, close, connect, media, messages, recorded, restart, serve, simulcast, told, transfer,
+    channels, close, connect, glare, media, messages, recorded, restart, serve, simulcast,
+    statistics, told, transfer,
 };
 
 /// A test with a name.
@@ -135,6 +136,8 @@ const CASES: &[Case] = cases! {
     Dtls12 40 "dtls_1_2_browser_offers" connect::dtls_1_2_browser_offers;
     Dtls12 40 "dtls_1_2_we_offer" connect::dtls_1_2_we_offer;
     Open 40 "both_offer" connect::both_offer;
+    Open 90 "perfect_negotiation_browser_gives_way" glare::browser_gives_way;
+    Open 90 "perfect_negotiation_we_give_way" glare::we_give_way;
     Open 40 "rsa_certificates" connect::rsa_certificates;
     Open 40 "forged_fingerprint" connect::forged_fingerprint;
     Open 60 "text_binary_empty_and_256_kib" messages::kinds_and_sizes;
@@ -158,6 +161,7 @@ const CASES: &[Case] = cases! {
     Open 90 "camera_recorded_and_10_percent_lost" recorded::camera;
     Open 60 "file_played_to_the_browser" recorded::played;
     Open 90 "simulcast_of_three_streams" simulcast::three_streams;
+    Open 60 "statistics_agree" statistics::agree;
     Open 120 "browser_opens_streams" told::browser_opens_streams;
     Open 60 "tab_closed" close::tab_closed;
     Open 120 "serve_page" async |suite: &Suite| serve::page(&suite.browser, &suite.file_name("serve"), false).await;

@@ -53,8 +53,7 @@ pub(crate) async fn rsa_certificates(suite: &Suite) -> anyhow::Result<()> {
 fn complete() -> Setup {
     let negotiation = Negotiation {
         trickle: false,
-        forged: false,
-        echo: false,
+        ..Negotiation::default()
     };
     Setup {
         negotiation,
@@ -141,9 +140,8 @@ pub(crate) async fn both_offer(suite: &Suite) -> anyhow::Result<()> {
 /// RFC 8122 §6.2: the connection fails, and nothing of it was delivered.
 pub(crate) async fn forged_fingerprint(suite: &Suite) -> anyhow::Result<()> {
     let negotiation = Negotiation {
-        trickle: true,
         forged: true,
-        echo: false,
+        ..Negotiation::default()
     };
     let call = Call::start(
         suite,

@@ -29,13 +29,27 @@ pub(crate) async fn echo_h264(suite: &Suite) -> anyhow::Result<()> {
     echo(suite, Codec::H264, Codec::Pcma).await
 }
 
-/// The browser sends what its camera and its microphone give; we count whole frames and send every packet back, and the browser
-/// counts what it decodes.
+/// The browser counts what it decodes of what comes back.
 async fn echo(suite: &Suite, video: Codec, audio: Codec) -> anyhow::Result<()> {
+    let Some(call) = filming(suite, video, audio).await? else {
+        return Ok(());
+    };
+    let decoded = "return h.decoded({ frames: 30, packets: 100 })";
+    let decoded = call.tab.run(decoded, &[]).await?;
+    ensure!(decoded["framesDecoded"].as_u64() >= Some(30), "{decoded}");
+    call.end().await
+}
+
+/// The browser sends what its camera and its microphone give; we count whole frames and send every packet back. None where it has
+/// no such encoder.
+pub(crate) async fn filming(
+    suite: &Suite,
+    video: Codec,
+    audio: Codec,
+) -> anyhow::Result<Option<Call>> {
     let negotiation = Negotiation {
-        trickle: true,
-        forged: false,
         echo: true,
+        ..Negotiation::default()
     };
     let setup = Setup {
         negotiation,
@@ -49,17 +63,15 @@ async fn echo(suite: &Suite, video: Codec, audio: Codec) -> anyhow::Result<()> {
         // Debian's Firefox alone has no H.264.
         ensure!(suite.is_firefox() && video == Codec::H264, "{can}");
         println!("     {can}: not tested");
-        return call.end().await;
+        call.end().await?;
+        return Ok(None);
     }
     let pictures = read(&call, MediaKind::Video, video, 30);
     let sound = read(&call, MediaKind::Audio, audio, 100);
     let (pictures, sound) = tokio::join!(pictures, sound);
     pictures?;
     sound?;
-    let decoded = "return h.decoded({ frames: 30, packets: 100 })";
-    let decoded = call.tab.run(decoded, &[]).await?;
-    ensure!(decoded["framesDecoded"].as_u64() >= Some(30), "{decoded}");
-    call.end().await
+    Ok(Some(call))
 }
 
 /// Reads that many frames of what the browser sends of a kind.

@@ -50,9 +50,10 @@ const h = {
   channels: new Map(),
   events: [],
   echo: false,
+  glares: 0,
 
   /** Connects to the signalling; the side that offers does so by what the test does next. */
-  async start({ trickle, echo, rsa }) {
+  async start({ trickle, echo, rsa, polite }) {
     const configuration = {};
     if (rsa) {
       const algorithm = { name: "RSASSA-PKCS1-v1_5", hash: "SHA-256", modulusLength: 2048, publicExponent: new Uint8Array([1, 0, 1]) };
@@ -61,6 +62,7 @@ const h = {
     const pc = (h.pc = new RTCPeerConnection(configuration));
     h.echo = echo;
     h.trickle = trickle;
+    h.polite = polite;
     h.log = (text) => h.events.push(`${(performance.now() / 1000).toFixed(3)} ${text}`);
     h.socket = new WebSocket(`ws://${location.host}/signal`);
     await new Promise((resolve, reject) => {
@@ -85,18 +87,49 @@ const h = {
   /** Sets the local description and sends it, with its candidates where they do not trickle. */
   async describe() {
     const { pc } = h;
-    await pc.setLocalDescription();
+    h.making = true;
+    await pc.setLocalDescription().finally(() => (h.making = false));
     while (!h.trickle && pc.iceGatheringState !== "complete") await h.next(pc, "icegatheringstatechange");
     h.send({ description: pc.localDescription });
   },
 
   async receive(message) {
     if (message.description) {
+      const offer = message.description.type === "offer";
+      const crossed = offer && (h.making || h.pc.signalingState !== "stable");
+      if (crossed) h.glares += 1;
+      h.ignoring = crossed && !h.polite;
+      if (h.ignoring) return;
       await h.pc.setRemoteDescription(message.description);
-      if (message.description.type === "offer") await h.describe();
+      if (offer) await h.describe();
     } else if ("candidate" in message) {
-      await h.pc.addIceCandidate(message.candidate ?? undefined);
+      await h.pc.addIceCandidate(message.candidate ?? undefined).catch((error) => {
+        if (!h.ignoring) throw error;
+      });
     }
+  },
+
+  /** Adds a section of the page's own. */
+  own(kind) {
+    h.section = h.pc.addTransceiver(kind, { direction: "sendonly" });
+  },
+
+  /** Turns its direction, and has offered that. */
+  async turn(sends) {
+    h.section.direction = sends ? "sendonly" : "inactive";
+    await h.until(() => h.pc.signalingState === "have-local-offer", "an offer");
+  },
+
+  sections() {
+    return h.pc.getTransceivers().map(({ mid, direction, currentDirection }) => ({ mid, direction, currentDirection, own: h.pc.signalingState }));
+  },
+
+  /** Whether all is agreed on: nothing is open, and both sections are sent in, or not. */
+  settled(sends) {
+    const directions = h.pc.getTransceivers().map(({ currentDirection }) => currentDirection);
+    if (h.pc.signalingState !== "stable" || directions.includes(null)) return false;
+    if (sends === null) return true;
+    return directions.every((direction) => (direction !== "inactive") === sends);
   },
 
   send(message) {
@@ -236,6 +269,13 @@ const h = {
       if (performance.now() > end) throw new Error(`after ${seconds} s there are only ${JSON.stringify(found)}`);
       await new Promise((resolve) => setTimeout(resolve, 100));
     }
+  },
+
+  /** The whole report. */
+  async stats() {
+    const all = [];
+    (await h.pc.getStats()).forEach((stats) => all.push({ ...stats }));
+    return all;
   },
 
   /** What the statistics say of the transport. */

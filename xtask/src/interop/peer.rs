@@ -10,7 +10,7 @@ use oxirtc_peerconnection::{
     SignalingState,
 };
 use serde_json::{Value, json};
-use tokio::sync::mpsc;
+use tokio::sync::{mpsc, watch};
 use tokio::task::JoinHandle;
 use tokio::time::{Instant, timeout, timeout_at};
 
@@ -22,6 +22,7 @@ pub(crate) struct Peer {
     connection: PeerConnection,
     arriving: tokio::sync::Mutex<mpsc::UnboundedReceiver<DataChannel>>,
     story: Story,
+    held: watch::Sender<bool>,
     task: JoinHandle<()>,
 }
 
@@ -41,6 +42,8 @@ pub(crate) struct Negotiation {
     pub(crate) forged: bool,
     /// Each track that the browser sends is sent back to it.
     pub(crate) echo: bool,
+    /// Where offers cross ours is taken back, and not the browser's.
+    pub(crate) polite: bool,
 }
 
 /// Whose candidates are passed on. Who is told none learns the other by its checks alone.
@@ -65,8 +68,23 @@ struct Negotiator {
     waiting: bool,
     /// An offer was ignored, as one of ours is open: the browser gives way.
     ignoring: bool,
+    /// What the browser says waits.
+    held: watch::Receiver<bool>,
+    kept: Option<Value>,
     arrived: mpsc::UnboundedSender<DataChannel>,
     story: Story,
+}
+
+impl Default for Negotiation {
+    /// Candidates trickle, and the browser gives way.
+    fn default() -> Self {
+        Self {
+            trickle: true,
+            forged: false,
+            echo: false,
+            polite: false,
+        }
+    }
 }
 
 impl Peer {
@@ -85,6 +103,7 @@ impl Peer {
             lines: Arc::default(),
             start: Instant::now(),
         };
+        let (held, holding) = watch::channel(false);
         let negotiator = Negotiator {
             connection: connection.clone(),
             signalling,
@@ -92,6 +111,8 @@ impl Peer {
             told,
             waiting: false,
             ignoring: false,
+            held: holding,
+            kept: None,
             arrived,
             story: story.clone(),
         };
@@ -100,12 +121,18 @@ impl Peer {
             connection,
             arriving: tokio::sync::Mutex::new(arriving),
             story,
+            held,
             task,
         })
     }
 
     pub(crate) fn connection(&self) -> &PeerConnection {
         &self.connection
+    }
+
+    /// What the browser says waits from now on, or does not any more.
+    pub(crate) fn hold(&self, held: bool) {
+        self.held.send_replace(held);
     }
 
     pub(crate) fn story(&self) -> Story {
@@ -180,7 +207,7 @@ impl Negotiator {
         let mut page = true;
         loop {
             tokio::select! {
-                message = self.signalling.next(), if page => match message? {
+                message = heard(&mut self.held, &mut self.signalling, &mut self.kept), if page => match message? {
                     Some(message) => self.hear(message).await?,
                     None => page = false,
                 },
@@ -203,7 +230,8 @@ impl Negotiator {
             }
             self.story.tell(format!("remote {}", printed(&description)));
             let offer = description.kind == SdpType::Offer;
-            self.ignoring = offer && self.connection.signaling_state() != SignalingState::Stable;
+            let crossed = offer && self.connection.signaling_state() != SignalingState::Stable;
+            self.ignoring = crossed && !self.way.polite;
             if self.ignoring {
                 return Ok(());
             }
@@ -281,6 +309,21 @@ impl Negotiator {
             .send(&json!({ "description": description }))
             .await
     }
+}
+
+/// The next message, once nothing is held any more. It is given up and begun again: what has come meanwhile is kept.
+async fn heard(
+    held: &mut watch::Receiver<bool>,
+    signalling: &mut Signalling,
+    kept: &mut Option<Value>,
+) -> anyhow::Result<Option<Value>> {
+    if kept.is_none() {
+        *kept = signalling.next().await?;
+    }
+    held.wait_for(|held| !held)
+        .await
+        .context("the test has ended")?;
+    Ok(kept.take())
 }
 
 /// What the browser's offer brings goes back to it, in the same sections.

@@ -25,9 +25,8 @@ use super::suite::Suite;
 /// in both directions.
 pub(crate) async fn camera(suite: &Suite) -> anyhow::Result<()> {
     let negotiation = Negotiation {
-        trickle: true,
-        forged: false,
         echo: true,
+        ..Negotiation::default()
     };
     let setup = Setup {
         negotiation,

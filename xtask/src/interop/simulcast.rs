@@ -16,9 +16,8 @@ use super::suite::Suite;
 /// Three streams come; the first goes back, then the last, as the browser sees by their size.
 pub(crate) async fn three_streams(suite: &Suite) -> anyhow::Result<()> {
     let negotiation = Negotiation {
-        trickle: true,
-        forged: false,
         echo: true,
+        ..Negotiation::default()
     };
     let setup = Setup {
         negotiation,

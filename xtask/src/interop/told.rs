@@ -38,8 +38,7 @@ pub(crate) async fn browser_opens_streams(suite: &Suite) -> anyhow::Result<()> {
 async fn connect(suite: &Suite, told: Told) -> anyhow::Result<Call> {
     let negotiation = Negotiation {
         trickle: false,
-        forged: false,
-        echo: false,
+        ..Negotiation::default()
     };
     let setup = Setup {
         negotiation,

@@ -22,6 +22,8 @@ pub(crate) struct Transport {
 pub(crate) struct RemoteIce {
     pub(crate) credentials: Credentials,
     pub(crate) lite: bool,
+    /// It sends candidates after its description (RFC 8840 §4.1.3).
+    pub(crate) trickle: bool,
     /// Our own ufrag that they go with: a restart of ours names the peer's credentials anew.
     pub(crate) local_ufrag: String,
 }
@@ -57,10 +59,18 @@ impl Transport {
         self.local = local.credentials(key);
         let local_ufrag = self.local.as_ref().map(|it| it.ufrag.clone());
         let local_ufrag = local_ufrag.unwrap_or_default();
-        self.remote = remote.credentials(key).map(|credentials| RemoteIce {
-            credentials,
-            lite: remote.is_lite(),
-            local_ufrag,
+        let before = self.remote.take();
+        self.remote = remote.credentials(key).map(|credentials| {
+            // what was said with the credentials counts as long as they do
+            let same =
+                |it: &RemoteIce| it.credentials == credentials && it.local_ufrag == local_ufrag;
+            let told = before.filter(same).map(|it| it.trickle);
+            RemoteIce {
+                lite: remote.is_lite(),
+                trickle: told.unwrap_or_else(|| remote.can_trickle()),
+                credentials,
+                local_ufrag,
+            }
         });
         let (answer, offer) = match side {
             Side::Local => (local, remote),
@@ -117,6 +127,7 @@ impl Transport {
                 transport,
                 credentials: remote.credentials.clone(),
                 lite: remote.lite,
+                trickle: remote.trickle,
             });
             // The peer restarts alone, as another fork or another server behind it does: our half of the
             // new generation is the one that we have.

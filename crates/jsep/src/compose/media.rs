@@ -1,24 +1,31 @@
 //! What sections of RTP say in offers and answers of ours.
 
+use std::borrow::Cow;
+
 use oxirtc_sdp::Direction;
 
 use crate::{
-    Codecs, Config, Encoding, Layer, Layers, NumberedExtension, SendEncoding, Transceiver,
-    codec::Format, numbers::Numbers, outline::Outline, section::Lines,
+    Codec, Codecs, Config, Encoding, Layer, Layers, MediaKind, NumberedExtension, SendEncoding,
+    Transceiver, codec::Format, numbers::Numbers, outline::Outline, section::Lines,
 };
 
-/// What the section of a transceiver says in an offer. `None` rejects it. `fresh` is that no description has it.
+/// What the section of a transceiver says in an offer. `None` rejects it. `fresh` is that no description has it, `noise` that comfort
+/// noise is offered.
 pub(super) fn offered(
     transceiver: &Transceiver,
     config: &Config,
     numbers: &mut Numbers,
-    fresh: bool,
+    (fresh, noise): (bool, bool),
 ) -> Option<Lines> {
     let direction = transceiver.offered_direction()?;
     let agreement = transceiver.agreement();
     let capabilities = config.capabilities(transceiver.kind());
-    let codecs = transceiver.codecs(&capabilities.codecs);
-    let formats = numbers.formats(codecs, &agreement.receive);
+    let mut codecs = Cow::Borrowed(transceiver.codecs(&capabilities.codecs));
+    if noise && transceiver.kind() == MediaKind::Audio {
+        add_noise(&mut codecs);
+    }
+    let formats = numbers.formats(&codecs, &agreement.receive);
+    let extensions = transceiver.extensions(&capabilities.extensions);
     // what is taken already goes on
     let receive = match direction.receives() {
         true => plain(&agreement.layers.receive),
@@ -31,7 +38,7 @@ pub(super) fn offered(
     let announced = announced(transceiver, &formats, direction.sends() && send.is_empty());
     Some(Lines {
         direction,
-        extensions: numbers.extensions(&capabilities.extensions, fresh || agreement.mixed),
+        extensions: numbers.extensions(extensions, fresh || agreement.mixed),
         streams: streams(transceiver),
         layers: Layers { send, receive },
         announced: announced.map(|it| (it, config.cname.clone())),
@@ -71,7 +78,7 @@ pub(super) fn answered(
         direction,
         extensions: NumberedExtension::answer(
             &entry.rtp.extensions,
-            &capabilities.extensions,
+            transceiver.extensions(&capabilities.extensions),
             offer.is_mixed(index),
         ),
         streams: streams(transceiver),
@@ -81,6 +88,14 @@ pub(super) fn answered(
         mux_only: false,
         reduced_size: entry.rtp.reduced_size,
     })
+}
+
+/// RFC 3389 §4: noise has the clock of what it stands in for, and its fixed payload type is for 8 kHz. Opus has its own.
+fn add_noise(codecs: &mut Cow<'_, [Codec]>) {
+    let narrow = |it: &Codec| it.clock_rate == NARROW && !it.is_auxiliary();
+    if codecs.iter().any(narrow) && !codecs.iter().any(|it| it.is("CN")) {
+        codecs.to_mut().push(Codec::new("CN", NARROW));
+    }
 }
 
 /// The formats of an answer: in the order of the offer, or of the preferences that were set
@@ -139,3 +154,5 @@ fn announced(transceiver: &Transceiver, formats: &[Format], alone: bool) -> Opti
     let first = transceiver.encodings().first().filter(|_| alone)?;
     first.sent(!codecs.rtx.is_empty(), codecs.flexfec.is_some())
 }
+
+const NARROW: u32 = 8000;

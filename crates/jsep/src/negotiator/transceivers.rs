@@ -6,8 +6,8 @@ use oxirtc_sdp::Direction;
 
 use super::{Negotiator, closed};
 use crate::{
-    Announced, Change, Codec, Error, Layers, MediaKind, Origin, SdpType, SignalingState, Source,
-    Transceiver, TransceiverId, encoding::Encoding, transceiver::Described,
+    Announced, Change, Codec, Error, Extension, Layers, MediaKind, Origin, SdpType, SignalingState,
+    Source, Transceiver, TransceiverId, encoding::Encoding, transceiver::Described,
 };
 
 /// What a transceiver is made with: the part of W3C's `RTCRtpTransceiverInit` that descriptions show.
@@ -151,6 +151,29 @@ impl Negotiator {
         let kind = kind.ok_or(Error::InvalidAccess("there is no such transceiver"))?;
         let capabilities = self.config.capabilities(kind).codecs.clone();
         self.edit(id, |it| it.set_codec_preferences(codecs, &capabilities))
+    }
+
+    /// W3C's `setHeaderExtensionsToNegotiate`: the header extensions of the next description, each in the direction in which we use it.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::InvalidModification`] when one is not of ours, and as for [`set_direction`](Self::set_direction).
+    pub fn set_extensions(
+        &mut self,
+        id: TransceiverId,
+        extensions: Vec<Extension>,
+    ) -> Result<(), Error> {
+        let kind = self.transceiver(id).map(Transceiver::kind);
+        let kind = kind.ok_or(Error::InvalidAccess("there is no such transceiver"))?;
+        let ours = &self.config.capabilities(kind).extensions;
+        let known = |it: &Extension| ours.iter().any(|own| own.uri == it.uri);
+        if !extensions.iter().all(known) {
+            return Err(Error::InvalidModification("not a header extension of ours"));
+        }
+        self.edit(id, |it| {
+            it.set_extensions(extensions);
+            Ok(())
+        })
     }
 
     /// W3C's `stop`: nothing is sent and received any more, and the next offer rejects its section. One that no

@@ -116,6 +116,7 @@ fn one_exchange() {
         transport,
         credentials,
         lite: false,
+        trickle: true,
     };
     let created = Change::Sctp(Sctp::Created { transport });
     let mut expected = head(IceRole::Controlling).to_vec();

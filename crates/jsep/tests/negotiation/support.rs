@@ -77,7 +77,10 @@ impl Peer {
     }
 
     pub(crate) fn try_offer(&mut self, ice_restart: bool) -> Result<Description, Error> {
-        let options = OfferOptions { ice_restart };
+        let options = OfferOptions {
+            ice_restart,
+            ..OfferOptions::default()
+        };
         self.negotiator.create_offer(options, &mut self.source)
     }
 

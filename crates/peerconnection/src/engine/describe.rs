@@ -6,7 +6,7 @@ use oxirtc_jsep as jsep;
 
 use super::{Engine, convert, negotiation::Negotiation, task::Event};
 use crate::{
-    Configuration, Error, ErrorKind, IceCandidateInit, OfferOptions, SessionDescription,
+    Configuration, Error, ErrorKind, IceCandidateInit, MediaKind, OfferOptions, SessionDescription,
     SignalingState,
 };
 
@@ -18,6 +18,8 @@ impl Engine {
     /// `InvalidState` when closed, or not in `stable` or `have-local-offer`.
     pub fn create_offer(&mut self, options: &OfferOptions) -> Result<SessionDescription, Error> {
         self.check_open()?;
+        self.offer_to_receive(MediaKind::Audio, options.offer_to_receive_audio)?;
+        self.offer_to_receive(MediaKind::Video, options.offer_to_receive_video)?;
         let Negotiation {
             negotiator,
             credentials,

@@ -2,6 +2,9 @@
 #![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
 
 mod authority;
+#[path = "../../examples/call_flow.rs"]
+#[expect(dead_code, reason = "it is a program, which has a main")]
+mod call_flow;
 mod endpoint;
 mod errors;
 mod lifetime;

@@ -19,6 +19,7 @@ use tokio_rustls::TlsAcceptor;
 
 use crate::{
     authority::Authority,
+    call_flow,
     pair::{Pair, within},
     server::{Out, Server, ip},
 };
@@ -309,6 +310,17 @@ async fn peers_with_relays_alone_exchange_data() {
         };
         within(gone).await;
     }
+}
+
+/// [9.3.1-03] The call flow of chapter 10: a provisional answer over relays alone, the final one, and the direct way after it.
+#[tokio::test]
+async fn a_call_rings_over_relays_and_goes_direct() {
+    let server = Running::start(|_| {}).await;
+    within(call_flow::flow(Some(server.turn(""))))
+        .await
+        .unwrap();
+    // Without a relay it rings directly.
+    within(call_flow::flow(None)).await.unwrap();
 }
 
 /// The socket of an allocation is never the shared one.

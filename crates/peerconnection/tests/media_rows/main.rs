@@ -1,6 +1,7 @@
 //! W3C's rows about media, and statistics of it, over two engines and a simulated network.
 #![expect(clippy::unwrap_used, reason = "a test stops where it is wrong")]
 
+mod additions;
 mod api;
 #[path = "../call/mod.rs"]
 mod call;

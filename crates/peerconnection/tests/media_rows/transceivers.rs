@@ -416,6 +416,7 @@ fn sources_are_those_that_were_heard() {
     let engine = &mut pair.ends[1].engine;
     for good in [None, Some(ms(0)), Some(ms(4000))] {
         engine.set_jitter_buffer_target(ids[1], good).unwrap();
+        assert_eq!(engine.jitter_buffer_target(ids[1]), good);
     }
     let refused = engine.set_jitter_buffer_target(ids[1], Some(ms(4001)));
     assert_eq!(refused.unwrap_err().kind(), ErrorKind::Type);

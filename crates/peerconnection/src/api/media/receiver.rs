@@ -71,6 +71,12 @@ impl RtpReceiver {
         connection.with(|state| state.engine.sources(state.carrier.now(), self.id))
     }
 
+    /// `jitterBufferTarget`: what was set.
+    pub fn jitter_buffer_target(&self) -> Option<Duration> {
+        let connection = self.keep_open.connection();
+        connection.get(|engine| engine.jitter_buffer_target(self.id))
+    }
+
     /// Sets `jitterBufferTarget`: how long frames wait at least before they are given to readers. `None` leaves it to what the path
     /// does.
     ///

@@ -67,6 +67,11 @@ impl RtpSender {
         engine::capabilities_of(kind)
     }
 
+    /// Whether silence need not be sent: `dtx` of its encoding asks for it, and the peer takes it.
+    pub fn discontinuous(&self) -> bool {
+        self.get(|it| it.is_discontinuous()).unwrap_or_default()
+    }
+
     /// `replaceTrack()`: another track, or none, without negotiation. The peer sees the same stream go on; video begins with a key
     /// frame that the new track is asked for.
     ///

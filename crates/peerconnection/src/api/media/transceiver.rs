@@ -9,7 +9,8 @@ use super::{
     track::MediaStreamTrack,
 };
 use crate::{
-    Error, ErrorKind, MediaKind, RtpCodec, RtpEncodingParameters, RtpTransceiverDirection,
+    Error, ErrorKind, MediaKind, RtpCodec, RtpEncodingParameters, RtpHeaderExtensionCapability,
+    RtpTransceiverDirection,
     api::engine_lock::KeepOpen,
     engine::{self, TransceiverId, TransceiverView},
 };
@@ -122,6 +123,45 @@ impl RtpTransceiver {
     pub fn set_codec_preferences(&self, codecs: &[RtpCodec]) -> Result<(), Error> {
         let connection = self.keep_open.connection();
         connection.verb(|engine, _| engine.set_codec_preferences(self.id, codecs))
+    }
+
+    /// `getHeaderExtensionsToNegotiate()`: all header extensions that there are for its kind of media, each with the direction that it
+    /// will have in the next description; `Stopped` is left out.
+    ///
+    /// # Errors
+    ///
+    /// `InvalidState` when it is not in the connection any more.
+    pub fn header_extensions_to_negotiate(
+        &self,
+    ) -> Result<Vec<RtpHeaderExtensionCapability>, Error> {
+        let connection = self.keep_open.connection();
+        connection.get(|engine| engine.header_extensions_to_negotiate(self.id))
+    }
+
+    /// `setHeaderExtensionsToNegotiate()`: what [`header_extensions_to_negotiate`](Self::header_extensions_to_negotiate) has given, with
+    /// other directions. They count from the next negotiation on.
+    ///
+    /// # Errors
+    ///
+    /// `InvalidState` when it is stopping; `InvalidModification` when these are others, or in another order, or the mid is not used both
+    /// ways.
+    pub fn set_header_extensions_to_negotiate(
+        &self,
+        extensions: &[RtpHeaderExtensionCapability],
+    ) -> Result<(), Error> {
+        let connection = self.keep_open.connection();
+        connection.verb(|engine, _| engine.set_header_extensions_to_negotiate(self.id, extensions))
+    }
+
+    /// `getNegotiatedHeaderExtensions()`: all header extensions that there are for its kind of media, each with the direction in which
+    /// both ends use it; `Stopped` is not at all.
+    ///
+    /// # Errors
+    ///
+    /// `InvalidState` when it is not in the connection any more.
+    pub fn negotiated_header_extensions(&self) -> Result<Vec<RtpHeaderExtensionCapability>, Error> {
+        let connection = self.keep_open.connection();
+        connection.get(|engine| engine.negotiated_header_extensions(self.id))
     }
 
     fn get<R>(&self, f: impl FnOnce(TransceiverView<'_>) -> R) -> Option<R> {

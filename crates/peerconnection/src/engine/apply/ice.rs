@@ -32,14 +32,19 @@ impl Engine {
 }
 
 impl Transport {
-    pub(super) fn set_remote_ice(&mut self, credentials: &jsep::Credentials, lite: bool) {
+    pub(super) fn set_remote_ice(
+        &mut self,
+        credentials: &jsep::Credentials,
+        lite: bool,
+        trickle: bool,
+    ) {
         let parameters = Some(shown_parameters(credentials));
         if self.shown.remote_parameters != parameters {
             self.shown.remote_candidates.clear();
         }
         self.shown.remote_parameters = parameters;
         self.generations
-            .set_remote(convert::credentials(credentials), lite);
+            .set_remote(convert::credentials(credentials), lite, trickle);
     }
 
     pub(super) fn add_remote_candidate(

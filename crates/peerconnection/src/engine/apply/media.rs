@@ -1,6 +1,6 @@
 //! Media: what its sections carry, and what the peer's tracks became.
 
-use std::time::Instant;
+use std::{collections::BTreeMap, time::Instant};
 
 use oxirtc_jsep as jsep;
 use oxirtc_rtp as rtp;
@@ -10,7 +10,7 @@ use crate::{
     engine::{
         Engine, convert,
         facts::Facts,
-        ids::TransceiverId,
+        ids::{TransceiverId, TransportId},
         media::{MediaTransceiver, Sender},
         task::Event,
     },
@@ -108,6 +108,27 @@ impl Engine {
                 .and_then(jsep::Transceiver::mid);
             let path = transport.media_path(now, &self.equipment);
             it.configure(mid, path);
+        }
+        self.weigh_media();
+    }
+
+    /// WebRTC Priority §4: on each transport media counts as much as its most important stream.
+    fn weigh_media(&mut self) {
+        let mut heaviest = BTreeMap::<TransportId, u16>::new();
+        for it in self.media.iter() {
+            if let Some(on) = it.on.filter(|_| it.sender.sends) {
+                let active = it.sender.encodings.iter().filter(|it| it.active);
+                let weights = active.map(|it| convert::weight(it.priority));
+                let own = heaviest.entry(on).or_default();
+                *own = weights.max().unwrap_or_default().max(*own);
+            }
+        }
+        for (on, weight) in heaviest {
+            if let Some((transport, _)) = self.transports.lend(on)
+                && let Some(path) = &mut transport.media
+            {
+                path.shares.set_media_weight(weight);
+            }
         }
     }
 }
@@ -215,5 +236,68 @@ impl MediaTransceiver {
         if !receiving && was && std::mem::replace(&mut receiver.flows, false) {
             facts.muted.push(Event::TrackMute(id, true));
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::time::{Duration, SystemTime};
+
+    use oxirtc_netsim::epoch;
+
+    use super::*;
+    use crate::{
+        Configuration, MediaKind, Priority, Settings,
+        engine::{TransceiverInit, media::Shares},
+        path::Anchor,
+    };
+
+    fn engine(seed: u8) -> Engine {
+        let (configuration, settings) = (Configuration::default(), Settings::default());
+        let wall = SystemTime::UNIX_EPOCH + Duration::from_secs(1_700_000_000);
+        let instant = epoch();
+        let anchor = Anchor { instant, wall };
+        Engine::new(configuration, settings, [seed; 32], anchor).unwrap()
+    }
+
+    /// [4.9-01] [4.9.1-02] The most important stream that is sent on a transport says how much its media counts.
+    #[test]
+    fn media_counts_as_its_most_important_stream() {
+        let (mut near, mut far) = (engine(1), engine(2));
+        let now = epoch();
+        let stream = |priority| TransceiverInit {
+            encodings: vec![RtpEncodingParameters {
+                priority,
+                ..RtpEncodingParameters::default()
+            }],
+            ..TransceiverInit::default()
+        };
+        let ids = [Priority::VeryLow, Priority::High].map(|priority| {
+            let init = stream(priority);
+            let added = near.add_transceiver(MediaKind::Video, None, init);
+            added.unwrap()
+        });
+        near.set_local_description(now, None).unwrap();
+        let offer = near.local_description().unwrap();
+        far.set_remote_description(now, offer).unwrap();
+        far.set_local_description(now, None).unwrap();
+        let answer = far.local_description().unwrap();
+        near.set_remote_description(now, answer).unwrap();
+        let weighs = |engine: &mut Engine, weight| {
+            let mut expected = Shares::new();
+            expected.set_media_weight(weight);
+            let path = engine.transports.iter_mut().next().unwrap().media.as_ref();
+            assert_eq!(path.unwrap().shares, expected, "{weight}");
+        };
+        weighs(&mut near, 1024);
+        let set = |engine: &mut Engine, id, change: &dyn Fn(&mut RtpEncodingParameters)| {
+            let mut parameters = engine.parameters(id).unwrap();
+            change(&mut parameters.encodings[0]);
+            engine.set_parameters(now, id, parameters).unwrap();
+        };
+        set(&mut near, ids[1], &|it| it.active = false);
+        weighs(&mut near, 128);
+        set(&mut near, ids[0], &|it| it.priority = Priority::Medium);
+        weighs(&mut near, 512);
     }
 }

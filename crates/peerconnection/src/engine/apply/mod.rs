@@ -75,9 +75,10 @@ impl Engine {
                 transport,
                 credentials,
                 lite,
+                trickle,
             } => {
                 if let Some(transport) = self.transports.named(transport) {
-                    transport.set_remote_ice(&credentials, lite);
+                    transport.set_remote_ice(&credentials, lite, trickle);
                 }
             }
             jsep::Change::RemoteCandidate {

@@ -75,6 +75,11 @@ fn own_priority(priority: Priority) -> datachannel::Priority {
     }
 }
 
+/// What a priority counts (RFC 8831 §6.4).
+pub(in crate::engine) fn weight(priority: Priority) -> u16 {
+    own_priority(priority).weight()
+}
+
 pub(in crate::engine) fn priority(priority: datachannel::Priority) -> Priority {
     match priority {
         datachannel::Priority::VeryLow => Priority::VeryLow,

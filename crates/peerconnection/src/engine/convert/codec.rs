@@ -102,6 +102,15 @@ fn of_media(format: &jsep::Format) -> Option<rtp::Format> {
     })
 }
 
+/// Whether the codec that is sent with is one of which the peer wants no silence.
+pub(in crate::engine) fn uses_dtx(codecs: &jsep::Codecs) -> bool {
+    let first = codecs.media.first().map(|it| &it.codec);
+    let opus = first.filter(|it| it.name.eq_ignore_ascii_case("opus"));
+    let parameters = opus.and_then(|it| it.parameters.as_deref());
+    let mut all = parameters.into_iter().flat_map(|it| it.split(';'));
+    all.any(|it| it.trim_ascii() == "usedtx=1")
+}
+
 /// What the two sides do for each other, by the feedback of a section's codecs.
 pub(in crate::engine) fn feedbacks(codecs: &jsep::Codecs, reduced_size: bool) -> rtp::Feedbacks {
     let has = |wanted: &str| {

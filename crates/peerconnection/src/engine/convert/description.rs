@@ -36,6 +36,7 @@ pub(in crate::engine) fn own_description(description: SessionDescription) -> jse
 pub(in crate::engine) fn offer_options(options: &OfferOptions) -> jsep::OfferOptions {
     jsep::OfferOptions {
         ice_restart: options.ice_restart,
+        comfort_noise: options.voice_activity_detection == Some(true),
     }
 }
 

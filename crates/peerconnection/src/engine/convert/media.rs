@@ -11,7 +11,8 @@ use oxirtc_rtp::{
 use super::codec::{feedbacks, formats, media_kind};
 use crate::{
     Error, ErrorKind, MediaKind, RtcpParameters, RtpCapabilities, RtpCodec, RtpCodecParameters,
-    RtpHeaderExtensionParameters, RtpReceiveParameters, RtpSource, RtpTransceiverDirection,
+    RtpDecodingParameters, RtpHeaderExtensionParameters, RtpReceiveParameters, RtpSource,
+    RtpTransceiverDirection,
 };
 
 /// What we can do with a kind of media, in the order in which we prefer it.
@@ -175,12 +176,24 @@ pub(in crate::engine) fn codec_of(kind: MediaKind, codec: &RtpCodec) -> Option<j
 
 /// Whether a codec is one of those that carry media of a section.
 pub(in crate::engine) fn is_sent(kind: MediaKind, codec: &RtpCodec, of: &jsep::Codecs) -> bool {
-    let wanted = codec_of(kind, codec);
-    let same = |it: &jsep::Format| {
-        let wanted = wanted.as_ref();
-        wanted.is_some_and(|wanted| wanted.is_same(&it.codec, jsep::Levels::Compared))
+    payload_type(kind, Some(codec), of).is_some()
+}
+
+/// The payload type of a codec that carries media of a section; without one, of that which is preferred.
+pub(in crate::engine) fn payload_type(
+    kind: MediaKind,
+    codec: Option<&RtpCodec>,
+    of: &jsep::Codecs,
+) -> Option<u8> {
+    let wanted = match codec {
+        Some(codec) => Some(codec_of(kind, codec)?),
+        None => None,
     };
-    of.media.iter().any(same)
+    let same = |it: &&jsep::Format| {
+        let is = |wanted: &jsep::Codec| wanted.is_same(&it.codec, jsep::Levels::Compared);
+        wanted.as_ref().is_none_or(is)
+    };
+    of.media.iter().find(same).map(|it| it.payload)
 }
 
 /// Whether a codec is one of ours that carries media.
@@ -265,7 +278,19 @@ pub(in crate::engine) fn shown_receive_parameters(
             reduced_size: it.reduced_size,
         },
         codecs: shown_codecs(kind, &it.codecs),
+        encodings: shown_streams(&it.rids),
     })
+}
+
+/// [5.2.5-01] One stream, or those of simulcast.
+fn shown_streams(rids: &[String]) -> Vec<RtpDecodingParameters> {
+    let named = rids.iter().map(|rid| RtpDecodingParameters {
+        rid: Some(rid.clone()),
+    });
+    match rids {
+        [] => vec![RtpDecodingParameters::default()],
+        _ => named.collect(),
+    }
 }
 
 /// [5.3-05] [5.3-06] Who was heard; `now` is a moment by both clocks.

@@ -11,9 +11,9 @@ mod stats;
 
 pub(super) use channel::{
     channel_error, channel_state, max_packet_life_time, max_retransmits, message, parameters,
-    payload, priority, reliability,
+    payload, priority, reliability, weight,
 };
-pub(super) use codec::{media_kind, named_codec, shown_kind};
+pub(super) use codec::{media_kind, named_codec, shown_kind, uses_dtx};
 pub(super) use description::{
     bundle_policy, description, negotiation_error, offer_options, own_description, signaling_state,
 };
@@ -27,8 +27,8 @@ pub(super) use ice::{
 };
 pub use media::capabilities_of;
 pub(super) use media::{
-    codec_of, direction, encoding, equip, is_known, is_sent, section, shown_codecs,
-    shown_direction, shown_extensions, shown_receive_parameters, shown_source,
+    capabilities, codec_of, direction, encoding, equip, is_known, is_sent, payload_type, section,
+    shown_codecs, shown_direction, shown_extensions, shown_receive_parameters, shown_source,
 };
 pub(super) use stats::{
     stats_candidate_type, stats_channel_state, stats_dtls_role, stats_dtls_state, stats_ice_role,

@@ -34,13 +34,17 @@ impl Wire {
     }
 
     fn with(settings: &Settings, remote_limit: u64) -> Self {
+        let config = sctp::Config::default().receive_window(32 << 20);
+        Self::with_peer(settings, remote_limit, config)
+    }
+
+    fn with_peer(settings: &Settings, remote_limit: u64, config: sctp::Config) -> Self {
         let now = oxirtc_netsim::epoch();
         let mut data = Data::new(settings, Label([0, 0]));
         data.create(ON, [1; 32]);
         data.negotiate(now, ON, PORTS, remote_limit);
         data.set_role(datachannel::Role::Server);
         data.connect(now, None, true);
-        let config = sctp::Config::default().receive_window(32 << 20);
         let mut peer = sctp::Association::new(config, [2; 32], now);
         peer.connect(now);
         let mut wire = Self {
@@ -144,6 +148,20 @@ impl Wire {
         self.data.read(self.now, id, &mut self.tasks)
     }
 
+    fn sends(&mut self, id: ChannelId, message: Vec<u8>) {
+        let sent = self.data.send(self.now, id, &Message::from(message));
+        assert_eq!(sent, Ok(()));
+    }
+
+    /// What was told of a channel, in its order.
+    fn told(&self, channel: ChannelId) -> Vec<&ChannelEvent> {
+        let of = |event| match event {
+            &Event::Channel(id, ref event) if id == channel => Some(event),
+            _ => None,
+        };
+        self.events.iter().filter_map(of).collect()
+    }
+
     fn was_reset(&self, stream: u16) -> bool {
         let reset = sctp::Event::IncomingReset { stream };
         self.peer_events.contains(&reset)
@@ -206,6 +224,36 @@ fn a_channel_whose_announcement_is_too_long_fails() {
     });
     assert_eq!(error, Some(Some(crate::ErrorDetail::DataChannelFailure)));
     assert_eq!(wire.peer.stats().messages_received, 1);
+}
+
+/// [6.2-12] What SCTP could not send is an error with its cause, and then the channel is closed. One that sent nothing hears the same.
+#[test]
+fn what_cannot_be_sent_is_an_error_with_its_cause() {
+    let failed = |wire: &Wire, channel| {
+        let [
+            ChannelEvent::Open,
+            ChannelEvent::Error(error),
+            ChannelEvent::Close,
+        ] = wire.told(channel)[..]
+        else {
+            panic!("{:?}", wire.told(channel));
+        };
+        assert_eq!(error.kind(), crate::ErrorKind::Operation);
+        // RFC 9260 §3.3.10.13: a protocol violation.
+        let cause_code = Some(13);
+        let detail = crate::ErrorDetail::SctpFailure { cause_code };
+        assert_eq!(error.detail(), Some(detail));
+        assert_eq!(error.sctp_cause_code(), cause_code);
+        assert_eq!(wire.state(channel), DataChannelState::Closed);
+    };
+    // The peer said that it takes more than it does, and ends the association.
+    let small = sctp::Config::default().max_message_size(1000);
+    let mut wire = Wire::with_peer(&Settings::default(), 1 << 20, small);
+    let [sending, other] = [2, 4].map(|stream| wire.opens(Some(stream), ""));
+    wire.sends(sending, vec![0; 300_000]);
+    wire.pass(Duration::from_secs(5));
+    failed(&wire, sending);
+    failed(&wire, other);
 }
 
 /// [6.2-02]: a negotiated channel that the peer has opened first gets what came before it, in order.

@@ -3,11 +3,13 @@
 mod ascend;
 mod batch;
 mod dtmf;
+mod extensions;
 mod gate;
 mod keys;
 mod parameters;
 mod path;
 mod reports;
+mod scalability;
 mod shares;
 mod supplied;
 #[cfg(test)]
@@ -22,5 +24,7 @@ pub use verbs::TransceiverInit;
 pub use view::TransceiverView;
 
 pub(super) use path::MediaPath;
+#[cfg(test)]
+pub(super) use shares::Shares;
 pub(super) use shares::Turn;
 pub(super) use transceivers::{Media, MediaTransceiver, Sender};

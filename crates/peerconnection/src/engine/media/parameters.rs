@@ -2,7 +2,10 @@
 
 use std::time::Instant;
 
-use super::transceivers::{MediaTransceiver, no_transceiver};
+use super::{
+    scalability,
+    transceivers::{MediaTransceiver, no_transceiver},
+};
 use crate::{
     Error, ErrorKind, MediaKind, RtcpParameters, RtpEncodingParameters, RtpReceiveParameters,
     RtpSendParameters,
@@ -46,8 +49,15 @@ impl Engine {
         let rids = |it: &RtpSendParameters| -> Vec<_> {
             it.encodings.iter().map(|it| it.rid.clone()).collect()
         };
+        let numbers = |it: &RtpSendParameters| -> Vec<_> {
+            it.encodings
+                .iter()
+                .map(|it| it.codec_payload_type)
+                .collect()
+        };
         let same = before.transaction_id == parameters.transaction_id
             && rids(&before) == rids(&parameters)
+            && numbers(&before) == numbers(&parameters)
             && before.header_extensions == parameters.header_extensions
             && before.rtcp == parameters.rtcp
             && before.codecs == parameters.codecs;
@@ -70,13 +80,15 @@ impl Engine {
             let message = "a codec that is not negotiated";
             return Err(Error::new(ErrorKind::InvalidModification, message));
         }
-        check_ranges(it.kind, &mut encodings)?;
-        if it.kind == MediaKind::Video {
-            for encoding in &mut encodings {
+        check_values(it.kind, &mut encodings)?;
+        for encoding in &mut encodings {
+            encoding.codec_payload_type = None;
+            if it.kind == MediaKind::Video {
                 encoding.scale_resolution_down_by.get_or_insert(1.0);
             }
         }
         it.sender.encodings = encodings;
+        it.sender.degradation = parameters.degradation_preference;
         it.sender.transaction = None;
         self.reconfigure(now, id);
         self.ascend(now);
@@ -96,9 +108,17 @@ impl Engine {
 /// [5.2-06] [5.2-07]
 fn shown(it: &MediaTransceiver, transaction: u64, cname: String) -> RtpSendParameters {
     let negotiated = it.sender.negotiated.as_deref();
+    let in_use = |encoding: &RtpEncodingParameters| {
+        let negotiated = negotiated?;
+        convert::payload_type(it.kind, encoding.codec.as_ref(), &negotiated.codecs)
+    };
+    let encodings = it.sender.encodings.iter().map(|it| RtpEncodingParameters {
+        codec_payload_type: in_use(it),
+        ..it.clone()
+    });
     RtpSendParameters {
         transaction_id: transaction.to_string(),
-        encodings: it.sender.encodings.clone(),
+        encodings: encodings.collect(),
         header_extensions: negotiated
             .map_or_else(Vec::new, |it| convert::shown_extensions(&it.extensions)),
         rtcp: RtcpParameters {
@@ -108,6 +128,7 @@ fn shown(it: &MediaTransceiver, transaction: u64, cname: String) -> RtpSendParam
         codecs: negotiated.map_or_else(Vec::new, |negotiated| {
             convert::shown_codecs(it.kind, &negotiated.codecs)
         }),
+        degradation_preference: it.sender.degradation,
     }
 }
 
@@ -121,24 +142,76 @@ pub(super) fn checked(
         let message = "of several encodings each needs a rid";
         return Err(Error::new(ErrorKind::Type, message));
     }
+    // [5.1-15]
+    if encodings.iter().any(|it| it.codec_payload_type.is_some()) {
+        let message = "a payload type is negotiated, and cannot be set";
+        return Err(Error::new(ErrorKind::InvalidAccess, message));
+    }
     // [5.1-16]
     let mut codecs = encodings.iter().filter_map(|it| it.codec.as_ref());
     if !codecs.all(|it| convert::is_known(kind, it)) {
         let message = "a codec that cannot be sent";
         return Err(Error::new(ErrorKind::Operation, message));
     }
-    check_ranges(kind, &mut encodings)?;
+    check_values(kind, &mut encodings)?;
     Ok(encodings)
 }
 
-fn check_ranges(kind: MediaKind, encodings: &mut [RtpEncodingParameters]) -> Result<(), Error> {
+/// What encodings are set to, after the members that are for another kind of media were dropped.
+fn check_values(kind: MediaKind, encodings: &mut [RtpEncodingParameters]) -> Result<(), Error> {
+    for encoding in encodings.iter_mut() {
+        match kind {
+            MediaKind::Audio => {
+                encoding.scale_resolution_down_by = None;
+                encoding.max_framerate = None;
+                encoding.scale_resolution_down_to = None;
+                encoding.scalability_mode = None;
+            }
+            MediaKind::Video => {
+                encoding.ptime = None;
+                encoding.adaptive_ptime = false;
+                encoding.dtx = None;
+            }
+        }
+    }
+    check_ranges(encodings)?;
+    check_restrictions(encodings)?;
+    let known = |it: &RtpEncodingParameters| {
+        let mode = it.scalability_mode.as_deref();
+        mode.is_none_or(|mode| scalability::is_mode_of(mode, it.codec.as_ref()))
+    };
+    if !encodings.iter().all(known) {
+        let message = "a scalability mode that the codec does not have";
+        return Err(Error::new(ErrorKind::Operation, message));
+    }
+    Ok(())
+}
+
+/// WebRTC Extensions: a size of nothing is none, and what some streams of those that are sent have, all have.
+fn check_restrictions(encodings: &[RtpEncodingParameters]) -> Result<(), Error> {
+    let restricted = encodings
+        .iter()
+        .filter_map(|it| it.scale_resolution_down_to);
+    let mut empty = restricted.filter(|it| it.max_width == 0 || it.max_height == 0);
+    if empty.next().is_some() {
+        let message = "a picture has at least one pixel";
+        return Err(Error::new(ErrorKind::Operation, message));
+    }
+    let active = encodings.iter().filter(|it| it.active);
+    let active: Vec<_> = active
+        .map(|it| it.scale_resolution_down_to.is_some())
+        .collect();
+    if active.contains(&true) && active.contains(&false) {
+        let message = "all streams that are sent have a largest size, or none";
+        return Err(Error::new(ErrorKind::InvalidModification, message));
+    }
+    Ok(())
+}
+
+fn check_ranges(encodings: &[RtpEncodingParameters]) -> Result<(), Error> {
     // What is no number is within no range.
     let below = |value: Option<f64>, least: f64| value.is_some_and(|it| it.is_nan() || it < least);
     for encoding in encodings {
-        if kind == MediaKind::Audio {
-            encoding.scale_resolution_down_by = None;
-            encoding.max_framerate = None;
-        }
         if below(encoding.scale_resolution_down_by, 1.0) {
             return Err(out_of_range("a picture is never made larger"));
         }
@@ -174,6 +247,7 @@ fn out_of_range(message: &str) -> Error {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::{DtxStatus, ResolutionRestriction};
 
     fn named(rid: &str) -> RtpEncodingParameters {
         RtpEncodingParameters::named(rid)
@@ -199,6 +273,88 @@ mod tests {
         }
         let audio = checked(MediaKind::Audio, vec![scaled(0.5)]).unwrap();
         assert_eq!(audio[0].scale_resolution_down_by, None);
+    }
+
+    /// [5.1-15]
+    #[test]
+    fn a_payload_type_is_told_and_not_set() {
+        let numbered = RtpEncodingParameters {
+            codec_payload_type: Some(96),
+            ..RtpEncodingParameters::default()
+        };
+        let error = checked(MediaKind::Video, vec![numbered]).unwrap_err();
+        assert_eq!(error.kind(), ErrorKind::InvalidAccess);
+    }
+
+    /// [5.2.6-04]
+    #[test]
+    fn sizes_are_for_all_streams_that_are_sent() {
+        let sized = |rid, max_width, active| RtpEncodingParameters {
+            scale_resolution_down_to: Some(ResolutionRestriction {
+                max_width,
+                max_height: 180,
+            }),
+            active,
+            ..named(rid)
+        };
+        let kind_of = |list: &[RtpEncodingParameters]| {
+            let checked = checked(MediaKind::Video, list.to_vec());
+            checked.map_err(|error| error.kind()).map(drop)
+        };
+        assert_eq!(
+            kind_of(&[sized("a", 320, true), sized("b", 1, true)]),
+            Ok(())
+        );
+        let empty = kind_of(&[sized("a", 0, false), named("b")]);
+        assert_eq!(empty, Err(ErrorKind::Operation));
+        let some = kind_of(&[sized("a", 320, true), named("b")]);
+        assert_eq!(some, Err(ErrorKind::InvalidModification));
+        // What is not sent needs none, and counts for none.
+        assert_eq!(kind_of(&[sized("a", 320, false), named("b")]), Ok(()));
+        let paused = RtpEncodingParameters {
+            active: false,
+            ..named("b")
+        };
+        assert_eq!(kind_of(&[sized("a", 320, true), paused]), Ok(()));
+    }
+
+    /// [5.2.6-04] [5.2.7-01] What is for another kind of media is not there.
+    #[test]
+    fn members_of_another_kind_are_dropped() {
+        let all = RtpEncodingParameters {
+            ptime: Some(20),
+            adaptive_ptime: true,
+            dtx: Some(DtxStatus::Enabled),
+            scalability_mode: Some("L1T2".to_owned()),
+            scale_resolution_down_to: Some(ResolutionRestriction {
+                max_width: 0,
+                max_height: 0,
+            }),
+            ..RtpEncodingParameters::default()
+        };
+        let audio = checked(MediaKind::Audio, vec![all.clone()])
+            .unwrap()
+            .remove(0);
+        assert_eq!((audio.ptime, audio.adaptive_ptime), (Some(20), true));
+        assert_eq!(audio.dtx, Some(DtxStatus::Enabled));
+        assert_eq!(audio.scalability_mode, None);
+        assert_eq!(audio.scale_resolution_down_to, None);
+        let video = RtpEncodingParameters {
+            scale_resolution_down_to: None,
+            ..all
+        };
+        let video = checked(MediaKind::Video, vec![video]).unwrap().remove(0);
+        assert_eq!(
+            (video.ptime, video.adaptive_ptime, video.dtx),
+            (None, false, None)
+        );
+        assert_eq!(video.scalability_mode.as_deref(), Some("L1T2"));
+        let nonsense = RtpEncodingParameters {
+            scalability_mode: Some("L9T9".to_owned()),
+            ..RtpEncodingParameters::default()
+        };
+        let error = checked(MediaKind::Video, vec![nonsense]).unwrap_err();
+        assert_eq!(error.kind(), ErrorKind::Operation);
     }
 
     /// [5.1-19]

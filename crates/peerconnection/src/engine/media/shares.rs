@@ -10,7 +10,7 @@ pub(in crate::engine) enum Turn {
 }
 
 /// Deficit round robin of the two, whose accounts may go below zero, so that no size is needed beforehand.
-#[derive(Debug)]
+#[derive(Debug, PartialEq, Eq)]
 pub(in crate::engine) struct Shares {
     accounts: [i64; 2],
     weights: [i64; 2],
@@ -25,6 +25,11 @@ impl Shares {
         }
     }
 
+    /// How much media counts, by the weight of the most important of its streams (RFC 8831 §6.4, where 256 is W3C's `low`).
+    pub(in crate::engine) fn set_media_weight(&mut self, weight: u16) {
+        self.weights[0] = QUANTUM * i64::from(weight.max(1)) / LOW;
+    }
+
     /// Who is to go first, when media is ready or not. Data says only when it is asked.
     pub(in crate::engine) fn first(&mut self, media: bool) -> Turn {
         if !media {
@@ -34,9 +39,10 @@ impl Shares {
         }
         let [of_media, of_data] = &mut self.accounts;
         if *of_media <= 0 && *of_data <= 0 {
-            let rounds = 1 + (-*of_media).min(-*of_data) / QUANTUM;
-            *of_media += self.weights[0] * rounds;
-            *of_data += self.weights[1] * rounds;
+            let [for_media, for_data] = self.weights;
+            let rounds = 1 + (-*of_media / for_media).min(-*of_data / for_data);
+            *of_media += for_media * rounds;
+            *of_data += for_data * rounds;
         }
         if *of_media > 0 && *of_media >= *of_data {
             Turn::Media
@@ -63,6 +69,7 @@ impl Shares {
 }
 
 const QUANTUM: i64 = 4096;
+const LOW: i64 = 256;
 
 #[cfg(test)]
 mod tests {
@@ -81,6 +88,25 @@ mod tests {
         }
         let [media, data] = sent.map(|it| it as f64);
         assert!((media / data - 1.0).abs() < 0.01, "{sent:?}");
+    }
+
+    /// [4.9-01] Media of a higher priority gets as much more, and of a lower one as much less, than data, which is `low`.
+    #[test]
+    fn media_counts_as_its_priority_says() {
+        for (weight, wanted) in [(128, 0.5), (256, 1.0), (512, 2.0), (1024, 4.0)] {
+            let mut shares = Shares::new();
+            shares.set_media_weight(weight);
+            let mut sent = [0_usize; 2];
+            for _ in 0..20_000 {
+                let turn = shares.first(true);
+                let bytes = [300, 1200][turn as usize];
+                sent[turn as usize] += bytes;
+                shares.spent(turn, bytes);
+            }
+            let [media, data] = sent.map(|it| it as f64);
+            let share = media / data / wanted;
+            assert!((share - 1.0).abs() < 0.02, "{weight}: {sent:?}");
+        }
     }
 
     /// One that was silent for long has saved nothing up.

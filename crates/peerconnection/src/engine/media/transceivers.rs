@@ -8,7 +8,7 @@ use super::{
     tones::Dtmf,
 };
 use crate::{
-    Choice, Error, ErrorKind, MediaKind, RtpEncodingParameters,
+    Choice, DegradationPreference, Error, ErrorKind, MediaKind, RtpEncodingParameters,
     engine::ids::{TrackId, TransceiverId, TransportId},
 };
 
@@ -40,6 +40,8 @@ pub(in crate::engine) struct Sender {
     pub(in crate::engine) sends: bool,
     /// W3C's `[[SendEncodings]]`.
     pub(in crate::engine) encodings: Vec<RtpEncodingParameters>,
+    /// `degradationPreference`.
+    pub(in crate::engine) degradation: Option<DegradationPreference>,
     /// W3C's `[[LastReturnedParameters]]`, by their transaction.
     pub(in crate::engine) transaction: Option<u64>,
     /// Tones that are still to be played.
@@ -93,6 +95,7 @@ impl Media {
                 negotiated: None,
                 sends: false,
                 encodings,
+                degradation: None,
                 transaction: None,
                 dtmf: Dtmf::default(),
                 rids: Vec::new(),

@@ -140,6 +140,41 @@ impl Engine {
         Ok(id)
     }
 
+    /// W3C §4.4.3.2, what old programs say when they create an offer. Whether negotiation is needed is not asked: it is under way.
+    pub(in crate::engine) fn offer_to_receive(
+        &mut self,
+        kind: MediaKind,
+        wanted: Option<bool>,
+    ) -> Result<(), Error> {
+        let Some(wanted) = wanted else {
+            return Ok(());
+        };
+        let receives = self.receiving(kind);
+        // [4.4.3.2-03] [4.4.3.2-04]
+        if wanted && receives.is_empty() {
+            let init = TransceiverInit {
+                direction: RtpTransceiverDirection::RecvOnly,
+                ..TransceiverInit::default()
+            };
+            self.new_transceiver(kind, jsep::Origin::Init, init)?;
+        }
+        // [4.4.3.2-02]
+        for (id, sends) in receives.into_iter().filter(|_| !wanted) {
+            let direction = jsep::sdp::Direction::new(sends, false);
+            let set = self.negotiation.negotiator.set_direction(id.0, direction);
+            set.map_err(convert::negotiation_error)?;
+        }
+        Ok(())
+    }
+
+    /// The transceivers of a kind that are to receive, and whether each is to send as well.
+    fn receiving(&self, kind: MediaKind) -> Vec<(TransceiverId, bool)> {
+        let of_kind = self.transceivers().filter(|it| it.kind() == kind);
+        let directions = of_kind.map(|it| (it.id(), it.direction()));
+        let receiving = directions.filter(|(_, it)| it.receives());
+        receiving.map(|(id, it)| (id, it.sends())).collect()
+    }
+
     /// W3C §5.1, `removeTrack()`: the sender stays, and sends nothing.
     ///
     /// # Errors
@@ -373,6 +408,11 @@ impl Engine {
             path.rtp.set_delivery(section, delivery);
         }
         Ok(())
+    }
+
+    /// W3C §5.3, `jitterBufferTarget`.
+    pub fn jitter_buffer_target(&self, id: TransceiverId) -> Option<Duration> {
+        self.media.get(id)?.receiver.delivery.target
     }
 
     /// Who was heard on a receiver in the last ten seconds, the newest first (W3C §5.3): those who sent the packets, and those who

@@ -4,7 +4,7 @@ use oxirtc_jsep as jsep;
 
 use super::transceivers::{Media, MediaTransceiver};
 use crate::{
-    Codec, MediaKind, RtpEncodingParameters, RtpTransceiverDirection,
+    Codec, DtxStatus, MediaKind, RtpEncodingParameters, RtpTransceiverDirection,
     engine::{
         convert,
         ids::{TrackId, TransceiverId, TransportId},
@@ -92,6 +92,16 @@ impl<'a> TransceiverView<'a> {
         let all = all.filter_map(|it| convert::named_codec(&it.codec.name));
         let first = all.clone().filter(move |it| Some(*it) == chosen);
         first.chain(all.filter(move |it| Some(*it) != chosen))
+    }
+
+    /// Whether silence need not be sent: its encoding asks for it, and the peer takes it, by `usedtx=1` of Opus (RFC 7587 §6.1) or comfort
+    /// noise (RFC 3389).
+    pub fn is_discontinuous(self) -> bool {
+        let sender = &self.media.sender;
+        let wanted = sender.encodings.first().and_then(|it| it.dtx) == Some(DtxStatus::Enabled);
+        let taken = |codecs: &jsep::Codecs| !codecs.noise.is_empty() || convert::uses_dtx(codecs);
+        let negotiated = sender.negotiated.as_deref();
+        wanted && negotiated.is_some_and(|it| taken(&it.codecs))
     }
 
     /// The rids that the peer sends, in the order of their lanes.

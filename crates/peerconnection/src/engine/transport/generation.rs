@@ -18,11 +18,16 @@ impl Generations {
         self.local = Some(credentials);
     }
 
-    pub(in crate::engine) fn set_remote(&mut self, credentials: ice::Credentials, lite: bool) {
+    pub(in crate::engine) fn set_remote(
+        &mut self,
+        credentials: ice::Credentials,
+        lite: bool,
+        trickle: bool,
+    ) {
         self.remote = Some(ice::RemoteIce {
             credentials,
             lite,
-            trickle: true,
+            trickle,
             renomination: false,
         });
     }

@@ -1,0 +1,106 @@
+//! Which header extensions are negotiated, and which were (WebRTC Extensions, "RTP header extension control").
+
+use oxirtc_jsep as jsep;
+use oxirtc_rtp::extension::Kind;
+
+use super::transceivers::no_transceiver;
+use crate::{
+    Error, ErrorKind, MediaKind, RtpHeaderExtensionCapability, RtpTransceiverDirection,
+    engine::{Engine, convert, ids::TransceiverId},
+};
+
+impl Engine {
+    /// `getHeaderExtensionsToNegotiate()`: all that there are for its kind of media, each with the direction of the next description;
+    /// `Stopped` is left out of it.
+    ///
+    /// # Errors
+    ///
+    /// `InvalidState` when the transceiver is not in the connection any more.
+    pub fn header_extensions_to_negotiate(
+        &self,
+        id: TransceiverId,
+    ) -> Result<Vec<RtpHeaderExtensionCapability>, Error> {
+        let (kind, described) = self.described(id)?;
+        let ours = convert::capabilities(kind).extensions;
+        Ok(shown(&ours, described.extensions(&ours)))
+    }
+
+    /// `setHeaderExtensionsToNegotiate()`: another direction for some of what
+    /// [`header_extensions_to_negotiate`](Self::header_extensions_to_negotiate) has given. It counts from the next description on.
+    ///
+    /// # Errors
+    ///
+    /// `InvalidState` when the transceiver is stopping; `InvalidModification` when these are not the same in the same order, or when the
+    /// mid is not used both ways, without which bundled sections are not told apart.
+    pub fn set_header_extensions_to_negotiate(
+        &mut self,
+        id: TransceiverId,
+        extensions: &[RtpHeaderExtensionCapability],
+    ) -> Result<(), Error> {
+        self.check_running(id)?;
+        let before = self.header_extensions_to_negotiate(id)?;
+        let uris = |list: &[RtpHeaderExtensionCapability]| -> Vec<_> {
+            list.iter().map(|it| it.uri.clone()).collect()
+        };
+        let refused = |message: &str| Err(Error::new(ErrorKind::InvalidModification, message));
+        if uris(&before) != uris(extensions) {
+            return refused("these are not the header extensions that there are");
+        }
+        let narrowed = |it: &&RtpHeaderExtensionCapability| {
+            it.uri == Kind::Mid.uri() && it.direction != RtpTransceiverDirection::SendRecv
+        };
+        if extensions.iter().find(narrowed).is_some() {
+            return refused("the mid is needed both ways");
+        }
+        let chosen = extensions.iter().filter_map(|it| {
+            Some(jsep::Extension {
+                direction: convert::direction(it.direction).ok()?,
+                ..jsep::Extension::new(&it.uri)
+            })
+        });
+        let set = self
+            .negotiation
+            .negotiator
+            .set_extensions(id.0, chosen.collect());
+        set.map_err(convert::negotiation_error)
+    }
+
+    /// `getNegotiatedHeaderExtensions()`: all that there are for its kind of media, each with the direction in which both ends use it.
+    ///
+    /// # Errors
+    ///
+    /// `InvalidState` when the transceiver is not in the connection any more.
+    pub fn negotiated_header_extensions(
+        &self,
+        id: TransceiverId,
+    ) -> Result<Vec<RtpHeaderExtensionCapability>, Error> {
+        let (kind, described) = self.described(id)?;
+        let agreement = described.agreement();
+        let agreed = agreement.extensions.iter().map(|it| it.extension.clone());
+        // What an offer proposes is not agreed on yet.
+        let agreed: Vec<_> = agreed.filter(|_| agreement.direction.is_some()).collect();
+        Ok(shown(&convert::capabilities(kind).extensions, &agreed))
+    }
+
+    fn described(&self, id: TransceiverId) -> Result<(MediaKind, &jsep::Transceiver), Error> {
+        let kind = self.media.get(id).map(|it| it.kind);
+        let described = self.negotiation.negotiator.transceiver(id.0);
+        kind.zip(described).ok_or_else(no_transceiver)
+    }
+}
+
+/// Each of ours, with the direction that it has among those that are `used`.
+fn shown(ours: &[jsep::Extension], used: &[jsep::Extension]) -> Vec<RtpHeaderExtensionCapability> {
+    let direction = |uri: &str| {
+        let found = used.iter().find(|it| it.uri == uri && !it.encrypted);
+        found.map_or(RtpTransceiverDirection::Stopped, |it| {
+            convert::shown_direction(it.direction)
+        })
+    };
+    ours.iter()
+        .map(|it| RtpHeaderExtensionCapability {
+            direction: direction(&it.uri),
+            uri: it.uri.clone(),
+        })
+        .collect()
+}
