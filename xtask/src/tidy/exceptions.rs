@@ -51,7 +51,6 @@ const fn except(check: &'static str, place: &'static str) -> Exception {
 
 /// A line each. Each goes with the next work on its crate.
 const EXCEPTIONS: &[Exception] = &[
-    except("circles", "crates/dtls/"),
     except("circles", "crates/rtp/"),
     except("integers", "crates/ice/"),
     except("integers", "crates/mdns/"),
