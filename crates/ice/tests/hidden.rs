@@ -48,6 +48,7 @@ fn hidden(seed: u64) -> Sim {
 }
 
 /// Nothing that an application sees, and so may pass on, has an address of ours in it.
+/// Known failure 45.
 #[test]
 fn no_address_of_this_machine_is_shown() {
     let mut sim = hidden(1);
