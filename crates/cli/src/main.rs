@@ -6,8 +6,12 @@ use std::time::Duration;
 use clap::{Parser, Subcommand};
 
 mod gather;
+mod http;
 mod loopback;
 mod outcome;
+mod play;
+mod progress;
+mod record;
 mod serve;
 
 use outcome::Outcome;
@@ -26,6 +30,10 @@ enum Command {
     Serve(serve::Arguments),
     /// Connect two peers in this process over UDP, move data, print a table
     Loopback(loopback::Arguments),
+    /// Play a file to a WHIP server, or to whoever comes to watch
+    Play(play::Arguments),
+    /// Record what a WHEP server plays, or what is published here
+    Record(record::Arguments),
     /// Print the ICE candidates of this machine as they come
     Gather(gather::Arguments),
 }
@@ -44,6 +52,8 @@ fn main() -> ExitCode {
         match arguments.command {
             Command::Serve(arguments) => serve::run(arguments).await,
             Command::Loopback(arguments) => loopback::run(arguments).await,
+            Command::Play(arguments) => play::run(arguments).await,
+            Command::Record(arguments) => record::run(arguments).await,
             Command::Gather(arguments) => gather::run(arguments).await,
         }
     });

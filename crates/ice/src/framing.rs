@@ -1,5 +1,7 @@
 //! Where datagrams end in a stream to a peer: each has its length before it (RFC 4571 §2).
 
+use byteorder::{BigEndian, ByteOrder};
+
 use crate::Error;
 
 /// Cuts a stream into datagrams. What is whole in the bytes that came is handed up in place; only what is split is copied.
@@ -40,10 +42,8 @@ fn hand_up(frame: &mut [u8], sink: &mut impl FnMut(&mut [u8])) {
 
 /// The bytes of the frame that begins here, its length among them.
 fn length(bytes: &[u8]) -> Option<usize> {
-    match bytes {
-        [high, low, ..] => Some(LENGTH + usize::from(u16::from_be_bytes([*high, *low]))),
-        _ => None,
-    }
+    let length = bytes.get(..LENGTH).map(BigEndian::read_u16)?;
+    Some(LENGTH + usize::from(length))
 }
 
 /// Makes a frame of the datagram that stands two bytes behind `start`.
@@ -57,7 +57,7 @@ pub(crate) fn frame(buf: &mut [u8], start: usize) -> Result<(), Error> {
     let (Some(length), Some(field)) = (length, field) else {
         return Err(Error::NoPath);
     };
-    field.copy_from_slice(&length.to_be_bytes());
+    BigEndian::write_u16(field, length);
     Ok(())
 }
 

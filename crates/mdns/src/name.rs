@@ -1,5 +1,6 @@
 //! Names that stand for addresses.
 
+use byteorder::{BigEndian, ByteOrder};
 use rand_core::Rng;
 
 /// Whether a candidate's name is one that multicast DNS resolves: one label before `.local`
@@ -21,7 +22,7 @@ pub fn is_local(name: &str) -> bool {
 pub(crate) fn random(random: &mut impl Rng) -> String {
     let mut bytes = [0_u8; 16];
     random.fill_bytes(&mut bytes);
-    let number = u128::from_be_bytes(bytes);
+    let number = BigEndian::read_u128(&bytes);
     // Version 4 and the variant of RFC 9562.
     let number = number & !(0xf << 76) | 4 << 76;
     let number = number & !(0x3 << 62) | 2 << 62;

@@ -15,7 +15,12 @@
 
 use byteorder::{BigEndian, ByteOrder};
 
-use crate::{Malformed, extension::Elements, reader::Reader, writer::write_u32};
+use crate::{
+    Malformed,
+    extension::{Elements, Form},
+    reader::Reader,
+    writer::write_u32,
+};
 
 /// The fields of the fixed header (RFC 3550 §5.1).
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -95,16 +100,6 @@ impl<'a> Rtp<'a> {
     pub fn sources(&self) -> impl ExactSizeIterator<Item = u32> + use<'a> {
         self.sources.chunks_exact(4).map(BigEndian::read_u32)
     }
-}
-
-/// How header extensions are framed (RFC 8285 §4.2, §4.3).
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub enum Form {
-    /// Ids 1 to 14, values of 1 to 16 bytes.
-    #[default]
-    OneByte,
-    /// Ids 1 to 255, values of 0 to 255 bytes.
-    TwoBytes,
 }
 
 /// Writes a packet: first the header, then extensions, then [`finish`](Self::finish); the payload is appended after.

@@ -6,6 +6,7 @@ use crate::{
     header::{Class, Method, TransactionId, join_type},
     integrity::{Integrity, IntegrityKey},
     message::{Message, fingerprint, sign},
+    wire,
 };
 
 /// Appends one message to a buffer, behind whatever stands there.
@@ -34,9 +35,9 @@ impl<'b> Builder<'b> {
     /// Starts a message with its header.
     pub fn new(buf: &'b mut Vec<u8>, class: Class, method: Method, id: TransactionId) -> Self {
         let start = buf.len();
-        buf.extend_from_slice(&join_type(class, method).to_be_bytes());
+        wire::put_u16(buf, join_type(class, method));
         buf.extend_from_slice(&[0, 0]);
-        buf.extend_from_slice(&MAGIC_COOKIE.to_be_bytes());
+        wire::put_u32(buf, MAGIC_COOKIE);
         buf.extend_from_slice(id.as_bytes());
         Self {
             buf,
@@ -66,7 +67,7 @@ impl<'b> Builder<'b> {
         self.append(AttributeType::UNKNOWN_ATTRIBUTES, |buf| {
             kinds
                 .into_iter()
-                .for_each(|kind| buf.extend_from_slice(&kind.0.to_be_bytes()));
+                .for_each(|kind| wire::put_u16(buf, kind.0));
             Ok(())
         })
     }
@@ -165,7 +166,7 @@ impl<'b> Builder<'b> {
             return Err(Error::Order(kind));
         }
         self.last = place;
-        self.buf.extend_from_slice(&kind.0.to_be_bytes());
+        wire::put_u16(self.buf, kind.0);
         self.buf.extend_from_slice(&[0, 0]);
         let start = self.buf.len();
         write(self.buf)?;
@@ -192,7 +193,7 @@ impl<'b> Builder<'b> {
 
     fn patch(&mut self, at: usize, value: u16) {
         if let Some(field) = self.buf.get_mut(at..).and_then(<[u8]>::first_chunk_mut) {
-            *field = value.to_be_bytes();
+            wire::write_u16(field, value);
         }
     }
 }

@@ -12,6 +12,7 @@ mod nonce;
 mod opaque_string;
 mod round_trip;
 mod transaction;
+mod wire;
 
 pub use self::{
     attribute::{

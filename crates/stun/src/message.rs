@@ -10,6 +10,7 @@ use crate::{
     attribute::{AttributeType, RawAttribute},
     header::{Class, Method, TransactionId, split_type},
     integrity::{Integrity, IntegrityKey},
+    wire,
 };
 
 /// A message whose header and attribute framing were checked, borrowed from the bytes it came in.
@@ -38,7 +39,7 @@ impl<'a> Message<'a> {
         if !is_header(header) {
             return Err(Error::NotStun);
         }
-        let length = usize::from(u16::from_be_bytes([header[2], header[3]]));
+        let length = usize::from(wire::read_u16([header[2], header[3]]));
         // RFC 8489 §5: the last two bits of the length are always zero.
         if !length.is_multiple_of(4) || length + HEADER_LENGTH != bytes.len() {
             return Err(Error::Length);
@@ -73,7 +74,7 @@ impl<'a> Message<'a> {
         let header = prefix
             .first_chunk::<HEADER_LENGTH>()
             .filter(|header| is_header(header))?;
-        let length = usize::from(u16::from_be_bytes([header[2], header[3]]));
+        let length = usize::from(wire::read_u16([header[2], header[3]]));
         length.is_multiple_of(4).then_some(length + HEADER_LENGTH)
     }
 
@@ -194,7 +195,7 @@ impl<'a> Message<'a> {
         // It is the last attribute, so the header's length already covers it and nothing more.
         let covered = self.bytes.get(..offset).unwrap_or_default();
         let expected = fingerprint(covered);
-        if u32::from_be_bytes(value) == expected {
+        if wire::read_u32(value) == expected {
             Ok(())
         } else {
             Err(Error::Mismatch(kind))
@@ -205,7 +206,7 @@ impl<'a> Message<'a> {
         split_type(
             self.bytes
                 .first_chunk()
-                .map_or(0, |kind| u16::from_be_bytes(*kind)),
+                .map_or(0, |kind| wire::read_u16(*kind)),
         )
     }
 
@@ -270,8 +271,10 @@ pub(crate) fn sign(key: &hmac::Key, covered: &[u8], value: usize) -> Option<hmac
     let (_, rest) = rest.split_first_chunk::<2>()?;
     let length = u16::try_from(covered.len() + 4 + value - HEADER_LENGTH).ok()?;
     let mut context = hmac::Context::with_key(key);
-    let [high, low] = length.to_be_bytes();
-    context.update(&[kind[0], kind[1], high, low]);
+    let mut head = [kind[0], kind[1], 0, 0];
+    head.last_chunk_mut()
+        .map(|it| wire::write_u16(it, length))?;
+    context.update(&head);
     context.update(rest);
     Some(context.sign())
 }
@@ -283,7 +286,7 @@ pub(crate) fn fingerprint(covered: &[u8]) -> u32 {
 }
 
 fn is_header(header: &[u8; HEADER_LENGTH]) -> bool {
-    let cookie = u32::from_be_bytes([header[4], header[5], header[6], header[7]]);
+    let cookie = wire::read_u32([header[4], header[5], header[6], header[7]]);
     header[0] < 0x40 && cookie == MAGIC_COOKIE
 }
 
@@ -291,16 +294,16 @@ fn is_header(header: &[u8; HEADER_LENGTH]) -> bool {
 #[inline]
 fn split_attribute(rest: &[u8]) -> Option<(AttributeType, usize)> {
     let [kind_high, kind_low, length_high, length_low] = *rest.first_chunk()?;
-    let length = usize::from(u16::from_be_bytes([length_high, length_low]));
-    let kind = AttributeType(u16::from_be_bytes([kind_high, kind_low]));
+    let length = usize::from(wire::read_u16([length_high, length_low]));
+    let kind = AttributeType(wire::read_u16([kind_high, kind_low]));
     Some((kind, 4 + length.next_multiple_of(4)))
 }
 
 fn walk<'a>(mut rest: &'a [u8]) -> impl Iterator<Item = RawAttribute<'a>> + use<'a> {
     std::iter::from_fn(move || {
         let (&[kind_high, kind_low, length_high, length_low], value) = rest.split_first_chunk()?;
-        let length = usize::from(u16::from_be_bytes([length_high, length_low]));
-        let kind = AttributeType(u16::from_be_bytes([kind_high, kind_low]));
+        let length = usize::from(wire::read_u16([length_high, length_low]));
+        let kind = AttributeType(wire::read_u16([kind_high, kind_low]));
         let attribute = RawAttribute {
             kind,
             value: value.get(..length)?,

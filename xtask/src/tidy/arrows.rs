@@ -37,6 +37,7 @@ fn short(name: &Value) -> &str {
 
 /// From, to. A line each; what is not here yet has its place already.
 const EDGES: &[(&str, &str)] = &[
+    ("cli", "container"),
     ("cli", "peerconnection"),
     ("ice", "stun"),
     ("ice", "turn"),

@@ -50,13 +50,7 @@ const fn except(check: &'static str, place: &'static str) -> Exception {
 }
 
 /// A line each. Each goes with the next work on its crate.
-const EXCEPTIONS: &[Exception] = &[
-    except("circles", "crates/dtls/"),
-    except("circles", "crates/rtp/"),
-    except("integers", "crates/ice/"),
-    except("integers", "crates/mdns/"),
-    except("integers", "crates/stun/"),
-];
+const EXCEPTIONS: &[Exception] = &[except("circles", "crates/dtls/")];
 
 #[cfg(test)]
 mod tests {

@@ -2,6 +2,7 @@
 
 use std::future::poll_fn;
 use std::net::SocketAddr;
+use std::path::PathBuf;
 use std::sync::Arc;
 use std::task::Poll;
 use std::time::Duration;
@@ -9,7 +10,7 @@ use std::time::Duration;
 use anyhow::Context as _;
 use axum::Router;
 use axum::extract::ws::{CloseFrame, Message, WebSocket, WebSocketUpgrade, close_code};
-use axum::extract::{Request, State};
+use axum::extract::{FromRef, Request, State};
 use axum::http::{HeaderMap, HeaderValue, StatusCode, header};
 use axum::middleware::{self, Next};
 use axum::response::{IntoResponse, Response};
@@ -17,14 +18,20 @@ use axum::routing::get;
 use tokio::sync::{Semaphore, watch};
 
 use crate::outcome::{Outcome, say};
-use listen::Listen;
+use endpoint::{Endpoint, Sessions};
 
 mod channel;
+mod endpoint;
 mod listen;
 mod origin;
 mod page;
 mod signal;
+mod stage;
+mod tls;
 mod visit;
+
+pub(crate) use listen::Listen;
+pub(crate) use stage::Stage;
 
 /// What `oxirtc serve` can be told.
 #[derive(Debug, clap::Args)]
@@ -32,6 +39,21 @@ pub(crate) struct Arguments {
     /// Where the page is served: a name or address with a port, or a port of this machine alone; port 0 takes a free one
     #[arg(long, value_name = "ADDRESS:PORT", default_value = "127.0.0.1:8080")]
     listen: Listen,
+    /// What who publishes or plays by HTTP has to know; without it everybody may
+    #[arg(long, value_name = "TOKEN")]
+    token: Option<String>,
+    /// So many publish and play by HTTP at a time, at most
+    #[arg(long, value_name = "COUNT", default_value_t = 64)]
+    sessions: usize,
+    /// A STUN server that who publishes or plays by HTTP is told of; may stand several times
+    #[arg(long = "server", value_name = "URL")]
+    servers: Vec<String>,
+    /// The chain of certificates (PEM) of this machine's name: with it and --key, all is by https
+    #[arg(long, value_name = "FILE", requires = "key")]
+    certificate: Option<PathBuf>,
+    /// The private key (PEM) of the certificate
+    #[arg(long, value_name = "FILE", requires = "certificate")]
+    key: Option<PathBuf>,
 }
 
 /// What every request sees.
@@ -39,14 +61,74 @@ pub(crate) struct Arguments {
 struct Server {
     /// Where the page is served.
     address: SocketAddr,
+    scheme: Scheme,
     /// One permit a visitor.
     seats: Arc<Semaphore>,
     /// Becomes true on Ctrl-C.
     ending: watch::Receiver<bool>,
+    endpoint: Endpoint,
+}
+
+/// How the page is served.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Scheme {
+    Http,
+    Https,
+}
+
+impl Scheme {
+    fn name(self) -> &'static str {
+        match self {
+            Self::Http => "http",
+            Self::Https => "https",
+        }
+    }
+
+    /// The port of a URL that names none.
+    fn port(self) -> u16 {
+        match self {
+            Self::Http => 80,
+            Self::Https => 443,
+        }
+    }
+}
+
+impl FromRef<Server> for Endpoint {
+    fn from_ref(server: &Server) -> Self {
+        server.endpoint.clone()
+    }
+}
+
+impl Arguments {
+    /// What a server is told that others start.
+    pub(crate) fn new(listen: Listen, token: Option<String>) -> Self {
+        Self {
+            listen,
+            token,
+            sessions: 64,
+            servers: Vec::new(),
+            certificate: None,
+            key: None,
+        }
+    }
 }
 
 /// Serves until Ctrl-C, which is a success.
 pub(crate) async fn run(arguments: Arguments) -> anyhow::Result<Outcome> {
+    serve(arguments, Stage::new()).await
+}
+
+/// Serves what is on a stage, until Ctrl-C.
+pub(crate) async fn serve(arguments: Arguments, stage: Stage) -> anyhow::Result<Outcome> {
+    let acceptor = match arguments
+        .certificate
+        .as_deref()
+        .zip(arguments.key.as_deref())
+    {
+        Some((certificate, key)) => Some(tls::acceptor(certificate, key)?),
+        None => None,
+    };
+    let scheme = acceptor.as_ref().map_or(Scheme::Http, |_| Scheme::Https);
     let listener = arguments.listen.bind().await?;
     let address = listener
         .local_addr()
@@ -54,14 +136,21 @@ pub(crate) async fn run(arguments: Arguments) -> anyhow::Result<Outcome> {
     let (end, ending) = watch::channel(false);
     let server = Server {
         address,
+        scheme,
         seats: Arc::new(Semaphore::new(SEATS)),
         ending: ending.clone(),
+        endpoint: Endpoint {
+            stage,
+            sessions: Sessions::new(arguments.sessions, ending.clone()),
+            token: arguments.token,
+            servers: arguments.servers,
+        },
     };
     let seats = server.seats.clone();
     let mut interrupt = Box::pin(tokio::signal::ctrl_c());
     // Ctrl-C is heard from the first poll on, which comes before anybody is told that we are here.
     let early = poll_fn(|context| Poll::Ready(interrupt.as_mut().poll(context))).await;
-    announce(address);
+    announce(scheme, address);
     tokio::spawn(async move {
         let heard = match early {
             Poll::Ready(heard) => heard,
@@ -73,20 +162,10 @@ pub(crate) async fn run(arguments: Arguments) -> anyhow::Result<Outcome> {
         }
         end.send_replace(true);
     });
-    let mut stopped = ending.clone();
-    let serving = axum::serve(listener, router(server)).with_graceful_shutdown({
-        let mut ending = ending.clone();
-        async move {
-            // The sender lives until it has sent.
-            let _ = ending.wait_for(|ending| *ending).await;
-        }
-    });
-    tokio::select! {
-        served = serving => served.context("the HTTP server failed")?,
-        () = async {
-            let _ = stopped.wait_for(|ending| *ending).await;
-            tokio::time::sleep(GRACE).await;
-        } => log::info!("some connections were still open"),
+    let router = router(server);
+    match acceptor {
+        Some(acceptor) => answer(tls::Secure::new(listener, acceptor), router, ending).await?,
+        None => answer(listener, router, ending).await?,
     }
     // Visitors say goodbye: all seats are free then.
     let everyone = u32::try_from(SEATS).unwrap_or(u32::MAX);
@@ -98,8 +177,33 @@ pub(crate) async fn run(arguments: Arguments) -> anyhow::Result<Outcome> {
     Ok(Outcome::Done)
 }
 
+/// Answers requests until the end is told, and a little longer.
+async fn answer<L>(
+    listener: L,
+    router: Router,
+    mut ending: watch::Receiver<bool>,
+) -> anyhow::Result<()>
+where
+    L: axum::serve::Listener,
+    L::Addr: std::fmt::Debug,
+{
+    let mut stopped = ending.clone();
+    let serving = axum::serve(listener, router).with_graceful_shutdown(async move {
+        // The sender lives until it has sent.
+        let _ = ending.wait_for(|ending| *ending).await;
+    });
+    tokio::select! {
+        served = serving => served.context("the HTTP server failed")?,
+        () = async {
+            let _ = stopped.wait_for(|ending| *ending).await;
+            tokio::time::sleep(GRACE).await;
+        } => log::info!("some connections were still open"),
+    }
+    Ok(())
+}
+
 fn router(server: Server) -> Router {
-    let mut router = Router::new().route("/signal", get(signal_upgrade));
+    let mut router = endpoint::routes(&server.endpoint).route("/signal", get(signal_upgrade));
     for file in page::FILES {
         router = router.route(file.path, get(async move || page::response(file)));
     }
@@ -123,13 +227,14 @@ async fn own_host_only(State(server): State<Server>, request: Request, next: Nex
         .headers()
         .get(header::HOST)
         .and_then(|host| host.to_str().ok());
-    let mut response = if host.is_some_and(|host| origin::is_own_host(host, server.address)) {
+    let (address, scheme) = (server.address, server.scheme);
+    let is_own = |host| origin::is_own_host(host, address, scheme.port());
+    let mut response = if host.is_some_and(is_own) {
         next.run(request).await
     } else {
-        let address = server.address;
         (
             StatusCode::MISDIRECTED_REQUEST,
-            format!("This server is at http://{address}/\n"),
+            format!("This server is at {}://{address}/\n", scheme.name()),
         )
             .into_response()
     };
@@ -196,18 +301,21 @@ async fn close(mut socket: WebSocket, code: u16, reason: &str) {
 }
 
 /// Says where the page is; of a server on all addresses, where this machine and others find it.
-fn announce(address: SocketAddr) {
+fn announce(scheme: Scheme, address: SocketAddr) {
+    let scheme = scheme.name();
     let port = address.port();
     let own = if address.ip().is_unspecified() {
         SocketAddr::new(listen::loopback(address.ip()), port)
     } else {
         address
     };
-    say(format_args!("oxirtc serves http://{own}/ (Ctrl-C ends it)"));
+    say(format_args!(
+        "oxirtc serves {scheme}://{own}/ (Ctrl-C ends it)"
+    ));
     if address.ip().is_unspecified() {
         for (name, found) in listen::network(address.ip()) {
             let there = SocketAddr::new(found, port);
-            say(format_args!("on the network ({name}): http://{there}/"));
+            say(format_args!("on the network ({name}): {scheme}://{there}/"));
         }
     }
 }

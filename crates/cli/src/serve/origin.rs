@@ -5,8 +5,8 @@ use std::net::{IpAddr, SocketAddr};
 /// Whether a Host header names this server. One that listens on a loopback address answers to
 /// loopback names only, so that a foreign name rebound to 127.0.0.1 gets nothing; elsewhere the
 /// names of the machine are its owner's affair.
-pub(crate) fn is_own_host(host: &str, server: SocketAddr) -> bool {
-    let Some((name, port)) = split(host) else {
+pub(crate) fn is_own_host(host: &str, server: SocketAddr, default_port: u16) -> bool {
+    let Some((name, port)) = split(host, default_port) else {
         return false;
     };
     if !server.ip().is_loopback() {
@@ -29,14 +29,14 @@ pub(crate) fn is_same(origin: &str, host: &str) -> bool {
 }
 
 /// Name and port of `name`, `name:port`, `[v6]` or `[v6]:port`.
-fn split(host: &str) -> Option<(&str, u16)> {
+fn split(host: &str, default_port: u16) -> Option<(&str, u16)> {
     let (name, port) = match host.strip_prefix('[') {
         Some(rest) => rest.split_once(']')?,
         None => host.split_at(host.find(':').unwrap_or(host.len())),
     };
     let port = match port.strip_prefix(':') {
         Some(digits) => digits.parse().ok()?,
-        None if port.is_empty() => 80,
+        None if port.is_empty() => default_port,
         None => return None,
     };
     (!name.is_empty()).then_some((name, port))
@@ -56,7 +56,7 @@ mod tests {
             "[::1]:8080",
             "127.9.9.9:8080",
         ] {
-            assert!(is_own_host(host, server), "{host}");
+            assert!(is_own_host(host, server, 80), "{host}");
         }
         let foreign = [
             "example.org:8080",
@@ -70,15 +70,17 @@ mod tests {
             "a:b:c",
         ];
         for host in foreign {
-            assert!(!is_own_host(host, server), "{host}");
+            assert!(!is_own_host(host, server, 80), "{host}");
         }
+        let secure = "127.0.0.1:443".parse().unwrap();
+        assert!(is_own_host("localhost", secure, 443) && !is_own_host("localhost", secure, 80));
     }
 
     #[test]
     fn a_server_on_the_network_answers_to_any_name() {
         let server = "0.0.0.0:80".parse().unwrap();
-        assert!(is_own_host("box.example", server) && is_own_host("10.0.0.7", server));
-        assert!(!is_own_host("", server));
+        assert!(is_own_host("box.example", server, 80) && is_own_host("10.0.0.7", server, 80));
+        assert!(!is_own_host("", server, 80));
     }
 
     #[test]

@@ -2,6 +2,7 @@
 
 use std::net::SocketAddr;
 
+use byteorder::{BigEndian, ByteOrder};
 use oxirtc_stun::{
     Attribute, AttributeType, Builder, Class, ErrorCode, IntegrityKey, Message, Method,
     RawAttribute,
@@ -29,7 +30,8 @@ pub(super) fn write_check(
     if let Some(value) = request.nominates {
         builder.add(Attribute::UseCandidate);
         if value > 0 {
-            let number = value.to_be_bytes();
+            let mut number = [0; 4];
+            BigEndian::write_u32(&mut number, value);
             builder.add(Attribute::Other(RawAttribute {
                 kind: NOMINATION,
                 value: &number,
@@ -72,7 +74,9 @@ pub(super) fn nomination(request: &Message<'_>) -> Option<u32> {
     let number = [NOMINATION, DRAFT_NOMINATION]
         .into_iter()
         .find_map(|kind| <[u8; 4]>::try_from(request.get(kind)?.value).ok());
-    let number = number.map(u32::from_be_bytes).filter(|number| *number > 0);
+    let number = number
+        .map(|it| BigEndian::read_u32(&it))
+        .filter(|number| *number > 0);
     number.or_else(|| request.use_candidate().then_some(0))
 }
 

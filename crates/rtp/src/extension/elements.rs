@@ -1,6 +1,16 @@
 //! The elements of a header extension, one after the other (RFC 8285).
 
-use crate::{packet::Form, reader::Reader};
+use crate::reader::Reader;
+
+/// How header extensions are framed (RFC 8285 §4.2, §4.3).
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Form {
+    /// Ids 1 to 14, values of 1 to 16 bytes.
+    #[default]
+    OneByte,
+    /// Ids 1 to 255, values of 0 to 255 bytes.
+    TwoBytes,
+}
 
 /// The elements of one packet's header extension: an iterator of ids and values. What follows a broken element is left
 /// out.

@@ -11,7 +11,7 @@ mod voice;
 
 pub use self::{
     descriptor::{Dependency, Descriptor, Indication, Structure, Template},
-    elements::Elements,
+    elements::{Elements, Form},
     ids::{Ids, Kind},
     layers::{Layers, SpatialLayer},
     time::{AbsoluteCapture, absolute_send, read_offset, read_transport, write_offset},

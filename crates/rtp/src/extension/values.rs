@@ -174,8 +174,8 @@ mod tests {
 
     use super::*;
     use crate::{
-        Ntp,
-        packet::{Form, Head, Rtp},
+        Form, Ntp,
+        packet::{Head, Rtp},
     };
 
     #[test]

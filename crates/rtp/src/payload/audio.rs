@@ -2,7 +2,11 @@
 
 use bytes::Bytes;
 
-use super::{Codec, Facts, Piece, Prefix, Refused, append, even, opus};
+use super::{
+    codec::Codec,
+    opus,
+    piece::{Facts, Piece, Prefix, Refused, append, even},
+};
 
 pub(super) fn peek(codec: Codec, payload: &[u8]) -> Option<Facts> {
     is_valid(codec, payload).then_some(Facts {

@@ -8,7 +8,7 @@
 
 use bytes::{BufMut, Bytes, BytesMut};
 
-use super::{Facts, Piece, Prefix, Refused, append};
+use super::piece::{Facts, Piece, Prefix, Refused, append, even};
 use crate::reader::{Bits, Reader, leb128_len, write_leb128};
 
 /// The units of a temporal unit in the low-overhead format (AV1 specification §5.2): header and extension without the
@@ -63,7 +63,7 @@ pub(super) fn cut(frame: &Bytes, most: usize, pieces: &mut Vec<Piece>) -> Result
         .iter()
         .map(|it| leb128_len(it.1.len() as u32 + 2))
         .sum();
-    let (count, target) = super::even(total + lengths, most - OVERHEAD);
+    let (count, target) = even(total + lengths, most - OVERHEAD);
     let target = (target + OVERHEAD).min(most);
     let mut out = BytesMut::with_capacity(total + lengths + (count + 2) * OVERHEAD);
     let mut ends = Vec::with_capacity(count + 1);

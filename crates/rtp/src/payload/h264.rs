@@ -3,8 +3,8 @@
 use bytes::Bytes;
 
 use super::{
-    Facts, Piece, Prefix, Refused, append,
     nal::{Cutting, ParameterSets, push_unit, unescaped, units},
+    piece::{Facts, Piece, Prefix, Refused, append},
 };
 use crate::reader::{Bits, Reader};
 

@@ -4,7 +4,7 @@ use std::ops::Range;
 
 use bytes::{BufMut, Bytes, BytesMut};
 
-use super::{Facts, Piece, Prefix, Refused, append, even};
+use super::piece::{Facts, Piece, Prefix, Refused, append, even};
 
 /// The parameter sets that came last, to go before a key frame that comes without.
 #[derive(Clone, Debug, Default)]

@@ -3,8 +3,12 @@
 use bytes::Bytes;
 
 use super::{
-    Codec, Facts, MOST_FRAME, Piece, Prefix, Refused, audio, av1, even, h264, h265,
-    nal::ParameterSets, vp8, vp9,
+    audio, av1,
+    codec::Codec,
+    h264, h265,
+    nal::ParameterSets,
+    piece::{Facts, MOST_FRAME, Piece, Prefix, Refused, even},
+    vp8, vp9,
 };
 
 /// Cuts the frames of one encoder into payloads that fit into a datagram, all pieces of a frame equally long.

@@ -12,7 +12,7 @@
 
 use byteorder::{BigEndian, ByteOrder, LittleEndian};
 
-use super::{Facts, Prefix, Refused, append};
+use super::piece::{Facts, Prefix, Refused, append};
 use crate::reader::Reader;
 
 /// The payload descriptor.

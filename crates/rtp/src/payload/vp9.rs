@@ -12,7 +12,7 @@
 //! ```
 
 use super::{
-    Facts, Prefix, Refused, append,
+    piece::{Facts, Prefix, Refused, append},
     vp8::{read_picture, write_picture},
 };
 use crate::reader::{Bits, Reader};

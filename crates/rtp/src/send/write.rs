@@ -6,11 +6,11 @@ use byteorder::{BigEndian, ByteOrder};
 
 use super::{Class, HISTORY, SendStream, Sent, rewrite::clock};
 use crate::{
-    Section,
+    Form, Section,
     batch::Packet,
     extension::{Kind, Values, absolute_send},
     fec::{flex, ulp},
-    packet::{Form, Head, Writer},
+    packet::{Head, Writer},
     payload::{Codec, vp8, vp9},
     red,
     section::Carries,

@@ -5,6 +5,7 @@ mod demux;
 mod input;
 mod output;
 mod reports;
+mod timers;
 
 use std::{
     collections::{HashMap, VecDeque},
@@ -15,7 +16,7 @@ use std::{
 use rand_chacha::ChaCha8Rng;
 use rand_core::{Rng, SeedableRng};
 
-use self::reports::Timers;
+use self::timers::Timers;
 use crate::{
     Config, Encoding, Event, Ntp, Section, SectionId,
     batch::{Arena, Batch, Lane, Packet},

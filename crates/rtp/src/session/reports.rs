@@ -2,81 +2,16 @@
 
 use std::time::{Duration, Instant};
 
-use rand_chacha::ChaCha8Rng;
-use rand_core::Rng;
-
-use super::Session;
+use super::{Session, timers};
 use crate::{
-    Config, Ntp, ntp,
+    Ntp, ntp,
     receive::{KEYFRAME_AGAIN, KEYFRAME_PACE, ReceiveStream},
     rtcp::{
-        App, Dlrr, FirItem, MaxRate, ReportBlock, SenderInfo, write_app, write_bye, write_cname,
-        write_dlrr, write_fir, write_nack, write_pli, write_receiver_report, write_remb,
-        write_rrtr, write_sender_report, write_tmmbr,
+        Dlrr, FirItem, MaxRate, ReportBlock, SenderInfo, write_bye, write_cname, write_dlrr,
+        write_fir, write_nack, write_pli, write_receiver_report, write_remb, write_rrtr,
+        write_sender_report, write_tmmbr,
     },
 };
-
-/// What is due when.
-#[derive(Debug, Default)]
-pub(super) struct Timers {
-    report: Option<Instant>,
-    /// SSRCs that say goodbye.
-    pub(super) farewells: Vec<u32>,
-    /// Packets that are sent as they are.
-    pub(super) answer: Vec<u8>,
-    /// Receivers' clocks that are answered with the next report.
-    clocks: Vec<(u32, Ntp, Instant)>,
-    /// The round trip. It falls at once and rises slowly: one that was measured over a stall must not slow repair down.
-    pub(super) round_trip: Option<Duration>,
-    /// Which stream is reported on next, when not all fit.
-    turn: usize,
-}
-
-impl Timers {
-    pub(super) fn due(&self) -> Option<Instant> {
-        self.report
-    }
-
-    pub(super) fn measured(&mut self, trip: Duration) {
-        self.round_trip = Some(
-            self.round_trip
-                .map_or(trip, |mean| trip.min((mean * 7 + trip) / 8)),
-        );
-    }
-
-    /// Reports begin with the first packet (RFC 3550 §6.2: the first after half the time).
-    pub(super) fn start(&mut self, now: Instant, config: &Config, rng: &mut ChaCha8Rng) {
-        if self.report.is_none() {
-            self.report = Some(now + draw(config.report / 2, rng));
-        }
-    }
-
-    /// The next report is due now.
-    pub(super) fn soon(&mut self, now: Instant) {
-        self.report = Some(self.report.map_or(now, |it| it.min(now)));
-    }
-
-    pub(super) fn app(&mut self, now: Instant, ssrc: u32, name: [u8; 4], subtype: u8, data: &[u8]) {
-        let app = App {
-            ssrc,
-            subtype,
-            name,
-            data,
-        };
-        if self.answer.len() + data.len() < MOST_ANSWER {
-            write_app(&mut self.answer, &app);
-            self.soon(now);
-        }
-    }
-
-    pub(super) fn answer_clock(&mut self, now: Instant, ssrc: u32, time: Ntp) {
-        if let Some(known) = self.clocks.iter_mut().find(|it| it.0 == ssrc) {
-            *known = (ssrc, time, now);
-        } else if self.clocks.len() < MOST_CLOCKS {
-            self.clocks.push((ssrc, time, now));
-        }
-    }
-}
 
 impl Session {
     /// Appends a datagram of RTCP of at most `room` bytes, if one is due. A report waits for one with room for it.
@@ -192,7 +127,7 @@ impl Session {
         if !gone.is_empty() {
             write_bye(buf, &gone);
         }
-        self.timers.report = Some(now + draw(self.config.report, &mut self.rng));
+        self.timers.report = Some(now + timers::draw(self.config.report, &mut self.rng));
         for state in self.sections.iter_mut().filter(|it| it.limit.is_some()) {
             state.limit_due = Some(now);
         }
@@ -304,15 +239,8 @@ fn info(now: Instant, wall: Ntp, sender: &crate::send::SendStream) -> Option<Sen
     })
 }
 
-/// Between half and one and a half of it (RFC 3550 §6.3.1).
-fn draw(mean: Duration, rng: &mut ChaCha8Rng) -> Duration {
-    mean / 2 + mean.mul_f64(f64::from(rng.next_u32()) / f64::from(u32::MAX))
-}
-
 /// RFC 3550 §6.6: the count has five bits.
 const MOST_FAREWELLS: usize = 31;
 /// A report without blocks with a name of 255 bytes, and as many farewells as fit into a packet.
 const LEAST_REPORT: usize = 300 + 4 + 4 * MOST_FAREWELLS;
-const MOST_CLOCKS: usize = 8;
-const MOST_ANSWER: usize = 600;
 const NO_LIMIT: u64 = 1 << 36;

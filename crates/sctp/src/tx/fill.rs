@@ -2,7 +2,9 @@
 
 use std::time::Instant;
 
-use super::{Grant, Held, Room, Sender, control::Controller, flown::Kind, pacer::Until};
+use super::{
+    Grant, Held, Room, Sender, control::Controller, flown::Kind, pacer::Until, queue::Next,
+};
 use crate::{Stats, packet::Data};
 
 /// A packet that is being filled.
@@ -208,12 +210,14 @@ impl Sender {
 
     fn fill_new(&mut self, filling: &mut Filling, buf: &mut Vec<u8>, stats: &mut Stats) {
         while let Some(next) = self.queue.peek(filling.now, &mut stats.abandoned_unsent) {
-            let left = next.left;
-            let size = left.min(self.full_payload());
-            let Some(size) = self.fit(size, left, filling.room, buf) else {
+            let size = next.left.min(self.full_payload());
+            let Some(size) = self.fit(size, next, filling.room, buf) else {
                 return;
             };
-            if self.hold_new(size, next.has_number) != Held::Nothing {
+            let held = self.hold_new(size, next.has_number);
+            // RFC 9260 §6.1 B: the window may be exceeded by what fills the packet that it let go.
+            let fills = filling.open && held == Held::Window;
+            if held != Held::Nothing && !fills {
                 return;
             }
             if !filling.open && self.outstanding.flight_bytes() == 0 {
@@ -221,7 +225,7 @@ impl Sender {
             }
             self.open(filling);
             // RFC 6525 §5.1.2: the reset that follows waits for this chunk.
-            let last = next.ends_stream && left <= size;
+            let last = next.ends_stream && next.left <= size;
             let flag = filling.room.flag() | if last { Data::IMMEDIATE } else { 0 };
             let Some(cut) = self.queue.cut(size) else {
                 return;
@@ -260,15 +264,26 @@ impl Sender {
     }
 
     /// How much of a piece goes into what is left of the packet. A message that has to be cut anyway fills it, so that
-    /// packets are equally long; one that fits a packet of its own is not cut for that.
-    fn fit(&self, size: usize, left: usize, room: Room, buf: &[u8]) -> Option<usize> {
+    /// packets are equally long, and behind others it leaves nothing or room for one more; one that fits a packet of its own is not cut for
+    /// that.
+    fn fit(&self, size: usize, next: Next, room: Room, buf: &[u8]) -> Option<usize> {
         let space = room.left(buf);
-        if self.outstanding.size(size) <= space {
-            return Some(size);
+        let least = self.outstanding.size(MIN_PIECE);
+        if let Some(rest) = space.checked_sub(self.outstanding.size(size)) {
+            let lacks = if rest == 0 {
+                0
+            } else {
+                least.saturating_sub(rest)
+            };
+            let shorter = size.saturating_sub(lacks) & !3;
+            let is_first = space + crate::packet::HEADER == room.capacity;
+            let goes_on = next.left > size && shorter >= MIN_PIECE && !is_first;
+            return Some(if goes_on { shorter } else { size });
         }
         let payload = space.checked_sub(self.outstanding.size(0))? & !3;
+        let is_cut = next.begun || next.left > size;
         let full = room.capacity >= self.packet + crate::packet::HEADER;
-        (left > size && full && payload >= MIN_PIECE).then_some(payload)
+        (is_cut && full && payload >= MIN_PIECE).then_some(payload)
     }
 }
 

@@ -75,6 +75,8 @@ pub(crate) struct Cut {
 pub(crate) struct Next {
     /// How much is left of it.
     pub(crate) left: usize,
+    /// A piece of it has left already.
+    pub(crate) begun: bool,
     /// It may begin, or has begun: more numbers of a stream under way, and the peer could not tell the later ones from
     /// earlier ones (RFC 9260 §1.6).
     pub(crate) has_number: bool,
@@ -155,6 +157,7 @@ impl Queue {
                 let length = message.payload.len();
                 let next = Next {
                     left: length,
+                    begun: message.begun,
                     has_number: message.begun
                         || !message.ordered
                         || self.interleaved

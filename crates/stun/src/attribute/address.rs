@@ -11,7 +11,10 @@
 
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
 
-use crate::header::{MAGIC_COOKIE, TransactionId};
+use crate::{
+    header::{MAGIC_COOKIE, TransactionId},
+    wire,
+};
 
 /// The family of an address (RFC 8489 §14.1).
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -48,7 +51,7 @@ pub(super) fn parse(value: &[u8]) -> Option<SocketAddr> {
     };
     Some(SocketAddr::new(
         address,
-        u16::from_be_bytes([port_high, port_low]),
+        wire::read_u16([port_high, port_low]),
     ))
 }
 
@@ -59,7 +62,7 @@ pub(super) fn write(address: SocketAddr, out: &mut Vec<u8>) {
         AddressFamily::Ipv6
     };
     out.extend_from_slice(&[0, family.to_wire()]);
-    out.extend_from_slice(&address.port().to_be_bytes());
+    wire::put_u16(out, address.port());
     match address.ip() {
         IpAddr::V4(address) => out.extend_from_slice(&address.octets()),
         IpAddr::V6(address) => out.extend_from_slice(&address.octets()),
@@ -68,8 +71,8 @@ pub(super) fn write(address: SocketAddr, out: &mut Vec<u8>) {
 
 /// RFC 8489 §14.2: port and address XORed with the cookie, IPv6 with the transaction id too. Its own inverse.
 pub(super) fn xor(address: SocketAddr, id: TransactionId) -> SocketAddr {
-    let [high, low, ..] = MAGIC_COOKIE.to_be_bytes();
-    let port = address.port() ^ u16::from_be_bytes([high, low]);
+    // Its first two bytes.
+    let port = address.port() ^ (MAGIC_COOKIE >> 16) as u16;
     let ip: IpAddr = match address.ip() {
         IpAddr::V4(ip) => Ipv4Addr::from(u32::from(ip) ^ MAGIC_COOKIE).into(),
         IpAddr::V6(ip) => {

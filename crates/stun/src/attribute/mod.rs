@@ -22,7 +22,7 @@ pub use self::{
     kind::AttributeType,
     password_algorithm::{PasswordAlgorithm, PasswordAlgorithms},
 };
-use crate::{Error, TransactionId};
+use crate::{Error, TransactionId, wire};
 
 /// An attribute with its value checked and decoded, borrowed from where it stands.
 ///
@@ -151,9 +151,9 @@ impl<'a> RawAttribute<'a> {
             T::UNKNOWN_ATTRIBUTES => A::UnknownAttributes(AttributeTypes::parse(value)?),
             T::CHANNEL_NUMBER => {
                 let [high, low, _, _] = value.try_into().ok()?;
-                A::ChannelNumber(u16::from_be_bytes([high, low]))
+                A::ChannelNumber(wire::read_u16([high, low]))
             }
-            T::LIFETIME => A::Lifetime(u32::from_be_bytes(value.try_into().ok()?)),
+            T::LIFETIME => A::Lifetime(wire::read_u32(value.try_into().ok()?)),
             T::XOR_PEER_ADDRESS => A::XorPeerAddress(xored()?),
             T::DATA => A::Data(value),
             T::REALM => A::Realm(text(value, MAX_TEXT)?),
@@ -177,9 +177,9 @@ impl<'a> RawAttribute<'a> {
             T::USERHASH => A::Userhash(value.try_into().ok()?),
             T::XOR_MAPPED_ADDRESS => A::XorMappedAddress(xored()?),
             T::RESERVATION_TOKEN => A::ReservationToken(value.try_into().ok()?),
-            T::PRIORITY => A::Priority(u32::from_be_bytes(value.try_into().ok()?)),
+            T::PRIORITY => A::Priority(wire::read_u32(value.try_into().ok()?)),
             T::USE_CANDIDATE => value.is_empty().then_some(A::UseCandidate)?,
-            T::CONNECTION_ID => A::ConnectionId(u32::from_be_bytes(value.try_into().ok()?)),
+            T::CONNECTION_ID => A::ConnectionId(wire::read_u32(value.try_into().ok()?)),
             T::ADDITIONAL_ADDRESS_FAMILY => A::AdditionalAddressFamily(family(value)?),
             T::ADDRESS_ERROR_CODE => {
                 let family = AddressFamily::from_wire(*value.first()?)?;
@@ -190,9 +190,9 @@ impl<'a> RawAttribute<'a> {
             T::ICMP => A::Icmp(Icmp::parse(value)?),
             T::SOFTWARE => A::Software(text(value, MAX_TEXT)?),
             T::ALTERNATE_SERVER => A::AlternateServer(address()?),
-            T::FINGERPRINT => A::Fingerprint(u32::from_be_bytes(value.try_into().ok()?)),
-            T::ICE_CONTROLLED => A::IceControlled(u64::from_be_bytes(value.try_into().ok()?)),
-            T::ICE_CONTROLLING => A::IceControlling(u64::from_be_bytes(value.try_into().ok()?)),
+            T::FINGERPRINT => A::Fingerprint(wire::read_u32(value.try_into().ok()?)),
+            T::ICE_CONTROLLED => A::IceControlled(wire::read_u64(value.try_into().ok()?)),
+            T::ICE_CONTROLLING => A::IceControlling(wire::read_u64(value.try_into().ok()?)),
             _ => A::Other(self),
         })
     }
@@ -270,17 +270,15 @@ impl Attribute<'_> {
             }
             Self::UnknownAttributes(kinds) => out.extend_from_slice(kinds.0),
             Self::ChannelNumber(number) => {
-                out.extend_from_slice(&number.to_be_bytes());
+                wire::put_u16(out, number);
                 out.extend_from_slice(&[0, 0]);
             }
             Self::Lifetime(number)
             | Self::Priority(number)
             | Self::ConnectionId(number)
-            | Self::Fingerprint(number) => {
-                out.extend_from_slice(&number.to_be_bytes());
-            }
+            | Self::Fingerprint(number) => wire::put_u32(out, number),
             Self::IceControlled(number) | Self::IceControlling(number) => {
-                out.extend_from_slice(&number.to_be_bytes());
+                wire::put_u64(out, number);
             }
             Self::RequestedAddressFamily(family) | Self::AdditionalAddressFamily(family) => {
                 out.extend_from_slice(&[family.to_wire(), 0, 0, 0]);
@@ -312,18 +310,18 @@ impl<'a> AttributeTypes<'a> {
             .as_chunks()
             .0
             .iter()
-            .map(|kind| AttributeType(u16::from_be_bytes(*kind)))
+            .map(|kind| AttributeType(wire::read_u16(*kind)))
     }
 }
 
 impl Icmp {
     fn parse(value: &[u8]) -> Option<Self> {
         let [_, _, high, low, data @ ..]: [u8; 8] = value.try_into().ok()?;
-        let code = u16::from_be_bytes([high & 1, low]);
+        let code = wire::read_u16([high & 1, low]);
         Some(Self {
             kind: high >> 1,
             code,
-            data: u32::from_be_bytes(data),
+            data: wire::read_u32(data),
         })
     }
 
@@ -332,8 +330,8 @@ impl Icmp {
             return None;
         }
         out.extend_from_slice(&[0, 0]);
-        out.extend_from_slice(&(u16::from(self.kind) << 9 | self.code).to_be_bytes());
-        out.extend_from_slice(&self.data.to_be_bytes());
+        wire::put_u16(out, u16::from(self.kind) << 9 | self.code);
+        wire::put_u32(out, self.data);
         Some(())
     }
 }

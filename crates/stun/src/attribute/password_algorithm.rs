@@ -2,6 +2,8 @@
 
 use std::fmt;
 
+use crate::wire;
+
 /// A digest for long-term keys (RFC 8489 §18.5), as PASSWORD-ALGORITHM and PASSWORD-ALGORITHMS carry it.
 ///
 /// ```text
@@ -49,13 +51,13 @@ impl<'a> PasswordAlgorithm<'a> {
 
     fn split(value: &'a [u8]) -> Option<(Self, &'a [u8])> {
         let (&[kind_high, kind_low, length_high, length_low], rest) = value.split_first_chunk()?;
-        let length = usize::from(u16::from_be_bytes([length_high, length_low]));
+        let length = usize::from(wire::read_u16([length_high, length_low]));
         let parameters = rest.get(..length)?;
         // The padding of the last one may be left to that of the attribute.
         let rest = rest.get(length.next_multiple_of(4)..).unwrap_or_default();
         Some((
             Self {
-                algorithm: u16::from_be_bytes([kind_high, kind_low]),
+                algorithm: wire::read_u16([kind_high, kind_low]),
                 parameters,
             },
             rest,
@@ -64,8 +66,8 @@ impl<'a> PasswordAlgorithm<'a> {
 
     pub(crate) fn write(self, out: &mut Vec<u8>) -> Option<()> {
         let length = u16::try_from(self.parameters.len()).ok()?;
-        out.extend_from_slice(&self.algorithm.to_be_bytes());
-        out.extend_from_slice(&length.to_be_bytes());
+        wire::put_u16(out, self.algorithm);
+        wire::put_u16(out, length);
         out.extend_from_slice(self.parameters);
         let padding = self.parameters.len().next_multiple_of(4) - self.parameters.len();
         out.extend(std::iter::repeat_n(0, padding));

@@ -1,0 +1,469 @@
+//! Files published to the program and recorded from it, and what its endpoints for that refuse.
+#![expect(
+    clippy::unwrap_used,
+    clippy::disallowed_methods,
+    reason = "a test that cannot read its program's output has failed, and programs take their time"
+)]
+
+use std::{
+    fs::File,
+    io::{BufRead as _, BufReader, Read as _, Write as _},
+    net::{SocketAddr, TcpStream},
+    path::{Path, PathBuf},
+    process::{Child, Command, Output, Stdio},
+    thread::sleep,
+    time::{Duration, Instant},
+};
+
+use oxirtc_container::{Codec, PATTERN, Reader, TONE};
+use oxirtc_peerconnection::{
+    Configuration, MediaKind, PeerConnection, RtpTransceiverDirection, RtpTransceiverInit,
+};
+
+/// A folder of one test, which goes with it.
+struct Folder(PathBuf);
+
+impl Folder {
+    fn new(name: &str) -> Self {
+        let name = format!("oxirtc-publish-{name}-{}", std::process::id());
+        let path = std::env::temp_dir().join(name);
+        std::fs::create_dir_all(&path).unwrap();
+        Self(path)
+    }
+
+    fn with(&self, name: &str, content: &[u8]) -> String {
+        let path = self.0.join(name);
+        std::fs::write(&path, content).unwrap();
+        path.to_str().unwrap().to_owned()
+    }
+}
+
+impl Drop for Folder {
+    fn drop(&mut self) {
+        let _ = std::fs::remove_dir_all(&self.0);
+    }
+}
+
+/// A program that serves, and where.
+struct Serving {
+    program: Child,
+    address: SocketAddr,
+}
+
+/// The answer to a request.
+struct Answer {
+    status: u16,
+    head: String,
+    body: String,
+}
+
+impl Serving {
+    fn start(arguments: &[&str]) -> Self {
+        let mut program = oxirtc(&[&["serve", "--listen", "127.0.0.1:0"], arguments].concat());
+        let address = announced(&mut program);
+        Self { program, address }
+    }
+
+    fn url(&self, path: &str) -> String {
+        format!("http://{}{path}", self.address)
+    }
+
+    fn request(&self, method: &str, path: &str, headers: &[(&str, &str)], body: &str) -> Answer {
+        let mut request = format!(
+            "{method} {path} HTTP/1.1\r\nHost: {}\r\nConnection: close\r\nContent-Length: {}\r\n",
+            self.address,
+            body.len()
+        );
+        for (name, value) in headers {
+            request.push_str(&format!("{name}: {value}\r\n"));
+        }
+        request.push_str("\r\n");
+        request.push_str(body);
+        let mut stream = TcpStream::connect(self.address).unwrap();
+        stream.write_all(request.as_bytes()).unwrap();
+        let mut answer = String::new();
+        stream.read_to_string(&mut answer).unwrap();
+        let (head, body) = answer.split_once("\r\n\r\n").unwrap();
+        Answer {
+            status: head[9..12].parse().unwrap(),
+            head: head.to_owned(),
+            body: body.to_owned(),
+        }
+    }
+
+    fn post(&self, path: &str, offer: &str) -> Answer {
+        self.request("POST", path, &[("Content-Type", "application/sdp")], offer)
+    }
+
+    fn patch(&self, path: &str, tag: Option<&str>, fragment: &str) -> Answer {
+        let mut headers = vec![("Content-Type", "application/trickle-ice-sdpfrag")];
+        headers.extend(tag.map(|tag| ("If-Match", tag)));
+        self.request("PATCH", path, &headers, fragment)
+    }
+}
+
+impl Answer {
+    fn header(&self, name: &str) -> Option<&str> {
+        let mut lines = self.head.lines().filter_map(|it| it.split_once(": "));
+        lines
+            .find(|it| it.0.eq_ignore_ascii_case(name))
+            .map(|it| it.1)
+    }
+}
+
+impl Drop for Serving {
+    fn drop(&mut self) {
+        let _ = self.program.kill();
+        let _ = self.program.wait();
+    }
+}
+
+fn oxirtc(arguments: &[&str]) -> Child {
+    Command::new(env!("CARGO_BIN_EXE_oxirtc"))
+        .args(arguments)
+        .env_remove("RUST_LOG")
+        .stdin(Stdio::null())
+        .stdout(Stdio::piped())
+        .stderr(Stdio::piped())
+        .spawn()
+        .unwrap()
+}
+
+/// Where the program says that it serves.
+fn announced(program: &mut Child) -> SocketAddr {
+    let mut lines = BufReader::new(program.stdout.take().unwrap()).lines();
+    let line = lines.find(|it| it.as_ref().unwrap().starts_with("oxirtc serves"));
+    let line = line.unwrap().unwrap();
+    let mut words = line.split(' ');
+    let url = words.find_map(|word| word.split_once("://")).unwrap().1;
+    url.trim_end_matches('/').parse().unwrap()
+}
+
+fn output(arguments: &[&str]) -> (Output, String) {
+    let output = oxirtc(arguments).wait_with_output().unwrap();
+    let said = String::from_utf8(output.stderr.clone()).unwrap();
+    (output, said)
+}
+
+/// An offer with sound that is sent, or taken.
+async fn offer(direction: RtpTransceiverDirection) -> (PeerConnection, String) {
+    let peer = PeerConnection::new(Configuration::default()).unwrap();
+    let init = RtpTransceiverInit {
+        direction,
+        ..RtpTransceiverInit::default()
+    };
+    peer.add_transceiver(MediaKind::Audio, init).unwrap();
+    peer.set_local_description(None).await.unwrap();
+    let sdp = peer.gathered().await.unwrap().sdp;
+    (peer, sdp)
+}
+
+fn read(path: &Path) -> (Codec, usize) {
+    let mut reader = Reader::open(BufReader::new(File::open(path).unwrap())).unwrap();
+    let frames = std::iter::from_fn(|| reader.read().unwrap()).count();
+    (reader.codec(), frames)
+}
+
+/// Decodes all of a file, where ffprobe is installed.
+fn probe(path: &Path) {
+    let arguments = [
+        "-v",
+        "error",
+        "-count_frames",
+        "-show_entries",
+        "stream=codec_name",
+    ];
+    let probed = Command::new("ffprobe").args(arguments).arg(path).output();
+    let Ok(probed) = probed else { return };
+    let said = String::from_utf8_lossy(&probed.stderr);
+    assert!(probed.status.success() && said.is_empty(), "{said}");
+}
+
+/// A file that one program publishes is recorded by another one, through the server.
+#[test]
+fn a_published_file_is_recorded() {
+    let folder = Folder::new("recorded");
+    let serving = Serving::start(&["--token", "secret"]);
+    let (video, audio) = (folder.with("a.ivf", PATTERN), folder.with("a.ogg", TONE));
+    let whip = serving.url("/whip/room");
+    let publish = ["play", &video, &audio, "--repeat", "--token", "secret"];
+    let mut playing = oxirtc(&[&publish[..], &["--whip", &whip]].concat());
+    let out = folder.0.join("out");
+    let whep = serving.url("/whep/room");
+    let record = ["record", out.to_str().unwrap(), "--seconds", "6"];
+    let record = [&record[..], &["--whep", &whep, "--token", "secret"]].concat();
+    // Nobody publishes at first.
+    let end = Instant::now() + Duration::from_secs(60);
+    let said = loop {
+        let (recorded, said) = output(&record);
+        if recorded.status.success() {
+            break String::from_utf8(recorded.stdout).unwrap();
+        }
+        assert!(said.contains("404"), "{said}");
+        assert!(Instant::now() < end, "nothing was published");
+        sleep(Duration::from_millis(200));
+    };
+    assert!(
+        said.contains("frames of VP8") && said.contains("frames of opus"),
+        "{said}"
+    );
+    let (video, audio) = (out.with_extension("ivf"), out.with_extension("ogg"));
+    let (pictures, sound) = (read(&video), read(&audio));
+    assert!(pictures.0 == Codec::Vp8 && pictures.1 >= 15, "{pictures:?}");
+    assert!(sound.0 == Codec::Opus && sound.1 >= 50, "{sound:?}");
+    probe(&video);
+    probe(&audio);
+    // Who publishes ends it, and the room is free.
+    let id = playing.id().to_string();
+    assert!(
+        Command::new("kill")
+            .args(["-INT", &id])
+            .status()
+            .unwrap()
+            .success()
+    );
+    assert_eq!(playing.wait().unwrap().code(), Some(130));
+    let headers = [
+        ("Content-Type", "application/sdp"),
+        ("Authorization", "Bearer secret"),
+    ];
+    let gone = serving.request("POST", "/whep/room", &headers, "v=0\r\n");
+    assert_eq!(gone.status, 404);
+}
+
+/// Without a server of its own, who plays serves who records.
+#[test]
+fn who_plays_can_be_recorded_from() {
+    let folder = Folder::new("direct");
+    let audio = folder.with("a.ogg", TONE);
+    let mut program = oxirtc(&["play", &audio, "--listen", "127.0.0.1:0"]);
+    let address = announced(&mut program);
+    let playing = Serving { program, address };
+    let out = folder.0.join("out");
+    let whep = playing.url("/whep/play");
+    let (recorded, said) = output(&[
+        "record",
+        out.to_str().unwrap(),
+        "--seconds",
+        "2",
+        "--whep",
+        &whep,
+    ]);
+    assert!(recorded.status.success(), "{said}");
+    let (codec, packets) = read(&out.with_extension("ogg"));
+    assert!(codec == Codec::Opus && packets >= 20, "{packets}");
+}
+
+/// Who records can be published to.
+#[test]
+fn who_records_can_be_published_to() {
+    let folder = Folder::new("taken");
+    let out = folder.0.join("out");
+    let arguments = ["record", out.to_str().unwrap(), "--listen", "127.0.0.1:0"];
+    let mut program = oxirtc(&arguments);
+    let address = announced(&mut program);
+    let mut recording = Serving { program, address };
+    let video = folder.with("a.ivf", PATTERN);
+    let whip = recording.url("/whip/record");
+    let (played, said) = output(&["play", &video, "--whip", &whip]);
+    assert!(played.status.success(), "{said}");
+    // The recording ends with what was published.
+    assert!(recording.program.wait().unwrap().success());
+    let (codec, frames) = read(&out.with_extension("ivf"));
+    assert!(codec == Codec::Vp8 && frames >= 40, "{frames}");
+    probe(&out.with_extension("ivf"));
+}
+
+/// RFC 9725 §4.2, §4.3: what makes, changes and ends a session.
+#[tokio::test(flavor = "multi_thread", worker_threads = 1)]
+async fn a_session_is_made_changed_and_ended() {
+    let serving = Serving::start(&["--server", "stun:stun.example.org"]);
+    let (_peer, sdp) = offer(RtpTransceiverDirection::SendOnly).await;
+    let options = serving.request("OPTIONS", "/whip/a", &[], "");
+    assert_eq!(options.header("accept-post"), Some("application/sdp"));
+    let made = serving.post("/whip/a", &sdp);
+    assert_eq!(made.status, 201, "{}", made.body);
+    assert!(made.body.starts_with("v=0") && made.body.contains("a=recvonly"));
+    assert_eq!(made.header("content-type"), Some("application/sdp"));
+    assert_eq!(
+        made.header("link"),
+        Some("<stun:stun.example.org>; rel=\"ice-server\"")
+    );
+    let session = made.header("location").unwrap();
+    let tag = made.header("etag").unwrap();
+    // One publishes in a room.
+    assert_eq!(serving.post("/whip/a", &sdp).status, 409);
+    let candidate = "a=mid:0\r\na=candidate:1 1 udp 1 127.0.0.1 9 typ host\r\n";
+    assert_eq!(serving.patch(session, None, candidate).status, 428);
+    assert_eq!(serving.patch(session, Some("\"x\""), candidate).status, 412);
+    assert_eq!(serving.patch(session, Some(tag), "no fragment").status, 400);
+    let taken = serving.patch(session, Some(tag), candidate);
+    assert_eq!(taken.status, 204, "{}", taken.body);
+    let other = "a=ice-ufrag:abcd\r\na=ice-pwd:0123456789012345678901\r\n";
+    assert_eq!(serving.patch(session, Some(tag), other).status, 412);
+    let restarted = serving.patch(session, Some("*"), other);
+    assert_eq!(restarted.status, 200, "{}", restarted.body);
+    let new = restarted.header("etag").unwrap();
+    assert_ne!(new, tag);
+    assert!(restarted.body.contains("a=ice-ufrag:") && !made.body.contains(&restarted.body));
+    assert_eq!(serving.patch(session, Some(tag), candidate).status, 412);
+    assert_eq!(serving.patch(session, Some(new), candidate).status, 204);
+    assert_eq!(serving.request("GET", session, &[], "").status, 405);
+    assert_eq!(serving.request("DELETE", session, &[], "").status, 200);
+    assert_eq!(serving.request("DELETE", session, &[], "").status, 404);
+    // The room is free as soon as its session has gone.
+    let end = Instant::now() + Duration::from_secs(20);
+    while serving.post("/whip/a", &sdp).status != 201 {
+        assert!(Instant::now() < end, "the room stays taken");
+        sleep(Duration::from_millis(50));
+    }
+}
+
+/// Each refusal is a status and one line.
+#[tokio::test(flavor = "multi_thread", worker_threads = 1)]
+async fn what_cannot_be_is_refused_in_a_line() {
+    let serving = Serving::start(&["--token", "secret", "--sessions", "1"]);
+    let (_sender, sends) = offer(RtpTransceiverDirection::SendOnly).await;
+    let (_taker, takes) = offer(RtpTransceiverDirection::RecvOnly).await;
+    let kind = ("Content-Type", "application/sdp");
+    let token = ("Authorization", "bearer secret");
+    let post = |path: &str, headers: &[(&str, &str)], body: &str| {
+        let answer = serving.request("POST", path, headers, body);
+        assert!(
+            answer.body.lines().count() == 1 || answer.status == 201,
+            "{}",
+            answer.body
+        );
+        answer
+    };
+    let refused = post("/whip/a", &[kind], &sends);
+    assert_eq!(
+        (refused.status, refused.header("www-authenticate")),
+        (401, Some("Bearer"))
+    );
+    assert_eq!(
+        post(
+            "/whip/a",
+            &[kind, ("Authorization", "Bearer secres")],
+            &sends
+        )
+        .status,
+        401
+    );
+    assert_eq!(post("/whip/a", &[token], &sends).status, 415);
+    assert_eq!(
+        post("/whip/a", &[kind, token], "no description").status,
+        400
+    );
+    assert_eq!(post("/whip/a", &[kind, token], &takes).status, 422);
+    assert_eq!(post("/whep/a", &[kind, token], &takes).status, 404);
+    let odd = post("/whip/a%0Ab", &[kind, token], &sends);
+    assert!(
+        odd.status == 404 && odd.body.starts_with("the name of a room"),
+        "{}",
+        odd.body
+    );
+    let long = format!("{sends}{}", "a=x\r\n".repeat(20_000));
+    assert_eq!(
+        serving
+            .request("POST", "/whip/a", &[kind, token], &long)
+            .status,
+        413
+    );
+    // What was refused has left nothing behind: the one place and the room are free.
+    assert_eq!(post("/whip/a", &[kind, token], &sends).status, 201);
+    let full = post("/whip/b", &[kind, token], &sends);
+    assert_eq!((full.status, full.header("retry-after")), (503, Some("10")));
+}
+
+/// A page of another server has to have been given a token; without one nobody's page but our own may do anything.
+#[tokio::test(flavor = "multi_thread", worker_threads = 1)]
+async fn pages_of_other_servers_need_a_token() {
+    let (_sender, sends) = offer(RtpTransceiverDirection::SendOnly).await;
+    let kind = ("Content-Type", "application/sdp");
+    let origin = ("Origin", "http://player.example");
+    let open = Serving::start(&[]);
+    let refused = open.request("POST", "/whip/a", &[kind, origin], &sends);
+    assert_eq!(refused.status, 403);
+    assert_eq!(refused.header("access-control-allow-origin"), None);
+    let own = ("Origin", &*open.url(""));
+    let made = open.request("POST", "/whip/a", &[kind, own], &sends);
+    assert_eq!(made.status, 201, "{}", made.body);
+
+    let guarded = Serving::start(&["--token", "secret"]);
+    let asks = ("Access-Control-Request-Method", "POST");
+    let preflight = guarded.request("OPTIONS", "/whip/a", &[origin, asks], "");
+    assert_eq!(preflight.status, 204);
+    let allowed = preflight.header("access-control-allow-headers").unwrap();
+    assert!(allowed.contains("Authorization"), "{allowed}");
+    let without = guarded.request("POST", "/whip/a", &[kind, origin], &sends);
+    assert_eq!(without.status, 401);
+    let token = ("Authorization", "Bearer secret");
+    let made = guarded.request("POST", "/whip/a", &[kind, token, origin], &sends);
+    assert_eq!(made.status, 201, "{}", made.body);
+    assert_eq!(made.header("access-control-allow-origin"), Some("*"));
+    let told = made.header("access-control-expose-headers").unwrap();
+    assert!(told.contains("Location") && told.contains("ETag"), "{told}");
+    let session = made.header("location").unwrap();
+    let ended = guarded.request("DELETE", session, &[token, origin], "");
+    assert_eq!(ended.status, 200);
+}
+
+/// By https, with a certificate of one's own.
+#[test]
+fn a_file_is_published_by_https() {
+    let folder = Folder::new("secure");
+    let made = rcgen::generate_simple_self_signed(["localhost".to_owned()]).unwrap();
+    let certificate = folder.with("certificate.pem", made.cert.pem().as_bytes());
+    let key = folder.with("key.pem", made.signing_key.serialize_pem().as_bytes());
+    let with = ["--certificate", &certificate, "--key", &key];
+    let serving = Serving::start(&with);
+    let audio = folder.with("a.ogg", TONE);
+    let whip = format!("https://localhost:{}/whip/a", serving.address.port());
+    let play = ["play", &audio, "--whip", &whip];
+    let (refused, said) = output(&play);
+    assert!(
+        refused.status.code() == Some(1) && said.contains("cannot be reached"),
+        "{said}"
+    );
+    let (played, said) = output(&[&play[..], &["--roots", &certificate]].concat());
+    assert!(played.status.success(), "{said}");
+    let (wrong, said) = output(&["serve", "--certificate", &audio, "--key", &key]);
+    assert!(
+        wrong.status.code() == Some(1) && said.contains("no certificate in PEM form"),
+        "{said}"
+    );
+}
+
+/// What is wrong with a file, or with a server, is one line.
+#[test]
+fn what_cannot_be_played_is_one_line() {
+    let folder = Folder::new("wrong");
+    let named = folder.with("a.ogg", PATTERN);
+    let short = folder.with("short.ivf", &PATTERN[..20]);
+    let cut = folder.with("cut.ivf", &PATTERN[..3000]);
+    let text = folder.with("text", b"hello");
+    let good = folder.with("good.ivf", PATTERN);
+    let cases: [(&[&str], &str); 6] = [
+        (&[&named], "its name says Ogg, but it holds Vp8"),
+        (
+            &[&short],
+            "the file ends at byte 20, in the middle of the header",
+        ),
+        (&[&text], "it is neither IVF nor Ogg"),
+        (&[&good, &good], "one has pictures and one has sound"),
+        (
+            &[&cut, "--listen", "127.0.0.1:0"],
+            "the file ends at byte 3000, in the middle of a frame",
+        ),
+        (
+            &[&good, "--whip", "http://127.0.0.1:1/whip/a"],
+            "cannot be reached",
+        ),
+    ];
+    for (arguments, line) in cases {
+        let (output, said) = output(&[&["play"], arguments].concat());
+        assert_eq!(output.status.code(), Some(1), "{said}");
+        assert!(said.contains(line) && said.lines().count() == 1, "{said}");
+    }
+}

@@ -1,0 +1,81 @@
+//! When RTCP is due, and what waits for it.
+
+use std::time::{Duration, Instant};
+
+use rand_chacha::ChaCha8Rng;
+use rand_core::Rng;
+
+use crate::{
+    Config, Ntp,
+    rtcp::{App, write_app},
+};
+
+/// What is due when.
+#[derive(Debug, Default)]
+pub(super) struct Timers {
+    pub(super) report: Option<Instant>,
+    /// SSRCs that say goodbye.
+    pub(super) farewells: Vec<u32>,
+    /// Packets that are sent as they are.
+    pub(super) answer: Vec<u8>,
+    /// Receivers' clocks that are answered with the next report.
+    pub(super) clocks: Vec<(u32, Ntp, Instant)>,
+    /// The round trip. It falls at once and rises slowly: one that was measured over a stall must not slow repair down.
+    pub(super) round_trip: Option<Duration>,
+    /// Which stream is reported on next, when not all fit.
+    pub(super) turn: usize,
+}
+
+impl Timers {
+    pub(super) fn due(&self) -> Option<Instant> {
+        self.report
+    }
+
+    pub(super) fn measured(&mut self, trip: Duration) {
+        self.round_trip = Some(
+            self.round_trip
+                .map_or(trip, |mean| trip.min((mean * 7 + trip) / 8)),
+        );
+    }
+
+    /// Reports begin with the first packet (RFC 3550 §6.2: the first after half the time).
+    pub(super) fn start(&mut self, now: Instant, config: &Config, rng: &mut ChaCha8Rng) {
+        if self.report.is_none() {
+            self.report = Some(now + draw(config.report / 2, rng));
+        }
+    }
+
+    /// The next report is due now.
+    pub(super) fn soon(&mut self, now: Instant) {
+        self.report = Some(self.report.map_or(now, |it| it.min(now)));
+    }
+
+    pub(super) fn app(&mut self, now: Instant, ssrc: u32, name: [u8; 4], subtype: u8, data: &[u8]) {
+        let app = App {
+            ssrc,
+            subtype,
+            name,
+            data,
+        };
+        if self.answer.len() + data.len() < MOST_ANSWER {
+            write_app(&mut self.answer, &app);
+            self.soon(now);
+        }
+    }
+
+    pub(super) fn answer_clock(&mut self, now: Instant, ssrc: u32, time: Ntp) {
+        if let Some(known) = self.clocks.iter_mut().find(|it| it.0 == ssrc) {
+            *known = (ssrc, time, now);
+        } else if self.clocks.len() < MOST_CLOCKS {
+            self.clocks.push((ssrc, time, now));
+        }
+    }
+}
+
+/// Between half and one and a half of it (RFC 3550 §6.3.1).
+pub(super) fn draw(mean: Duration, rng: &mut ChaCha8Rng) -> Duration {
+    mean / 2 + mean.mul_f64(f64::from(rng.next_u32()) / f64::from(u32::MAX))
+}
+
+const MOST_CLOCKS: usize = 8;
+const MOST_ANSWER: usize = 600;
