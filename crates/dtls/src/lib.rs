@@ -21,6 +21,7 @@ pub mod message;
 mod outgoing;
 mod reassembly;
 pub mod record;
+mod role;
 mod signer;
 mod stats;
 #[cfg(test)]
@@ -40,8 +41,8 @@ pub use crypto::suite::CipherSuite;
 pub use error::Error;
 pub use event::{Event, Failure, Initiator};
 pub use fingerprint::{Fingerprint, HashAlgorithm};
-pub use handshake::Role;
 pub use keylog::KeyLog;
+pub use role::Role;
 pub use signer::{Signature, SignatureRequest, Signer, SignerError};
 pub use stats::Stats;
 pub use version::Version;

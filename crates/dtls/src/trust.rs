@@ -111,7 +111,8 @@ mod tests {
     fn the_owners_word_counts_where_he_judges() {
         let mut owner = Trust::new(Peer::Owner);
         assert_eq!(owner.set_accepted(true), Verdict::Open);
-        owner.set_chain(vec![vec![1]]);
+        owner.set_chain(vec![vec![5]]);
+        assert_eq!(owner.chain(), [[5]]);
         assert!(owner.trusted().is_none() && owner.asks_owner());
         assert_eq!(owner.set_expected(&[]), Verdict::Open);
         assert_eq!(owner.set_accepted(false), Verdict::Mismatch);

@@ -7,7 +7,7 @@ use crate::sources::Source;
 /// Something that a check found.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) struct Finding {
-    /// The check, as the list of exceptions names it.
+    /// The check, by its name.
     pub(super) check: &'static str,
     /// The file, from the root.
     pub(super) path: String,

@@ -1,5 +1,6 @@
 mod doubt;
 mod drops;
+mod fate;
 mod intake;
 mod post;
 mod reading;
@@ -26,7 +27,7 @@ use crate::{
     timer::{Timer, Timers},
     trust::Trust,
 };
-use intake::HeldRecord;
+use fate::HeldRecord;
 
 /// One DTLS association, client or server, without I/O.
 ///

@@ -208,3 +208,36 @@ const ED25519: &str = "1.3.101.112";
 const EC_PUBLIC_KEY: &str = "1.2.840.10045.2.1";
 const SECP256R1: &str = "1.2.840.10045.3.1.7";
 const SECP384R1: &str = "1.3.132.0.34";
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use SignatureScheme as S;
+
+    /// RFC 8446 §4.2.3: in 1.3 a scheme of ECDSA names its curve, in 1.2 only its hash, and PKCS #1 is of 1.2.
+    #[test]
+    fn a_scheme_goes_with_its_key_and_version() {
+        let pss = [
+            S::RsaPssRsaeSha256,
+            S::RsaPssRsaeSha384,
+            S::RsaPssRsaeSha512,
+        ];
+        let pkcs1 = [S::RsaPkcs1Sha256, S::RsaPkcs1Sha384, S::RsaPkcs1Sha512];
+        let ecdsa = [S::EcdsaSecp256r1Sha256, S::EcdsaSecp384r1Sha384];
+        let rsa_1_2 = [pss, pkcs1].concat();
+        for (key, in_1_2, in_1_3) in [
+            (PublicKey::P256(Vec::new()), &ecdsa[..], &ecdsa[..1]),
+            (PublicKey::P384(Vec::new()), &ecdsa, &ecdsa[1..]),
+            (PublicKey::Ed25519(Vec::new()), &[S::Ed25519], &[S::Ed25519]),
+            (PublicKey::Rsa(Vec::new()), &rsa_1_2, &pss),
+        ] {
+            for scheme in S::ALL {
+                for (version, fitting) in [(Version::Dtls12, in_1_2), (Version::Dtls13, in_1_3)] {
+                    let verifies = key.verification(version, scheme).is_some();
+                    let fits = fitting.contains(&scheme);
+                    assert_eq!(verifies, fits, "{key:?} {scheme:?} {version}");
+                }
+            }
+        }
+    }
+}

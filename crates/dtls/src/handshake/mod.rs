@@ -4,39 +4,34 @@
 mod cookie;
 mod negotiate;
 mod proof;
+mod session;
 mod signing;
 mod transcript;
 mod v12;
 pub(crate) mod v13;
+mod work;
 
 use std::time::Instant;
 
 use rand_chacha::ChaCha20Rng;
 use rand_core::Rng;
 
-pub(crate) use transcript::Transcript;
+pub(crate) use session::{Secrets, Session};
+use signing::{Asked, Next};
+use transcript::Transcript;
+pub(crate) use work::Fault;
+use work::{Look, Refusal, Work};
 
 #[cfg(test)]
 use crate::tests::peer::Edit;
 use crate::{
-    AlertDescription, CipherSuite, Config, Failure, Group, Signature, SignatureRequest,
-    SrtpProfile, Version,
-    crypto::{key::PublicKey, prf::MasterSecret},
-    message::{Kind, Malformed, Message},
+    AlertDescription, Config, Role, Signature, SignatureRequest,
+    message::{Kind, Message},
     outgoing::Outgoing,
     reassembly::{Front, Reassembly},
-    record::Records,
-    trust::{Trust, Verdict},
+    record::{self, Records},
+    trust::Trust,
 };
-
-/// Which side of the handshake an endpoint takes.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-pub enum Role {
-    /// Sends the first flight (`a=setup:active`).
-    Client,
-    /// Waits for it (`a=setup:passive`).
-    Server,
-}
 
 /// A handshake on its way. It is dropped when it is complete.
 pub(crate) struct Handshake {
@@ -56,10 +51,16 @@ enum Step {
     V12(v12::Step),
     V13(v13::Step),
     /// A signer was asked.
-    AwaitSignature(Box<signing::AwaitSignature>),
+    AwaitSignature(Box<Asked>, Resume),
     Complete(Option<Box<Session>>),
     /// A step failed; nothing more is handled.
     Dead,
+}
+
+/// What goes on with a signature.
+enum Resume {
+    V12(v12::Flight),
+    V13(v13::Flight),
 }
 
 /// What weighing a message came to: all that taking it needs.
@@ -68,57 +69,6 @@ enum Accepted {
     ClientHello(negotiate::server::Accepted),
     V12(v12::Accepted),
     V13(v13::Accepted),
-}
-
-/// What the hellos agreed on.
-#[derive(Clone)]
-pub(crate) struct Negotiated {
-    pub(crate) version: Version,
-    pub(crate) suite: CipherSuite,
-    pub(crate) client_random: [u8; 32],
-    pub(crate) server_random: [u8; 32],
-    pub(crate) extended_master_secret: bool,
-    pub(crate) srtp_profile: Option<SrtpProfile>,
-    pub(crate) alpn: Option<String>,
-}
-
-/// What remains of a complete handshake.
-pub(crate) struct Session {
-    pub(crate) negotiated: Negotiated,
-    pub(crate) group: Group,
-    pub(crate) secrets: Secrets,
-    _identity: proof::Identity,
-    _finished: proof::Finished,
-}
-
-/// The secrets of a complete handshake.
-pub(crate) enum Secrets {
-    V12(MasterSecret),
-    V13(Box<v13::Secrets>),
-}
-
-/// A certificate that fits its fingerprint, as far as one is known.
-struct PeerCertificate {
-    chain: Vec<Vec<u8>>,
-    key: PublicKey,
-}
-
-/// Why a message cannot be handled, and what the peer is told.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) struct Fault {
-    pub(crate) cause: Failure,
-    pub(crate) alert: AlertDescription,
-}
-
-/// Why a message is not taken.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Refusal {
-    /// It says nothing new.
-    Ignore,
-    /// Anybody could have made it in the clear; a genuine one may still come. Under keys it ends.
-    Doubt(Fault),
-    /// It ends the handshake wherever it came from.
-    End(Fault),
 }
 
 /// What handling one message came to.
@@ -149,35 +99,6 @@ pub(crate) struct Context<'a> {
     pub(crate) reassembly: &'a mut Reassembly,
     #[cfg(test)]
     pub(crate) edit: &'a mut Option<Edit>,
-}
-
-/// What a step sees while it weighs a message; `transcript` is without it.
-struct Look<'l> {
-    config: &'l Config,
-    role: Role,
-    trust: &'l Trust,
-    transcript: &'l Transcript,
-    /// The number of the message.
-    sequence: u16,
-}
-
-/// What a step works on while it takes a message.
-struct Work<'w> {
-    config: &'w Config,
-    /// When a flight that nobody acknowledges is given up.
-    until: Option<Instant>,
-    outgoing: &'w mut Outgoing,
-    records: &'w mut Records,
-    trust: &'w mut Trust,
-    reassembly: &'w mut Reassembly,
-    transcript: &'w mut Transcript,
-    rng: &'w mut ChaCha20Rng,
-    requests: &'w mut u64,
-    /// The message, and its number.
-    body: &'w [u8],
-    sequence: u16,
-    #[cfg(test)]
-    edit: &'w mut Option<Edit>,
 }
 
 impl Handshake {
@@ -219,8 +140,8 @@ impl Handshake {
     /// and the only one; in 1.3 all are protected behind the hellos.
     pub(crate) fn admits(&self, kind: u8, epoch: u16) -> bool {
         match &self.step {
-            Step::V13(_) => epoch == v13::HANDSHAKE_EPOCH,
-            Step::AwaitSignature(step) if step.is_1_3() => epoch == v13::HANDSHAKE_EPOCH,
+            Step::V13(_) => epoch == record::HANDSHAKE_EPOCH,
+            Step::AwaitSignature(_, Resume::V13(_)) => epoch == record::HANDSHAKE_EPOCH,
             Step::ServerHello(_) | Step::ClientHello(_) => {
                 epoch == 0 && kind != Kind::Finished.id()
             }
@@ -232,7 +153,7 @@ impl Handshake {
     pub(crate) fn is_1_3(&self) -> bool {
         match &self.step {
             Step::V13(_) => true,
-            Step::AwaitSignature(step) => step.is_1_3(),
+            Step::AwaitSignature(_, resume) => matches!(resume, Resume::V13(_)),
             _ => false,
         }
     }
@@ -240,7 +161,7 @@ impl Handshake {
     /// What a signer is to sign, once.
     pub(crate) fn poll_signature(&mut self, config: &Config) -> Option<SignatureRequest> {
         match &mut self.step {
-            Step::AwaitSignature(step) => step.request(&config.certificate),
+            Step::AwaitSignature(asked, _) => asked.request(&config.certificate),
             _ => None,
         }
     }
@@ -252,19 +173,25 @@ impl Handshake {
         signature: Signature,
     ) -> Progress {
         let awaited =
-            matches!(&self.step, Step::AwaitSignature(it) if it.is_answered_by(&signature));
+            matches!(&self.step, Step::AwaitSignature(it, _) if it.is_answered_by(&signature));
         if !awaited {
             return Progress::Ignored;
         }
         self.proceed(cx, 0, &[], |step, work| match step {
-            Step::AwaitSignature(step) => step.take(work, signature),
+            Step::AwaitSignature(asked, resume) => {
+                let signature = asked.take(work, signature)?;
+                match resume {
+                    Resume::V12(flight) => flight.resume(work, &signature).map(Step::of_1_2),
+                    Resume::V13(flight) => flight.resume(work, &signature).map(Step::of_1_3),
+                }
+            }
             _ => Err(Fault::new(AlertDescription::INTERNAL_ERROR)),
         })
     }
 
     /// Handles the next message, if all of it is here.
     pub(crate) fn advance(&mut self, cx: &mut Context<'_>) -> Progress {
-        if matches!(self.step, Step::AwaitSignature(_)) {
+        if matches!(self.step, Step::AwaitSignature(..)) {
             return Progress::Waiting;
         }
         let front = match self.step.hellos() {
@@ -348,26 +275,6 @@ impl Handshake {
     }
 }
 
-impl Session {
-    /// Of what was agreed on, and the proofs that it was agreed on with the owner of the certificate, or
-    /// with whoever it is where nobody was asked.
-    fn new(
-        negotiated: Negotiated,
-        group: Group,
-        secrets: Secrets,
-        identity: proof::Identity,
-        finished: proof::Finished,
-    ) -> Self {
-        Self {
-            negotiated,
-            group,
-            secrets,
-            _identity: identity,
-            _finished: finished,
-        }
-    }
-}
-
 impl Step {
     /// The kinds of hello that are awaited; none when another message is.
     fn hellos(&self) -> &'static [Kind] {
@@ -416,132 +323,46 @@ impl Step {
     }
 
     fn take(self, work: &mut Work<'_>, accepted: Accepted) -> Result<Self, Fault> {
-        match (self, accepted) {
-            (Self::ServerHello(step), Accepted::ServerHello(accepted)) => step.take(work, accepted),
-            (Self::ClientHello(step), Accepted::ClientHello(accepted)) => step.take(work, accepted),
-            (Self::V12(step), Accepted::V12(accepted)) => step.take(work, accepted),
-            (Self::V13(step), Accepted::V13(accepted)) => step.take(work, accepted),
-            _ => Err(Fault::new(AlertDescription::INTERNAL_ERROR)),
-        }
-    }
-}
+        use negotiate::{client, server};
 
-impl Look<'_> {
-    /// RFC 8122 §5: at the first moment at which the certificate and what is expected are both here.
-    fn check_certificate(&self, chain: &[&[u8]]) -> Result<PeerCertificate, Refusal> {
-        let leaf = chain.first().copied().unwrap_or_default();
-        if self.trust.check_leaf(leaf) == Verdict::Mismatch {
-            return Err(Refusal::End(Fault {
-                cause: Failure::FingerprintMismatch,
-                alert: AlertDescription::BAD_CERTIFICATE,
-            }));
-        }
-        let unsupported = Refusal::doubt(AlertDescription::UNSUPPORTED_CERTIFICATE);
-        Ok(PeerCertificate {
-            chain: chain.iter().map(|der| der.to_vec()).collect(),
-            key: PublicKey::of_certificate(leaf).ok_or(unsupported)?,
-        })
-    }
-}
-
-impl Work<'_> {
-    /// Adds a message to the flight and to the transcript.
-    fn say(&mut self, epoch: u16, message: &Message<'_>) {
-        let kind = message.kind();
-        let mut body = Vec::new();
-        message.write(&mut body);
-        #[cfg(test)]
-        if let Some(edit) = self.edit {
-            let drafts = edit(crate::tests::peer::Draft::new(epoch, kind.id(), body));
-            drafts.into_iter().for_each(|draft| self.say_draft(draft));
-            return;
-        }
-        let number = self.outgoing.push(epoch, kind.id(), &body);
-        self.transcript.add_message(kind, number, &body);
-    }
-
-    /// Adds a hello to the flight, of which only the answer says whether it counts; gives its body.
-    fn say_untranscribed(&mut self, message: &Message<'_>) -> Vec<u8> {
-        let mut body = Vec::new();
-        message.write(&mut body);
-        #[cfg(test)]
-        if let Some(edit) = self.edit {
-            let draft = crate::tests::peer::Draft::new(0, message.kind().id(), body);
-            let mut counted = Vec::new();
-            for draft in edit(draft) {
-                counted = draft.counted().to_vec();
-                if draft.sent {
-                    self.outgoing.push(draft.epoch, draft.kind, &draft.body);
+        Ok(match (self, accepted) {
+            (Self::ServerHello(step), Accepted::ServerHello(accepted)) => {
+                match step.take(work, accepted)? {
+                    client::Next::Wait(step) => Self::ServerHello(step),
+                    client::Next::V12(negotiated) => Self::V12(v12::start_client(negotiated)),
+                    client::Next::V13 {
+                        negotiated,
+                        group,
+                        shared,
+                    } => Self::V13(v13::start_client(work, negotiated, group, &shared)?),
                 }
             }
-            return counted;
-        }
-        self.outgoing.push(0, message.kind().id(), &body);
-        body
+            (Self::ClientHello(step), Accepted::ClientHello(accepted)) => {
+                match step.take(work, accepted)? {
+                    server::Next::Wait(step) => Self::ClientHello(step),
+                    server::Next::V12(choice) => Self::of_1_2(v12::start_server(work, &choice)?),
+                    server::Next::V13(choice) => Self::of_1_3(v13::start_server(work, &choice)?),
+                }
+            }
+            (Self::V12(step), Accepted::V12(accepted)) => Self::of_1_2(step.take(work, accepted)?),
+            (Self::V13(step), Accepted::V13(accepted)) => Self::of_1_3(step.take(work, accepted)?),
+            _ => return Err(Fault::new(AlertDescription::INTERNAL_ERROR)),
+        })
     }
 
-    /// The hello that is taken counts from here on, and what came before its number is settled.
-    fn hear_hello(&mut self, kind: Kind) {
-        self.transcript.add_message(kind, self.sequence, self.body);
-        self.reassembly.skip_to(self.sequence.saturating_add(1));
-    }
-
-    #[cfg(test)]
-    fn say_draft(&mut self, draft: crate::tests::peer::Draft) {
-        use crate::tests::peer::As;
-
-        let (kind, body) = draft.original();
-        let number = self.outgoing.next_message();
-        match draft.transcript {
-            As::Edited => self.transcript.add(draft.kind, number, &draft.body),
-            As::Original => self.transcript.add(kind, number, body),
-            As::Not => {}
-        }
-        if draft.sent {
-            self.outgoing.push(draft.epoch, draft.kind, &draft.body);
+    fn of_1_2(next: v12::Next) -> Self {
+        match next {
+            Next::Step(step) => Self::V12(step),
+            Next::Sign(asked, flight) => Self::AwaitSignature(asked, Resume::V12(flight)),
+            Next::Complete(session) => Self::Complete(Some(session)),
         }
     }
 
-    fn log_key(&self, label: &str, client_random: &[u8; 32], secret: &[u8]) {
-        if let Some(log) = &self.config.key_log {
-            log.log(label, client_random, secret);
+    fn of_1_3(next: v13::Next) -> Self {
+        match next {
+            Next::Step(step) => Self::V13(step),
+            Next::Sign(asked, flight) => Self::AwaitSignature(asked, Resume::V13(flight)),
+            Next::Complete(session) => Self::Complete(Some(session)),
         }
-    }
-
-    fn random(&mut self) -> [u8; 32] {
-        let mut random = [0; 32];
-        self.rng.fill_bytes(&mut random);
-        random
-    }
-}
-
-impl Fault {
-    fn new(alert: AlertDescription) -> Self {
-        Self {
-            cause: Failure::AlertSent(alert),
-            alert,
-        }
-    }
-}
-
-impl Refusal {
-    fn doubt(alert: AlertDescription) -> Self {
-        Self::Doubt(Fault::new(alert))
-    }
-
-    fn end(alert: AlertDescription) -> Self {
-        Self::End(Fault::new(alert))
-    }
-}
-
-impl From<Malformed> for Refusal {
-    fn from(_: Malformed) -> Self {
-        Self::doubt(AlertDescription::DECODE_ERROR)
-    }
-}
-
-impl From<Fault> for Refusal {
-    fn from(fault: Fault) -> Self {
-        Self::Doubt(fault)
     }
 }

@@ -2,7 +2,10 @@
 
 use crate::{
     AlertDescription, Signature, SignatureRequest, SignatureScheme, Version,
-    handshake::{Fault, Step, Work, v12, v13},
+    handshake::{
+        session::Session,
+        work::{Fault, Work},
+    },
 };
 
 /// What is to be signed.
@@ -12,45 +15,49 @@ pub(super) struct Pending {
     pub(super) message: Vec<u8>,
 }
 
-/// Who goes on with the signature.
-pub(super) enum Resume {
-    V12Client(Box<v12::client::SignedFlight>),
-    V12Server(Box<v12::server::FirstFlight>),
-    V13Client(Box<v13::client::SignedFlight>),
-    V13Server(Box<v13::server::FirstFlight>),
+/// What came of it.
+pub(super) enum Signing {
+    Signed(Vec<u8>),
+    Asked(Box<Asked>),
 }
 
 /// A signer was asked; messages wait until it answers.
-pub(super) struct AwaitSignature {
+pub(super) struct Asked {
     pending: Pending,
-    resume: Resume,
     number: u64,
-    asked: bool,
+    requested: bool,
+}
+
+/// What follows a message that was taken.
+pub(super) enum Next<S, F> {
+    Step(S),
+    /// The flight goes on with a signature.
+    Sign(Box<Asked>, F),
+    Complete(Box<Session>),
 }
 
 /// Signs, or asks for it. Nothing of the flight leaves before the signature is in it.
-pub(super) fn sign(work: &mut Work<'_>, pending: Pending, resume: Resume) -> Result<Step, Fault> {
+pub(super) fn sign(work: &mut Work<'_>, pending: Pending) -> Result<Signing, Fault> {
     let certificate = &work.config.certificate;
     if certificate.signer().is_some() {
         work.outgoing.hold();
         *work.requests += 1;
-        return Ok(Step::AwaitSignature(Box::new(AwaitSignature {
+        return Ok(Signing::Asked(Box::new(Asked {
             pending,
-            resume,
             number: *work.requests,
-            asked: false,
+            requested: false,
         })));
     }
     let signature = certificate.sign(pending.scheme, &pending.message);
     let signature = signature.ok_or(Fault::new(AlertDescription::INTERNAL_ERROR))?;
-    resume.resume(work, &signature)
+    Ok(Signing::Signed(signature))
 }
 
-impl AwaitSignature {
+impl Asked {
     /// The request, once.
     pub(super) fn request(&mut self, certificate: &crate::Certificate) -> Option<SignatureRequest> {
-        let signer = certificate.signer().filter(|_| !self.asked)?;
-        self.asked = true;
+        let signer = certificate.signer().filter(|_| !self.requested)?;
+        self.requested = true;
         Some(SignatureRequest {
             number: self.number,
             scheme: self.pending.scheme,
@@ -59,16 +66,12 @@ impl AwaitSignature {
         })
     }
 
-    pub(super) fn is_1_3(&self) -> bool {
-        self.pending.version == Version::Dtls13
-    }
-
     pub(super) fn is_answered_by(&self, signature: &Signature) -> bool {
         self.number == signature.number
     }
 
     /// What a signer gives is verified before it is said: a faulty one tells nobody its key.
-    pub(super) fn take(self, work: &mut Work<'_>, signature: Signature) -> Result<Step, Fault> {
+    pub(super) fn take(self, work: &mut Work<'_>, signature: Signature) -> Result<Vec<u8>, Fault> {
         let internal = Fault::new(AlertDescription::INTERNAL_ERROR);
         let bytes = signature.bytes.map_err(|_| internal)?;
         let Pending {
@@ -80,17 +83,6 @@ impl AwaitSignature {
         let signed = public.check_signature(*version, *scheme, message, &bytes);
         signed.ok_or(internal)?;
         work.outgoing.release();
-        self.resume.resume(work, &bytes)
-    }
-}
-
-impl Resume {
-    fn resume(self, work: &mut Work<'_>, signature: &[u8]) -> Result<Step, Fault> {
-        match self {
-            Self::V12Client(flight) => flight.resume(work, signature),
-            Self::V12Server(flight) => flight.resume(work, signature),
-            Self::V13Client(flight) => flight.resume(work, signature),
-            Self::V13Server(flight) => flight.resume(work, signature),
-        }
+        Ok(bytes)
     }
 }

@@ -4,7 +4,7 @@ use std::ops::Range;
 
 use crate::{
     message::HEADER_LEN,
-    outgoing::{flight::Transmission, said::Said},
+    outgoing::said::Said,
     record::{self, RecordNumber, Records},
 };
 
@@ -19,6 +19,12 @@ pub(super) struct Cutter<'r> {
     epoch: u16,
     payload: Vec<u8>,
     pieces: Vec<(usize, Range<usize>)>,
+}
+
+/// One record, and the bytes of messages that it carried.
+pub(super) struct Transmission {
+    pub(super) number: RecordNumber,
+    pub(super) pieces: Vec<(usize, Range<usize>)>,
 }
 
 impl<'r> Cutter<'r> {

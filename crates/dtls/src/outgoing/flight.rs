@@ -1,11 +1,14 @@
 use std::{
     collections::VecDeque,
-    ops::Range,
     time::{Duration, Instant},
 };
 
 use crate::{
-    outgoing::{cut::Cutter, said::Said, timing::Path},
+    outgoing::{
+        cut::{Cutter, Transmission},
+        said::Said,
+        timing::Path,
+    },
     record::{RecordNumber, Records},
 };
 
@@ -35,12 +38,6 @@ pub(crate) struct Flight {
     until: Option<Instant>,
     /// When it was last sent again because of what the peer said.
     hurried: Option<Instant>,
-}
-
-/// One record, and the bytes of messages that it carried.
-pub(super) struct Transmission {
-    pub(super) number: RecordNumber,
-    pub(super) pieces: Vec<(usize, Range<usize>)>,
 }
 
 #[derive(Clone, Copy, PartialEq, Eq)]

@@ -15,10 +15,7 @@ use flight::Flight;
 use said::Said;
 use timing::Path;
 
-use crate::{
-    handshake::v13::APPLICATION_EPOCH,
-    record::{RecordNumber, Records},
-};
+use crate::record::{APPLICATION_EPOCH, RecordNumber, Records};
 
 /// The two flights that may be under way: the handshake's, and one behind it. Each is what waits for one
 /// answer.

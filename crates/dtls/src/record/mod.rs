@@ -475,6 +475,10 @@ pub const MAX_PLAINTEXT: usize = 1 << 14;
 const MAX_CIPHERTEXT: usize = MAX_PLAINTEXT + 256;
 /// RFC 6347 §4.1: a number must never be used twice, so the last is the end of the epoch.
 pub(crate) const MAX_SEQUENCE: u64 = (1 << 48) - 1;
+/// RFC 9147 §6.1: of the handshake of 1.3.
+pub(crate) const HANDSHAKE_EPOCH: u16 = 2;
+/// RFC 9147 §6.1: of the first payload of 1.3.
+pub(crate) const APPLICATION_EPOCH: u16 = 3;
 const MAX_READ_EPOCHS: usize = 3;
 /// RFC 9147 §4.2.1: twice the longest life of a datagram.
 const OLD_EPOCH: Duration = Duration::from_secs(240);

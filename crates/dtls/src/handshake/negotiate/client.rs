@@ -1,11 +1,13 @@
+use zeroize::Zeroizing;
+
 use crate::{
     AlertDescription, CipherSuite, Group, SrtpProfile, Version,
     crypto::share::Share,
     handshake::{
-        self, Fault, Look, Negotiated, Refusal, Role, Work,
         negotiate::{self, Place},
+        session::Negotiated,
         transcript::{Style, hello_hash},
-        v12, v13,
+        work::{Fault, Look, Refusal, Work},
     },
     message::{
         ClientHello, Extensions, HelloVerifyRequest, KeyShareEntry, Kind, Message, ServerHello,
@@ -64,6 +66,18 @@ pub(in crate::handshake) enum Accepted {
         negotiated: Negotiated,
         share: usize,
         exchange: Vec<u8>,
+    },
+}
+
+/// What follows an answer.
+pub(in crate::handshake) enum Next {
+    /// Another hello has left.
+    Wait(Box<ExpectServerHello>),
+    V12(Negotiated),
+    V13 {
+        negotiated: Negotiated,
+        group: Group,
+        shared: Zeroizing<Vec<u8>>,
     },
 }
 
@@ -383,14 +397,14 @@ impl ExpectServerHello {
         mut self: Box<Self>,
         work: &mut Work<'_>,
         accepted: Accepted,
-    ) -> Result<handshake::Step, Fault> {
+    ) -> Result<Next, Fault> {
         let internal = Fault::new(AlertDescription::INTERNAL_ERROR);
         match accepted {
             Accepted::Verify { cookie } => {
                 work.outgoing.resume();
                 let shares = (0..self.shares.len()).take(FIRST_SHARES).collect();
                 self.say_hello(work, &cookie, shares, None);
-                Ok(handshake::Step::ServerHello(self))
+                Ok(Next::Wait(self))
             }
             Accepted::Retry(retry) => {
                 let shares = match retry.group {
@@ -405,7 +419,7 @@ impl ExpectServerHello {
                 };
                 work.outgoing.resume();
                 self.say_hello(work, &[], shares, Some(retry));
-                Ok(handshake::Step::ServerHello(self))
+                Ok(Next::Wait(self))
             }
             Accepted::V12 { hello, negotiated } => {
                 let answered = self.hellos.get(hello).ok_or(internal)?;
@@ -414,7 +428,7 @@ impl ExpectServerHello {
                 work.transcript.add_message(kind, sequence, &answered.body);
                 work.hear_hello(Kind::ServerHello);
                 work.settle_hello();
-                Ok(v12::client::start(negotiated))
+                Ok(Next::V12(negotiated))
             }
             Accepted::V13 {
                 hello,
@@ -429,8 +443,11 @@ impl ExpectServerHello {
                 let shared = share.agree(&exchange);
                 let shared = shared.ok_or(Fault::new(AlertDescription::ILLEGAL_PARAMETER))?;
                 work.outgoing.answered();
-                let keyed = v13::Keyed::new(work, negotiated, &shared, Role::Client)?;
-                Ok(v13::client::start(keyed, group))
+                Ok(Next::V13 {
+                    negotiated,
+                    group,
+                    shared,
+                })
             }
         }
     }

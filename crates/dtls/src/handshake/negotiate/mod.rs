@@ -6,7 +6,7 @@ pub(super) mod server;
 use crate::{
     AlertDescription, Config, Group, KeyType, SignatureScheme, SrtpProfile, Version,
     crypto::suite::Authentication,
-    handshake::{Fault, Refusal},
+    handshake::work::{Fault, Refusal},
     message::{Extensions, extension},
 };
 

@@ -3,11 +3,10 @@ use zeroize::Zeroizing;
 use crate::{
     AlertDescription, CipherSuite, Config, Group, SignatureScheme, SrtpProfile, Version,
     handshake::{
-        self, Fault, Look, Refusal, Work,
         cookie::{self, Cookie13},
         negotiate,
         transcript::{Style, hello_hash},
-        v12, v13,
+        work::{Fault, Look, Refusal, Work},
     },
     message::{ClientHello, Extensions, HelloVerifyRequest, Kind, Message, ServerHello, extension},
     outgoing::Ends,
@@ -29,6 +28,14 @@ pub(in crate::handshake) enum Accepted {
     Retry {
         request: Vec<u8>,
     },
+    V12(Box<Choice>),
+    V13(Box<Choice13>),
+}
+
+/// What follows a ClientHello.
+pub(in crate::handshake) enum Next {
+    /// Another one.
+    Wait(Box<ExpectClientHello>),
     V12(Box<Choice>),
     V13(Box<Choice13>),
 }
@@ -147,7 +154,7 @@ impl ExpectClientHello {
         self: Box<Self>,
         work: &mut Work<'_>,
         accepted: Accepted,
-    ) -> Result<handshake::Step, Fault> {
+    ) -> Result<Next, Fault> {
         // RFC 6347 §4.2.2: nothing is kept between the hellos, so each answer has its hello's number.
         work.outgoing.number_from(work.sequence);
         match accepted {
@@ -159,18 +166,18 @@ impl ExpectClientHello {
                 // RFC 6347 §4.2.1: not repeated by the clock, and no part of the transcript.
                 work.outgoing.begin(Ends::Never, None);
                 work.say_untranscribed(&Message::HelloVerifyRequest(request));
-                Ok(handshake::Step::ClientHello(self))
+                Ok(Next::Wait(self))
             }
             Accepted::Retry { request } => {
                 let internal = Fault::new(AlertDescription::INTERNAL_ERROR);
                 let request = ServerHello::parse(&request).map_err(|_| internal)?;
                 work.outgoing.begin(Ends::Never, None);
                 work.say_untranscribed(&Message::ServerHello(request));
-                Ok(handshake::Step::ClientHello(self))
+                Ok(Next::Wait(self))
             }
             Accepted::V12(choice) => {
                 work.hear_hello(Kind::ClientHello);
-                v12::server::start(work, &choice)
+                Ok(Next::V12(choice))
             }
             Accepted::V13(choice) => {
                 work.transcript.set_style(Style::Tls);
@@ -179,7 +186,7 @@ impl ExpectClientHello {
                     work.transcript.add_message(Kind::ServerHello, 0, request);
                 }
                 work.hear_hello(Kind::ClientHello);
-                v13::server::start(work, &choice)
+                Ok(Next::V13(choice))
             }
         }
     }

@@ -8,13 +8,11 @@ use crate::{
         prf::MasterSecret,
     },
     handshake::{
-        self, Fault, Look, Negotiated, PeerCertificate, Refusal, Secrets, Session, Work, negotiate,
-        proof,
-        signing::{self, Pending, Resume},
-        v12::{
-            Step,
-            keys::{CLIENT_FINISHED, SERVER_FINISHED, check_finished},
-        },
+        negotiate, proof,
+        session::{Negotiated, Secrets, Session},
+        signing::{self, Pending, Signing},
+        v12::keys::{CLIENT_FINISHED, SERVER_FINISHED, check_finished},
+        work::{Fault, Look, PeerCertificate, Refusal, Work},
     },
     message::{
         Certificate, CertificateRequest, CertificateVerify, ClientKeyExchange, Finished, Message,
@@ -24,7 +22,7 @@ use crate::{
 };
 
 pub(in crate::handshake) struct ExpectCertificate {
-    negotiated: Negotiated,
+    pub(super) negotiated: Negotiated,
 }
 
 pub(in crate::handshake) struct ExpectServerKeyExchange {
@@ -72,10 +70,10 @@ pub(in crate::handshake) struct ServerShare {
     signed: Signed,
 }
 
-/// Behind the ServerHello.
-pub(in crate::handshake) fn start(negotiated: Negotiated) -> handshake::Step {
-    let step = ExpectCertificate { negotiated };
-    handshake::Step::V12(Step::ServerCertificate(Box::new(step)))
+/// What follows the ServerHelloDone.
+pub(super) enum Last {
+    Said(Box<ExpectFinished>),
+    Sign(Signing, Box<SignedFlight>),
 }
 
 impl ExpectCertificate {
@@ -95,12 +93,16 @@ impl ExpectCertificate {
         }
     }
 
-    pub(super) fn take(self, work: &mut Work<'_>, certificate: PeerCertificate) -> Step {
+    pub(super) fn take(
+        self,
+        work: &mut Work<'_>,
+        certificate: PeerCertificate,
+    ) -> ExpectServerKeyExchange {
         work.trust.set_chain(certificate.chain);
-        Step::ServerKeyExchange(Box::new(ExpectServerKeyExchange {
+        ExpectServerKeyExchange {
             negotiated: self.negotiated,
             server_key: certificate.key,
-        }))
+        }
     }
 }
 
@@ -129,11 +131,11 @@ impl ExpectServerKeyExchange {
         })
     }
 
-    pub(super) fn take(self, server: ServerShare) -> Step {
-        Step::CertificateRequest(Box::new(ExpectCertificateRequest {
+    pub(super) fn take(self, server: ServerShare) -> ExpectCertificateRequest {
+        ExpectCertificateRequest {
             negotiated: self.negotiated,
             server,
-        }))
+        }
     }
 }
 
@@ -147,12 +149,12 @@ impl ExpectCertificateRequest {
         scheme.ok_or(Refusal::doubt(AlertDescription::HANDSHAKE_FAILURE))
     }
 
-    pub(super) fn take(self, scheme: SignatureScheme) -> Step {
+    pub(super) fn take(self, scheme: SignatureScheme) -> ExpectServerHelloDone {
         let scheme = Some(scheme);
-        Step::ServerHelloDone(Box::new(ExpectServerHelloDone {
+        ExpectServerHelloDone {
             scheme,
             ..self.pass()
-        }))
+        }
     }
 
     /// Nobody asks who we are.
@@ -166,7 +168,7 @@ impl ExpectCertificateRequest {
 }
 
 impl ExpectServerHelloDone {
-    pub(super) fn take(self, work: &mut Work<'_>) -> Result<handshake::Step, Fault> {
+    pub(super) fn take(self, work: &mut Work<'_>) -> Result<Last, Fault> {
         let internal = Fault::new(AlertDescription::INTERNAL_ERROR);
         let config = work.config;
         let ServerShare {
@@ -195,7 +197,7 @@ impl ExpectServerHelloDone {
             signed,
         };
         let Some(scheme) = self.scheme else {
-            return Ok(flight.end(work));
+            return Ok(Last::Said(Box::new(flight.end(work))));
         };
         let pending = Pending {
             version: Version::Dtls12,
@@ -203,36 +205,31 @@ impl ExpectServerHelloDone {
             message: work.transcript.bytes().to_vec(),
         };
         let flight = SignedFlight { flight, scheme };
-        signing::sign(work, pending, Resume::V12Client(Box::new(flight)))
+        Ok(Last::Sign(signing::sign(work, pending)?, Box::new(flight)))
     }
 }
 
 impl SignedFlight {
-    pub(in crate::handshake) fn resume(
-        self,
-        work: &mut Work<'_>,
-        signature: &[u8],
-    ) -> Result<handshake::Step, Fault> {
+    pub(super) fn resume(self, work: &mut Work<'_>, signature: &[u8]) -> ExpectFinished {
         let verify = CertificateVerify {
             scheme: self.scheme.id(),
             signature,
         };
         work.say(0, &Message::CertificateVerify(verify));
-        Ok(self.flight.end(work))
+        self.flight.end(work)
     }
 }
 
 impl LastFlight {
-    fn end(self, work: &mut Work<'_>) -> handshake::Step {
+    fn end(self, work: &mut Work<'_>) -> ExpectFinished {
         work.outgoing.push_change_cipher_spec();
         work.say_finished_1_2(&self.negotiated, &self.master, CLIENT_FINISHED);
-        let step = ExpectFinished {
+        ExpectFinished {
             negotiated: self.negotiated,
             group: self.group,
             master: self.master,
             signed: self.signed,
-        };
-        handshake::Step::V12(Step::ServerFinished(Box::new(step)))
+        }
     }
 }
 
@@ -246,7 +243,7 @@ impl ExpectFinished {
         check_finished(look, negotiated, master, SERVER_FINISHED, finished)
     }
 
-    pub(super) fn take(self, work: &mut Work<'_>, finished: proof::Finished) -> handshake::Step {
+    pub(super) fn take(self, work: &mut Work<'_>, finished: proof::Finished) -> Box<Session> {
         work.outgoing.answered();
         let session = Session::new(
             self.negotiated,
@@ -255,6 +252,6 @@ impl ExpectFinished {
             proof::Identity::Signed(self.signed),
             finished,
         );
-        handshake::Step::Complete(Some(Box::new(session)))
+        Box::new(session)
     }
 }

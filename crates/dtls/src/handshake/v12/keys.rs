@@ -4,7 +4,11 @@ use crate::{
         aead::RecordKeys,
         prf::{self, MasterSecret},
     },
-    handshake::{Fault, Look, Negotiated, Refusal, Work, proof},
+    handshake::{
+        proof,
+        session::Negotiated,
+        work::{Fault, Look, Refusal, Work},
+    },
     keylog,
     message::{Finished, Message},
 };

@@ -1,13 +1,19 @@
 //! The handshake of TLS 1.2 over DTLS, behind the hellos (RFC 6347 §4.2.4).
 
-pub(super) mod client;
+mod client;
 mod keys;
-pub(super) mod server;
+mod server;
 
 use crate::{
-    AlertDescription, Peer,
+    AlertDescription, Peer, SignatureScheme,
     crypto::key::Signed,
-    handshake::{self, Fault, Look, PeerCertificate, Refusal, Work, proof},
+    handshake::{
+        negotiate::server::Choice,
+        proof,
+        session::Negotiated,
+        signing::{self, Signing},
+        work::{Fault, Look, PeerCertificate, Refusal, Work},
+    },
     message::{Kind, Message},
 };
 
@@ -28,11 +34,49 @@ pub(super) enum Step {
 pub(super) enum Accepted {
     Certificate(PeerCertificate),
     ServerKeyExchange(client::ServerShare),
-    CertificateRequest(crate::SignatureScheme),
+    CertificateRequest(SignatureScheme),
     ServerHelloDone,
     ClientKeyExchange(Vec<u8>),
     CertificateVerify(Signed),
     Finished(proof::Finished),
+}
+
+/// A flight of ours, but for its signature.
+pub(super) enum Flight {
+    Client(Box<client::SignedFlight>),
+    Server(Box<server::FirstFlight>),
+}
+
+pub(super) type Next = signing::Next<Step, Flight>;
+
+/// Behind the ServerHello.
+pub(super) fn start_client(negotiated: Negotiated) -> Step {
+    Step::ServerCertificate(Box::new(client::ExpectCertificate { negotiated }))
+}
+
+/// Answers the ClientHello.
+pub(super) fn start_server(work: &mut Work<'_>, choice: &Choice) -> Result<Next, Fault> {
+    let (signing, flight) = server::start(work, choice)?;
+    Flight::Server(Box::new(flight)).go_on(work, signing)
+}
+
+impl Flight {
+    fn go_on(self, work: &mut Work<'_>, signing: Signing) -> Result<Next, Fault> {
+        match signing {
+            Signing::Signed(signature) => self.resume(work, &signature),
+            Signing::Asked(asked) => Ok(Next::Sign(asked, self)),
+        }
+    }
+
+    pub(super) fn resume(self, work: &mut Work<'_>, signature: &[u8]) -> Result<Next, Fault> {
+        Ok(Next::Step(match self {
+            Self::Client(flight) => Step::ServerFinished(Box::new(flight.resume(work, signature))),
+            Self::Server(flight) => match flight.resume(work, signature) {
+                server::Awaited::Certificate(step) => Step::ClientCertificate(Box::new(step)),
+                server::Awaited::KeyExchange(step) => Step::ClientKeyExchange(Box::new(step)),
+            },
+        }))
+    }
 }
 
 impl Step {
@@ -94,38 +138,49 @@ impl Step {
         }
     }
 
-    pub(super) fn take(
-        self,
-        work: &mut Work<'_>,
-        accepted: Accepted,
-    ) -> Result<handshake::Step, Fault> {
-        let next = match (self, accepted) {
+    pub(super) fn take(self, work: &mut Work<'_>, accepted: Accepted) -> Result<Next, Fault> {
+        Ok(Next::Step(match (self, accepted) {
             (Self::ServerCertificate(step), Accepted::Certificate(certificate)) => {
-                step.take(work, certificate)
+                Self::ServerKeyExchange(Box::new(step.take(work, certificate)))
             }
-            (Self::ServerKeyExchange(step), Accepted::ServerKeyExchange(share)) => step.take(share),
+            (Self::ServerKeyExchange(step), Accepted::ServerKeyExchange(share)) => {
+                Self::CertificateRequest(Box::new(step.take(share)))
+            }
             (Self::CertificateRequest(step), Accepted::CertificateRequest(scheme)) => {
-                step.take(scheme)
+                Self::ServerHelloDone(Box::new(step.take(scheme)))
             }
             (Self::CertificateRequest(step), Accepted::ServerHelloDone) => {
-                return step.pass().take(work);
+                return step.pass().take(work).and_then(|it| Self::answer(work, it));
             }
-            (Self::ServerHelloDone(step), Accepted::ServerHelloDone) => return step.take(work),
+            (Self::ServerHelloDone(step), Accepted::ServerHelloDone) => {
+                return step.take(work).and_then(|it| Self::answer(work, it));
+            }
             (Self::ServerFinished(step), Accepted::Finished(proof)) => {
-                return Ok(step.take(work, proof));
+                return Ok(Next::Complete(step.take(work, proof)));
             }
             (Self::ClientCertificate(step), Accepted::Certificate(certificate)) => {
-                step.take(work, certificate)
+                Self::ClientKeyExchange(Box::new(step.take(work, certificate)))
             }
             (Self::ClientKeyExchange(step), Accepted::ClientKeyExchange(public)) => {
-                step.take(work, &public)?
+                match step.take(work, &public)? {
+                    server::Proof::Verify(step) => Self::CertificateVerify(Box::new(step)),
+                    server::Proof::Finished(step) => Self::ClientFinished(Box::new(step)),
+                }
             }
-            (Self::CertificateVerify(step), Accepted::CertificateVerify(proof)) => step.take(proof),
+            (Self::CertificateVerify(step), Accepted::CertificateVerify(proof)) => {
+                Self::ClientFinished(Box::new(step.take(proof)))
+            }
             (Self::ClientFinished(step), Accepted::Finished(proof)) => {
-                return Ok(step.take(work, proof));
+                return Ok(Next::Complete(step.take(work, proof)));
             }
             _ => return Err(Fault::new(AlertDescription::INTERNAL_ERROR)),
-        };
-        Ok(handshake::Step::V12(next))
+        }))
+    }
+
+    fn answer(work: &mut Work<'_>, last: client::Last) -> Result<Next, Fault> {
+        match last {
+            client::Last::Said(step) => Ok(Next::Step(Self::ServerFinished(step))),
+            client::Last::Sign(signing, flight) => Flight::Client(flight).go_on(work, signing),
+        }
     }
 }

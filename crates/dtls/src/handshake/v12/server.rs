@@ -8,14 +8,12 @@ use crate::{
         prf::MasterSecret,
     },
     handshake::{
-        self, Fault, Look, Negotiated, PeerCertificate, Refusal, Secrets, Session, Work,
         negotiate::{self, server::Choice},
         proof,
-        signing::{self, Pending, Resume},
-        v12::{
-            Step,
-            keys::{CLIENT_FINISHED, SERVER_FINISHED, check_finished},
-        },
+        session::{Negotiated, Secrets, Session},
+        signing::{self, Pending, Signing},
+        v12::keys::{CLIENT_FINISHED, SERVER_FINISHED, check_finished},
+        work::{Fault, Look, PeerCertificate, Refusal, Work},
     },
     message::{
         Certificate, CertificateRequest, CertificateVerify, Finished, Message, ServerHello,
@@ -59,11 +57,20 @@ pub(in crate::handshake) struct FirstFlight {
     scheme: SignatureScheme,
 }
 
+/// What follows that flight.
+pub(super) enum Awaited {
+    Certificate(ExpectCertificate),
+    KeyExchange(ExpectClientKeyExchange),
+}
+
+/// What follows the client's share.
+pub(super) enum Proof {
+    Verify(ExpectCertificateVerify),
+    Finished(ExpectFinished),
+}
+
 /// Answers the ClientHello.
-pub(in crate::handshake) fn start(
-    work: &mut Work<'_>,
-    choice: &Choice,
-) -> Result<handshake::Step, Fault> {
+pub(super) fn start(work: &mut Work<'_>, choice: &Choice) -> Result<(Signing, FirstFlight), Fault> {
     let config = work.config;
     let internal = Fault::new(AlertDescription::INTERNAL_ERROR);
     let share = KeyShare::generate(choice.group).ok_or(internal)?;
@@ -103,15 +110,11 @@ pub(in crate::handshake) fn start(
         share,
         scheme: choice.scheme,
     };
-    signing::sign(work, pending, Resume::V12Server(Box::new(flight)))
+    Ok((signing::sign(work, pending)?, flight))
 }
 
 impl FirstFlight {
-    pub(in crate::handshake) fn resume(
-        self,
-        work: &mut Work<'_>,
-        signature: &[u8],
-    ) -> Result<handshake::Step, Fault> {
+    pub(super) fn resume(self, work: &mut Work<'_>, signature: &[u8]) -> Awaited {
         let exchange = ServerKeyExchange {
             group: self.share.group().id(),
             public: self.share.public(),
@@ -121,13 +124,11 @@ impl FirstFlight {
         work.say(0, &Message::ServerKeyExchange(exchange));
         if work.config.peer == Peer::Nobody {
             work.say(0, &Message::ServerHelloDone);
-            let step = ExpectClientKeyExchange {
+            return Awaited::KeyExchange(ExpectClientKeyExchange {
                 negotiated: self.negotiated,
                 share: self.share,
                 client_key: None,
-            };
-            let step = Step::ClientKeyExchange(Box::new(step));
-            return Ok(handshake::Step::V12(step));
+            });
         }
         let request = CertificateRequest {
             certificate_types: vec![ECDSA_SIGN, RSA_SIGN],
@@ -136,12 +137,10 @@ impl FirstFlight {
         };
         work.say(0, &Message::CertificateRequest(request));
         work.say(0, &Message::ServerHelloDone);
-        let step = ExpectCertificate {
+        Awaited::Certificate(ExpectCertificate {
             negotiated: self.negotiated,
             share: self.share,
-        };
-        let step = Step::ClientCertificate(Box::new(step));
-        Ok(handshake::Step::V12(step))
+        })
     }
 }
 
@@ -157,38 +156,42 @@ impl ExpectCertificate {
         look.check_certificate(&message.chain)
     }
 
-    pub(super) fn take(self, work: &mut Work<'_>, certificate: PeerCertificate) -> Step {
+    pub(super) fn take(
+        self,
+        work: &mut Work<'_>,
+        certificate: PeerCertificate,
+    ) -> ExpectClientKeyExchange {
         work.trust.set_chain(certificate.chain);
-        Step::ClientKeyExchange(Box::new(ExpectClientKeyExchange {
+        ExpectClientKeyExchange {
             negotiated: self.negotiated,
             share: self.share,
             client_key: Some(certificate.key),
-        }))
+        }
     }
 }
 
 impl ExpectClientKeyExchange {
-    pub(super) fn take(self, work: &mut Work<'_>, public: &[u8]) -> Result<Step, Fault> {
+    pub(super) fn take(self, work: &mut Work<'_>, public: &[u8]) -> Result<Proof, Fault> {
         let group = self.share.group();
         let premaster = self.share.agree(public);
         let premaster = premaster.ok_or(Fault::new(AlertDescription::ILLEGAL_PARAMETER))?;
         let master = work.derive_keys(&self.negotiated, &premaster, Role::Server)?;
         if let Some(client_key) = self.client_key {
-            return Ok(Step::CertificateVerify(Box::new(ExpectCertificateVerify {
+            return Ok(Proof::Verify(ExpectCertificateVerify {
                 negotiated: self.negotiated,
                 group,
                 master,
                 client_key,
-            })));
+            }));
         }
         let unasked = proof::check_unasked(work.config.peer, Role::Server);
         let unasked = unasked.ok_or(Fault::new(AlertDescription::INTERNAL_ERROR))?;
-        Ok(Step::ClientFinished(Box::new(ExpectFinished {
+        Ok(Proof::Finished(ExpectFinished {
             negotiated: self.negotiated,
             group,
             master,
             identity: proof::Identity::Unasked(unasked),
-        })))
+        }))
     }
 }
 
@@ -204,13 +207,13 @@ impl ExpectCertificateVerify {
         signed.ok_or(Refusal::end(AlertDescription::DECRYPT_ERROR))
     }
 
-    pub(super) fn take(self, signed: Signed) -> Step {
-        Step::ClientFinished(Box::new(ExpectFinished {
+    pub(super) fn take(self, signed: Signed) -> ExpectFinished {
+        ExpectFinished {
             negotiated: self.negotiated,
             group: self.group,
             master: self.master,
             identity: proof::Identity::Signed(signed),
-        }))
+        }
     }
 }
 
@@ -224,7 +227,7 @@ impl ExpectFinished {
         check_finished(look, negotiated, master, CLIENT_FINISHED, finished)
     }
 
-    pub(super) fn take(self, work: &mut Work<'_>, finished: proof::Finished) -> handshake::Step {
+    pub(super) fn take(self, work: &mut Work<'_>, finished: proof::Finished) -> Box<Session> {
         // RFC 6347 §4.2.4: nothing answers the last flight, so it goes again when the peer's does.
         work.outgoing.begin(Ends::Repetition, None);
         work.outgoing.push_change_cipher_spec();
@@ -236,6 +239,6 @@ impl ExpectFinished {
             self.identity,
             finished,
         );
-        handshake::Step::Complete(Some(Box::new(session)))
+        Box::new(session)
     }
 }

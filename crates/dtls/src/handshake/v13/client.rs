@@ -2,19 +2,21 @@ use crate::{
     AlertDescription, Group, Role, SignatureScheme, SrtpProfile, Version,
     crypto::key::{PublicKey, Signed},
     handshake::{
-        self, Fault, Look, PeerCertificate, Refusal, Session, Work,
         negotiate::{self, Place},
         proof,
-        signing::{self, Resume},
-        v13::{APPLICATION_EPOCH, Keyed, Step},
+        session::{Secrets, Session},
+        signing::{self, Signing},
+        v13::{keyed::Keyed, schedule},
+        work::{Fault, Look, PeerCertificate, Refusal, Work},
     },
     message::{CertificateRequest13, EncryptedExtensions, extension},
     outgoing::Ends,
+    record::APPLICATION_EPOCH,
 };
 
 pub(in crate::handshake) struct ExpectEncryptedExtensions {
     pub(super) keyed: Keyed,
-    group: Group,
+    pub(super) group: Group,
 }
 
 pub(in crate::handshake) struct ExpectCertificateRequest {
@@ -49,7 +51,7 @@ struct LastFlight {
     group: Group,
     signed: Signed,
     finished: proof::Finished,
-    secrets: super::Secrets,
+    secrets: schedule::Secrets,
 }
 
 /// The last flight, but for its signature.
@@ -64,10 +66,10 @@ pub(in crate::handshake) struct Answers {
     alpn: Option<String>,
 }
 
-/// Behind the ServerHello.
-pub(in crate::handshake) fn start(keyed: Keyed, group: Group) -> handshake::Step {
-    let step = ExpectEncryptedExtensions { keyed, group };
-    handshake::Step::V13(Step::EncryptedExtensions(Box::new(step)))
+/// What follows the server's Finished.
+pub(super) enum Last {
+    Complete(Box<Session>),
+    Sign(Signing, Box<SignedFlight>),
 }
 
 impl ExpectEncryptedExtensions {
@@ -84,13 +86,13 @@ impl ExpectEncryptedExtensions {
         })
     }
 
-    pub(super) fn take(mut self, answers: Answers) -> Step {
+    pub(super) fn take(mut self, answers: Answers) -> ExpectCertificateRequest {
         self.keyed.negotiated.srtp_profile = answers.srtp_profile;
         self.keyed.negotiated.alpn = answers.alpn;
-        Step::CertificateRequest(Box::new(ExpectCertificateRequest {
+        ExpectCertificateRequest {
             keyed: self.keyed,
             group: self.group,
-        }))
+        }
     }
 }
 
@@ -113,12 +115,12 @@ impl ExpectCertificateRequest {
         scheme.ok_or(Refusal::doubt(AlertDescription::HANDSHAKE_FAILURE))
     }
 
-    pub(super) fn take(self, scheme: SignatureScheme) -> Step {
+    pub(super) fn take(self, scheme: SignatureScheme) -> ExpectCertificate {
         let scheme = Some(scheme);
-        Step::ServerCertificate(Box::new(ExpectCertificate {
+        ExpectCertificate {
             scheme,
             ..self.pass()
-        }))
+        }
     }
 
     /// Nobody asks who we are.
@@ -132,25 +134,29 @@ impl ExpectCertificateRequest {
 }
 
 impl ExpectCertificate {
-    pub(super) fn take(self, work: &mut Work<'_>, certificate: PeerCertificate) -> Step {
+    pub(super) fn take(
+        self,
+        work: &mut Work<'_>,
+        certificate: PeerCertificate,
+    ) -> ExpectCertificateVerify {
         work.trust.set_chain(certificate.chain);
-        Step::ServerCertificateVerify(Box::new(ExpectCertificateVerify {
+        ExpectCertificateVerify {
             keyed: self.keyed,
             group: self.group,
             scheme: self.scheme,
             key: certificate.key,
-        }))
+        }
     }
 }
 
 impl ExpectCertificateVerify {
-    pub(super) fn take(self, signed: Signed) -> Step {
-        Step::ServerFinished(Box::new(ExpectFinished {
+    pub(super) fn take(self, signed: Signed) -> ExpectFinished {
+        ExpectFinished {
             keyed: self.keyed,
             group: self.group,
             scheme: self.scheme,
             signed,
-        }))
+        }
     }
 }
 
@@ -159,7 +165,7 @@ impl ExpectFinished {
         self,
         work: &mut Work<'_>,
         finished: proof::Finished,
-    ) -> Result<handshake::Step, Fault> {
+    ) -> Result<Last, Fault> {
         let keyed = self.keyed;
         let secrets = keyed.secrets(work, Role::Client)?;
         work.outgoing.begin(Ends::Ack, work.until);
@@ -171,37 +177,37 @@ impl ExpectFinished {
             secrets,
         };
         let Some(scheme) = self.scheme else {
-            return flight.end(work);
+            return flight.end(work).map(Last::Complete);
         };
         let pending = work.say_certificate(&flight.keyed, scheme, Role::Client);
         let flight = SignedFlight { flight, scheme };
-        signing::sign(work, pending, Resume::V13Client(Box::new(flight)))
+        Ok(Last::Sign(signing::sign(work, pending)?, Box::new(flight)))
     }
 }
 
 impl SignedFlight {
-    pub(in crate::handshake) fn resume(
+    pub(super) fn resume(
         self,
         work: &mut Work<'_>,
         signature: &[u8],
-    ) -> Result<handshake::Step, Fault> {
+    ) -> Result<Box<Session>, Fault> {
         work.say_verify(self.scheme, signature);
         self.flight.end(work)
     }
 }
 
 impl LastFlight {
-    fn end(self, work: &mut Work<'_>) -> Result<handshake::Step, Fault> {
+    fn end(self, work: &mut Work<'_>) -> Result<Box<Session>, Fault> {
         work.say_finished(&self.keyed, &self.keyed.client)?;
         work.install_read(APPLICATION_EPOCH, &self.secrets.read)?;
         work.install_write(APPLICATION_EPOCH, &self.secrets.write)?;
         let session = Session::new(
             self.keyed.negotiated,
             self.group,
-            handshake::Secrets::V13(Box::new(self.secrets)),
+            Secrets::V13(Box::new(self.secrets)),
             proof::Identity::Signed(self.signed),
             self.finished,
         );
-        Ok(handshake::Step::Complete(Some(Box::new(session))))
+        Ok(Box::new(session))
     }
 }

@@ -30,6 +30,13 @@ pub(crate) struct ExporterSecret {
     secret: Secret,
 }
 
+/// The secrets of a complete handshake.
+pub(crate) struct Secrets {
+    pub(crate) exporter: ExporterSecret,
+    pub(crate) read: Traffic,
+    pub(crate) write: Traffic,
+}
+
 impl Schedule {
     /// The early secret: nothing is shared beforehand.
     pub(crate) fn new(suite: CipherSuite, prefix: &'static [u8]) -> Self {

@@ -5,18 +5,19 @@ use crate::{
         share,
     },
     handshake::{
-        self, Fault, Negotiated, PeerCertificate, Session, Work,
         negotiate::{self, server::Choice13},
         proof,
-        signing::{self, Resume},
-        v13::{APPLICATION_EPOCH, HANDSHAKE_EPOCH, Keyed, Secrets, Step},
+        session::{self, Negotiated, Session},
+        signing::{self, Signing},
+        v13::{keyed::Keyed, schedule::Secrets},
+        work::{Fault, PeerCertificate, Work},
     },
     message::{
         CertificateRequest13, EncryptedExtensions, Extensions, KeyShareEntry, Message, ServerHello,
         extension,
     },
     outgoing::Ends,
-    record,
+    record::{self, APPLICATION_EPOCH, HANDSHAKE_EPOCH},
 };
 
 pub(in crate::handshake) struct ExpectCertificate {
@@ -46,11 +47,17 @@ pub(in crate::handshake) struct FirstFlight {
     scheme: SignatureScheme,
 }
 
+/// What follows that flight.
+pub(super) enum Awaited {
+    Certificate(ExpectCertificate),
+    Finished(ExpectFinished),
+}
+
 /// Answers the ClientHello, which is in the transcript.
-pub(in crate::handshake) fn start(
+pub(super) fn start(
     work: &mut Work<'_>,
     choice: &Choice13,
-) -> Result<handshake::Step, Fault> {
+) -> Result<(Signing, FirstFlight), Fault> {
     let answer = share::answer(choice.group, &choice.exchange);
     let (public, shared) = answer.ok_or(Fault::new(AlertDescription::ILLEGAL_PARAMETER))?;
     let negotiated = Negotiated {
@@ -98,7 +105,7 @@ pub(in crate::handshake) fn start(
         group: choice.group,
         scheme: choice.scheme,
     };
-    signing::sign(work, pending, Resume::V13Server(Box::new(flight)))
+    Ok((signing::sign(work, pending)?, flight))
 }
 
 fn say_request(work: &mut Work<'_>) {
@@ -113,56 +120,52 @@ fn say_request(work: &mut Work<'_>) {
 }
 
 impl FirstFlight {
-    pub(in crate::handshake) fn resume(
-        self,
-        work: &mut Work<'_>,
-        signature: &[u8],
-    ) -> Result<handshake::Step, Fault> {
+    pub(super) fn resume(self, work: &mut Work<'_>, signature: &[u8]) -> Result<Awaited, Fault> {
         work.say_verify(self.scheme, signature);
         work.say_finished(&self.keyed, &self.keyed.server)?;
         let secrets = self.keyed.secrets(work, Role::Server)?;
         // For alerts and ACKs; payload waits for the client's Finished.
         work.install_write(APPLICATION_EPOCH, &secrets.write)?;
         if let Some(unasked) = proof::check_unasked(work.config.peer, Role::Server) {
-            let step = ExpectFinished {
+            return Ok(Awaited::Finished(ExpectFinished {
                 keyed: self.keyed,
                 group: self.group,
                 secrets,
                 identity: proof::Identity::Unasked(unasked),
-            };
-            let step = Step::ClientFinished(Box::new(step));
-            return Ok(handshake::Step::V13(step));
+            }));
         }
-        let step = ExpectCertificate {
+        Ok(Awaited::Certificate(ExpectCertificate {
             keyed: self.keyed,
             group: self.group,
             secrets,
-        };
-        let step = Step::ClientCertificate(Box::new(step));
-        Ok(handshake::Step::V13(step))
+        }))
     }
 }
 
 impl ExpectCertificate {
-    pub(super) fn take(self, work: &mut Work<'_>, certificate: PeerCertificate) -> Step {
+    pub(super) fn take(
+        self,
+        work: &mut Work<'_>,
+        certificate: PeerCertificate,
+    ) -> ExpectCertificateVerify {
         work.trust.set_chain(certificate.chain);
-        Step::ClientCertificateVerify(Box::new(ExpectCertificateVerify {
+        ExpectCertificateVerify {
             keyed: self.keyed,
             group: self.group,
             secrets: self.secrets,
             key: certificate.key,
-        }))
+        }
     }
 }
 
 impl ExpectCertificateVerify {
-    pub(super) fn take(self, signed: Signed) -> Step {
-        Step::ClientFinished(Box::new(ExpectFinished {
+    pub(super) fn take(self, signed: Signed) -> ExpectFinished {
+        ExpectFinished {
             keyed: self.keyed,
             group: self.group,
             secrets: self.secrets,
             identity: proof::Identity::Signed(signed),
-        }))
+        }
     }
 }
 
@@ -171,16 +174,16 @@ impl ExpectFinished {
         self,
         work: &mut Work<'_>,
         finished: proof::Finished,
-    ) -> Result<handshake::Step, Fault> {
+    ) -> Result<Box<Session>, Fault> {
         work.install_read(APPLICATION_EPOCH, &self.secrets.read)?;
         work.outgoing.answered();
         let session = Session::new(
             self.keyed.negotiated,
             self.group,
-            handshake::Secrets::V13(Box::new(self.secrets)),
+            session::Secrets::V13(Box::new(self.secrets)),
             self.identity,
             finished,
         );
-        Ok(handshake::Step::Complete(Some(Box::new(session))))
+        Ok(Box::new(session))
     }
 }
