@@ -12,5 +12,5 @@ mod recorded;
 mod schedule;
 mod signers;
 #[path = "../../tests/support/mod.rs"]
-mod support;
+pub(crate) mod support;
 mod wycheproof;

@@ -221,11 +221,35 @@ const DOWNGRADE_1_1: [u8; 8] = *b"DOWNGRD\x00";
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::tests::support::config;
 
     #[test]
     fn the_random_of_a_retry_is_the_hash_of_its_name() {
         let hash = ring::digest::digest(&ring::digest::SHA256, b"HelloRetryRequest");
         assert_eq!(hash.as_ref(), RETRY_RANDOM);
+    }
+
+    /// RFC 7301 §3.2: names without one of ours end it, where we have names at all.
+    #[test]
+    fn a_server_takes_a_name_of_its_own_or_none() {
+        let offer = |ours: &[&str], theirs: Option<&[&str]>| {
+            let mut extensions = Extensions::default();
+            if let Some(names) = theirs {
+                extensions.push_alpn(names.iter().map(|name| name.as_bytes()));
+            }
+            check_alpn_offer(&config(0).alpn(ours), &extensions)
+        };
+        let nothing = Err(Refusal::doubt(AlertDescription::NO_APPLICATION_PROTOCOL));
+        let webrtc = Ok(Some("webrtc".to_owned()));
+        assert_eq!(offer(&["webrtc"], Some(&["x", "webrtc"])), webrtc);
+        assert_eq!(
+            offer(&["webrtc"], Some(&["c-webrtc"])),
+            Ok(Some("c-webrtc".to_owned()))
+        );
+        assert_eq!(offer(&["webrtc"], Some(&["x"])), nothing);
+        assert_eq!(offer(&["y"], Some(&["c-webrtc"])), nothing);
+        assert_eq!(offer(&["webrtc"], None), Ok(None));
+        assert_eq!(offer(&[], Some(&["webrtc"])), Ok(None));
     }
 
     #[test]
