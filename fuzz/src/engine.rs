@@ -160,7 +160,10 @@ impl Game {
         match operation {
             Operation::Wire(step) => pair.step(step),
             Operation::Offer(end, ice_restart) => pair.with(end, |peer, _| {
-                let offer = peer.engine.create_offer(&OfferOptions { ice_restart, ..OfferOptions::default() });
+                let offer = peer.engine.create_offer(&OfferOptions {
+                    ice_restart,
+                    ..OfferOptions::default()
+                });
                 peer.keep(offer.ok());
             }),
             Operation::Answer(end) => pair.with(end, |peer, _| {

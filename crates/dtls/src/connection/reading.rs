@@ -55,7 +55,7 @@ impl Connection {
     }
 
     /// The peer's certificates in DER, its own first; none before it is connected. Where the owner judges
-    /// them ([`Peer::Owner`](crate::Peer::Owner)), from [`Event::CertificateReceived`] on.
+    /// them ([`Peer::Owner`](crate::Peer)), from [`Event::CertificateReceived`] on.
     ///
     /// [`Event::CertificateReceived`]: crate::Event::CertificateReceived
     pub fn remote_certificates(&self) -> &[Vec<u8>] {
