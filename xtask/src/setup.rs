@@ -158,6 +158,7 @@ const PACKAGES: &[Need] = &[
     need("iptables", "iptables"),
     need("kill", "procps"),
     need("openssl", "openssl"),
+    need("sqlite3", "sqlite3"),
     need("turnserver", "coturn"),
     need("unshare", "util-linux"),
 ];

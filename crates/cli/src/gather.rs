@@ -47,7 +47,7 @@ async fn gather(arguments: Arguments) -> anyhow::Result<()> {
     let servers = arguments.servers.iter().map(|url| IceServer {
         urls: vec![url.clone()],
         username: arguments.username.clone(),
-        credential: arguments.credential.clone(),
+        credential: arguments.credential.clone().map(Into::into),
     });
     let policy = match arguments.relay {
         true => IceTransportPolicy::Relay,

@@ -32,6 +32,8 @@ mod tables;
 mod timer;
 mod way;
 
+pub use oxirtc_turn::Credentials as RelayCredentials;
+
 pub use crate::{
     agent::Agent,
     candidate::{Address, Candidate, CandidateKind, Pair, Path, Protocol, RelayProtocol, TcpType},

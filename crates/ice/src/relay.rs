@@ -122,8 +122,7 @@ pub(crate) fn config(
 ) -> Option<turn::Config> {
     let ServerKind::Turn {
         protocol,
-        username,
-        password,
+        credentials,
     } = kind
     else {
         return None;
@@ -132,12 +131,8 @@ pub(crate) fn config(
         RelayProtocol::Udp => turn::Leg::Datagrams,
         RelayProtocol::Tcp | RelayProtocol::Tls => turn::Leg::Stream,
     };
-    let credentials = turn::Credentials::LongTerm {
-        username: username.clone(),
-        password: password.clone(),
-    };
     // A server that a user has on this machine may relay on this machine.
     let loopback = server.ip().is_loopback();
-    let config = turn::Config::new(server, leg, credentials);
+    let config = turn::Config::new(server, leg, credentials.clone());
     Some(config.families(families).loopback(loopback))
 }

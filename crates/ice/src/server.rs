@@ -2,7 +2,7 @@
 
 use std::fmt;
 
-use zeroize::Zeroizing;
+use oxirtc_turn::Credentials as RelayCredentials;
 
 use crate::{Address, RelayProtocol};
 
@@ -32,10 +32,8 @@ pub enum ServerKind {
     Turn {
         /// How it is reached.
         protocol: RelayProtocol,
-        /// Who asks.
-        username: String,
-        /// The password of the user, which is wiped from memory when the value is dropped.
-        password: Zeroizing<String>,
+        /// Who asks. Secrets are wiped from memory when the value is dropped.
+        credentials: RelayCredentials,
     },
 }
 
@@ -86,8 +84,10 @@ mod tests {
             port: 5349,
             kind: ServerKind::Turn {
                 protocol: RelayProtocol::Tls,
-                username: "alice".into(),
-                password: String::from("secret").into(),
+                credentials: RelayCredentials::LongTerm {
+                    username: "alice".into(),
+                    password: String::from("secret").into(),
+                },
             },
         };
         let shown = format!("{server:?}");

@@ -3,7 +3,8 @@
 mod sim;
 
 use oxirtc_ice::{
-    Address, CandidateKind, Config, Event, GatheringState, RelayProtocol, Server, ServerKind, State,
+    Address, CandidateKind, Config, Event, GatheringState, RelayCredentials, RelayProtocol, Server,
+    ServerKind, State,
 };
 use oxirtc_stun::Method;
 
@@ -21,14 +22,18 @@ fn hidden(seed: u64) -> Sim {
         ServerKind::Stun,
         ServerKind::Turn {
             protocol: RelayProtocol::Udp,
-            username: "alice".into(),
-            password: String::from("secret").into(),
+            credentials: RelayCredentials::LongTerm {
+                username: "alice".into(),
+                password: String::from("secret").into(),
+            },
         },
         // Its refusal names the address that it was asked from.
         ServerKind::Turn {
             protocol: RelayProtocol::Udp,
-            username: "alice".into(),
-            password: String::from("other").into(),
+            credentials: RelayCredentials::LongTerm {
+                username: "alice".into(),
+                password: String::from("other").into(),
+            },
         },
     ];
     let server = |kind| Server {
@@ -43,6 +48,7 @@ fn hidden(seed: u64) -> Sim {
 }
 
 /// Nothing that an application sees, and so may pass on, has an address of ours in it.
+/// Known failure 45.
 #[test]
 fn no_address_of_this_machine_is_shown() {
     let mut sim = hidden(1);

@@ -277,15 +277,18 @@ fn every_class_in_every_state() {
 }
 
 /// Payload from a stranger is dropped and counted; so is STUN on a socket that is not ours.
+/// Known failure 15.
 #[test]
 fn payload_of_strangers_is_dropped() {
     let mut sim = Sim::new(5);
     sim.connect().run(secs(1));
-    let local = sim.payload_path(0).unwrap().local;
+    let before = sim.payload_path(0).unwrap();
+    let local = before.local;
     let stranger = Path::udp(local, "203.0.113.66:6666".parse().unwrap());
     for first in [20_u8, 22, 63, 64, 128, 191, 255] {
         input(&mut sim, 0, stranger, &[first; 50]);
     }
     assert_eq!(sim.agent(0).stats().drops.payload, 7);
+    assert_eq!(sim.payload_path(0), Some(before));
     assert!(sim.both_are(State::Completed));
 }

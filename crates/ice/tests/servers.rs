@@ -6,7 +6,7 @@ use std::net::SocketAddr;
 
 use oxirtc_ice::{
     Address, Candidate, CandidateKind, Event, GatheringState, GenerationId, Protocol,
-    RelayProtocol, Server, ServerKind, State, TransportPolicy,
+    RelayCredentials, RelayProtocol, Server, ServerKind, State, TransportPolicy,
 };
 use oxirtc_stun::Method;
 
@@ -32,8 +32,10 @@ fn turn(host: &str, protocol: RelayProtocol, password: &str) -> Server {
     Server {
         kind: ServerKind::Turn {
             protocol,
-            username: "alice".into(),
-            password: password.to_owned().into(),
+            credentials: RelayCredentials::LongTerm {
+                username: "alice".into(),
+                password: password.to_owned().into(),
+            },
         },
         ..stun("turn:relay", host)
     }

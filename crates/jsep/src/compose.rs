@@ -57,6 +57,10 @@ impl Offer<'_> {
         if planned.iter().any(|it| it.lines.is_some()) {
             writer.attribute(&Attribute::ExtMapAllowMixed);
         }
+        let common = self.common(&planned, source);
+        if let Some((_, credentials)) = &common {
+            write_credentials(&mut writer, credentials);
+        }
         if live.len() > 1 {
             fingerprints(&mut writer, self.config);
         }
@@ -74,7 +78,9 @@ impl Offer<'_> {
             let shared = section.transport.is_some_and(|id| described.contains(&id));
             let credentials = (!bundle_only && !shared).then(|| {
                 described.extend(section.transport);
-                self.credentials(section.transport, source)
+                let common = common.as_ref().filter(|it| Some(it.0) == section.transport);
+                let common = common.map(|it| it.1.clone());
+                common.unwrap_or_else(|| self.credentials(section.transport, source))
             });
             let transport = |writer: &mut Writer| {
                 if let Some(credentials) = &credentials {
@@ -103,6 +109,21 @@ impl Offer<'_> {
         });
         let plan = plan.collect();
         (writer.finish(), plan)
+    }
+
+    /// The transport that several sections have, with its credentials. They stand at session level as well, where no other transport
+    /// is meant by that: Firefox looks for them in each section of an offer.
+    fn common(
+        &self,
+        planned: &[Planned],
+        source: &mut dyn Source,
+    ) -> Option<(TransportId, Credentials)> {
+        let mut all = BTreeSet::new();
+        let live = planned.iter().filter(|it| it.section.live);
+        let again = live.filter_map(|it| it.section.transport.filter(|id| !all.insert(*id)));
+        let shared: BTreeSet<_> = again.collect();
+        let only = shared.first().filter(|_| shared.len() == 1).copied()?;
+        Some((only, self.credentials(Some(only), source)))
     }
 
     /// The sections of the offer: those that exist, then those of transceivers that have none, and one for
@@ -250,6 +271,10 @@ impl Answer<'_> {
         if fates.iter().enumerate().any(mixed) {
             writer.attribute(&Attribute::ExtMapAllowMixed);
         }
+        let common = self.common(&tags, &fates, source);
+        if let Some((_, credentials)) = &common {
+            write_credentials(&mut writer, credentials);
+        }
         let rejected = |fate: &&Fate| matches!(fate, Fate::Rejected);
         if fates.len() - fates.iter().filter(rejected).count() > 1 {
             fingerprints(&mut writer, self.config);
@@ -262,7 +287,11 @@ impl Answer<'_> {
                 continue;
             }
             let addressed = entry.bundle.is_none() || tags.contains(&index);
-            let credentials = addressed.then(|| self.credentials(index, section, source));
+            let credentials = addressed.then(|| {
+                let common = common.as_ref().filter(|it| it.0 == index);
+                let common = common.map(|it| it.1.clone());
+                common.unwrap_or_else(|| self.credentials(index, section, source))
+            });
             let setup = self.setup(index, section);
             let transport = |writer: &mut Writer| {
                 if let Some(credentials) = &credentials {
@@ -347,6 +376,23 @@ impl Answer<'_> {
         }
     }
 
+    /// The section whose transport several have, where it is the only one, with its credentials: they stand at session level as in
+    /// offers, as Firefox takes them for others where they come and go.
+    fn common(
+        &self,
+        tags: &[usize],
+        fates: &[Fate],
+        source: &mut dyn Source,
+    ) -> Option<(usize, Credentials)> {
+        let [tag] = tags else { return None };
+        let lives = |index: &usize| !matches!(fates.get(*index), None | Some(Fate::Rejected));
+        let bundled =
+            (0..fates.len()).filter(|index| self.offer.key(*index) == self.offer.key(*tag));
+        let shared = bundled.filter(lives).count() > 1;
+        let section = self.section(*tag).filter(|_| shared)?;
+        Some((*tag, self.credentials(*tag, section, source)))
+    }
+
     fn setup(&self, index: usize, section: &Section) -> Setup {
         let dtls = section
             .transport
@@ -368,11 +414,15 @@ fn free_mid(next: &mut usize, planned: &[Planned]) -> String {
 
 /// The lines of a section that has an address of its own.
 fn transport(writer: &mut Writer, credentials: &Credentials, config: &Config, setup: Setup) {
+    write_credentials(writer, credentials);
+    fingerprints(writer, config);
+    writer.attribute(&Attribute::Setup(setup));
+}
+
+fn write_credentials(writer: &mut Writer, credentials: &Credentials) {
     writer
         .attribute(&Attribute::IceUfrag(&credentials.ufrag))
         .attribute(&Attribute::IcePwd(&credentials.password));
-    fingerprints(writer, config);
-    writer.attribute(&Attribute::Setup(setup));
 }
 
 /// Who we are. Where there are several sections it stands at session level too: a section without an address of its own has none,

@@ -128,6 +128,19 @@ impl ExtensionIds {
         }
     }
 
+    /// Notes the numbers of a description of the peer. What has another meaning there was proposed by us alone: a number that both have
+    /// agreed on keeps its meaning (RFC 8285 §6). It is given up, as the peer takes the number for its own.
+    pub fn adopt(&mut self, extensions: &[NumberedExtension]) {
+        for NumberedExtension { id, extension } in extensions {
+            self.given.retain(|(given, uri, encrypted)| {
+                let same = *uri == extension.uri && *encrypted == extension.encrypted;
+                given != id && !same
+            });
+            let Extension { uri, encrypted, .. } = extension;
+            self.given.push((*id, uri.clone(), *encrypted));
+        }
+    }
+
     /// The number of an extension: the one that it has, else a free one; of the two-byte form where the
     /// forms may be `mixed` and the other is full. `None` when all are taken.
     pub fn number(&mut self, extension: &Extension, mixed: bool) -> Option<u8> {
@@ -226,6 +239,19 @@ mod tests {
         assert_eq!(shown(&taken), wanted, "what is encrypted is another one");
         let plain = NumberedExtension::answer(&offered, &ours, false);
         assert_eq!(shown(&plain), wanted[..2]);
+    }
+
+    /// What the peer says counts more than what was proposed to it.
+    #[test]
+    fn numbers_that_the_peer_gives() {
+        let mut ids = ExtensionIds::default();
+        let number = |ids: &mut ExtensionIds, uri: &str| ids.number(&Extension::new(uri), false);
+        assert_eq!(number(&mut ids, "urn:a"), Some(1));
+        assert_eq!(number(&mut ids, "urn:b"), Some(2));
+        ids.adopt(&read(&["extmap:1 urn:c", "extmap:7 urn:b"]));
+        assert_eq!(number(&mut ids, "urn:c"), Some(1));
+        assert_eq!(number(&mut ids, "urn:b"), Some(7));
+        assert_eq!(number(&mut ids, "urn:a"), Some(2), "another one");
     }
 
     /// Numbers stay, short ones come first, 15 is none, and there is an end.

@@ -13,7 +13,15 @@ pub(crate) struct Numbers {
 }
 
 impl Numbers {
-    /// Notes what a description says.
+    /// Notes what a description of the peer says, which counts more than what was only proposed.
+    pub(crate) fn adopt(&mut self, formats: &[Format], extensions: &[NumberedExtension]) {
+        for Format { payload, codec } in formats {
+            self.payloads.adopt(*payload, codec);
+        }
+        self.extensions.adopt(extensions);
+    }
+
+    /// Notes what a description of ours says.
     pub(crate) fn learn(&mut self, formats: &[Format], extensions: &[NumberedExtension]) {
         for Format { payload, codec } in formats {
             self.payloads.learn(*payload, codec);
@@ -75,10 +83,27 @@ impl Numbers {
         formats
     }
 
-    /// The header extensions of an offer. `mixed` allows the two-byte form.
-    pub(crate) fn extensions(&mut self, ours: &[Extension], mixed: bool) -> Vec<NumberedExtension> {
+    /// The header extensions of an offer. Those that are `agreed` on in the section keep their numbers there. `mixed` allows the
+    /// two-byte form.
+    pub(crate) fn extensions(
+        &mut self,
+        ours: &[Extension],
+        agreed: &[NumberedExtension],
+        mixed: bool,
+    ) -> Vec<NumberedExtension> {
         let numbered = ours.iter().filter_map(|extension| {
-            let id = self.extensions.number(extension, mixed)?;
+            let same = |it: &&NumberedExtension| {
+                it.extension.uri == extension.uri && it.extension.encrypted == extension.encrypted
+            };
+            let own = agreed.iter().find(same).map(|it| it.id);
+            let own = own.filter(|id| mixed || *id <= 14);
+            let taken = |id: &u8| agreed.iter().any(|it| it.id == *id);
+            let mut other = || {
+                self.extensions
+                    .number(extension, mixed)
+                    .filter(|it| !taken(it))
+            };
+            let id = own.or_else(&mut other)?;
             Some(NumberedExtension {
                 id,
                 extension: extension.clone(),

@@ -141,6 +141,7 @@ mod tests {
         assert_eq!(seen, [ms(0), ms(100), ms(300), ms(600)]);
     }
 
+    /// Known failure 12.
     #[test]
     fn a_run_that_cannot_go_on_says_why() {
         let start = epoch();

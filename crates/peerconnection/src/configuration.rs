@@ -1,5 +1,6 @@
 //! What a connection is made with: W3C's configuration, and settings of our own.
 
+mod credential;
 mod server;
 
 use std::time::SystemTime;
@@ -7,6 +8,8 @@ use std::time::SystemTime;
 use serde::{Deserialize, Serialize};
 
 use crate::{Certificate, Error, ErrorKind};
+pub(crate) use credential::Secret;
+pub use credential::{IceCredential, OAuthCredential};
 pub use server::IceServer;
 pub(crate) use server::{Server, Service};
 

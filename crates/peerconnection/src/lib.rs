@@ -35,8 +35,8 @@ pub use candidate::{
 pub use certificate::{Certificate, DtlsFingerprint, KeyAlgorithm};
 pub use choice::Choice;
 pub use configuration::{
-    BundlePolicy, Configuration, CongestionControl, IceServer, IceTransportPolicy, RtcpMuxPolicy,
-    Settings,
+    BundlePolicy, Configuration, CongestionControl, IceCredential, IceServer, IceTransportPolicy,
+    OAuthCredential, RtcpMuxPolicy, Settings,
 };
 pub use description::{OfferOptions, SdpType, SessionDescription};
 #[cfg(feature = "tokio")]

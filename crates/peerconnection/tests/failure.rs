@@ -452,6 +452,7 @@ fn candidates_are_checked_in_order() {
 }
 
 /// [4.2.5-01]: with relays only, and none, no address shows.
+/// Known failure 45.
 #[test]
 fn relays_only_shows_no_address() {
     let policy = IceTransportPolicy::Relay;

@@ -393,6 +393,7 @@ fn an_address_that_signalling_did_not_show_is_hidden() {
 }
 
 /// [11.3-07] With relays only, no address of this machine is told.
+/// Known failure 45.
 #[test]
 fn relays_only_show_no_address_of_this_machine() {
     let hidden = Configuration {

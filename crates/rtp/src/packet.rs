@@ -239,6 +239,7 @@ mod tests {
         }
     }
 
+    /// Known failure 20.
     #[test]
     fn every_length_of_a_packet() {
         let mut buf = Vec::new();

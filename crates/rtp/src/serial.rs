@@ -40,6 +40,7 @@ const FIRST: u64 = 1 << 16;
 mod tests {
     use super::*;
 
+    /// Known failure 42.
     #[test]
     fn follows_over_the_wrap() {
         let mut numbers = Unwrapper::default();

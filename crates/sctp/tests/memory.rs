@@ -24,6 +24,7 @@ type Attack = fn(&mut Victim, u32);
 
 /// Whatever a peer sends, an association holds at most twice its window and 256 KiB. The
 /// only test of this file, as the allocator counts for all.
+/// Known failure 32.
 #[test]
 fn memory_stays_bounded() {
     const CHUNKS: u32 = 70_000;

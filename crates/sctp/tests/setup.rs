@@ -116,6 +116,7 @@ fn the_smaller_number_of_streams_counts() {
 }
 
 /// RFC 9260 §5.1.3, §5.1.5, known failure 28: a cookie with any bit changed is dropped without a word.
+/// Known failure 25.
 #[test]
 fn a_changed_cookie_is_dropped_silently() {
     let mut pair = Pair::perfect(1);
@@ -224,6 +225,7 @@ fn an_unusable_init_changes_nothing() {
 }
 
 /// RFC 8261 §6.1: addresses mean nothing over DTLS. Unknown parameters follow their highest bits.
+/// Known failure 25.
 #[test]
 fn unknown_parameters_and_addresses() {
     let mut pair = Pair::perfect(1);

@@ -162,6 +162,7 @@ fn streams_do_not_hold_up_each_other() {
     assert_eq!(pair.read_all(1, 0).len(), 3);
 }
 
+/// Known failure 42.
 #[test]
 fn tsns_and_ssns_wrap() {
     // Streams' numbers wrap after 65536 messages; TSNs begin at random, so some seeds' wrap is near.

@@ -46,6 +46,7 @@ proptest! {
     }
 
     /// A browser's offer with some bytes replaced, removed or doubled.
+    /// Known failure 43.
     #[test]
     fn mutated(edits in vec((any::<Index>(), 0..3_u8, any::<u8>()), 1..8)) {
         let mut bytes = OFFER.as_bytes().to_vec();

@@ -36,7 +36,7 @@ pub enum Families {
 }
 
 /// Who asks. `Debug` shows no secret; secrets are wiped from memory when the value is dropped.
-#[derive(Clone)]
+#[derive(Clone, PartialEq, Eq)]
 pub enum Credentials {
     /// A name and a password (RFC 8489 §9.2).
     LongTerm {

@@ -10,7 +10,8 @@ use super::asked::matches;
 use super::browser::{Kind, Preferences};
 use super::suite::Suite;
 use super::{
-    channels, close, connect, glare, media, messages, restart, serve, statistics, told, transfer,
+    channels, close, connect, glare, media, messages, recorded, restart, serve, simulcast,
+    statistics, told, transfer,
 };
 
 /// A test with a name.
@@ -157,6 +158,9 @@ const CASES: &[Case] = cases! {
     Open 60 "camera_and_microphone_vp9_g722" media::echo_vp9;
     Open 60 "camera_and_microphone_av1_pcmu" media::echo_av1;
     Open 60 "camera_and_microphone_h264_pcma" media::echo_h264;
+    Open 90 "camera_recorded_and_10_percent_lost" recorded::camera;
+    Open 60 "file_played_to_the_browser" recorded::played;
+    Open 90 "simulcast_of_three_streams" simulcast::three_streams;
     Open 60 "statistics_agree" statistics::agree;
     Open 120 "browser_opens_streams" told::browser_opens_streams;
     Open 60 "tab_closed" close::tab_closed;

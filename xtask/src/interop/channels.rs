@@ -1,7 +1,6 @@
 //! Kinds of channels, opened by either side, their traffic under loss.
 
 use std::collections::BTreeSet;
-use std::process::Command;
 use std::time::Duration;
 
 use anyhow::{Context as _, bail, ensure};
@@ -9,6 +8,7 @@ use oxirtc_peerconnection::{DataChannel, Message};
 use serde_json::{Value, json};
 
 use super::call::{Call, Setup, Side};
+use super::loss::Loss;
 use super::peer::soon;
 use super::suite::Suite;
 
@@ -39,7 +39,7 @@ async fn kind(suite: &Suite, options: Value) -> anyhow::Result<()> {
         same_as_asked(&options, &call.facts(label).await?)?;
         channels.push((label, channel));
     }
-    let loss = Loss::begin()?;
+    let loss = Loss::begin(4)?;
     for (label, channel) in &channels {
         let arguments = [json!(label), json!(COUNT)];
         tokio::try_join!(call.tab.run(SEND, &arguments), send(channel))?;
@@ -253,49 +253,6 @@ pub(crate) async fn many(suite: &Suite) -> anyhow::Result<()> {
         "ids {ids:?}"
     );
     call.end().await
-}
-
-/// One datagram in 25 that arrives is dropped, in either direction, until this ends.
-#[derive(Debug)]
-struct Loss(bool);
-
-impl Loss {
-    fn begin() -> anyhow::Result<Self> {
-        Self::rule("-A")?;
-        Ok(Self(true))
-    }
-
-    fn end(mut self) -> anyhow::Result<()> {
-        self.0 = false;
-        Self::rule("-D")
-    }
-
-    /// Dropping where they arrive: the sender of what is dropped on its way out sees an error.
-    fn rule(verb: &str) -> anyhow::Result<()> {
-        let what = "INPUT -p udp -m statistic --mode random --probability 0.04 -j DROP";
-        let output = Command::new("iptables")
-            .arg(verb)
-            .args(what.split(' '))
-            .output()
-            .context("iptables did not start")?;
-        let said = String::from_utf8_lossy(&output.stderr);
-        ensure!(
-            output.status.success(),
-            "iptables refuses the rule: {}",
-            said.trim()
-        );
-        Ok(())
-    }
-}
-
-impl Drop for Loss {
-    fn drop(&mut self) {
-        if self.0
-            && let Err(error) = Self::rule("-D")
-        {
-            println!("     the loss goes on: {error:#}");
-        }
-    }
 }
 
 const SEND: &str = "const { dc } = await h.channel(A[0]);

@@ -96,7 +96,7 @@ async fn read(call: &Call, kind: MediaKind, codec: Codec, count: u32) -> anyhow:
 }
 
 /// The track of a kind that the browser sends, once it does.
-async fn track(call: &Call, kind: MediaKind) -> MediaStreamTrack {
+pub(super) async fn track(call: &Call, kind: MediaKind) -> MediaStreamTrack {
     loop {
         let all = call.peer.connection().transceivers();
         let of_kind = |it: &&RtpTransceiver| it.kind() == kind && it.current_direction().is_some();

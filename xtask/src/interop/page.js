@@ -202,19 +202,14 @@ const h = {
   },
 
   /** Sends camera and microphone with these codecs, and shows what comes back; says which codec there is not. */
-  async film({ audio, video }) {
+  async film({ audio, video, camera = { width: 320, height: 180, frameRate: 10 } }) {
     const { pc } = h;
     const has = (kind, name) => RTCRtpSender.getCapabilities(kind).codecs.filter(({ mimeType }) => mimeType.toLowerCase() === `${kind}/${name}`.toLowerCase());
     for (const [kind, name] of [["audio", audio], ["video", video]]) {
       if (has(kind, name).length === 0) return `the browser does not send ${name}`;
     }
-    pc.ontrack = ({ track }) => {
-      h.log(`track ${track.kind}`);
-      const element = document.createElement(track.kind);
-      Object.assign(element, { autoplay: true, muted: true, srcObject: new MediaStream([track]) });
-      document.body.append(element);
-    };
-    const stream = await navigator.mediaDevices.getUserMedia({ audio: true, video: { width: 320, height: 180, frameRate: 10 } });
+    h.show();
+    const stream = await navigator.mediaDevices.getUserMedia({ audio: true, video: camera });
     for (const track of stream.getTracks()) pc.addTrack(track, stream);
     for (const transceiver of pc.getTransceivers()) {
       const { kind } = transceiver.receiver.track;
@@ -223,6 +218,40 @@ const h = {
       transceiver.setCodecPreferences([...has(kind, name), ...serving]);
     }
     return true;
+  },
+
+  /** Shows whatever comes. */
+  show() {
+    h.pc.ontrack = ({ track }) => {
+      h.log(`track ${track.kind}`);
+      const element = document.createElement(track.kind);
+      Object.assign(element, { autoplay: true, muted: true, srcObject: new MediaStream([track]) });
+      document.body.append(element);
+    };
+  },
+
+  /** Sends a camera of that size in these parallel streams, and shows what comes back. */
+  async simulcast(encodings, { width, height, frameRate }) {
+    h.show();
+    const stream = await navigator.mediaDevices.getUserMedia({ video: { width, height, frameRate } });
+    const [track] = stream.getTracks();
+    const transceiver = h.pc.addTransceiver(track, { streams: [stream], sendEncodings: encodings });
+    const codecs = RTCRtpSender.getCapabilities("video").codecs;
+    transceiver.setCodecPreferences(codecs.filter(({ mimeType }) => /video\/(VP8|rtx)/i.test(mimeType)));
+    const { width: wide, height: high } = track.getSettings();
+    return `${wide}x${high}`;
+  },
+
+  /** The statistics of one type about video, added up over its streams. */
+  async pictures(type) {
+    const found = {};
+    (await h.pc.getStats()).forEach((stats) => {
+      if (stats.type !== type || stats.kind !== "video") return;
+      for (const [name, value] of Object.entries(stats)) {
+        if (typeof value === "number") found[name] = (found[name] ?? 0) + value;
+      }
+    });
+    return found;
   },
 
   /** What was decoded of what comes, once it is as much as this. */

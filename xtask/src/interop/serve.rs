@@ -242,8 +242,8 @@ async fn wait(tab: &Tab, condition: &str, what: &str) -> anyhow::Result<()> {
     Ok(())
 }
 
-/// Where pictures are kept: `target/interop` of this repository.
-fn directory() -> anyhow::Result<PathBuf> {
+/// Where pictures and recordings are kept: `target/interop` of this repository.
+pub(super) fn directory() -> anyhow::Result<PathBuf> {
     let own = std::env::current_exe().context("this program cannot find itself")?;
     let target = own
         .ancestors()

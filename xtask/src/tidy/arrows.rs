@@ -56,5 +56,6 @@ const EDGES: &[(&str, &str)] = &[
     ("peerconnection", "stun"),
     ("turn", "stun"),
     // The peer of the browsers in `interop`.
+    ("xtask", "container"),
     ("xtask", "peerconnection"),
 ];

@@ -19,6 +19,17 @@ impl PayloadTypes {
         }
     }
 
+    /// Notes what a description of the peer says of a payload type. Another meaning was proposed by us alone, and is given up.
+    pub fn adopt(&mut self, payload: u8, codec: &Codec) {
+        let same = |it: &Codec| {
+            let exact = it.parameters == codec.parameters || !it.is_auxiliary();
+            it.is_answer_to(codec) && exact
+        };
+        self.given
+            .retain(|(it, known)| *it != payload || same(known));
+        self.learn(payload, codec);
+    }
+
     /// What a payload type means.
     pub fn meaning(&self, payload: u8) -> Option<&Codec> {
         let mut given = self.given.iter();

@@ -38,7 +38,7 @@ pub(super) fn offered(
     let announced = announced(transceiver, &formats, direction.sends() && send.is_empty());
     Some(Lines {
         direction,
-        extensions: numbers.extensions(extensions, fresh || agreement.mixed),
+        extensions: numbers.extensions(extensions, &agreement.extensions, fresh || agreement.mixed),
         streams: streams(transceiver),
         layers: Layers { send, receive },
         announced: announced.map(|it| (it, config.cname.clone())),

@@ -7,7 +7,7 @@ use oxirtc_sdp::Direction;
 use super::{Negotiator, closed};
 use crate::{
     Announced, Change, Codec, Error, Extension, Layers, MediaKind, Origin, SdpType, SignalingState,
-    Source, Transceiver, TransceiverId, encoding::Encoding, transceiver::Described,
+    Source, Transceiver, TransceiverId, encoding::Encoding, outline::Entry, transceiver::Described,
 };
 
 /// What a transceiver is made with: the part of W3C's `RTCRtpTransceiverInit` that descriptions show.
@@ -253,16 +253,24 @@ impl Negotiator {
         }
     }
 
-    /// Notes the numbers of the latest descriptions, ours first: theirs say the same in other words.
+    /// Notes the numbers of the latest descriptions. Theirs come last: what they say counts.
     pub(super) fn learn_numbers(&mut self) {
         let state = &self.state;
         let local = [&state.pending_local, &state.current_local];
-        let remote = [&state.pending_remote, &state.current_remote];
-        for applied in local.into_iter().chain(remote).flatten() {
-            for entry in applied.outline.entries.iter().filter(|it| !it.rejected) {
-                self.numbers
-                    .learn(&entry.rtp.formats, &entry.rtp.extensions);
-            }
+        let remote = [&state.current_remote, &state.pending_remote];
+        let local = local
+            .into_iter()
+            .flatten()
+            .flat_map(|it| &it.outline.entries);
+        for Entry { rtp, .. } in local.filter(|it| !it.rejected) {
+            self.numbers.learn(&rtp.formats, &rtp.extensions);
+        }
+        let remote = remote
+            .into_iter()
+            .flatten()
+            .flat_map(|it| &it.outline.entries);
+        for Entry { rtp, .. } in remote.filter(|it| !it.rejected) {
+            self.numbers.adopt(&rtp.formats, &rtp.extensions);
         }
     }
 

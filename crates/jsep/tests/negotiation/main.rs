@@ -1,5 +1,6 @@
 //! Negotiation between two ends, and with descriptions recorded from browsers.
 
+mod again;
 mod bundles;
 mod candidates;
 mod data;

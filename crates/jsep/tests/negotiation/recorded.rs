@@ -268,7 +268,8 @@ fn bundle_only_in(offer: &str) {
     );
     let answer = peer.negotiator.local_description().expect("an answer").sdp;
     assert!(answer.contains("a=group:BUNDLE x y\r\n") && answer.contains("m=application 9 "));
-    assert_eq!(answer.matches("a=ice-ufrag").count(), 1);
+    let (_, sections) = answer.split_once("m=").expect("sections");
+    assert_eq!(sections.matches("a=ice-ufrag").count(), 1);
     // candidates that the peer sends for its address are ours
     let init = oxirtc_jsep::CandidateInit {
         candidate: "candidate:1 1 udp 1 192.0.2.1 2 typ host",

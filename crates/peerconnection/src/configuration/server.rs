@@ -3,24 +3,35 @@
 use std::net::Ipv6Addr;
 
 use serde::{Deserialize, Deserializer, Serialize};
-use zeroize::Zeroizing;
 
+use super::credential::{CredentialText, CredentialType, IceCredential, Secret};
 use crate::{Error, ErrorKind, IceServerTransportProtocol};
 
 /// `RTCIceServer` (W3C §4.2.2).
 #[derive(Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "camelCase")]
+#[serde(try_from = "Dictionary", into = "Dictionary")]
 #[doc(alias = "RTCIceServer")]
 pub struct IceServer {
     /// `stun:host:port`, `turn:host?transport=udp` and the like; JSON may have one string.
-    #[serde(deserialize_with = "one_or_many")]
     pub urls: Vec<String>,
     /// For TURN.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
     pub username: Option<String>,
-    /// The password, for TURN.
+    /// For TURN: a password, or a token.
+    pub credential: Option<IceCredential>,
+}
+
+/// As JSON has it.
+#[derive(Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+struct Dictionary {
+    #[serde(deserialize_with = "one_or_many")]
+    urls: Vec<String>,
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub credential: Option<String>,
+    username: Option<String>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    credential: Option<CredentialText>,
+    #[serde(default, skip_serializing_if = "is_password")]
+    credential_type: CredentialType,
 }
 
 impl IceServer {
@@ -37,7 +48,7 @@ impl IceServer {
     pub fn with_credential(
         url: impl Into<String>,
         username: impl Into<String>,
-        credential: impl Into<String>,
+        credential: impl Into<IceCredential>,
     ) -> Self {
         let (username, credential) = (Some(username.into()), Some(credential.into()));
         Self {
@@ -46,6 +57,39 @@ impl IceServer {
             credential,
         }
     }
+}
+
+impl TryFrom<Dictionary> for IceServer {
+    type Error = &'static str;
+
+    fn try_from(it: Dictionary) -> Result<Self, Self::Error> {
+        let kind = it.credential_type;
+        let credential = it.credential.map(|text| {
+            let wrong = "the credential of an ICE server is not of its type";
+            text.of(kind).ok_or(wrong)
+        });
+        Ok(Self {
+            urls: it.urls,
+            username: it.username,
+            credential: credential.transpose()?,
+        })
+    }
+}
+
+impl From<IceServer> for Dictionary {
+    fn from(it: IceServer) -> Self {
+        let kind = it.credential.as_ref().map(IceCredential::kind);
+        Self {
+            urls: it.urls,
+            username: it.username,
+            credential: it.credential.map(CredentialText::from),
+            credential_type: kind.unwrap_or_default(),
+        }
+    }
+}
+
+fn is_password(kind: &CredentialType) -> bool {
+    *kind == CredentialType::Password
 }
 
 impl std::fmt::Debug for IceServer {
@@ -83,7 +127,7 @@ pub(crate) struct Server {
     pub(crate) port: u16,
     pub(crate) service: Service,
     pub(crate) username: String,
-    pub(crate) credential: Zeroizing<String>,
+    pub(crate) secret: Option<Secret>,
 }
 
 /// What a server does, and how it is reached.
@@ -97,14 +141,14 @@ pub(crate) enum Service {
 pub(super) fn parse(server: &IceServer) -> Vec<Server> {
     let urls = server.urls.iter().filter_map(|url| {
         let (service, host, port) = parse_url(url).ok()?;
-        let text = |it: &Option<String>| it.clone().unwrap_or_default();
+        let secret = server.credential.as_ref();
         Some(Server {
             url: url.trim().to_owned(),
             host,
             port,
             service,
-            username: text(&server.username),
-            credential: text(&server.credential).into(),
+            username: server.username.clone().unwrap_or_default(),
+            secret: secret.and_then(|it| it.secret().ok()),
         })
     });
     urls.collect()
@@ -202,10 +246,7 @@ fn check_credentials(server: &IceServer) -> Result<(), Error> {
     if username.len() > MAX_USERNAME || !opaque(username) {
         return wrong("the username of a TURN server must be 1 to 508 bytes of printable text");
     }
-    if !opaque(credential) {
-        return wrong("the credential of a TURN server must be printable text");
-    }
-    Ok(())
+    credential.secret().map(|_| ()).or_else(wrong)
 }
 
 const MAX_USERNAME: usize = 508;
@@ -297,7 +338,7 @@ mod tests {
                 port,
                 service,
                 username: "user".into(),
-                credential: String::from("secret").into(),
+                secret: Some(Secret::Password(String::from("secret").into())),
             };
             assert_eq!(found, [expected]);
         }

@@ -419,6 +419,7 @@ mod tests {
         assert_eq!(routes.owner(now, path(1), &answer(200)), Some(one));
     }
 
+    /// Known failure 36.
     #[test]
     fn strangers_reach_nobody_and_what_is_forgotten_is_gone() {
         let (mut routes, one, two, now) = two();

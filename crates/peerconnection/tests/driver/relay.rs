@@ -7,9 +7,11 @@ use std::{
     time::Instant,
 };
 
+use base64::{Engine as _, engine::general_purpose::STANDARD};
 use oxirtc_peerconnection::{
     Configuration, DataChannelInit, Endpoint, ErrorKind, Event, IceCandidate, IceCandidateType,
-    IceServer, IceServerTransportProtocol, IceTransportPolicy, Message, PeerConnection, Settings,
+    IceServer, IceServerTransportProtocol, IceTransportPolicy, Message, OAuthCredential,
+    PeerConnection, Settings,
 };
 use tokio::{
     io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt},
@@ -404,6 +406,36 @@ async fn what_servers_refuse_is_told() {
     let server = IceServer::with_credential(&url, "alice", "secret");
     let (_, errors) = gather(&connection(server)).await;
     assert_eq!(errors, [(701, url)]);
+}
+
+/// [4.2.2-01] [4.2.3-01] [4.2.3-02] A token of an authorization server opens it; a newer one counts from the next restart on.
+#[tokio::test]
+async fn a_token_opens_a_relay() {
+    let keys = [vec![1; 20], vec![2; 20]];
+    let server = Running::start(|server| server.mac_key = Some(keys[0].clone())).await;
+    let url = format!("turn:{}", server.address);
+    let configuration = |id: &str, key: &[u8]| {
+        let credential = OAuthCredential {
+            mac_key: STANDARD.encode(key),
+            access_token: STANDARD.encode([7; 90]),
+        };
+        relay_only(IceServer::with_credential(&url, id, credential))
+    };
+    let first = configuration("key 1", &keys[0]);
+    let connection = PeerConnection::with_settings(first, settings()).unwrap();
+    let (candidates, errors) = gather(&connection).await;
+    assert_eq!((candidates.len(), errors), (1, vec![]));
+    server.server.lock().unwrap().mac_key = Some(keys[1].clone());
+    connection
+        .set_configuration(configuration("key 2", &keys[1]))
+        .unwrap();
+    connection.restart_ice();
+    let (candidates, errors) = gather(&connection).await;
+    assert_eq!((candidates.len(), errors), (1, vec![]));
+    let server = server.server.lock().unwrap();
+    let names = server.usernames.iter().flatten();
+    let of = |id: &str| names.clone().filter(|it| *it == id).count();
+    assert!(of("key 1") > 0 && of("key 2") > 0);
 }
 
 /// A server over TLS is asked nothing before it has proved the name of its URL to somebody whom we trust.

@@ -257,7 +257,9 @@ impl Machine for End {
         let start = buf.len();
         let transmit = self.engine.poll_transmit(now, buf)?;
         let batch = &buf[start..];
-        assert!(batch.len() <= 65_487 && batch.len().div_ceil(transmit.segment) <= 64);
+        let (bytes, segment) = (batch.len(), transmit.segment);
+        let fits = bytes <= 65_487 && bytes.div_ceil(segment) <= 64;
+        assert!(fits, "{bytes} bytes in segments of {segment}");
         let of_dtls = |datagram: &&[u8]| matches!(datagram.first(), Some(20..=63));
         let sent = batch.chunks(transmit.segment).filter(of_dtls).count();
         self.dtls_sent += sent as u64;

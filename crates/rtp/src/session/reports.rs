@@ -14,7 +14,7 @@ use crate::{
 };
 
 impl Session {
-    /// Appends a datagram of RTCP of at most `room` bytes, if one is due.
+    /// Appends a datagram of RTCP of at most `room` bytes, if one is due. A report waits for one with room for it.
     pub fn poll_rtcp(&mut self, now: Instant, room: usize, buf: &mut Vec<u8>) -> bool {
         let start = buf.len();
         if self.receivers.iter().any(|it| !it.ended) {
@@ -25,7 +25,11 @@ impl Session {
             .iter()
             .any(|it| it.section.feedback.reduced_size);
         let is_due = self.timers.report.is_some_and(|it| it <= now);
-        if is_due || !self.timers.farewells.is_empty() {
+        let reports = is_due || !self.timers.farewells.is_empty();
+        if room < LEAST_REPORT && (reports || !reduced) {
+            return false;
+        }
+        if reports {
             self.write_reports(now, room, buf);
             return buf.len() > start;
         }
@@ -79,6 +83,8 @@ impl Session {
 
     fn write_reports(&mut self, now: Instant, room: usize, buf: &mut Vec<u8>) {
         let start = buf.len();
+        let farewells = self.timers.farewells.len().min(MOST_FAREWELLS);
+        let room = room.saturating_sub(4 + 4 * farewells);
         self.write_head(now, room, buf);
         let wall = self.wall(now);
         let first = self.senders.iter().position(|it| it.stats.packets > 0);
@@ -116,11 +122,10 @@ impl Session {
         if !self.timers.answer.is_empty() && buf.len() - start + self.timers.answer.len() <= room {
             buf.append(&mut self.timers.answer);
         }
-        if buf.len() - start + 8 + 4 * self.timers.farewells.len() <= room
-            && !self.timers.farewells.is_empty()
-        {
-            write_bye(buf, &self.timers.farewells);
-            self.timers.farewells.clear();
+        // Those that are left follow in another datagram.
+        let gone: Vec<u32> = self.timers.farewells.drain(..farewells).collect();
+        if !gone.is_empty() {
+            write_bye(buf, &gone);
         }
         self.timers.report = Some(now + timers::draw(self.config.report, &mut self.rng));
         for state in self.sections.iter_mut().filter(|it| it.limit.is_some()) {
@@ -234,4 +239,8 @@ fn info(now: Instant, wall: Ntp, sender: &crate::send::SendStream) -> Option<Sen
     })
 }
 
+/// RFC 3550 §6.6: the count has five bits.
+const MOST_FAREWELLS: usize = 31;
+/// A report without blocks with a name of 255 bytes, and as many farewells as fit into a packet.
+const LEAST_REPORT: usize = 300 + 4 + 4 * MOST_FAREWELLS;
 const NO_LIMIT: u64 = 1 << 36;

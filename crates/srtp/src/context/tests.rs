@@ -252,6 +252,7 @@ fn vectors_of_rfc_7714() {
     assert_eq!(done, 6);
 }
 
+/// Known failure 17.
 #[test]
 fn a_flipped_bit_changes_nothing() {
     for profile in Profile::ALL {
@@ -305,6 +306,7 @@ fn a_forged_packet_is_left_as_it_was() {
     assert_eq!(forged, before);
 }
 
+/// Known failure 19.
 #[test]
 fn every_length_and_every_shape_is_survived() {
     for profile in Profile::ALL {
@@ -448,6 +450,7 @@ proptest! {
     #![proptest_config(ProptestConfig::with_cases(64))]
     /// Packets around the wrap, some lost, the others in an order that is mixed up within the window: all that arrive
     /// are opened, each once. The sender, too, protects them out of order.
+    /// Known failure 18.
     #[test]
     fn the_roll_over_counter_is_guessed_under_loss_and_reorder(
         start in 0_u16..0x8000,

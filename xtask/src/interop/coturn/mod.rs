@@ -14,6 +14,7 @@ use server::{Coturn, HOST, HOST_V6, PASSWORD, Transport};
 
 mod call;
 mod server;
+mod token;
 
 /// A test with a name, and what coturn is told beside the usual.
 struct Case {
@@ -122,6 +123,26 @@ async fn unproven(coturn: &Coturn) -> anyhow::Result<String> {
     Ok("701 for an unknown authority and for another address".to_owned())
 }
 
+/// Tokens of an authorization server that coturn shares a key with, and one of another key.
+async fn oauth(coturn: &Coturn, bulk: usize) -> anyhow::Result<String> {
+    let server = || async {
+        let mut server = Transport::Udp.server(HOST, PASSWORD);
+        server.username = Some(token::KEY_ID.to_owned());
+        server.credential = Some(token::granted(&coturn.key().await?)?.into());
+        anyhow::Ok(server)
+    };
+    let servers = [server().await?, server().await?];
+    let call = Call::connect(servers, settings(coturn).ipv6(false)).await?;
+    call.exchange(bulk).await?;
+    call.end();
+    let mut other = server().await?;
+    other.credential = Some(token::granted(&[7; token::KEY])?.into());
+    let url = other.urls.concat();
+    let (_connection, _channel, gathered) = gather(other, settings(coturn).ipv6(false)).await?;
+    refused(&gathered, 401, &url)?;
+    Ok("data over two relays by tokens, 401 for one of another key".to_owned())
+}
+
 /// One allocation a user: the second connection has none.
 async fn quota(coturn: &Coturn) -> anyhow::Result<String> {
     let server = || Transport::Udp.server(HOST, PASSWORD);
@@ -196,6 +217,7 @@ const CASES: &[Case] = cases! {
     "wrong_password" false &[], |coturn, _| wrong_password(coturn);
     "unproven_certificate" false &[], |coturn, _| unproven(coturn);
     "quota" false &["--user-quota=1"], |coturn, _| quota(coturn);
+    "oauth" false &["--oauth"], |coturn, bulk| oauth(coturn, bulk);
     "stale_nonce_short_lifetime" false &["--stale-nonce=2", "--max-allocate-lifetime=10"], |coturn, _| outlives(coturn, Duration::from_secs(8), 1);
     "permissions_end" true &["--stale-nonce=5", "--max-allocate-lifetime=60"], |coturn, _| outlives(coturn, Duration::from_secs(320), 2);
 };

@@ -8,7 +8,8 @@ use std::{
     time::Duration,
 };
 
-use anyhow::{Context as _, bail};
+use anyhow::{Context as _, bail, ensure};
+use base64::{Engine as _, engine::general_purpose::STANDARD};
 use oxirtc_peerconnection::IceServer;
 use rcgen::{BasicConstraints, CertificateParams, CertifiedIssuer, IsCa, KeyPair};
 use tokio::{
@@ -17,6 +18,7 @@ use tokio::{
     time::{Instant, sleep},
 };
 
+use super::token;
 use crate::setup;
 
 /// A server under way. It ends with this value.
@@ -85,6 +87,28 @@ impl Coturn {
             }
         }
         Ok(())
+    }
+
+    /// The key that it shares with an authorization server, which it is given here.
+    pub(crate) async fn key(&self) -> anyhow::Result<[u8; token::KEY]> {
+        let key = [0x5a; token::KEY];
+        let insert = format!(
+            "INSERT OR REPLACE INTO oauth_key (kid, ikm_key, timestamp, lifetime, as_rs_alg, realm) \
+             VALUES ('{}', '{}', 0, 0, 'A256GCM', '{}');",
+            token::KEY_ID,
+            STANDARD.encode(key),
+            token::SERVER
+        );
+        let program = setup::find("sqlite3").context("sqlite3 is missing")?;
+        // coturn may be writing there.
+        let status = Command::new(program)
+            .args(["-cmd", ".timeout 10000"])
+            .arg(self.directory.0.join("users"))
+            .arg(insert)
+            .status()
+            .await?;
+        ensure!(status.success(), "coturn was given no key: {status}");
+        Ok(key)
     }
 
     /// Ends it, and waits until it is gone.

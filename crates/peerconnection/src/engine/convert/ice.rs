@@ -8,7 +8,7 @@ use crate::{
     Configuration, IceCandidate, IceCandidateInit, IceGatheringState, IceRole,
     IceServerTransportProtocol, IceTransportPolicy, IceTransportState, Interface, Path, Protocol,
     Request, RequestId, Settings,
-    configuration::{Server, Service},
+    configuration::{Secret, Server, Service},
     engine::transport::IceCandidatePair,
 };
 
@@ -66,6 +66,25 @@ pub(in crate::engine) fn relay_protocol(
     }
 }
 
+/// Who asks a server; a STUN server asks nobody.
+fn relay_credentials(username: String, secret: Option<Secret>) -> ice::RelayCredentials {
+    match secret {
+        Some(Secret::Token {
+            mac_key,
+            access_token,
+        }) => ice::RelayCredentials::Token {
+            key_id: username,
+            mac_key,
+            access_token,
+        },
+        Some(Secret::Password(password)) => ice::RelayCredentials::LongTerm { username, password },
+        None => ice::RelayCredentials::LongTerm {
+            username,
+            password: String::new().into(),
+        },
+    }
+}
+
 /// The servers of a configuration that was checked.
 pub(in crate::engine) fn servers(configuration: &Configuration) -> Vec<ice::Server> {
     let server = |it: Server| {
@@ -77,8 +96,7 @@ pub(in crate::engine) fn servers(configuration: &Configuration) -> Vec<ice::Serv
                     IceServerTransportProtocol::Tcp => ice::RelayProtocol::Tcp,
                     IceServerTransportProtocol::Tls => ice::RelayProtocol::Tls,
                 },
-                username: it.username,
-                password: it.credential,
+                credentials: relay_credentials(it.username, it.secret),
             },
         };
         let host = match it.host.parse() {

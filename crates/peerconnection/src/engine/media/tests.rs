@@ -192,6 +192,7 @@ fn frames_come_whole_under_each_profile() {
     }
 }
 
+/// Known failures 14 and 15.
 #[test]
 fn a_forged_datagram_changes_nothing() {
     let mut pair = Pair::keyed(&Link::new(1), Profile::AeadAes128Gcm);
@@ -210,9 +211,20 @@ fn a_forged_datagram_changes_nothing() {
         let kind = Kind::of(&replayed);
         pair.paths[1].handle(pair.now, kind, &mut replayed);
     }
+    // However many there are.
+    let last = pair.sent.back().unwrap().clone();
+    for at in 0..2000 {
+        let mut forged = last.clone();
+        let end = forged.len() - 1;
+        forged[end - at % 12] ^= 1;
+        let kind = Kind::of(&forged);
+        pair.paths[1].handle(pair.now, kind, &mut forged);
+    }
     assert_eq!(pair.paths[1].rtp.stats(), before);
     pair.turn();
     assert_eq!(pair.frames.len(), received);
+    pair.run(200);
+    assert!(pair.frames.len() > received + 3, "the call goes on");
 }
 
 /// A new DTLS association: what is under way is read with the old keys for two seconds, nothing leaves without new ones, and
