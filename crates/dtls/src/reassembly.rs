@@ -383,6 +383,21 @@ mod tests {
         assert_eq!(reassembly.front().unwrap().epoch, 2);
     }
 
+    /// Half of a message that anybody could have said does not complete one that the peer said half of, even
+    /// where the two agree.
+    #[test]
+    fn what_is_not_protected_completes_nothing_that_is() {
+        let body: Vec<u8> = (0..100).collect();
+        let mut reassembly = Reassembly::default();
+        reassembly.insert(0, fragment(0, 100, 50, &body[50..]));
+        let first = fragment(0, 100, 0, &body[..50]);
+        assert_eq!(reassembly.insert(2, first), Outcome::Stored);
+        assert_eq!((front(&reassembly), reassembly.held()), (None, 100));
+        let rest = fragment(0, 100, 50, &body[50..]);
+        assert_eq!(reassembly.insert(2, rest), Outcome::Stored);
+        assert_eq!(front(&reassembly), Some((0, 11, &body[..])));
+    }
+
     #[test]
     fn messages_have_a_largest_length() {
         let mut reassembly = Reassembly::default();

@@ -5,13 +5,32 @@ use byteorder::{BigEndian, ByteOrder};
 use crate::{
     crypto::aead::RecordKey,
     record::{
-        Header, Refused, VERSION,
+        header12::Header,
         header13::{Unified, number_len},
         limits::MAX_FORGED,
         number13,
         replay::Window,
+        wire::VERSION,
     },
 };
+
+/// Why a record was not opened.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Refused {
+    /// There are no keys for its epoch.
+    NoKeys,
+    /// It was seen, or is too old.
+    Replayed,
+    /// It does not authenticate.
+    Forged,
+    /// It is no record of the version that is spoken.
+    Malformed,
+    /// It authenticates, and carries nothing at all, or too much: its sender errs.
+    Empty,
+    TooLarge,
+    /// So many forgeries were tried that the key is worn out.
+    Spent,
+}
 
 /// How records are written in one epoch.
 pub(super) struct WriteEpoch {

@@ -1,6 +1,6 @@
 use byteorder::{BigEndian, ByteOrder};
 
-use crate::record::MAX_PLAINTEXT;
+use crate::record::wire::MAX_PLAINTEXT;
 
 /// The header in front of every record.
 ///

@@ -1,6 +1,6 @@
 //! How much one key may do (RFC 9147 §4.5.3, RFC 8446 §5.5).
 
-use crate::record::MAX_SEQUENCE;
+use crate::record::wire::MAX_SEQUENCE;
 
 /// Records that may be sealed with one key, and how many before it is renewed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

@@ -9,9 +9,11 @@ mod number13;
 mod replay;
 #[cfg(test)]
 mod tests;
+mod wire;
 
 use std::time::{Duration, Instant};
 
+pub(crate) use epoch::Refused;
 use epoch::{ReadEpoch, WriteEpoch};
 pub use header12::{HEADER_LEN, Header};
 use header13::Unified;
@@ -22,6 +24,13 @@ use crate::{
     error::Error,
 };
 pub(crate) use limits::Limit;
+use wire::MAX_CIPHERTEXT;
+#[cfg(test)]
+pub(crate) use wire::MAX_SEQUENCE;
+pub use wire::{
+    ACK, ALERT, APPLICATION_DATA, CHANGE_CIPHER_SPEC, HANDSHAKE, MAX_PLAINTEXT, VERSION,
+};
+pub(crate) use wire::{APPLICATION_EPOCH, HANDSHAKE_EPOCH};
 
 /// Which record: its epoch, and its number in it. Numbers are 48 bits in both versions.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -50,24 +59,6 @@ pub(crate) struct Opened<'d> {
     /// What it carries, by its registry number.
     pub(crate) content: u8,
     pub(crate) payload: &'d mut [u8],
-}
-
-/// Why a record was not opened.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Refused {
-    /// There are no keys for its epoch.
-    NoKeys,
-    /// It was seen, or is too old.
-    Replayed,
-    /// It does not authenticate.
-    Forged,
-    /// It is no record of the version that is spoken.
-    Malformed,
-    /// It authenticates, and carries nothing at all, or too much: its sender errs.
-    Empty,
-    TooLarge,
-    /// So many forgeries were tried that the key is worn out.
-    Spent,
 }
 
 /// The epochs of one association, each direction for itself.
@@ -457,28 +448,6 @@ fn inner(plaintext: &mut [u8]) -> Result<(u8, &mut [u8]), Refused> {
     }
 }
 
-/// `change_cipher_spec`.
-pub const CHANGE_CIPHER_SPEC: u8 = 20;
-/// `alert`.
-pub const ALERT: u8 = 21;
-/// `handshake`.
-pub const HANDSHAKE: u8 = 22;
-/// `application_data`.
-pub const APPLICATION_DATA: u8 = 23;
-/// `ack` (RFC 9147 §7).
-pub const ACK: u8 = 26;
-/// DTLS 1.2, which 1.3 writes in its headers too.
-pub const VERSION: u16 = 0xFEFD;
-/// The most a record carries (RFC 5246 §6.2.1, RFC 8446 §5.1), in bytes.
-pub const MAX_PLAINTEXT: usize = 1 << 14;
-/// RFC 8446 §5.2: what protection may add to it.
-const MAX_CIPHERTEXT: usize = MAX_PLAINTEXT + 256;
-/// RFC 6347 §4.1: a number must never be used twice, so the last is the end of the epoch.
-pub(crate) const MAX_SEQUENCE: u64 = (1 << 48) - 1;
-/// RFC 9147 §6.1: of the handshake of 1.3.
-pub(crate) const HANDSHAKE_EPOCH: u16 = 2;
-/// RFC 9147 §6.1: of the first payload of 1.3.
-pub(crate) const APPLICATION_EPOCH: u16 = 3;
 const MAX_READ_EPOCHS: usize = 3;
 /// RFC 9147 §4.2.1: twice the longest life of a datagram.
 const OLD_EPOCH: Duration = Duration::from_secs(240);

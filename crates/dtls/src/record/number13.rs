@@ -1,5 +1,7 @@
 //! Record numbers of DTLS 1.3 on the wire: the low bits, encrypted (RFC 9147 §4.2.2, §4.2.3).
 
+use crate::record::wire::MAX_SEQUENCE;
+
 /// The number whose low `bits` are these and which is nearest to the one that is expected next.
 pub(crate) fn expand(low: u16, bits: u32, expected: u64) -> u64 {
     let span = 1_u64 << bits;
@@ -7,7 +9,7 @@ pub(crate) fn expand(low: u16, bits: u32, expected: u64) -> u64 {
     let candidate = (expected & !(span - 1)) | low;
     if candidate + span / 2 < expected {
         match candidate + span {
-            above if above <= super::MAX_SEQUENCE => above,
+            above if above <= MAX_SEQUENCE => above,
             _ => candidate,
         }
     } else if candidate > expected + span / 2 && candidate >= span {
@@ -27,7 +29,6 @@ pub(crate) fn mask(number: &mut [u8], mask: [u8; 5]) {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::record::MAX_SEQUENCE;
 
     /// Against the definition: of all numbers with these bits, none is nearer.
     #[test]
