@@ -60,6 +60,7 @@ impl Offer<'_> {
         let common = self.common(&planned, source);
         if let Some((_, credentials)) = &common {
             write_credentials(&mut writer, credentials);
+            writer.attribute(&Attribute::Setup(Setup::ActPass));
         }
         if live.len() > 1 {
             fingerprints(&mut writer, self.config);

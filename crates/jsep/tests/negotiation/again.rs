@@ -124,6 +124,8 @@ fn credentials_are_found_for_each_section() {
         let [ufrag, password] = &head(&offer)[..] else {
             panic!("no credentials at session level: {offer}");
         };
+        let before = offer.split("m=").next().expect("a head");
+        assert!(before.contains("a=setup:actpass\r\n"), "{offer}");
         let all = credentials(&offer);
         assert_eq!(
             all,
