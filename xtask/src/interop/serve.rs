@@ -118,6 +118,9 @@ pub(crate) async fn page(browser: &Browser, name: &str, hidden: bool) -> anyhow:
         "round trips",
     )
     .await?;
+    if !hidden {
+        camera(&tab).await?;
+    }
     plot(&tab, name).await?;
     serving.interrupt().await?;
     wait(
@@ -126,6 +129,38 @@ pub(crate) async fn page(browser: &Browser, name: &str, hidden: bool) -> anyhow:
         "the notice that the server has gone",
     )
     .await
+}
+
+/// The camera comes back in the stream that is chosen, the film is played, and both end. With settings of its own the browser has no
+/// camera.
+async fn camera(tab: &Tab) -> anyhow::Result<()> {
+    tab.click("#camera").await?;
+    wait(tab, &wide("echo", 320), "the small stream").await?;
+    let choose = "const stream = document.getElementById('stream');
+        stream.value = 'f';
+        stream.dispatchEvent(new Event('change'));";
+    tab.run(choose, &[]).await?;
+    wait(tab, &wide("echo", 1280), "the large stream").await?;
+    tab.click("#play-film").await?;
+    wait(tab, &wide("film", 320), "the film").await?;
+    tab.click("#mute-video").await?;
+    tab.click("#dial-send").await?;
+    let sent = "document.getElementById('tone').textContent === 'all sent'";
+    wait(tab, sent, "the tones").await?;
+    let sampled = "Number(document.getElementById('media-charts').dataset.samples) >= 2";
+    wait(tab, sampled, "the charts").await?;
+    tab.click("#play-film").await?;
+    let gone =
+        |id: &str| format!("document.getElementById('{id}').srcObject.getTracks().length === 0");
+    wait(tab, &gone("film"), "the end of the film").await?;
+    tab.click("#camera").await?;
+    let off = "document.getElementById('own').srcObject === null";
+    wait(tab, off, "the end of the camera").await
+}
+
+/// A video of the page shows pictures of this width.
+fn wide(id: &str, width: u32) -> String {
+    format!("document.getElementById('{id}').videoWidth === {width}")
 }
 
 async fn chat(tab: &Tab) -> anyhow::Result<()> {

@@ -22,6 +22,7 @@ use endpoint::{Endpoint, Sessions};
 
 mod channel;
 mod endpoint;
+mod film;
 mod listen;
 mod origin;
 mod page;
@@ -324,5 +325,5 @@ fn announce(scheme: Scheme, address: SocketAddr) {
 const SEATS: usize = 64;
 /// How long visitors and open requests have after Ctrl-C.
 const GRACE: Duration = Duration::from_secs(2);
-/// Largest signalling message; a description of data channels has about 1 KiB.
+/// Largest signalling message; a description with camera, microphone, film and channels has about 12 KiB.
 const MAX_SIGNAL: usize = 64 * 1024;

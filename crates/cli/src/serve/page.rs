@@ -20,7 +20,7 @@ const CSS: &str = "text/css; charset=utf-8";
 const SCRIPT: &str = "text/javascript; charset=utf-8";
 const SVG: &str = "image/svg+xml";
 
-pub(crate) const FILES: [File; 8] = [
+pub(crate) const FILES: [File; 10] = [
     File {
         path: "/",
         kind: HTML,
@@ -35,6 +35,16 @@ pub(crate) const FILES: [File; 8] = [
         path: "/icon.svg",
         kind: SVG,
         text: include_str!("../web/icon.svg"),
+    },
+    File {
+        path: "/charts.js",
+        kind: SCRIPT,
+        text: include_str!("../web/charts.js"),
+    },
+    File {
+        path: "/media.js",
+        kind: SCRIPT,
+        text: include_str!("../web/media.js"),
     },
     File {
         path: "/page.js",

@@ -13,6 +13,10 @@ pub(crate) enum Incoming {
     Candidate(Option<IceCandidateInit>),
     /// True: this side is to restart ICE.
     Restart(bool),
+    /// Whether this side is to play its film.
+    Film(bool),
+    /// The rid of the stream of the browser's camera that is to be sent back.
+    Choose(String),
 }
 
 /// To the page, in the same form.
@@ -73,6 +77,10 @@ mod tests {
         ] {
             assert!(serde_json::from_str::<Incoming>(text).is_err(), "{text}");
         }
+        let choose: Incoming = serde_json::from_str(r#"{"choose":"q"}"#).unwrap();
+        assert_eq!(choose, Incoming::Choose("q".to_owned()));
+        let film: Incoming = serde_json::from_str(r#"{"film":false}"#).unwrap();
+        assert_eq!(film, Incoming::Film(false));
         let restart: Incoming = serde_json::from_str(r#"{"restart":true}"#).unwrap();
         assert_eq!(restart, Incoming::Restart(true));
     }

@@ -4,12 +4,14 @@ use std::time::Duration;
 
 use axum::extract::ws::{Message, WebSocket};
 use oxirtc_peerconnection::{
-    Configuration, Event, PeerConnection, SdpType, SessionDescription, SignalingState,
+    Choice, Configuration, Error, Event, MediaKind, PeerConnection, RtpTransceiverDirection,
+    SdpType, SessionDescription, SignalingState,
 };
 use tokio::sync::watch;
 use tokio::task::JoinSet;
 
 use super::channel;
+use super::film::Film;
 use super::signal::{Incoming, Outgoing};
 
 /// How a visit ended, other than by an error.
@@ -27,6 +29,8 @@ struct Visit<'s> {
     socket: &'s mut WebSocket,
     peer: PeerConnection,
     channels: JoinSet<()>,
+    /// The film, while it runs.
+    film: Option<Film>,
     /// An offer of the page's was ignored, so its candidates are too.
     ignoring: bool,
     /// This machine has an address to offer.
@@ -43,6 +47,7 @@ pub(crate) async fn attend(
         socket,
         peer: peer.clone(),
         channels: JoinSet::new(),
+        film: None,
         ignoring: false,
         reachable: false,
     };
@@ -95,6 +100,11 @@ impl Visit<'_> {
                 }
                 Ok(())
             }
+            Ok(Incoming::Film(wanted)) => self.show(wanted).map_err(|error| error.to_string()),
+            Ok(Incoming::Choose(rid)) => {
+                self.choose(&rid);
+                Ok(())
+            }
             Err(error) => Err(format!("not a signalling message: {error}")),
         };
         match outcome {
@@ -117,9 +127,32 @@ impl Visit<'_> {
             return Ok(Err(error.to_string()));
         }
         if offer {
+            if let Err(error) = send_back(&self.peer).await {
+                return Ok(Err(error.to_string()));
+            }
             self.describe().await?;
         }
         Ok(Ok(()))
+    }
+
+    /// Begins or ends the film.
+    fn show(&mut self, wanted: bool) -> Result<(), Error> {
+        match self.film.take() {
+            Some(film) if wanted => self.film = Some(film),
+            None if wanted => self.film = Some(Film::start(&self.peer)?),
+            Some(film) => film.stop()?,
+            None => {}
+        }
+        Ok(())
+    }
+
+    /// Sends back this stream of the camera.
+    fn choose(&self, rid: &str) {
+        for transceiver in self.peer.transceivers() {
+            if transceiver.kind() == MediaKind::Video {
+                transceiver.receiver().track().choose(Choice::rid(rid));
+            }
+        }
     }
 
     /// Makes and sends the offer or the answer that is due.
@@ -165,6 +198,20 @@ impl Visit<'_> {
         }
         Ok(())
     }
+}
+
+/// What the page sends goes back to it, in the same sections.
+async fn send_back(peer: &PeerConnection) -> Result<(), Error> {
+    for transceiver in peer.transceivers() {
+        let sender = transceiver.sender();
+        let is_new = transceiver.direction() == RtpTransceiverDirection::RecvOnly;
+        if is_new && sender.track().is_none() {
+            let receiver = transceiver.receiver();
+            sender.replace_track(Some(receiver.track())).await?;
+            transceiver.set_direction(RtpTransceiverDirection::SendRecv)?;
+        }
+    }
+    Ok(())
 }
 
 const UNREACHABLE: &str = "The machine that serves this page has no network interface that is up; bring one up, then press Connect.";

@@ -1,5 +1,7 @@
 // The page itself: what is pressed goes to the peer, what happens there is shown.
 
+import { Charts } from "./charts.js";
+import { Media, noCamera } from "./media.js";
 import { Peer } from "./peer.js";
 import { Plot } from "./plot.js";
 import { Transfer, fileSource, sampleSource } from "./transfer.js";
@@ -7,6 +9,7 @@ import { Transfer, fileSource, sampleSource } from "./transfer.js";
 const TICK = 250;
 const $ = (id) => document.getElementById(id);
 const plot = new Plot($("plot"));
+const charts = new Charts($("media-charts"), ["kbit/s", "% lost", "jitter, ms", "trip, ms"]);
 const meter = { up: 0, down: 0, last: null, roundTrip: null };
 const pings = new Map();
 const waiting = []; // files that go after the one that is on its way
@@ -19,7 +22,13 @@ function connect() {
   const url = new URL("signal", location.href);
   url.protocol = url.protocol === "https:" ? "wss:" : "ws:";
   const peer = new Peer(url);
-  const own = (session = { peer, chat: null, ping: null });
+  const media = new Media(peer);
+  const own = (session = { peer, media, chat: null, ping: null });
+  // A video that waits for its first track would hold up the page's load.
+  media.addEventListener("came", ({ detail }) => {
+    if ($(detail).srcObject !== media[detail]) $(detail).srcObject = media[detail];
+  });
+  media.addEventListener("tone", ({ detail }) => ($("tone").textContent = detail || "all sent"));
   $("setup-time").textContent = "–";
   setState("connecting");
   banners.clear();
@@ -67,8 +76,11 @@ function disconnect(reason) {
   waiting.length = 0;
   showWaiting();
   transfer?.end(reason);
+  session?.media.stop();
   session?.peer.close();
   session = null;
+  filmed(false);
+  press($("play-film"), false);
   pings.clear();
   banner("connection", "");
   enable(false);
@@ -110,6 +122,10 @@ function enable(open) {
   for (const id of ["chat-text", "chat-send", "restart", "restart-remote", "file", "sample", "sample-size"]) {
     if (!open) keepFocus($(id), $("reconnect"));
     $(id).disabled = !open;
+  }
+  for (const id of ["camera", "play-film"]) {
+    if (!open) keepFocus($(id), $("reconnect"));
+    $(id).disabled = !open || (id === "camera" && noCamera() !== "");
   }
   $("drop").classList.toggle("off", !open);
   $("reconnect").textContent = session ? "Disconnect" : "Connect";
@@ -156,6 +172,56 @@ function pong(data) {
   if (sent === undefined) return;
   pings.delete(data);
   meter.roundTrip = performance.now() - sent;
+}
+
+/** Shows whether the camera is on. */
+function filmed(on) {
+  $("own").srcObject = on ? session.media.own : null;
+  $("camera").textContent = on ? "Stop the camera" : "Start the camera";
+  for (const id of ["mute-audio", "mute-video", "stream", "tones", "dial-send"]) {
+    if (!on) keepFocus($(id), $("reconnect"));
+    $(id).disabled = !on;
+  }
+  for (const id of ["mute-audio", "mute-video"]) press($(id), false);
+  $("stream").value = "q";
+}
+
+function press(button, pressed) {
+  button.setAttribute("aria-pressed", String(pressed));
+}
+
+function isPressed(button) {
+  return button.getAttribute("aria-pressed") === "true";
+}
+
+async function toggleCamera() {
+  const { media } = session;
+  if (media.running) {
+    media.stop();
+    filmed(false);
+    return;
+  }
+  $("camera").disabled = true;
+  try {
+    await media.start();
+    banner("camera", "");
+    if (session?.media === media) filmed(true);
+    else media.stop();
+  } catch (error) {
+    banner("camera", `The camera cannot be used: ${error.message}.`);
+  } finally {
+    $("camera").disabled = !session || noCamera() !== "";
+  }
+}
+
+async function measure() {
+  const media = session?.media;
+  if (!media || (!media.running && !isPressed($("play-film")))) return;
+  const now = performance.now();
+  charts.add(now, await media.sample(now));
+  const { videoWidth, videoHeight } = $("echo");
+  $("echo-size").textContent = media.running && videoWidth > 0 ? `${videoWidth}×${videoHeight}` : "";
+  $("media-charts").dataset.samples = Number($("media-charts").dataset.samples ?? 0) + 1;
 }
 
 let serial = 0;
@@ -302,6 +368,30 @@ for (const type of ["dragleave", "drop"]) $("drop").addEventListener(type, () =>
 $("drop").addEventListener("drop", ({ dataTransfer }) => {
   for (const file of dataTransfer.files) offer(fileSource(file));
 });
+$("camera").addEventListener("click", () => session && toggleCamera());
+for (const kind of ["audio", "video"]) {
+  const button = $(`mute-${kind}`);
+  button.addEventListener("click", () => {
+    press(button, !isPressed(button));
+    session?.media.mute(kind, isPressed(button));
+  });
+}
+$("stream").addEventListener("change", () => session?.peer.choose($("stream").value));
+$("play-film").addEventListener("click", () => {
+  press($("play-film"), !isPressed($("play-film")));
+  session?.peer.film(isPressed($("play-film")));
+});
+$("dial").addEventListener("submit", (event) => {
+  event.preventDefault();
+  try {
+    session?.media.dial($("tones").value);
+  } catch (error) {
+    $("tone").textContent = error.message;
+  }
+});
+$("no-camera").textContent = noCamera();
+$("no-camera").hidden = noCamera() === "";
+setInterval(() => measure().catch((error) => log(error.message)), 1000);
 addEventListener("pagehide", () => session?.peer.close());
 addEventListener("pageshow", ({ persisted }) => persisted && !session && connect());
 setInterval(tick, TICK);

@@ -43,6 +43,16 @@ export class Peer extends EventTarget {
     this.#send({ restart: true });
   }
 
+  /** Whether the peer is to play its film. */
+  film(wanted) {
+    this.#send({ film: wanted });
+  }
+
+  /** Which stream of the camera the peer is to send back. */
+  choose(rid) {
+    this.#send({ choose: rid });
+  }
+
   close() {
     this.#closed = true;
     this.#connection.close();
