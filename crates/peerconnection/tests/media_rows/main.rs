@@ -5,6 +5,7 @@ mod additions;
 mod api;
 #[path = "../call/mod.rs"]
 mod call;
+mod marks;
 #[path = "../pair/mod.rs"]
 mod pair;
 mod statistics;
