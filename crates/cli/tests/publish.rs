@@ -5,12 +5,14 @@
     reason = "a test that cannot read its program's output has failed, and programs take their time"
 )]
 
+mod serving;
+
 use std::{
     fs::File,
-    io::{BufRead as _, BufReader, Read as _, Write as _},
-    net::{SocketAddr, TcpStream},
+    io::{BufReader, Read as _, Write as _},
+    net::TcpStream,
     path::{Path, PathBuf},
-    process::{Child, Command, Output, Stdio},
+    process::{Command, Output},
     thread::sleep,
     time::{Duration, Instant},
 };
@@ -19,6 +21,7 @@ use oxirtc_container::{Codec, PATTERN, Reader, TONE};
 use oxirtc_peerconnection::{
     Configuration, MediaKind, PeerConnection, RtpTransceiverDirection, RtpTransceiverInit,
 };
+use serving::{Serving, oxirtc};
 
 /// A folder of one test, which goes with it.
 struct Folder(PathBuf);
@@ -44,12 +47,6 @@ impl Drop for Folder {
     }
 }
 
-/// A program that serves, and where.
-struct Serving {
-    program: Child,
-    address: SocketAddr,
-}
-
 /// The answer to a request.
 struct Answer {
     status: u16,
@@ -58,12 +55,6 @@ struct Answer {
 }
 
 impl Serving {
-    fn start(arguments: &[&str]) -> Self {
-        let mut program = oxirtc(&[&["serve", "--listen", "127.0.0.1:0"], arguments].concat());
-        let address = announced(&mut program);
-        Self { program, address }
-    }
-
     fn url(&self, path: &str) -> String {
         format!("http://{}{path}", self.address)
     }
@@ -109,34 +100,6 @@ impl Answer {
             .find(|it| it.0.eq_ignore_ascii_case(name))
             .map(|it| it.1)
     }
-}
-
-impl Drop for Serving {
-    fn drop(&mut self) {
-        let _ = self.program.kill();
-        let _ = self.program.wait();
-    }
-}
-
-fn oxirtc(arguments: &[&str]) -> Child {
-    Command::new(env!("CARGO_BIN_EXE_oxirtc"))
-        .args(arguments)
-        .env_remove("RUST_LOG")
-        .stdin(Stdio::null())
-        .stdout(Stdio::piped())
-        .stderr(Stdio::piped())
-        .spawn()
-        .unwrap()
-}
-
-/// Where the program says that it serves.
-fn announced(program: &mut Child) -> SocketAddr {
-    let mut lines = BufReader::new(program.stdout.take().unwrap()).lines();
-    let line = lines.find(|it| it.as_ref().unwrap().starts_with("oxirtc serves"));
-    let line = line.unwrap().unwrap();
-    let mut words = line.split(' ');
-    let url = words.find_map(|word| word.split_once("://")).unwrap().1;
-    url.trim_end_matches('/').parse().unwrap()
 }
 
 fn output(arguments: &[&str]) -> (Output, String) {
@@ -236,9 +199,7 @@ fn a_published_file_is_recorded() {
 fn who_plays_can_be_recorded_from() {
     let folder = Folder::new("direct");
     let audio = folder.with("a.ogg", TONE);
-    let mut program = oxirtc(&["play", &audio, "--listen", "127.0.0.1:0"]);
-    let address = announced(&mut program);
-    let playing = Serving { program, address };
+    let playing = Serving::of(oxirtc(&["play", &audio, "--listen", "127.0.0.1:0"]));
     let out = folder.0.join("out");
     let whep = playing.url("/whep/play");
     let (recorded, said) = output(&[
@@ -260,9 +221,7 @@ fn who_records_can_be_published_to() {
     let folder = Folder::new("taken");
     let out = folder.0.join("out");
     let arguments = ["record", out.to_str().unwrap(), "--listen", "127.0.0.1:0"];
-    let mut program = oxirtc(&arguments);
-    let address = announced(&mut program);
-    let mut recording = Serving { program, address };
+    let mut recording = Serving::of(oxirtc(&arguments));
     let video = folder.with("a.ivf", PATTERN);
     let whip = recording.url("/whip/record");
     let (played, said) = output(&["play", &video, "--whip", &whip]);
@@ -364,12 +323,13 @@ async fn what_cannot_be_is_refused_in_a_line() {
         odd.body
     );
     let long = format!("{sends}{}", "a=x\r\n".repeat(20_000));
-    assert_eq!(
-        serving
-            .request("POST", "/whip/a", &[kind, token], &long)
-            .status,
-        413
-    );
+    assert_eq!(post("/whip/a", &[kind, token], &long).status, 413);
+    // Of who has no token nothing is read.
+    assert_eq!(post("/whip/a", &[kind], &long).status, 401);
+    assert_eq!(post("/whip/a", &[token], &long).status, 415);
+    let headers = [("Content-Type", "application/trickle-ice-sdpfrag")];
+    let patched = serving.request("PATCH", "/session/a", &headers, &long);
+    assert_eq!(patched.status, 401);
     // What was refused has left nothing behind: the one place and the room are free.
     assert_eq!(post("/whip/a", &[kind, token], &sends).status, 201);
     let full = post("/whip/b", &[kind, token], &sends);

@@ -10,7 +10,7 @@ use anyhow::anyhow;
 use axum::http::StatusCode;
 use oxirtc_peerconnection::{
     Choice, Configuration, Event, MediaStreamTrack, PeerConnection, PeerConnectionState,
-    RtpTransceiver, RtpTransceiverDirection, SdpType, SessionDescription,
+    RtpTransceiver, RtpTransceiverDirection, SdpType, SessionDescription, SignalingState,
 };
 use ring::rand::{SecureRandom as _, SystemRandom};
 use tokio::sync::{OwnedSemaphorePermit, Semaphore, watch};
@@ -295,7 +295,13 @@ async fn described(peer: &PeerConnection, sdp: String) -> Result<SessionDescript
         .set_remote_description(SessionDescription { kind, sdp })
         .await;
     set.map_err(|error| Refusal::description(&error))?;
-    answered(peer).await
+    let answer = answered(peer).await;
+    if answer.is_err() && peer.signaling_state() == SignalingState::HaveRemoteOffer {
+        // The generation that was goes on, and the next offer finds it.
+        let undone = peer.set_remote_description(SessionDescription::rollback());
+        undone.await.map_err(|error| internal(&error.into()))?;
+    }
+    answer
 }
 
 /// The answer, with all candidates.
