@@ -8,11 +8,11 @@ mod serving;
 
 use std::io::{BufRead as _, BufReader, Read as _, Write as _};
 use std::net::{TcpListener, TcpStream};
-use std::process::{Child, Command, ExitStatus};
+use std::process::{Child, ExitStatus};
 use std::thread::sleep;
 use std::time::Duration;
 
-use serving::{Serving, oxirtc};
+use serving::{Serving, interrupt, oxirtc};
 
 impl Serving {
     fn request(&self, request: &str) -> String {
@@ -37,12 +37,9 @@ impl Serving {
     }
 }
 
-fn interrupt(program: &mut Child) -> ExitStatus {
-    let sent = Command::new("kill")
-        .args(["-INT", &program.id().to_string()])
-        .status()
-        .unwrap();
-    assert!(sent.success());
+/// How the program ends after Ctrl-C.
+fn interrupted(program: &mut Child) -> ExitStatus {
+    interrupt(program);
     for _ in 0..500 {
         if let Some(status) = program.try_wait().unwrap() {
             return status;
@@ -132,7 +129,7 @@ fn ctrl_c_ends_serving_well() {
     let mut serving = Serving::start(&[]);
     // A connection that is open and silent does not hold it up.
     let _idle = TcpStream::connect(serving.address).unwrap();
-    assert!(interrupt(&mut serving.program).success());
+    assert!(interrupted(&mut serving.program).success());
 }
 
 #[test]
@@ -162,7 +159,7 @@ fn ctrl_c_ends_loopback_at_once() {
     let output = program.stdout.take().unwrap();
     let mut lines = BufReader::new(output).lines();
     while !lines.next().unwrap().unwrap().starts_with("messages") {}
-    assert_eq!(interrupt(&mut program).code(), Some(130));
+    assert_eq!(interrupted(&mut program).code(), Some(130));
 }
 
 #[test]

@@ -19,9 +19,10 @@ use std::{
 
 use oxirtc_container::{Codec, PATTERN, Reader, TONE};
 use oxirtc_peerconnection::{
-    Configuration, MediaKind, PeerConnection, RtpTransceiverDirection, RtpTransceiverInit,
+    Configuration, MediaKind, PeerConnection, PeerConnectionState, RtpTransceiverDirection,
+    RtpTransceiverInit, SessionDescription,
 };
-use serving::{Serving, oxirtc};
+use serving::{Serving, interrupt, oxirtc};
 
 /// A folder of one test, which goes with it.
 struct Folder(PathBuf);
@@ -177,14 +178,7 @@ fn a_published_file_is_recorded() {
     probe(&video);
     probe(&audio);
     // Who publishes ends it, and the room is free.
-    let id = playing.id().to_string();
-    assert!(
-        Command::new("kill")
-            .args(["-INT", &id])
-            .status()
-            .unwrap()
-            .success()
-    );
+    interrupt(&playing);
     assert_eq!(playing.wait().unwrap().code(), Some(130));
     let headers = [
         ("Content-Type", "application/sdp"),
@@ -192,6 +186,59 @@ fn a_published_file_is_recorded() {
     ];
     let gone = serving.request("POST", "/whep/room", &headers, "v=0\r\n");
     assert_eq!(gone.status, 404);
+}
+
+/// A server that ends says goodbye.
+#[test]
+fn who_publishes_hears_of_the_end_of_the_server() {
+    let folder = Folder::new("ended");
+    let mut serving = Serving::start(&[]);
+    let audio = folder.with("a.ogg", TONE);
+    let whip = serving.url("/whip/room");
+    let playing = oxirtc(&["play", &audio, "--repeat", "--whip", &whip]);
+    let taker = ("Content-Type", "application/sdp");
+    let end = Instant::now() + Duration::from_secs(60);
+    // Not a description: refused as soon as there is something to take.
+    while serving.request("POST", "/whep/room", &[taker], "no").status == 404 {
+        assert!(Instant::now() < end, "nothing was published");
+        sleep(Duration::from_millis(50));
+    }
+    let begun = Instant::now();
+    interrupt(&serving.program);
+    assert!(serving.program.wait().unwrap().success());
+    let played = playing.wait_with_output().unwrap();
+    let said = String::from_utf8(played.stderr).unwrap();
+    assert_eq!(played.status.code(), Some(1), "{said}");
+    assert!(said.contains("has left"), "{said}");
+    // Who hears nothing waits for consent to end, which takes half a minute.
+    assert!(
+        begun.elapsed() < Duration::from_secs(20),
+        "{:?}",
+        begun.elapsed()
+    );
+}
+
+/// Who leaves with a goodbye and no DELETE leaves the room as well.
+#[tokio::test(flavor = "multi_thread", worker_threads = 1)]
+async fn the_goodbye_of_who_publishes_frees_the_room() {
+    let serving = Serving::start(&[]);
+    let (peer, sdp) = offer(RtpTransceiverDirection::SendOnly).await;
+    let made = serving.post("/whip/a", &sdp);
+    assert_eq!(made.status, 201, "{}", made.body);
+    let answer = SessionDescription::answer(made.body);
+    peer.set_remote_description(answer).await.unwrap();
+    peer.wait_for(PeerConnectionState::Connected).await.unwrap();
+    assert_eq!(serving.post("/whip/a", &sdp).status, 409);
+    peer.shutdown().await;
+    let begun = Instant::now();
+    while serving.post("/whip/a", &sdp).status != 201 {
+        // Silence alone is noticed after half a minute.
+        assert!(
+            begun.elapsed() < Duration::from_secs(20),
+            "the room stays taken"
+        );
+        sleep(Duration::from_millis(50));
+    }
 }
 
 /// Without a server of its own, who plays serves who records.
@@ -365,6 +412,8 @@ async fn pages_of_other_servers_need_a_token() {
     let told = made.header("access-control-expose-headers").unwrap();
     assert!(told.contains("Location") && told.contains("ETag"), "{told}");
     let session = made.header("location").unwrap();
+    let stranger = guarded.request("DELETE", session, &[origin], "");
+    assert_eq!(stranger.status, 401);
     let ended = guarded.request("DELETE", session, &[token, origin], "");
     assert_eq!(ended.status, 200);
 }

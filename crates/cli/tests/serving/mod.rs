@@ -52,3 +52,10 @@ pub(crate) fn oxirtc(arguments: &[&str]) -> Child {
         .spawn()
         .unwrap()
 }
+
+/// What Ctrl-C does.
+pub(crate) fn interrupt(program: &Child) {
+    let id = program.id().to_string();
+    let sent = Command::new("kill").args(["-INT", &id]).status().unwrap();
+    assert!(sent.success());
+}
