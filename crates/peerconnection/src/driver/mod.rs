@@ -16,6 +16,7 @@ mod endpoint;
 mod interfaces;
 mod link;
 mod names;
+mod netlink;
 mod port;
 mod receive;
 mod routes;
