@@ -120,6 +120,7 @@ pub struct Settings {
     pub(crate) send_buffer: usize,
     pub(crate) max_burst: usize,
     pub(crate) max_segments: usize,
+    pub(crate) dscp: bool,
     pub(crate) tls_roots: Vec<Vec<u8>>,
     pub(crate) parity: Parity,
     pub(crate) flexfec: bool,
@@ -327,6 +328,17 @@ impl Settings {
         self
     }
 
+    /// Mark datagrams in their IP header by the priority of what they carry (RFC 8837), for networks that heed it: a stream of media by
+    /// `network_priority` or `priority` of its encoding, data by the most important of its channels, and checks as what they are for.
+    /// What has the priority `low`, which is the default of everything, is not marked. On Linux; elsewhere, and on streams of TCP, nothing
+    /// is marked. Default: false, as in browsers, since a path may drop what is marked and the application may have set priorities for
+    /// their other meaning only.
+    #[must_use]
+    pub fn dscp(mut self, mark: bool) -> Self {
+        self.dscp = mark;
+        self
+    }
+
     /// Whose certificates a `turns:` server may have: certificates of authorities in DER, which take the place of the public
     /// ones. For a relay of one's own. Default: those that Mozilla trusts. One that cannot be read is refused by
     /// [`PeerConnection::with_settings`](crate::PeerConnection::with_settings) and its kin.
@@ -379,6 +391,7 @@ impl Default for Settings {
             send_buffer: 1 << 20,
             max_burst: MAX_BURST,
             max_segments: MAX_SEGMENTS,
+            dscp: false,
             tls_roots: Vec::new(),
             parity: Parity::default(),
             flexfec: false,

@@ -338,8 +338,8 @@ impl Calls {
         let engine = &mut self.pair.ends[side].engine;
         let done = match dice {
             0..=3 => engine.set_direction(id, direction),
-            4 => engine.replace_track(id, Some((kind, track))),
-            5 => engine.remove_track(id),
+            4 => engine.replace_track(now, id, Some((kind, track))),
+            5 => engine.remove_track(now, id),
             6 => engine.stop_transceiver(now, id),
             7 => engine.set_streams(id, vec!["t".to_owned(), "s".to_owned()]),
             _ => engine.insert_dtmf(now, id, "1x", ms(100), ms(50)),

@@ -170,7 +170,8 @@ fn tones() {
     insert(&mut pair, "").unwrap();
     pair.run(Duration::from_secs(1));
     assert_eq!(tones(&pair)[3..], ["2", ""]);
-    pair.ends[0].engine.remove_track(ids[0]).unwrap();
+    let now = pair.now;
+    pair.ends[0].engine.remove_track(now, ids[0]).unwrap();
     assert!(!pair.ends[0].engine.can_insert_dtmf(ids[0]));
     let refused = insert(&mut pair, "1").unwrap_err();
     assert_eq!(refused.kind(), ErrorKind::InvalidState);

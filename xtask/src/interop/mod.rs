@@ -24,6 +24,7 @@ mod namespace;
 mod peer;
 mod recorded;
 mod restart;
+mod sections;
 mod serve;
 mod server;
 mod simulcast;

@@ -292,6 +292,7 @@ impl PeerConnection {
             | engine::Event::IceTransport(..)
             | engine::Event::DtlsTransport(..)
             | engine::Event::SctpTransport(_)
+            | engine::Event::StatsEnded(_)
             | engine::Event::StreamChange { .. }
             | engine::Event::TrackMute(..)
             | engine::Event::TrackEnded(_)

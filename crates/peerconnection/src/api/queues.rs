@@ -9,7 +9,7 @@ use super::{
     waiters::{Waiters, Wakeups},
 };
 use crate::{
-    PeerConnectionState, SctpTransportState,
+    PeerConnectionState, SctpTransportState, StatsReport,
     engine::{
         ChannelEvent, ChannelId, DtlsTransportEvent, Engine, Event, IceTransportEvent, TransportId,
     },
@@ -26,6 +26,8 @@ pub(super) struct Queues {
     /// RTCP, of the transports of which it is read.
     pub(super) rtcp: BTreeMap<TransportId, RtcpQueue>,
     pub(super) sctp: Option<Queue<SctpTransportState>>,
+    /// For who has asked for the last values of what ends.
+    pub(super) ended_stats: Option<Queue<StatsReport>>,
     /// The tracks of senders and receivers.
     pub(super) media: Links,
     /// Who waits for a state of the connection.
@@ -79,6 +81,9 @@ impl Queues {
             }
         }
         self.media.collect(engine, outbound);
+        if self.ended_stats.is_some() {
+            self.media.name_tracks(engine, inbox);
+        }
         self.look_after(engine, wakeups);
         if engine.is_closed() && !self.closed {
             self.closed = true;
@@ -172,6 +177,11 @@ impl Queues {
                     queue.push_bounded(state, wakeups);
                 }
             }
+            Event::StatsEnded(report) => {
+                if let Some(queue) = &mut self.ended_stats {
+                    queue.push_bounded(*report, wakeups);
+                }
+            }
             Event::DataChannel(id) => {
                 self.channels.entry(id).or_default();
                 self.connection.push(Event::DataChannel(id), wakeups);
@@ -233,6 +243,8 @@ impl Queues {
         self.dtls.values_mut().for_each(|it| it.end(wakeups));
         self.rtcp.values_mut().for_each(|it| it.unread.end(wakeups));
         self.sctp.iter_mut().for_each(|it| it.end(wakeups));
+        let ended_stats = self.ended_stats.iter_mut();
+        ended_stats.for_each(|it| it.end(wakeups));
         self.media.close(wakeups);
     }
 }

@@ -9,7 +9,7 @@ use super::{
 use crate::{
     DtlsTransportState, Error, IceCandidate, IceCandidateError, IceConnectionState,
     IceGatheringState, IceTransportState, PeerConnectionState, RtcpDatagram, SctpTransportState,
-    SignalingState,
+    SignalingState, StatsReport,
 };
 
 /// What W3C queues as one task: events that belong together, in order.
@@ -72,6 +72,9 @@ pub enum Event {
     TrackEnded(TransceiverId),
     /// `tonechange` of a sender: the tone that begins, or none when all were played (W3C §7.4).
     ToneChange(TransceiverId, String),
+    /// `statsended`, of W3C's draft of 2018: the last values of what statistics show no more. Only after
+    /// [`watch_ended_stats`](crate::engine::Engine::watch_ended_stats).
+    StatsEnded(Box<StatsReport>),
     /// None of W3C's: the peer plays a tone of a telephone on a receiver.
     Tone(TransceiverId, char),
     /// None of W3C's: a whole frame can be read from a receiver.

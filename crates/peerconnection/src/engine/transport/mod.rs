@@ -23,7 +23,14 @@ pub use shown::{IceCandidatePair, IceParameters};
 pub use view::TransportView;
 
 use self::{generation::Generations, shown::Shown};
-use super::{convert, equipment::Equipment, ids::TransportId, media::MediaPath, stats::Traffic};
+use super::{
+    convert,
+    equipment::Equipment,
+    ids::TransportId,
+    marks::{Held, Marks},
+    media::MediaPath,
+    stats::Traffic,
+};
 use crate::{DtlsTransportState, Path, label::Label};
 
 /// An ICE agent with the DTLS on it.
@@ -47,6 +54,10 @@ pub(super) struct Transport {
     pub(super) shown: Shown,
     /// What went through it.
     pub(super) traffic: Traffic,
+    /// How its datagrams are marked; none without [`Settings::dscp`](crate::Settings::dscp).
+    pub(super) marks: Option<Box<Marks>>,
+    /// What did not fit its batch.
+    pub(super) held: Option<Held>,
     /// Addresses of its sockets.
     pub(super) sockets: Vec<SocketAddr>,
     /// Who opens channels with which ids (RFC 8832 §6), once DTLS has its role.
@@ -89,6 +100,8 @@ impl Transport {
             reads_rtcp: false,
             shown: Shown::default(),
             traffic: Traffic::default(),
+            marks: equipment.settings.dscp.then(Box::default),
+            held: None,
             sockets: Vec::new(),
             role: None,
             started: false,
