@@ -88,6 +88,19 @@ pub enum CongestionControl {
     Bbr,
 }
 
+/// When video that is sent is protected by parity (FEC): ULPFEC within RED, or FlexFEC, as was agreed on.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum Parity {
+    /// Never. Parity of the peer is used all the same.
+    Never,
+    /// As long as the peer reports losses of 2 % or more which would take long to be sent again.
+    #[default]
+    WhenLost,
+    /// Always: a packet for each ten, and for the rest of each frame.
+    Always,
+}
+
 /// What W3C leaves to the implementation. The default is right for most.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Settings {
@@ -109,6 +122,8 @@ pub struct Settings {
     pub(crate) max_segments: usize,
     pub(crate) dscp: bool,
     pub(crate) tls_roots: Vec<Vec<u8>>,
+    pub(crate) parity: Parity,
+    pub(crate) flexfec: bool,
 }
 
 impl Configuration {
@@ -333,6 +348,21 @@ impl Settings {
         self
     }
 
+    /// When video is protected by parity. Default: [`Parity::WhenLost`].
+    #[must_use]
+    pub fn parity(mut self, parity: Parity) -> Self {
+        self.parity = parity;
+        self
+    }
+
+    /// Whether `flexfec-03` is negotiated: parity in a stream of its own, which Chromium has in a trial. Default: no, as it is a draft
+    /// that others have left behind.
+    #[must_use]
+    pub fn flexfec(mut self, on: bool) -> Self {
+        self.flexfec = on;
+        self
+    }
+
     /// How many datagrams go to the kernel at once. 1 where the system cannot split. Default, and at
     /// most: 64.
     #[must_use]
@@ -363,6 +393,8 @@ impl Default for Settings {
             max_segments: MAX_SEGMENTS,
             dscp: false,
             tls_roots: Vec::new(),
+            parity: Parity::default(),
+            flexfec: false,
         }
     }
 }
