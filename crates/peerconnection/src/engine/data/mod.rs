@@ -49,6 +49,8 @@ struct Limits {
     max_outgoing_message_size: u64,
     receive_window: u32,
     congestion_control: CongestionControl,
+    interleaving: bool,
+    zero_checksum: bool,
     send_buffer: usize,
 }
 
@@ -59,6 +61,8 @@ impl Data {
             max_outgoing_message_size: settings.max_outgoing_message_size,
             receive_window: settings.receive_window,
             congestion_control: settings.congestion_control,
+            interleaving: settings.interleaving,
+            zero_checksum: settings.zero_checksum,
             send_buffer: settings.send_buffer,
         };
         let config = datachannel::Config::new()
