@@ -3,11 +3,11 @@
 mod credential;
 mod server;
 
-use std::time::SystemTime;
+use std::{sync::Arc, time::SystemTime};
 
 use serde::{Deserialize, Serialize};
 
-use crate::{Certificate, Error, ErrorKind};
+use crate::{Certificate, Error, ErrorKind, KeyLog, key_log::KeyLogger};
 pub(crate) use credential::Secret;
 pub use credential::{IceCredential, OAuthCredential};
 pub use server::IceServer;
@@ -116,6 +116,8 @@ pub struct Settings {
     pub(crate) max_channels: u16,
     pub(crate) receive_window: u32,
     pub(crate) congestion_control: CongestionControl,
+    pub(crate) interleaving: bool,
+    pub(crate) zero_checksum: bool,
     pub(crate) snap: bool,
     pub(crate) send_buffer: usize,
     pub(crate) max_burst: usize,
@@ -124,6 +126,7 @@ pub struct Settings {
     pub(crate) tls_roots: Vec<Vec<u8>>,
     pub(crate) parity: Parity,
     pub(crate) flexfec: bool,
+    pub(crate) key_log: Option<KeyLogger>,
 }
 
 impl Configuration {
@@ -298,6 +301,22 @@ impl Settings {
         self
     }
 
+    /// Whether long messages are cut so that others go between their pieces (RFC 8260), where the peer does the same: a transfer
+    /// then never holds up a chat. Default: yes.
+    #[must_use]
+    pub fn interleaving(mut self, offer: bool) -> Self {
+        self.interleaving = offer;
+        self
+    }
+
+    /// Whether SCTP goes without checksums of its own (RFC 9653), as DTLS has better ones, where the peer does the same and
+    /// speaks DTLS 1.3. Default: yes.
+    #[must_use]
+    pub fn zero_checksum(mut self, accept: bool) -> Self {
+        self.zero_checksum = accept;
+        self
+    }
+
     /// Whether descriptions carry what opens the SCTP association (draft-hancke-tsvwg-snap): where the peer does the same, data
     /// flows as soon as DTLS is connected, up to two round trips sooner. Default: no, as it is a draft, and some peers repeat
     /// lines that they do not know.
@@ -363,6 +382,14 @@ impl Settings {
         self
     }
 
+    /// Where the secrets of the transports go, so that a recording of their traffic can be read. Whoever has them can read and change
+    /// everything: for looking for faults, never in production. Default: nowhere.
+    #[must_use]
+    pub fn key_log(mut self, log: Arc<dyn KeyLog>) -> Self {
+        self.key_log = Some(KeyLogger(log));
+        self
+    }
+
     /// How many datagrams go to the kernel at once. 1 where the system cannot split. Default, and at
     /// most: 64.
     #[must_use]
@@ -387,6 +414,8 @@ impl Default for Settings {
             max_channels: 1024,
             receive_window: 4 << 20,
             congestion_control: CongestionControl::default(),
+            interleaving: true,
+            zero_checksum: true,
             snap: false,
             send_buffer: 1 << 20,
             max_burst: MAX_BURST,
@@ -395,6 +424,7 @@ impl Default for Settings {
             tls_roots: Vec::new(),
             parity: Parity::default(),
             flexfec: false,
+            key_log: None,
         }
     }
 }

@@ -13,6 +13,7 @@ mod configuration;
 mod description;
 pub mod engine;
 mod error;
+mod key_log;
 mod label;
 mod media;
 mod message;
@@ -46,6 +47,7 @@ pub use driver::Endpoint;
 #[doc(inline)]
 pub use engine::{IceCandidatePair, IceParameters};
 pub use error::{Error, ErrorDetail, ErrorKind};
+pub use key_log::KeyLog;
 pub use media::{Codec, EncodedFrame, FrameKind, Layer, MediaKind, Rotation, RtpPacket};
 pub use message::{DataChannelInit, Message, MessageCounts, Priority};
 pub use parameters::{

@@ -232,25 +232,25 @@ fn an_outage_ends_nothing_while_there_is_consent() {
 fn another_path_is_used_at_once() {
     // Before the first timeout, and after many.
     for outage in [1, 2_100, 10_100] {
-        let mut pair = Pair::perfect(outage).connected();
-        pair.filter = Some(Box::new(|_, _| false));
-        pair.send(0, 1, pattern(5_000, 1));
+        let mut pair = perfect(outage).connected();
+        pair.filter(|_, _| false);
+        pair.say(0, 1, pattern(5_000, 1));
         pair.run_for(Duration::from_millis(outage));
-        pair.filter = None;
-        pair.sides[0].path_changed(1_000);
+        pair.tap = None;
+        pair.ends[0].path_changed(1_000);
         let start = pair.now;
-        assert!(pair.run_until(Duration::from_secs(9), |pair| {
-            pair.sides[1].peek(1).is_some()
+        assert!(pair.try_until(Duration::from_secs(9), |pair| {
+            pair.ends[1].peek(1).is_some()
         }));
         let took = pair.now - start;
         assert!(took < Duration::from_millis(200), "{outage}: {took:?}");
     }
-    let mut pair = Pair::perfect(3).connected();
-    pair.send(0, 1, pattern(100_000, 1));
-    pair.sides[0].path_changed(1_000);
+    let mut pair = perfect(3).connected();
+    pair.say(0, 1, pattern(100_000, 1));
+    pair.ends[0].path_changed(1_000);
     pair.run_for(Duration::from_secs(1));
-    assert_eq!(pair.sides[0].stats().retransmission_timeouts, 0);
-    assert!(pair.sides[1].peek(1).is_some());
+    assert_eq!(pair.ends[0].stats().retransmission_timeouts, 0);
+    assert!(pair.ends[1].peek(1).is_some());
 }
 
 #[test]

@@ -86,7 +86,7 @@ impl Transport {
             ice.handle_interfaces(now, set, &convert::interfaces(interfaces));
         }
         let label = equipment.trace.label;
-        let config = convert::dtls_config(&equipment.certificate, label);
+        let config = convert::dtls_config(&equipment.certificate, &equipment.settings, label);
         Self {
             id,
             name,
