@@ -114,7 +114,7 @@ fn of_streams(pair: &Pair) -> BTreeMap<MediaKind, Vec<u8>> {
     marks
 }
 
-/// RFC 8837 §5, RFC 7657 §5.4, RFC 8445 §7.2.3: each datagram by what it carries, and nothing is lost where batches end for it.
+/// [4.9-01] RFC 8837 §5, RFC 7657 §5.4, RFC 8445 §7.2.3: each datagram by what it carries, and nothing is lost where batches end for it.
 #[test]
 fn each_datagram_is_marked_as_its_content() {
     let pictures = RtpEncodingParameters {
