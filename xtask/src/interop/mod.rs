@@ -21,6 +21,7 @@ mod loss;
 mod media;
 mod messages;
 mod namespace;
+pub(crate) mod nat;
 mod peer;
 mod recorded;
 mod restart;
@@ -41,7 +42,7 @@ pub(crate) struct Arguments {
     peer: String,
     /// Only tests whose names contain one of these
     only: Vec<String>,
-    /// Also what takes minutes, of coturn
+    /// Also what takes minutes, of coturn; longer transfers, of nat
     #[arg(long)]
     full: bool,
     /// Say the names of the tests and end
@@ -112,6 +113,7 @@ const PEERS: &[Peer] = &[
     browser("firefox", |_| vec!["firefox-esr", "geckodriver"], |only, _| Box::pin(cases::run(Kind::Firefox, only))),
     Peer { name: "dtls", cases: dtls::names, programs: dtls::programs, builds: dtls::builds, run: |only, _| dtls::run(only) },
     Peer { name: "coturn", cases: coturn::names, programs: |_| vec!["turnserver"], builds: |_| vec![], run: coturn::run },
+    Peer { name: "nat", cases: nat::names, programs: |_| vec!["nft", "turnserver"], builds: |_| vec![], run: nat::run },
 ];
 
 /// What the namespace itself needs.
