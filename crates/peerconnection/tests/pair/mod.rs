@@ -31,6 +31,8 @@ pub(crate) struct End {
     pub(crate) engine: Engine,
     pub(crate) address: IpAddr,
     next_port: u16,
+    /// All of its sockets are one.
+    pub(crate) one_port: bool,
     /// All events so far, those of one task in one list.
     pub(crate) tasks: Vec<Vec<Event>>,
     pub(crate) channels: Vec<ChannelId>,
@@ -334,6 +336,7 @@ impl End {
         Self {
             engine,
             address,
+            one_port: false,
             next_port: 4000,
             tasks: Vec::new(),
             channels: Vec::new(),
@@ -356,8 +359,9 @@ impl End {
         };
         match request {
             Request::Bind { id, address, .. } => {
-                self.next_port += 1;
+                self.next_port += u16::from(!self.one_port);
                 let bound = SocketAddr::new(address, self.next_port);
+                self.sockets.retain(|it| *it != bound);
                 self.sockets.push(bound);
                 self.engine.handle_response(now, id, Ok(bound));
             }
