@@ -88,6 +88,19 @@ pub enum CongestionControl {
     Bbr,
 }
 
+/// When video that is sent is protected by parity (FEC): ULPFEC within RED, or FlexFEC, as was agreed on.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum Parity {
+    /// Never. Parity of the peer is used all the same.
+    Never,
+    /// As long as the peer reports losses of 2 % or more which would take long to be sent again.
+    #[default]
+    WhenLost,
+    /// Always: a packet for each ten, and for the rest of each frame.
+    Always,
+}
+
 /// What W3C leaves to the implementation. The default is right for most.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Settings {
@@ -109,8 +122,11 @@ pub struct Settings {
     pub(crate) send_buffer: usize,
     pub(crate) max_burst: usize,
     pub(crate) max_segments: usize,
+    pub(crate) dscp: bool,
     pub(crate) tls_roots: Vec<Vec<u8>>,
     pub(crate) key_log: Option<KeyLogger>,
+    pub(crate) parity: Parity,
+    pub(crate) flexfec: bool,
 }
 
 impl Configuration {
@@ -331,6 +347,17 @@ impl Settings {
         self
     }
 
+    /// Mark datagrams in their IP header by the priority of what they carry (RFC 8837), for networks that heed it: a stream of media by
+    /// `network_priority` or `priority` of its encoding, data by the most important of its channels, and checks as what they are for.
+    /// What has the priority `low`, which is the default of everything, is not marked. On Linux; elsewhere, and on streams of TCP, nothing
+    /// is marked. Default: false, as in browsers, since a path may drop what is marked and the application may have set priorities for
+    /// their other meaning only.
+    #[must_use]
+    pub fn dscp(mut self, mark: bool) -> Self {
+        self.dscp = mark;
+        self
+    }
+
     /// Whose certificates a `turns:` server may have: certificates of authorities in DER, which take the place of the public
     /// ones. For a relay of one's own. Default: those that Mozilla trusts. One that cannot be read is refused by
     /// [`PeerConnection::with_settings`](crate::PeerConnection::with_settings) and its kin.
@@ -345,6 +372,21 @@ impl Settings {
     #[must_use]
     pub fn key_log(mut self, log: Arc<dyn KeyLog>) -> Self {
         self.key_log = Some(KeyLogger(log));
+        self
+    }
+
+    /// When video is protected by parity. Default: [`Parity::WhenLost`].
+    #[must_use]
+    pub fn parity(mut self, parity: Parity) -> Self {
+        self.parity = parity;
+        self
+    }
+
+    /// Whether `flexfec-03` is negotiated: parity in a stream of its own, which Chromium has in a trial. Default: no, as it is a draft
+    /// that others have left behind.
+    #[must_use]
+    pub fn flexfec(mut self, on: bool) -> Self {
+        self.flexfec = on;
         self
     }
 
@@ -378,8 +420,11 @@ impl Default for Settings {
             send_buffer: 1 << 20,
             max_burst: MAX_BURST,
             max_segments: MAX_SEGMENTS,
+            dscp: false,
             tls_roots: Vec::new(),
             key_log: None,
+            parity: Parity::default(),
+            flexfec: false,
         }
     }
 }

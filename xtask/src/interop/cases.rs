@@ -10,8 +10,8 @@ use super::asked::matches;
 use super::browser::{Kind, Preferences};
 use super::suite::Suite;
 use super::{
-    channels, close, connect, glare, media, messages, recorded, restart, sctp, serve, simulcast,
-    statistics, told, transfer,
+    channels, close, connect, glare, media, messages, recorded, restart, sctp, sections, serve,
+    simulcast, statistics, told, transfer,
 };
 
 /// A test with a name.
@@ -135,6 +135,7 @@ const CASES: &[Case] = cases! {
     Open 40 "both_offer" connect::both_offer;
     Open 90 "perfect_negotiation_browser_gives_way" glare::browser_gives_way;
     Open 90 "perfect_negotiation_we_give_way" glare::we_give_way;
+    Open 60 "sections_come_together" sections::come_together;
     Open 40 "rsa_certificates" connect::rsa_certificates;
     Open 40 "forged_fingerprint" connect::forged_fingerprint;
     Open 60 "text_binary_empty_and_256_kib" messages::kinds_and_sizes;

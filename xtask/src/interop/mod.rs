@@ -23,10 +23,12 @@ mod loss;
 mod media;
 mod messages;
 mod namespace;
+pub(crate) mod nat;
 mod peer;
 mod recorded;
 mod restart;
 mod sctp;
+mod sections;
 mod serve;
 mod server;
 mod simulcast;
@@ -44,7 +46,7 @@ pub(crate) struct Arguments {
     peer: String,
     /// Only tests whose names contain one of these
     only: Vec<String>,
-    /// Also what takes minutes, of coturn
+    /// Also what takes minutes, of coturn; longer transfers, of nat
     #[arg(long)]
     full: bool,
     /// Of `dtls`: write a recording of a handshake with each browser in each role, with its secrets, instead
@@ -122,6 +124,7 @@ const PEERS: &[Peer] = &[
     browser("firefox", |_| vec!["firefox-esr", "geckodriver"], |it| Box::pin(cases::run(Kind::Firefox, it.only))),
     Peer { name: "dtls", cases: dtls::names, programs: dtls::programs, builds: dtls::builds, run: |it| dtls::run(it.only, it.record) },
     Peer { name: "coturn", cases: coturn::names, programs: |_| vec!["turnserver"], builds: |_| vec![], run: |it| coturn::run(it.only, it.full) },
+    Peer { name: "nat", cases: nat::names, programs: |_| vec!["nft", "turnserver"], builds: |_| vec![], run: |it| nat::run(it.only, it.full) },
 ];
 
 /// Of whom there are recordings.

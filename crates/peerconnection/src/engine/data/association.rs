@@ -37,6 +37,7 @@ impl Data {
 
     /// An offer describes an association: W3C's `sctp` is there, and connecting.
     pub(in crate::engine) fn create(&mut self, on: TransportId, seed: [u8; 32]) {
+        self.priority = None;
         let announced = self.snap.is_some();
         let seed = self.snap.unwrap_or(seed);
         self.sctp = Some(Sctp {
@@ -51,6 +52,7 @@ impl Data {
             remote_init: None,
             way: None,
         });
+        self.weigh_channels();
     }
 
     /// Whether these are other ports than those that were agreed on (RFC 8841 §10.3).
