@@ -124,9 +124,9 @@ pub struct Settings {
     pub(crate) max_segments: usize,
     pub(crate) dscp: bool,
     pub(crate) tls_roots: Vec<Vec<u8>>,
+    pub(crate) key_log: Option<KeyLogger>,
     pub(crate) parity: Parity,
     pub(crate) flexfec: bool,
-    pub(crate) key_log: Option<KeyLogger>,
 }
 
 impl Configuration {
@@ -367,6 +367,14 @@ impl Settings {
         self
     }
 
+    /// Where the secrets of the transports go, so that a recording of their traffic can be read. Whoever has them can read and change
+    /// everything: for looking for faults, never in production. Default: nowhere.
+    #[must_use]
+    pub fn key_log(mut self, log: Arc<dyn KeyLog>) -> Self {
+        self.key_log = Some(KeyLogger(log));
+        self
+    }
+
     /// When video is protected by parity. Default: [`Parity::WhenLost`].
     #[must_use]
     pub fn parity(mut self, parity: Parity) -> Self {
@@ -379,14 +387,6 @@ impl Settings {
     #[must_use]
     pub fn flexfec(mut self, on: bool) -> Self {
         self.flexfec = on;
-        self
-    }
-
-    /// Where the secrets of the transports go, so that a recording of their traffic can be read. Whoever has them can read and change
-    /// everything: for looking for faults, never in production. Default: nowhere.
-    #[must_use]
-    pub fn key_log(mut self, log: Arc<dyn KeyLog>) -> Self {
-        self.key_log = Some(KeyLogger(log));
         self
     }
 
@@ -422,9 +422,9 @@ impl Default for Settings {
             max_segments: MAX_SEGMENTS,
             dscp: false,
             tls_roots: Vec::new(),
+            key_log: None,
             parity: Parity::default(),
             flexfec: false,
-            key_log: None,
         }
     }
 }

@@ -513,6 +513,11 @@ impl Connection {
         self.handshake.as_ref().unwrap()
     }
 
+    /// How many bytes of messages are held.
+    pub(crate) fn held_messages(&self) -> usize {
+        self.reassembly.held()
+    }
+
     /// How many records are held, and their bytes.
     pub(crate) fn held(&self) -> (usize, usize) {
         let bytes = self.held.records.iter().map(HeldRecord::len).sum();

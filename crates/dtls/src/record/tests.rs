@@ -385,3 +385,13 @@ fn keys_of_1_2_open_their_epoch_alone() {
     assert_eq!(server.read[1].forged, 0);
     assert!(opened(&mut server, base(), &record).is_ok());
 }
+
+#[test]
+fn a_record_has_a_largest_length() {
+    for (length, whole) in [(MAX_CIPHERTEXT, true), (MAX_CIPHERTEXT + 1, false)] {
+        let mut datagram = vec![0x2E, 0, 0];
+        datagram.extend((length as u16).to_be_bytes());
+        datagram.resize(5 + length, 7);
+        assert_eq!(split(&mut datagram).is_some(), whole, "{length}");
+    }
+}

@@ -5,7 +5,10 @@ use std::time::Duration;
 use crate::{
     AlertDescription, CipherSuite, Config, Error, Event, Failure, Group, Initiator, KeyType, Role,
     SignatureScheme, State, Version,
-    message::{ClientHello, Extensions, Fragment, Kind, Message, ServerHello, extension},
+    message::{
+        ClientHello, Extensions, Fragment, HelloVerifyRequest, Kind, Message, ServerHello,
+        extension,
+    },
     record,
     tests::{
         peer::{Draft, Edit, each},
@@ -411,6 +414,152 @@ fn hellos_come_in_the_clear_alone() {
     pair.run(ms(1), &mut |_, _| Vec::new());
     let cause = Failure::AlertSent(AlertDescription::UNEXPECTED_MESSAGE);
     assert_eq!(pair.client.events, [Event::Failed { cause }]);
+}
+
+/// The caps themselves: 32 records, and 16 KiB.
+#[test]
+fn early_records_are_held_up_to_the_last_byte() {
+    for (length, expected) in [
+        (1, (32, 32 * 14)),
+        (1_011, (16, 16 << 10)),
+        (1_012, (15, 15 * 1_025)),
+    ] {
+        let mut pair = Pair::plain();
+        pair.start();
+        pair.run(ms(5), &mut perfect());
+        let now = pair.now;
+        for sequence in 0..40 {
+            let header = record::Header {
+                content_type: record::APPLICATION_DATA,
+                version: 0xFEFD,
+                epoch: 1,
+                sequence,
+                length: 0,
+            };
+            let mut early = crate::tests::support::record(header, &vec![7; length]);
+            pair.client.handle(now, &mut early);
+        }
+        assert_eq!(pair.client.connection.held(), expected, "{length}");
+    }
+}
+
+/// Who is a client stays one whatever a stranger says, and who has no role takes one of a hello alone.
+#[test]
+fn a_role_is_taken_of_a_first_hello_alone() {
+    let mut pair = Pair::plain();
+    pair.start();
+    let now = pair.now;
+    let hello = message(
+        Kind::ClientHello,
+        0,
+        &Message::HelloVerifyRequest(HelloVerifyRequest {
+            version: 0xFEFD,
+            cookie: &[7; 8],
+        }),
+    );
+    pair.client.handle(now, &mut plain(9, &hello));
+    assert_eq!(pair.client.connection.role(), Some(Role::Client));
+    pair.run(Duration::from_secs(5), &mut perfect());
+    pair.assert_connected();
+    let now = pair.now;
+    let mut stranger = crate::Connection::new(config(0), [3; 32], now);
+    let done = message(Kind::ServerHelloDone, 0, &Message::ServerHelloDone);
+    stranger.handle_datagram(now, &mut plain(0, &done), &mut |_: &mut [u8]| {});
+    assert_eq!(stranger.role(), None);
+}
+
+/// A copy of the peer's flight in the clear, which anybody can make, brings ours again only after half of the first timeout.
+#[test]
+fn repetitions_in_the_clear_do_not_amplify() {
+    let mut pair = Pair::plain();
+    let mut hello = None;
+    pair.start();
+    pair.run(ms(25), &mut |from, datagram| {
+        if from == Role::Client && hello.is_none() {
+            hello = Some(datagram.clone());
+        }
+        match from {
+            Role::Client => vec![(ms(10), datagram)],
+            Role::Server => Vec::new(),
+        }
+    });
+    let hello = hello.unwrap();
+    let (start, mut sent) = (pair.now, 0);
+    for later in [1, 100, 400, 600] {
+        let now = start + ms(later);
+        pair.server.handle(now, &mut hello.clone());
+        let mut any = false;
+        while pair
+            .server
+            .connection
+            .poll_transmit(now, 1200, &mut Vec::new())
+        {
+            any = true;
+        }
+        assert_eq!(any, later == 600, "{later}");
+        sent += u64::from(any);
+    }
+    assert_eq!(pair.server.connection.stats().retransmissions, sent);
+}
+
+/// A cookie that was answered is not answered again, and who does not speak 1.2 answers none.
+#[test]
+fn cookies_of_1_2_are_answered_once() {
+    let request = |sequence, cookie: &[u8]| {
+        let request = HelloVerifyRequest {
+            version: 0xFEFD,
+            cookie,
+        };
+        let kind = Kind::HelloVerifyRequest;
+        plain(
+            9,
+            &message(kind, sequence, &Message::HelloVerifyRequest(request)),
+        )
+    };
+    let drained = |pair: &mut Pair| {
+        let (now, mut count) = (pair.now, 0);
+        let client = &mut pair.client.connection;
+        while client.poll_transmit(now, 1200, &mut Vec::new()) {
+            count += 1;
+        }
+        count
+    };
+    let mut pair = Pair::plain();
+    pair.start();
+    assert!(drained(&mut pair) > 0);
+    let now = pair.now;
+    for (sequence, cookie, answered) in [(0, 7, true), (1, 7, false), (1, 8, true)] {
+        pair.client
+            .handle(now, &mut request(sequence, &[cookie; 8]));
+        assert_eq!(drained(&mut pair) > 0, answered, "{sequence} {cookie}");
+    }
+    let mut pair = Pair::new(config_of(Version::Dtls13, 0), config(1));
+    pair.start();
+    assert!(drained(&mut pair) > 0);
+    pair.client.handle(now, &mut request(0, &[7; 8]));
+    assert_eq!(drained(&mut pair), 0);
+}
+
+/// At most two alerts wait to be sent.
+#[test]
+fn alerts_that_wait_are_bounded() {
+    let mut pair = Pair::plain();
+    pair.connect();
+    let now = pair.now;
+    for sequence in 9..14 {
+        let request = [0, 0, 0, 0, 0, sequence, 0, 0, 0, 0, 0, 0];
+        let asking = &mut pair.server.connection;
+        let mut request = asking.protected(1, record::HANDSHAKE, &request);
+        pair.client.handle(now, &mut request);
+    }
+    let before = pair.client.connection.stats().alerts_sent;
+    while pair
+        .client
+        .connection
+        .poll_transmit(now, 1200, &mut Vec::new())
+    {}
+    let after = pair.client.connection.stats().alerts_sent;
+    assert_eq!(after - before, 2);
 }
 
 /// Nothing is held, and nobody is doubted, before there is anything to answer.
