@@ -172,10 +172,20 @@ const STAGES: &[Stage] = &[
     stage("netsim", 5, netsim),
     stage("dtls", 2, |_| interop("dtls", &["openssl"])),
     stage("coturn", 3, |_| interop("coturn", &[])),
+    stage("nat", 3, |_| interop("nat", NAT)),
     stage("chromium", 6, |_| interop("chromium", &[])),
     stage("firefox", 8, |_| interop("firefox", &[])),
     stage("fuzz", 8, fuzz_smoke),
     full("deny", 10, |_| deny::run()),
+];
+/// Of the table of NATs: holes that are opened from both sides, a port that nobody can know, no UDP, and a change of networks.
+const NAT: &[&str] = &[
+    "full_cone/port_restricted",
+    "port_restricted/port_restricted",
+    "port_restricted/symmetric",
+    "open/blocked",
+    "blocked/stream",
+    "roam/ready/sends",
 ];
 const BESIDE: [&str; 2] = ["fuzz", "xtask/peers"];
 const LIMIT: Duration = Duration::from_secs(60 * 60);

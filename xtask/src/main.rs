@@ -37,6 +37,9 @@ enum Command {
     Ci(ci::Arguments),
     /// Test against real peers
     Interop(interop::Arguments),
+    /// One end of a connection in a namespace; `interop nat` starts it
+    #[command(hide = true)]
+    Party(interop::nat::party::Orders),
     /// Run the fuzz targets
     Fuzz(fuzz::Arguments),
     /// Measure against other stacks in the same run
@@ -52,6 +55,7 @@ fn main() -> Result<()> {
         Command::Conformance(arguments) => conformance::run(&arguments),
         Command::Ci(arguments) => ci::run(&arguments),
         Command::Interop(arguments) => interop::run(&arguments),
+        Command::Party(orders) => interop::nat::party::run(&orders),
         Command::Fuzz(arguments) => fuzz::run(&arguments),
         Command::Bench(arguments) => bench::run(&arguments),
         Command::Deny => deny::run(),

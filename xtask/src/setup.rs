@@ -157,6 +157,7 @@ const PACKAGES: &[Need] = &[
     need("ip", "iproute2"),
     need("iptables", "iptables"),
     need("kill", "procps"),
+    need("nft", "nftables"),
     need("openssl", "openssl"),
     need("sqlite3", "sqlite3"),
     need("turnserver", "coturn"),

@@ -392,6 +392,25 @@ fn servers_are_bounded() {
     assert_eq!(asked.count(), 16);
 }
 
+/// The first checks through two NATs are lost. A relay that answers meanwhile carries payload, and is not what the call stays on.
+#[test]
+fn a_relay_is_not_nominated_before_a_direct_pair_had_its_second_check() {
+    for seed in 0..10 {
+        let mut sim = with_server(seed, turn("192.0.2.1", RelayProtocol::Udp, "secret"));
+        sim.apart = true;
+        sim.connect().run(ms(450));
+        let relayed = |sim: &Sim| {
+            let pair = sim.peers[0].agent.selected_pair().unwrap();
+            [pair.local.kind, pair.remote.kind].contains(&CandidateKind::Relayed)
+        };
+        assert!(relayed(&sim) && sim.has_consent(0), "seed {seed}");
+        sim.apart = false;
+        sim.run(secs(10));
+        assert!(!relayed(&sim), "seed {seed}");
+        exchange_payload(&mut sim);
+    }
+}
+
 fn named(name: &str, of: &Candidate) -> Candidate {
     Candidate {
         address: Address::Name(name.into()),

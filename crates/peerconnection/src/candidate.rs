@@ -130,6 +130,23 @@ impl IceCandidate {
         }
     }
 
+    /// What only a check has shown: all but the address, and no line.
+    pub(crate) fn untold(candidate: sdp::Candidate, username_fragment: &str) -> Self {
+        Self {
+            init: IceCandidateInit {
+                username_fragment: Some(username_fragment.to_owned()),
+                ..IceCandidateInit::default()
+            },
+            parsed: Some(Box::new(sdp::Candidate {
+                address: sdp::Address::Name(String::new()),
+                related: None,
+                ..candidate
+            })),
+            url: None,
+            relay: None,
+        }
+    }
+
     /// The same, with the server that it came from.
     pub(crate) fn of_server(
         mut self,
@@ -175,7 +192,7 @@ impl IceCandidate {
 
     /// An IP address, or a name.
     pub fn address(&self) -> Option<String> {
-        self.parsed.as_ref().map(|it| text_of(&it.address))
+        self.shown().map(|it| text_of(&it.address))
     }
 
     /// UDP or TCP.
@@ -189,7 +206,13 @@ impl IceCandidate {
 
     /// The port.
     pub fn port(&self) -> Option<u16> {
-        self.parsed.as_ref().map(|it| it.port)
+        self.shown().map(|it| it.port)
+    }
+
+    /// [4.8.1-06]: a candidate without a line shows no address.
+    fn shown(&self) -> Option<&sdp::Candidate> {
+        let told = !self.init.candidate.is_empty();
+        self.parsed.as_deref().filter(|_| told)
     }
 
     /// How it was found: W3C's `type`.

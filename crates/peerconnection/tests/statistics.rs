@@ -386,10 +386,16 @@ fn an_address_that_signalling_did_not_show_is_hidden() {
     assert!(text.contains("10.0.0.1"));
     assert!(text.contains("\"address\":null"));
     let shown = pair.ends[0].engine.transports().next().unwrap();
+    let remote = &shown.selected_candidate_pair().unwrap().remote;
+    assert_eq!((remote.address(), remote.port()), (None, None));
+    assert_eq!((remote.candidate(), remote.related_address()), ("", None));
+    let prflx = oxirtc_peerconnection::IceCandidateType::Prflx;
+    assert_eq!(remote.kind(), Some(prflx));
     assert_eq!(
-        shown.selected_candidate_pair().unwrap().remote.address(),
-        None
+        remote.protocol(),
+        Some(oxirtc_peerconnection::Protocol::Udp)
     );
+    assert!(remote.priority().is_some() && remote.foundation().is_some());
 }
 
 /// [11.3-07] With relays only, no address of this machine is told.

@@ -151,6 +151,19 @@ fn tones() {
             .collect()
     };
     assert_eq!(tones(&pair), ["1", "A", ""]);
+    let heard = |pair: &Pair| -> String {
+        let tone = |event: &Event| match event {
+            Event::Tone(_, tone) => Some(*tone),
+            _ => None,
+        };
+        pair.ends[1]
+            .tasks
+            .iter()
+            .flatten()
+            .filter_map(tone)
+            .collect()
+    };
+    assert_eq!(heard(&pair), "1A", "each is told at the other end, once");
     assert_eq!(told(&pair, 1, 0).last().unwrap(), "unmute", "they came");
     // What replaces tones, and what can send none.
     insert(&mut pair, "222").unwrap();

@@ -460,9 +460,13 @@ impl Association {
 
     /// The path below is another one, on which a packet can be at most so many bytes long. Whether it carries them all is
     /// found out (RFC 8899) while much is sent: see [`poll_probe`](Self::poll_probe). Until this is called, and where it is
-    /// not more than [`Config::max_packet`], nothing is probed.
+    /// not more than [`Config::max_packet`], nothing is probed. What the path before has lost is sent again at once.
     pub fn path_changed(&mut self, longest_packet: usize) {
         self.tx.pmtu.begin(longest_packet);
+        match self.tx.recovery.timeouts {
+            0 => self.tx.ask_at_once(self.clock),
+            _ => self.revive(),
+        }
     }
 
     /// The path treats packets otherwise from now on, as they are marked otherwise (RFC 8837 §5): what was learnt of it is forgotten, and

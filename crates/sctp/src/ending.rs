@@ -111,7 +111,7 @@ impl Association {
     }
 
     /// What an outage has taught is not true any more.
-    fn revive(&mut self) {
+    pub(crate) fn revive(&mut self) {
         self.life.timeouts = 0;
         self.tx.revive(self.clock);
     }

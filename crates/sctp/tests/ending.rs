@@ -227,6 +227,32 @@ fn an_outage_ends_nothing_while_there_is_consent() {
     assert_eq!(pair.main_events(0), [Event::Failed { cause }]);
 }
 
+/// A host that roams: on another path no doubled timeout is waited for, and what goes well is left alone.
+#[test]
+fn another_path_is_used_at_once() {
+    // Before the first timeout, and after many.
+    for outage in [1, 2_100, 10_100] {
+        let mut pair = perfect(outage).connected();
+        pair.filter(|_, _| false);
+        pair.say(0, 1, pattern(5_000, 1));
+        pair.run_for(Duration::from_millis(outage));
+        pair.tap = None;
+        pair.ends[0].path_changed(1_000);
+        let start = pair.now;
+        assert!(pair.try_until(Duration::from_secs(9), |pair| {
+            pair.ends[1].peek(1).is_some()
+        }));
+        let took = pair.now - start;
+        assert!(took < Duration::from_millis(200), "{outage}: {took:?}");
+    }
+    let mut pair = perfect(3).connected();
+    pair.say(0, 1, pattern(100_000, 1));
+    pair.ends[0].path_changed(1_000);
+    pair.run_for(Duration::from_secs(1));
+    assert_eq!(pair.ends[0].stats().retransmission_timeouts, 0);
+    assert!(pair.ends[1].peek(1).is_some());
+}
+
 #[test]
 fn ending_before_there_is_anything_is_quiet() {
     let mut pair = perfect(1);

@@ -80,7 +80,8 @@ fn permitted() -> anyhow::Result<&'static str> {
     )
 }
 
-fn call(program: &str, arguments: &[&str]) -> anyhow::Result<()> {
+/// Runs a command of the network to its end.
+pub(crate) fn call(program: &str, arguments: &[&str]) -> anyhow::Result<()> {
     let output = Command::new(program)
         .args(arguments)
         .output()

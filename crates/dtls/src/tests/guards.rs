@@ -9,7 +9,10 @@ use crate::{
     record,
     tests::{
         peer::{Draft, Edit, each},
-        support::{Pair, certificate, config, ms, other, perfect, records},
+        support::{
+            Pair, VERSIONS, certificate, config, config_of, fingerprint, ms, other, perfect, plain,
+            records,
+        },
     },
 };
 
@@ -323,6 +326,93 @@ fn what_is_held_is_bounded() {
     pair.assert_connected();
 }
 
+/// Payload that came before the fingerprints is held as well: 64 records, and 64 KiB.
+#[test]
+fn payload_that_waits_for_the_fingerprints_is_bounded() {
+    let many = [10; 65];
+    let cases: [(&[usize], &[usize]); 3] = [
+        (&many, &many[..64]),
+        (
+            &[16_000, 16_000, 16_000, 16_000, 1_537, 1_536, 1],
+            &[16_000, 16_000, 16_000, 16_000, 1_536],
+        ),
+        (
+            &[16_384, 16_384, 16_384, 16_384, 1],
+            &[16_384, 16_384, 16_384, 16_384],
+        ),
+    ];
+    for (version, (sent, held)) in VERSIONS
+        .into_iter()
+        .flat_map(|it| cases.map(|case| (it, case)))
+    {
+        let configs = [0, 1].map(|which| config_of(version, which));
+        let [client, server] = configs.each_ref().map(|it| fingerprint(it.certificate()));
+        let [ours, theirs] = configs;
+        let mut pair = Pair::bare(ours, theirs);
+        let now = pair.now;
+        pair.client.expect(now, &[server]);
+        pair.start();
+        pair.run(ms(500), &mut perfect());
+        assert!(pair.client.connection.is_connected());
+        let now = pair.now;
+        for length in sent {
+            let mut record = pair.client.seal(&vec![7; *length]);
+            pair.server.handle(now, &mut record);
+        }
+        assert!(pair.server.received.is_empty() && !pair.server.connection.is_connected());
+        pair.server.expect(now, &[client]);
+        let came: Vec<_> = pair.server.received.iter().map(Vec::len).collect();
+        assert_eq!(came, held, "{version:?}");
+        // What is counted is payload.
+        let counted = |it: &crate::Stats| (it.records_sent, it.bytes_sent);
+        let total: usize = sent.iter().sum();
+        let stats = pair.client.connection.stats();
+        assert_eq!(counted(&stats), (sent.len() as u64, total as u64));
+        let stats = pair.server.connection.stats();
+        let total: usize = held.iter().sum();
+        let received = (stats.records_received, stats.bytes_received);
+        assert_eq!(received, (held.len() as u64, total as u64));
+        let room = pair.server.connection.headroom();
+        let mut buf = vec![0; 5 + room + 3];
+        pair.server.connection.seal(&mut buf, 5).unwrap();
+        assert_eq!(counted(&pair.server.connection.stats()), (1, 3));
+    }
+}
+
+/// While a hello is awaited nothing under keys is looked at, and no Finished.
+#[test]
+fn hellos_come_in_the_clear_alone() {
+    let mut pair = Pair::plain();
+    pair.start();
+    for role in [Role::Client, Role::Server] {
+        let handshake = pair.end(role).connection.handshake();
+        for kind in [1, 2, 11, 20] {
+            for epoch in 0..4 {
+                let expected = epoch == 0 && kind != 20;
+                assert_eq!(handshake.admits(kind, epoch), expected, "{kind} {epoch}");
+            }
+        }
+    }
+    // Another message is out of place, whatever it says.
+    let mut pair = Pair::new(config(0).doubt(Duration::ZERO), config(1));
+    pair.start();
+    pair.run(ms(1), &mut |_, _| Vec::new());
+    let mut early = Vec::new();
+    let fragment = Fragment {
+        kind: 11,
+        length: 1,
+        sequence: 0,
+        offset: 0,
+        body: &[9],
+    };
+    fragment.write(&mut early);
+    let now = pair.now;
+    pair.client.handle(now, &mut plain(0, &early));
+    pair.run(ms(1), &mut |_, _| Vec::new());
+    let cause = Failure::AlertSent(AlertDescription::UNEXPECTED_MESSAGE);
+    assert_eq!(pair.client.events, [Event::Failed { cause }]);
+}
+
 /// Nothing is held, and nobody is doubted, before there is anything to answer.
 #[test]
 fn a_stranger_does_nothing_to_who_has_not_begun() {
@@ -330,11 +420,11 @@ fn a_stranger_does_nothing_to_who_has_not_begun() {
         vec![
             0x16, 0xFE, 0xFD, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0x0C, 3, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0,
         ],
-        crate::tests::support::plain(
+        plain(
             0,
             &message(Kind::ServerHelloDone, 0, &Message::ServerHelloDone),
         ),
-        crate::tests::support::plain(0, &message(Kind::HelloRequest, 0, &Message::HelloRequest)),
+        plain(0, &message(Kind::HelloRequest, 0, &Message::HelloRequest)),
     ];
     for (content_type, epoch, body) in [
         (record::ALERT, 0, &[2, 40][..]),

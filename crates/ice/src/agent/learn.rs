@@ -147,8 +147,15 @@ impl LocalSide {
         if known.is_some() || at >= MAX_LOCALS {
             return known;
         }
+        let (protocol, tcp_type) = match base.via {
+            Via::Active => (Protocol::Tcp, Some(TcpType::Active)),
+            Via::Passive => (Protocol::Tcp, Some(TcpType::Passive)),
+            Via::Socket | Via::Relay(..) => (Protocol::Udp, None),
+        };
         self.candidates.push(Local {
             candidate: Candidate {
+                protocol,
+                tcp_type,
                 related: Some(self.shown_base(base.address)),
                 ..peer_reflexive(mapped, priority, at)
             },
@@ -177,5 +184,34 @@ fn peer_reflexive(address: SocketAddr, priority: u32, number: usize) -> Candidat
         port: address.port(),
         kind: CandidateKind::PeerReflexive,
         related: None,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::{Credentials, TransportPolicy, credentials::Keys, generation::SideId, key::BaseId};
+
+    /// RFC 6544 §4.5: what a peer sees of a stream behind a NAT is an address for streams.
+    #[test]
+    fn what_the_peer_sees_has_the_protocol_of_its_base() {
+        let tcp = |kind| (Protocol::Tcp, Some(kind));
+        for (via, expected) in [
+            (Via::Socket, (Protocol::Udp, None)),
+            (Via::Active, tcp(TcpType::Active)),
+            (Via::Passive, tcp(TcpType::Passive)),
+        ] {
+            let keys = Keys::new(Credentials::new("ufrag", "a-password-of-22-letters")).unwrap();
+            let servers = (TransportPolicy::All, std::sync::Arc::from([]));
+            let mut side = LocalSide::new(SideId(0), keys, servers, oxirtc_netsim::epoch());
+            let base = Base {
+                id: BaseId(0),
+                address: ([10, 0, 0, 1], 1).into(),
+                via,
+            };
+            let at = side.reflexive(&base, ([192, 0, 2, 1], 2).into(), 1);
+            let candidate = &side.candidates[at.unwrap()].candidate;
+            assert_eq!((candidate.protocol, candidate.tcp_type), expected);
+        }
     }
 }

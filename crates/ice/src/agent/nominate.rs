@@ -4,9 +4,9 @@ use std::time::{Duration, Instant};
 
 use super::Agent;
 use crate::{
-    ChecklistSet, GenerationId,
+    CandidateKind, ChecklistSet, GenerationId,
     generation::Session,
-    pair::{Nomination, PairId},
+    pair::{CandidatePair, Nomination, PairId},
 };
 
 impl Agent {
@@ -63,9 +63,27 @@ impl Agent {
         if !set.is_controlling() || !open || session.failed || !session.is_listed() {
             return None;
         }
-        let round_trips = 2 * session.usable(now)?.rtt();
+        let in_use = session.usable(now)?;
+        let round_trips = 2 * in_use.rtt();
         let wait = self.config.nomination_wait.max(round_trips).min(MAX_WAIT);
+        // The first check through two NATs is often lost, as it opens the way for the other side's. A relay is a detour for
+        // the whole call: the second one, half a second later, is waited for.
+        let wait = match self.is_relayed(session, in_use) {
+            true => wait.max(RELAY_WAIT),
+            false => wait,
+        };
         Some(session.first_valid? + wait)
+    }
+
+    /// Whether a server stands between the two.
+    fn is_relayed(&self, session: &Session, pair: &CandidatePair) -> bool {
+        let remote = self.tables.remote(session.remote);
+        let remote = remote.and_then(|it| it.candidates.get(pair.remote));
+        let kinds = [
+            Some(self.gatherer.bases.kind(pair.key.base)),
+            remote.map(|it| it.candidate.kind),
+        ];
+        kinds.contains(&Some(CandidateKind::Relayed))
     }
 
     /// A pair that works was nominated, by us or by the peer; `value` is the number of the nomination,
@@ -135,5 +153,7 @@ fn is_better(session: &Session, now: Instant, id: PairId) -> bool {
 
 /// The longest wait for a better pair.
 const MAX_WAIT: Duration = Duration::from_secs(1);
+/// How long anything better than a relay is waited for.
+const RELAY_WAIT: Duration = Duration::from_secs(1);
 /// Two checks of a peer that repeats its nomination are closer to each other than this.
 const LEFT_AFTER: Duration = Duration::from_secs(6);

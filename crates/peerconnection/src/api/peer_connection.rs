@@ -300,6 +300,8 @@ impl PeerConnection {
             | engine::Event::FrameReadable(_)
             | engine::Event::KeyframeRequested { .. }
             | engine::Event::BitrateAllowed { .. }
+            | engine::Event::Rtcp(..)
+            | engine::Event::Tone(..)
             | engine::Event::Readable(_)
             | engine::Event::Writable => return None,
         })

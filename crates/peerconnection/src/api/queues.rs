@@ -5,6 +5,7 @@ use std::{collections::BTreeMap, sync::Arc, time::Instant};
 use super::{
     events::Queue,
     media::{Inbox, Links, Outbound},
+    rtcp::RtcpQueue,
     waiters::{Waiters, Wakeups},
 };
 use crate::{
@@ -22,6 +23,8 @@ pub(super) struct Queues {
     pub(super) channels: BTreeMap<ChannelId, ChannelQueue>,
     pub(super) ice: BTreeMap<TransportId, Queue<IceTransportEvent>>,
     pub(super) dtls: BTreeMap<TransportId, Queue<DtlsTransportEvent>>,
+    /// RTCP, of the transports of which it is read.
+    pub(super) rtcp: BTreeMap<TransportId, RtcpQueue>,
     pub(super) sctp: Option<Queue<SctpTransportState>>,
     /// For who has asked for the last values of what ends.
     pub(super) ended_stats: Option<Queue<StatsReport>>,
@@ -113,6 +116,7 @@ impl Queues {
                 media.want_keyframe(transceiver, lane, outbound);
             }
             Event::TrackMute(id, muted) => media.mute(id, muted, wakeups),
+            Event::Tone(id, tone) => media.hear(id, tone, wakeups),
             Event::ToneChange(id, tone) => media.tone(id, tone, wakeups),
             Event::TrackEnded(id) => media.end(id, wakeups),
             Event::StreamChange {
@@ -160,6 +164,11 @@ impl Queues {
             Event::DtlsTransport(id, event) => {
                 if let Some(queue) = self.dtls.get_mut(&id) {
                     queue.push_bounded(event, wakeups);
+                }
+            }
+            Event::Rtcp(id, datagram) => {
+                if let Some(queue) = self.rtcp.get_mut(&id) {
+                    queue.unread.push_bounded(datagram, wakeups);
                 }
             }
             Event::SctpTransport(state) => {
@@ -232,6 +241,7 @@ impl Queues {
         }
         self.ice.values_mut().for_each(|it| it.end(wakeups));
         self.dtls.values_mut().for_each(|it| it.end(wakeups));
+        self.rtcp.values_mut().for_each(|it| it.unread.end(wakeups));
         self.sctp.iter_mut().for_each(|it| it.end(wakeups));
         let ended_stats = self.ended_stats.iter_mut();
         ended_stats.for_each(|it| it.end(wakeups));

@@ -9,6 +9,7 @@ use std::{
 
 use tokio::sync::watch;
 
+use super::netlink::Changes;
 use crate::Interface;
 
 /// The addresses that a connection is to know, as they change.
@@ -78,8 +79,9 @@ fn watch() -> io::Result<watch::Receiver<Vec<Interface>>> {
 
 /// Looks until nobody wants to know.
 fn look_again() {
+    let changes = Changes::listen();
     loop {
-        thread::sleep(INTERVAL);
+        changes.wait(INTERVAL);
         let mut watching = WATCH.lock().unwrap_or_else(PoisonError::into_inner);
         let Some(sender) = &*watching else {
             return;
@@ -126,7 +128,7 @@ fn list() -> io::Result<Vec<Interface>> {
     Ok(found)
 }
 
-/// How late a change is noticed at most.
+/// How late a change is noticed at most; where the kernel tells of it, at once.
 const INTERVAL: Duration = Duration::from_secs(2);
 
 #[cfg(test)]

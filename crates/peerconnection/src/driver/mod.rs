@@ -18,6 +18,7 @@ mod link;
 #[cfg(target_os = "linux")]
 mod marked;
 mod names;
+mod netlink;
 mod outgoing;
 mod port;
 mod receive;

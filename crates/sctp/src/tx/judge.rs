@@ -295,6 +295,14 @@ impl Sender {
         lost
     }
 
+    /// RFC 8985 §7.3: what was on its way may be lost all at once, and nothing that follows would tell. A probe does.
+    pub(crate) fn ask_at_once(&mut self, now: Instant) {
+        if self.recovery.t3.is_some() && self.outstanding.flight_bytes() > 0 {
+            self.recovery.probes = 0;
+            self.recovery.probe = Some(now);
+        }
+    }
+
     /// The path is there again after an outage: no doubled timeout is waited for.
     pub(crate) fn revive(&mut self, now: Instant) {
         self.recovery.rtt.forgive();

@@ -13,7 +13,7 @@ use call::{Call, Gathered, gather, settings};
 use server::{Coturn, HOST, HOST_V6, PASSWORD, Transport};
 
 mod call;
-mod server;
+pub(super) mod server;
 mod token;
 
 /// A test with a name, and what coturn is told beside the usual.

@@ -6,13 +6,13 @@ use oxirtc_jsep as jsep;
 use oxirtc_rtp as rtp;
 
 use crate::{
-    RtpEncodingParameters, choice,
+    Parity, RtpEncodingParameters, choice,
     engine::{
         Engine, convert,
         facts::Facts,
         ids::{TransceiverId, TransportId},
         marks::{self, Marks},
-        media::{MediaTransceiver, Sender},
+        media::{MediaPath, MediaTransceiver, Sender},
         task::Event,
     },
 };
@@ -115,7 +115,7 @@ impl Engine {
                 .transceiver(it.id.0)
                 .and_then(jsep::Transceiver::mid);
             let path = transport.media_path(now, &self.equipment);
-            it.configure(mid, path);
+            it.configure(mid, path, self.equipment.settings.parity);
         }
         self.weigh_media();
         if self.equipment.settings.dscp {
@@ -182,10 +182,10 @@ impl Sender {
 }
 
 impl MediaTransceiver {
-    fn configure(&self, mid: Option<&str>, path: &mut crate::engine::media::MediaPath) {
+    fn configure(&self, mid: Option<&str>, path: &mut MediaPath, parity: Parity) {
         let receive = self.receiver.negotiated.as_deref();
         let send = self.sender.negotiated.as_deref();
-        let mut section = convert::section(mid, receive, send);
+        let mut section = convert::section(mid, (receive, send), parity);
         section.receives = self.receiver.receptive;
         path.rtp.set_section(self.section(), section);
         path.rtp

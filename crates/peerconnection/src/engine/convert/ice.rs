@@ -312,12 +312,12 @@ pub(in crate::engine) fn shown_pair(pair: &ice::Pair, told: &[IceCandidate]) -> 
     let local = known.cloned();
     // [4.8.1-06]: the address of a peer-reflexive candidate was not told by the application.
     let remote = match pair.remote_told {
-        true => line_of(&pair.remote).to_string(),
-        false => String::new(),
+        true => shown(line_of(&pair.remote).to_string(), &pair.remote_ufrag),
+        false => IceCandidate::untold(line_of(&pair.remote), &pair.remote_ufrag),
     };
     IceCandidatePair {
         local: local.unwrap_or_else(|| shown(line_of(&pair.local).to_string(), &pair.local_ufrag)),
-        remote: shown(remote, &pair.remote_ufrag),
+        remote,
     }
 }
 

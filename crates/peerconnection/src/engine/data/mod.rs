@@ -56,6 +56,8 @@ struct Limits {
     max_outgoing_message_size: u64,
     receive_window: u32,
     congestion_control: CongestionControl,
+    interleaving: bool,
+    zero_checksum: bool,
     send_buffer: usize,
     dscp: bool,
 }
@@ -67,6 +69,8 @@ impl Data {
             max_outgoing_message_size: settings.max_outgoing_message_size,
             receive_window: settings.receive_window,
             congestion_control: settings.congestion_control,
+            interleaving: settings.interleaving,
+            zero_checksum: settings.zero_checksum,
             send_buffer: settings.send_buffer,
             dscp: settings.dscp,
         };

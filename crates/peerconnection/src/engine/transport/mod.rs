@@ -49,6 +49,8 @@ pub(super) struct Transport {
     pub(super) dtls: Connection,
     /// Its RTP, from the first section that it carries.
     pub(super) media: Option<Box<MediaPath>>,
+    /// The application reads its RTCP.
+    pub(super) reads_rtcp: bool,
     pub(super) shown: Shown,
     /// What went through it.
     pub(super) traffic: Traffic,
@@ -84,7 +86,7 @@ impl Transport {
             ice.handle_interfaces(now, set, &convert::interfaces(interfaces));
         }
         let label = equipment.trace.label;
-        let config = convert::dtls_config(&equipment.certificate, label);
+        let config = convert::dtls_config(&equipment.certificate, &equipment.settings, label);
         Self {
             id,
             name,
@@ -95,6 +97,7 @@ impl Transport {
             renewed: false,
             dtls: Connection::new(config, seed("dtls"), now),
             media: None,
+            reads_rtcp: false,
             shown: Shown::default(),
             traffic: Traffic::default(),
             marks: equipment.settings.dscp.then(Box::default),
@@ -148,12 +151,14 @@ impl Transport {
     /// Its RTP, which is made when the first section needs it.
     pub(super) fn media_path(&mut self, now: Instant, equipment: &Equipment) -> &mut MediaPath {
         let (id, dtls, label) = (self.id, &self.dtls, self.label);
+        let reads = self.reads_rtcp;
         self.media.get_or_insert_with(|| {
             let seed = equipment.seed.derive("rtp", id.0);
             let mut path = MediaPath::new(&equipment.cname, seed, now, equipment.wall(now));
             if dtls.is_connected() && !path.set_keys(now, dtls) {
                 log::warn!("{label}: DTLS has agreed on no keys for media");
             }
+            path.read_rtcp(reads);
             Box::new(path)
         })
     }
