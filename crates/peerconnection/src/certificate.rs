@@ -39,6 +39,12 @@ pub struct DtlsFingerprint {
 }
 
 impl Certificate {
+    /// `getSupportedAlgorithms()`, of W3C's drafts until 2018: what can be generated, the default one first.
+    #[doc(alias = "getSupportedAlgorithms")]
+    pub const fn supported_algorithms() -> &'static [KeyAlgorithm] {
+        &[KeyAlgorithm::EcdsaP256, KeyAlgorithm::Rsa2048]
+    }
+
     /// Generates a key and its certificate, which expires after `lifetime`, or 30 days; at most 365
     /// days are given.
     ///
@@ -120,6 +126,23 @@ const MAX_LIFETIME: Duration = Duration::from_secs(365 * 24 * 3600);
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    /// [4.10-01] Each that is told can be generated, and the first is what a connection has by itself.
+    #[test]
+    fn what_is_supported_can_be_generated() {
+        let now = SystemTime::UNIX_EPOCH + Duration::from_secs(1_700_000_000);
+        let all = Certificate::supported_algorithms();
+        assert_eq!(all.first(), Some(&KeyAlgorithm::default()));
+        let lengths = all.iter().map(|it| {
+            let made = Certificate::generate_at(*it, now, None).unwrap();
+            made.to_pem().unwrap().len()
+        });
+        let lengths: Vec<_> = lengths.collect();
+        assert!(
+            lengths.len() == 2 && lengths[1] > 2 * lengths[0],
+            "{lengths:?}"
+        );
+    }
 
     fn now() -> SystemTime {
         SystemTime::UNIX_EPOCH + Duration::from_secs(1_700_000_000)
