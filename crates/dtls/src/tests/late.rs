@@ -295,6 +295,26 @@ fn messages_behind_the_handshake_do_not_wait_for_each_other() {
     pair.exchange();
 }
 
+/// A server is answered by the first piece of the client's last flight: it says nothing again while the rest is awaited.
+#[test]
+fn a_piece_of_the_answer_ends_the_servers_flight() {
+    let mut pair = Pair::new(config_1_3(0), config_1_3(1));
+    pair.room = 300;
+    let (mut answered, mut pieces) = (false, 0);
+    pair.start();
+    pair.run(ms(2_500), &mut |from, datagram| {
+        answered |= from == Role::Server;
+        let is_last = from == Role::Client && answered && datagram[0] & 0xE0 == 0x20;
+        pieces += usize::from(is_last);
+        match is_last && pieces > 1 {
+            true => Vec::new(),
+            false => vec![(ms(10), datagram)],
+        }
+    });
+    assert!(pieces > 1);
+    assert_eq!(pair.server.connection.stats().retransmissions, 0);
+}
+
 /// What came before its keys is opened as soon as they are there: nobody has to say it again.
 #[test]
 fn early_records_are_not_lost() {
