@@ -25,7 +25,7 @@ fn with(settings: [Settings; 2], loss: u8) -> Pair {
     Pair::with_each(5, link(loss), [configuration(), configuration()], settings)
 }
 
-fn inbound(pair: &mut Pair) -> InboundRtpStreamStats {
+fn inbound(pair: &Pair) -> InboundRtpStreamStats {
     let now = pair.now;
     let report = pair.ends[1].engine.stats(now);
     let found = report.iter().find_map(|it| match it {
@@ -61,7 +61,7 @@ fn video_is_protected_by_ulpfec_within_red() {
         assert!(offered.iter().any(|it| it == wanted), "{offered:?}");
     }
     assert!(!offered.contains(&"video/flexfec-03".to_owned()));
-    let stream = inbound(&mut pair);
+    let stream = inbound(&pair);
     assert!(stream.received.packets_lost.is_some());
     let parity = stream.fec_packets_received.unwrap();
     assert!(parity > 100, "{parity} packets of parity");
@@ -79,14 +79,14 @@ fn video_is_protected_by_ulpfec_within_red() {
 fn parity_begins_with_losses() {
     for (loss, parity) in [(0, false), (8, true)] {
         let settings = [Settings::default(), Settings::default()];
-        let (_, mut pair, _) = filmed(with(settings, loss), 250);
-        let stream = inbound(&mut pair);
+        let (_, pair, _) = filmed(with(settings, loss), 250);
+        let stream = inbound(&pair);
         let came = stream.fec_packets_received.unwrap_or(0) > 0;
         assert_eq!(came, parity, "{loss} %");
     }
     let never = Settings::default().parity(Parity::Never);
-    let (_, mut pair, _) = filmed(with([never.clone(), never], 8), 250);
-    assert_eq!(inbound(&mut pair).fec_packets_received.unwrap_or(0), 0);
+    let (_, pair, _) = filmed(with([never.clone(), never], 8), 250);
+    assert_eq!(inbound(&pair).fec_packets_received.unwrap_or(0), 0);
 }
 
 /// It is negotiated where both want it.
@@ -96,7 +96,7 @@ fn video_is_protected_by_flexfec() {
     let (whole, mut pair, here) = filmed(with([flex.clone(), flex.clone()], 5), 150);
     let offered = mime_types(&mut pair, here);
     assert!(offered.contains(&"video/flexfec-03".to_owned()));
-    let stream = inbound(&mut pair);
+    let stream = inbound(&pair);
     assert!(stream.fec_ssrc.is_some(), "it has a stream of its own");
     assert!(stream.fec_packets_received > Some(100));
     assert!(whole > 130, "{whole} of 150");
@@ -104,7 +104,7 @@ fn video_is_protected_by_flexfec() {
     let (_, mut pair, here) = filmed(with([flex, plain], 0), 10);
     let offered = mime_types(&mut pair, here);
     assert!(!offered.contains(&"video/flexfec-03".to_owned()));
-    assert!(inbound(&mut pair).fec_ssrc.is_none());
+    assert!(inbound(&pair).fec_ssrc.is_none());
 }
 
 fn preferring(name: &str) -> Vec<RtpCodec> {
