@@ -23,15 +23,23 @@ impl Source {
             || in_room("/fuzz_targets/")
     }
 
-    /// The lines before the tests at the bottom of the file, numbered from 1.
+    /// The lines that are not of tests, numbered from 1.
     pub(crate) fn code(&self) -> impl Iterator<Item = (usize, &str)> {
-        let before_tests = |(_, line): &(usize, &str)| !line.starts_with("#[cfg(test)]");
-        self.lines().take_while(before_tests)
+        let mut place = Place::Code;
+        self.lines().filter(move |(_, line)| {
+            place = place.next(line);
+            place == Place::Code
+        })
     }
 
-    /// The code before the tests, with nothing but spaces where comments and the contents of strings were.
+    /// The code without its tests, with nothing but spaces where those, comments and the contents of strings were.
     pub(crate) fn bare(&self) -> String {
-        let lines: Vec<&str> = self.code().map(|(_, line)| line).collect();
+        let mut place = Place::Code;
+        let kept = |line| {
+            place = place.next(line);
+            if place == Place::Code { line } else { "" }
+        };
+        let lines: Vec<&str> = self.text.lines().map(kept).collect();
         bare(&lines.join("\n"))
     }
 
@@ -41,6 +49,30 @@ impl Source {
             .lines()
             .enumerate()
             .map(|(index, line)| (index + 1, line))
+    }
+}
+
+/// Where a line stands, in a file that rustfmt has been over: an item at its margin ends there as well.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Place {
+    Code,
+    /// In what stands before an item for tests: attributes.
+    BeforeTest,
+    InTest,
+    /// In its last line.
+    EndOfTest,
+}
+
+impl Place {
+    fn next(self, line: &str) -> Self {
+        match self {
+            Self::Code | Self::EndOfTest if line.starts_with("#[cfg(test)]") => Self::BeforeTest,
+            Self::Code | Self::EndOfTest => Self::Code,
+            Self::BeforeTest if line.starts_with(['#', ' ', '/', ')', ']']) => Self::BeforeTest,
+            Self::BeforeTest if line.ends_with([';', '}']) => Self::EndOfTest,
+            Self::InTest if line.starts_with('}') => Self::EndOfTest,
+            Self::BeforeTest | Self::InTest => Self::InTest,
+        }
     }
 }
 
@@ -153,11 +185,30 @@ mod tests {
     }
 
     #[test]
-    fn tests_at_the_bottom_are_no_code() {
-        let source = Source {
-            path: "crates/x/src/a.rs".into(),
-            text: "fn f() {}\n#[cfg(test)]\nmod tests {}\n".into(),
+    fn tests_are_no_code_and_what_is_behind_them_is() {
+        let left = |text: &str| {
+            let path = "crates/x/src/a.rs".to_owned();
+            let text = text.to_owned();
+            let source = Source { path, text };
+            let lines: Vec<_> = source.code().map(|(number, _)| number).collect();
+            (source.bare(), lines)
         };
-        assert_eq!(source.bare(), "fn f() {}");
+        let bottom = "fn f() {}\n#[cfg(test)]\nmod tests {\n    use a;\n}\n";
+        assert_eq!(left(bottom), ("fn f() {}\n\n\n\n".to_owned(), vec![1]));
+        for item in [
+            "use a::B;\n\n",
+            "use a::{\n    B,\n};\n",
+            "#[path = \"b.rs\"]\nmod b;\n",
+            "#[allow(\n    dead_code\n)]\nmod b {}\n",
+            "fn g() {\n    if a {\n    }\n}\n",
+        ] {
+            let text = format!("#[cfg(test)]\n{item}fn f() {{}}\n");
+            let (bare, lines) = left(&text);
+            assert_eq!(bare.trim_start(), "fn f() {}", "{item}");
+            assert_eq!(lines.last(), Some(&text.lines().count()), "{item}");
+        }
+        // Two in a row, and one inside of an item, which is that item's.
+        let text = "#[cfg(test)]\nuse a;\n#[cfg(test)]\nuse b;\nimpl C {\n    #[cfg(test)]\n    fn d() {}\n}\n";
+        assert_eq!(left(text).1, [5, 6, 7, 8]);
     }
 }

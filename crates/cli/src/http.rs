@@ -64,11 +64,7 @@ impl Session {
             ) {
                 let elsewhere =
                     location.context("it sends us elsewhere, and does not say where")?;
-                // Who has the token is not to give it to others.
-                if elsewhere.authority() != session.url.authority() {
-                    session.authorization = None;
-                }
-                session.url = elsewhere;
+                session.go(elsewhere);
                 continue;
             }
             let reason = body.lines().next().unwrap_or_default();
@@ -77,7 +73,7 @@ impl Session {
                 "{url} says {status}: {reason}"
             );
             // RFC 9725 §4.2: without a Location there is nothing to delete.
-            session.url = location.with_context(|| format!("{url} names no session"))?;
+            session.go(location.with_context(|| format!("{url} names no session"))?);
             session.answer = body;
             return Ok(session);
         }
@@ -93,6 +89,17 @@ impl Session {
             "the session could not be ended: {status}: {reason}"
         );
         Ok(())
+    }
+
+    /// Goes on at another URL. The token is the server's that it was given for: no other one gets it, and nobody in the clear.
+    fn go(&mut self, elsewhere: Uri) {
+        let is_other = elsewhere.authority() != self.url.authority();
+        let is_bared =
+            self.url.scheme() == Some(&Scheme::HTTPS) && elsewhere.scheme() != Some(&Scheme::HTTPS);
+        if is_other || is_bared {
+            self.authorization = None;
+        }
+        self.url = elsewhere;
     }
 
     async fn request(
@@ -179,6 +186,29 @@ const PATIENCE: Duration = Duration::from_secs(30);
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    /// Who was given a token keeps it for itself.
+    #[test]
+    fn a_token_goes_to_its_server_only() {
+        let keeps = |from: &str, to: &str| {
+            let connector = HttpsConnectorBuilder::new().with_webpki_roots();
+            let connector = connector.https_or_http().enable_http1().build();
+            let mut session = Session {
+                client: Client::builder(TokioExecutor::new()).build(connector),
+                authorization: Some(HeaderValue::from_static("Bearer secret")),
+                url: from.parse().unwrap(),
+                answer: String::new(),
+            };
+            session.go(to.parse().unwrap());
+            assert_eq!(session.url, to);
+            session.authorization.is_some()
+        };
+        assert!(keeps("https://host/whip/a", "https://host/session/1"));
+        assert!(keeps("http://host/whip/a", "https://host/session/1"));
+        assert!(!keeps("https://host/whip/a", "http://host/session/1"));
+        assert!(!keeps("https://host/whip/a", "https://other/session/1"));
+        assert!(!keeps("http://host/whip/a", "http://host:81/session/1"));
+    }
 
     #[test]
     fn a_location_may_be_a_path() {

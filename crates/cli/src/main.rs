@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use clap::{Parser, Subcommand};
 
+mod departure;
 mod gather;
 mod http;
 mod loopback;

@@ -4,31 +4,17 @@
     reason = "a test that cannot read its program's output has failed"
 )]
 
+mod serving;
+
 use std::io::{BufRead as _, BufReader, Read as _, Write as _};
-use std::net::{SocketAddr, TcpListener, TcpStream};
-use std::process::{Child, Command, ExitStatus, Stdio};
+use std::net::{TcpListener, TcpStream};
+use std::process::{Child, ExitStatus};
 use std::thread::sleep;
 use std::time::Duration;
 
-struct Serving {
-    program: Child,
-    address: SocketAddr,
-}
+use serving::{Serving, interrupt, oxirtc};
 
 impl Serving {
-    fn start() -> Self {
-        let mut program = oxirtc(&["serve", "--listen", "127.0.0.1:0"]);
-        let mut line = String::new();
-        let output = program.stdout.take().unwrap();
-        BufReader::new(output).read_line(&mut line).unwrap();
-        let url = line
-            .split(' ')
-            .find_map(|word| word.strip_prefix("http://"))
-            .unwrap();
-        let address = url.trim_end_matches('/').parse().unwrap();
-        Self { program, address }
-    }
-
     fn request(&self, request: &str) -> String {
         let mut stream = TcpStream::connect(self.address).unwrap();
         let request = request.replace("HOST", &self.address.to_string());
@@ -51,30 +37,9 @@ impl Serving {
     }
 }
 
-impl Drop for Serving {
-    fn drop(&mut self) {
-        let _ = self.program.kill();
-        let _ = self.program.wait();
-    }
-}
-
-fn oxirtc(arguments: &[&str]) -> Child {
-    Command::new(env!("CARGO_BIN_EXE_oxirtc"))
-        .args(arguments)
-        .env_remove("RUST_LOG")
-        .stdin(Stdio::null())
-        .stdout(Stdio::piped())
-        .stderr(Stdio::piped())
-        .spawn()
-        .unwrap()
-}
-
-fn interrupt(program: &mut Child) -> ExitStatus {
-    let sent = Command::new("kill")
-        .args(["-INT", &program.id().to_string()])
-        .status()
-        .unwrap();
-    assert!(sent.success());
+/// How the program ends after Ctrl-C.
+fn interrupted(program: &mut Child) -> ExitStatus {
+    interrupt(program);
     for _ in 0..500 {
         if let Some(status) = program.try_wait().unwrap() {
             return status;
@@ -87,7 +52,7 @@ fn interrupt(program: &mut Child) -> ExitStatus {
 
 #[test]
 fn the_page_and_its_files_come_with_their_headers() {
-    let serving = Serving::start();
+    let serving = Serving::start(&[]);
     let files = [
         ("/", "text/html", "<h1>oxirtc</h1>"),
         ("/page.css", "text/css", ":root"),
@@ -119,7 +84,7 @@ fn the_page_and_its_files_come_with_their_headers() {
 
 #[test]
 fn another_host_and_another_origin_are_refused() {
-    let serving = Serving::start();
+    let serving = Serving::start(&[]);
     let rebound = serving.get("/", "rebound.example");
     assert!(rebound.starts_with("HTTP/1.1 421"), "{rebound}");
     let upgrade = |origin: &str| {
@@ -161,10 +126,10 @@ fn wrong_arguments_have_a_status_of_their_own() {
 
 #[test]
 fn ctrl_c_ends_serving_well() {
-    let mut serving = Serving::start();
+    let mut serving = Serving::start(&[]);
     // A connection that is open and silent does not hold it up.
     let _idle = TcpStream::connect(serving.address).unwrap();
-    assert!(interrupt(&mut serving.program).success());
+    assert!(interrupted(&mut serving.program).success());
 }
 
 #[test]
@@ -194,7 +159,7 @@ fn ctrl_c_ends_loopback_at_once() {
     let output = program.stdout.take().unwrap();
     let mut lines = BufReader::new(output).lines();
     while !lines.next().unwrap().unwrap().starts_with("messages") {}
-    assert_eq!(interrupt(&mut program).code(), Some(130));
+    assert_eq!(interrupted(&mut program).code(), Some(130));
 }
 
 #[test]

@@ -5,20 +5,24 @@
     reason = "a test that cannot read its program's output has failed, and programs take their time"
 )]
 
+mod serving;
+
 use std::{
     fs::File,
-    io::{BufRead as _, BufReader, Read as _, Write as _},
-    net::{SocketAddr, TcpStream},
+    io::{BufReader, Read as _, Write as _},
+    net::TcpStream,
     path::{Path, PathBuf},
-    process::{Child, Command, Output, Stdio},
+    process::{Command, Output},
     thread::sleep,
     time::{Duration, Instant},
 };
 
 use oxirtc_container::{Codec, PATTERN, Reader, TONE};
 use oxirtc_peerconnection::{
-    Configuration, MediaKind, PeerConnection, RtpTransceiverDirection, RtpTransceiverInit,
+    Configuration, MediaKind, PeerConnection, PeerConnectionState, RtpTransceiverDirection,
+    RtpTransceiverInit, SessionDescription,
 };
+use serving::{Serving, interrupt, oxirtc};
 
 /// A folder of one test, which goes with it.
 struct Folder(PathBuf);
@@ -44,12 +48,6 @@ impl Drop for Folder {
     }
 }
 
-/// A program that serves, and where.
-struct Serving {
-    program: Child,
-    address: SocketAddr,
-}
-
 /// The answer to a request.
 struct Answer {
     status: u16,
@@ -58,12 +56,6 @@ struct Answer {
 }
 
 impl Serving {
-    fn start(arguments: &[&str]) -> Self {
-        let mut program = oxirtc(&[&["serve", "--listen", "127.0.0.1:0"], arguments].concat());
-        let address = announced(&mut program);
-        Self { program, address }
-    }
-
     fn url(&self, path: &str) -> String {
         format!("http://{}{path}", self.address)
     }
@@ -109,34 +101,6 @@ impl Answer {
             .find(|it| it.0.eq_ignore_ascii_case(name))
             .map(|it| it.1)
     }
-}
-
-impl Drop for Serving {
-    fn drop(&mut self) {
-        let _ = self.program.kill();
-        let _ = self.program.wait();
-    }
-}
-
-fn oxirtc(arguments: &[&str]) -> Child {
-    Command::new(env!("CARGO_BIN_EXE_oxirtc"))
-        .args(arguments)
-        .env_remove("RUST_LOG")
-        .stdin(Stdio::null())
-        .stdout(Stdio::piped())
-        .stderr(Stdio::piped())
-        .spawn()
-        .unwrap()
-}
-
-/// Where the program says that it serves.
-fn announced(program: &mut Child) -> SocketAddr {
-    let mut lines = BufReader::new(program.stdout.take().unwrap()).lines();
-    let line = lines.find(|it| it.as_ref().unwrap().starts_with("oxirtc serves"));
-    let line = line.unwrap().unwrap();
-    let mut words = line.split(' ');
-    let url = words.find_map(|word| word.split_once("://")).unwrap().1;
-    url.trim_end_matches('/').parse().unwrap()
 }
 
 fn output(arguments: &[&str]) -> (Output, String) {
@@ -214,14 +178,7 @@ fn a_published_file_is_recorded() {
     probe(&video);
     probe(&audio);
     // Who publishes ends it, and the room is free.
-    let id = playing.id().to_string();
-    assert!(
-        Command::new("kill")
-            .args(["-INT", &id])
-            .status()
-            .unwrap()
-            .success()
-    );
+    interrupt(&playing);
     assert_eq!(playing.wait().unwrap().code(), Some(130));
     let headers = [
         ("Content-Type", "application/sdp"),
@@ -231,14 +188,65 @@ fn a_published_file_is_recorded() {
     assert_eq!(gone.status, 404);
 }
 
+/// A server that ends says goodbye.
+#[test]
+fn who_publishes_hears_of_the_end_of_the_server() {
+    let folder = Folder::new("ended");
+    let mut serving = Serving::start(&[]);
+    let audio = folder.with("a.ogg", TONE);
+    let whip = serving.url("/whip/room");
+    let playing = oxirtc(&["play", &audio, "--repeat", "--whip", &whip]);
+    let taker = ("Content-Type", "application/sdp");
+    let end = Instant::now() + Duration::from_secs(60);
+    // Not a description: refused as soon as there is something to take.
+    while serving.request("POST", "/whep/room", &[taker], "no").status == 404 {
+        assert!(Instant::now() < end, "nothing was published");
+        sleep(Duration::from_millis(50));
+    }
+    let begun = Instant::now();
+    interrupt(&serving.program);
+    assert!(serving.program.wait().unwrap().success());
+    let played = playing.wait_with_output().unwrap();
+    let said = String::from_utf8(played.stderr).unwrap();
+    assert_eq!(played.status.code(), Some(1), "{said}");
+    assert!(said.contains("has left"), "{said}");
+    // Who hears nothing waits for consent to end, which takes half a minute.
+    assert!(
+        begun.elapsed() < Duration::from_secs(20),
+        "{:?}",
+        begun.elapsed()
+    );
+}
+
+/// Who leaves with a goodbye and no DELETE leaves the room as well.
+#[tokio::test(flavor = "multi_thread", worker_threads = 1)]
+async fn the_goodbye_of_who_publishes_frees_the_room() {
+    let serving = Serving::start(&[]);
+    let (peer, sdp) = offer(RtpTransceiverDirection::SendOnly).await;
+    let made = serving.post("/whip/a", &sdp);
+    assert_eq!(made.status, 201, "{}", made.body);
+    let answer = SessionDescription::answer(made.body);
+    peer.set_remote_description(answer).await.unwrap();
+    peer.wait_for(PeerConnectionState::Connected).await.unwrap();
+    assert_eq!(serving.post("/whip/a", &sdp).status, 409);
+    peer.shutdown().await;
+    let begun = Instant::now();
+    while serving.post("/whip/a", &sdp).status != 201 {
+        // Silence alone is noticed after half a minute.
+        assert!(
+            begun.elapsed() < Duration::from_secs(20),
+            "the room stays taken"
+        );
+        sleep(Duration::from_millis(50));
+    }
+}
+
 /// Without a server of its own, who plays serves who records.
 #[test]
 fn who_plays_can_be_recorded_from() {
     let folder = Folder::new("direct");
     let audio = folder.with("a.ogg", TONE);
-    let mut program = oxirtc(&["play", &audio, "--listen", "127.0.0.1:0"]);
-    let address = announced(&mut program);
-    let playing = Serving { program, address };
+    let playing = Serving::of(oxirtc(&["play", &audio, "--listen", "127.0.0.1:0"]));
     let out = folder.0.join("out");
     let whep = playing.url("/whep/play");
     let (recorded, said) = output(&[
@@ -260,9 +268,7 @@ fn who_records_can_be_published_to() {
     let folder = Folder::new("taken");
     let out = folder.0.join("out");
     let arguments = ["record", out.to_str().unwrap(), "--listen", "127.0.0.1:0"];
-    let mut program = oxirtc(&arguments);
-    let address = announced(&mut program);
-    let mut recording = Serving { program, address };
+    let mut recording = Serving::of(oxirtc(&arguments));
     let video = folder.with("a.ivf", PATTERN);
     let whip = recording.url("/whip/record");
     let (played, said) = output(&["play", &video, "--whip", &whip]);
@@ -364,12 +370,13 @@ async fn what_cannot_be_is_refused_in_a_line() {
         odd.body
     );
     let long = format!("{sends}{}", "a=x\r\n".repeat(20_000));
-    assert_eq!(
-        serving
-            .request("POST", "/whip/a", &[kind, token], &long)
-            .status,
-        413
-    );
+    assert_eq!(post("/whip/a", &[kind, token], &long).status, 413);
+    // Of who has no token nothing is read.
+    assert_eq!(post("/whip/a", &[kind], &long).status, 401);
+    assert_eq!(post("/whip/a", &[token], &long).status, 415);
+    let headers = [("Content-Type", "application/trickle-ice-sdpfrag")];
+    let patched = serving.request("PATCH", "/session/a", &headers, &long);
+    assert_eq!(patched.status, 401);
     // What was refused has left nothing behind: the one place and the room are free.
     assert_eq!(post("/whip/a", &[kind, token], &sends).status, 201);
     let full = post("/whip/b", &[kind, token], &sends);
@@ -405,6 +412,8 @@ async fn pages_of_other_servers_need_a_token() {
     let told = made.header("access-control-expose-headers").unwrap();
     assert!(told.contains("Location") && told.contains("ETag"), "{told}");
     let session = made.header("location").unwrap();
+    let stranger = guarded.request("DELETE", session, &[origin], "");
+    assert_eq!(stranger.status, 401);
     let ended = guarded.request("DELETE", session, &[token, origin], "");
     assert_eq!(ended.status, 200);
 }

@@ -6,6 +6,13 @@ pub trait KeyLog: Send + Sync {
     /// A secret, by its label in NSS' key log format, and the random of the client that names the
     /// connection. A line of that format is the label and both in hexadecimal, with blanks between.
     fn log(&self, label: &str, client_random: &[u8; 32], secret: &[u8]);
+
+    /// What both sides made of their key shares, and all other secrets are made of (RFC 8446 §7.4; the
+    /// premaster secret of RFC 5246 §8.1). No log format has a place for it: it is for recordings that are
+    /// to prove the key schedule. Unless this is implemented it is dropped.
+    fn log_shared_secret(&self, client_random: &[u8; 32], secret: &[u8]) {
+        let _ = (client_random, secret);
+    }
 }
 
 impl fmt::Debug for dyn KeyLog {

@@ -355,6 +355,28 @@ mod tests {
         assert_eq!(front(&reassembly), Some((0, 11, &body[..])));
     }
 
+    /// What comes later in the handshake gives way, and never displaces what comes before it.
+    #[test]
+    fn only_what_is_needed_later_gives_way() {
+        let mut reassembly = Reassembly::default();
+        for sequence in 1..4 {
+            let outcome = reassembly.insert(0, fragment(sequence, 16 << 10, 0, &[1]));
+            assert_eq!(outcome, Outcome::Stored);
+        }
+        assert_eq!(reassembly.held(), MAX_HELD);
+        let held =
+            |reassembly: &Reassembly| reassembly.messages.keys().copied().collect::<Vec<_>>();
+        let later = fragment(4, 1, 0, &[1]);
+        assert_eq!(reassembly.insert(0, later), Outcome::Dropped);
+        assert_eq!(held(&reassembly), [1, 2, 3]);
+        let sooner = fragment(0, 1, 0, &[1]);
+        assert_eq!(reassembly.insert(0, sooner), Outcome::Stored);
+        assert_eq!(
+            (held(&reassembly), reassembly.held()),
+            (vec![0, 1, 2], (32 << 10) + 1)
+        );
+    }
+
     #[test]
     fn empty_pieces_of_messages_that_are_not_empty_are_dropped() {
         let mut reassembly = Reassembly::default();

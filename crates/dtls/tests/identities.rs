@@ -85,6 +85,23 @@ fn an_owners_no_ends_it() {
     }
 }
 
+/// An owner is asked once: what he says later changes nothing.
+#[test]
+fn a_yes_stands() {
+    for version in VERSIONS {
+        let mut pair = pair(version, Peer::Owner, Peer::Fingerprints);
+        run(&mut pair, true);
+        let now = pair.now;
+        for verdict in [false, true] {
+            let connection = &mut pair.client.connection;
+            connection.trust(now, verdict, &mut |_: &mut [u8]| {});
+            assert!(connection.is_connected(), "{version:?}");
+        }
+        pair.client.drain();
+        assert_eq!(pair.client.events, [Event::Connected]);
+    }
+}
+
 /// An owner who never answers, and one who speaks before he is asked, or where others judge.
 #[test]
 fn silence_is_no_yes() {

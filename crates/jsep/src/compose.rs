@@ -57,34 +57,21 @@ impl Offer<'_> {
         if planned.iter().any(|it| it.lines.is_some()) {
             writer.attribute(&Attribute::ExtMapAllowMixed);
         }
-        let common = self.common(&planned, source);
-        if let Some((_, credentials)) = &common {
+        let addressed = self.addressed(&planned, source);
+        if let Some(credentials) = common(&planned, &addressed) {
             write_credentials(&mut writer, credentials);
             writer.attribute(&Attribute::Setup(Setup::ActPass));
         }
         if live.len() > 1 {
             fingerprints(&mut writer, self.config);
         }
-        let mut described = BTreeSet::new();
-        for (index, Planned { section, lines, .. }) in planned.iter().enumerate() {
+        for (Planned { section, lines, .. }, credentials) in planned.iter().zip(&addressed) {
             if !section.live {
                 section.write_rejected(&mut writer, true);
                 continue;
             }
-            let before = planned.get(..index).unwrap_or_default();
-            let before: Vec<_> = before.iter().map(|it| &it.section).collect();
-            let bundle_only = section.transport.is_none()
-                && is_bundle_only(section, &before, self.config.bundle_policy);
-            // RFC 9143 §7.1.3: what is of the transport stands once, in its first section
-            let shared = section.transport.is_some_and(|id| described.contains(&id));
-            let credentials = (!bundle_only && !shared).then(|| {
-                described.extend(section.transport);
-                let common = common.as_ref().filter(|it| Some(it.0) == section.transport);
-                let common = common.map(|it| it.1.clone());
-                common.unwrap_or_else(|| self.credentials(section.transport, source))
-            });
             let transport = |writer: &mut Writer| {
-                if let Some(credentials) = &credentials {
+                if let Some(credentials) = credentials {
                     transport(writer, credentials, self.config, Setup::ActPass);
                 }
             };
@@ -92,7 +79,7 @@ impl Offer<'_> {
                 config: self.config,
                 mid: Some(&section.mid),
                 transport: credentials.is_some().then_some(&transport),
-                bundle_only,
+                bundle_only: section.transport.is_none() && credentials.is_none(),
                 sctp_port: Association::offered_port(
                     self.agreement.association.as_ref(),
                     self.config,
@@ -112,19 +99,32 @@ impl Offer<'_> {
         (writer.finish(), plan)
     }
 
-    /// The transport that several sections have, with its credentials. They stand at session level as well, where no other transport
-    /// is meant by that: Firefox looks for them in each section of an offer.
-    fn common(
-        &self,
-        planned: &[Planned],
-        source: &mut dyn Source,
-    ) -> Option<(TransportId, Credentials)> {
-        let mut all = BTreeSet::new();
-        let live = planned.iter().filter(|it| it.section.live);
-        let again = live.filter_map(|it| it.section.transport.filter(|id| !all.insert(*id)));
-        let shared: BTreeSet<_> = again.collect();
-        let only = shared.first().filter(|_| shared.len() == 1).copied()?;
-        Some((only, self.credentials(Some(only), source)))
+    /// The credentials of each section that has an address of its own: not of one that waits to be bundled, nor of one that shares the
+    /// transport of a section before it.
+    fn addressed(&self, planned: &[Planned], source: &mut dyn Source) -> Vec<Option<Credentials>> {
+        let (mut before, mut described) = (Vec::new(), BTreeSet::new());
+        let mut first: Option<Credentials> = None;
+        let mut found = Vec::new();
+        for Planned { section, .. } in planned {
+            let bundle_only = section.transport.is_none()
+                && is_bundle_only(section, &before, self.config.bundle_policy);
+            before.push(section);
+            // RFC 9143 §7.1.3: what is of the transport stands once, in its first section
+            let shared = section.transport.is_some_and(|id| described.contains(&id));
+            if !section.live || bundle_only || shared {
+                found.push(None);
+                continue;
+            }
+            described.extend(section.transport);
+            // RFC 8839 §5.4: streams may have the same. Once they share a transport these are its own, and Firefox refuses an offer
+            // in which those of some sections are others than before.
+            let known = self.known_credentials(section.transport);
+            let known = known.or_else(|| first.clone());
+            let credentials = known.unwrap_or_else(|| source.credentials());
+            first.get_or_insert_with(|| credentials.clone());
+            found.push(Some(credentials));
+        }
+        found
     }
 
     /// The sections of the offer: those that exist, then those of transceivers that have none, and one for
@@ -213,15 +213,33 @@ impl Offer<'_> {
         }
     }
 
-    fn credentials(&self, transport: Option<TransportId>, source: &mut dyn Source) -> Credentials {
-        let existing = transport.and_then(|id| self.agreement.transport(id)?.local.as_ref());
-        match existing {
-            Some(credentials) if !self.restart && !self.replaced.contains(credentials) => {
-                credentials.clone()
-            }
-            _ => source.credentials(),
-        }
+    /// Those that a transport goes on with.
+    fn known_credentials(&self, transport: Option<TransportId>) -> Option<Credentials> {
+        let existing = self.agreement.transport(transport?)?.local.as_ref()?;
+        let stays = !self.restart && !self.replaced.contains(existing);
+        stays.then(|| existing.clone())
     }
+}
+
+/// The credentials that mean every section, or the one transport that several share. They stand at session level as well: Firefox looks for
+/// them in each section of an offer.
+fn common<'a>(
+    planned: &[Planned],
+    addressed: &'a [Option<Credentials>],
+) -> Option<&'a Credentials> {
+    let live = || planned.iter().filter(|it| it.section.live);
+    let mut own = addressed.iter().flatten();
+    let first = own.next().filter(|_| live().count() > 1)?;
+    if own.all(|it| it == first) {
+        return Some(first);
+    }
+    let mut all = BTreeSet::new();
+    let again = live().filter_map(|it| it.section.transport.filter(|id| !all.insert(*id)));
+    let shared: BTreeSet<_> = again.collect();
+    let only = shared.first().filter(|_| shared.len() == 1).copied();
+    let mut both = planned.iter().zip(addressed);
+    let (_, credentials) = both.find(|(it, _)| it.section.transport == only)?;
+    credentials.as_ref().filter(|_| only.is_some())
 }
 
 /// What an answer is made of.

@@ -12,6 +12,10 @@ pub trait Machine: Sized {
     /// The UDP port that the machine has in a capture. 9899 lets Wireshark read SCTP (RFC 6951 §5.1).
     const PORT: u16 = 5000;
 
+    /// Whether datagrams that arrive together are handed over together, as a socket gives them, before the machine is asked what it
+    /// has to say. Default: each by itself.
+    const BATCHED: bool = false;
+
     /// Takes a datagram that came on this route, as this machine sees it.
     fn handle_datagram(&mut self, now: Instant, route: Self::Route, datagram: &mut [u8]);
 

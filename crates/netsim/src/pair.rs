@@ -104,12 +104,16 @@ impl<M: Machine, W: Wire<M::Route>> Pair<M, W> {
     }
 
     /// Hands a datagram to an end, past the wire.
-    pub fn deliver(&mut self, to: End, route: M::Route, mut datagram: Vec<u8>) {
+    pub fn deliver(&mut self, to: End, route: M::Route, datagram: Vec<u8>) {
+        self.hand_over(to, route, datagram);
+        self.flush(to);
+    }
+
+    fn hand_over(&mut self, to: End, route: M::Route, mut datagram: Vec<u8>) {
         let now = self.now;
         self.story
             .add(now, What::Took(to, datagram.len(), first(&datagram)));
         self.end(to).handle_datagram(now, route, &mut datagram);
-        self.flush(to);
     }
 
     /// Puts a datagram on the wire, with its route as the receiver is to see it.
@@ -220,7 +224,14 @@ impl<M: Machine, W: Wire<M::Route>> Pair<M, W> {
             let Some((to, route, datagram)) = self.wire.receive(self.now) else {
                 return;
             };
-            self.deliver(to, route, datagram);
+            self.hand_over(to, route, datagram);
+            let is_last = || self.wire.poll_timeout().is_none_or(|at| at > self.now);
+            if !M::BATCHED {
+                self.flush(to);
+            } else if is_last() {
+                self.flush(End::A);
+                self.flush(End::B);
+            }
         }
         panic!("time stands still: datagrams go to and fro");
     }

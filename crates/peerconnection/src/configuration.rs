@@ -3,11 +3,11 @@
 mod credential;
 mod server;
 
-use std::time::SystemTime;
+use std::{sync::Arc, time::SystemTime};
 
 use serde::{Deserialize, Serialize};
 
-use crate::{Certificate, Error, ErrorKind};
+use crate::{Certificate, Error, ErrorKind, KeyLog, key_log::KeyLogger};
 pub(crate) use credential::Secret;
 pub use credential::{IceCredential, OAuthCredential};
 pub use server::IceServer;
@@ -88,6 +88,19 @@ pub enum CongestionControl {
     Bbr,
 }
 
+/// When video that is sent is protected by parity (FEC): ULPFEC within RED, or FlexFEC, as was agreed on.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum Parity {
+    /// Never. Parity of the peer is used all the same.
+    Never,
+    /// As long as the peer reports losses of 2 % or more which would take long to be sent again.
+    #[default]
+    WhenLost,
+    /// Always: a packet for each ten, and for the rest of each frame.
+    Always,
+}
+
 /// What W3C leaves to the implementation. The default is right for most.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Settings {
@@ -103,11 +116,17 @@ pub struct Settings {
     pub(crate) max_channels: u16,
     pub(crate) receive_window: u32,
     pub(crate) congestion_control: CongestionControl,
+    pub(crate) interleaving: bool,
+    pub(crate) zero_checksum: bool,
     pub(crate) snap: bool,
     pub(crate) send_buffer: usize,
     pub(crate) max_burst: usize,
     pub(crate) max_segments: usize,
+    pub(crate) dscp: bool,
     pub(crate) tls_roots: Vec<Vec<u8>>,
+    pub(crate) key_log: Option<KeyLogger>,
+    pub(crate) parity: Parity,
+    pub(crate) flexfec: bool,
 }
 
 impl Configuration {
@@ -282,6 +301,22 @@ impl Settings {
         self
     }
 
+    /// Whether long messages are cut so that others go between their pieces (RFC 8260), where the peer does the same: a transfer
+    /// then never holds up a chat. Default: yes.
+    #[must_use]
+    pub fn interleaving(mut self, offer: bool) -> Self {
+        self.interleaving = offer;
+        self
+    }
+
+    /// Whether SCTP goes without checksums of its own (RFC 9653), as DTLS has better ones, where the peer does the same and
+    /// speaks DTLS 1.3. Default: yes.
+    #[must_use]
+    pub fn zero_checksum(mut self, accept: bool) -> Self {
+        self.zero_checksum = accept;
+        self
+    }
+
     /// Whether descriptions carry what opens the SCTP association (draft-hancke-tsvwg-snap): where the peer does the same, data
     /// flows as soon as DTLS is connected, up to two round trips sooner. Default: no, as it is a draft, and some peers repeat
     /// lines that they do not know.
@@ -312,12 +347,46 @@ impl Settings {
         self
     }
 
+    /// Mark datagrams in their IP header by the priority of what they carry (RFC 8837), for networks that heed it: a stream of media by
+    /// `network_priority` or `priority` of its encoding, data by the most important of its channels, and checks as what they are for.
+    /// What has the priority `low`, which is the default of everything, is not marked. On Linux; elsewhere, and on streams of TCP, nothing
+    /// is marked. Default: false, as in browsers, since a path may drop what is marked and the application may have set priorities for
+    /// their other meaning only.
+    #[must_use]
+    pub fn dscp(mut self, mark: bool) -> Self {
+        self.dscp = mark;
+        self
+    }
+
     /// Whose certificates a `turns:` server may have: certificates of authorities in DER, which take the place of the public
     /// ones. For a relay of one's own. Default: those that Mozilla trusts. One that cannot be read is refused by
     /// [`PeerConnection::with_settings`](crate::PeerConnection::with_settings) and its kin.
     #[must_use]
     pub fn tls_roots(mut self, certificates: impl IntoIterator<Item = Vec<u8>>) -> Self {
         self.tls_roots = certificates.into_iter().collect();
+        self
+    }
+
+    /// Where the secrets of the transports go, so that a recording of their traffic can be read. Whoever has them can read and change
+    /// everything: for looking for faults, never in production. Default: nowhere.
+    #[must_use]
+    pub fn key_log(mut self, log: Arc<dyn KeyLog>) -> Self {
+        self.key_log = Some(KeyLogger(log));
+        self
+    }
+
+    /// When video is protected by parity. Default: [`Parity::WhenLost`].
+    #[must_use]
+    pub fn parity(mut self, parity: Parity) -> Self {
+        self.parity = parity;
+        self
+    }
+
+    /// Whether `flexfec-03` is negotiated: parity in a stream of its own, which Chromium has in a trial. Default: no, as it is a draft
+    /// that others have left behind.
+    #[must_use]
+    pub fn flexfec(mut self, on: bool) -> Self {
+        self.flexfec = on;
         self
     }
 
@@ -345,11 +414,17 @@ impl Default for Settings {
             max_channels: 1024,
             receive_window: 4 << 20,
             congestion_control: CongestionControl::default(),
+            interleaving: true,
+            zero_checksum: true,
             snap: false,
             send_buffer: 1 << 20,
             max_burst: MAX_BURST,
             max_segments: MAX_SEGMENTS,
+            dscp: false,
             tls_roots: Vec::new(),
+            key_log: None,
+            parity: Parity::default(),
+            flexfec: false,
         }
     }
 }

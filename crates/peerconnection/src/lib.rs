@@ -13,18 +13,20 @@ mod configuration;
 mod description;
 pub mod engine;
 mod error;
+mod key_log;
 mod label;
 mod media;
 mod message;
 mod parameters;
 mod path;
+mod raw_rtcp;
 mod state;
 
 #[doc(inline)]
 pub use api::{
     DataChannel, DataChannelEvent, DtlsTransport, DtlsTransportEvent, DtmfSender, Event, Events,
     FrameReader, FrameWriter, Hint, IceTransport, IceTransportEvent, MediaStream, MediaStreamTrack,
-    PacketReader, PacketWriter, PeerConnection, RtpReceiver, RtpSender, RtpTransceiver,
+    PacketReader, PacketWriter, PeerConnection, RtcpReader, RtpReceiver, RtpSender, RtpTransceiver,
     RtpTransceiverInit, SctpTransport, StatsSelector, StreamEvent, TrackEvent, TrackOrKind,
     TrackReadyState, TrySendError, WeakPeerConnection,
 };
@@ -36,7 +38,7 @@ pub use certificate::{Certificate, DtlsFingerprint, KeyAlgorithm};
 pub use choice::Choice;
 pub use configuration::{
     BundlePolicy, Configuration, CongestionControl, IceCredential, IceServer, IceTransportPolicy,
-    OAuthCredential, RtcpMuxPolicy, Settings,
+    OAuthCredential, Parity, RtcpMuxPolicy, Settings,
 };
 pub use description::{OfferOptions, SdpType, SessionDescription};
 #[cfg(feature = "tokio")]
@@ -45,6 +47,7 @@ pub use driver::Endpoint;
 #[doc(inline)]
 pub use engine::{IceCandidatePair, IceParameters};
 pub use error::{Error, ErrorDetail, ErrorKind};
+pub use key_log::KeyLog;
 pub use media::{Codec, EncodedFrame, FrameKind, Layer, MediaKind, Rotation, RtpPacket};
 pub use message::{DataChannelInit, Message, MessageCounts, Priority};
 pub use parameters::{
@@ -54,11 +57,14 @@ pub use parameters::{
     RtpSendParameters, RtpSource, RtpTransceiverDirection,
 };
 pub use path::Protocol;
+pub use raw_rtcp::{RtcpApp, RtcpDatagram};
 pub use state::{
     DataChannelState, DtlsTransportState, IceConnectionState, IceGatheringState, IceRole,
     IceTransportState, PeerConnectionState, SctpTransportState, SignalingState,
 };
 
+#[doc(inline)]
+pub use oxirtc_rtp::rtcp;
 #[doc(inline)]
 pub use oxirtc_stats::{self as stats, StatsReport};
 

@@ -53,7 +53,8 @@ pub struct RtpEncodingParameters {
     pub dtx: Option<DtxStatus>,
     /// How much of the path media gets beside data: that of the most important stream counts (WebRTC Priority).
     pub priority: Priority,
-    /// How packets are to be marked; the same as `priority` where it is absent (WebRTC Priority). For who marks them.
+    /// How packets are to be marked; the same as `priority` where it is absent (WebRTC Priority). Only with
+    /// [`Settings::dscp`](crate::Settings::dscp).
     pub network_priority: Option<Priority>,
     /// Of W3C's draft of 2019: the payload type in use, once one is negotiated. It is told, and cannot be set.
     pub codec_payload_type: Option<u8>,

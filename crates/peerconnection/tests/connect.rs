@@ -5,7 +5,11 @@ mod pair;
 use std::time::Duration;
 
 use oxirtc_netsim::{Link, ms, percent};
-use oxirtc_peerconnection::{Configuration, DataChannelInit, IceRole, Message, Settings};
+use oxirtc_peerconnection::{
+    Configuration, DataChannelInit, IceRole, IceTransportState, MediaKind, Message, OfferOptions,
+    Settings,
+    engine::{Route, TrackId},
+};
 use pair::Pair;
 
 #[test]
@@ -73,4 +77,83 @@ fn a_lite_server_is_reached() {
         };
         assert!(described(server) && !described(1 - server));
     }
+}
+
+/// A pair whose side 0 is to send sound, pictures and data.
+fn of_three_sections() -> Pair {
+    let mut pair = Pair::new(5, Link::new(5).delay(ms(10)));
+    let engine = &mut pair.ends[0].engine;
+    for (kind, track) in [
+        (MediaKind::Audio, TrackId(1)),
+        (MediaKind::Video, TrackId(2)),
+    ] {
+        let added = engine.add_track(kind, track, Vec::new());
+        added.expect("a new connection takes tracks");
+    }
+    pair.open(0, "data", &DataChannelInit::default());
+    pair
+}
+
+/// RFC 8839 §5.4: sections of a first offer have one fragment. A shared port knows it until none of their transports is left.
+#[test]
+fn a_fragment_is_known_until_nobody_has_it() {
+    let mut pair = of_three_sections();
+    pair.negotiate(0).unwrap();
+    pair.until(Duration::from_secs(20), |pair| {
+        pair.ends.iter().all(pair::End::is_connected)
+    });
+    assert_eq!(pair.ends[0].engine.transports().count(), 1, "of three");
+    let known = |pair: &Pair| {
+        let mut known = Vec::new();
+        for route in &pair.ends[0].routes {
+            match route {
+                Route::Ufrag(ufrag) => known.push(ufrag.clone()),
+                Route::UfragReleased(ufrag) => known.retain(|it| it != ufrag),
+                _ => {}
+            }
+        }
+        known.sort();
+        known.dedup();
+        known
+    };
+    let sdp = pair.ends[0].engine.local_description().unwrap().sdp;
+    let found = known(&pair);
+    assert_eq!(found.len(), 1, "{found:?}");
+    assert!(sdp.contains(&format!("a=ice-ufrag:{}\r\n", found[0])));
+    let now = pair.now;
+    pair.ends[0].engine.close(now);
+    pair.step();
+    assert!(known(&pair).is_empty());
+}
+
+/// Where the peer bundles nothing there are as many transports as sections, of one name here, and of several there: on one port a check goes
+/// by the peer's.
+#[test]
+fn transports_of_one_name_share_a_port() {
+    let mut pair = of_three_sections();
+    pair.ends[0].one_port = true;
+    // Its addresses are learnt from its checks.
+    pair.ends[1].trickle = false;
+    let mut offer = pair.offer(0, &OfferOptions::default()).unwrap();
+    let kept = offer.sdp.lines().filter(|it| !it.starts_with("a=group"));
+    offer.sdp = kept.flat_map(|it| [it, "\r\n"]).collect();
+    let answer = pair.answer(1, offer).unwrap();
+    let now = pair.now;
+    pair.ends[0]
+        .engine
+        .set_remote_description(now, answer)
+        .unwrap();
+    pair.exchange();
+    let connected = |end: &pair::End| {
+        let states = end.engine.transports().map(|it| it.ice_state());
+        let up = [IceTransportState::Connected, IceTransportState::Completed];
+        states.filter(|it| up.contains(it)).count() == 3
+    };
+    pair.until(Duration::from_secs(20), |pair| {
+        pair.ends.iter().all(connected)
+    });
+    pair.until(Duration::from_secs(20), |pair| {
+        pair.ends.iter().all(pair::End::is_connected)
+    });
+    assert_eq!(pair.ends[0].sockets.len(), 1);
 }

@@ -4,13 +4,13 @@
 mod pair;
 
 use std::{
-    sync::Mutex,
+    sync::{Arc, Mutex},
     time::{Duration, Instant, SystemTime},
 };
 
 use oxirtc_peerconnection::{
-    Certificate, Configuration, DataChannelInit, KeyAlgorithm, PeerConnection, SessionDescription,
-    Settings,
+    Certificate, Configuration, DataChannelInit, KeyAlgorithm, KeyLog, PeerConnection,
+    SessionDescription, Settings,
     engine::{Anchor, Engine, Interface, Request},
 };
 
@@ -194,4 +194,89 @@ fn the_trace_shows_packets_and_what_was_dropped() {
         dropped.any(|line| line.contains("from 10.0.0.1:")),
         "{lines:?}"
     );
+}
+
+/// Label, random of the client, secret.
+type Secret = (String, [u8; 32], Vec<u8>);
+
+#[derive(Default)]
+struct Secrets(Mutex<Vec<Secret>>);
+
+impl KeyLog for Secrets {
+    fn log(&self, label: &str, client_random: &[u8; 32], secret: &[u8]) {
+        let line = (label.to_owned(), *client_random, secret.to_vec());
+        self.0.lock().unwrap().push(line);
+    }
+
+    fn log_shared_secret(&self, client_random: &[u8; 32], secret: &[u8]) {
+        self.log("shared", client_random, secret);
+    }
+}
+
+/// Both ends have the same, and no log is another.
+#[test]
+fn secrets_go_where_the_settings_say() {
+    let logs = [(); 2].map(|()| Arc::new(Secrets::default()));
+    let settings = |end: usize| Settings::default().key_log(logs[end].clone());
+    assert_eq!(settings(0), settings(0));
+    assert_ne!(settings(0), settings(1));
+    assert_ne!(settings(0), Settings::default());
+    let configurations = [Configuration::default(), Configuration::default()];
+    let link = Link::new(5).delay(ms(1));
+    let mut pair = Pair::with_each(5, link, configurations, [settings(0), settings(1)]);
+    pair.connect(&DataChannelInit::default());
+    let secrets = logs.each_ref().map(|log| log.0.lock().unwrap().clone());
+    assert_eq!(secrets[0], secrets[1]);
+    let labels: Vec<_> = secrets[0].iter().map(|it| it.0.as_str()).collect();
+    assert_eq!(labels.len(), 6);
+    assert!(labels.contains(&"shared") && labels.contains(&"EXPORTER_SECRET"));
+    let shown = format!("{:?}", settings(0));
+    assert!(shown.contains("KeyLog"), "{shown}");
+}
+
+/// The chunk types that it names as supported, and whether it takes packets without checksums.
+fn offered(packets: &[String]) -> (Vec<u8>, bool) {
+    let bytes = |line: &String| -> Vec<u8> {
+        let hex = line.split(" # ").next().unwrap().split(" 0000 ").nth(1);
+        let hex = hex.unwrap().split(' ');
+        hex.map(|it| u8::from_str_radix(it, 16).unwrap()).collect()
+    };
+    let mut packets = packets.iter().map(bytes);
+    // Behind the common header: INIT, or INIT ACK.
+    let packet = packets.find(|it| [1, 2].contains(&it[12])).unwrap();
+    let (mut types, mut unchecked) = (Vec::new(), false);
+    let mut rest = &packet[32..];
+    while let [a, b, c, d, ..] = *rest {
+        let length = usize::from(u16::from_be_bytes([c, d]));
+        match u16::from_be_bytes([a, b]) {
+            0x8008 => types = rest[4..length].to_vec(),
+            0x8001 => unchecked = rest[4..length] == [0, 0, 0, 1],
+            _ => {}
+        }
+        rest = rest.get(length.next_multiple_of(4)..).unwrap_or_default();
+    }
+    (types, unchecked)
+}
+
+#[test]
+fn what_sctp_offers_is_set() {
+    listen();
+    for (interleaving, zero_checksum) in [(true, true), (false, true), (true, false)] {
+        let settings = Settings::default()
+            .interleaving(interleaving)
+            .zero_checksum(zero_checksum);
+        let configurations = [Configuration::default(), Configuration::default()];
+        let link = Link::new(6).delay(ms(1));
+        let settings = [settings, Settings::default()];
+        let mut pair = Pair::with_each(6, link, configurations, settings);
+        let [here, _] = pair.connect(&DataChannelInit::default());
+        pair.send(0, here, "either way");
+        pair.until(Duration::from_secs(5), |pair| pair.ends[1].inbox.len() == 1);
+        let lines = lines_of(&pair.ends[0].engine.label().to_string());
+        let is_ours = |line: &&String| line.starts_with("TRACE O") && line.ends_with(" SCTP");
+        let ours: Vec<_> = lines.iter().filter(is_ours).cloned().collect();
+        let (types, unchecked) = offered(&ours);
+        assert_eq!(types.contains(&64), interleaving, "{types:?}");
+        assert_eq!(unchecked, zero_checksum);
+    }
 }

@@ -151,13 +151,27 @@ fn tones() {
             .collect()
     };
     assert_eq!(tones(&pair), ["1", "A", ""]);
+    let heard = |pair: &Pair| -> String {
+        let tone = |event: &Event| match event {
+            Event::Tone(_, tone) => Some(*tone),
+            _ => None,
+        };
+        pair.ends[1]
+            .tasks
+            .iter()
+            .flatten()
+            .filter_map(tone)
+            .collect()
+    };
+    assert_eq!(heard(&pair), "1A", "each is told at the other end, once");
     assert_eq!(told(&pair, 1, 0).last().unwrap(), "unmute", "they came");
     // What replaces tones, and what can send none.
     insert(&mut pair, "222").unwrap();
     insert(&mut pair, "").unwrap();
     pair.run(Duration::from_secs(1));
     assert_eq!(tones(&pair)[3..], ["2", ""]);
-    pair.ends[0].engine.remove_track(ids[0]).unwrap();
+    let now = pair.now;
+    pair.ends[0].engine.remove_track(now, ids[0]).unwrap();
     assert!(!pair.ends[0].engine.can_insert_dtmf(ids[0]));
     let refused = insert(&mut pair, "1").unwrap_err();
     assert_eq!(refused.kind(), ErrorKind::InvalidState);

@@ -24,6 +24,13 @@ pub enum Event {
         /// The section.
         section: SectionId,
     },
+    /// The peer plays an event (RFC 4733): told once, when its first packet comes.
+    Telephone {
+        /// The section.
+        section: SectionId,
+        /// Which: 0 to 9, 10 for `*`, 11 for `#`, 12 to 15 for A to D; others are no tones.
+        code: u8,
+    },
     /// A stream of the peer has ended.
     Bye {
         /// The section.

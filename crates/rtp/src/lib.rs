@@ -32,7 +32,9 @@ pub use feedback::{Acked, Feedback};
 pub use ntp::Ntp;
 pub use packet::{Head as RtpHead, Rtp, Writer, pad};
 pub use receive::{Frame, Source};
-pub use section::{Announced, Carries, Choice, Encoding, Feedbacks, Format, Section, SectionId};
+pub use section::{
+    Announced, Carries, Choice, Encoding, Feedbacks, Format, Protection, Section, SectionId,
+};
 pub use send::Class;
 pub use serial::{Unwrapper, is_after};
 pub use session::{Delivery, Head, Session, Written};

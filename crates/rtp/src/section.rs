@@ -31,10 +31,22 @@ pub struct Section {
     pub feedback: Feedbacks,
     /// How many earlier packets of audio go again with each, where RED was agreed on (RFC 2198); 0 to 3.
     pub redundancy: u8,
-    /// Whether video is protected by parity, where ULPFEC within RED, or FlexFEC with an SSRC of its own, was agreed on.
-    pub protect: bool,
+    /// When video is protected by parity, where ULPFEC within RED, or FlexFEC with an SSRC of its own, was agreed on.
+    pub protect: Protection,
     /// The bit rate that `b=` allows us to send.
     pub bandwidth: Option<u64>,
+}
+
+/// When video is protected by parity.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Protection {
+    /// Never.
+    #[default]
+    Never,
+    /// As long as the peer reports losses that would take long to be sent again.
+    WhenLost,
+    /// Always.
+    Always,
 }
 
 /// One payload type.

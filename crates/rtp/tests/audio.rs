@@ -163,6 +163,13 @@ fn events_are_played() {
             .iter()
             .any(|it| it.codec == Codec::TelephoneEvent)
     );
+    // The other end is told once, though the end of the event comes three times.
+    let told = Event::Telephone {
+        section: AUDIO,
+        code: 5,
+    };
+    let count = pair.events[1].iter().filter(|it| **it == told).count();
+    assert_eq!(count, 1);
     // And the audio goes on.
     assert_eq!(
         Rtp::parse(pair.sent[0].last().unwrap())

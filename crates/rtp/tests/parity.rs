@@ -3,11 +3,15 @@
 mod support;
 
 use oxirtc_netsim::{Link, for_each_seed, ms, percent};
-use oxirtc_rtp::{Carries, Encoding, Format};
+use oxirtc_rtp::{Carries, Encoding, Format, Protection};
 
 use support::{Camera, Pair, VIDEO, check, encoding, video};
 
 fn protected(seed: u64, flex: bool, loss: u32) -> (Pair, Camera) {
+    set(seed, flex, loss, Protection::Always)
+}
+
+fn set(seed: u64, flex: bool, loss: u32, protect: Protection) -> (Pair, Camera) {
     let mut pair = Pair::video(seed, &Link::new(0).delay(ms(100)).loss(percent(loss)));
     let format = |payload_type, role| Format {
         payload_type,
@@ -15,7 +19,7 @@ fn protected(seed: u64, flex: bool, loss: u32) -> (Pair, Camera) {
         clock: 90_000,
     };
     let mut section = video();
-    section.protect = true;
+    section.protect = protect;
     section.feedback.nack = false;
     if flex {
         section.formats.push(format(35, Carries::Flexfec));
@@ -44,7 +48,7 @@ fn parity_brings_back_what_is_lost() {
             let (_, _, stats) = pair.sides[1].receive_stats(VIDEO).next().expect("a stream");
             assert!(stats.recovered > 3 && stats.parity > 50, "{stats:?}");
             assert!(
-                frames.len() > 60,
+                frames.len() > 100,
                 "flex {flex}: {} of {}",
                 frames.len(),
                 camera.count
@@ -71,5 +75,26 @@ fn without_loss_parity_changes_nothing() {
             ),
             (0, 0, 0, 0)
         );
+    }
+}
+
+/// Parity costs as long as there is something to win, and only then are copies kept for it.
+#[test]
+fn parity_comes_with_losses() {
+    for flex in [false, true] {
+        let (mut pair, mut camera) = set(1, flex, 0, Protection::WhenLost);
+        pair.film(&mut camera, 4000);
+        let sent = |pair: &Pair| {
+            let (_, _, stats) = pair.sides[0].send_stats(VIDEO).next().expect("a stream");
+            stats.parity
+        };
+        assert_eq!(sent(&pair), 0);
+        let (mut pair, mut camera) = set(1, flex, 8, Protection::WhenLost);
+        pair.film(&mut camera, 8000);
+        let (_, _, stats) = pair.sides[1].receive_stats(VIDEO).next().expect("a stream");
+        assert!(sent(&pair) > 50 && stats.recovered > 3, "{stats:?}");
+        let (mut pair, mut camera) = set(1, flex, 8, Protection::Never);
+        pair.film(&mut camera, 4000);
+        assert_eq!(sent(&pair), 0);
     }
 }

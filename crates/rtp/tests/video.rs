@@ -384,7 +384,7 @@ fn an_application_speaks_through_rtcp() {
     let mut pair = Pair::video(13, &link(10));
     let mut camera = Camera::new(0, 500);
     pair.film(&mut camera, 300);
-    pair.sides[0].send_app(pair.now, *b"oxid", 3, &[1, 2, 3, 4]);
+    assert!(pair.sides[0].send_app(pair.now, *b"oxid", 3, &[1, 2, 3, 4]));
     pair.film(&mut camera, 100);
     let has = |it: &Event| matches!(it, Event::App { name, subtype: 3, data, .. } if name == b"oxid" && data[..] == [1, 2, 3, 4]);
     assert!(pair.events[1].iter().any(has));

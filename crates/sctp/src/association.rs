@@ -469,6 +469,12 @@ impl Association {
         }
     }
 
+    /// The path treats packets otherwise from now on, as they are marked otherwise (RFC 8837 §5): what was learnt of it is forgotten, and
+    /// the congestion window begins anew. What is on its way stays so.
+    pub fn reset_congestion_control(&mut self) {
+        self.tx.reset_control();
+    }
+
     /// As [`Config::zero_checksum`], for a user who learns only later what his peer can take. It counts for packets that
     /// open the association after this, so it comes before [`connect`](Self::connect).
     pub fn set_zero_checksum(&mut self, accept: bool) {

@@ -181,6 +181,13 @@ impl Sender {
         };
     }
 
+    /// A fresh congestion window, for what comes; what is on its way is not sent again.
+    pub(crate) fn reset_control(&mut self) {
+        let settings = &self.settings;
+        self.control = Control::new(settings.control, self.packet, settings.initial_packets);
+        self.pacer = Pacer::new(self.packet);
+    }
+
     /// Chunks are I-DATA from now on, or DATA: nothing has been sent yet.
     pub(crate) fn set_interleaving(&mut self, interleaving: bool) {
         self.queue.set_interleaved(interleaving);

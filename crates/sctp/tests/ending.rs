@@ -11,7 +11,7 @@ use oxirtc_sctp::{
     packet::{Abort, Cause, CauseCode, Chunk, ChunkKind, Packet},
 };
 
-use support::{Pair, ms, pattern};
+use support::{Pair, Sides, ms, pattern, perfect};
 
 const IN_ORDER: fn(Initiator) -> Event = |by| Event::Closed {
     by,
@@ -29,11 +29,11 @@ fn packet(tag: u32, kind: ChunkKind, flags: u8, value: &[u8]) -> Vec<u8> {
 /// The tag that packets from this side carry, and the one that packets to it do.
 fn tags(pair: &mut Pair, side: usize) -> (u32, u32) {
     let tag = |pair: &mut Pair, from: usize| {
-        pair.send(from, 60, b"x");
+        pair.say(from, 60, b"x");
         let packets = pair.take_packets(from);
         let tag = Packet::parse_unsummed(&packets[0]).unwrap().tag;
         for packet in packets {
-            pair.sides[1 - from].handle_packet(pair.now, &packet);
+            pair.ends[1 - from].handle_packet(pair.now, &packet);
         }
         tag
     };
@@ -46,24 +46,24 @@ fn shutdown_drains_both_sides_first() {
         let link = Link::new(seed)
             .delay(ms(30))
             .loss(percent((seed % 4 * 5) as u32));
-        let mut pair = Pair::new(seed, link).connected();
-        pair.send(0, 1, pattern(50_000, 1));
-        pair.send(1, 2, pattern(50_000, 2));
+        let mut pair = support::pair(seed, link).connected();
+        pair.say(0, 1, pattern(50_000, 1));
+        pair.say(1, 2, pattern(50_000, 2));
         pair.run_for(ms(5));
-        pair.sides[0].shutdown(pair.now);
-        let late = pair.sides[0].send(pair.now, 1, 51, "x".into(), SendOptions::default());
+        pair.ends[0].shutdown(pair.now);
+        let late = pair.ends[0].send(pair.now, 1, 51, "x".into(), SendOptions::default());
         assert_eq!(late, Err(Error::Closed));
         let mut events = [Vec::new(), Vec::new()];
-        let done = pair.run_until(Duration::from_secs(60), |pair| {
+        let done = pair.try_until(Duration::from_secs(60), |pair| {
             for (side, events) in events.iter_mut().enumerate() {
                 events.extend(pair.main_events(side));
             }
-            pair.sides.iter().all(|side| side.state() == State::Closed)
+            pair.ends.iter().all(|side| side.state() == State::Closed)
         });
         for (side, events) in events.iter_mut().enumerate() {
             events.extend(pair.main_events(side));
         }
-        assert!(done, "seed {seed}: {:?}", pair.sides);
+        assert!(done, "seed {seed}: {:?}", pair.ends);
         assert_eq!(
             events[0].last(),
             Some(&IN_ORDER(Initiator::User)),
@@ -76,15 +76,15 @@ fn shutdown_drains_both_sides_first() {
         );
         assert_eq!(pair.read_all(1, 1).len(), 1, "seed {seed}");
         assert_eq!(pair.read_all(0, 2).len(), 1, "seed {seed}");
-        assert!(pair.sides.iter().all(|side| side.poll_timeout().is_none()));
+        assert!(pair.ends.iter().all(|side| side.poll_timeout().is_none()));
     });
 }
 
 #[test]
 fn both_sides_shut_down_at_once() {
-    let mut pair = Pair::perfect(1).connected();
-    pair.sides[0].shutdown(pair.now);
-    pair.sides[1].shutdown(pair.now);
+    let mut pair = perfect(1).connected();
+    pair.ends[0].shutdown(pair.now);
+    pair.ends[1].shutdown(pair.now);
     pair.run_for(Duration::from_secs(5));
     for side in 0..2 {
         assert_eq!(pair.main_events(side), [IN_ORDER(Initiator::User)]);
@@ -93,9 +93,9 @@ fn both_sides_shut_down_at_once() {
 
 #[test]
 fn a_shutdown_that_nobody_answers_ends() {
-    let mut pair = Pair::perfect(1).connected();
-    pair.filter = Some(Box::new(|_, _| false));
-    pair.sides[0].shutdown(pair.now);
+    let mut pair = perfect(1).connected();
+    pair.filter(|_, _| false);
+    pair.ends[0].shutdown(pair.now);
     pair.run_for(Duration::from_secs(20));
     let cause = Failure::ShutdownTimeout;
     assert_eq!(pair.main_events(0), [Event::Failed { cause }]);
@@ -103,22 +103,22 @@ fn a_shutdown_that_nobody_answers_ends() {
 
 #[test]
 fn an_abort_carries_its_reason() {
-    let mut pair = Pair::perfect(1).connected();
-    pair.log = Some(Vec::new());
-    pair.send(0, 1, pattern(5000, 0));
-    pair.sides[0].abort(pair.now, "enough");
+    let mut pair = perfect(1).connected();
+    pair.keep();
+    pair.say(0, 1, pattern(5000, 0));
+    pair.ends[0].abort(pair.now, "enough");
     pair.run_for(ms(100));
     let cause_code = Some(12);
     let by = Initiator::User;
     assert_eq!(pair.main_events(0), [Event::Closed { by, cause_code }]);
     let by = Initiator::Remote;
     assert_eq!(pair.main_events(1), [Event::Closed { by, cause_code }]);
-    let log = pair.log.take().unwrap();
+    let log = pair.kept();
     let packet = Packet::parse_unsummed(&log[0].1).unwrap();
     let abort = Abort::parse(packet.chunks().next().unwrap());
     assert_eq!(abort.causes.clone().next().unwrap().information, b"enough");
     assert_eq!(log.len(), 1);
-    let closed = pair.sides[0].send(pair.now, 1, 51, "x".into(), SendOptions::default());
+    let closed = pair.ends[0].send(pair.now, 1, 51, "x".into(), SendOptions::default());
     assert_eq!(closed, Err(Error::Closed));
 }
 
@@ -133,7 +133,7 @@ fn only_the_right_tags_end_an_association() {
         (None, false, false),
         (None, true, false),
     ] {
-        let mut pair = Pair::perfect(1).connected();
+        let mut pair = perfect(1).connected();
         let (peer, local) = tags(&mut pair, 0);
         pair.main_events(0);
         pair.take_packets(0);
@@ -143,10 +143,10 @@ fn only_the_right_tags_end_an_association() {
         let (code, information) = (CauseCode::OUT_OF_RESOURCE, &b""[..]);
         Cause { code, information }.write(&mut cause);
         let complete = packet(tag, ChunkKind::SHUTDOWN_COMPLETE, flags, &[]);
-        pair.sides[0].handle_packet(pair.now, &complete);
-        assert!(pair.sides[0].is_established(), "nothing to complete");
+        pair.ends[0].handle_packet(pair.now, &complete);
+        assert!(pair.ends[0].is_established(), "nothing to complete");
         let abort = packet(tag, ChunkKind::ABORT, flags, &cause);
-        pair.sides[0].handle_packet(pair.now, &abort);
+        pair.ends[0].handle_packet(pair.now, &abort);
         let (by, cause_code) = (Initiator::Remote, Some(4));
         let expected = Event::Closed { by, cause_code };
         assert_eq!(
@@ -164,12 +164,12 @@ fn heartbeats_measure_and_notice() {
         config.max_retransmissions(Some(4))
     };
     let link = Link::new(1).delay(ms(40));
-    let mut pair = Pair::with(1, link, config(), config()).connected();
-    pair.log = Some(Vec::new());
+    let mut pair = support::pair_with(1, link, config(), config()).connected();
+    pair.keep();
     pair.run_for(Duration::from_secs(30));
-    let round_trip = pair.sides[0].stats().round_trip;
+    let round_trip = pair.ends[0].stats().round_trip;
     assert_eq!(round_trip, Some(ms(80)));
-    let log = pair.log.take().unwrap();
+    let log = pair.kept();
     let kinds = log.iter().map(|(_, p)| {
         Packet::parse_unsummed(p)
             .unwrap()
@@ -182,18 +182,18 @@ fn heartbeats_measure_and_notice() {
     assert!((16..32).contains(&beats), "{beats}");
     // An answer to nothing, or to something else, is worth nothing.
     let (_, local) = tags(&mut pair, 0);
-    let dropped = pair.sides[0].stats().dropped_chunks;
+    let dropped = pair.ends[0].stats().dropped_chunks;
     for value in [
         &[][..],
         &[0, 1, 0, 12, 1, 2, 3, 4, 5, 6, 7, 8],
         &[0, 1, 0, 4],
     ] {
         let answer = packet(local, ChunkKind::HEARTBEAT_ACK, 0, value);
-        pair.sides[0].handle_packet(pair.now, &answer);
+        pair.ends[0].handle_packet(pair.now, &answer);
     }
-    assert_eq!(pair.sides[0].stats().dropped_chunks, dropped + 3);
+    assert_eq!(pair.ends[0].stats().dropped_chunks, dropped + 3);
     pair.events(0);
-    pair.filter = Some(Box::new(|_, _| false));
+    pair.filter(|_, _| false);
     pair.run_for(Duration::from_secs(60));
     let cause = Failure::RetransmissionLimit;
     assert_eq!(pair.main_events(0), [Event::Failed { cause }]);
@@ -203,14 +203,14 @@ fn heartbeats_measure_and_notice() {
 #[test]
 fn an_outage_ends_nothing_while_there_is_consent() {
     for outage in [1, 5, 10, 25, 120] {
-        let mut pair = Pair::perfect(outage).connected();
-        pair.filter = Some(Box::new(|_, _| false));
-        pair.send(0, 1, pattern(100_000, 1));
+        let mut pair = perfect(outage).connected();
+        pair.filter(|_, _| false);
+        pair.say(0, 1, pattern(100_000, 1));
         pair.run_for(Duration::from_secs(outage));
-        pair.filter = None;
+        pair.tap = None;
         let start = pair.now;
-        assert!(pair.run_until(Duration::from_secs(60), |pair| {
-            pair.sides[1].peek(1).is_some()
+        assert!(pair.try_until(Duration::from_secs(60), |pair| {
+            pair.ends[1].peek(1).is_some()
         }));
         assert!(
             pair.now - start < Duration::from_secs(6),
@@ -218,10 +218,10 @@ fn an_outage_ends_nothing_while_there_is_consent() {
             pair.now - start
         );
     }
-    let mut pair = Pair::perfect(9).connected();
-    pair.sides[0].set_consent(false);
-    pair.filter = Some(Box::new(|_, _| false));
-    pair.send(0, 1, b"x");
+    let mut pair = perfect(9).connected();
+    pair.ends[0].set_consent(false);
+    pair.filter(|_, _| false);
+    pair.say(0, 1, b"x");
     pair.run_for(Duration::from_secs(60));
     let cause = Failure::RetransmissionLimit;
     assert_eq!(pair.main_events(0), [Event::Failed { cause }]);
@@ -232,72 +232,70 @@ fn an_outage_ends_nothing_while_there_is_consent() {
 fn another_path_is_used_at_once() {
     // Before the first timeout, and after many.
     for outage in [1, 2_100, 10_100] {
-        let mut pair = Pair::perfect(outage).connected();
-        pair.filter = Some(Box::new(|_, _| false));
-        pair.send(0, 1, pattern(5_000, 1));
+        let mut pair = perfect(outage).connected();
+        pair.filter(|_, _| false);
+        pair.say(0, 1, pattern(5_000, 1));
         pair.run_for(Duration::from_millis(outage));
-        pair.filter = None;
-        pair.sides[0].path_changed(1_000);
+        pair.tap = None;
+        pair.ends[0].path_changed(1_000);
         let start = pair.now;
-        assert!(pair.run_until(Duration::from_secs(9), |pair| {
-            pair.sides[1].peek(1).is_some()
+        assert!(pair.try_until(Duration::from_secs(9), |pair| {
+            pair.ends[1].peek(1).is_some()
         }));
         let took = pair.now - start;
         assert!(took < Duration::from_millis(200), "{outage}: {took:?}");
     }
-    let mut pair = Pair::perfect(3).connected();
-    pair.send(0, 1, pattern(100_000, 1));
-    pair.sides[0].path_changed(1_000);
+    let mut pair = perfect(3).connected();
+    pair.say(0, 1, pattern(100_000, 1));
+    pair.ends[0].path_changed(1_000);
     pair.run_for(Duration::from_secs(1));
-    assert_eq!(pair.sides[0].stats().retransmission_timeouts, 0);
-    assert!(pair.sides[1].peek(1).is_some());
+    assert_eq!(pair.ends[0].stats().retransmission_timeouts, 0);
+    assert!(pair.ends[1].peek(1).is_some());
 }
 
 #[test]
 fn ending_before_there_is_anything_is_quiet() {
-    let mut pair = Pair::perfect(1);
-    pair.sides[0].abort(pair.now, "never mind");
-    pair.sides[1].shutdown(pair.now);
+    let mut pair = perfect(1);
+    pair.ends[0].abort(pair.now, "never mind");
+    pair.ends[1].shutdown(pair.now);
     for side in 0..2 {
         assert_eq!(pair.main_events(side), [IN_ORDER(Initiator::User)]);
         assert_eq!(pair.take_packets(side).len(), 0);
-        pair.sides[side].connect(pair.now);
-        assert_eq!(pair.sides[side].state(), State::Closed);
+        pair.ends[side].connect(pair.now);
+        assert_eq!(pair.ends[side].state(), State::Closed);
     }
 }
 
 /// The last packet can be lost: whoever goes on is told again, a few times, and not for each packet.
 #[test]
 fn an_end_that_was_not_heard_is_said_again() {
-    let mut pair = Pair::perfect(1).connected();
+    let mut pair = perfect(1).connected();
     let mut first = true;
-    pair.filter = Some(Box::new(move |side, _| {
-        !(side == 0 && std::mem::take(&mut first))
-    }));
-    assert!(!pair.sides[0].is_drained());
-    pair.sides[0].abort(pair.now, "enough");
-    assert!(!pair.sides[0].is_drained(), "the ABORT is still to go");
+    pair.filter(move |side, _| !(side == 0 && std::mem::take(&mut first)));
+    assert!(!pair.ends[0].is_drained());
+    pair.ends[0].abort(pair.now, "enough");
+    assert!(!pair.ends[0].is_drained(), "the ABORT is still to go");
     pair.run_for(ms(500));
-    assert!(pair.sides[0].is_drained());
-    assert!(pair.sides[1].is_established(), "it was lost");
-    pair.send(1, 1, b"are you there?");
+    assert!(pair.ends[0].is_drained());
+    assert!(pair.ends[1].is_established(), "it was lost");
+    pair.say(1, 1, b"are you there?");
     pair.run_for(ms(500));
     let (by, cause_code) = (Initiator::Remote, Some(12));
     assert_eq!(pair.main_events(1), [Event::Closed { by, cause_code }]);
-    assert_eq!(pair.sides[0].poll_timeout(), None);
+    assert_eq!(pair.ends[0].poll_timeout(), None);
 }
 
 #[test]
 fn an_ended_association_does_not_answer_without_end() {
-    let mut pair = Pair::perfect(1).connected();
+    let mut pair = perfect(1).connected();
     let (_, local) = tags(&mut pair, 0);
-    pair.sides[0].abort(pair.now, "");
+    pair.ends[0].abort(pair.now, "");
     assert_eq!(pair.take_packets(0).len(), 1);
     let beat = |tag| packet(tag, ChunkKind::HEARTBEAT, 0, &[0, 1, 0, 8, 1, 2, 3, 4]);
     let mut answers = 0;
     for turn in 0..100 {
         for _ in 0..10 {
-            pair.sides[0].handle_packet(pair.now, &beat(local));
+            pair.ends[0].handle_packet(pair.now, &beat(local));
         }
         let now = pair.take_packets(0).len();
         assert!(now <= 1, "one in 100 ms");
@@ -307,16 +305,16 @@ fn an_ended_association_does_not_answer_without_end() {
     }
     assert_eq!(answers, 8);
     // Neither an ABORT nor a stranger is answered.
-    let mut pair = Pair::perfect(1).connected();
+    let mut pair = perfect(1).connected();
     let (_, local) = tags(&mut pair, 0);
-    pair.sides[0].abort(pair.now, "");
+    pair.ends[0].abort(pair.now, "");
     pair.take_packets(0);
     for (tag, kind) in [
         (local, ChunkKind::ABORT),
         (local, ChunkKind::SHUTDOWN_COMPLETE),
         (local ^ 1, ChunkKind::HEARTBEAT),
     ] {
-        pair.sides[0].handle_packet(pair.now, &packet(tag, kind, 0, &[]));
+        pair.ends[0].handle_packet(pair.now, &packet(tag, kind, 0, &[]));
         assert_eq!(pair.take_packets(0).len(), 0, "{kind:?}");
     }
 }
@@ -324,22 +322,22 @@ fn an_ended_association_does_not_answer_without_end() {
 /// Timeouts from before the loss of consent are not held against the limit that holds without it.
 #[test]
 fn errors_count_from_the_loss_of_consent() {
-    let mut pair = Pair::perfect(1).connected();
-    pair.filter = Some(Box::new(|_, _| false));
-    pair.send(0, 1, b"x");
+    let mut pair = perfect(1).connected();
+    pair.filter(|_, _| false);
+    pair.say(0, 1, b"x");
     pair.run_for(Duration::from_secs(60));
-    assert!(pair.sides[0].stats().retransmission_timeouts > 15);
-    pair.sides[0].set_consent(false);
+    assert!(pair.ends[0].stats().retransmission_timeouts > 15);
+    pair.ends[0].set_consent(false);
     pair.run_for(Duration::from_secs(10));
-    assert!(pair.sides[0].is_established());
+    assert!(pair.ends[0].is_established());
     // It comes back: what was lost is sent at once, and not when the doubled timeout ends.
-    pair.filter = None;
-    pair.sides[0].set_consent(true);
+    pair.tap = None;
+    pair.ends[0].set_consent(true);
     let start = pair.now;
-    assert!(pair.run_until(Duration::from_secs(9), |pair| {
-        pair.sides[1].peek(1).is_some()
+    assert!(pair.try_until(Duration::from_secs(9), |pair| {
+        pair.ends[1].peek(1).is_some()
     }));
     assert!(pair.now - start <= ms(11), "{:?}", pair.now - start);
     pair.run_for(Duration::from_secs(60));
-    assert!(pair.sides.iter().all(|side| side.is_established()));
+    assert!(pair.ends.iter().all(|side| side.is_established()));
 }

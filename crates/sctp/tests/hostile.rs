@@ -9,7 +9,7 @@ use oxirtc_sctp::{
     packet::{CauseCode, Causes, Chunk, ChunkKind, Data, Sack},
 };
 
-use support::{ms, pattern};
+use support::{Sides, ms, pattern};
 use victim::{Victim, WHOLE};
 
 #[test]
@@ -24,10 +24,10 @@ fn what_is_wrong_is_dropped_and_the_association_lives() {
         }
     }
     victim.tag = tag;
-    let wrong = victim.pair.sides[0].stats().dropped_wrong_tag;
+    let wrong = victim.pair.ends[0].stats().dropped_wrong_tag;
     assert_eq!(wrong, 3 * 10);
     assert_eq!(victim.pair.read_all(0, 1).len(), 0);
-    let dropped = victim.pair.sides[0].stats().dropped_chunks;
+    let dropped = victim.pair.ends[0].stats().dropped_chunks;
     // SACKs that are stale, run ahead, or have gaps that do.
     for (cumulative, gaps) in [
         (victim.last.previous(), vec![]),
@@ -46,9 +46,9 @@ fn what_is_wrong_is_dropped_and_the_association_lives() {
             );
         });
     }
-    assert_eq!(victim.pair.sides[0].stats().dropped_chunks, dropped + 5);
+    assert_eq!(victim.pair.ends[0].stats().dropped_chunks, dropped + 5);
     assert!(
-        victim.pair.sides[0].stats().peer_window > 0,
+        victim.pair.ends[0].stats().peer_window > 0,
         "none of them counts"
     );
     // Values too short, chunks out of place, chunks cut off.
@@ -96,8 +96,8 @@ fn the_association_still_carries_data_after_garbage() {
         }
     }
     victim.answer();
-    victim.pair.send(0, 1, pattern(5000, 1));
-    victim.pair.send(1, 1, pattern(5000, 2));
+    victim.pair.say(0, 1, pattern(5000, 1));
+    victim.pair.say(1, 1, pattern(5000, 2));
     victim.pair.run_for(ms(3000));
     assert_eq!(
         victim.pair.read_all(0, 1).len() + victim.pair.read_all(1, 1).len(),
@@ -214,7 +214,7 @@ fn duplicates_are_reported() {
     assert_eq!(sack.cumulative, victim.tsn);
     assert!((1..=32).contains(&sack.duplicates().count()));
     assert_eq!(victim.pair.read_all(0, 1).len(), 1);
-    assert_eq!(victim.pair.sides[0].stats().duplicates, 199);
+    assert_eq!(victim.pair.ends[0].stats().duplicates, 199);
 }
 
 /// Every second packet, or 200 ms, or at once beyond a gap and for the I bit.
@@ -223,7 +223,7 @@ fn acknowledgements_are_delayed_as_they_should_be() {
     let mut victim = Victim::new(Config::default());
     victim.data(0, WHOLE, (1, 0), b"one");
     assert_eq!(victim.answer().len(), 0);
-    let due = victim.pair.sides[0].poll_timeout().unwrap();
+    let due = victim.pair.ends[0].poll_timeout().unwrap();
     assert_eq!(due - victim.pair.now, ms(200));
     victim.data(1, WHOLE, (1, 1), b"two");
     assert_eq!(victim.answer().len(), 1);

@@ -11,16 +11,17 @@ use oxirtc_sctp::{
     packet::{Chunk, ChunkKind, Data, ForwardTsn, IData, IForwardTsn, Packet},
 };
 
-use support::{Pair, ms, pattern};
+use support::{Pair, Sides, ms, pattern};
 
 /// Two ends that interleave, each if it is said so.
 fn pair(seed: u64, link: Link, interleaving: [bool; 2]) -> Pair {
-    let mut pair = Pair::new(seed, link);
+    let mut pair = support::pair(seed, link);
     for (side, interleaving) in interleaving.into_iter().enumerate() {
         let config = Config::default().interleaving(interleaving);
-        pair.sides[side] = Association::new(config, [seed as u8 * 2 + side as u8; 32], pair.now);
+        pair.ends[side] =
+            Association::new(config, [seed as u8 * 2 + side as u8; 32], pair.now).into();
     }
-    pair.log = Some(Vec::new());
+    pair.keep();
     pair.connected()
 }
 
@@ -43,16 +44,16 @@ fn messages_arrive_whole_and_in_order() {
         let mut pair = pair(seed, link, [true, true]);
         let sizes = [1, 100, 1079, 1080, 1081, 5000, 40_000];
         for (index, size) in (0..).zip(sizes.iter().cycle().take(60)) {
-            pair.send(0, (index % 4) as u16, pattern(*size, index));
+            pair.say(0, (index % 4) as u16, pattern(*size, index));
         }
         let mut got = vec![Vec::new(); 4];
-        let done = pair.run_until(Duration::from_secs(600), |pair| {
+        let done = pair.try_until(Duration::from_secs(600), |pair| {
             for (stream, got) in (0..).zip(&mut got) {
                 got.extend(pair.read_all(1, stream));
             }
-            pair.sides[0].total_unacknowledged() == 0
+            pair.ends[0].total_unacknowledged() == 0
         });
-        assert!(done, "seed {seed}: {:?}", pair.sides);
+        assert!(done, "seed {seed}: {:?}", pair.ends);
         for (stream, messages) in got.iter().enumerate() {
             assert_eq!(messages.len(), 15);
             for (turn, message) in messages.iter().enumerate() {
@@ -64,7 +65,7 @@ fn messages_arrive_whole_and_in_order() {
                 assert_eq!(message.ppid, 53);
             }
         }
-        let kinds = kinds(&pair.log.take().unwrap());
+        let kinds = kinds(&pair.kept());
         assert!(kinds.contains(&ChunkKind::I_DATA) && !kinds.contains(&ChunkKind::DATA));
     });
 }
@@ -74,11 +75,11 @@ fn messages_arrive_whole_and_in_order() {
 fn both_ends_have_to_know_it() {
     for interleaving in [[true, false], [false, true]] {
         let mut pair = pair(1, Link::new(1).delay(ms(10)), interleaving);
-        pair.send(0, 1, pattern(5000, 1));
-        pair.send(1, 1, pattern(5000, 2));
+        pair.say(0, 1, pattern(5000, 1));
+        pair.say(1, 1, pattern(5000, 2));
         pair.run_for(ms(500));
         assert_eq!(pair.read_all(0, 1).len() + pair.read_all(1, 1).len(), 2);
-        let kinds = kinds(&pair.log.take().unwrap());
+        let kinds = kinds(&pair.kept());
         assert!(kinds.contains(&ChunkKind::DATA) && !kinds.contains(&ChunkKind::I_DATA));
     }
 }
@@ -99,20 +100,20 @@ fn what_is_given_up_is_skipped() {
         };
         for index in 0..60 {
             let size = if index % 4 == 0 { 5000 } else { 300 };
-            pair.send_with(0, (index % 3) as u16, pattern(size, index), options);
+            pair.say_with(0, (index % 3) as u16, pattern(size, index), options);
         }
         for stream in 0..3 {
-            pair.send(0, stream, b"last");
+            pair.say(0, stream, b"last");
         }
         let mut got = vec![Vec::new(); 3];
-        let done = pair.run_until(Duration::from_secs(300), |pair| {
+        let done = pair.try_until(Duration::from_secs(300), |pair| {
             for (stream, got) in (0..).zip(&mut got) {
                 got.extend(pair.read_all(1, stream));
             }
             let last = |got: &Vec<oxirtc_sctp::Message>| got.iter().any(|m| m.payload == "last");
-            pair.sides[0].total_unacknowledged() == 0 && got.iter().all(last)
+            pair.ends[0].total_unacknowledged() == 0 && got.iter().all(last)
         });
-        assert!(done, "seed {seed}: {:?}", pair.sides);
+        assert!(done, "seed {seed}: {:?}", pair.ends);
         for (stream, messages) in got.iter().enumerate() {
             let mut next = stream;
             for message in messages.iter().filter(|message| message.payload != "last") {
@@ -128,8 +129,8 @@ fn what_is_given_up_is_skipped() {
                 next = found.unwrap() + 3;
             }
         }
-        let stats = pair.sides[0].stats();
-        let kinds = kinds(&pair.log.take().unwrap());
+        let stats = pair.ends[0].stats();
+        let kinds = kinds(&pair.kept());
         let skips = kinds.contains(&ChunkKind::I_FORWARD_TSN);
         assert_eq!(skips, stats.abandoned_sent > 0, "seed {seed}");
         assert!(!kinds.contains(&ChunkKind::FORWARD_TSN));
@@ -141,21 +142,21 @@ fn what_is_given_up_is_skipped() {
 fn a_large_message_holds_up_nobody() {
     let link = Link::new(1).delay(ms(25));
     let mut pair = pair(1, link.rate(mbps(10)).queue(31_250), [true, true]);
-    pair.log = None;
-    pair.sides[0].set_max_outgoing_message_size(64 << 20);
+    pair.sent = None;
+    pair.ends[0].set_max_outgoing_message_size(64 << 20);
     let config = Config::default().max_message_size(64 << 20);
-    pair.sides[1] = Association::new(config, [9; 32], pair.now);
+    pair.ends[1] = Association::new(config, [9; 32], pair.now).into();
     let config = Config::default().send_buffer(128 << 20);
-    pair.sides[0] = Association::new(config, [8; 32], pair.now);
+    pair.ends[0] = Association::new(config, [8; 32], pair.now).into();
     let mut pair = pair.connected();
-    pair.send(0, 1, vec![7; 64 << 20]);
+    pair.say(0, 1, vec![7; 64 << 20]);
     pair.run_for(Duration::from_secs(3));
     let mut waits = Vec::new();
     for index in 0..100 {
         pair.run_for(ms(70 + index % 7));
         let sent = pair.now;
-        pair.send(0, 2, b"chat");
-        let done = pair.run_until(Duration::from_secs(20), |pair| {
+        pair.say(0, 2, b"chat");
+        let done = pair.try_until(Duration::from_secs(20), |pair| {
             pair.read_all(1, 2).len() == 1
         });
         assert!(done);
@@ -173,15 +174,15 @@ fn a_large_message_holds_up_nobody() {
 #[test]
 fn streams_share_by_weight() {
     let mut pair = pair(1, Link::new(1).delay(ms(10)), [true, true]);
-    pair.sides[0].set_priority(2, 512);
+    pair.ends[0].set_priority(2, 512);
     for stream in 0..3 {
         for _ in 0..3 {
-            pair.send(0, stream, vec![1; 100_000 * usize::from(stream + 1)]);
+            pair.say(0, stream, vec![1; 100_000 * usize::from(stream + 1)]);
         }
     }
     pair.run_for(Duration::from_secs(3));
     let mut bytes = [0; 3];
-    for (side, packet) in pair.log.take().unwrap() {
+    for (side, packet) in pair.kept() {
         let packet = Packet::parse_unsummed(&packet).unwrap();
         for chunk in packet
             .chunks()
@@ -204,11 +205,11 @@ fn streams_are_reset_and_used_again() {
     let mut pair = pair(1, Link::new(1).delay(ms(10)).loss(percent(5)), [true, true]);
     for life in 0..4u8 {
         for _ in 0..5 {
-            pair.send(0, 7, vec![life; 3000]);
+            pair.say(0, 7, vec![life; 3000]);
         }
-        pair.sides[0].reset_streams(pair.now, &[7]).unwrap();
+        pair.ends[0].reset_streams(pair.now, &[7]).unwrap();
         let reset = Event::OutgoingReset { stream: 7 };
-        let done = pair.run_until(Duration::from_secs(60), |pair| {
+        let done = pair.try_until(Duration::from_secs(60), |pair| {
             pair.main_events(0).contains(&reset)
         });
         assert!(done);
@@ -262,7 +263,7 @@ fn the_other_kind_of_chunk_aborts() {
         (false, data, false),
     ] {
         let mut pair = pair(1, Link::new(1).delay(ms(10)), [true, interleaving]);
-        pair.send(1, 1, b"x");
+        pair.say(1, 1, b"x");
         let packets = pair.take_packets(1);
         let packet = Packet::parse_unsummed(&packets[0]).unwrap();
         let first: Chunk<'_> = packet.chunks().next().unwrap();
@@ -271,7 +272,7 @@ fn the_other_kind_of_chunk_aborts() {
         Packet::start(&mut buf, 5000, 5000, packet.tag);
         write(&mut buf, tsn);
         Packet::finish(&mut buf, 0);
-        pair.sides[0].handle_packet(pair.now, &buf);
+        pair.ends[0].handle_packet(pair.now, &buf);
         let cause = Failure::ProtocolViolation;
         let failed = pair.main_events(0).contains(&Event::Failed { cause });
         assert_eq!(failed, ends, "interleaving: {interleaving}");
@@ -282,27 +283,27 @@ fn the_other_kind_of_chunk_aborts() {
 /// can be completed.
 #[test]
 fn a_window_does_not_fill_with_parts() {
-    let mut pair = Pair::new(1, Link::new(1).delay(ms(10)));
+    let mut pair = support::pair(1, Link::new(1).delay(ms(10)));
     for (side, window) in [4 << 20, 400 << 10].into_iter().enumerate() {
         let config = Config::default()
             .receive_window(window)
             .max_message_size(64 << 10);
-        pair.sides[side] = Association::new(config, [side as u8; 32], pair.now);
+        pair.ends[side] = Association::new(config, [side as u8; 32], pair.now).into();
     }
     let mut pair = pair.connected();
     for index in 0..3 {
         for stream in 0..40 {
-            pair.send(0, stream, pattern(50_000, index));
+            pair.say(0, stream, pattern(50_000, index));
         }
     }
     // Nobody reads for a while.
     pair.run_for(Duration::from_secs(20));
     let mut got = 0;
-    let done = pair.run_until(Duration::from_secs(30), |pair| {
+    let done = pair.try_until(Duration::from_secs(30), |pair| {
         for stream in 0..40 {
             got += pair.read_all(1, stream).len();
         }
         got == 120
     });
-    assert!(done, "{got}: {:?}", pair.sides);
+    assert!(done, "{got}: {:?}", pair.ends);
 }

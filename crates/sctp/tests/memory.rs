@@ -12,6 +12,7 @@ use oxirtc_sctp::{
 };
 use stats_alloc::{INSTRUMENTED_SYSTEM, StatsAlloc};
 
+use support::Sides as _;
 use victim::{Victim, WHOLE};
 
 #[global_allocator]

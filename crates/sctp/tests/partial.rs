@@ -7,7 +7,7 @@ use std::{collections::HashMap, time::Duration};
 use oxirtc_netsim::{Link, for_each_seed, percent};
 use oxirtc_sctp::{Reliability, SendOptions, packet};
 
-use support::{Pair, ms, pattern};
+use support::{Sides, ms, pattern, perfect};
 
 fn options(ordered: bool, reliability: Reliability) -> SendOptions {
     SendOptions {
@@ -41,21 +41,21 @@ fn retransmissions_are_limited() {
     for_each_seed(40, |seed| {
         let (limit, ordered) = ((seed % 3) as u16, seed % 2 == 0);
         let link = Link::new(seed).delay(ms(20)).loss(percent(20));
-        let mut pair = Pair::new(seed, link).connected();
-        pair.log = Some(Vec::new());
+        let mut pair = support::pair(seed, link).connected();
+        pair.keep();
         for index in 0..60 {
             let size = if index % 4 == 0 { 5000 } else { 300 };
             let how = options(ordered, Reliability::Retransmits(limit));
-            pair.send_with(0, 1, pattern(size, index), how);
+            pair.say_with(0, 1, pattern(size, index), how);
         }
         // A reliable message after them must come through.
-        pair.send(0, 1, b"last");
+        pair.say(0, 1, b"last");
         let mut got = Vec::new();
-        let done = pair.run_until(Duration::from_secs(300), |pair| {
+        let done = pair.try_until(Duration::from_secs(300), |pair| {
             got.extend(pair.read_all(1, 1));
-            pair.sides[0].total_unacknowledged() == 0 && got.iter().any(|m| m.payload == "last")
+            pair.ends[0].total_unacknowledged() == 0 && got.iter().any(|m| m.payload == "last")
         });
-        assert!(done, "seed {seed}: {} {:?}", got.len(), pair.sides);
+        assert!(done, "seed {seed}: {} {:?}", got.len(), pair.ends);
         if ordered {
             assert!(got.last().is_some_and(|message| message.payload == "last"));
         }
@@ -71,12 +71,12 @@ fn retransmissions_are_limited() {
             );
             next = found.map_or(next, |i| i + 1);
         }
-        let stats = pair.sides[0].stats();
+        let stats = pair.ends[0].stats();
         assert!(
             stats.abandoned_sent > 0 || limit > 0,
             "seed {seed}: {stats:?}"
         );
-        let counts = transmissions(&pair.log.take().unwrap_or_default());
+        let counts = transmissions(&pair.kept());
         // The last TSN is the reliable one's.
         let over = counts
             .values()
@@ -92,14 +92,15 @@ fn retransmissions_are_limited() {
 #[test]
 fn lifetimes_are_limited() {
     for_each_seed(20, |seed| {
-        let mut pair = Pair::new(seed, Link::new(seed).delay(ms(20)).loss(percent(10))).connected();
+        let mut pair =
+            support::pair(seed, Link::new(seed).delay(ms(20)).loss(percent(10))).connected();
         let start = pair.now;
         for index in 0..2000 {
             let how = options(true, Reliability::Lifetime(ms(150)));
-            pair.send_with(0, 1, pattern(2000, index), how);
+            pair.say_with(0, 1, pattern(2000, index), how);
         }
         let mut last = start;
-        pair.run_until(Duration::from_secs(30), |pair| {
+        pair.try_until(Duration::from_secs(30), |pair| {
             if !pair.read_all(1, 1).is_empty() {
                 last = pair.now;
             }
@@ -107,26 +108,21 @@ fn lifetimes_are_limited() {
         });
         // What went out within its life may arrive 20 ms later, and wait for what was skipped.
         assert!(last - start < ms(3000), "seed {seed}: {:?}", last - start);
-        let stats = pair.sides[0].stats();
+        let stats = pair.ends[0].stats();
         assert!(stats.abandoned_unsent > 0, "seed {seed}: {stats:?}");
-        assert_eq!(pair.sides[0].total_unacknowledged(), 0);
-        pair.send(0, 1, b"goes on");
+        assert_eq!(pair.ends[0].total_unacknowledged(), 0);
+        pair.say(0, 1, b"goes on");
         pair.run_for(Duration::from_secs(30));
-        assert_eq!(
-            pair.read_all(1, 1).len(),
-            1,
-            "seed {seed}: {:?}",
-            pair.sides
-        );
+        assert_eq!(pair.read_all(1, 1).len(), 1, "seed {seed}: {:?}", pair.ends);
     });
 }
 
 /// Without loss a limit is never felt, and nothing is sent twice.
 #[test]
 fn nothing_is_given_up_on_a_good_path() {
-    let mut pair = Pair::perfect(1).connected();
+    let mut pair = perfect(1).connected();
     for index in 0..50 {
-        pair.send_with(
+        pair.say_with(
             0,
             1,
             pattern(3000, index),
@@ -135,20 +131,20 @@ fn nothing_is_given_up_on_a_good_path() {
     }
     pair.run_for(Duration::from_secs(5));
     assert_eq!(pair.read_all(1, 1).len(), 50);
-    let stats = pair.sides[0].stats();
+    let stats = pair.ends[0].stats();
     assert_eq!((stats.abandoned_sent, stats.retransmissions), (0, 0));
 }
 
 /// The gap that a lost message leaves is skipped within about a round trip of its loss being noticed.
 #[test]
 fn a_skipped_message_holds_up_nobody_for_long() {
-    let mut pair = Pair::perfect(2).connected();
+    let mut pair = perfect(2).connected();
     let mut first = true;
-    pair.filter = Some(Box::new(move |side, packet| {
+    pair.filter(move |side, packet| {
         !(side == 0 && packet.len() > 500 && std::mem::take(&mut first))
-    }));
+    });
     for index in 0..8 {
-        pair.send_with(
+        pair.say_with(
             0,
             1,
             pattern(1000, index),
@@ -156,8 +152,8 @@ fn a_skipped_message_holds_up_nobody_for_long() {
         );
     }
     let start = pair.now;
-    pair.run_until(Duration::from_secs(5), |pair| {
-        pair.sides[1].peek(1).is_some()
+    pair.try_until(Duration::from_secs(5), |pair| {
+        pair.ends[1].peek(1).is_some()
     });
     assert!(pair.now - start <= ms(40), "{:?}", pair.now - start);
     pair.run_for(ms(500));

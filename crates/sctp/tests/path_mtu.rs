@@ -11,12 +11,12 @@ use std::{
 };
 
 use bytes::Bytes;
-use oxirtc_netsim::{Link, mbps};
+use oxirtc_netsim::{End, Link, mbps};
 use oxirtc_sctp::{
     Event, SendOptions,
     packet::{ChunkKind, Data, Packet},
 };
-use support::{Pair, ms, pattern};
+use support::{Pair, Sides, ms, pattern, perfect};
 
 /// What a datagram of 1,472 bytes leaves to SCTP.
 const CEILING: usize = 1432;
@@ -24,11 +24,11 @@ const SAFE: usize = 1112;
 
 fn path(mtu: Option<usize>) -> Pair {
     let link = Link::new(7).delay(ms(10)).rate(mbps(2));
-    let mut pair = Pair::new(7, link).connected();
-    pair.links.there = narrowed(&pair.links.there, mtu);
-    pair.room = CEILING + 3;
-    pair.log = Some(Vec::new());
-    pair.sides[0].path_changed(CEILING);
+    let mut pair = support::pair(7, link).connected();
+    pair.wire.there = narrowed(&pair.wire.there, mtu);
+    pair.ends[0].room = CEILING + 3;
+    pair.keep();
+    pair.ends[0].path_changed(CEILING);
     pair
 }
 
@@ -42,9 +42,9 @@ fn bulk(pair: &mut Pair, time: Duration) -> Duration {
     let payload = Bytes::from(pattern(20_000, 3));
     let (mut last, mut silence) = (pair.now, Duration::ZERO);
     while pair.now < end {
-        while pair.sides[0].total_unacknowledged() < 40_000 {
+        while pair.ends[0].total_unacknowledged() < 40_000 {
             let (payload, options) = (payload.clone(), SendOptions::default());
-            pair.sides[0]
+            pair.ends[0]
                 .send(pair.now, 1, 53, payload, options)
                 .unwrap();
         }
@@ -60,15 +60,13 @@ fn bulk(pair: &mut Pair, time: Duration) -> Duration {
 }
 
 fn size(pair: &Pair) -> usize {
-    pair.sides[0].stats().max_packet as usize
+    pair.ends[0].stats().max_packet as usize
 }
 
 fn longest(pair: &Pair) -> usize {
-    let log = pair.log.as_ref().unwrap();
-    let data = log
-        .iter()
-        .filter(|(side, packet)| *side == 0 && !is_probe(packet));
-    data.map(|(_, packet)| packet.len()).max().unwrap()
+    let sent = pair.sent.as_ref().unwrap().iter();
+    let data = sent.filter(|it| it.from == End::A && !is_probe(&it.datagram));
+    data.map(|it| it.datagram.len()).max().unwrap()
 }
 
 fn kinds(packet: &[u8]) -> Vec<ChunkKind> {
@@ -84,9 +82,9 @@ fn is_probe(packet: &[u8]) -> bool {
 fn a_path_that_carries_all_is_found_with_one_probe() {
     let mut pair = path(None);
     bulk(&mut pair, Duration::from_secs(2));
-    assert_eq!(pair.probes.len(), 1);
+    assert_eq!(pair.ends[0].probes.len(), 1);
     assert_eq!((size(&pair), longest(&pair)), (CEILING, CEILING));
-    let log = pair.log.take().unwrap();
+    let log = pair.kept();
     let (_, probe) = log
         .iter()
         .find(|(side, packet)| *side == 0 && is_probe(packet))
@@ -117,12 +115,12 @@ fn packets_of_messages_that_are_cut_are_equally_long() {
     for more in 0..200 {
         let payload = Bytes::from(pattern(16_384 + 7 * more, 3));
         let options = SendOptions::default();
-        let sent = pair.sides[0].send(pair.now, 1, 53, payload, options);
+        let sent = pair.ends[0].send(pair.now, 1, 53, payload, options);
         sent.unwrap();
     }
     pair.run_for(Duration::from_secs(20));
     assert_eq!(pair.read_all(1, 1).len(), 200);
-    let log = pair.log.take().unwrap();
+    let log = pair.kept();
     let data = log
         .iter()
         .filter(|(side, packet)| *side == 0 && packet.len() > 100 && !is_probe(packet));
@@ -137,7 +135,7 @@ fn what_the_path_bears_is_found_from_above() {
     for mtu in [1120, 1200, 1301, 1420, 1431] {
         let mut pair = path(Some(mtu));
         bulk(&mut pair, Duration::from_secs(40));
-        let (found, stats) = (size(&pair), pair.sides[0].stats());
+        let (found, stats) = (size(&pair), pair.ends[0].stats());
         assert!(
             found <= mtu && mtu - found <= 19 || found == SAFE,
             "{found} of {mtu}"
@@ -158,7 +156,7 @@ fn what_the_path_bears_is_found_from_above() {
             "{mtu}: {stats:?}"
         );
         // RFC 8899 §5.1.1: a second at least between probes that stay without an answer.
-        for pair in pair.probes.windows(2) {
+        for pair in pair.ends[0].probes.windows(2) {
             let ((first, at), (second, again)) = (pair[0], pair[1]);
             assert!(at != again || second - first >= Duration::from_secs(1));
         }
@@ -170,28 +168,28 @@ fn nothing_is_probed_without_need() {
     // Little is sent.
     let mut pair = path(None);
     for _ in 0..100 {
-        pair.send(0, 1, pattern(500, 1));
+        pair.say(0, 1, pattern(500, 1));
         pair.run_for(ms(200));
         pair.read_all(1, 1);
     }
-    assert_eq!(pair.probes, []);
+    assert_eq!(pair.ends[0].probes, []);
     // The path is known to carry no more, or nothing is known of it.
     for longest in [None, Some(SAFE), Some(0)] {
-        let mut pair = Pair::perfect(1).connected();
+        let mut pair = perfect(1).connected();
         if let Some(longest) = longest {
-            pair.sides[0].path_changed(longest);
+            pair.ends[0].path_changed(longest);
         }
         bulk(&mut pair, Duration::from_secs(2));
-        assert_eq!((pair.probes.len(), size(&pair)), (0, SAFE));
+        assert_eq!((pair.ends[0].probes.len(), size(&pair)), (0, SAFE));
     }
     // Nobody is known to listen.
     let mut pair = path(None);
-    pair.sides[0].set_consent(false);
+    pair.ends[0].set_consent(false);
     bulk(&mut pair, Duration::from_secs(2));
-    assert_eq!(pair.probes, []);
-    pair.sides[0].set_consent(true);
+    assert_eq!(pair.ends[0].probes, []);
+    pair.ends[0].set_consent(true);
     bulk(&mut pair, Duration::from_secs(2));
-    assert_eq!(pair.probes.len(), 1);
+    assert_eq!(pair.ends[0].probes.len(), 1);
 }
 
 #[test]
@@ -199,27 +197,27 @@ fn a_path_that_swallows_long_packets_is_noticed() {
     let mut pair = path(None);
     bulk(&mut pair, Duration::from_secs(2));
     assert_eq!(size(&pair), CEILING);
-    pair.links.there = narrowed(&pair.links.there, Some(1200));
+    pair.wire.there = narrowed(&pair.wire.there, Some(1200));
     let fell = pair.now;
     let silence = bulk(&mut pair, Duration::from_secs(20));
     assert!(silence < Duration::from_secs(2), "{silence:?}");
-    let stats = pair.sides[0].stats();
+    let stats = pair.ends[0].stats();
     assert_eq!((size(&pair), stats.black_holes), (SAFE, 1), "{stats:?}");
     // It was asked whether it was that, and then left in peace for a minute.
     let asked = |pair: &Pair, since: Instant| {
-        let probes = pair.probes.iter().filter(|(at, _)| *at > since);
+        let probes = pair.ends[0].probes.iter().filter(|(at, _)| *at > since);
         Vec::from_iter(probes.map(|(at, size)| (at.duration_since(fell).as_secs(), *size)))
     };
     let first = asked(&pair, fell);
     assert_eq!(first.len(), 3, "{first:?}");
     assert!(first.iter().all(|(_, size)| *size == CEILING));
     // The path is as it was.
-    pair.links.there = narrowed(&pair.links.there, None);
+    pair.wire.there = narrowed(&pair.wire.there, None);
     bulk(&mut pair, Duration::from_secs(35));
     assert_eq!(size(&pair), SAFE);
     bulk(&mut pair, Duration::from_secs(15));
     assert_eq!(size(&pair), CEILING);
-    assert_eq!(pair.sides[0].stats().black_holes, 1);
+    assert_eq!(pair.ends[0].stats().black_holes, 1);
 }
 
 /// A burst of losses at the end of a flight looks the same, for one round trip.
@@ -231,19 +229,17 @@ fn a_burst_of_losses_is_no_black_hole() {
     // All long packets are lost for a short while, and the short ones are not.
     let swallow = Rc::new(Cell::new(true));
     let on = swallow.clone();
-    pair.filter = Some(Box::new(move |side, packet| {
-        side != 0 || !on.get() || packet.len() <= SAFE
-    }));
+    pair.filter(move |side, packet| side != 0 || !on.get() || packet.len() <= SAFE);
     for _ in 0..5 {
-        pair.send(0, 1, pattern(20_000, 3));
+        pair.say(0, 1, pattern(20_000, 3));
     }
-    let fell = |pair: &mut Pair| pair.sides[0].stats().black_holes > 0;
-    let settled = pair.run_until(Duration::from_secs(5), fell);
+    let fell = |pair: &mut Pair| pair.ends[0].stats().black_holes > 0;
+    let settled = pair.try_until(Duration::from_secs(5), fell);
     assert!(settled);
     swallow.set(false);
     bulk(&mut pair, Duration::from_secs(3));
     assert_eq!(
-        (size(&pair), pair.sides[0].stats().black_holes),
+        (size(&pair), pair.ends[0].stats().black_holes),
         (CEILING, 1)
     );
 }
@@ -255,11 +251,11 @@ fn a_few_losses_are_no_black_hole() {
     bulk(&mut pair, Duration::from_secs(2));
     pair.run_for(Duration::from_secs(1));
     pair.read_all(1, 1);
-    pair.filter = Some(Box::new(|side, packet| side != 0 || packet.len() <= SAFE));
-    pair.send(0, 1, pattern(6000, 3));
+    pair.filter(|side, packet| side != 0 || packet.len() <= SAFE);
+    pair.say(0, 1, pattern(6000, 3));
     pair.run_for(Duration::from_secs(2));
     assert_eq!(pair.read_all(1, 1).len(), 1);
-    let stats = pair.sides[0].stats();
+    let stats = pair.ends[0].stats();
     assert!(stats.retransmissions >= 5 && stats.retransmission_timeouts == 0);
     assert_eq!((size(&pair), stats.black_holes), (CEILING, 0));
 }
@@ -268,29 +264,23 @@ fn a_few_losses_are_no_black_hole() {
 #[test]
 fn only_new_data_goes_in_long_packets() {
     let mut pair = path(None);
-    pair.links.there = pair.links.there.clone().loss(oxirtc_netsim::percent(1));
-    pair.links.back = pair.links.back.clone().loss(oxirtc_netsim::percent(1));
+    pair.wire.there = pair.wire.there.clone().loss(oxirtc_netsim::percent(1));
+    pair.wire.back = pair.wire.back.clone().loss(oxirtc_netsim::percent(1));
     // Data in both directions, so that there is much to acknowledge on the way.
     for _ in 0..100 {
-        pair.send(0, 1, pattern(30_000, 3));
-        pair.send(1, 1, pattern(10_000, 3));
+        pair.say(0, 1, pattern(30_000, 3));
+        pair.say(1, 1, pattern(10_000, 3));
         pair.run_for(ms(80));
         pair.read_all(0, 1);
         pair.read_all(1, 1);
     }
-    pair.sides[0].reset_streams(pair.now, &[1]).unwrap();
+    pair.ends[0].reset_streams(pair.now, &[1]).unwrap();
     pair.run_for(Duration::from_secs(2));
     // Each of many losses has a long packet behind it that arrives.
-    let holes = pair.sides[0].stats().black_holes;
+    let holes = pair.ends[0].stats().black_holes;
     assert_eq!((size(&pair), holes), (CEILING, 0));
     let (mut seen, mut again, mut long) = (BTreeSet::new(), 0, 0);
-    for (_, packet) in pair
-        .log
-        .take()
-        .unwrap()
-        .iter()
-        .filter(|(side, _)| *side == 0)
-    {
+    for (_, packet) in pair.kept().iter().filter(|(side, _)| *side == 0) {
         let chunks = Packet::parse_unsummed(packet).unwrap().chunks();
         for chunk in chunks {
             let Some(data) = (chunk.kind == ChunkKind::DATA).then(|| Data::parse(chunk).unwrap())
@@ -315,16 +305,16 @@ fn only_new_data_goes_in_long_packets() {
 #[test]
 fn a_peer_that_does_not_answer_keeps_what_there_is() {
     let mut pair = path(None);
-    pair.filter = Some(Box::new(|side, packet| side != 0 || !is_probe(packet)));
+    pair.filter(|side, packet| side != 0 || !is_probe(packet));
     bulk(&mut pair, Duration::from_secs(60));
-    let stats = pair.sides[0].stats();
+    let stats = pair.ends[0].stats();
     assert_eq!(
         (size(&pair), stats.path_probe_losses),
         (SAFE, stats.path_probes)
     );
     // From the ceiling down by halves, three times each, and then not for ten minutes.
     assert!(stats.path_probes <= 18, "{stats:?}");
-    assert!(pair.sides[0].is_established());
+    assert!(pair.ends[0].is_established());
     assert!(
         !pair
             .events(0)
@@ -338,27 +328,30 @@ fn another_path_begins_anew() {
     let mut pair = path(None);
     bulk(&mut pair, Duration::from_secs(2));
     assert_eq!(size(&pair), CEILING);
-    pair.sides[0].path_changed(CEILING - 50);
+    pair.ends[0].path_changed(CEILING - 50);
     assert_eq!(size(&pair), SAFE);
     bulk(&mut pair, Duration::from_secs(2));
     assert_eq!(size(&pair), (CEILING - 50) & !3);
-    assert_eq!(pair.probes.len(), 2);
+    assert_eq!(pair.ends[0].probes.len(), 2);
 }
 
 /// RFC 8899 §5.1.1, PMTU_RAISE_TIMER.
 #[test]
 fn a_path_that_has_become_better_is_found_after_ten_minutes() {
     let mut pair = path(Some(1300));
-    pair.log = None;
+    pair.sent = None;
     bulk(&mut pair, Duration::from_secs(30));
-    let (found, probes) = (size(&pair), pair.probes.len());
+    let (found, probes) = (size(&pair), pair.ends[0].probes.len());
     assert!((1281..=1300).contains(&found), "{found}");
-    pair.links.there = narrowed(&pair.links.there, None);
+    pair.wire.there = narrowed(&pair.wire.there, None);
     // Silence, and then much again.
     pair.run_for(Duration::from_secs(500));
     bulk(&mut pair, Duration::from_secs(5));
-    assert_eq!((size(&pair), pair.probes.len()), (found, probes));
+    assert_eq!((size(&pair), pair.ends[0].probes.len()), (found, probes));
     pair.run_for(Duration::from_secs(100));
     bulk(&mut pair, Duration::from_secs(5));
-    assert_eq!((size(&pair), pair.probes.len()), (CEILING, probes + 1));
+    assert_eq!(
+        (size(&pair), pair.ends[0].probes.len()),
+        (CEILING, probes + 1)
+    );
 }

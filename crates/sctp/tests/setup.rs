@@ -7,11 +7,11 @@ use std::time::Duration;
 
 use oxirtc_netsim::{Link, for_each_seed, percent};
 use oxirtc_sctp::{
-    Association, Config, Event, Failure, State,
+    Config, Event, Failure, State,
     packet::{Chunk, ChunkKind, Init, Packet, Parameter, ParameterKind},
 };
 
-use support::{Pair, association, ms};
+use support::{Sides, association, ms, perfect};
 
 /// A packet with one chunk.
 fn packet(tag: u32, kind: ChunkKind, flags: u8, value: &[u8]) -> Vec<u8> {
@@ -65,12 +65,12 @@ fn cookie(packet: &[u8]) -> (Vec<u8>, u32) {
 /// Four packets, the last two with data: COOKIE ECHO carries it already.
 #[test]
 fn one_side_connects() {
-    let mut pair = Pair::perfect(1);
-    pair.log = Some(Vec::new());
-    pair.sides[0].connect(pair.now);
-    pair.send(0, 1, b"early");
+    let mut pair = perfect(1);
+    pair.keep();
+    pair.ends[0].connect(pair.now);
+    pair.say(0, 1, b"early");
     pair.run_for(ms(45));
-    let log = pair.log.take().unwrap();
+    let log = pair.kept();
     assert_eq!(kinds(&log[0].1), [ChunkKind::INIT]);
     assert_eq!(kinds(&log[1].1), [ChunkKind::INIT_ACK]);
     assert_eq!(kinds(&log[2].1), [ChunkKind::COOKIE_ECHO, ChunkKind::DATA]);
@@ -81,7 +81,7 @@ fn one_side_connects() {
         [Event::Connected, Event::Readable { stream: 1 }]
     );
     assert_eq!(pair.read_all(1, 1).len(), 1);
-    assert!(pair.sides.iter().all(|side| side.max_channels() == 65535));
+    assert!(pair.ends.iter().all(|side| side.max_channels() == 65535));
 }
 
 #[test]
@@ -91,13 +91,13 @@ fn both_sides_connect_whatever_is_lost() {
             .delay(ms(seed % 7 * 10))
             .loss(percent((seed % 4 * 15) as u32));
         let link = link.duplicate(percent(10)).reorder(percent(20), ms(30));
-        let mut pair = Pair::new(seed, link).connected();
-        pair.send(0, 0, b"a");
-        pair.send(1, 0, b"b");
-        let done = pair.run_until(Duration::from_secs(600), |pair| {
-            pair.sides.iter().all(|side| side.peek(0).is_some())
+        let mut pair = support::pair(seed, link).connected();
+        pair.say(0, 0, b"a");
+        pair.say(1, 0, b"b");
+        let done = pair.try_until(Duration::from_secs(600), |pair| {
+            pair.ends.iter().all(|side| side.peek(0).is_some())
         });
-        assert!(done, "seed {seed}: {:?}", pair.sides);
+        assert!(done, "seed {seed}: {:?}", pair.ends);
     });
 }
 
@@ -107,9 +107,9 @@ fn the_smaller_number_of_streams_counts() {
         Config::default().streams(10, 20),
         Config::default().streams(30, 5),
     );
-    let pair = Pair::with(1, Link::new(1), a, b).connected();
+    let pair = support::pair_with(1, Link::new(1), a, b).connected();
     let counts = pair
-        .sides
+        .ends
         .each_ref()
         .map(|s| (s.outbound_streams(), s.inbound_streams()));
     assert_eq!(counts, [(5, 20), (20, 5)]);
@@ -119,64 +119,64 @@ fn the_smaller_number_of_streams_counts() {
 /// Known failure 25.
 #[test]
 fn a_changed_cookie_is_dropped_silently() {
-    let mut pair = Pair::perfect(1);
-    let side = &mut pair.sides[0];
+    let mut pair = perfect(1);
+    let side = &mut pair.ends[0];
     side.handle_packet(pair.now, &init_packet(&init(5, &[])));
     let (cookie, tag) = cookie(&pair.take_packets(0)[0]);
     for bit in 0..cookie.len() * 8 {
         let mut changed = cookie.clone();
         changed[bit / 8] ^= 1 << (bit % 8);
         let echo = packet(tag, ChunkKind::COOKIE_ECHO, 0, &changed);
-        pair.sides[0].handle_packet(pair.now, &echo);
+        pair.ends[0].handle_packet(pair.now, &echo);
     }
     let wrong_tag = packet(tag ^ 1, ChunkKind::COOKIE_ECHO, 0, &cookie);
-    pair.sides[0].handle_packet(pair.now, &wrong_tag);
+    pair.ends[0].handle_packet(pair.now, &wrong_tag);
     assert_eq!(pair.take_packets(0).len(), 0);
-    assert_eq!(pair.sides[0].state(), State::Closed);
+    assert_eq!(pair.ends[0].state(), State::Closed);
     assert_eq!(
-        pair.sides[0].stats().dropped_cookies,
+        pair.ends[0].stats().dropped_cookies,
         cookie.len() as u64 * 8 + 1
     );
     let good = packet(tag, ChunkKind::COOKIE_ECHO, 0, &cookie);
-    pair.sides[0].handle_packet(pair.now, &good);
+    pair.ends[0].handle_packet(pair.now, &good);
     assert_eq!(kinds(&pair.take_packets(0)[0]), [ChunkKind::COOKIE_ACK]);
-    assert_eq!(pair.sides[0].state(), State::Established);
+    assert_eq!(pair.ends[0].state(), State::Established);
 }
 
 #[test]
 fn a_stale_cookie_is_answered_and_asked_anew() {
-    let mut pair = Pair::new(1, Link::new(1).delay(Duration::from_secs(20)));
+    let mut pair = support::pair(1, Link::new(1).delay(Duration::from_secs(20)));
     let config = || Config::default().cookie_lifetime(Duration::from_secs(30));
-    pair.sides = [
-        association(config(), 1, pair.now),
-        association(config(), 2, pair.now),
+    pair.ends = [
+        association(config(), 1, pair.now).into(),
+        association(config(), 2, pair.now).into(),
     ];
-    pair.sides[0].connect(pair.now);
+    pair.ends[0].connect(pair.now);
     pair.run_for(Duration::from_secs(85));
-    assert_eq!(pair.sides[1].state(), State::Closed, "the echo took 40 s");
+    assert_eq!(pair.ends[1].state(), State::Closed, "the echo took 40 s");
     // A shorter way lets the next cookie come back in time.
-    pair.links = oxirtc_netsim::Duplex::new(Link::new(2).delay(ms(10)));
+    pair.wire = oxirtc_netsim::Duplex::new(Link::new(2).delay(ms(10)));
     pair.run_for(Duration::from_secs(30));
-    assert!(pair.sides.iter().all(Association::is_established));
+    assert!(pair.ends.iter().all(|it| it.is_established()));
 }
 
 /// An INIT leaves nothing behind, and gets at most one answer.
 #[test]
 fn inits_leave_nothing_behind() {
-    let mut pair = Pair::perfect(1);
+    let mut pair = perfect(1);
     for tag in 1..5000 {
-        pair.sides[1].handle_packet(pair.now, &init_packet(&init(tag, &[])));
+        pair.ends[1].handle_packet(pair.now, &init_packet(&init(tag, &[])));
         assert_eq!(pair.take_packets(1).len(), 1);
     }
     for tag in 1..5000 {
-        pair.sides[1].handle_packet(pair.now, &init_packet(&init(tag, &[])));
+        pair.ends[1].handle_packet(pair.now, &init_packet(&init(tag, &[])));
     }
     assert!(
         pair.take_packets(1).len() <= 4,
         "answers that nobody fetches are bounded"
     );
     assert_eq!(
-        (pair.sides[1].state(), pair.sides[1].poll_timeout()),
+        (pair.ends[1].state(), pair.ends[1].poll_timeout()),
         (State::Closed, None)
     );
 }
@@ -184,7 +184,7 @@ fn inits_leave_nothing_behind() {
 /// RFC 9260 §3.3.2: what an INIT may not say, on an association that lives.
 #[test]
 fn an_unusable_init_changes_nothing() {
-    let mut pair = Pair::perfect(1).connected();
+    let mut pair = perfect(1).connected();
     let good = init(9, &[]);
     let cases = [
         (Init { tag: 0, ..good }, None),
@@ -206,7 +206,7 @@ fn an_unusable_init_changes_nothing() {
         (good, Some(ChunkKind::INIT_ACK)),
     ];
     for (init, answer) in cases {
-        pair.sides[0].handle_packet(pair.now, &init_packet(&init));
+        pair.ends[0].handle_packet(pair.now, &init_packet(&init));
         let packets = pair.take_packets(0);
         let answered = packets.first().map(|packet| kinds(packet)[0]);
         assert_eq!(answered, answer);
@@ -217,9 +217,9 @@ fn an_unusable_init_changes_nothing() {
     let mut host_name = Vec::new();
     let (kind, value) = (ParameterKind::HOST_NAME, &b"a.example\0"[..]);
     Parameter { kind, value }.write(&mut host_name);
-    pair.sides[0].handle_packet(pair.now, &init_packet(&init(9, &host_name)));
+    pair.ends[0].handle_packet(pair.now, &init_packet(&init(9, &host_name)));
     assert_eq!(kinds(&pair.take_packets(0)[0]), [ChunkKind::ABORT]);
-    pair.send(1, 3, b"still there");
+    pair.say(1, 3, b"still there");
     pair.run_for(ms(300));
     assert_eq!(pair.read_all(0, 3).len(), 1);
 }
@@ -228,13 +228,13 @@ fn an_unusable_init_changes_nothing() {
 /// Known failure 25.
 #[test]
 fn unknown_parameters_and_addresses() {
-    let mut pair = Pair::perfect(1);
+    let mut pair = perfect(1);
     let mut parameters = Vec::new();
     for kind in [5, 6, 0x8123, 0xc123, 0x4123, 0xc124] {
         let (kind, value) = (ParameterKind(kind), &[1, 2, 3, 4][..]);
         Parameter { kind, value }.write(&mut parameters);
     }
-    pair.sides[0].handle_packet(pair.now, &init_packet(&init(9, &parameters)));
+    pair.ends[0].handle_packet(pair.now, &init_packet(&init(9, &parameters)));
     let packets = pair.take_packets(0);
     let packet = Packet::parse_unsummed(&packets[0]).unwrap();
     let answer = Init::parse(packet.chunks().next().unwrap().value).unwrap();
@@ -286,30 +286,30 @@ fn setting_up_is_given_up_by_configuration_or_without_consent() {
 #[test]
 fn a_restart_is_told_and_everything_begins_anew() {
     for_each_seed(20, |seed| {
-        let mut pair = Pair::new(seed, Link::new(seed).delay(ms(10))).connected();
+        let mut pair = support::pair(seed, Link::new(seed).delay(ms(10))).connected();
         for _ in 0..3 {
-            pair.send(0, 1, [1; 5000]);
-            pair.send(1, 1, [2; 50]);
+            pair.say(0, 1, [1; 5000]);
+            pair.say(1, 1, [2; 50]);
         }
         pair.run_for(ms(500));
         assert_eq!(pair.read_all(1, 1).len(), 3);
-        pair.send(0, 1, [9; 90_000]);
+        pair.say(0, 1, [9; 90_000]);
         pair.events(0);
         pair.events(1);
         // Side 1 forgets everything.
-        pair.sides[1] = association(Config::default(), 1000 + seed, pair.now);
-        pair.sides[1].connect(pair.now);
+        pair.ends[1] = association(Config::default(), 1000 + seed, pair.now).into();
+        pair.ends[1].connect(pair.now);
         pair.run_for(Duration::from_secs(5));
         assert_eq!(pair.main_events(0), [Event::Restarted]);
         assert_eq!(pair.main_events(1), [Event::Connected]);
-        assert_eq!(pair.sides[0].total_unacknowledged(), 0);
+        assert_eq!(pair.ends[0].total_unacknowledged(), 0);
         assert_eq!(
             pair.read_all(0, 1).len(),
             3,
             "what had come can still be read"
         );
-        pair.send(0, 1, b"new life");
-        pair.send(1, 1, b"new life");
+        pair.say(0, 1, b"new life");
+        pair.say(1, 1, b"new life");
         pair.run_for(Duration::from_secs(5));
         assert_eq!(pair.read_all(1, 1)[0].payload, "new life");
         assert_eq!(pair.read_all(0, 1)[0].payload, "new life");
@@ -319,15 +319,15 @@ fn a_restart_is_told_and_everything_begins_anew() {
 /// RFC 9260 §5.2.4, Table 12: rows without an action leave the association as it is.
 #[test]
 fn a_cookie_of_another_time_is_dropped() {
-    let mut pair = Pair::perfect(1);
-    pair.sides[1].handle_packet(pair.now, &init_packet(&init(5, &[])));
+    let mut pair = perfect(1);
+    pair.ends[1].handle_packet(pair.now, &init_packet(&init(5, &[])));
     let (old, tag) = cookie(&pair.take_packets(1)[0]);
     let mut pair = pair.connected();
-    let dropped = pair.sides[1].stats().dropped_cookies;
-    pair.sides[1].handle_packet(pair.now, &packet(tag, ChunkKind::COOKIE_ECHO, 0, &old));
-    assert_eq!(pair.sides[1].stats().dropped_cookies, dropped + 1);
+    let dropped = pair.ends[1].stats().dropped_cookies;
+    pair.ends[1].handle_packet(pair.now, &packet(tag, ChunkKind::COOKIE_ECHO, 0, &old));
+    assert_eq!(pair.ends[1].stats().dropped_cookies, dropped + 1);
     assert_eq!(pair.take_packets(1).len(), 0);
-    assert!(pair.sides[1].is_established());
+    assert!(pair.ends[1].is_established());
 }
 
 /// RFC 9653: where both ends are over DTLS packets have no checksum, but those that open an association; where one is
@@ -337,15 +337,15 @@ fn checksums_are_left_out_where_dtls_has_its_own() {
     for (ours, theirs) in [(true, true), (true, false), (false, true)] {
         let config = |zero| Config::default().zero_checksum(zero);
         let link = Link::new(1).delay(ms(10));
-        let mut pair = Pair::with(1, link, config(ours), config(theirs));
-        pair.log = Some(Vec::new());
+        let mut pair = support::pair_with(1, link, config(ours), config(theirs));
+        pair.keep();
         let mut pair = pair.connected();
-        pair.send(0, 1, b"there");
-        pair.send(1, 1, b"back");
+        pair.say(0, 1, b"there");
+        pair.say(1, 1, b"back");
         pair.run_for(ms(500));
         assert_eq!(pair.read_all(0, 1).len() + pair.read_all(1, 1).len(), 2);
         let mut without = 0;
-        for (_, packet) in pair.log.take().unwrap() {
+        for (_, packet) in pair.kept() {
             let kinds = kinds(&packet);
             let opens = [ChunkKind::INIT, ChunkKind::INIT_ACK, ChunkKind::COOKIE_ECHO];
             if packet[8..12] == [0; 4] {
@@ -371,15 +371,16 @@ fn a_missing_checksum_is_not_taken_from_everyone() {
     };
     for offered in [true, false] {
         let config = || Config::default().zero_checksum(offered);
-        let mut pair = Pair::with(1, Link::new(1).delay(ms(10)), config(), config()).connected();
-        pair.send(0, 1, b"x");
+        let mut pair =
+            support::pair_with(1, Link::new(1).delay(ms(10)), config(), config()).connected();
+        pair.say(0, 1, b"x");
         let taken = pair.take_packets(0);
-        let dropped = pair.sides[1].stats().dropped_malformed;
-        pair.sides[1].handle_packet(pair.now, &unsummed(taken[0].clone()));
+        let dropped = pair.ends[1].stats().dropped_malformed;
+        pair.ends[1].handle_packet(pair.now, &unsummed(taken[0].clone()));
         assert_eq!(pair.read_all(1, 1).len(), usize::from(offered));
         let init = init_packet(&init(5, &[]));
-        pair.sides[1].handle_packet(pair.now, &unsummed(init));
-        let count = pair.sides[1].stats().dropped_malformed - dropped;
+        pair.ends[1].handle_packet(pair.now, &unsummed(init));
+        let count = pair.ends[1].stats().dropped_malformed - dropped;
         assert_eq!(count, 2 - u64::from(offered));
     }
 }

@@ -6,32 +6,32 @@ use std::time::Duration;
 
 use oxirtc_netsim::Link;
 use oxirtc_sctp::{
-    Association, Config, Event, State, Tsn,
+    Config, Event, State, Tsn,
     packet::{Chunk, ChunkKind, Init, Packet, Parameter, ParameterKind},
 };
-use support::{Pair, ms, pattern};
+use support::{Pair, Sides, ms, pattern};
 
 fn pair() -> Pair {
     let config = Config::default();
-    let mut pair = Pair::with(5, Link::new(5).delay(ms(50)), config.clone(), config);
-    pair.log = Some(Vec::new());
+    let mut pair = support::pair_with(5, Link::new(5).delay(ms(50)), config.clone(), config);
+    pair.keep();
     pair
 }
 
 /// Each end has the other's INIT.
 fn snapped(pair: &mut Pair) {
-    let inits = pair.sides.each_ref().map(Association::local_init);
+    let inits = pair.ends.each_ref().map(|it| it.local_init());
     let [first, second] = inits;
-    assert!(pair.sides[0].connect_with(pair.now, &second));
-    assert!(pair.sides[1].connect_with(pair.now, &first));
+    assert!(pair.ends[0].connect_with(pair.now, &second));
+    assert!(pair.ends[1].connect_with(pair.now, &first));
 }
 
 /// When the first message of the first side has come, since it was sent.
 fn first_message(pair: &mut Pair) -> Duration {
-    pair.send(0, 1, pattern(100, 1));
+    pair.say(0, 1, pattern(100, 1));
     let start = pair.now;
-    let came = pair.run_until(Duration::from_secs(10), |pair| {
-        pair.sides[1].peek(1).is_some()
+    let came = pair.try_until(Duration::from_secs(10), |pair| {
+        pair.ends[1].peek(1).is_some()
     });
     assert!(came);
     pair.now - start
@@ -42,7 +42,7 @@ fn the_first_packet_carries_data() {
     let mut pair = pair();
     snapped(&mut pair);
     assert_eq!(
-        pair.sides.each_ref().map(Association::state),
+        pair.ends.each_ref().map(|it| it.state()),
         [State::Established; 2]
     );
     assert_eq!(
@@ -52,7 +52,7 @@ fn the_first_packet_carries_data() {
     assert_eq!(first_message(&mut pair), ms(50));
     pair.run_for(Duration::from_secs(1));
     // Not one chunk of a handshake.
-    for (_, packet) in pair.log.take().unwrap() {
+    for (_, packet) in pair.kept() {
         let packet = Packet::parse_unsummed(&packet).unwrap();
         assert!(
             packet
@@ -62,12 +62,12 @@ fn the_first_packet_carries_data() {
     }
     // With a handshake the same takes two round trips more.
     let mut other = self::pair();
-    for side in &mut other.sides {
+    for side in &mut other.ends {
         side.connect(other.now);
     }
-    other.send(0, 1, pattern(100, 1));
-    let came = other.run_until(Duration::from_secs(10), |pair| {
-        pair.sides[1].peek(1).is_some()
+    other.say(0, 1, pattern(100, 1));
+    let came = other.try_until(Duration::from_secs(10), |pair| {
+        pair.ends[1].peek(1).is_some()
     });
     assert!(came && other.now - oxirtc_netsim::epoch() >= ms(150));
 }
@@ -77,53 +77,51 @@ fn the_first_packet_carries_data() {
 fn all_that_a_handshake_agrees_on_is_agreed_on() {
     let few = Config::default().streams(10, 20).receive_window(300_000);
     let many = Config::default().streams(30, 5).zero_checksum(false);
-    let mut pair = Pair::with(5, Link::new(5).delay(ms(5)), few, many);
-    pair.log = Some(Vec::new());
+    let mut pair = support::pair_with(5, Link::new(5).delay(ms(5)), few, many);
+    pair.keep();
     snapped(&mut pair);
     assert_eq!(
         (
-            pair.sides[0].outbound_streams(),
-            pair.sides[0].inbound_streams()
+            pair.ends[0].outbound_streams(),
+            pair.ends[0].inbound_streams()
         ),
         (5, 20)
     );
     assert_eq!(
         (
-            pair.sides[1].outbound_streams(),
-            pair.sides[1].inbound_streams()
+            pair.ends[1].outbound_streams(),
+            pair.ends[1].inbound_streams()
         ),
         (20, 5)
     );
-    let window = pair.sides[0].stats().receive_window;
-    assert_eq!(pair.sides[1].stats().peer_window, window);
+    let window = pair.ends[0].stats().receive_window;
+    assert_eq!(pair.ends[1].stats().peer_window, window);
     // One of them needs checksums, so all packets to it have them.
-    pair.send(0, 1, pattern(100_000, 1));
-    pair.send(1, 1, pattern(100_000, 2));
+    pair.say(0, 1, pattern(100_000, 1));
+    pair.say(1, 1, pattern(100_000, 2));
     pair.run_for(Duration::from_secs(2));
     assert_eq!(pair.read_all(1, 1)[0].payload, pattern(100_000, 1));
     assert_eq!(pair.read_all(0, 1)[0].payload, pattern(100_000, 2));
     assert!(
-        pair.log
-            .take()
-            .unwrap()
+        pair.kept()
             .iter()
             .all(|(_, packet)| Packet::parse(packet).is_ok())
     );
     // Resets and ends work from the same numbers.
-    pair.sides[0].reset_streams(pair.now, &[1]).unwrap();
+    pair.ends[0].reset_streams(pair.now, &[1]).unwrap();
     pair.run_for(ms(100));
     assert!(pair.events(1).contains(&Event::IncomingReset { stream: 1 }));
-    pair.sides[1].shutdown(pair.now);
+    pair.ends[1].shutdown(pair.now);
     pair.run_for(Duration::from_secs(1));
     assert_eq!(
-        pair.sides.each_ref().map(Association::state),
+        pair.ends.each_ref().map(|it| it.state()),
         [State::Closed; 2]
     );
 }
 
 #[test]
 fn what_could_not_open_an_association_does_not() {
-    let good = pair().sides[1].local_init();
+    let good = pair().ends[1].local_init();
     let init = |tag, window, outbound, inbound, parameters: &[u8]| {
         let mut buf = Vec::new();
         let initial_tsn = Tsn(9);
@@ -163,35 +161,35 @@ fn what_could_not_open_an_association_does_not() {
     ];
     for bad in bad {
         let mut pair = pair();
-        assert!(!pair.sides[0].connect_with(pair.now, &bad), "{bad:02x?}");
-        assert_eq!(pair.sides[0].state(), State::Closed);
+        assert!(!pair.ends[0].connect_with(pair.now, &bad), "{bad:02x?}");
+        assert_eq!(pair.ends[0].state(), State::Closed);
         // The handshake is as it always was.
         pair.connected();
     }
     assert_eq!(Chunk::parse(&good).unwrap().kind, ChunkKind::INIT);
     // It begins once, whichever way.
     let mut pair = pair();
-    pair.sides[0].connect(pair.now);
-    assert!(!pair.sides[0].connect_with(pair.now, &good));
-    pair.sides[1].abort(pair.now, "");
-    assert!(!pair.sides[1].connect_with(pair.now, &good));
+    pair.ends[0].connect(pair.now);
+    assert!(!pair.ends[0].connect_with(pair.now, &good));
+    pair.ends[1].abort(pair.now, "");
+    assert!(!pair.ends[1].connect_with(pair.now, &good));
 }
 
 /// One end has taken the other's INIT, the other could not, and wants a handshake: it gets one.
 #[test]
 fn an_end_that_could_not_read_the_other_connects_all_the_same() {
     let mut pair = pair();
-    let init = pair.sides[1].local_init();
-    assert!(pair.sides[0].connect_with(pair.now, &init));
-    pair.send(0, 1, pattern(100, 1));
-    assert!(!pair.sides[1].connect_with(pair.now, b"?"));
-    pair.sides[1].connect(pair.now);
-    let both = |pair: &mut Pair| pair.sides.iter().all(Association::is_established);
-    assert!(pair.run_until(Duration::from_secs(10), both));
+    let init = pair.ends[1].local_init();
+    assert!(pair.ends[0].connect_with(pair.now, &init));
+    pair.say(0, 1, pattern(100, 1));
+    assert!(!pair.ends[1].connect_with(pair.now, b"?"));
+    pair.ends[1].connect(pair.now);
+    let both = |pair: &mut Pair| pair.ends.iter().all(|it| it.is_established());
+    assert!(pair.try_until(Duration::from_secs(10), both));
     pair.run_for(Duration::from_secs(1));
     assert!(pair.main_events(0).contains(&Event::Restarted));
-    pair.send(0, 1, pattern(100, 2));
-    pair.send(1, 1, pattern(100, 3));
+    pair.say(0, 1, pattern(100, 2));
+    pair.say(1, 1, pattern(100, 3));
     pair.run_for(Duration::from_secs(5));
     let last = |mut all: Vec<oxirtc_sctp::Message>| all.pop().unwrap().payload;
     assert_eq!(last(pair.read_all(1, 1)), pattern(100, 2));
@@ -207,14 +205,14 @@ fn a_recorded_init_is_taken() {
         0x40, 0xc2,
     ];
     let mut pair = pair();
-    assert!(pair.sides[0].connect_with(pair.now, &recorded));
-    let side = &pair.sides[0];
+    assert!(pair.ends[0].connect_with(pair.now, &recorded));
+    let side = &pair.ends[0];
     assert_eq!(
         (side.outbound_streams(), side.inbound_streams()),
         (65_535, 65_535)
     );
     assert_eq!(side.stats().peer_window, 5 << 20);
-    pair.send(0, 1, pattern(10, 1));
+    pair.say(0, 1, pattern(10, 1));
     let packets = pair.take_packets(0);
     // It does not say that it does without checksums.
     assert_eq!(Packet::parse(&packets[0]).unwrap().tag, 0x66e1_a0e0);

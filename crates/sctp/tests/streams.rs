@@ -11,7 +11,7 @@ use oxirtc_sctp::{
     packet::{Chunk, ChunkKind, Packet, Reconfig, Request, ResetResult},
 };
 
-use support::{Pair, ms};
+use support::{Pair, Sides, ms, perfect};
 
 fn request_packet(tag: u32, request: Request<'_>) -> Vec<u8> {
     let mut buf = Vec::new();
@@ -39,20 +39,20 @@ fn responses(packets: &[Vec<u8>]) -> Vec<ResetResult> {
 
 /// The tag, and the request number that the side expects, of packets to `side`.
 fn link_to(pair: &mut Pair, side: usize) -> (u32, u32, u32) {
-    pair.send(1 - side, 60, b"x");
+    pair.say(1 - side, 60, b"x");
     let packets = pair.take_packets(1 - side);
     let packet = Packet::parse_unsummed(&packets[0]).unwrap();
     let chunk = packet.chunks().find(|c| c.kind == ChunkKind::DATA).unwrap();
     let tsn = oxirtc_sctp::packet::Data::parse(chunk).unwrap().tsn.0;
     for packet in packets {
-        pair.sides[side].handle_packet(pair.now, &packet);
+        pair.ends[side].handle_packet(pair.now, &packet);
     }
     pair.take_packets(side);
     (packet_tag(pair, 1 - side), tsn, tsn)
 }
 
 fn packet_tag(pair: &mut Pair, from: usize) -> u32 {
-    pair.send(from, 61, b"y");
+    pair.say(from, 61, b"y");
     let packets = pair.take_packets(from);
     Packet::parse_unsummed(&packets[0]).unwrap().tag
 }
@@ -63,17 +63,17 @@ fn a_stream_is_reset_after_its_data_and_used_again() {
         let link = Link::new(seed)
             .delay(ms(20))
             .loss(percent((seed % 3 * 10) as u32));
-        let mut pair = Pair::new(seed, link).connected();
+        let mut pair = support::pair(seed, link).connected();
         for life in 0..4u8 {
             for index in 0..10u8 {
-                pair.send(0, 7, vec![life * 10 + index; 3000]);
+                pair.say(0, 7, vec![life * 10 + index; 3000]);
             }
-            pair.sides[0].reset_streams(pair.now, &[7]).unwrap();
-            let refused = pair.sides[0].send(pair.now, 7, 51, "x".into(), SendOptions::default());
+            pair.ends[0].reset_streams(pair.now, &[7]).unwrap();
+            let refused = pair.ends[0].send(pair.now, 7, 51, "x".into(), SendOptions::default());
             assert_eq!(refused, Err(Error::StreamResetting { stream: 7 }));
             let mut events = Vec::new();
             let mut told = false;
-            let done = pair.run_until(Duration::from_secs(300), |pair| {
+            let done = pair.try_until(Duration::from_secs(300), |pair| {
                 events.extend(pair.main_events(1));
                 told |= pair
                     .main_events(0)
@@ -90,18 +90,18 @@ fn a_stream_is_reset_after_its_data_and_used_again() {
 
 #[test]
 fn several_streams_go_in_one_request() {
-    let mut pair = Pair::perfect(1).connected();
+    let mut pair = perfect(1).connected();
     for stream in 0..200 {
-        pair.send(0, stream, b"x");
-        pair.send(1, stream, b"x");
+        pair.say(0, stream, b"x");
+        pair.say(1, stream, b"x");
     }
     pair.run_for(ms(500));
     pair.events(0);
     pair.events(1);
-    pair.log = Some(Vec::new());
+    pair.keep();
     let streams = Vec::from_iter(0..200);
-    pair.sides[0].reset_streams(pair.now, &streams).unwrap();
-    pair.sides[1].reset_streams(pair.now, &streams).unwrap();
+    pair.ends[0].reset_streams(pair.now, &streams).unwrap();
+    pair.ends[1].reset_streams(pair.now, &streams).unwrap();
     pair.run_for(ms(500));
     for side in 0..2 {
         let events = pair.events(side);
@@ -115,15 +115,15 @@ fn several_streams_go_in_one_request() {
             .count();
         assert_eq!((outgoing, incoming), (200, 200));
     }
-    assert!(pair.log.unwrap().len() < 20);
+    assert!(pair.kept().len() < 20);
 }
 
 #[test]
 fn streams_can_be_added() {
     let config = || Config::default().streams(10, 20);
-    let mut pair = Pair::with(1, Link::new(1), config(), config()).connected();
-    assert_eq!(pair.sides[0].outbound_streams(), 10);
-    let outside = pair.sides[0].send(pair.now, 10, 51, "x".into(), SendOptions::default());
+    let mut pair = support::pair_with(1, Link::new(1), config(), config()).connected();
+    assert_eq!(pair.ends[0].outbound_streams(), 10);
+    let outside = pair.ends[0].send(pair.now, 10, 51, "x".into(), SendOptions::default());
     assert_eq!(
         outside,
         Err(Error::InvalidStream {
@@ -131,7 +131,7 @@ fn streams_can_be_added() {
             limit: 10
         })
     );
-    pair.sides[0].add_streams(pair.now, 5).unwrap();
+    pair.ends[0].add_streams(pair.now, 5).unwrap();
     pair.run_for(ms(100));
     let (outbound, inbound) = (15, 10);
     assert_eq!(
@@ -143,24 +143,24 @@ fn streams_can_be_added() {
         pair.main_events(1),
         [Event::StreamsAdded { outbound, inbound }]
     );
-    pair.send(0, 14, b"x");
+    pair.say(0, 14, b"x");
     pair.run_for(ms(100));
     assert_eq!(pair.read_all(1, 14).len(), 1);
     let error = Error::InvalidStream {
         stream: 65535,
         limit: 65535,
     };
-    assert_eq!(pair.sides[0].add_streams(pair.now, 65535), Err(error));
+    assert_eq!(pair.ends[0].add_streams(pair.now, 65535), Err(error));
 }
 
 /// RFC 6525 §5.2.1: each request once, however often it comes; a wrong number is refused.
 #[test]
 fn requests_are_answered_once_each() {
-    let mut pair = Pair::perfect(1).connected();
+    let mut pair = perfect(1).connected();
     let (tag, first, last) = link_to(&mut pair, 1);
     let mut ask = |request| {
         let packet = request_packet(tag, request);
-        pair.sides[1].handle_packet(pair.now, &packet);
+        pair.ends[1].handle_packet(pair.now, &packet);
         responses(&pair.take_packets(1))
     };
     let reset = |sequence, last: u32| Request::OutgoingReset {
@@ -215,11 +215,11 @@ fn requests_are_answered_once_each() {
 
 #[test]
 fn a_reset_ends_what_is_read_until_none() {
-    let mut pair = Pair::perfect(2).connected();
-    pair.send(0, 3, b"old");
-    pair.sides[0].reset_streams(pair.now, &[3]).unwrap();
+    let mut pair = perfect(2).connected();
+    pair.say(0, 3, b"old");
+    pair.ends[0].reset_streams(pair.now, &[3]).unwrap();
     pair.run_for(ms(500));
-    pair.send(0, 3, b"new");
+    pair.say(0, 3, b"new");
     pair.run_for(ms(500));
     assert_eq!(pair.read_all(1, 3)[0].payload, "old");
     let messages = pair.read_all(1, 3);
@@ -228,7 +228,7 @@ fn a_reset_ends_what_is_read_until_none() {
 
 #[test]
 fn a_peer_without_reconfiguration_is_no_obstacle() {
-    let mut pair = Pair::perfect(3);
+    let mut pair = perfect(3);
     // An INIT without extensions, and what follows from it.
     let init = oxirtc_sctp::packet::Init {
         tag: 5,
@@ -242,7 +242,7 @@ fn a_peer_without_reconfiguration_is_no_obstacle() {
     Packet::start(&mut buf, 5000, 5000, 0);
     init.write(ChunkKind::INIT, &mut buf);
     Packet::finish(&mut buf, 0);
-    pair.sides[0].handle_packet(pair.now, &buf);
+    pair.ends[0].handle_packet(pair.now, &buf);
     let answer = pair.take_packets(0);
     let answer = Packet::parse_unsummed(&answer[0])
         .unwrap()
@@ -256,31 +256,31 @@ fn a_peer_without_reconfiguration_is_no_obstacle() {
     let (kind, flags) = (ChunkKind::COOKIE_ECHO, 0);
     Chunk { kind, flags, value }.write(&mut echo);
     Packet::finish(&mut echo, 0);
-    pair.sides[0].reset_streams(pair.now, &[2]).unwrap();
-    pair.sides[0].handle_packet(pair.now, &echo);
+    pair.ends[0].reset_streams(pair.now, &[2]).unwrap();
+    pair.ends[0].handle_packet(pair.now, &echo);
     assert_eq!(
         pair.main_events(0),
         [Event::Connected, Event::OutgoingResetDenied { stream: 2 }]
     );
-    let refused = pair.sides[0].reset_streams(pair.now, &[1]);
+    let refused = pair.ends[0].reset_streams(pair.now, &[1]);
     assert_eq!(refused, Err(Error::ReconfigurationUnsupported));
-    pair.send(0, 2, b"goes on");
+    pair.say(0, 2, b"goes on");
 }
 
 /// One message at a time, each stream in turn; a double priority has two turns.
 #[test]
 fn streams_take_turns() {
-    let mut pair = Pair::perfect(4).connected();
-    pair.sides[0].set_priority(2, 512);
-    pair.log = Some(Vec::new());
+    let mut pair = perfect(4).connected();
+    pair.ends[0].set_priority(2, 512);
+    pair.keep();
     for _ in 0..30 {
         for stream in 0..3 {
-            pair.send(0, stream, [1; 500]);
+            pair.say(0, stream, [1; 500]);
         }
     }
     pair.run_for(Duration::from_secs(3));
     let mut order = Vec::new();
-    for (side, packet) in pair.log.take().unwrap() {
+    for (side, packet) in pair.kept() {
         let packet = Packet::parse_unsummed(&packet).unwrap();
         for chunk in packet
             .chunks()
@@ -297,9 +297,9 @@ fn streams_take_turns() {
 /// Known failure 35: streams that are not used cost nothing; those that were used and are read cost two bytes.
 #[test]
 fn many_streams_work() {
-    let mut pair = Pair::perfect(5).connected();
+    let mut pair = perfect(5).connected();
     for stream in (0..65535).step_by(13) {
-        pair.send(0, stream, b"x");
+        pair.say(0, stream, b"x");
     }
     pair.run_for(Duration::from_secs(10));
     for stream in (0..65535).step_by(13) {
@@ -310,9 +310,9 @@ fn many_streams_work() {
 /// RFC 6525 §5.2.2: a stream may live and end without data; each of its resets is performed and told.
 #[test]
 fn a_second_reset_without_data_is_performed() {
-    let mut pair = Pair::perfect(1).connected();
+    let mut pair = perfect(1).connected();
     for _ in 0..3 {
-        pair.sides[0].reset_streams(pair.now, &[7]).unwrap();
+        pair.ends[0].reset_streams(pair.now, &[7]).unwrap();
         pair.run_for(ms(500));
         assert_eq!(pair.main_events(0), [Event::OutgoingReset { stream: 7 }]);
         assert_eq!(pair.main_events(1), [Event::IncomingReset { stream: 7 }]);
@@ -322,7 +322,7 @@ fn a_second_reset_without_data_is_performed() {
 /// A peer that was told to wait may ask once more under another number, and means the same.
 #[test]
 fn who_was_told_to_wait_may_ask_again() {
-    let mut pair = Pair::perfect(1).connected();
+    let mut pair = perfect(1).connected();
     let (tag, first, last) = link_to(&mut pair, 1);
     let ask = |pair: &mut Pair, sequence: u32| {
         let request = Request::OutgoingReset {
@@ -331,7 +331,7 @@ fn who_was_told_to_wait_may_ask_again() {
             last_tsn: oxirtc_sctp::Tsn(last.wrapping_add(2)),
             streams: &[0, 9],
         };
-        pair.sides[1].handle_packet(pair.now, &request_packet(tag, request));
+        pair.ends[1].handle_packet(pair.now, &request_packet(tag, request));
         responses(&pair.take_packets(1))
     };
     assert_eq!(ask(&mut pair, first), [ResetResult::IN_PROGRESS]);
@@ -340,7 +340,7 @@ fn who_was_told_to_wait_may_ask_again() {
     let tsn = oxirtc_sctp::Tsn(last.wrapping_add(2));
     oxirtc_sctp::packet::ForwardTsn::write(&mut packet, tsn, std::iter::empty());
     Packet::finish(&mut packet, 0);
-    pair.sides[1].handle_packet(pair.now, &packet);
+    pair.ends[1].handle_packet(pair.now, &packet);
     assert_eq!(responses(&pair.take_packets(1)), [ResetResult::PERFORMED]);
     for sequence in [first, first.wrapping_add(1), first.wrapping_add(2)] {
         assert_eq!(ask(&mut pair, sequence), [ResetResult::PERFORMED]);
@@ -361,7 +361,7 @@ fn who_was_told_to_wait_may_ask_again() {
 /// What follows a reset waits for it at the sender: it is not acknowledged, and is no account of ours.
 #[test]
 fn data_behind_a_deferred_reset_is_not_taken() {
-    let mut pair = Pair::perfect(1).connected();
+    let mut pair = perfect(1).connected();
     let (tag, first, last) = link_to(&mut pair, 1);
     let request = Request::OutgoingReset {
         sequence: first,
@@ -369,7 +369,7 @@ fn data_behind_a_deferred_reset_is_not_taken() {
         last_tsn: oxirtc_sctp::Tsn(last.wrapping_add(1)),
         streams: &[0, 9],
     };
-    pair.sides[1].handle_packet(pair.now, &request_packet(tag, request));
+    pair.ends[1].handle_packet(pair.now, &request_packet(tag, request));
     pair.take_packets(1);
     let mut put = |offset: u32, stream: u16, ssn: u16, payload: &[u8]| {
         let data = oxirtc_sctp::packet::Data {
@@ -384,13 +384,13 @@ fn data_behind_a_deferred_reset_is_not_taken() {
         Packet::start(&mut packet, 5000, 5000, tag);
         data.write(&mut packet);
         Packet::finish(&mut packet, 0);
-        pair.sides[1].handle_packet(pair.now, &packet);
+        pair.ends[1].handle_packet(pair.now, &packet);
     };
     put(2, 9, 0, b"of the next life");
     put(3, 8, 0, b"of another stream");
     put(1, 9, 0, b"before");
     put(2, 9, 0, b"of the next life");
-    assert_eq!(pair.sides[1].stats().dropped_out_of_window, 1);
+    assert_eq!(pair.ends[1].stats().dropped_out_of_window, 1);
     for expected in [&b"before"[..], b"of the next life"] {
         let messages = pair.read_all(1, 9);
         assert_eq!(messages.len(), 1);
@@ -402,10 +402,10 @@ fn data_behind_a_deferred_reset_is_not_taken() {
 /// One event, however many streams there are, and no step that takes long.
 #[test]
 fn all_streams_are_reset_in_steps() {
-    let mut pair = Pair::perfect(1).connected();
+    let mut pair = perfect(1).connected();
     let (tag, first, last) = link_to(&mut pair, 1);
     for stream in 0..2000 {
-        pair.send(0, stream, b"unread");
+        pair.say(0, stream, b"unread");
     }
     pair.run_for(Duration::from_secs(5));
     pair.main_events(1);
@@ -415,12 +415,12 @@ fn all_streams_are_reset_in_steps() {
         last_tsn: oxirtc_sctp::Tsn(last),
         streams: &[],
     };
-    pair.sides[1].handle_packet(pair.now, &request_packet(tag, request));
+    pair.ends[1].handle_packet(pair.now, &request_packet(tag, request));
     let mut answers = responses(&pair.take_packets(1));
     assert_eq!(answers, [ResetResult::IN_PROGRESS]);
     let mut steps = 0;
-    while pair.sides[1].poll_timeout() == Some(pair.now) {
-        pair.sides[1].handle_timeout(pair.now);
+    while pair.ends[1].poll_timeout() == Some(pair.now) {
+        pair.ends[1].handle_timeout(pair.now);
         answers.extend(responses(&pair.take_packets(1)));
         steps += 1;
     }
@@ -440,8 +440,9 @@ fn all_streams_are_reset_in_steps() {
 #[test]
 fn a_reset_of_a_stream_that_does_not_exist_is_refused() {
     let config = || Config::default().streams(10, 10);
-    let mut pair = Pair::with(1, Link::new(1).delay(ms(10)), config(), config()).connected();
-    pair.send(0, 6, b"x");
+    let mut pair =
+        support::pair_with(1, Link::new(1).delay(ms(10)), config(), config()).connected();
+    pair.say(0, 6, b"x");
     let packets = pair.take_packets(0);
     let packet = Packet::parse_unsummed(&packets[0]).unwrap();
     let chunk = packet.chunks().next().unwrap();
@@ -452,7 +453,7 @@ fn a_reset_of_a_stream_that_does_not_exist_is_refused() {
         last_tsn: tsn.previous(),
         streams: &[0, 9, 0, 10],
     };
-    pair.sides[1].handle_packet(pair.now, &request_packet(packet.tag, request));
+    pair.ends[1].handle_packet(pair.now, &request_packet(packet.tag, request));
     assert_eq!(responses(&pair.take_packets(1)), [ResetResult::WRONG_SSN]);
     assert_eq!(pair.main_events(1), []);
 }

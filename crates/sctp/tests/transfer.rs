@@ -8,15 +8,15 @@ use bytes::Bytes;
 use oxirtc_netsim::{Link, for_each_seed, percent};
 use oxirtc_sctp::{Config, Event, SendOptions};
 
-use support::{Pair, ms, pattern};
+use support::{Sides, ms, pattern, perfect};
 
 #[test]
 fn messages_of_all_sizes_go_both_ways() {
-    let mut pair = Pair::perfect(1).connected();
+    let mut pair = perfect(1).connected();
     let sizes = [1, 3, 100, 1083, 1084, 1085, 2168, 5000, 65_536, 262_144];
     for size in sizes {
-        pair.send(0, 1, pattern(size, size));
-        pair.send(1, 2, pattern(size, size + 1));
+        pair.say(0, 1, pattern(size, size));
+        pair.say(1, 2, pattern(size, size + 1));
     }
     pair.run_for(Duration::from_secs(20));
     for (side, stream, extra) in [(1, 1, 0), (0, 2, 1)] {
@@ -26,7 +26,7 @@ fn messages_of_all_sizes_go_both_ways() {
             assert!(message.payload == pattern(size, size + extra) && message.ppid == 53);
         }
     }
-    for side in &pair.sides {
+    for side in &pair.ends {
         assert_eq!(side.stats().retransmissions, 0);
         assert_eq!(side.total_unacknowledged(), 0);
     }
@@ -35,24 +35,24 @@ fn messages_of_all_sizes_go_both_ways() {
 fn transfer(seed: u64, link: Link, total: usize) {
     // There is no DTLS here that would find what is corrupted.
     let config = || Config::default().zero_checksum(false);
-    let mut pair = Pair::with(seed, link, config(), config()).connected();
+    let mut pair = support::pair_with(seed, link, config(), config()).connected();
     let size = 20_000;
     for index in 0..total / size {
-        pair.send(0, (index % 3) as u16, pattern(size, index));
+        pair.say(0, (index % 3) as u16, pattern(size, index));
     }
     let mut got = vec![Vec::new(); 3];
-    let done = pair.run_until(Duration::from_secs(3600), |pair| {
+    let done = pair.try_until(Duration::from_secs(3600), |pair| {
         for (stream, got) in (0..).zip(&mut got) {
             got.extend(pair.read_all(1, stream));
         }
         got.iter().map(Vec::len).sum::<usize>() == total / size
-            && pair.sides[0].total_unacknowledged() == 0
+            && pair.ends[0].total_unacknowledged() == 0
     });
     assert!(
         done,
         "seed {seed}: {} messages, {:?}",
         got.iter().map(Vec::len).sum::<usize>(),
-        pair.sides
+        pair.ends
     );
     for (stream, messages) in got.iter().enumerate() {
         for (turn, message) in messages.iter().enumerate() {
@@ -103,17 +103,17 @@ fn a_narrow_link_with_a_short_queue_is_shared_with_itself() {
 
 #[test]
 fn sixty_four_mebibytes_go_from_one_buffer() {
-    let mut pair = Pair::new(7, Link::new(7).delay(ms(1)));
+    let mut pair = support::pair(7, Link::new(7).delay(ms(1)));
     let config = || Config::default().max_message_size(80 << 20);
-    pair.sides[1] = support::association(config(), 99, pair.now);
+    pair.ends[1] = support::association(config(), 99, pair.now).into();
     let mut pair = pair.connected();
     let payload = Bytes::from(pattern(64 << 20, 3));
-    pair.sides[0]
+    pair.ends[0]
         .send(pair.now, 5, 53, payload.clone(), SendOptions::default())
         .unwrap();
     let mut got = None;
-    let done = pair.run_until(Duration::from_secs(600), |pair| {
-        got = pair.sides[1].read(5);
+    let done = pair.try_until(Duration::from_secs(600), |pair| {
+        got = pair.ends[1].read(5);
         got.is_some()
     });
     assert!(done && got.unwrap().payload == payload);
@@ -121,18 +121,18 @@ fn sixty_four_mebibytes_go_from_one_buffer() {
 
 #[test]
 fn unordered_messages_do_not_wait() {
-    let mut pair = Pair::perfect(3).connected();
+    let mut pair = perfect(3).connected();
     let mut first = true;
-    pair.filter = Some(Box::new(move |side, packet| {
+    pair.filter(move |side, packet| {
         // The first packet with data is lost.
         !(side == 0 && packet.len() > 500 && std::mem::take(&mut first))
-    }));
+    });
     let options = SendOptions {
         ordered: false,
         ..SendOptions::default()
     };
     for index in 0..5u8 {
-        pair.send_with(0, 1, vec![index; 1000], options);
+        pair.say_with(0, 1, vec![index; 1000], options);
     }
     pair.run_for(ms(25));
     let firsts = pair
@@ -147,13 +147,13 @@ fn unordered_messages_do_not_wait() {
 
 #[test]
 fn streams_do_not_hold_up_each_other() {
-    let mut pair = Pair::perfect(4).connected();
+    let mut pair = perfect(4).connected();
     let mut first = true;
-    pair.filter = Some(Box::new(move |side, packet| {
+    pair.filter(move |side, packet| {
         !(side == 0 && packet.len() > 500 && std::mem::take(&mut first))
-    }));
+    });
     for index in 0..6u8 {
-        pair.send(0, u16::from(index % 2), vec![index; 1000]);
+        pair.say(0, u16::from(index % 2), vec![index; 1000]);
     }
     pair.run_for(ms(25));
     assert_eq!(pair.read_all(1, 0).len(), 0);
@@ -166,15 +166,15 @@ fn streams_do_not_hold_up_each_other() {
 #[test]
 fn tsns_and_ssns_wrap() {
     // Streams' numbers wrap after 65536 messages; TSNs begin at random, so some seeds' wrap is near.
-    let mut pair = Pair::new(1, Link::new(1).delay(ms(1)).loss(percent(1))).connected();
+    let mut pair = support::pair(1, Link::new(1).delay(ms(1)).loss(percent(1))).connected();
     let mut received = 0u32;
     let mut sent = 0u32;
-    let done = pair.run_until(Duration::from_secs(3600), |pair| {
-        while sent < 70_000 && pair.sides[0].buffered_amount(9) < 40_000 {
-            pair.send(0, 9, sent.to_be_bytes());
+    let done = pair.try_until(Duration::from_secs(3600), |pair| {
+        while sent < 70_000 && pair.ends[0].buffered_amount(9) < 40_000 {
+            pair.say(0, 9, sent.to_be_bytes());
             sent += 1;
         }
-        while let Some(message) = pair.sides[1].read(9) {
+        while let Some(message) = pair.ends[1].read(9) {
             assert_eq!(*message.payload, received.to_be_bytes());
             received += 1;
         }
@@ -185,13 +185,13 @@ fn tsns_and_ssns_wrap() {
 
 #[test]
 fn full_packets_are_equally_long() {
-    let mut pair = Pair::perfect(5).connected();
-    pair.log = Some(Vec::new());
+    let mut pair = perfect(5).connected();
+    pair.keep();
     for _ in 0..20 {
-        pair.send(0, 1, pattern(65_536, 1));
+        pair.say(0, 1, pattern(65_536, 1));
     }
     pair.run_for(Duration::from_secs(5));
-    let log = pair.log.take().unwrap();
+    let log = pair.kept();
     let data = log
         .iter()
         .filter(|(side, packet)| *side == 0 && packet.len() > 100);
@@ -207,28 +207,28 @@ fn full_packets_are_equally_long() {
 
 #[test]
 fn small_messages_share_packets() {
-    let mut pair = Pair::perfect(6).connected();
+    let mut pair = perfect(6).connected();
     for _ in 0..900 {
-        pair.send(0, 1, [7; 100]);
+        pair.say(0, 1, [7; 100]);
     }
-    let before = pair.sides[0].stats().packets_sent;
+    let before = pair.ends[0].stats().packets_sent;
     pair.run_for(Duration::from_secs(2));
     assert_eq!(pair.read_all(1, 1).len(), 900);
-    let packets = pair.sides[0].stats().packets_sent - before;
+    let packets = pair.ends[0].stats().packets_sent - before;
     assert!((100..110).contains(&packets), "{packets}");
 }
 
 #[test]
 fn readable_is_said_once_until_it_is_read() {
-    let mut pair = Pair::perfect(7).connected();
+    let mut pair = perfect(7).connected();
     for _ in 0..5 {
-        pair.send(0, 1, [7; 100]);
+        pair.say(0, 1, [7; 100]);
         pair.run_for(ms(300));
     }
     assert_eq!(pair.events(1), [Event::Readable { stream: 1 }]);
-    assert_eq!(pair.sides[1].peek(1), Some((53, 100)));
+    assert_eq!(pair.ends[1].peek(1), Some((53, 100)));
     assert_eq!(pair.read_all(1, 1).len(), 5);
-    pair.send(0, 1, [7; 100]);
+    pair.say(0, 1, [7; 100]);
     pair.run_for(ms(300));
     assert_eq!(pair.events(1), [Event::Readable { stream: 1 }]);
 }

@@ -7,7 +7,7 @@ use std::time::Duration;
 use oxirtc_netsim::{Link, for_each_seed, percent};
 use oxirtc_sctp::{Config, Error, Event, SendOptions};
 
-use support::{Pair, ms, pattern};
+use support::{Sides, ms, pattern, perfect};
 
 /// Known failure 33: whatever the reader's rate and the size of messages, everything is read in the end.
 #[test]
@@ -21,10 +21,10 @@ fn a_slow_reader_never_locks_up() {
         let link = Link::new(seed)
             .delay(ms(10))
             .loss(percent((seed % 3 * 2) as u32));
-        let mut pair = Pair::with(seed, link, Config::default(), config).connected();
+        let mut pair = support::pair_with(seed, link, Config::default(), config).connected();
         let total = (600_000 / size).clamp(10, 4000);
         for index in 0..total {
-            pair.send(0, (index % 2) as u16, pattern(size, index));
+            pair.say(0, (index % 2) as u16, pattern(size, index));
         }
         let mut got = 0;
         for turn in 0..20_000 {
@@ -32,7 +32,7 @@ fn a_slow_reader_never_locks_up() {
             for stream in 0..2 {
                 let batch = 1 + turn % 40;
                 for _ in 0..batch {
-                    let Some(message) = pair.sides[1].read(stream) else {
+                    let Some(message) = pair.ends[1].read(stream) else {
                         break;
                     };
                     assert_eq!(message.payload.len(), size);
@@ -43,7 +43,7 @@ fn a_slow_reader_never_locks_up() {
                 return;
             }
         }
-        panic!("seed {seed}: {got} of {total}: {:?}", pair.sides);
+        panic!("seed {seed}: {got} of {total}: {:?}", pair.ends);
     });
 }
 
@@ -52,18 +52,19 @@ fn a_closed_window_is_probed_and_opens_at_once() {
     let config = Config::default()
         .receive_window(100_000)
         .max_message_size(16 << 10);
-    let mut pair = Pair::with(1, Link::new(1).delay(ms(10)), Config::default(), config).connected();
+    let mut pair =
+        support::pair_with(1, Link::new(1).delay(ms(10)), Config::default(), config).connected();
     for index in 0..40 {
-        pair.send(0, 1, pattern(10_000, index));
+        pair.say(0, 1, pattern(10_000, index));
     }
     pair.run_for(Duration::from_secs(120));
-    assert!(pair.sides[0].is_established(), "probing is no failure");
-    assert_eq!(pair.sides[1].stats().receive_window, 0);
-    let waiting = pair.sides[0].unacknowledged(1);
+    assert!(pair.ends[0].is_established(), "probing is no failure");
+    assert_eq!(pair.ends[1].stats().receive_window, 0);
+    let waiting = pair.ends[0].unacknowledged(1);
     assert!(waiting > 200_000, "{waiting}");
     let start = pair.now;
     let mut got = 0;
-    let done = pair.run_until(Duration::from_secs(60), |pair| {
+    let done = pair.try_until(Duration::from_secs(60), |pair| {
         got += pair.read_all(1, 1).len();
         got == 40
     });
@@ -77,11 +78,12 @@ fn a_closed_window_is_probed_and_opens_at_once() {
 #[test]
 fn the_send_buffer_is_bounded_and_says_when_it_is_free() {
     let config = || Config::default().send_buffer(100_000);
-    let mut pair = Pair::with(1, Link::new(1).delay(ms(10)), config(), config()).connected();
+    let mut pair =
+        support::pair_with(1, Link::new(1).delay(ms(10)), config(), config()).connected();
     let mut taken = 0;
     let result = loop {
         let payload = pattern(10_000, taken).into();
-        let result = pair.sides[0].send(pair.now, 1, 53, payload, SendOptions::default());
+        let result = pair.ends[0].send(pair.now, 1, 53, payload, SendOptions::default());
         if result.is_err() {
             break result;
         }
@@ -91,13 +93,13 @@ fn the_send_buffer_is_bounded_and_says_when_it_is_free() {
     pair.run_for(Duration::from_secs(2));
     assert!(pair.main_events(0).contains(&Event::Writable));
     // A single larger message is taken when nothing else waits.
-    pair.send(0, 1, pattern(200_000, 0));
+    pair.say(0, 1, pattern(200_000, 0));
     pair.run_for(Duration::from_secs(5));
     assert_eq!(pair.read_all(1, 1).len(), 10);
-    let empty = pair.sides[0].send(pair.now, 1, 53, Vec::new().into(), SendOptions::default());
+    let empty = pair.ends[0].send(pair.now, 1, 53, Vec::new().into(), SendOptions::default());
     assert_eq!(empty, Err(Error::EmptyMessage));
-    pair.sides[0].set_max_outgoing_message_size(1000);
-    let large = pair.sides[0].send(
+    pair.ends[0].set_max_outgoing_message_size(1000);
+    let large = pair.ends[0].send(
         pair.now,
         1,
         53,
@@ -115,25 +117,25 @@ fn the_send_buffer_is_bounded_and_says_when_it_is_free() {
 
 #[test]
 fn amounts_fall_as_data_goes_and_is_acknowledged() {
-    let mut pair = Pair::perfect(2).connected();
-    pair.sides[0].set_buffered_amount_low_threshold(1, 50_000);
-    pair.send(0, 1, pattern(100_000, 0));
-    let side = &pair.sides[0];
+    let mut pair = perfect(2).connected();
+    pair.ends[0].set_buffered_amount_low_threshold(1, 50_000);
+    pair.say(0, 1, pattern(100_000, 0));
+    let side = &pair.ends[0];
     assert_eq!(
         (side.buffered_amount(1), side.unacknowledged(1)),
         (100_000, 100_000)
     );
     let low = Event::BufferedAmountLow { stream: 1 };
-    let told = pair.run_until(Duration::from_secs(5), |pair| pair.events(0).contains(&low));
-    let side = &pair.sides[0];
+    let told = pair.try_until(Duration::from_secs(5), |pair| pair.events(0).contains(&low));
+    let side = &pair.ends[0];
     assert!(told && side.buffered_amount(1) <= 50_000);
     assert!(side.unacknowledged(1) > side.buffered_amount(1));
     pair.run_for(Duration::from_secs(5));
     assert!(!pair.events(0).contains(&low), "said once");
     assert_eq!(
         (
-            pair.sides[0].buffered_amount(1),
-            pair.sides[0].unacknowledged(1)
+            pair.ends[0].buffered_amount(1),
+            pair.ends[0].unacknowledged(1)
         ),
         (0, 0)
     );
@@ -141,27 +143,27 @@ fn amounts_fall_as_data_goes_and_is_acknowledged() {
 
 #[test]
 fn the_congestion_window_follows_loss_and_idleness() {
-    let mut pair = Pair::perfect(3).connected();
-    let initial = pair.sides[0].stats().congestion_window;
+    let mut pair = perfect(3).connected();
+    let initial = pair.ends[0].stats().congestion_window;
     assert_eq!(initial, 11_000);
     for index in 0..40 {
-        pair.send(0, 1, pattern(20_000, index));
+        pair.say(0, 1, pattern(20_000, index));
     }
     pair.run_for(Duration::from_secs(3));
-    let grown = pair.sides[0].stats().congestion_window;
+    let grown = pair.ends[0].stats().congestion_window;
     assert!(grown > 4 * initial, "{grown}");
     pair.run_for(Duration::from_secs(60));
-    pair.send(0, 1, b"x");
+    pair.say(0, 1, b"x");
     pair.run_for(ms(1));
-    assert_eq!(pair.sides[0].stats().congestion_window, initial);
+    assert_eq!(pair.ends[0].stats().congestion_window, initial);
 }
 
 /// RFC 8841 §6: 0 is no limit.
 #[test]
 fn no_limit_of_a_message_is_no_limit() {
     let config = || Config::default().max_message_size(0);
-    let mut pair = Pair::with(1, Link::new(1).delay(ms(5)), config(), config()).connected();
-    pair.send(0, 1, pattern(1_000_000, 1));
+    let mut pair = support::pair_with(1, Link::new(1).delay(ms(5)), config(), config()).connected();
+    pair.say(0, 1, pattern(1_000_000, 1));
     pair.run_for(Duration::from_secs(20));
     assert!(pair.read_all(1, 1)[0].payload == pattern(1_000_000, 1));
 }

@@ -54,7 +54,7 @@ pub fn rtp_extensions(bytes: &[u8]) {
         let mut written = Vec::new();
         let head = oxirtc_rtp::RtpHead::default();
         let mut writer = Writer::begin(&mut written, head, &[], Form::TwoBytes);
-        values.write(&mut writer, &ids);
+        values.write(&mut writer, &ids, None);
         writer.finish();
         let again = Rtp::parse(&written).expect("what was written can be read");
         let again = Values::read(again.extensions, &ids, Bytes::copy_from_slice);

@@ -30,8 +30,23 @@ pub(crate) enum Preferences {
     Open,
     /// As `Open`, and DTLS 1.2 at most, which Firefox alone has a preference for.
     Dtls12,
+    /// As `Open`, and with what Chromium alone tries: I-DATA, and INIT chunks in descriptions.
+    Trials,
     /// What a visitor has who never changed a setting: `.local` names only.
     Default,
+}
+
+impl Preferences {
+    pub(crate) const ALL: [Self; 4] = [Self::Open, Self::Dtls12, Self::Trials, Self::Default];
+
+    /// Whether that browser has such settings.
+    pub(crate) fn are_of(self, kind: Kind) -> bool {
+        match self {
+            Self::Dtls12 => kind == Kind::Firefox,
+            Self::Trials => kind == Kind::Chromium,
+            Self::Open | Self::Default => true,
+        }
+    }
 }
 
 /// A session, and the driver it runs in.
@@ -251,6 +266,9 @@ fn capabilities(kind: Kind, preferences: Preferences) -> Value {
                     "--use-fake-ui-for-media-stream",
                 ]);
             }
+            if preferences == Preferences::Trials {
+                arguments.push(TRIALS);
+            }
             json!({ "goog:chromeOptions": { "binary": chromium(), "args": arguments } })
         }
         Kind::Firefox => {
@@ -289,6 +307,8 @@ fn free_port() -> anyhow::Result<u16> {
     Ok(port)
 }
 
+const TRIALS: &str =
+    "--force-fieldtrials=WebRTC-DataChannelMessageInterleaving/Enabled/WebRTC-Sctp-Snap/Enabled/";
 const STARTS: u32 = 3;
 const START: Duration = Duration::from_secs(30);
 const LOAD: Duration = Duration::from_secs(20);

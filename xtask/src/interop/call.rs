@@ -2,6 +2,7 @@
 
 use oxirtc_peerconnection::{
     Certificate, Configuration, DataChannel, DataChannelInit, KeyAlgorithm, PeerConnectionState,
+    Settings,
 };
 use serde_json::{Value, json};
 
@@ -52,6 +53,15 @@ impl Default for Setup {
 impl Call {
     /// Signalling is up on both sides; nobody has offered yet.
     pub(crate) async fn start(suite: &Suite, setup: Setup) -> anyhow::Result<Self> {
+        Self::start_with(suite, setup, Settings::default()).await
+    }
+
+    /// The same, with settings of our own.
+    pub(crate) async fn start_with(
+        suite: &Suite,
+        setup: Setup,
+        settings: Settings,
+    ) -> anyhow::Result<Self> {
         suite.server.forget().await;
         let url = suite.server.url();
         let tab = if setup.beside {
@@ -72,7 +82,8 @@ impl Call {
         let options = json!({ "trickle": setup.negotiation.trickle, "echo": setup.echo, "rsa": setup.rsa, "polite": !setup.negotiation.polite });
         tab.run("await h.start(A[0])", &[options]).await?;
         let signalling = soon("the page's signalling", suite.server.accept()).await??;
-        let peer = Peer::start(signalling, setup.negotiation, setup.told, configuration)?;
+        let (way, told) = (setup.negotiation, setup.told);
+        let peer = Peer::start(signalling, way, told, configuration, settings)?;
         suite.watch(tab.clone(), peer.story());
         Ok(Self { tab, peer })
     }

@@ -10,8 +10,8 @@ use super::asked::matches;
 use super::browser::{Kind, Preferences};
 use super::suite::Suite;
 use super::{
-    channels, close, connect, glare, media, messages, recorded, restart, serve, simulcast,
-    statistics, told, transfer,
+    channels, close, connect, glare, media, messages, recorded, restart, sctp, sections, serve,
+    simulcast, statistics, told, transfer,
 };
 
 /// A test with a name.
@@ -41,10 +41,7 @@ pub(crate) async fn run(kind: Kind, only: Vec<String>) -> anyhow::Result<()> {
     let wanted = |case: &&Case| matches(&only, case.name);
     let start = Instant::now();
     let mut count = Count::default();
-    for preferences in [Preferences::Open, Preferences::Dtls12, Preferences::Default] {
-        if preferences == Preferences::Dtls12 && kind != Kind::Firefox {
-            continue;
-        }
+    for preferences in Preferences::ALL.into_iter().filter(|it| it.are_of(kind)) {
         let of_session = CASES.iter().filter(|case| case.preferences == preferences);
         let cases: Vec<_> = of_session.filter(wanted).collect();
         if !cases.is_empty() {
@@ -138,6 +135,7 @@ const CASES: &[Case] = cases! {
     Open 40 "both_offer" connect::both_offer;
     Open 90 "perfect_negotiation_browser_gives_way" glare::browser_gives_way;
     Open 90 "perfect_negotiation_we_give_way" glare::we_give_way;
+    Open 60 "sections_come_together" sections::come_together;
     Open 40 "rsa_certificates" connect::rsa_certificates;
     Open 40 "forged_fingerprint" connect::forged_fingerprint;
     Open 60 "text_binary_empty_and_256_kib" messages::kinds_and_sizes;
@@ -148,6 +146,12 @@ const CASES: &[Case] = cases! {
     Open 40 "negotiated_id_0" channels::negotiated_id_0;
     Open 60 "channels_200" channels::many;
     Open 120 "transfer_64_mib_each_way" transfer::each_way;
+    Open 60 "sctp_as_it_comes" sctp::as_it_comes;
+    Open 60 "sctp_without_i_data" sctp::without_i_data;
+    Open 60 "sctp_with_checksums" sctp::with_checksums;
+    Trials 60 "sctp_trial_of_i_data" sctp::trial_of_i_data;
+    Trials 60 "sctp_trial_of_snap" sctp::trial_of_snap;
+    Trials 60 "sctp_trials_declined" sctp::trials_declined;
     Open 60 "browser_closes_channel" close::browser_closes_channel;
     Open 60 "we_close_channel" close::we_close_channel;
     Open 60 "we_shut_down" close::we_shut_down;

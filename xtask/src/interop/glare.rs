@@ -65,13 +65,19 @@ async fn rounds(suite: &Suite, polite: bool) -> anyhow::Result<()> {
         start.elapsed().as_secs_f64() * 1000.0 / f64::from(ROUNDS)
     );
     ensure!(glares == json!(ROUNDS), "{glares} of {ROUNDS} crossed");
+    without_errors(&call).await?;
+    call.end().await
+}
+
+/// Neither side's negotiation has met an error.
+pub(super) async fn without_errors(call: &Call) -> anyhow::Result<()> {
     let failures = call.peer.story().lines();
     let failures: Vec<_> = failures.iter().filter(|it| it.contains("ended:")).collect();
     ensure!(failures.is_empty(), "{failures:?}");
     let errors = "return h.events.filter((it) => /(signalling|offer): /.test(it))";
     let errors = call.tab.run(errors, &[]).await?;
     ensure!(errors == json!([]), "{errors}");
-    call.end().await
+    Ok(())
 }
 
 async fn offered(connection: &PeerConnection) -> anyhow::Result<()> {
@@ -84,7 +90,7 @@ async fn offered(connection: &PeerConnection) -> anyhow::Result<()> {
 }
 
 /// Waits until both sides are at rest and of one mind: our section and theirs are sent in, or not.
-async fn settled(
+pub(super) async fn settled(
     call: &Call,
     sections: [&RtpTransceiver; 2],
     sends: Option<bool>,

@@ -1,16 +1,21 @@
-//! What our DTLS says of its handshakes: the only one that reads the group from them.
+//! What our side says: our DTLS of its handshakes, as the only one that reads the group from them, and the engine of packets.
 
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Mutex, PoisonError};
 
 use anyhow::{Context as _, ensure};
-use log::{LevelFilter, Log, Metadata, Record};
+use log::{Level, LevelFilter, Log, Metadata, Record};
 
-/// Keeps the lines of `oxirtc-dtls`.
-struct Heard(Mutex<Vec<String>>);
+/// Keeps the lines of `oxirtc-dtls`, and where they are asked for the packets that the engine shows.
+struct Heard(Mutex<Vec<String>>, AtomicBool);
 
 impl Log for Heard {
     fn enabled(&self, metadata: &Metadata<'_>) -> bool {
-        metadata.target().starts_with("oxirtc_dtls")
+        let is_trace = metadata.level() == Level::Trace;
+        match is_trace {
+            true => self.1.load(Ordering::Relaxed) && metadata.target().ends_with("engine::trace"),
+            false => metadata.target().starts_with("oxirtc_dtls"),
+        }
     }
 
     fn log(&self, record: &Record<'_>) {
@@ -25,11 +30,35 @@ impl Log for Heard {
 
 /// Listens from here on, with what was heard before forgotten.
 pub(crate) fn listen() {
+    begin(LevelFilter::Debug);
+}
+
+/// The same, to packets of SCTP as well.
+pub(crate) fn listen_to_packets() {
+    begin(LevelFilter::Trace);
+}
+
+fn begin(level: LevelFilter) {
     // Once is enough: a second time changes nothing.
-    if log::set_logger(&HEARD).is_ok() {
-        log::set_max_level(LevelFilter::Debug);
-    }
+    let _ = log::set_logger(&HEARD);
+    log::set_max_level(level);
+    HEARD
+        .1
+        .store(level == LevelFilter::Trace, Ordering::Relaxed);
     lock(&HEARD.0).clear();
+}
+
+/// The packets that were heard, and whether they are ours.
+pub(crate) fn packets() -> Vec<(bool, Vec<u8>)> {
+    let packet = |line: &String| {
+        // A letter, the time, an offset of zero, the bytes.
+        let line = line.strip_suffix(" SCTP")?.split(" # ").next()?;
+        let mut words = line.split(' ');
+        let from_us = words.next()? == "O";
+        let bytes = words.skip(2).map(|word| u8::from_str_radix(word, 16).ok());
+        Some((from_us, bytes.collect::<Option<_>>()?))
+    };
+    lock(&HEARD.0).iter().filter_map(packet).collect()
 }
 
 /// How the last association was connected, which has to have all of these in it.
@@ -47,4 +76,4 @@ fn lock<T>(mutex: &Mutex<T>) -> std::sync::MutexGuard<'_, T> {
     mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
-static HEARD: Heard = Heard(Mutex::new(Vec::new()));
+static HEARD: Heard = Heard(Mutex::new(Vec::new()), AtomicBool::new(false));

@@ -1,5 +1,7 @@
 //! `cargo xtask interop`: our stack against a real peer, in a network of its own.
 
+use std::path::PathBuf;
+
 use anyhow::{Context as _, ensure};
 
 use crate::{run, setup};
@@ -25,16 +27,19 @@ pub(crate) mod nat;
 mod peer;
 mod recorded;
 mod restart;
+mod sctp;
+mod sections;
 mod serve;
 mod server;
 mod simulcast;
 mod statistics;
 mod suite;
+mod tap;
 mod told;
 mod transfer;
 
 /// What `interop` can be told.
-#[derive(Debug, clap::Args)]
+#[derive(Debug, Clone, clap::Args)]
 pub(crate) struct Arguments {
     /// Whom to test against
     #[arg(value_parser = PEERS.iter().map(|peer| peer.name).collect::<Vec<_>>())]
@@ -44,6 +49,9 @@ pub(crate) struct Arguments {
     /// Also what takes minutes, of coturn; longer transfers, of nat
     #[arg(long)]
     full: bool,
+    /// Of `dtls`: write a recording of a handshake with each browser in each role, with its secrets, instead
+    #[arg(long, value_name = "DIRECTORY")]
+    record: Option<PathBuf>,
     /// Say the names of the tests and end
     #[arg(long)]
     list: bool,
@@ -56,7 +64,7 @@ struct Peer {
     cases: fn() -> Vec<String>,
     programs: fn(&[String]) -> Vec<&'static str>,
     builds: fn(&[String]) -> Vec<&'static [&'static str]>,
-    run: fn(Vec<String>, bool) -> Running,
+    run: fn(Arguments) -> Running,
 }
 
 /// Builds first, then enters the namespace, where cargo could fetch nothing.
@@ -70,16 +78,20 @@ pub(crate) fn run(arguments: &Arguments) -> anyhow::Result<()> {
     if namespace::inside() {
         namespace::build()?;
         let runtime = tokio::runtime::Runtime::new().context("no threads")?;
-        return runtime.block_on((peer.run)(arguments.only.clone(), arguments.full));
+        return runtime.block_on((peer.run)(arguments.clone()));
     }
-    let programs = (peer.programs)(&arguments.only);
+    let only = match arguments.record {
+        Some(_) if arguments.only.is_empty() => &BROWSERS.map(str::to_owned).to_vec(),
+        _ => &arguments.only,
+    };
+    let programs = (peer.programs)(only);
     for program in programs.iter().chain(NETWORK) {
         ensure!(
             setup::find(program).is_some(),
             "{program} is missing: run `cargo xtask setup --others`"
         );
     }
-    for what in (peer.builds)(&arguments.only) {
+    for what in (peer.builds)(only) {
         let mut build = run::cargo();
         build.args(["build", "--quiet"]).args(what);
         if !cfg!(debug_assertions) {
@@ -94,7 +106,7 @@ pub(crate) fn run(arguments: &Arguments) -> anyhow::Result<()> {
 const fn browser(
     name: &'static str,
     programs: fn(&[String]) -> Vec<&'static str>,
-    run: fn(Vec<String>, bool) -> Running,
+    run: fn(Arguments) -> Running,
 ) -> Peer {
     Peer {
         name,
@@ -108,12 +120,14 @@ const fn browser(
 /// A line each.
 #[rustfmt::skip]
 const PEERS: &[Peer] = &[
-    browser("chromium", |_| vec!["chromium", "chromedriver"], |only, _| Box::pin(cases::run(Kind::Chromium, only))),
-    browser("firefox", |_| vec!["firefox-esr", "geckodriver"], |only, _| Box::pin(cases::run(Kind::Firefox, only))),
-    Peer { name: "dtls", cases: dtls::names, programs: dtls::programs, builds: dtls::builds, run: |only, _| dtls::run(only) },
-    Peer { name: "coturn", cases: coturn::names, programs: |_| vec!["turnserver"], builds: |_| vec![], run: coturn::run },
-    Peer { name: "nat", cases: nat::names, programs: |_| vec!["nft", "turnserver"], builds: |_| vec![], run: nat::run },
+    browser("chromium", |_| vec!["chromium", "chromedriver"], |it| Box::pin(cases::run(Kind::Chromium, it.only))),
+    browser("firefox", |_| vec!["firefox-esr", "geckodriver"], |it| Box::pin(cases::run(Kind::Firefox, it.only))),
+    Peer { name: "dtls", cases: dtls::names, programs: dtls::programs, builds: dtls::builds, run: |it| dtls::run(it.only, it.record) },
+    Peer { name: "coturn", cases: coturn::names, programs: |_| vec!["turnserver"], builds: |_| vec![], run: |it| coturn::run(it.only, it.full) },
+    Peer { name: "nat", cases: nat::names, programs: |_| vec!["nft", "turnserver"], builds: |_| vec![], run: |it| nat::run(it.only, it.full) },
 ];
 
+/// Of whom there are recordings.
+const BROWSERS: [&str; 2] = ["chromium", "firefox"];
 /// What the namespace itself needs.
 const NETWORK: &[&str] = &["ip", "iptables", "unshare", "kill"];

@@ -93,8 +93,9 @@ impl Peer {
         way: Negotiation,
         told: Told,
         configuration: Configuration,
+        settings: Settings,
     ) -> anyhow::Result<Self> {
-        let settings = Settings::default()
+        let settings = settings
             .hide_addresses(told == Told::OursOnly)
             .ice_tcp(told == Told::OursOverTcp);
         let connection = PeerConnection::with_settings(configuration, settings)?;

@@ -21,10 +21,7 @@ pub(crate) async fn by_us(suite: &Suite) -> anyhow::Result<()> {
 async fn restart(suite: &Suite, side: Side) -> anyhow::Result<()> {
     let (call, channel) = Call::connect(suite, Setup::default(), Side::Browser, "bulk").await?;
     let ours = call.peer.connection();
-    let before = (
-        ufrag(ours.current_local_description())?,
-        ufrag(ours.current_remote_description())?,
-    );
+    let before = ufrags(ours)?;
     if side == Side::Browser {
         let armed = "const channel = await h.channel('bulk');
             h.until(() => channel.bytes > A[0], 'a third', 60).then(() => h.pc.restartIce());";
@@ -57,17 +54,14 @@ async fn restart(suite: &Suite, side: Side) -> anyhow::Result<()> {
 }
 
 /// Waits for the negotiation's end: both credentials are new.
-async fn settled(
+pub(super) async fn settled(
     call: &Call,
     ours: &PeerConnection,
     before: &(String, String),
 ) -> anyhow::Result<()> {
     let end = tokio::time::Instant::now() + PATIENCE;
     loop {
-        let now = (
-            ufrag(ours.current_local_description())?,
-            ufrag(ours.current_remote_description())?,
-        );
+        let now = ufrags(ours)?;
         if now.0 != before.0 && now.1 != before.1 {
             break;
         }
@@ -92,6 +86,14 @@ async fn both_ways_again(call: &Call) -> anyhow::Result<()> {
     channel.send("over the new route").await?;
     let back = super::peer::soon("the echo after the restart", channel.recv()).await?;
     back.map(|_| ()).context("the channel closed")
+}
+
+/// Ours and the browser's, of what was agreed on last.
+pub(super) fn ufrags(ours: &PeerConnection) -> anyhow::Result<(String, String)> {
+    Ok((
+        ufrag(ours.current_local_description())?,
+        ufrag(ours.current_remote_description())?,
+    ))
 }
 
 fn ufrag(description: Option<oxirtc_peerconnection::SessionDescription>) -> anyhow::Result<String> {

@@ -221,6 +221,34 @@ mod tests {
     }
 
     #[test]
+    fn in_whose_sight_an_item_stands_is_no_use() {
+        let child = "pub(in crate::a) fn g() {}\n";
+        let files = [
+            ("lib.rs", "mod a;\n"),
+            ("a/mod.rs", "mod b;\nfn f() { b::g() }\n"),
+            ("a/b.rs", child),
+        ];
+        assert_eq!(circles(&files), [""; 0]);
+    }
+
+    /// A file is read behind an item that is there for tests.
+    #[test]
+    fn a_circle_behind_an_import_of_tests_is_found() {
+        let files = [
+            ("lib.rs", "mod a;\nmod b;\n"),
+            (
+                "a.rs",
+                "#[cfg(test)]\nuse std::fmt;\nuse crate::b::B;\npub struct A;\n",
+            ),
+            ("b.rs", "use crate::a::A;\npub struct B;\n"),
+        ];
+        assert_eq!(
+            circles(&files),
+            ["a circle between files: a.rs → b.rs → a.rs"]
+        );
+    }
+
+    #[test]
     fn a_path_in_code_and_a_name_that_is_handed_on_lead_to_where_it_stands() {
         let files = [
             ("lib.rs", "mod a;\nmod b;\npub use a::A;\n"),

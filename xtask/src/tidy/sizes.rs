@@ -20,8 +20,8 @@ mod tests {
 
     fn found(path: &str, lines: usize, tests: usize) -> bool {
         let code = "fn f() {}\n".repeat(lines);
-        let tests = "fn t() {}\n".repeat(tests);
-        let text = format!("{code}#[cfg(test)]\n{tests}");
+        let tests = "    fn t() {}\n".repeat(tests);
+        let text = format!("{code}#[cfg(test)]\nmod tests {{\n{tests}}}\n");
         let path = path.to_owned();
         check(&Source { path, text }).is_some()
     }

@@ -28,11 +28,15 @@ pub(super) fn uses(code: &str) -> Vec<Use> {
     uses
 }
 
-/// The paths of two segments and more that bare code names outside of its imports.
+/// The paths of two segments and more that bare code names outside of its imports. In whose sight an item stands is no use.
 pub(super) fn mentions(code: &str) -> Vec<Vec<String>> {
     let mut rest = code.to_owned();
     for statement in statements(code) {
         rest = rest.replacen(statement.tree, "", 1);
+    }
+    while let Some((before, behind)) = rest.split_once("pub(in ") {
+        let behind = behind.split_once(')').map_or("", |(_, behind)| behind);
+        rest = format!("{before}pub {behind}");
     }
     let mut mentions = Vec::new();
     let mut path: Vec<String> = Vec::new();

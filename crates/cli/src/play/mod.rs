@@ -4,7 +4,7 @@ mod file;
 
 use std::{cell::RefCell, path::PathBuf, time::Duration};
 
-use anyhow::{Context as _, ensure};
+use anyhow::{Context as _, bail, ensure};
 use hyper::Uri;
 use oxirtc_peerconnection::{
     Codec, Configuration, MediaKind, PeerConnection, PeerConnectionState, RtpSender,
@@ -13,6 +13,7 @@ use oxirtc_peerconnection::{
 use tokio::time::{Instant, sleep, timeout};
 
 use crate::{
+    departure::Departure,
     http::{Session, url},
     outcome::{Outcome, say},
     progress::Progress,
@@ -125,16 +126,12 @@ async fn send(
     let connected = peer.wait_for(PeerConnectionState::Connected);
     let connected = timeout(PATIENCE, connected).await;
     connected.with_context(|| format!("the server did not connect in {PATIENCE:?}"))??;
-    let lost = async {
-        let failed = peer.wait_for(PeerConnectionState::Failed).await;
-        anyhow::bail!(
-            "the server is out of reach{}",
-            if failed.is_ok() { "" } else { " or has left" }
-        )
-    };
     tokio::select! {
         played = play(files, repeat) => played?,
-        lost = lost => lost?,
+        over = Departure::of(peer) => match over {
+            Departure::Lost => bail!("the server is out of reach"),
+            Departure::Left | Departure::Closed => bail!("the server has left"),
+        },
     }
     // What was written last is still under way.
     sleep(FAREWELL).await;

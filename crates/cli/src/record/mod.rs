@@ -14,7 +14,7 @@ use std::{
 use anyhow::{Context as _, bail, ensure};
 use hyper::Uri;
 use oxirtc_peerconnection::{
-    Configuration, Event, MediaKind, MediaStreamTrack, PeerConnection, PeerConnectionState,
+    Configuration, MediaKind, MediaStreamTrack, PeerConnection, PeerConnectionState,
     RtpTransceiverDirection, RtpTransceiverInit, SessionDescription,
 };
 use tokio::{
@@ -23,6 +23,7 @@ use tokio::{
 };
 
 use crate::{
+    departure::Departure,
     http::{Session, url},
     outcome::{Outcome, say},
     progress::Progress,
@@ -131,14 +132,9 @@ async fn watch_server(
     let connected = timeout(PATIENCE, peer.wait_for(PeerConnectionState::Connected)).await;
     connected.with_context(|| format!("the server did not connect in {PATIENCE:?}"))??;
     let over = async {
-        loop {
-            match peer.next_event().await {
-                Some(Event::PeerClosed) | None => return Ok(()),
-                Some(Event::ConnectionStateChange(PeerConnectionState::Failed)) => {
-                    bail!("the server is out of reach");
-                }
-                Some(_) => {}
-            }
+        match Departure::of(peer).await {
+            Departure::Lost => bail!("the server is out of reach"),
+            Departure::Left | Departure::Closed => Ok(()),
         }
     };
     tokio::pin!(over);

@@ -26,8 +26,14 @@ pub(crate) struct Output {
     written: Duration,
     pub(crate) frames: u64,
     pub(crate) bytes: u64,
-    /// What was lost: when, and how much.
-    losses: Vec<(Duration, String)>,
+    losses: Losses,
+}
+
+/// What was lost: when, and how much, in a text beside the file. There is none until something is.
+#[derive(Debug)]
+struct Losses {
+    path: PathBuf,
+    file: Option<BufWriter<File>>,
 }
 
 #[derive(Debug)]
@@ -55,6 +61,10 @@ impl Output {
             other => bail!("{} is not recorded", other.name()),
         };
         let path = named(base, end);
+        let losses = Losses {
+            path: named(&path, "lost.txt"),
+            file: None,
+        };
         let opened = File::create(&path).with_context(|| path.display().to_string())?;
         let opened = BufWriter::new(opened);
         let file = match container {
@@ -75,7 +85,7 @@ impl Output {
             written: Duration::ZERO,
             frames: 0,
             bytes: 0,
-            losses: Vec::new(),
+            losses,
         })
     }
 
@@ -98,11 +108,10 @@ impl Output {
         let time = self.begin + Duration::from_micros(self.ticks.saturating_mul(1_000_000) / rate);
         if frame.missing_before > 0 && self.codec.kind() == MediaKind::Video {
             let what = format!("{} pictures or gaps", frame.missing_before);
-            self.losses.push((time, what));
+            self.losses.tell(time, &what)?;
         }
         if is_jump {
-            self.losses
-                .push((time, "the clock of the peer was set".to_owned()));
+            self.losses.tell(time, "the clock of the peer was set")?;
         }
         let written = match &mut self.file {
             Writer::Ivf(file) => file.write(time, &frame.payload),
@@ -114,7 +123,7 @@ impl Output {
                     self.written += file.write_missing(missing)?;
                     if self.frames > 0 {
                         let what = format!("{} ms of sound, or silence", missing.as_millis());
-                        self.losses.push((time, what));
+                        self.losses.tell(time, &what)?;
                     }
                 }
                 self.written += opus_duration(&frame.payload).unwrap_or_default();
@@ -127,7 +136,7 @@ impl Output {
         Ok(())
     }
 
-    /// Ends the file. What was lost stands in a text beside it. Returns a line about it.
+    /// Ends the files. Returns a line about them.
     pub(crate) fn finish(self) -> anyhow::Result<String> {
         let name = self.path.display().to_string();
         match self.file {
@@ -136,16 +145,25 @@ impl Output {
             Writer::Ogg(file) => _ = file.finish().with_context(|| name.clone())?,
         }
         let mut line = format!("{name}: {} frames of {}", self.frames, self.codec.name());
-        if !self.losses.is_empty() {
-            let beside = named(&self.path, "lost.txt");
-            let mut text = BufWriter::new(File::create(&beside)?);
-            for (time, what) in &self.losses {
-                writeln!(text, "{:.3} s: {what}", time.as_secs_f64())?;
-            }
-            text.flush()?;
-            line = format!("{line}; what was lost is in {}", beside.display());
+        if let Some(mut losses) = self.losses.file {
+            losses.flush()?;
+            line = format!("{line}; what was lost is in {}", self.losses.path.display());
         }
         Ok(line)
+    }
+}
+
+impl Losses {
+    fn tell(&mut self, time: Duration, what: &str) -> anyhow::Result<()> {
+        let name = || self.path.display().to_string();
+        let file = match &mut self.file {
+            Some(file) => file,
+            None => {
+                let made = File::create(&self.path).with_context(name)?;
+                self.file.insert(BufWriter::new(made))
+            }
+        };
+        writeln!(file, "{:.3} s: {what}", time.as_secs_f64()).with_context(name)
     }
 }
 

@@ -3,7 +3,6 @@
 use std::future::poll_fn;
 use std::net::SocketAddr;
 use std::path::PathBuf;
-use std::sync::Arc;
 use std::task::Poll;
 use std::time::Duration;
 
@@ -15,10 +14,11 @@ use axum::http::{HeaderMap, HeaderValue, StatusCode, header};
 use axum::middleware::{self, Next};
 use axum::response::{IntoResponse, Response};
 use axum::routing::get;
-use tokio::sync::{Semaphore, watch};
+use tokio::sync::watch;
 
 use crate::outcome::{Outcome, say};
 use endpoint::{Endpoint, Sessions};
+use seats::Seats;
 
 mod channel;
 mod endpoint;
@@ -26,6 +26,7 @@ mod film;
 mod listen;
 mod origin;
 mod page;
+mod seats;
 mod signal;
 mod stage;
 mod tls;
@@ -45,7 +46,7 @@ pub(crate) struct Arguments {
     token: Option<String>,
     /// So many publish and play by HTTP at a time, at most
     #[arg(long, value_name = "COUNT", default_value_t = 64)]
-    sessions: usize,
+    sessions: u16,
     /// A STUN server that who publishes or plays by HTTP is told of; may stand several times
     #[arg(long = "server", value_name = "URL")]
     servers: Vec<String>,
@@ -63,8 +64,7 @@ struct Server {
     /// Where the page is served.
     address: SocketAddr,
     scheme: Scheme,
-    /// One permit a visitor.
-    seats: Arc<Semaphore>,
+    seats: Seats,
     /// Becomes true on Ctrl-C.
     ending: watch::Receiver<bool>,
     endpoint: Endpoint,
@@ -135,19 +135,20 @@ pub(crate) async fn serve(arguments: Arguments, stage: Stage) -> anyhow::Result<
         .local_addr()
         .context("the listening socket has no address")?;
     let (end, ending) = watch::channel(false);
+    let seats = Seats::new(SEATS);
+    let sessions = Sessions::new(arguments.sessions, ending.clone());
     let server = Server {
         address,
         scheme,
-        seats: Arc::new(Semaphore::new(SEATS)),
+        seats: seats.clone(),
         ending: ending.clone(),
         endpoint: Endpoint {
             stage,
-            sessions: Sessions::new(arguments.sessions, ending.clone()),
+            sessions: sessions.clone(),
             token: arguments.token,
             servers: arguments.servers,
         },
     };
-    let seats = server.seats.clone();
     let mut interrupt = Box::pin(tokio::signal::ctrl_c());
     // Ctrl-C is heard from the first poll on, which comes before anybody is told that we are here.
     let early = poll_fn(|context| Poll::Ready(interrupt.as_mut().poll(context))).await;
@@ -168,10 +169,9 @@ pub(crate) async fn serve(arguments: Arguments, stage: Stage) -> anyhow::Result<
         Some(acceptor) => answer(tls::Secure::new(listener, acceptor), router, ending).await?,
         None => answer(listener, router, ending).await?,
     }
-    // Visitors say goodbye: all seats are free then.
-    let everyone = u32::try_from(SEATS).unwrap_or(u32::MAX);
-    let emptied = tokio::time::timeout(GRACE, seats.acquire_many(everyone)).await;
-    if emptied.is_err() {
+    // All say goodbye: their seats are free then.
+    let emptied = async { tokio::join!(seats.emptied(), sessions.emptied()) };
+    if tokio::time::timeout(GRACE, emptied).await.is_err() {
         log::info!("some visitors were still connected");
     }
     say("oxirtc: ended");
@@ -271,7 +271,7 @@ async fn signal_upgrade(
 
 /// One visitor, from the WebSocket's opening to its end.
 async fn attend(mut socket: WebSocket, server: Server) {
-    let Ok(_seat) = server.seats.try_acquire() else {
+    let Some(_seat) = server.seats.take() else {
         close(
             socket,
             close_code::AGAIN,
@@ -322,7 +322,7 @@ fn announce(scheme: Scheme, address: SocketAddr) {
 }
 
 /// Visitors at a time.
-const SEATS: usize = 64;
+const SEATS: u16 = 64;
 /// How long visitors and open requests have after Ctrl-C.
 const GRACE: Duration = Duration::from_secs(2);
 /// Largest signalling message; a description with camera, microphone, film and channels has about 12 KiB.

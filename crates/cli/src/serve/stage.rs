@@ -12,8 +12,8 @@ use tokio::sync::watch;
 #[derive(Debug, Clone)]
 pub(crate) struct Stage {
     rooms: Arc<Mutex<BTreeMap<String, Vec<MediaStreamTrack>>>>,
-    /// Counts the changes.
-    changes: watch::Sender<u64>,
+    /// Tells that something has changed.
+    changes: watch::Sender<()>,
 }
 
 /// A room that is published in. It is free again when this is dropped.
@@ -27,7 +27,7 @@ impl Stage {
     pub(crate) fn new() -> Self {
         Self {
             rooms: Arc::default(),
-            changes: watch::Sender::new(0),
+            changes: watch::Sender::new(()),
         }
     }
 
@@ -71,13 +71,13 @@ impl Place {
     /// Publishes tracks in it.
     pub(crate) fn publish(&self, tracks: Vec<MediaStreamTrack>) {
         self.stage.lock().insert(self.name.clone(), tracks);
-        self.stage.changes.send_modify(|it| *it += 1);
+        self.stage.changes.send_replace(());
     }
 }
 
 impl Drop for Place {
     fn drop(&mut self) {
         self.stage.lock().remove(&self.name);
-        self.stage.changes.send_modify(|it| *it += 1);
+        self.stage.changes.send_replace(());
     }
 }

@@ -508,6 +508,16 @@ impl Connection {
 /// What tests see, and what only a peer with the keys can say.
 #[cfg(test)]
 impl Connection {
+    /// While there is one.
+    pub(crate) fn handshake(&self) -> &Handshake {
+        self.handshake.as_ref().unwrap()
+    }
+
+    /// How many bytes of messages are held.
+    pub(crate) fn held_messages(&self) -> usize {
+        self.reassembly.held()
+    }
+
     /// How many records are held, and their bytes.
     pub(crate) fn held(&self) -> (usize, usize) {
         let bytes = self.held.records.iter().map(HeldRecord::len).sum();

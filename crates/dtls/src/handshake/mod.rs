@@ -17,7 +17,7 @@ use rand_chacha::ChaCha20Rng;
 use rand_core::Rng;
 
 pub(crate) use session::{Secrets, Session};
-use signing::{Asked, Next};
+use signing::{Asked, Next, Unsigned as _};
 use transcript::Transcript;
 pub(crate) use work::Fault;
 use work::{Look, Refusal, Work};

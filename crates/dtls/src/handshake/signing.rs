@@ -53,6 +53,23 @@ pub(super) fn sign(work: &mut Work<'_>, pending: Pending) -> Result<Signing, Fau
     Ok(Signing::Signed(signature))
 }
 
+/// A flight of ours, but for its signature.
+pub(super) trait Unsigned: Sized {
+    /// What is waited for behind it.
+    type Step;
+
+    fn resume(self, work: &mut Work<'_>, signature: &[u8])
+    -> Result<Next<Self::Step, Self>, Fault>;
+
+    /// At once, where a key of ours has signed.
+    fn go_on(self, work: &mut Work<'_>, signing: Signing) -> Result<Next<Self::Step, Self>, Fault> {
+        match signing {
+            Signing::Signed(signature) => self.resume(work, &signature),
+            Signing::Asked(asked) => Ok(Next::Sign(asked, self)),
+        }
+    }
+}
+
 impl Asked {
     /// The request, once.
     pub(super) fn request(&mut self, certificate: &crate::Certificate) -> Option<SignatureRequest> {

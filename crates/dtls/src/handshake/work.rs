@@ -153,6 +153,12 @@ impl Work<'_> {
         }
     }
 
+    pub(super) fn log_shared_secret(&self, client_random: &[u8; 32], secret: &[u8]) {
+        if let Some(log) = &self.config.key_log {
+            log.log_shared_secret(client_random, secret);
+        }
+    }
+
     pub(super) fn random(&mut self) -> [u8; 32] {
         let mut random = [0; 32];
         self.rng.fill_bytes(&mut random);

@@ -12,13 +12,27 @@ use crate::{
 pub(super) struct Cutter<'r> {
     records: &'r mut Records,
     room: usize,
-    pub(super) datagrams: Vec<Vec<u8>>,
-    pub(super) sent: Vec<Transmission>,
+    cut: Cut,
     datagram: Vec<u8>,
     /// The handshake record that is being filled.
     epoch: u16,
     payload: Vec<u8>,
     pieces: Vec<(usize, Range<usize>)>,
+}
+
+/// What came of it.
+#[derive(Default)]
+pub(super) struct Cut {
+    pub(super) datagrams: Vec<Vec<u8>>,
+    pub(super) sent: Vec<Transmission>,
+    pub(super) laid: Vec<Laid>,
+}
+
+/// A piece of a message, by its index in the flight, and the datagram that it stands in, by its own.
+pub(super) struct Laid {
+    pub(super) datagram: usize,
+    pub(super) index: usize,
+    pub(super) piece: Range<usize>,
 }
 
 /// One record, and the bytes of messages that it carried.
@@ -32,8 +46,7 @@ impl<'r> Cutter<'r> {
         Self {
             records,
             room,
-            datagrams: Vec::new(),
-            sent: Vec::new(),
+            cut: Cut::default(),
             datagram: Vec::with_capacity(room.min(2048)),
             epoch: 0,
             payload: Vec::new(),
@@ -43,21 +56,39 @@ impl<'r> Cutter<'r> {
 
     /// Adds what is missing of a message; `None` when not even a piece fits, or nothing can be sealed.
     pub(super) fn add(&mut self, index: usize, said: &Said) -> Option<()> {
+        let mut missing = said.missing().into_iter();
+        missing.try_for_each(|range| self.add_range(index, said, range))
+    }
+
+    /// Adds these bytes of a message.
+    pub(super) fn add_range(
+        &mut self,
+        index: usize,
+        said: &Said,
+        range: Range<usize>,
+    ) -> Option<()> {
         if said.kind.is_none() {
-            return self.add_change_cipher_spec(said.epoch);
+            self.add_change_cipher_spec(said.epoch)?;
+            self.lay(index, range);
+            return Some(());
         }
-        for range in said.missing() {
-            let mut at = range.start;
-            loop {
-                let end = self.piece_end(said, at..range.end)?;
-                self.push(index, said, at..end)?;
-                at = end;
-                if at == range.end {
-                    break;
-                }
+        let mut at = range.start;
+        loop {
+            let end = self.piece_end(said, at..range.end)?;
+            self.push(index, said, at..end)?;
+            at = end;
+            if at == range.end {
+                return Some(());
             }
         }
-        Some(())
+    }
+
+    fn lay(&mut self, index: usize, piece: Range<usize>) {
+        self.cut.laid.push(Laid {
+            datagram: self.cut.datagrams.len(),
+            index,
+            piece,
+        });
     }
 
     fn add_change_cipher_spec(&mut self, epoch: u16) -> Option<()> {
@@ -108,6 +139,7 @@ impl<'r> Cutter<'r> {
         self.epoch = said.epoch;
         said.write_header(&piece, &mut self.payload);
         self.payload.extend(said.body.get(piece.clone())?);
+        self.lay(index, piece.clone());
         self.pieces.push((index, piece));
         Some(())
     }
@@ -124,7 +156,7 @@ impl<'r> Cutter<'r> {
             .records
             .append(epoch, content, &[&payload], &mut self.datagram);
         let number: RecordNumber = sealed.ok()?;
-        self.sent.push(Transmission { number, pieces });
+        self.cut.sent.push(Transmission { number, pieces });
         Some(())
     }
 
@@ -132,14 +164,14 @@ impl<'r> Cutter<'r> {
         let empty = Vec::with_capacity(self.datagram.len());
         let datagram = std::mem::replace(&mut self.datagram, empty);
         if !datagram.is_empty() {
-            self.datagrams.push(datagram);
+            self.cut.datagrams.push(datagram);
         }
     }
 
-    pub(super) fn finish(&mut self) -> Option<()> {
+    pub(super) fn finish(mut self) -> Option<Cut> {
         self.flush()?;
         self.next_datagram();
-        Some(())
+        Some(self.cut)
     }
 }
 

@@ -5,7 +5,7 @@ use std::{
 
 use crate::{
     outgoing::{
-        cut::{Cutter, Transmission},
+        cut::{Cut, Cutter, Laid, Transmission},
         said::Said,
         timing::Path,
     },
@@ -25,6 +25,8 @@ pub(crate) struct Flight {
     /// The newest records, and what they carried.
     sent: VecDeque<Transmission>,
     pub(super) datagrams: Vec<Vec<u8>>,
+    /// Which piece of which message stands in which of them, in order.
+    laid: Vec<Laid>,
     /// The datagram that is sent next.
     next: usize,
     /// So many messages were sent before the flight was resumed. They go again only every second time:
@@ -48,8 +50,8 @@ enum Progress {
     Held,
     /// To be cut for the room that the next poll gives.
     Due,
-    /// Cut for so much room, and not all sent.
-    Sending { room: usize },
+    /// Cut, and not all sent.
+    Sending,
     /// Sent; an answer is awaited from `at` on.
     Sent { at: Instant },
 }
@@ -74,6 +76,7 @@ impl Flight {
             said: Vec::new(),
             sent: VecDeque::new(),
             datagrams: Vec::new(),
+            laid: Vec::new(),
             next: 0,
             said_before: 0,
             progress: Progress::Idle,
@@ -131,7 +134,7 @@ impl Flight {
 
     /// Whether some of it is still to be sent.
     pub(super) fn is_unsent(&self) -> bool {
-        matches!(self.progress, Progress::Due | Progress::Sending { .. })
+        matches!(self.progress, Progress::Due | Progress::Sending)
     }
 
     /// Silence no longer brings it again.
@@ -232,17 +235,21 @@ impl Flight {
         records: &mut Records,
         buf: &mut Vec<u8>,
     ) -> bool {
-        let fits = matches!(self.progress, Progress::Sending { room: cut } if cut <= room);
-        match self.progress {
+        let cut = match self.progress {
             Progress::Idle | Progress::Held | Progress::Sent { .. } => return false,
-            Progress::Sending { .. } if fits => {}
-            Progress::Due | Progress::Sending { .. } => {
-                if self.cut(room, records).is_none() {
-                    return false;
+            Progress::Due => self.cut(room, records),
+            Progress::Sending => {
+                let next = self.datagrams.get(self.next);
+                match next.is_none_or(|datagram| datagram.len() <= room) {
+                    true => Some(()),
+                    false => self.cut_rest(room, records),
                 }
-                self.progress = Progress::Sending { room };
             }
+        };
+        if cut.is_none() {
+            return false;
         }
+        self.progress = Progress::Sending;
         let Some(datagram) = self.datagrams.get(self.next) else {
             self.progress = Progress::Sent { at: now };
             return false;
@@ -263,14 +270,40 @@ impl Flight {
         for (index, said) in self.said.iter().enumerate().skip(skipped) {
             cutter.add(index, said)?;
         }
-        cutter.finish()?;
-        self.datagrams = std::mem::take(&mut cutter.datagrams);
-        self.sent.extend(cutter.sent.drain(..));
+        let cut = cutter.finish()?;
+        self.datagrams.clear();
+        self.laid.clear();
+        self.next = 0;
+        self.lay(cut);
+        Some(())
+    }
+
+    /// Packs once more what has not been sent since the last cut, as there is less room.
+    fn cut_rest(&mut self, room: usize, records: &mut Records) -> Option<()> {
+        let next = self.next;
+        let mut cutter = Cutter::new(records, room);
+        for laid in self.laid.iter().filter(|laid| laid.datagram >= next) {
+            let said = self.said.get(laid.index)?;
+            cutter.add_range(laid.index, said, laid.piece.clone())?;
+        }
+        let cut = cutter.finish()?;
+        self.datagrams.truncate(next);
+        self.laid.retain(|laid| laid.datagram < next);
+        self.lay(cut);
+        Some(())
+    }
+
+    fn lay(&mut self, cut: Cut) {
+        let before = self.datagrams.len();
+        self.datagrams.extend(cut.datagrams);
+        self.laid.extend(cut.laid.into_iter().map(|laid| Laid {
+            datagram: before + laid.datagram,
+            ..laid
+        }));
+        self.sent.extend(cut.sent);
         let excess = self.sent.len().saturating_sub(MAX_TRANSMISSIONS);
         self.sent.drain(..excess);
-        self.next = 0;
         self.id += 1;
-        Some(())
     }
 }
 

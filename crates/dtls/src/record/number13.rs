@@ -50,5 +50,6 @@ mod tests {
         assert_eq!(expand(0xFFFF, 16, 0), 0xFFFF);
         assert_eq!(expand(0x9000, 16, 0x1_1000), 0x1_9000);
         assert_eq!(expand(0x9001, 16, 0x1_1000), 0x9001);
+        assert_eq!(expand(0x1000, 16, 0x9000), 0x1000);
     }
 }

@@ -348,3 +348,50 @@ fn split_takes_one_record_after_the_other_and_drops_what_is_none() {
         assert!(split(&mut bad.clone()).is_none());
     }
 }
+
+/// RFC 9147 §4.2.1: an old epoch ends when twice the life of a datagram has passed since the one behind it was
+/// heard, at that moment, and no other with it.
+#[test]
+fn old_epochs_end_one_after_the_other() {
+    let start = base();
+    let (mut writer, mut reader) = pair_1_3(CipherSuite::Aes128Gcm, &[2, 3, 4]);
+    let mut records = |epoch| [(); 3].map(|()| sealed(&mut writer, epoch, b"old"));
+    let (second, third, fourth) = (records(2), records(3), records(4));
+    let later = start + Duration::from_secs(10);
+    assert!(opened(&mut reader, start, &third[0]).is_ok());
+    assert!(opened(&mut reader, later, &fourth[0]).is_ok());
+    let ends = [start + OLD_EPOCH, later + OLD_EPOCH];
+    let before = ends[0] - Duration::from_nanos(1);
+    assert!(opened(&mut reader, before, &second[0]).is_ok());
+    let gone = opened(&mut reader, ends[0], &second[1]);
+    assert_eq!(gone, Err(Refused::NoKeys));
+    assert!(opened(&mut reader, ends[0], &third[1]).is_ok());
+    let gone = opened(&mut reader, ends[1], &third[2]);
+    assert_eq!(gone, Err(Refused::NoKeys));
+    assert!(opened(&mut reader, ends[1], &fourth[1]).is_ok());
+}
+
+/// In 1.2 the header names the epoch in full: the keys of another one are not tried, and nothing is counted against them.
+#[test]
+fn keys_of_1_2_open_their_epoch_alone() {
+    let (mut client, mut server) = pair_1_2(CipherSuite::EcdheEcdsaAes128Gcm);
+    let record = sealed(&mut client, 1, b"genuine");
+    for epoch in [2, 3, 0xFFFF_u16] {
+        let mut other = record.clone();
+        other[3..5].copy_from_slice(&epoch.to_be_bytes());
+        let refused = opened(&mut server, base(), &other);
+        assert_eq!(refused, Err(Refused::NoKeys), "{epoch}");
+    }
+    assert_eq!(server.read[1].forged, 0);
+    assert!(opened(&mut server, base(), &record).is_ok());
+}
+
+#[test]
+fn a_record_has_a_largest_length() {
+    for (length, whole) in [(MAX_CIPHERTEXT, true), (MAX_CIPHERTEXT + 1, false)] {
+        let mut datagram = vec![0x2E, 0, 0];
+        datagram.extend((length as u16).to_be_bytes());
+        datagram.resize(5 + length, 7);
+        assert_eq!(split(&mut datagram).is_some(), whole, "{length}");
+    }
+}

@@ -5,11 +5,17 @@ use std::time::Duration;
 use crate::{
     AlertDescription, CipherSuite, Config, Error, Event, Failure, Group, Initiator, KeyType, Role,
     SignatureScheme, State, Version,
-    message::{ClientHello, Extensions, Fragment, Kind, Message, ServerHello, extension},
+    message::{
+        ClientHello, Extensions, Fragment, HelloVerifyRequest, Kind, Message, ServerHello,
+        extension,
+    },
     record,
     tests::{
         peer::{Draft, Edit, each},
-        support::{Pair, certificate, config, ms, other, perfect, records},
+        support::{
+            Pair, VERSIONS, certificate, config, config_of, fingerprint, ms, other, perfect, plain,
+            records,
+        },
     },
 };
 
@@ -323,6 +329,239 @@ fn what_is_held_is_bounded() {
     pair.assert_connected();
 }
 
+/// Payload that came before the fingerprints is held as well: 64 records, and 64 KiB.
+#[test]
+fn payload_that_waits_for_the_fingerprints_is_bounded() {
+    let many = [10; 65];
+    let cases: [(&[usize], &[usize]); 3] = [
+        (&many, &many[..64]),
+        (
+            &[16_000, 16_000, 16_000, 16_000, 1_537, 1_536, 1],
+            &[16_000, 16_000, 16_000, 16_000, 1_536],
+        ),
+        (
+            &[16_384, 16_384, 16_384, 16_384, 1],
+            &[16_384, 16_384, 16_384, 16_384],
+        ),
+    ];
+    for (version, (sent, held)) in VERSIONS
+        .into_iter()
+        .flat_map(|it| cases.map(|case| (it, case)))
+    {
+        let configs = [0, 1].map(|which| config_of(version, which));
+        let [client, server] = configs.each_ref().map(|it| fingerprint(it.certificate()));
+        let [ours, theirs] = configs;
+        let mut pair = Pair::bare(ours, theirs);
+        let now = pair.now;
+        pair.client.expect(now, &[server]);
+        pair.start();
+        pair.run(ms(500), &mut perfect());
+        assert!(pair.client.connection.is_connected());
+        let now = pair.now;
+        for length in sent {
+            let mut record = pair.client.seal(&vec![7; *length]);
+            pair.server.handle(now, &mut record);
+        }
+        assert!(pair.server.received.is_empty() && !pair.server.connection.is_connected());
+        pair.server.expect(now, &[client]);
+        let came: Vec<_> = pair.server.received.iter().map(Vec::len).collect();
+        assert_eq!(came, held, "{version:?}");
+        // What is counted is payload.
+        let counted = |it: &crate::Stats| (it.records_sent, it.bytes_sent);
+        let total: usize = sent.iter().sum();
+        let stats = pair.client.connection.stats();
+        assert_eq!(counted(&stats), (sent.len() as u64, total as u64));
+        let stats = pair.server.connection.stats();
+        let total: usize = held.iter().sum();
+        let received = (stats.records_received, stats.bytes_received);
+        assert_eq!(received, (held.len() as u64, total as u64));
+        let room = pair.server.connection.headroom();
+        let mut buf = vec![0; 5 + room + 3];
+        pair.server.connection.seal(&mut buf, 5).unwrap();
+        assert_eq!(counted(&pair.server.connection.stats()), (1, 3));
+    }
+}
+
+/// While a hello is awaited nothing under keys is looked at, and no Finished.
+#[test]
+fn hellos_come_in_the_clear_alone() {
+    let mut pair = Pair::plain();
+    pair.start();
+    for role in [Role::Client, Role::Server] {
+        let handshake = pair.end(role).connection.handshake();
+        for kind in [1, 2, 11, 20] {
+            for epoch in 0..4 {
+                let expected = epoch == 0 && kind != 20;
+                assert_eq!(handshake.admits(kind, epoch), expected, "{kind} {epoch}");
+            }
+        }
+    }
+    // Another message is out of place, whatever it says.
+    let mut pair = Pair::new(config(0).doubt(Duration::ZERO), config(1));
+    pair.start();
+    pair.run(ms(1), &mut |_, _| Vec::new());
+    let mut early = Vec::new();
+    let fragment = Fragment {
+        kind: 11,
+        length: 1,
+        sequence: 0,
+        offset: 0,
+        body: &[9],
+    };
+    fragment.write(&mut early);
+    let now = pair.now;
+    pair.client.handle(now, &mut plain(0, &early));
+    pair.run(ms(1), &mut |_, _| Vec::new());
+    let cause = Failure::AlertSent(AlertDescription::UNEXPECTED_MESSAGE);
+    assert_eq!(pair.client.events, [Event::Failed { cause }]);
+}
+
+/// The caps themselves: 32 records, and 16 KiB.
+#[test]
+fn early_records_are_held_up_to_the_last_byte() {
+    for (length, expected) in [
+        (1, (32, 32 * 14)),
+        (1_011, (16, 16 << 10)),
+        (1_012, (15, 15 * 1_025)),
+    ] {
+        let mut pair = Pair::plain();
+        pair.start();
+        pair.run(ms(5), &mut perfect());
+        let now = pair.now;
+        for sequence in 0..40 {
+            let header = record::Header {
+                content_type: record::APPLICATION_DATA,
+                version: 0xFEFD,
+                epoch: 1,
+                sequence,
+                length: 0,
+            };
+            let mut early = crate::tests::support::record(header, &vec![7; length]);
+            pair.client.handle(now, &mut early);
+        }
+        assert_eq!(pair.client.connection.held(), expected, "{length}");
+    }
+}
+
+/// Who is a client stays one whatever a stranger says, and who has no role takes one of a hello alone.
+#[test]
+fn a_role_is_taken_of_a_first_hello_alone() {
+    let mut pair = Pair::plain();
+    pair.start();
+    let now = pair.now;
+    let hello = message(
+        Kind::ClientHello,
+        0,
+        &Message::HelloVerifyRequest(HelloVerifyRequest {
+            version: 0xFEFD,
+            cookie: &[7; 8],
+        }),
+    );
+    pair.client.handle(now, &mut plain(9, &hello));
+    assert_eq!(pair.client.connection.role(), Some(Role::Client));
+    pair.run(Duration::from_secs(5), &mut perfect());
+    pair.assert_connected();
+    let now = pair.now;
+    let mut stranger = crate::Connection::new(config(0), [3; 32], now);
+    let done = message(Kind::ServerHelloDone, 0, &Message::ServerHelloDone);
+    stranger.handle_datagram(now, &mut plain(0, &done), &mut |_: &mut [u8]| {});
+    assert_eq!(stranger.role(), None);
+}
+
+/// A copy of the peer's flight in the clear, which anybody can make, brings ours again only after half of the first timeout.
+#[test]
+fn repetitions_in_the_clear_do_not_amplify() {
+    let mut pair = Pair::plain();
+    let mut hello = None;
+    pair.start();
+    pair.run(ms(25), &mut |from, datagram| {
+        if from == Role::Client && hello.is_none() {
+            hello = Some(datagram.clone());
+        }
+        match from {
+            Role::Client => vec![(ms(10), datagram)],
+            Role::Server => Vec::new(),
+        }
+    });
+    let hello = hello.unwrap();
+    let (start, mut sent) = (pair.now, 0);
+    for later in [1, 100, 400, 600] {
+        let now = start + ms(later);
+        pair.server.handle(now, &mut hello.clone());
+        let mut any = false;
+        while pair
+            .server
+            .connection
+            .poll_transmit(now, 1200, &mut Vec::new())
+        {
+            any = true;
+        }
+        assert_eq!(any, later == 600, "{later}");
+        sent += u64::from(any);
+    }
+    assert_eq!(pair.server.connection.stats().retransmissions, sent);
+}
+
+/// A cookie that was answered is not answered again, and who does not speak 1.2 answers none.
+#[test]
+fn cookies_of_1_2_are_answered_once() {
+    let request = |sequence, cookie: &[u8]| {
+        let request = HelloVerifyRequest {
+            version: 0xFEFD,
+            cookie,
+        };
+        let kind = Kind::HelloVerifyRequest;
+        plain(
+            9,
+            &message(kind, sequence, &Message::HelloVerifyRequest(request)),
+        )
+    };
+    let drained = |pair: &mut Pair| {
+        let (now, mut count) = (pair.now, 0);
+        let client = &mut pair.client.connection;
+        while client.poll_transmit(now, 1200, &mut Vec::new()) {
+            count += 1;
+        }
+        count
+    };
+    let mut pair = Pair::plain();
+    pair.start();
+    assert!(drained(&mut pair) > 0);
+    let now = pair.now;
+    for (sequence, cookie, answered) in [(0, 7, true), (1, 7, false), (1, 8, true)] {
+        pair.client
+            .handle(now, &mut request(sequence, &[cookie; 8]));
+        assert_eq!(drained(&mut pair) > 0, answered, "{sequence} {cookie}");
+    }
+    let mut pair = Pair::new(config_of(Version::Dtls13, 0), config(1));
+    pair.start();
+    assert!(drained(&mut pair) > 0);
+    pair.client.handle(now, &mut request(0, &[7; 8]));
+    assert_eq!(drained(&mut pair), 0);
+}
+
+/// At most two alerts wait to be sent.
+#[test]
+fn alerts_that_wait_are_bounded() {
+    let mut pair = Pair::plain();
+    pair.connect();
+    let now = pair.now;
+    for sequence in 9..14 {
+        let request = [0, 0, 0, 0, 0, sequence, 0, 0, 0, 0, 0, 0];
+        let asking = &mut pair.server.connection;
+        let mut request = asking.protected(1, record::HANDSHAKE, &request);
+        pair.client.handle(now, &mut request);
+    }
+    let before = pair.client.connection.stats().alerts_sent;
+    while pair
+        .client
+        .connection
+        .poll_transmit(now, 1200, &mut Vec::new())
+    {}
+    let after = pair.client.connection.stats().alerts_sent;
+    assert_eq!(after - before, 2);
+}
+
 /// Nothing is held, and nobody is doubted, before there is anything to answer.
 #[test]
 fn a_stranger_does_nothing_to_who_has_not_begun() {
@@ -330,11 +569,11 @@ fn a_stranger_does_nothing_to_who_has_not_begun() {
         vec![
             0x16, 0xFE, 0xFD, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0x0C, 3, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0,
         ],
-        crate::tests::support::plain(
+        plain(
             0,
             &message(Kind::ServerHelloDone, 0, &Message::ServerHelloDone),
         ),
-        crate::tests::support::plain(0, &message(Kind::HelloRequest, 0, &Message::HelloRequest)),
+        plain(0, &message(Kind::HelloRequest, 0, &Message::HelloRequest)),
     ];
     for (content_type, epoch, body) in [
         (record::ALERT, 0, &[2, 40][..]),

@@ -41,6 +41,8 @@ fn cause(client: Config, server: Config, liar: Role, judge: Role, edit: Edit) ->
     pair.end(liar).connection.edit = Some(edit);
     pair.start();
     pair.run(Duration::from_secs(60), &mut perfect());
+    // One alert says why.
+    assert!(pair.end(judge).connection.stats().alerts_sent <= 1);
     match pair.end(judge).events[..] {
         [Event::Failed { cause }] => cause,
         ref other => panic!("{other:?}"),
@@ -554,6 +556,36 @@ fn the_servers_preference_decides_not_the_shares() {
             let stats = pair.client.connection.stats();
             assert_eq!(stats.retransmissions, 0);
         }
+    }
+}
+
+/// RFC 8446 §4.1.4: who answers with a retry has chosen 1.3.
+#[test]
+fn behind_a_retry_the_version_is_fixed() {
+    let edit = server_hello(|hello| {
+        if hello.random[..4] != [0xCF, 0x21, 0xAD, 0x74] {
+            hello.cipher_suite = CipherSuite::EcdheEcdsaAes128Gcm.id();
+            hello.extensions.remove(43);
+            hello.extensions.remove(51);
+            hello.extensions.push(23, &[][..]);
+            hello.extensions.push(0xFF01, &[0][..]);
+        }
+    });
+    let both = |which| config(which).versions(&[Version::Dtls13, Version::Dtls12]);
+    let server = both(1).cookie_exchange(true);
+    let seen = cause(both(0), server, Role::Server, Role::Client, edit);
+    let illegal = Failure::AlertSent(AlertDescription::ILLEGAL_PARAMETER);
+    assert_eq!(seen, illegal);
+}
+
+/// Without `supported_versions` the old field says it, and it says DTLS.
+#[test]
+fn a_version_of_tls_is_none_of_dtls() {
+    for version in [0x0303, 0xFEFE, 0xFFFF, 0x0000] {
+        let edit = client_hello(move |hello| hello.version = version);
+        let seen = cause(config(0), config(1), Role::Client, Role::Server, edit);
+        let refused = Failure::AlertSent(AlertDescription::PROTOCOL_VERSION);
+        assert_eq!(seen, refused, "{version:x}");
     }
 }
 

@@ -280,6 +280,40 @@ fn errors_under_the_keys_end_it() {
     }
 }
 
+/// What came together is handled together.
+#[test]
+fn messages_behind_the_handshake_do_not_wait_for_each_other() {
+    let mut pair = pair();
+    let now = pair.now;
+    let ticket =
+        |sequence: u8| [&[4, 0, 0, 2, 0, sequence, 0, 0, 0, 0, 0, 2][..], &[7; 2]].concat();
+    let tickets = [ticket(6), ticket(7), ticket(8)].concat();
+    let speaker = &mut pair.server.connection;
+    let mut record = speaker.protected(3, record::HANDSHAKE, &tickets);
+    pair.client.handle(now, &mut record);
+    assert_eq!(pair.client.connection.held_messages(), 0);
+    pair.exchange();
+}
+
+/// What came before its keys is opened as soon as they are there: nobody has to say it again.
+#[test]
+fn early_records_are_not_lost() {
+    let mut pair = Pair::new(config_1_3(0), config_1_3(1));
+    let mut answers = 0;
+    pair.start();
+    pair.run(ms(300), &mut |from, datagram| {
+        answers += usize::from(from == Role::Server);
+        // The ServerHello comes behind the rest of its flight.
+        let late = from == Role::Server && answers == 1;
+        vec![(ms(if late { 30 } else { 10 }), datagram)]
+    });
+    assert!(answers > 1);
+    pair.assert_connected();
+    for end in [&pair.client, &pair.server] {
+        assert_eq!(end.connection.stats().retransmissions, 0);
+    }
+}
+
 /// RFC 8446 §6: the level says nothing; what closes, closes.
 #[test]
 fn alerts_of_1_3() {

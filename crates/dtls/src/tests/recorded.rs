@@ -5,12 +5,8 @@ use crate::{
     Group, Version,
     message::{Fragment, Kind, Message},
     record,
+    tests::unhex,
 };
-
-pub(super) fn unhex(hex: &str) -> Vec<u8> {
-    let pair = |pair: &[u8]| u8::from_str_radix(std::str::from_utf8(pair).unwrap(), 16).unwrap();
-    hex.as_bytes().chunks(2).map(pair).collect()
-}
 
 #[test]
 fn the_captures_of_browsers_are_split_to_their_ends() {

@@ -15,7 +15,7 @@ fn values() -> BTreeMap<&'static str, Vec<u8>> {
     let lines = include_str!("../../tests/support/rfc8448.hex").lines();
     let value = |line: &'static str| {
         let (name, hex) = line.split_once(": ").unwrap();
-        (name, super::recorded::unhex(hex))
+        (name, super::unhex(hex))
     };
     lines.map(value).collect()
 }

@@ -72,6 +72,27 @@ fn a_signature_may_come_later() {
     }
 }
 
+/// What comes meanwhile is looked at in the epoch of the messages that follow, and in no other.
+#[test]
+fn messages_keep_their_epoch_while_a_signature_is_awaited() {
+    for (version, role) in VERSIONS
+        .into_iter()
+        .flat_map(|version| [Role::Client, Role::Server].map(|role| (version, role)))
+    {
+        let mut pair = pair_of(version, role, external(KeyType::EcdsaP256));
+        connect(&mut pair, role, ms(1));
+        let handshake = pair.end(role).connection.handshake();
+        // Certificate and Finished, in epochs 0 to 3.
+        let admitted = |kind| [0, 1, 2, 3].map(|epoch| handshake.admits(kind, epoch));
+        let expected = match version {
+            Version::Dtls12 => [[true, false, false, false], [false, true, false, false]],
+            _ => [[false, false, true, false]; 2],
+        };
+        assert_eq!([11, 20].map(admitted), expected, "{version:?} {role:?}");
+        assert_eq!(handshake.is_1_3(), version == Version::Dtls13);
+    }
+}
+
 /// A faulty signer tells nobody its key, and one that refuses ends the handshake.
 #[test]
 fn what_a_signer_gives_is_verified_before_it_is_said() {
@@ -129,7 +150,13 @@ impl KeyLog for Lines {
         let line = (label.to_owned(), *client_random, secret.to_vec());
         self.0.lock().unwrap().push(line);
     }
+
+    fn log_shared_secret(&self, client_random: &[u8; 32], secret: &[u8]) {
+        self.log(SHARED, client_random, secret);
+    }
 }
+
+const SHARED: &str = "shared secret";
 
 #[test]
 fn both_sides_log_the_same_secrets() {
@@ -142,8 +169,9 @@ fn both_sides_log_the_same_secrets() {
         assert_eq!(lines[0], lines[1]);
         let labels: Vec<&str> = lines[0].iter().map(|line| line.0.as_str()).collect();
         let expected: &[&str] = match version {
-            Version::Dtls12 => &["CLIENT_RANDOM"],
+            Version::Dtls12 => &[SHARED, "CLIENT_RANDOM"],
             _ => &[
+                SHARED,
                 "CLIENT_HANDSHAKE_TRAFFIC_SECRET",
                 "SERVER_HANDSHAKE_TRAFFIC_SECRET",
                 "CLIENT_TRAFFIC_SECRET_0",

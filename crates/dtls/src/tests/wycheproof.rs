@@ -5,7 +5,7 @@ use serde_json::Value;
 use crate::{
     Group, SignatureScheme, Version,
     crypto::{aead::RecordKey, group::KeyShare, hkdf::Hash, key::PublicKey},
-    tests::recorded::unhex,
+    tests::unhex,
 };
 
 /// Every case: its group, and itself.

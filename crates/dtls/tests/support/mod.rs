@@ -17,24 +17,20 @@ use oxirtc_dtls::{
     record::{HANDSHAKE, Header},
 };
 
-/// A certificate of each type, made once a process, as RSA keys take their time.
+/// A certificate of each type, made once a process where it is wanted, as RSA keys take their time.
 pub(crate) fn certificate(key_type: KeyType, which: usize) -> Certificate {
-    static MADE: OnceLock<Vec<Certificate>> = OnceLock::new();
-    let made = MADE.get_or_init(|| {
+    static MADE: [OnceLock<Certificate>; 6] = [const { OnceLock::new() }; 6];
+    let place = match key_type {
+        KeyType::EcdsaP256 => which % 3,
+        KeyType::EcdsaP384 => 3,
+        KeyType::Ed25519 => 4,
+        _ => 5,
+    };
+    let make = || {
         let now = SystemTime::UNIX_EPOCH + Duration::from_secs(1_800_000_000);
-        let make = |key_type| Certificate::generate(key_type, now, Certificate::DEFAULT_LIFETIME);
-        let ecdsa = || make(KeyType::EcdsaP256).unwrap();
-        let others = [KeyType::Rsa2048, KeyType::EcdsaP384, KeyType::Ed25519];
-        let mut made = vec![ecdsa(), ecdsa(), ecdsa()];
-        made.extend(others.map(|other| make(other).unwrap()));
-        made
-    });
-    match key_type {
-        KeyType::EcdsaP256 => made[which % 3].clone(),
-        KeyType::EcdsaP384 => made[4].clone(),
-        KeyType::Ed25519 => made[5].clone(),
-        _ => made[3].clone(),
-    }
+        Certificate::generate(key_type, now, Certificate::DEFAULT_LIFETIME).unwrap()
+    };
+    MADE[place].get_or_init(make).clone()
 }
 
 /// One that speaks 1.2 alone.

@@ -1,6 +1,6 @@
 //! What both ends have in common, and what is left of it in each direction.
 
-use super::{Codec, Codecs, Format};
+use super::{Codec, Codecs, Format, Red};
 
 impl Codecs {
     /// Those that the other end has too: with their own numbers and parameters, and the feedback that both
@@ -26,6 +26,8 @@ impl Codecs {
         let red = self.red.filter(|red| {
             other.red.is_some() && red.of.is_none_or(|payload| carried(payload).is_some())
         });
+        let preferred = answer.red.is_some_and(|red| red.preferred);
+        let red = red.map(|red| Red { preferred, ..red });
         let repaired = |payload: u8| match carried(payload) {
             Some(format) => in_other(format).and_then(|it| other.rtx_of(it.payload)),
             None => {

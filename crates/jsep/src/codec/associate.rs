@@ -31,6 +31,8 @@ pub struct Red {
     pub payload: u8,
     /// The payload type that it repeats; absent for video, where it is a wrapper of any.
     pub of: Option<u8>,
+    /// It stands before what it repeats: that is what it is to be sent as.
+    pub preferred: bool,
 }
 
 impl Codecs {
@@ -46,7 +48,12 @@ impl Codecs {
                 repairs.extend(apt(codec).map(|of| (of, payload)));
             } else if codec.is("red") {
                 let of = repeated(codec);
-                codecs.red = codecs.red.or(Some(Red { payload, of }));
+                let carried = |it: &Format| of.is_none_or(|of| of == it.payload);
+                codecs.red = codecs.red.or(Some(Red {
+                    payload,
+                    of,
+                    preferred: !codecs.media.iter().any(carried),
+                }));
             } else if codec.is("ulpfec") {
                 codecs.ulpfec = codecs.ulpfec.or(Some(payload));
             } else if codec.is("flexfec-03") {

@@ -116,7 +116,8 @@ fn association() {
         codecs.red,
         Some(Red {
             payload: 118,
-            of: None
+            of: None,
+            preferred: false,
         })
     );
     assert_eq!((codecs.ulpfec, codecs.flexfec), (Some(120), Some(121)));
@@ -136,7 +137,8 @@ fn association() {
         audio.red,
         Some(Red {
             payload: 63,
-            of: Some(111)
+            of: Some(111),
+            preferred: false,
         })
     );
     assert_eq!(audio.events, [(48_000, 110), (8000, 126)]);

@@ -87,7 +87,7 @@ fn numbers_that_were_not_taken_are_the_peers() {
 }
 
 /// Sections that share a transport have its credentials once; Firefox refuses an offer in which it does not find some for a section,
-/// so they stand at session level as well. Where it could mean another transport they do not.
+/// so they stand at session level as well.
 #[test]
 fn credentials_are_found_for_each_section() {
     let mut ours = Peer::with('a', equipped);
@@ -100,7 +100,11 @@ fn credentials_are_found_for_each_section() {
         found.into_iter().map(str::to_owned).collect()
     };
     let head = |sdp: &str| credentials(sdp.split("m=").next().expect("a head"));
-    assert_eq!(head(&first), [""; 0], "each has its own");
+    let offered = credentials(&first);
+    assert_eq!(offered.len(), 6, "{first}");
+    assert_eq!(offered[..2], offered[2..4]);
+    assert_eq!(offered[..2], offered[4..]);
+    assert_eq!(head(&first), offered[..2]);
     exchange(&mut ours, &mut theirs);
     let answer = theirs
         .negotiator
@@ -136,5 +140,67 @@ fn credentials_are_found_for_each_section() {
                 password.clone()
             ]
         );
+    }
+}
+
+/// Firefox takes credentials of some sections that are others than before for a restart of a part, and refuses it: those that sections of a
+/// first offer have are those of the transport that they come to share, also where the peer offers next.
+#[test]
+fn sections_that_come_together_keep_their_credentials() {
+    let mut ours = Peer::with('a', equipped);
+    let mut theirs = Peer::with('b', equipped);
+    add(&mut ours, MediaKind::Audio);
+    add(&mut ours, MediaKind::Video);
+    ours.negotiator.add_data_channel();
+    let found = |sdp: &str| -> Vec<String> {
+        let session = Session::parse(sdp).expect("it is ours");
+        let common = sdp.split("m=").next().expect("a head");
+        let common = lines(common, &["a=ice-ufrag:"]);
+        let of = |it: oxirtc_jsep::sdp::Media<'_>| match it.ice_ufrag() {
+            Some(own) => own.to_owned(),
+            None => common[0]["a=ice-ufrag:".len()..].to_owned(),
+        };
+        session.media().map(of).collect()
+    };
+    let first = found(&ours.offer().sdp);
+    assert_eq!(first, ["a0000001"; 3]);
+    // One that comes while the offer is open.
+    ours.local(None);
+    add(&mut ours, MediaKind::Video);
+    assert_eq!(found(&ours.offer().sdp), ["a0000001"; 4]);
+    exchange(&mut ours, &mut theirs);
+    assert_eq!(found(&ours.offer().sdp), ["a0000001"; 4]);
+    exchange(&mut theirs, &mut ours);
+    let answer = ours.negotiator.local_description().expect("it was set");
+    assert_eq!(found(&answer.sdp), ["a0000001"; 4]);
+    // A restart is one of all.
+    let offer = ours.try_offer(true).expect("it is stable").sdp;
+    let next = found(&offer);
+    assert!(
+        next.iter().all(|it| *it == next[0]) && next[0] != "a0000001",
+        "{offer}"
+    );
+}
+
+/// Also of transports that stay two, as the peer bundles nothing.
+#[test]
+fn a_restart_of_two_transports_is_one() {
+    let mut ours = Peer::with('a', equipped);
+    let mut theirs = Peer::with('b', equipped);
+    add(&mut ours, MediaKind::Audio);
+    add(&mut ours, MediaKind::Video);
+    ours.local(None);
+    let offer = ours.negotiator.local_description().expect("it was set").sdp;
+    theirs.remote(offer_of(without(&offer, "a=group")));
+    theirs.local(None);
+    let answer = theirs.negotiator.local_description().expect("it was set");
+    ours.remote(answer);
+    assert_eq!(ours.negotiator.transports().count(), 2);
+    for (restart, expected) in [
+        (false, "a=ice-ufrag:a0000001"),
+        (true, "a=ice-ufrag:a0000002"),
+    ] {
+        let offer = ours.try_offer(restart).expect("it is stable").sdp;
+        assert_eq!(lines(&offer, &["a=ice-ufrag:"]), [expected; 3]);
     }
 }

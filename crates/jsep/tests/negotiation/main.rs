@@ -9,6 +9,7 @@ mod ice;
 mod layers;
 mod media;
 mod media_rounds;
+mod peers;
 mod recorded;
 mod refused;
 mod rfc;

@@ -269,3 +269,73 @@ fn simulcast_paused() {
         ]
     );
 }
+
+/// RFC 8853 §5.6.1, figures 5 and 6: layers told apart by payload types alone.
+#[test]
+fn simulcast_by_payload_type() {
+    let offer = with_video(
+        "m=video 49300 RTP/AVP 97 98
+        a=rtpmap:97 H264/90000
+        a=rtpmap:98 H264/90000
+        a=fmtp:97 profile-level-id=42c01f;max-fs=3600;max-mbps=108000
+        a=fmtp:98 profile-level-id=42c00b;max-fs=240;max-mbps=3600
+        a=imageattr:97 send [x=1280,y=720] recv [x=1280,y=720]
+        a=imageattr:98 send [x=320,y=180] recv [x=320,y=180]
+        a=rid:1 send pt=97
+        a=rid:2 send pt=98
+        a=rid:3 recv pt=97
+        a=simulcast:send 1;2 recv 3
+        a=extmap:1 urn:ietf:params:rtp-hdrext:sdes:rtp-stream-id",
+    );
+    let h264 = Capabilities {
+        codecs: vec![Codec::new("H264", 90_000).parameters("profile-level-id=42c01f")],
+        extensions: Vec::new(),
+    };
+    assert_eq!(
+        answered(offer, |config| config.media(MediaKind::Video, h264)),
+        [
+            "m=video 9 RTP/AVP 97 98",
+            "a=rtpmap:97 H264/90000",
+            "a=fmtp:97 profile-level-id=42c01f",
+            "a=rtpmap:98 H264/90000",
+            "a=fmtp:98 profile-level-id=42c00b",
+            "a=rid:3 send pt=97",
+            "a=rid:1 recv pt=97",
+            "a=rid:2 recv pt=98",
+            "a=simulcast:send 3 recv 1;2",
+        ]
+    );
+}
+
+/// RFC 8853 §5.6.2, figure 7, the first camera: a layer that depends on another, in a codec that we do not have, and one with an alternative,
+/// which starts paused.
+#[test]
+fn simulcast_of_several_codecs() {
+    let offer = with_video(
+        "m=video 49600 RTP/AVPF 100 101 103
+        a=rtpmap:100 H264-SVC/90000
+        a=rtpmap:101 H264/90000
+        a=rtpmap:103 VP8/90000
+        a=fmtp:100 profile-level-id=42400d;max-fs=3600;max-mbps=216000;mst-mode=NI-TC
+        a=fmtp:101 profile-level-id=42c00d;max-fs=3600;max-mbps=108000
+        a=fmtp:103 max-fs=900; max-fr=30
+        a=rid:1 send pt=100;max-width=1280;max-height=720;max-fps=60;depend=2
+        a=rid:2 send pt=101;max-width=1280;max-height=720;max-fps=30
+        a=rid:3 send pt=101;max-width=640;max-height=360
+        a=rid:4 send pt=103;max-width=640;max-height=360
+        a=depend:100 lay bar:101
+        a=extmap:1 urn:ietf:params:rtp-hdrext:sdes:mid
+        a=extmap:2 urn:ietf:params:rtp-hdrext:sdes:rtp-stream-id
+        a=rtcp-fb:* ccm pause nowait
+        a=simulcast:send 1;2;~4,3",
+    );
+    assert_eq!(
+        answered(offer, equipped),
+        [
+            "m=video 9 RTP/AVPF 103",
+            "a=rtpmap:103 VP8/90000",
+            "a=rid:4 recv pt=103;max-width=640;max-height=360",
+            "a=simulcast:recv ~4",
+        ]
+    );
+}

@@ -6,9 +6,11 @@ use std::{
     task::{Context, Poll},
 };
 
-use super::{DtlsTransportEvent, IceTransport, engine_lock::KeepOpen, events::Events};
+use super::{
+    DtlsTransportEvent, IceTransport, engine_lock::KeepOpen, events::Events, rtcp::RtcpReader,
+};
 use crate::{
-    DtlsTransportState,
+    DtlsTransportState, Error, RtcpApp,
     engine::{TransportId, TransportView},
 };
 
@@ -62,6 +64,23 @@ impl DtlsTransport {
     pub fn events(&self) -> Events<DtlsTransportEvent> {
         let this = self.clone();
         Events::new(move |cx| this.poll_next_event(cx))
+    }
+
+    /// Reads the RTCP that the peer sends from now on.
+    pub fn rtcp(&self) -> RtcpReader {
+        RtcpReader::new(self.keep_open.clone(), self.id)
+    }
+
+    /// Sends a packet of RTCP that an application defines (RFC 3550 §6.7), with the next report, which is due at once. As all RTCP
+    /// it may be lost.
+    ///
+    /// # Errors
+    ///
+    /// `Type` for one that is malformed: more than 512 bytes, no whole words, a subtype above 31. `InvalidState` when the transport
+    /// carries no media, or is not connected. `Operation` when too many wait.
+    pub fn send_app(&self, app: &RtcpApp) -> Result<(), Error> {
+        let connection = self.keep_open.connection();
+        connection.verb(|engine, now| engine.send_app(now, self.id, app))
     }
 
     /// `None` for a transport that is not in use any more.

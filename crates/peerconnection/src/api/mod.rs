@@ -42,6 +42,7 @@ mod media;
 mod peer_connection;
 mod queues;
 mod report;
+mod rtcp;
 mod sctp_transport;
 mod stats;
 mod waiters;
@@ -59,5 +60,6 @@ pub use media::{
     TrackEvent, TrackOrKind, TrackReadyState,
 };
 pub use peer_connection::{PeerConnection, WeakPeerConnection};
+pub use rtcp::RtcpReader;
 pub use sctp_transport::SctpTransport;
 pub use stats::StatsSelector;

@@ -292,6 +292,7 @@ impl PeerConnection {
             | engine::Event::IceTransport(..)
             | engine::Event::DtlsTransport(..)
             | engine::Event::SctpTransport(_)
+            | engine::Event::StatsEnded(_)
             | engine::Event::StreamChange { .. }
             | engine::Event::TrackMute(..)
             | engine::Event::TrackEnded(_)
@@ -299,6 +300,8 @@ impl PeerConnection {
             | engine::Event::FrameReadable(_)
             | engine::Event::KeyframeRequested { .. }
             | engine::Event::BitrateAllowed { .. }
+            | engine::Event::Rtcp(..)
+            | engine::Event::Tone(..)
             | engine::Event::Readable(_)
             | engine::Event::Writable => return None,
         })

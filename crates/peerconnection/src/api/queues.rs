@@ -5,10 +5,11 @@ use std::{collections::BTreeMap, sync::Arc, time::Instant};
 use super::{
     events::Queue,
     media::{Inbox, Links, Outbound},
+    rtcp::RtcpQueue,
     waiters::{Waiters, Wakeups},
 };
 use crate::{
-    PeerConnectionState, SctpTransportState,
+    PeerConnectionState, SctpTransportState, StatsReport,
     engine::{
         ChannelEvent, ChannelId, DtlsTransportEvent, Engine, Event, IceTransportEvent, TransportId,
     },
@@ -22,7 +23,11 @@ pub(super) struct Queues {
     pub(super) channels: BTreeMap<ChannelId, ChannelQueue>,
     pub(super) ice: BTreeMap<TransportId, Queue<IceTransportEvent>>,
     pub(super) dtls: BTreeMap<TransportId, Queue<DtlsTransportEvent>>,
+    /// RTCP, of the transports of which it is read.
+    pub(super) rtcp: BTreeMap<TransportId, RtcpQueue>,
     pub(super) sctp: Option<Queue<SctpTransportState>>,
+    /// For who has asked for the last values of what ends.
+    pub(super) ended_stats: Option<Queue<StatsReport>>,
     /// The tracks of senders and receivers.
     pub(super) media: Links,
     /// Who waits for a state of the connection.
@@ -76,6 +81,9 @@ impl Queues {
             }
         }
         self.media.collect(engine, outbound);
+        if self.ended_stats.is_some() {
+            self.media.name_tracks(engine, inbox);
+        }
         self.look_after(engine, wakeups);
         if engine.is_closed() && !self.closed {
             self.closed = true;
@@ -108,6 +116,7 @@ impl Queues {
                 media.want_keyframe(transceiver, lane, outbound);
             }
             Event::TrackMute(id, muted) => media.mute(id, muted, wakeups),
+            Event::Tone(id, tone) => media.hear(id, tone, wakeups),
             Event::ToneChange(id, tone) => media.tone(id, tone, wakeups),
             Event::TrackEnded(id) => media.end(id, wakeups),
             Event::StreamChange {
@@ -157,10 +166,20 @@ impl Queues {
                     queue.push_bounded(event, wakeups);
                 }
             }
+            Event::Rtcp(id, datagram) => {
+                if let Some(queue) = self.rtcp.get_mut(&id) {
+                    queue.unread.push_bounded(datagram, wakeups);
+                }
+            }
             Event::SctpTransport(state) => {
                 self.peer_closed &= state != SctpTransportState::Connected;
                 if let Some(queue) = &mut self.sctp {
                     queue.push_bounded(state, wakeups);
+                }
+            }
+            Event::StatsEnded(report) => {
+                if let Some(queue) = &mut self.ended_stats {
+                    queue.push_bounded(*report, wakeups);
                 }
             }
             Event::DataChannel(id) => {
@@ -222,7 +241,10 @@ impl Queues {
         }
         self.ice.values_mut().for_each(|it| it.end(wakeups));
         self.dtls.values_mut().for_each(|it| it.end(wakeups));
+        self.rtcp.values_mut().for_each(|it| it.unread.end(wakeups));
         self.sctp.iter_mut().for_each(|it| it.end(wakeups));
+        let ended_stats = self.ended_stats.iter_mut();
+        ended_stats.for_each(|it| it.end(wakeups));
         self.media.close(wakeups);
     }
 }

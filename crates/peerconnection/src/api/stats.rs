@@ -3,6 +3,7 @@
 use super::{
     DataChannel, IceTransport, MediaStreamTrack, PeerConnection, RtpReceiver, RtpSender,
     engine_lock::{Connection, State},
+    events::Events,
 };
 use crate::{Error, ErrorKind, engine::StatsSubject, stats::StatsReport};
 
@@ -80,6 +81,46 @@ impl PeerConnection {
         });
         let message = "the selector is not one thing of this connection";
         report.ok_or_else(|| Error::new(ErrorKind::InvalidAccess, message))
+    }
+}
+
+impl PeerConnection {
+    /// `statsended`, of W3C's [draft of 2018](https://www.w3.org/TR/2018/CR-webrtc-20180927/#rtcstatsevent): the last values of what
+    /// statistics show no more, from the first call on. A report has what ended at one moment: the pairs of before an ICE restart, the
+    /// stream of a transceiver that was stopped, the source of a track that was replaced, a closed channel with its last handle.
+    ///
+    /// Whoever asks reads from one queue, where a report goes to one reader; of those that nobody reads the newest 64 are kept. It
+    /// costs a report before each verb that may end something, and up to fifty a second while datagrams come. What a verb here ends has its
+    /// values of that moment, what the peer ends those of up to 20 ms before. Closing the connection ends the stream and nothing
+    /// else, as the report stays: [`get_stats`](Self::get_stats) still has it.
+    ///
+    /// ```
+    /// # use futures_util::StreamExt;
+    /// # use oxirtc_peerconnection::PeerConnection;
+    /// async fn account(connection: PeerConnection) {
+    ///     let mut ended = connection.ended_stats();
+    ///     while let Some(report) = ended.next().await {
+    ///         for stream in report.outbound_rtp() {
+    ///             println!("{} has sent {:?} packets", stream.sent.stream.ssrc, stream.sent.packets_sent);
+    ///         }
+    ///     }
+    /// }
+    /// ```
+    #[doc(alias = "statsended")]
+    pub fn ended_stats(&self) -> Events<StatsReport> {
+        self.connection().with(|state| {
+            let now = state.carrier.now();
+            let (engine, queues) = (&mut state.engine, &mut state.queues);
+            queues.ended_stats.get_or_insert_default();
+            queues.media.name_tracks(engine, &state.inbox);
+            engine.watch_ended_stats(now);
+            state.carrier.flush(now, engine);
+        });
+        let this = self.clone();
+        Events::new(move |cx| {
+            this.connection()
+                .poll_event(cx, |queues| queues.ended_stats.get_or_insert_default())
+        })
     }
 }
 

@@ -15,8 +15,11 @@ mod connection;
 mod endpoint;
 mod interfaces;
 mod link;
+#[cfg(target_os = "linux")]
+mod marked;
 mod names;
 mod netlink;
+mod outgoing;
 mod port;
 mod receive;
 mod routes;
@@ -33,7 +36,8 @@ use interfaces::Networks;
 use names::LocalNames;
 
 pub use endpoint::Endpoint;
-pub use sockets::{Batch, Outgoing, Received, Socket, UdpSocket};
+pub use outgoing::Outgoing;
+pub use sockets::{Batch, Received, Socket, UdpSocket};
 
 impl PeerConnection {
     /// A connection with sockets of its own: one for each address of this machine that it gathers, closed with it.

@@ -2,10 +2,24 @@
 
 use std::{thread, time::Duration};
 
+#[cfg(target_os = "linux")]
+use nix::{
+    errno::Errno,
+    sys::{
+        socket::{
+            AddressFamily, MsgFlags, NetlinkAddr, SockFlag, SockProtocol, SockType, bind, recv,
+            setsockopt, socket, sockopt::ReceiveTimeout,
+        },
+        time::{TimeVal, TimeValLike as _},
+    },
+};
+#[cfg(target_os = "linux")]
+use std::os::fd::{AsRawFd as _, OwnedFd};
+
 /// Tells when the addresses of this machine may have changed.
 pub(super) struct Changes {
     #[cfg(target_os = "linux")]
-    socket: Option<std::os::fd::OwnedFd>,
+    socket: Option<OwnedFd>,
 }
 
 #[cfg(target_os = "linux")]
@@ -20,28 +34,24 @@ impl Changes {
 
     /// Waits until something may have changed, or the time is over.
     pub(super) fn wait(&self, at_most: Duration) {
-        use rustix::io::Errno;
-
         let Some(socket) = &self.socket else {
             return thread::sleep(at_most);
         };
-        let timeout = rustix::net::sockopt::Timeout::Recv;
-        let limited =
-            rustix::net::sockopt::set_socket_timeout(socket, timeout, Some(at_most)).is_ok();
-        if !limited {
+        let micros = i64::try_from(at_most.as_micros()).unwrap_or(i64::MAX);
+        if setsockopt(socket, ReceiveTimeout, &TimeVal::microseconds(micros)).is_err() {
             return thread::sleep(at_most);
         }
         let mut message = [0; MESSAGE];
-        match rustix::net::recv(socket, &mut message[..], rustix::net::RecvFlags::empty()) {
-            Err(Errno::AGAIN | Errno::INTR) => return,
+        let mut hear = |flags| recv(socket.as_raw_fd(), &mut message, flags);
+        match hear(MsgFlags::empty()) {
+            Err(Errno::EAGAIN | Errno::EINTR) => return,
             // There was more than it could keep.
-            Ok(_) | Err(Errno::NOBUFS) => {}
+            Ok(_) | Err(Errno::ENOBUFS) => {}
             Err(_) => return thread::sleep(at_most),
         }
         // One change is told in several messages: with the last of them the list is read once.
         thread::sleep(TOGETHER);
-        let now = rustix::net::RecvFlags::DONTWAIT;
-        while rustix::net::recv(socket, &mut message[..], now).is_ok() {}
+        while hear(MsgFlags::MSG_DONTWAIT).is_ok() {}
     }
 }
 
@@ -57,18 +67,11 @@ impl Changes {
 }
 
 #[cfg(target_os = "linux")]
-fn subscribe() -> rustix::io::Result<std::os::fd::OwnedFd> {
-    use rustix::net::{
-        AddressFamily, SocketFlags, SocketType, bind, netlink::SocketAddrNetlink, socket_with,
-    };
-
-    let socket = socket_with(
-        AddressFamily::NETLINK,
-        SocketType::RAW,
-        SocketFlags::CLOEXEC,
-        None,
-    )?;
-    bind(&socket, &SocketAddrNetlink::new(0, GROUPS))?;
+fn subscribe() -> nix::Result<OwnedFd> {
+    let (family, kind) = (AddressFamily::Netlink, SockType::Raw);
+    let protocol = SockProtocol::NetlinkRoute;
+    let socket = socket(family, kind, SockFlag::SOCK_CLOEXEC, protocol)?;
+    bind(socket.as_raw_fd(), &NetlinkAddr::new(0, GROUPS))?;
     Ok(socket)
 }
 

@@ -7,7 +7,7 @@ use std::{
     task::{Context, Poll},
 };
 
-use super::sockets::{Outgoing, Socket};
+use super::{outgoing::Outgoing, sockets::Socket};
 use crate::{Transmit, label::Label};
 
 /// What became of a batch.
@@ -85,7 +85,10 @@ fn send(
     label: Label,
 ) -> (usize, bool) {
     let Transmit {
-        path, ecn, segment, ..
+        path,
+        ecn,
+        dscp,
+        segment,
     } = transmit;
     let (mut sent, mut unreachable) = (0, false);
     while let Some(rest) = bytes.get(sent..).filter(|rest| !rest.is_empty()) {
@@ -96,6 +99,7 @@ fn send(
             destination: path.remote,
             source,
             ecn,
+            dscp,
             segment,
             contents,
         };

@@ -5,12 +5,19 @@ use std::{
     fmt, io,
     io::IoSliceMut,
     net::{IpAddr, SocketAddr},
-    sync::Arc,
+    sync::{
+        Arc,
+        atomic::{AtomicBool, Ordering},
+    },
     task::{Context, Poll},
 };
 
 use quinn_udp::{BATCH_SIZE, EcnCodepoint, RecvMeta, UdpSockRef, UdpSocketState};
 use tokio::io::Interest;
+
+#[cfg(target_os = "linux")]
+use super::marked;
+use super::outgoing::Outgoing;
 
 /// A datagram socket. The kernel's is [`UdpSocket`]; a virtual network may bring its own.
 pub trait Socket: fmt::Debug + Send + Sync + 'static {
@@ -41,21 +48,6 @@ pub trait Socket: fmt::Debug + Send + Sync + 'static {
     fn max_segments(&self) -> usize;
 }
 
-/// What one call of [`Socket::try_send`] sends.
-#[derive(Clone, Copy, Debug)]
-pub struct Outgoing<'a> {
-    /// Where to.
-    pub destination: SocketAddr,
-    /// The source address, for a socket that is bound to all addresses.
-    pub source: Option<IpAddr>,
-    /// The two bits of Explicit Congestion Notification (RFC 3168).
-    pub ecn: u8,
-    /// Bytes of each segment.
-    pub segment: usize,
-    /// The segments, one behind the other.
-    pub contents: &'a [u8],
-}
-
 /// One buffer of a received batch: datagrams of one sender, one behind the other.
 #[derive(Clone, Copy, Debug)]
 pub struct Received {
@@ -82,6 +74,8 @@ pub struct Batch {
 pub struct UdpSocket {
     io: tokio::net::UdpSocket,
     state: UdpSocketState,
+    /// The system was seen to refuse to segment what is marked.
+    whole: AtomicBool,
     address: SocketAddr,
 }
 
@@ -112,7 +106,23 @@ impl UdpSocket {
         let io = tokio::net::UdpSocket::from_std(socket.into())?;
         let state = UdpSocketState::new(UdpSockRef::from(&io))?;
         let address = io.local_addr()?;
-        Ok(Arc::new(Self { io, state, address }))
+        Ok(Arc::new(Self {
+            io,
+            state,
+            whole: AtomicBool::new(false),
+            address,
+        }))
+    }
+
+    #[cfg(target_os = "linux")]
+    fn send_marked(&self, outgoing: &Outgoing<'_>) -> io::Result<()> {
+        let send = || marked::send(&self.io, outgoing);
+        let sent = self.io.try_io(Interest::WRITABLE, send);
+        let refused = sent.as_ref().is_err_and(marked::cannot_segment);
+        if refused && outgoing.contents.len() > outgoing.segment {
+            self.whole.store(true, Ordering::Relaxed);
+        }
+        sent
     }
 }
 
@@ -148,6 +158,10 @@ impl Socket for UdpSocket {
     }
 
     fn try_send(&self, outgoing: &Outgoing<'_>) -> io::Result<()> {
+        #[cfg(target_os = "linux")]
+        if outgoing.dscp != 0 {
+            return self.send_marked(outgoing);
+        }
         let transmit = quinn_udp::Transmit {
             destination: outgoing.destination,
             ecn: EcnCodepoint::from_bits(outgoing.ecn),
@@ -161,7 +175,10 @@ impl Socket for UdpSocket {
     }
 
     fn max_segments(&self) -> usize {
-        self.state.max_gso_segments()
+        match self.whole.load(Ordering::Relaxed) {
+            true => 1,
+            false => self.state.max_gso_segments(),
+        }
     }
 }
 

@@ -16,7 +16,8 @@ use tokio::{
 use tokio_rustls::TlsConnector;
 
 use super::{
-    sockets::{Batch, Outgoing, Socket},
+    outgoing::Outgoing,
+    sockets::{Batch, Socket},
     tls::secure,
 };
 use crate::{

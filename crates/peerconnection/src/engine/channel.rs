@@ -65,8 +65,10 @@ impl Engine {
 
     /// Nobody will read from this channel any more, nor ask about it once it is closed.
     pub fn forget_channel(&mut self, now: Instant, channel: ChannelId) {
+        self.look_at_stats(now);
         self.data.forget_channel(channel);
         self.data.settle(now, &mut self.tasks);
+        self.look_at_stats(now);
     }
 
     /// `bufferedAmountLowThreshold`.

@@ -61,6 +61,7 @@ impl Engine {
         description: Option<SessionDescription>,
     ) -> Result<(), Error> {
         self.check_open()?;
+        self.look_at_stats(now);
         let Negotiation {
             negotiator,
             credentials,
@@ -86,6 +87,7 @@ impl Engine {
         description: SessionDescription,
     ) -> Result<(), Error> {
         self.check_open()?;
+        self.look_at_stats(now);
         let description = convert::own_description(description);
         // [4.4.2-35]: a step of its own, which stands whatever becomes of the offer.
         let rolled_back = self.negotiation.negotiator.give_way(description.kind);
@@ -126,6 +128,7 @@ impl Engine {
             return Err(Error::new(ErrorKind::Type, message));
         }
         self.check_open()?;
+        self.look_at_stats(now);
         let changes = self
             .negotiation
             .negotiator

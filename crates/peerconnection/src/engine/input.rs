@@ -31,6 +31,7 @@ impl Engine {
         path: Path,
         datagrams: impl IntoIterator<Item = &'a mut [u8]>,
     ) {
+        self.glance_at_stats(now, true);
         let drops = self.drops();
         for datagram in datagrams {
             self.counters.datagrams_received += 1;
@@ -72,6 +73,9 @@ impl Engine {
         if self.closed {
             return;
         }
+        // A look is not what makes the next one due.
+        let touches = self.due().is_some_and(|due| due <= now);
+        self.glance_at_stats(now, touches);
         self.transports
             .each_in_turn(now, |transport, set| transport.handle_timeout(now, set));
         self.data.handle_timeout(now);
@@ -194,6 +198,12 @@ impl Engine {
         if self.closed {
             return None;
         }
+        let look = self.watch.as_ref().and_then(|it| it.poll_timeout());
+        [self.due(), look].into_iter().flatten().min()
+    }
+
+    /// When one of the layers wants to know the time.
+    fn due(&self) -> Option<Instant> {
         let transports = self.transports.iter().filter_map(Transport::poll_timeout);
         let others = [self.data.poll_timeout(), self.next_tone()];
         transports.chain(others.into_iter().flatten()).min()

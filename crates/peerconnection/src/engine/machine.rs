@@ -15,7 +15,7 @@ use super::{
     negotiation::Negotiation,
     request::Requests,
     seed::Seed,
-    stats::Kept,
+    stats::{Kept, Watch},
     task::Tasks,
     trace::Trace,
     transport::{Transport, TransportView},
@@ -48,6 +48,8 @@ pub struct Engine {
     pub(super) counters: Counters,
     /// What statistics show of a closed connection.
     pub(super) last_stats: Kept,
+    /// For who is told of what leaves the statistics.
+    pub(super) watch: Option<Box<Watch>>,
 }
 
 impl Engine {
@@ -118,6 +120,7 @@ impl Engine {
             closed: false,
             counters: Counters::default(),
             last_stats: Kept::default(),
+            watch: None,
         })
     }
 
@@ -128,6 +131,7 @@ impl Engine {
             return;
         }
         self.keep_stats(now);
+        self.watch = None;
         self.data.close(now);
         self.build_farewells(now);
         self.closed = true;
@@ -137,7 +141,7 @@ impl Engine {
         self.tasks.close();
         let (routes, farewells) = (&mut self.requests.routes, &mut self.farewells);
         self.transports.each_in_turn(now, |transport, set| {
-            transport.release_ufrags(routes);
+            transport.release_ufrags(std::iter::empty(), routes);
             transport.ice.close(now, set);
             let goodbyes = std::iter::from_fn(|| transport.poll_goodbye(now));
             farewells.extend(goodbyes);

@@ -26,6 +26,7 @@ mod hindrance;
 mod ids;
 mod input;
 mod machine;
+mod marks;
 mod media;
 mod negotiation;
 mod output;

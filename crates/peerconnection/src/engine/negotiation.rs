@@ -47,7 +47,8 @@ impl Negotiation {
             None => config,
         };
         let kinds = [MediaKind::Audio, MediaKind::Video];
-        let config = kinds.into_iter().fold(config, convert::equip);
+        let equip = |config, kind| convert::equip(config, kind, settings);
+        let config = kinds.into_iter().fold(config, equip);
         Self {
             negotiator: jsep::Negotiator::new(config),
             credentials: seed.credential_source(),

@@ -8,6 +8,7 @@ use super::{
     Engine, convert,
     counters::Counters,
     data::Data,
+    marks::{Held, Marks},
     media::Turn,
     task::Task,
     trace::{Direction, Trace},
@@ -26,6 +27,8 @@ struct Source<'a> {
     data: &'a mut Data,
     counters: &'a mut Counters,
     trace: Trace,
+    /// How the datagram that was built last is to be marked.
+    dscp: u8,
 }
 
 impl Engine {
@@ -40,18 +43,13 @@ impl Engine {
             self.ascend(now);
             batch = self.poll_batch(now, buf);
         }
-        let (path, segment) = batch?;
+        let transmit = batch?;
         self.has_sent = true;
         let length = buf.len() - base;
         self.counters.batches_sent += 1;
         self.counters.bytes_sent += length as u64;
-        self.counters.datagrams_sent += length.div_ceil(segment.max(1)) as u64;
-        Some(Transmit {
-            path,
-            ecn: 0,
-            dscp: 0,
-            segment,
-        })
+        self.counters.datagrams_sent += length.div_ceil(transmit.segment.max(1)) as u64;
+        Some(transmit)
     }
 
     /// The next request. Take them all after every call that may have caused one, and after
@@ -101,10 +99,10 @@ impl Engine {
         self.data.wants_transmit()
     }
 
-    fn poll_batch(&mut self, now: Instant, buf: &mut Vec<u8>) -> Option<(Path, usize)> {
+    fn poll_batch(&mut self, now: Instant, buf: &mut Vec<u8>) -> Option<Transmit> {
         if let Some((path, datagram)) = self.farewells.pop_front() {
             buf.extend_from_slice(&datagram);
-            return Some((path, datagram.len()));
+            return Some(batch(path, 0, datagram.len()));
         }
         if self.closed {
             return None;
@@ -117,10 +115,11 @@ impl Engine {
             data,
             counters,
             trace,
+            dscp: 0,
         };
         for index in 0..self.transports.len() {
             let transport = self.transports.at(index)?;
-            let control = poll_control(transport, now, buf);
+            let control = source.poll_control(transport, now, buf);
             if control.is_some() {
                 return control;
             }
@@ -142,6 +141,7 @@ impl Engine {
             data,
             counters,
             trace,
+            dscp: 0,
         };
         for transport in self.transports.iter_mut() {
             let Some(way) = transport.payload_way(now) else {
@@ -170,21 +170,12 @@ impl Engine {
     }
 }
 
-/// STUN: few and small, so each goes alone.
-fn poll_control(
-    transport: &mut Transport,
-    now: Instant,
-    buf: &mut Vec<u8>,
-) -> Option<(Path, usize)> {
-    let base = buf.len();
-    loop {
-        let path = transport.control_path()?;
-        if transport.ice.poll_transmit(now, MTU, buf) && buf.len() > base {
-            return Some((path, buf.len() - base));
-        }
-        if transport.control_path() == Some(path) {
-            return None;
-        }
+fn batch(path: Path, dscp: u8, segment: usize) -> Transmit {
+    Transmit {
+        path,
+        ecn: 0,
+        dscp,
+        segment,
     }
 }
 
@@ -209,6 +200,31 @@ fn build_reports(transport: &mut Transport, now: Instant, room: usize, buf: &mut
 }
 
 impl Source<'_> {
+    /// STUN: few and small, so each goes alone.
+    fn poll_control(
+        &self,
+        transport: &mut Transport,
+        now: Instant,
+        buf: &mut Vec<u8>,
+    ) -> Option<Transmit> {
+        let base = buf.len();
+        loop {
+            let path = transport.control_path()?;
+            if transport.ice.poll_transmit(now, MTU, buf) && buf.len() > base {
+                let dscp = self.dscp_of_control(transport);
+                return Some(batch(path, dscp, buf.len() - base));
+            }
+            if transport.control_path() == Some(path) {
+                return None;
+            }
+        }
+    }
+
+    fn dscp_of_control(&self, transport: &Transport) -> u8 {
+        let marks = transport.marks.as_deref();
+        marks.map_or(0, |it| it.of_control(self.data.dscp_on(transport.id)))
+    }
+
     /// A batch of payload: at most so many datagrams, of so many bytes together.
     fn poll_batch(
         &mut self,
@@ -216,26 +232,40 @@ impl Source<'_> {
         now: Instant,
         (max_segments, max_burst): (usize, usize),
         buf: &mut Vec<u8>,
-    ) -> Option<(Path, usize)> {
+    ) -> Option<Transmit> {
         let base = buf.len();
+        let held = transport.held.take();
         let way = transport.payload_way(now)?;
-        if self.build_probe(transport, now, &way, buf) {
+        // Nothing of this moves ICE, so the way stays the same.
+        if let Some(held) = held.filter(|it| it.way.path == way.path) {
+            buf.extend_from_slice(&held.datagram);
+            self.dscp = held.dscp;
+        } else if self.build_probe(transport, now, &way, buf) {
             let bytes = (buf.len() - base - way.headroom) as u64;
             transport.traffic.sent(now, &way, (1, bytes));
-            return Some((convert::path(way.path), buf.len() - base));
+            return Some(batch(convert::path(way.path), self.dscp, buf.len() - base));
+        } else {
+            // What a relay writes around data does not shorten it: it was cut before anybody knew.
+            let room = DATA_MTU.max(MTU + way.headroom + way.tailroom);
+            if !self.poll(transport, now, (&way, room), buf) {
+                return None;
+            }
         }
-        // What a relay writes around data does not shorten it: it was cut before anybody knew.
-        let room = DATA_MTU.max(MTU + way.headroom + way.tailroom);
-        // Nothing of this moves ICE, so the way stays the same.
-        if !self.poll(transport, now, (&way, room), buf) {
-            return None;
-        }
-        let segment = buf.len() - base;
+        let (segment, dscp) = (buf.len() - base, self.dscp);
         let mut count = 1;
         let most = max_segments.min(max_burst / segment.max(1));
         for _ in 1..most {
             let end = buf.len();
             if !self.poll(transport, now, (&way, segment), buf) {
+                break;
+            }
+            if self.dscp != dscp {
+                // What a packet is shows when it is written: it begins the next batch.
+                transport.held = Some(Held {
+                    way,
+                    dscp: self.dscp,
+                    datagram: buf.split_off(end),
+                });
                 break;
             }
             count += 1;
@@ -246,7 +276,7 @@ impl Source<'_> {
         let bytes = buf.len() - base - count * way.headroom;
         let sent = (count as u64, bytes as u64);
         transport.traffic.sent(now, &way, sent);
-        Some((convert::path(way.path), segment))
+        Some(batch(convert::path(way.path), dscp, segment))
     }
 
     /// One datagram of payload of at most so many bytes. What cannot be built is counted, and the next is tried.
@@ -285,9 +315,16 @@ impl Source<'_> {
         };
         buf.resize(start + way.headroom, 0);
         let other = room.min(MTU);
-        let built = transport.dtls.poll_transmit(now, other, buf)
-            || build_reports(transport, now, other, buf)?
-            || self.build_payload(transport, now, room, around, buf)?;
+        let built = if transport.dtls.poll_transmit(now, other, buf) {
+            self.dscp = self.dscp_of_control(transport);
+            true
+        } else if build_reports(transport, now, other, buf)? {
+            let marks = transport.marks.as_deref();
+            self.dscp = marks.map_or(0, Marks::of_reports);
+            true
+        } else {
+            self.build_payload(transport, now, room, around, buf)?
+        };
         if built {
             let wrapped = transport.ice.wrap(way, buf, start);
             wrapped.map_err(|_| Unbuildable)?;
@@ -328,6 +365,9 @@ impl Source<'_> {
         let built = media.poll_rtp(now, room.min(most), buf);
         let built = built.map_err(|_| Unbuildable)?;
         if built {
+            let marks = transport.marks.as_deref();
+            let packet = buf.get(start..).unwrap_or_default();
+            self.dscp = marks.map_or(0, |it| it.of_rtp(packet));
             media.shares.spent(Turn::Media, buf.len() - start);
         }
         Ok(built)
@@ -356,6 +396,7 @@ impl Source<'_> {
             let sealed = transport.dtls.seal(buf, base + way.headroom).is_ok();
             let wrapped = sealed && transport.ice.wrap(way, buf, base).is_ok();
             self.counters.unbuildable += u64::from(!wrapped);
+            self.dscp = self.data.dscp();
             wrapped
         };
         if !built {
@@ -387,6 +428,7 @@ impl Source<'_> {
         }
         let packet = buf.get(start + headroom..).unwrap_or_default();
         self.trace.packet(now, Direction::Out, "SCTP", packet);
+        self.dscp = self.data.dscp();
         let sealed = transport.dtls.seal(buf, start);
         sealed.map(|()| true).map_err(|_| Unbuildable)
     }

@@ -8,7 +8,8 @@ use super::{
 };
 use crate::{
     DtlsTransportState, Error, IceCandidate, IceCandidateError, IceConnectionState,
-    IceGatheringState, IceTransportState, PeerConnectionState, SctpTransportState, SignalingState,
+    IceGatheringState, IceTransportState, PeerConnectionState, RtcpDatagram, SctpTransportState,
+    SignalingState, StatsReport,
 };
 
 /// What W3C queues as one task: events that belong together, in order.
@@ -71,6 +72,11 @@ pub enum Event {
     TrackEnded(TransceiverId),
     /// `tonechange` of a sender: the tone that begins, or none when all were played (W3C §7.4).
     ToneChange(TransceiverId, String),
+    /// `statsended`, of W3C's draft of 2018: the last values of what statistics show no more. Only after
+    /// [`watch_ended_stats`](crate::engine::Engine::watch_ended_stats).
+    StatsEnded(Box<StatsReport>),
+    /// None of W3C's: the peer plays a tone of a telephone on a receiver.
+    Tone(TransceiverId, char),
     /// None of W3C's: a whole frame can be read from a receiver.
     FrameReadable(TransceiverId),
     /// None of W3C's: a sender needs a key frame, on this lane of its source.
@@ -89,6 +95,8 @@ pub enum Event {
         /// Bits a second.
         bits: Option<u64>,
     },
+    /// None of W3C's: a datagram of RTCP came by a transport of which it is read.
+    Rtcp(TransportId, RtcpDatagram),
     /// None of W3C's: the peer has said goodbye, with a close_notify of DTLS or by ending the association. It changes no state,
     /// and is told once an association, after the events of what closed with it.
     PeerClosed,

@@ -8,6 +8,7 @@ mod call_flow;
 mod endpoint;
 mod errors;
 mod lifetime;
+mod marks;
 mod pair;
 mod private;
 mod relay;

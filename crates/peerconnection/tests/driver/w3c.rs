@@ -1,6 +1,6 @@
 //! Rows of W3C's that are about objects and promises.
 
-use futures_util::FutureExt;
+use futures_util::{FutureExt, StreamExt};
 use oxirtc_peerconnection::{
     Configuration, DataChannelInit, ErrorKind, Event, Message, PeerConnection, SdpType, Settings,
     SignalingState,
@@ -114,4 +114,30 @@ async fn statistics_wait_for_nothing() {
     assert_eq!(last.of_type(StatsType::Transport).count(), 1);
     let states: Vec<_> = last.data_channels().map(|it| it.state).collect();
     assert_eq!(states, [DataChannelState::Closed]);
+}
+
+/// [8.5-01] Who asks is told the last values of what ends, by a stream that ends with the connection.
+#[tokio::test]
+async fn ended_statistics_come_as_a_stream() {
+    let Pair {
+        near,
+        far: _far,
+        near_channel,
+        far_channel,
+    } = Pair::private().await;
+    let mut ended = near.ended_stats();
+    near_channel.send("three").await.unwrap();
+    within(far_channel.recv()).await.unwrap();
+    near_channel.close();
+    within(near_channel.closed()).await.unwrap();
+    drop(near_channel);
+    let report = within(ended.next()).await.unwrap();
+    let counts: Vec<_> = report.data_channels().map(|it| it.bytes_sent).collect();
+    assert_eq!(counts, [Some(5)]);
+    assert!(
+        ended.next().now_or_never().is_none(),
+        "nothing else has ended"
+    );
+    near.close();
+    assert!(within(ended.next()).await.is_none());
 }

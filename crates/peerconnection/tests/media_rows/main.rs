@@ -5,6 +5,8 @@ mod additions;
 mod api;
 #[path = "../call/mod.rs"]
 mod call;
+mod ended;
+mod marks;
 #[path = "../pair/mod.rs"]
 mod pair;
 mod statistics;

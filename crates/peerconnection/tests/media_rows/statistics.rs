@@ -463,7 +463,7 @@ fn what_the_sender_tells_is_shown() {
     assert_eq!(audio_source(&report).echo_return_loss, Some(31.0));
     // Another track is another source.
     engine
-        .replace_track(pictures[0], Some((MediaKind::Video, ONE)))
+        .replace_track(now, pictures[0], Some((MediaKind::Video, ONE)))
         .unwrap();
     let other = engine.stats(now);
     assert_eq!(video_source(&other).frames_per_second, None);

@@ -128,9 +128,10 @@ fn hold_with_music_and_resume() {
         (SendRecv, [SendRecv, SendRecv]),
     ] {
         let track = (wanted != Inactive).then_some((MediaKind::Audio, TWO));
+        let now = pair.now;
         let engine = &mut pair.ends[0].engine;
         engine.set_direction(ids[0], wanted).unwrap();
-        engine.replace_track(ids[0], track).unwrap();
+        engine.replace_track(now, ids[0], track).unwrap();
         pair.negotiate(0).unwrap();
         assert_eq!(current(&pair), expected, "{wanted:?}");
         let heard = Microphone::default().speak(&mut pair, ids, 50, None);

@@ -31,6 +31,8 @@ pub(crate) struct End {
     pub(crate) engine: Engine,
     pub(crate) address: IpAddr,
     next_port: u16,
+    /// All of its sockets are one.
+    pub(crate) one_port: bool,
     /// All events so far, those of one task in one list.
     pub(crate) tasks: Vec<Vec<Event>>,
     pub(crate) channels: Vec<ChannelId>,
@@ -44,6 +46,8 @@ pub(crate) struct End {
     pub(crate) routes: Vec<Route>,
     /// Datagrams of DTLS that it has sent.
     pub(crate) dtls_sent: u64,
+    /// How many datagrams it has sent of each kind, with each SSRC of RTP, under each mark.
+    pub(crate) marks: BTreeMap<(u8, u32, u8), u64>,
     /// How many datagrams of each length it has received.
     pub(crate) lengths: BTreeMap<usize, u64>,
     /// Candidates that the other side cannot take yet.
@@ -232,6 +236,19 @@ impl Pair {
     }
 }
 
+/// STUN, DTLS, RTP or RTCP (RFC 7983 §7, RFC 5761 §4), and the SSRC of RTP.
+fn kind_of(datagram: &[u8]) -> (u8, u32) {
+    match datagram {
+        [0..=3, ..] => (0, 0),
+        [20..=63, ..] => (1, 0),
+        [_, second, ..] if (192..=223).contains(second) => (3, 0),
+        [_, _, _, _, _, _, _, _, ssrc @ ..] if ssrc.len() >= 4 => {
+            (2, u32::from_be_bytes(ssrc[..4].try_into().unwrap()))
+        }
+        _ => (4, 0),
+    }
+}
+
 impl Machine for End {
     type Route = Path;
 
@@ -263,6 +280,10 @@ impl Machine for End {
         let of_dtls = |datagram: &&[u8]| matches!(datagram.first(), Some(20..=63));
         let sent = batch.chunks(transmit.segment).filter(of_dtls).count();
         self.dtls_sent += sent as u64;
+        for datagram in batch.chunks(transmit.segment) {
+            let (kind, ssrc) = kind_of(datagram);
+            *self.marks.entry((kind, ssrc, transmit.dscp)).or_default() += 1;
+        }
         Some((transmit.path, transmit.segment))
     }
 
@@ -315,6 +336,7 @@ impl End {
         Self {
             engine,
             address,
+            one_port: false,
             next_port: 4000,
             tasks: Vec::new(),
             channels: Vec::new(),
@@ -323,6 +345,7 @@ impl End {
             trickle: true,
             sockets: Vec::new(),
             routes: Vec::new(),
+            marks: BTreeMap::new(),
             dtls_sent: 0,
             lengths: BTreeMap::new(),
             held: Vec::new(),
@@ -336,8 +359,9 @@ impl End {
         };
         match request {
             Request::Bind { id, address, .. } => {
-                self.next_port += 1;
+                self.next_port += u16::from(!self.one_port);
                 let bound = SocketAddr::new(address, self.next_port);
+                self.sockets.retain(|it| *it != bound);
                 self.sockets.push(bound);
                 self.engine.handle_response(now, id, Ok(bound));
             }

@@ -164,10 +164,15 @@ impl Descriptor {
         buf.extend_from_slice(&bits.bytes);
     }
 
+    /// The template that the frame follows, of `structure`, which was sent last. `None` if there is no such template.
+    pub fn template_of<'a>(&self, structure: &'a Structure) -> Option<&'a Template> {
+        let at = (self.template + 64 - structure.first % 64) % 64;
+        structure.templates.get(usize::from(at))
+    }
+
     /// The frame's dependencies by `structure`, the one that was sent last. `None` if there is no such template.
     pub fn resolve(&self, structure: &Structure) -> Option<Dependency> {
-        let at = (self.template + 64 - structure.first % 64) % 64;
-        let template = structure.templates.get(usize::from(at))?;
+        let template = self.template_of(structure)?;
         let custom = |it: &Option<Vec<u8>>, or: &Vec<u8>| it.clone().unwrap_or_else(|| or.clone());
         Some(Dependency {
             spatial: template.spatial,

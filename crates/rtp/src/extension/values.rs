@@ -1,5 +1,6 @@
 //! The values of one packet's header extensions.
 
+use byteorder::{BigEndian, ByteOrder};
 use bytes::Bytes;
 
 use super::{
@@ -105,8 +106,9 @@ impl Values {
         values
     }
 
-    /// Appends those that were negotiated.
-    pub fn write(&self, writer: &mut Writer<'_>, ids: &Ids) {
+    /// Appends those that were negotiated. `frame` is the number that the frame has in the dependency descriptor, where it is another
+    /// one than it came with.
+    pub fn write(&self, writer: &mut Writer<'_>, ids: &Ids, frame: Option<u16>) {
         let mut put = |kind, value: &[u8]| ids.id(kind).is_some_and(|id| writer.extend(id, value));
         if let Some(level) = self.level {
             put(Kind::AudioLevel, &[level.to_byte()]);
@@ -137,7 +139,15 @@ impl Values {
             put(Kind::ColourSpace, colour);
         }
         if let Some(descriptor) = &self.descriptor {
-            put(Kind::Descriptor, descriptor);
+            let mut own = [0; 255];
+            let own = own.get_mut(..descriptor.len()).map(|own| {
+                own.copy_from_slice(descriptor);
+                if let (Some(frame), Some(number)) = (frame, own.get_mut(1..3)) {
+                    BigEndian::write_u16(number, frame);
+                }
+                &*own
+            });
+            put(Kind::Descriptor, own.unwrap_or_default());
         }
     }
 }
@@ -204,7 +214,7 @@ mod tests {
         };
         let mut buf = Vec::new();
         let mut writer = Writer::begin(&mut buf, Head::default(), &[], Form::TwoBytes);
-        values.write(&mut writer, &ids);
+        values.write(&mut writer, &ids, None);
         for (kind, value) in [
             (Kind::Mid, &b"0"[..]),
             (Kind::Rid, b"hi"),

@@ -1,6 +1,9 @@
 //! Packets taken out of parity.
 
-use std::collections::VecDeque;
+use std::{
+    collections::VecDeque,
+    time::{Duration, Instant},
+};
 
 use super::{Repair, Sum};
 use crate::{Unwrapper, extension::Ids};
@@ -12,6 +15,8 @@ pub(crate) struct Recovery {
     /// In the order they came.
     media: VecDeque<(u64, Sum)>,
     repairs: VecDeque<(u64, Repair)>,
+    /// When parity came last.
+    last: Option<Instant>,
 }
 
 impl Recovery {
@@ -27,8 +32,20 @@ impl Recovery {
         }
     }
 
+    /// Whether packets are to be noted: parity came of late.
+    pub(crate) fn is_wanted(&self, now: Instant) -> bool {
+        let recent = |last| now.saturating_duration_since(last) < MEMORY;
+        self.last.is_some_and(recent)
+    }
+
     /// Parity that came.
-    pub(crate) fn repair(&mut self, repair: Repair) {
+    pub(crate) fn repair(&mut self, now: Instant, repair: Repair) {
+        if self.last.is_some() && !self.is_wanted(now) {
+            // What was noted long ago says nothing of the packets of today.
+            self.media.clear();
+            self.repairs.clear();
+        }
+        self.last = Some(now);
         // Without media there is nothing to be recovered.
         if self.numbers.highest().is_none() {
             return;
@@ -67,3 +84,5 @@ impl Recovery {
 
 const MOST_MEDIA: usize = 192;
 const MOST_REPAIRS: usize = 16;
+/// For so long after parity more of it is expected.
+const MEMORY: Duration = Duration::from_secs(10);

@@ -49,7 +49,7 @@ proptest! {
         for (at, packet) in packets.iter().enumerate().filter(|it| it.0 != lost) {
             recovery.note(start.wrapping_add(at as u16), packet, &ids());
         }
-        recovery.repair(repair);
+        recovery.repair(oxirtc_netsim::epoch(), repair);
         let recovered = recovery.recover(7).unwrap();
         let mut expected = packets[lost].clone();
         clear_changing(&mut expected, &ids()).unwrap();
@@ -78,7 +78,7 @@ proptest! {
             recovery.note(number, &packet(number, 20), &ids());
         }
         for repair in [ulp::parse(&bytes), flex::parse(&bytes).map(|it| it.1)].into_iter().flatten() {
-            recovery.repair(repair);
+            recovery.repair(oxirtc_netsim::epoch(), repair);
         }
         while let Some(packet) = recovery.recover(7) {
             let _ = Rtp::parse(&packet);

@@ -24,6 +24,8 @@ pub struct Facts {
     pub picture: Option<u16>,
     /// Counts the frames of the lowest temporal layer.
     pub tl0: Option<u8>,
+    /// The frame's number in the dependency descriptor, if it came with one.
+    pub frame: Option<u16>,
     /// Width and height, on key frames.
     pub size: Option<(u16, u16)>,
 }

@@ -46,6 +46,17 @@ impl Event {
         bytes
     }
 
+    /// The tone of an event, as `insertDTMF` writes it. `None` for what is none: a flash, a ringing.
+    pub const fn tone(code: u8) -> Option<char> {
+        Some(match code {
+            0..=9 => (b'0' + code) as char,
+            10 => '*',
+            11 => '#',
+            12..=15 => (b'A' + code - 12) as char,
+            _ => return None,
+        })
+    }
+
     /// The event of a tone that `insertDTMF` takes: digits, letters A to D in either case, `*`, `#`.
     pub const fn of_tone(tone: char) -> Option<u8> {
         Some(match tone {

@@ -245,6 +245,7 @@ pub(super) fn peek(payload: &[u8]) -> Option<Facts> {
             let header = Uncompressed::parse(frame).filter(|_| begins);
             header.and_then(|it| it.size)
         }),
+        frame: None,
     })
 }
 

@@ -151,6 +151,7 @@ impl Assembler {
         let mut wants = false;
         while let Some(next) = self.next {
             self.drop_padding();
+            self.pass_over();
             if let Some(end) = self.whole() {
                 wants |= self.take(now, end, clock);
                 self.waits = None;
@@ -184,6 +185,24 @@ impl Assembler {
         {
             self.held.remove(&next);
             self.next = Some(next + 1);
+        }
+    }
+
+    /// Numbers that are missing between a frame that was whole and the next one by its picture number carried no picture: parity
+    /// within RED (RFC 5109 §14.2), or padding. Nobody waits for them.
+    fn pass_over(&mut self) {
+        let Some((next, last)) = self.next.zip(self.last) else {
+            return;
+        };
+        let mut held = self.held.iter().filter(|it| !it.1.0.is_padding());
+        let Some((number, (packet, _))) = held.next().filter(|it| *it.0 > next) else {
+            return;
+        };
+        let is_whole = self.is_at_beginning && !self.is_broken;
+        if is_whole && packet.facts.begins && follows(&last, &packet.facts) {
+            let number = *number;
+            self.held = self.held.split_off(&number);
+            self.next = Some(number);
         }
     }
 
@@ -411,6 +430,14 @@ impl Counts {
             self.level = Some(level);
         }
     }
+}
+
+/// True if no picture lies between two, by numbers of 7 or 15 bits (RFC 7741 §4.2, RFC 9628 §4.2).
+fn follows(last: &Facts, next: &Facts) -> bool {
+    let numbers = last.picture.zip(next.picture);
+    numbers.is_some_and(|(last, next)| {
+        next == last.wrapping_add(1) & 0x7fff || (last, next) == (0x7f, 0)
+    })
 }
 
 /// True if a frame after a gap can be decoded: all frames of the lowest temporal layer are there (RFC 7741 §4.2).

@@ -17,7 +17,12 @@ pub(crate) use self::{
 pub use self::{assemble::Frame, sources::Source};
 
 use crate::{
-    Config, batch::Lane, extension::Label, fec::Recovery, rtcp::ReportBlock, stats::ReceiveStats,
+    Config,
+    batch::Lane,
+    extension::{Label, Structure},
+    fec::Recovery,
+    rtcp::ReportBlock,
+    stats::ReceiveStats,
 };
 
 /// How a packet came.
@@ -43,6 +48,10 @@ pub(crate) struct ReceiveStream {
     pub(crate) assembler: Assembler,
     pub(crate) clock: SenderClock,
     pub(crate) recovery: Recovery,
+    /// The templates of the dependency descriptors, as the last key frame told them.
+    pub(crate) structure: Option<Structure>,
+    /// The timestamp of the last event of a telephone.
+    pub(crate) event: Option<u32>,
     /// The last packet.
     pub(crate) last: Instant,
     /// A key frame is wanted, and asked for then.
@@ -72,6 +81,8 @@ impl ReceiveStream {
             assembler: Assembler::new(config.reorder, config.patience),
             clock: SenderClock::default(),
             recovery: Recovery::default(),
+            structure: None,
+            event: None,
             last: now,
             keyframe: None,
             asked: None,

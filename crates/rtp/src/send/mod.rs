@@ -1,5 +1,6 @@
 //! One stream that is sent: the only place where packets get numbers.
 
+mod guard;
 mod rewrite;
 mod telephone;
 mod write;
@@ -12,7 +13,10 @@ use std::{
 
 pub(crate) use self::{rewrite::Rewrite, telephone::Telephone, write::Stamp};
 
-use self::rewrite::{Numbered, Verdict};
+use self::{
+    guard::Guard,
+    rewrite::{Numbered, Verdict},
+};
 use crate::{
     Choice, Encoding, Section,
     batch::{Batch, Packet},
@@ -74,6 +78,7 @@ pub(crate) struct SendStream {
     pub(crate) reported: bool,
     pub(crate) telephone: Option<Telephone>,
     parity: Parity,
+    pub(crate) guard: Guard,
     fec_next: u16,
     /// The number of its first packet.
     begun: Option<u64>,
@@ -127,6 +132,7 @@ impl SendStream {
             reported: false,
             telephone: None,
             parity: Parity::default(),
+            guard: Guard::default(),
             fec_next: (rtx >> 16) as u16 & 0x7fff,
             begun: None,
             frame: 0,
@@ -376,7 +382,8 @@ impl SendStream {
         }
     }
 
-    /// The packets that the peer lacks. Each goes again at the earliest after one round trip.
+    /// The packets that the peer lacks. Each goes again at the earliest after the better part of a round trip: a peer that asks again after
+    /// exactly one must not come too soon by what its clock and ours differ.
     pub(crate) fn handle_nack(&mut self, now: Instant, numbers: impl Iterator<Item = u16>) {
         let Some(last) = self.rewrite.last() else {
             return;
@@ -389,7 +396,7 @@ impl SendStream {
             let again = self.round_trip.unwrap_or(Duration::from_millis(50));
             let is_soon = self
                 .find(number)
-                .is_none_or(|it| now.saturating_duration_since(it.at) < again.min(LATE));
+                .is_none_or(|it| now.saturating_duration_since(it.at) < again.min(LATE) * 3 / 4);
             let waits = self.resend.iter().any(|it| it.0 == number);
             if !is_soon && !waits && self.resend.len() < MOST_RESEND {
                 self.resend.push_back((number, now));

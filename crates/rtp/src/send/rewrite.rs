@@ -24,6 +24,8 @@ pub(crate) struct Rewrite {
     input: u64,
     timestamp: u32,
     tl0: u8,
+    /// What to add to the numbers of frames in dependency descriptors.
+    frame: u16,
     last: Option<Last>,
     /// Where to begin.
     start: (u64, u32),
@@ -45,6 +47,7 @@ struct Last {
     timestamp: u32,
     picture: u16,
     tl0: u8,
+    frame: Option<u16>,
     captured: Instant,
     sender_clock: Option<crate::Ntp>,
     ended: bool,
@@ -57,6 +60,7 @@ pub(crate) struct Numbered {
     pub(crate) timestamp: u32,
     pub(crate) picture: u16,
     pub(crate) tl0: u8,
+    pub(crate) frame: Option<u16>,
     pub(crate) marker: bool,
 }
 
@@ -83,6 +87,7 @@ impl Rewrite {
             input: 0,
             timestamp: 0,
             tl0: 0,
+            frame: 0,
             last: None,
             start: (u64::from(first) + (1 << 16), timestamp),
             verdicts: VecDeque::new(),
@@ -146,6 +151,7 @@ impl Rewrite {
                     timestamp: self.start.1,
                     picture: 0,
                     tl0: 0,
+                    frame: None,
                     captured: now,
                     sender_clock: None,
                     ended: true,
@@ -198,11 +204,13 @@ impl Rewrite {
                 .wrapping_add(offset.picture)
                 & 0x7fff,
             tl0: packet.facts.tl0.unwrap_or(0).wrapping_add(self.tl0),
+            // Frames that are left out keep their numbers: dependencies are told as distances.
+            frame: packet.facts.frame.map(|it| it.wrapping_add(self.frame)),
             // RFC 9628 §4.1: the marker is on the last packet of the highest layer that goes out.
             marker: packet.marker
                 || packet.facts.ends
                     && packet.facts.spatial == self.spatial
-                    && packet.codec == Codec::Vp9,
+                    && has_spatial(packet.codec),
         };
         // A packet that fills a gap changes nothing.
         if is_next {
@@ -212,6 +220,7 @@ impl Rewrite {
                 timestamp: numbered.timestamp,
                 picture: numbered.picture,
                 tl0: numbered.tl0,
+                frame: numbered.frame.or(self.last.and_then(|it| it.frame)),
                 captured: packet.captured,
                 sender_clock: packet.sender_clock,
                 ended: numbered.marker || packet.codec.is_audio(),
@@ -263,6 +272,8 @@ impl Rewrite {
         };
         self.timestamp = timestamp.wrapping_sub(packet.timestamp);
         self.tl0 = tl0.wrapping_sub(facts.tl0.unwrap_or(0));
+        let frames = self.last.and_then(|it| it.frame).zip(facts.frame);
+        self.frame = frames.map_or(0, |(last, own)| last.wrapping_add(1).wrapping_sub(own));
         // Numbers of another lane mean nothing any more.
         self.offsets.clear();
         self.offsets.push_back(Offset {
@@ -306,7 +317,7 @@ impl Rewrite {
                 u64::MAX,
                 u16::MAX.wrapping_mul(picture),
             );
-            if let (Some(last), Codec::Vp9) = (&mut self.last, packet.codec) {
+            if let Some(last) = self.last.as_mut().filter(|_| has_spatial(packet.codec)) {
                 last.ended |= facts.spatial > 0;
             }
         }
@@ -316,7 +327,10 @@ impl Rewrite {
     /// Layers go up where the frame allows it, and down where a frame begins.
     fn follow(&mut self, facts: &Facts) {
         let wanted = self.choice.temporal;
-        if facts.temporal > self.temporal && facts.temporal <= wanted && facts.switch || facts.key {
+        // A descriptor says that nobody of the layer is needed, not that nobody of one below is.
+        let is_next = facts.frame.is_none() || facts.temporal == self.temporal + 1;
+        let rises = facts.temporal > self.temporal && facts.temporal <= wanted;
+        if rises && facts.switch && is_next || facts.key {
             self.temporal = if facts.key { wanted } else { facts.temporal };
         }
         if facts.begins && (facts.key || self.choice.spatial < self.spatial) {
@@ -351,6 +365,11 @@ pub(crate) fn clock(codec: Codec) -> u32 {
         codec if codec.is_audio() => 8_000,
         _ => 90_000,
     }
+}
+
+/// The codecs whose spatial layers can be told apart and left out.
+fn has_spatial(codec: Codec) -> bool {
+    matches!(codec, Codec::Vp9 | Codec::Av1)
 }
 
 fn ticks(from: Instant, to: Instant, clock: u32) -> u32 {

@@ -13,7 +13,7 @@ use crate::{
     packet::{Head, Writer},
     payload::{Codec, vp8, vp9},
     red,
-    section::Carries,
+    section::{Carries, Protection},
     writer::write_u16,
 };
 
@@ -84,7 +84,14 @@ impl SendStream {
             ssrc: self.encoding.ssrc,
         };
         let start = buf.len();
-        let numbered = self.header(head, packet, section, stamp, false, buf);
+        let numbered = self.header(
+            head,
+            (packet, sent.numbered.frame),
+            section,
+            stamp,
+            false,
+            buf,
+        );
         let payload = buf.len();
         if red.is_some() {
             self.write_earlier(section, &sent, format.payload_type, buf);
@@ -92,7 +99,7 @@ impl SendStream {
         let own = buf.len();
         append(packet, &sent, buf);
         let ends = sent.numbered.marker;
-        if class == Class::Video && self.protects(section) {
+        if class == Class::Video && self.protects(section, packet.codec) {
             // Parity is of the packet without RED.
             head.payload_type = format.payload_type;
             let mut plain = Vec::with_capacity(buf.len() - start);
@@ -164,7 +171,14 @@ impl SendStream {
             ssrc: self.encoding.rtx?,
         };
         let start = buf.len();
-        let numbered = self.header(head, packet, section, stamp, true, buf);
+        let numbered = self.header(
+            head,
+            (packet, sent.numbered.frame),
+            section,
+            stamp,
+            true,
+            buf,
+        );
         // RFC 4588 §4: the number that it had.
         write_u16(buf, sent.numbered.sequence as u16);
         let payload = buf.len();
@@ -183,12 +197,27 @@ impl SendStream {
         })
     }
 
-    /// True if video of this stream is protected.
-    fn protects(&self, section: &Section) -> bool {
-        let flex = section.carrying(Carries::Flexfec).is_some() && self.encoding.fec.is_some();
-        let ulp =
-            section.carrying(Carries::Ulpfec).is_some() && section.carrying(Carries::Red).is_some();
-        section.protect && (flex || ulp)
+    /// The payload type and the SSRC of parity in a stream of its own.
+    fn flex(&self, section: &Section) -> Option<(u8, u32)> {
+        section.carrying(Carries::Flexfec).zip(self.encoding.fec)
+    }
+
+    /// True if video of this stream and codec is protected.
+    fn protects(&self, section: &Section, codec: Codec) -> bool {
+        let flex = self.flex(section).is_some();
+        // ULPFEC takes numbers of the stream itself: where one of them is lost, only a format whose packets tell where frames begin
+        // shows that nothing of a frame is missing.
+        let ulp = codec.tells_beginning()
+            && section.carrying(Carries::Ulpfec).is_some()
+            && section.carrying(Carries::Red).is_some();
+        let wanted = match section.protect {
+            Protection::Never => false,
+            Protection::WhenLost => self
+                .guard
+                .is_up(self.encoding.rtx.is_some(), self.round_trip),
+            Protection::Always => true,
+        };
+        wanted && (flex || ulp)
     }
 
     /// The payload type of RED, if this codec goes within it.
@@ -196,7 +225,10 @@ impl SendStream {
         let wanted = if codec.is_audio() {
             section.redundancy > 0 && !matches!(codec, Codec::TelephoneEvent)
         } else {
-            section.carrying(Carries::Ulpfec).is_some() && self.protects(section)
+            section.carrying(Carries::Ulpfec).is_some()
+                && codec.tells_beginning()
+                && self.flex(section).is_none()
+                && self.protects(section, codec)
         };
         section.carrying(Carries::Red).filter(|_| wanted)
     }
@@ -252,7 +284,7 @@ impl SendStream {
     fn write_parity(&mut self, section: &Section, stamp: Stamp, buf: &mut Vec<u8>) -> Option<Done> {
         let repair = self.parity.take()?;
         let (timestamp, _, _) = self.last?;
-        let flex = section.carrying(Carries::Flexfec).zip(self.encoding.fec);
+        let flex = self.flex(section);
         let mut payload = Vec::with_capacity(repair.sum.rest.len() + 30);
         let head = if let Some((payload_type, ssrc)) = flex {
             flex::write(&mut payload, self.encoding.ssrc, &repair);
@@ -332,7 +364,7 @@ impl SendStream {
     fn header(
         &self,
         head: Head,
-        packet: &Packet,
+        (packet, frame): (&Packet, Option<u16>),
         section: &Section,
         stamp: Stamp,
         again: bool,
@@ -340,7 +372,7 @@ impl SendStream {
     ) -> bool {
         let mut writer = Writer::begin(buf, head, &[], form(section, Some(&packet.values)));
         let numbered = self.name(&mut writer, section, stamp, again);
-        packet.values.write(&mut writer, &section.ids);
+        packet.values.write(&mut writer, &section.ids, frame);
         writer.finish();
         numbered
     }

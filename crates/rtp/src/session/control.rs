@@ -98,6 +98,7 @@ impl Session {
         };
         // Whoever reports on us knows where we belong.
         sender.reported = true;
+        sender.guard.reported(block.fraction);
         let round_trip = block.round_trip(wall);
         if let Some(trip) = round_trip {
             let mean = sender.round_trip;
@@ -318,4 +319,5 @@ impl Session {
 }
 
 const MOST_FEEDBACK: usize = 256;
-const MOST_EVENTS: usize = 1024;
+/// More events than this nobody has read.
+pub(super) const MOST_EVENTS: usize = 1024;

@@ -5,16 +5,16 @@ use std::time::{Duration, Instant};
 use byteorder::{BigEndian, ByteOrder};
 use rand_core::Rng;
 
-use super::{Route, Session};
+use super::{Route, Session, control::MOST_EVENTS};
 use crate::{
     Event, Rtp, RtpHead, Writer,
     batch::Packet,
-    extension::{Ids, Named, Values, mixed_levels},
+    extension::{Descriptor, Ids, Indication, Named, Structure, Values, mixed_levels},
     fec, pad,
-    payload::{Codec, Prefix},
+    payload::{Codec, Facts, Prefix, telephone},
     receive::{Origin, ReceiveStream, Source},
     red,
-    section::Carries,
+    section::{Carries, Format},
 };
 
 /// One payload on its way into a stream, whatever it was wrapped in.
@@ -92,7 +92,7 @@ impl Session {
                 stream.stats.parity_bytes += rtp.payload.len() as u64;
                 let repair = fec::flex::parse(rtp.payload).filter(|it| it.0 == stream.ssrc);
                 if let Some((_, repair)) = repair {
-                    stream.recovery.repair(repair);
+                    stream.recovery.repair(now, repair);
                     self.recover(now, route.stream);
                 }
                 return;
@@ -186,7 +186,8 @@ impl Session {
             stream.stats.duplicates += u64::from(media.origin != Origin::Red);
             return;
         }
-        let protected = state.section.protected();
+        // Copies are kept for a peer that does send parity, not for each that might.
+        let protected = state.section.protected() && stream.recovery.is_wanted(now);
         if protected && media.origin != Origin::Red {
             remember(stream, rtp, media, &state.section.ids);
         }
@@ -197,6 +198,13 @@ impl Session {
         if silent.is_none_or(|last| now.saturating_duration_since(last) > SILENCE) {
             self.events.push_back(Event::Received { section: state.id });
         }
+        if codec == Codec::TelephoneEvent
+            && let Some(code) = begun(&mut stream.event, media.timestamp, media.payload)
+            && self.events.len() < MOST_EVENTS
+        {
+            let section = state.id;
+            self.events.push_back(Event::Telephone { section, code });
+        }
         if media.payload.is_empty() {
             self.skip(now, at, noted.sequence, media.timestamp);
             return;
@@ -204,23 +212,46 @@ impl Session {
         if !state.delivery.frames && !state.delivery.packets {
             return;
         }
-        let Some(facts) = codec.peek(media.payload) else {
-            stream.stats.malformed += 1;
+        let Some(packet) = self.packet(now, at, rtp, media, (format, codec, noted.sequence)) else {
             return;
+        };
+        self.deliver(now, at, packet);
+        if protected && media.origin != Origin::Fec {
+            self.recover(now, at);
+        }
+    }
+
+    /// A packet as all who take it share it: what it tells, and the one copy of its payload.
+    fn packet(
+        &mut self,
+        now: Instant,
+        at: usize,
+        rtp: &Rtp<'_>,
+        media: Media<'_>,
+        (format, codec, sequence): (Format, Codec, u64),
+    ) -> Option<Packet> {
+        let stream = self.receivers.get_mut(at)?;
+        let state = self.sections.get(stream.section)?;
+        let Some(mut facts) = codec.peek(media.payload) else {
+            stream.stats.malformed += 1;
+            return None;
         };
         stream.stats.size = facts.size.or(stream.stats.size);
         let arena = &mut self.arena;
         let values = Values::read(rtp.extensions, &state.section.ids, |bytes| {
             arena.keep(bytes)
         });
+        if let Some(value) = &values.descriptor {
+            facts = described(&mut stream.structure, (codec, facts), value);
+        }
         let time = values.capture.map(|it| it.time);
         let time = time.or_else(|| stream.clock.time(media.timestamp, format.clock));
         let (clocks, name) = (&mut self.clocks, stream.clock.name);
         let captured = time.and_then(|time| clocks.captured(now, self.origin, name, time));
-        let packet = Packet {
+        Some(Packet {
             lane: stream.lane,
             codec,
-            sequence: noted.sequence,
+            sequence,
             timestamp: media.timestamp,
             marker: media.marker,
             facts,
@@ -229,11 +260,7 @@ impl Session {
             values,
             prefix: Prefix::default(),
             payload: arena.keep(media.payload),
-        };
-        self.deliver(now, at, packet);
-        if protected && media.origin != Origin::Fec {
-            self.recover(now, at);
-        }
+        })
     }
 
     /// Takes parity that RED carried beside its stream.
@@ -248,7 +275,7 @@ impl Session {
             .note(now, media.sequence, media.origin == Origin::Rtx);
         if noted.is_fresh {
             if let Some(repair) = fec::ulp::parse(media.payload) {
-                stream.recovery.repair(repair);
+                stream.recovery.repair(now, repair);
             }
             self.skip(now, at, noted.sequence, media.timestamp);
             self.recover(now, at);
@@ -292,7 +319,7 @@ impl Session {
             sequence,
             timestamp,
             marker: false,
-            facts: crate::payload::Facts::default(),
+            facts: Facts::default(),
             captured: now,
             sender_clock: None,
             values: Values::default(),
@@ -419,6 +446,52 @@ fn measure(stream: &mut ReceiveStream, now: Instant, timestamp: u32, codec: Code
         stream.track.clock = clock;
     }
     stream.track.measure(now, timestamp);
+}
+
+/// The event that begins with this packet. All packets of one have its timestamp (RFC 4733 §2.2), and the last comes three times.
+fn begun(last: &mut Option<u32>, timestamp: u32, payload: &[u8]) -> Option<u8> {
+    let event = telephone::Event::parse(payload)?;
+    let is_later = |last: u32| timestamp.wrapping_sub(last).cast_signed() > 0;
+    if !last.is_none_or(is_later) {
+        return None;
+    }
+    *last = Some(timestamp);
+    Some(event.code)
+}
+
+/// What the dependency descriptor adds to what the payload tells. VP8 and VP9 tell their layers themselves.
+fn described(
+    known: &mut Option<Structure>,
+    (codec, mut facts): (Codec, Facts),
+    value: &[u8],
+) -> Facts {
+    let Some(descriptor) = Descriptor::parse(value, known.as_ref()) else {
+        return facts;
+    };
+    facts.frame = Some(descriptor.frame);
+    let structure = descriptor.structure.as_ref().or(known.as_ref());
+    let template = structure.and_then(|it| descriptor.template_of(it));
+    if let (Codec::Av1, Some(template)) = (codec, template) {
+        let indications = descriptor.indications.as_ref();
+        let indications = indications.unwrap_or(&template.indications);
+        let differences = descriptor.differences.as_ref();
+        let needs_none = differences.unwrap_or(&template.differences).is_empty();
+        facts.begins = descriptor.begins && template.spatial == 0;
+        facts.ends = descriptor.ends;
+        facts.key |= descriptor.structure.is_some() && needs_none;
+        (facts.spatial, facts.temporal) = (template.spatial, template.temporal);
+        let mut present = indications
+            .iter()
+            .filter(|it| **it != Indication::NotPresent);
+        // Of a picture its lowest layer decides: the first decode target that has it is its own, the others are for layers above.
+        let own = present.clone().next();
+        facts.switch = template.spatial == 0 && own != Some(&Indication::Required);
+        facts.discardable = present.all(|it| *it == Indication::Discardable);
+    }
+    if descriptor.structure.is_some() {
+        *known = descriptor.structure;
+    }
+    facts
 }
 
 /// Keeps a packet for parity, as it was before RED or RTX.

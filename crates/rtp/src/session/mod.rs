@@ -25,6 +25,7 @@ use crate::{
     feedback::{Feedback, Received, SentNumbers},
     payload::Codec,
     receive::{Clocks, Frame, ReceiveStream, Source, Sources},
+    rtcp::App,
     section::Carries,
     send::{Class, SendStream, Telephone},
     stats::{ReceiveStats, SendStats, SessionStats},
@@ -355,9 +356,18 @@ impl Session {
         true
     }
 
-    /// Sends a packet that an application defines with the next report.
-    pub fn send_app(&mut self, now: Instant, name: [u8; 4], subtype: u8, data: &[u8]) {
-        self.timers.app(now, self.ssrc, name, subtype, data);
+    /// Sends a packet that an application defines (RFC 3550 §6.7) with the next report, which is due at once: four letters, a type
+    /// among those of the name, 0 to 31, and whole words of data. False if it is longer than 588 bytes with those that wait already:
+    /// nothing of it is sent then.
+    #[must_use]
+    pub fn send_app(&mut self, now: Instant, name: [u8; 4], subtype: u8, data: &[u8]) -> bool {
+        let app = App {
+            ssrc: self.ssrc,
+            subtype,
+            name,
+            data,
+        };
+        self.timers.app(now, &app)
     }
 
     /// Ends all that is sent: the next [`poll_rtcp`](Self::poll_rtcp) says goodbye.

@@ -122,6 +122,9 @@ impl Session {
         if !self.timers.answer.is_empty() && buf.len() - start + self.timers.answer.len() <= room {
             buf.append(&mut self.timers.answer);
         }
+        if !self.timers.apps.is_empty() && buf.len() - start + self.timers.apps.len() <= room {
+            buf.append(&mut self.timers.apps);
+        }
         // Those that are left follow in another datagram.
         let gone: Vec<u32> = self.timers.farewells.drain(..farewells).collect();
         if !gone.is_empty() {

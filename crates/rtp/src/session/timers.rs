@@ -18,6 +18,8 @@ pub(super) struct Timers {
     pub(super) farewells: Vec<u32>,
     /// Packets that are sent as they are.
     pub(super) answer: Vec<u8>,
+    /// Packets of the application, for the next report.
+    pub(super) apps: Vec<u8>,
     /// Receivers' clocks that are answered with the next report.
     pub(super) clocks: Vec<(u32, Ntp, Instant)>,
     /// The round trip. It falls at once and rises slowly: one that was measured over a stall must not slow repair down.
@@ -50,17 +52,14 @@ impl Timers {
         self.report = Some(self.report.map_or(now, |it| it.min(now)));
     }
 
-    pub(super) fn app(&mut self, now: Instant, ssrc: u32, name: [u8; 4], subtype: u8, data: &[u8]) {
-        let app = App {
-            ssrc,
-            subtype,
-            name,
-            data,
-        };
-        if self.answer.len() + data.len() < MOST_ANSWER {
-            write_app(&mut self.answer, &app);
+    /// Keeps a packet of the application for the next report, which is due now. False if too many wait.
+    pub(super) fn app(&mut self, now: Instant, app: &App<'_>) -> bool {
+        let fits = self.apps.len() + app.data.len() + 12 <= MOST_APPS;
+        if fits {
+            write_app(&mut self.apps, app);
             self.soon(now);
         }
+        fits
     }
 
     pub(super) fn answer_clock(&mut self, now: Instant, ssrc: u32, time: Ntp) {
@@ -78,4 +77,5 @@ pub(super) fn draw(mean: Duration, rng: &mut ChaCha8Rng) -> Duration {
 }
 
 const MOST_CLOCKS: usize = 8;
-const MOST_ANSWER: usize = 600;
+/// What the applications' packets take of one datagram at most, in bytes.
+const MOST_APPS: usize = 600;

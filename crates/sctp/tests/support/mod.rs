@@ -1,182 +1,209 @@
-//! Two associations and the links between them, in simulated time.
+//! Two associations and the wire between them, in simulated time.
 #![allow(dead_code, reason = "each test file uses a part of it")]
 #![expect(clippy::unwrap_used, reason = "a failing step is a failing test")]
 
-use std::time::{Duration, Instant};
+use std::{
+    ops::{Deref, DerefMut},
+    time::{Duration, Instant},
+};
 
 use bytes::Bytes;
-use oxirtc_netsim::{Duplex, Link, earliest, epoch};
+use oxirtc_netsim::{self as netsim, Duplex, End, Link, Machine};
 use oxirtc_sctp::{Association, Config, Event, Message, SendOptions, StreamId};
 
-pub(crate) fn ms(n: u64) -> Duration {
-    Duration::from_millis(n)
-}
+pub(crate) use netsim::ms;
 
-/// Whether a packet of this side goes on.
-pub(crate) type Filter = Box<dyn FnMut(usize, &[u8]) -> bool>;
-
-/// Side 0 and side 1. Side 0 sends over `links.there`.
-pub(crate) struct Pair {
-    pub(crate) now: Instant,
-    pub(crate) sides: [Association; 2],
-    pub(crate) events: [Vec<Event>; 2],
-    pub(crate) links: Duplex,
-    /// Every packet that was sent, with its sender.
-    pub(crate) log: Option<Vec<(usize, Vec<u8>)>>,
-    /// Packets for which this says false are lost.
-    pub(crate) filter: Option<Filter>,
-    /// The longest packet that is taken from a side.
+/// An association, and what it has told.
+#[derive(Debug)]
+pub(crate) struct Side {
+    association: Association,
+    pub(crate) events: Vec<Event>,
+    /// The longest packet that is taken from it.
     pub(crate) room: usize,
-    /// When side 0 probed the path, and with how long a packet.
+    /// When it probed the path, and with how long a packet.
     pub(crate) probes: Vec<(Instant, usize)>,
 }
 
-impl Pair {
-    pub(crate) fn new(seed: u64, link: Link) -> Self {
-        Self::with(seed, link, Config::default(), Config::default())
-    }
-
-    pub(crate) fn perfect(seed: u64) -> Self {
-        Self::new(seed, Link::new(seed).delay(ms(10)))
-    }
-
-    pub(crate) fn with(seed: u64, link: Link, a: Config, b: Config) -> Self {
-        let now = epoch();
+impl From<Association> for Side {
+    fn from(association: Association) -> Self {
         Self {
-            now,
-            sides: [
-                association(a, seed * 2, now),
-                association(b, seed * 2 + 1, now),
-            ],
-            events: [Vec::new(), Vec::new()],
-            links: Duplex::new(link),
-            log: None,
-            filter: None,
+            association,
+            events: Vec::new(),
             room: 1115,
             probes: Vec::new(),
         }
     }
+}
 
+impl Deref for Side {
+    type Target = Association;
+
+    fn deref(&self) -> &Association {
+        &self.association
+    }
+}
+
+impl DerefMut for Side {
+    fn deref_mut(&mut self) -> &mut Association {
+        &mut self.association
+    }
+}
+
+impl Machine for Side {
+    type Route = ();
+
+    const PORT: u16 = 9899;
+    const BATCHED: bool = true;
+
+    fn handle_datagram(&mut self, now: Instant, (): (), datagram: &mut [u8]) {
+        self.association.handle_packet(now, datagram);
+    }
+
+    fn handle_timeout(&mut self, now: Instant) {
+        self.association.handle_timeout(now);
+    }
+
+    fn poll_timeout(&self) -> Option<Instant> {
+        self.association.poll_timeout()
+    }
+
+    fn poll_transmit(
+        &mut self,
+        now: Instant,
+        _room: usize,
+        buf: &mut Vec<u8>,
+    ) -> Option<((), usize)> {
+        let start = buf.len();
+        let is_probe = self.association.poll_probe(now, buf);
+        if !is_probe && !self.association.poll_transmit(now, self.room, buf) {
+            return None;
+        }
+        let length = buf.len() - start;
+        if is_probe {
+            self.probes.push((now, length));
+        }
+        assert!(
+            length <= self.room.max(1112) && length.is_multiple_of(4),
+            "a packet of {length} bytes"
+        );
+        Some(((), length))
+    }
+
+    fn poll(&mut self, _now: Instant) -> bool {
+        let event = self.association.poll_event();
+        let more = event.is_some();
+        self.events.extend(event);
+        more
+    }
+
+    fn mirrored((): ()) {}
+
+    fn describe(&self) -> String {
+        format!("{:?}", self.association)
+    }
+}
+
+/// Side 0 sends over `wire.there`.
+pub(crate) type Pair = netsim::Pair<Side>;
+
+pub(crate) fn pair(seed: u64, link: Link) -> Pair {
+    pair_with(seed, link, Config::default(), Config::default())
+}
+
+/// Over a path that loses nothing.
+pub(crate) fn perfect(seed: u64) -> Pair {
+    pair(seed, Link::new(seed).delay(ms(10)))
+}
+
+pub(crate) fn pair_with(seed: u64, link: Link, a: Config, b: Config) -> Pair {
+    let now = netsim::epoch();
+    let a = association(a, seed * 2, now);
+    let b = association(b, seed * 2 + 1, now);
+    pair_of([a, b], link)
+}
+
+pub(crate) fn pair_of(sides: [Association; 2], link: Link) -> Pair {
+    let mut pair = Pair::new(sides.map(Side::from), Duplex::new(link));
+    // Each side has a room of its own.
+    pair.room = usize::MAX;
+    pair
+}
+
+/// What tests of associations do with a pair, whose sides have numbers.
+pub(crate) trait Sides {
     /// Both sides connect, as in WebRTC, and are established.
-    pub(crate) fn connected(mut self) -> Self {
-        for side in &mut self.sides {
+    fn connected(self) -> Self;
+
+    /// Everything that can be done now.
+    fn settle(&mut self);
+
+    /// From now on keeps each packet that is sent.
+    fn keep(&mut self);
+
+    /// The packets that were kept, with their senders.
+    fn kept(&mut self) -> Vec<(usize, Vec<u8>)>;
+
+    /// Packets for which this says false are lost.
+    fn filter(&mut self, keep: impl FnMut(usize, &[u8]) -> bool + 'static);
+
+    fn say(&mut self, side: usize, stream: StreamId, payload: impl Into<Vec<u8>>);
+
+    fn say_with(
+        &mut self,
+        side: usize,
+        stream: StreamId,
+        payload: impl Into<Vec<u8>>,
+        options: SendOptions,
+    );
+
+    fn read_all(&mut self, side: usize, stream: StreamId) -> Vec<Message>;
+
+    /// Takes a side's next packets off, and hands them to no one.
+    fn take_packets(&mut self, from: usize) -> Vec<Vec<u8>>;
+
+    fn events(&mut self, side: usize) -> Vec<Event>;
+
+    /// Those that are not about the buffered amount.
+    fn main_events(&mut self, side: usize) -> Vec<Event>;
+}
+
+impl Sides for Pair {
+    fn connected(mut self) -> Self {
+        for side in &mut self.ends {
             side.connect(self.now);
         }
-        let established = |pair: &mut Self| pair.sides.iter().all(Association::is_established);
-        assert!(
-            self.run_until(Duration::from_secs(300), established),
-            "no connection"
-        );
+        let established = |pair: &mut Self| pair.ends.iter().all(|it| it.is_established());
+        self.run_until(Duration::from_secs(300), established);
         self.run_for(ms(1)); // so that both have said so
-        for events in &mut self.events {
-            assert_eq!(events.as_slice(), [Event::Connected]);
-            events.clear();
+        for side in &mut self.ends {
+            assert_eq!(side.events, [Event::Connected]);
+            side.events.clear();
         }
         self
     }
 
-    /// Everything that can be done now.
-    pub(crate) fn settle(&mut self) {
-        for index in 0..2 {
-            let side = &mut self.sides[index];
-            if side.poll_timeout().is_some_and(|at| at <= self.now) {
-                side.handle_timeout(self.now);
-            }
-            let link = if index == 0 {
-                &mut self.links.back
-            } else {
-                &mut self.links.there
-            };
-            while let Some(packet) = link.receive(self.now) {
-                side.handle_packet(self.now, &packet);
-            }
-        }
-        self.transmit();
+    fn settle(&mut self) {
+        self.run_for(Duration::ZERO);
     }
 
-    fn transmit(&mut self) {
-        for index in 0..2 {
-            let side = &mut self.sides[index];
-            let mut buf = Vec::new();
-            loop {
-                let probe = side.poll_probe(self.now, &mut buf);
-                if probe && index == 0 {
-                    self.probes.push((self.now, buf.len()));
-                }
-                if !probe && !side.poll_transmit(self.now, self.room, &mut buf) {
-                    break;
-                }
-                assert!(
-                    buf.len() <= self.room.max(1112) && buf.len().is_multiple_of(4),
-                    "a packet of {} bytes",
-                    buf.len()
-                );
-                let packet = std::mem::take(&mut buf);
-                if let Some(log) = &mut self.log {
-                    log.push((index, packet.clone()));
-                }
-                if self
-                    .filter
-                    .as_mut()
-                    .is_some_and(|keep| !keep(index, &packet))
-                {
-                    continue;
-                }
-                let link = if index == 0 {
-                    &mut self.links.there
-                } else {
-                    &mut self.links.back
-                };
-                link.send(self.now, packet);
-            }
-            while let Some(event) = side.poll_event() {
-                self.events[index].push(event);
-            }
-        }
+    fn keep(&mut self) {
+        self.sent = Some(Vec::new());
     }
 
-    fn next(&self) -> Option<Instant> {
-        let [a, b] = &self.sides;
-        earliest([
-            a.poll_timeout(),
-            b.poll_timeout(),
-            self.links.poll_timeout(),
-        ])
+    fn kept(&mut self) -> Vec<(usize, Vec<u8>)> {
+        let sent = self.sent.take().unwrap().into_iter();
+        sent.map(|it| (number(it.from), it.datagram)).collect()
     }
 
-    /// Runs until `done`, or for `limit` at most; whether it was done.
-    pub(crate) fn run_until(
-        &mut self,
-        limit: Duration,
-        mut done: impl FnMut(&mut Self) -> bool,
-    ) -> bool {
-        let end = self.now + limit;
-        let mut still = 0;
-        loop {
-            self.settle();
-            if done(self) {
-                self.transmit();
-                return true;
-            }
-            let Some(next) = self.next().filter(|at| *at <= end) else {
-                self.now = end;
-                return false;
-            };
-            still = if next <= self.now { still + 1 } else { 0 };
-            assert!(still < 20, "time stands still: {:?}", self.sides);
-            self.now = self.now.max(next);
-        }
+    fn filter(&mut self, mut keep: impl FnMut(usize, &[u8]) -> bool + 'static) {
+        self.tap = Some(Box::new(move |from, packet| keep(number(from), packet)));
     }
 
-    pub(crate) fn run_for(&mut self, time: Duration) {
-        self.run_until(time, |_| false);
+    fn say(&mut self, side: usize, stream: StreamId, payload: impl Into<Vec<u8>>) {
+        self.say_with(side, stream, payload, SendOptions::default());
     }
 
-    pub(crate) fn send(&mut self, side: usize, stream: StreamId, payload: impl Into<Vec<u8>>) {
-        self.send_with(side, stream, payload, SendOptions::default());
-    }
-
-    pub(crate) fn send_with(
+    fn say_with(
         &mut self,
         side: usize,
         stream: StreamId,
@@ -184,38 +211,36 @@ impl Pair {
         options: SendOptions,
     ) {
         let payload = Bytes::from(payload.into());
-        self.sides[side]
+        self.ends[side]
             .send(self.now, stream, 53, payload, options)
             .unwrap();
     }
 
-    pub(crate) fn read_all(&mut self, side: usize, stream: StreamId) -> Vec<Message> {
-        std::iter::from_fn(|| self.sides[side].read(stream)).collect()
+    fn read_all(&mut self, side: usize, stream: StreamId) -> Vec<Message> {
+        std::iter::from_fn(|| self.ends[side].read(stream)).collect()
     }
 
-    /// Takes side `from`'s next packets off, and hands them to no one.
-    pub(crate) fn take_packets(&mut self, from: usize) -> Vec<Vec<u8>> {
-        let mut packets = Vec::new();
-        let mut buf = Vec::new();
-        while self.sides[from].poll_transmit(self.now, 1115, &mut buf) {
-            packets.push(std::mem::take(&mut buf));
+    fn take_packets(&mut self, from: usize) -> Vec<Vec<u8>> {
+        self.take_sent(End::BOTH[from])
+    }
+
+    fn events(&mut self, side: usize) -> Vec<Event> {
+        let side = &mut self.ends[side];
+        while let Some(event) = side.poll_event() {
+            side.events.push(event);
         }
-        packets
+        std::mem::take(&mut side.events)
     }
 
-    pub(crate) fn events(&mut self, side: usize) -> Vec<Event> {
-        while let Some(event) = self.sides[side].poll_event() {
-            self.events[side].push(event);
-        }
-        std::mem::take(&mut self.events[side])
-    }
-
-    /// Those that are not about the buffered amount.
-    pub(crate) fn main_events(&mut self, side: usize) -> Vec<Event> {
+    fn main_events(&mut self, side: usize) -> Vec<Event> {
         let mut events = self.events(side);
         events.retain(|event| !matches!(event, Event::BufferedAmountLow { .. }));
         events
     }
+}
+
+fn number(end: End) -> usize {
+    usize::from(end == End::B)
 }
 
 pub(crate) fn association(config: Config, seed: u64, now: Instant) -> Association {

@@ -8,7 +8,7 @@ use oxirtc_sctp::{
     packet::{Chunk, ChunkKind, Data, Packet},
 };
 
-use crate::support::{Pair, ms};
+use crate::support::{Pair, Sides as _, ms, pair_with};
 
 /// A live association (side 0) and what its peer needs to write packets by hand.
 pub(crate) struct Victim {
@@ -22,15 +22,15 @@ pub(crate) struct Victim {
 
 impl Victim {
     pub(crate) fn new(config: Config) -> Self {
-        let mut pair = Pair::with(1, Link::new(1), config, Config::default()).connected();
-        pair.log = Some(Vec::new());
-        pair.send(0, 60, b"x");
-        pair.send(1, 60, b"x");
+        let mut pair = pair_with(1, Link::new(1), config, Config::default()).connected();
+        pair.keep();
+        pair.say(0, 60, b"x");
+        pair.say(1, 60, b"x");
         pair.run_for(ms(500));
         pair.read_all(0, 60);
         pair.main_events(0);
         let mut seen = [(0, Tsn(0)); 2];
-        for (side, bytes) in pair.log.take().unwrap() {
+        for (side, bytes) in pair.kept() {
             let packet = Packet::parse_unsummed(&bytes).unwrap();
             for chunk in packet.chunks().filter(|c| c.kind == ChunkKind::DATA) {
                 seen[side] = (packet.tag, Data::parse(chunk).unwrap().tsn);
@@ -49,7 +49,7 @@ impl Victim {
         Packet::start(&mut buf, 5000, 5000, self.tag);
         write(&mut buf);
         Packet::finish(&mut buf, 0);
-        self.pair.sides[0].handle_packet(self.pair.now, &buf);
+        self.pair.ends[0].handle_packet(self.pair.now, &buf);
     }
 
     pub(crate) fn chunk(&mut self, kind: ChunkKind, value: &[u8]) {
@@ -76,7 +76,7 @@ impl Victim {
     }
 
     pub(crate) fn is_alive(&self) -> bool {
-        self.pair.sides[0].state() == State::Established
+        self.pair.ends[0].state() == State::Established
     }
 
     /// The chunks that the victim sends now.

@@ -66,7 +66,6 @@ impl Context {
     }
 
     /// By how many bytes [`protect_rtp`](Self::protect_rtp) makes a packet longer at most.
-    #[must_use]
     pub fn tailroom(&self) -> usize {
         let marked = if self.config.cryptex {
             Header::EXTENSION
@@ -77,13 +76,11 @@ impl Context {
     }
 
     /// By how many bytes [`protect_rtcp`](Self::protect_rtcp) makes a packet longer.
-    #[must_use]
     pub fn tailroom_rtcp(&self) -> usize {
         self.config.profile.rtcp_tag() + 4
     }
 
     /// What was counted.
-    #[must_use]
     pub fn stats(&self) -> Stats {
         self.stats
     }

@@ -1,5 +1,6 @@
 //! Our DTLS alone against that of others.
 
+use std::path::PathBuf;
 use std::time::Duration;
 
 use anyhow::{anyhow, ensure};
@@ -10,6 +11,7 @@ use super::asked::{Running, matches};
 mod browsers;
 mod dimpl;
 mod openssl;
+mod record;
 mod webrtc;
 
 /// Those of one other stack: the programs that it needs, what is built for it, its tests.
@@ -44,8 +46,11 @@ fn wanted(only: &[String]) -> impl Iterator<Item = &'static Others> {
     })
 }
 
-pub(super) fn run(only: Vec<String>) -> Running {
-    Box::pin(run_all(only))
+pub(super) fn run(only: Vec<String>, record: Option<PathBuf>) -> Running {
+    match record {
+        Some(directory) => Box::pin(async move { record::run(&only, &directory).await }),
+        None => Box::pin(run_all(only)),
+    }
 }
 
 async fn run_all(only: Vec<String>) -> anyhow::Result<()> {

@@ -258,7 +258,7 @@ async fn show(connection: PeerConnection) -> anyhow::Result<Word> {
         remote: kind(pair.remote.kind()).to_owned(),
         protocol: protocol.to_owned(),
         relay_protocol: relay_protocol.to_owned(),
-        addresses: addresses.into_iter().flatten().map(Into::into).collect(),
+        addresses: addresses.into_iter().flatten().collect(),
         state: format!("{:?}", ice.state()),
     }))
 }

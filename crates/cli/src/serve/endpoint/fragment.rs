@@ -27,7 +27,8 @@ impl Fragment {
                 if line.is_empty() {
                     continue;
                 }
-                return Err(format!("«{line}» is no line of a fragment"));
+                let begin: String = line.chars().take(40).collect();
+                return Err(format!("{begin:?} is no line of a fragment"));
             };
             let (name, value) = attribute.split_once(':').unwrap_or((attribute, ""));
             let line = match name {
@@ -144,7 +145,8 @@ mod tests {
         let fragment = Fragment::parse("a=candidate:1 1 udp 1 192.0.2.1 9 typ host\n").unwrap();
         assert_eq!(fragment.candidates[0].sdp_m_line_index, Some(0));
         assert_eq!(fragment.credentials, None);
-        assert!(Fragment::parse("what\n").is_err());
+        let wrong = Fragment::parse(&"\u{1b}".repeat(1000)).unwrap_err();
+        assert!(wrong.len() < 300 && !wrong.contains('\u{1b}'), "{wrong}");
         let many = "a=candidate:1 1 udp 1 192.0.2.1 9 typ host\n".repeat(101);
         assert!(Fragment::parse(&many).is_err());
     }

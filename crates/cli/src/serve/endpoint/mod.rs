@@ -6,7 +6,7 @@ mod refusal;
 mod session;
 
 use axum::Router;
-use axum::extract::{DefaultBodyLimit, Path, RawQuery, State};
+use axum::extract::{DefaultBodyLimit, FromRequest as _, Path, RawQuery, Request, State};
 use axum::http::{HeaderMap, HeaderName, HeaderValue, StatusCode, header};
 use axum::middleware;
 use axum::response::{IntoResponse, Response};
@@ -53,10 +53,9 @@ where
 async fn publish(
     State(endpoint): State<Endpoint>,
     Path(room): Path<String>,
-    headers: HeaderMap,
-    offer: String,
+    request: Request,
 ) -> Result<Response, Refusal> {
-    endpoint.admit(&headers, SDP)?;
+    let offer = endpoint.body(request, SDP).await?;
     check_room(&room)?;
     let made = endpoint
         .sessions
@@ -69,10 +68,9 @@ async fn play(
     State(endpoint): State<Endpoint>,
     Path(room): Path<String>,
     RawQuery(query): RawQuery,
-    headers: HeaderMap,
-    offer: String,
+    request: Request,
 ) -> Result<Response, Refusal> {
-    endpoint.admit(&headers, SDP)?;
+    let offer = endpoint.body(request, SDP).await?;
     check_room(&room)?;
     // A rid is of letters and digits: nothing in it is encoded.
     let mut wishes = query.as_deref().unwrap_or_default().split('&');
@@ -88,12 +86,12 @@ async fn play(
 async fn change(
     State(endpoint): State<Endpoint>,
     Path(id): Path<String>,
-    headers: HeaderMap,
-    fragment: String,
+    request: Request,
 ) -> Result<Response, Refusal> {
-    endpoint.admit(&headers, FRAGMENT)?;
-    let tag = text(&headers, &header::IF_MATCH);
-    Ok(match endpoint.sessions.patch(&id, tag, &fragment).await? {
+    let tag = text(request.headers(), &header::IF_MATCH).map(str::to_owned);
+    let fragment = endpoint.body(request, FRAGMENT).await?;
+    let patched = endpoint.sessions.patch(&id, tag.as_deref(), &fragment);
+    Ok(match patched.await? {
         Patched::Trickled => StatusCode::NO_CONTENT.into_response(),
         Patched::Restarted(fragment, tag) => {
             let kind = (header::CONTENT_TYPE, FRAGMENT.to_owned());
@@ -147,16 +145,16 @@ impl Endpoint {
         self.token.is_some()
     }
 
-    /// Whether who asks may, and says what the body is.
-    fn admit(&self, headers: &HeaderMap, kind: &'static str) -> Result<(), Refusal> {
-        self.authorize(headers)?;
-        let named = text(headers, &header::CONTENT_TYPE).unwrap_or_default();
+    /// The body of a request, which is read only when who asks may, and says that it is of this kind.
+    async fn body(&self, request: Request, kind: &'static str) -> Result<String, Refusal> {
+        self.authorize(request.headers())?;
+        let named = text(request.headers(), &header::CONTENT_TYPE).unwrap_or_default();
         let named = named.split(';').next().unwrap_or_default().trim();
-        if named.eq_ignore_ascii_case(kind) {
-            Ok(())
-        } else {
-            Err(Refusal::kind(kind))
+        if !named.eq_ignore_ascii_case(kind) {
+            return Err(Refusal::kind(kind));
         }
+        let body = String::from_request(request, &()).await;
+        body.map_err(|refused| Refusal::new(refused.status(), refused.body_text()))
     }
 
     fn authorize(&self, headers: &HeaderMap) -> Result<(), Refusal> {

@@ -9,24 +9,30 @@ use std::{
 use anyhow::anyhow;
 use axum::http::StatusCode;
 use oxirtc_peerconnection::{
-    Choice, Configuration, Event, MediaStreamTrack, PeerConnection, PeerConnectionState,
-    RtpTransceiver, RtpTransceiverDirection, SdpType, SessionDescription,
+    Choice, Configuration, MediaStreamTrack, PeerConnection, PeerConnectionState, RtpTransceiver,
+    RtpTransceiverDirection, SdpType, SessionDescription, SignalingState,
 };
 use ring::rand::{SecureRandom as _, SystemRandom};
-use tokio::sync::{OwnedSemaphorePermit, Semaphore, watch};
+use tokio::sync::{OwnedSemaphorePermit, watch};
 use tokio::time::timeout;
 
 use super::{
     fragment::{Fragment, ufrag},
     refusal::Refusal,
 };
-use crate::serve::stage::{Place, Stage};
+use crate::{
+    departure::Departure,
+    serve::{
+        seats::Seats,
+        stage::{Place, Stage},
+    },
+};
 
 /// All sessions of a server.
 #[derive(Debug, Clone)]
 pub(crate) struct Sessions {
     all: Arc<Mutex<BTreeMap<String, Session>>>,
-    seats: Arc<Semaphore>,
+    seats: Seats,
     ending: watch::Receiver<bool>,
 }
 
@@ -56,10 +62,10 @@ pub(crate) enum Patched {
 }
 
 impl Sessions {
-    pub(crate) fn new(most: usize, ending: watch::Receiver<bool>) -> Self {
+    pub(crate) fn new(most: u16, ending: watch::Receiver<bool>) -> Self {
         Self {
             all: Arc::default(),
-            seats: Arc::new(Semaphore::new(most)),
+            seats: Seats::new(most),
             ending,
         }
     }
@@ -197,9 +203,13 @@ impl Sessions {
         ended.is_some()
     }
 
+    /// Waits until every session has ended, and its peer was told.
+    pub(crate) async fn emptied(&self) {
+        self.seats.emptied().await;
+    }
+
     fn seat(&self) -> Result<OwnedSemaphorePermit, Refusal> {
-        let seat = self.seats.clone().try_acquire_owned();
-        seat.map_err(|_full| Refusal::full())
+        self.seats.take().ok_or_else(Refusal::full)
     }
 
     fn register(&self, peer: &PeerConnection, answer: SessionDescription) -> Result<Made, Refusal> {
@@ -257,15 +267,10 @@ async fn watched(peer: &PeerConnection) -> &'static str {
     if !matches!(connected, Ok(Ok(()))) {
         return "it was never connected";
     }
-    loop {
-        match peer.next_event().await {
-            Some(Event::PeerClosed) => return "the peer has left",
-            Some(Event::ConnectionStateChange(PeerConnectionState::Failed)) => {
-                return "the peer is out of reach";
-            }
-            Some(_) => {}
-            None => return "it was closed",
-        }
+    match Departure::of(peer).await {
+        Departure::Left => "the peer has left",
+        Departure::Lost => "the peer is out of reach",
+        Departure::Closed => "it was closed",
     }
 }
 
@@ -295,7 +300,13 @@ async fn described(peer: &PeerConnection, sdp: String) -> Result<SessionDescript
         .set_remote_description(SessionDescription { kind, sdp })
         .await;
     set.map_err(|error| Refusal::description(&error))?;
-    answered(peer).await
+    let answer = answered(peer).await;
+    if answer.is_err() && peer.signaling_state() == SignalingState::HaveRemoteOffer {
+        // The generation that was goes on, and the next offer finds it.
+        let undone = peer.set_remote_description(SessionDescription::rollback());
+        undone.await.map_err(|error| internal(&error.into()))?;
+    }
+    answer
 }
 
 /// The answer, with all candidates.

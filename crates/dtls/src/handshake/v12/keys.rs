@@ -36,6 +36,7 @@ impl Work<'_> {
         };
         let keys = RecordKeys::derive(*suite, &master, client_random, server_random);
         let keys = keys.ok_or(Fault::new(AlertDescription::INTERNAL_ERROR))?;
+        self.log_shared_secret(client_random, premaster);
         self.log_key(keylog::CLIENT_RANDOM, client_random, master.as_ref());
         let (write, read) = match role {
             Role::Client => (keys.client, keys.server),

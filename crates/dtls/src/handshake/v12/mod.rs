@@ -11,7 +11,7 @@ use crate::{
         negotiate::server::Choice,
         proof,
         session::Negotiated,
-        signing::{self, Signing},
+        signing::{self, Unsigned},
         work::{Fault, Look, PeerCertificate, Refusal, Work},
     },
     message::{Kind, Message},
@@ -60,15 +60,10 @@ pub(super) fn start_server(work: &mut Work<'_>, choice: &Choice) -> Result<Next,
     Flight::Server(Box::new(flight)).go_on(work, signing)
 }
 
-impl Flight {
-    fn go_on(self, work: &mut Work<'_>, signing: Signing) -> Result<Next, Fault> {
-        match signing {
-            Signing::Signed(signature) => self.resume(work, &signature),
-            Signing::Asked(asked) => Ok(Next::Sign(asked, self)),
-        }
-    }
+impl Unsigned for Flight {
+    type Step = Step;
 
-    pub(super) fn resume(self, work: &mut Work<'_>, signature: &[u8]) -> Result<Next, Fault> {
+    fn resume(self, work: &mut Work<'_>, signature: &[u8]) -> Result<Next, Fault> {
         Ok(Next::Step(match self {
             Self::Client(flight) => Step::ServerFinished(Box::new(flight.resume(work, signature))),
             Self::Server(flight) => match flight.resume(work, signature) {

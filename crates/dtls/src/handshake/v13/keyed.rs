@@ -8,9 +8,10 @@ use crate::{
         proof,
         session::Negotiated,
         signing::Pending,
+        transcript::Transcript,
         v13::schedule::{
-            self, CLIENT_APPLICATION, CLIENT_HANDSHAKE, SERVER_APPLICATION, SERVER_HANDSHAKE,
-            Schedule, Secrets, Traffic,
+            self, CLIENT_APPLICATION, CLIENT_HANDSHAKE, ExporterSecret, SERVER_APPLICATION,
+            SERVER_HANDSHAKE, Schedule, Secrets, Traffic,
         },
         work::{Fault, Look, PeerCertificate, Refusal, Work},
     },
@@ -35,9 +36,10 @@ impl Keyed {
         shared: &[u8],
         role: Role,
     ) -> Result<Self, Fault> {
-        let keyed = Self::derive(work, negotiated, shared);
+        let keyed = Self::derive(work.transcript, negotiated, shared);
         let keyed = keyed.ok_or(Fault::new(AlertDescription::INTERNAL_ERROR))?;
         let random = &keyed.negotiated.client_random;
+        work.log_shared_secret(random, shared);
         work.log_key(keylog::CLIENT_HANDSHAKE, random, keyed.client.secret());
         work.log_key(keylog::SERVER_HANDSHAKE, random, keyed.server.secret());
         let (write, read) = match role {
@@ -52,10 +54,15 @@ impl Keyed {
         Ok(keyed)
     }
 
-    fn derive(work: &Work<'_>, negotiated: Negotiated, shared: &[u8]) -> Option<Self> {
+    /// The secrets of epoch 2, of what was said up to the ServerHello.
+    pub(super) fn derive(
+        transcript: &Transcript,
+        negotiated: Negotiated,
+        shared: &[u8],
+    ) -> Option<Self> {
         let schedule = Schedule::new(negotiated.suite, schedule::DTLS_PREFIX);
         let schedule = schedule.advance(Some(shared))?;
-        let hash = work.transcript.hash(negotiated.suite);
+        let hash = transcript.hash(negotiated.suite);
         Some(Self {
             client: schedule.traffic(CLIENT_HANDSHAKE, hash.as_ref())?,
             server: schedule.traffic(SERVER_HANDSHAKE, hash.as_ref())?,
@@ -66,17 +73,10 @@ impl Keyed {
 
     /// Behind the server's Finished, which is in the transcript: the secrets of epoch 3.
     pub(super) fn secrets(&self, work: &Work<'_>, role: Role) -> Result<Secrets, Fault> {
-        let negotiated = &self.negotiated;
-        let hash = work.transcript.hash(negotiated.suite);
-        let derive = || {
-            let master = self.schedule.advance(None)?;
-            let client = master.traffic(CLIENT_APPLICATION, hash.as_ref())?;
-            let server = master.traffic(SERVER_APPLICATION, hash.as_ref())?;
-            Some((client, server, master.exporter(hash.as_ref())?))
-        };
-        let secrets = derive().ok_or(Fault::new(AlertDescription::INTERNAL_ERROR));
+        let secrets = self.derive_application(work.transcript);
+        let secrets = secrets.ok_or(Fault::new(AlertDescription::INTERNAL_ERROR));
         let (client, server, exporter) = secrets?;
-        let random = &negotiated.client_random;
+        let random = &self.negotiated.client_random;
         work.log_key(keylog::CLIENT_TRAFFIC, random, client.secret());
         work.log_key(keylog::SERVER_TRAFFIC, random, server.secret());
         work.log_key(keylog::EXPORTER, random, exporter.secret());
@@ -89,6 +89,18 @@ impl Keyed {
             read,
             write,
         })
+    }
+
+    /// Of the client, of the server, and for the exporter.
+    pub(super) fn derive_application(
+        &self,
+        transcript: &Transcript,
+    ) -> Option<(Traffic, Traffic, ExporterSecret)> {
+        let hash = transcript.hash(self.negotiated.suite);
+        let master = self.schedule.advance(None)?;
+        let client = master.traffic(CLIENT_APPLICATION, hash.as_ref())?;
+        let server = master.traffic(SERVER_APPLICATION, hash.as_ref())?;
+        Some((client, server, master.exporter(hash.as_ref())?))
     }
 }
 

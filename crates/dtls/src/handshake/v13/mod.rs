@@ -4,6 +4,8 @@ mod client;
 mod keyed;
 pub(crate) mod schedule;
 mod server;
+#[cfg(test)]
+mod tests;
 
 use keyed::{
     CLIENT_CONTEXT, Keyed, SERVER_CONTEXT, check_certificate, check_finished, check_verify,
@@ -16,7 +18,7 @@ use crate::{
         negotiate::server::Choice13,
         proof,
         session::Negotiated,
-        signing::{self, Signing},
+        signing::{self, Unsigned},
         work::{Fault, Look, PeerCertificate, Refusal, Work},
     },
     message::{Kind, Message},
@@ -69,15 +71,10 @@ pub(super) fn start_server(work: &mut Work<'_>, choice: &Choice13) -> Result<Nex
     Flight::Server(Box::new(flight)).go_on(work, signing)
 }
 
-impl Flight {
-    fn go_on(self, work: &mut Work<'_>, signing: Signing) -> Result<Next, Fault> {
-        match signing {
-            Signing::Signed(signature) => self.resume(work, &signature),
-            Signing::Asked(asked) => Ok(Next::Sign(asked, self)),
-        }
-    }
+impl Unsigned for Flight {
+    type Step = Step;
 
-    pub(super) fn resume(self, work: &mut Work<'_>, signature: &[u8]) -> Result<Next, Fault> {
+    fn resume(self, work: &mut Work<'_>, signature: &[u8]) -> Result<Next, Fault> {
         match self {
             Self::Client(flight) => flight.resume(work, signature).map(Next::Complete),
             Self::Server(flight) => flight.resume(work, signature).map(|awaited| {

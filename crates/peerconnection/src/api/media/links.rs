@@ -161,6 +161,13 @@ impl Links {
         }
     }
 
+    /// The peer plays a tone on a receiver.
+    pub(in crate::api) fn hear(&self, id: TransceiverId, tone: char, wakeups: &mut Wakeups) {
+        if let Some(track) = self.receivers.get(&id) {
+            track.state.hear(tone, wakeups);
+        }
+    }
+
     pub(in crate::api) fn end(&self, id: TransceiverId, wakeups: &mut Wakeups) {
         if let Some(track) = self.receivers.get(&id) {
             track.state.end(true, wakeups);

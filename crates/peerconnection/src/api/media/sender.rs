@@ -87,7 +87,7 @@ impl RtpSender {
             if same && track.is_some() {
                 return Ok(());
             }
-            state.engine.replace_track(self.id, named)?;
+            state.engine.replace_track(now, self.id, named)?;
             state.queues.media.send(self.id, track, &state.inbox);
             state.carrier.flush(now, &mut state.engine);
             Ok(())

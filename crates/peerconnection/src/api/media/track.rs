@@ -49,6 +49,8 @@ pub enum TrackEvent {
     Mute,
     /// `unmute`: the first packet has come.
     Unmute,
+    /// None of W3C's: the peer plays a tone of a telephone (RFC 4733): `0` to `9`, `A` to `D`, `*` or `#`. Told once, when it begins.
+    Tone(char),
     /// `ended`: nothing will come any more.
     Ended,
 }
@@ -356,6 +358,12 @@ impl TrackState {
         for forward in self.forwards() {
             forward.mute(muted, wakeups);
         }
+    }
+
+    /// The peer plays a tone.
+    pub(in crate::api) fn hear(&self, tone: char, wakeups: &mut Wakeups) {
+        let mut shared = self.lock();
+        shared.events.push_bounded(TrackEvent::Tone(tone), wakeups);
     }
 
     /// It ends with all that forward it. The event is told unless the application has ended it.

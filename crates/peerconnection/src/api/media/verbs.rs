@@ -51,7 +51,7 @@ impl PeerConnection {
                 return Err(Error::new(ErrorKind::InvalidAccess, message));
             }
             let now = state.carrier.now();
-            state.engine.remove_track(sender.id())?;
+            state.engine.remove_track(now, sender.id())?;
             let left = state.engine.transceiver(sender.id());
             if left.is_none_or(|it| it.track().is_none()) {
                 state.queues.media.send(sender.id(), None, &state.inbox);

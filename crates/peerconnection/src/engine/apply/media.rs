@@ -6,12 +6,13 @@ use oxirtc_jsep as jsep;
 use oxirtc_rtp as rtp;
 
 use crate::{
-    RtpEncodingParameters, choice,
+    Parity, RtpEncodingParameters, choice,
     engine::{
         Engine, convert,
         facts::Facts,
         ids::{TransceiverId, TransportId},
-        media::{MediaTransceiver, Sender},
+        marks::{self, Marks},
+        media::{MediaPath, MediaTransceiver, Sender},
         task::Event,
     },
 };
@@ -103,13 +104,37 @@ impl Engine {
             let Some((transport, _)) = it.on.and_then(|on| self.transports.lend(on)) else {
                 continue;
             };
+            if it.receiver.ended {
+                // [5.4-07]: nothing begins anew that has said BYE.
+                if let Some(path) = &mut transport.media {
+                    path.rtp.remove_section(it.section());
+                }
+                continue;
+            }
             let mid = negotiator
                 .transceiver(it.id.0)
                 .and_then(jsep::Transceiver::mid);
             let path = transport.media_path(now, &self.equipment);
-            it.configure(mid, path);
+            it.configure(mid, path, self.equipment.settings.parity);
         }
         self.weigh_media();
+        if self.equipment.settings.dscp {
+            self.mark_media();
+        }
+    }
+
+    /// RFC 8837 §5: each stream by its kind and its priority.
+    fn mark_media(&mut self) {
+        let mut marks = BTreeMap::<TransportId, Marks>::new();
+        for it in self.media.iter() {
+            if let Some(on) = it.on {
+                it.mark(marks.entry(on).or_default());
+            }
+        }
+        for transport in self.transports.iter_mut() {
+            let own = marks.remove(&transport.id).unwrap_or_default();
+            transport.marks = Some(Box::new(own));
+        }
     }
 
     /// WebRTC Priority §4: on each transport media counts as much as its most important stream.
@@ -157,10 +182,10 @@ impl Sender {
 }
 
 impl MediaTransceiver {
-    fn configure(&self, mid: Option<&str>, path: &mut crate::engine::media::MediaPath) {
+    fn configure(&self, mid: Option<&str>, path: &mut MediaPath, parity: Parity) {
         let receive = self.receiver.negotiated.as_deref();
         let send = self.sender.negotiated.as_deref();
-        let mut section = convert::section(mid, receive, send);
+        let mut section = convert::section(mid, (receive, send), parity);
         section.receives = self.receiver.receptive;
         path.rtp.set_section(self.section(), section);
         path.rtp
@@ -181,6 +206,26 @@ impl MediaTransceiver {
             })
             .collect();
         path.rtp.set_encodings(self.section(), &encodings);
+    }
+
+    /// How its streams are marked, those of repairs included.
+    fn mark(&self, marks: &mut Marks) {
+        for own in &self.sender.encodings {
+            marks.weigh(self.dscp_of(own));
+        }
+        let negotiated = self.sender.negotiated.as_deref();
+        let encodings = negotiated.map_or(&[][..], |it| &it.encodings);
+        for (sent, own) in encodings.iter().zip(&self.sender.encodings) {
+            for ssrc in [Some(sent.ssrc), sent.rtx, sent.fec].into_iter().flatten() {
+                marks.set_stream(ssrc, self.dscp_of(own));
+            }
+        }
+    }
+
+    /// WebRTC Priority §4: the network's priority is the other one where it is not given.
+    fn dscp_of(&self, encoding: &RtpEncodingParameters) -> u8 {
+        let priority = encoding.network_priority.unwrap_or(encoding.priority);
+        marks::of_media(self.kind, priority)
     }
 
     /// [4.4.1.6-42] What was not negotiated cannot be chosen.

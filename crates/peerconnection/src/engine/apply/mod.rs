@@ -43,6 +43,7 @@ impl Engine {
             }
         }
         self.ascend(now);
+        self.look_at_stats(now);
     }
 
     fn apply_one(
@@ -139,7 +140,9 @@ impl Engine {
             return;
         };
         self.data.cut_off(transport.id);
-        transport.release_ufrags(&mut self.requests.routes);
+        // Sections of a first offer have the same (RFC 8839 §5.4): one that is bundled leaves them to the others.
+        let others = self.transports.iter();
+        transport.release_ufrags(others, &mut self.requests.routes);
         transport.ice.close(now, &mut self.transports.set);
         let goodbyes = std::iter::from_fn(|| transport.poll_goodbye(now));
         self.farewells.extend(goodbyes);

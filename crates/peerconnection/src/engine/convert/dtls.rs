@@ -1,14 +1,37 @@
 //! jsep, dtls and datachannel: who they are and who begins.
 
+use std::sync::Arc;
+
 use oxirtc_datachannel as datachannel;
 use oxirtc_dtls as dtls;
 use oxirtc_jsep as jsep;
 
-use crate::{Certificate, label::Label};
+use crate::{Certificate, Settings, key_log::KeyLogger, label::Label};
 
 /// How the associations of a connection behave.
-pub(in crate::engine) fn dtls_config(certificate: &Certificate, label: Label) -> dtls::Config {
-    dtls::Config::new(certificate.inner().clone()).label(&label.to_string())
+pub(in crate::engine) fn dtls_config(
+    certificate: &Certificate,
+    settings: &Settings,
+    label: Label,
+) -> dtls::Config {
+    let config = dtls::Config::new(certificate.inner().clone()).label(&label.to_string());
+    match &settings.key_log {
+        Some(log) => config.key_log(Arc::new(Handed(log.clone()))),
+        None => config,
+    }
+}
+
+/// Secrets that DTLS hands on.
+struct Handed(KeyLogger);
+
+impl dtls::KeyLog for Handed {
+    fn log(&self, label: &str, client_random: &[u8; 32], secret: &[u8]) {
+        self.0.0.log(label, client_random, secret);
+    }
+
+    fn log_shared_secret(&self, client_random: &[u8; 32], secret: &[u8]) {
+        self.0.0.log_shared_secret(client_random, secret);
+    }
 }
 
 /// The role in DTLS, and with it the parity of channel ids (RFC 8832 §6).

@@ -10,9 +10,9 @@ use oxirtc_rtp::{
 
 use super::codec::{feedbacks, formats, media_kind};
 use crate::{
-    Error, ErrorKind, MediaKind, RtcpParameters, RtpCapabilities, RtpCodec, RtpCodecParameters,
-    RtpDecodingParameters, RtpHeaderExtensionParameters, RtpReceiveParameters, RtpSource,
-    RtpTransceiverDirection,
+    Error, ErrorKind, MediaKind, Parity, RtcpParameters, RtpCapabilities, RtpCodec,
+    RtpCodecParameters, RtpDecodingParameters, RtpHeaderExtensionParameters, RtpReceiveParameters,
+    RtpSource, RtpTransceiverDirection, Settings,
 };
 
 /// What we can do with a kind of media, in the order in which we prefer it.
@@ -38,6 +38,8 @@ fn audio() -> Vec<jsep::Codec> {
         codec("G722", 8_000),
         codec("PCMU", 8_000),
         codec("PCMA", 8_000),
+        // Behind what it repeats: it is taken, and sent where the application or the peer prefers it.
+        plain("red", 48_000).channels(2),
         plain("telephone-event", 48_000).parameters("0-15"),
         plain("telephone-event", 8_000).parameters("0-15"),
     ]
@@ -57,15 +59,21 @@ fn video() -> Vec<jsep::Codec> {
         codec("AV1").parameters("level-idx=5;profile=0;tier=0"),
         h264(1),
         h264(0),
+        codec("H265").parameters("level-id=93;profile-id=1;tier-flag=0;tx-mode=SRST"),
         jsep::Codec::new("rtx", 90_000),
+        jsep::Codec::new("red", 90_000),
+        jsep::Codec::new("ulpfec", 90_000),
     ]
 }
 
 /// What RTP is to know of a section. What is sent comes first, as its payload types are the peer's.
 pub(in crate::engine) fn section(
     mid: Option<&str>,
-    receive: Option<&jsep::ReceiveParameters>,
-    send: Option<&jsep::SendParameters>,
+    (receive, send): (
+        Option<&jsep::ReceiveParameters>,
+        Option<&jsep::SendParameters>,
+    ),
+    parity: Parity,
 ) -> rtp::Section {
     let mut all = send.map_or_else(Vec::new, |it| formats(&it.codecs));
     for format in receive.map_or_else(Vec::new, |it| formats(&it.codecs)) {
@@ -76,8 +84,12 @@ pub(in crate::engine) fn section(
     let mut ids = Ids::new();
     let received = receive.into_iter().flat_map(|it| &it.extensions);
     let sent = send.into_iter().flat_map(|it| &it.extensions);
+    let mixed = receive.is_some_and(|it| it.mixed) || send.is_some_and(|it| it.mixed);
     for it in received.chain(sent) {
-        if let Some(kind) = Kind::from_uri(&it.extension.uri).filter(|_| !it.extension.encrypted) {
+        // What tells the templates is longer than the one-byte form allows, and the others mean nothing without it.
+        let is_held = |kind: &Kind| *kind != Kind::Descriptor || mixed;
+        let kind = Kind::from_uri(&it.extension.uri).filter(is_held);
+        if let Some(kind) = kind.filter(|_| !it.extension.encrypted) {
             ids.set(kind, it.id);
         }
     }
@@ -88,23 +100,33 @@ pub(in crate::engine) fn section(
         mid: mid.and_then(Label::new),
         formats: all,
         ids,
-        mixed: receive.is_some_and(|it| it.mixed) || send.is_some_and(|it| it.mixed),
+        mixed,
         rids: receive.map_or_else(Vec::new, |it| {
             it.rids.iter().filter_map(|rid| Label::new(rid)).collect()
         }),
-        announced: receive.map_or_else(Vec::new, |it| it.announced.iter().map(announced).collect()),
+        announced: receive.map_or_else(Vec::new, |it| {
+            let repairs = (!it.codecs.rtx.is_empty(), it.codecs.flexfec.is_some());
+            let announced = it.announced.iter().map(|it| announced(it, repairs));
+            announced.collect()
+        }),
         receives: receive.is_some(),
         feedback: feedback.unwrap_or_default(),
         bandwidth: send.and_then(|it| it.bandwidth),
-        ..rtp::Section::default()
+        redundancy: u8::from(send.is_some_and(|it| it.codecs.red.is_some_and(|red| red.preferred))),
+        protect: match parity {
+            Parity::Never => rtp::Protection::Never,
+            Parity::WhenLost => rtp::Protection::WhenLost,
+            Parity::Always => rtp::Protection::Always,
+        },
     }
 }
 
-fn announced(it: &jsep::Announced) -> rtp::Announced {
+/// A stream of the peer, with what repairs it as far as that was agreed on.
+fn announced(it: &jsep::Announced, (rtx, fec): (bool, bool)) -> rtp::Announced {
     rtp::Announced {
         ssrc: it.ssrc,
-        rtx: it.rtx,
-        fec: it.fec,
+        rtx: it.rtx.filter(|_| rtx),
+        fec: it.fec.filter(|_| fec),
     }
 }
 
@@ -244,15 +266,30 @@ pub(in crate::engine) fn shown_codecs(
     let rtx =
         rtx.map(|(of, payload)| serving("rtx", rate(*of), Some(format!("apt={of}")), *payload));
     let red = codecs.red.iter();
-    let red = red.map(|it| serving("red", it.of.map_or(90_000, rate), None, it.payload));
+    let red = red.map(|it| {
+        let channels = of_red(it, codecs).and_then(|it| it.channels);
+        let mut shown = serving("red", it.of.map_or(90_000, rate), None, it.payload);
+        shown.codec.channels = channels;
+        shown.codec.sdp_fmtp_line = it.of.map(|of| format!("{of}/{of}"));
+        shown
+    });
     let ulpfec = codecs.ulpfec.iter();
     let ulpfec = ulpfec.map(|it| serving("ulpfec", 90_000, None, *it));
+    let flexfec = codecs.flexfec.iter();
+    let flexfec = flexfec.map(|it| serving("flexfec-03", 90_000, None, *it));
     let events = codecs.events.iter();
     let events = events.map(|(rate, it)| serving("telephone-event", *rate, None, *it));
     let noise = codecs.noise.iter();
     let noise = noise.map(|(rate, it)| serving("CN", *rate, None, *it));
-    let all = of_media.chain(rtx).chain(red).chain(ulpfec);
+    let all = of_media.chain(rtx).chain(red);
+    let all = all.chain(ulpfec).chain(flexfec);
     all.chain(events).chain(noise).collect()
+}
+
+/// What RED of audio repeats.
+fn of_red<'a>(red: &jsep::Red, codecs: &'a jsep::Codecs) -> Option<&'a jsep::Codec> {
+    let found = codecs.media.iter().find(|it| Some(it.payload) == red.of);
+    found.map(|it| &it.codec)
 }
 
 pub(in crate::engine) fn shown_extensions(
@@ -315,8 +352,19 @@ pub(in crate::engine) fn shown_source(
 }
 
 /// Media of a kind, for a negotiator.
-pub(in crate::engine) fn equip(config: jsep::Config, kind: MediaKind) -> jsep::Config {
-    config.media(media_kind(kind), capabilities(kind))
+pub(in crate::engine) fn equip(
+    config: jsep::Config,
+    kind: MediaKind,
+    settings: &Settings,
+) -> jsep::Config {
+    let mut capabilities = capabilities(kind);
+    if settings.flexfec && kind == MediaKind::Video {
+        let flexfec = jsep::Codec::new("flexfec-03", 90_000)
+            .parameters("repair-window=10000000")
+            .feedback(["goog-remb", "transport-cc"]);
+        capabilities.codecs.push(flexfec);
+    }
+    config.media(media_kind(kind), capabilities)
 }
 
 const AUDIO_EXTENSIONS: [Kind; 5] = [
@@ -326,7 +374,7 @@ const AUDIO_EXTENSIONS: [Kind; 5] = [
     Kind::AbsoluteCaptureTime,
     Kind::Mid,
 ];
-const VIDEO_EXTENSIONS: [Kind; 11] = [
+const VIDEO_EXTENSIONS: [Kind; 12] = [
     Kind::TransmissionOffset,
     Kind::AbsoluteSendTime,
     Kind::Orientation,
@@ -338,4 +386,5 @@ const VIDEO_EXTENSIONS: [Kind; 11] = [
     Kind::Mid,
     Kind::Rid,
     Kind::RepairedRid,
+    Kind::Descriptor,
 ];

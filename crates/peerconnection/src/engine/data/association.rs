@@ -29,13 +29,15 @@ impl Data {
     pub(in crate::engine) fn announce(&mut self, now: Instant, seed: [u8; 32]) -> String {
         self.snap = Some(seed);
         // Ports do not stand in it.
-        let config = self.limits.association((5000, 5000)).zero_checksum(true);
+        let config = self.limits.association((5000, 5000));
+        let config = config.zero_checksum(self.limits.zero_checksum);
         let init = sctp::Association::new(config, seed, now).local_init();
         STANDARD.encode(init)
     }
 
     /// An offer describes an association: W3C's `sctp` is there, and connecting.
     pub(in crate::engine) fn create(&mut self, on: TransportId, seed: [u8; 32]) {
+        self.priority = None;
         let announced = self.snap.is_some();
         let seed = self.snap.unwrap_or(seed);
         self.sctp = Some(Sctp {
@@ -50,6 +52,7 @@ impl Data {
             remote_init: None,
             way: None,
         });
+        self.weigh_channels();
     }
 
     /// Whether these are other ports than those that were agreed on (RFC 8841 §10.3).
@@ -123,6 +126,7 @@ impl Data {
         recent: bool,
     ) {
         let remote_init = self.sctp.as_mut().and_then(|it| it.remote_init.take());
+        let zero_checksum = self.limits.zero_checksum;
         let Some(association) = self.live().filter(|it| it.state() == sctp::State::Closed) else {
             return;
         };
@@ -130,9 +134,9 @@ impl Data {
             association.set_round_trip(round_trip);
         }
         // One who knows that draft knows this parameter, or skips it.
-        association.set_zero_checksum(recent || remote_init.is_some());
+        association.set_zero_checksum(zero_checksum && (recent || remote_init.is_some()));
         if !remote_init.is_some_and(|init| association.connect_with(now, &init)) {
-            association.set_zero_checksum(recent);
+            association.set_zero_checksum(zero_checksum && recent);
             association.connect(now);
         }
         // The tag and the first TSN are used once.
@@ -381,6 +385,7 @@ impl Limits {
             .ports(local, remote)
             .receive_window(self.receive_window)
             .zero_checksum(false)
+            .interleaving(self.interleaving)
             .congestion_control(match self.congestion_control {
                 CongestionControl::NewReno => sctp::CongestionControl::NewReno,
                 CongestionControl::Cubic => sctp::CongestionControl::Cubic,

@@ -49,6 +49,7 @@ impl Data {
 
     fn opened(&mut self, id: ChannelId, tasks: &mut Tasks) {
         tasks.push_one(Event::Channel(id, ChannelEvent::Open));
+        self.weigh_channels();
         let Some((stream, priority)) = self
             .channel(id)
             .and_then(|it| Some((it.stream()?, it.priority())))

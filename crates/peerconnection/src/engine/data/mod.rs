@@ -23,7 +23,12 @@ use self::{
     local::Local,
     sctp::{Leaving, Sctp},
 };
-use super::{convert, ids::ChannelId, task::Tasks};
+use super::{
+    convert,
+    ids::{ChannelId, TransportId},
+    marks,
+    task::Tasks,
+};
 use crate::{CongestionControl, DataChannelInit, Error, Settings, label::Label};
 
 /// The channels of a connection, and what carries them.
@@ -35,6 +40,8 @@ pub(super) struct Data {
     leaving: Option<Leaving>,
     channels: BTreeMap<ChannelId, Local>,
     backlog: Backlog,
+    /// The most important channel that the association has carried, where packets are marked by it.
+    priority: Option<datachannel::Priority>,
     /// What the association is made of that our descriptions speak of, until one has begun.
     snap: Option<[u8; 32]>,
     limits: Limits,
@@ -49,7 +56,10 @@ struct Limits {
     max_outgoing_message_size: u64,
     receive_window: u32,
     congestion_control: CongestionControl,
+    interleaving: bool,
+    zero_checksum: bool,
     send_buffer: usize,
+    dscp: bool,
 }
 
 impl Data {
@@ -59,7 +69,10 @@ impl Data {
             max_outgoing_message_size: settings.max_outgoing_message_size,
             receive_window: settings.receive_window,
             congestion_control: settings.congestion_control,
+            interleaving: settings.interleaving,
+            zero_checksum: settings.zero_checksum,
             send_buffer: settings.send_buffer,
+            dscp: settings.dscp,
         };
         let config = datachannel::Config::new()
             .max_message_size(limits.max_message_size as usize)
@@ -71,6 +84,7 @@ impl Data {
             leaving: None,
             channels: BTreeMap::new(),
             backlog: Backlog::default(),
+            priority: None,
             snap: None,
             limits,
             label,
@@ -104,6 +118,7 @@ impl Data {
         let inner = self.session.open(parameters);
         let id = ChannelId(inner.map_err(convert::channel_error)?);
         self.channels.insert(id, Local::default());
+        self.weigh_channels();
         Ok(id)
     }
 
@@ -149,6 +164,36 @@ impl Data {
         let channel = self.channel(id)?;
         let living = channel.state() != datachannel::State::Closed;
         channel.stream().filter(|_| living)
+    }
+
+    /// How its packets are marked (RFC 8837 §5): all alike, by the most important channel.
+    pub(super) fn dscp(&self) -> u8 {
+        let priority = self.priority.map(convert::priority);
+        priority.map(marks::of_data).unwrap_or_default()
+    }
+
+    /// The same, on the transport that carries it.
+    pub(super) fn dscp_on(&self, on: TransportId) -> Option<u8> {
+        let is_on = |it: &Sctp| it.on == on;
+        self.sctp.as_ref().is_some_and(is_on).then(|| self.dscp())
+    }
+
+    /// A channel has come, which may be the most important one.
+    fn weigh_channels(&mut self) {
+        if !self.limits.dscp {
+            return;
+        }
+        let channels = self.session.channels();
+        let channels = channels.filter_map(|id| self.session.channel(id));
+        let priority = channels.map(datachannel::Channel::priority).max();
+        let before = self.dscp();
+        // It never falls, as each change costs the association what it knows of the path.
+        self.priority = self.priority.max(priority);
+        let is_new = self.dscp() != before;
+        // RFC 8837 §5: under another mark packets stand in another queue.
+        if let Some(association) = self.live().filter(|_| is_new) {
+            association.reset_congestion_control();
+        }
     }
 
     fn by_stream(&self, stream: u16) -> Option<ChannelId> {

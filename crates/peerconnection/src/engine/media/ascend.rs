@@ -12,6 +12,12 @@ impl Transport {
     /// Lifts what RTP tells.
     pub(in crate::engine) fn ascend_media(&mut self, media: &mut Media, tasks: &mut Tasks) {
         let Some(path) = &mut self.media else { return };
+        while let Some(datagram) = path.poll_heard() {
+            // Whoever reads nothing loses what comes.
+            if !tasks.is_full() {
+                tasks.push_one(Event::Rtcp(self.id, datagram));
+            }
+        }
         while let Some(event) = path.rtp.poll_event() {
             match event {
                 // [9.3-01] [5.1.1-07]: in a task of its own.
@@ -30,6 +36,15 @@ impl Transport {
                         && std::mem::replace(&mut it.receiver.flows, false)
                     {
                         tasks.push_one(Event::TrackMute(it.id, true));
+                    }
+                }
+                rtp::Event::Telephone { section, code } => {
+                    let tone = rtp::payload::telephone::Event::tone(code);
+                    if let Some((it, tone)) = media.of_section(section).zip(tone)
+                        && it.receiver.receptive
+                        && !tasks.is_full()
+                    {
+                        tasks.push_one(Event::Tone(it.id, tone));
                     }
                 }
                 rtp::Event::Readable { section } => {

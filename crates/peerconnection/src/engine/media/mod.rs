@@ -9,6 +9,7 @@ mod keys;
 mod parameters;
 mod path;
 mod reports;
+mod rtcp;
 mod scalability;
 mod shares;
 mod supplied;

@@ -1,6 +1,6 @@
 //! The RTP of a transport: one session under its keys, behind a gate.
 
-use std::time::Instant;
+use std::{collections::VecDeque, time::Instant};
 
 use oxirtc_dtls as dtls;
 use oxirtc_rtp::{Config, Ntp, Session};
@@ -11,7 +11,7 @@ use super::{
     keys::{Keys, context},
     shares::Shares,
 };
-use crate::engine::demux::Kind;
+use crate::{RtcpDatagram, engine::demux::Kind};
 
 /// What carries the media of a transport.
 pub(in crate::engine) struct MediaPath {
@@ -19,6 +19,8 @@ pub(in crate::engine) struct MediaPath {
     keys: Keys,
     pub(in crate::engine) gate: Gate,
     pub(in crate::engine) shares: Shares,
+    /// Datagrams of RTCP for the application, if it reads them.
+    heard: Option<VecDeque<RtcpDatagram>>,
 }
 
 impl MediaPath {
@@ -28,6 +30,7 @@ impl MediaPath {
             keys: Keys::default(),
             gate: Gate::new(),
             shares: Shares::new(),
+            heard: None,
         }
     }
 
@@ -59,8 +62,26 @@ impl MediaPath {
         };
         match kind {
             Kind::Rtp => self.rtp.handle_rtp(now, packet),
-            _ => self.rtp.handle_rtcp(now, packet),
+            _ => {
+                self.rtp.handle_rtcp(now, packet);
+                if let Some(heard) = self.heard.as_mut().filter(|it| it.len() < MOST_HEARD) {
+                    heard.extend(RtcpDatagram::new(packet, now));
+                }
+            }
         }
+    }
+
+    /// Whether datagrams of RTCP are kept for the application.
+    pub(in crate::engine) fn read_rtcp(&mut self, on: bool) {
+        match on {
+            true => drop(self.heard.get_or_insert_default()),
+            false => self.heard = None,
+        }
+    }
+
+    /// The next datagram of RTCP that the application reads.
+    pub(in crate::engine) fn poll_heard(&mut self) -> Option<RtcpDatagram> {
+        self.heard.as_mut()?.pop_front()
     }
 
     /// Appends a protected datagram of RTCP of at most `room` bytes, if one is due.
@@ -137,3 +158,6 @@ impl MediaPath {
         self.rtp.handle_timeout(now);
     }
 }
+
+/// So many datagrams come between two looks at most.
+const MOST_HEARD: usize = 64;

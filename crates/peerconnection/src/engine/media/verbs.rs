@@ -180,8 +180,9 @@ impl Engine {
     /// # Errors
     ///
     /// `InvalidState` when closed.
-    pub fn remove_track(&mut self, id: TransceiverId) -> Result<(), Error> {
+    pub fn remove_track(&mut self, now: Instant, id: TransceiverId) -> Result<(), Error> {
         self.check_open()?;
+        self.look_at_stats(now);
         let negotiator = &mut self.negotiation.negotiator;
         let stopping = negotiator
             .transceiver(id.0)
@@ -195,6 +196,7 @@ impl Engine {
             detached.map_err(convert::negotiation_error)?;
             self.change_source(id);
             self.update_negotiation_needed();
+            self.look_at_stats(now);
         }
         Ok(())
     }
@@ -206,6 +208,7 @@ impl Engine {
     /// `Type` for a track of another kind, `InvalidState` when closed or stopping.
     pub fn replace_track(
         &mut self,
+        now: Instant,
         id: TransceiverId,
         track: Option<(MediaKind, TrackId)>,
     ) -> Result<(), Error> {
@@ -216,10 +219,12 @@ impl Engine {
         }
         self.check_open()?;
         self.check_running(id)?;
+        self.look_at_stats(now);
         if let Some(it) = self.media.get_mut(id) {
             it.set_track(track.map(|it| it.1));
             self.change_source(id);
         }
+        self.look_at_stats(now);
         Ok(())
     }
 
@@ -262,6 +267,7 @@ impl Engine {
     /// `InvalidState` when closed.
     pub fn stop_transceiver(&mut self, now: Instant, id: TransceiverId) -> Result<(), Error> {
         self.check_open()?;
+        self.look_at_stats(now);
         let changes = self.negotiation.negotiator.stop(id.0);
         let changes = changes.map_err(convert::negotiation_error)?;
         if let Some(it) = self.media.get_mut(id) {

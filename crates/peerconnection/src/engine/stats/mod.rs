@@ -3,11 +3,13 @@
 mod candidates;
 mod certificates;
 mod channels;
+mod ended;
 mod kept;
 mod media;
 mod pass;
 mod traffic;
 mod transports;
+mod watch;
 
 use std::time::Instant;
 
@@ -20,6 +22,7 @@ use crate::stats::{DtlsTransportState, IceTransportState, StatsObject, StatsRepo
 
 pub(super) use kept::Kept;
 pub(super) use traffic::Traffic;
+pub(super) use watch::Watch;
 
 /// What a report may be about, instead of everything.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

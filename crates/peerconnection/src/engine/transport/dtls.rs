@@ -23,7 +23,7 @@ impl Transport {
         generation: u32,
         now: Instant,
     ) {
-        let config = convert::dtls_config(&equipment.certificate, self.label);
+        let config = convert::dtls_config(&equipment.certificate, &equipment.settings, self.label);
         let label = format!("dtls {generation}");
         self.dtls = dtls::Connection::new(config, equipment.seed.derive(&label, self.id.0), now);
         if let Some(media) = &mut self.media {

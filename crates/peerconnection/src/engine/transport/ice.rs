@@ -177,8 +177,15 @@ impl Transport {
         }
     }
 
-    pub(in crate::engine) fn release_ufrags(&mut self, routes: &mut VecDeque<Route>) {
-        routes.extend(self.ufrags.drain(..).map(Route::UfragReleased));
+    /// Nobody is expected under its ufrags any more, but for those that others have as well.
+    pub(in crate::engine) fn release_ufrags<'a>(
+        &mut self,
+        others: impl Iterator<Item = &'a Self> + Clone,
+        routes: &mut VecDeque<Route>,
+    ) {
+        let shared = |ufrag: &String| others.clone().any(|it| it.ufrags.contains(ufrag));
+        let own = self.ufrags.drain(..).filter(|it| !shared(it));
+        routes.extend(own.map(Route::UfragReleased));
     }
 }
 

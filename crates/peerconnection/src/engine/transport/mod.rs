@@ -23,7 +23,14 @@ pub use shown::{IceCandidatePair, IceParameters};
 pub use view::TransportView;
 
 use self::{generation::Generations, shown::Shown};
-use super::{convert, equipment::Equipment, ids::TransportId, media::MediaPath, stats::Traffic};
+use super::{
+    convert,
+    equipment::Equipment,
+    ids::TransportId,
+    marks::{Held, Marks},
+    media::MediaPath,
+    stats::Traffic,
+};
 use crate::{DtlsTransportState, Path, label::Label};
 
 /// An ICE agent with the DTLS on it.
@@ -42,9 +49,15 @@ pub(super) struct Transport {
     pub(super) dtls: Connection,
     /// Its RTP, from the first section that it carries.
     pub(super) media: Option<Box<MediaPath>>,
+    /// The application reads its RTCP.
+    pub(super) reads_rtcp: bool,
     pub(super) shown: Shown,
     /// What went through it.
     pub(super) traffic: Traffic,
+    /// How its datagrams are marked; none without [`Settings::dscp`](crate::Settings::dscp).
+    pub(super) marks: Option<Box<Marks>>,
+    /// What did not fit its batch.
+    pub(super) held: Option<Held>,
     /// Addresses of its sockets.
     pub(super) sockets: Vec<SocketAddr>,
     /// Who opens channels with which ids (RFC 8832 §6), once DTLS has its role.
@@ -73,7 +86,7 @@ impl Transport {
             ice.handle_interfaces(now, set, &convert::interfaces(interfaces));
         }
         let label = equipment.trace.label;
-        let config = convert::dtls_config(&equipment.certificate, label);
+        let config = convert::dtls_config(&equipment.certificate, &equipment.settings, label);
         Self {
             id,
             name,
@@ -84,8 +97,11 @@ impl Transport {
             renewed: false,
             dtls: Connection::new(config, seed("dtls"), now),
             media: None,
+            reads_rtcp: false,
             shown: Shown::default(),
             traffic: Traffic::default(),
+            marks: equipment.settings.dscp.then(Box::default),
+            held: None,
             sockets: Vec::new(),
             role: None,
             started: false,
@@ -135,12 +151,14 @@ impl Transport {
     /// Its RTP, which is made when the first section needs it.
     pub(super) fn media_path(&mut self, now: Instant, equipment: &Equipment) -> &mut MediaPath {
         let (id, dtls, label) = (self.id, &self.dtls, self.label);
+        let reads = self.reads_rtcp;
         self.media.get_or_insert_with(|| {
             let seed = equipment.seed.derive("rtp", id.0);
             let mut path = MediaPath::new(&equipment.cname, seed, now, equipment.wall(now));
             if dtls.is_connected() && !path.set_keys(now, dtls) {
                 log::warn!("{label}: DTLS has agreed on no keys for media");
             }
+            path.read_rtcp(reads);
             Box::new(path)
         })
     }

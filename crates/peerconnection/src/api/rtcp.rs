@@ -1,0 +1,80 @@
+//! Reading the RTCP of a transport.
+
+use std::{
+    fmt,
+    future::poll_fn,
+    pin::Pin,
+    sync::Arc,
+    task::{Context, Poll},
+};
+
+use futures_core::Stream;
+
+use super::{engine_lock::KeepOpen, events::Queue};
+use crate::{RtcpDatagram, engine::TransportId};
+
+/// RTCP that the peer sends by a transport, datagram by datagram, for who records or analyses: what it reports, and what its
+/// applications say. It changes nothing of what is done with it here. Of a reader that is slow the oldest go, above 64. Also a
+/// [`Stream`].
+pub struct RtcpReader {
+    keep_open: Arc<KeepOpen>,
+    id: TransportId,
+}
+
+/// What is read of a transport.
+#[derive(Default)]
+pub(super) struct RtcpQueue {
+    pub(super) unread: Queue<RtcpDatagram>,
+    readers: usize,
+}
+
+impl RtcpReader {
+    pub(super) fn new(keep_open: Arc<KeepOpen>, id: TransportId) -> Self {
+        keep_open.connection().with(|state| {
+            state.queues.rtcp.entry(id).or_default().readers += 1;
+            state.engine.read_rtcp(id, true);
+        });
+        Self { keep_open, id }
+    }
+
+    /// The next datagram; `None` when the connection is closed and all were read. Of several readers of a transport each gets
+    /// some. Cancel safe: a datagram is returned or stays.
+    pub async fn next(&mut self) -> Option<RtcpDatagram> {
+        poll_fn(|cx| self.poll(cx)).await
+    }
+
+    fn poll(&self, cx: &Context<'_>) -> Poll<Option<RtcpDatagram>> {
+        let connection = self.keep_open.connection();
+        connection.poll_event(cx, |queues| {
+            &mut queues.rtcp.entry(self.id).or_default().unread
+        })
+    }
+}
+
+impl Stream for RtcpReader {
+    type Item = RtcpDatagram;
+
+    fn poll_next(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<RtcpDatagram>> {
+        self.poll(cx)
+    }
+}
+
+/// With the last reader nothing is kept any more.
+impl Drop for RtcpReader {
+    fn drop(&mut self) {
+        self.keep_open.connection().with(|state| {
+            let queue = state.queues.rtcp.entry(self.id).or_default();
+            queue.readers = queue.readers.saturating_sub(1);
+            if queue.readers == 0 {
+                state.queues.rtcp.remove(&self.id);
+                state.engine.read_rtcp(self.id, false);
+            }
+        });
+    }
+}
+
+impl fmt::Debug for RtcpReader {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("RtcpReader").finish_non_exhaustive()
+    }
+}

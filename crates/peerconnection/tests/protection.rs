@@ -1,0 +1,181 @@
+//! Redundancy and parity as they are negotiated: what is lost comes back without being asked for.
+#![expect(clippy::unwrap_used, reason = "a test stops where it is wrong")]
+
+mod pair;
+
+use std::time::Duration;
+
+use oxirtc_netsim::{Link, ms, percent};
+use oxirtc_peerconnection::{
+    Codec, Configuration, EncodedFrame, MediaKind, Parity, RtpCodec, RtpSender, Settings,
+    engine::{Cutter, TransceiverId},
+    stats::{InboundRtpStreamStats, StatsObject},
+};
+use pair::{
+    Pair,
+    media::{Camera, Microphone, ONE, connect},
+};
+
+fn link(loss: u8) -> Link {
+    Link::new(1).delay(ms(60)).loss(percent(u32::from(loss)))
+}
+
+fn with(settings: [Settings; 2], loss: u8) -> Pair {
+    let configuration = Configuration::default;
+    Pair::with_each(5, link(loss), [configuration(), configuration()], settings)
+}
+
+fn inbound(pair: &Pair) -> InboundRtpStreamStats {
+    let now = pair.now;
+    let report = pair.ends[1].engine.stats(now);
+    let found = report.iter().find_map(|it| match it {
+        StatsObject::InboundRtp(it) => Some(it.as_ref().clone()),
+        _ => None,
+    });
+    found.unwrap()
+}
+
+/// Sends video of side 0 for so many pictures.
+fn filmed(mut pair: Pair, pictures: u32) -> (u32, Pair, TransceiverId) {
+    let streams = vec!["stream".to_owned()];
+    let here = pair.ends[0]
+        .engine
+        .add_track(MediaKind::Video, ONE, streams)
+        .unwrap();
+    let there = connect(&mut pair);
+    let whole = Camera::default().film(&mut pair, [here, there], pictures);
+    (whole, pair, here)
+}
+
+fn mime_types(pair: &mut Pair, id: TransceiverId) -> Vec<String> {
+    let codecs = pair.ends[0].engine.parameters(id).unwrap().codecs;
+    codecs.into_iter().map(|it| it.codec.mime_type).collect()
+}
+
+#[test]
+fn video_is_protected_by_ulpfec_within_red() {
+    let settings = Settings::default().parity(Parity::Always);
+    let (whole, mut pair, here) = filmed(with([settings.clone(), settings], 5), 150);
+    let offered = mime_types(&mut pair, here);
+    for wanted in ["video/red", "video/ulpfec", "video/H265", "video/AV1"] {
+        assert!(offered.iter().any(|it| it == wanted), "{offered:?}");
+    }
+    assert!(!offered.contains(&"video/flexfec-03".to_owned()));
+    let stream = inbound(&pair);
+    assert!(stream.received.packets_lost.is_some());
+    let parity = stream.fec_packets_received.unwrap();
+    assert!(parity > 100, "{parity} packets of parity");
+    assert!(whole > 130, "{whole} of 150");
+    let brought = pair.ends[0].engine.stats(pair.now);
+    let again = brought
+        .outbound_rtp()
+        .map(|it| it.retransmitted_packets_sent.unwrap_or(0))
+        .sum::<u64>();
+    assert!(again < 60, "{again} were sent again beside parity");
+}
+
+/// As default it costs nothing on a path that loses nothing, and begins with losses.
+#[test]
+fn parity_begins_with_losses() {
+    for (loss, parity) in [(0, false), (8, true)] {
+        let settings = [Settings::default(), Settings::default()];
+        let (_, pair, _) = filmed(with(settings, loss), 250);
+        let stream = inbound(&pair);
+        let came = stream.fec_packets_received.unwrap_or(0) > 0;
+        assert_eq!(came, parity, "{loss} %");
+    }
+    let never = Settings::default().parity(Parity::Never);
+    let (_, pair, _) = filmed(with([never.clone(), never], 8), 250);
+    assert_eq!(inbound(&pair).fec_packets_received.unwrap_or(0), 0);
+}
+
+/// It is negotiated where both want it.
+#[test]
+fn video_is_protected_by_flexfec() {
+    let flex = Settings::default().parity(Parity::Always).flexfec(true);
+    let (whole, mut pair, here) = filmed(with([flex.clone(), flex.clone()], 5), 150);
+    let offered = mime_types(&mut pair, here);
+    assert!(offered.contains(&"video/flexfec-03".to_owned()));
+    let stream = inbound(&pair);
+    assert!(stream.fec_ssrc.is_some(), "it has a stream of its own");
+    assert!(stream.fec_packets_received > Some(100));
+    assert!(whole > 130, "{whole} of 150");
+    let plain = Settings::default().parity(Parity::Always);
+    let (_, mut pair, here) = filmed(with([flex, plain], 0), 10);
+    let offered = mime_types(&mut pair, here);
+    assert!(!offered.contains(&"video/flexfec-03".to_owned()));
+    assert!(inbound(&pair).fec_ssrc.is_none());
+}
+
+fn preferring(name: &str) -> Vec<RtpCodec> {
+    let mut codecs = RtpSender::capabilities(MediaKind::Audio).codecs;
+    codecs.sort_by_key(|it| it.mime_type != name);
+    codecs
+}
+
+/// RED of audio is taken always, and sent where it is preferred: `setCodecPreferences()` puts it first.
+#[test]
+fn audio_is_repeated_where_red_is_preferred() {
+    for preferred in [false, true] {
+        let settings = [Settings::default(), Settings::default()];
+        let mut pair = with(settings, 10);
+        let streams = vec!["stream".to_owned()];
+        let here = pair.ends[0]
+            .engine
+            .add_track(MediaKind::Audio, ONE, streams)
+            .unwrap();
+        if preferred {
+            let codecs = preferring("audio/red");
+            let set = pair.ends[0].engine.set_codec_preferences(here, &codecs);
+            set.unwrap();
+        }
+        let there = connect(&mut pair);
+        let offered = mime_types(&mut pair, here);
+        assert!(offered.contains(&"audio/red".to_owned()), "{offered:?}");
+        let heard = Microphone::default().speak(&mut pair, [here, there], 300, None);
+        // Two in a row are lost once in a hundred.
+        match preferred {
+            true => assert!(heard > 285, "{heard} of 300"),
+            false => assert!(heard < 285, "{heard} of 300"),
+        }
+    }
+}
+
+/// H.265 goes through, as every codec of ours does.
+#[test]
+fn h265_is_carried() {
+    let settings = [Settings::default(), Settings::default()];
+    let mut pair = with(settings, 0);
+    let streams = vec!["stream".to_owned()];
+    let here = pair.ends[0]
+        .engine
+        .add_track(MediaKind::Video, ONE, streams)
+        .unwrap();
+    let there = connect(&mut pair);
+    // Parameter sets and a slice of an IDR picture (RFC 7798 §1.1.4), each behind a start code.
+    let unit = |kind: u8, len: usize| {
+        let mut unit = vec![0, 0, 0, 1, kind << 1, 1];
+        unit.resize(6 + len, 0x55);
+        unit
+    };
+    let picture = [unit(32, 20), unit(33, 30), unit(34, 8), unit(19, 5000)].concat();
+    let mut cutter = Cutter::default();
+    let mut came = Vec::new();
+    for _ in 0..5 {
+        let now = pair.now;
+        let mut frame = EncodedFrame::new(Codec::H265, picture.clone());
+        frame.captured = Some(now);
+        let batch = cutter.cut_frame(now, 0, &frame).unwrap();
+        pair.ends[0].engine.write(now, here, &batch);
+        pair.run(Duration::from_millis(100));
+        let now = pair.now;
+        came.extend(std::iter::from_fn(|| {
+            pair.ends[1].engine.read_frame(now, there)
+        }));
+    }
+    assert!(came.len() >= 4, "{}", came.len());
+    assert!(
+        came.iter()
+            .all(|it| it.codec == Codec::H265 && it.payload == picture)
+    );
+}
