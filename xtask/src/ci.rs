@@ -178,14 +178,13 @@ const STAGES: &[Stage] = &[
     stage("fuzz", 8, fuzz_smoke),
     full("deny", 10, |_| deny::run()),
 ];
-/// Of the table of NATs: holes that are opened from both sides, a port that nobody can know, no UDP, and a change of networks.
+/// Of the table of NATs: holes that are opened from both sides, a port that nobody can know, and no UDP.
 const NAT: &[&str] = &[
     "full_cone/port_restricted",
     "port_restricted/port_restricted",
     "port_restricted/symmetric",
     "open/blocked",
     "blocked/stream",
-    "roam/ready/sends",
 ];
 const BESIDE: [&str; 2] = ["fuzz", "xtask/peers"];
 const LIMIT: Duration = Duration::from_secs(60 * 60);

@@ -45,7 +45,7 @@ use crate::{
 ///   [`set_remote_end_of_candidates`](Self::set_remote_end_of_candidates), [`close`](Self::close) …
 /// - Input: [`handle_datagram`](Self::handle_datagram), [`handle_timeout`](Self::handle_timeout),
 ///   [`handle_interfaces`](Self::handle_interfaces), [`handle_response`](Self::handle_response),
-///   [`handle_unreachable`](Self::handle_unreachable).
+///   [`handle_unreachable`](Self::handle_unreachable), [`handle_challenge`](Self::handle_challenge).
 /// - After any of these, poll until nothing comes: [`poll_transmit`](Self::poll_transmit),
 ///   [`poll_request`](Self::poll_request), [`poll_event`](Self::poll_event); then wait for
 ///   [`poll_timeout`](Self::poll_timeout).

@@ -71,6 +71,12 @@ impl Consent {
         }
     }
 
+    /// Somebody else is heard from the same address: a check goes at once, and an answer is waited for no longer than this.
+    pub(crate) fn challenge(&mut self, now: Instant) {
+        self.next = self.next.min(now);
+        self.expires = self.expires.min(now + CHALLENGE);
+    }
+
     /// Whether the last answer came before `at`.
     pub(crate) fn is_silent_since(&self, at: Instant) -> bool {
         self.answered <= at
@@ -113,6 +119,8 @@ fn interval(jitter: f64, freshness: Freshness, config: &Config) -> Duration {
 
 /// The time between checks while none is answered, and the least that an answer is waited for.
 const RETRY: Duration = Duration::from_millis(500);
+/// How long a peer has to answer when another connection claims its address.
+const CHALLENGE: Duration = Duration::from_secs(2);
 /// Between two checks of a pair that is kept warm. Two of them fit into the life of its consent, with
 /// time for the second one to be asked again.
 const BACKUP_INTERVAL: Duration = Duration::from_secs(12);

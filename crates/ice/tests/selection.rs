@@ -67,6 +67,33 @@ fn a_pair_that_answers_is_kept() {
     assert!(sim.both_are(State::Completed));
 }
 
+/// Another connection claims the peer's address: a peer that is there keeps it, and one that is not loses it within two seconds.
+#[test]
+fn a_challenged_pair_is_answered_for_or_ends() {
+    for alive in [true, false] {
+        let mut sim = Sim::new(11);
+        sim.connect().run(secs(3));
+        let path = sim.payload_path(0).unwrap();
+        sim.up[1] = alive;
+        let asked = sim.requests(0).len();
+        let now = sim.now;
+        let peer = &mut sim.peers[0];
+        peer.transports[0]
+            .agent
+            .handle_challenge(now, &mut peer.set, path);
+        sim.run(ms(1));
+        assert_eq!(sim.requests(0).len(), asked + 1, "it is checked at once");
+        sim.run(ms(1_900));
+        assert!(sim.has_consent(0));
+        sim.run(ms(200));
+        assert_eq!(sim.has_consent(0), alive);
+        let released = |event: &Event| matches!(event, Event::PathReleased(of) if *of == path);
+        assert_eq!(sim.peers[0].events.iter().any(released), !alive);
+        sim.run(secs(40));
+        assert_eq!(sim.has_consent(0), alive);
+    }
+}
+
 /// After nomination the other pair is kept warm: a check every 12 s ± 20 %.
 #[test]
 fn backups_are_kept_warm() {

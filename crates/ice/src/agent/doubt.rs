@@ -24,6 +24,21 @@ impl Agent {
         self.settle(now, set);
     }
 
+    /// Another connection has had an answer from the other end of this path, on the same socket: a NAT may have given the
+    /// port of a peer that is gone to somebody else. A pair that is not answered within two seconds ends.
+    pub fn handle_challenge(&mut self, now: Instant, set: &mut ChecklistSet, path: Path) {
+        let Some(key) = self.gatherer.bases.locate(path.normalized()) else {
+            return;
+        };
+        for session in &mut self.tables.sessions {
+            let pair = session.list.iter_mut().find(|pair| pair.key == key);
+            if let Some(consent) = pair.and_then(|pair| pair.consent.as_mut()) {
+                consent.challenge(now);
+            }
+        }
+        self.settle(now, set);
+    }
+
     /// The peer has checked a pair that works and is not in use: perhaps the one in use does not work
     /// any more in its direction. Both are asked.
     pub(super) fn doubt(&mut self, now: Instant, id: GenerationId, pair: PairId) {

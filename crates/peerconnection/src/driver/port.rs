@@ -103,7 +103,15 @@ impl Share {
     }
 
     pub(super) fn route(&self, now: Instant, route: Route) {
-        locked(&self.port.routes).apply(now, self.id, route);
+        let challenge = locked(&self.port.routes).apply(now, self.id, route);
+        if let Some((owner, path)) = challenge {
+            // Its lock may be held by who wants that of this connection.
+            self.port.runtime.spawn(async move {
+                if let Some(owner) = owner.upgrade() {
+                    owner.drive(|now, engine, _| engine.handle_challenge(now, path));
+                }
+            });
+        }
     }
 
     /// A request leaves: its response is for this connection, from wherever it comes.
@@ -113,7 +121,7 @@ impl Share {
 
     /// The connection is gone.
     pub(super) fn forget(&self) {
-        locked(&self.port.routes).forget(self.id);
+        locked(&self.port.routes).forget(clock::now(), self.id);
     }
 }
 

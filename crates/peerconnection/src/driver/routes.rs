@@ -35,9 +35,16 @@ enum Flow {
     /// Nobody's. A request with this connection's password came from there, which may be forged: what comes
     /// meanwhile waits with it.
     Reserved(ConnectionId, Instant),
-    /// The peer of this connection has answered from there.
-    Bound(ConnectionId),
+    /// The peer of the first connection has answered from there; and since then that of another one, which gets it when
+    /// the first does not hear of its own any more.
+    Bound(ConnectionId, Option<Claim>),
 }
+
+/// Who claims a path that another connection has, and since when.
+type Claim = (ConnectionId, Instant);
+
+/// A connection that is to look whether its peer is still there.
+pub(super) type Challenge = (WeakEngineLock, Path);
 
 /// A connection, and what it put in, to be taken out with it.
 #[derive(Default)]
@@ -66,10 +73,15 @@ impl Routes {
     }
 
     /// Takes in what an engine says of itself.
-    pub(super) fn apply(&mut self, now: Instant, id: ConnectionId, route: Route) {
-        let Some(entry) = self.connections.get_mut(&id) else {
-            return;
-        };
+    ///
+    /// What is claimed is not taken: its owner is to be challenged.
+    pub(super) fn apply(
+        &mut self,
+        now: Instant,
+        id: ConnectionId,
+        route: Route,
+    ) -> Option<Challenge> {
+        let entry = self.connections.get_mut(&id)?;
         match route {
             Route::Ufrag(ufrag) => {
                 // Whoever comes second chose it on purpose, or is as good as impossible.
@@ -85,21 +97,40 @@ impl Routes {
                 remove(&mut self.by_ufrag, &ufrag, id);
             }
             Route::Reserve(path) => self.reserve(now, id, path),
-            Route::Path(path) => self.bind(id, path),
+            Route::Path(path) => return self.bind(now, id, path),
             Route::PathReleased(path) => {
                 entry.paths.retain(|other| *other != path);
-                if self.flows.get(&path).is_some_and(|flow| flow.is_of(id)) {
-                    self.give_up(path);
-                    self.flows.remove(&path);
+                self.release(now, id, path);
+            }
+        }
+        None
+    }
+
+    /// The path is free, or its claimant's.
+    fn release(&mut self, now: Instant, id: ConnectionId, path: Path) {
+        match self.flows.get_mut(&path) {
+            Some(Flow::Bound(owner, claim)) if *owner == id => {
+                let claim = claim.take();
+                self.flows.remove(&path);
+                if let Some((claimant, since)) = claim
+                    && now < since + CLAIM
+                {
+                    // Free as it is, it is taken without a question.
+                    let _ = self.bind(now, claimant, path);
                 }
             }
+            Some(Flow::Bound(_, claim)) => {
+                claim.take_if(|(claimant, _)| *claimant == id);
+            }
+            Some(Flow::Reserved(of, _)) if *of == id => self.give_up(path),
+            _ => {}
         }
     }
 
     /// Hands what comes from there to this connection for a moment, if it is nobody's.
     fn reserve(&mut self, now: Instant, id: ConnectionId, path: Path) {
         match self.flows.get(&path) {
-            Some(Flow::Bound(_)) => return,
+            Some(Flow::Bound(..)) => return,
             Some(Flow::Reserved(other, until)) if *other != id && now < *until => return,
             _ => {}
         }
@@ -136,21 +167,23 @@ impl Routes {
         }
     }
 
-    /// The path is this connection's, unless it is another one's.
-    fn bind(&mut self, id: ConnectionId, path: Path) {
-        let before = self.flows.get(&path).copied();
-        if let Some(Flow::Bound(owner)) = before {
-            if owner != id {
-                // Payload names nobody: it stays with whom it was.
-                log::warn!("two connections of a port have a pair with one peer's address");
+    /// The path is this connection's, unless it is another one's, which is then to be asked.
+    fn bind(&mut self, now: Instant, id: ConnectionId, path: Path) -> Option<Challenge> {
+        if let Some(Flow::Bound(owner, claim)) = self.flows.get_mut(&path) {
+            if *owner == id || claim.is_some_and(|(_, since)| now < since + CLAIM) {
+                return None;
             }
-            return;
+            // Payload names nobody: it stays with whom it was, for as long as that one is there.
+            log::debug!("two connections of a port have a pair with one peer's address");
+            *claim = Some((id, now));
+            let engine = self.connections.get(owner)?.engine.clone()?;
+            return Some((engine, path));
         }
         self.give_up(path);
-        if let Some(entry) = self.connections.get_mut(&id) {
-            entry.paths.push(path);
-            self.flows.insert(path, Flow::Bound(id));
-        }
+        let entry = self.connections.get_mut(&id)?;
+        entry.paths.push(path);
+        self.flows.insert(path, Flow::Bound(id, None));
+        None
     }
 
     /// A request was sent.
@@ -203,14 +236,14 @@ impl Routes {
             Head::Request { ufrag } => self.by_ufrag.get(ufrag).copied(),
             Head::Response { id } => self.expected.get(&id).copied(),
             Head::Other => match self.flows.get(&path)? {
-                Flow::Bound(id) => Some(*id),
+                Flow::Bound(id, _) => Some(*id),
                 Flow::Reserved(id, until) => Some(*id).filter(|_| now < *until),
             },
         }
     }
 
     /// Takes out all that belongs to a connection.
-    pub(super) fn forget(&mut self, id: ConnectionId) {
+    pub(super) fn forget(&mut self, now: Instant, id: ConnectionId) {
         let Some(entry) = self.connections.remove(&id) else {
             return;
         };
@@ -220,10 +253,8 @@ impl Routes {
         for path in entry.reserved {
             self.give_up(path);
         }
-        for path in &entry.paths {
-            if self.flows.get(path).is_some_and(|flow| flow.is_of(id)) {
-                self.flows.remove(path);
-            }
+        for path in entry.paths {
+            self.release(now, id, path);
         }
         for transaction in &entry.expected {
             remove(&mut self.expected, transaction, id);
@@ -234,13 +265,6 @@ impl Routes {
     pub(super) fn engines(&self) -> Vec<WeakEngineLock> {
         let engines = self.connections.values();
         engines.filter_map(|entry| entry.engine.clone()).collect()
-    }
-}
-
-impl Flow {
-    fn is_of(self, id: ConnectionId) -> bool {
-        let (Self::Reserved(of, _) | Self::Bound(of)) = self;
-        of == id
     }
 }
 
@@ -265,6 +289,8 @@ const RESERVED: usize = 8;
 const ALL_RESERVED: usize = 1024;
 /// How long a path is reserved after an authentic request came on it.
 const RESERVATION: Duration = Duration::from_secs(5);
+/// For how long a claim is remembered, and how often the owner of a path is asked. Its answer takes at most two seconds.
+const CLAIM: Duration = Duration::from_secs(10);
 
 fn is_payload(datagram: &[u8]) -> bool {
     matches!(head(datagram), Head::Other)
@@ -275,6 +301,10 @@ mod tests {
     use oxirtc_stun::{Attribute, Builder, Class, Method, TransactionId};
 
     use super::*;
+
+    fn ms(n: u64) -> Duration {
+        Duration::from_millis(n)
+    }
 
     const DATA: &[u8] = &[22, 1, 2, 3];
 
@@ -334,10 +364,44 @@ mod tests {
         // Nor given back by who does not have it.
         routes.apply(now, two, Route::PathReleased(path(1)));
         assert_eq!(routes.owner(now, path(1), DATA), Some(one));
-        routes.forget(two);
+        routes.forget(now, two);
         assert_eq!(routes.owner(now, path(1), DATA), Some(one));
         routes.apply(now, one, Route::PathReleased(path(1)));
         assert_eq!(routes.owner(now, path(1), DATA), None);
+    }
+
+    /// A NAT gives the port of a peer that is gone to another one: its connection gets the path when the first lets go.
+    #[test]
+    fn what_is_claimed_goes_to_the_claimant_when_it_is_let_go() {
+        let (mut routes, one, two, now) = two();
+        let three = routes.new_connection();
+        routes.apply(now, two, Route::Path(path(1)));
+        routes.apply(now, three, Route::Path(path(1)));
+        assert_eq!(routes.owner(now, path(1), DATA), Some(one), "not yet");
+        routes.apply(now + ms(1_900), one, Route::PathReleased(path(1)));
+        let first = Some(two);
+        assert_eq!(routes.owner(now, path(1), DATA), first, "who claimed first");
+        // A claim that was given up, one that is old, and one whose connection is gone come to nothing.
+        routes.apply(now, three, Route::Path(path(1)));
+        routes.apply(now, three, Route::PathReleased(path(1)));
+        routes.forget(now, two);
+        assert_eq!(routes.owner(now, path(1), DATA), None);
+        routes.apply(now, one, Route::Path(path(1)));
+        routes.apply(now, three, Route::Path(path(1)));
+        routes.apply(now + CLAIM, one, Route::PathReleased(path(1)));
+        assert_eq!(routes.owner(now, path(1), DATA), None);
+        let four = routes.new_connection();
+        routes.apply(now, one, Route::Path(path(1)));
+        routes.apply(now, four, Route::Path(path(1)));
+        routes.forget(now, four);
+        routes.apply(now, one, Route::PathReleased(path(1)));
+        assert_eq!(routes.owner(now, path(1), DATA), None);
+        assert!(routes.flows.is_empty());
+        // The end of a connection lets go as well.
+        routes.apply(now, one, Route::Path(path(1)));
+        routes.apply(now, three, Route::Path(path(1)));
+        routes.forget(now, one);
+        assert_eq!(routes.owner(now, path(1), DATA), Some(three));
     }
 
     #[test]
@@ -393,7 +457,7 @@ mod tests {
         routes.apply(now + RESERVATION, one, Route::PathReleased(path(98)));
         assert_eq!(routes.reservations.len(), 0);
         routes.apply(now + RESERVATION, one, Route::Reserve(path(97)));
-        routes.forget(one);
+        routes.forget(now, one);
         assert_eq!((routes.flows.len(), routes.reservations.len()), (0, 0));
     }
 
@@ -429,7 +493,7 @@ mod tests {
         routes.expect(one, [1; 12]);
         routes.apply(now, one, Route::Reserve(path(2)));
         routes.apply(now, two, Route::Path(path(4)));
-        routes.forget(one);
+        routes.forget(now, one);
         assert_eq!(routes.owner(now, path(1), DATA), None);
         assert_eq!((routes.flows.len(), routes.expected.len()), (1, 0));
         assert_eq!(routes.by_ufrag.len(), 1);

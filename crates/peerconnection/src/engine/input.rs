@@ -151,6 +151,19 @@ impl Engine {
         self.ascend(now);
     }
 
+    /// Another connection claims a path of a shared socket that this one has: its peer is asked at once, and when it does not
+    /// answer within two seconds the path is [released](crate::Route::PathReleased).
+    pub fn handle_challenge(&mut self, now: Instant, path: Path) {
+        if self.closed {
+            return;
+        }
+        let path = convert::ice_path(path);
+        self.transports.each_in_turn(now, |transport, set| {
+            transport.ice.handle_challenge(now, set, path);
+        });
+        self.ascend(now);
+    }
+
     /// A stream has ended that was not asked to.
     pub fn handle_disconnected(&mut self, now: Instant, path: Path) {
         if self.closed {

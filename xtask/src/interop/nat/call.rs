@@ -31,6 +31,15 @@ struct End {
 pub(super) const LEFT: usize = 0;
 pub(super) const RIGHT: usize = 1;
 
+/// Both with the laboratory's server.
+pub(super) fn orders() -> [Orders; 2] {
+    [true, false].map(|offers| Orders {
+        offers,
+        tcp: false,
+        servers: SERVERS.map(Into::into).to_vec(),
+    })
+}
+
 impl Call {
     /// Starts both; the left one offers. Waits until the channel between them is open.
     pub(super) async fn connect(orders: [Orders; 2]) -> anyhow::Result<Self> {
@@ -170,4 +179,5 @@ impl End {
     }
 }
 
+const SERVERS: [&str; 2] = ["turn:10.77.0.1:3478", "turn:10.77.0.1:3478?transport=tcp"];
 const PATIENCE: Duration = Duration::from_secs(40);

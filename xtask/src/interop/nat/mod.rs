@@ -10,7 +10,7 @@ use super::{
     coturn::server::{Coturn, HOST_V6},
     namespace,
 };
-use call::{Call, LEFT, RIGHT};
+use call::{Call, LEFT, RIGHT, orders};
 use network::{Kind, Laboratory};
 use party::{Orders, Pair};
 use theory::Way;
@@ -146,16 +146,6 @@ async fn talk(orders: [Orders; 2], way: Way, kinds: [Kind; 2]) -> anyhow::Result
     ))
 }
 
-/// Both with the laboratory's server.
-fn orders() -> [Orders; 2] {
-    [true, false].map(|offers| Orders {
-        offers,
-        tcp: false,
-        servers: SERVERS.map(Into::into).to_vec(),
-    })
-}
-
-const SERVERS: [&str; 2] = ["turn:10.77.0.1:3478", "turn:10.77.0.1:3478?transport=tcp"];
 const WORDS: usize = 256 << 10;
 const BULK: usize = 24 << 20;
 const FULL_BULK: usize = 64 << 20;

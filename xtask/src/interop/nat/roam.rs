@@ -5,9 +5,8 @@ use std::time::Duration;
 use anyhow::ensure;
 
 use super::{
-    call::{Call, LEFT, RIGHT},
+    call::{Call, LEFT, RIGHT, orders},
     network::{Kind, Laboratory, Side, ip},
-    orders,
 };
 
 /// What happens to the host.
