@@ -5,11 +5,10 @@ use std::{collections::BTreeMap, sync::Arc, time::Instant};
 use super::{
     events::Queue,
     media::{Inbox, Links, Outbound},
-    rtcp::RtcpQueue,
     waiters::{Waiters, Wakeups},
 };
 use crate::{
-    PeerConnectionState, SctpTransportState, StatsReport,
+    PeerConnectionState, RtcpDatagram, SctpTransportState, StatsReport,
     engine::{
         ChannelEvent, ChannelId, DtlsTransportEvent, Engine, Event, IceTransportEvent, TransportId,
     },
@@ -43,6 +42,13 @@ pub(super) struct Queues {
     /// How many unread events the engine was told of.
     told: usize,
     closed: bool,
+}
+
+/// What is read of a transport's RTCP, and by how many.
+#[derive(Default)]
+pub(super) struct RtcpQueue {
+    pub(super) unread: Queue<RtcpDatagram>,
+    pub(super) readers: usize,
 }
 
 /// What the handles of a channel share.

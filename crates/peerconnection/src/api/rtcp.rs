@@ -10,7 +10,7 @@ use std::{
 
 use futures_core::Stream;
 
-use super::{engine_lock::KeepOpen, events::Queue};
+use super::engine_lock::KeepOpen;
 use crate::{RtcpDatagram, engine::TransportId};
 
 /// RTCP that the peer sends by a transport, datagram by datagram, for who records or analyses: what it reports, and what its
@@ -19,13 +19,6 @@ use crate::{RtcpDatagram, engine::TransportId};
 pub struct RtcpReader {
     keep_open: Arc<KeepOpen>,
     id: TransportId,
-}
-
-/// What is read of a transport.
-#[derive(Default)]
-pub(super) struct RtcpQueue {
-    pub(super) unread: Queue<RtcpDatagram>,
-    readers: usize,
 }
 
 impl RtcpReader {

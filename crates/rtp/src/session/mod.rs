@@ -359,7 +359,6 @@ impl Session {
     /// Sends a packet that an application defines (RFC 3550 §6.7) with the next report, which is due at once: four letters, a type
     /// among those of the name, 0 to 31, and whole words of data. False if it is longer than 588 bytes with those that wait already:
     /// nothing of it is sent then.
-    #[must_use]
     pub fn send_app(&mut self, now: Instant, name: [u8; 4], subtype: u8, data: &[u8]) -> bool {
         let app = App {
             ssrc: self.ssrc,
