@@ -261,14 +261,17 @@ fn offered(packets: &[String]) -> (Vec<u8>, bool) {
 #[test]
 fn what_sctp_offers_is_set() {
     listen();
-    for (interleaving, zero_checksum) in [(true, true), (false, true), (true, false)] {
+    // Each connection has a label of its own in the log.
+    for (seed, interleaving, zero_checksum) in
+        [(61, true, true), (62, false, true), (63, true, false)]
+    {
         let settings = Settings::default()
             .interleaving(interleaving)
             .zero_checksum(zero_checksum);
         let configurations = [Configuration::default(), Configuration::default()];
-        let link = Link::new(6).delay(ms(1));
+        let link = Link::new(seed).delay(ms(1));
         let settings = [settings, Settings::default()];
-        let mut pair = Pair::with_each(6, link, configurations, settings);
+        let mut pair = Pair::with_each(seed, link, configurations, settings);
         let [here, _] = pair.connect(&DataChannelInit::default());
         pair.send(0, here, "either way");
         pair.until(Duration::from_secs(5), |pair| pair.ends[1].inbox.len() == 1);

@@ -281,6 +281,50 @@ fn one_factor_at_a_time() {
     }
 }
 
+/// All combinations of rate, round trip, lateness and queue, a line each with what loss leaves: MB/s in the first ten seconds.
+#[test]
+fn every_path() {
+    if !whole() {
+        return;
+    }
+    let golden = include_str!("tables/every.txt");
+    let mut table = String::new();
+    for (rate, trip, late, queue) in every_line() {
+        let name = format!("{rate} Mbit/s, {trip} ms, {late} % late, queue {queue}/4:");
+        let path = Path::new().round_trip(ms(trip)).rate(rate).queue(queue);
+        let path = path.reorder(late, ms(10)).batch(8);
+        let losses = [0.0, 0.1, 0.5, 1.0, 2.0, 5.0];
+        let random = losses.iter().map(|it| path.loss(*it));
+        let bursts = losses.iter().skip(1).map(|it| path.bursts(*it));
+        let cells = random
+            .chain(bursts)
+            .map(|it| transfer(it).measure(secs(10)));
+        let cells: Vec<f64> = cells.map(|it| it.goodput).collect();
+        let words: String = cells.iter().map(|it| format!(" {it:.3}")).collect();
+        println!("{name}{words}");
+        table += &format!("{name}{words}\n");
+        let line = golden.lines().find_map(|it| it.strip_prefix(&name));
+        let before = line.unwrap_or_default().split_whitespace();
+        let before: Vec<f64> = before.filter_map(|it| it.parse().ok()).collect();
+        let same = before.len() == cells.len()
+            && std::iter::zip(&cells, &before)
+                .all(|(now, it)| (now - it).abs() <= 0.001 + 0.03 * it);
+        assert!(blesses() || same, "{name}{words}, and it was {before:?}");
+    }
+    if blesses() {
+        let file = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/tables/every.txt");
+        std::fs::write(file, table).unwrap();
+    }
+}
+
+/// Mbit/s, milliseconds, percent that are late, and quarters of a bandwidth-delay product.
+fn every_line() -> impl Iterator<Item = (u64, u64, f64, u64)> {
+    let rates = [1, 10, 100, 1000].into_iter();
+    let trips = rates.flat_map(|rate| [2, 20, 50, 100, 300].map(|trip| (rate, trip)));
+    let late = trips.flat_map(|(rate, trip)| [0.0, 1.0, 5.0].map(|late| (rate, trip, late)));
+    late.flat_map(|(rate, trip, late)| [2, 4, 16].map(|queue| (rate, trip, late, queue)))
+}
+
 /// Whether the snapshot is to be what comes out.
 fn blesses() -> bool {
     std::env::var_os("OXIRTC_BLESS").is_some()
