@@ -7,7 +7,7 @@ use std::{
     time::Duration,
 };
 
-use tokio::sync::watch;
+use tokio::{runtime::Builder, sync::watch, time::sleep};
 
 use super::netlink::Changes;
 use crate::Interface;
@@ -72,26 +72,37 @@ fn watch() -> io::Result<watch::Receiver<Vec<Interface>>> {
     }
     let (sender, receiver) = watch::channel(found);
     let thread = thread::Builder::new().name("oxirtc networks".to_owned());
-    thread.spawn(look_again)?;
+    let told = sender.clone();
+    thread.spawn(move || {
+        let runtime = Builder::new_current_thread().enable_all().build();
+        match runtime {
+            Ok(runtime) => runtime.block_on(look_again(told)),
+            Err(error) => log::warn!("changes of the interfaces go unnoticed: {error}"),
+        }
+    })?;
     *watching = Some(sender);
     Ok(receiver)
 }
 
 /// Looks until nobody wants to know.
-fn look_again() {
+async fn look_again(sender: watch::Sender<Vec<Interface>>) {
     let changes = Changes::listen();
     loop {
-        changes.wait(INTERVAL);
-        let mut watching = WATCH.lock().unwrap_or_else(PoisonError::into_inner);
-        let Some(sender) = &*watching else {
-            return;
+        let unwanted = tokio::select! {
+            () = sender.closed() => true,
+            () = changes.next() => false,
+            () = sleep(INTERVAL) => false,
         };
-        if sender.receiver_count() == 0 {
-            *watching = None;
-            return;
+        if unwanted {
+            let mut watching = WATCH.lock().unwrap_or_else(PoisonError::into_inner);
+            // Somebody may have come meanwhile.
+            if sender.receiver_count() == 0 {
+                *watching = None;
+                return;
+            }
         }
         match list() {
-            Ok(found) => update(sender, found),
+            Ok(found) => update(&sender, found),
             Err(error) => log::debug!("the interfaces cannot be listed: {error}"),
         }
     }
