@@ -14,7 +14,7 @@ pub struct ReceiveStats {
     pub rtx: Option<u32>,
     /// The SSRC of its parity, once it is known.
     pub fec: Option<u32>,
-    /// Packets, without duplicates, retransmissions among them.
+    /// Packets, without duplicates; retransmissions and parity within RED among them.
     pub packets: u64,
     /// Bytes of payload in them.
     pub bytes: u64,
@@ -108,7 +108,7 @@ pub struct SendStats {
     pub rtx: Option<u32>,
     /// False when it is to send nothing.
     pub active: bool,
-    /// Packets, without retransmissions and parity.
+    /// Packets, without retransmissions and parity in a stream of its own; parity within RED among them.
     pub packets: u64,
     /// Bytes of payload in them.
     pub bytes: u64,

@@ -317,6 +317,8 @@ impl SendStream {
         self.stats.parity += 1;
         let (packets, bytes) = self.totals;
         if flex.is_none() {
+            self.stats.packets += 1;
+            self.stats.bytes += payload.len() as u64;
             self.totals = (
                 packets.wrapping_add(1),
                 bytes.wrapping_add(payload.len() as u32),

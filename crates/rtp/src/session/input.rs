@@ -167,7 +167,7 @@ impl Session {
         let (Some(format), Some(codec)) = (format, codec) else {
             // Parity within RED has a number of its own, which is not missing.
             if format.is_some_and(|it| it.role == Carries::Ulpfec) {
-                self.take_parity(now, at, media);
+                self.take_parity(now, at, media, whole);
             }
             return;
         };
@@ -264,7 +264,7 @@ impl Session {
     }
 
     /// Takes parity that RED carried beside its stream.
-    fn take_parity(&mut self, now: Instant, at: usize, media: Media<'_>) {
+    fn take_parity(&mut self, now: Instant, at: usize, media: Media<'_>, whole: usize) {
         let Some(stream) = self.receivers.get_mut(at) else {
             return;
         };
@@ -274,6 +274,7 @@ impl Session {
             .track
             .note(now, media.sequence, media.origin == Origin::Rtx);
         if noted.is_fresh {
+            stream.count(now, media.origin, media.payload.len(), whole);
             if let Some(repair) = fec::ulp::parse(media.payload) {
                 stream.recovery.repair(now, repair);
             }

@@ -61,8 +61,6 @@ fn video() -> Vec<jsep::Codec> {
         h264(0),
         codec("H265").parameters("level-id=93;profile-id=1;tier-flag=0;tx-mode=SRST"),
         jsep::Codec::new("rtx", 90_000),
-        jsep::Codec::new("red", 90_000),
-        jsep::Codec::new("ulpfec", 90_000),
     ]
 }
 
@@ -358,6 +356,10 @@ pub(in crate::engine) fn equip(
     settings: &Settings,
 ) -> jsep::Config {
     let mut capabilities = capabilities(kind);
+    if settings.parity != Parity::Never && kind == MediaKind::Video {
+        let parity = ["red", "ulpfec"].map(|name| jsep::Codec::new(name, 90_000));
+        capabilities.codecs.extend(parity);
+    }
     if settings.flexfec && kind == MediaKind::Video {
         let flexfec = jsep::Codec::new("flexfec-03", 90_000)
             .parameters("repair-window=10000000")
