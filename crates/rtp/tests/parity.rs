@@ -75,6 +75,13 @@ fn without_loss_parity_changes_nothing() {
             ),
             (0, 0, 0, 0)
         );
+        // Parity within RED has numbers of the stream, and counts among its packets at both ends.
+        pair.run(500, |_, _| {});
+        let (_, _, stats) = pair.sides[1].receive_stats(VIDEO).next().expect("a stream");
+        let (_, _, sent) = pair.sides[0].send_stats(VIDEO).next().expect("a stream");
+        assert_eq!((stats.packets, stats.parity), (sent.packets, sent.parity));
+        let beside = if flex { sent.parity } else { 0 };
+        assert_eq!(sent.packets + beside, pair.sent[0].len() as u64);
     }
 }
 

@@ -74,8 +74,10 @@ impl Engine {
             return;
         }
         // A look is not what makes the next one due.
-        let touches = self.due().is_some_and(|due| due <= now);
-        self.glance_at_stats(now, touches);
+        if self.watch.is_some() {
+            let touches = self.due().is_some_and(|due| due <= now);
+            self.glance_at_stats(now, touches);
+        }
         self.transports
             .each_in_turn(now, |transport, set| transport.handle_timeout(now, set));
         self.data.handle_timeout(now);

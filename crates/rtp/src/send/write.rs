@@ -310,15 +310,18 @@ impl SendStream {
                 ssrc: self.encoding.ssrc,
             }
         };
+        let start = buf.len();
         let mut writer = Writer::begin(buf, head, &[], form(section, None));
         let numbered = self.name(&mut writer, section, stamp, flex.is_some());
         writer.finish();
+        let header = buf.len() - start;
         buf.extend_from_slice(&payload);
         self.stats.parity += 1;
         let (packets, bytes) = self.totals;
         if flex.is_none() {
             self.stats.packets += 1;
             self.stats.bytes += payload.len() as u64;
+            self.stats.header_bytes += header as u64;
             self.totals = (
                 packets.wrapping_add(1),
                 bytes.wrapping_add(payload.len() as u32),

@@ -69,8 +69,7 @@ impl Call {
     }
 
     /// Sends so many bytes from one end to the other; `meanwhile` is told how many have come, now and then, and the longest
-    /// time without any so far. Gives the longest time
-    /// without any.
+    /// time without any so far. Gives that time in the end.
     pub(super) async fn transfer(
         &mut self,
         from: usize,
