@@ -121,6 +121,7 @@ impl Source {
 type Sent = (u16, bool, u16, u8);
 
 struct Node {
+    structure: Structure,
     receives: Session,
     sends: Session,
     sent: Vec<Sent>,
@@ -138,6 +139,7 @@ impl Node {
         let mut sends = session(2);
         sends.set_section(VIDEO, section());
         let mut node = Self {
+            structure: l2t2(),
             receives,
             sends,
             sent: Vec::new(),
@@ -173,7 +175,7 @@ impl Node {
                 .find(|it| it.0 == DESCRIPTOR)
                 .unwrap()
                 .1;
-            let descriptor = Descriptor::parse(value, Some(&l2t2())).unwrap();
+            let descriptor = Descriptor::parse(value, Some(&self.structure)).unwrap();
             self.sent.push((
                 rtp.head.sequence,
                 rtp.head.marker,
@@ -269,4 +271,78 @@ fn temporal_layers_are_taken_in_again() {
     let templates: Vec<_> = node.sent.iter().skip(2).map(|it| it.3).collect();
     // The lower layer's frame is needed by the upper one of the same picture only.
     assert_eq!(templates, [1, 3, 2, 4, 1, 3, 2, 4], "{:?}", node.sent);
+}
+
+/// One spatial layer with three temporal ones: 0 2 1 2.
+fn l1t3() -> Structure {
+    use Indication::{Discardable, NotPresent, Switch};
+    let template = |temporal, indications: [Indication; 3], differences: &[u16]| Template {
+        spatial: 0,
+        temporal,
+        indications: indications.into(),
+        differences: differences.into(),
+        chains: Vec::new(),
+    };
+    Structure {
+        first: 0,
+        targets: 3,
+        templates: vec![
+            template(0, [Switch; 3], &[]),
+            template(0, [Switch; 3], &[4]),
+            template(1, [NotPresent, Discardable, Switch], &[2]),
+            template(2, [NotPresent, NotPresent, Discardable], &[1]),
+        ],
+        chains: 0,
+        protected_by: Vec::new(),
+        resolutions: Vec::new(),
+    }
+}
+
+/// Of two layers that were left out the upper one needs the lower one, whatever is said of those who have both.
+#[test]
+fn temporal_layers_are_taken_in_one_above_the_other() {
+    let mut node = Node::new(choice(7, 0));
+    node.structure = l1t3();
+    for at in 0..8_u16 {
+        if at == 3 {
+            node.choose(choice(7, 7));
+        }
+        let key = at == 0;
+        let template = match at % 4 {
+            0 if key => 0,
+            0 => 1,
+            2 => 2,
+            _ => 3,
+        };
+        let descriptor = Descriptor {
+            begins: true,
+            ends: true,
+            template,
+            frame: at,
+            structure: key.then(l1t3),
+            ..Descriptor::default()
+        };
+        let head = RtpHead {
+            payload_type: 45,
+            marker: true,
+            sequence: 500 + at,
+            timestamp: 3000 * u32::from(at),
+            ssrc: 9,
+        };
+        let (mut packet, mut value) = (Vec::new(), Vec::new());
+        descriptor.write(&mut value, Some(&l1t3()));
+        let mut writer = Writer::begin(&mut packet, head, &[], Form::TwoBytes);
+        assert!(writer.extend(DESCRIPTOR, &value));
+        writer.finish();
+        packet.extend_from_slice(&[0x10 | u8::from(key) << 3]);
+        packet.extend_from_slice(if key {
+            &[0x08, 0, 0, 0]
+        } else {
+            &[0x30, 1, 2, 3]
+        });
+        node.pass(at.into(), &[packet]);
+    }
+    let frames: Vec<_> = node.sent.iter().map(|it| it.2).collect();
+    // The third is of the highest layer and needs the second, which was left out, as does the fifth what is below it.
+    assert_eq!(frames, [0, 4, 6, 7]);
 }

@@ -379,6 +379,40 @@ fn what_is_hostile_makes_no_stream() {
     );
 }
 
+/// A frame whose end is missing is waited for, though the one behind it has the next picture number.
+#[test]
+fn what_lacks_its_end_is_not_passed_over() {
+    let mut pair = Pair::video(14, &link(10));
+    let mut camera = Camera::new(0, 2500);
+    pair.film(&mut camera, 200);
+    pair.run(100, |_, _| {});
+    let before = pair.frames[1].len();
+    let now = pair.now;
+    let mut packets = |pair: &mut Pair| -> Vec<Vec<u8>> {
+        let batch = camera.frame(now);
+        let side = &mut pair.sides[0];
+        side.write(now, VIDEO, 0, &batch);
+        let mut sent = Vec::new();
+        while side.peek(now).is_some() {
+            let mut buf = Vec::new();
+            side.poll_rtp(now, 1232, &mut buf).unwrap();
+            sent.push(buf);
+        }
+        sent
+    };
+    let (first, second) = (packets(&mut pair), packets(&mut pair));
+    let (end, beginning) = first.split_last().unwrap();
+    assert!(beginning.len() > 1);
+    for packet in beginning.iter().chain(&second) {
+        pair.sides[1].handle_rtp(now, packet);
+    }
+    pair.drain(1);
+    assert_eq!(pair.frames[1].len(), before);
+    pair.sides[1].handle_rtp(now, end);
+    pair.drain(1);
+    assert_eq!(pair.frames[1].len(), before + 2);
+}
+
 #[test]
 fn an_application_speaks_through_rtcp() {
     let mut pair = Pair::video(13, &link(10));
