@@ -96,9 +96,9 @@ pub enum CongestionControl {
 #[non_exhaustive]
 pub enum Parity {
     /// Never, and ULPFEC and its RED are not negotiated either.
-    #[default]
     Never,
     /// As long as the peer reports losses of 2 % or more which would take long to be sent again.
+    #[default]
     WhenLost,
     /// Always: a packet for each ten, and for the rest of each frame.
     Always,
@@ -403,8 +403,7 @@ impl Settings {
         self
     }
 
-    /// When video is protected by parity. Default: [`Parity::Never`], as Chromium sends within RED to who has offered it, even where its own
-    /// answer leaves it out.
+    /// When video is protected by parity. Default: [`Parity::WhenLost`].
     #[must_use]
     pub fn parity(mut self, parity: Parity) -> Self {
         self.parity = parity;

@@ -42,7 +42,8 @@ impl Agreement {
             // [4.4.1.6-25]: the peer may send before its answer is here
             agreement.receptive = direction.receives();
             let offered = Codecs::associate(entry.rtp.formats.clone());
-            agreement.receive = offered.joined(&agreement.receive);
+            agreement.receive = offered.clone().joined(&agreement.receive);
+            agreement.offered = offered;
             if agreement.direction.is_none() {
                 agreement.extensions.clone_from(&entry.rtp.extensions);
                 agreement.mixed = outline.is_mixed(index);
