@@ -43,7 +43,7 @@ pub use configuration::{
 pub use description::{OfferOptions, SdpType, SessionDescription};
 #[cfg(feature = "tokio")]
 #[doc(inline)]
-pub use driver::Endpoint;
+pub use driver::{Endpoint, EndpointSettings};
 #[doc(inline)]
 pub use engine::{IceCandidatePair, IceParameters};
 pub use error::{Error, ErrorDetail, ErrorKind};
