@@ -234,14 +234,15 @@ fn settle(
 
 /// The layers that one end sends and the other takes, in the order of who sends.
 fn common(sent: &[Layer], taken: &[Layer]) -> Vec<Layer> {
-    let both = sent.iter().filter_map(|layer| {
-        let theirs = taken.iter().find(|it| it.rid == layer.rid)?;
+    let both = |form: &Layer| {
+        let theirs = taken.iter().find(|it| it.rid == form.rid)?;
         Some(Layer {
-            paused: layer.paused || theirs.paused,
+            paused: form.paused || theirs.paused,
             ..theirs.clone()
         })
-    });
-    both.collect()
+    };
+    let sent = sent.iter();
+    sent.filter_map(|it| it.forms().find_map(both)).collect()
 }
 
 fn streams(entry: &Entry, direction: Direction) -> Vec<String> {
