@@ -1,4 +1,4 @@
-use std::collections::BTreeMap;
+use std::{collections::BTreeMap, ops::Bound};
 
 use crate::message::{Fragment, Kind};
 
@@ -55,8 +55,15 @@ impl Reassembly {
         }
         let idle = fragment.body.is_empty() && length > 0;
         let large = length > max_length(epoch, fragment.kind);
-        if idle || sequence - self.next >= MAX_AHEAD || large {
+        if sequence - self.next >= MAX_AHEAD || large {
             return Outcome::Dropped;
+        }
+        if idle {
+            // RFC 9147 §7.1: all of it is here, so under keys its record is acknowledged.
+            return match epoch {
+                0 | 1 => Outcome::Dropped,
+                _ => Outcome::Stored,
+            };
         }
         let held = self.messages.get(&sequence);
         let contradicts = held.is_none_or(|partial| partial.contradicts(&fragment));
@@ -153,9 +160,10 @@ impl Reassembly {
     /// Later messages give way to earlier ones.
     fn make_room(&mut self, sequence: u16, length: usize) -> bool {
         while self.held + length > MAX_HELD {
-            match self.messages.keys().next_back().copied() {
-                Some(last) if last > sequence => self.discard(last),
-                _ => return false,
+            let later = (Bound::Excluded(sequence), Bound::Unbounded);
+            match self.messages.range(later).next_back() {
+                Some((&last, _)) => self.discard(last),
+                None => return false,
             }
         }
         true
@@ -279,6 +287,23 @@ mod tests {
             Outcome::Stale
         );
         assert_eq!(reassembly.held(), 0);
+    }
+
+    /// RFC 9147 §7.1: of a piece without contents all is here, which under keys is worth an ACK.
+    #[test]
+    fn an_empty_piece_takes_no_room() {
+        for (epoch, outcome) in [
+            (0, Outcome::Dropped),
+            (1, Outcome::Dropped),
+            (2, Outcome::Stored),
+            (3, Outcome::Stored),
+        ] {
+            let mut reassembly = Reassembly::default();
+            assert_eq!(reassembly.insert(epoch, fragment(0, 9, 3, &[])), outcome);
+            let far = fragment(MAX_AHEAD, 9, 3, &[]);
+            assert_eq!(reassembly.insert(epoch, far), Outcome::Dropped);
+            assert_eq!((reassembly.held(), reassembly.messages.len()), (0, 0));
+        }
     }
 
     #[test]

@@ -358,6 +358,23 @@ fn alerts_of_1_3() {
     }
 }
 
+/// RFC 8446 §6: what has no form cannot be decoded, and a level that is none is illegal.
+#[test]
+fn what_is_no_alert_ends_1_3() {
+    for (body, alert) in [
+        (&[3, 40][..], AlertDescription::ILLEGAL_PARAMETER),
+        (&[2], AlertDescription::DECODE_ERROR),
+        (&[2, 40, 0], AlertDescription::DECODE_ERROR),
+    ] {
+        let mut pair = pair();
+        let now = pair.now;
+        let mut record = pair.client.connection.protected(3, record::ALERT, body);
+        pair.server.handle(now, &mut record);
+        let cause = Failure::AlertSent(alert);
+        assert_eq!(pair.server.events[1], Event::Failed { cause }, "{body:?}");
+    }
+}
+
 /// In the clear nothing counts any more once keys were used: alerts, hellos, data, ACKs.
 #[test]
 fn the_clear_is_noise_behind_the_first_protected_record() {
