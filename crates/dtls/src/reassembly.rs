@@ -11,7 +11,7 @@ use crate::message::{Fragment, Kind};
 #[derive(Default)]
 pub(crate) struct Reassembly {
     /// The number of the message that is to be handled next.
-    next: u16,
+    next: u32,
     messages: BTreeMap<u16, Partial>,
     /// The sum of the lengths in `messages`.
     held: usize,
@@ -50,12 +50,13 @@ impl Reassembly {
         let Fragment {
             length, sequence, ..
         } = fragment;
-        if sequence < self.next {
+        let ahead = u32::from(sequence).checked_sub(self.next);
+        let Some(ahead) = ahead else {
             return Outcome::Stale;
-        }
+        };
         let idle = fragment.body.is_empty() && length > 0;
         let large = length > max_length(epoch, fragment.kind);
-        if sequence - self.next >= MAX_AHEAD || large {
+        if ahead >= MAX_AHEAD || large {
             return Outcome::Dropped;
         }
         if idle {
@@ -91,7 +92,7 @@ impl Reassembly {
 
     /// Whether a message of this number was handled before.
     pub(crate) fn check_next(&self, sequence: u16) -> Outcome {
-        match sequence < self.next {
+        match u32::from(sequence) < self.next {
             true => Outcome::Stale,
             false => Outcome::Stored,
         }
@@ -99,7 +100,7 @@ impl Reassembly {
 
     /// The next message, when all of it is here.
     pub(crate) fn front(&self) -> Option<Front<'_>> {
-        self.whole(self.next)
+        self.whole(u16::try_from(self.next).ok()?)
     }
 
     /// While a hello is awaited it may answer any of ours, so its number may be any of the first;
@@ -133,10 +134,12 @@ impl Reassembly {
         self.discard(sequence);
     }
 
-    /// What comes before this number is dealt with.
-    pub(crate) fn skip_to(&mut self, sequence: u16) {
-        while self.next < sequence {
-            self.discard(self.next);
+    /// What comes up to this number is dealt with. Behind the last number there is none.
+    pub(crate) fn skip_past(&mut self, sequence: u16) {
+        while let Ok(next) = u16::try_from(self.next)
+            && next <= sequence
+        {
+            self.discard(next);
             self.next += 1;
         }
     }
@@ -241,7 +244,7 @@ fn max_length(epoch: u16, kind: u8) -> usize {
 }
 
 const MAX_HELD: usize = 48 << 10;
-const MAX_AHEAD: u16 = 16;
+const MAX_AHEAD: u32 = 16;
 /// The hellos of a client, and so the answers to them.
 const MAX_HELLOS: u16 = 3;
 
@@ -281,7 +284,7 @@ mod tests {
             );
         }
         assert_eq!(front(&reassembly), Some((0, 11, &body[..])));
-        reassembly.skip_to(reassembly.next + 1);
+        reassembly.skip_past(0);
         assert_eq!(
             reassembly.insert(0, fragment(0, 201, 0, &body)),
             Outcome::Stale
@@ -300,7 +303,7 @@ mod tests {
         ] {
             let mut reassembly = Reassembly::default();
             assert_eq!(reassembly.insert(epoch, fragment(0, 9, 3, &[])), outcome);
-            let far = fragment(MAX_AHEAD, 9, 3, &[]);
+            let far = fragment(MAX_AHEAD as u16, 9, 3, &[]);
             assert_eq!(reassembly.insert(epoch, far), Outcome::Dropped);
             assert_eq!((reassembly.held(), reassembly.messages.len()), (0, 0));
         }
@@ -314,9 +317,9 @@ mod tests {
         reassembly.insert(0, fragment(0, 100, 0, &body[..60]));
         reassembly.insert(0, fragment(0, 100, 40, &body[40..]));
         assert_eq!(front(&reassembly), Some((0, 11, &body[..])));
-        reassembly.skip_to(reassembly.next + 1);
+        reassembly.skip_past(0);
         assert_eq!(front(&reassembly), Some((1, 11, &[][..])));
-        reassembly.skip_to(reassembly.next + 1);
+        reassembly.skip_past(1);
         assert_eq!(front(&reassembly), None);
     }
 
@@ -327,11 +330,11 @@ mod tests {
         reassembly.insert(0, fragment(0, 4, 0, b"late"));
         reassembly.insert(2, fragment(1, 3, 0, b"our"));
         reassembly.insert(0, fragment(2, 4, 0, b"half"));
-        reassembly.skip_to(1);
+        reassembly.skip_past(0);
         reassembly.forget_clear();
         assert_eq!(reassembly.held(), 3);
         assert_eq!(front(&reassembly), Some((1, 11, &b"our"[..])));
-        reassembly.skip_to(2);
+        reassembly.skip_past(1);
         assert_eq!(front(&reassembly), None);
     }
 
