@@ -263,7 +263,7 @@ impl Game {
         let agent = &mut self.pair.end(end).agent;
         let mut buf = vec![0x80; length + 1];
         if let Some(way) = agent.payload_way(now, GenerationId::default()) {
-            assert_eq!(agent.wrap(&way, &mut buf, 0), Ok(()));
+            assert_eq!(agent.wrap(now, &way, &mut buf, 0), Ok(()));
             self.pair.send(end.other(), Peer::mirrored(way.path), buf);
         }
     }

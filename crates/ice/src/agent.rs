@@ -34,9 +34,10 @@ use crate::{
     name::Name,
     pair::PairId,
     set::MemberId,
+    silence::Silence,
     source::{MAX_SOURCES, Sources},
     tables::Tables,
-    timer::Timers,
+    timer::{Timer, Timers},
 };
 
 /// A full ICE agent for one transport with one component (RFC 8445), sans-IO.
@@ -70,6 +71,7 @@ pub struct Agent {
     epoch: u32,
     /// The session that was checked last: they take turns.
     turn: GenerationId,
+    silence: Silence,
     timers: Timers,
     stats: Stats,
 }
@@ -126,6 +128,7 @@ impl Agent {
             member: None,
             epoch: 0,
             turn: GenerationId::default(),
+            silence: Silence::default(),
             timers: Timers::default(),
             stats: Stats::default(),
         }
@@ -316,7 +319,13 @@ impl Agent {
     /// # Errors
     /// [`Error::Stale`] when another pair has taken the place of this way: what was built for it is to be
     /// built anew. [`Error::NoPath`] for a way that is not one of payload.
-    pub fn wrap(&mut self, way: &Way, buf: &mut Vec<u8>, start: usize) -> Result<(), Error> {
+    pub fn wrap(
+        &mut self,
+        now: Instant,
+        way: &Way,
+        buf: &mut Vec<u8>,
+        start: usize,
+    ) -> Result<(), Error> {
         let (Some(generation), Some(pair)) = (way.generation, way.pair) else {
             return Err(Error::NoPath);
         };
@@ -336,6 +345,9 @@ impl Agent {
             framing::frame(buf, start)?;
         }
         self.stats.payload_sent += 1;
+        if let Some(due) = self.silence.sent(now) {
+            self.timers.set(Timer::OneWay, Some(due));
+        }
         Ok(())
     }
 
@@ -358,6 +370,7 @@ impl Agent {
         self.gatherer.close();
         self.names.clear();
         self.timers.clear();
+        self.silence = Silence::default();
         self.held = Held::default();
         self.tables = Tables::default();
         self.outcome.payload = None;

@@ -24,6 +24,7 @@ mod relay;
 mod select;
 mod server;
 mod set;
+mod silence;
 mod source;
 mod state;
 mod stats;

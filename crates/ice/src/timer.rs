@@ -21,11 +21,13 @@ pub(crate) enum Timer {
     Fading,
     /// Something that servers are asked for.
     Gathering,
+    /// The peer is asked, as no payload of its comes.
+    OneWay,
 }
 
 /// One deadline for each [`Timer`].
 #[derive(Debug, Default)]
-pub(crate) struct Timers([Option<Instant>; 8]);
+pub(crate) struct Timers([Option<Instant>; 9]);
 
 impl Timers {
     pub(crate) fn set(&mut self, timer: Timer, at: Option<Instant>) {
@@ -35,7 +37,7 @@ impl Timers {
     }
 
     pub(crate) fn clear(&mut self) {
-        self.0 = [None; 8];
+        self.0 = [None; 9];
     }
 
     pub(crate) fn next(&self) -> Option<Instant> {

@@ -145,7 +145,7 @@ fn payload_is_refused_without_consent() {
         .agent(0)
         .payload_way(now, GenerationId::default())
         .unwrap();
-    assert!(sim.agent(0).wrap(&way, &mut payload, 0).is_ok());
+    assert!(sim.agent(0).wrap(now, &way, &mut payload, 0).is_ok());
     assert_eq!(payload, [22; 10]);
     let first = sim.sent.iter().take(4);
     assert!(first.into_iter().all(|sent| sent.bytes[0] < 2));

@@ -54,6 +54,120 @@ fn payload_leaves_a_silent_pair_and_returns() {
     }
 }
 
+/// A NAT between the two has given side 0 another port, and knows nothing of the old one. Whoever sends, the path is found within
+/// two seconds: the silence is noticed after one, and payload moves half a second after the first check on the new path.
+#[test]
+fn a_rebinding_is_found_by_silence() {
+    for sends in [[true, true], [true, false], [false, true]] {
+        let mut sim = Sim::new(20);
+        sim.connect();
+        sim.run_until(secs(5), |sim| sim.both_are(State::Completed));
+        // In the middle between two checks of consent.
+        sim.run(secs(3));
+        let flow = |sim: &mut Sim, length: std::time::Duration| {
+            let end = sim.now + length;
+            while sim.now < end {
+                for side in [0, 1] {
+                    // The one that does not send acknowledges what has come.
+                    let came = std::mem::take(&mut sim.peers[side].received);
+                    if sends[side] || came.iter().any(|it| *it == PAYLOAD) {
+                        let payload = if sends[side] { &PAYLOAD[..] } else { &[0x80] };
+                        sim.send_payload(side, payload);
+                    }
+                }
+                sim.run(ms(20));
+            }
+        };
+        flow(&mut sim, ms(600));
+        let old = sim.payload_path(1).unwrap();
+        let new = std::net::SocketAddr::new(old.remote.ip(), 9);
+        sim.sent.clear();
+        sim.mapped = Some((old.remote, new));
+        let (start, mut first) = (sim.now, None);
+        while sim.payload_path(1).unwrap().remote != new {
+            flow(&mut sim, ms(20));
+            let checks = sim.requests(0);
+            first = first.or(checks.first().map(|sent| sent.at));
+            assert!(sim.now - start < secs(2), "{sends:?}: {first:?}");
+        }
+        let first = first.unwrap();
+        assert!(first - start <= ms(1_100), "{:?}", first - start);
+        assert!(sim.now - first <= secs(1), "{:?}", sim.now - first);
+    }
+}
+
+/// While payload goes both ways consent alone is asked for; where it goes one way for good, the checks for that become seldom.
+#[test]
+fn silence_costs_little() {
+    for (sends, most) in [
+        ([true, true], 30),
+        ([true, false], 45),
+        ([false, false], 30),
+    ] {
+        let mut sim = Sim::new(21);
+        sim.connect();
+        sim.run_until(secs(5), |sim| sim.both_are(State::Completed));
+        sim.sent.clear();
+        for _ in 0..240 {
+            for side in [0, 1] {
+                if sends[side] {
+                    sim.send_payload(side, PAYLOAD);
+                }
+            }
+            sim.run(ms(500));
+        }
+        let asked = sim.requests(0).len();
+        assert!((20..=most).contains(&asked), "{sends:?}: {asked} in 120 s");
+    }
+}
+
+/// Whose payload ceases to come is asked once, a second later, and not again for it.
+#[test]
+fn the_end_of_a_flow_is_asked_about_once() {
+    let mut sim = Sim::new(22);
+    sim.connect();
+    sim.run_until(secs(5), |sim| sim.both_are(State::Completed));
+    sim.sent.clear();
+    sim.run_until(secs(10), |sim| !sim.requests(0).is_empty());
+    sim.run(ms(50));
+    sim.send_payload(1, PAYLOAD);
+    sim.sent.clear();
+    sim.run(ms(1_000));
+    assert_eq!(sim.requests(0).len(), 0);
+    sim.run(ms(100));
+    assert_eq!(sim.requests(0).len(), 1);
+    sim.run(secs(3));
+    assert_eq!(sim.requests(0).len(), 1);
+}
+
+/// Payload that comes on another pair does not show that ours works.
+#[test]
+fn payload_of_another_pair_does_not_count() {
+    let mut sim = two_ways(23);
+    // The peer goes on without noticing what has become of this pair.
+    let mut pairs = sim.peers[1].agent.pairs();
+    let other = pairs
+        .find(|it| it.pair.path.remote.is_ipv4())
+        .unwrap()
+        .pair
+        .path;
+    drop(pairs);
+    sim.dead = vec![ip("2001:db8::1")];
+    sim.sent.clear();
+    let start = sim.now;
+    while sim.now < start + secs(2) {
+        sim.send_payload(0, PAYLOAD);
+        sim.carry(1, other, PAYLOAD.to_vec());
+        sim.run(ms(20));
+        if !goes_by_v6(&sim, 0) {
+            return;
+        }
+    }
+    panic!("payload stays on a dead pair");
+}
+
+const PAYLOAD: &[u8] = &[0x80; 20];
+
 /// A pair that answers is kept, whatever the other does.
 #[test]
 fn a_pair_that_answers_is_kept() {

@@ -16,6 +16,8 @@ pub struct MediaAgreement {
     pub receptive: bool,
     /// What can be received, under the payload types of our description.
     pub receive: Codecs,
+    /// What the last offer of ours named, whether the answer took it or not.
+    pub offered: Codecs,
     /// What can be sent, under the payload types of the peer's description; the preferred codec first.
     pub send: Codecs,
     /// The header extensions, in the directions that we see.
@@ -43,6 +45,7 @@ impl MediaAgreement {
     pub(crate) fn receive_parameters(&self) -> Option<ReceiveParameters> {
         (self.receptive && !self.receive.is_empty()).then(|| ReceiveParameters {
             codecs: self.receive.clone(),
+            left_out: self.left_out(),
             extensions: self.extensions_of(Direction::receives),
             mixed: self.mixed,
             rids: self
@@ -71,6 +74,16 @@ impl MediaAgreement {
             bandwidth: self.bandwidth,
             max_packet_time: self.max_packet_time,
         })
+    }
+
+    /// What our last offer named and the answer left out, under payload types that mean nothing else by now.
+    fn left_out(&self) -> Codecs {
+        let taken: Vec<_> = self
+            .receive
+            .payloads()
+            .chain(self.send.payloads())
+            .collect();
+        self.offered.without(&taken)
     }
 
     fn extensions_of(&self, used: fn(Direction) -> bool) -> Vec<NumberedExtension> {

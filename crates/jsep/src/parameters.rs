@@ -7,6 +7,9 @@ use crate::{Codecs, NumberedExtension};
 pub struct ReceiveParameters {
     /// The codecs, under the payload types that the peer sends them with.
     pub codecs: Codecs,
+    /// What our last offer named beside them and its answer left out. It is not agreed on, and none of it is shown or sent, but there are
+    /// peers that send it: Chromium sends within RED to whom has offered RED, also where its own answer has none.
+    pub left_out: Codecs,
     /// The header extensions that packets of the peer may have.
     pub extensions: Vec<NumberedExtension>,
     /// Extensions of one and two bytes may be mixed (RFC 8285 §6).

@@ -2,6 +2,8 @@
 
 use oxirtc_sdp::{Attribute, Rid, RidDirection, Simulcast, Writer};
 
+use crate::Format;
+
 /// One layer: its rid, and whether it starts paused.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub struct Layer {
@@ -11,6 +13,8 @@ pub struct Layer {
     pub paused: bool,
     /// What else its line says: formats and limits (RFC 8851 §4), as they were written.
     pub restrictions: Option<String>,
+    /// Other forms of the same stream, of which one is sent (RFC 8853 §5.1), the preferred one first.
+    pub alternatives: Vec<Self>,
 }
 
 /// The layers of a section, as the author of the description sees them.
@@ -29,14 +33,24 @@ impl Layer {
             rid: rid.into(),
             paused: false,
             restrictions: None,
+            alternatives: Vec::new(),
         }
     }
 
-    /// What is left of it where these formats were accepted; `None` when none of its own were.
+    /// It, and then its alternatives.
+    pub(crate) fn forms(&self) -> impl Iterator<Item = &Self> {
+        std::iter::once(self).chain(&self.alternatives)
+    }
+
+    /// What is left of it where these formats were accepted; `None` when none of its own that carries media was.
     // RFC 8851 §6.3: restrictions are repeated, but for the formats that are not accepted
-    fn within(&self, accepted: &[u8]) -> Option<Self> {
+    fn within(&self, accepted: &[Format]) -> Option<Self> {
         let Some(restrictions) = &self.restrictions else {
-            return Some(self.clone());
+            let alternatives = Vec::new();
+            return Some(Self {
+                alternatives,
+                ..self.clone()
+            });
         };
         let mut left = Vec::new();
         for restriction in restrictions.split(';') {
@@ -44,23 +58,28 @@ impl Layer {
                 left.push(restriction.to_owned());
                 continue;
             };
-            let taken = |it: &&str| it.parse().is_ok_and(|it| accepted.contains(&it));
-            let formats: Vec<_> = formats.split(',').filter(taken).collect();
-            if formats.is_empty() {
+            let taken = formats.split(',').filter_map(|text| {
+                let payload: u8 = text.parse().ok()?;
+                Some((text, accepted.iter().find(|it| it.payload == payload)?))
+            });
+            let (formats, of): (Vec<_>, Vec<_>) = taken.unzip();
+            if of.iter().all(|it| it.codec.is_auxiliary()) {
                 return None;
             }
             left.push(format!("pt={}", formats.join(",")));
         }
         Some(Self {
             restrictions: Some(left.join(";")),
-            ..self.clone()
+            paused: self.paused,
+            ..Self::new(self.rid.clone())
         })
     }
 }
 
 impl Layers {
     /// What the lines of a section say: of each stream the first alternative that has a line of its own
-    /// in the same direction, at most [`MAX`](Self::MAX) (RFC 8853 §5.2). Without `a=simulcast` there are none.
+    /// in the same direction, with those after it, at most [`MAX`](Self::MAX) streams (RFC 8853 §5.2). Without `a=simulcast` there
+    /// are none.
     pub fn read<'a>(rids: &[Rid<'a>], simulcast: Option<&Simulcast<'a>>) -> Self {
         let Some(simulcast) = simulcast else {
             return Self::default();
@@ -71,18 +90,27 @@ impl Layers {
                 rids.find(|it| it.id == id && it.direction == direction)
             };
             let mut layers: Vec<Layer> = Vec::new();
-            for mut alternatives in simulcast.streams(direction) {
-                let found = alternatives.find_map(|it| Some((it, described(it.id)?)));
-                let Some((it, line)) = found else {
-                    continue;
-                };
-                let first = layers.iter().all(|layer| layer.rid != it.id);
-                if first && layers.len() < Self::MAX {
-                    layers.push(Layer {
-                        rid: it.id.to_owned(),
+            for alternatives in simulcast.streams(direction) {
+                let known =
+                    |rid: &str| layers.iter().flat_map(Layer::forms).any(|it| it.rid == rid);
+                let mut forms = alternatives.filter_map(|it| {
+                    let line = described(it.id).filter(|_| !known(it.id))?;
+                    Some(Layer {
                         paused: it.paused,
                         restrictions: line.restrictions.map(str::to_owned),
-                    });
+                        ..Layer::new(it.id)
+                    })
+                });
+                let Some(first) = forms.next() else {
+                    continue;
+                };
+                let alternatives = forms.take(MOST_FORMS - 1).collect();
+                layers.push(Layer {
+                    alternatives,
+                    ..first
+                });
+                if layers.len() == Self::MAX {
+                    break;
                 }
             }
             layers
@@ -94,19 +122,22 @@ impl Layers {
     }
 
     /// What an answer takes of an offer: the layers that the offerer sends, and of those that it takes the
-    /// ones that are ours to send, in its order. A layer whose formats are none of the `accepted` ones is left out.
-    pub fn answer(offered: &Self, ours: &[Layer], accepted: &[u8]) -> Self {
-        let send = offered.receive.iter().filter_map(|wanted| {
+    /// ones that are ours to send, in its order, each in the first form that can be. A layer without a format that carries media and was `accepted` is left out.
+    pub fn answer(offered: &Self, ours: &[Layer], accepted: &[Format]) -> Self {
+        let sent = |wanted: &Layer| {
             let own = ours.iter().find(|it| it.rid == wanted.rid)?;
             Some(Layer {
                 paused: own.paused || wanted.paused,
                 ..wanted.within(accepted)?
             })
-        });
+        };
+        let send = offered.receive.iter();
         let receive = offered.send.iter();
         Self {
-            send: send.collect(),
-            receive: receive.filter_map(|it| it.within(accepted)).collect(),
+            send: send.filter_map(|it| it.forms().find_map(sent)).collect(),
+            receive: receive
+                .filter_map(|it| it.forms().find_map(|it| it.within(accepted)))
+                .collect(),
         }
     }
 
@@ -144,11 +175,15 @@ impl Layers {
     pub const MAX: usize = 3;
 }
 
+/// The most forms of one stream that are kept.
+const MOST_FORMS: usize = 8;
+
 #[cfg(test)]
 mod tests {
     use oxirtc_sdp::Session;
 
     use super::*;
+    use crate::Codec;
 
     fn read(lines: &str) -> Layers {
         let text = format!("v=0\r\no=- 1 1 IN IP4 a\r\ns=-\r\nt=0 0\r\n{lines}");
@@ -178,14 +213,16 @@ mod tests {
         writer.finish()
     }
 
-    /// The first alternative that is described, each once, three at most; what is written is read again.
+    /// The alternatives that are described, each rid once, three streams at most; what is written is read again.
     #[test]
     fn lines() {
         let offer = read(
             "a=rid:q send\r\na=rid:h send\r\na=rid:f send\r\na=rid:x send\r\na=rid:r recv\r\n\
              a=simulcast:send nowhere,~q;h,f;q;f;x recv r;f\r\n",
         );
-        assert_eq!(offer.send, layers(&["~q", "h", "f"]));
+        let mut expected = layers(&["~q", "h", "x"]);
+        expected[1].alternatives = layers(&["f"]);
+        assert_eq!(offer.send, expected);
         assert_eq!(
             offer.receive,
             layers(&["r"]),
@@ -193,8 +230,8 @@ mod tests {
         );
         let text = "a=rid:q send\r\na=rid:h send\r\na=rid:f send\r\na=rid:r recv\r\n\
                     a=simulcast:send ~q;h;f recv r\r\n";
+        let offer = read(text);
         assert_eq!(written(&offer), text);
-        assert_eq!(read(text), offer);
         assert_eq!(read("a=rid:q send\r\n"), Layers::default());
         assert_eq!(read("a=simulcast:send q\r\n"), Layers::default());
         assert_eq!(written(&Layers::default()), "");
@@ -214,15 +251,19 @@ mod tests {
         assert_eq!(none, Layers::default());
     }
 
-    /// Restrictions are repeated, without formats that were not accepted; without any of its own a layer is
-    /// left out.
+    /// Restrictions are repeated, without formats that were not accepted; without one of its own that carries media a
+    /// layer is left out.
     #[test]
     fn restrictions() {
         let text = "a=rid:q send pt=96,97;max-width=320\r\na=rid:h send pt=98\r\na=rid:f send max-fps=30\r\n\
                     a=simulcast:send q;h;f\r\n";
         let offer = read(text);
         assert_eq!(written(&offer), text);
-        let answer = Layers::answer(&offer, &[], &[97, 100]);
+        let accepted = [(97, "VP8"), (98, "rtx"), (100, "VP9")].map(|(payload, name)| {
+            let codec = Codec::new(name, 90_000);
+            Format { payload, codec }
+        });
+        let answer = Layers::answer(&offer, &[], &accepted);
         let expected = "a=rid:q recv pt=97;max-width=320\r\na=rid:f recv max-fps=30\r\na=simulcast:recv q;f\r\n";
         assert_eq!(written(&answer), expected);
     }

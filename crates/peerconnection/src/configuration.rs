@@ -7,7 +7,10 @@ use std::{sync::Arc, time::SystemTime};
 
 use serde::{Deserialize, Serialize};
 
-use crate::{Certificate, Error, ErrorKind, KeyLog, key_log::KeyLogger};
+use crate::{
+    Certificate, DtlsGroup, DtlsVersion, Error, ErrorKind, KeyLog, SrtpProfile, dtls::Chosen,
+    key_log::KeyLogger,
+};
 pub(crate) use credential::Secret;
 pub use credential::{IceCredential, OAuthCredential};
 pub use server::IceServer;
@@ -93,9 +96,9 @@ pub enum CongestionControl {
 #[non_exhaustive]
 pub enum Parity {
     /// Never, and ULPFEC and its RED are not negotiated either.
-    #[default]
     Never,
     /// As long as the peer reports losses of 2 % or more which would take long to be sent again.
+    #[default]
     WhenLost,
     /// Always: a packet for each ten, and for the rest of each frame.
     Always,
@@ -125,6 +128,7 @@ pub struct Settings {
     pub(crate) dscp: bool,
     pub(crate) tls_roots: Vec<Vec<u8>>,
     pub(crate) key_log: Option<KeyLogger>,
+    pub(crate) dtls: Chosen,
     pub(crate) parity: Parity,
     pub(crate) flexfec: bool,
 }
@@ -367,6 +371,30 @@ impl Settings {
         self
     }
 
+    /// The versions of DTLS that are spoken, best first; none is the default: both, 1.3 first. A peer that speaks none of them is not
+    /// connected with.
+    #[must_use]
+    pub fn dtls_versions(mut self, versions: &[DtlsVersion]) -> Self {
+        self.dtls.versions = versions.to_vec();
+        self
+    }
+
+    /// The groups of the key agreement, best first; none is the default: all four, X25519MLKEM768 first. It takes a quarter of the work
+    /// of a connection that is set up; a server for which that counts, and whose secrets do not outlive a call, may begin with X25519.
+    #[must_use]
+    pub fn dtls_groups(mut self, groups: &[DtlsGroup]) -> Self {
+        self.dtls.groups = groups.to_vec();
+        self
+    }
+
+    /// The protection of media that is offered and taken, best first; none is the default: GCM with 128 bits and with 256, then counter
+    /// mode with a tag of 80 bits. With a peer that has none of them there is no media.
+    #[must_use]
+    pub fn srtp_profiles(mut self, profiles: &[SrtpProfile]) -> Self {
+        self.dtls.srtp_profiles = profiles.to_vec();
+        self
+    }
+
     /// Where the secrets of the transports go, so that a recording of their traffic can be read. Whoever has them can read and change
     /// everything: for looking for faults, never in production. Default: nowhere.
     #[must_use]
@@ -375,8 +403,7 @@ impl Settings {
         self
     }
 
-    /// When video is protected by parity. Default: [`Parity::Never`], as Chromium sends within RED to who has offered it, even where its own
-    /// answer leaves it out.
+    /// When video is protected by parity. Default: [`Parity::WhenLost`].
     #[must_use]
     pub fn parity(mut self, parity: Parity) -> Self {
         self.parity = parity;
@@ -424,6 +451,7 @@ impl Default for Settings {
             dscp: false,
             tls_roots: Vec::new(),
             key_log: None,
+            dtls: Chosen::default(),
             parity: Parity::default(),
             flexfec: false,
         }

@@ -11,6 +11,7 @@ mod certificate;
 mod choice;
 mod configuration;
 mod description;
+mod dtls;
 pub mod engine;
 mod error;
 mod key_log;
@@ -44,6 +45,7 @@ pub use description::{OfferOptions, SdpType, SessionDescription};
 #[cfg(feature = "tokio")]
 #[doc(inline)]
 pub use driver::Endpoint;
+pub use dtls::{DtlsGroup, DtlsVersion, SrtpProfile};
 #[doc(inline)]
 pub use engine::{IceCandidatePair, IceParameters};
 pub use error::{Error, ErrorDetail, ErrorKind};

@@ -15,12 +15,13 @@ use std::{
 use oxirtc_netsim::{Link, Network, NodeId, epoch, ms};
 use oxirtc_peerconnection::{
     Configuration, DataChannel, DataChannelEvent, DataChannelInit, DataChannelState,
-    DtlsTransportState, ErrorKind, Event, IceGatheringState, IceTransportState, Message,
-    PeerConnection, PeerConnectionState, SctpTransportState, SessionDescription, Settings,
+    DtlsTransportState, ErrorKind, Event, IceCandidateInit, IceGatheringState, IceTransportState,
+    Message, PeerConnection, PeerConnectionState, SctpTransportState, SessionDescription, Settings,
     TrySendError,
     api::{Carrier, EngineLock},
     engine::{Engine, Interface, Path, Request},
 };
+use serde::{Serialize, de::DeserializeOwned};
 
 /// Two connections and what lies between them.
 struct World {
@@ -221,21 +222,27 @@ impl World {
 }
 
 /// Negotiates, and carries candidates until both are connected; answers what the peer opened.
+/// What is read of the JSON that is written.
+fn signalled<T: DeserializeOwned>(it: impl Serialize) -> T {
+    serde_json::from_str(&serde_json::to_string(&it).unwrap()).unwrap()
+}
+
 async fn connect(left: &PeerConnection, right: &PeerConnection) {
     left.set_local_description(None).await.unwrap();
-    right
-        .set_remote_description(left.local_description().unwrap())
-        .await
-        .unwrap();
+    let offer = left.local_description().unwrap();
+    let told: SessionDescription = signalled(&offer);
+    assert_eq!(told, offer);
+    right.set_remote_description(told).await.unwrap();
     right.set_local_description(None).await.unwrap();
-    left.set_remote_description(right.local_description().unwrap())
-        .await
-        .unwrap();
+    let answer: SessionDescription = signalled(right.local_description().unwrap());
+    left.set_remote_description(answer).await.unwrap();
     for (from, to) in [(left, right), (right, left)] {
         loop {
             match from.next_event().await.unwrap() {
                 Event::IceCandidate(Some(candidate)) => {
-                    to.add_ice_candidate(candidate).await.unwrap();
+                    let told: IceCandidateInit = signalled(&candidate);
+                    assert_eq!(told, candidate.to_init());
+                    to.add_ice_candidate(told).await.unwrap();
                 }
                 Event::IceCandidate(None) => break,
                 _ => {}

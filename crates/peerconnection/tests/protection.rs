@@ -7,8 +7,9 @@ use std::time::Duration;
 
 use oxirtc_netsim::{Link, ms, percent};
 use oxirtc_peerconnection::{
-    Codec, Configuration, EncodedFrame, MediaKind, Parity, RtpCodec, RtpSender, Settings,
-    engine::{Cutter, TransceiverId},
+    Codec, Configuration, EncodedFrame, MediaKind, OfferOptions, Parity, RtpCodec,
+    RtpCodecParameters, RtpSender, RtpTransceiverDirection, Settings,
+    engine::{Cutter, TransceiverId, TransceiverInit},
     stats::{InboundRtpStreamStats, StatsObject},
 };
 use pair::{
@@ -74,20 +75,86 @@ fn video_is_protected_by_ulpfec_within_red() {
     assert!(again < 60, "{again} were sent again beside parity");
 }
 
-/// Where it is to begin with losses it costs nothing on a path that loses nothing.
+/// By default it costs nothing on a path that loses nothing, and begins with losses.
 #[test]
 fn parity_begins_with_losses() {
     for (loss, parity) in [(0, false), (8, true)] {
-        let settings = Settings::default().parity(Parity::WhenLost);
-        let (_, pair, _) = filmed(with([settings.clone(), settings], loss), 250);
+        let settings = [Settings::default(), Settings::default()];
+        let (_, pair, _) = filmed(with(settings, loss), 250);
         let stream = inbound(&pair);
         let came = stream.fec_packets_received.unwrap_or(0) > 0;
         assert_eq!(came, parity, "{loss} %");
     }
-    // As default it is not negotiated.
-    let (_, mut pair, here) = filmed(with([Settings::default(), Settings::default()], 8), 250);
+    let never = Settings::default().parity(Parity::Never);
+    let (_, mut pair, here) = filmed(with([never.clone(), never], 8), 250);
     assert_eq!(inbound(&pair).fec_packets_received.unwrap_or(0), 0);
     assert!(!mime_types(&mut pair, here).contains(&"video/red".to_owned()));
+}
+
+/// The description without these payload types.
+fn without(sdp: &str, payload_types: &[u8]) -> String {
+    let is_gone = |word: &str| payload_types.iter().any(|it| it.to_string() == word);
+    let line = |line: &str| {
+        let of = ["a=rtpmap:", "a=fmtp:", "a=rtcp-fb:"];
+        let of = of.iter().find_map(|it| line.strip_prefix(it));
+        if of.is_some_and(|it| it.split(' ').next().is_some_and(is_gone)) {
+            return String::new();
+        }
+        let words = line.split(' ').enumerate();
+        let is_kept = |it: &(usize, &str)| !(line.starts_with("m=") && it.0 > 2 && is_gone(it.1));
+        let words: Vec<_> = words.filter(is_kept).map(|it| it.1).collect();
+        format!("{}\r\n", words.join(" "))
+    };
+    sdp.lines().map(line).collect()
+}
+
+/// Chromium sends within RED to who has offered it, though its own answer has none: what our offer named is taken.
+#[test]
+fn what_the_answer_left_out_is_taken() {
+    let protects = Settings::default().parity(Parity::Always);
+    let mut pair = with([protects, Settings::default()], 0);
+    let streams = vec!["stream".to_owned()];
+    let camera = pair.ends[0]
+        .engine
+        .add_track(MediaKind::Video, ONE, streams);
+    let receives = TransceiverInit {
+        direction: RtpTransceiverDirection::RecvOnly,
+        ..TransceiverInit::default()
+    };
+    let there = pair.ends[1]
+        .engine
+        .add_transceiver(MediaKind::Video, None, receives);
+    let (here, there) = (camera.unwrap(), there.unwrap());
+    let offer = pair.offer(1, &OfferOptions::default()).unwrap();
+    let mut answer = pair.answer(0, offer).unwrap();
+    let serving = pair.ends[0].engine.parameters(here).unwrap().codecs;
+    let is_serving =
+        |it: &&RtpCodecParameters| ["video/red", "video/ulpfec"].contains(&&*it.codec.mime_type);
+    let serving: Vec<_> = serving
+        .iter()
+        .filter(is_serving)
+        .map(|it| it.payload_type)
+        .collect();
+    assert_eq!(serving.len(), 2);
+    answer.sdp = without(&answer.sdp, &serving);
+    let now = pair.now;
+    pair.ends[1]
+        .engine
+        .set_remote_description(now, answer)
+        .unwrap();
+    let shown = pair.ends[1].engine.receive_parameters(there).codecs;
+    assert!(
+        shown.iter().all(|it| !serving.contains(&it.payload_type)),
+        "not agreed on: {shown:?}"
+    );
+    pair.until(Duration::from_secs(20), |pair| {
+        pair.ends.iter().all(pair::End::is_connected)
+    });
+    pair.ends[1].engine.set_delivery(there, true, false);
+    let whole = Camera::default().film(&mut pair, [here, there], 60);
+    assert!(whole >= 58, "{whole} of 60");
+    let stream = inbound(&pair);
+    assert!(stream.fec_packets_received > Some(50), "{stream:?}");
 }
 
 /// It is negotiated where both want it.

@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use oxirtc_netsim::{Link, ms, percent};
 use oxirtc_peerconnection::{
-    DataChannelInit, ErrorKind, MediaKind, RtpTransceiverDirection,
+    DataChannelInit, ErrorKind, MediaKind, RtpEncodingParameters, RtpTransceiverDirection,
     engine::{Event, TrackId, TransceiverInit},
 };
 use pair::{
@@ -209,6 +209,12 @@ fn parameters() {
     engine.set_parameters(now, ids[0], parameters).unwrap();
     camera.started = false;
     assert!(camera.film(&mut pair, ids, 20) >= 15);
+    let now = pair.now;
+    let engine = &mut pair.ends[0].engine;
+    let parameters = engine.parameters(ids[0]).unwrap();
+    engine.stop_transceiver(now, ids[0]).unwrap();
+    let refused = engine.set_parameters(now, ids[0], parameters);
+    assert_eq!(refused.unwrap_err().kind(), ErrorKind::InvalidState);
 }
 
 /// [5.1-12] [5.1-13] [5.1-14] [5.1-19] What a transceiver is made with.
@@ -222,6 +228,15 @@ fn transceivers_are_made_with_what_is_valid() {
     };
     let refused = engine.add_transceiver(MediaKind::Video, None, stopped);
     assert_eq!(refused.unwrap_err().kind(), ErrorKind::Type);
+    let long = "a".repeat(256);
+    for rids in [["a", "a"], ["a", ""], ["a", "b c"], ["a", &long]] {
+        let init = TransceiverInit {
+            encodings: rids.map(RtpEncodingParameters::named).to_vec(),
+            ..TransceiverInit::default()
+        };
+        let refused = engine.add_transceiver(MediaKind::Video, None, init);
+        assert_eq!(refused.unwrap_err().kind(), ErrorKind::Type, "{rids:?}");
+    }
     let id = engine
         .add_transceiver(MediaKind::Video, None, TransceiverInit::default())
         .unwrap();

@@ -8,9 +8,9 @@ use oxirtc_netsim::{Link, epoch, ms};
 use oxirtc_peerconnection::{
     Certificate, Configuration, DataChannelInit, DataChannelState, ErrorDetail, ErrorKind,
     IceCandidateInit, IceConnectionState, IceGatheringState, IceServer, IceTransportPolicy,
-    IceTransportState, KeyAlgorithm, OfferOptions, PeerConnectionState, SctpTransportState,
-    SdpType, SessionDescription, Settings, SignalingState,
-    engine::{Anchor, ChannelEvent, DtlsTransportEvent, Engine, Event, IceTransportEvent},
+    IceTransportState, KeyAlgorithm, MediaKind, OfferOptions, PeerConnectionState,
+    SctpTransportState, SdpType, SessionDescription, Settings, SignalingState,
+    engine::{Anchor, ChannelEvent, DtlsTransportEvent, Engine, Event, IceTransportEvent, TrackId},
     stats::{StatsObject, StatsType},
 };
 use pair::Pair;
@@ -573,6 +573,20 @@ fn negotiation_waits_for_the_stable_state() {
         story[story.len() - 2..],
         ["signaling Stable", "negotiationneeded"]
     );
+    // What was told before the exchange is needed anew after it: the flag was cleared.
+    let offer = pair.offer(0, &OfferOptions::default()).unwrap();
+    let streams = Vec::new();
+    let engine = &mut pair.ends[0].engine;
+    let added = engine.add_track(MediaKind::Audio, TrackId(1), streams);
+    added.unwrap();
+    let answer = pair.answer(1, offer).unwrap();
+    let now = pair.now;
+    pair.ends[0]
+        .engine
+        .set_remote_description(now, answer)
+        .unwrap();
+    pair.step();
+    assert_eq!(needed(&pair), 2);
 }
 
 /// [4.4.1.6-44] [4.4.2-05] [4.6.2-03] When the event is there, everything has its new value; what was given before stays as it was.

@@ -17,6 +17,8 @@ pub struct Section {
     pub mid: Option<Label>,
     /// The payload types, as they are received and sent; of several media formats the first is sent by its codec.
     pub formats: Vec<Format>,
+    /// Payload types that are taken where they come, though they were not agreed on. Nothing is sent with them.
+    pub left_out: Vec<Format>,
     /// The ids of header extensions.
     pub ids: Ids,
     /// True if extensions of one and two bytes may be mixed (`a=extmap-allow-mixed`).
@@ -139,12 +141,17 @@ pub struct Choice {
 }
 
 impl Section {
-    /// What a payload type carries.
+    /// What a payload type carries that comes.
     pub fn format(&self, payload_type: u8) -> Option<Format> {
-        self.formats
-            .iter()
-            .find(|format| format.payload_type == payload_type)
-            .copied()
+        let mut taken = self.formats.iter().chain(&self.left_out);
+        let found = taken.find(|format| format.payload_type == payload_type);
+        found.copied()
+    }
+
+    /// True if a payload type was agreed on.
+    pub(crate) fn agrees_on(&self, payload_type: u8) -> bool {
+        let mut agreed = self.formats.iter();
+        agreed.any(|format| format.payload_type == payload_type)
     }
 
     /// The format in which a codec is sent.
@@ -170,10 +177,10 @@ impl Section {
         found.map(|format| format.payload_type)
     }
 
-    /// True if parity was agreed on.
+    /// True if what comes may be protected by parity.
     pub(crate) fn protected(&self) -> bool {
         let is_parity = |it: &Format| matches!(it.role, Carries::Ulpfec | Carries::Flexfec);
-        self.formats.iter().any(is_parity)
+        self.formats.iter().chain(&self.left_out).any(is_parity)
     }
 
     /// True if it is audio.

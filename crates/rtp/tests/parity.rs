@@ -7,6 +7,12 @@ use oxirtc_rtp::{Carries, Encoding, Format, Protection};
 
 use support::{Camera, Pair, VIDEO, check, encoding, video};
 
+const PARITY: [(u8, Carries); 3] = [
+    (35, Carries::Flexfec),
+    (98, Carries::Red),
+    (99, Carries::Ulpfec),
+];
+
 fn protected(seed: u64, flex: bool, loss: u32) -> (Pair, Camera) {
     set(seed, flex, loss, Protection::Always)
 }
@@ -56,6 +62,44 @@ fn parity_brings_back_what_is_lost() {
             let (_, _, sent) = pair.sides[0].send_stats(VIDEO).next().expect("a stream");
             assert!(sent.parity > 100 && sent.resent == 0);
         });
+    }
+}
+
+/// Packets may be as long as can be: parity of those would be longer, and is left out, without holding anything up.
+#[test]
+fn parity_that_is_too_long_holds_nothing_up() {
+    for flex in [false, true] {
+        let (mut pair, mut camera) = protected(1, flex, 0);
+        pair.sides[0].set_largest(1130);
+        pair.film(&mut camera, 2000);
+        let (frames, made) = (pair.frames[1].len(), camera.count as usize);
+        assert!(frames + 5 >= made, "flex {flex}: {frames} of {made}");
+        let (_, _, sent) = pair.sides[0].send_stats(VIDEO).next().expect("a stream");
+        assert_eq!(sent.dropped_large, 0, "{sent:?}");
+    }
+}
+
+/// A peer that sends with what it was only offered is understood, its parity as well.
+#[test]
+fn parity_that_was_only_offered_is_used() {
+    for flex in [false, true] {
+        let (mut pair, mut camera) = protected(1, flex, 3);
+        let mut section = video();
+        section.feedback.nack = false;
+        let agreed = section.formats.len();
+        for (payload_type, role) in PARITY {
+            section.left_out.push(Format {
+                payload_type,
+                role,
+                clock: 90_000,
+            });
+        }
+        assert_eq!(section.formats.len(), agreed);
+        pair.sides[1].set_section(VIDEO, section);
+        pair.film(&mut camera, 4000);
+        let (_, _, stats) = pair.sides[1].receive_stats(VIDEO).next().expect("a stream");
+        assert!(stats.recovered > 3, "flex {flex}: {stats:?}");
+        assert!(pair.frames[1].iter().all(|it| check(it) == 0));
     }
 }
 

@@ -460,8 +460,10 @@ impl Association {
 
     /// The path below is another one, on which a packet can be at most so many bytes long. Whether it carries them all is
     /// found out (RFC 8899) while much is sent: see [`poll_probe`](Self::poll_probe). Until this is called, and where it is
-    /// not more than [`Config::max_packet`], nothing is probed. What the path before has lost is sent again at once.
+    /// not more than [`Config::max_packet`], nothing is probed. What the path before has lost is sent again at once,
+    /// and so is the last acknowledgement: the peer would else wait for it until its timer ends.
     pub fn path_changed(&mut self, longest_packet: usize) {
+        self.rx.acknowledge_again();
         self.tx.pmtu.begin(longest_packet);
         match self.tx.recovery.timeouts {
             0 => self.tx.ask_at_once(self.clock),

@@ -25,6 +25,8 @@ pub(crate) struct Receiver {
     lanes: Lanes,
     pub(crate) inbox: Inbox,
     pub(crate) acknowledgement: Acknowledgement,
+    /// Something was acknowledged before.
+    acknowledged: bool,
     /// The peer's reset that is not performed to its end yet; there is one at most.
     pub(crate) deferred: Option<Deferred>,
     window: Window,
@@ -88,6 +90,7 @@ impl Receiver {
             lanes: Lanes::new(config.max_message_size),
             inbox: Inbox::default(),
             acknowledgement: Acknowledgement::None,
+            acknowledged: false,
             deferred: None,
             window: Window::new(config),
             max_message_size: config.max_message_size,
@@ -221,6 +224,13 @@ impl Receiver {
         self.acknowledgement == Acknowledgement::Delayed
     }
 
+    /// What was acknowledged last may have gone to where nobody is any more.
+    pub(crate) fn acknowledge_again(&mut self) {
+        if self.acknowledged {
+            self.acknowledgement = Acknowledgement::Now;
+        }
+    }
+
     /// Appends the SACK that is due.
     pub(crate) fn write_sack(&mut self, buf: &mut Vec<u8>, space: usize) {
         let window = self.window();
@@ -235,6 +245,7 @@ impl Receiver {
         self.tracker.reported();
         self.window.announced = self.window.size.saturating_sub(self.used());
         self.acknowledgement = Acknowledgement::None;
+        self.acknowledged = true;
     }
 
     pub(crate) fn read(&mut self, stream: StreamId) -> Option<Message> {

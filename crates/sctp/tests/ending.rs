@@ -253,6 +253,26 @@ fn another_path_is_used_at_once() {
     assert!(pair.ends[1].peek(1).is_some());
 }
 
+/// The way back has changed: the peer need not wait for its timer to hear what has arrived.
+#[test]
+fn what_has_arrived_is_said_again_on_another_path() {
+    let mut pair = perfect(4).connected();
+    pair.say(0, 1, b"one");
+    pair.run_for(Duration::from_secs(1));
+    // Acknowledgements go nowhere; what is acknowledged comes.
+    pair.filter(|from, _| from == 0);
+    pair.say(0, 2, pattern(2_000, 1));
+    assert!(pair.try_until(Duration::from_secs(1), |pair| {
+        pair.ends[1].peek(2).is_some()
+    }));
+    pair.tap = None;
+    let sent = pair.ends[0].stats().packets_sent;
+    pair.ends[1].path_changed(1_000);
+    pair.run_for(Duration::from_secs(3));
+    let later = pair.ends[0].stats().packets_sent;
+    assert_eq!(later, sent, "it asks for nothing");
+}
+
 #[test]
 fn ending_before_there_is_anything_is_quiet() {
     let mut pair = perfect(1);

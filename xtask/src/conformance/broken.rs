@@ -8,7 +8,10 @@ use std::{
 
 use anyhow::{Context, Result, bail, ensure};
 
-use super::marks::Mark;
+use super::{
+    evidence::{Evidence, Test},
+    marks::Mark,
+};
 use crate::run;
 
 /// A patch that breaks one behaviour, and the test that must fail with it.
@@ -52,6 +55,28 @@ pub(super) fn run(seed: u64, count: usize, names: &[String]) -> Result<()> {
         survivors.join(", ")
     );
     println!("\n{} patches, each seen by its test", patches.len());
+    Ok(())
+}
+
+/// Prints rows drawn by `seed` of those that tests of a crate show, and what breaks them.
+pub(super) fn rows(evidence: &Evidence, seed: u64, count: usize) -> Result<()> {
+    let shown = evidence.iter().filter_map(|(mark, tests)| match mark {
+        Mark::Row(row) => Some((row, tests.iter().find_map(Test::of_crate)?)),
+        Mark::Failure(_) => None,
+    });
+    let mut drawn: Vec<_> = shown.collect();
+    let known = drawn.len();
+    shuffle(&mut drawn, seed);
+    drawn.truncate(count);
+    drawn.sort_by_key(|(row, of)| (*of, *row));
+    let patches = all()?;
+    println!("seed {seed}: {} of {known} rows", drawn.len());
+    for (row, of) in drawn {
+        let breaks = |it: &&Broken| matches!(&it.row, Mark::Row(own) if own == row);
+        let names = patches.iter().filter(breaks).map(|it| it.name.as_str());
+        let names: Vec<_> = names.collect();
+        println!("{of} {row}: {}", names.join(", "));
+    }
     Ok(())
 }
 
@@ -176,8 +201,18 @@ mod tests {
             assert!(known.contains(&broken.row), "{broken:?}");
             let tests = &evidence[&broken.row];
             let name = broken.test.last().and_then(|it| it.rsplit("::").next());
-            let named = |test: &conformance::evidence::Test| Some(test.name.as_str()) == name;
+            let named = |test: &Test| Some(test.name.as_str()) == name;
             assert!(tests.iter().any(named), "{broken:?}: {tests:?}");
+        }
+    }
+
+    /// What a patch changes is there still.
+    #[test]
+    fn each_patch_applies() {
+        for broken in all().unwrap() {
+            let mut apply = Command::new("git");
+            let apply = apply.current_dir(run::root()).args(["apply", "--check"]);
+            run::check(apply.arg(&broken.path)).unwrap();
         }
     }
 

@@ -12,6 +12,13 @@ pub(super) struct Test {
     pub(super) name: String,
 }
 
+impl Test {
+    /// The crate that it is a test of.
+    pub(super) fn of_crate(&self) -> Option<&str> {
+        self.path.strip_prefix("crates/")?.split('/').next()
+    }
+}
+
 pub(super) type Evidence = BTreeMap<Mark, BTreeSet<Test>>;
 
 pub(super) fn of(sources: &[Source]) -> Evidence {

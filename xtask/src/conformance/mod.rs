@@ -24,11 +24,14 @@ pub(crate) struct Arguments {
     /// Break what tests show, in a copy of the tree, and see them fail
     #[arg(long)]
     broken: bool,
-    /// Which of the patches in xtask/broken are drawn
-    #[arg(long, default_value_t = 0, requires = "broken")]
+    /// Print rows that are shown by tests of a crate, by crate, and the patches that break them
+    #[arg(long, conflicts_with = "broken")]
+    rows: bool,
+    /// Which of the patches in xtask/broken, or of the rows, are drawn
+    #[arg(long, default_value_t = 0)]
     seed: u64,
     /// How many are drawn
-    #[arg(long, default_value_t = 10, requires = "broken")]
+    #[arg(long, default_value_t = 10)]
     count: usize,
     /// A patch that is taken instead, by its name; several may be given
     #[arg(long, requires = "broken")]
@@ -50,6 +53,9 @@ pub(crate) fn run(arguments: &Arguments) -> Result<()> {
         return broken::run(arguments.seed, arguments.count, &arguments.name);
     }
     let evidence = evidence::of(&sources::rust()?);
+    if arguments.rows {
+        return broken::rows(&evidence, arguments.seed, arguments.count);
+    }
     let mut failures = Vec::new();
     for path in PAGES {
         let file = run::root().join(path);

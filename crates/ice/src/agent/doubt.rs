@@ -58,6 +58,20 @@ impl Agent {
         self.doubt_in_use(now, id);
     }
 
+    /// Asks the pair that payload goes on, when nothing has come on it for a while.
+    pub(super) fn ask_when_silent(&mut self, now: Instant) {
+        let Some(key) = self.silence.take_due(now) else {
+            return;
+        };
+        let valid = self.tables.validated(key);
+        if let Some(session) = valid.and_then(|id| self.tables.session_mut(id)) {
+            let pair = session.list.iter_mut().find(|pair| pair.key == key);
+            if let Some(consent) = pair.and_then(|pair| pair.consent.as_mut()) {
+                consent.hasten(now);
+            }
+        }
+    }
+
     pub(super) fn doubt_in_use(&mut self, now: Instant, id: GenerationId) {
         let Some(session) = self.tables.session_mut(id) else {
             return;

@@ -9,6 +9,7 @@ use super::Agent;
 use crate::{
     ChecklistSet, GenerationId, Path, Protocol,
     base::{PairKey, RelayId},
+    timer::Timer,
 };
 
 impl Agent {
@@ -130,6 +131,9 @@ impl Agent {
             }
         } else if let Some(generation) = self.tables.validated(key) {
             self.stats.payload_received += 1;
+            if let Some(due) = self.silence.received(now, key) {
+                self.timers.set(Timer::OneWay, Some(due));
+            }
             sink(generation, datagram);
         } else if self.is_authenticated(key) && self.held.push(key, datagram) {
             self.stats.payload_held += 1;

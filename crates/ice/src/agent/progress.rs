@@ -23,6 +23,7 @@ impl Agent {
         self.serve_sources(now, set);
         self.serve_streams(now);
         self.end_exhausted(now, set);
+        self.ask_when_silent(now);
         self.refresh_consent(now, set);
         if self.choose(now) {
             self.refresh_consent(now, set);
@@ -86,6 +87,7 @@ impl Agent {
         });
         let shown = payload.and_then(|(session, pair)| self.describe(session, pair));
         let key = payload.map(|(_, pair)| pair.key);
+        self.silence.watch(key);
         if self.outcome.payload != in_use {
             self.outcome.payload = in_use;
             self.outcome.stamp = self.outcome.stamp.wrapping_add(1);
@@ -348,6 +350,7 @@ impl Agent {
         self.timers.set(Timer::Silence, later(silence));
         self.timers.set(Timer::Selection, selection);
         self.timers.set(Timer::Fading, fading);
+        self.timers.set(Timer::OneWay, later(self.silence.due()));
         let gathering = self.gathering_due(now);
         self.timers.set(Timer::Gathering, gathering);
     }

@@ -68,6 +68,7 @@ impl Agent {
             return true;
         }
         session.heard = now;
+        self.silence.answered(now, key);
         match answer.class() {
             Class::Error => self.handle_error(now, set, (id, pair_id), (&request, answer)),
             _ => self.handle_success(now, set, (id, pair_id), (&request, answer)),

@@ -77,6 +77,8 @@ pub(crate) struct Sim {
     pub(crate) loss: u8,
     /// Whether what this peer sends gets through.
     pub(crate) up: [bool; 2],
+    /// A NAT knows the first address by the second from now on, and by the first no more.
+    pub(crate) mapped: Option<(SocketAddr, SocketAddr)>,
     /// Addresses that nothing reaches and nothing leaves.
     pub(crate) dead: Vec<IpAddr>,
     /// Candidates are passed on as they come.
@@ -259,6 +261,7 @@ impl Sim {
             peers,
             delay: ms(10),
             loss: 0,
+            mapped: None,
             up: [true, true],
             dead: Vec::new(),
             trickle: true,
@@ -563,10 +566,17 @@ impl Sim {
             || [path.local, path.remote]
                 .iter()
                 .any(|it| self.dead.contains(&it.ip()));
-        if self.up[from] && !lost {
+        let known = self.mapped.filter(|(inside, _)| *inside == path.local);
+        let source = known.map_or(path.local, |(_, outside)| outside);
+        let (target, unknown) = match self.mapped {
+            Some((inside, outside)) if path.remote == outside => (inside, false),
+            Some((inside, _)) => (path.remote, path.remote == inside),
+            None => (path.remote, false),
+        };
+        if self.up[from] && !lost && !unknown {
             let back = Path {
-                local: path.remote,
-                remote: path.local,
+                local: target,
+                remote: source,
                 protocol: path.protocol,
             };
             let due = (at + self.delay, self.serial);
@@ -662,13 +672,12 @@ impl Sim {
 
     /// Sends payload where the agent wants it.
     pub(crate) fn send_payload(&mut self, from: usize, payload: &[u8]) {
+        let now = self.now;
         let agent = &mut self.peers[from].agent;
-        let way = agent
-            .payload_way(self.now, GenerationId::default())
-            .unwrap();
+        let way = agent.payload_way(now, GenerationId::default()).unwrap();
         let mut bytes = vec![0; way.headroom];
         bytes.extend_from_slice(payload);
-        agent.wrap(&way, &mut bytes, 0).unwrap();
+        agent.wrap(now, &way, &mut bytes, 0).unwrap();
         assert!(bytes.len() <= way.headroom + payload.len() + way.tailroom);
         self.carry(from, way.path, bytes);
     }

@@ -42,7 +42,8 @@ impl Agreement {
             // [4.4.1.6-25]: the peer may send before its answer is here
             agreement.receptive = direction.receives();
             let offered = Codecs::associate(entry.rtp.formats.clone());
-            agreement.receive = offered.joined(&agreement.receive);
+            agreement.receive = offered.clone().joined(&agreement.receive);
+            agreement.offered = offered;
             if agreement.direction.is_none() {
                 agreement.extensions.clone_from(&entry.rtp.extensions);
                 agreement.mixed = outline.is_mixed(index);
@@ -233,14 +234,15 @@ fn settle(
 
 /// The layers that one end sends and the other takes, in the order of who sends.
 fn common(sent: &[Layer], taken: &[Layer]) -> Vec<Layer> {
-    let both = sent.iter().filter_map(|layer| {
-        let theirs = taken.iter().find(|it| it.rid == layer.rid)?;
+    let both = |form: &Layer| {
+        let theirs = taken.iter().find(|it| it.rid == form.rid)?;
         Some(Layer {
-            paused: layer.paused || theirs.paused,
+            paused: form.paused || theirs.paused,
             ..theirs.clone()
         })
-    });
-    both.collect()
+    };
+    let sent = sent.iter();
+    sent.filter_map(|it| it.forms().find_map(both)).collect()
 }
 
 fn streams(entry: &Entry, direction: Direction) -> Vec<String> {

@@ -73,6 +73,22 @@ impl Codecs {
         self
     }
 
+    /// Those whose payload types are not among these. What serves another one of these goes on serving it.
+    pub(crate) fn without(&self, taken: &[u8]) -> Self {
+        let free = |payload: u8| !taken.contains(&payload);
+        let rated = |list: &[(u32, u8)]| list.iter().copied().filter(|it| free(it.1)).collect();
+        let media = self.media.iter().filter(|it| free(it.payload));
+        Self {
+            media: media.cloned().collect(),
+            rtx: self.rtx.iter().copied().filter(|it| free(it.1)).collect(),
+            red: self.red.filter(|it| free(it.payload)),
+            ulpfec: self.ulpfec.filter(|it| free(*it)),
+            flexfec: self.flexfec.filter(|it| free(*it)),
+            events: rated(&self.events),
+            noise: rated(&self.noise),
+        }
+    }
+
     /// All payload types.
     pub(crate) fn payloads(&self) -> impl Iterator<Item = u8> {
         let media = self.media.iter().map(|it| it.payload);

@@ -63,9 +63,8 @@ pub(super) fn answered(
         return None;
     }
     let formats = in_order(&codecs, transceiver, &entry.rtp.formats);
-    let accepted: Vec<_> = formats.iter().map(|it| it.payload).collect();
     let own = layers(transceiver.encodings());
-    let mut layers = Layers::answer(&entry.rtp.layers, &own, &accepted);
+    let mut layers = Layers::answer(&entry.rtp.layers, &own, &formats);
     if !direction.sends() {
         layers.send.clear();
     }

@@ -260,3 +260,25 @@ fn ssrcs() {
     all.dedup();
     assert_eq!((drawn, all.len()), (4, 4));
 }
+
+/// RFC 8853 §5.1: of two forms of one stream the one is taken that we have a codec for, and what comes is known by its name.
+#[test]
+fn the_form_that_can_be() {
+    let (mut ours, mut theirs) = (peer('a'), peer('b'));
+    let id = add(&mut ours, MediaKind::Video, &[]);
+    add(&mut theirs, MediaKind::Video, &[]);
+    let offer = theirs.offer().sdp;
+    let vp8 = lines(&offer, &["a=rtpmap"])
+        .into_iter()
+        .find_map(|it| it.strip_suffix(" VP8/90000")?.strip_prefix("a=rtpmap:"))
+        .expect("a format");
+    let forms = format!(
+        "a=rid:x send pt=127\r\na=rid:y send pt={vp8}\r\na=rid:z send pt={vp8}\r\na=simulcast:send x,~y;z\r\n"
+    );
+    ours.remote(offer_of(offer.clone() + &forms));
+    ours.local(None);
+    assert_eq!(simulcast(&local(&ours)), "a=simulcast:recv ~y;z");
+    let transceiver = ours.negotiator.transceiver(id).expect("it is there");
+    let receive = transceiver.receive_parameters().expect("it receives");
+    assert_eq!(receive.rids, ["y", "z"]);
+}

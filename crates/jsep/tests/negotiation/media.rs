@@ -1,8 +1,8 @@
 //! Offers and answers with audio and video: recorded from browsers, and between two ends.
 
 use oxirtc_jsep::{
-    Announced, BundlePolicy, Change, Error, MediaKind, Origin, ReceiveParameters, SendParameters,
-    TransceiverId, TransceiverInit,
+    Announced, BundlePolicy, Change, Codecs, Error, MediaKind, Origin, ReceiveParameters,
+    SendParameters, TransceiverId, TransceiverInit,
     sdp::{Direction, Session},
 };
 
@@ -69,6 +69,66 @@ fn names(changes: &[Change]) -> Vec<&'static str> {
 fn first(peer: &Peer) -> TransceiverId {
     let mut all = peer.negotiator.transceivers();
     all.next().expect("a transceiver").id()
+}
+
+/// What our offer named and the answer left out is told apart, as long as its number means nothing else: some peers send it all the same.
+#[test]
+fn what_an_answer_leaves_out_is_still_known() {
+    let [mut ours, mut theirs] = ['a', 'b'].map(peer);
+    let video = add(&mut ours, MediaKind::Video, SendRecv);
+    ours.local(None);
+    let offer = local(&ours);
+    theirs.remote(offer_of(offer.clone()));
+    let both = theirs.negotiator.set_direction(first(&theirs), SendRecv);
+    both.expect("it is not stopped");
+    theirs.local(None);
+    let number = |name: &str, sdp: &str| {
+        let line = lines(sdp, &["a=rtpmap"])
+            .into_iter()
+            .find(|it| it.contains(name))
+            .expect("it is offered");
+        let number = line.split([':', ' ']).nth(1).expect("a number").to_owned();
+        number.parse::<u8>().expect("a number")
+    };
+    let (vp8, vp9) = (number("VP8", &offer), number("VP9", &offer));
+    // Their answer takes VP8 alone.
+    let kept = |line: &str| {
+        let of_codec = ["a=rtpmap:", "a=fmtp:", "a=rtcp-fb:"]
+            .iter()
+            .find_map(|it| line.strip_prefix(it));
+        of_codec.is_none_or(|rest| rest.starts_with(&format!("{vp8} ")))
+    };
+    let only_vp8 = |sdp: &str| {
+        let line = |line: &str| match line.strip_prefix("m=video 9 UDP/TLS/RTP/SAVPF ") {
+            Some(_) => format!("m=video 9 UDP/TLS/RTP/SAVPF {vp8}\r\n"),
+            None => format!("{line}\r\n"),
+        };
+        let kept = sdp.lines().filter(|line| kept(line));
+        kept.map(line).collect::<String>()
+    };
+    let changes = ours.remote(answer_of(only_vp8(&local(&theirs))));
+    let receives = received(&changes, video).expect("it receives");
+    let media = |codecs: &Codecs| codecs.media.iter().map(|it| it.payload).collect::<Vec<_>>();
+    assert_eq!(media(&receives.codecs), [vp8]);
+    let left_out = media(&receives.left_out);
+    assert!(
+        left_out.contains(&vp9) && !left_out.contains(&vp8),
+        "{left_out:?}"
+    );
+    assert!(!receives.left_out.rtx.is_empty(), "with what repairs it");
+    let sends = sent(&changes, video).expect("it sends");
+    assert_eq!(media(&sends.codecs), [vp8]);
+    // An offer of theirs gives the number another meaning.
+    let offered = only_vp8(&local(&theirs)).replace("a=setup:active", "a=setup:actpass");
+    let offered = offered.replace(
+        &format!("m=video 9 UDP/TLS/RTP/SAVPF {vp8}\r\n"),
+        &format!("m=video 9 UDP/TLS/RTP/SAVPF {vp8} {vp9}\r\na=rtpmap:{vp9} AV1/90000\r\n"),
+    );
+    ours.remote(offer_of(offered));
+    let changes = ours.local(None);
+    let receives = received(&changes, video).expect("it receives");
+    assert!(!media(&receives.left_out).contains(&vp9), "{receives:?}");
+    assert!(!receives.left_out.media.is_empty(), "the others are known");
 }
 
 /// Where there are several sections, each finds a fingerprint: those without an address of their own at session level.

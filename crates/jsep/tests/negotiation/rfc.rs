@@ -241,7 +241,7 @@ fn simulcast_both_ways() {
     );
 }
 
-/// RFC 8853 §5.6.3: three layers, of which two start paused, and retransmissions for each.
+/// RFC 8853 §5.6.2, figure 7, the second camera: three layers, of which two start paused, and retransmissions for each.
 #[test]
 fn simulcast_paused() {
     let offer = with_video(
@@ -336,6 +336,82 @@ fn simulcast_of_several_codecs() {
             "a=rtpmap:103 VP8/90000",
             "a=rid:4 recv pt=103;max-width=640;max-height=360",
             "a=simulcast:recv ~4",
+        ]
+    );
+}
+
+/// RFC 8853 §5.6.3, figure 8: sound as well comes in two streams, with redundancy; of the second we have but what goes beside a codec.
+/// Each stream of pictures is taken in the first of its forms that we have; parity of that kind we do not have.
+#[test]
+fn simulcast_with_redundancy() {
+    let sound = "m=audio 49200 RTP/AVP 97 98 99 100 101 102
+        a=mid:foo
+        a=rtpmap:97 G711/8000
+        a=rtpmap:98 LPC/8000
+        a=rtpmap:99 OPUS/48000/1
+        a=rtpmap:100 RED/8000/1
+        a=rtpmap:101 CN/8000
+        a=rtpmap:102 telephone-event/8000
+        a=fmtp:99 useinbandfec=1;usedtx=0
+        a=fmtp:100 97/98
+        a=fmtp:102 0-15
+        a=ptime:20
+        a=maxptime:40
+        a=rid:1 send pt=99,102;max-br=64000
+        a=rid:2 send pt=100,97,101,102
+        a=extmap:1 urn:ietf:params:rtp-hdrext:sdes:mid
+        a=extmap:2 urn:ietf:params:rtp-hdrext:sdes:rtp-stream-id
+        a=simulcast:send 1;2
+        a=rtcp-mux
+        ";
+    let pictures = "m=video 49600 RTP/AVPF 103 104 105 106 107
+        a=rtpmap:103 H264/90000
+        a=rtpmap:104 VP8/90000
+        a=rtpmap:105 rtx/90000
+        a=rtpmap:106 rtx/90000
+        a=rtpmap:107 flexfec/90000
+        a=fmtp:103 profile-level-id=42c00d;max-fs=3600;max-mbps=108000
+        a=fmtp:104 max-fs=3600; max-fr=30
+        a=fmtp:105 apt=103;rtx-time=200
+        a=fmtp:106 apt=104;rtx-time=200
+        a=fmtp:107 repair-window=100000
+        a=rid:1 send pt=103;max-width=1280;max-height=720;max-fps=30
+        a=rid:2 send pt=104;max-width=1280;max-height=720;max-fps=30
+        a=rid:3 send pt=103;max-width=640;max-height=360;max-br=300000
+        a=rid:4 send pt=104;max-width=640;max-height=360;max-br=300000
+        a=extmap:1 urn:ietf:params:rtp-hdrext:sdes:mid
+        a=extmap:2 urn:ietf:params:rtp-hdrext:sdes:rtp-stream-id
+        a=extmap:3 urn:ietf:params:rtp-hdrext:sdes:repaired-rtp-stream-id
+        a=rtcp-fb:* ccm pause nowait
+        a=simulcast:send 1,2;3,4";
+    let offer = with_video(&format!("{sound}{pictures}"));
+    let offer = offer.replace("BUNDLE 0", "BUNDLE foo 0");
+    let audio = Capabilities {
+        codecs: vec![
+            Codec::new("opus", 48_000).parameters("useinbandfec=1"),
+            Codec::new("CN", 8000),
+            Codec::new("telephone-event", 8000).parameters("0-15"),
+        ],
+        extensions: Vec::new(),
+    };
+    let answer = answered(offer, |config| {
+        equipped(config).media(MediaKind::Audio, audio)
+    });
+    assert_eq!(
+        answer,
+        [
+            "m=audio 9 RTP/AVP 99",
+            "a=rtpmap:99 OPUS/48000/1",
+            "a=fmtp:99 useinbandfec=1",
+            "a=rid:1 recv pt=99;max-br=64000",
+            "a=simulcast:recv 1",
+            "m=video 9 RTP/AVPF 104 106",
+            "a=rtpmap:104 VP8/90000",
+            "a=rtpmap:106 rtx/90000",
+            "a=fmtp:106 apt=104;rtx-time=200",
+            "a=rid:2 recv pt=104;max-width=1280;max-height=720;max-fps=30",
+            "a=rid:4 recv pt=104;max-width=640;max-height=360;max-br=300000",
+            "a=simulcast:recv 2;4",
         ]
     );
 }

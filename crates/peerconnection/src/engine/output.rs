@@ -326,7 +326,7 @@ impl Source<'_> {
             self.build_payload(transport, now, room, around, buf)?
         };
         if built {
-            let wrapped = transport.ice.wrap(way, buf, start);
+            let wrapped = transport.ice.wrap(now, way, buf, start);
             wrapped.map_err(|_| Unbuildable)?;
         }
         Ok(built)
@@ -394,7 +394,7 @@ impl Source<'_> {
             let packet = buf.get(base + record..).unwrap_or_default();
             self.trace.packet(now, Direction::Out, "SCTP", packet);
             let sealed = transport.dtls.seal(buf, base + way.headroom).is_ok();
-            let wrapped = sealed && transport.ice.wrap(way, buf, base).is_ok();
+            let wrapped = sealed && transport.ice.wrap(now, way, buf, base).is_ok();
             self.counters.unbuildable += u64::from(!wrapped);
             self.dscp = self.data.dscp();
             wrapped

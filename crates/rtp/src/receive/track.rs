@@ -12,6 +12,7 @@ use crate::{Unwrapper, rtcp::ReportBlock};
 pub(crate) struct Track {
     numbers: Unwrapper,
     first: u64,
+    /// What came in the stream itself, what came late or twice included.
     received: u64,
     /// What the last report knew: expected, received.
     reported: (u64, u64),
@@ -64,12 +65,15 @@ impl Track {
         self.numbers.highest().is_none()
     }
 
-    /// Notes that this number came. `repaired` did not come in its own time, and says nothing of reordering.
+    /// Notes that this number came. `repaired` came by RTX, RED or parity: it says nothing of reordering, and is lost by the count of the
+    /// stream itself.
     pub(crate) fn note(&mut self, now: Instant, number: u16, repaired: bool) -> Noted {
+        // RFC 3550 App. A.3: packets as they arrive, late ones and duplicates included. RFC 4588 §6.2: repairs are reported on apart.
+        self.received += u64::from(!repaired);
         let sequence = self.numbers.peek(number);
         let Some(highest) = self.numbers.highest() else {
             self.numbers.unwrap(number);
-            (self.first, self.received) = (sequence, 1);
+            self.first = sequence;
             return Noted {
                 sequence,
                 is_fresh: true,
@@ -104,7 +108,6 @@ impl Track {
             }
             was.is_some()
         };
-        self.received += u64::from(is_fresh);
         Noted {
             sequence,
             is_fresh,
@@ -224,6 +227,24 @@ mod tests {
             (64, 1, 65_537)
         );
         assert_eq!(track.report().unwrap().fraction, 0, "since the last one");
+    }
+
+    /// RFC 3550 App. A.3, RFC 4588 §6.2: what came by another way is lost all the same, and what came late is not.
+    #[test]
+    fn repairs_are_reported_as_losses() {
+        let now = epoch();
+        let mut track = Track::new(1000);
+        for number in 0..100 {
+            track.note(now, number, number % 10 == 5);
+        }
+        let report = track.report().unwrap();
+        assert_eq!((report.lost, report.fraction), (10, 25));
+        assert_eq!(track.lost(), 10);
+        // One of them was only late: it was asked for in vain.
+        assert!(!track.note(now, 15, false).is_fresh);
+        track.note(now, 100, false);
+        let report = track.report().unwrap();
+        assert_eq!((report.lost, report.fraction), (9, 0));
     }
 
     #[test]

@@ -304,10 +304,7 @@ impl SendStream {
             return fresh;
         }
         let again = self.peek_resend(now, section);
-        let parity = self
-            .parity
-            .len()
-            .map(|len| (Class::Fec, MOST_HEADER + 30 + len));
+        let parity = self.peek_parity(section, largest);
         // Parity before the next frame: the later it comes, the less it is worth.
         again.or(parity).or(fresh)
     }
@@ -337,6 +334,16 @@ impl SendStream {
             // It must not hold up what stands behind it.
             self.head = None;
         }
+    }
+
+    /// Parity is longer than what it protects: of the longest packets there is none, and it must not hold up what stands behind it.
+    fn peek_parity(&mut self, section: &Section, largest: usize) -> Option<(Class, usize)> {
+        let len = self.parity.len()? + FIXED + PARITY + self.named(section);
+        if len > largest {
+            self.parity.take();
+            return None;
+        }
+        Some((Class::Fec, len))
     }
 
     fn peek_resend(&mut self, now: Instant, section: &Section) -> Option<(Class, usize)> {
@@ -406,19 +413,13 @@ impl SendStream {
 
     /// How long the packet is on the wire, at most.
     fn len(&self, section: &Section, packet: &Packet, again: bool) -> usize {
-        let ids = &section.ids;
-        let label = |kind, label: Option<crate::extension::Label>| {
-            let label = label.filter(|_| ids.id(kind).is_some());
-            label.map_or(0, |it| 2 + it.as_str().len())
-        };
         let values = &packet.values;
         let bytes = |it: &Option<bytes::Bytes>| it.as_ref().map_or(0, |it| 2 + it.len());
         let named = if self.reported && !again {
             0
         } else {
-            label(Kind::Mid, section.mid) + label(Kind::Rid, self.encoding.rid)
+            self.named(section)
         };
-        let fixed = 12 + 4 + 4 + 5 + 3;
         let small = [
             usize::from(values.level.is_some()) * 3,
             usize::from(values.capture.is_some()) * 18,
@@ -429,7 +430,16 @@ impl SendStream {
         ];
         let large = [&values.descriptor, &values.layers, &values.colour].map(bytes);
         let extensions: usize = small.iter().chain(&large).sum();
-        fixed + named + extensions + packet.payload_len() + if again { 2 } else { 0 }
+        FIXED + named + extensions + packet.payload_len() + if again { 2 } else { 0 }
+    }
+
+    /// The names of section and stream as extensions.
+    fn named(&self, section: &Section) -> usize {
+        let label = |kind, label: Option<crate::extension::Label>| {
+            let label = label.filter(|_| section.ids.id(kind).is_some());
+            label.map_or(0, |it| 2 + it.as_str().len())
+        };
+        label(Kind::Mid, section.mid) + label(Kind::Rid, self.encoding.rid)
     }
 
     /// True if a switch waits for a key frame of another lane.
@@ -458,3 +468,7 @@ const HISTORY: usize = 1024;
 const MOST_RESEND: usize = 1000;
 const LATE: Duration = Duration::from_millis(500);
 const MOST_HEADER: usize = 80;
+/// The header, that of its extensions, two that each packet may have, and padding.
+const FIXED: usize = 12 + 4 + 4 + 5 + 3;
+/// The header of parity, at most: that of FlexFEC with its longest mask.
+const PARITY: usize = 40;

@@ -137,11 +137,14 @@ impl Rewrite {
         self.verdicts.clear();
     }
 
-    /// Takes a number for a packet that is not of the source. Returns it with the timestamp of now.
+    /// Takes a number for a packet that is not of the source: the one that the source's next packet would have had, as those before it
+    /// may still be repaired. Returns it with the timestamp of now.
     pub(crate) fn insert(&mut self, now: Instant, clock: u32) -> (u64, u32) {
+        let next = self.offsets.back();
+        let next = next.map(|it| (self.input + 1).wrapping_add(it.sequence));
         let (sequence, timestamp) = match &mut self.last {
             Some(last) => {
-                last.sequence += 1;
+                last.sequence = (last.sequence + 1).max(next.unwrap_or_default());
                 let ahead = ticks(last.captured, now, clock);
                 (last.sequence, last.timestamp.wrapping_add(ahead))
             }
@@ -380,3 +383,53 @@ fn ticks(from: Instant, to: Instant, clock: u32) -> u32 {
 /// A late packet gets the number of its time: so many shifts are remembered.
 const OFFSETS: usize = 128;
 const VERDICTS: usize = 32;
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::{extension::Values, payload::Prefix};
+
+    fn packet(sequence: u64, len: usize) -> Packet {
+        let facts = Facts {
+            key: sequence == 10,
+            begins: sequence == 10,
+            ..Facts::default()
+        };
+        Packet {
+            lane: 0,
+            codec: Codec::Vp8,
+            sequence,
+            timestamp: 3000,
+            marker: false,
+            facts,
+            captured: oxirtc_netsim::epoch(),
+            sender_clock: None,
+            values: Values::default(),
+            prefix: Prefix::default(),
+            payload: vec![0x10; len].into(),
+        }
+    }
+
+    /// What is put in between takes no number that a packet of the source may still have.
+    #[test]
+    fn what_is_inserted_has_a_number_of_its_own() {
+        let mut rewrite = Rewrite::new(Choice::default(), 100, 0);
+        let mut taken = Vec::new();
+        let mut send = |rewrite: &mut Rewrite, sequence| {
+            let Verdict::Send { numbered, .. } = rewrite.accept(&packet(sequence, 20)) else {
+                panic!("{sequence} is left out");
+            };
+            let number = numbered.sequence - (1 << 16);
+            assert!(!taken.contains(&number), "{number} twice: {taken:?}");
+            taken.push(number);
+            number
+        };
+        assert_eq!(send(&mut rewrite, 10), 100);
+        // 11 is lost, and what shows that is padding, which closes up.
+        assert_eq!(rewrite.accept(&packet(12, 0)), Verdict::Drop);
+        let (inserted, _) = rewrite.insert(oxirtc_netsim::epoch(), 90_000);
+        assert_eq!(inserted - (1 << 16), 102, "101 is the lost one's");
+        assert_eq!(send(&mut rewrite, 13), 103);
+        assert_eq!(send(&mut rewrite, 11), 101, "it was repaired");
+    }
+}

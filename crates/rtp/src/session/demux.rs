@@ -62,7 +62,8 @@ impl Session {
         self.sections.iter().position(|it| is_it(&it.section.mid))
     }
 
-    /// Mid, then what was announced, then a payload type that one section alone has.
+    /// Mid, then what was announced, then a payload type that one section alone has: one that was agreed on comes before those that were only
+    /// offered.
     fn section_of(&self, ssrc: u32, payload_type: u8, named: &Named<'_>) -> Option<usize> {
         if let Some(mid) = named.mid {
             return self.section_of_mid(mid);
@@ -72,15 +73,19 @@ impl Session {
             all.any(|it| it.ssrc == ssrc || it.rtx == Some(ssrc) || it.fec == Some(ssrc))
         });
         announced.or_else(|| {
-            let has = |at: &usize| {
-                let state = self.sections.get(*at);
-                state.is_some_and(|it| {
-                    it.section.receives && it.section.format(payload_type).is_some()
-                })
+            let receiving = || {
+                let all = self.sections.iter().enumerate();
+                all.filter(|(_, it)| it.section.receives)
             };
-            let mut having = (0..self.sections.len()).filter(has);
-            let only = having.next()?;
-            having.next().is_none().then_some(only)
+            let agreed = receiving().filter(|it| it.1.section.agrees_on(payload_type));
+            let mut having: Vec<_> = agreed.collect();
+            if having.is_empty() {
+                having.extend(receiving().filter(|it| it.1.section.format(payload_type).is_some()));
+            }
+            match having[..] {
+                [(only, _)] => Some(only),
+                _ => None,
+            }
         })
     }
 
@@ -221,6 +226,47 @@ mod tests {
         Carries, Config, Format, Ntp, RtpHead, Section, SectionId, Writer, payload::Codec,
     };
 
+    fn packet(payload_type: u8, ssrc: u32) -> Vec<u8> {
+        let head = RtpHead {
+            payload_type,
+            ssrc,
+            ..RtpHead::default()
+        };
+        let mut packet = Vec::new();
+        Writer::begin(&mut packet, head, &[], Default::default()).finish();
+        packet.extend_from_slice(&[0x10; 20]);
+        packet
+    }
+
+    /// What was only offered is taken, unless another section has agreed on the number.
+    #[test]
+    fn what_was_only_offered_gives_way() {
+        let now = oxirtc_netsim::epoch();
+        let format = |payload_type| Format {
+            payload_type,
+            role: Carries::Media(Codec::Vp8),
+            clock: 90_000,
+        };
+        let section = |agreed, offered| Section {
+            formats: vec![format(agreed)],
+            left_out: vec![format(offered)],
+            receives: true,
+            ..Section::default()
+        };
+        let mut session = Session::new(Config::new("name"), [1; 32], now, Ntp(1 << 32));
+        session.set_section(SectionId(0), section(96, 97));
+        session.set_section(SectionId(1), section(97, 98));
+        for (payload_type, expected) in [(98, 1), (97, 1), (96, 0)] {
+            let ssrc = u32::from(payload_type);
+            session.handle_rtp(now, &packet(payload_type, ssrc));
+            let route = session.by_ssrc.get(&ssrc).copied();
+            let route = route.unwrap_or_else(|| panic!("{payload_type} is taken"));
+            assert_eq!(session.id_of(route.stream), Some(SectionId(expected)));
+        }
+        session.handle_rtp(now, &packet(99, 99));
+        assert!(!session.by_ssrc.contains_key(&99));
+    }
+
     #[test]
     fn a_peer_that_begins_anew_for_ever_has_one_stream() {
         let mut now = oxirtc_netsim::epoch();
@@ -237,15 +283,7 @@ mod tests {
         session.set_section(SectionId(0), video);
         for ssrc in 1..1000 {
             now += Duration::from_millis(1);
-            let head = RtpHead {
-                payload_type: 96,
-                ssrc,
-                ..RtpHead::default()
-            };
-            let mut packet = Vec::new();
-            Writer::begin(&mut packet, head, &[], Default::default()).finish();
-            packet.extend_from_slice(&[0x10; 20]);
-            session.handle_rtp(now, &packet);
+            session.handle_rtp(now, &packet(96, ssrc));
         }
         assert_eq!(session.receivers.len(), 1);
         assert_eq!(session.by_ssrc.len(), 1, "the newest is bound");

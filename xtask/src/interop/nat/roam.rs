@@ -124,8 +124,8 @@ impl Change {
         match self {
             Self::Ready => Duration::from_secs(1),
             Self::Arriving => Duration::from_secs(3),
-            // Nothing tells of it but the next check of consent, every 5 s ± 20 %, which finds the new way.
-            Self::Rebinding => Duration::from_secs(8),
+            // Nothing tells of it but the silence, after a second; and payload moves half a second after the first check.
+            Self::Rebinding => Duration::from_secs(3),
         }
     }
 }

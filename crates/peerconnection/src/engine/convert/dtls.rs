@@ -6,7 +6,10 @@ use oxirtc_datachannel as datachannel;
 use oxirtc_dtls as dtls;
 use oxirtc_jsep as jsep;
 
-use crate::{Certificate, Settings, key_log::KeyLogger, label::Label};
+use crate::{
+    Certificate, DtlsGroup, DtlsVersion, Settings, SrtpProfile, dtls::Chosen, key_log::KeyLogger,
+    label::Label,
+};
 
 /// How the associations of a connection behave.
 pub(in crate::engine) fn dtls_config(
@@ -15,10 +18,40 @@ pub(in crate::engine) fn dtls_config(
     label: Label,
 ) -> dtls::Config {
     let config = dtls::Config::new(certificate.inner().clone()).label(&label.to_string());
+    let config = chosen(&settings.dtls, config);
     match &settings.key_log {
         Some(log) => config.key_log(Arc::new(Handed(log.clone()))),
         None => config,
     }
+}
+
+fn chosen(chosen: &Chosen, mut config: dtls::Config) -> dtls::Config {
+    if !chosen.versions.is_empty() {
+        let versions = chosen.versions.iter().map(|it| match it {
+            DtlsVersion::Dtls13 => dtls::Version::Dtls13,
+            DtlsVersion::Dtls12 => dtls::Version::Dtls12,
+        });
+        config = config.versions(&versions.collect::<Vec<_>>());
+    }
+    if !chosen.groups.is_empty() {
+        let groups = chosen.groups.iter().map(|it| match it {
+            DtlsGroup::X25519MlKem768 => dtls::Group::X25519MlKem768,
+            DtlsGroup::X25519 => dtls::Group::X25519,
+            DtlsGroup::P256 => dtls::Group::P256,
+            DtlsGroup::P384 => dtls::Group::P384,
+        });
+        config = config.groups(&groups.collect::<Vec<_>>());
+    }
+    if !chosen.srtp_profiles.is_empty() {
+        let profiles = chosen.srtp_profiles.iter().map(|it| match it {
+            SrtpProfile::AeadAes128Gcm => dtls::SrtpProfile::AeadAes128Gcm,
+            SrtpProfile::AeadAes256Gcm => dtls::SrtpProfile::AeadAes256Gcm,
+            SrtpProfile::Aes128CmSha1_80 => dtls::SrtpProfile::Aes128CmSha1_80,
+            SrtpProfile::Aes128CmSha1_32 => dtls::SrtpProfile::Aes128CmSha1_32,
+        });
+        config = config.srtp_profiles(&profiles.collect::<Vec<_>>());
+    }
+    config
 }
 
 /// Secrets that DTLS hands on.

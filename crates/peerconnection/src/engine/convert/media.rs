@@ -79,6 +79,7 @@ pub(in crate::engine) fn section(
             all.push(format);
         }
     }
+    let left_out = receive.map_or_else(Vec::new, |it| formats(&it.left_out));
     let mut ids = Ids::new();
     let received = receive.into_iter().flat_map(|it| &it.extensions);
     let sent = send.into_iter().flat_map(|it| &it.extensions);
@@ -97,13 +98,16 @@ pub(in crate::engine) fn section(
     rtp::Section {
         mid: mid.and_then(Label::new),
         formats: all,
+        left_out,
         ids,
         mixed,
         rids: receive.map_or_else(Vec::new, |it| {
             it.rids.iter().filter_map(|rid| Label::new(rid)).collect()
         }),
         announced: receive.map_or_else(Vec::new, |it| {
-            let repairs = (!it.codecs.rtx.is_empty(), it.codecs.flexfec.is_some());
+            let all = [&it.codecs, &it.left_out];
+            let rtx = all.iter().any(|it| !it.rtx.is_empty());
+            let repairs = (rtx, all.iter().any(|it| it.flexfec.is_some()));
             let announced = it.announced.iter().map(|it| announced(it, repairs));
             announced.collect()
         }),
