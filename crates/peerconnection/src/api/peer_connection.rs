@@ -259,7 +259,7 @@ impl PeerConnection {
         }
     }
 
-    fn poll_engine_event(&self, cx: &mut Context<'_>) -> Poll<Option<engine::Event>> {
+    fn poll_engine_event(&self, cx: &Context<'_>) -> Poll<Option<engine::Event>> {
         self.connection().with(|state| {
             loop {
                 let closed = state.engine.is_closed();

@@ -6,7 +6,7 @@ use oxirtc_peerconnection::{
     Codec, EncodedFrame, ErrorKind, Event, Hint, IceComponent, MediaKind, MediaStream,
     MediaStreamTrack, PeerConnection, RtpEncodingParameters, RtpReceiver, RtpSender,
     RtpTransceiver, RtpTransceiverDirection, RtpTransceiverInit, SdpType, SessionDescription,
-    SignalingState, StatsReport, TrackReadyState,
+    SignalingState, StatsReport, TrackEvent, TrackReadyState,
     stats::{MediaSource, StatsObject},
 };
 
@@ -191,6 +191,32 @@ async fn events_go_on_behind_a_track_that_is_gone() {
         states,
         [SignalingState::HaveRemoteOffer, SignalingState::Stable]
     );
+}
+
+/// [9.3-01] A track that nobody has asked for when its first packet comes is not muted, and tells so.
+#[tokio::test]
+async fn a_track_is_unmuted_before_anybody_looks() {
+    let (near, far) = (connection(), connection());
+    let (one, writer) = camera();
+    near.add_track(&one, &[]).unwrap();
+    negotiate(&near, &far).await;
+    let filming = film(writer);
+    let received = async {
+        // The other end says so; to ask here would be to look.
+        let come = |report: &StatsReport| {
+            let mut all = report.iter();
+            all.any(|it| matches!(it, StatsObject::RemoteInboundRtp(_)))
+        };
+        while !come(&near.get_stats(None).await.unwrap()) {
+            tokio::time::sleep(Duration::from_millis(10)).await;
+        }
+    };
+    within(received).await;
+    filming.abort();
+    let (video, ..) = track(&far).await;
+    assert!(!video.muted());
+    let event = within(video.next_event()).await;
+    assert!(matches!(event, Some(TrackEvent::Unmute)), "{event:?}");
 }
 
 /// [5.1-01] [5.1-20] [5.1-21] [5.3-01] [7.1-01] [5.2-01] What a transceiver is made of, and where it is found.
