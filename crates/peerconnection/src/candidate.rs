@@ -273,6 +273,7 @@ impl IceCandidate {
     }
 
     /// `toJSON()`: what the peer needs.
+    #[doc(alias = "toJSON")]
     pub fn to_init(&self) -> IceCandidateInit {
         self.init.clone()
     }

@@ -10,7 +10,7 @@ use std::{error, fmt, sync::Arc};
 #[doc(alias = "RTCError")]
 pub struct Error(Box<Body>);
 
-/// The name of an error: those of `DOMException`, and `TypeError` of ECMAScript.
+/// The name of an error: those of `DOMException`, and `TypeError` and `RangeError` of ECMAScript.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 pub enum ErrorKind {
@@ -28,8 +28,10 @@ pub enum ErrorKind {
     NotSupported,
     /// Failed for a reason of its own; often with an [`ErrorDetail`].
     Operation,
-    /// `TypeError`: an argument is out of its range.
+    /// `TypeError`: an argument is not what it may be.
     Type,
+    /// `RangeError`: a number is out of its range.
+    Range,
     /// None of the others.
     Unknown,
     /// What was waited for cannot come any more, as the connection or the channel ended. W3C leaves
@@ -160,6 +162,7 @@ impl ErrorKind {
             Self::NotSupported => "NotSupportedError",
             Self::Operation => "OperationError",
             Self::Type => "TypeError",
+            Self::Range => "RangeError",
             Self::Unknown => "UnknownError",
             Self::Aborted => "AbortError",
         }

@@ -16,7 +16,8 @@ pub struct Path {
     pub protocol: Protocol,
 }
 
-/// The protocol of a socket.
+/// The protocol of a socket; of a candidate, `RTCIceProtocol`.
+#[doc(alias = "RTCIceProtocol")]
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub enum Protocol {
     /// UDP.

@@ -459,3 +459,31 @@ fn unread_messages_of_closed_channels_are_bounded() {
             .all(|id| pair.ends[0].state(*id) == DataChannelState::Closed)
     });
 }
+
+/// [6.2-06] What is sent while a channel connects, closes or is closed.
+#[test]
+fn only_an_open_channel_takes_messages() {
+    let mut pair = Pair::new(1, link());
+    let channel = pair.open(0, "a", &DataChannelInit::default());
+    let refused = |pair: &mut Pair, expected| {
+        assert_eq!(pair.ends[0].state(channel), expected);
+        let error = pair.try_send(0, channel, &"text".into()).unwrap_err();
+        assert!(
+            matches!(&error, SendError::Refused(error) if error.kind() == ErrorKind::InvalidState),
+            "{expected:?}: {error:?}"
+        );
+    };
+    refused(&mut pair, DataChannelState::Connecting);
+    pair.negotiate(0).unwrap();
+    refused(&mut pair, DataChannelState::Connecting);
+    pair.until(SOON, |pair| {
+        pair.ends[0].state(channel) == DataChannelState::Open
+    });
+    pair.try_send(0, channel, &"text".into()).unwrap();
+    pair.close_channel(0, channel);
+    refused(&mut pair, DataChannelState::Closing);
+    pair.until(SOON, |pair| {
+        pair.ends[0].state(channel) == DataChannelState::Closed
+    });
+    refused(&mut pair, DataChannelState::Closed);
+}

@@ -8,7 +8,7 @@ use oxirtc_netsim::{Link, ms};
 use oxirtc_peerconnection::{
     DataChannelInit, DtlsTransportState, ErrorKind, IceConnectionState, IceGatheringState, IceRole,
     IceTransportState, OfferOptions, PeerConnectionState, SctpTransportState, SignalingState,
-    engine::{Event, IceTransportEvent, TransportView},
+    engine::{Event, IceTransportEvent, SendError, TransportView},
 };
 use pair::Pair;
 
@@ -370,7 +370,8 @@ fn closing_is_silent_and_final() {
     );
     closed(engine.set_configuration(Default::default()).unwrap_err());
     engine.restart_ice();
-    assert!(engine.send(now, here, &"late".into()).is_err());
+    let late = engine.send(now, here, &"late".into()).unwrap_err();
+    assert!(matches!(late, SendError::Refused(error) if error.kind() == ErrorKind::InvalidState));
     pair.run(Duration::from_secs(60));
     assert_eq!(pair.ends[0].tasks.len(), told, "no event follows");
     assert!(pair.ends[0].engine.is_finished() && pair.ends[0].sockets.is_empty());

@@ -468,6 +468,7 @@ const REMOTE: &[ErrorKind] = &[
 ];
 
 const MEDIA: &[ErrorKind] = &[
+    ErrorKind::Range,
     ErrorKind::InvalidState,
     ErrorKind::InvalidModification,
     ErrorKind::InvalidAccess,

@@ -10,7 +10,10 @@ use oxirtc_peerconnection::{
     IceCandidateInit, IceConnectionState, IceGatheringState, IceServer, IceTransportPolicy,
     IceTransportState, KeyAlgorithm, MediaKind, OfferOptions, PeerConnectionState,
     SctpTransportState, SdpType, SessionDescription, Settings, SignalingState,
-    engine::{Anchor, ChannelEvent, DtlsTransportEvent, Engine, Event, IceTransportEvent, TrackId},
+    engine::{
+        Anchor, ChannelEvent, DtlsTransportEvent, Engine, Event, IceTransportEvent, TrackId,
+        TransceiverInit,
+    },
     stats::{StatsObject, StatsType},
 };
 use pair::Pair;
@@ -218,27 +221,39 @@ fn cell(
     assert_eq!(told, changes, "{name}");
 }
 
-/// [4.4.1.6-06] [4.4.1.6-07] [4.4.1.6-10] [4.4.1.6-12] [4.4.2-29] [4.4.2-34] Which error is told when several apply: closed, then the state, then
-/// the syntax, then the content. Each cell lists what is wrong, and what is answered.
+/// [4.4.1.6-06] [4.4.1.6-07] [4.4.1.6-08] [4.4.1.6-10] [4.4.1.6-12] [4.4.2-34] Which error of a remote description is told when several apply:
+/// closed, then the state, then the syntax, then the content. Each cell lists what is wrong, and what is answered.
 #[test]
 fn the_precedence_of_errors() {
     let syntax = "not a description".to_owned();
-    let content = |sdp: &str| {
-        let kept = sdp.lines().filter(|it| !it.starts_with("a=fingerprint"));
+    let empty = String::new();
+    let without = |sdp: &str, start: &str| {
+        let kept = sdp.lines().filter(|it| !it.starts_with(start));
         kept.flat_map(|line| [line, "\r\n"]).collect::<String>()
     };
     let mut good = Pair::new(3, link());
     good.open(1, "a", &DataChannelInit::default());
     let good = good.offer(1, &OfferOptions::default()).unwrap().sdp;
-    let content = content(&good);
+    let content = without(&good, "a=fingerprint");
+    let mut unmuxed = Pair::new(3, link());
+    let engine = &mut unmuxed.ends[1].engine;
+    let made = engine.add_transceiver(MediaKind::Audio, None, TransceiverInit::default());
+    made.expect("a transceiver");
+    let unmuxed = unmuxed.offer(1, &OfferOptions::default()).unwrap().sdp;
+    let unmuxed = without(&unmuxed, "a=rtcp-mux");
     let (closed, state) = (true, true);
     let cells = [
         (closed, state, &syntax, Some(ErrorKind::InvalidState)),
         (closed, !state, &syntax, Some(ErrorKind::InvalidState)),
         (closed, !state, &good, Some(ErrorKind::InvalidState)),
+        (closed, !state, &empty, Some(ErrorKind::InvalidState)),
         (!closed, state, &syntax, Some(ErrorKind::InvalidState)),
+        (!closed, state, &empty, Some(ErrorKind::InvalidState)),
+        (!closed, state, &unmuxed, Some(ErrorKind::InvalidState)),
         (!closed, state, &content, Some(ErrorKind::InvalidState)),
         (!closed, !state, &syntax, Some(ErrorKind::Operation)),
+        (!closed, !state, &empty, Some(ErrorKind::Operation)),
+        (!closed, !state, &unmuxed, Some(ErrorKind::InvalidAccess)),
         (!closed, !state, &content, Some(ErrorKind::InvalidAccess)),
         (!closed, !state, &good, None),
     ];
@@ -266,6 +281,53 @@ fn the_precedence_of_errors() {
             };
             assert_eq!(engine.signaling_state(), state);
         }
+    }
+}
+
+/// [4.4.1.6-06] [4.4.2-26] [4.4.2-29] [4.4.2-31] Which error of a local description is told when several apply: closed, then a text that is not
+/// what was created last, then the state.
+#[test]
+fn the_precedence_of_local_errors() {
+    let (closed, foreign) = (true, true);
+    let cells = [
+        (closed, foreign, Answer, Some(ErrorKind::InvalidState)),
+        (closed, !foreign, Offer, Some(ErrorKind::InvalidState)),
+        (
+            !closed,
+            foreign,
+            Answer,
+            Some(ErrorKind::InvalidModification),
+        ),
+        (
+            !closed,
+            foreign,
+            Pranswer,
+            Some(ErrorKind::InvalidModification),
+        ),
+        (
+            !closed,
+            foreign,
+            Offer,
+            Some(ErrorKind::InvalidModification),
+        ),
+        (!closed, !foreign, Answer, Some(ErrorKind::InvalidState)),
+        (!closed, !foreign, Pranswer, Some(ErrorKind::InvalidState)),
+        // A rollback has no text that counts.
+        (!closed, foreign, Rollback, Some(ErrorKind::InvalidState)),
+        (!closed, !foreign, Offer, None),
+    ];
+    for (index, (closed, foreign, kind, expected)) in cells.into_iter().enumerate() {
+        let mut pair = pair_in(Stable);
+        let now = pair.now;
+        let engine = &mut pair.ends[0].engine;
+        if closed {
+            engine.close(now);
+        }
+        let sdp = if foreign { "of somebody else" } else { "" }.to_owned();
+        let set = engine.set_local_description(now, Some(SessionDescription { kind, sdp }));
+        assert_eq!(set.err().map(|it| it.kind()), expected, "cell {index}");
+        let none = expected.is_some();
+        assert_eq!(engine.local_description().is_none(), none, "cell {index}");
     }
 }
 

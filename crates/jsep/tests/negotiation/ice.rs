@@ -96,7 +96,14 @@ fn restart_survives() {
     );
 
     b.local(None);
-    a.remote(b.negotiator.local_description().expect("an offer"));
+    let offer = b.negotiator.local_description().expect("an offer");
+    a.remote(offer.clone());
+    a.remote(Description::rollback());
+    assert!(
+        a.negotiator.negotiation_needed(),
+        "nor does a rollback of the peer's offer end it"
+    );
+    a.remote(offer);
     a.negotiator.restart_ice();
     let changes = a.local(None);
     assert!(

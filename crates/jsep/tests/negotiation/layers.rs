@@ -144,7 +144,7 @@ fn other_rids_are_not_taken() {
     ] {
         let (mut ours, mut theirs) = (peer('a'), peer('b'));
         let id = add(&mut ours, MediaKind::Video, &["q", "h", "f"]);
-        exchange(&mut ours, &mut theirs);
+        let (first, _) = exchange(&mut ours, &mut theirs);
         let offer = theirs.offer().sdp;
         let mut other: String = lines(&offer, &[""])
             .into_iter()
@@ -161,6 +161,14 @@ fn other_rids_are_not_taken() {
         assert!(!answer.contains("a=rid:x") && !answer.contains("a=rid:y"));
         let kept = ours.negotiator.transceiver(id).expect("there");
         assert_eq!(rids(kept.encodings()), left, "{asked}");
+        // One layer goes on, by its name or, where the peer knows none of them, without.
+        let one = asked.contains('q').then_some("q");
+        let before = sent(&first).encodings[0].ssrc;
+        let changes = ours.local(None);
+        let going = sent(&changes).encodings;
+        let names: Vec<_> = going.iter().map(|it| it.rid.as_deref()).collect();
+        assert_eq!(names, [one], "{asked}");
+        assert_eq!(going[0].ssrc, before, "{asked}");
     }
 }
 

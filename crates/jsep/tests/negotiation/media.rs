@@ -66,6 +66,17 @@ fn names(changes: &[Change]) -> Vec<&'static str> {
     changes.iter().filter_map(name).collect()
 }
 
+/// The streams of the peer's tracks, and whether it sends.
+fn remote_streams(changes: &[Change]) -> Vec<(Vec<String>, bool)> {
+    let told = changes.iter().filter_map(|change| match change {
+        Change::RemoteStreams {
+            streams, receiving, ..
+        } => Some((streams.clone(), *receiving)),
+        _ => None,
+    });
+    told.collect()
+}
+
 fn first(peer: &Peer) -> TransceiverId {
     let mut all = peer.negotiator.transceivers();
     all.next().expect("a transceiver").id()
@@ -151,9 +162,18 @@ fn a_fingerprint_is_there_for_every_section() {
 fn chromium_offer() {
     let (_, offer) = recorded("chromium-156.0.8078.79.offer-av-data.sdp").remove(0);
     let mut peer = peer('b');
-    let changes = peer.remote(offer_of(offer));
+    let changes = peer.remote(offer_of(offer.clone()));
     let one = ["added", "associated", "carried", "streams"];
     assert_eq!(names(&changes), [one, one].concat());
+    let msids = lines(&offer, &["a=msid:"]).into_iter();
+    let streams = msids.map(|it| it.split([':', ' ']).nth(1).expect("an id").to_owned());
+    let told: Vec<_> = streams.map(|it| (vec![it], true)).collect();
+    assert_eq!(told.len(), 2);
+    assert_eq!(remote_streams(&changes), told);
+    // Where the peer does not send, its lines name no stream.
+    let silent = offer.replace("a=sendrecv", "a=recvonly");
+    let changes = self::peer('c').remote(offer_of(silent.replace("a=sendonly", "a=inactive")));
+    assert_eq!(remote_streams(&changes), []);
     let changes = peer.local(None);
     let one = ["receives", "direction"];
     assert_eq!(names(&changes), [one, one].concat());

@@ -460,17 +460,28 @@ fn slots() {
         ]
         .map(|description| description.map(|it| it.kind))
     };
+    let both = |peer: &Peer| {
+        let it = &peer.negotiator;
+        [it.local_description(), it.remote_description()]
+    };
+    let current = |peer: &Peer| {
+        let it = &peer.negotiator;
+        [
+            it.current_local_description(),
+            it.current_remote_description(),
+        ]
+    };
     assert_eq!(kinds(&a), [Some(Offer), None, Some(Answer), None]);
     assert_eq!(kinds(&b), [Some(Answer), None, Some(Offer), None]);
+    assert_eq!(both(&a), current(&a));
     b.local(None);
     let offer = b.negotiator.pending_local_description().expect("pending");
-    assert_eq!(b.negotiator.local_description(), Some(offer.clone()));
-    a.remote(offer);
+    let [_, agreed] = current(&b);
+    assert_eq!(both(&b), [Some(offer.clone()), agreed]);
+    a.remote(offer.clone());
+    let [agreed, _] = current(&a);
+    assert_eq!(both(&a), [agreed, Some(offer)]);
     assert_eq!(kinds(&a), [Some(Offer), None, Some(Answer), Some(Offer)]);
-    assert_eq!(
-        a.negotiator.remote_description().map(|it| it.kind),
-        Some(Offer)
-    );
     a.local(Description::new(Pranswer, ""));
     b.remote(a.negotiator.local_description().expect("a pranswer"));
     assert_eq!(

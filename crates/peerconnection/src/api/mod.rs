@@ -12,7 +12,8 @@
 //! - **Cancel safety.** Each future here may be dropped before it is ready, as `select!` does: nothing that was not returned is
 //!   lost, and it can be called again. Verbs that negotiate do all of their work when they are polled first.
 //! - **`close()`** of the connection, here, ends every wait: `recv` and `next_event` give what they had and then `None`, others an
-//!   `Aborted` error.
+//!   `Aborted` error. What is not of one connection goes on: a track of the application, whose events and hints end with
+//!   [`stop`](MediaStreamTrack::stop), and a stream.
 //! - **`failed`** (no pair of addresses works, or the certificate is wrong) ends what waits for the peer with an `Aborted` error:
 //!   [`opened`](DataChannel::opened), [`closed`](DataChannel::closed), [`flush`](DataChannel::flush), a
 //!   [`send`](DataChannel::send) that waits for room, [`next_data_channel`](PeerConnection::next_data_channel). An ICE restart can

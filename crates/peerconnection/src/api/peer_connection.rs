@@ -245,7 +245,22 @@ impl PeerConnection {
 
     /// [`next_event`](Self::next_event), for code that polls by hand. The last waker of each task is woken.
     pub fn poll_next_event(&self, cx: &mut Context<'_>) -> Poll<Option<Event>> {
-        let next = self.connection().with(|state| {
+        loop {
+            match self.poll_engine_event(cx) {
+                // Of what is gone again, such as a track that a rollback has taken back, nothing is told.
+                Poll::Ready(Some(event)) => {
+                    if let Some(event) = self.event(event) {
+                        return Poll::Ready(Some(event));
+                    }
+                }
+                Poll::Ready(None) => return Poll::Ready(None),
+                Poll::Pending => return Poll::Pending,
+            }
+        }
+    }
+
+    fn poll_engine_event(&self, cx: &Context<'_>) -> Poll<Option<engine::Event>> {
+        self.connection().with(|state| {
             loop {
                 let closed = state.engine.is_closed();
                 match state.queues.connection.poll(cx, closed) {
@@ -258,8 +273,7 @@ impl PeerConnection {
                     other => return other,
                 }
             }
-        });
-        next.map(|event| event.and_then(|event| self.event(event)))
+        })
     }
 
     /// The events, as a stream that ends as [`next_event`](Self::next_event) does. It holds a handle.

@@ -112,6 +112,12 @@ impl Queues {
         outbound: &mut Outbound,
     ) -> Option<Event> {
         let media = &mut self.media;
+        // [9.3-01]: a track that nobody has asked for yet is not muted either once something has come.
+        if let Event::TrackMute(id, _) | Event::Tone(id, _) = &event
+            && let Some(view) = engine.transceiver(*id)
+        {
+            media.received(view, inbox);
+        }
         match event {
             Event::SignalingStateChange(_) => {
                 media.name(engine, outbound);

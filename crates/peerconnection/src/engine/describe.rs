@@ -100,10 +100,6 @@ impl Engine {
     }
 
     fn set_remote(&mut self, now: Instant, description: jsep::Description) -> Result<(), Error> {
-        if description.sdp.is_empty() && description.kind != jsep::SdpType::Rollback {
-            let detail = crate::ErrorDetail::SdpSyntaxError { line_number: 1 };
-            return Err(Error::with_detail(detail, "the description is empty"));
-        }
         let changes = self.negotiation.negotiator.set_remote(description);
         let changes = changes.map_err(convert::negotiation_error)?;
         self.apply_step(now, changes);

@@ -6,7 +6,7 @@ use oxirtc_peerconnection::{
     Codec, EncodedFrame, ErrorKind, Event, Hint, IceComponent, MediaKind, MediaStream,
     MediaStreamTrack, PeerConnection, RtpEncodingParameters, RtpReceiver, RtpSender,
     RtpTransceiver, RtpTransceiverDirection, RtpTransceiverInit, SdpType, SessionDescription,
-    StatsReport, TrackReadyState,
+    SignalingState, StatsReport, TrackEvent, TrackReadyState,
     stats::{MediaSource, StatsObject},
 };
 
@@ -162,6 +162,61 @@ async fn tracks_come_in_their_streams() {
     );
     let (_, in_none, ..) = track(&far).await;
     assert!(in_none.is_empty());
+}
+
+/// A track that a rollback has taken back before anybody has read of it is not told, and the events go on.
+#[tokio::test]
+async fn events_go_on_behind_a_track_that_is_gone() {
+    let (near, far) = (connection(), connection());
+    let (one, _one) = camera();
+    near.add_track(&one, &[]).unwrap();
+    near.set_local_description(None).await.unwrap();
+    let offer = near.local_description().unwrap();
+    far.set_remote_description(offer).await.unwrap();
+    let rollback = SessionDescription::rollback();
+    far.set_remote_description(rollback).await.unwrap();
+    assert!(far.transceivers().is_empty());
+    far.add_track(&one, &[]).unwrap();
+    let mut told = Vec::new();
+    while !matches!(told.last(), Some(Event::NegotiationNeeded)) {
+        told.push(within(far.next_event()).await.expect("it is open"));
+    }
+    let states = told.iter().filter_map(|event| match event {
+        Event::SignalingStateChange(state) => Some(*state),
+        Event::Track { .. } => panic!("it is gone"),
+        _ => None,
+    });
+    let states: Vec<_> = states.collect();
+    assert_eq!(
+        states,
+        [SignalingState::HaveRemoteOffer, SignalingState::Stable]
+    );
+}
+
+/// [9.3-01] A track that nobody has asked for when its first packet comes is not muted, and tells so.
+#[tokio::test]
+async fn a_track_is_unmuted_before_anybody_looks() {
+    let (near, far) = (connection(), connection());
+    let (one, writer) = camera();
+    near.add_track(&one, &[]).unwrap();
+    negotiate(&near, &far).await;
+    let filming = film(writer);
+    let received = async {
+        // The other end says so; to ask here would be to look.
+        let come = |report: &StatsReport| {
+            let mut all = report.iter();
+            all.any(|it| matches!(it, StatsObject::RemoteInboundRtp(_)))
+        };
+        while !come(&near.get_stats(None).await.unwrap()) {
+            tokio::time::sleep(Duration::from_millis(10)).await;
+        }
+    };
+    within(received).await;
+    filming.abort();
+    let (video, ..) = track(&far).await;
+    assert!(!video.muted());
+    let event = within(video.next_event()).await;
+    assert!(matches!(event, Some(TrackEvent::Unmute)), "{event:?}");
 }
 
 /// [5.1-01] [5.1-20] [5.1-21] [5.3-01] [7.1-01] [5.2-01] What a transceiver is made of, and where it is found.

@@ -270,12 +270,15 @@ fn encodings_are_tuned() {
     };
     assert_eq!(
         wrong(&|it| it.scale_resolution_down_by = Some(0.9)),
-        Err(ErrorKind::Type)
+        Err(ErrorKind::Range)
     );
     assert_eq!(
         wrong(&|it| it.max_framerate = Some(-0.1)),
-        Err(ErrorKind::Type)
+        Err(ErrorKind::Range)
     );
+    // Of `addTransceiver` it is to be above 0; here 0 is as good as no limit.
+    assert_eq!(wrong(&|it| it.max_framerate = Some(0.0)), Ok(()));
+    assert_eq!(wrong(&|it| it.max_framerate = None), Ok(()));
     assert_eq!(wrong(&|it| it.scale_resolution_down_by = None), Ok(()));
     pair.ends[0].tasks.clear();
     let engine = &mut pair.ends[0].engine;
@@ -420,7 +423,7 @@ fn sources_are_those_that_were_heard() {
         assert_eq!(engine.jitter_buffer_target(ids[1]), good);
     }
     let refused = engine.set_jitter_buffer_target(ids[1], Some(ms(4001)));
-    assert_eq!(refused.unwrap_err().kind(), ErrorKind::Type);
+    assert_eq!(refused.unwrap_err().kind(), ErrorKind::Range);
 }
 
 /// [9.3-02] [9.3-03] [4.4.2-59] A goodbye mutes the track, silence does not; and each change is told once.

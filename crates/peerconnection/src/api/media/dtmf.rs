@@ -36,6 +36,7 @@ impl DtmfSender {
     /// # Errors
     ///
     /// `InvalidState` when no tones can be sent now, `InvalidCharacter` for what is no tone.
+    #[doc(alias = "insertDTMF")]
     pub fn insert(&self, tones: &str) -> Result<(), Error> {
         self.insert_with(tones, Duration::from_millis(100), Duration::from_millis(70))
     }

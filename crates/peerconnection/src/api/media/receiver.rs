@@ -60,12 +60,15 @@ impl RtpReceiver {
     }
 
     /// `getParameters()`.
+    #[doc(alias = "getParameters")]
     pub fn parameters(&self) -> RtpReceiveParameters {
         let connection = self.keep_open.connection();
         connection.get(|engine| engine.receive_parameters(self.id))
     }
 
     /// `getSynchronizationSources()` and `getContributingSources()`: who was heard in the last ten seconds, the newest first.
+    #[doc(alias = "getContributingSources")]
+    #[doc(alias = "getSynchronizationSources")]
     pub fn sources(&self) -> Vec<RtpSource> {
         let connection = self.keep_open.connection();
         connection.with(|state| state.engine.sources(state.carrier.now(), self.id))
@@ -82,7 +85,7 @@ impl RtpReceiver {
     ///
     /// # Errors
     ///
-    /// `Type`, where W3C has a `RangeError`, above 4 s; `InvalidState` when the transceiver is not in the connection any more.
+    /// `Range` above 4 s; `InvalidState` when the transceiver is not in the connection any more.
     pub fn set_jitter_buffer_target(&self, target: Option<Duration>) -> Result<(), Error> {
         let connection = self.keep_open.connection();
         connection.verb(|engine, _| engine.set_jitter_buffer_target(self.id, target))

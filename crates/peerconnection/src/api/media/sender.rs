@@ -99,6 +99,7 @@ impl RtpSender {
     /// # Errors
     ///
     /// `InvalidState` when the transceiver is not in the connection any more.
+    #[doc(alias = "getParameters")]
     pub fn parameters(&self) -> Result<RtpSendParameters, Error> {
         let connection = self.keep_open.connection();
         connection.verb(|engine, _| engine.parameters(self.id))
@@ -109,7 +110,7 @@ impl RtpSender {
     /// # Errors
     ///
     /// `InvalidState` when the transceiver is stopped, or the parameters were not asked for or were set since; `InvalidModification`
-    /// when something changes that may not; `Type` for a value out of its range.
+    /// when something changes that may not; `Range` for a value out of its range; `Operation` for a codec or a mode that cannot be.
     pub async fn set_parameters(&self, parameters: RtpSendParameters) -> Result<(), Error> {
         let connection = self.keep_open.connection();
         connection.verb(|engine, now| engine.set_parameters(now, self.id, parameters))

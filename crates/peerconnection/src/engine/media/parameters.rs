@@ -31,7 +31,7 @@ impl Engine {
     /// # Errors
     ///
     /// `InvalidState` when the transceiver is stopping, or nothing was asked for before or it was set meanwhile; `InvalidModification`
-    /// when something changes that may not, and where W3C has a `RangeError`.
+    /// when something changes that may not; `Range` for a scale below 1, and a frame rate below 0.
     pub fn set_parameters(
         &mut self,
         now: Instant,
@@ -154,6 +154,10 @@ pub(super) fn checked(
         return Err(Error::new(ErrorKind::Operation, message));
     }
     check_values(kind, &mut encodings)?;
+    // [5.1-18]: here it is to be above 0, in `setParameters` at least 0.
+    if encodings.iter().any(|it| it.max_framerate == Some(0.0)) {
+        return Err(out_of_range("a frame rate is above 0"));
+    }
     Ok(encodings)
 }
 
@@ -239,9 +243,8 @@ pub(super) fn scale(kind: MediaKind, encodings: &mut [RtpEncodingParameters]) {
     }
 }
 
-/// W3C's `RangeError`, which ECMAScript has beside `TypeError`.
 fn out_of_range(message: &str) -> Error {
-    Error::new(ErrorKind::Type, message)
+    Error::new(ErrorKind::Range, message)
 }
 
 #[cfg(test)]
@@ -267,10 +270,19 @@ mod tests {
             scale_resolution_down_by: Some(scale),
             ..plain()
         };
-        assert!(video(&[scaled(1.0)]).is_ok());
-        for wrong in [0.5, f64::NAN, -1.0] {
-            assert!(video(&[scaled(wrong)]).is_err(), "{wrong}");
+        let paced = |rate| RtpEncodingParameters {
+            max_framerate: Some(rate),
+            ..plain()
+        };
+        assert!(video(&[scaled(1.0)]).is_ok() && video(&[paced(0.1)]).is_ok());
+        let scales = [0.5, f64::NAN, -1.0].map(scaled);
+        let rates = [0.0, -0.0, f64::NAN, -1.0].map(paced);
+        for wrong in scales.into_iter().chain(rates) {
+            let error = video(std::slice::from_ref(&wrong)).unwrap_err();
+            assert_eq!(error.kind(), ErrorKind::Range, "{wrong:?}");
         }
+        let audio = checked(MediaKind::Audio, vec![paced(0.0)]).unwrap();
+        assert_eq!(audio[0].max_framerate, None);
         let audio = checked(MediaKind::Audio, vec![scaled(0.5)]).unwrap();
         assert_eq!(audio[0].scale_resolution_down_by, None);
     }

@@ -90,8 +90,8 @@ impl Engine {
     ///
     /// # Errors
     ///
-    /// `InvalidState` when closed; `Type` for the direction `Stopped` and for malformed, doubled or missing rids; `InvalidModification`
-    /// where W3C has a `RangeError`: a scale below 1, a frame rate below 0.
+    /// `InvalidState` when closed; `Type` for the direction `Stopped` and for malformed, doubled or missing rids; `InvalidAccess` for a
+    /// payload type; `Operation` for a codec that cannot be sent; `Range` for a scale below 1, and a frame rate that is not above 0.
     pub fn add_transceiver(
         &mut self,
         kind: MediaKind,
@@ -397,7 +397,7 @@ impl Engine {
     ///
     /// # Errors
     ///
-    /// `Type`, where W3C has a `RangeError`, above 4 s.
+    /// `Range` above 4 s.
     pub fn set_jitter_buffer_target(
         &mut self,
         id: TransceiverId,
@@ -405,7 +405,7 @@ impl Engine {
     ) -> Result<(), Error> {
         if target.is_some_and(|it| it > LONGEST_TARGET) {
             let message = "frames wait 4 seconds at most";
-            return Err(Error::new(ErrorKind::Type, message));
+            return Err(Error::new(ErrorKind::Range, message));
         }
         let it = self.media.get_mut(id).ok_or_else(no_transceiver)?;
         it.receiver.delivery.target = target;
