@@ -40,6 +40,12 @@ enum Command {
     /// One end of a connection in a namespace; `interop nat` starts it
     #[command(hide = true)]
     Party(interop::nat::party::Orders),
+    /// Many connections in a namespace; `interop flood` starts it
+    #[command(hide = true)]
+    Crowd,
+    /// Forges STUN; `interop flood` starts it
+    #[command(hide = true)]
+    Forge,
     /// Run the fuzz targets
     Fuzz(fuzz::Arguments),
     /// Measure against other stacks in the same run
@@ -56,6 +62,8 @@ fn main() -> Result<()> {
         Command::Ci(arguments) => ci::run(&arguments),
         Command::Interop(arguments) => interop::run(&arguments),
         Command::Party(orders) => interop::nat::party::run(&orders),
+        Command::Crowd => interop::flood::crowd::run(),
+        Command::Forge => interop::flood::forge::run(),
         Command::Fuzz(arguments) => fuzz::run(&arguments),
         Command::Bench(arguments) => bench::run(&arguments),
         Command::Deny => deny::run(),

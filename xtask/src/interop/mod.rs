@@ -18,6 +18,7 @@ mod close;
 mod connect;
 mod coturn;
 mod dtls;
+pub(crate) mod flood;
 mod glare;
 mod heard;
 mod loss;
@@ -50,7 +51,7 @@ pub(crate) struct Arguments {
     peer: String,
     /// Only tests whose names contain one of these
     only: Vec<String>,
-    /// Also what takes minutes, of coturn; longer transfers, of nat
+    /// Also what takes minutes, of coturn; longer transfers, of nat; all the connections, of flood
     #[arg(long)]
     full: bool,
     /// Of `dtls`: write a recording of a handshake with each browser in each role, with its secrets, instead
@@ -129,6 +130,7 @@ const PEERS: &[Peer] = &[
     Peer { name: "dtls", cases: dtls::names, programs: dtls::programs, builds: dtls::builds, run: |it| dtls::run(it.only, it.record) },
     Peer { name: "coturn", cases: coturn::names, programs: |_| vec!["turnserver"], builds: |_| vec![], run: |it| coturn::run(it.only, it.full) },
     Peer { name: "nat", cases: nat::names, programs: |_| vec!["nft", "turnserver"], builds: |_| vec![], run: |it| nat::run(it.only, it.full) },
+    Peer { name: "flood", cases: flood::names, programs: |_| vec![], builds: |_| vec![], run: |it| flood::run(it.only, it.full) },
 ];
 
 /// Of whom there are recordings.

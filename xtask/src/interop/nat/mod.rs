@@ -16,7 +16,7 @@ use party::{Orders, Pair};
 use theory::Way;
 
 mod call;
-mod network;
+pub(in crate::interop) mod network;
 pub(crate) mod party;
 mod roam;
 mod theory;

@@ -29,7 +29,7 @@ pub(super) enum Kind {
 
 /// The namespaces of one test. They go with this value.
 #[derive(Debug, Default)]
-pub(super) struct Laboratory {
+pub(in crate::interop) struct Laboratory {
     namespaces: Vec<String>,
 }
 
@@ -91,7 +91,12 @@ impl Laboratory {
     }
 
     /// Joins a namespace to the Internet.
-    fn uplink(&self, namespace: &str, link: &str, address: &str) -> anyhow::Result<()> {
+    pub(in crate::interop) fn uplink(
+        &self,
+        namespace: &str,
+        link: &str,
+        address: &str,
+    ) -> anyhow::Result<()> {
         // The end of the one before may still be on its way out: no name is used twice.
         static SERIAL: AtomicUsize = AtomicUsize::new(0);
         let port = format!("port{}", SERIAL.fetch_add(1, Ordering::Relaxed));
@@ -103,7 +108,7 @@ impl Laboratory {
         ip(&format!("-n {namespace} link set {link} up"))
     }
 
-    fn add_namespace(&mut self, name: &str) -> anyhow::Result<()> {
+    pub(in crate::interop) fn add_namespace(&mut self, name: &str) -> anyhow::Result<()> {
         ip(&format!("netns add {name}"))?;
         self.namespaces.push(name.to_owned());
         ip(&format!("-n {name} link set lo up"))
@@ -291,7 +296,7 @@ fn table(first: &str, out: &str, back: &str) -> String {
 }
 
 /// `ip` with these arguments.
-pub(super) fn ip(arguments: &str) -> anyhow::Result<()> {
+pub(in crate::interop) fn ip(arguments: &str) -> anyhow::Result<()> {
     call("ip", &arguments.split(' ').collect::<Vec<_>>())
 }
 

@@ -264,7 +264,7 @@ async fn show(connection: PeerConnection) -> anyhow::Result<Word> {
 }
 
 /// The lines that are said to this process, from a thread: standard input does not wait for anything else.
-fn heard() -> mpsc::UnboundedReceiver<String> {
+pub(crate) fn heard() -> mpsc::UnboundedReceiver<String> {
     let (sender, lines) = mpsc::unbounded_channel();
     std::thread::spawn(move || {
         for line in std::io::stdin().lines().map_while(Result::ok) {
