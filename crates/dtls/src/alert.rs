@@ -84,6 +84,8 @@ impl AlertDescription {
     pub const BAD_CERTIFICATE: Self = Self(42);
     /// The certificate's key is of a type that is not supported.
     pub const UNSUPPORTED_CERTIFICATE: Self = Self(43);
+    /// Something else is wrong with the certificate.
+    pub const CERTIFICATE_UNKNOWN: Self = Self(46);
     /// A field is out of range or contradicts another.
     pub const ILLEGAL_PARAMETER: Self = Self(47);
     /// A message could not be decoded.

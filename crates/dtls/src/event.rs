@@ -62,9 +62,8 @@ impl Failure {
     pub fn sent_alert(self) -> Option<u8> {
         match self {
             Self::AlertSent(alert) => Some(alert.code()),
-            Self::FingerprintMismatch | Self::CertificateRefused => {
-                Some(AlertDescription::BAD_CERTIFICATE.code())
-            }
+            Self::FingerprintMismatch => Some(AlertDescription::BAD_CERTIFICATE.code()),
+            Self::CertificateRefused => Some(AlertDescription::CERTIFICATE_UNKNOWN.code()),
             _ => None,
         }
     }

@@ -1,4 +1,4 @@
-use std::collections::BTreeMap;
+use std::{collections::BTreeMap, ops::Bound};
 
 use crate::message::{Fragment, Kind};
 
@@ -11,7 +11,7 @@ use crate::message::{Fragment, Kind};
 #[derive(Default)]
 pub(crate) struct Reassembly {
     /// The number of the message that is to be handled next.
-    next: u16,
+    next: u32,
     messages: BTreeMap<u16, Partial>,
     /// The sum of the lengths in `messages`.
     held: usize,
@@ -50,13 +50,21 @@ impl Reassembly {
         let Fragment {
             length, sequence, ..
         } = fragment;
-        if sequence < self.next {
+        let ahead = u32::from(sequence).checked_sub(self.next);
+        let Some(ahead) = ahead else {
             return Outcome::Stale;
-        }
+        };
         let idle = fragment.body.is_empty() && length > 0;
         let large = length > max_length(epoch, fragment.kind);
-        if idle || sequence - self.next >= MAX_AHEAD || large {
+        if ahead >= MAX_AHEAD || large {
             return Outcome::Dropped;
+        }
+        if idle {
+            // RFC 9147 §7.1: all of it is here, so under keys its record is acknowledged.
+            return match epoch {
+                0 | 1 => Outcome::Dropped,
+                _ => Outcome::Stored,
+            };
         }
         let held = self.messages.get(&sequence);
         let contradicts = held.is_none_or(|partial| partial.contradicts(&fragment));
@@ -84,7 +92,7 @@ impl Reassembly {
 
     /// Whether a message of this number was handled before.
     pub(crate) fn check_next(&self, sequence: u16) -> Outcome {
-        match sequence < self.next {
+        match u32::from(sequence) < self.next {
             true => Outcome::Stale,
             false => Outcome::Stored,
         }
@@ -92,7 +100,7 @@ impl Reassembly {
 
     /// The next message, when all of it is here.
     pub(crate) fn front(&self) -> Option<Front<'_>> {
-        self.whole(self.next)
+        self.whole(u16::try_from(self.next).ok()?)
     }
 
     /// While a hello is awaited it may answer any of ours, so its number may be any of the first;
@@ -126,10 +134,12 @@ impl Reassembly {
         self.discard(sequence);
     }
 
-    /// What comes before this number is dealt with.
-    pub(crate) fn skip_to(&mut self, sequence: u16) {
-        while self.next < sequence {
-            self.discard(self.next);
+    /// What comes up to this number is dealt with. Behind the last number there is none.
+    pub(crate) fn skip_past(&mut self, sequence: u16) {
+        while let Ok(next) = u16::try_from(self.next)
+            && next <= sequence
+        {
+            self.discard(next);
             self.next += 1;
         }
     }
@@ -153,9 +163,10 @@ impl Reassembly {
     /// Later messages give way to earlier ones.
     fn make_room(&mut self, sequence: u16, length: usize) -> bool {
         while self.held + length > MAX_HELD {
-            match self.messages.keys().next_back().copied() {
-                Some(last) if last > sequence => self.discard(last),
-                _ => return false,
+            let later = (Bound::Excluded(sequence), Bound::Unbounded);
+            match self.messages.range(later).next_back() {
+                Some((&last, _)) => self.discard(last),
+                None => return false,
             }
         }
         true
@@ -233,7 +244,7 @@ fn max_length(epoch: u16, kind: u8) -> usize {
 }
 
 const MAX_HELD: usize = 48 << 10;
-const MAX_AHEAD: u16 = 16;
+const MAX_AHEAD: u32 = 16;
 /// The hellos of a client, and so the answers to them.
 const MAX_HELLOS: u16 = 3;
 
@@ -273,12 +284,29 @@ mod tests {
             );
         }
         assert_eq!(front(&reassembly), Some((0, 11, &body[..])));
-        reassembly.skip_to(reassembly.next + 1);
+        reassembly.skip_past(0);
         assert_eq!(
             reassembly.insert(0, fragment(0, 201, 0, &body)),
             Outcome::Stale
         );
         assert_eq!(reassembly.held(), 0);
+    }
+
+    /// RFC 9147 §7.1: of a piece without contents all is here, which under keys is worth an ACK.
+    #[test]
+    fn an_empty_piece_takes_no_room() {
+        for (epoch, outcome) in [
+            (0, Outcome::Dropped),
+            (1, Outcome::Dropped),
+            (2, Outcome::Stored),
+            (3, Outcome::Stored),
+        ] {
+            let mut reassembly = Reassembly::default();
+            assert_eq!(reassembly.insert(epoch, fragment(0, 9, 3, &[])), outcome);
+            let far = fragment(MAX_AHEAD as u16, 9, 3, &[]);
+            assert_eq!(reassembly.insert(epoch, far), Outcome::Dropped);
+            assert_eq!((reassembly.held(), reassembly.messages.len()), (0, 0));
+        }
     }
 
     #[test]
@@ -289,9 +317,9 @@ mod tests {
         reassembly.insert(0, fragment(0, 100, 0, &body[..60]));
         reassembly.insert(0, fragment(0, 100, 40, &body[40..]));
         assert_eq!(front(&reassembly), Some((0, 11, &body[..])));
-        reassembly.skip_to(reassembly.next + 1);
+        reassembly.skip_past(0);
         assert_eq!(front(&reassembly), Some((1, 11, &[][..])));
-        reassembly.skip_to(reassembly.next + 1);
+        reassembly.skip_past(1);
         assert_eq!(front(&reassembly), None);
     }
 
@@ -302,11 +330,11 @@ mod tests {
         reassembly.insert(0, fragment(0, 4, 0, b"late"));
         reassembly.insert(2, fragment(1, 3, 0, b"our"));
         reassembly.insert(0, fragment(2, 4, 0, b"half"));
-        reassembly.skip_to(1);
+        reassembly.skip_past(0);
         reassembly.forget_clear();
         assert_eq!(reassembly.held(), 3);
         assert_eq!(front(&reassembly), Some((1, 11, &b"our"[..])));
-        reassembly.skip_to(2);
+        reassembly.skip_past(1);
         assert_eq!(front(&reassembly), None);
     }
 

@@ -137,6 +137,12 @@ impl Runner {
     fn end(mut self) -> u8 {
         self.connection.close(self.now);
         self.run_until(|_| false);
+        self.leave()
+    }
+
+    /// Hangs up, and gives what the shim ends with.
+    fn leave(self) -> u8 {
+        drop(self.stream);
         self.shim.join().unwrap()
     }
 }
@@ -191,7 +197,7 @@ fn it_knows_its_next_timeout() {
     runner.run_until(|it| it.events.len() == 1 || it.largest > 0);
     runner.say(b'E', &nanoseconds(1));
     while !matches!(runner.hear(), Heard::End) {}
-    assert_eq!(runner.shim.join().unwrap(), 1, "that was wrong");
+    assert_eq!(runner.leave(), 1, "that was wrong");
 }
 
 /// `M` sets the room: nothing larger leaves.
@@ -212,6 +218,9 @@ fn what_it_cannot_do_it_says() {
     assert_eq!(run(&["-dtls", "-enable-early-data"]), shim::UNIMPLEMENTED);
     assert_eq!(run(&["-dtls", "-resume-count", "1"]), shim::UNIMPLEMENTED);
     assert_eq!(run(&["-port", "1"]), shim::UNIMPLEMENTED);
+    // A choice among several certificates; one is no choice.
+    let several = ["-dtls", "-new-x509-credential", "-new-x509-credential"];
+    assert_eq!(run(&several), shim::UNIMPLEMENTED);
     assert_eq!(run(&["-is-handshaker-supported"]), 0);
 }
 
@@ -224,7 +233,7 @@ fn it_refuses_and_it_speaks_first() {
         &["-verify-peer", "-verify-fail"],
     );
     runner.run_until(|it| matches!(it.events.last(), Some(Event::Failed { .. })));
-    assert_eq!(runner.shim.join().unwrap(), 1);
+    assert_eq!(runner.leave(), 1);
 
     let flags = [
         "-shim-writes-first",

@@ -75,10 +75,10 @@ fn an_owners_no_ends_it() {
             run(&mut pair, false);
             let cause = Failure::CertificateRefused;
             assert_eq!(pair.end(judge).events, [Event::Failed { cause }]);
-            assert_eq!(cause.sent_alert(), Some(42));
+            assert_eq!(cause.sent_alert(), Some(46));
             assert_eq!(pair.end(judge).connection.state(), State::Failed);
             let told = Event::Failed {
-                cause: Failure::AlertReceived(AlertDescription::BAD_CERTIFICATE),
+                cause: Failure::AlertReceived(AlertDescription::CERTIFICATE_UNKNOWN),
             };
             assert_eq!(pair.end(other(judge)).events.last(), Some(&told));
         }

@@ -33,9 +33,11 @@ impl Connection {
     pub(super) fn handle_alert(&mut self, epoch: u16, payload: &[u8]) {
         let is_1_3 = epoch > 1;
         let Some(alert) = Alert::parse(payload) else {
-            match is_1_3 {
-                true => self.refuse(AlertDescription::DECODE_ERROR),
-                false => self.drop_record("no alert"),
+            match (is_1_3, payload.len()) {
+                // RFC 8446 §6: a number that is none is no fault of form.
+                (true, 2) => self.refuse(AlertDescription::ILLEGAL_PARAMETER),
+                (true, _) => self.refuse(AlertDescription::DECODE_ERROR),
+                (false, _) => self.drop_record("no alert"),
             }
             return;
         };
@@ -61,11 +63,17 @@ impl Connection {
 
     /// A fault that anybody could have made counts only when the handshake stands still after it.
     pub(super) fn doubt(&mut self, now: Instant, fault: Fault) {
-        if self.state != State::Connecting || self.timers.is_set(Timer::Doubt) {
+        // Where nobody else can have made it, the first hello is no exception.
+        let certain = self.config.doubt.is_zero();
+        let counts = match self.state {
+            State::New => certain && self.handshake.as_ref().is_some_and(|it| it.is_begun()),
+            state => state == State::Connecting,
+        };
+        if !counts || self.timers.is_set(Timer::Doubt) {
             return;
         }
         self.outbox.doubt = Some(fault);
-        if self.config.doubt.is_zero() {
+        if certain {
             self.fail_doubted();
         } else {
             self.timers.set(Timer::Doubt, now + self.config.doubt);

@@ -188,6 +188,10 @@ impl Connection {
         }
         // RFC 6347 §4.1.2.7: before our first flight left there is nobody who could answer it.
         if !handshake.is_begun() || !handshake.admits(fragment.kind, epoch) {
+            // RFC 5246 §7.2.2: who has the keys of 1.2 says nothing but Finished here.
+            if epoch == 1 {
+                self.refuse(AlertDescription::UNEXPECTED_MESSAGE);
+            }
             return Outcome::Dropped;
         }
         let is_1_3 = handshake.is_1_3();

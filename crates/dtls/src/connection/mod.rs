@@ -551,6 +551,12 @@ impl Connection {
         self.records.remaining(epoch)
     }
 
+    /// The next message, of either side, has the last number.
+    pub(crate) fn skip_messages(&mut self) {
+        self.outgoing.number_from(u16::MAX);
+        self.reassembly.skip_past(u16::MAX - 1);
+    }
+
     /// So many records are left in an epoch.
     pub(crate) fn exhaust(&mut self, epoch: u16, left: u64) {
         let next = record::MAX_SEQUENCE + 1 - left;

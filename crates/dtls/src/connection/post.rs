@@ -17,11 +17,15 @@ impl Connection {
     /// acknowledged the update.
     ///
     /// # Errors
-    /// [`Error::NotConnected`], and [`Error::NoKeyUpdate`] in 1.2.
+    /// [`Error::NotConnected`], [`Error::NoKeyUpdate`] in 1.2, and [`Error::KeyExhausted`] when all
+    /// 65,536 numbers of messages are used.
     pub fn update_keys(&mut self, now: Instant, request: bool) -> Result<(), Error> {
         let session = self.session().ok_or(Error::NotConnected)?;
         if session.negotiated.version != Version::Dtls13 {
             return Err(Error::NoKeyUpdate);
+        }
+        if self.outgoing.is_spent() {
+            return Err(Error::KeyExhausted);
         }
         if self.outgoing.is_busy_after() {
             // One is under way already; only a request says more than it does.
@@ -40,7 +44,11 @@ impl Connection {
         }
     }
 
+    /// Without a number for the message the limits of the key end it.
     fn start_update(&mut self, now: Instant, request: bool) {
+        if self.outgoing.is_spent() {
+            return;
+        }
         let until = self.config.handshake_timeout.map(|timeout| now + timeout);
         let mut body = Vec::new();
         KeyUpdate { request }.write(&mut body);
@@ -147,19 +155,19 @@ impl Connection {
             let message = kind.map(|kind| (kind, Message::parse_1_3(kind, front.body)));
             match message {
                 Some((Kind::KeyUpdate, Ok(Message::KeyUpdate(update)))) => {
-                    self.reassembly.skip_to(sequence.saturating_add(1));
+                    self.reassembly.skip_past(sequence);
                     self.acks.hurry();
                     self.handle_key_update(now, update);
                 }
                 Some((Kind::KeyUpdate, _)) => self.refuse(AlertDescription::DECODE_ERROR),
                 // Nothing is resumed here, so a ticket is of no use.
                 Some((Kind::NewSessionTicket, _)) if self.role == Some(Role::Client) => {
-                    self.reassembly.skip_to(sequence.saturating_add(1));
+                    self.reassembly.skip_past(sequence);
                     self.acks.hurry();
                 }
                 _ => self.refuse(AlertDescription::UNEXPECTED_MESSAGE),
             }
-            if self.is_over() || sequence == u16::MAX {
+            if self.is_over() {
                 return;
             }
         }

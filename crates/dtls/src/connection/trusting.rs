@@ -44,7 +44,8 @@ impl Connection {
         match self.trust.set_accepted(accepted) {
             Verdict::Mismatch => self.fail(
                 Failure::CertificateRefused,
-                Some(AlertDescription::BAD_CERTIFICATE),
+                // RFC 8446 §6.2: the owner does not say what is wrong with it.
+                Some(AlertDescription::CERTIFICATE_UNKNOWN),
             ),
             Verdict::Open => {}
             Verdict::Verified(_) => self.settle(now, sink),

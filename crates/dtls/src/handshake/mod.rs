@@ -226,7 +226,7 @@ impl Handshake {
         let body = cx.reassembly.take(sequence);
         if let Some(kind) = kind.filter(|_| self.step.transcribes()) {
             self.transcript.add_message(kind, sequence, &body);
-            cx.reassembly.skip_to(sequence.saturating_add(1));
+            cx.reassembly.skip_past(sequence);
         }
         self.proceed(cx, sequence, &body, |step, work| step.take(work, accepted))
     }

@@ -128,7 +128,7 @@ impl Work<'_> {
     /// The hello that is taken counts from here on, and what came before its number is settled.
     pub(super) fn hear_hello(&mut self, kind: Kind) {
         self.transcript.add_message(kind, self.sequence, self.body);
-        self.reassembly.skip_to(self.sequence.saturating_add(1));
+        self.reassembly.skip_past(self.sequence);
     }
 
     #[cfg(test)]

@@ -20,8 +20,8 @@ use crate::record::{APPLICATION_EPOCH, RecordNumber, Records};
 /// The two flights that may be under way: the handshake's, and one behind it. Each is what waits for one
 /// answer.
 pub(crate) struct Outgoing {
-    /// The number of the next message.
-    next_message: u16,
+    /// The number of the next message, if it is one: they do not wrap.
+    next_message: u32,
     handshake: Flight,
     after: Flight,
     path: Path,
@@ -106,17 +106,22 @@ impl Outgoing {
 
     /// The number of the message that is said next.
     pub(crate) fn number_from(&mut self, number: u16) {
-        self.next_message = number;
+        self.next_message = number.into();
+    }
+
+    /// Whether no number is left for another message.
+    pub(crate) fn is_spent(&self) -> bool {
+        u16::try_from(self.next_message).is_err()
     }
 
     #[cfg(test)]
     pub(crate) fn next_message(&self) -> u16 {
-        self.next_message
+        self.next_message as u16
     }
 
     fn number(&mut self) -> u16 {
-        let number = self.next_message;
-        self.next_message = number.wrapping_add(1);
+        let number = u16::try_from(self.next_message).unwrap_or(u16::MAX);
+        self.next_message += 1;
         number
     }
 

@@ -41,6 +41,8 @@ mod tests {
 
     #[test]
     fn the_last_record_of_a_key_is_its_limit() {
+        // Each number that there is: RFC 9147 §4.2.
+        assert_eq!([Limit::V12.records, Limit::CHACHA20.records], [1 << 48; 2]);
         for limit in [Limit::V12, Limit::GCM, Limit::CHACHA20] {
             assert!(limit.admits(0) && limit.admits(limit.records - 1));
             assert!(!limit.admits(limit.records));

@@ -225,13 +225,14 @@ impl Records {
         if payload > MAX_PLAINTEXT {
             return Err(Error::TooLarge);
         }
+        let given = buf.len();
         // A number is used up even when sealing fails: no key sees it twice.
         state.next += 1;
         match &state.keys {
             Some(keys) if keys.is_1_3() => {
                 buf.push(content);
                 let sealed = seal_1_3(keys, number, buf, start);
-                sealed.inspect_err(|_| buf.truncate(start + prefix + payload))?;
+                sealed.inspect_err(|_| buf.truncate(given))?;
             }
             keys => seal_1_2(keys.as_ref(), number, content, buf, start)?,
         }

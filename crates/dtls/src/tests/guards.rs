@@ -243,10 +243,14 @@ fn a_finished_in_the_clear_counts_for_nothing() {
     }
 }
 
-/// And what comes before Finished is out of place under the keys.
+/// And what comes before Finished is out of place under the keys, which only the peer has.
 #[test]
-fn other_messages_under_the_keys_count_for_nothing() {
-    for kind in [15, 16] {
+fn other_messages_under_the_keys_end_it() {
+    for (kind, cause) in [
+        (15, Failure::AlertSent(AlertDescription::UNEXPECTED_MESSAGE)),
+        // Without it there are no keys.
+        (16, Failure::HandshakeTimeout),
+    ] {
         let mut pair = Pair::plain();
         pair.client.connection.edit = Some(Box::new(move |mut draft: Draft| {
             if draft.kind == kind {
@@ -256,7 +260,7 @@ fn other_messages_under_the_keys_count_for_nothing() {
         }));
         pair.start();
         pair.run(Duration::from_secs(200), &mut perfect());
-        assert!(!pair.server.events.contains(&Event::Connected), "{kind}");
+        assert_eq!(pair.server.events, [Event::Failed { cause }], "{kind}");
     }
 }
 
@@ -533,11 +537,17 @@ fn cookies_of_1_2_are_answered_once() {
             .handle(now, &mut request(sequence, &[cookie; 8]));
         assert_eq!(drained(&mut pair) > 0, answered, "{sequence} {cookie}");
     }
+    // Who speaks 1.3 alone learns from it why nobody answers.
     let mut pair = Pair::new(config_of(Version::Dtls13, 0), config(1));
     pair.start();
     assert!(drained(&mut pair) > 0);
     pair.client.handle(now, &mut request(0, &[7; 8]));
     assert_eq!(drained(&mut pair), 0);
+    let at = now + Duration::from_secs(5);
+    pair.client.connection.handle_timeout(at);
+    pair.client.drain();
+    let cause = Failure::AlertSent(AlertDescription::PROTOCOL_VERSION);
+    assert_eq!(pair.client.events, [Event::Failed { cause }]);
 }
 
 /// At most two alerts wait to be sent.
@@ -604,6 +614,48 @@ fn a_stranger_does_nothing_to_who_has_not_begun() {
         assert_eq!(connection.held(), (0, 0));
         pair.now += Duration::from_secs(10);
         pair.connect();
+    }
+}
+
+/// Where every doubt is final, a first hello that nobody can read ends it, and so does an alert.
+#[test]
+fn without_patience_the_first_fault_ends_it() {
+    let alert = record::Header {
+        content_type: record::ALERT,
+        version: 0xFEFD,
+        epoch: 0,
+        sequence: 0,
+        length: 0,
+    };
+    let hello = Fragment {
+        kind: Kind::ClientHello.id(),
+        length: 3,
+        sequence: 0,
+        offset: 0,
+        body: &[0xFE, 0xFD, 0],
+    };
+    let mut bytes = Vec::new();
+    hello.write(&mut bytes);
+    for (datagram, cause) in [
+        (
+            plain(0, &bytes),
+            Failure::AlertSent(AlertDescription::DECODE_ERROR),
+        ),
+        (
+            crate::tests::support::record(alert, &[2, 40]),
+            Failure::AlertReceived(AlertDescription::HANDSHAKE_FAILURE),
+        ),
+    ] {
+        for (patience, ends) in [(Duration::ZERO, true), (Duration::from_secs(5), false)] {
+            let mut pair = Pair::new(config(0), config(1).doubt(patience));
+            let now = pair.now;
+            let connection = &mut pair.server.connection;
+            connection.set_role(now, Role::Server).unwrap();
+            connection.start(now);
+            pair.server.handle(now, &mut datagram.clone());
+            let failed = pair.server.events == [Event::Failed { cause }];
+            assert_eq!(failed, ends, "{patience:?} {:?}", pair.server.events);
+        }
     }
 }
 

@@ -48,6 +48,30 @@ fn keys_are_updated_by_either_side_and_on_request() {
     assert_eq!(refused, Err(Error::NoKeyUpdate));
 }
 
+/// RFC 9147 §5.2: the number of a message does not wrap. The last one counts, and counts once.
+#[test]
+fn there_is_no_message_behind_the_last_number() {
+    let mut pair = pair();
+    for role in [Role::Client, Role::Server] {
+        pair.end(role).connection.skip_messages();
+    }
+    let now = pair.now;
+    pair.client.connection.update_keys(now, true).unwrap();
+    pair.run(ms(100), &mut perfect());
+    for _ in 0..2 {
+        // Each in answer to the other: no third was said.
+        assert_eq!(pair.client.connection.epochs(), (4, 4));
+        assert_eq!(pair.server.connection.epochs(), (4, 4));
+        pair.exchange();
+        let now = pair.now;
+        for role in [Role::Client, Role::Server] {
+            let refused = pair.end(role).connection.update_keys(now, true);
+            assert_eq!(refused, Err(Error::KeyExhausted));
+        }
+        pair.run(ms(100), &mut perfect());
+    }
+}
+
 /// Both at once, requests that cross, and loss.
 #[test]
 fn updates_that_cross_and_get_lost_lose_nothing() {
@@ -355,6 +379,23 @@ fn alerts_of_1_3() {
             let by = Initiator::Remote;
             assert_eq!(pair.server.events[1], Event::Closed { by });
         }
+    }
+}
+
+/// RFC 8446 §6: what has no form cannot be decoded, and a level that is none is illegal.
+#[test]
+fn what_is_no_alert_ends_1_3() {
+    for (body, alert) in [
+        (&[3, 40][..], AlertDescription::ILLEGAL_PARAMETER),
+        (&[2], AlertDescription::DECODE_ERROR),
+        (&[2, 40, 0], AlertDescription::DECODE_ERROR),
+    ] {
+        let mut pair = pair();
+        let now = pair.now;
+        let mut record = pair.client.connection.protected(3, record::ALERT, body);
+        pair.server.handle(now, &mut record);
+        let cause = Failure::AlertSent(alert);
+        assert_eq!(pair.server.events[1], Event::Failed { cause }, "{body:?}");
     }
 }
 

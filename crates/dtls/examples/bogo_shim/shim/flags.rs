@@ -2,7 +2,7 @@
 
 use std::{fs, io, time::Duration};
 
-use oxirtc_dtls::{Certificate, Config, Group, Peer, SrtpProfile, Version};
+use oxirtc_dtls::{Certificate, Config, Group, Peer, SignatureScheme, SrtpProfile, Version};
 
 /// A flag, or a value of one, that asks for something that we do not have.
 pub(crate) struct Unknown(pub(crate) String);
@@ -20,6 +20,7 @@ pub(crate) struct Flags {
     pub(crate) initial_write: String,
     pub(crate) shuts_down: bool,
     pub(crate) key_update: bool,
+    pub(crate) key_update_before_read: bool,
     pub(crate) export_length: usize,
     pub(crate) export_label: String,
     pub(crate) export_context: String,
@@ -31,12 +32,14 @@ pub(crate) struct Flags {
     dtls: bool,
     certificate: Option<String>,
     key: Option<String>,
+    credential: bool,
     /// A server asks for a certificate.
     asks: bool,
     oldest: Option<u16>,
     newest: Option<u16>,
     without: Vec<Version>,
     groups: Vec<Group>,
+    schemes: Vec<SignatureScheme>,
     srtp: Vec<SrtpProfile>,
     alpn: Vec<String>,
 }
@@ -74,12 +77,18 @@ impl Flags {
             "-shim-writes-first" => self.writes_first = true,
             "-shim-shuts-down" => self.shuts_down = true,
             "-key-update" => self.key_update = true,
+            "-key-update-before-read" => self.key_update_before_read = true,
             "-use-export-context" => self.use_export_context = true,
             "-no-tls13" => self.without.push(Version::Dtls13),
             "-no-tls12" => self.without.push(Version::Dtls12),
             "-is-handshaker-supported" => self.asks_for_handshaker = true,
-            // What we never do, or always.
-            "-no-tls11"
+            // One certificate, and no choice among several.
+            "-new-x509-credential" if !self.credential => self.credential = true,
+            // What we never do, or always: nothing here waits for anybody, and no callback has two ways.
+            "-async"
+            | "-implicit-handshake"
+            | "-use-old-client-cert-callback"
+            | "-no-tls11"
             | "-no-tls1"
             | "-no-ticket"
             | "-expect-extended-master-secret"
@@ -103,6 +112,10 @@ impl Flags {
             "-max-version" => self.newest = Some(value.parse().ok()?),
             "-expect-version" => self.expect_version = Some(wire(value.parse().ok()?)?.id()),
             "-curves" => self.groups.push(Group::from_id(value.parse().ok()?)?),
+            "-verify-prefs" => {
+                self.schemes
+                    .push(SignatureScheme::from_id(value.parse().ok()?)?);
+            }
             "-expect-curve-id" => self.expect_group = Some(value.parse().ok()?),
             "-mtu" => self.room = value.parse().ok()?,
             "-initial-timeout-duration-ms" => {
@@ -157,6 +170,10 @@ impl Flags {
             .alpn(&alpn)
             // The lane loses nothing, so every fault is the peer's.
             .doubt(Duration::ZERO);
+        let config = match self.schemes.is_empty() {
+            true => config,
+            false => config.signature_schemes(&self.schemes),
+        };
         match self.groups.is_empty() {
             true => config,
             false => config.groups(&self.groups),

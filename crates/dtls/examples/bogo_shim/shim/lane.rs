@@ -2,7 +2,7 @@
 
 use std::{
     io::{self, ErrorKind, Read, Write},
-    net::{Ipv4Addr, Ipv6Addr, SocketAddr, TcpStream},
+    net::{Ipv4Addr, Ipv6Addr, Shutdown, SocketAddr, TcpStream},
     time::Duration,
 };
 
@@ -26,6 +26,14 @@ pub(crate) enum Said {
 }
 
 impl Lane {
+    /// Says no more, and hears the runner out: what was said last is lost to it where the stream ends
+    /// with something unread.
+    pub(crate) fn finish(mut self) -> io::Result<()> {
+        self.0.shutdown(Shutdown::Write)?;
+        self.0.set_read_timeout(Some(PATIENCE))?;
+        io::copy(&mut self.0, &mut io::sink()).map(drop)
+    }
+
     /// Connects on loopback and says which shim this is.
     pub(crate) fn connect(ipv6: bool, port: u16, shim_id: u64) -> io::Result<Self> {
         let address: SocketAddr = match ipv6 {
@@ -90,3 +98,4 @@ impl Lane {
 /// A runner that has what it wants closes without a word.
 const ENDS: [ErrorKind; 2] = [ErrorKind::UnexpectedEof, ErrorKind::ConnectionReset];
 const LARGEST: usize = 1 << 20;
+const PATIENCE: Duration = Duration::from_secs(2);

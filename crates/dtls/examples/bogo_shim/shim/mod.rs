@@ -32,7 +32,13 @@ pub(crate) fn run(arguments: impl Iterator<Item = String>) -> u8 {
         println!("No");
         return 0;
     }
-    match Shim::start(flags).and_then(Shim::play) {
+    let played = Shim::start(flags).and_then(|mut shim| {
+        let played = shim.play();
+        // What the runner makes of it stands with the runner.
+        let _ = shim.lane.finish();
+        played
+    });
+    match played {
         Ok(()) => 0,
         Err(error) => {
             eprintln!("{error}");
@@ -88,7 +94,7 @@ impl Shim {
         })
     }
 
-    fn play(mut self) -> io::Result<()> {
+    fn play(&mut self) -> io::Result<()> {
         loop {
             if self.settle()? {
                 return Ok(());
@@ -188,6 +194,7 @@ impl Shim {
         if self.flags.shuts_down {
             self.connection.close(self.now);
         }
+        self.update_before_read()?;
         Ok(false)
     }
 
@@ -219,7 +226,17 @@ impl Shim {
             updated.map_err(io::Error::other)?;
         }
         let inverted: Vec<u8> = payload.iter().map(|byte| byte ^ 0xFF).collect();
-        self.send(&inverted)
+        self.send(&inverted)?;
+        self.update_before_read()
+    }
+
+    /// What it listens for next.
+    fn update_before_read(&mut self) -> io::Result<()> {
+        if self.flags.key_update_before_read {
+            let updated = self.connection.update_keys(self.now, false);
+            updated.map_err(io::Error::other)?;
+        }
+        Ok(())
     }
 
     fn send(&mut self, payload: &[u8]) -> io::Result<()> {

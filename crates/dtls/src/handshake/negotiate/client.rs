@@ -196,8 +196,11 @@ impl ExpectServerHello {
             .hellos
             .iter()
             .any(|hello| hello.cookie == request.cookie);
-        let old = speaks(look.config, Version::Dtls12);
-        if known || !old || self.hellos.len() >= MAX_HELLOS {
+        // RFC 9147 §5.1: only a server of 1.2 asks so.
+        if !speaks(look.config, Version::Dtls12) {
+            return Err(Refusal::doubt(AlertDescription::PROTOCOL_VERSION));
+        }
+        if known || self.hellos.len() >= MAX_HELLOS {
             return Err(Refusal::Ignore);
         }
         let cookie = request.cookie.to_vec();

@@ -258,8 +258,8 @@ impl Choice13 {
 fn check_shares(hello: &ClientHello<'_>) -> Result<Vec<u16>, Refusal> {
     let illegal = Refusal::doubt(AlertDescription::ILLEGAL_PARAMETER);
     let missing = Refusal::doubt(AlertDescription::MISSING_EXTENSION);
-    let old = hello.cookie.is_empty() && hello.session_id.is_empty();
-    if !old || hello.compression_methods != [0] {
+    // A session that a server of 1.2 once named may stand in it: it is passed over, and never echoed.
+    if !hello.cookie.is_empty() || hello.compression_methods != [0] {
         return Err(illegal);
     }
     let groups = hello.extensions.numbers(extension::SUPPORTED_GROUPS)?;

@@ -224,7 +224,7 @@ impl Replay<'_> {
             let (sequence, epoch) = (front.sequence, front.epoch);
             let kind = Kind::from_id(front.kind).ok_or(Broken::Form)?;
             let mut body = parts.take(sequence);
-            parts.skip_to(sequence + 1);
+            parts.skip_past(sequence);
             (self.edit)(from, kind, &mut body);
             self.take(from, epoch, kind, sequence, &body)?;
         }
