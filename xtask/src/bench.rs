@@ -196,6 +196,10 @@ const WORKS: &[Work] = &[
     ]),
     // Both ends in memory: whole handshakes, and records of 1200 bytes sealed and opened.
     work("dtls", "peers-dtls", &["dimpl", "rtc-dtls"], &["handshake 1.2", "handshake 1.3", "record 1.2", "record 1.3"]),
+    // Packets of 1200 bytes in memory, by profile.
+    work("srtp", "peers-media", &["rtc", "webrtc-srtp"], &["protect AES-CM", "open AES-CM", "protect GCM", "open GCM"]),
+    // Packets read and written, and frames of 64 KiB cut and joined, in memory.
+    work("rtp", "peers-media", &["rtc"], &["read", "write", "read RTCP", "cut VP8", "cut H.264", "join VP8", "join H.264"]),
 ];
 
 #[cfg(test)]

@@ -2,8 +2,8 @@
 
 use anyhow::ensure;
 use oxirtc_peerconnection::{
-    BundlePolicy, Configuration, DataChannelInit, MediaKind, Message, PeerConnectionState,
-    RtpTransceiver, RtpTransceiverDirection::Inactive, RtpTransceiverInit,
+    DataChannelInit, MediaKind, Message, PeerConnectionState, RtpTransceiver,
+    RtpTransceiverDirection::Inactive, RtpTransceiverInit,
 };
 use serde_json::json;
 
@@ -69,14 +69,6 @@ async fn start(suite: &Suite, negotiation: Negotiation) -> anyhow::Result<Call> 
         ..Setup::default()
     };
     Call::start(suite, setup).await
-}
-
-/// Our configuration of such a call.
-pub(super) fn configuration() -> Configuration {
-    Configuration {
-        bundle_policy: BundlePolicy::MaxBundle,
-        ..Configuration::default()
-    }
 }
 
 /// All that was taken is on one transport, and data flow on it.

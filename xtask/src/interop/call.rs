@@ -1,13 +1,12 @@
 //! A call between a fresh tab and a fresh connection of ours.
 
 use oxirtc_peerconnection::{
-    Certificate, Configuration, DataChannel, DataChannelInit, KeyAlgorithm, PeerConnectionState,
-    Settings,
+    BundlePolicy, Certificate, Configuration, DataChannel, DataChannelInit, KeyAlgorithm,
+    PeerConnectionState, Settings,
 };
 use serde_json::{Value, json};
 
 use super::browser::Tab;
-use super::bundles;
 use super::peer::{Negotiation, PATIENCE, Peer, Told, soon};
 use super::suite::Suite;
 
@@ -73,10 +72,10 @@ impl Call {
         } else {
             suite.browser.open(&url).await?
         };
-        let mut configuration = match setup.bundled {
-            true => bundles::configuration(),
-            false => Configuration::default(),
-        };
+        let mut configuration = Configuration::default();
+        if setup.bundled {
+            configuration.bundle_policy = BundlePolicy::MaxBundle;
+        }
         if setup.rsa {
             #[expect(
                 clippy::disallowed_methods,

@@ -9,7 +9,6 @@ use tokio::time::{Instant, timeout};
 
 use super::call::{Call, Setup};
 use super::peer::{Negotiation, soon};
-use super::protected;
 use super::suite::Suite;
 
 /// What is sent of camera and microphone.
@@ -17,8 +16,10 @@ use super::suite::Suite;
 pub(crate) struct Filmed {
     pub(crate) video: Codec,
     pub(crate) audio: Codec,
-    /// With RED and ULPFEC, which ours protects by.
+    /// The browser offers RED and ULPFEC, and no RTX.
     pub(crate) redundant: bool,
+    /// When what we send is protected.
+    pub(crate) parity: Parity,
 }
 
 impl Filmed {
@@ -27,6 +28,7 @@ impl Filmed {
             video,
             audio,
             redundant: false,
+            parity: Parity::default(),
         }
     }
 }
@@ -72,14 +74,11 @@ pub(crate) async fn filming(suite: &Suite, filmed: Filmed) -> anyhow::Result<Opt
         negotiation,
         ..Setup::default()
     };
-    let settings = match filmed.redundant {
-        true => Settings::default().parity(Parity::Always),
-        false => Settings::default(),
-    };
+    let settings = Settings::default().parity(filmed.parity);
     let call = Call::start_with(suite, setup, settings).await?;
     let can = call
         .tab
-        .run("return h.film(A[0])", &[protected::wishes(&filmed)])
+        .run("return h.film(A[0])", &[wishes(&filmed)])
         .await?;
     if can != json!(true) {
         // Debian's Firefox alone has no H.264.
@@ -94,6 +93,11 @@ pub(crate) async fn filming(suite: &Suite, filmed: Filmed) -> anyhow::Result<Opt
     pictures?;
     sound?;
     Ok(Some(call))
+}
+
+/// What the page is told to offer.
+fn wishes(filmed: &Filmed) -> serde_json::Value {
+    json!({ "audio": filmed.audio.name(), "video": filmed.video.name(), "redundant": filmed.redundant })
 }
 
 /// Reads that many frames of what the browser sends of a kind.

@@ -1,8 +1,7 @@
 //! Redundancy and parity, negotiated with a browser.
 
 use anyhow::{bail, ensure};
-use oxirtc_peerconnection::{Codec, MediaKind, RtpTransceiver};
-use serde_json::json;
+use oxirtc_peerconnection::{Codec, MediaKind, Parity, RtpTransceiver};
 
 use super::loss::Loss;
 use super::media::{self, Filmed};
@@ -13,6 +12,7 @@ use super::suite::Suite;
 pub(crate) async fn camera_and_microphone(suite: &Suite) -> anyhow::Result<()> {
     let filmed = Filmed {
         redundant: true,
+        parity: Parity::Always,
         ..Filmed::new(Codec::Vp8, Codec::Opus)
     };
     let loss = Loss::begin(10)?;
@@ -62,9 +62,4 @@ pub(crate) async fn camera_and_microphone(suite: &Suite) -> anyhow::Result<()> {
     ensure!(lost > 10 && asked * 3 < lost, "{pictures}");
     loss.end()?;
     call.end().await
-}
-
-/// What the page is told to offer.
-pub(super) fn wishes(filmed: &Filmed) -> serde_json::Value {
-    json!({ "audio": filmed.audio.name(), "video": filmed.video.name(), "redundant": filmed.redundant })
 }
