@@ -44,7 +44,7 @@ pub use configuration::{
 pub use description::{OfferOptions, SdpType, SessionDescription};
 #[cfg(feature = "tokio")]
 #[doc(inline)]
-pub use driver::Endpoint;
+pub use driver::{Endpoint, EndpointSettings};
 pub use dtls::{DtlsGroup, DtlsVersion, SrtpProfile};
 #[doc(inline)]
 pub use engine::{IceCandidatePair, IceParameters};

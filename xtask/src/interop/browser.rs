@@ -264,6 +264,8 @@ fn capabilities(kind: Kind, preferences: Preferences) -> Value {
                 arguments.extend([
                     "--use-fake-device-for-media-stream",
                     "--use-fake-ui-for-media-stream",
+                    // What is analysed has to be played.
+                    "--autoplay-policy=no-user-gesture-required",
                 ]);
             }
             if preferences == Preferences::Trials {
@@ -276,6 +278,8 @@ fn capabilities(kind: Kind, preferences: Preferences) -> Value {
                 json!({
                     "media.navigator.permission.disabled": true,
                     "media.navigator.streams.fake": true,
+                    "media.autoplay.default": 0,
+                    "media.autoplay.blocking_policy": 0,
                     "media.peerconnection.ice.obfuscate_host_addresses": false,
                 })
             } else {

@@ -7,6 +7,7 @@ use oxirtc_peerconnection::{
 use serde_json::{Value, json};
 
 use super::browser::Tab;
+use super::bundles;
 use super::peer::{Negotiation, PATIENCE, Peer, Told, soon};
 use super::suite::Suite;
 
@@ -23,6 +24,8 @@ pub(crate) struct Setup {
     pub(crate) negotiation: Negotiation,
     /// The browser sends back what it gets.
     pub(crate) echo: bool,
+    /// Both ends have `max-bundle`.
+    pub(crate) bundled: bool,
     /// Both certificates are RSA-2048.
     pub(crate) rsa: bool,
     /// The tab before this one stays open.
@@ -43,6 +46,7 @@ impl Default for Setup {
         Self {
             negotiation: Negotiation::default(),
             echo: false,
+            bundled: false,
             rsa: false,
             beside: false,
             told: Told::Both,
@@ -69,7 +73,10 @@ impl Call {
         } else {
             suite.browser.open(&url).await?
         };
-        let mut configuration = Configuration::default();
+        let mut configuration = match setup.bundled {
+            true => bundles::configuration(),
+            false => Configuration::default(),
+        };
         if setup.rsa {
             #[expect(
                 clippy::disallowed_methods,
@@ -79,7 +86,7 @@ impl Call {
             let certificate = Certificate::generate_at(KeyAlgorithm::Rsa2048, now, None)?;
             configuration.certificates.push(certificate);
         }
-        let options = json!({ "trickle": setup.negotiation.trickle, "echo": setup.echo, "rsa": setup.rsa, "polite": !setup.negotiation.polite });
+        let options = json!({ "trickle": setup.negotiation.trickle, "echo": setup.echo, "rsa": setup.rsa, "bundled": setup.bundled, "polite": !setup.negotiation.polite });
         tab.run("await h.start(A[0])", &[options]).await?;
         let signalling = soon("the page's signalling", suite.server.accept()).await??;
         let (way, told) = (setup.negotiation, setup.told);

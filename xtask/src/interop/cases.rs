@@ -10,8 +10,8 @@ use super::asked::matches;
 use super::browser::{Kind, Preferences};
 use super::suite::Suite;
 use super::{
-    channels, close, connect, glare, media, messages, recorded, restart, sctp, sections, serve,
-    simulcast, statistics, told, transfer,
+    bundles, channels, close, connect, glare, media, messages, protected, recorded, restart,
+    rounds, sctp, sections, serve, simulcast, statistics, told, tones, transfer,
 };
 
 /// A test with a name.
@@ -164,6 +164,12 @@ const CASES: &[Case] = cases! {
     Open 60 "camera_and_microphone_h264_pcma" media::echo_h264;
     Open 90 "camera_recorded_and_10_percent_lost" recorded::camera;
     Open 60 "file_played_to_the_browser" recorded::played;
+    Open 90 "camera_and_microphone_protected" protected::camera_and_microphone;
+    Open 60 "tones_heard_by_the_browser" tones::heard_by_the_browser;
+    Open 60 "tones_heard_by_us" tones::heard_by_us;
+    Open 90 "max_bundle_browser_offers" bundles::browser_offers;
+    Open 90 "max_bundle_we_offer" bundles::we_offer;
+    Open 180 "tracks_held_added_removed_100_rounds" rounds::of_all_kinds;
     Open 90 "simulcast_of_three_streams" simulcast::three_streams;
     Open 60 "statistics_agree" statistics::agree;
     Open 120 "browser_opens_streams" told::browser_opens_streams;

@@ -3,13 +3,33 @@
 use std::time::Duration;
 
 use anyhow::{Context as _, ensure};
-use oxirtc_peerconnection::{Codec, MediaKind, MediaStreamTrack, RtpTransceiver};
+use oxirtc_peerconnection::{Codec, MediaKind, MediaStreamTrack, Parity, RtpTransceiver, Settings};
 use serde_json::json;
 use tokio::time::{Instant, timeout};
 
 use super::call::{Call, Setup};
 use super::peer::{Negotiation, soon};
+use super::protected;
 use super::suite::Suite;
+
+/// What is sent of camera and microphone.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Filmed {
+    pub(crate) video: Codec,
+    pub(crate) audio: Codec,
+    /// With RED and ULPFEC, which ours protects by.
+    pub(crate) redundant: bool,
+}
+
+impl Filmed {
+    pub(crate) fn new(video: Codec, audio: Codec) -> Self {
+        Self {
+            video,
+            audio,
+            redundant: false,
+        }
+    }
+}
 
 /// VP8 and Opus, which every browser has.
 pub(crate) async fn echo_vp8(suite: &Suite) -> anyhow::Result<()> {
@@ -31,7 +51,7 @@ pub(crate) async fn echo_h264(suite: &Suite) -> anyhow::Result<()> {
 
 /// The browser counts what it decodes of what comes back.
 async fn echo(suite: &Suite, video: Codec, audio: Codec) -> anyhow::Result<()> {
-    let Some(call) = filming(suite, video, audio).await? else {
+    let Some(call) = filming(suite, Filmed::new(video, audio)).await? else {
         return Ok(());
     };
     let decoded = "return h.decoded({ frames: 30, packets: 100 })";
@@ -42,11 +62,8 @@ async fn echo(suite: &Suite, video: Codec, audio: Codec) -> anyhow::Result<()> {
 
 /// The browser sends what its camera and its microphone give; we count whole frames and send every packet back. None where it has
 /// no such encoder.
-pub(crate) async fn filming(
-    suite: &Suite,
-    video: Codec,
-    audio: Codec,
-) -> anyhow::Result<Option<Call>> {
+pub(crate) async fn filming(suite: &Suite, filmed: Filmed) -> anyhow::Result<Option<Call>> {
+    let Filmed { video, audio, .. } = filmed;
     let negotiation = Negotiation {
         echo: true,
         ..Negotiation::default()
@@ -55,10 +72,15 @@ pub(crate) async fn filming(
         negotiation,
         ..Setup::default()
     };
-    let call = Call::start(suite, setup).await?;
-    let codecs = [audio.name(), video.name()];
-    let can = "return h.film({ audio: A[0], video: A[1] })";
-    let can = call.tab.run(can, &codecs.map(|it| json!(it))).await?;
+    let settings = match filmed.redundant {
+        true => Settings::default().parity(Parity::Always),
+        false => Settings::default(),
+    };
+    let call = Call::start_with(suite, setup, settings).await?;
+    let can = call
+        .tab
+        .run("return h.film(A[0])", &[protected::wishes(&filmed)])
+        .await?;
     if can != json!(true) {
         // Debian's Firefox alone has no H.264.
         ensure!(suite.is_firefox() && video == Codec::H264, "{can}");

@@ -10,6 +10,7 @@ use browser::Kind;
 
 mod asked;
 mod browser;
+mod bundles;
 mod call;
 mod cases;
 mod channels;
@@ -25,8 +26,10 @@ mod messages;
 mod namespace;
 pub(crate) mod nat;
 mod peer;
+mod protected;
 mod recorded;
 mod restart;
+mod rounds;
 mod sctp;
 mod sections;
 mod serve;
@@ -36,6 +39,7 @@ mod statistics;
 mod suite;
 mod tap;
 mod told;
+mod tones;
 mod transfer;
 
 /// What `interop` can be told.

@@ -5,6 +5,10 @@ import { Sha256 } from "./sha256.js";
 
 const HIGH = 1024 * 1024;
 const LOW = 256 * 1024;
+const RATE = 48000;
+const BINS = 4096;
+/** The frequencies of a telephone's tones (ITU-T Q.23). */
+const TONES = [697, 770, 852, 941, 1209, 1336, 1477, 1633];
 
 /** A channel and what came over it. */
 class Channel {
@@ -50,11 +54,14 @@ const h = {
   channels: new Map(),
   events: [],
   echo: false,
+  refused: [],
+  stops: false,
   glares: 0,
 
   /** Connects to the signalling; the side that offers does so by what the test does next. */
-  async start({ trickle, echo, rsa, polite }) {
+  async start({ trickle, echo, rsa, bundled, polite }) {
     const configuration = {};
+    if (bundled) configuration.bundlePolicy = "max-bundle";
     if (rsa) {
       const algorithm = { name: "RSASSA-PKCS1-v1_5", hash: "SHA-256", modulusLength: 2048, publicExponent: new Uint8Array([1, 0, 1]) };
       configuration.certificates = [await RTCPeerConnection.generateCertificate(algorithm)];
@@ -101,6 +108,11 @@ const h = {
       h.ignoring = crossed && !h.polite;
       if (h.ignoring) return;
       await h.pc.setRemoteDescription(message.description);
+      for (const it of h.pc.getTransceivers()) {
+        if (!offer || !h.refused.includes(it.receiver.track.kind)) continue;
+        if (h.stops) it.stop();
+        else it.direction = "inactive";
+      }
       if (offer) await h.describe();
     } else if ("candidate" in message) {
       await h.pc.addIceCandidate(message.candidate ?? undefined).catch((error) => {
@@ -202,7 +214,7 @@ const h = {
   },
 
   /** Sends camera and microphone with these codecs, and shows what comes back; says which codec there is not. */
-  async film({ audio, video, camera = { width: 320, height: 180, frameRate: 10 } }) {
+  async film({ audio, video, redundant = false, camera = { width: 320, height: 180, frameRate: 10 } }) {
     const { pc } = h;
     const has = (kind, name) => RTCRtpSender.getCapabilities(kind).codecs.filter(({ mimeType }) => mimeType.toLowerCase() === `${kind}/${name}`.toLowerCase());
     for (const [kind, name] of [["audio", audio], ["video", video]]) {
@@ -214,10 +226,80 @@ const h = {
     for (const transceiver of pc.getTransceivers()) {
       const { kind } = transceiver.receiver.track;
       const name = kind === "audio" ? audio : video;
-      const serving = RTCRtpSender.getCapabilities(kind).codecs.filter(({ mimeType }) => mimeType === "video/rtx");
-      transceiver.setCodecPreferences([...has(kind, name), ...serving]);
+      // With parity nothing is sent again, so that it is parity alone that brings back what is lost.
+      const serves = redundant ? /^(video\/(red|ulpfec)|audio\/red)$/i : /^video\/rtx$/i;
+      const serving = RTCRtpSender.getCapabilities(kind).codecs.filter(({ mimeType }) => serves.test(mimeType));
+      // Redundancy of sound is sent where it stands first.
+      const codecs = kind === "audio" ? [...serving, ...has(kind, name)] : [...has(kind, name), ...serving];
+      transceiver.setCodecPreferences(codecs);
     }
     return true;
+  },
+
+  /** Sound, picture and data in one offer. */
+  offerAll() {
+    for (const kind of ["audio", "video"]) h.pc.addTransceiver(kind);
+    h.open("all", {});
+  },
+
+  /** Sends nothing of the camera, or does again. */
+  async hold(held) {
+    const own = h.pc.getTransceivers().find(({ sender }) => sender.track && sender.track.kind === "video");
+    own.direction = held ? "recvonly" : "sendrecv";
+  },
+
+  /** Adds a track beside the others. */
+  async add() {
+    const stream = await navigator.mediaDevices.getUserMedia({ audio: true });
+    h.added = h.pc.addTrack(stream.getTracks()[0], stream);
+  },
+
+  /** Takes it away again. */
+  remove() {
+    h.added.track.stop();
+    h.pc.removeTrack(h.added);
+  },
+
+  /** Sends a microphone, which can dial. */
+  async speak() {
+    const stream = await navigator.mediaDevices.getUserMedia({ audio: true });
+    h.speaker = h.pc.addTrack(stream.getTracks()[0], stream);
+  },
+
+  async dial(tones) {
+    await h.until(() => h.speaker.dtmf.canInsertDTMF !== false && h.pc.connectionState === "connected", "a telephone");
+    h.speaker.dtmf.insertDTMF(tones, 150, 80);
+  },
+
+  /** Analyses the sound that comes. */
+  async listen() {
+    const sound = ({ track }) => track.kind === "audio" && !track.muted;
+    await h.until(() => h.pc.getReceivers().some(sound), "sound");
+    const { track } = h.pc.getReceivers().find(sound);
+    h.audio = new AudioContext({ sampleRate: RATE });
+    h.analyser = new AnalyserNode(h.audio, { fftSize: BINS * 2, smoothingTimeConstant: 0 });
+    h.audio.createMediaStreamSource(new MediaStream([track])).connect(h.analyser);
+    // Where there is nothing to play on it may never begin.
+    await Promise.race([h.audio.resume(), new Promise((resolve) => setTimeout(resolve, 5000))]);
+    return h.audio.state;
+  },
+
+  /** Waits until these frequencies are heard, and louder than those of other tones; gives the levels in dB. */
+  async heard(frequencies, seconds = 10) {
+    const bins = new Float32Array(BINS);
+    const level = (hertz) => {
+      const at = Math.round((hertz * 2 * BINS) / RATE);
+      return Math.max(...bins.slice(at - 1, at + 2));
+    };
+    const others = TONES.filter((it) => !frequencies.includes(it));
+    const end = performance.now() + seconds * 1000;
+    for (;;) {
+      h.analyser.getFloatFrequencyData(bins);
+      const [levels, beside] = [frequencies.map(level), Math.max(...others.map(level))];
+      if (levels.every((it) => it > -60 && it > beside + 15)) return levels;
+      if (performance.now() > end) throw new Error(`of ${frequencies} there are ${levels} dB, of others ${beside} dB`);
+      await new Promise((resolve) => setTimeout(resolve, 20));
+    }
   },
 
   /** Shows whatever comes. */

@@ -5,9 +5,9 @@ use std::time::Duration;
 
 use anyhow::{Context as _, bail, ensure};
 use oxirtc_peerconnection::{
-    Configuration, DataChannel, Event, IceCandidateInit, IceGatheringState, PeerConnection,
-    PeerConnectionState, RtpTransceiverDirection, SdpType, SessionDescription, Settings,
-    SignalingState,
+    Configuration, DataChannel, Event, IceCandidateInit, IceGatheringState, MediaKind,
+    PeerConnection, PeerConnectionState, RtpTransceiverDirection, SdpType, SessionDescription,
+    Settings, SignalingState,
 };
 use serde_json::{Value, json};
 use tokio::sync::{mpsc, watch};
@@ -42,8 +42,18 @@ pub(crate) struct Negotiation {
     pub(crate) forged: bool,
     /// Each track that the browser sends is sent back to it.
     pub(crate) echo: bool,
+    /// What of the browser's offers is not taken.
+    pub(crate) refused: Refused,
     /// Where offers cross ours is taken back, and not the browser's.
     pub(crate) polite: bool,
+}
+
+/// Kinds of media of which nothing is taken.
+#[derive(Debug, Clone, Copy, Default)]
+pub(crate) struct Refused {
+    pub(crate) kinds: &'static [MediaKind],
+    /// By `stop()`, which rejects their sections in the next offer; else they are inactive.
+    pub(crate) stopped: bool,
 }
 
 /// Whose candidates are passed on. Who is told none learns the other by its checks alone.
@@ -82,6 +92,7 @@ impl Default for Negotiation {
             trickle: true,
             forged: false,
             echo: false,
+            refused: Refused::default(),
             polite: false,
         }
     }
@@ -241,6 +252,7 @@ impl Negotiator {
                 send_back(&self.connection).await?;
             }
             if offer {
+                self.refuse()?;
                 self.describe().await?;
             }
         } else if let Some(candidate) = message.get("candidate") {
@@ -258,6 +270,19 @@ impl Negotiator {
             }
         } else {
             bail!("the page sent {message}");
+        }
+        Ok(())
+    }
+
+    /// What is not wanted of the browser's offer, before the answer.
+    fn refuse(&self) -> anyhow::Result<()> {
+        let Refused { kinds, stopped } = self.way.refused;
+        let all = self.connection.transceivers();
+        for transceiver in all.iter().filter(|it| kinds.contains(&it.kind())) {
+            match stopped {
+                true => transceiver.stop()?,
+                false => transceiver.set_direction(RtpTransceiverDirection::Inactive)?,
+            }
         }
         Ok(())
     }

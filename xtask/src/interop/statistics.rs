@@ -26,7 +26,7 @@ struct Beside {
 
 /// Media both ways and a channel: bytes, packets, loss, round trip, the pair, codecs, and what the channel carried.
 pub(crate) async fn agree(suite: &Suite) -> anyhow::Result<()> {
-    let call = media::filming(suite, Codec::Vp8, Codec::Opus).await?;
+    let call = media::filming(suite, media::Filmed::new(Codec::Vp8, Codec::Opus)).await?;
     let call = call.context("every browser has these codecs")?;
     talk(&call).await?;
     // Until each has told the other what came.

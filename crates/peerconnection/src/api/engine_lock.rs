@@ -7,6 +7,9 @@ use std::{
     time::Instant,
 };
 
+#[cfg(feature = "tokio")]
+use std::sync::TryLockError;
+
 use super::{
     events::Queue,
     media::{Inbox, Outbound},
@@ -49,6 +52,8 @@ pub struct WeakEngineLock<C: ?Sized = dyn Carrier>(Weak<Connection<C>>);
 
 /// What all handles of a connection share.
 pub(super) struct Connection<C: ?Sized = dyn Carrier> {
+    #[cfg(feature = "tokio")]
+    arrivals: super::arrivals::Arrivals,
     state: Mutex<State<C>>,
 }
 
@@ -70,7 +75,8 @@ pub(super) struct KeepOpen {
 
 impl<C: Carrier> EngineLock<C> {
     pub(super) fn new(engine: Engine, carrier: C) -> Self {
-        let inbox = Arc::new(Inbox::new(carrier.waker()));
+        let waker = carrier.waker();
+        let inbox = Arc::new(Inbox::new(waker.clone()));
         let state = Mutex::new(State {
             engine,
             queues: Queues::default(),
@@ -78,7 +84,11 @@ impl<C: Carrier> EngineLock<C> {
             served: carrier.now(),
             carrier,
         });
-        Self(Arc::new(Connection { state }))
+        Self(Arc::new(Connection {
+            #[cfg(feature = "tokio")]
+            arrivals: super::arrivals::Arrivals::new(waker),
+            state,
+        }))
     }
 
     /// The same lock, for who need not know what carries the engine.
@@ -97,13 +107,27 @@ impl<C: Carrier + ?Sized> EngineLock<C> {
     /// Locks the engine once and serves it with `f`: a batch of datagrams, a timer, responses. Then the carrier flushes, the
     /// objects have their events, and each task that waits for them is woken once, after the lock was released.
     pub fn drive<R>(&self, f: impl FnOnce(Instant, &mut Engine, &mut C) -> R) -> R {
-        self.0.with(|state| {
-            let now = state.carrier.now();
-            state.served = now;
-            let result = f(now, &mut state.engine, &mut state.carrier);
-            state.carrier.flush(now, &mut state.engine);
-            result
-        })
+        self.0.with(|state| state.drive(f))
+    }
+
+    /// As [`drive`](Self::drive), where nobody else has the lock; `None` where somebody has.
+    #[cfg(feature = "tokio")]
+    pub(crate) fn try_drive<R>(
+        &self,
+        f: impl FnOnce(Instant, &mut Engine, &mut C) -> R,
+    ) -> Option<R> {
+        let state = match self.0.state.try_lock() {
+            Ok(state) => state,
+            Err(TryLockError::Poisoned(poisoned)) => poisoned.into_inner(),
+            Err(TryLockError::WouldBlock) => return None,
+        };
+        Some(self.0.serve(state, |state| state.drive(f)))
+    }
+
+    /// Leaves datagrams for whoever locks the connection next.
+    #[cfg(feature = "tokio")]
+    pub(crate) fn leave(&self, path: crate::Path, segment: usize, bytes: &[u8]) {
+        self.0.arrivals.leave(path, segment, bytes);
     }
 
     /// Looks at the carrier, and nothing more.
@@ -144,11 +168,25 @@ impl<C: Carrier + ?Sized> Connection<C> {
 
     /// Runs `f`, then brings events to the objects and wakes who waits for them.
     pub(super) fn with<R>(&self, f: impl FnOnce(&mut State<C>) -> R) -> R {
+        self.serve(self.lock(), f)
+    }
+
+    fn serve<R>(
+        &self,
+        mut state: MutexGuard<'_, State<C>>,
+        f: impl FnOnce(&mut State<C>) -> R,
+    ) -> R {
         let mut wakeups = Wakeups::default();
         let mut outbound = Outbound::default();
         let result = {
-            let mut state = self.lock();
             state.take_in(&mut wakeups);
+            #[cfg(feature = "tokio")]
+            {
+                let State {
+                    engine, carrier, ..
+                } = &mut *state;
+                self.arrivals.take_in(|| carrier.now(), engine);
+            }
             let result = f(&mut state);
             let State {
                 engine,
@@ -164,6 +202,7 @@ impl<C: Carrier + ?Sized> Connection<C> {
                 &mut wakeups,
                 &mut outbound,
             );
+            drop(state);
             result
         };
         wakeups.wake();
@@ -203,6 +242,14 @@ impl Connection {
 }
 
 impl<C: Carrier + ?Sized> State<C> {
+    fn drive<R>(&mut self, f: impl FnOnce(Instant, &mut Engine, &mut C) -> R) -> R {
+        let now = self.carrier.now();
+        self.served = now;
+        let result = f(now, &mut self.engine, &mut self.carrier);
+        self.carrier.flush(now, &mut self.engine);
+        result
+    }
+
     /// What others have left goes into the engine. Whoever left it has woken the carrier, which sends it.
     fn take_in(&mut self, wakeups: &mut Wakeups) {
         if !self.inbox.is_woken() {

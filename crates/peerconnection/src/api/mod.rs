@@ -32,6 +32,8 @@
 //!
 //! The methods need no runtime: who moves the datagrams is a [`Carrier`], and `driver` is one for tokio.
 
+#[cfg(feature = "tokio")]
+mod arrivals;
 mod data_channel;
 mod dtls_transport;
 mod engine_lock;

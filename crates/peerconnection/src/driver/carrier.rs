@@ -17,6 +17,7 @@ use tokio::{
 
 use super::{
     clock,
+    listener::Claimed,
     names::LocalNames,
     port::Share,
     send::Blocked,
@@ -117,7 +118,23 @@ impl TokioCarrier {
     /// The engine is there.
     pub(super) fn attach(&mut self, engine: &EngineLock<Self>) {
         if let Some(share) = &self.ways.share {
-            share.attach(engine.erased().downgrade());
+            let own = engine.downgrade();
+            let adopt = move |claimed: Claimed| {
+                let Some(strong) = own.upgrade() else {
+                    return;
+                };
+                let Claimed {
+                    stream: bytes,
+                    path,
+                    bytes: mut first,
+                } = claimed;
+                // Who has too many already is not answered.
+                if let Some(stream) = strong.look(|it| it.ways.accept(path)) {
+                    strong.drive(|now, engine, _| engine.handle_datagram(now, path, &mut first));
+                    tokio::spawn(stream.run(Box::new(bytes), own.clone()));
+                }
+            };
+            share.attach(engine.erased().downgrade(), Arc::new(adopt));
         }
         self.engine = Some(engine.downgrade());
     }
@@ -219,6 +236,10 @@ impl TokioCarrier {
 
     /// Takes the streams that come to this address, beside everything else.
     fn listen(&mut self, address: SocketAddr) -> io::Result<SocketAddr> {
+        let share = self.ways.share.as_ref();
+        if let Some(address) = share.and_then(|it| it.listens_at(address.ip())) {
+            return Ok(address);
+        }
         let virtual_network = self.ways.share.as_ref().is_some_and(|it| !it.allows_own());
         let engine = self.engine.clone().filter(|_| !virtual_network);
         let engine = engine.ok_or(io::ErrorKind::Unsupported)?;

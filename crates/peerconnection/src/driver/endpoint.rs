@@ -40,6 +40,49 @@ pub struct Endpoint {
     names: Option<LocalNames>,
 }
 
+/// Settings of the port of an [`Endpoint`], beside those of its connections.
+#[derive(Clone, Debug)]
+pub struct EndpointSettings {
+    readers: usize,
+    tcp: bool,
+}
+
+impl EndpointSettings {
+    /// How many tasks read from the port, each from a socket of its own that the system gives a share of the senders (Linux; elsewhere
+    /// there is one). They run on as many threads as the runtime has, and none waits for a connection that is busy.
+    ///
+    /// Default: one for each processor, 8 at most. At least 1, at most 64.
+    #[must_use]
+    pub fn readers(mut self, count: usize) -> Self {
+        self.readers = count.clamp(1, MAX_READERS);
+        self
+    }
+
+    /// Whether streams are accepted at the same port number over TCP (RFC 6544), for peers whose network lets no UDP through. Its
+    /// connections tell a candidate for it, and open streams themselves. A stream belongs to the connection that its first message
+    /// names; one that names none in 10 s is closed, and there are at most 512 such at a time, 8 of one address.
+    ///
+    /// Default: `false`.
+    #[must_use]
+    pub fn tcp(mut self, on: bool) -> Self {
+        self.tcp = on;
+        self
+    }
+}
+
+impl Default for EndpointSettings {
+    fn default() -> Self {
+        let processors = std::thread::available_parallelism().map_or(1, usize::from);
+        Self {
+            readers: processors.min(READERS),
+            tcp: false,
+        }
+    }
+}
+
+const READERS: usize = 8;
+const MAX_READERS: usize = 64;
+
 impl Endpoint {
     /// Binds the port. `0.0.0.0` stands for all IPv4 addresses of the machine, `[::]` for all IPv6 addresses and, at the same port,
     /// all IPv4 addresses. Any other address is the one that its connections gather, a loopback address too. Of several addresses
@@ -50,12 +93,21 @@ impl Endpoint {
     /// Those of the system, with words that say what to do: the port is taken, the address is not of this machine, not permitted.
     /// An error as well outside of a tokio runtime, which must have I/O and time enabled.
     pub fn bind(address: impl ToSocketAddrs) -> io::Result<Self> {
+        Self::bind_with(address, EndpointSettings::default())
+    }
+
+    /// As [`bind`](Self::bind), with settings of the port itself.
+    ///
+    /// # Errors
+    ///
+    /// Those of [`bind`](Self::bind).
+    pub fn bind_with(address: impl ToSocketAddrs, settings: EndpointSettings) -> io::Result<Self> {
         let runtime = runtime()?;
         let mut refused =
             io::Error::new(io::ErrorKind::InvalidInput, "there is no address to bind");
         for address in address.to_socket_addrs()? {
-            match sockets(address) {
-                Ok(sockets) => return Ok(Self::on(runtime, sockets, true)),
+            match sockets(address, settings.readers) {
+                Ok(sockets) => return Self::with_streams(runtime, sockets, settings.tcp),
                 Err(error) => refused = io::Error::new(error.kind(), explain(address, &error)),
             }
         }
@@ -68,14 +120,21 @@ impl Endpoint {
     ///
     /// Outside of a tokio runtime.
     pub fn with_sockets(sockets: Vec<Arc<dyn Socket>>) -> io::Result<Self> {
-        Ok(Self::on(runtime()?, sockets, false))
+        Ok(Self::over(Port::open(runtime()?, sockets, false), None))
     }
 
-    fn on(runtime: Handle, sockets: Vec<Arc<dyn Socket>>, of_kernel: bool) -> Self {
-        let names = of_kernel.then(|| LocalNames::new(runtime.clone(), None));
+    fn with_streams(runtime: Handle, sockets: Vec<Arc<dyn Socket>>, tcp: bool) -> io::Result<Self> {
+        let mut port = Port::open(runtime.clone(), sockets, true);
+        if tcp {
+            port.listen()?;
+        }
+        Ok(Self::over(port, Some(LocalNames::new(runtime, None))))
+    }
+
+    fn over(port: Port, names: Option<LocalNames>) -> Self {
         Self {
             names,
-            port: Arc::new(Port::open(runtime, sockets, of_kernel)),
+            port: Arc::new(port),
             settings: Settings::default(),
             interfaces: None,
         }
@@ -115,6 +174,9 @@ impl Endpoint {
         let mut settings = self.settings.clone();
         if self.port.addresses().any(|it| it.ip().is_loopback()) {
             settings = settings.loopback(true);
+        }
+        if self.port.takes_streams() {
+            settings = settings.ice_tcp(true);
         }
         let ways = Ways::on(Share::new(self.port.clone()), self.names.clone());
         connection::open(configuration, settings, self.port.runtime(), ways, networks)
@@ -158,13 +220,15 @@ fn runtime() -> io::Result<Handle> {
     Handle::try_current().map_err(|_| io::Error::other("an endpoint needs a tokio runtime"))
 }
 
-fn sockets(address: SocketAddr) -> io::Result<Vec<Arc<dyn Socket>>> {
-    let first = UdpSocket::bind(address, SOCKET_BUFFER)?;
-    let port = first.local_address().port();
-    let mut sockets = vec![first];
-    if address.is_ipv6() && address.ip().is_unspecified() {
-        let second = (IpAddr::from([0, 0, 0, 0]), port).into();
-        sockets.push(UdpSocket::bind(second, SOCKET_BUFFER)?);
+fn sockets(address: SocketAddr, readers: usize) -> io::Result<Vec<Arc<dyn Socket>>> {
+    let mut sockets = UdpSocket::bind_group(address, SOCKET_BUFFER, readers)?;
+    let bound = sockets.first().map(|first| first.local_address());
+    if let Some(bound) = bound
+        && address.is_ipv6()
+        && address.ip().is_unspecified()
+    {
+        let second = (IpAddr::from([0, 0, 0, 0]), bound.port()).into();
+        sockets.extend(UdpSocket::bind_group(second, SOCKET_BUFFER, readers)?);
     }
     Ok(sockets)
 }

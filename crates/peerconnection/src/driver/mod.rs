@@ -15,6 +15,7 @@ mod connection;
 mod endpoint;
 mod interfaces;
 mod link;
+mod listener;
 #[cfg(target_os = "linux")]
 mod marked;
 mod names;
@@ -35,7 +36,7 @@ use carrier::Ways;
 use interfaces::Networks;
 use names::LocalNames;
 
-pub use endpoint::Endpoint;
+pub use endpoint::{Endpoint, EndpointSettings};
 pub use outgoing::Outgoing;
 pub use sockets::{Batch, Received, Socket, UdpSocket};
 

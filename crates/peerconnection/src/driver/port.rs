@@ -3,7 +3,7 @@
 use std::{
     io,
     net::{IpAddr, SocketAddr},
-    sync::{Arc, Mutex, MutexGuard, PoisonError},
+    sync::{Arc, PoisonError, RwLock, RwLockReadGuard, RwLockWriteGuard},
     time::Instant,
 };
 
@@ -11,8 +11,9 @@ use tokio::{runtime::Handle, task::AbortHandle};
 
 use super::{
     clock,
+    listener::{Claimants, Claimed, Listener},
     receive::{deliver, readable, receive},
-    routes::{ConnectionId, Routes},
+    routes::{Adopter, ConnectionId, Routes},
     sockets::{Batch, Received, Socket},
 };
 use crate::{
@@ -24,8 +25,10 @@ use crate::{
 #[derive(Debug)]
 pub(super) struct Port {
     sockets: Vec<Arc<dyn Socket>>,
-    routes: Arc<Mutex<Routes>>,
+    routes: Arc<RwLock<Routes>>,
     readers: Vec<AbortHandle>,
+    /// Where streams come.
+    listeners: Vec<Listener>,
     runtime: Handle,
     /// The sockets are the kernel's, so that it may be asked for more of them.
     of_kernel: bool,
@@ -41,12 +44,12 @@ pub(super) struct Share {
 type Arrived<'a> = (Path, Received, &'a mut [u8]);
 
 /// Held by a reader: when its runtime ends, so do the connections.
-struct Reader(Arc<Mutex<Routes>>);
+struct Reader(Arc<RwLock<Routes>>);
 
 impl Port {
     /// Reads from the sockets on this runtime, for as long as the port is held.
     pub(super) fn open(runtime: Handle, sockets: Vec<Arc<dyn Socket>>, of_kernel: bool) -> Self {
-        let routes = Arc::<Mutex<Routes>>::default();
+        let routes = Arc::<RwLock<Routes>>::default();
         let reader = |socket: &Arc<dyn Socket>| {
             let reading = read(Reader(routes.clone()), socket.clone());
             runtime.spawn(reading).abort_handle()
@@ -56,9 +59,26 @@ impl Port {
             sockets,
             routes,
             readers,
+            listeners: Vec::new(),
             runtime,
             of_kernel,
         }
+    }
+
+    /// Takes streams as well, at the same port.
+    pub(super) fn listen(&mut self) -> io::Result<()> {
+        let mut addresses: Vec<_> = self.addresses().collect();
+        addresses.dedup();
+        for address in addresses {
+            let routes = self.routes.clone();
+            let listener = Listener::bind(&self.runtime, address, Visitors(routes))?;
+            self.listeners.push(listener);
+        }
+        Ok(())
+    }
+
+    pub(super) fn takes_streams(&self) -> bool {
+        !self.listeners.is_empty()
     }
 
     pub(super) fn runtime(&self) -> &Handle {
@@ -78,8 +98,8 @@ impl Share {
     }
 
     /// The connection is there: datagrams for it go to this engine.
-    pub(super) fn attach(&self, engine: WeakEngineLock) {
-        locked(&self.port.routes).attach(self.id, engine);
+    pub(super) fn attach(&self, engine: WeakEngineLock, adopter: Adopter) {
+        locked(&self.port.routes).attach(self.id, engine, adopter);
     }
 
     /// The address of the port for a candidate with this address, if the port listens there.
@@ -88,6 +108,13 @@ impl Share {
         let found = addresses.find(|bound| covers(bound.ip(), address));
         let bound = found.ok_or(io::ErrorKind::AddrNotAvailable)?;
         Ok(SocketAddr::new(address, bound.port()))
+    }
+
+    /// Where streams come that are for this address, if the port takes streams there.
+    pub(super) fn listens_at(&self, address: IpAddr) -> Option<SocketAddr> {
+        let mut bound = self.port.listeners.iter().map(Listener::address);
+        let bound = bound.find(|bound| covers(bound.ip(), address))?;
+        Some(SocketAddr::new(address, bound.port()))
     }
 
     pub(super) fn socket(&self, path: Path) -> Option<Arc<dyn Socket>> {
@@ -125,6 +152,19 @@ impl Share {
     }
 }
 
+/// Who streams come for.
+#[derive(Clone)]
+struct Visitors(Arc<RwLock<Routes>>);
+
+impl Claimants for Visitors {
+    fn claim(&self, request: &[u8], claimed: Claimed) {
+        let adopter = read_locked(&self.0).adopter(request);
+        if let Some(adopt) = adopter {
+            adopt(claimed);
+        }
+    }
+}
+
 impl Drop for Share {
     fn drop(&mut self) {
         self.forget();
@@ -140,7 +180,7 @@ impl Drop for Port {
 impl Drop for Reader {
     fn drop(&mut self) {
         // None is left when the port was dropped; all are when the runtime ends.
-        let engines = locked(&self.0).engines();
+        let engines = read_locked(&self.0).engines();
         let living = engines.iter().filter_map(WeakEngineLock::upgrade);
         living.for_each(|engine| engine.abandon());
     }
@@ -155,11 +195,12 @@ async fn read(reader: Reader, socket: Arc<dyn Socket>) {
     }
 }
 
-/// Sorts a batch by connection and locks each connection once.
-fn distribute(routes: &Mutex<Routes>, local: SocketAddr, batch: &mut Batch) {
+/// Sorts a batch by connection and locks each connection once. None is waited for: who has the lock of a connection, or its task, takes
+/// in what came meanwhile.
+fn distribute(routes: &RwLock<Routes>, local: SocketAddr, batch: &mut Batch) {
     let mut sorted: Vec<(ConnectionId, EngineLock, Vec<Arrived<'_>>)> = Vec::new();
     let now = clock::now();
-    let known = locked(routes);
+    let known = read_locked(routes);
     for (received, bytes) in batch.received() {
         let address = received.destination.filter(|_| local.ip().is_unspecified());
         let local = SocketAddr::new(address.unwrap_or(local.ip()), local.port());
@@ -186,12 +227,17 @@ fn distribute(routes: &Mutex<Routes>, local: SocketAddr, batch: &mut Batch) {
     }
     // Engines are locked without it: they take it themselves to say what has changed.
     drop(known);
-    for (_, engine, buffers) in sorted {
-        engine.drive(|now, engine, _| {
-            for (path, received, bytes) in buffers {
-                deliver(now, engine, path, received, bytes);
+    for (_, engine, mut buffers) in sorted {
+        let served = engine.try_drive(|now, engine, _| {
+            for (path, received, bytes) in &mut buffers {
+                deliver(now, engine, *path, *received, bytes);
             }
         });
+        if served.is_none() {
+            for (path, received, bytes) in buffers {
+                engine.leave(path, received.segment, bytes);
+            }
+        }
     }
 }
 
@@ -213,6 +259,131 @@ pub(super) fn covers(bound: IpAddr, address: IpAddr) -> bool {
     bound == address || bound.is_unspecified() && bound.is_ipv4() == address.is_ipv4()
 }
 
-fn locked(routes: &Mutex<Routes>) -> MutexGuard<'_, Routes> {
-    routes.lock().unwrap_or_else(PoisonError::into_inner)
+fn locked(routes: &RwLock<Routes>) -> RwLockWriteGuard<'_, Routes> {
+    routes.write().unwrap_or_else(PoisonError::into_inner)
+}
+
+fn read_locked(routes: &RwLock<Routes>) -> RwLockReadGuard<'_, Routes> {
+    routes.read().unwrap_or_else(PoisonError::into_inner)
+}
+
+#[cfg(test)]
+mod tests {
+    use std::{
+        sync::{
+            atomic::{AtomicUsize, Ordering},
+            mpsc,
+        },
+        task::{Wake, Waker},
+        time::Duration,
+    };
+
+    use super::*;
+    use crate::{
+        Configuration, PeerConnection, Settings, api::Carrier, driver::sockets::with_batch,
+        engine::Engine,
+    };
+
+    /// Carries nothing, and counts how often it is woken.
+    struct Idle(Arc<Woken>);
+
+    #[derive(Default)]
+    struct Woken(AtomicUsize);
+
+    impl Wake for Woken {
+        fn wake(self: Arc<Self>) {
+            self.0.fetch_add(1, Ordering::SeqCst);
+        }
+    }
+
+    impl Carrier for Idle {
+        fn now(&self) -> Instant {
+            oxirtc_netsim::epoch()
+        }
+
+        fn flush(&mut self, _: Instant, _: &mut Engine) {}
+
+        fn wake(&mut self) {}
+
+        fn waker(&self) -> Waker {
+            self.0.clone().into()
+        }
+    }
+
+    fn at(port: u16) -> SocketAddr {
+        ([127, 0, 0, 1], port).into()
+    }
+
+    /// One more connection, whose peer is at this port.
+    fn connect(
+        routes: &RwLock<Routes>,
+        port: u16,
+    ) -> (PeerConnection, EngineLock<Idle>, Arc<Woken>) {
+        let woken = Arc::<Woken>::default();
+        let (connection, engine) = PeerConnection::with_carrier(
+            Configuration::default(),
+            Settings::default(),
+            [1; 32],
+            std::time::SystemTime::UNIX_EPOCH + Duration::from_secs(1_700_000_000),
+            Idle(woken.clone()),
+        )
+        .unwrap();
+        let mut routes = locked(routes);
+        let id = routes.new_connection();
+        routes.attach(id, engine.erased().downgrade(), Arc::new(|_| {}));
+        let path = Path::udp(at(9), at(port));
+        routes.apply(oxirtc_netsim::epoch(), id, Route::Path(path));
+        (connection, engine, woken)
+    }
+
+    fn come(routes: &RwLock<Routes>, port: u16) {
+        let received = Received {
+            source: at(port),
+            destination: None,
+            length: 30,
+            segment: 10,
+            ecn: 0,
+        };
+        with_batch(|batch| {
+            batch.fill(received, &[22; 30]);
+            distribute(routes, at(9), batch);
+        });
+    }
+
+    fn count<C: Carrier>(engine: &EngineLock<C>) -> (u64, u64) {
+        let counters = engine.drive(|_, engine, _| engine.counters());
+        (counters.datagrams_received, counters.dropped)
+    }
+
+    /// Whoever has a connection keeps no reader from the others; what came meanwhile is there afterwards, up to a bound.
+    #[test]
+    fn no_reader_waits_for_a_connection() {
+        let routes = Arc::new(RwLock::<Routes>::default());
+        let (_busy, busy, woken) = connect(&routes, 1);
+        let (_free, free, never) = connect(&routes, 2);
+        busy.drive(|_, _, _| {
+            let (done, finished) = mpsc::channel();
+            let routes = routes.clone();
+            std::thread::spawn(move || {
+                come(&routes, 1);
+                come(&routes, 2);
+                done.send(()).unwrap();
+            });
+            finished.recv_timeout(Duration::from_secs(20)).unwrap();
+            assert_eq!(count(&free).0, 3);
+        });
+        assert_eq!(woken.0.load(Ordering::SeqCst), 1, "somebody is to look");
+        assert_eq!(never.0.load(Ordering::SeqCst), 0);
+        assert_eq!(count(&busy).0, 3);
+        let (before, dropped) = count(&busy);
+        busy.drive(|_, _, _| {
+            let routes = routes.clone();
+            let reader = std::thread::spawn(move || (0..70).for_each(|_| come(&routes, 1)));
+            reader.join().unwrap();
+        });
+        let (after, lost) = count(&busy);
+        assert_eq!(after - before, 64 * 3);
+        // What came belongs to no layer, and is counted as dropped too.
+        assert_eq!(lost - dropped, 70 * 3);
+    }
 }

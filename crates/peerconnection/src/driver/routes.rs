@@ -2,11 +2,13 @@
 
 use std::{
     collections::{BTreeMap, HashMap, VecDeque},
+    sync::{Arc, Mutex, PoisonError},
     time::{Duration, Instant},
 };
 
 use oxirtc_ice::{Head, head};
 
+use super::listener::Claimed;
 use crate::{Path, Route, api::WeakEngineLock};
 
 /// What one shared port knows of its connections. Nothing a stranger sends adds to it.
@@ -43,6 +45,9 @@ enum Flow {
 /// Who claims a path that another connection has, and since when.
 type Claim = (ConnectionId, Instant);
 
+/// Takes a stream of a peer for one connection.
+pub(super) type Adopter = Arc<dyn Fn(Claimed) + Send + Sync>;
+
 /// A connection that is to look whether its peer is still there.
 pub(super) type Challenge = (WeakEngineLock, Path);
 
@@ -51,10 +56,33 @@ pub(super) type Challenge = (WeakEngineLock, Path);
 struct Entry {
     /// Not there until the connection was made.
     engine: Option<WeakEngineLock>,
+    adopter: Option<Adopter>,
     ufrags: Vec<String>,
     paths: Vec<Path>,
     reserved: VecDeque<Path>,
     expected: VecDeque<[u8; 12]>,
+    strangers: Strangers,
+}
+
+/// Requests in the name of a connection that came from where nobody of it is known to be: how many since when.
+#[derive(Default)]
+struct Strangers(Mutex<Option<(Instant, u32)>>);
+
+impl Strangers {
+    /// Whether one more is looked at. Each costs a digest under the lock of the connection, and whoever knows a fragment may send them.
+    fn admits(&self, now: Instant) -> bool {
+        let mut counted = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        match &mut *counted {
+            Some((since, count)) if now < *since + STRANGERS_IN => {
+                *count = count.saturating_add(1);
+                *count <= STRANGERS
+            }
+            _ => {
+                *counted = Some((now, 1));
+                true
+            }
+        }
+    }
 }
 
 impl Routes {
@@ -66,9 +94,9 @@ impl Routes {
     }
 
     /// From now on the connection can be handed datagrams.
-    pub(super) fn attach(&mut self, id: ConnectionId, engine: WeakEngineLock) {
+    pub(super) fn attach(&mut self, id: ConnectionId, engine: WeakEngineLock, adopter: Adopter) {
         if let Some(entry) = self.connections.get_mut(&id) {
-            entry.engine = Some(engine);
+            (entry.engine, entry.adopter) = (Some(engine), Some(adopter));
         }
     }
 
@@ -204,6 +232,15 @@ impl Routes {
         self.expected.insert(transaction, id);
     }
 
+    /// Who takes this stream, whose first datagram names a connection.
+    pub(super) fn adopter(&self, datagram: &[u8]) -> Option<Adopter> {
+        let Head::Request { ufrag } = head(datagram) else {
+            return None;
+        };
+        let entry = self.connections.get(self.by_ufrag.get(ufrag)?)?;
+        entry.adopter.clone()
+    }
+
     /// How many of these bytes, which came together in datagrams of `segment` bytes, are for one connection, and for
     /// which, if there is one.
     pub(super) fn first_run(
@@ -233,7 +270,15 @@ impl Routes {
     fn owner(&self, now: Instant, path: Path, datagram: &[u8]) -> Option<ConnectionId> {
         match head(datagram) {
             // RFC 8445 §7.2.2: our fragment stands before the colon. Whose the address was does not count.
-            Head::Request { ufrag } => self.by_ufrag.get(ufrag).copied(),
+            Head::Request { ufrag } => {
+                let id = self.by_ufrag.get(ufrag).copied()?;
+                let of = match self.flows.get(&path) {
+                    Some(Flow::Bound(of, _) | Flow::Reserved(of, _)) => Some(*of),
+                    None => None,
+                };
+                let admitted = of == Some(id) || self.connections.get(&id)?.strangers.admits(now);
+                Some(id).filter(|_| admitted)
+            }
             Head::Response { id } => self.expected.get(&id).copied(),
             Head::Other => match self.flows.get(&path)? {
                 Flow::Bound(id, _) => Some(*id),
@@ -287,6 +332,9 @@ const EXPECTED: usize = 128;
 const RESERVED: usize = 8;
 /// Paths that all connections of a port may have reserved together.
 const ALL_RESERVED: usize = 1024;
+/// Requests of strangers that a connection is given in [`STRANGERS_IN`]. A peer checks every 50 ms at most.
+const STRANGERS: u32 = 200;
+const STRANGERS_IN: Duration = Duration::from_secs(1);
 /// How long a path is reserved after an authentic request came on it.
 const RESERVATION: Duration = Duration::from_secs(5);
 /// For how long a claim is remembered, and how often the owner of a path is asked. Its answer takes at most two seconds.
@@ -402,6 +450,28 @@ mod tests {
         routes.apply(now, three, Route::Path(path(1)));
         routes.forget(now, one);
         assert_eq!(routes.owner(now, path(1), DATA), Some(three));
+    }
+
+    /// Who knows a fragment makes a connection look at so much a second; what its peer sends on its path is looked at all the same, and
+    /// so is what is for others.
+    #[test]
+    fn strangers_are_few() {
+        let (routes, one, two, now) = two();
+        let request = |name| stun(Class::Request, 1, Some(name));
+        for _ in 0..STRANGERS {
+            assert_eq!(routes.owner(now, path(7), &request("first:x")), Some(one));
+        }
+        assert_eq!(routes.owner(now, path(7), &request("first:x")), None);
+        assert_eq!(routes.owner(now, path(8), &request("first:x")), None);
+        assert_eq!(routes.owner(now, path(1), &request("first:x")), Some(one));
+        assert_eq!(routes.owner(now, path(7), &request("second:x")), Some(two));
+        // The path of another one is a stranger's.
+        for _ in 1..STRANGERS {
+            assert_eq!(routes.owner(now, path(1), &request("second:x")), Some(two));
+        }
+        assert_eq!(routes.owner(now, path(1), &request("second:x")), None);
+        let later = now + STRANGERS_IN;
+        assert_eq!(routes.owner(later, path(7), &request("first:x")), Some(one));
     }
 
     #[test]

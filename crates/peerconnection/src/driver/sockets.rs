@@ -79,6 +79,15 @@ pub struct UdpSocket {
     address: SocketAddr,
 }
 
+/// Whether a socket has its port alone.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Sharing {
+    None,
+    /// It is bound alone, and others join it then.
+    First,
+    Next,
+}
+
 impl UdpSocket {
     /// Binds a socket and asks for buffers of the given size; the system may grant less, which is logged.
     ///
@@ -86,6 +95,37 @@ impl UdpSocket {
     ///
     /// Those of the system: address taken, not available, not permitted.
     pub fn bind(address: SocketAddr, buffer: usize) -> io::Result<Arc<dyn Socket>> {
+        Self::bind_one(address, buffer, Sharing::None)
+    }
+
+    /// Binds so many sockets to one port, each to be read by a task of its own: the system gives each of them a share of the
+    /// senders, and a sender always to the same one. Where it has no such thing there is one socket.
+    ///
+    /// # Errors
+    ///
+    /// Those of [`bind`](Self::bind): a port that another program has is not shared with it.
+    pub fn bind_group(
+        address: SocketAddr,
+        buffer: usize,
+        count: usize,
+    ) -> io::Result<Vec<Arc<dyn Socket>>> {
+        // The first one is bound alone, so that it is refused what another one has.
+        let first = Self::bind_one(address, buffer, Sharing::First)?;
+        let bound = first.local_address();
+        let mut sockets = vec![first];
+        for _ in 1..count {
+            if cfg!(target_os = "linux") {
+                sockets.push(Self::bind_one(bound, buffer, Sharing::Next)?);
+            }
+        }
+        Ok(sockets)
+    }
+
+    fn bind_one(
+        address: SocketAddr,
+        buffer: usize,
+        sharing: Sharing,
+    ) -> io::Result<Arc<dyn Socket>> {
         let domain = socket2::Domain::for_address(address);
         let socket =
             socket2::Socket::new(domain, socket2::Type::DGRAM, Some(socket2::Protocol::UDP))?;
@@ -96,7 +136,15 @@ impl UdpSocket {
         socket.set_nonblocking(true)?;
         socket.set_recv_buffer_size(buffer)?;
         socket.set_send_buffer_size(buffer)?;
+        #[cfg(target_os = "linux")]
+        if sharing == Sharing::Next {
+            socket.set_reuse_port(true)?;
+        }
         socket.bind(&address.into())?;
+        #[cfg(target_os = "linux")]
+        if sharing == Sharing::First {
+            socket.set_reuse_port(true)?;
+        }
         let granted = socket.recv_buffer_size()?;
         if granted < buffer {
             log::debug!(

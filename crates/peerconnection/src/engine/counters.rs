@@ -17,7 +17,7 @@ pub struct Counters {
     /// Batches that they went in.
     pub batches_sent: u64,
     /// Payload whose first byte is nothing that this connection carries (RFC 7983 §7), or that
-    /// belongs to no transport.
+    /// belongs to no transport; and what came to a shared port while the connection was busy, and found no room.
     pub dropped: u64,
     /// Datagrams that could not be built.
     pub unbuildable: u64,

@@ -49,6 +49,12 @@ impl Engine {
         self.trace_drops(drops, path);
     }
 
+    /// So many datagrams found no room before they came here.
+    #[cfg(feature = "tokio")]
+    pub(crate) fn count_dropped(&mut self, count: u64) {
+        self.counters.dropped += count;
+    }
+
     fn take(&mut self, now: Instant, path: Path, datagram: &mut [u8]) {
         let trace = self.equipment.trace;
         let (data, counters) = (&mut self.data, &mut self.counters);

@@ -1,6 +1,15 @@
 //! Many connections on one port.
 
-use oxirtc_peerconnection::{Configuration, DataChannelInit, Endpoint, Message, Settings};
+use std::{
+    io::{self, Read, Write},
+    net::TcpStream,
+    time::Duration,
+};
+
+use oxirtc_peerconnection::{
+    Configuration, DataChannelInit, Endpoint, EndpointSettings, Message, PeerConnection, Protocol,
+    SessionDescription, Settings,
+};
 
 use crate::pair::{Pair, within};
 
@@ -62,5 +71,125 @@ async fn strangers_change_nothing() {
     for first in 0..=255_u8 {
         stranger.send_to(&[first; 60], address).await.unwrap();
     }
+    echo_over(&server, 1).await;
+}
+
+/// Each sender is always at the same one of them, and nobody else has the port.
+#[tokio::test]
+async fn a_port_has_several_readers() {
+    let settings = EndpointSettings::default().readers(4);
+    let server = Endpoint::bind_with("127.0.0.1:0", settings.clone()).unwrap();
+    let address = server.local_address().unwrap();
+    if cfg!(target_os = "linux") {
+        let table = std::fs::read_to_string("/proc/self/net/udp").unwrap();
+        let ours = format!(" 0100007F:{:04X} ", address.port());
+        assert_eq!(table.matches(&ours).count(), 4);
+    }
+    echo_over(
+        &server
+            .clone()
+            .with_settings(Settings::default().loopback(true)),
+        12,
+    )
+    .await;
+    let taken = Endpoint::bind_with(address, settings).unwrap_err();
+    assert_eq!(taken.kind(), io::ErrorKind::AddrInUse);
+}
+
+/// The description without candidates over UDP.
+fn over_tcp(mut description: SessionDescription) -> SessionDescription {
+    let lines = description.sdp.lines();
+    let kept = lines.filter(|line| !line.starts_with("a=candidate:") || line.contains(" tcptype "));
+    description.sdp = kept.map(|line| format!("{line}\r\n")).collect();
+    description
+}
+
+fn tcp_endpoint() -> Endpoint {
+    let settings = EndpointSettings::default().tcp(true);
+    let endpoint = Endpoint::bind_with("127.0.0.1:0", settings).unwrap();
+    endpoint.with_settings(Settings::default().loopback(true))
+}
+
+/// Peers whose network lets no UDP through all come to one port.
+#[tokio::test]
+async fn one_port_takes_streams_of_many_connections() {
+    let server = tcp_endpoint();
+    let port = server.local_address().unwrap().port();
+    let mut visits = Vec::new();
+    for number in 0..6 {
+        let settings = Settings::default().loopback(true).ice_tcp(true);
+        let near = PeerConnection::with_settings(Configuration::default(), settings).unwrap();
+        let far = server.peer_connection(Configuration::default()).unwrap();
+        let sent = near
+            .create_data_channel("data", DataChannelInit::default())
+            .unwrap();
+        near.set_local_description(None).await.unwrap();
+        let offer = over_tcp(within(near.gathered()).await.unwrap());
+        // So that none is opened from there.
+        let offer = SessionDescription {
+            sdp: offer.sdp.replace("tcptype passive", "tcptype so"),
+            ..offer
+        };
+        far.set_remote_description(offer).await.unwrap();
+        far.set_local_description(None).await.unwrap();
+        let answer = over_tcp(within(far.gathered()).await.unwrap());
+        assert!(
+            answer
+                .sdp
+                .contains(&format!(" 127.0.0.1 {port} typ host tcptype passive"))
+        );
+        near.set_remote_description(answer).await.unwrap();
+        let came = within(far.next_data_channel()).await.unwrap();
+        within(sent.opened()).await.unwrap();
+        sent.send(format!("visit {number}")).await.unwrap();
+        visits.push((near, far, sent, came));
+    }
+    for (number, (near, far, sent, came)) in visits.iter().enumerate() {
+        let message = within(came.recv()).await.unwrap();
+        assert_eq!(message, Message::from(format!("visit {number}")));
+        came.send(message).await.unwrap();
+        assert!(within(sent.recv()).await.is_some());
+        for connection in [near, far] {
+            let transport = connection.sctp().unwrap().transport().unwrap();
+            let pair = transport.ice_transport().selected_candidate_pair().unwrap();
+            assert_eq!(pair.local.protocol(), Some(Protocol::Tcp));
+        }
+    }
+}
+
+/// A stream that names nobody, or is no framed check at all, is closed; of one address only the newest few are waited for.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn streams_of_strangers_are_closed() {
+    let server = tcp_endpoint();
+    let address = server.local_address().unwrap();
+    let open = move || {
+        let stream = TcpStream::connect(address).unwrap();
+        stream
+            .set_read_timeout(Some(Duration::from_secs(20)))
+            .unwrap();
+        stream
+    };
+    let closed = |mut stream: TcpStream| match stream.read(&mut [0]) {
+        Ok(length) => length == 0,
+        Err(error) => error.kind() == io::ErrorKind::ConnectionReset,
+    };
+    let checking = tokio::task::spawn_blocking(move || {
+        for bytes in [&[0, 4, 22, 1, 2, 3][..], &[0xFF, 0xFF, 0, 1], &[0, 0]] {
+            let mut stream = open();
+            stream.write_all(bytes).unwrap();
+            assert!(closed(stream), "{bytes:?}");
+        }
+        let mut silent: Vec<_> = (0..9).map(|_| open()).collect();
+        assert!(closed(silent.remove(0)), "the oldest of nine");
+        let mut last = silent.remove(7);
+        last.set_read_timeout(Some(Duration::from_millis(300)))
+            .unwrap();
+        let waits = last.read(&mut [0]).unwrap_err().kind();
+        assert!(matches!(
+            waits,
+            io::ErrorKind::WouldBlock | io::ErrorKind::TimedOut
+        ));
+    });
+    checking.await.unwrap();
     echo_over(&server, 1).await;
 }

@@ -5,8 +5,11 @@ mod authority;
 #[path = "../../examples/call_flow.rs"]
 #[expect(dead_code, reason = "it is a program, which has a main")]
 mod call_flow;
+mod claim;
 mod endpoint;
 mod errors;
+mod exchange;
+mod flood;
 mod lifetime;
 mod marks;
 mod pair;
