@@ -653,6 +653,9 @@ fn without_patience_the_first_fault_ends_it() {
             connection.set_role(now, Role::Server).unwrap();
             connection.start(now);
             pair.server.handle(now, &mut datagram.clone());
+            let later = now + Duration::from_secs(6);
+            pair.server.connection.handle_timeout(later);
+            pair.server.drain();
             let failed = pair.server.events == [Event::Failed { cause }];
             assert_eq!(failed, ends, "{patience:?} {:?}", pair.server.events);
         }
