@@ -165,7 +165,8 @@ async fn streams_of_strangers_are_closed() {
     let open = move || {
         let stream = TcpStream::connect(address).unwrap();
         stream
-            .set_read_timeout(Some(Duration::from_secs(20)))
+            // Sooner than its patience ends.
+            .set_read_timeout(Some(Duration::from_secs(5)))
             .unwrap();
         stream
     };

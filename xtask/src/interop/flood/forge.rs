@@ -4,10 +4,11 @@ use std::{
     io::{self, BufRead as _},
     net::UdpSocket,
     thread,
-    time::{Duration, Instant},
+    time::Duration,
 };
 
 use anyhow::{Context as _, bail};
+use tokio::time::Instant;
 
 use super::process::{Order, Report, say};
 
