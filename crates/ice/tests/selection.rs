@@ -62,8 +62,9 @@ fn a_rebinding_is_found_by_silence() {
         let mut sim = Sim::new(20);
         sim.connect();
         sim.run_until(secs(5), |sim| sim.both_are(State::Completed));
-        // In the middle between two checks of consent.
-        sim.run(secs(3));
+        // Just after a check of consent: the next one is four seconds away.
+        sim.sent.clear();
+        sim.run_until(secs(10), |sim| !sim.requests(0).is_empty());
         let flow = |sim: &mut Sim, length: std::time::Duration| {
             let end = sim.now + length;
             while sim.now < end {
@@ -71,7 +72,7 @@ fn a_rebinding_is_found_by_silence() {
                     // The one that does not send acknowledges what has come.
                     let came = std::mem::take(&mut sim.peers[side].received);
                     if sends[side] || came.iter().any(|it| *it == PAYLOAD) {
-                        let payload = if sends[side] { &PAYLOAD[..] } else { &[0x80] };
+                        let payload = if sends[side] { PAYLOAD } else { &[0x80] };
                         sim.send_payload(side, payload);
                     }
                 }
