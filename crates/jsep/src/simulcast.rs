@@ -122,7 +122,8 @@ impl Layers {
     }
 
     /// What an answer takes of an offer: the layers that the offerer sends, and of those that it takes the
-    /// ones that are ours to send, in its order, each in the first form that can be. A layer without a format that carries media and was `accepted` is left out.
+    /// ones that are ours to send, in its order, each in the first form that can be. A layer without a format that carries
+    /// media and was `accepted` is left out.
     pub fn answer(offered: &Self, ours: &[Layer], accepted: &[Format]) -> Self {
         let sent = |wanted: &Layer| {
             let own = ours.iter().find(|it| it.rid == wanted.rid)?;
