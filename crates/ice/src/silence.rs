@@ -78,6 +78,6 @@ impl Default for Silence {
 }
 
 /// Without payload of the peer for so long, it is asked.
-const PATIENCE: Duration = Duration::from_secs(1);
+const PATIENCE: Duration = Duration::from_millis(750);
 /// Where payload goes one way for good, it is asked as often as this, beside what consent asks.
 const MOST: Duration = Duration::from_secs(4);

@@ -106,8 +106,10 @@ impl Endpoint {
         let mut refused =
             io::Error::new(io::ErrorKind::InvalidInput, "there is no address to bind");
         for address in address.to_socket_addrs()? {
-            match sockets(address, settings.readers) {
-                Ok(sockets) => return Self::with_streams(runtime, sockets, settings.tcp),
+            let sockets = sockets(address, settings.readers);
+            let runtime = runtime.clone();
+            match sockets.and_then(|it| Self::with_streams(runtime, it, settings.tcp)) {
+                Ok(endpoint) => return Ok(endpoint),
                 Err(error) => refused = io::Error::new(error.kind(), explain(address, &error)),
             }
         }

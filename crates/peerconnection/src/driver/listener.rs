@@ -27,8 +27,8 @@ pub(super) struct Claimed {
 
 /// What takes a stream that names one of its connections; else it is closed.
 pub(super) trait Claimants: Clone + Send + 'static {
-    /// `request` is the first datagram.
-    fn claim(&self, request: &[u8], claimed: Claimed);
+    /// Its first datagram says for which.
+    fn claim(&self, claimed: Claimed);
 }
 
 /// Accepts streams until it is dropped.
@@ -41,6 +41,13 @@ pub(super) struct Listener {
 /// Streams of which nobody knows yet whose they are, the oldest first.
 #[derive(Debug, Default)]
 struct Unclaimed(VecDeque<(IpAddr, AbortHandle)>);
+
+impl Claimed {
+    /// The first datagram.
+    pub(super) fn request(&self) -> &[u8] {
+        self.bytes.get(LENGTH..).unwrap_or_default()
+    }
+}
 
 impl Listener {
     /// Binds the port on this runtime.
@@ -116,15 +123,11 @@ async fn wait(mut stream: TcpStream, remote: SocketAddr, claimants: impl Claiman
         remote,
         protocol: Protocol::Tcp,
     };
-    let request = bytes.get(LENGTH..).unwrap_or_default().to_vec();
-    claimants.claim(
-        &request,
-        Claimed {
-            stream,
-            path,
-            bytes,
-        },
-    );
+    claimants.claim(Claimed {
+        stream,
+        path,
+        bytes,
+    });
 }
 
 /// The first datagram with its length before it (RFC 4571 §2).

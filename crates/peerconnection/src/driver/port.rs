@@ -157,8 +157,8 @@ impl Share {
 struct Visitors(Arc<RwLock<Routes>>);
 
 impl Claimants for Visitors {
-    fn claim(&self, request: &[u8], claimed: Claimed) {
-        let adopter = read_locked(&self.0).adopter(request);
+    fn claim(&self, claimed: Claimed) {
+        let adopter = read_locked(&self.0).adopter(claimed.request());
         if let Some(adopt) = adopter {
             adopt(claimed);
         }

@@ -112,13 +112,9 @@ impl UdpSocket {
         // The first one is bound alone, so that it is refused what another one has.
         let first = Self::bind_one(address, buffer, Sharing::First)?;
         let bound = first.local_address();
-        let mut sockets = vec![first];
-        for _ in 1..count {
-            if cfg!(target_os = "linux") {
-                sockets.push(Self::bind_one(bound, buffer, Sharing::Next)?);
-            }
-        }
-        Ok(sockets)
+        let count = if cfg!(target_os = "linux") { count } else { 1 };
+        let next = (1..count).map(|_| Self::bind_one(bound, buffer, Sharing::Next));
+        std::iter::once(Ok(first)).chain(next).collect()
     }
 
     fn bind_one(
