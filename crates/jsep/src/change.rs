@@ -77,6 +77,17 @@ pub enum Change {
         /// One of these must match.
         fingerprints: Vec<Fingerprint>,
     },
+    /// The section that named the transport of its group was rejected, and another names it (RFC 9143 §7.3). The transport and
+    /// what runs on it stay, but the peer may begin another DTLS association on it, as Chromium does. Told with an offer of ours that
+    /// rejects the section, and with the answer.
+    TagMoved {
+        /// The transport.
+        transport: TransportId,
+        /// Our role in another association: what the answer says, taken by its word. `None` with an offer.
+        role: Option<DtlsRole>,
+        /// One of these must match, as they were.
+        fingerprints: Vec<Fingerprint>,
+    },
     /// The SCTP association.
     Sctp(Sctp),
     /// An offer of the peer has made a transceiver.

@@ -11,8 +11,7 @@ use super::call::{Call, Setup, Side};
 use super::peer::{Negotiation, PATIENCE, Refused, soon};
 use super::suite::Suite;
 
-/// The kinds of media that are refused, in each way there is. The section that stands first in the group is not stopped: Chromium gives up the
-/// transport of the whole group for it, and begins with new handshakes under the credentials of the old one.
+/// The kinds of media that are refused, in each way there is. That the section which stands first is stopped has a test of its own.
 const REFUSED: [Refused; 5] = [
     inactive(&[]),
     inactive(&[MediaKind::Audio]),

@@ -11,7 +11,7 @@ use super::browser::{Kind, Preferences};
 use super::suite::Suite;
 use super::{
     bundles, channels, close, connect, glare, media, messages, protected, recorded, restart,
-    rounds, sctp, sections, serve, simulcast, statistics, told, tones, transfer,
+    rounds, sctp, sections, serve, simulcast, statistics, tagged, told, tones, transfer,
 };
 
 /// A test with a name.
@@ -169,6 +169,8 @@ const CASES: &[Case] = cases! {
     Open 60 "tones_heard_by_us" tones::heard_by_us;
     Open 90 "max_bundle_browser_offers" bundles::browser_offers;
     Open 90 "max_bundle_we_offer" bundles::we_offer;
+    Open 90 "first_section_stopped_by_browser" tagged::stopped_by_browser;
+    Open 90 "first_section_stopped_by_us" tagged::stopped_by_us;
     Open 180 "tracks_held_added_removed_100_rounds" rounds::of_all_kinds;
     Open 90 "simulcast_of_three_streams" simulcast::three_streams;
     Open 60 "statistics_agree" statistics::agree;

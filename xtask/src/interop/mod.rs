@@ -38,6 +38,7 @@ mod server;
 mod simulcast;
 mod statistics;
 mod suite;
+mod tagged;
 mod tap;
 mod told;
 mod tones;

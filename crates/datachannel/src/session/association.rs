@@ -1,13 +1,13 @@
 //! What the association tells the session, and what it is to do for it.
 
 use super::{Control, Outgoing, Role, Session};
-use crate::channel::{Channel, State};
+use crate::channel::{Channel, ChannelId, Origin, State};
 use crate::end::{Failure, Initiator};
 use crate::event::Event;
 use crate::message::{self, Message, Open};
 use crate::parameters::Reliability;
 use crate::payload::ppid;
-use crate::stream::Reset;
+use crate::stream::{Occupant, Reset, Stream};
 
 impl Session {
     /// Tells the role in the DTLS handshake. Channels that wait for an id get one, in the order they were opened. The role
@@ -67,6 +67,59 @@ impl Session {
                 channel.end = (Initiator::Transport, None);
             }
             self.finish(id);
+        }
+    }
+
+    /// Tells that another association takes the place of one that is gone without the channels' end: those that were open go on with
+    /// their ids, and those that were not open yet wait for it. Closed are those that were closing, as both ends have forgotten
+    /// their streams, and those of `lost`, of which something was on the way that nobody sends again.
+    pub fn carry_over(&mut self, lost: &[ChannelId]) {
+        self.resets.clear();
+        for id in Vec::from_iter(self.channels()) {
+            let Some(channel) = self.channels.get_mut(&id) else {
+                continue;
+            };
+            self.held.parts -= channel.held_by_parts();
+            channel.parts = None;
+            match channel.state {
+                State::Closing => {}
+                _ if lost.contains(&id) => channel.end = (Initiator::Transport, None),
+                _ => continue,
+            }
+            let stream = channel.stream;
+            if channel.origin == Origin::Remote {
+                self.held.channels -= 1;
+                self.held.text -= channel.agreed.text();
+            }
+            if let Some(stream) = stream {
+                self.release(stream);
+            }
+            self.finish(id);
+        }
+        // What was refused, or had no channel yet, is forgotten.
+        let channel = |it: &Stream| matches!(it.occupant, Occupant::Channel(_));
+        let others = self.streams.iter().filter(|(_, it)| !channel(it));
+        for stream in Vec::from_iter(others.map(|(stream, _)| *stream)) {
+            self.release(stream);
+        }
+        self.held.unclaimed = 0;
+    }
+
+    /// A stream is free, and no channel has waited for that.
+    fn release(&mut self, number: u16) {
+        let next = self.free(number).and_then(|it| it.next);
+        if let Some(next) = next {
+            self.held.channels -= 1;
+            self.held.text -= next.agreed.text();
+        }
+    }
+
+    /// Tells the role in the DTLS handshake of another association that carries channels over: those that are opened from now on
+    /// get their ids by it.
+    pub fn turn(&mut self, role: Role) {
+        if self.role.is_some_and(|it| it != role) {
+            self.role = Some(role);
+            self.first_free = role.parity();
         }
     }
 

@@ -751,3 +751,41 @@ fn a_greedy_peer_is_bounded() {
     events(&mut session);
     announced(&mut session, 7);
 }
+
+/// Another association carries the channels on: what was closing is closed, what has lost something ends, the others have their
+/// ids still. Channels that follow get ids by the role that this end has then.
+#[test]
+fn another_association_carries_channels_over() {
+    let mut session = client();
+    let (kept, kept_id) = opened(&mut session);
+    let (lost, _) = opened(&mut session);
+    let theirs = announced(&mut session, 1);
+    let (theirs_lost, closing) = (announced(&mut session, 3), opened(&mut session).0);
+    session.close(closing);
+    assert_eq!(session.handle_user_message(9), Disposition::Hold);
+    assert_eq!((session.held.channels, session.held.unclaimed), (2, 1));
+    session.carry_over(&[lost, theirs_lost]);
+    assert_eq!(resets(&mut session), []);
+    let expected = [
+        closed(lost, Initiator::Transport, None),
+        closed(theirs_lost, Initiator::Transport, None),
+        closed(closing, Initiator::User, None),
+    ];
+    assert_eq!(events(&mut session), expected);
+    assert_eq!(Vec::from_iter(session.channels()), [kept, theirs]);
+    assert_eq!(Vec::from_iter(session.streams()), [0, 1]);
+    assert_eq!((session.held.channels, session.held.unclaimed), (1, 0));
+    assert_eq!(stream(&session, kept), Some(kept_id));
+    assert!(session.send(kept, Payload::Text("on".into())).is_ok());
+    // The same role changes nothing, the other one the parity.
+    session.turn(Role::Client);
+    assert_eq!(opened(&mut session).1, 2);
+    session.turn(Role::Server);
+    assert_eq!(opened(&mut session).1, 3);
+    session.handle_message(8, &open_bytes("even", ""));
+    assert_eq!(
+        session.by_stream(8).is_some(),
+        true,
+        "the peer's are even now"
+    );
+}

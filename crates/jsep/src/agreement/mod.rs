@@ -110,7 +110,12 @@ impl Agreement {
         }
         self.assign_transports(side, outline, role, &mut next.transport);
         match side {
-            Side::Local => self.propose_ours(outline, plan),
+            Side::Local => {
+                self.transports
+                    .iter_mut()
+                    .for_each(|it| it.offer_tag(outline));
+                self.propose_ours(outline, plan);
+            }
             Side::Remote => self.propose_theirs(outline, config, &mut next.transceiver),
         }
         // an association that serves goes on until the answer; else the offer proposes one, or none
@@ -198,6 +203,9 @@ impl Agreement {
                 && let Some(transport) = self.transport_mut(id)
             {
                 transport.configure(key, side, (local, remote));
+                if last {
+                    transport.set_tag(key, answer);
+                }
             }
         }
         self.settle_association(local, remote, last);

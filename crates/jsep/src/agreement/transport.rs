@@ -15,6 +15,12 @@ pub(crate) struct Transport {
     pub(crate) local: Option<Credentials>,
     pub(crate) remote: Option<RemoteIce>,
     pub(crate) dtls: Option<Dtls>,
+    /// The section that names it, since the last answer.
+    pub(crate) tag: Option<usize>,
+    /// What the last answer has said of our role, taken by its word.
+    pub(crate) said: Option<DtlsRole>,
+    /// How often the section that named it was rejected.
+    pub(crate) moves: u32,
 }
 
 /// The peer's half of ICE.
@@ -46,7 +52,27 @@ impl Transport {
             local: None,
             remote: None,
             dtls: None,
+            tag: None,
+            said: None,
+            moves: 0,
         }
+    }
+
+    /// An offer of ours: the section that names it may be rejected.
+    pub(crate) fn offer_tag(&mut self, offer: &Outline) {
+        let rejected = self.tag.and_then(|it| offer.entry(it));
+        if rejected.is_some_and(|it| it.rejected) {
+            self.moves += 1;
+            self.said = None;
+        }
+    }
+
+    /// The section `key` names it from this answer on.
+    pub(crate) fn set_tag(&mut self, key: usize, answer: &Outline) {
+        let rejected = |it: usize| answer.entry(it).is_none_or(|entry| entry.rejected);
+        let moved = self.tag.is_some_and(|tag| tag != key && rejected(tag));
+        self.moves += u32::from(moved);
+        self.tag = Some(key);
     }
 
     /// Sets what both descriptions say of it in the section `key`. `side` has answered.
@@ -82,6 +108,7 @@ impl Transport {
             (Side::Remote, DtlsRole::Client) => DtlsRole::Server,
             (Side::Remote, DtlsRole::Server) => DtlsRole::Client,
         };
+        self.said = Some(role);
         let mut dtls = Dtls {
             role,
             fingerprints: remote.fingerprints(key).to_vec(),
@@ -135,13 +162,21 @@ impl Transport {
             changes.extend(local(restored).filter(|_| alone));
         }
         let before = old.and_then(|it| it.dtls.as_ref());
-        if let Some(dtls) = &self.dtls
-            && before.is_none_or(|it| it.number != dtls.number)
-        {
+        let Some(dtls) = &self.dtls else {
+            return;
+        };
+        let (role, fingerprints) = (dtls.role, dtls.fingerprints.clone());
+        if before.is_none_or(|it| it.number != dtls.number) {
             changes.push(Change::Dtls {
                 transport,
-                role: dtls.role,
-                fingerprints: dtls.fingerprints.clone(),
+                role,
+                fingerprints,
+            });
+        } else if old.is_some_and(|it| it.moves < self.moves) {
+            changes.push(Change::TagMoved {
+                transport,
+                role: self.said,
+                fingerprints,
             });
         }
     }

@@ -174,22 +174,33 @@ fn data_and_media() {
     assert_eq!(addresses(&local(&ours)), "Axs");
 }
 
-/// [4.4.2-14] A section that is used again before all others has the address of the group, and everything stays on it.
+/// [4.4.2-14] A section that is used again before all others has the address of the group, and everything stays on it. That
+/// another section names the transport is told where the one that did is rejected: with an offer of ours and with the answer.
 #[test]
 fn first_section_used_again() {
     let (mut ours, mut theirs) = (
         peer('a', BundlePolicy::Balanced),
         peer('b', BundlePolicy::Balanced),
     );
+    let moved = |(one, two): &(Vec<Change>, Vec<Change>)| {
+        let moves = |it: &Vec<Change>| {
+            let moves = it.iter().filter(|it| matches!(it, Change::TagMoved { .. }));
+            moves.count()
+        };
+        (moves(one), moves(two))
+    };
     let first = add(&mut ours, Audio);
     add(&mut ours, Video);
-    exchange(&mut ours, &mut theirs);
+    assert_eq!(moved(&exchange(&mut ours, &mut theirs)), (0, 0));
     let before: Vec<_> = ours.negotiator.transports().collect();
     ours.negotiator.stop(first).expect("open");
-    exchange(&mut ours, &mut theirs);
+    assert_eq!(moved(&exchange(&mut ours, &mut theirs)), (2, 1));
     assert_eq!(addresses(&local(&ours)), "xA");
+    assert_eq!(moved(&exchange(&mut ours, &mut theirs)), (0, 0));
     add(&mut ours, Audio);
-    let (changes, told) = exchange(&mut ours, &mut theirs);
+    let changed = exchange(&mut ours, &mut theirs);
+    assert_eq!(moved(&changed), (0, 0), "the first names it again");
+    let (changes, told) = changed;
     assert_eq!(addresses(&local(&ours)), "As");
     assert_eq!((transports(&changes), transports(&told)), (0, 0));
     assert!(ours.negotiator.transports().eq(before));

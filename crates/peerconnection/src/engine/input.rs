@@ -227,18 +227,24 @@ fn demux(
 ) {
     let since = transport.since();
     let (dtls, media, id) = (&mut transport.dtls, &mut transport.media, transport.id);
+    let succession = &mut transport.succession;
     let (traffic, ice_path) = (&mut transport.traffic, convert::ice_path(path));
     let mut demux = |generation, payload: &mut [u8]| {
         traffic.received(now, (generation, ice_path), payload.len());
         match Kind::of(payload) {
             // It comes from the peer of an association that was replaced.
             _ if generation < since => counters.dropped += 1,
-            Kind::Dtls => dtls.handle_datagram(now, payload, &mut |packet| {
-                trace.packet(now, Direction::In, "SCTP", packet);
-                if !data.handle_packet(now, id, packet) {
-                    counters.dropped += 1;
+            Kind::Dtls => {
+                if let Some(succession) = succession {
+                    succession.handle_datagram(now, payload);
                 }
-            }),
+                dtls.handle_datagram(now, payload, &mut |packet| {
+                    trace.packet(now, Direction::In, "SCTP", packet);
+                    if !data.handle_packet(now, id, packet) {
+                        counters.dropped += 1;
+                    }
+                });
+            }
             kind @ (Kind::Rtp | Kind::Rtcp) => match media {
                 Some(media) => media.handle(now, kind, payload),
                 None => counters.dropped += 1,

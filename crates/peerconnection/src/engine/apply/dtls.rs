@@ -53,6 +53,30 @@ impl Engine {
         }
     }
 
+    /// RFC 9143 §7.3: the transport stays where another section names it. Chromium makes a new one, and begins DTLS anew.
+    pub(super) fn expect_another(
+        &mut self,
+        now: Instant,
+        name: jsep::TransportId,
+        role: Option<jsep::DtlsRole>,
+        fingerprints: &[jsep::Fingerprint],
+    ) {
+        let role = role.map(|it| convert::dtls_role(it).0);
+        let fingerprints: Vec<_> = fingerprints.iter().map(convert::fingerprint).collect();
+        self.negotiation.generation += 1;
+        let generation = self.negotiation.generation;
+        let Some(transport) = self.transports.named(name) else {
+            return;
+        };
+        let (id, begun) = (transport.id, transport.expects_another());
+        let agreed = (role, fingerprints.as_slice());
+        transport.expect_another(&self.equipment, generation, agreed, now);
+        if self.data.is_on(id) && !begun {
+            let seed = self.equipment.seed.derive("sctp", generation);
+            self.data.expect_another(Some(seed));
+        }
+    }
+
     fn renew_dtls(&mut self, now: Instant, name: jsep::TransportId) {
         self.negotiation.generation += 1;
         let generation = self.negotiation.generation;

@@ -104,6 +104,11 @@ impl Engine {
             } => {
                 self.set_dtls(now, transport, role, &fingerprints, early);
             }
+            jsep::Change::TagMoved {
+                transport,
+                role,
+                fingerprints,
+            } => self.expect_another(now, transport, role, &fingerprints),
             jsep::Change::Sctp(sctp) => self.set_sctp(now, sctp),
             jsep::Change::TransportRemoved { transport } => self.remove_transport(now, transport),
             jsep::Change::SignalingState(state) => {

@@ -75,6 +75,14 @@ pub(in crate::engine) fn dtls_role(role: jsep::DtlsRole) -> (dtls::Role, datacha
     }
 }
 
+/// The same for a role of DTLS.
+pub(in crate::engine) fn channel_role(role: dtls::Role) -> datachannel::Role {
+    match role {
+        dtls::Role::Client => datachannel::Role::Client,
+        dtls::Role::Server => datachannel::Role::Server,
+    }
+}
+
 pub(in crate::engine) fn fingerprint(fingerprint: &jsep::Fingerprint) -> dtls::Fingerprint {
     let algorithm = match fingerprint.algorithm.as_str() {
         "sha-1" => dtls::HashAlgorithm::Sha1,

@@ -17,7 +17,7 @@ pub(super) use codec::{media_kind, named_codec, shown_kind, uses_dtx};
 pub(super) use description::{
     bundle_policy, description, negotiation_error, offer_options, own_description, signaling_state,
 };
-pub(super) use dtls::{dtls_config, dtls_role, fingerprint, fingerprints};
+pub(super) use dtls::{channel_role, dtls_config, dtls_role, fingerprint, fingerprints};
 pub use frame::Cutter;
 pub(super) use frame::{shown_frame, shown_packet};
 pub(super) use ice::{

@@ -1,6 +1,9 @@
 //! The life of the association: it is described, negotiated, connected, and ends.
 
-use std::time::{Duration, Instant};
+use std::{
+    mem,
+    time::{Duration, Instant},
+};
 
 use base64::{Engine as _, engine::general_purpose::STANDARD};
 use oxirtc_datachannel as datachannel;
@@ -258,7 +261,7 @@ impl Data {
     }
 
     /// What the association tells.
-    pub(super) fn handle_event(&mut self, event: sctp::Event, tasks: &mut Tasks) {
+    pub(super) fn handle_event(&mut self, now: Instant, event: sctp::Event, tasks: &mut Tasks) {
         match event {
             sctp::Event::Connected => self.connected(tasks),
             sctp::Event::Readable { stream } => self.backlog.look_at(stream),
@@ -286,6 +289,10 @@ impl Data {
                 self.tell_all(Some(&error), tasks);
             }
             // A SHUTDOWN ends in peace, an ABORT does not.
+            sctp::Event::Closed {
+                by: sctp::Initiator::Remote,
+                ..
+            } if self.carry_over(now, tasks) => {}
             sctp::Event::Closed { cause_code, by } => {
                 let error = cause_code.map(|it| sctp_failure(Some(it), "the peer has aborted"));
                 self.end(error.as_ref(), tasks);
@@ -311,11 +318,14 @@ impl Data {
             .as_ref()
             .map_or(0, sctp::Association::max_channels);
         sctp.max_channels = Some(channels);
-        sctp.state = SctpTransportState::Connected;
+        let before = mem::replace(&mut sctp.state, SctpTransportState::Connected);
         tasks.peer_is_there();
         self.session.set_connected(channels);
         self.tell_all(None, tasks);
-        tasks.push_one(Event::SctpTransport(SctpTransportState::Connected));
+        // One that has carried the channels over has shown no other state.
+        if before != SctpTransportState::Connected {
+            tasks.push_one(Event::SctpTransport(SctpTransportState::Connected));
+        }
     }
 
     /// The association has ended, with an error or in peace: its state is closed, and its channels.
@@ -380,7 +390,7 @@ impl Data {
 }
 
 impl Limits {
-    fn association(&self, (local, remote): (u16, u16)) -> sctp::Config {
+    pub(super) fn association(&self, (local, remote): (u16, u16)) -> sctp::Config {
         sctp::Config::default()
             .ports(local, remote)
             .receive_window(self.receive_window)
@@ -398,6 +408,6 @@ impl Limits {
 /// Characters of an INIT chunk that is worth reading.
 const MAX_INIT: usize = 4096;
 
-fn sctp_failure(cause_code: Option<u16>, message: &str) -> Error {
+pub(super) fn sctp_failure(cause_code: Option<u16>, message: &str) -> Error {
     Error::with_detail(ErrorDetail::SctpFailure { cause_code }, message)
 }

@@ -50,19 +50,22 @@ impl Data {
     fn opened(&mut self, id: ChannelId, tasks: &mut Tasks) {
         tasks.push_one(Event::Channel(id, ChannelEvent::Open));
         self.weigh_channels();
-        let Some((stream, priority)) = self
-            .channel(id)
-            .and_then(|it| Some((it.stream()?, it.priority())))
-        else {
-            return;
-        };
+        if let Some(stream) = self.equip(id) {
+            self.claim(id, stream, tasks);
+        }
+    }
+
+    /// Tells the association what is wanted of the stream of a channel.
+    pub(super) fn equip(&mut self, id: ChannelId) -> Option<u16> {
+        let channel = self.channel(id)?;
+        let (stream, priority) = (channel.stream()?, channel.priority());
         let threshold = self.threshold(id);
         if let Some(association) = self.live() {
             let threshold = usize::try_from(threshold).unwrap_or(usize::MAX);
             association.set_buffered_amount_low_threshold(stream, threshold);
             association.set_priority(stream, priority.weight());
         }
-        self.claim(id, stream, tasks);
+        Some(stream)
     }
 
     /// W3C §6.2: `error` when there was one, then `close`.

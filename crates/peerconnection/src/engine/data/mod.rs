@@ -3,6 +3,7 @@
 //! Association, session and application hand things to each other in one place, [`Data::settle`]:
 //! verbs and facts only mark what there is to do.
 
+mod another;
 mod association;
 mod backlog;
 mod channels;
@@ -44,6 +45,8 @@ pub(super) struct Data {
     priority: Option<datachannel::Priority>,
     /// What the association is made of that our descriptions speak of, until one has begun.
     snap: Option<[u8; 32]>,
+    /// The seed of an association that may take the place of this one, while the peer may begin anew.
+    another: Option<[u8; 32]>,
     limits: Limits,
     /// What the log calls the connection.
     label: Label,
@@ -86,6 +89,7 @@ impl Data {
             backlog: Backlog::default(),
             priority: None,
             snap: None,
+            another: None,
             limits,
             label,
             messages_dropped: 0,
@@ -99,7 +103,7 @@ impl Data {
             // What a channel is comes before what was sent on it.
             self.tell_all(None, tasks);
             if let Some(event) = self.poll_association() {
-                self.handle_event(event, tasks);
+                self.handle_event(now, event, tasks);
             } else if !self.is_connected() {
                 return;
             } else if let Some(stream) = self.backlog.next_stream(tasks) {

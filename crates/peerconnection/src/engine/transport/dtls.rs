@@ -29,6 +29,7 @@ impl Transport {
         if let Some(media) = &mut self.media {
             media.retire_keys(now);
         }
+        self.succession = None;
         self.started = false;
         self.renewed = true;
         self.shown.dtls = DtlsTransportState::New;
@@ -47,34 +48,47 @@ impl Transport {
     }
 
     pub(super) fn ascend_dtls(&mut self, now: Instant, up: &mut Up<'_>) {
+        self.succeed(now, up);
         while let Some(event) = self.dtls.poll_event() {
             self.dtls_connecting(up);
             match event {
-                dtls::Event::Connected => {
-                    up.tasks.peer_is_there();
-                    self.dtls_changed(DtlsTransportState::Connected, None, up);
-                    if let Some(media) = &mut self.media
-                        && !media.set_keys(now, &self.dtls)
-                    {
-                        log::warn!("{}: DTLS has agreed on no keys for media", self.label);
-                    }
-                    if up.data.is_on(self.id) {
-                        up.data.connect(now, self.round_trip(), self.is_recent());
+                dtls::Event::Connected => self.dtls_connected(now, up),
+                dtls::Event::Closed {
+                    by: dtls::Initiator::Remote,
+                } => {
+                    if !self.await_another(now, up) {
+                        self.dtls_closed(up);
                     }
                 }
-                dtls::Event::Closed { by } => {
-                    // [6.1.2-02]
+                dtls::Event::Closed { .. } => {
                     self.dtls_changed(DtlsTransportState::Closed, None, up);
                     self.end_data(None, up);
-                    if by == dtls::Initiator::Remote {
-                        up.tasks.push_peer_closed();
-                    }
                 }
                 dtls::Event::Failed { cause } => self.fail_dtls(dtls_failure(&cause), up),
                 _ => {}
             }
         }
         self.dtls_connecting(up);
+    }
+
+    pub(super) fn dtls_connected(&mut self, now: Instant, up: &mut Up<'_>) {
+        up.tasks.peer_is_there();
+        self.dtls_changed(DtlsTransportState::Connected, None, up);
+        if let Some(media) = &mut self.media
+            && !media.set_keys(now, &self.dtls)
+        {
+            log::warn!("{}: DTLS has agreed on no keys for media", self.label);
+        }
+        if up.data.is_on(self.id) {
+            up.data.connect(now, self.round_trip(), self.is_recent());
+        }
+    }
+
+    /// [6.1.2-02]
+    pub(super) fn dtls_closed(&mut self, up: &mut Up<'_>) {
+        self.dtls_changed(DtlsTransportState::Closed, None, up);
+        self.end_data(None, up);
+        up.tasks.push_peer_closed();
     }
 
     /// DTLS has failed, and what stands on it.
@@ -99,7 +113,12 @@ impl Transport {
     }
 
     /// [5.5-02], [5.5-03], and the state of the connection in a task of its own ([4.4.1.3-01]).
-    fn dtls_changed(&mut self, state: DtlsTransportState, error: Option<Error>, up: &mut Up<'_>) {
+    pub(super) fn dtls_changed(
+        &mut self,
+        state: DtlsTransportState,
+        error: Option<Error>,
+        up: &mut Up<'_>,
+    ) {
         if self.shown.dtls == state || self.shown.dtls == DtlsTransportState::Failed {
             return;
         }

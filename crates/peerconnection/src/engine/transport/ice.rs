@@ -157,6 +157,9 @@ impl Transport {
         }
         self.consent = consent;
         self.dtls.set_consent(consent);
+        if let Some(succession) = &mut self.succession {
+            succession.set_consent(consent);
+        }
         if let Some(association) = up.data.association_on(self.id) {
             association.set_consent(consent);
         }

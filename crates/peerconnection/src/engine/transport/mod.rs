@@ -6,6 +6,7 @@ mod generation;
 mod ice;
 mod plan;
 mod shown;
+mod succession;
 mod view;
 
 use std::{
@@ -22,7 +23,7 @@ use oxirtc_jsep as jsep;
 pub use shown::{IceCandidatePair, IceParameters};
 pub use view::TransportView;
 
-use self::{generation::Generations, shown::Shown};
+use self::{generation::Generations, shown::Shown, succession::Succession};
 use super::{
     convert,
     equipment::Equipment,
@@ -47,6 +48,8 @@ pub(super) struct Transport {
     /// DTLS was replaced, and the generation that comes with it is its first.
     renewed: bool,
     pub(super) dtls: Connection,
+    /// What may take the place of that, after a description that gives the peer reason to begin anew.
+    pub(super) succession: Option<Box<Succession>>,
     /// Its RTP, from the first section that it carries.
     pub(super) media: Option<Box<MediaPath>>,
     /// The application reads its RTCP.
@@ -96,6 +99,7 @@ impl Transport {
             since: GenerationId::default(),
             renewed: false,
             dtls: Connection::new(config, seed("dtls"), now),
+            succession: None,
             media: None,
             reads_rtcp: false,
             shown: Shown::default(),
@@ -135,6 +139,7 @@ impl Transport {
         let deadlines = [
             self.ice.poll_timeout(),
             self.dtls.poll_timeout(),
+            self.succession.as_ref().and_then(|it| it.poll_timeout()),
             media.and_then(|it| it.poll_timeout()),
         ];
         deadlines.into_iter().flatten().min()
@@ -143,6 +148,9 @@ impl Transport {
     pub(super) fn handle_timeout(&mut self, now: Instant, set: &mut ChecklistSet) {
         self.ice.handle_timeout(now, set);
         self.dtls.handle_timeout(now);
+        if let Some(succession) = &mut self.succession {
+            succession.handle_timeout(now);
+        }
         if let Some(media) = &mut self.media {
             media.handle_timeout(now);
         }

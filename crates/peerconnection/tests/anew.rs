@@ -1,0 +1,387 @@
+//! A peer that begins DTLS anew on a transport that stands, when a description rejects the section that named it.
+#![expect(clippy::unwrap_used, reason = "a test stops where it is wrong")]
+
+mod pair;
+
+use std::{
+    sync::{Arc, Mutex},
+    time::{Duration, SystemTime},
+};
+
+use oxirtc_dtls as dtls;
+use oxirtc_netsim::{End, Link, epoch, ms};
+use oxirtc_peerconnection::{
+    Certificate, Configuration, DataChannelInit, DataChannelState, DtlsTransportState,
+    KeyAlgorithm, MediaKind, Message, OfferOptions, SessionDescription, Settings,
+    engine::{
+        Anchor, ChannelEvent, ChannelId, DtlsTransportEvent, Engine, Event, Interface, Path,
+        TransceiverId,
+    },
+};
+use pair::{
+    Pair,
+    media::{Camera, ONE, TWO},
+};
+
+/// ICE leaves a path that is silent within 5 s; then comes a handshake.
+const SOON: Duration = Duration::from_secs(9);
+
+/// Sound, pictures and a channel on one transport, of which the sound is stopped by side 0.
+struct Call {
+    pair: Pair,
+    certificate: Certificate,
+    /// Side 1 has made the first offer.
+    called: bool,
+    first: [SessionDescription; 2],
+    /// The channel at each end.
+    channels: [ChannelId; 2],
+    pictures: [TransceiverId; 2],
+    camera: Camera,
+    /// Tasks of side 0 before the sound was stopped.
+    before: usize,
+}
+
+impl Call {
+    fn new(called: bool) -> Self {
+        let certificate = Certificate::generate_at(KeyAlgorithm::EcdsaP256, wall(), None).unwrap();
+        let configurations = [Configuration::default(), configuration(&certificate)];
+        let link = Link::new(1).delay(ms(10));
+        let mut pair = Pair::with(5, link, configurations, Settings::default());
+        let mut channels = Vec::new();
+        for side in 0..2 {
+            channels.push(pair.open(side, "test", &negotiated()));
+        }
+        let offerer = usize::from(called);
+        add_tracks(&mut pair.ends[offerer].engine);
+        if called {
+            add_tracks(&mut pair.ends[0].engine);
+        }
+        let offer = pair.offer(offerer, &OfferOptions::default()).unwrap();
+        let answer = pair.answer(1 - offerer, offer.clone()).unwrap();
+        let now = pair.now;
+        let engine = &mut pair.ends[offerer].engine;
+        engine.set_remote_description(now, answer.clone()).unwrap();
+        let channels = [channels[0], channels[1]];
+        pair.until(Duration::from_secs(20), |pair| {
+            let open =
+                |side: usize| pair.ends[side].state(channels[side]) == DataChannelState::Open;
+            open(0) && open(1)
+        });
+        let pictures =
+            [0, 1].map(|side: usize| pair.ends[side].engine.transceivers().nth(1).unwrap().id());
+        pair.ends[1].engine.set_delivery(pictures[1], true, false);
+        let mut call = Self {
+            before: 0,
+            pair,
+            certificate,
+            called,
+            first: [offer, answer],
+            channels,
+            pictures,
+            camera: Camera::default(),
+        };
+        call.flows("before");
+        call
+    }
+
+    /// Side 0 stops the sound, and the peer agrees.
+    fn stop(&mut self) -> SessionDescription {
+        let pair = &mut self.pair;
+        let sound = pair.ends[0].engine.transceivers().next().unwrap().id();
+        self.before = pair.ends[0].tasks.len();
+        let now = pair.now;
+        pair.ends[0].engine.stop_transceiver(now, sound).unwrap();
+        let offer = pair.offer(0, &OfferOptions::default()).unwrap();
+        let answer = pair.answer(1, offer).unwrap();
+        let engine = &mut pair.ends[0].engine;
+        engine.set_remote_description(now, answer).unwrap();
+        engine.local_description().unwrap()
+    }
+
+    /// Another engine with the same certificate and credentials takes the place of side 1, as if it had made another transport.
+    fn begin_anew(&mut self, offer: SessionDescription) {
+        let pair = &mut self.pair;
+        let now = pair.now;
+        let anchor = Anchor {
+            instant: epoch(),
+            wall: wall(),
+        };
+        let mut seed = [2; 32];
+        seed[..8].copy_from_slice(&5_u64.to_be_bytes());
+        let configuration = configuration(&self.certificate);
+        let mut engine = Engine::new(configuration, Settings::default(), seed, anchor).unwrap();
+        let interface = Interface {
+            name: "eth0".into(),
+            index: 2,
+            address: pair.ends[1].address,
+        };
+        engine.handle_interfaces(now, &[interface]);
+        let channel = engine.create_data_channel(now, "test", &negotiated());
+        let [first, answer] = self.first.clone();
+        if self.called {
+            add_tracks(&mut engine);
+            engine.set_local_description(now, None).unwrap();
+            let own = engine.local_description().unwrap();
+            assert_eq!(ufrag(&own), ufrag(&first), "the same credentials");
+            engine.set_remote_description(now, answer).unwrap();
+        } else {
+            engine.set_remote_description(now, first).unwrap();
+            engine.set_local_description(now, None).unwrap();
+            let own = engine.local_description().unwrap();
+            assert_eq!(ufrag(&own), ufrag(&answer), "the same credentials");
+        }
+        engine.set_remote_description(now, offer).unwrap();
+        engine.set_local_description(now, None).unwrap();
+        let pictures = engine.transceivers().next().unwrap().id();
+        engine.set_delivery(pictures, true, false);
+        self.channels[1] = channel.unwrap();
+        self.pictures[1] = pictures;
+        pair.ends[1].engine = engine;
+    }
+
+    /// The peer says that its old transport ends, or is not heard.
+    fn end_old(&mut self, heard: bool) {
+        if heard {
+            let now = self.pair.now;
+            self.pair.ends[1].engine.close(now);
+            self.pair.run(ms(50));
+        }
+    }
+
+    /// Pictures and messages come through.
+    fn flows(&mut self, text: &str) {
+        let [here, there] = self.channels;
+        self.pair.send(0, here, text);
+        self.pair.send(1, there, text);
+        let whole = self.camera.film(&mut self.pair, self.pictures, 10);
+        assert!(whole >= 8, "{whole} of 10 pictures");
+        for (side, channel) in self.channels.into_iter().enumerate() {
+            let expected = Message::from(text);
+            let came = self.pair.ends[side].messages(channel);
+            assert!(came.contains(&&expected), "{side}: {came:?}");
+        }
+    }
+
+    /// What side 0 has told since the sound was stopped, of DTLS and of what stands on it.
+    fn told(&self) -> Vec<String> {
+        let tasks = &self.pair.ends[0].tasks[self.before..];
+        let word = |event: &Event| match event {
+            Event::DtlsTransport(_, DtlsTransportEvent::StateChange(state)) => {
+                Some(format!("{state:?}"))
+            }
+            Event::SctpTransport(state) => Some(format!("sctp {state:?}")),
+            Event::Channel(_, ChannelEvent::Close) => Some("close".to_owned()),
+            Event::Channel(_, ChannelEvent::Error(_)) => Some("error".to_owned()),
+            Event::PeerClosed => Some("goodbye".to_owned()),
+            _ => None,
+        };
+        tasks.iter().flatten().filter_map(word).collect()
+    }
+
+    fn dtls_state(&self) -> DtlsTransportState {
+        let engine = &self.pair.ends[0].engine;
+        engine.transports().next().unwrap().dtls_state()
+    }
+
+    /// From the sockets of side 1 to those of side 0.
+    fn path(&self) -> Path {
+        let [ours, theirs] = [0, 1].map(|side: usize| self.pair.ends[side].sockets[0]);
+        Path::udp(ours, theirs)
+    }
+}
+
+fn wall() -> SystemTime {
+    SystemTime::UNIX_EPOCH + Duration::from_secs(1_700_000_000)
+}
+
+fn configuration(certificate: &Certificate) -> Configuration {
+    let mut configuration = Configuration::default();
+    configuration.certificates.push(certificate.clone());
+    configuration
+}
+
+fn negotiated() -> DataChannelInit {
+    let (negotiated, id) = (true, Some(0));
+    DataChannelInit {
+        negotiated,
+        id,
+        ..DataChannelInit::default()
+    }
+}
+
+fn add_tracks(engine: &mut Engine) {
+    for (kind, track) in [(MediaKind::Audio, TWO), (MediaKind::Video, ONE)] {
+        let streams = vec!["stream".to_owned()];
+        engine.add_track(kind, track, streams).unwrap();
+    }
+}
+
+fn ufrag(description: &SessionDescription) -> String {
+    let mut lines = description.sdp.lines();
+    let line = lines.find(|line| line.starts_with("a=ice-ufrag:"));
+    line.unwrap().to_owned()
+}
+
+/// Chromium's way: the old association is closed under its keys, and the peer waits for us, or we for the peer. Channels go on.
+#[test]
+fn the_peer_closes_the_old_one_and_begins_anew() {
+    for called in [false, true] {
+        let mut call = Call::new(called);
+        let offer = call.stop();
+        call.end_old(true);
+        call.begin_anew(offer);
+        call.pair.run(SOON);
+        assert_eq!(call.told(), ["Connecting", "Connected"], "called: {called}");
+        call.flows("after");
+        // What was in the old association is none of the new one.
+        call.pair.run(Duration::from_secs(60));
+        assert_eq!(call.told(), ["Connecting", "Connected"]);
+    }
+}
+
+/// Its goodbye may be lost: a ClientHello begins another association, and nobody notices.
+#[test]
+fn a_client_hello_begins_anew() {
+    let mut call = Call::new(false);
+    let offer = call.stop();
+    call.end_old(false);
+    call.begin_anew(offer);
+    call.pair.run(SOON);
+    assert_eq!(call.told(), [""; 0]);
+    call.flows("after");
+}
+
+/// Without such a description, or long after it, nothing begins anew.
+#[test]
+fn a_client_hello_changes_nothing_otherwise() {
+    for late in [false, true] {
+        let mut call = Call::new(false);
+        let mut stranger = stranger();
+        if late {
+            call.stop();
+            call.pair.run(Duration::from_secs(31));
+        }
+        let sent = call.pair.ends[0].dtls_sent;
+        let (now, path) = (call.pair.now, call.path());
+        let mut hello = Vec::new();
+        assert!(stranger.poll_transmit(now, 1200, &mut hello));
+        call.pair.ends[0]
+            .engine
+            .handle_datagram(now, path, &mut hello);
+        call.pair.run(ms(5));
+        assert_eq!(
+            call.pair.ends[0].dtls_sent, sent,
+            "an answer left, late: {late}"
+        );
+        call.flows("after");
+    }
+}
+
+/// A client with a certificate of its own.
+fn stranger() -> dtls::Connection {
+    let lifetime = Duration::from_secs(86_400);
+    let certificate = dtls::Certificate::generate(dtls::KeyType::EcdsaP256, wall(), lifetime);
+    // Less is enough for one datagram.
+    let config = dtls::Config::new(certificate.unwrap()).groups(&[dtls::Group::X25519]);
+    let mut stranger = dtls::Connection::new(config, [9; 32], epoch());
+    stranger.set_role(epoch(), dtls::Role::Client).unwrap();
+    stranger.start(epoch());
+    stranger
+}
+
+/// Within its time one who stands on the path goes through a whole handshake, and has another certificate: the association that
+/// stands carries on, and the peer can still begin anew.
+#[test]
+fn a_stranger_who_begins_changes_nothing() {
+    let mut call = Call::new(false);
+    let offer = call.stop();
+    let stranger = Arc::new(Mutex::new(stranger()));
+    let listener = stranger.clone();
+    let since = call.pair.now;
+    call.pair.tap = Some(Box::new(move |from, datagram| {
+        if from == End::A && matches!(datagram.first(), Some(20..=63)) {
+            let mut stranger = listener.lock().unwrap();
+            stranger.handle_datagram(since, &mut datagram.clone(), &mut |_| {});
+        }
+        true
+    }));
+    let mut answered = false;
+    for _ in 0..50 {
+        let (now, path) = (call.pair.now, call.path());
+        let mut datagram = Vec::new();
+        while stranger
+            .lock()
+            .unwrap()
+            .poll_transmit(now, 1200, &mut datagram)
+        {
+            let engine = &mut call.pair.ends[0].engine;
+            engine.handle_datagram(now, path, &mut datagram);
+            datagram.clear();
+        }
+        call.pair.run(ms(20));
+        answered |= stranger.lock().unwrap().state() == dtls::State::Failed;
+    }
+    assert!(answered, "the stranger was refused: {stranger:?}");
+    assert_eq!(
+        (call.told(), call.dtls_state()),
+        (vec![], DtlsTransportState::Connected)
+    );
+    call.flows("meanwhile");
+    call.pair.tap = None;
+    call.begin_anew(offer);
+    call.pair.run(SOON);
+    call.flows("after");
+}
+
+/// One who closes and does not come back has closed.
+#[test]
+fn nobody_begins_anew() {
+    for called in [false, true] {
+        let mut call = Call::new(called);
+        call.stop();
+        call.end_old(true);
+        call.pair.run(Duration::from_secs(9));
+        assert_eq!(call.told(), ["Connecting"]);
+        call.pair.run(Duration::from_secs(2));
+        let expected = ["Connecting", "Closed", "sctp Closed", "close", "goodbye"];
+        assert_eq!(call.told(), expected);
+        assert_eq!(call.dtls_state(), DtlsTransportState::Closed);
+    }
+}
+
+/// What was on the way is lost with the old association: a reliable channel ends, as it has promised more, another goes on.
+#[test]
+fn what_was_on_the_way_ends_its_channel() {
+    let mut call = Call::new(false);
+    let [here, _] = call.channels;
+    let unreliable = DataChannelInit {
+        id: Some(2),
+        max_retransmits: Some(0),
+        ..negotiated()
+    };
+    let fast = [0, 1].map(|side: usize| call.pair.open(side, "fast", &unreliable));
+    call.pair.run(ms(100));
+    let offer = call.stop();
+    call.pair.send(0, here, "on the way");
+    call.pair.send(0, fast[0], "as well");
+    // It leaves, and is not acknowledged.
+    let mut buf = Vec::new();
+    let now = call.pair.now;
+    while call.pair.ends[0]
+        .engine
+        .poll_transmit(now, &mut buf)
+        .is_some()
+    {}
+    call.pair.tap = Some(Box::new(|from, datagram| {
+        from == End::B || !matches!(datagram.first(), Some(20..=63))
+    }));
+    call.end_old(true);
+    call.pair.tap = None;
+    call.begin_anew(offer);
+    call.pair.run(SOON);
+    let mut told = call.told();
+    told.sort();
+    assert_eq!(told, ["Connected", "Connecting", "close", "error"]);
+    assert_eq!(call.pair.ends[0].state(here), DataChannelState::Closed);
+    assert_eq!(call.pair.ends[0].state(fast[0]), DataChannelState::Open);
+}
