@@ -155,18 +155,22 @@ async fn the_driver_tells_the_log() {
 }
 
 /// A packet that DTLS carries stands in the trace of both ends, in the clear and in the form that text2pcap reads; so does why
-/// one was dropped.
+/// one was dropped, once.
 #[test]
 fn the_trace_shows_packets_and_what_was_dropped() {
     listen();
     let init = DataChannelInit::default();
     let (mut pair, [here, _]) = Pair::connected(4, Link::new(1).delay(ms(1)), &init);
-    let mut spoiled = false;
+    let mut spoiled = 0;
     pair.tap = Some(Box::new(move |_, datagram| {
-        if !spoiled && matches!(datagram.first(), Some(20..=63)) {
-            // A byte of the tag.
-            *datagram.last_mut().unwrap() ^= 1;
-            spoiled = true;
+        if matches!(datagram.first(), Some(20..=63)) {
+            match spoiled {
+                // A byte of the tag, then one that says what it is.
+                0 => *datagram.last_mut().unwrap() ^= 1,
+                1 => datagram[0] = 100,
+                _ => {}
+            }
+            spoiled += 1;
         }
         true
     }));
@@ -187,13 +191,11 @@ fn the_trace_shows_packets_and_what_was_dropped() {
         assert!(line.ends_with(" SCTP"), "{line}");
     }
     let lines = lines_of(&pair.ends[1].engine.label().to_string());
-    let mut dropped = lines
-        .iter()
-        .filter(|line| line.contains("does not authenticate"));
-    assert!(
-        dropped.any(|line| line.contains("from 10.0.0.1:")),
-        "{lines:?}"
-    );
+    let told = |what: &str| lines.iter().filter(|line| line.contains(what)).count();
+    assert_eq!(told("does not authenticate"), 1, "{lines:?}");
+    let dropped = lines.iter().find(|line| line.contains("for no transport"));
+    let dropped = dropped.unwrap_or_else(|| panic!("{lines:?}"));
+    assert!(dropped.contains("from 10.0.0.1:"), "{dropped}");
 }
 
 /// Label, random of the client, secret.

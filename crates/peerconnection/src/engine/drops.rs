@@ -3,7 +3,8 @@
 use super::{Engine, data::Data, trace::is_on, transport::Transport};
 use crate::Path;
 
-/// What was dropped so far, by reason. The counters of the layers are the one truth; the log tells which of them has grown.
+/// What was dropped so far, by reason. The counters of the layers are the one truth; the log tells which of them has grown. DTLS
+/// tells its own drops, each with its reason.
 pub(super) struct Drops(Vec<(&'static str, u64)>);
 
 impl Engine {
@@ -36,7 +37,6 @@ impl Engine {
 
 fn of_transport(transport: &Transport, drops: &mut Vec<(&'static str, u64)>) {
     let ice = transport.ice.stats().drops;
-    let dtls = transport.dtls.stats();
     drops.extend([
         ("STUN that is malformed", ice.malformed),
         ("STUN with other credentials", ice.unauthenticated),
@@ -44,13 +44,6 @@ fn of_transport(transport: &Transport, drops: &mut Vec<(&'static str, u64)>) {
         ("a check that comes too late", ice.late),
         ("an answer from another address", ice.asymmetric),
         ("payload on a path that is not validated", ice.payload),
-        ("a DTLS record out of place", dtls.records_dropped),
-        (
-            "a DTLS record that does not authenticate",
-            dtls.records_forged,
-        ),
-        ("a DTLS record that came before", dtls.records_replayed),
-        ("a DTLS message out of place", dtls.messages_dropped),
     ]);
 }
 
