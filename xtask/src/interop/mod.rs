@@ -29,6 +29,7 @@ pub(crate) mod nat;
 mod peer;
 mod protected;
 mod recorded;
+mod relayed;
 mod restart;
 mod rounds;
 mod sctp;
@@ -130,8 +131,8 @@ const fn browser(
 /// A line each.
 #[rustfmt::skip]
 const PEERS: &[Peer] = &[
-    browser("chromium", |_| vec!["chromium", "chromedriver"], |it| Box::pin(cases::run(Kind::Chromium, it.only))),
-    browser("firefox", |_| vec!["firefox-esr", "geckodriver"], |it| Box::pin(cases::run(Kind::Firefox, it.only))),
+    browser("chromium", |_| vec!["chromium", "chromedriver", "turnserver"], |it| Box::pin(cases::run(Kind::Chromium, it.only))),
+    browser("firefox", |_| vec!["firefox-esr", "geckodriver", "turnserver"], |it| Box::pin(cases::run(Kind::Firefox, it.only))),
     Peer { name: "dtls", cases: dtls::names, programs: dtls::programs, builds: dtls::builds, run: |it| dtls::run(it.only, it.record) },
     Peer { name: "coturn", cases: coturn::names, programs: |_| vec!["turnserver"], builds: |_| vec![], run: |it| coturn::run(it.only, it.full) },
     Peer { name: "nat", cases: nat::names, programs: |_| vec!["nft", "turnserver"], builds: |_| vec![], run: |it| nat::run(it.only, it.full) },
