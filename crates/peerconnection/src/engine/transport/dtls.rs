@@ -53,8 +53,9 @@ impl Transport {
                 dtls::Event::Connected => {
                     up.tasks.peer_is_there();
                     self.dtls_changed(DtlsTransportState::Connected, None, up);
+                    let round_trip = self.round_trip();
                     if let Some(media) = &mut self.media
-                        && !media.set_keys(now, &self.dtls)
+                        && !media.set_keys(now, &self.dtls, round_trip)
                     {
                         log::warn!("{}: DTLS has agreed on no keys for media", self.label);
                     }
