@@ -46,6 +46,11 @@ impl Serving {
         Ok(Self { program, url })
     }
 
+    /// The address of something that it serves.
+    pub(crate) fn url(&self, path: &str) -> String {
+        format!("{}{path}", self.url)
+    }
+
     /// Ctrl-C: it ends by itself, and well.
     pub(crate) async fn interrupt(mut self) -> anyhow::Result<()> {
         let id = self.program.id().context("the program has ended before")?;

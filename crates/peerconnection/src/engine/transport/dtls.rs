@@ -74,13 +74,14 @@ impl Transport {
     pub(super) fn dtls_connected(&mut self, now: Instant, up: &mut Up<'_>) {
         up.tasks.peer_is_there();
         self.dtls_changed(DtlsTransportState::Connected, None, up);
+        let round_trip = self.round_trip();
         if let Some(media) = &mut self.media
-            && !media.set_keys(now, &self.dtls)
+            && !media.set_keys(now, &self.dtls, round_trip)
         {
             log::warn!("{}: DTLS has agreed on no keys for media", self.label);
         }
         if up.data.is_on(self.id) {
-            up.data.connect(now, self.round_trip(), self.is_recent());
+            up.data.connect(now, round_trip, self.is_recent());
         }
     }
 

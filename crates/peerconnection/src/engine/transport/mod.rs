@@ -159,11 +159,11 @@ impl Transport {
     /// Its RTP, which is made when the first section needs it.
     pub(super) fn media_path(&mut self, now: Instant, equipment: &Equipment) -> &mut MediaPath {
         let (id, dtls, label) = (self.id, &self.dtls, self.label);
-        let reads = self.reads_rtcp;
+        let (reads, round_trip) = (self.reads_rtcp, self.round_trip());
         self.media.get_or_insert_with(|| {
             let seed = equipment.seed.derive("rtp", id.0);
             let mut path = MediaPath::new(&equipment.cname, seed, now, equipment.wall(now));
-            if dtls.is_connected() && !path.set_keys(now, dtls) {
+            if dtls.is_connected() && !path.set_keys(now, dtls, round_trip) {
                 log::warn!("{label}: DTLS has agreed on no keys for media");
             }
             path.read_rtcp(reads);
