@@ -566,3 +566,73 @@ fn what_failed_is_checked_again_in_another_network() {
     assert!(took <= ms(100), "{took:?}");
     assert!(sim.payload_path(0).unwrap().local.ip() == ip("10.0.0.9"));
 }
+
+/// A way is good for as long as payload goes that way: what was built for another one is built anew.
+#[test]
+fn a_way_that_was_left_takes_nothing() {
+    let mut sim = two_ways(41);
+    let now = sim.now;
+    let way = sim.agent(0).payload_way(now, GenerationId::default());
+    let way = way.unwrap();
+    let mut buf = PAYLOAD.to_vec();
+    assert_eq!(sim.agent(0).wrap(now, &way, &mut buf, 0), Ok(()));
+    let peer = &mut sim.peers[0];
+    let agent = &mut peer.transports[0].agent;
+    agent.handle_unreachable(now, &mut peer.set, way.path);
+    let wrapped = agent.wrap(now, &way, &mut buf, 0);
+    assert_eq!(wrapped, Err(oxirtc_ice::Error::Stale));
+}
+
+/// W3C §4.4.1.5: a policy that is set later takes nothing back. The peer's checks are answered as before.
+#[test]
+fn a_later_policy_does_not_end_consent() {
+    let mut sim = Sim::new(42);
+    sim.connect();
+    sim.run_until(secs(5), |sim| sim.both_are(State::Completed));
+    let policy = oxirtc_ice::TransportPolicy::Relay;
+    sim.agent(0).set_transport_policy(policy);
+    sim.run(secs(60));
+    assert!(sim.has_consent(0) && sim.has_consent(1));
+}
+
+/// A nomination that was under way in another role is forgotten: who controls again nominates anew.
+#[test]
+fn a_nomination_ends_with_its_role() {
+    let mut sim = Sim::new(43);
+    sim.connect();
+    sim.run_until(secs(5), |sim| {
+        let nominates = |sent: &&Sent| sent.bytes.windows(4).any(|it| it == [0, 0x25, 0, 0]);
+        let controls = usize::from(sim.peers[0].set.role() != oxirtc_ice::Role::Controlling);
+        sim.requests(controls).iter().any(nominates)
+    });
+    let controls = usize::from(sim.peers[0].set.role() != oxirtc_ice::Role::Controlling);
+    // The answer to it is lost, and so is the role meanwhile.
+    sim.up = [false, false];
+    sim.run(ms(100));
+    sim.set_role(controls, oxirtc_ice::Role::Controlled);
+    sim.set_role(controls, oxirtc_ice::Role::Controlling);
+    sim.up = [true, true];
+    sim.run_until(secs(10), |sim| sim.both_are(State::Completed));
+}
+
+/// RFC 8445 §6.1.2.3: who controls is part of a pair's priority, and changes with the role.
+#[test]
+fn a_role_changes_the_priorities() {
+    let mut sim = Sim::new(44);
+    sim.trickle = false;
+    sim.connect();
+    let mut candidate = sim.peers[1].gathered[0].clone();
+    candidate.priority = 100;
+    sim.candidate(0, candidate);
+    let ours = u64::from(sim.peers[0].gathered[0].priority);
+    for (role, greater) in [
+        (oxirtc_ice::Role::Controlling, 1),
+        (oxirtc_ice::Role::Controlled, 0),
+        (oxirtc_ice::Role::Controlling, 1),
+    ] {
+        sim.set_role(0, role);
+        let priorities = sim.peers[0].agent.pairs().map(|it| it.priority);
+        let priorities: Vec<_> = priorities.collect();
+        assert_eq!(priorities, [(100 << 32) + 2 * ours + greater]);
+    }
+}

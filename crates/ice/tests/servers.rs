@@ -168,6 +168,7 @@ fn a_silent_server_is_not_waited_for() {
 fn the_code_of_a_server_is_told() {
     let mut sim = with_server(3, stun("stun:a", "192.0.2.1"));
     sim.servers[0].1.refuse = Some((Method::BINDING, 420));
+    sim.peers[0].addresses.push(ip("10.0.0.8"));
     sim.connect();
     sim.run(secs(2));
     assert_eq!(errors(&sim, 0), [(420, "stun:a".to_owned())]);
