@@ -102,6 +102,7 @@ impl Engine {
             transport.sockets.extend(result.ok());
             transport.ice.handle_response(now, set, id, result);
         });
+        self.requests.answered(id, result.ok());
     }
 
     /// The answer to a [`Request::Resolve`](crate::engine::Request::Resolve): all addresses of the name.
