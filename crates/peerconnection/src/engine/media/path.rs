@@ -4,7 +4,7 @@ use std::{collections::VecDeque, time::Instant};
 
 use oxirtc_dtls as dtls;
 use oxirtc_rtp::{Config, Ntp, Session};
-use oxirtc_srtp::{Context, Error};
+use oxirtc_srtp::{Context, Error, Stats};
 
 use super::{
     gate::Gate,
@@ -69,6 +69,11 @@ impl MediaPath {
                 }
             }
         }
+    }
+
+    /// What the keys in use have counted.
+    pub(in crate::engine) fn srtp_stats(&self) -> Stats {
+        self.keys.stats()
     }
 
     /// Whether datagrams of RTCP are kept for the application.
