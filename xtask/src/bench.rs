@@ -188,7 +188,7 @@ const PION_PROGRAM: &str = include_str!("../peers/src/pion.go");
 #[rustfmt::skip]
 const WORKS: &[Work] = &[
     // Two peer connections over UDP on loopback.
-    work("datachannel", "peers", &["str0m", "webrtc"], &["64 KiB", "16 KiB", "100 B", "100 B unreliable", "ping-pong", "set-up"]),
+    work("datachannel", "peers", &["oxirtc-1.2", "str0m", "webrtc"], &["64 KiB", "16 KiB", "100 B", "100 B unreliable", "ping-pong", "set-up"]),
     // The same through a relay in user space: goodput at the receiver over 15 s, slow start in it.
     work(PATH, "peers", &["oxirtc-bbr", "str0m", "webrtc", PION], &[
         "20 ms", "20 ms, 0.5 %", "20 ms, 1 %", "50 ms", "50 ms, 0.5 %", "50 ms, 1 %", "50 ms, 2 %", "100 ms",

@@ -381,11 +381,17 @@ mod tests {
         }
     }
 
+    /// [4.10-04] Nor does what it is called say anything of anybody.
     #[test]
     fn certificates_have_nothing_in_common_and_expire_in_time() {
         let (one, other) = (generate(KeyType::EcdsaP256), generate(KeyType::EcdsaP256));
         let parse = |certificate: &Certificate| {
             let (_, parsed) = X509Certificate::from_der(certificate.der()).unwrap();
+            assert_eq!(parsed.subject(), parsed.issuer());
+            assert_eq!(parsed.subject().iter_attributes().count(), 1);
+            let random = parsed.subject().iter_common_name().next().unwrap();
+            let random = random.as_str().unwrap();
+            assert!(random.len() == 32 && random.bytes().all(|it| it.is_ascii_hexdigit()));
             (parsed.subject().to_string(), parsed.serial.to_string())
         };
         assert_ne!(parse(&one).0, parse(&other).0);

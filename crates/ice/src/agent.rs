@@ -172,6 +172,7 @@ impl Agent {
             }
             self.control.cancel_base(base.id);
         }
+        self.begin_again(now);
         self.gather(now, set);
         self.settle(now, set);
     }

@@ -24,6 +24,8 @@ pub(crate) struct Consent {
     regular: Instant,
     /// When the first check that is still unanswered went out.
     silent_since: Option<Instant>,
+    /// The peer seems to have left, and no answer has come since.
+    doubted: bool,
 }
 
 impl Consent {
@@ -36,6 +38,7 @@ impl Consent {
             next: regular,
             regular,
             silent_since: None,
+            doubted: false,
         }
     }
 
@@ -71,6 +74,14 @@ impl Consent {
         }
     }
 
+    /// The peer seems to have left: it is asked at once, or soon after its last answer, and another answer is not waited for as long.
+    pub(crate) fn doubt(&mut self, now: Instant) {
+        self.doubted = true;
+        if self.silent_since.is_none() {
+            self.next = self.next.min(now.max(self.answered + PAUSE));
+        }
+    }
+
     /// Somebody else is heard from the same address: a check goes at once, and an answer is waited for no longer than this.
     pub(crate) fn challenge(&mut self, now: Instant) {
         self.next = self.next.min(now);
@@ -88,11 +99,20 @@ impl Consent {
         self.expires = now + config.consent_expiry;
         self.next = self.regular.max(now);
         self.silent_since = None;
+        self.doubted = false;
     }
 
     /// RFC 7675 §5.1: consent ends 30 s after the last answer, and does so on the instant.
     pub(crate) fn is_fresh(&self, now: Instant) -> bool {
         now < self.expires
+    }
+
+    /// How long the answer to a check may take before the pair is suspect.
+    pub(crate) fn patience(&self) -> Duration {
+        match self.doubted {
+            true => DOUBT,
+            false => SUSPICION,
+        }
     }
 
     pub(crate) fn silent_since(&self) -> Option<Instant> {
@@ -119,6 +139,12 @@ fn interval(jitter: f64, freshness: Freshness, config: &Config) -> Duration {
 
 /// The time between checks while none is answered, and the least that an answer is waited for.
 const RETRY: Duration = Duration::from_millis(500);
+/// The least that an answer is waited for before a pair is suspect.
+const SUSPICION: Duration = Duration::from_millis(500);
+/// The same, where the peer has begun to use another pair.
+const DOUBT: Duration = Duration::from_millis(200);
+/// Between an answer and the check that a doubt brings.
+const PAUSE: Duration = Duration::from_millis(100);
 /// How long a peer has to answer when another connection claims its address.
 const CHALLENGE: Duration = Duration::from_secs(2);
 /// Between two checks of a pair that is kept warm. Two of them fit into the life of its consent, with

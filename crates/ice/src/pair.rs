@@ -148,8 +148,8 @@ impl CandidatePair {
 
     /// When it becomes suspect unless an answer comes.
     pub(crate) fn suspicion(&self) -> Option<Instant> {
-        let since = self.consent?.silent_since()?;
-        Some(since + SUSPICION.max(2 * self.rtt()))
+        let consent = self.consent?;
+        Some(consent.silent_since()? + consent.patience().max(2 * self.rtt()))
     }
 
     /// Whether a check of it may still end well without anything coming from the peer.
@@ -280,6 +280,13 @@ impl CandidatePair {
         self.expired = true;
     }
 
+    /// The network is another one: what did not work may work now, and is checked as if it had not been.
+    pub(crate) fn begin_again(&mut self) {
+        self.state = PairState::Waiting;
+        self.check = None;
+        self.cancelled = false;
+    }
+
     /// RFC 8445 §8.1.2: off the list, without a word about whether it works.
     pub(crate) fn cancel(&mut self) {
         if self.state == PairState::InProgress {
@@ -296,7 +303,5 @@ const MAX_TRANSMISSIONS: u32 = 7;
 const LAST_INTERVAL: u32 = 4;
 /// RFC 8489 §6.2.1: how long a check takes that nobody answers, at the least RTO.
 const MAX_AGE: Duration = Duration::from_millis(39_500);
-/// The least that an answer is waited for before a pair is suspect.
-const SUSPICION: Duration = Duration::from_millis(500);
 /// As many consent checks as thirty seconds hold, and a few.
 const MAX_IN_FLIGHT: usize = 80;

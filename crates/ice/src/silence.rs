@@ -14,6 +14,8 @@ pub(crate) struct Silence {
     /// What is waited since: the last sign of the peer, or the first payload that was sent after an answer.
     since: Option<Instant>,
     patience: Duration,
+    /// The pair that payload came on last.
+    from: Option<PairKey>,
 }
 
 impl Silence {
@@ -34,6 +36,12 @@ impl Silence {
         }
         self.since = Some(now);
         self.due()
+    }
+
+    /// Payload has come on this pair. Whether the peer has left the pair in use for it.
+    pub(crate) fn strays(&mut self, pair: PairKey) -> bool {
+        let before = self.from.replace(pair);
+        self.pair.is_some() && before == self.pair && before != Some(pair)
     }
 
     /// Payload has come on this pair. When the peer is to be asked, if that was not said before.
@@ -73,6 +81,7 @@ impl Default for Silence {
             pair: None,
             since: None,
             patience: PATIENCE,
+            from: None,
         }
     }
 }

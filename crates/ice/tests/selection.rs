@@ -475,3 +475,94 @@ fn a_relay_policy_shows_nothing() {
     assert!(sim.peers[0].gathered.is_empty());
     assert!(sim.has_consent(0), "what works is not taken back");
 }
+
+/// The peer has left the pair in use for another that works, and its payload shows it: payload follows within 350 ms, although the pair
+/// has answered just now. Nobody waits for consent, nor for silence.
+#[test]
+fn payload_follows_the_peers() {
+    for seed in 0..5 {
+        let mut sim = two_ways(seed);
+        sim.run(ms(7 * seed));
+        // Payload of the peer comes on the pair in use first.
+        for _ in 0..20 {
+            sim.send_payload(0, PAYLOAD);
+            sim.send_payload(1, PAYLOAD);
+            sim.run(ms(20));
+        }
+        sim.sent.clear();
+        sim.run_until(secs(10), |sim| {
+            sim.requests(1).iter().any(|it| it.path.remote.is_ipv6())
+        });
+        sim.run(ms(21));
+        sim.send_payload(0, PAYLOAD);
+        sim.peers[0].addresses = vec![ip("10.0.0.1")];
+        sim.tell_interfaces(0);
+        sim.dead = vec![ip("2001:db8::1")];
+        let start = sim.now;
+        while goes_by_v6(&sim, 1) {
+            sim.send_payload(0, PAYLOAD);
+            sim.run(ms(10));
+            assert!(sim.now - start < ms(350), "seed {seed}");
+        }
+    }
+}
+
+/// A peer that always sends on another pair than we do has not left ours: it is not asked more often for that.
+#[test]
+fn payload_on_two_pairs_is_no_reason_to_ask() {
+    let mut sim = two_ways(24);
+    let mut pairs = sim.peers[0].agent.pairs();
+    let other = pairs.find(|it| it.pair.path.remote.is_ipv4());
+    let other = other.unwrap().pair.path;
+    drop(pairs);
+    sim.sent.clear();
+    for _ in 0..300 {
+        sim.carry(0, other, PAYLOAD.to_vec());
+        sim.send_payload(1, PAYLOAD);
+        sim.run(ms(20));
+    }
+    let asked = sim.requests(1);
+    let asked = asked.iter().filter(|it| it.path.remote.is_ipv6()).count();
+    assert!(asked <= 8, "{asked} checks in six seconds");
+    assert!(goes_by_v6(&sim, 1));
+}
+
+/// The peer comes from an address that nobody has known, and from no other: it is followed within 350 ms of its first check.
+#[test]
+fn a_peer_with_another_address_is_followed() {
+    for seed in 0..5 {
+        let mut sim = Sim::new(30 + seed);
+        sim.connect();
+        sim.run_until(secs(5), |sim| sim.both_are(State::Completed));
+        sim.run(secs(10));
+        sim.sent.clear();
+        sim.run_until(secs(10), |sim| !sim.requests(1).is_empty());
+        sim.run(ms(21));
+        let old = sim.payload_path(1);
+        sim.sent.clear();
+        sim.dead = vec![sim.peers[0].addresses[0]];
+        sim.peers[0].addresses = vec![ip("10.0.0.77")];
+        sim.tell_interfaces(0);
+        sim.run_until(secs(1), |sim| sim.payload_path(1) != old);
+        let first = sim.requests(0)[0].at;
+        assert!(sim.now - first <= ms(350), "{:?}", sim.now - first);
+    }
+}
+
+/// Nothing got through from the second address while the first one was there. When that goes, what has failed is checked at once,
+/// the best first.
+#[test]
+fn what_failed_is_checked_again_in_another_network() {
+    let mut sim = Sim::new(40);
+    sim.peers[0].addresses = vec![ip("10.0.0.1"), ip("10.0.0.9")];
+    sim.dead = vec![ip("10.0.0.9")];
+    sim.connect();
+    sim.run_until(secs(60), |sim| sim.both_are(State::Completed));
+    sim.run(secs(60));
+    sim.dead = vec![ip("10.0.0.1")];
+    sim.peers[0].addresses = vec![ip("10.0.0.9")];
+    sim.tell_interfaces(0);
+    let took = sim.run_until(secs(1), |sim| sim.has_consent(0) && sim.has_consent(1));
+    assert!(took <= ms(100), "{took:?}");
+    assert!(sim.payload_path(0).unwrap().local.ip() == ip("10.0.0.9"));
+}

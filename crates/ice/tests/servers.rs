@@ -445,3 +445,29 @@ fn names_of_the_peer_are_resolved() {
         }
     }
 }
+
+/// Who was not told of our relay takes its address for one that only he sees. Checks from there name a lower priority than all from
+/// our own addresses, so that payload does not take the detour.
+#[test]
+fn checks_by_a_relay_name_a_lower_priority() {
+    let mut sim = with_server(22, turn("192.0.2.1", RelayProtocol::Udp, "secret"));
+    sim.peers[0].addresses.push(ip("10.0.0.8"));
+    sim.apart = true;
+    sim.connect().run(secs(3));
+    let named = |relayed: bool| {
+        let sent = sim.sent.iter().filter(|it| it.from == 0);
+        let sent = sent.filter(|it| (it.path.remote == at(STUN)) == relayed);
+        let mark = [0, 0x24, 0, 4];
+        let found = sent.filter_map(|it| {
+            let start = it.bytes.windows(4).position(|bytes| bytes == mark)?;
+            let value = it.bytes.get(start + 4..start + 8)?;
+            Some(u32::from_be_bytes(value.try_into().unwrap()))
+        });
+        found.collect::<Vec<_>>()
+    };
+    let (direct, relayed) = (named(false), named(true));
+    assert!(direct.len() > 1 && relayed.len() > 1);
+    assert!(relayed.iter().max() < direct.iter().min());
+    // RFC 8445 §7.1.1: the type preference is that of a peer-reflexive candidate all the same.
+    assert!(relayed.iter().all(|it| it >> 24 == 110));
+}

@@ -58,7 +58,7 @@ pub enum Event {
         /// The address.
         address: IpAddr,
     },
-    /// Nobody has answered for 5 s.
+    /// Nobody has answered for 10 s.
     Unresolved {
         /// The name.
         name: String,

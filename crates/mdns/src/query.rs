@@ -29,8 +29,8 @@ impl Query {
         if self.next.is_none_or(|at| now < at) {
             return false;
         }
-        // RFC 6762 §5.2: the second question a second after the first, the third two later.
-        self.next = (self.asked < 2).then(|| now + Duration::from_secs(1 << self.asked));
+        // RFC 6762 §5.2: the second question a second after the first, the third two later, the fourth four.
+        self.next = (self.asked < 3).then(|| now + Duration::from_secs(1 << self.asked));
         self.asked += 1;
         true
     }
@@ -52,4 +52,4 @@ pub(crate) fn is_usable(address: IpAddr) -> bool {
 }
 
 /// How long an answer is waited for.
-const PATIENCE: Duration = Duration::from_secs(5);
+const PATIENCE: Duration = Duration::from_secs(10);

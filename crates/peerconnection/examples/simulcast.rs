@@ -28,7 +28,7 @@ async fn main() -> Result<()> {
         ..RtpTransceiverInit::default()
     };
     let sending = near.add_transceiver(&camera, init)?;
-    let encodings = sending.sender().parameters()?.encodings;
+    let encodings = sending.sender().parameters().encodings;
     let scales: Vec<_> = encodings
         .iter()
         .map(|it| it.scale_resolution_down_by)
@@ -63,7 +63,7 @@ async fn main() -> Result<()> {
     ensure!(whole("q") == Some((320, 180)) && whole("f") == Some((1280, 720)));
 
     // The whole picture is not sent for now: the others go on.
-    let mut parameters = sending.sender().parameters()?;
+    let mut parameters = sending.sender().parameters();
     parameters.encodings[2].active = false;
     sending.sender().set_parameters(parameters).await?;
     let paused = Instant::now();

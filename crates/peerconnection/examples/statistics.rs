@@ -48,7 +48,7 @@ async fn main() -> Result<()> {
     println!("{}", serde_json::to_string_pretty(&after)?);
 
     // What belongs to one channel.
-    let about = here.get_stats(channel).await?;
+    let about = here.get_stats(&channel).await?;
     println!(
         "{} of {} objects are about the channel",
         about.len(),

@@ -337,6 +337,19 @@ mod tests {
     fn a_candidate_needs_its_section() {
         let error = IceCandidate::new(IceCandidateInit::default()).unwrap_err();
         assert_eq!(error.kind(), ErrorKind::Type);
+        // Either will do; an empty mid is one.
+        let by_mid = IceCandidateInit {
+            sdp_mid: Some(String::new()),
+            ..IceCandidateInit::default()
+        };
+        let by_index = IceCandidateInit {
+            sdp_m_line_index: Some(0),
+            ..IceCandidateInit::default()
+        };
+        for init in [by_mid, by_index] {
+            let candidate = IceCandidate::new(init.clone()).unwrap();
+            assert_eq!(candidate.to_init(), init);
+        }
     }
 
     /// [4.8.1-02] [4.8.1-03] [4.8.1-04]
@@ -396,6 +409,29 @@ mod tests {
             assert_eq!(it.tcp_type(), Some(expected));
         }
         assert_eq!(host.address().as_deref(), Some("a-b.local"));
+        for (text, expected) in [
+            ("host", IceCandidateType::Host),
+            ("srflx", IceCandidateType::Srflx),
+            ("prflx", IceCandidateType::Prflx),
+            ("relay", IceCandidateType::Relay),
+        ] {
+            let line = format!("candidate:1 1 udp 1 10.0.0.1 5 typ {text} raddr ::1 rport 4");
+            let it = candidate(&line);
+            assert_eq!(it.kind(), Some(expected));
+            assert_eq!(it.related_port().is_none(), text == "host");
+        }
+        for (text, expected) in [
+            ("udp", Protocol::Udp),
+            ("UDP", Protocol::Udp),
+            ("tcp", Protocol::Tcp),
+            ("TCP", Protocol::Tcp),
+        ] {
+            let line = format!("candidate:1 1 {text} 1 10.0.0.1 5 typ host tcptype so");
+            let it = candidate(&line);
+            assert_eq!(it.protocol(), Some(expected));
+            let tcp_type = (expected == Protocol::Tcp).then_some(IceTcpCandidateType::So);
+            assert_eq!(it.tcp_type(), tcp_type, "there is none of UDP");
+        }
     }
 
     /// [4.8.1-05]

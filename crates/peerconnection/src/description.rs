@@ -109,6 +109,17 @@ mod tests {
         assert_eq!(serde_json::to_string(&description).unwrap(), text);
         let rollback: SessionDescription = serde_json::from_str(r#"{"type":"rollback"}"#).unwrap();
         assert_eq!(rollback, SessionDescription::rollback());
+        for (name, kind) in [
+            ("offer", SdpType::Offer),
+            ("pranswer", SdpType::Pranswer),
+            ("answer", SdpType::Answer),
+            ("rollback", SdpType::Rollback),
+        ] {
+            let text = format!(r#"{{"type":"{name}","sdp":"x"}}"#);
+            let description: SessionDescription = serde_json::from_str(&text).unwrap();
+            assert_eq!(description.kind, kind);
+            assert_eq!(serde_json::to_string(&description).unwrap(), text);
+        }
         assert!(serde_json::from_str::<SessionDescription>(r#"{"sdp":"v=0"}"#).is_err());
         assert!(serde_json::from_str::<SessionDescription>(r#"{"type":"Offer"}"#).is_err());
     }

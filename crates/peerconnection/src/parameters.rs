@@ -161,7 +161,7 @@ pub struct RtcpParameters {
 }
 
 /// `RTCRtpSendParameters` (W3C §5.2.2).
-#[derive(Clone, Debug, PartialEq)]
+#[derive(Clone, Debug, Default, PartialEq)]
 #[doc(alias = "RTCRtpSendParameters")]
 pub struct RtpSendParameters {
     /// By which [`set_parameters`](crate::RtpSender::set_parameters) knows that nothing has changed in between.
@@ -207,6 +207,12 @@ pub struct RtpSource {
     pub rtp_timestamp: u32,
     /// How loud it was, from 0 to 1, where the peer tells.
     pub audio_level: Option<f64>,
+    /// `captureTimestamp` of WebRTC Extensions: when that packet was captured, by the clock of who captured it, where abs-capture-time was
+    /// negotiated and the peer tells. It is extrapolated from the last packet that told.
+    pub capture_timestamp: Option<std::time::SystemTime>,
+    /// `senderCaptureTimeOffset` of WebRTC Extensions, in milliseconds: what the peer takes for the difference of its own clock and that
+    /// of who captured it, as it has last told it.
+    pub sender_capture_time_offset: Option<f64>,
 }
 
 /// `RTCRtpCapabilities` (W3C §5.2.10).

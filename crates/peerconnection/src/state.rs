@@ -243,6 +243,13 @@ mod tests {
             Pc::Disconnected
         );
         assert_eq!(peer_connection(Ice::New, &[]), Pc::New);
+        // A transport that is closed holds nothing up.
+        let closed = [Dtls::New, Dtls::Closed];
+        assert_eq!(peer_connection(Ice::New, &closed), Pc::New);
+        let closed = [Dtls::Connected, Dtls::Closed];
+        assert_eq!(peer_connection(Ice::Connected, &closed), Pc::Connected);
+        let mixed = [Dtls::Connected, Dtls::New];
+        assert_eq!(peer_connection(Ice::Connected, &mixed), Pc::Connecting);
         assert_eq!(
             peer_connection(Ice::New, &[Dtls::Connecting]),
             Pc::Connecting

@@ -211,6 +211,9 @@ fn sctp_is_there_from_the_first_offer() {
     engine.set_remote_description(now, plain).unwrap();
     engine.set_local_description(now, None).unwrap();
     assert_eq!(engine.sctp().unwrap().max_message_size(), Some(65_536));
+    // [5.5-04]: nothing before it is connected.
+    let early = engine.transports().next().unwrap();
+    assert!(early.remote_certificates().is_empty());
     let (pair, _) = Pair::connected(5, link(), &DataChannelInit::default());
     for end in &pair.ends {
         assert_eq!(end.engine.sctp().unwrap().max_message_size(), Some(262_144));

@@ -49,7 +49,7 @@ fn filmed(mut pair: Pair, pictures: u32) -> (u32, Pair, TransceiverId) {
 }
 
 fn mime_types(pair: &mut Pair, id: TransceiverId) -> Vec<String> {
-    let codecs = pair.ends[0].engine.parameters(id).unwrap().codecs;
+    let codecs = pair.ends[0].engine.parameters(id).codecs;
     codecs.into_iter().map(|it| it.codec.mime_type).collect()
 }
 
@@ -127,7 +127,7 @@ fn what_the_answer_left_out_is_taken() {
     let (here, there) = (camera.unwrap(), there.unwrap());
     let offer = pair.offer(1, &OfferOptions::default()).unwrap();
     let mut answer = pair.answer(0, offer).unwrap();
-    let serving = pair.ends[0].engine.parameters(here).unwrap().codecs;
+    let serving = pair.ends[0].engine.parameters(here).codecs;
     let is_serving =
         |it: &&RtpCodecParameters| ["video/red", "video/ulpfec"].contains(&&*it.codec.mime_type);
     let serving: Vec<_> = serving

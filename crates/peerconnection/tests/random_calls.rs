@@ -356,13 +356,14 @@ impl Calls {
         let (dice, direction, at) = (self.below(5), self.direction(), self.below(6));
         let engine = &mut self.pair.ends[side].engine;
         let done = match dice {
-            0..=1 => engine.parameters(id).and_then(|mut parameters| {
+            0..=1 => {
+                let mut parameters = engine.parameters(id);
                 if let Some(first) = parameters.encodings.first_mut() {
                     self.change(first);
                 }
                 let engine = &mut self.pair.ends[side].engine;
                 engine.set_parameters(now, id, parameters)
-            }),
+            }
             2 => engine
                 .header_extensions_to_negotiate(id)
                 .and_then(|mut all| {

@@ -6,11 +6,12 @@ use std::time::Duration;
 
 use oxirtc_netsim::{Link, ms, percent};
 use oxirtc_peerconnection::{
-    DataChannelInit, ErrorKind, MediaKind, RtpEncodingParameters, RtpTransceiverDirection,
+    DataChannelInit, ErrorKind, MediaKind, OfferOptions, RtpEncodingParameters, RtpSendParameters,
+    RtpTransceiverDirection,
     engine::{Event, TrackId, TransceiverInit},
 };
 use pair::{
-    Pair,
+    End, Pair,
     media::{Camera, ONE, TWO, asked, read, sending, told},
 };
 
@@ -165,25 +166,72 @@ fn tones() {
     };
     assert_eq!(heard(&pair), "1A", "each is told at the other end, once");
     assert_eq!(told(&pair, 1, 0).last().unwrap(), "unmute", "they came");
+    // A comma is a pause of two seconds, and told as well.
+    let told_before = tones(&pair).len();
+    insert(&mut pair, "5,6").unwrap();
+    pair.run(Duration::from_millis(2100));
+    assert_eq!(tones(&pair)[told_before..], ["5", ","]);
+    pair.run(Duration::from_millis(300));
+    assert_eq!(tones(&pair)[told_before..], ["5", ",", "6", ""]);
     // What replaces tones, and what can send none.
+    let told_before = tones(&pair).len();
     insert(&mut pair, "222").unwrap();
     insert(&mut pair, "").unwrap();
     pair.run(Duration::from_secs(1));
-    assert_eq!(tones(&pair)[3..], ["2", ""]);
+    assert_eq!(tones(&pair)[told_before..], ["2", ""]);
     let now = pair.now;
+    let engine = &mut pair.ends[0].engine;
+    for active in [false, true] {
+        let mut parameters = engine.parameters(ids[0]);
+        parameters.encodings[0].active = active;
+        engine.set_parameters(now, ids[0], parameters).unwrap();
+        assert_eq!(engine.can_insert_dtmf(ids[0]), active);
+    }
     pair.ends[0].engine.remove_track(now, ids[0]).unwrap();
     assert!(!pair.ends[0].engine.can_insert_dtmf(ids[0]));
     let refused = insert(&mut pair, "1").unwrap_err();
     assert_eq!(refused.kind(), ErrorKind::InvalidState);
 }
 
-/// [5.2-06] [5.2-09] [5.2-10] [5.2-15] [5.2-16] Parameters are a transaction; an encoding that is not active sends nothing.
+/// [7.3-01] Tones need a peer that takes them, and a connection.
+#[test]
+fn tones_are_for_who_takes_them() {
+    for (takes, sends) in [(true, true), (false, true), (true, false)] {
+        let mut pair = Pair::new(6, Link::new(1).delay(ms(10)));
+        let engine = &mut pair.ends[0].engine;
+        let id = engine.add_track(MediaKind::Audio, ONE, Vec::new()).unwrap();
+        let offer = pair.offer(0, &OfferOptions::default()).unwrap();
+        let mut answer = pair.answer(1, offer).unwrap();
+        if !takes {
+            let kept = answer
+                .sdp
+                .lines()
+                .filter(|it| !it.contains("telephone-event"));
+            answer.sdp = kept.flat_map(|line| [line, "\r\n"]).collect();
+        }
+        if !sends {
+            answer.sdp = answer.sdp.replace("a=recvonly", "a=inactive");
+        }
+        let now = pair.now;
+        let engine = &mut pair.ends[0].engine;
+        engine.set_remote_description(now, answer).unwrap();
+        assert!(!engine.can_insert_dtmf(id), "not connected yet");
+        pair.exchange();
+        pair.until(Duration::from_secs(20), |pair| {
+            pair.ends.iter().all(End::is_connected)
+        });
+        let can = pair.ends[0].engine.can_insert_dtmf(id);
+        assert_eq!(can, takes && sends, "{takes} {sends}");
+    }
+}
+
+/// [5.2-06] [5.2-09] [5.2-10] [5.2-15] [5.2-16] [5.2.1-01] Parameters are a transaction; an encoding that is not active sends nothing.
 #[test]
 fn parameters() {
     let (mut pair, ids) = sending(3, Link::new(1).delay(ms(10)), MediaKind::Video);
     let now = pair.now;
     let engine = &mut pair.ends[0].engine;
-    let mut parameters = engine.parameters(ids[0]).unwrap();
+    let mut parameters = engine.parameters(ids[0]);
     assert!(
         parameters
             .codecs
@@ -195,6 +243,23 @@ fn parameters() {
     longer.encodings.push(longer.encodings[0].clone());
     let refused = engine.set_parameters(now, ids[0], longer);
     assert_eq!(refused.unwrap_err().kind(), ErrorKind::InvalidModification);
+    // What is only told cannot be set.
+    let changes: [fn(&mut RtpSendParameters); 7] = [
+        |it| it.transaction_id.push('0'),
+        |it| it.encodings[0].rid = Some("a".to_owned()),
+        |it| drop(it.header_extensions.pop()),
+        |it| it.header_extensions[0].id += 1,
+        |it| it.rtcp.cname = None,
+        |it| it.rtcp.reduced_size = !it.rtcp.reduced_size,
+        |it| it.codecs.swap(0, 1),
+    ];
+    for (at, change) in changes.into_iter().enumerate() {
+        let mut changed = parameters.clone();
+        change(&mut changed);
+        let refused = engine.set_parameters(now, ids[0], changed);
+        let kind = refused.map_err(|it| it.kind());
+        assert_eq!(kind, Err(ErrorKind::InvalidModification), "change {at}");
+    }
     parameters.encodings[0].active = false;
     engine
         .set_parameters(now, ids[0], parameters.clone())
@@ -204,17 +269,56 @@ fn parameters() {
     let mut camera = Camera::default();
     assert_eq!(camera.film(&mut pair, ids, 5), 0);
     let engine = &mut pair.ends[0].engine;
-    let mut parameters = engine.parameters(ids[0]).unwrap();
+    let mut parameters = engine.parameters(ids[0]);
     parameters.encodings[0].active = true;
     engine.set_parameters(now, ids[0], parameters).unwrap();
     camera.started = false;
     assert!(camera.film(&mut pair, ids, 20) >= 15);
     let now = pair.now;
     let engine = &mut pair.ends[0].engine;
-    let parameters = engine.parameters(ids[0]).unwrap();
+    let parameters = engine.parameters(ids[0]);
     engine.stop_transceiver(now, ids[0]).unwrap();
     let refused = engine.set_parameters(now, ids[0], parameters);
     assert_eq!(refused.unwrap_err().kind(), ErrorKind::InvalidState);
+}
+
+/// [5.1-03] [5.1-04] [5.1-09] A sender is used again if it is of the kind, has no track, is not stopping and has never sent; a sender whose
+/// transceiver stops keeps its track.
+#[test]
+fn senders_are_used_again() {
+    let three = TrackId(3);
+    let mut pair = Pair::new(7, Link::new(1).delay(ms(10)));
+    let now = pair.now;
+    let engine = &mut pair.ends[0].engine;
+    let video = MediaKind::Video;
+    let none = TransceiverInit::default;
+    let audio = engine.add_transceiver(MediaKind::Audio, None, none());
+    let stopping = engine.add_transceiver(video, None, none()).unwrap();
+    let used = engine.add_track(MediaKind::Audio, ONE, Vec::new());
+    assert_eq!(used, audio, "of the kind");
+    let first = engine.add_transceiver(video, None, none()).unwrap();
+    let second = engine.add_transceiver(video, None, none()).unwrap();
+    pair.negotiate(0).unwrap();
+    let engine = &mut pair.ends[0].engine;
+    engine.stop_transceiver(now, stopping).unwrap();
+    // They send to a peer that takes what they send: nothing was sent, as there is no track, but it was negotiated.
+    let sends = |engine: &oxirtc_peerconnection::engine::Engine, id| {
+        let direction = engine.transceiver(id).and_then(|it| it.current_direction());
+        direction.is_some_and(RtpTransceiverDirection::sends)
+    };
+    assert!(sends(engine, first) && sends(engine, second));
+    let made = engine.add_track(video, TWO, Vec::new()).unwrap();
+    assert!(![stopping, first, second].contains(&made), "they have sent");
+    engine.remove_track(now, made).unwrap();
+    let again = engine.add_track(video, three, Vec::new()).unwrap();
+    assert_eq!(again, made, "that one has not");
+    // Nothing is removed from what stops.
+    engine
+        .stop_transceiver(now, audio.clone().unwrap())
+        .unwrap();
+    engine.remove_track(now, audio.clone().unwrap()).unwrap();
+    let left = engine.transceiver(audio.unwrap());
+    assert_eq!(left.and_then(|it| it.track()), Some(ONE));
 }
 
 /// [5.1-12] [5.1-13] [5.1-14] [5.1-19] What a transceiver is made with.

@@ -10,13 +10,10 @@ use oxirtc_peerconnection::{
     IceCandidateInit, IceConnectionState, IceGatheringState, IceServer, IceTransportPolicy,
     IceTransportState, KeyAlgorithm, MediaKind, OfferOptions, PeerConnectionState,
     SctpTransportState, SdpType, SessionDescription, Settings, SignalingState,
-    engine::{
-        Anchor, ChannelEvent, DtlsTransportEvent, Engine, Event, IceTransportEvent, TrackId,
-        TransceiverInit,
-    },
+    engine::{Anchor, ChannelEvent, Engine, Event, TrackId, TransceiverInit},
     stats::{StatsObject, StatsType},
 };
-use pair::Pair;
+use pair::{Pair, words::word};
 
 use SdpType::{Answer, Offer, Pranswer, Rollback};
 use SignalingState::{
@@ -222,7 +219,8 @@ fn cell(
 }
 
 /// [4.4.1.6-06] [4.4.1.6-07] [4.4.1.6-08] [4.4.1.6-10] [4.4.1.6-12] [4.4.2-34] Which error of a remote description is told when several apply:
-/// closed, then the state, then the syntax, then the content. Each cell lists what is wrong, and what is answered.
+/// closed, then the state, then the syntax, then the content. Each cell lists what is wrong, and what is answered. 4.4.1.6-09 has none, as other
+/// RIDs are no error but answered as one layer, and neither has 4.4.1.6-11, as nothing else can go wrong.
 #[test]
 fn the_precedence_of_errors() {
     let syntax = "not a description".to_owned();
@@ -241,6 +239,8 @@ fn the_precedence_of_errors() {
     made.expect("a transceiver");
     let unmuxed = unmuxed.offer(1, &OfferOptions::default()).unwrap().sdp;
     let unmuxed = without(&unmuxed, "a=rtcp-mux");
+    // Wrong in two ways at once.
+    let [both, unmuxed_too] = [&content, &unmuxed].map(|it| format!("{syntax}\r\n{it}"));
     let (closed, state) = (true, true);
     let cells = [
         (closed, state, &syntax, Some(ErrorKind::InvalidState)),
@@ -253,6 +253,8 @@ fn the_precedence_of_errors() {
         (!closed, state, &content, Some(ErrorKind::InvalidState)),
         (!closed, !state, &syntax, Some(ErrorKind::Operation)),
         (!closed, !state, &empty, Some(ErrorKind::Operation)),
+        (!closed, !state, &both, Some(ErrorKind::Operation)),
+        (!closed, !state, &unmuxed_too, Some(ErrorKind::Operation)),
         (!closed, !state, &unmuxed, Some(ErrorKind::InvalidAccess)),
         (!closed, !state, &content, Some(ErrorKind::InvalidAccess)),
         (!closed, !state, &good, None),
@@ -331,77 +333,6 @@ fn the_precedence_of_local_errors() {
     }
 }
 
-/// An event as a word, of all objects.
-fn word(event: &Event) -> Option<String> {
-    Some(match event {
-        Event::NegotiationNeeded => "negotiationneeded".into(),
-        Event::SignalingStateChange(state) => format!("signalingstatechange {state:?}"),
-        Event::IceGatheringStateChange(state) => format!("icegatheringstatechange {state:?}"),
-        Event::IceCandidate(None) => "icecandidate null".into(),
-        Event::IceCandidate(Some(it)) if it.candidate().is_empty() => "icecandidate end".into(),
-        Event::IceCandidate(Some(_)) => "icecandidate".into(),
-        Event::IceConnectionStateChange(state) => format!("iceconnectionstatechange {state:?}"),
-        Event::ConnectionStateChange(state) => format!("connectionstatechange {state:?}"),
-        Event::DataChannel(_) => "datachannel".into(),
-        Event::Channel(_, event) => format!("channel {event:?}").to_lowercase(),
-        Event::IceTransport(_, event) => match event {
-            IceTransportEvent::StateChange(state) => format!("ice statechange {state:?}"),
-            IceTransportEvent::GatheringStateChange(state) => {
-                format!("ice gatheringstatechange {state:?}")
-            }
-            IceTransportEvent::SelectedCandidatePairChange(_) => {
-                "ice selectedcandidatepairchange".into()
-            }
-        },
-        Event::DtlsTransport(_, DtlsTransportEvent::StateChange(state)) => {
-            format!("dtls statechange {state:?}")
-        }
-        Event::SctpTransport(state) => format!("sctp statechange {state:?}"),
-        _ => return None,
-    })
-}
-
-/// [4.4.1.4-01] [4.4.1.4-02] [4.4.1.5-01] [5.5-03] [5.5-07] [6.1.2-01] [11.3-02] [11.3-03] [11.3-04] The order of events, a line a task, of the
-/// side that offers, from the first channel to its end by the peer.
-#[test]
-fn the_order_of_events() {
-    let (mut pair, [here, _]) = Pair::connected(5, link(), &DataChannelInit::default());
-    pair.run(Duration::from_secs(5));
-    pair.close_channel(0, here);
-    pair.run(Duration::from_secs(1));
-    let now = pair.now;
-    pair.ends[1].engine.close(now);
-    pair.run(Duration::from_secs(1));
-    let lines = pair.ends[0].tasks.iter().map(|task| {
-        let words: Vec<_> = task.iter().filter_map(word).collect();
-        words.join(", ")
-    });
-    let lines: Vec<_> = lines.filter(|line| !line.is_empty()).collect();
-    assert_eq!(
-        lines,
-        [
-            "negotiationneeded",
-            "signalingstatechange HaveLocalOffer",
-            "ice gatheringstatechange Gathering, icegatheringstatechange Gathering",
-            "signalingstatechange Stable",
-            "icecandidate",
-            "icecandidate end",
-            "ice gatheringstatechange Complete, icegatheringstatechange Complete, icecandidate null",
-            "ice statechange Checking, iceconnectionstatechange Checking, connectionstatechange Connecting",
-            "ice selectedcandidatepairchange, ice statechange Connected, iceconnectionstatechange Connected",
-            "dtls statechange Connecting",
-            "dtls statechange Connected",
-            "connectionstatechange Connected",
-            "ice statechange Completed, iceconnectionstatechange Completed",
-            "sctp statechange Connected",
-            "channel open",
-            "channel close",
-            "sctp statechange Closed",
-            "dtls statechange Closed",
-        ]
-    );
-}
-
 /// [4.3.2-04] [4.2.5-03] [4.4.1.7-09] Another policy counts from the next gathering on; gathering begins again with a restart.
 #[test]
 fn a_changed_policy_counts_from_the_next_gathering_on() {
@@ -437,7 +368,7 @@ fn a_changed_policy_counts_from_the_next_gathering_on() {
     );
 }
 
-/// [4.2.5-02] [4.4.1.6-05] With relays only, a candidate that is a name is taken, described, and not resolved.
+/// [4.2.5-02] [4.4.1.6-05] With relays only, no address of ours is gathered, and a candidate that is a name is taken, described, and not resolved.
 #[test]
 fn a_name_is_prohibited_with_relays_only() {
     for (policy, known) in [(IceTransportPolicy::All, 1), (IceTransportPolicy::Relay, 0)] {
@@ -465,6 +396,11 @@ fn a_name_is_prohibited_with_relays_only() {
         let report = engine.stats(now);
         let remotes = report.of_type(StatsType::RemoteCandidate).count();
         assert_eq!(remotes, known, "{policy:?}");
+        pair.step();
+        let engine = &pair.ends[0].engine;
+        assert_eq!(engine.ice_gathering_state(), IceGatheringState::Complete);
+        let local = engine.local_description().unwrap().sdp;
+        assert_eq!(local.matches("a=candidate:").count(), known, "{policy:?}");
     }
 }
 
@@ -499,7 +435,7 @@ fn one_certificate_is_used() {
     assert!(remote.to_lowercase().contains(&used));
 }
 
-/// [4.4.1.1-04] [11.3-09] Without certificates each connection has a new one.
+/// [4.2.1-06] [4.4.1.1-04] [11.3-09] Without certificates each connection has a new one, of ECDSA on P-256.
 #[test]
 fn a_connection_without_certificates_makes_one() {
     let pair = Pair::new(9, link());
@@ -514,6 +450,43 @@ fn a_connection_without_certificates_makes_one() {
         *fingerprint = line.unwrap().to_owned();
     }
     assert_ne!(fingerprints[0], fingerprints[1]);
+    let (pair, _) = Pair::connected(9, link(), &DataChannelInit::default());
+    let transport = pair.ends[0].engine.transports().next().unwrap();
+    let [certificate] = transport.remote_certificates() else {
+        panic!("one certificate, signed by itself");
+    };
+    // RFC 5480 §2.1.1.1: prime256v1.
+    let curve = [0x06, 0x08, 0x2a, 0x86, 0x48, 0xce, 0x3d, 0x03, 0x01, 0x07];
+    assert!(certificate.windows(curve.len()).any(|it| it == curve));
+}
+
+/// [6.1.1.2-01] [6.1.1.2-02] [6.1.1.2-03] What may be sent in a message: the smaller of what we send and what the peer takes, where 0 is no limit
+/// and what is not said 65,536 bytes.
+#[test]
+fn the_largest_message() {
+    let attribute = "a=max-message-size:262144\r\n";
+    let says = |limit: u64| attribute.replace("262144", &limit.to_string());
+    for (own, theirs, expected) in [
+        (1000, attribute.to_owned(), 1000),
+        (5000, says(4000), 4000),
+        (5000, says(0), 5000),
+        (0, says(4000), 4000),
+        (0, says(0), u64::MAX),
+        (100_000, String::new(), 65_536),
+    ] {
+        let settings = Settings::default().max_outgoing_message_size(own);
+        let configurations = [Configuration::default(), Configuration::default()];
+        let mut pair = Pair::with(24, link(), configurations, settings);
+        pair.open(0, "a", &DataChannelInit::default());
+        let offer = pair.offer(0, &OfferOptions::default()).unwrap();
+        let answer = pair.answer(1, offer).unwrap().sdp;
+        assert!(answer.contains(attribute));
+        let now = pair.now;
+        let answer = answer.replace(attribute, &theirs);
+        pair.ends[0].set(now, Answer, &answer).unwrap();
+        let limit = pair.ends[0].engine.sctp().unwrap().max_message_size();
+        assert_eq!(limit, Some(expected), "{own} {theirs}");
+    }
 }
 
 /// [4.4.1.1-05] What cannot be set cannot be constructed with, and the error is the same.
@@ -765,6 +738,28 @@ fn transports_are_made_by_descriptions() {
     assert_eq!(engine.sctp().unwrap().state(), SctpTransportState::Closed);
     let transport = engine.transports().next().unwrap();
     assert_eq!(transport.ice_state(), IceTransportState::Closed);
+    // One for each group of sections, and one for each section that is in none.
+    for (grouped, expected) in [(true, 1), (false, 2)] {
+        let mut pair = Pair::new(23, link());
+        pair.open(0, "a", &DataChannelInit::default());
+        let engine = &mut pair.ends[0].engine;
+        let audio = engine.add_track(MediaKind::Audio, TrackId(1), Vec::new());
+        let audio = audio.unwrap();
+        let offer = pair.offer(0, &OfferOptions::default()).unwrap();
+        let mut answer = pair.answer(1, offer).unwrap().sdp;
+        if !grouped {
+            let kept = answer.lines().filter(|it| !it.starts_with("a=group"));
+            answer = kept.flat_map(|line| [line, "\r\n"]).collect();
+        }
+        let now = pair.now;
+        pair.ends[0].set(now, Answer, &answer).unwrap();
+        let engine = &pair.ends[0].engine;
+        assert_eq!(engine.transports().count(), expected);
+        let of_audio = engine.transceiver(audio).unwrap().transport();
+        let of_data = engine.sctp().map(|it| it.transport());
+        assert!(of_audio.is_some() && of_data.is_some());
+        assert_eq!(of_audio == of_data, grouped);
+    }
 }
 
 /// [6.2-08] What the send buffer does not take is refused, and the message is still the caller's.

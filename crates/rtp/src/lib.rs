@@ -31,7 +31,7 @@ pub use extension::Form;
 pub use feedback::{Acked, Feedback};
 pub use ntp::Ntp;
 pub use packet::{Head as RtpHead, Rtp, Writer, pad};
-pub use receive::{Frame, Source};
+pub use receive::{Captured, Frame, Source};
 pub use section::{
     Announced, Carries, Choice, Encoding, Feedbacks, Format, Protection, Section, SectionId,
 };

@@ -12,8 +12,8 @@ use std::sync::Arc;
 use bytes::Bytes;
 use oxirtc_netsim::{Link, ms, percent};
 use oxirtc_rtp::{
-    Batch, Delivery, Event, Rtp,
-    extension::{AudioLevel, Values},
+    Batch, Captured, Delivery, Event, Form, Ntp, Rtp, RtpHead, Writer,
+    extension::{AbsoluteCapture, AudioLevel, Kind, Values},
     payload::{Codec, Layering, Packetizer, telephone},
 };
 
@@ -100,6 +100,65 @@ fn audio_comes_in_order() {
     assert!(pair.events[1].contains(&Event::Received { section: AUDIO }));
     let (_, _, stats) = pair.sides[1].receive_stats(AUDIO).next().unwrap();
     assert!(stats.clock == 48_000 && stats.jitter > 48, "{stats:?}");
+}
+
+/// A mixer tells of the clock of the one that it puts first, now and then; all who are in a packet are captured together.
+#[test]
+fn sources_tell_when_they_were_captured() {
+    let (mut pair, _) = pair(9, &Link::new(0));
+    let id = 7;
+    let mut section = audio();
+    section.ids = section.ids.with(Kind::AbsoluteCaptureTime, id);
+    pair.sides[1].set_section(AUDIO, section);
+    let mut sequence = 0;
+    let mut mixed = |timestamp, sources: &[u32], told: Option<AbsoluteCapture>| {
+        sequence += 1;
+        let head = RtpHead {
+            payload_type: 111,
+            marker: false,
+            sequence,
+            timestamp,
+            ssrc: 50,
+        };
+        let mut packet = Vec::new();
+        let mut writer = Writer::begin(&mut packet, head, sources, Form::OneByte);
+        if let Some(told) = told {
+            let (bytes, len) = told.to_bytes();
+            assert!(writer.extend(id, &bytes[..len]));
+        }
+        writer.finish();
+        packet.extend_from_slice(&[0xfc; 20]);
+        let now = pair.now;
+        let side = &mut pair.sides[1];
+        side.handle_rtp(now, &packet);
+        let mut all = side.sources(now, AUDIO);
+        all.sort_by_key(|it| it.source);
+        let shown = all.iter().map(|it| (it.source, it.captured));
+        shown.collect::<Vec<_>>()
+    };
+    let told = |seconds: u64, offset| AbsoluteCapture {
+        time: Ntp(seconds << 32),
+        offset,
+    };
+    let captured = |halves: u64, offset| {
+        Some(Captured {
+            time: Ntp(halves << 31),
+            offset,
+        })
+    };
+    assert_eq!(mixed(0, &[7, 8], None), [(7, None), (8, None), (50, None)]);
+    let all = mixed(960, &[7, 8], Some(told(100, Some(9))));
+    let at = captured(200, Some(9));
+    assert_eq!(all, [(7, at), (8, at), (50, at)]);
+    let all = mixed(24_960, &[7], None);
+    let later = captured(201, Some(9));
+    assert_eq!(all, [(7, later), (8, at), (50, later)]);
+    // Another is put first, whose clock is not known; then it is.
+    let all = mixed(25_920, &[8, 7], None);
+    assert_eq!(all, [(7, None), (8, None), (50, None)]);
+    let all = mixed(26_880, &[8], Some(told(5, None)));
+    let own = captured(10, None);
+    assert_eq!(all, [(7, None), (8, own), (50, own)]);
 }
 
 #[test]

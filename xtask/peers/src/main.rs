@@ -20,9 +20,10 @@ mod work;
 use std::time::Duration;
 
 use anyhow::{Context, Result, bail};
-use oxirtc_peerconnection::CongestionControl;
+use oxirtc_peerconnection::{CongestionControl, DtlsVersion, Settings};
 use serde_json::json;
 
+use oxirtc::Oxirtc;
 use path::Path;
 use work::{Row, Stack};
 
@@ -48,8 +49,16 @@ fn main() -> Result<()> {
     };
     let row = Row::parse(row).with_context(|| format!("no row «{row}»"))?;
     let stack: &dyn Stack = match stack.as_str() {
-        "oxirtc" => &oxirtc::Oxirtc(CongestionControl::Cubic),
-        "oxirtc-bbr" => &oxirtc::Oxirtc(CongestionControl::Bbr),
+        "oxirtc" => &ours("oxirtc", Settings::default()),
+        "oxirtc-bbr" => {
+            let settings = Settings::default().congestion_control(CongestionControl::Bbr);
+            &ours("oxirtc-bbr", settings)
+        }
+        // The handshake that the others have.
+        "oxirtc-1.2" => {
+            let settings = Settings::default().dtls_versions(&[DtlsVersion::Dtls12]);
+            &ours("oxirtc-1.2", settings)
+        }
         "pion" => &pion::Pion,
         "str0m" => &str0m::Str0m,
         "webrtc" => &webrtc::Webrtc,
@@ -61,6 +70,10 @@ fn main() -> Result<()> {
     });
     println!("{line}");
     Ok(())
+}
+
+fn ours(name: &'static str, settings: Settings) -> Oxirtc {
+    Oxirtc { name, settings }
 }
 
 fn run(stack: &dyn Stack, row: Row, (seed, time): (u64, Duration)) -> Result<serde_json::Value> {
@@ -102,7 +115,7 @@ fn micros(sorted: &[Duration], percent: usize) -> f64 {
         .map_or(f64::NAN, |time| time.as_secs_f64() * 1e6)
 }
 
-const USAGE: &str = "usage: peers buffers | ceiling | <oxirtc|oxirtc-bbr|pion|str0m|webrtc> <row> [<seed> <seconds>]";
+const USAGE: &str = "usage: peers buffers | ceiling | <oxirtc|oxirtc-bbr|oxirtc-1.2|pion|str0m|webrtc> <row> [<seed> <seconds>]";
 const FLOW: Duration = Duration::from_secs(4);
 const OVER_PATH: Duration = Duration::from_secs(15);
 const PING_PONG: usize = 20_000;

@@ -8,8 +8,8 @@ use std::{
 use anyhow::{Context, Result, bail};
 use bytes::Bytes;
 use oxirtc_peerconnection::{
-    Configuration, CongestionControl, DataChannel, DataChannelInit, Endpoint, PeerConnection,
-    SessionDescription, Settings,
+    Configuration, DataChannel, DataChannelInit, Endpoint, PeerConnection, SessionDescription,
+    Settings,
 };
 
 use crate::{
@@ -18,15 +18,15 @@ use crate::{
     work::{self, Flow, Flowed, SetUps, Stack},
 };
 
-/// With one of its controllers.
-pub struct Oxirtc(pub CongestionControl);
+/// With settings of its own, and a name that says so.
+pub struct Oxirtc {
+    pub name: &'static str,
+    pub settings: Settings,
+}
 
 impl Stack for Oxirtc {
     fn name(&self) -> &'static str {
-        match self.0 {
-            CongestionControl::Bbr => "oxirtc-bbr",
-            _ => "oxirtc",
-        }
+        self.name
     }
 
     fn version(&self) -> &'static str {
@@ -36,7 +36,7 @@ impl Stack for Oxirtc {
     fn flow(&self, flow: Flow, path: Option<Path>, time: Duration) -> Result<Flowed> {
         let relay = path.map(Relay::start).transpose()?;
         work::runtime()?.block_on(async {
-            let pair = Pair::connect(flow.reliable, relay.as_ref(), self.0).await?;
+            let pair = Pair::connect(flow.reliable, relay.as_ref(), &self.settings).await?;
             let (cpu, start) = (work::cpu()?, Instant::now());
             let sender = pair.near_channel.clone();
             let sending = tokio::spawn(async move {
@@ -67,7 +67,7 @@ impl Stack for Oxirtc {
     }
 
     fn ping_pong(&self, rounds: usize) -> Result<Vec<Duration>> {
-        let control = self.0;
+        let settings = self.settings.clone();
         // In a task, as a program's own code would be: `block_on` has a thread of its own to wake.
         work::runtime()?.block_on(async {
             tokio::spawn(async move {
@@ -75,7 +75,7 @@ impl Stack for Oxirtc {
                     near_channel,
                     far_channel,
                     ..
-                } = &Pair::connect(true, None, control).await?;
+                } = &Pair::connect(true, None, &settings).await?;
                 let echo = far_channel.clone();
                 let echoing = tokio::spawn(async move {
                     while let Some(message) = echo.recv().await {
@@ -104,7 +104,7 @@ impl Stack for Oxirtc {
             let mut times = Vec::with_capacity(connections);
             for _ in 0..connections {
                 let start = Instant::now();
-                let pair = Pair::connect(true, None, self.0).await?;
+                let pair = Pair::connect(true, None, &self.settings).await?;
                 times.push(start.elapsed());
                 pair.near.close();
                 pair.far.close();
@@ -126,12 +126,8 @@ struct Pair {
 
 impl Pair {
     /// Two connections with one channel that both have open.
-    async fn connect(
-        reliable: bool,
-        relay: Option<&Relay>,
-        control: CongestionControl,
-    ) -> Result<Self> {
-        let (near, far) = (connection(control)?, connection(control)?);
+    async fn connect(reliable: bool, relay: Option<&Relay>, settings: &Settings) -> Result<Self> {
+        let (near, far) = (connection(settings)?, connection(settings)?);
         let init = DataChannelInit {
             ordered: reliable,
             max_retransmits: (!reliable).then_some(0),
@@ -164,8 +160,7 @@ impl Pair {
 }
 
 /// On one address, as the others.
-fn connection(control: CongestionControl) -> Result<PeerConnection> {
-    let endpoint = Endpoint::bind((Ipv4Addr::LOCALHOST, 0))?
-        .with_settings(Settings::default().congestion_control(control));
+fn connection(settings: &Settings) -> Result<PeerConnection> {
+    let endpoint = Endpoint::bind((Ipv4Addr::LOCALHOST, 0))?.with_settings(settings.clone());
     Ok(endpoint.peer_connection(Configuration::default())?)
 }

@@ -7,6 +7,7 @@ use oxirtc_peerconnection::{
 use serde_json::{Value, json};
 
 use super::browser::Tab;
+use super::coturn::server::{HOST, PASSWORD, Transport};
 use super::peer::{Negotiation, PATIENCE, Peer, Told, soon};
 use super::suite::Suite;
 
@@ -31,6 +32,18 @@ pub(crate) struct Setup {
     pub(crate) beside: bool,
     /// Whose candidates the other side is told; in descriptions, without trickling.
     pub(crate) told: Told,
+    pub(crate) relays: Option<Relays>,
+}
+
+/// A relay for the browser, of a coturn that the test has started.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct Relays {
+    /// How it is reached.
+    pub(crate) way: Transport,
+    /// We have one as well.
+    pub(crate) ours: bool,
+    /// The browser uses nothing else.
+    pub(crate) only: bool,
 }
 
 /// Both ends.
@@ -38,6 +51,8 @@ pub(crate) struct Setup {
 pub(crate) struct Call {
     pub(crate) tab: Tab,
     pub(crate) peer: Peer,
+    /// The browser uses relays alone.
+    pub(crate) relayed: bool,
 }
 
 impl Default for Setup {
@@ -49,6 +64,7 @@ impl Default for Setup {
             rsa: false,
             beside: false,
             told: Told::Both,
+            relays: None,
         }
     }
 }
@@ -85,13 +101,24 @@ impl Call {
             let certificate = Certificate::generate_at(KeyAlgorithm::Rsa2048, now, None)?;
             configuration.certificates.push(certificate);
         }
-        let options = json!({ "trickle": setup.negotiation.trickle, "echo": setup.echo, "rsa": setup.rsa, "bundled": setup.bundled, "polite": !setup.negotiation.polite });
+        let mut options = json!({ "trickle": setup.negotiation.trickle, "echo": setup.echo, "rsa": setup.rsa, "bundled": setup.bundled, "polite": !setup.negotiation.polite });
+        let mut relayed = false;
+        if let Some(Relays { way, ours, only }) = setup.relays {
+            let server = way.server(HOST, PASSWORD);
+            options["server"] =
+                json!({ "urls": server.urls, "username": server.username, "credential": PASSWORD });
+            options["relayed"] = json!(only);
+            relayed = only;
+            configuration
+                .ice_servers
+                .extend(Some(server).filter(|_| ours));
+        }
         tab.run("await h.start(A[0])", &[options]).await?;
         let signalling = soon("the page's signalling", suite.server.accept()).await??;
         let (way, told) = (setup.negotiation, setup.told);
         let peer = Peer::start(signalling, way, told, configuration, settings)?;
         suite.watch(tab.clone(), peer.story());
-        Ok(Self { tab, peer })
+        Ok(Self { tab, peer, relayed })
     }
 
     /// A call that is connected, with a channel of that name, which either side opened.

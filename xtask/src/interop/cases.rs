@@ -10,8 +10,8 @@ use super::asked::matches;
 use super::browser::{Kind, Preferences};
 use super::suite::Suite;
 use super::{
-    bundles, channels, close, connect, glare, media, messages, protected, recorded, restart,
-    rounds, sctp, sections, serve, simulcast, statistics, told, tones, transfer,
+    bundles, channels, close, connect, glare, media, messages, protected, recorded, relayed,
+    restart, rounds, sctp, sections, serve, simulcast, statistics, told, tones, transfer,
 };
 
 /// A test with a name.
@@ -173,9 +173,15 @@ const CASES: &[Case] = cases! {
     Open 90 "simulcast_of_three_streams" simulcast::three_streams;
     Open 60 "statistics_agree" statistics::agree;
     Open 120 "browser_opens_streams" told::browser_opens_streams;
+    Open 60 "browser_relayed" relayed::browser_offers;
+    Open 60 "browser_relayed_we_offer" relayed::we_offer;
+    Open 60 "camera_and_microphone_relayed" relayed::camera;
+    Open 60 "relays_without_udp" relayed::without_udp;
+    Open 60 "streams_without_udp" relayed::streams_without_udp;
     Open 60 "tab_closed" close::tab_closed;
     Open 120 "serve_page" async |suite: &Suite| serve::page(&suite.browser, &suite.file_name("serve"), false).await;
     Default 120 "names_that_we_resolve" told::we_resolve;
+    Default 120 "names_that_we_resolve_we_offer" told::we_resolve_and_offer;
     Default 120 "names_that_the_browser_resolves" told::browser_resolves;
     Default 120 "serve_page_default_preferences" async |suite: &Suite| {
         serve::page(&suite.browser, &suite.file_name("serve-default"), true).await

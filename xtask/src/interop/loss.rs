@@ -1,55 +1,65 @@
 //! A path that loses datagrams.
 
-use std::process::Command;
+use std::fs;
 
-use anyhow::{Context as _, ensure};
+use anyhow::Context as _;
 
-/// So many of a hundred datagrams that arrive are dropped, in either direction, until this ends.
+use super::{coturn::server::PORTS, namespace::call};
+
+/// Datagrams that arrive are dropped, in either direction, until this ends.
 #[derive(Debug)]
 pub(crate) struct Loss {
-    percent: u8,
-    is_on: bool,
+    /// What the system was told, in this order.
+    rules: Vec<String>,
 }
 
 impl Loss {
+    /// Of a hundred, so many.
     pub(crate) fn begin(percent: u8) -> anyhow::Result<Self> {
-        rule("-A", percent)?;
-        Ok(Self {
-            percent,
-            is_on: true,
-        })
+        let random = "-m statistic --mode random --probability";
+        Self::with([format!("-p udp {random} 0.{percent:02} -j DROP")])
+    }
+
+    /// All, but for those between two relays of the tests' own server.
+    pub(crate) fn of_all() -> anyhow::Result<Self> {
+        // No other socket is to have a port of theirs.
+        let free = format!("32768 {}", PORTS[0] - 1);
+        fs::write("/proc/sys/net/ipv4/ip_local_port_range", free)
+            .context("the ports of sockets cannot be limited")?;
+        let relays = format!("{}:{}", PORTS[0], PORTS[1]);
+        Self::with([
+            format!("-p udp --sport {relays} --dport {relays} -j ACCEPT"),
+            "-p udp -j DROP".to_owned(),
+        ])
+    }
+
+    /// Dropping where they arrive: the sender of what is dropped on its way out sees an error.
+    fn with(rules: impl IntoIterator<Item = String>) -> anyhow::Result<Self> {
+        let mut loss = Self { rules: Vec::new() };
+        for rule in rules {
+            tell("-A", &rule)?;
+            loss.rules.push(rule);
+        }
+        Ok(loss)
     }
 
     pub(crate) fn end(mut self) -> anyhow::Result<()> {
-        self.is_on = false;
-        rule("-D", self.percent)
+        self.rules.drain(..).try_for_each(|rule| tell("-D", &rule))
     }
 }
 
 impl Drop for Loss {
     fn drop(&mut self) {
-        if self.is_on
-            && let Err(error) = rule("-D", self.percent)
-        {
-            println!("     the loss goes on: {error:#}");
+        for rule in &self.rules {
+            if let Err(error) = tell("-D", rule) {
+                println!("     the loss goes on: {error:#}");
+            }
         }
     }
 }
 
-/// Dropping where they arrive: the sender of what is dropped on its way out sees an error.
-fn rule(verb: &str, percent: u8) -> anyhow::Result<()> {
-    let what =
-        format!("INPUT -p udp -m statistic --mode random --probability 0.{percent:02} -j DROP");
-    let output = Command::new("iptables")
-        .arg(verb)
-        .args(what.split(' '))
-        .output()
-        .context("iptables did not start")?;
-    let said = String::from_utf8_lossy(&output.stderr);
-    ensure!(
-        output.status.success(),
-        "iptables refuses the rule: {}",
-        said.trim()
-    );
-    Ok(())
+fn tell(verb: &str, rule: &str) -> anyhow::Result<()> {
+    let mut arguments = vec![verb, "INPUT"];
+    arguments.extend(rule.split(' '));
+    call("iptables", &arguments)
 }

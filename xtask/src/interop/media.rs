@@ -65,14 +65,23 @@ async fn echo(suite: &Suite, video: Codec, audio: Codec) -> anyhow::Result<()> {
 /// The browser sends what its camera and its microphone give; we count whole frames and send every packet back. None where it has
 /// no such encoder.
 pub(crate) async fn filming(suite: &Suite, filmed: Filmed) -> anyhow::Result<Option<Call>> {
+    filming_with(suite, Setup::default(), filmed).await
+}
+
+/// The same, in a call that is set up so.
+pub(crate) async fn filming_with(
+    suite: &Suite,
+    setup: Setup,
+    filmed: Filmed,
+) -> anyhow::Result<Option<Call>> {
     let Filmed { video, audio, .. } = filmed;
     let negotiation = Negotiation {
         echo: true,
-        ..Negotiation::default()
+        ..setup.negotiation
     };
     let setup = Setup {
         negotiation,
-        ..Setup::default()
+        ..setup
     };
     let settings = Settings::default().parity(filmed.parity);
     let call = Call::start_with(suite, setup, settings).await?;

@@ -59,8 +59,10 @@ const h = {
   glares: 0,
 
   /** Connects to the signalling; the side that offers does so by what the test does next. */
-  async start({ trickle, echo, rsa, bundled, polite }) {
+  async start({ trickle, echo, rsa, bundled, polite, server, relayed }) {
     const configuration = {};
+    if (server) configuration.iceServers = [server];
+    if (relayed) configuration.iceTransportPolicy = "relay";
     if (bundled) configuration.bundlePolicy = "max-bundle";
     if (rsa) {
       const algorithm = { name: "RSASSA-PKCS1-v1_5", hash: "SHA-256", modulusLength: 2048, publicExponent: new Uint8Array([1, 0, 1]) };

@@ -65,6 +65,8 @@ pub(crate) enum Told {
     OursOnly,
     /// Of ours those at which we take streams.
     OursOverTcp,
+    /// Both, and those at which we take streams with them.
+    WithTcp,
 }
 
 /// The negotiation, on a task of its own.
@@ -108,7 +110,7 @@ impl Peer {
     ) -> anyhow::Result<Self> {
         let settings = settings
             .hide_addresses(told == Told::OursOnly)
-            .ice_tcp(told == Told::OursOverTcp);
+            .ice_tcp(matches!(told, Told::OursOverTcp | Told::WithTcp));
         let connection = PeerConnection::with_settings(configuration, settings)?;
         let (arrived, arriving) = mpsc::unbounded_channel();
         let story = Story {

@@ -11,21 +11,30 @@ use super::suite::Suite;
 
 /// The browser hides its addresses, and is told none of ours: it is there once we have resolved its names.
 pub(crate) async fn we_resolve(suite: &Suite) -> anyhow::Result<()> {
-    let call = connect(suite, Told::TheirsOnly).await?;
+    resolve(suite, Side::Browser).await
+}
+
+/// The same, where we offer.
+pub(crate) async fn we_resolve_and_offer(suite: &Suite) -> anyhow::Result<()> {
+    resolve(suite, Side::Us).await
+}
+
+async fn resolve(suite: &Suite, offerer: Side) -> anyhow::Result<()> {
+    let call = connect(suite, Told::TheirsOnly, offerer).await?;
     hidden(call.peer.connection().remote_description())?;
     call.end().await
 }
 
 /// The other way round.
 pub(crate) async fn browser_resolves(suite: &Suite) -> anyhow::Result<()> {
-    let call = connect(suite, Told::OursOnly).await?;
+    let call = connect(suite, Told::OursOnly, Side::Browser).await?;
     hidden(call.peer.connection().local_description())?;
     call.end().await
 }
 
 /// Nothing of what would lead over UDP is told.
 pub(crate) async fn browser_opens_streams(suite: &Suite) -> anyhow::Result<()> {
-    let call = connect(suite, Told::OursOverTcp).await?;
+    let call = connect(suite, Told::OursOverTcp, Side::Browser).await?;
     let transport = call.peer.connection().sctp().and_then(|it| it.transport());
     let transport = transport.context("no transport")?.ice_transport();
     let pair = transport.selected_candidate_pair().context("no pair")?;
@@ -35,7 +44,7 @@ pub(crate) async fn browser_opens_streams(suite: &Suite) -> anyhow::Result<()> {
 }
 
 /// Connects, and a word goes each way.
-async fn connect(suite: &Suite, told: Told) -> anyhow::Result<Call> {
+async fn connect(suite: &Suite, told: Told, offerer: Side) -> anyhow::Result<Call> {
     let negotiation = Negotiation {
         trickle: false,
         ..Negotiation::default()
@@ -45,7 +54,7 @@ async fn connect(suite: &Suite, told: Told) -> anyhow::Result<Call> {
         told,
         ..Setup::default()
     };
-    let (call, channel) = Call::connect(suite, setup, Side::Browser, "names").await?;
+    let (call, channel) = Call::connect(suite, setup, offerer, "names").await?;
     channel.send("hello").await?;
     let script = "(await h.channel('names')).dc.send(A[0])";
     call.tab.run(script, &[json!("back")]).await?;

@@ -216,6 +216,11 @@ impl Agent {
         let base = session.list.get(pair)?.key.base;
         let side = self.tables.local(session.local)?;
         let local = side.candidates.get(side.of_base(base)?)?;
+        // A relay that was not told is to stand behind what the peer sees of our own addresses.
+        let preference = match self.gatherer.bases.relay(base) {
+            Some(_) => local.preference & LOWEST,
+            None => local.preference,
+        };
         Some(Request {
             id: TransactionId::generate(&mut self.random),
             sent: now,
@@ -223,7 +228,7 @@ impl Agent {
             nominates,
             epoch: set.epoch(),
             // RFC 8445 §7.1.1: the priority that the candidate would have if it were peer-reflexive.
-            priority: priority(CandidateKind::PeerReflexive, local.preference),
+            priority: priority(CandidateKind::PeerReflexive, preference),
         })
     }
 
@@ -256,6 +261,9 @@ impl Agent {
         self.stats.drops.control += self.control.push(way, Some(pair.id), buf);
     }
 }
+
+/// RFC 6544 §4.2: what is left of a preference below the bits of a direction.
+const LOWEST: u16 = 0x1fff;
 
 /// What a request is for.
 #[derive(Clone, Copy)]

@@ -3,7 +3,10 @@
 use std::time::Instant;
 
 use super::Agent;
-use crate::{ChecklistSet, GenerationId, Path, pair::PairId};
+use crate::{
+    ChecklistSet, GenerationId, Path,
+    pair::{CandidatePair, PairId},
+};
 
 impl Agent {
     /// The system says that a datagram on this path cannot leave: no route, no network. An ICMP refusal
@@ -22,6 +25,23 @@ impl Agent {
             }
         }
         self.settle(now, set);
+    }
+
+    /// The networks are others: where nothing works any more, all that is left is checked anew. A system may have sent what goes
+    /// from one address by the way of another, until that was gone.
+    pub(super) fn begin_again(&mut self, now: Instant) {
+        let bases = &self.gatherer.bases;
+        let listed = self.tables.sessions.iter_mut().filter(|it| it.is_listed());
+        for session in listed.filter(|it| !it.failed && it.bereft == Some(now)) {
+            let mut pairs = session.list.iter();
+            if pairs.any(|pair| pair.is_usable(now)) {
+                continue;
+            }
+            drop(pairs);
+            let left = session.list.iter_mut();
+            let left = left.filter(|it| !it.expired && bases.get(it.key.base).is_some());
+            left.for_each(CandidatePair::begin_again);
+        }
     }
 
     /// Another connection has had an answer from the other end of this path, on the same socket: a NAT may have given the
@@ -69,6 +89,18 @@ impl Agent {
             if let Some(consent) = pair.and_then(|pair| pair.consent.as_mut()) {
                 consent.hasten(now);
             }
+        }
+    }
+
+    /// The peer has begun to use another pair, or comes from where nobody has known it: it has probably lost the one in use, and
+    /// does not hear what goes there.
+    pub(super) fn doubt_strongly(&mut self, now: Instant, id: GenerationId) {
+        let Some(session) = self.tables.session_mut(id) else {
+            return;
+        };
+        let pair = session.in_use.and_then(|id| session.list.get_mut(id));
+        if let Some(consent) = pair.and_then(|pair| pair.consent.as_mut()) {
+            consent.doubt(now);
         }
     }
 

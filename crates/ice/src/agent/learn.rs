@@ -66,7 +66,11 @@ impl Agent {
             pair.state = PairState::Waiting;
         }
         session.list.trigger(pair_id);
-        self.doubt_in_use(now, id);
+        // Before a pair is nominated all come for the first time.
+        match known.is_none() && session.nominated.is_some() {
+            true => self.doubt_strongly(now, id),
+            false => self.doubt_in_use(now, id),
+        }
     }
 
     fn learn_pair(&mut self, set: &ChecklistSet, id: GenerationId, asked: Asked) -> Option<PairId> {

@@ -134,7 +134,12 @@ impl Agent {
             if let Some(due) = self.silence.received(now, key) {
                 self.timers.set(Timer::OneWay, Some(due));
             }
+            let strays = self.silence.strays(key);
             sink(generation, datagram);
+            if strays {
+                self.doubt_strongly(now, generation);
+                self.settle(now, set);
+            }
         } else if self.is_authenticated(key) && self.held.push(key, datagram) {
             self.stats.payload_held += 1;
         } else {

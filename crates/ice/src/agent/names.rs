@@ -100,6 +100,6 @@ impl Agent {
 }
 
 /// How long a name is waited for.
-const PATIENCE: Duration = Duration::from_secs(5);
+const PATIENCE: Duration = Duration::from_secs(10);
 /// Names that are resolved at once.
 const MAX_NAMES: usize = 16;

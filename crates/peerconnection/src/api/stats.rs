@@ -142,18 +142,18 @@ impl State {
     }
 }
 
-/// A handle can be given as it is.
+/// A handle can be given as it is, by reference.
 macro_rules! selector {
     ($($Handle:ty => $variant:ident,)*) => {
         $(
-            impl From<$Handle> for StatsSelector {
-                fn from(it: $Handle) -> Self {
-                    Self::$variant(it)
+            impl From<&$Handle> for StatsSelector {
+                fn from(it: &$Handle) -> Self {
+                    Self::$variant(it.clone())
                 }
             }
 
-            impl From<$Handle> for Option<StatsSelector> {
-                fn from(it: $Handle) -> Self {
+            impl From<&$Handle> for Option<StatsSelector> {
+                fn from(it: &$Handle) -> Self {
                     Some(it.into())
                 }
             }

@@ -274,7 +274,7 @@ mod tests {
         check(&server).err().map(|error| error.kind())
     }
 
-    /// [4.4.1.7-06] [4.4.1.7-08]
+    /// [4.2.4-02] [4.4.1.7-06] [4.4.1.7-08]
     #[test]
     fn urls_that_are_and_urls_that_are_not() {
         for url in [

@@ -60,7 +60,7 @@ impl LocalNames {
     ///
     /// # Errors
     ///
-    /// `NotFound` when nobody answers for 5 s, or the name is not one that a candidate may have; those of the system.
+    /// `NotFound` when nobody answers for 10 s, or the name is not one that a candidate may have; those of the system.
     pub(super) async fn resolve(&self, name: &str) -> io::Result<IpAddr> {
         let name = name.trim_end_matches('.').to_ascii_lowercase();
         let (found, address) = oneshot::channel();

@@ -104,10 +104,10 @@ async fn statistics_wait_for_nothing() {
     let report = near.get_stats(None).now_or_never();
     let report = report.expect("at once").unwrap();
     assert!(report.of_type(StatsType::Transport).count() == 1);
-    let about = near.get_stats(near_channel.clone()).await.unwrap();
+    let about = near.get_stats(&near_channel).await.unwrap();
     assert!(about.len() < report.len() && about.data_channels().count() == 1);
     // Of another connection's channel there is nothing to tell.
-    let error = far.get_stats(near_channel.clone()).await.unwrap_err();
+    let error = far.get_stats(&near_channel).await.unwrap_err();
     assert_eq!(error.kind(), ErrorKind::InvalidAccess);
     near.close();
     let last = near.get_stats(None).await.unwrap();

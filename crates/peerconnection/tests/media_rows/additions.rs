@@ -189,7 +189,7 @@ fn change(
 ) -> Result<(), ErrorKind> {
     let now = pair.now;
     let engine = &mut pair.ends[0].engine;
-    let mut parameters = engine.parameters(id).unwrap();
+    let mut parameters = engine.parameters(id);
     change(&mut parameters.encodings[0]);
     let set = engine.set_parameters(now, id, parameters);
     set.map_err(|error| error.kind())
@@ -201,7 +201,7 @@ fn what_is_for_the_encoder_is_kept() {
     let (mut pair, [here, _]) = sending(4, link(), MediaKind::Video);
     let now = pair.now;
     let engine = &mut pair.ends[0].engine;
-    let mut parameters = engine.parameters(here).unwrap();
+    let mut parameters = engine.parameters(here);
     assert_eq!(parameters.degradation_preference, None);
     let payload = parameters.codecs[0].payload_type;
     assert_eq!(parameters.encodings[0].codec_payload_type, Some(payload));
@@ -216,7 +216,7 @@ fn what_is_for_the_encoder_is_kept() {
     let second = second.unwrap().clone();
     parameters.encodings[0].codec = Some(second.codec);
     engine.set_parameters(now, here, parameters).unwrap();
-    let kept = engine.parameters(here).unwrap();
+    let kept = engine.parameters(here);
     let preference = kept.degradation_preference;
     assert_eq!(preference, Some(DegradationPreference::MaintainResolution));
     let encoding = &kept.encodings[0];

@@ -151,7 +151,7 @@ fn each_datagram_is_marked_as_its_content() {
     // What is set later counts from then on.
     let now = pair.now;
     let engine = &mut pair.ends[0].engine;
-    let mut parameters = engine.parameters(ids[1]).unwrap();
+    let mut parameters = engine.parameters(ids[1]);
     parameters.encodings[0].network_priority = Some(Priority::High);
     engine.set_parameters(now, ids[1], parameters).unwrap();
     pair.ends[0].marks.clear();

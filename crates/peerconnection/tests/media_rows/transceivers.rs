@@ -158,6 +158,8 @@ fn parameters_are_what_was_negotiated() {
         .sdp
         .replace("minptime=10;useinbandfec=1", "minptime=20;stereo=1");
     assert_ne!(changed, answer.sdp);
+    // And that sends as well.
+    let changed = changed.replace("a=recvonly\r\n", "a=sendrecv\r\n");
     answer.sdp = changed;
     let now = pair.now;
     let engine = &mut pair.ends[0].engine;
@@ -173,7 +175,7 @@ fn parameters_are_what_was_negotiated() {
         );
         (opus.codec.sdp_fmtp_line.clone().unwrap(), opus.payload_type)
     };
-    let sends = engine.parameters(audio).unwrap();
+    let sends = engine.parameters(audio);
     let receives = engine.receive_parameters(audio);
     let (of_peer, payload_type) = line(&sends.codecs);
     assert_eq!(of_peer, "minptime=20;stereo=1");
@@ -181,7 +183,7 @@ fn parameters_are_what_was_negotiated() {
         line(&receives.codecs),
         ("minptime=10;useinbandfec=1".into(), payload_type)
     );
-    let sends = engine.parameters(video).unwrap();
+    let sends = engine.parameters(video);
     let named = |name: &str| {
         sends
             .codecs
@@ -220,7 +222,7 @@ fn parameters_are_what_was_negotiated() {
     assert!(receives.rtcp.cname.is_none() && receives.rtcp.reduced_size);
     assert!(!receives.codecs.is_empty() && !receives.header_extensions.is_empty());
     // Each call begins a transaction of its own, of the same content.
-    let again = engine.parameters(video).unwrap();
+    let again = engine.parameters(video);
     assert_ne!(again.transaction_id, sends.transaction_id);
     assert_eq!(
         (&again.encodings, &again.codecs),
@@ -228,6 +230,70 @@ fn parameters_are_what_was_negotiated() {
     );
     let old = engine.set_parameters(now, video, sends).unwrap_err();
     assert_eq!(old.kind(), ErrorKind::InvalidModification);
+}
+
+/// [5.2.9-01] Reduced size is what both have said.
+#[test]
+fn reduced_size_is_agreed_on() {
+    let mut pair = Pair::new(32, link());
+    let engine = &mut pair.ends[0].engine;
+    let id = engine.add_track(MediaKind::Video, ONE, Vec::new()).unwrap();
+    let offer = pair.offer(0, &Default::default()).unwrap();
+    let mut answer = pair.answer(1, offer).unwrap();
+    answer.sdp = answer.sdp.replace("a=rtcp-rsize\r\n", "");
+    let now = pair.now;
+    let engine = &mut pair.ends[0].engine;
+    assert!(!engine.parameters(id).rtcp.reduced_size, "not yet");
+    engine.set_remote_description(now, answer).unwrap();
+    assert!(!engine.parameters(id).rtcp.reduced_size);
+    // [4.4.1.6-25]: the answer sends nothing, so nothing can be received.
+    let receives = engine.receive_parameters(id);
+    assert!(receives.codecs.is_empty() && !receives.rtcp.reduced_size);
+}
+
+/// [5.2-06] `getParameters()` never fails: before anything is negotiated there are encodings and a name, and what a sender was left with is shown when its transceiver is gone, and cannot be set any more.
+#[test]
+fn parameters_of_a_sender_that_is_gone() {
+    let mut pair = Pair::new(31, link());
+    let slow = |rid: &str| RtpEncodingParameters {
+        max_bitrate: Some(5000),
+        ..RtpEncodingParameters::named(rid)
+    };
+    let init = TransceiverInit {
+        encodings: vec![slow("a"), slow("b")],
+        ..TransceiverInit::default()
+    };
+    let now = pair.now;
+    let engine = &mut pair.ends[0].engine;
+    // Stopped before anything was negotiated, and stopped by a negotiation.
+    let early = engine
+        .add_transceiver(MediaKind::Video, None, init)
+        .unwrap();
+    let late = engine.add_track(MediaKind::Audio, ONE, Vec::new()).unwrap();
+    let before = engine.parameters(early);
+    assert_eq!(before.encodings.len(), 2);
+    // Nothing was negotiated yet.
+    assert!(before.codecs.is_empty() && before.header_extensions.is_empty());
+    assert!(before.rtcp.cname.is_some() && !before.rtcp.reduced_size);
+    engine.stop_transceiver(now, early).unwrap();
+    pair.negotiate(0).unwrap();
+    let engine = &mut pair.ends[0].engine;
+    let negotiated = engine.parameters(late);
+    assert!(!negotiated.codecs.is_empty());
+    engine.stop_transceiver(now, late).unwrap();
+    pair.negotiate(0).unwrap();
+    let engine = &mut pair.ends[0].engine;
+    for (id, before) in [(early, before), (late, negotiated)] {
+        assert!(engine.transceiver(id).is_none());
+        let shown = engine.parameters(id);
+        assert_ne!(shown.transaction_id, before.transaction_id);
+        assert_eq!(shown.encodings, before.encodings);
+        assert_eq!(shown.codecs, before.codecs);
+        assert_eq!(shown.header_extensions, before.header_extensions);
+        assert_eq!(shown.rtcp, before.rtcp);
+        let refused = engine.set_parameters(now, id, shown).unwrap_err();
+        assert_eq!(refused.kind(), ErrorKind::InvalidState);
+    }
 }
 
 /// [5.2-13] [5.4.1-03] [5.2-17] [5.2.6-01] What can be set: audio has no size, video is never made larger, and a limit is told to whoever
@@ -250,19 +316,19 @@ fn encodings_are_tuned() {
     connect(&mut pair);
     let now = pair.now;
     let engine = &mut pair.ends[0].engine;
-    let mut parameters = engine.parameters(audio).unwrap();
+    let mut parameters = engine.parameters(audio);
     parameters.encodings[0].scale_resolution_down_by = Some(0.1);
     parameters.encodings[0].max_framerate = Some(-1.0);
     parameters.encodings[0].max_bitrate = Some(20_000);
     engine.set_parameters(now, audio, parameters).unwrap();
-    let shown = engine.parameters(audio).unwrap().encodings.remove(0);
+    let shown = engine.parameters(audio).encodings.remove(0);
     assert_eq!(
         (shown.scale_resolution_down_by, shown.max_framerate),
         (None, None)
     );
     assert_eq!(shown.max_bitrate, Some(20_000));
     let mut wrong = |edit: &dyn Fn(&mut RtpEncodingParameters)| {
-        let mut parameters = engine.parameters(video).unwrap();
+        let mut parameters = engine.parameters(video);
         edit(&mut parameters.encodings[1]);
         engine
             .set_parameters(now, video, parameters)
@@ -282,7 +348,7 @@ fn encodings_are_tuned() {
     assert_eq!(wrong(&|it| it.scale_resolution_down_by = None), Ok(()));
     pair.ends[0].tasks.clear();
     let engine = &mut pair.ends[0].engine;
-    let mut parameters = engine.parameters(video).unwrap();
+    let mut parameters = engine.parameters(video);
     let scale = parameters.encodings[1].scale_resolution_down_by;
     assert_eq!(scale, Some(1.0), "what is left out is not made smaller");
     parameters.encodings[0].active = false;
@@ -345,6 +411,11 @@ fn a_codec_is_chosen_of_those_that_are_negotiated() {
             "{unknown}"
         );
     }
+    let mut slow = with("video/VP8");
+    let first = slow.encodings[0].codec.as_mut();
+    first.unwrap().clock_rate = 8000;
+    let refused = engine.add_transceiver(MediaKind::Video, None, slow);
+    assert_eq!(refused.unwrap_err().kind(), ErrorKind::Operation);
     let vp8 = engine
         .add_transceiver(MediaKind::Video, Some(ONE), with("video/vp8"))
         .unwrap();
@@ -363,12 +434,12 @@ fn a_codec_is_chosen_of_those_that_are_negotiated() {
     let now = pair.now;
     let engine = &mut pair.ends[0].engine;
     let chosen = |it: &mut oxirtc_peerconnection::engine::Engine, id| {
-        it.parameters(id).unwrap().encodings[0].codec.clone()
+        it.parameters(id).encodings[0].codec.clone()
     };
     assert_eq!(chosen(engine, vp8), Some(codec("video/vp8")));
     assert_eq!(chosen(engine, other), None, "it was not negotiated");
     let mut set = |id: TransceiverId, wanted: &RtpCodec| {
-        let mut parameters = engine.parameters(id).unwrap();
+        let mut parameters = engine.parameters(id);
         parameters.encodings[0].codec = Some(wanted.clone());
         engine
             .set_parameters(now, id, parameters)
@@ -456,7 +527,7 @@ fn an_inactive_encoding_says_no_goodbye() {
     let set = |pair: &mut Pair, active| {
         let now = pair.now;
         let engine = &mut pair.ends[0].engine;
-        let mut parameters = engine.parameters(ids[0]).unwrap();
+        let mut parameters = engine.parameters(ids[0]);
         parameters.encodings[0].active = active;
         engine.set_parameters(now, ids[0], parameters).unwrap();
     };

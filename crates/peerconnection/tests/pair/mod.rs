@@ -3,6 +3,7 @@
 #![expect(clippy::unwrap_used, reason = "a test stops where it is wrong")]
 
 pub(crate) mod media;
+pub(crate) mod words;
 
 use std::{
     collections::BTreeMap,

@@ -24,6 +24,8 @@ pub struct Named<'a> {
     pub sent: Option<u32>,
     /// The levels of the contributing sources.
     pub mixed: Option<&'a [u8]>,
+    /// When it was captured.
+    pub capture: Option<AbsoluteCapture>,
 }
 
 /// What describes the content; it goes with a packet wherever it is forwarded.
@@ -70,6 +72,7 @@ impl<'a> Named<'a> {
             };
             match ids.kind(id) {
                 Some(Kind::Mid) => named.mid = text(),
+                Some(Kind::AbsoluteCaptureTime) => named.capture = AbsoluteCapture::parse(value),
                 Some(Kind::Rid) => named.rid = text(),
                 Some(Kind::RepairedRid) => named.repaired = text(),
                 Some(Kind::TransportNumber | Kind::TransportNumberRequest) => {
@@ -235,6 +238,7 @@ mod tests {
             transport: Some(0x0102),
             sent: Some(0x01_0203),
             mixed: Some(&[5]),
+            capture: values.capture,
         };
         assert_eq!(Named::read(elements, &ids), named);
         assert_eq!(Named::read(elements, &Ids::new()), Named::default());

@@ -1,6 +1,7 @@
 //! One stream that is received.
 
 mod assemble;
+mod capture;
 mod clock;
 mod jitter;
 mod sources;
@@ -10,11 +11,12 @@ use std::time::{Duration, Instant};
 
 pub(crate) use self::{
     assemble::Assembler,
+    capture::{Captures, Place},
     clock::{Clocks, SenderClock},
     sources::Sources,
     track::Track,
 };
-pub use self::{assemble::Frame, sources::Source};
+pub use self::{assemble::Frame, capture::Captured, sources::Source};
 
 use crate::{
     Config,
@@ -47,6 +49,8 @@ pub(crate) struct ReceiveStream {
     pub(crate) track: Track,
     pub(crate) assembler: Assembler,
     pub(crate) clock: SenderClock,
+    /// What its packets tell of the clock of who captured them.
+    pub(crate) captures: Captures,
     pub(crate) recovery: Recovery,
     /// The templates of the dependency descriptors, as the last key frame told them.
     pub(crate) structure: Option<Structure>,
@@ -80,6 +84,7 @@ impl ReceiveStream {
             track: Track::new(config.missing),
             assembler: Assembler::new(config.reorder, config.patience),
             clock: SenderClock::default(),
+            captures: Captures::default(),
             recovery: Recovery::default(),
             structure: None,
             event: None,

@@ -2,6 +2,8 @@
 
 use std::time::{Duration, Instant};
 
+use super::capture::Captured;
+
 /// A source that was heard.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Source {
@@ -15,6 +17,8 @@ pub struct Source {
     pub timestamp: u32,
     /// How loud it was: 0, as loud as it gets, to 127, silence.
     pub level: Option<u8>,
+    /// When that packet was captured, where it or an earlier one has told.
+    pub captured: Option<Captured>,
 }
 
 /// The sources of a section, the newest first.

@@ -12,7 +12,7 @@ use crate::{
     extension::{Descriptor, Ids, Indication, Named, Structure, Values, mixed_levels},
     fec, pad,
     payload::{Codec, Facts, Prefix, telephone},
-    receive::{Origin, ReceiveStream, Source},
+    receive::{Origin, Place, ReceiveStream, Source},
     red,
     section::{Carries, Format},
 };
@@ -395,10 +395,19 @@ impl Session {
         if route.is_repair || rtp.payload.is_empty() {
             return;
         }
-        let section = self.receivers.get(route.stream).map(|it| it.section);
-        let Some(state) = section.and_then(|at| self.sections.get_mut(at)) else {
+        let Some(stream) = self.receivers.get_mut(route.stream) else {
             return;
         };
+        let Some(state) = self.sections.get_mut(stream.section) else {
+            return;
+        };
+        let format = state.section.format(rtp.head.payload_type);
+        let place = Place {
+            system: rtp.sources().next().unwrap_or(rtp.head.ssrc),
+            timestamp: rtp.head.timestamp,
+            clock: format.map_or(0, |it| it.clock),
+        };
+        let captured = stream.captures.note(place, named.capture);
         let level = state
             .section
             .ids
@@ -413,6 +422,7 @@ impl Session {
             at: now,
             timestamp: rtp.head.timestamp,
             level,
+            captured,
         };
         state.sources.note(source);
         let mut levels = mixed_levels(named.mixed.unwrap_or_default());

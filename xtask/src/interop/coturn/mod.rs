@@ -63,7 +63,7 @@ async fn run_all(only: Vec<String>, full: bool) -> anyhow::Result<()> {
 }
 
 async fn run_case(case: &Case, bulk: usize) -> anyhow::Result<String> {
-    let coturn = Coturn::start(case.name, case.options).await?;
+    let coturn = Coturn::start(case.name, &[HOST, HOST_V6], case.options).await?;
     let outcome = timeout(LIMIT, (case.run)(&coturn, bulk)).await;
     // The next is not to meet this one at its ports.
     coturn.end().await?;

@@ -38,14 +38,22 @@ pub(crate) enum Transport {
 }
 
 impl Coturn {
-    /// Starts one at [`HOST`] and [`HOST_V6`], with these options beside the usual ones; `name` is the test's.
-    pub(crate) async fn start(name: &str, options: &[&str]) -> anyhow::Result<Self> {
+    /// Starts one at these addresses of the bridge, with these options beside the usual ones; `name` is the test's.
+    pub(crate) async fn start(
+        name: &str,
+        hosts: &[&str],
+        options: &[&str],
+    ) -> anyhow::Result<Self> {
         let directory = Directory::new(name)?;
         let root = directory.write_certificate()?;
         let log = File::create(directory.0.join("log")).context("no log")?;
         let program = setup::find("turnserver").context("turnserver is missing")?;
         let process = Command::new(program)
             .args(OPTIONS)
+            .args(hosts.iter().map(|it| format!("--listening-ip={it}")))
+            .args(hosts.iter().map(|it| format!("--relay-ip={it}")))
+            .arg(format!("--min-port={}", PORTS[0]))
+            .arg(format!("--max-port={}", PORTS[1]))
             .args(options)
             .current_dir(&directory.0)
             .stdin(Stdio::null())
@@ -59,16 +67,16 @@ impl Coturn {
             directory,
             root,
         };
-        coturn.listens().await?;
+        coturn.listens(hosts).await?;
         Ok(coturn)
     }
 
     /// Waits until all of its ports are open.
-    async fn listens(&mut self) -> anyhow::Result<()> {
+    async fn listens(&mut self, hosts: &[&str]) -> anyhow::Result<()> {
         let end = Instant::now() + PATIENCE;
-        let hosts: [IpAddr; 2] = [HOST.parse()?, HOST_V6.parse()?];
         for port in [PORT, TLS_PORT] {
             for host in hosts {
+                let host: IpAddr = host.parse()?;
                 while TcpStream::connect(SocketAddr::new(host, port))
                     .await
                     .is_err()
@@ -192,6 +200,8 @@ impl Drop for Directory {
 pub(crate) const HOST: &str = "10.77.0.1";
 pub(crate) const HOST_V6: &str = "fd77::1";
 pub(crate) const PASSWORD: &str = "secret";
+/// Those of relays, from the first to the last.
+pub(crate) const PORTS: [u16; 2] = [50_000, 50_999];
 const PORT: u16 = 3478;
 const TLS_PORT: u16 = 5349;
 const PATIENCE: Duration = Duration::from_secs(20);
@@ -200,10 +210,7 @@ const TICK: Duration = Duration::from_millis(50);
 #[rustfmt::skip]
 const OPTIONS: &[&str] = &[
     "-n",
-    "--listening-ip=10.77.0.1", "--listening-ip=fd77::1",
-    "--relay-ip=10.77.0.1", "--relay-ip=fd77::1",
     "--listening-port=3478", "--tls-listening-port=5349",
-    "--min-port=50000", "--max-port=50999",
     "--cert=cert.pem", "--pkey=key.pem",
     "--lt-cred-mech", "--realm=example.org", "--user=alice:secret",
     "--userdb=users", "--pidfile=pid",

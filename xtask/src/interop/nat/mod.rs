@@ -7,7 +7,7 @@ use tokio::time::{Instant, timeout};
 
 use super::{
     asked::{Running, matches},
-    coturn::server::{Coturn, HOST_V6},
+    coturn::server::{Coturn, HOST, HOST_V6},
     namespace,
 };
 use call::{Call, LEFT, RIGHT, orders};
@@ -64,7 +64,7 @@ fn cases() -> Vec<(String, Case)> {
 
 async fn run_all(only: Vec<String>, full: bool) -> anyhow::Result<()> {
     namespace::add_address(&format!("{HOST_V6}/64"))?;
-    let coturn = Coturn::start("nat", &[]).await?;
+    let coturn = Coturn::start("nat", &[HOST, HOST_V6], &[]).await?;
     let bulk = if full { FULL_BULK } else { BULK };
     let (mut passed, mut failed) = (0, 0);
     for (name, case) in cases() {

@@ -77,6 +77,19 @@ impl Laboratory {
         self.connect(Side::Beside, kind)
     }
 
+    /// What the host on the left sends from its second address leaves by its second way, also while the first one is there: as phones
+    /// and hosts of several providers have it.
+    pub(super) fn route_by_source(&self) -> anyhow::Result<()> {
+        let (host, number) = (Side::Beside.host(), Side::Beside as u8);
+        let (link, address) = (Side::Beside.link(), Side::Beside.private());
+        ip(&format!(
+            "-n {host} route add default via 192.168.{number}.1 dev {link} table {number}"
+        ))?;
+        ip(&format!(
+            "-n {host} rule add from {address} lookup {number}"
+        ))
+    }
+
     fn connect(&mut self, side: Side, kind: Kind) -> anyhow::Result<()> {
         let (host, link) = (side.host(), side.link());
         if kind == Kind::Open {

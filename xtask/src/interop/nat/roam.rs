@@ -14,6 +14,8 @@ use super::{
 pub(super) enum Change {
     /// The link in use goes down, and another stands ready.
     Ready,
+    /// The same, but what is sent from its address has left by the first link until then, and came back by none.
+    Unrouted,
     /// The link goes down, and another comes up at that moment.
     Arriving,
     /// Its router has another public address from now on, and has forgotten all ports.
@@ -33,6 +35,10 @@ pub(super) const CASES: &[(&str, Change, Sender, Kind)] = &[
     ("roam/ready/sends", Change::Ready, Sender::Roaming, Kind::Open),
     ("roam/ready/receives", Change::Ready, Sender::Other, Kind::Open),
     ("roam/ready/nat", Change::Ready, Sender::Roaming, Kind::PortRestricted),
+    ("roam/ready/nat/receives", Change::Ready, Sender::Other, Kind::PortRestricted),
+    ("roam/unrouted/sends", Change::Unrouted, Sender::Roaming, Kind::Open),
+    ("roam/unrouted/receives", Change::Unrouted, Sender::Other, Kind::Open),
+    ("roam/unrouted/nat", Change::Unrouted, Sender::Roaming, Kind::PortRestricted),
     ("roam/arriving/sends", Change::Arriving, Sender::Roaming, Kind::Open),
     ("roam/arriving/receives", Change::Arriving, Sender::Other, Kind::Open),
     ("roam/rebinding/sends", Change::Rebinding, Sender::Roaming, Kind::Open),
@@ -47,8 +53,11 @@ pub(super) async fn run(
     total: usize,
 ) -> anyhow::Result<String> {
     let mut lab = Laboratory::apart(Kind::PortRestricted, other)?;
-    if change == Change::Ready {
+    if matches!(change, Change::Ready | Change::Unrouted) {
         lab.add_way(Kind::PortRestricted)?;
+    }
+    if change == Change::Ready {
+        lab.route_by_source()?;
     }
     let mut call = Call::connect(orders()).await?;
     let [before, _] = call.pairs().await?;
@@ -101,7 +110,7 @@ pub(super) async fn run(
 fn apply(lab: &mut Laboratory, change: Change, used: Side) -> anyhow::Result<()> {
     let down = || ip(&format!("-n {} link set {} down", used.host(), used.link()));
     match change {
-        Change::Ready => down(),
+        Change::Ready | Change::Unrouted => down(),
         Change::Arriving => {
             down()?;
             lab.add_way(Kind::PortRestricted)
@@ -123,7 +132,7 @@ impl Change {
     fn limit(self) -> Duration {
         match self {
             Self::Ready => Duration::from_secs(1),
-            Self::Arriving => Duration::from_secs(3),
+            Self::Unrouted | Self::Arriving => Duration::from_secs(3),
             // Nothing tells of it but the silence, after a second; and payload moves half a second after the first check.
             Self::Rebinding => Duration::from_secs(3),
         }

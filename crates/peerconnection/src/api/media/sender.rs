@@ -94,15 +94,12 @@ impl RtpSender {
         })
     }
 
-    /// `getParameters()`: the beginning of a transaction that [`set_parameters`](Self::set_parameters) ends.
-    ///
-    /// # Errors
-    ///
-    /// `InvalidState` when the transceiver is not in the connection any more.
+    /// `getParameters()`: the beginning of a transaction that [`set_parameters`](Self::set_parameters) ends. Of a transceiver that is not
+    /// in the connection any more they are as they were last.
     #[doc(alias = "getParameters")]
-    pub fn parameters(&self) -> Result<RtpSendParameters, Error> {
+    pub fn parameters(&self) -> RtpSendParameters {
         let connection = self.keep_open.connection();
-        connection.verb(|engine, _| engine.parameters(self.id))
+        connection.with(|state| state.engine.parameters(self.id))
     }
 
     /// `setParameters()`: what [`parameters`](Self::parameters) gave, with other values in its encodings.

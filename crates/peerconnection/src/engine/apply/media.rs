@@ -51,7 +51,7 @@ impl Engine {
             jsep::Change::Stopped { id } => self.stopped(TransceiverId(id), facts),
             jsep::Change::TransceiverRemoved { id } => {
                 self.carry(id, None);
-                self.media.remove(TransceiverId(id));
+                self.part(TransceiverId(id));
             }
             // The negotiator is asked for directions.
             _ => {}
@@ -336,7 +336,7 @@ mod tests {
         };
         weighs(&mut near, 1024);
         let set = |engine: &mut Engine, id, change: &dyn Fn(&mut RtpEncodingParameters)| {
-            let mut parameters = engine.parameters(id).unwrap();
+            let mut parameters = engine.parameters(id);
             change(&mut parameters.encodings[0]);
             engine.set_parameters(now, id, parameters).unwrap();
         };

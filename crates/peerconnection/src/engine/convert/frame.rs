@@ -181,7 +181,8 @@ pub(in crate::engine) fn shown_frame(
     Some(shown)
 }
 
-fn sender_time(time: Ntp) -> Option<SystemTime> {
+/// A time by the peer's clock; none before 1970.
+pub(super) fn sender_time(time: Ntp) -> Option<SystemTime> {
     SystemTime::UNIX_EPOCH.checked_add(time.to_unix()?)
 }
 

@@ -8,7 +8,10 @@ use oxirtc_rtp::{
     extension::{AudioLevel, Ids, Kind, Label},
 };
 
-use super::codec::{feedbacks, formats, media_kind};
+use super::{
+    codec::{feedbacks, formats, media_kind},
+    frame::sender_time,
+};
 use crate::{
     Error, ErrorKind, MediaKind, Parity, RtcpParameters, RtpCapabilities, RtpCodec,
     RtpCodecParameters, RtpDecodingParameters, RtpHeaderExtensionParameters, RtpReceiveParameters,
@@ -338,6 +341,7 @@ pub(in crate::engine) fn shown_source(
     (now, wall): (Instant, SystemTime),
 ) -> RtpSource {
     let ago = now.saturating_duration_since(source.at);
+    let offset = source.captured.and_then(|it| it.offset);
     RtpSource {
         source: source.source,
         contributes: source.contributes,
@@ -350,6 +354,8 @@ pub(in crate::engine) fn shown_source(
             };
             level.linear()
         }),
+        capture_timestamp: source.captured.and_then(|it| sender_time(it.time)),
+        sender_capture_time_offset: offset.map(|units| units as f64 * 1000.0 / UNITS),
     }
 }
 
@@ -373,6 +379,8 @@ pub(in crate::engine) fn equip(
     config.media(media_kind(kind), capabilities)
 }
 
+/// A second in the units of NTP.
+const UNITS: f64 = 4_294_967_296.0;
 const AUDIO_EXTENSIONS: [Kind; 5] = [
     Kind::AudioLevel,
     Kind::AbsoluteSendTime,
@@ -394,3 +402,48 @@ const VIDEO_EXTENSIONS: [Kind; 12] = [
     Kind::RepairedRid,
     Kind::Descriptor,
 ];
+
+#[cfg(test)]
+mod tests {
+    use std::time::Duration;
+
+    use oxirtc_netsim::epoch;
+
+    use super::*;
+
+    /// [5.3-05] WebRTC Extensions, `captureTimestamp` and `senderCaptureTimeOffset`.
+    #[test]
+    fn a_source_tells_when_it_was_captured() {
+        let wall = SystemTime::UNIX_EPOCH + Duration::from_secs(1000);
+        let shown = |captured| {
+            let source = rtp::Source {
+                source: 7,
+                contributes: true,
+                at: epoch(),
+                timestamp: 9,
+                level: Some(0),
+                captured,
+            };
+            let now = epoch() + Duration::from_millis(250);
+            shown_source(source, (now, wall))
+        };
+        let time = SystemTime::UNIX_EPOCH + Duration::from_millis(1_700_000_000_500);
+        let since = time.duration_since(SystemTime::UNIX_EPOCH).unwrap();
+        let captured = |offset| {
+            Some(rtp::Captured {
+                time: rtp::Ntp::from_unix(since),
+                offset,
+            })
+        };
+        let told = shown(captured(Some(-(1 << 31))));
+        assert_eq!((told.source, told.contributes), (7, true));
+        assert_eq!((told.rtp_timestamp, told.audio_level), (9, Some(1.0)));
+        assert_eq!(told.at, wall - Duration::from_millis(250));
+        assert_eq!(told.capture_timestamp, Some(time));
+        assert_eq!(told.sender_capture_time_offset, Some(-500.0));
+        assert_eq!(shown(captured(None)).sender_capture_time_offset, None);
+        let silent = shown(None);
+        assert_eq!(silent.capture_timestamp, None);
+        assert_eq!(silent.sender_capture_time_offset, None);
+    }
+}

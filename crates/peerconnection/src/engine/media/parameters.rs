@@ -13,17 +13,29 @@ use crate::{
 };
 
 impl Engine {
-    /// W3C §5.2, `getParameters()` of a sender: the beginning of a transaction.
-    ///
-    /// # Errors
-    ///
-    /// `InvalidState` when the transceiver is not in the connection any more.
-    pub fn parameters(&mut self, id: TransceiverId) -> Result<RtpSendParameters, Error> {
+    /// W3C §5.2, `getParameters()` of a sender: the beginning of a transaction. Of a transceiver that is not in the connection any
+    /// more they are as they were last.
+    pub fn parameters(&mut self, id: TransceiverId) -> RtpSendParameters {
         let transaction = self.media.next_transaction();
         let cname = self.equipment.cname.clone();
-        let it = self.media.get_mut(id).ok_or_else(no_transceiver)?;
-        it.sender.transaction = Some(transaction);
-        Ok(shown(it, transaction, cname))
+        match self.media.get_mut(id) {
+            Some(it) => {
+                it.sender.transaction = Some(transaction);
+                shown(it, transaction, cname)
+            }
+            None => RtpSendParameters {
+                transaction_id: transaction.to_string(),
+                ..self.media.left(id)
+            },
+        }
+    }
+
+    /// The transceiver is not in the connection any more.
+    pub(in crate::engine) fn part(&mut self, id: TransceiverId) {
+        if let Some(it) = self.media.get(id) {
+            let shown = shown(it, 0, self.equipment.cname.clone());
+            self.media.remove(id, shown);
+        }
     }
 
     /// W3C §5.2, `setParameters()`: the encodings of what [`parameters`](Self::parameters) has given.
@@ -100,7 +112,9 @@ impl Engine {
         let Some(it) = self.media.get(id) else {
             return RtpReceiveParameters::default();
         };
+        // [4.4.1.6-25]: nothing can be received where nothing is to be.
         let negotiated = it.receiver.negotiated.as_deref();
+        let negotiated = negotiated.filter(|_| it.receiver.receptive);
         convert::shown_receive_parameters(it.kind, negotiated)
     }
 }

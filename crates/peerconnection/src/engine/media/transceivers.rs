@@ -1,5 +1,7 @@
 //! The transceivers of a connection, as far as media goes: what their sections carry, and what the peer was told to have changed.
 
+use std::collections::VecDeque;
+
 use oxirtc_jsep as jsep;
 use oxirtc_rtp::{Delivery, SectionId};
 
@@ -9,6 +11,7 @@ use super::{
 };
 use crate::{
     Choice, DegradationPreference, Error, ErrorKind, MediaKind, RtpEncodingParameters,
+    RtpSendParameters,
     engine::ids::{TrackId, TransceiverId, TransportId},
 };
 
@@ -18,6 +21,8 @@ pub(in crate::engine) struct Media {
     list: Vec<MediaTransceiver>,
     /// Counts the transactions of parameters.
     pub(super) transactions: u64,
+    /// What the senders of transceivers that left showed last: who has one may still ask.
+    left: VecDeque<(TransceiverId, RtpSendParameters)>,
 }
 
 /// A sender and a receiver.
@@ -131,8 +136,19 @@ impl Media {
         self.list.iter_mut()
     }
 
-    pub(in crate::engine) fn remove(&mut self, id: TransceiverId) {
+    /// It leaves the connection; `shown` is what its sender shows from now on.
+    pub(super) fn remove(&mut self, id: TransceiverId, shown: RtpSendParameters) {
         self.list.retain(|it| it.id != id);
+        if self.left.len() >= MOST_LEFT {
+            self.left.pop_front();
+        }
+        self.left.push_back((id, shown));
+    }
+
+    /// What the sender of a transceiver that left showed last; nothing, when many others have left since.
+    pub(super) fn left(&self, id: TransceiverId) -> RtpSendParameters {
+        let found = self.left.iter().find(|it| it.0 == id);
+        found.map(|it| it.1.clone()).unwrap_or_default()
     }
 
     /// [4.4.2-57] The connection closes: all are stopped.
@@ -180,3 +196,6 @@ pub(super) fn no_transceiver() -> Error {
     let message = "the transceiver is not in the connection any more";
     Error::new(ErrorKind::InvalidState, message)
 }
+
+/// A peer can make transceivers leave for ever.
+const MOST_LEFT: usize = 64;
