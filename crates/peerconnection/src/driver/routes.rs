@@ -2,7 +2,10 @@
 
 use std::{
     collections::{BTreeMap, HashMap, VecDeque},
-    sync::{Arc, Mutex, PoisonError},
+    sync::{
+        Arc, Mutex, PoisonError,
+        atomic::{AtomicU64, Ordering},
+    },
     time::{Duration, Instant},
 };
 
@@ -25,6 +28,8 @@ pub(super) struct Routes {
     /// What is reserved, and until when, the oldest first.
     reservations: VecDeque<(Path, Instant)>,
     connections: BTreeMap<ConnectionId, Entry>,
+    /// Datagrams that were nobody's.
+    dropped: AtomicU64,
 }
 
 /// Tells the connections of one port apart.
@@ -265,6 +270,16 @@ impl Routes {
             Some((id, entry.engine.as_ref()?))
         });
         (length, owner)
+    }
+
+    /// So many datagrams are nobody's.
+    pub(super) fn count_dropped(&self, datagrams: usize) {
+        self.dropped.fetch_add(datagrams as u64, Ordering::Relaxed);
+    }
+
+    /// How many datagrams were nobody's.
+    pub(super) fn dropped(&self) -> u64 {
+        self.dropped.load(Ordering::Relaxed)
     }
 
     fn owner(&self, now: Instant, path: Path, datagram: &[u8]) -> Option<ConnectionId> {

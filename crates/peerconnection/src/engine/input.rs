@@ -111,6 +111,7 @@ impl Engine {
             sockets.extend(result.ok());
             agent.handle_response(now, set, id, result);
         });
+        self.requests.answered(id, result.ok());
     }
 
     /// The answer to a [`Request::Resolve`](crate::engine::Request::Resolve): all addresses of the name.

@@ -62,6 +62,9 @@ impl Engine {
         if !self.farewells.is_empty() {
             return None;
         }
+        if let Some(local) = self.requests.unwanted.pop_front() {
+            return Some(Request::Close { local });
+        }
         while let Some(agent) = self.transports.retired.last_mut() {
             match agent.poll_request() {
                 Some(ice::Request::Close { local }) => return Some(Request::Close { local }),

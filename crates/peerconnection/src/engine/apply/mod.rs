@@ -156,6 +156,7 @@ impl Engine {
         transport.ice.close(now, &mut self.transports.set);
         let goodbyes = std::iter::from_fn(|| transport.poll_goodbye(now));
         self.farewells.extend(goodbyes);
+        self.requests.orphan(transport.id);
         self.transports.retired.push(transport.ice);
         // W3C §4.3.4: any state may follow.
         let mut events = Vec::new();

@@ -7,7 +7,7 @@ use std::{
 
 use oxirtc_dtls as dtls;
 use oxirtc_rtp::{Config, Ntp, Session};
-use oxirtc_srtp::{Context, Error};
+use oxirtc_srtp::{Context, Error, Stats};
 
 use super::{
     gate::Gate,
@@ -80,6 +80,11 @@ impl MediaPath {
                 }
             }
         }
+    }
+
+    /// What the keys in use have counted.
+    pub(in crate::engine) fn srtp_stats(&self) -> Stats {
+        self.keys.stats()
     }
 
     /// Whether datagrams of RTCP are kept for the application.
