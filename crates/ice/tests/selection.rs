@@ -595,26 +595,6 @@ fn a_later_policy_does_not_end_consent() {
     assert!(sim.has_consent(0) && sim.has_consent(1));
 }
 
-/// A nomination that was under way in another role is forgotten: who controls again nominates anew.
-#[test]
-fn a_nomination_ends_with_its_role() {
-    let mut sim = Sim::new(43);
-    sim.connect();
-    sim.run_until(secs(5), |sim| {
-        let nominates = |sent: &&Sent| sent.bytes.windows(4).any(|it| it == [0, 0x25, 0, 0]);
-        let controls = usize::from(sim.peers[0].set.role() != oxirtc_ice::Role::Controlling);
-        sim.requests(controls).iter().any(nominates)
-    });
-    let controls = usize::from(sim.peers[0].set.role() != oxirtc_ice::Role::Controlling);
-    // The answer to it is lost, and so is the role meanwhile.
-    sim.up = [false, false];
-    sim.run(ms(100));
-    sim.set_role(controls, oxirtc_ice::Role::Controlled);
-    sim.set_role(controls, oxirtc_ice::Role::Controlling);
-    sim.up = [true, true];
-    sim.run_until(secs(10), |sim| sim.both_are(State::Completed));
-}
-
 /// RFC 8445 §6.1.2.3: who controls is part of a pair's priority, and changes with the role.
 #[test]
 fn a_role_changes_the_priorities() {

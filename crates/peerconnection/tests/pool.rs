@@ -53,6 +53,12 @@ fn what_is_pooled_is_told_at_once() {
         while let Some(task) = engine.poll_task() {
             told.extend(task);
         }
+        let states = told.iter().filter_map(|event| match event {
+            Event::IceGatheringStateChange(state) => Some(*state),
+            _ => None,
+        });
+        let expected = [IceGatheringState::Gathering, IceGatheringState::Complete];
+        assert_eq!(states.collect::<Vec<_>>(), expected[..=usize::from(size)]);
         let ports = told.iter().filter_map(|event| match event {
             Event::IceCandidate(Some(candidate)) => candidate.port(),
             _ => None,
@@ -133,4 +139,53 @@ fn a_pool_is_bounded_and_ends() {
     pair.ends[1].engine.close(now);
     pair.run(Duration::from_millis(10));
     assert!(pair.ends[1].sockets.is_empty());
+}
+
+/// What went wrong meanwhile is told when there is somebody to be told.
+#[test]
+fn errors_wait_for_a_description() {
+    let mut pair = pooled(5, 1);
+    let url = "stun:192.0.2.9:3478";
+    configure(
+        &mut pair,
+        Configuration {
+            ice_servers: vec![IceServer {
+                urls: vec![url.to_owned()],
+                ..IceServer::default()
+            }],
+            ..configuration(1)
+        },
+    );
+    pair.run(Duration::from_secs(20));
+    assert!(pair.ends[0].tasks.is_empty(), "{:?}", pair.ends[0].tasks);
+    let now = pair.now;
+    let engine = &mut pair.ends[0].engine;
+    engine
+        .create_data_channel(now, "a", &DataChannelInit::default())
+        .unwrap();
+    engine.set_local_description(now, None).unwrap();
+    let tasks = std::iter::from_fn(|| engine.poll_task());
+    let errors = tasks.flatten().filter_map(|event| match event {
+        Event::IceCandidateError(error) => Some((error.error_code, error.url)),
+        _ => None,
+    });
+    assert_eq!(errors.collect::<Vec<_>>(), [(701, url.to_owned())]);
+}
+
+/// A transport that answers has taken its agent before there is a local description: the pool stays as small.
+#[test]
+fn what_was_taken_is_not_gathered_again() {
+    let mut pair = pooled(6, 1);
+    pair.open(0, "a", &DataChannelInit::default());
+    let now = pair.now;
+    pair.ends[0]
+        .engine
+        .set_local_description(now, None)
+        .unwrap();
+    let offer = pair.ends[0].engine.local_description().unwrap();
+    let engine = &mut pair.ends[1].engine;
+    engine.set_remote_description(now, offer).unwrap();
+    engine.gather_ahead(now);
+    pair.run(Duration::from_millis(10));
+    assert_eq!(pair.ends[1].sockets.len(), 1);
 }
