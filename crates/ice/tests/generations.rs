@@ -834,3 +834,17 @@ fn sessions_are_those_listed_and_one() {
         }
     }
 }
+
+/// A side that takes the place of another, before anybody has answered, uses the sockets that are there.
+#[test]
+fn what_is_new_takes_over_the_sockets() {
+    let mut sim = fresh();
+    sim.plan(0, plan(None, generation("L1", "")));
+    sim.run(ms(10));
+    let first = sim.peers[0].gathered.clone();
+    sim.peers[0].gathered.clear();
+    sim.plan(0, plan(None, generation("L2", "")));
+    sim.run(ms(10));
+    assert!(sim.peers[0].closed.is_empty());
+    assert!(!first.is_empty() && sim.peers[0].gathered == first);
+}

@@ -288,6 +288,27 @@ fn a_dead_peer_is_not_announced_as_alive() {
     }
 }
 
+/// The same where the other pair has answered last: it ends with the pair in use, and is not what the peer is said to live on.
+#[test]
+fn a_late_answer_elsewhere_does_not_prolong_a_life() {
+    for seed in 0..5 {
+        let mut sim = two_ways(seed);
+        let is_v4 = |sent: &Sent| sent.path.remote.is_ipv4();
+        sim.run_until(secs(60), |sim| {
+            let asked = sim.requests(0);
+            let v6 = asked.iter().any(|it| !is_v4(it));
+            v6 && asked.last().is_some_and(|it| is_v4(it))
+        });
+        let asked = sim.requests(0);
+        let last = asked.iter().rev().find(|it| !is_v4(it)).unwrap().at;
+        // It is answered, and what asks the pair in use because of it is not.
+        sim.run(ms(25));
+        sim.up = [false, false];
+        sim.run_until(secs(60), |sim| sim.states()[0] == State::Failed);
+        assert_eq!(sim.now, last + ms(20) + secs(30), "seed {seed}");
+    }
+}
+
 /// `Disconnected` comes 5 s after the first unanswered check.
 #[test]
 fn silence_shows_after_five_seconds() {

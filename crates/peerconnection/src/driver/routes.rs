@@ -568,6 +568,23 @@ mod tests {
         assert_eq!(routes.owner(now, path(1), &answer(200)), Some(one));
     }
 
+    /// What the system hands over together may be for several: only payload of one path is for one connection.
+    #[test]
+    fn each_datagram_of_a_buffer_is_looked_at() {
+        let (routes, _, _, now) = two();
+        let request = stun(Class::Request, 1, Some("second:x"));
+        let payload = vec![0x80; request.len()];
+        let kinds = [&payload, &payload, &request, &request, &payload];
+        let bytes: Vec<u8> = kinds.into_iter().flatten().copied().collect();
+        let (mut rest, mut runs) = (&bytes[..], Vec::new());
+        while !rest.is_empty() {
+            let (length, _) = routes.first_run(now, path(1), rest, request.len());
+            runs.push(length / request.len());
+            rest = &rest[length..];
+        }
+        assert_eq!(runs, [2, 1, 1, 1]);
+    }
+
     /// Known failure 36.
     #[test]
     fn strangers_reach_nobody_and_what_is_forgotten_is_gone() {
