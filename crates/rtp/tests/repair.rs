@@ -94,3 +94,87 @@ fn requests_are_repeated_by_the_round_trip_of_the_path() {
         assert_eq!(asked, requests, "{round_trip:?}");
     }
 }
+
+/// How often side 1 asks in so long, in milliseconds from now on.
+fn requests(pair: &mut Pair, millis: u64, is_asked: fn(&Rtcp<'_>) -> bool) -> usize {
+    let (mut asked, mut buf) = (0, Vec::new());
+    for _ in 0..millis {
+        let now = pair.now;
+        pair.sides[1].handle_timeout(now);
+        while pair.sides[1].poll_rtcp(now, 1200, &mut buf) {
+            let packets = rtcp::Compound::parse(&buf).unwrap();
+            asked += packets.filter(is_asked).count();
+            buf.clear();
+        }
+        pair.now += ms(1);
+    }
+    asked
+}
+
+/// Side 0 sends a frame of a camera; side 1 has what is not lost of it at once.
+fn show(pair: &mut Pair, camera: &mut Camera, lost: impl Fn(usize) -> bool) {
+    let (now, before) = (pair.now, pair.sent[0].len());
+    let batch = camera.frame(now);
+    pair.sides[0].write(now, VIDEO, 0, &batch);
+    pair.drain(0);
+    for (at, datagram) in pair.sent[0].iter().skip(before).enumerate() {
+        if !lost(at) {
+            pair.sides[1].handle_rtp(now, datagram);
+        }
+    }
+}
+
+/// On a long path on which a tenth or more is lost, requests are lost as well: twice in a round trip they are made.
+#[test]
+fn requests_are_made_twice_where_much_is_lost() {
+    for (every, asked) in [(20, 1), (5, 2)] {
+        let mut pair = Pair::video(1, &Link::new(0));
+        pair.sides[1].set_round_trip(ms(200));
+        let mut camera = Camera::new(0, 10_000);
+        // Until it has been reported.
+        for _ in 0..60 {
+            show(&mut pair, &mut camera, |at| at % every == 1);
+            requests(&mut pair, 33, |_| false);
+        }
+        // What was missing before is given up by then.
+        requests(&mut pair, 2000, |_| false);
+        show(&mut pair, &mut camera, |at| at == 4);
+        let nacks = requests(&mut pair, 190, |it| matches!(it, Rtcp::Nack(_)));
+        assert_eq!(nacks, asked, "one of {every} lost");
+    }
+}
+
+/// A request of a key frame that was lost itself is made again after one and a half round trips.
+#[test]
+fn a_key_frame_is_asked_for_again() {
+    let mut pair = Pair::video(1, &Link::new(0));
+    pair.sides[1].set_round_trip(ms(400));
+    let mut camera = Camera::new(0, 1000);
+    show(&mut pair, &mut camera, |_| false);
+    let now = pair.now;
+    pair.sides[1].request_keyframe(now, VIDEO, None);
+    let pli = |it: &Rtcp<'_>| matches!(it, Rtcp::Pli(_));
+    assert_eq!(requests(&mut pair, 599, pli), 1);
+    assert_eq!(requests(&mut pair, 3, pli), 1);
+}
+
+/// When frames are given up, a key frame behind them that is whole goes on at once, whatever else is missing before it.
+#[test]
+fn nothing_before_a_key_frame_is_waited_for() {
+    let mut pair = Pair::video(1, &Link::new(0));
+    let mut camera = Camera::new(0, 3000);
+    show(&mut pair, &mut camera, |_| false);
+    show(&mut pair, &mut camera, |at| at == 1);
+    show(&mut pair, &mut camera, |_| false);
+    // Three round trips of 100 ms and 50 ms: it is given up.
+    assert_eq!(requests(&mut pair, 360, |it| matches!(it, Rtcp::Pli(_))), 1);
+    show(&mut pair, &mut camera, |at| at == 1);
+    camera.wants_key = true;
+    show(&mut pair, &mut camera, |_| false);
+    let now = pair.now;
+    let mut shown = Vec::new();
+    while let Some(frame) = pair.sides[1].read_frame(now + ms(40), VIDEO) {
+        shown.push(frame.key);
+    }
+    assert_eq!(shown, [true, true]);
+}

@@ -342,7 +342,9 @@ impl SendStream {
 
     /// Parity is longer than what it protects: of the longest packets there is none, and it must not hold up what stands behind it.
     fn peek_parity(&mut self, section: &Section, largest: usize) -> Option<(Class, usize)> {
-        let len = self.parity.len()? + FIXED + PARITY + self.named(section);
+        // Where it takes a number of the stream, it comes behind its frame: a number that is lost within one makes it incomplete.
+        let between = self.flex(section).is_none();
+        let len = self.parity.len(between)? + FIXED + PARITY + self.named(section);
         if len > largest {
             self.parity.take();
             return None;

@@ -195,7 +195,7 @@ impl SendStream {
     }
 
     /// The payload type and the SSRC of parity in a stream of its own.
-    fn flex(&self, section: &Section) -> Option<(u8, u32)> {
+    pub(super) fn flex(&self, section: &Section) -> Option<(u8, u32)> {
         section.carrying(Carries::Flexfec).zip(self.encoding.fec)
     }
 
