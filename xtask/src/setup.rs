@@ -168,6 +168,30 @@ const PACKAGES: &[Need] = &[
 const OTHERS: &[Need] = &[
     need("go", "golang-go"),
     need(
+        "/usr/share/doc/gir1.2-gst-plugins-bad-1.0/copyright",
+        "gir1.2-gst-plugins-bad-1.0",
+    ),
+    need(
+        "/usr/share/doc/gstreamer1.0-nice/copyright",
+        "gstreamer1.0-nice",
+    ),
+    need(
+        "/usr/share/doc/gstreamer1.0-plugins-bad/copyright",
+        "gstreamer1.0-plugins-bad",
+    ),
+    need(
+        "/usr/share/doc/gstreamer1.0-plugins-base/copyright",
+        "gstreamer1.0-plugins-base",
+    ),
+    need(
+        "/usr/share/doc/gstreamer1.0-plugins-good/copyright",
+        "gstreamer1.0-plugins-good",
+    ),
+    need(
+        "/usr/share/doc/python3-gst-1.0/copyright",
+        "python3-gst-1.0",
+    ),
+    need(
         "/usr/share/gocode/src/github.com/pion/webrtc/go.mod",
         "golang-github-pion-webrtc.v3-dev",
     ),

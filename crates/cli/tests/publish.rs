@@ -19,8 +19,8 @@ use std::{
 
 use oxirtc_container::{Codec, PATTERN, Reader, TONE};
 use oxirtc_peerconnection::{
-    Configuration, MediaKind, PeerConnection, PeerConnectionState, RtpTransceiverDirection,
-    RtpTransceiverInit, SessionDescription,
+    Configuration, MediaKind, PacketReader, PeerConnection, PeerConnectionState,
+    RtpTransceiverDirection, RtpTransceiverInit, SessionDescription,
 };
 use serving::{Serving, interrupt, oxirtc};
 
@@ -122,6 +122,11 @@ async fn offer(direction: RtpTransceiverDirection) -> (PeerConnection, String) {
     (peer, sdp)
 }
 
+/// Whether a packet comes, before the track ends.
+async fn first(mut packets: PacketReader) -> bool {
+    packets.next().await.is_some()
+}
+
 fn read(path: &Path) -> (Codec, usize) {
     let mut reader = Reader::open(BufReader::new(File::open(path).unwrap())).unwrap();
     let frames = std::iter::from_fn(|| reader.read().unwrap()).count();
@@ -188,21 +193,29 @@ fn a_published_file_is_recorded() {
     assert_eq!(gone.status, 404);
 }
 
-/// A server that ends says goodbye.
-#[test]
-fn who_publishes_hears_of_the_end_of_the_server() {
+/// A server that ends says goodbye, to whom it is connected with.
+#[tokio::test(flavor = "multi_thread", worker_threads = 1)]
+async fn who_publishes_hears_of_the_end_of_the_server() {
     let folder = Folder::new("ended");
     let mut serving = Serving::start(&[]);
     let audio = folder.with("a.ogg", TONE);
     let whip = serving.url("/whip/room");
     let playing = oxirtc(&["play", &audio, "--repeat", "--whip", &whip]);
-    let taker = ("Content-Type", "application/sdp");
     let end = Instant::now() + Duration::from_secs(60);
-    // Not a description: refused as soon as there is something to take.
-    while serving.request("POST", "/whep/room", &[taker], "no").status == 404 {
+    let (viewer, sdp) = offer(RtpTransceiverDirection::RecvOnly).await;
+    let made = loop {
+        let made = serving.post("/whep/room", &sdp);
+        if made.status == 201 {
+            break made;
+        }
         assert!(Instant::now() < end, "nothing was published");
         sleep(Duration::from_millis(50));
-    }
+    };
+    let answer = SessionDescription::answer(made.body);
+    viewer.set_remote_description(answer).await.unwrap();
+    // What is heard comes from who publishes, who is connected then.
+    let heard = viewer.transceivers()[0].receiver().track().packets();
+    assert!(first(heard).await);
     let begun = Instant::now();
     interrupt(&serving.program);
     assert!(serving.program.wait().unwrap().success());

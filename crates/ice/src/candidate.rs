@@ -288,6 +288,16 @@ mod tests {
         assert_eq!(pair_priority(u32::MAX, u32::MAX), u64::MAX);
     }
 
+    /// RFC 6544 §4.2: who opens comes before who accepts, whatever the address, and that before who does both.
+    #[test]
+    fn the_direction_of_a_stream_comes_first() {
+        assert_eq!(tcp_preference(TcpType::Active, u16::MAX), 6 << 13 | 8191);
+        let order = [TcpType::Active, TcpType::Passive, TcpType::SimultaneousOpen];
+        for pair in order.windows(2) {
+            assert!(tcp_preference(pair[0], 0) > tcp_preference(pair[1], u16::MAX));
+        }
+    }
+
     #[test]
     fn addresses_are_written_one_way() {
         assert_eq!(

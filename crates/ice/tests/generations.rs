@@ -625,6 +625,41 @@ fn row_22_equal_fragments_with_other_passwords_are_other_sides() {
     }
 }
 
+/// Ours as well: a local side with another password is gathered for.
+#[test]
+fn row_22_equal_fragments_of_ours_with_other_passwords_are_other_sides() {
+    for (mut sim, _) in cases() {
+        let local = Credentials::new(of("L1").ufrag.clone(), of("L2").password.clone());
+        sim.peers[0].events.clear();
+        let open = Generation {
+            local,
+            remote: None,
+        };
+        let stable = sim.peers[0].plan.stable.clone();
+        sim.plan(0, plan(stable, Some(open)));
+        let gathering = Event::GatheringStateChanged(GatheringState::Gathering);
+        assert!(sim.peers[0].events.contains(&gathering));
+    }
+}
+
+/// A new association on top uses no pair of an older generation than its own.
+#[test]
+fn payload_takes_no_older_pair_than_it_may() {
+    for (mut sim, connected) in cases() {
+        sim.plan(0, plan(generation("L2", "R2"), None));
+        let (now, agent) = (sim.now, &sim.peers[0].agent);
+        let newest = agent.newest_generation();
+        let old = agent.payload_way(now, GenerationId::default());
+        assert_eq!(old.is_some(), connected);
+        assert_eq!(agent.payload_way(now, newest), None);
+        sim.up = [true, true];
+        peer_follows(&mut sim, "L2", "R2");
+        sim.run(secs(5));
+        let way = sim.peers[0].agent.payload_way(sim.now, newest);
+        assert_eq!(way.and_then(|it| it.generation()), Some(newest));
+    }
+}
+
 #[test]
 fn row_23_answers_to_a_session_that_is_gone_are_dropped() {
     for (mut sim, connected) in cases() {
@@ -798,4 +833,18 @@ fn sessions_are_those_listed_and_one() {
             );
         }
     }
+}
+
+/// A side that takes the place of another, before anybody has answered, uses the sockets that are there.
+#[test]
+fn what_is_new_takes_over_the_sockets() {
+    let mut sim = fresh();
+    sim.plan(0, plan(None, generation("L1", "")));
+    sim.run(ms(10));
+    let first = sim.peers[0].gathered.clone();
+    sim.peers[0].gathered.clear();
+    sim.plan(0, plan(None, generation("L2", "")));
+    sim.run(ms(10));
+    assert!(sim.peers[0].closed.is_empty());
+    assert!(!first.is_empty() && sim.peers[0].gathered == first);
 }

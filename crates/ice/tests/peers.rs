@@ -760,3 +760,34 @@ fn nomination_waits_for_two_round_trips() {
         );
     }
 }
+
+/// The address has gone while its socket was opened: the socket goes as well.
+#[test]
+fn a_socket_that_comes_late_is_closed() {
+    let now = oxirtc_netsim::epoch();
+    let config = Config::default();
+    let mut set = ChecklistSet::new(&config, [8; 32]);
+    let mut agent = Agent::new(config, [9; 32]);
+    let interface = Interface {
+        name: "eth0".into(),
+        index: 1,
+        address: ip("10.0.0.1"),
+    };
+    agent.handle_interfaces(now, &mut set, &[interface]);
+    let plan = Plan {
+        stable: None,
+        open: Some(generation(None)),
+    };
+    agent.set_plan(now, &mut set, plan).unwrap();
+    let Some(Request::Bind { id, .. }) = agent.poll_request() else {
+        panic!("nothing to bind");
+    };
+    agent.handle_interfaces(now, &mut set, &[]);
+    let local = "10.0.0.1:1".parse().unwrap();
+    agent.handle_response(now, &mut set, id, Ok(local));
+    let Some(Request::Close { local: closed }) = agent.poll_request() else {
+        panic!("it stays open");
+    };
+    assert_eq!(closed, local);
+    assert_eq!(agent.local_candidates().count(), 0);
+}

@@ -288,6 +288,27 @@ fn a_dead_peer_is_not_announced_as_alive() {
     }
 }
 
+/// The same where the other pair has answered last: it ends with the pair in use, and is not what the peer is said to live on.
+#[test]
+fn a_late_answer_elsewhere_does_not_prolong_a_life() {
+    for seed in 0..5 {
+        let mut sim = two_ways(seed);
+        let is_v4 = |sent: &Sent| sent.path.remote.is_ipv4();
+        sim.run_until(secs(60), |sim| {
+            let asked = sim.requests(0);
+            let v6 = asked.iter().any(|it| !is_v4(it));
+            v6 && asked.last().is_some_and(|it| is_v4(it))
+        });
+        let asked = sim.requests(0);
+        let last = asked.iter().rev().find(|it| !is_v4(it)).unwrap().at;
+        // It is answered, and what asks the pair in use because of it is not.
+        sim.run(ms(25));
+        sim.up = [false, false];
+        sim.run_until(secs(60), |sim| sim.states()[0] == State::Failed);
+        assert_eq!(sim.now, last + ms(20) + secs(30), "seed {seed}");
+    }
+}
+
 /// `Disconnected` comes 5 s after the first unanswered check.
 #[test]
 fn silence_shows_after_five_seconds() {
@@ -565,4 +586,54 @@ fn what_failed_is_checked_again_in_another_network() {
     let took = sim.run_until(secs(1), |sim| sim.has_consent(0) && sim.has_consent(1));
     assert!(took <= ms(100), "{took:?}");
     assert!(sim.payload_path(0).unwrap().local.ip() == ip("10.0.0.9"));
+}
+
+/// A way is good for as long as payload goes that way: what was built for another one is built anew.
+#[test]
+fn a_way_that_was_left_takes_nothing() {
+    let mut sim = two_ways(41);
+    let now = sim.now;
+    let way = sim.agent(0).payload_way(now, GenerationId::default());
+    let way = way.unwrap();
+    let mut buf = PAYLOAD.to_vec();
+    assert_eq!(sim.agent(0).wrap(now, &way, &mut buf, 0), Ok(()));
+    let peer = &mut sim.peers[0];
+    let agent = &mut peer.transports[0].agent;
+    agent.handle_unreachable(now, &mut peer.set, way.path);
+    let wrapped = agent.wrap(now, &way, &mut buf, 0);
+    assert_eq!(wrapped, Err(oxirtc_ice::Error::Stale));
+}
+
+/// W3C §4.4.1.5: a policy that is set later takes nothing back. The peer's checks are answered as before.
+#[test]
+fn a_later_policy_does_not_end_consent() {
+    let mut sim = Sim::new(42);
+    sim.connect();
+    sim.run_until(secs(5), |sim| sim.both_are(State::Completed));
+    let policy = oxirtc_ice::TransportPolicy::Relay;
+    sim.agent(0).set_transport_policy(policy);
+    sim.run(secs(60));
+    assert!(sim.has_consent(0) && sim.has_consent(1));
+}
+
+/// RFC 8445 §6.1.2.3: who controls is part of a pair's priority, and changes with the role.
+#[test]
+fn a_role_changes_the_priorities() {
+    let mut sim = Sim::new(44);
+    sim.trickle = false;
+    sim.connect();
+    let mut candidate = sim.peers[1].gathered[0].clone();
+    candidate.priority = 100;
+    sim.candidate(0, candidate);
+    let ours = u64::from(sim.peers[0].gathered[0].priority);
+    for (role, greater) in [
+        (oxirtc_ice::Role::Controlling, 1),
+        (oxirtc_ice::Role::Controlled, 0),
+        (oxirtc_ice::Role::Controlling, 1),
+    ] {
+        sim.set_role(0, role);
+        let priorities = sim.peers[0].agent.pairs().map(|it| it.priority);
+        let priorities: Vec<_> = priorities.collect();
+        assert_eq!(priorities, [(100 << 32) + 2 * ours + greater]);
+    }
 }

@@ -168,6 +168,7 @@ fn a_silent_server_is_not_waited_for() {
 fn the_code_of_a_server_is_told() {
     let mut sim = with_server(3, stun("stun:a", "192.0.2.1"));
     sim.servers[0].1.refuse = Some((Method::BINDING, 420));
+    sim.peers[0].addresses.push(ip("10.0.0.8"));
     sim.connect();
     sim.run(secs(2));
     assert_eq!(errors(&sim, 0), [(420, "stun:a".to_owned())]);
@@ -207,6 +208,11 @@ fn mappings_are_kept_until_a_pair_is_nominated() {
     let before = bindings(&sim);
     sim.run(secs(120));
     assert_eq!(bindings(&sim), before);
+    // Also while nobody has answered.
+    let mut sim = with_server(25, stun("stun:a", "192.0.2.1"));
+    sim.gather(0);
+    sim.run(secs(61));
+    assert_eq!(bindings(&sim), 5);
 }
 
 #[test]
@@ -227,6 +233,13 @@ fn a_server_with_a_name_is_resolved() {
     sim.run(secs(1));
     assert_eq!(errors(&sim, 0), [(701, "stun:nowhere".to_owned())]);
     assert!(sim.both_are(State::Completed));
+    // Who is to resolve it says nothing at all.
+    let mut sim = with_server(24, stun("stun:silent", "silent.example"));
+    sim.connect();
+    let gathered = |sim: &Sim| sim.peers[0].agent.gathering_state() == GatheringState::Complete;
+    let took = sim.run_until(secs(6), gathered);
+    assert_eq!(took, secs(5));
+    assert_eq!(errors(&sim, 0), [(701, "stun:silent".to_owned())]);
 }
 
 /// RFC 8656: two peers that have only relays. Nothing but the server learns where they are.
@@ -470,4 +483,24 @@ fn checks_by_a_relay_name_a_lower_priority() {
     assert!(relayed.iter().max() < direct.iter().min());
     // RFC 8445 §7.1.1: the type preference is that of a peer-reflexive candidate all the same.
     assert!(relayed.iter().all(|it| it >> 24 == 110));
+}
+
+/// RFC 8656 §7.4: a port that the server still knows is left for another one, once.
+#[test]
+fn a_port_that_a_server_knows_is_left_for_another() {
+    let mut sim = relay_only(23, RelayProtocol::Udp);
+    sim.servers[0].1.refuse = Some((Method::ALLOCATE, 437));
+    sim.connect();
+    sim.run(secs(3));
+    let asks = |sent: &&sim::Sent| sent.from == 0 && sent.bytes.starts_with(&[0, 3]);
+    let mut ports: Vec<_> = sim
+        .sent
+        .iter()
+        .filter(asks)
+        .map(|it| it.path.local)
+        .collect();
+    ports.sort();
+    ports.dedup();
+    assert_eq!(ports.len(), 2, "{ports:?}");
+    assert_eq!(errors(&sim, 0), [(437, "turn:relay".to_owned())]);
 }

@@ -226,3 +226,15 @@ fn closing_ends_all() {
     let closed = &sim.peers[1].closed;
     assert!(closed.contains(&path.local) && closed.contains(&passive));
 }
+
+/// RFC 6544 §6.2: who accepts streams makes no pairs. As nobody's stream opens, all that there are lead from who opens.
+#[test]
+fn who_accepts_makes_no_pairs() {
+    let mut sim = with_tcp(30);
+    sim.opening = Opening::Hangs;
+    sim.no_udp = true;
+    sim.connect().run(secs(2));
+    let pairs = sim.peers[0].agent.pairs();
+    let kinds: Vec<_> = pairs.filter_map(|it| it.pair.local.tcp_type).collect();
+    assert_eq!(kinds, [TcpType::Active]);
+}

@@ -33,8 +33,8 @@ pub struct Configuration {
     /// The first is used. Empty: one with an ECDSA P-256 key is generated.
     #[serde(skip)]
     pub certificates: Vec<Certificate>,
-    /// How many sockets to prepare before the first description. Only a hint: nothing is gathered
-    /// before a local description is set.
+    /// For how many transports candidates are gathered before a local description asks for them, eight at most; each takes sockets
+    /// on all addresses, and allocations of the servers. A bundled connection uses one.
     pub ice_candidate_pool_size: u8,
 }
 

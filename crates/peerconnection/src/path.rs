@@ -107,7 +107,7 @@ pub enum Request {
     },
     /// This socket is not needed any more. No answer.
     Close {
-        /// The address that the answer to its `Bind` named.
+        /// The address that the answer to its `Bind`, or one that came too late to any request, named.
         local: SocketAddr,
     },
     /// A change of what belongs to this connection, for a driver that shares a socket among

@@ -2,8 +2,9 @@
 #![expect(clippy::unwrap_used, reason = "a test stops where it is wrong")]
 
 use std::{
+    future::poll_fn,
     net::{IpAddr, SocketAddr},
-    pin::pin,
+    pin::{Pin, pin},
     sync::{
         Arc, Mutex,
         atomic::{AtomicBool, AtomicUsize, Ordering},
@@ -14,10 +15,10 @@ use std::{
 
 use oxirtc_netsim::{Link, Network, NodeId, epoch, ms};
 use oxirtc_peerconnection::{
-    Configuration, DataChannel, DataChannelEvent, DataChannelInit, DataChannelState,
+    Configuration, DataChannel, DataChannelEvent, DataChannelInit, DataChannelState, DtlsTransport,
     DtlsTransportState, ErrorKind, Event, IceCandidateInit, IceGatheringState, IceTransportState,
-    Message, PeerConnection, PeerConnectionState, SctpTransportState, SessionDescription, Settings,
-    TrySendError,
+    MediaKind, Message, PeerConnection, PeerConnectionState, RtpTransceiverInit,
+    SctpTransportState, SessionDescription, Settings, TrySendError,
     api::{Carrier, EngineLock},
     engine::{Engine, Interface, Path, Request},
 };
@@ -221,12 +222,12 @@ impl World {
     }
 }
 
-/// Negotiates, and carries candidates until both are connected; answers what the peer opened.
 /// What is read of the JSON that is written.
 fn signalled<T: DeserializeOwned>(it: impl Serialize) -> T {
     serde_json::from_str(&serde_json::to_string(&it).unwrap()).unwrap()
 }
 
+/// Negotiates, and carries candidates until both are connected; answers what the peer opened.
 async fn connect(left: &PeerConnection, right: &PeerConnection) {
     left.set_local_description(None).await.unwrap();
     let offer = left.local_description().unwrap();
@@ -552,7 +553,7 @@ fn handles_are_send_and_sync() {
     check::<PeerConnection>();
     check::<DataChannel>();
     check::<oxirtc_peerconnection::SctpTransport>();
-    check::<oxirtc_peerconnection::DtlsTransport>();
+    check::<DtlsTransport>();
     check::<oxirtc_peerconnection::IceTransport>();
     check::<oxirtc_peerconnection::Certificate>();
     assert!(size_of::<oxirtc_peerconnection::Error>() <= 8);
@@ -846,7 +847,7 @@ fn streams_read_what_futures_left() {
     use futures_core::Stream;
 
     async fn next<T: Stream + Unpin>(stream: &mut T) -> Option<T::Item> {
-        std::future::poll_fn(|cx| std::pin::Pin::new(&mut *stream).poll_next(cx)).await
+        poll_fn(|cx| Pin::new(&mut *stream).poll_next(cx)).await
     }
     let (mut world, [left, right]) = World::new(Link::new(1).delay(ms(10)));
     let here = left
@@ -933,4 +934,46 @@ fn gathered_waits_for_the_addresses() {
         panic!("it waits although all was gathered");
     };
     assert!(description.sdp.contains("10.0.0.9"));
+}
+
+/// A transport that bundling takes away has no more events: who waits for them is released, and no other.
+#[test]
+fn a_transport_that_goes_ends_its_events() {
+    async fn all(transport: DtlsTransport) {
+        let ice = transport.ice_transport();
+        while ice.next_event().await.is_some() {}
+        while transport.next_event().await.is_some() {}
+    }
+    let (mut world, [left, right]) = World::new(Link::new(1).delay(ms(10)));
+    let audio = left
+        .add_transceiver(MediaKind::Audio, RtpTransceiverInit::default())
+        .unwrap();
+    let _channel = left
+        .create_data_channel("a", DataChannelInit::default())
+        .unwrap();
+    world.run(async {
+        left.set_local_description(None).await.unwrap();
+        let transports = [
+            audio.sender().transport().unwrap(),
+            left.sctp().unwrap().transport().unwrap(),
+        ];
+        type Wait = Pin<Box<dyn Future<Output = ()>>>;
+        let mut waits = transports.map(|it| Box::pin(all(it)) as Wait);
+        let ended = |cx: &mut Context<'_>, waits: &mut [Wait; 2]| {
+            let polled = waits.iter_mut().map(|it| it.as_mut().poll(cx));
+            polled.filter(Poll::is_ready).count()
+        };
+        let before = poll_fn(|cx| Poll::Ready(ended(cx, &mut waits))).await;
+        assert_eq!(before, 0);
+        let offer = left.gathered().await.unwrap();
+        right.set_remote_description(offer).await.unwrap();
+        right.set_local_description(None).await.unwrap();
+        let answer = right.gathered().await.unwrap();
+        left.set_remote_description(answer).await.unwrap();
+        let after = poll_fn(|cx| match ended(cx, &mut waits) {
+            0 => Poll::Pending,
+            some => Poll::Ready(some),
+        });
+        assert_eq!(after.await, 1);
+    });
 }

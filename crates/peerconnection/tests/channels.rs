@@ -215,6 +215,28 @@ fn a_channel_closes_in_order_and_its_id_is_free_again() {
     assert_eq!(pair.ends[1].messages(there).len(), 50);
 }
 
+/// RFC 6525 §5.2.2: each reset of a stream counts, although nothing was sent since the one before.
+#[test]
+fn a_negotiated_channel_is_closed_and_opened_again_and_again() {
+    let (mut pair, _) = Pair::connected(16, link(), &DataChannelInit::default());
+    let init = DataChannelInit {
+        negotiated: true,
+        id: Some(4),
+        ..DataChannelInit::default()
+    };
+    for life in 0..3 {
+        let (here, there) = (pair.open(0, "here", &init), pair.open(1, "there", &init));
+        let are = |pair: &Pair, state| {
+            pair.ends[0].state(here) == state && pair.ends[1].state(there) == state
+        };
+        pair.step();
+        assert!(are(&pair, DataChannelState::Open), "life {life}");
+        pair.close_channel(life % 2, if life % 2 == 0 { here } else { there });
+        pair.run(SOON);
+        assert!(are(&pair, DataChannelState::Closed), "life {life}");
+    }
+}
+
 /// [6.2-24]
 #[test]
 fn a_channel_that_is_closed_before_it_opens_never_opens() {

@@ -211,6 +211,8 @@ fn sctp_is_there_from_the_first_offer() {
     engine.set_remote_description(now, plain).unwrap();
     engine.set_local_description(now, None).unwrap();
     assert_eq!(engine.sctp().unwrap().max_message_size(), Some(65_536));
+    // [6.1.1-02]
+    assert_eq!(engine.sctp().unwrap().max_channels(), None);
     // [5.5-04]: nothing before it is connected.
     let early = engine.transports().next().unwrap();
     assert!(early.remote_certificates().is_empty());
@@ -333,15 +335,23 @@ fn glare_ends_in_one_connection() {
     );
 }
 
-/// [4.4.1.2-01] [4.4.2-06] [4.4.2-20] [4.4.2-26] [4.4.2-34] [4.4.2-39] [4.4.2-50] [4.4.2-53] [4.4.2-54]
+/// [5.6-08] [4.4.1.2-01] [4.4.2-06] [4.4.2-20] [4.4.2-26] [4.4.2-34] [4.4.2-39] [4.4.2-50] [4.4.2-53] [4.4.2-54]
 /// [4.4.2-55] [4.4.2-56] [4.4.2-58] [4.4.2-60] [4.3.1-03] [4.4.1.3-03] [6-02] [6.2-06]
 #[test]
 fn closing_is_silent_and_final() {
     let (mut pair, [here, _]) = Pair::connected(10, link(), &DataChannelInit::default());
     let told = pair.ends[0].tasks.len();
     let (now, engine) = (pair.now, &mut pair.ends[0].engine);
+    let configuration = engine.configuration().clone();
+    let known = engine.stats(now).len();
+    assert!(known > 5, "{known}");
     engine.close(now);
     engine.close(now);
+    assert_eq!(engine.configuration(), &configuration);
+    assert_eq!(engine.stats(now).len(), known);
+    let transport = engine.transports().next().unwrap();
+    assert_eq!(transport.selected_candidate_pair(), None);
+    assert_eq!(transport.local_candidates().len(), 1);
     assert_eq!(engine.signaling_state(), SignalingState::Closed);
     assert_eq!(engine.ice_connection_state(), IceConnectionState::Closed);
     assert_eq!(engine.connection_state(), PeerConnectionState::Closed);

@@ -515,6 +515,9 @@ fn configuration_is_checked_and_kept() {
         offer.sdp.contains(&value),
         "the same certificate, the same fingerprint"
     );
+    pair.open(1, "b", &DataChannelInit::default());
+    let other = pair.offer(1, &OfferOptions::default()).unwrap();
+    assert!(other.sdp.contains(&value), "of each connection");
     let engine = &mut pair.ends[0].engine;
     let bad = Configuration {
         ice_servers: vec![oxirtc_peerconnection::IceServer::new("nonsense")],

@@ -9,13 +9,16 @@ use std::{
 };
 
 use oxirtc_peerconnection::{
-    Certificate, Configuration, DataChannelInit, KeyAlgorithm, KeyLog, PeerConnection,
-    SessionDescription, Settings,
+    Certificate, Configuration, DataChannelInit, Endpoint, KeyAlgorithm, KeyLog, MediaKind,
+    PeerConnection, SessionDescription, Settings,
     engine::{Anchor, Engine, Interface, Request},
 };
 
 use oxirtc_netsim::{Link, ms};
-use pair::Pair;
+use pair::{
+    Pair,
+    media::{Microphone, sending},
+};
 
 static LINES: Mutex<Vec<String>> = Mutex::new(Vec::new());
 
@@ -196,6 +199,69 @@ fn the_trace_shows_packets_and_what_was_dropped() {
     let dropped = lines.iter().find(|line| line.contains("for no transport"));
     let dropped = dropped.unwrap_or_else(|| panic!("{lines:?}"));
     assert!(dropped.contains("from 10.0.0.1:"), "{dropped}");
+}
+
+/// So does why a packet of media was dropped.
+#[test]
+fn the_trace_shows_media_that_was_dropped() {
+    listen();
+    let (mut pair, ways) = sending(5, Link::new(1).delay(ms(1)), MediaKind::Audio);
+    let mut microphone = Microphone::default();
+    assert_eq!(microphone.speak(&mut pair, ways, 5, None), 5);
+    let mut last: Option<Vec<u8>> = None;
+    let mut spoiled = false;
+    let mut replaced = false;
+    pair.tap = Some(Box::new(move |_, datagram| {
+        // RTP of the payload types in use, not RTCP (RFC 5761 §4).
+        let [128..=191, 0..=63 | 96..=191 | 224.., ..] = datagram[..] else {
+            return true;
+        };
+        match (&last, spoiled, replaced) {
+            (None, ..) => last = Some(datagram.to_vec()),
+            (_, false, _) => {
+                *datagram.last_mut().unwrap() ^= 1;
+                spoiled = true;
+            }
+            (Some(last), true, false) => {
+                datagram.copy_from_slice(last);
+                replaced = true;
+            }
+            _ => {}
+        }
+        true
+    }));
+    microphone.speak(&mut pair, ways, 10, None);
+    let lines = lines_of(&pair.ends[1].engine.label().to_string());
+    for reason in ["SRTP that does not authenticate", "SRTP that came before"] {
+        let told = lines.iter().filter(|line| line.contains(reason)).count();
+        assert_eq!(told, 1, "{reason}");
+    }
+}
+
+/// A shared port counts and tells what was for none of its connections.
+#[tokio::test]
+async fn a_port_tells_what_is_nobodys() {
+    listen();
+    let port = Endpoint::bind("127.0.0.1:0").unwrap();
+    let stranger = tokio::net::UdpSocket::bind("127.0.0.1:0").await.unwrap();
+    let address = port.local_address().unwrap();
+    assert_eq!(port.dropped(), 0);
+    stranger.send_to(&[200; 60], address).await.unwrap();
+    let from = format!("from {} to {address}", stranger.local_addr().unwrap());
+    let told = async {
+        while port.dropped() == 0 || lines_of(&from).is_empty() {
+            tokio::time::sleep(Duration::from_millis(10)).await;
+        }
+    };
+    tokio::time::timeout(Duration::from_secs(10), told)
+        .await
+        .unwrap();
+    assert_eq!(port.dropped(), 1);
+    let line = &lines_of(&from)[0];
+    assert!(
+        line.starts_with("TRACE") && line.contains("for no connection"),
+        "{line}"
+    );
 }
 
 /// Label, random of the client, secret.

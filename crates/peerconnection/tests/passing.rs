@@ -2,15 +2,15 @@
 
 mod pair;
 
-use std::time::Duration;
+use std::time::{Duration, SystemTime};
 
 use oxirtc_netsim::{Link, ms};
 use oxirtc_peerconnection::{
     Configuration, DataChannelInit, DataChannelState, IceCandidateInit, IceConnectionState,
-    IceRole, OfferOptions, SessionDescription, Settings,
-    engine::{ChannelEvent, Event, Route},
+    IceRole, MediaKind, OfferOptions, SessionDescription, Settings,
+    engine::{Anchor, ChannelEvent, Engine, Event, Interface, Request, Route},
 };
-use pair::Pair;
+use pair::{Pair, media::ONE};
 
 fn link() -> Link {
     Link::new(1).delay(ms(10))
@@ -140,12 +140,14 @@ fn a_lite_peer_is_controlled() {
     let mut pair = Pair::new(6, link());
     pair.open(0, "a", &DataChannelInit::default());
     let offer = pair.offer(0, &OfferOptions::default()).unwrap();
-    let lite = edited(&offer, |line| match line {
-        "t=0 0" => vec![line.into(), "a=ice-lite".into()],
-        line => vec![line.into()],
-    });
-    assert_ne!(lite, offer);
-    pair.answer(1, lite).unwrap();
+    let lite = |offer: &SessionDescription| {
+        edited(offer, |line| match line {
+            "t=0 0" => vec![line.into(), "a=ice-lite".into()],
+            line => vec![line.into()],
+        })
+    };
+    assert_ne!(lite(&offer), offer);
+    pair.answer(1, lite(&offer)).unwrap();
     let role = |pair: &Pair| pair.ends[1].engine.transports().next().unwrap().ice_role();
     assert_eq!(role(&pair), IceRole::Controlling);
     // Otherwise it is the offerer that does.
@@ -154,6 +156,16 @@ fn a_lite_peer_is_controlled() {
     let offer = pair.offer(0, &OfferOptions::default()).unwrap();
     pair.answer(1, offer).unwrap();
     assert_eq!(role(&pair), IceRole::Controlled);
+    // One that takes over a call that stands, with new credentials.
+    let (mut pair, _) = Pair::connected(6, link(), &DataChannelInit::default());
+    assert_eq!(role(&pair), IceRole::Controlled);
+    let restart = OfferOptions {
+        ice_restart: true,
+        ..OfferOptions::default()
+    };
+    let offer = pair.offer(0, &restart).unwrap();
+    pair.answer(1, lite(&offer)).unwrap();
+    assert_eq!(role(&pair), IceRole::Controlling);
 }
 
 /// Three generations are told to who shares a port: the current one, the one before it, and one that an
@@ -247,4 +259,59 @@ fn a_channel_that_only_the_peer_has_is_given_up() {
         pair.ends[1].messages(late).len() == 2
     });
     assert_eq!(pair.ends[1].messages(late)[0].as_text(), Some("first"));
+}
+
+/// A socket that was asked for by a transport that is gone meanwhile is closed: nobody else would do it.
+#[test]
+fn a_socket_that_comes_too_late_is_closed() {
+    let now = oxirtc_netsim::epoch();
+    let wall = SystemTime::UNIX_EPOCH + Duration::from_secs(1_700_000_000);
+    let anchor = Anchor { instant: now, wall };
+    let (configuration, settings) = (Configuration::default(), Settings::default());
+    let mut engine = Engine::new(configuration, settings, [1; 32], anchor).unwrap();
+    let interface = Interface {
+        name: "eth0".into(),
+        index: 1,
+        address: [10, 0, 0, 1].into(),
+    };
+    engine.handle_interfaces(now, &[interface]);
+    let init = DataChannelInit::default();
+    engine.create_data_channel(now, "a", &init).unwrap();
+    engine.set_local_description(now, None).unwrap();
+    let asked = std::iter::from_fn(|| engine.poll_request()).find_map(|request| match request {
+        Request::Bind { id, .. } => Some(id),
+        _ => None,
+    });
+    let asked = asked.unwrap();
+    let rollback = SessionDescription::rollback();
+    engine.set_local_description(now, Some(rollback)).unwrap();
+    while engine.poll_request().is_some() {}
+    let local = (std::net::Ipv4Addr::new(10, 0, 0, 1), 4001).into();
+    engine.handle_response(now, asked, Ok(local));
+    assert_eq!(engine.poll_request(), Some(Request::Close { local }));
+    // Another answer to the same is nobody's.
+    engine.handle_response(now, asked, Ok(local));
+    assert_eq!(engine.poll_request(), None);
+}
+
+/// However many transports gather, that there are no more candidates is told once, behind all of them.
+#[test]
+fn the_end_of_all_candidates_is_told_once() {
+    let mut pair = Pair::new(12, link());
+    let engine = &mut pair.ends[0].engine;
+    engine.add_track(MediaKind::Audio, ONE, Vec::new()).unwrap();
+    pair.open(0, "a", &DataChannelInit::default());
+    pair.offer(0, &OfferOptions::default()).unwrap();
+    pair.step();
+    let end = &pair.ends[0];
+    assert_eq!(end.engine.transports().count(), 2);
+    let told = end.tasks.iter().flatten();
+    let told: Vec<_> = told
+        .filter_map(|event| match event {
+            Event::IceCandidate(candidate) => Some(candidate.as_ref()),
+            _ => None,
+        })
+        .collect();
+    let ends = told.iter().filter(|it| it.is_none()).count();
+    assert_eq!((ends, told.last()), (1, Some(&None)), "{told:?}");
 }

@@ -8,7 +8,7 @@ use oxirtc_netsim::{Link, ms, percent};
 use oxirtc_peerconnection::{
     DataChannelInit, ErrorKind, MediaKind, OfferOptions, RtpEncodingParameters, RtpSendParameters,
     RtpTransceiverDirection,
-    engine::{Event, TrackId, TransceiverInit},
+    engine::{Engine, Event, TrackId, TransceiverId, TransceiverInit},
 };
 use pair::{
     End, Pair,
@@ -282,6 +282,63 @@ fn parameters() {
     assert_eq!(refused.unwrap_err().kind(), ErrorKind::InvalidState);
 }
 
+/// [4.7.1-01] [4.7.3-04] Each verb that changes what the next description says asks for one, and once for all of a turn.
+#[test]
+fn each_verb_asks_for_negotiation() {
+    type Verb = fn(&mut Engine, std::time::Instant, TransceiverId);
+    let verbs: [(&str, Verb); 9] = [
+        ("the first channel", |engine, now, _| {
+            let init = DataChannelInit::default();
+            engine.create_data_channel(now, "a", &init).unwrap();
+        }),
+        ("another track", |engine, _, _| {
+            engine.add_track(MediaKind::Audio, TWO, Vec::new()).unwrap();
+        }),
+        ("a track that goes", |engine, now, id| {
+            engine.remove_track(now, id).unwrap();
+        }),
+        ("a transceiver", |engine, _, _| {
+            let init = TransceiverInit::default();
+            engine
+                .add_transceiver(MediaKind::Audio, None, init)
+                .unwrap();
+        }),
+        ("a direction", |engine, _, id| {
+            let inactive = RtpTransceiverDirection::Inactive;
+            engine.set_direction(id, inactive).unwrap();
+        }),
+        ("other streams", |engine, _, id| {
+            engine.set_streams(id, vec!["two".into()]).unwrap();
+        }),
+        ("a transceiver that stops", |engine, now, id| {
+            engine.stop_transceiver(now, id).unwrap();
+        }),
+        ("a restart", |engine, _, _| engine.restart_ice()),
+        ("the same streams", |engine, _, id| {
+            engine.set_streams(id, vec!["stream".into()]).unwrap();
+        }),
+    ];
+    for (at, (what, verb)) in verbs.into_iter().enumerate() {
+        let (mut pair, ids) = sending(8, Link::new(1).delay(ms(10)), MediaKind::Video);
+        pair.run(Duration::from_secs(1));
+        pair.ends[0].tasks.clear();
+        let asked = |pair: &Pair| {
+            let events = pair.ends[0].tasks.iter().flatten();
+            events
+                .filter(|it| matches!(it, Event::NegotiationNeeded))
+                .count()
+        };
+        let now = pair.now;
+        verb(&mut pair.ends[0].engine, now, ids[0]);
+        pair.run(Duration::from_secs(1));
+        // The last one changes nothing.
+        assert_eq!(asked(&pair), usize::from(at < 8), "{what}");
+        pair.ends[0].engine.restart_ice();
+        pair.run(Duration::from_secs(1));
+        assert_eq!(asked(&pair), 1, "{what}, and a restart");
+    }
+}
+
 /// [5.1-03] [5.1-04] [5.1-09] A sender is used again if it is of the kind, has no track, is not stopping and has never sent; a sender whose
 /// transceiver stops keeps its track.
 #[test]
@@ -292,8 +349,8 @@ fn senders_are_used_again() {
     let engine = &mut pair.ends[0].engine;
     let video = MediaKind::Video;
     let none = TransceiverInit::default;
-    let audio = engine.add_transceiver(MediaKind::Audio, None, none());
     let stopping = engine.add_transceiver(video, None, none()).unwrap();
+    let audio = engine.add_transceiver(MediaKind::Audio, None, none());
     let used = engine.add_track(MediaKind::Audio, ONE, Vec::new());
     assert_eq!(used, audio, "of the kind");
     let first = engine.add_transceiver(video, None, none()).unwrap();
@@ -302,7 +359,7 @@ fn senders_are_used_again() {
     let engine = &mut pair.ends[0].engine;
     engine.stop_transceiver(now, stopping).unwrap();
     // They send to a peer that takes what they send: nothing was sent, as there is no track, but it was negotiated.
-    let sends = |engine: &oxirtc_peerconnection::engine::Engine, id| {
+    let sends = |engine: &Engine, id| {
         let direction = engine.transceiver(id).and_then(|it| it.current_direction());
         direction.is_some_and(RtpTransceiverDirection::sends)
     };

@@ -27,7 +27,7 @@ impl Config {
             reorder: 512,
             missing: 1000,
             report: Duration::from_secs(1),
-            patience: Duration::from_millis(500),
+            patience: Duration::from_secs(1),
         }
     }
 
@@ -74,7 +74,7 @@ impl Config {
         self
     }
 
-    /// How long a frame waits for a packet that is missing, at most; default 500 ms.
+    /// How long a frame waits for a packet that is missing, at most; default 1 s: three round trips of 300 ms.
     #[must_use]
     pub fn patience(mut self, most: Duration) -> Self {
         self.patience = most;

@@ -431,3 +431,23 @@ fn nonsense_is_survived() {
         }
     }
 }
+
+/// RFC 8656 §12.6: the number of a channel says whose data it is.
+#[test]
+fn each_channel_has_its_peer() {
+    let mut sim = allocated(Sim::new(config(), Server::new()));
+    let (now, other) = (sim.now, "203.0.113.10:1");
+    for peer in [PEER, other] {
+        sim.client.permit(now, at(peer).ip()).unwrap();
+        sim.flush();
+        sim.client.bind(now, at(peer)).unwrap();
+        sim.flush();
+    }
+    for (number, peer) in [(0, PEER), (1, other)] {
+        let data = [0x40, number, 0, 1, 7];
+        let Input::Data { peer: from, range } = sim.client.handle_datagram(now, &data) else {
+            panic!("no data of {peer}");
+        };
+        assert_eq!((from, data.get(range)), (at(peer), Some(&[7][..])));
+    }
+}

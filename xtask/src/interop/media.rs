@@ -46,25 +46,21 @@ pub(crate) async fn echo_av1(suite: &Suite) -> anyhow::Result<()> {
     echo(suite, Codec::Av1, Codec::Pcmu).await
 }
 
-/// Where the browser has an encoder for it.
 pub(crate) async fn echo_h264(suite: &Suite) -> anyhow::Result<()> {
     echo(suite, Codec::H264, Codec::Pcma).await
 }
 
 /// The browser counts what it decodes of what comes back.
 async fn echo(suite: &Suite, video: Codec, audio: Codec) -> anyhow::Result<()> {
-    let Some(call) = filming(suite, Filmed::new(video, audio)).await? else {
-        return Ok(());
-    };
+    let call = filming(suite, Filmed::new(video, audio)).await?;
     let decoded = "return h.decoded({ frames: 30, packets: 100 })";
     let decoded = call.tab.run(decoded, &[]).await?;
     ensure!(decoded["framesDecoded"].as_u64() >= Some(30), "{decoded}");
     call.end().await
 }
 
-/// The browser sends what its camera and its microphone give; we count whole frames and send every packet back. None where it has
-/// no such encoder.
-pub(crate) async fn filming(suite: &Suite, filmed: Filmed) -> anyhow::Result<Option<Call>> {
+/// The browser sends what its camera and its microphone give; we count whole frames and send every packet back.
+pub(crate) async fn filming(suite: &Suite, filmed: Filmed) -> anyhow::Result<Call> {
     filming_with(suite, Setup::default(), filmed).await
 }
 
@@ -73,7 +69,7 @@ pub(crate) async fn filming_with(
     suite: &Suite,
     setup: Setup,
     filmed: Filmed,
-) -> anyhow::Result<Option<Call>> {
+) -> anyhow::Result<Call> {
     let Filmed { video, audio, .. } = filmed;
     let negotiation = Negotiation {
         echo: true,
@@ -89,19 +85,13 @@ pub(crate) async fn filming_with(
         .tab
         .run("return h.film(A[0])", &[wishes(&filmed)])
         .await?;
-    if can != json!(true) {
-        // Debian's Firefox alone has no H.264.
-        ensure!(suite.is_firefox() && video == Codec::H264, "{can}");
-        println!("     {can}: not tested");
-        call.end().await?;
-        return Ok(None);
-    }
+    ensure!(can == json!(true), "{can}");
     let pictures = read(&call, MediaKind::Video, video, 30);
     let sound = read(&call, MediaKind::Audio, audio, 100);
     let (pictures, sound) = tokio::join!(pictures, sound);
     pictures?;
     sound?;
-    Ok(Some(call))
+    Ok(call)
 }
 
 /// What the page is told to offer.

@@ -18,8 +18,10 @@ mod close;
 mod connect;
 mod coturn;
 mod dtls;
+mod ended;
 pub(crate) mod flood;
 mod glare;
+mod gstreamer;
 mod heard;
 mod loss;
 mod media;
@@ -117,12 +119,13 @@ pub(crate) fn run(arguments: &Arguments) -> anyhow::Result<()> {
 /// A peer whose tests are those of [`cases`].
 const fn browser(
     name: &'static str,
+    names: fn() -> Vec<String>,
     programs: fn(&[String]) -> Vec<&'static str>,
     run: fn(Arguments) -> Running,
 ) -> Peer {
     Peer {
         name,
-        cases: cases::names,
+        cases: names,
         programs,
         builds: |_| vec![&["--package", "oxirtc-cli"]],
         run,
@@ -132,11 +135,12 @@ const fn browser(
 /// A line each.
 #[rustfmt::skip]
 const PEERS: &[Peer] = &[
-    browser("chromium", |_| vec!["chromium", "chromedriver", "turnserver"], |it| Box::pin(cases::run(Kind::Chromium, it.only))),
-    browser("firefox", |_| vec!["firefox-esr", "geckodriver", "turnserver"], |it| Box::pin(cases::run(Kind::Firefox, it.only))),
+    browser("chromium", || cases::names(Kind::Chromium), |_| vec!["chromium", "chromedriver", "turnserver"], |it| Box::pin(cases::run(Kind::Chromium, it.only))),
+    browser("firefox", || cases::names(Kind::Firefox), |_| vec!["firefox-esr", "geckodriver", "turnserver"], |it| Box::pin(cases::run(Kind::Firefox, it.only))),
     Peer { name: "dtls", cases: dtls::names, programs: dtls::programs, builds: dtls::builds, run: |it| dtls::run(it.only, it.record) },
     Peer { name: "coturn", cases: coturn::names, programs: |_| vec!["turnserver"], builds: |_| vec![], run: |it| coturn::run(it.only, it.full) },
     Peer { name: "nat", cases: nat::names, programs: |_| vec!["nft", "turnserver"], builds: |_| vec![], run: |it| nat::run(it.only, it.full) },
+    Peer { name: "gstreamer", cases: gstreamer::names, programs: |_| GSTREAMER.to_vec(), builds: |_| vec![&["--package", "oxirtc-cli"]], run: |it| gstreamer::run(it.only) },
     Peer { name: "flood", cases: flood::names, programs: |_| vec![], builds: |_| vec![], run: |it| flood::run(it.only, it.full) },
 ];
 
@@ -144,5 +148,14 @@ const PEERS: &[Peer] = &[
 const OPTIMISED: [&str; 1] = ["flood"];
 /// Of whom there are recordings.
 const BROWSERS: [&str; 2] = ["chromium", "firefox"];
+/// GStreamer, which has no program of its own here, and who plays what it publishes. Of a package its licence is always there.
+const GSTREAMER: &[&str] = &[
+    "chromium",
+    "chromedriver",
+    "/usr/share/doc/gir1.2-gst-plugins-bad-1.0/copyright",
+    "/usr/share/doc/gstreamer1.0-nice/copyright",
+    "/usr/share/doc/gstreamer1.0-plugins-good/copyright",
+    "/usr/share/doc/python3-gst-1.0/copyright",
+];
 /// What the namespace itself needs.
 const NETWORK: &[&str] = &["ip", "iptables", "unshare", "kill"];

@@ -16,9 +16,7 @@ pub(crate) async fn camera_and_microphone(suite: &Suite) -> anyhow::Result<()> {
         ..Filmed::new(Codec::Vp8, Codec::Opus)
     };
     let loss = Loss::begin(10)?;
-    let Some(call) = media::filming(suite, filmed).await? else {
-        return loss.end();
-    };
+    let call = media::filming(suite, filmed).await?;
     let parameters = |kind: MediaKind| {
         let all = call.peer.connection().transceivers();
         let of_kind = |it: &RtpTransceiver| it.kind() == kind;

@@ -36,7 +36,6 @@ pub(crate) async fn camera(suite: &Suite) -> anyhow::Result<()> {
         oxirtc_peerconnection::Codec::Opus,
     );
     let call = media::filming_with(suite, setup(Transport::Udp), filmed).await?;
-    let call = call.context("a browser without VP8")?;
     let decoded = "return h.decoded({ frames: 20, packets: 50 })";
     call.tab.run(decoded, &[]).await?;
     goes_by_relay(&call)?;

@@ -15,9 +15,7 @@ const ROUNDS: u32 = 100;
 /// Each round is one change, by one side. The camera's pictures come back decoded at the end, as they did at the beginning.
 pub(crate) async fn of_all_kinds(suite: &Suite) -> anyhow::Result<()> {
     let filmed = Filmed::new(Codec::Vp8, Codec::Opus);
-    let Some(call) = media::filming(suite, filmed).await? else {
-        return Ok(());
-    };
+    let call = media::filming(suite, filmed).await?;
     let start = Instant::now();
     let mut added: Option<(MediaStreamTrack, RtpSender)> = None;
     for round in 0..ROUNDS {
@@ -35,14 +33,14 @@ pub(crate) async fn of_all_kinds(suite: &Suite) -> anyhow::Result<()> {
             }
             _ => hold(&call, false)?,
         }
-        settled(&call, round).await?;
+        settled(&call, &format!("round {round}")).await?;
     }
     let per_round = start.elapsed().as_secs_f64() * 1000.0 / f64::from(ROUNDS);
     println!("     {ROUNDS} rounds, {per_round:.0} ms a round");
     // Held at the end by nobody.
     browser(&call, "await h.hold(false)").await?;
     hold(&call, false)?;
-    settled(&call, ROUNDS).await?;
+    settled(&call, "all rounds").await?;
     let before = call
         .tab
         .run("return h.pictures('inbound-rtp')", &[])
@@ -87,7 +85,7 @@ fn hold(call: &Call, held: bool) -> anyhow::Result<()> {
 }
 
 /// Waits until both sides are at rest: nothing is open, and nobody wants to negotiate.
-async fn settled(call: &Call, round: u32) -> anyhow::Result<()> {
+pub(super) async fn settled(call: &Call, after: &str) -> anyhow::Result<()> {
     let end = Instant::now() + PATIENCE;
     let connection = call.peer.connection();
     let mut quiet = 0;
@@ -106,7 +104,7 @@ async fn settled(call: &Call, round: u32) -> anyhow::Result<()> {
         };
         ensure!(
             Instant::now() < end,
-            "round {round}: {:?}, {}",
+            "after {after}: {:?}, {}",
             connection.transceivers(),
             call.tab.run("return h.sections()", &[]).await?
         );

@@ -46,6 +46,11 @@ impl Serving {
         Ok(Self { program, url })
     }
 
+    /// The address of something that it serves.
+    pub(crate) fn url(&self, path: &str) -> String {
+        format!("{}{path}", self.url)
+    }
+
     /// Ctrl-C: it ends by itself, and well.
     pub(crate) async fn interrupt(mut self) -> anyhow::Result<()> {
         let id = self.program.id().context("the program has ended before")?;
@@ -125,8 +130,8 @@ pub(crate) async fn page(browser: &Browser, name: &str, hidden: bool) -> anyhow:
     serving.interrupt().await?;
     wait(
         &tab,
-        "!document.getElementById('banner').hidden",
-        "the notice that the server has gone",
+        "document.getElementById('banner').textContent.startsWith('The server was stopped.')",
+        "the notice that the server was stopped",
     )
     .await
 }
@@ -136,6 +141,9 @@ pub(crate) async fn page(browser: &Browser, name: &str, hidden: bool) -> anyhow:
 async fn camera(tab: &Tab) -> anyhow::Result<()> {
     tab.click("#camera").await?;
     wait(tab, &wide("echo", 320), "the small stream").await?;
+    // Its button was disabled for a moment.
+    let focused = "document.activeElement.id === 'camera'";
+    wait(tab, focused, "the keyboard's focus").await?;
     let choose = "const stream = document.getElementById('stream');
         stream.value = 'f';
         stream.dispatchEvent(new Event('change'));";

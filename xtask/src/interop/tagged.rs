@@ -22,9 +22,7 @@ pub(crate) async fn stopped_by_us(suite: &Suite) -> anyhow::Result<()> {
 /// Sound, pictures and data share a transport; the sound goes. Chromium makes a new transport for the others under the old
 /// credentials (RFC 9143 §7.3 has it stay), and so another DTLS association, once with each role.
 async fn stopped(suite: &Suite, by: Side) -> anyhow::Result<()> {
-    let Some(call) = filming(suite, Filmed::new(Codec::Vp8, Codec::Opus)).await? else {
-        return Ok(());
-    };
+    let call = filming(suite, Filmed::new(Codec::Vp8, Codec::Opus)).await?;
     let ours = call.peer.connection();
     let channel = call.channel(Side::Us, "ours", json!({})).await?;
     let theirs = call.channel(Side::Browser, "theirs", json!({})).await?;

@@ -20,7 +20,7 @@ pub(super) fn check() -> Result<Vec<Finding>> {
             }
             let to = short(&dependency["name"]);
             let for_tests = dependency["kind"] == "dev";
-            let of_tests = for_tests && matches!(to, "container" | "netsim");
+            let of_tests = for_tests && matches!(to, "container" | "netsim" | "stun");
             if !(of_tests || EDGES.contains(&(from, to))) {
                 let what = format!("{from} must not depend on {to}");
                 findings.push(Finding::of("arrows", "Cargo.toml", what));
@@ -53,7 +53,6 @@ const EDGES: &[(&str, &str)] = &[
     ("peerconnection", "sdp"),
     ("peerconnection", "srtp"),
     ("peerconnection", "stats"),
-    ("peerconnection", "stun"),
     ("turn", "stun"),
     // The peer of the browsers in `interop`.
     ("xtask", "container"),

@@ -201,6 +201,7 @@ async function toggleCamera() {
     filmed(false);
     return;
   }
+  const focused = document.activeElement === $("camera");
   $("camera").disabled = true;
   try {
     await media.start();
@@ -211,6 +212,8 @@ async function toggleCamera() {
     banner("camera", `The camera cannot be used: ${error.message}.`);
   } finally {
     $("camera").disabled = !session || noCamera() !== "";
+    // Disabled it had lost the keyboard's focus.
+    if (focused && document.activeElement === document.body) $($("camera").disabled ? "reconnect" : "camera").focus();
   }
 }
 

@@ -50,8 +50,9 @@ impl Agent {
             set.set_role(Role::Controlling);
         }
         self.arm(now, set);
-        self.dismiss(now);
+        // What is new takes the sockets over from what goes.
         self.gather(now, set);
+        self.dismiss(now);
         self.settle(now, set);
         Ok(())
     }

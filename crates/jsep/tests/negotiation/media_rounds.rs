@@ -5,6 +5,7 @@ use oxirtc_jsep::{
     TransceiverId, TransceiverInit,
     sdp::{Direction, Session},
 };
+use oxirtc_netsim::for_each_seed;
 
 use crate::{
     rounds::Random,
@@ -316,8 +317,5 @@ fn round(seed: u64) {
 /// [4.4.1.6-12] [4.2.6-04] [4.7.3-13] Rounds of random acts, exchanges and rollbacks under all policies.
 #[test]
 fn rounds() {
-    for seed in 0..100 {
-        let done = std::panic::catch_unwind(|| round(seed));
-        assert!(done.is_ok(), "seed {seed}");
-    }
+    for_each_seed(100, round);
 }

@@ -3,6 +3,7 @@
 use std::collections::VecDeque;
 
 use oxirtc_jsep::{Description, SdpType, SignalingState};
+use oxirtc_netsim::for_each_seed;
 
 use crate::support::Peer;
 
@@ -125,6 +126,11 @@ fn round(seed: u64) -> u32 {
 /// [4.7-01] [4.7.3-05] 1,000 rounds of random offers, glare included: both ends agree in the end.
 #[test]
 fn glare() {
-    let collisions: u32 = (0..1000).map(round).sum();
-    assert!(collisions > 500, "{collisions}");
+    let (mut rounds, mut collisions) = (0, 0);
+    for_each_seed(1000, |seed| {
+        rounds += 1;
+        collisions += round(seed);
+    });
+    // One alone may have none.
+    assert!(rounds == 1 || collisions > 500, "{collisions}");
 }

@@ -47,8 +47,9 @@ impl DtlsTransport {
             .unwrap_or_default()
     }
 
-    /// The next event. `None` when the connection is closed. Those before the first handle was made are not told, and of those
-    /// that nobody reads the last 64 are kept. Cancel safe: an event is returned or stays.
+    /// The next event. `None` when the connection is closed, or a description has taken the transport away (as bundling does).
+    /// Those before the first handle was made are not told, and of those that nobody reads the last 64 are kept. `failed` does not
+    /// end it. Cancel safe: an event is returned or stays.
     pub async fn next_event(&self) -> Option<DtlsTransportEvent> {
         poll_fn(|cx| self.poll_next_event(cx)).await
     }

@@ -88,8 +88,9 @@ impl IceTransport {
         self.get(|it| it.remote_parameters().cloned()).flatten()
     }
 
-    /// The next event. `None` when the connection is closed. Those before the first handle was made are not told, and of those
-    /// that nobody reads the last 64 are kept. Cancel safe: an event is returned or stays.
+    /// The next event. `None` when the connection is closed, or a description has taken the transport away (as bundling does).
+    /// Those before the first handle was made are not told, and of those that nobody reads the last 64 are kept. `failed` does not
+    /// end it. Cancel safe: an event is returned or stays.
     pub async fn next_event(&self) -> Option<IceTransportEvent> {
         poll_fn(|cx| self.poll_next_event(cx)).await
     }

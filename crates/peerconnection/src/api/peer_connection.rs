@@ -185,8 +185,11 @@ impl PeerConnection {
     ///
     /// `InvalidState` when closed; otherwise as W3C §4.4.1.5 has them. Nothing has changed then.
     pub fn set_configuration(&self, configuration: Configuration) -> Result<(), Error> {
-        self.connection()
-            .verb(|engine, _| engine.set_configuration(configuration))
+        self.connection().verb(|engine, now| {
+            engine.set_configuration(configuration)?;
+            engine.gather_ahead(now);
+            Ok(())
+        })
     }
 
     /// `close()`: at once. What was not sent is lost, and no event follows here; the peer is told.

@@ -121,6 +121,7 @@ impl Queues {
         match event {
             Event::SignalingStateChange(_) => {
                 media.name(engine, outbound);
+                self.end_removed(engine, wakeups);
                 return Some(event);
             }
             Event::FrameReadable(id) => media.read(now(), id, engine, wakeups),
@@ -209,6 +210,20 @@ impl Queues {
                 }
                 self.connection.push(event, wakeups);
             }
+        }
+    }
+
+    /// Of a transport that a description has taken away nothing more is told.
+    fn end_removed(&mut self, engine: &Engine, wakeups: &mut Wakeups) {
+        let gone = |id: TransportId| engine.transport(id).is_none();
+        for (_, queue) in self.ice.iter_mut().filter(|(id, _)| gone(**id)) {
+            queue.end(wakeups);
+        }
+        for (_, queue) in self.dtls.iter_mut().filter(|(id, _)| gone(**id)) {
+            queue.end(wakeups);
+        }
+        for (_, queue) in self.rtcp.iter_mut().filter(|(id, _)| gone(**id)) {
+            queue.unread.end(wakeups);
         }
     }
 

@@ -30,7 +30,8 @@ impl RtcpReader {
         Self { keep_open, id }
     }
 
-    /// The next datagram; `None` when the connection is closed and all were read. Of several readers of a transport each gets
+    /// The next datagram; `None` when the connection is closed, or a description has taken the transport away, and all were read.
+    /// `failed` does not end it. Of several readers of a transport each gets
     /// some. Cancel safe: a datagram is returned or stays.
     pub async fn next(&mut self) -> Option<RtcpDatagram> {
         poll_fn(|cx| self.poll(cx)).await

@@ -166,6 +166,11 @@ impl Endpoint {
         first.ok_or_else(|| io::ErrorKind::NotConnected.into())
     }
 
+    /// How many datagrams came that were for none of its connections. At trace level the log tells of each.
+    pub fn dropped(&self) -> u64 {
+        self.port.dropped()
+    }
+
     /// A connection on this port. It may be made outside of a runtime: the port's serves it.
     ///
     /// # Errors

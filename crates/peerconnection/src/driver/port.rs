@@ -85,6 +85,11 @@ impl Port {
         &self.runtime
     }
 
+    /// Datagrams that were for none of its connections.
+    pub(super) fn dropped(&self) -> u64 {
+        read_locked(&self.routes).dropped()
+    }
+
     /// What its sockets are bound to.
     pub(super) fn addresses(&self) -> impl Iterator<Item = SocketAddr> {
         self.sockets.iter().map(|socket| socket.local_address())
@@ -212,6 +217,12 @@ fn distribute(routes: &RwLock<Routes>, local: SocketAddr, batch: &mut Batch) {
             let run;
             (run, rest) = rest.split_at_mut(length);
             let Some((id, engine)) = owner else {
+                known.count_dropped(run.len().div_ceil(received.segment.max(1)));
+                log::trace!(
+                    "dropped, from {} to {}: it is for no connection of the port",
+                    path.remote,
+                    path.local
+                );
                 continue;
             };
             let arrived = (path, received, run);

@@ -2,7 +2,10 @@
 
 use std::{
     collections::{BTreeMap, HashMap, VecDeque},
-    sync::{Arc, Mutex, PoisonError},
+    sync::{
+        Arc, Mutex, PoisonError,
+        atomic::{AtomicU64, Ordering},
+    },
     time::{Duration, Instant},
 };
 
@@ -25,6 +28,8 @@ pub(super) struct Routes {
     /// What is reserved, and until when, the oldest first.
     reservations: VecDeque<(Path, Instant)>,
     connections: BTreeMap<ConnectionId, Entry>,
+    /// Datagrams that were nobody's.
+    dropped: AtomicU64,
 }
 
 /// Tells the connections of one port apart.
@@ -265,6 +270,16 @@ impl Routes {
             Some((id, entry.engine.as_ref()?))
         });
         (length, owner)
+    }
+
+    /// So many datagrams are nobody's.
+    pub(super) fn count_dropped(&self, datagrams: usize) {
+        self.dropped.fetch_add(datagrams as u64, Ordering::Relaxed);
+    }
+
+    /// How many datagrams were nobody's.
+    pub(super) fn dropped(&self) -> u64 {
+        self.dropped.load(Ordering::Relaxed)
     }
 
     fn owner(&self, now: Instant, path: Path, datagram: &[u8]) -> Option<ConnectionId> {
@@ -551,6 +566,23 @@ mod tests {
         assert_eq!(routes.owner(now, path(1), &answer(1)), Some(two));
         routes.expect(two, [200; 12]);
         assert_eq!(routes.owner(now, path(1), &answer(200)), Some(one));
+    }
+
+    /// What the system hands over together may be for several: only payload of one path is for one connection.
+    #[test]
+    fn each_datagram_of_a_buffer_is_looked_at() {
+        let (routes, _, _, now) = two();
+        let request = stun(Class::Request, 1, Some("second:x"));
+        let payload = vec![0x80; request.len()];
+        let kinds = [&payload, &payload, &request, &request, &payload];
+        let bytes: Vec<u8> = kinds.into_iter().flatten().copied().collect();
+        let (mut rest, mut runs) = (&bytes[..], Vec::new());
+        while !rest.is_empty() {
+            let (length, _) = routes.first_run(now, path(1), rest, request.len());
+            runs.push(length / request.len());
+            rest = &rest[length..];
+        }
+        assert_eq!(runs, [2, 1, 1, 1]);
     }
 
     /// Known failure 36.

@@ -4,7 +4,7 @@ use std::time::Instant;
 
 use oxirtc_jsep as jsep;
 
-use super::{Engine, convert, negotiation::Negotiation, task::Event};
+use super::{Engine, convert, negotiation::Negotiation, pool, task::Event};
 use crate::{
     Configuration, Error, ErrorKind, IceCandidateInit, MediaKind, OfferOptions, SessionDescription,
     SignalingState,
@@ -172,6 +172,31 @@ impl Engine {
         }
         self.configuration = configuration;
         Ok(())
+    }
+
+    /// Brings `iceCandidatePoolSize` into effect: to be called after
+    /// [`set_configuration`](Self::set_configuration), else it counts with the next addresses of this machine. At most eight
+    /// transports gather ahead. What they have gathered is told when a description asks for it; with the answer the rest goes.
+    pub fn gather_ahead(&mut self, now: Instant) {
+        let described = self.negotiation.described;
+        let answered = described && self.signaling_state() == SignalingState::Stable;
+        let size = match self.closed || answered {
+            true => 0,
+            false => self.configuration.ice_candidate_pool_size,
+        };
+        let (transports, equipment) = (&mut self.transports, &self.equipment);
+        let size = (size, !described);
+        let gone = transports
+            .pool
+            .resize(now, size, equipment, &mut transports.set);
+        for mut agent in gone {
+            let mut datagram = Vec::new();
+            while let Some(path) = pool::poll_agent(&mut agent, now, &mut datagram) {
+                let datagram = std::mem::take(&mut datagram);
+                self.farewells.push_back((convert::path(path), datagram));
+            }
+            self.transports.retired.push(agent);
+        }
     }
 
     /// `signalingState`.

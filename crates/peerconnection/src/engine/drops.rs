@@ -1,5 +1,7 @@
 //! Why something was dropped, for the log.
 
+use oxirtc_srtp as srtp;
+
 use super::{Engine, data::Data, trace::is_on, transport::Transport};
 use crate::Path;
 
@@ -14,6 +16,7 @@ impl Engine {
             let mut drops = vec![("it is for no transport and no layer", self.counters.dropped)];
             for transport in self.transports.iter() {
                 of_transport(transport, &mut drops);
+                of_media(transport, &mut drops);
             }
             of_data(&self.data, &mut drops);
             Drops(drops)
@@ -44,6 +47,29 @@ fn of_transport(transport: &Transport, drops: &mut Vec<(&'static str, u64)>) {
         ("a check that comes too late", ice.late),
         ("an answer from another address", ice.asymmetric),
         ("payload on a path that is not validated", ice.payload),
+    ]);
+}
+
+fn of_media(transport: &Transport, drops: &mut Vec<(&'static str, u64)>) {
+    let media = transport.media.as_ref();
+    let srtp = media.map(|it| it.srtp_stats()).unwrap_or_default();
+    let both = |count: fn(&srtp::Counters) -> u64| count(&srtp.rtp) + count(&srtp.rtcp);
+    let rtp = media.map(|it| it.rtp.stats()).unwrap_or_default();
+    drops.extend([
+        ("SRTP that does not authenticate", both(|it| it.forged)),
+        ("SRTP that came before, or too late", both(|it| it.replayed)),
+        ("SRTP that is no packet", both(|it| it.short)),
+        (
+            "RTP of more sources than there may be",
+            both(|it| it.over_limit) + rtp.over_limit,
+        ),
+        ("RTP that is malformed", rtp.malformed),
+        ("RTP for no section", rtp.unrouted),
+        ("a repair packet of nothing known", rtp.unbound),
+        (
+            "RTCP that is malformed",
+            rtp.rtcp_malformed + rtp.rtcp_broken,
+        ),
     ]);
 }
 

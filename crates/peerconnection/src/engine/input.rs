@@ -6,7 +6,7 @@ use std::{
     time::Instant,
 };
 
-use oxirtc_ice::{self as ice, ChecklistSet};
+use oxirtc_ice::{self as ice, Agent, ChecklistSet};
 
 use super::{
     Engine, convert,
@@ -15,6 +15,7 @@ use super::{
     demux::Kind,
     trace::{Direction, Trace},
     transport::Transport,
+    transports::Transports,
 };
 use crate::{Interface, Path, PeerConnectionState, RequestId};
 
@@ -57,6 +58,12 @@ impl Engine {
 
     fn take(&mut self, now: Instant, path: Path, datagram: &mut [u8]) {
         let trace = self.equipment.trace;
+        if !self.transports.pool.is_empty() {
+            let path = convert::ice_path(path);
+            if self.transports.handle_pooled(now, path, datagram) {
+                return;
+            }
+        }
         let (data, counters) = (&mut self.data, &mut self.counters);
         let route = (now, path, trace);
         if let Some(lent) = self.transports.owner(path.local) {
@@ -84,6 +91,8 @@ impl Engine {
             let touches = self.due().is_some_and(|due| due <= now);
             self.glance_at_stats(now, touches);
         }
+        let Transports { pool, set, .. } = &mut self.transports;
+        pool.each(set, |agent, set| agent.handle_timeout(now, set));
         self.transports
             .each_in_turn(now, |transport, set| transport.handle_timeout(now, set));
         self.data.handle_timeout(now);
@@ -98,10 +107,11 @@ impl Engine {
         id: RequestId,
         result: Result<SocketAddr, io::ErrorKind>,
     ) {
-        self.answer(now, id, |transport, set, id| {
-            transport.sockets.extend(result.ok());
-            transport.ice.handle_response(now, set, id, result);
+        self.answer(now, id, |agent, sockets, set, id| {
+            sockets.extend(result.ok());
+            agent.handle_response(now, set, id, result);
         });
+        self.requests.answered(id, result.ok());
     }
 
     /// The answer to a [`Request::Resolve`](crate::engine::Request::Resolve): all addresses of the name.
@@ -111,8 +121,8 @@ impl Engine {
         id: RequestId,
         result: Result<Vec<IpAddr>, io::ErrorKind>,
     ) {
-        self.answer(now, id, |transport, set, id| {
-            transport.ice.handle_addresses(now, set, id, result);
+        self.answer(now, id, |agent, _, set, id| {
+            agent.handle_addresses(now, set, id, result);
         });
     }
 
@@ -123,8 +133,8 @@ impl Engine {
         id: RequestId,
         result: Result<String, io::ErrorKind>,
     ) {
-        self.answer(now, id, |transport, set, id| {
-            transport.ice.handle_name(now, set, id, result);
+        self.answer(now, id, |agent, _, set, id| {
+            agent.handle_name(now, set, id, result);
         });
     }
 
@@ -133,15 +143,21 @@ impl Engine {
         &mut self,
         now: Instant,
         id: RequestId,
-        f: impl FnOnce(&mut Transport, &mut ChecklistSet, ice::RequestId),
+        f: impl FnOnce(&mut Agent, &mut Vec<SocketAddr>, &mut ChecklistSet, ice::RequestId),
     ) {
         let Some((transport, id)) = self.requests.open.remove(&id.0) else {
             return;
         };
-        let Some((transport, set)) = self.transports.lend(transport) else {
-            return;
-        };
-        f(transport, set, id);
+        if let Some((transport, set)) = self.transports.lend(transport) {
+            f(&mut transport.ice, &mut transport.sockets, set, id);
+        } else {
+            let Transports { pool, set, .. } = &mut self.transports;
+            let Some(pooled) = pool.by_id(transport) else {
+                return;
+            };
+            f(&mut pooled.ice, &mut pooled.sockets, set, id);
+            pooled.settle();
+        }
         self.transports.follow_role(now);
         self.ascend(now);
     }
@@ -153,9 +169,8 @@ impl Engine {
             return;
         }
         let path = convert::ice_path(path);
-        self.transports.each_in_turn(now, |transport, set| {
-            transport.ice.handle_unreachable(now, set, path);
-        });
+        self.transports
+            .each_agent(now, |agent, set| agent.handle_unreachable(now, set, path));
         self.ascend(now);
     }
 
@@ -195,9 +210,8 @@ impl Engine {
             return;
         }
         let path = convert::ice_path(path);
-        self.transports.each_in_turn(now, |transport, set| {
-            transport.ice.handle_closed(now, set, path);
-        });
+        self.transports
+            .each_agent(now, |agent, set| agent.handle_closed(now, set, path));
         self.ascend(now);
     }
 
@@ -205,9 +219,9 @@ impl Engine {
     pub fn handle_interfaces(&mut self, now: Instant, interfaces: &[Interface]) {
         self.equipment.interfaces = Some(interfaces.to_vec());
         let shown = convert::interfaces(interfaces);
-        self.transports.each_in_turn(now, |transport, set| {
-            transport.ice.handle_interfaces(now, set, &shown);
-        });
+        self.transports
+            .each_agent(now, |agent, set| agent.handle_interfaces(now, set, &shown));
+        self.gather_ahead(now);
         self.ascend(now);
     }
 
@@ -230,7 +244,8 @@ impl Engine {
     /// When one of the layers wants to know the time.
     fn due(&self) -> Option<Instant> {
         let transports = self.transports.iter().filter_map(Transport::poll_timeout);
-        let others = [self.data.poll_timeout(), self.next_tone()];
+        let pool = self.transports.pool.poll_timeout();
+        let others = [self.data.poll_timeout(), self.next_tone(), pool];
         transports.chain(others.into_iter().flatten()).min()
     }
 }

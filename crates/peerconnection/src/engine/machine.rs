@@ -149,6 +149,7 @@ impl Engine {
             transport.shown.dtls = DtlsTransportState::Closed;
             transport.shown.pair = None;
         });
+        self.gather_ahead(now);
         self.states.ice = IceConnectionState::Closed;
         self.states.connection = PeerConnectionState::Closed;
     }

@@ -30,6 +30,7 @@ mod marks;
 mod media;
 mod negotiation;
 mod output;
+mod pool;
 mod request;
 mod seed;
 mod stats;

@@ -1,6 +1,6 @@
 //! What an engine is asked for: batches, whose datagrams are built when the socket asks, requests and tasks.
 
-use std::time::Instant;
+use std::{net::SocketAddr, time::Instant};
 
 use oxirtc_ice::{self as ice, Way};
 
@@ -62,6 +62,9 @@ impl Engine {
         if !self.farewells.is_empty() {
             return None;
         }
+        if let Some(local) = self.requests.unwanted.pop_front() {
+            return Some(Request::Close { local });
+        }
         while let Some(agent) = self.transports.retired.last_mut() {
             match agent.poll_request() {
                 Some(ice::Request::Close { local }) => return Some(Request::Close { local }),
@@ -73,19 +76,24 @@ impl Engine {
                 None => drop(self.transports.retired.pop()),
             }
         }
-        for transport in self.transports.iter_mut() {
-            while let Some(request) = transport.ice.poll_request() {
-                let id = transport.id;
+        let requests = &mut self.requests;
+        let mut next = |id, agent: &mut ice::Agent, sockets: &mut Vec<SocketAddr>| {
+            while let Some(request) = agent.poll_request() {
                 if let ice::Request::Close { local } = &request {
-                    transport.sockets.retain(|it| it != local);
+                    sockets.retain(|it| it != local);
                 }
-                let request = convert::request(request, |it| self.requests.name(id, it));
+                let request = convert::request(request, |it| requests.name(id, it));
                 if request.is_some() {
                     return request;
                 }
             }
-        }
-        None
+            None
+        };
+        let mut transports = self.transports.iter_mut();
+        let next_of = transports.find_map(|it| next(it.id, &mut it.ice, &mut it.sockets));
+        drop(transports);
+        let mut pooled = self.transports.pool.iter_mut();
+        next_of.or_else(|| pooled.find_map(|it| next(it.id, &mut it.ice, &mut it.sockets)))
     }
 
     /// The next of W3C's tasks.
@@ -129,7 +137,9 @@ impl Engine {
                 return payload;
             }
         }
-        None
+        let base = buf.len();
+        let path = self.transports.pool.poll_transmit(now, buf)?;
+        Some(batch(convert::path(path), 0, buf.len() - base))
     }
 
     /// The last datagrams of a connection: ABORT, then close_notify. They are built at once, as the
@@ -485,7 +495,7 @@ mod tests {
         engine.set_local_description(now, None).unwrap();
         let set = &mut engine.transports.set;
         set.set_role(ice::Role::Controlling);
-        let second = Transport::new(name, &engine.equipment, set, now);
+        let second = Transport::new(name, &engine.equipment, set, None, now);
         engine.transports.add(second);
         engine.transports.each_in_turn(now, |transport, set| {
             let agent = &mut transport.ice;

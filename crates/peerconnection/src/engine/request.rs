@@ -1,6 +1,9 @@
 //! What the engine asks of the outside, and what it is answered.
 
-use std::collections::{BTreeMap, VecDeque};
+use std::{
+    collections::{BTreeMap, BTreeSet, VecDeque},
+    net::SocketAddr,
+};
 
 use oxirtc_ice as ice;
 
@@ -13,6 +16,10 @@ pub(super) struct Requests {
     pub(super) routes: VecDeque<Route>,
     next: u64,
     pub(super) open: BTreeMap<u64, (TransportId, ice::RequestId)>,
+    /// Those whose transport is gone.
+    orphans: BTreeSet<u64>,
+    /// What came for them, which nobody else would ever close.
+    pub(super) unwanted: VecDeque<SocketAddr>,
 }
 
 impl Requests {
@@ -21,5 +28,18 @@ impl Requests {
         self.next += 1;
         self.open.insert(name, (transport, id));
         RequestId(name)
+    }
+
+    /// A transport is gone: what it has asked for is still to come.
+    pub(super) fn orphan(&mut self, transport: TransportId) {
+        let its = self.open.extract_if(.., |_, (of, _)| *of == transport);
+        self.orphans.extend(its.map(|(name, _)| name));
+    }
+
+    /// An answer has come.
+    pub(super) fn answered(&mut self, id: RequestId, local: Option<SocketAddr>) {
+        if self.orphans.remove(&id.0) {
+            self.unwanted.extend(local);
+        }
     }
 }

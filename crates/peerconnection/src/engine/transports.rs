@@ -2,14 +2,16 @@
 
 use std::{net::SocketAddr, time::Instant};
 
-use oxirtc_ice::{Agent, ChecklistSet};
+use oxirtc_ice::{self as ice, Agent, ChecklistSet};
 use oxirtc_jsep as jsep;
 
-use super::{ids::TransportId, transport::Transport};
+use super::{ids::TransportId, pool::Pool, transport::Transport};
 
 /// The transports in use, what their agents share, and what is left of removed ones.
 pub(super) struct Transports {
     list: Vec<Transport>,
+    /// Agents of transports to be.
+    pub(super) pool: Pool,
     pub(super) set: ChecklistSet,
     /// The epoch of the set that all agents know.
     known: u32,
@@ -28,6 +30,7 @@ impl Transports {
     pub(super) fn new(set: ChecklistSet) -> Self {
         Self {
             list: Vec::new(),
+            pool: Pool::default(),
             set,
             known: 0,
             retired: Vec::new(),
@@ -105,6 +108,15 @@ impl Transports {
         Some((owner, &mut self.set))
     }
 
+    /// A datagram may be for an agent of the pool; whether it is for none else.
+    pub(super) fn handle_pooled(&mut self, now: Instant, path: ice::Path, datagram: &[u8]) -> bool {
+        let known = self
+            .pool
+            .handle_datagram(now, &mut self.set, path, datagram);
+        let mut sockets = self.list.iter().flat_map(|it| &it.sockets);
+        known && !sockets.any(|it| *it == path.local)
+    }
+
     pub(super) fn add(&mut self, transport: Transport) {
         self.list.push(transport);
     }
@@ -124,6 +136,16 @@ impl Transports {
             f(transport, &mut self.set);
         }
         self.follow_role(now);
+    }
+
+    /// The same with the agents of the pool.
+    pub(super) fn each_agent(
+        &mut self,
+        now: Instant,
+        mut f: impl FnMut(&mut Agent, &mut ChecklistSet),
+    ) {
+        self.pool.each(&mut self.set, &mut f);
+        self.each_in_turn(now, |transport, set| f(&mut transport.ice, set));
     }
 
     /// RFC 8445 §6.1.1: a connection has one role. To be called when one agent may have found that it

@@ -231,7 +231,7 @@ fn what_is_for_the_encoder_is_kept() {
     assert_eq!(layered, Err(ErrorKind::Operation));
 }
 
-/// [5.2.5-01] A receiver has one stream, or those of simulcast by their rids.
+/// [5.2.3-01] [5.2.5-01] A receiver has one stream, or those of simulcast by their rids.
 #[test]
 fn a_receiver_says_which_streams_may_come() {
     let (pair, [_, there]) = sending(5, link(), MediaKind::Audio);

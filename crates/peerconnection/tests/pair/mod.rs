@@ -274,6 +274,8 @@ impl Machine for End {
     ) -> Option<(Path, usize)> {
         let start = buf.len();
         let transmit = self.engine.poll_transmit(now, buf)?;
+        // RFC 6679 §7: nobody has agreed to report congestion.
+        assert_eq!(transmit.ecn, 0);
         let batch = &buf[start..];
         let (bytes, segment) = (batch.len(), transmit.segment);
         let fits = bytes <= 65_487 && bytes.div_ceil(segment) <= 64;

@@ -1,5 +1,7 @@
 //! Parity of what is sent.
 
+use std::collections::VecDeque;
+
 use super::{Repair, Sum};
 use crate::extension::Ids;
 
@@ -9,7 +11,9 @@ pub(crate) struct Parity {
     base: u64,
     mask: u128,
     sum: Sum,
-    ready: Option<Repair>,
+    ready: VecDeque<Repair>,
+    /// The last packet ended its frame.
+    ended: bool,
 }
 
 impl Parity {
@@ -24,8 +28,9 @@ impl Parity {
         }
         self.mask |= 1 << number.wrapping_sub(self.base).min(MOST_SPREAD);
         self.sum.add(&sum);
+        self.ended = ends;
         if ends || self.mask.count_ones() >= GROUP {
-            self.ready = Some(Repair {
+            self.ready.push_back(Repair {
                 base: self.base as u16,
                 mask: std::mem::take(&mut self.mask),
                 sum: std::mem::take(&mut self.sum),
@@ -33,13 +38,14 @@ impl Parity {
         }
     }
 
-    /// How long the packet of parity is that waits, without headers.
-    pub(crate) fn len(&self) -> Option<usize> {
-        self.ready.as_ref().map(|it| it.sum.rest.len())
+    /// How long the packet of parity is that waits, without headers. `between` are packets that may not lie within a frame.
+    pub(crate) fn len(&self, between: bool) -> Option<usize> {
+        let first = self.ready.front().filter(|_| self.ended || !between)?;
+        Some(first.sum.rest.len())
     }
 
     pub(crate) fn take(&mut self) -> Option<Repair> {
-        self.ready.take()
+        self.ready.pop_front()
     }
 }
 

@@ -168,6 +168,12 @@ impl Assembler {
                     self.waits = None;
                     break;
                 }
+                // Nothing before a key frame that is here can be decoded any more: it is no use to wait for it.
+                if self.is_broken && !self.starts_key() && self.has_key_ahead() {
+                    wants |= self.skip();
+                    self.waits = None;
+                    continue;
+                }
                 let since = *self.waits.get_or_insert(now);
                 if now.saturating_duration_since(since) < self.wait.min(self.patience) {
                     break;
@@ -212,6 +218,13 @@ impl Assembler {
             return false;
         };
         last.0 - next + 1 > self.held.len() as u64
+    }
+
+    /// Whether a key frame begins behind the next number.
+    fn has_key_ahead(&self) -> bool {
+        let next = self.next.map_or(0, |next| next + 1);
+        let mut ahead = self.held.range(next..);
+        ahead.any(|it| it.1.0.facts.key && it.1.0.facts.begins)
     }
 
     fn starts_key(&self) -> bool {

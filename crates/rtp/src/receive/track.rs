@@ -16,6 +16,8 @@ pub(crate) struct Track {
     received: u64,
     /// What the last report knew: expected, received.
     reported: (u64, u64),
+    /// Of 256, by the last report of something that was sent.
+    fraction: u8,
     missing: BTreeMap<u64, Missing>,
     most: usize,
     /// Jitter in 16ths of a unit, and the transit time of the last packet (RFC 3550 App. A.8).
@@ -51,6 +53,7 @@ impl Track {
             first: 0,
             received: 0,
             reported: (0, 0),
+            fraction: 0,
             missing: BTreeMap::new(),
             most,
             jitter: 0,
@@ -150,6 +153,9 @@ impl Track {
         self.reported = now;
         let lost = expected.saturating_sub(received);
         let fraction = (lost * 256).checked_div(expected).unwrap_or(0).min(255);
+        if expected > 0 {
+            self.fraction = fraction as u8;
+        }
         Some(ReportBlock {
             fraction: fraction as u8,
             lost: self.lost().clamp(-(1 << 23), (1 << 23) - 1) as i32,
@@ -157,6 +163,11 @@ impl Track {
             jitter: self.jitter(),
             ..ReportBlock::default()
         })
+    }
+
+    /// Whether a tenth was lost of late.
+    pub(crate) fn is_lossy(&self) -> bool {
+        self.fraction >= TENTH
     }
 
     /// The numbers to ask for now; each is asked for again after a round trip.
@@ -196,6 +207,8 @@ impl Track {
 }
 
 const MOST_ALLOWANCE: Duration = Duration::from_millis(10);
+/// Of 256.
+const TENTH: u8 = 26;
 const MOST_TRIES: u8 = 10;
 const MOST_AGE: Duration = Duration::from_secs(1);
 

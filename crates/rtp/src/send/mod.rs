@@ -49,6 +49,9 @@ pub(crate) struct Sent {
     /// Where its content lies in `kept`.
     batch: u64,
     index: u16,
+    /// It was sent again.
+    again: bool,
+    /// When it was sent last.
     at: Instant,
 }
 
@@ -258,6 +261,7 @@ impl SendStream {
                         numbered,
                         batch,
                         index,
+                        again: false,
                         at: now,
                     });
                 }
@@ -338,7 +342,9 @@ impl SendStream {
 
     /// Parity is longer than what it protects: of the longest packets there is none, and it must not hold up what stands behind it.
     fn peek_parity(&mut self, section: &Section, largest: usize) -> Option<(Class, usize)> {
-        let len = self.parity.len()? + FIXED + PARITY + self.named(section);
+        // Where it takes a number of the stream, it comes behind its frame: a number that is lost within one makes it incomplete.
+        let between = self.flex(section).is_none();
+        let len = self.parity.len(between)? + FIXED + PARITY + self.named(section);
         if len > largest {
             self.parity.take();
             return None;
@@ -363,14 +369,29 @@ impl SendStream {
         None
     }
 
-    /// A quarter of what is sent, or 100 kbit/s, may be sent again.
+    /// A quarter of what is sent and 100 kbit/s may be sent again. What is sent has its share at once: of a frame that is larger than all
+    /// before it more is lost than there was time to save for.
     fn refill(&mut self, now: Instant) {
         let at = *self.shared_at.get_or_insert(now);
         let passed = now.saturating_duration_since(at).as_secs_f64();
-        let rate = (self.rate / 4.0).max(12_500.0);
-        self.share = (self.share + passed * rate).min(rate / 2.0);
+        self.share += passed * LEAST_AGAIN;
+        self.limit_share();
         self.rate *= (-passed).exp();
         self.shared_at = Some(now);
+    }
+
+    /// So many bytes were sent; `again` for what had been sent before.
+    fn account(&mut self, len: usize, again: bool) {
+        let len = len as f64;
+        self.rate += len;
+        self.share += if again { -len } else { len / 4.0 };
+        self.limit_share();
+    }
+
+    /// No more than for two seconds.
+    fn limit_share(&mut self) {
+        let most = (self.rate / 4.0 + LEAST_AGAIN) * 2.0;
+        self.share = self.share.min(most);
     }
 
     /// How many packets the peer has received, by its report (RFC 3550 App. A.3): all since our first that it does not miss.
@@ -389,21 +410,27 @@ impl SendStream {
         }
     }
 
-    /// The packets that the peer lacks. Each goes again at the earliest after the better part of a round trip: a peer that asks again after
-    /// exactly one must not come too soon by what its clock and ours differ.
-    pub(crate) fn handle_nack(&mut self, now: Instant, numbers: impl Iterator<Item = u16>) {
+    /// The packets that the peer lacks. Each goes again at once, and then at the earliest after the better part of a round trip: a peer that
+    /// asks again after exactly one must not come too soon by what its clock and ours differ.
+    pub(crate) fn handle_nack(
+        &mut self,
+        now: Instant,
+        round_trip: Option<Duration>,
+        numbers: impl Iterator<Item = u16>,
+    ) {
         let Some(last) = self.rewrite.last() else {
             return;
         };
         self.stats.nack_requests += 1;
+        let trip = self.round_trip.or(round_trip);
+        let again = trip.unwrap_or(Duration::from_millis(50)).min(LATE) * 3 / 4;
         for number in numbers {
             self.stats.nacks += 1;
             let ahead = number.wrapping_sub(last as u16) as i16;
             let number = last.saturating_add_signed(ahead.into());
-            let again = self.round_trip.unwrap_or(Duration::from_millis(50));
             let is_soon = self
                 .find(number)
-                .is_none_or(|it| now.saturating_duration_since(it.at) < again.min(LATE) * 3 / 4);
+                .is_none_or(|it| it.again && now.saturating_duration_since(it.at) < again);
             let waits = self.resend.iter().any(|it| it.0 == number);
             if !is_soon && !waits && self.resend.len() < MOST_RESEND {
                 self.resend.push_back((number, now));
@@ -466,6 +493,8 @@ impl SendStream {
 /// How many packets can be sent again.
 const HISTORY: usize = 1024;
 const MOST_RESEND: usize = 1000;
+/// Bytes a second that may be sent again, beside a quarter of what is sent.
+const LEAST_AGAIN: f64 = 12_500.0;
 const LATE: Duration = Duration::from_millis(500);
 const MOST_HEADER: usize = 80;
 /// The header, that of its extensions, two that each packet may have, and padding.

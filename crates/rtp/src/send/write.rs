@@ -57,10 +57,7 @@ impl SendStream {
             _ => self.write_fresh(class, section, stamp, buf),
         }?;
         let len = buf.len() - start;
-        self.rate += len as f64;
-        if class == Class::Resend {
-            self.share -= len as f64;
-        }
+        self.account(len, class == Class::Resend);
         Some(done)
     }
 
@@ -189,7 +186,7 @@ impl SendStream {
         self.rtx_next = self.rtx_next.wrapping_add(1);
         let slot = self.sent.get_mut(number as usize % HISTORY)?;
         if let Some(sent) = slot {
-            sent.at = stamp.now;
+            (sent.at, sent.again) = (stamp.now, true);
         }
         Some(Done {
             class: Class::Resend,
@@ -198,7 +195,7 @@ impl SendStream {
     }
 
     /// The payload type and the SSRC of parity in a stream of its own.
-    fn flex(&self, section: &Section) -> Option<(u8, u32)> {
+    pub(super) fn flex(&self, section: &Section) -> Option<(u8, u32)> {
         section.carrying(Carries::Flexfec).zip(self.encoding.fec)
     }
 

@@ -167,7 +167,7 @@ impl Session {
             .iter_mut()
             .find(|it| it.encoding.ssrc == nack.media)
         {
-            sender.handle_nack(now, nack.numbers());
+            sender.handle_nack(now, self.timers.round_trip, nack.numbers());
         }
     }
 

@@ -250,6 +250,11 @@ impl Session {
         self.config.largest = bytes;
     }
 
+    /// What is known of the round trip before a report has told it, as by the checks of ICE: repair goes by it from the first packet on.
+    pub fn set_round_trip(&mut self, round_trip: Duration) {
+        self.timers.round_trip.get_or_insert(round_trip);
+    }
+
     /// What is to be made of what a section receives.
     pub fn set_delivery(&mut self, id: SectionId, delivery: Delivery) {
         let Some(at) = self.place(id) else { return };

@@ -153,7 +153,10 @@ impl Session {
             let feedback = state.section.feedback;
             if feedback.nack && stream.track.due().is_some_and(|it| it <= now) {
                 // At worst each is a word.
-                let wanted = stream.track.wanted(now, again, (left - 12) / 4);
+                // Where much is lost requests are as well: on a long path there is no time to learn it by their answers.
+                let is_hard = again > LONG && stream.track.is_lossy();
+                let next = if is_hard { again / 2 } else { again };
+                let wanted = stream.track.wanted(now, next, (left - 12) / 4);
                 stream.stats.nacks += wanted.len() as u64;
                 stream.stats.nack_requests += u64::from(!wanted.is_empty());
                 write_nack(buf, left, ssrc, stream.ssrc, wanted);
@@ -225,7 +228,7 @@ fn ask(
     // Whoever asks within 200 ms or a round trip has asked already.
     stream.asked = Some(now + KEYFRAME_PACE.max(round_trip));
     // The request may be lost, or what it asked for: it is repeated until a key frame comes.
-    stream.keyframe = Some(now + KEYFRAME_AGAIN.max(round_trip * 3));
+    stream.keyframe = Some(now + KEYFRAME_AGAIN.max(round_trip * 3 / 2));
 }
 
 /// What a sender report says of a stream (RFC 3550 §6.4.1): now, by both clocks.
@@ -247,3 +250,5 @@ const MOST_FAREWELLS: usize = 31;
 /// A report without blocks with a name of 255 bytes, and as many farewells as fit into a packet.
 const LEAST_REPORT: usize = 300 + 4 + 4 * MOST_FAREWELLS;
 const NO_LIMIT: u64 = 1 << 36;
+/// A round trip of more leaves time for few requests.
+const LONG: Duration = Duration::from_millis(100);

@@ -1,5 +1,6 @@
 //! Publishing and playing by HTTP: WHIP (RFC 9725) at `/whip/ROOM`, WHEP (draft-ietf-wish-whep) at `/whep/ROOM`.
 
+mod bundle;
 mod cors;
 mod fragment;
 mod refusal;
@@ -185,7 +186,8 @@ impl Endpoint {
             (header::ETAG, made.tag),
             (HeaderName::from_static("accept-patch"), FRAGMENT.to_owned()),
         ];
-        let mut response = (StatusCode::CREATED, headers, made.answer).into_response();
+        let answer = bundle::repeated(&made.answer);
+        let mut response = (StatusCode::CREATED, headers, answer).into_response();
         self.link(response.headers_mut());
         response
     }

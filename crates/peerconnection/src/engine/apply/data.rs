@@ -24,11 +24,6 @@ impl Engine {
                 ..
             } => {
                 let ports = (local_port, remote_port);
-                // RFC 8841 §10.3: another port is another association.
-                if self.data.moves_to(ports) {
-                    let seed = self.next_sctp_seed();
-                    self.data.renew(now, seed, &mut self.tasks);
-                }
                 self.data.set_remote_init(remote_init.as_deref());
                 self.negotiate_sctp(now, transport, ports, max_message_size);
             }

@@ -37,6 +37,10 @@ impl Engine {
         // The agents are told what the list comes to when all of it is known.
         self.transports
             .each_in_turn(now, |transport, set| transport.plan(now, set, state));
+        // RFC 9429 §5.11: what is left of the pool goes with the answer.
+        if !self.transports.pool.is_empty() && self.negotiation.described {
+            self.gather_ahead(now);
+        }
         if let Some(on) = self.data.sctp().map(|it| it.transport()) {
             for packet in early {
                 self.data.handle_packet(now, on, &packet);
@@ -55,8 +59,9 @@ impl Engine {
     ) {
         match change {
             jsep::Change::TransportAdded { transport, .. } => {
+                let pooled = self.transports.pool.take();
                 let set = &mut self.transports.set;
-                let transport = Transport::new(transport, &self.equipment, set, now);
+                let transport = Transport::new(transport, &self.equipment, set, pooled, now);
                 self.transports.add(transport);
             }
             jsep::Change::IceRole { transport, role } => {
@@ -151,6 +156,7 @@ impl Engine {
         transport.ice.close(now, &mut self.transports.set);
         let goodbyes = std::iter::from_fn(|| transport.poll_goodbye(now));
         self.farewells.extend(goodbyes);
+        self.requests.orphan(transport.id);
         self.transports.retired.push(transport.ice);
         // W3C §4.3.4: any state may follow.
         let mut events = Vec::new();

@@ -58,12 +58,6 @@ impl Data {
         self.weigh_channels();
     }
 
-    /// Whether these are other ports than those that were agreed on (RFC 8841 §10.3).
-    pub(in crate::engine) fn moves_to(&self, ports: (u16, u16)) -> bool {
-        let agreed = self.sctp.as_ref().and_then(|it| it.agreed);
-        agreed.is_some_and(|it| it.ports != ports)
-    }
-
     /// An answer has settled it.
     pub(in crate::engine) fn negotiate(
         &mut self,

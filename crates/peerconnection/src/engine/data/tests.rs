@@ -5,6 +5,7 @@ use std::time::Duration;
 use bytes::Bytes;
 use datachannel::message::{Message as Dcep, Open};
 use oxirtc_sctp as sctp;
+use sctp::packet::{ChunkKind, Packet, Reconfig, Request};
 
 use super::*;
 use crate::{
@@ -408,6 +409,43 @@ fn resets_that_cannot_be_finished_are_kept_once() {
     assert_eq!(wire.data.backlog.unfinished.len(), 0);
     assert_eq!(wire.state(other), DataChannelState::Closed);
     assert_eq!(wire.read(other), Some(Message::from(vec![0; 1000])));
+}
+
+/// RFC 6525 §4.1: a reset that names no stream is one of all. Each channel closes, with what had come on it.
+#[test]
+fn a_reset_of_all_streams_closes_every_channel() {
+    let mut wire = Wire::new(&Settings::default());
+    wire.peer_opens(0);
+    wire.peer_opens(2);
+    wire.run();
+    let [one, other] = wire.announced()[..] else {
+        panic!("two channels");
+    };
+    wire.peer_sends(0, BINARY, vec![1]);
+    let mut packet = Vec::new();
+    assert!(wire.peer.poll_transmit(wire.now, 1200, &mut packet));
+    assert!(wire.data.handle_packet(wire.now, ON, &packet));
+    let parsed = Packet::parse_unsummed(&packet).unwrap();
+    let of_data = [ChunkKind::DATA, ChunkKind::I_DATA];
+    let chunk = parsed.chunks().find(|it| of_data.contains(&it.kind));
+    let last = u32::from_be_bytes(chunk.unwrap().value[..4].try_into().unwrap());
+    let request = Request::OutgoingReset {
+        // The first one has the number of the first TSN, which was the first announcement's.
+        sequence: last.wrapping_sub(2),
+        response_sequence: 0,
+        last_tsn: sctp::Tsn(last),
+        streams: &[],
+    };
+    let mut reset = Vec::new();
+    Packet::start(&mut reset, PORTS.0, PORTS.1, parsed.tag);
+    Reconfig::write(&mut reset, std::iter::once(request));
+    Packet::finish(&mut reset, 0);
+    assert!(wire.data.handle_packet(wire.now, ON, &reset));
+    wire.pass(Duration::from_secs(1));
+    for channel in [one, other] {
+        assert_eq!(wire.state(channel), DataChannelState::Closed);
+    }
+    assert_eq!(wire.read(one), Some(Message::from(vec![1])));
 }
 
 /// RFC 8841 §6: 0 stands for no limit, which is what an association can take.

@@ -7,7 +7,7 @@ use std::{
 };
 
 use oxirtc_dtls as dtls;
-use oxirtc_srtp::{Config, Context, Error, Profile, Role};
+use oxirtc_srtp::{Config, Context, Error, Profile, Role, Stats};
 use zeroize::Zeroizing;
 
 use crate::engine::demux::Kind;
@@ -81,6 +81,14 @@ impl Keys {
             self.early.push_back((now, kind, packet.to_vec()));
         }
         None
+    }
+
+    /// What the keys in use have counted.
+    pub(super) fn stats(&self) -> Stats {
+        self.current
+            .as_ref()
+            .map(Context::stats)
+            .unwrap_or_default()
     }
 
     /// By how much packets of each kind grow.

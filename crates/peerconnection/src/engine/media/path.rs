@@ -1,10 +1,13 @@
 //! The RTP of a transport: one session under its keys, behind a gate.
 
-use std::{collections::VecDeque, time::Instant};
+use std::{
+    collections::VecDeque,
+    time::{Duration, Instant},
+};
 
 use oxirtc_dtls as dtls;
 use oxirtc_rtp::{Config, Ntp, Session};
-use oxirtc_srtp::{Context, Error};
+use oxirtc_srtp::{Context, Error, Stats};
 
 use super::{
     gate::Gate,
@@ -34,11 +37,19 @@ impl MediaPath {
         }
     }
 
-    /// The DTLS association is there. Returns whether it has agreed on keys for media.
-    pub(in crate::engine) fn set_keys(&mut self, now: Instant, dtls: &dtls::Connection) -> bool {
+    /// The DTLS association is there, over a way of this round trip. Returns whether it has agreed on keys for media.
+    pub(in crate::engine) fn set_keys(
+        &mut self,
+        now: Instant,
+        dtls: &dtls::Connection,
+        round_trip: Option<Duration>,
+    ) -> bool {
         let Some(context) = context(dtls) else {
             return false;
         };
+        if let Some(round_trip) = round_trip {
+            self.rtp.set_round_trip(round_trip);
+        }
         self.set_context(now, context);
         true
     }
@@ -69,6 +80,11 @@ impl MediaPath {
                 }
             }
         }
+    }
+
+    /// What the keys in use have counted.
+    pub(in crate::engine) fn srtp_stats(&self) -> Stats {
+        self.keys.stats()
     }
 
     /// Whether datagrams of RTCP are kept for the application.

@@ -53,17 +53,7 @@ impl Transport {
             self.dtls_connecting(up);
             match event {
                 dtls::Event::Connected => self.dtls_connected(now, up),
-                dtls::Event::Closed {
-                    by: dtls::Initiator::Remote,
-                } => {
-                    if !self.await_another(now, up) {
-                        self.dtls_closed(up);
-                    }
-                }
-                dtls::Event::Closed { .. } => {
-                    self.dtls_changed(DtlsTransportState::Closed, None, up);
-                    self.end_data(None, up);
-                }
+                dtls::Event::Closed { by } => self.dtls_closed(now, by, up),
                 dtls::Event::Failed { cause } => self.fail_dtls(dtls_failure(&cause), up),
                 _ => {}
             }
@@ -74,21 +64,34 @@ impl Transport {
     pub(super) fn dtls_connected(&mut self, now: Instant, up: &mut Up<'_>) {
         up.tasks.peer_is_there();
         self.dtls_changed(DtlsTransportState::Connected, None, up);
+        let round_trip = self.round_trip();
         if let Some(media) = &mut self.media
-            && !media.set_keys(now, &self.dtls)
+            && !media.set_keys(now, &self.dtls, round_trip)
         {
             log::warn!("{}: DTLS has agreed on no keys for media", self.label);
         }
         if up.data.is_on(self.id) {
-            up.data.connect(now, self.round_trip(), self.is_recent());
+            up.data.connect(now, round_trip, self.is_recent());
         }
     }
 
+    fn dtls_closed(&mut self, now: Instant, by: dtls::Initiator, up: &mut Up<'_>) {
+        match by {
+            dtls::Initiator::Remote if self.await_another(now, up) => {}
+            dtls::Initiator::Remote => self.peer_closed(up),
+            _ => self.end_dtls(up),
+        }
+    }
+
+    pub(super) fn peer_closed(&mut self, up: &mut Up<'_>) {
+        self.end_dtls(up);
+        up.tasks.push_peer_closed();
+    }
+
     /// [6.1.2-02]
-    pub(super) fn dtls_closed(&mut self, up: &mut Up<'_>) {
+    fn end_dtls(&mut self, up: &mut Up<'_>) {
         self.dtls_changed(DtlsTransportState::Closed, None, up);
         self.end_data(None, up);
-        up.tasks.push_peer_closed();
     }
 
     /// DTLS has failed, and what stands on it.

@@ -21,7 +21,9 @@ impl Transport {
         // [5.6-07]: the pair changes with the state, in one task and before it.
         let mut pair = None;
         let mut states = Vec::new();
-        while let Some(event) = self.ice.poll_event() {
+        let early = std::mem::take(&mut self.early);
+        let mut early = early.into_iter();
+        while let Some(event) = self.ice.poll_event().or_else(|| early.next()) {
             match event {
                 ice::Event::GatheringStateChanged(state) => self.gathering_changed(state, up),
                 ice::Event::CandidateGathered {

@@ -30,6 +30,7 @@ use super::{
     ids::TransportId,
     marks::{Held, Marks},
     media::MediaPath,
+    pool::Pooled,
     stats::Traffic,
 };
 use crate::{DtlsTransportState, Path, label::Label};
@@ -63,6 +64,8 @@ pub(super) struct Transport {
     pub(super) held: Option<Held>,
     /// Addresses of its sockets.
     pub(super) sockets: Vec<SocketAddr>,
+    /// What went wrong before there was anybody to be told.
+    early: Vec<oxirtc_ice::Event>,
     /// Who opens channels with which ids (RFC 8832 §6), once DTLS has its role.
     pub(super) role: Option<datachannel::Role>,
     /// DTLS was told that there is a pair.
@@ -78,16 +81,26 @@ impl Transport {
         name: jsep::TransportId,
         equipment: &Equipment,
         set: &mut ChecklistSet,
+        pooled: Option<Pooled>,
         now: Instant,
     ) -> Self {
-        let id = TransportId(name.value());
-        let seed = |label| equipment.seed.derive(label, id.0);
-        let mut ice = Agent::new(convert::ice_config(&equipment.settings), seed("ice"));
-        ice.set_transport_policy(convert::transport_policy(equipment.ice_transport_policy));
-        ice.set_servers(equipment.ice_servers.clone());
-        if let Some(interfaces) = &equipment.interfaces {
-            ice.handle_interfaces(now, set, &convert::interfaces(interfaces));
-        }
+        let mut pooled = pooled.unwrap_or_else(|| {
+            let id = TransportId(name.value());
+            let mut pooled = Pooled::new(id, equipment);
+            if let Some(interfaces) = &equipment.interfaces {
+                let interfaces = convert::interfaces(interfaces);
+                pooled.ice.handle_interfaces(now, set, &interfaces);
+            }
+            pooled
+        });
+        let policy = convert::transport_policy(equipment.ice_transport_policy);
+        pooled.ice.set_transport_policy(policy);
+        let Pooled {
+            id,
+            ice,
+            sockets,
+            errors,
+        } = pooled;
         let label = equipment.trace.label;
         let config = convert::dtls_config(&equipment.certificate, &equipment.settings, label);
         Self {
@@ -98,7 +111,7 @@ impl Transport {
             generations: Generations::default(),
             since: GenerationId::default(),
             renewed: false,
-            dtls: Connection::new(config, seed("dtls"), now),
+            dtls: Connection::new(config, equipment.seed.derive("dtls", id.0), now),
             succession: None,
             media: None,
             reads_rtcp: false,
@@ -106,7 +119,8 @@ impl Transport {
             traffic: Traffic::default(),
             marks: equipment.settings.dscp.then(Box::default),
             held: None,
-            sockets: Vec::new(),
+            sockets,
+            early: errors,
             role: None,
             started: false,
             consent: true,
@@ -159,11 +173,11 @@ impl Transport {
     /// Its RTP, which is made when the first section needs it.
     pub(super) fn media_path(&mut self, now: Instant, equipment: &Equipment) -> &mut MediaPath {
         let (id, dtls, label) = (self.id, &self.dtls, self.label);
-        let reads = self.reads_rtcp;
+        let (reads, round_trip) = (self.reads_rtcp, self.round_trip());
         self.media.get_or_insert_with(|| {
             let seed = equipment.seed.derive("rtp", id.0);
             let mut path = MediaPath::new(&equipment.cname, seed, now, equipment.wall(now));
-            if dtls.is_connected() && !path.set_keys(now, dtls) {
+            if dtls.is_connected() && !path.set_keys(now, dtls, round_trip) {
                 log::warn!("{label}: DTLS has agreed on no keys for media");
             }
             path.read_rtcp(reads);

@@ -206,7 +206,7 @@ impl Transport {
                 }
                 self.take_over(now, next, up);
             }
-            None if closed => self.dtls_closed(up),
+            None if closed => self.peer_closed(up),
             // SCTP alone was closed.
             None if up.data.is_on(self.id) && up.data.is_suspended() => {
                 up.data.end(None, up.tasks);

@@ -1,0 +1,134 @@
+//! What the peer can make a session hold: each limit at its edge, as it is by default and as it was configured.
+
+mod support;
+
+use oxirtc_netsim::{epoch, ms};
+use oxirtc_rtp::{Announced, Config, Form, Ntp, RtpHead, Session, Writer, rtcp};
+
+use support::{Camera, VIDEO, encoding, frames, video};
+
+fn session(config: Config) -> Session {
+    Session::new(config, [7; 32], epoch(), Ntp(1000 << 32))
+}
+
+fn config() -> Config {
+    Config::new("name")
+}
+
+/// What is sent of a frame that is written.
+fn sent(session: &mut Session, camera: &mut Camera, at: u64) -> Vec<Vec<u8>> {
+    let now = epoch() + ms(at);
+    let batch = camera.frame(now);
+    session.write(now, VIDEO, 0, &batch);
+    let mut all = Vec::new();
+    loop {
+        let mut buf = Vec::new();
+        if session.poll_rtp(now, 1232, &mut buf).is_none() {
+            return all;
+        }
+        all.push(buf);
+    }
+}
+
+fn number(datagram: &[u8]) -> u16 {
+    u16::from_be_bytes([datagram[2], datagram[3]])
+}
+
+/// Whether a packet is sent again when it is asked for.
+fn is_sent_again(session: &mut Session, at: u64, number: u16) -> bool {
+    let (now, mut buf) = (epoch() + ms(at), Vec::new());
+    rtcp::write_nack(&mut buf, 1200, 7, 1000, [number]);
+    session.handle_rtcp(now, &buf);
+    session.poll_rtp(now, 1232, &mut buf).is_some()
+}
+
+#[test]
+fn so_many_streams_of_the_peer_are_followed() {
+    for (config, most) in [(config(), 256), (config().streams(3), 3)] {
+        let mut session = session(config);
+        let mut section = video();
+        let announced = |ssrc| Announced {
+            ssrc,
+            rtx: None,
+            fec: None,
+        };
+        section.announced = (1..=300).map(announced).collect();
+        session.set_section(VIDEO, section);
+        session.set_delivery(VIDEO, frames());
+        for ssrc in 1..=most + 1 {
+            assert_eq!(session.stats().over_limit, 0);
+            let mut packet = Vec::new();
+            let head = RtpHead {
+                payload_type: 96,
+                marker: true,
+                sequence: 1,
+                timestamp: 0,
+                ssrc,
+            };
+            Writer::begin(&mut packet, head, &[], Form::OneByte).finish();
+            packet.extend([0x10, 0, 0, 0, 0x9d, 1, 0x2a, 64, 1, 180, 0]);
+            session.handle_rtp(epoch(), &packet);
+        }
+        assert_eq!(session.stats().over_limit, 1);
+        assert_eq!(session.receive_stats(VIDEO).count(), most as usize);
+    }
+}
+
+/// 1024 packets.
+#[test]
+fn so_many_packets_can_be_sent_again() {
+    for (packets, kept) in [(1024, true), (1025, false)] {
+        let mut session = session(config());
+        session.set_section(VIDEO, video());
+        session.set_encodings(VIDEO, &[encoding(1000, 0)]);
+        // A key frame of one packet, and what fills the rest.
+        let first = number(&sent(&mut session, &mut Camera::new(0, 200), 0)[0]);
+        let mut camera = Camera::new(0, 1000);
+        let mut all = 1;
+        (camera.wants_key, camera.count) = (false, 1);
+        while all < packets {
+            all += sent(&mut session, &mut camera, 1).len();
+        }
+        assert_eq!(all, packets);
+        assert_eq!(is_sent_again(&mut session, 2, first), kept, "{packets}");
+    }
+}
+
+#[test]
+fn so_long_packets_can_be_sent_again() {
+    for (config, history) in [(config(), 1000), (config().history(ms(100)), 100)] {
+        for (at, kept) in [(history, true), (history + 1, false)] {
+            let mut session = session(config.clone());
+            session.set_section(VIDEO, video());
+            session.set_encodings(VIDEO, &[encoding(1000, 0)]);
+            let mut camera = Camera::new(0, 1000);
+            let first = number(&sent(&mut session, &mut camera, 0)[0]);
+            sent(&mut session, &mut camera, at);
+            assert_eq!(is_sent_again(&mut session, at, first), kept, "{at} ms");
+        }
+    }
+}
+
+/// What waits for a missing packet is given up when it is too much, and a key frame asked for.
+#[test]
+fn so_many_packets_wait_for_one() {
+    for (config, most) in [(config(), 512), (config().reorder(5), 5)] {
+        let (mut sender, mut receiver) = (session(self::config()), session(config));
+        sender.set_section(VIDEO, video());
+        sender.set_encodings(VIDEO, &[encoding(1000, 0)]);
+        receiver.set_section(VIDEO, video());
+        receiver.set_delivery(VIDEO, frames());
+        let mut camera = Camera::new(0, 200);
+        let dropped = |it: &Session| it.receive_stats(VIDEO).next().unwrap().2.frames_dropped;
+        for place in 0..most + 3 {
+            let datagrams = sent(&mut sender, &mut camera, 0);
+            assert_eq!(datagrams.len(), 1);
+            // The second one is lost.
+            if place != 1 {
+                receiver.handle_rtp(epoch(), &datagrams[0]);
+            }
+            let given_up = dropped(&receiver) > 0;
+            assert_eq!(given_up, place == most + 2, "{place} of {most}");
+        }
+    }
+}
