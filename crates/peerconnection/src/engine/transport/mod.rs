@@ -1,5 +1,6 @@
 //! A transport: an ICE agent and the DTLS on it.
 
+mod another;
 mod ascend;
 mod dtls;
 mod generation;
