@@ -1,6 +1,5 @@
 //! A transport: an ICE agent and the DTLS on it.
 
-mod another;
 mod ascend;
 mod dtls;
 mod generation;

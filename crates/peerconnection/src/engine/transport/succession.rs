@@ -6,30 +6,30 @@
 use std::time::{Duration, Instant};
 
 use oxirtc_dtls::{
-    Connection, Role,
+    Connection, Fingerprint, Role,
     message::{Fragment, Kind},
     record::{HANDSHAKE, Header},
 };
 
 /// What may take the place of an association.
 pub(in crate::engine) struct Succession {
-    pub(super) until: Instant,
+    until: Instant,
     /// Our role, as far as it is agreed on. Until then a ClientHello makes a server.
-    pub(super) role: Option<Role>,
+    role: Option<Role>,
     /// Ready to begin, one for each ClientHello that is looked at.
-    pub(super) spare: Vec<Connection>,
-    pub(super) next: Option<Next>,
+    spare: Vec<Connection>,
+    next: Option<Next>,
     /// The peer has closed the one before.
-    pub(super) closed: bool,
+    closed: bool,
 }
 
 /// The association that was begun.
-pub(super) struct Next {
-    pub(super) dtls: Connection,
+struct Next {
+    dtls: Connection,
     /// The random of the ClientHello that began it; none of ours.
     random: Vec<u8>,
     /// Payload that came through it.
-    pub(super) payload: Vec<Vec<u8>>,
+    payload: Vec<Vec<u8>>,
 }
 
 impl Succession {
@@ -96,7 +96,7 @@ impl Succession {
     }
 
     /// A client begins when the peer has closed what there was.
-    pub(super) fn begin_as_client(&mut self, now: Instant, round_trip: Option<Duration>) {
+    fn begin_as_client(&mut self, now: Instant, round_trip: Option<Duration>) {
         let is_client = |it: &Next| it.dtls.role() == Some(Role::Client);
         let begun = self.next.as_ref().is_some_and(is_client);
         if !self.closed || self.role != Some(Role::Client) || begun {
@@ -152,7 +152,7 @@ impl Succession {
         }
     }
 
-    pub(super) fn is_done(&self) -> bool {
+    fn is_done(&self) -> bool {
         self.next.as_ref().is_some_and(|it| it.dtls.is_connected())
     }
 }
@@ -174,10 +174,10 @@ fn begins(datagram: &mut [u8]) -> Option<Vec<u8>> {
 }
 
 /// For so long a peer may begin anew once a description has given it reason.
-pub(super) const PATIENCE: Duration = Duration::from_secs(30);
+const PATIENCE: Duration = Duration::from_secs(30);
 /// For so long it may do so once it has closed what was there.
-pub(super) const CLOSED_PATIENCE: Duration = Duration::from_secs(10);
+const CLOSED_PATIENCE: Duration = Duration::from_secs(10);
 /// So many ClientHellos are looked at: each costs a key agreement.
-pub(super) const MOST_BEGUN: u8 = 4;
+const MOST_BEGUN: u8 = 4;
 /// So many datagrams come between two looks at most.
 const MOST_PAYLOAD: usize = 64;
