@@ -349,8 +349,8 @@ fn senders_are_used_again() {
     let engine = &mut pair.ends[0].engine;
     let video = MediaKind::Video;
     let none = TransceiverInit::default;
-    let audio = engine.add_transceiver(MediaKind::Audio, None, none());
     let stopping = engine.add_transceiver(video, None, none()).unwrap();
+    let audio = engine.add_transceiver(MediaKind::Audio, None, none());
     let used = engine.add_track(MediaKind::Audio, ONE, Vec::new());
     assert_eq!(used, audio, "of the kind");
     let first = engine.add_transceiver(video, None, none()).unwrap();

@@ -97,6 +97,13 @@ impl Association {
         true
     }
 
+    /// The system has refused to send a packet that is longer than [`Config::max_packet`](crate::Config::max_packet), for its length
+    /// (`EMSGSIZE`). A probe is lost then at once, without a timeout (RFC 8899 §4.3), and data is sent in shorter packets.
+    pub fn handle_too_long(&mut self, now: Instant) {
+        let probe = self.tx.pmtu.refused(now);
+        self.stats.path_probe_losses += u64::from(probe);
+    }
+
     pub(crate) fn handle_heartbeat(&mut self, chunk: Chunk<'_>) -> bool {
         let most = self.config.max_packet - HEADER - CHUNK_HEADER;
         self.control.heartbeat_ack(chunk.value, most);

@@ -11,16 +11,16 @@ use super::{heard, transfer};
 
 /// What one end has sent.
 #[derive(Debug, Default, PartialEq, Eq)]
-struct Sent {
+pub(crate) struct Sent {
     /// INIT or INIT ACK.
     set_up: bool,
     /// They say that it knows I-DATA.
-    offers_i_data: bool,
+    pub(crate) offers_i_data: bool,
     /// They say that it takes packets without checksums.
     offers_unchecked: bool,
     /// Chunks with a piece of a message each.
-    data: usize,
-    i_data: usize,
+    pub(crate) data: usize,
+    pub(crate) i_data: usize,
     /// Packets with such chunks.
     checked: usize,
     unchecked: usize,
@@ -92,13 +92,8 @@ async fn agrees(suite: &Suite, settings: Settings, expected: &Expected) -> anyho
     let channel = call.channel(Side::Browser, "bulk", json!({})).await?;
     transfer::both_ways(&call, &channel, 256 << 10, async |_| Ok(())).await?;
     call.end().await?;
-    let mut ends = [Sent::default(), Sent::default()];
-    let [ours, theirs] = &mut ends;
-    for (from_us, packet) in heard::packets() {
-        let sent = if from_us { &mut *ours } else { &mut *theirs };
-        sent.read(&packet);
-    }
-    for (who, sent) in [("we", &*ours), ("the browser", &*theirs)] {
+    let [ours, theirs] = &seen();
+    for (who, sent) in [("we", ours), ("the browser", theirs)] {
         println!("     {who}: {sent:?}");
         ensure!(
             sent.set_up == expected.set_up,
@@ -120,6 +115,17 @@ async fn agrees(suite: &Suite, settings: Settings, expected: &Expected) -> anyho
     let both = ours.offers_i_data && theirs.offers_i_data;
     ensure!(!expected.set_up || both == expected.i_data);
     Ok(())
+}
+
+/// What we have sent since packets are listened to, and what the other end has.
+pub(crate) fn seen() -> [Sent; 2] {
+    let mut ends = [Sent::default(), Sent::default()];
+    let [ours, theirs] = &mut ends;
+    for (from_us, packet) in heard::packets() {
+        let sent = if from_us { &mut *ours } else { &mut *theirs };
+        sent.read(&packet);
+    }
+    ends
 }
 
 impl Sent {

@@ -130,8 +130,8 @@ pub(crate) async fn page(browser: &Browser, name: &str, hidden: bool) -> anyhow:
     serving.interrupt().await?;
     wait(
         &tab,
-        "!document.getElementById('banner').hidden",
-        "the notice that the server has gone",
+        "document.getElementById('banner').textContent.startsWith('The server was stopped.')",
+        "the notice that the server was stopped",
     )
     .await
 }
@@ -141,6 +141,9 @@ pub(crate) async fn page(browser: &Browser, name: &str, hidden: bool) -> anyhow:
 async fn camera(tab: &Tab) -> anyhow::Result<()> {
     tab.click("#camera").await?;
     wait(tab, &wide("echo", 320), "the small stream").await?;
+    // Its button was disabled for a moment.
+    let focused = "document.activeElement.id === 'camera'";
+    wait(tab, focused, "the keyboard's focus").await?;
     let choose = "const stream = document.getElementById('stream');
         stream.value = 'f';
         stream.dispatchEvent(new Event('change'));";

@@ -783,9 +783,5 @@ fn another_association_carries_channels_over() {
     session.turn(Role::Server);
     assert_eq!(opened(&mut session).1, 3);
     session.handle_message(8, &open_bytes("even", ""));
-    assert_eq!(
-        session.by_stream(8).is_some(),
-        true,
-        "the peer's are even now"
-    );
+    assert!(session.by_stream(8).is_some(), "the peer's are even now");
 }

@@ -359,8 +359,11 @@ impl TokioCarrier {
             }
             let sent = Blocked::send(socket, source, transmit, &buffer, engine.label());
             self.blocked = sent.blocked;
-            if sent.unreachable {
+            if sent.refusals.unreachable {
                 self.tell_unreachable(now, engine, transmit.path);
+            }
+            if sent.refusals.too_long {
+                engine.handle_too_long(now, transmit.path);
             }
         }
         self.buffer = buffer;

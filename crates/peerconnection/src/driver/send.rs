@@ -14,8 +14,16 @@ use crate::{Transmit, label::Label};
 pub(super) struct Sent {
     /// What the socket has no room for.
     pub(super) blocked: Option<Blocked>,
+    pub(super) refusals: Refusals,
+}
+
+/// What the system says of the network, which nobody outside can forge.
+#[derive(Clone, Copy, Debug, Default)]
+pub(super) struct Refusals {
     /// There is no way from here.
     pub(super) unreachable: bool,
+    /// It is longer than the link carries.
+    pub(super) too_long: bool,
 }
 
 /// A batch that a socket has not taken yet, or not all of it.
@@ -37,7 +45,7 @@ impl Blocked {
         bytes: &[u8],
         label: Label,
     ) -> Sent {
-        let (sent, unreachable) = send(&*socket, source, transmit, bytes, label);
+        let (sent, refusals) = send(&*socket, source, transmit, bytes, label);
         let rest = bytes.get(sent..).filter(|rest| !rest.is_empty());
         let blocked = rest.map(|rest| Self {
             socket,
@@ -46,10 +54,7 @@ impl Blocked {
             rest: rest.to_vec(),
             label,
         });
-        Sent {
-            blocked,
-            unreachable,
-        }
+        Sent { blocked, refusals }
     }
 
     /// Tries once more; true when all has gone.
@@ -83,14 +88,14 @@ fn send(
     transmit: Transmit,
     bytes: &[u8],
     label: Label,
-) -> (usize, bool) {
+) -> (usize, Refusals) {
     let Transmit {
         path,
         ecn,
         dscp,
         segment,
     } = transmit;
-    let (mut sent, mut unreachable) = (0, false);
+    let (mut sent, mut refusals) = (0, Refusals::default());
     while let Some(rest) = bytes.get(sent..).filter(|rest| !rest.is_empty()) {
         // Asked again each time: the socket learns when the system cannot segment.
         let most = segment.saturating_mul(socket.max_segments().max(1));
@@ -110,12 +115,23 @@ fn send(
             Err(_) if contents.len() > segment && socket.max_segments() == 1 => {}
             Err(error) => {
                 log::debug!("{label}: not sent to {}: {error}", path.remote);
-                unreachable |= is_unreachable(error.kind());
+                refusals.unreachable |= is_unreachable(error.kind());
+                refusals.too_long |= is_too_long(&error);
                 sent += contents.len();
             }
         }
     }
-    (sent, unreachable)
+    (sent, refusals)
+}
+
+/// `EMSGSIZE`, which has no kind.
+fn is_too_long(error: &io::Error) -> bool {
+    let code = match () {
+        () if cfg!(any(target_os = "linux", target_os = "android")) => 90,
+        () if cfg!(windows) => 10_040,
+        () => 40,
+    };
+    error.raw_os_error() == Some(code)
 }
 
 /// Whether the system says that there is no way from here, which nobody outside can forge.

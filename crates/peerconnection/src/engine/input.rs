@@ -174,6 +174,23 @@ impl Engine {
         self.ascend(now);
     }
 
+    /// The system has refused to send a datagram on this path as it is too long (`EMSGSIZE`), which nobody outside can forge. A probe
+    /// is lost then without waiting for its time, and what is sent from now on is shorter.
+    pub fn handle_too_long(&mut self, now: Instant, path: Path) {
+        if self.closed {
+            return;
+        }
+        let path = convert::ice_path(path);
+        for transport in self.transports.iter() {
+            let way = transport.payload_way(now);
+            if way.is_some_and(|it| it.path == path)
+                && let Some(association) = self.data.association_on(transport.id)
+            {
+                association.handle_too_long(now);
+            }
+        }
+    }
+
     /// Another connection claims a path of a shared socket that this one has: its peer is asked at once, and when it does not
     /// answer within two seconds the path is [released](crate::Route::PathReleased).
     pub fn handle_challenge(&mut self, now: Instant, path: Path) {

@@ -12,6 +12,7 @@ mod exchange;
 mod flood;
 mod lifetime;
 mod marks;
+mod narrow;
 mod pair;
 mod private;
 mod relay;

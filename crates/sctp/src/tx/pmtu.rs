@@ -217,6 +217,23 @@ impl Pmtu {
         true
     }
 
+    /// A packet over `safe` could not leave at all: that is known without asking. True if it was a probe.
+    pub(crate) fn refused(&mut self, now: Instant) -> bool {
+        if let Phase::Searching(search) = &mut self.phase
+            && search.probe.take().is_some()
+        {
+            let at = search.at;
+            self.narrow(now, at);
+            return true;
+        }
+        let was = std::mem::replace(&mut self.size, self.safe);
+        self.missing = 0;
+        if was > self.safe {
+            self.narrow(now, was);
+        }
+        false
+    }
+
     /// A packet over `safe` has arrived.
     pub(crate) fn arrived(&mut self, packet: PacketNo) {
         if packet > self.newest {

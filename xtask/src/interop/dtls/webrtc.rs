@@ -1,5 +1,5 @@
 //! Pion and aiortc at DTLS 1.2, through whole connections: either side offers, and so each is client once, and
-//! a word goes each way.
+//! a word and a long text go each way. Pion has no I-DATA (RFC 8260): what we offer is not used then.
 
 use std::{process::Stdio, time::Duration};
 
@@ -14,7 +14,7 @@ use tokio::{
     time::timeout,
 };
 
-use crate::interop::heard;
+use crate::interop::{heard, sctp};
 
 /// The other side, which says and hears descriptions as lines of JSON.
 struct Other {
@@ -38,9 +38,10 @@ fn names(stack: &str) -> Vec<String> {
 }
 
 pub(super) async fn run(name: &str) -> anyhow::Result<String> {
-    heard::listen();
+    heard::listen_to_packets();
     let we_are_client = name.ends_with("client");
-    let mut other = match name.starts_with("pion") {
+    let is_pion = name.starts_with("pion");
+    let mut other = match is_pion {
         true => Other::pion(we_are_client)?,
         false => Other::aiortc(we_are_client)?,
     };
@@ -52,17 +53,33 @@ pub(super) async fn run(name: &str) -> anyhow::Result<String> {
     exchange(&channel).await?;
     connection.close();
     other.end().await?;
+    if is_pion {
+        without_i_data()?;
+    }
     let role = if we_are_client { "Client" } else { "Server" };
     heard::connected(&["DTLS 1.2", role])
 }
 
-/// A word goes each way.
+/// A word goes each way, and a text of many packets.
 async fn exchange(channel: &DataChannel) -> anyhow::Result<()> {
     soon("the channel to open", channel.opened()).await??;
-    channel.send("hello").await?;
-    let heard = soon("the answer", channel.recv()).await?;
-    let expected = Some(Message::from("heard hello"));
-    ensure!(heard == expected, "we heard {heard:?}");
+    for text in ["hello".to_owned(), "long ".repeat(10_000)] {
+        channel.send(text.as_str()).await?;
+        let heard = soon("the answer", channel.recv()).await?;
+        let expected = Some(Message::from(format!("heard {text}")));
+        ensure!(heard == expected, "we heard {heard:?}");
+    }
+    Ok(())
+}
+
+/// We have offered I-DATA, the other side has not, and all went as DATA.
+fn without_i_data() -> anyhow::Result<()> {
+    let [ours, theirs] = sctp::seen();
+    let offered = (ours.offers_i_data, theirs.offers_i_data);
+    ensure!(offered == (true, false), "{ours:?}, {theirs:?}");
+    for sent in [ours, theirs] {
+        ensure!(sent.data > 1 && sent.i_data == 0, "{sent:?}");
+    }
     Ok(())
 }
 

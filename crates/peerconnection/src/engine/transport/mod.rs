@@ -6,6 +6,7 @@ mod generation;
 mod ice;
 mod plan;
 mod shown;
+mod succeed;
 mod succession;
 mod view;
 

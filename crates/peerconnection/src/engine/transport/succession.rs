@@ -3,21 +3,12 @@
 //! What begins it comes in the clear, so anybody may have sent it: the association that stands carries on until the peer of
 //! the other one has shown the certificate that was agreed on, or until it is closed under its own keys.
 
-use std::{
-    iter,
-    time::{Duration, Instant},
-};
+use std::time::{Duration, Instant};
 
 use oxirtc_dtls::{
     Connection, Fingerprint, Role,
     message::{Fragment, Kind},
     record::{HANDSHAKE, Header},
-};
-
-use super::Transport;
-use crate::{
-    DtlsTransportState,
-    engine::{convert, equipment::Equipment, up::Up},
 };
 
 /// What may take the place of an association.
@@ -42,6 +33,45 @@ struct Next {
 }
 
 impl Succession {
+    /// The peer may begin it from now on. `role` is ours in it, once it is agreed on.
+    pub(super) fn new(
+        now: Instant,
+        role: Option<Role>,
+        make: impl FnMut(u8) -> Connection,
+    ) -> Self {
+        Self {
+            until: now + PATIENCE,
+            role,
+            spare: (0..MOST_BEGUN).map(make).collect(),
+            next: None,
+            closed: false,
+        }
+    }
+
+    /// An answer tells the role for which an offer gave reason before.
+    pub(super) fn agree(&mut self, now: Instant, role: Option<Role>, round_trip: Option<Duration>) {
+        self.role = role;
+        self.begin_as_client(now, round_trip);
+    }
+
+    /// The peer has closed the one that stands. A client begins the other.
+    pub(super) fn close_former(&mut self, now: Instant, round_trip: Option<Duration>) {
+        self.closed = true;
+        self.until = now + CLOSED_PATIENCE;
+        self.begin_as_client(now, round_trip);
+    }
+
+    /// Whether it is known what comes of it: the other is verified, or none has come in time.
+    pub(super) fn is_over(&self, now: Instant) -> bool {
+        self.is_done() || self.until <= now
+    }
+
+    /// The other, once it is verified, with the payload that came through it; and whether the one before is closed.
+    pub(super) fn end(self) -> (Option<(Connection, Vec<Vec<u8>>)>, bool) {
+        let next = self.next.filter(|it| it.dtls.is_connected());
+        (next.map(|it| (it.dtls, it.payload)), self.closed)
+    }
+
     /// Takes a datagram of DTLS that came; the association that stands gets it as well.
     pub(in crate::engine) fn handle_datagram(&mut self, now: Instant, datagram: &[u8]) {
         let mut copy = datagram.to_vec();
@@ -124,114 +154,6 @@ impl Succession {
 
     fn is_done(&self) -> bool {
         self.next.as_ref().is_some_and(|it| it.dtls.is_connected())
-    }
-}
-
-impl Transport {
-    /// The peer may begin another association, under the same fingerprints. `role` is ours in it, once it is agreed on.
-    pub(in crate::engine) fn expect_another(
-        &mut self,
-        equipment: &Equipment,
-        generation: u32,
-        (role, fingerprints): (Option<Role>, &[Fingerprint]),
-        now: Instant,
-    ) {
-        let round_trip = self.round_trip();
-        if let Some(succession) = &mut self.succession {
-            // An offer gave reason for it before its answer does.
-            succession.role = role;
-            succession.begin_as_client(now, round_trip);
-            return;
-        }
-        let make = |number| {
-            let config =
-                convert::dtls_config(&equipment.certificate, &equipment.settings, self.label);
-            let label = format!("dtls {generation} {number}");
-            let mut dtls = Connection::new(config, equipment.seed.derive(&label, self.id.0), now);
-            dtls.set_remote_fingerprints(now, fingerprints, &mut |_| {});
-            dtls
-        };
-        self.succession = Some(Box::new(Succession {
-            until: now + PATIENCE,
-            role,
-            spare: (0..MOST_BEGUN).map(make).collect(),
-            next: None,
-            closed: false,
-        }));
-    }
-
-    /// Whether another association may take the place of the one that stands.
-    pub(in crate::engine) fn expects_another(&self) -> bool {
-        self.succession.is_some()
-    }
-
-    /// The peer has closed the association that stands: whether another is expected. A client begins it.
-    pub(super) fn await_another(&mut self, now: Instant, up: &mut Up<'_>) -> bool {
-        let round_trip = self.round_trip();
-        let Some(succession) = &mut self.succession else {
-            return false;
-        };
-        succession.closed = true;
-        succession.until = now + CLOSED_PATIENCE;
-        succession.begin_as_client(now, round_trip);
-        self.leave_keys(now, up);
-        self.dtls_changed(DtlsTransportState::Connecting, None, up);
-        true
-    }
-
-    /// What stands on the association that was waits for the other.
-    fn leave_keys(&mut self, now: Instant, up: &mut Up<'_>) {
-        if let Some(media) = &mut self.media {
-            media.retire_keys(now);
-        }
-        if up.data.is_on(self.id) {
-            up.data.carry_over(now, up.tasks);
-        }
-        // Nothing that was under the old keys can be sent any more.
-        up.data.cut_off(self.id);
-    }
-
-    /// The other association takes the place of the one that was once it is verified. When none comes in time, what was closed
-    /// is closed.
-    pub(super) fn succeed(&mut self, now: Instant, up: &mut Up<'_>) {
-        let over = |it: &mut Box<Succession>| it.is_done() || it.until <= now;
-        let Some(succession) = self.succession.take_if(over) else {
-            return;
-        };
-        let (done, closed) = (succession.is_done(), succession.closed);
-        match succession.next.filter(|_| done) {
-            Some(next) => {
-                if !closed {
-                    self.leave_keys(now, up);
-                }
-                self.take_over(now, next, up);
-            }
-            None if closed => self.peer_closed(up),
-            // SCTP alone was closed.
-            None if up.data.is_on(self.id) && up.data.is_suspended() => {
-                up.data.end(None, up.tasks);
-                up.tasks.push_peer_closed();
-            }
-            None => {}
-        }
-        if up.data.is_on(self.id) {
-            up.data.expect_another(None);
-        }
-    }
-
-    fn take_over(&mut self, now: Instant, next: Next, up: &mut Up<'_>) {
-        self.dtls = next.dtls;
-        self.dtls.set_consent(self.consent);
-        // That it is connected is told in its place.
-        iter::from_fn(|| self.dtls.poll_event()).for_each(drop);
-        self.role = self.dtls.role().map(convert::channel_role);
-        if let Some(role) = self.role.filter(|_| up.data.is_on(self.id)) {
-            up.data.turn(role);
-        }
-        self.dtls_connected(now, up);
-        for packet in next.payload {
-            up.data.handle_packet(now, self.id, &packet);
-        }
     }
 }
 
