@@ -4,7 +4,10 @@ use std::{iter, time::Instant};
 
 use oxirtc_dtls::{Connection, Fingerprint, Role};
 
-use super::{Transport, succession::Succession};
+use super::{
+    Transport,
+    succession::{Next, Succession},
+};
 use crate::{
     DtlsTransportState,
     engine::{convert, equipment::Equipment, up::Up},
@@ -72,11 +75,11 @@ impl Transport {
         };
         let (next, closed) = succession.end();
         match next {
-            Some((dtls, payload)) => {
+            Some(next) => {
                 if !closed {
                     self.leave_keys(now, up);
                 }
-                self.take_over(now, dtls, payload, up);
+                self.take_over(now, next, up);
             }
             None if closed => self.peer_closed(up),
             // SCTP alone was closed.
@@ -91,14 +94,8 @@ impl Transport {
         }
     }
 
-    fn take_over(
-        &mut self,
-        now: Instant,
-        dtls: Connection,
-        payload: Vec<Vec<u8>>,
-        up: &mut Up<'_>,
-    ) {
-        self.dtls = dtls;
+    fn take_over(&mut self, now: Instant, next: Next, up: &mut Up<'_>) {
+        self.dtls = next.dtls;
         self.dtls.set_consent(self.consent);
         // That it is connected is told in its place.
         iter::from_fn(|| self.dtls.poll_event()).for_each(drop);
@@ -107,7 +104,7 @@ impl Transport {
             up.data.turn(role);
         }
         self.dtls_connected(now, up);
-        for packet in payload {
+        for packet in next.payload {
             up.data.handle_packet(now, self.id, &packet);
         }
     }

@@ -6,7 +6,7 @@
 use std::time::{Duration, Instant};
 
 use oxirtc_dtls::{
-    Connection, Fingerprint, Role,
+    Connection, Role,
     message::{Fragment, Kind},
     record::{HANDSHAKE, Header},
 };
@@ -24,12 +24,12 @@ pub(in crate::engine) struct Succession {
 }
 
 /// The association that was begun.
-struct Next {
-    dtls: Connection,
+pub(super) struct Next {
+    pub(super) dtls: Connection,
     /// The random of the ClientHello that began it; none of ours.
     random: Vec<u8>,
     /// Payload that came through it.
-    payload: Vec<Vec<u8>>,
+    pub(super) payload: Vec<Vec<u8>>,
 }
 
 impl Succession {
@@ -66,10 +66,10 @@ impl Succession {
         self.is_done() || self.until <= now
     }
 
-    /// The other, once it is verified, with the payload that came through it; and whether the one before is closed.
-    pub(super) fn end(self) -> (Option<(Connection, Vec<Vec<u8>>)>, bool) {
+    /// The other, once it is verified; and whether the one before is closed.
+    pub(super) fn end(self) -> (Option<Next>, bool) {
         let next = self.next.filter(|it| it.dtls.is_connected());
-        (next.map(|it| (it.dtls, it.payload)), self.closed)
+        (next, self.closed)
     }
 
     /// Takes a datagram of DTLS that came; the association that stands gets it as well.
