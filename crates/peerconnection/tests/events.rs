@@ -307,7 +307,7 @@ fn a_rollback_leaves_nothing_behind() {
     });
 }
 
-/// [4.4.2-35] [4.3.1-02]: both offer at once; the polite side's offer is rolled back.
+/// [4.4.2-35] [4.3.1-02] [4.7.3-01]: both offer at once; the polite side's offer is rolled back.
 #[test]
 fn glare_ends_in_one_connection() {
     let mut pair = Pair::new(9, link());

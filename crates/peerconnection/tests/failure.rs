@@ -373,7 +373,7 @@ fn a_wrong_description_changes_nothing() {
     assert_eq!(engine.signaling_state(), SignalingState::HaveLocalOffer);
 }
 
-/// [4.4.2-35] [4.7.3-01] An offer that cannot be accepted has rolled ours back all the same; then, and not
+/// [4.4.2-35] An offer that cannot be accepted has rolled ours back all the same; then, and not
 /// between the two steps, it is known that ours is needed again.
 #[test]
 fn a_wrong_offer_rolls_ours_back() {

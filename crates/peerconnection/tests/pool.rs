@@ -34,7 +34,7 @@ fn configure(pair: &mut Pair, configuration: Configuration) {
     pair.run(Duration::from_millis(10));
 }
 
-/// The sockets are there before, nothing is told of them, and in the first description's task all candidates are.
+/// [4.4.1.1-09] The sockets are there before, nothing is told of them, and in the first description's task all candidates are.
 #[test]
 fn what_is_pooled_is_told_at_once() {
     for size in [0, 1] {
@@ -92,7 +92,7 @@ fn what_is_left_is_let_go_of() {
     assert_eq!(pair.ends[1].messages(there), [&Message::from("pooled")]);
 }
 
-/// RFC 9429 §4.1.18: another size counts at once, and with other servers all begins anew.
+/// [4.4.1.7-09] [4.4.1.7-10] RFC 9429 §4.1.18: another size counts at once, and with other servers all begins anew.
 #[test]
 fn another_configuration_changes_the_pool() {
     let mut pair = pooled(3, 0);
