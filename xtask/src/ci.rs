@@ -169,13 +169,13 @@ const STAGES: &[Stage] = &[
     stage("build", 15, build),
     stage("beside", 4, beside),
     stage("examples", 2, |_| examples::run()),
-    stage("netsim", 5, netsim),
+    stage("netsim", 2, netsim),
     stage("dtls", 2, |_| interop("dtls", &["openssl"])),
     stage("coturn", 3, |_| interop("coturn", &[])),
     stage("nat", 3, |_| interop("nat", NAT)),
-    stage("chromium", 6, |_| interop("chromium", &[])),
-    stage("firefox", 8, |_| interop("firefox", &[])),
-    stage("fuzz", 8, fuzz_smoke),
+    stage("chromium", 7, |_| interop("chromium", &[])),
+    stage("firefox", 6, |_| interop("firefox", &[])),
+    stage("fuzz", 9, fuzz_smoke),
     full("deny", 10, |_| deny::run()),
 ];
 /// Of the table of NATs: holes that are opened from both sides, a port that nobody can know, and no UDP.
