@@ -45,7 +45,9 @@ fn of(kind: Kind) -> impl Iterator<Item = &'static Case> {
 
 /// Runs what was asked for. A test is never repeated.
 pub(crate) async fn run(kind: Kind, only: Vec<String>) -> anyhow::Result<()> {
-    let wanted = |case: &&Case| matches(&only, case.name);
+    let wanted = |case: &&Case| {
+        matches(&only, case.name) && !(only.is_empty() && UNSTEADY.contains(&(kind, case.name)))
+    };
     let start = Instant::now();
     let mut count = Count::default();
     for preferences in Preferences::ALL {
@@ -135,6 +137,12 @@ macro_rules! cases {
 const LEFT_OUT: &[(Kind, &str)] = &[
     (Kind::Firefox, "camera_and_microphone_h264_pcma"),
     (Kind::Firefox, "tones_heard_by_the_browser"),
+];
+
+/// What has failed now and then for a reason that is not found yet: run by its name alone; `docs/media.md` says what is known.
+const UNSTEADY: &[(Kind, &str)] = &[
+    (Kind::Firefox, "first_section_stopped_by_browser"),
+    (Kind::Firefox, "first_section_stopped_by_us"),
 ];
 
 /// A line each: preferences, seconds, name, function.
