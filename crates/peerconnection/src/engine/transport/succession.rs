@@ -6,7 +6,7 @@
 use std::time::{Duration, Instant};
 
 use oxirtc_dtls::{
-    Connection, Role,
+    Connection, Role, State,
     message::{Fragment, Kind},
     record::{HANDSHAKE, Header},
 };
@@ -18,12 +18,14 @@ pub(in crate::engine) struct Succession {
     role: Option<Role>,
     /// Ready to begin, one for each ClientHello that is looked at.
     spare: Vec<Connection>,
-    next: Option<Next>,
+    /// Those that have begun. A ClientHello of a stranger neither takes the place of the peer's nor bars it: all of them listen. The
+    /// last, whose client was heard last, speaks.
+    begun: Vec<Next>,
     /// The peer has closed the one before.
     closed: bool,
 }
 
-/// The association that was begun.
+/// An association that was begun.
 pub(super) struct Next {
     pub(super) dtls: Connection,
     /// The random of the ClientHello that began it; none of ours.
@@ -43,54 +45,65 @@ impl Succession {
             until: now + PATIENCE,
             role,
             spare: (0..MOST_BEGUN).map(make).collect(),
-            next: None,
+            begun: Vec::new(),
             closed: false,
         }
     }
 
-    /// An answer tells the role for which an offer gave reason before.
+    /// An answer tells the role for which an offer gave reason before, or another description gives reason.
     pub(super) fn agree(&mut self, now: Instant, role: Option<Role>, round_trip: Option<Duration>) {
         self.role = role;
+        self.until = now + self.patience();
         self.begin_as_client(now, round_trip);
     }
 
     /// The peer has closed the one that stands. A client begins the other.
     pub(super) fn close_former(&mut self, now: Instant, round_trip: Option<Duration>) {
         self.closed = true;
-        self.until = now + CLOSED_PATIENCE;
+        self.until = now + self.patience();
         self.begin_as_client(now, round_trip);
     }
 
     /// Whether it is known what comes of it: the other is verified, or none has come in time.
     pub(super) fn is_over(&self, now: Instant) -> bool {
-        self.is_done() || self.until <= now
+        self.begun.iter().any(is_verified) || self.until <= now
     }
 
     /// The other, once it is verified; and whether the one before is closed.
     pub(super) fn end(self) -> (Option<Next>, bool) {
-        let next = self.next.filter(|it| it.dtls.is_connected());
+        let next = self.begun.into_iter().find(is_verified);
         (next, self.closed)
     }
 
     /// Takes a datagram of DTLS that came; the association that stands gets it as well.
     pub(in crate::engine) fn handle_datagram(&mut self, now: Instant, datagram: &[u8]) {
-        let mut copy = datagram.to_vec();
-        if let Some(random) = begins(&mut copy) {
-            self.hear(random);
+        if let Some(random) = begins(&mut datagram.to_vec()) {
+            self.hear(now, random);
         }
-        if let Some(Next { dtls, payload, .. }) = &mut self.next {
-            dtls.handle_datagram(now, &mut copy, &mut |packet| {
+        for Next { dtls, payload, .. } in &mut self.begun {
+            dtls.handle_datagram(now, &mut datagram.to_vec(), &mut |packet| {
                 if payload.len() < MOST_PAYLOAD {
                     payload.push(packet.to_vec());
                 }
             });
         }
+        // In 1.2 one that a stranger began fails by what the peer says to another; the peer is not to hear of that.
+        if self.begun.len() > 1 {
+            self.begun.retain(|it| it.dtls.state() != State::Failed);
+        }
     }
 
-    /// A ClientHello came. Another one than before counts, as the first may have been a stranger's.
-    fn hear(&mut self, random: Vec<u8>) {
-        let stands = |it: &Next| it.random == random || it.dtls.is_connected();
-        if self.role != Some(Role::Client) && !self.next.as_ref().is_some_and(stands) {
+    /// A ClientHello came. Each random is that of another client.
+    fn hear(&mut self, now: Instant, random: Vec<u8>) {
+        if self.role == Some(Role::Client) || self.begun.iter().any(is_verified) {
+            return;
+        }
+        let known = self.begun.iter().position(|it| it.random == random);
+        if let Some(known) = known {
+            let mut next = self.begun.remove(known);
+            next.dtls.handle_timeout(now);
+            self.begun.push(next);
+        } else {
             self.begin(random);
         }
     }
@@ -98,7 +111,7 @@ impl Succession {
     /// A client begins when the peer has closed what there was.
     fn begin_as_client(&mut self, now: Instant, round_trip: Option<Duration>) {
         let is_client = |it: &Next| it.dtls.role() == Some(Role::Client);
-        let begun = self.next.as_ref().is_some_and(is_client);
+        let begun = self.begun.iter().any(is_client);
         if !self.closed || self.role != Some(Role::Client) || begun {
             return;
         }
@@ -114,15 +127,21 @@ impl Succession {
         }
     }
 
+    fn patience(&self) -> Duration {
+        match self.closed {
+            true => CLOSED_PATIENCE,
+            false => PATIENCE,
+        }
+    }
+
     fn begin(&mut self, random: Vec<u8>) -> Option<&mut Connection> {
         let dtls = self.spare.pop()?;
-        let payload = Vec::new();
-        let next = self.next.insert(Next {
+        self.begun.push(Next {
             dtls,
             random,
-            payload,
+            payload: Vec::new(),
         });
-        Some(&mut next.dtls)
+        self.begun.last_mut().map(|it| &mut it.dtls)
     }
 
     pub(in crate::engine) fn poll_transmit(
@@ -131,30 +150,30 @@ impl Succession {
         room: usize,
         buf: &mut Vec<u8>,
     ) -> bool {
-        let next = self.next.as_mut();
-        next.is_some_and(|it| it.dtls.poll_transmit(now, room, buf))
+        let speaking = self.begun.last_mut();
+        speaking.is_some_and(|it| it.dtls.poll_transmit(now, room, buf))
     }
 
     pub(super) fn poll_timeout(&self) -> Option<Instant> {
-        let next = self.next.as_ref().and_then(|it| it.dtls.poll_timeout());
-        next.into_iter().chain([self.until]).min()
+        let due = self.begun.last().and_then(|it| it.dtls.poll_timeout());
+        due.into_iter().chain([self.until]).min()
     }
 
     pub(super) fn handle_timeout(&mut self, now: Instant) {
-        if let Some(next) = &mut self.next {
-            next.dtls.handle_timeout(now);
+        if let Some(speaking) = self.begun.last_mut() {
+            speaking.dtls.handle_timeout(now);
         }
     }
 
     pub(super) fn set_consent(&mut self, consent: bool) {
-        if let Some(next) = &mut self.next {
-            next.dtls.set_consent(consent);
-        }
+        let begun = self.begun.iter_mut();
+        begun.for_each(|it| it.dtls.set_consent(consent));
     }
+}
 
-    fn is_done(&self) -> bool {
-        self.next.as_ref().is_some_and(|it| it.dtls.is_connected())
-    }
+/// The peer of it has shown the certificate that was agreed on, and the handshake is complete.
+fn is_verified(next: &Next) -> bool {
+    next.dtls.is_connected()
 }
 
 /// The random of a ClientHello that begins in this datagram, if that is its first message.
