@@ -437,6 +437,33 @@ fn a_stranger_who_begins_changes_nothing() {
     call.flows("after");
 }
 
+/// Of the goodbye SCTP's half alone is heard: within the time of the other association channels wait for it, and end when nobody comes;
+/// later they end at once.
+#[test]
+fn an_abort_alone_ends_channels_when_nobody_comes() {
+    for late in [false, true] {
+        let mut call = Call::new(false);
+        call.stop();
+        call.pair
+            .run(Duration::from_secs(if late { 31 } else { 20 }));
+        let mut first = true;
+        call.pair.tap = Some(Box::new(move |from, datagram| {
+            let of_dtls = from == End::B && matches!(datagram.first(), Some(20..=63));
+            !of_dtls || std::mem::take(&mut first)
+        }));
+        call.end_old(true);
+        if late {
+            assert_eq!(call.told(), ["sctp Closed", "error", "close", "goodbye"]);
+            continue;
+        }
+        assert_eq!(call.told(), [""; 0]);
+        call.pair.run(Duration::from_secs(9));
+        assert_eq!(call.told(), [""; 0]);
+        call.pair.run(Duration::from_secs(1));
+        assert_eq!(call.told(), ["sctp Closed", "close", "goodbye"]);
+    }
+}
+
 /// One who closes and does not come back has closed.
 #[test]
 fn nobody_begins_anew() {

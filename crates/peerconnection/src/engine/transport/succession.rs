@@ -100,6 +100,7 @@ impl Succession {
         }
         let known = self.begun.iter().position(|it| it.random == random);
         if let Some(known) = known {
+            // It was not asked while it listened.
             let mut next = self.begun.remove(known);
             next.dtls.handle_timeout(now);
             self.begun.push(next);
@@ -200,3 +201,180 @@ const CLOSED_PATIENCE: Duration = Duration::from_secs(10);
 const MOST_BEGUN: u8 = 4;
 /// So many datagrams come between two looks at most.
 const MOST_PAYLOAD: usize = 64;
+
+#[cfg(test)]
+mod tests {
+    use std::{slice, time::SystemTime};
+
+    use oxirtc_dtls::{Certificate, Config, Group, HashAlgorithm, KeyType, Version};
+    use oxirtc_netsim::{epoch, ms};
+
+    use super::*;
+
+    /// Who we are, and who the peer is.
+    struct Two {
+        version: Version,
+        certificates: [Certificate; 2],
+    }
+
+    impl Two {
+        fn new(version: Version) -> Self {
+            let wall = SystemTime::UNIX_EPOCH + Duration::from_secs(1_700_000_000);
+            let generate = || {
+                let lifetime = Certificate::DEFAULT_LIFETIME;
+                Certificate::generate(KeyType::EcdsaP256, wall, lifetime).unwrap()
+            };
+            Self {
+                version,
+                certificates: [generate(), generate()],
+            }
+        }
+
+        /// One end, which expects the other.
+        fn connection(&self, end: usize, seed: u8) -> Connection {
+            let config = Config::new(self.certificates[end].clone()).versions(&[self.version]);
+            let config = config.groups(&[Group::X25519]);
+            let mut connection = Connection::new(config, [seed; 32], epoch());
+            let expected = self.certificates[1 - end].fingerprint(&HashAlgorithm::Sha256);
+            let expected = slice::from_ref(expected.as_ref().unwrap());
+            connection.set_remote_fingerprints(epoch(), expected, &mut |_: &mut [u8]| {});
+            connection
+        }
+
+        fn succession(&self, role: Role) -> Succession {
+            Succession::new(epoch(), Some(role), |number| self.connection(0, number))
+        }
+
+        fn client(&self, seed: u8) -> Connection {
+            let mut client = self.connection(1, seed);
+            client.set_role(epoch(), Role::Client).unwrap();
+            client.start(epoch());
+            client
+        }
+    }
+
+    fn polled(mut poll: impl FnMut(&mut Vec<u8>) -> bool) -> Vec<Vec<u8>> {
+        let mut all = Vec::new();
+        loop {
+            let mut datagram = Vec::new();
+            if !poll(&mut datagram) {
+                return all;
+            }
+            all.push(datagram);
+        }
+    }
+
+    /// What the client says in datagrams that are so long, and what comes back.
+    fn turn(
+        client: &mut Connection,
+        succession: &mut Succession,
+        now: Instant,
+        room: usize,
+    ) -> Vec<Vec<u8>> {
+        let mut all = Vec::new();
+        for datagram in polled(|buf| client.poll_transmit(now, room, buf)) {
+            succession.handle_datagram(now, &datagram);
+            all.extend(polled(|buf| succession.poll_transmit(now, 1200, buf)));
+        }
+        all
+    }
+
+    fn hear(client: &mut Connection, now: Instant, datagrams: Vec<Vec<u8>>) {
+        for mut datagram in datagrams {
+            client.handle_datagram(now, &mut datagram, &mut |_: &mut [u8]| {});
+        }
+    }
+
+    /// A ClientHello that comes again is answered as before, whoever was heard meanwhile.
+    #[test]
+    fn who_was_heard_last_is_answered() {
+        let two = Two::new(Version::Dtls13);
+        let mut succession = two.succession(Role::Server);
+        let (mut now, [mut first, mut second]) = (epoch(), [1, 2].map(|seed| two.client(seed)));
+        assert!(!turn(&mut first, &mut succession, now, 1200).is_empty());
+        assert!(!turn(&mut second, &mut succession, now, 1200).is_empty());
+        now += Duration::from_millis(2500);
+        first.handle_timeout(now);
+        let answer = turn(&mut first, &mut succession, now, 1200);
+        assert!(succession.poll_timeout().is_some_and(|it| it > now));
+        hear(&mut first, now, answer);
+        assert!(first.is_connected(), "it was its own answer");
+        turn(&mut first, &mut succession, now, 1200);
+        assert!(succession.is_over(now) && succession.end().0.is_some());
+    }
+
+    /// In 1.2 what the peer says in the clear is heard by all: the one that fails by it tells nobody.
+    #[test]
+    fn one_that_fails_beside_another_is_silent() {
+        let two = Two::new(Version::Dtls12);
+        let mut succession = two.succession(Role::Server);
+        let (now, [mut peer, mut stranger]) = (epoch(), [1, 2].map(|seed| two.client(seed)));
+        let answer = turn(&mut peer, &mut succession, now, 1200);
+        hear(&mut peer, now, answer);
+        turn(&mut stranger, &mut succession, now, 1200);
+        let answer = turn(&mut peer, &mut succession, now, 150);
+        assert!(answer.iter().all(|it| it[0] != 21), "an alert left");
+        assert!(succession.is_over(now) && succession.end().0.is_some());
+    }
+
+    /// A hello behind the one that is verified begins nothing, and of what comes through that one only so much is kept.
+    #[test]
+    fn what_is_verified_stands() {
+        let two = Two::new(Version::Dtls13);
+        let mut succession = two.succession(Role::Server);
+        let (now, mut peer) = (epoch(), two.client(1));
+        let answer = turn(&mut peer, &mut succession, now, 1200);
+        hear(&mut peer, now, answer);
+        assert!(!succession.is_over(now));
+        turn(&mut peer, &mut succession, now, 1200);
+        assert!(succession.is_over(now));
+        turn(&mut two.client(2), &mut succession, now, 1200);
+        assert_eq!(succession.begun.len(), 1);
+        for _ in 0..100 {
+            let mut datagram = vec![0; peer.headroom()];
+            datagram.push(7);
+            peer.seal(&mut datagram, 0).unwrap();
+            succession.handle_datagram(now, &datagram);
+        }
+        let (next, closed) = succession.end();
+        assert_eq!(next.unwrap().payload, vec![vec![7]; MOST_PAYLOAD]);
+        assert!(!closed);
+    }
+
+    /// A client begins once, when the peer has closed the one before, and answers no client.
+    #[test]
+    fn a_client_begins_when_the_one_before_is_closed() {
+        let two = Two::new(Version::Dtls13);
+        let mut succession = two.succession(Role::Client);
+        let (now, trip) = (epoch(), Some(ms(40)));
+        succession.agree(now, Some(Role::Client), trip);
+        assert!(turn(&mut two.client(1), &mut succession, now, 1200).is_empty());
+        assert!(succession.begun.is_empty());
+        succession.close_former(now, trip);
+        succession.agree(now, Some(Role::Client), trip);
+        assert_eq!(succession.begun.len(), 1);
+        let mut hello = polled(|buf| succession.poll_transmit(now, 1200, buf));
+        assert!(begins(&mut hello[0]).is_some());
+        assert_eq!(succession.poll_timeout(), Some(now + ms(80)));
+    }
+
+    /// Where the peer does not consent the pauses grow.
+    #[test]
+    fn consent_is_handed_on() {
+        let two = Two::new(Version::Dtls13);
+        for (consent, third) in [(true, 3), (false, 4)] {
+            let mut succession = two.succession(Role::Server);
+            turn(&mut two.client(1), &mut succession, epoch(), 1200);
+            succession.set_consent(consent);
+            let (mut now, mut pauses) = (epoch(), Vec::new());
+            for _ in 0..3 {
+                let due = succession.poll_timeout().unwrap();
+                pauses.push((due - now).as_secs());
+                now = due;
+                succession.handle_timeout(now);
+                assert!(!polled(|buf| succession.poll_transmit(now, 1200, buf)).is_empty());
+            }
+            assert_eq!(pauses, [1, 2, third]);
+        }
+    }
+}
