@@ -21,6 +21,7 @@ impl Sender {
         if !waited && self.batch.flight.is_none() {
             return;
         }
+        self.measure_packet();
         let batch = std::mem::take(&mut self.batch);
         let flight = batch.flight.unwrap_or(self.outstanding.flight_bytes());
         let next = self.outstanding.packets.next();
@@ -144,10 +145,11 @@ impl Sender {
         let smoothed = self.recovery.rtt.smoothed().unwrap_or_default();
         match &mut self.recovery.episode {
             Some(prr) => {
+                let packet = self.pmtu.size() - crate::packet::HEADER;
                 let safe = batch.advanced && lost == 0;
                 let flight = self.outstanding.flight_bytes();
                 let threshold = self.control.window();
-                prr.on_acked(batch.bytes, flight, threshold, safe, self.packet);
+                prr.on_acked(batch.bytes, flight, threshold, safe, packet);
             }
             None if batch.any => self.control.on_acked(&Acked {
                 now,
@@ -252,6 +254,7 @@ impl Sender {
         if self.outstanding.packets.all_long() {
             stats.black_holes += u64::from(self.pmtu.fall());
         }
+        self.measure_packet();
         let saved = self.control.save();
         let lost = self.lose_old(now, first, stats);
         let recovery = &mut self.recovery;
