@@ -214,17 +214,19 @@ impl Sender {
             // The peer may wait for a second packet.
             wait += DELAYED_ACK;
         }
-        recovery.probe = match recovery.probes {
-            0 => Some(now + wait),
-            1 => Some(now + wait * 2),
-            _ => None,
-        };
+        let at = now + wait * (1 << recovery.probes.min(MAX_PROBES));
+        // What may come after the first two lies before T3-rtx or is not worth it.
+        let worth = recovery.probes < REARMING
+            || (recovery.probes < MAX_PROBES && recovery.t3.is_some_and(|t3| at < t3));
+        recovery.probe = worth.then_some(at);
     }
 
     /// RFC 8985 §7.3: sends one packet whatever the window says, so that the peer says what it has.
     pub(crate) fn send_probe(&mut self, now: Instant, stats: &mut Stats) {
         self.recovery.probes += 1;
-        self.recovery.t3 = Some(now + self.recovery.rtt.timeout());
+        if self.recovery.probes <= REARMING {
+            self.recovery.t3 = Some(now + self.recovery.rtt.timeout());
+        }
         self.recovery.probe = None;
         stats.probes += 1;
         let waits = self.queue.peek(now, &mut stats.abandoned_unsent);
@@ -318,6 +320,9 @@ impl Sender {
     }
 }
 
+/// How many probes there are at most; the first of them start T3-rtx anew.
+const MAX_PROBES: u8 = 8;
+const REARMING: u8 = 2;
 /// RFC 8985 §7.2 leaves the least wait to the clock.
 const MIN_PROBE: Duration = Duration::from_millis(10);
 /// How long a peer may keep an acknowledgement (RFC 9260 §6.2).
