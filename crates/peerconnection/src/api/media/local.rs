@@ -12,7 +12,11 @@ use super::{
     source::LANES,
     track::{MediaStreamTrack, TrackState},
 };
-use crate::{EncodedFrame, Error, ErrorKind, MediaKind, RtpPacket, engine::Cutter};
+use crate::{
+    EncodedFrame, Error, ErrorKind, MediaKind, RtpPacket,
+    api::waiters::{Wait, wait},
+    engine::Cutter,
+};
 
 /// Writes a local track by frame.
 ///
@@ -102,7 +106,8 @@ impl FrameWriter {
     /// `Type` when the frame is empty, longer than 4 MiB, not of its codec, of a codec of another kind, or has more than eight rids
     /// before it; `InvalidState` when the track has ended.
     pub async fn write(&self, frame: EncodedFrame) -> Result<(), Error> {
-        poll_fn(|cx| self.poll_ready(cx)).await;
+        let mut waits = Vec::new();
+        poll_fn(|cx| self.poll_ready(cx, &mut waits)).await;
         self.try_write(frame)
     }
 
@@ -129,8 +134,8 @@ impl FrameWriter {
         Ok(())
     }
 
-    fn poll_ready(&self, cx: &Context<'_>) -> Poll<()> {
-        if self.track.source.is_behind(cx) {
+    fn poll_ready(&self, cx: &Context<'_>, waits: &mut Vec<Wait>) -> Poll<()> {
+        if self.track.source.is_behind(cx, waits) {
             Poll::Pending
         } else {
             Poll::Ready(())
@@ -140,13 +145,15 @@ impl FrameWriter {
     /// The next wish of the senders: above all key frames, which a decoder at the other end waits for. `None` when the track has
     /// ended. Cancel safe: a hint is returned or stays.
     pub async fn next_hint(&self) -> Option<Hint> {
-        poll_fn(|cx| poll_hint(&self.track, &self.told, &self.lanes().rids, cx)).await
+        next_hint(&self.track, || {
+            hint(&self.track, &self.told, &self.lanes().rids)
+        })
+        .await
     }
 
     /// A wish that there is already.
     pub fn try_hint(&self) -> Option<Hint> {
-        let cx = Context::from_waker(std::task::Waker::noop());
-        match poll_hint(&self.track, &self.told, &self.lanes().rids, &cx) {
+        match hint(&self.track, &self.told, &self.lanes().rids) {
             Poll::Ready(hint) => hint,
             Poll::Pending => None,
         }
@@ -213,7 +220,7 @@ impl PacketWriter {
 
     /// The next wish of the senders, as [`FrameWriter::next_hint`] has it.
     pub async fn next_hint(&self) -> Option<Hint> {
-        poll_fn(|cx| poll_hint(&self.track, &self.told, &[], cx)).await
+        next_hint(&self.track, || hint(&self.track, &self.told, &[])).await
     }
 }
 
@@ -229,14 +236,21 @@ fn check(track: &TrackState, kind: MediaKind) -> Result<(), Error> {
     Ok(())
 }
 
-fn poll_hint(
-    track: &TrackState,
-    told: &Told,
-    rids: &[String],
-    cx: &Context<'_>,
-) -> Poll<Option<Hint>> {
-    // First, so that no wish between the look and the wait is missed.
-    track.source.register(cx);
+async fn next_hint(track: &TrackState, hint: impl Fn() -> Poll<Option<Hint>>) -> Option<Hint> {
+    wait(|waiter| {
+        let there = hint();
+        if there.is_ready() {
+            return there;
+        }
+        track.source.register(waiter);
+        // A wish may have come before this waited for it.
+        hint()
+    })
+    .await
+}
+
+/// The wish that is to be told next. Pending when there is none.
+fn hint(track: &TrackState, told: &Told, rids: &[String]) -> Poll<Option<Hint>> {
     let lanes = track.source.take_keyframes();
     if lanes == 0 {
         let mut told = told.lock().unwrap_or_else(PoisonError::into_inner);
