@@ -22,13 +22,16 @@ use crate::{
 ///
 /// A frame is cut into packets on the writer's task, once for all senders that have the track. With the rids of the track each
 /// frame names its own; frames of the first rid that was written have lane 0, and so on.
+///
+/// A frame that does not say when it was captured is taken for captured when it is written, by the system's clock: a track has no
+/// connection that could be asked. Under a [`Carrier`](crate::api::Carrier) with a time of its own, frames say it.
 pub struct FrameWriter {
     track: Arc<TrackState>,
     cutter: Mutex<Lanes>,
     told: Told,
 }
 
-/// Writes a local track by packet.
+/// Writes a local track by packet. When one was captured is as a [`FrameWriter`] has it.
 pub struct PacketWriter {
     track: Arc<TrackState>,
     cutter: Mutex<Cutter>,
@@ -121,14 +124,14 @@ impl FrameWriter {
         if !self.track.source.is_enabled() {
             return Ok(());
         }
-        let now = now();
+        let captured = frame.captured.unwrap_or_else(now);
         let mut lanes = self.lanes();
         let known = lanes.rids.len();
         let lane = lanes.lane(frame.rid.as_deref())?;
         if lanes.rids.len() != known {
             self.name(&lanes);
         }
-        let batch = lanes.cutter.cut_frame(now, lane, &frame)?;
+        let batch = lanes.cutter.cut_frame(captured, lane, &frame)?;
         // Batches leave in the order in which they were numbered.
         self.track.source.deliver(&batch);
         Ok(())
@@ -213,7 +216,11 @@ impl PacketWriter {
             return Ok(());
         }
         let mut cutter = self.cutter.lock().unwrap_or_else(PoisonError::into_inner);
-        let batch = cutter.take_packets(now(), first.lane.min(MOST_LANES - 1), packets)?;
+        let lane = first.lane.min(MOST_LANES - 1);
+        // One time for all, where one of them does not say its own.
+        let of_all = packets.iter().find(|it| it.captured.is_none());
+        let captured = of_all.unwrap_or(first).captured.unwrap_or_else(now);
+        let batch = cutter.take_packets(captured, lane, packets)?;
         self.track.source.deliver(&batch);
         Ok(())
     }
@@ -287,7 +294,7 @@ fn hint(track: &TrackState, told: &Told, rids: &[String]) -> Poll<Option<Hint>> 
 fn now() -> Instant {
     #[expect(
         clippy::disallowed_methods,
-        reason = "a track that no connection has must know when it was written"
+        reason = "a track has no connection whose clock it could ask when something is written"
     )]
     Instant::now()
 }
