@@ -113,6 +113,7 @@ pub struct Settings {
     pub(crate) ipv6: bool,
     pub(crate) hide_addresses: bool,
     pub(crate) ice_lite: bool,
+    pub(crate) ice_renomination: bool,
     pub(crate) ice_tcp: bool,
     pub(crate) max_message_size: u32,
     pub(crate) max_outgoing_message_size: u64,
@@ -248,6 +249,14 @@ impl Settings {
         self
     }
 
+    /// Tell the peer that it may nominate another pair later, and do so where it says the same (draft-thatcher-ice-renomination): when
+    /// payload has moved, both ends are on one pair again. Default: true.
+    #[must_use]
+    pub fn ice_renomination(mut self, on: bool) -> Self {
+        self.ice_renomination = on;
+        self
+    }
+
     /// Open streams to the peer, and accept them, where datagrams do not get through (RFC 6544). It takes a TCP port beside each UDP
     /// port, and one at each address of a shared one. Default: false.
     #[must_use]
@@ -351,7 +360,6 @@ impl Settings {
         self
     }
 
-    /// Mark datagrams in their IP header by the priority of what they carry (RFC 8837), for networks that heed it: a stream of media by
     /// `network_priority` or `priority` of its encoding, data by the most important of its channels, and checks as what they are for.
     /// What has the priority `low`, which is the default of everything, is not marked. On Linux; elsewhere, and on streams of TCP, nothing
     /// is marked. Default: false, as in browsers, since a path may drop what is marked and the application may have set priorities for
@@ -436,6 +444,7 @@ impl Default for Settings {
             ipv6: true,
             hide_addresses: false,
             ice_lite: false,
+            ice_renomination: true,
             ice_tcp: false,
             max_message_size: 262_144,
             max_outgoing_message_size: 1 << 30,

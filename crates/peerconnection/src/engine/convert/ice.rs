@@ -53,6 +53,7 @@ pub(in crate::engine) fn ice_config(settings: &Settings) -> ice::Config {
         .ipv6(settings.ipv6)
         .hide_addresses(settings.hide_addresses)
         .lite(settings.ice_lite)
+        .renomination(settings.ice_renomination)
         .tcp(settings.ice_tcp)
 }
 
