@@ -211,6 +211,13 @@ impl LocalSide {
         }
     }
 
+    /// Whether the peer was told of this address, as two of ours may be one outside.
+    pub(crate) fn has_told(&self, candidate: &Candidate) -> bool {
+        let key = |it: &Candidate| (it.address.clone(), it.port, it.tcp_type);
+        let mut told = self.candidates.iter().filter(|local| local.told);
+        told.any(|local| key(&local.candidate) == key(candidate))
+    }
+
     pub(crate) fn foundation(&self, at: usize) -> usize {
         let foundation = self.candidates.get(at).map(|it| &it.candidate.foundation);
         let alike = |local: &Local| Some(&local.candidate.foundation) == foundation;

@@ -1,6 +1,7 @@
 //! What a connection is made with: W3C's configuration, and settings of our own.
 
 mod credential;
+mod networks;
 mod server;
 
 use std::{sync::Arc, time::SystemTime};
@@ -114,6 +115,7 @@ pub struct Settings {
     pub(crate) hide_addresses: bool,
     pub(crate) ice_lite: bool,
     pub(crate) ice_renomination: bool,
+    pub(crate) networks: networks::Networks,
     pub(crate) ice_tcp: bool,
     pub(crate) max_message_size: u32,
     pub(crate) max_outgoing_message_size: u64,
@@ -360,6 +362,7 @@ impl Settings {
         self
     }
 
+    /// Mark datagrams in their IP header by the priority of what they carry (RFC 8837), for networks that heed it: a stream of media by
     /// `network_priority` or `priority` of its encoding, data by the most important of its channels, and checks as what they are for.
     /// What has the priority `low`, which is the default of everything, is not marked. On Linux; elsewhere, and on streams of TCP, nothing
     /// is marked. Default: false, as in browsers, since a path may drop what is marked and the application may have set priorities for
@@ -445,6 +448,7 @@ impl Default for Settings {
             hide_addresses: false,
             ice_lite: false,
             ice_renomination: true,
+            networks: networks::Networks::default(),
             ice_tcp: false,
             max_message_size: 262_144,
             max_outgoing_message_size: 1 << 30,

@@ -46,7 +46,11 @@ pub(in crate::engine) fn interfaces(interfaces: &[Interface]) -> Vec<ice::Interf
 }
 
 pub(in crate::engine) fn ice_config(settings: &Settings) -> ice::Config {
-    ice::Config::default()
+    let externals = settings.networks.externals.iter();
+    let config = externals.fold(ice::Config::default(), |config, (internal, external)| {
+        config.external_address(*internal, *external)
+    });
+    config
         .loopback(settings.loopback)
         .link_local(settings.link_local)
         .ipv4(settings.ipv4)
