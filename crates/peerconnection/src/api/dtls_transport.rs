@@ -44,7 +44,7 @@ impl DtlsTransport {
             .unwrap_or(DtlsTransportState::Closed)
     }
 
-    /// `getRemoteCertificates()`: DER, the peer's own first; empty before it is connected.
+    /// `getRemoteCertificates()`: DER, the peer's own first; empty before it is connected, and still there afterwards.
     pub fn remote_certificates(&self) -> Vec<Vec<u8>> {
         self.get(|it| it.remote_certificates().to_vec())
             .unwrap_or_default()

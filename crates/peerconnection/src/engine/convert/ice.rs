@@ -343,6 +343,27 @@ mod tests {
         sdp::Candidate::parse(line).unwrap()
     }
 
+    /// [5.6.4-01] [5.6.5-01] Each state and role has the name that it has there.
+    #[test]
+    fn states_keep_their_names() {
+        use ice::State as S;
+        let states = [
+            S::New,
+            S::Checking,
+            S::Connected,
+            S::Completed,
+            S::Disconnected,
+            S::Failed,
+            S::Closed,
+        ];
+        for state in states {
+            assert_eq!(format!("{:?}", ice_state(state)), format!("{state:?}"));
+        }
+        for role in [ice::Role::Controlling, ice::Role::Controlled] {
+            assert_eq!(format!("{:?}", shown_role(role)), format!("{role:?}"));
+        }
+    }
+
     /// [4.4.2-48]
     #[test]
     fn prohibited_candidates_are_not_checked() {
