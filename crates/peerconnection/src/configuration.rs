@@ -4,13 +4,18 @@ mod credential;
 mod networks;
 mod server;
 
-use std::{sync::Arc, time::SystemTime};
+use std::{
+    net::{IpAddr, SocketAddr},
+    ops::RangeInclusive,
+    sync::Arc,
+    time::SystemTime,
+};
 
 use serde::{Deserialize, Serialize};
 
 use crate::{
-    Certificate, DtlsGroup, DtlsVersion, Error, ErrorKind, KeyLog, SrtpProfile, dtls::Chosen,
-    key_log::KeyLogger,
+    Certificate, DtlsGroup, DtlsVersion, Error, ErrorKind, Interface, KeyLog, SrtpProfile,
+    dtls::Chosen, key_log::KeyLogger,
 };
 pub(crate) use credential::Secret;
 pub use credential::{IceCredential, OAuthCredential};
@@ -434,6 +439,37 @@ impl Settings {
     #[must_use]
     pub fn max_segments(mut self, datagrams: usize) -> Self {
         self.max_segments = datagrams.clamp(1, MAX_SEGMENTS);
+        self
+    }
+
+    /// Use only those addresses of this machine for which this holds, by their interface or themselves; it is asked again when they
+    /// change. It may be called from any thread, and is not to take long. Default: all.
+    ///
+    /// ```
+    /// # use oxirtc_peerconnection::Settings;
+    /// let settings = Settings::default().interfaces(|it| !it.name.starts_with("docker"));
+    /// ```
+    #[must_use]
+    pub fn interfaces(mut self, used: impl Fn(&Interface) -> bool + Send + Sync + 'static) -> Self {
+        self.networks.set_filter(used);
+        self
+    }
+
+    /// Bind sockets of a connection to ports of this range, those for streams of peers too, so that a firewall may let just these in.
+    /// Where none of them is free, an address has no candidate. A shared port is not concerned, nor are streams that are opened to
+    /// others. Default: any port.
+    #[must_use]
+    pub fn ports(mut self, range: RangeInclusive<u16>) -> Self {
+        self.networks.ports = Some(range);
+        self
+    }
+
+    /// Tell the peer this address in the place of `internal`, or of all addresses of its family that are neither loopback nor link-local:
+    /// for servers behind a NAT that maps each address to one, and containers with a published port. Port 0 stands for the one that is
+    /// bound. Datagrams still come and go at the address itself. It may be called several times. Default: nothing.
+    #[must_use]
+    pub fn external_address(mut self, internal: Option<IpAddr>, external: SocketAddr) -> Self {
+        self.networks.externals.push((internal, external));
         self
     }
 }
