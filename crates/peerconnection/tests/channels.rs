@@ -56,7 +56,7 @@ fn all_kinds_of_messages_arrive_in_order() {
     assert!(matches!(error, SendError::Refused(error) if error.kind() == ErrorKind::Type));
 }
 
-/// [6.2-25] [6-14] [6.2-03]: attributes at both ends.
+/// [6.2-25] [6-14] [6.2-03] [4.9.1-02]: attributes at both ends.
 #[test]
 fn options_are_seen_by_the_peer() {
     let mut pair = Pair::new(2, link());
@@ -320,6 +320,29 @@ fn the_buffered_amount_tells_when_it_is_low() {
             .count(),
         1
     );
+    // Raised above what is buffered it tells nothing: the amount has not fallen to it, now or later.
+    let before = pair.ends[0].tasks.len();
+    for _ in 0..5 {
+        pair.send(0, here, vec![0; 100_000]);
+    }
+    let set = |pair: &mut Pair, threshold| {
+        let engine = &mut pair.ends[0].engine;
+        engine.set_buffered_amount_low_threshold(here, threshold);
+        assert_eq!(
+            engine
+                .channel(here)
+                .unwrap()
+                .buffered_amount_low_threshold(),
+            threshold
+        );
+    };
+    set(&mut pair, 600_000);
+    pair.until(SOON, |pair| pair.ends[1].inbox.len() == 10);
+    pair.run(Duration::from_secs(1));
+    set(&mut pair, 0);
+    pair.step();
+    let told = &pair.ends[0].tasks[before..];
+    assert!(!told.iter().flatten().any(low));
     // [6.2-09]: what a closed channel did not send stays counted.
     for _ in 0..9 {
         pair.send(0, here, vec![0; 100_000]);

@@ -2,12 +2,13 @@
 
 mod pair;
 
-use std::time::Duration;
+use std::time::{Duration, SystemTime};
 
-use oxirtc_netsim::{Link, ms};
+use oxirtc_netsim::{Link, ms, percent};
 use oxirtc_peerconnection::{
-    DataChannelInit, DtlsTransportState, ErrorKind, IceConnectionState, IceGatheringState, IceRole,
-    IceTransportState, OfferOptions, PeerConnectionState, SctpTransportState, SignalingState,
+    Certificate, Configuration, DataChannelInit, DtlsTransportState, DtlsVersion, ErrorKind,
+    IceConnectionState, IceGatheringState, IceRole, IceTransportState, KeyAlgorithm, OfferOptions,
+    PeerConnectionState, SctpTransportState, Settings, SignalingState,
     engine::{Event, IceTransportEvent, SendError, TransportView},
 };
 use pair::Pair;
@@ -37,9 +38,10 @@ fn a_new_connection_is_as_w3c_has_it() {
     assert!(engine.local_description().is_none() && engine.remote_description().is_none());
     assert!(pair.ends[0].tasks.is_empty() && pair.ends[0].sockets.is_empty());
     assert_eq!(
-        engine.configuration(),
-        &oxirtc_peerconnection::Configuration::default()
+        (engine.transceivers().count(), engine.transports().count()),
+        (0, 0)
     );
+    assert_eq!(engine.configuration(), &Configuration::default());
 }
 
 /// [4.4.1.3-01] [5.5-06] [6.2-01] [6.2-03] [6.1.1.3-01] [6-11] [4.3.1-02]
@@ -213,9 +215,6 @@ fn sctp_is_there_from_the_first_offer() {
     assert_eq!(engine.sctp().unwrap().max_message_size(), Some(65_536));
     // [6.1.1-02]
     assert_eq!(engine.sctp().unwrap().max_channels(), None);
-    // [5.5-04]: nothing before it is connected.
-    let early = engine.transports().next().unwrap();
-    assert!(early.remote_certificates().is_empty());
     let (pair, _) = Pair::connected(5, link(), &DataChannelInit::default());
     for end in &pair.ends {
         assert_eq!(end.engine.sctp().unwrap().max_message_size(), Some(262_144));
@@ -225,15 +224,55 @@ fn sctp_is_there_from_the_first_offer() {
             end.engine.transport(transport).unwrap().dtls_state(),
             DtlsTransportState::Connected
         );
-        // [5.5-04]
-        assert_eq!(
-            end.engine
-                .transport(transport)
-                .unwrap()
-                .remote_certificates()
-                .len(),
-            1
-        );
+    }
+}
+
+/// [5.5-03] [5.5-04] The peer's certificates, its own first, are there with the state `connected`, never before it, in whichever
+/// version and whatever is lost; a closed transport shows them still.
+#[test]
+fn certificates_come_with_the_state() {
+    let wall = SystemTime::UNIX_EPOCH + Duration::from_secs(1_700_000_000);
+    let make = || Certificate::generate_at(KeyAlgorithm::EcdsaP256, wall, None).unwrap();
+    let [own, issuer] = [make(), make()].map(|it| it.to_pem().unwrap());
+    let issuer = issuer.split_inclusive("-----END CERTIFICATE-----\n");
+    let issuer = issuer.take(1).collect::<String>();
+    let chain = Certificate::from_pem(&format!("{}{issuer}", *own)).unwrap();
+    let own = Certificate::from_pem(&own).unwrap();
+    let shown = |certificate: &Certificate, version, seed| {
+        let configuration = Configuration {
+            certificates: vec![certificate.clone()],
+            ..Configuration::default()
+        };
+        let configurations = [configuration.clone(), configuration];
+        let settings = Settings::default().dtls_versions(&[version]);
+        let link = Link::new(seed).delay(ms(10)).loss(percent(20));
+        let mut pair = Pair::with(seed, link, configurations, settings);
+        pair.open(0, "a", &DataChannelInit::default());
+        pair.negotiate(0).unwrap();
+        let secure = |side, pair: &Pair| {
+            let transport = transport(pair, side);
+            let secure = transport.dtls_state() == DtlsTransportState::Connected;
+            assert_eq!(secure, !transport.remote_certificates().is_empty());
+            secure
+        };
+        while !(secure(0, &pair) & secure(1, &pair)) {
+            pair.run(ms(1));
+        }
+        let all = transport(&pair, 0).remote_certificates().to_vec();
+        let now = pair.now;
+        pair.ends[0].engine.close(now);
+        let closed = transport(&pair, 0);
+        assert_eq!(closed.dtls_state(), DtlsTransportState::Closed);
+        assert_eq!(closed.remote_certificates(), all);
+        all
+    };
+    for version in [DtlsVersion::Dtls13, DtlsVersion::Dtls12] {
+        let leaf = shown(&own, version, 1);
+        assert_eq!(leaf.len(), 1);
+        for seed in 1..=5 {
+            let all = shown(&chain, version, seed);
+            assert_eq!((all.len(), &all[0]), (2, &leaf[0]), "{version:?} {seed}");
+        }
     }
 }
 

@@ -530,6 +530,7 @@ fn configuration_is_checked_and_kept() {
     assert_eq!(engine.configuration(), &mine);
     let good = Configuration {
         ice_servers: vec![oxirtc_peerconnection::IceServer::new("stun:host"); 33],
+        ice_transport_policy: IceTransportPolicy::Relay,
         ..mine
     };
     engine.set_configuration(good.clone()).unwrap();

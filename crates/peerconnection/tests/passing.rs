@@ -6,8 +6,8 @@ use std::time::{Duration, SystemTime};
 
 use oxirtc_netsim::{Link, ms};
 use oxirtc_peerconnection::{
-    Configuration, DataChannelInit, DataChannelState, IceCandidateInit, IceConnectionState,
-    IceRole, MediaKind, OfferOptions, SessionDescription, Settings,
+    Configuration, DataChannelInit, DataChannelState, ErrorDetail, IceCandidateInit,
+    IceConnectionState, IceRole, MediaKind, OfferOptions, SessionDescription, Settings,
     engine::{Anchor, ChannelEvent, Engine, Event, Interface, Request, Route},
 };
 use pair::{Pair, media::ONE};
@@ -86,11 +86,24 @@ fn a_channel_that_cannot_be_announced_fails() {
     let long = pair.open(0, &"x".repeat(2000), &DataChannelInit::default());
     pair.connect(&DataChannelInit::default());
     assert_eq!(pair.ends[0].state(long), DataChannelState::Closed);
-    assert!(
-        pair.ends[0]
-            .story()
-            .contains(&"error data-channel-failure".into())
-    );
+    let of_long = |it: &&Event| matches!(it, Event::Channel(id, _) if *id == long);
+    let told = pair.ends[0]
+        .tasks
+        .iter()
+        .map(|task| task.iter().filter(of_long));
+    let told: Vec<Vec<_>> = told.map(Iterator::collect).collect();
+    let told: Vec<_> = told.into_iter().filter(|it| !it.is_empty()).collect();
+    let [task] = &told[..] else {
+        panic!("one task: {told:?}");
+    };
+    let [
+        Event::Channel(_, ChannelEvent::Error(error)),
+        Event::Channel(_, ChannelEvent::Close),
+    ] = task[..]
+    else {
+        panic!("{task:?}");
+    };
+    assert_eq!(error.detail(), Some(ErrorDetail::DataChannelFailure));
     assert_eq!(pair.ends[1].channels.len(), 1);
 }
 

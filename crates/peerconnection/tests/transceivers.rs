@@ -404,6 +404,18 @@ fn transceivers_are_made_with_what_is_valid() {
     let made = engine.transceiver(id).unwrap();
     assert_eq!((made.mid(), made.current_direction()), (None, None));
     assert_eq!(made.encodings()[0].scale_resolution_down_by, Some(1.0));
+    // Closed comes before what is wrong with the encodings.
+    let now = pair.now;
+    let engine = &mut pair.ends[0].engine;
+    engine.close(now);
+    for rids in [["a", "b"], ["a", "a"]] {
+        let init = TransceiverInit {
+            encodings: rids.map(RtpEncodingParameters::named).to_vec(),
+            ..TransceiverInit::default()
+        };
+        let refused = engine.add_transceiver(MediaKind::Video, None, init);
+        assert_eq!(refused.unwrap_err().kind(), ErrorKind::InvalidState);
+    }
 }
 
 /// Tracks are added and stopped by both sides in turn, and the picture is held and goes on: nothing piles up, and no round costs more

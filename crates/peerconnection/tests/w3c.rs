@@ -7,13 +7,16 @@ use std::time::{Duration, SystemTime};
 use oxirtc_netsim::{Link, epoch, ms};
 use oxirtc_peerconnection::{
     Certificate, Configuration, DataChannelInit, DataChannelState, ErrorDetail, ErrorKind,
-    IceCandidateInit, IceConnectionState, IceGatheringState, IceServer, IceTransportPolicy,
-    IceTransportState, KeyAlgorithm, MediaKind, OfferOptions, PeerConnectionState,
-    SctpTransportState, SdpType, SessionDescription, Settings, SignalingState,
+    IceCandidateInit, IceConnectionState, IceGatheringState, IceRole, IceServer,
+    IceTransportPolicy, IceTransportState, KeyAlgorithm, MediaKind, OfferOptions,
+    PeerConnectionState, SctpTransportState, SdpType, SessionDescription, Settings, SignalingState,
     engine::{Anchor, ChannelEvent, Engine, Event, TrackId, TransceiverInit},
     stats::{StatsObject, StatsType},
 };
-use pair::{Pair, words::word};
+use pair::{
+    Pair,
+    words::{lines, word},
+};
 
 use SdpType::{Answer, Offer, Pranswer, Rollback};
 use SignalingState::{
@@ -535,6 +538,85 @@ fn a_new_connection_holds_nothing() {
     assert!(!engine.is_negotiation_needed() && pair.ends[0].tasks.is_empty());
 }
 
+/// [4.3.2-04] [4.3.4-02] A section that is not bundled brings a transport that has gathered nothing and is connected with nobody:
+/// the states say so at once, on either side, and are as before when the offer is taken back.
+#[test]
+fn states_follow_transports_that_come() {
+    let ungrouped = |sdp: &str| {
+        let kept = sdp.lines().filter(|it| !it.starts_with("a=group"));
+        kept.flat_map(|line| [line, "\r\n"]).collect::<String>()
+    };
+    let mut pair = Pair::new(24, link());
+    pair.open(0, "a", &DataChannelInit::default());
+    let offer = pair.offer(0, &OfferOptions::default()).unwrap();
+    let offer = SessionDescription::offer(ungrouped(&offer.sdp));
+    let answer = pair.answer(1, offer).unwrap();
+    let now = pair.now;
+    pair.ends[0].set(now, Answer, &answer.sdp).unwrap();
+    pair.run(Duration::from_secs(5));
+    let states = |pair: &Pair, side: usize| {
+        let engine = &pair.ends[side].engine;
+        let ice = engine.ice_connection_state();
+        (engine.ice_gathering_state(), ice, engine.connection_state())
+    };
+    let old = (
+        IceGatheringState::Complete,
+        IceConnectionState::Completed,
+        PeerConnectionState::Connected,
+    );
+    let come = |gathering| {
+        let checking = IceConnectionState::Checking;
+        (gathering, checking, PeerConnectionState::Connecting)
+    };
+    assert_eq!([states(&pair, 0), states(&pair, 1)], [old, old]);
+    let audio = TransceiverInit::default();
+    let engine = &mut pair.ends[1].engine;
+    engine
+        .add_transceiver(MediaKind::Audio, None, audio)
+        .unwrap();
+    let offer = pair.offer(1, &OfferOptions::default()).unwrap();
+    assert_eq!(states(&pair, 1), come(IceGatheringState::Gathering));
+    let offer = ungrouped(&offer.sdp);
+    for taken_back in [true, false] {
+        pair.ends[0].tasks.clear();
+        let now = pair.now;
+        pair.ends[0].set(now, Offer, &offer).unwrap();
+        assert_eq!(states(&pair, 0), come(IceGatheringState::New));
+        if taken_back {
+            pair.ends[0].set(now, Rollback, "").unwrap();
+            assert_eq!(states(&pair, 0), old);
+        }
+        pair.step();
+        let told = lines(&mut pair.ends[0]);
+        let came = "icegatheringstatechange New, iceconnectionstatechange Checking, connectionstatechange Connecting";
+        let went = "icegatheringstatechange Complete, icecandidate null, iceconnectionstatechange Completed, \
+                    connectionstatechange Connected";
+        let expected = [came, went];
+        let told: Vec<_> = told.iter().filter(|it| it.starts_with("ice")).collect();
+        assert_eq!(told, expected[..=usize::from(taken_back)]);
+    }
+    let now = pair.now;
+    let engine = &mut pair.ends[0].engine;
+    engine.set_local_description(now, None).unwrap();
+    assert_eq!(states(&pair, 0), come(IceGatheringState::Gathering));
+    let answer = pair.ends[0].engine.local_description().unwrap();
+    pair.ends[1]
+        .set(now, Answer, &ungrouped(&answer.sdp))
+        .unwrap();
+    pair.exchange();
+    pair.run(Duration::from_secs(5));
+    assert_eq!([states(&pair, 0), states(&pair, 1)], [old, old]);
+    // [4.4.1.6-27] The side that offered first controls both.
+    for (end, role) in pair
+        .ends
+        .iter()
+        .zip([IceRole::Controlling, IceRole::Controlled])
+    {
+        let roles = end.engine.transports().map(|it| it.ice_role());
+        assert_eq!(roles.collect::<Vec<_>>(), [role, role]);
+    }
+}
+
 /// [4.3.4-02] [4.4.1.6-41] Transports that go take their states with them.
 #[test]
 fn states_follow_transports_that_go() {
@@ -715,7 +797,7 @@ fn candidates_belong_to_a_description() {
     }
 }
 
-/// [5.5-01] [6.1.2-01] [5.6.4-01] Transports are made by descriptions, and are closed with the connection.
+/// [5.5-01] [6.1.2-01] [5.6.4-01] [5.6.4-08] Transports are made by descriptions, and are closed with the connection.
 #[test]
 fn transports_are_made_by_descriptions() {
     let mut pair = Pair::new(16, link());
@@ -896,4 +978,4 @@ fn the_end_of_remote_candidates() {
     assert_eq!(state(&pair), Some(IceTransportState::Failed));
 }
 
-const TRICKLES: &str = "a=ice-options:trickle ice2\r\n";
+const TRICKLES: &str = "a=ice-options:trickle ice2 renomination\r\n";

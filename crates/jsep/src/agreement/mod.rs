@@ -91,6 +91,8 @@ impl Agreement {
             Side::Remote if !outline.is_lite() => IceRole::Controlled,
             _ => IceRole::Controlling,
         };
+        // a connection has one, and keeps it: who offers later changes nothing
+        let role = self.transports.first().map_or(role, |it| it.role);
         let serving = stable.data_section();
         let serving = serving.filter(|index| stable.goes_on(*index, outline));
         let live = bundle::living(outline, side, serving, config);

@@ -1,8 +1,10 @@
 //! ICE restarts, roles and lite peers.
 
-use oxirtc_jsep::{Change, Description, Error, IceRole};
+use oxirtc_jsep::{Change, Description, Error, IceRole, MediaKind, Origin, TransceiverInit};
 
-use crate::support::{Peer, answer_of, connected, exchange, local_ufrags, offer_of};
+use crate::support::{
+    Peer, answer_of, connected, equipped, exchange, lines, local_ufrags, offer_of,
+};
 
 fn remote_ufrags(changes: &[Change]) -> Vec<String> {
     let ufrag = |change: &Change| match change {
@@ -39,6 +41,38 @@ fn restart_by_option() {
         )
     };
     assert_eq!(ours.iter().chain(&theirs).filter(other).count(), 0);
+    // where sections are apart, each has new ones
+    let [mut a, mut b] = ['a', 'b'].map(|name| Peer::with(name, equipped));
+    a.negotiator.add_data_channel();
+    add_audio(&mut a);
+    a.local(None);
+    b.remote(apart(a.negotiator.local_description().expect("an offer")));
+    b.local(None);
+    a.remote(b.negotiator.local_description().expect("an answer"));
+    let used = a.negotiator.local_description().expect("an offer").sdp;
+    let restart = a.try_offer(true).expect("an offer").sdp;
+    for attribute in ["a=ice-ufrag:", "a=ice-pwd:"] {
+        let old = lines(&used, &[attribute]);
+        for section in restart.split("m=").skip(1) {
+            let new = lines(section, &[attribute]);
+            assert!(new.len() == 1 && !old.contains(&new[0]), "{new:?}");
+        }
+    }
+}
+
+/// A description without its bundle group.
+fn apart(it: Description) -> Description {
+    let kept = it.sdp.lines().filter(|line| !line.starts_with("a=group:"));
+    let sdp: String = kept.flat_map(|line| [line, "\r\n"]).collect();
+    Description::new(it.kind, sdp)
+}
+
+fn add_audio(peer: &mut Peer) {
+    let init = TransceiverInit::default();
+    let added = peer
+        .negotiator
+        .add_transceiver(MediaKind::Audio, Origin::Init, init);
+    added.expect("equipped");
 }
 
 /// [4.2.8-02] Without a restart the credentials stay.
@@ -64,6 +98,15 @@ fn restart_by_call() {
     assert!(!a.negotiator.negotiation_needed());
     let (ours, _) = exchange(&mut a, &mut b);
     assert!(local_ufrags(&ours).is_empty(), "once is enough");
+    // who answers has replaced its own as well, and not before the answer
+    b.negotiator.restart_ice();
+    let offer = a.try_offer(true).expect("an offer");
+    a.local(offer.clone());
+    b.remote(offer);
+    let answer = b.answer();
+    assert!(b.negotiator.negotiation_needed());
+    b.local(answer);
+    assert!(!b.negotiator.negotiation_needed());
 }
 
 /// [4.4.2-51] Without a negotiation there is nothing to restart.
@@ -219,6 +262,67 @@ fn roles() {
     a.remote(b.negotiator.local_description().expect("an answer"));
     let (ours, theirs) = exchange(&mut b, &mut a);
     assert_eq!((role(&ours), role(&theirs)), (None, None));
+    // nor is that of a transport that comes later another one
+    let [mut a, mut b] = ['a', 'b'].map(|name| Peer::with(name, equipped));
+    a.negotiator.add_data_channel();
+    a.local(None);
+    b.remote(apart(a.negotiator.local_description().expect("an offer")));
+    b.local(None);
+    a.remote(b.negotiator.local_description().expect("an answer"));
+    add_audio(&mut b);
+    let changes = b.local(None);
+    assert_eq!(role(&changes), Some(IceRole::Controlled));
+    let offer = b.negotiator.local_description().expect("an offer");
+    assert_eq!(role(&a.remote(apart(offer))), Some(IceRole::Controlling));
+}
+
+/// draft-thatcher-ice-renomination: who reads numbers of nominations says so, whoever the peer is, at session level or in the section of
+/// the transport. What was said with credentials counts for as long as they do.
+#[test]
+fn numbers_of_nominations() {
+    let told = |changes: &[Change]| {
+        changes.iter().find_map(|it| match it {
+            Change::RemoteIce { renomination, .. } => Some(*renomination),
+            _ => None,
+        })
+    };
+    let peer = |name, on| {
+        let mut peer = Peer::with(name, |config| config.renomination(on));
+        peer.negotiator.add_data_channel();
+        peer
+    };
+    for (ours, theirs) in [(true, true), (true, false), (false, true), (false, false)] {
+        let (mut a, mut b) = (peer('a', ours), peer('b', theirs));
+        let (here, there) = exchange(&mut a, &mut b);
+        assert_eq!((told(&here), told(&there)), (Some(theirs), Some(ours)));
+        for (peer, on) in [(&a, ours), (&b, theirs)] {
+            let sdp = peer.negotiator.local_description().expect("it is set").sdp;
+            let line = match on {
+                true => "a=ice-options:trickle ice2 renomination\r\n",
+                false => "a=ice-options:trickle ice2\r\n",
+            };
+            assert!(sdp.contains(line), "{sdp}");
+        }
+    }
+    let options = "a=ice-options:trickle ice2\r\n";
+    let offer = peer('a', false).offer().sdp;
+    let section = |line: &str| format!("{}{line}\r\n", offer.replace(options, ""));
+    for (sdp, expected) in [
+        (section("a=ice-options:trickle renomination"), true),
+        (section("a=ice-options:renomination"), true),
+        (section("a=ice-options:renominations x"), false),
+        (section("a=x:renomination"), false),
+    ] {
+        let mut b = peer('b', true);
+        b.remote(offer_of(sdp.clone()));
+        assert_eq!(told(&b.local(None)), Some(expected), "{sdp}");
+    }
+    let (mut a, mut b) = (peer('a', true), peer('b', true));
+    exchange(&mut a, &mut b);
+    let offer = b.offer();
+    b.local(offer.clone());
+    a.remote(offer_of(offer.sdp.replace(" renomination", "")));
+    assert_eq!(told(&a.local(None)), None);
 }
 
 /// An offer that was refused leaves the restart open.

@@ -675,6 +675,70 @@ fn what_an_offer_does_not_cover() {
     assert!(left.mid().is_some() && !theirs.negotiator.negotiation_needed());
 }
 
+/// [4.4.2-23] An answer says of each section what both sides want of it: rejected where nothing can be done, in the group of the offer, with
+/// the offer's multiplexing, in the direction of both.
+#[test]
+fn answers_say_what_both_want() {
+    let rejected = "m=audio 9 UDP/TLS/RTP/SAVPF 77\r\nc=IN IP4 0.0.0.0\r\na=mid:3\r\na=sendrecv\r\na=rtcp-mux\r\na=rtpmap:77 X/8000\r\n";
+    for (grouped, setup, answered) in [
+        (true, "actpass", "active"),
+        (false, "passive", "active"),
+        (true, "active", "passive"),
+    ] {
+        let (mut ours, mut theirs) = (peer('a'), peer('b'));
+        add(&mut ours, MediaKind::Audio, SendRecv);
+        add(&mut ours, MediaKind::Video, SendRecv);
+        ours.negotiator.add_data_channel();
+        let mut offer = ours
+            .offer()
+            .sdp
+            .replace("setup:actpass", &format!("setup:{setup}"));
+        offer = match grouped {
+            true => offer.replace("a=group:BUNDLE 0 1 2\r\n", "a=group:BUNDLE 0 1 2 3\r\n"),
+            false => offer.replace("a=group:BUNDLE 0 1 2\r\n", "a=group:BUNDLE 0 2\r\n"),
+        };
+        theirs.remote(offer_of(offer + rejected));
+        let video = theirs.negotiator.transceivers().nth(1).expect("made").id();
+        let set = theirs.negotiator.set_direction(video, SendOnly);
+        set.expect("open");
+        let answer = theirs.answer().sdp;
+        let sections: Vec<_> = answer.split("m=").skip(1).collect();
+        let ports = sections.iter().map(|it| it.split(' ').nth(1));
+        assert_eq!(
+            ports.collect::<Vec<_>>(),
+            [Some("9"), Some("9"), Some("9"), Some("0")]
+        );
+        let says = |at: usize| {
+            lines(
+                sections[at],
+                &[
+                    "a=sendrecv",
+                    "a=sendonly",
+                    "a=recvonly",
+                    "a=inactive",
+                    "a=rtcp-mux",
+                ],
+            )
+        };
+        assert_eq!(
+            says(0),
+            ["a=recvonly", "a=rtcp-mux"],
+            "the direction of what the offer made"
+        );
+        assert_eq!(says(1), ["a=sendonly", "a=rtcp-mux"]);
+        assert_eq!(says(2), [""; 0], "data has no direction");
+        let group = if grouped {
+            "a=group:BUNDLE 0 1 2"
+        } else {
+            "a=group:BUNDLE 0 2"
+        };
+        assert_eq!(lines(&answer, &["a=group"]), [group]);
+        let setups = lines(&answer, &["a=setup"]);
+        assert_eq!(setups.len(), if grouped { 1 } else { 2 });
+        assert!(setups.iter().all(|it| *it == format!("a=setup:{answered}")));
+    }
+}
+
 /// An unknown codec, or a kind that nobody equipped, is a rejected section, and nothing else.
 #[test]
 fn unknown() {

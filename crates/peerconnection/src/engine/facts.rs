@@ -59,18 +59,21 @@ impl States {
         }
     }
 
+    /// W3C §4.3.2; who is told that all is gathered is told so by a candidate as well.
     pub(super) fn update_gathering(
         &mut self,
         transports: impl Iterator<Item = IceGatheringState>,
         events: &mut Vec<Event>,
-    ) -> Option<IceGatheringState> {
+    ) {
         let gathering = state::ice_gathering(transports);
         if self.gathering == gathering {
-            return None;
+            return;
         }
         self.gathering = gathering;
         events.push(Event::IceGatheringStateChange(gathering));
-        Some(gathering)
+        if gathering == IceGatheringState::Complete {
+            events.push(Event::IceCandidate(None));
+        }
     }
 }
 

@@ -11,7 +11,7 @@ use super::{
     transport::Transport,
     transports::Others,
 };
-use crate::{IceGatheringState, Route};
+use crate::Route;
 
 /// What stands above a transport and beside it, where its events go.
 pub(super) struct Up<'a> {
@@ -32,14 +32,10 @@ impl Up<'_> {
         self.states.update_connection(shown, events);
     }
 
-    /// The new gathering state, if it is another.
-    pub(super) fn update_gathering(
-        &mut self,
-        changed: &Transport,
-        events: &mut Vec<Event>,
-    ) -> Option<IceGatheringState> {
+    /// The same of what is gathered.
+    pub(super) fn update_gathering(&mut self, changed: &Transport, events: &mut Vec<Event>) {
         let transports = self.others.iter().chain([changed]);
         let shown = transports.map(|it| it.shown.gathering);
-        self.states.update_gathering(shown, events)
+        self.states.update_gathering(shown, events);
     }
 }

@@ -11,7 +11,7 @@ use base64::{Engine as _, engine::general_purpose::STANDARD};
 use oxirtc_peerconnection::{
     Configuration, DataChannelInit, Endpoint, ErrorKind, Event, IceCandidate, IceCandidateType,
     IceServer, IceServerTransportProtocol, IceTransportPolicy, Message, OAuthCredential,
-    PeerConnection, Settings,
+    PeerConnection, Settings, stats::StatsObject,
 };
 use tokio::{
     io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt},
@@ -301,6 +301,14 @@ async fn peers_with_relays_alone_exchange_data() {
             .ice_transport();
         let local = transport.local_candidates();
         assert_eq!(local[0].relay_protocol(), Some(relay));
+        let report = pair.near.get_stats(None).await.unwrap();
+        let relayed = report.iter().find_map(|it| match it {
+            StatsObject::LocalCandidate(it) => Some((it.relay_protocol?, it.url.clone()?)),
+            _ => None,
+        });
+        let (protocol, url) = relayed.unwrap();
+        assert_eq!(format!("{protocol:?}"), format!("{relay:?}"));
+        assert_eq!(Some(&url[..]), local[0].url());
         assert_eq!(server.allocations(), 2);
         pair.near.close();
         pair.far.close();

@@ -274,8 +274,17 @@ async fn a_transceiver_has_what_it_was_made_with() {
         .unwrap();
     assert_eq!(near.senders().len(), 3);
     third.stop().unwrap();
-    assert_eq!(near.senders(), [sender, made.sender()]);
+    assert_eq!(near.senders(), [sender.clone(), made.sender()]);
     assert_eq!(near.receivers().len(), 2);
+    // What only stops is in both still, until that is agreed on.
+    let far = connection();
+    negotiate(&near, &far).await;
+    made.stop().unwrap();
+    assert_eq!(near.senders(), [sender.clone(), made.sender()]);
+    assert_eq!(near.receivers()[1], made.receiver());
+    negotiate(&near, &far).await;
+    assert_eq!(near.senders(), [sender]);
+    assert_eq!(near.receivers().len(), 1);
 }
 
 /// [5.2-03] [5.3-08] [5.6-12] A sender and a receiver have a transport from the first description on, which a bundle shares and a
@@ -327,17 +336,32 @@ fn capabilities_of_each_kind() {
         given.codecs.clear();
         assert!(!RtpSender::capabilities(kind).codecs.is_empty());
     }
-    let named = |kind, name: &str| {
+    let named = |kind| {
         let capabilities = RtpSender::capabilities(kind);
-        let found = capabilities.codecs.iter().filter(|it| it.mime_type == name);
-        found.count()
+        let names = capabilities.codecs.into_iter().map(|it| it.mime_type);
+        names.collect::<Vec<_>>()
     };
-    assert_eq!(named(MediaKind::Audio, "audio/opus"), 1);
-    assert_eq!(
-        named(MediaKind::Video, "video/H264"),
-        2,
-        "both ways to cut it"
-    );
+    let expected = [
+        "audio/opus",
+        "audio/G722",
+        "audio/PCMU",
+        "audio/PCMA",
+        "audio/red",
+        "audio/telephone-event",
+        "audio/telephone-event",
+    ];
+    assert_eq!(named(MediaKind::Audio), expected);
+    let expected = [
+        "video/VP8",
+        "video/VP9",
+        "video/AV1",
+        // Both ways to cut it.
+        "video/H264",
+        "video/H264",
+        "video/H265",
+        "video/rtx",
+    ];
+    assert_eq!(named(MediaKind::Video), expected);
 }
 
 /// [5.2-21] [5.2-22] [5.1-05] Streams are set without doubles, and negotiation is needed when they are others; the same track may be
@@ -401,6 +425,29 @@ async fn transceivers_stop_with_the_connection() {
     assert_eq!(refused.unwrap_err().kind(), ErrorKind::InvalidState);
     assert_eq!(running.stop().unwrap_err().kind(), ErrorKind::InvalidState);
     assert!(near.senders().is_empty() && near.receivers().is_empty());
+}
+
+/// [5.1-07] A track may be sent on several connections: each peer gets all of it.
+#[tokio::test]
+async fn a_track_is_sent_on_several_connections() {
+    let (one, writer) = camera();
+    let mut received = Vec::new();
+    let mut open = Vec::new();
+    for _ in 0..2 {
+        let (near, far) = (connection(), connection());
+        near.add_track(&one, &[]).unwrap();
+        negotiate(&near, &far).await;
+        let (told, ..) = track(&far).await;
+        received.push(told.frames().unwrap());
+        open.push((near, far));
+    }
+    let filming = film(writer);
+    for _ in 0..5 {
+        for frames in &mut received {
+            within(frames.next()).await.unwrap();
+        }
+    }
+    filming.abort();
 }
 
 /// [5.2-02] A track that is disabled, or has ended, gives its senders nothing.

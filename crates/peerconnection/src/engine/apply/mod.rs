@@ -26,6 +26,8 @@ impl Engine {
         let mut early = Vec::new();
         let mut facts = Facts::default();
         let mut state = self.negotiation.negotiator.signaling_state();
+        let comes = |it: &jsep::Change| matches!(it, jsep::Change::TransportAdded { .. });
+        let some_came = changes.iter().any(comes);
         for change in changes {
             if let jsep::Change::SignalingState(next) = change {
                 state = next;
@@ -47,7 +49,22 @@ impl Engine {
             }
         }
         self.ascend(now);
+        // When what came has begun to gather, so that no state is told that is gone already.
+        if some_came {
+            self.update_states();
+        }
         self.look_at_stats(now);
+    }
+
+    /// W3C §4.3.4: transports have come or gone, and any state may follow.
+    fn update_states(&mut self) {
+        let mut events = Vec::new();
+        let shown = self.transports.iter().map(|it| it.shown.gathering);
+        self.states.update_gathering(shown, &mut events);
+        let shown = self.transports.iter();
+        let shown = shown.map(|it| (it.shown.ice, it.shown.dtls));
+        self.states.update_connection(shown, &mut events);
+        self.tasks.push(events);
     }
 
     fn apply_one(
@@ -65,9 +82,13 @@ impl Engine {
                 self.transports.add(transport);
             }
             jsep::Change::IceRole { transport, role } => {
-                self.transports.set.set_role(convert::ice_role(role));
+                // RFC 8445 §6.1.1: a connection has one, which a conflict may have turned since.
+                if self.transports.len() == 1 {
+                    self.transports.set.set_role(convert::ice_role(role));
+                }
+                let role = convert::shown_role(self.transports.set.role());
                 if let Some(transport) = self.transports.named(transport) {
-                    transport.shown.role = convert::shown_role(convert::ice_role(role));
+                    transport.shown.role = role;
                 }
             }
             jsep::Change::LocalIce {
@@ -82,9 +103,16 @@ impl Engine {
                 credentials,
                 lite,
                 trickle,
+                renomination,
             } => {
                 if let Some(transport) = self.transports.named(transport) {
-                    transport.set_remote_ice(&credentials, lite, trickle);
+                    let remote = oxirtc_ice::RemoteIce {
+                        credentials: convert::credentials(&credentials),
+                        lite,
+                        trickle,
+                        renomination,
+                    };
+                    transport.set_remote_ice(&credentials, remote);
                 }
             }
             jsep::Change::RemoteCandidate {
@@ -158,13 +186,6 @@ impl Engine {
         self.farewells.extend(goodbyes);
         self.requests.orphan(transport.id);
         self.transports.retired.push(transport.ice);
-        // W3C §4.3.4: any state may follow.
-        let mut events = Vec::new();
-        let shown = self.transports.iter().map(|it| it.shown.gathering);
-        self.states.update_gathering(shown, &mut events);
-        let shown = self.transports.iter();
-        let shown = shown.map(|it| (it.shown.ice, it.shown.dtls));
-        self.states.update_connection(shown, &mut events);
-        self.tasks.push(events);
+        self.update_states();
     }
 }

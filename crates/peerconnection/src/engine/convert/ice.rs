@@ -46,13 +46,18 @@ pub(in crate::engine) fn interfaces(interfaces: &[Interface]) -> Vec<ice::Interf
 }
 
 pub(in crate::engine) fn ice_config(settings: &Settings) -> ice::Config {
-    ice::Config::default()
+    let externals = settings.networks.externals.iter();
+    let config = externals.fold(ice::Config::default(), |config, (internal, external)| {
+        config.external_address(*internal, *external)
+    });
+    config
         .loopback(settings.loopback)
         .link_local(settings.link_local)
         .ipv4(settings.ipv4)
         .ipv6(settings.ipv6)
         .hide_addresses(settings.hide_addresses)
         .lite(settings.ice_lite)
+        .renomination(settings.ice_renomination)
         .tcp(settings.ice_tcp)
 }
 
@@ -336,6 +341,27 @@ mod tests {
 
     fn candidate(line: &str) -> sdp::Candidate {
         sdp::Candidate::parse(line).unwrap()
+    }
+
+    /// [5.6.4-01] [5.6.5-01] Each state and role has the name that it has there.
+    #[test]
+    fn states_keep_their_names() {
+        use ice::State as S;
+        let states = [
+            S::New,
+            S::Checking,
+            S::Connected,
+            S::Completed,
+            S::Disconnected,
+            S::Failed,
+            S::Closed,
+        ];
+        for state in states {
+            assert_eq!(format!("{:?}", ice_state(state)), format!("{state:?}"));
+        }
+        for role in [ice::Role::Controlling, ice::Role::Controlled] {
+            assert_eq!(format!("{:?}", shown_role(role)), format!("{role:?}"));
+        }
     }
 
     /// [4.4.2-48]

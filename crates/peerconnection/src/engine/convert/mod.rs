@@ -32,5 +32,5 @@ pub(super) use media::{
 };
 pub(super) use stats::{
     stats_candidate_type, stats_channel_state, stats_dtls_role, stats_dtls_state, stats_ice_role,
-    stats_ice_state, stats_pair_state, stats_tcp_type,
+    stats_ice_state, stats_pair_state, stats_relay_protocol, stats_tcp_type,
 };

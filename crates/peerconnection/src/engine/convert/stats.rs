@@ -5,7 +5,7 @@ use oxirtc_dtls as dtls;
 use oxirtc_ice as ice;
 use oxirtc_stats as stats;
 
-use crate::{DtlsTransportState, IceRole, IceTransportState};
+use crate::{DtlsTransportState, IceRole, IceServerTransportProtocol, IceTransportState};
 
 pub(in crate::engine) fn stats_pair_state(state: ice::PairState) -> stats::CandidatePairState {
     match state {
@@ -31,6 +31,16 @@ pub(in crate::engine) fn stats_tcp_type(kind: ice::TcpType) -> stats::IceTcpCand
         ice::TcpType::Active => stats::IceTcpCandidateType::Active,
         ice::TcpType::Passive => stats::IceTcpCandidateType::Passive,
         ice::TcpType::SimultaneousOpen => stats::IceTcpCandidateType::So,
+    }
+}
+
+pub(in crate::engine) fn stats_relay_protocol(
+    protocol: IceServerTransportProtocol,
+) -> stats::IceServerTransportProtocol {
+    match protocol {
+        IceServerTransportProtocol::Udp => stats::IceServerTransportProtocol::Udp,
+        IceServerTransportProtocol::Tcp => stats::IceServerTransportProtocol::Tcp,
+        IceServerTransportProtocol::Tls => stats::IceServerTransportProtocol::Tls,
     }
 }
 

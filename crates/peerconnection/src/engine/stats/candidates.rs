@@ -126,6 +126,8 @@ impl Pass {
         it.related_address = shown.and_then(IceCandidate::related_address);
         it.related_port = shown.and_then(IceCandidate::related_port);
         it.url = shown.and_then(|it| it.url().map(str::to_owned));
+        let relay = shown.and_then(IceCandidate::relay_protocol);
+        it.relay_protocol = relay.map(convert::stats_relay_protocol);
         self.report.insert(match side.kind {
             StatsType::LocalCandidate => StatsObject::LocalCandidate(it),
             _ => StatsObject::RemoteCandidate(it),

@@ -33,6 +33,7 @@ impl Transport {
         self.started = false;
         self.renewed = true;
         self.shown.dtls = DtlsTransportState::New;
+        self.shown.remote_certificates.clear();
     }
 
     /// There is a pair: once per association, however many pairs or restarts there are.
@@ -63,6 +64,7 @@ impl Transport {
 
     pub(super) fn dtls_connected(&mut self, now: Instant, up: &mut Up<'_>) {
         up.tasks.peer_is_there();
+        self.shown.remote_certificates = self.dtls.remote_certificates().to_vec();
         self.dtls_changed(DtlsTransportState::Connected, None, up);
         let round_trip = self.round_trip();
         if let Some(media) = &mut self.media

@@ -117,10 +117,7 @@ impl Transport {
         self.shown.gathering = state;
         let change = IceTransportEvent::GatheringStateChange(state);
         let mut events = vec![Event::IceTransport(self.id, change)];
-        let changed = up.update_gathering(self, &mut events);
-        if changed == Some(IceGatheringState::Complete) {
-            events.push(Event::IceCandidate(None));
-        }
+        up.update_gathering(self, &mut events);
         up.tasks.push(events);
     }
 

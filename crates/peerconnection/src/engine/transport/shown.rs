@@ -33,6 +33,8 @@ pub(in crate::engine) struct Shown {
     pub(in crate::engine) remote_candidates: Vec<IceCandidate>,
     pub(in crate::engine) local_parameters: Option<IceParameters>,
     pub(in crate::engine) remote_parameters: Option<IceParameters>,
+    /// W3C's `[[RemoteCertificates]]`: set with the state `connected`, and kept when it ends.
+    pub(in crate::engine) remote_certificates: Vec<Vec<u8>>,
 }
 
 impl Default for Shown {
@@ -47,6 +49,7 @@ impl Default for Shown {
             remote_candidates: Vec::new(),
             local_parameters: None,
             remote_parameters: None,
+            remote_certificates: Vec::new(),
         }
     }
 }

@@ -70,9 +70,9 @@ impl<'a> TransportView<'a> {
         self.0.shown.dtls
     }
 
-    /// `getRemoteCertificates()`: DER, the peer's own first; empty before it is connected.
+    /// `getRemoteCertificates()`: DER, the peer's own first; empty before it is connected, and still there afterwards.
     pub fn remote_certificates(self) -> &'a [Vec<u8>] {
-        self.0.dtls.remote_certificates()
+        &self.0.shown.remote_certificates
     }
 
     /// The round trip of the path in use, from its STUN checks.
