@@ -139,6 +139,7 @@ pub struct Settings {
     pub(crate) dtls: Chosen,
     pub(crate) parity: Parity,
     pub(crate) flexfec: bool,
+    pub(crate) largest_frame: usize,
 }
 
 impl Configuration {
@@ -419,6 +420,14 @@ impl Settings {
         self
     }
 
+    /// The longest frame of a remote track, in bytes: one that is longer is dropped, counted, and a key frame asked for. For what is
+    /// written there is [`FrameWriter::set_largest_frame`](crate::FrameWriter::set_largest_frame). Default: 4 MiB.
+    #[must_use]
+    pub fn largest_frame(mut self, bytes: usize) -> Self {
+        self.largest_frame = bytes;
+        self
+    }
+
     /// When video is protected by parity. Default: [`Parity::WhenLost`].
     #[must_use]
     pub fn parity(mut self, parity: Parity) -> Self {
@@ -503,6 +512,7 @@ impl Default for Settings {
             dtls: Chosen::default(),
             parity: Parity::default(),
             flexfec: false,
+            largest_frame: oxirtc_rtp::payload::MOST_FRAME,
         }
     }
 }
