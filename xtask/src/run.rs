@@ -18,7 +18,19 @@ pub(crate) fn root() -> PathBuf {
 /// The cargo that runs this command.
 pub(crate) fn cargo() -> Command {
     let mut command = Command::new(std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into()));
-    command.current_dir(root());
+    without_package(&mut command).current_dir(root());
+    command
+}
+
+/// Takes away what cargo has told of the package that it runs: `ring`'s build asks for it, and would be made anew, with all that stands
+/// on it, each time that cargo is called from here and not by hand.
+fn without_package(command: &mut Command) -> &mut Command {
+    for (name, _) in std::env::vars_os() {
+        let is_of_package = |prefix: &&str| name.to_string_lossy().starts_with(*prefix);
+        if OF_PACKAGE.iter().any(is_of_package) {
+            command.env_remove(name);
+        }
+    }
     command
 }
 
@@ -26,7 +38,7 @@ pub(crate) fn cargo() -> Command {
 /// cargo that runs this command is bound to its own toolchain.
 pub(crate) fn nightly_cargo() -> Command {
     let mut command = Command::new("rustup");
-    command
+    without_package(&mut command)
         .args(["run", "nightly", "cargo"])
         .current_dir(root())
         // Both name the toolchain of the cargo that runs this command.
@@ -113,6 +125,13 @@ fn line(command: &Command) -> String {
     line
 }
 
+/// What cargo tells the program that it runs.
+const OF_PACKAGE: [&str; 4] = [
+    "CARGO_PKG_",
+    "CARGO_MANIFEST_",
+    "CARGO_BIN_",
+    "CARGO_CRATE_",
+];
 const TICK: Duration = Duration::from_millis(50);
 
 #[cfg(test)]

@@ -105,12 +105,12 @@ impl Agent {
     /// a secure generator and be used once.
     pub fn new(config: Config, seed: [u8; 32]) -> Self {
         Self {
-            config,
             random: ChaCha20Rng::from_seed(seed),
             policy: TransportPolicy::All,
             servers: [].into(),
             names: Vec::new(),
-            gatherer: Gatherer::default(),
+            gatherer: Gatherer::new(config.externals.clone()),
+            config,
             tables: Tables::default(),
             control: ControlQueue::default(),
             held: Held::default(),

@@ -269,6 +269,9 @@ const TCP_PREFERENCE: u32 = 90;
 /// RFC 6544 §4.2: what the direction leaves of a preference.
 const OTHERS: u16 = (1 << 13) - 1;
 
+/// RFC 6544 §4.5: the port of candidates that open streams.
+pub(crate) const DISCARD: u16 = 9;
+
 #[cfg(test)]
 mod tests {
     use super::*;

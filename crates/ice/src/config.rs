@@ -1,6 +1,11 @@
 //! Settings of an agent.
 
-use std::time::Duration;
+use std::{
+    net::{IpAddr, SocketAddr},
+    time::Duration,
+};
+
+use crate::external::Externals;
 
 /// Settings of an [`Agent`](crate::Agent). The defaults are those of the RFCs and suit a WebRTC peer.
 ///
@@ -25,6 +30,7 @@ pub struct Config {
     pub(crate) hide_addresses: bool,
     pub(crate) lite: bool,
     pub(crate) tcp: bool,
+    pub(crate) externals: Externals,
 }
 
 impl Config {
@@ -144,6 +150,15 @@ impl Config {
         self
     }
 
+    /// What the peer is told in the place of an address of this machine, or of all of its family that are neither loopback nor
+    /// link-local: that of a NAT which maps each address to one, or where a port of a container is published. Port 0 stands for the
+    /// one that is bound. Datagrams still come and go at the address itself; what several addresses share is told once. Default: nothing.
+    #[must_use]
+    pub fn external_address(mut self, internal: Option<IpAddr>, external: SocketAddr) -> Self {
+        self.externals.add(internal, external);
+        self
+    }
+
     /// The first tie-breaker (RFC 8445 §7.1), for tests of role conflicts. Default: random.
     #[must_use]
     pub fn tie_breaker(mut self, tie_breaker: u64) -> Self {
@@ -180,6 +195,7 @@ impl Default for Config {
             hide_addresses: false,
             lite: false,
             tcp: false,
+            externals: Externals::default(),
         }
     }
 }

@@ -11,7 +11,8 @@ use crate::{
     TcpType, TransportPolicy,
     base::RelayId,
     base::{Base, BaseId, Bases, Host, PairKey, Via},
-    candidate::{is_link_local, normalized, priority, tcp_preference, tcp_priority},
+    candidate::{DISCARD, is_link_local, normalized, priority, tcp_preference, tcp_priority},
+    external::Externals,
     generation::{Local, LocalSide},
     relay::{Relay, Stage},
     source::{MAX_SOURCES, Missing, Sources},
@@ -32,6 +33,8 @@ pub(crate) struct Gatherer {
     requests: VecDeque<Request>,
     next_id: u64,
     pub(crate) sources: Sources,
+    /// What stands for addresses outside.
+    externals: Externals,
     /// What has made a foundation so far.
     foundations: Vec<(CandidateKind, IpAddr, SocketAddr)>,
 }
@@ -53,6 +56,13 @@ pub(crate) enum Answer {
 }
 
 impl Gatherer {
+    pub(crate) fn new(externals: Externals) -> Self {
+        Self {
+            externals,
+            ..Self::default()
+        }
+    }
+
     /// Takes all addresses of this machine, and ends the bases of those that are gone.
     pub(crate) fn set_interfaces(&mut self, interfaces: &[Interface]) -> Vec<Base> {
         self.interfaces = Some(interfaces.to_vec());
@@ -257,7 +267,8 @@ impl Gatherer {
             return Answer::Refused;
         };
         let base = at_address(normalized(bound), host);
-        if hide && !self.names.contains_key(&host.address) {
+        let named = self.names.contains_key(&host.address) || self.externals.of(base).is_some();
+        if hide && !named {
             let id = self.request_id();
             self.nameless.push((id, host, base));
             self.ask(Request::Publish {
@@ -339,10 +350,11 @@ impl Gatherer {
         });
     }
 
-    /// What a candidate shows of an address of this machine.
-    pub(crate) fn shown(&self, address: IpAddr) -> Address {
-        let name = self.names.get(&address).cloned();
-        name.map_or(Address::Ip(address), Address::Name)
+    /// What a candidate shows of a base of this machine, and its port.
+    pub(crate) fn shown(&self, base: SocketAddr) -> (Address, u16) {
+        let at = self.externals.of(base).unwrap_or(base);
+        let name = self.names.get(&at.ip()).cloned();
+        (name.map_or(Address::Ip(at.ip()), Address::Name), at.port())
     }
 
     pub(crate) fn poll_request(&mut self) -> Option<Request> {
@@ -551,8 +563,6 @@ fn interleave(addresses: Vec<(IpAddr, u32)>) -> Vec<Host> {
         .collect()
 }
 
-/// RFC 6544 §4.5: the port of candidates that open streams.
-const DISCARD: u16 = 9;
 /// Addresses of one machine that are used at most: container hosts have hundreds.
 const MAX_HOSTS: usize = 32;
 

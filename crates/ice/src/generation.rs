@@ -157,9 +157,11 @@ pub(crate) struct Session {
     pub(crate) nominated: Option<PairId>,
     /// The number of the last nomination, where they are numbered.
     pub(crate) nomination_value: u32,
+    /// The better pair that payload has left, where we have nominated another one since: it returns there.
+    pub(crate) left: Option<PairId>,
     /// The pair that payload goes on, as far as this session is concerned.
     pub(crate) in_use: Option<PairId>,
-    /// When payload left the nominated pair.
+    /// When payload left the preferred pair.
     pub(crate) moved: Option<Instant>,
     /// A nominated pair lost its consent and no other was left.
     pub(crate) lost: bool,
@@ -207,6 +209,13 @@ impl LocalSide {
             true => unspecified(address),
             false => address,
         }
+    }
+
+    /// Whether the peer was told of this address, as two of ours may be one outside.
+    pub(crate) fn has_told(&self, candidate: &Candidate) -> bool {
+        let key = |it: &Candidate| (it.address.clone(), it.port, it.tcp_type);
+        let mut told = self.candidates.iter().filter(|local| local.told);
+        told.any(|local| key(&local.candidate) == key(candidate))
     }
 
     pub(crate) fn foundation(&self, at: usize) -> usize {
@@ -306,6 +315,7 @@ impl Session {
             nominating: None,
             nominated: None,
             nomination_value: 0,
+            left: None,
             in_use: None,
             moved: None,
             lost: false,
@@ -320,6 +330,13 @@ impl Session {
 
     pub(crate) fn is_fading(&self) -> bool {
         matches!(self.standing, Standing::Fading(_))
+    }
+
+    /// The pair that payload belongs on as long as it answers: the one that was nominated, or a better one before it.
+    pub(crate) fn preferred(&self, now: Instant) -> Option<PairId> {
+        let left = self.left.and_then(|id| self.list.get(id));
+        let left = left.filter(|pair| pair.is_usable(now));
+        left.map(|pair| pair.id).or(self.nominated)
     }
 
     /// The pair in use, if payload may go on it now.

@@ -12,6 +12,7 @@ mod control;
 mod credentials;
 mod error;
 mod event;
+mod external;
 mod framing;
 mod gather;
 mod generation;

@@ -542,26 +542,32 @@ fn a_rebound_peer_is_followed() {
 
 impl Bench {
     fn answer_only(&mut self, port: u16) {
-        let key = IntegrityKey::short_term(PASSWORD).unwrap();
         while let Some((path, bytes)) = self.sent() {
             let message = Message::parse(&bytes).unwrap();
             if message.class() != Class::Request || path.remote.port() != port {
                 continue;
             }
-            let mut response = Vec::new();
-            let mut builder = Builder::response(&mut response, Class::Success, &message);
-            builder.add(Attribute::XorMappedAddress(path.local));
-            builder.message_integrity(&key).fingerprint();
-            builder.finish().unwrap();
-            self.input(path, response);
+            self.succeed(path, &message);
         }
+    }
+
+    /// The peer answers a check.
+    fn succeed(&mut self, path: Path, request: &Message<'_>) {
+        let key = IntegrityKey::short_term(PASSWORD).unwrap();
+        let mut response = Vec::new();
+        let mut builder = Builder::response(&mut response, Class::Success, request);
+        builder.add(Attribute::XorMappedAddress(path.local));
+        builder.message_integrity(&key).fingerprint();
+        builder.finish().unwrap();
+        self.input(path, response);
     }
 }
 
-/// Nominations with numbers: the highest counts, whichever of the two numbers the attribute has.
+/// Nominations with numbers: the highest counts, whichever of the two numbers the attribute has, and whether or not USE-CANDIDATE
+/// stands beside it: libwebrtc leaves that out.
 #[test]
 fn renominations_are_followed_by_number() {
-    for kind in [0xc001, 0x0030] {
+    for (kind, beside) in [(0xc001, 1), (0x0030, 1), (0xc001, 0), (0x0030, 0)] {
         let mut bench = Bench::connected(Role::Controlled);
         bench.candidate(candidate(2, 300));
         bench.request(2, &[Attribute::Priority(1)]);
@@ -575,10 +581,8 @@ fn renominations_are_followed_by_number() {
                 kind,
                 value: &value,
             });
-            bench.request(
-                port,
-                &[Attribute::Priority(1), Attribute::UseCandidate, number],
-            );
+            let attributes = [number, Attribute::Priority(1), Attribute::UseCandidate];
+            bench.request(port, &attributes[..2 + beside]);
             bench.answer(None);
             bench.pass(secs(3));
             bench.answer(None);
@@ -614,13 +618,7 @@ fn a_move_is_nominated_where_both_number() {
                 nominated.extend(number);
             }
             if message.class() == Class::Request && path.remote.port() == 9 {
-                let key = IntegrityKey::short_term(PASSWORD).unwrap();
-                let mut response = Vec::new();
-                let mut builder = Builder::response(&mut response, Class::Success, &message);
-                builder.add(Attribute::XorMappedAddress(path.local));
-                builder.message_integrity(&key).fingerprint();
-                builder.finish().unwrap();
-                bench.input(path, response);
+                bench.succeed(path, &message);
             }
         }
         bench.pass(ms(50));
@@ -631,6 +629,46 @@ fn a_move_is_nominated_where_both_number() {
             .iter()
             .all(|number| *number == nominated[0] && number[3] > 0)
     );
+}
+
+/// Whoever controls may name the highest number there is. Who controls after that counts anew.
+#[test]
+fn numbers_belong_to_a_role() {
+    let mut bench = Bench::new(Role::Controlled);
+    bench.know(RemoteIce {
+        renomination: true,
+        ..told(&Credentials::new("theirs", PASSWORD))
+    });
+    bench.candidate(candidate(1, 100));
+    let number = |value| {
+        Attribute::Other(RawAttribute {
+            kind: AttributeType(0xc001),
+            value,
+        })
+    };
+    let controlling = [Attribute::IceControlling(1), number(&[0xff; 4])];
+    bench.request(1, &controlling);
+    bench.answer(None);
+    assert_eq!(bench.in_use(), Some(1));
+    // It says that it is controlled, and has the smaller tie-breaker.
+    bench.request(1, &[Attribute::IceControlled(0)]);
+    assert_eq!(bench.set.role(), Role::Controlling);
+    bench.request(9, &[Attribute::Priority(7), Attribute::IceControlled(0)]);
+    let mut numbers = Vec::new();
+    for _ in 0..60 {
+        while let Some((path, bytes)) = bench.sent() {
+            let message = Message::parse(&bytes).unwrap();
+            let value = message.get(AttributeType(0xc001)).map(|it| it.value);
+            numbers.extend(value.map(|it| (path.remote.port(), it.to_vec())));
+            if message.class() == Class::Request && path.remote.port() == 9 {
+                bench.succeed(path, &message);
+            }
+        }
+        bench.pass(ms(50));
+    }
+    numbers.dedup();
+    assert_eq!(bench.in_use(), Some(9));
+    assert_eq!(numbers, [(9, vec![0, 0, 0, 1])]);
 }
 
 /// RFC 7675 §5.1: an error is no consent. 487 is about a role, and counts.

@@ -1,13 +1,16 @@
 //! Which pair payload goes on: moves, returns, backups, consent, and what is told of it.
 mod sim;
 
-use oxirtc_ice::{Event, GenerationId, State};
+use oxirtc_ice::{Config, Event, GenerationId, State};
 
 use crate::sim::{Sent, Sim, ip, ms, secs};
 
 /// Two hosts with two addresses each, one of either family; IPv6 is nominated.
 fn two_ways(seed: u64) -> Sim {
-    let mut sim = Sim::new(seed);
+    over_two_ways(Sim::new(seed))
+}
+
+fn over_two_ways(mut sim: Sim) -> Sim {
     sim.peers[0].addresses = vec![ip("10.0.0.1"), ip("2001:db8::1")];
     sim.peers[1].addresses = vec![ip("10.0.0.2"), ip("2001:db8::2")];
     sim.connect();
@@ -240,6 +243,47 @@ fn a_second_pair_is_not_nominated() {
     assert!(!goes_by_v6(&sim, 0) && sim.has_consent(0));
 }
 
+/// Where both number their nominations, what payload has moved to is nominated, with the next number, and so is the better pair when
+/// payload returns to it: both ends are on one pair each time.
+#[test]
+fn a_move_is_nominated_and_taken_back() {
+    let config = Config::default().renomination(true);
+    let mut sim = Sim::with(26, [config.clone(), config]);
+    sim.says_renomination = true;
+    let mut sim = over_two_ways(sim);
+    let nominated = |sim: &Sim, side: usize| {
+        let agent = &sim.peers[side].agent;
+        let mut found = agent.pairs().filter(|it| it.nominated);
+        found.any(|it| Some(it.pair.path) == sim.payload_path(side))
+    };
+    sim.dead = vec![ip("2001:db8::1")];
+    sim.run_until(secs(7), |sim| {
+        [0, 1]
+            .iter()
+            .all(|side| !goes_by_v6(sim, *side) && nominated(sim, *side))
+    });
+    sim.run(secs(4));
+    sim.dead.clear();
+    sim.run_until(secs(3), |sim| {
+        [0, 1]
+            .iter()
+            .all(|side| goes_by_v6(sim, *side) && nominated(sim, *side))
+    });
+    sim.run(secs(20));
+    let number = |sent: &&Sent| {
+        let at = sent.bytes.windows(4).position(|it| it == [0xc0, 1, 0, 4]);
+        at.map(|at| (sent.path.remote.is_ipv6(), sent.bytes[at + 7]))
+    };
+    let sent = sim.requests(0);
+    let mut numbers: Vec<_> = sent.iter().filter_map(number).collect();
+    // Consent on what was nominated before goes on beside it.
+    numbers.sort_by_key(|it| it.1);
+    numbers.dedup();
+    assert_eq!(numbers, [(true, 1), (false, 2), (true, 3)]);
+    let told = |event: &&Event| matches!(event, Event::PairChanged(_));
+    assert_eq!(sim.peers[0].events.iter().filter(told).count(), 2);
+}
+
 /// RFC 7675 §5.1: 30 s after the last answer nothing leaves, although no timer ran.
 #[test]
 fn consent_ends_by_the_clock() {
@@ -444,13 +488,7 @@ fn a_forgotten_end_comes_by_itself() {
 /// A list that is full of pairs which fail lets those in that found no room.
 #[test]
 fn a_pair_that_ends_is_replaced() {
-    let mut sim = Sim::with(
-        13,
-        [
-            oxirtc_ice::Config::default().max_pairs(3),
-            Default::default(),
-        ],
-    );
+    let mut sim = Sim::with(13, [Config::default().max_pairs(3), Default::default()]);
     sim.trickle = false;
     sim.connect();
     sim.up = [false, false];

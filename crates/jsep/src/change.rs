@@ -52,6 +52,8 @@ pub enum Change {
         lite: bool,
         /// More candidates may come; without it those of the description are all (RFC 8838 §4.1).
         trickle: bool,
+        /// It reads numbers of nominations, so that it may be told another pair (draft-thatcher-ice-renomination).
+        renomination: bool,
     },
     /// A candidate of the peer that ICE can use: of component 1, UDP or TCP, of a known kind. Its
     /// address may be a name.

@@ -466,7 +466,10 @@ fn head(config: &Config, version: u64) -> Writer {
         )
         .line('s', '-')
         .line('t', "0 0")
-        .attribute(&Attribute::IceOptions("trickle ice2"));
+        .attribute(&Attribute::IceOptions(match config.renomination {
+            true => "trickle ice2 renomination",
+            false => "trickle ice2",
+        }));
     if config.ice_lite {
         writer.attribute(&Attribute::IceLite);
     }

@@ -13,6 +13,7 @@ pub struct Config {
     pub(crate) sctp_init: Option<String>,
     pub(crate) cname: String,
     pub(crate) ice_lite: bool,
+    pub(crate) renomination: bool,
     audio: Capabilities,
     video: Capabilities,
 }
@@ -62,6 +63,7 @@ impl Config {
             sctp_init: None,
             cname: format!("{session_id:016x}"),
             ice_lite: false,
+            renomination: false,
             audio: Capabilities::default(),
             video: Capabilities::default(),
         }
@@ -90,6 +92,14 @@ impl Config {
     #[must_use]
     pub fn ice_lite(mut self, lite: bool) -> Self {
         self.ice_lite = lite;
+        self
+    }
+
+    /// Descriptions say that we read numbers of nominations (draft-thatcher-ice-renomination), as ICE then has to do: the peer, if it
+    /// controls, may nominate another pair later. Default: false.
+    #[must_use]
+    pub fn renomination(mut self, on: bool) -> Self {
+        self.renomination = on;
         self
     }
 

@@ -48,6 +48,7 @@ struct Facts {
     fingerprints: Vec<Fingerprint>,
     rtcp_mux: bool,
     trickle: bool,
+    renomination: bool,
     lite: bool,
     /// Of the session level.
     direction: Option<Direction>,
@@ -205,6 +206,12 @@ impl Outline {
         self.session.trickle || self.entries.iter().any(|entry| entry.facts.trickle)
     }
 
+    /// Whether the author reads numbers of nominations (draft-thatcher-ice-renomination).
+    pub(crate) fn renominates(&self, index: usize) -> bool {
+        self.find(index, |facts| facts.renomination.then_some(()))
+            .is_some()
+    }
+
     /// Whether no section will have further candidates.
     pub(crate) fn has_ended(&self) -> bool {
         self.session.ended
@@ -294,7 +301,9 @@ impl Facts {
             }),
             Attribute::RtcpMux | Attribute::RtcpMuxOnly => self.rtcp_mux = true,
             Attribute::IceOptions(options) => {
-                self.trickle |= options.split_ascii_whitespace().any(|it| it == "trickle");
+                let says = |tag| options.split_ascii_whitespace().any(|it| it == tag);
+                self.trickle |= says("trickle");
+                self.renomination |= says("renomination");
             }
             Attribute::IceLite => self.lite = true,
             Attribute::Direction(it) => self.direction = self.direction.or(Some(it)),

@@ -10,7 +10,7 @@ use rand_core::{Rng, SeedableRng};
 /// Runs `test` once for each seed from 0 to `count` − 1.
 ///
 /// When a run panics, the command that replays it is printed to standard error: with `NETSIM_SEED=<number>` in the environment
-/// only that seed is run.
+/// only that seed is run. `OXIRTC_FULL`, with which tables run whole, is in the command when it is set.
 ///
 /// # Panics
 /// When `NETSIM_SEED` is set to something that is not a number, and when `test` does.
@@ -62,12 +62,15 @@ impl Drop for Announcement {
             let package = env::var("CARGO_PKG_NAME").ok();
             let program = env::args().next();
             let test = test_name();
-            let command = replay(
+            let mut command = replay(
                 self.seed,
                 package.as_deref(),
                 program.as_deref(),
                 test.as_deref(),
             );
+            if let Ok(full) = env::var(FULL) {
+                command = format!("{FULL}={full} {command}");
+            }
             eprintln!("failed with seed {}; replay with\n  {command}", self.seed);
         }
     }
@@ -107,6 +110,7 @@ pub(crate) fn derived(seed: u64, part: u64) -> u64 {
 }
 
 const VARIABLE: &str = "NETSIM_SEED";
+const FULL: &str = "OXIRTC_FULL";
 
 thread_local! {
     static CURRENT: Cell<Option<u64>> = const { Cell::new(None) };

@@ -1,6 +1,7 @@
 //! What a connection is made with: W3C's configuration, and settings of our own.
 
 mod credential;
+mod networks;
 mod server;
 
 use std::{sync::Arc, time::SystemTime};
@@ -113,6 +114,8 @@ pub struct Settings {
     pub(crate) ipv6: bool,
     pub(crate) hide_addresses: bool,
     pub(crate) ice_lite: bool,
+    pub(crate) ice_renomination: bool,
+    pub(crate) networks: networks::Networks,
     pub(crate) ice_tcp: bool,
     pub(crate) max_message_size: u32,
     pub(crate) max_outgoing_message_size: u64,
@@ -245,6 +248,14 @@ impl Settings {
     #[must_use]
     pub fn ice_lite(mut self, on: bool) -> Self {
         self.ice_lite = on;
+        self
+    }
+
+    /// Tell the peer that it may nominate another pair later, and do so where it says the same (draft-thatcher-ice-renomination): when
+    /// payload has moved, both ends are on one pair again. Default: true.
+    #[must_use]
+    pub fn ice_renomination(mut self, on: bool) -> Self {
+        self.ice_renomination = on;
         self
     }
 
@@ -436,6 +447,8 @@ impl Default for Settings {
             ipv6: true,
             hide_addresses: false,
             ice_lite: false,
+            ice_renomination: true,
+            networks: networks::Networks::default(),
             ice_tcp: false,
             max_message_size: 262_144,
             max_outgoing_message_size: 1 << 30,

@@ -11,7 +11,7 @@ use std::{
 use oxirtc_dtls as dtls;
 use oxirtc_netsim::{End, Link, epoch, ms};
 use oxirtc_peerconnection::{
-    Certificate, Configuration, DataChannelInit, DataChannelState, DtlsTransportState,
+    Certificate, Configuration, DataChannelInit, DataChannelState, DtlsTransportState, DtlsVersion,
     KeyAlgorithm, MediaKind, Message, OfferOptions, SessionDescription, Settings,
     engine::{
         Anchor, ChannelEvent, ChannelId, DtlsTransportEvent, Engine, Event, Interface, Path,
@@ -29,6 +29,7 @@ const SOON: Duration = Duration::from_secs(9);
 /// Sound, pictures and a channel on one transport, of which the sound is stopped by side 0.
 struct Call {
     pair: Pair,
+    settings: Settings,
     certificate: Certificate,
     /// Side 1 has made the first offer.
     called: bool,
@@ -43,10 +44,14 @@ struct Call {
 
 impl Call {
     fn new(called: bool) -> Self {
+        Self::with(called, Settings::default())
+    }
+
+    fn with(called: bool, settings: Settings) -> Self {
         let certificate = Certificate::generate_at(KeyAlgorithm::EcdsaP256, wall(), None).unwrap();
         let configurations = [Configuration::default(), configuration(&certificate)];
         let link = Link::new(1).delay(ms(10));
-        let mut pair = Pair::with(5, link, configurations, Settings::default());
+        let mut pair = Pair::with(5, link, configurations, settings.clone());
         let mut channels = Vec::new();
         for side in 0..2 {
             channels.push(pair.open(side, "test", &negotiated()));
@@ -73,6 +78,7 @@ impl Call {
         let mut call = Self {
             before: 0,
             pair,
+            settings,
             certificate,
             called,
             first: [offer, answer],
@@ -86,11 +92,16 @@ impl Call {
 
     /// Side 0 stops the sound, and the peer agrees.
     fn stop(&mut self) -> SessionDescription {
+        self.before = self.pair.ends[0].tasks.len();
+        self.stop_first()
+    }
+
+    /// The section that stands first is stopped.
+    fn stop_first(&mut self) -> SessionDescription {
         let pair = &mut self.pair;
-        let sound = pair.ends[0].engine.transceivers().next().unwrap().id();
-        self.before = pair.ends[0].tasks.len();
+        let first = pair.ends[0].engine.transceivers().next().unwrap().id();
         let now = pair.now;
-        pair.ends[0].engine.stop_transceiver(now, sound).unwrap();
+        pair.ends[0].engine.stop_transceiver(now, first).unwrap();
         let offer = pair.offer(0, &OfferOptions::default()).unwrap();
         let answer = pair.answer(1, offer).unwrap();
         let engine = &mut pair.ends[0].engine;
@@ -109,7 +120,7 @@ impl Call {
         let mut seed = [2; 32];
         seed[..8].copy_from_slice(&5_u64.to_be_bytes());
         let configuration = configuration(&self.certificate);
-        let mut engine = Engine::new(configuration, Settings::default(), seed, anchor).unwrap();
+        let mut engine = Engine::new(configuration, self.settings.clone(), seed, anchor).unwrap();
         let interface = Interface {
             name: "eth0".into(),
             index: 2,
@@ -181,6 +192,34 @@ impl Call {
     fn dtls_state(&self) -> DtlsTransportState {
         let engine = &self.pair.ends[0].engine;
         engine.transports().next().unwrap().dtls_state()
+    }
+
+    /// Until the flight of side 1 that answers a ServerHello is on its way.
+    fn until_answered(&mut self) {
+        let answered = Arc::new(Mutex::new(false));
+        let seen = answered.clone();
+        self.pair.tap = Some(Box::new(move |from, datagram| {
+            *seen.lock().unwrap() |= from == End::B && answers_a_server(datagram);
+            true
+        }));
+        let began = self.pair.now;
+        while !*answered.lock().unwrap() {
+            self.pair.run(ms(1));
+            assert!(self.pair.now < began + SOON, "nobody has begun");
+        }
+        self.pair.tap = None;
+    }
+
+    /// Whether a ClientHello of this stranger brings an answer.
+    fn answers(&mut self, number: u8) -> bool {
+        let sent = self.pair.ends[0].dtls_sent;
+        let (now, path) = (self.pair.now, self.path());
+        let mut hello = Vec::new();
+        assert!(stranger(number).poll_transmit(now, 1200, &mut hello));
+        let engine = &mut self.pair.ends[0].engine;
+        engine.handle_datagram(now, path, &mut hello);
+        self.pair.run(ms(5));
+        self.pair.ends[0].dtls_sent > sent
     }
 
     /// From the sockets of side 1 to those of side 0.
@@ -256,37 +295,102 @@ fn a_client_hello_begins_anew() {
 fn a_client_hello_changes_nothing_otherwise() {
     for late in [false, true] {
         let mut call = Call::new(false);
-        let mut stranger = stranger();
         if late {
             call.stop();
             call.pair.run(Duration::from_secs(31));
         }
-        let sent = call.pair.ends[0].dtls_sent;
-        let (now, path) = (call.pair.now, call.path());
-        let mut hello = Vec::new();
-        assert!(stranger.poll_transmit(now, 1200, &mut hello));
-        call.pair.ends[0]
-            .engine
-            .handle_datagram(now, path, &mut hello);
-        call.pair.run(ms(5));
-        assert_eq!(
-            call.pair.ends[0].dtls_sent, sent,
-            "an answer left, late: {late}"
-        );
+        assert!(!call.answers(1), "an answer left, late: {late}");
         call.flows("after");
     }
 }
 
 /// A client with a certificate of its own.
-fn stranger() -> dtls::Connection {
+fn stranger(number: u8) -> dtls::Connection {
     let lifetime = Duration::from_secs(86_400);
     let certificate = dtls::Certificate::generate(dtls::KeyType::EcdsaP256, wall(), lifetime);
     // Less is enough for one datagram.
     let config = dtls::Config::new(certificate.unwrap()).groups(&[dtls::Group::X25519]);
-    let mut stranger = dtls::Connection::new(config, [9; 32], epoch());
+    let mut stranger = dtls::Connection::new(config, [number; 32], epoch());
     stranger.set_role(epoch(), dtls::Role::Client).unwrap();
     stranger.start(epoch());
     stranger
+}
+
+/// The peer may begin for half a minute behind each description that gives it reason, and not behind others.
+#[test]
+fn each_description_gives_its_time() {
+    let mut call = Call::new(false);
+    call.pair.negotiate(0).unwrap();
+    assert!(!call.answers(1), "nothing was rejected");
+    call.stop();
+    call.pair.run(Duration::from_secs(20));
+    call.stop_first();
+    call.pair.run(Duration::from_secs(29));
+    assert!(call.answers(2), "29 s behind the second");
+    call.pair.run(Duration::from_millis(900));
+    assert!(call.answers(3), "a moment before its end");
+    call.pair.run(Duration::from_secs(1));
+    assert!(!call.answers(4), "it is over");
+    call.pair.negotiate(0).unwrap();
+    assert!(!call.answers(5), "nothing was rejected any more");
+}
+
+/// Each ClientHello costs a key agreement, so four are answered, and none that comes again is another.
+#[test]
+fn few_hellos_are_looked_at() {
+    let mut call = Call::new(false);
+    call.stop();
+    assert!(call.answers(1));
+    assert!(!call.answers(1), "the same, before half of its timeout");
+    for number in 2..=4 {
+        assert!(call.answers(number));
+    }
+    for number in 5..=8 {
+        assert!(!call.answers(number), "{number}");
+    }
+    let [here, there] = call.channels;
+    for (side, channel) in [(0, here), (1, there)] {
+        call.pair.send(side, channel, "on");
+        call.pair.run(ms(50));
+        let came = call.pair.ends[1 - side].messages([there, here][side]);
+        assert!(came.contains(&&Message::from("on")), "{came:?}");
+    }
+}
+
+/// ClientHellos of strangers before the peer's, and in the midst of its handshake, cost datagrams and nothing else.
+#[test]
+fn hellos_of_strangers_do_not_stop_the_peer() {
+    for version in [DtlsVersion::Dtls13, DtlsVersion::Dtls12] {
+        for before in [0, 3] {
+            let settings = Settings::default().dtls_versions(&[version]);
+            let mut call = Call::with(false, settings);
+            let offer = call.stop();
+            for number in 1..=before {
+                assert!(call.answers(number));
+            }
+            call.end_old(true);
+            call.begin_anew(offer);
+            if before == 0 {
+                call.until_answered();
+                assert!(call.answers(7), "{version:?}");
+            }
+            call.pair.run(SOON);
+            assert_eq!(
+                call.told(),
+                ["Connecting", "Connected"],
+                "{version:?}, {before}"
+            );
+            call.flows("after");
+        }
+    }
+}
+
+/// A client's second flight: in 1.3 under the keys of the handshake, in 1.2 with a certificate in the clear.
+fn answers_a_server(datagram: &[u8]) -> bool {
+    match datagram {
+        [0x2E, ..] => true,
+        _ => datagram.first() == Some(&22) && datagram.get(13) == Some(&11),
+    }
 }
 
 /// Within its time one who stands on the path goes through a whole handshake, and has another certificate: the association that
@@ -295,7 +399,7 @@ fn stranger() -> dtls::Connection {
 fn a_stranger_who_begins_changes_nothing() {
     let mut call = Call::new(false);
     let offer = call.stop();
-    let stranger = Arc::new(Mutex::new(stranger()));
+    let stranger = Arc::new(Mutex::new(stranger(9)));
     let listener = stranger.clone();
     let since = call.pair.now;
     call.pair.tap = Some(Box::new(move |from, datagram| {
@@ -331,6 +435,33 @@ fn a_stranger_who_begins_changes_nothing() {
     call.begin_anew(offer);
     call.pair.run(SOON);
     call.flows("after");
+}
+
+/// Of the goodbye SCTP's half alone is heard: within the time of the other association channels wait for it, and end when nobody comes;
+/// later they end at once.
+#[test]
+fn an_abort_alone_ends_channels_when_nobody_comes() {
+    for late in [false, true] {
+        let mut call = Call::new(false);
+        call.stop();
+        call.pair
+            .run(Duration::from_secs(if late { 31 } else { 20 }));
+        let mut first = true;
+        call.pair.tap = Some(Box::new(move |from, datagram| {
+            let of_dtls = from == End::B && matches!(datagram.first(), Some(20..=63));
+            !of_dtls || std::mem::take(&mut first)
+        }));
+        call.end_old(true);
+        if late {
+            assert_eq!(call.told(), ["sctp Closed", "error", "close", "goodbye"]);
+            continue;
+        }
+        assert_eq!(call.told(), [""; 0]);
+        call.pair.run(Duration::from_secs(9));
+        assert_eq!(call.told(), [""; 0]);
+        call.pair.run(Duration::from_secs(1));
+        assert_eq!(call.told(), ["sctp Closed", "close", "goodbye"]);
+    }
 }
 
 /// One who closes and does not come back has closed.

@@ -4,12 +4,13 @@ mod pair;
 
 use std::time::Duration;
 
-use oxirtc_netsim::{Link, ms, percent};
+use oxirtc_netsim::{End, Link, ms, percent};
 use oxirtc_peerconnection::{
     Configuration, DataChannelInit, IceRole, IceTransportState, MediaKind, Message, OfferOptions,
     Settings,
-    engine::{Route, TrackId},
+    engine::{Interface, Route, TrackId},
 };
+use oxirtc_stun::{AttributeType, Message as Stun};
 use pair::Pair;
 
 #[test]
@@ -156,4 +157,51 @@ fn transports_of_one_name_share_a_port() {
         pair.ends.iter().all(pair::End::is_connected)
     });
     assert_eq!(pair.ends[0].sockets.len(), 1);
+}
+
+/// draft-thatcher-ice-renomination: where both descriptions say so, who controls nominates what payload has moved to, with a number that is
+/// higher each time; without a word of the peer's a second pair is never nominated (RFC 8445 §8.1.1).
+#[test]
+fn a_move_is_nominated_where_both_say_so() {
+    for says in [[true, true], [true, false], [false, true]] {
+        let settings = says.map(|on| Settings::default().ice_renomination(on));
+        let configurations = [(); 2].map(|()| Configuration::default());
+        let link = Link::new(6).delay(ms(10));
+        let mut pair = Pair::with_each(6, link, configurations, settings);
+        let channels = pair.connect(&DataChannelInit::default());
+        pair.run(Duration::from_secs(2));
+        let (old, new) = (pair.ends[0].address, "10.0.0.3".parse().expect("it is one"));
+        let node = pair.wire.node(End::A);
+        pair.wire.network.add_address(node, None, new);
+        pair.wire.network.set_interface(old, false);
+        pair.sent = Some(Vec::new());
+        let interface = Interface {
+            name: "eth1".into(),
+            index: 3,
+            address: new,
+        };
+        pair.with(End::A, |end, now| {
+            end.engine.handle_interfaces(now, &[interface]);
+        });
+        pair.run(Duration::from_secs(20));
+        pair.send(0, channels[0], "moved");
+        pair.until(Duration::from_secs(1), |pair| {
+            !pair.ends[1].inbox.is_empty()
+        });
+        let sent = pair.sent.take().expect("it was put there");
+        let mut numbers = Vec::new();
+        for sent in sent.iter().filter(|it| it.from == End::A) {
+            let Some(stun) = Stun::parse(&sent.datagram).ok() else {
+                continue;
+            };
+            if sent.route.local.ip() == new && stun.use_candidate() {
+                let number = stun.get(AttributeType(0xc001));
+                numbers.push(number.map(|it| it.value.to_vec()));
+            }
+        }
+        numbers.dedup();
+        let expected = [Some(vec![0, 0, 0, 2])];
+        let both = says == [true, true];
+        assert_eq!(numbers, expected[..usize::from(both)], "{says:?}");
+    }
 }

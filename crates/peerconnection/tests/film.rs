@@ -7,7 +7,7 @@ mod pair;
 
 use std::env;
 
-use oxirtc_netsim::{Link, ms, percent};
+use oxirtc_netsim::{Link, for_each_seed, ms, percent};
 use oxirtc_peerconnection::{Configuration, MediaKind, Parity, Settings};
 use pair::{
     Pair,
@@ -35,6 +35,7 @@ struct Seen {
 }
 
 fn film(loss: u32, round_trip: u64, seed: u64, parity: Parity) -> Seen {
+    let seed = seed + 1;
     let link = Link::new(seed * 1000 + u64::from(loss))
         .delay(ms(round_trip) / 2)
         .loss(percent(loss));
@@ -118,9 +119,8 @@ fn pictures_come_whole_over_lossy_paths() {
             if !full && !sampled {
                 continue;
             }
-            let seeds = if full { SEEDS } else { 1 };
-            let mut sum = Seen::default();
-            for seed in 1..=seeds {
+            let (mut seeds, mut sum) = (0, Seen::default());
+            for_each_seed(if full { SEEDS } else { 1 }, |seed| {
                 let it = film(loss, round_trip, seed, Parity::WhenLost);
                 assert!(it.whole <= PICTURES + 1, "{} of {PICTURES}", it.whole);
                 let share = it.whole * 100 / PICTURES;
@@ -138,7 +138,8 @@ fn pictures_come_whole_over_lossy_paths() {
                 sum.again += it.again;
                 sum.parity += it.parity;
                 sum.lost += it.lost;
-            }
+                seeds += 1;
+            });
             let pictures = f64::from(PICTURES) * seeds as f64;
             println!(
                 "| {loss} % | {round_trip} ms | {:.1} % | {:.1} | {:.1} | {:.2} s | {} | {} | {} | {} |",

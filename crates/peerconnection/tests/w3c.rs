@@ -978,4 +978,4 @@ fn the_end_of_remote_candidates() {
     assert_eq!(state(&pair), Some(IceTransportState::Failed));
 }
 
-const TRICKLES: &str = "a=ice-options:trickle ice2\r\n";
+const TRICKLES: &str = "a=ice-options:trickle ice2 renomination\r\n";

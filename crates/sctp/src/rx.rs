@@ -5,6 +5,8 @@ pub(crate) mod lanes;
 pub(crate) mod reassembly;
 pub(crate) mod tracker;
 
+use std::collections::VecDeque;
+
 use self::{
     inbox::{Inbox, Number},
     lanes::Lanes,
@@ -27,6 +29,8 @@ pub(crate) struct Receiver {
     pub(crate) acknowledgement: Acknowledgement,
     /// Something was acknowledged before.
     acknowledged: bool,
+    /// What the peer gave up and has not been passed over yet: it is done in steps.
+    skips: VecDeque<(StreamId, bool, Number)>,
     /// The peer's reset that is not performed to its end yet; there is one at most.
     pub(crate) deferred: Option<Deferred>,
     window: Window,
@@ -91,6 +95,7 @@ impl Receiver {
             inbox: Inbox::default(),
             acknowledgement: Acknowledgement::None,
             acknowledged: false,
+            skips: VecDeque::new(),
             deferred: None,
             window: Window::new(config),
             max_message_size: config.max_message_size,
@@ -102,6 +107,7 @@ impl Receiver {
         self.tracker = Tracker::new(initial);
         self.reassembly.clear();
         self.lanes.clear();
+        self.skips.clear();
         self.deferred = None;
         self.inbox.restart();
         self.acknowledgement = Acknowledgement::None;
@@ -197,13 +203,26 @@ impl Receiver {
     ) -> bool {
         self.acknowledgement = Acknowledgement::Now;
         let ahead = point.distance(self.tracker.cumulative());
+        if self.skips.len() > MAX_SKIPS {
+            // It comes again, as it is not acknowledged.
+            return false;
+        }
         // Each TSN that was ever sent took a byte of the window: what is further ahead cannot be true.
         if ahead as usize > self.window.size || !self.tracker.forward(point) {
             return false;
         }
         self.reassembly.forward(point);
         self.reassembly.cumulative_moved(self.tracker.cumulative());
-        for (stream, unordered, number) in messages {
+        self.skips.extend(messages);
+        true
+    }
+
+    /// Passes over some of what the peer gave up. True if that was all.
+    fn skip_some(&mut self) -> bool {
+        for _ in 0..SKIP_STEP {
+            let Some((stream, unordered, number)) = self.skips.pop_front() else {
+                break;
+            };
             if let Number::Mid(mid) = number {
                 self.lanes.skip(stream, unordered, mid);
             }
@@ -211,7 +230,7 @@ impl Receiver {
                 self.inbox.skip(stream, number);
             }
         }
-        true
+        self.skips.is_empty()
     }
 
     /// A packet with DATA has been dealt with: every second one is acknowledged (RFC 9260 §6.2). True if the delay
@@ -256,8 +275,12 @@ impl Receiver {
         message
     }
 
-    /// Goes on with the peer's reset once the data before it is here; the reset, when that was its last step.
+    /// Goes on with what the peer gave up, and then with its reset once the data before it is here; the reset, when that was
+    /// its last step.
     pub(crate) fn perform_reset(&mut self) -> Option<Deferred> {
+        if !self.skip_some() {
+            return None;
+        }
         let cumulative = self.tracker.cumulative();
         let deferred = self.deferred.as_mut().filter(|d| d.last <= cumulative)?;
         let mut budget = SWEEP_STEP;
@@ -281,10 +304,10 @@ impl Receiver {
         if done { self.deferred.take() } else { None }
     }
 
-    /// Whether a reset has steps left that can be done now.
+    /// Whether steps are left that can be done now.
     pub(crate) fn is_sweeping(&self) -> bool {
         let cumulative = self.tracker.cumulative();
-        self.deferred.as_ref().is_some_and(|d| d.last <= cumulative)
+        !self.skips.is_empty() || self.deferred.as_ref().is_some_and(|d| d.last <= cumulative)
     }
 
     pub(crate) fn max_message_size(&self) -> usize {
@@ -357,5 +380,9 @@ impl Window {
 
 /// Over how much memory the ratio of payload to cost is taken.
 const RATIO_SPAN: usize = 64 << 10;
+/// Of how many streams a step passes over what the peer gave up.
+const SKIP_STEP: usize = 16;
+/// With more of them waiting no further FORWARD TSN is taken.
+const MAX_SKIPS: usize = 256;
 /// How many streams and messages a step of a reset may touch.
 const SWEEP_STEP: usize = 64;

@@ -17,7 +17,7 @@ pub(crate) enum Timer {
     ShutdownGuard,
     /// The re-configuration timer (RFC 6525 §5.1.1).
     Reconfiguration,
-    /// A reset that is performed in steps has steps left.
+    /// What is done in steps, a reset or the skipping of many streams, has steps left.
     Sweep,
 }
 

@@ -57,8 +57,10 @@ pub(crate) struct Sender {
     /// Something went out that the peer was asked to acknowledge at once.
     immediate: bool,
     last_sent: Option<Instant>,
-    /// What a packet has room for beside its header: the PMDCS of RFC 9260, in which the congestion window counts.
+    /// What a packet that every path carries has room for beside its header.
     packet: usize,
+    /// The length of packets that the controller knows.
+    measured: usize,
     settings: Settings,
 }
 
@@ -147,6 +149,7 @@ impl Sender {
             immediate: false,
             last_sent: None,
             packet,
+            measured: packet,
             settings,
             outstanding,
         }
@@ -176,6 +179,7 @@ impl Sender {
             immediate: false,
             last_sent: None,
             packet: self.packet,
+            measured: self.packet,
             settings: settings.clone(),
             outstanding,
         };
@@ -186,6 +190,7 @@ impl Sender {
         let settings = &self.settings;
         self.control = Control::new(settings.control, self.packet, settings.initial_packets);
         self.pacer = Pacer::new(self.packet);
+        self.measured = self.packet;
     }
 
     /// Chunks are I-DATA from now on, or DATA: nothing has been sent yet.
@@ -350,6 +355,20 @@ impl Sender {
             None => Pace::Gain(125),
         };
         self.pacer.set(now, window, trips, pace);
+    }
+
+    /// The PMDCS of RFC 9260: what a packet of the length that the path is known to carry has room for.
+    fn pmdcs(&self) -> usize {
+        self.pmtu.size() - crate::packet::HEADER
+    }
+
+    /// The window counts in packets, and may have learnt of longer or shorter ones.
+    fn measure_packet(&mut self) {
+        let packet = self.pmdcs();
+        if self.measured != packet {
+            self.measured = packet;
+            self.control.on_packet_size(packet);
+        }
     }
 
     /// The largest piece that fits a packet by itself.

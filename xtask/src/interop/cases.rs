@@ -139,7 +139,7 @@ const LEFT_OUT: &[(Kind, &str)] = &[
     (Kind::Firefox, "tones_heard_by_the_browser"),
 ];
 
-/// What has failed now and then for a reason that is not found yet: run by its name alone; `docs/media.md` says what is known.
+/// What fails now and then through the browser's own doing: run by its name alone; `docs/media.md` says what is seen.
 const UNSTEADY: &[(Kind, &str)] = &[
     (Kind::Firefox, "first_section_stopped_by_browser"),
     (Kind::Firefox, "first_section_stopped_by_us"),

@@ -81,7 +81,8 @@ impl Agent {
         let session = self.tables.session(id).filter(|_| set.is_controlling())?;
         let value = session.nomination_value;
         if session.nominating == Some(pair) {
-            return Some(if self.renominates(id) { value + 1 } else { 0 });
+            let next = value.saturating_add(1);
+            return Some(if self.renominates(id) { next } else { 0 });
         }
         // The peer may have missed which pair was nominated: it is told each time.
         (session.nominated == Some(pair)).then_some(value)

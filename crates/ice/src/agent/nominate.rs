@@ -116,9 +116,16 @@ impl Agent {
             return;
         }
         let priority = pair.priority;
-        session.nominated = Some(pair_id);
+        let before = session.nominated.replace(pair_id);
+        // Only who numbers nominations may take one back.
+        let left = session.left.or(before).filter(|_| controlling && value > 0);
+        let better = |id: &PairId| {
+            let pair = session.list.get(*id);
+            pair.is_some_and(|pair| pair.priority > priority)
+        };
+        session.left = left.filter(better);
         session.nomination_value = value.max(session.nomination_value);
-        session.moved = None;
+        session.moved = session.moved.filter(|_| session.left.is_some());
         session.lost = false;
         // RFC 8445 §8.1.2: what remains on the list is not checked any more. As controlled agent we go on
         // with what is better, which an aggressive peer may nominate next; and one pair of each other base

@@ -256,21 +256,23 @@ impl Agent {
             if side.of_base(id).is_some() {
                 continue;
             }
-            let told = !side.gathered;
+            let timely = !side.gathered;
             let local = match (relay, &foundation, server) {
                 (Some(relay), Some(foundation), Some(server)) => side
                     .servers
                     .contains(server)
                     .then(|| side.relayed(&base, relay, foundation.clone())),
-                _ => side.candidate(&base, told),
+                _ => side.candidate(&base, timely),
             };
             let Some(mut local) = local else {
                 continue;
             };
             if relay.is_none() {
-                local.candidate.address = self.gatherer.shown(base.address.ip());
+                let shown = self.gatherer.shown(base.address);
+                (local.candidate.address, local.candidate.port) = shown;
+                local.told &= !side.has_told(&local.candidate);
             }
-            if told {
+            if local.told {
                 self.outcome.events.push_back(Event::CandidateGathered {
                     candidate: local.candidate.clone(),
                     ufrag: side.ufrag().to_owned(),
@@ -279,16 +281,16 @@ impl Agent {
                 });
             }
             side.candidates.push(local);
-            sides.push((side.id, told));
+            sides.push((side.id, timely));
         }
         for session in self.tables.ids() {
             let of = self.tables.session(session).filter(|it| it.is_listed());
             let side = sides
                 .iter()
                 .find(|(side, _)| of.is_some_and(|it| it.local == *side));
-            if let Some((_, told)) = side {
+            if let Some((_, timely)) = side {
                 self.combine(set, session, Which::Base(id));
-                if !told {
+                if !timely {
                     self.doubt_in_use(now, session);
                 }
             }

@@ -58,10 +58,10 @@ impl Agent {
                 continue;
             }
             session.in_use = chosen;
-            let is_nominated = session.nominated == chosen;
-            if session.nominated.is_none() || is_nominated {
+            let preferred = session.preferred(now);
+            if preferred.is_none() || preferred == chosen {
                 session.moved = None;
-            } else if session.nominated == before {
+            } else if preferred == before {
                 session.moved = Some(now);
             }
             // A pair that was not asked for a while is asked at once.

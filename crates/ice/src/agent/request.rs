@@ -178,8 +178,11 @@ impl Agent {
             let Some(whole) = self.tables.whole(id) else {
                 continue;
             };
-            // A nomination under way was made in the name of the other role.
+            // A nomination under way was made in the name of the other role, and so were its numbers: the peer may have
+            // chosen the highest.
             whole.session.nominating = None;
+            whole.session.nomination_value = 0;
+            whole.session.left = None;
             let controlling = set.role() == Role::Controlling;
             crate::generation::prioritize(whole.session, whole.local, whole.remote, controlling);
         }

@@ -85,6 +85,8 @@ pub(crate) struct Sim {
     pub(crate) trickle: bool,
     /// Descriptions say that candidates are trickled.
     pub(crate) says_trickle: bool,
+    /// Descriptions say that numbers of nominations are read.
+    pub(crate) says_renomination: bool,
     pub(crate) sent: Vec<Sent>,
     wire: BTreeMap<(Instant, u64), (usize, Path, Vec<u8>)>,
     serial: u64,
@@ -266,6 +268,7 @@ impl Sim {
             dead: Vec::new(),
             trickle: true,
             says_trickle: true,
+            says_renomination: false,
             sent: Vec::new(),
             wire: BTreeMap::new(),
             serial: 0,
@@ -305,6 +308,7 @@ impl Sim {
         for at in 0..self.peers[side].transports.len() {
             let remote = RemoteIce {
                 trickle: self.says_trickle,
+                renomination: self.says_renomination,
                 ..told(&self.peers[side].transports[at].local)
             };
             self.peers[1 - side].transports[at].remote = Some(remote);

@@ -30,6 +30,8 @@ pub(crate) struct RemoteIce {
     pub(crate) lite: bool,
     /// It sends candidates after its description (RFC 8840 §4.1.3).
     pub(crate) trickle: bool,
+    /// It reads numbers of nominations.
+    pub(crate) renomination: bool,
     /// Our own ufrag that they go with: a restart of ours names the peer's credentials anew.
     pub(crate) local_ufrag: String,
 }
@@ -90,10 +92,14 @@ impl Transport {
             // what was said with the credentials counts as long as they do
             let same =
                 |it: &RemoteIce| it.credentials == credentials && it.local_ufrag == local_ufrag;
-            let told = before.filter(same).map(|it| it.trickle);
+            let told = before.filter(same);
+            let told = told.map(|it| (it.trickle, it.renomination));
+            let (trickle, renomination) =
+                told.unwrap_or_else(|| (remote.can_trickle(), remote.renominates(key)));
             RemoteIce {
                 lite: remote.is_lite(),
-                trickle: told.unwrap_or_else(|| remote.can_trickle()),
+                trickle,
+                renomination,
                 credentials,
                 local_ufrag,
             }
@@ -155,6 +161,7 @@ impl Transport {
                 credentials: remote.credentials.clone(),
                 lite: remote.lite,
                 trickle: remote.trickle,
+                renomination: remote.renomination,
             });
             // The peer restarts alone, as another fork or another server behind it does: our half of the
             // new generation is the one that we have.

@@ -117,6 +117,7 @@ fn one_exchange() {
         credentials,
         lite: false,
         trickle: true,
+        renomination: false,
     };
     let created = Change::Sctp(Sctp::Created { transport });
     let mut expected = head(IceRole::Controlling).to_vec();

@@ -276,6 +276,55 @@ fn roles() {
     assert_eq!(role(&a.remote(apart(offer))), Some(IceRole::Controlling));
 }
 
+/// draft-thatcher-ice-renomination: who reads numbers of nominations says so, whoever the peer is, at session level or in the section of
+/// the transport. What was said with credentials counts for as long as they do.
+#[test]
+fn numbers_of_nominations() {
+    let told = |changes: &[Change]| {
+        changes.iter().find_map(|it| match it {
+            Change::RemoteIce { renomination, .. } => Some(*renomination),
+            _ => None,
+        })
+    };
+    let peer = |name, on| {
+        let mut peer = Peer::with(name, |config| config.renomination(on));
+        peer.negotiator.add_data_channel();
+        peer
+    };
+    for (ours, theirs) in [(true, true), (true, false), (false, true), (false, false)] {
+        let (mut a, mut b) = (peer('a', ours), peer('b', theirs));
+        let (here, there) = exchange(&mut a, &mut b);
+        assert_eq!((told(&here), told(&there)), (Some(theirs), Some(ours)));
+        for (peer, on) in [(&a, ours), (&b, theirs)] {
+            let sdp = peer.negotiator.local_description().expect("it is set").sdp;
+            let line = match on {
+                true => "a=ice-options:trickle ice2 renomination\r\n",
+                false => "a=ice-options:trickle ice2\r\n",
+            };
+            assert!(sdp.contains(line), "{sdp}");
+        }
+    }
+    let options = "a=ice-options:trickle ice2\r\n";
+    let offer = peer('a', false).offer().sdp;
+    let section = |line: &str| format!("{}{line}\r\n", offer.replace(options, ""));
+    for (sdp, expected) in [
+        (section("a=ice-options:trickle renomination"), true),
+        (section("a=ice-options:renomination"), true),
+        (section("a=ice-options:renominations x"), false),
+        (section("a=x:renomination"), false),
+    ] {
+        let mut b = peer('b', true);
+        b.remote(offer_of(sdp.clone()));
+        assert_eq!(told(&b.local(None)), Some(expected), "{sdp}");
+    }
+    let (mut a, mut b) = (peer('a', true), peer('b', true));
+    exchange(&mut a, &mut b);
+    let offer = b.offer();
+    b.local(offer.clone());
+    a.remote(offer_of(offer.sdp.replace(" renomination", "")));
+    assert_eq!(told(&a.local(None)), None);
+}
+
 /// An offer that was refused leaves the restart open.
 #[test]
 fn refused_restart() {

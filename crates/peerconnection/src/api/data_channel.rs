@@ -2,7 +2,6 @@
 
 use std::{
     fmt,
-    future::poll_fn,
     sync::Arc,
     task::{Context, Poll},
 };
@@ -11,6 +10,7 @@ use super::{
     engine_lock::{Connection, KeepOpen, State},
     events::Events,
     queues::{ChannelQueue, fill},
+    waiters::{Waiter, wait},
 };
 use crate::{
     DataChannelState, Error, ErrorKind, Message, MessageCounts, Priority,
@@ -69,7 +69,7 @@ impl DataChannel {
     /// buffer is full and the connection has failed.
     pub async fn send(&self, message: impl Into<Message>) -> Result<(), Error> {
         let message = message.into();
-        poll_fn(|cx| self.poll_send(cx, &message)).await
+        wait(|waiter| self.send_or_wait(waiter, &message)).await
     }
 
     /// [`send`](Self::send), for code that polls by hand.
@@ -78,6 +78,10 @@ impl DataChannel {
     ///
     /// As [`send`](Self::send) has them.
     pub fn poll_send(&self, cx: &mut Context<'_>, message: &Message) -> Poll<Result<(), Error>> {
+        self.send_or_wait(&mut Waiter::by_hand(cx), message)
+    }
+
+    fn send_or_wait(&self, waiter: &mut Waiter<'_>, message: &Message) -> Poll<Result<(), Error>> {
         self.connection()
             .with(|state| match self.send_now(state, message) {
                 Ok(()) => Poll::Ready(Ok(())),
@@ -87,7 +91,7 @@ impl DataChannel {
                         return Poll::Ready(Err(error));
                     }
                     if let Some(queue) = state.queues.channels.get_mut(&self.channel.id) {
-                        queue.writers.register(cx);
+                        queue.writers.register(waiter);
                         queue.refused_at = fill(&state.engine, self.channel.id);
                         state.queues.watch(self.channel.id);
                     }
@@ -131,11 +135,15 @@ impl DataChannel {
     /// Cancel safe: a message is returned or stays. `failed` does not end it, as an ICE restart can bring the connection back:
     /// [how to learn of it](crate::api#waiting).
     pub async fn recv(&self) -> Option<Message> {
-        poll_fn(|cx| self.poll_recv(cx)).await
+        wait(|waiter| self.recv_or_wait(waiter)).await
     }
 
     /// [`recv`](Self::recv), for code that polls by hand. The last waker of each task is woken.
     pub fn poll_recv(&self, cx: &mut Context<'_>) -> Poll<Option<Message>> {
+        self.recv_or_wait(&mut Waiter::by_hand(cx))
+    }
+
+    fn recv_or_wait(&self, waiter: &mut Waiter<'_>) -> Poll<Option<Message>> {
         self.connection().with(|state| {
             if let Some(message) = self.read(state) {
                 return Poll::Ready(Some(message));
@@ -144,7 +152,7 @@ impl DataChannel {
                 return Poll::Ready(None);
             }
             if let Some(queue) = state.queues.channels.get_mut(&self.channel.id) {
-                queue.readers.register(cx);
+                queue.readers.register(waiter);
             }
             Poll::Pending
         })
@@ -158,7 +166,7 @@ impl DataChannel {
     /// The messages, as a stream that ends as [`recv`](Self::recv) does.
     pub fn messages(&self) -> Events<Message> {
         let this = self.clone();
-        Events::new(move |cx| this.poll_recv(cx))
+        Events::new(move |waiter| this.recv_or_wait(waiter))
     }
 
     fn read(&self, state: &mut State) -> Option<Message> {
@@ -173,13 +181,17 @@ impl DataChannel {
     /// The next event. `None` after [`DataChannelEvent::Close`](crate::DataChannelEvent::Close), and when the connection was
     /// closed here. Cancel safe: an event is returned or stays. `failed` does not end it.
     pub async fn next_event(&self) -> Option<ChannelEvent> {
-        poll_fn(|cx| self.poll_next_event(cx)).await
+        wait(|waiter| self.poll_event(waiter)).await
     }
 
     /// [`next_event`](Self::next_event), for code that polls by hand.
     pub fn poll_next_event(&self, cx: &mut Context<'_>) -> Poll<Option<ChannelEvent>> {
+        self.poll_event(&mut Waiter::by_hand(cx))
+    }
+
+    fn poll_event(&self, waiter: &mut Waiter<'_>) -> Poll<Option<ChannelEvent>> {
         let id = self.channel.id;
-        self.connection().poll_event(cx, |queues| {
+        self.connection().poll_event(waiter, |queues| {
             &mut queues.channels.entry(id).or_default().events
         })
     }
@@ -187,7 +199,7 @@ impl DataChannel {
     /// The events, as a stream that ends as [`next_event`](Self::next_event) does.
     pub fn events(&self) -> Events<ChannelEvent> {
         let this = self.clone();
-        Events::new(move |cx| this.poll_next_event(cx))
+        Events::new(move |waiter| this.poll_event(waiter))
     }
 
     /// Waits until the channel is open; at once when it is. Cancel safe.
@@ -230,7 +242,7 @@ impl DataChannel {
     ///
     /// `Aborted` when the channel has ended without that, or the connection has failed.
     pub async fn flush(&self) -> Result<(), Error> {
-        poll_fn(|cx| {
+        wait(|waiter| {
             self.connection().with(|state| {
                 let channel = state.engine.channel(self.channel.id);
                 if channel.is_none_or(ChannelView::has_lost) {
@@ -244,7 +256,7 @@ impl DataChannel {
                     return Poll::Ready(Err(error));
                 }
                 if let Some(queue) = state.queues.channels.get_mut(&self.channel.id) {
-                    queue.flushers.register(cx);
+                    queue.flushers.register(waiter);
                     state.queues.watch(self.channel.id);
                 }
                 Poll::Pending
@@ -265,7 +277,7 @@ impl DataChannel {
         &self,
         reached: impl Fn(DataChannelState) -> bool,
     ) -> Result<DataChannelState, Error> {
-        poll_fn(|cx| {
+        wait(|waiter| {
             self.connection().with(|state| {
                 let current = self.state_in(state);
                 if reached(current) {
@@ -275,7 +287,7 @@ impl DataChannel {
                     return Poll::Ready(Err(error));
                 }
                 if let Some(queue) = state.queues.channels.get_mut(&self.channel.id) {
-                    queue.watchers.register(cx);
+                    queue.watchers.register(waiter);
                 }
                 Poll::Pending
             })

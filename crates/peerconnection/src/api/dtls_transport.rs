@@ -1,13 +1,16 @@
 //! `RTCDtlsTransport`.
 
 use std::{
-    future::poll_fn,
     sync::Arc,
     task::{Context, Poll},
 };
 
 use super::{
-    DtlsTransportEvent, IceTransport, engine_lock::KeepOpen, events::Events, rtcp::RtcpReader,
+    DtlsTransportEvent, IceTransport,
+    engine_lock::KeepOpen,
+    events::Events,
+    rtcp::RtcpReader,
+    waiters::{Waiter, wait},
 };
 use crate::{
     DtlsTransportState, Error, RtcpApp,
@@ -51,20 +54,24 @@ impl DtlsTransport {
     /// Those before the first handle was made are not told, and of those that nobody reads the last 64 are kept. `failed` does not
     /// end it. Cancel safe: an event is returned or stays.
     pub async fn next_event(&self) -> Option<DtlsTransportEvent> {
-        poll_fn(|cx| self.poll_next_event(cx)).await
+        wait(|waiter| self.poll_event(waiter)).await
     }
 
     /// [`next_event`](Self::next_event), for code that polls by hand.
     pub fn poll_next_event(&self, cx: &mut Context<'_>) -> Poll<Option<DtlsTransportEvent>> {
-        self.keep_open
-            .connection()
-            .poll_event(cx, |queues| queues.dtls.entry(self.id).or_default())
+        self.poll_event(&mut Waiter::by_hand(cx))
     }
 
     /// The events, as a stream.
     pub fn events(&self) -> Events<DtlsTransportEvent> {
         let this = self.clone();
-        Events::new(move |cx| this.poll_next_event(cx))
+        Events::new(move |waiter| this.poll_event(waiter))
+    }
+
+    fn poll_event(&self, waiter: &mut Waiter<'_>) -> Poll<Option<DtlsTransportEvent>> {
+        self.keep_open
+            .connection()
+            .poll_event(waiter, |queues| queues.dtls.entry(self.id).or_default())
     }
 
     /// Reads the RTCP that the peer sends from now on.

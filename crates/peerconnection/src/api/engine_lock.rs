@@ -3,7 +3,7 @@
 use std::{
     fmt,
     sync::{Arc, Mutex, MutexGuard, PoisonError, Weak},
-    task::{Context, Poll, Waker},
+    task::{Poll, Waker},
     time::Instant,
 };
 
@@ -14,7 +14,7 @@ use super::{
     events::Queue,
     media::{Inbox, Outbound},
     queues::Queues,
-    waiters::Wakeups,
+    waiters::{Waiter, Wakeups},
 };
 use crate::{Error, ErrorKind, PeerConnectionState, engine::Engine};
 
@@ -231,12 +231,12 @@ impl Connection {
     /// The next event of one object: `None` when the object has ended, or the connection is closed, and all was read.
     pub(super) fn poll_event<T>(
         &self,
-        cx: &Context<'_>,
+        waiter: &mut Waiter<'_>,
         queue: impl FnOnce(&mut Queues) -> &mut Queue<T>,
     ) -> Poll<Option<T>> {
         self.with(|state| {
             let closed = state.engine.is_closed();
-            queue(&mut state.queues).poll(cx, closed)
+            queue(&mut state.queues).poll(waiter, closed)
         })
     }
 }

@@ -9,7 +9,7 @@ use std::{
 
 use futures_core::Stream;
 
-use super::waiters::{Waiters, Wakeups};
+use super::waiters::{Wait, Waiter, Waiters, Wakeups};
 
 /// What an object tells, as a [`Stream`]: its events, or the messages of a channel.
 ///
@@ -18,10 +18,11 @@ use super::waiters::{Waiters, Wakeups};
 /// read is there for the next reader.
 pub struct Events<T> {
     poll: Read<T>,
+    wait: Wait,
 }
 
 /// Reads the next item.
-type Read<T> = Box<dyn FnMut(&mut Context<'_>) -> Poll<Option<T>> + Send>;
+type Read<T> = Box<dyn FnMut(&mut Waiter<'_>) -> Poll<Option<T>> + Send>;
 
 /// Unread events of one object.
 #[derive(Debug)]
@@ -34,10 +35,11 @@ pub(super) struct Queue<T> {
 
 impl<T> Events<T> {
     pub(super) fn new(
-        poll: impl FnMut(&mut Context<'_>) -> Poll<Option<T>> + Send + 'static,
+        poll: impl FnMut(&mut Waiter<'_>) -> Poll<Option<T>> + Send + 'static,
     ) -> Self {
         Self {
             poll: Box::new(poll),
+            wait: Wait::default(),
         }
     }
 }
@@ -76,19 +78,19 @@ impl<T> Queue<T> {
     }
 
     /// The next event; `None` when this was the last, or `closed` says that no more come.
-    pub(super) fn poll(&mut self, cx: &Context<'_>, closed: bool) -> Poll<Option<T>> {
+    pub(super) fn poll(&mut self, waiter: &mut Waiter<'_>, closed: bool) -> Poll<Option<T>> {
         match self.unread.pop_front() {
             Some(event) => Poll::Ready(Some(event)),
             None if self.ended || closed => Poll::Ready(None),
             None => {
-                self.register(cx);
+                self.register(waiter);
                 Poll::Pending
             }
         }
     }
 
-    pub(super) fn register(&mut self, cx: &Context<'_>) {
-        self.readers.register(cx);
+    pub(super) fn register(&mut self, waiter: &mut Waiter<'_>) {
+        self.readers.register(waiter);
     }
 
     pub(super) fn end(&mut self, wakeups: &mut Wakeups) {
@@ -101,7 +103,8 @@ impl<T> Stream for Events<T> {
     type Item = T;
 
     fn poll_next(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<T>> {
-        (self.poll)(cx)
+        let Self { poll, wait } = &mut *self;
+        wait.poll(cx, poll)
     }
 }
 

@@ -1,7 +1,6 @@
 //! `RTCIceTransport`.
 
 use std::{
-    future::poll_fn,
     sync::Arc,
     task::{Context, Poll},
 };
@@ -10,6 +9,7 @@ use super::{
     IceTransportEvent,
     engine_lock::{Connection, KeepOpen},
     events::Events,
+    waiters::{Waiter, wait},
 };
 use crate::{
     IceCandidate, IceCandidatePair, IceComponent, IceGatheringState, IceParameters, IceRole,
@@ -92,20 +92,24 @@ impl IceTransport {
     /// Those before the first handle was made are not told, and of those that nobody reads the last 64 are kept. `failed` does not
     /// end it. Cancel safe: an event is returned or stays.
     pub async fn next_event(&self) -> Option<IceTransportEvent> {
-        poll_fn(|cx| self.poll_next_event(cx)).await
+        wait(|waiter| self.poll_event(waiter)).await
     }
 
     /// [`next_event`](Self::next_event), for code that polls by hand.
     pub fn poll_next_event(&self, cx: &mut Context<'_>) -> Poll<Option<IceTransportEvent>> {
-        self.keep_open
-            .connection()
-            .poll_event(cx, |queues| queues.ice.entry(self.id).or_default())
+        self.poll_event(&mut Waiter::by_hand(cx))
     }
 
     /// The events, as a stream.
     pub fn events(&self) -> Events<IceTransportEvent> {
         let this = self.clone();
-        Events::new(move |cx| this.poll_next_event(cx))
+        Events::new(move |waiter| this.poll_event(waiter))
+    }
+
+    fn poll_event(&self, waiter: &mut Waiter<'_>) -> Poll<Option<IceTransportEvent>> {
+        self.keep_open
+            .connection()
+            .poll_event(waiter, |queues| queues.ice.entry(self.id).or_default())
     }
 
     /// `None` for a transport that is not in use any more.

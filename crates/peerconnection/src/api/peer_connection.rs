@@ -2,7 +2,6 @@
 
 use std::{
     fmt,
-    future::poll_fn,
     sync::{Arc, Weak},
     task::{Context, Poll},
     time::SystemTime,
@@ -12,6 +11,7 @@ use super::{
     DataChannel, Event, SctpTransport,
     engine_lock::{Carrier, Connection, EngineLock, KeepOpen, State},
     events::Events,
+    waiters::{Waiter, wait},
 };
 use crate::{
     Anchor, Configuration, DataChannelInit, Error, ErrorKind, IceCandidateInit, IceConnectionState,
@@ -87,7 +87,7 @@ impl PeerConnection {
     /// `InvalidState` when no local description was set, or it was rolled back; `Aborted` when the connection is closed here or
     /// its runtime ends. `failed` does not end it: gathering needs no peer.
     pub async fn gathered(&self) -> Result<SessionDescription, Error> {
-        poll_fn(|cx| {
+        wait(|waiter| {
             self.connection().with(|state| {
                 let engine = &state.engine;
                 if engine.is_closed() {
@@ -102,7 +102,7 @@ impl PeerConnection {
                 if done {
                     return Poll::Ready(Ok(description));
                 }
-                state.queues.watchers.register(cx);
+                state.queues.watchers.register(waiter);
                 Poll::Pending
             })
         })
@@ -165,7 +165,7 @@ impl PeerConnection {
     /// `Aborted` when none can come any more: the connection is closed, by either side, or has failed. Channels that came before
     /// are returned first.
     pub async fn next_data_channel(&self) -> Result<DataChannel, Error> {
-        let id = poll_fn(|cx| self.connection().with(|state| next_channel(state, cx))).await?;
+        let id = wait(|waiter| self.connection().with(|state| next_channel(state, waiter))).await?;
         Ok(DataChannel::new(self.keep_open.clone(), id))
     }
 
@@ -211,16 +211,16 @@ impl PeerConnection {
     ///
     /// Cancel safe: a future that was dropped while it waited has closed nothing.
     pub async fn shutdown(&self) {
-        poll_fn(|cx| self.poll_drained(cx)).await;
+        wait(|waiter| self.poll_drained(waiter)).await;
         self.close();
     }
 
-    fn poll_drained(&self, cx: &Context<'_>) -> Poll<()> {
+    fn poll_drained(&self, waiter: &mut Waiter<'_>) -> Poll<()> {
         self.connection().with(|state| {
             if state.hopeless().is_some() || state.engine.total_unacknowledged() == 0 {
                 return Poll::Ready(());
             }
-            state.queues.drainers.register(cx);
+            state.queues.drainers.register(waiter);
             Poll::Pending
         })
     }
@@ -243,13 +243,17 @@ impl PeerConnection {
     /// } // with the last handle, the connection closes
     /// ```
     pub async fn next_event(&self) -> Option<Event> {
-        poll_fn(|cx| self.poll_next_event(cx)).await
+        wait(|waiter| self.poll_event(waiter)).await
     }
 
     /// [`next_event`](Self::next_event), for code that polls by hand. The last waker of each task is woken.
     pub fn poll_next_event(&self, cx: &mut Context<'_>) -> Poll<Option<Event>> {
+        self.poll_event(&mut Waiter::by_hand(cx))
+    }
+
+    fn poll_event(&self, waiter: &mut Waiter<'_>) -> Poll<Option<Event>> {
         loop {
-            match self.poll_engine_event(cx) {
+            match self.poll_engine_event(waiter) {
                 // Of what is gone again, such as a track that a rollback has taken back, nothing is told.
                 Poll::Ready(Some(event)) => {
                     if let Some(event) = self.event(event) {
@@ -262,11 +266,11 @@ impl PeerConnection {
         }
     }
 
-    fn poll_engine_event(&self, cx: &Context<'_>) -> Poll<Option<engine::Event>> {
+    fn poll_engine_event(&self, waiter: &mut Waiter<'_>) -> Poll<Option<engine::Event>> {
         self.connection().with(|state| {
             loop {
                 let closed = state.engine.is_closed();
-                match state.queues.connection.poll(cx, closed) {
+                match state.queues.connection.poll(waiter, closed) {
                     // The application has made its offer in the meantime.
                     Poll::Ready(Some(engine::Event::NegotiationNeeded))
                         if !state.engine.is_negotiation_needed() => {}
@@ -282,7 +286,7 @@ impl PeerConnection {
     /// The events, as a stream that ends as [`next_event`](Self::next_event) does. It holds a handle.
     pub fn events(&self) -> Events<Event> {
         let this = self.clone();
-        Events::new(move |cx| this.poll_next_event(cx))
+        Events::new(move |waiter| this.poll_event(waiter))
     }
 
     fn event(&self, event: engine::Event) -> Option<Event> {
@@ -331,7 +335,7 @@ impl PeerConnection {
     ///
     /// `Aborted` when it is closed, or has failed, and `state` is another.
     pub async fn wait_for(&self, state: PeerConnectionState) -> Result<(), Error> {
-        poll_fn(|cx| {
+        wait(|waiter| {
             self.connection().with(|shared| {
                 if shared.engine.connection_state() == state {
                     return Poll::Ready(Ok(()));
@@ -339,7 +343,7 @@ impl PeerConnection {
                 if let Some(error) = shared.hopeless() {
                     return Poll::Ready(Err(error));
                 }
-                shared.queues.watchers.register(cx);
+                shared.queues.watchers.register(waiter);
                 Poll::Pending
             })
         })
@@ -464,7 +468,10 @@ impl WeakPeerConnection {
     }
 }
 
-fn next_channel(state: &mut State, cx: &Context<'_>) -> Poll<Result<engine::ChannelId, Error>> {
+fn next_channel(
+    state: &mut State,
+    waiter: &mut Waiter<'_>,
+) -> Poll<Result<engine::ChannelId, Error>> {
     let channel = |event: &engine::Event| match event {
         engine::Event::DataChannel(id) => Some(*id),
         _ => None,
@@ -479,7 +486,7 @@ fn next_channel(state: &mut State, cx: &Context<'_>) -> Poll<Result<engine::Chan
         let message = "the peer has closed the connection";
         return Poll::Ready(Err(Error::new(ErrorKind::Aborted, message)));
     }
-    state.queues.connection.register(cx);
+    state.queues.connection.register(waiter);
     Poll::Pending
 }
 

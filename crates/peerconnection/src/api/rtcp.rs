@@ -2,7 +2,6 @@
 
 use std::{
     fmt,
-    future::poll_fn,
     pin::Pin,
     sync::Arc,
     task::{Context, Poll},
@@ -10,7 +9,10 @@ use std::{
 
 use futures_core::Stream;
 
-use super::engine_lock::KeepOpen;
+use super::{
+    engine_lock::KeepOpen,
+    waiters::{Wait, Waiter, wait},
+};
 use crate::{RtcpDatagram, engine::TransportId};
 
 /// RTCP that the peer sends by a transport, datagram by datagram, for who records or analyses: what it reports, and what its
@@ -19,6 +21,7 @@ use crate::{RtcpDatagram, engine::TransportId};
 pub struct RtcpReader {
     keep_open: Arc<KeepOpen>,
     id: TransportId,
+    wait: Wait,
 }
 
 impl RtcpReader {
@@ -27,29 +30,42 @@ impl RtcpReader {
             state.queues.rtcp.entry(id).or_default().readers += 1;
             state.engine.read_rtcp(id, true);
         });
-        Self { keep_open, id }
+        Self {
+            keep_open,
+            id,
+            wait: Wait::default(),
+        }
     }
 
     /// The next datagram; `None` when the connection is closed, or a description has taken the transport away, and all were read.
     /// `failed` does not end it. Of several readers of a transport each gets
     /// some. Cancel safe: a datagram is returned or stays.
     pub async fn next(&mut self) -> Option<RtcpDatagram> {
-        poll_fn(|cx| self.poll(cx)).await
+        wait(|waiter| poll(&self.keep_open, self.id, waiter)).await
     }
+}
 
-    fn poll(&self, cx: &Context<'_>) -> Poll<Option<RtcpDatagram>> {
-        let connection = self.keep_open.connection();
-        connection.poll_event(cx, |queues| {
-            &mut queues.rtcp.entry(self.id).or_default().unread
-        })
-    }
+fn poll(
+    keep_open: &KeepOpen,
+    id: TransportId,
+    waiter: &mut Waiter<'_>,
+) -> Poll<Option<RtcpDatagram>> {
+    let connection = keep_open.connection();
+    connection.poll_event(waiter, |queues| {
+        &mut queues.rtcp.entry(id).or_default().unread
+    })
 }
 
 impl Stream for RtcpReader {
     type Item = RtcpDatagram;
 
-    fn poll_next(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<RtcpDatagram>> {
-        self.poll(cx)
+    fn poll_next(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<RtcpDatagram>> {
+        let Self {
+            keep_open,
+            id,
+            wait,
+        } = &mut *self;
+        wait.poll(cx, |waiter| poll(keep_open, *id, waiter))
     }
 }
 

@@ -1,12 +1,16 @@
 //! `RTCSctpTransport`.
 
 use std::{
-    future::poll_fn,
     sync::Arc,
     task::{Context, Poll},
 };
 
-use super::{DtlsTransport, engine_lock::KeepOpen, events::Events};
+use super::{
+    DtlsTransport,
+    engine_lock::KeepOpen,
+    events::Events,
+    waiters::{Waiter, wait},
+};
 use crate::{SctpTransportState, engine::SctpView};
 
 /// `RTCSctpTransport` (W3C §6.1.1).
@@ -47,20 +51,24 @@ impl SctpTransport {
     /// The next change of its state. `None` when the connection is closed. States before the first handle was made are not told.
     /// Cancel safe: an event is returned or stays.
     pub async fn next_event(&self) -> Option<SctpTransportState> {
-        poll_fn(|cx| self.poll_next_event(cx)).await
+        wait(|waiter| self.poll_event(waiter)).await
     }
 
     /// [`next_event`](Self::next_event), for code that polls by hand.
     pub fn poll_next_event(&self, cx: &mut Context<'_>) -> Poll<Option<SctpTransportState>> {
-        self.keep_open
-            .connection()
-            .poll_event(cx, |queues| queues.sctp.get_or_insert_default())
+        self.poll_event(&mut Waiter::by_hand(cx))
     }
 
     /// The states, as a stream.
     pub fn events(&self) -> Events<SctpTransportState> {
         let this = self.clone();
-        Events::new(move |cx| this.poll_next_event(cx))
+        Events::new(move |waiter| this.poll_event(waiter))
+    }
+
+    fn poll_event(&self, waiter: &mut Waiter<'_>) -> Poll<Option<SctpTransportState>> {
+        self.keep_open
+            .connection()
+            .poll_event(waiter, |queues| queues.sctp.get_or_insert_default())
     }
 
     /// `None` when the association was rejected since.

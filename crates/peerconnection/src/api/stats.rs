@@ -117,9 +117,9 @@ impl PeerConnection {
             state.carrier.flush(now, engine);
         });
         let this = self.clone();
-        Events::new(move |cx| {
+        Events::new(move |waiter| {
             this.connection()
-                .poll_event(cx, |queues| queues.ended_stats.get_or_insert_default())
+                .poll_event(waiter, |queues| queues.ended_stats.get_or_insert_default())
         })
     }
 }

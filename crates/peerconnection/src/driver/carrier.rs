@@ -20,6 +20,7 @@ use super::{
     listener::Claimed,
     names::LocalNames,
     port::Share,
+    ports::Ports,
     send::Blocked,
     sockets::{Socket, UdpSocket},
     stream::{self, Stream},
@@ -72,6 +73,8 @@ pub(super) struct Ways {
     listeners: Vec<(SocketAddr, AbortHandle)>,
     /// Multicast DNS, where the network is the system's.
     names: Option<LocalNames>,
+    /// Those of its own sockets.
+    pub(super) ports: Ports,
 }
 
 /// What the task of a connection waits for.
@@ -244,7 +247,7 @@ impl TokioCarrier {
         let engine = self.engine.clone().filter(|_| !virtual_network);
         let engine = engine.ok_or(io::ErrorKind::Unsupported)?;
         let _entered = self.runtime.enter();
-        let listener = stream::listen(address)?;
+        let listener = self.ways.ports.bind(address, stream::listen)?;
         let local = listener.local_addr()?;
         let accepting = async move {
             loop {
@@ -310,7 +313,8 @@ impl TokioCarrier {
         }
         // tokio registers a socket with the runtime it is made in, and a verb may be called outside of it.
         let _entered = self.runtime.enter();
-        let socket = UdpSocket::bind(with_scope(address, scope), SOCKET_BUFFER)?;
+        let bind = |address| UdpSocket::bind(address, SOCKET_BUFFER);
+        let socket = self.ways.ports.bind(with_scope(address, scope), bind)?;
         let local = socket.local_address();
         self.ways.own.push(socket);
         self.changes += 1;

@@ -22,6 +22,7 @@ mod names;
 mod netlink;
 mod outgoing;
 mod port;
+mod ports;
 mod receive;
 mod routes;
 mod send;

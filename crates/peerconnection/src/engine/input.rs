@@ -217,8 +217,9 @@ impl Engine {
 
     /// The addresses of this machine; again when they change. Gathering waits for the first call.
     pub fn handle_interfaces(&mut self, now: Instant, interfaces: &[Interface]) {
-        self.equipment.interfaces = Some(interfaces.to_vec());
-        let shown = convert::interfaces(interfaces);
+        let used = self.equipment.settings.networks.used(interfaces);
+        let shown = convert::interfaces(&used);
+        self.equipment.interfaces = Some(used);
         self.transports
             .each_agent(now, |agent, set| agent.handle_interfaces(now, set, &shown));
         self.gather_ahead(now);

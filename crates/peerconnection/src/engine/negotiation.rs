@@ -41,7 +41,8 @@ impl Negotiation {
             .bundle_policy(convert::bundle_policy(configuration.bundle_policy))
             .max_message_size(settings.announced_message_size().into())
             .cname(cname)
-            .ice_lite(settings.ice_lite);
+            .ice_lite(settings.ice_lite)
+            .renomination(settings.ice_renomination);
         let config = match sctp_init {
             Some(init) => config.sctp_init(init),
             None => config,

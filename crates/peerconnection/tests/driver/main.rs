@@ -13,6 +13,7 @@ mod flood;
 mod lifetime;
 mod marks;
 mod narrow;
+mod networks;
 mod pair;
 mod private;
 mod relay;

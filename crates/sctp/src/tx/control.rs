@@ -98,6 +98,10 @@ impl Controller for Control {
         self.controller_mut().on_idle(idle, rto);
     }
 
+    fn on_packet_size(&mut self, packet: usize) {
+        self.controller_mut().on_packet_size(packet);
+    }
+
     fn window(&self) -> usize {
         // Asked several times a packet.
         match self {

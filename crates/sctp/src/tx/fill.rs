@@ -74,7 +74,7 @@ impl Sender {
             return Held::Peer;
         }
         // RFC 9260 §7.2.3: while the window is one packet, as after a timeout, there is one packet in flight.
-        if flight >= window || (flight > 0 && window <= self.packet) {
+        if flight >= window || (flight > 0 && window <= self.pmdcs()) {
             return Held::Window;
         }
         match self.pacer.held(now) {
@@ -121,7 +121,7 @@ impl Sender {
     /// Adds chunks until the packet, the window or the queue is at its end. `has_data` has said yes.
     pub(crate) fn fill(&mut self, now: Instant, room: Room, buf: &mut Vec<u8>, stats: &mut Stats) {
         let asks =
-            self.grant.is_some() || self.window() <= 2 * (self.packet + crate::packet::HEADER);
+            self.grant.is_some() || self.window() <= 2 * (self.pmdcs() + crate::packet::HEADER);
         // RFC 8899 §4.3: a longer packet may vanish, so what repairs or asks is not one.
         let again = self.grant.is_some() || self.outstanding.peek_lost().is_some();
         let most = if again {
@@ -173,7 +173,7 @@ impl Sender {
             self.start_t3(now);
         }
         // Another packet of the same instant has armed it, and was not alone either.
-        let armed = again && flight > self.packet && self.recovery.probe.is_some();
+        let armed = again && flight > self.pmdcs() && self.recovery.probe.is_some();
         if filling.kind != Kind::Window && !armed {
             self.arm_probe(now, self.recovery.probes == 0);
         }

@@ -21,6 +21,7 @@ impl Sender {
         if !waited && self.batch.flight.is_none() {
             return;
         }
+        self.measure_packet();
         let batch = std::mem::take(&mut self.batch);
         let flight = batch.flight.unwrap_or(self.outstanding.flight_bytes());
         let next = self.outstanding.packets.next();
@@ -144,10 +145,11 @@ impl Sender {
         let smoothed = self.recovery.rtt.smoothed().unwrap_or_default();
         match &mut self.recovery.episode {
             Some(prr) => {
+                let packet = self.pmtu.size() - crate::packet::HEADER;
                 let safe = batch.advanced && lost == 0;
                 let flight = self.outstanding.flight_bytes();
                 let threshold = self.control.window();
-                prr.on_acked(batch.bytes, flight, threshold, safe, self.packet);
+                prr.on_acked(batch.bytes, flight, threshold, safe, packet);
             }
             None if batch.any => self.control.on_acked(&Acked {
                 now,
@@ -212,17 +214,19 @@ impl Sender {
             // The peer may wait for a second packet.
             wait += DELAYED_ACK;
         }
-        recovery.probe = match recovery.probes {
-            0 => Some(now + wait),
-            1 => Some(now + wait * 2),
-            _ => None,
-        };
+        let at = now + wait * (1 << recovery.probes.min(MAX_PROBES));
+        // What may come after the first two lies before T3-rtx or is not worth it.
+        let worth = recovery.probes < REARMING
+            || (recovery.probes < MAX_PROBES && recovery.t3.is_some_and(|t3| at < t3));
+        recovery.probe = worth.then_some(at);
     }
 
     /// RFC 8985 §7.3: sends one packet whatever the window says, so that the peer says what it has.
     pub(crate) fn send_probe(&mut self, now: Instant, stats: &mut Stats) {
         self.recovery.probes += 1;
-        self.recovery.t3 = Some(now + self.recovery.rtt.timeout());
+        if self.recovery.probes <= REARMING {
+            self.recovery.t3 = Some(now + self.recovery.rtt.timeout());
+        }
         self.recovery.probe = None;
         stats.probes += 1;
         let waits = self.queue.peek(now, &mut stats.abandoned_unsent);
@@ -252,6 +256,7 @@ impl Sender {
         if self.outstanding.packets.all_long() {
             stats.black_holes += u64::from(self.pmtu.fall());
         }
+        self.measure_packet();
         let saved = self.control.save();
         let lost = self.lose_old(now, first, stats);
         let recovery = &mut self.recovery;
@@ -315,6 +320,9 @@ impl Sender {
     }
 }
 
+/// How many probes there are at most; the first of them start T3-rtx anew.
+const MAX_PROBES: u8 = 8;
+const REARMING: u8 = 2;
 /// RFC 8985 §7.2 leaves the least wait to the clock.
 const MIN_PROBE: Duration = Duration::from_millis(10);
 /// How long a peer may keep an acknowledgement (RFC 9260 §6.2).

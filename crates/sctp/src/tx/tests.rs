@@ -219,6 +219,32 @@ fn a_lost_end_is_probed() {
     );
 }
 
+/// Where a round trip is far shorter than a timeout all may be lost for longer than two probes last.
+#[test]
+fn probes_go_on_up_to_the_timeout() {
+    let mut bench = Bench::new(1);
+    bench.measured(MS * 2);
+    bench.queue(20, 1084);
+    bench.packets();
+    for wait in [10, 20, 40, 80, 160] {
+        let due = bench.sender.poll_timeout().unwrap();
+        assert_eq!(due - bench.now, MS * wait);
+        bench.now = due;
+        bench.sender.handle_timeout(bench.now, &mut bench.stats);
+        assert_eq!(bench.packets().len(), 1, "one packet");
+    }
+    assert_eq!(bench.stats.retransmission_timeouts, 0);
+    // It began anew with the second one, and with none after that.
+    let due = bench.sender.poll_timeout().unwrap();
+    assert_eq!(due - bench.now, MS * 400 - MS * (40 + 80 + 160));
+    bench.now = due;
+    assert!(bench.sender.handle_timeout(bench.now, &mut bench.stats));
+    assert_eq!(
+        (bench.stats.probes, bench.stats.retransmission_timeouts),
+        (5, 1)
+    );
+}
+
 /// A single packet may be waiting for a second one at the peer, unless it was asked not to.
 #[test]
 fn a_probe_waits_for_a_delayed_acknowledgement() {

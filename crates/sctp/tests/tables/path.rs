@@ -25,6 +25,8 @@ pub(crate) struct Path {
     periodic: Option<u64>,
     /// How many packets a socket takes or gives at once.
     batch: usize,
+    /// The longest packet; above what every path carries it is searched for first.
+    longest: usize,
     control: CongestionControl,
 }
 
@@ -40,6 +42,7 @@ impl Path {
             late: Duration::ZERO,
             periodic: None,
             batch: 1,
+            longest: 1112,
             control: CongestionControl::default(),
         }
     }
@@ -80,6 +83,10 @@ impl Path {
 
     pub(crate) fn batch(self, batch: usize) -> Self {
         Self { batch, ..self }
+    }
+
+    pub(crate) fn longest(self, longest: usize) -> Self {
+        Self { longest, ..self }
     }
 
     pub(crate) fn control(self, control: CongestionControl) -> Self {
@@ -188,6 +195,7 @@ impl Transfer {
         while !transfer.sides.iter().all(Association::is_established) {
             transfer.step();
         }
+        transfer.sides[0].path_changed(path.longest);
         transfer.links = path.links(transfer.seed);
         transfer.last = transfer.now;
         transfer
@@ -245,7 +253,10 @@ impl Transfer {
             let mut any = false;
             for _ in 0..self.path.batch {
                 packet.clear();
-                if !self.sides[index].poll_transmit(self.now, 1112, &mut packet) {
+                let side = &mut self.sides[index];
+                if !side.poll_probe(self.now, &mut packet)
+                    && !side.poll_transmit(self.now, self.path.longest, &mut packet)
+                {
                     break;
                 }
                 any = true;

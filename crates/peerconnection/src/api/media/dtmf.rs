@@ -2,7 +2,6 @@
 
 use std::{
     fmt,
-    future::poll_fn,
     sync::Arc,
     task::{Context, Poll},
     time::Duration,
@@ -10,7 +9,11 @@ use std::{
 
 use crate::{
     Error,
-    api::{engine_lock::KeepOpen, events::Events},
+    api::{
+        engine_lock::KeepOpen,
+        events::Events,
+        waiters::{Waiter, wait},
+    },
     engine::TransceiverId,
 };
 
@@ -66,19 +69,23 @@ impl DtmfSender {
     /// The next `tonechange`: the tone that begins, or an empty text when all were played. Cancel safe: an event is returned or
     /// stays. `None` when the connection was closed here.
     pub async fn next_event(&self) -> Option<String> {
-        poll_fn(|cx| self.poll_next_event(cx)).await
+        wait(|waiter| self.poll_event(waiter)).await
     }
 
     /// [`next_event`](Self::next_event), for code that polls by hand.
     pub fn poll_next_event(&self, cx: &mut Context<'_>) -> Poll<Option<String>> {
-        let connection = self.keep_open.connection();
-        connection.poll_event(cx, |queues| queues.media.tones(self.id))
+        self.poll_event(&mut Waiter::by_hand(cx))
     }
 
     /// The events, as a stream.
     pub fn events(&self) -> Events<String> {
         let this = self.clone();
-        Events::new(move |cx| this.poll_next_event(cx))
+        Events::new(move |waiter| this.poll_event(waiter))
+    }
+
+    fn poll_event(&self, waiter: &mut Waiter<'_>) -> Poll<Option<String>> {
+        let connection = self.keep_open.connection();
+        connection.poll_event(waiter, |queues| queues.media.tones(self.id))
     }
 }
 

@@ -3,12 +3,12 @@
 use std::{
     collections::VecDeque,
     sync::{Mutex, MutexGuard, PoisonError},
-    task::{Context, Poll},
+    task::Poll,
 };
 
 use crate::{
     EncodedFrame, MediaKind,
-    api::waiters::{Waiters, Wakeups},
+    api::waiters::{Waiter, Waiters, Wakeups},
 };
 
 /// A bounded queue. A reader that is slow loses whole frames up to the next key frame, counted, and holds nobody up.
@@ -77,7 +77,7 @@ impl FrameQueue {
         waiting.readers.wake(wakeups);
     }
 
-    pub(super) fn poll(&self, cx: &Context<'_>) -> Poll<Option<EncodedFrame>> {
+    pub(super) fn poll(&self, waiter: &mut Waiter<'_>) -> Poll<Option<EncodedFrame>> {
         let mut waiting = self.lock();
         if let Some(frame) = waiting.frames.pop_front() {
             waiting.bytes -= frame.payload.len();
@@ -86,7 +86,7 @@ impl FrameQueue {
         if waiting.ended {
             return Poll::Ready(None);
         }
-        waiting.readers.register(cx);
+        waiting.readers.register(waiter);
         Poll::Pending
     }
 
@@ -115,6 +115,8 @@ const MOST_STREAMS: usize = 8;
 
 #[cfg(test)]
 mod tests {
+    use std::task::{Context, Waker};
+
     use super::*;
     use crate::{Codec, FrameKind};
 
@@ -129,8 +131,13 @@ mod tests {
         frame
     }
 
+    fn poll(queue: &FrameQueue) -> Poll<Option<EncodedFrame>> {
+        let cx = Context::from_waker(Waker::noop());
+        queue.poll(&mut Waiter::by_hand(&cx))
+    }
+
     fn read(queue: &FrameQueue) -> Option<EncodedFrame> {
-        match queue.poll(&Context::from_waker(std::task::Waker::noop())) {
+        match poll(queue) {
             Poll::Ready(frame) => frame,
             Poll::Pending => None,
         }
@@ -200,7 +207,6 @@ mod tests {
         queue.push(frame(Codec::Vp8, 1, true), &mut wakeups);
         queue.end(&mut wakeups);
         assert!(read(&queue).is_some());
-        let end = queue.poll(&Context::from_waker(std::task::Waker::noop()));
-        assert!(matches!(end, Poll::Ready(None)));
+        assert!(matches!(poll(&queue), Poll::Ready(None)));
     }
 }

@@ -10,7 +10,7 @@ use std::{
 };
 
 use crate::{
-    api::waiters::{Waiters, Wakeups},
+    api::waiters::{Wait, Waiters, Wakeups},
     engine::{MediaBatch, TransceiverId},
 };
 
@@ -108,12 +108,14 @@ impl Inbox {
         self.nudge();
     }
 
-    /// So much waits that a writer may wait as well. It is woken when the inbox is emptied.
-    pub(super) fn is_behind(&self, cx: &Context<'_>) -> bool {
+    /// So much waits that a writer may wait as well, which has then one wait more. It is woken when the inbox is emptied.
+    pub(super) fn is_behind(&self, cx: &Context<'_>, waits: &mut Vec<Wait>) -> bool {
         let mut waiting = self.lock();
         let behind = waiting.parcels.len() >= MOST_BATCHES / 2;
         if behind {
-            waiting.writers.register(cx);
+            let mut wait = Wait::default();
+            waiting.writers.register(&mut wait.waiter(cx));
+            waits.push(wait);
         }
         behind
     }

@@ -12,19 +12,26 @@ use super::{
     source::LANES,
     track::{MediaStreamTrack, TrackState},
 };
-use crate::{EncodedFrame, Error, ErrorKind, MediaKind, RtpPacket, engine::Cutter};
+use crate::{
+    EncodedFrame, Error, ErrorKind, MediaKind, RtpPacket,
+    api::waiters::{Wait, wait},
+    engine::Cutter,
+};
 
 /// Writes a local track by frame.
 ///
 /// A frame is cut into packets on the writer's task, once for all senders that have the track. With the rids of the track each
 /// frame names its own; frames of the first rid that was written have lane 0, and so on.
+///
+/// A frame that does not say when it was captured is taken for captured when it is written, by the system's clock: a track has no
+/// connection that could be asked. Under a [`Carrier`](crate::api::Carrier) with a time of its own, frames say it.
 pub struct FrameWriter {
     track: Arc<TrackState>,
     cutter: Mutex<Lanes>,
     told: Told,
 }
 
-/// Writes a local track by packet.
+/// Writes a local track by packet. When one was captured is as a [`FrameWriter`] has it.
 pub struct PacketWriter {
     track: Arc<TrackState>,
     cutter: Mutex<Cutter>,
@@ -102,7 +109,8 @@ impl FrameWriter {
     /// `Type` when the frame is empty, longer than 4 MiB, not of its codec, of a codec of another kind, or has more than eight rids
     /// before it; `InvalidState` when the track has ended.
     pub async fn write(&self, frame: EncodedFrame) -> Result<(), Error> {
-        poll_fn(|cx| self.poll_ready(cx)).await;
+        let mut waits = Vec::new();
+        poll_fn(|cx| self.poll_ready(cx, &mut waits)).await;
         self.try_write(frame)
     }
 
@@ -116,21 +124,21 @@ impl FrameWriter {
         if !self.track.source.is_enabled() {
             return Ok(());
         }
-        let now = now();
+        let captured = frame.captured.unwrap_or_else(now);
         let mut lanes = self.lanes();
         let known = lanes.rids.len();
         let lane = lanes.lane(frame.rid.as_deref())?;
         if lanes.rids.len() != known {
             self.name(&lanes);
         }
-        let batch = lanes.cutter.cut_frame(now, lane, &frame)?;
+        let batch = lanes.cutter.cut_frame(captured, lane, &frame)?;
         // Batches leave in the order in which they were numbered.
         self.track.source.deliver(&batch);
         Ok(())
     }
 
-    fn poll_ready(&self, cx: &Context<'_>) -> Poll<()> {
-        if self.track.source.is_behind(cx) {
+    fn poll_ready(&self, cx: &Context<'_>, waits: &mut Vec<Wait>) -> Poll<()> {
+        if self.track.source.is_behind(cx, waits) {
             Poll::Pending
         } else {
             Poll::Ready(())
@@ -140,13 +148,15 @@ impl FrameWriter {
     /// The next wish of the senders: above all key frames, which a decoder at the other end waits for. `None` when the track has
     /// ended. Cancel safe: a hint is returned or stays.
     pub async fn next_hint(&self) -> Option<Hint> {
-        poll_fn(|cx| poll_hint(&self.track, &self.told, &self.lanes().rids, cx)).await
+        next_hint(&self.track, || {
+            hint(&self.track, &self.told, &self.lanes().rids)
+        })
+        .await
     }
 
     /// A wish that there is already.
     pub fn try_hint(&self) -> Option<Hint> {
-        let cx = Context::from_waker(std::task::Waker::noop());
-        match poll_hint(&self.track, &self.told, &self.lanes().rids, &cx) {
+        match hint(&self.track, &self.told, &self.lanes().rids) {
             Poll::Ready(hint) => hint,
             Poll::Pending => None,
         }
@@ -206,14 +216,18 @@ impl PacketWriter {
             return Ok(());
         }
         let mut cutter = self.cutter.lock().unwrap_or_else(PoisonError::into_inner);
-        let batch = cutter.take_packets(now(), first.lane.min(MOST_LANES - 1), packets)?;
+        let lane = first.lane.min(MOST_LANES - 1);
+        // One time for all, where one of them does not say its own.
+        let of_all = packets.iter().find(|it| it.captured.is_none());
+        let captured = of_all.unwrap_or(first).captured.unwrap_or_else(now);
+        let batch = cutter.take_packets(captured, lane, packets)?;
         self.track.source.deliver(&batch);
         Ok(())
     }
 
     /// The next wish of the senders, as [`FrameWriter::next_hint`] has it.
     pub async fn next_hint(&self) -> Option<Hint> {
-        poll_fn(|cx| poll_hint(&self.track, &self.told, &[], cx)).await
+        next_hint(&self.track, || hint(&self.track, &self.told, &[])).await
     }
 }
 
@@ -229,14 +243,21 @@ fn check(track: &TrackState, kind: MediaKind) -> Result<(), Error> {
     Ok(())
 }
 
-fn poll_hint(
-    track: &TrackState,
-    told: &Told,
-    rids: &[String],
-    cx: &Context<'_>,
-) -> Poll<Option<Hint>> {
-    // First, so that no wish between the look and the wait is missed.
-    track.source.register(cx);
+async fn next_hint(track: &TrackState, hint: impl Fn() -> Poll<Option<Hint>>) -> Option<Hint> {
+    wait(|waiter| {
+        let there = hint();
+        if there.is_ready() {
+            return there;
+        }
+        track.source.register(waiter);
+        // A wish may have come before this waited for it.
+        hint()
+    })
+    .await
+}
+
+/// The wish that is to be told next. Pending when there is none.
+fn hint(track: &TrackState, told: &Told, rids: &[String]) -> Poll<Option<Hint>> {
     let lanes = track.source.take_keyframes();
     if lanes == 0 {
         let mut told = told.lock().unwrap_or_else(PoisonError::into_inner);
@@ -273,7 +294,7 @@ fn poll_hint(
 fn now() -> Instant {
     #[expect(
         clippy::disallowed_methods,
-        reason = "a track that no connection has must know when it was written"
+        reason = "a track has no connection whose clock it could ask when something is written"
     )]
     Instant::now()
 }

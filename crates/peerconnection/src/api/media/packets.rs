@@ -3,12 +3,12 @@
 use std::{
     collections::VecDeque,
     sync::{Mutex, MutexGuard, PoisonError},
-    task::{Context, Poll},
+    task::Poll,
 };
 
 use crate::{
     RtpPacket,
-    api::waiters::{Waiters, Wakeups},
+    api::waiters::{Waiter, Waiters, Wakeups},
     engine::MediaBatch,
 };
 
@@ -52,7 +52,7 @@ impl PacketQueue {
         wakeups.wake();
     }
 
-    pub(super) fn poll(&self, cx: &Context<'_>) -> Poll<Option<RtpPacket>> {
+    pub(super) fn poll(&self, waiter: &mut Waiter<'_>) -> Poll<Option<RtpPacket>> {
         let mut waiting = self.lock();
         loop {
             if let Some(packet) = waiting.packets.pop_front() {
@@ -66,7 +66,7 @@ impl PacketQueue {
         if waiting.ended {
             return Poll::Ready(None);
         }
-        waiting.readers.register(cx);
+        waiting.readers.register(waiter);
         Poll::Pending
     }
 

@@ -2,7 +2,6 @@
 
 use std::{
     fmt,
-    future::poll_fn,
     pin::Pin,
     sync::Arc,
     task::{Context, Poll},
@@ -15,13 +14,17 @@ use super::{
     packets::PacketQueue,
     source::{Sink, Source},
 };
-use crate::{EncodedFrame, RtpPacket};
+use crate::{
+    EncodedFrame, RtpPacket,
+    api::waiters::{Wait, wait},
+};
 
 /// Frames of a remote track. One that is slow loses whole frames up to the next key frame, which is asked for; the next frame says
 /// how many were missing. Also a [`Stream`].
 pub struct FrameReader {
     queue: Arc<FrameQueue>,
     source: Arc<Source>,
+    wait: Wait,
 }
 
 /// Packets of a track. One that is slow loses what waits, counted. Also a [`Stream`].
@@ -30,16 +33,21 @@ pub struct PacketReader {
     /// Kept for the source, which takes a reader without it for gone.
     _sink: Arc<Sink>,
     source: Arc<Source>,
+    wait: Wait,
 }
 
 impl FrameReader {
     pub(super) fn new(queue: Arc<FrameQueue>, source: Arc<Source>) -> Self {
-        Self { queue, source }
+        Self {
+            queue,
+            source,
+            wait: Wait::default(),
+        }
     }
 
     /// The next frame; `None` when the track has ended and all frames were read. Cancel safe: a frame is returned or stays.
     pub async fn next(&mut self) -> Option<EncodedFrame> {
-        poll_fn(|cx| self.queue.poll(cx)).await
+        wait(|waiter| self.queue.poll(waiter)).await
     }
 
     /// Asks for a key frame: the next frame that is needed after something went wrong behind this reader.
@@ -54,13 +62,14 @@ impl PacketReader {
             queue,
             _sink: sink,
             source,
+            wait: Wait::default(),
         }
     }
 
     /// The next packet, in the order of arrival; `None` when the track has ended and all were read. Cancel safe: a packet is
     /// returned or stays.
     pub async fn next(&mut self) -> Option<RtpPacket> {
-        poll_fn(|cx| self.queue.poll(cx)).await
+        wait(|waiter| self.queue.poll(waiter)).await
     }
 
     /// How many packets were left out, as the reader did not keep up.
@@ -84,16 +93,18 @@ impl Drop for FrameReader {
 impl Stream for FrameReader {
     type Item = EncodedFrame;
 
-    fn poll_next(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<EncodedFrame>> {
-        self.queue.poll(cx)
+    fn poll_next(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<EncodedFrame>> {
+        let Self { queue, wait, .. } = &mut *self;
+        wait.poll(cx, |waiter| queue.poll(waiter))
     }
 }
 
 impl Stream for PacketReader {
     type Item = RtpPacket;
 
-    fn poll_next(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<RtpPacket>> {
-        self.queue.poll(cx)
+    fn poll_next(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<RtpPacket>> {
+        let Self { queue, wait, .. } = &mut *self;
+        wait.poll(cx, |waiter| queue.poll(waiter))
     }
 }
 

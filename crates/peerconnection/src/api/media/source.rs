@@ -14,7 +14,7 @@ use super::{
 };
 use crate::{
     MediaKind,
-    api::waiters::{Waiters, Wakeups},
+    api::waiters::{Wait, Waiter, Waiters, Wakeups},
     engine::{MediaBatch, TrackId, TransceiverId},
 };
 
@@ -121,7 +121,8 @@ impl Source {
     /// Another one takes what comes. It is the sink's owner that keeps it.
     pub(super) fn attach(&self, sink: &Arc<Sink>) {
         let new = Arc::downgrade(sink);
-        self.set_sinks(|it| it.chain([new]).collect());
+        let living = |it: &Weak<Sink>| it.strong_count() > 0;
+        self.set_sinks(|it| it.filter(living).chain([new]).collect());
         self.tell_upstream();
     }
 
@@ -149,10 +150,10 @@ impl Source {
     }
 
     /// Waits for wishes, where the application is asked.
-    pub(super) fn register(&self, cx: &Context<'_>) {
+    pub(super) fn register(&self, waiter: &mut Waiter<'_>) {
         if let Upstream::Writer(waiters) = &self.upstream {
             let mut waiters = waiters.lock().unwrap_or_else(PoisonError::into_inner);
-            waiters.register(cx);
+            waiters.register(waiter);
         }
     }
 
@@ -164,11 +165,12 @@ impl Source {
         least.filter(|it| *it != u64::MAX)
     }
 
-    /// True when there is somebody to send to, and none of them keeps up.
-    pub(super) fn is_behind(&self, cx: &Context<'_>) -> bool {
+    /// True when there is somebody to send to, and none of them keeps up. `waits` are for each of them then.
+    pub(super) fn is_behind(&self, cx: &Context<'_>, waits: &mut Vec<Wait>) -> bool {
+        waits.clear();
         let sinks = self.sinks();
         let living = sinks.iter().filter_map(Weak::upgrade);
-        let behind = living.filter_map(|it| it.is_behind(cx));
+        let behind = living.filter_map(|it| it.is_behind(cx, waits));
         let behind: Vec<bool> = behind.collect();
         !behind.is_empty() && behind.iter().all(|it| *it)
     }
@@ -228,7 +230,7 @@ impl Source {
         }
     }
 
-    fn sinks(&self) -> Arc<[Weak<Sink>]> {
+    pub(super) fn sinks(&self) -> Arc<[Weak<Sink>]> {
         self.lock().clone()
     }
 
@@ -302,9 +304,9 @@ impl Sink {
     }
 
     /// `None` for one that writers do not wait for.
-    fn is_behind(&self, cx: &Context<'_>) -> Option<bool> {
+    fn is_behind(&self, cx: &Context<'_>, waits: &mut Vec<Wait>) -> Option<bool> {
         match self {
-            Self::Sender { inbox, .. } => Some(inbox.upgrade()?.is_behind(cx)),
+            Self::Sender { inbox, .. } => Some(inbox.upgrade()?.is_behind(cx, waits)),
             Self::Reader(_) => None,
         }
     }

@@ -2,7 +2,6 @@
 
 use std::{
     fmt,
-    future::poll_fn,
     sync::{Arc, Mutex, MutexGuard, PoisonError},
     task::{Context, Poll},
 };
@@ -10,7 +9,10 @@ use std::{
 use super::{id::unique, track::MediaStreamTrack};
 use crate::{
     MediaKind,
-    api::{events::Queue, waiters::Wakeups},
+    api::{
+        events::Queue,
+        waiters::{Waiter, Wakeups, wait},
+    },
 };
 
 /// `MediaStream` ([Media Capture §4.2](https://www.w3.org/TR/mediacapture-streams/#mediastream)): tracks that belong together, and
@@ -114,12 +116,16 @@ impl MediaStream {
 
     /// The next change that the peer makes. Cancel safe: an event is returned or stays. It never ends by itself.
     pub async fn next_event(&self) -> Option<StreamEvent> {
-        poll_fn(|cx| self.poll_next_event(cx)).await
+        wait(|waiter| self.poll_event(waiter)).await
     }
 
     /// [`next_event`](Self::next_event), for code that polls by hand.
     pub fn poll_next_event(&self, cx: &mut Context<'_>) -> Poll<Option<StreamEvent>> {
-        self.lock().events.poll(cx, false)
+        self.poll_event(&mut Waiter::by_hand(cx))
+    }
+
+    fn poll_event(&self, waiter: &mut Waiter<'_>) -> Poll<Option<StreamEvent>> {
+        self.lock().events.poll(waiter, false)
     }
 
     /// The peer has changed it.

@@ -2,7 +2,6 @@
 
 use std::{
     fmt,
-    future::poll_fn,
     sync::{
         Arc, Mutex, MutexGuard, PoisonError, Weak,
         atomic::{AtomicBool, AtomicU64, Ordering},
@@ -22,7 +21,7 @@ use crate::{
     Choice, Error, ErrorKind, MediaKind,
     api::{
         events::{Events, Queue},
-        waiters::Wakeups,
+        waiters::{Waiter, Wakeups, wait},
     },
     engine::{TrackId, TransceiverId},
 };
@@ -252,6 +251,7 @@ impl MediaStreamTrack {
                 let mut wakeups = Wakeups::default();
                 queue.end(&mut wakeups);
             }
+            shared.frames.retain(|it| it.strong_count() > 0);
             shared.frames.push(Arc::downgrade(&queue));
         }
         self.state.source.tell_upstream();
@@ -267,6 +267,7 @@ impl MediaStreamTrack {
             if shared.ended {
                 queue.end();
             }
+            shared.packets.retain(|it| it.strong_count() > 0);
             shared.packets.push(Arc::downgrade(&queue));
         }
         self.state.source.attach(&sink);
@@ -280,18 +281,22 @@ impl MediaStreamTrack {
 
     /// The next event. `None` behind [`TrackEvent::Ended`]. Cancel safe: an event is returned or stays.
     pub async fn next_event(&self) -> Option<TrackEvent> {
-        poll_fn(|cx| self.poll_next_event(cx)).await
+        wait(|waiter| self.poll_event(waiter)).await
     }
 
     /// [`next_event`](Self::next_event), for code that polls by hand.
     pub fn poll_next_event(&self, cx: &mut Context<'_>) -> Poll<Option<TrackEvent>> {
-        self.state.lock().events.poll(cx, false)
+        self.poll_event(&mut Waiter::by_hand(cx))
     }
 
     /// The events, as a stream.
     pub fn events(&self) -> Events<TrackEvent> {
         let this = self.clone();
-        Events::new(move |cx| this.poll_next_event(cx))
+        Events::new(move |waiter| this.poll_event(waiter))
+    }
+
+    fn poll_event(&self, waiter: &mut Waiter<'_>) -> Poll<Option<TrackEvent>> {
+        self.state.lock().events.poll(waiter, false)
     }
 }
 
@@ -439,5 +444,26 @@ impl fmt::Debug for MediaStreamTrack {
             .field("id", &self.id())
             .field("muted", &self.muted())
             .finish_non_exhaustive()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::task::Waker;
+
+    use super::*;
+
+    /// Readers come and go while nothing is sent: what they left is gone with the next one.
+    #[test]
+    fn readers_that_have_gone_leave_nothing() {
+        let inbox = Arc::new(Inbox::new(Waker::noop().clone()));
+        let track = MediaStreamTrack::remote(MediaKind::Video, &inbox);
+        for _ in 0..100 {
+            assert!(track.frames().is_ok());
+            drop(track.packets());
+        }
+        let shared = track.state.lock();
+        assert_eq!((shared.frames.len(), shared.packets.len()), (1, 1));
+        assert_eq!(track.state.source.sinks().len(), 1);
     }
 }

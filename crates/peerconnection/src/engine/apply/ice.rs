@@ -1,5 +1,6 @@
 //! ICE: credentials, candidates, roles.
 
+use oxirtc_ice as ice;
 use oxirtc_jsep as jsep;
 
 use crate::{
@@ -35,16 +36,14 @@ impl Transport {
     pub(super) fn set_remote_ice(
         &mut self,
         credentials: &jsep::Credentials,
-        lite: bool,
-        trickle: bool,
+        remote: ice::RemoteIce,
     ) {
         let parameters = Some(shown_parameters(credentials));
         if self.shown.remote_parameters != parameters {
             self.shown.remote_candidates.clear();
         }
         self.shown.remote_parameters = parameters;
-        self.generations
-            .set_remote(convert::credentials(credentials), lite, trickle);
+        self.generations.set_remote(remote);
     }
 
     pub(super) fn add_remote_candidate(

@@ -103,9 +103,16 @@ impl Engine {
                 credentials,
                 lite,
                 trickle,
+                renomination,
             } => {
                 if let Some(transport) = self.transports.named(transport) {
-                    transport.set_remote_ice(&credentials, lite, trickle);
+                    let remote = oxirtc_ice::RemoteIce {
+                        credentials: convert::credentials(&credentials),
+                        lite,
+                        trickle,
+                        renomination,
+                    };
+                    transport.set_remote_ice(&credentials, remote);
                 }
             }
             jsep::Change::RemoteCandidate {

@@ -46,13 +46,18 @@ pub(in crate::engine) fn interfaces(interfaces: &[Interface]) -> Vec<ice::Interf
 }
 
 pub(in crate::engine) fn ice_config(settings: &Settings) -> ice::Config {
-    ice::Config::default()
+    let externals = settings.networks.externals.iter();
+    let config = externals.fold(ice::Config::default(), |config, (internal, external)| {
+        config.external_address(*internal, *external)
+    });
+    config
         .loopback(settings.loopback)
         .link_local(settings.link_local)
         .ipv4(settings.ipv4)
         .ipv6(settings.ipv6)
         .hide_addresses(settings.hide_addresses)
         .lite(settings.ice_lite)
+        .renomination(settings.ice_renomination)
         .tcp(settings.ice_tcp)
 }
 

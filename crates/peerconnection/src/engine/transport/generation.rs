@@ -18,18 +18,8 @@ impl Generations {
         self.local = Some(credentials);
     }
 
-    pub(in crate::engine) fn set_remote(
-        &mut self,
-        credentials: ice::Credentials,
-        lite: bool,
-        trickle: bool,
-    ) {
-        self.remote = Some(ice::RemoteIce {
-            credentials,
-            lite,
-            trickle,
-            renomination: false,
-        });
+    pub(in crate::engine) fn set_remote(&mut self, remote: ice::RemoteIce) {
+        self.remote = Some(remote);
     }
 
     /// Notes a candidate of the peer's newest description or, without one, their end.

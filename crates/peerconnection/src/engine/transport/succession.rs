@@ -6,7 +6,7 @@
 use std::time::{Duration, Instant};
 
 use oxirtc_dtls::{
-    Connection, Role,
+    Connection, Role, State,
     message::{Fragment, Kind},
     record::{HANDSHAKE, Header},
 };
@@ -18,12 +18,14 @@ pub(in crate::engine) struct Succession {
     role: Option<Role>,
     /// Ready to begin, one for each ClientHello that is looked at.
     spare: Vec<Connection>,
-    next: Option<Next>,
+    /// Those that have begun. A ClientHello of a stranger neither takes the place of the peer's nor bars it: all of them listen. The
+    /// last, whose client was heard last, speaks.
+    begun: Vec<Next>,
     /// The peer has closed the one before.
     closed: bool,
 }
 
-/// The association that was begun.
+/// An association that was begun.
 pub(super) struct Next {
     pub(super) dtls: Connection,
     /// The random of the ClientHello that began it; none of ours.
@@ -43,54 +45,66 @@ impl Succession {
             until: now + PATIENCE,
             role,
             spare: (0..MOST_BEGUN).map(make).collect(),
-            next: None,
+            begun: Vec::new(),
             closed: false,
         }
     }
 
-    /// An answer tells the role for which an offer gave reason before.
+    /// An answer tells the role for which an offer gave reason before, or another description gives reason.
     pub(super) fn agree(&mut self, now: Instant, role: Option<Role>, round_trip: Option<Duration>) {
         self.role = role;
+        self.until = now + self.patience();
         self.begin_as_client(now, round_trip);
     }
 
     /// The peer has closed the one that stands. A client begins the other.
     pub(super) fn close_former(&mut self, now: Instant, round_trip: Option<Duration>) {
         self.closed = true;
-        self.until = now + CLOSED_PATIENCE;
+        self.until = now + self.patience();
         self.begin_as_client(now, round_trip);
     }
 
     /// Whether it is known what comes of it: the other is verified, or none has come in time.
     pub(super) fn is_over(&self, now: Instant) -> bool {
-        self.is_done() || self.until <= now
+        self.begun.iter().any(is_verified) || self.until <= now
     }
 
     /// The other, once it is verified; and whether the one before is closed.
     pub(super) fn end(self) -> (Option<Next>, bool) {
-        let next = self.next.filter(|it| it.dtls.is_connected());
+        let next = self.begun.into_iter().find(is_verified);
         (next, self.closed)
     }
 
     /// Takes a datagram of DTLS that came; the association that stands gets it as well.
     pub(in crate::engine) fn handle_datagram(&mut self, now: Instant, datagram: &[u8]) {
-        let mut copy = datagram.to_vec();
-        if let Some(random) = begins(&mut copy) {
-            self.hear(random);
+        if let Some(random) = begins(&mut datagram.to_vec()) {
+            self.hear(now, random);
         }
-        if let Some(Next { dtls, payload, .. }) = &mut self.next {
-            dtls.handle_datagram(now, &mut copy, &mut |packet| {
+        for Next { dtls, payload, .. } in &mut self.begun {
+            dtls.handle_datagram(now, &mut datagram.to_vec(), &mut |packet| {
                 if payload.len() < MOST_PAYLOAD {
                     payload.push(packet.to_vec());
                 }
             });
         }
+        // In 1.2 one that a stranger began fails by what the peer says to another; the peer is not to hear of that.
+        if self.begun.len() > 1 {
+            self.begun.retain(|it| it.dtls.state() != State::Failed);
+        }
     }
 
-    /// A ClientHello came. Another one than before counts, as the first may have been a stranger's.
-    fn hear(&mut self, random: Vec<u8>) {
-        let stands = |it: &Next| it.random == random || it.dtls.is_connected();
-        if self.role != Some(Role::Client) && !self.next.as_ref().is_some_and(stands) {
+    /// A ClientHello came. Each random is that of another client.
+    fn hear(&mut self, now: Instant, random: Vec<u8>) {
+        if self.role == Some(Role::Client) || self.begun.iter().any(is_verified) {
+            return;
+        }
+        let known = self.begun.iter().position(|it| it.random == random);
+        if let Some(known) = known {
+            // It was not asked while it listened.
+            let mut next = self.begun.remove(known);
+            next.dtls.handle_timeout(now);
+            self.begun.push(next);
+        } else {
             self.begin(random);
         }
     }
@@ -98,7 +112,7 @@ impl Succession {
     /// A client begins when the peer has closed what there was.
     fn begin_as_client(&mut self, now: Instant, round_trip: Option<Duration>) {
         let is_client = |it: &Next| it.dtls.role() == Some(Role::Client);
-        let begun = self.next.as_ref().is_some_and(is_client);
+        let begun = self.begun.iter().any(is_client);
         if !self.closed || self.role != Some(Role::Client) || begun {
             return;
         }
@@ -114,15 +128,21 @@ impl Succession {
         }
     }
 
+    fn patience(&self) -> Duration {
+        match self.closed {
+            true => CLOSED_PATIENCE,
+            false => PATIENCE,
+        }
+    }
+
     fn begin(&mut self, random: Vec<u8>) -> Option<&mut Connection> {
         let dtls = self.spare.pop()?;
-        let payload = Vec::new();
-        let next = self.next.insert(Next {
+        self.begun.push(Next {
             dtls,
             random,
-            payload,
+            payload: Vec::new(),
         });
-        Some(&mut next.dtls)
+        self.begun.last_mut().map(|it| &mut it.dtls)
     }
 
     pub(in crate::engine) fn poll_transmit(
@@ -131,30 +151,30 @@ impl Succession {
         room: usize,
         buf: &mut Vec<u8>,
     ) -> bool {
-        let next = self.next.as_mut();
-        next.is_some_and(|it| it.dtls.poll_transmit(now, room, buf))
+        let speaking = self.begun.last_mut();
+        speaking.is_some_and(|it| it.dtls.poll_transmit(now, room, buf))
     }
 
     pub(super) fn poll_timeout(&self) -> Option<Instant> {
-        let next = self.next.as_ref().and_then(|it| it.dtls.poll_timeout());
-        next.into_iter().chain([self.until]).min()
+        let due = self.begun.last().and_then(|it| it.dtls.poll_timeout());
+        due.into_iter().chain([self.until]).min()
     }
 
     pub(super) fn handle_timeout(&mut self, now: Instant) {
-        if let Some(next) = &mut self.next {
-            next.dtls.handle_timeout(now);
+        if let Some(speaking) = self.begun.last_mut() {
+            speaking.dtls.handle_timeout(now);
         }
     }
 
     pub(super) fn set_consent(&mut self, consent: bool) {
-        if let Some(next) = &mut self.next {
-            next.dtls.set_consent(consent);
-        }
+        let begun = self.begun.iter_mut();
+        begun.for_each(|it| it.dtls.set_consent(consent));
     }
+}
 
-    fn is_done(&self) -> bool {
-        self.next.as_ref().is_some_and(|it| it.dtls.is_connected())
-    }
+/// The peer of it has shown the certificate that was agreed on, and the handshake is complete.
+fn is_verified(next: &Next) -> bool {
+    next.dtls.is_connected()
 }
 
 /// The random of a ClientHello that begins in this datagram, if that is its first message.
@@ -181,3 +201,180 @@ const CLOSED_PATIENCE: Duration = Duration::from_secs(10);
 const MOST_BEGUN: u8 = 4;
 /// So many datagrams come between two looks at most.
 const MOST_PAYLOAD: usize = 64;
+
+#[cfg(test)]
+mod tests {
+    use std::{slice, time::SystemTime};
+
+    use oxirtc_dtls::{Certificate, Config, Group, HashAlgorithm, KeyType, Version};
+    use oxirtc_netsim::{epoch, ms};
+
+    use super::*;
+
+    /// Who we are, and who the peer is.
+    struct Two {
+        version: Version,
+        certificates: [Certificate; 2],
+    }
+
+    impl Two {
+        fn new(version: Version) -> Self {
+            let wall = SystemTime::UNIX_EPOCH + Duration::from_secs(1_700_000_000);
+            let generate = || {
+                let lifetime = Certificate::DEFAULT_LIFETIME;
+                Certificate::generate(KeyType::EcdsaP256, wall, lifetime).unwrap()
+            };
+            Self {
+                version,
+                certificates: [generate(), generate()],
+            }
+        }
+
+        /// One end, which expects the other.
+        fn connection(&self, end: usize, seed: u8) -> Connection {
+            let config = Config::new(self.certificates[end].clone()).versions(&[self.version]);
+            let config = config.groups(&[Group::X25519]);
+            let mut connection = Connection::new(config, [seed; 32], epoch());
+            let expected = self.certificates[1 - end].fingerprint(&HashAlgorithm::Sha256);
+            let expected = slice::from_ref(expected.as_ref().unwrap());
+            connection.set_remote_fingerprints(epoch(), expected, &mut |_: &mut [u8]| {});
+            connection
+        }
+
+        fn succession(&self, role: Role) -> Succession {
+            Succession::new(epoch(), Some(role), |number| self.connection(0, number))
+        }
+
+        fn client(&self, seed: u8) -> Connection {
+            let mut client = self.connection(1, seed);
+            client.set_role(epoch(), Role::Client).unwrap();
+            client.start(epoch());
+            client
+        }
+    }
+
+    fn polled(mut poll: impl FnMut(&mut Vec<u8>) -> bool) -> Vec<Vec<u8>> {
+        let mut all = Vec::new();
+        loop {
+            let mut datagram = Vec::new();
+            if !poll(&mut datagram) {
+                return all;
+            }
+            all.push(datagram);
+        }
+    }
+
+    /// What the client says in datagrams that are so long, and what comes back.
+    fn turn(
+        client: &mut Connection,
+        succession: &mut Succession,
+        now: Instant,
+        room: usize,
+    ) -> Vec<Vec<u8>> {
+        let mut all = Vec::new();
+        for datagram in polled(|buf| client.poll_transmit(now, room, buf)) {
+            succession.handle_datagram(now, &datagram);
+            all.extend(polled(|buf| succession.poll_transmit(now, 1200, buf)));
+        }
+        all
+    }
+
+    fn hear(client: &mut Connection, now: Instant, datagrams: Vec<Vec<u8>>) {
+        for mut datagram in datagrams {
+            client.handle_datagram(now, &mut datagram, &mut |_: &mut [u8]| {});
+        }
+    }
+
+    /// A ClientHello that comes again is answered as before, whoever was heard meanwhile.
+    #[test]
+    fn who_was_heard_last_is_answered() {
+        let two = Two::new(Version::Dtls13);
+        let mut succession = two.succession(Role::Server);
+        let (mut now, [mut first, mut second]) = (epoch(), [1, 2].map(|seed| two.client(seed)));
+        assert!(!turn(&mut first, &mut succession, now, 1200).is_empty());
+        assert!(!turn(&mut second, &mut succession, now, 1200).is_empty());
+        now += Duration::from_millis(2500);
+        first.handle_timeout(now);
+        let answer = turn(&mut first, &mut succession, now, 1200);
+        assert!(succession.poll_timeout().is_some_and(|it| it > now));
+        hear(&mut first, now, answer);
+        assert!(first.is_connected(), "it was its own answer");
+        turn(&mut first, &mut succession, now, 1200);
+        assert!(succession.is_over(now) && succession.end().0.is_some());
+    }
+
+    /// In 1.2 what the peer says in the clear is heard by all: the one that fails by it tells nobody.
+    #[test]
+    fn one_that_fails_beside_another_is_silent() {
+        let two = Two::new(Version::Dtls12);
+        let mut succession = two.succession(Role::Server);
+        let (now, [mut peer, mut stranger]) = (epoch(), [1, 2].map(|seed| two.client(seed)));
+        let answer = turn(&mut peer, &mut succession, now, 1200);
+        hear(&mut peer, now, answer);
+        turn(&mut stranger, &mut succession, now, 1200);
+        let answer = turn(&mut peer, &mut succession, now, 150);
+        assert!(answer.iter().all(|it| it[0] != 21), "an alert left");
+        assert!(succession.is_over(now) && succession.end().0.is_some());
+    }
+
+    /// A hello behind the one that is verified begins nothing, and of what comes through that one only so much is kept.
+    #[test]
+    fn what_is_verified_stands() {
+        let two = Two::new(Version::Dtls13);
+        let mut succession = two.succession(Role::Server);
+        let (now, mut peer) = (epoch(), two.client(1));
+        let answer = turn(&mut peer, &mut succession, now, 1200);
+        hear(&mut peer, now, answer);
+        assert!(!succession.is_over(now));
+        turn(&mut peer, &mut succession, now, 1200);
+        assert!(succession.is_over(now));
+        turn(&mut two.client(2), &mut succession, now, 1200);
+        assert_eq!(succession.begun.len(), 1);
+        for _ in 0..100 {
+            let mut datagram = vec![0; peer.headroom()];
+            datagram.push(7);
+            peer.seal(&mut datagram, 0).unwrap();
+            succession.handle_datagram(now, &datagram);
+        }
+        let (next, closed) = succession.end();
+        assert_eq!(next.unwrap().payload, vec![vec![7]; MOST_PAYLOAD]);
+        assert!(!closed);
+    }
+
+    /// A client begins once, when the peer has closed the one before, and answers no client.
+    #[test]
+    fn a_client_begins_when_the_one_before_is_closed() {
+        let two = Two::new(Version::Dtls13);
+        let mut succession = two.succession(Role::Client);
+        let (now, trip) = (epoch(), Some(ms(40)));
+        succession.agree(now, Some(Role::Client), trip);
+        assert!(turn(&mut two.client(1), &mut succession, now, 1200).is_empty());
+        assert!(succession.begun.is_empty());
+        succession.close_former(now, trip);
+        succession.agree(now, Some(Role::Client), trip);
+        assert_eq!(succession.begun.len(), 1);
+        let mut hello = polled(|buf| succession.poll_transmit(now, 1200, buf));
+        assert!(begins(&mut hello[0]).is_some());
+        assert_eq!(succession.poll_timeout(), Some(now + ms(80)));
+    }
+
+    /// Where the peer does not consent the pauses grow.
+    #[test]
+    fn consent_is_handed_on() {
+        let two = Two::new(Version::Dtls13);
+        for (consent, third) in [(true, 3), (false, 4)] {
+            let mut succession = two.succession(Role::Server);
+            turn(&mut two.client(1), &mut succession, epoch(), 1200);
+            succession.set_consent(consent);
+            let (mut now, mut pauses) = (epoch(), Vec::new());
+            for _ in 0..3 {
+                let due = succession.poll_timeout().unwrap();
+                pauses.push((due - now).as_secs());
+                now = due;
+                succession.handle_timeout(now);
+                assert!(!polled(|buf| succession.poll_transmit(now, 1200, buf)).is_empty());
+            }
+            assert_eq!(pauses, [1, 2, third]);
+        }
+    }
+}

@@ -271,6 +271,10 @@ impl Controller for Bbr {
     /// The model keeps: it paces, so nothing bursts out of an old window.
     fn on_idle(&mut self, _idle: Duration, _rto: Duration) {}
 
+    fn on_packet_size(&mut self, packet: usize) {
+        self.packet = packet;
+    }
+
     fn window(&self) -> usize {
         self.window
     }

@@ -18,6 +18,9 @@ pub(crate) trait Controller {
     fn save(&self) -> Saved;
     /// Nothing was in flight for `idle`; something is about to leave.
     fn on_idle(&mut self, idle: Duration, rto: Duration);
+    /// A packet holds so much from now on: the PMDCS of RFC 9260, in which windows grow and below which none falls. The window
+    /// stays.
+    fn on_packet_size(&mut self, packet: usize);
     /// How much may be in flight.
     fn window(&self) -> usize;
     /// Where slow start ends.
@@ -40,7 +43,7 @@ pub(crate) struct Acked {
     pub(crate) smoothed: Duration,
 }
 
-/// A window and a threshold to come back to.
+/// A window and a threshold to come back to, in bytes.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub(crate) struct Saved {
     pub(crate) window: f64,

@@ -129,18 +129,19 @@ impl Controller for Cubic {
     }
 
     fn on_spurious(&mut self, saved: Saved) {
-        self.window = self.window.max(saved.window);
-        self.threshold = self.threshold.max(saved.threshold);
-        (self.maximum, self.prior) = (saved.maximum, saved.prior);
+        self.window = self.window.max(saved.window / self.packet);
+        self.threshold = self.threshold.max(saved.threshold / self.packet);
+        self.maximum = saved.maximum / self.packet;
+        self.prior = saved.prior / self.packet;
         self.epoch = None;
     }
 
     fn save(&self) -> Saved {
         Saved {
-            window: self.window,
-            threshold: self.threshold,
-            maximum: self.maximum,
-            prior: self.prior,
+            window: self.window * self.packet,
+            threshold: self.threshold * self.packet,
+            maximum: self.maximum * self.packet,
+            prior: self.prior * self.packet,
         }
     }
 
@@ -152,6 +153,22 @@ impl Controller for Cubic {
             self.epoch = None;
             self.hystart.restart();
         }
+    }
+
+    fn on_packet_size(&mut self, packet: usize) {
+        let packet = packet as f64;
+        for packets in [
+            &mut self.window,
+            &mut self.threshold,
+            &mut self.initial,
+            &mut self.maximum,
+            &mut self.prior,
+        ] {
+            *packets *= self.packet / packet;
+        }
+        self.packet = packet;
+        // K is a time that belongs to the old unit.
+        self.epoch = None;
     }
 
     fn window(&self) -> usize {

@@ -100,6 +100,10 @@ impl Controller for NewReno {
         }
     }
 
+    fn on_packet_size(&mut self, packet: usize) {
+        self.packet = packet;
+    }
+
     fn window(&self) -> usize {
         self.window
     }

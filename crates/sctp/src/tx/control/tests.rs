@@ -229,5 +229,46 @@ fn cubic_comes_back_in_k_seconds() {
     let mut control = Control::new(CongestionControl::Cubic, PACKET, 1000);
     control.on_lost(now);
     control.on_lost(now);
-    assert_eq!(control.save().maximum, 595.0);
+    assert_eq!(control.save().maximum, 595_000.0);
+}
+
+/// RFC 9260 §7.2.2: the window grows by packets of the length that the path is known to carry, and keeps its bytes when that
+/// is another one.
+#[test]
+fn growth_is_by_packets_of_the_length_that_there_is() {
+    for mut control in both() {
+        let (mut now, mut packet) = (start(), 1);
+        control.on_lost(now);
+        control.on_packet_size(PACKET * 5 / 4);
+        let window = control.window();
+        assert_eq!(
+            window,
+            if matches!(control, Control::NewReno(_)) {
+                5000
+            } else {
+                7000
+            }
+        );
+        // Of which a round trip has so many.
+        let trips = 4;
+        for _ in 0..trips {
+            round(&mut control, now, &mut packet, 1, Duration::from_millis(50));
+            now += Duration::from_millis(50);
+        }
+        let grown = (control.window() - window) as f64 / f64::from(trips);
+        let expected = match control {
+            Control::NewReno(_) => 1250.0,
+            // As Reno with a smaller reduction would: α packets.
+            _ => 1250.0 * 0.529,
+        };
+        assert!(
+            (grown / expected - 1.0).abs() < 0.15,
+            "{control:?}: {grown}"
+        );
+        let (saved, before) = (control.save(), control.window());
+        control.on_lost(now);
+        control.on_packet_size(PACKET);
+        control.on_spurious(saved);
+        assert!(control.window().abs_diff(before) <= 1, "{control:?}");
+    }
 }

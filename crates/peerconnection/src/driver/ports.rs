@@ -1,0 +1,59 @@
+//! To which ports sockets are bound.
+
+use std::{io, net::SocketAddr, ops::RangeInclusive};
+
+/// The ports that a connection may have.
+#[derive(Clone, Debug, Default)]
+pub(super) struct Ports(Option<RangeInclusive<u16>>);
+
+impl Ports {
+    pub(super) fn new(range: Option<RangeInclusive<u16>>) -> Self {
+        Self(range)
+    }
+
+    /// Binds at this address to any port, or to the first of the range that is free.
+    pub(super) fn bind<T>(
+        &self,
+        mut address: SocketAddr,
+        bind: impl Fn(SocketAddr) -> io::Result<T>,
+    ) -> io::Result<T> {
+        let Some(range) = &self.0 else {
+            return bind(address);
+        };
+        // Port 0 would be any.
+        for port in range.clone().filter(|port| *port != 0) {
+            address.set_port(port);
+            match bind(address) {
+                Err(error) if error.kind() == io::ErrorKind::AddrInUse => {}
+                bound => return bound,
+            }
+        }
+        Err(io::ErrorKind::AddrInUse.into())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_first_free_port_of_the_range_is_taken() {
+        let at = |port| SocketAddr::from(([127, 0, 0, 1], port));
+        let bind = |range, taken: &[u16], address| {
+            Ports::new(range).bind(address, |it| match taken.contains(&it.port()) {
+                true => Err(io::ErrorKind::AddrInUse.into()),
+                false => Ok(it),
+            })
+        };
+        assert_eq!(bind(None, &[], at(0)).unwrap(), at(0));
+        assert_eq!(bind(Some(5..=7), &[], at(0)).unwrap(), at(5));
+        assert_eq!(bind(Some(5..=7), &[5, 6], at(0)).unwrap(), at(7));
+        assert_eq!(bind(Some(0..=7), &[], at(0)).unwrap(), at(1));
+        let all = bind(Some(5..=7), &[5, 6, 7], at(0)).unwrap_err();
+        assert_eq!(all.kind(), io::ErrorKind::AddrInUse);
+        let refused = Ports::new(Some(5..=7)).bind(at(0), |_| {
+            Err::<(), _>(io::ErrorKind::PermissionDenied.into())
+        });
+        assert_eq!(refused.unwrap_err().kind(), io::ErrorKind::PermissionDenied);
+    }
+}
