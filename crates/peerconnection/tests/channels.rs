@@ -18,6 +18,51 @@ fn link() -> Link {
 
 const SOON: Duration = Duration::from_secs(30);
 
+/// [6.2-01] What closes does not open: neither a channel that is closed before there is a connection nor one of the peer's that is
+/// closed as it is told.
+#[test]
+fn what_closes_does_not_open() {
+    let mut pair = Pair::new(1, link());
+    pair.ends[1].refuses = true;
+    let init = DataChannelInit::default();
+    let given_up = pair.open(0, "given up", &init);
+    let refused = pair.open(0, "refused", &init);
+    pair.close_channel(0, given_up);
+    pair.negotiate(0).unwrap();
+    let closed = DataChannelState::Closed;
+    pair.until(SOON, |pair| pair.ends[0].state(refused) == closed);
+    pair.run(Duration::from_secs(1));
+    let events = |side: usize, wanted| {
+        let all = pair.ends[side].tasks.iter().flatten();
+        let of = all.filter_map(|event| match event {
+            Event::Channel(id, event) if *id == wanted => Some(format!("{event:?}")),
+            _ => None,
+        });
+        of.collect::<Vec<_>>()
+    };
+    assert_eq!(events(0, given_up), ["Close"]);
+    assert_eq!(events(0, refused), ["Open", "Closing", "Close"]);
+    let [theirs] = pair.ends[1].channels[..] else {
+        panic!("{:?}", pair.ends[1].channels);
+    };
+    assert_eq!(events(1, theirs), ["Close"]);
+}
+
+/// [6.2-14] What comes on a channel that was closed here is discarded.
+#[test]
+fn what_closes_receives_nothing() {
+    let (mut pair, [here, there]) = Pair::connected(1, link(), &DataChannelInit::default());
+    pair.send(0, here, "early");
+    pair.run(ms(50));
+    pair.close_channel(1, there);
+    pair.send(0, here, "late");
+    let closed = DataChannelState::Closed;
+    pair.until(SOON, |pair| pair.ends[0].state(here) == closed);
+    pair.run(Duration::from_secs(1));
+    assert_eq!(pair.ends[1].messages(there), [&Message::from("early")]);
+    assert_eq!(pair.ends[1].state(there), closed);
+}
+
 /// [6.2-10] [6.2-11] [6.2-14] [6.2-16]
 #[test]
 fn all_kinds_of_messages_arrive_in_order() {

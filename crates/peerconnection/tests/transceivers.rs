@@ -132,8 +132,11 @@ fn tones() {
         let engine = &mut pair.ends[0].engine;
         engine.insert_dtmf(now, ids[0], tones, ms(100), ms(70))
     };
-    let wrong = insert(&mut pair, "1x").unwrap_err();
-    assert_eq!(wrong.kind(), ErrorKind::InvalidCharacter);
+    for wrong in (' '..='~').filter(|it| !"0123456789ABCDabcd#*,".contains(*it)) {
+        let error = insert(&mut pair, &format!("1{wrong}")).unwrap_err();
+        assert_eq!(error.kind(), ErrorKind::InvalidCharacter, "{wrong}");
+        assert_eq!(pair.ends[0].engine.tone_buffer(ids[0]), "");
+    }
     insert(&mut pair, "1a").unwrap();
     assert_eq!(pair.ends[0].engine.tone_buffer(ids[0]), "A");
     let sent = pair.ends[0].engine.counters().datagrams_sent;

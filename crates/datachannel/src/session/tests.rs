@@ -353,7 +353,7 @@ fn an_open_that_takes_our_id_before_ours_is_sent() {
     assert_eq!((stats.opened, stats.closed), (0, 0));
 }
 
-/// [6.2-17] Our close: closing at once, OPEN and ACK leave before the reset, closed when both directions are reset.
+/// [6.2-17] [6.2-14] Our close: closing at once, deaf from then on, OPEN and ACK leave before the reset, closed when both directions are reset.
 #[test]
 fn closing_by_this_side() {
     let mut session = client();

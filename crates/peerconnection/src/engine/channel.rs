@@ -59,6 +59,7 @@ impl Engine {
 
     /// W3C §6.2, `close()` of a channel: what was sent is still delivered.
     pub fn close_channel(&mut self, now: Instant, channel: ChannelId) {
+        self.tasks.take_back_open(channel);
         self.data.close_channel(channel);
         self.data.settle(now, &mut self.tasks);
     }

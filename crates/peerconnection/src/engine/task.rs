@@ -204,6 +204,13 @@ impl Tasks {
         self.queue.pop_front()
     }
 
+    /// [6.2-01] Of a channel that is closed here it is not told any more that it has opened.
+    pub(super) fn take_back_open(&mut self, id: ChannelId) {
+        let opened =
+            |it: &Task| matches!(&it.first, Event::Channel(of, ChannelEvent::Open) if *of == id);
+        self.queue.retain(|task| !opened(task));
+    }
+
     fn queue_up(&mut self, task: Task) {
         // The closed guard of each of W3C's tasks.
         if !self.closed {

@@ -40,6 +40,8 @@ pub(crate) struct End {
     pub(crate) inbox: Vec<(ChannelId, Message)>,
     /// What comes is read at once.
     pub(crate) reads: bool,
+    /// Channels of the peer are closed as they are told.
+    pub(crate) refuses: bool,
     /// Candidates go to the other side as they are told.
     pub(crate) trickle: bool,
     pub(crate) sockets: Vec<SocketAddr>,
@@ -345,6 +347,7 @@ impl End {
             channels: Vec::new(),
             inbox: Vec::new(),
             reads: true,
+            refuses: false,
             trickle: true,
             sockets: Vec::new(),
             routes: Vec::new(),
@@ -384,7 +387,12 @@ impl End {
         for event in task {
             match &event {
                 Event::IceCandidate(Some(candidate)) => self.held.push(candidate.to_init()),
-                Event::DataChannel(id) => self.channels.push(*id),
+                Event::DataChannel(id) => {
+                    self.channels.push(*id);
+                    if self.refuses {
+                        self.engine.close_channel(now, *id);
+                    }
+                }
                 Event::Readable(id) => {
                     if self.reads {
                         self.read(now, *id);
