@@ -631,6 +631,57 @@ fn a_move_is_nominated_where_both_number() {
     );
 }
 
+/// Another connection of the socket has the path: it is not used, not nominated and not answered on, and the peer is reached from a
+/// socket of our own, which is not told; in a restart as well. When the path is let go of, it is as good as any.
+#[test]
+fn a_path_that_is_taken_is_gone_round() {
+    let mut bench = Bench::new(Role::Controlling);
+    bench.know_peer();
+    bench.candidate(candidate(1, 100));
+    bench.end_of_candidates();
+    bench.answer(None);
+    assert_eq!(bench.in_use(), Some(1));
+    let (shared, path) = (bench.local, bench.path(1));
+    bench.agent.handle_taken(bench.now, &mut bench.set, path);
+    assert_eq!(bench.in_use(), None);
+    bench.request(1, &[Attribute::Priority(1)]);
+    bench.pass(ms(200));
+    while let Some((path, bytes)) = bench.sent() {
+        let message = Message::parse(&bytes).unwrap();
+        assert_eq!(message.class(), Class::Request, "{path:?} is answered");
+        assert!(!message.use_candidate());
+    }
+    let Some(Request::Bind { id, own: true, .. }) = bench.agent.poll_request() else {
+        panic!("no socket of its own");
+    };
+    bench.events();
+    let own = "10.0.0.1:2".parse().unwrap();
+    bench
+        .agent
+        .handle_response(bench.now, &mut bench.set, id, Ok(own));
+    for _ in 0..4 {
+        bench.answer(None);
+        bench.pass(ms(100));
+    }
+    let pair = bench.agent.selected_pair().unwrap();
+    assert_eq!((pair.path.local, pair.path.remote), (own, path.remote));
+    assert!(!pair.local_told);
+    bench.agent.handle_taken(bench.now, &mut bench.set, path);
+    assert_eq!(bench.agent.poll_request(), None, "one is enough");
+    bench.agent.handle_granted(bench.now, &mut bench.set, path);
+    bench.request(1, &[Attribute::Priority(1)]);
+    let (back, bytes) = bench.sent().unwrap();
+    assert_eq!(back.local, shared);
+    let first = Message::parse(&bytes).unwrap().class();
+    let second = bench
+        .sent()
+        .map(|(_, bytes)| Message::parse(&bytes).unwrap().class());
+    assert!(
+        [Some(first), second].contains(&Some(Class::Success)),
+        "it is answered"
+    );
+}
+
 /// Whoever controls may name the highest number there is. Who controls after that counts anew.
 #[test]
 fn numbers_belong_to_a_role() {

@@ -12,7 +12,7 @@ use crate::Interface;
 /// What was said of the networks of this machine.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub(crate) struct Networks {
-    filter: Option<Filter>,
+    pub(crate) filter: Option<Filter>,
     pub(crate) ports: Option<RangeInclusive<u16>>,
     /// What stands outside for an address of ours, or for all of a family.
     pub(crate) externals: Vec<(Option<IpAddr>, SocketAddr)>,
@@ -20,13 +20,9 @@ pub(crate) struct Networks {
 
 /// Which addresses are used. Two are equal when they are the same.
 #[derive(Clone)]
-struct Filter(Arc<dyn Fn(&Interface) -> bool + Send + Sync>);
+pub(crate) struct Filter(pub(crate) Arc<dyn Fn(&Interface) -> bool + Send + Sync>);
 
 impl Networks {
-    pub(super) fn set_filter(&mut self, used: impl Fn(&Interface) -> bool + Send + Sync + 'static) {
-        self.filter = Some(Filter(Arc::new(used)));
-    }
-
     /// What is used of the addresses of this machine.
     pub(crate) fn used(&self, found: &[Interface]) -> Vec<Interface> {
         let used = |it: &&Interface| self.filter.as_ref().is_none_or(|filter| (filter.0)(it));
