@@ -255,6 +255,14 @@ impl Session {
         self.timers.round_trip.get_or_insert(round_trip);
     }
 
+    /// The peer may have another demultiplexer from now on, as behind another DTLS association: each stream is named again, by `mid` and
+    /// `rid`, until a report tells that it is known (RFC 9143 §9.2).
+    pub fn name_anew(&mut self) {
+        for sender in &mut self.senders {
+            sender.reported = false;
+        }
+    }
+
     /// What is to be made of what a section receives.
     pub fn set_delivery(&mut self, id: SectionId, delivery: Delivery) {
         let Some(at) = self.place(id) else { return };

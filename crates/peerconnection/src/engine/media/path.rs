@@ -63,6 +63,7 @@ impl MediaPath {
 
     pub(super) fn set_context(&mut self, now: Instant, context: Context) {
         self.keys.set(context);
+        self.rtp.name_anew();
         for (_, kind, mut packet) in self.keys.take_early(now) {
             self.handle(now, kind, &mut packet);
         }

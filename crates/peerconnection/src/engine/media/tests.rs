@@ -8,7 +8,7 @@ use std::{
 
 use oxirtc_netsim::{Link, epoch, ms, percent};
 use oxirtc_rtp::{
-    Announced, Batch, Carries, Choice, Delivery, Encoding, Event, Format, Frame, Ntp, Section,
+    Announced, Batch, Carries, Choice, Delivery, Encoding, Event, Format, Frame, Ntp, Rtp, Section,
     SectionId,
     extension::{Ids, Kind as Extension, Label},
     payload::Codec as PayloadCodec,
@@ -55,6 +55,12 @@ fn section() -> Section {
         }],
         ..Section::default()
     }
+}
+
+/// Whether a datagram says of which section it is; extensions are not encrypted.
+fn is_named(datagram: &[u8]) -> bool {
+    let rtp = Rtp::parse(datagram).unwrap();
+    rtp.extensions.into_iter().any(|(id, _)| id == 1)
 }
 
 struct Pair {
@@ -239,7 +245,7 @@ fn a_forged_datagram_changes_nothing() {
 #[test]
 fn another_association_takes_over() {
     let mut pair = Pair::keyed(&Link::new(1).delay(ms(30)), Profile::Aes128CmHmacSha1_80);
-    pair.run(500);
+    pair.run(3000);
     let old = pair.sent.back().unwrap().clone();
     let under_way = pair.frames.len();
     for path in &mut pair.paths {
@@ -249,9 +255,15 @@ fn another_association_takes_over() {
     }
     pair.run(100);
     assert!(pair.frames.len() > under_way, "what was under way is read");
+    assert!(
+        !is_named(pair.sent.back().unwrap()),
+        "the peer has reported"
+    );
     pair.rekey(2, Profile::AeadAes128Gcm);
     let before = pair.frames.len();
-    pair.run(2500);
+    pair.run(100);
+    assert!(is_named(pair.sent.back().unwrap()), "it may have forgotten");
+    pair.run(2400);
     assert!(
         pair.frames.len() > before + 60,
         "{}",
