@@ -39,6 +39,7 @@ enum Operation {
     Pranswer(End),
     Policy(End, bool),
     Unreachable(End, u8),
+    Claimed(End, u8, u8),
     SignalCandidates(End),
     SignalEnd(End),
     Gather(End),
@@ -236,6 +237,18 @@ impl Game {
                     pair.with(end, |peer, now| {
                         let path = Peer::mirrored(path);
                         peer.agent.handle_unreachable(now, &mut peer.set, path);
+                    });
+                }
+            }
+            Operation::Claimed(end, pick, what) => {
+                if let Some((path, _)) = pair.sent_to(end.other(), pick) {
+                    pair.with(end, |peer, now| {
+                        let path = Peer::mirrored(path);
+                        match what % 3 {
+                            0 => peer.agent.handle_challenge(now, &mut peer.set, path),
+                            1 => peer.agent.handle_taken(now, &mut peer.set, path),
+                            _ => peer.agent.handle_granted(now, &mut peer.set, path),
+                        }
                     });
                 }
             }

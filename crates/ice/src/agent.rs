@@ -16,6 +16,7 @@ mod response;
 mod show;
 mod sources;
 mod streams;
+mod taken;
 
 use std::{collections::VecDeque, io, net::SocketAddr, sync::Arc, time::Instant};
 
@@ -46,7 +47,8 @@ use crate::{
 ///   [`set_remote_end_of_candidates`](Self::set_remote_end_of_candidates), [`close`](Self::close) …
 /// - Input: [`handle_datagram`](Self::handle_datagram), [`handle_timeout`](Self::handle_timeout),
 ///   [`handle_interfaces`](Self::handle_interfaces), [`handle_response`](Self::handle_response),
-///   [`handle_unreachable`](Self::handle_unreachable), [`handle_challenge`](Self::handle_challenge).
+///   [`handle_unreachable`](Self::handle_unreachable), [`handle_challenge`](Self::handle_challenge),
+///   [`handle_taken`](Self::handle_taken), [`handle_granted`](Self::handle_granted).
 /// - After any of these, poll until nothing comes: [`poll_transmit`](Self::poll_transmit),
 ///   [`poll_request`](Self::poll_request), [`poll_event`](Self::poll_event); then wait for
 ///   [`poll_timeout`](Self::poll_timeout).

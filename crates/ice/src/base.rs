@@ -52,6 +52,8 @@ pub(crate) struct Bases {
     next: u64,
     /// What relays let through.
     permitted: BTreeSet<(BaseId, IpAddr)>,
+    /// Those whose paths another connection of their sockets has.
+    barred: BTreeSet<PairKey>,
     /// On which the pairs over TCP go.
     pub(crate) streams: Streams,
 }
@@ -97,6 +99,20 @@ impl Bases {
         }
     }
 
+    /// Whether what comes from the peer of this pair is handed to another connection.
+    pub(crate) fn is_barred(&self, key: PairKey) -> bool {
+        self.barred.contains(&key)
+    }
+
+    /// Another connection has the path of this pair, or has let go of it.
+    pub(crate) fn bar(&mut self, key: PairKey, barred: bool) {
+        if barred {
+            self.barred.insert(key);
+        } else {
+            self.barred.remove(&key);
+        }
+    }
+
     /// The kind of the candidate that a base is.
     pub(crate) fn kind(&self, id: BaseId) -> CandidateKind {
         match self.relay(id) {
@@ -139,6 +155,7 @@ impl Bases {
         self.bases = kept;
         for base in &ended {
             self.permitted.retain(|(id, _)| *id != base.id);
+            self.barred.retain(|key| key.base != base.id);
         }
         ended
     }

@@ -127,6 +127,7 @@ impl Parts<'_> {
         let priority = priority_of(self.local, self.remote, (near, far), self.controlling);
         let mut pair = CandidatePair::new(key, (near, far), foundation, priority);
         pair.shut = !self.bases.is_open(key);
+        pair.barred = self.bases.is_barred(key);
         pair
     }
 }

@@ -321,6 +321,36 @@ impl Gatherer {
         Some(self.bases.add(from, Via::Active))
     }
 
+    /// Asks for a socket that nobody else has, at the address of this base, unless there is one.
+    pub(crate) fn bind_own(&mut self, id: BaseId) {
+        let Some(shared) = self.bases.get(id).copied() else {
+            return;
+        };
+        let address = shared.address.ip();
+        let other =
+            |it: &Base| it.via == Via::Socket && it.address.ip() == address && it.id != shared.id;
+        if self.bases.iter().any(other) || self.asked().any(|host| host.address == address) {
+            return;
+        }
+        let scope = match shared.address {
+            SocketAddr::V6(v6) => v6.scope_id(),
+            SocketAddr::V4(_) => 0,
+        };
+        let id = self.request_id();
+        let host = Host {
+            address,
+            scope,
+            preference: 0,
+        };
+        self.pending.push((id, host));
+        self.ask(Request::Bind {
+            id,
+            address,
+            scope,
+            own: true,
+        });
+    }
+
     /// Whether streams are opened from this address.
     fn opens_at(&self, ip: IpAddr) -> bool {
         let opens = |base: &Base| base.via == Via::Active && base.address.ip() == ip;

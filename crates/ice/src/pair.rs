@@ -21,6 +21,8 @@ pub(crate) struct CandidatePair {
     pub(crate) priority: u64,
     /// A relay has not permitted its peer yet: no check gets through.
     pub(crate) shut: bool,
+    /// Another connection of its socket has its path: what comes there is not for us.
+    pub(crate) barred: bool,
     /// It came with a request of the peer.
     pub(crate) learnt: bool,
     pub(crate) state: PairState,
@@ -119,6 +121,7 @@ impl CandidatePair {
             foundation,
             priority,
             shut: false,
+            barred: false,
             learnt: false,
             state: PairState::Frozen,
             cancelled: false,
@@ -138,7 +141,7 @@ impl CandidatePair {
 
     /// Valid, and payload may be sent on it.
     pub(crate) fn is_usable(&self, now: Instant) -> bool {
-        self.consent.is_some_and(|consent| consent.is_fresh(now))
+        !self.barred && self.consent.is_some_and(|consent| consent.is_fresh(now))
     }
 
     /// Valid, but a request is unanswered for longer than a round trip explains.

@@ -2,6 +2,7 @@
 mod sim;
 
 use oxirtc_ice::{CandidateKind, Error, Event, GatheringState, Role, State};
+use oxirtc_netsim::for_each_seed;
 
 use crate::sim::{Sim, ip, ms, secs};
 
@@ -90,13 +91,13 @@ fn the_better_family_wins() {
 /// Thirty percent of all datagrams lost each way: they connect nevertheless.
 #[test]
 fn they_connect_through_loss() {
-    for seed in 0..40 {
+    for_each_seed(40, |seed| {
         let mut sim = Sim::new(100 + seed);
         sim.loss = 77;
         sim.connect();
         let took = sim.run_until(secs(20), |sim| sim.both_are(State::Completed));
         assert!(took <= secs(20), "seed {seed}");
-    }
+    });
 }
 
 /// [5.6.4-08]: closed is closed, and says so once.

@@ -10,6 +10,7 @@ use oxirtc_ice::{
     Candidate, Credentials, Error, Event, GatheringState, Generation, GenerationId, Path, Plan,
     State,
 };
+use oxirtc_netsim::for_each_seed;
 use oxirtc_stun::{Attribute, Builder, Class, IntegrityKey, Message, Method, TransactionId};
 
 use crate::sim::{Sent, Sim, ip, ms, secs, told};
@@ -783,7 +784,7 @@ fn row_28_saying_it_again_does_nothing() {
 #[test]
 fn sessions_are_those_listed_and_one() {
     let names = ["1", "2", "3", "4"];
-    for seed in 0..60 {
+    for_each_seed(60, |seed| {
         let mut sim = Sim::new(seed);
         sim.tell_interfaces(0);
         sim.tell_interfaces(1);
@@ -832,7 +833,7 @@ fn sessions_are_those_listed_and_one() {
                 "seed {seed}: {others:?} beside {listed:?}"
             );
         }
-    }
+    });
 }
 
 /// A side that takes the place of another, before anybody has answered, uses the sockets that are there.

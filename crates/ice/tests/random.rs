@@ -5,6 +5,7 @@ mod sim;
 use std::net::SocketAddr;
 
 use oxirtc_ice::{Address, Candidate, CandidateKind, Path, Protocol, Role};
+use oxirtc_netsim::for_each_seed;
 
 use crate::sim::{Sim, ip, ms};
 
@@ -118,8 +119,8 @@ fn step(sim: &mut Sim, value: u64) {
 /// A hundred thousand steps: no panic, polling ends, no timer stands in the past.
 #[test]
 fn nothing_upsets_the_agents() {
-    let mut sent = 0;
-    for seed in 0..100 {
+    let (mut runs, mut sent) = (0, 0);
+    for_each_seed(100, |seed| {
         let mut sim = Sim::new(1 + seed);
         sim.trickle = seed.is_multiple_of(2);
         if !seed.is_multiple_of(4) {
@@ -132,6 +133,8 @@ fn nothing_upsets_the_agents() {
         sent += sim.agent(0).stats().responses_received;
         sim.close(0);
         sim.run(ms(100_000));
-    }
-    assert!(sent > 500, "they did talk: {sent}");
+        runs += 1;
+    });
+    // One seed alone may be of two that never meet.
+    assert!(runs == 1 || sent > 500, "they did talk: {sent}");
 }

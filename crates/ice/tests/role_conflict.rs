@@ -4,6 +4,7 @@
 mod sim;
 
 use oxirtc_ice::{Config, Event, Role, State};
+use oxirtc_netsim::for_each_seed;
 
 use crate::sim::{Sim, ms, secs};
 
@@ -24,7 +25,7 @@ fn settle(mut sim: Sim, role: Role) -> Sim {
 /// [5.6-11]: a thousand conflicts, both kinds, all end with one controlling side.
 #[test]
 fn a_thousand_conflicts_are_resolved() {
-    for seed in 0..500 {
+    for_each_seed(500, |seed| {
         for role in [Role::Controlling, Role::Controlled] {
             let mut sim = Sim::new(seed);
             sim.delay = ms(seed % 40);
@@ -36,19 +37,19 @@ fn a_thousand_conflicts_are_resolved() {
                     .any(|peer| peer.events.iter().any(switched))
             );
         }
-    }
+    });
 }
 
 /// Equal tie-breakers: both are told to switch, both take a new tie-breaker, and the next conflict
 /// is decided.
 #[test]
 fn equal_tie_breakers_are_resolved() {
-    for seed in 0..50 {
+    for_each_seed(50, |seed| {
         for role in [Role::Controlling, Role::Controlled] {
             let config = Config::default().tie_breaker(7);
             settle(Sim::with(seed, [config.clone(), config]), role);
         }
-    }
+    });
 }
 
 /// The larger tie-breaker controls, and keeps its role.

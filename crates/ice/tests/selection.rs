@@ -2,6 +2,7 @@
 mod sim;
 
 use oxirtc_ice::{Config, Event, GenerationId, State};
+use oxirtc_netsim::for_each_seed;
 
 use crate::sim::{Sent, Sim, ip, ms, secs};
 
@@ -33,7 +34,7 @@ fn goes_by_v6(sim: &Sim, side: usize) -> bool {
 /// unanswered check; and returned to when it answers again.
 #[test]
 fn payload_leaves_a_silent_pair_and_returns() {
-    for seed in 0..5 {
+    for_each_seed(5, |seed| {
         let mut sim = two_ways(seed);
         sim.dead = vec![ip("2001:db8::1")];
         sim.run_until(secs(7), |sim| {
@@ -54,7 +55,7 @@ fn payload_leaves_a_silent_pair_and_returns() {
             [0, 1].iter().all(|side| goes_by_v6(sim, *side))
         });
         assert!(sim.now >= since + secs(2), "it does not flap");
-    }
+    });
 }
 
 /// A NAT between the two has given side 0 another port, and knows nothing of the old one. Whoever sends, the path is found within
@@ -300,7 +301,7 @@ fn consent_ends_by_the_clock() {
 /// connected in between.
 #[test]
 fn a_dead_peer_is_not_announced_as_alive() {
-    for seed in 0..10 {
+    for_each_seed(10, |seed| {
         let mut sim = two_ways(seed);
         sim.run_until(secs(30), |sim| {
             let v6 = |sent: &&Sent| sent.path.remote.is_ipv6();
@@ -329,13 +330,13 @@ fn a_dead_peer_is_not_announced_as_alive() {
             sim.peers[0].agent.selected_pair().is_some(),
             "the last one is still shown"
         );
-    }
+    });
 }
 
 /// The same where the other pair has answered last: it ends with the pair in use, and is not what the peer is said to live on.
 #[test]
 fn a_late_answer_elsewhere_does_not_prolong_a_life() {
-    for seed in 0..5 {
+    for_each_seed(5, |seed| {
         let mut sim = two_ways(seed);
         let is_v4 = |sent: &Sent| sent.path.remote.is_ipv4();
         sim.run_until(secs(60), |sim| {
@@ -350,7 +351,7 @@ fn a_late_answer_elsewhere_does_not_prolong_a_life() {
         sim.up = [false, false];
         sim.run_until(secs(60), |sim| sim.states()[0] == State::Failed);
         assert_eq!(sim.now, last + ms(20) + secs(30), "seed {seed}");
-    }
+    });
 }
 
 /// `Disconnected` comes 5 s after the first unanswered check.
@@ -539,7 +540,7 @@ fn a_relay_policy_shows_nothing() {
 /// has answered just now. Nobody waits for consent, nor for silence.
 #[test]
 fn payload_follows_the_peers() {
-    for seed in 0..5 {
+    for_each_seed(5, |seed| {
         let mut sim = two_ways(seed);
         sim.run(ms(7 * seed));
         // Payload of the peer comes on the pair in use first.
@@ -563,7 +564,7 @@ fn payload_follows_the_peers() {
             sim.run(ms(10));
             assert!(sim.now - start < ms(350), "seed {seed}");
         }
-    }
+    });
 }
 
 /// A peer that always sends on another pair than we do has not left ours: it is not asked more often for that.
@@ -589,7 +590,7 @@ fn payload_on_two_pairs_is_no_reason_to_ask() {
 /// The peer comes from an address that nobody has known, and from no other: it is followed within 350 ms of its first check.
 #[test]
 fn a_peer_with_another_address_is_followed() {
-    for seed in 0..5 {
+    for_each_seed(5, |seed| {
         let mut sim = Sim::new(30 + seed);
         sim.connect();
         sim.run_until(secs(5), |sim| sim.both_are(State::Completed));
@@ -605,7 +606,7 @@ fn a_peer_with_another_address_is_followed() {
         sim.run_until(secs(1), |sim| sim.payload_path(1) != old);
         let first = sim.requests(0)[0].at;
         assert!(sim.now - first <= ms(350), "{:?}", sim.now - first);
-    }
+    });
 }
 
 /// Nothing got through from the second address while the first one was there. When that goes, what has failed is checked at once,

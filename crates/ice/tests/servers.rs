@@ -8,6 +8,7 @@ use oxirtc_ice::{
     Address, Candidate, CandidateKind, Event, GatheringState, GenerationId, Protocol,
     RelayCredentials, RelayProtocol, Server, ServerKind, State, TransportPolicy,
 };
+use oxirtc_netsim::for_each_seed;
 use oxirtc_stun::Method;
 
 use crate::sim::{Sim, ip, ms, secs, server};
@@ -408,7 +409,7 @@ fn servers_are_bounded() {
 /// The first checks through two NATs are lost. A relay that answers meanwhile carries payload, and is not what the call stays on.
 #[test]
 fn a_relay_is_not_nominated_before_a_direct_pair_had_its_second_check() {
-    for seed in 0..10 {
+    for_each_seed(10, |seed| {
         let mut sim = with_server(seed, turn("192.0.2.1", RelayProtocol::Udp, "secret"));
         sim.apart = true;
         sim.connect().run(ms(450));
@@ -421,7 +422,7 @@ fn a_relay_is_not_nominated_before_a_direct_pair_had_its_second_check() {
         sim.run(secs(10));
         assert!(!relayed(&sim), "seed {seed}");
         exchange_payload(&mut sim);
-    }
+    });
 }
 
 fn named(name: &str, of: &Candidate) -> Candidate {

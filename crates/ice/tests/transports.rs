@@ -2,6 +2,7 @@
 mod sim;
 
 use oxirtc_ice::{Config, Role, State};
+use oxirtc_netsim::for_each_seed;
 
 use crate::sim::{Sim, ms, secs};
 
@@ -43,7 +44,7 @@ fn checks_share_one_pace() {
 /// RFC 8445 §6.1.1: a conflict found on any transport turns the role of all, once.
 #[test]
 fn a_conflict_is_one_of_the_connection() {
-    for seed in 0..60 {
+    for_each_seed(60, |seed| {
         for role in [Role::Controlling, Role::Controlled] {
             let mut sim = Sim::many(seed, [Config::default(), Config::default()], 2);
             sim.delay = ms(seed % 40);
@@ -64,7 +65,7 @@ fn a_conflict_is_one_of_the_connection() {
                 );
             }
         }
-    }
+    });
 }
 
 /// A restart of all transports while all are in use.

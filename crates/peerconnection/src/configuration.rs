@@ -4,16 +4,22 @@ mod credential;
 mod networks;
 mod server;
 
-use std::{sync::Arc, time::SystemTime};
+use std::{
+    net::{IpAddr, SocketAddr},
+    ops::RangeInclusive,
+    sync::Arc,
+    time::SystemTime,
+};
 
 use serde::{Deserialize, Serialize};
 
 use crate::{
-    Certificate, DtlsGroup, DtlsVersion, Error, ErrorKind, KeyLog, SrtpProfile, dtls::Chosen,
-    key_log::KeyLogger,
+    Certificate, DtlsGroup, DtlsVersion, Error, ErrorKind, Interface, KeyLog, SrtpProfile,
+    dtls::Chosen, key_log::KeyLogger,
 };
 pub(crate) use credential::Secret;
 pub use credential::{IceCredential, OAuthCredential};
+use networks::{Filter, Networks};
 pub use server::IceServer;
 pub(crate) use server::{Server, Service};
 
@@ -115,7 +121,7 @@ pub struct Settings {
     pub(crate) hide_addresses: bool,
     pub(crate) ice_lite: bool,
     pub(crate) ice_renomination: bool,
-    pub(crate) networks: networks::Networks,
+    pub(crate) networks: Networks,
     pub(crate) ice_tcp: bool,
     pub(crate) max_message_size: u32,
     pub(crate) max_outgoing_message_size: u64,
@@ -134,6 +140,7 @@ pub struct Settings {
     pub(crate) dtls: Chosen,
     pub(crate) parity: Parity,
     pub(crate) flexfec: bool,
+    pub(crate) largest_frame: usize,
 }
 
 impl Configuration {
@@ -264,6 +271,37 @@ impl Settings {
     #[must_use]
     pub fn ice_tcp(mut self, on: bool) -> Self {
         self.ice_tcp = on;
+        self
+    }
+
+    /// Use only those addresses of this machine for which this holds, by their interface or themselves; it is asked again when they
+    /// change. It may be called from any thread, and is not to take long. Default: all.
+    ///
+    /// ```
+    /// # use oxirtc_peerconnection::Settings;
+    /// let settings = Settings::default().interfaces(|it| !it.name.starts_with("docker"));
+    /// ```
+    #[must_use]
+    pub fn interfaces(mut self, used: impl Fn(&Interface) -> bool + Send + Sync + 'static) -> Self {
+        self.networks.filter = Some(Filter(Arc::new(used)));
+        self
+    }
+
+    /// Bind sockets of a connection to ports of this range, those for streams of peers too, so that a firewall may let just these in.
+    /// Where none of them is free, an address has no candidate. A shared port is not concerned, nor are streams that are opened to
+    /// others. Default: any port.
+    #[must_use]
+    pub fn ports(mut self, range: RangeInclusive<u16>) -> Self {
+        self.networks.ports = Some(range);
+        self
+    }
+
+    /// Tell the peer this address in the place of `internal`, or of all addresses of its family that are neither loopback nor link-local:
+    /// for servers behind a NAT that maps each address to one, and containers with a published port. Port 0 stands for the one that is
+    /// bound. Datagrams still come and go at the address itself. It may be called several times. Default: nothing.
+    #[must_use]
+    pub fn external_address(mut self, internal: Option<IpAddr>, external: SocketAddr) -> Self {
+        self.networks.externals.push((internal, external));
         self
     }
 
@@ -414,6 +452,14 @@ impl Settings {
         self
     }
 
+    /// The longest frame of a remote track, in bytes: one that is longer is dropped, counted, and a key frame asked for. For what is
+    /// written there is [`FrameWriter::set_largest_frame`](crate::FrameWriter::set_largest_frame). Default: 4 MiB.
+    #[must_use]
+    pub fn largest_frame(mut self, bytes: usize) -> Self {
+        self.largest_frame = bytes;
+        self
+    }
+
     /// When video is protected by parity. Default: [`Parity::WhenLost`].
     #[must_use]
     pub fn parity(mut self, parity: Parity) -> Self {
@@ -448,7 +494,7 @@ impl Default for Settings {
             hide_addresses: false,
             ice_lite: false,
             ice_renomination: true,
-            networks: networks::Networks::default(),
+            networks: Networks::default(),
             ice_tcp: false,
             max_message_size: 262_144,
             max_outgoing_message_size: 1 << 30,
@@ -467,6 +513,7 @@ impl Default for Settings {
             dtls: Chosen::default(),
             parity: Parity::default(),
             flexfec: false,
+            largest_frame: oxirtc_rtp::payload::MOST_FRAME,
         }
     }
 }

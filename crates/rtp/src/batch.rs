@@ -31,6 +31,8 @@ pub struct Packet {
     pub facts: Facts,
     /// When it was captured, by our clock; when it came, if that is not known.
     pub captured: Instant,
+    /// It was captured here, so that who sends it tells when.
+    pub local: bool,
     /// When it was captured, by the clock of who sent it.
     pub sender_clock: Option<Ntp>,
     /// Header extensions that describe the content.
@@ -85,6 +87,7 @@ impl Batch {
                 marker: piece.marker,
                 facts: piece.facts,
                 captured,
+                local: true,
                 sender_clock: None,
                 // What describes the frame goes with its first packet, the descriptor with each.
                 values: if at == 0 {

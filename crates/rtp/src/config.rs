@@ -2,6 +2,8 @@
 
 use std::time::Duration;
 
+use crate::payload::MOST_FRAME;
+
 /// Settings of a [`Session`](crate::Session).
 #[derive(Clone, Debug)]
 pub struct Config {
@@ -9,10 +11,12 @@ pub struct Config {
     pub(crate) largest: usize,
     pub(crate) streams: usize,
     pub(crate) history: Duration,
+    pub(crate) history_packets: usize,
     pub(crate) reorder: usize,
     pub(crate) missing: usize,
     pub(crate) report: Duration,
     pub(crate) patience: Duration,
+    pub(crate) frame: usize,
 }
 
 impl Config {
@@ -24,10 +28,12 @@ impl Config {
             largest: 1232,
             streams: 256,
             history: Duration::from_secs(1),
+            history_packets: 1024,
             reorder: 512,
             missing: 1000,
             report: Duration::from_secs(1),
             patience: Duration::from_secs(1),
+            frame: MOST_FRAME,
         }
     }
 
@@ -45,10 +51,17 @@ impl Config {
         self
     }
 
-    /// How long what was sent can be sent again; default 1 s, and never more than 1024 packets a stream.
+    /// How long what was sent can be sent again; default 1 s.
     #[must_use]
     pub fn history(mut self, history: Duration) -> Self {
         self.history = history;
+        self
+    }
+
+    /// How many packets of a stream can be sent again; default 1024.
+    #[must_use]
+    pub fn history_packets(mut self, packets: usize) -> Self {
+        self.history_packets = packets.max(1);
         self
     }
 
@@ -78,6 +91,14 @@ impl Config {
     #[must_use]
     pub fn patience(mut self, most: Duration) -> Self {
         self.patience = most;
+        self
+    }
+
+    /// The longest frame that is made of packets, in bytes; default 4 MiB. A longer one is dropped and counted, and a key frame asked
+    /// for.
+    #[must_use]
+    pub fn frame(mut self, bytes: usize) -> Self {
+        self.frame = bytes;
         self
     }
 }

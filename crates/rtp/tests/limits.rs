@@ -3,7 +3,12 @@
 mod support;
 
 use oxirtc_netsim::{epoch, ms};
-use oxirtc_rtp::{Announced, Config, Form, Ntp, RtpHead, Session, Writer, rtcp};
+use oxirtc_rtp::{
+    Announced, Batch, Config, Form, Ntp, RtpHead, Session, Writer,
+    extension::Values,
+    payload::{Codec, Layering, Packetizer, Refused},
+    rtcp,
+};
 
 use support::{Camera, VIDEO, encoding, frames, video};
 
@@ -74,11 +79,16 @@ fn so_many_streams_of_the_peer_are_followed() {
     }
 }
 
-/// 1024 packets.
 #[test]
 fn so_many_packets_can_be_sent_again() {
-    for (packets, kept) in [(1024, true), (1025, false)] {
-        let mut session = session(config());
+    let few = config().history_packets(10);
+    for (config, packets, kept) in [
+        (config(), 1024, true),
+        (config(), 1025, false),
+        (few.clone(), 10, true),
+        (few, 11, false),
+    ] {
+        let mut session = session(config);
         session.set_section(VIDEO, video());
         session.set_encodings(VIDEO, &[encoding(1000, 0)]);
         // A key frame of one packet, and what fills the rest.
@@ -129,6 +139,63 @@ fn so_many_packets_wait_for_one() {
             }
             let given_up = dropped(&receiver) > 0;
             assert_eq!(given_up, place == most + 2, "{place} of {most}");
+        }
+    }
+}
+
+/// A frame may be as long as that, and no longer: one byte more is dropped, and a key frame asked for.
+#[test]
+fn so_long_a_frame_may_be() {
+    // More packets than wait by default make a frame of 4 MiB, in datagrams of this size.
+    for (config, most) in [
+        (config().reorder(5000), 4 << 20),
+        (config().frame(5000), 5000),
+    ] {
+        for (len, whole) in [(most, true), (most + 1, false)] {
+            let mut sender = session(self::config());
+            sender.set_section(VIDEO, video());
+            sender.set_encodings(VIDEO, &[encoding(1000, 0)]);
+            let mut receiver = session(config.clone());
+            receiver.set_section(VIDEO, video());
+            receiver.set_delivery(VIDEO, frames());
+            let mut frame = vec![7; len];
+            frame[..10].copy_from_slice(&[0, 0, 0, 0x9d, 1, 0x2a, 64, 1, 180, 0]);
+            let mut packetizer = Packetizer::new(Codec::Vp8, 1080, 1);
+            packetizer.set_most_frame(len);
+            let mut pieces = Vec::new();
+            let cut = packetizer.cut(&frame.into(), Layering::default(), &mut pieces);
+            assert_eq!(cut, Ok(()));
+            let values = (epoch(), &Values::default());
+            let batch = Batch::of_frame(&mut pieces, (0, Codec::Vp8), &mut 0, 0, values);
+            sender.write(epoch(), VIDEO, 0, &batch);
+            let mut buf = Vec::new();
+            while sender.poll_rtp(epoch(), 1232, &mut buf).is_some() {
+                receiver.handle_rtp(epoch(), &buf);
+                buf.clear();
+            }
+            let read = receiver.read_frame(epoch() + ms(100), VIDEO);
+            assert_eq!(read.map(|it| it.payload.len()), whole.then_some(len));
+            let stats = receiver.receive_stats(VIDEO).next().unwrap().2;
+            assert_eq!(stats.frames_dropped, u64::from(!whole));
+            let asked = receiver.poll_rtcp(epoch() + ms(1), 1200, &mut buf);
+            let pli = |it| matches!(it, rtcp::Rtcp::Pli(_));
+            let asked = asked && rtcp::Compound::parse(&buf).unwrap().any(pli);
+            assert_eq!(asked, !whole, "{len}");
+        }
+    }
+    // Who cuts has the same limit.
+    for (set, most) in [(None, 4 << 20), (Some(5000), 5000)] {
+        for (len, cut) in [(most, Ok(())), (most + 1, Err(Refused::TooLarge))] {
+            let mut packetizer = Packetizer::new(Codec::Vp8, 1080, 1);
+            if let Some(most) = set {
+                packetizer.set_most_frame(most);
+            }
+            let made = packetizer.cut(
+                &vec![0x10; len].into(),
+                Layering::default(),
+                &mut Vec::new(),
+            );
+            assert_eq!(made, cut, "{len}");
         }
     }
 }

@@ -205,7 +205,7 @@ async fn connection() -> Result<(Arc<dyn PeerConnection>, Events)> {
     let connection = PeerConnectionBuilder::new()
         .with_configuration(RTCConfigurationBuilder::new().build())
         .with_handler(Arc::new(observer))
-        .with_runtime(Arc::new(LargeBuffers(TokioRuntime)))
+        .with_runtime(LargeBuffers::new())
         .with_udp_addrs(vec!["127.0.0.1:0".to_string()])
         .with_data_channel_send_buffer_limit(SEND_BUFFER)
         .build()
@@ -215,7 +215,13 @@ async fn connection() -> Result<(Arc<dyn PeerConnection>, Events)> {
 
 /// tokio, with large socket buffers.
 #[derive(Debug)]
-struct LargeBuffers(TokioRuntime);
+pub struct LargeBuffers(TokioRuntime);
+
+impl LargeBuffers {
+    pub fn new() -> Arc<Self> {
+        Arc::new(Self(TokioRuntime))
+    }
+}
 
 impl Runtime for LargeBuffers {
     fn spawn(&self, future: Pin<Box<dyn Future<Output = ()> + Send>>) -> Box<dyn JoinHandle> {

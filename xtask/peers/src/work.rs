@@ -114,8 +114,13 @@ pub fn set_buffers(socket: &UdpSocket) -> std::io::Result<()> {
 
 /// The runtime of the stacks that want one.
 pub fn runtime() -> Result<tokio::runtime::Runtime> {
+    runtime_of(2)
+}
+
+/// The same with so many threads.
+pub fn runtime_of(threads: usize) -> Result<tokio::runtime::Runtime> {
     Ok(tokio::runtime::Builder::new_multi_thread()
-        .worker_threads(2)
+        .worker_threads(threads)
         .enable_all()
         .build()?)
 }

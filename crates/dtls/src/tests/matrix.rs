@@ -4,11 +4,11 @@
 use std::time::Duration;
 
 use crate::{
-    Config, Event, Role, State, Version,
-    message::Fragment,
+    Config, Event, Group, Role, State, Version,
+    message::{ClientHello, Fragment},
     record::{self, Header},
     tests::{
-        peer::{As, Draft, Edit},
+        peer::{As, Draft, Edit, each},
         support::{Pair, VERSIONS, config_of, ms, other, perfect},
     },
 };
@@ -202,22 +202,18 @@ fn hellos_in_single_bytes_backwards() {
     }
 }
 
-/// The same of what is under keys: the datagrams of these peers have room for one byte of a message, and what leaves last comes
-/// first.
+/// The same of what is under keys: the datagrams of these peers have room for one byte of a message.
 #[test]
 fn sealed_messages_in_single_bytes_backwards() {
     for (version, room) in [(Version::Dtls12, 50), (Version::Dtls13, 35)] {
         let mut pair = Pair::new(config_of(version, 0), config_of(version, 1));
         pair.room = room;
-        let (mut last, mut count, mut sealed) = (None, 0, 0);
+        let (mut backwards, mut sealed) = (backwards(), 0);
         pair.start();
         pair.run(Duration::from_secs(60), &mut |role, datagram| {
-            count = if last == Some(role) { count + 1 } else { 0 };
-            last = Some(role);
             let clear = Header::parse(&datagram).is_some_and(|header| header.epoch == 0);
             sealed += u32::from(!clear && datagram.len() == room);
-            let delay = Duration::from_micros(800_000_u64.saturating_sub(200 * count));
-            vec![(delay, datagram)]
+            backwards(role, datagram)
         });
         pair.assert_connected();
         // Finished of both in 1.2; beside it, in 1.3, certificates and signatures.
@@ -227,5 +223,50 @@ fn sealed_messages_in_single_bytes_backwards() {
             1_000
         };
         assert!(sealed >= least, "{version}: {sealed}");
+    }
+}
+
+/// A ClientHello is as long as it likes, in datagrams of any room, and so is the second one behind a HelloRetryRequest.
+#[test]
+fn hellos_of_any_size_backwards() {
+    let both = [Version::Dtls13, Version::Dtls12];
+    for (room, len) in [300, 1_200, 1_500]
+        .into_iter()
+        .flat_map(|room| [1, 1_200, 4_000, 14_000].map(|len| (room, len)))
+    {
+        for (version, groups) in [
+            (Version::Dtls13, &Group::ALL[..]),
+            (Version::Dtls13, &[Group::P384]),
+            (Version::Dtls12, &Group::ALL),
+        ] {
+            let server = config_of(version, 1)
+                .groups(groups)
+                .cookie_exchange(len == 1);
+            let mut pair = Pair::new(config_of(version, 0).versions(&both), server);
+            pair.room = room;
+            pair.client.connection.edit = Some(each(1, move |draft| {
+                let body = draft.body.clone();
+                let mut hello = ClientHello::parse(&body).unwrap();
+                hello.extensions.push(0x4A4A, vec![0; len]);
+                draft.body.clear();
+                hello.write(&mut draft.body);
+            }));
+            pair.start();
+            pair.run(Duration::from_secs(60), &mut backwards());
+            let name = format!("{version}, {len} bytes in datagrams of {room}");
+            assert_eq!(pair.server.events, [Event::Connected], "{name}");
+            pair.assert_connected();
+        }
+    }
+}
+
+/// What leaves last of a flight comes first.
+fn backwards() -> impl FnMut(Role, Vec<u8>) -> Vec<(Duration, Vec<u8>)> {
+    let (mut last, mut count) = (None, 0);
+    move |role, datagram| {
+        count = if last == Some(role) { count + 1 } else { 0 };
+        last = Some(role);
+        let delay = Duration::from_micros(800_000_u64.saturating_sub(200 * count));
+        vec![(delay, datagram)]
     }
 }

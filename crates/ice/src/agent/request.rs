@@ -112,7 +112,7 @@ impl Agent {
         None
     }
 
-    /// What has failed is silent, a pair that lost its consent too, and with relayed candidates alone
+    /// What has failed is silent, a pair that lost its consent or has its path from nobody too, and with relayed candidates alone
     /// nothing is answered at an address of this machine.
     fn may_answer(&self, addressee: Addressee, key: PairKey) -> bool {
         let side = match addressee {
@@ -122,7 +122,8 @@ impl Agent {
                 else {
                     return false;
                 };
-                if session.list.at(key).is_some_and(|pair| pair.expired) {
+                let pair = session.list.at(key);
+                if pair.is_some_and(|pair| pair.expired || pair.barred) {
                     return false;
                 }
                 Some(session.local)

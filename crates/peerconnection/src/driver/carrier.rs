@@ -195,8 +195,9 @@ impl TokioCarrier {
                 Request::Close { local } => self.unbind(local),
                 Request::Disconnect { path } => self.ways.end_streams(|it| it == path),
                 Request::Route(route) => {
-                    if let Some(share) = &self.ways.share {
-                        share.route(now, route);
+                    let share = self.ways.share.as_ref();
+                    if let Some(path) = share.and_then(|it| it.route(now, route)) {
+                        engine.handle_taken(now, path);
                     }
                 }
             }

@@ -13,12 +13,13 @@ use super::{
     clock,
     listener::{Claimants, Claimed, Listener},
     receive::{deliver, readable, receive},
-    routes::{Adopter, ConnectionId, Routes},
+    routes::{Adopter, ConnectionId, Notice, Routes},
     sockets::{Batch, Received, Socket},
 };
 use crate::{
     Path, Route,
     api::{EngineLock, WeakEngineLock},
+    engine::Engine,
 };
 
 /// The sockets and who is behind them.
@@ -134,13 +135,25 @@ impl Share {
         self.port.of_kernel
     }
 
-    pub(super) fn route(&self, now: Instant, route: Route) {
-        let challenge = locked(&self.port.routes).apply(now, self.id, route);
-        if let Some((owner, path)) = challenge {
+    /// Takes in what the engine of the connection says of itself; the path that it is not to use, if it is another one's.
+    pub(super) fn route(&self, now: Instant, route: Route) -> Option<Path> {
+        let applied = locked(&self.port.routes).apply(now, self.id, route);
+        self.tell(applied.challenge, Engine::handle_challenge);
+        self.tell(applied.granted, Engine::handle_granted);
+        applied.taken
+    }
+
+    /// Tells other connections of their paths.
+    fn tell(
+        &self,
+        notices: impl IntoIterator<Item = Notice>,
+        tell: fn(&mut Engine, Instant, Path),
+    ) {
+        for (engine, path) in notices {
             // Its lock may be held by who wants that of this connection.
             self.port.runtime.spawn(async move {
-                if let Some(owner) = owner.upgrade() {
-                    owner.drive(|now, engine, _| engine.handle_challenge(now, path));
+                if let Some(engine) = engine.upgrade() {
+                    engine.drive(|now, engine, _| tell(engine, now, path));
                 }
             });
         }
@@ -153,7 +166,8 @@ impl Share {
 
     /// The connection is gone.
     pub(super) fn forget(&self) {
-        locked(&self.port.routes).forget(clock::now(), self.id);
+        let granted = locked(&self.port.routes).forget(clock::now(), self.id);
+        self.tell(granted, Engine::handle_granted);
     }
 }
 
@@ -292,7 +306,6 @@ mod tests {
     use super::*;
     use crate::{
         Configuration, PeerConnection, Settings, api::Carrier, driver::sockets::with_batch,
-        engine::Engine,
     };
 
     /// Carries nothing, and counts how often it is woken.
@@ -364,6 +377,65 @@ mod tests {
     fn count<C: Carrier>(engine: &EngineLock<C>) -> (u64, u64) {
         let counters = engine.drive(|_, engine, _| engine.counters());
         (counters.datagrams_received, counters.dropped)
+    }
+
+    /// A link-local address is one of a link, that by which its peer came: paths of two links differ.
+    #[test]
+    fn what_comes_to_a_link_local_address_has_its_link() {
+        let at = |text: &str| text.parse::<SocketAddr>().unwrap();
+        for (local, source, expected) in [
+            ("[fe80::1]:9", "[fe80::2%3]:1", "[fe80::1%3]:9"),
+            ("[fe80::1%4]:9", "[fe80::2%3]:1", "[fe80::1%4]:9"),
+            ("[2001:db8::1]:9", "[2001:db8::2]:1", "[2001:db8::1]:9"),
+            ("10.0.0.1:9", "10.0.0.2:1", "10.0.0.1:9"),
+        ] {
+            assert_eq!(with_scope(at(local), at(source)), at(expected), "{local}");
+        }
+    }
+
+    /// Whose path another connection claims is asked, once in ten seconds: the claimant has it when the owner lets go, and not before.
+    #[test]
+    fn the_owner_of_a_claimed_path_is_asked() {
+        let shared = RwLock::<Routes>::default();
+        let (_owner, owner, _) = connect(&shared, 1);
+        let (_claimant, claimant, _) = connect(&shared, 2);
+        let claimed = Path::udp(at(9), at(1));
+        let now = oxirtc_netsim::epoch();
+        let later = |seconds| now + Duration::from_secs(seconds);
+        // In the order in which they were made.
+        let ids = locked(&shared).ids();
+        let (first, second) = (ids[0], ids[1]);
+        let claim = |at| locked(&shared).apply(at, second, Route::Path(claimed));
+        let applied = claim(now);
+        assert_eq!(applied.taken, Some(claimed));
+        let (asked, path) = applied.challenge.expect("somebody is to look");
+        assert_eq!(path, claimed);
+        asked
+            .upgrade()
+            .unwrap()
+            .drive(|_, engine, _| engine.count_dropped(7));
+        assert_eq!((count(&owner).1, count(&claimant).1), (7, 0));
+        assert!(claim(later(9)).challenge.is_none(), "it was asked");
+        assert_eq!(claim(later(9)).taken, Some(claimed));
+        assert!(claim(later(10)).challenge.is_some());
+        come(&shared, 1);
+        assert_eq!((count(&owner).0, count(&claimant).0), (3, 0));
+        let released = Route::PathReleased(claimed);
+        let applied = locked(&shared).apply(later(12), first, released);
+        let (granted, path) = applied.granted.expect("somebody has waited");
+        assert_eq!(path, claimed);
+        granted
+            .upgrade()
+            .unwrap()
+            .drive(|_, engine, _| engine.count_dropped(5));
+        // What has come belongs to no layer, and counts as dropped too.
+        assert_eq!((count(&owner).1, count(&claimant).1), (7 + 3, 5));
+        come(&shared, 1);
+        assert_eq!((count(&owner).0, count(&claimant).0), (3, 3));
+        // Nobody is asked for what nobody has.
+        let free = Route::Path(Path::udp(at(9), at(3)));
+        let applied = locked(&shared).apply(later(12), first, free);
+        assert!(applied.taken.is_none() && applied.challenge.is_none());
     }
 
     /// Whoever has a connection keeps no reader from the others; what came meanwhile is there afterwards, up to a bound.

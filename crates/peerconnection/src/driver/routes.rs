@@ -53,8 +53,19 @@ type Claim = (ConnectionId, Instant);
 /// Takes a stream of a peer for one connection.
 pub(super) type Adopter = Arc<dyn Fn(Claimed) + Send + Sync>;
 
-/// A connection that is to look whether its peer is still there.
-pub(super) type Challenge = (WeakEngineLock, Path);
+/// A connection, and a path that it is to be told something of.
+pub(super) type Notice = (WeakEngineLock, Path);
+
+/// What follows from what an engine has said of itself.
+#[derive(Default)]
+pub(super) struct Applied {
+    /// A path that it is not to use, as another connection has it.
+    pub(super) taken: Option<Path>,
+    /// That other connection, which is to look whether its peer is still there.
+    pub(super) challenge: Option<Notice>,
+    /// Who has a path now that was another one's.
+    pub(super) granted: Option<Notice>,
+}
 
 /// A connection, and what it put in, to be taken out with it.
 #[derive(Default)]
@@ -108,13 +119,10 @@ impl Routes {
     /// Takes in what an engine says of itself.
     ///
     /// What is claimed is not taken: its owner is to be challenged.
-    pub(super) fn apply(
-        &mut self,
-        now: Instant,
-        id: ConnectionId,
-        route: Route,
-    ) -> Option<Challenge> {
-        let entry = self.connections.get_mut(&id)?;
+    pub(super) fn apply(&mut self, now: Instant, id: ConnectionId, route: Route) -> Applied {
+        let Some(entry) = self.connections.get_mut(&id) else {
+            return Applied::default();
+        };
         match route {
             Route::Ufrag(ufrag) => {
                 // Whoever comes second chose it on purpose, or is as good as impossible.
@@ -133,14 +141,17 @@ impl Routes {
             Route::Path(path) => return self.bind(now, id, path),
             Route::PathReleased(path) => {
                 entry.paths.retain(|other| *other != path);
-                self.release(now, id, path);
+                return Applied {
+                    granted: self.release(now, id, path),
+                    ..Applied::default()
+                };
             }
         }
-        None
+        Applied::default()
     }
 
-    /// The path is free, or its claimant's.
-    fn release(&mut self, now: Instant, id: ConnectionId, path: Path) {
+    /// The path is free, or its claimant's, who is to be told.
+    fn release(&mut self, now: Instant, id: ConnectionId, path: Path) -> Option<Notice> {
         match self.flows.get_mut(&path) {
             Some(Flow::Bound(owner, claim)) if *owner == id => {
                 let claim = claim.take();
@@ -150,6 +161,8 @@ impl Routes {
                 {
                     // Free as it is, it is taken without a question.
                     let _ = self.bind(now, claimant, path);
+                    let engine = self.connections.get(&claimant)?.engine.clone()?;
+                    return Some((engine, path));
                 }
             }
             Some(Flow::Bound(_, claim)) => {
@@ -158,6 +171,7 @@ impl Routes {
             Some(Flow::Reserved(of, _)) if *of == id => self.give_up(path),
             _ => {}
         }
+        None
     }
 
     /// Hands what comes from there to this connection for a moment, if it is nobody's.
@@ -201,22 +215,30 @@ impl Routes {
     }
 
     /// The path is this connection's, unless it is another one's, which is then to be asked.
-    fn bind(&mut self, now: Instant, id: ConnectionId, path: Path) -> Option<Challenge> {
+    fn bind(&mut self, now: Instant, id: ConnectionId, path: Path) -> Applied {
+        let mut applied = Applied::default();
         if let Some(Flow::Bound(owner, claim)) = self.flows.get_mut(&path) {
-            if *owner == id || claim.is_some_and(|(_, since)| now < since + CLAIM) {
-                return None;
+            if *owner == id {
+                return applied;
+            }
+            applied.taken = Some(path);
+            if claim.is_some_and(|(_, since)| now < since + CLAIM) {
+                return applied;
             }
             // Payload names nobody: it stays with whom it was, for as long as that one is there.
             log::debug!("two connections of a port have a pair with one peer's address");
             *claim = Some((id, now));
-            let engine = self.connections.get(owner)?.engine.clone()?;
-            return Some((engine, path));
+            let owner = self.connections.get(owner);
+            let engine = owner.and_then(|it| it.engine.clone());
+            applied.challenge = engine.map(|engine| (engine, path));
+            return applied;
         }
         self.give_up(path);
-        let entry = self.connections.get_mut(&id)?;
-        entry.paths.push(path);
-        self.flows.insert(path, Flow::Bound(id, None));
-        None
+        if let Some(entry) = self.connections.get_mut(&id) {
+            entry.paths.push(path);
+            self.flows.insert(path, Flow::Bound(id, None));
+        }
+        applied
     }
 
     /// A request was sent.
@@ -302,10 +324,16 @@ impl Routes {
         }
     }
 
-    /// Takes out all that belongs to a connection.
-    pub(super) fn forget(&mut self, now: Instant, id: ConnectionId) {
+    /// Its connections, in the order in which they were made.
+    #[cfg(test)]
+    pub(super) fn ids(&self) -> Vec<ConnectionId> {
+        self.connections.keys().copied().collect()
+    }
+
+    /// Takes out all that belongs to a connection. Who has a path of it now is to be told.
+    pub(super) fn forget(&mut self, now: Instant, id: ConnectionId) -> Vec<Notice> {
         let Some(entry) = self.connections.remove(&id) else {
-            return;
+            return Vec::new();
         };
         for ufrag in &entry.ufrags {
             remove(&mut self.by_ufrag, ufrag, id);
@@ -313,12 +341,14 @@ impl Routes {
         for path in entry.reserved {
             self.give_up(path);
         }
+        let mut granted = Vec::new();
         for path in entry.paths {
-            self.release(now, id, path);
+            granted.extend(self.release(now, id, path));
         }
         for transaction in &entry.expected {
             remove(&mut self.expected, transaction, id);
         }
+        granted
     }
 
     /// Every connection of the port.

@@ -204,6 +204,29 @@ impl Engine {
         self.ascend(now);
     }
 
+    /// A path that this connection was to [have](crate::Route::Path) is another one's on the shared socket. Another way to the peer is looked
+    /// for, from a socket of its own.
+    pub fn handle_taken(&mut self, now: Instant, path: Path) {
+        if self.closed {
+            return;
+        }
+        let path = convert::ice_path(path);
+        self.transports
+            .each_agent(now, |agent, set| agent.handle_taken(now, set, path));
+        self.ascend(now);
+    }
+
+    /// The other connection has let go of such a path, which is this one's from now on.
+    pub fn handle_granted(&mut self, now: Instant, path: Path) {
+        if self.closed {
+            return;
+        }
+        let path = convert::ice_path(path);
+        self.transports
+            .each_agent(now, |agent, set| agent.handle_granted(now, set, path));
+        self.ascend(now);
+    }
+
     /// A stream has ended that was not asked to.
     pub fn handle_disconnected(&mut self, now: Instant, path: Path) {
         if self.closed {

@@ -62,6 +62,29 @@ async fn one_port_on_all_addresses() {
     echo_over(&endpoint("0.0.0.0:0"), 2).await;
 }
 
+/// Payload names nobody: a second connection between the same two ports, and two connections of one port with each other, go by
+/// sockets of their own, and the first one goes on as it was.
+#[tokio::test]
+async fn what_cannot_be_told_apart_has_a_way_of_its_own() {
+    let (near, far) = (endpoint("127.0.0.1:0"), endpoint("127.0.0.1:0"));
+    let mut pairs: Vec<Pair> = Vec::new();
+    for (one, other) in [(&near, &far), (&near, &far), (&near, &near), (&far, &near)] {
+        let [one, other] = [one, other].map(|it| {
+            let configuration = Configuration::default();
+            it.peer_connection(configuration).unwrap()
+        });
+        pairs.push(Pair::connect(one, other, DataChannelInit::default()).await);
+        for (number, pair) in pairs.iter().enumerate() {
+            pair.near_channel.send(format!("{number}")).await.unwrap();
+            let came = within(pair.far_channel.recv()).await;
+            assert_eq!(came, Some(Message::from(format!("{number}"))));
+            pair.far_channel.send("back").await.unwrap();
+            let came = within(pair.near_channel.recv()).await;
+            assert_eq!(came, Some(Message::from("back")));
+        }
+    }
+}
+
 /// What strangers send to the port goes nowhere.
 #[tokio::test]
 async fn strangers_change_nothing() {

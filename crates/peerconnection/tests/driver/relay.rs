@@ -4,7 +4,7 @@ use std::{
     collections::HashMap,
     net::SocketAddr,
     sync::{Arc, Mutex},
-    time::Instant,
+    time::{Duration, Instant},
 };
 
 use base64::{Engine as _, engine::general_purpose::STANDARD};
@@ -386,6 +386,56 @@ async fn a_mapping_is_told() {
         );
         assert_eq!(errors, []);
     }
+}
+
+/// Agents of a pool gather on the port that all share: what servers answer reaches each of them, all is told in the task of the
+/// description, and what the pool has left over takes nothing along when it goes.
+#[tokio::test]
+async fn a_pool_gathers_on_a_shared_port() {
+    let server = Running::start(|server| {
+        server.sees.insert(ip("127.0.0.1"), ip("203.0.113.9"));
+    })
+    .await;
+    let configuration = || Configuration {
+        ice_servers: vec![IceServer::new(format!("stun:{}", server.address))],
+        ice_candidate_pool_size: 3,
+        ..Configuration::default()
+    };
+    let endpoint = Endpoint::bind("127.0.0.1:0").unwrap();
+    let port = endpoint.local_address().unwrap().port();
+    let pooled = [(); 2].map(|()| endpoint.peer_connection(configuration()).unwrap());
+    let asked = || server.server.lock().unwrap().requests.len();
+    let pause = |time| tokio::time::sleep(Duration::from_millis(time));
+    within(async {
+        // Each agent of both.
+        while asked() < 6 {
+            pause(20).await;
+        }
+    })
+    .await;
+    pause(500).await;
+    for connection in &pooled {
+        let _channel = connection
+            .create_data_channel("a", DataChannelInit::default())
+            .unwrap();
+        connection.set_local_description(None).await.unwrap();
+        let sdp = connection.local_description().unwrap().sdp;
+        for told in [
+            format!(" 127.0.0.1 {port} typ host"),
+            format!(" 203.0.113.9 {port} typ srflx"),
+            "a=end-of-candidates".to_owned(),
+        ] {
+            assert!(sdp.contains(&told), "{told}: {sdp}");
+        }
+    }
+    drop(pooled);
+    let connection = || endpoint.peer_connection(configuration()).unwrap();
+    let client = PeerConnection::with_settings(Configuration::default(), settings()).unwrap();
+    let first = Pair::connect(client, connection(), DataChannelInit::default()).await;
+    let client = PeerConnection::with_settings(Configuration::default(), settings()).unwrap();
+    let second = Pair::connect(connection(), client, DataChannelInit::default()).await;
+    exchange(&first).await;
+    exchange(&second).await;
 }
 
 /// [4.8.3-01] [4.8.3-02] No address of ours is told that no candidate shows.

@@ -4,14 +4,16 @@ use std::time::Duration;
 
 use byteorder::{BigEndian, ByteOrder};
 
-use crate::{Ntp, reader::Reader};
+use super::{Ids, Kind};
+use crate::{Ntp, packet::Writer, reader::Reader};
 
 /// When a frame was captured, by the clock of who captured it (abs-capture-time).
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct AbsoluteCapture {
     /// The time of capture.
     pub time: Ntp,
-    /// What to add to get from the capturer's clock to that of who sends to us: in units of 2^-32 seconds.
+    /// By how much the capturer's clock is ahead of that of who sends to us, as the latter takes it: what to add to the sender's time to
+    /// get the capturer's, in units of 2^-32 seconds. Without it the last one that was told holds.
     pub offset: Option<i64>,
 }
 
@@ -35,6 +37,15 @@ impl AbsoluteCapture {
         BigEndian::write_u64(time, self.time.0);
         BigEndian::write_i64(offset, self.offset.unwrap_or(0));
         (bytes, if self.offset.is_some() { 16 } else { 8 })
+    }
+
+    /// Appends it, if it was negotiated.
+    pub fn write(self, writer: &mut Writer<'_>, ids: &Ids) {
+        let (bytes, len) = self.to_bytes();
+        let value = bytes.get(..len).unwrap_or_default();
+        if let Some(id) = ids.id(Kind::AbsoluteCaptureTime) {
+            writer.extend(id, value);
+        }
     }
 }
 

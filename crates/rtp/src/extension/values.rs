@@ -33,7 +33,7 @@ pub struct Named<'a> {
 pub struct Values {
     /// How loud it is.
     pub level: Option<AudioLevel>,
-    /// When it was captured.
+    /// When it was captured; of what was received with the offset from our clock, if that is known.
     pub capture: Option<AbsoluteCapture>,
     /// How it is rotated.
     pub orientation: Option<Orientation>,
@@ -112,16 +112,12 @@ impl Values {
     /// Appends those that were negotiated. `frame` is the number that the frame has in the dependency descriptor, where it is another
     /// one than it came with.
     pub fn write(&self, writer: &mut Writer<'_>, ids: &Ids, frame: Option<u16>) {
+        if let Some(capture) = self.capture {
+            capture.write(writer, ids);
+        }
         let mut put = |kind, value: &[u8]| ids.id(kind).is_some_and(|id| writer.extend(id, value));
         if let Some(level) = self.level {
             put(Kind::AudioLevel, &[level.to_byte()]);
-        }
-        if let Some(capture) = self.capture {
-            let (bytes, len) = capture.to_bytes();
-            put(
-                Kind::AbsoluteCaptureTime,
-                bytes.get(..len).unwrap_or_default(),
-            );
         }
         if let Some(orientation) = self.orientation {
             put(Kind::Orientation, &[orientation.to_byte()]);

@@ -5,7 +5,7 @@ use bytes::Bytes;
 use super::{
     codec::Codec,
     opus,
-    piece::{Facts, Piece, Prefix, Refused, append, even},
+    piece::{Facts, Joined, Piece, Prefix, Refused, even},
 };
 
 pub(super) fn peek(codec: Codec, payload: &[u8]) -> Option<Facts> {
@@ -30,13 +30,13 @@ fn is_valid(codec: Codec, payload: &[u8]) -> bool {
 pub(super) fn join<'a>(
     codec: Codec,
     payloads: impl Iterator<Item = &'a [u8]>,
-    frame: &mut Vec<u8>,
+    frame: &mut Joined<'_>,
 ) -> Result<(), Refused> {
     for payload in payloads {
         if !is_valid(codec, payload) {
             return Err(Refused::Malformed);
         }
-        append(frame, payload)?;
+        frame.append(payload)?;
     }
     Ok(())
 }

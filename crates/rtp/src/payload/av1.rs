@@ -8,7 +8,7 @@
 
 use bytes::{BufMut, Bytes, BytesMut};
 
-use super::piece::{Facts, Piece, Prefix, Refused, append, even};
+use super::piece::{Facts, Joined, Piece, Prefix, Refused, even};
 use crate::reader::{Bits, Reader, leb128_len, write_leb128};
 
 /// The units of a temporal unit in the low-overhead format (AV1 specification §5.2): header and extension without the
@@ -204,9 +204,9 @@ pub(super) fn peek(payload: &[u8]) -> Option<Facts> {
 
 pub(super) fn join<'a>(
     payloads: impl Iterator<Item = &'a [u8]>,
-    frame: &mut Vec<u8>,
+    frame: &mut Joined<'_>,
 ) -> Result<(), Refused> {
-    append(frame, &[DELIMITER << 3 | 2, 0])?;
+    frame.append(&[DELIMITER << 3 | 2, 0])?;
     let start = frame.len();
     let mut unit: Vec<u8> = Vec::new();
     let mut inside = false;
@@ -217,7 +217,8 @@ pub(super) fn join<'a>(
         }
         let count = list.len();
         for (at, element) in list.into_iter().enumerate() {
-            append(&mut unit, element)?;
+            frame.check(unit.len() + element.len())?;
+            unit.extend_from_slice(element);
             inside = at + 1 == count && header & 0x40 != 0;
             if !inside {
                 push_unit(frame, &unit)?;
@@ -232,7 +233,7 @@ pub(super) fn join<'a>(
 }
 
 /// Appends a unit with its length.
-fn push_unit(frame: &mut Vec<u8>, unit: &[u8]) -> Result<(), Refused> {
+fn push_unit(frame: &mut Joined<'_>, unit: &[u8]) -> Result<(), Refused> {
     let &first = unit.first().ok_or(Refused::Malformed)?;
     let head = if first & 4 != 0 { 2 } else { 1 };
     let (head, mut body) = unit.split_at_checked(head).ok_or(Refused::Malformed)?;
@@ -245,10 +246,12 @@ fn push_unit(frame: &mut Vec<u8>, unit: &[u8]) -> Result<(), Refused> {
     if matches!(first >> 3 & 15, DELIMITER | TILE_LIST) {
         return Ok(());
     }
-    append(frame, &[first | 2])?;
-    append(frame, head.get(1..).unwrap_or_default())?;
-    write_leb128(frame, body.len() as u32);
-    append(frame, body)
+    frame.append(&[first | 2])?;
+    frame.append(head.get(1..).unwrap_or_default())?;
+    let mut length = Vec::with_capacity(5);
+    write_leb128(&mut length, body.len() as u32);
+    frame.append(&length)?;
+    frame.append(body)
 }
 
 /// The greatest width and height that a sequence header allows (AV1 specification §5.5.1).

@@ -6,7 +6,7 @@ use super::{
     audio, av1,
     codec::Codec,
     h264, h265, opus,
-    piece::{Facts, Refused},
+    piece::{Facts, Joined, MOST_FRAME, Refused},
     vp8, vp9,
 };
 
@@ -40,13 +40,26 @@ impl Codec {
     /// Appends the frame that these payloads make, which follow each other, the first of the frame first.
     ///
     /// # Errors
-    /// [`Refused`] if they make none; `frame` then holds rubbish behind its old end.
+    /// [`Refused`] if they make none, or one of more than [`MOST_FRAME`] bytes; `frame` then holds rubbish behind its old end.
     pub fn join<'a>(
         self,
         payloads: impl Iterator<Item = &'a [u8]>,
         frame: &mut Vec<u8>,
     ) -> Result<(), Refused> {
-        let start = frame.len();
+        self.join_within(MOST_FRAME, payloads, frame)
+    }
+
+    /// As [`join`](Self::join), with another limit in bytes.
+    ///
+    /// # Errors
+    /// [`Refused`] if they make no frame, or a longer one; `frame` then holds rubbish behind its old end.
+    pub fn join_within<'a>(
+        self,
+        most: usize,
+        payloads: impl Iterator<Item = &'a [u8]>,
+        frame: &mut Vec<u8>,
+    ) -> Result<(), Refused> {
+        let frame = &mut Joined::new(frame, most);
         match self {
             Self::Vp8 => vp8::join(payloads, frame)?,
             Self::Vp9 => vp9::join(payloads, frame)?,
@@ -55,7 +68,7 @@ impl Codec {
             Self::H265 => h265::join(payloads, frame)?,
             _ => audio::join(self, payloads, frame)?,
         }
-        if frame.len() == start {
+        if frame.len() == 0 {
             return Err(Refused::Empty);
         }
         Ok(())

@@ -5,7 +5,7 @@ use bytes::Bytes;
 
 use super::{
     nal::{Cutting, ParameterSets, push_unit, unescaped, units},
-    piece::{Facts, Piece, Prefix, Refused, append},
+    piece::{Facts, Joined, Piece, Prefix, Refused},
 };
 use crate::reader::{Bits, Reader};
 
@@ -116,7 +116,7 @@ fn note(facts: &mut Facts, unit: &[u8], at_beginning: bool) {
 
 pub(super) fn join<'a>(
     payloads: impl Iterator<Item = &'a [u8]>,
-    frame: &mut Vec<u8>,
+    frame: &mut Joined<'_>,
 ) -> Result<(), Refused> {
     let mut inside = None;
     for payload in payloads {
@@ -144,7 +144,7 @@ pub(super) fn join<'a>(
                 if begins {
                     push_unit(frame, &[high & 0x81 | kind << 1, *low])?;
                 }
-                append(frame, part)?;
+                frame.append(part)?;
                 inside = (!ends).then_some(kind);
             }
             _ => return Err(Refused::Malformed),

@@ -4,7 +4,7 @@ use std::ops::Range;
 
 use bytes::{BufMut, Bytes, BytesMut};
 
-use super::piece::{Facts, Piece, Prefix, Refused, append, even};
+use super::piece::{Facts, Joined, Piece, Prefix, Refused, even};
 
 /// The parameter sets that came last, to go before a key frame that comes without.
 #[derive(Clone, Debug, Default)]
@@ -36,12 +36,12 @@ fn next_code(stream: &[u8], from: usize) -> Option<(usize, usize)> {
 }
 
 /// Appends a unit with its start code.
-pub(super) fn push_unit(frame: &mut Vec<u8>, unit: &[u8]) -> Result<(), Refused> {
+pub(super) fn push_unit(frame: &mut Joined<'_>, unit: &[u8]) -> Result<(), Refused> {
     if unit.is_empty() {
         return Err(Refused::Malformed);
     }
-    append(frame, &START)?;
-    append(frame, unit)
+    frame.append(&START)?;
+    frame.append(unit)
 }
 
 /// What is not part of a parameter set but keeps start codes out of it, taken out (H.264 §7.3.1). Only so much as holds

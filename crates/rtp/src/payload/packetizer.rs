@@ -16,6 +16,7 @@ use super::{
 pub struct Packetizer {
     codec: Codec,
     most: usize,
+    most_frame: usize,
     picture: u16,
     tl0: u8,
     single_unit: bool,
@@ -52,6 +53,7 @@ impl Packetizer {
         Self {
             codec,
             most: most.max(64),
+            most_frame: MOST_FRAME,
             picture: picture & 0x7fff,
             tl0: 0,
             single_unit: false,
@@ -65,6 +67,11 @@ impl Packetizer {
     pub fn single_unit(mut self, on: bool) -> Self {
         self.single_unit = on;
         self
+    }
+
+    /// The longest frame to cut, in bytes; default [`MOST_FRAME`].
+    pub fn set_most_frame(&mut self, bytes: usize) {
+        self.most_frame = bytes;
     }
 
     /// The codec.
@@ -85,7 +92,7 @@ impl Packetizer {
         if frame.is_empty() {
             return Err(Refused::Empty);
         }
-        if frame.len() > MOST_FRAME {
+        if frame.len() > self.most_frame {
             return Err(Refused::TooLarge);
         }
         let start = pieces.len();

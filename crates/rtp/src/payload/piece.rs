@@ -57,12 +57,19 @@ pub enum Refused {
     /// There is nothing in it.
     #[error("the frame is empty")]
     Empty,
-    /// It is larger than [`MOST_FRAME`], or a unit that may not be cut does not fit.
+    /// It is larger than the limit, [`MOST_FRAME`] by default, or a unit that may not be cut does not fit.
     #[error("the frame is too large")]
     TooLarge,
     /// It is not what its codec defines.
     #[error("the frame is not of its codec")]
     Malformed,
+}
+
+/// A frame that payloads make, within a limit.
+pub(super) struct Joined<'f> {
+    frame: &'f mut Vec<u8>,
+    start: usize,
+    most: usize,
 }
 
 impl Prefix {
@@ -115,13 +122,32 @@ impl Piece {
     }
 }
 
-/// Appends a part of a frame, within [`MOST_FRAME`].
-pub(super) fn append(frame: &mut Vec<u8>, part: &[u8]) -> Result<(), Refused> {
-    if frame.len() + part.len() > MOST_FRAME {
-        return Err(Refused::TooLarge);
+impl<'f> Joined<'f> {
+    /// Behind what is there, at most so many bytes.
+    pub(super) fn new(frame: &'f mut Vec<u8>, most: usize) -> Self {
+        let start = frame.len();
+        Self { frame, start, most }
     }
-    frame.extend_from_slice(part);
-    Ok(())
+
+    /// How long the frame is so far.
+    pub(super) fn len(&self) -> usize {
+        self.frame.len() - self.start
+    }
+
+    /// Appends a part of the frame.
+    pub(super) fn append(&mut self, part: &[u8]) -> Result<(), Refused> {
+        self.check(self.len() + part.len())?;
+        self.frame.extend_from_slice(part);
+        Ok(())
+    }
+
+    /// Whether a frame, or a unit of it, may be so long.
+    pub(super) fn check(&self, len: usize) -> Result<(), Refused> {
+        if len > self.most {
+            return Err(Refused::TooLarge);
+        }
+        Ok(())
+    }
 }
 
 /// Into how many pieces of at most `most` bytes `len` bytes are cut, and how long each is but the last: all are equally
@@ -131,5 +157,5 @@ pub(super) fn even(len: usize, most: usize) -> (usize, usize) {
     (count, len.div_ceil(count).max(1))
 }
 
-/// The largest frame that is cut or joined: 4 MiB.
+/// The largest frame that is cut or joined, as long as nothing else was set: 4 MiB.
 pub const MOST_FRAME: usize = 4 << 20;

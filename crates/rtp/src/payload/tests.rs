@@ -1,7 +1,7 @@
 use bytes::Bytes;
 use proptest::prelude::*;
 
-use super::*;
+use super::{piece::Joined, *};
 
 const VP8: &[u8] = include_bytes!("../../tests/data/vp8.ivf");
 const VP9: &[u8] = include_bytes!("../../tests/data/vp9.ivf");
@@ -26,7 +26,11 @@ fn annex_b(codec: Codec, file: &[u8]) -> Vec<Bytes> {
     let mut frames = Vec::new();
     let mut frame = Vec::new();
     for unit in nal::units(file) {
-        nal::push_unit(&mut frame, &file[unit.clone()]).unwrap();
+        nal::push_unit(
+            &mut Joined::new(&mut frame, MOST_FRAME),
+            &file[unit.clone()],
+        )
+        .unwrap();
         let is_slice = match codec {
             Codec::H264 => (1..=5).contains(&(file[unit.start] & 31)),
             _ => file[unit.start] >> 1 & 63 < 32,
@@ -195,7 +199,11 @@ fn a_key_frame_gets_its_parameter_sets() {
         // The second key frame without its sets.
         let units: Vec<_> = nal::units(&all[5]).map(|it| all[5].slice(it)).collect();
         let mut bare = Vec::new();
-        nal::push_unit(&mut bare, units.last().unwrap()).unwrap();
+        nal::push_unit(
+            &mut Joined::new(&mut bare, MOST_FRAME),
+            units.last().unwrap(),
+        )
+        .unwrap();
         let mut pieces = Vec::new();
         packetizer
             .cut(&bare.into(), Layering::default(), &mut pieces)

@@ -12,7 +12,7 @@
 
 use byteorder::{BigEndian, ByteOrder, LittleEndian};
 
-use super::piece::{Facts, Prefix, Refused, append};
+use super::piece::{Facts, Joined, Prefix, Refused};
 use crate::reader::Reader;
 
 /// The payload descriptor.
@@ -149,7 +149,7 @@ pub(super) fn peek(payload: &[u8]) -> Option<Facts> {
 
 pub(super) fn join<'a>(
     payloads: impl Iterator<Item = &'a [u8]>,
-    frame: &mut Vec<u8>,
+    frame: &mut Joined<'_>,
 ) -> Result<(), Refused> {
     let mut picture = None;
     for (at, payload) in payloads.enumerate() {
@@ -159,7 +159,7 @@ pub(super) fn join<'a>(
         if begins != (at == 0) || !same {
             return Err(Refused::Malformed);
         }
-        append(frame, part)?;
+        frame.append(part)?;
     }
     Ok(())
 }

@@ -12,7 +12,7 @@
 //! ```
 
 use super::{
-    piece::{Facts, Prefix, Refused, append},
+    piece::{Facts, Joined, Prefix, Refused},
     vp8::{read_picture, write_picture},
 };
 use crate::reader::{Bits, Reader};
@@ -251,7 +251,7 @@ pub(super) fn peek(payload: &[u8]) -> Option<Facts> {
 
 pub(super) fn join<'a>(
     payloads: impl Iterator<Item = &'a [u8]>,
-    frame: &mut Vec<u8>,
+    frame: &mut Joined<'_>,
 ) -> Result<(), Refused> {
     let (mut picture, mut inside) = (None, false);
     for payload in payloads {
@@ -262,7 +262,7 @@ pub(super) fn join<'a>(
             return Err(Refused::Malformed);
         }
         inside = !descriptor.ends;
-        append(frame, part)?;
+        frame.append(part)?;
     }
     if inside {
         return Err(Refused::Malformed);

@@ -9,7 +9,7 @@ use bytes::Bytes;
 
 use super::jitter::Jitter;
 use crate::{
-    Ntp,
+    Config, Ntp,
     batch::{Lane, Packet},
     extension::Values,
     payload::{Codec, Facts},
@@ -49,6 +49,8 @@ pub(crate) struct Assembler {
     /// With the time they came.
     held: BTreeMap<u64, (Packet, Instant)>,
     most: usize,
+    /// So many bytes a frame may have.
+    most_frame: usize,
     patience: Duration,
     /// The number that is next.
     next: Option<u64>,
@@ -103,11 +105,12 @@ struct Counts {
 }
 
 impl Assembler {
-    pub(crate) fn new(most: usize, patience: Duration) -> Self {
+    pub(crate) fn new(config: &Config) -> Self {
         Self {
             held: BTreeMap::new(),
-            most,
-            patience,
+            most: config.reorder,
+            most_frame: config.frame,
+            patience: config.patience,
             next: None,
             is_at_beginning: false,
             is_broken: true,
@@ -281,7 +284,10 @@ impl Assembler {
         }
         self.scratch.clear();
         let payloads = packets().map(|it| &it.1.0.payload[..]);
-        if first.codec.join(payloads, &mut self.scratch).is_err() {
+        let joined = first
+            .codec
+            .join_within(self.most_frame, payloads, &mut self.scratch);
+        if joined.is_err() {
             self.counts.dropped += 1;
             self.missing += 1;
             self.is_broken = true;

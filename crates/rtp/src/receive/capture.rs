@@ -7,8 +7,8 @@ use crate::{Ntp, extension::AbsoluteCapture};
 pub struct Captured {
     /// The time of capture.
     pub time: Ntp,
-    /// What the sender takes for the difference of its own clock and that of the capturer, as it has last told it: in units of
-    /// 2^-32 seconds.
+    /// By how much the capturer's clock is ahead of the sender's, as the sender takes it and has last told it: in units of 2^-32
+    /// seconds.
     pub offset: Option<i64>,
 }
 
@@ -41,7 +41,7 @@ impl Captures {
         let last = self.last.filter(|it| it.of.system == of.system);
         let before = last.and_then(|it| it.captured.offset);
         let Some(told) = told else {
-            return last?.reach(of);
+            return self.reach(of);
         };
         let captured = Captured {
             time: told.time,
@@ -49,6 +49,12 @@ impl Captures {
         };
         self.last = Some(Last { of, captured });
         Some(captured)
+    }
+
+    /// When a packet was captured that does not say so itself.
+    pub(crate) fn reach(&self, of: Place) -> Option<Captured> {
+        let last = self.last.filter(|it| it.of.system == of.system);
+        last?.reach(of)
     }
 }
 

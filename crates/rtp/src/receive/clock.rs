@@ -39,6 +39,13 @@ impl SenderClock {
         Some(Ntp(info.ntp.0.wrapping_add_signed(ahead as i64)))
     }
 
+    /// By how much the sender's clock is ahead of ours, by its last report, which was half a round trip under way: in units of
+    /// 2^-32 seconds. `wall` is our wall clock at a time.
+    pub(crate) fn ahead(&self, wall: impl Fn(Instant) -> Ntp, round_trip: Duration) -> Option<i64> {
+        let (info, at) = self.last?;
+        Some(info.ntp.after(round_trip / 2).since(wall(at)))
+    }
+
     /// What a report answers: the last report's name, and how long ago it came.
     pub(crate) fn answer(&self, now: Instant) -> (u32, u32) {
         self.last.map_or((0, 0), |(info, at)| {

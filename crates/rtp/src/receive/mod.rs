@@ -82,7 +82,7 @@ impl ReceiveStream {
             rtx: None,
             fec: None,
             track: Track::new(config.missing),
-            assembler: Assembler::new(config.reorder, config.patience),
+            assembler: Assembler::new(config),
             clock: SenderClock::default(),
             captures: Captures::default(),
             recovery: Recovery::default(),

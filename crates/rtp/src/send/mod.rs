@@ -18,7 +18,7 @@ use self::{
     rewrite::{Numbered, Verdict},
 };
 use crate::{
-    Choice, Encoding, Section,
+    Choice, Config, Encoding, Section,
     batch::{Batch, Packet},
     extension::Kind,
     fec::Parity,
@@ -90,6 +90,8 @@ pub(crate) struct SendStream {
     pub(crate) round_trip: Option<Duration>,
     /// The last FIR's number.
     pub(crate) fir: Option<u8>,
+    /// What was told of capture last: timestamp, time, and when.
+    told: Option<(u32, Instant, Instant)>,
     /// The last packet: timestamp, capture, clock.
     pub(crate) last: Option<(u32, Instant, u32)>,
     /// Packets in all with those again, for sender reports.
@@ -113,7 +115,7 @@ impl SendStream {
         (section, place): (usize, usize),
         encoding: Encoding,
         [first, rtx, timestamp]: [u32; 3],
-        history: Duration,
+        config: &Config,
     ) -> Self {
         Self {
             section,
@@ -126,7 +128,7 @@ impl SendStream {
             head: None,
             // RFC 3711 §3.3.1: below 2^15, so that a receiver that loses the first guesses right.
             rewrite: Rewrite::new(encoding.choice, first & 0x7fff, timestamp),
-            sent: vec![None; HISTORY].into(),
+            sent: vec![None; config.history_packets].into(),
             resend: VecDeque::new(),
             rtx_next: rtx as u16 & 0x7fff,
             share: 0.0,
@@ -141,12 +143,13 @@ impl SendStream {
             frame: 0,
             round_trip: None,
             fir: None,
+            told: None,
             last: None,
             totals: (0, 0),
             asked: None,
             allowed: Allowed::default(),
             stats: SendStats::default(),
-            history,
+            history: config.history,
         }
     }
 
@@ -223,12 +226,14 @@ impl SendStream {
     }
 
     fn slot(&mut self, number: u64) -> Option<&mut Option<Sent>> {
-        self.sent.get_mut(number as usize % HISTORY)
+        let at = number as usize % self.sent.len().max(1);
+        self.sent.get_mut(at)
     }
 
     /// What was sent under this number, if it is still known.
     fn find(&self, number: u64) -> Option<Sent> {
-        let slot = self.sent.get(number as usize % HISTORY)?;
+        let at = number as usize % self.sent.len().max(1);
+        let slot = self.sent.get(at)?;
         slot.filter(|it| it.numbered.sequence == number)
     }
 
@@ -449,7 +454,7 @@ impl SendStream {
         };
         let small = [
             usize::from(values.level.is_some()) * 3,
-            usize::from(values.capture.is_some()) * 18,
+            usize::from(values.capture.is_some() || self.may_tell(section, packet)) * 18,
             usize::from(values.orientation.is_some()) * 3,
             usize::from(values.playout.is_some()) * 5,
             usize::from(values.content.is_some()) * 3,
@@ -458,6 +463,13 @@ impl SendStream {
         let large = [&values.descriptor, &values.layers, &values.colour].map(bytes);
         let extensions: usize = small.iter().chain(&large).sum();
         FIXED + named + extensions + packet.payload_len() + if again { 2 } else { 0 }
+    }
+
+    /// Whether a packet may tell when it was captured: the first of a frame that was captured here.
+    fn may_tell(&self, section: &Section, packet: &Packet) -> bool {
+        packet.local
+            && (packet.facts.begins || packet.codec.is_audio())
+            && section.ids.id(Kind::AbsoluteCaptureTime).is_some()
     }
 
     /// The names of section and stream as extensions.
@@ -490,8 +502,6 @@ impl SendStream {
     }
 }
 
-/// How many packets can be sent again.
-const HISTORY: usize = 1024;
 const MOST_RESEND: usize = 1000;
 /// Bytes a second that may be sent again, beside a quarter of what is sent.
 const LEAST_AGAIN: f64 = 12_500.0;

@@ -403,6 +403,7 @@ mod tests {
             marker: false,
             facts,
             captured: oxirtc_netsim::epoch(),
+            local: false,
             sender_clock: None,
             values: Values::default(),
             prefix: Prefix::default(),

@@ -4,11 +4,11 @@ use std::time::{Duration, Instant};
 
 use byteorder::{BigEndian, ByteOrder};
 
-use super::{Class, HISTORY, SendStream, Sent, rewrite::clock};
+use super::{Class, SendStream, Sent, rewrite::clock};
 use crate::{
-    Form, Section,
+    Form, Ntp, Section,
     batch::Packet,
-    extension::{Kind, Values, absolute_send},
+    extension::{AbsoluteCapture, Kind, Values, absolute_send},
     fec::{flex, ulp},
     packet::{Head, Writer},
     payload::{Codec, vp8, vp9},
@@ -22,6 +22,8 @@ use crate::{
 pub(crate) struct Stamp {
     pub(crate) now: Instant,
     pub(crate) origin: Instant,
+    /// The wall clock at that time.
+    pub(crate) wall: Ntp,
     pub(crate) transport: u16,
 }
 
@@ -70,6 +72,7 @@ impl SendStream {
     ) -> Option<Done> {
         let mut sent = self.head.take()?;
         sent.at = stamp.now;
+        let capture = self.capture(section, &sent, stamp);
         let packet = self.content(&sent)?;
         let format = section.media(packet.codec)?;
         let red = self.red(section, packet.codec);
@@ -83,7 +86,7 @@ impl SendStream {
         let start = buf.len();
         let numbered = self.header(
             head,
-            (packet, sent.numbered.frame),
+            (packet, sent.numbered.frame, capture),
             section,
             stamp,
             false,
@@ -137,6 +140,34 @@ impl SendStream {
         Some(Done { class, numbered })
     }
 
+    /// When a packet of our own was captured, where that is to be told: now and then, and when timestamps do not lead there from what was
+    /// told last. Our clock is the one that captured it, so there is no offset between them.
+    fn capture(&mut self, section: &Section, sent: &Sent, stamp: Stamp) -> Option<AbsoluteCapture> {
+        let packet = self.content(sent)?;
+        if !self.may_tell(section, packet) || packet.values.capture.is_some() {
+            return None;
+        }
+        let (captured, timestamp) = (packet.captured, sent.numbered.timestamp);
+        let rate = section.media(packet.codec)?.clock.max(1);
+        let leads_there = self.told.is_some_and(|(from, at, told)| {
+            let ticks = i64::from(timestamp.wrapping_sub(from).cast_signed());
+            let reached = ticks * 1_000_000 / i64::from(rate);
+            let passed = micros(at, captured);
+            reached.abs_diff(passed) <= MOST_ERROR
+                && stamp.now.saturating_duration_since(told) < TELL_AGAIN
+        });
+        if leads_there {
+            return None;
+        }
+        self.told = Some((timestamp, captured, stamp.now));
+        let since = i128::from(micros(stamp.origin, captured));
+        let since = (since << 32) / 1_000_000;
+        Some(AbsoluteCapture {
+            time: Ntp(stamp.wall.0.wrapping_add_signed(since as i64)),
+            offset: Some(0),
+        })
+    }
+
     /// How long the packet has waited here.
     fn waited(&self, sent: &Sent, now: Instant) -> Duration {
         let at = sent.batch.checked_sub(self.first);
@@ -170,7 +201,7 @@ impl SendStream {
         let start = buf.len();
         let numbered = self.header(
             head,
-            (packet, sent.numbered.frame),
+            (packet, sent.numbered.frame, None),
             section,
             stamp,
             true,
@@ -184,7 +215,7 @@ impl SendStream {
         self.stats.resent_bytes += (buf.len() - payload) as u64;
         self.stats.resent_header_bytes += (payload - start) as u64;
         self.rtx_next = self.rtx_next.wrapping_add(1);
-        let slot = self.sent.get_mut(number as usize % HISTORY)?;
+        let slot = self.slot(number)?;
         if let Some(sent) = slot {
             (sent.at, sent.again) = (stamp.now, true);
         }
@@ -366,7 +397,7 @@ impl SendStream {
     fn header(
         &self,
         head: Head,
-        (packet, frame): (&Packet, Option<u16>),
+        (packet, frame, capture): (&Packet, Option<u16>, Option<AbsoluteCapture>),
         section: &Section,
         stamp: Stamp,
         again: bool,
@@ -375,6 +406,9 @@ impl SendStream {
         let mut writer = Writer::begin(buf, head, &[], form(section, Some(&packet.values)));
         let numbered = self.name(&mut writer, section, stamp, again);
         packet.values.write(&mut writer, &section.ids, frame);
+        if let Some(capture) = capture {
+            capture.write(&mut writer, &section.ids);
+        }
         writer.finish();
         numbered
     }
@@ -400,6 +434,13 @@ impl SendStream {
         BigEndian::write_u16(&mut transport, stamp.transport);
         number.is_some_and(|id| writer.extend(id, &transport))
     }
+}
+
+/// From one time to another, negative if it is earlier.
+fn micros(from: Instant, to: Instant) -> i64 {
+    let later = to.saturating_duration_since(from).as_micros() as i64;
+    let earlier = from.saturating_duration_since(to).as_micros() as i64;
+    later - earlier
 }
 
 /// Payload header and payload, and what is changed in our copy.
@@ -434,3 +475,8 @@ fn form(section: &Section, values: Option<&Values>) -> Form {
         Form::OneByte
     }
 }
+
+/// So often the time of capture is told again, for who has missed it or has come later.
+const TELL_AGAIN: Duration = Duration::from_secs(1);
+/// So many microseconds the time of capture may be from where timestamps lead.
+const MOST_ERROR: u64 = 1000;

@@ -238,13 +238,28 @@ impl Session {
         };
         stream.stats.size = facts.size.or(stream.stats.size);
         let arena = &mut self.arena;
-        let values = Values::read(rtp.extensions, &state.section.ids, |bytes| {
+        let mut values = Values::read(rtp.extensions, &state.section.ids, |bytes| {
             arena.keep(bytes)
         });
         if let Some(value) = &values.descriptor {
             facts = described(&mut stream.structure, (codec, facts), value);
         }
+        if let Some(capture) = &mut values.capture {
+            // Whoever has it from us reckons from our clock. Without the sender's no offset is better than a wrong one.
+            let wall = |at: Instant| self.wall.after(at.saturating_duration_since(self.origin));
+            let ahead = self.timers.round_trip.zip(capture.offset);
+            capture.offset = ahead.and_then(|(trip, offset)| {
+                Some(offset.wrapping_add(stream.clock.ahead(wall, trip)?))
+            });
+        }
+        // Whoever has told it once is taken at that clock, and not at that of a sender between.
+        let place = Place {
+            system: rtp.sources().next().unwrap_or(stream.ssrc),
+            timestamp: media.timestamp,
+            clock: format.clock,
+        };
         let time = values.capture.map(|it| it.time);
+        let time = time.or_else(|| stream.captures.reach(place).map(|it| it.time));
         let time = time.or_else(|| stream.clock.time(media.timestamp, format.clock));
         let (clocks, name) = (&mut self.clocks, stream.clock.name);
         let captured = time.and_then(|time| clocks.captured(now, self.origin, name, time));
@@ -256,6 +271,7 @@ impl Session {
             marker: media.marker,
             facts,
             captured: captured.unwrap_or(now),
+            local: false,
             sender_clock: time,
             values,
             prefix: Prefix::default(),
@@ -322,6 +338,7 @@ impl Session {
             marker: false,
             facts: Facts::default(),
             captured: now,
+            local: false,
             sender_clock: None,
             values: Values::default(),
             prefix: Prefix::default(),

@@ -238,7 +238,7 @@ impl Session {
             } else {
                 let start = std::array::from_fn(|_| self.rng.next_u32());
                 let places = (section, place);
-                let sender = SendStream::new(places, *encoding, start, self.config.history);
+                let sender = SendStream::new(places, *encoding, start, &self.config);
                 self.senders.push(sender);
             }
         }

@@ -57,6 +57,7 @@ impl Session {
         let stamp = Stamp {
             now,
             origin: self.origin,
+            wall: self.wall,
             transport: self.sent.next(),
         };
         let sender = self.senders.get_mut(self.turn)?;

@@ -62,7 +62,8 @@ async fn all_of(connection: &PeerConnection) -> anyhow::Result<Gathered> {
     bail!("the connection has ended")
 }
 
-fn connection(server: IceServer, settings: Settings) -> anyhow::Result<PeerConnection> {
+/// A connection that uses relays alone.
+pub(crate) fn connection(server: IceServer, settings: Settings) -> anyhow::Result<PeerConnection> {
     let configuration = Configuration {
         ice_servers: vec![server],
         ice_transport_policy: IceTransportPolicy::Relay,

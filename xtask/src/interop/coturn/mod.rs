@@ -13,6 +13,7 @@ use call::{Call, Gathered, gather, settings};
 use server::{Coturn, HOST, HOST_V6, PASSWORD, Transport};
 
 mod call;
+mod media;
 pub(super) mod server;
 mod token;
 
@@ -213,6 +214,8 @@ const CASES: &[Case] = cases! {
     "tcp" false &[], |coturn, bulk| relayed(coturn, [Transport::Tcp; 2], HOST, bulk);
     "tls" false &[], |coturn, bulk| relayed(coturn, [Transport::Tls; 2], HOST, bulk);
     "udp_and_tls" false &[], |coturn, bulk| relayed(coturn, [Transport::Udp, Transport::Tls], HOST, bulk);
+    "audio_and_video" false &[], |coturn, _| media::call(coturn, [Transport::Udp; 2]);
+    "audio_and_video_udp_and_tls" false &[], |coturn, _| media::call(coturn, [Transport::Udp, Transport::Tls]);
     "ipv6" false &[], |coturn, bulk| relayed(coturn, [Transport::Udp; 2], HOST_V6, bulk);
     "wrong_password" false &[], |coturn, _| wrong_password(coturn);
     "unproven_certificate" false &[], |coturn, _| unproven(coturn);

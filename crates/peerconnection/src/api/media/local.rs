@@ -100,13 +100,18 @@ impl FrameWriter {
         self.name(&lanes);
     }
 
+    /// The longest frame that may be written, in bytes; 4 MiB by default.
+    pub fn set_largest_frame(&self, bytes: usize) {
+        self.lanes().cutter.set_largest_frame(bytes);
+    }
+
     /// Writes a frame. It waits while there are senders and none of them keeps up; a sender that alone is slow loses frames instead.
     /// Without a sender the frame is taken and goes nowhere. Cancel safe: a frame whose future was dropped while it waited was not
     /// written.
     ///
     /// # Errors
     ///
-    /// `Type` when the frame is empty, longer than 4 MiB, not of its codec, of a codec of another kind, or has more than eight rids
+    /// `Type` when the frame is empty, [too long](Self::set_largest_frame), not of its codec, of a codec of another kind, or has more than eight rids
     /// before it; `InvalidState` when the track has ended.
     pub async fn write(&self, frame: EncodedFrame) -> Result<(), Error> {
         let mut waits = Vec::new();

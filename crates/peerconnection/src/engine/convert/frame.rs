@@ -8,7 +8,7 @@ use std::{
 use oxirtc_rtp::{
     self as rtp, Batch, Lane, Ntp, Packet,
     extension::{AudioLevel, Orientation, Values},
-    payload::{Layering, Packetizer, Piece, Prefix, Refused},
+    payload::{Layering, MOST_FRAME, Packetizer, Piece, Prefix, Refused},
 };
 
 use super::codec::{codec, shown_codec};
@@ -18,9 +18,9 @@ use crate::{
 };
 
 /// Cuts what the application writes on one track into packets: once, whoever sends them.
-#[derive(Default)]
 pub struct Cutter {
     lanes: Vec<CutLane>,
+    largest: usize,
     pieces: Vec<Piece>,
     /// The time from which timestamps count where the application gives none.
     origin: Option<Instant>,
@@ -36,14 +36,28 @@ struct CutLane {
 impl Cutter {
     /// One that has cut nothing yet.
     pub fn new() -> Self {
-        Self::default()
+        Self {
+            lanes: Vec::new(),
+            largest: MOST_FRAME,
+            pieces: Vec::new(),
+            origin: None,
+        }
+    }
+
+    /// The longest frame that is cut, in bytes; 4 MiB by default.
+    pub fn set_largest_frame(&mut self, bytes: usize) {
+        self.largest = bytes;
+        // What each has of a picture that is being cut, and of its parameter sets, stays.
+        for lane in &mut self.lanes {
+            lane.packetizer.set_most_frame(bytes);
+        }
     }
 
     /// The packets of a frame, of the lane that its rid has among the track's.
     ///
     /// # Errors
     ///
-    /// `Type` when it is empty, longer than 4 MiB, or not what its codec defines.
+    /// `Type` when it is empty, longer than the limit, or not what its codec defines.
     pub fn cut_frame(
         &mut self,
         now: Instant,
@@ -100,11 +114,12 @@ impl Cutter {
     }
 
     fn place(&mut self, lane: u8, kind: Codec) -> usize {
+        let largest = self.largest;
         let known = self.lanes.iter().position(|it| it.lane == lane);
         let at = known.unwrap_or_else(|| {
             self.lanes.push(CutLane {
                 lane,
-                packetizer: Packetizer::new(codec(kind), MOST_PAYLOAD, 0),
+                packetizer: packetizer(kind, largest),
                 next: 0,
             });
             self.lanes.len() - 1
@@ -112,10 +127,22 @@ impl Cutter {
         if let Some(cut) = self.lanes.get_mut(at)
             && cut.packetizer.codec() != codec(kind)
         {
-            cut.packetizer = Packetizer::new(codec(kind), MOST_PAYLOAD, 0);
+            cut.packetizer = packetizer(kind, largest);
         }
         at
     }
+}
+
+impl Default for Cutter {
+    fn default() -> Self {
+        Self::new()
+    }
+}
+
+fn packetizer(kind: Codec, largest: usize) -> Packetizer {
+    let mut packetizer = Packetizer::new(codec(kind), MOST_PAYLOAD, 0);
+    packetizer.set_most_frame(largest);
+    packetizer
 }
 
 fn of_packet(now: Instant, lane: u8, packet: &RtpPacket) -> Result<Packet, Error> {
@@ -133,6 +160,8 @@ fn of_packet(now: Instant, lane: u8, packet: &RtpPacket) -> Result<Packet, Error
         marker: packet.marker,
         facts,
         captured: packet.captured.unwrap_or(now),
+        // Where the application does not say when, the time of writing says nothing to the peer.
+        local: packet.captured.is_some(),
         sender_clock: None,
         values: Values::default(),
         prefix: Prefix::default(),
@@ -262,6 +291,20 @@ mod tests {
             self.payload = bytes::Bytes::copy_from_slice(payload);
             self
         }
+    }
+
+    /// By default, as it was set, and for a lane that has been cut before.
+    #[test]
+    fn a_frame_may_be_so_long() {
+        let mut cutter = Cutter::new();
+        for limit in [4 << 20, 5000, 6000] {
+            cutter.set_largest_frame(limit);
+            assert!(cutter.cut_frame(epoch(), 0, &vp8(true, limit)).is_ok());
+            let longer = cutter.cut_frame(epoch(), 0, &vp8(true, limit + 1));
+            assert_eq!(longer.unwrap_err().kind(), ErrorKind::Type);
+        }
+        let by_default = Cutter::new().cut_frame(epoch(), 0, &vp8(true, (4 << 20) + 1));
+        assert!(by_default.is_err());
     }
 
     #[test]

@@ -13,7 +13,9 @@ pub(in crate::engine) struct Gate {
     credit: u32,
     /// When that was as much as it can be.
     refilled: Option<Instant>,
-    /// When the last packet left.
+    /// The credit was earned by waiting.
+    is_earned: bool,
+    /// When the last packet left at once; behind it, until when what was earned has been counted.
     passed: Option<Instant>,
     /// When the last frame of video came, and how long after the one before.
     frame: Option<Instant>,
@@ -39,6 +41,7 @@ impl Gate {
         Self {
             credit: BURST,
             refilled: None,
+            is_earned: false,
             passed: None,
             frame: None,
             interval: USUAL,
@@ -66,7 +69,17 @@ impl Gate {
         if end.is_none_or(|end| now >= end) {
             self.refill(now);
         }
-        let next = self.next(end, head.backlog);
+        if self.credit > 0 {
+            self.opens = None;
+            return true;
+        }
+        let next = match self.pace(end, head.backlog) {
+            Some((passed, pace)) => {
+                self.earn(now, passed, pace);
+                Some(self.passed.unwrap_or(now) + pace)
+            }
+            None => self.refilled.map(|at| at + SHORTEST),
+        };
         if self.credit > 0 || next.is_none_or(|next| now >= next) {
             self.credit = self.credit.max(1);
             self.opens = None;
@@ -79,13 +92,26 @@ impl Gate {
         false
     }
 
-    /// When the next packet may leave: what waits is spread over the time of its frame.
-    fn next(&self, end: Option<Instant>, waiting: usize) -> Option<Instant> {
+    /// From when on a packet may leave in each so long a time: what waits is spread over the rest of the time of its frame.
+    fn pace(&self, end: Option<Instant>, waiting: usize) -> Option<(Instant, Duration)> {
         let passed = self.passed?;
         let waiting = u32::try_from(waiting).unwrap_or(u32::MAX).max(1);
-        match end.map(|end| end.saturating_duration_since(passed)) {
-            Some(left) if !left.is_zero() => Some(passed + left / waiting),
-            _ => Some(self.refilled? + SHORTEST),
+        let left = end?.saturating_duration_since(passed);
+        (!left.is_zero()).then(|| (passed, (left / waiting).max(Duration::from_nanos(1))))
+    }
+
+    /// Timers come late, and their grain is coarse: what could have left meanwhile leaves at once, within a burst.
+    fn earn(&mut self, now: Instant, passed: Instant, pace: Duration) {
+        let since = now.saturating_duration_since(passed).as_nanos();
+        let count = u32::try_from(since / pace.as_nanos()).unwrap_or(u32::MAX);
+        if count > 0 {
+            self.is_earned = true;
+            self.credit = count.min(BURST);
+            self.passed = Some(if count > BURST {
+                now
+            } else {
+                passed + pace * count
+            });
         }
     }
 
@@ -93,13 +119,16 @@ impl Gate {
         let due = |at: Instant| now.saturating_duration_since(at) >= SHORTEST;
         if self.refilled.is_none_or(due) {
             self.refilled = Some(now);
+            self.is_earned = false;
             self.credit = BURST;
         }
     }
 
     /// A packet has left.
     pub(in crate::engine) fn passed(&mut self, now: Instant, class: Class, bytes: usize) {
-        self.passed = Some(now);
+        if !self.is_earned {
+            self.passed = Some(now);
+        }
         self.credit = self.credit.saturating_sub(1);
         let (packets, sum) = match class {
             Class::Audio => &mut self.stats.audio,
@@ -161,6 +190,35 @@ mod tests {
         assert_eq!(bursts[0], 64);
         assert!(bursts[1..].iter().all(|it| *it <= 2), "{bursts:?}");
         assert!(now - epoch() <= ms(41), "{:?}", now - epoch());
+    }
+
+    /// A timer that comes each millisecond, or rarer, lets as many packets out as one that comes in time.
+    #[test]
+    fn coarse_timers_spread_a_frame_as_well() {
+        for grain in [1, 3, 5] {
+            let mut now = epoch();
+            let mut gate = Gate::new();
+            gate.frame(now - ms(33));
+            gate.frame(now);
+            let (mut left, mut bursts) = (400, Vec::new());
+            while left > 0 {
+                let mut burst = 0;
+                while left > 0 && gate.opens(now, &head(Class::Video, left)) {
+                    gate.passed(now, Class::Video, 1000);
+                    (left, burst) = (left - 1, burst + 1);
+                }
+                bursts.push(burst);
+                assert!(gate.poll_timeout().is_some() || left == 0);
+                now += ms(grain);
+            }
+            assert!(bursts.iter().all(|it| *it <= 64), "{bursts:?}");
+            let took = now - epoch();
+            assert!(
+                took <= ms(33 + 2 * grain),
+                "{grain} ms: {took:?}, {bursts:?}"
+            );
+            assert!(took >= ms(30), "{took:?}, {bursts:?}");
+        }
     }
 
     #[test]

@@ -27,9 +27,16 @@ pub(in crate::engine) struct MediaPath {
 }
 
 impl MediaPath {
-    pub(in crate::engine) fn new(cname: &str, seed: [u8; 32], now: Instant, wall: Ntp) -> Self {
+    /// `largest` is the longest frame that may come, in bytes.
+    pub(in crate::engine) fn new(
+        (cname, largest): (&str, usize),
+        seed: [u8; 32],
+        now: Instant,
+        wall: Ntp,
+    ) -> Self {
+        let config = Config::new(cname).frame(largest);
         Self {
-            rtp: Session::new(Config::new(cname), seed, now, wall),
+            rtp: Session::new(config, seed, now, wall),
             keys: Keys::default(),
             gate: Gate::new(),
             shares: Shares::new(),

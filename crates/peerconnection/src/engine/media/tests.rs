@@ -72,7 +72,14 @@ struct Pair {
 impl Pair {
     fn new(link: &Link) -> Self {
         let now = epoch();
-        let path = |seed| MediaPath::new("name", [seed; 32], now, Ntp(u64::from(seed) << 40));
+        let path = |seed| {
+            MediaPath::new(
+                ("name", 4 << 20),
+                [seed; 32],
+                now,
+                Ntp(u64::from(seed) << 40),
+            )
+        };
         let mut paths = [path(1), path(2)];
         for path in &mut paths {
             path.rtp.set_section(VIDEO, section());
