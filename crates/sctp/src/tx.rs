@@ -51,6 +51,8 @@ pub(crate) struct Sender {
     limited: PacketNo,
     /// The highest number that was acknowledged.
     highest: Seq,
+    /// How far the last SACK says what has come, if not to the end.
+    horizon: Option<Seq>,
     held: Held,
     /// When a closed window is probed next, and how long after that again.
     window_probe: Option<(Instant, Duration)>,
@@ -144,6 +146,7 @@ impl Sender {
             grant: None,
             limited: 0,
             highest: outstanding.cumulative(),
+            horizon: None,
             held: Held::Nothing,
             window_probe: None,
             immediate: false,
@@ -174,6 +177,7 @@ impl Sender {
             grant: None,
             limited: 0,
             highest: outstanding.cumulative(),
+            horizon: None,
             held: Held::Nothing,
             window_probe: None,
             immediate: false,
@@ -229,10 +233,12 @@ impl Sender {
             limited: self.limited,
             highest: self.highest,
             duplicate,
+            horizon: None,
         };
         self.outstanding
             .handle_sack(sack, &mut known, &mut self.queue, &mut self.batch);
         self.highest = known.highest;
+        self.horizon = known.horizon;
         let moved = self.batch.advanced;
         self.batch.advanced |= advanced;
         self.set_peer_window(now, sack.window as usize);

@@ -85,6 +85,14 @@ fn an_init_stands_alone() {
         assert_eq!(acks.count(), usize::from(answered));
         assert!(victim.is_alive());
     }
+    // Behind another chunk it is none either.
+    let mut victim = Victim::new(Config::default());
+    victim.put(|buf| {
+        buf.extend_from_slice(&[11, 0, 0, 4]);
+        buf.extend_from_slice(&[1, 0, 0, 20, 0, 0, 0, 1, 0, 1, 0, 0, 0, 1, 0, 1, 0, 0, 0, 1]);
+    });
+    let answer = victim.answer();
+    assert!(!answer.iter().any(|(kind, _)| *kind == ChunkKind::INIT_ACK));
 }
 
 #[test]

@@ -45,6 +45,8 @@ pub(crate) struct Packets {
     base: PacketNo,
     records: VecDeque<Flown>,
     runs: VecDeque<Run>,
+    /// Runs that left before those, of which the last SACK could not say anything.
+    unsaid: VecDeque<Run>,
     compact_at: usize,
 }
 
@@ -54,6 +56,7 @@ impl Packets {
             base: 1,
             records: VecDeque::new(),
             runs: VecDeque::new(),
+            unsaid: VecDeque::new(),
             compact_at: MIN_COMPACT,
         }
     }
@@ -147,6 +150,26 @@ impl Packets {
 
     pub(crate) fn drop_first_run(&mut self) {
         self.runs.pop_front();
+    }
+
+    /// Puts the first run aside if it lies beyond what the last SACK could say something of.
+    pub(crate) fn put_aside(&mut self, horizon: Option<Seq>) -> bool {
+        let beyond = |run: &mut Run| horizon.is_some_and(|it| run.first > it);
+        let run = self.runs.pop_front_if(beyond);
+        self.unsaid.extend(run);
+        run.is_some()
+    }
+
+    /// What was put aside and lies within `horizon` is looked at before all else.
+    pub(crate) fn take_back(&mut self, horizon: Option<Seq>) {
+        let within = |run: &mut Run| horizon.is_none_or(|it| run.first <= it);
+        let mut back = Vec::new();
+        while let Some(run) = self.unsaid.pop_front_if(within) {
+            back.push(run);
+        }
+        for run in back.into_iter().rev() {
+            self.runs.push_front(run);
+        }
     }
 
     /// The newest packet with something in flight, and its chunks.

@@ -67,6 +67,7 @@ impl Sender {
     fn detect(&mut self, now: Instant, stats: &mut Stats) -> (u32, PacketNo) {
         let (mut count, mut newest) = (0, 0);
         self.recovery.reorder = None;
+        self.outstanding.packets.take_back(self.horizon);
         while let Some((packet, at)) = self.outstanding.oldest_packet() {
             let rack = &self.recovery.rack;
             if packet >= rack.newest() {
@@ -78,6 +79,10 @@ impl Sender {
             if due > now {
                 self.recovery.reorder = Some(due);
                 break;
+            }
+            // RFC 9260 §3.3.4: blocks go in order, and what finds no room in the SACK may have come all the same.
+            if self.outstanding.packets.put_aside(self.horizon) {
+                continue;
             }
             let record = self.outstanding.packets.get(packet);
             let long = record.is_some_and(|record| record.long);
@@ -246,6 +251,7 @@ impl Sender {
         self.recovery.t3 = None;
         self.recovery.probe = None;
         self.skip.due |= self.skip.is_pending(&self.outstanding);
+        self.outstanding.packets.take_back(None);
         let Some((first, _)) = self.outstanding.oldest_packet() else {
             // Nothing is in flight, but something waits to be skipped or sent.
             self.grant = Some(Grant::Timeout);

@@ -378,6 +378,7 @@ impl Outstanding {
     /// Takes what is in flight of the newest packet as lost, to be sent again as far as its limits allow; nobody is to
     /// blame for that.
     pub(crate) fn lose_newest(&mut self, now: Instant) {
+        self.packets.take_back(None);
         let Some((packet, runs)) = self.packets.newest() else {
             return;
         };
@@ -414,6 +415,7 @@ impl Outstanding {
 
     /// Takes everything in flight as lost; nobody is to blame for that.
     pub(crate) fn lose_all(&mut self, now: Instant, queue: &mut Queue, abandoned: &mut u64) {
+        self.packets.take_back(None);
         while let Some((packet, _)) = self.oldest_packet() {
             let Some(run) = self.packets.first_run() else {
                 return;

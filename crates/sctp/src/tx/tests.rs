@@ -326,6 +326,195 @@ fn a_spurious_recovery_is_undone() {
     assert!(bench.sender.poll_timeout().unwrap() - bench.now <= MS * 13);
 }
 
+/// Of what is lost, a part that came all the same is no proof for the rest.
+#[test]
+fn a_recovery_stays_unless_all_of_it_was_for_nothing() {
+    let mut bench = Bench::new(1);
+    bench.measured(MS * 50);
+    bench.queue(10, 1084);
+    bench.packets();
+    bench.now += MS * 50;
+    bench.sack(1, &[(3, 7)]);
+    assert_eq!(bench.packets(), [[2], [3]]);
+    let window = bench.sender.control.window();
+    bench.now += MS * 10;
+    bench.sack(2, &[(2, 6)]);
+    bench.packets();
+    assert_eq!(bench.stats.spurious_recoveries, 0);
+    assert_eq!(bench.sender.control.window(), window);
+    assert!(bench.sender.recovery.episode.is_some());
+    // It lasts until what left before it is accounted for.
+    bench.now += MS * 50;
+    bench.sack(8, &[]);
+    bench.packets();
+    assert!(bench.sender.recovery.episode.is_some());
+    bench.sack(11, &[]);
+    bench.packets();
+    assert!(bench.sender.recovery.episode.is_none());
+}
+
+/// RFC 9937: what was in flight when it began is the measure, not what is left then.
+#[test]
+fn a_recovery_sends_in_proportion() {
+    let mut bench = Bench::new(1);
+    bench.sender.control = Control::new(crate::CongestionControl::NewReno, 1100, 40);
+    bench.queue(200, 1084);
+    assert_eq!(bench.packets().len(), 40);
+    bench.now += MS * 50;
+    bench.sack(0, &[(2, 16)]);
+    // Of 15 that came half leaves, as the pacer lets it.
+    let mut sent = 0;
+    for _ in 0..200 {
+        sent += bench.packets().len();
+        bench.now += MS;
+    }
+    assert_eq!(sent, 8);
+}
+
+/// RFC 8985 §6.3: after a timeout what had left before it is found lost without another reduction.
+#[test]
+fn losses_from_before_a_timeout_reduce_once() {
+    let mut bench = Bench::new(1);
+    bench.measured(MS * 50);
+    bench.queue(10, 1084);
+    bench.packets();
+    bench.wait(MS * 120);
+    bench.wait(MS * 300);
+    bench.now += MS * 600;
+    bench.sender.handle_timeout(bench.now, &mut bench.stats);
+    assert_eq!(bench.stats.retransmission_timeouts, 1);
+    assert_eq!(bench.packets().len(), 1);
+    let threshold = bench.sender.control.threshold();
+    bench.now += MS * 50;
+    bench.sack(2, &[(8, 8)]);
+    bench.packets();
+    assert_eq!(bench.stats.fast_recoveries, 0);
+    assert_eq!(bench.sender.control.threshold(), threshold);
+}
+
+/// A timeout that was for nothing leaves no doubled one behind.
+#[test]
+fn a_spurious_timeout_is_taken_back() {
+    let mut bench = Bench::new(1);
+    bench.measured(MS * 50);
+    bench.queue(1, 1084);
+    bench.packets();
+    let window = bench.sender.control.window();
+    bench.sender.recovery.probe = None;
+    bench.now = bench.sender.recovery.t3.unwrap();
+    bench.sender.handle_timeout(bench.now, &mut bench.stats);
+    assert_eq!(bench.packets(), [[2]]);
+    assert_eq!(bench.sender.recovery.rtt.timeout(), MS * 800);
+    // So soon, it is the first copy that is acknowledged.
+    bench.now += MS * 10;
+    bench.sack(2, &[]);
+    bench.packets();
+    assert_eq!(bench.stats.spurious_recoveries, 1);
+    assert_eq!(bench.sender.recovery.rtt.timeout(), MS * 400);
+    assert!(bench.sender.control.window() >= window);
+}
+
+/// RFC 9260 §6.1 A: a receiver that is full says nothing of the path, and what probed its window is no round trip.
+#[test]
+fn a_full_receiver_says_nothing_of_the_path() {
+    let mut bench = Bench::new(1);
+    bench.measured(MS * 50);
+    bench.queue(10, 1084);
+    bench.packets();
+    bench.now += MS * 50;
+    bench.sack_with(3, 0, &[], &[]);
+    bench.packets();
+    let window = bench.sender.control.window();
+    bench.sender.recovery.probe = None;
+    bench.now = bench.sender.recovery.t3.unwrap();
+    bench.sender.handle_timeout(bench.now, &mut bench.stats);
+    assert_eq!(bench.stats.retransmission_timeouts, 1);
+    assert_eq!(bench.sender.control.window(), window);
+    assert_eq!(bench.sender.recovery.rtt.timeout(), MS * 400);
+    let mut bench = Bench::new(1);
+    bench.measured(MS * 50);
+    bench.queue(10, 1084);
+    bench.sack_with(1, 0, &[], &[]);
+    assert!(bench.packets().is_empty());
+    bench.now = bench.sender.poll_timeout().unwrap();
+    bench.sender.handle_timeout(bench.now, &mut bench.stats);
+    assert_eq!(bench.packets(), [[2]]);
+    let smoothed = bench.sender.recovery.rtt.smoothed();
+    bench.now += MS * 300;
+    bench.sack_with(2, 10 << 20, &[], &[]);
+    bench.packets();
+    assert_eq!(bench.sender.recovery.rtt.smoothed(), smoothed);
+}
+
+/// A message's place is taken by another once it is acknowledged, and so is not its deadline.
+#[test]
+fn a_deadline_dies_with_its_message() {
+    let mut bench = Bench::new(1);
+    bench.measured(MS * 50);
+    let short = SendOptions {
+        reliability: crate::Reliability::Lifetime(MS * 100),
+        ..SendOptions::default()
+    };
+    let message = short.queued(bench.now, 53, Bytes::from_static(&[4; 300]), true);
+    bench.sender.queue.push(1, message);
+    assert_eq!(bench.packets(), [[2]]);
+    bench.now += MS * 50;
+    bench.sack(2, &[]);
+    bench.queue(1, 400);
+    assert_eq!(bench.packets(), [[3]]);
+    bench.now += MS * 60;
+    bench.sender.handle_timeout(bench.now, &mut bench.stats);
+    assert_eq!(bench.stats.abandoned_sent, 0);
+    assert_eq!(bench.sender.queue.unacknowledged(1), 400);
+}
+
+/// RFC 9260 §3.3.4: a SACK names the first blocks that find room. What lies beyond may have come, and is not sent again.
+#[test]
+fn a_full_sack_says_nothing_of_what_lies_beyond() {
+    let mut bench = Bench::new(1);
+    bench.sender.control = Control::new(crate::CongestionControl::NewReno, 1100, 700);
+    bench.queue(600, 1084);
+    let mut receiver = Receiver::new(&Config::default(), Tsn(1));
+    let mut sent = std::collections::BTreeSet::new();
+    let (mut first_again, mut seen) = (false, false);
+    for round in 0.. {
+        assert!(round < 500, "{:?}", bench.stats);
+        let packets = Vec::from_iter(std::iter::from_fn(|| bench.packet()));
+        bench.now += MS * 50;
+        for data in packets.iter().flat_map(|packet| data_of(packet)) {
+            // Every second one is lost the first time.
+            let again = !sent.insert(data.tsn.0);
+            first_again |= again;
+            if again || data.tsn.0.is_multiple_of(2) {
+                receiver.handle_data(&data, None, true);
+            }
+        }
+        while receiver.read(1).is_some() {}
+        let mut sack = Vec::new();
+        receiver.write_sack(&mut sack, 1100);
+        bench
+            .sender
+            .handle_sack(bench.now, &Sack::parse(&sack[4..]).unwrap());
+        if first_again && !seen {
+            seen = true;
+            // What was sent again has come, and still nobody knows of the last ones.
+            bench.sender.judge(bench.now, &mut bench.stats);
+            let flight = bench.sender.outstanding.flight_bytes() / 1100;
+            assert!(flight > 100, "{flight}");
+        }
+        if bench.sender.is_idle() {
+            break;
+        }
+    }
+    assert_eq!(
+        (
+            bench.stats.retransmissions,
+            bench.stats.retransmission_timeouts
+        ),
+        (300, 0)
+    );
+}
+
 /// RFC 8985 §6.2 step 4: what we sent again and came twice widens the window; what the network doubled does not.
 #[test]
 fn only_our_own_duplicates_say_something() {
@@ -337,10 +526,16 @@ fn only_our_own_duplicates_say_something() {
     bench.sack_with(1, 10 << 20, &[(2, 6)], &[3, 4, 5]);
     assert_eq!(bench.packets(), [[2]]);
     assert_eq!(bench.stats.spurious_recoveries, 0);
+    let window = |bench: &Bench| {
+        let recovery = &bench.sender.recovery;
+        recovery.rack.window(1000, true, &recovery.rtt)
+    };
+    assert_eq!(window(&bench), Duration::ZERO);
     bench.now += MS * 60;
     bench.sack_with(11, 10 << 20, &[], &[2]);
     bench.packets();
     assert_eq!(bench.stats.spurious_recoveries, 1);
+    assert_eq!(window(&bench), MS * 25, "two quarters");
 }
 
 #[test]

@@ -58,6 +58,8 @@ pub(crate) struct Known {
     pub(crate) highest: Seq,
     /// The SACK reports something that was sent again as received twice.
     pub(crate) duplicate: bool,
+    /// How far the SACK says what has come, if it has so many blocks that others may have found no room.
+    pub(crate) horizon: Option<Seq>,
 }
 
 impl Outstanding {
@@ -96,6 +98,8 @@ impl Outstanding {
         {
             self.reneged();
         }
+        let last = sack.gaps().nth(FULL - 1).and_then(|_| sack.gaps().last());
+        known.horizon = last.map(|(_, last)| cumulative.plus(last.into()));
         for (first, last) in sack.gaps() {
             // A block that starts at 1 would be part of the cumulative TSN.
             if first >= 2 && first <= last {
@@ -302,5 +306,7 @@ impl Outstanding {
     }
 }
 
+/// A SACK with so many blocks may be one that has left others out.
+const FULL: usize = 100;
 /// A SACK with more gap ack blocks fits no packet that a path of today carries.
 const MAX_BLOCKS: usize = 400;

@@ -93,3 +93,77 @@ impl Rack {
 /// RACK.reo_wnd_persist of RFC 8985 §6.2 step 4, in recoveries.
 const PERSIST: u32 = 16;
 const MAX_MULTIPLIER: u32 = 16;
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::Config;
+
+    const MS: Duration = Duration::from_millis(1);
+
+    #[expect(clippy::disallowed_methods, reason = "a base instant for the test")]
+    fn rtt(sample: Duration) -> Rtt {
+        let mut rtt = Rtt::new(&Config::default().timing);
+        rtt.packet_measured(Instant::now(), (1, sample), 2);
+        rtt
+    }
+
+    #[expect(clippy::disallowed_methods, reason = "a base instant for the test")]
+    fn arrived(packet: PacketNo) -> Batch {
+        Batch {
+            newest: Some((packet, Instant::now(), MS * 40)),
+            ..Batch::default()
+        }
+    }
+
+    /// RFC 8985 §6.2 step 4.
+    #[test]
+    fn the_window_is_nothing_until_there_is_reordering() {
+        let (mut rack, rtt) = (Rack::new(), rtt(MS * 40));
+        rack.note(&Batch {
+            strikes: [9, 8, 7],
+            ..arrived(9)
+        });
+        assert_eq!(
+            rack.window(6, false, &rtt),
+            Duration::ZERO,
+            "three later ones"
+        );
+        assert_eq!(rack.window(7, false, &rtt), MS * 10, "two");
+        assert_eq!(rack.window(7, true, &rtt), Duration::ZERO, "in a recovery");
+        rack.note(&Batch {
+            reordered: true,
+            ..Batch::default()
+        });
+        assert_eq!(rack.window(6, true, &rtt), MS * 10);
+    }
+
+    #[test]
+    fn duplicates_widen_it_once_a_round_trip_and_for_a_while() {
+        let (mut rack, rtt) = (Rack::new(), rtt(MS * 40));
+        rack.reordering = true;
+        let twice = |packet| Batch {
+            duplicate: true,
+            ..arrived(packet)
+        };
+        rack.note(&twice(1));
+        assert_eq!(rack.window(1, true, &rtt), MS * 20);
+        rack.note(&twice(1));
+        assert_eq!(
+            rack.window(1, true, &rtt),
+            MS * 20,
+            "of the same round trip"
+        );
+        for _ in 0..15 {
+            rack.episode_ended();
+        }
+        assert_eq!(rack.window(1, true, &rtt), MS * 20);
+        rack.episode_ended();
+        assert_eq!(rack.window(1, true, &rtt), MS * 10);
+        for packet in 2..100 {
+            rack.note(&twice(packet));
+        }
+        assert_eq!(rack.multiplier, 16);
+        assert_eq!(rack.window(1, true, &rtt), MS * 40, "a round trip at most");
+    }
+}
