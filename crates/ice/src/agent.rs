@@ -306,6 +306,7 @@ impl Agent {
             generation: Some(session.id),
             pair: Some(pair.id),
             stamp: self.outcome.stamp,
+            mapping: pair.mappings,
             headroom: around.0,
             tailroom: around.1,
             ..Way::plain(bases.path(pair.key)?)

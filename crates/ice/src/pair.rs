@@ -23,6 +23,8 @@ pub(crate) struct CandidatePair {
     pub(crate) shut: bool,
     /// Another connection of its socket has its path: what comes there is not for us.
     pub(crate) barred: bool,
+    /// How often the peer has seen us at another address.
+    pub(crate) mappings: u32,
     /// It came with a request of the peer.
     pub(crate) learnt: bool,
     pub(crate) state: PairState,
@@ -122,6 +124,7 @@ impl CandidatePair {
             priority,
             shut: false,
             barred: false,
+            mappings: 0,
             learnt: false,
             state: PairState::Frozen,
             cancelled: false,

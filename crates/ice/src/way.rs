@@ -18,6 +18,7 @@ pub struct Way {
     pub(crate) generation: Option<GenerationId>,
     pub(crate) pair: Option<PairId>,
     pub(crate) stamp: u32,
+    pub(crate) mapping: u32,
 }
 
 impl Way {
@@ -30,7 +31,14 @@ impl Way {
             generation: None,
             pair: None,
             stamp: 0,
+            mapping: 0,
         }
+    }
+
+    /// Counts the addresses that the peer has seen us at on this pair. Where it is another one in the middle of a call, a NAT has forgotten
+    /// the one before: what was on its way then is lost.
+    pub fn mapping(&self) -> u32 {
+        self.mapping
     }
 
     /// The generation whose pair it takes; `None` for checks and responses.

@@ -84,6 +84,13 @@ fn a_rebinding_is_found_by_silence() {
             }
         };
         flow(&mut sim, ms(600));
+        let mapping = |sim: &Sim| {
+            let way = sim.peers[0]
+                .agent
+                .payload_way(sim.now, GenerationId::default());
+            way.map(|way| way.mapping())
+        };
+        let mapped = mapping(&sim);
         let old = sim.payload_path(1).unwrap();
         let new = std::net::SocketAddr::new(old.remote.ip(), 9);
         sim.sent.clear();
@@ -98,6 +105,7 @@ fn a_rebinding_is_found_by_silence() {
         let first = first.unwrap();
         assert!(first - start <= ms(850), "{:?}", first - start);
         assert!(sim.now - first <= secs(1), "{:?}", sim.now - first);
+        assert_ne!(mapping(&sim), mapped, "an answer has shown it");
     }
 }
 

@@ -124,3 +124,37 @@ fn an_ice_restart_after_31_seconds_loses_nothing() {
         transfer.finish();
     }
 }
+
+/// A NAT has another port for one end from now on, and knows nothing of the old one. That is noticed by the silence, after 750 ms; the first
+/// answer shows the new port, and what was on its way is sent again at once, whoever sends. Nothing waits for a timer that had grown meanwhile.
+#[test]
+fn another_port_of_a_nat_stops_a_transfer_for_less_than_a_second() {
+    for (seed, sender) in [(30, 0), (31, 0), (33, 1)] {
+        let link = Link::new(seed).delay(ms(5)).rate(mbps(8));
+        let (mut pair, nat) = Pair::behind_nat(seed, link);
+        let channels = pair.connect(&DataChannelInit::default());
+        let (mut last, mut longest) = (pair.now, Duration::ZERO);
+        let mut came = 0;
+        for step in 0..1500 {
+            if step == 500 + (seed as usize % 5) * 7 {
+                pair.wire.network.forget_mappings(nat);
+                longest = Duration::ZERO;
+            }
+            let engine = &pair.ends[sender].engine;
+            if engine.total_unacknowledged() < 50_000 {
+                pair.send(sender, channels[sender], vec![7; 8000]);
+            }
+            pair.run(ms(2));
+            let now = pair.ends[1 - sender].inbox.len();
+            if now > came {
+                longest = longest.max(pair.now - last);
+                (last, came) = (pair.now, now);
+            }
+        }
+        assert!(pair.now - last < ms(100), "it goes on");
+        assert!(
+            (ms(600)..secs(1)).contains(&longest),
+            "{sender} sends: nothing for {longest:?}"
+        );
+    }
+}

@@ -137,6 +137,7 @@ impl Agent {
             && pair.local != at
         {
             pair.local = at;
+            pair.mappings = pair.mappings.wrapping_add(1);
             prioritize(whole.session, whole.local, whole.remote, controlling);
         }
     }

@@ -402,7 +402,8 @@ impl Source<'_> {
         let record = way.headroom + headroom;
         let around = record + tailroom + way.tailroom;
         buf.resize(base + record, 0);
-        let longest = (way.path, longest_datagram(way).saturating_sub(around));
+        let longest = longest_datagram(way).saturating_sub(around);
+        let longest = ((way.path, way.mapping()), longest);
         let built = self.data.poll_probe(now, transport.id, longest, buf) && {
             let packet = buf.get(base + record..).unwrap_or_default();
             self.trace.packet(now, Direction::Out, "SCTP", packet);

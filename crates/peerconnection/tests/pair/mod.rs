@@ -7,12 +7,14 @@ pub(crate) mod words;
 
 use std::{
     collections::BTreeMap,
-    net::{IpAddr, SocketAddr},
+    net::{IpAddr, Ipv4Addr, SocketAddr},
     ops::{Deref, DerefMut},
     time::{Duration, Instant, SystemTime},
 };
 
-use oxirtc_netsim::{self as netsim, Across, Link, Machine, Network, epoch};
+use oxirtc_netsim::{
+    self as netsim, Across, Link, Machine, Nat, NatId, NatKind, Network, NodeId, epoch,
+};
 use oxirtc_peerconnection::{
     Configuration, DataChannelInit, DataChannelState, Error, IceCandidateInit, Message,
     OfferOptions, PeerConnectionState, SdpType, SessionDescription, Settings,
@@ -20,6 +22,11 @@ use oxirtc_peerconnection::{
         Anchor, ChannelEvent, ChannelId, Engine, Event, Interface, Path, Request, Route, SendError,
     },
 };
+
+const ADDRESSES: [IpAddr; 2] = [
+    IpAddr::V4(Ipv4Addr::new(10, 0, 0, 1)),
+    IpAddr::V4(Ipv4Addr::new(10, 0, 0, 2)),
+];
 
 /// Two engines in a network. 0 offers unless a test says otherwise.
 pub(crate) struct Pair(Wired);
@@ -95,11 +102,36 @@ impl Pair {
         seed: u64,
         link: Link,
         configurations: [Configuration; 2],
-        mut settings: [Settings; 2],
+        settings: [Settings; 2],
     ) -> Self {
         let mut network = Network::new(seed).default_link(link);
-        let addresses: [IpAddr; 2] = ["10.0.0.1", "10.0.0.2"].map(|it| it.parse().unwrap());
-        let nodes = addresses.map(|address| network.add_node(&[address]));
+        let nodes = ADDRESSES.map(|address| network.add_node(&[address]));
+        Self::across((network, nodes), seed, configurations, settings)
+    }
+
+    /// Two engines, of which 0 is behind a NAT.
+    pub(crate) fn behind_nat(seed: u64, link: Link) -> (Self, NatId) {
+        let mut network = Network::new(seed).default_link(link);
+        let nat = Nat::new(NatKind::Symmetric, [203, 0, 113, 1].into());
+        let nat = network.add_nat(nat);
+        let [inside, outside] = ADDRESSES;
+        let nodes = [
+            network.add_node_behind(nat, &[inside]),
+            network.add_node(&[outside]),
+        ];
+        let configurations = [(); 2].map(|()| Configuration::default());
+        let settings = [(); 2].map(|()| Settings::default());
+        let pair = Self::across((network, nodes), seed, configurations, settings);
+        (pair, nat)
+    }
+
+    fn across(
+        (network, nodes): (Network, [NodeId; 2]),
+        seed: u64,
+        configurations: [Configuration; 2],
+        mut settings: [Settings; 2],
+    ) -> Self {
+        let addresses = ADDRESSES;
         let mut index = 0;
         let ends = configurations.map(|configuration| {
             let address = addresses[usize::from(index)];

@@ -7,12 +7,11 @@ use std::{
 
 use base64::{Engine as _, engine::general_purpose::STANDARD};
 use oxirtc_datachannel as datachannel;
-use oxirtc_ice as ice;
 use oxirtc_sctp as sctp;
 
 use super::{
     Data, Limits,
-    sctp::{Agreed, Leaving, Sctp, SctpView},
+    sctp::{Agreed, Leaving, Mapped, Sctp, SctpView},
 };
 use crate::{
     CongestionControl, Error, ErrorDetail, SctpTransportState,
@@ -189,12 +188,12 @@ impl Data {
     }
 
     /// Appends a packet that shows how long packets may be on this path, to be a datagram by itself; at most `longest` is
-    /// of interest. Paths are compared by their ends: on another one all is open again.
+    /// of interest. Paths are compared by their ends, also as a NAT maps ours: on another one all is open again.
     pub(in crate::engine) fn poll_probe(
         &mut self,
         now: Instant,
         transport: TransportId,
-        (path, longest): (ice::Path, usize),
+        (path, longest): (Mapped, usize),
         buf: &mut Vec<u8>,
     ) -> bool {
         let Some(sctp) = self.sctp.as_mut().filter(|it| it.on == transport) else {

@@ -22,8 +22,11 @@ pub(super) struct Sctp {
     /// The peer's INIT chunk for it.
     pub(super) remote_init: Option<Vec<u8>>,
     /// The path that the association runs on, and how long a packet may be there.
-    pub(super) way: Option<(ice::Path, usize)>,
+    pub(super) way: Option<(Mapped, usize)>,
 }
+
+/// A path, and which of the addresses that a NAT has given it.
+pub(in crate::engine) type Mapped = (ice::Path, u32);
 
 /// What an answer has settled.
 #[derive(Clone, Copy)]
