@@ -232,12 +232,7 @@ impl SendStream {
 
     /// True if video of this stream and codec is protected.
     fn protects(&self, section: &Section, codec: Codec) -> bool {
-        let flex = self.flex(section).is_some();
-        // ULPFEC takes numbers of the stream itself: where one of them is lost, only a format whose packets tell where frames begin
-        // shows that nothing of a frame is missing.
-        let ulp = codec.tells_beginning()
-            && section.carrying(Carries::Ulpfec).is_some()
-            && section.carrying(Carries::Red).is_some();
+        // What is asked of each packet is asked first where it is cheap.
         let wanted = match section.protect {
             Protection::Never => false,
             Protection::WhenLost => self
@@ -245,7 +240,17 @@ impl SendStream {
                 .is_up(self.encoding.rtx.is_some(), self.round_trip),
             Protection::Always => true,
         };
-        wanted && (flex || ulp)
+        if !wanted {
+            return false;
+        }
+        // ULPFEC takes numbers of the stream itself: where one of them is lost, only a format whose packets tell where frames begin
+        // shows that nothing of a frame is missing.
+        let ulp = || {
+            codec.tells_beginning()
+                && section.carrying(Carries::Ulpfec).is_some()
+                && section.carrying(Carries::Red).is_some()
+        };
+        self.flex(section).is_some() || ulp()
     }
 
     /// The payload type of RED, if this codec goes within it.
@@ -253,12 +258,12 @@ impl SendStream {
         let wanted = if codec.is_audio() {
             section.redundancy > 0 && !matches!(codec, Codec::TelephoneEvent)
         } else {
-            section.carrying(Carries::Ulpfec).is_some()
-                && codec.tells_beginning()
-                && self.flex(section).is_none()
+            codec.tells_beginning()
                 && self.protects(section, codec)
+                && section.carrying(Carries::Ulpfec).is_some()
+                && self.flex(section).is_none()
         };
-        section.carrying(Carries::Red).filter(|_| wanted)
+        wanted.then(|| section.carrying(Carries::Red)).flatten()
     }
 
     /// The packets just before this one that go with it again.
@@ -465,7 +470,7 @@ fn append(packet: &Packet, sent: &Sent, buf: &mut Vec<u8>) {
 }
 
 /// One byte where that will do; two if an id or a value needs them and both sides know both (RFC 8285 §4.1.2).
-fn form(section: &Section, values: Option<&Values>) -> Form {
+pub(super) fn form(section: &Section, values: Option<&Values>) -> Form {
     let long = |it: &Option<bytes::Bytes>| it.as_ref().is_some_and(|it| it.len() > 16);
     let has_long =
         values.is_some_and(|it| long(&it.descriptor) || long(&it.layers) || long(&it.colour));
