@@ -16,7 +16,6 @@ pub(crate) use self::{rewrite::Rewrite, telephone::Telephone, write::Stamp};
 use self::{
     guard::Guard,
     rewrite::{Numbered, Verdict},
-    write::form,
 };
 use crate::{
     Choice, Config, Encoding, Form, Section,
@@ -452,7 +451,7 @@ impl SendStream {
     /// and a batch has room for packets of that length only.
     fn len(&self, section: &Section, packet: &Packet, again: bool) -> usize {
         let (values, ids) = (&packet.values, &section.ids);
-        let form = form(section, Some(values));
+        let form = section.form(Some(values));
         let long = |it: &Option<bytes::Bytes>| it.as_ref().map(bytes::Bytes::len);
         let capture = match values.capture {
             Some(capture) => Some(capture.to_bytes().1),

@@ -6,9 +6,9 @@ use byteorder::{BigEndian, ByteOrder};
 
 use super::{Class, SendStream, Sent, rewrite::clock};
 use crate::{
-    Form, Ntp, Section,
+    Ntp, Section,
     batch::Packet,
-    extension::{AbsoluteCapture, Kind, Values, absolute_send},
+    extension::{AbsoluteCapture, Kind, absolute_send},
     fec::{flex, ulp},
     packet::{Head, Writer},
     payload::{Codec, vp8, vp9},
@@ -344,7 +344,7 @@ impl SendStream {
             }
         };
         let start = buf.len();
-        let mut writer = Writer::begin(buf, head, &[], form(section, None));
+        let mut writer = Writer::begin(buf, head, &[], section.form(None));
         let numbered = self.name(&mut writer, section, stamp, flex.is_some());
         writer.finish();
         let header = buf.len() - start;
@@ -380,7 +380,7 @@ impl SendStream {
             ssrc: self.encoding.ssrc,
         };
         let start = buf.len();
-        let mut writer = Writer::begin(buf, head, &[], form(section, None));
+        let mut writer = Writer::begin(buf, head, &[], section.form(None));
         let numbered = self.name(&mut writer, section, stamp, false);
         writer.finish();
         self.stats.header_bytes += (buf.len() - start) as u64;
@@ -408,7 +408,7 @@ impl SendStream {
         again: bool,
         buf: &mut Vec<u8>,
     ) -> bool {
-        let mut writer = Writer::begin(buf, head, &[], form(section, Some(&packet.values)));
+        let mut writer = Writer::begin(buf, head, &[], section.form(Some(&packet.values)));
         let numbered = self.name(&mut writer, section, stamp, again);
         packet.values.write(&mut writer, &section.ids, frame);
         if let Some(capture) = capture {
@@ -466,18 +466,6 @@ fn append(packet: &Packet, sent: &Sent, buf: &mut Vec<u8>) {
             Codec::Vp9 => vp9::patch(payload, picture, tl0),
             _ => {}
         }
-    }
-}
-
-/// One byte where that will do; two if an id or a value needs them and both sides know both (RFC 8285 §4.1.2).
-pub(super) fn form(section: &Section, values: Option<&Values>) -> Form {
-    let long = |it: &Option<bytes::Bytes>| it.as_ref().is_some_and(|it| it.len() > 16);
-    let has_long =
-        values.is_some_and(|it| long(&it.descriptor) || long(&it.layers) || long(&it.colour));
-    if section.ids.needs_two_bytes() || has_long && section.mixed {
-        Form::TwoBytes
-    } else {
-        Form::OneByte
     }
 }
 
