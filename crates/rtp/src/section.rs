@@ -2,7 +2,7 @@
 
 use crate::{
     batch::Lane,
-    extension::{Ids, Label},
+    extension::{Form, Ids, Label, Values},
     payload::Codec,
 };
 
@@ -141,6 +141,19 @@ pub struct Choice {
 }
 
 impl Section {
+    /// How extensions are framed: with one byte where that will do; with two if an id or a value needs them and both sides know both
+    /// (RFC 8285 §4.1.2).
+    pub(crate) fn form(&self, values: Option<&Values>) -> Form {
+        let long = |it: &Option<bytes::Bytes>| it.as_ref().is_some_and(|it| it.len() > 16);
+        let has_long =
+            values.is_some_and(|it| long(&it.descriptor) || long(&it.layers) || long(&it.colour));
+        if self.ids.needs_two_bytes() || has_long && self.mixed {
+            Form::TwoBytes
+        } else {
+            Form::OneByte
+        }
+    }
+
     /// What a payload type carries that comes.
     pub fn format(&self, payload_type: u8) -> Option<Format> {
         let mut taken = self.formats.iter().chain(&self.left_out);

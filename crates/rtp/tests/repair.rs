@@ -1,5 +1,9 @@
 //! How soon what is missing is asked for and sent again, and how much of it.
-#![expect(clippy::unwrap_used, reason = "a failing step is a failing test")]
+#![expect(
+    clippy::unwrap_used,
+    clippy::indexing_slicing,
+    reason = "a failing step is a failing test"
+)]
 
 mod support;
 
@@ -177,4 +181,41 @@ fn nothing_before_a_key_frame_is_waited_for() {
         shown.push(frame.key);
     }
     assert_eq!(shown, [true, true]);
+}
+
+/// Pieces of a frame are equally long on the wire, and each is found to fit where the one before it did: so a frame leaves as one batch,
+/// while the stream is still named and afterwards, and again as repairs.
+#[test]
+fn a_frame_leaves_as_one_batch() {
+    let mut pair = Pair::video(1, &Link::new(0));
+    let mut camera = Camera::new(0, 3000);
+    for named in [true, false] {
+        camera.wants_key = true;
+        let (now, mut lengths) = (pair.now, Vec::new());
+        pair.drain(0);
+        let batch = camera.frame(now);
+        pair.sides[0].write(now, VIDEO, 0, &batch);
+        let (mut room, mut numbers) = (1232, Vec::new());
+        for _ in 0..batch.packets.len() - 1 {
+            let mut buf = Vec::new();
+            assert!(pair.sides[0].poll_rtp(now, room, &mut buf).is_some());
+            numbers.push(u16::from_be_bytes([buf[2], buf[3]]));
+            room = buf.len();
+            lengths.push(room);
+            pair.sides[1].handle_rtp(now, &buf);
+        }
+        assert!(lengths.len() > 8 && lengths.windows(2).all(|it| it[0] == it[1]));
+        pair.drain(0);
+        // The same again: each is longer by the number that it had.
+        let mut nack = Vec::new();
+        rtcp::write_nack(&mut nack, 1200, 7, 1000, numbers[..2].iter().copied());
+        pair.sides[0].handle_rtcp(now, &nack);
+        let mut buf = Vec::new();
+        assert!(pair.sides[0].poll_rtp(now, 1232, &mut buf).is_some());
+        let room = buf.len();
+        assert!(pair.sides[0].poll_rtp(now, room, &mut buf).is_some());
+        assert_eq!(buf.len(), 2 * room);
+        // A report names the stream.
+        pair.run(if named { 3000 } else { 0 }, |_, _| {});
+    }
 }

@@ -12,6 +12,17 @@ pub enum Form {
     TwoBytes,
 }
 
+impl Form {
+    /// How many bytes a value of so many takes; none where the form cannot hold it.
+    pub fn len(self, value: usize) -> usize {
+        match self {
+            Self::OneByte if (1..=16).contains(&value) => 1 + value,
+            Self::TwoBytes if value <= 255 => 2 + value,
+            _ => 0,
+        }
+    }
+}
+
 /// The elements of one packet's header extension: an iterator of ids and values. What follows a broken element is left
 /// out.
 #[derive(Clone, Copy, Debug, Default)]

@@ -18,7 +18,7 @@ use self::{
     rewrite::{Numbered, Verdict},
 };
 use crate::{
-    Choice, Config, Encoding, Section,
+    Choice, Config, Encoding, Form, Section,
     batch::{Batch, Packet},
     extension::Kind,
     fec::Parity,
@@ -349,7 +349,11 @@ impl SendStream {
     fn peek_parity(&mut self, section: &Section, largest: usize) -> Option<(Class, usize)> {
         // Where it takes a number of the stream, it comes behind its frame: a number that is lost within one makes it incomplete.
         let between = self.flex(section).is_none();
-        let len = self.parity.len(between)? + FIXED + PARITY + self.named(section);
+        let names = self.named(section, Form::TwoBytes, false);
+        let len = self.parity.len(between)?
+            + FIXED
+            + PARITY
+            + names.max(self.named(section, Form::TwoBytes, true));
         if len > largest {
             self.parity.take();
             return None;
@@ -443,26 +447,44 @@ impl SendStream {
         }
     }
 
-    /// How long the packet is on the wire, at most.
+    /// How long the packet is on the wire; at most, where it may tell when it was captured. What is of one length leaves as one batch,
+    /// and a batch has room for packets of that length only.
     fn len(&self, section: &Section, packet: &Packet, again: bool) -> usize {
-        let values = &packet.values;
-        let bytes = |it: &Option<bytes::Bytes>| it.as_ref().map_or(0, |it| 2 + it.len());
-        let named = if self.reported && !again {
+        let (values, ids) = (&packet.values, &section.ids);
+        let form = section.form(Some(values));
+        let long = |it: &Option<bytes::Bytes>| it.as_ref().map(bytes::Bytes::len);
+        let capture = match values.capture {
+            Some(capture) => Some(capture.to_bytes().1),
+            None => self.may_tell(section, packet).then_some(16),
+        };
+        let all = [
+            (Kind::TransportNumber, Some(2)),
+            (Kind::AbsoluteSendTime, Some(3)),
+            (Kind::AudioLevel, values.level.map(|_| 1)),
+            (Kind::AbsoluteCaptureTime, capture),
+            (Kind::Orientation, values.orientation.map(|_| 1)),
+            (Kind::PlayoutDelay, values.playout.map(|_| 3)),
+            (Kind::ContentType, values.content.map(|_| 1)),
+            (Kind::VideoTiming, values.timing.map(|_| 13)),
+            (Kind::Layers, long(&values.layers)),
+            (Kind::ColourSpace, long(&values.colour)),
+            (Kind::Descriptor, long(&values.descriptor)),
+        ];
+        let of = |(kind, len): (Kind, Option<usize>)| {
+            let len = len.filter(|_| ids.id(kind).is_some());
+            len.map_or(0, |len| form.len(len))
+        };
+        let names = if self.reported && !again {
             0
         } else {
-            self.named(section)
+            self.named(section, form, again)
         };
-        let small = [
-            usize::from(values.level.is_some()) * 3,
-            usize::from(values.capture.is_some() || self.may_tell(section, packet)) * 18,
-            usize::from(values.orientation.is_some()) * 3,
-            usize::from(values.playout.is_some()) * 5,
-            usize::from(values.content.is_some()) * 3,
-            usize::from(values.timing.is_some()) * 15,
-        ];
-        let large = [&values.descriptor, &values.layers, &values.colour].map(bytes);
-        let extensions: usize = small.iter().chain(&large).sum();
-        FIXED + named + extensions + packet.payload_len() + if again { 2 } else { 0 }
+        let extensions = all.into_iter().map(of).sum::<usize>() + names;
+        let extensions = match extensions {
+            0 => 0,
+            some => 4 + some.next_multiple_of(4),
+        };
+        12 + extensions + packet.payload_len() + if again { 2 } else { 0 }
     }
 
     /// Whether a packet may tell when it was captured: the first of a frame that was captured here.
@@ -473,12 +495,13 @@ impl SendStream {
     }
 
     /// The names of section and stream as extensions.
-    fn named(&self, section: &Section) -> usize {
+    fn named(&self, section: &Section, form: Form, again: bool) -> usize {
         let label = |kind, label: Option<crate::extension::Label>| {
             let label = label.filter(|_| section.ids.id(kind).is_some());
-            label.map_or(0, |it| 2 + it.as_str().len())
+            label.map_or(0, |it| form.len(it.as_str().len()))
         };
-        label(Kind::Mid, section.mid) + label(Kind::Rid, self.encoding.rid)
+        let rid = if again { Kind::RepairedRid } else { Kind::Rid };
+        label(Kind::Mid, section.mid) + label(rid, self.encoding.rid)
     }
 
     /// True if a switch waits for a key frame of another lane.

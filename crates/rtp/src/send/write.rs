@@ -6,9 +6,9 @@ use byteorder::{BigEndian, ByteOrder};
 
 use super::{Class, SendStream, Sent, rewrite::clock};
 use crate::{
-    Form, Ntp, Section,
+    Ntp, Section,
     batch::Packet,
-    extension::{AbsoluteCapture, Kind, Values, absolute_send},
+    extension::{AbsoluteCapture, Kind, absolute_send},
     fec::{flex, ulp},
     packet::{Head, Writer},
     payload::{Codec, vp8, vp9},
@@ -232,12 +232,7 @@ impl SendStream {
 
     /// True if video of this stream and codec is protected.
     fn protects(&self, section: &Section, codec: Codec) -> bool {
-        let flex = self.flex(section).is_some();
-        // ULPFEC takes numbers of the stream itself: where one of them is lost, only a format whose packets tell where frames begin
-        // shows that nothing of a frame is missing.
-        let ulp = codec.tells_beginning()
-            && section.carrying(Carries::Ulpfec).is_some()
-            && section.carrying(Carries::Red).is_some();
+        // What is asked of each packet is asked first where it is cheap.
         let wanted = match section.protect {
             Protection::Never => false,
             Protection::WhenLost => self
@@ -245,7 +240,17 @@ impl SendStream {
                 .is_up(self.encoding.rtx.is_some(), self.round_trip),
             Protection::Always => true,
         };
-        wanted && (flex || ulp)
+        if !wanted {
+            return false;
+        }
+        // ULPFEC takes numbers of the stream itself: where one of them is lost, only a format whose packets tell where frames begin
+        // shows that nothing of a frame is missing.
+        let ulp = || {
+            codec.tells_beginning()
+                && section.carrying(Carries::Ulpfec).is_some()
+                && section.carrying(Carries::Red).is_some()
+        };
+        self.flex(section).is_some() || ulp()
     }
 
     /// The payload type of RED, if this codec goes within it.
@@ -253,12 +258,12 @@ impl SendStream {
         let wanted = if codec.is_audio() {
             section.redundancy > 0 && !matches!(codec, Codec::TelephoneEvent)
         } else {
-            section.carrying(Carries::Ulpfec).is_some()
-                && codec.tells_beginning()
-                && self.flex(section).is_none()
+            codec.tells_beginning()
                 && self.protects(section, codec)
+                && section.carrying(Carries::Ulpfec).is_some()
+                && self.flex(section).is_none()
         };
-        section.carrying(Carries::Red).filter(|_| wanted)
+        wanted.then(|| section.carrying(Carries::Red)).flatten()
     }
 
     /// The packets just before this one that go with it again.
@@ -339,7 +344,7 @@ impl SendStream {
             }
         };
         let start = buf.len();
-        let mut writer = Writer::begin(buf, head, &[], form(section, None));
+        let mut writer = Writer::begin(buf, head, &[], section.form(None));
         let numbered = self.name(&mut writer, section, stamp, flex.is_some());
         writer.finish();
         let header = buf.len() - start;
@@ -375,7 +380,7 @@ impl SendStream {
             ssrc: self.encoding.ssrc,
         };
         let start = buf.len();
-        let mut writer = Writer::begin(buf, head, &[], form(section, None));
+        let mut writer = Writer::begin(buf, head, &[], section.form(None));
         let numbered = self.name(&mut writer, section, stamp, false);
         writer.finish();
         self.stats.header_bytes += (buf.len() - start) as u64;
@@ -403,7 +408,7 @@ impl SendStream {
         again: bool,
         buf: &mut Vec<u8>,
     ) -> bool {
-        let mut writer = Writer::begin(buf, head, &[], form(section, Some(&packet.values)));
+        let mut writer = Writer::begin(buf, head, &[], section.form(Some(&packet.values)));
         let numbered = self.name(&mut writer, section, stamp, again);
         packet.values.write(&mut writer, &section.ids, frame);
         if let Some(capture) = capture {
@@ -461,18 +466,6 @@ fn append(packet: &Packet, sent: &Sent, buf: &mut Vec<u8>) {
             Codec::Vp9 => vp9::patch(payload, picture, tl0),
             _ => {}
         }
-    }
-}
-
-/// One byte where that will do; two if an id or a value needs them and both sides know both (RFC 8285 §4.1.2).
-fn form(section: &Section, values: Option<&Values>) -> Form {
-    let long = |it: &Option<bytes::Bytes>| it.as_ref().is_some_and(|it| it.len() > 16);
-    let has_long =
-        values.is_some_and(|it| long(&it.descriptor) || long(&it.layers) || long(&it.colour));
-    if section.ids.needs_two_bytes() || has_long && section.mixed {
-        Form::TwoBytes
-    } else {
-        Form::OneByte
     }
 }
 

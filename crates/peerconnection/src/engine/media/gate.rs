@@ -15,6 +15,8 @@ pub(in crate::engine) struct Gate {
     refilled: Option<Instant>,
     /// The credit was earned by waiting.
     is_earned: bool,
+    /// When the last packet left.
+    left: Option<Instant>,
     /// When the last packet left at once; behind it, until when what was earned has been counted.
     passed: Option<Instant>,
     /// When the last frame of video came, and how long after the one before.
@@ -42,6 +44,7 @@ impl Gate {
             credit: BURST,
             refilled: None,
             is_earned: false,
+            left: None,
             passed: None,
             frame: None,
             interval: USUAL,
@@ -73,10 +76,14 @@ impl Gate {
             self.opens = None;
             return true;
         }
+        // A few at a time: each by itself would cost as much as a batch, and the clock goes on meanwhile.
+        let soonest = self.left.map(|at| at + GRAIN);
         let next = match self.pace(end, head.backlog) {
             Some((passed, pace)) => {
-                self.earn(now, passed, pace);
-                Some(self.passed.unwrap_or(now) + pace)
+                if soonest.is_none_or(|soonest| now >= soonest) {
+                    self.earn(now, passed, pace);
+                }
+                soonest.max(self.passed.map(|passed| passed + pace))
             }
             None => self.refilled.map(|at| at + SHORTEST),
         };
@@ -126,6 +133,7 @@ impl Gate {
 
     /// A packet has left.
     pub(in crate::engine) fn passed(&mut self, now: Instant, class: Class, bytes: usize) {
+        self.left = Some(now);
         if !self.is_earned {
             self.passed = Some(now);
         }
@@ -154,6 +162,8 @@ const BURST: u32 = 64;
 const USUAL: Duration = Duration::from_millis(33);
 const SHORTEST: Duration = Duration::from_millis(5);
 const LONGEST: Duration = Duration::from_millis(100);
+/// Between what leaves at once and what follows it.
+const GRAIN: Duration = Duration::from_micros(250);
 
 #[cfg(test)]
 mod tests {
@@ -219,6 +229,27 @@ mod tests {
             );
             assert!(took >= ms(30), "{took:?}, {bursts:?}");
         }
+    }
+
+    /// Who is asked again and again gives packets out in batches, not one by one, and no fewer for it.
+    #[test]
+    fn what_is_spread_leaves_a_few_at_a_time() {
+        let mut now = epoch();
+        let mut gate = Gate::new();
+        gate.frame(now - ms(10));
+        gate.frame(now);
+        let (mut left, mut bursts) = (500, Vec::new());
+        while left > 0 {
+            let mut burst = 0;
+            while left > 0 && gate.opens(now, &head(Class::Video, left)) {
+                gate.passed(now, Class::Video, 1000);
+                (left, burst) = (left - 1, burst + 1);
+            }
+            bursts.extend((burst > 0).then_some(burst));
+            now += Duration::from_micros(10);
+        }
+        assert!(bursts.len() <= 41 && bursts[0] == 64, "{bursts:?}");
+        assert!(now - epoch() <= ms(11), "{:?}", now - epoch());
     }
 
     #[test]
