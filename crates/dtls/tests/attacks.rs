@@ -10,6 +10,7 @@ use oxirtc_dtls::{
     message::{Extensions, Fragment, HelloVerifyRequest, Kind, Message, ServerHello},
     record::{ALERT, APPLICATION_DATA, HANDSHAKE, Header},
 };
+use oxirtc_netsim::for_each_seed;
 use support::{
     Dice, Pair, VERSIONS, config, config_1_3, config_of, ms, other, perfect, plain, record,
     records, times,
@@ -298,7 +299,7 @@ fn verify_requests_at_any_moment_and_doubled_datagrams_stop_nothing() {
             }
         }
     }
-    for seed in 0..60 {
+    for_each_seed(60, |seed| {
         let mut pair = Pair::new(config(0), config(1).cookie_exchange(true));
         let mut dice = Dice::new(seed);
         pair.start();
@@ -309,7 +310,7 @@ fn verify_requests_at_any_moment_and_doubled_datagrams_stop_nothing() {
                 .collect()
         });
         pair.assert_connected();
-    }
+    });
 }
 
 /// Known failure 2. Beside them, records of epochs to come, which are held for their keys: together at
@@ -385,7 +386,7 @@ fn renegotiation_in_the_clear_is_noise() {
 /// Known failure 7: also over retransmissions, no nonce comes twice.
 #[test]
 fn nonces_are_distinct_over_retransmissions() {
-    for seed in 0..20 {
+    for_each_seed(20, |seed| {
         let (mut pair, mut dice) = (Pair::plain(), Dice::new(seed));
         let mut nonces = [BTreeSet::new(), BTreeSet::new()];
         pair.start();
@@ -403,7 +404,7 @@ fn nonces_are_distinct_over_retransmissions() {
             }
         });
         assert_eq!(pair.client.events, [Event::Connected], "seed {seed}");
-    }
+    });
 }
 
 /// Chromium's and Firefox' own ClientHellos: two datagrams, DTLS 1.3 and a post-quantum share first.

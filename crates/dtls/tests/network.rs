@@ -8,13 +8,14 @@ use oxirtc_dtls::{
     message::Fragment,
     record::{ALERT, APPLICATION_DATA, HANDSHAKE},
 };
+use oxirtc_netsim::for_each_seed;
 use support::{Dice, Pair, VERSIONS, certificate, config_of, ms, perfect, record, records, times};
 
 #[test]
 fn loss_only_costs_time() {
     let cases = [(5, 30), (20, 60), (50, 119)];
     for (version, (percent, limit)) in VERSIONS.into_iter().flat_map(|v| cases.map(|c| (v, c))) {
-        for seed in 0..40 {
+        for_each_seed(40, |seed| {
             let mut pair = Pair::new(config_of(version, 0), config_of(version, 1));
             let mut dice = Dice::new(seed);
             for end in [&mut pair.client, &mut pair.server] {
@@ -38,7 +39,7 @@ fn loss_only_costs_time() {
                 [Event::Connected],
                 "{percent} % seed {seed}"
             );
-        }
+        });
     }
 }
 
@@ -52,7 +53,7 @@ fn reordering_and_duplication_at_small_mtus() {
         (Version::Dtls13, 300, 20),
         (Version::Dtls13, 90, 6),
     ] {
-        for seed in 0..seeds {
+        for_each_seed(seeds, |seed| {
             let rsa = || Config::new(certificate(KeyType::Rsa2048, 0)).versions(&[version]);
             let mut pair = Pair::new(rsa(), rsa());
             pair.room = room;
@@ -65,7 +66,7 @@ fn reordering_and_duplication_at_small_mtus() {
                     .collect()
             });
             pair.assert_connected();
-        }
+        });
     }
 }
 

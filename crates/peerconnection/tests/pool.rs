@@ -3,12 +3,15 @@
 
 mod pair;
 
-use std::{net::SocketAddr, time::Duration};
+use std::{
+    net::SocketAddr,
+    time::{Duration, Instant},
+};
 
 use oxirtc_netsim::Link;
 use oxirtc_peerconnection::{
     Configuration, DataChannelInit, IceGatheringState, IceServer, Message, Settings,
-    engine::{Event, Request},
+    engine::{Engine, Event, Request},
 };
 use pair::Pair;
 
@@ -34,6 +37,13 @@ fn configure(pair: &mut Pair, configuration: Configuration) {
     pair.run(Duration::from_millis(10));
 }
 
+/// Makes the first description, of data.
+fn describe(engine: &mut Engine, now: Instant) {
+    let init = DataChannelInit::default();
+    engine.create_data_channel(now, "a", &init).unwrap();
+    engine.set_local_description(now, None).unwrap();
+}
+
 /// [4.4.1.1-09] The sockets are there before, nothing is told of them, and in the first description's task all candidates are.
 #[test]
 fn what_is_pooled_is_told_at_once() {
@@ -45,10 +55,7 @@ fn what_is_pooled_is_told_at_once() {
         assert!(pair.ends[0].tasks.is_empty(), "{:?}", pair.ends[0].tasks);
         let engine = &mut pair.ends[0].engine;
         assert_eq!(engine.ice_gathering_state(), IceGatheringState::New);
-        engine
-            .create_data_channel(now, "a", &DataChannelInit::default())
-            .unwrap();
-        engine.set_local_description(now, None).unwrap();
+        describe(engine, now);
         let mut told = Vec::new();
         while let Some(task) = engine.poll_task() {
             told.extend(task);
@@ -128,11 +135,7 @@ fn a_pool_is_bounded_and_ends() {
     let mut pair = pooled(4, 255);
     assert_eq!(pair.ends[0].sockets.len(), 8);
     let now = pair.now;
-    let engine = &mut pair.ends[0].engine;
-    engine
-        .create_data_channel(now, "a", &DataChannelInit::default())
-        .unwrap();
-    engine.set_local_description(now, None).unwrap();
+    describe(&mut pair.ends[0].engine, now);
     pair.run(Duration::from_millis(10));
     assert_eq!(pair.ends[0].sockets.len(), 8);
     let now = pair.now;
@@ -160,10 +163,7 @@ fn errors_wait_for_a_description() {
     assert!(pair.ends[0].tasks.is_empty(), "{:?}", pair.ends[0].tasks);
     let now = pair.now;
     let engine = &mut pair.ends[0].engine;
-    engine
-        .create_data_channel(now, "a", &DataChannelInit::default())
-        .unwrap();
-    engine.set_local_description(now, None).unwrap();
+    describe(engine, now);
     let tasks = std::iter::from_fn(|| engine.poll_task());
     let errors = tasks.flatten().filter_map(|event| match event {
         Event::IceCandidateError(error) => Some((error.error_code, error.url)),

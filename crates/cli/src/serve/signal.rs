@@ -28,7 +28,26 @@ pub(crate) enum Outgoing {
     /// A candidate of this side's; null when there are no more.
     Candidate(Option<IceCandidate>),
     /// What of the page's could not be used, and why.
-    Error(String),
+    Error(Trouble),
+}
+
+/// What is wrong, for the page to say until it is over.
+#[derive(Debug, Clone, Serialize)]
+pub(crate) struct Trouble {
+    /// What it is about.
+    pub(crate) about: Subject,
+    /// Why, for people.
+    pub(crate) text: String,
+}
+
+/// What trouble is about, which says when it is over.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub(crate) enum Subject {
+    /// A description, or a wish: over when both sides have agreed.
+    Negotiation,
+    /// Addresses: over when the connection is there.
+    Candidates,
 }
 
 #[cfg(test)]
@@ -44,6 +63,22 @@ mod tests {
         assert_eq!(
             serde_json::to_string(&Outgoing::Description(description)).unwrap(),
             text
+        );
+    }
+
+    /// By `about` the page knows when to say it no more.
+    #[test]
+    fn trouble_says_what_it_is_about() {
+        let told = |about| {
+            let text = "why".to_owned();
+            serde_json::to_string(&Outgoing::Error(Trouble { about, text })).unwrap()
+        };
+        assert_eq!(
+            [told(Subject::Negotiation), told(Subject::Candidates)],
+            [
+                r#"{"error":{"about":"negotiation","text":"why"}}"#,
+                r#"{"error":{"about":"candidates","text":"why"}}"#,
+            ]
         );
     }
 

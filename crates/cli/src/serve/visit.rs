@@ -12,7 +12,7 @@ use tokio::task::JoinSet;
 
 use super::channel;
 use super::film::Film;
-use super::signal::{Incoming, Outgoing};
+use super::signal::{Incoming, Outgoing, Subject, Trouble};
 
 /// How a visit ended, other than by an error.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -84,9 +84,11 @@ impl Visit<'_> {
 
     /// What of the page's cannot be used is told to it, and the visit goes on.
     async fn hear(&mut self, text: &str) -> anyhow::Result<()> {
+        let mut about = Subject::Negotiation;
         let outcome = match serde_json::from_str(text) {
             Ok(Incoming::Description(description)) => self.negotiate(description).await?,
             Ok(Incoming::Candidate(candidate)) => {
+                about = Subject::Candidates;
                 let added = self.peer.add_ice_candidate(candidate).await;
                 if self.ignoring {
                     Ok(())
@@ -109,7 +111,7 @@ impl Visit<'_> {
         };
         match outcome {
             Ok(()) => Ok(()),
-            Err(reason) => self.tell(&Outgoing::Error(reason)).await,
+            Err(text) => self.tell(&Outgoing::Error(Trouble { about, text })).await,
         }
     }
 
@@ -171,7 +173,11 @@ impl Visit<'_> {
                 self.reachable |= candidate.as_ref().is_some_and(|it| it.address().is_some());
                 if candidate.is_none() && !self.reachable {
                     log::warn!("{UNREACHABLE}");
-                    self.tell(&Outgoing::Error(UNREACHABLE.to_owned())).await?;
+                    let trouble = Trouble {
+                        about: Subject::Candidates,
+                        text: UNREACHABLE.to_owned(),
+                    };
+                    self.tell(&Outgoing::Error(trouble)).await?;
                 }
                 self.tell(&Outgoing::Candidate(candidate)).await
             }

@@ -49,13 +49,15 @@ function connect() {
     log(`connection ${detail}`);
     setState(detail === "new" ? "connecting" : detail);
     if (detail === "connected") describe(peer).catch((error) => log(error.message));
-    if (detail === "connected") banner("signalling", "");
+    if (detail === "connected") settled();
     banner("connection", troubles[detail] ?? "");
   });
   peer.addEventListener("log", ({ detail }) => log(detail));
-  peer.addEventListener("error", ({ detail }) => {
-    log(`error: ${detail.message}`);
-    banner("signalling", detail.message);
+  peer.addEventListener("agreed", () => banner("negotiation", ""));
+  peer.addEventListener("error", ({ detail: { about, text } }) => {
+    log(`error: ${text}`);
+    // A connection that is there misses no candidate.
+    if (about !== "candidates" || peer.connection.connectionState !== "connected") banner(about, text);
   });
   peer.addEventListener("gone", ({ detail }) => {
     const text = detail || "The program that serves this page has gone.";
@@ -70,6 +72,12 @@ const troubles = {
   failed: "The connection failed. Restart ICE, or press Disconnect and then Connect.",
 };
 
+/** Nothing of what was exchanged before is a trouble any more. */
+function settled() {
+  banner("negotiation", "");
+  banner("candidates", "");
+}
+
 /** Ends the session; a transfer that is under way says why. */
 function disconnect(reason) {
   if (waiting.length > 0) banner("files", `Not sent, as ${reason}: ${waiting.map(({ name }) => name).join(", ")}.`);
@@ -83,6 +91,8 @@ function disconnect(reason) {
   press($("play-film"), false);
   pings.clear();
   banner("connection", "");
+  banner("camera", "");
+  settled();
   enable(false);
   setState("closed");
 }

@@ -1,5 +1,7 @@
 // The connection to the Rust peer: descriptions and candidates go over a WebSocket, each as soon as
-// it is there. Either side may offer at any time; where both do, this one gives way.
+// it is there. Either side may offer at any time; where both do, this one gives way. What cannot be
+// used is told as an error about the negotiation, which is over when both sides have agreed, or about
+// candidates, which is over when the connection is there.
 
 export class Peer extends EventTarget {
   #socket;
@@ -13,11 +15,11 @@ export class Peer extends EventTarget {
     this.#socket.onopen = () => this.#tell("open");
     this.#socket.onmessage = ({ data }) => {
       // One after the other: a candidate waits for the description before it.
-      this.#chain = this.#chain.then(() => this.#receive(JSON.parse(data))).catch((error) => this.#tell("error", error));
+      this.#chain = this.#chain.then(() => this.#hear(data));
     };
     this.#socket.onclose = ({ reason }) => this.#tell("gone", reason);
     const connection = this.#connection;
-    connection.onnegotiationneeded = () => this.#offer().catch((error) => this.#tell("error", error));
+    connection.onnegotiationneeded = () => this.#offer().catch(({ message: text }) => this.#tell("error", { about: "negotiation", text }));
     connection.onicecandidate = ({ candidate }) => this.#send({ candidate: candidate ? candidate.toJSON() : null });
     connection.onconnectionstatechange = () => this.#tell("state", connection.connectionState);
     connection.oniceconnectionstatechange = () => this.#tell("log", `ICE ${connection.iceConnectionState}`);
@@ -65,6 +67,17 @@ export class Peer extends EventTarget {
     this.#send({ description: this.#connection.localDescription });
   }
 
+  async #hear(data) {
+    let about = "negotiation";
+    try {
+      const message = JSON.parse(data);
+      if ("candidate" in message) about = "candidates";
+      await this.#receive(message);
+    } catch ({ message: text }) {
+      this.#tell("error", { about, text });
+    }
+  }
+
   async #receive(message) {
     const connection = this.#connection;
     if (message.description) {
@@ -75,10 +88,11 @@ export class Peer extends EventTarget {
         this.#send({ description: connection.localDescription });
         this.#tell("log", "answer sent");
       }
+      this.#tell("agreed");
     } else if ("candidate" in message) {
       await connection.addIceCandidate(message.candidate ?? undefined);
     } else if (message.error) {
-      this.#tell("error", new Error(message.error));
+      this.#tell("error", message.error);
     }
   }
 

@@ -2,6 +2,8 @@
 
 use std::{collections::BTreeSet, time::Duration};
 
+use oxirtc_netsim::for_each_seed;
+
 use crate::{
     AlertDescription, Error, Event, Failure, Initiator, Role, State,
     message::Ack,
@@ -75,7 +77,7 @@ fn there_is_no_message_behind_the_last_number() {
 /// Both at once, requests that cross, and loss.
 #[test]
 fn updates_that_cross_and_get_lost_lose_nothing() {
-    for seed in 0..60 {
+    for_each_seed(60, |seed| {
         let (mut pair, mut dice) = (pair(), Dice::new(seed));
         let (mut sent, mut seen) = (0_u32, BTreeSet::new());
         for _ in 0..12 {
@@ -105,7 +107,7 @@ fn updates_that_cross_and_get_lost_lose_nothing() {
         }
         assert_eq!(seen.len() as u32, sent, "seed {seed}");
         pair.exchange();
-    }
+    });
 }
 
 /// A key is renewed before it is worn out, and never seals a record more than it may.
