@@ -27,11 +27,9 @@ use serde_json::json;
 
 use oxirtc::Oxirtc;
 use path::Path;
+pub use tracks::Allocations;
 use tracks::Work;
 use work::{Row, Stack};
-
-/// Counts the allocations of the process, in the program that can.
-pub type Allocations = fn() -> u64;
 
 /// The program.
 ///

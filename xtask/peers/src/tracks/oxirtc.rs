@@ -10,7 +10,11 @@ use oxirtc_peerconnection::{
 };
 use tokio::{sync::Notify, task::JoinSet, time::timeout};
 
-use super::{Carried, FRAME, Film, Meter, PATIENCE, Protection, Tracks, Window, Work};
+use super::{
+    film::{FRAME, Film},
+    row::{Carried, Meter, PATIENCE, Protection, Tracks, Work},
+    window::Window,
+};
 use crate::work;
 
 pub struct Oxirtc;

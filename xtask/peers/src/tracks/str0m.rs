@@ -34,7 +34,9 @@ use str0m::{
 };
 
 use super::{
-    Carried, FRAME, Film, Meter, PATIENCE, Protection, Tracks, Window, Work, window::STALLED,
+    film::{FRAME, Film},
+    row::{Carried, Meter, PATIENCE, Protection, Tracks, Work},
+    window::{STALLED, Window},
 };
 use crate::work;
 

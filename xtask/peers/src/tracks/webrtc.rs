@@ -29,7 +29,11 @@ use webrtc::{
     },
 };
 
-use super::{Carried, FRAME, Film, Meter, PATIENCE, Protection, Tracks, Window, Work};
+use super::{
+    film::{FRAME, Film},
+    row::{Carried, Meter, PATIENCE, Protection, Tracks, Work},
+    window::Window,
+};
 use crate::{webrtc::LargeBuffers, work};
 
 pub struct Webrtc;
