@@ -82,7 +82,7 @@ fn a_bottleneck_is_used_whatever_its_queue() {
 #[test]
 fn random_loss_needs_no_timeout() {
     for loss in [0.5, 1.0, 2.0] {
-        for seed in 0..if whole() { 5 } else { 2 } {
+        netsim::for_each_seed(if whole() { 5 } else { 2 }, |seed| {
             let path = Path::new()
                 .round_trip(ms(50))
                 .rate(rate())
@@ -96,7 +96,7 @@ fn random_loss_needs_no_timeout() {
                 outcome.timeouts, 0,
                 "loss of {loss} %, seed {seed}: {outcome}"
             );
-        }
+        });
     }
 }
 

@@ -69,13 +69,13 @@ fn loss_and_delay_lose_nothing() {
     for loss in [0, 1, 5, 10, 20, 30] {
         for delay in [1, 50, 300] {
             let total = if loss > 10 { 60_000 } else { 200_000 };
-            for seed in 0..3 {
+            for_each_seed(3, |seed| {
                 transfer(
                     seed,
                     Link::new(seed).delay(ms(delay)).loss(percent(loss)),
                     total,
                 );
-            }
+            });
         }
     }
 }

@@ -3,6 +3,7 @@
 mod server;
 mod sim;
 
+use oxirtc_netsim::for_each_seed;
 use oxirtc_stun::{AddressFamily, Method};
 use oxirtc_turn::{Client, Credentials, Error, Event, Failure, Families, Input, Leg, Relayed};
 
@@ -412,9 +413,9 @@ fn peers_are_limited() {
 #[test]
 fn nonsense_is_survived() {
     let now = oxirtc_netsim::epoch();
-    let mut value = 1_u64;
-    for seed in 0..50 {
-        let mut client = Client::new(config(), [seed; 32], now);
+    for_each_seed(50, |seed| {
+        let mut value = seed;
+        let mut client = Client::new(config(), [seed as u8; 32], now);
         for _ in 0..400 {
             value = value
                 .wrapping_mul(6_364_136_223_846_793_005)
@@ -429,7 +430,7 @@ fn nonsense_is_survived() {
             let mut buf = Vec::new();
             while client.poll_transmit(now, 1200, &mut buf) {}
         }
-    }
+    });
 }
 
 /// RFC 8656 §12.6: the number of a channel says whose data it is.

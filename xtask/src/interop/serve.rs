@@ -117,6 +117,7 @@ pub(crate) async fn page(browser: &Browser, name: &str, hidden: bool) -> anyhow:
         restarts == json!({ "offers": 1, "answers": 2 }),
         "descriptions that came: {restarts}"
     );
+    banners(&tab).await?;
     wait(
         &tab,
         "Number(document.getElementById('plot').dataset.roundTrips) >= 4",
@@ -134,6 +135,34 @@ pub(crate) async fn page(browser: &Browser, name: &str, hidden: bool) -> anyhow:
         "the notice that the server was stopped",
     )
     .await
+}
+
+/// What is wrong is said until it is over: of a description that cannot be read until both have agreed on another, of a candidate only
+/// while the connection is not there.
+async fn banners(tab: &Tab) -> anyhow::Result<()> {
+    // The page's own socket shows itself when it sends.
+    let listen = "const send = WebSocket.prototype.send;
+        WebSocket.prototype.send = function (text) {
+          window.signalling = this;
+          return send.call(this, text);
+        };";
+    tab.run(listen, &[]).await?;
+    tab.click("#restart").await?;
+    wait(tab, &heard("answer", 3), "another restart").await?;
+    let spoil =
+        "signalling.send(JSON.stringify({ description: { type: 'offer', sdp: 'nonsense' } }));";
+    tab.run(spoil, &[]).await?;
+    let shown = "!document.getElementById('banner').hidden";
+    wait(tab, shown, "a word about the description").await?;
+    tab.click("#restart").await?;
+    wait(tab, &heard("answer", 4), "the restart after it").await?;
+    let gone = "document.getElementById('banner').hidden";
+    wait(tab, gone, "the end of the word about the description").await?;
+    let spoil = "signalling.send(JSON.stringify({ candidate: { candidate: 'candidate:nonsense', sdpMid: '0' } }));";
+    tab.run(spoil, &[]).await?;
+    let told = "[...document.querySelectorAll('#log li')].filter((item) => item.lastChild.textContent.startsWith('error: ')).length === 2";
+    wait(tab, told, "a line about the candidate").await?;
+    wait(tab, gone, "no word about it, or its end").await
 }
 
 /// The camera comes back in the stream that is chosen, the film is played, and both end. With settings of its own the browser has no

@@ -1,6 +1,7 @@
 use std::time::Duration;
 
 use bytes::Bytes;
+use oxirtc_netsim::for_each_seed;
 use proptest::prelude::*;
 
 use super::*;
@@ -766,13 +767,13 @@ fn a_peer_that_takes_back_gets_it_again() {
 /// TSNs wrap in the middle of a transfer with loss.
 #[test]
 fn tsns_wrap_under_loss() {
-    for seed in 0..200u32 {
-        let initial = u32::MAX - seed % 40;
+    for_each_seed(200, |seed| {
+        let initial = u32::MAX - (seed % 40) as u32;
         let config = Config::default();
         let mut bench = Bench::new(initial);
         let mut receiver = Receiver::new(&config, Tsn(initial));
         bench.queue(60, 1500);
-        let mut random = seed;
+        let mut random = seed as u32;
         let mut got = 0;
         for round in 0.. {
             assert!(round < 2000, "seed {seed}: {got} messages");
@@ -807,7 +808,7 @@ fn tsns_wrap_under_loss() {
             }
         }
         assert_eq!((got, bench.sender.queue.held()), (60, 0), "seed {seed}");
-    }
+    });
 }
 
 proptest! {
