@@ -508,8 +508,9 @@ impl Carrier for TokioCarrier {
         let due = [engine.poll_timeout(), self.patience.next(now, engine)];
         let due = due.into_iter().flatten().min();
         let earlier = due.is_some_and(|due| self.armed.is_none_or(|armed| due < armed));
-        self.armed = due;
-        if earlier {
+        // A timer that fires too early is set again then: with each datagram what is due comes and goes.
+        if earlier || self.attended {
+            self.armed = due;
             self.wake_task();
         }
         self.attended = false;
