@@ -11,5 +11,5 @@ pub(crate) fn run() -> Result<()> {
     if !known.is_ok_and(|output| output.status.success()) {
         run::check(run::cargo().args(["install", "--locked", "cargo-deny"]))?;
     }
-    run::check(run::cargo().args(["deny", "--offline", "check", "licenses", "bans", "sources"]))
+    run::check(run::cargo().args(["deny", "check", "licenses", "bans", "sources"]))
 }
