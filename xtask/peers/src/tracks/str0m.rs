@@ -208,8 +208,10 @@ impl Loop {
         if !forwarded.is_empty() {
             let forwarded = Arc::new(forwarded);
             for other in &self.others {
-                other.packets.send(forwarded.clone())?;
-                other.wake.wake();
+                // Whose thread has ended was told to stop a moment earlier, or says itself what was wrong.
+                if other.packets.send(forwarded.clone()).is_ok() {
+                    other.wake.wake();
+                }
             }
             self.send(&forwarded)?;
         }
