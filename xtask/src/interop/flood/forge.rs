@@ -10,13 +10,25 @@ use std::{
 use anyhow::{Context as _, bail};
 use tokio::time::Instant;
 
-use super::process::{Order, Report, say};
+use super::{
+    message,
+    process::{Order, Report, say},
+    storm,
+};
 
 /// Forges as it is told by a line.
 pub(crate) fn run() -> anyhow::Result<()> {
     let mut line = String::new();
     io::stdin().lock().read_line(&mut line)?;
-    match forge(serde_json::from_str(&line)?) {
+    let sent = match serde_json::from_str(&line)? {
+        Order::Storm {
+            target,
+            rate,
+            seconds,
+        } => storm::send(target, rate, seconds),
+        order => forge(order),
+    };
+    match sent {
         Ok(sent) => say(&Report::Forged(sent)),
         Err(error) => say(&Report::Failed(format!("{error:#}"))),
     }
@@ -42,18 +54,18 @@ fn forge(order: Order) -> anyhow::Result<u64> {
         .collect::<io::Result<Vec<_>>>()
         .context("not as the crowd")?;
     let (start, mut sent, mut refused) = (Instant::now(), 0_u64, 0_u64);
-    let mut message = Vec::new();
+    let mut bytes = Vec::new();
     while start.elapsed() < Duration::from_secs(seconds) {
         let due = start.elapsed().as_micros() as u64 * rate / 1_000_000;
         // A pace beyond what can be kept ends in time as well.
         while sent + refused < due && start.elapsed() < Duration::from_secs(seconds) {
             let number = sent + refused;
-            message.clear();
+            bytes.clear();
             let fragment = pick(&fragments, number).context("no fragments")?;
-            write(&mut message, number, fragment);
+            message::write(&mut bytes, number, fragment);
             let sockets = if number % 2 == 0 { &own } else { &spoofed };
             let socket = pick(sockets, number / 3).context("no sockets")?;
-            match socket.send_to(&message, target) {
+            match socket.send_to(&bytes, target) {
                 Ok(_) => sent += 1,
                 Err(_) => refused += 1,
             }
@@ -67,61 +79,6 @@ fn pick<T>(from: &[T], number: u64) -> Option<&T> {
     from.get(number as usize % from.len().max(1))
 }
 
-/// One message of each kind in turn: what a check looks like, and everything else that STUN has. Nothing of it is authentic.
-fn write(buf: &mut Vec<u8>, number: u64, fragment: &str) {
-    let kind = number % 8;
-    let class: u16 = match kind {
-        5 => SUCCESS,
-        6 => ERROR,
-        7 => INDICATION,
-        _ => REQUEST,
-    };
-    buf.extend_from_slice(&class.to_be_bytes());
-    buf.extend_from_slice(&[0; 2]);
-    buf.extend_from_slice(&COOKIE.to_be_bytes());
-    let id = number.wrapping_mul(0x9E37_79B9_7F4A_7C15);
-    buf.extend_from_slice(&id.to_be_bytes());
-    buf.extend_from_slice(&[0; 4]);
-    let integrity = id.to_be_bytes().repeat(3);
-    match class {
-        SUCCESS => attribute(buf, 0x0020, &[0, 1, 0x21, 0x1B, 0x2B, 0x5F, 0xA4, 0x21]),
-        ERROR => attribute(buf, 0x0009, &[0, 0, 4, 87]),
-        _ => {
-            let name = match kind {
-                4 => format!("nobody{number}:somebody"),
-                _ => format!("{fragment}:somebody"),
-            };
-            attribute(buf, 0x0006, name.as_bytes());
-            attribute(buf, 0x0024, &[0x6E, 0, 0x1E, 0xFF]);
-            let role = if kind < 2 { 0x8029 } else { 0x802A };
-            attribute(buf, role, &[0xFF; 8]);
-            attribute(buf, 0x0025, &[]);
-        }
-    }
-    if kind != 3 {
-        attribute(buf, 0x0008, integrity.get(..20).unwrap_or_default());
-    }
-    let length = u16::try_from(buf.len() - HEADER).unwrap_or(u16::MAX);
-    if let Some(field) = buf.get_mut(2..4) {
-        field.copy_from_slice(&length.to_be_bytes());
-    }
-}
-
-/// RFC 8489 §14: type, length, value, and padding to four bytes.
-fn attribute(buf: &mut Vec<u8>, kind: u16, value: &[u8]) {
-    buf.extend_from_slice(&kind.to_be_bytes());
-    let length = u16::try_from(value.len()).unwrap_or(u16::MAX);
-    buf.extend_from_slice(&length.to_be_bytes());
-    buf.extend_from_slice(value);
-    buf.resize(buf.len().next_multiple_of(4), 0);
-}
-
-const HEADER: usize = 20;
-const COOKIE: u32 = 0x2112_A442;
-const REQUEST: u16 = 0x0001;
-const INDICATION: u16 = 0x0011;
-const SUCCESS: u16 = 0x0101;
-const ERROR: u16 = 0x0111;
 /// Sockets with an address of its own.
 const OWN: usize = 256;
 const TICK: Duration = Duration::from_millis(1);

@@ -16,8 +16,10 @@ use server::Server;
 
 pub(crate) mod crowd;
 pub(crate) mod forge;
+mod message;
 mod process;
 mod server;
+mod storm;
 
 /// What is done, and with how many.
 #[derive(Debug, Clone, Copy)]
@@ -26,7 +28,7 @@ enum Case {
     Echo,
     /// All are there, and nothing is said.
     Idle,
-    /// None is there, and somebody forges as much as he can: how much is read by so many readers.
+    /// None is there, and somebody sends more than can be looked at: how much is read by so many readers.
     Readers,
 }
 
@@ -111,34 +113,54 @@ async fn idle(connections: usize) -> anyhow::Result<String> {
     ))
 }
 
+/// First one reader is given more than it can look at; then half as much again as that was to one, two and four of them, so that who sends
+/// leaves the processors to them.
 async fn readers() -> anyhow::Result<String> {
+    let most = storm(1, AS_MUCH_AS_POSSIBLE).await?;
+    let offered = most.read * 3 / 2;
     let mut told = Vec::new();
     for readers in [1, 2, 4] {
-        let settings = EndpointSettings::default().readers(readers);
-        let endpoint = Endpoint::bind_with((HERE, 0), settings)?;
-        let target = endpoint.local_address()?;
-        let ports = 2_000..2_064;
-        let forging = Order::Forge {
-            target,
-            fragments: vec!["nobody".to_owned()],
-            peers: ports.map(|port| ([10, 77, 0, 30], port).into()).collect(),
-            rate: AS_MUCH_AS_POSSIBLE,
-            seconds: SECONDS,
-        };
-        let before = drops(target.port())?;
-        let mut forger = Process::start(FORGER, "forge")?;
-        forger.tell(&forging).await?;
-        let Report::Forged(sent) = forger.next().await? else {
-            return Err(anyhow!("nothing was forged"));
-        };
-        let read = sent.saturating_sub(drops(target.port())? - before);
-        let pace = read / SECONDS / 1_000;
+        let Storm { sent, read, spent } = storm(readers, offered).await?;
         told.push(format!(
-            "{readers}: {pace} of {} thousand a second",
-            sent / SECONDS / 1_000
+            "{readers}: {} of {} thousand a second, {spent:.2} processors",
+            read / 1_000,
+            sent / 1_000
         ));
     }
-    Ok(format!("read by {}", told.join(", by ")))
+    Ok(format!("read by {}", told.join("; by ")))
+}
+
+/// What came of a storm, a second.
+struct Storm {
+    sent: u64,
+    read: u64,
+    /// Processors that this process has had.
+    spent: f64,
+}
+
+async fn storm(readers: usize, rate: u64) -> anyhow::Result<Storm> {
+    let settings = EndpointSettings::default().readers(readers);
+    let endpoint = Endpoint::bind_with((HERE, 0), settings)?;
+    let target = endpoint.local_address()?;
+    let (start, before) = (Instant::now(), processor()?);
+    let mut sender = Process::start(FORGER, "forge")?;
+    let order = Order::Storm {
+        target,
+        rate,
+        seconds: SECONDS,
+    };
+    sender.tell(&order).await?;
+    let Report::Forged(sent) = sender.next().await? else {
+        return Err(anyhow!("nothing was sent"));
+    };
+    // It counts what it has looked at.
+    let (read, seconds) = (endpoint.dropped(), start.elapsed().as_secs_f64());
+    let spent = processor()?.saturating_sub(before).as_secs_f64() / seconds;
+    Ok(Storm {
+        sent: sent / SECONDS,
+        read: read / SECONDS,
+        spent,
+    })
 }
 
 /// What the one who forges is told: all that the crowd's descriptions say.
@@ -344,7 +366,7 @@ const CROWD_LINK: &str = "02:00:00:00:00:30";
 const FORGER: &str = "forger";
 /// Forged messages a second.
 const RATE: u64 = 20_000;
-const AS_MUCH_AS_POSSIBLE: u64 = 1_000_000;
+const AS_MUCH_AS_POSSIBLE: u64 = 100_000_000;
 const SECONDS: u64 = 4;
 const SETTLING: Duration = Duration::from_secs(5);
 const LIMIT: Duration = Duration::from_secs(600);
