@@ -3,33 +3,23 @@
 use std::net::SocketAddr;
 
 use oxirtc_peerconnection::{
-    Configuration, DataChannelInit, Endpoint, Event, IceCandidate, IceCandidateType, Message,
+    Configuration, DataChannelInit, Endpoint, IceCandidate, IceCandidateType, Message,
     PeerConnection, Settings, engine::Interface,
 };
 
 use crate::{
     exchange::Exchange,
     pair::{Pair, within},
+    relay::gather,
 };
 
 fn settings() -> Settings {
     Settings::default().loopback(true).ipv6(false)
 }
 
-/// Its candidates, until it has told them all.
+/// Its candidates, once it has told them all.
 async fn gathered(connection: &PeerConnection) -> Vec<IceCandidate> {
-    let mut candidates = Vec::new();
-    let _channel = connection
-        .create_data_channel("a", DataChannelInit::default())
-        .unwrap();
-    connection.set_local_description(None).await.unwrap();
-    loop {
-        match within(connection.next_event()).await.unwrap() {
-            Event::IceCandidate(None) => return candidates,
-            Event::IceCandidate(Some(it)) if !it.candidate().is_empty() => candidates.push(it),
-            _ => {}
-        }
-    }
+    gather(connection).await.0
 }
 
 /// Each socket has a port of the range, and an address for which none is left has no candidate; over TCP likewise.

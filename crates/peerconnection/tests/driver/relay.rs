@@ -220,7 +220,7 @@ fn relay_only(server: IceServer) -> Configuration {
 }
 
 /// Its candidates and errors, until it has told them all.
-async fn gather(connection: &PeerConnection) -> (Vec<IceCandidate>, Vec<(u16, String)>) {
+pub(super) async fn gather(connection: &PeerConnection) -> (Vec<IceCandidate>, Vec<(u16, String)>) {
     let (mut candidates, mut errors) = (Vec::new(), Vec::new());
     let _channel = connection
         .create_data_channel("a", DataChannelInit::default())

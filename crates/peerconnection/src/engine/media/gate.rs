@@ -179,6 +179,16 @@ mod tests {
         }
     }
 
+    /// How many of the packets that are left leave now.
+    fn burst(gate: &mut Gate, now: Instant, left: &mut usize) -> usize {
+        let before = *left;
+        while *left > 0 && gate.opens(now, &head(Class::Video, *left)) {
+            gate.passed(now, Class::Video, 1000);
+            *left -= 1;
+        }
+        before - *left
+    }
+
     /// A key frame of 300 packets: 64 at once, and the rest within the time of one frame.
     #[test]
     fn a_large_frame_is_spread_over_its_time() {
@@ -189,12 +199,7 @@ mod tests {
         let mut left = 300;
         let mut bursts = Vec::new();
         while left > 0 {
-            let mut burst = 0;
-            while left > 0 && gate.opens(now, &head(Class::Video, left)) {
-                gate.passed(now, Class::Video, 1000);
-                (left, burst) = (left - 1, burst + 1);
-            }
-            bursts.push(burst);
+            bursts.push(burst(&mut gate, now, &mut left));
             now = gate.poll_timeout().unwrap_or(now);
         }
         assert_eq!(bursts[0], 64);
@@ -212,12 +217,7 @@ mod tests {
             gate.frame(now);
             let (mut left, mut bursts) = (400, Vec::new());
             while left > 0 {
-                let mut burst = 0;
-                while left > 0 && gate.opens(now, &head(Class::Video, left)) {
-                    gate.passed(now, Class::Video, 1000);
-                    (left, burst) = (left - 1, burst + 1);
-                }
-                bursts.push(burst);
+                bursts.push(burst(&mut gate, now, &mut left));
                 assert!(gate.poll_timeout().is_some() || left == 0);
                 now += ms(grain);
             }
@@ -240,11 +240,7 @@ mod tests {
         gate.frame(now);
         let (mut left, mut bursts) = (500, Vec::new());
         while left > 0 {
-            let mut burst = 0;
-            while left > 0 && gate.opens(now, &head(Class::Video, left)) {
-                gate.passed(now, Class::Video, 1000);
-                (left, burst) = (left - 1, burst + 1);
-            }
+            let burst = burst(&mut gate, now, &mut left);
             bursts.extend((burst > 0).then_some(burst));
             now += Duration::from_micros(10);
         }
