@@ -355,11 +355,14 @@ impl Sender {
         };
         let trips = (smoothed, self.recovery.rtt.least());
         let window = self.control.window();
+        // What the peer has room for leaves over a round trip too, however wide the window may have become.
+        let bounded = self.recovery.episode.is_none() && self.peer_window < window;
         let pace = match self.control.pacing_rate() {
             Some(rate) => Pace::Rate(rate),
-            None if self.control.in_slow_start() => Pace::Gain(200),
+            None if self.control.in_slow_start() && !bounded => Pace::Gain(200),
             None => Pace::Gain(125),
         };
+        let window = if bounded { self.peer_window } else { window };
         self.pacer.set(now, window, trips, pace);
     }
 

@@ -89,6 +89,20 @@ fn retransmissions_are_limited() {
     });
 }
 
+/// RFC 7496 §3.2: the limit is of what is sent again, not of what is sent.
+#[test]
+fn each_chunk_is_sent_again_as_often_as_it_may() {
+    for limit in 0..4 {
+        let mut pair = perfect(1).connected();
+        pair.keep();
+        pair.filter(|_, _| false);
+        pair.say_with(0, 1, b"x", options(true, Reliability::Retransmits(limit)));
+        pair.run_for(Duration::from_secs(30));
+        let counts = Vec::from_iter(transmissions(&pair.kept()).into_values());
+        assert_eq!(counts, [u32::from(limit) + 1]);
+    }
+}
+
 #[test]
 fn lifetimes_are_limited() {
     for_each_seed(20, |seed| {

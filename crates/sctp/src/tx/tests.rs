@@ -639,6 +639,29 @@ fn timeouts_back_off_until_something_is_measured() {
     assert_eq!(bench.sender.recovery.rtt.timeout(), MS * 400);
 }
 
+/// RFC 8985 §7.2: after a timeout nothing is probed until something has come; the next timer is the doubled timeout.
+#[test]
+fn nothing_is_probed_after_a_timeout() {
+    let mut bench = Bench::new(1);
+    bench.measured(MS * 50);
+    bench.queue(1, 1084);
+    bench.packets();
+    while bench.stats.retransmission_timeouts == 0 {
+        bench.now = bench.sender.poll_timeout().unwrap();
+        bench.sender.handle_timeout(bench.now, &mut bench.stats);
+        assert_eq!(bench.packets(), [[2]]);
+    }
+    let probes = bench.stats.probes;
+    let due = bench.sender.poll_timeout().unwrap();
+    assert_eq!(due - bench.now, bench.sender.recovery.rtt.timeout());
+    bench.now = due;
+    bench.sender.handle_timeout(bench.now, &mut bench.stats);
+    assert_eq!(
+        (bench.stats.retransmission_timeouts, bench.stats.probes),
+        (2, probes)
+    );
+}
+
 /// RFC 9260 §6.3.2 R2: with nothing outstanding no timer of losses runs.
 #[test]
 fn nothing_is_waited_for_when_all_has_come() {
@@ -865,6 +888,60 @@ fn what_comes_late_is_reordering() {
         "time is proof, three packets are not"
     );
     assert_eq!(bench.stats.fast_recoveries, 0);
+}
+
+/// RFC 8985 §6.2 step 3: what was sent again comes late by nature. After a loss three later packets are proof as before.
+#[test]
+fn what_was_sent_again_is_no_reordering() {
+    let mut bench = Bench::new(1);
+    bench.measured(MS * 50);
+    bench.queue(8, 1084);
+    bench.packets();
+    bench.now += MS * 50;
+    bench.sack(1, &[(2, 8)]);
+    assert_eq!(bench.packets(), [[2]]);
+    bench.now += MS * 50;
+    bench.sack(9, &[]);
+    bench.queue(8, 1084);
+    let first = bench.packets().concat()[0];
+    bench.now += MS * 50;
+    bench.sack(first - 1, &[(2, 4)]);
+    assert_eq!(bench.packets()[0], [first]);
+}
+
+/// RFC 9260 §6.3.3: when the first chunk outstanding is sent again the timer begins anew with it.
+#[test]
+fn the_timer_is_that_of_the_first_chunk() {
+    let mut bench = Bench::new(1);
+    bench.measured(MS * 50);
+    bench.queue(8, 1084);
+    bench.packets();
+    bench.now += MS * 50;
+    bench.sack(1, &[(2, 8)]);
+    assert_eq!(bench.sender.recovery.t3, Some(bench.now + MS * 350));
+    assert_eq!(bench.packets(), [[2]]);
+    assert_eq!(bench.sender.recovery.t3, Some(bench.now + MS * 400));
+}
+
+/// The controller learns how long packets have become, before it counts in them.
+#[test]
+fn windows_count_in_packets_as_long_as_the_path_carries() {
+    let mut bench = Bench::new(1);
+    bench.measured(MS * 50);
+    bench.sender.pmtu.begin(1448);
+    bench.sender.pmtu.count(bench.now, 64 << 10);
+    assert_eq!(bench.sender.pmtu.wanted(bench.now), Some(1448));
+    bench.sender.pmtu.sent(bench.now, 7, MS * 400);
+    bench.sender.pmtu.answered(bench.now, 7);
+    for _ in 0..10 {
+        bench.queue(1, 100);
+        bench.packets();
+        bench.now = bench.sender.recovery.t3.unwrap();
+        bench.sender.recovery.probe = None;
+        bench.sender.handle_timeout(bench.now, &mut bench.stats);
+        bench.packets();
+    }
+    assert_eq!(bench.sender.control.window(), 1436);
 }
 
 /// More blocks than any packet carries are nobody's.

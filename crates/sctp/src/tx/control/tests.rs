@@ -104,14 +104,11 @@ fn a_growing_round_trip_ends_slow_start() {
         );
         assert!(control.window() <= before + before / 3, "{control:?}");
         assert!(control.in_slow_start());
-        for _ in 0..6 {
-            round(
-                &mut control,
-                now,
-                &mut packet,
-                10,
-                Duration::from_millis(60),
-            );
+        // It began in the second of the round trips and lasts five; the first answer of the next ends it.
+        for left in (0..4).rev() {
+            assert!(control.in_slow_start(), "{left} left");
+            let sample = Duration::from_millis(60);
+            round(&mut control, now, &mut packet, 10, sample);
         }
         assert!(!control.in_slow_start(), "{control:?}");
         // A spike that passes is no queue.
@@ -230,6 +227,60 @@ fn cubic_comes_back_in_k_seconds() {
     control.on_lost(now);
     control.on_lost(now);
     assert_eq!(control.save().maximum, 595_000.0);
+}
+
+/// RFC 9438 §4.2: half of the window at most is gained in a round trip, however far the curve has gone.
+#[test]
+fn cubic_gains_half_a_window_at_most() {
+    let mut control = Control::new(CongestionControl::Cubic, PACKET, 100);
+    let (now, mut packet) = (start(), 1);
+    control.on_lost(now);
+    let sample = Duration::from_secs(10);
+    round(&mut control, now, &mut packet, 1, sample);
+    let before = control.window();
+    round(&mut control, now + sample, &mut packet, 1, sample);
+    assert!(control.window().abs_diff(before * 3 / 2) < PACKET);
+}
+
+/// RFC 9438 §5.8: time in which the window was not all in use is no time in which it grows.
+#[test]
+fn cubic_does_not_grow_in_a_pause() {
+    let sample = Duration::from_millis(50);
+    let mut control = Control::new(CongestionControl::Cubic, PACKET, 1000);
+    let (mut now, mut packet) = (start(), 1);
+    control.on_lost(now);
+    for pause in [0, 60] {
+        now += Duration::from_secs(pause);
+        for _ in 0..4 {
+            round(&mut control, now, &mut packet, 1, sample);
+            now += sample;
+        }
+    }
+    assert!(control.window() < 750_000, "{control:?}");
+}
+
+/// RFC 9260 §7.2.2: what was acknowledged beyond the threshold counts for the next packet.
+#[test]
+fn what_passes_the_threshold_is_not_lost() {
+    let mut control = Control::new(CongestionControl::NewReno, PACKET, 40);
+    let (now, mut packet) = (start(), 1);
+    control.on_timeout(now, false);
+    let sample = Duration::from_millis(50);
+    for window in [2000, 4000, 8000, 16_000, 20_000] {
+        round(&mut control, now, &mut packet, 1, sample);
+        assert_eq!(control.window(), window);
+    }
+    // Of the last 16 packets 12 were too many, so 8 more make 20.
+    control.on_acked(&Acked {
+        now,
+        limited: 8 * PACKET,
+        packets: 8,
+        newest: packet + 7,
+        next: packet + 20,
+        sample: Some(sample),
+        smoothed: sample,
+    });
+    assert_eq!(control.window(), 21_000);
 }
 
 /// RFC 9260 §7.2.2: the window grows by packets of the length that the path is known to carry, and keeps its bytes when that
