@@ -42,18 +42,18 @@ pub enum Failure {
     /// `bad_certificate` was sent.
     FingerprintMismatch,
     /// The handshake was complete, and for 30 s nobody said which certificate to expect, or whether it is
-    /// good.
+    /// good. `bad_certificate` was sent.
     FingerprintTimeout,
-    /// The owner refused the peer's certificates. `bad_certificate` was sent.
+    /// The owner refused the peer's certificates. `certificate_unknown` was sent.
     CertificateRefused,
-    /// The handshake did not end in time.
+    /// The handshake did not end in time. `user_canceled` was sent.
     HandshakeTimeout,
     /// The peer sent a fatal alert.
     AlertReceived(AlertDescription),
     /// The peer misbehaved or has nothing in common with us, and was sent this alert.
     AlertSent(AlertDescription),
     /// A key has sealed as many records as it may, or so many forgeries were tried on it that it is worn
-    /// out.
+    /// out. `internal_error` was sent.
     KeyExhausted,
 }
 
@@ -62,9 +62,13 @@ impl Failure {
     pub fn sent_alert(self) -> Option<u8> {
         match self {
             Self::AlertSent(alert) => Some(alert.code()),
-            Self::FingerprintMismatch => Some(AlertDescription::BAD_CERTIFICATE.code()),
+            Self::FingerprintMismatch | Self::FingerprintTimeout => {
+                Some(AlertDescription::BAD_CERTIFICATE.code())
+            }
             Self::CertificateRefused => Some(AlertDescription::CERTIFICATE_UNKNOWN.code()),
-            _ => None,
+            Self::HandshakeTimeout => Some(AlertDescription::USER_CANCELED.code()),
+            Self::KeyExhausted => Some(AlertDescription::INTERNAL_ERROR.code()),
+            Self::AlertReceived(_) => None,
         }
     }
 

@@ -6,7 +6,7 @@ mod support;
 use std::{collections::BTreeSet, time::Duration};
 
 use oxirtc_dtls::{
-    Event, Role, State, Version,
+    Config, Event, Role, State, Version,
     message::{Extensions, Fragment, HelloVerifyRequest, Kind, Message, ServerHello},
     record::{ALERT, APPLICATION_DATA, HANDSHAKE, Header},
 };
@@ -190,10 +190,24 @@ fn no_flood_of_verify_requests_draws_more_than_three_hellos() {
     pair.assert_connected();
 }
 
-/// The same of HelloRetryRequests: they cost datagrams, not the handshake.
+/// The same of HelloRetryRequests, and of both kinds to a client that speaks both versions: they cost datagrams, not the handshake.
 #[test]
 fn no_flood_of_retry_requests_draws_more_than_three_hellos_or_stops_anything() {
-    let mut pair = Pair::new(config_1_3(0), config_1_3(1));
+    for both in [false, true] {
+        let client = match both {
+            true => config(0).versions(&[Version::Dtls13, Version::Dtls12]),
+            false => config_1_3(0),
+        };
+        for server in [Version::Dtls13, Version::Dtls12] {
+            if both || server == Version::Dtls13 {
+                flood_of_requests(client.clone(), config_of(server, 1), both);
+            }
+        }
+    }
+}
+
+fn flood_of_requests(client: Config, server: Config, both: bool) {
+    let mut pair = Pair::new(client, server);
     pair.start();
     let (now, mut hellos) = (pair.now, BTreeSet::new());
     let collect = |pair: &mut Pair, hellos: &mut BTreeSet<Vec<u8>>| {
@@ -207,19 +221,32 @@ fn no_flood_of_retry_requests_draws_more_than_three_hellos_or_stops_anything() {
     };
     collect(&mut pair, &mut hellos);
     for round in 0..times(20_000, 100_000) as u32 {
+        let cookie = round.to_be_bytes();
         let mut extensions = Extensions::default();
         extensions.push(43, &[0xFE, 0xFC][..]);
-        extensions.push_cookie(&round.to_be_bytes());
-        let retry = ServerHello {
-            version: 0xFEFD,
-            random: RETRY_RANDOM,
-            session_id: &[],
-            cipher_suite: 0x1301,
-            compression_method: 0,
-            extensions,
+        extensions.push_cookie(&cookie);
+        let (kind, request) = match both && round.is_multiple_of(2) {
+            true => (
+                Kind::HelloVerifyRequest,
+                Message::HelloVerifyRequest(HelloVerifyRequest {
+                    version: 0xFEFF,
+                    cookie: &cookie,
+                }),
+            ),
+            false => (
+                Kind::ServerHello,
+                Message::ServerHello(ServerHello {
+                    version: 0xFEFD,
+                    random: RETRY_RANDOM,
+                    session_id: &[],
+                    cipher_suite: 0x1301,
+                    compression_method: 0,
+                    extensions,
+                }),
+            ),
         };
         let sequence = (round % 5) as u16;
-        let body = fragment(Kind::ServerHello, sequence, &Message::ServerHello(retry));
+        let body = fragment(kind, sequence, &request);
         pair.client.handle(now, &mut plain(round.into(), &body));
         collect(&mut pair, &mut hellos);
     }

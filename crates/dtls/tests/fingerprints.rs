@@ -189,6 +189,36 @@ fn nobody_waits_for_fingerprints_for_ever() {
     assert_eq!(pair.server.connection.poll_timeout(), None);
 }
 
+/// What a failure says was sent is what the peer hears.
+#[test]
+fn the_alert_of_a_timeout_is_the_one_that_was_sent() {
+    let mut pair = Pair::plain();
+    let mut alerts = Vec::new();
+    pair.start();
+    pair.run(Duration::from_secs(130), &mut |_, datagram| {
+        if datagram[0] == 21 {
+            alerts.push(datagram[13..].to_vec());
+        }
+        Vec::new()
+    });
+    let cause = Failure::HandshakeTimeout;
+    assert_eq!(pair.client.events, [Event::Failed { cause }]);
+    assert_eq!(alerts, [[2, 90]]);
+    assert_eq!(cause.sent_alert(), Some(90));
+
+    let mut pair = Pair::bare(config(0), config(1));
+    let now = pair.now;
+    pair.client
+        .expect(now, &[fingerprint(&certificate(KeyType::EcdsaP256, 1))]);
+    pair.start();
+    pair.run(Duration::from_secs(31), &mut perfect());
+    let cause = Failure::FingerprintTimeout;
+    assert_eq!(pair.server.events, [Event::Failed { cause }]);
+    let heard = Failure::AlertReceived(cause.sent_alert().unwrap().into());
+    let failed = Event::Failed { cause: heard };
+    assert_eq!(pair.client.events, [Event::Connected, failed]);
+}
+
 #[test]
 fn a_close_that_was_held_comes_after_what_was_said_before_it() {
     let mut pair = Pair::bare(config(0), config(1));

@@ -4,6 +4,7 @@
 mod pair;
 
 use std::{
+    net::SocketAddr,
     sync::{Arc, Mutex},
     time::{Duration, SystemTime},
 };
@@ -19,7 +20,7 @@ use oxirtc_peerconnection::{
     },
 };
 use pair::{
-    Pair,
+    Pair, Wired,
     media::{Camera, ONE, TWO},
 };
 
@@ -33,6 +34,8 @@ struct Call {
     certificate: Certificate,
     /// Side 1 has made the first offer.
     called: bool,
+    /// The DTLS roles in the new association are the other ones.
+    turned: bool,
     first: [SessionDescription; 2],
     /// The channel at each end.
     channels: [ChannelId; 2],
@@ -48,6 +51,25 @@ impl Call {
     }
 
     fn with(called: bool, settings: Settings) -> Self {
+        let mut call = Self::described(called, settings);
+        call.until_open();
+        call.flows("before");
+        call
+    }
+
+    /// The handshake of which side 0 is the server has begun, and does not go on.
+    fn half_open(settings: Settings) -> Self {
+        let mut call = Self::described(false, settings);
+        call.pair.tap = Some(Box::new(|from, datagram| {
+            from == End::A || !answers_a_server(datagram)
+        }));
+        call.pair.run(Duration::from_secs(1));
+        assert_eq!(call.dtls_state(), DtlsTransportState::Connecting);
+        call
+    }
+
+    /// What the sides have agreed on, before anything was sent.
+    fn described(called: bool, settings: Settings) -> Self {
         let certificate = Certificate::generate_at(KeyAlgorithm::EcdsaP256, wall(), None).unwrap();
         let configurations = [Configuration::default(), configuration(&certificate)];
         let link = Link::new(1).delay(ms(10));
@@ -66,28 +88,30 @@ impl Call {
         let now = pair.now;
         let engine = &mut pair.ends[offerer].engine;
         engine.set_remote_description(now, answer.clone()).unwrap();
-        let channels = [channels[0], channels[1]];
-        pair.until(Duration::from_secs(20), |pair| {
-            let open =
-                |side: usize| pair.ends[side].state(channels[side]) == DataChannelState::Open;
-            open(0) && open(1)
-        });
         let pictures =
             [0, 1].map(|side: usize| pair.ends[side].engine.transceivers().nth(1).unwrap().id());
         pair.ends[1].engine.set_delivery(pictures[1], true, false);
-        let mut call = Self {
+        Self {
             before: 0,
             pair,
             settings,
             certificate,
             called,
+            turned: false,
             first: [offer, answer],
-            channels,
+            channels: [channels[0], channels[1]],
             pictures,
             camera: Camera::default(),
-        };
-        call.flows("before");
-        call
+        }
+    }
+
+    fn until_open(&mut self) {
+        let channels = self.channels;
+        self.pair.until(Duration::from_secs(20), |pair| {
+            let open =
+                |side: usize| pair.ends[side].state(channels[side]) == DataChannelState::Open;
+            open(0) && open(1)
+        });
     }
 
     /// Side 0 stops the sound, and the peer agrees.
@@ -104,6 +128,7 @@ impl Call {
         pair.ends[0].engine.stop_transceiver(now, first).unwrap();
         let offer = pair.offer(0, &OfferOptions::default()).unwrap();
         let answer = pair.answer(1, offer).unwrap();
+        let answer = if self.turned { turned(&answer) } else { answer };
         let engine = &mut pair.ends[0].engine;
         engine.set_remote_description(now, answer).unwrap();
         engine.local_description().unwrap()
@@ -128,7 +153,12 @@ impl Call {
         };
         engine.handle_interfaces(now, &[interface]);
         let channel = engine.create_data_channel(now, "test", &negotiated());
-        let [first, answer] = self.first.clone();
+        let [mut first, mut answer] = self.first.clone();
+        if self.turned && self.called {
+            answer = turned(&answer);
+        } else if self.turned {
+            first.sdp = first.sdp.replace("a=setup:actpass", "a=setup:active");
+        }
         if self.called {
             add_tracks(&mut engine);
             engine.set_local_description(now, None).unwrap();
@@ -139,7 +169,8 @@ impl Call {
             engine.set_remote_description(now, first).unwrap();
             engine.set_local_description(now, None).unwrap();
             let own = engine.local_description().unwrap();
-            assert_eq!(ufrag(&own), ufrag(&answer), "the same credentials");
+            let [_, answer] = &self.first;
+            assert_eq!(ufrag(&own), ufrag(answer), "the same credentials");
         }
         engine.set_remote_description(now, offer).unwrap();
         engine.set_local_description(now, None).unwrap();
@@ -170,6 +201,18 @@ impl Call {
             let expected = Message::from(text);
             let came = self.pair.ends[side].messages(channel);
             assert!(came.contains(&&expected), "{side}: {came:?}");
+        }
+    }
+
+    /// RFC 8832 §6: who opens channels with which ids is settled by the roles in the new association.
+    fn opens_at_both_ends(&mut self) {
+        let known = [0, 1].map(|side: usize| self.pair.ends[side].channels.len());
+        for side in 0..2 {
+            self.pair.open(side, "more", &DataChannelInit::default());
+        }
+        self.pair.run(ms(100));
+        for (side, known) in known.into_iter().enumerate() {
+            assert_eq!(self.pair.ends[side].channels.len(), known + 1, "{side}");
         }
     }
 
@@ -210,6 +253,27 @@ impl Call {
         self.pair.tap = None;
     }
 
+    /// Until what the new one of side 1 has proved is there.
+    fn until_taken_over(&mut self) {
+        let connected = |pair: &Wired| {
+            let mut transports = pair.ends[1].engine.transports();
+            let state = transports.next().map(|it| it.dtls_state());
+            state == Some(DtlsTransportState::Connected)
+        };
+        self.pair.until(SOON, connected);
+        self.pair.run(ms(15));
+    }
+
+    /// Whether a datagram of RTCP that side 0 gets is told there.
+    fn hears(&mut self, datagram: Vec<u8>) -> bool {
+        let told = self.pair.ends[0].tasks.len();
+        let path = self.new_path();
+        self.pair.deliver(End::A, path, datagram);
+        let tasks = &self.pair.ends[0].tasks[told..];
+        let heard = |event: &Event| matches!(event, Event::Rtcp(..));
+        tasks.iter().flatten().any(heard)
+    }
+
     /// Whether a ClientHello of this stranger brings an answer.
     fn answers(&mut self, number: u8) -> bool {
         let sent = self.pair.ends[0].dtls_sent;
@@ -222,10 +286,18 @@ impl Call {
         self.pair.ends[0].dtls_sent > sent
     }
 
-    /// From the sockets of side 1 to those of side 0.
+    /// From the first socket of side 1 to that of side 0.
     fn path(&self) -> Path {
-        let [ours, theirs] = [0, 1].map(|side: usize| self.pair.ends[side].sockets[0]);
-        Path::udp(ours, theirs)
+        self.path_from(self.pair.ends[1].sockets[0])
+    }
+
+    /// From the last socket of side 1.
+    fn new_path(&self) -> Path {
+        self.path_from(*self.pair.ends[1].sockets.last().unwrap())
+    }
+
+    fn path_from(&self, theirs: SocketAddr) -> Path {
+        Path::udp(self.pair.ends[0].sockets[0], theirs)
     }
 }
 
@@ -237,6 +309,20 @@ fn configuration(certificate: &Certificate) -> Configuration {
     let mut configuration = Configuration::default();
     configuration.certificates.push(certificate.clone());
     configuration
+}
+
+/// With the other DTLS role.
+fn turned(answer: &SessionDescription) -> SessionDescription {
+    let (active, passive) = ("a=setup:active", "a=setup:passive");
+    let sdp = match answer.sdp.contains(active) {
+        true => answer.sdp.replace(active, passive),
+        false => answer.sdp.replace(passive, active),
+    };
+    assert_ne!(sdp, answer.sdp);
+    SessionDescription {
+        kind: answer.kind,
+        sdp,
+    }
 }
 
 fn negotiated() -> DataChannelInit {
@@ -272,9 +358,26 @@ fn the_peer_closes_the_old_one_and_begins_anew() {
         call.pair.run(SOON);
         assert_eq!(call.told(), ["Connecting", "Connected"], "called: {called}");
         call.flows("after");
+        call.opens_at_both_ends();
         // What was in the old association is none of the new one.
         call.pair.run(Duration::from_secs(60));
         assert_eq!(call.told(), ["Connecting", "Connected"]);
+    }
+}
+
+/// Who was the client may be the server of the new association: what follows from the role follows from the new one.
+#[test]
+fn the_roles_may_turn() {
+    for called in [false, true] {
+        let mut call = Call::new(called);
+        call.turned = true;
+        let offer = call.stop();
+        call.end_old(true);
+        call.begin_anew(offer);
+        call.pair.run(SOON);
+        assert_eq!(call.told(), ["Connecting", "Connected"], "called: {called}");
+        call.flows("after");
+        call.opens_at_both_ends();
     }
 }
 
@@ -515,4 +618,122 @@ fn what_was_on_the_way_ends_its_channel() {
     assert_eq!(told, ["Connected", "Connecting", "close", "error"]);
     assert_eq!(call.pair.ends[0].state(here), DataChannelState::Closed);
     assert_eq!(call.pair.ends[0].state(fast[0]), DataChannelState::Open);
+}
+
+/// Reports of the old association that come late are read for two seconds, beside the new keys.
+#[test]
+fn what_is_late_is_read_under_the_old_keys() {
+    let mut call = Call::new(false);
+    let transport = call.pair.ends[0].engine.transports().next().unwrap().id();
+    call.pair.ends[0].engine.read_rtcp(transport, true);
+    let offer = call.stop();
+    let late = Arc::new(Mutex::new(Vec::new()));
+    let kept = late.clone();
+    call.pair.tap = Some(Box::new(move |from, datagram| {
+        let of_rtcp = matches!(datagram[..], [128..=191, 192..=223, ..]);
+        if from == End::B && of_rtcp {
+            kept.lock().unwrap().push(datagram.clone());
+        }
+        !of_rtcp
+    }));
+    call.camera.film(&mut call.pair, call.pictures, 60);
+    call.begin_anew(offer);
+    call.until_taken_over();
+    let late = std::mem::take(&mut *late.lock().unwrap());
+    assert!(call.hears(late[0].clone()), "it is late, and genuine");
+    assert!(!call.hears(late[0].clone()), "it is the same again");
+    call.pair.run(ms(2000));
+    assert!(!call.hears(late[1].clone()), "it is too late");
+    call.pair.tap = None;
+    call.flows("after");
+}
+
+/// What stands behind the proof and overtakes it is taken with it: the peer's INIT is answered at once.
+#[test]
+fn what_overtakes_the_proof_is_taken() {
+    let mut call = Call::new(false);
+    let offer = call.stop();
+    call.end_old(true);
+    call.begin_anew(offer);
+    let proof = Arc::new(Mutex::new((Vec::new(), false)));
+    let kept = proof.clone();
+    call.pair.tap = Some(Box::new(move |from, datagram| {
+        let mut kept = kept.lock().unwrap();
+        match (from, datagram[0]) {
+            (End::B, 0x2E) => {
+                kept.0.push(datagram.clone());
+                false
+            }
+            (End::B, 0x2F) => {
+                kept.1 = true;
+                true
+            }
+            _ => true,
+        }
+    }));
+    let began = call.pair.now;
+    while !proof.lock().unwrap().1 {
+        call.pair.run(ms(1));
+        assert!(call.pair.now < began + SOON, "nobody has begun");
+    }
+    call.pair.run(ms(15));
+    // Its own INIT is lost, so that nothing but the answer brings the association up.
+    call.pair.tap = Some(Box::new(move |from, datagram| {
+        from == End::B || datagram[0] != 0x2F || !(60..100).contains(&datagram.len())
+    }));
+    let path = call.new_path();
+    let proof = std::mem::take(&mut proof.lock().unwrap().0);
+    assert_eq!(
+        call.pair.ends[1].state(call.channels[1]),
+        DataChannelState::Connecting
+    );
+    for datagram in proof {
+        call.pair.deliver(End::A, path, datagram);
+    }
+    call.pair.run(ms(50));
+    assert_eq!(
+        call.pair.ends[1].state(call.channels[1]),
+        DataChannelState::Open
+    );
+}
+
+/// An association that fails before the peer has begun another one, or meanwhile, waits for that one; when nobody comes, it has failed.
+#[test]
+fn one_that_fails_waits_for_another() {
+    for comes in [true, false] {
+        let mut call = Call::half_open(Settings::default());
+        let offer = call.stop();
+        let path = call.path();
+        // RFC 6347 §4.1: a fatal alert in the clear counts when nothing genuine follows it.
+        let alert = [21, 0xFE, 0xFD, 0, 0, 0, 0, 0, 0, 0, 9, 0, 2, 2, 40];
+        call.pair.deliver(End::A, path, alert.to_vec());
+        call.pair.run(Duration::from_secs(6));
+        assert_eq!(call.told(), [""; 0]);
+        assert_eq!(call.dtls_state(), DtlsTransportState::Connecting);
+        if comes {
+            call.begin_anew(offer);
+            call.pair.tap = None;
+            call.pair.run(SOON);
+            assert_eq!(call.told(), ["Connected", "sctp Connected"]);
+            call.flows("after");
+        } else {
+            call.pair.run(Duration::from_secs(10));
+            let expected = ["Failed", "sctp Closed", "error", "close"];
+            assert_eq!(call.told(), expected);
+        }
+    }
+}
+
+/// One whose handshake stands still when the peer begins another one gives way to that.
+#[test]
+fn one_that_is_half_open_gives_way() {
+    for version in [DtlsVersion::Dtls13, DtlsVersion::Dtls12] {
+        let mut call = Call::half_open(Settings::default().dtls_versions(&[version]));
+        let offer = call.stop();
+        call.begin_anew(offer);
+        call.pair.tap = None;
+        call.pair.run(SOON);
+        assert_eq!(call.told(), ["Connected", "sctp Connected"], "{version:?}");
+        call.flows("after");
+    }
 }

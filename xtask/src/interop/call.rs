@@ -1,8 +1,8 @@
 //! A call between a fresh tab and a fresh connection of ours.
 
 use oxirtc_peerconnection::{
-    BundlePolicy, Certificate, Configuration, DataChannel, DataChannelInit, KeyAlgorithm,
-    PeerConnectionState, Settings,
+    BundlePolicy, Certificate, Configuration, DataChannel, DataChannelInit, DtlsVersion,
+    KeyAlgorithm, PeerConnectionState, Settings,
 };
 use serde_json::{Value, json};
 
@@ -28,6 +28,8 @@ pub(crate) struct Setup {
     pub(crate) bundled: bool,
     /// Both certificates are RSA-2048.
     pub(crate) rsa: bool,
+    /// We speak DTLS 1.2 alone.
+    pub(crate) old: bool,
     /// The tab before this one stays open.
     pub(crate) beside: bool,
     /// Whose candidates the other side is told; in descriptions, without trickling.
@@ -62,6 +64,7 @@ impl Default for Setup {
             echo: false,
             bundled: false,
             rsa: false,
+            old: false,
             beside: false,
             told: Told::Both,
             relays: None,
@@ -72,7 +75,13 @@ impl Default for Setup {
 impl Call {
     /// Signalling is up on both sides; nobody has offered yet.
     pub(crate) async fn start(suite: &Suite, setup: Setup) -> anyhow::Result<Self> {
-        Self::start_with(suite, setup, Settings::default()).await
+        let versions: &[DtlsVersion] = if setup.old {
+            &[DtlsVersion::Dtls12]
+        } else {
+            &[]
+        };
+        let settings = Settings::default().dtls_versions(versions);
+        Self::start_with(suite, setup, settings).await
     }
 
     /// The same, with settings of our own.

@@ -36,6 +36,22 @@ pub(crate) async fn dtls_1_2_we_offer(suite: &Suite) -> anyhow::Result<()> {
     greet(suite, Side::Us, complete(), &["DTLS 1.2"]).await
 }
 
+/// The browser speaks both, and we the older one alone.
+pub(crate) async fn our_dtls_1_2_browser_offers(suite: &Suite) -> anyhow::Result<()> {
+    greet(suite, Side::Browser, old(), &["DTLS 1.2"]).await
+}
+
+pub(crate) async fn our_dtls_1_2_we_offer(suite: &Suite) -> anyhow::Result<()> {
+    greet(suite, Side::Us, old(), &["DTLS 1.2"]).await
+}
+
+fn old() -> Setup {
+    Setup {
+        old: true,
+        ..complete()
+    }
+}
+
 /// RSA-2048 on both sides, which the ECDHE_RSA suites are for.
 pub(crate) async fn rsa_certificates(suite: &Suite) -> anyhow::Result<()> {
     greet(

@@ -41,7 +41,7 @@ pub(crate) fn run(socket: &UdpSocket, role: Role, flags: Flags) -> Result<(), Bo
     let mut datagram = [0; 2048];
     loop {
         while connection.poll_transmit(Instant::now(), flags.room, &mut buf) {
-            socket.send(&buf)?;
+            transmit(socket, &buf)?;
             buf.clear();
         }
         while let Some(event) = connection.poll_event() {
@@ -109,8 +109,16 @@ fn send(
     let mut record = vec![0; connection.headroom()];
     record.extend(payload);
     connection.seal(&mut record, 0)?;
-    socket.send(&record)?;
+    transmit(socket, &record)?;
     Ok(())
+}
+
+/// One that nobody listens for is lost, as any other may be.
+fn transmit(socket: &UdpSocket, datagram: &[u8]) -> std::io::Result<()> {
+    match socket.send(datagram) {
+        Err(error) if error.kind() == ErrorKind::ConnectionRefused => Ok(()),
+        sent => sent.map(drop),
+    }
 }
 
 const IDLE: Duration = Duration::from_secs(1);

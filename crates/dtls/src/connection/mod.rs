@@ -541,11 +541,6 @@ impl Connection {
         self.records.set_limit(limit);
     }
 
-    /// Whether an epoch can still be written in, as a peer that errs would.
-    pub(crate) fn keep_epoch(&self, epoch: u16) -> bool {
-        self.records.remaining(epoch) > 0
-    }
-
     /// How many records can still be sealed in an epoch.
     pub(crate) fn records_left(&self, epoch: u16) -> u64 {
         self.records.remaining(epoch)

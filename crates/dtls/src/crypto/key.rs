@@ -212,7 +212,31 @@ const SECP384R1: &str = "1.3.132.0.34";
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::{Certificate, Error};
     use SignatureScheme as S;
+
+    /// Keys and signatures over `short`, PSS with SHA-256, made by OpenSSL 3.
+    fn vector(name: &str) -> Vec<u8> {
+        let lines = include_str!("../../tests/support/rsa.hex").lines();
+        let mut values = lines.filter_map(|line| line.split_once(": "));
+        crate::tests::unhex(values.find(|it| it.0 == name).unwrap().1)
+    }
+
+    /// A key of 1024 bits proves nothing, however right its signature is, and is none of ours.
+    #[test]
+    fn rsa_has_2048_bits_at_least() {
+        for (bits, good) in [(1024, false), (2048, true)] {
+            let key = PublicKey::Rsa(vector(&format!("{bits} key")));
+            let signature = vector(&format!("{bits} signature"));
+            for version in Version::ALL {
+                let check = key.check_signature(version, S::RsaPssRsaeSha256, b"short", &signature);
+                assert_eq!(check.is_some(), good, "{bits} {version}");
+            }
+        }
+        let chain = vec![vector("1024 certificate")];
+        let own = Certificate::from_der(chain, &vector("1024 pkcs8"));
+        assert_eq!(own, Err(Error::UnsupportedKey));
+    }
 
     /// RFC 8446 §4.2.3: in 1.3 a scheme of ECDSA names its curve, in 1.2 only its hash, and PKCS #1 is of 1.2.
     #[test]

@@ -259,3 +259,27 @@ proptest! {
         }
     }
 }
+
+/// A chain has ten certificates at most, in either version.
+#[test]
+fn chains_have_a_largest_length() {
+    for count in [9, 10, 11] {
+        let chain = vec![&b"certificate"[..]; count];
+        let (mut old, mut new) = (Vec::new(), Vec::new());
+        let entry = |certificate| CertificateEntry {
+            certificate,
+            extensions: Extensions::default(),
+        };
+        Certificate13 {
+            context: &[],
+            entries: chain.iter().copied().map(entry).collect(),
+        }
+        .write(&mut new);
+        Certificate { chain }.write(&mut old);
+        let read = [
+            Certificate::parse(&old).is_ok(),
+            Certificate13::parse(&new).is_ok(),
+        ];
+        assert_eq!(read, [count <= 10; 2], "{count}");
+    }
+}

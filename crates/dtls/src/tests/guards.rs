@@ -736,6 +736,8 @@ fn the_end_of_the_numbers_ends_the_association_and_the_peer_hears_of_it() {
     pair.server.handle(now, &mut alert);
     let cause = Failure::AlertReceived(AlertDescription::INTERNAL_ERROR);
     assert_eq!(pair.server.events[1], Event::Failed { cause });
+    let sent = Failure::KeyExhausted.sent_alert();
+    assert_eq!(sent, cause.received_alert());
 }
 
 fn message(kind: Kind, sequence: u16, message: &Message<'_>) -> Vec<u8> {

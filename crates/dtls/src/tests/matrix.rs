@@ -3,13 +3,15 @@
 
 use std::time::Duration;
 
+use oxirtc_netsim::for_each_seed;
+
 use crate::{
     Config, Event, Group, Role, State, Version,
     message::{ClientHello, Fragment},
     record::{self, Header},
     tests::{
         peer::{As, Draft, Edit, each},
-        support::{Pair, VERSIONS, config_of, ms, other, perfect},
+        support::{Dice, Pair, VERSIONS, config_of, ms, other, perfect},
     },
 };
 
@@ -258,6 +260,40 @@ fn hellos_of_any_size_backwards() {
             pair.assert_connected();
         }
     }
+}
+
+/// The same in any order, in datagrams whose room changes with each of them, between 300 and 1500 bytes.
+#[test]
+fn hellos_of_any_size_in_any_order() {
+    for_each_seed(60, |seed| {
+        let mut dice = Dice::new(seed);
+        let version = VERSIONS[dice.roll(2) as usize];
+        let groups = [&Group::ALL[..], &[Group::P384]][dice.roll(2) as usize];
+        let server = config_of(version, 1)
+            .groups(groups)
+            .cookie_exchange(dice.roll(2) == 0);
+        let mut pair = Pair::new(
+            config_of(version, 0).versions(&[Version::Dtls13, Version::Dtls12]),
+            server,
+        );
+        let len = dice.roll(14_000) as usize;
+        pair.client.connection.edit = Some(each(1, move |draft| {
+            let body = draft.body.clone();
+            let mut hello = ClientHello::parse(&body).unwrap();
+            hello.extensions.push(0x4A4A, vec![0; len]);
+            draft.body.clear();
+            hello.write(&mut draft.body);
+        }));
+        pair.start();
+        for _ in 0..40 {
+            pair.room = 300 + dice.roll(1_201) as usize;
+            pair.run(ms(20), &mut |_, datagram| {
+                vec![(ms(1 + dice.roll(60)), datagram)]
+            });
+        }
+        pair.run(Duration::from_secs(60), &mut perfect());
+        pair.assert_connected();
+    });
 }
 
 /// What leaves last of a flight comes first.

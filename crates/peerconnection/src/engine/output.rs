@@ -325,10 +325,7 @@ impl Source<'_> {
         };
         buf.resize(start + way.headroom, 0);
         let other = room.min(MTU);
-        let succession = transport.succession.as_mut();
-        let built = if transport.dtls.poll_transmit(now, other, buf)
-            || succession.is_some_and(|it| it.poll_transmit(now, other, buf))
-        {
+        let built = if transport.poll_dtls(now, other, buf) {
             self.dscp = self.dscp_of_control(transport);
             true
         } else if build_reports(transport, now, other, buf)? {

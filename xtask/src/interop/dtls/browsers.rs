@@ -1,9 +1,10 @@
-//! The browsers' tests of DTLS: at 1.3 in either role with a post-quantum group, and Firefox at 1.2 as well.
+//! The browsers' tests of DTLS, in either role: at 1.3 with a post-quantum group, at 1.2 where we speak no newer version, and, as its
+//! preference, where Firefox does not.
 
 use crate::interop::{browser::Kind, cases};
 
 pub(super) fn chromium_names() -> Vec<String> {
-    vec!["chromium_1_3_both_roles".to_owned()]
+    vec!["chromium_1_3_and_1_2_both_roles".to_owned()]
 }
 
 pub(super) fn firefox_names() -> Vec<String> {

@@ -8,7 +8,10 @@ use oxirtc_sctp as sctp;
 use super::{Data, association::sctp_failure};
 use crate::{
     SctpTransportState,
-    engine::{ids::ChannelId, task::Tasks},
+    engine::{
+        ids::{ChannelId, TransportId},
+        task::Tasks,
+    },
 };
 
 impl Data {
@@ -17,9 +20,23 @@ impl Data {
         self.another = seed;
     }
 
+    /// The keys of this transport are left for those of another DTLS association. Nothing that was under the old ones can be
+    /// sent any more.
+    pub(in crate::engine) fn leave_keys(
+        &mut self,
+        now: Instant,
+        transport: TransportId,
+        tasks: &mut Tasks,
+    ) {
+        if self.is_on(transport) {
+            self.carry_over(now, tasks);
+        }
+        self.cut_off(transport);
+    }
+
     /// Another association takes the place of the one that there is, if one is expected. What is on the way is lost with the
     /// association, so a reliable channel that has some ends; the others go on, as they do at the peer.
-    pub(in crate::engine) fn carry_over(&mut self, now: Instant, tasks: &mut Tasks) -> bool {
+    pub(super) fn carry_over(&mut self, now: Instant, tasks: &mut Tasks) -> bool {
         let standing = self.sctp.as_ref();
         let standing = standing.filter(|it| it.state == SctpTransportState::Connected);
         let agreed = standing.and_then(|it| Some((it.agreed?, it.max_message_size)));

@@ -210,6 +210,18 @@ fn the_peer_hears_of_an_end_that_is_ours() {
     assert_eq!(wire.data.poll_timeout(), None);
 }
 
+/// The last words of an association that has ended are none for the peer of another DTLS association.
+#[test]
+fn last_words_are_not_said_under_other_keys() {
+    let mut wire = Wire::new(&Settings::default());
+    let (now, other) = (wire.now, TransportId(8));
+    wire.data.renew(now, [3; 32], &mut wire.tasks);
+    wire.data.leave_keys(now, other, &mut wire.tasks);
+    assert!(wire.data.wants_transmit(), "an ABORT");
+    wire.data.leave_keys(now, ON, &mut wire.tasks);
+    assert!(!wire.data.wants_transmit());
+}
+
 /// [6.2-23] RFC 8832 §6: an announcement that the peer cannot take closes its channel with an error.
 #[test]
 fn a_channel_whose_announcement_is_too_long_fails() {

@@ -50,19 +50,23 @@ impl Transport {
 
     pub(super) fn ascend_dtls(&mut self, now: Instant, up: &mut Up<'_>) {
         self.succeed(now, up);
+        self.tell_dtls(now, up);
+        self.dtls_connecting(up);
+    }
+
+    pub(super) fn tell_dtls(&mut self, now: Instant, up: &mut Up<'_>) {
         while let Some(event) = self.dtls.poll_event() {
             self.dtls_connecting(up);
             match event {
                 dtls::Event::Connected => self.dtls_connected(now, up),
                 dtls::Event::Closed { by } => self.dtls_closed(now, by, up),
-                dtls::Event::Failed { cause } => self.fail_dtls(dtls_failure(&cause), up),
+                dtls::Event::Failed { cause } => self.dtls_failed(now, &cause, up),
                 _ => {}
             }
         }
-        self.dtls_connecting(up);
     }
 
-    pub(super) fn dtls_connected(&mut self, now: Instant, up: &mut Up<'_>) {
+    fn dtls_connected(&mut self, now: Instant, up: &mut Up<'_>) {
         up.tasks.peer_is_there();
         self.shown.remote_certificates = self.dtls.remote_certificates().to_vec();
         self.dtls_changed(DtlsTransportState::Connected, None, up);
@@ -79,9 +83,16 @@ impl Transport {
 
     fn dtls_closed(&mut self, now: Instant, by: dtls::Initiator, up: &mut Up<'_>) {
         match by {
-            dtls::Initiator::Remote if self.await_another(now, up) => {}
+            dtls::Initiator::Remote if self.await_another(now, None, up) => {}
             dtls::Initiator::Remote => self.peer_closed(up),
             _ => self.end_dtls(up),
+        }
+    }
+
+    fn dtls_failed(&mut self, now: Instant, cause: &dtls::Failure, up: &mut Up<'_>) {
+        let error = dtls_failure(cause);
+        if !self.await_another(now, Some(&error), up) {
+            self.fail_dtls(error, up);
         }
     }
 

@@ -17,7 +17,7 @@ use std::{
 };
 
 use oxirtc_datachannel as datachannel;
-use oxirtc_dtls::Connection;
+use oxirtc_dtls::{Connection, State};
 use oxirtc_ice::{Agent, ChecklistSet, GenerationId, Way};
 use oxirtc_jsep as jsep;
 
@@ -169,6 +169,17 @@ impl Transport {
         if let Some(media) = &mut self.media {
             media.handle_timeout(now);
         }
+    }
+
+    /// Appends what DTLS has to say. An association that is not connected is silent beside another that the peer has begun: what
+    /// it says in the clear the other's client could take for an answer to itself.
+    pub(super) fn poll_dtls(&mut self, now: Instant, room: usize, buf: &mut Vec<u8>) -> bool {
+        let succession = self.succession.as_mut();
+        let begun = succession.as_ref().is_some_and(|it| it.has_begun());
+        let keyed = matches!(self.dtls.state(), State::Connected | State::Closed);
+        let silent = begun && !keyed;
+        !silent && self.dtls.poll_transmit(now, room, buf)
+            || succession.is_some_and(|it| it.poll_transmit(now, room, buf))
     }
 
     /// Its RTP, which is made when the first section needs it.

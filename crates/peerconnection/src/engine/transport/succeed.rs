@@ -1,15 +1,15 @@
 //! A DTLS association takes the place of one that stands.
 
-use std::{iter, time::Instant};
+use std::time::Instant;
 
 use oxirtc_dtls::{Connection, Fingerprint, Role};
 
 use super::{
     Transport,
-    succession::{Next, Succession},
+    succession::{Ended, Next, Succession},
 };
 use crate::{
-    DtlsTransportState,
+    DtlsTransportState, Error,
     engine::{convert, equipment::Equipment, up::Up},
 };
 
@@ -35,7 +35,8 @@ impl Transport {
             dtls.set_remote_fingerprints(now, fingerprints, &mut |_| {});
             dtls
         };
-        self.succession = Some(Box::new(Succession::new(now, role, make)));
+        let succession = Succession::new(now, (role, self.consent), make);
+        self.succession = Some(Box::new(succession));
     }
 
     /// Whether another association may take the place of the one that stands.
@@ -43,13 +44,20 @@ impl Transport {
         self.succession.is_some()
     }
 
-    /// The peer has closed the association that stands: whether another is expected. A client begins it.
-    pub(super) fn await_another(&mut self, now: Instant, up: &mut Up<'_>) -> bool {
+    /// The association that stands has ended, closed by the peer or with an error: whether another is expected. A client
+    /// begins it.
+    pub(super) fn await_another(
+        &mut self,
+        now: Instant,
+        error: Option<&Error>,
+        up: &mut Up<'_>,
+    ) -> bool {
         let round_trip = self.round_trip();
         let Some(succession) = &mut self.succession else {
             return false;
         };
-        succession.close_former(now, round_trip);
+        let how = error.map_or(Ended::Closed, |it| Ended::Failed(it.clone()));
+        succession.end_former(now, how, round_trip);
         self.leave_keys(now, up);
         self.dtls_changed(DtlsTransportState::Connecting, None, up);
         true
@@ -60,34 +68,30 @@ impl Transport {
         if let Some(media) = &mut self.media {
             media.retire_keys(now);
         }
-        if up.data.is_on(self.id) {
-            up.data.carry_over(now, up.tasks);
-        }
-        // Nothing that was under the old keys can be sent any more.
-        up.data.cut_off(self.id);
+        up.data.leave_keys(now, self.id, up.tasks);
     }
 
-    /// The other association takes the place of the one that was once it is verified. When none comes in time, what was closed
-    /// is closed.
+    /// The other association takes the place of the one that was once it is verified. When none comes in time, what has ended
+    /// has ended.
     pub(super) fn succeed(&mut self, now: Instant, up: &mut Up<'_>) {
         let Some(succession) = self.succession.take_if(|it| it.is_over(now)) else {
             return;
         };
-        let (next, closed) = succession.end();
-        match next {
-            Some(next) => {
-                if !closed {
+        match succession.end() {
+            (Some(next), ended) => {
+                if ended.is_none() {
                     self.leave_keys(now, up);
                 }
                 self.take_over(now, next, up);
             }
-            None if closed => self.peer_closed(up),
+            (None, Some(Ended::Closed)) => self.peer_closed(up),
+            (None, Some(Ended::Failed(error))) => self.fail_dtls(error, up),
             // SCTP alone was closed.
-            None if up.data.is_on(self.id) && up.data.is_suspended() => {
+            (None, None) if up.data.is_on(self.id) && up.data.is_suspended() => {
                 up.data.end(None, up.tasks);
                 up.tasks.push_peer_closed();
             }
-            None => {}
+            (None, None) => {}
         }
         if up.data.is_on(self.id) {
             up.data.expect_another(None);
@@ -96,14 +100,11 @@ impl Transport {
 
     fn take_over(&mut self, now: Instant, next: Next, up: &mut Up<'_>) {
         self.dtls = next.dtls;
-        self.dtls.set_consent(self.consent);
-        // That it is connected is told in its place.
-        iter::from_fn(|| self.dtls.poll_event()).for_each(drop);
         self.role = self.dtls.role().map(convert::channel_role);
         if let Some(role) = self.role.filter(|_| up.data.is_on(self.id)) {
             up.data.turn(role);
         }
-        self.dtls_connected(now, up);
+        self.tell_dtls(now, up);
         for packet in next.payload {
             up.data.handle_packet(now, self.id, &packet);
         }

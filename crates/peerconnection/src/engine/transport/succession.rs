@@ -1,7 +1,7 @@
 //! Another DTLS association in the place of one that stands, which the peer may begin for a while.
 //!
 //! What begins it comes in the clear, so anybody may have sent it: the association that stands carries on until the peer of
-//! the other one has shown the certificate that was agreed on, or until it is closed under its own keys.
+//! the other one has shown the certificate that was agreed on, or until it is closed under its own keys, or fails.
 
 use std::time::{Duration, Instant};
 
@@ -10,6 +10,8 @@ use oxirtc_dtls::{
     message::{Fragment, Kind},
     record::{HANDSHAKE, Header},
 };
+
+use crate::Error;
 
 /// What may take the place of an association.
 pub(in crate::engine) struct Succession {
@@ -21,8 +23,18 @@ pub(in crate::engine) struct Succession {
     /// Those that have begun. A ClientHello of a stranger neither takes the place of the peer's nor bars it: all of them listen. The
     /// last, whose client was heard last, speaks.
     begun: Vec<Next>,
-    /// The peer has closed the one before.
-    closed: bool,
+    /// How the one before has ended.
+    ended: Option<Ended>,
+    /// What those that begin are told.
+    consent: bool,
+}
+
+/// How the association before has ended.
+pub(super) enum Ended {
+    /// The peer has closed it.
+    Closed,
+    /// It has failed.
+    Failed(Error),
 }
 
 /// An association that was begun.
@@ -35,10 +47,11 @@ pub(super) struct Next {
 }
 
 impl Succession {
-    /// The peer may begin it from now on. `role` is ours in it, once it is agreed on.
+    /// The peer may begin it from now on. `role` is ours in it, once it is agreed on; `consent` says whether the peer may be
+    /// sent to.
     pub(super) fn new(
         now: Instant,
-        role: Option<Role>,
+        (role, consent): (Option<Role>, bool),
         make: impl FnMut(u8) -> Connection,
     ) -> Self {
         Self {
@@ -46,7 +59,8 @@ impl Succession {
             role,
             spare: (0..MOST_BEGUN).map(make).collect(),
             begun: Vec::new(),
-            closed: false,
+            ended: None,
+            consent,
         }
     }
 
@@ -57,9 +71,9 @@ impl Succession {
         self.begin_as_client(now, round_trip);
     }
 
-    /// The peer has closed the one that stands. A client begins the other.
-    pub(super) fn close_former(&mut self, now: Instant, round_trip: Option<Duration>) {
-        self.closed = true;
+    /// The one that stands has ended. A client begins the other.
+    pub(super) fn end_former(&mut self, now: Instant, how: Ended, round_trip: Option<Duration>) {
+        self.ended = Some(how);
         self.until = now + self.patience();
         self.begin_as_client(now, round_trip);
     }
@@ -69,10 +83,15 @@ impl Succession {
         self.begun.iter().any(is_verified) || self.until <= now
     }
 
-    /// The other, once it is verified; and whether the one before is closed.
-    pub(super) fn end(self) -> (Option<Next>, bool) {
+    /// The other, once it is verified; and how the one before has ended.
+    pub(super) fn end(self) -> (Option<Next>, Option<Ended>) {
         let next = self.begun.into_iter().find(is_verified);
-        (next, self.closed)
+        (next, self.ended)
+    }
+
+    /// Whether there is another that speaks.
+    pub(super) fn has_begun(&self) -> bool {
+        !self.begun.is_empty()
     }
 
     /// Takes a datagram of DTLS that came; the association that stands gets it as well.
@@ -109,11 +128,11 @@ impl Succession {
         }
     }
 
-    /// A client begins when the peer has closed what there was.
+    /// A client begins when what there was has ended.
     fn begin_as_client(&mut self, now: Instant, round_trip: Option<Duration>) {
         let is_client = |it: &Next| it.dtls.role() == Some(Role::Client);
         let begun = self.begun.iter().any(is_client);
-        if !self.closed || self.role != Some(Role::Client) || begun {
+        if self.ended.is_none() || self.role != Some(Role::Client) || begun {
             return;
         }
         let Some(dtls) = self.begin(Vec::new()) else {
@@ -129,14 +148,15 @@ impl Succession {
     }
 
     fn patience(&self) -> Duration {
-        match self.closed {
-            true => CLOSED_PATIENCE,
-            false => PATIENCE,
+        match self.ended {
+            Some(_) => ENDED_PATIENCE,
+            None => PATIENCE,
         }
     }
 
     fn begin(&mut self, random: Vec<u8>) -> Option<&mut Connection> {
-        let dtls = self.spare.pop()?;
+        let mut dtls = self.spare.pop()?;
+        dtls.set_consent(self.consent);
         self.begun.push(Next {
             dtls,
             random,
@@ -145,12 +165,7 @@ impl Succession {
         self.begun.last_mut().map(|it| &mut it.dtls)
     }
 
-    pub(in crate::engine) fn poll_transmit(
-        &mut self,
-        now: Instant,
-        room: usize,
-        buf: &mut Vec<u8>,
-    ) -> bool {
+    pub(super) fn poll_transmit(&mut self, now: Instant, room: usize, buf: &mut Vec<u8>) -> bool {
         let speaking = self.begun.last_mut();
         speaking.is_some_and(|it| it.dtls.poll_transmit(now, room, buf))
     }
@@ -167,6 +182,7 @@ impl Succession {
     }
 
     pub(super) fn set_consent(&mut self, consent: bool) {
+        self.consent = consent;
         let begun = self.begun.iter_mut();
         begun.for_each(|it| it.dtls.set_consent(consent));
     }
@@ -195,8 +211,8 @@ fn begins(datagram: &mut [u8]) -> Option<Vec<u8>> {
 
 /// For so long a peer may begin anew once a description has given it reason.
 const PATIENCE: Duration = Duration::from_secs(30);
-/// For so long it may do so once it has closed what was there.
-const CLOSED_PATIENCE: Duration = Duration::from_secs(10);
+/// For so long it may do so once what was there has ended.
+const ENDED_PATIENCE: Duration = Duration::from_secs(10);
 /// So many ClientHellos are looked at: each costs a key agreement.
 const MOST_BEGUN: u8 = 4;
 /// So many datagrams come between two looks at most.
@@ -242,7 +258,12 @@ mod tests {
         }
 
         fn succession(&self, role: Role) -> Succession {
-            Succession::new(epoch(), Some(role), |number| self.connection(0, number))
+            self.succession_with(role, true)
+        }
+
+        fn succession_with(&self, role: Role, consent: bool) -> Succession {
+            let make = |number| self.connection(0, number);
+            Succession::new(epoch(), (Some(role), consent), make)
         }
 
         fn client(&self, seed: u8) -> Connection {
@@ -336,9 +357,9 @@ mod tests {
             peer.seal(&mut datagram, 0).unwrap();
             succession.handle_datagram(now, &datagram);
         }
-        let (next, closed) = succession.end();
+        let (next, ended) = succession.end();
         assert_eq!(next.unwrap().payload, vec![vec![7]; MOST_PAYLOAD]);
-        assert!(!closed);
+        assert!(ended.is_none());
     }
 
     /// A client begins once, when the peer has closed the one before, and answers no client.
@@ -350,7 +371,7 @@ mod tests {
         succession.agree(now, Some(Role::Client), trip);
         assert!(turn(&mut two.client(1), &mut succession, now, 1200).is_empty());
         assert!(succession.begun.is_empty());
-        succession.close_former(now, trip);
+        succession.end_former(now, Ended::Closed, trip);
         succession.agree(now, Some(Role::Client), trip);
         assert_eq!(succession.begun.len(), 1);
         let mut hello = polled(|buf| succession.poll_transmit(now, 1200, buf));
@@ -358,14 +379,22 @@ mod tests {
         assert_eq!(succession.poll_timeout(), Some(now + ms(80)));
     }
 
-    /// Where the peer does not consent the pauses grow.
+    /// Where the peer does not consent the pauses grow, whether that was known before the other began, or came before or behind it.
     #[test]
     fn consent_is_handed_on() {
         let two = Two::new(Version::Dtls13);
-        for (consent, third) in [(true, 3), (false, 4)] {
-            let mut succession = two.succession(Role::Server);
+        let cases = [
+            (true, [None, None], 3),
+            (false, [None, None], 4),
+            (true, [Some(false), None], 4),
+            (true, [None, Some(false)], 4),
+            (false, [None, Some(true)], 3),
+        ];
+        for (at_first, [before, behind], third) in cases {
+            let mut succession = two.succession_with(Role::Server, at_first);
+            before.into_iter().for_each(|it| succession.set_consent(it));
             turn(&mut two.client(1), &mut succession, epoch(), 1200);
-            succession.set_consent(consent);
+            behind.into_iter().for_each(|it| succession.set_consent(it));
             let (mut now, mut pauses) = (epoch(), Vec::new());
             for _ in 0..3 {
                 let due = succession.poll_timeout().unwrap();
