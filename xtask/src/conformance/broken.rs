@@ -24,38 +24,63 @@ pub(super) struct Broken {
     path: PathBuf,
 }
 
-/// Applies patches drawn by `seed` in a copy of the tree, one after the other, and sees the test of each fail.
-/// With names, those patches instead.
-pub(super) fn run(seed: u64, count: usize, names: &[String]) -> Result<()> {
-    let mut patches = all()?;
-    if names.is_empty() {
-        shuffle(&mut patches, seed);
-        patches.truncate(count);
-    } else {
-        let absent = |name: &&String| !patches.iter().any(|it| it.name == **name);
-        let unknown: Vec<_> = names.iter().filter(absent).collect();
-        ensure!(unknown.is_empty(), "no such patch: {unknown:?}");
-        patches.retain(|it| names.contains(&it.name));
-    }
-    println!("seed {seed}: {} of the patches in {ROOM}", patches.len());
+/// Which of the patches are applied.
+#[derive(Debug)]
+pub(super) enum Choice<'a> {
+    /// So many, drawn by a seed.
+    Drawn { seed: u64, count: usize },
+    /// Those of these names.
+    Named(&'a [String]),
+    /// All, by the program of their tests, from the one of this name on.
+    All { from: Option<&'a str> },
+}
+
+/// Applies patches in a copy of the tree, one after the other, and sees the test of each fail. One that fits no longer, or does not
+/// build, is told at the end as well, and does not hold up the others.
+pub(super) fn run(choice: &Choice<'_>) -> Result<()> {
+    let known = all()?;
+    let count = known.len();
+    let patches = choice.of(known)?;
+    println!("{} of the {count} patches in {ROOM}", patches.len());
     let copy = copy()?;
-    let mut survivors = Vec::new();
-    for broken in &patches {
-        println!("\n{} breaks {:?}", broken.name, broken.row);
-        broken.apply(&copy, false)?;
-        let fails = broken.fails(&copy);
-        broken.apply(&copy, true)?;
-        if !fails? {
-            survivors.push(broken.name.as_str());
+    let mut unseen = Vec::new();
+    for (at, broken) in patches.iter().enumerate() {
+        println!("\n{}: {} breaks {:?}", at + 1, broken.name, broken.row);
+        if let Err(error) = broken.is_seen(&copy) {
+            println!("{error:#}");
+            unseen.push(broken.name.as_str());
         }
     }
-    ensure!(
-        survivors.is_empty(),
-        "no test fails with {}",
-        survivors.join(", ")
-    );
+    ensure!(unseen.is_empty(), "not seen: {}", unseen.join(", "));
     println!("\n{} patches, each seen by its test", patches.len());
     Ok(())
+}
+
+impl Choice<'_> {
+    fn of(&self, mut patches: Vec<Broken>) -> Result<Vec<Broken>> {
+        let absent = |name: &str| !patches.iter().any(|it| it.name == name);
+        match *self {
+            Self::Drawn { seed, count } => {
+                println!("seed {seed}");
+                shuffle(&mut patches, seed);
+                patches.truncate(count);
+            }
+            Self::Named(names) => {
+                let unknown: Vec<_> = names.iter().filter(|name| absent(name)).collect();
+                ensure!(unknown.is_empty(), "no such patch: {unknown:?}");
+                patches.retain(|it| names.contains(&it.name));
+            }
+            Self::All { from } => {
+                // Neighbours share a program, and what it is built of.
+                patches.sort_by(|a, b| a.program().cmp(b.program()));
+                if let Some(from) = from {
+                    let at = patches.iter().position(|it| it.name == from);
+                    patches.drain(..at.with_context(|| format!("no such patch: {from}"))?);
+                }
+            }
+        }
+        Ok(patches)
+    }
 }
 
 /// Prints rows drawn by `seed` of those that tests of a crate show, and what breaks them.
@@ -108,6 +133,20 @@ impl Broken {
         })
     }
 
+    /// What cargo is told to build for the test.
+    fn program(&self) -> &[String] {
+        self.test.split_last().map_or(&[], |(_, program)| program)
+    }
+
+    /// An error if the test passes with the behaviour broken, or says nothing of it.
+    fn is_seen(&self, copy: &Path) -> Result<()> {
+        self.apply(copy, false)?;
+        let fails = self.fails(copy);
+        self.apply(copy, true)?;
+        ensure!(fails?, "no test fails with {}", self.name);
+        Ok(())
+    }
+
     fn apply(&self, copy: &Path, back: bool) -> Result<()> {
         let mut apply = Command::new("git");
         apply.arg("-C").arg(copy).arg("apply");
@@ -120,9 +159,9 @@ impl Broken {
 
     /// Whether the test fails; a tree that does not build is an error.
     fn fails(&self, copy: &Path) -> Result<bool> {
-        let (test, arguments) = self.test.split_last().context("no test")?;
+        let test = self.test.last().context("no test")?;
         let mut cargo = run::cargo();
-        cargo.current_dir(copy).arg("test").args(arguments);
+        cargo.current_dir(copy).arg("test").args(self.program());
         // What is not of the workspace is built already.
         cargo.arg("--target-dir").arg(run::target()?);
         let output = cargo.args(["--", "--exact", test]).output()?;
@@ -214,6 +253,32 @@ mod tests {
             let apply = apply.current_dir(run::root()).args(["apply", "--check"]);
             run::check(apply.arg(&broken.path)).unwrap();
         }
+    }
+
+    #[test]
+    fn patches_are_named_drawn_or_gone_on_with() {
+        let named = |choice: Choice<'_>| -> Result<Vec<String>> {
+            let broken = |name: &str, program: &str| Broken {
+                name: name.to_owned(),
+                row: Mark::Row("1-01".into()),
+                test: vec!["-p".into(), program.into(), "test".into()],
+                path: PathBuf::new(),
+            };
+            let patches = vec![broken("a", "x"), broken("b", "w"), broken("c", "x")];
+            Ok(choice.of(patches)?.into_iter().map(|it| it.name).collect())
+        };
+        assert_eq!(named(Choice::All { from: None }).unwrap(), ["b", "a", "c"]);
+        let from = |name| named(Choice::All { from: Some(name) });
+        assert_eq!(from("a").unwrap(), ["a", "c"]);
+        assert!(from("d").is_err());
+        let names = |names: &[&str]| {
+            let names: Vec<_> = names.iter().map(|&it| it.to_owned()).collect();
+            named(Choice::Named(&names))
+        };
+        assert_eq!(names(&["c", "b"]).unwrap(), ["b", "c"]);
+        assert!(names(&["c", "d"]).is_err());
+        let drawn = named(Choice::Drawn { seed: 1, count: 2 });
+        assert_eq!(drawn.unwrap().len(), 2);
     }
 
     #[test]

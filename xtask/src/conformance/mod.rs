@@ -36,6 +36,12 @@ pub(crate) struct Arguments {
     /// A patch that is taken instead, by its name; several may be given
     #[arg(long, requires = "broken")]
     name: Vec<String>,
+    /// All patches, those that one program tests one after the other
+    #[arg(long, requires = "broken", conflicts_with_all = ["name", "seed", "count"])]
+    all: bool,
+    /// The patch to begin all with, such as the one at which an earlier run was ended
+    #[arg(long, requires = "all")]
+    from: Option<String>,
 }
 
 impl Arguments {
@@ -46,11 +52,25 @@ impl Arguments {
             ..Self::default()
         }
     }
+
+    fn choice(&self) -> broken::Choice<'_> {
+        if self.all {
+            let from = self.from.as_deref();
+            return broken::Choice::All { from };
+        }
+        if !self.name.is_empty() {
+            return broken::Choice::Named(&self.name);
+        }
+        broken::Choice::Drawn {
+            seed: self.seed,
+            count: self.count,
+        }
+    }
 }
 
 pub(crate) fn run(arguments: &Arguments) -> Result<()> {
     if arguments.broken {
-        return broken::run(arguments.seed, arguments.count, &arguments.name);
+        return broken::run(&arguments.choice());
     }
     let evidence = evidence::of(&sources::rust()?);
     if arguments.rows {
