@@ -1,16 +1,18 @@
 //! Whether tests fail when what they show is broken: patches that break it, each with its row and its test.
 
 use std::{
+    collections::{BTreeMap, BTreeSet},
     fs,
     path::{Path, PathBuf},
     process::Command,
 };
 
-use anyhow::{Context, Result, bail, ensure};
+use anyhow::{Context, Result, anyhow, bail, ensure};
 
 use super::{
     evidence::{Evidence, Test},
     marks::Mark,
+    switched::{Switched, VARIABLE},
 };
 use crate::run;
 
@@ -31,12 +33,13 @@ pub(super) enum Choice<'a> {
     Drawn { seed: u64, count: usize },
     /// Those of these names.
     Named(&'a [String]),
-    /// All, by the program of their tests, from the one of this name on.
-    All { from: Option<&'a str> },
+    /// All.
+    All,
 }
 
-/// Applies patches in a copy of the tree, one after the other, and sees the test of each fail. One that fits no longer, or does not
-/// build, is told at the end as well, and does not hold up the others.
+/// Applies patches in a copy of the tree, and sees the test of each fail. Those that change the bodies of functions only are built together,
+/// and are in force one at a time; the others are applied and built one after the other. One that fits no longer, or does not build, is told
+/// at the end as well, and does not hold up the others.
 pub(super) fn run(choice: &Choice<'_>) -> Result<()> {
     let known = all()?;
     let count = known.len();
@@ -44,12 +47,28 @@ pub(super) fn run(choice: &Choice<'_>) -> Result<()> {
     println!("{} of the {count} patches in {ROOM}", patches.len());
     let copy = copy()?;
     let mut unseen = Vec::new();
-    for (at, broken) in patches.iter().enumerate() {
-        println!("\n{}: {} breaks {:?}", at + 1, broken.name, broken.row);
-        if let Err(error) = broken.is_seen(&copy) {
+    let mut see = |broken: &Broken, how: &str, seen: Result<()>| {
+        println!("{} breaks {:?} ({how})", broken.name, broken.row);
+        if let Err(error) = seen {
             println!("{error:#}");
-            unseen.push(broken.name.as_str());
+            unseen.push(broken.name.clone());
         }
+    };
+    let together = Together::of(&copy, &patches)?;
+    together.write(&copy)?;
+    for (program, among) in together.programs(&patches) {
+        println!("\n{}: {} together", program.join(" "), among.len());
+        let passes = passes(&copy, program, &among);
+        for broken in among {
+            let seen = passes.as_ref().map_err(|error| anyhow!("{error:#}"));
+            let seen = seen.and_then(|()| broken.is_failing(&copy, &broken.name));
+            see(broken, "together", seen);
+        }
+    }
+    together.restore(&copy)?;
+    println!();
+    for broken in patches.iter().filter(|it| !together.has(it)) {
+        see(broken, "alone", broken.is_seen(&copy));
     }
     ensure!(unseen.is_empty(), "not seen: {}", unseen.join(", "));
     println!("\n{} patches, each seen by its test", patches.len());
@@ -70,17 +89,111 @@ impl Choice<'_> {
                 ensure!(unknown.is_empty(), "no such patch: {unknown:?}");
                 patches.retain(|it| names.contains(&it.name));
             }
-            Self::All { from } => {
-                // Neighbours share a program, and what it is built of.
-                patches.sort_by(|a, b| a.program().cmp(b.program()));
-                if let Some(from) = from {
-                    let at = patches.iter().position(|it| it.name == from);
-                    patches.drain(..at.with_context(|| format!("no such patch: {from}"))?);
-                }
-            }
+            Self::All => {}
         }
+        // Neighbours share a program, and what it is built of.
+        patches.sort_by(|a, b| a.program().cmp(b.program()));
         Ok(patches)
     }
+}
+
+/// Files of the copy that are broken by word, and by which patches.
+#[derive(Debug, Default)]
+struct Together {
+    names: BTreeSet<String>,
+    /// By their paths: as they are, and with what patches make of them.
+    files: BTreeMap<String, (String, Switched)>,
+}
+
+impl Together {
+    fn of(copy: &Path, patches: &[Broken]) -> Result<Self> {
+        let mut together = Self::default();
+        for broken in patches {
+            // What does not apply is told when it is tried alone.
+            if broken.apply(copy, false).is_err() {
+                continue;
+            }
+            let changed = broken.files()?;
+            let texts: std::io::Result<Vec<_>> = changed
+                .iter()
+                .map(|file| fs::read_to_string(copy.join(file)))
+                .collect();
+            broken.apply(copy, true)?;
+            let texts: Vec<_> = changed.into_iter().zip(texts?).collect();
+            for (file, _) in &texts {
+                if !together.files.contains_key(file) {
+                    let text = fs::read_to_string(copy.join(file))?;
+                    let switched = Switched::new(&text);
+                    together.files.insert(file.clone(), (text, switched));
+                }
+            }
+            let files = &mut together.files;
+            if texts
+                .iter()
+                .all(|(file, text)| files[file].1.can_take(text))
+            {
+                for (file, text) in &texts {
+                    if let Some((_, switched)) = files.get_mut(file) {
+                        switched.take(&broken.name, text);
+                    }
+                }
+                together.names.insert(broken.name.clone());
+            }
+        }
+        Ok(together)
+    }
+
+    fn has(&self, broken: &Broken) -> bool {
+        self.names.contains(&broken.name)
+    }
+
+    /// The patches by the program of their tests.
+    fn programs<'a>(&self, patches: &'a [Broken]) -> BTreeMap<&'a [String], Vec<&'a Broken>> {
+        let mut programs = BTreeMap::<_, Vec<_>>::new();
+        for broken in patches.iter().filter(|it| self.has(it)) {
+            programs.entry(broken.program()).or_default().push(broken);
+        }
+        programs
+    }
+
+    fn write(&self, copy: &Path) -> Result<()> {
+        for (file, (text, switched)) in &self.files {
+            let switched = switched.text();
+            // What nothing breaks is not to be built anew.
+            if switched != *text {
+                fs::write(copy.join(file), switched)?;
+            }
+        }
+        Ok(())
+    }
+
+    fn restore(&self, copy: &Path) -> Result<()> {
+        for (file, (text, _)) in &self.files {
+            if fs::read_to_string(copy.join(file))? != *text {
+                fs::write(copy.join(file), text)?;
+            }
+        }
+        Ok(())
+    }
+}
+
+/// An error unless the tests of the patches pass while none is in force.
+fn passes(copy: &Path, program: &[String], among: &[&Broken]) -> Result<()> {
+    let tests: BTreeSet<_> = among.iter().filter_map(|it| it.test.last()).collect();
+    let mut cargo = run::cargo();
+    cargo.current_dir(copy).arg("test").args(program);
+    cargo.arg("--target-dir").arg(run::target()?);
+    let output = cargo.args(["--", "--exact"]).args(&tests).output()?;
+    let text = String::from_utf8_lossy(&output.stdout);
+    let passed = text.lines().filter_map(|line| {
+        let (_, rest) = line.split_once("test result: ok. ")?;
+        rest.split_once(" passed")?.0.parse::<usize>().ok()
+    });
+    let passed: usize = passed.sum();
+    let errors = String::from_utf8_lossy(&output.stderr);
+    ensure!(output.status.success(), "without a patch: {text}{errors}");
+    ensure!(passed == tests.len(), "{passed} passed of {tests:?}");
+    Ok(())
 }
 
 /// Prints rows drawn by `seed` of those that tests of a crate show, and what breaks them.
@@ -141,10 +254,16 @@ impl Broken {
     /// An error if the test passes with the behaviour broken, or says nothing of it.
     fn is_seen(&self, copy: &Path) -> Result<()> {
         self.apply(copy, false)?;
-        let fails = self.fails(copy);
+        let seen = self.is_failing(copy, "");
         self.apply(copy, true)?;
-        ensure!(fails?, "no test fails with {}", self.name);
-        Ok(())
+        seen
+    }
+
+    /// The files that the patch changes.
+    fn files(&self) -> Result<Vec<String>> {
+        let text = fs::read_to_string(&self.path)?;
+        let files = text.lines().filter_map(|line| line.strip_prefix("--- a/"));
+        Ok(files.map(str::to_owned).collect())
     }
 
     fn apply(&self, copy: &Path, back: bool) -> Result<()> {
@@ -157,24 +276,25 @@ impl Broken {
         applied.with_context(|| format!("{} is of an older tree", self.name))
     }
 
-    /// Whether the test fails; a tree that does not build is an error.
-    fn fails(&self, copy: &Path) -> Result<bool> {
+    /// An error unless the test fails with that patch in force: if it passes, or the tree does not build.
+    fn is_failing(&self, copy: &Path, in_force: &str) -> Result<()> {
         let test = self.test.last().context("no test")?;
         let mut cargo = run::cargo();
         cargo.current_dir(copy).arg("test").args(self.program());
         // What is not of the workspace is built already.
         cargo.arg("--target-dir").arg(run::target()?);
+        cargo.env(VARIABLE, in_force);
         let output = cargo.args(["--", "--exact", test]).output()?;
         let text = String::from_utf8_lossy(&output.stdout);
         if output.status.success() {
             ensure!(text.contains("1 passed"), "{test} is no test");
-            return Ok(false);
+            bail!("{test} passes with {}", self.name);
         }
         if !text.contains("test result: FAILED") {
             bail!("{}: {}", self.name, String::from_utf8_lossy(&output.stderr));
         }
         println!("{test} fails");
-        Ok(true)
+        Ok(())
     }
 }
 
@@ -256,7 +376,7 @@ mod tests {
     }
 
     #[test]
-    fn patches_are_named_drawn_or_gone_on_with() {
+    fn patches_are_named_or_drawn() {
         let named = |choice: Choice<'_>| -> Result<Vec<String>> {
             let broken = |name: &str, program: &str| Broken {
                 name: name.to_owned(),
@@ -267,10 +387,7 @@ mod tests {
             let patches = vec![broken("a", "x"), broken("b", "w"), broken("c", "x")];
             Ok(choice.of(patches)?.into_iter().map(|it| it.name).collect())
         };
-        assert_eq!(named(Choice::All { from: None }).unwrap(), ["b", "a", "c"]);
-        let from = |name| named(Choice::All { from: Some(name) });
-        assert_eq!(from("a").unwrap(), ["a", "c"]);
-        assert!(from("d").is_err());
+        assert_eq!(named(Choice::All).unwrap(), ["b", "a", "c"]);
         let names = |names: &[&str]| {
             let names: Vec<_> = names.iter().map(|&it| it.to_owned()).collect();
             named(Choice::Named(&names))

@@ -6,6 +6,7 @@ mod broken;
 mod evidence;
 mod marks;
 mod page;
+mod switched;
 
 use std::fs;
 
@@ -36,12 +37,9 @@ pub(crate) struct Arguments {
     /// A patch that is taken instead, by its name; several may be given
     #[arg(long, requires = "broken")]
     name: Vec<String>,
-    /// All patches, those that one program tests one after the other
+    /// All patches
     #[arg(long, requires = "broken", conflicts_with_all = ["name", "seed", "count"])]
     all: bool,
-    /// The patch to begin all with, such as the one at which an earlier run was ended
-    #[arg(long, requires = "all")]
-    from: Option<String>,
 }
 
 impl Arguments {
@@ -55,8 +53,7 @@ impl Arguments {
 
     fn choice(&self) -> broken::Choice<'_> {
         if self.all {
-            let from = self.from.as_deref();
-            return broken::Choice::All { from };
+            return broken::Choice::All;
         }
         if !self.name.is_empty() {
             return broken::Choice::Named(&self.name);
