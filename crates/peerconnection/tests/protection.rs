@@ -66,6 +66,14 @@ fn video_is_protected_by_ulpfec_within_red() {
     assert!(stream.received.packets_lost.is_some());
     let parity = stream.fec_packets_received.unwrap();
     assert!(parity > 100, "{parity} packets of parity");
+    let mean = stream.fec_bytes_received.unwrap() / parity;
+    assert!((500..1200).contains(&mean), "{mean} bytes each");
+    let unused = stream.fec_packets_discarded.unwrap();
+    // What brings something back is not discarded, and 5 % are lost.
+    assert!(
+        unused > parity / 4 && unused + 5 < parity,
+        "{unused} of {parity}"
+    );
     assert!(whole > 130, "{whole} of 150");
     let brought = pair.ends[0].engine.stats(pair.now);
     let again = brought
@@ -154,7 +162,14 @@ fn what_the_answer_left_out_is_taken() {
     let whole = Camera::default().film(&mut pair, [here, there], 60);
     assert!(whole >= 58, "{whole} of 60");
     let stream = inbound(&pair);
-    assert!(stream.fec_packets_received > Some(50), "{stream:?}");
+    let parity = stream.fec_packets_received.unwrap();
+    assert!(parity > 50, "{stream:?}");
+    // Nothing was lost; a few wait for packets of before parity began.
+    let unused = stream.fec_packets_discarded.unwrap();
+    assert!(
+        unused <= parity && unused + 16 >= parity,
+        "{unused} of {parity}"
+    );
 }
 
 /// It is negotiated where both want it.

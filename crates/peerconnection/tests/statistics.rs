@@ -9,10 +9,11 @@ use std::{
     time::{Duration, SystemTime},
 };
 
+use base64::{Engine as _, engine::general_purpose::STANDARD};
 use oxirtc_netsim::{End, Link, ms};
 use oxirtc_peerconnection::{
-    Configuration, DataChannelInit, IceTransportPolicy, Message, OfferOptions, Settings,
-    StatsReport,
+    Certificate, Configuration, DataChannelInit, IceTransportPolicy, KeyAlgorithm, Message,
+    OfferOptions, Settings, StatsReport,
     engine::StatsSubject,
     stats::{
         CandidatePairState, CertificateStats, DataChannelState, DtlsRole, DtlsTransportState,
@@ -241,6 +242,39 @@ fn certificates_are_those_of_the_descriptions() {
         );
         assert_eq!(reports[side].of_type(StatsType::Certificate).count(), 2);
     }
+}
+
+/// [8.7-01] Each certificate of a chain leads to the one that comes behind it.
+#[test]
+fn a_chain_leads_to_its_issuers() {
+    let wall = SystemTime::UNIX_EPOCH + Duration::from_secs(1_700_000_000);
+    let pems = [(); 2].map(|()| {
+        let made = Certificate::generate_at(KeyAlgorithm::EcdsaP256, wall, None);
+        made.and_then(|it| it.to_pem()).expect("a certificate")
+    });
+    let issuer = pems[1]
+        .split_inclusive("-----END CERTIFICATE-----\n")
+        .next();
+    let chain = format!("{}{}", *pems[0], issuer.expect("a certificate"));
+    let chain = Certificate::from_pem(&chain).expect("a chain");
+    let configurations = [vec![chain], Vec::new()].map(|certificates| Configuration {
+        certificates,
+        ..Configuration::default()
+    });
+    let mut pair = Pair::with(12, link(), configurations, Settings::default());
+    pair.connect(&DataChannelInit::default());
+    let report = report(&pair, 1);
+    let it = transport(&report);
+    let first = certificate(&report, it.remote_certificate_id.as_ref());
+    let second = certificate(&report, first.issuer_certificate_id.as_ref());
+    assert_ne!(first.fingerprint, second.fingerprint);
+    assert_eq!(second.issuer_certificate_id, None);
+    let own = certificate(&report, it.local_certificate_id.as_ref());
+    assert_eq!(own.issuer_certificate_id, None);
+    let shown = pair.ends[1].engine.transports().next();
+    let shown = shown.expect("a transport").remote_certificates().to_vec();
+    let text = [first, second].map(|it| STANDARD.decode(&it.base64_certificate));
+    assert_eq!(text.map(|it| it.expect("base64")), shown[..]);
 }
 
 /// [8.3-01] [8.4-04] What an object refers to is in the report, ids are keys, and JSON brings it all back.

@@ -14,6 +14,7 @@ mod packet;
 pub mod payload;
 mod reader;
 mod receive;
+mod recent;
 pub mod red;
 pub mod rtcp;
 mod section;
@@ -32,6 +33,7 @@ pub use feedback::{Acked, Feedback};
 pub use ntp::Ntp;
 pub use packet::{Head as RtpHead, Rtp, Writer, pad};
 pub use receive::{Captured, Frame, Source};
+pub use recent::Recent;
 pub use section::{
     Announced, Carries, Choice, Encoding, Feedbacks, Format, Protection, Section, SectionId,
 };

@@ -2,7 +2,7 @@
 
 use std::time::{Duration, Instant};
 
-use crate::Ntp;
+use crate::{Ntp, Recent};
 
 /// Counters of one stream that is received.
 #[derive(Clone, Debug, Default, PartialEq)]
@@ -34,6 +34,8 @@ pub struct ReceiveStats {
     pub parity: u64,
     /// Bytes of payload in those.
     pub parity_bytes: u64,
+    /// Those of them that brought nothing back: nothing was missing, too much was, or they came too late.
+    pub parity_unused: u64,
     /// Packets that came more than once.
     pub duplicates: u64,
     /// Packets that were expected and have not come (RFC 3550 §6.4.1); negative with duplicates.
@@ -66,8 +68,16 @@ pub struct ReceiveStats {
     pub assembly: Duration,
     /// Frames that were read; of audio, samples at the clock of its timestamps.
     pub emitted: u64,
+    /// Key frames among them.
+    pub key_emitted: u64,
+    /// When frames of video were read, of late.
+    pub read: Recent,
     /// The sum of the time that those waited between their first packet and being read, in seconds: of audio for each sample.
     pub jitter_delay: f64,
+    /// The sum of how long the fastest of them were to wait when they were read, in seconds, likewise.
+    pub jitter_targets: f64,
+    /// The sum of how long that would have been if nobody had asked for more, in seconds, likewise.
+    pub jitter_minimums: f64,
     /// How much audio was read.
     pub played: Duration,
     /// How loud it was, as its sender says: the square of the level, from 0 to 1, by the seconds.
@@ -134,6 +144,8 @@ pub struct SendStats {
     pub given: u64,
     /// Key frames among those.
     pub key_given: u64,
+    /// When those were given, of late.
+    pub given_at: Recent,
     /// Width and height of the last key frame that was sent.
     pub size: Option<(u16, u16)>,
     /// Packets that were asked for.

@@ -54,6 +54,10 @@ fn parity_brings_back_what_is_lost() {
             assert!(frames.iter().all(|it| check(it) == 0));
             let (_, _, stats) = pair.sides[1].receive_stats(VIDEO).next().expect("a stream");
             assert!(stats.recovered > 3 && stats.parity > 50, "{stats:?}");
+            assert!(
+                stats.parity_unused + stats.recovered <= stats.parity,
+                "{stats:?}"
+            );
             let made = camera.count;
             assert!(frames.len() > 95, "flex {flex}: {} of {made}", frames.len());
             whole += frames.len();
@@ -132,6 +136,12 @@ fn without_loss_parity_changes_nothing() {
         let (_, _, stats) = pair.sides[1].receive_stats(VIDEO).next().expect("a stream");
         let (_, _, sent) = pair.sides[0].send_stats(VIDEO).next().expect("a stream");
         assert_eq!((stats.packets, stats.parity), (sent.packets, sent.parity));
+        // Nothing was missing; what came before anything was noted waits for it.
+        let unused = stats.parity_unused;
+        assert!(
+            unused <= stats.parity && unused + 16 >= stats.parity,
+            "{unused}"
+        );
         let beside = if flex { sent.parity } else { 0 };
         assert_eq!(sent.packets + beside, pair.sent[0].len() as u64);
     }

@@ -264,6 +264,152 @@ fn a_selection_follows_the_references() {
     assert_eq!(report.inbound_rtp().count(), 0);
 }
 
+/// What an application tells stands in its dictionary, each value under its own name, and in the place of what was counted.
+#[test]
+fn what_an_encoder_tells_stands_under_its_name() {
+    let encoder = EncoderStats {
+        frames_encoded: Some(1),
+        key_frames_encoded: Some(2),
+        qp_sum: Some(3),
+        total_encode_time: Some(4.5),
+        total_encoded_bytes_target: Some(5),
+        target_bitrate: Some(6.5),
+        frame_width: Some(7),
+        frame_height: Some(8),
+        frames_per_second: Some(9.5),
+        psnr_sum: Some([("y".to_owned(), 10.5)].into()),
+        psnr_measurements: Some(11),
+        quality_limitation_reason: Some(QualityLimitationReason::Bandwidth),
+        quality_limitation_durations: Some([(QualityLimitationReason::Other, 12.5)].into()),
+        quality_limitation_resolution_changes: Some(13),
+        encoder_implementation: Some("encoder".into()),
+        power_efficient_encoder: Some(true),
+        scalability_mode: Some("L1T3".into()),
+    };
+    let base = || stats(StatsType::OutboundRtp, "a");
+    let stream = || RtpStreamStats::new(base(), 1, "video".into());
+    let mut outbound = OutboundRtpStreamStats::new(SentRtpStreamStats::new(stream()));
+    (outbound.frames_encoded, outbound.frames_sent) = (Some(99), Some(98));
+    encoder.apply(&mut outbound);
+    let told = json!({
+        "framesEncoded": 1, "keyFramesEncoded": 2, "qpSum": 3, "totalEncodeTime": 4.5, "totalEncodedBytesTarget": 5,
+        "targetBitrate": 6.5, "frameWidth": 7, "frameHeight": 8, "framesPerSecond": 9.5, "psnrSum": {"y": 10.5},
+        "psnrMeasurements": 11, "qualityLimitationReason": "bandwidth", "qualityLimitationDurations": {"other": 12.5},
+        "qualityLimitationResolutionChanges": 13, "encoderImplementation": "encoder", "powerEfficientEncoder": true,
+        "scalabilityMode": "L1T3", "framesSent": 98,
+    });
+    assert_eq!(beside(&outbound, &stream()), told);
+}
+
+/// As for encoders.
+#[test]
+fn what_a_decoder_tells_stands_under_its_name() {
+    let stream = || RtpStreamStats::new(stats(StatsType::InboundRtp, "a"), 1, "video".into());
+    let decoder = DecoderStats {
+        frames_decoded: Some(1),
+        key_frames_decoded: Some(2),
+        frames_rendered: Some(3),
+        frames_dropped: Some(4),
+        frame_width: Some(5),
+        frame_height: Some(6),
+        frames_per_second: Some(7.5),
+        qp_sum: Some(8),
+        total_decode_time: Some(9.5),
+        total_processing_delay: Some(10.5),
+        total_inter_frame_delay: Some(11.5),
+        total_squared_inter_frame_delay: Some(12.5),
+        pause_count: Some(13),
+        total_pauses_duration: Some(14.5),
+        freeze_count: Some(15),
+        total_freezes_duration: Some(16.5),
+        total_samples_received: Some(17),
+        total_samples_duration: Some(18.5),
+        concealed_samples: Some(19),
+        silent_concealed_samples: Some(20),
+        concealment_events: Some(21),
+        inserted_samples_for_deceleration: Some(22),
+        removed_samples_for_acceleration: Some(23),
+        audio_level: Some(0.25),
+        total_audio_energy: Some(24.5),
+        decoder_implementation: Some("decoder".into()),
+        power_efficient_decoder: Some(false),
+        total_corruption_probability: Some(25.5),
+        total_squared_corruption_probability: Some(26.5),
+        corruption_measurements: Some(27),
+    };
+    let received = ReceivedRtpStreamStats::new(stream());
+    let mut inbound = InboundRtpStreamStats::new(received, "track".into());
+    decoder.apply(&mut inbound);
+    let told = json!({
+        "trackIdentifier": "track", "framesDecoded": 1, "keyFramesDecoded": 2, "framesRendered": 3, "framesDropped": 4,
+        "frameWidth": 5, "frameHeight": 6, "framesPerSecond": 7.5, "qpSum": 8, "totalDecodeTime": 9.5,
+        "totalProcessingDelay": 10.5, "totalInterFrameDelay": 11.5, "totalSquaredInterFrameDelay": 12.5, "pauseCount": 13,
+        "totalPausesDuration": 14.5, "freezeCount": 15, "totalFreezesDuration": 16.5, "totalSamplesReceived": 17,
+        "totalSamplesDuration": 18.5, "concealedSamples": 19, "silentConcealedSamples": 20, "concealmentEvents": 21,
+        "insertedSamplesForDeceleration": 22, "removedSamplesForAcceleration": 23, "audioLevel": 0.25,
+        "totalAudioEnergy": 24.5, "decoderImplementation": "decoder", "powerEfficientDecoder": false,
+        "totalCorruptionProbability": 25.5, "totalSquaredCorruptionProbability": 26.5, "corruptionMeasurements": 27,
+    });
+    assert_eq!(beside(&inbound, &stream()), told);
+}
+
+/// As for encoders.
+#[test]
+fn what_a_device_tells_stands_under_its_name() {
+    let base = || stats(StatsType::MediaSource, "a");
+    let source = || MediaSourceStats::new(base(), "track".into());
+    let mut audio = AudioSourceStats::new(source());
+    let microphone = MicrophoneStats {
+        audio_level: Some(0.5),
+        total_audio_energy: Some(1.5),
+        total_samples_duration: Some(2.5),
+        echo_return_loss: Some(3.5),
+        echo_return_loss_enhancement: Some(4.5),
+    };
+    microphone.apply(&mut audio);
+    let told = json!({
+        "audioLevel": 0.5, "totalAudioEnergy": 1.5, "totalSamplesDuration": 2.5, "echoReturnLoss": 3.5,
+        "echoReturnLossEnhancement": 4.5,
+    });
+    assert_eq!(beside(&audio, &source()), told);
+    let mut video = VideoSourceStats::new(source());
+    let camera = CameraStats {
+        width: Some(1),
+        height: Some(2),
+        frames: Some(3),
+        frames_per_second: Some(4.5),
+    };
+    camera.apply(&mut video);
+    let told = json!({"width": 1, "height": 2, "frames": 3, "framesPerSecond": 4.5});
+    assert_eq!(beside(&video, &source()), told);
+    let playout = || AudioPlayoutStats::new(base(), "audio".into());
+    let mut played = playout();
+    let told = PlayoutStats {
+        synthesized_samples_duration: Some(1.5),
+        synthesized_samples_events: Some(2),
+        total_samples_duration: Some(3.5),
+        total_playout_delay: Some(4.5),
+        total_samples_count: Some(5),
+    };
+    told.apply(&mut played);
+    let told = json!({
+        "synthesizedSamplesDuration": 1.5, "synthesizedSamplesEvents": 2, "totalSamplesDuration": 3.5,
+        "totalPlayoutDelay": 4.5, "totalSamplesCount": 5,
+    });
+    assert_eq!(beside(&played, &playout()), told);
+}
+
+/// What a dictionary has in JSON that another has not.
+fn beside(of: &impl serde::Serialize, other: &impl serde::Serialize) -> Value {
+    let [mut all, other] =
+        [serde_json::to_value(of), serde_json::to_value(other)].map(Result::unwrap);
+    let other = other.as_object().unwrap();
+    all.as_object_mut()
+        .unwrap()
+        .retain(|name, _| !other.contains_key(name));
+    all
+}
+
 /// The types, the kind where the type has two shapes, and their dictionaries.
 const TYPES: &[(&str, Option<&str>, &str)] = &[
     ("codec", None, "RTCCodecStats"),

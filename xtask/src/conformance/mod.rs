@@ -6,6 +6,7 @@ mod broken;
 mod evidence;
 mod marks;
 mod page;
+mod switched;
 
 use std::fs;
 
@@ -36,6 +37,9 @@ pub(crate) struct Arguments {
     /// A patch that is taken instead, by its name; several may be given
     #[arg(long, requires = "broken")]
     name: Vec<String>,
+    /// All patches
+    #[arg(long, requires = "broken", conflicts_with_all = ["name", "seed", "count"])]
+    all: bool,
 }
 
 impl Arguments {
@@ -46,11 +50,24 @@ impl Arguments {
             ..Self::default()
         }
     }
+
+    fn choice(&self) -> broken::Choice<'_> {
+        if self.all {
+            return broken::Choice::All;
+        }
+        if !self.name.is_empty() {
+            return broken::Choice::Named(&self.name);
+        }
+        broken::Choice::Drawn {
+            seed: self.seed,
+            count: self.count,
+        }
+    }
 }
 
 pub(crate) fn run(arguments: &Arguments) -> Result<()> {
     if arguments.broken {
-        return broken::run(arguments.seed, arguments.count, &arguments.name);
+        return broken::run(&arguments.choice());
     }
     let evidence = evidence::of(&sources::rust()?);
     if arguments.rows {

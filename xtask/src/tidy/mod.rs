@@ -12,6 +12,7 @@ mod names;
 mod operations;
 mod rooms;
 mod sizes;
+mod table;
 mod targets;
 mod uses;
 
@@ -30,6 +31,7 @@ pub(crate) fn run() -> Result<()> {
     findings.extend(targets::check()?);
     findings.extend(circles::check(&rust));
     findings.extend(operations::check(&rust));
+    findings.extend(table::check(&rust)?);
     for source in &rust {
         findings.extend(sizes::check(source));
         findings.extend(names::check(source));

@@ -377,6 +377,22 @@ async fn a_mapping_is_told() {
         assert_eq!(mapped.related_address().as_deref(), Some("127.0.0.1"));
         assert_eq!(mapped.url(), Some(&url[..]));
         assert_eq!(mapped.relay_protocol(), None);
+        let report = connection.get_stats(None).await.unwrap();
+        let shown = report.iter().find_map(|it| match it {
+            StatsObject::LocalCandidate(it) => it.related_port.map(|_| it),
+            _ => None,
+        });
+        let shown = shown.unwrap();
+        assert_eq!(shown.address.as_deref(), Some("203.0.113.9"));
+        assert_eq!(
+            (shown.port, shown.related_port),
+            (mapped.port(), mapped.related_port())
+        );
+        assert_eq!(shown.related_address.as_deref(), Some("127.0.0.1"));
+        assert_eq!(
+            (shown.url.as_deref(), shown.relay_protocol),
+            (Some(&url[..]), None)
+        );
         let of_host = |it: &&IceCandidate| it.kind() == Some(IceCandidateType::Host);
         assert!(
             candidates

@@ -4,8 +4,8 @@ use std::{cell::RefCell, collections::BTreeSet, rc::Rc, time::Duration};
 
 use oxirtc_netsim::{End, Link, ms, percent};
 use oxirtc_peerconnection::{
-    ErrorKind, MediaKind, RtpTransceiverDirection, StatsReport,
-    engine::{StatsSubject, TransceiverId},
+    Codec, EncodedFrame, ErrorKind, MediaKind, RtpTransceiverDirection, StatsReport,
+    engine::{Cutter, Path, StatsSubject, TransceiverId},
     stats::{
         AudioSourceStats, CameraStats, DecoderStats, EncoderStats, InboundRtpStreamStats,
         MediaSource, MicrophoneStats, OutboundRtpStreamStats, PlayoutStats,
@@ -14,7 +14,7 @@ use oxirtc_peerconnection::{
 };
 
 use crate::pair::{
-    Pair,
+    Pair, Wired,
     media::{Camera, Microphone, ONE, TWO, connect, read, sending},
 };
 
@@ -254,8 +254,169 @@ fn the_jitter_buffer_sums_what_frames_have_waited() {
     let report = report(&pair, 1);
     let it = inbound(&report);
     assert_eq!(it.jitter_buffer_emitted_count, Some(whole.into()));
-    let mean = it.jitter_buffer_delay.unwrap() / f64::from(whole);
-    assert!((0.08..0.15).contains(&mean), "{mean}");
+    let mean = |sum: Option<f64>| sum.unwrap() / f64::from(whole);
+    let waited = mean(it.jitter_buffer_delay);
+    assert!((0.08..0.15).contains(&waited), "{waited}");
+    let target = mean(it.jitter_buffer_target_delay);
+    assert!((target - 0.1).abs() < 0.001, "{target}");
+    let least = mean(it.jitter_buffer_minimum_delay);
+    assert!(least < 0.01, "nothing is uneven here: {least}");
+}
+
+/// Key frames and rates are those of what was given here and read there. A rate is absent before the first frame, and zero when none comes
+/// any more.
+#[test]
+fn key_frames_and_rates_are_told_at_both_ends() {
+    let (mut pair, ids) = sending(7, link(), MediaKind::Video);
+    assert_eq!(outbound(&report(&pair, 0)).frames_per_second, None);
+    let mut camera = Camera::default();
+    camera.film(&mut pair, ids, 60);
+    camera.started = false;
+    let rates = |pair: &Pair| {
+        let reports = [report(pair, 0), report(pair, 1)];
+        let given = outbound(&reports[0]).frames_per_second.unwrap();
+        [given, inbound(&reports[1]).frames_per_second.unwrap()]
+    };
+    camera.film(&mut pair, ids, 60);
+    // One each 33 ms.
+    for rate in rates(&pair) {
+        assert!((30.0..=31.0).contains(&rate), "{rate}");
+    }
+    let reports = [report(&pair, 0), report(&pair, 1)];
+    let (out, came) = (outbound(&reports[0]), inbound(&reports[1]));
+    assert_eq!(
+        (out.frames_encoded, came.frames_decoded),
+        (Some(120), Some(120))
+    );
+    let keys = (out.key_frames_encoded, came.key_frames_decoded);
+    assert_eq!(keys, (Some(2), Some(2)));
+    pair.run(ms(500));
+    for rate in rates(&pair) {
+        assert!((14.0..=16.0).contains(&rate), "{rate}");
+    }
+    pair.run(ms(600));
+    assert_eq!(rates(&pair), [0.0, 0.0]);
+}
+
+/// Packets that wait here are summed, and so is the time between the first and the last packet of a frame on a narrow path.
+#[test]
+fn the_time_that_packets_take_is_summed() {
+    let narrow = Link::new(1).delay(ms(10)).rate(4_000_000);
+    let (mut pair, ids) = sending(8, narrow, MediaKind::Video);
+    let mut payload = vec![0; 3000];
+    payload[..10].copy_from_slice(&[0, 0, 0, 0x9d, 1, 0x2a, 64, 1, 180, 0]);
+    let mut frame = EncodedFrame::new(Codec::Vp8, payload);
+    let now = pair.now;
+    frame.captured = Some(now);
+    let batch = Cutter::default().cut_frame(now, 0, &frame).unwrap();
+    pair.ends[0].engine.write(now, ids[0], &batch);
+    pair.now += ms(7);
+    pair.run(ms(100));
+    assert_eq!(read(&mut pair, ids[1]), 1);
+    let reports = [report(&pair, 0), report(&pair, 1)];
+    let (out, came) = (outbound(&reports[0]), inbound(&reports[1]));
+    assert_eq!(out.sent.packets_sent, Some(3));
+    let delay = out.total_packet_send_delay.unwrap();
+    assert!((delay - 0.021).abs() < 1e-9, "{delay}");
+    // Two packets of at most 1,200 bytes follow the first.
+    let assembly = came.total_assembly_time.unwrap();
+    assert!((0.0035..0.005).contains(&assembly), "{assembly}");
+}
+
+/// When what is shown was captured, by the sender's clock.
+#[test]
+fn what_is_played_tells_when_it_was_captured() {
+    let (mut pair, ids) = sending(9, link(), MediaKind::Video);
+    Camera::default().film(&mut pair, ids, 90);
+    for _ in 0..2 {
+        let report = report(&pair, 1);
+        let it = inbound(&report);
+        let since_1970 = it.estimated_playout_timestamp.unwrap() - 2_208_988_800_000.0;
+        let ago = it.received.stream.stats.timestamp - since_1970;
+        // It was captured 33 ms before it was read, and goes on since.
+        assert!((30.0..36.0).contains(&ago), "{ago}");
+        pair.run(ms(100));
+    }
+}
+
+/// A packet whose place was given up is discarded when it comes.
+#[test]
+fn what_comes_too_late_is_discarded() {
+    let (mut pair, ids) = sending(10, link(), MediaKind::Audio);
+    let held = Rc::<RefCell<(u32, Vec<u8>)>>::default();
+    let hold = held.clone();
+    pair.tap = Some(Box::new(move |from, datagram| {
+        let is_rtp =
+            matches!(datagram[..], [128..=191, second, ..] if !(64..96).contains(&(second & 0x7f)));
+        if from != End::A || !is_rtp {
+            return true;
+        }
+        let mut held = hold.borrow_mut();
+        held.0 += 1;
+        if held.0 == 20 {
+            held.1.clone_from(datagram);
+        }
+        held.0 != 20
+    }));
+    let mut microphone = Microphone::default();
+    microphone.speak(&mut pair, ids, 60, None);
+    let before = inbound(&report(&pair, 1)).clone();
+    assert_eq!(before.packets_discarded, Some(0));
+    assert_eq!(before.received.packets_lost, Some(1));
+    let late = std::mem::take(&mut held.borrow_mut().1);
+    let [here, there] = ["10.0.0.1:4001", "10.0.0.2:4001"].map(|it| it.parse().unwrap());
+    pair.deliver(End::B, Path::udp(there, here), late);
+    let after = report(&pair, 1);
+    let after = inbound(&after);
+    assert_eq!(after.packets_discarded, Some(1));
+    assert_eq!(after.received.packets_lost, Some(0));
+}
+
+/// Requests of key frames are counted where they are made and where they come, by what was agreed on.
+#[test]
+fn requests_of_key_frames_are_counted_at_both_ends() {
+    for full in [false, true] {
+        let lossy = Link::new(1).delay(ms(20)).loss(percent(8));
+        let mut pair = Pair::new(11, lossy);
+        let engine = &mut pair.ends[0].engine;
+        let here = engine.add_track(MediaKind::Video, ONE, Vec::new()).unwrap();
+        let mut offer = pair.offer(0, &Default::default()).unwrap();
+        // Without retransmissions there is something to ask for.
+        let is_kept = |line: &&str| {
+            !(line.ends_with(" nack") || full && line.ends_with(" nack pli"))
+                || !line.starts_with("a=rtcp-fb:")
+        };
+        let lines = offer.sdp.split_inclusive("\r\n");
+        offer.sdp = lines.filter(|it| is_kept(&it.trim_end())).collect();
+        let answer = pair.answer(1, offer).unwrap();
+        let now = pair.now;
+        let engine = &mut pair.ends[0].engine;
+        engine.set_remote_description(now, answer).unwrap();
+        pair.exchange();
+        let connected = |pair: &Wired| pair.ends.iter().all(crate::pair::End::is_connected);
+        pair.until(Duration::from_secs(20), connected);
+        let engine = &mut pair.ends[1].engine;
+        let there = engine.transceivers().next().unwrap().id();
+        engine.set_delivery(there, true, false);
+        Camera::default().film(&mut pair, [here, there], 200);
+        let reports = [report(&pair, 0), report(&pair, 1)];
+        let (out, came) = (outbound(&reports[0]), inbound(&reports[1]));
+        let [asked, other] = match full {
+            true => [came.fir_count, came.pli_count],
+            false => [came.pli_count, came.fir_count],
+        };
+        let [heard, none] = match full {
+            true => [out.fir_count, out.pli_count],
+            false => [out.pli_count, out.fir_count],
+        };
+        assert_eq!((other, none), (Some(0), Some(0)), "full {full}");
+        let (asked, heard) = (asked.unwrap(), heard.unwrap());
+        assert!(
+            heard > 5 && heard <= asked,
+            "full {full}: {heard} of {asked}"
+        );
+        assert!(asked < heard * 2, "8 % are lost: {heard} of {asked}");
+    }
 }
 
 /// [8.7-01] Audio: its source's level and length, and what was heard of it.

@@ -17,6 +17,8 @@ pub(crate) struct Recovery {
     repairs: VecDeque<(u64, Repair)>,
     /// When parity came last.
     last: Option<Instant>,
+    /// Parity that was given up or not needed.
+    unused: u64,
 }
 
 impl Recovery {
@@ -43,18 +45,29 @@ impl Recovery {
         if self.last.is_some() && !self.is_wanted(now) {
             // What was noted long ago says nothing of the packets of today.
             self.media.clear();
-            self.repairs.clear();
+            self.unused += self.repairs.drain(..).len() as u64;
         }
         self.last = Some(now);
         // Without media there is nothing to be recovered.
         if self.numbers.highest().is_none() {
-            return;
+            return self.discard();
         }
         let base = self.numbers.peek(repair.base);
         self.repairs.push_back((base, repair));
         if self.repairs.len() > MOST_REPAIRS {
             self.repairs.pop_front();
+            self.discard();
         }
+    }
+
+    /// Parity that is of no use.
+    pub(crate) fn discard(&mut self) {
+        self.unused += 1;
+    }
+
+    /// How much parity has brought nothing back, and will not.
+    pub(crate) fn unused(&self) -> u64 {
+        self.unused
     }
 
     /// A packet that can be told from parity now; it is to be noted as well.
@@ -72,10 +85,11 @@ impl Recovery {
             }
             if count <= 1 {
                 self.repairs.remove(at);
-                if count == 1 {
-                    return sum.to_packet(ssrc, missing as u16);
-                }
-                return self.recover(ssrc);
+                let packet = (count == 1).then(|| sum.to_packet(ssrc, missing as u16));
+                return packet.flatten().or_else(|| {
+                    self.discard();
+                    self.recover(ssrc)
+                });
             }
         }
         None

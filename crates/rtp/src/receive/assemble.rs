@@ -9,7 +9,7 @@ use bytes::Bytes;
 
 use super::jitter::Jitter;
 use crate::{
-    Config, Ntp,
+    Config, Ntp, Recent,
     batch::{Lane, Packet},
     extension::Values,
     payload::{Codec, Facts},
@@ -93,7 +93,11 @@ struct Counts {
     assembled: u64,
     assembly: Duration,
     emitted: u64,
+    emitted_keys: u64,
+    read: Recent,
     waited: f64,
+    targets: f64,
+    minimums: f64,
     played: Duration,
     energy: f64,
     level: Option<f64>,
@@ -391,7 +395,7 @@ impl Assembler {
             return None;
         }
         let ready = self.ready.pop_front()?;
-        self.counts.emit(now, &ready);
+        self.counts.emit(now, &ready, &self.jitter);
         Some(ready.frame)
     }
 
@@ -420,10 +424,14 @@ impl Assembler {
     pub(crate) fn fill(&self, stats: &mut ReceiveStats) {
         let counts = &self.counts;
         (stats.frames, stats.key_frames) = (counts.frames, counts.keys);
-        (stats.frames_dropped, stats.late) = (counts.dropped, counts.late);
+        stats.frames_dropped = counts.dropped;
+        stats.late += counts.late;
         (stats.freezes, stats.freeze_duration) = (counts.freezes, counts.frozen);
         (stats.assembled, stats.assembly) = (counts.assembled, counts.assembly);
-        (stats.emitted, stats.jitter_delay) = (counts.emitted, counts.waited);
+        (stats.emitted, stats.key_emitted) = (counts.emitted, counts.emitted_keys);
+        stats.read.clone_from(&counts.read);
+        stats.jitter_delay = counts.waited;
+        (stats.jitter_targets, stats.jitter_minimums) = (counts.targets, counts.minimums);
         (stats.played, stats.energy, stats.level) = (counts.played, counts.energy, counts.level);
         (stats.playout, stats.jitter_target) = (counts.playout, self.jitter.target());
         stats.size = counts.size;
@@ -432,8 +440,12 @@ impl Assembler {
 
 impl Counts {
     /// A frame is read.
-    fn emit(&mut self, now: Instant, ready: &Ready) {
+    fn emit(&mut self, now: Instant, ready: &Ready, jitter: &Jitter) {
         let frame = &ready.frame;
+        if !frame.codec.is_audio() {
+            self.emitted_keys += u64::from(frame.key);
+            self.read.note(now);
+        }
         let waited = now.saturating_duration_since(ready.began).as_secs_f64();
         self.playout = frame.sender_clock.map(|it| (it, now));
         let (units, plays) = match frame.codec.plays(&frame.payload) {
@@ -442,6 +454,8 @@ impl Counts {
         };
         self.emitted += units;
         self.waited += waited * units as f64;
+        self.targets += jitter.target().as_secs_f64() * units as f64;
+        self.minimums += jitter.minimum().as_secs_f64() * units as f64;
         self.played += plays;
         if let Some(level) = frame.values.level {
             let level = level.linear();

@@ -42,10 +42,14 @@ impl Jitter {
 
     /// How long the fastest frame waits.
     pub(crate) fn target(&self) -> Duration {
-        let adaptive = Duration::from_micros(self.spread.max(0) as u64);
-        self.wanted
-            .map_or(adaptive, |wanted| wanted.max(adaptive))
+        self.minimum()
+            .max(self.wanted.unwrap_or_default())
             .min(LONGEST)
+    }
+
+    /// How long it would wait if the application asked for nothing.
+    pub(crate) fn minimum(&self) -> Duration {
+        Duration::from_micros(self.spread.max(0) as u64).min(LONGEST)
     }
 }
 
@@ -77,6 +81,7 @@ mod tests {
         assert!(jitter.target() > ms(25) && jitter.target() <= ms(30));
         jitter.wanted = Some(ms(500));
         assert_eq!(jitter.target(), ms(500));
+        assert!(jitter.minimum() <= ms(30));
         let now = epoch() + ms(3300);
         let due = jitter.due(now, 0x8000_0000, 90_000);
         assert_eq!(due, now, "a leap begins anew");

@@ -142,6 +142,7 @@ impl ReceiveStream {
         stats.lost = self.track.lost();
         stats.jitter = self.track.jitter();
         stats.clock = self.track.clock;
+        stats.parity_unused = self.recovery.unused();
         self.assembler.fill(&mut stats);
         stats
     }

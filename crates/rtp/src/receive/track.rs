@@ -1,7 +1,7 @@
 //! Which packets of a stream came, and which are missing.
 
 use std::{
-    collections::BTreeMap,
+    collections::{BTreeMap, BTreeSet},
     time::{Duration, Instant},
 };
 
@@ -19,6 +19,8 @@ pub(crate) struct Track {
     /// Of 256, by the last report of something that was sent.
     fraction: u8,
     missing: BTreeMap<u64, Missing>,
+    /// What is not waited for any more, of late.
+    given_up: BTreeSet<u64>,
     most: usize,
     /// Jitter in 16ths of a unit, and the transit time of the last packet (RFC 3550 App. A.8).
     jitter: u32,
@@ -42,6 +44,8 @@ struct Missing {
 pub(crate) struct Noted {
     pub(crate) sequence: u64,
     pub(crate) is_fresh: bool,
+    /// It comes for the first time, and nobody waits for it any more.
+    pub(crate) is_late: bool,
     /// A gap so long that nothing before it is waited for.
     pub(crate) is_restart: bool,
 }
@@ -55,6 +59,7 @@ impl Track {
             reported: (0, 0),
             fraction: 0,
             missing: BTreeMap::new(),
+            given_up: BTreeSet::new(),
             most,
             jitter: 0,
             transit: None,
@@ -80,6 +85,7 @@ impl Track {
             return Noted {
                 sequence,
                 is_fresh: true,
+                is_late: false,
                 is_restart: false,
             };
         };
@@ -88,7 +94,7 @@ impl Track {
             let gap = highest + 1..sequence;
             is_restart = gap.end - gap.start > self.most as u64;
             if is_restart {
-                self.missing.clear();
+                self.forget();
             } else {
                 let next = now + self.allowance;
                 let missing = Missing {
@@ -114,6 +120,7 @@ impl Track {
         Noted {
             sequence,
             is_fresh,
+            is_late: self.given_up.remove(&sequence),
             is_restart,
         }
     }
@@ -172,9 +179,12 @@ impl Track {
 
     /// The numbers to ask for now; each is asked for again after a round trip.
     pub(crate) fn wanted(&mut self, now: Instant, again: Duration, most: usize) -> Vec<u16> {
-        self.missing.retain(|_, it| {
-            it.tries < MOST_TRIES && now.saturating_duration_since(it.since) < MOST_AGE
-        });
+        let is_hopeless = |it: &Missing| {
+            it.tries >= MOST_TRIES || now.saturating_duration_since(it.since) >= MOST_AGE
+        };
+        let hopeless = self.missing.extract_if(.., |_, it| is_hopeless(it));
+        self.given_up.extend(hopeless.map(|(number, _)| number));
+        self.bound();
         let due = self.missing.iter_mut().filter(|it| it.1.next <= now);
         due.take(most)
             .map(|(number, it)| {
@@ -196,13 +206,24 @@ impl Track {
             .first_key_value()
             .is_some_and(|it| *it.0 < below)
         {
-            self.missing = self.missing.split_off(&below);
+            let rest = self.missing.split_off(&below);
+            let gone = std::mem::replace(&mut self.missing, rest);
+            self.given_up.extend(gone.into_keys());
+            self.bound();
         }
     }
 
     /// Asks for nothing.
     pub(crate) fn forget(&mut self) {
-        self.missing.clear();
+        let gone = std::mem::take(&mut self.missing);
+        self.given_up.extend(gone.into_keys());
+        self.bound();
+    }
+
+    fn bound(&mut self) {
+        while self.given_up.len() > self.most {
+            self.given_up.pop_first();
+        }
     }
 }
 
@@ -271,6 +292,28 @@ mod tests {
         track.note(now + ms(5), 5, false);
         assert_eq!(track.wanted(now + ms(8), ms(50), 9), []);
         assert_eq!(track.wanted(now + ms(9), ms(50), 9), [4]);
+    }
+
+    /// What comes when nobody waits for it any more is no duplicate; the next time it is one.
+    #[test]
+    fn what_was_given_up_comes_late_once() {
+        let now = epoch();
+        let mut track = Track::new(1000);
+        for number in [1, 3, 5] {
+            track.note(now, number, false);
+        }
+        track.give_up(65_536 + 3);
+        let late = |noted: Noted| (noted.is_fresh, noted.is_late);
+        assert_eq!(late(track.note(now, 2, false)), (false, true));
+        assert_eq!(late(track.note(now, 2, false)), (false, false));
+        assert_eq!(track.wanted(now + ms(2000), ms(50), 9), [], "too old");
+        assert_eq!(late(track.note(now, 4, false)), (false, true));
+        assert_eq!(late(track.note(now, 5, false)), (false, false));
+        track.note(now, 1005, false);
+        track.give_up(65_536 + 1005);
+        track.note(now, 2005, false);
+        track.give_up(65_536 + 2005);
+        assert_eq!(track.given_up.len(), 1000, "bounded");
     }
 
     #[test]

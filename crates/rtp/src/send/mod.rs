@@ -258,6 +258,7 @@ impl SendStream {
             if packet.marker && !packet.codec.is_audio() {
                 self.stats.given += 1;
                 self.stats.key_given += u64::from(packet.facts.key);
+                self.stats.given_at.note(now);
             }
             if let Verdict::Send { numbered, entered } = verdict {
                 if self.find(numbered.sequence).is_none() {

@@ -94,6 +94,8 @@ impl Session {
                 if let Some((_, repair)) = repair {
                     stream.recovery.repair(now, repair);
                     self.recover(now, route.stream);
+                } else {
+                    stream.recovery.discard();
                 }
                 return;
             }
@@ -183,7 +185,13 @@ impl Session {
             stream.assembler.restart();
         }
         if !noted.is_fresh {
-            stream.stats.duplicates += u64::from(media.origin != Origin::Red);
+            let has_come = matches!(media.origin, Origin::Direct | Origin::Rtx);
+            if noted.is_late && has_come {
+                stream.stats.late += 1;
+                stream.count(now, media.origin, media.payload.len(), whole);
+            } else {
+                stream.stats.duplicates += u64::from(media.origin != Origin::Red);
+            }
             return;
         }
         // Copies are kept for a peer that does send parity, not for each that might.
@@ -289,11 +297,13 @@ impl Session {
         let noted = stream
             .track
             .note(now, media.sequence, media.origin == Origin::Rtx);
+        let repair = fec::ulp::parse(media.payload).filter(|_| noted.is_fresh);
+        match repair {
+            Some(repair) => stream.recovery.repair(now, repair),
+            None => stream.recovery.discard(),
+        }
         if noted.is_fresh {
             stream.count(now, media.origin, media.payload.len(), whole);
-            if let Some(repair) = fec::ulp::parse(media.payload) {
-                stream.recovery.repair(now, repair);
-            }
             self.skip(now, at, noted.sequence, media.timestamp);
             self.recover(now, at);
         }

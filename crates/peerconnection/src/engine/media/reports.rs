@@ -1,9 +1,8 @@
 //! What statistics are told of media that RTP does not know: what sources give, and what the application says.
 
-use std::{
-    collections::VecDeque,
-    time::{Duration, Instant},
-};
+use std::time::{Duration, Instant};
+
+use oxirtc_rtp::Recent;
 
 use super::batch::MediaBatch;
 use crate::stats::{DecoderStats, EncoderStats, PlayoutStats, SourceStats};
@@ -14,7 +13,7 @@ pub(in crate::engine) struct Given {
     /// Frames of video, of the first lane.
     pub(in crate::engine) frames: u32,
     /// When those of the last second came.
-    recent: VecDeque<Instant>,
+    pub(in crate::engine) recent: Recent,
     /// The largest of the lanes, of their last key frames.
     pub(in crate::engine) size: Option<(u16, u16)>,
     /// The level of the last audio, from 0 to 1.
@@ -67,26 +66,9 @@ impl Given {
                 }
                 if packet.marker && batch.lane() == 0 {
                     self.frames = self.frames.wrapping_add(1);
-                    self.recent.push_back(now);
+                    self.recent.note(now);
                 }
             }
         }
-        while self.recent.len() > MOST_RECENT
-            || self.recent.front().is_some_and(|it| is_old(now, *it))
-        {
-            self.recent.pop_front();
-        }
-    }
-
-    /// Frames of the last second.
-    pub(in crate::engine) fn rate(&self, now: Instant) -> usize {
-        self.recent.iter().filter(|it| !is_old(now, **it)).count()
     }
 }
-
-fn is_old(now: Instant, at: Instant) -> bool {
-    now.saturating_duration_since(at) >= Duration::from_secs(1)
-}
-
-/// No camera makes more pictures a second.
-const MOST_RECENT: usize = 1000;

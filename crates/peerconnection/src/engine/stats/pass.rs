@@ -2,6 +2,8 @@
 
 use std::time::{Instant, SystemTime};
 
+use oxirtc_rtp::Recent;
+
 use crate::{
     engine::{equipment::Equipment, ids::TransceiverId},
     path::Anchor,
@@ -36,6 +38,11 @@ impl Pass {
     pub(super) fn stats(&self, kind: StatsType, key: &str) -> Stats {
         let timestamp = self.millis(self.now);
         self.ids.stats(kind, key.as_bytes(), timestamp)
+    }
+
+    /// Frames of the last second.
+    pub(super) fn rate(&self, frames: &Recent) -> Option<f64> {
+        frames.rate(self.now).map(|it| it as f64)
     }
 
     /// W3C's time: milliseconds since 1970, by the wall clock that the connection was made with.

@@ -48,8 +48,11 @@ impl Pass {
             it.fec_ssrc = counts.fec;
             it.fec_packets_received = Some(counts.parity);
             it.fec_bytes_received = Some(counts.parity_bytes);
+            it.fec_packets_discarded = Some(counts.parity_unused);
         }
         it.jitter_buffer_delay = Some(counts.jitter_delay);
+        it.jitter_buffer_target_delay = Some(counts.jitter_targets);
+        it.jitter_buffer_minimum_delay = Some(counts.jitter_minimums);
         it.jitter_buffer_emitted_count = Some(counts.emitted);
         it.estimated_playout_timestamp = counts.playout.map(|(captured, at)| {
             let since = self.now.saturating_duration_since(at);
@@ -57,6 +60,7 @@ impl Pass {
         });
         if section.is_video() {
             fill_video(&mut it, counts);
+            it.frames_per_second = self.rate(&counts.read);
         } else {
             it.total_samples_received = Some(counts.emitted);
             it.total_samples_duration = Some(counts.played.as_secs_f64());
@@ -106,6 +110,7 @@ fn fill_video(it: &mut InboundRtpStreamStats, counts: &ReceiveStats) {
     it.frames_received = Some(low(counts.frames));
     it.frames_dropped = Some(low(counts.frames_dropped));
     it.frames_decoded = Some(low(counts.emitted));
+    it.key_frames_decoded = Some(low(counts.key_emitted));
     it.freeze_count = Some(low(counts.freezes));
     it.total_freezes_duration = Some(counts.freeze_duration.as_secs_f64());
     it.frames_assembled_from_multiple_packets = Some(low(counts.assembled));

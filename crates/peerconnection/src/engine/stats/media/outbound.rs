@@ -48,6 +48,7 @@ impl Pass {
             it.rid = encoding.and_then(|it| it.rid.clone());
             it.encoding_index = u32::try_from(place).ok();
             fill_video(&mut it, counts);
+            it.frames_per_second = self.rate(&counts.given_at);
         }
         if let Some(told) = section.it.sender.report.encoders.get(place) {
             told.apply(&mut it);

@@ -37,8 +37,7 @@ impl Pass {
                 video.width = given.size.map(|it| it.0.into());
                 video.height = given.size.map(|it| it.1.into());
                 video.frames = Some(given.frames);
-                let rate = given.rate(self.now);
-                video.frames_per_second = (given.frames > 0).then_some(rate as f64);
+                video.frames_per_second = self.rate(&given.recent);
                 if let Some(SourceStats::Camera(it)) = &report.source {
                     it.apply(&mut video);
                 }

@@ -1,0 +1,103 @@
+//! The table of W3C's members and ours says all that an application can name.
+
+use std::fs;
+
+use anyhow::Result;
+
+use super::finding::Finding;
+use crate::{run, sources::Source};
+
+/// Types at the root of the facade and in `api`, and the methods of `api`, which do not stand in the table.
+pub(super) fn check(sources: &[Source]) -> Result<Vec<Finding>> {
+    let table = fs::read_to_string(run::root().join(TABLE))?;
+    let missing = |source| missing(source, &table);
+    Ok(sources.iter().flat_map(missing).collect())
+}
+
+fn missing(source: &Source, table: &str) -> Vec<Finding> {
+    let Some(room) = source.path.strip_prefix("crates/peerconnection/src/") else {
+        return Vec::new();
+    };
+    let code = source.bare();
+    let mut names = Vec::new();
+    if ["lib.rs", "api/mod.rs"].contains(&room) {
+        names.extend(exported(&code));
+    }
+    if room.starts_with("api/") {
+        names.extend(methods(&code));
+    }
+    let stands = |name: &str| {
+        let is_word = |c: char| c.is_alphanumeric() || c == '_';
+        table.match_indices(name).any(|(at, _)| {
+            let (before, after) = (&table[..at], &table[at + name.len()..]);
+            !before.ends_with(is_word) && !after.starts_with(is_word)
+        })
+    };
+    let absent = names.into_iter().filter(|name| !stands(name));
+    let finding = |name| {
+        let what = format!("{name} does not stand in {TABLE}");
+        Finding::of("table", &source.path, what)
+    };
+    absent.map(finding).collect()
+}
+
+/// The types of `pub use`, by the names that they have there.
+fn exported(code: &str) -> Vec<&str> {
+    let mut names = Vec::new();
+    for rest in code.split("\npub use ").skip(1) {
+        let tree = rest.split(';').next().unwrap_or_default();
+        for word in tree.split(|c: char| !c.is_alphanumeric() && c != '_') {
+            if word == "as" {
+                names.pop();
+            } else if !word.is_empty() {
+                names.push(word);
+            }
+        }
+    }
+    names.retain(|name| name.starts_with(char::is_uppercase));
+    names
+}
+
+fn methods(code: &str) -> Vec<&str> {
+    let heads = ["    pub fn ", "    pub async fn "];
+    let lines = code.lines();
+    let named = lines.filter_map(|line| heads.iter().find_map(|head| line.strip_prefix(head)));
+    named
+        .filter_map(|rest| rest.split(['(', '<']).next())
+        .collect()
+}
+
+const TABLE: &str = "docs/api.md";
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn found(room: &str, text: &str, table: &str) -> Vec<String> {
+        let source = Source {
+            path: format!("crates/peerconnection/src/{room}"),
+            text: text.to_owned(),
+        };
+        let found = missing(&source, table).into_iter().map(|it| it.what);
+        found
+            .filter_map(|what| what.split(' ').next().map(str::to_owned))
+            .collect()
+    }
+
+    #[test]
+    fn what_the_table_does_not_name_is_found() {
+        let root = "\npub use a::{B, c::D};\npub(crate) use e::F;\n#[doc(inline)]\npub use g::{self as h, I, J as K};\n";
+        assert_eq!(
+            found("lib.rs", root, "| `B`, `Da`, `bD`, J |"),
+            ["D", "I", "K"]
+        );
+        assert_eq!(
+            found("lib.rs", root, "`B` D `I::x()`, K"),
+            Vec::<String>::new()
+        );
+        assert_eq!(found("engine/mod.rs", root, ""), Vec::<String>::new());
+        let methods = "impl A {\n    pub fn one(&self) {}\n    pub async fn two<T>(&self) {}\n    pub(crate) fn three() {}\n    fn four() {}\n}\n";
+        assert_eq!(found("api/a.rs", methods, "`one()`"), ["two"]);
+        assert_eq!(found("driver/a.rs", methods, ""), Vec::<String>::new());
+    }
+}
