@@ -58,6 +58,8 @@ impl Bench {
             name: "eth0".into(),
             index: 1,
             address: ip("10.0.0.1"),
+            default_route: true,
+            cost: 0,
         };
         agent.handle_interfaces(now, &mut set, &[interface]);
         let plan = Plan {
@@ -181,6 +183,7 @@ fn candidate(port: u16, priority: u32) -> Candidate {
         port,
         kind: CandidateKind::Host,
         related: None,
+        network_cost: 0,
     }
 }
 

@@ -76,6 +76,29 @@ fn the_pair_of_a_restart_is_told() {
     assert!(ufrags(0)[0] != now[0] && ufrags(0)[1] != now[1]);
 }
 
+/// Two generations on one path share it: it is let go of with the last, and told once, so that a shared port hands it to nobody else.
+#[test]
+fn generations_share_a_path() {
+    let mut sim = connected(8);
+    let path = sim.payload_path(0).unwrap();
+    for side in [0, 1] {
+        sim.renew(side);
+    }
+    sim.exchange();
+    sim.run_until(secs(5), |sim| sim.both_are(State::Completed));
+    sim.run(secs(10));
+    assert_eq!(sim.payload_path(0), Some(path));
+    let count = |sim: &Sim, event: &Event| {
+        let events = sim.peers[0].events.iter();
+        events.filter(|it| *it == event).count()
+    };
+    assert_eq!(count(&sim, &Event::PathValidated(path)), 1);
+    assert_eq!(count(&sim, &Event::PathReleased(path)), 0);
+    sim.close(0);
+    sim.flush();
+    assert_eq!(count(&sim, &Event::PathReleased(path)), 1);
+}
+
 /// The old credentials are answered until the new pair is selected, and no longer.
 #[test]
 fn old_credentials_are_answered_until_selection() {

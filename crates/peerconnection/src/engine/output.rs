@@ -485,6 +485,8 @@ mod tests {
                 name: "eth0".into(),
                 index: 2,
                 address: LOCAL,
+                default_route: true,
+                cost: 0,
             }],
         );
         let init = DataChannelInit::default();
@@ -525,6 +527,7 @@ mod tests {
                     port,
                     kind: ice::CandidateKind::Host,
                     related: None,
+                    network_cost: 0,
                 };
                 agent
                     .add_remote_candidate(now, set, "efgh", candidate)
