@@ -8,6 +8,7 @@ use oxirtc_ice::{
     Address, CandidateKind, Config, Event, IpHandling, Protocol, RelayCredentials, RelayProtocol,
     Server, ServerKind, State, TransportPolicy,
 };
+use oxirtc_stun::Method;
 
 use crate::sim::{Sim, ip, secs, server};
 
@@ -120,6 +121,19 @@ fn seen(sim: &Sim) -> String {
 fn a_default_route_shows_what_servers_see_of_it() {
     let config = Config::default().ip_handling(IpHandling::DefaultRouteOnly);
     let mut sim = with(2, config.tcp(true));
+    // Its refusal names the address that it was asked from, where that may be seen.
+    let refusing = ServerKind::Turn {
+        protocol: RelayProtocol::Udp,
+        credentials: RelayCredentials::LongTerm {
+            username: "alice".into(),
+            password: String::from("wrong").into(),
+        },
+    };
+    let mut refusing = server_of(refusing);
+    refusing.url = "refusing".into();
+    let kinds = [ServerKind::Stun, turn(RelayProtocol::Udp)];
+    let servers = kinds.into_iter().map(server_of).chain([refusing]);
+    sim.agent(0).set_servers(servers.collect());
     sim.connect();
     sim.run(secs(20));
     assert!(sim.both_are(State::Completed), "{:?}", sim.states());
@@ -132,6 +146,7 @@ fn a_default_route_shows_what_servers_see_of_it() {
     assert_eq!(kinds.len(), 2, "{kinds:?}");
     let shown = seen(&sim);
     assert!(shown.contains(OUTSIDE));
+    assert!(shown.contains("code: 401"), "{shown}");
     assert!(!shown.contains("10.0."), "{shown}");
     let sources = sources(&sim);
     assert!(sources.iter().all(|(from, _)| *from == ip("10.0.0.1")));
@@ -214,4 +229,21 @@ fn a_proxy_is_all_that_is_used() {
     );
     assert!(!sim.asked.iter().any(|it| it == "peer.local"));
     assert!(sim.both_are(State::Completed), "{:?}", sim.states());
+}
+
+/// W3C §4.8.3 shows where a server was asked from, when a candidate has shown that already: in mode 3 none has.
+#[test]
+fn an_error_does_not_say_where_it_was_asked_from() {
+    for mode in [IpHandling::EnumerateAll, IpHandling::DefaultRouteOnly] {
+        let mut sim = with(7, Config::default().ip_handling(mode));
+        sim.servers[0].1.refuse = Some((Method::BINDING, 420));
+        sim.agent(0).set_servers(vec![server_of(ServerKind::Stun)]);
+        sim.connect();
+        sim.run(secs(2));
+        let from = sim.peers[0].events.iter().find_map(|event| match event {
+            Event::CandidateError { from, .. } => Some(from.is_some()),
+            _ => None,
+        });
+        assert_eq!(from, Some(mode == IpHandling::EnumerateAll));
+    }
 }

@@ -658,6 +658,8 @@ fn a_path_that_is_taken_is_gone_round() {
     let (shared, path) = (bench.local, bench.path(1));
     bench.agent.handle_taken(bench.now, &mut bench.set, path);
     assert_eq!(bench.in_use(), None);
+    bench.input(path, vec![22; 9]);
+    assert!(bench.payload.is_empty(), "it is for who has the path");
     bench.request(1, &[Attribute::Priority(1)]);
     bench.pass(ms(200));
     while let Some((path, bytes)) = bench.sent() {

@@ -8,7 +8,7 @@ use oxirtc_netsim::{End, Link, ms, percent};
 use oxirtc_peerconnection::{
     Configuration, DataChannelInit, DtlsTransportState, IceRole, IceTransportState, MediaKind,
     Message, OfferOptions, Settings,
-    engine::{Interface, Route, TrackId},
+    engine::{Interface, Path, Route, TrackId},
 };
 use oxirtc_stun::{AttributeType, Message as Stun};
 use pair::Pair;
@@ -194,6 +194,12 @@ fn transports_between_two_ports_have_ways_of_their_own() {
     for end in &pair.ends {
         let states: Vec<_> = end.engine.transports().map(|it| it.ice_state()).collect();
         assert!(states.iter().all(|it| up.contains(it)), "{states:?}");
+        // Those that were refused have let go of it by now, and who has it has not.
+        let is_shared = |path: &Path| [path.local.port(), path.remote.port()] == [4000; 2];
+        let bound = |it: &&Route| matches!(it, Route::Path(path) if is_shared(path));
+        let let_go = |it: &&Route| matches!(it, Route::PathReleased(path) if is_shared(path));
+        assert_eq!(end.routes.iter().filter(bound).count(), 1);
+        assert_eq!(end.routes.iter().filter(let_go).count(), 0);
     }
 }
 

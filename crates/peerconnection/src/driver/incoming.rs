@@ -174,9 +174,12 @@ mod tests {
     /// Nobody fills the memory, or keeps the others out alone.
     #[test]
     fn what_is_kept_is_bounded() {
-        let (mut unknown, incoming) = Unknown::new();
-        let come = |unknown: &mut Unknown, now, host, number: usize| {
-            unknown.keep(now, path(host, 1), &request(&format!("name{number}:peer")))
+        let (mut unknown, mut incoming) = Unknown::new();
+        let mut come = |unknown: &mut Unknown, now, host, number: usize| {
+            let kept = unknown.keep(now, path(host, 1), &request(&format!("name{number}:peer")));
+            // Somebody looks at them.
+            assert_eq!(incoming.0.try_recv().is_ok(), kept);
+            kept
         };
         let kept = (0..100).filter(|it| come(&mut unknown, now(), 1, *it));
         assert_eq!(kept.count(), FROM_ONE);
@@ -190,8 +193,15 @@ mod tests {
         let later = now() + KEPT;
         assert!(!unknown.keep(later, path(2, 1), &long));
         assert!(unknown.kept.is_empty(), "what is old makes room");
-        // Those that nobody has looked at fill the queue.
-        assert!(!come(&mut unknown, later, 1, 2000));
+        assert!(come(&mut unknown, later, 1, 2000));
+        // Those that nobody looks at fill the queue, and no more are kept.
+        let later = later + 2 * KEPT;
+        let names = (3000..3100).map(|it| request(&format!("name{it}:peer")));
+        let kept = names
+            .zip(0..)
+            .filter(|(it, host)| unknown.keep(later, path(host / 8, 1), it));
+        assert_eq!(kept.count(), MOST);
+        assert!(!unknown.keep(later + KEPT, path(1, 1), &request("one:peer")));
         assert!(unknown.is_wanted());
         drop(incoming);
         assert!(!unknown.is_wanted());

@@ -550,6 +550,10 @@ mod tests {
             assert_eq!(routes.owner(now, path(1), &request("second:x")), Some(two));
         }
         assert_eq!(routes.owner(now, path(1), &request("second:x")), None);
+        // Those that were too many are not requests for a connection that is still to come.
+        let _incoming = routes.incoming();
+        assert!(!routes.keep(now, path(7), &request("first:x")));
+        assert!(routes.keep(now, path(7), &request("third:x")));
         let later = now + STRANGERS_IN;
         assert_eq!(routes.owner(later, path(7), &request("first:x")), Some(one));
     }
