@@ -577,9 +577,9 @@ fn interfaces(end: End, mask: u8) -> Vec<Interface> {
         name: format!("eth{index}"),
         index,
         address,
- default_route: true,
- cost: 0,
-})
+        default_route: true,
+        cost: 0,
+    })
     .collect()
 }
 
