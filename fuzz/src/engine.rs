@@ -557,6 +557,8 @@ fn interfaces(last: u8, mask: u8) -> Vec<Interface> {
         name: format!("eth{index}"),
         index,
         address,
+        default_route: true,
+        cost: 0,
     })
     .collect()
 }

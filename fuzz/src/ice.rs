@@ -534,6 +534,7 @@ impl Invented {
             port: self.port,
             kind: kinds[usize::from(self.kind) % kinds.len()],
             related: None,
+            network_cost: 0,
         }
     }
 }
@@ -576,6 +577,8 @@ fn interfaces(end: End, mask: u8) -> Vec<Interface> {
         name: format!("eth{index}"),
         index,
         address,
+        default_route: true,
+        cost: 0,
     })
     .collect()
 }

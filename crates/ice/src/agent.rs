@@ -25,8 +25,8 @@ use rand_chacha::ChaCha20Rng;
 use rand_core::SeedableRng;
 
 use crate::{
-    ChecklistSet, Config, Credentials, Error, Event, GatheringState, GenerationId, Interface, Pair,
-    Path, Request, RequestId, Server, State, Stats, TransportPolicy, Way,
+    ChecklistSet, Config, Credentials, Error, Event, GatheringState, GenerationId, Interface,
+    IpHandling, Pair, Path, Request, RequestId, Server, State, Stats, TransportPolicy, Way,
     base::{Bases, PairKey},
     control::ControlQueue,
     framing,
@@ -108,7 +108,7 @@ impl Agent {
     pub fn new(config: Config, seed: [u8; 32]) -> Self {
         Self {
             random: ChaCha20Rng::from_seed(seed),
-            policy: TransportPolicy::All,
+            policy: first_policy(&config),
             servers: [].into(),
             names: Vec::new(),
             gatherer: Gatherer::new(config.externals.clone()),
@@ -144,7 +144,10 @@ impl Agent {
     /// Which candidates may be used, from the next local credentials on: what has been gathered already
     /// is not taken back (W3C §4.4.1.5).
     pub fn set_transport_policy(&mut self, policy: TransportPolicy) {
-        self.policy = policy;
+        self.policy = match self.config.ip_handling {
+            IpHandling::ForceProxy => TransportPolicy::Relay,
+            _ => policy,
+        };
     }
 
     /// Which servers are asked for addresses, from the next local credentials on.
@@ -152,7 +155,10 @@ impl Agent {
     /// At most 16 count; of each address of this machine and each server one question is asked, 64 at most, and
     /// 8 allocations are held.
     pub fn set_servers(&mut self, servers: Vec<Server>) {
-        self.servers = servers.into_iter().take(MAX_SOURCES).collect();
+        // RFC 8828 §5.2: no datagram of UDP leaves but by a proxy, which a relay over a stream is.
+        let proxied = self.config.ip_handling == IpHandling::ForceProxy;
+        let servers = servers.into_iter().filter(|it| !proxied || it.is_stream());
+        self.servers = servers.take(MAX_SOURCES).collect();
     }
 
     /// Tells all addresses of this machine, again when they have changed.
@@ -174,6 +180,7 @@ impl Agent {
             }
             self.control.cancel_base(base.id);
         }
+        self.count_costs();
         self.begin_again(now);
         self.gather(now, set);
         self.settle(now, set);
@@ -196,7 +203,7 @@ impl Agent {
         if let Err(kind) = &result {
             log::debug!("no socket for {id:?}: {kind}");
         }
-        let hide = self.config.hide_addresses;
+        let hide = self.config.names();
         let answer = self.gatherer.handle_response(id, result.ok(), hide);
         self.take_answer(now, set, answer);
     }
@@ -395,6 +402,13 @@ impl Agent {
             State::Closed => Err(Error::Closed),
             _ => Ok(()),
         }
+    }
+}
+
+fn first_policy(config: &Config) -> TransportPolicy {
+    match config.ip_handling {
+        IpHandling::ForceProxy => TransportPolicy::Relay,
+        _ => TransportPolicy::All,
     }
 }
 

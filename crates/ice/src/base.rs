@@ -1,7 +1,7 @@
 //! Bases: what datagrams are sent from.
 
 use std::{
-    collections::BTreeSet,
+    collections::{BTreeMap, BTreeSet},
     net::{IpAddr, SocketAddr},
 };
 
@@ -54,6 +54,8 @@ pub(crate) struct Bases {
     permitted: BTreeSet<(BaseId, IpAddr)>,
     /// Those whose paths another connection of their sockets has.
     barred: BTreeSet<PairKey>,
+    /// What sending costs from addresses of this machine, where it is more than nothing.
+    pub(crate) costs: BTreeMap<IpAddr, u16>,
     /// On which the pairs over TCP go.
     pub(crate) streams: Streams,
 }
@@ -127,6 +129,16 @@ impl Bases {
             Via::Relay(relay, _) => Some(relay),
             _ => None,
         }
+    }
+
+    /// What sending costs there.
+    pub(crate) fn cost(&self, id: BaseId) -> u16 {
+        let ip = self.get(id).map(|base| match base.via {
+            Via::Relay(_, path) => path.local.ip(),
+            Via::Socket | Via::Active | Via::Passive => base.address.ip(),
+        });
+        let cost = ip.and_then(|ip| self.costs.get(&ip));
+        cost.copied().unwrap_or(0)
     }
 
     /// The protocol between a base and its peers.

@@ -34,6 +34,8 @@ pub struct Candidate {
     pub kind: CandidateKind,
     /// The base of a reflexive candidate, the mapped address of a relayed one.
     pub related: Option<SocketAddr>,
+    /// What sending costs at its end ([`Interface::cost`](crate::Interface::cost)); 0 when nothing was said.
+    pub network_cost: u16,
 }
 
 /// Where a candidate is.
@@ -97,6 +99,9 @@ pub struct Pair {
     pub local: Candidate,
     /// Whether the local candidate was told ([`Event::CandidateGathered`](crate::Event)).
     pub local_told: bool,
+    /// Whether nobody is to see its address, as it was not told and addresses of this machine are hidden
+    /// ([`Config::ip_handling`](crate::Config::ip_handling), [`Config::hide_addresses`](crate::Config::hide_addresses)).
+    pub local_hidden: bool,
     /// The username fragment of the side that the local candidate is of.
     pub local_ufrag: String,
     /// The remote candidate.
@@ -126,7 +131,8 @@ impl Candidate {
         let ip = address.ip();
         let broadcast = matches!(ip, IpAddr::V4(ip) if ip.is_broadcast());
         // RFC 6544 §4.5: whoever is active opens, and has no address that could be opened to.
-        let open = self.protocol == Protocol::Udp || self.tcp_type == Some(TcpType::Passive);
+        let accepts = [TcpType::Passive, TcpType::SimultaneousOpen].map(Some);
+        let open = self.protocol == Protocol::Udp || accepts.contains(&self.tcp_type);
         let usable = self.component == 1
             && open
             && address.port() != 0
@@ -337,6 +343,7 @@ mod tests {
             port: 9,
             kind: CandidateKind::Host,
             related: None,
+            network_cost: 0,
         };
         assert!(good.target(None).is_some());
         let name = Address::Name("a.local".into());

@@ -128,6 +128,7 @@ impl Parts<'_> {
         let mut pair = CandidatePair::new(key, (near, far), foundation, priority);
         pair.shut = !self.bases.is_open(key);
         pair.barred = self.bases.is_barred(key);
+        pair.cost = self.remote.cost_of(far) + u32::from(self.bases.cost(key.base));
         pair
     }
 }

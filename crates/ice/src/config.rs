@@ -31,6 +31,8 @@ pub struct Config {
     pub(crate) lite: bool,
     pub(crate) tcp: bool,
     pub(crate) externals: Externals,
+    pub(crate) ip_handling: IpHandling,
+    pub(crate) continual: bool,
 }
 
 impl Config {
@@ -159,6 +161,22 @@ impl Config {
         self
     }
 
+    /// Which addresses of this machine are used and told (RFC 8828 §5.2). Default: [`IpHandling::EnumerateAll`].
+    #[must_use]
+    pub fn ip_handling(mut self, mode: IpHandling) -> Self {
+        self.ip_handling = mode;
+        self
+    }
+
+    /// Whether candidates that come later are told as well, of addresses and servers that another network brings. The end of candidates
+    /// is then never told, and the gathering state stays [`Gathering`](crate::GatheringState::Gathering). Without it gathering ends, and
+    /// what comes later is used without being told. Default: `false`.
+    #[must_use]
+    pub fn continual(mut self, on: bool) -> Self {
+        self.continual = on;
+        self
+    }
+
     /// The first tie-breaker (RFC 8445 §7.1), for tests of role conflicts. Default: random.
     #[must_use]
     pub fn tie_breaker(mut self, tie_breaker: u64) -> Self {
@@ -175,6 +193,41 @@ pub enum TransportPolicy {
     All,
     /// Relayed ones alone: no address of this machine is told, checked from or answered at.
     Relay,
+}
+
+/// How much the addresses of this machine are used and told: the modes of RFC 8828 §5.2.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum IpHandling {
+    /// Mode 1: the addresses of all interfaces. It finds the best path and shows the most.
+    #[default]
+    EnumerateAll,
+    /// Mode 2: the interfaces that the default routes of both families leave by, with all of their addresses.
+    DefaultRouteAndLocal,
+    /// Mode 3: the addresses that the default routes leave from, of which nothing is told but what servers see of them: no host
+    /// candidate, no related address.
+    DefaultRouteOnly,
+    /// Mode 4: as mode 3, and nothing leaves but by TCP or TLS to a relay. An agent knows of no proxy but such a server: no socket for
+    /// UDP is bound, and no other server is asked.
+    ForceProxy,
+}
+
+impl IpHandling {
+    /// Whether the addresses of this machine are kept from the peer and the application.
+    pub(crate) fn hides_hosts(self) -> bool {
+        matches!(self, Self::DefaultRouteOnly | Self::ForceProxy)
+    }
+}
+
+impl Config {
+    /// Whether nothing that is shown has an address of this machine in it.
+    pub(crate) fn hides(&self) -> bool {
+        self.hide_addresses || self.ip_handling.hides_hosts()
+    }
+
+    /// Whether the addresses of this machine have names.
+    pub(crate) fn names(&self) -> bool {
+        self.hide_addresses && !self.ip_handling.hides_hosts()
+    }
 }
 
 impl Default for Config {
@@ -196,6 +249,8 @@ impl Default for Config {
             lite: false,
             tcp: false,
             externals: Externals::default(),
+            ip_handling: IpHandling::EnumerateAll,
+            continual: false,
         }
     }
 }

@@ -172,4 +172,10 @@ pub struct Interface {
     pub index: u32,
     /// One of its addresses.
     pub address: IpAddr,
+    /// The system leaves from this address when nothing speaks for another one: its default route, one of each family. What
+    /// [`IpHandling`](crate::IpHandling) makes use of.
+    pub default_route: bool,
+    /// What it costs to send there, in no unit: 0 for a cable, more for a radio, most where bytes are paid for. Of pairs that work the
+    /// cheaper one is used (`network-cost`, as libwebrtc has it: 10 for wireless, 900 for mobile networks).
+    pub cost: u16,
 }

@@ -14,6 +14,7 @@ use crate::{
     candidate::{DISCARD, is_link_local, normalized, priority, tcp_preference, tcp_priority},
     external::Externals,
     generation::{Local, LocalSide},
+    hosts::usable,
     relay::{Relay, Stage},
     source::{MAX_SOURCES, Missing, Sources},
 };
@@ -66,6 +67,9 @@ impl Gatherer {
     /// Takes all addresses of this machine, and ends the bases of those that are gone.
     pub(crate) fn set_interfaces(&mut self, interfaces: &[Interface]) -> Vec<Base> {
         self.interfaces = Some(interfaces.to_vec());
+        let costly = interfaces.iter().filter(|it| it.cost > 0);
+        let costs = costly.map(|it| (it.address.to_canonical(), it.cost));
+        self.bases.costs = costs.collect();
         self.cancel(|address| is_there(interfaces, address));
         let lost = self.sources.relays.iter();
         let lost = lost.filter(|relay| !is_there(interfaces, relay.from.address));
@@ -387,6 +391,11 @@ impl Gatherer {
         (name.map_or(Address::Ip(at.ip()), Address::Name), at.port())
     }
 
+    /// Whether the peer is told another address in the place of this one.
+    pub(crate) fn is_external(&self, base: SocketAddr) -> bool {
+        self.externals.of(base).is_some()
+    }
+
     pub(crate) fn poll_request(&mut self) -> Option<Request> {
         self.requests.pop_front()
     }
@@ -489,6 +498,7 @@ impl LocalSide {
                 port: address.port(),
                 kind,
                 related: None,
+                network_cost: 0,
             },
             base: base.id,
             preference,
@@ -528,78 +538,10 @@ fn foundation(preference: u16, tcp: Option<TcpType>) -> String {
     }
 }
 
-/// The addresses to gather on, best first.
-fn usable(interfaces: &[Interface], config: &Config) -> Vec<Host> {
-    let mut chosen: Vec<(IpAddr, u32)> = Vec::new();
-    let mut choose = |loopback: bool, link_local: bool| {
-        for interface in interfaces {
-            let ip = interface.address.to_canonical();
-            let family = if ip.is_ipv4() {
-                config.ipv4
-            } else {
-                config.ipv6
-            };
-            let asked = (loopback || !ip.is_loopback()) && (link_local || !is_link_local(ip));
-            let real = !ip.is_unspecified() && !ip.is_multicast();
-            let known = chosen.iter().any(|(other, _)| *other == ip);
-            if family && asked && real && !known && chosen.len() < MAX_HOSTS {
-                let scope = if ip.is_ipv6() && is_link_local(ip) {
-                    interface.index
-                } else {
-                    0
-                };
-                chosen.push((ip, scope));
-            }
-        }
-        chosen.is_empty()
-    };
-    if choose(config.loopback, config.link_local) {
-        choose(true, true);
-    }
-    interleave(chosen)
-}
-
-/// RFC 8421 §4: IPv6 first, then the families in turn and in proportion, so that a family that does
-/// not work costs little; one preference each, from the highest down.
-fn interleave(addresses: Vec<(IpAddr, u32)>) -> Vec<Host> {
-    let (mut v6, mut v4): (VecDeque<_>, VecDeque<_>) =
-        addresses.into_iter().partition(|(ip, _)| ip.is_ipv6());
-    // Addresses that reach no further than the link or the machine come last in their family.
-    for family in [&mut v6, &mut v4] {
-        family
-            .make_contiguous()
-            .sort_by_key(|(ip, _)| (ip.is_loopback(), is_link_local(*ip)));
-    }
-    let run = (v4.len() + v6.len())
-        .checked_div(v4.len())
-        .unwrap_or(usize::MAX);
-    let mut ordered = Vec::new();
-    while !(v4.is_empty() && v6.is_empty()) {
-        let take = run
-            .saturating_sub(usize::from(!ordered.is_empty()))
-            .clamp(1, v6.len().max(1));
-        ordered.extend(v6.drain(..take.min(v6.len())));
-        ordered.extend(v4.pop_front());
-    }
-    let preferences = (0..=u16::MAX).rev();
-    ordered
-        .into_iter()
-        .zip(preferences)
-        .map(|((address, scope), preference)| Host {
-            address,
-            scope,
-            preference,
-        })
-        .collect()
-}
-
-/// Addresses of one machine that are used at most: container hosts have hundreds.
-const MAX_HOSTS: usize = 32;
-
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::{Credentials, credentials::Keys, generation::SideId};
+    use crate::{Credentials, credentials::Keys, generation::SideId, hosts::MAX_HOSTS};
 
     fn interfaces(addresses: &[&str]) -> Vec<Interface> {
         addresses
@@ -609,6 +551,8 @@ mod tests {
                 name: format!("eth{at}"),
                 index: u32::try_from(at).unwrap() + 1,
                 address: address.parse().unwrap(),
+                default_route: true,
+                cost: 0,
             })
             .collect()
     }

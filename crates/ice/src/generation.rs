@@ -70,8 +70,12 @@ pub(crate) struct LocalSide {
     /// How many preferences it has given away.
     pub(crate) ranked: u16,
     pub(crate) policy: TransportPolicy,
-    /// Names stand for the addresses of this machine.
+    /// Nothing that is shown has an address of this machine in it.
     pub(crate) hides_addresses: bool,
+    /// No host candidate is told (RFC 8828 §5.2).
+    pub(crate) hides_hosts: bool,
+    /// What comes after gathering is told as well.
+    pub(crate) continual: bool,
     /// The servers that are asked for it.
     pub(crate) servers: Arc<[Server]>,
     pub(crate) gathered: bool,
@@ -121,6 +125,7 @@ pub(crate) struct Early {
     pub(crate) ufrag: String,
     pub(crate) priority: u32,
     pub(crate) nominates: bool,
+    pub(crate) cost: u16,
 }
 
 /// Whether a session is listed in the plan.
@@ -159,6 +164,8 @@ pub(crate) struct Session {
     pub(crate) nomination_value: u32,
     /// The better pair that payload has left, where we have nominated another one since: it returns there.
     pub(crate) left: Option<PairId>,
+    /// We control, and both ends number their nominations.
+    pub(crate) renominates: bool,
     /// The pair that payload goes on, as far as this session is concerned.
     pub(crate) in_use: Option<PairId>,
     /// When payload left the preferred pair.
@@ -186,6 +193,8 @@ impl LocalSide {
             ranked: 0,
             policy,
             hides_addresses: false,
+            hides_hosts: false,
+            continual: false,
             servers,
             gathered: false,
             early: Vec::new(),
@@ -197,13 +206,18 @@ impl LocalSide {
         self.keys.ufrag()
     }
 
+    /// Whether candidates that come now are told.
+    pub(crate) fn tells(&self) -> bool {
+        !self.gathered || self.continual
+    }
+
     /// The candidate whose base is itself: a host or a relayed one.
     pub(crate) fn of_base(&self, base: BaseId) -> Option<usize> {
         let own = |local: &Local| local.base == base && local.is_base();
         self.candidates.iter().position(own)
     }
 
-    /// The base of a reflexive candidate as it is shown: nothing of it, when it has a name.
+    /// The base of a reflexive candidate as it is shown: nothing of it, when it is hidden.
     pub(crate) fn shown_base(&self, address: SocketAddr) -> SocketAddr {
         match self.hides_addresses {
             true => unspecified(address),
@@ -287,6 +301,12 @@ impl RemoteSide {
         Some(at)
     }
 
+    /// What sending costs at the peer's end.
+    pub(crate) fn cost_of(&self, at: usize) -> u32 {
+        let candidate = self.candidates.get(at);
+        candidate.map_or(0, |it| u32::from(it.candidate.network_cost))
+    }
+
     /// Whether it was said, by word or by omission, that no candidate is to come.
     pub(crate) fn has_ended(&self) -> bool {
         self.end || !self.trickle
@@ -316,6 +336,7 @@ impl Session {
             nominated: None,
             nomination_value: 0,
             left: None,
+            renominates: false,
             in_use: None,
             moved: None,
             lost: false,
@@ -332,11 +353,21 @@ impl Session {
         matches!(self.standing, Standing::Fading(_))
     }
 
-    /// The pair that payload belongs on as long as it answers: the one that was nominated, or a better one before it.
+    /// The pair that payload belongs on as long as it answers: the one that was nominated, or a better one before it, or a cheaper one
+    /// after it where it can be nominated again.
     pub(crate) fn preferred(&self, now: Instant) -> Option<PairId> {
         let left = self.left.and_then(|id| self.list.get(id));
         let left = left.filter(|pair| pair.is_usable(now));
-        left.map(|pair| pair.id).or(self.nominated)
+        let nominated = self.nominated().filter(|_| self.renominates);
+        let cheaper = nominated.and_then(|nominated| {
+            let pairs = self.list.iter().filter(|pair| {
+                pair.cost < nominated.cost && pair.is_usable(now) && !pair.is_suspect(now)
+            });
+            pairs.max_by_key(|pair| pair.rank())
+        });
+        let better = left.into_iter().chain(cheaper);
+        let better = better.max_by_key(|pair| pair.rank());
+        better.map(|pair| pair.id).or(self.nominated)
     }
 
     /// The pair in use, if payload may go on it now.
@@ -435,6 +466,7 @@ pub(crate) fn describe(
     Some(Pair {
         local: near.candidate.clone(),
         local_told: near.told,
+        local_hidden: !near.told && local.hides_addresses,
         local_ufrag: local.ufrag().to_owned(),
         remote: far.candidate.clone(),
         remote_told: far.signalled,

@@ -9,6 +9,8 @@ pub enum Head<'a> {
     Request {
         /// What stands before the colon in its user name (RFC 8445 §7.2.2).
         ufrag: &'a str,
+        /// What stands behind it: the fragment of the peer.
+        remote: &'a str,
     },
     /// An answer to the request of this id.
     Response {
@@ -34,8 +36,8 @@ pub fn head(datagram: &[u8]) -> Head<'_> {
     }
     let name = message.username().and_then(|name| name.split_once(':'));
     match name {
-        Some((ufrag, _)) if message.class() == oxirtc_stun::Class::Request => {
-            Head::Request { ufrag }
+        Some((ufrag, remote)) if message.class() == oxirtc_stun::Class::Request => {
+            Head::Request { ufrag, remote }
         }
         _ => Head::Other,
     }
@@ -70,7 +72,11 @@ mod tests {
     #[test]
     fn datagrams_are_told_apart() {
         let request = message(Class::Request, Some("ours:theirs"));
-        assert_eq!(head(&request), Head::Request { ufrag: "ours" });
+        let named = Head::Request {
+            ufrag: "ours",
+            remote: "theirs",
+        };
+        assert_eq!(head(&request), named);
         assert_eq!(transaction(&request), Some([7; 12]));
         for class in [Class::Success, Class::Error] {
             let answer = message(class, Some("ours:theirs"));

@@ -18,6 +18,7 @@ mod gather;
 mod generation;
 mod head;
 mod hold;
+mod hosts;
 mod key;
 mod name;
 mod pair;
@@ -39,7 +40,7 @@ pub use oxirtc_turn::Credentials as RelayCredentials;
 pub use crate::{
     agent::Agent,
     candidate::{Address, Candidate, CandidateKind, Pair, Path, Protocol, RelayProtocol, TcpType},
-    config::{Config, TransportPolicy},
+    config::{Config, IpHandling, TransportPolicy},
     credentials::Credentials,
     error::Error,
     event::{Event, GatheringState, Interface, Request, RequestId, Role, State},

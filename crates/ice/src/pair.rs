@@ -1,6 +1,7 @@
 //! One candidate pair: its state, its checks in the air, its consent.
 
 use std::{
+    cmp::Reverse,
     collections::VecDeque,
     time::{Duration, Instant},
 };
@@ -19,6 +20,8 @@ pub(crate) struct CandidatePair {
     /// The numbers of both foundations.
     pub(crate) foundation: (usize, usize),
     pub(crate) priority: u64,
+    /// What sending costs at both ends together.
+    pub(crate) cost: u32,
     /// A relay has not permitted its peer yet: no check gets through.
     pub(crate) shut: bool,
     /// Another connection of its socket has its path: what comes there is not for us.
@@ -108,6 +111,11 @@ pub(crate) struct Counters {
 }
 
 impl CandidatePair {
+    /// The better of two that work has the higher one: the cheaper networks, then the priority.
+    pub(crate) fn rank(&self) -> (Reverse<u32>, u64) {
+        (Reverse(self.cost), self.priority)
+    }
+
     /// A pair that has no name yet.
     pub(crate) fn new(
         key: PairKey,
@@ -122,6 +130,7 @@ impl CandidatePair {
             remote,
             foundation,
             priority,
+            cost: 0,
             shut: false,
             barred: false,
             mappings: 0,

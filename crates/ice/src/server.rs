@@ -50,6 +50,12 @@ impl Server {
         matches!(self.kind, ServerKind::Turn { .. })
     }
 
+    /// Whether it relays over a stream, so that no datagram leaves.
+    pub(crate) fn is_stream(&self) -> bool {
+        let udp = RelayProtocol::Udp;
+        matches!(&self.kind, ServerKind::Turn { protocol, .. } if *protocol != udp)
+    }
+
     /// The name that a TLS server has to prove, `None` when there is no TLS.
     pub(crate) fn tls_name(&self) -> Option<String> {
         let tls = RelayProtocol::Tls;

@@ -262,6 +262,7 @@ fn candidate(port: u16) -> Candidate {
         port,
         kind: oxirtc_ice::CandidateKind::Host,
         related: None,
+        network_cost: 0,
     }
 }
 

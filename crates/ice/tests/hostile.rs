@@ -21,6 +21,7 @@ fn candidate(number: u32) -> Candidate {
         port: 9,
         kind: CandidateKind::Host,
         related: None,
+        network_cost: 0,
     }
 }
 

@@ -58,6 +58,8 @@ impl Bench {
             name: "eth0".into(),
             index: 1,
             address: ip("10.0.0.1"),
+            default_route: true,
+            cost: 0,
         };
         agent.handle_interfaces(now, &mut set, &[interface]);
         let plan = Plan {
@@ -181,6 +183,7 @@ fn candidate(port: u16, priority: u32) -> Candidate {
         port,
         kind: CandidateKind::Host,
         related: None,
+        network_cost: 0,
     }
 }
 
@@ -655,6 +658,8 @@ fn a_path_that_is_taken_is_gone_round() {
     let (shared, path) = (bench.local, bench.path(1));
     bench.agent.handle_taken(bench.now, &mut bench.set, path);
     assert_eq!(bench.in_use(), None);
+    bench.input(path, vec![22; 9]);
+    assert!(bench.payload.is_empty(), "it is for who has the path");
     bench.request(1, &[Attribute::Priority(1)]);
     bench.pass(ms(200));
     while let Some((path, bytes)) = bench.sent() {

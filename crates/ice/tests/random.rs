@@ -30,6 +30,7 @@ fn any_candidate(value: u64) -> Candidate {
         port: 1000 * u16::from(1 + d % 2) + u16::from(a % 4),
         kind: CandidateKind::Host,
         related: None,
+        network_cost: 0,
     }
 }
 

@@ -76,6 +76,70 @@ fn the_pair_of_a_restart_is_told() {
     assert!(ufrags(0)[0] != now[0] && ufrags(0)[1] != now[1]);
 }
 
+/// Two generations on one path share it: it is let go of with the last, and told once, so that a shared port hands it to nobody else.
+#[test]
+fn generations_share_a_path() {
+    let mut sim = connected(8);
+    let path = sim.payload_path(0).unwrap();
+    for side in [0, 1] {
+        sim.renew(side);
+    }
+    sim.exchange();
+    sim.run_until(secs(5), |sim| sim.both_are(State::Completed));
+    sim.run(secs(10));
+    assert_eq!(sim.payload_path(0), Some(path));
+    let count = |sim: &Sim, event: &Event| {
+        let events = sim.peers[0].events.iter();
+        events.filter(|it| *it == event).count()
+    };
+    assert_eq!(count(&sim, &Event::PathValidated(path)), 1);
+    assert_eq!(count(&sim, &Event::PathReleased(path)), 0);
+    sim.close(0);
+    sim.flush();
+    assert_eq!(count(&sim, &Event::PathReleased(path)), 1);
+}
+
+/// A path is let go of when no generation uses it, whichever it is: here only the old one does, and then another only the new one.
+#[test]
+fn a_path_belongs_to_any_generation() {
+    let mut sim = connected(9);
+    let path = sim.payload_path(0).unwrap();
+    let released = |sim: &Sim, is: &dyn Fn(oxirtc_ice::Path) -> bool| {
+        let events = sim.peers[0].events.iter();
+        let paths = events.filter_map(|event| match event {
+            Event::PathReleased(path) => Some(*path),
+            _ => None,
+        });
+        paths.filter(|path| is(*path)).count()
+    };
+    // The new generation knows of no candidate.
+    sim.trickle = false;
+    for side in [0, 1] {
+        sim.renew(side);
+    }
+    sim.exchange();
+    sim.run(secs(3));
+    assert_eq!(sim.payload_path(0), Some(path));
+    assert_eq!(released(&sim, &|it| it == path), 0);
+    // The new one has a pair from an address that the old one, which makes no pairs any more, has not.
+    let later = ip("10.0.0.9");
+    sim.peers[0].addresses.push(later);
+    sim.tell_interfaces(0);
+    let far = sim.peers[1].gathered.last().unwrap().clone();
+    sim.candidate(0, far);
+    let mut held = 0;
+    for _ in 0..30 {
+        sim.run(ms(100));
+        let events = sim.peers[0].events.iter();
+        let validated = events.filter(
+            |event| matches!(event, Event::PathValidated(path) if path.local.ip() == later),
+        );
+        held = held.max(validated.count());
+        assert_eq!(released(&sim, &|it| it.local.ip() == later), 0);
+    }
+    assert_eq!(held, 1);
+}
+
 /// The old credentials are answered until the new pair is selected, and no longer.
 #[test]
 fn old_credentials_are_answered_until_selection() {

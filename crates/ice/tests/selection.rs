@@ -435,6 +435,29 @@ fn a_new_interface_needs_no_signalling() {
     assert!(!sim.peers[0].events.iter().any(gathered));
 }
 
+/// A network that comes may be the end of the one in use: the pair in use is asked at once, and not when its next check is due.
+#[test]
+fn a_new_interface_brings_doubt() {
+    let mut sim = Sim::new(31);
+    sim.connect();
+    sim.run_until(secs(5), |sim| sim.both_are(State::Completed));
+    sim.run(ms(500));
+    let path = sim.payload_path(0).unwrap();
+    let asked = |sim: &Sim| {
+        let requests = sim.requests(0);
+        requests.iter().filter(|it| it.path == path).count()
+    };
+    let before = asked(&sim);
+    sim.run(ms(200));
+    assert_eq!(asked(&sim), before);
+    sim.peers[0].addresses.push(ip("10.0.0.77"));
+    sim.tell_interfaces(0);
+    // The peer has no part in it.
+    sim.up[1] = false;
+    sim.run(ms(100));
+    assert_eq!(asked(&sim), before + 1);
+}
+
 /// Between one network and the next there may be none for a while.
 #[test]
 fn no_network_at_all_is_no_failure_yet() {

@@ -283,6 +283,26 @@ fn two_peers_meet_at_a_relay() {
     }
 }
 
+/// All peers of an allocation are reached by one path, that to its server: each is a pair of its own.
+#[test]
+fn each_peer_behind_a_relay_has_a_pair() {
+    let mut sim = relay_only(40, RelayProtocol::Udp);
+    sim.agent(1).set_transport_policy(TransportPolicy::All);
+    sim.peers[1].addresses.push(ip("10.0.0.8"));
+    sim.connect();
+    sim.run(secs(5));
+    let pairs: Vec<_> = sim.peers[0].agent.pairs().collect();
+    let remotes: std::collections::BTreeSet<_> = pairs
+        .iter()
+        .filter(|it| it.state == oxirtc_ice::PairState::Succeeded)
+        .filter_map(|it| it.pair.remote.socket_address())
+        .map(|it| it.ip())
+        .collect();
+    assert!(remotes.len() >= 2, "{remotes:?}");
+    let paths: std::collections::BTreeSet<_> = pairs.iter().map(|it| it.pair.path).collect();
+    assert_eq!(paths.len(), 1);
+}
+
 /// For as long as it is wanted: permissions, channels and the allocation are renewed.
 #[test]
 fn a_relayed_connection_lasts() {

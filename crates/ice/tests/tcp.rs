@@ -227,6 +227,32 @@ fn closing_ends_all() {
     assert!(closed.contains(&path.local) && closed.contains(&passive));
 }
 
+/// We gather no simultaneous-open candidates, and open to those of a peer that has some, as whoever has one listens there too.
+#[test]
+fn a_simultaneous_open_candidate_is_opened_to() {
+    let mut sim = with_tcp(31);
+    sim.no_udp = true;
+    sim.trickle = false;
+    sim.connect();
+    let passive = sim.peers[1].gathered[2].clone();
+    assert_eq!(passive.tcp_type, Some(TcpType::Passive));
+    assert!(sim.peers.iter().all(|peer| {
+        let mut gathered = peer.gathered.iter();
+        gathered.all(|it| it.tcp_type != Some(TcpType::SimultaneousOpen))
+    }));
+    sim.candidate(
+        0,
+        Candidate {
+            tcp_type: Some(TcpType::SimultaneousOpen),
+            ..passive
+        },
+    );
+    sim.run_until(secs(20), |sim| [0, 1].iter().all(|it| sim.has_consent(*it)));
+    let pair = sim.peers[0].agent.selected_pair().unwrap();
+    assert_eq!(pair.remote.tcp_type, Some(TcpType::SimultaneousOpen));
+    exchange_payload(&mut sim);
+}
+
 /// RFC 6544 §6.2: who accepts streams makes no pairs. As nobody's stream opens, all that there are lead from who opens.
 #[test]
 fn who_accepts_makes_no_pairs() {

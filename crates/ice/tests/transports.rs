@@ -1,8 +1,11 @@
 //! Connections of several transports: one role, one tie-breaker, one pace.
 mod sim;
 
+use std::collections::BTreeSet;
+
 use oxirtc_ice::{Config, Role, State};
 use oxirtc_netsim::for_each_seed;
+use oxirtc_stun::Message;
 
 use crate::sim::{Sim, ms, secs};
 
@@ -32,7 +35,7 @@ fn checks_share_one_pace() {
     assert!(times.len() >= 15, "{}", times.len());
     assert!(times.windows(2).all(|pair| pair[1] - pair[0] >= ms(50)));
     // They take turns: each of the three has sent its first before any sends its second.
-    let firsts: std::collections::BTreeSet<_> = sim
+    let firsts: BTreeSet<_> = sim
         .requests(0)
         .iter()
         .take(3)
@@ -80,4 +83,22 @@ fn all_transports_restart() {
     sim.tell_credentials(1);
     sim.run(secs(5));
     assert!(all_completed(&sim));
+}
+
+/// RFC 8445 §7.1: one tie-breaker for all of them; with two, a conflict of one could turn the role that another has just won.
+#[test]
+fn all_transports_have_one_tie_breaker() {
+    let mut sim = Sim::many(4, [Config::default(), Config::default()], 3);
+    sim.connect();
+    sim.run_until(secs(5), all_completed);
+    for side in [0, 1] {
+        let requests = sim.requests(side);
+        let from: BTreeSet<_> = requests.iter().map(|it| it.path.local).collect();
+        assert_eq!(from.len(), 3);
+        let tie_breakers = requests.iter().map(|sent| {
+            let request = Message::parse(&sent.bytes).unwrap();
+            request.ice_controlling().or(request.ice_controlled())
+        });
+        assert_eq!(tie_breakers.collect::<BTreeSet<_>>().len(), 1);
+    }
 }

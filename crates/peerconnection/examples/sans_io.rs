@@ -95,6 +95,8 @@ impl Peer {
             name: "lo".into(),
             index: 1,
             address: socket.local_addr()?.ip(),
+            default_route: true,
+            cost: 0,
         };
         engine.handle_interfaces(now, &[interface]);
         Ok(Self {

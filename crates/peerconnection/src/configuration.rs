@@ -11,6 +11,7 @@ use std::{
     time::SystemTime,
 };
 
+use oxirtc_jsep::Credentials;
 use serde::{Deserialize, Serialize};
 
 use crate::{
@@ -19,7 +20,8 @@ use crate::{
 };
 pub(crate) use credential::Secret;
 pub use credential::{IceCredential, OAuthCredential};
-use networks::{Filter, Networks};
+pub use networks::IpHandling;
+use networks::{Cost, Filter, Networks};
 pub use server::IceServer;
 pub(crate) use server::{Server, Service};
 
@@ -284,6 +286,48 @@ impl Settings {
     #[must_use]
     pub fn interfaces(mut self, used: impl Fn(&Interface) -> bool + Send + Sync + 'static) -> Self {
         self.networks.filter = Some(Filter(Arc::new(used)));
+        self
+    }
+
+    /// How much of this machine's addresses is used and told: the modes of RFC 8828 §5.2. Default:
+    /// [`IpHandling::EnumerateAll`], as a program that somebody has installed acts for them, and no page that they happen to visit.
+    #[must_use]
+    pub fn ip_handling(mut self, mode: IpHandling) -> Self {
+        self.networks.ip_handling = mode;
+        self
+    }
+
+    /// What sending costs from an address, in the place of what is found out: 0 for a cable, 10 for wireless, 900 for mobile networks
+    /// (Linux; elsewhere 0). Of pairs that work the cheaper one is used; the peer is told (`network-cost`, as libwebrtc does). It may
+    /// be called from any thread, and is not to take long.
+    #[must_use]
+    pub fn network_cost(
+        mut self,
+        cost: impl Fn(&Interface) -> u16 + Send + Sync + 'static,
+    ) -> Self {
+        self.networks.cost = Some(Cost(Arc::new(cost)));
+        self
+    }
+
+    /// The username fragment and the password of the first generation of the first transport, in the place of random ones: for protocols
+    /// whose peers know them before there is a description, as those that reach [`Endpoint::incoming`](crate::Endpoint::incoming). A
+    /// restart makes random ones. The fragment has 4 to 256 letters, digits, `+` and `/`, the password 22 to 256, of which nobody is to
+    /// guess 128 bits (RFC 8839 §5.4); other ones are a `Syntax` error when the connection is made.
+    #[must_use]
+    pub fn ice_credentials(mut self, username_fragment: &str, password: &str) -> Self {
+        self.networks.credentials = Some(Credentials {
+            ufrag: username_fragment.to_owned(),
+            password: password.to_owned(),
+        });
+        self
+    }
+
+    /// Tell the peer of addresses that come later, in another network, as well. Gathering then never ends, nor is its end told, so an
+    /// application that waits for it waits for ever. Without it, such an address is used, and the peer learns it from checks
+    /// (W3C §5.6.3 lets no candidate come after the end). Default: false.
+    #[must_use]
+    pub fn ice_continual(mut self, on: bool) -> Self {
+        self.networks.continual = on;
         self
     }
 

@@ -39,12 +39,12 @@ pub use certificate::{Certificate, DtlsFingerprint, KeyAlgorithm};
 pub use choice::Choice;
 pub use configuration::{
     BundlePolicy, Configuration, CongestionControl, IceCredential, IceServer, IceTransportPolicy,
-    OAuthCredential, Parity, RtcpMuxPolicy, Settings,
+    IpHandling, OAuthCredential, Parity, RtcpMuxPolicy, Settings,
 };
 pub use description::{OfferOptions, SdpType, SessionDescription};
 #[cfg(feature = "tokio")]
 #[doc(inline)]
-pub use driver::{Endpoint, EndpointSettings};
+pub use driver::{Endpoint, EndpointSettings, Incoming, IncomingRequest};
 pub use dtls::{DtlsGroup, DtlsVersion, SrtpProfile};
 #[doc(inline)]
 pub use engine::{IceCandidatePair, IceParameters};

@@ -35,6 +35,12 @@ pub struct Interface {
     pub index: u32,
     /// The address.
     pub address: IpAddr,
+    /// The system leaves from this address when nothing speaks for another one: its default route, one of each family. What
+    /// [`IpHandling`](crate::IpHandling) makes use of.
+    pub default_route: bool,
+    /// What it costs to send there, in no unit: 0 for a cable, 10 for wireless, 900 for mobile networks. Of pairs that work the cheaper
+    /// one is used.
+    pub cost: u16,
 }
 
 /// What the engine needs from outside.

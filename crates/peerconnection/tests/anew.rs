@@ -150,6 +150,8 @@ impl Call {
             name: "eth0".into(),
             index: 2,
             address: pair.ends[1].address,
+            default_route: true,
+            cost: 0,
         };
         engine.handle_interfaces(now, &[interface]);
         let channel = engine.create_data_channel(now, "test", &negotiated());

@@ -717,6 +717,8 @@ fn gathered_waits_for_the_addresses() {
         name: "eth0".into(),
         index: 2,
         address: [10, 0, 0, 9].into(),
+        default_route: true,
+        cost: 0,
     };
     engine.drive(|now, engine, _| engine.handle_interfaces(now, &[interface]));
     assert!(woken.0.load(Ordering::Relaxed) > 0);

@@ -6,9 +6,9 @@ use std::time::Duration;
 
 use oxirtc_netsim::{End, Link, ms, percent};
 use oxirtc_peerconnection::{
-    Configuration, DataChannelInit, IceRole, IceTransportState, MediaKind, Message, OfferOptions,
-    Settings,
-    engine::{Interface, Route, TrackId},
+    Configuration, DataChannelInit, DtlsTransportState, IceRole, IceTransportState, MediaKind,
+    Message, OfferOptions, Settings,
+    engine::{Interface, Path, Route, TrackId},
 };
 use oxirtc_stun::{AttributeType, Message as Stun};
 use pair::Pair;
@@ -159,6 +159,50 @@ fn transports_of_one_name_share_a_port() {
     assert_eq!(pair.ends[0].sockets.len(), 1);
 }
 
+/// Where both ends have one port, payload of two transports cannot be told apart: the first to have an answer has the path, and the others
+/// go round it, from sockets of their own that the peer learns.
+#[test]
+fn transports_between_two_ports_have_ways_of_their_own() {
+    let mut pair = of_three_sections();
+    pair.ends[0].one_port = true;
+    pair.ends[1].one_port = true;
+    let mut offer = pair.offer(0, &OfferOptions::default()).unwrap();
+    let kept = offer.sdp.lines().filter(|it| !it.starts_with("a=group"));
+    offer.sdp = kept.flat_map(|it| [it, "\r\n"]).collect();
+    let answer = pair.answer(1, offer).unwrap();
+    let now = pair.now;
+    pair.ends[0]
+        .engine
+        .set_remote_description(now, answer)
+        .unwrap();
+    pair.exchange();
+    pair.until(Duration::from_secs(20), |pair| {
+        pair.ends.iter().all(|end| {
+            let mut states = end.engine.transports().map(|it| it.dtls_state());
+            states.all(|it| it == DtlsTransportState::Connected)
+        })
+    });
+    // What each has told a shared port of paths: one of them is on it.
+    for end in &pair.ends {
+        assert_eq!(end.engine.transports().count(), 3);
+        let shared = end.sockets.iter().filter(|it| it.port() == 4000).count();
+        assert_eq!(shared, 1);
+        assert!(end.sockets.len() > 1, "{:?}", end.sockets);
+    }
+    pair.run(Duration::from_secs(40));
+    let up = [IceTransportState::Connected, IceTransportState::Completed];
+    for end in &pair.ends {
+        let states: Vec<_> = end.engine.transports().map(|it| it.ice_state()).collect();
+        assert!(states.iter().all(|it| up.contains(it)), "{states:?}");
+        // Those that were refused have let go of it by now, and who has it has not.
+        let is_shared = |path: &Path| [path.local.port(), path.remote.port()] == [4000; 2];
+        let bound = |it: &&Route| matches!(it, Route::Path(path) if is_shared(path));
+        let let_go = |it: &&Route| matches!(it, Route::PathReleased(path) if is_shared(path));
+        assert_eq!(end.routes.iter().filter(bound).count(), 1);
+        assert_eq!(end.routes.iter().filter(let_go).count(), 0);
+    }
+}
+
 /// draft-thatcher-ice-renomination: where both descriptions say so, who controls nominates what payload has moved to, with a number that is
 /// higher each time; without a word of the peer's a second pair is never nominated (RFC 8445 §8.1.1).
 #[test]
@@ -179,6 +223,8 @@ fn a_move_is_nominated_where_both_say_so() {
             name: "eth1".into(),
             index: 3,
             address: new,
+            default_route: true,
+            cost: 0,
         };
         pair.with(End::A, |end, now| {
             end.engine.handle_interfaces(now, &[interface]);

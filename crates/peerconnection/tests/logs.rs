@@ -77,6 +77,8 @@ fn a_connection_says_what_it_lacks() {
         name: "eth0".into(),
         index: 1,
         address: [10, 0, 0, 1].into(),
+        default_route: true,
+        cost: 0,
     };
     left.handle_interfaces(now, &[interface]);
     while let Some(request) = left.poll_request() {

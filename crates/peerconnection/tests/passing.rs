@@ -286,6 +286,8 @@ fn a_socket_that_comes_too_late_is_closed() {
         name: "eth0".into(),
         index: 1,
         address: [10, 0, 0, 1].into(),
+        default_route: true,
+        cost: 0,
     };
     engine.handle_interfaces(now, &[interface]);
     let init = DataChannelInit::default();

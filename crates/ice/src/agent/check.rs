@@ -244,7 +244,9 @@ impl Agent {
         let Some(whole) = self.tables.whole(id) else {
             return;
         };
-        let role = (set.is_controlling(), set.tie_breaker());
+        let of = whole.session.list.get(pair).map(|pair| pair.key.base);
+        let cost = of.map_or(0, |base| self.gatherer.bases.cost(base));
+        let role = (set.is_controlling(), set.tie_breaker(), cost);
         let username = &whole.session.username;
         message::write_check(&mut buf, &request, role, username, &whole.remote.keys.key);
         let Some(pair) = whole.session.list.get_mut(pair) else {

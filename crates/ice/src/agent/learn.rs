@@ -19,6 +19,8 @@ pub(super) struct Asked {
     pub(super) priority: Option<u32>,
     /// It nominates, with a number or without (0).
     pub(super) nominates: Option<u32>,
+    /// What sending costs at the peer's end.
+    pub(super) cost: u16,
 }
 
 impl Agent {
@@ -83,6 +85,7 @@ impl Agent {
             let candidate = Candidate {
                 protocol,
                 tcp_type: (protocol == Protocol::Tcp).then_some(TcpType::Active),
+                network_cost: asked.cost,
                 ..peer_reflexive(asked.key.remote, priority, number)
             };
             whole.remote.push(candidate, false)
@@ -126,6 +129,7 @@ impl Agent {
                 key: early.key,
                 priority: Some(early.priority),
                 nominates: early.nominates.then_some(0),
+                cost: early.cost,
             };
             self.learn(now, set, id, asked);
         }
@@ -140,13 +144,15 @@ impl LocalSide {
         mapped: SocketAddr,
         priority: u32,
     ) -> Option<usize> {
-        let known = self.candidates.iter().position(|local| {
+        let here = |local: &Local| {
             let at = local.candidate.socket_address();
             // RFC 6544 §4.5: each stream has a port of its own, which the candidate does not tell.
             let opens =
                 base.via == Via::Active && local.is_base() && base.address.ip() == mapped.ip();
             local.base == base.id && (opens || at.is_some_and(|at| same(at, mapped)))
-        });
+        };
+        let told = self.candidates.iter().position(|it| it.told && here(it));
+        let known = told.or_else(|| self.candidates.iter().position(here));
         let at = self.candidates.len();
         if known.is_some() || at >= MAX_LOCALS {
             return known;
@@ -188,6 +194,7 @@ fn peer_reflexive(address: SocketAddr, priority: u32, number: usize) -> Candidat
         port: address.port(),
         kind: CandidateKind::PeerReflexive,
         related: None,
+        network_cost: 0,
     }
 }
 

@@ -129,6 +129,9 @@ impl Agent {
                 self.settle(now, set);
                 self.release_payload(sink);
             }
+        } else if self.gatherer.bases.is_barred(key) {
+            // It is for whom the path belongs to.
+            self.stats.drops.payload += 1;
         } else if let Some(generation) = self.tables.validated(key) {
             self.stats.payload_received += 1;
             if let Some(due) = self.silence.received(now, key) {

@@ -14,7 +14,7 @@ use crate::pair::Request;
 pub(super) fn write_check(
     buf: &mut Vec<u8>,
     request: &Request,
-    (controlling, tie_breaker): (bool, u64),
+    (controlling, tie_breaker, cost): (bool, u64, u16),
     username: &str,
     key: &IntegrityKey,
 ) {
@@ -37,6 +37,14 @@ pub(super) fn write_check(
                 value: &number,
             }));
         }
+    }
+    if cost > 0 {
+        let mut network = [0; 4];
+        BigEndian::write_u32(&mut network, u32::from(cost));
+        builder.add(Attribute::Other(RawAttribute {
+            kind: NETWORK_INFO,
+            value: &network,
+        }));
     }
     finish(builder, key);
 }
@@ -85,6 +93,16 @@ pub(super) fn is_understood(kind: AttributeType) -> bool {
     kind.is_known() || kind == DRAFT_NOMINATION
 }
 
+/// What sending costs at the peer's end, as its check says; 0 when it does not.
+pub(super) fn network_cost(request: &Message<'_>) -> u16 {
+    let value = request.get(NETWORK_INFO).map(|it| it.value);
+    // The upper half is a number for the network, which nothing is made of.
+    match value {
+        Some([_, _, cost @ ..]) if cost.len() == 2 => BigEndian::read_u16(cost),
+        _ => 0,
+    }
+}
+
 /// What cannot be built leaves the buffer empty, and nothing is sent.
 fn finish(mut builder: Builder<'_>, key: &IntegrityKey) {
     builder.message_integrity(key).fingerprint();
@@ -95,5 +113,7 @@ fn finish(mut builder: Builder<'_>, key: &IntegrityKey) {
 
 /// draft-thatcher-ice-renomination: NOMINATION, as libwebrtc numbers it.
 const NOMINATION: AttributeType = AttributeType(0xc001);
+/// What libwebrtc says of a network in its checks: 16 bits that name it, 16 bits of its cost.
+const NETWORK_INFO: AttributeType = AttributeType(0xc057);
 /// The same attribute, as the draft numbers it.
 const DRAFT_NOMINATION: AttributeType = AttributeType(0x0030);

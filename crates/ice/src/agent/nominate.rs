@@ -30,7 +30,7 @@ impl Agent {
         let in_use = session.usable(now)?;
         if let Some(at) = self.nomination_due(now, set, session) {
             let mut pairs = session.list.iter();
-            let better = pairs.any(|pair| pair.is_pending() && pair.priority > in_use.priority);
+            let better = pairs.any(|pair| pair.is_pending() && pair.rank() > in_use.rank());
             return (!better || at <= now).then_some(in_use.id);
         }
         // draft-thatcher-ice-renomination: the peer is told where payload has moved. Without it,
@@ -50,6 +50,31 @@ impl Agent {
             .session(id)
             .and_then(|it| self.tables.remote(it.remote));
         self.config.renomination && remote.is_some_and(|remote| remote.renomination)
+    }
+
+    /// Notes which sessions may nominate another pair later (draft-thatcher-ice-renomination).
+    pub(super) fn note_renomination(&mut self, set: &ChecklistSet) {
+        for id in self.tables.ids() {
+            let renominates = set.is_controlling() && self.renominates(id);
+            if let Some(session) = self.tables.session_mut(id) {
+                session.renominates = renominates;
+            }
+        }
+    }
+
+    /// What sending costs has changed at an end: that of all pairs is counted anew.
+    pub(super) fn count_costs(&mut self) {
+        let bases = &self.gatherer.bases;
+        for session in &mut self.tables.sessions {
+            let mut remotes = self.tables.remotes.iter();
+            let Some(remote) = remotes.find(|it| it.id == session.remote) else {
+                continue;
+            };
+            for pair in session.list.iter_mut() {
+                let near = u32::from(bases.cost(pair.key.base));
+                pair.cost = remote.cost_of(pair.remote) + near;
+            }
+        }
     }
 
     /// Until when a better pair is waited for, if this agent is to nominate one.
@@ -115,13 +140,13 @@ impl Agent {
         if !is_new {
             return;
         }
-        let priority = pair.priority;
+        let (priority, rank) = (pair.priority, pair.rank());
         let before = session.nominated.replace(pair_id);
         // Only who numbers nominations may take one back.
         let left = session.left.or(before).filter(|_| controlling && value > 0);
         let better = |id: &PairId| {
             let pair = session.list.get(*id);
-            pair.is_some_and(|pair| pair.priority > priority)
+            pair.is_some_and(|pair| pair.rank() > rank)
         };
         session.left = left.filter(better);
         session.nomination_value = value.max(session.nomination_value);

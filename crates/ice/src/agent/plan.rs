@@ -79,7 +79,9 @@ impl Agent {
             false => self.servers.clone(),
         };
         let mut side = LocalSide::new(id, keys, (self.policy, servers), now);
-        side.hides_addresses = self.config.hide_addresses;
+        side.hides_addresses = self.config.hides();
+        side.hides_hosts = self.config.ip_handling.hides_hosts();
+        side.continual = self.config.continual;
         self.gatherer.sources.renew(now);
         self.tables.locals.push(side);
         self.outcome.gathering = GatheringState::Gathering;
@@ -256,7 +258,7 @@ impl Agent {
             if side.of_base(id).is_some() {
                 continue;
             }
-            let timely = !side.gathered;
+            let timely = side.tells();
             let local = match (relay, &foundation, server) {
                 (Some(relay), Some(foundation), Some(server)) => side
                     .servers
@@ -267,10 +269,13 @@ impl Agent {
             let Some(mut local) = local else {
                 continue;
             };
+            local.candidate.network_cost = self.gatherer.bases.cost(id);
             if relay.is_none() {
                 let shown = self.gatherer.shown(base.address);
                 (local.candidate.address, local.candidate.port) = shown;
                 local.told &= !side.has_told(&local.candidate);
+                // RFC 8828 §5.2: nothing that an interface has is told, but what is said to stand for it outside.
+                local.told &= !side.hides_hosts || self.gatherer.is_external(base.address);
             }
             if local.told {
                 self.outcome.events.push_back(Event::CandidateGathered {
@@ -281,16 +286,16 @@ impl Agent {
                 });
             }
             side.candidates.push(local);
-            sides.push((side.id, timely));
+            sides.push((side.id, side.gathered));
         }
         for session in self.tables.ids() {
             let of = self.tables.session(session).filter(|it| it.is_listed());
             let side = sides
                 .iter()
                 .find(|(side, _)| of.is_some_and(|it| it.local == *side));
-            if let Some((_, timely)) = side {
+            if let Some((_, gathered)) = side.copied() {
                 self.combine(set, session, Which::Base(id));
-                if !timely {
+                if gathered {
                     self.doubt_in_use(now, session);
                 }
             }

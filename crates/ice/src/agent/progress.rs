@@ -20,6 +20,7 @@ impl Agent {
         }
         self.join(set);
         self.follow_role(set);
+        self.note_renomination(set);
         self.serve_sources(now, set);
         self.serve_streams(now);
         self.end_exhausted(now, set);
@@ -250,7 +251,8 @@ impl Agent {
         for side in self.tables.locals.iter_mut().filter(|side| !side.gathered) {
             side.gathered = self.gatherer.is_done(now, side);
         }
-        let newest = self.tables.newest_local().map(|side| side.gathered);
+        let newest = self.tables.newest_local();
+        let newest = newest.map(|side| side.gathered && !side.continual);
         if newest == Some(true) && self.outcome.gathering == GatheringState::Gathering {
             self.outcome.gathering = GatheringState::Complete;
             let event = Event::GatheringStateChanged(GatheringState::Complete);

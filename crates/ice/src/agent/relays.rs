@@ -368,10 +368,11 @@ impl LocalSide {
                 port: base.address.port(),
                 kind: CandidateKind::Relayed,
                 related: Some(related.unwrap_or(unspecified(base.address))),
+                network_cost: 0,
             },
             base: base.id,
             preference,
-            told: !self.gathered,
+            told: self.tells(),
         }
     }
 }

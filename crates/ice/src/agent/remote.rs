@@ -69,6 +69,7 @@ impl Agent {
                     }
                     self.combine(set, session, Which::All);
                 }
+                self.count_costs();
             }
             None => match side.push(candidate, true) {
                 Some(at) => {
@@ -128,7 +129,7 @@ impl Agent {
             return;
         };
         let base_candidate = whole.local.of_base(base.id);
-        let at = if same(base.address, mapped) {
+        let at = if same(base.address, mapped) && !whole.local.hides_hosts {
             base_candidate
         } else {
             whole.local.reflexive(base, mapped, priority)

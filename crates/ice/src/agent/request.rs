@@ -65,6 +65,7 @@ impl Agent {
                 key,
                 priority: request.priority(),
                 nominates: message::nomination(request),
+                cost: message::network_cost(request),
             };
             match addressee {
                 Addressee::Session(id, true) => self.learn(now, set, id, asked),
@@ -207,6 +208,7 @@ impl Agent {
                 ufrag,
                 priority: asked.priority.unwrap_or(lowest_priority()),
                 nominates,
+                cost: asked.cost,
             });
         }
     }

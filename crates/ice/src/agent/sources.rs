@@ -305,7 +305,8 @@ impl Agent {
                 continue;
             };
             // RFC 8445 §5.1.3: without a NAT it is the host candidate once more.
-            if same(base.address, mapped) {
+            // Where no host candidate is told, what a server sees is all that there is.
+            if same(base.address, mapped) && !self.config.ip_handling.hides_hosts() {
                 continue;
             }
             let kind = CandidateKind::ServerReflexive;
@@ -371,7 +372,7 @@ impl Agent {
             return;
         }
         source.told.push(code);
-        let from = from.filter(|_| !self.config.hide_addresses);
+        let from = from.filter(|_| !self.config.hides());
         self.outcome.events.push_back(Event::CandidateError {
             url: source.server.url.clone(),
             code,
@@ -417,11 +418,20 @@ impl LocalSide {
     ) -> Option<Option<Candidate>> {
         let preference = self.candidates.get(self.of_base(base)?)?.preference;
         let kind = CandidateKind::ServerReflexive;
-        let known = self.candidates.iter().position(|local| {
+        let here = |local: &&Local| {
             let at = local.candidate.socket_address();
             local.base == base && at.is_some_and(|at| same(at, mapped))
-        });
-        let told = !self.gathered;
+        };
+        // It says no more than the base, where that is told (RFC 8828 §5.2).
+        let mut own = self.candidates.iter().filter(|it| it.is_base());
+        if own.any(|own| here(&own) && (own.told || !self.hides_hosts)) {
+            return None;
+        }
+        let known = self
+            .candidates
+            .iter()
+            .position(|it| !it.is_base() && here(&it));
+        let told = self.tells();
         let candidate = Candidate {
             foundation: foundation.to_owned(),
             component: 1,
@@ -432,6 +442,11 @@ impl LocalSide {
             port: mapped.port(),
             kind,
             related: Some(self.shown_base(address)),
+            network_cost: self
+                .candidates
+                .get(self.of_base(base)?)?
+                .candidate
+                .network_cost,
         };
         let local = Local {
             candidate: candidate.clone(),

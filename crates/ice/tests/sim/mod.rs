@@ -43,6 +43,12 @@ pub(crate) struct Peer {
     pub(crate) set: ChecklistSet,
     pub(crate) transports: Vec<Transport>,
     pub(crate) addresses: Vec<IpAddr>,
+    /// The interfaces of addresses, where it is not the first.
+    pub(crate) links: BTreeMap<IpAddr, u32>,
+    /// Addresses that no default route leaves from.
+    pub(crate) detours: Vec<IpAddr>,
+    /// What sending costs.
+    pub(crate) costs: BTreeMap<IpAddr, u16>,
     next_port: u16,
 }
 
@@ -254,6 +260,9 @@ impl Sim {
                 set,
                 transports: transports.collect(),
                 addresses: vec![ip(&format!("10.0.0.{side}"))],
+                links: BTreeMap::new(),
+                detours: Vec::new(),
+                costs: BTreeMap::new(),
                 next_port: 1000 * u16::from(side),
             }
         });
@@ -359,10 +368,15 @@ impl Sim {
         let interfaces: Vec<_> = peer
             .addresses
             .iter()
-            .map(|address| Interface {
-                name: "eth0".into(),
-                index: 1,
-                address: *address,
+            .map(|address| {
+                let index = peer.links.get(address).copied().unwrap_or(1);
+                Interface {
+                    name: format!("eth{}", index - 1),
+                    index,
+                    address: *address,
+                    default_route: !peer.detours.contains(address),
+                    cost: peer.costs.get(address).copied().unwrap_or(0),
+                }
             })
             .collect();
         for transport in &mut peer.transports {

@@ -161,6 +161,7 @@ impl TokioCarrier {
     /// What the engine wants of the system, until it wants nothing.
     fn serve_requests(&mut self, now: Instant, engine: &mut Engine) {
         while self.jobs.try_join_next().is_some() {}
+        let mut kept = Vec::new();
         while let Some(request) = engine.poll_request() {
             match request {
                 Request::Bind {
@@ -196,11 +197,23 @@ impl TokioCarrier {
                 Request::Disconnect { path } => self.ways.end_streams(|it| it == path),
                 Request::Route(route) => {
                     let share = self.ways.share.as_ref();
-                    if let Some(path) = share.and_then(|it| it.route(now, route)) {
+                    let Some((taken, early)) = share.map(|it| it.route(now, route)) else {
+                        continue;
+                    };
+                    kept.extend(early);
+                    if let Some(path) = taken {
                         engine.handle_taken(now, path);
                     }
                 }
             }
+        }
+        // Its sockets are there now, and its fragment is.
+        let is_early = !kept.is_empty();
+        for (path, mut datagram) in kept {
+            engine.handle_datagram(now, path, &mut datagram);
+        }
+        if is_early {
+            self.serve_requests(now, engine);
         }
     }
 

@@ -11,6 +11,7 @@ use tokio::runtime::Handle;
 use super::{
     carrier::{SOCKET_BUFFER, Ways},
     connection,
+    incoming::Incoming,
     interfaces::Networks,
     names::LocalNames,
     port::{Port, Share, covers},
@@ -166,6 +167,30 @@ impl Endpoint {
         first.ok_or_else(|| io::ErrorKind::NotConnected.into())
     }
 
+    /// Requests that name a fragment which none of its connections has, from now on. A server that knows of a connection only when its
+    /// peer checks makes it then: with [`Settings::ice_credentials`] and a description of the peer that it makes or looks up. The
+    /// request waits for the connection, whose peer so loses no time, for 5 s; 64 wait at a time, 8 of one address. Only
+    /// datagrams are told of. Off until it is asked for: else such a request is dropped before anything is kept of it.
+    ///
+    /// ```no_run
+    /// # use oxirtc_peerconnection::{Configuration, Endpoint, SessionDescription, Settings};
+    /// # async fn example(look_up: fn(&str) -> Option<(String, SessionDescription)>) -> Result<(), Box<dyn std::error::Error>> {
+    /// let endpoint = Endpoint::bind("0.0.0.0:5000")?;
+    /// let mut incoming = endpoint.incoming();
+    /// while let Some(request) = incoming.next().await {
+    ///     let Some((password, offer)) = look_up(&request.username_fragment) else { continue };
+    ///     let settings = Settings::default().ice_credentials(&request.username_fragment, &password);
+    ///     let connection = endpoint.clone().with_settings(settings).peer_connection(Configuration::default())?;
+    ///     connection.set_remote_description(offer).await?;
+    ///     connection.set_local_description(None).await?;
+    /// }
+    /// # Ok(())
+    /// # }
+    /// ```
+    pub fn incoming(&self) -> Incoming {
+        self.port.incoming()
+    }
+
     /// How many datagrams came that were for none of its connections. At trace level the log tells of each.
     pub fn dropped(&self) -> u64 {
         self.port.dropped()
@@ -220,6 +245,8 @@ fn unlisted_interface(address: IpAddr) -> Interface {
         name: String::new(),
         index: 0,
         address,
+        default_route: false,
+        cost: 0,
     }
 }
 

@@ -2,6 +2,7 @@
 
 use std::{
     io,
+    net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr, UdpSocket},
     sync::{Mutex, PoisonError},
     thread,
     time::Duration,
@@ -126,12 +127,16 @@ fn update(sender: &watch::Sender<Vec<Interface>>, found: Vec<Interface>) {
 /// Those of the system.
 fn list() -> io::Result<Vec<Interface>> {
     let mut found = Vec::new();
+    let default_routes = WELL_KNOWN.map(default_route);
     for interface in if_addrs::get_if_addrs()? {
         if !interface.is_oper_up() && !interface.is_loopback() {
             continue;
         }
+        let address = interface.ip();
         found.push(Interface {
-            address: interface.ip(),
+            default_route: default_routes.contains(&Some(address)),
+            cost: cost(&interface.name),
+            address,
             index: interface.index.unwrap_or_default(),
             name: interface.name,
         });
@@ -139,6 +144,49 @@ fn list() -> io::Result<Vec<Interface>> {
     Ok(found)
 }
 
+/// The address that the system leaves from to somewhere far away (RFC 8828 §5.2): a socket is told where, and sends nothing.
+fn default_route(far: SocketAddr) -> Option<IpAddr> {
+    let any = match far {
+        SocketAddr::V4(_) => SocketAddr::from(([0; 4], 0)),
+        SocketAddr::V6(_) => SocketAddr::from(([0; 16], 0)),
+    };
+    let socket = UdpSocket::bind(any).ok()?;
+    socket.connect(far).ok()?;
+    Some(socket.local_addr().ok()?.ip())
+}
+
+/// What sending costs on an interface, as the kernel says of what kind it is.
+#[cfg(target_os = "linux")]
+fn cost(name: &str) -> u16 {
+    // It is a name of the kernel's, and no path.
+    let told = std::fs::read_to_string(format!("/sys/class/net/{name}/uevent"));
+    cost_of(&told.unwrap_or_default())
+}
+
+#[cfg(not(target_os = "linux"))]
+fn cost(_name: &str) -> u16 {
+    0
+}
+
+/// libwebrtc's numbers.
+#[cfg(any(target_os = "linux", test))]
+fn cost_of(uevent: &str) -> u16 {
+    let mut lines = uevent.lines();
+    match lines.find_map(|line| line.strip_prefix("DEVTYPE=")) {
+        Some("wwan") => 900,
+        Some("wlan") => 10,
+        _ => 0,
+    }
+}
+
+/// Somewhere far away, in both families: servers of the root of the domain name system.
+const WELL_KNOWN: [SocketAddr; 2] = [
+    SocketAddr::new(IpAddr::V4(Ipv4Addr::new(199, 7, 83, 42)), 53),
+    SocketAddr::new(
+        IpAddr::V6(Ipv6Addr::new(0x2001, 0x500, 0x9f, 0, 0, 0, 0, 0x42)),
+        53,
+    ),
+];
 /// How late a change is noticed at most; where the kernel tells of it, at once.
 const INTERVAL: Duration = Duration::from_secs(2);
 
@@ -151,6 +199,8 @@ mod tests {
             name: "eth0".to_owned(),
             index: 1,
             address: address.parse().unwrap(),
+            default_route: true,
+            cost: 0,
         }
     }
 
@@ -168,6 +218,26 @@ mod tests {
         update(&sender, next);
         assert_eq!(networks.changed().await, [interface("10.0.0.2")]);
         assert!(!networks.found.has_changed().unwrap());
+    }
+
+    /// A system leaves by one address of each family, where it has a default route at all.
+    #[test]
+    fn a_default_route_has_one_address() {
+        let far = |text: &str| text.parse::<SocketAddr>().unwrap();
+        let near = default_route(far("127.0.0.1:9"));
+        assert_eq!(near, Some(IpAddr::V4(Ipv4Addr::LOCALHOST)));
+        let found = list().unwrap();
+        for is_v4 in [true, false] {
+            let of_family = found.iter().filter(|it| it.address.is_ipv4() == is_v4);
+            assert!(of_family.filter(|it| it.default_route).count() <= 1);
+        }
+    }
+
+    #[test]
+    fn a_radio_costs_more_than_a_cable() {
+        assert_eq!(cost_of("INTERFACE=eth0\nIFINDEX=2\n"), 0);
+        assert_eq!(cost_of("DEVTYPE=wlan\nINTERFACE=wlan0\n"), 10);
+        assert_eq!(cost_of("DEVTYPE=wwan\nINTERFACE=wwan0\n"), 900);
     }
 
     /// The thread ends when nobody wants to know, and begins anew.

@@ -13,6 +13,7 @@ mod certificate;
 mod clock;
 mod connection;
 mod endpoint;
+mod incoming;
 mod interfaces;
 mod link;
 mod listener;
@@ -38,6 +39,7 @@ use interfaces::Networks;
 use names::LocalNames;
 
 pub use endpoint::{Endpoint, EndpointSettings};
+pub use incoming::{Incoming, IncomingRequest};
 pub use outgoing::Outgoing;
 pub use sockets::{Batch, Received, Socket, UdpSocket};
 

@@ -11,6 +11,7 @@ use tokio::{runtime::Handle, task::AbortHandle};
 
 use super::{
     clock,
+    incoming::Incoming,
     listener::{Claimants, Claimed, Listener},
     receive::{deliver, readable, receive},
     routes::{Adopter, ConnectionId, Notice, Routes},
@@ -86,6 +87,11 @@ impl Port {
         &self.runtime
     }
 
+    /// Requests that name none of its connections, from now on.
+    pub(super) fn incoming(&self) -> Incoming {
+        read_locked(&self.routes).incoming()
+    }
+
     /// Datagrams that were for none of its connections.
     pub(super) fn dropped(&self) -> u64 {
         read_locked(&self.routes).dropped()
@@ -135,12 +141,17 @@ impl Share {
         self.port.of_kernel
     }
 
-    /// Takes in what the engine of the connection says of itself; the path that it is not to use, if it is another one's.
-    pub(super) fn route(&self, now: Instant, route: Route) -> Option<Path> {
+    /// Takes in what the engine of the connection says of itself: the path that it is not to use, if it is another one's, and what has come
+    /// for it before.
+    pub(super) fn route(
+        &self,
+        now: Instant,
+        route: Route,
+    ) -> (Option<Path>, Option<(Path, Vec<u8>)>) {
         let applied = locked(&self.port.routes).apply(now, self.id, route);
         self.tell(applied.challenge, Engine::handle_challenge);
         self.tell(applied.granted, Engine::handle_granted);
-        applied.taken
+        (applied.taken, applied.kept)
     }
 
     /// Tells other connections of their paths.
@@ -231,6 +242,9 @@ fn distribute(routes: &RwLock<Routes>, local: SocketAddr, batch: &mut Batch) {
             let run;
             (run, rest) = rest.split_at_mut(length);
             let Some((id, engine)) = owner else {
+                if known.keep(now, path, run) {
+                    continue;
+                }
                 known.count_dropped(run.len().div_ceil(received.segment.max(1)));
                 log::trace!(
                     "dropped, from {} to {}: it is for no connection of the port",

@@ -11,7 +11,10 @@ use std::{
 
 use oxirtc_ice::{Head, head};
 
-use super::listener::Claimed;
+use super::{
+    incoming::{Incoming, Unknown},
+    listener::Claimed,
+};
 use crate::{Path, Route, api::WeakEngineLock};
 
 /// What one shared port knows of its connections. Nothing a stranger sends adds to it.
@@ -28,6 +31,8 @@ pub(super) struct Routes {
     /// What is reserved, and until when, the oldest first.
     reservations: VecDeque<(Path, Instant)>,
     connections: BTreeMap<ConnectionId, Entry>,
+    /// Requests that name nobody yet, where somebody wants to know.
+    unknown: Mutex<Option<Unknown>>,
     /// Datagrams that were nobody's.
     dropped: AtomicU64,
 }
@@ -65,6 +70,8 @@ pub(super) struct Applied {
     pub(super) challenge: Option<Notice>,
     /// Who has a path now that was another one's.
     pub(super) granted: Option<Notice>,
+    /// What has come for the fragment that it has from now on.
+    pub(super) kept: Option<(Path, Vec<u8>)>,
 }
 
 /// A connection, and what it put in, to be taken out with it.
@@ -128,10 +135,16 @@ impl Routes {
                 // Whoever comes second chose it on purpose, or is as good as impossible.
                 let owner = *self.by_ufrag.entry(ufrag.clone()).or_insert(id);
                 if owner == id {
+                    let mut unknown = self.unknown.lock().unwrap_or_else(PoisonError::into_inner);
+                    let unknown = unknown.as_mut();
+                    let kept = unknown.and_then(|it| it.take(now, &ufrag));
                     entry.ufrags.push(ufrag);
-                } else {
-                    log::warn!("two connections of a port have one username fragment");
+                    return Applied {
+                        kept,
+                        ..Applied::default()
+                    };
                 }
+                log::warn!("two connections of a port have one username fragment");
             }
             Route::UfragReleased(ufrag) => {
                 entry.ufrags.retain(|other| *other != ufrag);
@@ -261,7 +274,7 @@ impl Routes {
 
     /// Who takes this stream, whose first datagram names a connection.
     pub(super) fn adopter(&self, datagram: &[u8]) -> Option<Adopter> {
-        let Head::Request { ufrag } = head(datagram) else {
+        let Head::Request { ufrag, .. } = head(datagram) else {
             return None;
         };
         let entry = self.connections.get(self.by_ufrag.get(ufrag)?)?;
@@ -294,6 +307,28 @@ impl Routes {
         (length, owner)
     }
 
+    /// Whoever asked for it before is not told any more.
+    pub(super) fn incoming(&self) -> Incoming {
+        let (unknown, incoming) = Unknown::new();
+        *self.unknown.lock().unwrap_or_else(PoisonError::into_inner) = Some(unknown);
+        incoming
+    }
+
+    /// A datagram is for no connection that there is. Whether it waits for one.
+    pub(super) fn keep(&self, now: Instant, path: Path, datagram: &[u8]) -> bool {
+        let mut unknown = self.unknown.lock().unwrap_or_else(PoisonError::into_inner);
+        unknown.take_if(|it| !it.is_wanted());
+        let Some(unknown) = unknown.as_mut() else {
+            return false;
+        };
+        // What is somebody's was refused, and is not unknown.
+        let named = match head(datagram) {
+            Head::Request { ufrag, .. } => self.by_ufrag.contains_key(ufrag),
+            _ => true,
+        };
+        !named && unknown.keep(now, path, datagram)
+    }
+
     /// So many datagrams are nobody's.
     pub(super) fn count_dropped(&self, datagrams: usize) {
         self.dropped.fetch_add(datagrams as u64, Ordering::Relaxed);
@@ -307,7 +342,7 @@ impl Routes {
     fn owner(&self, now: Instant, path: Path, datagram: &[u8]) -> Option<ConnectionId> {
         match head(datagram) {
             // RFC 8445 §7.2.2: our fragment stands before the colon. Whose the address was does not count.
-            Head::Request { ufrag } => {
+            Head::Request { ufrag, .. } => {
                 let id = self.by_ufrag.get(ufrag).copied()?;
                 let of = match self.flows.get(&path) {
                     Some(Flow::Bound(of, _) | Flow::Reserved(of, _)) => Some(*of),
@@ -515,6 +550,10 @@ mod tests {
             assert_eq!(routes.owner(now, path(1), &request("second:x")), Some(two));
         }
         assert_eq!(routes.owner(now, path(1), &request("second:x")), None);
+        // Those that were too many are not requests for a connection that is still to come.
+        let _incoming = routes.incoming();
+        assert!(!routes.keep(now, path(7), &request("first:x")));
+        assert!(routes.keep(now, path(7), &request("third:x")));
         let later = now + STRANGERS_IN;
         assert_eq!(routes.owner(later, path(7), &request("first:x")), Some(one));
     }

@@ -221,9 +221,14 @@ impl Engine {
         if self.closed {
             return;
         }
+        let owner = self.requests.claims.owner(path);
         let path = convert::ice_path(path);
-        self.transports
-            .each_agent(now, |agent, set| agent.handle_granted(now, set, path));
+        self.transports.each_in_turn(now, |transport, set| {
+            // Of two transports that claim it, one has it.
+            if owner.is_none_or(|owner| owner == transport.id) {
+                transport.ice.handle_granted(now, set, path);
+            }
+        });
         self.ascend(now);
     }
 

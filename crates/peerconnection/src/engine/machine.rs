@@ -5,6 +5,7 @@ use std::{collections::VecDeque, time::Instant};
 use zeroize::Zeroize;
 
 use super::{
+    claims::Verdict,
     convert,
     counters::Counters,
     data::{Data, SctpView},
@@ -23,8 +24,9 @@ use super::{
     up::Up,
 };
 use crate::{
-    Certificate, Configuration, DtlsTransportState, Error, IceCandidate, IceConnectionState,
-    IceGatheringState, IceTransportState, KeyAlgorithm, PeerConnectionState, Settings,
+    Certificate, Configuration, DtlsTransportState, Error, ErrorKind, IceCandidate,
+    IceConnectionState, IceGatheringState, IceTransportState, KeyAlgorithm, PeerConnectionState,
+    Settings,
     label::Label,
     path::{Anchor, Path},
 };
@@ -67,6 +69,11 @@ impl Engine {
     ) -> Result<Self, Error> {
         configuration.check_certificates(anchor.wall)?;
         configuration.check(None, false)?;
+        if !settings.networks.has_sound_credentials() {
+            let message =
+                "the ICE credentials are not of letters, digits, + and /, 4 and 22 to 256 of them";
+            return Err(Error::new(ErrorKind::Syntax, message));
+        }
         let certificate = match configuration.certificates.first() {
             Some(certificate) => certificate.clone(),
             None => Certificate::generate_at(KeyAlgorithm::EcdsaP256, anchor.wall, None)?,
@@ -160,6 +167,29 @@ impl Engine {
         if self.closed {
             return;
         }
+        self.climb(now);
+        // Who has a path that two claim is known when all have spoken.
+        loop {
+            let verdicts = self.requests.claims.take_verdicts();
+            if verdicts.is_empty() {
+                break;
+            }
+            for (id, path, verdict) in verdicts {
+                let path = convert::ice_path(path);
+                if let Some((transport, set)) = self.transports.lend(id) {
+                    match verdict {
+                        Verdict::Taken => transport.ice.handle_taken(now, set, path),
+                        Verdict::Granted => transport.ice.handle_granted(now, set, path),
+                    }
+                }
+            }
+            self.climb(now);
+        }
+        self.data.settle(now, &mut self.tasks);
+    }
+
+    /// Takes in what each transport has to tell.
+    fn climb(&mut self, now: Instant) {
         self.transports.each(|transport, others| {
             let mut up = Up {
                 others,
@@ -169,10 +199,10 @@ impl Engine {
                 states: &mut self.states,
                 tasks: &mut self.tasks,
                 routes: &mut self.requests.routes,
+                claims: &mut self.requests.claims,
             };
             transport.ascend(now, &mut up);
         });
-        self.data.settle(now, &mut self.tasks);
     }
 
     // ---- what is shown

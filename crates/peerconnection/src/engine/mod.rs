@@ -14,6 +14,7 @@
 
 mod apply;
 mod channel;
+mod claims;
 mod convert;
 mod counters;
 mod data;

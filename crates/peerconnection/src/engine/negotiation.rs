@@ -52,7 +52,7 @@ impl Negotiation {
         let config = kinds.into_iter().fold(config, equip);
         Self {
             negotiator: jsep::Negotiator::new(config),
-            credentials: seed.credential_source(),
+            credentials: seed.credential_source(settings.networks.first_credentials()),
             needed: false,
             described: false,
             secured: BTreeSet::new(),

@@ -482,6 +482,8 @@ mod tests {
                 name: "eth0".into(),
                 index: 2,
                 address: LOCAL,
+                default_route: true,
+                cost: 0,
             }],
         );
         let init = DataChannelInit::default();
@@ -522,6 +524,7 @@ mod tests {
                     port,
                     kind: ice::CandidateKind::Host,
                     related: None,
+                    network_cost: 0,
                 };
                 agent
                     .add_remote_candidate(now, set, "efgh", candidate)

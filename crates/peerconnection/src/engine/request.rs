@@ -7,13 +7,15 @@ use std::{
 
 use oxirtc_ice as ice;
 
-use super::ids::TransportId;
+use super::{claims::Claims, ids::TransportId};
 use crate::{RequestId, Route};
 
 /// Requests that wait to be taken, and those that wait for an answer.
 #[derive(Default)]
 pub(super) struct Requests {
     pub(super) routes: VecDeque<Route>,
+    /// Which transport has which path.
+    pub(super) claims: Claims,
     next: u64,
     pub(super) open: BTreeMap<u64, (TransportId, ice::RequestId)>,
     /// Those whose transport is gone.

@@ -12,7 +12,11 @@ use oxirtc_jsep as jsep;
 pub(super) struct Seed(Zeroizing<[u8; 32]>);
 
 /// Makes ufrags, passwords and SSRCs.
-pub(super) struct CredentialSource(ChaCha20Rng);
+pub(super) struct CredentialSource {
+    random: ChaCha20Rng,
+    /// Those that the application has chosen, until they are taken.
+    first: Option<jsep::Credentials>,
+}
 
 struct SeedLength;
 
@@ -42,8 +46,9 @@ impl Seed {
         seed
     }
 
-    pub(super) fn credential_source(&self) -> CredentialSource {
-        CredentialSource(ChaCha20Rng::from_seed(self.derive("credentials", 0)))
+    pub(super) fn credential_source(&self, first: Option<jsep::Credentials>) -> CredentialSource {
+        let random = ChaCha20Rng::from_seed(self.derive("credentials", 0));
+        CredentialSource { random, first }
     }
 
     pub(super) fn session_id(&self) -> u64 {
@@ -54,14 +59,14 @@ impl Seed {
 impl jsep::Source for CredentialSource {
     /// RFC 8839 §5.4: at least 24 bits in the ufrag and 128 in the password; these have 48 and 144.
     fn credentials(&mut self) -> jsep::Credentials {
-        jsep::Credentials {
+        self.first.take().unwrap_or_else(|| jsep::Credentials {
             ufrag: self.text(8),
             password: self.text(24),
-        }
+        })
     }
 
     fn ssrc(&mut self) -> u32 {
-        self.0.next_u32()
+        self.random.next_u32()
     }
 }
 
@@ -69,7 +74,7 @@ impl CredentialSource {
     fn text(&mut self, length: usize) -> String {
         let mut text = String::with_capacity(length);
         while text.len() < length {
-            let sextet = self.0.next_u32() >> 26;
+            let sextet = self.random.next_u32() >> 26;
             text.extend(char::from_u32(match sextet {
                 0..26 => sextet + u32::from(b'A'),
                 26..52 => sextet - 26 + u32::from(b'a'),
@@ -105,7 +110,7 @@ mod tests {
 
     #[test]
     fn credentials_are_ice_chars_and_never_repeat() {
-        let mut source = Seed::new([1; 32]).credential_source();
+        let mut source = Seed::new([1; 32]).credential_source(None);
         let (one, two) = (source.credentials(), source.credentials());
         assert_ne!(one.ufrag, two.ufrag);
         for text in [&one.ufrag, &one.password, &two.password] {

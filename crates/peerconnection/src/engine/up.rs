@@ -3,6 +3,7 @@
 use std::collections::VecDeque;
 
 use super::{
+    claims::Claims,
     data::Data,
     facts::States,
     media::Media,
@@ -22,6 +23,7 @@ pub(super) struct Up<'a> {
     pub(super) states: &'a mut States,
     pub(super) tasks: &'a mut Tasks,
     pub(super) routes: &'a mut VecDeque<Route>,
+    pub(super) claims: &'a mut Claims,
 }
 
 impl Up<'_> {

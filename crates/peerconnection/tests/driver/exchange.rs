@@ -52,6 +52,8 @@ impl Exchange {
             name: "eth0".into(),
             index: 1,
             address: address.ip(),
+            default_route: true,
+            cost: 0,
         };
         let endpoint = Endpoint::with_sockets(vec![socket]).unwrap();
         endpoint

@@ -10,6 +10,7 @@ mod endpoint;
 mod errors;
 mod exchange;
 mod flood;
+mod incoming;
 mod lifetime;
 mod marks;
 mod narrow;

@@ -167,6 +167,8 @@ async fn marks_of(settings: Settings, priority: Priority) -> Vec<(u8, u8)> {
         name: "lo".into(),
         index: 1,
         address: socket.local_address().ip(),
+        default_route: true,
+        cost: 0,
     };
     let endpoint = Endpoint::with_sockets(vec![socket]).unwrap();
     let endpoint = endpoint.with_interfaces(vec![interface]);

@@ -75,6 +75,8 @@ async fn what_the_system_refuses_is_known_at_once() {
         name: "lo".into(),
         index: 1,
         address: inner.local_address().ip(),
+        default_route: true,
+        cost: 0,
     };
     let socket = Arc::new(Narrow {
         inner,

@@ -3,7 +3,7 @@
 use std::net::SocketAddr;
 
 use oxirtc_peerconnection::{
-    Configuration, DataChannelInit, Endpoint, IceCandidate, IceCandidateType, Message,
+    Configuration, DataChannelInit, Endpoint, IceCandidate, IceCandidateType, IpHandling, Message,
     PeerConnection, Settings, engine::Interface,
 };
 
@@ -97,6 +97,53 @@ async fn a_server_is_known_by_its_address_outside() {
     assert_eq!(used.remote.address().as_deref(), Some("203.0.113.9"));
 }
 
+/// RFC 8828 §5.2, mode 3: what an interface has is in nothing that is told or shown, and it connects all the same.
+#[tokio::test]
+async fn a_default_route_keeps_its_address() {
+    let (inside, outside): (SocketAddr, SocketAddr) = (
+        "10.0.0.5:5000".parse().unwrap(),
+        "203.0.113.9:7777".parse().unwrap(),
+    );
+    for mode in [IpHandling::EnumerateAll, IpHandling::DefaultRouteOnly] {
+        let exchange = Exchange::default();
+        exchange.map(outside, inside);
+        let settings = Settings::default().ip_handling(mode);
+        let endpoint = exchange.endpoint(inside).with_settings(settings);
+        let near = endpoint.peer_connection(Configuration::default()).unwrap();
+        let far = exchange.connection("192.0.2.1:1000".parse().unwrap());
+        let pair = Pair::connect(near, far, DataChannelInit::default()).await;
+        let transport = pair.near.sctp().unwrap().transport().unwrap();
+        let transport = transport.ice_transport();
+        let used = transport.selected_candidate_pair().unwrap();
+        let report = pair.near.get_stats(None).await.unwrap();
+        let shown = format!(
+            "{} {:?} {:?} {:?}",
+            pair.near.local_description().unwrap().sdp,
+            used.local,
+            transport.local_candidates(),
+            report,
+        );
+        let tells = mode == IpHandling::EnumerateAll;
+        assert_eq!(shown.contains("10.0.0.5"), tells, "{shown}");
+        assert_eq!(used.local.address().is_some(), tells);
+        assert!(used.local.kind().is_some());
+    }
+}
+
+/// What the application says that a network costs is told, and what it says of none is not.
+#[tokio::test]
+async fn the_cost_of_a_network_is_told() {
+    for cost in [0, 900] {
+        let settings = settings()
+            .interfaces(|it| it.address.is_loopback())
+            .network_cost(move |_| cost);
+        let connection = PeerConnection::with_settings(Configuration::default(), settings).unwrap();
+        let candidates = gathered(&connection).await;
+        let told = candidates[0].candidate().contains(" network-cost 900");
+        assert_eq!(told, cost > 0, "{}", candidates[0].candidate());
+    }
+}
+
 /// A port on all addresses answers from the one that was asked, though the system would choose another.
 #[tokio::test]
 async fn an_answer_comes_from_the_address_that_was_asked() {
@@ -105,6 +152,8 @@ async fn an_answer_comes_from_the_address_that_was_asked() {
         name: "lo".into(),
         index: 1,
         address: asked.parse().unwrap(),
+        default_route: true,
+        cost: 0,
     };
     let endpoint = Endpoint::bind("0.0.0.0:0").unwrap();
     let endpoint = endpoint

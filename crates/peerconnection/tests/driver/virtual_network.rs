@@ -158,6 +158,8 @@ async fn connection(net: &Net, address: &str) -> PeerConnection {
         name: "eth0".into(),
         index: 1,
         address,
+        default_route: true,
+        cost: 0,
     };
     let endpoint = Endpoint::with_sockets(vec![socket]).unwrap();
     let endpoint = endpoint.with_interfaces(vec![interface]);

@@ -39,6 +39,7 @@ pub(crate) struct End {
     pub(crate) engine: Engine,
     pub(crate) address: IpAddr,
     next_port: u16,
+    own_ports: u16,
     /// All of its sockets are one.
     pub(crate) one_port: bool,
     /// All events so far, those of one task in one list.
@@ -368,6 +369,8 @@ impl End {
                 name: "eth0".into(),
                 index: 2,
                 address,
+                default_route: true,
+                cost: 0,
             }],
         );
         Self {
@@ -375,6 +378,7 @@ impl End {
             address,
             one_port: false,
             next_port: 4000,
+            own_ports: 0,
             tasks: Vec::new(),
             channels: Vec::new(),
             inbox: Vec::new(),
@@ -396,9 +400,14 @@ impl End {
             return false;
         };
         match request {
-            Request::Bind { id, address, .. } => {
+            Request::Bind {
+                id, address, own, ..
+            } => {
                 self.next_port += u16::from(!self.one_port);
-                let bound = SocketAddr::new(address, self.next_port);
+                // Beside the one port.
+                self.own_ports += u16::from(own);
+                let beside = if own { 1000 + self.own_ports } else { 0 };
+                let bound = SocketAddr::new(address, self.next_port + beside);
                 self.sockets.retain(|it| *it != bound);
                 self.sockets.push(bound);
                 self.engine.handle_response(now, id, Ok(bound));

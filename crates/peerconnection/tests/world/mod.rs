@@ -122,6 +122,8 @@ impl World {
                 name: "eth0".into(),
                 index: 2,
                 address,
+                default_route: true,
+                cost: 0,
             };
             engine.drive(|now, engine, _| engine.handle_interfaces(now, &[interface]));
             sides.push(Side {

@@ -4,7 +4,7 @@ use oxirtc_ice as ice;
 use oxirtc_jsep as jsep;
 
 use crate::{
-    IceCandidate, IceCandidateInit, IceTransportPolicy,
+    IceCandidate, IceCandidateInit,
     engine::{
         Engine, convert,
         transport::{IceParameters, Transport},
@@ -49,14 +49,13 @@ impl Transport {
     pub(super) fn add_remote_candidate(
         &mut self,
         candidate: &jsep::sdp::Candidate,
-        policy: IceTransportPolicy,
+        relay_only: bool,
     ) {
         let init = IceCandidateInit {
             candidate: candidate.to_string(),
             ..Default::default()
         };
         self.shown.remote_candidates.push(IceCandidate::read(init));
-        let relay_only = policy == IceTransportPolicy::Relay;
         if let Some(candidate) = convert::remote_candidate(candidate, relay_only) {
             self.generations.push(Some(candidate));
         }

@@ -10,6 +10,7 @@ use std::time::Instant;
 use oxirtc_jsep as jsep;
 
 use super::{Engine, convert, facts::Facts, task::Event, transport::Transport, up::Up};
+use crate::{IceTransportPolicy, Route};
 
 impl Engine {
     /// Does what a description asks for, in order. The events of its task are queued before those that
@@ -120,8 +121,10 @@ impl Engine {
                 candidate,
             } => {
                 let policy = self.configuration.ice_transport_policy;
+                let proxied = self.equipment.settings.networks.is_proxied();
+                let relay_only = policy == IceTransportPolicy::Relay || proxied;
                 if let Some(transport) = self.transports.named(transport) {
-                    transport.add_remote_candidate(&candidate, policy);
+                    transport.add_remote_candidate(&candidate, relay_only);
                 }
             }
             jsep::Change::RemoteEndOfCandidates { transport } => {
@@ -168,6 +171,7 @@ impl Engine {
                 states: &mut self.states,
                 tasks: &mut self.tasks,
                 routes: &mut self.requests.routes,
+                claims: &mut self.requests.claims,
             };
             f(transport, &mut up);
         }
@@ -185,6 +189,9 @@ impl Engine {
         let goodbyes = std::iter::from_fn(|| transport.poll_goodbye(now));
         self.farewells.extend(goodbyes);
         self.requests.orphan(transport.id);
+        let freed = self.requests.claims.forget(transport.id);
+        let freed = freed.into_iter().map(Route::PathReleased);
+        self.requests.routes.extend(freed);
         self.transports.retired.push(transport.ice);
         self.update_states();
     }

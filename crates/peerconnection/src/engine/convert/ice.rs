@@ -6,8 +6,8 @@ use oxirtc_sdp as sdp;
 
 use crate::{
     Configuration, IceCandidate, IceCandidateInit, IceGatheringState, IceRole,
-    IceServerTransportProtocol, IceTransportPolicy, IceTransportState, Interface, Path, Protocol,
-    Request, RequestId, Settings,
+    IceServerTransportProtocol, IceTransportPolicy, IceTransportState, Interface, IpHandling, Path,
+    Protocol, Request, RequestId, Settings,
     configuration::{Secret, Server, Service},
     engine::transport::IceCandidatePair,
 };
@@ -41,8 +41,19 @@ pub(in crate::engine) fn interfaces(interfaces: &[Interface]) -> Vec<ice::Interf
         name: it.name.clone(),
         index: it.index,
         address: it.address,
+        default_route: it.default_route,
+        cost: it.cost,
     });
     converted.collect()
+}
+
+fn ip_handling(mode: IpHandling) -> ice::IpHandling {
+    match mode {
+        IpHandling::EnumerateAll => ice::IpHandling::EnumerateAll,
+        IpHandling::DefaultRouteAndLocal => ice::IpHandling::DefaultRouteAndLocal,
+        IpHandling::DefaultRouteOnly => ice::IpHandling::DefaultRouteOnly,
+        IpHandling::ForceProxy => ice::IpHandling::ForceProxy,
+    }
 }
 
 pub(in crate::engine) fn ice_config(settings: &Settings) -> ice::Config {
@@ -56,6 +67,8 @@ pub(in crate::engine) fn ice_config(settings: &Settings) -> ice::Config {
         .ipv4(settings.ipv4)
         .ipv6(settings.ipv6)
         .hide_addresses(settings.hide_addresses)
+        .ip_handling(ip_handling(settings.networks.ip_handling))
+        .continual(settings.networks.continual)
         .lite(settings.ice_lite)
         .renomination(settings.ice_renomination)
         .tcp(settings.ice_tcp)
@@ -224,6 +237,9 @@ pub(in crate::engine) fn local_candidate(
 }
 
 fn line_of(candidate: &ice::Candidate) -> sdp::Candidate {
+    let cost = Some(candidate.network_cost).filter(|cost| *cost > 0);
+    let cost = cost.map(|cost| (NETWORK_COST.to_owned(), cost.to_string()));
+    let extensions = cost.into_iter().collect();
     sdp::Candidate {
         foundation: candidate.foundation.clone(),
         component: candidate.component,
@@ -251,7 +267,7 @@ fn line_of(candidate: &ice::Candidate) -> sdp::Candidate {
             ice::TcpType::Passive => sdp::TcpType::Passive,
             ice::TcpType::SimultaneousOpen => sdp::TcpType::SimultaneousOpen,
         }),
-        extensions: Vec::new(),
+        extensions,
     }
 }
 
@@ -300,7 +316,15 @@ pub(in crate::engine) fn remote_candidate(
         port: candidate.port,
         kind,
         related,
+        network_cost: network_cost(candidate),
     })
+}
+
+/// What the peer says that sending costs at its end; 0 when it says nothing that can be read.
+fn network_cost(candidate: &sdp::Candidate) -> u16 {
+    let mut extensions = candidate.extensions.iter();
+    let cost = extensions.find(|(name, _)| name == NETWORK_COST);
+    cost.and_then(|(_, value)| value.parse().ok()).unwrap_or(0)
 }
 
 /// A pair as it is shown, where `told` are the local candidates that were told: one of them is shown as it was.
@@ -320,12 +344,16 @@ pub(in crate::engine) fn shown_pair(pair: &ice::Pair, told: &[IceCandidate]) -> 
         true => shown(line_of(&pair.remote).to_string(), &pair.remote_ufrag),
         false => IceCandidate::untold(line_of(&pair.remote), &pair.remote_ufrag),
     };
-    IceCandidatePair {
-        local: local.unwrap_or_else(|| shown(line_of(&pair.local).to_string(), &pair.local_ufrag)),
-        remote,
-    }
+    let local = match (local, pair.local_hidden) {
+        (Some(known), _) => known,
+        (None, false) => shown(line_of(&pair.local).to_string(), &pair.local_ufrag),
+        (None, true) => IceCandidate::untold(line_of(&pair.local), &pair.local_ufrag),
+    };
+    IceCandidatePair { local, remote }
 }
 
+/// As libwebrtc names it.
+const NETWORK_COST: &str = "network-cost";
 /// The "bad ports" of the Fetch standard (§2.9), in order.
 const BLOCKED_PORTS: [u16; 83] = [
     0, 1, 7, 9, 11, 13, 15, 17, 19, 20, 21, 22, 23, 25, 37, 42, 43, 53, 69, 77, 79, 87, 95, 101,
@@ -341,6 +369,39 @@ mod tests {
 
     fn candidate(line: &str) -> sdp::Candidate {
         sdp::Candidate::parse(line).unwrap()
+    }
+
+    /// What a network costs is read and written as libwebrtc does, and of the rest nothing is made.
+    #[test]
+    fn costs_of_networks_are_read_and_written() {
+        let line = "candidate:1 1 udp 5 192.0.2.1 4000 typ host";
+        for (extensions, cost) in [
+            ("", 0),
+            (" generation 0 network-id 3 network-cost 10", 10),
+            (" network-cost 65536", 0),
+            (" network-cost -1", 0),
+        ] {
+            let read = candidate(&format!("{line}{extensions}"));
+            let converted = remote_candidate(&read, false).unwrap();
+            assert_eq!(converted.network_cost, cost);
+            let written = line_of(&converted).to_string();
+            assert_eq!(written.contains(" network-cost 10"), cost > 0, "{written}");
+            assert_eq!(written.contains("network-cost"), cost > 0);
+        }
+    }
+
+    /// Each mode of RFC 8828 is its own.
+    #[test]
+    fn modes_keep_their_names() {
+        for mode in [
+            IpHandling::EnumerateAll,
+            IpHandling::DefaultRouteAndLocal,
+            IpHandling::DefaultRouteOnly,
+            IpHandling::ForceProxy,
+        ] {
+            let converted = ip_handling(mode);
+            assert_eq!(format!("{converted:?}"), format!("{mode:?}"));
+        }
     }
 
     /// [5.6.4-01] [5.6.5-01] Each state and role has the name that it has there.

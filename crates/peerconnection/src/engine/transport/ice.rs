@@ -57,14 +57,21 @@ impl Transport {
                     pair = Some(convert::shown_pair(&changed, &self.shown.local_candidates));
                 }
                 ice::Event::PathAuthenticated(path) => {
-                    up.routes.push_back(Route::Reserve(convert::path(path)));
+                    let path = convert::path(path);
+                    up.claims.reserve(self.id, path);
+                    up.routes.push_back(Route::Reserve(path));
                 }
                 ice::Event::PathValidated(path) => {
-                    up.routes.push_back(Route::Path(convert::path(path)));
+                    let path = convert::path(path);
+                    if up.claims.claim(self.id, path) {
+                        up.routes.push_back(Route::Path(path));
+                    }
                 }
                 ice::Event::PathReleased(path) => {
-                    up.routes
-                        .push_back(Route::PathReleased(convert::path(path)));
+                    let path = convert::path(path);
+                    if up.claims.release(self.id, path) {
+                        up.routes.push_back(Route::PathReleased(path));
+                    }
                 }
                 ice::Event::RoleChanged(role) => self.shown.role = convert::shown_role(role),
                 _ => {}
