@@ -34,6 +34,28 @@ struct Attack {
     packet: fn(&Victim, &mut Vec<u8>, u32),
 }
 
+impl Attack {
+    fn new(
+        name: &'static str,
+        state: usize,
+        prepare: fn(&mut Victim, usize),
+        packet: fn(&Victim, &mut Vec<u8>, u32),
+    ) -> Self {
+        Self {
+            name,
+            state,
+            packets: PACKETS,
+            prepare,
+            packet,
+        }
+    }
+
+    /// One that needs no state.
+    fn bare(name: &'static str, packet: fn(&Victim, &mut Vec<u8>, u32)) -> Self {
+        Self::new(name, 1, |_, _| {}, packet)
+    }
+}
+
 #[test]
 fn no_packet_costs_much() {
     for attack in attacks() {
@@ -117,8 +139,6 @@ fn messages(victim: &mut Victim, state: usize, ssn: u16) {
 const TINY: u32 = 58;
 const PACKETS: u32 = 40;
 
-fn nothing(_: &mut Victim, _: usize) {}
-
 fn chunk(buf: &mut Vec<u8>, kind: u8, value: &[u8]) {
     let (kind, flags) = (ChunkKind(kind), 0);
     Chunk { kind, flags, value }.write(buf);
@@ -134,66 +154,62 @@ fn attacks() -> Vec<Attack> {
 
 fn pieces() -> Vec<Attack> {
     vec![
-        Attack {
-            name: "pieces of one byte, each beyond a gap, the last first",
-            state: 90,
-            packets: PACKETS,
-            prepare: |v, state| {
+        Attack::new(
+            "pieces of one byte, each beyond a gap, the last first",
+            90,
+            |v, state| {
                 for offset in 0..state as u32 {
                     v.data(60_000 - 2 * offset, 0, (1, 0), b"x");
                 }
             },
-            packet: |v, buf, number| {
+            |v, buf, number| {
                 for chunk in 0..TINY {
                     let offset = 30_000 - 2 * (number * TINY + chunk);
                     data(buf, v.tsn.advanced(offset), 0, (1, 0), b"x");
                 }
             },
-        },
-        Attack {
-            name: "pieces that join runs in the middle",
-            state: 90,
-            packets: PACKETS,
-            prepare: |v, state| {
+        ),
+        Attack::new(
+            "pieces that join runs in the middle",
+            90,
+            |v, state| {
                 for offset in 0..state as u32 {
                     v.data(10 + 2 * offset, 0, (1, 0), b"x");
                 }
             },
-            packet: |v, buf, number| {
+            |v, buf, number| {
                 for chunk in 0..TINY {
                     let offset = 11 + 2 * (number * 31 + chunk * 7 % TINY);
                     data(buf, v.tsn.advanced(offset), 0, (1, 0), b"x");
                 }
             },
-        },
+        ),
     ]
 }
 
 fn messages_of_streams() -> Vec<Attack> {
     vec![
-        Attack {
-            name: "messages out of turn",
-            state: 2500,
-            packets: PACKETS,
-            prepare: |v, state| {
+        Attack::new(
+            "messages out of turn",
+            2500,
+            |v, state| {
                 for offset in 0..state as u32 {
                     v.data(offset, WHOLE, (1, 1 + offset as u16), b"x");
                 }
             },
-            packet: |v, buf, number| {
+            |v, buf, number| {
                 for chunk in 0..TINY {
                     let offset = 25_000 + number * TINY + chunk;
                     let ssn = 30_000 - (number * TINY + chunk) as u16;
                     data(buf, v.tsn.advanced(offset), WHOLE, (1, ssn), b"x");
                 }
             },
-        },
-        Attack {
-            name: "messages on streams that nobody reads",
-            state: 900,
-            packets: PACKETS,
-            prepare: |v, state| messages(v, state, 0),
-            packet: |v, buf, number| {
+        ),
+        Attack::new(
+            "messages on streams that nobody reads",
+            900,
+            |v, state| messages(v, state, 0),
+            |v, buf, number| {
                 for chunk in 0..TINY {
                     let offset = 9000 + number * TINY + chunk;
                     let stream = (offset * 7 % 65_000) as u16;
@@ -201,66 +217,61 @@ fn messages_of_streams() -> Vec<Attack> {
                     data(buf, v.tsn.advanced(offset), flags, (stream, 0), b"x");
                 }
             },
-        },
-        Attack {
-            name: "duplicates",
-            state: 900,
-            packets: PACKETS,
-            prepare: |v, state| messages(v, state, 0),
-            packet: |v, buf, number| {
+        ),
+        Attack::new(
+            "duplicates",
+            900,
+            |v, state| messages(v, state, 0),
+            |v, buf, number| {
                 for chunk in 0..TINY {
                     data(buf, v.tsn.advanced(number + chunk), WHOLE, (1, 0), b"x");
                 }
             },
-        },
-        Attack {
-            name: "FORWARD TSN over many streams",
-            state: 900,
-            packets: PACKETS,
-            prepare: |v, state| messages(v, state, 5),
-            packet: |v, buf, number| {
+        ),
+        Attack::new(
+            "FORWARD TSN over many streams",
+            900,
+            |v, state| messages(v, state, 5),
+            |v, buf, number| {
                 let tsn = v.tsn.advanced(10_000 + number);
                 let streams = (0..270u16).map(|it| (it * 30 + number as u16, Ssn(9)));
                 ForwardTsn::write(buf, tsn, streams);
             },
-        },
+        ),
     ]
 }
 
 fn resetting() -> Vec<Attack> {
     vec![
-        Attack {
-            name: "all streams reset, again and again",
+        Attack::new(
+            "all streams reset, again and again",
             // So many that no step is the last.
-            state: 6000,
-            packets: PACKETS,
-            prepare: |v, state| messages(v, state, 5),
-            packet: |v, buf, number| {
+            6000,
+            |v, state| messages(v, state, 5),
+            |v, buf, number| {
                 let first = v.tsn.0.wrapping_sub(1);
                 reset(buf, first.wrapping_add(number), v.tsn, &[]);
             },
-        },
-        Attack {
-            name: "streams with messages reset",
-            state: 6000,
-            packets: PACKETS,
-            prepare: |v, state| messages(v, state, 5),
-            packet: |v, buf, number| {
+        ),
+        Attack::new(
+            "streams with messages reset",
+            6000,
+            |v, state| messages(v, state, 5),
+            |v, buf, number| {
                 let first = v.tsn.0.wrapping_sub(1);
                 reset(buf, first.wrapping_add(number), v.tsn, &list());
             },
-        },
-        Attack {
-            name: "a reset that waits, asked for again and again",
-            state: 900,
-            packets: PACKETS,
-            prepare: |v, state| messages(v, state, 5),
-            packet: |v, buf, number| {
+        ),
+        Attack::new(
+            "a reset that waits, asked for again and again",
+            900,
+            |v, state| messages(v, state, 5),
+            |v, buf, number| {
                 let first = v.tsn.0.wrapping_sub(1);
                 let far = v.tsn.advanced(50_000);
                 reset(buf, first.wrapping_add(number), far, &list());
             },
-        },
+        ),
         Attack {
             name: "the answer to a reset of many streams",
             state: 40,
@@ -283,54 +294,30 @@ fn resetting() -> Vec<Attack> {
 
 fn controlling() -> Vec<Attack> {
     vec![
-        Attack {
-            name: "SACK with blocks and duplicates of what is not there",
-            state: 1,
-            packets: PACKETS,
-            prepare: nothing,
-            packet: |v, buf, _| {
+        Attack::bare(
+            "SACK with blocks and duplicates of what is not there",
+            |v, buf, _| {
                 let gaps = (0..130u16).map(|it| (2 + 2 * it, 2 + 2 * it));
                 let duplicates = (0..130).map(|it| v.last.advanced(it));
                 Sack::write(buf, 1150, (v.last, 1 << 20), gaps, duplicates);
             },
-        },
-        Attack {
-            name: "chunks that nobody knows",
-            state: 1,
-            packets: PACKETS,
-            prepare: nothing,
-            packet: |_, buf, _| (0..280).for_each(|_| chunk(buf, 0xff, &[])),
-        },
-        Attack {
-            name: "HEARTBEATs",
-            state: 1,
-            packets: PACKETS,
-            prepare: nothing,
-            packet: |_, buf, _| (0..140).for_each(|_| chunk(buf, 4, &[0; 4])),
-        },
-        Attack {
-            name: "errors",
-            state: 1,
-            packets: PACKETS,
-            prepare: nothing,
-            packet: |_, buf, _| {
-                let causes = [0, CauseCode::STALE_COOKIE.0 as u8, 0, 8, 0, 0, 0, 1].repeat(140);
-                chunk(buf, 9, &causes);
-            },
-        },
-        Attack {
-            name: "COOKIE ECHO that is not ours",
-            state: 1,
-            packets: PACKETS,
-            prepare: nothing,
-            packet: |_, buf, number| chunk(buf, 10, &[number as u8; 1150]),
-        },
-        Attack {
-            name: "INIT with parameters that nobody knows",
-            state: 1,
-            packets: PACKETS,
-            prepare: nothing,
-            packet: |_, buf, number| {
+        ),
+        Attack::bare("chunks that nobody knows", |_, buf, _| {
+            (0..280).for_each(|_| chunk(buf, 0xff, &[]))
+        }),
+        Attack::bare("HEARTBEATs", |_, buf, _| {
+            (0..140).for_each(|_| chunk(buf, 4, &[0; 4]))
+        }),
+        Attack::bare("errors", |_, buf, _| {
+            let causes = [0, CauseCode::STALE_COOKIE.0 as u8, 0, 8, 0, 0, 0, 1].repeat(140);
+            chunk(buf, 9, &causes);
+        }),
+        Attack::bare("COOKIE ECHO that is not ours", |_, buf, number| {
+            chunk(buf, 10, &[number as u8; 1150])
+        }),
+        Attack::bare(
+            "INIT with parameters that nobody knows",
+            |_, buf, number| {
                 let parameters = [0xc0, 0x77, 0, 4].repeat(270);
                 Init {
                     tag: 1 + number,
@@ -342,6 +329,6 @@ fn controlling() -> Vec<Attack> {
                 }
                 .write(ChunkKind::INIT, buf);
             },
-        },
+        ),
     ]
 }
