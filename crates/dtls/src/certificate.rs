@@ -4,14 +4,11 @@ use std::{
     time::{Duration, SystemTime, UNIX_EPOCH},
 };
 
-use rand_chacha::ChaCha20Rng;
-use rand_core::SeedableRng;
 use rcgen::{
-    CertificateParams, DnType, KeyPair, PKCS_ECDSA_P256_SHA256, PKCS_ECDSA_P384_SHA384,
-    PKCS_ED25519, PKCS_RSA_SHA256, SerialNumber,
+    CertificateParams, DnType, PKCS_ECDSA_P256_SHA256, PKCS_ECDSA_P384_SHA384, PKCS_ED25519,
+    PKCS_RSA_SHA256, SerialNumber,
 };
 use ring::rand::SecureRandom;
-use rsa::{RsaPrivateKey, pkcs8::EncodePrivateKey};
 use x509_parser::{
     pem::Pem,
     prelude::{FromDer, X509Certificate},
@@ -73,15 +70,7 @@ impl Certificate {
     ///
     /// An RSA key takes 20 to 150 ms: make it where that does no harm.
     pub fn generate(key_type: KeyType, now: SystemTime, lifetime: Duration) -> Result<Self, Error> {
-        let failed = |_| Error::KeyGeneration;
-        let key = match key_type {
-            KeyType::EcdsaP256 => KeyPair::generate_for(&PKCS_ECDSA_P256_SHA256).map_err(failed)?,
-            KeyType::EcdsaP384 => KeyPair::generate_for(&PKCS_ECDSA_P384_SHA384).map_err(failed)?,
-            KeyType::Ed25519 => KeyPair::generate_for(&PKCS_ED25519).map_err(failed)?,
-            KeyType::Rsa2048 => generate_rsa()?,
-        };
-        let pkcs8 = Zeroizing::new(key.serialize_der());
-
+        let (pkcs8, key) = SigningKey::generate(key_type).ok_or(Error::KeyGeneration)?;
         // The limits keep the conversion of dates, which panics far away, within years of four digits.
         let since_epoch = now
             .duration_since(UNIX_EPOCH)
@@ -104,8 +93,15 @@ impl Certificate {
         let subject = &mut parameters.distinguished_name;
         *subject = rcgen::DistinguishedName::new();
         subject.push(DnType::CommonName, name);
-        let certificate = parameters.self_signed(&key).map_err(failed)?;
-        Self::new(vec![certificate.der().to_vec()], pkcs8)
+        let certificate = parameters
+            .self_signed(&SelfSigning {
+                key_type,
+                key: &key,
+            })
+            .map_err(|_| Error::KeyGeneration)?;
+        let chain = vec![certificate.der().to_vec()];
+        let (public, not_after) = Self::inspect(&chain)?;
+        Ok(Self::ours(chain, public, not_after, key, pkcs8))
     }
 
     /// Reads `CERTIFICATE` blocks, our own first, and a `PRIVATE KEY` block (PKCS #8), in any order.
@@ -156,7 +152,7 @@ impl Certificate {
         let leaf = chain.first().ok_or(Error::InvalidCertificate)?;
         let (_, parsed) = X509Certificate::from_der(leaf).map_err(|_| Error::InvalidCertificate)?;
         let not_after = u64::try_from(parsed.validity().not_after.timestamp()).unwrap_or(0);
-        let public = PublicKey::of_certificate(leaf).ok_or(Error::UnsupportedKey)?;
+        let public = PublicKey::of(&parsed).ok_or(Error::UnsupportedKey)?;
         Ok((public, UNIX_EPOCH + Duration::from_secs(not_after)))
     }
 
@@ -164,13 +160,24 @@ impl Certificate {
         let (public, not_after) = Self::inspect(&chain)?;
         let key = SigningKey::from_pkcs8(public.key_type(), &pkcs8);
         let key = key.filter(|key| key.belongs_to(&public));
-        let key = Box::new(key.ok_or(Error::UnsupportedKey)?);
-        Ok(Self(Arc::new(Inner {
+        let key = key.ok_or(Error::UnsupportedKey)?;
+        Ok(Self::ours(chain, public, not_after, key, pkcs8))
+    }
+
+    fn ours(
+        chain: Vec<Vec<u8>>,
+        public: PublicKey,
+        not_after: SystemTime,
+        key: SigningKey,
+        pkcs8: Zeroizing<Vec<u8>>,
+    ) -> Self {
+        let key = Box::new(key);
+        Self(Arc::new(Inner {
             chain,
             key: Key::Ours { key, pkcs8 },
             public,
             not_after,
-        })))
+        }))
     }
 
     /// The chain of one certificate with the key of another: what an impostor has.
@@ -271,12 +278,34 @@ impl Certificate {
     }
 }
 
-fn generate_rsa() -> Result<KeyPair, Error> {
-    let mut generator = ChaCha20Rng::from_seed(random()?);
-    let key = RsaPrivateKey::new(&mut generator, 2048).map_err(|_| Error::KeyGeneration)?;
-    let document = key.to_pkcs8_der().map_err(|_| Error::KeyGeneration)?;
-    let der = document.as_bytes().into();
-    KeyPair::from_pkcs8_der_and_sign_algo(&der, &PKCS_RSA_SHA256).map_err(|_| Error::KeyGeneration)
+/// Signs its own certificate, for `rcgen`: a key pair of that library would be made by whichever crypto library the features of a
+/// whole program give it, and cost another one.
+struct SelfSigning<'a> {
+    key_type: KeyType,
+    key: &'a SigningKey,
+}
+
+impl rcgen::PublicKeyData for SelfSigning<'_> {
+    fn der_bytes(&self) -> &[u8] {
+        self.key.public_key()
+    }
+
+    fn algorithm(&self) -> &'static rcgen::SignatureAlgorithm {
+        match self.key_type {
+            KeyType::EcdsaP256 => &PKCS_ECDSA_P256_SHA256,
+            KeyType::EcdsaP384 => &PKCS_ECDSA_P384_SHA384,
+            KeyType::Ed25519 => &PKCS_ED25519,
+            KeyType::Rsa2048 => &PKCS_RSA_SHA256,
+        }
+    }
+}
+
+impl rcgen::SigningKey for SelfSigning<'_> {
+    fn sign(&self, message: &[u8]) -> Result<Vec<u8>, rcgen::Error> {
+        let scheme = self.key_type.schemes().first();
+        let signature = scheme.and_then(|scheme| self.key.sign(*scheme, message));
+        signature.ok_or(rcgen::Error::RemoteKeyError)
+    }
 }
 
 fn random<const N: usize>() -> Result<[u8; N], Error> {

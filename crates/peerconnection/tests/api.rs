@@ -11,19 +11,19 @@ use std::{
         atomic::{AtomicUsize, Ordering},
     },
     task::{Context, Poll, Wake, Waker},
-    time::{Duration, SystemTime},
+    time::Duration,
 };
 
-use oxirtc_netsim::{Link, epoch, ms};
+use oxirtc_netsim::{Link, ms};
 use oxirtc_peerconnection::{
-    Configuration, DataChannel, DataChannelEvent, DataChannelInit, DataChannelState, DtlsTransport,
+    DataChannel, DataChannelEvent, DataChannelInit, DataChannelState, DtlsTransport,
     DtlsTransportState, ErrorKind, Event, IceCandidateInit, IceGatheringState, IceTransportState,
     MediaKind, Message, PeerConnection, PeerConnectionState, RtpTransceiverInit,
-    SctpTransportState, SessionDescription, Settings, TrySendError, engine::Interface,
+    SctpTransportState, SessionDescription, TrySendError, engine::Interface,
 };
 use serde::{Serialize, de::DeserializeOwned};
 
-use world::{Wire, WireEnd, World, negotiate};
+use world::{World, negotiate, without_addresses};
 
 /// What is read of the JSON that is written.
 fn signalled<T: DeserializeOwned>(it: impl Serialize) -> T {
@@ -695,14 +695,7 @@ fn gathered_waits_for_the_addresses() {
             self.0.fetch_add(1, Ordering::Relaxed);
         }
     }
-    let (connection, engine) = PeerConnection::with_carrier(
-        Configuration::default(),
-        Settings::default(),
-        [9; 32],
-        SystemTime::UNIX_EPOCH + Duration::from_secs(1_700_000_000),
-        WireEnd(Wire::new(epoch())),
-    )
-    .unwrap();
+    let (connection, engine) = without_addresses();
     let _channel = connection
         .create_data_channel("a", DataChannelInit::default())
         .unwrap();

@@ -7,17 +7,16 @@ use std::{
     pin::Pin,
     sync::{Arc, Weak},
     task::{Context, Poll, Wake, Waker},
-    time::{Duration, SystemTime},
 };
 
 use futures_core::Stream;
-use oxirtc_netsim::{Link, epoch, ms};
+use oxirtc_netsim::{Link, ms};
 use oxirtc_peerconnection::{
-    Codec, Configuration, DataChannelInit, EncodedFrame, Event, FrameKind, MediaKind, MediaStream,
-    MediaStreamTrack, PeerConnection, PeerConnectionState, RtpReceiver, Settings,
+    Codec, DataChannelInit, EncodedFrame, Event, FrameKind, MediaKind, MediaStream,
+    MediaStreamTrack, PeerConnectionState, RtpReceiver,
 };
 
-use world::{Wire, WireEnd, World, negotiate};
+use world::{World, negotiate, without_addresses};
 
 type Wait<'a> = Pin<Box<dyn Future<Output = ()> + 'a>>;
 
@@ -86,14 +85,7 @@ const MANY: usize = 10_000;
 /// Waits of a connection that has no addresses, and so gathers for ever.
 #[test]
 fn waits_of_a_connection_that_begins() {
-    let (connection, _engine) = PeerConnection::with_carrier(
-        Configuration::default(),
-        Settings::default(),
-        [9; 32],
-        SystemTime::UNIX_EPOCH + Duration::from_secs(1_700_000_000),
-        WireEnd(Wire::new(epoch())),
-    )
-    .unwrap();
+    let (connection, _engine) = without_addresses();
     let channel = connection
         .create_data_channel("a", DataChannelInit::default())
         .unwrap();

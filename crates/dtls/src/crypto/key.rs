@@ -1,11 +1,16 @@
 //! Keys that sign handshakes, and those that verify them.
 
+use rand_chacha::ChaCha20Rng;
+use rand_core::SeedableRng;
+use ring::rand::SecureRandom;
 use ring::signature::{
     self, ECDSA_P256_SHA256_ASN1_SIGNING, ECDSA_P384_SHA384_ASN1_SIGNING, EcdsaKeyPair,
     Ed25519KeyPair, KeyPair as _, RsaEncoding, RsaKeyPair, UnparsedPublicKey,
     VerificationAlgorithm,
 };
+use rsa::{RsaPrivateKey, pkcs8::EncodePrivateKey};
 use x509_parser::prelude::{FromDer, X509Certificate};
+use zeroize::Zeroizing;
 
 use crate::{Version, crypto::library_random, crypto::signature::SignatureScheme};
 
@@ -64,6 +69,30 @@ impl KeyType {
 }
 
 impl SigningKey {
+    /// A fresh key, and its PKCS #8 document; `None` when the crypto library refuses.
+    pub(crate) fn generate(key_type: KeyType) -> Option<(Zeroizing<Vec<u8>>, Self)> {
+        let random = &library_random();
+        let ecdsa = |algorithm| EcdsaKeyPair::generate_pkcs8(algorithm, random).ok();
+        let pkcs8 = match key_type {
+            KeyType::EcdsaP256 => ecdsa(&ECDSA_P256_SHA256_ASN1_SIGNING)?.as_ref().to_vec(),
+            KeyType::EcdsaP384 => ecdsa(&ECDSA_P384_SHA384_ASN1_SIGNING)?.as_ref().to_vec(),
+            KeyType::Ed25519 => {
+                let document = Ed25519KeyPair::generate_pkcs8(random).ok()?;
+                document.as_ref().to_vec()
+            }
+            KeyType::Rsa2048 => {
+                let mut seed = Zeroizing::new([0; 32]);
+                random.fill(&mut *seed).ok()?;
+                let mut generator = ChaCha20Rng::from_seed(*seed);
+                let key = RsaPrivateKey::new(&mut generator, 2048).ok()?;
+                key.to_pkcs8_der().ok()?.as_bytes().to_vec()
+            }
+        };
+        let pkcs8 = Zeroizing::new(pkcs8);
+        let key = Self::from_pkcs8(key_type, &pkcs8)?;
+        Some((pkcs8, key))
+    }
+
     /// The key in a PKCS #8 document; `None` when it is not one of this type.
     pub(crate) fn from_pkcs8(key_type: KeyType, pkcs8: &[u8]) -> Option<Self> {
         let random = &library_random();
@@ -87,11 +116,20 @@ impl SigningKey {
     /// Whether it belongs to this public key.
     pub(crate) fn belongs_to(&self, public: &PublicKey) -> bool {
         match (self, public) {
-            (Self::Ecdsa(SignatureScheme::EcdsaSecp256r1Sha256, key), PublicKey::P256(public))
-            | (Self::Ecdsa(_, key), PublicKey::P384(public)) => key.public_key().as_ref() == public,
-            (Self::Ed25519(key), PublicKey::Ed25519(public)) => key.public_key().as_ref() == public,
-            (Self::Rsa(key), PublicKey::Rsa(public)) => key.public_key().as_ref() == public,
+            (Self::Ecdsa(SignatureScheme::EcdsaSecp256r1Sha256, _), PublicKey::P256(public))
+            | (Self::Ecdsa(_, _), PublicKey::P384(public))
+            | (Self::Ed25519(_), PublicKey::Ed25519(public))
+            | (Self::Rsa(_), PublicKey::Rsa(public)) => self.public_key() == public,
             _ => false,
+        }
+    }
+
+    /// What stands in a certificate for it: the bits of `subjectPublicKey`.
+    pub(crate) fn public_key(&self) -> &[u8] {
+        match self {
+            Self::Ecdsa(_, key) => key.public_key().as_ref(),
+            Self::Ed25519(key) => key.public_key().as_ref(),
+            Self::Rsa(key) => key.public_key().as_ref(),
         }
     }
 
@@ -121,6 +159,11 @@ impl PublicKey {
     /// The key of a certificate, if it is one that can verify a signature here.
     pub(crate) fn of_certificate(der: &[u8]) -> Option<Self> {
         let (_, certificate) = X509Certificate::from_der(der).ok()?;
+        Self::of(&certificate)
+    }
+
+    /// The same of one that was parsed.
+    pub(crate) fn of(certificate: &X509Certificate<'_>) -> Option<Self> {
         let info = certificate.public_key();
         let key = info.subject_public_key.data.to_vec();
         let algorithm = info.algorithm.algorithm.to_id_string();

@@ -72,7 +72,7 @@ impl DataChannel {
         wait(|waiter| self.send_or_wait(waiter, &message)).await
     }
 
-    /// [`send`](Self::send), for code that polls by hand.
+    /// [`send`](Self::send), for code that polls by hand. Its task is woken once there is room, and [noted until then](crate::api#waiting).
     ///
     /// # Errors
     ///
@@ -138,7 +138,7 @@ impl DataChannel {
         wait(|waiter| self.recv_or_wait(waiter)).await
     }
 
-    /// [`recv`](Self::recv), for code that polls by hand. The last waker of each task is woken.
+    /// [`recv`](Self::recv), for code that polls by hand. Its task is woken once, and [noted until then](crate::api#waiting).
     pub fn poll_recv(&self, cx: &mut Context<'_>) -> Poll<Option<Message>> {
         self.recv_or_wait(&mut Waiter::by_hand(cx))
     }
@@ -184,7 +184,7 @@ impl DataChannel {
         wait(|waiter| self.poll_event(waiter)).await
     }
 
-    /// [`next_event`](Self::next_event), for code that polls by hand.
+    /// [`next_event`](Self::next_event), for code that polls by hand. Its task is woken once, and [noted until then](crate::api#waiting).
     pub fn poll_next_event(&self, cx: &mut Context<'_>) -> Poll<Option<ChannelEvent>> {
         self.poll_event(&mut Waiter::by_hand(cx))
     }

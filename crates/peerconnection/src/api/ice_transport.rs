@@ -95,7 +95,7 @@ impl IceTransport {
         wait(|waiter| self.poll_event(waiter)).await
     }
 
-    /// [`next_event`](Self::next_event), for code that polls by hand.
+    /// [`next_event`](Self::next_event), for code that polls by hand. Its task is woken once, and [noted until then](crate::api#waiting).
     pub fn poll_next_event(&self, cx: &mut Context<'_>) -> Poll<Option<IceTransportEvent>> {
         self.poll_event(&mut Waiter::by_hand(cx))
     }

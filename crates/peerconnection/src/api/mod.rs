@@ -11,8 +11,9 @@
 //!   Who wants to tell several tasks has one that reads and a channel for the others.
 //! - **Cancel safety.** Each future here may be dropped before it is ready, as `select!` does: nothing that was not returned is
 //!   lost, and it can be called again. Verbs that negotiate do all of their work when they are polled first.
-//!   Nothing is left of it either: neither its waker nor a place for it. Who polls by hand has no future to drop, and stays
-//!   until the next thing happens to the object, or the object goes.
+//!   Nothing is left of it either: neither its waker nor a place for it, and of a stream neither. Who polls by hand, with
+//!   `poll_recv` and its like, has no future to drop: its task stays noted until the next thing happens to the object, or the
+//!   object goes. Where many short tasks poll one object, a stream each, such as [`DataChannel::messages`], is better.
 //! - **`close()`** of the connection, here, ends every wait: `recv` and `next_event` give what they had and then `None`, others an
 //!   `Aborted` error. What is not of one connection goes on: a track of the application, whose events and hints end with
 //!   [`stop`](MediaStreamTrack::stop), and a stream.

@@ -62,7 +62,6 @@ pub(super) struct TokioCarrier {
 }
 
 /// Where the datagrams of a connection go.
-#[derive(Default)]
 pub(super) struct Ways {
     /// Sockets of its own.
     own: Vec<Arc<dyn Socket>>,
@@ -74,7 +73,7 @@ pub(super) struct Ways {
     /// Multicast DNS, where the network is the system's.
     names: Option<LocalNames>,
     /// Those of its own sockets.
-    pub(super) ports: Ports,
+    ports: Ports,
 }
 
 /// What the task of a connection waits for.
@@ -438,19 +437,23 @@ impl TokioCarrier {
 
 impl Ways {
     /// Over sockets of its own.
-    pub(super) fn own(names: LocalNames) -> Self {
-        Self {
-            names: Some(names),
-            ..Self::default()
-        }
+    pub(super) fn own(names: LocalNames, ports: Ports) -> Self {
+        Self::new(None, Some(names), ports)
     }
 
     /// Over a port that it shares.
-    pub(super) fn on(share: Share, names: Option<LocalNames>) -> Self {
+    pub(super) fn on(share: Share, names: Option<LocalNames>, ports: Ports) -> Self {
+        Self::new(Some(share), names, ports)
+    }
+
+    fn new(share: Option<Share>, names: Option<LocalNames>, ports: Ports) -> Self {
         Self {
-            share: Some(share),
+            own: Vec::new(),
+            share,
+            streams: Vec::new(),
+            listeners: Vec::new(),
             names,
-            ..Self::default()
+            ports,
         }
     }
 
@@ -598,3 +601,80 @@ const LOOKS: [Duration; 3] = [
     Duration::from_secs(15),
 ];
 const LAST_LOOKS: Duration = Duration::from_secs(60);
+
+#[cfg(test)]
+mod tests {
+    use std::{future::Future, pin::pin, task::Context};
+
+    use super::*;
+    use crate::{Configuration, PeerConnection, Settings};
+
+    fn settings() -> Settings {
+        let settings = Settings::default().loopback(true).ipv6(false);
+        settings.interfaces(|it| it.address.is_loopback())
+    }
+
+    /// The task is woken for what is due earlier than it knows. What is put off fires once in vain, and is put right by the task,
+    /// which wakes nobody: nearly each datagram puts something off.
+    #[tokio::test]
+    async fn a_timer_that_is_put_off_wakes_nobody() {
+        let task = Arc::<Notify>::default();
+        let woken = || {
+            let noop = Waker::noop();
+            pin!(task.notified())
+                .poll(&mut Context::from_waker(noop))
+                .is_ready()
+        };
+        let names = LocalNames::new(Handle::current(), None);
+        let ways = Ways::own(names, Ports::of(&settings()));
+        let carrier = TokioCarrier::new(Handle::current(), task.clone(), ways, Tls::default());
+        let (near, engine) = PeerConnection::with_carrier(
+            Configuration::default(),
+            settings(),
+            [1; 32],
+            clock::wall(),
+            carrier,
+        )
+        .unwrap();
+        engine.drive(|now, engine, _| {
+            let interface = crate::Interface {
+                name: "lo".into(),
+                index: 1,
+                address: [127, 0, 0, 1].into(),
+            };
+            engine.handle_interfaces(now, &[interface]);
+        });
+        let far = PeerConnection::with_settings(Configuration::default(), settings()).unwrap();
+        far.create_data_channel("", crate::DataChannelInit::default())
+            .unwrap();
+        far.set_local_description(None).await.unwrap();
+        let offer = far.gathered().await.unwrap();
+        far.close();
+        near.set_remote_description(offer).await.unwrap();
+        near.set_local_description(None).await.unwrap();
+        engine.drive(|now, engine, carrier| {
+            carrier.flush(now, engine);
+            woken();
+            // Nobody answers the checks: something is due later and later, until ICE fails.
+            let mut put_off = 0;
+            while let Some(armed) = carrier.armed {
+                engine.handle_timeout(armed);
+                carrier.flush(armed, engine);
+                let Some(due) = engine.poll_timeout() else {
+                    break;
+                };
+                put_off += 1;
+                assert!(due > armed);
+                assert_eq!((woken(), carrier.armed), (false, Some(armed)));
+                carrier.attend();
+                carrier.flush(armed, engine);
+                assert_eq!((woken(), carrier.armed), (false, Some(due)));
+                // It knows of a later one only.
+                carrier.armed = Some(due + Duration::from_secs(1));
+                carrier.flush(armed, engine);
+                assert_eq!((woken(), carrier.armed), (true, Some(due)));
+            }
+            assert!(put_off >= 3, "{put_off}");
+        });
+    }
+}

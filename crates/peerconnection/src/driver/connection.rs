@@ -13,7 +13,6 @@ use super::{
     carrier::{Plan, TokioCarrier, Ways},
     clock::{now, seed, wall},
     interfaces::Networks,
-    ports::Ports,
     receive::{deliver, receive},
     send::has_room,
     sockets::Socket,
@@ -26,12 +25,11 @@ pub(super) fn open(
     configuration: Configuration,
     settings: Settings,
     runtime: &Handle,
-    mut ways: Ways,
+    ways: Ways,
     mut networks: Networks,
 ) -> Result<PeerConnection, Error> {
     let task = Arc::new(Notify::new());
     let tls = Tls::new(&settings)?;
-    ways.ports = Ports::new(settings.networks.ports.clone());
     let carrier = TokioCarrier::new(runtime.clone(), task.clone(), ways, tls);
     let (connection, engine) =
         PeerConnection::with_carrier(configuration, settings, seed()?, wall(), carrier)?;

@@ -3,7 +3,7 @@
 use std::{
     io,
     net::{IpAddr, SocketAddr, ToSocketAddrs},
-    sync::Arc,
+    sync::{Arc, LazyLock},
 };
 
 use tokio::runtime::Handle;
@@ -15,6 +15,7 @@ use super::{
     interfaces::Networks,
     names::LocalNames,
     port::{Port, Share, covers},
+    ports::Ports,
     sockets::{Socket, UdpSocket},
 };
 use crate::{Configuration, Error, ErrorKind, Interface, PeerConnection, Settings};
@@ -73,9 +74,11 @@ impl EndpointSettings {
 
 impl Default for EndpointSettings {
     fn default() -> Self {
-        let processors = std::thread::available_parallelism().map_or(1, usize::from);
+        // Asked once: the system reads files to answer.
+        static PROCESSORS: LazyLock<usize> =
+            LazyLock::new(|| std::thread::available_parallelism().map_or(1, usize::from));
         Self {
-            readers: processors.min(READERS),
+            readers: READERS.min(*PROCESSORS),
             tcp: false,
         }
     }
@@ -210,7 +213,8 @@ impl Endpoint {
         if self.port.takes_streams() {
             settings = settings.ice_tcp(true);
         }
-        let ways = Ways::on(Share::new(self.port.clone()), self.names.clone());
+        let share = Share::new(self.port.clone());
+        let ways = Ways::on(share, self.names.clone(), Ports::of(&settings));
         connection::open(configuration, settings, self.port.runtime(), ways, networks)
     }
 

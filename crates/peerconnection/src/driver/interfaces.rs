@@ -5,12 +5,12 @@ use std::{
     net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr, UdpSocket},
     sync::{Mutex, PoisonError},
     thread,
-    time::Duration,
+    time::{Duration, Instant},
 };
 
 use tokio::{runtime::Builder, sync::watch, time::sleep};
 
-use super::netlink::Changes;
+use super::{clock, netlink::Changes};
 use crate::Interface;
 
 /// The addresses that a connection is to know, as they change.
@@ -61,17 +61,43 @@ impl Networks {
 }
 
 /// Who tells all connections of the process.
-static WATCH: Mutex<Option<watch::Sender<Vec<Interface>>>> = Mutex::new(None);
+static WATCH: Mutex<Option<Watch>> = Mutex::new(None);
+
+/// The list that all look at.
+struct Watch {
+    told: watch::Sender<Vec<Interface>>,
+    /// When a connection has asked the system last.
+    asked: Instant,
+}
+
+impl Watch {
+    /// The list for one more connection. Of many that come at once the first asks the system: of what changes after that, all are
+    /// told.
+    ///
+    /// # Errors
+    ///
+    /// Those of the system.
+    fn join(
+        &mut self,
+        now: Instant,
+        list: impl FnOnce() -> io::Result<Vec<Interface>>,
+    ) -> io::Result<watch::Receiver<Vec<Interface>>> {
+        let receiver = self.told.subscribe();
+        if now.saturating_duration_since(self.asked) >= FRESH {
+            update(&self.told, list()?);
+            self.asked = now;
+        }
+        Ok(receiver)
+    }
+}
 
 fn watch() -> io::Result<watch::Receiver<Vec<Interface>>> {
-    let found = list()?;
     let mut watching = WATCH.lock().unwrap_or_else(PoisonError::into_inner);
-    if let Some(sender) = &*watching {
-        let receiver = sender.subscribe();
-        update(sender, found);
-        return Ok(receiver);
+    if let Some(watch) = &mut *watching {
+        return watch.join(clock::now(), list);
     }
-    let (sender, receiver) = watch::channel(found);
+    let asked = clock::now();
+    let (sender, receiver) = watch::channel(list()?);
     let thread = thread::Builder::new().name("oxirtc networks".to_owned());
     let told = sender.clone();
     thread.spawn(move || {
@@ -81,7 +107,10 @@ fn watch() -> io::Result<watch::Receiver<Vec<Interface>>> {
             Err(error) => log::warn!("changes of the interfaces go unnoticed: {error}"),
         }
     })?;
-    *watching = Some(sender);
+    *watching = Some(Watch {
+        told: sender,
+        asked,
+    });
     Ok(receiver)
 }
 
@@ -90,7 +119,7 @@ async fn look_again(sender: watch::Sender<Vec<Interface>>) {
     let changes = Changes::listen();
     loop {
         let unwanted = tokio::select! {
-            () = sender.closed() => true,
+            () = unwanted(&sender) => true,
             () = changes.next() => false,
             () = sleep(INTERVAL) => false,
         };
@@ -107,6 +136,13 @@ async fn look_again(sender: watch::Sender<Vec<Interface>>) {
             Err(error) => log::debug!("the interfaces cannot be listed: {error}"),
         }
     }
+}
+
+/// Waits until nobody has wanted to know for a while: where one connection follows the other, a thread each would cost more than
+/// the connection has of its own.
+async fn unwanted(sender: &watch::Sender<Vec<Interface>>) {
+    sender.closed().await;
+    sleep(LINGER).await;
 }
 
 fn update(sender: &watch::Sender<Vec<Interface>>, found: Vec<Interface>) {
@@ -189,6 +225,10 @@ const WELL_KNOWN: [SocketAddr; 2] = [
 ];
 /// How late a change is noticed at most; where the kernel tells of it, at once.
 const INTERVAL: Duration = Duration::from_secs(2);
+/// For how long a list that a connection has asked for is good for others. What changes meanwhile is told as ever.
+const FRESH: Duration = Duration::from_millis(100);
+/// For how long the thread stays when nobody wants to know.
+const LINGER: Duration = Duration::from_millis(100);
 
 #[cfg(test)]
 mod tests {
@@ -240,10 +280,47 @@ mod tests {
         assert_eq!(cost_of("DEVTYPE=wwan\nINTERFACE=wwan0\n"), 900);
     }
 
-    /// The thread ends when nobody wants to know, and begins anew.
+    /// One after the other or at once: it is the same thread. It ends when nobody has wanted to know for a while.
     #[test]
     fn all_share_one_watch() {
         let (one, two) = (watch().unwrap(), watch().unwrap());
         assert!(one.same_channel(&two));
+        let told = || {
+            let watching = WATCH.lock().unwrap();
+            watching.as_ref().map(|it| it.told.clone())
+        };
+        drop((one, two));
+        // A machine with much to do may let it end meanwhile, but not each time.
+        let stays = |_| {
+            let sender = told();
+            thread::sleep(Duration::from_millis(5));
+            drop(watch().unwrap());
+            sender.is_some_and(|it| told().is_some_and(|now| now.same_channel(&it)))
+        };
+        assert!((0..20).any(stays));
+        let end = clock::now() + Duration::from_secs(20);
+        while told().is_some() {
+            assert!(clock::now() < end, "it stays for ever");
+            thread::sleep(Duration::from_millis(20));
+        }
+    }
+
+    /// Many connections at once ask the system once, and a later one again.
+    #[test]
+    fn a_fresh_list_is_not_asked_for_again() {
+        let start = oxirtc_netsim::epoch();
+        let mut watch = Watch {
+            told: watch::channel(vec![interface("10.0.0.1")]).0,
+            asked: start,
+        };
+        let mut join = |after, now| {
+            let list = || Ok(vec![interface(now)]);
+            let joined = watch.join(start + Duration::from_millis(after), list);
+            joined.unwrap().borrow()[0].address.to_string()
+        };
+        assert_eq!(join(99, "10.0.0.2"), "10.0.0.1");
+        assert_eq!(join(100, "10.0.0.2"), "10.0.0.2");
+        assert_eq!(join(199, "10.0.0.3"), "10.0.0.2");
+        assert_eq!(join(200, "10.0.0.3"), "10.0.0.3");
     }
 }

@@ -37,6 +37,7 @@ use crate::{Configuration, Error, ErrorKind, PeerConnection, Settings};
 use carrier::Ways;
 use interfaces::Networks;
 use names::LocalNames;
+use ports::Ports;
 
 pub use endpoint::{Endpoint, EndpointSettings};
 pub use incoming::{Incoming, IncomingRequest};
@@ -67,7 +68,8 @@ impl PeerConnection {
             Error::new(ErrorKind::InvalidState, message)
         })?;
         let networks = Networks::of_machine(|found| found).map_err(endpoint::unlisted)?;
-        let ways = Ways::own(LocalNames::new(runtime.clone(), None));
+        let names = LocalNames::new(runtime.clone(), None);
+        let ways = Ways::own(names, Ports::of(&settings));
         connection::open(configuration, settings, &runtime, ways, networks)
     }
 }

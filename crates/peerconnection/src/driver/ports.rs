@@ -2,13 +2,16 @@
 
 use std::{io, net::SocketAddr, ops::RangeInclusive};
 
+use crate::Settings;
+
 /// The ports that a connection may have.
-#[derive(Clone, Debug, Default)]
+#[derive(Debug)]
 pub(super) struct Ports(Option<RangeInclusive<u16>>);
 
 impl Ports {
-    pub(super) fn new(range: Option<RangeInclusive<u16>>) -> Self {
-        Self(range)
+    /// Those that the settings have for sockets of its own.
+    pub(super) fn of(settings: &Settings) -> Self {
+        Self(settings.networks.ports.clone())
     }
 
     /// Binds at this address to any port, or to the first of the range that is free.
@@ -40,7 +43,7 @@ mod tests {
     fn the_first_free_port_of_the_range_is_taken() {
         let at = |port| SocketAddr::from(([127, 0, 0, 1], port));
         let bind = |range, taken: &[u16], address| {
-            Ports::new(range).bind(address, |it| match taken.contains(&it.port()) {
+            Ports(range).bind(address, |it| match taken.contains(&it.port()) {
                 true => Err(io::ErrorKind::AddrInUse.into()),
                 false => Ok(it),
             })
@@ -51,7 +54,7 @@ mod tests {
         assert_eq!(bind(Some(0..=7), &[], at(0)).unwrap(), at(1));
         let all = bind(Some(5..=7), &[5, 6, 7], at(0)).unwrap_err();
         assert_eq!(all.kind(), io::ErrorKind::AddrInUse);
-        let refused = Ports::new(Some(5..=7)).bind(at(0), |_| {
+        let refused = Ports(Some(5..=7)).bind(at(0), |_| {
             Err::<(), _>(io::ErrorKind::PermissionDenied.into())
         });
         assert_eq!(refused.unwrap_err().kind(), io::ErrorKind::PermissionDenied);

@@ -101,6 +101,22 @@ impl Wake for Wire {
     }
 }
 
+/// A connection that was told of no address yet, and so gathers.
+pub(crate) fn without_addresses() -> (PeerConnection, EngineLock<WireEnd>) {
+    carried(9, WireEnd(Wire::new(epoch())))
+}
+
+fn carried(seed: u8, carrier: WireEnd) -> (PeerConnection, EngineLock<WireEnd>) {
+    PeerConnection::with_carrier(
+        Configuration::default(),
+        Settings::default(),
+        [seed; 32],
+        SystemTime::UNIX_EPOCH + Duration::from_secs(1_700_000_000),
+        carrier,
+    )
+    .unwrap()
+}
+
 impl World {
     pub(crate) fn new(link: Link) -> (Self, [PeerConnection; 2]) {
         let mut network = Network::new(1).default_link(link);
@@ -110,14 +126,7 @@ impl World {
             let address: IpAddr = [10, 0, 0, index].into();
             let node = network.add_node(&[address]);
             let carrier = Wire::new(now);
-            let (connection, engine) = PeerConnection::with_carrier(
-                Configuration::default(),
-                Settings::default(),
-                [index; 32],
-                SystemTime::UNIX_EPOCH + Duration::from_secs(1_700_000_000),
-                WireEnd(carrier.clone()),
-            )
-            .unwrap();
+            let (connection, engine) = carried(index, WireEnd(carrier.clone()));
             let interface = Interface {
                 name: "eth0".into(),
                 index: 2,
