@@ -14,24 +14,50 @@ mod victim;
 use std::time::{Duration, Instant};
 
 use oxirtc_sctp::{
-    Config, Ssn, Tsn,
+    Config, Mid, Ssn, Tsn,
     packet::{
-        CauseCode, Chunk, ChunkKind, Data, ForwardTsn, Init, Packet, Reconfig, Request,
-        ResetResult, Sack,
+        CauseCode, Chunk, ChunkKind, Data, ForwardTsn, IData, IForwardTsn, Init, Packet, Reconfig,
+        Request, ResetResult, Sack,
     },
 };
 
 use victim::{Victim, WHOLE};
 
-/// What a peer does: first so much state, then packets, each with its number.
+/// What a peer does: first so much state, of which ten times as much is made too, then packets, each with its number.
 struct Attack {
     name: &'static str,
-    /// Of which ten times as much is made too.
+    victim: fn(Config) -> Victim,
     state: usize,
-    /// How many packets follow, of which the median counts.
-    packets: u32,
     prepare: fn(&mut Victim, usize),
     packet: fn(&Victim, &mut Vec<u8>, u32),
+    /// How many packets follow, of which the median counts.
+    packets: u32,
+    /// Whether they stand before an association, as an INIT does.
+    untagged: bool,
+}
+
+impl Attack {
+    /// One that needs no state.
+    fn alone(name: &'static str, packet: fn(&Victim, &mut Vec<u8>, u32)) -> Self {
+        Self::beside(name, 1, |_, _| {}, packet)
+    }
+
+    fn beside(
+        name: &'static str,
+        state: usize,
+        prepare: fn(&mut Victim, usize),
+        packet: fn(&Victim, &mut Vec<u8>, u32),
+    ) -> Self {
+        Self {
+            name,
+            victim: Victim::new,
+            state,
+            prepare,
+            packet,
+            packets: 40,
+            untagged: false,
+        }
+    }
 }
 
 #[test]
@@ -43,16 +69,13 @@ fn no_packet_costs_much() {
 
 fn run(attack: &Attack, state: usize) -> (Duration, usize) {
     let config = Config::default().max_message_size(64 << 20);
-    let mut victim = Victim::new(config);
+    let mut victim = (attack.victim)(config);
     (attack.prepare)(&mut victim, state);
     drain(&mut victim);
     let mut times = Vec::new();
     for number in 0..attack.packets {
         let mut packet = Vec::new();
-        let tag = match attack.name.contains("INIT") {
-            true => 0,
-            false => victim.tag,
-        };
+        let tag = if attack.untagged { 0 } else { victim.tag };
         Packet::start(&mut packet, 5000, 5000, tag);
         (attack.packet)(&victim, &mut packet, number);
         assert!(packet.len() <= 1200, "{}: {}", attack.name, packet.len());
@@ -115,9 +138,6 @@ fn messages(victim: &mut Victim, state: usize, ssn: u16) {
 
 /// Chunks of one byte, as many as fit a packet.
 const TINY: u32 = 58;
-const PACKETS: u32 = 40;
-
-fn nothing(_: &mut Victim, _: usize) {}
 
 fn chunk(buf: &mut Vec<u8>, kind: u8, value: &[u8]) {
     let (kind, flags) = (ChunkKind(kind), 0);
@@ -126,6 +146,7 @@ fn chunk(buf: &mut Vec<u8>, kind: u8, value: &[u8]) {
 
 fn attacks() -> Vec<Attack> {
     let mut all = pieces();
+    all.extend(interleaved());
     all.extend(messages_of_streams());
     all.extend(resetting());
     all.extend(controlling());
@@ -134,66 +155,139 @@ fn attacks() -> Vec<Attack> {
 
 fn pieces() -> Vec<Attack> {
     vec![
-        Attack {
-            name: "pieces of one byte, each beyond a gap, the last first",
-            state: 90,
-            packets: PACKETS,
-            prepare: |v, state| {
+        Attack::beside(
+            "pieces of one byte, each beyond a gap, the last first",
+            90,
+            |v, state| {
                 for offset in 0..state as u32 {
                     v.data(60_000 - 2 * offset, 0, (1, 0), b"x");
                 }
             },
-            packet: |v, buf, number| {
+            |v, buf, number| {
                 for chunk in 0..TINY {
                     let offset = 30_000 - 2 * (number * TINY + chunk);
                     data(buf, v.tsn.advanced(offset), 0, (1, 0), b"x");
                 }
             },
-        },
-        Attack {
-            name: "pieces that join runs in the middle",
-            state: 90,
-            packets: PACKETS,
-            prepare: |v, state| {
+        ),
+        Attack::beside(
+            "pieces that join runs in the middle",
+            90,
+            |v, state| {
                 for offset in 0..state as u32 {
                     v.data(10 + 2 * offset, 0, (1, 0), b"x");
                 }
             },
-            packet: |v, buf, number| {
+            |v, buf, number| {
                 for chunk in 0..TINY {
                     let offset = 11 + 2 * (number * 31 + chunk * 7 % TINY);
                     data(buf, v.tsn.advanced(offset), 0, (1, 0), b"x");
                 }
             },
-        },
+        ),
     ]
+}
+
+fn interleaved() -> Vec<Attack> {
+    let all = [
+        Attack::beside(
+            "pieces of as many messages, I-DATA",
+            300,
+            lanes,
+            |v, buf, number| {
+                for chunk in 0..SHORT {
+                    let message = 5000 + number * SHORT + chunk;
+                    piece(buf, v.tsn.advanced(message), (1, message), 7);
+                }
+            },
+        ),
+        Attack::beside(
+            "pieces of one message, the last first, I-DATA",
+            300,
+            lanes,
+            |v, buf, number| {
+                for chunk in 0..SHORT {
+                    let fsn = 30_000 - 2 * (number * SHORT + chunk);
+                    piece(buf, v.tsn.advanced(30_000 + fsn), (1, 70_000), fsn);
+                }
+            },
+        ),
+        Attack::beside(
+            "I-FORWARD-TSN over many messages",
+            300,
+            lanes,
+            |v, buf, number| {
+                let tsn = v.tsn.advanced(10 + number);
+                let messages = (0..130u16).map(|it| (it, it % 2 == 0, Mid(number * 4)));
+                IForwardTsn::write(buf, tsn, messages);
+            },
+        ),
+        Attack::beside(
+            "streams with pieces reset, I-DATA",
+            300,
+            lanes,
+            |v, buf, number| {
+                let first = v.tsn.0.wrapping_sub(1);
+                reset(buf, first.wrapping_add(number), v.tsn, &list());
+            },
+        ),
+    ];
+    let interleaving = |attack| Attack {
+        victim: Victim::interleaving,
+        ..attack
+    };
+    all.into_iter().map(interleaving).collect()
+}
+
+/// Pieces of I-DATA, as many as fit a packet.
+const SHORT: u32 = 46;
+
+/// One piece of each of so many messages, none of which is ever whole, spread over streams.
+fn lanes(victim: &mut Victim, state: usize) {
+    for message in 0..state as u32 {
+        let (tsn, place) = (
+            victim.tsn.advanced(10 + message),
+            (message as u16 % 130, message / 130),
+        );
+        victim.put(|buf| piece(buf, tsn, place, 7));
+    }
+}
+
+fn piece(buf: &mut Vec<u8>, tsn: Tsn, (stream, message): (u16, u32), fsn: u32) {
+    IData {
+        flags: 0,
+        tsn,
+        stream,
+        mid: Mid(message),
+        ppid_or_fsn: fsn,
+        payload: b"x",
+    }
+    .write(buf);
 }
 
 fn messages_of_streams() -> Vec<Attack> {
     vec![
-        Attack {
-            name: "messages out of turn",
-            state: 2500,
-            packets: PACKETS,
-            prepare: |v, state| {
+        Attack::beside(
+            "messages out of turn",
+            2500,
+            |v, state| {
                 for offset in 0..state as u32 {
                     v.data(offset, WHOLE, (1, 1 + offset as u16), b"x");
                 }
             },
-            packet: |v, buf, number| {
+            |v, buf, number| {
                 for chunk in 0..TINY {
                     let offset = 25_000 + number * TINY + chunk;
                     let ssn = 30_000 - (number * TINY + chunk) as u16;
                     data(buf, v.tsn.advanced(offset), WHOLE, (1, ssn), b"x");
                 }
             },
-        },
-        Attack {
-            name: "messages on streams that nobody reads",
-            state: 900,
-            packets: PACKETS,
-            prepare: |v, state| messages(v, state, 0),
-            packet: |v, buf, number| {
+        ),
+        Attack::beside(
+            "messages on streams that nobody reads",
+            900,
+            |v, state| messages(v, state, 0),
+            |v, buf, number| {
                 for chunk in 0..TINY {
                     let offset = 9000 + number * TINY + chunk;
                     let stream = (offset * 7 % 65_000) as u16;
@@ -201,147 +295,123 @@ fn messages_of_streams() -> Vec<Attack> {
                     data(buf, v.tsn.advanced(offset), flags, (stream, 0), b"x");
                 }
             },
-        },
-        Attack {
-            name: "duplicates",
-            state: 900,
-            packets: PACKETS,
-            prepare: |v, state| messages(v, state, 0),
-            packet: |v, buf, number| {
+        ),
+        Attack::beside(
+            "duplicates",
+            900,
+            |v, state| messages(v, state, 0),
+            |v, buf, number| {
                 for chunk in 0..TINY {
                     data(buf, v.tsn.advanced(number + chunk), WHOLE, (1, 0), b"x");
                 }
             },
-        },
-        Attack {
-            name: "FORWARD TSN over many streams",
-            state: 900,
-            packets: PACKETS,
-            prepare: |v, state| messages(v, state, 5),
-            packet: |v, buf, number| {
+        ),
+        Attack::beside(
+            "FORWARD TSN over many streams",
+            900,
+            |v, state| messages(v, state, 5),
+            |v, buf, number| {
                 let tsn = v.tsn.advanced(10_000 + number);
                 let streams = (0..270u16).map(|it| (it * 30 + number as u16, Ssn(9)));
                 ForwardTsn::write(buf, tsn, streams);
             },
-        },
+        ),
     ]
 }
 
 fn resetting() -> Vec<Attack> {
     vec![
-        Attack {
-            name: "all streams reset, again and again",
+        Attack::beside(
+            "all streams reset, again and again",
             // So many that no step is the last.
-            state: 6000,
-            packets: PACKETS,
-            prepare: |v, state| messages(v, state, 5),
-            packet: |v, buf, number| {
+            6000,
+            |v, state| messages(v, state, 5),
+            |v, buf, number| {
                 let first = v.tsn.0.wrapping_sub(1);
                 reset(buf, first.wrapping_add(number), v.tsn, &[]);
             },
-        },
-        Attack {
-            name: "streams with messages reset",
-            state: 6000,
-            packets: PACKETS,
-            prepare: |v, state| messages(v, state, 5),
-            packet: |v, buf, number| {
+        ),
+        Attack::beside(
+            "streams with messages reset",
+            6000,
+            |v, state| messages(v, state, 5),
+            |v, buf, number| {
                 let first = v.tsn.0.wrapping_sub(1);
                 reset(buf, first.wrapping_add(number), v.tsn, &list());
             },
-        },
-        Attack {
-            name: "a reset that waits, asked for again and again",
-            state: 900,
-            packets: PACKETS,
-            prepare: |v, state| messages(v, state, 5),
-            packet: |v, buf, number| {
+        ),
+        Attack::beside(
+            "a reset that waits, asked for again and again",
+            900,
+            |v, state| messages(v, state, 5),
+            |v, buf, number| {
                 let first = v.tsn.0.wrapping_sub(1);
                 let far = v.tsn.advanced(50_000);
                 reset(buf, first.wrapping_add(number), far, &list());
             },
-        },
+        ),
         Attack {
-            name: "the answer to a reset of many streams",
-            state: 40,
             packets: 1,
-            prepare: |v, state| {
-                let streams = Vec::from_iter(0..state as u16);
-                let now = v.pair.now;
-                assert_eq!(v.pair.ends[0].reset_streams(now, &streams), Ok(()));
-            },
-            packet: |v, buf, number| {
-                let answer = |by| Request::Response {
-                    sequence: v.last.0.wrapping_add(by + number),
-                    result: ResetResult::PERFORMED,
-                };
-                Reconfig::write(buf, [answer(0), answer(1)].into_iter());
-            },
+            ..Attack::beside(
+                "the answer to a reset of many streams",
+                40,
+                |v, state| {
+                    let streams = Vec::from_iter(0..state as u16);
+                    let now = v.pair.now;
+                    assert_eq!(v.pair.ends[0].reset_streams(now, &streams), Ok(()));
+                },
+                |v, buf, number| {
+                    let answer = |by| Request::Response {
+                        sequence: v.last.0.wrapping_add(by + number),
+                        result: ResetResult::PERFORMED,
+                    };
+                    Reconfig::write(buf, [answer(0), answer(1)].into_iter());
+                },
+            )
         },
     ]
 }
 
 fn controlling() -> Vec<Attack> {
     vec![
-        Attack {
-            name: "SACK with blocks and duplicates of what is not there",
-            state: 1,
-            packets: PACKETS,
-            prepare: nothing,
-            packet: |v, buf, _| {
+        Attack::alone(
+            "SACK with blocks and duplicates of what is not there",
+            |v, buf, _| {
                 let gaps = (0..130u16).map(|it| (2 + 2 * it, 2 + 2 * it));
                 let duplicates = (0..130).map(|it| v.last.advanced(it));
                 Sack::write(buf, 1150, (v.last, 1 << 20), gaps, duplicates);
             },
-        },
+        ),
+        Attack::alone("chunks that nobody knows", |_, buf, _| {
+            (0..280).for_each(|_| chunk(buf, 0xff, &[]))
+        }),
+        Attack::alone("HEARTBEATs", |_, buf, _| {
+            (0..140).for_each(|_| chunk(buf, 4, &[0; 4]))
+        }),
+        Attack::alone("errors", |_, buf, _| {
+            let causes = [0, CauseCode::STALE_COOKIE.0 as u8, 0, 8, 0, 0, 0, 1].repeat(140);
+            chunk(buf, 9, &causes);
+        }),
+        Attack::alone("COOKIE ECHO that is not ours", |_, buf, number| {
+            chunk(buf, 10, &[number as u8; 1150])
+        }),
         Attack {
-            name: "chunks that nobody knows",
-            state: 1,
-            packets: PACKETS,
-            prepare: nothing,
-            packet: |_, buf, _| (0..280).for_each(|_| chunk(buf, 0xff, &[])),
-        },
-        Attack {
-            name: "HEARTBEATs",
-            state: 1,
-            packets: PACKETS,
-            prepare: nothing,
-            packet: |_, buf, _| (0..140).for_each(|_| chunk(buf, 4, &[0; 4])),
-        },
-        Attack {
-            name: "errors",
-            state: 1,
-            packets: PACKETS,
-            prepare: nothing,
-            packet: |_, buf, _| {
-                let causes = [0, CauseCode::STALE_COOKIE.0 as u8, 0, 8, 0, 0, 0, 1].repeat(140);
-                chunk(buf, 9, &causes);
-            },
-        },
-        Attack {
-            name: "COOKIE ECHO that is not ours",
-            state: 1,
-            packets: PACKETS,
-            prepare: nothing,
-            packet: |_, buf, number| chunk(buf, 10, &[number as u8; 1150]),
-        },
-        Attack {
-            name: "INIT with parameters that nobody knows",
-            state: 1,
-            packets: PACKETS,
-            prepare: nothing,
-            packet: |_, buf, number| {
-                let parameters = [0xc0, 0x77, 0, 4].repeat(270);
-                Init {
-                    tag: 1 + number,
-                    window: 100_000,
-                    outbound: 1,
-                    inbound: 1,
-                    initial_tsn: Tsn(number),
-                    parameters: &parameters,
-                }
-                .write(ChunkKind::INIT, buf);
-            },
+            untagged: true,
+            ..Attack::alone(
+                "INIT with parameters that nobody knows",
+                |_, buf, number| {
+                    let parameters = [0xc0, 0x77, 0, 4].repeat(270);
+                    Init {
+                        tag: 1 + number,
+                        window: 100_000,
+                        outbound: 1,
+                        inbound: 1,
+                        initial_tsn: Tsn(number),
+                        parameters: &parameters,
+                    }
+                    .write(ChunkKind::INIT, buf);
+                },
+            )
         },
     ]
 }

@@ -2,16 +2,19 @@
 #![expect(clippy::unwrap_used, reason = "a failing step is a failing test")]
 
 mod support;
+#[path = "support/victim.rs"]
+mod victim;
 
 use std::time::Duration;
 
 use oxirtc_netsim::{Link, for_each_seed, percent};
 use oxirtc_sctp::{
     Config, Error, Event, Failure, Initiator, SendOptions, State,
-    packet::{Abort, Cause, CauseCode, Chunk, ChunkKind, Packet},
+    packet::{Abort, Cause, CauseCode, Chunk, ChunkKind, Packet, Sack},
 };
 
 use support::{Pair, Sides, ms, pattern, perfect};
+use victim::Victim;
 
 const IN_ORDER: fn(Initiator) -> Event = |by| Event::Closed {
     by,
@@ -336,6 +339,37 @@ fn an_ended_association_does_not_answer_without_end() {
     ] {
         pair.ends[0].handle_packet(pair.now, &packet(tag, kind, 0, &[]));
         assert_eq!(pair.take_packets(0).len(), 0, "{kind:?}");
+    }
+}
+
+/// An ABORT with the T bit has the peer's tag, also behind chunks that have ours.
+#[test]
+fn an_abort_behind_others_needs_the_right_tag() {
+    for (flags, ends) in [(0, true), (Abort::REFLECTED, false)] {
+        let mut pair = perfect(1).connected();
+        let (_, local) = tags(&mut pair, 0);
+        let mut buf = packet(local, ChunkKind::HEARTBEAT, 0, &[0, 1, 0, 4]);
+        let abort = packet(local, ChunkKind::ABORT, flags, &[]);
+        buf.extend_from_slice(&abort[12..]);
+        Packet::finish(&mut buf, 0);
+        pair.ends[0].handle_packet(pair.now, &buf);
+        assert_eq!(pair.ends[0].state() == State::Closed, ends);
+    }
+}
+
+/// RFC 9260 §8.1: any acknowledgement sets the count back, also one without news.
+#[test]
+fn an_answer_ends_the_count_of_errors() {
+    let mut victim = Victim::new(Config::default());
+    victim.pair.filter(|_, _| false);
+    victim.pair.ends[0].set_consent(false);
+    victim.pair.say(0, 1, b"x");
+    for round in 1..4 {
+        let wanted = |pair: &mut Pair| pair.ends[0].stats().retransmission_timeouts == 8 * round;
+        victim.pair.run_until(Duration::from_secs(60), wanted);
+        assert!(victim.is_alive(), "round {round}");
+        let last = victim.last;
+        victim.put(|buf| Sack::write(buf, 100, (last, 1 << 20), [].into_iter(), [].into_iter()));
     }
 }
 

@@ -15,12 +15,8 @@ use support::{Pair, Sides, ms, pattern};
 
 /// Two ends that interleave, each if it is said so.
 fn pair(seed: u64, link: Link, interleaving: [bool; 2]) -> Pair {
-    let mut pair = support::pair(seed, link);
-    for (side, interleaving) in interleaving.into_iter().enumerate() {
-        let config = Config::default().interleaving(interleaving);
-        pair.ends[side] =
-            Association::new(config, [seed as u8 * 2 + side as u8; 32], pair.now).into();
-    }
+    let configs = interleaving.map(|it| Config::default().interleaving(it));
+    let mut pair = support::interleaving_pair(seed, link, configs);
     pair.keep();
     pair.connected()
 }

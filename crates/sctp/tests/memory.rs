@@ -7,8 +7,8 @@ mod victim;
 use std::alloc::System;
 
 use oxirtc_sctp::{
-    Config, Ssn, Tsn,
-    packet::{Chunk, ChunkKind, Data, ForwardTsn, Init, Packet, Reconfig, Request},
+    Config, Mid, Ssn, Tsn,
+    packet::{Chunk, ChunkKind, Data, ForwardTsn, IForwardTsn, Init, Packet, Reconfig, Request},
 };
 use stats_alloc::{INSTRUMENTED_SYSTEM, StatsAlloc};
 
@@ -19,6 +19,7 @@ use victim::{Victim, WHOLE};
 static ALLOCATOR: &StatsAlloc<System> = &INSTRUMENTED_SYSTEM;
 
 const WINDOW: usize = 1 << 20;
+const CHUNKS: u32 = 70_000;
 
 /// One packet of an attack, by its number.
 type Attack = fn(&mut Victim, u32);
@@ -28,30 +29,35 @@ type Attack = fn(&mut Victim, u32);
 /// Known failure 32.
 #[test]
 fn memory_stays_bounded() {
-    const CHUNKS: u32 = 70_000;
     floods_before_an_association_leave_nothing();
     for (name, least, attack) in attacks() {
-        let config = Config::default().receive_window(WINDOW as u32);
-        let mut victim = Victim::new(config);
-        let (before, mut most) = (held(), 0);
-        for index in 0..CHUNKS {
-            attack(&mut victim, index);
-            if index % 64 == 0 {
-                victim.answer();
-                victim.pair.main_events(0);
-                most = most.max(held() - before);
-            }
-        }
-        println!("{name}: {most}");
-        assert!(victim.is_alive(), "{name}");
-        let bound = match least {
-            0 => 128 << 10,
-            _ => 2 * WINDOW + (256 << 10),
-        };
-        // What holds nothing would prove nothing.
-        let range = least as i64..=bound as i64;
-        assert!(range.contains(&most), "{name}: {most} bytes of {range:?}");
+        stays_bounded(Victim::new, name, least, attack);
     }
+    for (name, least, attack) in interleaved() {
+        stays_bounded(Victim::interleaving, name, least, attack);
+    }
+}
+
+fn stays_bounded(victim: fn(Config) -> Victim, name: &str, least: usize, attack: Attack) {
+    let mut victim = victim(Config::default().receive_window(WINDOW as u32));
+    let (before, mut most) = (held(), 0);
+    for index in 0..CHUNKS {
+        attack(&mut victim, index);
+        if index % 64 == 0 {
+            victim.answer();
+            victim.pair.main_events(0);
+            most = most.max(held() - before);
+        }
+    }
+    println!("{name}: {most}");
+    assert!(victim.is_alive(), "{name}");
+    let bound = match least {
+        0 => 128 << 10,
+        _ => 2 * WINDOW + (256 << 10),
+    };
+    // What holds nothing would prove nothing.
+    let range = least as i64..=bound as i64;
+    assert!(range.contains(&most), "{name}: {most} bytes of {range:?}");
 }
 
 /// Neither INIT nor a bad COOKIE ECHO leaves anything, and the second has no answer.
@@ -170,5 +176,34 @@ fn attacks() -> [(&'static str, usize, Attack); 9] {
             }
             v.data(60_001 + i % 5000, WHOLE, (i as u16, 0), &[0; 1000]);
         }),
+    ]
+}
+
+/// The same of a peer that interleaves.
+fn interleaved() -> [(&'static str, usize, Attack); 4] {
+    [
+        ("pieces of as many messages", WINDOW / 2, |v, i| {
+            v.piece(1 + i % 65_000, (1, i), 7, b"x");
+        }),
+        ("large pieces of as many messages", WINDOW / 2, |v, i| {
+            v.piece(1 + i % 65_000, (i as u16, i), 7, &[0; 1000]);
+        }),
+        (
+            "pieces of a message, each beyond a gap",
+            WINDOW / 2,
+            |v, i| {
+                v.piece(1 + i % 65_000, (1, 5), 2 * i + 1, b"x");
+            },
+        ),
+        (
+            "messages that others were given up for, I-DATA",
+            WINDOW / 5,
+            |v, i| {
+                let tsn = v.tsn.advanced(2 * i);
+                let stream = i as u16;
+                v.put(|buf| IForwardTsn::write(buf, tsn, [(stream, false, Mid(i))].into_iter()));
+                v.piece(2 * i + 1, (stream, i + 5), 0, &[0; 100]);
+            },
+        ),
     ]
 }

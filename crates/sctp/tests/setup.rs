@@ -283,6 +283,33 @@ fn setting_up_is_given_up_by_configuration_or_without_consent() {
     }
 }
 
+/// RFC 9260 §8.5.1 E: a SHUTDOWN ACK of an older association has a tag that nobody knows, and nothing behind it counts for that.
+#[test]
+fn what_stands_behind_a_shutdown_ack_of_another_is_dropped() {
+    for behind in [ChunkKind::ABORT, ChunkKind::COOKIE_ACK, ChunkKind(0x5f)] {
+        let mut pair = perfect(1);
+        // The COOKIE ECHO is lost: side 0 waits for its answer.
+        pair.filter(|_, packet| !kinds(packet).contains(&ChunkKind::COOKIE_ECHO));
+        pair.ends[0].connect(pair.now);
+        pair.run_for(ms(45));
+        assert_eq!(pair.ends[0].state(), State::CookieEchoed);
+        let mut buf = Vec::new();
+        Packet::start(&mut buf, 5000, 5000, 0x1234_5678);
+        for kind in [ChunkKind::SHUTDOWN_ACK, behind] {
+            let (flags, value) = (0, &[][..]);
+            Chunk { kind, flags, value }.write(&mut buf);
+        }
+        Packet::finish(&mut buf, 0);
+        pair.ends[0].handle_packet(pair.now, &buf);
+        let mut answer = Vec::new();
+        assert!(pair.ends[0].poll_transmit(pair.now, 1200, &mut answer));
+        assert_eq!(kinds(&answer), [ChunkKind::SHUTDOWN_COMPLETE]);
+        assert!(!pair.ends[0].poll_transmit(pair.now, 1200, &mut answer));
+        assert_eq!(pair.ends[0].state(), State::CookieEchoed, "{behind:?}");
+        assert_eq!(pair.main_events(0), []);
+    }
+}
+
 #[test]
 fn a_restart_is_told_and_everything_begins_anew() {
     for_each_seed(20, |seed| {

@@ -94,7 +94,7 @@ impl Sender {
         }
     }
 
-    /// Whether a new piece may go, whose message has a number or may have one.
+    /// Whether a new piece may go in a packet that may leave; its message has a number or may have one.
     fn hold_new(&self, size: usize, has_number: bool) -> Held {
         let flight = self.outstanding.flight_bytes();
         if self.outstanding.is_full() || !has_number {
@@ -111,9 +111,6 @@ impl Sender {
         let alone = flight == 0 && self.peer_window > 0;
         if !alone && self.outstanding.flight_payload() + size > self.peer_window {
             return Held::Peer;
-        }
-        if self.grant.is_none() && flight >= self.window() {
-            return Held::Window;
         }
         Held::Nothing
     }
@@ -214,10 +211,8 @@ impl Sender {
             let Some(size) = self.fit(size, next, filling.room, buf) else {
                 return;
             };
-            let held = self.hold_new(size, next.has_number);
             // RFC 9260 §6.1 B: the window may be exceeded by what fills the packet that it let go.
-            let fills = filling.open && held == Held::Window;
-            if held != Held::Nothing && !fills {
+            if self.hold_new(size, next.has_number) != Held::Nothing {
                 return;
             }
             if !filling.open && self.outstanding.flight_bytes() == 0 {

@@ -246,6 +246,27 @@ fn probes_go_on_up_to_the_timeout() {
     );
 }
 
+/// Where a round trip is long two probes go all the same, the second in place of the timeout before which it would not come.
+#[test]
+fn a_second_probe_goes_in_place_of_a_timeout() {
+    let mut bench = Bench::new(1);
+    bench.measured(MS * 300);
+    bench.queue(5, 1084);
+    bench.packets();
+    let sent = bench.now;
+    for (after, probes, timeouts) in [(600, 1, 0), (1500, 2, 0), (2400, 2, 1)] {
+        bench.now = bench.sender.poll_timeout().unwrap();
+        assert_eq!(bench.now - sent, MS * after);
+        bench.sender.handle_timeout(bench.now, &mut bench.stats);
+        assert_eq!(bench.packets().len(), 1, "one packet");
+        let stats = bench.stats;
+        assert_eq!(
+            (stats.probes, stats.retransmission_timeouts),
+            (probes, timeouts)
+        );
+    }
+}
+
 /// A single packet may be waiting for a second one at the peer, unless it was asked not to.
 #[test]
 fn a_probe_waits_for_a_delayed_acknowledgement() {
@@ -377,18 +398,24 @@ fn a_recovery_sends_in_proportion() {
 fn losses_from_before_a_timeout_reduce_once() {
     let mut bench = Bench::new(1);
     bench.measured(MS * 50);
-    bench.queue(10, 1084);
-    bench.packets();
-    bench.wait(MS * 120);
-    bench.wait(MS * 300);
-    bench.now += MS * 600;
+    bench.queue(5, 1084);
+    assert_eq!(bench.packets().len(), 5);
+    let timeout = bench.sender.recovery.t3.unwrap();
+    // What leaves just before is not late enough to be lost with the rest.
+    bench.now = timeout - MS * 20;
+    bench.queue(3, 1084);
+    assert_eq!(bench.packets().len(), 3);
+    bench.sender.recovery.probe = None;
+    bench.now = timeout;
     bench.sender.handle_timeout(bench.now, &mut bench.stats);
     assert_eq!(bench.stats.retransmission_timeouts, 1);
-    assert_eq!(bench.packets().len(), 1);
+    assert_eq!(bench.packets(), [[2]]);
     let threshold = bench.sender.control.threshold();
-    bench.now += MS * 50;
-    bench.sack(2, &[(8, 8)]);
-    bench.packets();
+    bench.now += MS * 60;
+    bench.sack(2, &[]);
+    let again = bench.packets();
+    let flight = bench.sender.outstanding.flight_bytes();
+    assert_eq!(flight, again.len() * 1100, "the three are lost as well");
     assert_eq!(bench.stats.fast_recoveries, 0);
     assert_eq!(bench.sender.control.threshold(), threshold);
 }
@@ -445,6 +472,44 @@ fn a_full_receiver_says_nothing_of_the_path() {
     bench.sack_with(2, 10 << 20, &[], &[]);
     bench.packets();
     assert_eq!(bench.sender.recovery.rtt.smoothed(), smoothed);
+}
+
+/// A window probe that the peer took twice was sent twice without a loss: three later packets are proof as before.
+#[test]
+fn what_probed_a_window_is_no_reordering() {
+    let mut bench = Bench::new(1);
+    bench.measured(MS * 50);
+    bench.queue(12, 1084);
+    bench.sack_with(1, 0, &[], &[]);
+    assert!(bench.packets().is_empty());
+    for _ in 0..2 {
+        bench.now = bench.sender.poll_timeout().unwrap();
+        bench.sender.handle_timeout(bench.now, &mut bench.stats);
+        assert_eq!(bench.packets(), [[2]]);
+    }
+    bench.now += MS * 50;
+    bench.sack_with(2, 10 << 20, &[], &[2]);
+    assert!(bench.packets().len() > 4);
+    bench.now += MS * 50;
+    bench.sack(2, &[(2, 4)]);
+    assert_eq!(bench.packets(), [[3]]);
+    assert_eq!(bench.stats.spurious_recoveries, 0);
+}
+
+/// RFC 9260 §3.3.1: while the peer has no room, what is sent again asks it for an answer at once.
+#[test]
+fn a_closed_window_asks_for_an_answer() {
+    for (window, immediate) in [(10 << 20, false), (0, true)] {
+        let mut bench = Bench::new(1);
+        bench.measured(MS * 50);
+        bench.queue(8, 1084);
+        bench.packets();
+        bench.now += MS * 50;
+        bench.sack_with(1, window, &[(2, 8)], &[]);
+        let again = bench.packet().unwrap();
+        let again = data_of(&again).next().unwrap();
+        assert_eq!((again.tsn, again.has(Data::IMMEDIATE)), (Tsn(2), immediate));
+    }
 }
 
 /// A message's place is taken by another once it is acknowledged, and so is not its deadline.
@@ -572,6 +637,21 @@ fn timeouts_back_off_until_something_is_measured() {
     assert_eq!(bench.sender.recovery.rtt.smoothed(), None, "Karn's rule");
     bench.measured(MS * 50);
     assert_eq!(bench.sender.recovery.rtt.timeout(), MS * 400);
+}
+
+/// RFC 9260 §6.3.2 R2: with nothing outstanding no timer of losses runs.
+#[test]
+fn nothing_is_waited_for_when_all_has_come() {
+    let mut bench = Bench::new(1);
+    bench.measured(MS * 50);
+    bench.queue(3, 1084);
+    bench.packets();
+    bench.now += MS * 50;
+    bench.sack(3, &[]);
+    assert!(bench.packets().is_empty() && bench.sender.poll_timeout().is_some());
+    bench.sack(4, &[]);
+    assert!(bench.packets().is_empty());
+    assert_eq!(bench.sender.poll_timeout(), None);
 }
 
 /// RFC 9260 §6.3.2 R3: each new cumulative TSN starts the timer anew.
@@ -762,6 +842,47 @@ fn a_peer_that_takes_back_gets_it_again() {
     bench.sack(5, &[]);
     assert!(bench.sender.is_idle());
     assert_eq!(bench.sender.queue.held(), 0);
+}
+
+/// RFC 8985 §6.2 step 3: what comes late without having been sent again shows that the path reorders.
+#[test]
+fn what_comes_late_is_reordering() {
+    let mut bench = Bench::new(1);
+    bench.measured(MS * 50);
+    bench.queue(4, 1084);
+    bench.packets();
+    bench.now += MS * 50;
+    bench.sack(1, &[(2, 3)]);
+    assert!(bench.packets().is_empty());
+    bench.now += MS * 5;
+    bench.sack(5, &[]);
+    bench.queue(8, 1084);
+    let first = bench.packets().concat()[0];
+    bench.now += MS * 50;
+    bench.sack(first - 1, &[(2, 6)]);
+    assert!(
+        !bench.packets().concat().contains(&first),
+        "time is proof, three packets are not"
+    );
+    assert_eq!(bench.stats.fast_recoveries, 0);
+}
+
+/// More blocks than any packet carries are nobody's.
+#[test]
+fn blocks_are_limited() {
+    let mut bench = Bench::new(1);
+    bench.sender.control = Control::new(crate::CongestionControl::NewReno, 1100, 1000);
+    bench.queue(900, 1084);
+    while bench.packet().is_some() {
+        bench.now += MS;
+    }
+    for (count, taken) in [(400, true), (401, false)] {
+        let mut buf = Vec::new();
+        let blocks = (1..=count).map(|it| (2 * it, 2 * it));
+        Sack::write(&mut buf, 4000, (Tsn(0), 1 << 20), blocks, [].into_iter());
+        let sack = Sack::parse(&buf[4..]).unwrap();
+        assert_eq!(bench.sender.outstanding.accepts(&sack), taken, "{count}");
+    }
 }
 
 /// TSNs wrap in the middle of a transfer with loss.

@@ -122,6 +122,14 @@ pub(crate) fn pair_with(seed: u64, link: Link, a: Config, b: Config) -> Pair {
     pair_of([a, b], link)
 }
 
+/// Two ends of which each says what [`Config::interleaving`] tells it to.
+pub(crate) fn interleaving_pair(seed: u64, link: Link, configs: [Config; 2]) -> Pair {
+    let now = netsim::epoch();
+    let [a, b] = configs;
+    let side = |config, side| Association::new(config, [seed as u8 * 2 + side; 32], now);
+    pair_of([side(a, 0), side(b, 1)], link)
+}
+
 pub(crate) fn pair_of(sides: [Association; 2], link: Link) -> Pair {
     let mut pair = Pair::new(sides.map(Side::from), Duplex::new(link));
     // Each side has a room of its own.

@@ -4,11 +4,11 @@
 
 use oxirtc_netsim::Link;
 use oxirtc_sctp::{
-    Config, Ssn, State, Tsn,
-    packet::{Chunk, ChunkKind, Data, Packet},
+    Config, Mid, Ssn, State, Tsn,
+    packet::{Chunk, ChunkKind, Data, IData, Packet},
 };
 
-use crate::support::{Pair, Sides as _, ms, pair_with};
+use crate::support::{Pair, Sides as _, interleaving_pair, ms, pair_with};
 
 /// A live association (side 0) and what its peer needs to write packets by hand.
 pub(crate) struct Victim {
@@ -22,7 +22,20 @@ pub(crate) struct Victim {
 
 impl Victim {
     pub(crate) fn new(config: Config) -> Self {
-        let mut pair = pair_with(1, Link::new(1), config, Config::default()).connected();
+        Self::of(pair_with(1, Link::new(1), config, Config::default()))
+    }
+
+    /// One whose peer speaks I-DATA.
+    pub(crate) fn interleaving(config: Config) -> Self {
+        Self::of(interleaving_pair(
+            1,
+            Link::new(1),
+            [config, Config::default()],
+        ))
+    }
+
+    fn of(pair: Pair) -> Self {
+        let mut pair = pair.connected();
         pair.keep();
         pair.say(0, 60, b"x");
         pair.say(1, 60, b"x");
@@ -32,8 +45,13 @@ impl Victim {
         let mut seen = [(0, Tsn(0)); 2];
         for (side, bytes) in pair.kept() {
             let packet = Packet::parse_unsummed(&bytes).unwrap();
-            for chunk in packet.chunks().filter(|c| c.kind == ChunkKind::DATA) {
-                seen[side] = (packet.tag, Data::parse(chunk).unwrap().tsn);
+            for chunk in packet.chunks() {
+                let tsn = match chunk.kind {
+                    ChunkKind::DATA => Data::parse(chunk).unwrap().tsn,
+                    ChunkKind::I_DATA => IData::parse(chunk).unwrap().tsn,
+                    _ => continue,
+                };
+                seen[side] = (packet.tag, tsn);
             }
         }
         Self {
@@ -70,6 +88,25 @@ impl Victim {
             stream,
             ssn: Ssn(ssn),
             ppid: 53,
+            payload,
+        };
+        self.put(|buf| data.write(buf));
+    }
+
+    /// A piece of an ordered message, by its number among the message's; the first begins it, none ends it.
+    pub(crate) fn piece(
+        &mut self,
+        offset: u32,
+        (stream, message): (u16, u32),
+        number: u32,
+        payload: &[u8],
+    ) {
+        let data = IData {
+            flags: if number == 0 { Data::BEGIN } else { 0 },
+            tsn: self.tsn.advanced(offset),
+            stream,
+            mid: Mid(message),
+            ppid_or_fsn: number,
             payload,
         };
         self.put(|buf| data.write(buf));

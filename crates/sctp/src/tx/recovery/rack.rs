@@ -138,6 +138,16 @@ mod tests {
         assert_eq!(rack.window(6, true, &rtt), MS * 10);
     }
 
+    /// RFC 8985 §6.2 step 2: an older packet that arrives later is no newer one.
+    #[test]
+    fn the_newest_stays_the_newest() {
+        let mut rack = Rack::new();
+        for packet in [9, 5] {
+            rack.note(&arrived(packet));
+            assert_eq!(rack.newest(), 9);
+        }
+    }
+
     #[test]
     fn duplicates_widen_it_once_a_round_trip_and_for_a_while() {
         let (mut rack, rtt) = (Rack::new(), rtt(MS * 40));
