@@ -281,3 +281,34 @@ fn a_frame_without_an_end_is_given_up() {
         assert!(session.read_frame(epoch() + ms(100), VIDEO).is_none());
     }
 }
+
+/// What comes without a gap waits for nothing, also where the frame is none that all could begin with anew.
+#[test]
+fn a_frame_of_more_packets_than_wait_is_read() {
+    let mut session = session(config());
+    session.set_section(VIDEO, video());
+    session.set_delivery(VIDEO, frames());
+    let mut send = |sequence, timestamp, marker, payload: &[u8]| {
+        let mut packet = Vec::new();
+        let head = RtpHead {
+            payload_type: 96,
+            marker,
+            sequence,
+            timestamp,
+            ssrc: 1000,
+        };
+        Writer::begin(&mut packet, head, &[], Form::OneByte).finish();
+        packet.extend(payload);
+        session.handle_rtp(epoch(), &packet);
+    };
+    send(0, 0, true, &[0x10, 0, 0, 0, 0x9d, 1, 0x2a, 64, 1, 180, 0]);
+    send(1, 3000, false, &[0x10, 1, 0, 0]);
+    for sequence in 2..700 {
+        send(sequence, 3000, sequence == 699, &[0, 7, 7, 7]);
+    }
+    let mut lengths = Vec::new();
+    while let Some(frame) = session.read_frame(epoch() + ms(100), VIDEO) {
+        lengths.push(frame.payload.len());
+    }
+    assert_eq!(lengths, [10, 699 * 3]);
+}
