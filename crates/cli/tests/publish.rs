@@ -466,7 +466,13 @@ fn what_cannot_be_played_is_one_line() {
     let cut = folder.with("cut.ivf", &PATTERN[..3000]);
     let text = folder.with("text", b"hello");
     let good = folder.with("good.ivf", PATTERN);
-    let cases: [(&[&str], &str); 6] = [
+    // Behind its first frame comes one of VP9.
+    let first = u32::from_le_bytes(PATTERN[32..36].try_into().unwrap()) as usize;
+    let first = &PATTERN[..44 + first];
+    let mixed = [first, b"\x01\0\0\0\x01\0\0\0\0\0\0\0\x82"].concat();
+    let mixed = folder.with("mixed.ivf", &mixed);
+    let elsewhere = format!("at byte {}: a frame that is none of VP8", first.len());
+    let cases: [(&[&str], &str); 7] = [
         (&[&named], "its name says Ogg, but it holds Vp8"),
         (
             &[&short],
@@ -478,6 +484,7 @@ fn what_cannot_be_played_is_one_line() {
             &[&cut, "--listen", "127.0.0.1:0"],
             "the file ends at byte 3000, in the middle of a frame",
         ),
+        (&[&mixed, "--listen", "127.0.0.1:0"], &elsewhere),
         (
             &[&good, "--whip", "http://127.0.0.1:1/whip/a"],
             "cannot be reached",

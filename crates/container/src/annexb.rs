@@ -66,7 +66,7 @@ impl<R: Read> AnnexBReader<R> {
     ///
     /// # Errors
     ///
-    /// The system refuses, or an access unit is longer than 4 MiB.
+    /// The system refuses, an access unit is longer than 4 MiB, or has a unit of another codec.
     pub fn read(&mut self) -> Result<Option<Frame>, Error> {
         let at = self.input.at();
         let mut payload = Vec::new();
@@ -75,7 +75,20 @@ impl<R: Read> AnnexBReader<R> {
             let unit = match self.next.take() {
                 Some(unit) => unit,
                 None if self.input.peek(1)?.is_empty() => break,
-                None => unit(&mut self.input)?,
+                None => {
+                    let at = self.input.at();
+                    let unit = unit(&mut self.input)?;
+                    if !nal::is_of(self.codec, &unit) {
+                        let what = match self.codec {
+                            Codec::H265 => {
+                                "a unit that is none of H.265, as all of the file are to be"
+                            }
+                            _ => "a unit that is none of H.264, as all of the file are to be",
+                        };
+                        return Err(Error::Malformed { at, what });
+                    }
+                    unit
+                }
             };
             let place = nal::place(self.codec, &unit);
             if has_slice && place != Place::Within {

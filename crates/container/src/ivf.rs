@@ -85,7 +85,7 @@ impl<R: Read> IvfReader<R> {
     ///
     /// # Errors
     ///
-    /// The system refuses, the file ends in the middle of a frame, or a frame is longer than 4 MiB.
+    /// The system refuses, the file ends in the middle of a frame, a frame is longer than 4 MiB, or it is of another codec.
     pub fn read(&mut self) -> Result<Option<Frame>, Error> {
         let at = self.input.at();
         let Some(header) = self.input.take(FRAME_HEADER, "a frame's header")? else {
@@ -99,6 +99,14 @@ impl<R: Read> IvfReader<R> {
             return Err(Error::Malformed { at, what });
         }
         let payload = self.input.need(len, "a frame")?;
+        if !is_of(self.codec, &payload) {
+            let what = match self.codec {
+                Codec::Vp8 => "a frame that is none of VP8, as all of the file are to be",
+                Codec::Vp9 => "a frame that is none of VP9, as all of the file are to be",
+                _ => "a frame that is none of AV1, as all of the file are to be",
+            };
+            return Err(Error::Malformed { at, what });
+        }
         let time = u128::from(ticks.unwrap_or(0)) * u128::from(self.scale) * 1_000_000_000
             / u128::from(self.rate);
         let time = Duration::from_nanos(u64::try_from(time).unwrap_or(u64::MAX));
@@ -182,6 +190,24 @@ impl<W: Write + Seek> IvfWriter<W> {
         self.output.seek(SeekFrom::End(0))?;
         self.output.flush()?;
         Ok(self.output)
+    }
+}
+
+/// Whether a frame may be one of this codec. An empty one, which encoders write for a picture that they leave out, is one of each.
+fn is_of(codec: Codec, frame: &[u8]) -> bool {
+    let Some(first) = frame.first() else {
+        return true;
+    };
+    match codec {
+        // RFC 6386 §9.1: a key frame has a start code behind its tag.
+        Codec::Vp8 => first & 1 == 1 || frame.get(3..6) == Some(&[0x9d, 1, 0x2a][..]),
+        // VP9 bitstream specification §6.2: a marker, the profile, whether an earlier frame is shown; a key frame has a start code.
+        Codec::Vp9 => {
+            let is_key = first & 0x0c == 0 && first & 0x30 != 0x30;
+            first >> 6 == 2 && (!is_key || frame.get(1..4) == Some(&[0x49, 0x83, 0x42][..]))
+        }
+        // AV1 bitstream specification §5.3.2: two bits are zero, and of the types some are reserved.
+        _ => first & 0x81 == 0 && matches!(first >> 3 & 15, 1..=8 | 15),
     }
 }
 

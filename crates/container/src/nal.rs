@@ -28,6 +28,23 @@ pub(crate) fn codec(unit: &[u8]) -> Option<Codec> {
     }
 }
 
+/// Whether a unit may be one of this codec.
+pub(crate) fn is_of(codec: Codec, unit: &[u8]) -> bool {
+    let [first, rest @ ..] = unit else {
+        return true;
+    };
+    if first & 0x80 != 0 {
+        return false;
+    }
+    if codec == Codec::H265 {
+        // H.265 §7.3.1.2, table 7-1: no temporal id is 0, and of the types without a meaning two are in use by others.
+        let temporal = rest.first().is_some_and(|it| it & 7 != 0);
+        return temporal && !matches!(first >> 1, 48..=61);
+    }
+    // H.264 table 7-1: without a meaning.
+    !matches!(first & 0x1f, 0 | 24..=31)
+}
+
 /// Where a unit belongs.
 pub(crate) fn place(codec: Codec, unit: &[u8]) -> Place {
     let [first, rest @ ..] = unit else {

@@ -267,3 +267,50 @@ fn what_does_not_fit_is_refused() {
     let error = read(&file).unwrap_err().to_string();
     assert_eq!(error, "at byte 32: a frame of more than 4 MiB");
 }
+
+/// What changes its codec in the middle says where, and what came before is played.
+#[test]
+fn a_file_of_two_codecs_says_where_the_other_begins() {
+    let frames = |file: &'static [u8]| &file[32..];
+    let ivf = [
+        (PATTERN, "VP8", [VP9, AV1]),
+        (VP9, "VP9", [PATTERN, AV1]),
+        (AV1, "AV1", [PATTERN, VP9]),
+    ];
+    for (file, name, others) in ivf {
+        for other in others {
+            let mixed = [file, frames(other)].concat();
+            let expected = format!(
+                "at byte {}: a frame that is none of {name}, as all of the file are to be",
+                file.len()
+            );
+            assert_eq!(read(&mixed).unwrap_err().to_string(), expected);
+            let mut reader = Reader::open(&mixed[..]).unwrap();
+            let before = std::iter::from_fn(|| reader.read().ok().flatten()).count();
+            assert_eq!(before, read(file).unwrap().1.len());
+        }
+    }
+    for (file, name, other) in [(H264, "H.264", H265), (H265, "H.265", H264)] {
+        let mixed = [file, other].concat();
+        let line = read(&mixed).unwrap_err().to_string();
+        let expected = format!(": a unit that is none of {name}, as all of the file are to be");
+        let at = line
+            .strip_prefix("at byte ")
+            .and_then(|it| it.strip_suffix(&expected));
+        let at: usize = at.unwrap_or_else(|| panic!("{line}")).parse().unwrap();
+        // Behind the start code of its first parameter set.
+        assert!((file.len()..file.len() + 8).contains(&at), "{line}");
+    }
+    // Another stream of Ogg begins with a number of its own.
+    let mut other = OggWriter::new(Vec::new(), 2, 77).unwrap();
+    other.write(&read(TONE).unwrap().1[0].payload).unwrap();
+    let mixed = [TONE, &other.finish().unwrap()].concat();
+    let line = read(&mixed).unwrap_err().to_string();
+    assert_eq!(
+        line,
+        format!(
+            "at byte {}: another stream: one is all that is played",
+            TONE.len()
+        )
+    );
+}

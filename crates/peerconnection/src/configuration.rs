@@ -1,6 +1,7 @@
 //! What a connection is made with: W3C's configuration, and settings of our own.
 
 mod credential;
+mod media;
 mod networks;
 mod server;
 
@@ -20,6 +21,7 @@ use crate::{
 };
 pub(crate) use credential::Secret;
 pub use credential::{IceCredential, OAuthCredential};
+pub(crate) use media::MediaLimits;
 pub use networks::IpHandling;
 use networks::{Cost, Filter, Networks};
 pub use server::IceServer;
@@ -142,7 +144,7 @@ pub struct Settings {
     pub(crate) dtls: Chosen,
     pub(crate) parity: Parity,
     pub(crate) flexfec: bool,
-    pub(crate) largest_frame: usize,
+    pub(crate) media: MediaLimits,
 }
 
 impl Configuration {
@@ -496,14 +498,6 @@ impl Settings {
         self
     }
 
-    /// The longest frame of a remote track, in bytes: one that is longer is dropped, counted, and a key frame asked for. For what is
-    /// written there is [`FrameWriter::set_largest_frame`](crate::FrameWriter::set_largest_frame). Default: 4 MiB.
-    #[must_use]
-    pub fn largest_frame(mut self, bytes: usize) -> Self {
-        self.largest_frame = bytes;
-        self
-    }
-
     /// When video is protected by parity. Default: [`Parity::WhenLost`].
     #[must_use]
     pub fn parity(mut self, parity: Parity) -> Self {
@@ -557,7 +551,7 @@ impl Default for Settings {
             dtls: Chosen::default(),
             parity: Parity::default(),
             flexfec: false,
-            largest_frame: oxirtc_rtp::payload::MOST_FRAME,
+            media: MediaLimits::default(),
         }
     }
 }

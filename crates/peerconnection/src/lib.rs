@@ -10,6 +10,7 @@ mod candidate;
 mod certificate;
 mod choice;
 mod configuration;
+mod dependencies;
 mod description;
 mod dtls;
 pub mod engine;
@@ -40,6 +41,10 @@ pub use choice::Choice;
 pub use configuration::{
     BundlePolicy, Configuration, CongestionControl, IceCredential, IceServer, IceTransportPolicy,
     IpHandling, OAuthCredential, Parity, RtcpMuxPolicy, Settings,
+};
+pub use dependencies::{
+    Av1Dependencies, Av1Frame, DecodeTargetIndication, Dependencies, DependencyStructure,
+    DependencyTemplate, Vp8Dependencies, Vp9Dependencies, Vp9Layer,
 };
 pub use description::{OfferOptions, SdpType, SessionDescription};
 #[cfg(feature = "tokio")]

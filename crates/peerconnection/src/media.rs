@@ -7,6 +7,8 @@ use std::{
 
 use bytes::Bytes;
 
+use crate::Dependencies;
+
 /// `kind` of a track ([Media Capture §4.3](https://www.w3.org/TR/mediacapture-streams/#dom-mediastreamtrack-kind)).
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub enum MediaKind {
@@ -97,6 +99,9 @@ pub struct EncodedFrame {
     pub rid: Option<String>,
     /// Its layer.
     pub layer: Layer,
+    /// Which frames it needs, where its codec tells it. On writing it goes to the peers as the codec has it; `None` is video whose
+    /// frames need each other in the order of their layers.
+    pub dependencies: Option<Dependencies>,
     /// Width and height, of key frames that tell it.
     pub size: Option<(u16, u16)>,
     /// How it is to be turned.
@@ -204,6 +209,7 @@ impl EncodedFrame {
             duration: None,
             rid: None,
             layer: Layer::default(),
+            dependencies: None,
             size: None,
             rotation: Rotation::default(),
             audio_level: None,

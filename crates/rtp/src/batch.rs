@@ -72,11 +72,23 @@ impl Batch {
     /// A frame that was cut, numbered from `next` on, which moves.
     pub fn of_frame(
         pieces: &mut Vec<Piece>,
+        names: (Lane, Codec),
+        next: &mut u64,
+        timestamp: u32,
+        what: (Instant, &Values),
+    ) -> Arc<Self> {
+        let packets = Self::packets_of_frame(pieces, names, next, timestamp, what);
+        Arc::new(Self { packets })
+    }
+
+    /// As [`of_frame`](Self::of_frame), for who adds to the packets before they make a batch.
+    pub fn packets_of_frame(
+        pieces: &mut Vec<Piece>,
         (lane, codec): (Lane, Codec),
         next: &mut u64,
         timestamp: u32,
         (captured, values): (Instant, &Values),
-    ) -> Arc<Self> {
+    ) -> Vec<Packet> {
         let packets = pieces.drain(..).enumerate().map(|(at, piece)| {
             *next += 1;
             Packet {
@@ -102,8 +114,7 @@ impl Batch {
                 payload: piece.payload,
             }
         });
-        let packets = packets.collect();
-        Arc::new(Self { packets })
+        packets.collect()
     }
 }
 

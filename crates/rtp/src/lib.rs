@@ -4,6 +4,7 @@
 mod batch;
 mod breaker;
 mod config;
+mod described;
 mod error;
 mod event;
 pub mod extension;
@@ -26,6 +27,7 @@ mod writer;
 
 pub use batch::{Arena, Batch, Lane, Packet};
 pub use config::Config;
+pub use described::{Described, described};
 pub use error::Malformed;
 pub use event::Event;
 pub use extension::Form;

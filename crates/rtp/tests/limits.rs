@@ -146,9 +146,10 @@ fn so_many_packets_wait_for_one() {
 /// A frame may be as long as that, and no longer: one byte more is dropped, and a key frame asked for.
 #[test]
 fn so_long_a_frame_may_be() {
-    // More packets than wait by default make a frame of 4 MiB, in datagrams of this size.
+    // What comes without a gap waits for nothing, however many packets it is.
     for (config, most) in [
-        (config().reorder(5000), 4 << 20),
+        (config(), 4 << 20),
+        (config().reorder(5), 4 << 20),
         (config().frame(5000), 5000),
     ] {
         for (len, whole) in [(most, true), (most + 1, false)] {
@@ -198,4 +199,116 @@ fn so_long_a_frame_may_be() {
             assert_eq!(made, cut, "{len}");
         }
     }
+}
+
+/// A gap of so many packets is asked for; one that is longer is given up, and nothing of it is.
+#[test]
+fn so_many_missing_packets_are_asked_for() {
+    for (config, most) in [(config(), 1000), (config().missing(5), 5)] {
+        for gap in [most, most + 1] {
+            let mut session = session(config.clone());
+            session.set_section(VIDEO, video());
+            session.set_delivery(VIDEO, frames());
+            for sequence in [1, 2 + gap] {
+                let mut packet = Vec::new();
+                let head = RtpHead {
+                    payload_type: 96,
+                    marker: true,
+                    sequence,
+                    timestamp: u32::from(sequence) * 3000,
+                    ssrc: 1000,
+                };
+                Writer::begin(&mut packet, head, &[], Form::OneByte).finish();
+                packet.extend([0x10, 0, 0, 0, 0x9d, 1, 0x2a, 64, 1, 180, 0]);
+                session.handle_rtp(epoch(), &packet);
+            }
+            let mut asked = Vec::new();
+            for at in 0..20 {
+                let mut buf = Vec::new();
+                while session.poll_rtcp(epoch() + ms(at), 1200, &mut buf) {
+                    for part in rtcp::Compound::parse(&buf).unwrap() {
+                        if let rtcp::Rtcp::Nack(nack) = part {
+                            asked.extend(nack.numbers());
+                        }
+                    }
+                    buf.clear();
+                }
+            }
+            let all: Vec<u16> = (2..2 + gap).collect();
+            let wanted = if gap > most { Vec::new() } else { all };
+            assert_eq!(asked, wanted, "a gap of {gap}, {most} at most");
+        }
+    }
+}
+
+/// A frame without an end is given up, be its packets large or small, and nothing of it stays: what follows is read.
+#[test]
+fn a_frame_without_an_end_is_given_up() {
+    for (len, most) in [(1000, 4480), (1, 16_384)] {
+        let mut session = session(config());
+        session.set_section(VIDEO, video());
+        session.set_delivery(VIDEO, frames());
+        let mut send = |sequence: u32, timestamp, marker, payload: &[u8]| {
+            let mut packet = Vec::new();
+            let head = RtpHead {
+                payload_type: 96,
+                marker,
+                sequence: sequence as u16,
+                timestamp,
+                ssrc: 1000,
+            };
+            Writer::begin(&mut packet, head, &[], Form::OneByte).finish();
+            packet.extend(payload);
+            session.handle_rtp(epoch(), &packet);
+            session
+                .receive_stats(VIDEO)
+                .next()
+                .unwrap()
+                .2
+                .frames_dropped
+        };
+        let key = [0x10, 0, 0, 0, 0x9d, 1, 0x2a, 64, 1, 180, 0];
+        send(0, 0, false, &key);
+        let mut rest = vec![0];
+        rest.resize(1 + len, 7);
+        let count = (1..=most + 2).find(|it| send(*it, 0, false, &rest) == 1);
+        let count = count.expect("it is given up");
+        assert!(count > most * 9 / 10, "{count} packets of {len} bytes");
+        send(count + 1, 0, true, &rest);
+        send(count + 2, 3000, true, &key);
+        let read = session.read_frame(epoch() + ms(100), VIDEO).unwrap();
+        assert_eq!((read.timestamp, read.payload.len()), (3000, 10));
+        assert!(session.read_frame(epoch() + ms(100), VIDEO).is_none());
+    }
+}
+
+/// What comes without a gap waits for nothing, also where the frame is none that all could begin with anew.
+#[test]
+fn a_frame_of_more_packets_than_wait_is_read() {
+    let mut session = session(config());
+    session.set_section(VIDEO, video());
+    session.set_delivery(VIDEO, frames());
+    let mut send = |sequence, timestamp, marker, payload: &[u8]| {
+        let mut packet = Vec::new();
+        let head = RtpHead {
+            payload_type: 96,
+            marker,
+            sequence,
+            timestamp,
+            ssrc: 1000,
+        };
+        Writer::begin(&mut packet, head, &[], Form::OneByte).finish();
+        packet.extend(payload);
+        session.handle_rtp(epoch(), &packet);
+    };
+    send(0, 0, true, &[0x10, 0, 0, 0, 0x9d, 1, 0x2a, 64, 1, 180, 0]);
+    send(1, 3000, false, &[0x10, 1, 0, 0]);
+    for sequence in 2..700 {
+        send(sequence, 3000, sequence == 699, &[0, 7, 7, 7]);
+    }
+    let mut lengths = Vec::new();
+    while let Some(frame) = session.read_frame(epoch() + ms(100), VIDEO) {
+        lengths.push(frame.payload.len());
+    }
+    assert_eq!(lengths, [10, 699 * 3]);
 }

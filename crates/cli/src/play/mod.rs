@@ -24,7 +24,7 @@ use file::{Played, Playing};
 /// What `oxirtc play` can be told.
 #[derive(Debug, clap::Args)]
 pub(crate) struct Arguments {
-    /// IVF (VP8, VP9, AV1), a byte stream of H.264, Ogg Opus: one of pictures, one of sound, or both
+    /// IVF (VP8, VP9, AV1), a byte stream of H.264 or H.265, Ogg Opus: one of pictures, one of sound, or both
     #[arg(required = true, num_args = 1..=2, value_name = "FILE")]
     files: Vec<PathBuf>,
     /// The WHIP server that it is published to; without it, who wants to watch is served from here

@@ -147,6 +147,7 @@ impl Queues {
                 encoding,
                 bits,
             } => media.allow(transceiver, encoding, bits, outbound),
+            Event::EncodingsChanged(id) => media.change_encodings(id, engine, outbound),
             event => return Some(event),
         }
         None

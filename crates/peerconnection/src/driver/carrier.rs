@@ -53,6 +53,8 @@ pub(super) struct TokioCarrier {
     blocked: Option<Blocked>,
     /// When the task's timer is to fire.
     armed: Option<Instant>,
+    /// The engine waits for less than a timer is fine.
+    turns: bool,
     /// The next flush is on the connection's task, which looks at all of this by itself afterwards.
     attended: bool,
     /// The task was woken and has not been here since.
@@ -80,6 +82,8 @@ pub(super) struct Ways {
 #[derive(Default)]
 pub(super) struct Plan {
     pub(super) armed: Option<Instant>,
+    /// Until then everything else has its turn, as a timer would be late.
+    pub(super) turns: bool,
     /// A socket that is to have room.
     pub(super) full: Option<Arc<dyn Socket>>,
     /// Sockets that only this task reads from.
@@ -110,6 +114,7 @@ impl TokioCarrier {
             buffer: Vec::new(),
             blocked: None,
             armed: None,
+            turns: false,
             attended: false,
             woken: false,
             patience: Patience::default(),
@@ -148,7 +153,7 @@ impl TokioCarrier {
 
     /// Writes down what the task is to wait for.
     pub(super) fn plan(&self, plan: &mut Plan) {
-        plan.armed = self.armed;
+        (plan.armed, plan.turns) = (self.armed, self.turns);
         plan.full = self.blocked.as_ref().map(|it| it.socket().clone());
         plan.finished = self.finished;
         if plan.changes != self.changes {
@@ -524,8 +529,10 @@ impl Carrier for TokioCarrier {
         let due = [engine.poll_timeout(), self.patience.next(now, engine)];
         let due = due.into_iter().flatten().min();
         let earlier = due.is_some_and(|due| self.armed.is_none_or(|armed| due < armed));
+        let turns = self.blocked.is_none() && engine.wants_turn();
+        let begins = !std::mem::replace(&mut self.turns, turns) && turns;
         // A timer that fires too early is set again then: with each datagram what is due comes and goes.
-        if earlier || self.attended {
+        if earlier || begins || self.attended {
             self.armed = due;
             self.wake_task();
         }
@@ -641,6 +648,8 @@ mod tests {
                 name: "lo".into(),
                 index: 1,
                 address: [127, 0, 0, 1].into(),
+                default_route: true,
+                cost: 0,
             };
             engine.handle_interfaces(now, &[interface]);
         });

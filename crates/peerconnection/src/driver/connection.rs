@@ -95,16 +95,19 @@ async fn wait(plan: &Plan, woken: &Notify, mut timer: Pin<&mut Sleep>) -> bool {
         let full = plan.full.as_ref();
         let serve = full.is_some_and(|socket| has_room(&**socket, context))
             | woken.as_mut().poll(context).is_ready()
-            | timer.as_mut().poll(context).is_ready();
+            | timer.as_mut().poll(context).is_ready()
+            | (plan.turns && plan.armed.is_some_and(|due| due <= now()));
         let mut readable = false;
         for socket in &plan.sockets {
             readable |= socket.poll_readable(context).is_ready();
         }
         if serve || readable {
-            Poll::Ready(serve)
-        } else {
-            Poll::Pending
+            return Poll::Ready(serve);
         }
+        if plan.turns && plan.armed.is_some() {
+            context.waker().wake_by_ref();
+        }
+        Poll::Pending
     })
     .await
 }

@@ -107,6 +107,13 @@ impl Engine {
         self.data.wants_transmit()
     }
 
+    /// Media waits only for the pause between two bursts, which is shorter than most timers are fine: whoever carries the engine lets
+    /// everything else have a turn and comes back, until [`poll_timeout`](Self::poll_timeout) has passed.
+    pub fn wants_turn(&self) -> bool {
+        let mut paths = self.transports.iter().filter_map(|it| it.media.as_ref());
+        paths.any(|it| it.is_pausing())
+    }
+
     fn poll_batch(&mut self, now: Instant, buf: &mut Vec<u8>) -> Option<Transmit> {
         if let Some((path, datagram)) = self.farewells.pop_front() {
             buf.extend_from_slice(&datagram);

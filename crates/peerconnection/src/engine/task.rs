@@ -95,6 +95,8 @@ pub enum Event {
         /// Bits a second.
         bits: Option<u64>,
     },
+    /// None of W3C's: what the encodings of a sender ask of an encoder has changed.
+    EncodingsChanged(TransceiverId),
     /// None of W3C's: a datagram of RTCP came by a transport of which it is read.
     Rtcp(TransportId, RtcpDatagram),
     /// None of W3C's: the peer has said goodbye, with a close_notify of DTLS or by ending the association. It changes no state,

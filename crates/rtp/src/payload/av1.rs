@@ -37,6 +37,24 @@ fn units(frame: &[u8]) -> Option<Vec<(Prefix, std::ops::Range<usize>)>> {
     Some(list)
 }
 
+/// Parts a temporal unit where its units pass to the next spatial layer: the bytes of each. `None` if it is broken.
+pub fn layers(frame: &[u8]) -> Option<Vec<std::ops::Range<usize>>> {
+    let mut layers: Vec<std::ops::Range<usize>> = Vec::new();
+    let mut below = None;
+    for (head, body) in units(frame)? {
+        let from = layers.last().map_or(0, |it| it.end);
+        // What has no extension is of no layer, and stays with what came before.
+        let spatial = head.as_bytes().get(1).map(|it| it >> 3 & 3);
+        let rises = below.is_some_and(|below| spatial.is_some_and(|it| it > below));
+        if layers.is_empty() || rises {
+            layers.push(from..from);
+        }
+        below = spatial.or(below);
+        layers.last_mut()?.end = body.end;
+    }
+    Some(layers)
+}
+
 pub(super) fn cut(frame: &Bytes, most: usize, pieces: &mut Vec<Piece>) -> Result<(), Refused> {
     let list = units(frame).ok_or(Refused::Malformed)?;
     let kind = |head: &Prefix| head.as_bytes().first().map_or(0, |it| it >> 3 & 15);

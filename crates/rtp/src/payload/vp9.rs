@@ -53,6 +53,15 @@ pub struct LayerIndices {
     pub needs_below: bool,
 }
 
+/// A frame of one spatial layer within a picture.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct LayerFrame {
+    /// What its packets tell of it.
+    pub descriptor: Descriptor,
+    /// How many bytes of the picture are its own.
+    pub bytes: usize,
+}
+
 /// As much of a frame's uncompressed header as tells a key frame.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Uncompressed {
@@ -247,6 +256,21 @@ pub(super) fn peek(payload: &[u8]) -> Option<Facts> {
         }),
         frame: None,
     })
+}
+
+/// The frames of a picture, one for each spatial layer; its payloads are whole and in order.
+pub(crate) fn layers<'a>(payloads: impl Iterator<Item = &'a [u8]>) -> Vec<LayerFrame> {
+    let mut layers: Vec<LayerFrame> = Vec::new();
+    for (descriptor, part) in payloads.filter_map(Descriptor::parse) {
+        if descriptor.begins {
+            let bytes = 0;
+            layers.push(LayerFrame { descriptor, bytes });
+        }
+        if let Some(last) = layers.last_mut() {
+            last.bytes += part.len();
+        }
+    }
+    layers
 }
 
 pub(super) fn join<'a>(

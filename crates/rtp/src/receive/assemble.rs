@@ -9,10 +9,10 @@ use bytes::Bytes;
 
 use super::jitter::Jitter;
 use crate::{
-    Config, Ntp, Recent,
+    Config, Described, Ntp, Recent,
     batch::{Lane, Packet},
-    extension::Values,
-    payload::{Codec, Facts},
+    extension::{Structure, Values},
+    payload::{Codec, Facts, vp9},
     stats::ReceiveStats,
 };
 
@@ -31,6 +31,10 @@ pub struct Frame {
     pub payload: Bytes,
     /// What its first packet tells: layers, picture number, size.
     pub facts: Facts,
+    /// Of VP9, the frames that the picture has, one for each spatial layer.
+    pub layers: Vec<vp9::LayerFrame>,
+    /// What its dependency descriptors tell, if it came with any.
+    pub described: Option<Described>,
     /// When it was captured, by our clock.
     pub captured: Instant,
     /// When it was captured, by the sender's clock.
@@ -54,6 +58,8 @@ pub(crate) struct Assembler {
     patience: Duration,
     /// The number that is next.
     next: Option<u64>,
+    /// What has come of the frame that begins with `next`.
+    run: Option<Run>,
     /// The number before `next` has ended a frame, or was none of any.
     is_at_beginning: bool,
     /// Nothing before the next key frame can be decoded.
@@ -63,6 +69,8 @@ pub(crate) struct Assembler {
     /// How long it may be waited for, by the round trip.
     pub(crate) wait: Duration,
     last: Option<Facts>,
+    /// The templates of dependency descriptors, as the last frame before `next` that has told them.
+    structure: Option<Structure>,
     missing: u32,
     pub(crate) jitter: Jitter,
     ready: VecDeque<Ready>,
@@ -70,6 +78,17 @@ pub(crate) struct Assembler {
     told: bool,
     counts: Counts,
     scratch: Vec<u8>,
+}
+
+/// Packets without a gap, up to the end of a frame.
+#[derive(Clone, Copy, Debug)]
+struct Run {
+    start: u64,
+    /// The number that comes next in it.
+    end: u64,
+    bytes: usize,
+    /// The last number of the frame, if all of it is there.
+    whole: Option<u64>,
 }
 
 /// A frame that is whole.
@@ -116,11 +135,13 @@ impl Assembler {
             most_frame: config.frame,
             patience: config.patience,
             next: None,
+            run: None,
             is_at_beginning: false,
             is_broken: true,
             waits: None,
             wait: Duration::from_millis(200),
             last: None,
+            structure: None,
             missing: 0,
             jitter: Jitter::default(),
             ready: VecDeque::new(),
@@ -138,16 +159,55 @@ impl Assembler {
             return;
         }
         self.held.insert(packet.sequence, (packet, now));
-        if self.held.len() > self.most {
-            // RFC 3550 sets no limit; memory does. The gap is given up.
+        // RFC 3550 sets no limit; memory does. The gap is given up, or the frame.
+        self.advance();
+        let Some(run) = self.run else { return };
+        let packets = (run.end - run.start) as usize;
+        if self.held.len().saturating_sub(packets) > self.most {
             self.skip();
+        } else if run.bytes > self.most_frame.saturating_add(packets * HEADER)
+            || packets > self.most.max(self.most_frame / LEAST)
+        {
+            self.held = self.held.split_off(&run.end);
+            (self.next, self.is_at_beginning) = (Some(run.end), false);
+            self.is_broken = true;
+            self.missing += 1;
+            self.counts.dropped += 1;
         }
+    }
+
+    /// Looks at what has come without a gap, each packet once.
+    fn advance(&mut self) {
+        let Some(next) = self.next else { return };
+        let mut run = self.run.filter(|it| it.start == next).unwrap_or(Run {
+            start: next,
+            end: next,
+            bytes: 0,
+            whole: None,
+        });
+        let first = self.held.get(&next).map(|it| it.0.timestamp);
+        while run.whole.is_none()
+            && let Some((packet, _)) = self.held.get(&run.end)
+        {
+            // Padding may follow a frame, never lie in it: what came before it is all there is.
+            if !packet.is_padding() {
+                if Some(packet.timestamp) != first {
+                    run.whole = Some(run.end - 1);
+                    break;
+                }
+                run.bytes += packet.payload_len();
+                let ends = packet.marker || packet.codec.is_audio();
+                run.whole = ends.then_some(run.end);
+            }
+            run.end += 1;
+        }
+        self.run = Some(run);
     }
 
     /// The stream goes on elsewhere: nothing that is held is waited for.
     pub(crate) fn restart(&mut self) {
         self.held.clear();
-        (self.next, self.waits) = (None, None);
+        (self.next, self.run, self.waits) = (None, None, None);
         (self.is_broken, self.is_at_beginning) = (true, false);
         self.missing += 1;
     }
@@ -240,28 +300,9 @@ impl Assembler {
     }
 
     /// The last number of the frame that begins with the next one, if all of it is there.
-    fn whole(&self) -> Option<u64> {
-        let next = self.next?;
-        let first = &self.held.get(&next)?.0;
-        let mut last = next;
-        for (number, (packet, _)) in self.held.range(next..) {
-            if *number > last + 1 {
-                return None;
-            }
-            if packet.is_padding() {
-                // Padding may follow a frame, never lie in it: what came before it is all there is.
-                last = *number;
-                continue;
-            }
-            if packet.timestamp != first.timestamp {
-                return Some(*number - 1);
-            }
-            last = *number;
-            if packet.marker || packet.codec.is_audio() {
-                return Some(last);
-            }
-        }
-        None
+    fn whole(&mut self) -> Option<u64> {
+        self.advance();
+        self.run?.whole
     }
 
     /// Takes the frame up to `end` out. Returns true if a key frame is wanted.
@@ -275,6 +316,7 @@ impl Assembler {
         let Some((first, arrived)) = packets().next().map(|it| it.1) else {
             return false;
         };
+        let described = Described::of(packets().map(|it| &it.1.0), &mut self.structure);
         let key = packets().any(|it| it.1.0.facts.key);
         let begins = first.facts.begins || was_at_beginning && !first.codec.tells_beginning();
         let resumes = self
@@ -301,6 +343,10 @@ impl Assembler {
         let mut values = first.values.clone();
         values.orientation = last.values.orientation.or(values.orientation);
         let size = packets().find_map(|it| it.1.0.facts.size);
+        let layers = match first.codec {
+            Codec::Vp9 => vp9::layers(packets().map(|it| &it.1.0.payload[..])),
+            _ => Vec::new(),
+        };
         let made = Frame {
             lane: first.lane,
             codec: first.codec,
@@ -312,6 +358,8 @@ impl Assembler {
                 size,
                 ..first.facts
             },
+            layers,
+            described,
             captured: first.captured,
             sender_clock: first.sender_clock,
             values,
@@ -483,3 +531,8 @@ fn resumes(codec: Codec, last: &Facts, next: &Facts) -> bool {
         _ => next.switch && tl0 == last_tl0,
     }
 }
+
+/// So many bytes of a payload may be none of the frame.
+const HEADER: usize = 64;
+/// A frame has a packet for each so many of its bytes at most: smaller ones are waste.
+const LEAST: usize = 256;

@@ -9,7 +9,8 @@ use super::{Route, Session, control::MOST_EVENTS};
 use crate::{
     Event, Rtp, RtpHead, Writer,
     batch::Packet,
-    extension::{Descriptor, Ids, Indication, Named, Structure, Values, mixed_levels},
+    described,
+    extension::{Ids, Named, Values, mixed_levels},
     fec, pad,
     payload::{Codec, Facts, Prefix, telephone},
     receive::{Origin, Place, ReceiveStream, Source},
@@ -495,41 +496,6 @@ fn begun(last: &mut Option<u32>, timestamp: u32, payload: &[u8]) -> Option<u8> {
     }
     *last = Some(timestamp);
     Some(event.code)
-}
-
-/// What the dependency descriptor adds to what the payload tells. VP8 and VP9 tell their layers themselves.
-fn described(
-    known: &mut Option<Structure>,
-    (codec, mut facts): (Codec, Facts),
-    value: &[u8],
-) -> Facts {
-    let Some(descriptor) = Descriptor::parse(value, known.as_ref()) else {
-        return facts;
-    };
-    facts.frame = Some(descriptor.frame);
-    let structure = descriptor.structure.as_ref().or(known.as_ref());
-    let template = structure.and_then(|it| descriptor.template_of(it));
-    if let (Codec::Av1, Some(template)) = (codec, template) {
-        let indications = descriptor.indications.as_ref();
-        let indications = indications.unwrap_or(&template.indications);
-        let differences = descriptor.differences.as_ref();
-        let needs_none = differences.unwrap_or(&template.differences).is_empty();
-        facts.begins = descriptor.begins && template.spatial == 0;
-        facts.ends = descriptor.ends;
-        facts.key |= descriptor.structure.is_some() && needs_none;
-        (facts.spatial, facts.temporal) = (template.spatial, template.temporal);
-        let mut present = indications
-            .iter()
-            .filter(|it| **it != Indication::NotPresent);
-        // Of a picture its lowest layer decides: the first decode target that has it is its own, the others are for layers above.
-        let own = present.clone().next();
-        facts.switch = template.spatial == 0 && own != Some(&Indication::Required);
-        facts.discardable = present.all(|it| *it == Indication::Discardable);
-    }
-    if descriptor.structure.is_some() {
-        *known = descriptor.structure;
-    }
-    facts
 }
 
 /// Keeps a packet for parity, as it was before RED or RTX.

@@ -7,6 +7,7 @@ use super::{
     source::{Sink, Source},
     stream::{MediaStream, StreamEvent},
     track::MediaStreamTrack,
+    wanted::Wanted,
 };
 use crate::{
     api::{events::Queue, waiters::Wakeups},
@@ -35,6 +36,15 @@ impl Outgoing {
     /// Whether what came by this sink goes out.
     fn takes(&self, sink: u64) -> bool {
         self.sink.number() == Some(sink) && self.track.state.gives()
+    }
+}
+
+impl Outgoing {
+    /// Writes down what the encodings of its sender want of who encodes.
+    fn tell_encodings(&self, id: TransceiverId, engine: &Engine) {
+        let encodings = engine.transceiver(id).map_or(&[][..], |it| it.encodings());
+        let (rids, choice) = (self.track.state.source.rids(), self.track.choice());
+        self.sink.want(Wanted::by_lane(encodings, &rids, &choice));
     }
 }
 
@@ -79,15 +89,20 @@ impl Links {
         track: Option<&MediaStreamTrack>,
         inbox: &Arc<Inbox>,
     ) {
-        let Some(track) = track else {
-            self.senders.remove(&id);
-            return;
+        let sink = track.map(|it| Sink::of_sender(inbox, id, it.number()));
+        let left = match track.cloned().zip(sink) {
+            Some((track, sink)) => {
+                track.state.source.attach(&sink);
+                inbox.choose(id);
+                self.senders.insert(id, Outgoing { track, sink })
+            }
+            None => self.senders.remove(&id),
         };
-        let sink = Sink::of_sender(inbox, id, track.number());
-        track.state.source.attach(&sink);
-        inbox.choose(id);
-        let track = track.clone();
-        self.senders.insert(id, Outgoing { track, sink });
+        // What it wanted of the source before nobody wants any more.
+        if let Some(Outgoing { track, sink }) = left {
+            drop(sink);
+            track.state.source.tell_upstream();
+        }
     }
 
     /// The track of a sender.
@@ -216,6 +231,19 @@ impl Links {
         }
     }
 
+    /// The encodings of a sender have changed.
+    pub(in crate::api) fn change_encodings(
+        &self,
+        id: TransceiverId,
+        engine: &Engine,
+        outbound: &mut Outbound,
+    ) {
+        if let Some(link) = self.senders.get(&id) {
+            link.tell_encodings(id, engine);
+            outbound.told.push(link.track.state.source.clone());
+        }
+    }
+
     /// What others have left for this connection goes into its engine, and what they wish.
     pub(in crate::api) fn take_in(
         &mut self,
@@ -235,6 +263,8 @@ impl Links {
             if let Some(link) = self.senders.get(&id) {
                 let (rids, choice) = (link.track.state.source.rids(), link.track.choice());
                 engine.choose(now, id, &rids, &choice);
+                link.tell_encodings(id, engine);
+                link.track.state.source.tell_upstream();
             }
         }
         for parcel in taken.parcels {

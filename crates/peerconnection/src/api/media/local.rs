@@ -9,11 +9,11 @@ use std::{
 };
 
 use super::{
-    source::LANES,
     track::{MediaStreamTrack, TrackState},
+    wanted::{LANES, Wanted},
 };
 use crate::{
-    EncodedFrame, Error, ErrorKind, MediaKind, RtpPacket,
+    EncodedFrame, Error, ErrorKind, MediaKind, ResolutionRestriction, RtpPacket,
     api::waiters::{Wait, wait},
     engine::Cutter,
 };
@@ -28,21 +28,27 @@ use crate::{
 pub struct FrameWriter {
     track: Arc<TrackState>,
     cutter: Mutex<Lanes>,
-    told: Told,
+    told: Mutex<Told>,
 }
 
 /// Writes a local track by packet. When one was captured is as a [`FrameWriter`] has it.
 pub struct PacketWriter {
     track: Arc<TrackState>,
     cutter: Mutex<Cutter>,
-    told: Told,
+    told: Mutex<Told>,
 }
 
-/// The bit rates that were told, by lane.
-type Told = Mutex<[Option<u64>; LANES]>;
+/// What was told already.
+struct Told {
+    /// The bit rate of each lane.
+    bits: [Option<u64>; LANES],
+    /// What encodings want of each lane.
+    wanted: [Wanted; LANES],
+    enabled: bool,
+}
 
 /// What senders of a track want of who writes it.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq)]
 #[non_exhaustive]
 pub enum Hint {
     /// A key frame, of the stream with this rid, or of all.
@@ -57,6 +63,25 @@ pub enum Hint {
         /// Bits a second, without the headers of IP and UDP; `None` is no limit any more.
         bits: Option<u64>,
     },
+    /// What the encodings of all senders ask of a stream together, when it has changed: [`RtpEncodingParameters`] of W3C. Before the
+    /// first such hint all is as its default. What a sender asks that does not send the stream does not count.
+    ///
+    /// [`RtpEncodingParameters`]: crate::RtpEncodingParameters
+    Encoding {
+        /// The rid of the stream; `None` without rids.
+        rid: Option<String>,
+        /// `active` of one of them: without it nothing of the stream goes out, and it need not be encoded.
+        active: bool,
+        /// `maxFramerate`: the least of them, in frames a second.
+        max_framerate: Option<f64>,
+        /// `scaleResolutionDownBy`: the greatest of them, by which width and height are divided; 1 is as it is.
+        scale_resolution_down_by: f64,
+        /// `scaleResolutionDownTo`: the smallest of them.
+        scale_resolution_down_to: Option<ResolutionRestriction>,
+    },
+    /// The track was disabled, or is enabled again. W3C's browsers send black pictures, one a second, or silence for a track that is
+    /// disabled: what the application's encoder makes of them goes out by [`FrameWriter::write_blank`].
+    Enabled(bool),
 }
 
 #[derive(Default)]
@@ -129,6 +154,24 @@ impl FrameWriter {
         if !self.track.source.is_enabled() {
             return Ok(());
         }
+        self.put(&frame)
+    }
+
+    /// Writes a black picture, or silence, in the place of what a disabled track has, as [`try_write`](Self::try_write) writes others. While
+    /// the track is enabled it goes nowhere.
+    ///
+    /// # Errors
+    ///
+    /// As [`write`](Self::write) has them.
+    pub fn write_blank(&self, frame: EncodedFrame) -> Result<(), Error> {
+        check(&self.track, frame.codec.kind())?;
+        if self.track.source.is_enabled() {
+            return Ok(());
+        }
+        self.put(&frame)
+    }
+
+    fn put(&self, frame: &EncodedFrame) -> Result<(), Error> {
         let captured = frame.captured.unwrap_or_else(now);
         let mut lanes = self.lanes();
         let known = lanes.rids.len();
@@ -136,7 +179,7 @@ impl FrameWriter {
         if lanes.rids.len() != known {
             self.name(&lanes);
         }
-        let batch = lanes.cutter.cut_frame(captured, lane, &frame)?;
+        let batch = lanes.cutter.cut_frame(captured, lane, frame)?;
         // Batches leave in the order in which they were numbered.
         self.track.source.deliver(&batch);
         Ok(())
@@ -220,6 +263,26 @@ impl PacketWriter {
         if !self.track.source.is_enabled() {
             return Ok(());
         }
+        self.put(first, packets)
+    }
+
+    /// Writes packets of a black picture, or of silence, as [`FrameWriter::write_blank`] writes frames.
+    ///
+    /// # Errors
+    ///
+    /// As [`write`](Self::write) has them.
+    pub fn write_blank(&self, packets: &[RtpPacket]) -> Result<(), Error> {
+        let Some(first) = packets.first() else {
+            return Ok(());
+        };
+        check(&self.track, first.codec.kind())?;
+        if self.track.source.is_enabled() {
+            return Ok(());
+        }
+        self.put(first, packets)
+    }
+
+    fn put(&self, first: &RtpPacket, packets: &[RtpPacket]) -> Result<(), Error> {
         let mut cutter = self.cutter.lock().unwrap_or_else(PoisonError::into_inner);
         let lane = first.lane.min(MOST_LANES - 1);
         // One time for all, where one of them does not say its own.
@@ -233,6 +296,14 @@ impl PacketWriter {
     /// The next wish of the senders, as [`FrameWriter::next_hint`] has it.
     pub async fn next_hint(&self) -> Option<Hint> {
         next_hint(&self.track, || hint(&self.track, &self.told, &[])).await
+    }
+
+    /// A wish that there is already, as [`FrameWriter::try_hint`] has it.
+    pub fn try_hint(&self) -> Option<Hint> {
+        match hint(&self.track, &self.told, &[]) {
+            Poll::Ready(hint) => hint,
+            Poll::Pending => None,
+        }
     }
 }
 
@@ -262,21 +333,14 @@ async fn next_hint(track: &TrackState, hint: impl Fn() -> Poll<Option<Hint>>) ->
 }
 
 /// The wish that is to be told next. Pending when there is none.
-fn hint(track: &TrackState, told: &Told, rids: &[String]) -> Poll<Option<Hint>> {
+fn hint(track: &TrackState, told: &Mutex<Told>, rids: &[String]) -> Poll<Option<Hint>> {
     let lanes = track.source.take_keyframes();
     if lanes == 0 {
         let mut told = told.lock().unwrap_or_else(PoisonError::into_inner);
-        for (lane, told) in told.iter_mut().enumerate() {
-            let bits = track.source.allows(lane);
-            if std::mem::replace(told, bits) != bits {
-                let rid = rids.get(lane).cloned();
-                return Poll::Ready(Some(Hint::Bitrate { rid, bits }));
-            }
-        }
-        return if track.is_ended() {
-            Poll::Ready(None)
-        } else {
-            Poll::Pending
+        return match told.next(track, rids) {
+            Some(hint) => Poll::Ready(Some(hint)),
+            None if track.is_ended() => Poll::Ready(None),
+            None => Poll::Pending,
         };
     }
     let mut wanted = rids.iter().enumerate().filter(|it| lanes >> it.0 & 1 == 1);
@@ -294,6 +358,47 @@ fn hint(track: &TrackState, told: &Told, rids: &[String]) -> Poll<Option<Hint>> 
         (one, _) => one.map(|it| it.1.clone()),
     };
     Poll::Ready(Some(Hint::Keyframe { rid }))
+}
+
+impl Told {
+    /// What has changed since it was told.
+    fn next(&mut self, track: &TrackState, rids: &[String]) -> Option<Hint> {
+        let enabled = track.source.is_enabled();
+        if std::mem::replace(&mut self.enabled, enabled) != enabled {
+            return Some(Hint::Enabled(enabled));
+        }
+        let rid = |lane: usize| rids.get(lane).cloned();
+        for (lane, told) in self.bits.iter_mut().enumerate() {
+            let bits = track.source.allows(lane);
+            if std::mem::replace(told, bits) != bits {
+                let rid = rid(lane);
+                return Some(Hint::Bitrate { rid, bits });
+            }
+        }
+        for (lane, told) in self.wanted.iter_mut().enumerate() {
+            let wanted = track.source.wants(lane);
+            if std::mem::replace(told, wanted) != wanted {
+                return Some(Hint::Encoding {
+                    rid: rid(lane),
+                    active: wanted.active,
+                    max_framerate: wanted.framerate,
+                    scale_resolution_down_by: wanted.scale,
+                    scale_resolution_down_to: wanted.size,
+                });
+            }
+        }
+        None
+    }
+}
+
+impl Default for Told {
+    fn default() -> Self {
+        Self {
+            bits: [None; LANES],
+            wanted: [Wanted::default(); LANES],
+            enabled: true,
+        }
+    }
 }
 
 fn now() -> Instant {

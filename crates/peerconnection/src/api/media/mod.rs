@@ -19,6 +19,7 @@ mod stream;
 mod track;
 mod transceiver;
 mod verbs;
+mod wanted;
 
 pub use dtmf::DtmfSender;
 pub use local::{FrameWriter, Hint, PacketWriter};

@@ -11,6 +11,7 @@ use std::{
 use super::{
     inbox::{Inbox, Parcel},
     packets::PacketQueue,
+    wanted::{LANES, Wanted},
 };
 use crate::{
     MediaKind,
@@ -49,13 +50,12 @@ pub(in crate::api) enum Sink {
         track: TrackId,
         /// What its peer allows on each lane, in bits a second.
         allowed: [AtomicU64; LANES],
+        /// What its encodings want of each lane that they send.
+        wanted: Mutex<Box<[Option<Wanted>; LANES]>>,
     },
     /// A reader of the application.
     Reader(Arc<PacketQueue>),
 }
-
-/// So many parallel streams a track has at most.
-pub(super) const LANES: usize = 8;
 
 impl Source {
     /// One that the application writes.
@@ -165,6 +165,14 @@ impl Source {
         least.filter(|it| *it != u64::MAX)
     }
 
+    /// What all senders together want of who encodes a lane.
+    pub(super) fn wants(&self, lane: usize) -> Wanted {
+        let sinks = self.sinks();
+        let living = sinks.iter().filter_map(Weak::upgrade);
+        let wanted = living.filter_map(|it| it.wants(lane));
+        wanted.reduce(Wanted::and).unwrap_or_default()
+    }
+
     /// True when there is somebody to send to, and none of them keeps up. `waits` are for each of them then.
     pub(super) fn is_behind(&self, cx: &Context<'_>, waits: &mut Vec<Wait>) -> bool {
         waits.clear();
@@ -255,7 +263,23 @@ impl Sink {
             number: inbox.next_sink(),
             track,
             allowed: std::array::from_fn(|_| AtomicU64::new(u64::MAX)),
+            wanted: Mutex::default(),
         })
+    }
+
+    /// Its encodings want this of who encodes each lane.
+    pub(super) fn want(&self, lanes: [Option<Wanted>; LANES]) {
+        if let Self::Sender { wanted, .. } = self {
+            **wanted.lock().unwrap_or_else(PoisonError::into_inner) = lanes;
+        }
+    }
+
+    fn wants(&self, lane: usize) -> Option<Wanted> {
+        let Self::Sender { wanted, .. } = self else {
+            return None;
+        };
+        let wanted = wanted.lock().unwrap_or_else(PoisonError::into_inner);
+        wanted.get(lane).copied().flatten()
     }
 
     /// Its peer allows so much on a lane; `None` is no limit.

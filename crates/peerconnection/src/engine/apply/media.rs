@@ -101,6 +101,10 @@ impl Engine {
         let negotiator = &self.negotiation.negotiator;
         for it in self.media.iter_mut().filter(|it| it.changed) {
             it.changed = false;
+            if it.sender.told != it.sender.encodings {
+                it.sender.told.clone_from(&it.sender.encodings);
+                self.tasks.push_one(Event::EncodingsChanged(it.id));
+            }
             let Some((transport, _)) = it.on.and_then(|on| self.transports.lend(on)) else {
                 continue;
             };

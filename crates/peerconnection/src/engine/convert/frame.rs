@@ -7,11 +7,14 @@ use std::{
 
 use oxirtc_rtp::{
     self as rtp, Batch, Lane, Ntp, Packet,
-    extension::{AudioLevel, Orientation, Values},
-    payload::{Layering, MOST_FRAME, Packetizer, Piece, Prefix, Refused},
+    extension::{AudioLevel, Descriptor, Orientation, Structure, Values},
+    payload::{MOST_FRAME, Packetizer, Prefix, Refused},
 };
 
-use super::codec::{codec, shown_codec};
+use super::{
+    codec::{codec, shown_codec},
+    dependencies::{Part, parts, shown_dependencies},
+};
 use crate::{
     Codec, EncodedFrame, Error, ErrorKind, FrameKind, Layer, Rotation, RtpPacket,
     engine::media::MediaBatch,
@@ -21,7 +24,6 @@ use crate::{
 pub struct Cutter {
     lanes: Vec<CutLane>,
     largest: usize,
-    pieces: Vec<Piece>,
     /// The time from which timestamps count where the application gives none.
     origin: Option<Instant>,
 }
@@ -31,6 +33,8 @@ struct CutLane {
     lane: Lane,
     packetizer: Packetizer,
     next: u64,
+    /// The templates of dependency descriptors, as the last key frame has told them.
+    structure: Option<Structure>,
 }
 
 impl Cutter {
@@ -39,7 +43,6 @@ impl Cutter {
         Self {
             lanes: Vec::new(),
             largest: MOST_FRAME,
-            pieces: Vec::new(),
             origin: None,
         }
     }
@@ -57,7 +60,7 @@ impl Cutter {
     ///
     /// # Errors
     ///
-    /// `Type` when it is empty, longer than the limit, or not what its codec defines.
+    /// `Type` when it is empty, longer than the limit, not what its codec defines, or its dependencies are none of its own.
     pub fn cut_frame(
         &mut self,
         now: Instant,
@@ -69,20 +72,13 @@ impl Cutter {
         let timestamp = frame
             .timestamp
             .unwrap_or_else(|| ticks(origin, captured, frame.codec));
+        if frame.payload.len() > self.largest {
+            return Err(refused(Refused::TooLarge));
+        }
         let at = self.place(lane, frame.codec);
-        let (Some(cut), pieces) = (self.lanes.get_mut(at), &mut self.pieces) else {
+        let Some(cut) = self.lanes.get_mut(at) else {
             return Err(Error::new(ErrorKind::Operation, "there is no such lane"));
         };
-        let layering = Layering {
-            spatial: frame.layer.spatial,
-            temporal: frame.layer.temporal,
-            layered: frame.layer != Layer::default(),
-            ..Layering::default()
-        };
-        pieces.clear();
-        cut.packetizer
-            .cut(&frame.payload, layering, pieces)
-            .map_err(refused)?;
         let values = Values {
             level: frame.audio_level.map(|level| AudioLevel {
                 level: level.min(127),
@@ -91,9 +87,37 @@ impl Cutter {
             orientation: orientation(frame.rotation),
             ..Values::default()
         };
+        // All is cut before anything is numbered: a frame that is refused takes no numbers.
+        let mut cuts = Vec::with_capacity(1);
+        for part in parts(frame, cut.structure.as_ref())? {
+            let mut pieces = Vec::new();
+            let cutting = cut
+                .packetizer
+                .cut(&part.payload, part.layering, &mut pieces);
+            cutting.map_err(refused)?;
+            cuts.push((part, pieces));
+        }
+        let mut packets = Vec::new();
         let names = (lane, codec(frame.codec));
-        let inner = Batch::of_frame(pieces, names, &mut cut.next, timestamp, (captured, &values));
-        Ok(MediaBatch::new(lane, inner))
+        for (part, mut pieces) in cuts {
+            // What describes a picture goes with its first packet.
+            let values = if packets.is_empty() {
+                &values
+            } else {
+                &Values::default()
+            };
+            let what = (captured, values);
+            let from = packets.len();
+            packets.append(&mut Batch::packets_of_frame(
+                &mut pieces,
+                names,
+                &mut cut.next,
+                timestamp,
+                what,
+            ));
+            cut.describe(part, packets.get_mut(from..).unwrap_or_default());
+        }
+        Ok(MediaBatch::new(lane, Arc::new(Batch { packets })))
     }
 
     /// Packets that were cut already, of one lane.
@@ -121,6 +145,7 @@ impl Cutter {
                 lane,
                 packetizer: packetizer(kind, largest),
                 next: 0,
+                structure: None,
             });
             self.lanes.len() - 1
         });
@@ -130,6 +155,34 @@ impl Cutter {
             cut.packetizer = packetizer(kind, largest);
         }
         at
+    }
+}
+
+impl CutLane {
+    /// Writes the dependency descriptor of a frame into each of its packets.
+    fn describe(&mut self, part: Part, packets: &mut [Packet]) {
+        let Some(mut whole) = part.descriptor else {
+            return;
+        };
+        let is_key = packets.first().is_some_and(|it| it.facts.key);
+        if is_key && part.layering.spatial == 0 && whole.structure.is_none() {
+            // Who joins here has not heard them yet.
+            whole.structure.clone_from(&self.structure);
+        }
+        let count = packets.len();
+        for (at, packet) in packets.iter_mut().enumerate() {
+            let descriptor = Descriptor {
+                begins: at == 0,
+                ends: at + 1 == count,
+                ..whole.clone()
+            };
+            let mut value = Vec::new();
+            descriptor.write(&mut value, self.structure.as_ref());
+            packet.facts =
+                rtp::described(&mut self.structure, (packet.codec, packet.facts), &value);
+            packet.values.descriptor = Some(value.into());
+            (whole.structure, whole.active) = (None, None);
+        }
     }
 }
 
@@ -191,7 +244,7 @@ pub(in crate::engine) fn shown_frame(
     rid: Option<String>,
 ) -> Option<EncodedFrame> {
     let kind = shown_codec(frame.codec)?;
-    let mut shown = EncodedFrame::new(kind, frame.payload);
+    let mut shown = EncodedFrame::new(kind, frame.payload.clone());
     if frame.key || frame.codec.is_audio() {
         shown.kind = FrameKind::Key;
     }
@@ -203,6 +256,7 @@ pub(in crate::engine) fn shown_frame(
         spatial: frame.facts.spatial,
         temporal: frame.facts.temporal,
     };
+    shown.dependencies = shown_dependencies(&frame);
     shown.size = frame.facts.size;
     shown.rotation = frame.values.orientation.map_or(Rotation::None, rotation);
     shown.audio_level = frame.values.level.map(|it| it.level);

@@ -2,6 +2,7 @@
 
 mod channel;
 mod codec;
+mod dependencies;
 mod description;
 mod dtls;
 mod frame;

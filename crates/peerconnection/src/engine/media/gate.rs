@@ -1,6 +1,7 @@
 //! Where packets wait before they are numbered and encrypted.
 //!
-//! It spreads what one frame brings over the time until the next one. A controller of the rate will stand here.
+//! It spreads what one frame brings over the time until the next one, and parts what leaves into bursts. It bounds no rate: what a
+//! writer writes in the time of a frame leaves in it. A controller of the rate will stand here.
 
 use std::time::{Duration, Instant};
 
@@ -9,19 +10,21 @@ use oxirtc_rtp::{Class, Head};
 /// Lets packets out one after the other.
 #[derive(Debug)]
 pub(in crate::engine) struct Gate {
-    /// How many packets may leave at once.
+    /// How many packets of what waits need not be spread.
     credit: u32,
-    /// When that was as much as it can be.
-    refilled: Option<Instant>,
     /// The credit was earned by waiting.
     is_earned: bool,
+    /// How many have left without a pause between them.
+    burst: u32,
     /// When the last packet left.
     left: Option<Instant>,
     /// When the last packet left at once; behind it, until when what was earned has been counted.
     passed: Option<Instant>,
-    /// When the last frame of video came, and how long after the one before.
+    /// When the last frame of video came, and how long after one another they come.
     frame: Option<Instant>,
     interval: Duration,
+    /// How many packets wait, as it was asked last.
+    waiting: u32,
     /// Until then nothing is let out.
     opens: Option<Instant>,
     pub(in crate::engine) stats: GateStats,
@@ -42,12 +45,13 @@ impl Gate {
     pub(in crate::engine) fn new() -> Self {
         Self {
             credit: BURST,
-            refilled: None,
             is_earned: false,
+            burst: 0,
             left: None,
             passed: None,
             frame: None,
             interval: USUAL,
+            waiting: 0,
             opens: None,
             stats: GateStats::default(),
         }
@@ -55,11 +59,17 @@ impl Gate {
 
     /// A frame of video has come.
     pub(in crate::engine) fn frame(&mut self, now: Instant) {
-        if let Some(last) = self.frame.replace(now) {
-            let interval = now.saturating_duration_since(last);
-            self.interval = interval.clamp(SHORTEST, LONGEST);
+        let gap = self.frame.replace(now);
+        let gap = gap.map(|last| now.saturating_duration_since(last));
+        if let Some(gap) = gap {
+            // Layers come together, and a picture sometimes late: what counts is how they come on the whole.
+            self.interval = (self.interval * 3 + gap.min(LONGEST)) / 4;
         }
-        self.refill(now);
+        self.refill();
+        // What waits of the picture before has had its time.
+        if gap.is_some_and(|gap| gap >= TOGETHER) {
+            self.credit += self.waiting;
+        }
     }
 
     /// Whether the head of the line may leave.
@@ -68,41 +78,47 @@ impl Gate {
         if head.class == Class::Audio {
             return true;
         }
-        let end = self.frame.map(|at| at + self.interval);
-        if end.is_none_or(|end| now >= end) {
-            self.refill(now);
-        }
-        if self.credit > 0 {
-            self.opens = None;
-            return true;
-        }
-        // A few at a time: each by itself would cost as much as a batch, and the clock goes on meanwhile.
-        let soonest = self.left.map(|at| at + GRAIN);
-        let next = match self.pace(end, head.backlog) {
-            Some((passed, pace)) => {
-                if soonest.is_none_or(|soonest| now >= soonest) {
-                    self.earn(now, passed, pace);
-                }
-                soonest.max(self.passed.map(|passed| passed + pace))
-            }
-            None => self.refilled.map(|at| at + SHORTEST),
-        };
-        if self.credit > 0 || next.is_none_or(|next| now >= next) {
-            self.credit = self.credit.max(1);
-            self.opens = None;
-            return true;
-        }
-        if self.opens != next {
+        self.waiting = u32::try_from(head.backlog).unwrap_or(u32::MAX / 2);
+        let next = self.pause(now).max(self.spread(now));
+        if next.is_some() && self.opens != next {
             self.stats.held += 1;
         }
         self.opens = next;
-        false
+        next.is_none()
+    }
+
+    /// Until when nothing leaves, as enough has left without a pause.
+    fn pause(&self, now: Instant) -> Option<Instant> {
+        let end = self.left? + PAUSE;
+        (self.burst >= BURST && now < end).then_some(end)
+    }
+
+    /// Until when what waits of a frame is held, so that it takes the time of one.
+    fn spread(&mut self, now: Instant) -> Option<Instant> {
+        let end = self.frame.map(|at| at + self.interval);
+        if end.is_none_or(|end| now >= end) {
+            self.refill();
+        }
+        if self.credit > 0 {
+            return None;
+        }
+        let (passed, pace) = self.pace(end)?;
+        // A few at a time: each by itself would cost as much as a batch, and the clock goes on meanwhile.
+        let soonest = self.left.map(|at| at + GRAIN);
+        if soonest.is_none_or(|soonest| now >= soonest) {
+            self.earn(now, passed, pace);
+        }
+        let next = soonest.max(Some(passed + pace));
+        if self.credit > 0 || next.is_none_or(|next| now >= next) {
+            self.credit = self.credit.max(1);
+            return None;
+        }
+        next
     }
 
     /// From when on a packet may leave in each so long a time: what waits is spread over the rest of the time of its frame.
-    fn pace(&self, end: Option<Instant>, waiting: usize) -> Option<(Instant, Duration)> {
-        let passed = self.passed?;
-        let waiting = u32::try_from(waiting).unwrap_or(u32::MAX).max(1);
+    fn pace(&self, end: Option<Instant>) -> Option<(Instant, Duration)> {
+        let (passed, waiting) = (self.passed?, self.waiting.max(1));
         let left = end?.saturating_duration_since(passed);
         (!left.is_zero()).then(|| (passed, (left / waiting).max(Duration::from_nanos(1))))
     }
@@ -122,22 +138,24 @@ impl Gate {
         }
     }
 
-    fn refill(&mut self, now: Instant) {
-        let due = |at: Instant| now.saturating_duration_since(at) >= SHORTEST;
-        if self.refilled.is_none_or(due) {
-            self.refilled = Some(now);
-            self.is_earned = false;
-            self.credit = BURST;
-        }
+    fn refill(&mut self) {
+        self.is_earned = false;
+        self.credit = BURST;
     }
 
     /// A packet has left.
     pub(in crate::engine) fn passed(&mut self, now: Instant, class: Class, bytes: usize) {
+        let pause = self.left.map(|at| at + PAUSE);
+        if pause.is_none_or(|pause| now >= pause) {
+            self.burst = 0;
+        }
+        self.burst += 1;
         self.left = Some(now);
         if !self.is_earned {
             self.passed = Some(now);
         }
         self.credit = self.credit.saturating_sub(1);
+        self.waiting = self.waiting.saturating_sub(1);
         let (packets, sum) = match class {
             Class::Audio => &mut self.stats.audio,
             _ => &mut self.stats.others,
@@ -151,18 +169,32 @@ impl Gate {
         self.opens
     }
 
+    /// What waits is held for a pause between two bursts only, which is shorter than most timers are fine.
+    pub(in crate::engine) fn is_pausing(&self) -> bool {
+        let end = self.left.map(|at| at + PAUSE);
+        self.opens.is_some() && self.opens == end
+    }
+
     /// Nothing waits any more.
     pub(in crate::engine) fn idle(&mut self) {
-        self.opens = None;
+        (self.opens, self.waiting) = (None, 0);
+    }
+
+    /// What was held is asked for again where there is a way for it; where there is none, nothing is due.
+    pub(in crate::engine) fn handle_timeout(&mut self, now: Instant) {
+        self.opens = self.opens.filter(|at| *at > now);
     }
 }
 
 /// So many packets may leave without a pause between them.
 const BURST: u32 = 64;
 const USUAL: Duration = Duration::from_millis(33);
-const SHORTEST: Duration = Duration::from_millis(5);
 const LONGEST: Duration = Duration::from_millis(100);
-/// Between what leaves at once and what follows it.
+/// Pictures that come within so long a time are layers of one, or those of several cameras.
+const TOGETHER: Duration = Duration::from_millis(5);
+/// Between two bursts. A link of 10 Gbit/s has carried the first by then.
+const PAUSE: Duration = Duration::from_micros(100);
+/// Between what leaves at once and what follows it, where a frame is spread.
 const GRAIN: Duration = Duration::from_micros(250);
 
 #[cfg(test)]
@@ -179,12 +211,28 @@ mod tests {
         }
     }
 
+    /// A gate that has let small pictures out, so long apart, of which the last comes now.
+    fn gate_at(now: Instant, apart: Duration) -> Gate {
+        let mut gate = Gate::new();
+        for count in (0..100).rev() {
+            let at = now - apart * count;
+            gate.frame(at);
+            if count > 0 {
+                assert_eq!(burst(&mut gate, at, &mut 20), 20);
+            }
+        }
+        gate
+    }
+
     /// How many of the packets that are left leave now.
     fn burst(gate: &mut Gate, now: Instant, left: &mut usize) -> usize {
         let before = *left;
         while *left > 0 && gate.opens(now, &head(Class::Video, *left)) {
             gate.passed(now, Class::Video, 1000);
             *left -= 1;
+        }
+        if *left == 0 {
+            gate.idle();
         }
         before - *left
     }
@@ -193,18 +241,18 @@ mod tests {
     #[test]
     fn a_large_frame_is_spread_over_its_time() {
         let mut now = epoch();
-        let mut gate = Gate::new();
-        gate.frame(now - ms(40));
-        gate.frame(now);
+        let mut gate = gate_at(now, ms(40));
         let mut left = 300;
         let mut bursts = Vec::new();
         while left > 0 {
             bursts.push(burst(&mut gate, now, &mut left));
+            assert!(!gate.is_pausing());
             now = gate.poll_timeout().unwrap_or(now);
         }
         assert_eq!(bursts[0], 64);
         assert!(bursts[1..].iter().all(|it| *it <= 2), "{bursts:?}");
-        assert!(now - epoch() <= ms(41), "{:?}", now - epoch());
+        let took = now - epoch();
+        assert!(took <= ms(41) && took >= ms(39), "{took:?}");
     }
 
     /// A timer that comes each millisecond, or rarer, lets as many packets out as one that comes in time.
@@ -212,9 +260,7 @@ mod tests {
     fn coarse_timers_spread_a_frame_as_well() {
         for grain in [1, 3, 5] {
             let mut now = epoch();
-            let mut gate = Gate::new();
-            gate.frame(now - ms(33));
-            gate.frame(now);
+            let mut gate = gate_at(now, ms(33));
             let (mut left, mut bursts) = (400, Vec::new());
             while left > 0 {
                 bursts.push(burst(&mut gate, now, &mut left));
@@ -235,9 +281,7 @@ mod tests {
     #[test]
     fn what_is_spread_leaves_a_few_at_a_time() {
         let mut now = epoch();
-        let mut gate = Gate::new();
-        gate.frame(now - ms(10));
-        gate.frame(now);
+        let mut gate = gate_at(now, ms(10));
         let (mut left, mut bursts) = (500, Vec::new());
         while left > 0 {
             let burst = burst(&mut gate, now, &mut left);
@@ -246,6 +290,82 @@ mod tests {
         }
         assert!(bursts.len() <= 41 && bursts[0] == 64, "{bursts:?}");
         assert!(now - epoch() <= ms(11), "{:?}", now - epoch());
+    }
+
+    /// What the next picture finds waiting has had its time: it leaves without being spread again, and still in bursts.
+    #[test]
+    fn a_frame_takes_the_time_of_one_at_most() {
+        let mut now = epoch();
+        // Pictures come faster from now on.
+        let mut gate = gate_at(now, ms(66));
+        let mut left = 500;
+        while now < epoch() + ms(30) {
+            burst(&mut gate, now, &mut left);
+            now += ms(1);
+        }
+        assert!(left > 200, "it is spread: {left}");
+        gate.frame(now);
+        left += 20;
+        let next = now;
+        while left > 0 {
+            assert!(burst(&mut gate, now, &mut left) <= 64);
+            assert!(left == 0 || gate.is_pausing());
+            now = gate.poll_timeout().unwrap_or(now);
+        }
+        assert!(now - next < ms(1), "{:?}", now - next);
+    }
+
+    /// Three layers of one picture: the largest comes last, and is spread nevertheless.
+    #[test]
+    fn layers_come_together_and_are_spread() {
+        let mut now = epoch();
+        let mut gate = Gate::new();
+        for _ in 0..30 {
+            for _ in 0..3 {
+                gate.frame(now);
+                burst(&mut gate, now, &mut 5);
+            }
+            now += ms(33);
+        }
+        let (begin, mut left, mut bursts) = (now, 0, Vec::new());
+        for packets in [40, 100, 260] {
+            gate.frame(now);
+            left += packets;
+            bursts.push(burst(&mut gate, now, &mut left));
+        }
+        assert_eq!(bursts.iter().sum::<usize>(), 64, "{bursts:?}");
+        while left > 0 {
+            now += ms(1);
+            assert!(burst(&mut gate, now, &mut left) <= 64);
+        }
+        let took = now - begin;
+        assert!(took >= ms(5) && took <= ms(33), "{took:?}");
+    }
+
+    /// Frames without an end, as fast as they go: no burst is above 64 packets, a pause stands between any two, and nothing else
+    /// holds them up.
+    #[test]
+    fn what_is_written_faster_leaves_faster() {
+        let (mut now, mut gate) = (epoch(), Gate::new());
+        let (mut left, mut sent) = (0, 0);
+        let (mut since_pause, mut last) = (0, None::<Instant>);
+        while now < epoch() + ms(100) {
+            while left < 512 {
+                gate.frame(now);
+                left += 20;
+            }
+            let count = burst(&mut gate, now, &mut left);
+            if count > 0 {
+                if last.is_some_and(|last| now - last >= PAUSE) {
+                    since_pause = 0;
+                }
+                (since_pause, last) = (since_pause + count, Some(now));
+                assert!(since_pause <= 64, "{since_pause}");
+            }
+            sent += count;
+            now += Duration::from_micros(10);
+        }
+        assert!(sent >= 60_000, "{sent}");
     }
 
     #[test]
@@ -261,5 +381,20 @@ mod tests {
         assert!(gate.opens(now, &head(Class::Audio, 1)));
         gate.idle();
         assert_eq!(gate.poll_timeout(), None);
+    }
+
+    /// Where what is held cannot leave at all, the time at which it might have is none that anybody waits for again and again.
+    #[test]
+    fn a_time_that_has_passed_is_not_due_any_more() {
+        let mut now = epoch();
+        let mut gate = gate_at(now, ms(33));
+        burst(&mut gate, now, &mut 100);
+        let due = gate.poll_timeout().unwrap();
+        gate.handle_timeout(now);
+        assert_eq!(gate.poll_timeout(), Some(due));
+        now = due;
+        gate.handle_timeout(now);
+        assert_eq!(gate.poll_timeout(), None);
+        assert!(burst(&mut gate, now, &mut 36) > 0, "there is a way again");
     }
 }

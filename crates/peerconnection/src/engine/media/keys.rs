@@ -123,8 +123,9 @@ impl Keys {
     }
 }
 
-/// The keys of an association, from its exporter (RFC 5764 §4.2); `None` when it has agreed on none.
-pub(super) fn context(connection: &dtls::Connection) -> Option<Context> {
+/// The keys of an association, from its exporter (RFC 5764 §4.2); `None` when it has agreed on none. So many SSRCs of
+/// the peer are remembered.
+pub(super) fn context(connection: &dtls::Connection, streams: usize) -> Option<Context> {
     let profile = Profile::from_id(connection.srtp_profile()?.id())?;
     let role = match connection.role()? {
         dtls::Role::Client => Role::Client,
@@ -132,7 +133,7 @@ pub(super) fn context(connection: &dtls::Connection) -> Option<Context> {
     };
     let mut material = Zeroizing::new(vec![0; profile.material_len()]);
     connection.export(EXPORTER, None, &mut material).ok()?;
-    Context::new(Config::new(profile), &material, role).ok()
+    Context::new(Config::new(profile).streams(streams), &material, role).ok()
 }
 
 /// RFC 5764 §4.2

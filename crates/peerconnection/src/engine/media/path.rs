@@ -14,7 +14,7 @@ use super::{
     keys::{Keys, context},
     shares::Shares,
 };
-use crate::{RtcpDatagram, engine::demux::Kind};
+use crate::{RtcpDatagram, configuration::MediaLimits, engine::demux::Kind};
 
 /// What carries the media of a transport.
 pub(in crate::engine) struct MediaPath {
@@ -22,24 +22,33 @@ pub(in crate::engine) struct MediaPath {
     keys: Keys,
     pub(in crate::engine) gate: Gate,
     pub(in crate::engine) shares: Shares,
+    /// So many SSRCs of the peer there may be.
+    streams: usize,
     /// Datagrams of RTCP for the application, if it reads them.
     heard: Option<VecDeque<RtcpDatagram>>,
 }
 
 impl MediaPath {
-    /// `largest` is the longest frame that may come, in bytes.
     pub(in crate::engine) fn new(
-        (cname, largest): (&str, usize),
+        (cname, limits): (&str, &MediaLimits),
         seed: [u8; 32],
         now: Instant,
         wall: Ntp,
     ) -> Self {
-        let config = Config::new(cname).frame(largest);
+        let (history, history_packets) = limits.history;
+        let config = Config::new(cname)
+            .frame(limits.frame)
+            .streams(limits.streams)
+            .reorder(limits.reorder)
+            .missing(limits.missing)
+            .history(history)
+            .history_packets(history_packets);
         Self {
             rtp: Session::new(config, seed, now, wall),
             keys: Keys::default(),
             gate: Gate::new(),
             shares: Shares::new(),
+            streams: limits.streams,
             heard: None,
         }
     }
@@ -51,7 +60,7 @@ impl MediaPath {
         dtls: &dtls::Connection,
         round_trip: Option<Duration>,
     ) -> bool {
-        let Some(context) = context(dtls) else {
+        let Some(context) = context(dtls, self.streams) else {
             return false;
         };
         if let Some(round_trip) = round_trip {
@@ -180,6 +189,12 @@ impl MediaPath {
 
     pub(in crate::engine) fn handle_timeout(&mut self, now: Instant) {
         self.rtp.handle_timeout(now);
+        self.gate.handle_timeout(now);
+    }
+
+    /// What can be sent waits only for the pause between two bursts.
+    pub(in crate::engine) fn is_pausing(&self) -> bool {
+        self.keys.can_send() && self.gate.is_pausing()
     }
 }
 

@@ -12,12 +12,14 @@ use oxirtc_rtp::{
     SectionId,
     extension::{Ids, Kind as Extension, Label},
     payload::Codec as PayloadCodec,
+    rtcp,
 };
 use oxirtc_srtp::{Config, Context, Profile, Role};
 
 use super::path::MediaPath;
 use crate::{
-    Codec, EncodedFrame,
+    Codec, EncodedFrame, Settings,
+    configuration::MediaLimits,
     engine::{convert::Cutter, demux::Kind},
 };
 
@@ -80,7 +82,7 @@ impl Pair {
         let now = epoch();
         let path = |seed| {
             MediaPath::new(
-                ("name", 4 << 20),
+                ("name", &MediaLimits::default()),
                 [seed; 32],
                 now,
                 Ntp(u64::from(seed) << 40),
@@ -290,5 +292,147 @@ fn early_packets_wait_for_keys() {
         pair.paths[1].set_context(pair.now, receiver);
         pair.turn();
         assert_eq!(!pair.frames.is_empty(), kept, "after {wait} ms");
+    }
+}
+
+/// A path that keeps to these settings, and reads frames of three streams.
+fn limited(settings: &Settings) -> MediaPath {
+    let mut path = MediaPath::new(("name", &settings.media), [7; 32], epoch(), Ntp(1000 << 32));
+    let announced = (1..=3).map(|ssrc| Announced {
+        ssrc,
+        rtx: None,
+        fec: None,
+    });
+    let section = Section {
+        announced: announced.collect(),
+        ..section()
+    };
+    path.rtp.set_section(VIDEO, section);
+    let delivery = Delivery {
+        frames: true,
+        ..Delivery::default()
+    };
+    path.rtp.set_delivery(VIDEO, delivery);
+    path
+}
+
+/// A key frame in one packet, with so many bytes of its own.
+fn packet(ssrc: u32, sequence: u16, len: usize) -> Vec<u8> {
+    let mut packet = vec![0x80, 0x80 | 96];
+    packet.extend(sequence.to_be_bytes());
+    packet.extend((u32::from(sequence) * 3000).to_be_bytes());
+    packet.extend(ssrc.to_be_bytes());
+    packet.extend([0x10, 0, 0, 0, 0x9d, 1, 0x2a, 64, 1, 180, 0]);
+    packet.resize(13 + len, 7);
+    packet
+}
+
+/// The numbers that a path asks for.
+fn wanted(path: &mut MediaPath) -> Vec<u16> {
+    let mut wanted = Vec::new();
+    let mut buf = Vec::new();
+    while path.rtp.poll_rtcp(epoch() + ms(1), 1200, &mut buf) {
+        for part in rtcp::Compound::parse(&buf).unwrap() {
+            if let rtcp::Rtcp::Nack(nack) = part {
+                wanted.extend(nack.numbers());
+            }
+        }
+        buf.clear();
+    }
+    wanted
+}
+
+/// What a peer can make a connection hold is as the application has set it, each at its edge.
+#[test]
+fn a_path_keeps_to_its_limits() {
+    let settings = Settings::default()
+        .most_remote_streams(2)
+        .most_reordered_packets(4)
+        .most_missing_packets(5)
+        .largest_frame(900);
+    let dropped = |path: &MediaPath| {
+        let stats = path.rtp.receive_stats(VIDEO);
+        stats.map(|it| it.2.frames_dropped).sum::<u64>()
+    };
+
+    let mut path = limited(&settings);
+    for (ssrc, over) in [(1, 0), (2, 0), (3, 1)] {
+        path.rtp.handle_rtp(epoch(), &packet(ssrc, 1, 100));
+        assert_eq!(path.rtp.stats().over_limit, over);
+    }
+
+    let mut path = limited(&settings);
+    for (sequence, given_up) in [(1, 0), (3, 0), (4, 0), (5, 0), (6, 0), (7, 1)] {
+        path.rtp.handle_rtp(epoch(), &packet(1, sequence, 100));
+        assert_eq!(dropped(&path), given_up, "{sequence}");
+    }
+
+    for (gap, asked) in [(5, vec![2, 3, 4, 5, 6]), (6, Vec::new())] {
+        let mut path = limited(&settings);
+        path.rtp.handle_rtp(epoch(), &packet(1, 1, 100));
+        path.rtp.handle_rtp(epoch(), &packet(1, 2 + gap, 100));
+        assert_eq!(wanted(&mut path), asked);
+    }
+
+    for (len, too_long) in [(900, 0), (901, 1)] {
+        let mut path = limited(&settings);
+        path.rtp.handle_rtp(epoch(), &packet(1, 1, len));
+        assert_eq!(dropped(&path), too_long, "{len}");
+    }
+}
+
+/// So does what it keeps of its own: so many packets, and so long.
+#[test]
+fn a_path_sends_again_what_it_was_set_to_keep() {
+    let settings = Settings::default().retransmission_history(ms(100), 3);
+    for (packets, after, kept) in [(3, 100, true), (4, 1, false), (3, 101, false)] {
+        let mut path = limited(&settings);
+        path.set_context(
+            epoch(),
+            keys(1, Profile::ALL[0]).into_iter().next().unwrap(),
+        );
+        let encoding = Encoding {
+            ssrc: 1000,
+            rtx: Some(1001),
+            fec: None,
+            rid: None,
+            active: true,
+            limit: None,
+            choice: Choice::default(),
+        };
+        path.rtp.set_encodings(VIDEO, &[encoding]);
+        let (mut cutter, mut first, mut sent) = (Cutter::new(), None, 0);
+        // The last is written when the first is asked for: time is looked at then.
+        for place in 0..packets {
+            let at = epoch() + ms(if place + 1 == packets { after } else { 0 });
+            let mut payload = vec![7; 300];
+            payload[..10].copy_from_slice(&[
+                u8::from(place > 0),
+                0,
+                0,
+                0x9d,
+                1,
+                0x2a,
+                64,
+                1,
+                180,
+                0,
+            ]);
+            let frame = EncodedFrame::new(Codec::Vp8, payload);
+            let batch = cutter.cut_frame(at, 0, &frame).unwrap();
+            path.rtp.write(at, VIDEO, 0, batch.inner());
+            let mut buf = Vec::new();
+            while path.rtp.poll_rtp(at, 1200, &mut buf).is_some() {
+                first.get_or_insert(Rtp::parse(&buf).unwrap().head.sequence);
+                (buf, sent) = (Vec::new(), sent + 1);
+            }
+        }
+        assert_eq!(sent, packets);
+        let (mut nack, mut again) = (Vec::new(), Vec::new());
+        rtcp::write_nack(&mut nack, 1200, 7, 1000, [first.unwrap()]);
+        let at = epoch() + ms(after);
+        path.rtp.handle_rtcp(at, &nack);
+        let came = path.rtp.poll_rtp(at, 1200, &mut again).is_some();
+        assert_eq!(came, kept, "{packets} packets, {after} ms");
     }
 }

@@ -45,6 +45,8 @@ pub(in crate::engine) struct Sender {
     pub(in crate::engine) sends: bool,
     /// W3C's `[[SendEncodings]]`.
     pub(in crate::engine) encodings: Vec<RtpEncodingParameters>,
+    /// As they were told last.
+    pub(in crate::engine) told: Vec<RtpEncodingParameters>,
     /// `degradationPreference`.
     pub(in crate::engine) degradation: Option<DegradationPreference>,
     /// W3C's `[[LastReturnedParameters]]`, by their transaction.
@@ -99,6 +101,7 @@ impl Media {
                 track: None,
                 negotiated: None,
                 sends: false,
+                told: encodings.clone(),
                 encodings,
                 degradation: None,
                 transaction: None,

@@ -188,7 +188,7 @@ impl Transport {
         let (reads, round_trip) = (self.reads_rtcp, self.round_trip());
         self.media.get_or_insert_with(|| {
             let seed = equipment.seed.derive("rtp", id.0);
-            let limits = (&*equipment.cname, equipment.settings.largest_frame);
+            let limits = (&*equipment.cname, &equipment.settings.media);
             let mut path = MediaPath::new(limits, seed, now, equipment.wall(now));
             if dtls.is_connected() && !path.set_keys(now, dtls, round_trip) {
                 log::warn!("{label}: DTLS has agreed on no keys for media");
