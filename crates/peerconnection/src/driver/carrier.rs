@@ -19,6 +19,7 @@ use super::{
     clock,
     listener::Claimed,
     names::LocalNames,
+    patience::Patience,
     port::Share,
     ports::Ports,
     send::Blocked,
@@ -27,7 +28,7 @@ use super::{
     tls::Tls,
 };
 use crate::{
-    Path, PeerConnectionState, Protocol, Request, RequestId,
+    Path, Protocol, Request, RequestId,
     api::{Carrier, EngineLock, WeakEngineLock},
     engine::Engine,
 };
@@ -91,13 +92,6 @@ pub(super) struct Plan {
     pub(super) finished: bool,
     /// As many changes of the sockets are in it.
     changes: u64,
-}
-
-/// When to tell the log why the connection is not up.
-#[derive(Default)]
-struct Patience {
-    next: Option<Instant>,
-    told: usize,
 }
 
 impl TokioCarrier {
@@ -563,30 +557,6 @@ impl Wake for TaskWaker {
     }
 }
 
-impl Patience {
-    /// Tells the log, when it is time, what a connection that is not up lacks; answers when it looks again.
-    fn next(&mut self, now: Instant, engine: &Engine) -> Option<Instant> {
-        use PeerConnectionState::{Connecting, Disconnected, Failed, New};
-        if !log::log_enabled!(log::Level::Debug) {
-            return None;
-        }
-        let state = engine.connection_state();
-        if !matches!(state, New | Connecting | Disconnected | Failed) {
-            *self = Self::default();
-            return None;
-        }
-        let next = self.next.get_or_insert(now + LOOKS[0]);
-        if *next <= now {
-            if let Some(reason) = engine.hindrance() {
-                log::debug!("{}: {state:?} for a while: {reason}", engine.label());
-            }
-            self.told += 1;
-            *next = now + LOOKS.get(self.told).copied().unwrap_or(LAST_LOOKS);
-        }
-        self.next
-    }
-}
-
 fn with_scope(address: IpAddr, scope: u32) -> SocketAddr {
     match address {
         IpAddr::V4(address) => (address, 0).into(),
@@ -601,14 +571,6 @@ const LOCAL: &[u8] = b".local";
 pub(super) const SOCKET_BUFFER: usize = 4 << 20;
 /// A path without a way is told as often as this.
 const TELLING: Duration = Duration::from_millis(500);
-/// When the log is told why a connection is not up, each counted from the one before; then once a minute.
-const LOOKS: [Duration; 3] = [
-    Duration::from_secs(2),
-    Duration::from_secs(5),
-    Duration::from_secs(15),
-];
-const LAST_LOOKS: Duration = Duration::from_secs(60);
-
 #[cfg(test)]
 mod tests {
     use std::{future::Future, pin::pin, task::Context};

@@ -22,6 +22,7 @@ mod marked;
 mod names;
 mod netlink;
 mod outgoing;
+mod patience;
 mod port;
 mod ports;
 mod receive;
