@@ -191,6 +191,9 @@ mod tests {
         frame
     }
 
+    /// What a key frame of VP8 begins with.
+    const KEY: [u8; 10] = [0x10, 0, 0, 0x9d, 1, 0x2a, 16, 0, 16, 0];
+
     fn base(name: &str) -> PathBuf {
         let name = format!("oxirtc-output-{name}-{}", std::process::id());
         std::env::temp_dir().join(name)
@@ -208,12 +211,14 @@ mod tests {
         let base = base("video");
         let begin = Duration::from_millis(100);
         // The timestamps wrap.
-        let first = frame(Codec::Vp8, u32::MAX - 2999, b"key", 0);
+        let first = frame(Codec::Vp8, u32::MAX - 2999, &KEY, 0);
         let mut output = Output::create(&base, &first, begin).unwrap();
         output.write(&first).unwrap();
-        output.write(&frame(Codec::Vp8, 0, b"next", 0)).unwrap();
-        output.write(&frame(Codec::Vp8, 9000, b"later", 2)).unwrap();
-        let jump = frame(Codec::Vp8, 1 << 30, b"another clock", 0);
+        output.write(&frame(Codec::Vp8, 0, b"\x01next", 0)).unwrap();
+        output
+            .write(&frame(Codec::Vp8, 9000, b"\x01later", 2))
+            .unwrap();
+        let jump = frame(Codec::Vp8, 1 << 30, b"\x01another clock", 0);
         output.write(&jump).unwrap();
         let other = output.write(&frame(Codec::Vp9, 12_000, b"x", 0));
         let said = other.unwrap_err().to_string();
