@@ -353,17 +353,20 @@ impl Sender {
         let Some(smoothed) = self.recovery.rtt.smoothed() else {
             return;
         };
-        let trips = (smoothed, self.recovery.rtt.least());
-        let window = self.control.window();
-        // What the peer has room for leaves over a round trip too, however wide the window may have become.
+        let (window, least) = (self.control.window(), self.recovery.rtt.least());
+        // What the peer has room for leaves over a round trip too, however wide the window may have become: over the shortest one,
+        // as what waits in queues is no reason to send more slowly where more cannot wait.
         let bounded = self.recovery.episode.is_none() && self.peer_window < window;
         let pace = match self.control.pacing_rate() {
             Some(rate) => Pace::Rate(rate),
             None if self.control.in_slow_start() && !bounded => Pace::Gain(200),
             None => Pace::Gain(125),
         };
-        let window = if bounded { self.peer_window } else { window };
-        self.pacer.set(now, window, trips, pace);
+        let (window, trip) = match bounded {
+            true => (self.peer_window, least),
+            false => (window, smoothed),
+        };
+        self.pacer.set(now, window, (trip, least), pace);
     }
 
     /// The PMDCS of RFC 9260: what a packet of the length that the path is known to carry has room for.

@@ -944,6 +944,25 @@ fn windows_count_in_packets_as_long_as_the_path_carries() {
     assert_eq!(bench.sender.control.window(), 1436);
 }
 
+/// What the peer has room for leaves over the shortest round trip, and not in bursts as the wider window would.
+#[test]
+fn a_window_wider_than_the_peers_is_paced_as_the_peers() {
+    let mut bench = Bench::new(1);
+    bench.sender.control = Control::new(crate::CongestionControl::NewReno, 1100, 4000);
+    for millis in [50, 80] {
+        bench.queue(1, 100);
+        bench.packets();
+        bench.now += MS * millis;
+        let last = bench.sender.outstanding.next().previous().tsn().0;
+        bench.sack_with(last, 1_000_000, &[], &[]);
+        bench.packets();
+        assert_eq!(bench.sender.pacing_rate(), Some(25_000_000));
+    }
+    // With more room than it may use it is its own window that counts.
+    bench.measured(MS * 50);
+    assert_eq!(bench.sender.pacing_rate(), None, "faster than timers are");
+}
+
 /// More blocks than any packet carries are nobody's.
 #[test]
 fn blocks_are_limited() {
