@@ -14,13 +14,12 @@ pub struct Credentials {
 }
 
 impl Credentials {
-    /// Whether both have only characters that are written (RFC 8839 §5.4: ice-char).
-    pub(crate) fn is_written(&self) -> bool {
+    /// Whether both have only characters that are written (RFC 8839 §5.4: ice-char), and as many as there may be.
+    pub fn is_written(&self) -> bool {
         let ice_char = |byte: u8| byte.is_ascii_alphanumeric() || byte == b'+' || byte == b'/';
-        self.ufrag
-            .bytes()
-            .chain(self.password.bytes())
-            .all(ice_char)
+        let sound =
+            |text: &str, least| (least..=256).contains(&text.len()) && text.bytes().all(ice_char);
+        sound(&self.ufrag, 4) && sound(&self.password, 22)
     }
 }
 

@@ -127,14 +127,9 @@ fn a_fragment_is_known_until_nobody_has_it() {
     assert!(known(&pair).is_empty());
 }
 
-/// Where the peer bundles nothing there are as many transports as sections, of one name here, and of several there: on one port a check goes
-/// by the peer's.
-#[test]
-fn transports_of_one_name_share_a_port() {
-    let mut pair = of_three_sections();
-    pair.ends[0].one_port = true;
-    // Its addresses are learnt from its checks.
-    pair.ends[1].trickle = false;
+/// An offer whose groups are lost on the way, and its answer.
+#[expect(clippy::unwrap_used, reason = "a failing step is a failing test")]
+fn negotiate_unbundled(pair: &mut Pair) {
     let mut offer = pair.offer(0, &OfferOptions::default()).unwrap();
     let kept = offer.sdp.lines().filter(|it| !it.starts_with("a=group"));
     offer.sdp = kept.flat_map(|it| [it, "\r\n"]).collect();
@@ -145,6 +140,17 @@ fn transports_of_one_name_share_a_port() {
         .set_remote_description(now, answer)
         .unwrap();
     pair.exchange();
+}
+
+/// Where the peer bundles nothing there are as many transports as sections, of one name here, and of several there: on one port a check goes
+/// by the peer's.
+#[test]
+fn transports_of_one_name_share_a_port() {
+    let mut pair = of_three_sections();
+    pair.ends[0].one_port = true;
+    // Its addresses are learnt from its checks.
+    pair.ends[1].trickle = false;
+    negotiate_unbundled(&mut pair);
     let connected = |end: &pair::End| {
         let states = end.engine.transports().map(|it| it.ice_state());
         let up = [IceTransportState::Connected, IceTransportState::Completed];
@@ -166,16 +172,7 @@ fn transports_between_two_ports_have_ways_of_their_own() {
     let mut pair = of_three_sections();
     pair.ends[0].one_port = true;
     pair.ends[1].one_port = true;
-    let mut offer = pair.offer(0, &OfferOptions::default()).unwrap();
-    let kept = offer.sdp.lines().filter(|it| !it.starts_with("a=group"));
-    offer.sdp = kept.flat_map(|it| [it, "\r\n"]).collect();
-    let answer = pair.answer(1, offer).unwrap();
-    let now = pair.now;
-    pair.ends[0]
-        .engine
-        .set_remote_description(now, answer)
-        .unwrap();
-    pair.exchange();
+    negotiate_unbundled(&mut pair);
     pair.until(Duration::from_secs(20), |pair| {
         pair.ends.iter().all(|end| {
             let mut states = end.engine.transports().map(|it| it.dtls_state());

@@ -356,7 +356,7 @@ impl Sender {
         let (window, least) = (self.control.window(), self.recovery.rtt.least());
         // What the peer has room for leaves over a round trip too, however wide the window may have become: over the shortest one,
         // as what waits in queues is no reason to send more slowly where more cannot wait.
-        let bounded = self.recovery.episode.is_none() && self.peer_window < window;
+        let bounded = self.recovery.episode.is_none() && (1..window).contains(&self.peer_window);
         let pace = match self.control.pacing_rate() {
             Some(rate) => Pace::Rate(rate),
             None if self.control.in_slow_start() && !bounded => Pace::Gain(200),

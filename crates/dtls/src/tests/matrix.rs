@@ -246,13 +246,7 @@ fn hellos_of_any_size_backwards() {
                 .cookie_exchange(len == 1);
             let mut pair = Pair::new(config_of(version, 0).versions(&both), server);
             pair.room = room;
-            pair.client.connection.edit = Some(each(1, move |draft| {
-                let body = draft.body.clone();
-                let mut hello = ClientHello::parse(&body).unwrap();
-                hello.extensions.push(0x4A4A, vec![0; len]);
-                draft.body.clear();
-                hello.write(&mut draft.body);
-            }));
+            pair.client.connection.edit = Some(longer(len));
             pair.start();
             pair.run(Duration::from_secs(60), &mut backwards());
             let name = format!("{version}, {len} bytes in datagrams of {room}");
@@ -277,13 +271,7 @@ fn hellos_of_any_size_in_any_order() {
             server,
         );
         let len = dice.roll(14_000) as usize;
-        pair.client.connection.edit = Some(each(1, move |draft| {
-            let body = draft.body.clone();
-            let mut hello = ClientHello::parse(&body).unwrap();
-            hello.extensions.push(0x4A4A, vec![0; len]);
-            draft.body.clear();
-            hello.write(&mut draft.body);
-        }));
+        pair.client.connection.edit = Some(longer(len));
         pair.start();
         for _ in 0..40 {
             pair.room = 300 + dice.roll(1_201) as usize;
@@ -294,6 +282,17 @@ fn hellos_of_any_size_in_any_order() {
         pair.run(Duration::from_secs(60), &mut perfect());
         pair.assert_connected();
     });
+}
+
+/// A hello with so many bytes in an extension that nobody knows.
+fn longer(len: usize) -> Edit {
+    each(1, move |draft| {
+        let body = draft.body.clone();
+        let mut hello = ClientHello::parse(&body).unwrap();
+        hello.extensions.push(0x4A4A, vec![0; len]);
+        draft.body.clear();
+        hello.write(&mut draft.body);
+    })
 }
 
 /// What leaves last of a flight comes first.

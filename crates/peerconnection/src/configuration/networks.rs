@@ -7,7 +7,7 @@ use std::{
     sync::Arc,
 };
 
-use oxirtc_jsep as jsep;
+use oxirtc_jsep::Credentials;
 
 use crate::Interface;
 
@@ -22,7 +22,7 @@ pub(crate) struct Networks {
     pub(crate) continual: bool,
     pub(crate) cost: Option<Cost>,
     /// Those of the first generation of the first transport.
-    pub(crate) credentials: Option<jsep::Credentials>,
+    pub(crate) credentials: Option<Credentials>,
 }
 
 /// How much the addresses of this machine are used and told: the modes of RFC 8828 §5.2.
@@ -60,21 +60,6 @@ impl Networks {
             interface.cost = cost.unwrap_or(interface.cost);
         }
         used
-    }
-
-    /// RFC 8839 §5.4: whether the credentials that were chosen can be written.
-    pub(crate) fn has_sound_credentials(&self) -> bool {
-        self.credentials.as_ref().is_none_or(|it| {
-            let ice_char = |byte: u8| byte.is_ascii_alphanumeric() || b"+/".contains(&byte);
-            let sound = |text: &str, least| {
-                (least..=256).contains(&text.len()) && text.bytes().all(ice_char)
-            };
-            sound(&it.ufrag, 4) && sound(&it.password, 22)
-        })
-    }
-
-    pub(crate) fn first_credentials(&self) -> Option<jsep::Credentials> {
-        self.credentials.clone()
     }
 
     /// Whether nothing is used but what relays lend.

@@ -571,6 +571,7 @@ const LOCAL: &[u8] = b".local";
 pub(super) const SOCKET_BUFFER: usize = 4 << 20;
 /// A path without a way is told as often as this.
 const TELLING: Duration = Duration::from_millis(500);
+
 #[cfg(test)]
 mod tests {
     use std::{future::Future, pin::pin, task::Context};

@@ -60,13 +60,12 @@ impl Unknown {
         (Self { kept, told }, Incoming(receiver))
     }
 
-    /// Whether somebody is told.
-    pub(super) fn is_wanted(&self) -> bool {
-        !self.told.is_closed()
-    }
-
     /// Takes a datagram that names nobody. Whether it is kept, or is one of those that are.
     pub(super) fn keep(&mut self, now: Instant, path: Path, datagram: &[u8]) -> bool {
+        if self.told.is_closed() {
+            self.kept.clear();
+            return false;
+        }
         let Head::Request { ufrag, remote } = head(datagram) else {
             return false;
         };
@@ -202,8 +201,10 @@ mod tests {
             .filter(|(it, host)| unknown.keep(later, path(host / 8, 1), it));
         assert_eq!(kept.count(), MOST);
         assert!(!unknown.keep(later + KEPT, path(1, 1), &request("one:peer")));
-        assert!(unknown.is_wanted());
+        // Who does not look any more is told nothing, and nothing is kept for it.
         drop(incoming);
-        assert!(!unknown.is_wanted());
+        let later = later + 2 * KEPT;
+        assert!(!unknown.keep(later, path(1, 1), &request("one:peer")));
+        assert!(unknown.kept.is_empty());
     }
 }

@@ -89,7 +89,7 @@ impl Port {
 
     /// Requests that name none of its connections, from now on.
     pub(super) fn incoming(&self) -> Incoming {
-        read_locked(&self.routes).incoming()
+        locked(&self.routes).incoming()
     }
 
     /// Datagrams that were for none of its connections.
@@ -242,10 +242,14 @@ fn distribute(routes: &RwLock<Routes>, local: SocketAddr, batch: &mut Batch) {
             let run;
             (run, rest) = rest.split_at_mut(length);
             let Some((id, engine)) = owner else {
-                if known.keep(now, path, run) {
+                // Of several that are nobody's the first may name who is to come.
+                let segment = received.segment.max(1);
+                let first = run.get(..segment).unwrap_or(run);
+                let kept = usize::from(known.keep(now, path, first));
+                known.count_dropped(run.len().div_ceil(segment) - kept);
+                if kept == 1 {
                     continue;
                 }
-                known.count_dropped(run.len().div_ceil(received.segment.max(1)));
                 log::trace!(
                     "dropped, from {} to {}: it is for no connection of the port",
                     path.remote,

@@ -32,7 +32,7 @@ pub(super) struct Routes {
     reservations: VecDeque<(Path, Instant)>,
     connections: BTreeMap<ConnectionId, Entry>,
     /// Requests that name nobody yet, where somebody wants to know.
-    unknown: Mutex<Option<Unknown>>,
+    unknown: Option<Mutex<Unknown>>,
     /// Datagrams that were nobody's.
     dropped: AtomicU64,
 }
@@ -135,8 +135,9 @@ impl Routes {
                 // Whoever comes second chose it on purpose, or is as good as impossible.
                 let owner = *self.by_ufrag.entry(ufrag.clone()).or_insert(id);
                 if owner == id {
-                    let mut unknown = self.unknown.lock().unwrap_or_else(PoisonError::into_inner);
-                    let unknown = unknown.as_mut();
+                    let unknown = self.unknown.as_mut();
+                    let unknown =
+                        unknown.map(|it| it.get_mut().unwrap_or_else(PoisonError::into_inner));
                     let kept = unknown.and_then(|it| it.take(now, &ufrag));
                     entry.ufrags.push(ufrag);
                     return Applied {
@@ -308,17 +309,15 @@ impl Routes {
     }
 
     /// Whoever asked for it before is not told any more.
-    pub(super) fn incoming(&self) -> Incoming {
+    pub(super) fn incoming(&mut self) -> Incoming {
         let (unknown, incoming) = Unknown::new();
-        *self.unknown.lock().unwrap_or_else(PoisonError::into_inner) = Some(unknown);
+        self.unknown = Some(Mutex::new(unknown));
         incoming
     }
 
     /// A datagram is for no connection that there is. Whether it waits for one.
     pub(super) fn keep(&self, now: Instant, path: Path, datagram: &[u8]) -> bool {
-        let mut unknown = self.unknown.lock().unwrap_or_else(PoisonError::into_inner);
-        unknown.take_if(|it| !it.is_wanted());
-        let Some(unknown) = unknown.as_mut() else {
+        let Some(unknown) = &self.unknown else {
             return false;
         };
         // What is somebody's was refused, and is not unknown.
@@ -326,7 +325,11 @@ impl Routes {
             Head::Request { ufrag, .. } => self.by_ufrag.contains_key(ufrag),
             _ => true,
         };
-        !named && unknown.keep(now, path, datagram)
+        !named
+            && unknown
+                .lock()
+                .unwrap_or_else(PoisonError::into_inner)
+                .keep(now, path, datagram)
     }
 
     /// So many datagrams are nobody's.
@@ -536,7 +539,7 @@ mod tests {
     /// so is what is for others.
     #[test]
     fn strangers_are_few() {
-        let (routes, one, two, now) = two();
+        let (mut routes, one, two, now) = two();
         let request = |name| stun(Class::Request, 1, Some(name));
         for _ in 0..STRANGERS {
             assert_eq!(routes.owner(now, path(7), &request("first:x")), Some(one));

@@ -69,7 +69,8 @@ impl Engine {
     ) -> Result<Self, Error> {
         configuration.check_certificates(anchor.wall)?;
         configuration.check(None, false)?;
-        if !settings.networks.has_sound_credentials() {
+        let chosen = settings.networks.credentials.as_ref();
+        if chosen.is_some_and(|it| !it.is_written()) {
             let message =
                 "the ICE credentials are not of letters, digits, + and /, 4 and 22 to 256 of them";
             return Err(Error::new(ErrorKind::Syntax, message));

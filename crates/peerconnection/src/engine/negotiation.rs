@@ -52,7 +52,7 @@ impl Negotiation {
         let config = kinds.into_iter().fold(config, equip);
         Self {
             negotiator: jsep::Negotiator::new(config),
-            credentials: seed.credential_source(settings.networks.first_credentials()),
+            credentials: seed.credential_source(settings.networks.credentials.clone()),
             needed: false,
             described: false,
             secured: BTreeSet::new(),

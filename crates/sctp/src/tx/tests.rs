@@ -30,6 +30,16 @@ impl Bench {
         }
     }
 
+    /// A round trip of 50 ms is known, and so many full packets, from TSN 2 on, left that long ago.
+    fn under_way(count: usize) -> Self {
+        let mut bench = Self::new(1);
+        bench.measured(MS * 50);
+        bench.queue(count, 1084);
+        bench.packets();
+        bench.now += MS * 50;
+        bench
+    }
+
     fn queue(&mut self, count: usize, length: usize) {
         for _ in 0..count {
             let payload = Bytes::from(vec![3; length]);
@@ -149,11 +159,7 @@ fn three_later_packets_make_a_fast_retransmission() {
 /// One SACK for a batch counts for each packet in it.
 #[test]
 fn a_batch_counts_for_its_packets() {
-    let mut bench = Bench::new(1);
-    bench.measured(MS * 50);
-    bench.queue(6, 1084);
-    bench.packets();
-    bench.now += MS * 50;
+    let mut bench = Bench::under_way(6);
     bench.sack(1, &[(2, 3)]);
     assert!(bench.packets().is_empty());
     bench.sack(1, &[(2, 4)]);
@@ -304,11 +310,7 @@ fn a_probe_waits_for_a_delayed_acknowledgement() {
 /// What was sent again is judged by the packet it went in last: a second loss needs no timeout.
 #[test]
 fn a_lost_retransmission_is_found_without_a_timeout() {
-    let mut bench = Bench::new(1);
-    bench.measured(MS * 50);
-    bench.queue(40, 1084);
-    bench.packets();
-    bench.now += MS * 50;
+    let mut bench = Bench::under_way(40);
     bench.sack(1, &[(2, 10)]);
     let again = bench.packets();
     assert_eq!(again[0], [2]);
@@ -324,11 +326,7 @@ fn a_lost_retransmission_is_found_without_a_timeout() {
 /// Lateness that was taken for loss is proven by what comes, and taken back.
 #[test]
 fn a_spurious_recovery_is_undone() {
-    let mut bench = Bench::new(1);
-    bench.measured(MS * 50);
-    bench.queue(10, 1084);
-    bench.packets();
-    bench.now += MS * 50;
+    let mut bench = Bench::under_way(10);
     let window = bench.sender.control.window();
     bench.sack(1, &[(2, 6)]);
     assert_eq!(bench.packets(), [[2]]);
@@ -351,11 +349,7 @@ fn a_spurious_recovery_is_undone() {
 /// Of what is lost, a part that came all the same is no proof for the rest.
 #[test]
 fn a_recovery_stays_unless_all_of_it_was_for_nothing() {
-    let mut bench = Bench::new(1);
-    bench.measured(MS * 50);
-    bench.queue(10, 1084);
-    bench.packets();
-    bench.now += MS * 50;
+    let mut bench = Bench::under_way(10);
     bench.sack(1, &[(3, 7)]);
     assert_eq!(bench.packets(), [[2], [3]]);
     let window = bench.sender.control.window();
@@ -445,11 +439,7 @@ fn a_spurious_timeout_is_taken_back() {
 /// RFC 9260 §6.1 A: a receiver that is full says nothing of the path, and what probed its window is no round trip.
 #[test]
 fn a_full_receiver_says_nothing_of_the_path() {
-    let mut bench = Bench::new(1);
-    bench.measured(MS * 50);
-    bench.queue(10, 1084);
-    bench.packets();
-    bench.now += MS * 50;
+    let mut bench = Bench::under_way(10);
     bench.sack_with(3, 0, &[], &[]);
     bench.packets();
     let window = bench.sender.control.window();
@@ -500,11 +490,7 @@ fn what_probed_a_window_is_no_reordering() {
 #[test]
 fn a_closed_window_asks_for_an_answer() {
     for (window, immediate) in [(10 << 20, false), (0, true)] {
-        let mut bench = Bench::new(1);
-        bench.measured(MS * 50);
-        bench.queue(8, 1084);
-        bench.packets();
-        bench.now += MS * 50;
+        let mut bench = Bench::under_way(8);
         bench.sack_with(1, window, &[(2, 8)], &[]);
         let again = bench.packet().unwrap();
         let again = data_of(&again).next().unwrap();
@@ -584,11 +570,7 @@ fn a_full_sack_says_nothing_of_what_lies_beyond() {
 /// RFC 8985 §6.2 step 4: what we sent again and came twice widens the window; what the network doubled does not.
 #[test]
 fn only_our_own_duplicates_say_something() {
-    let mut bench = Bench::new(1);
-    bench.measured(MS * 50);
-    bench.queue(10, 1084);
-    bench.packets();
-    bench.now += MS * 50;
+    let mut bench = Bench::under_way(10);
     bench.sack_with(1, 10 << 20, &[(2, 6)], &[3, 4, 5]);
     assert_eq!(bench.packets(), [[2]]);
     assert_eq!(bench.stats.spurious_recoveries, 0);
@@ -665,11 +647,7 @@ fn nothing_is_probed_after_a_timeout() {
 /// RFC 9260 §6.3.2 R2: with nothing outstanding no timer of losses runs.
 #[test]
 fn nothing_is_waited_for_when_all_has_come() {
-    let mut bench = Bench::new(1);
-    bench.measured(MS * 50);
-    bench.queue(3, 1084);
-    bench.packets();
-    bench.now += MS * 50;
+    let mut bench = Bench::under_way(3);
     bench.sack(3, &[]);
     assert!(bench.packets().is_empty() && bench.sender.poll_timeout().is_some());
     bench.sack(4, &[]);
@@ -727,11 +705,7 @@ fn growth_goes_on_after_a_recovery_in_batches() {
 /// the timeout, and what it carried goes at once when the window opens.
 #[test]
 fn a_closed_window_is_probed_without_effect() {
-    let mut bench = Bench::new(1);
-    bench.measured(MS * 50);
-    bench.queue(20, 1084);
-    bench.packets();
-    bench.now += MS * 50;
+    let mut bench = Bench::under_way(20);
     let last = bench.sender.outstanding.next().previous().tsn().0;
     bench.sack_with(last, 0, &[], &[]);
     let window = {
@@ -870,11 +844,7 @@ fn a_peer_that_takes_back_gets_it_again() {
 /// RFC 8985 §6.2 step 3: what comes late without having been sent again shows that the path reorders.
 #[test]
 fn what_comes_late_is_reordering() {
-    let mut bench = Bench::new(1);
-    bench.measured(MS * 50);
-    bench.queue(4, 1084);
-    bench.packets();
-    bench.now += MS * 50;
+    let mut bench = Bench::under_way(4);
     bench.sack(1, &[(2, 3)]);
     assert!(bench.packets().is_empty());
     bench.now += MS * 5;
@@ -893,11 +863,7 @@ fn what_comes_late_is_reordering() {
 /// RFC 8985 §6.2 step 3: what was sent again comes late by nature. After a loss three later packets are proof as before.
 #[test]
 fn what_was_sent_again_is_no_reordering() {
-    let mut bench = Bench::new(1);
-    bench.measured(MS * 50);
-    bench.queue(8, 1084);
-    bench.packets();
-    bench.now += MS * 50;
+    let mut bench = Bench::under_way(8);
     bench.sack(1, &[(2, 8)]);
     assert_eq!(bench.packets(), [[2]]);
     bench.now += MS * 50;
@@ -912,11 +878,7 @@ fn what_was_sent_again_is_no_reordering() {
 /// RFC 9260 §6.3.3: when the first chunk outstanding is sent again the timer begins anew with it.
 #[test]
 fn the_timer_is_that_of_the_first_chunk() {
-    let mut bench = Bench::new(1);
-    bench.measured(MS * 50);
-    bench.queue(8, 1084);
-    bench.packets();
-    bench.now += MS * 50;
+    let mut bench = Bench::under_way(8);
     bench.sack(1, &[(2, 8)]);
     assert_eq!(bench.sender.recovery.t3, Some(bench.now + MS * 350));
     assert_eq!(bench.packets(), [[2]]);

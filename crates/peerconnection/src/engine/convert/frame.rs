@@ -107,15 +107,13 @@ impl Cutter {
                 &Values::default()
             };
             let what = (captured, values);
-            let from = packets.len();
-            packets.append(&mut Batch::packets_of_frame(
-                &mut pieces,
-                names,
-                &mut cut.next,
-                timestamp,
-                what,
-            ));
-            cut.describe(part, packets.get_mut(from..).unwrap_or_default());
+            let next = &mut cut.next;
+            let mut made = Batch::packets_of_frame(&mut pieces, names, next, timestamp, what);
+            cut.describe(part, &mut made);
+            match packets.is_empty() {
+                true => packets = made,
+                false => packets.append(&mut made),
+            }
         }
         Ok(MediaBatch::new(lane, Arc::new(Batch { packets })))
     }
