@@ -18,7 +18,7 @@ use self::{
     control::{Control, Controller, Rates},
     flown::PacketNo,
     outstanding::{Batch, Known, Outstanding},
-    pacer::{Pace, Pacer},
+    pacer::{Pacer, rate_over},
     pmtu::Pmtu,
     queue::Queue,
     recovery::Recovery,
@@ -354,19 +354,20 @@ impl Sender {
             return;
         };
         let (window, least) = (self.control.window(), self.recovery.rtt.least());
-        // What the peer has room for leaves over a round trip too, however wide the window may have become: over the shortest one,
+        if let Some(rate) = self.control.pacing_rate() {
+            return self.pacer.set(now, rate, least);
+        }
+        let gain = match self.control.in_slow_start() {
+            true => 200,
+            false => 125,
+        };
+        let own = rate_over(window, smoothed, gain);
+        // However wide the window has become, no more leaves than what the peer has room for, and over a round trip too: the shortest,
         // as what waits in queues is no reason to send more slowly where more cannot wait.
-        let bounded = self.recovery.episode.is_none() && (1..window).contains(&self.peer_window);
-        let pace = match self.control.pacing_rate() {
-            Some(rate) => Pace::Rate(rate),
-            None if self.control.in_slow_start() && !bounded => Pace::Gain(200),
-            None => Pace::Gain(125),
-        };
-        let (window, trip) = match bounded {
-            true => (self.peer_window, least),
-            false => (window, smoothed),
-        };
-        self.pacer.set(now, window, (trip, least), pace);
+        let bounded = self.recovery.episode.is_none() && self.peer_window > 0;
+        let peers = bounded.then(|| rate_over(self.peer_window, least, 125));
+        let rate = peers.map_or(own, |peers| own.min(peers));
+        self.pacer.set(now, rate, least);
     }
 
     /// The PMDCS of RFC 9260: what a packet of the length that the path is known to carry has room for.

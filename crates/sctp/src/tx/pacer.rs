@@ -32,22 +32,9 @@ impl Pacer {
         }
     }
 
-    /// The window shall leave over a round trip, or at a rate that is known. The shortest round trip says whether
-    /// there is a path at all: what is beyond it are queues, and where all of them are this machine's a timer is too coarse.
-    pub(crate) fn set(
-        &mut self,
-        now: Instant,
-        window: usize,
-        (smoothed, least): (Duration, Duration),
-        pace: Pace,
-    ) {
-        let micros = u64::try_from(smoothed.as_micros())
-            .unwrap_or(u64::MAX)
-            .max(1);
-        let rate = match pace {
-            Pace::Gain(gain) => (window as u64).saturating_mul(gain * 10_000) / micros,
-            Pace::Rate(rate) => rate,
-        };
+    /// So many bytes a second shall leave. The shortest round trip says whether there is a path at all: what is beyond it are
+    /// queues, and where all of them are this machine's a timer is too coarse.
+    pub(crate) fn set(&mut self, now: Instant, rate: u64, least: Duration) {
         self.fill(now);
         self.rate = if least < MIN_ROUND_TRIP { 0 } else { rate };
         let quantum = (rate / 1000) as usize;
@@ -114,13 +101,10 @@ impl Pacer {
     }
 }
 
-/// How fast it shall be.
-#[derive(Clone, Copy, Debug)]
-pub(crate) enum Pace {
-    /// A window a round trip, in hundredths.
-    Gain(u64),
-    /// Bytes a second.
-    Rate(u64),
+/// So many bytes a second are a window a round trip, or as many hundredths of it.
+pub(crate) fn rate_over(window: usize, round_trip: Duration, gain: u64) -> u64 {
+    let micros = u64::try_from(round_trip.as_micros()).unwrap_or(u64::MAX);
+    (window as u64).saturating_mul(gain * 10_000) / micros.max(1)
 }
 
 /// For what a packet waits.
@@ -153,7 +137,7 @@ mod tests {
         let start = Instant::now();
         let mut now = start;
         let mut pacer = Pacer::new(1100);
-        pacer.set(now, window, (round_trip, round_trip), Pace::Gain(100));
+        pacer.set(now, rate_over(window, round_trip, 100), round_trip);
         let (mut sent, mut timers) = (0, 0);
         while now < start + Duration::from_secs(1) {
             pacer.input();
@@ -196,12 +180,8 @@ mod tests {
         let start = Instant::now();
         let mut now = start;
         let mut pacer = Pacer::new(1100);
-        pacer.set(
-            now,
-            625_000,
-            (Duration::from_millis(50), Duration::from_millis(50)),
-            Pace::Gain(100),
-        );
+        let round_trip = Duration::from_millis(50);
+        pacer.set(now, rate_over(625_000, round_trip, 100), round_trip);
         let mut sent = 0;
         while now < start + Duration::from_secs(1) {
             while pacer.held(now).is_none() {

@@ -63,9 +63,9 @@ impl HyStart {
             self.last_round = self.this_round.take().or(self.last_round);
             self.samples = 0;
             if let Some((_, rounds)) = &mut self.conservative {
-                // RFC 9406 §4.2 counts the one in which it began as well; packets that come late make that too few.
+                // The one in which it began counts too.
                 *rounds += 1;
-                if *rounds > MAX_ROUNDS {
+                if *rounds >= MAX_ROUNDS {
                     return Pace::End;
                 }
             }
