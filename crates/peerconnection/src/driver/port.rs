@@ -231,6 +231,7 @@ fn distribute(routes: &RwLock<Routes>, local: SocketAddr, batch: &mut Batch) {
     let mut sorted: Vec<(ConnectionId, EngineLock, Vec<Arrived<'_>>)> = Vec::new();
     let now = clock::now();
     let known = read_locked(routes);
+    let mut dropped = 0;
     for (received, bytes) in batch.received() {
         let address = received.destination.filter(|_| local.ip().is_unspecified());
         let local = SocketAddr::new(address.unwrap_or(local.ip()), local.port());
@@ -246,7 +247,7 @@ fn distribute(routes: &RwLock<Routes>, local: SocketAddr, batch: &mut Batch) {
                 let segment = received.segment.max(1);
                 let first = run.get(..segment).unwrap_or(run);
                 let kept = usize::from(known.keep(now, path, first));
-                known.count_dropped(run.len().div_ceil(segment) - kept);
+                dropped += run.len().div_ceil(segment) - kept;
                 if kept == 1 {
                     continue;
                 }
@@ -267,6 +268,10 @@ fn distribute(routes: &RwLock<Routes>, local: SocketAddr, batch: &mut Batch) {
                 }
             }
         }
+    }
+    // Once a batch: readers would wait for each other at each datagram.
+    if dropped > 0 {
+        known.count_dropped(dropped);
     }
     // Engines are locked without it: they take it themselves to say what has changed.
     drop(known);

@@ -13,22 +13,13 @@ use tokio::time::Instant;
 use super::{
     message,
     process::{Order, Report, say},
-    storm,
 };
 
 /// Forges as it is told by a line.
 pub(crate) fn run() -> anyhow::Result<()> {
     let mut line = String::new();
     io::stdin().lock().read_line(&mut line)?;
-    let sent = match serde_json::from_str(&line)? {
-        Order::Storm {
-            target,
-            rate,
-            seconds,
-        } => storm::send(target, rate, seconds),
-        order => forge(order),
-    };
-    match sent {
+    match forge(serde_json::from_str(&line)?) {
         Ok(sent) => say(&Report::Forged(sent)),
         Err(error) => say(&Report::Failed(format!("{error:#}"))),
     }

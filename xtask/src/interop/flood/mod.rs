@@ -3,7 +3,7 @@
 use std::{net::SocketAddr, time::Duration};
 
 use anyhow::{Context as _, anyhow, ensure};
-use oxirtc_peerconnection::{Endpoint, EndpointSettings, IceCandidatePair, SessionDescription};
+use oxirtc_peerconnection::{IceCandidatePair, SessionDescription};
 use tokio::time::{Instant, sleep, timeout};
 
 use super::{
@@ -14,12 +14,12 @@ use super::{
 use process::{Order, Process, Report};
 use server::Server;
 
+mod backlog;
 pub(crate) mod crowd;
 pub(crate) mod forge;
 mod message;
 mod process;
 mod server;
-mod storm;
 
 /// What is done, and with how many.
 #[derive(Debug, Clone, Copy)]
@@ -28,7 +28,7 @@ enum Case {
     Echo,
     /// All are there, and nothing is said.
     Idle,
-    /// None is there, and somebody sends more than can be looked at: how much is read by so many readers.
+    /// None is there, and much has come while nobody could read: how fast so many readers look at it.
     Readers,
 }
 
@@ -74,7 +74,7 @@ async fn run_case(case: Case, full: bool) -> anyhow::Result<String> {
         (Case::Echo, true) => echo(1_000, 50).await,
         (Case::Idle, false) => idle(1_000).await,
         (Case::Idle, true) => idle(10_000).await,
-        (Case::Readers, _) => readers().await,
+        (Case::Readers, _) => tokio::task::spawn_blocking(backlog::run).await?,
     }
 }
 
@@ -111,56 +111,6 @@ async fn idle(connections: usize) -> anyhow::Result<String> {
         "{connections} connections in {took:.1} s, {} KiB of memory each",
         each >> 10
     ))
-}
-
-/// First one reader is given more than it can look at; then half as much again as that was to one, two and four of them, so that who sends
-/// leaves the processors to them.
-async fn readers() -> anyhow::Result<String> {
-    let most = storm(1, AS_MUCH_AS_POSSIBLE).await?;
-    let offered = most.read * 3 / 2;
-    let mut told = Vec::new();
-    for readers in [1, 2, 4] {
-        let Storm { sent, read, spent } = storm(readers, offered).await?;
-        told.push(format!(
-            "{readers}: {} of {} thousand a second, {spent:.2} processors",
-            read / 1_000,
-            sent / 1_000
-        ));
-    }
-    Ok(format!("read by {}", told.join("; by ")))
-}
-
-/// What came of a storm, a second.
-struct Storm {
-    sent: u64,
-    read: u64,
-    /// Processors that this process has had.
-    spent: f64,
-}
-
-async fn storm(readers: usize, rate: u64) -> anyhow::Result<Storm> {
-    let settings = EndpointSettings::default().readers(readers);
-    let endpoint = Endpoint::bind_with((HERE, 0), settings)?;
-    let target = endpoint.local_address()?;
-    let (start, before) = (Instant::now(), processor()?);
-    let mut sender = Process::start(FORGER, "forge")?;
-    let order = Order::Storm {
-        target,
-        rate,
-        seconds: SECONDS,
-    };
-    sender.tell(&order).await?;
-    let Report::Forged(sent) = sender.next().await? else {
-        return Err(anyhow!("nothing was sent"));
-    };
-    // It counts what it has looked at.
-    let (read, seconds) = (endpoint.dropped(), start.elapsed().as_secs_f64());
-    let spent = processor()?.saturating_sub(before).as_secs_f64() / seconds;
-    Ok(Storm {
-        sent: sent / SECONDS,
-        read: read / SECONDS,
-        spent,
-    })
 }
 
 /// What the one who forges is told: all that the crowd's descriptions say.
@@ -366,7 +316,5 @@ const CROWD_LINK: &str = "02:00:00:00:00:30";
 const FORGER: &str = "forger";
 /// Forged messages a second.
 const RATE: u64 = 20_000;
-const AS_MUCH_AS_POSSIBLE: u64 = 100_000_000;
-const SECONDS: u64 = 4;
 const SETTLING: Duration = Duration::from_secs(5);
 const LIMIT: Duration = Duration::from_secs(600);

@@ -32,13 +32,6 @@ pub(crate) enum Order {
         rate: u64,
         seconds: u64,
     },
-    /// To the one who forges: checks in the name of nobody, as cheaply as can be.
-    Storm {
-        target: SocketAddr,
-        /// Messages a second.
-        rate: u64,
-        seconds: u64,
-    },
 }
 
 /// A line of such a process.
