@@ -65,9 +65,11 @@ impl Arrivals {
 
     /// Hands over what was left, in the order in which it came.
     pub(super) fn take_in(&self, now: impl FnOnce() -> Instant, engine: &mut Engine) {
-        if !self.waiting.swap(false, Ordering::Acquire) {
+        // Looked at with each call of the connection: writing costs ten times as much as reading.
+        if !self.waiting.load(Ordering::Acquire) {
             return;
         }
+        self.waiting.store(false, Ordering::Relaxed);
         let queue = mem::take(&mut *self.queue());
         engine.count_dropped(queue.dropped);
         let now = now();
