@@ -107,7 +107,7 @@ fn held() -> i64 {
 }
 
 /// What each is called, the least that it must make an association hold, and its packets.
-fn attacks() -> [(&'static str, usize, Attack); 9] {
+fn attacks() -> [(&'static str, usize, Attack); 10] {
     [
         ("gaps only", WINDOW / 2, |v, i| {
             let flags = WHOLE | Data::UNORDERED;
@@ -139,6 +139,9 @@ fn attacks() -> [(&'static str, usize, Attack); 9] {
                 ((i.div_ceil(200)) as u16, 0),
                 &[0; 1000],
             );
+        }),
+        ("ends of a byte without a beginning", WINDOW / 2, |v, i| {
+            v.data(1 + i % 65_000, Data::END, (i as u16, 0), b"x");
         }),
         ("bytes of a message, the last first", WINDOW / 2, |v, i| {
             v.data(60_000 - i % 59_000, 0, (1, 0), b"x");
