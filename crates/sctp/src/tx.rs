@@ -243,10 +243,8 @@ impl Sender {
         self.batch.advanced |= advanced;
         self.set_peer_window(now, sack.window as usize);
         self.update_skip(now);
-        if self.outstanding.is_empty() {
-            self.recovery.stop();
-        } else if moved {
-            // RFC 9260 §6.3.2 R3.
+        if moved {
+            // RFC 9260 §6.3.2 R2, R3.
             self.start_t3(now);
         }
         if cfg!(debug_assertions) && self.outstanding.len() < MAX_CHECKED {

@@ -94,6 +94,37 @@ fn both_sides_shut_down_at_once() {
     }
 }
 
+/// RFC 9260 §9.2: who has sent SHUTDOWN and gets one waits for SHUTDOWN COMPLETE as well, as the other may have ended.
+#[test]
+fn shutdowns_that_cross_end_though_an_answer_is_lost() {
+    let mut pair = perfect(1).connected();
+    pair.filter(|side, bytes| {
+        let chunk = Packet::parse_unsummed(bytes).unwrap().chunks().next();
+        side == 0 || chunk.unwrap().kind != ChunkKind::SHUTDOWN_ACK
+    });
+    for side in 0..2 {
+        pair.ends[side].shutdown(pair.now);
+    }
+    pair.run_for(ms(100));
+    for side in 0..2 {
+        assert_eq!(pair.main_events(side), [IN_ORDER(Initiator::User)]);
+    }
+}
+
+/// RFC 9260 §9.2: SHUTDOWN says what has come, as a SACK does.
+#[test]
+fn a_shutdown_acknowledges() {
+    let mut victim = Victim::new(Config::default());
+    victim.pair.say(0, 1, b"x");
+    assert_eq!(victim.answer().len(), 1);
+    let cumulative = victim.last.next().0.to_be_bytes();
+    victim.chunk(ChunkKind::SHUTDOWN, &cumulative);
+    assert_eq!(victim.pair.ends[0].total_unacknowledged(), 0);
+    let answer = victim.answer();
+    assert_eq!(answer[0].0, ChunkKind::SHUTDOWN_ACK);
+    assert_eq!(victim.pair.ends[0].state(), State::ShutdownAckSent);
+}
+
 #[test]
 fn a_shutdown_that_nobody_answers_ends() {
     let mut pair = perfect(1).connected();
@@ -200,6 +231,34 @@ fn heartbeats_measure_and_notice() {
     pair.run_for(Duration::from_secs(60));
     let cause = Failure::RetransmissionLimit;
     assert_eq!(pair.main_events(0), [Event::Failed { cause }]);
+}
+
+/// RFC 9260 §8.3: only what carries the nonce of the HEARTBEAT is its answer.
+#[test]
+fn a_heartbeat_is_answered_by_its_nonce() {
+    let interval = Some(Duration::from_secs(2));
+    let mut victim = Victim::new(Config::default().heartbeat_interval(interval));
+    let beat = loop {
+        let now = victim.pair.ends[0].poll_timeout().unwrap();
+        victim.pair.now = now;
+        victim.pair.ends[0].handle_timeout(now);
+        let answer = victim.answer();
+        if let Some((_, value)) = answer.iter().find(|it| it.0 == ChunkKind::HEARTBEAT) {
+            break value.clone();
+        }
+    };
+    let before = victim.pair.ends[0].stats();
+    let mut other = beat.clone();
+    *other.last_mut().unwrap() ^= 1;
+    victim.pair.now += ms(900);
+    for (value, counts) in [(&other, false), (&beat, true), (&beat, false)] {
+        let dropped = victim.pair.ends[0].stats().dropped_chunks;
+        victim.chunk(ChunkKind::HEARTBEAT_ACK, value);
+        let stats = victim.pair.ends[0].stats();
+        assert_eq!(stats.dropped_chunks == dropped, counts);
+    }
+    let after = victim.pair.ends[0].stats();
+    assert!(after.round_trip > before.round_trip.map(|it| it + ms(50)));
 }
 
 /// While there is consent, an outage of any length is waited out; the timeout never passes 3 s.
@@ -332,13 +391,15 @@ fn an_ended_association_does_not_answer_without_end() {
     let (_, local) = tags(&mut pair, 0);
     pair.ends[0].abort(pair.now, "");
     pair.take_packets(0);
-    for (tag, kind) in [
-        (local, ChunkKind::ABORT),
-        (local, ChunkKind::SHUTDOWN_COMPLETE),
-        (local ^ 1, ChunkKind::HEARTBEAT),
+    pair.now += ms(200);
+    for (tag, kind, answers) in [
+        (local, ChunkKind::ABORT, 0),
+        (local, ChunkKind::SHUTDOWN_COMPLETE, 0),
+        (local ^ 1, ChunkKind::HEARTBEAT, 0),
+        (local, ChunkKind::HEARTBEAT, 1),
     ] {
         pair.ends[0].handle_packet(pair.now, &packet(tag, kind, 0, &[]));
-        assert_eq!(pair.take_packets(0).len(), 0, "{kind:?}");
+        assert_eq!(pair.take_packets(0).len(), answers, "{kind:?}");
     }
 }
 

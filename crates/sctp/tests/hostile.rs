@@ -1,4 +1,5 @@
 //! A peer that does not keep to the rules: the negative cases of known failures 26 and 27.
+#![expect(clippy::unwrap_used, reason = "a failing step is a failing test")]
 
 mod support;
 #[path = "support/victim.rs"]
@@ -218,11 +219,95 @@ fn duplicates_are_reported() {
         victim.data(0, WHOLE, (1, 0), b"again");
     }
     let answer = victim.answer();
-    let sack = Sack::parse(&answer[0].1).unwrap();
-    assert_eq!(sack.cumulative, victim.tsn);
-    assert!((1..=32).contains(&sack.duplicates().count()));
+    let said = sack(&answer);
+    assert_eq!(said.cumulative, victim.tsn);
+    assert!((1..=32).contains(&said.duplicates().count()));
     assert_eq!(victim.pair.read_all(0, 1).len(), 1);
     assert_eq!(victim.pair.ends[0].stats().duplicates, 199);
+    // What was said is not said again.
+    victim.data(1, WHOLE | Data::IMMEDIATE, (1, 1), b"next");
+    assert_eq!(sack(&victim.answer()).duplicates().count(), 0);
+}
+
+fn sack(answer: &[(ChunkKind, Vec<u8>)]) -> Sack<'_> {
+    let sack = answer.iter().find(|(kind, _)| *kind == ChunkKind::SACK);
+    Sack::parse(&sack.unwrap().1).unwrap()
+}
+
+/// What lies beyond a gap never takes the room of the chunk that closes it: all that was taken can be read.
+#[test]
+fn what_comes_next_has_room_of_its_own() {
+    let config = Config::default().receive_window(100_000);
+    let mut victim = Victim::new(config.max_message_size(10_000));
+    let mut taken = 0;
+    while victim.pair.ends[0].stats().dropped_out_of_window == 0 {
+        taken += 1;
+        victim.data(taken, WHOLE, (1, taken as u16), &[0; 1000]);
+    }
+    assert!((80..110).contains(&taken), "{taken}");
+    victim.data(0, WHOLE, (1, 0), &[0; 1000]);
+    assert_eq!(victim.pair.read_all(0, 1).len() as u32, taken);
+}
+
+/// RFC 9260 §1.6: beyond half of the numbers later and earlier look alike, so such a message has to wait for what is before it.
+#[test]
+fn a_number_far_ahead_waits_until_it_is_next() {
+    let mut victim = Victim::new(Config::default());
+    victim.data(1, WHOLE, (1, 40_000), b"far");
+    assert_eq!(sack(&victim.answer()).gaps().count(), 0);
+    victim.data(2, WHOLE, (1, 1), b"near");
+    let answer = victim.answer();
+    assert_eq!(Vec::from_iter(sack(&answer).gaps()), [(3, 3)]);
+    victim.data(0, WHOLE, (1, 0), b"first");
+    victim.data(1, WHOLE, (1, 40_000), b"far");
+    assert_eq!(sack(&victim.answer()).cumulative, victim.tsn.advanced(2));
+    let read = victim.pair.read_all(0, 1);
+    let read = Vec::from_iter(read.iter().map(|it| &it.payload[..]));
+    assert_eq!(read[..2], [&b"first"[..], b"near"]);
+}
+
+/// RFC 9260 §6.2: a window that was nearly closed is told of when there is room again; a wide one only with other news.
+#[test]
+fn a_window_that_opens_is_told() {
+    const WINDOW: usize = 1 << 20;
+    for (count, told) in [(400, false), (1000, true)] {
+        let mut victim = Victim::new(Config::default().receive_window(WINDOW as u32));
+        for index in 0..count {
+            victim.data(index, WHOLE, (1, index as u16), &[0; 1000]);
+        }
+        let before = sack(&victim.answer()).window as usize;
+        assert_eq!(before < WINDOW / 8, told, "{before}");
+        victim.pair.read_all(0, 1);
+        let answer = victim.answer();
+        assert_eq!(!answer.is_empty(), told);
+        if told {
+            assert!(sack(&answer).window as usize > before + WINDOW / 4);
+        }
+    }
+}
+
+/// The window is memory, and a byte in a message of its own takes more of it: the peer is told how many it can send.
+#[test]
+fn the_window_is_in_bytes_as_the_peer_sends_them() {
+    let mut victim = Victim::new(Config::default().receive_window(1 << 20));
+    let mut sent = 0;
+    let window = loop {
+        for _ in 0..100 {
+            victim.data(sent, WHOLE, (1, sent as u16), b"x");
+            sent += 1;
+        }
+        let window = sack(&victim.answer()).window;
+        if window < 40_000 {
+            break window;
+        }
+    };
+    assert!(window > 0);
+    for _ in 0..window {
+        victim.data(sent, WHOLE, (1, sent as u16), b"x");
+        sent += 1;
+    }
+    assert_eq!(victim.pair.ends[0].stats().dropped_out_of_window, 0);
+    assert!(sack(&victim.answer()).window < window);
 }
 
 /// Every second packet, or 200 ms, or at once beyond a gap and for the I bit.

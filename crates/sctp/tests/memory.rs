@@ -31,15 +31,28 @@ type Attack = fn(&mut Victim, u32);
 fn memory_stays_bounded() {
     floods_before_an_association_leave_nothing();
     for (name, least, attack) in attacks() {
-        stays_bounded(Victim::new, name, least, attack);
+        stays_bounded(Victim::new, WINDOW, name, least, attack);
     }
     for (name, least, attack) in interleaved() {
-        stays_bounded(Victim::interleaving, name, least, attack);
+        stays_bounded(Victim::interleaving, WINDOW, name, least, attack);
     }
+    // TSNs alone bound how many parts there are where the window is wide.
+    let narrow = "bytes of a message, the last first, in a narrow window";
+    stays_bounded(Victim::new, WINDOW / 4, narrow, WINDOW / 16, |v, i| {
+        v.data(60_000 - i % 59_000, 0, (1, 0), b"x");
+    });
 }
 
-fn stays_bounded(victim: fn(Config) -> Victim, name: &str, least: usize, attack: Attack) {
-    let mut victim = victim(Config::default().receive_window(WINDOW as u32));
+fn stays_bounded(
+    victim: fn(Config) -> Victim,
+    window: usize,
+    name: &str,
+    least: usize,
+    attack: Attack,
+) {
+    let config = Config::default().receive_window(window as u32);
+    // A window is never less than a message.
+    let mut victim = victim(config.max_message_size(window / 4));
     let (before, mut most) = (held(), 0);
     for index in 0..CHUNKS {
         attack(&mut victim, index);
@@ -53,7 +66,7 @@ fn stays_bounded(victim: fn(Config) -> Victim, name: &str, least: usize, attack:
     assert!(victim.is_alive(), "{name}");
     let bound = match least {
         0 => 128 << 10,
-        _ => 2 * WINDOW + (256 << 10),
+        _ => 2 * window + (256 << 10),
     };
     // What holds nothing would prove nothing.
     let range = least as i64..=bound as i64;
@@ -107,7 +120,7 @@ fn held() -> i64 {
 }
 
 /// What each is called, the least that it must make an association hold, and its packets.
-fn attacks() -> [(&'static str, usize, Attack); 9] {
+fn attacks() -> [(&'static str, usize, Attack); 10] {
     [
         ("gaps only", WINDOW / 2, |v, i| {
             let flags = WHOLE | Data::UNORDERED;
@@ -139,6 +152,9 @@ fn attacks() -> [(&'static str, usize, Attack); 9] {
                 ((i.div_ceil(200)) as u16, 0),
                 &[0; 1000],
             );
+        }),
+        ("ends of a byte without a beginning", WINDOW / 2, |v, i| {
+            v.data(1 + i % 65_000, Data::END, (i as u16, 0), b"x");
         }),
         ("bytes of a message, the last first", WINDOW / 2, |v, i| {
             v.data(60_000 - i % 59_000, 0, (1, 0), b"x");

@@ -160,6 +160,21 @@ fn a_stale_cookie_is_answered_and_asked_anew() {
     assert!(pair.ends.iter().all(|it| it.is_established()));
 }
 
+/// RFC 9260 §5.2.4, Table 12 D: an echo that comes twice is answered twice, however old it is by then.
+#[test]
+fn an_old_cookie_of_this_association_is_answered() {
+    let mut pair = perfect(1);
+    pair.ends[0].handle_packet(pair.now, &init_packet(&init(5, &[])));
+    let (cookie, tag) = cookie(&pair.take_packets(0)[0]);
+    let echo = packet(tag, ChunkKind::COOKIE_ECHO, 0, &cookie);
+    for _ in 0..2 {
+        pair.ends[0].handle_packet(pair.now, &echo);
+        assert_eq!(kinds(&pair.take_packets(0)[0]), [ChunkKind::COOKIE_ACK]);
+        pair.now += Duration::from_secs(100);
+    }
+    assert!(pair.ends[0].is_established());
+}
+
 /// An INIT leaves nothing behind, and gets at most one answer.
 #[test]
 fn inits_leave_nothing_behind() {

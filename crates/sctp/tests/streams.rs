@@ -8,7 +8,7 @@ use std::time::Duration;
 use oxirtc_netsim::{Link, for_each_seed, percent};
 use oxirtc_sctp::{
     Config, Error, Event, SendOptions,
-    packet::{Chunk, ChunkKind, Packet, Reconfig, Request, ResetResult},
+    packet::{Chunk, ChunkKind, Data, Packet, Reconfig, Request, ResetResult},
 };
 
 use support::{Pair, Sides, ms, perfect};
@@ -43,7 +43,7 @@ fn link_to(pair: &mut Pair, side: usize) -> (u32, u32, u32) {
     let packets = pair.take_packets(1 - side);
     let packet = Packet::parse_unsummed(&packets[0]).unwrap();
     let chunk = packet.chunks().find(|c| c.kind == ChunkKind::DATA).unwrap();
-    let tsn = oxirtc_sctp::packet::Data::parse(chunk).unwrap().tsn.0;
+    let tsn = Data::parse(chunk).unwrap().tsn.0;
     for packet in packets {
         pair.ends[side].handle_packet(pair.now, &packet);
     }
@@ -286,7 +286,7 @@ fn streams_take_turns() {
             .chunks()
             .filter(|c| side == 0 && c.kind == ChunkKind::DATA)
         {
-            order.push(oxirtc_sctp::packet::Data::parse(chunk).unwrap().stream);
+            order.push(Data::parse(chunk).unwrap().stream);
         }
     }
     let first = &order[..40];
@@ -304,6 +304,138 @@ fn many_streams_work() {
     pair.run_for(Duration::from_secs(10));
     for stream in (0..65535).step_by(13) {
         assert_eq!(pair.read_all(1, stream).len(), 1);
+    }
+}
+
+/// The last chunk of a stream that is being reset asks for its SACK at once (RFC 9260 §3.3.1): the peer has the data in the
+/// same round trip as the request.
+#[test]
+fn the_last_chunk_before_a_reset_is_acknowledged_at_once() {
+    for resets in [false, true] {
+        let mut pair = perfect(1).connected();
+        pair.keep();
+        let start = pair.now;
+        pair.say(0, 7, b"one");
+        pair.say(0, 7, b"last");
+        if resets {
+            pair.ends[0].reset_streams(pair.now, &[7]).unwrap();
+            pair.run_until(ms(199), |pair| {
+                pair.main_events(0)
+                    .contains(&Event::OutgoingReset { stream: 7 })
+            });
+            assert_eq!(pair.now - start, ms(20), "a round trip");
+            assert_eq!(pair.ends[0].unacknowledged(7), 0);
+        }
+        pair.run_for(ms(500));
+        let mut asks = Vec::new();
+        for (side, packet) in pair.kept() {
+            for chunk in Packet::parse_unsummed(&packet).unwrap().chunks() {
+                if side == 0 && chunk.kind == ChunkKind::DATA {
+                    asks.push(chunk.flags & Data::IMMEDIATE != 0);
+                }
+            }
+        }
+        assert_eq!(asks, [false, resets]);
+    }
+}
+
+/// Asks for the reset of stream 7, and answers by hand: the number that the association gave its request.
+struct Asking {
+    pair: Pair,
+    tag: u32,
+}
+
+impl Asking {
+    fn new() -> Self {
+        let mut pair = perfect(1).connected();
+        let (tag, ..) = link_to(&mut pair, 0);
+        pair.main_events(0);
+        pair.ends[0].reset_streams(pair.now, &[7]).unwrap();
+        Self { pair, tag }
+    }
+
+    /// The numbers of the requests that are sent now.
+    fn requests(&mut self) -> Vec<u32> {
+        let mut numbers = Vec::new();
+        for packet in self.pair.take_packets(0) {
+            for chunk in Packet::parse_unsummed(&packet).unwrap().chunks() {
+                let reconfig = (chunk.kind == ChunkKind::RECONFIG)
+                    .then(|| Reconfig::parse(chunk.value))
+                    .flatten();
+                for request in reconfig.iter().flat_map(|it| it.requests()) {
+                    if let Some(Request::OutgoingReset { sequence, .. }) = request {
+                        numbers.push(sequence);
+                    }
+                }
+            }
+        }
+        numbers
+    }
+
+    fn answer(&mut self, sequence: u32, result: ResetResult) -> Vec<Event> {
+        let packet = request_packet(self.tag, Request::Response { sequence, result });
+        self.pair.ends[0].handle_packet(self.pair.now, &packet);
+        self.pair.main_events(0)
+    }
+
+    /// What is asked in so long, while each request has this answer; how often.
+    fn ask_on(&mut self, time: Duration, result: ResetResult) -> Vec<u32> {
+        let end = self.pair.now + time;
+        let mut asked = Vec::new();
+        loop {
+            for number in self.requests() {
+                assert_eq!(self.answer(number, result), []);
+                asked.push(number);
+            }
+            let next = self.pair.ends[0].poll_timeout();
+            let Some(at) = next.filter(|at| *at <= end) else {
+                return asked;
+            };
+            self.pair.now = at;
+            self.pair.ends[0].handle_timeout(at);
+        }
+    }
+}
+
+/// RFC 6525 §5.2.7: what each answer means, and that only the request's own counts.
+#[test]
+fn an_answer_says_what_became_of_a_request() {
+    let done = Event::OutgoingReset { stream: 7 };
+    let denied = Event::OutgoingResetDenied { stream: 7 };
+    for (result, event) in [
+        (ResetResult::PERFORMED, &done),
+        (ResetResult::NOTHING_TO_DO, &done),
+        (ResetResult::DENIED, &denied),
+        (ResetResult::WRONG_SSN, &denied),
+        (ResetResult::BAD_SEQUENCE_NUMBER, &denied),
+    ] {
+        let mut asking = Asking::new();
+        let [number] = asking.requests()[..] else {
+            panic!("one request");
+        };
+        for other in [number.wrapping_sub(1), number.wrapping_add(1)] {
+            assert_eq!(asking.answer(other, result), [], "{result:?}");
+        }
+        assert_eq!(asking.answer(number, result), [*event], "{result:?}");
+        assert_eq!(asking.answer(number, result), [], "once");
+        // Either way the stream can be used.
+        asking.pair.say(0, 7, b"again");
+    }
+}
+
+/// RFC 6525 §5.2.7: while the peer is on it, the same is asked after each timeout, which does not double; when something else
+/// stands in the way, under a new number.
+#[test]
+fn a_request_that_has_to_wait_is_asked_again() {
+    let mut asking = Asking::new();
+    let asked = asking.ask_on(Duration::from_secs(10), ResetResult::IN_PROGRESS);
+    assert!((9..=12).contains(&asked.len()), "{}", asked.len());
+    assert!(asked.iter().all(|it| it == &asked[0]));
+    let mut asking = Asking::new();
+    let asked = asking.ask_on(Duration::from_secs(10), ResetResult::ALREADY_IN_PROGRESS);
+    assert!((9..=12).contains(&asked.len()), "{}", asked.len());
+    for (more, number) in asked.iter().enumerate() {
+        assert_eq!(*number, asked[0].wrapping_add(more as u32));
     }
 }
 
@@ -367,7 +499,7 @@ fn data_behind_a_deferred_reset_is_not_taken() {
     pair.ends[1].handle_packet(pair.now, &request_packet(tag, request));
     pair.take_packets(1);
     let mut put = |offset: u32, stream: u16, ssn: u16, payload: &[u8]| {
-        let data = oxirtc_sctp::packet::Data {
+        let data = Data {
             flags: 3,
             tsn: oxirtc_sctp::Tsn(last.wrapping_add(offset)),
             stream,
@@ -441,7 +573,7 @@ fn a_reset_of_a_stream_that_does_not_exist_is_refused() {
     let packets = pair.take_packets(0);
     let packet = Packet::parse_unsummed(&packets[0]).unwrap();
     let chunk = packet.chunks().next().unwrap();
-    let tsn = oxirtc_sctp::packet::Data::parse(chunk).unwrap().tsn;
+    let tsn = Data::parse(chunk).unwrap().tsn;
     let request = Request::OutgoingReset {
         sequence: tsn.0,
         response_sequence: 0,

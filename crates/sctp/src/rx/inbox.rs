@@ -415,6 +415,11 @@ mod tests {
         assert_eq!(inbox.announce, [1]);
         assert_eq!(read_all(&mut inbox, 1), [0, 1]);
         assert_eq!(inbox.cost(), 0);
+        // What waits for others is of the old life, and goes with it.
+        put(&mut inbox, 1, 5, true);
+        assert!(inbox.cost() > 0 && inbox.reset(1, &mut 10));
+        assert_eq!(read_all(&mut inbox, 1), []);
+        assert_eq!(inbox.cost(), 0);
     }
 
     /// An ordered message out of turn costs a search, wherever it stands.

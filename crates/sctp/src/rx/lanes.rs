@@ -209,6 +209,18 @@ mod tests {
         assert_eq!((lanes.cost(), lanes.lanes.len()), (0, 0));
     }
 
+    /// RFC 6525 §5.2.2: the numbers of both begin anew.
+    #[test]
+    fn a_reset_drops_ordered_and_unordered() {
+        let mut lanes = Lanes::new(100);
+        for flags in [0, Data::UNORDERED] {
+            lanes.insert(&piece(flags | Data::BEGIN, b"x"), Mid(0), 0);
+        }
+        assert_eq!(lanes.lanes.len(), 2);
+        assert!(lanes.reset(3, &mut 10));
+        assert_eq!((lanes.cost(), lanes.lanes.len()), (0, 0));
+    }
+
     proptest! {
         #![proptest_config(ProptestConfig::with_cases(300))]
 

@@ -128,7 +128,7 @@ impl Reassembly {
             let Some(run) = self.runs.get_mut(index) else {
                 return Outcome::Contradiction;
             };
-            if !self.one_message && !run.is_alike(data) {
+            if !self.one_message && run.says() != says(data) {
                 return Outcome::Contradiction;
             }
             if run.length + data.payload.len() > self.limit {
@@ -193,7 +193,7 @@ impl Reassembly {
             let Some(run) = self.runs.get_mut(index) else {
                 return Outcome::Contradiction;
             };
-            if run.stream != right.stream || run.ordered != right.ordered || run.ssn != right.ssn {
+            if !self.one_message && run.says() != right.says() {
                 return Outcome::Contradiction;
             }
             if run.length + right.length > self.limit {
@@ -265,12 +265,9 @@ impl Run {
         }
     }
 
-    fn is_alike(&self, data: &Data<'_>) -> bool {
-        let ordered = !data.has(Data::UNORDERED);
-        self.stream == data.stream
-            && self.ordered == ordered
-            && (!ordered || self.ssn == data.ssn)
-            && self.ppid == data.ppid
+    /// What all pieces of a message say alike.
+    fn says(&self) -> (StreamId, Option<Ssn>, u32) {
+        (self.stream, self.ordered.then_some(self.ssn), self.ppid)
     }
 
     fn cost(&self) -> usize {
@@ -325,6 +322,12 @@ impl Run {
             payload,
         }
     }
+}
+
+/// RFC 9260 §3.3.1: the number of an unordered message says nothing.
+fn says(data: &Data<'_>) -> (StreamId, Option<Ssn>, u32) {
+    let ordered = !data.has(Data::UNORDERED);
+    (data.stream, ordered.then_some(data.ssn), data.ppid)
 }
 
 impl Payload {
@@ -395,13 +398,52 @@ mod tests {
 
     #[test]
     fn neighbours_of_another_stream_contradict() {
-        let mut reassembly = Reassembly::new(100);
-        reassembly.insert(&chunk(1, Data::BEGIN, b"ab"));
-        let other = Data {
-            stream: 4,
+        let end = || chunk(2, Data::END, b"c");
+        let other = [
+            (end(), true),
+            (Data { stream: 4, ..end() }, false),
+            (Data { ppid: 50, ..end() }, false),
+            (
+                Data {
+                    ssn: Ssn(8),
+                    ..end()
+                },
+                false,
+            ),
+            (unordered(end()), false),
+        ];
+        // Whichever of them comes first.
+        for (other, alike) in other {
+            for early in [false, true] {
+                let mut pieces = [&chunk(1, Data::BEGIN, b"ab"), &other];
+                pieces.rotate_left(usize::from(early));
+                let mut reassembly = Reassembly::new(100);
+                assert_eq!(reassembly.insert(pieces[0]), Outcome::Stored);
+                let contradicts = reassembly.insert(pieces[1]) == Outcome::Contradiction;
+                assert_eq!(contradicts, !alike, "{other:?}, early: {early}");
+            }
+        }
+    }
+
+    fn unordered(data: Data<'_>) -> Data<'_> {
+        let flags = data.flags | Data::UNORDERED;
+        Data { flags, ..data }
+    }
+
+    /// RFC 9260 §3.3.1: whatever stands there.
+    #[test]
+    fn unordered_pieces_have_no_number() {
+        let begin = unordered(chunk(1, Data::BEGIN, b"ab"));
+        let end = unordered(Data {
+            ssn: Ssn(8),
             ..chunk(2, Data::END, b"c")
-        };
-        assert_eq!(reassembly.insert(&other), Outcome::Contradiction);
+        });
+        for pieces in [[&begin, &end], [&end, &begin]] {
+            let mut reassembly = Reassembly::new(100);
+            assert_eq!(reassembly.insert(pieces[0]), Outcome::Stored);
+            let complete = reassembly.insert(pieces[1]);
+            assert!(matches!(complete, Outcome::Complete(_)), "{complete:?}");
+        }
     }
 
     #[test]

@@ -277,3 +277,67 @@ const BLACK_HOLE: u32 = 6;
 /// So much data in so long a time is worth longer packets.
 const MIN_BULK: usize = 64 << 10;
 const BULK_TIME: Duration = Duration::from_secs(10);
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// One whose path carries 1,432 bytes.
+    fn wide(now: Instant) -> Pmtu {
+        let mut pmtu = Pmtu::new(1112);
+        pmtu.begin(1432);
+        pmtu.count(now, MIN_BULK);
+        assert_eq!(pmtu.wanted(now), Some(1432));
+        pmtu.sent(now, 1, Duration::ZERO);
+        assert!(pmtu.answered(now, 1).is_some());
+        assert_eq!(pmtu.size(), 1432);
+        pmtu
+    }
+
+    /// Those that are missing are counted from the newest that arrived.
+    #[test]
+    #[expect(clippy::disallowed_methods, reason = "a base instant for the test")]
+    fn a_long_packet_that_arrives_shows_that_they_do() {
+        let mut pmtu = wide(Instant::now());
+        for round in 0..20 {
+            for packet in 0..5 {
+                assert!(!pmtu.lost(round * 10 + packet + 1), "round {round}");
+            }
+            pmtu.arrived(round * 10 + 6);
+            // Those that left before it say nothing of the path as it is now.
+            for packet in 0..6 {
+                assert!(!pmtu.lost(round * 10 + packet), "round {round}");
+            }
+        }
+        for packet in 0..5 {
+            assert!(!pmtu.lost(200 + packet));
+        }
+        assert!(pmtu.lost(205) && pmtu.size() == 1112);
+    }
+
+    /// The pause before another try becomes longer each time, up to what a raise waits.
+    #[test]
+    #[expect(clippy::disallowed_methods, reason = "a base instant for the test")]
+    fn a_path_that_falls_again_and_again_is_asked_less_and_less() {
+        let mut now = Instant::now();
+        let mut pmtu = wide(now);
+        for minutes in [1, 2, 4, 8, 10, 10] {
+            assert!(pmtu.fall());
+            for nonce in 0..3 {
+                assert_eq!(pmtu.wanted(now), Some(1432));
+                pmtu.sent(now, nonce, Duration::ZERO);
+                now += MIN_PROBE_TIME;
+                assert!(pmtu.handle_timeout(now));
+                pmtu.count(now, MIN_BULK);
+            }
+            let pause = Duration::from_secs(60 * minutes);
+            for (wait, wanted) in [(pause - MIN_PROBE_TIME, None), (MIN_PROBE_TIME, Some(1432))] {
+                now += wait;
+                pmtu.counted = Some((now, MIN_BULK));
+                assert_eq!(pmtu.wanted(now), wanted, "{minutes}");
+            }
+            pmtu.sent(now, 9, Duration::ZERO);
+            assert!(pmtu.answered(now, 9).is_some());
+        }
+    }
+}

@@ -571,6 +571,27 @@ mod tests {
         assert_eq!((queue.held(), queue.total_unacknowledged()), (0, 0));
     }
 
+    /// What the peer has of an earlier life, and we have not heard of, stays in the accounts until we do.
+    #[test]
+    fn an_earlier_life_is_counted_to_its_end() {
+        let mut queue = Queue::default();
+        queue.push(1, message(100));
+        let cut = queue.cut(100).unwrap();
+        queue.begin_reset(1);
+        queue.end_reset(1, true);
+        queue.push(1, message(40));
+        assert_eq!(
+            (queue.cut(100).unwrap().number, queue.unacknowledged(1)),
+            (0, 140)
+        );
+        queue.released(1, 40, true);
+        assert_eq!(queue.streams[&1].numbered, 2, "both are under way");
+        queue.released(1, cut.payload.len(), cut.end);
+        queue.passed(1);
+        queue.passed(1);
+        assert_eq!((queue.unacknowledged(1), queue.streams.len()), (0, 0));
+    }
+
     #[test]
     fn low_is_said_once_when_the_threshold_is_crossed() {
         let mut queue = Queue::default();

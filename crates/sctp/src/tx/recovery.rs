@@ -67,10 +67,6 @@ impl Recovery {
         Some(probe.min(t3))
     }
 
-    pub(crate) fn stop(&mut self) {
-        (self.reorder, self.probe, self.t3) = (None, None, None);
-    }
-
     pub(crate) fn is_probe_due(&self, now: Instant) -> bool {
         self.probe_at().is_some_and(|at| at <= now)
     }

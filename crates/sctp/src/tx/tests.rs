@@ -16,6 +16,8 @@ struct Bench {
     sender: Sender,
     stats: Stats,
     now: Instant,
+    /// How long a packet may become.
+    room: usize,
 }
 
 impl Bench {
@@ -27,6 +29,7 @@ impl Bench {
             sender,
             stats: Stats::default(),
             now: Instant::now(),
+            room: 1112,
         }
     }
 
@@ -60,7 +63,7 @@ impl Bench {
         }
         let room = Room {
             start: 0,
-            capacity: 1112,
+            capacity: self.room,
             immediate: false,
         };
         self.sender.fill(self.now, room, &mut buf, &mut self.stats);
@@ -486,6 +489,42 @@ fn what_probed_a_window_is_no_reordering() {
     assert_eq!(bench.stats.spurious_recoveries, 0);
 }
 
+/// Nor is one that T3-rtx finds lost: it runs beside the probe while the peer has something to skip.
+#[test]
+fn what_probed_a_window_beside_a_skip_is_no_reordering() {
+    let mut bench = Bench::new(1);
+    bench.measured(MS * 50);
+    let short = SendOptions {
+        reliability: crate::Reliability::Lifetime(MS * 100),
+        ..SendOptions::default()
+    };
+    let message = short.queued(bench.now, 53, Bytes::from(vec![4; 1000]), true);
+    bench.sender.queue.push(1, message);
+    assert_eq!(bench.packets(), [[2]]);
+    bench.now += MS * 101;
+    bench.sender.give_up_expired(bench.now, &mut bench.stats);
+    bench.queue(12, 1084);
+    bench.sack_with(1, 0, &[], &[]);
+    assert!(bench.packets().is_empty());
+    let mut sent = 0;
+    while sent < 2 || bench.stats.retransmission_timeouts == 0 {
+        bench.now = bench.sender.poll_timeout().unwrap();
+        bench.sender.handle_timeout(bench.now, &mut bench.stats);
+        for packet in bench.packets() {
+            assert_eq!(packet, [3]);
+            sent += 1;
+        }
+    }
+    bench.now += MS * 50;
+    bench.sack_with(3, 10 << 20, &[], &[3]);
+    while bench.sender.outstanding.len() < 5 {
+        assert!(!bench.packets().is_empty());
+    }
+    bench.now += MS * 50;
+    bench.sack(3, &[(2, 4)]);
+    assert_eq!(bench.packets()[0], [4], "three later ones are proof");
+}
+
 /// RFC 9260 §3.3.1: while the peer has no room, what is sent again asks it for an answer at once.
 #[test]
 fn a_closed_window_asks_for_an_answer() {
@@ -600,6 +639,31 @@ fn a_timeout_leaves_one_packet_in_flight() {
     assert_eq!(bench.packets(), [[2], [3]]);
 }
 
+/// RFC 9260 §7.2.3: one packet, also where it does not fill the window of one.
+#[test]
+fn a_short_packet_after_a_timeout_is_alone() {
+    let mut bench = Bench::new(1);
+    bench.queue(10, 500);
+    bench.packets();
+    bench.now += Duration::from_secs(1);
+    bench.sender.handle_timeout(bench.now, &mut bench.stats);
+    assert_eq!(bench.packets(), [[1, 2]]);
+    assert!(bench.sender.outstanding.flight_bytes() < bench.sender.control.window());
+}
+
+/// A window of two packets brings no second one to acknowledge before the peer's delay ends, so it is asked for an answer.
+#[test]
+fn a_small_window_asks_for_an_answer() {
+    for (packets, immediate) in [(2, true), (4, false)] {
+        let mut bench = Bench::new(1);
+        bench.sender.control = Control::new(crate::CongestionControl::NewReno, 1100, packets);
+        bench.queue(1, 1084);
+        let packet = bench.packet().unwrap();
+        let asks = data_of(&packet).all(|data| data.has(Data::IMMEDIATE));
+        assert_eq!(asks, immediate, "{packets}");
+    }
+}
+
 /// RFC 9260 §6.3.1, §6.3.3: the timeout doubles; what was sent twice is not measured; one measurement ends it.
 #[test]
 fn timeouts_back_off_until_something_is_measured() {
@@ -642,6 +706,39 @@ fn nothing_is_probed_after_a_timeout() {
         (bench.stats.retransmission_timeouts, bench.stats.probes),
         (2, probes)
     );
+    bench.packets();
+    bench.sack(2, &[]);
+    bench.queue(1, 1084);
+    bench.packets();
+    assert!(bench.sender.recovery.probe.is_some(), "something has come");
+}
+
+/// RFC 8899 §4.3: where a timeout comes with nothing in flight but long packets, it may be that these vanish. What asks the path is
+/// short.
+#[test]
+fn a_timeout_of_long_packets_alone_may_be_for_their_length() {
+    for mixed in [false, true] {
+        let mut bench = Bench::new(1);
+        bench.measured(MS * 50);
+        (bench.room, bench.sender.peer_window) = (1432, 1 << 20);
+        bench.sender.pmtu.begin(1432);
+        bench.sender.pmtu.count(bench.now, 64 << 10);
+        assert_eq!(bench.sender.pmtu.wanted(bench.now), Some(1432));
+        bench.sender.pmtu.sent(bench.now, 7, MS * 400);
+        bench.sender.pmtu.answered(bench.now, 7);
+        bench.queue(1, 1388);
+        assert_eq!(bench.packet().map(|it| it.len()), Some(1432));
+        if mixed {
+            bench.queue(2, 1084);
+            bench.sender.send_probe(bench.now, &mut bench.stats);
+            assert!(bench.packet().unwrap().len() <= 1112);
+        }
+        bench.sender.recovery.probe = None;
+        bench.now = bench.sender.recovery.t3.unwrap();
+        bench.sender.handle_timeout(bench.now, &mut bench.stats);
+        assert_eq!(bench.stats.retransmission_timeouts, 1);
+        assert_eq!(bench.stats.black_holes, u64::from(!mixed));
+    }
 }
 
 /// RFC 9260 §6.3.2 R2: with nothing outstanding no timer of losses runs.
@@ -763,6 +860,23 @@ fn a_lifetime_ends_behind_what_is_reliable() {
     assert_eq!(bench.packets(), [[2]], "the other one lives on");
 }
 
+/// What the peer has is not given up, though its SACK says so beyond a gap.
+#[test]
+fn what_has_arrived_outlives_its_life() {
+    let mut bench = Bench::under_way(1);
+    let short = SendOptions {
+        reliability: crate::Reliability::Lifetime(MS * 100),
+        ..SendOptions::default()
+    };
+    let message = short.queued(bench.now, 53, Bytes::from(vec![4; 1084]), true);
+    bench.sender.queue.push(1, message);
+    bench.packets();
+    bench.sack(1, &[(2, 2)]);
+    bench.now += MS * 101;
+    bench.sender.give_up_expired(bench.now, &mut bench.stats);
+    assert_eq!(bench.stats.abandoned_sent, 0);
+}
+
 /// A message whose life ends midway takes its rest with it; one TSN more, which is never sent, makes the peer skip it.
 #[test]
 fn a_lifetime_ends_midway() {
@@ -841,6 +955,76 @@ fn a_peer_that_takes_back_gets_it_again() {
     assert_eq!(bench.sender.queue.held(), 0);
 }
 
+/// What was taken back may have been there twice after all: that is the peer's doing, and the path does not reorder.
+#[test]
+fn what_was_taken_back_is_no_reordering() {
+    let mut bench = Bench::under_way(5);
+    bench.sack(1, &[(2, 5)]);
+    assert_eq!(bench.packets(), [[2]]);
+    bench.now += MS * 60;
+    bench.sack(2, &[]);
+    assert_eq!(bench.packets(), [[3], [4], [5], [6]]);
+    bench.now += MS * 60;
+    bench.sack_with(6, 10 << 20, &[], &[3, 4]);
+    bench.queue(8, 1084);
+    let first = bench.packets().concat()[0];
+    bench.now += MS * 60;
+    bench.sack(first - 1, &[(2, 4)]);
+    assert_eq!(bench.packets()[0], [first], "three later ones are proof");
+}
+
+/// RFC 8985 §6.3: with the first packet those are lost that are as late, and not what left a moment ago.
+#[test]
+fn a_timeout_loses_what_is_late() {
+    let mut bench = Bench::new(1);
+    bench.measured(MS * 50);
+    bench.queue(2, 1084);
+    assert_eq!(bench.packets(), [[2], [3]]);
+    bench.now += MS * 390;
+    bench.queue(3, 1084);
+    assert_eq!(bench.packets(), [[4], [5], [6]]);
+    bench.sender.recovery.probe = None;
+    bench.now += MS * 10;
+    bench.sender.handle_timeout(bench.now, &mut bench.stats);
+    assert_eq!(bench.stats.retransmission_timeouts, 1);
+    assert_eq!(bench.sender.outstanding.flight_payload(), 3 * 1084);
+}
+
+/// RFC 3758 §3.5 F3: what the peer has not followed is said again once a round trip, and not with each of its SACKs; and only of
+/// streams whose messages it has not passed.
+#[test]
+fn a_skip_is_said_once_a_round_trip() {
+    let mut bench = Bench::new(1);
+    bench.measured(MS * 50);
+    let short = SendOptions {
+        reliability: crate::Reliability::Lifetime(MS * 100),
+        ..SendOptions::default()
+    };
+    for stream in [2, 3] {
+        let payload = Bytes::from_static(&[4; 1000]);
+        let message = short.queued(bench.now, 53, payload, true);
+        bench.sender.queue.push(stream, message);
+    }
+    assert_eq!(bench.packets(), [[2], [3]]);
+    bench.now += MS * 101;
+    bench.sender.give_up_expired(bench.now, &mut bench.stats);
+    let said = |bench: &mut Bench| {
+        let mut buf = Vec::new();
+        bench.sender.skip.write(bench.now, &mut buf, 1000);
+        let skip = buf.get(4..).and_then(crate::packet::ForwardTsn::parse)?;
+        Some(Vec::from_iter(skip.streams().map(|(stream, _)| stream)))
+    };
+    assert_eq!(said(&mut bench), Some(vec![2, 3]));
+    for (wait, expected) in [(1, None), (40, None), (9, Some(vec![2, 3])), (1, None)] {
+        bench.now += MS * wait;
+        bench.sack(1, &[]);
+        assert_eq!(said(&mut bench), expected, "{wait}");
+    }
+    bench.now += MS * 50;
+    bench.sack(2, &[]);
+    assert_eq!(said(&mut bench), Some(vec![3]));
+}
+
 /// RFC 8985 §6.2 step 3: what comes late without having been sent again shows that the path reorders.
 #[test]
 fn what_comes_late_is_reordering() {
@@ -878,7 +1062,7 @@ fn what_was_sent_again_is_no_reordering() {
 /// RFC 9260 §6.3.3: when the first chunk outstanding is sent again the timer begins anew with it.
 #[test]
 fn the_timer_is_that_of_the_first_chunk() {
-    let mut bench = Bench::under_way(8);
+    let mut bench = Bench::under_way(10);
     bench.sack(1, &[(2, 8)]);
     assert_eq!(bench.sender.recovery.t3, Some(bench.now + MS * 350));
     assert_eq!(bench.packets(), [[2]]);
@@ -923,6 +1107,15 @@ fn a_window_wider_than_the_peers_is_paced_as_the_peers() {
     // With more room than it may use it is its own window that counts.
     bench.measured(MS * 50);
     assert_eq!(bench.sender.pacing_rate(), None, "faster than timers are");
+    // What lies behind a loss takes the peer's room until it is repaired: that is no reason to repair slowly.
+    bench.queue(8, 1084);
+    let first = bench.packets().concat()[0];
+    bench.now += MS * 50;
+    bench.sack_with(first - 1, 100_000, &[(2, 8)], &[]);
+    bench.sender.judge(bench.now, &mut bench.stats);
+    assert_eq!(bench.stats.fast_recoveries, 1);
+    let rate = bench.sender.pacing_rate();
+    assert!(rate.is_none_or(|it| it > 25_000_000), "{rate:?}");
 }
 
 /// More blocks than any packet carries are nobody's.
