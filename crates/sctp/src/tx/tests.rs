@@ -729,7 +729,7 @@ fn a_timeout_of_long_packets_alone_may_be_for_their_length() {
         bench.queue(1, 1388);
         assert_eq!(bench.packet().map(|it| it.len()), Some(1432));
         if mixed {
-            bench.queue(2, 1084);
+            bench.queue(1, 4000);
             bench.sender.send_probe(bench.now, &mut bench.stats);
             assert!(bench.packet().unwrap().len() <= 1112);
         }
