@@ -729,7 +729,7 @@ fn a_timeout_of_long_packets_alone_may_be_for_their_length() {
         bench.queue(1, 1388);
         assert_eq!(bench.packet().map(|it| it.len()), Some(1432));
         if mixed {
-            bench.queue(2, 1084);
+            bench.queue(1, 4000);
             bench.sender.send_probe(bench.now, &mut bench.stats);
             assert!(bench.packet().unwrap().len() <= 1112);
         }
@@ -953,6 +953,25 @@ fn a_peer_that_takes_back_gets_it_again() {
     bench.sack(5, &[]);
     assert!(bench.sender.is_idle());
     assert_eq!(bench.sender.queue.held(), 0);
+}
+
+/// What was given up is not sent again, though the peer takes back what it had of it.
+#[test]
+fn what_was_given_up_is_not_taken_up_again() {
+    let mut bench = Bench::under_way(1);
+    let short = SendOptions {
+        reliability: crate::Reliability::Lifetime(MS * 100),
+        ..SendOptions::default()
+    };
+    let message = short.queued(bench.now, 53, Bytes::from(vec![4; 3000]), true);
+    bench.sender.queue.push(1, message);
+    assert_eq!(bench.packets(), [[3], [4], [5]]);
+    bench.sack(2, &[(2, 2)]);
+    bench.now += MS * 101;
+    bench.sender.give_up_expired(bench.now, &mut bench.stats);
+    assert_eq!(bench.stats.abandoned_sent, 1);
+    bench.sack(3, &[]);
+    assert!(bench.packets().is_empty());
 }
 
 /// What was taken back may have been there twice after all: that is the peer's doing, and the path does not reorder.
