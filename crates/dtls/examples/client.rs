@@ -1,6 +1,7 @@
 //! A DTLS client over UDP that sends a line and prints what comes back and the exported key. Against OpenSSL:
 //!
 //! ```text
+//! openssl req -x509 -newkey ec -pkeyopt ec_paramgen_curve:P-256 -nodes -subj /CN=peer -keyout key.pem -out cert.pem
 //! openssl s_server -dtls1_2 -accept 127.0.0.1:5684 -cert cert.pem -key key.pem -verify 1 \
 //!     -use_srtp SRTP_AEAD_AES_128_GCM -keymatexport EXTRACTOR-dtls_srtp -keymatexportlen 60
 //! openssl x509 -in cert.pem -noout -fingerprint -sha256
@@ -8,6 +9,7 @@
 //!     [--version 'DTLS 1.2'] [--suite NAME] [--group NAME] [--key p-256|p-384|ed25519|rsa] [--key-log]
 //! ```
 //!
+//! The fingerprint is the one that `openssl x509` prints, with `sha-256` before it. `s_server` sends what is typed there.
 //! `--key-log` writes the secrets to the file that `SSLKEYLOGFILE` names, for Wireshark.
 
 mod driver;

@@ -125,10 +125,23 @@ impl Connection {
     pub(super) fn say_alert(&mut self, alert: Alert) {
         if self.outbox.alerts.len() < MAX_ALERTS {
             let newest = self.records.write_epoch();
-            let finished = self.session.is_some() || self.role == Some(Role::Client) && newest > 0;
-            let epoch = (newest <= 1).then_some(u16::from(finished));
+            let epoch = match self.has_given_keys() {
+                false => Some(0),
+                true => Some(newest).filter(|newest| *newest <= 1),
+            };
             self.outbox.alerts.push_back((epoch, alert));
         }
+    }
+
+    /// Whether the peer has what it needs for the keys that we write with. Those of 1.2 are with our Finished, and so behind the
+    /// server's; else a flight that waits for a signature keeps them from the peer.
+    fn has_given_keys(&self) -> bool {
+        let v13 = self.records.version() == Some(Version::Dtls13);
+        self.session.is_some()
+            || match self.role {
+                Some(Role::Client) => v13 || !self.outgoing.is_withheld(),
+                _ => v13 && !self.outgoing.is_withheld(),
+            }
     }
 }
 

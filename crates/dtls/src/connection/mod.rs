@@ -110,7 +110,7 @@ type Sink<'s> = &'s mut dyn FnMut(&mut [u8]);
 
 impl Connection {
     /// An association that waits for its role. `seed` feeds the randoms of the hellos and the key of the
-    /// cookie, and must be fresh for each association.
+    /// cookie, and must be random, secret, and fresh for each association.
     pub fn new(config: Config, seed: [u8; 32], now: Instant) -> Self {
         let _ = now;
         Self {

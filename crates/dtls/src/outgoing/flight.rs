@@ -132,6 +132,11 @@ impl Flight {
         matches!(self.progress, Progress::Sent { .. })
     }
 
+    /// Whether there is one, and the peer has nothing of it.
+    pub(super) fn is_withheld(&self) -> bool {
+        !self.is_idle() && self.datagrams.is_empty()
+    }
+
     /// Whether some of it is still to be sent.
     pub(super) fn is_unsent(&self) -> bool {
         matches!(self.progress, Progress::Due | Progress::Sending)

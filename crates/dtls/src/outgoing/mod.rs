@@ -130,6 +130,11 @@ impl Outgoing {
         self.handshake.is_sent()
     }
 
+    /// Whether the handshake has a flight of which the peer has nothing.
+    pub(crate) fn is_withheld(&self) -> bool {
+        self.handshake.is_withheld()
+    }
+
     pub(crate) fn is_unsent(&self) -> bool {
         self.handshake.is_unsent()
     }

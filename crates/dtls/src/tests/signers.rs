@@ -110,7 +110,10 @@ fn what_a_signer_gives_is_verified_before_it_is_said() {
                 pair.run(Duration::from_secs(10), &mut perfect());
                 let cause = Failure::AlertSent(AlertDescription::INTERNAL_ERROR);
                 assert_eq!(pair.end(role).events, [Event::Failed { cause }]);
-                assert!(!pair.end(other(role)).events.contains(&Event::Connected));
+                // The peer can read why.
+                let told = &pair.end(other(role)).events;
+                let cause = Failure::AlertReceived(AlertDescription::INTERNAL_ERROR);
+                assert_eq!(told, &[Event::Failed { cause }], "{version:?} {role:?}");
             }
         }
     }
