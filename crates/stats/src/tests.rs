@@ -148,6 +148,108 @@ fn every_member_survives_json() {
     }
 }
 
+/// [8.7-01] Each value of each enumeration is W3C's word, written and read.
+#[test]
+fn the_words_are_w3cs() {
+    words(
+        "DtlsRole",
+        &[DtlsRole::Client, DtlsRole::Server, DtlsRole::Unknown],
+        "client server unknown",
+    );
+    words(
+        "IceRole",
+        &[IceRole::Unknown, IceRole::Controlling, IceRole::Controlled],
+        "unknown controlling controlled",
+    );
+    let reasons = {
+        use QualityLimitationReason::{Bandwidth, Cpu, None, Other};
+        [None, Cpu, Bandwidth, Other]
+    };
+    words(
+        "QualityLimitationReason",
+        &reasons,
+        "none cpu bandwidth other",
+    );
+    let pairs = {
+        use CandidatePairState::{Failed, Frozen, InProgress, Succeeded, Waiting};
+        [Frozen, Waiting, InProgress, Failed, Succeeded]
+    };
+    words(
+        "CandidatePairState",
+        &pairs,
+        "frozen waiting in-progress failed succeeded",
+    );
+    let dtls = {
+        use DtlsTransportState::{Closed, Connected, Connecting, Failed, New};
+        [New, Connecting, Connected, Closed, Failed]
+    };
+    words(
+        "DtlsTransportState",
+        &dtls,
+        "new connecting connected closed failed",
+    );
+    let ice = {
+        use IceTransportState::{
+            Checking, Closed, Completed, Connected, Disconnected, Failed, New,
+        };
+        [
+            New,
+            Checking,
+            Connected,
+            Completed,
+            Disconnected,
+            Failed,
+            Closed,
+        ]
+    };
+    words(
+        "IceTransportState",
+        &ice,
+        "new checking connected completed disconnected failed closed",
+    );
+    let channels = {
+        use DataChannelState::{Closed, Closing, Connecting, Open};
+        [Connecting, Open, Closing, Closed]
+    };
+    words(
+        "DataChannelState",
+        &channels,
+        "connecting open closing closed",
+    );
+    let candidates = {
+        use IceCandidateType::{Host, Prflx, Relay, Srflx};
+        [Host, Srflx, Prflx, Relay]
+    };
+    words("IceCandidateType", &candidates, "host srflx prflx relay");
+    let relays = {
+        use IceServerTransportProtocol::{Tcp, Tls, Udp};
+        [Udp, Tcp, Tls]
+    };
+    words("IceServerTransportProtocol", &relays, "udp tcp tls");
+    let tcp = {
+        use IceTcpCandidateType::{Active, Passive, So};
+        [Active, Passive, So]
+    };
+    words("IceTcpCandidateType", &tcp, "active passive so");
+}
+
+fn words<T>(name: &str, values: &[T], words: &str)
+where
+    T: Copy + std::fmt::Debug + PartialEq + serde::Serialize + serde::de::DeserializeOwned,
+{
+    let expected: Vec<_> = words.split(' ').map(|it| json!(it)).collect();
+    let written: Vec<_> = values
+        .iter()
+        .map(|it| serde_json::to_value(it).unwrap())
+        .collect();
+    assert_eq!(written, expected, "{name}");
+    let read: Vec<T> = expected
+        .into_iter()
+        .map(|it| serde_json::from_value(it).unwrap())
+        .collect();
+    assert_eq!(read, values, "{name}");
+}
+
 /// [8.7-03] What was not said is absent; what is 0 is there.
 #[test]
 fn absence_and_zero_are_two_things() {

@@ -11,3 +11,4 @@ mod marks;
 mod pair;
 mod statistics;
 mod transceivers;
+mod values;

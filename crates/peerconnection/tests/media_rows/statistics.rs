@@ -263,6 +263,39 @@ fn the_jitter_buffer_sums_what_frames_have_waited() {
     assert!(least < 0.01, "nothing is uneven here: {least}");
 }
 
+/// What the unevenness of a path asks for is summed beside what the application does: each second frame comes 4 ms late.
+#[test]
+fn the_least_wait_is_that_of_the_network() {
+    let (mut pair, ids) = sending(12, link(), MediaKind::Video);
+    let engine = &mut pair.ends[1].engine;
+    engine
+        .set_jitter_buffer_target(ids[1], Some(ms(100)))
+        .unwrap();
+    let mut cutter = Cutter::default();
+    for count in 0..120_u8 {
+        let now = pair.now;
+        let mut payload = vec![count; 100];
+        payload[..10].copy_from_slice(&[u8::from(count > 0), 0, 0, 0x9d, 1, 0x2a, 64, 1, 180, 0]);
+        let mut frame = EncodedFrame::new(Codec::Vp8, payload);
+        frame.captured = Some(now);
+        let batch = cutter.cut_frame(now, 0, &frame).unwrap();
+        pair.ends[0].engine.write(now, ids[0], &batch);
+        if count % 2 == 1 {
+            pair.now += ms(4);
+        }
+        let rest = now + ms(33) - pair.now;
+        pair.run(rest);
+        read(&mut pair, ids[1]);
+    }
+    let report = report(&pair, 1);
+    let it = inbound(&report);
+    let emitted = it.jitter_buffer_emitted_count.unwrap() as f64;
+    assert!(emitted > 110.0, "{emitted}");
+    let least = it.jitter_buffer_minimum_delay.unwrap() / emitted;
+    // It falls by a 64th between two that are late.
+    assert!((0.0038..0.004).contains(&least), "{least}");
+}
+
 /// Key frames and rates are those of what was given here and read there. A rate is absent before the first frame, and zero when none comes
 /// any more.
 #[test]
