@@ -124,7 +124,8 @@ impl Config {
     }
 
     /// Cipher suites, best first. Default: all, AES-128-GCM first, as most processors have
-    /// instructions for it; one without is faster with ChaCha20 first.
+    /// instructions for it; one without is faster with ChaCha20 first. Those of a version that is not spoken are passed over; where
+    /// none is left nothing can be agreed, and the handshake fails when its time is over.
     #[must_use]
     pub fn cipher_suites(mut self, suites: &[CipherSuite]) -> Self {
         self.cipher_suites = suites.to_vec();

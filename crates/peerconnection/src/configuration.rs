@@ -634,6 +634,13 @@ mod tests {
             },
             false,
         );
+        refused(
+            &Configuration {
+                rtcp_mux_policy: RtcpMuxPolicy::Negotiate,
+                ..old.clone()
+            },
+            false,
+        );
         let pooled = Configuration {
             ice_candidate_pool_size: 1,
             ..old.clone()

@@ -12,8 +12,8 @@ use crate::{
 };
 
 impl Association {
-    /// Resets our direction of these streams once all that was sent on them is acknowledged; nothing more is taken for
-    /// them until [`Event::OutgoingReset`]. A stream that is being reset already is passed over.
+    /// Resets our direction of these streams behind what was sent on them: the request leaves with the last of it. Nothing more
+    /// is taken for them until [`Event::OutgoingReset`]. A stream that is being reset already is passed over.
     ///
     /// # Errors
     /// [`Error::Closed`], [`Error::InvalidStream`], [`Error::ReconfigurationUnsupported`]; nothing is reset then.

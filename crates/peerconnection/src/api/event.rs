@@ -25,8 +25,8 @@ pub enum Event {
     IceConnectionStateChange(IceConnectionState),
     /// `icegatheringstatechange`.
     IceGatheringStateChange(IceGatheringState),
-    /// `connectionstatechange`. `Failed` says that the peer is out of reach: only an ICE restart helps, and nothing else ends by
-    /// itself.
+    /// `connectionstatechange`. `Failed` says that the peer is out of reach: only an ICE restart helps. What waits for the peer
+    /// [ends then](crate::api#waiting); channels and what is queued stay.
     ConnectionStateChange(PeerConnectionState),
     /// `datachannel`: the peer has opened a channel.
     DataChannel(DataChannel),

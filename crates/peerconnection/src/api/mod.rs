@@ -14,7 +14,9 @@
 //!   Nothing is left of it either: neither its waker nor a place for it, and of a stream neither. Who polls by hand, with
 //!   `poll_recv` and its like, has no future to drop: its task stays noted until the next thing happens to the object, or the
 //!   object goes. Where many short tasks poll one object, a stream each, such as [`DataChannel::messages`], is better.
-//! - **`close()`** of the connection, here, ends every wait: `recv` and `next_event` give what they had and then `None`, others an
+//! - **`close()`** of the connection, here, ends every wait: `recv` and `next_event` give what they had and then `None`, a
+//!   [`send`](DataChannel::send) that waits for room ends with `InvalidState`, as its channel is not open any more, what waits for
+//!   an end ([`closed`](DataChannel::closed), [`shutdown`](PeerConnection::shutdown), `wait_for(Closed)`) has it, and others end with an
 //!   `Aborted` error. What is not of one connection goes on: a track of the application, whose events and hints end with
 //!   [`stop`](MediaStreamTrack::stop), and a stream.
 //! - **`failed`** (no pair of addresses works, or the certificate is wrong) ends what waits for the peer with an `Aborted` error:

@@ -3,8 +3,10 @@
 //! An [`Engine`] is told what came ([`Engine::handle_datagram`]), what time it is
 //! ([`Engine::handle_timeout`]), and what the application wants (W3C's verbs). After each of these it is
 //! asked, in this order, for batches ([`Engine::poll_transmit`]), requests ([`Engine::poll_request`]),
-//! W3C's tasks ([`Engine::poll_task`]) and the next deadline ([`Engine::poll_timeout`]). It reads no
-//! clock, opens no socket and spawns nothing: simulators, fuzzers and other runtimes use it as it is.
+//! W3C's tasks ([`Engine::poll_task`]) and the next deadline ([`Engine::poll_timeout`]). Who reads the
+//! packets of tracks asks for them too ([`Engine::poll_media`]), and who sends media lets everything else
+//! have a turn when [`Engine::wants_turn`] says so. It reads no clock, opens no socket and spawns nothing:
+//! simulators, fuzzers and other runtimes use it as it is.
 //!
 //! What it knows is looked at through views: [`Engine::channel`], [`Engine::transport`],
 //! [`Engine::sctp`].
