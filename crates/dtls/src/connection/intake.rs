@@ -223,7 +223,7 @@ impl Connection {
         };
         let numbers: Vec<RecordNumber> = ack.numbers.into_iter().filter_map(number).collect();
         let acknowledged = self.outgoing.acknowledge(now, epoch, &numbers);
-        self.handle_acknowledged(now, acknowledged);
+        self.handle_acknowledged(acknowledged);
     }
 }
 

@@ -305,7 +305,7 @@ impl Connection {
 
     /// Appends at most one datagram of the handshake, or an alert, of at most `room` bytes.
     pub fn poll_transmit(&mut self, now: Instant, room: usize, buf: &mut Vec<u8>) -> bool {
-        self.renew_keys(now);
+        self.renew_keys();
         let records = &mut self.records;
         if self.outgoing.poll_transmit(now, room, records, buf)
             || self.acks.poll_transmit(room, records, buf)
@@ -415,7 +415,7 @@ impl Connection {
             }
         }
         if before_late(self.records.version()) && !self.is_over() {
-            self.advance_late(now);
+            self.advance_late();
         }
     }
 

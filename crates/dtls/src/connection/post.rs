@@ -20,6 +20,7 @@ impl Connection {
     /// [`Error::NotConnected`], [`Error::NoKeyUpdate`] in 1.2, and [`Error::KeyExhausted`] when all
     /// 65,536 numbers of messages are used.
     pub fn update_keys(&mut self, now: Instant, request: bool) -> Result<(), Error> {
+        let _ = now;
         let session = self.session().ok_or(Error::NotConnected)?;
         if session.negotiated.version != Version::Dtls13 {
             return Err(Error::NoKeyUpdate);
@@ -32,35 +33,33 @@ impl Connection {
             self.update_queued |= request;
             return Ok(());
         }
-        self.start_update(now, request);
+        self.start_update(request);
         Ok(())
     }
 
     /// Renews our key when it has written much.
-    pub(super) fn renew_keys(&mut self, now: Instant) {
+    pub(super) fn renew_keys(&mut self) {
         let connected = self.state == State::Connected;
         if connected && self.records.wants_renewal() && !self.outgoing.is_busy_after() {
-            self.start_update(now, false);
+            self.start_update(false);
         }
     }
 
     /// Without a number for the message the limits of the key end it.
-    fn start_update(&mut self, now: Instant, request: bool) {
+    fn start_update(&mut self, request: bool) {
         if self.outgoing.is_spent() {
             return;
         }
-        let until = self.config.handshake_timeout.map(|timeout| now + timeout);
         let mut body = Vec::new();
         KeyUpdate { request }.write(&mut body);
-        self.outgoing.begin_after(until);
+        self.outgoing.begin_after();
         let epoch = self.records.write_epoch();
         self.outgoing.push_after(epoch, Kind::KeyUpdate.id(), &body);
     }
 
-    pub(super) fn handle_acknowledged(&mut self, now: Instant, acknowledged: Acknowledged) {
+    pub(super) fn handle_acknowledged(&mut self, acknowledged: Acknowledged) {
         match acknowledged {
             Acknowledged::Nothing | Acknowledged::Part => {}
-            Acknowledged::Handshake => {}
             // RFC 9147 §8: only now does the peer know of the new keys.
             Acknowledged::After => {
                 if self.install_next_write().is_none() {
@@ -68,7 +67,7 @@ impl Connection {
                     return;
                 }
                 if std::mem::take(&mut self.update_queued) {
-                    self.start_update(now, true);
+                    self.start_update(true);
                 }
             }
         }
@@ -149,15 +148,20 @@ impl Connection {
     }
 
     /// Handles the messages of 1.3 that are complete, behind the handshake.
-    pub(super) fn advance_late(&mut self, now: Instant) {
+    pub(super) fn advance_late(&mut self) {
         while let Some(front) = self.reassembly.front() {
             let (sequence, kind) = (front.sequence, Kind::from_id(front.kind));
+            // RFC 8446 §5.1: nothing stands behind what changes the keys, under the old ones.
+            if front.epoch != self.records.read_epoch() {
+                self.refuse(AlertDescription::UNEXPECTED_MESSAGE);
+                return;
+            }
             let message = kind.map(|kind| (kind, Message::parse_1_3(kind, front.body)));
             match message {
                 Some((Kind::KeyUpdate, Ok(Message::KeyUpdate(update)))) => {
                     self.reassembly.skip_past(sequence);
                     self.acks.hurry();
-                    self.handle_key_update(now, update);
+                    self.handle_key_update(update);
                 }
                 Some((Kind::KeyUpdate, _)) => self.refuse(AlertDescription::DECODE_ERROR),
                 // Nothing is resumed here, so a ticket is of no use.
@@ -173,14 +177,14 @@ impl Connection {
         }
     }
 
-    fn handle_key_update(&mut self, now: Instant, update: KeyUpdate) {
+    fn handle_key_update(&mut self, update: KeyUpdate) {
         if self.install_next_read().is_none() {
             self.fail_keys();
             return;
         }
         // RFC 8446 §4.6.3: one of ours that is under way is answer enough.
         if update.request && !self.outgoing.is_busy_after() {
-            self.start_update(now, false);
+            self.start_update(false);
         }
     }
 }

@@ -32,10 +32,8 @@ pub(crate) struct Outgoing {
 pub(crate) enum Acknowledged {
     /// Nothing that was not known.
     Nothing,
-    /// Some of a flight.
+    /// Some of a flight, or the rest of the handshake's last one.
     Part,
-    /// The rest of the handshake's last flight.
-    Handshake,
     /// The rest of the flight behind it.
     After,
 }
@@ -58,9 +56,9 @@ impl Outgoing {
         self.handshake.begin(ends, until);
     }
 
-    /// Starts a flight behind the handshake's.
-    pub(crate) fn begin_after(&mut self, until: Option<Instant>) {
-        self.after.begin(Ends::Ack, until);
+    /// Starts a flight behind the handshake's. It is never given up: the peer, which may have it, waits for what comes behind it.
+    pub(crate) fn begin_after(&mut self) {
+        self.after.begin(Ends::Ack, None);
     }
 
     /// More is said in the flight that was sent before.
@@ -209,16 +207,15 @@ impl Outgoing {
         let wait = self.path.initial();
         let handshake = self.handshake.acknowledge(&known);
         let after = self.after.acknowledge(&known);
+        // One may say both.
         if handshake && self.handshake.is_acked() {
             self.handshake.clear();
-            return Acknowledged::Handshake;
+        } else if handshake {
+            self.handshake.hurry(now, wait);
         }
         if after && self.after.is_acked() {
             self.after.clear();
             return Acknowledged::After;
-        }
-        if handshake {
-            self.handshake.hurry(now, wait);
         }
         match handshake || after {
             true => Acknowledged::Part,

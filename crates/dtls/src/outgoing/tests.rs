@@ -241,7 +241,7 @@ fn only_what_is_not_acknowledged_goes_again() {
     }
     // Old and new records together make it whole.
     let last = [&sent[..1], &numbers(&second)].concat();
-    assert_eq!(outgoing.acknowledge(now, 2, &last), Acknowledged::Handshake);
+    assert_eq!(outgoing.acknowledge(now, 2, &last), Acknowledged::Part);
     assert_eq!(outgoing.poll_timeout(), None);
     assert!(transmit(&mut outgoing, now, 400, &mut records).is_empty());
 }
@@ -255,7 +255,7 @@ fn an_ack_knows_nothing_of_newer_epochs() {
     let acknowledged = outgoing.acknowledge(now, 1, &sent);
     assert_eq!(acknowledged, Acknowledged::Nothing);
     let acknowledged = outgoing.acknowledge(now, 3, &sent);
-    assert_eq!(acknowledged, Acknowledged::Handshake);
+    assert_eq!(acknowledged, Acknowledged::Part);
 }
 
 #[test]
@@ -279,8 +279,8 @@ fn a_flight_that_nobody_acknowledges_is_given_up() {
     let (mut now, mut records) = (base(), keyed());
     let mut outgoing = Outgoing::new();
     let until = now + Duration::from_secs(20);
-    outgoing.begin_after(Some(until));
-    outgoing.push_after(2, 24, &[0]);
+    outgoing.begin(Ends::Ack, Some(until));
+    outgoing.push(2, 20, &[0]);
     let mut times = 0;
     while !transmit(&mut outgoing, now, 1200, &mut records).is_empty() {
         times += 1;
@@ -292,7 +292,6 @@ fn a_flight_that_nobody_acknowledges_is_given_up() {
         outgoing.handle_timeout(now);
     }
     assert!(times > 5 && now == until, "{times}");
-    assert!(!outgoing.is_busy_after());
     assert_eq!(outgoing.poll_timeout(), None);
 }
 

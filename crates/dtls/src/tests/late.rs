@@ -325,6 +325,80 @@ fn errors_under_the_keys_end_it() {
     }
 }
 
+/// RFC 8446 §5.1: what stands behind Finished or a key update in its record is under keys that count no more.
+#[test]
+fn nothing_stands_behind_a_change_of_keys() {
+    // Numbers as above.
+    for (from, next) in [(Role::Client, 4), (Role::Server, 6)] {
+        let message = |kind: u8, sequence: u8, body: &[u8]| {
+            let len = body.len() as u8;
+            let head = [kind, 0, 0, len, 0, sequence, 0, 0, 0, 0, 0, len];
+            [&head[..], body].concat()
+        };
+        let update = |sequence| message(24, sequence, &[0]);
+        let mut pair = pair();
+        let now = pair.now;
+        let speaker = &mut pair.end(from).connection;
+        let both = [update(next), update(next + 1)].concat();
+        let mut record = speaker.protected(3, record::HANDSHAKE, &both);
+        pair.end(other(from)).handle(now, &mut record);
+        let alert = AlertDescription::UNEXPECTED_MESSAGE;
+        let cause = Failure::AlertSent(alert);
+        let events = &pair.end(other(from)).events;
+        assert_eq!(events.last(), Some(&Event::Failed { cause }), "{from:?}");
+    }
+}
+
+/// A client may renew its key before it knows that its Finished came: one ACK says both.
+#[test]
+fn one_ack_ends_the_handshake_and_an_update() {
+    let mut pair = Pair::new(config_1_3(0), config_1_3(1));
+    pair.start();
+    let mut held = Vec::new();
+    let mut now = pair.now;
+    while !pair.client.connection.is_connected() {
+        pair.run(ms(1), &mut perfect());
+        now = pair.now;
+    }
+    pair.client.connection.update_keys(now, false).unwrap();
+    let mut datagram = Vec::new();
+    while pair
+        .client
+        .connection
+        .poll_transmit(now, 1200, &mut datagram)
+    {
+        held.push(std::mem::take(&mut datagram));
+    }
+    for mut datagram in held {
+        pair.server.handle(now, &mut datagram);
+    }
+    pair.run(ms(500), &mut perfect());
+    assert_eq!(pair.client.connection.epochs().0, 4);
+    assert_eq!(pair.server.connection.epochs().1, 4);
+    assert_eq!(pair.client.connection.poll_timeout(), None);
+    pair.exchange();
+}
+
+/// An update whose ACKs are lost for longer than a handshake may take goes on, and so do those behind it.
+#[test]
+fn an_update_is_not_given_up() {
+    let mut pair = pair();
+    let now = pair.now;
+    pair.client.connection.update_keys(now, false).unwrap();
+    pair.run(Duration::from_secs(130), &mut |from, datagram| match from {
+        Role::Client => vec![(ms(10), datagram)],
+        Role::Server => Vec::new(),
+    });
+    assert_eq!(pair.client.connection.epochs().0, 3);
+    pair.run(Duration::from_secs(10), &mut perfect());
+    assert_eq!(pair.client.connection.epochs().0, 4);
+    let now = pair.now;
+    pair.client.connection.update_keys(now, false).unwrap();
+    pair.run(Duration::from_secs(10), &mut perfect());
+    assert_eq!(pair.client.connection.epochs().0, 5);
+    pair.exchange();
+}
+
 /// What came together is handled together.
 #[test]
 fn messages_behind_the_handshake_do_not_wait_for_each_other() {
