@@ -17,22 +17,13 @@ use std::{
 use oxirtc_netsim::{Link, ms};
 use oxirtc_peerconnection::{
     DataChannel, DataChannelEvent, DataChannelInit, DataChannelState, DtlsTransport,
-    DtlsTransportState, Error, ErrorKind, Event, IceCandidateInit, IceGatheringState,
-    IceTransportState, MediaKind, Message, PeerConnection, PeerConnectionState, RtpTransceiverInit,
+    DtlsTransportState, ErrorKind, Event, IceCandidateInit, IceGatheringState, IceTransportState,
+    MediaKind, Message, PeerConnection, PeerConnectionState, RtpTransceiverInit,
     SctpTransportState, SessionDescription, TrySendError, engine::Interface,
 };
 use serde::{Serialize, de::DeserializeOwned};
 
 use world::{World, negotiate, without_addresses};
-
-/// How often somebody was woken.
-struct Count(AtomicUsize);
-
-impl Wake for Count {
-    fn wake(self: Arc<Self>) {
-        self.0.fetch_add(1, Ordering::Relaxed);
-    }
-}
 
 /// What is read of the JSON that is written.
 fn signalled<T: DeserializeOwned>(it: impl Serialize) -> T {
@@ -368,7 +359,7 @@ fn handles_are_send_and_sync() {
     check::<DtlsTransport>();
     check::<oxirtc_peerconnection::IceTransport>();
     check::<oxirtc_peerconnection::Certificate>();
-    assert!(size_of::<Error>() <= 8);
+    assert!(size_of::<oxirtc_peerconnection::Error>() <= 8);
     assert!(size_of::<Event>() <= 160 && size_of::<DataChannelEvent>() <= 16);
 }
 
@@ -527,7 +518,7 @@ fn failed_ends_what_waits_for_the_peer() {
     };
     full();
     world.run(async {
-        let aborted = |error: Error| {
+        let aborted = |error: oxirtc_peerconnection::Error| {
             assert_eq!(error.kind(), ErrorKind::Aborted, "{error}");
             assert!(error.message().contains("failed"), "{error}");
         };
@@ -624,121 +615,76 @@ fn what_waits_ends_when_nobody_carries_the_connection() {
     assert!(world.run(right.next_data_channel()).is_err());
 }
 
-/// What a wait comes to: whether something was there, or why it will not be.
-type Wait<'w> = Pin<Box<dyn Future<Output = Result<bool, ErrorKind>> + 'w>>;
-
-const ABORTED: Result<bool, ErrorKind> = Err(ErrorKind::Aborted);
-const NONE: Result<bool, ErrorKind> = Ok(false);
-
-fn result<'w, T>(wait: impl Future<Output = Result<T, Error>> + 'w) -> Wait<'w> {
-    Box::pin(async { wait.await.map(|_| true).map_err(|error| error.kind()) })
+/// What `wait` comes to when another handle closes the connection meanwhile. It is polled again only when it was woken.
+async fn closed_in<T>(connection: &PeerConnection, wait: impl Future<Output = T>) -> T {
+    let close = async { connection.close() };
+    tokio::join!(biased; wait, close).0
 }
 
-fn next<'w, T>(wait: impl Future<Output = Option<T>> + 'w) -> Wait<'w> {
-    Box::pin(async { Ok(wait.await.is_some()) })
-}
-
-/// Somebody who waits, and has read what had come before.
-struct Waiting<'w> {
-    name: &'static str,
-    wait: Wait<'w>,
-    woken: Arc<Count>,
-}
-
-fn waiting<'w>(name: &'static str, make: impl Fn() -> Wait<'w>) -> Waiting<'w> {
-    let woken = Arc::new(Count(AtomicUsize::new(0)));
-    let waker = Waker::from(woken.clone());
-    let mut wait = make();
-    while wait
-        .as_mut()
-        .poll(&mut Context::from_waker(&waker))
-        .is_ready()
-    {
-        wait = make();
-    }
-    woken.0.store(0, Ordering::Relaxed);
-    Waiting { name, wait, woken }
-}
-
-impl Waiting<'_> {
-    fn assert_ended(mut self, expected: Result<bool, ErrorKind>) {
-        let name = self.name;
-        assert!(
-            self.woken.0.load(Ordering::Relaxed) > 0,
-            "{name} is not woken"
-        );
-        let ended = self
-            .wait
-            .as_mut()
-            .poll(&mut Context::from_waker(Waker::noop()));
-        assert_eq!(ended, Poll::Ready(expected), "{name}");
-    }
-}
-
-/// Whoever waits when another handle closes the connection is woken, and hears what the page of the API says.
+/// Whoever waits for the peer is woken by `close()`, and hears what the page of the API says.
 #[test]
 fn close_ends_what_waits_for_the_peer() {
-    let (connection, _engine) = without_addresses();
-    let channel = connection
-        .create_data_channel("a", DataChannelInit::default())
-        .unwrap();
-    let mut cx = Context::from_waker(Waker::noop());
-    let described = pin!(connection.set_local_description(None)).poll(&mut cx);
-    assert!(described.is_ready());
-    let (closed, connected) = (PeerConnectionState::Closed, PeerConnectionState::Connected);
-    let aborted = [
-        waiting("gathered", || result(connection.gathered())),
-        waiting("opened", || result(channel.opened())),
-        waiting("connected", || result(connection.wait_for(connected))),
-        waiting("channel", || result(connection.next_data_channel())),
-    ];
-    let done = waiting("the end", || result(connection.wait_for(closed)));
-    connection.close();
-    for it in aborted {
-        it.assert_ended(ABORTED);
+    fn alone<T>(wait: impl AsyncFn(&PeerConnection, &DataChannel) -> T) -> T {
+        let (mut world, _) = World::new(Link::new(1));
+        let (connection, _engine) = without_addresses();
+        let channel = connection
+            .create_data_channel("a", DataChannelInit::default())
+            .unwrap();
+        world.run(async {
+            connection.set_local_description(None).await.unwrap();
+            closed_in(&connection, wait(&connection, &channel)).await
+        })
     }
-    done.assert_ended(Ok(true));
+    let (closed, connected) = (PeerConnectionState::Closed, PeerConnectionState::Connected);
+    let errors = [
+        alone(async |it, _| it.gathered().await.unwrap_err()),
+        alone(async |it, _| it.wait_for(connected).await.unwrap_err()),
+        alone(async |it, _| it.next_data_channel().await.unwrap_err()),
+        alone(async |_, channel| channel.opened().await.unwrap_err()),
+    ];
+    for error in errors {
+        assert_eq!(error.kind(), ErrorKind::Aborted, "{error}");
+    }
+    alone(async |it, _| it.wait_for(closed).await.unwrap());
 }
 
-/// The same of a connection that had a peer.
+/// The same of a connection that is in the midst of a transfer.
 #[test]
 fn close_ends_every_wait_of_a_transfer() {
-    let (mut world, [left, right]) = World::new(Link::new(1).delay(ms(10)));
-    let channel = left
-        .create_data_channel("a", DataChannelInit::default())
-        .unwrap();
-    world.run(async {
-        negotiate(&left, &right).await;
-        channel.opened().await.unwrap();
-    });
-    while channel.try_send(vec![0; 65_536]).is_ok() {}
-    let sctp = left.sctp().unwrap();
-    let dtls = sctp.transport().unwrap();
-    let ice = dtls.ice_transport();
-    let send = waiting("send", || result(channel.send("b")));
-    let flush = waiting("flush", || result(channel.flush()));
-    let closed = waiting("closed", || result(channel.closed()));
-    let ended = [
-        waiting("recv", || next(channel.recv())),
-        waiting("event of a channel", || next(channel.next_event())),
-        waiting("event", || next(left.next_event())),
-        waiting("event of SCTP", || next(sctp.next_event())),
-        waiting("event of DTLS", || next(dtls.next_event())),
-        waiting("event of ICE", || next(ice.next_event())),
-    ];
-    let drain = || async {
-        left.shutdown().await;
-        Ok(())
-    };
-    let shutdown = waiting("shutdown", || result(drain()));
-    left.close();
-    send.assert_ended(Err(ErrorKind::InvalidState));
-    flush.assert_ended(ABORTED);
-    closed.assert_ended(Ok(true));
-    shutdown.assert_ended(Ok(true));
-    for it in ended {
-        it.assert_ended(NONE);
+    fn full<T>(wait: impl AsyncFn(&PeerConnection, &DataChannel) -> T) -> T {
+        let (mut world, [left, right]) = World::new(Link::new(1).delay(ms(10)));
+        let channel = left
+            .create_data_channel("a", DataChannelInit::default())
+            .unwrap();
+        world.run(async {
+            negotiate(&left, &right).await;
+            channel.opened().await.unwrap();
+            while channel.try_send(vec![0; 65_536]).is_ok() {}
+            closed_in(&left, wait(&left, &channel)).await
+        })
     }
+    let send = full(async |_, channel| channel.send("b").await.unwrap_err());
+    assert_eq!(send.kind(), ErrorKind::InvalidState);
+    let flush = full(async |_, channel| channel.flush().await.unwrap_err());
+    assert_eq!(flush.kind(), ErrorKind::Aborted);
+    full(async |_, channel| channel.closed().await.unwrap());
+    full(async |it, _| it.shutdown().await);
+    full(async |_, channel| while channel.recv().await.is_some() {});
+    full(async |_, channel| while channel.next_event().await.is_some() {});
+    full(async |it, _| while it.next_event().await.is_some() {});
+    full(async |it, _| {
+        let sctp = it.sctp().unwrap();
+        while sctp.next_event().await.is_some() {}
+    });
+    full(async |it, _| {
+        let dtls = it.sctp().unwrap().transport().unwrap();
+        while dtls.next_event().await.is_some() {}
+    });
+    full(async |it, _| {
+        let dtls = it.sctp().unwrap().transport().unwrap();
+        let ice = dtls.ice_transport();
+        while ice.next_event().await.is_some() {}
+    });
 }
 
 /// A weak handle does not keep the connection, and gives a handle while another does.
@@ -815,6 +761,12 @@ fn negotiated(id: u16) -> DataChannelInit {
 /// It waits while gathering has not ended, and is woken when it has.
 #[test]
 fn gathered_waits_for_the_addresses() {
+    struct Count(AtomicUsize);
+    impl Wake for Count {
+        fn wake(self: Arc<Self>) {
+            self.0.fetch_add(1, Ordering::Relaxed);
+        }
+    }
     let (connection, engine) = without_addresses();
     let _channel = connection
         .create_data_channel("a", DataChannelInit::default())

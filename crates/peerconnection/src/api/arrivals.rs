@@ -65,7 +65,7 @@ impl Arrivals {
 
     /// Hands over what was left, in the order in which it came.
     pub(super) fn take_in(&self, now: impl FnOnce() -> Instant, engine: &mut Engine) {
-        // Looked at with each call of the connection: writing costs ten times as much as reading.
+        // Looked at with each call of the connection, so it is not written where nothing has come.
         if !self.waiting.load(Ordering::Acquire) {
             return;
         }
