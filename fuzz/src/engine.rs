@@ -11,8 +11,10 @@ use std::{
 use arbitrary::Arbitrary;
 use oxirtc_peerconnection::{
     Certificate, Configuration, DataChannelInit, IceCandidateInit, Message, OfferOptions,
-    PeerConnectionState, Priority, Protocol, SdpType, SessionDescription, Settings,
-    engine::{Anchor, ChannelId, Engine, Event, Interface, Path, Request, RequestId, SendError},
+    PeerConnectionState, Priority, Protocol, SdpType, SessionDescription,
+    engine::{
+        Anchor, ChannelId, Engine, Event, Interface, Path, Request, RequestId, SendError, Settings,
+    },
 };
 
 use crate::wire::{End, Machine, Pair, ROOM, Step};

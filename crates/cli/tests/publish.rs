@@ -19,8 +19,8 @@ use std::{
 
 use oxirtc_container::{Codec, PATTERN, Reader, TONE};
 use oxirtc_peerconnection::{
-    Configuration, MediaKind, PacketReader, PeerConnection, PeerConnectionState,
-    RtpTransceiverDirection, RtpTransceiverInit, SessionDescription,
+    Configuration, MediaKind, PeerConnection, PeerConnectionState, RtpTransceiverDirection,
+    RtpTransceiverInit, SessionDescription, media::PacketReader,
 };
 use serving::{Serving, interrupt, oxirtc};
 

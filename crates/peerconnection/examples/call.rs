@@ -5,8 +5,10 @@ use std::time::Duration;
 
 use anyhow::{Context as _, Result, ensure};
 use oxirtc_peerconnection::{
-    Codec, Configuration, EncodedFrame, Event, FrameWriter, Hint, IceCandidate, MediaKind,
-    MediaStream, MediaStreamTrack, PeerConnection, SessionDescription, Settings,
+    Configuration, Event, IceCandidate, MediaKind, MediaStream, MediaStreamTrack, PeerConnection,
+    SessionDescription,
+    engine::Settings,
+    media::{Codec, EncodedFrame, FrameWriter, Hint},
 };
 use tokio::sync::mpsc::{self, UnboundedReceiver, UnboundedSender};
 

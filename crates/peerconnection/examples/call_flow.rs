@@ -8,10 +8,11 @@ use std::time::Duration;
 
 use anyhow::{Context as _, Result, bail, ensure};
 use oxirtc_peerconnection::{
-    Codec, Configuration, DataChannelInit, EncodedFrame, Event, FrameWriter, IceCandidatePair,
-    IceCandidateType, IceServer, IceTransportPolicy, MediaKind, MediaStreamTrack, Message,
-    PeerConnection, PeerConnectionState, RtpTransceiverDirection, SdpType, SessionDescription,
-    Settings, SignalingState,
+    Configuration, DataChannelInit, Event, IceCandidatePair, IceCandidateType, IceServer,
+    IceTransportPolicy, MediaKind, MediaStreamTrack, Message, PeerConnection, PeerConnectionState,
+    RtpTransceiverDirection, SdpType, SessionDescription, SignalingState,
+    engine::Settings,
+    media::{Codec, EncodedFrame, FrameWriter},
 };
 
 #[tokio::main]

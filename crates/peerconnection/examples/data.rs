@@ -2,7 +2,7 @@
 
 use anyhow::{Context, Result};
 use oxirtc_peerconnection::{
-    Configuration, DataChannelInit, Message, PeerConnection, Priority, Settings,
+    Configuration, DataChannelInit, Message, PeerConnection, Priority, engine::Settings,
 };
 
 #[tokio::main]

@@ -5,7 +5,7 @@ use std::time::Duration;
 use anyhow::{Context as _, Result, ensure};
 use oxirtc_peerconnection::{
     Configuration, DtmfSender, MediaKind, MediaStreamTrack, PeerConnection, PeerConnectionState,
-    Settings,
+    engine::Settings,
 };
 
 #[tokio::main]

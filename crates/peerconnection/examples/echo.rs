@@ -4,8 +4,10 @@
 use std::time::Duration;
 
 use oxirtc_peerconnection::{
-    Codec, Configuration, EncodedFrame, Event, MediaKind, MediaStreamTrack, PeerConnection,
-    RtpTransceiverDirection, SessionDescription, Settings,
+    Configuration, Event, MediaKind, MediaStreamTrack, PeerConnection, RtpTransceiverDirection,
+    SessionDescription,
+    engine::Settings,
+    media::{Codec, EncodedFrame},
 };
 
 /// Answers an offer, and sends back whatever it brings.

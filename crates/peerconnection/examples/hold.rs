@@ -4,7 +4,7 @@ use anyhow::{Result, ensure};
 use oxirtc_peerconnection::{
     Configuration, MediaKind, MediaStreamTrack, PeerConnection, RtpTransceiver,
     RtpTransceiverDirection::{self, Inactive, RecvOnly, SendOnly, SendRecv},
-    Settings,
+    engine::Settings,
 };
 
 #[tokio::main]

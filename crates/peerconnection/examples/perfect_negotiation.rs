@@ -8,7 +8,7 @@ use std::time::Duration;
 use anyhow::{Context, Result};
 use oxirtc_peerconnection::{
     Configuration, DataChannel, DataChannelInit, Event, IceCandidateInit, PeerConnection, SdpType,
-    SessionDescription, Settings, SignalingState,
+    SessionDescription, SignalingState, engine::Settings,
 };
 use tokio::sync::mpsc::{UnboundedReceiver, UnboundedSender, unbounded_channel};
 

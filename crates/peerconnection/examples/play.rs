@@ -6,8 +6,9 @@ use std::time::Duration;
 
 use oxirtc_container::{PATTERN, Reader};
 use oxirtc_peerconnection::{
-    Codec, Configuration, EncodedFrame, FrameWriter, MediaKind, MediaStreamTrack, PeerConnection,
-    Settings,
+    Configuration, MediaKind, MediaStreamTrack, PeerConnection,
+    engine::Settings,
+    media::{Codec, EncodedFrame, FrameWriter},
 };
 use tokio::time::{Instant, sleep_until};
 

@@ -5,7 +5,9 @@ use std::{fs::File, io::BufWriter, path::Path, time::Duration};
 
 use oxirtc_container::{IvfWriter, OggWriter, PATTERN, Reader, TONE, opus_duration};
 use oxirtc_peerconnection::{
-    Codec, Configuration, EncodedFrame, MediaKind, MediaStreamTrack, PeerConnection, Settings,
+    Configuration, MediaKind, MediaStreamTrack, PeerConnection,
+    engine::Settings,
+    media::{Codec, EncodedFrame},
 };
 use tokio::time::{Instant, sleep_until, timeout};
 

@@ -13,8 +13,8 @@ use std::{
 
 use anyhow::{Context as _, Result, ensure};
 use oxirtc_peerconnection::{
-    Configuration, DataChannelInit, IceGatheringState, Message, SessionDescription, Settings,
-    engine::{Anchor, ChannelEvent, Engine, Event, Interface, Path, Request},
+    Configuration, DataChannelInit, IceGatheringState, Message, SessionDescription,
+    engine::{Anchor, ChannelEvent, Engine, Event, Interface, Path, Request, Settings},
 };
 
 /// One peer, and the way to the other for descriptions.

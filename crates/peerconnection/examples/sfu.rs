@@ -5,9 +5,10 @@
 use std::time::Duration;
 
 use oxirtc_peerconnection::{
-    Choice, Codec, Configuration, EncodedFrame, Event, FrameWriter, Hint, MediaKind,
-    MediaStreamTrack, PeerConnection, RtpEncodingParameters, RtpTransceiverDirection,
-    RtpTransceiverInit, SessionDescription, Settings,
+    Configuration, Event, MediaKind, MediaStreamTrack, PeerConnection, RtpEncodingParameters,
+    RtpTransceiverDirection, RtpTransceiverInit, SessionDescription,
+    engine::{Choice, Settings},
+    media::{Codec, EncodedFrame, FrameWriter, Hint},
 };
 use tokio::time::{sleep, timeout};
 

@@ -9,8 +9,10 @@ use std::{
 
 use anyhow::{Context as _, Result, ensure};
 use oxirtc_peerconnection::{
-    Codec, Configuration, EncodedFrame, Event, FrameWriter, Hint, MediaKind, MediaStreamTrack,
-    PeerConnection, RtpEncodingParameters, RtpTransceiverDirection, RtpTransceiverInit, Settings,
+    Configuration, Event, MediaKind, MediaStreamTrack, PeerConnection, RtpEncodingParameters,
+    RtpTransceiverDirection, RtpTransceiverInit,
+    engine::Settings,
+    media::{Codec, EncodedFrame, FrameWriter, Hint},
     stats::StatsObject,
 };
 

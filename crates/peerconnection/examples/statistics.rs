@@ -4,7 +4,8 @@ use std::time::Duration;
 
 use anyhow::{Context, Result};
 use oxirtc_peerconnection::{
-    Configuration, DataChannelInit, PeerConnection, Settings, StatsReport,
+    Configuration, DataChannelInit, PeerConnection, StatsReport,
+    engine::Settings,
     stats::{StatsObject, TransportStats},
 };
 

@@ -6,8 +6,10 @@ use std::time::{Duration, Instant};
 
 use anyhow::{Context as _, Result};
 use oxirtc_peerconnection::{
-    Codec, Configuration, EncodedFrame, Event, MediaKind, MediaStreamTrack, PeerConnection,
-    PeerConnectionState, RtpTransceiverDirection, RtpTransceiverInit, Settings,
+    Configuration, Event, MediaKind, MediaStreamTrack, PeerConnection, PeerConnectionState,
+    RtpTransceiverDirection, RtpTransceiverInit,
+    engine::Settings,
+    media::{Codec, EncodedFrame},
 };
 
 #[tokio::main]

@@ -8,7 +8,7 @@
 /// A sender with several encodings sends a stream each, and of a choice only the layers count.
 ///
 /// ```
-/// use oxirtc_peerconnection::Choice;
+/// use oxirtc_peerconnection::engine::Choice;
 ///
 /// let best = Choice::rid("f");
 /// let slow = Choice::rid("h").temporal(0);

@@ -282,7 +282,7 @@ impl Settings {
     /// change. It may be called from any thread, and is not to take long. Default: all.
     ///
     /// ```
-    /// # use oxirtc_peerconnection::Settings;
+    /// # use oxirtc_peerconnection::engine::Settings;
     /// let settings = Settings::default().interfaces(|it| !it.name.starts_with("docker"));
     /// ```
     #[must_use]

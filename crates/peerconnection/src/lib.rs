@@ -15,48 +15,41 @@ mod description;
 mod dtls;
 pub mod engine;
 mod error;
+mod frame;
 mod key_log;
 mod label;
-mod media;
 mod message;
 mod parameters;
 mod path;
 mod raw_rtcp;
 mod state;
 
+// At the root stand W3C's names and `Endpoint` alone; what else there is stands in the rooms.
 #[doc(inline)]
 pub use api::{
-    DataChannel, DataChannelEvent, DtlsTransport, DtlsTransportEvent, DtmfSender, Event, Events,
-    FrameReader, FrameWriter, Hint, IceTransport, IceTransportEvent, MediaStream, MediaStreamTrack,
-    PacketReader, PacketWriter, PeerConnection, RtcpReader, RtpReceiver, RtpSender, RtpTransceiver,
-    RtpTransceiverInit, SctpTransport, StatsSelector, StreamEvent, TrackEvent, TrackOrKind,
-    TrackReadyState, TrySendError, WeakPeerConnection,
+    DataChannel, DataChannelEvent, DtlsTransport, DtlsTransportEvent, DtmfSender, Event,
+    IceTransport, IceTransportEvent, MediaStream, MediaStreamTrack, PeerConnection, RtpReceiver,
+    RtpSender, RtpTransceiver, RtpTransceiverInit, SctpTransport, StreamEvent, TrackEvent,
+    TrackOrKind, TrackReadyState,
 };
 pub use candidate::{
     IceCandidate, IceCandidateError, IceCandidateInit, IceCandidateType, IceComponent,
     IceServerTransportProtocol, IceTcpCandidateType,
 };
 pub use certificate::{Certificate, DtlsFingerprint, KeyAlgorithm};
-pub use choice::Choice;
 pub use configuration::{
-    BundlePolicy, Configuration, CongestionControl, IceCredential, IceServer, IceTransportPolicy,
-    IpHandling, OAuthCredential, Parity, RtcpMuxPolicy, Settings,
-};
-pub use dependencies::{
-    Av1Dependencies, Av1Frame, DecodeTargetIndication, Dependencies, DependencyStructure,
-    DependencyTemplate, Vp8Dependencies, Vp9Dependencies, Vp9Layer,
+    BundlePolicy, Configuration, IceCredential, IceServer, IceTransportPolicy, OAuthCredential,
+    RtcpMuxPolicy,
 };
 pub use description::{OfferOptions, SdpType, SessionDescription};
 #[cfg(feature = "tokio")]
 #[doc(inline)]
-pub use driver::{Endpoint, EndpointSettings, Incoming, IncomingRequest};
-pub use dtls::{DtlsGroup, DtlsVersion, SrtpProfile};
+pub use driver::Endpoint;
 #[doc(inline)]
 pub use engine::{IceCandidatePair, IceParameters};
 pub use error::{Error, ErrorDetail, ErrorKind};
-pub use key_log::KeyLog;
-pub use media::{Codec, EncodedFrame, FrameKind, Layer, MediaKind, Rotation, RtpPacket};
-pub use message::{DataChannelInit, Message, MessageCounts, Priority};
+pub use frame::MediaKind;
+pub use message::{DataChannelInit, Message, Priority};
 pub use parameters::{
     DegradationPreference, DtxStatus, ResolutionRestriction, RtcpParameters, RtpCapabilities,
     RtpCodec, RtpCodecParameters, RtpDecodingParameters, RtpEncodingParameters,
@@ -64,17 +57,39 @@ pub use parameters::{
     RtpSendParameters, RtpSource, RtpTransceiverDirection,
 };
 pub use path::Protocol;
-pub use raw_rtcp::{RtcpApp, RtcpDatagram};
 pub use state::{
     DataChannelState, DtlsTransportState, IceConnectionState, IceGatheringState, IceRole,
     IceTransportState, PeerConnectionState, SctpTransportState, SignalingState,
 };
 
 #[doc(inline)]
-pub use oxirtc_rtp::rtcp;
-#[doc(inline)]
 pub use oxirtc_stats::{self as stats, StatsReport};
 
-// They stand in `engine` for all others.
-pub(crate) use message::SendError;
+/// What an application reads from tracks and writes to them: encoded frames, RTP packets and RTCP.
+pub mod media {
+    #[doc(inline)]
+    pub use crate::api::{FrameReader, FrameWriter, Hint, PacketReader, PacketWriter, RtcpReader};
+    pub use crate::dependencies::{
+        Av1Dependencies, Av1Frame, DecodeTargetIndication, Dependencies, DependencyStructure,
+        DependencyTemplate, Vp8Dependencies, Vp9Dependencies, Vp9Layer,
+    };
+    pub use crate::frame::{Codec, EncodedFrame, FrameKind, Layer, Rotation, RtpPacket};
+    pub use crate::raw_rtcp::{RtcpApp, RtcpDatagram};
+
+    #[doc(inline)]
+    pub use oxirtc_rtp::rtcp;
+}
+
+// They stand in the rooms for all others.
+pub(crate) use choice::Choice;
+pub(crate) use configuration::{CongestionControl, IpHandling, Parity, Settings};
+pub(crate) use dependencies::{
+    Av1Dependencies, Av1Frame, DecodeTargetIndication, Dependencies, DependencyStructure,
+    DependencyTemplate, Vp8Dependencies, Vp9Dependencies, Vp9Layer,
+};
+pub(crate) use dtls::{DtlsGroup, DtlsVersion, SrtpProfile};
+pub(crate) use frame::{Codec, EncodedFrame, FrameKind, Layer, Rotation, RtpPacket};
+pub(crate) use key_log::KeyLog;
+pub(crate) use message::{MessageCounts, SendError};
 pub(crate) use path::{Anchor, Interface, Path, Request, RequestId, Route, Transmit};
+pub(crate) use raw_rtcp::{RtcpApp, RtcpDatagram};

@@ -12,11 +12,11 @@ use std::{
 use oxirtc_dtls as dtls;
 use oxirtc_netsim::{End, Link, epoch, ms};
 use oxirtc_peerconnection::{
-    Certificate, Configuration, DataChannelInit, DataChannelState, DtlsTransportState, DtlsVersion,
-    KeyAlgorithm, MediaKind, Message, OfferOptions, SessionDescription, Settings,
+    Certificate, Configuration, DataChannelInit, DataChannelState, DtlsTransportState,
+    KeyAlgorithm, MediaKind, Message, OfferOptions, SessionDescription,
     engine::{
-        Anchor, ChannelEvent, ChannelId, DtlsTransportEvent, Engine, Event, Interface, Path,
-        TransceiverId,
+        Anchor, ChannelEvent, ChannelId, DtlsTransportEvent, DtlsVersion, Engine, Event, Interface,
+        Path, Settings, TransceiverId,
     },
 };
 use pair::{

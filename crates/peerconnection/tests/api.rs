@@ -19,7 +19,7 @@ use oxirtc_peerconnection::{
     DataChannel, DataChannelEvent, DataChannelInit, DataChannelState, DtlsTransport,
     DtlsTransportState, ErrorKind, Event, IceCandidateInit, IceGatheringState, IceTransportState,
     MediaKind, Message, PeerConnection, PeerConnectionState, RtpTransceiverInit,
-    SctpTransportState, SessionDescription, TrySendError, engine::Interface,
+    SctpTransportState, SessionDescription, api::TrySendError, engine::Interface,
 };
 use serde::{Serialize, de::DeserializeOwned};
 

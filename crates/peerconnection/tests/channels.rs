@@ -7,8 +7,8 @@ use std::time::Duration;
 use bytes::Bytes;
 use oxirtc_netsim::{Link, ms, percent};
 use oxirtc_peerconnection::{
-    Configuration, DataChannelInit, DataChannelState, ErrorKind, Message, Priority, Settings,
-    engine::{ChannelEvent, Event, SendError},
+    Configuration, DataChannelInit, DataChannelState, ErrorKind, Message, Priority,
+    engine::{ChannelEvent, Event, SendError, Settings},
 };
 use pair::Pair;
 

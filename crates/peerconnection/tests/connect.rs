@@ -7,8 +7,8 @@ use std::time::Duration;
 use oxirtc_netsim::{End, Link, ms, percent};
 use oxirtc_peerconnection::{
     Configuration, DataChannelInit, DtlsTransportState, IceRole, IceTransportState, MediaKind,
-    Message, OfferOptions, Settings,
-    engine::{Interface, Path, Route, TrackId},
+    Message, OfferOptions,
+    engine::{Interface, Path, Route, Settings, TrackId},
 };
 use oxirtc_stun::{AttributeType, Message as Stun};
 use pair::Pair;

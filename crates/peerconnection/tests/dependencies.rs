@@ -4,10 +4,13 @@ mod pair;
 
 use oxirtc_netsim::{Link, ms};
 use oxirtc_peerconnection::{
-    Av1Dependencies, Av1Frame, Codec, DecodeTargetIndication, Dependencies, DependencyStructure,
-    DependencyTemplate, EncodedFrame, ErrorKind, FrameKind, Layer, MediaKind, Vp8Dependencies,
-    Vp9Dependencies, Vp9Layer,
+    ErrorKind, MediaKind,
     engine::{Cutter, TransceiverId},
+    media::{
+        Av1Dependencies, Av1Frame, Codec, DecodeTargetIndication, Dependencies,
+        DependencyStructure, DependencyTemplate, EncodedFrame, FrameKind, Layer, Vp8Dependencies,
+        Vp9Dependencies, Vp9Layer,
+    },
 };
 
 use pair::{

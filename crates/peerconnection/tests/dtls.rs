@@ -7,8 +7,9 @@ use std::time::Duration;
 
 use oxirtc_netsim::{Link, ms};
 use oxirtc_peerconnection::{
-    Configuration, DataChannelInit, DtlsGroup, DtlsVersion, MediaKind, PeerConnectionState,
-    Settings, SrtpProfile, stats::TransportStats,
+    Configuration, DataChannelInit, MediaKind, PeerConnectionState,
+    engine::{DtlsGroup, DtlsVersion, Settings, SrtpProfile},
+    stats::TransportStats,
 };
 use pair::{
     Pair,

@@ -6,10 +6,10 @@ use std::time::{Duration, SystemTime};
 
 use oxirtc_netsim::{Link, ms, percent};
 use oxirtc_peerconnection::{
-    Certificate, Configuration, DataChannelInit, DtlsTransportState, DtlsVersion, ErrorKind,
-    IceConnectionState, IceGatheringState, IceRole, IceTransportState, KeyAlgorithm, OfferOptions,
-    PeerConnectionState, SctpTransportState, Settings, SignalingState,
-    engine::{Event, IceTransportEvent, SendError, TransportView},
+    Certificate, Configuration, DataChannelInit, DtlsTransportState, ErrorKind, IceConnectionState,
+    IceGatheringState, IceRole, IceTransportState, KeyAlgorithm, OfferOptions, PeerConnectionState,
+    SctpTransportState, SignalingState,
+    engine::{DtlsVersion, Event, IceTransportEvent, SendError, Settings, TransportView},
 };
 use pair::Pair;
 

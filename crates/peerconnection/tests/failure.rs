@@ -8,9 +8,9 @@ use oxirtc_netsim::{Link, ms};
 use oxirtc_peerconnection::{
     Certificate, Configuration, DataChannelInit, DataChannelState, DtlsTransportState, ErrorDetail,
     ErrorKind, IceCandidateInit, IceConnectionState, IceTransportPolicy, KeyAlgorithm,
-    OfferOptions, PeerConnectionState, SctpTransportState, SdpType, SessionDescription, Settings,
+    OfferOptions, PeerConnectionState, SctpTransportState, SdpType, SessionDescription,
     SignalingState,
-    engine::{ChannelEvent, DtlsTransportEvent, Event, Path},
+    engine::{ChannelEvent, DtlsTransportEvent, Event, Path, Settings},
 };
 use pair::Pair;
 

@@ -8,7 +8,10 @@ mod pair;
 use std::env;
 
 use oxirtc_netsim::{Link, for_each_seed, ms, percent};
-use oxirtc_peerconnection::{Configuration, MediaKind, Parity, Settings};
+use oxirtc_peerconnection::{
+    Configuration, MediaKind,
+    engine::{Parity, Settings},
+};
 use pair::{
     Pair,
     media::{Camera, ONE, asked, connect},

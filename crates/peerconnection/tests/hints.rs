@@ -4,9 +4,9 @@
 mod call;
 
 use oxirtc_peerconnection::{
-    Codec, EncodedFrame, Event, FrameReader, FrameWriter, Hint, MediaKind, MediaStreamTrack,
-    PeerConnection, ResolutionRestriction, RtpEncodingParameters, RtpPacket, RtpSender,
-    RtpTransceiverInit,
+    Event, MediaKind, MediaStreamTrack, PeerConnection, ResolutionRestriction,
+    RtpEncodingParameters, RtpSender, RtpTransceiverInit,
+    media::{Codec, EncodedFrame, FrameReader, FrameWriter, Hint, RtpPacket},
 };
 
 use call::{connection, negotiate, within};

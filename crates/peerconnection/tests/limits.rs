@@ -4,8 +4,9 @@ mod pair;
 
 use oxirtc_netsim::{Link, ms};
 use oxirtc_peerconnection::{
-    Codec, Configuration, EncodedFrame, MediaKind, Settings,
-    engine::{Cutter, TransceiverId},
+    Configuration, MediaKind,
+    engine::{Cutter, Settings, TransceiverId},
+    media::{Codec, EncodedFrame},
 };
 
 use pair::{

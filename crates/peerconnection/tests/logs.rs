@@ -9,9 +9,9 @@ use std::{
 };
 
 use oxirtc_peerconnection::{
-    Certificate, Configuration, DataChannelInit, Endpoint, KeyAlgorithm, KeyLog, MediaKind,
-    PeerConnection, SessionDescription, Settings,
-    engine::{Anchor, Engine, Interface, Request},
+    Certificate, Configuration, DataChannelInit, Endpoint, KeyAlgorithm, MediaKind, PeerConnection,
+    SessionDescription,
+    engine::{Anchor, Engine, Interface, KeyLog, Request, Settings},
 };
 
 use oxirtc_netsim::{Link, ms};

@@ -6,9 +6,9 @@ mod call;
 use std::time::Duration;
 
 use oxirtc_peerconnection::{
-    Codec, EncodedFrame, ErrorKind, Event, FrameKind, Hint, MediaKind, MediaStream,
-    MediaStreamTrack, PeerConnection, RtpSender, RtpTransceiver, RtpTransceiverDirection,
-    RtpTransceiverInit, TrackEvent,
+    ErrorKind, Event, MediaKind, MediaStream, MediaStreamTrack, PeerConnection, RtpSender,
+    RtpTransceiver, RtpTransceiverDirection, RtpTransceiverInit, TrackEvent,
+    media::{Codec, EncodedFrame, FrameKind, Hint},
 };
 
 use call::{connection, negotiate, within};
@@ -48,7 +48,7 @@ fn content(frame: &EncodedFrame) -> u8 {
 }
 
 /// Writes pictures as a camera would until it is dropped; key frames when they are asked for.
-fn film(writer: oxirtc_peerconnection::FrameWriter) -> tokio::task::JoinHandle<()> {
+fn film(writer: oxirtc_peerconnection::media::FrameWriter) -> tokio::task::JoinHandle<()> {
     tokio::spawn(async move {
         let mut number = 0_u8;
         let mut key = true;

@@ -7,8 +7,8 @@ use std::time::{Duration, SystemTime};
 use oxirtc_netsim::{Link, ms};
 use oxirtc_peerconnection::{
     Configuration, DataChannelInit, DataChannelState, ErrorDetail, IceCandidateInit,
-    IceConnectionState, IceRole, MediaKind, OfferOptions, SessionDescription, Settings,
-    engine::{Anchor, ChannelEvent, Engine, Event, Interface, Request, Route},
+    IceConnectionState, IceRole, MediaKind, OfferOptions, SessionDescription,
+    engine::{Anchor, ChannelEvent, Engine, Event, Interface, Request, Route, Settings},
 };
 use pair::{Pair, media::ONE};
 

@@ -6,7 +6,7 @@ mod pair;
 use std::time::Duration;
 
 use oxirtc_netsim::{Link, mbps, ms, secs};
-use oxirtc_peerconnection::{Configuration, DataChannelInit, SessionDescription, Settings};
+use oxirtc_peerconnection::{Configuration, DataChannelInit, SessionDescription, engine::Settings};
 use pair::{Pair, Wired};
 
 /// Two engines over a path of 100 ms, which have what the descriptions carry as it is after `change`; when the channel of

@@ -10,8 +10,8 @@ use std::{
 
 use oxirtc_netsim::Link;
 use oxirtc_peerconnection::{
-    Configuration, DataChannelInit, IceGatheringState, IceServer, Message, Settings,
-    engine::{Engine, Event, Request},
+    Configuration, DataChannelInit, IceGatheringState, IceServer, Message,
+    engine::{Engine, Event, Request, Settings},
 };
 use pair::Pair;
 

@@ -7,9 +7,10 @@ use std::time::Duration;
 
 use oxirtc_netsim::{Link, ms, percent};
 use oxirtc_peerconnection::{
-    Codec, Configuration, EncodedFrame, MediaKind, OfferOptions, Parity, RtpCodec,
-    RtpCodecParameters, RtpSender, RtpTransceiverDirection, Settings,
-    engine::{Cutter, TransceiverId, TransceiverInit},
+    Configuration, MediaKind, OfferOptions, RtpCodec, RtpCodecParameters, RtpSender,
+    RtpTransceiverDirection,
+    engine::{Cutter, Parity, Settings, TransceiverId, TransceiverInit},
+    media::{Codec, EncodedFrame},
     stats::{InboundRtpStreamStats, StatsObject},
 };
 use pair::{

@@ -10,8 +10,9 @@ use std::{env, time::Duration};
 
 use oxirtc_netsim::{Link, for_each_seed, ms, percent};
 use oxirtc_peerconnection::{
-    Choice, Codec, EncodedFrame, MediaKind, RtpEncodingParameters, RtpTransceiverDirection,
-    engine::{Cutter, Event, MediaBatch, TransceiverId, TransceiverInit},
+    MediaKind, RtpEncodingParameters, RtpTransceiverDirection,
+    engine::{Choice, Cutter, Event, MediaBatch, TransceiverId, TransceiverInit},
+    media::{Codec, EncodedFrame},
 };
 use pair::{
     End, Pair,

@@ -6,8 +6,8 @@ mod call;
 use std::time::Duration;
 
 use oxirtc_peerconnection::{
-    Codec, EncodedFrame, ErrorKind, MediaKind, MediaStreamTrack, PeerConnectionState, RtcpApp,
-    rtcp::Rtcp,
+    ErrorKind, MediaKind, MediaStreamTrack, PeerConnectionState,
+    media::{Codec, EncodedFrame, RtcpApp, rtcp::Rtcp},
 };
 
 use call::{connection, negotiate, within};

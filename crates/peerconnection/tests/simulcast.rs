@@ -7,9 +7,10 @@ use std::{collections::BTreeSet, time::Duration};
 
 use futures_util::FutureExt as _;
 use oxirtc_peerconnection::{
-    Choice, Codec, EncodedFrame, Event, FrameReader, FrameWriter, Hint, MediaKind,
-    MediaStreamTrack, PeerConnection, RtpEncodingParameters, RtpSender, RtpTransceiver,
-    RtpTransceiverDirection, RtpTransceiverInit, TrackEvent, TrackReadyState,
+    Event, MediaKind, MediaStreamTrack, PeerConnection, RtpEncodingParameters, RtpSender,
+    RtpTransceiver, RtpTransceiverDirection, RtpTransceiverInit, TrackEvent, TrackReadyState,
+    engine::Choice,
+    media::{Codec, EncodedFrame, FrameReader, FrameWriter, Hint},
 };
 use tokio::task::JoinHandle;
 

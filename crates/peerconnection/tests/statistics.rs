@@ -13,8 +13,8 @@ use base64::{Engine as _, engine::general_purpose::STANDARD};
 use oxirtc_netsim::{End, Link, ms};
 use oxirtc_peerconnection::{
     Certificate, Configuration, DataChannelInit, IceTransportPolicy, KeyAlgorithm, Message,
-    OfferOptions, Settings, StatsReport,
-    engine::StatsSubject,
+    OfferOptions, StatsReport,
+    engine::{Settings, StatsSubject},
     stats::{
         CandidatePairState, CertificateStats, DataChannelState, DtlsRole, DtlsTransportState,
         IceCandidateStats, IceCandidateType, IceRole, IceTransportState, PeerConnectionStats,

@@ -9,8 +9,8 @@ use oxirtc_peerconnection::{
     Certificate, Configuration, DataChannelInit, DataChannelState, ErrorDetail, ErrorKind,
     IceCandidateInit, IceConnectionState, IceGatheringState, IceRole, IceServer,
     IceTransportPolicy, IceTransportState, KeyAlgorithm, MediaKind, OfferOptions,
-    PeerConnectionState, SctpTransportState, SdpType, SessionDescription, Settings, SignalingState,
-    engine::{Anchor, ChannelEvent, Engine, Event, TrackId, TransceiverInit},
+    PeerConnectionState, SctpTransportState, SdpType, SessionDescription, SignalingState,
+    engine::{Anchor, ChannelEvent, Engine, Event, Settings, TrackId, TransceiverInit},
     stats::{StatsObject, StatsType},
 };
 use pair::{

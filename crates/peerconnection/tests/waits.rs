@@ -12,8 +12,9 @@ use std::{
 use futures_core::Stream;
 use oxirtc_netsim::{Link, ms};
 use oxirtc_peerconnection::{
-    Codec, DataChannelInit, EncodedFrame, Event, FrameKind, MediaKind, MediaStream,
-    MediaStreamTrack, PeerConnectionState, RtpReceiver,
+    DataChannelInit, Event, MediaKind, MediaStream, MediaStreamTrack, PeerConnectionState,
+    RtpReceiver,
+    media::{Codec, EncodedFrame, FrameKind},
 };
 
 use world::{World, negotiate, without_addresses};

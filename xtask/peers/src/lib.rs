@@ -22,7 +22,7 @@ mod work;
 use std::time::Duration;
 
 use anyhow::{Context, Result, bail};
-use oxirtc_peerconnection::{CongestionControl, DtlsVersion, Settings};
+use oxirtc_peerconnection::engine::{CongestionControl, DtlsVersion, Settings};
 use serde_json::json;
 
 use oxirtc::Oxirtc;

@@ -9,7 +9,7 @@ use anyhow::{Context, Result, bail};
 use bytes::Bytes;
 use oxirtc_peerconnection::{
     Configuration, DataChannel, DataChannelInit, Endpoint, PeerConnection, SessionDescription,
-    Settings,
+    engine::Settings,
 };
 
 use crate::{

@@ -1,8 +1,9 @@
 //! A call between a fresh tab and a fresh connection of ours.
 
 use oxirtc_peerconnection::{
-    BundlePolicy, Certificate, Configuration, DataChannel, DataChannelInit, DtlsVersion,
-    KeyAlgorithm, PeerConnectionState, Settings,
+    BundlePolicy, Certificate, Configuration, DataChannel, DataChannelInit, KeyAlgorithm,
+    PeerConnectionState,
+    engine::{DtlsVersion, Settings},
 };
 use serde_json::{Value, json};
 

@@ -6,8 +6,9 @@ use std::time::Duration;
 
 use anyhow::{Context as _, ensure};
 use oxirtc_peerconnection::{
-    Codec, MediaKind, MediaStreamTrack, RtpTransceiver, RtpTransceiverDirection, TrackEvent,
-    TrackReadyState, rtcp::Rtcp,
+    MediaKind, MediaStreamTrack, RtpTransceiver, RtpTransceiverDirection, TrackEvent,
+    TrackReadyState,
+    media::{Codec, rtcp::Rtcp},
 };
 use serde_json::json;
 use tokio::task::JoinHandle;

@@ -3,7 +3,11 @@
 use std::time::Duration;
 
 use anyhow::{Context as _, ensure};
-use oxirtc_peerconnection::{Codec, MediaKind, MediaStreamTrack, Parity, RtpTransceiver, Settings};
+use oxirtc_peerconnection::{
+    MediaKind, MediaStreamTrack, RtpTransceiver,
+    engine::{Parity, Settings},
+    media::Codec,
+};
 use serde_json::json;
 use tokio::time::{Instant, timeout};
 

@@ -7,7 +7,7 @@ use anyhow::{Context as _, bail, ensure};
 use oxirtc_peerconnection::{
     Configuration, DataChannel, Event, IceCandidateInit, IceGatheringState, MediaKind,
     PeerConnection, PeerConnectionState, RtpTransceiverDirection, SdpType, SessionDescription,
-    Settings, SignalingState,
+    SignalingState, engine::Settings,
 };
 use serde_json::{Value, json};
 use tokio::sync::{mpsc, watch};

@@ -1,7 +1,7 @@
 //! Redundancy and parity, negotiated with a browser.
 
 use anyhow::{bail, ensure};
-use oxirtc_peerconnection::{Codec, MediaKind, Parity, RtpTransceiver};
+use oxirtc_peerconnection::{MediaKind, RtpTransceiver, engine::Parity, media::Codec};
 
 use super::loss::Loss;
 use super::media::{self, Filmed};

@@ -9,7 +9,8 @@ use std::time::Duration;
 use anyhow::{Context as _, ensure};
 use oxirtc_container::{IvfWriter, OggWriter, PATTERN, Reader, TONE};
 use oxirtc_peerconnection::{
-    Codec, EncodedFrame, FrameReader, FrameWriter, MediaKind, MediaStreamTrack,
+    MediaKind, MediaStreamTrack,
+    media::{Codec, EncodedFrame, FrameReader, FrameWriter},
 };
 use serde_json::{Value, json};
 use tokio::time::{Instant, sleep_until, timeout};

@@ -32,8 +32,8 @@ async fn data(suite: &Suite, offerer: Side) -> anyhow::Result<()> {
 pub(crate) async fn camera(suite: &Suite) -> anyhow::Result<()> {
     let coturn = Coturn::start("camera", &[HOST], &[]).await?;
     let filmed = media::Filmed::new(
-        oxirtc_peerconnection::Codec::Vp8,
-        oxirtc_peerconnection::Codec::Opus,
+        oxirtc_peerconnection::media::Codec::Vp8,
+        oxirtc_peerconnection::media::Codec::Opus,
     );
     let call = media::filming_with(suite, setup(Transport::Udp), filmed).await?;
     let decoded = "return h.decoded({ frames: 20, packets: 50 })";

@@ -1,7 +1,7 @@
 //! Tracks held, resumed, added and removed by renegotiation, from both sides in turns, while a camera films.
 
 use anyhow::ensure;
-use oxirtc_peerconnection::{Codec, MediaKind, MediaStreamTrack, RtpSender, SignalingState};
+use oxirtc_peerconnection::{MediaKind, MediaStreamTrack, RtpSender, SignalingState, media::Codec};
 use serde_json::json;
 use tokio::time::{Instant, sleep};
 

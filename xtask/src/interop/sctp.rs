@@ -2,7 +2,7 @@
 //! without checksums (RFC 9653), and INIT chunks that travel in descriptions (SNAP). What the browser has is taken up, and declined.
 
 use anyhow::ensure;
-use oxirtc_peerconnection::Settings;
+use oxirtc_peerconnection::engine::Settings;
 use serde_json::json;
 
 use super::call::{Call, Setup, Side};

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::time::Duration;
 
 use anyhow::{Context as _, ensure};
-use oxirtc_peerconnection::{Choice, MediaKind, MediaStreamTrack};
+use oxirtc_peerconnection::{MediaKind, MediaStreamTrack, engine::Choice};
 use serde_json::{Value, json};
 use tokio::time::{Instant, timeout_at};
 

@@ -1,7 +1,7 @@
 //! What a call is to us and to the browser: each number of ours beside the browser's for the same thing.
 
 use anyhow::{Context as _, ensure};
-use oxirtc_peerconnection::{Codec, DataChannelInit, Parity};
+use oxirtc_peerconnection::{DataChannelInit, engine::Parity, media::Codec};
 use serde_json::{Value, json};
 use tokio::time::{Duration, sleep};
 

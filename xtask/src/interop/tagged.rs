@@ -2,7 +2,7 @@
 
 use anyhow::{Context as _, ensure};
 use oxirtc_peerconnection::{
-    Codec, DataChannel, DtlsTransportState, Message, PeerConnectionState, SctpTransportState,
+    DataChannel, DtlsTransportState, Message, PeerConnectionState, SctpTransportState, media::Codec,
 };
 use serde_json::json;
 

@@ -4,7 +4,8 @@ use std::time::Duration;
 
 use anyhow::{Context as _, ensure};
 use oxirtc_peerconnection::{
-    Codec, EncodedFrame, MediaKind, MediaStreamTrack, PeerConnectionState, TrackEvent,
+    MediaKind, MediaStreamTrack, PeerConnectionState, TrackEvent,
+    media::{Codec, EncodedFrame},
 };
 use serde_json::json;
 use tokio::time::timeout;

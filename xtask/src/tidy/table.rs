@@ -1,4 +1,4 @@
-//! The table of W3C's members and ours says all that an application can name.
+//! The table of W3C's members and ours says all that an application can name, and nothing but W3C's stands at the root.
 
 use std::fs;
 
@@ -7,11 +7,39 @@ use anyhow::Result;
 use super::finding::Finding;
 use crate::{run, sources::Source};
 
-/// Types at the root of the facade and in `api`, and the methods of `api`, which do not stand in the table.
+/// Types at the root of the facade, in `media` and in `api`, and the methods of `api`, which do not stand in the table; and what
+/// the table says that W3C does not have, but for `Endpoint`, at the root.
 pub(super) fn check(sources: &[Source]) -> Result<Vec<Finding>> {
     let table = fs::read_to_string(run::root().join(TABLE))?;
-    let missing = |source| missing(source, &table);
-    Ok(sources.iter().flat_map(missing).collect())
+    let found = |source| {
+        missing(source, &table)
+            .into_iter()
+            .chain(own(source, &table))
+    };
+    Ok(sources.iter().flat_map(found).collect())
+}
+
+/// What stands at the root and is not W3C's.
+fn own(source: &Source, table: &str) -> Vec<Finding> {
+    if source.path != "crates/peerconnection/src/lib.rs" {
+        return Vec::new();
+    }
+    let section = table.split("## ").find(|it| it.starts_with(OWN));
+    let rows = section.unwrap_or_default().lines();
+    let cells: String = rows.filter_map(|line| line.split('|').nth(1)).collect();
+    let code = source.bare();
+    let at_root = exported(code.split("pub mod media").next().unwrap_or_default());
+    let ours = at_root.into_iter().filter(|name| {
+        *name != "Endpoint"
+            && cells
+                .split(['`', ' ', ','])
+                .any(|word| word.rsplit("::").next() == Some(name))
+    });
+    let finding = |name| {
+        let what = format!("{name} stands at the root and is not W3C's");
+        Finding::of("table", &source.path, what)
+    };
+    ours.map(finding).collect()
 }
 
 fn missing(source: &Source, table: &str) -> Vec<Finding> {
@@ -44,7 +72,7 @@ fn missing(source: &Source, table: &str) -> Vec<Finding> {
 /// The types of `pub use`, by the names that they have there.
 fn exported(code: &str) -> Vec<&str> {
     let mut names = Vec::new();
-    for rest in code.split("\npub use ").skip(1) {
+    for rest in code.split("pub use ").skip(1) {
         let tree = rest.split(';').next().unwrap_or_default();
         for word in tree.split(|c: char| !c.is_alphanumeric() && c != '_') {
             if word == "as" {
@@ -69,6 +97,9 @@ fn methods(code: &str) -> Vec<&str> {
 
 const TABLE: &str = "docs/api.md";
 
+/// The heading of what is not W3C's.
+const OWN: &str = "What W3C does not have";
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -82,6 +113,21 @@ mod tests {
         found
             .filter_map(|what| what.split(' ').next().map(str::to_owned))
             .collect()
+    }
+
+    #[test]
+    fn what_is_not_w3cs_stands_in_a_room() {
+        let table = "## RTCA\n| `W` | `A` |\n## What W3C does not have\n| Rust | for what |\n| `Endpoint`, `media::B`, `C` | D |\n## S\n| `E` | `F` |\n";
+        let code =
+            "\npub use a::{A, B, C, D, E, F, Endpoint};\npub mod media {\n    pub use b::C;\n}\n";
+        let source = Source {
+            path: "crates/peerconnection/src/lib.rs".to_owned(),
+            text: code.to_owned(),
+        };
+        let found = own(&source, table).into_iter().map(|it| it.what);
+        let names: Vec<_> = found.collect();
+        assert_eq!(names.len(), 2, "{names:?}");
+        assert!(names[0].starts_with("B ") && names[1].starts_with("C "));
     }
 
     #[test]

@@ -9,7 +9,10 @@ use std::{
 
 use anyhow::{Context as _, bail};
 use oxirtc_container as container;
-use oxirtc_peerconnection::{Codec, EncodedFrame, FrameWriter, MediaStreamTrack};
+use oxirtc_peerconnection::{
+    MediaStreamTrack,
+    media::{Codec, EncodedFrame, FrameWriter},
+};
 use tokio::time::{Instant, sleep_until};
 
 /// A file, and the track that it is played on.

@@ -7,8 +7,8 @@ use std::{cell::RefCell, path::PathBuf, time::Duration};
 use anyhow::{Context as _, bail, ensure};
 use hyper::Uri;
 use oxirtc_peerconnection::{
-    Codec, Configuration, MediaKind, PeerConnection, PeerConnectionState, RtpSender,
-    RtpTransceiver, RtpTransceiverDirection, RtpTransceiverInit, SessionDescription,
+    Configuration, MediaKind, PeerConnection, PeerConnectionState, RtpSender, RtpTransceiver,
+    RtpTransceiverDirection, RtpTransceiverInit, SessionDescription, media::Codec,
 };
 use tokio::time::{Instant, sleep, timeout};
 

@@ -9,7 +9,10 @@ use std::{
 
 use anyhow::{Context as _, bail};
 use oxirtc_container::{AnnexBWriter, IvfWriter, OggWriter, opus_duration};
-use oxirtc_peerconnection::{Codec, EncodedFrame, MediaKind};
+use oxirtc_peerconnection::{
+    MediaKind,
+    media::{Codec, EncodedFrame},
+};
 
 /// Writes one track.
 #[derive(Debug)]

@@ -2,8 +2,9 @@
 
 use oxirtc_container::{PATTERN, Reader, TONE};
 use oxirtc_peerconnection::{
-    Codec, EncodedFrame, Error, FrameWriter, MediaKind, MediaStreamTrack, PeerConnection,
-    RtpTransceiver, RtpTransceiverDirection, RtpTransceiverInit,
+    Error, MediaKind, MediaStreamTrack, PeerConnection, RtpTransceiver, RtpTransceiverDirection,
+    RtpTransceiverInit,
+    media::{Codec, EncodedFrame, FrameWriter},
 };
 use tokio::task::JoinSet;
 use tokio::time::{Instant, sleep_until};

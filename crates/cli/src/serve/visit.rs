@@ -4,8 +4,8 @@ use std::time::Duration;
 
 use axum::extract::ws::{Message, WebSocket};
 use oxirtc_peerconnection::{
-    Choice, Configuration, Error, Event, MediaKind, PeerConnection, RtpTransceiverDirection,
-    SdpType, SessionDescription, SignalingState,
+    Configuration, Error, Event, MediaKind, PeerConnection, RtpTransceiverDirection, SdpType,
+    SessionDescription, SignalingState, engine::Choice,
 };
 use tokio::sync::watch;
 use tokio::task::JoinSet;

@@ -21,7 +21,7 @@ pub(crate) struct MediaLimits {
 
 impl Settings {
     /// The longest frame of a remote track, in bytes: one that is longer is dropped, counted, and a key frame asked for. For what is
-    /// written there is [`FrameWriter::set_largest_frame`](crate::FrameWriter::set_largest_frame). Default: 4 MiB.
+    /// written there is [`FrameWriter::set_largest_frame`](crate::media::FrameWriter::set_largest_frame). Default: 4 MiB.
     #[must_use]
     pub fn largest_frame(mut self, bytes: usize) -> Self {
         self.media.frame = bytes;

@@ -176,7 +176,7 @@ impl Endpoint {
     /// datagrams are told of. Off until it is asked for: else such a request is dropped before anything is kept of it.
     ///
     /// ```no_run
-    /// # use oxirtc_peerconnection::{Configuration, Endpoint, SessionDescription, Settings};
+    /// # use oxirtc_peerconnection::{Configuration, Endpoint, SessionDescription, engine::Settings};
     /// # async fn example(look_up: fn(&str) -> Option<(String, SessionDescription)>) -> Result<(), Box<dyn std::error::Error>> {
     /// let endpoint = Endpoint::bind("0.0.0.0:5000")?;
     /// let mut incoming = endpoint.incoming();

@@ -44,8 +44,12 @@ mod transports;
 mod up;
 
 pub use crate::{
+    choice::Choice,
+    configuration::{CongestionControl, IpHandling, Parity, Settings},
+    dtls::{DtlsGroup, DtlsVersion, SrtpProfile},
+    key_log::KeyLog,
     label::Label,
-    message::SendError,
+    message::{MessageCounts, SendError},
     path::{Anchor, Interface, Path, Protocol, Request, RequestId, Route, Transmit},
 };
 pub use channel::ChannelView;

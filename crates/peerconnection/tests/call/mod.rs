@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use oxirtc_peerconnection::{Configuration, PeerConnection, Settings};
+use oxirtc_peerconnection::{Configuration, PeerConnection, engine::Settings};
 
 /// What takes longer than this on loopback has failed.
 pub(crate) async fn within<T>(future: impl Future<Output = T>) -> T {

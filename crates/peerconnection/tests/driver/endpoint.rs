@@ -7,8 +7,8 @@ use std::{
 };
 
 use oxirtc_peerconnection::{
-    Configuration, DataChannelInit, Endpoint, EndpointSettings, Message, PeerConnection, Protocol,
-    SessionDescription, Settings,
+    Configuration, DataChannelInit, Endpoint, Message, PeerConnection, Protocol,
+    SessionDescription, driver::EndpointSettings, engine::Settings,
 };
 
 use crate::pair::{Pair, within};

@@ -9,9 +9,9 @@ use std::{
 };
 
 use oxirtc_peerconnection::{
-    Configuration, Endpoint, PeerConnection, Settings,
+    Configuration, Endpoint, PeerConnection,
     driver::{Batch, Outgoing, Received, Socket},
-    engine::Interface,
+    engine::{Interface, Settings},
 };
 
 /// What carries datagrams from socket to socket.

@@ -3,7 +3,8 @@
 use std::net::UdpSocket;
 
 use oxirtc_peerconnection::{
-    Configuration, DataChannelInit, Endpoint, IceCandidatePair, Message, PeerConnection, Settings,
+    Configuration, DataChannelInit, Endpoint, IceCandidatePair, Message, PeerConnection,
+    engine::Settings,
 };
 use oxirtc_stun::{Attribute, Builder, Class, IntegrityKey, Method, TransactionId};
 

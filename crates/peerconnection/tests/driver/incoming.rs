@@ -4,7 +4,7 @@ use std::{sync::Arc, time::Duration};
 
 use oxirtc_peerconnection::{
     Certificate, Configuration, DataChannelInit, Endpoint, Event, IceCandidateInit, KeyAlgorithm,
-    Message, PeerConnection, SessionDescription, Settings,
+    Message, PeerConnection, SessionDescription, engine::Settings,
 };
 use oxirtc_stun::{
     Attribute, Builder, Class, IntegrityKey, Message as Stun, Method, TransactionId,

@@ -4,7 +4,7 @@ use std::{net::SocketAddr, time::Duration};
 
 use oxirtc_peerconnection::{
     Certificate, Configuration, DataChannel, DataChannelInit, Endpoint, ErrorKind, Event,
-    KeyAlgorithm, PeerConnection, PeerConnectionState, Settings,
+    KeyAlgorithm, PeerConnection, PeerConnectionState, engine::Settings,
 };
 use tokio::runtime::{Handle, Runtime};
 

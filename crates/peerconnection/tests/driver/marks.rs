@@ -15,9 +15,9 @@ use nix::sys::socket::{
     sockopt::{IpRecvTos, Ipv6RecvTClass},
 };
 use oxirtc_peerconnection::{
-    Configuration, DataChannelInit, Endpoint, Message, PeerConnection, Priority, Settings,
+    Configuration, DataChannelInit, Endpoint, Message, PeerConnection, Priority,
     driver::{self, Batch, Outgoing, Received, Socket},
-    engine::Interface,
+    engine::{Interface, Settings},
 };
 use tokio::io::Interest;
 

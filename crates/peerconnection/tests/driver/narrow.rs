@@ -8,9 +8,9 @@ use std::{
 };
 
 use oxirtc_peerconnection::{
-    Configuration, DataChannelInit, Endpoint, Message, PeerConnection, Settings,
+    Configuration, DataChannelInit, Endpoint, Message, PeerConnection,
     driver::{self, Batch, Outgoing, Socket},
-    engine::Interface,
+    engine::{Interface, Settings},
 };
 
 use crate::pair::{Pair, within};

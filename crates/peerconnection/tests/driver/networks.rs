@@ -3,8 +3,9 @@
 use std::net::SocketAddr;
 
 use oxirtc_peerconnection::{
-    Configuration, DataChannelInit, Endpoint, IceCandidate, IceCandidateType, IpHandling, Message,
-    PeerConnection, Settings, engine::Interface,
+    Configuration, DataChannelInit, Endpoint, IceCandidate, IceCandidateType, Message,
+    PeerConnection,
+    engine::{Interface, IpHandling, Settings},
 };
 
 use crate::{

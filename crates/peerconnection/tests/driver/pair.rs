@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use oxirtc_peerconnection::{
-    Configuration, DataChannel, DataChannelInit, Event, PeerConnection, Settings,
+    Configuration, DataChannel, DataChannelInit, Event, PeerConnection, engine::Settings,
 };
 
 /// Two connections with a channel that both have open.

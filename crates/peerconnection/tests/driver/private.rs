@@ -3,7 +3,7 @@
 use bytes::Bytes;
 use oxirtc_peerconnection::{
     Configuration, DataChannelEvent, DataChannelInit, DataChannelState, Message, PeerConnection,
-    PeerConnectionState, Protocol, SessionDescription, Settings,
+    PeerConnectionState, Protocol, SessionDescription, engine::Settings,
 };
 
 use crate::pair::{Pair, within};

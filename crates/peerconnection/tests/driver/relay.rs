@@ -11,7 +11,7 @@ use base64::{Engine as _, engine::general_purpose::STANDARD};
 use oxirtc_peerconnection::{
     Configuration, DataChannelInit, Endpoint, ErrorKind, Event, IceCandidate, IceCandidateType,
     IceServer, IceServerTransportProtocol, IceTransportPolicy, Message, OAuthCredential,
-    PeerConnection, Settings, stats::StatsObject,
+    PeerConnection, engine::Settings, stats::StatsObject,
 };
 use tokio::{
     io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt},

@@ -2,8 +2,9 @@
 
 use futures_util::{FutureExt, StreamExt};
 use oxirtc_peerconnection::{
-    Configuration, DataChannelInit, ErrorKind, Event, Message, PeerConnection, SdpType, Settings,
+    Configuration, DataChannelInit, ErrorKind, Event, Message, PeerConnection, SdpType,
     SignalingState,
+    engine::Settings,
     stats::{DataChannelState, StatsType},
 };
 

@@ -3,10 +3,11 @@
 use std::time::Duration;
 
 use oxirtc_peerconnection::{
-    Codec, EncodedFrame, ErrorKind, Event, Hint, IceComponent, MediaKind, MediaStream,
-    MediaStreamTrack, PeerConnection, RtpEncodingParameters, RtpReceiver, RtpSender,
-    RtpTransceiver, RtpTransceiverDirection, RtpTransceiverInit, SdpType, SessionDescription,
-    SignalingState, StatsReport, TrackEvent, TrackReadyState,
+    ErrorKind, Event, IceComponent, MediaKind, MediaStream, MediaStreamTrack, PeerConnection,
+    RtpEncodingParameters, RtpReceiver, RtpSender, RtpTransceiver, RtpTransceiverDirection,
+    RtpTransceiverInit, SdpType, SessionDescription, SignalingState, StatsReport, TrackEvent,
+    TrackReadyState,
+    media::{Codec, EncodedFrame, Hint},
     stats::{MediaSource, StatsObject},
 };
 
@@ -34,12 +35,12 @@ async fn track(connection: &PeerConnection) -> Told {
     }
 }
 
-fn camera() -> (MediaStreamTrack, oxirtc_peerconnection::FrameWriter) {
+fn camera() -> (MediaStreamTrack, oxirtc_peerconnection::media::FrameWriter) {
     MediaStreamTrack::from_frames(MediaKind::Video)
 }
 
 /// Films until it is dropped.
-fn film(writer: oxirtc_peerconnection::FrameWriter) -> tokio::task::JoinHandle<()> {
+fn film(writer: oxirtc_peerconnection::media::FrameWriter) -> tokio::task::JoinHandle<()> {
     tokio::spawn(async move {
         let mut key = true;
         loop {

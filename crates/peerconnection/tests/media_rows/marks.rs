@@ -4,9 +4,9 @@ use std::{collections::BTreeMap, time::Duration};
 
 use oxirtc_netsim::{Link, ms};
 use oxirtc_peerconnection::{
-    Codec, Configuration, DataChannelInit, EncodedFrame, MediaKind, Message, Priority,
-    RtpEncodingParameters, Settings,
-    engine::{Cutter, TransceiverId, TransceiverInit},
+    Configuration, DataChannelInit, MediaKind, Message, Priority, RtpEncodingParameters,
+    engine::{Cutter, Settings, TransceiverId, TransceiverInit},
+    media::{Codec, EncodedFrame},
 };
 
 use crate::pair::{

@@ -4,8 +4,9 @@ use std::{cell::RefCell, collections::BTreeSet, rc::Rc, time::Duration};
 
 use oxirtc_netsim::{End, Link, ms, percent};
 use oxirtc_peerconnection::{
-    Codec, EncodedFrame, ErrorKind, MediaKind, RtpTransceiverDirection, StatsReport,
+    ErrorKind, MediaKind, RtpTransceiverDirection, StatsReport,
     engine::{Cutter, Path, StatsSubject, TransceiverId},
+    media::{Codec, EncodedFrame},
     stats::{
         AudioSourceStats, CameraStats, DecoderStats, EncoderStats, InboundRtpStreamStats,
         MediaSource, MicrophoneStats, OutboundRtpStreamStats, PlayoutStats,

@@ -4,9 +4,10 @@ use std::{cell::RefCell, rc::Rc, time::Duration};
 
 use oxirtc_netsim::{End, Link, ms};
 use oxirtc_peerconnection::{
-    Codec, ErrorKind, MediaKind, RtpCodec, RtpEncodingParameters, RtpTransceiverDirection, SdpType,
+    ErrorKind, MediaKind, RtpCodec, RtpEncodingParameters, RtpTransceiverDirection, SdpType,
     SessionDescription,
     engine::{Event, TransceiverId, TransceiverInit},
+    media::Codec,
 };
 
 use crate::pair::{

@@ -11,8 +11,9 @@ use std::{
 use base64::{Engine as _, engine::general_purpose::STANDARD};
 use oxirtc_netsim::{End, Link, epoch, ms};
 use oxirtc_peerconnection::{
-    Codec, EncodedFrame, MediaKind, StatsReport,
+    MediaKind, StatsReport,
     engine::{Cutter, TransceiverId},
+    media::{Codec, EncodedFrame},
     stats::StatsObject,
 };
 use serde_json::{Map, Value, json};

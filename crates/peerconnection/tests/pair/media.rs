@@ -4,8 +4,9 @@ use std::time::Duration;
 
 use oxirtc_netsim::{Link, ms};
 use oxirtc_peerconnection::{
-    Codec, EncodedFrame, MediaKind,
+    MediaKind,
     engine::{Cutter, Event, TrackId, TransceiverId},
+    media::{Codec, EncodedFrame},
 };
 
 use super::{End, Pair};

@@ -17,9 +17,10 @@ use oxirtc_netsim::{
 };
 use oxirtc_peerconnection::{
     Configuration, DataChannelInit, DataChannelState, Error, IceCandidateInit, Message,
-    OfferOptions, PeerConnectionState, SdpType, SessionDescription, Settings,
+    OfferOptions, PeerConnectionState, SdpType, SessionDescription,
     engine::{
         Anchor, ChannelEvent, ChannelId, Engine, Event, Interface, Path, Request, Route, SendError,
+        Settings,
     },
 };
 

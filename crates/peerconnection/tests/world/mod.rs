@@ -15,9 +15,9 @@ use std::{
 
 use oxirtc_netsim::{Link, Network, NodeId, epoch};
 use oxirtc_peerconnection::{
-    Configuration, PeerConnection, Settings,
+    Configuration, PeerConnection,
     api::{Carrier, EngineLock},
-    engine::{Engine, Interface, Path, Request},
+    engine::{Engine, Interface, Path, Request, Settings},
 };
 
 /// Two connections and what lies between them.

@@ -5,8 +5,10 @@ use std::{net::Ipv4Addr, sync::Arc};
 use anyhow::{Context, Result};
 use bytes::Bytes;
 use oxirtc_peerconnection::{
-    Choice, Codec, Configuration, Endpoint, Event, MediaKind, MediaStreamTrack, PacketWriter,
-    PeerConnection, RtpPacket, RtpTransceiverDirection, RtpTransceiverInit, Settings, SrtpProfile,
+    Configuration, Endpoint, Event, MediaKind, MediaStreamTrack, PeerConnection,
+    RtpTransceiverDirection, RtpTransceiverInit,
+    engine::{Choice, Settings, SrtpProfile},
+    media::{Codec, PacketWriter, RtpPacket},
 };
 use tokio::{sync::Notify, task::JoinSet, time::timeout};
 

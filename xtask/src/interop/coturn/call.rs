@@ -6,7 +6,7 @@ use anyhow::{Context as _, bail, ensure};
 use bytes::Bytes;
 use oxirtc_peerconnection::{
     Configuration, DataChannel, DataChannelInit, Event, IceCandidate, IceCandidateType, IceServer,
-    IceTransportPolicy, Message, PeerConnection, Settings,
+    IceTransportPolicy, Message, PeerConnection, engine::Settings,
 };
 use ring::digest::{Context as Digest, SHA256};
 use tokio::time::timeout;

@@ -4,8 +4,8 @@ use std::time::Duration;
 
 use anyhow::{Context as _, ensure};
 use oxirtc_peerconnection::{
-    Codec, EncodedFrame, Event, FrameWriter, Hint, IceCandidateType, MediaKind, MediaStreamTrack,
-    PeerConnection,
+    Event, IceCandidateType, MediaKind, MediaStreamTrack, PeerConnection,
+    media::{Codec, EncodedFrame, FrameWriter, Hint},
 };
 use tokio::{
     task::JoinSet,

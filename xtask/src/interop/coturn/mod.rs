@@ -112,7 +112,7 @@ async fn wrong_password(coturn: &Coturn) -> anyhow::Result<String> {
 
 /// The certificate is for one of the two addresses, by an authority that nobody else knows.
 async fn unproven(coturn: &Coturn) -> anyhow::Result<String> {
-    let default = oxirtc_peerconnection::Settings::default();
+    let default = oxirtc_peerconnection::engine::Settings::default();
     for (host, settings) in [(HOST, default), (HOST_V6, settings(coturn))] {
         let server = Transport::Tls.server(host, PASSWORD);
         let url = server.urls.concat();

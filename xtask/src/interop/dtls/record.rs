@@ -8,7 +8,10 @@ use std::path::Path;
 use std::sync::{Arc, Mutex, PoisonError};
 
 use anyhow::{Context as _, ensure};
-use oxirtc_peerconnection::{KeyLog, Message, SessionDescription, Settings};
+use oxirtc_peerconnection::{
+    Message, SessionDescription,
+    engine::{KeyLog, Settings},
+};
 
 use crate::interop::asked::matches;
 use crate::interop::browser::{Kind, Preferences};

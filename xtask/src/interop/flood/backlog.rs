@@ -11,8 +11,8 @@ use std::{
 
 use anyhow::{Context as _, ensure};
 use oxirtc_peerconnection::{
-    Endpoint, EndpointSettings,
-    driver::{Outgoing, Socket, UdpSocket},
+    Endpoint,
+    driver::{EndpointSettings, Outgoing, Socket, UdpSocket},
 };
 use tokio::{
     runtime::{Builder, Runtime},

@@ -5,7 +5,7 @@ use std::{collections::HashMap, sync::Arc, time::Duration};
 use anyhow::{Context as _, bail};
 use oxirtc_peerconnection::{
     Configuration, DataChannel, DataChannelInit, Message, PeerConnection, SessionDescription,
-    Settings,
+    engine::Settings,
 };
 use tokio::{
     sync::{Semaphore, oneshot},

@@ -7,7 +7,7 @@ use bytes::Bytes;
 use oxirtc_peerconnection::{
     Configuration, DataChannel, DataChannelInit, Event, IceCandidateInit, IceCandidateType,
     IceServer, IceServerTransportProtocol, IceTransportState, Message, PeerConnection, Protocol,
-    SdpType, SessionDescription, Settings,
+    SdpType, SessionDescription, engine::Settings,
 };
 use ring::digest::{Context as Digest, SHA256};
 use serde::{Deserialize, Serialize};

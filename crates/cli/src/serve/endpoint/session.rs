@@ -9,8 +9,8 @@ use std::{
 use anyhow::anyhow;
 use axum::http::StatusCode;
 use oxirtc_peerconnection::{
-    Choice, Configuration, MediaStreamTrack, PeerConnection, PeerConnectionState, RtpTransceiver,
-    RtpTransceiverDirection, SdpType, SessionDescription, SignalingState,
+    Configuration, MediaStreamTrack, PeerConnection, PeerConnectionState, RtpTransceiver,
+    RtpTransceiverDirection, SdpType, SessionDescription, SignalingState, engine::Choice,
 };
 use ring::rand::{SecureRandom as _, SystemRandom};
 use tokio::sync::{OwnedSemaphorePermit, watch};
