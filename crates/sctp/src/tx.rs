@@ -226,15 +226,17 @@ impl Sender {
             .get_or_insert(self.outstanding.flight_bytes());
         let before = self.batch.bytes;
         let advanced = std::mem::take(&mut self.batch.advanced);
-        let duplicate = self.outstanding.handle_duplicates(sack, &mut self.batch);
         let mut known = Known {
             now,
             min_rtt: self.recovery.rtt.least(),
             limited: self.limited,
             highest: self.highest,
-            duplicate,
+            undoable: self.recovery.undoable(),
+            duplicate: false,
             horizon: None,
         };
+        self.outstanding
+            .handle_duplicates(sack, &mut known, &mut self.batch);
         self.outstanding
             .handle_sack(sack, &mut known, &mut self.queue, &mut self.batch);
         self.highest = known.highest;

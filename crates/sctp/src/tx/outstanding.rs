@@ -88,7 +88,7 @@ pub(crate) struct Outstanding {
     /// Chunks are I-DATA (RFC 8260).
     interleaved: bool,
     lost: BTreeSet<Seq>,
-    /// What was sent again after its loss had been blamed on the path, and in which packet.
+    /// What was sent again after its loss had been blamed on the path, and the packet that was lost.
     resent: BTreeMap<Seq, PacketNo>,
     messages: Slab<Message>,
     generation: u32,
@@ -318,13 +318,13 @@ impl Outstanding {
         let packet = self.packets.next() - 1;
         let chunk = self.get_mut(seq)?;
         chunk.fate = Fate::InFlight;
-        chunk.packet = packet;
+        let before = std::mem::replace(&mut chunk.packet, packet);
         chunk.tries = chunk.tries.saturating_add(1);
         let (length, blamed) = (chunk.payload.len(), chunk.blamed);
         self.flight.add(length, self.size(length));
         self.packets.add(seq);
         if blamed {
-            self.resent.insert(seq, packet);
+            self.resent.insert(seq, before);
             if self.resent.len() > MAX_RESENT {
                 self.resent.pop_first();
             }
@@ -442,6 +442,10 @@ impl Outstanding {
         self.flight.remove(length, self.size(length));
         self.packets.done(packet);
         self.lost.insert(seq);
+        if blame {
+            // What is proven of it from now on is about this loss.
+            self.resent.remove(&seq);
+        }
     }
 
     /// RFC 7496 §4: gives the chunk's message up if it may not be sent again.
