@@ -249,11 +249,17 @@ impl Sender {
             // RFC 9260 §6.3.2 R2, R3.
             self.start_t3(now);
         }
-        if cfg!(debug_assertions) && self.outstanding.len() < MAX_CHECKED {
-            self.outstanding.check();
-        }
+        self.check();
         Progress {
             any: moved || self.batch.bytes > before,
+        }
+    }
+
+    /// Compares every account with what it counts, in debug builds and where that is not much.
+    fn check(&self) {
+        if cfg!(debug_assertions) && self.outstanding.len() < MAX_CHECKED {
+            self.outstanding.check();
+            self.queue.check(self.outstanding.unreleased());
         }
     }
 

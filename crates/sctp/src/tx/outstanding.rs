@@ -18,6 +18,7 @@ use super::{
 };
 use crate::{
     Mid, Ssn, StreamId, Tsn,
+    account::Account,
     packet::{Data, IData},
     serial::Seq,
 };
@@ -100,9 +101,9 @@ pub(crate) struct Outstanding {
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 struct Flight {
     /// With headers and padding, for the congestion window.
-    bytes: usize,
+    bytes: Account,
     /// Payload alone, for the peer's window.
-    payload: usize,
+    payload: Account,
 }
 
 /// An abandoned chunk of an ordered message, for FORWARD TSN.
@@ -152,11 +153,11 @@ impl Outstanding {
     }
 
     pub(crate) fn flight_bytes(&self) -> usize {
-        self.flight.bytes
+        self.flight.bytes.total()
     }
 
     pub(crate) fn flight_payload(&self) -> usize {
-        self.flight.payload
+        self.flight.payload.total()
     }
 
     /// RFC 9260 §3.3.4: a gap ack block counts in 16 bits from the cumulative TSN.
@@ -557,14 +558,13 @@ impl Outstanding {
 
 impl Flight {
     fn add(&mut self, payload: usize, size: usize) {
-        self.bytes += size;
-        self.payload += payload;
+        self.bytes.add(size);
+        self.payload.add(payload);
     }
 
     fn remove(&mut self, payload: usize, size: usize) {
-        debug_assert!(self.bytes >= size && self.payload >= payload);
-        self.bytes -= size.min(self.bytes);
-        self.payload -= payload.min(self.payload);
+        self.bytes.take(size);
+        self.payload.take(payload);
     }
 }
 

@@ -52,6 +52,20 @@ impl Bench {
         bench
     }
 
+    /// So many small chunks are under way.
+    fn crowded(count: usize) -> Self {
+        let mut bench = Self::new(1);
+        bench.sender.control = Control::new(CongestionControl::NewReno, 1 << 20, 64);
+        for stream in 0..count {
+            let payload = Bytes::from_static(b"x");
+            let message = SendOptions::default().queued(bench.now, 53, payload, true);
+            bench.sender.queue.push((stream % 7) as u16, message);
+        }
+        bench.packets();
+        assert_eq!(bench.sender.outstanding.len(), count);
+        bench
+    }
+
     fn queue(&mut self, count: usize, length: usize) {
         for _ in 0..count {
             let payload = Bytes::from(vec![3; length]);
@@ -569,8 +583,15 @@ fn a_deadline_dies_with_its_message() {
 }
 
 /// RFC 9260 §3.3.4: a SACK names the first blocks that find room. What lies beyond may have come, and is not sent again.
+/// dcSCTP, which is Chromium's, names twenty.
 #[test]
 fn a_full_sack_says_nothing_of_what_lies_beyond() {
+    for blocks in [200, 100, 20] {
+        full_sacks(blocks);
+    }
+}
+
+fn full_sacks(blocks: usize) {
     let mut bench = Bench::new(1);
     bench.sender.control = Control::new(CongestionControl::NewReno, 1100, 700);
     bench.queue(600, 1084);
@@ -590,11 +611,14 @@ fn a_full_sack_says_nothing_of_what_lies_beyond() {
             }
         }
         while receiver.read(1).is_some() {}
-        let mut sack = Vec::new();
-        receiver.write_sack(&mut sack, 1100);
-        bench
-            .sender
-            .handle_sack(bench.now, &Sack::parse(&sack[4..]).unwrap());
+        let (mut whole, mut sack) = (Vec::new(), Vec::new());
+        receiver.write_sack(&mut whole, 1100);
+        let whole = Sack::parse(&whole[4..]).unwrap();
+        let head = (whole.cumulative, whole.window);
+        let gaps = whole.gaps().take(blocks);
+        Sack::write(&mut sack, 1100, head, gaps, whole.duplicates());
+        let sack = Sack::parse(&sack[4..]).unwrap();
+        bench.sender.handle_sack(bench.now, &sack);
         if first_again && !seen {
             seen = true;
             // What was sent again has come, and still nobody knows of the last ones.
@@ -611,7 +635,8 @@ fn a_full_sack_says_nothing_of_what_lies_beyond() {
             bench.stats.retransmissions,
             bench.stats.retransmission_timeouts
         ),
-        (300, 0)
+        (300, 0),
+        "{blocks} blocks"
     );
 }
 
@@ -1185,7 +1210,10 @@ fn tsns_wrap_under_loss() {
                 if random >> 30 != 0 {
                     for data in data_of(&packet) {
                         let received = receiver.handle_data(&data, None, true);
-                        assert!(matches!(received, Received::New | Received::Duplicate));
+                        assert!(matches!(
+                            received,
+                            Received::New { .. } | Received::Duplicate
+                        ));
                     }
                 }
             }
@@ -1248,14 +1276,7 @@ proptest! {
 #[expect(clippy::disallowed_methods, reason = "it is the clock that counts")]
 fn shifted_blocks_cost_a_search() {
     crate::cost::stays("a block that begins one further on", 3000, |state| {
-        let mut bench = Bench::new(1);
-        bench.sender.control = Control::new(CongestionControl::NewReno, 1 << 20, 64);
-        for stream in 0..state {
-            let message =
-                SendOptions::default().queued(bench.now, 53, Bytes::from_static(b"x"), true);
-            bench.sender.queue.push((stream % 7) as u16, message);
-        }
-        bench.packets();
+        let mut bench = Bench::crowded(state);
         let mut start = Instant::now();
         for turn in 0..200 {
             let mut buf = Vec::new();
@@ -1278,7 +1299,59 @@ fn shifted_blocks_cost_a_search() {
     });
 }
 
-const MS: Duration = Duration::from_millis(1);
+/// As many blocks and duplicates as fit a packet, all of which are known.
+#[test]
+#[expect(clippy::disallowed_methods, reason = "it is the clock that counts")]
+fn what_a_sack_repeats_costs_a_search_each() {
+    crate::cost::stays("a SACK that says nothing new", 3000, |state| {
+        let mut bench = Bench::crowded(state);
+        let mut buf = Vec::new();
+        let gaps = (1..140u16).map(|it| (it * 20, it * 20 + 1));
+        let twice = (1..140).map(|it| Tsn(it * 20));
+        Sack::write(&mut buf, 1200, (Tsn(0), 10 << 20), gaps, twice);
+        let sack = Sack::parse(&buf[4..]).unwrap();
+        assert!(bench.sender.outstanding.accepts(&sack));
+        let mut start = Instant::now();
+        for turn in 0..50 {
+            bench.sender.handle_sack(bench.now, &sack);
+            bench.sender.judge(bench.now, &mut bench.stats);
+            if turn == 0 {
+                start = Instant::now();
+            }
+        }
+        assert!(bench.stats.fast_recoveries > 0);
+        (Instant::now() - start, 49)
+    });
+}
+
+/// What a SACK newly acknowledges, and what it shows to be lost, is work for each chunk that was sent, once.
+#[test]
+#[expect(clippy::disallowed_methods, reason = "it is the clock that counts")]
+fn a_chunk_that_is_answered_for_costs_little() {
+    for (name, lost) in [
+        ("a chunk that is acknowledged", false),
+        ("a chunk that is lost", true),
+    ] {
+        crate::cost::stays(name, 3000, |state| {
+            let mut bench = Bench::crowded(state);
+            let mut buf = Vec::new();
+            let (moved, gap) = match lost {
+                false => (state as u32, None),
+                true => (0, Some((state as u16 - 1000, state as u16))),
+            };
+            let head = (Tsn(moved), 10 << 20);
+            Sack::write(&mut buf, 1200, head, gap.into_iter(), std::iter::empty());
+            let sack = Sack::parse(&buf[4..]).unwrap();
+            assert!(bench.sender.outstanding.accepts(&sack));
+            let start = Instant::now();
+            bench.sender.handle_sack(bench.now, &sack);
+            bench.sender.judge(bench.now, &mut bench.stats);
+            let took = Instant::now() - start;
+            assert_eq!(bench.sender.outstanding.peek_lost().is_some(), lost);
+            (took, state)
+        });
+    }
+}
 
 /// What was lost before a reduction, and proves to have come, says nothing of what was lost since.
 #[test]
@@ -1375,3 +1448,5 @@ fn a_model_counts_packets() {
         assert!(bench.sender.control.in_slow_start(), "round {round}");
     }
 }
+
+const MS: Duration = Duration::from_millis(1);

@@ -315,6 +315,6 @@ impl Outstanding {
 }
 
 /// A SACK with so many blocks may be one that has left others out.
-const FULL: usize = 100;
+const FULL: usize = 20;
 /// A SACK with more gap ack blocks fits no packet that a path of today carries.
 const MAX_BLOCKS: usize = 400;
