@@ -37,9 +37,9 @@ impl Association {
         self.life.last_activity = now;
         let known = self.is_known(&data);
         match self.rx.handle_data(&data, lane, known) {
-            Received::New => {
+            Received::New { whole } => {
                 self.stats.data_chunks_received += 1;
-                self.stats.messages_received += u64::from(known && data.has(Data::END));
+                self.stats.messages_received += u64::from(whole);
                 if !known {
                     // RFC 9260 §6.5: acknowledged, reported, not delivered.
                     let mut information = Vec::with_capacity(4);

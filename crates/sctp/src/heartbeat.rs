@@ -97,10 +97,10 @@ impl Association {
         true
     }
 
-    /// The system has refused to send a packet that is longer than [`Config::max_packet`](crate::Config::max_packet), for its length
-    /// (`EMSGSIZE`). A probe is lost then at once, without a timeout (RFC 8899 §4.3), and data is sent in shorter packets.
-    pub fn handle_too_long(&mut self, now: Instant) {
-        let probe = self.tx.pmtu.refused(now);
+    /// The system has refused to send a packet of so many bytes for its length (`EMSGSIZE`). A probe is lost then at once, without a
+    /// timeout (RFC 8899 §4.3); for data longer than [`Config::max_packet`](crate::Config::max_packet) packets are shorter from now on.
+    pub fn handle_too_long(&mut self, now: Instant, length: usize) {
+        let probe = self.tx.pmtu.refused(now, length);
         self.stats.path_probe_losses += u64::from(probe);
     }
 

@@ -251,7 +251,7 @@ impl Association {
             return ResetResult::PERFORMED;
         }
         self.rx.deferred = Some(Deferred::new(sequence, last, streams));
-        match self.rx.perform_reset() {
+        match self.rx.sweep() {
             Some(performed) => {
                 self.announce_resets(&performed.streams);
                 ResetResult::PERFORMED
@@ -262,7 +262,7 @@ impl Association {
 
     /// Goes on with a reset that waited for data, or that is too large for one step.
     fn sweep_reset(&mut self, now: Instant) {
-        if let Some(performed) = self.rx.perform_reset() {
+        if let Some(performed) = self.rx.sweep() {
             // The peer need not ask again to hear of it.
             self.reset.note(performed.request, ResetResult::PERFORMED);
             self.respond(performed.request, ResetResult::PERFORMED);

@@ -78,7 +78,10 @@ struct Window {
 /// What a DATA chunk was.
 #[derive(Debug, PartialEq, Eq)]
 pub(crate) enum Received {
-    New,
+    New {
+        /// Its message is whole by it.
+        whole: bool,
+    },
     Duplicate,
     /// Dropped for lack of room.
     Dropped,
@@ -90,7 +93,7 @@ impl Receiver {
     pub(crate) fn new(config: &Config, initial: Tsn) -> Self {
         Self {
             tracker: Tracker::new(initial),
-            reassembly: Reassembly::new(config.max_message_size),
+            reassembly: Reassembly::new(config.max_message_size, initial),
             lanes: Lanes::new(config.max_message_size),
             inbox: Inbox::default(),
             acknowledgement: Acknowledgement::None,
@@ -105,12 +108,21 @@ impl Receiver {
     /// Begins at another TSN; what can be read stays.
     pub(crate) fn restart(&mut self, initial: Tsn) {
         self.tracker = Tracker::new(initial);
-        self.reassembly.clear();
+        self.reassembly = Reassembly::new(self.max_message_size, initial);
         self.lanes.clear();
         self.skips.clear();
         self.deferred = None;
         self.inbox.restart();
         self.acknowledgement = Acknowledgement::None;
+    }
+
+    /// Compares every account with what it counts, in debug builds and where that is not much.
+    fn check(&self) {
+        if cfg!(debug_assertions) && self.used() < MAX_CHECKED {
+            self.inbox.check();
+            self.reassembly.check();
+            self.lanes.check();
+        }
     }
 
     fn used(&self) -> usize {
@@ -143,6 +155,7 @@ impl Receiver {
             }
             Arrival::OutOfReach => return Received::Dropped,
         };
+        let mut whole = false;
         let number = lane.map_or(Number::Ssn(data.ssn), |(mid, _)| Number::Mid(mid));
         if known && !self.is_reachable(data, number, arrival) {
             self.acknowledgement = Acknowledgement::Now;
@@ -169,7 +182,10 @@ impl Receiver {
             };
             match outcome {
                 Outcome::Stored => {}
-                Outcome::Complete(message) => self.inbox.deliver(message, number),
+                Outcome::Complete(message) => {
+                    whole = true;
+                    self.inbox.deliver(message, number);
+                }
                 Outcome::TooLarge => return Received::Fatal(Failure::MessageTooLarge),
                 Outcome::Contradiction => return Received::Fatal(Failure::ProtocolViolation),
             }
@@ -178,7 +194,7 @@ impl Receiver {
         if arrival == Arrival::Next {
             self.reassembly.cumulative_moved(self.tracker.cumulative());
         }
-        Received::New
+        Received::New { whole }
     }
 
     /// Whether the chunk can be told apart by its numbers. What cannot is not acknowledged, and comes again.
@@ -189,9 +205,10 @@ impl Receiver {
             return false;
         }
         // RFC 9260 §1.6: beyond half of the numbers a later message looks like one that was passed over. Where all
-        // before it has come it is the latter.
+        // before it has come it is the latter, once all of those has been handed out.
         let ordered = !data.has(Data::UNORDERED);
-        !(ordered && arrival == Arrival::Ahead && self.inbox.is_past(data.stream, number))
+        let unclear = arrival == Arrival::Ahead || self.inbox.is_due(data.stream);
+        !(ordered && unclear && self.inbox.is_past(data.stream, number))
     }
 
     /// RFC 3758 §3.6, RFC 8260 §2.3.1: the point to skip to, and what was given up: stream, whether unordered, and the
@@ -217,20 +234,24 @@ impl Receiver {
         true
     }
 
-    /// Passes over some of what the peer gave up. True if that was all.
-    fn skip_some(&mut self) -> bool {
-        for _ in 0..SKIP_STEP {
-            let Some((stream, unordered, number)) = self.skips.pop_front() else {
-                break;
-            };
-            if let Number::Mid(mid) = number {
-                self.lanes.skip(stream, unordered, mid);
+    /// Passes over what the peer gave up. False if `budget`, which it takes from, did not suffice.
+    fn skip(&mut self, budget: &mut usize) -> bool {
+        while let Some(&(stream, unordered, number)) = self.skips.front() {
+            if *budget < SKIP_COST {
+                return false;
+            }
+            *budget -= SKIP_COST;
+            if let Number::Mid(mid) = number
+                && !self.lanes.skip(stream, unordered, mid, budget)
+            {
+                return false;
             }
             if !unordered {
                 self.inbox.skip(stream, number);
             }
+            self.skips.pop_front();
         }
-        self.skips.is_empty()
+        true
     }
 
     /// A packet with DATA has been dealt with: every second one is acknowledged (RFC 9260 §6.2). True if the delay
@@ -275,15 +296,18 @@ impl Receiver {
         message
     }
 
-    /// Goes on with what the peer gave up, and then with its reset once the data before it is here; the reset, when that was
-    /// its last step.
-    pub(crate) fn perform_reset(&mut self) -> Option<Deferred> {
-        if !self.skip_some() {
+    /// Goes on with what is done in steps: what the peer gave up, what is to be handed out, what is to be freed, and then its
+    /// reset once the data before it is here; the reset, when that was its last step.
+    pub(crate) fn sweep(&mut self) -> Option<Deferred> {
+        self.check();
+        let mut budget = SWEEP_STEP;
+        let passed = self.skip(&mut budget) && self.inbox.release(&mut budget);
+        let freed = self.reassembly.sweep(&mut budget) && self.lanes.sweep(&mut budget);
+        if !passed || !freed {
             return None;
         }
         let cumulative = self.tracker.cumulative();
         let deferred = self.deferred.as_mut().filter(|d| d.last <= cumulative)?;
-        let mut budget = SWEEP_STEP;
         let done = match &deferred.streams {
             StreamSet::All => {
                 self.lanes.reset_all(&mut budget)
@@ -307,7 +331,11 @@ impl Receiver {
     /// Whether steps are left that can be done now.
     pub(crate) fn is_sweeping(&self) -> bool {
         let cumulative = self.tracker.cumulative();
-        !self.skips.is_empty() || self.deferred.as_ref().is_some_and(|d| d.last <= cumulative)
+        let steps = !self.skips.is_empty()
+            || self.inbox.is_releasing()
+            || self.reassembly.is_sweeping()
+            || self.lanes.is_sweeping();
+        steps || self.deferred.as_ref().is_some_and(|d| d.last <= cumulative)
     }
 
     pub(crate) fn max_message_size(&self) -> usize {
@@ -380,9 +408,11 @@ impl Window {
 
 /// Over how much memory the ratio of payload to cost is taken.
 const RATIO_SPAN: usize = 64 << 10;
-/// Of how many streams a step passes over what the peer gave up.
-const SKIP_STEP: usize = 16;
+/// What takes more memory is not counted.
+const MAX_CHECKED: usize = 64 << 10;
+/// How many streams and messages a step may touch.
+const SWEEP_STEP: usize = 32;
+/// For how many of them it counts to pass over what the peer gave up of a stream.
+const SKIP_COST: usize = 4;
 /// With more of them waiting no further FORWARD TSN is taken.
 const MAX_SKIPS: usize = 256;
-/// How many streams and messages a step of a reset may touch.
-const SWEEP_STEP: usize = 64;

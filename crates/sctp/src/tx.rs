@@ -226,15 +226,17 @@ impl Sender {
             .get_or_insert(self.outstanding.flight_bytes());
         let before = self.batch.bytes;
         let advanced = std::mem::take(&mut self.batch.advanced);
-        let duplicate = self.outstanding.handle_duplicates(sack, &mut self.batch);
         let mut known = Known {
             now,
             min_rtt: self.recovery.rtt.least(),
             limited: self.limited,
             highest: self.highest,
-            duplicate,
+            undoable: self.recovery.undoable(),
+            duplicate: false,
             horizon: None,
         };
+        self.outstanding
+            .handle_duplicates(sack, &mut known, &mut self.batch);
         self.outstanding
             .handle_sack(sack, &mut known, &mut self.queue, &mut self.batch);
         self.highest = known.highest;
@@ -247,11 +249,17 @@ impl Sender {
             // RFC 9260 §6.3.2 R2, R3.
             self.start_t3(now);
         }
-        if cfg!(debug_assertions) && self.outstanding.len() < MAX_CHECKED {
-            self.outstanding.check();
-        }
+        self.check();
         Progress {
             any: moved || self.batch.bytes > before,
+        }
+    }
+
+    /// Compares every account with what it counts, in debug builds and where that is not much.
+    fn check(&self) {
+        if cfg!(debug_assertions) && self.outstanding.len() < MAX_CHECKED {
+            self.outstanding.check();
+            self.queue.check(self.outstanding.unreleased());
         }
     }
 

@@ -1,5 +1,6 @@
 //! What one packet of a peer's costs, whatever is in it: in a release build 50 µs at most, and beside ten times the state at most
-//! fifteen times as much. Timed is all that a packet brings about: taking it, its events, and what is said to it.
+//! fifteen times as much. Timed is all that a packet brings about: taking it, its events, what is said to it, and each step of what is
+//! done later.
 #![expect(
     clippy::disallowed_methods,
     reason = "what is measured is the machine's time"
@@ -11,7 +12,10 @@ mod support;
 #[path = "support/victim.rs"]
 mod victim;
 
-use std::time::{Duration, Instant};
+use std::{
+    ops::Range,
+    time::{Duration, Instant},
+};
 
 use oxirtc_sctp::{
     Config, Mid, Ssn, Tsn,
@@ -32,6 +36,8 @@ struct Attack {
     packet: fn(&Victim, &mut Vec<u8>, u32),
     /// How many packets follow, of which the median counts.
     packets: u32,
+    /// All that is done later is done before the next packet, and each step of it is timed.
+    steps: bool,
     /// Whether they stand before an association, as an INIT does.
     untagged: bool,
 }
@@ -55,7 +61,17 @@ impl Attack {
             prepare,
             packet,
             packets: 40,
+            steps: false,
             untagged: false,
+        }
+    }
+
+    /// One packet, and all that follows from it.
+    fn once(self) -> Self {
+        Self {
+            packets: 1,
+            steps: true,
+            ..self
         }
     }
 }
@@ -83,12 +99,35 @@ fn run(attack: &Attack, state: usize) -> (Duration, usize) {
         let start = Instant::now();
         victim.pair.ends[0].handle_packet(victim.pair.now, &packet);
         drain(&mut victim);
-        times.push(start.elapsed());
+        let took = start.elapsed();
+        times.push(if attack.steps {
+            took.max(steps(&mut victim))
+        } else {
+            took
+        });
     }
     assert!(victim.is_alive(), "{}", attack.name);
     // Others work on the machine too, and a mean would tell of them.
     times.sort_unstable();
     (times.get(times.len() / 2).copied().unwrap_or_default(), 1)
+}
+
+/// Does what is to be done at once: how long a long step took, of which one in ten may have been disturbed.
+fn steps(victim: &mut Victim) -> Duration {
+    let now = victim.pair.now;
+    let mut times = Vec::new();
+    while victim.pair.ends[0]
+        .poll_timeout()
+        .is_some_and(|at| at <= now)
+    {
+        let start = Instant::now();
+        victim.pair.ends[0].handle_timeout(now);
+        drain(victim);
+        times.push(start.elapsed());
+    }
+    times.sort_unstable();
+    let at = times.len() * 9 / 10;
+    times.get(at).copied().unwrap_or_default()
 }
 
 /// Takes events and packets.
@@ -146,6 +185,7 @@ fn chunk(buf: &mut Vec<u8>, kind: u8, value: &[u8]) {
 
 fn attacks() -> Vec<Attack> {
     let mut all = pieces();
+    all.extend(without_beginning());
     all.extend(interleaved());
     all.extend(messages_of_streams());
     all.extend(resetting());
@@ -188,6 +228,71 @@ fn pieces() -> Vec<Attack> {
     ]
 }
 
+/// Pieces of messages that can never be whole.
+fn without_beginning() -> Vec<Attack> {
+    vec![
+        Attack::beside(
+            "ends without a beginning between others",
+            1200,
+            |v, state| {
+                let half = state as u32 / 2;
+                for offset in (1..half).chain(30_000..30_000 + half) {
+                    v.data(offset, Data::END, (1, 0), b"x");
+                }
+            },
+            |v, buf, number| {
+                for chunk in 0..TINY {
+                    let offset = 29_999 - (number * TINY + chunk);
+                    data(buf, v.tsn.advanced(offset), Data::END, (1, 0), b"x");
+                }
+            },
+        ),
+        Attack::beside(
+            "the chunk before many ends without a beginning",
+            1600,
+            |v, state| {
+                for offset in 1..state as u32 {
+                    v.data(offset, Data::END, (1, 0), b"x");
+                }
+            },
+            |v, buf, _| data(buf, v.tsn, WHOLE, (2, 0), b"x"),
+        )
+        .once(),
+        Attack::beside(
+            "the chunk before a message of many parts without a beginning",
+            1600,
+            |v, state| {
+                parts(v, 1, state as u32);
+            },
+            |v, buf, _| data(buf, v.tsn, WHOLE, (2, 0), b"x"),
+        )
+        .once(),
+        Attack::beside(
+            "a beginning behind a message of many parts without an end",
+            1600,
+            |v, state| {
+                parts(v, 1, state as u32);
+                v.data(0, Data::BEGIN, (1, 0), b"x");
+            },
+            |v, buf, _| {
+                // Whichever it is, one stands behind the last part.
+                for state in [1600, 16_000] {
+                    let behind = v.tsn.advanced(1 + state);
+                    data(buf, behind, Data::BEGIN, (1, 1), b"x");
+                }
+            },
+        )
+        .once(),
+    ]
+}
+
+/// So many pieces of one byte from an offset on, each a part by itself as they come in the wrong order.
+fn parts(victim: &mut Victim, from: u32, count: u32) {
+    for offset in (from..from + count).rev() {
+        victim.data(offset, 0, (1, 0), b"x");
+    }
+}
+
 fn interleaved() -> Vec<Attack> {
     let all = [
         Attack::beside(
@@ -212,19 +317,22 @@ fn interleaved() -> Vec<Attack> {
                 }
             },
         ),
-        Attack::beside(
-            "I-FORWARD-TSN over many messages",
-            300,
-            lanes,
-            |v, buf, number| {
-                let tsn = v.tsn.advanced(10 + number);
-                let messages = (0..130u16).map(|it| (it, it % 2 == 0, Mid(number * 4)));
-                IForwardTsn::write(buf, tsn, messages);
-            },
-        ),
+        Attack {
+            steps: true,
+            ..Attack::beside(
+                "I-FORWARD-TSN over many messages",
+                450,
+                lanes,
+                |v, buf, number| {
+                    let tsn = v.tsn.advanced(20_000 + number);
+                    let messages = (0..130u16).map(|it| (it, false, Mid(number)));
+                    IForwardTsn::write(buf, tsn, messages);
+                },
+            )
+        },
         Attack::beside(
             "streams with pieces reset, I-DATA",
-            300,
+            450,
             lanes,
             |v, buf, number| {
                 let first = v.tsn.0.wrapping_sub(1);
@@ -232,11 +340,47 @@ fn interleaved() -> Vec<Attack> {
             },
         ),
     ];
+    let all = all.into_iter().chain(given_up());
     let interleaving = |attack| Attack {
         victim: Victim::interleaving,
         ..attack
     };
-    all.into_iter().map(interleaving).collect()
+    all.map(interleaving).collect()
+}
+
+fn given_up() -> [Attack; 2] {
+    [
+        Attack::beside(
+            "the messages of one stream given up, I-FORWARD-TSN",
+            400,
+            |v, state| {
+                for message in 0..state as u32 {
+                    let tsn = v.tsn.advanced(message);
+                    v.put(|buf| piece(buf, tsn, (1, message), 7));
+                }
+            },
+            |v, buf, _| {
+                let messages = std::iter::once((1, false, Mid(60_000)));
+                IForwardTsn::write(buf, v.tsn.advanced(50_000), messages);
+            },
+        )
+        .once(),
+        Attack::beside(
+            "a message of many pieces given up, I-FORWARD-TSN",
+            1600,
+            |v, state| {
+                for fsn in 1..state as u32 {
+                    let tsn = v.tsn.advanced(fsn);
+                    v.put(|buf| piece(buf, tsn, (1, 0), 2 * fsn));
+                }
+            },
+            |v, buf, _| {
+                let messages = std::iter::once((1, false, Mid(0)));
+                IForwardTsn::write(buf, v.tsn.advanced(50_000), messages);
+            },
+        )
+        .once(),
+    ]
 }
 
 /// Pieces of I-DATA, as many as fit a packet.
@@ -246,7 +390,7 @@ const SHORT: u32 = 46;
 fn lanes(victim: &mut Victim, state: usize) {
     for message in 0..state as u32 {
         let (tsn, place) = (
-            victim.tsn.advanced(10 + message),
+            victim.tsn.advanced(message),
             (message as u16 % 130, message / 130),
         );
         victim.put(|buf| piece(buf, tsn, place, 7));
@@ -284,6 +428,23 @@ fn messages_of_streams() -> Vec<Attack> {
             },
         ),
         Attack::beside(
+            "the first of messages that wait",
+            3000,
+            |v, state| waiting(v, 1..state as u16),
+            |v, buf, _| data(buf, v.tsn, WHOLE, (1, 0), b"x"),
+        )
+        .once(),
+        Attack::beside(
+            "messages of one stream given up, FORWARD TSN",
+            3000,
+            |v, state| waiting(v, 1..state as u16),
+            |v, buf, _| {
+                let streams = std::iter::once((1, Ssn(31_000)));
+                ForwardTsn::write(buf, v.tsn, streams);
+            },
+        )
+        .once(),
+        Attack::beside(
             "messages on streams that nobody reads",
             900,
             |v, state| messages(v, state, 0),
@@ -319,6 +480,13 @@ fn messages_of_streams() -> Vec<Attack> {
     ]
 }
 
+/// Ordered messages out of turn, a byte each.
+fn waiting(victim: &mut Victim, numbers: Range<u16>) {
+    for number in numbers {
+        victim.data(number.into(), WHOLE, (1, number), b"x");
+    }
+}
+
 fn resetting() -> Vec<Attack> {
     vec![
         Attack::beside(
@@ -350,6 +518,27 @@ fn resetting() -> Vec<Attack> {
                 reset(buf, first.wrapping_add(number), far, &list());
             },
         ),
+        Attack::beside(
+            "a stream with a message of many parts reset",
+            1600,
+            |v, state| {
+                // The number is out of turn.
+                for offset in (1..state as u32).rev() {
+                    let flags = if offset as usize == state - 1 {
+                        Data::END
+                    } else {
+                        0
+                    };
+                    v.data(offset, flags, (1, 1), b"x");
+                }
+                v.data(0, Data::BEGIN, (1, 1), b"x");
+            },
+            |v, buf, number| {
+                let first = v.tsn.0.wrapping_sub(1);
+                reset(buf, first.wrapping_add(number), v.tsn, &[0, 1]);
+            },
+        )
+        .once(),
         Attack {
             packets: 1,
             ..Attack::beside(

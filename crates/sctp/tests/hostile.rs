@@ -7,7 +7,7 @@ mod victim;
 
 use oxirtc_sctp::{
     Config, Event, Failure, Ssn,
-    packet::{CauseCode, Causes, Chunk, ChunkKind, Data, Sack},
+    packet::{CauseCode, Causes, Chunk, ChunkKind, Data, ForwardTsn, Sack},
 };
 
 use support::{Sides, ms, pattern};
@@ -328,4 +328,24 @@ fn acknowledgements_are_delayed_as_they_should_be() {
     assert_eq!(victim.answer().len(), 1);
     victim.data(5, WHOLE, (1, 5), b"six");
     assert_eq!(victim.answer().len(), 0);
+}
+
+/// A message counts when all of it has come, not with its last piece, and not when it was given up.
+#[test]
+fn a_message_counts_when_it_is_whole() {
+    let mut victim = Victim::new(Config::default());
+    let before = victim.pair.ends[0].stats().messages_received;
+    let count = |victim: &Victim| victim.pair.ends[0].stats().messages_received - before;
+    victim.data(1, Data::END, (1, 0), b"its end");
+    assert_eq!(count(&victim), 0);
+    victim.data(0, Data::BEGIN, (1, 0), b"the beginning, ");
+    assert_eq!(count(&victim), 1);
+    victim.data(2, WHOLE, (1, 1), b"another");
+    assert_eq!(count(&victim), 2);
+    // The end of what was given up.
+    victim.data(4, Data::END, (1, 2), b"nothing");
+    let to = victim.tsn.advanced(3);
+    victim.put(|buf| ForwardTsn::write(buf, to, std::iter::once((1, Ssn(2)))));
+    assert_eq!(count(&victim), 2);
+    assert_eq!(victim.pair.read_all(0, 1).len(), 2);
 }

@@ -22,7 +22,7 @@ use super::{
     patience::Patience,
     port::Share,
     ports::Ports,
-    send::Blocked,
+    send::{Blocked, Refusals},
     sockets::{Socket, UdpSocket},
     stream::{self, Stream},
     tls::Tls,
@@ -350,7 +350,10 @@ impl TokioCarrier {
     /// Sends all that the engine has, as far as the sockets take it.
     fn transmit(&mut self, now: Instant, engine: &mut Engine) {
         if let Some(blocked) = &mut self.blocked {
-            if !blocked.retry() {
+            let (refusals, gone) = blocked.retry();
+            let path = blocked.path();
+            self.tell(now, engine, path, &refusals);
+            if !gone {
                 return;
             }
             self.blocked = None;
@@ -375,16 +378,20 @@ impl TokioCarrier {
             }
             let sent = Blocked::send(socket, source, transmit, &buffer, engine.label());
             self.blocked = sent.blocked;
-            if sent.refusals.unreachable {
-                self.tell_unreachable(now, engine, transmit.path);
-            }
-            if sent.refusals.too_long {
-                engine.handle_too_long(now, transmit.path);
-            }
+            self.tell(now, engine, transmit.path, &sent.refusals);
         }
         self.buffer = buffer;
         if self.blocked.is_some() {
             self.wake_task();
+        }
+    }
+
+    fn tell(&mut self, now: Instant, engine: &mut Engine, path: Path, refusals: &Refusals) {
+        if refusals.unreachable {
+            self.tell_unreachable(now, engine, path);
+        }
+        if let Some(datagram) = &refusals.too_long {
+            engine.handle_too_long(now, path, datagram);
         }
     }
 

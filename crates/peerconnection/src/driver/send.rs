@@ -8,7 +8,7 @@ use std::{
 };
 
 use super::{outgoing::Outgoing, sockets::Socket};
-use crate::{Transmit, label::Label};
+use crate::{Path, Transmit, label::Label};
 
 /// What became of a batch.
 pub(super) struct Sent {
@@ -18,12 +18,12 @@ pub(super) struct Sent {
 }
 
 /// What the system says of the network, which nobody outside can forge.
-#[derive(Clone, Copy, Debug, Default)]
+#[derive(Clone, Debug, Default)]
 pub(super) struct Refusals {
     /// There is no way from here.
     pub(super) unreachable: bool,
-    /// It is longer than the link carries.
-    pub(super) too_long: bool,
+    /// The first datagram that is longer than the link carries.
+    pub(super) too_long: Option<Vec<u8>>,
 }
 
 /// A batch that a socket has not taken yet, or not all of it.
@@ -57,9 +57,9 @@ impl Blocked {
         Sent { blocked, refusals }
     }
 
-    /// Tries once more; true when all has gone.
-    pub(super) fn retry(&mut self) -> bool {
-        let (sent, _) = send(
+    /// Tries once more: what the system refuses of it, and whether all has gone.
+    pub(super) fn retry(&mut self) -> (Refusals, bool) {
+        let (sent, refusals) = send(
             &*self.socket,
             self.source,
             self.transmit,
@@ -67,7 +67,11 @@ impl Blocked {
             self.label,
         );
         self.rest.drain(..sent);
-        self.rest.is_empty()
+        (refusals, self.rest.is_empty())
+    }
+
+    pub(super) fn path(&self) -> Path {
+        self.transmit.path
     }
 
     pub(super) fn socket(&self) -> &Arc<dyn Socket> {
@@ -116,7 +120,12 @@ fn send(
             Err(error) => {
                 log::debug!("{label}: not sent to {}: {error}", path.remote);
                 refusals.unreachable |= is_unreachable(error.kind());
-                refusals.too_long |= is_too_long(&error);
+                if is_too_long(&error) && refusals.too_long.is_none() {
+                    refusals.too_long = contents
+                        .get(..segment)
+                        .or(Some(contents))
+                        .map(<[u8]>::to_vec);
+                }
                 sent += contents.len();
             }
         }

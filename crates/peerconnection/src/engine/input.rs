@@ -174,19 +174,24 @@ impl Engine {
         self.ascend(now);
     }
 
-    /// The system has refused to send a datagram on this path as it is too long (`EMSGSIZE`), which nobody outside can forge. A probe
-    /// is lost then without waiting for its time, and what is sent from now on is shorter.
-    pub fn handle_too_long(&mut self, now: Instant, path: Path) {
+    /// The system has refused to send this datagram on this path as it is too long (`EMSGSIZE`), which nobody outside can forge. A probe
+    /// is lost then without waiting for its time; if it was data, data is sent in shorter datagrams from now on.
+    pub fn handle_too_long(&mut self, now: Instant, path: Path, datagram: &[u8]) {
         if self.closed {
             return;
         }
         let path = convert::ice_path(path);
         for transport in self.transports.iter() {
-            let way = transport.payload_way(now);
-            if way.is_some_and(|it| it.path == path)
+            let Some(way) = transport.payload_way(now).filter(|it| it.path == path) else {
+                continue;
+            };
+            let record = datagram.get(way.headroom..).unwrap_or_default();
+            let around = transport.dtls.headroom() + transport.dtls.tailroom() + way.tailroom;
+            if let Kind::Dtls = Kind::of(record)
+                && let Some(length) = record.len().checked_sub(around)
                 && let Some(association) = self.data.association_on(transport.id)
             {
-                association.handle_too_long(now);
+                association.handle_too_long(now, length);
             }
         }
     }

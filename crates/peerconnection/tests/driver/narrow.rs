@@ -25,6 +25,9 @@ struct Narrow {
 struct Seen {
     refused: Vec<usize>,
     longest: usize,
+    /// What is too long finds no room first, each time.
+    full: bool,
+    blocked: usize,
 }
 
 impl Socket for Narrow {
@@ -48,6 +51,10 @@ impl Socket for Narrow {
         let length = outgoing.contents.len();
         let mut seen = self.seen.lock().unwrap();
         if length > CARRIED {
+            if seen.full && seen.blocked <= seen.refused.len() {
+                seen.blocked += 1;
+                return Err(io::ErrorKind::WouldBlock.into());
+            }
             seen.refused.push(length);
             return Err(io::Error::from_raw_os_error(EMSGSIZE));
         }
@@ -69,7 +76,21 @@ impl fmt::Debug for Narrow {
 /// A probe that the system refuses is lost at once: none is sent twice, and what the link carries is found in the first moments.
 #[tokio::test]
 async fn what_the_system_refuses_is_known_at_once() {
-    let seen: Arc<Mutex<Seen>> = Arc::default();
+    refuses(Seen::default()).await;
+}
+
+/// Also what has waited for room in the socket.
+#[tokio::test]
+async fn what_waited_is_refused_all_the_same() {
+    let seen = Seen {
+        full: true,
+        ..Seen::default()
+    };
+    refuses(seen).await;
+}
+
+async fn refuses(seen: Seen) {
+    let seen = Arc::new(Mutex::new(seen));
     let inner = driver::UdpSocket::bind("127.0.0.1:0".parse().unwrap(), 100_000).unwrap();
     let interface = Interface {
         name: "lo".into(),
@@ -101,6 +122,7 @@ async fn what_the_system_refuses_is_known_at_once() {
     once.dedup();
     assert_eq!(once.len(), seen.refused.len(), "{seen:?}");
     assert!(!once.is_empty() && seen.longest > CARRIED - 20, "{seen:?}");
+    assert_eq!(seen.blocked, if seen.full { once.len() } else { 0 });
 }
 
 const CARRIED: usize = 1300;

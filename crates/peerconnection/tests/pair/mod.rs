@@ -24,7 +24,7 @@ use oxirtc_peerconnection::{
     },
 };
 
-const ADDRESSES: [IpAddr; 2] = [
+pub(crate) const ADDRESSES: [IpAddr; 2] = [
     IpAddr::V4(Ipv4Addr::new(10, 0, 0, 1)),
     IpAddr::V4(Ipv4Addr::new(10, 0, 0, 2)),
 ];
@@ -108,7 +108,16 @@ impl Pair {
     ) -> Self {
         let mut network = Network::new(seed).default_link(link);
         let nodes = ADDRESSES.map(|address| network.add_node(&[address]));
-        Self::across((network, nodes), seed, configurations, settings)
+        Self::across((network, nodes), ADDRESSES, seed, configurations, settings)
+    }
+
+    /// Two engines that have other addresses.
+    pub(crate) fn between(seed: u64, link: Link, addresses: [IpAddr; 2]) -> Self {
+        let mut network = Network::new(seed).default_link(link);
+        let nodes = addresses.map(|address| network.add_node(&[address]));
+        let configurations = [(); 2].map(|()| Configuration::default());
+        let settings = [(); 2].map(|()| Settings::default());
+        Self::across((network, nodes), addresses, seed, configurations, settings)
     }
 
     /// Two engines, of which 0 is behind a NAT.
@@ -123,17 +132,17 @@ impl Pair {
         ];
         let configurations = [(); 2].map(|()| Configuration::default());
         let settings = [(); 2].map(|()| Settings::default());
-        let pair = Self::across((network, nodes), seed, configurations, settings);
+        let pair = Self::across((network, nodes), ADDRESSES, seed, configurations, settings);
         (pair, nat)
     }
 
     fn across(
         (network, nodes): (Network, [NodeId; 2]),
+        addresses: [IpAddr; 2],
         seed: u64,
         configurations: [Configuration; 2],
         mut settings: [Settings; 2],
     ) -> Self {
-        let addresses = ADDRESSES;
         let mut index = 0;
         let ends = configurations.map(|configuration| {
             let address = addresses[usize::from(index)];

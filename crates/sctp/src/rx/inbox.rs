@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, VecDeque};
 
 use super::reassembly::{Completed, Payload};
-use crate::{Message, Mid, Ssn, StreamId};
+use crate::{Message, Mid, Ssn, StreamId, account::Account};
 
 /// What has come for each stream. A stream with nothing to read and nothing waiting has no entry: its next number is
 /// four bytes in a table of pages.
@@ -12,8 +12,11 @@ pub(crate) struct Inbox {
     streams: BTreeMap<StreamId, Incoming>,
     /// Ordered messages whose turn has not come.
     waiting: BTreeMap<(StreamId, u32), Stored>,
+    /// Streams whose next messages wait although their turn has come, as they are handed out in steps; and the number up to
+    /// which what has not come is passed over.
+    due: BTreeMap<StreamId, Option<u32>>,
     expected: Numbers,
-    cost: usize,
+    cost: Account,
     /// Streams to announce as readable.
     pub(crate) announce: VecDeque<StreamId>,
 }
@@ -51,7 +54,7 @@ struct Stored {
 impl Inbox {
     /// The memory that complete messages take.
     pub(crate) fn cost(&self) -> usize {
-        self.cost
+        self.cost.total()
     }
 
     /// What a message of this length takes at most.
@@ -73,16 +76,22 @@ impl Inbox {
         }
         let expected = self.expected.get(stream);
         let number = number.near(expected);
-        if number == expected {
-            self.ready(stream, message);
-            self.release(stream, number.wrapping_add(1));
-        } else if !is_before(number, expected) {
-            let cost = message.cost();
-            if self.waiting.insert((stream, number), message).is_none() {
-                self.cost += cost;
-            }
+        let place = (stream, number);
+        // A number that was passed over is of no use any more, nor is one that has come.
+        if is_before(number, expected) || self.waiting.contains_key(&place) {
+            return;
         }
-        // A number that was passed over is of no use any more.
+        if number != expected {
+            self.cost.add(message.cost());
+            self.waiting.insert(place, message);
+            return;
+        }
+        self.ready(stream, message);
+        let next = number.wrapping_add(1);
+        self.expected.set(stream, next);
+        if self.waiting.contains_key(&(stream, next)) {
+            self.due.entry(stream).or_insert(None);
+        }
     }
 
     /// Whether the number stands before the one that is expected.
@@ -91,16 +100,26 @@ impl Inbox {
         is_before(number.near(expected), expected)
     }
 
+    /// Whether messages of the stream are still to be handed out, so that its numbers reach further than is expected.
+    pub(crate) fn is_due(&self, stream: StreamId) -> bool {
+        self.due.contains_key(&stream)
+    }
+
+    /// Whether messages of any stream are.
+    pub(crate) fn is_releasing(&self) -> bool {
+        !self.due.is_empty()
+    }
+
     fn incoming(&mut self, stream: StreamId) -> &mut Incoming {
         let cost = &mut self.cost;
         self.streams.entry(stream).or_insert_with(|| {
-            *cost += STREAM_COST;
+            cost.add(STREAM_COST);
             Incoming::default()
         })
     }
 
     fn ready(&mut self, stream: StreamId, message: Stored) {
-        self.cost += message.cost();
+        self.cost.add(message.cost());
         self.hand_out(stream, message);
     }
 
@@ -112,39 +131,71 @@ impl Inbox {
         }
     }
 
-    /// `next` is the number whose turn it is now: all whose turn has come are ready.
-    fn release(&mut self, stream: StreamId, mut next: u32) {
-        while !self.waiting.is_empty()
-            && let Some(message) = self.waiting.remove(&(stream, next))
-        {
-            self.hand_out(stream, message);
-            next = next.wrapping_add(1);
+    /// Hands out what is due. False if `budget`, which it takes from, did not suffice.
+    pub(crate) fn release(&mut self, budget: &mut usize) -> bool {
+        while let Some((&stream, _)) = self.due.first_key_value() {
+            if !self.release_of(stream, budget) {
+                return false;
+            }
         }
-        self.expected.set(stream, next);
+        true
     }
 
-    /// RFC 3758 §3.6: the sender gave up this message and those before it.
+    /// Hands out what is due of one stream, in order.
+    fn release_of(&mut self, stream: StreamId, budget: &mut usize) -> bool {
+        let Some(&until) = self.due.get(&stream) else {
+            return true;
+        };
+        let mut next = self.expected.get(stream);
+        while *budget > 0 {
+            *budget -= 1;
+            let until = until.filter(|until| !is_before(*until, next));
+            let number = until.map_or(Some(next), |until| self.first_waiting(stream, next, until));
+            let message = number.and_then(|number| self.waiting.remove(&(stream, number)));
+            match (message, number.or(until)) {
+                (Some(message), Some(number)) => {
+                    self.hand_out(stream, message);
+                    next = number.wrapping_add(1);
+                }
+                (None, Some(_)) if until.is_none() => {
+                    self.due.remove(&stream);
+                    break;
+                }
+                (_, passed) => next = passed.unwrap_or(next).wrapping_add(1),
+            }
+        }
+        self.expected.set(stream, next);
+        !self.is_due(stream)
+    }
+
+    /// The first message that waits from one number to another; numbers wrap.
+    fn first_waiting(&self, stream: StreamId, first: u32, last: u32) -> Option<u32> {
+        let parts = match first <= last {
+            true => [(first, last), (1, 0)],
+            false => [(first, u32::MAX), (0, last)],
+        };
+        let parts = parts.into_iter().filter(|(first, last)| first <= last);
+        let mut found = parts.filter_map(|(first, last)| {
+            let mut range = self.waiting.range((stream, first)..=(stream, last));
+            range.next().map(|((_, number), _)| *number)
+        });
+        found.next()
+    }
+
+    /// RFC 3758 §3.6: the sender gave up this message and those before it. What did come up to the number is handed out, in
+    /// order.
     pub(crate) fn skip(&mut self, stream: StreamId, number: Number) {
         let expected = self.expected.get(stream);
         let number = number.near(expected);
         if is_before(number, expected) {
             return;
         }
-        // What did come up to the number is handed out, in order; numbers wrap.
-        let parts = if expected <= number {
-            [(expected, number), (1, 0)]
-        } else {
-            [(expected, u32::MAX), (0, number)]
-        };
-        for (first, last) in parts {
-            while first <= last
-                && let Some((&key, _)) = self.waiting.range((stream, first)..=(stream, last)).next()
-                && let Some(message) = self.waiting.remove(&key)
-            {
-                self.hand_out(stream, message);
-            }
+        let until = self.due.entry(stream).or_default().get_or_insert(number);
+        if is_before(*until, number) {
+            *until = number;
         }
-        self.release(stream, number.wrapping_add(1));
+        // So that it is known at once that there is something to read.
+        self.release_of(stream, &mut { FIRST });
     }
 
     pub(crate) fn read(&mut self, stream: StreamId) -> Option<Message> {
@@ -152,7 +203,10 @@ impl Inbox {
         if let Some(Item::Message(_)) = incoming.ready.front()
             && let Some(Item::Message(message)) = incoming.ready.pop_front()
         {
-            self.cost -= message.cost().min(self.cost);
+            self.cost.take(message.cost());
+            if incoming.ready.is_empty() {
+                self.release_of(stream, &mut { FIRST });
+            }
             return Some(Message {
                 stream,
                 ppid: message.ppid,
@@ -202,13 +256,19 @@ impl Inbox {
         }
         *budget -= 1;
         let range = (stream, 0)..=(stream, u32::MAX);
-        while let Some((&key, _)) = self.waiting.range(range.clone()).next() {
+        while let Some((&key, message)) = self.waiting.range_mut(range.clone()).next() {
             if *budget == 0 {
                 return false;
             }
             *budget -= 1;
+            let before = message.cost();
+            let gone = message.payload.free(budget);
+            self.cost.take(before - message.cost());
+            if !gone {
+                return false;
+            }
             if let Some(message) = self.waiting.remove(&key) {
-                self.cost -= message.cost().min(self.cost);
+                self.cost.take(message.cost());
             }
         }
         self.expected.set(stream, 0);
@@ -254,14 +314,27 @@ impl Inbox {
     /// The association begins anew; what is ready can still be read.
     pub(crate) fn restart(&mut self) {
         let (mut from, mut budget) = (0, usize::MAX);
+        self.release(&mut budget);
         self.reset_all(&mut from, &mut budget);
+    }
+
+    /// Compares the account with what it counts.
+    pub(crate) fn check(&self) {
+        let ready = self.streams.values().flat_map(|stream| &stream.ready);
+        let ready = ready.filter_map(|item| match item {
+            Item::Message(message) => Some(message),
+            Item::Reset => None,
+        });
+        let messages = ready.chain(self.waiting.values()).map(Stored::cost);
+        let counted = messages.sum::<usize>() + STREAM_COST * self.streams.len();
+        assert_eq!(self.cost.total(), counted, "messages");
     }
 
     fn forget_if_empty(&mut self, stream: StreamId) {
         let empty = |s: &Incoming| s.ready.is_empty() && !s.announced;
         if self.streams.get(&stream).is_some_and(empty) {
             self.streams.remove(&stream);
-            self.cost -= STREAM_COST.min(self.cost);
+            self.cost.take(STREAM_COST);
         }
     }
 }
@@ -321,6 +394,8 @@ impl Numbers {
     }
 }
 
+/// How many messages, or numbers without one, are handed out where something is to be read at once.
+const FIRST: usize = 4;
 /// What a message costs beside its bytes, slack of the queue it stands in included.
 const MESSAGE_COST: usize = 128;
 /// What a stream with something in it costs.

@@ -1,16 +1,21 @@
 //! Putting interleaved messages together (RFC 8260 §2.2): a lane a message, with its pieces in their order.
 
-use std::collections::BTreeMap;
+use std::{
+    collections::{BTreeMap, VecDeque},
+    ops::RangeInclusive,
+};
 
 use super::reassembly::{Outcome, Reassembly};
-use crate::{Mid, StreamId, Tsn, packet::Data};
+use crate::{Mid, StreamId, Tsn, account::Account, packet::Data};
 
 /// The messages that are not complete.
 #[derive(Debug)]
 pub(crate) struct Lanes {
     lanes: BTreeMap<Key, Lane>,
+    /// Those that were given up, freed piece by piece.
+    dropped: VecDeque<Lane>,
     limit: usize,
-    cost: usize,
+    cost: Account,
     /// How long the last message was: the next is likely to be alike.
     expected: usize,
 }
@@ -31,14 +36,15 @@ impl Lanes {
     pub(crate) fn new(limit: usize) -> Self {
         Self {
             lanes: BTreeMap::new(),
+            dropped: VecDeque::new(),
             limit,
-            cost: 0,
+            cost: Account::default(),
             expected: 0,
         }
     }
 
     pub(crate) fn cost(&self) -> usize {
-        self.cost
+        self.cost.total()
     }
 
     /// What a chunk adds at most.
@@ -61,7 +67,7 @@ impl Lanes {
         };
         let (limit, cost) = (self.limit, &mut self.cost);
         let lane = self.lanes.entry(key).or_insert_with(|| {
-            *cost += LANE_COST;
+            cost.add(LANE_COST);
             Lane {
                 pieces: Reassembly::of_one_message(limit, expected),
                 bytes: 0,
@@ -83,64 +89,87 @@ impl Lanes {
             tsn: Tsn(fsn),
             ..*data
         });
-        let after = lane.pieces.cost();
-        self.cost = self.cost + after - before;
+        self.cost.add(lane.pieces.cost());
+        self.cost.take(before);
         if let Outcome::Complete(message) = &outcome {
             self.expected = Reassembly::expected_after(message.payload.len());
-            self.remove(key);
+            self.lanes.remove(&key);
+            self.cost.take(LANE_COST);
         }
         outcome
     }
 
-    fn remove(&mut self, key: Key) {
-        if let Some(lane) = self.lanes.remove(&key) {
-            self.cost -= (lane.pieces.cost() + LANE_COST).min(self.cost);
+    /// Gives up the messages of a range. False if `budget` did not suffice.
+    fn drop_range(&mut self, range: RangeInclusive<Key>, budget: &mut usize) -> bool {
+        while let Some((&key, _)) = self.lanes.range(range.clone()).next() {
+            if *budget == 0 {
+                return false;
+            }
+            *budget -= 1;
+            self.dropped.extend(self.lanes.remove(&key));
         }
+        true
     }
 
-    /// RFC 8260 §2.3.1: the sender gave up this message and those before it.
-    pub(crate) fn skip(&mut self, stream: StreamId, unordered: bool, mid: Mid) {
+    /// Frees what was given up. False if `budget`, which it takes from, did not suffice.
+    pub(crate) fn sweep(&mut self, budget: &mut usize) -> bool {
+        while let Some(lane) = self.dropped.front_mut() {
+            let before = lane.pieces.cost();
+            let gone = *budget > 0 && lane.pieces.clear(budget);
+            self.cost.take(before - lane.pieces.cost());
+            if !gone {
+                return false;
+            }
+            self.dropped.pop_front();
+            self.cost.take(LANE_COST);
+        }
+        true
+    }
+
+    /// Whether `sweep` has something to free.
+    pub(crate) fn is_sweeping(&self) -> bool {
+        !self.dropped.is_empty()
+    }
+
+    /// RFC 8260 §2.3.1: the sender gave up this message and those before it. False if `budget`, which it takes from, did
+    /// not suffice.
+    pub(crate) fn skip(
+        &mut self,
+        stream: StreamId,
+        unordered: bool,
+        mid: Mid,
+        budget: &mut usize,
+    ) -> bool {
         // Numbers wrap: what is less than half of them back is before.
         let half = mid.0.wrapping_sub(u32::MAX / 2);
         let parts = match half <= mid.0 {
             true => [(half, mid.0), (1, 0)],
             false => [(0, mid.0), (half, u32::MAX)],
         };
-        for (first, last) in parts {
-            while first <= last
-                && let Some((&key, _)) = self
-                    .lanes
-                    .range((stream, unordered, first)..=(stream, unordered, last))
-                    .next()
-            {
-                self.remove(key);
-            }
-        }
+        parts.into_iter().all(|(first, last)| {
+            let range = (stream, unordered, first)..=(stream, unordered, last);
+            first > last || self.drop_range(range, budget)
+        })
     }
 
     /// The stream begins anew. False if `budget`, which it takes from, did not suffice.
     pub(crate) fn reset(&mut self, stream: StreamId, budget: &mut usize) -> bool {
-        let range = (stream, false, 0)..=(stream, true, u32::MAX);
-        while let Some((&key, _)) = self.lanes.range(range.clone()).next() {
-            if *budget == 0 {
-                return false;
-            }
-            *budget -= 1;
-            self.remove(key);
-        }
-        true
+        self.drop_range((stream, false, 0)..=(stream, true, u32::MAX), budget)
     }
 
     /// All streams begin anew.
     pub(crate) fn reset_all(&mut self, budget: &mut usize) -> bool {
-        while let Some((&key, _)) = self.lanes.first_key_value() {
-            if *budget == 0 {
-                return false;
-            }
-            *budget -= 1;
-            self.remove(key);
-        }
-        true
+        self.drop_range((0, false, 0)..=(StreamId::MAX, true, u32::MAX), budget)
+    }
+
+    /// Compares the account with what it counts.
+    pub(crate) fn check(&self) {
+        let lanes = self.lanes.values().chain(&self.dropped);
+        let counted = lanes.map(|lane| {
+            lane.pieces.check();
+            lane.pieces.cost() + LANE_COST
+        });
+        assert_eq!(self.cost.total(), counted.sum(), "lanes");
     }
 
     pub(crate) fn clear(&mut self) {
@@ -201,12 +230,14 @@ mod tests {
         for mid in [u32::MAX - 1, u32::MAX, 0, 1, 2] {
             lanes.insert(&piece(Data::BEGIN, b"x"), Mid(mid), 0);
         }
-        lanes.skip(3, true, Mid(1));
+        assert!(lanes.skip(3, true, Mid(1), &mut 1));
         assert_eq!(lanes.lanes.len(), 5);
-        lanes.skip(3, false, Mid(0));
+        assert!(!lanes.skip(3, false, Mid(0), &mut 2) && lanes.skip(3, false, Mid(0), &mut 1));
         assert_eq!(Vec::from_iter(lanes.lanes.keys().map(|key| key.2)), [1, 2]);
         assert!(!lanes.reset(3, &mut 1) && lanes.reset(3, &mut 1));
-        assert_eq!((lanes.cost(), lanes.lanes.len()), (0, 0));
+        assert_eq!(lanes.lanes.len(), 0);
+        assert!(lanes.is_sweeping() && !lanes.sweep(&mut 9) && lanes.sweep(&mut 9));
+        assert_eq!((lanes.cost(), lanes.is_sweeping()), (0, false));
     }
 
     /// RFC 6525 §5.2.2: the numbers of both begin anew.
@@ -217,7 +248,7 @@ mod tests {
             lanes.insert(&piece(flags | Data::BEGIN, b"x"), Mid(0), 0);
         }
         assert_eq!(lanes.lanes.len(), 2);
-        assert!(lanes.reset(3, &mut 10));
+        assert!(lanes.reset(3, &mut 10) && lanes.sweep(&mut 10));
         assert_eq!((lanes.cost(), lanes.lanes.len()), (0, 0));
     }
 

@@ -1,10 +1,10 @@
 //! Putting messages together from DATA chunks.
 
-use std::collections::VecDeque;
+use std::collections::{BTreeMap, VecDeque};
 
 use bytes::Bytes;
 
-use crate::{Ssn, StreamId, Tsn, packet::Data};
+use crate::{Ssn, StreamId, Tsn, account::Account, packet::Data, serial::Seq};
 
 /// A message of which all chunks have come.
 #[derive(Debug, PartialEq, Eq)]
@@ -41,17 +41,18 @@ pub(crate) enum Outcome {
 }
 
 /// Neighbouring pieces of one message. The chunks of a message have consecutive TSNs (RFC 9260 §6.9), so that a run is
-/// found by its TSNs alone, and there are at most two incomplete ones a range of received TSNs.
+/// found by its TSNs alone.
 #[derive(Debug)]
 struct Run {
-    first: Tsn,
-    last: Tsn,
+    last: Seq,
     begin: bool,
     stream: StreamId,
     ssn: Ssn,
     ppid: u32,
     ordered: bool,
     end: bool,
+    /// It should go on and cannot.
+    broken: bool,
     length: usize,
     /// In order; one only unless the message is long or pieces came out of order.
     parts: VecDeque<Vec<u8>>,
@@ -60,22 +61,38 @@ struct Run {
 /// The messages that are not complete.
 #[derive(Debug)]
 pub(crate) struct Reassembly {
-    runs: VecDeque<Run>,
+    /// By the number of the first piece.
+    runs: BTreeMap<Seq, Box<Run>>,
     limit: usize,
-    cost: usize,
-    /// All pieces are of one message, and only the first one says what it is (RFC 8260 §2.1).
-    one_message: bool,
+    cost: Account,
+    /// What can no longer become complete; `None` if all pieces are of one message, of which only the first says what it is
+    /// (RFC 8260 §2.1).
+    passed: Option<Passed>,
     /// How long the last message of several chunks was: the next is likely to be alike.
     expected: usize,
 }
 
+/// How far all has come, or was given up.
+#[derive(Clone, Copy, Debug)]
+struct Passed {
+    cumulative: Seq,
+    /// RFC 3758 §3.6: the sender gave up what is up to here.
+    skipped: Seq,
+}
+
 impl Reassembly {
-    pub(crate) fn new(limit: usize) -> Self {
+    /// One whose first chunk will have this TSN.
+    pub(crate) fn new(limit: usize, initial: Tsn) -> Self {
+        let before = Seq::first(initial).previous();
+        let passed = Passed {
+            cumulative: before,
+            skipped: before,
+        };
         Self {
-            runs: VecDeque::new(),
+            runs: BTreeMap::new(),
             limit,
-            cost: 0,
-            one_message: false,
+            cost: Account::default(),
+            passed: Some(passed),
             expected: 0,
         }
     }
@@ -83,9 +100,9 @@ impl Reassembly {
     /// For the pieces of one message, with their numbers in place of TSNs, which is likely to be so long.
     pub(crate) fn of_one_message(limit: usize, expected: usize) -> Self {
         Self {
-            one_message: true,
+            passed: None,
             expected,
-            ..Self::new(limit)
+            ..Self::new(limit, Tsn(0))
         }
     }
 
@@ -96,7 +113,7 @@ impl Reassembly {
 
     /// The memory that incomplete messages take.
     pub(crate) fn cost(&self) -> usize {
-        self.cost
+        self.cost.total()
     }
 
     /// What a chunk adds at most.
@@ -109,12 +126,12 @@ impl Reassembly {
         if data.payload.len() > self.limit {
             return Outcome::TooLarge;
         }
-        let index = match self.runs.back() {
-            Some(run) if run.first < data.tsn => self.runs.len(),
-            _ => self.runs.partition_point(|run| run.first < data.tsn),
+        let at = match self.passed {
+            Some(passed) => passed.cumulative.near(data.tsn),
+            None => Seq::first(data.tsn),
         };
-        let (mut index, mut left) = self.left(index, data.tsn, begin);
-        if begin && end && !left {
+        let left = self.left(at, begin);
+        if begin && end && left.is_none() {
             return Outcome::Complete(Completed {
                 stream: data.stream,
                 ssn: data.ssn,
@@ -123,77 +140,72 @@ impl Reassembly {
                 payload: Payload::Whole(Bytes::copy_from_slice(data.payload)),
             });
         }
-        if left {
-            index -= 1;
-            let Some(run) = self.runs.get_mut(index) else {
-                return Outcome::Contradiction;
-            };
-            if !self.one_message && run.says() != says(data) {
-                return Outcome::Contradiction;
-            }
-            if run.length + data.payload.len() > self.limit {
-                return Outcome::TooLarge;
-            }
-            let before = run.cost();
-            run.append(data.payload);
-            (run.last, run.end) = (data.tsn, end);
-            self.cost += run.cost() - before;
-        } else {
+        let Some(first) = left else {
             // Only a message at the front has room made for it, so that what is kept ready stays bounded.
             let room = if self.runs.is_empty() && begin {
                 self.expected
             } else {
                 0
             };
-            let run = Run::new(data, room);
-            self.cost += run.cost();
-            self.runs.insert(index, run);
-            left = true;
-        }
-        debug_assert!(left);
-        self.join_right(index)
-    }
-
-    /// Whether the run before `index` goes on with this TSN. A run that should, but cannot, will never be complete.
-    fn left(&mut self, index: usize, tsn: Tsn, begin: bool) -> (usize, bool) {
-        let Some(before) = index.checked_sub(1) else {
-            return (index, false);
+            let run = Run::new(data, at, room);
+            self.cost.add(run.cost());
+            self.runs.insert(at, Box::new(run));
+            return self.join_right(at);
         };
-        match self.runs.get(before) {
-            Some(run) if run.last.next() == tsn && !run.end => {
-                if begin {
-                    self.remove(before);
-                    (before, false)
-                } else {
-                    (index, true)
-                }
-            }
-            _ => (index, false),
+        let one_message = self.passed.is_none();
+        let Some(run) = self.runs.get_mut(&first) else {
+            return Outcome::Contradiction;
+        };
+        if !one_message && run.says() != says(data) {
+            return Outcome::Contradiction;
         }
+        if run.length + data.payload.len() > self.limit {
+            return Outcome::TooLarge;
+        }
+        let before = run.cost();
+        run.append(data.payload);
+        (run.last, run.end) = (at, end);
+        self.cost.add(run.cost() - before);
+        self.join_right(first)
     }
 
-    fn join_right(&mut self, index: usize) -> Outcome {
-        let Some(run) = self.runs.get(index) else {
+    /// The run that goes on with this number. One that should, but cannot, will never be complete.
+    fn left(&mut self, at: Seq, begin: bool) -> Option<Seq> {
+        let passed = self.passed;
+        let (first, run) = self.runs.range_mut(..at).next_back()?;
+        if run.last.next() != at || run.end || run.is_over(*first, passed) {
+            return None;
+        }
+        run.broken = begin;
+        (!begin).then_some(*first)
+    }
+
+    fn join_right(&mut self, first: Seq) -> Outcome {
+        let passed = self.passed;
+        let Some(run) = self.runs.get_mut(&first) else {
             return Outcome::Contradiction;
         };
         let (next, end) = (run.last.next(), run.end);
-        if let Some(right) = self.runs.get(index + 1)
-            && right.first == next
-            && !end
+        if !end
+            && let Some(right) = self.runs.get(&next)
+            && !right.is_over(next, passed)
         {
-            if right.begin {
+            let begins = right.begin;
+            let right = if begins {
+                None
+            } else {
+                self.runs.remove(&next)
+            };
+            let Some(run) = self.runs.get_mut(&first) else {
+                return Outcome::Contradiction;
+            };
+            let Some(right) = right else {
                 // The message here has no end: its sender gave it up.
-                self.remove(index);
+                run.broken = true;
                 return Outcome::Stored;
-            }
-            let Some(right) = self.runs.remove(index + 1) else {
-                return Outcome::Contradiction;
             };
-            self.cost -= RUN_COST.min(self.cost);
-            let Some(run) = self.runs.get_mut(index) else {
-                return Outcome::Contradiction;
-            };
-            if !self.one_message && run.says() != right.says() {
+            self.cost.take(RUN_COST);
+            if passed.is_some() && run.says() != right.says() {
                 return Outcome::Contradiction;
             }
             if run.length + right.length > self.limit {
@@ -203,66 +215,112 @@ impl Reassembly {
             run.length += right.length;
             run.join(right.parts);
         }
-        let complete = self.runs.get(index).is_some_and(|run| run.begin && run.end);
-        if !complete {
-            return Outcome::Stored;
+        let complete = self.runs.get(&first).is_some_and(|it| it.begin && it.end);
+        if complete && let Some(run) = self.runs.remove(&first) {
+            self.cost.take(run.cost());
+            self.expected = Self::expected_after(run.length);
+            return Outcome::Complete(run.complete());
         }
-        match self.remove(index) {
-            Some(run) => {
-                self.expected = Self::expected_after(run.length);
-                Outcome::Complete(run.complete())
-            }
-            None => Outcome::Stored,
-        }
+        Outcome::Stored
     }
 
-    fn remove(&mut self, index: usize) -> Option<Run> {
-        let run = self.runs.remove(index)?;
-        self.cost -= run.cost().min(self.cost);
-        Some(run)
-    }
-
-    /// The cumulative TSN moved: what can no longer become complete is dropped. Looks at the front only, as one run at
-    /// most reaches the cumulative TSN without an end.
+    /// The cumulative TSN moved: `sweep` drops what can no longer become complete.
     pub(crate) fn cumulative_moved(&mut self, cumulative: Tsn) {
-        while let Some(run) = self.runs.front()
-            && (run.last < cumulative || (!run.begin && run.first <= cumulative.next()))
-        {
-            self.remove(0);
+        if let Some(passed) = &mut self.passed {
+            passed.cumulative = passed.cumulative.near(cumulative);
         }
     }
 
     /// RFC 3758 §3.6: the sender gave up what is up to here.
     pub(crate) fn forward(&mut self, skipped: Tsn) {
-        while let Some(run) = self.runs.front()
-            && run.first <= skipped
-        {
-            self.remove(0);
+        if let Some(passed) = &mut self.passed {
+            passed.skipped = passed.cumulative.near(skipped);
         }
     }
 
-    pub(crate) fn clear(&mut self) {
-        self.runs.clear();
-        self.cost = 0;
+    /// Drops what can no longer become complete. False if `budget`, which it takes from, did not suffice. Looks at the front
+    /// only, as one run at most reaches the cumulative TSN without an end.
+    pub(crate) fn sweep(&mut self, budget: &mut usize) -> bool {
+        self.drop_while(|first, run, passed| run.is_over(first, passed), budget)
+    }
+
+    /// Drops all there is. False if `budget` did not suffice.
+    pub(crate) fn clear(&mut self, budget: &mut usize) -> bool {
+        self.drop_while(|_, _, _| true, budget)
+    }
+
+    /// Whether `sweep` has something to drop.
+    pub(crate) fn is_sweeping(&self) -> bool {
+        let first = self.runs.first_key_value();
+        first.is_some_and(|(first, run)| run.is_over(*first, self.passed))
+    }
+
+    /// Compares the account with what it counts.
+    pub(crate) fn check(&self) {
+        let counted = self.runs.values().map(|run| run.cost());
+        assert_eq!(self.cost.total(), counted.sum(), "what is not complete");
+    }
+
+    fn drop_while(
+        &mut self,
+        is_over: impl Fn(Seq, &Run, Option<Passed>) -> bool,
+        budget: &mut usize,
+    ) -> bool {
+        while let Some(mut entry) = self.runs.first_entry()
+            && is_over(*entry.key(), entry.get(), self.passed)
+        {
+            let run = entry.get_mut();
+            let before = run.cost();
+            let gone = free(&mut run.parts, &mut run.length, budget);
+            self.cost.take(before - run.cost());
+            if !gone {
+                return false;
+            }
+            self.cost.take(entry.remove().cost());
+        }
+        true
     }
 }
 
+/// Frees parts of a message that nobody will read, one after the other, as there may be thousands. False if `budget`, which it takes
+/// from, did not suffice.
+fn free(parts: &mut VecDeque<Vec<u8>>, length: &mut usize, budget: &mut usize) -> bool {
+    while *budget > 0 {
+        *budget -= 1;
+        match parts.pop_back() {
+            Some(part) => *length -= part.len(),
+            None => return true,
+        }
+    }
+    false
+}
+
 impl Run {
-    fn new(data: &Data<'_>, room: usize) -> Self {
+    fn new(data: &Data<'_>, at: Seq, room: usize) -> Self {
         let mut segment = Vec::with_capacity(room.max(data.payload.len()));
         segment.extend_from_slice(data.payload);
         Self {
-            first: data.tsn,
-            last: data.tsn,
+            last: at,
             begin: data.has(Data::BEGIN),
             end: data.has(Data::END),
             stream: data.stream,
             ssn: data.ssn,
             ppid: data.ppid,
             ordered: !data.has(Data::UNORDERED),
+            broken: false,
             length: data.payload.len(),
             parts: VecDeque::from([segment]),
         }
+    }
+
+    /// Whether it will never be complete: its message was given up, or its beginning cannot come any more.
+    fn is_over(&self, first: Seq, passed: Option<Passed>) -> bool {
+        let over = |it: Passed| {
+            first <= it.skipped
+                || self.last < it.cumulative
+                || (!self.begin && first <= it.cumulative.next())
+        };
+        self.broken || passed.is_some_and(over)
     }
 
     /// What all pieces of a message say alike.
@@ -346,6 +404,14 @@ impl Payload {
         }
     }
 
+    /// Frees it in steps. False if `budget`, which it takes from, did not suffice.
+    pub(crate) fn free(&mut self, budget: &mut usize) -> bool {
+        match self {
+            Self::Whole(_) => true,
+            Self::Parts { length, parts } => free(parts, length, budget),
+        }
+    }
+
     pub(crate) fn concat(self) -> Bytes {
         match self {
             Self::Whole(bytes) => bytes,
@@ -382,7 +448,7 @@ mod tests {
 
     #[test]
     fn a_new_beginning_ends_what_was_open() {
-        let mut reassembly = Reassembly::new(100);
+        let mut reassembly = Reassembly::new(100, Tsn(0));
         assert_eq!(
             reassembly.insert(&chunk(1, Data::BEGIN, b"ab")),
             Outcome::Stored
@@ -393,6 +459,7 @@ mod tests {
             panic!("a message in one chunk is complete");
         };
         assert_eq!(&*message.payload.concat(), b"c");
+        assert!(reassembly.sweep(&mut 10));
         assert_eq!((reassembly.cost(), reassembly.runs.len()), (0, 0));
     }
 
@@ -417,7 +484,7 @@ mod tests {
             for early in [false, true] {
                 let mut pieces = [&chunk(1, Data::BEGIN, b"ab"), &other];
                 pieces.rotate_left(usize::from(early));
-                let mut reassembly = Reassembly::new(100);
+                let mut reassembly = Reassembly::new(100, Tsn(0));
                 assert_eq!(reassembly.insert(pieces[0]), Outcome::Stored);
                 let contradicts = reassembly.insert(pieces[1]) == Outcome::Contradiction;
                 assert_eq!(contradicts, !alike, "{other:?}, early: {early}");
@@ -439,7 +506,7 @@ mod tests {
             ..chunk(2, Data::END, b"c")
         });
         for pieces in [[&begin, &end], [&end, &begin]] {
-            let mut reassembly = Reassembly::new(100);
+            let mut reassembly = Reassembly::new(100, Tsn(0));
             assert_eq!(reassembly.insert(pieces[0]), Outcome::Stored);
             let complete = reassembly.insert(pieces[1]);
             assert!(matches!(complete, Outcome::Complete(_)), "{complete:?}");
@@ -448,7 +515,7 @@ mod tests {
 
     #[test]
     fn the_limit_holds_over_all_chunks() {
-        let mut reassembly = Reassembly::new(5);
+        let mut reassembly = Reassembly::new(5, Tsn(0));
         reassembly.insert(&chunk(1, Data::BEGIN, b"abc"));
         assert_eq!(
             reassembly.insert(&chunk(3, Data::END, b"def")),
@@ -459,15 +526,40 @@ mod tests {
 
     #[test]
     fn orphans_are_dropped() {
-        let mut reassembly = Reassembly::new(100);
+        let mut reassembly = Reassembly::new(100, Tsn(0));
         reassembly.insert(&chunk(5, 0, b"abc"));
         reassembly.insert(&chunk(8, Data::BEGIN, b"abc"));
         reassembly.cumulative_moved(Tsn(3));
-        assert_eq!(reassembly.runs.len(), 2);
+        assert!(reassembly.sweep(&mut 10) && reassembly.runs.len() == 2);
         reassembly.cumulative_moved(Tsn(5));
-        assert_eq!(reassembly.runs.len(), 1);
+        assert!(reassembly.is_sweeping() && !reassembly.sweep(&mut 1));
+        assert!(reassembly.sweep(&mut 1) && reassembly.runs.len() == 1);
         reassembly.forward(Tsn(8));
+        assert!(reassembly.sweep(&mut 10));
         assert_eq!((reassembly.cost(), reassembly.runs.len()), (0, 0));
+    }
+
+    /// What waits to be dropped is nobody's neighbour any more.
+    #[test]
+    fn orphans_go_on_with_nothing() {
+        let mut reassembly = Reassembly::new(100, Tsn(1));
+        reassembly.insert(&chunk(2, 0, b"abc"));
+        reassembly.cumulative_moved(Tsn(2));
+        let other = Data {
+            stream: 4,
+            ..chunk(3, Data::END, b"d")
+        };
+        assert_eq!(reassembly.insert(&other), Outcome::Stored);
+        reassembly.cumulative_moved(Tsn(3));
+        assert!(reassembly.sweep(&mut 10));
+        assert_eq!((reassembly.cost(), reassembly.runs.len()), (0, 0));
+        // A beginning that was given up has no end.
+        reassembly.insert(&chunk(5, Data::BEGIN, b"abc"));
+        reassembly.forward(Tsn(5));
+        assert_eq!(
+            reassembly.insert(&chunk(6, Data::END, b"d")),
+            Outcome::Stored
+        );
     }
 
     /// The pieces of a message, the last first: joining moves the fewer parts.
@@ -475,7 +567,7 @@ mod tests {
     #[expect(clippy::disallowed_methods, reason = "it is the clock that counts")]
     fn a_piece_before_others_costs_little() {
         crate::cost::stays("a piece before others", 3000, |state| {
-            let mut reassembly = Reassembly::new(1 << 20);
+            let mut reassembly = Reassembly::new(1 << 20, Tsn(0));
             let state = state as u32;
             for tsn in (200..200 + state).rev() {
                 reassembly.insert(&chunk(tsn, 0, b"x"));
@@ -503,7 +595,7 @@ mod tests {
                     chunks.push((flags, vec![message as u8; index + 1], message as u16));
                 }
             }
-            let mut reassembly = Reassembly::new(1000);
+            let mut reassembly = Reassembly::new(1000, Tsn(start));
             let mut complete = 0;
             for index in order.into_iter().filter(|index| *index < chunks.len()) {
                 let (flags, payload, ssn) = &chunks[index];

@@ -174,9 +174,7 @@ impl Sender {
         if filling.kind != Kind::Window && !armed {
             self.arm_probe(now, self.recovery.probes == 0);
         }
-        if cfg!(debug_assertions) && self.outstanding.len() < super::MAX_CHECKED {
-            self.outstanding.check();
-        }
+        self.check();
     }
 
     /// Chunks that are sent again. True if the first one outstanding is among them.

@@ -14,6 +14,18 @@ use super::{
 };
 use crate::Stats;
 
+/// What is found to be lost at once.
+#[derive(Debug, Default)]
+struct Found {
+    packets: u32,
+    /// The last of them.
+    newest: PacketNo,
+    /// With headers and padding.
+    bytes: usize,
+    /// Chunks of those that left since the last reduction, which did not answer for them.
+    fresh: u32,
+}
+
 impl Sender {
     /// Draws the conclusions from what was noted since, and from time.
     pub(crate) fn judge(&mut self, now: Instant, stats: &mut Stats) {
@@ -37,35 +49,29 @@ impl Sender {
         if batch.proven > 0 {
             self.prove(batch.proven, stats);
         }
-        let before = self.outstanding.flight_bytes();
-        let (lost, newest) = self.detect(now, stats);
+        let found = self.detect(now, stats);
+        // RFC 8985 §7.4.2: what a probe repaired was a loss all the same.
+        let repaired = batch.probe_loss && found.fresh == 0 && self.recovery.episode.is_none();
+        stats.probe_losses += u64::from(repaired);
         if self.rates.is_some() {
-            let bytes = before - self.outstanding.flight_bytes();
-            self.consult(now, &batch, (lost, newest, bytes), stats);
-            self.arm_probe(now, batch.any);
-            self.set_pace(now);
-            return;
+            self.consult(now, &batch, &found, stats);
+        } else {
+            match found.fresh {
+                0 if repaired => self.begin_episode(now, flight, 1, stats),
+                0 => {}
+                lost => self.begin_episode(now, flight, lost, stats),
+            }
+            self.grow(now, &batch, &found);
+            self.end_episode();
         }
-        if let Some(undo) = &mut self.recovery.undo {
-            undo.lost += lost;
-        }
-        if lost > 0 && newest >= self.recovery.reduced_at {
-            self.begin_episode(now, flight, lost, stats);
-        } else if batch.probe_loss && self.recovery.episode.is_none() {
-            // RFC 8985 §7.4.2: what a probe repaired was a loss all the same.
-            self.begin_episode(now, flight, 1, stats);
-            stats.probe_losses += 1;
-        }
-        self.grow(now, &batch, lost);
-        self.end_episode();
         self.arm_probe(now, batch.any);
         self.set_pace(now);
     }
 
-    /// Walks what left first, up to what cannot be known to be lost yet: how many chunks are lost, and the newest of
-    /// their packets.
-    fn detect(&mut self, now: Instant, stats: &mut Stats) -> (u32, PacketNo) {
-        let (mut count, mut newest) = (0, 0);
+    /// Walks what left first, up to what cannot be known to be lost yet.
+    fn detect(&mut self, now: Instant, stats: &mut Stats) -> Found {
+        let flight = self.outstanding.flight_bytes();
+        let mut found = Found::default();
         self.recovery.reorder = None;
         self.outstanding.packets.take_back(self.horizon);
         while let Some((packet, at)) = self.outstanding.oldest_packet() {
@@ -73,7 +79,7 @@ impl Sender {
             if packet >= rack.newest() {
                 break;
             }
-            let in_episode = self.recovery.episode.is_some() || count > 0;
+            let in_episode = self.recovery.episode.is_some() || found.packets > 0;
             let window = rack.window(packet, in_episode, &self.recovery.rtt);
             let due = at + rack.round_trip() + window;
             if due > now {
@@ -89,46 +95,49 @@ impl Sender {
             let (queue, abandoned) = (&mut self.queue, &mut stats.abandoned_sent);
             let lost = self.outstanding.lose_oldest(now, queue, abandoned);
             if lost > 0 {
-                (count, newest) = (count + lost, packet);
+                self.recovery.lost(packet, lost);
+                found.packets += u32::from(packet != found.newest);
+                found.newest = packet;
+                found.fresh += if packet < self.recovery.reduced_at {
+                    0
+                } else {
+                    lost
+                };
                 stats.black_holes += u64::from(long && self.pmtu.lost(packet));
             }
         }
-        if count > 0 {
+        if found.packets > 0 {
             self.update_skip(now);
         }
-        (count, newest)
+        found.bytes = flight - self.outstanding.flight_bytes();
+        found
     }
 
     fn begin_episode(&mut self, now: Instant, flight: usize, lost: u32, stats: &mut Stats) {
         let saved = self.control.save();
         self.control.on_lost(now);
-        let recovery = &mut self.recovery;
+        let (recovery, next) = (&mut self.recovery, self.outstanding.packets.next());
         recovery.undo = Some(Undo {
             saved,
+            packets: recovery.reduced_at..next,
             lost,
             proven: 0,
         });
-        recovery.reduced_at = self.outstanding.packets.next();
+        recovery.reduced_at = next;
         recovery.episode = Some(Prr::new(flight));
         stats.fast_recoveries += 1;
     }
 
     /// A model of the path hears everything, and reduces nothing for a recovery.
-    fn consult(
-        &mut self,
-        now: Instant,
-        batch: &Batch,
-        (count, newest, bytes): (u32, PacketNo, usize),
-        stats: &mut Stats,
-    ) {
+    fn consult(&mut self, now: Instant, batch: &Batch, found: &Found, stats: &mut Stats) {
         let (Some(rates), Some(model)) = (&mut self.rates, self.control.model()) else {
             return;
         };
-        let lost = match count {
+        let lost = match found.packets {
             0 => None,
-            _ => rates.lost(bytes, newest),
+            _ => rates.lost(found.bytes, found.newest),
         };
-        if count > 0 && newest >= self.recovery.reduced_at {
+        if found.fresh > 0 {
             self.recovery.reduced_at = self.outstanding.packets.next();
             stats.fast_recoveries += 1;
             self.recovery.rack.episode_ended();
@@ -141,17 +150,17 @@ impl Sender {
             flight: self.outstanding.flight_bytes(),
             round_trip: batch.sample.map(|(_, sample)| sample),
             limited: batch.limited > 0,
-            lost: lost.map(|(in_flight, since)| (count, in_flight, since)),
+            lost: lost.map(|(in_flight, since)| (found.packets, in_flight, since)),
         });
         rates.forget(self.outstanding.packets.oldest());
     }
 
-    fn grow(&mut self, now: Instant, batch: &Batch, lost: u32) {
+    fn grow(&mut self, now: Instant, batch: &Batch, found: &Found) {
         let smoothed = self.recovery.rtt.smoothed().unwrap_or_default();
         match &mut self.recovery.episode {
             Some(prr) => {
                 let packet = self.pmtu.size() - crate::packet::HEADER;
-                let safe = batch.advanced && lost == 0;
+                let safe = batch.advanced && found.packets == 0;
                 let flight = self.outstanding.flight_bytes();
                 let threshold = self.control.window();
                 prr.on_acked(batch.bytes, flight, threshold, safe, packet);
@@ -273,18 +282,22 @@ impl Sender {
             recovery.rtt.back_off();
             self.control.on_timeout(now, recovery.timeouts > 1);
         }
-        let (repeated, proven) = (recovery.timeouts > 1, 0);
+        let (repeated, next) = (recovery.timeouts > 1, self.outstanding.packets.next());
         match &mut recovery.undo {
-            Some(undo) if repeated => undo.lost += lost,
+            Some(undo) if repeated => {
+                undo.packets.end = next;
+                undo.lost += lost;
+            }
             undo => {
                 *undo = Some(Undo {
                     saved,
+                    packets: first..next,
                     lost,
-                    proven,
+                    proven: 0,
                 })
             }
         }
-        recovery.reduced_at = self.outstanding.packets.next();
+        recovery.reduced_at = next;
         self.grant = Some(Grant::Timeout);
         self.start_t3(now);
         self.set_pace(now);

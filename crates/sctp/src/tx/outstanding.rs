@@ -18,6 +18,7 @@ use super::{
 };
 use crate::{
     Mid, Ssn, StreamId, Tsn,
+    account::Account,
     packet::{Data, IData},
     serial::Seq,
 };
@@ -88,7 +89,7 @@ pub(crate) struct Outstanding {
     /// Chunks are I-DATA (RFC 8260).
     interleaved: bool,
     lost: BTreeSet<Seq>,
-    /// What was sent again after its loss had been blamed on the path, and in which packet.
+    /// What was sent again after its loss had been blamed on the path, and the packet that was lost.
     resent: BTreeMap<Seq, PacketNo>,
     messages: Slab<Message>,
     generation: u32,
@@ -100,9 +101,9 @@ pub(crate) struct Outstanding {
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 struct Flight {
     /// With headers and padding, for the congestion window.
-    bytes: usize,
+    bytes: Account,
     /// Payload alone, for the peer's window.
-    payload: usize,
+    payload: Account,
 }
 
 /// An abandoned chunk of an ordered message, for FORWARD TSN.
@@ -152,11 +153,11 @@ impl Outstanding {
     }
 
     pub(crate) fn flight_bytes(&self) -> usize {
-        self.flight.bytes
+        self.flight.bytes.total()
     }
 
     pub(crate) fn flight_payload(&self) -> usize {
-        self.flight.payload
+        self.flight.payload.total()
     }
 
     /// RFC 9260 §3.3.4: a gap ack block counts in 16 bits from the cumulative TSN.
@@ -318,13 +319,13 @@ impl Outstanding {
         let packet = self.packets.next() - 1;
         let chunk = self.get_mut(seq)?;
         chunk.fate = Fate::InFlight;
-        chunk.packet = packet;
+        let before = std::mem::replace(&mut chunk.packet, packet);
         chunk.tries = chunk.tries.saturating_add(1);
         let (length, blamed) = (chunk.payload.len(), chunk.blamed);
         self.flight.add(length, self.size(length));
         self.packets.add(seq);
         if blamed {
-            self.resent.insert(seq, packet);
+            self.resent.insert(seq, before);
             if self.resent.len() > MAX_RESENT {
                 self.resent.pop_first();
             }
@@ -442,6 +443,10 @@ impl Outstanding {
         self.flight.remove(length, self.size(length));
         self.packets.done(packet);
         self.lost.insert(seq);
+        if blame {
+            // What is proven of it from now on is about this loss.
+            self.resent.remove(&seq);
+        }
     }
 
     /// RFC 7496 §4: gives the chunk's message up if it may not be sent again.
@@ -553,14 +558,13 @@ impl Outstanding {
 
 impl Flight {
     fn add(&mut self, payload: usize, size: usize) {
-        self.bytes += size;
-        self.payload += payload;
+        self.bytes.add(size);
+        self.payload.add(payload);
     }
 
     fn remove(&mut self, payload: usize, size: usize) {
-        debug_assert!(self.bytes >= size && self.payload >= payload);
-        self.bytes -= size.min(self.bytes);
-        self.payload -= payload.min(self.payload);
+        self.bytes.take(size);
+        self.payload.take(payload);
     }
 }
 

@@ -217,19 +217,20 @@ impl Pmtu {
         true
     }
 
-    /// A packet over `safe` could not leave at all: that is known without asking. True if it was a probe.
-    pub(crate) fn refused(&mut self, now: Instant) -> bool {
+    /// A packet of this length could not leave at all: that is known without asking. True if it was a probe.
+    pub(crate) fn refused(&mut self, now: Instant, length: usize) -> bool {
         if let Phase::Searching(search) = &mut self.phase
+            && search.at == length
             && search.probe.take().is_some()
         {
-            let at = search.at;
-            self.narrow(now, at);
+            self.narrow(now, length);
             return true;
         }
-        let was = std::mem::replace(&mut self.size, self.safe);
-        self.missing = 0;
-        if was > self.safe {
-            self.narrow(now, was);
+        // What is longer left before it was known, and what is as short as any cannot be shortened.
+        if (self.safe + 1..=self.size).contains(&length) {
+            self.size = self.safe;
+            self.missing = 0;
+            self.narrow(now, length);
         }
         false
     }
@@ -313,6 +314,33 @@ mod tests {
             assert!(!pmtu.lost(200 + packet));
         }
         assert!(pmtu.lost(205) && pmtu.size() == 1112);
+    }
+
+    /// What is refused is known by its length: a probe is lost, data is shortened.
+    #[test]
+    #[expect(clippy::disallowed_methods, reason = "a base instant for the test")]
+    fn what_was_refused_is_known_by_its_length() {
+        let now = Instant::now();
+        let searching = || {
+            let mut pmtu = wide(now);
+            pmtu.ceiling = 1464;
+            pmtu.phase = Phase::Base;
+            assert_eq!(pmtu.wanted(now), Some(1464));
+            pmtu.sent(now, 7, Duration::ZERO);
+            pmtu
+        };
+        let mut pmtu = searching();
+        assert!(pmtu.refused(now, 1464) && pmtu.size() == 1432);
+        // Data, while the probe is on its way: it goes in packets that every path carries, and what is asked next is shorter.
+        let mut pmtu = searching();
+        assert!(!pmtu.refused(now, 1432) && pmtu.size() == 1112);
+        assert!(pmtu.wanted(now).is_some_and(|it| it < 1432));
+        // Neither: something that left when longer packets were thought to pass, or that is as short as any.
+        for length in [1440, 1112, 700] {
+            let mut pmtu = searching();
+            assert!(!pmtu.refused(now, length) && pmtu.size() == 1432);
+            assert!(pmtu.answered(now, 7).is_some() && pmtu.size() == 1464);
+        }
     }
 
     /// The pause before another try becomes longer each time, up to what a raise waits.

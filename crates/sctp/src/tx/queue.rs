@@ -1,5 +1,7 @@
 //! Messages that wait to be cut into chunks, stream by stream.
 
+mod check;
+
 use std::{
     collections::{BTreeMap, BTreeSet, VecDeque},
     time::Instant,
@@ -8,7 +10,7 @@ use std::{
 use bytes::Bytes;
 
 use super::scheduler::Scheduler;
-use crate::StreamId;
+use crate::{StreamId, account::Account};
 
 /// When a message is given up (RFC 7496).
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -91,8 +93,8 @@ struct Outgoing {
     /// The next numbers of ordered and of unordered messages.
     next_ordered: u32,
     next_unordered: u32,
-    buffered: usize,
-    unacknowledged: usize,
+    buffered: Account,
+    unacknowledged: Account,
     threshold: usize,
     weight: u16,
     position: u64,
@@ -112,12 +114,12 @@ pub(crate) struct Queue {
     interleaved: bool,
     /// Messages of several pieces that have begun: their lengths, and how much is left of all of them.
     begun: BTreeSet<(usize, StreamId)>,
-    begun_left: usize,
+    begun_left: Account,
     /// What the peer has room for, and how much a piece has.
     room: (usize, usize),
-    buffered: usize,
-    held: usize,
-    unacknowledged: usize,
+    buffered: Account,
+    held: Account,
+    unacknowledged: Account,
     /// Streams whose buffered amount fell to their threshold.
     pub(crate) low: VecDeque<StreamId>,
     /// Streams that wait for their reset and have nothing left that has no TSN.
@@ -131,12 +133,12 @@ impl Queue {
         if outgoing.messages.is_empty() {
             self.scheduler.activate(stream, outgoing.position);
         }
-        outgoing.buffered += length;
-        outgoing.unacknowledged += length;
+        outgoing.buffered.add(length);
+        outgoing.unacknowledged.add(length);
         outgoing.messages.push_back(message);
-        self.buffered += length;
-        self.unacknowledged += length;
-        self.held += length + MESSAGE_OVERHEAD;
+        self.buffered.add(length);
+        self.unacknowledged.add(length);
+        self.held.add(length + MESSAGE_OVERHEAD);
     }
 
     /// What is next. Messages that outlived their time are dropped.
@@ -196,7 +198,7 @@ impl Queue {
         };
         let front = self.streams.get(largest).and_then(|it| it.messages.front());
         let left = front.map_or(0, |message| message.payload.len());
-        self.begun_left.saturating_sub(left) + length <= peer / 2
+        self.begun_left.total().saturating_sub(left) + length <= peer / 2
     }
 
     /// Between messages, a stream that is less far on goes first.
@@ -222,7 +224,10 @@ impl Queue {
     /// The cumulative TSN has passed an ordered message.
     pub(crate) fn passed(&mut self, stream: StreamId) {
         if let Some(outgoing) = self.streams.get_mut(&stream) {
-            outgoing.numbered = outgoing.numbered.saturating_sub(1);
+            if !self.interleaved {
+                debug_assert!(outgoing.numbered > 0, "stream {stream}");
+                outgoing.numbered = outgoing.numbered.saturating_sub(1);
+            }
             if outgoing.ended {
                 self.forget_if_done(stream);
             }
@@ -251,9 +256,9 @@ impl Queue {
             (true, true) => {}
             (true, false) => {
                 self.begun.insert((before, stream));
-                self.begun_left += before - size;
+                self.begun_left.add(before - size);
             }
-            (false, _) => self.begun_left -= size.min(before).min(self.begun_left),
+            (false, _) => self.begun_left.take(size.min(before)),
         }
         if end {
             self.begun.remove(&(message.total, stream));
@@ -290,25 +295,23 @@ impl Queue {
             outgoing.position = self.scheduler.end_turn(outgoing.weight, cost, more);
         }
         let length = cut.payload.len();
-        let above = outgoing.buffered > outgoing.threshold;
-        outgoing.buffered -= length.min(outgoing.buffered);
-        if above && outgoing.buffered <= outgoing.threshold {
+        if outgoing.left(length) {
             self.low.push_back(stream);
         }
         if outgoing.resetting && outgoing.messages.is_empty() {
             self.quiet.push_back(stream);
         }
-        self.buffered -= length.min(self.buffered);
+        self.buffered.take(length);
         Some(cut)
     }
 
     /// Bytes that went out are acknowledged or given up; `end` is whether their message ended with them.
     pub(crate) fn released(&mut self, stream: StreamId, length: usize, end: bool) {
         let overhead = if end { MESSAGE_OVERHEAD } else { 0 };
-        self.held -= (length + overhead).min(self.held);
-        self.unacknowledged -= length.min(self.unacknowledged);
+        self.held.take(length + overhead);
+        self.unacknowledged.take(length);
         if let Some(outgoing) = self.streams.get_mut(&stream) {
-            outgoing.unacknowledged -= length.min(outgoing.unacknowledged);
+            outgoing.unacknowledged.take(length);
             if outgoing.ended {
                 self.forget_if_done(stream);
             }
@@ -318,7 +321,7 @@ impl Queue {
     /// The last of an earlier life of the stream has left.
     fn forget_if_done(&mut self, stream: StreamId) {
         let done = |it: &Outgoing| {
-            it.ended && it.unacknowledged == 0 && it.numbered == 0 && it.messages.is_empty()
+            it.ended && it.unacknowledged.total() == 0 && it.numbered == 0 && it.messages.is_empty()
         };
         if self.streams.get(&stream).is_some_and(done) {
             self.streams.remove(&stream);
@@ -358,11 +361,9 @@ impl Queue {
         let length = message.payload.len();
         if message.begun {
             self.begun.remove(&(message.total, stream));
-            self.begun_left -= length.min(self.begun_left);
+            self.begun_left.take(length);
         }
-        let above = outgoing.buffered > outgoing.threshold;
-        outgoing.buffered -= length.min(outgoing.buffered);
-        if above && outgoing.buffered <= outgoing.threshold {
+        if outgoing.left(length) {
             self.low.push_back(stream);
         }
         if outgoing.messages.is_empty() {
@@ -376,7 +377,7 @@ impl Queue {
         if outgoing.resetting && outgoing.messages.is_empty() {
             self.quiet.push_back(stream);
         }
-        self.buffered -= length.min(self.buffered);
+        self.buffered.take(length);
         self.released(stream, length, true);
     }
 
@@ -464,24 +465,26 @@ impl Queue {
     }
 
     pub(crate) fn is_empty(&self) -> bool {
-        self.buffered == 0
+        self.buffered.total() == 0
     }
 
     /// Bytes that count against the send buffer.
     pub(crate) fn held(&self) -> usize {
-        self.held
+        self.held.total()
     }
 
     pub(crate) fn total_unacknowledged(&self) -> usize {
-        self.unacknowledged
+        self.unacknowledged.total()
     }
 
     pub(crate) fn buffered(&self, stream: StreamId) -> usize {
-        self.streams.get(&stream).map_or(0, |s| s.buffered)
+        self.streams.get(&stream).map_or(0, |s| s.buffered.total())
     }
 
     pub(crate) fn unacknowledged(&self, stream: StreamId) -> usize {
-        self.streams.get(&stream).map_or(0, |s| s.unacknowledged)
+        self.streams
+            .get(&stream)
+            .map_or(0, |s| s.unacknowledged.total())
     }
 
     pub(crate) fn set_threshold(&mut self, stream: StreamId, threshold: usize) {
@@ -493,14 +496,23 @@ impl Queue {
     }
 }
 
+impl Outgoing {
+    /// So much has left. True if what is left has fallen to the threshold by that.
+    fn left(&mut self, length: usize) -> bool {
+        let above = self.buffered.total() > self.threshold;
+        self.buffered.take(length);
+        above && self.buffered.total() <= self.threshold
+    }
+}
+
 impl Default for Outgoing {
     fn default() -> Self {
         Self {
             messages: VecDeque::new(),
             next_ordered: 0,
             next_unordered: 0,
-            buffered: 0,
-            unacknowledged: 0,
+            buffered: Account::default(),
+            unacknowledged: Account::default(),
             threshold: 0,
             weight: NORMAL_PRIORITY,
             position: 0,

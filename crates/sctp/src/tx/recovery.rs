@@ -4,7 +4,7 @@ pub(crate) mod prr;
 pub(crate) mod rack;
 pub(crate) mod rtt;
 
-use std::time::Instant;
+use std::{ops::Range, time::Instant};
 
 use self::{prr::Prr, rack::Rack, rtt::Rtt};
 use super::{control::Saved, flown::PacketNo};
@@ -34,6 +34,8 @@ pub(crate) struct Recovery {
 #[derive(Debug)]
 pub(crate) struct Undo {
     pub(crate) saved: Saved,
+    /// The packets for whose loss it was: what becomes known of others says nothing of it.
+    pub(crate) packets: Range<PacketNo>,
     pub(crate) lost: u32,
     pub(crate) proven: u32,
 }
@@ -51,6 +53,20 @@ impl Recovery {
             probes: 0,
             t3: None,
             timeouts: 0,
+        }
+    }
+
+    /// The packets whose losses the last reduction was for, if it can be undone.
+    pub(crate) fn undoable(&self) -> Range<PacketNo> {
+        self.undo.as_ref().map_or(0..0, |undo| undo.packets.clone())
+    }
+
+    /// So many chunks of a packet are lost.
+    pub(crate) fn lost(&mut self, packet: PacketNo, chunks: u32) {
+        if let Some(undo) = &mut self.undo
+            && undo.packets.contains(&packet)
+        {
+            undo.lost += chunks;
         }
     }
 

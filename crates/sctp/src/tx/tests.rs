@@ -6,7 +6,7 @@ use proptest::prelude::*;
 
 use super::*;
 use crate::{
-    SendOptions,
+    CongestionControl, SendOptions,
     packet::{ChunkKind, Chunks, Packet},
     rx::{Received, Receiver},
 };
@@ -21,9 +21,18 @@ struct Bench {
 }
 
 impl Bench {
-    #[expect(clippy::disallowed_methods, reason = "a base instant for the test")]
     fn new(initial: u32) -> Self {
-        let mut sender = Sender::new(&Config::default(), Tsn(initial));
+        Self::of(&Config::default(), initial)
+    }
+
+    /// The same with another controller, from TSN 1 on.
+    fn with(config: Config) -> Self {
+        Self::of(&config, 1)
+    }
+
+    #[expect(clippy::disallowed_methods, reason = "a base instant for the test")]
+    fn of(config: &Config, initial: u32) -> Self {
+        let mut sender = Sender::new(config, Tsn(initial));
         sender.peer_window = 10 << 20;
         Self {
             sender,
@@ -40,6 +49,20 @@ impl Bench {
         bench.queue(count, 1084);
         bench.packets();
         bench.now += MS * 50;
+        bench
+    }
+
+    /// So many small chunks are under way.
+    fn crowded(count: usize) -> Self {
+        let mut bench = Self::new(1);
+        bench.sender.control = Control::new(CongestionControl::NewReno, 1 << 20, 64);
+        for stream in 0..count {
+            let payload = Bytes::from_static(b"x");
+            let message = SendOptions::default().queued(bench.now, 53, payload, true);
+            bench.sender.queue.push((stream % 7) as u16, message);
+        }
+        bench.packets();
+        assert_eq!(bench.sender.outstanding.len(), count);
         bench
     }
 
@@ -376,7 +399,7 @@ fn a_recovery_stays_unless_all_of_it_was_for_nothing() {
 #[test]
 fn a_recovery_sends_in_proportion() {
     let mut bench = Bench::new(1);
-    bench.sender.control = Control::new(crate::CongestionControl::NewReno, 1100, 40);
+    bench.sender.control = Control::new(CongestionControl::NewReno, 1100, 40);
     bench.queue(200, 1084);
     assert_eq!(bench.packets().len(), 40);
     bench.now += MS * 50;
@@ -560,10 +583,17 @@ fn a_deadline_dies_with_its_message() {
 }
 
 /// RFC 9260 §3.3.4: a SACK names the first blocks that find room. What lies beyond may have come, and is not sent again.
+/// dcSCTP, which is Chromium's, names twenty.
 #[test]
 fn a_full_sack_says_nothing_of_what_lies_beyond() {
+    for blocks in [200, 100, 20] {
+        full_sacks(blocks);
+    }
+}
+
+fn full_sacks(blocks: usize) {
     let mut bench = Bench::new(1);
-    bench.sender.control = Control::new(crate::CongestionControl::NewReno, 1100, 700);
+    bench.sender.control = Control::new(CongestionControl::NewReno, 1100, 700);
     bench.queue(600, 1084);
     let mut receiver = Receiver::new(&Config::default(), Tsn(1));
     let mut sent = std::collections::BTreeSet::new();
@@ -581,11 +611,14 @@ fn a_full_sack_says_nothing_of_what_lies_beyond() {
             }
         }
         while receiver.read(1).is_some() {}
-        let mut sack = Vec::new();
-        receiver.write_sack(&mut sack, 1100);
-        bench
-            .sender
-            .handle_sack(bench.now, &Sack::parse(&sack[4..]).unwrap());
+        let (mut whole, mut sack) = (Vec::new(), Vec::new());
+        receiver.write_sack(&mut whole, 1100);
+        let whole = Sack::parse(&whole[4..]).unwrap();
+        let head = (whole.cumulative, whole.window);
+        let gaps = whole.gaps().take(blocks);
+        Sack::write(&mut sack, 1100, head, gaps, whole.duplicates());
+        let sack = Sack::parse(&sack[4..]).unwrap();
+        bench.sender.handle_sack(bench.now, &sack);
         if first_again && !seen {
             seen = true;
             // What was sent again has come, and still nobody knows of the last ones.
@@ -602,7 +635,8 @@ fn a_full_sack_says_nothing_of_what_lies_beyond() {
             bench.stats.retransmissions,
             bench.stats.retransmission_timeouts
         ),
-        (300, 0)
+        (300, 0),
+        "{blocks} blocks"
     );
 }
 
@@ -656,7 +690,7 @@ fn a_short_packet_after_a_timeout_is_alone() {
 fn a_small_window_asks_for_an_answer() {
     for (packets, immediate) in [(2, true), (4, false)] {
         let mut bench = Bench::new(1);
-        bench.sender.control = Control::new(crate::CongestionControl::NewReno, 1100, packets);
+        bench.sender.control = Control::new(CongestionControl::NewReno, 1100, packets);
         bench.queue(1, 1084);
         let packet = bench.packet().unwrap();
         let asks = data_of(&packet).all(|data| data.has(Data::IMMEDIATE));
@@ -773,7 +807,7 @@ fn the_timer_starts_anew_when_the_cumulative_tsn_moves() {
 #[test]
 fn growth_goes_on_after_a_recovery_in_batches() {
     let mut bench = Bench::new(1);
-    bench.sender.control = Control::new(crate::CongestionControl::NewReno, 1100, 20);
+    bench.sender.control = Control::new(CongestionControl::NewReno, 1100, 20);
     bench.measured(MS * 50);
     bench.queue(5000, 1084);
     for _ in 0..40 {
@@ -915,7 +949,7 @@ fn a_lifetime_ends_midway() {
 #[test]
 fn numbers_are_never_outrun() {
     let mut bench = Bench::new(1);
-    bench.sender.control = Control::new(crate::CongestionControl::NewReno, 1 << 20, 64);
+    bench.sender.control = Control::new(CongestionControl::NewReno, 1 << 20, 64);
     bench.sender.peer_window = 64 << 20;
     bench.queue(70_000, 1);
     bench.packets();
@@ -925,7 +959,7 @@ fn numbers_are_never_outrun() {
         "ordered, of one stream"
     );
     let mut bench = Bench::new(1);
-    bench.sender.control = Control::new(crate::CongestionControl::NewReno, 1 << 20, 64);
+    bench.sender.control = Control::new(CongestionControl::NewReno, 1 << 20, 64);
     bench.sender.peer_window = 64 << 20;
     for index in 0..70_000u32 {
         let payload = Bytes::from_static(b"x");
@@ -1113,7 +1147,7 @@ fn windows_count_in_packets_as_long_as_the_path_carries() {
 #[test]
 fn a_window_wider_than_the_peers_is_paced_as_the_peers() {
     let mut bench = Bench::new(1);
-    bench.sender.control = Control::new(crate::CongestionControl::NewReno, 1100, 4000);
+    bench.sender.control = Control::new(CongestionControl::NewReno, 1100, 4000);
     for millis in [50, 80] {
         bench.queue(1, 100);
         bench.packets();
@@ -1141,7 +1175,7 @@ fn a_window_wider_than_the_peers_is_paced_as_the_peers() {
 #[test]
 fn blocks_are_limited() {
     let mut bench = Bench::new(1);
-    bench.sender.control = Control::new(crate::CongestionControl::NewReno, 1100, 1000);
+    bench.sender.control = Control::new(CongestionControl::NewReno, 1100, 1000);
     bench.queue(900, 1084);
     while bench.packet().is_some() {
         bench.now += MS;
@@ -1176,7 +1210,10 @@ fn tsns_wrap_under_loss() {
                 if random >> 30 != 0 {
                     for data in data_of(&packet) {
                         let received = receiver.handle_data(&data, None, true);
-                        assert!(matches!(received, Received::New | Received::Duplicate));
+                        assert!(matches!(
+                            received,
+                            Received::New { .. } | Received::Duplicate
+                        ));
                     }
                 }
             }
@@ -1209,7 +1246,7 @@ proptest! {
     #[test]
     fn blocks_agree_with_a_set(sacks in proptest::collection::vec((0u32..4, proptest::collection::vec((2u16..60, 0u16..20), 0..6)), 1..12)) {
         let mut bench = Bench::new(1);
-        bench.sender.control = Control::new(crate::CongestionControl::NewReno, 1100, 64);
+        bench.sender.control = Control::new(CongestionControl::NewReno, 1100, 64);
         bench.queue(60, 1084);
         bench.packets();
         let mut cumulative = 0;
@@ -1239,14 +1276,7 @@ proptest! {
 #[expect(clippy::disallowed_methods, reason = "it is the clock that counts")]
 fn shifted_blocks_cost_a_search() {
     crate::cost::stays("a block that begins one further on", 3000, |state| {
-        let mut bench = Bench::new(1);
-        bench.sender.control = Control::new(crate::CongestionControl::NewReno, 1 << 20, 64);
-        for stream in 0..state {
-            let message =
-                SendOptions::default().queued(bench.now, 53, Bytes::from_static(b"x"), true);
-            bench.sender.queue.push((stream % 7) as u16, message);
-        }
-        bench.packets();
+        let mut bench = Bench::crowded(state);
         let mut start = Instant::now();
         for turn in 0..200 {
             let mut buf = Vec::new();
@@ -1267,6 +1297,156 @@ fn shifted_blocks_cost_a_search() {
         }
         (Instant::now() - start, 200)
     });
+}
+
+/// As many blocks and duplicates as fit a packet, all of which are known.
+#[test]
+#[expect(clippy::disallowed_methods, reason = "it is the clock that counts")]
+fn what_a_sack_repeats_costs_a_search_each() {
+    crate::cost::stays("a SACK that says nothing new", 3000, |state| {
+        let mut bench = Bench::crowded(state);
+        let mut buf = Vec::new();
+        let gaps = (1..140u16).map(|it| (it * 20, it * 20 + 1));
+        let twice = (1..140).map(|it| Tsn(it * 20));
+        Sack::write(&mut buf, 1200, (Tsn(0), 10 << 20), gaps, twice);
+        let sack = Sack::parse(&buf[4..]).unwrap();
+        assert!(bench.sender.outstanding.accepts(&sack));
+        let mut start = Instant::now();
+        for turn in 0..50 {
+            bench.sender.handle_sack(bench.now, &sack);
+            bench.sender.judge(bench.now, &mut bench.stats);
+            if turn == 0 {
+                start = Instant::now();
+            }
+        }
+        assert!(bench.stats.fast_recoveries > 0);
+        (Instant::now() - start, 49)
+    });
+}
+
+/// What a SACK newly acknowledges, and what it shows to be lost, is work for each chunk that was sent, once.
+#[test]
+#[expect(clippy::disallowed_methods, reason = "it is the clock that counts")]
+fn a_chunk_that_is_answered_for_costs_little() {
+    for (name, lost) in [
+        ("a chunk that is acknowledged", false),
+        ("a chunk that is lost", true),
+    ] {
+        crate::cost::stays(name, 3000, |state| {
+            let mut bench = Bench::crowded(state);
+            let mut buf = Vec::new();
+            let (moved, gap) = match lost {
+                false => (state as u32, None),
+                true => (0, Some((state as u16 - 1000, state as u16))),
+            };
+            let head = (Tsn(moved), 10 << 20);
+            Sack::write(&mut buf, 1200, head, gap.into_iter(), std::iter::empty());
+            let sack = Sack::parse(&buf[4..]).unwrap();
+            assert!(bench.sender.outstanding.accepts(&sack));
+            let start = Instant::now();
+            bench.sender.handle_sack(bench.now, &sack);
+            bench.sender.judge(bench.now, &mut bench.stats);
+            let took = Instant::now() - start;
+            assert_eq!(bench.sender.outstanding.peek_lost().is_some(), lost);
+            (took, state)
+        });
+    }
+}
+
+/// What was lost before a reduction, and proves to have come, says nothing of what was lost since.
+#[test]
+fn a_late_proof_does_not_undo_the_next_reduction() {
+    let mut bench = Bench::under_way(10);
+    bench.sack(1, &[(2, 6)]);
+    assert_eq!(bench.packets(), [[2]]);
+    bench.now += MS * 60;
+    bench.sack(11, &[]);
+    bench.packets();
+    assert!(bench.sender.recovery.episode.is_none());
+    bench.queue(10, 1084);
+    let sent = bench.packets().len();
+    assert!(sent >= 7, "{sent}");
+    bench.now += MS * 50;
+    bench.sack(11, &[(2, 6)]);
+    assert_eq!(bench.packets()[0], [12]);
+    let stats = bench.stats;
+    assert_eq!((stats.fast_recoveries, stats.spurious_recoveries), (2, 0));
+    let window = bench.sender.control.window();
+    bench.now += MS;
+    bench.sack_with(11, 10 << 20, &[(2, 6)], &[2]);
+    bench.packets();
+    assert_eq!(bench.stats.spurious_recoveries, 0);
+    assert_eq!(bench.sender.control.window(), window);
+    // The proof of its own loss does.
+    bench.sack_with(11, 10 << 20, &[(2, 6)], &[12]);
+    bench.packets();
+    assert_eq!(bench.stats.spurious_recoveries, 1);
+    assert!(bench.sender.control.window() > window);
+}
+
+/// A timeout is undone when all that it took for lost has come, and not before, whatever the controller.
+#[test]
+fn a_timeout_of_a_model_stays_unless_all_of_it_was_for_nothing() {
+    let mut bench = Bench::with(Config::default().congestion_control(CongestionControl::Bbr));
+    bench.measured(MS * 50);
+    bench.queue(5, 1084);
+    assert_eq!(bench.packets().len(), 5);
+    let timeout = bench.sender.recovery.t3.unwrap();
+    bench.now = timeout - MS * 20;
+    bench.queue(3, 1084);
+    assert_eq!(bench.packets().len(), 3);
+    bench.sender.recovery.probe = None;
+    bench.now = timeout;
+    bench.sender.handle_timeout(bench.now, &mut bench.stats);
+    assert_eq!(bench.stats.retransmission_timeouts, 1);
+    assert_eq!(bench.packets(), [[2]]);
+    // The answer to what was sent again finds the three lost as well.
+    bench.now += MS * 60;
+    bench.sack(2, &[]);
+    bench.packets();
+    bench.now += MS;
+    bench.sack_with(6, 10 << 20, &[], &[2]);
+    bench.packets();
+    assert_eq!(
+        bench.stats.spurious_recoveries, 0,
+        "five of eight have come"
+    );
+}
+
+/// RFC 8985 §7.4.2: what a probe repaired was a loss, whatever the controller.
+#[test]
+fn a_model_hears_of_what_a_probe_repaired() {
+    let mut bench = Bench::with(Config::default().congestion_control(CongestionControl::Bbr));
+    bench.measured(MS * 50);
+    bench.queue(1, 500);
+    bench.packets();
+    bench.now += MS * 300;
+    bench.sender.handle_timeout(bench.now, &mut bench.stats);
+    assert_eq!(bench.packets(), [[2]]);
+    bench.now += MS * 50;
+    bench.sack(2, &[]);
+    bench.packets();
+    assert_eq!(bench.stats.probe_losses, 1);
+}
+
+/// A packet is one, however many messages were in it: one that is lost is not what ends a startup.
+#[test]
+fn a_model_counts_packets() {
+    let mut bench = Bench::with(Config::default().congestion_control(CongestionControl::Bbr));
+    bench.measured(MS * 50);
+    for round in 0..2 {
+        bench.queue(81, 100);
+        let packets = bench.packets();
+        assert_eq!((packets.len(), packets[0].len()), (9, 9));
+        let first = packets[0][0];
+        bench.now += MS * 50;
+        bench.sack(first - 1, &[(10, 81)]);
+        assert_eq!(bench.packets()[0], Vec::from_iter(first..first + 9));
+        bench.now += MS * 50;
+        bench.sack(first + 80, &[]);
+        bench.packets();
+        assert!(bench.sender.control.in_slow_start(), "round {round}");
+    }
 }
 
 const MS: Duration = Duration::from_millis(1);

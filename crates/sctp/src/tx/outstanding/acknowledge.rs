@@ -1,6 +1,9 @@
 //! What a SACK says of what is under way.
 
-use std::time::{Duration, Instant};
+use std::{
+    ops::Range,
+    time::{Duration, Instant},
+};
 
 use super::{
     super::{
@@ -31,7 +34,7 @@ pub(crate) struct Batch {
     pub(crate) newest: Option<(PacketNo, Instant, Duration)>,
     /// The round trip of the newest packet with a chunk that was sent once.
     pub(crate) sample: Option<(PacketNo, Duration)>,
-    /// Chunks that were taken as lost and were not.
+    /// Chunks that were taken as lost and were not, of packets for which the last reduction was.
     pub(crate) proven: u32,
     /// Something sent earlier arrived later.
     pub(crate) reordered: bool,
@@ -48,7 +51,7 @@ pub(crate) struct Batch {
 }
 
 /// What judging a newly acknowledged chunk needs to know.
-#[derive(Clone, Copy, Debug)]
+#[derive(Debug)]
 pub(crate) struct Known {
     pub(crate) now: Instant,
     pub(crate) min_rtt: Duration,
@@ -56,6 +59,8 @@ pub(crate) struct Known {
     pub(crate) limited: PacketNo,
     /// The highest number that was acknowledged.
     pub(crate) highest: Seq,
+    /// The packets for whose loss the last reduction was.
+    pub(crate) undoable: Range<PacketNo>,
     /// The SACK reports something that was sent again as received twice.
     pub(crate) duplicate: bool,
     /// How far the SACK says what has come, if it has so many blocks that others may have found no room.
@@ -189,7 +194,7 @@ impl Outstanding {
             Fate::Acknowledged | Fate::Abandoned => return,
             Fate::Lost => {
                 self.lost.remove(&seq);
-                self.prove(seq, batch);
+                self.prove(seq, known, batch);
             }
             Fate::InFlight => {
                 self.flight.remove(length, size);
@@ -233,7 +238,7 @@ impl Outstanding {
         let age = known.now.saturating_duration_since(record.at);
         // RFC 8985 §6.2 step 2: so soon, it was the first copy.
         if tries > 1 && age < known.min_rtt {
-            self.prove(seq, batch);
+            self.prove(seq, known, batch);
             return;
         }
         if tries > 1 && record.kind == Kind::Probe && !known.duplicate {
@@ -260,31 +265,34 @@ impl Outstanding {
     }
 
     /// The chunk was taken as lost and was not.
-    fn prove(&mut self, seq: Seq, batch: &mut Batch) {
-        let resent = self.resent.remove(&seq).is_some();
+    fn prove(&mut self, seq: Seq, known: &Known, batch: &mut Batch) {
+        let resent = self.resent.remove(&seq);
         let blamed = self
             .get_mut(seq)
-            .map(|chunk| std::mem::take(&mut chunk.blamed));
-        if resent || blamed == Some(true) {
+            .and_then(|chunk| std::mem::take(&mut chunk.blamed).then_some(chunk.packet));
+        if let Some(packet) = resent.or(blamed) {
             batch.reordered = true;
-            batch.proven += 1;
+            batch.proven += u32::from(known.undoable.contains(&packet));
         }
     }
 
-    /// The peer reports what it has received twice. True if we sent one of them again: what the network doubled says
-    /// nothing of us.
-    pub(crate) fn handle_duplicates(&mut self, sack: &Sack<'_>, batch: &mut Batch) -> bool {
-        let mut ours = false;
+    /// The peer reports what it has received twice. What we did not send again the network has doubled: that says nothing
+    /// of us.
+    pub(crate) fn handle_duplicates(
+        &mut self,
+        sack: &Sack<'_>,
+        known: &mut Known,
+        batch: &mut Batch,
+    ) {
         for tsn in sack.duplicates().take(MAX_BLOCKS) {
             let seq = self.base.near(tsn);
-            ours |= self.get(seq).is_some_and(|chunk| chunk.tries > 1);
+            known.duplicate |= self.get(seq).is_some_and(|chunk| chunk.tries > 1);
             if self.resent.contains_key(&seq) {
-                ours = true;
+                known.duplicate = true;
                 batch.duplicate = true;
-                self.prove(seq, batch);
+                self.prove(seq, known, batch);
             }
         }
-        ours
     }
 
     /// The peer took back what it had acknowledged beyond a gap (RFC 9260 §6.2.1): the first chunk cannot be both next
@@ -307,6 +315,6 @@ impl Outstanding {
 }
 
 /// A SACK with so many blocks may be one that has left others out.
-const FULL: usize = 100;
+const FULL: usize = 20;
 /// A SACK with more gap ack blocks fits no packet that a path of today carries.
 const MAX_BLOCKS: usize = 400;

@@ -1,9 +1,19 @@
 //! What always holds of what is under way.
 
 use super::{Fate, Flight, Outstanding};
-use crate::serial::Seq;
+use crate::{StreamId, packet::Data, serial::Seq};
 
 impl Outstanding {
+    /// What the queue still counts: stream, length, and whether a message ends.
+    pub(crate) fn unreleased(&self) -> impl Iterator<Item = (StreamId, usize, bool)> + '_ {
+        let chunks = self.chunks.iter().filter(|chunk| !chunk.released);
+        chunks.filter_map(|chunk| {
+            let message = self.messages.get(chunk.message as usize)?;
+            let end = chunk.flags & Data::END != 0;
+            Some((message.stream, chunk.payload.len(), end))
+        })
+    }
+
     /// Compares every account with what it counts.
     ///
     /// # Panics
