@@ -531,6 +531,14 @@ impl Connection {
         sealed.map(|_| buf).unwrap_or_default()
     }
 
+    /// What a record of the peer is, and says.
+    pub(crate) fn opened(&mut self, now: Instant, datagram: &[u8]) -> (u8, Vec<u8>) {
+        let mut datagram = datagram.to_vec();
+        let (mut raw, _) = record::split(&mut datagram).unwrap();
+        let opened = self.records.open(now, &mut raw).unwrap();
+        (opened.content, opened.payload.to_vec())
+    }
+
     /// The newest epochs: that we write, and that we read.
     pub(crate) fn epochs(&self) -> (u16, u16) {
         (self.records.write_epoch(), self.records.read_epoch())

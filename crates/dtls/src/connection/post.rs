@@ -164,9 +164,12 @@ impl Connection {
                     self.handle_key_update(update);
                 }
                 Some((Kind::KeyUpdate, _)) => self.refuse(AlertDescription::DECODE_ERROR),
-                // Nothing is resumed here, so a ticket is of no use.
-                Some((Kind::NewSessionTicket, _)) if self.role == Some(Role::Client) => {
-                    self.reassembly.skip_past(sequence);
+                Some((Kind::NewSessionTicket, ticket)) if self.role == Some(Role::Client) => {
+                    // Nothing is resumed here, so one is of no use.
+                    match ticket {
+                        Ok(_) => self.reassembly.skip_past(sequence),
+                        Err(_) => self.refuse(AlertDescription::DECODE_ERROR),
+                    }
                     self.acks.hurry();
                 }
                 _ => self.refuse(AlertDescription::UNEXPECTED_MESSAGE),

@@ -277,7 +277,8 @@ impl Records {
     }
 
     fn open_plain<'d>(&self, header: Header, raw: &mut Raw<'d>) -> Result<Opened<'d>, Refused> {
-        match self.heard > 0 {
+        // RFC 5246 §6.2.1: so long a record is none, whoever made it.
+        match self.heard > 0 || raw.body.len() > MAX_PLAINTEXT {
             true => Err(Refused::Malformed),
             false => Ok(Opened {
                 number: RecordNumber {
@@ -296,6 +297,10 @@ impl Records {
         let state = state.ok_or(Refused::NoKeys)?;
         let result = state.open_1_2(header, raw.body);
         let range = state.account(header.sequence, result)?;
+        // RFC 5246 §6.2.1: what the cipher leaves room for is not all payload.
+        if range.len() > MAX_PLAINTEXT {
+            return Err(Refused::TooLarge);
+        }
         let body = std::mem::take(&mut raw.body);
         Ok(Opened {
             number: RecordNumber {
@@ -437,16 +442,16 @@ fn seal_1_3(
     Ok(())
 }
 
-/// RFC 8446 §5.2, §5.4: the type is the last byte that is not zero.
+/// RFC 8446 §5.2, §5.4: the type is the last byte that is not zero; padding counts.
 fn inner(plaintext: &mut [u8]) -> Result<(u8, &mut [u8]), Refused> {
+    if plaintext.len() > MAX_PLAINTEXT + 1 {
+        return Err(Refused::TooLarge);
+    }
     let end = plaintext.iter().rposition(|byte| *byte != 0);
     let end = end.ok_or(Refused::Empty)?;
     let (payload, rest) = plaintext.split_at_mut_checked(end).ok_or(Refused::Empty)?;
-    match rest.first() {
-        Some(_) if payload.len() > MAX_PLAINTEXT => Err(Refused::TooLarge),
-        Some(content) => Ok((*content, payload)),
-        None => Err(Refused::Empty),
-    }
+    let content = rest.first().ok_or(Refused::Empty)?;
+    Ok((*content, payload))
 }
 
 const MAX_READ_EPOCHS: usize = 3;
