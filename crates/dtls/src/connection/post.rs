@@ -54,6 +54,15 @@ impl Connection {
         KeyUpdate { request }.write(&mut body);
         self.outgoing.begin_after();
         let epoch = self.records.write_epoch();
+        #[cfg(test)]
+        if let Some(edit) = &mut self.edit {
+            let draft = crate::tests::peer::Draft::new(epoch, Kind::KeyUpdate.id(), body);
+            for draft in edit(draft).into_iter().filter(|draft| draft.sent) {
+                let (epoch, kind) = (draft.epoch, draft.kind);
+                self.outgoing.push_after(epoch, kind, &draft.body);
+            }
+            return;
+        }
         self.outgoing.push_after(epoch, Kind::KeyUpdate.id(), &body);
     }
 
