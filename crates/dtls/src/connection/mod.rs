@@ -115,6 +115,7 @@ impl Connection {
         let _ = now;
         Self {
             trust: Trust::new(config.peer),
+            records: Records::new(config.renew_keys_after),
             config,
             role: None,
             started: false,
@@ -122,7 +123,6 @@ impl Connection {
             handshake: Some(Box::new(Handshake::new(ChaCha20Rng::from_seed(seed)))),
             session: None,
             asked_owner: false,
-            records: Records::new(),
             reassembly: Reassembly::default(),
             outgoing: Outgoing::new(),
             acks: Acks::default(),

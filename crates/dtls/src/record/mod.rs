@@ -71,6 +71,8 @@ pub(crate) struct Records {
     heard: u16,
     /// When the first of the old epochs ends.
     expiry: Option<Instant>,
+    /// After how many records a key of 1.3 is renewed, if its limit does not say so earlier.
+    renew_after: u64,
 }
 
 /// Cuts the first record off a datagram, by its first byte alone: RFC 9147 §4.1. `None` when what is
@@ -105,13 +107,14 @@ impl Raw<'_> {
 }
 
 impl Records {
-    pub(crate) fn new() -> Self {
+    pub(crate) fn new(renew_after: u64) -> Self {
         Self {
             version: None,
             write: vec![WriteEpoch::new(0, None)],
             read: vec![ReadEpoch::new(0, None)],
             heard: 0,
             expiry: None,
+            renew_after,
         }
     }
 
@@ -194,9 +197,12 @@ impl Records {
 
     /// Whether the newest epoch has written so much that its key should be renewed.
     pub(crate) fn wants_renewal(&self) -> bool {
-        self.write
-            .last()
-            .is_some_and(|it| it.next >= limit(it).renew)
+        let wants = |it: &WriteEpoch| {
+            let renew = limit(it).renew;
+            // 1.2 has no updates.
+            renew < u64::MAX && it.next >= renew.min(self.renew_after)
+        };
+        self.write.last().is_some_and(wants)
     }
 
     /// Makes a record of what stands in `buf` from `start` on behind room for the header and the

@@ -21,7 +21,7 @@ fn base() -> Instant {
 fn pair_1_2(suite: CipherSuite) -> (Records, Records) {
     let derive = || RecordKeys::derive(suite, &Zeroizing::new([7; 48]), &[1; 32], &[2; 32]);
     let (ours, theirs) = (derive().unwrap(), derive().unwrap());
-    let (mut client, mut server) = (Records::new(), Records::new());
+    let (mut client, mut server) = (Records::new(u64::MAX), Records::new(u64::MAX));
     for (end, write, read) in [
         (&mut client, ours.client, ours.server),
         (&mut server, theirs.server, theirs.client),
@@ -46,7 +46,7 @@ fn key(suite: CipherSuite, generation: u8) -> RecordKey {
 
 /// One that writes in these epochs, and one that reads in them.
 fn pair_1_3(suite: CipherSuite, epochs: &[u16]) -> (Records, Records) {
-    let (mut writer, mut reader) = (Records::new(), Records::new());
+    let (mut writer, mut reader) = (Records::new(u64::MAX), Records::new(u64::MAX));
     writer.set_version(Version::Dtls13);
     reader.set_version(Version::Dtls13);
     for epoch in epochs {
@@ -240,7 +240,7 @@ fn two_bits_name_one_of_three_neighbours() {
 fn the_clear_is_noise_once_a_record_of_1_3_was_opened() {
     let now = base();
     let (mut writer, mut reader) = pair_1_3(CipherSuite::Aes128Gcm, &[2]);
-    let clear = sealed(&mut Records::new(), 0, b"clear");
+    let clear = sealed(&mut Records::new(u64::MAX), 0, b"clear");
     assert_eq!(opened(&mut reader, now, &clear).unwrap().3, b"clear");
     let mut forged = sealed(&mut writer, 2, b"x");
     *forged.last_mut().unwrap() ^= 1;
@@ -257,7 +257,7 @@ fn each_version_has_its_header_and_before_it_is_known_both_are_held() {
     let (mut old, _) = pair_1_2(CipherSuite::EcdheEcdsaAes128Gcm);
     let (mut new, _) = pair_1_3(CipherSuite::Aes128Gcm, &[2, 3]);
     let (old_record, new_record) = (sealed(&mut old, 1, b"x"), sealed(&mut new, 3, b"x"));
-    let mut nobody = Records::new();
+    let mut nobody = Records::new(u64::MAX);
     for record in [&old_record, &new_record] {
         let mut copy = record.clone();
         let (mut raw, _) = split(&mut copy).unwrap();
@@ -431,7 +431,7 @@ fn a_plaintext_of_1_2_has_a_largest_length() {
             length,
         };
         let record = [&header.to_bytes()[..], &vec![7; length]].concat();
-        let seen = opened(&mut Records::new(), base(), &record);
+        let seen = opened(&mut Records::new(u64::MAX), base(), &record);
         let expected = fits.then_some(()).ok_or(Refused::Malformed);
         assert_eq!(seen.map(|_| ()), expected, "{length}");
     }

@@ -5,10 +5,10 @@ use std::{collections::BTreeSet, time::Duration};
 use oxirtc_netsim::for_each_seed;
 
 use crate::{
-    AlertDescription, Error, Event, Failure, Initiator, Role, State,
+    AlertDescription, Error, Event, Failure, Initiator, Role, State, Version,
     message::Ack,
     record::{self, Limit},
-    tests::support::{Dice, Pair, config, config_1_3, ms, other, perfect},
+    tests::support::{Dice, Pair, VERSIONS, config, config_1_3, config_of, ms, other, perfect},
 };
 
 fn pair() -> Pair {
@@ -156,6 +156,38 @@ fn keys_are_renewed_in_time_and_never_overused() {
     pair.client.drain();
     let cause = Failure::KeyExhausted;
     assert_eq!(pair.client.events[1], Event::Failed { cause });
+}
+
+/// The owner may want new keys more often than the algorithms do.
+#[test]
+fn keys_are_renewed_as_often_as_the_owner_wants() {
+    for version in VERSIONS {
+        let client = config_of(version, 0).renew_keys_after(50);
+        let mut pair = Pair::new(client, config_of(version, 1));
+        pair.connect();
+        for _ in 0..120 {
+            let now = pair.now;
+            let mut datagram = pair.client.seal(b"x");
+            pair.server.handle(now, &mut datagram);
+            pair.run(ms(50), &mut perfect());
+            let (epoch, _) = pair.client.connection.epochs();
+            let used = limit(version) - pair.client.connection.records_left(epoch);
+            assert!(used < 50 || version == Version::Dtls12, "{used}");
+        }
+        // Two and a half times.
+        let expected = if version == Version::Dtls12 { 1 } else { 5 };
+        assert_eq!(pair.client.connection.epochs().0, expected);
+        assert_eq!(pair.server.connection.epochs().1, expected);
+        pair.exchange();
+    }
+}
+
+/// How many records a fresh key may seal.
+fn limit(version: Version) -> u64 {
+    match version {
+        Version::Dtls12 => Limit::V12.records,
+        _ => Limit::GCM.records,
+    }
 }
 
 /// The last flight of a client is repeated until it is acknowledged, and the server acknowledges each
