@@ -9,10 +9,7 @@ use rcgen::{
     PKCS_RSA_SHA256, SerialNumber,
 };
 use ring::rand::SecureRandom;
-use x509_parser::{
-    pem::Pem,
-    prelude::{FromDer, X509Certificate},
-};
+use x509_parser::prelude::{FromDer, X509Certificate};
 use zeroize::Zeroizing;
 
 use crate::{
@@ -21,6 +18,7 @@ use crate::{
         key::{PublicKey, SigningKey},
         library_random,
     },
+    pem,
 };
 
 /// An X.509 certificate with its private key. A clone is cheap and is the same certificate.
@@ -114,11 +112,11 @@ impl Certificate {
     /// `EC PRIVATE KEY` or `RSA PRIVATE KEY`.
     pub fn from_pem(pem: &str) -> Result<Self, Error> {
         let (mut chain, mut pkcs8) = (Vec::new(), None);
-        for block in Pem::iter_from_buffer(pem.as_bytes()) {
-            let block = block.map_err(|_| Error::InvalidCertificate)?;
-            match block.label.as_str() {
-                "CERTIFICATE" => chain.push(block.contents),
-                "PRIVATE KEY" => pkcs8 = Some(Zeroizing::new(block.contents)),
+        for block in pem::blocks(pem) {
+            let pem::Block { label, contents } = block?;
+            match label {
+                "CERTIFICATE" => chain.push(contents.to_vec()),
+                "PRIVATE KEY" => pkcs8 = Some(contents),
                 "EC PRIVATE KEY" | "RSA PRIVATE KEY" => return Err(Error::KeyFormat),
                 _ => {}
             }
@@ -206,12 +204,14 @@ impl Certificate {
         let Key::Ours { pkcs8, .. } = &self.0.key else {
             return Err(Error::ExternalKey);
         };
-        let certificates = self.0.chain.iter().map(|der| pem_block("CERTIFICATE", der));
-        let mut text = Zeroizing::new(certificates.collect::<String>());
+        let certificates = self.0.chain.iter().map(|der| ("CERTIFICATE", &der[..]));
+        let blocks: Vec<_> = certificates.chain([("PRIVATE KEY", &pkcs8[..])]).collect();
         // Room beforehand, so that no part of the key is left behind where the text was before.
-        let key = Zeroizing::new(pem_block("PRIVATE KEY", pkcs8));
-        text.reserve_exact(key.len());
-        text.push_str(&key);
+        let room = blocks.iter().map(|(label, der)| pem::len(label, der));
+        let mut text = Zeroizing::new(String::with_capacity(room.sum()));
+        for (label, der) in blocks {
+            pem::write(label, der, &mut text);
+        }
         Ok(text)
     }
 
@@ -312,35 +312,6 @@ fn random<const N: usize>() -> Result<[u8; N], Error> {
     let mut bytes = [0; N];
     let filled = library_random().fill(&mut bytes);
     filled.map(|()| bytes).map_err(|_| Error::KeyGeneration)
-}
-
-/// RFC 7468: base64 in lines of 64.
-fn pem_block(label: &str, der: &[u8]) -> String {
-    let digit = |sextet: u32| match sextet & 63 {
-        n @ 0..26 => (b'A' + n as u8) as char,
-        n @ 26..52 => (b'a' + (n - 26) as u8) as char,
-        n @ 52..62 => (b'0' + (n - 52) as u8) as char,
-        62 => '+',
-        _ => '/',
-    };
-    let mut text = format!("-----BEGIN {label}-----\n");
-    for line in der.chunks(48) {
-        for group in line.chunks(3) {
-            let byte = |index| group.get(index).copied().map_or(0, u32::from);
-            let bits = byte(0) << 16 | byte(1) << 8 | byte(2);
-            for index in 0..4_usize {
-                let padding = index > group.len();
-                text.push(if padding {
-                    '='
-                } else {
-                    digit(bits >> (18 - 6 * index))
-                });
-            }
-        }
-        text.push('\n');
-    }
-    text.push_str(&format!("-----END {label}-----\n"));
-    text
 }
 
 impl PartialEq for Certificate {

@@ -18,6 +18,7 @@ pub struct Config {
     pub(crate) handshake_timeout: Option<Duration>,
     pub(crate) require_extended_master_secret: bool,
     pub(crate) doubt: Duration,
+    pub(crate) renew_keys_after: u64,
     pub(crate) key_log: Option<Arc<dyn KeyLog>>,
     /// What lines of the log begin with.
     pub(crate) label: String,
@@ -78,6 +79,7 @@ impl Config {
             handshake_timeout: Some(Duration::from_secs(120)),
             require_extended_master_secret: false,
             doubt: Duration::from_secs(5),
+            renew_keys_after: u64::MAX,
             key_log: None,
             label: String::new(),
         }
@@ -179,6 +181,15 @@ impl Config {
     #[must_use]
     pub fn doubt(mut self, doubt: Duration) -> Self {
         self.doubt = doubt;
+        self
+    }
+
+    /// After how many records our key is renewed, in 1.3. Default: when its algorithm asks for it, which is
+    /// after 2^23 of AES-GCM and 2^47 of ChaCha20-Poly1305; never later than that. Each renewal costs a round
+    /// trip of a few bytes.
+    #[must_use]
+    pub fn renew_keys_after(mut self, records: u64) -> Self {
+        self.renew_keys_after = records;
         self
     }
 

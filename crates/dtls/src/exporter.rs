@@ -16,6 +16,8 @@ pub(crate) fn export(
     context: Option<&[u8]>,
     out: &mut [u8],
 ) -> Result<(), Error> {
+    let context_len = u16::try_from(context.unwrap_or_default().len());
+    let context_len = context_len.map_err(|_| Error::Export)?;
     if RESERVED.contains(&label) || out.len() > MAX_OUTPUT {
         return Err(Error::Export);
     }
@@ -26,9 +28,8 @@ pub(crate) fn export(
             return secrets.exporter.export(label, context, out);
         }
     };
-    let context_len = context.map_or(Ok(0), |context| u16::try_from(context.len()));
     let mut length = [0; 2];
-    BigEndian::write_u16(&mut length, context_len.map_err(|_| Error::Export)?);
+    BigEndian::write_u16(&mut length, context_len);
     let (random, seed);
     let negotiated = &session.negotiated;
     let seed: &[&[u8]] = match context {
@@ -59,4 +60,4 @@ const RESERVED: [&str; 5] = [
     "extended master secret",
     "key expansion",
 ];
-const MAX_OUTPUT: usize = 1 << 16;
+const MAX_OUTPUT: usize = u16::MAX as usize;

@@ -19,6 +19,7 @@ mod handshake;
 mod keylog;
 pub mod message;
 mod outgoing;
+mod pem;
 mod reassembly;
 pub mod record;
 mod role;

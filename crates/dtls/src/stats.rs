@@ -26,6 +26,7 @@ pub struct Stats {
     pub alerts_sent: u64,
     /// Alerts received, those in the clear included.
     pub alerts_received: u64,
-    /// Most bytes of unfinished handshake messages held at once.
+    /// Most bytes held at once of handshake messages that are not complete, or not their turn yet, and of
+    /// records that came before their keys, together. At most 65,536.
     pub reassembly_peak: u64,
 }

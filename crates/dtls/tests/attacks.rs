@@ -3,7 +3,10 @@
 
 mod support;
 
-use std::{collections::BTreeSet, time::Duration};
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    time::Duration,
+};
 
 use oxirtc_dtls::{
     Config, Event, Role, State, Version,
@@ -103,12 +106,14 @@ fn noise_has_no_effect_on_a_live_association() {
             };
             noise = record(header, &noise);
         }
-        pair.end([Role::Client, Role::Server][(round as usize % 2) ^ 1])
-            .handle(now, &mut noise);
+        let to = [Role::Client, Role::Server][dice.roll(2) as usize];
+        pair.end(to).handle(now, &mut noise);
     }
     for end in [&mut pair.client, &mut pair.server] {
         assert!(!end.connection.poll_transmit(now, 1200, &mut Vec::new()));
         assert_eq!(end.connection.poll_timeout(), None);
+        // So many came as far as the cipher.
+        assert!(end.connection.stats().records_forged > 1_000);
     }
     pair.assert_connected();
 }
@@ -167,8 +172,13 @@ fn ignores_what_is_in_the_clear(version: Version) {
 fn no_flood_of_verify_requests_draws_more_than_three_hellos() {
     let mut pair = Pair::plain();
     pair.start();
-    let (now, mut hellos) = (pair.now, 0);
+    let (now, mut datagrams, mut hellos) = (pair.now, 0, Hellos::default());
     for round in 0..100_000_u32 {
+        let mut buf = Vec::new();
+        while pair.client.connection.poll_transmit(now, 1200, &mut buf) {
+            datagrams += 1;
+            hellos.note(&std::mem::take(&mut buf));
+        }
         let cookie = round.to_be_bytes();
         let request = Message::HelloVerifyRequest(HelloVerifyRequest {
             version: 0xFEFF,
@@ -177,17 +187,43 @@ fn no_flood_of_verify_requests_draws_more_than_three_hellos() {
         let sequence = (round % 5) as u16;
         let body = fragment(Kind::HelloVerifyRequest, sequence, &request);
         pair.client.handle(now, &mut plain(round.into(), &body));
-        while pair
-            .client
-            .connection
-            .poll_transmit(now, 1200, &mut Vec::new())
-        {
-            hellos += 1;
+    }
+    assert!(datagrams <= 3, "{datagrams}");
+    pair.run(Duration::from_secs(60), &mut hellos.watched());
+    assert_eq!(hellos.0.len(), 3);
+    pair.assert_connected();
+}
+
+/// The bytes of ClientHellos by the number of the message, however they are cut: each is one, whenever it is said again.
+#[derive(Default)]
+struct Hellos(BTreeMap<u16, BTreeMap<usize, u8>>);
+
+impl Hellos {
+    fn note(&mut self, datagram: &[u8]) {
+        for (header, body) in records(datagram) {
+            if header.epoch > 0 || header.content_type != HANDSHAKE {
+                continue;
+            }
+            let (fragment, _) = Fragment::parse(&body).unwrap();
+            if fragment.kind != Kind::ClientHello.id() {
+                continue;
+            }
+            let hello = self.0.entry(fragment.sequence).or_default();
+            for (at, byte) in (fragment.offset..).zip(fragment.body) {
+                assert_eq!(hello.entry(at).or_insert(*byte), byte, "another hello");
+            }
         }
     }
-    assert!(hellos <= 3, "{hellos}");
-    pair.run(Duration::from_secs(60), &mut perfect());
-    pair.assert_connected();
+
+    /// A perfect wire that notes what the client says.
+    fn watched(&mut self) -> impl FnMut(Role, Vec<u8>) -> Vec<(Duration, Vec<u8>)> {
+        |role, datagram| {
+            if role == Role::Client {
+                self.note(&datagram);
+            }
+            vec![(ms(10), datagram)]
+        }
+    }
 }
 
 /// The same of HelloRetryRequests, and of both kinds to a client that speaks both versions: they cost datagrams, not the handshake.
@@ -209,13 +245,11 @@ fn no_flood_of_retry_requests_draws_more_than_three_hellos_or_stops_anything() {
 fn flood_of_requests(client: Config, server: Config, both: bool) {
     let mut pair = Pair::new(client, server);
     pair.start();
-    let (now, mut hellos) = (pair.now, BTreeSet::new());
-    let collect = |pair: &mut Pair, hellos: &mut BTreeSet<Vec<u8>>| {
+    let (now, mut hellos) = (pair.now, Hellos::default());
+    let collect = |pair: &mut Pair, hellos: &mut Hellos| {
         let mut buf = Vec::new();
         while pair.client.connection.poll_transmit(now, 1_500, &mut buf) {
-            for (_, body) in records(&buf) {
-                hellos.insert(body[4..6].to_vec());
-            }
+            hellos.note(&buf);
             pair.send(Role::Client, &mut perfect(), std::mem::take(&mut buf));
         }
     };
@@ -250,8 +284,8 @@ fn flood_of_requests(client: Config, server: Config, both: bool) {
         pair.client.handle(now, &mut plain(round.into(), &body));
         collect(&mut pair, &mut hellos);
     }
-    assert_eq!(hellos.len(), 3);
-    pair.run(Duration::from_secs(60), &mut perfect());
+    pair.run(Duration::from_secs(60), &mut hellos.watched());
+    assert_eq!(hellos.0.len(), 3);
     pair.assert_connected();
 }
 
@@ -326,18 +360,37 @@ fn verify_requests_at_any_moment_and_doubled_datagrams_stop_nothing() {
             }
         }
     }
-    for_each_seed(60, |seed| {
-        let mut pair = Pair::new(config(0), config(1).cookie_exchange(true));
-        let mut dice = Dice::new(seed);
-        pair.start();
-        pair.run(Duration::from_secs(60), &mut |_, datagram| {
-            let copies = 1 + dice.roll(3);
-            (0..copies)
-                .map(|_| (ms(dice.roll(60)), datagram.clone()))
-                .collect()
+}
+
+/// Datagrams that come more than once and in any order, where a cookie is asked for: by either version, of clients of
+/// one or of both.
+#[test]
+fn doubled_requests_for_a_cookie_cost_nothing() {
+    let both = config(0).versions(&[Version::Dtls13, Version::Dtls12]);
+    for (client, server) in [
+        (config(0), Version::Dtls12),
+        (config_1_3(0), Version::Dtls13),
+        (both.clone(), Version::Dtls12),
+        (both, Version::Dtls13),
+    ] {
+        for_each_seed(60, |seed| {
+            let server = config_of(server, 1).cookie_exchange(true);
+            let mut pair = Pair::new(client.clone(), server);
+            let (mut dice, mut hellos) = (Dice::new(seed), Hellos::default());
+            pair.start();
+            pair.run(Duration::from_secs(60), &mut |role, datagram| {
+                if role == Role::Client {
+                    hellos.note(&datagram);
+                }
+                let copies = 1 + dice.roll(3);
+                (0..copies)
+                    .map(|_| (ms(dice.roll(60)), datagram.clone()))
+                    .collect()
+            });
+            assert_eq!(hellos.0.len(), 2, "seed {seed}");
+            pair.assert_connected();
         });
-        pair.assert_connected();
-    });
+    }
 }
 
 /// Known failure 2. Beside them, records of epochs to come, which are held for their keys: together at
@@ -386,7 +439,12 @@ fn fragments_that_never_complete_are_bounded_and_do_not_stop_a_handshake() {
             pair.end(role).handle(now, &mut early);
         }
         let peak = pair.end(role).connection.stats().reassembly_peak;
-        assert!((1..=65_536).contains(&peak), "{peak}");
+        // A client holds early records beside the fragments, and both count; a server none before a first hello.
+        let (least, most) = match role {
+            Role::Client => (60 << 10, 64 << 10),
+            Role::Server => (40 << 10, 48 << 10),
+        };
+        assert!((least..=most).contains(&peak), "{version} {role:?} {peak}");
         pair.run(Duration::from_secs(60), &mut perfect());
         pair.assert_connected();
     }

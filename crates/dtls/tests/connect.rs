@@ -6,7 +6,7 @@ use std::time::Duration;
 use oxirtc_dtls::{
     CipherSuite, Config, Error, Event, Group, Initiator, KeyType, Role, SrtpProfile, State, Version,
 };
-use support::{Pair, certificate, config, config_1_3, ms, perfect};
+use support::{Pair, certificate, config, config_1_3, config_of, ms, perfect};
 
 #[test]
 fn every_suite_with_every_certificate_type_and_group() {
@@ -175,7 +175,41 @@ fn an_exporter_separates_labels_and_contexts() {
         assert!(outputs[..index].iter().all(|earlier| earlier != output));
     }
     assert_eq!(export("key expansion", None), Err(Error::Export));
-    assert_eq!(export("label", Some(&[0; 70_000])), Err(Error::Export));
+}
+
+/// What is too long to be exported, to the byte.
+#[test]
+fn an_exporter_has_limits() {
+    for version in [Version::Dtls12, Version::Dtls13] {
+        let newest = version == Version::Dtls13;
+        for (suite, longest) in [
+            (CipherSuite::Aes128Gcm, 255 * 32),
+            (CipherSuite::Aes256Gcm, 255 * 48),
+        ] {
+            let client = match newest {
+                true => config_1_3(0).cipher_suites(&[suite]),
+                false => config(0),
+            };
+            let mut pair = Pair::new(client, config_of(version, 1));
+            pair.connect();
+            let longest = if newest { longest } else { 65_535 };
+            let (label, most) = ("l".repeat(249), [7; 65_536]);
+            for (label, context, out, fits) in [
+                ("label", 65_535, 32, true),
+                ("label", 65_536, 32, false),
+                ("label", 0, longest, true),
+                ("label", 0, longest + 1, false),
+                (&label, 0, 32, true),
+                (&(label.clone() + "l"), 0, 32, !newest),
+            ] {
+                let mut key = vec![0; out];
+                let context = Some(&most[..context]);
+                let exported = pair.client.connection.export(label, context, &mut key);
+                let expected = fits.then_some(()).ok_or(Error::Export);
+                assert_eq!(exported, expected, "{version} {} {out}", label.len());
+            }
+        }
+    }
 }
 
 /// [5.5-05]

@@ -38,51 +38,72 @@ fn connect(
 
 #[test]
 fn a_table_of_loss_and_delay() {
-    let seeds = times(5, 500);
+    let seeds = times(20, 500);
+    // Of few, chance has more to say.
+    let (points, factor) = if seeds < 500 {
+        (20.0, 1.6)
+    } else {
+        (3.0, 1.15)
+    };
     println!("handshakes, both ends connected within …, of {seeds} each");
     println!(
         "{:<9} {:>5} {:>7} {:>8} {:>8} {:>8} {:>9}",
         "version", "loss", "trip", "1 s", "5 s", "30 s", "median"
     );
-    for version in [Version::Dtls12, Version::Dtls13] {
-        for percent in [0, 5, 20, 50] {
-            for trip in [20, 200] {
-                let (mut runs, mut took) = (0, Vec::new());
-                for_each_seed(seeds, |seed| {
-                    runs += 1;
-                    took.extend(connect(version, percent, ms(trip), seed).1);
-                });
-                took.sort_unstable();
-                let within = |limit| {
-                    let limit = Duration::from_secs(limit);
-                    let count = took.iter().filter(|took| **took <= limit).count();
-                    100.0 * count as f64 / runs as f64
-                };
-                let median = took.get(took.len() / 2).copied().unwrap_or_default();
-                println!(
-                    "{version:<9} {percent:>3} % {trip:>4} ms {:>6.1} % {:>6.1} % {:>6.1} % {median:>9.3?}",
-                    within(1),
-                    within(5),
-                    within(30),
-                );
-                assert_eq!(took.len(), runs, "all connect in the end");
-                match percent {
-                    0 => assert!(within(1) > 99.9),
-                    5 => assert!(within(5) > 99.0),
-                    20 => assert!(within(30) > 99.0),
-                    _ => assert!(within(30) > 80.0),
-                }
-            }
+    for (version, percent, trip, shares, usual) in TABLE {
+        let (mut runs, mut took) = (0, Vec::new());
+        for_each_seed(seeds, |seed| {
+            runs += 1;
+            took.extend(connect(version, percent, ms(trip), seed).1);
+        });
+        took.sort_unstable();
+        let within = [1, 5, 30].map(|limit| {
+            let limit = Duration::from_secs(limit);
+            let count = took.iter().filter(|took| **took <= limit).count();
+            100.0 * count as f64 / runs as f64
+        });
+        let median = took.get(took.len() / 2).copied().unwrap_or_default();
+        println!(
+            "{version:<9} {percent:>3} % {trip:>4} ms {:>6.1} % {:>6.1} % {:>6.1} % {median:>9.3?}",
+            within[0], within[1], within[2],
+        );
+        assert_eq!(took.len(), runs, "all connect in the end");
+        let longest = ms(usual).mul_f64(if percent == 0 { 1.0 } else { factor });
+        assert!(median <= longest, "{median:?}, where {usual} ms are usual");
+        for (within, usual) in within.into_iter().zip(shares) {
+            let least = usual - if percent == 0 { 0.0 } else { points };
+            assert!(within >= least, "{within} %, where {usual} % are usual");
         }
     }
 }
 
-/// A client of 1.3 waits one round trip, one of 1.2 two.
+/// What 500 seeds gave: loss in percent, round trip in ms; the share connected within 1, 5 and 30 s, and the median in ms.
+const TABLE: [(Version, u64, u64, [f64; 3], u64); 16] = [
+    (Version::Dtls12, 0, 20, [100.0, 100.0, 100.0], 40),
+    (Version::Dtls12, 0, 200, [100.0, 100.0, 100.0], 400),
+    (Version::Dtls12, 5, 20, [100.0, 100.0, 100.0], 40),
+    (Version::Dtls12, 5, 200, [97.6, 100.0, 100.0], 400),
+    (Version::Dtls12, 20, 20, [99.4, 100.0, 100.0], 90),
+    (Version::Dtls12, 20, 200, [73.6, 98.6, 100.0], 800),
+    (Version::Dtls12, 50, 20, [75.0, 87.8, 98.8], 390),
+    (Version::Dtls12, 50, 200, [17.6, 64.2, 96.0], 3_200),
+    (Version::Dtls13, 0, 20, [100.0, 100.0, 100.0], 30),
+    (Version::Dtls13, 0, 200, [100.0, 100.0, 100.0], 300),
+    (Version::Dtls13, 5, 20, [100.0, 100.0, 100.0], 30),
+    (Version::Dtls13, 5, 200, [98.2, 100.0, 100.0], 300),
+    (Version::Dtls13, 20, 20, [100.0, 100.0, 100.0], 80),
+    (Version::Dtls13, 20, 200, [74.0, 99.8, 100.0], 700),
+    (Version::Dtls13, 50, 20, [87.0, 97.0, 100.0], 313),
+    (Version::Dtls13, 50, 200, [15.6, 75.2, 99.6], 2_600),
+];
+
+/// A client of 1.3 waits one round trip, one of 1.2 two; and both together one and a half, or two.
 #[test]
 fn a_round_trip_less_in_1_3() {
     for trip in [20, 200].map(ms) {
-        let client = |version| connect(version, 0, trip, 1).0.unwrap_or_default();
-        let (old, new) = (client(Version::Dtls12), client(Version::Dtls13));
-        assert_eq!((new, old), (trip, trip * 2));
+        let took = |version| connect(version, 0, trip, 1);
+        let (old, new) = (took(Version::Dtls12), took(Version::Dtls13));
+        assert_eq!((new.0, old.0), (Some(trip), Some(trip * 2)));
+        assert_eq!((new.1, old.1), (Some(trip * 3 / 2), Some(trip * 2)));
     }
 }

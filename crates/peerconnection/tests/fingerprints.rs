@@ -7,7 +7,8 @@ use std::time::Duration;
 
 use oxirtc_netsim::{Link, ms};
 use oxirtc_peerconnection::{
-    DataChannelInit, OfferOptions, PeerConnectionState, SessionDescription,
+    Configuration, DataChannelInit, OfferOptions, PeerConnectionState, SessionDescription,
+    engine::{DtlsVersion, Settings},
 };
 use pair::Pair;
 
@@ -106,9 +107,12 @@ fn told(description: &SessionDescription, level: Level, lines: &[String]) -> Ses
 fn meet(
     judge: usize,
     is_client: bool,
+    version: DtlsVersion,
     tell: impl Fn(&SessionDescription) -> SessionDescription,
 ) -> (bool, Pair) {
-    let mut pair = Pair::new(1, Link::new(1).delay(ms(10)));
+    let settings = Settings::default().dtls_versions(&[version]);
+    let configurations = [(); 2].map(|()| Configuration::default());
+    let mut pair = Pair::with(1, Link::new(1).delay(ms(10)), configurations, settings);
     pair.open(0, "a", &DataChannelInit::default());
     let mut offer = pair.offer(0, &OfferOptions::default()).unwrap();
     // Who is active is the client.
@@ -160,33 +164,44 @@ fn check(name: &str, accepted: bool, judge: usize, taken: bool, pair: &Pair) {
     );
 }
 
-/// [5.5-06], known failures 5 and 6: every row, at both levels, whoever judges and in either role.
+/// [5.5-06], known failures 5 and 6: every row, in either version, at both levels, whoever judges and in either role.
 #[test]
 fn only_the_right_certificate_connects_at_whatever_level_it_is_told() {
-    for (judge, is_client) in [(0, true), (0, false), (1, true), (1, false)] {
-        for level in [Level::Session, Level::Media] {
-            for row in 0..matrix(&["00"; 32].join(":")).len() {
-                let names = matrix(&["00"; 32].join(":"));
-                let name = format!(
-                    "{} at {level:?} level, {judge}, client: {is_client}",
-                    names[row].name
-                );
-                let tell = |description: &SessionDescription| {
-                    let (right, _) = taken_out(description);
-                    told(description, level, &matrix(&right)[row].lines)
-                };
-                let (taken, pair) = meet(judge, is_client, tell);
-                check(&name, names[row].accepted, judge, taken, &pair);
+    for version in VERSIONS {
+        for (judge, is_client) in [(0, true), (0, false), (1, true), (1, false)] {
+            for level in [Level::Session, Level::Media] {
+                every_row(version, judge, is_client, level);
             }
         }
     }
 }
 
+fn every_row(version: DtlsVersion, judge: usize, is_client: bool, level: Level) {
+    for row in 0..matrix(&["00"; 32].join(":")).len() {
+        let names = matrix(&["00"; 32].join(":"));
+        let name = format!(
+            "{} at {level:?} level, {version:?}, {judge}, client: {is_client}",
+            names[row].name
+        );
+        let tell = |description: &SessionDescription| {
+            let (right, _) = taken_out(description);
+            told(description, level, &matrix(&right)[row].lines)
+        };
+        let (taken, pair) = meet(judge, is_client, version, tell);
+        check(&name, names[row].accepted, judge, taken, &pair);
+    }
+}
+
+const VERSIONS: [DtlsVersion; 2] = [DtlsVersion::Dtls12, DtlsVersion::Dtls13];
+
 /// RFC 8122 §5: what a section says of itself counts, and not what the session says.
 #[test]
 fn a_section_overrides_the_session() {
     let other = format!("sha-256 {}", ["5A"; 32].join(":"));
-    for session_is_right in [true, false] {
+    for (session_is_right, version) in [true, false]
+        .into_iter()
+        .flat_map(|right| VERSIONS.map(|version| (right, version)))
+    {
         for judge in [0, 1] {
             let tell = |description: &SessionDescription| {
                 let right = format!("sha-256 {}", taken_out(description).0);
@@ -199,7 +214,7 @@ fn a_section_overrides_the_session() {
                 described.sdp = described.sdp.replacen("\r\nm=", &line, 1);
                 described
             };
-            let (taken, pair) = meet(judge, true, tell);
+            let (taken, pair) = meet(judge, true, version, tell);
             let name = format!("the session is right: {session_is_right}");
             check(&name, !session_is_right, judge, taken, &pair);
         }

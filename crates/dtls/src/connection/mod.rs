@@ -115,6 +115,7 @@ impl Connection {
         let _ = now;
         Self {
             trust: Trust::new(config.peer),
+            records: Records::new(config.renew_keys_after),
             config,
             role: None,
             started: false,
@@ -122,7 +123,6 @@ impl Connection {
             handshake: Some(Box::new(Handshake::new(ChaCha20Rng::from_seed(seed)))),
             session: None,
             asked_owner: false,
-            records: Records::new(),
             reassembly: Reassembly::default(),
             outgoing: Outgoing::new(),
             acks: Acks::default(),
@@ -529,6 +529,14 @@ impl Connection {
         let mut buf = Vec::new();
         let sealed = self.records.append(epoch, content, &[payload], &mut buf);
         sealed.map(|_| buf).unwrap_or_default()
+    }
+
+    /// What a record of the peer is, and says.
+    pub(crate) fn opened(&mut self, now: Instant, datagram: &[u8]) -> (u8, Vec<u8>) {
+        let mut datagram = datagram.to_vec();
+        let (mut raw, _) = record::split(&mut datagram).unwrap();
+        let opened = self.records.open(now, &mut raw).unwrap();
+        (opened.content, opened.payload.to_vec())
     }
 
     /// The newest epochs: that we write, and that we read.

@@ -54,6 +54,15 @@ impl Connection {
         KeyUpdate { request }.write(&mut body);
         self.outgoing.begin_after();
         let epoch = self.records.write_epoch();
+        #[cfg(test)]
+        if let Some(edit) = &mut self.edit {
+            let draft = crate::tests::peer::Draft::new(epoch, Kind::KeyUpdate.id(), body);
+            for draft in edit(draft).into_iter().filter(|draft| draft.sent) {
+                let (epoch, kind) = (draft.epoch, draft.kind);
+                self.outgoing.push_after(epoch, kind, &draft.body);
+            }
+            return;
+        }
         self.outgoing.push_after(epoch, Kind::KeyUpdate.id(), &body);
     }
 
@@ -164,9 +173,12 @@ impl Connection {
                     self.handle_key_update(update);
                 }
                 Some((Kind::KeyUpdate, _)) => self.refuse(AlertDescription::DECODE_ERROR),
-                // Nothing is resumed here, so a ticket is of no use.
-                Some((Kind::NewSessionTicket, _)) if self.role == Some(Role::Client) => {
-                    self.reassembly.skip_past(sequence);
+                Some((Kind::NewSessionTicket, ticket)) if self.role == Some(Role::Client) => {
+                    // Nothing is resumed here, so one is of no use.
+                    match ticket {
+                        Ok(_) => self.reassembly.skip_past(sequence),
+                        Err(_) => self.refuse(AlertDescription::DECODE_ERROR),
+                    }
                     self.acks.hurry();
                 }
                 _ => self.refuse(AlertDescription::UNEXPECTED_MESSAGE),

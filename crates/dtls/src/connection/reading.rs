@@ -42,8 +42,9 @@ impl Connection {
     /// context.
     ///
     /// # Errors
-    /// [`Error::NotConnected`], and [`Error::Export`] for a reserved label or a context or output of
-    /// more than 65,535 bytes.
+    /// [`Error::NotConnected`], and [`Error::Export`] for a label of the handshake itself, and for a context
+    /// or output of more than 65,535 bytes. In 1.3 (RFC 8446 §7.5) also for a label of more than 249 bytes, and
+    /// an output of more than 255 times the suite's hash: 8,160 bytes with SHA-256, 12,240 with SHA-384.
     pub fn export(&self, label: &str, context: Option<&[u8]>, out: &mut [u8]) -> Result<(), Error> {
         let session = self.session().ok_or(Error::NotConnected)?;
         exporter::export(session, label, context, out)

@@ -15,6 +15,7 @@ use std::time::Instant;
 
 use rand_chacha::ChaCha20Rng;
 use rand_core::Rng;
+use zeroize::Zeroizing;
 
 pub(crate) use session::{Secrets, Session};
 use signing::{Asked, Next, Unsigned as _};
@@ -124,8 +125,8 @@ impl Handshake {
 
     pub(crate) fn start_server(&mut self) {
         if matches!(self.step, Step::Idle) {
-            let mut key = [0; 32];
-            self.rng.fill_bytes(&mut key);
+            let mut key = Zeroizing::new([0; 32]);
+            self.rng.fill_bytes(key.as_mut());
             let step = negotiate::server::ExpectClientHello::new(key);
             self.step = Step::ClientHello(Box::new(step));
         }

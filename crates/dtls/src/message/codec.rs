@@ -43,6 +43,10 @@ impl<'a> Reader<'a> {
             .map(|bytes| BigEndian::read_u24(bytes) as usize)
     }
 
+    pub(crate) fn u32(&mut self) -> Result<u32, Malformed> {
+        self.take(4).map(BigEndian::read_u32)
+    }
+
     pub(crate) fn u64(&mut self) -> Result<u64, Malformed> {
         self.take(8).map(BigEndian::read_u64)
     }
@@ -102,6 +106,12 @@ pub(crate) fn write_u16(number: u16, out: &mut Vec<u8>) {
 pub(crate) fn write_u24(number: usize, out: &mut Vec<u8>) {
     let mut bytes = [0; 3];
     BigEndian::write_u24(&mut bytes, number as u32 & 0xFF_FFFF);
+    out.extend_from_slice(&bytes);
+}
+
+pub(crate) fn write_u32(number: u32, out: &mut Vec<u8>) {
+    let mut bytes = [0; 4];
+    BigEndian::write_u32(&mut bytes, number);
     out.extend_from_slice(&bytes);
 }
 

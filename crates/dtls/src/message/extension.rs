@@ -247,5 +247,18 @@ pub(crate) const SUPPORTED_VERSIONS: u16 = 43;
 pub(crate) const COOKIE: u16 = 44;
 pub(crate) const KEY_SHARE: u16 = 51;
 pub(crate) const RENEGOTIATION_INFO: u16 = 0xFF01;
+/// All that we look at: what else a message has is passed over, or refused as unknown.
+pub(crate) const KNOWN: [u16; 10] = [
+    SUPPORTED_GROUPS,
+    EC_POINT_FORMATS,
+    SIGNATURE_ALGORITHMS,
+    USE_SRTP,
+    ALPN,
+    EXTENDED_MASTER_SECRET,
+    SUPPORTED_VERSIONS,
+    COOKIE,
+    KEY_SHARE,
+    RENEGOTIATION_INFO,
+];
 /// More than any peer has; a bound for the search for duplicates.
 const MAX_COUNT: usize = 64;

@@ -18,6 +18,7 @@ mod fragment;
 mod hello_verify_request;
 mod key_share;
 mod key_update;
+mod new_session_ticket;
 mod server_hello;
 mod server_key_exchange;
 #[cfg(test)]
@@ -39,6 +40,7 @@ pub use fragment::{Fragment, HEADER_LEN};
 pub use hello_verify_request::HelloVerifyRequest;
 pub use key_share::KeyShareEntry;
 pub use key_update::KeyUpdate;
+pub use new_session_ticket::NewSessionTicket;
 pub use server_hello::ServerHello;
 pub use server_key_exchange::ServerKeyExchange;
 
@@ -110,6 +112,8 @@ pub enum Message<'a> {
     CertificateRequest13(CertificateRequest13<'a>),
     /// See [`KeyUpdate`].
     KeyUpdate(KeyUpdate),
+    /// See [`NewSessionTicket`].
+    NewSessionTicket(NewSessionTicket<'a>),
 }
 
 impl Kind {
@@ -191,6 +195,7 @@ impl<'a> Message<'a> {
             Kind::CertificateVerify => Self::CertificateVerify(CertificateVerify::parse(body)?),
             Kind::Finished => Self::Finished(Finished::parse(body)?),
             Kind::KeyUpdate => Self::KeyUpdate(KeyUpdate::parse(body)?),
+            Kind::NewSessionTicket => Self::NewSessionTicket(NewSessionTicket::parse(body)?),
             _ => return Err(Malformed),
         })
     }
@@ -212,6 +217,7 @@ impl<'a> Message<'a> {
             Self::Certificate13(message) => message.write(out),
             Self::CertificateRequest13(message) => message.write(out),
             Self::KeyUpdate(message) => message.write(out),
+            Self::NewSessionTicket(message) => message.write(out),
         }
     }
 
@@ -233,6 +239,7 @@ impl<'a> Message<'a> {
             Self::Certificate13(_) => Kind::Certificate,
             Self::CertificateRequest13(_) => Kind::CertificateRequest,
             Self::KeyUpdate(_) => Kind::KeyUpdate,
+            Self::NewSessionTicket(_) => Kind::NewSessionTicket,
         }
     }
 }

@@ -96,6 +96,13 @@ fn samples_1_3() -> Vec<Message<'static>> {
         }),
         Message::KeyUpdate(KeyUpdate { request: true }),
         Message::KeyUpdate(KeyUpdate { request: false }),
+        Message::NewSessionTicket(NewSessionTicket {
+            lifetime: 7_200,
+            age_add: 0xFFFF_FFFF,
+            nonce: &[],
+            ticket: b"ticket",
+            extensions: extensions(),
+        }),
     ]
 }
 
@@ -113,6 +120,8 @@ fn messages_of_1_3_survive_a_round_trip_and_no_cut_of_them_is_one() {
         assert_eq!(Message::parse_1_3(kind, &longer), Err(Malformed));
     }
     assert!(KeyUpdate::parse(&[2]).is_err());
+    // A ticket is not empty.
+    assert!(NewSessionTicket::parse(&[0, 0, 0, 1, 0, 0, 0, 1, 0, 0, 0, 0, 0]).is_err());
 }
 
 #[test]

@@ -39,19 +39,19 @@ fn drain(flight: &mut Outgoing, now: Instant, room: usize, records: &mut Records
 fn datagrams_fit_in_the_room_and_are_few() {
     let now = base();
     for (len, room, count) in [(300, 1200, 1), (2_000, 1200, 2), (2_000, 300, 8)] {
-        let lens = drain(&mut flight(len), now, room, &mut Records::new());
+        let lens = drain(&mut flight(len), now, room, &mut Records::new(u64::MAX));
         assert!(lens.iter().all(|len| *len <= room), "{lens:?}");
         assert_eq!(lens.len(), count, "{lens:?}");
     }
     for room in 0..=25 {
-        assert!(drain(&mut flight(9), now, room, &mut Records::new()).is_empty());
+        assert!(drain(&mut flight(9), now, room, &mut Records::new(u64::MAX)).is_empty());
     }
-    assert!(!drain(&mut flight(9), now, 26, &mut Records::new()).is_empty());
+    assert!(!drain(&mut flight(9), now, 26, &mut Records::new(u64::MAX)).is_empty());
 }
 
 #[test]
 fn retransmissions_double_up_to_three_seconds_while_there_is_consent() {
-    let (mut now, mut records, mut flight) = (base(), Records::new(), flight(300));
+    let (mut now, mut records, mut flight) = (base(), Records::new(u64::MAX), flight(300));
     assert_eq!(flight.poll_timeout(), None, "nothing was sent yet");
     let mut waits = Vec::new();
     flight.set_round_trip(Duration::from_millis(200));
@@ -83,7 +83,7 @@ fn retransmissions_double_up_to_three_seconds_while_there_is_consent() {
 
 #[test]
 fn less_room_cuts_the_flight_anew() {
-    let (now, mut records, mut flight) = (base(), Records::new(), flight(2_000));
+    let (now, mut records, mut flight) = (base(), Records::new(u64::MAX), flight(2_000));
     let mut buf = Vec::new();
     assert!(flight.poll_transmit(now, 1200, &mut records, &mut buf));
     assert!(
@@ -100,7 +100,7 @@ fn less_room_cuts_the_flight_anew() {
 /// A batch of the kernel's has datagrams of one length, and asks for no longer ones behind the first.
 #[test]
 fn what_left_does_not_leave_again_when_there_is_less_room() {
-    let (now, mut records) = (base(), Records::new());
+    let (now, mut records) = (base(), Records::new(u64::MAX));
     // The second fits behind the first, though less room is left than the flight was cut for.
     let mut whole = flight(1_200);
     let mut buf = Vec::new();
@@ -144,7 +144,7 @@ fn what_left_does_not_leave_again_when_there_is_less_room() {
 }
 
 fn keyed() -> Records {
-    let mut records = Records::new();
+    let mut records = Records::new(u64::MAX);
     records.set_version(Version::Dtls13);
     let key = || {
         let secret = Secret::new(&[7; 32]);

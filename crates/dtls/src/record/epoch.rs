@@ -23,7 +23,7 @@ pub(crate) enum Refused {
     Replayed,
     /// It does not authenticate.
     Forged,
-    /// It is no record of the version that is spoken.
+    /// It is no record of the version that is spoken, or too long for one in the clear.
     Malformed,
     /// It authenticates, and carries nothing at all, or too much: its sender errs.
     Empty,

@@ -71,6 +71,8 @@ pub(crate) struct Records {
     heard: u16,
     /// When the first of the old epochs ends.
     expiry: Option<Instant>,
+    /// After how many records a key of 1.3 is renewed, if its limit does not say so earlier.
+    renew_after: u64,
 }
 
 /// Cuts the first record off a datagram, by its first byte alone: RFC 9147 §4.1. `None` when what is
@@ -105,13 +107,14 @@ impl Raw<'_> {
 }
 
 impl Records {
-    pub(crate) fn new() -> Self {
+    pub(crate) fn new(renew_after: u64) -> Self {
         Self {
             version: None,
             write: vec![WriteEpoch::new(0, None)],
             read: vec![ReadEpoch::new(0, None)],
             heard: 0,
             expiry: None,
+            renew_after,
         }
     }
 
@@ -194,9 +197,12 @@ impl Records {
 
     /// Whether the newest epoch has written so much that its key should be renewed.
     pub(crate) fn wants_renewal(&self) -> bool {
-        self.write
-            .last()
-            .is_some_and(|it| it.next >= limit(it).renew)
+        let wants = |it: &WriteEpoch| {
+            let renew = limit(it).renew;
+            // 1.2 has no updates.
+            renew < u64::MAX && it.next >= renew.min(self.renew_after)
+        };
+        self.write.last().is_some_and(wants)
     }
 
     /// Makes a record of what stands in `buf` from `start` on behind room for the header and the
@@ -277,7 +283,8 @@ impl Records {
     }
 
     fn open_plain<'d>(&self, header: Header, raw: &mut Raw<'d>) -> Result<Opened<'d>, Refused> {
-        match self.heard > 0 {
+        // RFC 5246 §6.2.1: so long a record is none, whoever made it.
+        match self.heard > 0 || raw.body.len() > MAX_PLAINTEXT {
             true => Err(Refused::Malformed),
             false => Ok(Opened {
                 number: RecordNumber {
@@ -296,6 +303,10 @@ impl Records {
         let state = state.ok_or(Refused::NoKeys)?;
         let result = state.open_1_2(header, raw.body);
         let range = state.account(header.sequence, result)?;
+        // RFC 5246 §6.2.1: what the cipher leaves room for is not all payload.
+        if range.len() > MAX_PLAINTEXT {
+            return Err(Refused::TooLarge);
+        }
         let body = std::mem::take(&mut raw.body);
         Ok(Opened {
             number: RecordNumber {
@@ -437,16 +448,16 @@ fn seal_1_3(
     Ok(())
 }
 
-/// RFC 8446 §5.2, §5.4: the type is the last byte that is not zero.
+/// RFC 8446 §5.2, §5.4: the type is the last byte that is not zero; padding counts.
 fn inner(plaintext: &mut [u8]) -> Result<(u8, &mut [u8]), Refused> {
+    if plaintext.len() > MAX_PLAINTEXT + 1 {
+        return Err(Refused::TooLarge);
+    }
     let end = plaintext.iter().rposition(|byte| *byte != 0);
     let end = end.ok_or(Refused::Empty)?;
     let (payload, rest) = plaintext.split_at_mut_checked(end).ok_or(Refused::Empty)?;
-    match rest.first() {
-        Some(_) if payload.len() > MAX_PLAINTEXT => Err(Refused::TooLarge),
-        Some(content) => Ok((*content, payload)),
-        None => Err(Refused::Empty),
-    }
+    let content = rest.first().ok_or(Refused::Empty)?;
+    Ok((*content, payload))
 }
 
 const MAX_READ_EPOCHS: usize = 3;

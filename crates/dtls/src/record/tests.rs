@@ -21,7 +21,7 @@ fn base() -> Instant {
 fn pair_1_2(suite: CipherSuite) -> (Records, Records) {
     let derive = || RecordKeys::derive(suite, &Zeroizing::new([7; 48]), &[1; 32], &[2; 32]);
     let (ours, theirs) = (derive().unwrap(), derive().unwrap());
-    let (mut client, mut server) = (Records::new(), Records::new());
+    let (mut client, mut server) = (Records::new(u64::MAX), Records::new(u64::MAX));
     for (end, write, read) in [
         (&mut client, ours.client, ours.server),
         (&mut server, theirs.server, theirs.client),
@@ -46,7 +46,7 @@ fn key(suite: CipherSuite, generation: u8) -> RecordKey {
 
 /// One that writes in these epochs, and one that reads in them.
 fn pair_1_3(suite: CipherSuite, epochs: &[u16]) -> (Records, Records) {
-    let (mut writer, mut reader) = (Records::new(), Records::new());
+    let (mut writer, mut reader) = (Records::new(u64::MAX), Records::new(u64::MAX));
     writer.set_version(Version::Dtls13);
     reader.set_version(Version::Dtls13);
     for epoch in epochs {
@@ -240,7 +240,7 @@ fn two_bits_name_one_of_three_neighbours() {
 fn the_clear_is_noise_once_a_record_of_1_3_was_opened() {
     let now = base();
     let (mut writer, mut reader) = pair_1_3(CipherSuite::Aes128Gcm, &[2]);
-    let clear = sealed(&mut Records::new(), 0, b"clear");
+    let clear = sealed(&mut Records::new(u64::MAX), 0, b"clear");
     assert_eq!(opened(&mut reader, now, &clear).unwrap().3, b"clear");
     let mut forged = sealed(&mut writer, 2, b"x");
     *forged.last_mut().unwrap() ^= 1;
@@ -257,7 +257,7 @@ fn each_version_has_its_header_and_before_it_is_known_both_are_held() {
     let (mut old, _) = pair_1_2(CipherSuite::EcdheEcdsaAes128Gcm);
     let (mut new, _) = pair_1_3(CipherSuite::Aes128Gcm, &[2, 3]);
     let (old_record, new_record) = (sealed(&mut old, 1, b"x"), sealed(&mut new, 3, b"x"));
-    let mut nobody = Records::new();
+    let mut nobody = Records::new(u64::MAX);
     for record in [&old_record, &new_record] {
         let mut copy = record.clone();
         let (mut raw, _) = split(&mut copy).unwrap();
@@ -284,8 +284,11 @@ fn the_inner_type_is_the_last_byte_that_is_not_zero() {
     assert_eq!(inner(&mut []), Err(Refused::Empty));
     let mut large = vec![1; MAX_PLAINTEXT + 1];
     assert_eq!(inner(&mut large).unwrap().1.len(), MAX_PLAINTEXT);
-    large.push(1);
-    assert_eq!(inner(&mut large), Err(Refused::TooLarge));
+    // Padding is no way around that.
+    for more in [0, 1] {
+        let mut larger = [&large[..], &[more]].concat();
+        assert_eq!(inner(&mut larger), Err(Refused::TooLarge), "{more}");
+    }
 }
 
 /// Short numbers and records without a length come from others.
@@ -393,5 +396,43 @@ fn a_record_has_a_largest_length() {
         datagram.extend((length as u16).to_be_bytes());
         datagram.resize(5 + length, 7);
         assert_eq!(split(&mut datagram).is_some(), whole, "{length}");
+    }
+}
+
+/// RFC 5246 §6.2.1: what a cipher may add leaves room for more payload than there may be.
+#[test]
+fn a_plaintext_of_1_2_has_a_largest_length() {
+    for (length, fits) in [(MAX_PLAINTEXT, true), (MAX_PLAINTEXT + 1, false)] {
+        for suite in suites().filter(|it| it.version() == Version::Dtls12) {
+            let (client, mut server) = pair_1_2(suite);
+            let keys = client.write[1].keys.as_ref().unwrap();
+            let mut fragment = vec![7; keys.explicit_nonce_len() + length];
+            let number = 1 << 48 | 9;
+            let tag = keys.seal_1_2(number, APPLICATION_DATA, &mut fragment);
+            fragment.extend(tag.unwrap());
+            let header = Header {
+                content_type: APPLICATION_DATA,
+                version: VERSION,
+                epoch: 1,
+                sequence: 9,
+                length: fragment.len(),
+            };
+            let record = [&header.to_bytes()[..], &fragment].concat();
+            let seen = opened(&mut server, base(), &record);
+            let expected = (1, 9, APPLICATION_DATA, vec![7; length]);
+            let expected = fits.then_some(expected).ok_or(Refused::TooLarge);
+            assert_eq!(seen, expected, "{suite:?} {length}");
+        }
+        let header = Header {
+            content_type: HANDSHAKE,
+            version: VERSION,
+            epoch: 0,
+            sequence: 0,
+            length,
+        };
+        let record = [&header.to_bytes()[..], &vec![7; length]].concat();
+        let seen = opened(&mut Records::new(u64::MAX), base(), &record);
+        let expected = fits.then_some(()).ok_or(Refused::Malformed);
+        assert_eq!(seen.map(|_| ()), expected, "{length}");
     }
 }

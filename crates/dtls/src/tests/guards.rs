@@ -550,6 +550,45 @@ fn cookies_of_1_2_are_answered_once() {
     assert_eq!(pair.client.events, [Event::Failed { cause }]);
 }
 
+/// RFC 6347 §4.2.1: a cookie is the one that this server bakes for this client, and for nobody else.
+#[test]
+fn cookies_of_1_2_are_bound_to_their_context() {
+    let server = |context: &[u8]| config(1).cookie_exchange(true).cookie_context(context);
+    let mut pair = Pair::new(config(0), server(b"here"));
+    let mut hellos = Vec::new();
+    pair.start();
+    pair.run(ms(60), &mut |from, datagram| {
+        if from == Role::Client {
+            hellos.push(datagram.clone());
+        }
+        vec![(ms(10), datagram)]
+    });
+    let [_, hello, ..] = &hellos[..] else {
+        panic!("no second hello: {hellos:?}");
+    };
+    let mut other_cookie = hello.clone();
+    // Behind the headers, version, random and session id.
+    let at = record::HEADER_LEN + 12 + 2 + 32 + 1;
+    assert_eq!(other_cookie[at], 32, "its length");
+    other_cookie[at + 1] ^= 1;
+    for (context, hello, taken) in [
+        (&b"here"[..], hello, true),
+        (b"there", hello, false),
+        (b"", hello, false),
+        (b"here", &other_cookie, false),
+    ] {
+        // The same seed, so the same key.
+        let mut pair = Pair::new(config(0), server(context));
+        pair.server.connection.start(pair.now);
+        let (now, mut answer) = (pair.now, Vec::new());
+        pair.server.handle(now, &mut hello.clone());
+        let answered = pair.server.connection.poll_transmit(now, 1200, &mut answer);
+        assert!(answered);
+        let kind = if taken { 2 } else { 3 };
+        assert_eq!(records(&answer)[0].1[0], kind, "{context:?}");
+    }
+}
+
 /// At most two alerts wait to be sent.
 #[test]
 fn alerts_that_wait_are_bounded() {
@@ -707,10 +746,9 @@ fn renegotiation_under_the_keys_is_refused_and_the_association_goes_on() {
                 .poll_transmit(now, 1200, &mut Vec::new())
         );
         if answered {
-            let before = pair.end(other(role)).connection.stats().alerts_received;
-            pair.end(other(role)).handle(now, &mut answer);
-            let after = pair.end(other(role)).connection.stats().alerts_received;
-            assert_eq!(after, before + 1);
+            // RFC 5246 §7.2.2: a warning, `no_renegotiation`.
+            let said = pair.end(other(role)).connection.opened(now, &answer);
+            assert_eq!(said, (record::ALERT, vec![1, 100]));
         }
         pair.exchange();
     }

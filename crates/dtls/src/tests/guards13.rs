@@ -4,10 +4,10 @@ use std::{collections::BTreeSet, time::Duration};
 
 use crate::{
     AlertDescription, CipherSuite, Config, Event, Failure, Group, Role, SignatureScheme, Version,
-    message::{ClientHello, Extensions, KeyShareEntry, ServerHello, extension},
+    message::{ClientHello, Extensions, Fragment, KeyShareEntry, ServerHello, extension},
     tests::{
         peer::{Draft, Edit, each},
-        support::{Pair, config, config_1_3, other, perfect},
+        support::{Pair, config, config_1_3, other, perfect, plain},
     },
 };
 
@@ -330,6 +330,11 @@ fn certificates_and_their_requests_are_in_order() {
             AlertDescription::HANDSHAKE_FAILURE,
         ),
         (&[0, 0, 0], AlertDescription::MISSING_EXTENSION),
+        // RFC 8446 §4.2: a share, which we know, and which is for hellos.
+        (
+            &[0, 0, 14, 0, 13, 0, 4, 0, 2, 4, 3, 0, 51, 0, 2, 0, 29],
+            AlertDescription::ILLEGAL_PARAMETER,
+        ),
         (
             &[1, 9, 0, 8, 0, 13, 0, 4, 0, 2, 4, 3],
             AlertDescription::ILLEGAL_PARAMETER,
@@ -477,6 +482,95 @@ fn a_retry_asks_for_something_new_and_binds() {
     assert_eq!(seen, Failure::AlertSent(A::ILLEGAL_PARAMETER));
 }
 
+/// A request for another hello.
+fn retry(sequence: u16, cookie: &[u8]) -> Vec<u8> {
+    let mut extensions = Extensions::default();
+    extensions.push_selected_version(0xFEFC);
+    extensions.push_cookie(cookie);
+    let (mut body, mut message) = (Vec::new(), Vec::new());
+    ServerHello {
+        version: 0xFEFD,
+        random: *b"\xCF\x21\xAD\x74\xE5\x9A\x61\x11\xBE\x1D\x8C\x02\x1E\x65\xB8\x91\xC2\xA2\x11\x16\x7A\xBB\x8C\x5E\x07\x9E\x09\xE2\xC8\xA8\x33\x9C",
+        session_id: &[],
+        cipher_suite: 0x1301,
+        compression_method: 0,
+        extensions,
+    }
+    .write(&mut body);
+    Fragment {
+        kind: 2,
+        length: body.len(),
+        sequence,
+        offset: 0,
+        body: &body,
+    }
+    .write(&mut message);
+    plain(sequence.into(), &message)
+}
+
+/// RFC 8446 §4.1.4: one request is answered, once, and a second one ends it.
+#[test]
+fn there_is_one_retry() {
+    let mut pair = Pair::new(config_1_3(0).doubt(Duration::ZERO), config_1_3(1));
+    pair.start();
+    let now = pair.now;
+    let says = |pair: &mut Pair| {
+        let mut any = false;
+        while pair
+            .client
+            .connection
+            .poll_transmit(now, 1200, &mut Vec::new())
+        {
+            any = true;
+        }
+        any
+    };
+    assert!(says(&mut pair));
+    for answered in [true, false, false] {
+        pair.client.handle(now, &mut retry(0, b"cookie"));
+        assert_eq!(says(&mut pair), answered);
+        assert_eq!(pair.client.events, []);
+    }
+    pair.client.handle(now, &mut retry(1, b"another"));
+    let cause = Failure::AlertSent(AlertDescription::UNEXPECTED_MESSAGE);
+    assert_eq!(pair.client.events, [Event::Failed { cause }]);
+}
+
+/// The cookie of a retry is for the client that it was baked for.
+#[test]
+fn cookies_of_1_3_are_bound_to_their_context() {
+    let server = |context: &[u8]| {
+        let server = config_1_3(1).cookie_exchange(true);
+        server.cookie_context(context).doubt(Duration::ZERO)
+    };
+    let mut pair = Pair::new(config_1_3(0), server(b"here"));
+    let mut said = Vec::new();
+    pair.start();
+    pair.run(Duration::from_millis(25), &mut |from, datagram| {
+        if from == Role::Client {
+            said.push(datagram.clone());
+        }
+        vec![(Duration::from_millis(10), datagram)]
+    });
+    // The hello with the cookie, in as many datagrams as the first one.
+    let second = said.split_off(said.len() / 2);
+    for (context, taken) in [(&b"here"[..], true), (b"there", false), (b"", false)] {
+        // The same seed, so the same key.
+        let mut pair = Pair::new(config_1_3(0), server(context));
+        let now = pair.now;
+        pair.server.connection.start(now);
+        for datagram in &second {
+            pair.server.handle(now, &mut datagram.clone());
+        }
+        let cause = Failure::AlertSent(AlertDescription::ILLEGAL_PARAMETER);
+        let refused = pair.server.events == [Event::Failed { cause }];
+        assert_eq!(refused, !taken, "{context:?}");
+        let mut answer = Vec::new();
+        assert!(pair.server.connection.poll_transmit(now, 1200, &mut answer));
+        assert_eq!(answer[0] == 22 && answer[13] == 2, taken, "{context:?}");
+    }
+}
+
 /// The second hello has exactly what was asked for.
 #[test]
 fn the_second_hello_fits_the_retry() {
@@ -493,7 +587,14 @@ fn the_second_hello_fits_the_retry() {
             }
         })
     };
-    let cases: [fn(&mut ClientHello<'_>); 4] = [
+    let cases: [fn(&mut ClientHello<'_>); 5] = [
+        // One of another group, and no word of the one that was asked for.
+        |hello| {
+            let share = [&[0, 36, 0, 29, 0, 32][..], &[9; 32]].concat();
+            hello.extensions.set(extension::KEY_SHARE, &share);
+            let groups = [0, 2, 0, 29];
+            hello.extensions.set(extension::SUPPORTED_GROUPS, &groups);
+        },
         // Another share beside it.
         |hello| {
             let shares = hello.extensions.client_shares().unwrap().unwrap();
@@ -519,7 +620,7 @@ fn the_second_hello_fits_the_retry() {
         },
     ];
     for change in cases {
-        let server = config_1_3(1).groups(&[Group::P384]);
+        let server = config_1_3(1).groups(&[Group::P384, Group::X25519]);
         let mut pair = Pair::new(config_1_3(0), server);
         pair.client.connection.edit = Some(second(change));
         pair.start();

@@ -5,10 +5,10 @@ use std::{collections::BTreeSet, time::Duration};
 use oxirtc_netsim::for_each_seed;
 
 use crate::{
-    AlertDescription, Error, Event, Failure, Initiator, Role, State,
+    AlertDescription, Error, Event, Failure, Initiator, Role, State, Version,
     message::Ack,
     record::{self, Limit},
-    tests::support::{Dice, Pair, config, config_1_3, ms, other, perfect},
+    tests::support::{Dice, Pair, VERSIONS, config, config_1_3, config_of, ms, other, perfect},
 };
 
 fn pair() -> Pair {
@@ -158,6 +158,38 @@ fn keys_are_renewed_in_time_and_never_overused() {
     assert_eq!(pair.client.events[1], Event::Failed { cause });
 }
 
+/// The owner may want new keys more often than the algorithms do.
+#[test]
+fn keys_are_renewed_as_often_as_the_owner_wants() {
+    for version in VERSIONS {
+        let client = config_of(version, 0).renew_keys_after(50);
+        let mut pair = Pair::new(client, config_of(version, 1));
+        pair.connect();
+        for _ in 0..120 {
+            let now = pair.now;
+            let mut datagram = pair.client.seal(b"x");
+            pair.server.handle(now, &mut datagram);
+            pair.run(ms(50), &mut perfect());
+            let (epoch, _) = pair.client.connection.epochs();
+            let used = limit(version) - pair.client.connection.records_left(epoch);
+            assert!(used < 50 || version == Version::Dtls12, "{used}");
+        }
+        // Two and a half times.
+        let expected = if version == Version::Dtls12 { 1 } else { 5 };
+        assert_eq!(pair.client.connection.epochs().0, expected);
+        assert_eq!(pair.server.connection.epochs().1, expected);
+        pair.exchange();
+    }
+}
+
+/// How many records a fresh key may seal.
+fn limit(version: Version) -> u64 {
+    match version {
+        Version::Dtls12 => Limit::V12.records,
+        _ => Limit::GCM.records,
+    }
+}
+
 /// The last flight of a client is repeated until it is acknowledged, and the server acknowledges each
 /// repetition at once.
 #[test]
@@ -283,9 +315,21 @@ fn errors_under_the_keys_end_it() {
     };
     // The next message of a client is number 4 (hello, certificate, verify, finished), of a server 6.
     for (from, next) in [(Role::Client, 4), (Role::Server, 6)] {
-        let ticket = (from == Role::Client).then_some(AlertDescription::UNEXPECTED_MESSAGE);
+        // No client says one, whatever stands in it.
+        let (ticket, cut) = match from {
+            Role::Client => (unexpected, unexpected),
+            Role::Server => (None, undecodable),
+        };
         for (epoch, content, payload, alert) in [
-            (3, handshake, message(4, next, &[7; 20]), ticket),
+            (3, handshake, message(4, next, &TICKET), ticket),
+            // It is cut, or more than one.
+            (3, handshake, message(4, next, &TICKET[..13]), cut),
+            (
+                3,
+                handshake,
+                message(4, next, &[&TICKET[..], &[0]].concat()),
+                cut,
+            ),
             (3, handshake, message(13, next, &[0, 0, 0]), unexpected),
             (3, handshake, message(1, next, &[7; 40]), unexpected),
             (3, handshake, message(9, next, &[0]), unexpected),
@@ -399,13 +443,71 @@ fn an_update_is_not_given_up() {
     pair.exchange();
 }
 
+/// Seven seconds for a ticket of one byte.
+const TICKET: [u8; 14] = [0, 0, 0, 7, 0, 0, 0, 0, 0, 0, 1, 9, 0, 0];
+
+/// RFC 9147 §7.1: a record is acknowledged where all that it carries is kept, and not for a part of it.
+#[test]
+fn what_was_dropped_is_not_acknowledged() {
+    let fragment = |sequence: u8| {
+        let len = TICKET.len() as u8;
+        [
+            &[4, 0, 0, len, 0, sequence, 0, 0, 0, 0, 0, len][..],
+            &TICKET,
+        ]
+        .concat()
+    };
+    // The last one is far ahead of what is awaited.
+    for (numbers, kept) in [(&[6, 7][..], true), (&[6, 90], false), (&[90, 6], false)] {
+        let mut pair = pair();
+        let now = pair.now;
+        let payload: Vec<u8> = numbers.iter().flat_map(|it| fragment(*it)).collect();
+        let speaker = &mut pair.server.connection;
+        let mut record = speaker.protected(3, record::HANDSHAKE, &payload);
+        pair.client.handle(now, &mut record);
+        let mut answer = Vec::new();
+        let answered = pair.client.connection.poll_transmit(now, 1200, &mut answer);
+        assert_eq!(answered, kept, "{numbers:?}");
+        if answered {
+            let (content, payload) = pair.server.connection.opened(now, &answer);
+            assert_eq!(content, record::ACK);
+            assert_eq!(Ack::parse(&payload).unwrap().numbers.len(), 1);
+        }
+        pair.exchange();
+    }
+}
+
+/// RFC 9147 §5.8.2: payload of the server tells nothing of our Finished: only its ACK does.
+#[test]
+fn payload_of_the_server_is_no_ack() {
+    let mut pair = Pair::new(config_1_3(0), config_1_3(1));
+    pair.start();
+    // The ACK is lost.
+    pair.run(ms(60), &mut |from, datagram| match (from, datagram[0]) {
+        (Role::Server, 0x2F) => Vec::new(),
+        _ => vec![(ms(10), datagram)],
+    });
+    pair.exchange();
+    assert!(pair.client.connection.poll_timeout().is_some());
+    pair.run(Duration::from_secs(5), &mut perfect());
+    assert_eq!(pair.client.connection.stats().retransmissions, 1);
+    assert_eq!(pair.client.connection.poll_timeout(), None);
+    pair.assert_connected();
+}
+
 /// What came together is handled together.
 #[test]
 fn messages_behind_the_handshake_do_not_wait_for_each_other() {
     let mut pair = pair();
     let now = pair.now;
-    let ticket =
-        |sequence: u8| [&[4, 0, 0, 2, 0, sequence, 0, 0, 0, 0, 0, 2][..], &[7; 2]].concat();
+    let len = TICKET.len() as u8;
+    let ticket = |sequence: u8| {
+        [
+            &[4, 0, 0, len, 0, sequence, 0, 0, 0, 0, 0, len][..],
+            &TICKET,
+        ]
+        .concat()
+    };
     let tickets = [ticket(6), ticket(7), ticket(8)].concat();
     let speaker = &mut pair.server.connection;
     let mut record = speaker.protected(3, record::HANDSHAKE, &tickets);

@@ -80,3 +80,76 @@ fn the_prefix_of_dtls_makes_other_secrets() {
     assert_eq!(secret(DTLS_PREFIX).len(), 48);
     assert_ne!(secret(DTLS_PREFIX), secret(b"tls13 "));
 }
+
+/// HKDF-Expand-Label as RFC 8446 §7.1 has it on paper, with the prefix of RFC 9147 §5.9 written out.
+fn expanded(hash: ring::hkdf::Algorithm, secret: &[u8], info: &[&[u8]], len: usize) -> Vec<u8> {
+    struct Len(usize);
+    impl ring::hkdf::KeyType for Len {
+        fn len(&self) -> usize {
+            self.0
+        }
+    }
+    let key = ring::hkdf::Prk::new_less_safe(hash, secret);
+    let mut out = vec![0; len];
+    key.expand(info, Len(len)).unwrap().fill(&mut out).unwrap();
+    out
+}
+
+/// The labels that no vector of RFC 8448 has: both ends of ours would agree on any other.
+#[test]
+fn the_labels_of_updates_and_of_the_exporter_are_the_standards() {
+    use ring::{digest, hkdf};
+
+    for (suite, hkdf, sha, len) in [
+        (
+            CipherSuite::Aes128Gcm,
+            hkdf::HKDF_SHA256,
+            &digest::SHA256,
+            32_u8,
+        ),
+        (
+            CipherSuite::Aes256Gcm,
+            hkdf::HKDF_SHA384,
+            &digest::SHA384,
+            48,
+        ),
+    ] {
+        let early = Schedule::new(suite, DTLS_PREFIX);
+        let transcript = Hash::of(suite).digest(b"transcript");
+        let size = usize::from(len);
+        let traffic = early
+            .traffic(SERVER_APPLICATION, transcript.as_ref())
+            .unwrap();
+        let context = transcript.as_ref();
+        let info = [&[0, len, 18], &b"dtls13s ap traffic"[..], &[len], context];
+        let expected = expanded(hkdf, early.secret(), &info, size);
+        assert_eq!(traffic.secret(), expected);
+        // RFC 8446 §7.2: no context.
+        let info = [&[0, len, 17], &b"dtls13traffic upd"[..], &[0]];
+        let expected = expanded(hkdf, traffic.secret(), &info, size);
+        assert_eq!(traffic.next().unwrap().secret(), expected);
+        // RFC 8446 §7.5.
+        let exporter = early.exporter(transcript.as_ref()).unwrap();
+        let info = [&[0, len, 16], &b"dtls13exp master"[..], &[len], context];
+        let expected = expanded(hkdf, early.secret(), &info, size);
+        assert_eq!(exporter.secret(), expected);
+        let (nothing, context) = (digest::digest(sha, b""), digest::digest(sha, b"context"));
+        let info = [
+            &[0, len, 13],
+            &b"dtls13a label"[..],
+            &[len],
+            nothing.as_ref(),
+        ];
+        let derived = expanded(hkdf, exporter.secret(), &info, size);
+        let info = [
+            &[0, 60, 14],
+            &b"dtls13exporter"[..],
+            &[len],
+            context.as_ref(),
+        ];
+        let expected = expanded(hkdf, &derived, &info, 60);
+        let mut out = [0; 60];
+        exporter.export("a label", b"context", &mut out).unwrap();
+        assert_eq!(out.to_vec(), expected);
+    }
+}

@@ -52,11 +52,18 @@ fn pair_of(version: Version, role: Role, certificate: Certificate) -> Pair {
     }
 }
 
+const KEY_TYPES: [KeyType; 4] = [
+    KeyType::EcdsaP256,
+    KeyType::EcdsaP384,
+    KeyType::Ed25519,
+    KeyType::Rsa2048,
+];
+
 #[test]
 fn a_signature_may_come_later() {
     for version in VERSIONS {
         for role in [Role::Client, Role::Server] {
-            for key_type in [KeyType::EcdsaP256, KeyType::Rsa2048] {
+            for key_type in KEY_TYPES {
                 let mut pair = pair_of(version, role, external(key_type));
                 let request = connect(&mut pair, role, Duration::from_secs(7));
                 let now = pair.now;
@@ -116,6 +123,36 @@ fn what_a_signer_gives_is_verified_before_it_is_said() {
                 assert_eq!(told, &[Event::Failed { cause }], "{version:?} {role:?}");
             }
         }
+    }
+}
+
+/// [`rcgen`] has keys of every type, but makes none for RSA.
+#[test]
+fn certificates_of_rcgen_are_taken_whatever_their_key() {
+    for key_type in KEY_TYPES {
+        let generate = |algorithm| rcgen::KeyPair::generate_for(algorithm).unwrap();
+        let key = match key_type {
+            KeyType::EcdsaP256 => generate(&rcgen::PKCS_ECDSA_P256_SHA256),
+            KeyType::EcdsaP384 => generate(&rcgen::PKCS_ECDSA_P384_SHA384),
+            KeyType::Ed25519 => generate(&rcgen::PKCS_ED25519),
+            _ => {
+                let pem = certificate(key_type, 0).to_pem().unwrap();
+                rcgen::KeyPair::from_pem(&pem[pem.find("-----BEGIN PRIVATE").unwrap()..]).unwrap()
+            }
+        };
+        let signed = rcgen::CertificateParams::default()
+            .self_signed(&key)
+            .unwrap();
+        let chain = vec![signed.der().to_vec()];
+        let made = Certificate::from_der(chain, &key.serialize_der()).unwrap();
+        assert_eq!(made.key_type(), key_type);
+        for version in VERSIONS {
+            for role in [Role::Client, Role::Server] {
+                pair_of(version, role, made.clone()).connect();
+            }
+        }
+        let pem = signed.pem() + &key.serialize_pem();
+        assert_eq!(Certificate::from_pem(&pem).unwrap(), made);
     }
 }
 

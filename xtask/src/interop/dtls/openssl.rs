@@ -321,4 +321,5 @@ const CASES: &[Case] = &[
     Case { name: "p384_group", key: P384, ours: &["--group", "secp384r1", "--key", "p-384"], theirs: &[], option: "", agreed: "secp384r1", roles: BOTH },
     Case { name: "mtu_256", key: RSA, ours: &["--key", "rsa", "--room", "228"], theirs: &["-mtu", "256"], option: "", agreed: "TLS_ECDHE_RSA_WITH_AES_", roles: BOTH },
     Case { name: "no_extended_master_secret", key: P256, ours: &[], theirs: &[], option: "Options = -ExtendedMasterSecret", agreed: "TLS_ECDHE_ECDSA_WITH_AES_", roles: BOTH },
+    Case { name: "no_renegotiation", key: P256, ours: &[], theirs: &["-no_renegotiation"], option: "", agreed: "TLS_ECDHE_ECDSA_WITH_AES_", roles: BOTH },
 ];

@@ -113,7 +113,9 @@ fn allowed(place: Place, kind: u16) -> bool {
             extension::SUPPORTED_GROUPS | extension::USE_SRTP | extension::ALPN
         ),
         // RFC 8446 §4.3.2: what is not known in a request is passed over.
-        Place::CertificateRequest => true,
+        Place::CertificateRequest => {
+            kind == extension::SIGNATURE_ALGORITHMS || !extension::KNOWN.contains(&kind)
+        }
         Place::Certificate => false,
     }
 }
@@ -121,15 +123,10 @@ fn allowed(place: Place, kind: u16) -> bool {
 /// Whether every extension stands in its place: one that we know and that has another is out of place,
 /// one that we do not know was not offered.
 pub(super) fn check_allowed(place: Place, extensions: &Extensions<'_>) -> Result<(), Refusal> {
-    let others = [
-        Place::ServerHello12,
-        Place::HelloRetryRequest,
-        Place::EncryptedExtensions,
-    ];
     for extension in extensions.iter() {
         let kind = extension.kind;
         if !allowed(place, kind) {
-            let known = others.into_iter().any(|other| allowed(other, kind));
+            let known = extension::KNOWN.contains(&kind);
             return Err(Refusal::doubt(
                 match known && place != Place::ServerHello12 {
                     true => AlertDescription::ILLEGAL_PARAMETER,
@@ -255,7 +252,8 @@ mod tests {
     #[test]
     fn extensions_have_their_places() {
         use Place::{
-            Certificate, EncryptedExtensions, HelloRetryRequest, ServerHello12, ServerHello13,
+            Certificate, CertificateRequest, EncryptedExtensions, HelloRetryRequest, ServerHello12,
+            ServerHello13,
         };
         for (place, kinds) in [
             (ServerHello12, &[10, 11, 14, 16, 23, 0xFF01][..]),
@@ -272,14 +270,37 @@ mod tests {
                 );
             }
         }
-        let mut extensions = Extensions::default();
-        extensions.push(extension::ALPN, &[][..]);
-        let alert = |place, extensions: &Extensions<'_>| check_allowed(place, extensions).err();
-        let illegal = Some(Refusal::doubt(AlertDescription::ILLEGAL_PARAMETER));
-        assert_eq!(alert(ServerHello13, &extensions), illegal);
-        assert_eq!(alert(EncryptedExtensions, &extensions), None);
-        extensions.push(0x1234, &[][..]);
-        let unsupported = Some(Refusal::doubt(AlertDescription::UNSUPPORTED_EXTENSION));
-        assert_eq!(alert(EncryptedExtensions, &extensions), unsupported);
+        let known = [10, 11, 13, 14, 16, 23, 43, 44, 51, 0xFF01];
+        let alert = |place, kind| {
+            let mut extensions = Extensions::default();
+            extensions.push(kind, &[][..]);
+            check_allowed(place, &extensions).err()
+        };
+        let refused = |alert| Some(Refusal::doubt(alert));
+        let illegal = refused(AlertDescription::ILLEGAL_PARAMETER);
+        let unsupported = refused(AlertDescription::UNSUPPORTED_EXTENSION);
+        for kind in 0..=u16::MAX {
+            // RFC 8446 §4.2: one that is known and stands elsewhere, and one that is not known.
+            for place in [
+                ServerHello13,
+                HelloRetryRequest,
+                EncryptedExtensions,
+                Certificate,
+            ] {
+                let expected = match (allowed(place, kind), known.contains(&kind)) {
+                    (true, _) => None,
+                    (false, true) => illegal,
+                    (false, false) => unsupported,
+                };
+                assert_eq!(alert(place, kind), expected, "{place:?} {kind}");
+            }
+            let misplaced = kind != 13 && known.contains(&kind);
+            let expected = misplaced.then_some(illegal).flatten();
+            assert_eq!(alert(CertificateRequest, kind), expected, "{kind}");
+        }
+        // RFC 5246 §7.4.1.4: in 1.2 nothing stands in a ServerHello that was not offered.
+        for kind in [13, 43, 0x1234] {
+            assert_eq!(alert(ServerHello12, kind), unsupported);
+        }
     }
 }

@@ -68,10 +68,8 @@ pub(in crate::handshake) struct Choice13 {
 }
 
 impl ExpectClientHello {
-    pub(in crate::handshake) fn new(cookie_key: [u8; 32]) -> Self {
-        Self {
-            cookie_key: Zeroizing::new(cookie_key),
-        }
+    pub(in crate::handshake) fn new(cookie_key: Zeroizing<[u8; 32]>) -> Self {
+        Self { cookie_key }
     }
 
     /// A hello without anything to choose is only doubted: anybody could have sent it.

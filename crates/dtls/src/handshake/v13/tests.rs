@@ -143,7 +143,7 @@ impl Recording {
             let mut trust = Trust::new(Peer::Fingerprints);
             trust.set_expected(std::slice::from_ref(fingerprint));
             Said {
-                records: Records::new(),
+                records: Records::new(u64::MAX),
                 reassembly: Reassembly::default(),
                 trust,
                 key: None,
