@@ -18,6 +18,8 @@ mod sources;
 mod streams;
 mod taken;
 
+pub use taken::Obstacle;
+
 use std::{collections::VecDeque, io, net::SocketAddr, sync::Arc, time::Instant};
 
 use oxirtc_turn::Client;
@@ -201,7 +203,7 @@ impl Agent {
         result: Result<SocketAddr, io::ErrorKind>,
     ) {
         if let Err(kind) = &result {
-            log::debug!("no socket for {id:?}: {kind}");
+            log::debug!("{}no socket for {id:?}: {kind}", self.config.label);
         }
         let hide = self.config.names();
         let answer = self.gatherer.handle_response(id, result.ok(), hide);

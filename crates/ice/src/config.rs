@@ -5,6 +5,8 @@ use std::{
     time::Duration,
 };
 
+use oxirtc_turn as turn;
+
 use crate::external::Externals;
 
 /// Settings of an [`Agent`](crate::Agent). The defaults are those of the RFCs and suit a WebRTC peer.
@@ -15,6 +17,7 @@ use crate::external::Externals;
 /// ```
 #[derive(Clone, Debug)]
 pub struct Config {
+    pub(crate) label: String,
     pub(crate) loopback: bool,
     pub(crate) link_local: bool,
     pub(crate) ipv4: bool,
@@ -177,6 +180,13 @@ impl Config {
         self
     }
 
+    /// What the connection is called in the log: its lines begin with it, a colon and a blank. Default: they begin with nothing.
+    #[must_use]
+    pub fn label(mut self, label: &str) -> Self {
+        self.label = format!("{label}: ");
+        self
+    }
+
     /// The first tie-breaker (RFC 8445 §7.1), for tests of role conflicts. Default: random.
     #[must_use]
     pub fn tie_breaker(mut self, tie_breaker: u64) -> Self {
@@ -224,6 +234,15 @@ impl Config {
         self.hide_addresses || self.ip_handling.hides_hosts()
     }
 
+    /// Of which families relayed addresses are wanted.
+    pub(crate) fn relayed_families(&self) -> turn::Families {
+        match (self.ipv4, self.ipv6) {
+            (true, true) => turn::Families::Both,
+            (false, true) => turn::Families::Ipv6,
+            _ => turn::Families::Ipv4,
+        }
+    }
+
     /// Whether the addresses of this machine have names.
     pub(crate) fn names(&self) -> bool {
         self.hide_addresses && !self.ip_handling.hides_hosts()
@@ -233,6 +252,7 @@ impl Config {
 impl Default for Config {
     fn default() -> Self {
         Self {
+            label: String::new(),
             loopback: false,
             link_local: false,
             ipv4: true,

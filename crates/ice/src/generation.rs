@@ -82,6 +82,8 @@ pub(crate) struct LocalSide {
     /// Authentic requests of peers whose credentials are not known.
     pub(crate) early: Vec<Early>,
     pub(crate) born: Instant,
+    /// Another connection of the socket has its fragment: nothing of the peer's reaches it.
+    pub(crate) deaf: bool,
 }
 
 /// A local candidate.
@@ -199,6 +201,7 @@ impl LocalSide {
             gathered: false,
             early: Vec::new(),
             born: now,
+            deaf: false,
         }
     }
 

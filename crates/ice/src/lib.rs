@@ -38,7 +38,7 @@ mod way;
 pub use oxirtc_turn::Credentials as RelayCredentials;
 
 pub use crate::{
-    agent::Agent,
+    agent::{Agent, Obstacle},
     candidate::{Address, Candidate, CandidateKind, Pair, Path, Protocol, RelayProtocol, TcpType},
     config::{Config, IpHandling, TransportPolicy},
     credentials::Credentials,

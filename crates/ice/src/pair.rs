@@ -289,10 +289,11 @@ impl CandidatePair {
         self.unreachable = false;
     }
 
-    /// RFC 7675 §5.1: it is not used again with these credentials.
+    /// RFC 7675 §5.1: it is not used again with these credentials. Nothing was sent on one that another connection keeps from us, and
+    /// that one may let go of it.
     pub(crate) fn expire(&mut self) {
         self.fail();
-        self.expired = true;
+        self.expired = !self.barred;
     }
 
     /// The network is another one: what did not work may work now, and is checked as if it had not been.

@@ -1,6 +1,9 @@
 //! Allocations on TURN servers: one client, and one socket or stream, each.
 
-use std::{net::SocketAddr, time::Instant};
+use std::{
+    net::SocketAddr,
+    time::{Duration, Instant},
+};
 
 use oxirtc_turn as turn;
 
@@ -18,6 +21,8 @@ pub(crate) struct Relay {
     pub(crate) from: Host,
     pub(crate) server: SocketAddr,
     pub(crate) protocol: RelayProtocol,
+    /// Of which addresses are wanted.
+    pub(crate) families: turn::Families,
     pub(crate) stage: Stage,
     pub(crate) deframer: turn::Deframer,
     pub(crate) bases: Vec<BaseId>,
@@ -29,7 +34,7 @@ pub(crate) struct Relay {
     pub(crate) deadline: Instant,
     /// It had its second socket (RFC 8656 §7.4: 437 says that another one may work).
     pub(crate) again: bool,
-    /// How often it was lost.
+    /// How often it was asked for again in vain since it was there, the loss itself included; 0 until one was lost.
     pub(crate) losses: u32,
 }
 
@@ -41,7 +46,7 @@ pub(crate) enum Stage {
     Open {
         local: SocketAddr,
         client: Box<turn::Client>,
-        granted: bool,
+        granted: Option<Instant>,
     },
     /// It was lost; it is asked for again then.
     Waiting(Instant),
@@ -97,10 +102,21 @@ impl Relay {
     pub(crate) fn is_under_way(&self, now: Instant) -> bool {
         let started = match &self.stage {
             Stage::Opening(..) => true,
-            Stage::Open { granted, .. } => !granted,
+            Stage::Open {
+                client, granted, ..
+            } => granted.is_none() || client.is_verifying(),
             Stage::Waiting(_) | Stage::Over => false,
         };
-        started && self.losses == 0 && now < self.deadline
+        started && now < self.deadline
+    }
+
+    /// One that was there is asked for again after 1, 2, 4 … 60 s.
+    pub(crate) fn ask_again(&mut self, now: Instant) {
+        if self.losses > 0 {
+            let wait = FIRST_RETRY * 2_u32.saturating_pow(self.losses.min(7) - 1);
+            self.losses = self.losses.saturating_add(1);
+            self.stage = Stage::Waiting(now + wait.min(LAST_RETRY));
+        }
     }
 
     pub(crate) fn poll_timeout(&self, now: Instant) -> Option<Instant> {
@@ -115,11 +131,7 @@ impl Relay {
 }
 
 /// The settings of a client.
-pub(crate) fn config(
-    kind: &ServerKind,
-    server: SocketAddr,
-    families: turn::Families,
-) -> Option<turn::Config> {
+pub(crate) fn config(kind: &ServerKind, relay: &Relay, label: &str) -> Option<turn::Config> {
     let ServerKind::Turn {
         protocol,
         credentials,
@@ -132,7 +144,15 @@ pub(crate) fn config(
         RelayProtocol::Tcp | RelayProtocol::Tls => turn::Leg::Stream,
     };
     // A server that a user has on this machine may relay on this machine.
-    let loopback = server.ip().is_loopback();
-    let config = turn::Config::new(server, leg, credentials.clone());
-    Some(config.families(families).loopback(loopback))
+    let loopback = relay.server.ip().is_loopback();
+    let config = turn::Config::new(relay.server, leg, credentials.clone());
+    let config = config.families(relay.families).loopback(loopback);
+    Some(match label.strip_suffix(": ") {
+        Some(label) => config.label(label),
+        None => config,
+    })
 }
+
+/// How long after its loss an allocation is asked for again; each time twice as long.
+const FIRST_RETRY: Duration = Duration::from_secs(1);
+pub(crate) const LAST_RETRY: Duration = Duration::from_secs(60);

@@ -98,12 +98,24 @@ impl Sources {
         self.relays.iter_mut().find(|it| it.id == id)
     }
 
+    /// Whether one more allocation may be asked for.
+    pub(crate) fn has_room(&self) -> bool {
+        self.relays.len() < MAX_RELAYS
+    }
+
     /// A new side asks anew: what had no answer, or none that still holds.
     pub(crate) fn renew(&mut self, now: Instant) {
+        // What it is told of is to be there still, and one that is waited for is asked for at once.
+        for relay in &mut self.relays {
+            relay.deadline = now + ALLOCATION;
+            if let Some(client) = relay.client_mut() {
+                client.verify(now);
+            }
+        }
         self.probes
             .retain(|probe| probe.transaction.is_some() || probe.fresh(now).is_some());
         self.relays
-            .retain(|relay| !matches!(relay.stage, Stage::Over));
+            .retain(|relay| !matches!(relay.stage, Stage::Over | Stage::Waiting(_)));
         self.sources.retain(
             |source| !matches!(&source.lookup, Lookup::Known(addresses) if addresses.is_empty()),
         );
@@ -146,7 +158,7 @@ impl Sources {
             }
             Missing::Relay(source, host, _) => {
                 let mut relays = self.relays.iter();
-                self.relays.len() < MAX_RELAYS
+                self.has_room()
                     && !relays.any(|it| it.source == *source && it.from.address == host.address)
             }
         })

@@ -7,8 +7,8 @@ use std::{net::SocketAddr, time::Instant};
 
 use oxirtc_ice::{
     Address, Agent, Candidate, CandidateKind, ChecklistSet, Config, Credentials, Event, Generation,
-    GenerationId, Interface, PairState, Path, Plan, Protocol, RemoteIce, Request, RequestId, Role,
-    State,
+    GenerationId, Interface, Obstacle, PairState, Path, Plan, Protocol, RemoteIce, Request,
+    RequestId, Role, State,
 };
 use oxirtc_netsim::for_each_seed;
 use oxirtc_stun::{
@@ -696,6 +696,75 @@ fn a_path_that_is_taken_is_gone_round() {
         [Some(first), second].contains(&Some(Class::Success)),
         "it is answered"
     );
+}
+
+/// Without a socket of its own a connection waits for the path of another one, also when neither end has answered the other for longer
+/// than consent lasts; and says what it waits for. What has failed meanwhile stays so.
+#[test]
+fn a_path_that_is_let_go_of_is_used() {
+    for (waited, revives) in [(5, true), (35, true), (50, false)] {
+        let mut bench = Bench::new(Role::Controlling);
+        bench.know_peer();
+        bench.candidate(candidate(1, 100));
+        bench.end_of_candidates();
+        bench.answer(None);
+        let path = bench.path(1);
+        bench.agent.handle_taken(bench.now, &mut bench.set, path);
+        let refused = Err(std::io::ErrorKind::Unsupported);
+        while let Some(request) = bench.agent.poll_request() {
+            if let Request::Bind { id, .. } = request {
+                let (now, set) = (bench.now, &mut bench.set);
+                bench.agent.handle_response(now, set, id, refused);
+            }
+        }
+        assert_eq!(bench.agent.obstacle(), Some(Obstacle::PathTaken));
+        for _ in 0..waited * 10 {
+            bench.pass(ms(100));
+            while bench.sent().is_some() {}
+        }
+        let failed = bench.agent.state() == State::Failed;
+        assert_eq!(failed, !revives, "{waited} s");
+        assert_eq!(bench.agent.obstacle(), Some(Obstacle::PathTaken));
+        bench.agent.handle_granted(bench.now, &mut bench.set, path);
+        for _ in 0..10 {
+            bench.answer(None);
+            bench.pass(ms(100));
+        }
+        assert_eq!(bench.in_use(), revives.then_some(1), "{waited} s");
+        let obstacle = bench.agent.obstacle();
+        assert_eq!(obstacle.is_none(), revives, "{waited} s");
+    }
+}
+
+/// Requests for a fragment that another connection of the socket has go to that one: what was made of it cannot work, and says so.
+#[test]
+fn a_fragment_of_another_connection_fails() {
+    let mut bench = Bench::new(Role::Controlling);
+    let (now, set) = (bench.now, &mut bench.set);
+    bench.agent.handle_fragment_taken(now, set, "others");
+    assert_eq!(bench.agent.obstacle(), None);
+    bench.agent.handle_fragment_taken(now, set, "oursours");
+    assert_eq!(bench.agent.obstacle(), Some(Obstacle::FragmentTaken));
+    bench.know_peer();
+    bench.candidate(candidate(1, 100));
+    bench.pass(ms(1));
+    assert_eq!(bench.agent.state(), State::Failed);
+    assert!(bench.sent().is_none(), "nothing is checked");
+    assert_eq!(bench.agent.obstacle(), Some(Obstacle::FragmentTaken));
+    // A restart has another one.
+    let local = Credentials::new("anothers", "oursoursoursoursoursours");
+    let plan = Plan {
+        stable: Some(Generation {
+            local,
+            remote: Some(told(&Credentials::new("theirs", PASSWORD))),
+        }),
+        open: None,
+    };
+    let (now, set) = (bench.now, &mut bench.set);
+    bench.agent.set_plan(now, set, plan).unwrap();
+    bench.candidate(candidate(2, 100));
+    assert_eq!(bench.agent.state(), State::Checking);
+    assert_eq!(bench.agent.obstacle(), None);
 }
 
 /// Whoever controls may name the highest number there is. Who controls after that counts anew.

@@ -344,18 +344,127 @@ fn a_wrong_password_is_told() {
     assert!(sim.both_are(State::Completed));
 }
 
-/// The server was started anew and knows nobody: other allocations take the place of those that are lost.
+/// The server was started anew and knows nobody: other allocations take the place of those that are lost, before consent is.
 #[test]
 fn a_lost_allocation_is_replaced() {
-    let mut sim = relay_only(13, RelayProtocol::Udp);
+    for away in [0, 12, 20] {
+        let mut sim = relay_only(13, RelayProtocol::Udp);
+        sim.agent(1).set_transport_policy(TransportPolicy::All);
+        sim.connect();
+        sim.run_until(secs(5), |sim| sim.both_are(State::Completed));
+        sim.servers[0].1.restart();
+        sim.servers[0].1.silent = true;
+        sim.run(secs(away));
+        sim.servers[0].1.silent = false;
+        sim.run(secs(25));
+        assert_eq!(sim.servers[0].1.allocations.len(), 2);
+        let closed = &sim.peers[0].closed;
+        assert!(closed.len() <= 2, "the sockets of the lost: {closed:?}");
+        assert!(!sim.history(0).contains(&State::Failed), "{away} s");
+        exchange_payload(&mut sim);
+    }
+}
+
+/// Over a stream the loss shows at once. The server is asked again after 1, 2, 4 … 60 s, for as long as it takes.
+#[test]
+fn a_server_that_is_away_is_asked_again() {
+    let mut sim = relay_only(26, RelayProtocol::Tcp);
     sim.connect();
     sim.run_until(secs(5), |sim| sim.both_are(State::Completed));
     sim.servers[0].1.restart();
-    // The permission is refreshed after 240 s, and refused.
-    sim.run(secs(300));
-    assert_eq!(sim.servers[0].1.allocations.len(), 2);
-    let closed = &sim.peers[0].closed;
-    assert_eq!(closed.len(), 1, "the socket of the lost one: {closed:?}");
+    sim.opening = sim::Opening::Fails;
+    for side in [0, 1] {
+        sim.cut_streams(side, at(STUN));
+    }
+    let (before, start) = (sim.opened, sim.now);
+    let mut asked = Vec::new();
+    while asked.len() < 9 {
+        sim.run(ms(500));
+        if sim.opened > before + 2 * asked.len() {
+            asked.push((sim.now - start).as_secs());
+        }
+    }
+    assert_eq!(asked, [1, 3, 7, 15, 31, 63, 123, 183, 243]);
+    // In time for consent, and payload goes on.
+    let mut sim = relay_only(27, RelayProtocol::Tls);
+    sim.agent(1).set_transport_policy(TransportPolicy::All);
+    sim.connect();
+    sim.run_until(secs(5), |sim| sim.both_are(State::Completed));
+    for _ in 0..2 {
+        sim.servers[0].1.restart();
+        sim.opening = sim::Opening::Fails;
+        for side in [0, 1] {
+            sim.cut_streams(side, at(STUN));
+        }
+        sim.run(secs(6));
+        sim.opening = sim::Opening::Works;
+        sim.run(secs(4));
+        exchange_payload(&mut sim);
+        // It was there for a minute: the next loss is a first one.
+        sim.run(secs(70));
+    }
+    assert!(sim.both_are(State::Completed));
+    assert!(!sim.history(0).contains(&State::Failed));
+    assert_eq!(errors(&sim, 0), []);
+}
+
+/// What the peer is told by a restart is an allocation that the server knows, also when nobody has noticed before that it does not.
+#[test]
+fn a_restart_finds_a_server_that_was_started_anew() {
+    let mut sim = relay_only(28, RelayProtocol::Udp);
+    sim.connect();
+    sim.run_until(secs(5), |sim| sim.both_are(State::Completed));
+    sim.servers[0].1.restart();
+    sim.servers[0].1.silent = true;
+    sim.run(secs(60));
+    assert!(sim.both_are(State::Failed));
+    sim.servers[0].1.silent = false;
+    for side in [0, 1] {
+        sim.renew(side);
+    }
+    sim.exchange();
+    sim.run_until(secs(5), |sim| sim.has_consent(0) && sim.has_consent(1));
+    exchange_payload(&mut sim);
+}
+
+/// RFC 8656 §7.2: a server that gives but one family at a time is asked for the other one from a socket of its own; one that has none
+/// is not told of.
+#[test]
+fn each_family_has_an_allocation_where_one_cannot_have_both() {
+    let relayed = |sim: &Sim| {
+        let addresses = sim.peers[0].gathered.iter();
+        let mut addresses: Vec<_> = addresses
+            .filter_map(|it| Some(it.socket_address()?.ip()))
+            .collect();
+        addresses.sort();
+        addresses
+    };
+    let both = [ip("198.51.100.1"), ip("2001:db8::1")];
+    for (knows_both, refuses_ipv6, lacks_ipv6, allocations, six) in [
+        (true, false, false, 1, true),
+        (false, false, false, 2, true),
+        // It says so at once: nothing more is asked.
+        (false, true, false, 1, false),
+        (false, false, true, 1, false),
+    ] {
+        let mut sim = relay_only(29, RelayProtocol::Udp);
+        let server = &mut sim.servers[0].1;
+        (server.knows_both, server.refuses_ipv6) = (knows_both, refuses_ipv6);
+        server.lacks_ipv6 = lacks_ipv6;
+        sim.connect();
+        sim.run_until(secs(5), |sim| sim.both_are(State::Completed));
+        sim.run(secs(1));
+        assert_eq!(relayed(&sim), both[..1 + usize::from(six)]);
+        assert_eq!(sim.servers[0].1.allocations.len(), 2 * allocations);
+        assert_eq!(errors(&sim, 0), []);
+        exchange_payload(&mut sim);
+        let ports = sim.sent.iter().filter(|it| it.from == 0);
+        let ports: std::collections::BTreeSet<_> = ports
+            .filter(|it| it.bytes.starts_with(&[0, 3]))
+            .map(|it| it.path.local)
+            .collect();
+        assert_eq!(ports.len(), allocations + usize::from(lacks_ipv6));
+    }
 }
 
 /// RFC 8445 §9: a restart gathers anew, and uses what is there.

@@ -2,13 +2,13 @@
 
 mod text;
 
-use std::collections::{BTreeMap, HashSet};
+use std::collections::HashSet;
 
 use oxirtc_sdp::{Address, Candidate, CandidateKind, Transport as Protocol};
 
 use self::text::Text;
 use crate::{
-    Change, TransportId,
+    Change, Credentials, TransportId,
     agreement::Transport,
     signaling::Side,
     state::{Applied, State},
@@ -59,8 +59,8 @@ pub struct MediaSection {
 pub(crate) struct Candidates {
     gathered: Vec<Gathered>,
     trickled: Vec<Trickled>,
-    /// What ICE has been told of the peer's generation in force, for each transport.
-    told: BTreeMap<TransportId, Told>,
+    /// What ICE has been told of the peer's generations in force.
+    told: Vec<Told>,
 }
 
 /// What we gathered in one generation.
@@ -80,8 +80,11 @@ struct Trickled {
     complete: bool,
 }
 
-#[derive(Clone, Debug, Default)]
+/// What ICE has been told of one generation of the peer on one transport.
+#[derive(Clone, Debug)]
 struct Told {
+    transport: TransportId,
+    credentials: Credentials,
     candidates: HashSet<Candidate>,
     complete: bool,
 }
@@ -136,13 +139,12 @@ impl Candidates {
         self.gathered.retain(|it| any(Side::Local, None, &it.ufrag));
         self.trickled
             .retain(|it| any(Side::Remote, Some(it.index), &it.ufrag));
-        self.told
-            .retain(|id, _| state.agreement.transport(*id).is_some());
-    }
-
-    /// Forgets what ICE was told of a transport: its remote generation is another one.
-    pub(crate) fn forget(&mut self, transport: TransportId) {
-        self.told.remove(&transport);
+        // ICE forgets a generation with its last description, and is told all of it again should it return.
+        self.told.retain(|told| {
+            let transport = state.agreement.transport(told.transport);
+            let mut generations = transport.into_iter().flat_map(|it| listed(state, it));
+            generations.any(|it| *it == told.credentials)
+        });
     }
 
     /// What ICE is to be told of a candidate that was just added to a section.
@@ -152,11 +154,13 @@ impl Candidates {
         (index, ufrag): (usize, &str),
         candidate: Candidate,
     ) -> Vec<Change> {
-        let uses = |transport: &&Transport| serves(state, transport, index, ufrag);
         let mut changes = Vec::new();
-        for transport in state.agreement.transports.iter().filter(uses) {
-            let told = self.told.entry(transport.id).or_default();
-            changes.extend(told.tell(transport.id, &candidate));
+        for transport in &state.agreement.transports {
+            let of = |it: &&Credentials| it.ufrag == ufrag && serves(state, transport, index);
+            for generation in listed(state, transport).filter(of) {
+                let told = told(&mut self.told, transport.id, generation);
+                changes.extend(told.tell(section(state, index), &candidate));
+            }
         }
         changes
     }
@@ -165,19 +169,21 @@ impl Candidates {
     pub(crate) fn untold(&mut self, state: &State) -> Vec<Change> {
         let mut changes = Vec::new();
         for transport in &state.agreement.transports {
-            let told = self.told.entry(transport.id).or_default();
-            // those of the sections that it carries are the likeliest to be reached
-            for carried in [true, false] {
-                let turn =
-                    |index| (state.agreement.carrier(index) == Some(transport.id)) == carried;
-                for (index, candidate) in described(state, transport) {
-                    if turn(index) {
-                        changes.extend(told.tell(transport.id, candidate));
+            for generation in listed(state, transport) {
+                let told = told(&mut self.told, transport.id, generation);
+                // those of the sections that it carries are the likeliest to be reached
+                for carried in [true, false] {
+                    let turn =
+                        |index| (state.agreement.carrier(index) == Some(transport.id)) == carried;
+                    for (index, candidate) in described(state, transport, generation) {
+                        if turn(index) {
+                            changes.extend(told.tell(section(state, index), candidate));
+                        }
                     }
-                }
-                for it in self.trickled.iter().filter(|it| turn(it.index)) {
-                    if serves(state, transport, it.index, &it.ufrag) {
-                        let tell = |candidate| told.tell(transport.id, candidate);
+                    let sent = self.trickled.iter().filter(|it| turn(it.index));
+                    let sent = sent.filter(|it| it.ufrag == generation.ufrag);
+                    for it in sent.filter(|it| serves(state, transport, it.index)) {
+                        let tell = |candidate| told.tell(section(state, it.index), candidate);
                         changes.extend(it.candidates.iter().filter_map(tell));
                     }
                 }
@@ -191,13 +197,16 @@ impl Candidates {
     pub(crate) fn untold_ends(&mut self, state: &State) -> Vec<Change> {
         let mut changes = Vec::new();
         for transport in &state.agreement.transports {
-            let ended = has_ended(state, &self.trickled, transport);
-            let told = self.told.entry(transport.id).or_default();
-            if ended && !told.complete {
-                told.complete = true;
-                changes.push(Change::RemoteEndOfCandidates {
-                    transport: transport.id,
-                });
+            for generation in listed(state, transport) {
+                let ended = has_ended(state, &self.trickled, (transport, generation));
+                let told = told(&mut self.told, transport.id, generation);
+                if ended && !told.complete {
+                    told.complete = true;
+                    changes.push(Change::RemoteEndOfCandidates {
+                        transport: transport.id,
+                        ufrag: generation.ufrag.clone(),
+                    });
+                }
             }
         }
         changes
@@ -239,15 +248,53 @@ impl Candidates {
 
 impl Told {
     /// `None` when it was told, when it is of no use, and after the end.
-    fn tell(&mut self, transport: TransportId, candidate: &Candidate) -> Option<Change> {
+    fn tell(&mut self, section: MediaSection, candidate: &Candidate) -> Option<Change> {
         // RFC 8838 §14: what comes after the end is ignored
         let room = !self.complete && self.candidates.len() < MAX_CANDIDATES;
         let first = room && self.candidates.insert(candidate.clone());
         (first && is_usable(candidate)).then(|| Change::RemoteCandidate {
-            transport,
+            transport: self.transport,
+            ufrag: self.credentials.ufrag.clone(),
+            section,
             candidate: candidate.clone(),
         })
     }
+}
+
+/// What ICE has been told of a generation, nothing at first.
+fn told<'a>(
+    all: &'a mut Vec<Told>,
+    transport: TransportId,
+    credentials: &Credentials,
+) -> &'a mut Told {
+    let of = |it: &Told| it.transport == transport && it.credentials == *credentials;
+    let known = all.iter().position(of);
+    let new = || Told {
+        transport,
+        credentials: credentials.clone(),
+        candidates: HashSet::new(),
+        complete: false,
+    };
+    entry(all, known, new)
+}
+
+/// Where in the descriptions a candidate of the peer stands.
+fn section(state: &State, index: usize) -> MediaSection {
+    let section = state.agreement.sections.get(index);
+    MediaSection {
+        mid: section.map(|it| it.mid.clone()).unwrap_or_default(),
+        index: u16::try_from(index).unwrap_or(u16::MAX),
+    }
+}
+
+/// The generations of the peer that a transport has: that of the newest description and, while an exchange is open, that of the last
+/// stable state, which goes on beside it.
+fn listed<'a>(state: &'a State, transport: &'a Transport) -> impl Iterator<Item = &'a Credentials> {
+    let newest = transport.remote.as_ref().map(|it| &it.credentials);
+    let stable = state.stable().transport(transport.id);
+    let stable = stable.and_then(|it| Some(&it.remote.as_ref()?.credentials));
+    let stable = stable.filter(|it| newest != Some(it));
+    [newest, stable].into_iter().flatten()
 }
 
 /// The ufrag that a section's candidates belong to, empty where it has none.
@@ -271,57 +318,57 @@ fn keep(list: &mut Vec<Candidate>, candidate: Candidate) {
     }
 }
 
-/// Whether candidates of a generation of a section are for a transport.
+/// Whether candidates of a section are for a transport that has their generation.
 ///
 /// Peers write those of a bundle group into the first section alone, whichever of them lives, so those of
 /// every section count that has the generation, but for one that another transport carries.
-fn serves(state: &State, transport: &Transport, index: usize, ufrag: &str) -> bool {
-    let remote = transport.remote.as_ref();
+fn serves(state: &State, transport: &Transport, index: usize) -> bool {
     let carrier = state.agreement.carrier(index);
-    remote.is_some_and(|it| it.credentials.ufrag == ufrag)
-        && carrier.is_none_or(|id| id == transport.id)
+    carrier.is_none_or(|id| id == transport.id)
 }
 
-/// The sections of the peer's descriptions whose candidates are for a transport.
+/// The sections of the peer's descriptions whose candidates are of a generation of a transport.
 fn sections<'a>(
     state: &'a State,
     transport: &'a Transport,
+    generation: &'a Credentials,
 ) -> impl Iterator<Item = (&'a Applied, usize)> {
     state.applied(Side::Remote).flat_map(move |applied| {
         let all = 0..applied.outline.entries.len();
         let ours = all.filter(move |index| {
-            let ufrag = applied.outline.ufrag(*index);
-            ufrag.is_some_and(|ufrag| serves(state, transport, *index, ufrag))
+            applied.outline.ufrag(*index) == Some(&generation.ufrag)
+                && serves(state, transport, *index)
         });
         ours.map(move |index| (applied, index))
     })
 }
 
-/// The candidates for a transport that stand in the peer's descriptions.
+/// The candidates of a generation of a transport that stand in the peer's descriptions.
 fn described<'a>(
     state: &'a State,
     transport: &'a Transport,
+    generation: &'a Credentials,
 ) -> impl Iterator<Item = (usize, &'a Candidate)> {
-    sections(state, transport).flat_map(|(applied, index)| {
+    sections(state, transport, generation).flat_map(|(applied, index)| {
         let entry = applied.outline.entry(index);
         let candidates = entry.map(|it| it.candidates()).unwrap_or_default();
         candidates.iter().map(move |it| (index, it))
     })
 }
 
-/// Whether the peer will send no further candidates for a transport: the description says so, the
+/// Whether the peer will send no further candidates of a generation of a transport: the description says so, the
 /// section whose address is used does, or each section does that had candidates.
-fn has_ended(state: &State, trickled: &[Trickled], transport: &Transport) -> bool {
-    let Some(remote) = &transport.remote else {
-        return false;
-    };
+fn has_ended(
+    state: &State,
+    trickled: &[Trickled],
+    (transport, generation): (&Transport, &Credentials),
+) -> bool {
     let mut ended = (false, true);
-    for (applied, index) in sections(state, transport) {
+    for (applied, index) in sections(state, transport, generation) {
         let outline = &applied.outline;
-        let ufrag = &remote.credentials.ufrag;
         let sent = trickled
             .iter()
-            .find(|it| it.index == index && it.ufrag == *ufrag);
+            .find(|it| it.index == index && it.ufrag == generation.ufrag);
         let entry = outline.entry(index);
         let said = entry.is_some_and(|it| it.has_ended()) || sent.is_some_and(|it| it.complete);
         let carried = state.agreement.carrier(index) == Some(transport.id);

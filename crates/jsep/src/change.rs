@@ -5,7 +5,7 @@ use std::fmt;
 use oxirtc_sdp::{Candidate, Direction};
 
 use crate::{
-    Credentials, Encoding, Fingerprint, MediaKind, ReceiveParameters, SendParameters,
+    Credentials, Encoding, Fingerprint, MediaKind, MediaSection, ReceiveParameters, SendParameters,
     SignalingState, TransceiverId,
 };
 
@@ -60,6 +60,10 @@ pub enum Change {
     RemoteCandidate {
         /// The transport.
         transport: TransportId,
+        /// The fragment of its generation: the one in force or, while an exchange is open, the one that is to take its place.
+        ufrag: String,
+        /// Where in the peer's description it stands.
+        section: MediaSection,
         /// The candidate.
         candidate: Candidate,
     },
@@ -67,6 +71,8 @@ pub enum Change {
     RemoteEndOfCandidates {
         /// The transport.
         transport: TransportId,
+        /// The fragment of the generation.
+        ufrag: String,
     },
     /// A new DTLS association: who opens it, and what the peer's certificate must match. With
     /// answers: the first one of the transport, or one that replaces it (RFC 8842 §4); then what runs

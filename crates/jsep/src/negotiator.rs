@@ -323,11 +323,6 @@ impl Negotiator {
         self.learn_numbers();
         let agreement = &self.state.agreement;
         let mut changes = agreement.changes_since(&old.agreement, restored);
-        for change in &changes {
-            if let Change::RemoteIce { transport, .. } = change {
-                self.candidates.forget(*transport);
-            }
-        }
         self.candidates.prune(&self.state);
         let candidates = self.candidates.untold(&self.state);
         let after_ice = changes.iter().position(|change| {

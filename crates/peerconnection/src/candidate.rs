@@ -157,6 +157,11 @@ impl IceCandidate {
         self
     }
 
+    /// What its line says.
+    pub(crate) fn line(&self) -> Option<&sdp::Candidate> {
+        self.parsed.as_deref()
+    }
+
     /// The line: `candidate:…`; empty at the end of the candidates of a generation.
     pub fn candidate(&self) -> &str {
         &self.init.candidate

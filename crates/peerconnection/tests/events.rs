@@ -160,10 +160,19 @@ fn the_pair_stands_before_the_states() {
         // One of those that were told, and of this generation.
         let selected = view.selected_candidate_pair().unwrap();
         assert!(view.local_candidates().contains(&selected.local));
+        assert!(view.remote_candidates().any(|it| *it == selected.remote));
         let of_peer = view.remote_parameters().unwrap().username_fragment.clone();
         assert_eq!(selected.remote.username_fragment(), Some(&of_peer[..]));
         assert!(view.remote_parameters().is_some());
-        assert_eq!(view.remote_candidates().len(), 1);
+        let told: Vec<_> = view.remote_candidates().collect();
+        let [told] = told[..] else {
+            panic!("{told:?}");
+        };
+        // [4.8.1-05] With its place and its generation, as it was told.
+        assert_eq!(
+            (told.sdp_mid(), told.sdp_m_line_index()),
+            (Some("0"), Some(0))
+        );
         assert!(matches!(
             engine.ice_connection_state(),
             IceTransportState::Connected | IceTransportState::Completed

@@ -7,9 +7,9 @@ use std::time::Duration;
 use oxirtc_netsim::{Link, ms};
 use oxirtc_peerconnection::{
     Certificate, Configuration, DataChannelInit, DataChannelState, DtlsTransportState, ErrorDetail,
-    ErrorKind, IceCandidateInit, IceConnectionState, IceTransportPolicy, KeyAlgorithm,
-    OfferOptions, PeerConnectionState, SctpTransportState, SdpType, SessionDescription,
-    SignalingState,
+    ErrorKind, IceCandidateInit, IceConnectionState, IceTransportPolicy, IceTransportState,
+    KeyAlgorithm, OfferOptions, PeerConnectionState, SctpTransportState, SdpType,
+    SessionDescription, SignalingState,
     engine::{ChannelEvent, DtlsTransportEvent, Event, Path, Settings},
 };
 use pair::Pair;
@@ -153,6 +153,41 @@ fn a_provisional_answer_is_enough_to_connect() {
         pair.ends[0].engine.signaling_state(),
         SignalingState::Stable
     );
+}
+
+/// What comes for a fragment that another connection of the port has is handed to that one: the transport fails, says why, and works
+/// with another fragment.
+#[test]
+fn a_fragment_of_another_connection_is_of_no_use() {
+    let mut pair = Pair::new(12, link());
+    let here = pair.open(0, "a", &DataChannelInit::default());
+    let offer = pair.offer(0, &OfferOptions::default()).unwrap();
+    let now = pair.now;
+    let ufrag = |pair: &Pair| {
+        let view = pair.ends[0].engine.transports().next().unwrap();
+        view.local_parameters().unwrap().username_fragment.clone()
+    };
+    let taken = ufrag(&pair);
+    let engine = &mut pair.ends[0].engine;
+    engine.handle_ufrag_taken(now, "another");
+    engine.handle_ufrag_taken(now, &taken);
+    let answer = pair.answer(1, offer).unwrap();
+    let engine = &mut pair.ends[0].engine;
+    engine.set_remote_description(now, answer).unwrap();
+    pair.step();
+    let engine = &pair.ends[0].engine;
+    assert_eq!(engine.ice_connection_state(), IceTransportState::Failed);
+    let why = engine.hindrance().unwrap();
+    assert!(why.contains("the same username fragment"), "{why}");
+    let restart = OfferOptions {
+        ice_restart: true,
+        ..OfferOptions::default()
+    };
+    pair.negotiate_with(0, &restart).unwrap();
+    pair.until(SOON, |pair| {
+        pair.ends[0].state(here) == DataChannelState::Open
+    });
+    assert_eq!(pair.ends[0].engine.hindrance(), None);
 }
 
 /// [4.4.2-58] [6.1.2-02] [6.2-20] [6.2-22] [5.5-05]

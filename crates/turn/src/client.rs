@@ -7,7 +7,7 @@ use std::{
     collections::VecDeque,
     net::{IpAddr, SocketAddr},
     ops::Range,
-    time::Instant,
+    time::{Duration, Instant},
 };
 
 use oxirtc_stun::{Class, Message, Method, RoundTrip, TransactionId};
@@ -40,6 +40,8 @@ pub struct Client {
     pending: Vec<Pending>,
     state: State,
     allocation: Option<Allocation>,
+    /// When the server was asked last whether it knows the allocation.
+    verified: Option<Instant>,
     permissions: Permissions,
     channels: Channels,
     events: VecDeque<Event>,
@@ -88,6 +90,7 @@ impl Client {
             pending: Vec::new(),
             state: State::Allocating,
             allocation: None,
+            verified: None,
             permissions: Permissions::default(),
             channels: Channels::default(),
             events: VecDeque::new(),
@@ -278,6 +281,21 @@ impl Client {
         }
     }
 
+    /// Asks the server whether it still knows the allocation, now and not only when a refresh is due; at most every five seconds.
+    /// [`Event::Lost`] follows where it does not.
+    pub fn verify(&mut self, now: Instant) {
+        let recently = self.verified.is_some_and(|at| now < at + VERIFIED);
+        if self.state == State::Allocated && !recently && !self.is_pending(&Purpose::Refresh) {
+            self.verified = Some(now);
+            self.ask(now, Purpose::Refresh, None);
+        }
+    }
+
+    /// Whether the server was asked so and has not answered.
+    pub fn is_verifying(&self) -> bool {
+        self.verified.is_some() && self.is_pending(&Purpose::Refresh)
+    }
+
     /// Gives the allocation back. [`Event::Closed`] follows when the server has answered, or has not.
     pub fn close(&mut self, now: Instant) {
         match self.state {
@@ -352,3 +370,6 @@ impl std::fmt::Debug for Client {
             .finish_non_exhaustive()
     }
 }
+
+/// What was asked so short a time ago is not asked again.
+const VERIFIED: Duration = Duration::from_secs(5);

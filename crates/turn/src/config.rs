@@ -7,6 +7,7 @@ use zeroize::Zeroizing;
 /// Settings of a [`Client`](crate::Client).
 #[derive(Clone, Debug)]
 pub struct Config {
+    pub(crate) label: String,
     pub(crate) server: SocketAddr,
     pub(crate) leg: Leg,
     pub(crate) credentials: Credentials,
@@ -60,6 +61,7 @@ impl Config {
     /// A client of this server that wants an IPv4 address.
     pub fn new(server: SocketAddr, leg: Leg, credentials: Credentials) -> Self {
         Self {
+            label: String::new(),
             server,
             leg,
             credentials,
@@ -88,6 +90,13 @@ impl Config {
     #[must_use]
     pub fn lifetime(mut self, seconds: u32) -> Self {
         self.lifetime = Some(seconds);
+        self
+    }
+
+    /// What the connection is called in the log: its lines begin with it, a colon and a blank. Default: they begin with nothing.
+    #[must_use]
+    pub fn label(mut self, label: &str) -> Self {
+        self.label = format!("{label}: ");
         self
     }
 }

@@ -170,7 +170,7 @@ fn both_families_come_in_one_allocation() {
     assert_eq!(sim.relayed, [(at("[2001:db8::9]:1"), b"six".to_vec())]);
 }
 
-/// A server that does not know the attribute, and one that says 440: the owner asks another one.
+/// A server that does not know the attribute, of which the owner asks another allocation, and one that says 440, which has none.
 #[test]
 fn a_family_may_be_missing() {
     for (refuses_ipv6, code) in [(false, None), (true, Some(440))] {
@@ -451,4 +451,33 @@ fn each_channel_has_its_peer() {
         };
         assert_eq!((from, data.get(range)), (at(peer), Some(&[7][..])));
     }
+}
+
+/// Whoever doubts an allocation has the server asked, and learns at once that it was started anew; no more often than every five
+/// seconds.
+#[test]
+fn a_doubted_allocation_is_asked_about() {
+    let mut sim = allocated(Sim::new(config(), Server::new()));
+    let asked = |sim: &Sim| {
+        let requests = sim.server.requests.iter();
+        requests.filter(|it| it.0 == Method::REFRESH).count()
+    };
+    for (after, expected) in [(0, 1), (4, 1), (1, 2)] {
+        sim.run(secs(after));
+        sim.client.verify(sim.now);
+        sim.flush();
+        assert_eq!(asked(&sim), expected, "{after}");
+    }
+    assert_eq!(sim.events, []);
+    sim.server.restart();
+    sim.run(secs(5));
+    sim.client.verify(sim.now);
+    sim.flush();
+    assert_eq!(sim.events, [Event::Lost]);
+    // Nothing is left to ask about.
+    sim.run(secs(9));
+    let before = sim.sent;
+    sim.client.verify(sim.now);
+    sim.flush();
+    assert_eq!(sim.sent, before);
 }

@@ -103,12 +103,10 @@ pub(super) fn network_cost(request: &Message<'_>) -> u16 {
     }
 }
 
-/// What cannot be built leaves the buffer empty, and nothing is sent.
+/// What cannot be built leaves the buffer empty: nothing is sent, and the queue counts it.
 fn finish(mut builder: Builder<'_>, key: &IntegrityKey) {
     builder.message_integrity(key).fingerprint();
-    if let Err(error) = builder.finish() {
-        log::debug!("a message of ours cannot be written: {error}");
-    }
+    builder.finish().ok();
 }
 
 /// draft-thatcher-ice-renomination: NOMINATION, as libwebrtc numbers it.

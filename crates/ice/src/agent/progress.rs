@@ -23,6 +23,7 @@ impl Agent {
         self.note_renomination(set);
         self.serve_sources(now, set);
         self.serve_streams(now);
+        self.fail_the_deaf();
         self.end_exhausted(now, set);
         self.ask_when_silent(now);
         self.refresh_consent(now, set);
@@ -96,7 +97,7 @@ impl Agent {
             if let Some((client, peer)) = key.and_then(|key| self.relay_client(key))
                 && let Err(error) = client.bind(now, peer)
             {
-                log::debug!("no channel to the peer: {error}");
+                log::debug!("{}no channel to the peer: {error}", self.config.label);
             }
             let relay = key.and_then(|key| self.gatherer.bases.relay(key.base));
             if let Some(relay) = relay {

@@ -2,9 +2,10 @@
 
 use std::{
     net::{IpAddr, SocketAddr},
-    time::{Duration, Instant},
+    time::Instant,
 };
 
+use oxirtc_stun::AddressFamily;
 use oxirtc_turn as turn;
 use rand_core::Rng;
 
@@ -13,12 +14,13 @@ use super::{
     sources::{MTU, UNREACHED},
 };
 use crate::{
-    Candidate, CandidateKind, ChecklistSet, Path, Request, TransportPolicy,
-    base::RelayId,
-    base::Via,
+    Candidate, CandidateKind, ChecklistSet, Path, Request, ServerKind, TransportPolicy,
+    base::{Host, RelayId, Via},
     candidate::{relayed_priority, unspecified},
     generation::{Local, LocalSide},
-    relay::{self, Relay, Stage},
+    relay::{self, LAST_RETRY, Relay, Stage},
+    server::SourceId,
+    source::ALLOCATION,
 };
 
 impl Agent {
@@ -70,19 +72,16 @@ impl Agent {
     pub(super) fn open_relay(&mut self, now: Instant, id: RelayId, local: Option<SocketAddr>) {
         let mut seed = [0; 32];
         self.random.fill_bytes(&mut seed);
-        let families = match (self.config.ipv4, self.config.ipv6) {
-            (true, true) => turn::Families::Both,
-            (false, true) => turn::Families::Ipv6,
-            _ => turn::Families::Ipv4,
-        };
         let sources = &mut self.gatherer.sources;
         let Some(relay) = sources.relays.iter_mut().find(|it| it.id == id) else {
             return;
         };
         let source = sources.sources.iter().find(|it| it.id == relay.source);
-        let config = source.and_then(|it| relay::config(&it.server.kind, relay.server, families));
+        let config =
+            source.and_then(|it| relay::config(&it.server.kind, relay, &self.config.label));
         let stage = std::mem::replace(&mut relay.stage, Stage::Over);
         let (Some(local), Some(config), Stage::Opening(_, client)) = (local, config, stage) else {
+            relay.ask_again(now);
             return;
         };
         let client = match client {
@@ -95,7 +94,7 @@ impl Agent {
         relay.stage = Stage::Open {
             local,
             client,
-            granted: false,
+            granted: None,
         };
     }
 
@@ -113,6 +112,7 @@ impl Agent {
                 self.open_socket(id, None);
             }
             self.want_permissions(now, id);
+            self.doubt_allocation(now, id);
             if let Some(client) = self.client(id) {
                 client.handle_timeout(now);
             }
@@ -166,6 +166,19 @@ impl Agent {
         }
     }
 
+    /// A server that was started anew knows nobody, and says so when it is asked: a relayed pair that has fallen silent is a
+    /// reason to ask.
+    fn doubt_allocation(&mut self, now: Instant, id: RelayId) {
+        let Some(relay) = self.gatherer.sources.relay_mut(id) else {
+            return;
+        };
+        let mut pairs = self.tables.sessions.iter().flat_map(|it| it.list.iter());
+        let silent = pairs.any(|pair| relay.bases.contains(&pair.key.base) && pair.is_suspect(now));
+        if let Some(client) = relay.client_mut().filter(|_| silent) {
+            client.verify(now);
+        }
+    }
+
     fn handle_relay_event(
         &mut self,
         now: Instant,
@@ -177,7 +190,10 @@ impl Agent {
             turn::Event::Allocated(relayed) => self.allocated(now, set, id, relayed),
             turn::Event::Permitted(ip) => self.permitted(id, ip, true),
             turn::Event::PermissionRefused(ip, code) => {
-                log::debug!("a TURN server does not permit a peer: {code:?}");
+                log::debug!(
+                    "{}a TURN server does not permit a peer: {code:?}",
+                    self.config.label
+                );
                 self.permitted(id, ip, false);
             }
             turn::Event::ChannelBound(peer) => {
@@ -191,11 +207,18 @@ impl Agent {
                 }
             }
             turn::Event::Redirected { server, .. } => self.redirected(id, server),
-            turn::Event::Failed(failure) => self.relay_failed(id, failure),
+            turn::Event::Failed(failure) => self.relay_failed(now, id, failure),
             turn::Event::Lost => self.relay_lost(now, id),
             turn::Event::Closed => drop(self.gatherer.drop_relay(id)),
             turn::Event::FamilyRefused(family, code) => {
-                log::debug!("a TURN server has no {family:?} address: {code:?}");
+                log::debug!(
+                    "{}a TURN server has no {family:?} address: {code:?}",
+                    self.config.label
+                );
+                // A server that says so has none; one that says nothing does not know how to give two at once.
+                if code.is_none() {
+                    self.ask_other_family(now, id, family);
+                }
             }
             _ => {}
         }
@@ -210,7 +233,7 @@ impl Agent {
         };
         relay.mapped = Some(relayed.mapped);
         if let Stage::Open { granted, .. } = &mut relay.stage {
-            *granted = true;
+            *granted = Some(now);
         }
         let source = relay.source;
         if let Some(source) = self.gatherer.sources.source_mut(source) {
@@ -224,6 +247,53 @@ impl Agent {
             self.add_base(now, set, base);
         }
         self.want_permissions(now, id);
+    }
+
+    /// RFC 8656 §7.2: an allocation of its own for the family that a server does not give together with the other one.
+    fn ask_other_family(&mut self, now: Instant, id: RelayId, family: AddressFamily) {
+        let sources = &mut self.gatherer.sources;
+        let of = sources.relay(id).map(|it| (it.source, it.from, it.server));
+        let Some((source, from, server)) = of.filter(|_| sources.has_room()) else {
+            return;
+        };
+        let families = match family {
+            AddressFamily::Ipv4 => turn::Families::Ipv4,
+            AddressFamily::Ipv6 => turn::Families::Ipv6,
+        };
+        self.ask_allocation(now, (source, from, server), families);
+    }
+
+    /// Asks a server for an allocation.
+    pub(super) fn ask_allocation(
+        &mut self,
+        now: Instant,
+        (source, from, server): (SourceId, Host, SocketAddr),
+        families: turn::Families,
+    ) {
+        let sources = &mut self.gatherer.sources;
+        let server_of = sources.source(source).map(|it| &it.server.kind);
+        let Some(ServerKind::Turn { protocol, .. }) = server_of else {
+            return;
+        };
+        let protocol = *protocol;
+        let id = sources.next_relay();
+        sources.relays.push(Relay {
+            id,
+            source,
+            from,
+            server,
+            protocol,
+            families,
+            stage: Stage::Over,
+            deframer: turn::Deframer::new(),
+            bases: Vec::new(),
+            mapped: None,
+            leaving: false,
+            deadline: now + ALLOCATION,
+            again: false,
+            losses: 0,
+        });
+        self.open_socket(id, None);
     }
 
     /// A relay lets a peer through, or does not.
@@ -268,7 +338,7 @@ impl Agent {
         }
     }
 
-    fn relay_failed(&mut self, id: RelayId, failure: turn::Failure) {
+    fn relay_failed(&mut self, now: Instant, id: RelayId, failure: turn::Failure) {
         let relays = &mut self.gatherer.sources.relays;
         let Some(relay) = relays.iter_mut().find(|it| it.id == id) else {
             return;
@@ -278,14 +348,27 @@ impl Agent {
         relay.stage = Stage::Over;
         // RFC 8656 §7.4: the server remembers this socket from somebody else.
         let again = failure.code == MISMATCH && !std::mem::replace(&mut relay.again, true);
+        let lost = relay.losses > 0;
+        // What a second allocation is asked for the server need not have.
+        let second = relay.families != self.config.relayed_families();
+        let expected = second && FAMILY_UNKNOWN.contains(&failure.code);
+        if lost {
+            relay.ask_again(now);
+        }
         if let Some(path) = path {
             self.gatherer.close_path(path);
         }
         if leaving {
             drop(self.gatherer.drop_relay(id));
+        } else if lost {
+            log::debug!(
+                "{}an allocation that was lost is not there again yet: {}",
+                self.config.label,
+                failure.code
+            );
         } else if again {
             self.open_socket(id, None);
-        } else if failure.code != UNREACHED {
+        } else if failure.code != UNREACHED && !expected {
             self.tell_error(source, (failure.code, failure.reason), None);
         }
     }
@@ -296,21 +379,31 @@ impl Agent {
         let Some(relay) = self.gatherer.sources.relay_mut(id) else {
             return;
         };
-        let granted = matches!(relay.stage, Stage::Open { granted: true, .. });
-        let wait = FIRST_RETRY * 2_u32.saturating_pow(relay.losses.min(6));
-        relay.losses += 1;
+        let granted = match relay.stage {
+            Stage::Open { granted, .. } => granted,
+            _ => None,
+        };
         let path = relay.path();
         let leaving = relay.leaving;
         relay.bases.clear();
-        relay.stage = match granted {
-            true => Stage::Waiting(now + wait.min(LAST_RETRY)),
-            false => Stage::Over,
-        };
+        relay.stage = Stage::Over;
+        if granted.is_some_and(|at| at + LAST_RETRY <= now) {
+            relay.losses = 0;
+        }
+        // A side that is gathered for was told of it, and waits for what takes its place.
+        let gathering = self.tables.locals.iter().any(|side| !side.gathered);
+        let at_once = gathering && granted.is_some() && relay.losses == 0 && now < relay.deadline;
+        relay.losses = relay.losses.max(u32::from(granted.is_some()));
+        if !at_once {
+            relay.ask_again(now);
+        }
         if let Some(path) = path {
             self.gatherer.close_path(path);
         }
         if leaving {
             drop(self.gatherer.drop_relay(id));
+        } else if at_once {
+            self.open_socket(id, None);
         }
     }
 
@@ -379,6 +472,5 @@ impl LocalSide {
 
 /// RFC 8656 §19: Allocation Mismatch.
 const MISMATCH: u16 = 437;
-/// How long after its loss an allocation is asked for again; each time twice as long.
-const FIRST_RETRY: Duration = Duration::from_secs(1);
-const LAST_RETRY: Duration = Duration::from_secs(60);
+/// Address Family not Supported, and Unknown Attribute from a server that knows no families.
+const FAMILY_UNKNOWN: [u16; 2] = [440, 420];

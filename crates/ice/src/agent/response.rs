@@ -171,7 +171,11 @@ impl Agent {
             pair.check = None;
             session.list.trigger(pair_id);
         } else if !pair.is_valid() {
-            log::debug!("the peer refuses checks on {:?}", pair.key);
+            log::debug!(
+                "{}the peer refuses checks on {:?}",
+                self.config.label,
+                pair.key
+            );
             pair.fail();
         }
     }

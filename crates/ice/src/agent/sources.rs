@@ -7,7 +7,6 @@ use std::{
 };
 
 use oxirtc_stun::{Class, Message, TransactionId};
-use oxirtc_turn as turn;
 
 use super::Agent;
 use crate::{
@@ -15,9 +14,8 @@ use crate::{
     base::{BaseId, PairKey},
     candidate::priority,
     generation::{Local, LocalSide, MAX_LOCALS, same},
-    relay::{Relay, Stage},
     server::SourceId,
-    source::{ALLOCATION, LOOKUP, Lookup, MAX_SOURCES, Missing, PACING, Probe, Source, mapped},
+    source::{LOOKUP, Lookup, MAX_SOURCES, Missing, PACING, Probe, Source, mapped},
 };
 
 impl Agent {
@@ -156,36 +154,10 @@ impl Agent {
                     sources.probes.push(probe);
                 }
                 Missing::Relay(source, from, server) => {
-                    let Some(protocol) = self.relay_protocol(source) else {
-                        return;
-                    };
-                    let sources = &mut self.gatherer.sources;
-                    let id = sources.next_relay();
-                    sources.relays.push(Relay {
-                        id,
-                        source,
-                        from,
-                        server,
-                        protocol,
-                        stage: Stage::Over,
-                        deframer: turn::Deframer::new(),
-                        bases: Vec::new(),
-                        mapped: None,
-                        leaving: false,
-                        deadline: now + ALLOCATION,
-                        again: false,
-                        losses: 0,
-                    });
-                    self.open_socket(id, None);
+                    let families = self.config.relayed_families();
+                    self.ask_allocation(now, (source, from, server), families);
                 }
             }
-        }
-    }
-
-    fn relay_protocol(&self, source: SourceId) -> Option<crate::RelayProtocol> {
-        match &self.gatherer.sources.source(source)?.server.kind {
-            crate::ServerKind::Turn { protocol, .. } => Some(*protocol),
-            crate::ServerKind::Stun => None,
         }
     }
 
@@ -282,7 +254,10 @@ impl Agent {
                 }
                 self.add_mappings(now, set);
             }
-            None => log::debug!("a STUN server names an address that nobody could send to"),
+            None => log::debug!(
+                "{}a STUN server names an address that nobody could send to",
+                self.config.label
+            ),
         }
         true
     }

@@ -774,6 +774,22 @@ impl Sim {
         self.sent.iter().filter(is_request).collect()
     }
 
+    /// Ends the streams of a side to a server.
+    pub(crate) fn cut_streams(&mut self, side: usize, server: SocketAddr) {
+        let now = self.now;
+        let peer = &mut self.peers[side];
+        for transport in &mut peer.transports {
+            for local in transport.bound.clone() {
+                let path = Path {
+                    local,
+                    remote: server,
+                    protocol: Protocol::Tcp,
+                };
+                transport.agent.handle_closed(now, &mut peer.set, path);
+            }
+        }
+    }
+
     /// The states that an agent went through.
     pub(crate) fn history(&self, side: usize) -> Vec<State> {
         let states = self.peers[side].transports[0].events.iter();

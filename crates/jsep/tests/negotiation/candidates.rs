@@ -1,7 +1,7 @@
 //! Candidates of both ends: where they are kept, what ICE is told, what is refused.
 
 use oxirtc_jsep::{
-    CandidateInit, Change, Error, MediaSection, TransportId,
+    CandidateInit, Change, Description, Error, MediaSection, SdpType, TransportId,
     sdp::{Candidate, Session},
 };
 
@@ -15,6 +15,21 @@ fn init(candidate: &str) -> CandidateInit<'_> {
         candidate,
         sdp_mid: Some("0"),
         ..CandidateInit::default()
+    }
+}
+
+/// The only one.
+fn section() -> MediaSection {
+    MediaSection {
+        mid: "0".into(),
+        index: 0,
+    }
+}
+
+fn end(transport: TransportId, ufrag: &str) -> Change {
+    Change::RemoteEndOfCandidates {
+        transport,
+        ufrag: ufrag.into(),
     }
 }
 
@@ -40,6 +55,8 @@ fn added() {
         told,
         [Change::RemoteCandidate {
             transport,
+            ufrag: "b0000001".into(),
+            section: section(),
             candidate
         }]
     );
@@ -165,12 +182,12 @@ fn sections_of_candidates() {
 #[test]
 fn end_of_candidates() {
     let all = CandidateInit::default();
-    for end in [init(""), all] {
+    for the_end in [init(""), all] {
         let (mut a, _) = connected();
         let transport = transport(&a);
-        let told = a.negotiator.add_ice_candidate(end);
-        assert_eq!(told, Ok(vec![Change::RemoteEndOfCandidates { transport }]));
-        assert_eq!(a.negotiator.add_ice_candidate(end), Ok(vec![]));
+        let told = a.negotiator.add_ice_candidate(the_end);
+        assert_eq!(told, Ok(vec![end(transport, "b0000001")]));
+        assert_eq!(a.negotiator.add_ice_candidate(the_end), Ok(vec![]));
         assert_eq!(remote_sdp(&a).matches("a=end-of-candidates").count(), 1);
     }
 }
@@ -466,7 +483,7 @@ fn gathered_in_vain() {
             .add_local_candidate(id, "a0000002", candidate.clone())
             .is_some()
     );
-    a.local(oxirtc_jsep::Description::rollback());
+    a.local(Description::rollback());
     assert!(
         a.negotiator
             .add_local_candidate(id, "a0000002", candidate)
@@ -496,4 +513,48 @@ fn too_many() {
     }
     assert_eq!(told, 4096);
     assert_eq!(remote_sdp(&a).matches("a=candidate:").count(), 4096);
+}
+
+/// A provisional answer to a restart leaves two generations of the peer in force: what comes late for the earlier one is told for that
+/// one, and nothing is told twice.
+#[test]
+fn of_two_generations_at_once() {
+    let (mut a, mut b) = connected();
+    let transport = transport(&a);
+    let offer = a.try_offer(true).expect("an offer");
+    a.local(offer.clone());
+    b.remote(offer);
+    let answer = b.answer().sdp;
+    a.remote(Description::new(SdpType::Pranswer, answer.clone()));
+    let told = |ufrag: &str| Change::RemoteCandidate {
+        transport,
+        ufrag: ufrag.into(),
+        section: section(),
+        candidate: Candidate::parse(HOST).expect("a candidate"),
+    };
+    for ufrag in ["b0000001", "b0000002"] {
+        let of = |candidate| CandidateInit {
+            username_fragment: Some(ufrag),
+            ..init(candidate)
+        };
+        let mut add = |candidate| a.negotiator.add_ice_candidate(of(candidate));
+        assert_eq!(add(HOST), Ok(vec![told(ufrag)]));
+        assert_eq!(add(HOST), Ok(vec![]));
+        assert_eq!(add(""), Ok(vec![end(transport, ufrag)]));
+        assert_eq!(add(""), Ok(vec![]));
+    }
+    // The answer ends the earlier one, and tells nothing again.
+    let changes = a.remote(Description::new(SdpType::Answer, answer));
+    let again = |it: &&Change| {
+        matches!(
+            it,
+            Change::RemoteCandidate { .. } | Change::RemoteEndOfCandidates { .. }
+        )
+    };
+    assert_eq!(changes.iter().filter(again).count(), 0, "{changes:?}");
+    let late = a.negotiator.add_ice_candidate(CandidateInit {
+        username_fragment: Some("b0000001"),
+        ..init(NAME)
+    });
+    assert!(matches!(late, Err(Error::Operation(_))));
 }

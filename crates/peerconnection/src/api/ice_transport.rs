@@ -68,7 +68,7 @@ impl IceTransport {
 
     /// `getRemoteCandidates()`: those that signalling brought.
     pub fn remote_candidates(&self) -> Vec<IceCandidate> {
-        self.get(|it| it.remote_candidates().to_vec())
+        self.get(|it| it.remote_candidates().cloned().collect())
             .unwrap_or_default()
     }
 

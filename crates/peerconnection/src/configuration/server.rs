@@ -155,23 +155,21 @@ pub(super) fn parse(server: &IceServer) -> Vec<Server> {
 }
 
 fn parse_url(url: &str) -> Result<(Service, String, u16), Error> {
-    let wrong = || {
-        Error::new(
-            ErrorKind::Syntax,
-            format!("not the URL of an ICE server: {url}"),
-        )
+    let wrong = |part: &str| {
+        let message = format!("not the URL of an ICE server, {part}: {url}");
+        Error::new(ErrorKind::Syntax, message)
     };
-    let (scheme, rest) = url.trim().split_once(':').ok_or_else(wrong)?;
+    let (scheme, rest) = url.trim().split_once(':').ok_or_else(|| wrong(SCHEME))?;
     let scheme = scheme.to_ascii_lowercase();
     let (relays, secure) = match scheme.as_str() {
         "stun" => (false, false),
         "stuns" => (false, true),
         "turn" => (true, false),
         "turns" => (true, true),
-        _ => return Err(wrong()),
+        _ => return Err(wrong(SCHEME)),
     };
     if rest.contains('#') {
-        return Err(wrong());
+        return Err(wrong("which has no fragment"));
     }
     let (place, query) = match rest.split_once('?') {
         Some((place, query)) => (place, Some(query)),
@@ -181,9 +179,10 @@ fn parse_url(url: &str) -> Result<(Service, String, u16), Error> {
         None => None,
         Some("transport=udp") if relays => Some(IceServerTransportProtocol::Udp),
         Some("transport=tcp") if relays => Some(IceServerTransportProtocol::Tcp),
-        Some(_) => return Err(wrong()),
+        Some(_) if relays => return Err(wrong("whose query is transport=udp or transport=tcp")),
+        Some(_) => return Err(wrong("which has no query")),
     };
-    let (host, port) = host_and_port(place).ok_or_else(wrong)?;
+    let (host, port) = host_and_port(place).map_err(wrong)?;
     // RFC 7064 §3.2, RFC 7065 §3.2: the ports of STUN and TURN.
     let port = port.unwrap_or(if secure { 5349 } else { 3478 });
     let service = match (relays, secure, transport) {
@@ -204,27 +203,27 @@ fn parse_url(url: &str) -> Result<(Service, String, u16), Error> {
     Ok((service, host, port))
 }
 
-/// `host`, `host:port`, `[address]` or `[address]:port`.
-fn host_and_port(text: &str) -> Option<(String, Option<u16>)> {
+/// `host`, `host:port`, `[address]` or `[address]:port`; otherwise which part is wrong.
+fn host_and_port(text: &str) -> Result<(String, Option<u16>), &'static str> {
     let (host, port) = if let Some(rest) = text.strip_prefix('[') {
-        let (address, port) = rest.split_once(']')?;
-        address.parse::<Ipv6Addr>().ok()?;
+        let (address, port) = rest.split_once(']').ok_or(HOST)?;
+        address.parse::<Ipv6Addr>().map_err(|_| HOST)?;
         match port {
             "" => (address, ""),
-            port => (address, port.strip_prefix(':')?),
+            port => (address, port.strip_prefix(':').ok_or(PORT)?),
         }
     } else {
         let (host, port) = text.split_once(':').unwrap_or((text, ""));
-        (host, port)
-            .0
-            .chars()
-            .all(is_of_host)
-            .then_some((host, port))?
+        let is_host = host.chars().all(is_of_host);
+        is_host.then_some((host, port)).ok_or(HOST)?
     };
-    if !is_port(port) || host.is_empty() || host.len() > 255 {
-        return None;
+    if host.is_empty() || host.len() > 255 {
+        return Err(HOST);
     }
-    Some((host.to_owned(), port.parse().ok()))
+    if !is_port(port) {
+        return Err(PORT);
+    }
+    Ok((host.to_owned(), port.parse().ok()))
 }
 
 fn is_of_host(c: char) -> bool {
@@ -250,6 +249,9 @@ fn check_credentials(server: &IceServer) -> Result<(), Error> {
 }
 
 const MAX_USERNAME: usize = 508;
+const SCHEME: &str = "whose scheme is stun, stuns, turn or turns";
+const HOST: &str = "whose host is a name, an IPv4 address, or an IPv6 address in brackets";
+const PORT: &str = "whose port is a number up to 65535";
 
 /// W3C has one string or a list.
 fn one_or_many<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Vec<String>, D::Error> {
@@ -294,29 +296,34 @@ mod tests {
         for url in ["stuns:host", "turns:host?transport=udp"] {
             assert_eq!(kind(url), Some(ErrorKind::NotSupported), "{url}");
         }
-        for url in [
-            "",
-            "relative",
-            "http:",
-            "http://host",
-            "stun:",
-            "stun:///x",
-            "stun://host",
-            "stun:u@h",
-            "turn:h?transport=sctp",
-            "turn:h?x=y",
-            "turn:h?transport=udp&x=y",
-            "turn:h?",
-            "stun:h?transport=udp",
-            "turn:h#f",
-            "stun:h:65536",
-            "stun:h:x",
-            "stun:[::1",
-            "stun:[::1]3478",
-            "stun:::1",
-            "stun:a b",
+        // The message names the part that is wrong.
+        for (url, part) in [
+            ("", "whose scheme"),
+            ("relative", "whose scheme"),
+            ("http:", "whose scheme"),
+            ("http://host", "whose scheme"),
+            ("stun:", "whose host"),
+            ("stun:///x", "whose host"),
+            ("stun://host", "whose host"),
+            ("stun:u@h", "whose host"),
+            ("turn:h?transport=sctp", "whose query"),
+            ("turn:h?x=y", "whose query"),
+            ("turn:h?transport=udp&x=y", "whose query"),
+            ("turn:h?", "whose query"),
+            ("stun:h?transport=udp", "no query"),
+            ("turn:h#f", "no fragment"),
+            ("stun:h:65536", "whose port"),
+            ("stun:h:x", "whose port"),
+            ("stun:[::1", "whose host"),
+            ("stun:[::1]3478", "whose port"),
+            ("stun:::1", "whose host"),
+            ("stun:a b", "whose host"),
         ] {
-            assert_eq!(kind(url), Some(ErrorKind::Syntax), "{url}");
+            let server = IceServer::with_credential(url, "user", "secret");
+            let error = check(&server).unwrap_err();
+            assert_eq!(error.kind(), ErrorKind::Syntax, "{url}");
+            let text = error.to_string();
+            assert!(text.contains(part) && text.ends_with(url), "{text}");
         }
     }
 

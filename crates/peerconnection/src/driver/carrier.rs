@@ -169,7 +169,8 @@ impl TokioCarrier {
                     own,
                 } => {
                     let bound = self.bind(address, scope, own).map_err(|error| {
-                        log::debug!("{}: {address} cannot be bound: {error}", engine.label());
+                        let (label, address) = (engine.label(), engine.own(address));
+                        log::debug!("{label}: {address} cannot be bound: {error}");
                         error.kind()
                     });
                     engine.handle_response(now, id, bound);
@@ -184,7 +185,8 @@ impl TokioCarrier {
                 Request::Resolve { id, name } => self.resolve(id, name),
                 Request::Listen { id, address, scope } => {
                     let bound = self.listen(with_scope(address, scope)).map_err(|error| {
-                        log::debug!("{}: no streams at {address}: {error}", engine.label());
+                        let (label, address) = (engine.label(), engine.own(address));
+                        log::debug!("{label}: no streams at {address}: {error}");
                         error.kind()
                     });
                     engine.handle_response(now, id, bound);
@@ -195,12 +197,19 @@ impl TokioCarrier {
                 Request::Disconnect { path } => self.ways.end_streams(|it| it == path),
                 Request::Route(route) => {
                     let share = self.ways.share.as_ref();
-                    let Some((taken, early)) = share.map(|it| it.route(now, route)) else {
+                    let Some(applied) = share.map(|it| it.route(now, route)) else {
                         continue;
                     };
-                    kept.extend(early);
-                    if let Some(path) = taken {
+                    kept.extend(applied.kept);
+                    if let Some(path) = applied.taken {
+                        let (label, remote) = (engine.label(), path.remote);
+                        log::debug!("{label}: another connection of the port has {remote}");
                         engine.handle_taken(now, path);
+                    }
+                    if let Some(ufrag) = applied.refused {
+                        let label = engine.label();
+                        log::warn!("{label}: another connection of the port has its fragment");
+                        engine.handle_ufrag_taken(now, &ufrag);
                     }
                 }
             }

@@ -14,7 +14,7 @@ use super::{
     incoming::Incoming,
     listener::{Claimants, Claimed, Listener},
     receive::{deliver, readable, receive},
-    routes::{Adopter, ConnectionId, Notice, Routes},
+    routes::{Adopter, Applied, ConnectionId, Notice, Routes},
     sockets::{Batch, Received, Socket},
 };
 use crate::{
@@ -141,17 +141,12 @@ impl Share {
         self.port.of_kernel
     }
 
-    /// Takes in what the engine of the connection says of itself: the path that it is not to use, if it is another one's, and what has come
-    /// for it before.
-    pub(super) fn route(
-        &self,
-        now: Instant,
-        route: Route,
-    ) -> (Option<Path>, Option<(Path, Vec<u8>)>) {
-        let applied = locked(&self.port.routes).apply(now, self.id, route);
-        self.tell(applied.challenge, Engine::handle_challenge);
-        self.tell(applied.granted, Engine::handle_granted);
-        (applied.taken, applied.kept)
+    /// Takes in what the engine of the connection says of itself. Other connections are told of it; the rest is for this one.
+    pub(super) fn route(&self, now: Instant, route: Route) -> Applied {
+        let mut applied = locked(&self.port.routes).apply(now, self.id, route);
+        self.tell(applied.challenge.take(), Engine::handle_challenge);
+        self.tell(applied.granted.take(), Engine::handle_granted);
+        applied
     }
 
     /// Tells other connections of their paths.

@@ -18,7 +18,7 @@ pub(super) fn receive(socket: &dyn Socket, mut each: impl FnMut(&mut Batch)) {
                 Ok(_) => each(batch),
                 Err(error) if error.kind() == io::ErrorKind::WouldBlock => return,
                 // Others are the network's word about what was sent before (ICMP): the protocols find out themselves.
-                Err(error) => log::trace!("receiving on {}: {error}", socket.local_address()),
+                Err(error) => log::trace!("receiving: {error}"),
             }
         }
     });

@@ -72,6 +72,8 @@ pub(super) struct Applied {
     pub(super) granted: Option<Notice>,
     /// What has come for the fragment that it has from now on.
     pub(super) kept: Option<(Path, Vec<u8>)>,
+    /// A fragment that another connection has.
+    pub(super) refused: Option<String>,
 }
 
 /// A connection, and what it put in, to be taken out with it.
@@ -133,19 +135,26 @@ impl Routes {
         match route {
             Route::Ufrag(ufrag) => {
                 // Whoever comes second chose it on purpose, or is as good as impossible.
-                let owner = *self.by_ufrag.entry(ufrag.clone()).or_insert(id);
-                if owner == id {
+                let room = entry.ufrags.len() < UFRAGS;
+                let owner = self.by_ufrag.get(&ufrag).copied();
+                let owner = owner.or_else(|| room.then_some(id));
+                if owner == Some(id) {
+                    self.by_ufrag.insert(ufrag.clone(), id);
                     let unknown = self.unknown.as_mut();
                     let unknown =
                         unknown.map(|it| it.get_mut().unwrap_or_else(PoisonError::into_inner));
                     let kept = unknown.and_then(|it| it.take(now, &ufrag));
+                    entry.ufrags.retain(|other| *other != ufrag);
                     entry.ufrags.push(ufrag);
                     return Applied {
                         kept,
                         ..Applied::default()
                     };
                 }
-                log::warn!("two connections of a port have one username fragment");
+                return Applied {
+                    refused: Some(ufrag),
+                    ..Applied::default()
+                };
             }
             Route::UfragReleased(ufrag) => {
                 entry.ufrags.retain(|other| *other != ufrag);
@@ -170,9 +179,8 @@ impl Routes {
             Some(Flow::Bound(owner, claim)) if *owner == id => {
                 let claim = claim.take();
                 self.flows.remove(&path);
-                if let Some((claimant, since)) = claim
-                    && now < since + CLAIM
-                {
+                // However long ago: it has waited since.
+                if let Some((claimant, _)) = claim {
                     // Free as it is, it is taken without a question.
                     let _ = self.bind(now, claimant, path);
                     let engine = self.connections.get(&claimant)?.engine.clone()?;
@@ -240,11 +248,15 @@ impl Routes {
                 return applied;
             }
             // Payload names nobody: it stays with whom it was, for as long as that one is there.
-            log::debug!("two connections of a port have a pair with one peer's address");
             *claim = Some((id, now));
             let owner = self.connections.get(owner);
             let engine = owner.and_then(|it| it.engine.clone());
             applied.challenge = engine.map(|engine| (engine, path));
+            return applied;
+        }
+        let full = self.connections.get(&id);
+        if full.is_some_and(|it| it.paths.len() >= PATHS) {
+            applied.taken = Some(path);
             return applied;
         }
         self.give_up(path);
@@ -411,6 +423,10 @@ impl std::fmt::Debug for Routes {
 
 /// Requests under way that one connection may have: as many as it has pairs.
 const EXPECTED: usize = 128;
+/// Fragments that one connection may have: three of each of its transports.
+const UFRAGS: usize = 256;
+/// Paths that one connection may have: as many as it has pairs. One more is as good as another connection's.
+const PATHS: usize = 128;
 /// Paths that one connection may have reserved.
 const RESERVED: usize = 8;
 /// Paths that all connections of a port may have reserved together.
@@ -420,7 +436,7 @@ const STRANGERS: u32 = 200;
 const STRANGERS_IN: Duration = Duration::from_secs(1);
 /// How long a path is reserved after an authentic request came on it.
 const RESERVATION: Duration = Duration::from_secs(5);
-/// For how long a claim is remembered, and how often the owner of a path is asked. Its answer takes at most two seconds.
+/// How often the owner of a path is asked. Its answer takes at most two seconds.
 const CLAIM: Duration = Duration::from_secs(10);
 
 fn is_payload(datagram: &[u8]) -> bool {
@@ -475,8 +491,11 @@ mod tests {
         assert_eq!(routes.owner(now, path(7), &request("first:x")), Some(one));
         assert_eq!(routes.owner(now, path(1), &request("third:x")), None);
         assert_eq!(routes.owner(now, path(1), &request("secon:x")), None);
-        // The first to have a fragment keeps it.
-        routes.apply(now, two, Route::Ufrag("first".into()));
+        // The first to have a fragment keeps it, and the second is told.
+        let applied = routes.apply(now, two, Route::Ufrag("first".into()));
+        assert_eq!(applied.refused.as_deref(), Some("first"));
+        let again = routes.apply(now, one, Route::Ufrag("first".into()));
+        assert_eq!(again.refused, None, "it is its own");
         assert_eq!(routes.owner(now, path(1), &request("first:x")), Some(one));
         routes.apply(now, two, Route::UfragReleased("first".into()));
         assert_eq!(routes.owner(now, path(1), &request("first:x")), Some(one));
@@ -512,15 +531,16 @@ mod tests {
         routes.apply(now + ms(1_900), one, Route::PathReleased(path(1)));
         let first = Some(two);
         assert_eq!(routes.owner(now, path(1), DATA), first, "who claimed first");
-        // A claim that was given up, one that is old, and one whose connection is gone come to nothing.
+        // A claim that was given up, and one whose connection is gone, come to nothing; one that is old has waited.
         routes.apply(now, three, Route::Path(path(1)));
         routes.apply(now, three, Route::PathReleased(path(1)));
         routes.forget(now, two);
         assert_eq!(routes.owner(now, path(1), DATA), None);
         routes.apply(now, one, Route::Path(path(1)));
         routes.apply(now, three, Route::Path(path(1)));
-        routes.apply(now + CLAIM, one, Route::PathReleased(path(1)));
-        assert_eq!(routes.owner(now, path(1), DATA), None);
+        routes.apply(now + 9 * CLAIM, one, Route::PathReleased(path(1)));
+        assert_eq!(routes.owner(now, path(1), DATA), Some(three));
+        routes.apply(now, three, Route::PathReleased(path(1)));
         let four = routes.new_connection();
         routes.apply(now, one, Route::Path(path(1)));
         routes.apply(now, four, Route::Path(path(1)));
@@ -533,6 +553,36 @@ mod tests {
         routes.apply(now, three, Route::Path(path(1)));
         routes.forget(now, one);
         assert_eq!(routes.owner(now, path(1), DATA), Some(three));
+    }
+
+    /// A connection has no more than so many paths and fragments, whatever its peers do.
+    #[test]
+    fn what_one_connection_has_is_bounded() {
+        let (mut routes, one, two, now) = two();
+        let many = |count: usize| 100..100 + u16::try_from(count).unwrap();
+        for port in many(PATHS - 1) {
+            let applied = routes.apply(now, one, Route::Path(path(port)));
+            assert_eq!(applied.taken, None);
+        }
+        let next = path(99);
+        assert_eq!(routes.apply(now, one, Route::Path(next)).taken, Some(next));
+        assert_eq!(routes.owner(now, next, DATA), None);
+        assert_eq!(routes.apply(now, two, Route::Path(next)).taken, None);
+        // What is let go of makes room.
+        routes.apply(now, one, Route::PathReleased(path(100)));
+        let next = path(98);
+        assert_eq!(routes.apply(now, one, Route::Path(next)).taken, None);
+        for port in many(UFRAGS - 1) {
+            let applied = routes.apply(now, one, Route::Ufrag(port.to_string()));
+            assert_eq!(applied.refused, None);
+        }
+        let applied = routes.apply(now, one, Route::Ufrag("last".into()));
+        assert_eq!(applied.refused.as_deref(), Some("last"));
+        let request = stun(Class::Request, 1, Some("last:x"));
+        assert_eq!(routes.owner(now, path(7), &request), None);
+        routes.forget(now, one);
+        routes.forget(now, two);
+        assert!(routes.flows.is_empty() && routes.by_ufrag.is_empty());
     }
 
     /// Who knows a fragment makes a connection look at so much a second; what its peer sends on its path is looked at all the same, and

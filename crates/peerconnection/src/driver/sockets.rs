@@ -143,9 +143,7 @@ impl UdpSocket {
         }
         let granted = socket.recv_buffer_size()?;
         if granted < buffer {
-            log::debug!(
-                "the system grants {granted} of {buffer} bytes of receive buffer at {address}"
-            );
+            log::debug!("the system grants {granted} of {buffer} bytes of receive buffer");
         }
         let io = tokio::net::UdpSocket::from_std(socket.into())?;
         let state = UdpSocketState::new(UdpSockRef::from(&io))?;

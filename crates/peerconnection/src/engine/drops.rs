@@ -31,7 +31,7 @@ impl Engine {
         let label = self.equipment.trace.label;
         for (old, (reason, count)) in before.0.into_iter().zip(after.0) {
             if count > old.1 {
-                let (local, remote) = (path.local, path.remote);
+                let (local, remote) = (self.own(path.local), path.remote);
                 log::trace!("{label}: dropped, from {remote} to {local}: {reason}");
             }
         }

@@ -68,6 +68,11 @@ fn of_transport(transport: &Transport) -> Option<String> {
             .remote_candidates()
             .all(|it| matches!(it.address, ice::Address::Name(_)))
     };
+    match transport.ice.obstacle() {
+        Some(ice::Obstacle::PathTaken) => return Some(PATH_TAKEN.to_owned()),
+        Some(ice::Obstacle::FragmentTaken) => return Some(FRAGMENT_TAKEN.to_owned()),
+        None => {}
+    }
     let pairs: Vec<_> = transport.ice.pairs().collect();
     if pairs.is_empty() {
         return Some(if names() {
@@ -115,3 +120,6 @@ fn of_dtls(transport: &Transport) -> Option<String> {
 
 const NO_ADDRESS: &str =
     "this machine has no address that may be used: no interface is up, or the settings leave none";
+const PATH_TAKEN: &str =
+    "another connection of this port has the path to the peer, and there is no other socket";
+const FRAGMENT_TAKEN: &str = "another connection of this port has the same username fragment";

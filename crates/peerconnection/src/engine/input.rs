@@ -221,6 +221,18 @@ impl Engine {
         self.ascend(now);
     }
 
+    /// Another connection of the shared socket has this [fragment](crate::Route::Ufrag): nothing of the peer's comes here by it. The
+    /// transport that has it fails, and [`hindrance`](Self::hindrance) tells why; a restart has another one.
+    pub fn handle_ufrag_taken(&mut self, now: Instant, ufrag: &str) {
+        if self.closed {
+            return;
+        }
+        self.transports.each_agent(now, |agent, set| {
+            agent.handle_fragment_taken(now, set, ufrag)
+        });
+        self.ascend(now);
+    }
+
     /// The other connection has let go of such a path, which is this one's from now on.
     pub fn handle_granted(&mut self, now: Instant, path: Path) {
         if self.closed {

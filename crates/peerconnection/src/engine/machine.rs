@@ -100,7 +100,7 @@ impl Engine {
             &cname,
             sctp_init,
         );
-        let config = convert::ice_config(&settings);
+        let config = convert::ice_config(&settings, label);
         let set = oxirtc_ice::ChecklistSet::new(&config, own.derive("ice set", 0));
         let ice_transport_policy = configuration.ice_transport_policy;
         let ice_servers = convert::servers(&configuration);

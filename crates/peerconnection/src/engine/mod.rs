@@ -33,6 +33,7 @@ mod marks;
 mod media;
 mod negotiation;
 mod output;
+mod own;
 mod pool;
 mod request;
 mod seed;

@@ -72,7 +72,8 @@ impl Pool {
             });
             let plan = Plan { stable: None, open };
             if let Err(error) = ice.set_plan(now, set, plan) {
-                log::warn!("nothing is gathered ahead: {error}");
+                let label = equipment.trace.label;
+                log::warn!("{label}: nothing is gathered ahead: {error}");
             }
             self.agents.push_back(pooled);
         }
@@ -148,7 +149,10 @@ impl Pooled {
     /// One as the settings and the configuration want it.
     pub(super) fn new(id: TransportId, equipment: &Equipment) -> Self {
         let seed = equipment.seed.derive("ice", id.0);
-        let mut ice = Agent::new(convert::ice_config(&equipment.settings), seed);
+        let mut ice = Agent::new(
+            convert::ice_config(&equipment.settings, equipment.trace.label),
+            seed,
+        );
         ice.set_transport_policy(convert::transport_policy(equipment.ice_transport_policy));
         ice.set_servers(equipment.ice_servers.clone());
         let (sockets, errors) = (Vec::new(), Vec::new());

@@ -63,7 +63,12 @@ async fn a_peer_that_is_there_keeps_its_path() {
         connection(&far),
         DataChannelInit::default(),
     );
-    let waited = tokio::time::timeout(std::time::Duration::from_secs(4), second);
+    let mut second = std::pin::pin!(second);
+    let waited = tokio::time::timeout(std::time::Duration::from_secs(4), second.as_mut());
     assert!(waited.await.is_err(), "it has taken the path");
     echo(&first).await;
+    // It has waited, and has the path when the first is gone.
+    first.near.close();
+    first.far.close();
+    echo(&within(second).await).await;
 }

@@ -112,7 +112,7 @@ impl Client {
             self.end(Event::Closed);
             return;
         }
-        log::debug!("the server names another one");
+        log::debug!("{}the server names another one", self.config.label);
         self.server = server;
         self.auth = Auth::default();
         self.round_trip = RoundTrip::new();

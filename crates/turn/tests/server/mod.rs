@@ -47,6 +47,8 @@ pub(crate) struct Server {
     pub(crate) lifetime: u32,
     pub(crate) knows_both: bool,
     pub(crate) refuses_ipv6: bool,
+    /// It has no address of IPv6, also when that alone is asked for.
+    pub(crate) lacks_ipv6: bool,
     pub(crate) relay: [IpAddr; 2],
     pub(crate) refuse: Option<(Method, u16)>,
     pub(crate) forbidden: Option<IpAddr>,
@@ -84,6 +86,7 @@ impl Server {
             lifetime: 600,
             knows_both: true,
             refuses_ipv6: false,
+            lacks_ipv6: false,
             relay: [ip("198.51.100.1"), ip("2001:db8::1")],
             refuse: None,
             forbidden: None,
@@ -232,7 +235,9 @@ impl Server {
             .allocations
             .get(&from)
             .is_some_and(|it| it.expires > now);
+        let six = request.requested_address_family() == Some(AddressFamily::Ipv6);
         match request.method() {
+            Method::ALLOCATE if six && self.lacks_ipv6 => Err(440),
             Method::ALLOCATE if known => Err(437),
             Method::ALLOCATE => Ok(()),
             _ if !known => Err(437),

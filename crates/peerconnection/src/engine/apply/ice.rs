@@ -38,26 +38,28 @@ impl Transport {
         credentials: &jsep::Credentials,
         remote: ice::RemoteIce,
     ) {
-        let parameters = Some(shown_parameters(credentials));
-        if self.shown.remote_parameters != parameters {
-            self.shown.remote_candidates.clear();
-        }
-        self.shown.remote_parameters = parameters;
+        self.shown.remote_parameters = Some(shown_parameters(credentials));
         self.generations.set_remote(remote);
     }
 
     pub(super) fn add_remote_candidate(
         &mut self,
+        (ufrag, section): (String, jsep::MediaSection),
         candidate: &jsep::sdp::Candidate,
         relay_only: bool,
     ) {
         let init = IceCandidateInit {
             candidate: candidate.to_string(),
-            ..Default::default()
+            sdp_mid: Some(section.mid),
+            sdp_m_line_index: Some(section.index),
+            username_fragment: Some(ufrag.clone()),
         };
-        self.shown.remote_candidates.push(IceCandidate::read(init));
+        let told = IceCandidate::read(init);
+        if !self.shown.remote_candidates.contains(&told) {
+            self.shown.remote_candidates.push(told);
+        }
         if let Some(candidate) = convert::remote_candidate(candidate, relay_only) {
-            self.generations.push(Some(candidate));
+            self.generations.push(ufrag, Some(candidate));
         }
     }
 }

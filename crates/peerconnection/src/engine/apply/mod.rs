@@ -118,18 +118,20 @@ impl Engine {
             }
             jsep::Change::RemoteCandidate {
                 transport,
+                ufrag,
+                section,
                 candidate,
             } => {
                 let policy = self.configuration.ice_transport_policy;
                 let proxied = self.equipment.settings.networks.is_proxied();
                 let relay_only = policy == IceTransportPolicy::Relay || proxied;
                 if let Some(transport) = self.transports.named(transport) {
-                    transport.add_remote_candidate(&candidate, relay_only);
+                    transport.add_remote_candidate((ufrag, section), &candidate, relay_only);
                 }
             }
-            jsep::Change::RemoteEndOfCandidates { transport } => {
+            jsep::Change::RemoteEndOfCandidates { transport, ufrag } => {
                 if let Some(transport) = self.transports.named(transport) {
-                    transport.generations.push(None);
+                    transport.generations.push(ufrag, None);
                 }
             }
             jsep::Change::Dtls {

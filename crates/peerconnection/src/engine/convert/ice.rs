@@ -10,6 +10,7 @@ use crate::{
     Protocol, Request, RequestId, Settings,
     configuration::{Secret, Server, Service},
     engine::transport::IceCandidatePair,
+    label::Label,
 };
 
 pub(in crate::engine) fn path(path: ice::Path) -> Path {
@@ -56,12 +57,13 @@ fn ip_handling(mode: IpHandling) -> ice::IpHandling {
     }
 }
 
-pub(in crate::engine) fn ice_config(settings: &Settings) -> ice::Config {
+pub(in crate::engine) fn ice_config(settings: &Settings, label: Label) -> ice::Config {
     let externals = settings.networks.externals.iter();
     let config = externals.fold(ice::Config::default(), |config, (internal, external)| {
         config.external_address(*internal, *external)
     });
     config
+        .label(&label.to_string())
         .loopback(settings.loopback)
         .link_local(settings.link_local)
         .ipv4(settings.ipv4)
@@ -327,8 +329,11 @@ fn network_cost(candidate: &sdp::Candidate) -> u16 {
     cost.and_then(|(_, value)| value.parse().ok()).unwrap_or(0)
 }
 
-/// A pair as it is shown, where `told` are the local candidates that were told: one of them is shown as it was.
-pub(in crate::engine) fn shown_pair(pair: &ice::Pair, told: &[IceCandidate]) -> IceCandidatePair {
+/// A pair as it is shown, where `told` are the candidates of both ends that were told: one of them is shown as it was.
+pub(in crate::engine) fn shown_pair(
+    pair: &ice::Pair,
+    told: (&[IceCandidate], &[IceCandidate]),
+) -> IceCandidatePair {
     let shown = |candidate: String, ufrag: &str| {
         IceCandidate::read(IceCandidateInit {
             candidate,
@@ -337,12 +342,18 @@ pub(in crate::engine) fn shown_pair(pair: &ice::Pair, told: &[IceCandidate]) -> 
         })
     };
     let line = local_candidate(&pair.local, &pair.local_ufrag).to_string();
-    let known = told.iter().find(|it| it.candidate() == line);
-    let local = known.cloned();
+    let local = told.0.iter().find(|it| it.candidate() == line).cloned();
+    let is_remote = |it: &&IceCandidate| {
+        let candidate = it.line().and_then(|line| remote_candidate(line, false));
+        it.username_fragment() == Some(&pair.remote_ufrag)
+            && candidate.as_ref() == Some(&pair.remote)
+    };
+    let remote = told.1.iter().find(is_remote).cloned();
     // [4.8.1-06]: the address of a peer-reflexive candidate was not told by the application.
-    let remote = match pair.remote_told {
-        true => shown(line_of(&pair.remote).to_string(), &pair.remote_ufrag),
-        false => IceCandidate::untold(line_of(&pair.remote), &pair.remote_ufrag),
+    let remote = match (remote, pair.remote_told) {
+        (Some(known), true) => known,
+        (None, true) => shown(line_of(&pair.remote).to_string(), &pair.remote_ufrag),
+        (_, false) => IceCandidate::untold(line_of(&pair.remote), &pair.remote_ufrag),
     };
     let local = match (local, pair.local_hidden) {
         (Some(known), _) => known,

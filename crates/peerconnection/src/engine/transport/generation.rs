@@ -22,12 +22,18 @@ impl Generations {
         self.remote = Some(remote);
     }
 
-    /// Notes a candidate of the peer's newest description or, without one, their end.
-    pub(in crate::engine) fn push(&mut self, candidate: Option<ice::Candidate>) {
-        if let Some(remote) = &self.remote {
-            let ufrag = remote.credentials.ufrag.clone();
-            self.held.push((ufrag, candidate));
-        }
+    /// Notes a candidate of the peer's generation of this fragment or, without one, their end.
+    pub(in crate::engine) fn push(&mut self, ufrag: String, candidate: Option<ice::Candidate>) {
+        self.held.push((ufrag, candidate));
+    }
+
+    /// Whether a description of the peer that counts has this fragment.
+    pub(super) fn is_remote(&self, ufrag: &str) -> bool {
+        let plan = [&self.plan.stable, &self.plan.open].map(Option::as_ref);
+        let planned = plan.into_iter().flatten();
+        let planned = planned.filter_map(|it| it.remote.as_ref());
+        let mut all = planned.chain(self.remote.as_ref());
+        all.any(|it| it.credentials.ufrag == ufrag)
     }
 
     /// Whether a local description that stands has this fragment.

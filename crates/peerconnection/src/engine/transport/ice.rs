@@ -54,7 +54,9 @@ impl Transport {
                 ice::Event::StateChanged(state) => states.push(convert::ice_state(state)),
                 ice::Event::PairChanged(changed) => {
                     self.traffic.pair_changes += 1;
-                    pair = Some(convert::shown_pair(&changed, &self.shown.local_candidates));
+                    let (ours, theirs) =
+                        (&self.shown.local_candidates, &self.shown.remote_candidates);
+                    pair = Some(convert::shown_pair(&changed, (ours, theirs)));
                 }
                 ice::Event::PathAuthenticated(path) => {
                     let path = convert::path(path);

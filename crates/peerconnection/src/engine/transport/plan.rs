@@ -52,9 +52,13 @@ impl Transport {
         }
         self.shown.role = convert::shown_role(set.role());
         // A description that was taken back has taken its candidates along.
-        let remote = self.generations.remote.as_ref();
-        self.generations
-            .held
-            .retain(|(ufrag, _)| remote.is_some_and(|it| it.credentials.ufrag == *ufrag));
+        let mut held = mem::take(&mut self.generations.held);
+        held.retain(|(ufrag, _)| self.generations.is_remote(ufrag));
+        self.generations.held = held;
+        let generations = &self.generations;
+        self.shown.remote_candidates.retain(|it| {
+            let ufrag = it.username_fragment();
+            ufrag.is_some_and(|ufrag| generations.is_remote(ufrag))
+        });
     }
 }

@@ -30,11 +30,22 @@ pub(in crate::engine) struct Shown {
     pub(in crate::engine) dtls: DtlsTransportState,
     pub(in crate::engine) pair: Option<IceCandidatePair>,
     pub(in crate::engine) local_candidates: Vec<IceCandidate>,
+    /// Of each generation that there is.
     pub(in crate::engine) remote_candidates: Vec<IceCandidate>,
     pub(in crate::engine) local_parameters: Option<IceParameters>,
     pub(in crate::engine) remote_parameters: Option<IceParameters>,
     /// W3C's `[[RemoteCertificates]]`: set with the state `connected`, and kept when it ends.
     pub(in crate::engine) remote_certificates: Vec<Vec<u8>>,
+}
+
+impl Shown {
+    /// The candidates of the generation that the remote parameters are of.
+    pub(in crate::engine) fn newest_remotes(&self) -> impl Iterator<Item = &IceCandidate> {
+        let newest = self.remote_parameters.as_ref();
+        let ufrag = newest.map(|it| it.username_fragment.as_str());
+        let told = self.remote_candidates.iter();
+        told.filter(move |it| it.username_fragment() == ufrag)
+    }
 }
 
 impl Default for Shown {

@@ -50,9 +50,9 @@ impl<'a> TransportView<'a> {
         &self.0.shown.local_candidates
     }
 
-    /// `getRemoteCandidates()`: those that signalling brought.
-    pub fn remote_candidates(self) -> &'a [IceCandidate] {
-        &self.0.shown.remote_candidates
+    /// `getRemoteCandidates()`: those that signalling brought, of the peer's newest generation.
+    pub fn remote_candidates(self) -> impl Iterator<Item = &'a IceCandidate> {
+        self.0.shown.newest_remotes()
     }
 
     /// `getLocalParameters()`.
