@@ -152,6 +152,7 @@ fn call(command: &mut Command) -> anyhow::Result<()> {
 const PACKAGES: &[Need] = &[
     need("chromium", "chromium"),
     need("chromedriver", "chromium-driver"),
+    need("ffprobe", "ffmpeg"),
     need("firefox-esr", "firefox-esr"),
     need("g++", "g++"),
     need("ip", "iproute2"),

@@ -96,6 +96,32 @@ fn another_host_and_another_origin_are_refused() {
     assert!(upgrade("http://rebound.example").starts_with("HTTP/1.1 403"));
 }
 
+/// A server on all addresses says where this machine finds it, and where others do.
+#[test]
+fn the_addresses_that_others_can_open_are_printed() {
+    let mut program = oxirtc(&["serve", "--listen", "0.0.0.0:0"]);
+    let mut lines = BufReader::new(program.stdout.take().unwrap()).lines();
+    let first = lines.next().unwrap().unwrap();
+    let own = first.strip_prefix("oxirtc serves http://127.0.0.1:");
+    let port = own
+        .and_then(|it| it.split('/').next())
+        .unwrap_or_else(|| panic!("{first}"));
+    let mut others = Vec::new();
+    for found in if_addrs::get_if_addrs().unwrap() {
+        let (name, address) = (&found.name, found.ip());
+        let is_other = address.is_ipv4() && !found.is_loopback() && !found.is_link_local();
+        if is_other && found.is_oper_up() {
+            others.push(format!("on the network ({name}): http://{address}:{port}/"));
+        }
+    }
+    for other in others {
+        assert_eq!(lines.next().unwrap().unwrap(), other);
+        let address = other.split('/').nth(2).unwrap();
+        assert!(TcpStream::connect(address).is_ok(), "{other}");
+    }
+    assert!(interrupted(&mut program).success());
+}
+
 #[test]
 fn a_taken_port_is_one_line_that_names_another() {
     let taken = TcpListener::bind("127.0.0.1:0").unwrap();

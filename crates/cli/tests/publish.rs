@@ -19,10 +19,19 @@ use std::{
 
 use oxirtc_container::{Codec, PATTERN, Reader, TONE};
 use oxirtc_peerconnection::{
-    Configuration, MediaKind, PeerConnection, PeerConnectionState, RtpTransceiverDirection,
-    RtpTransceiverInit, SessionDescription, media::PacketReader,
+    Configuration, Event, MediaKind, MediaStreamTrack, PeerConnection, PeerConnectionState,
+    RtpEncodingParameters, RtpTransceiverDirection, RtpTransceiverInit, SessionDescription,
+    media::{self, EncodedFrame, FrameWriter, PacketReader},
 };
 use serving::{Serving, interrupt, oxirtc};
+use tokio::time::timeout;
+
+const VP9: &[u8] = include_bytes!("../../container/tests/data/vp9.ivf");
+const AV1: &[u8] = include_bytes!("../../container/tests/data/av1.ivf");
+const H264: &[u8] = include_bytes!("../../container/tests/data/h264.h264");
+const H265: &[u8] = include_bytes!("../../container/tests/data/h265.h265");
+/// Streams of a camera, the first of them what is played to who does not choose.
+const RIDS: [&str; 2] = ["q", "h"];
 
 /// A folder of one test, which goes with it.
 struct Folder(PathBuf);
@@ -133,19 +142,19 @@ fn read(path: &Path) -> (Codec, usize) {
     (reader.codec(), frames)
 }
 
-/// Decodes all of a file, where ffprobe is installed.
-fn probe(path: &Path) {
-    let arguments = [
-        "-v",
-        "error",
-        "-count_frames",
-        "-show_entries",
-        "stream=codec_name",
-    ];
-    let probed = Command::new("ffprobe").args(arguments).arg(path).output();
-    let Ok(probed) = probed else { return };
+/// Decodes all of a file: what is in it, and how many frames.
+fn probe(path: &Path) -> String {
+    let arguments =
+        "-v error -count_frames -of csv=p=0 -show_entries stream=codec_name,nb_read_frames";
+    let probed = Command::new("ffprobe")
+        .args(arguments.split(' '))
+        .arg(path)
+        .output()
+        .expect("ffprobe decodes it: cargo xtask setup installs it");
     let said = String::from_utf8_lossy(&probed.stderr);
     assert!(probed.status.success() && said.is_empty(), "{said}");
+    let found = String::from_utf8(probed.stdout).unwrap();
+    found.trim().trim_end_matches(',').to_owned()
 }
 
 /// A file that one program publishes is recorded by another one, through the server.
@@ -162,16 +171,7 @@ fn a_published_file_is_recorded() {
     let record = ["record", out.to_str().unwrap(), "--seconds", "6"];
     let record = [&record[..], &["--whep", &whep, "--token", "secret"]].concat();
     // Nobody publishes at first.
-    let end = Instant::now() + Duration::from_secs(60);
-    let said = loop {
-        let (recorded, said) = output(&record);
-        if recorded.status.success() {
-            break String::from_utf8(recorded.stdout).unwrap();
-        }
-        assert!(said.contains("404"), "{said}");
-        assert!(Instant::now() < end, "nothing was published");
-        sleep(Duration::from_millis(200));
-    };
+    let said = once_published(&record);
     assert!(
         said.contains("frames of VP8") && said.contains("frames of opus"),
         "{said}"
@@ -180,8 +180,8 @@ fn a_published_file_is_recorded() {
     let (pictures, sound) = (read(&video), read(&audio));
     assert!(pictures.0 == Codec::Vp8 && pictures.1 >= 15, "{pictures:?}");
     assert!(sound.0 == Codec::Opus && sound.1 >= 50, "{sound:?}");
-    probe(&video);
-    probe(&audio);
+    assert_eq!(probe(&video), format!("vp8,{}", pictures.1));
+    assert_eq!(probe(&audio), format!("opus,{}", sound.1));
     // Who publishes ends it, and the room is free.
     interrupt(&playing);
     assert_eq!(playing.wait().unwrap().code(), Some(130));
@@ -290,7 +290,83 @@ fn who_records_can_be_published_to() {
     assert!(recording.program.wait().unwrap().success());
     let (codec, frames) = read(&out.with_extension("ivf"));
     assert!(codec == Codec::Vp8 && frames >= 40, "{frames}");
-    probe(&out.with_extension("ivf"));
+    assert_eq!(probe(&out.with_extension("ivf")), format!("vp8,{frames}"));
+}
+
+/// What the other codecs of pictures are played and recorded as, each in a room of its own.
+#[test]
+fn every_codec_of_pictures_is_played_and_recorded() {
+    let folder = Folder::new("codecs");
+    let serving = Serving::start(&[]);
+    let (folder, serving) = (&folder, &serving);
+    std::thread::scope(|scope| {
+        for (name, file, end, codec) in [
+            ("vp9", VP9, "ivf", Codec::Vp9),
+            ("av1", AV1, "ivf", Codec::Av1),
+            ("h264", H264, "h264", Codec::H264),
+            ("hevc", H265, "h265", Codec::H265),
+        ] {
+            scope.spawn(move || {
+                let path = folder.with(&format!("{name}.{end}"), file);
+                let whip = serving.url(&format!("/whip/{name}"));
+                let whep = serving.url(&format!("/whep/{name}"));
+                let playing = oxirtc(&["play", &path, "--repeat", "--whip", &whip]);
+                let out = folder.0.join(format!("{name}-out"));
+                let record = ["record", out.to_str().unwrap(), "--seconds", "4"];
+                let said = once_published(&[&record[..], &["--whep", &whep]].concat());
+                interrupt(&playing);
+                let (found, frames) = read(&out.with_extension(end));
+                assert!(found == codec && frames >= 10, "{name}: {frames}, {said}");
+                let recorded = probe(&out.with_extension(end));
+                assert_eq!(recorded, format!("{name},{frames}"));
+                assert!(playing.wait_with_output().unwrap().status.code() == Some(130));
+            });
+        }
+    });
+}
+
+/// Runs a command until it finds what is to be published: what it says.
+fn once_published(arguments: &[&str]) -> String {
+    let end = Instant::now() + Duration::from_secs(60);
+    loop {
+        let (done, said) = output(arguments);
+        if done.status.success() {
+            return String::from_utf8(done.stdout).unwrap();
+        }
+        assert!(said.contains("404"), "{said}");
+        assert!(Instant::now() < end, "nothing was published");
+        sleep(Duration::from_millis(200));
+    }
+}
+
+/// On a terminal one line says how far it is, anew and anew.
+#[test]
+fn a_line_says_how_far_it_is() {
+    let folder = Folder::new("progress");
+    let serving = Serving::start(&[]);
+    let audio = folder.with("a.ogg", TONE);
+    let command = format!(
+        "{} play {audio} --whip {}",
+        env!("CARGO_BIN_EXE_oxirtc"),
+        serving.url("/whip/a")
+    );
+    // A terminal of its own.
+    let shown = Command::new("script")
+        .args(["-qec", &command, "/dev/null"])
+        .env("TERM", "xterm")
+        .output()
+        .expect("script is a part of Debian's bsdutils");
+    let shown = String::from_utf8_lossy(&shown.stdout).into_owned();
+    let frames = shown
+        .split(" frames, ")
+        .filter_map(|it| it.rsplit(' ').next());
+    let frames: Vec<u64> = frames.filter_map(|it| it.parse().ok()).collect();
+    assert!(frames.len() > 4 && frames.is_sorted(), "{shown:?}");
+    assert!(frames.last() >= Some(&100), "{shown:?}");
+    assert!(
+        shown.contains(" kbit/s") && !shown.contains('\n'),
+        "{shown:?}"
+    );
 }
 
 /// RFC 9725 §4.2, §4.3: what makes, changes and ends a session.
@@ -327,7 +403,15 @@ async fn a_session_is_made_changed_and_ended() {
     assert!(restarted.body.contains("a=ice-ufrag:") && !made.body.contains(&restarted.body));
     assert_eq!(serving.patch(session, Some(tag), candidate).status, 412);
     assert_eq!(serving.patch(session, Some(new), candidate).status, 204);
-    assert_eq!(serving.request("GET", session, &[], "").status, 405);
+    // A restart with a candidate that cannot be used is none: the generation that was goes on.
+    let another = "a=ice-ufrag:efgh\r\na=ice-pwd:0123456789012345678901\r\n";
+    let spoilt = format!("{another}a=mid:0\r\na=candidate:1 1 udp nonsense\r\n");
+    let refused = serving.patch(session, Some("*"), &spoilt);
+    assert_eq!((refused.status, refused.body.lines().count()), (400, 1));
+    let same = format!("{other}{candidate}");
+    assert_eq!(serving.patch(session, Some(new), &same).status, 204);
+    let good = serving.patch(session, Some("*"), &format!("{another}{candidate}"));
+    assert_eq!(good.status, 200, "{}", good.body);
     assert_eq!(serving.request("DELETE", session, &[], "").status, 200);
     assert_eq!(serving.request("DELETE", session, &[], "").status, 404);
     // The room is free as soon as its session has gone.
@@ -394,6 +478,100 @@ async fn what_cannot_be_is_refused_in_a_line() {
     assert_eq!(post("/whip/a", &[kind, token], &sends).status, 201);
     let full = post("/whip/b", &[kind, token], &sends);
     assert_eq!((full.status, full.header("retry-after")), (503, Some("10")));
+}
+
+/// A method that is not for a place is refused in a line, and told which are.
+#[test]
+fn what_is_not_done_somewhere_is_refused_in_a_line() {
+    let serving = Serving::start(&[]);
+    for (method, path, allowed) in [
+        ("GET", "/session/a", "PATCH"),
+        ("GET", "/whip/a", "POST"),
+        ("PUT", "/whep/a", "POST"),
+        ("POST", "/", "GET"),
+        ("DELETE", "/signal", "GET"),
+    ] {
+        let refused = serving.request(method, path, &[], "");
+        assert_eq!(refused.status, 405, "{method} {path}");
+        let line = format!("{method} is nothing that can be done here; Allow says what is\n");
+        assert_eq!(refused.body, line);
+        let allow = refused.header("allow").unwrap();
+        assert!(allow.contains(allowed), "{method} {path}: {allow}");
+    }
+}
+
+/// Who plays sees of simulcast the stream that it asks for, can trickle and restart, and ends its session.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn who_plays_chooses_a_stream_and_changes_its_session() {
+    let serving = Serving::start(&[]);
+    let camera = PeerConnection::new(Configuration::default()).unwrap();
+    let (track, writer) = MediaStreamTrack::from_frames(MediaKind::Video);
+    writer.set_rids(RIDS);
+    let init = RtpTransceiverInit {
+        direction: RtpTransceiverDirection::SendOnly,
+        send_encodings: RIDS.map(RtpEncodingParameters::named).to_vec(),
+        ..RtpTransceiverInit::default()
+    };
+    camera.add_transceiver(&track, init).unwrap();
+    camera.set_local_description(None).await.unwrap();
+    let made = serving.post("/whip/a", &camera.gathered().await.unwrap().sdp);
+    assert_eq!(made.status, 201, "{}", made.body);
+    let answer = SessionDescription::answer(made.body);
+    camera.set_remote_description(answer).await.unwrap();
+    let filming = tokio::spawn(film(writer));
+    for (query, rid) in [("?rid=h", "h"), ("?x=1&rid=q", "q"), ("", "q")] {
+        let viewer = PeerConnection::new(Configuration::default()).unwrap();
+        let init = RtpTransceiverInit {
+            direction: RtpTransceiverDirection::RecvOnly,
+            ..RtpTransceiverInit::default()
+        };
+        let transceiver = viewer.add_transceiver(MediaKind::Video, init).unwrap();
+        viewer.set_local_description(None).await.unwrap();
+        let offer = viewer.gathered().await.unwrap().sdp;
+        let made = serving.post(&format!("/whep/a{query}"), &offer);
+        assert_eq!(made.status, 201, "{}", made.body);
+        let session = made.header("location").unwrap().to_owned();
+        let tag = made.header("etag").unwrap().to_owned();
+        let answer = SessionDescription::answer(made.body);
+        viewer.set_remote_description(answer).await.unwrap();
+        let mut frames = transceiver.receiver().track().frames().unwrap();
+        for _ in 0..20 {
+            let frame = timeout(Duration::from_secs(30), frames.next()).await;
+            let frame = frame.expect("a frame in time").expect("a frame");
+            assert_eq!(frame.payload.last(), rid.as_bytes().last(), "{query}");
+        }
+        let candidate = "a=mid:0\r\na=candidate:1 1 udp 1 127.0.0.1 9 typ host\r\n";
+        assert_eq!(
+            serving.patch(&session, Some("\"x\""), candidate).status,
+            412
+        );
+        assert_eq!(serving.patch(&session, Some(&tag), candidate).status, 204);
+        let other = "a=ice-ufrag:abcd\r\na=ice-pwd:0123456789012345678901\r\n";
+        let restarted = serving.patch(&session, Some("*"), other);
+        assert_eq!(restarted.status, 200, "{}", restarted.body);
+        assert_eq!(serving.request("DELETE", &session, &[], "").status, 200);
+        assert_eq!(serving.request("DELETE", &session, &[], "").status, 404);
+        // The end is told to who plays.
+        let over = async { while !matches!(viewer.next_event().await, Some(Event::PeerClosed)) {} };
+        timeout(Duration::from_secs(20), over).await.unwrap();
+    }
+    filming.abort();
+}
+
+/// What a camera with two encoders gives: key frames that VP8 would have, full of the letter of their stream.
+async fn film(writer: FrameWriter) {
+    loop {
+        for rid in RIDS {
+            let mut payload = vec![rid.as_bytes()[0]; 400];
+            payload[..10].copy_from_slice(&[0, 0, 0, 0x9d, 1, 0x2a, 64, 1, 180, 0]);
+            let mut frame = EncodedFrame::new(media::Codec::Vp8, payload);
+            frame.rid = Some(rid.to_owned());
+            if writer.write(frame).await.is_err() {
+                return;
+            }
+        }
+        tokio::time::sleep(Duration::from_millis(33)).await;
+    }
 }
 
 /// A page of another server has to have been given a token; without one nobody's page but our own may do anything.
@@ -472,7 +650,8 @@ fn what_cannot_be_played_is_one_line() {
     let mixed = [first, b"\x01\0\0\0\x01\0\0\0\0\0\0\0\x82"].concat();
     let mixed = folder.with("mixed.ivf", &mixed);
     let elsewhere = format!("at byte {}: a frame that is none of VP8", first.len());
-    let cases: [(&[&str], &str); 7] = [
+    let sets = folder.with("sets.h264", b"\0\0\0\x01\x67\x42\0\x1f");
+    let cases: [(&[&str], &str); 8] = [
         (&[&named], "its name says Ogg, but it holds Vp8"),
         (
             &[&short],
@@ -485,6 +664,10 @@ fn what_cannot_be_played_is_one_line() {
             "the file ends at byte 3000, in the middle of a frame",
         ),
         (&[&mixed, "--listen", "127.0.0.1:0"], &elsewhere),
+        (
+            &[&sets, "--listen", "127.0.0.1:0"],
+            "the file ends at byte 8, in the middle of a picture: its slices are missing",
+        ),
         (
             &[&good, "--whip", "http://127.0.0.1:1/whip/a"],
             "cannot be reached",

@@ -12,14 +12,22 @@ use crate::{
 };
 
 /// Reads H.264 or H.265 from a byte stream, which has no times: each picture comes one tick after the one before it.
+///
+/// Nor has it lengths: a slice ends with its last bit that is 1, and whatever is left of one has such a bit. A last slice that is cut is
+/// therefore read as it is. That a file is cut is told where it ends with a unit of which nothing but the header is there, with
+/// parameter sets or messages and no picture, or with a picture of fewer slices than each of the many before it has.
 #[derive(Debug)]
 pub struct AnnexBReader<R> {
     input: Input<R>,
     codec: Codec,
     interval: Duration,
     frames: u32,
+    /// How many slices each picture has had so far; `None` where they differ.
+    slices: Option<u32>,
     /// The unit that begins the next access unit, without its start code.
     next: Option<Vec<u8>>,
+    /// A start code was read, and the unit behind it was not.
+    begun: bool,
 }
 
 /// Writes H.264 or H.265 to a byte stream.
@@ -41,14 +49,16 @@ impl<R: Read> AnnexBReader<R> {
             return Err(malformed);
         }
         input.skip(START.len());
-        let first = unit(&mut input)?;
+        let (first, begun) = unit(&mut input)?;
         let codec = nal::codec(&first).ok_or(malformed)?;
         Ok(Self {
             input,
             codec,
             interval: Duration::from_secs(1) / 30,
             frames: 0,
+            slices: None,
             next: Some(first),
+            begun,
         })
     }
 
@@ -66,36 +76,20 @@ impl<R: Read> AnnexBReader<R> {
     ///
     /// # Errors
     ///
-    /// The system refuses, an access unit is longer than 4 MiB, or has a unit of another codec.
+    /// The system refuses, an access unit is longer than 4 MiB or has a unit of another codec, or the file is seen to be cut.
     pub fn read(&mut self) -> Result<Option<Frame>, Error> {
         let at = self.input.at();
         let mut payload = Vec::new();
-        let mut has_slice = false;
-        loop {
-            let unit = match self.next.take() {
-                Some(unit) => unit,
-                None if self.input.peek(1)?.is_empty() => break,
-                None => {
-                    let at = self.input.at();
-                    let unit = unit(&mut self.input)?;
-                    if !nal::is_of(self.codec, &unit) {
-                        let what = match self.codec {
-                            Codec::H265 => {
-                                "a unit that is none of H.265, as all of the file are to be"
-                            }
-                            _ => "a unit that is none of H.264, as all of the file are to be",
-                        };
-                        return Err(Error::Malformed { at, what });
-                    }
-                    unit
-                }
-            };
+        let mut slices = 0;
+        while let Some(unit) = self.unit()? {
             let place = nal::place(self.codec, &unit);
-            if has_slice && place != Place::Within {
+            if slices > 0 && place != Place::Within {
                 self.next = Some(unit);
                 break;
             }
-            has_slice |= place == Place::First;
+            if place == Place::First || slices > 0 {
+                slices += u32::from(nal::is_slice(self.codec, &unit));
+            }
             if !unit.is_empty() {
                 payload.extend_from_slice(&[0, 0, 0, 1]);
                 payload.extend_from_slice(&unit);
@@ -108,26 +102,66 @@ impl<R: Read> AnnexBReader<R> {
         if payload.is_empty() {
             return Ok(None);
         }
-        if !has_slice {
-            let (at, what) = (self.input.at(), "a picture: its slices are missing");
-            return Err(Error::Cut { at, what });
-        }
+        self.count(slices)?;
         let time = self.interval.saturating_mul(self.frames);
         self.frames = self.frames.saturating_add(1);
         Ok(Some(Frame { payload, time }))
     }
+
+    /// The next unit of this codec; `None` at the end.
+    fn unit(&mut self) -> Result<Option<Vec<u8>>, Error> {
+        if let Some(unit) = self.next.take() {
+            return Ok(Some(unit));
+        }
+        if !self.begun {
+            return Ok(None);
+        }
+        let at = self.input.at();
+        let (unit, begun) = unit(&mut self.input)?;
+        self.begun = begun;
+        if !begun && !nal::has_content(self.codec, &unit) {
+            let (at, what) = (self.input.at(), "a unit");
+            return Err(Error::Cut { at, what });
+        }
+        if !nal::is_of(self.codec, &unit) {
+            let what = match self.codec {
+                Codec::H265 => "a unit that is none of H.265, as all of the file are to be",
+                _ => "a unit that is none of H.264, as all of the file are to be",
+            };
+            return Err(Error::Malformed { at, what });
+        }
+        Ok(Some(unit))
+    }
+
+    /// Counts the slices of a picture: of the last one some may be missing.
+    fn count(&mut self, slices: u32) -> Result<(), Error> {
+        let is_short = self.slices.is_some_and(|each| slices < each) && self.frames >= MANY;
+        let what = match slices {
+            0 => "a picture: its slices are missing",
+            _ if is_short && self.next.is_none() => "a picture: each before it has more slices",
+            _ => {
+                let same = self.frames == 0 || self.slices == Some(slices);
+                self.slices = same.then_some(slices);
+                return Ok(());
+            }
+        };
+        let at = self.input.at();
+        Err(Error::Cut { at, what })
+    }
 }
 
-/// The bytes up to the next start code, which is taken away, or to the end.
-fn unit<R: Read>(input: &mut Input<R>) -> Result<Vec<u8>, Error> {
+/// The bytes up to the next start code, which is taken away, or to the end; and whether there was one.
+fn unit<R: Read>(input: &mut Input<R>) -> Result<(Vec<u8>, bool), Error> {
     let at = input.at();
     let mut unit = Vec::new();
+    let mut is_followed = false;
     loop {
         let ahead = input.peek(CHUNK)?;
         let is_last = ahead.len() < CHUNK;
         if let Some(end) = ahead.windows(START.len()).position(|it| it == START) {
             unit.extend_from_slice(ahead.get(..end).unwrap_or_default());
             input.skip(end + START.len());
+            is_followed = true;
             break;
         }
         // A start code may lie across the border.
@@ -146,7 +180,7 @@ fn unit<R: Read>(input: &mut Input<R>) -> Result<Vec<u8>, Error> {
     // A unit never ends with zeroes: they belong to the next start code, or to nothing.
     let len = unit.iter().rposition(|it| *it != 0).map_or(0, |it| it + 1);
     unit.truncate(len);
-    Ok(unit)
+    Ok((unit, is_followed))
 }
 
 impl<W: Write> AnnexBWriter<W> {
@@ -181,3 +215,5 @@ impl<W: Write> AnnexBWriter<W> {
 
 const START: &[u8] = &[0, 0, 1];
 const CHUNK: usize = 4096;
+/// That so many pictures have as many slices each is no chance.
+const MANY: u32 = 8;

@@ -24,6 +24,13 @@ pub struct IvfReader<R> {
     /// Ticks a second, as a fraction.
     rate: u32,
     scale: u32,
+    /// What the header says of the whole.
+    told: u32,
+    /// How many frames have come, and in ticks when the first and the last are shown and the longest time between two.
+    frames: u32,
+    first: u64,
+    last: u64,
+    longest: u64,
 }
 
 /// Writes VP8, VP9 or AV1 to IVF.
@@ -60,6 +67,7 @@ impl<R: Read> IvfReader<R> {
         if rate == 0 || scale == 0 {
             return Err(malformed("a clock that stands still"));
         }
+        let told = fields.u32().unwrap_or(0);
         let more = usize::from(len).saturating_sub(HEADER);
         input.need(more, "the header")?;
         Ok(Self {
@@ -68,6 +76,11 @@ impl<R: Read> IvfReader<R> {
             size,
             rate,
             scale,
+            told,
+            frames: 0,
+            first: 0,
+            last: 0,
+            longest: 0,
         })
     }
 
@@ -85,14 +98,17 @@ impl<R: Read> IvfReader<R> {
     ///
     /// # Errors
     ///
-    /// The system refuses, the file ends in the middle of a frame, a frame is longer than 4 MiB, or it is of another codec.
+    /// The system refuses, the file ends in the middle of a frame or before the frames do that its header counts, a frame is longer
+    /// than 4 MiB, or it is of another codec.
     pub fn read(&mut self) -> Result<Option<Frame>, Error> {
         let at = self.input.at();
         let Some(header) = self.input.take(FRAME_HEADER, "a frame's header")? else {
-            return Ok(None);
+            let what = "the frames that its header counts";
+            let whole = self.is_whole();
+            return whole.then_some(None).ok_or(Error::Cut { at, what });
         };
         let mut fields = Fields(&header);
-        let (len, ticks) = (fields.u32(), fields.u64());
+        let (len, ticks) = (fields.u32(), fields.u64().unwrap_or(0));
         let len = len.map_or(0, |len| len as usize);
         if len > LONGEST {
             let what = "a frame of more than 4 MiB";
@@ -107,10 +123,30 @@ impl<R: Read> IvfReader<R> {
             };
             return Err(Error::Malformed { at, what });
         }
-        let time = u128::from(ticks.unwrap_or(0)) * u128::from(self.scale) * 1_000_000_000
-            / u128::from(self.rate);
+        self.count(ticks);
+        let time =
+            u128::from(ticks) * u128::from(self.scale) * 1_000_000_000 / u128::from(self.rate);
         let time = Duration::from_nanos(u64::try_from(time).unwrap_or(u64::MAX));
         Ok(Some(Frame { payload, time }))
+    }
+
+    fn count(&mut self, ticks: u64) {
+        if self.frames == 0 {
+            self.first = ticks;
+        } else {
+            self.longest = self.longest.max(ticks.saturating_sub(self.last));
+        }
+        self.last = ticks;
+        self.frames = self.frames.saturating_add(1);
+    }
+
+    /// Whether as much has come as the header says, which is the number of frames, or, by ffmpeg, the ticks that all of them last, or
+    /// nothing. How long a single frame lasts is not known.
+    fn is_whole(&self) -> bool {
+        let until_last = self.last.saturating_sub(self.first);
+        let lasts = u64::from(self.told).checked_sub(until_last);
+        let is_time = lasts.is_some_and(|it| 0 < it && it <= self.longest + self.longest / 2);
+        matches!(self.told, 0 | u32::MAX) || self.told <= self.frames || self.frames == 1 || is_time
     }
 }
 

@@ -68,3 +68,24 @@ pub(crate) fn place(codec: Codec, unit: &[u8]) -> Place {
         _ => Place::Within,
     }
 }
+
+/// Whether a unit carries a slice of a picture, or its first partition.
+pub(crate) fn is_slice(codec: Codec, unit: &[u8]) -> bool {
+    unit.first().is_some_and(|first| match codec {
+        Codec::H265 => matches!(first >> 1 & 0x3f, 0..=31),
+        _ => matches!(first & 0x1f, 1 | 2 | 5),
+    })
+}
+
+/// Whether something stands behind a unit's header, where something has to.
+pub(crate) fn has_content(codec: Codec, unit: &[u8]) -> bool {
+    let Some(first) = unit.first() else {
+        return false;
+    };
+    // The ends of a sequence and of a stream are headers alone.
+    match codec {
+        Codec::H265 if matches!(first >> 1 & 0x3f, 36 | 37) => unit.len() > 1,
+        Codec::H265 => unit.len() > 2,
+        _ => unit.len() > 1 || matches!(first & 0x1f, 10 | 11),
+    }
+}

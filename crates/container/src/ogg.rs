@@ -30,6 +30,8 @@ pub struct OggReader<R> {
     begun: Option<Vec<u8>>,
     /// Samples so far.
     samples: u64,
+    /// The last page of the stream has come.
+    ended: bool,
 }
 
 /// Writes Opus to Ogg.
@@ -57,6 +59,7 @@ impl<R: Read> OggReader<R> {
             packets: VecDeque::new(),
             begun: None,
             samples: 0,
+            ended: false,
         };
         let head = reader.header()?;
         let mut fields = Fields(&head);
@@ -109,11 +112,12 @@ impl<R: Read> OggReader<R> {
         while self.packets.is_empty() {
             if !self.page()? {
                 let at = self.input.at();
-                let what = "a packet";
-                return self
-                    .begun
-                    .take()
-                    .map_or(Ok(None), |_| Err(Error::Cut { at, what }));
+                let what = match self.begun.take() {
+                    Some(_) => "a packet",
+                    None if self.ended => return Ok(None),
+                    None => "a stream: its last page is missing",
+                };
+                return Err(Error::Cut { at, what });
             }
         }
         Ok(self.packets.pop_front())
@@ -158,6 +162,8 @@ impl<R: Read> OggReader<R> {
             return Err(malformed("a packet without its beginning or its end"));
         }
         self.sort(&segments, &body, at)?;
+        // RFC 3533 §6: without this mark something is missing, also where a page ends.
+        self.ended |= flags & LAST != 0;
         Ok(true)
     }
 

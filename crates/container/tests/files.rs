@@ -78,7 +78,7 @@ fn ogg_is_read_packet_by_packet() {
     }
 }
 
-/// What was written is what is read, and what ffprobe reads where it is installed.
+/// What was written is what is read, and what ffprobe decodes.
 #[test]
 fn what_is_written_is_read_again() {
     for file in [PATTERN, VP9, AV1] {
@@ -134,7 +134,7 @@ fn probe(file: &[u8], format: &str, count: usize) {
         .stdout(Stdio::piped())
         .stderr(Stdio::piped())
         .spawn();
-    let Ok(mut program) = program else { return };
+    let mut program = program.expect("ffprobe decodes it: cargo xtask setup installs it");
     let mut input = program.stdin.take().unwrap();
     let bytes = file.to_vec();
     let writing = std::thread::spawn(move || std::io::Write::write_all(&mut input, &bytes));
@@ -188,24 +188,113 @@ fn a_long_packet_goes_over_pages() {
     assert_eq!(lens, [255, 60_000, 510]);
 }
 
-/// A file that is cut short says where; it never ends as if it were whole, but where a frame does.
+/// A file that is cut short says where, and never ends as if it were whole; also where a frame, or a page, does.
 #[test]
 fn a_file_that_is_cut_short_says_where() {
     for (file, step) in [(PATTERN, 97), (VP9, 7), (AV1, 5), (TONE, 89)] {
-        let (_, all) = read(file).unwrap();
-        let mut whole = 0;
-        for len in (4..file.len()).step_by(step) {
+        let ends = ends(file);
+        // Behind the headers, and behind the first frame of IVF, nothing tells how long one lasts.
+        let cuts = (4..file.len()).step_by(step).chain(ends[2..].to_vec());
+        for len in cuts.filter(|it| *it < file.len() && *it != ends[1]) {
             match read(&file[..len]) {
                 Err(Error::Cut { at, .. }) => assert_eq!(at, len as u64),
-                Ok((_, frames)) => {
-                    assert!(frames.len() < all.len());
-                    whole += 1;
-                }
-                Err(other) => panic!("{len}: {other}"),
+                other => panic!("{len}: {other:?}"),
             }
         }
-        assert!(whole < 10);
     }
+    for (file, what) in [
+        (PATTERN, "the frames that its header counts"),
+        (TONE, "a stream: its last page is missing"),
+    ] {
+        let len = ends(file)[2];
+        let line = format!("the file ends at byte {len}, in the middle of {what}");
+        assert_eq!(read(&file[..len]).unwrap_err().to_string(), line);
+    }
+}
+
+/// Where the header and the frames of IVF end, or the pages of Ogg.
+fn ends(file: &[u8]) -> Vec<usize> {
+    if file.starts_with(b"OggS") {
+        let pages = (1..file.len() - 3).filter(|at| file[*at..].starts_with(b"OggS"));
+        return pages.chain([file.len()]).collect();
+    }
+    let mut ends = vec![32];
+    while let Some(len) = file
+        .get(ends[ends.len() - 1]..)
+        .and_then(|it| it.first_chunk())
+    {
+        ends.push(ends[ends.len() - 1] + 12 + u32::from_le_bytes(*len) as usize);
+    }
+    ends
+}
+
+/// What the header of IVF counts is frames, or by ffmpeg the time that they last, or nothing yet.
+#[test]
+fn a_whole_file_of_ivf_says_so_in_one_of_three_ways() {
+    let frames = read(VP9).unwrap().1;
+    let mut writer = IvfWriter::new(Cursor::new(Vec::new()), Codec::Vp9, (128, 96)).unwrap();
+    for (at, frame) in frames.iter().enumerate() {
+        // At 90 kHz a picture lasts 9,000 ticks, one of them longer.
+        let late = if at > 4 { 50 } else { 0 };
+        let time = Duration::from_millis(100 * at as u64 + late);
+        writer.write(time, &frame.payload).unwrap();
+    }
+    let written = writer.finish().unwrap().into_inner();
+    let with = |told: u32| {
+        let mut file = written.clone();
+        file[24..28].copy_from_slice(&told.to_le_bytes());
+        read(&file).map(|it| it.1.len())
+    };
+    let lasting = 10 * 9000 + 4500;
+    for told in [0, u32::MAX, 10, lasting, lasting + 2000] {
+        assert_eq!(with(told).unwrap(), 10, "{told}");
+    }
+    for told in [11, 20, 85_500, lasting + 12_000, 2 * lasting] {
+        let error = with(told).unwrap_err();
+        let is_cut = matches!(error, Error::Cut { at, .. } if at == written.len() as u64);
+        assert!(is_cut, "{told}: {error}");
+    }
+}
+
+/// Of a byte stream a cut is seen where a unit or a picture is missing, and not inside of its last slice.
+#[test]
+fn a_byte_stream_that_is_cut_short_says_where_it_can_be_seen() {
+    let start = |file: &[u8]| {
+        let mut codes = (0..file.len() - 3).filter(|at| file[*at..].starts_with(&[0, 0, 1]));
+        codes.next_back().unwrap()
+    };
+    for (file, header) in [(H264, 1), (H265, 2)] {
+        let last = start(file);
+        for len in last + 3..=last + 3 + header {
+            let line = format!("the file ends at byte {len}, in the middle of a unit");
+            assert_eq!(read(&file[..len]).unwrap_err().to_string(), line);
+        }
+        assert_eq!(read(&file[..last + 10]).unwrap().1.len(), 10);
+    }
+    // The last picture without its second slice, and without both.
+    let last = start(H264);
+    let line = "in the middle of a picture: each before it has more slices";
+    let said = read(&H264[..last]).unwrap_err().to_string();
+    assert!(said.ends_with(line), "{said}");
+    let first = start(&H264[..last]);
+    assert_eq!(read(&H264[..first]).unwrap().1.len(), 9);
+    // Parameter sets behind a whole picture.
+    let cut = [H264, b"\0\0\0\x01\x67\x42\0\x1f"].concat();
+    let said = read(&cut).unwrap_err().to_string();
+    assert!(
+        said.ends_with("in the middle of a picture: its slices are missing"),
+        "{said}"
+    );
+    // The end of a sequence is a unit without content.
+    assert_eq!(read(&[H264, b"\0\0\x01\x0a"].concat()).unwrap().1.len(), 10);
+    assert_eq!(
+        read(&[H265, b"\0\0\x01\x48\x01"].concat()).unwrap().1.len(),
+        10
+    );
+}
+
+#[test]
+fn what_is_no_file_is_told_in_a_line() {
     let lines = [
         (
             &b"DKIF"[..],

@@ -99,14 +99,8 @@ fn plays(path: &Path, codec: &str, frames: u32) -> anyhow::Result<()> {
     let probed = Command::new("ffprobe")
         .args(arguments.split(' '))
         .arg(path)
-        .output();
-    let Ok(probed) = probed else {
-        println!(
-            "     ffprobe is not there: {} was not decoded",
-            path.display()
-        );
-        return Ok(());
-    };
+        .output()
+        .context("ffprobe is missing: run `cargo xtask setup`")?;
     let said = String::from_utf8_lossy(&probed.stdout);
     let wanted = format!("{codec},{frames}");
     ensure!(

@@ -6,6 +6,7 @@ use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
 use std::str::FromStr;
 
 use anyhow::anyhow;
+use if_addrs::Interface;
 use tokio::net::TcpListener;
 
 /// A name or an address, and a port: `localhost:8080`, `[::1]:8080`, `0.0.0.0:8080`; `8080` and `:8080` are this machine's own.
@@ -48,6 +49,10 @@ pub(crate) fn network(bound: IpAddr) -> Vec<(String, IpAddr)> {
         log::warn!("the addresses of this machine cannot be listed: {error}");
         Vec::new()
     });
+    reachable(bound, interfaces)
+}
+
+fn reachable(bound: IpAddr, interfaces: Vec<Interface>) -> Vec<(String, IpAddr)> {
     let reachable = interfaces.into_iter().filter(|it| {
         let family = bound.is_ipv6() || it.ip().is_ipv4();
         family && it.is_oper_up() && !it.is_loopback() && !it.is_link_local()
@@ -114,6 +119,8 @@ fn refused(wanted: SocketAddr, error: &io::Error) -> anyhow::Error {
 
 #[cfg(test)]
 mod tests {
+    use if_addrs::{IfAddr, IfOperStatus, Ifv4Addr, Ifv6Addr};
+
     use super::*;
 
     #[test]
@@ -159,6 +166,50 @@ mod tests {
         ] {
             assert!(text.parse::<Listen>().is_err(), "{text}");
         }
+    }
+
+    #[test]
+    fn what_others_can_open_is_up_and_no_loopback() {
+        let interface = |name: &str, address: IpAddr, oper_status| {
+            let addr = match address {
+                IpAddr::V4(ip) => IfAddr::V4(Ifv4Addr {
+                    ip,
+                    netmask: Ipv4Addr::BROADCAST,
+                    prefixlen: 32,
+                    broadcast: None,
+                }),
+                IpAddr::V6(ip) => IfAddr::V6(Ifv6Addr {
+                    ip,
+                    netmask: Ipv6Addr::LOCALHOST,
+                    prefixlen: 128,
+                    broadcast: None,
+                }),
+            };
+            Interface {
+                name: name.to_owned(),
+                addr,
+                index: None,
+                oper_status,
+                is_p2p: false,
+            }
+        };
+        let all = [
+            ("lo", "127.0.0.1", IfOperStatus::Up),
+            ("eth0", "192.0.2.2", IfOperStatus::Up),
+            ("eth1", "192.0.2.3", IfOperStatus::Down),
+            ("eth2", "169.254.1.2", IfOperStatus::Up),
+            ("eth0", "2001:db8::2", IfOperStatus::Up),
+            ("eth0", "fe80::2", IfOperStatus::Up),
+        ];
+        let found = |bound: IpAddr| {
+            let all = all.iter();
+            let all = all.map(|it| interface(it.0, it.1.parse().unwrap(), it.2.clone()));
+            let found = reachable(bound, all.collect()).into_iter();
+            found.map(|it| it.1.to_string()).collect::<Vec<_>>()
+        };
+        assert_eq!(found(Ipv4Addr::UNSPECIFIED.into()), ["192.0.2.2"]);
+        let both = found(Ipv6Addr::UNSPECIFIED.into());
+        assert_eq!(both, ["192.0.2.2", "2001:db8::2"]);
     }
 
     #[tokio::test]

@@ -10,15 +10,17 @@ use anyhow::Context as _;
 use axum::Router;
 use axum::extract::ws::{CloseFrame, Message, WebSocket, WebSocketUpgrade, close_code};
 use axum::extract::{FromRef, Request, State};
-use axum::http::{HeaderMap, HeaderValue, StatusCode, header};
+use axum::http::{HeaderMap, HeaderValue, Method, StatusCode, header};
 use axum::middleware::{self, Next};
 use axum::response::{IntoResponse, Response};
 use axum::routing::get;
+use oxirtc_peerconnection::{Configuration, PeerConnection};
 use tokio::sync::watch;
 
 use crate::outcome::{Outcome, say};
 use endpoint::{Endpoint, Sessions};
 use seats::Seats;
+use visit::{End, Visit};
 
 mod channel;
 mod endpoint;
@@ -215,6 +217,10 @@ fn router(server: Server) -> Router {
                 "There is nothing here; the page is at /\n",
             )
         })
+        .method_not_allowed_fallback(async |method: Method| {
+            let reason = format!("{method} is nothing that can be done here; Allow says what is\n");
+            (StatusCode::METHOD_NOT_ALLOWED, reason)
+        })
         .layer(middleware::from_fn_with_state(
             server.clone(),
             own_host_only,
@@ -272,26 +278,28 @@ async fn signal_upgrade(
 /// One visitor, from the WebSocket's opening to its end.
 async fn attend(mut socket: WebSocket, server: Server) {
     let Some(_seat) = server.seats.take() else {
-        close(
-            socket,
-            close_code::AGAIN,
-            "All places are taken; try again later.",
-        )
-        .await;
-        return;
+        let reason = "All places are taken; try again later.";
+        return close(&mut socket, close_code::AGAIN, reason).await;
     };
-    let (code, reason) = match visit::attend(&mut socket, server.ending).await {
-        Ok(visit::End::Left) => (close_code::NORMAL, String::new()),
-        Ok(visit::End::ServerEnds) => (close_code::AWAY, "The server was stopped.".to_owned()),
+    let peer = match PeerConnection::new(Configuration::default()) {
+        Ok(peer) => peer,
+        Err(error) => return close(&mut socket, close_code::ERROR, &error.to_string()).await,
+    };
+    let mut visit = Visit::new(&mut socket, peer);
+    let (code, reason) = match visit.stay(server.ending).await {
+        Ok(End::Left) => (close_code::NORMAL, String::new()),
+        Ok(End::ServerEnds) => (close_code::AWAY, "The server was stopped.".to_owned()),
         Err(error) => {
             log::warn!("a visit failed: {error:#}");
             (close_code::ERROR, format!("{error:#}"))
         }
     };
-    close(socket, code, &reason).await;
+    // Before the channels close: a transfer that ends with them can say why.
+    close(visit.socket, code, &reason).await;
+    visit.leave().await;
 }
 
-async fn close(mut socket: WebSocket, code: u16, reason: &str) {
+async fn close(socket: &mut WebSocket, code: u16, reason: &str) {
     // RFC 6455 §5.5: a control frame carries at most 125 bytes, two of them the code.
     let end = reason.floor_char_boundary(reason.len().min(123));
     let reason = reason.get(..end).unwrap_or_default().into();

@@ -4,8 +4,8 @@ use std::time::Duration;
 
 use axum::extract::ws::{Message, WebSocket};
 use oxirtc_peerconnection::{
-    Configuration, Error, Event, MediaKind, PeerConnection, RtpTransceiverDirection, SdpType,
-    SessionDescription, SignalingState, engine::Choice,
+    Error, Event, MediaKind, PeerConnection, RtpTransceiverDirection, SdpType, SessionDescription,
+    SignalingState, engine::Choice,
 };
 use tokio::sync::watch;
 use tokio::task::JoinSet;
@@ -25,8 +25,8 @@ pub(crate) enum End {
 
 /// The peer of one visitor.
 #[derive(Debug)]
-struct Visit<'s> {
-    socket: &'s mut WebSocket,
+pub(crate) struct Visit<'s> {
+    pub(crate) socket: &'s mut WebSocket,
     peer: PeerConnection,
     channels: JoinSet<()>,
     /// The film, while it runs.
@@ -37,34 +37,35 @@ struct Visit<'s> {
     reachable: bool,
 }
 
-/// Serves the page at the other end of the socket until it leaves, or the program ends.
-pub(crate) async fn attend(
-    socket: &mut WebSocket,
-    mut ending: watch::Receiver<bool>,
-) -> anyhow::Result<End> {
-    let peer = PeerConnection::new(Configuration::default())?;
-    let mut visit = Visit {
-        socket,
-        peer: peer.clone(),
-        channels: JoinSet::new(),
-        film: None,
-        ignoring: false,
-        reachable: false,
-    };
-    let end = tokio::select! {
-        end = visit.run() => end,
-        _ = ending.wait_for(|ending| *ending) => Ok(End::ServerEnds),
-    };
-    peer.close();
-    // The channels' tasks see their channels closed.
-    let finish = async { while visit.channels.join_next().await.is_some() {} };
-    if tokio::time::timeout(FAREWELL, finish).await.is_err() {
-        log::debug!("channels were still busy");
+impl<'s> Visit<'s> {
+    pub(crate) fn new(socket: &'s mut WebSocket, peer: PeerConnection) -> Self {
+        Self {
+            socket,
+            peer,
+            channels: JoinSet::new(),
+            film: None,
+            ignoring: false,
+            reachable: false,
+        }
     }
-    end
-}
 
-impl Visit<'_> {
+    /// Serves the page at the other end of the socket until it leaves, or the program ends.
+    pub(crate) async fn stay(&mut self, mut ending: watch::Receiver<bool>) -> anyhow::Result<End> {
+        tokio::select! {
+            end = self.run() => end,
+            _ = ending.wait_for(|ending| *ending) => Ok(End::ServerEnds),
+        }
+    }
+
+    /// Closes the connection, and waits until the channels' tasks have seen it.
+    pub(crate) async fn leave(mut self) {
+        self.peer.close();
+        let finish = async { while self.channels.join_next().await.is_some() {} };
+        if tokio::time::timeout(FAREWELL, finish).await.is_err() {
+            log::debug!("channels were still busy");
+        }
+    }
+
     async fn run(&mut self) -> anyhow::Result<End> {
         loop {
             tokio::select! {

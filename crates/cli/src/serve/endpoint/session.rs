@@ -9,8 +9,9 @@ use std::{
 use anyhow::anyhow;
 use axum::http::StatusCode;
 use oxirtc_peerconnection::{
-    Configuration, MediaStreamTrack, PeerConnection, PeerConnectionState, RtpTransceiver,
-    RtpTransceiverDirection, SdpType, SessionDescription, SignalingState, engine::Choice,
+    Configuration, IceCandidateInit, MediaStreamTrack, PeerConnection, PeerConnectionState,
+    RtpTransceiver, RtpTransceiverDirection, SdpType, SessionDescription, SignalingState,
+    engine::Choice,
 };
 use ring::rand::{SecureRandom as _, SystemRandom};
 use tokio::sync::{OwnedSemaphorePermit, watch};
@@ -165,9 +166,8 @@ impl Sessions {
             // RFC 9725 §4.3.3: a restart is for whatever generation there is.
             ("*", Some((name, password))) if !same => {
                 let sdp = Fragment::restarted(&remote, (name, password));
-                let restarted = self.restart(id, &session.peer, sdp).await?;
-                take(&session.peer, fragment.candidates).await?;
-                Ok(restarted)
+                self.restart(id, &session.peer, sdp, fragment.candidates)
+                    .await
             }
             _ if tag != session.tag || !same => {
                 let reason = "If-Match names another generation of ICE than there is";
@@ -185,8 +185,9 @@ impl Sessions {
         id: &str,
         peer: &PeerConnection,
         sdp: String,
+        candidates: Vec<IceCandidateInit>,
     ) -> Result<Patched, Refusal> {
-        let answer = described(peer, sdp).await?;
+        let answer = described(peer, sdp, candidates).await?;
         let tag = tag()?;
         if let Some(session) = self.lock().get_mut(id) {
             session.tag.clone_from(&tag);
@@ -294,13 +295,22 @@ async fn connection(offer: String) -> Result<PeerConnection, Refusal> {
     Ok(peer)
 }
 
-async fn described(peer: &PeerConnection, sdp: String) -> Result<SessionDescription, Refusal> {
+/// The answer to another offer and its candidates. Where any of them cannot be used, nothing has changed.
+async fn described(
+    peer: &PeerConnection,
+    sdp: String,
+    candidates: Vec<IceCandidateInit>,
+) -> Result<SessionDescription, Refusal> {
     let kind = SdpType::Offer;
     let set = peer
         .set_remote_description(SessionDescription { kind, sdp })
         .await;
     set.map_err(|error| Refusal::description(&error))?;
-    let answer = answered(peer).await;
+    let answer = async {
+        take(peer, candidates).await?;
+        answered(peer).await
+    };
+    let answer = answer.await;
     if answer.is_err() && peer.signaling_state() == SignalingState::HaveRemoteOffer {
         // The generation that was goes on, and the next offer finds it.
         let undone = peer.set_remote_description(SessionDescription::rollback());
@@ -318,10 +328,7 @@ async fn answered(peer: &PeerConnection) -> Result<SessionDescription, Refusal> 
     gathered.map_err(|error| internal(&error.into()))
 }
 
-async fn take(
-    peer: &PeerConnection,
-    candidates: Vec<oxirtc_peerconnection::IceCandidateInit>,
-) -> Result<(), Refusal> {
+async fn take(peer: &PeerConnection, candidates: Vec<IceCandidateInit>) -> Result<(), Refusal> {
     for candidate in candidates {
         let added = peer.add_ice_candidate(candidate).await;
         added.map_err(|error| Refusal::description(&error))?;
