@@ -7,7 +7,7 @@ use std::{
 
 use anyhow::{Context, Result, bail};
 
-use crate::{conformance, deny, examples, fuzz, run, setup, tidy};
+use crate::{conformance, deny, examples, fuzz, pages, run, setup, tidy};
 
 #[derive(clap::Args)]
 pub(crate) struct Arguments {
@@ -112,7 +112,8 @@ fn build(_: &Arguments) -> Result<()> {
     run::check(run::cargo().args(["test", "--workspace"]))?;
     let mut doc = run::cargo();
     doc.args(["doc", "--workspace", "--no-deps"]);
-    run::check(doc.env("RUSTDOCFLAGS", "-D warnings"))
+    run::check(doc.env("RUSTDOCFLAGS", "-D warnings"))?;
+    pages::check()
 }
 
 /// The workspaces beside the main one. They share its build directory, and so what both depend on.

@@ -9,6 +9,7 @@ mod deny;
 mod examples;
 mod fuzz;
 mod interop;
+mod pages;
 mod pion;
 mod run;
 mod setup;

@@ -12,18 +12,18 @@ use crate::{
 /// What a section of RTP carries.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum MediaKind {
-    /// `audio`
+    /// Sound: `m=audio`.
     Audio,
-    /// `video`
+    /// Pictures: `m=video`.
     Video,
 }
 
 /// Who made a transceiver: a section of the peer goes to those of `addTrack` only (RFC 9429 §5.10).
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum Origin {
-    /// `addTrack`.
+    /// By `addTrack`: an offer of the peer may take it for a section of its own.
     Track,
-    /// `addTransceiver`.
+    /// By `addTransceiver`: it gets a section of its own.
     Init,
     /// An offer of the peer.
     Peer,

@@ -30,7 +30,7 @@ pub enum DtlsGroup {
 pub enum SrtpProfile {
     /// `SRTP_AEAD_AES_128_GCM`: the fastest.
     AeadAes128Gcm,
-    /// `SRTP_AEAD_AES_256_GCM`.
+    /// AES-256 with GCM, which encrypts and authenticates at once: `SRTP_AEAD_AES_256_GCM`.
     AeadAes256Gcm,
     /// `SRTP_AES128_CM_HMAC_SHA1_80`, which every WebRTC peer has.
     Aes128CmSha1_80,

@@ -44,9 +44,9 @@ pub enum ErrorKind {
 #[non_exhaustive]
 #[doc(alias = "RTCErrorDetailType")]
 pub enum ErrorDetail {
-    /// `data-channel-failure`.
+    /// A data channel could not be opened, or has failed (`data-channel-failure`).
     DataChannelFailure,
-    /// `dtls-failure`.
+    /// The handshake of DTLS has failed, or its association has ended by an error (`dtls-failure`).
     DtlsFailure {
         /// The code of the alert that came, if one did.
         received_alert: Option<u8>,
@@ -55,12 +55,12 @@ pub enum ErrorDetail {
     },
     /// `fingerprint-failure`: the peer's certificate is not the one of its description.
     FingerprintFailure,
-    /// `sctp-failure`.
+    /// The association of SCTP has ended by an error (`sctp-failure`).
     SctpFailure {
         /// The cause code of RFC 9260 §3.3.10, if there is one.
         cause_code: Option<u16>,
     },
-    /// `sdp-syntax-error`.
+    /// A description cannot be read (`sdp-syntax-error`).
     SdpSyntaxError {
         /// The line that does not parse, from 1.
         line_number: u32,

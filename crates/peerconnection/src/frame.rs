@@ -12,9 +12,9 @@ use crate::Dependencies;
 /// `kind` of a track ([Media Capture §4.3](https://www.w3.org/TR/mediacapture-streams/#dom-mediastreamtrack-kind)).
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub enum MediaKind {
-    /// `audio`
+    /// Sound: `audio`.
     Audio,
-    /// `video`
+    /// Pictures: `video`.
     Video,
 }
 

@@ -3,9 +3,10 @@
 
 mod call;
 
+use futures_util::StreamExt;
 use oxirtc_peerconnection::{
-    Event, MediaKind, MediaStreamTrack, PeerConnection, ResolutionRestriction,
-    RtpEncodingParameters, RtpSender, RtpTransceiverInit,
+    Event, MediaKind, MediaStream, MediaStreamTrack, PeerConnection, ResolutionRestriction,
+    RtpEncodingParameters, RtpSender, RtpTransceiverInit, StreamEvent,
     media::{Codec, EncodedFrame, FrameReader, FrameWriter, Hint, RtpPacket},
 };
 
@@ -200,4 +201,33 @@ async fn writers_of_packets_are_told_as_well() {
     let hints: Vec<_> = std::iter::from_fn(|| packets.try_hint()).collect();
     assert!(hints.contains(&Hint::Enabled(true)), "{hints:?}");
     assert!(hints.contains(&Hint::Keyframe { rid: None }), "{hints:?}");
+}
+
+/// The stream of hints reads what `next_hint` reads, and ends with the track; that of a media stream reads what its peer changes.
+#[tokio::test]
+async fn streams_read_hints_and_what_the_peer_changes() {
+    let (near, far) = (connection(), connection());
+    let (camera, pictures) = MediaStreamTrack::from_frames(MediaKind::Video);
+    let stream = MediaStream::new([&camera]);
+    let sender = near.add_track(&camera, &[stream]).unwrap();
+    negotiate(&near, &far).await;
+    let theirs = loop {
+        if let Event::Track { streams, .. } = within(far.next_event()).await.unwrap() {
+            break streams[0].clone();
+        }
+    };
+    let mut changes = theirs.events();
+    let mut hints = pictures.hints();
+    camera.set_enabled(false);
+    let disabled = async { while within(hints.next()).await != Some(Hint::Enabled(false)) {} };
+    disabled.await;
+    camera.stop();
+    while within(hints.next()).await.is_some() {}
+    assert_eq!(within(pictures.next_hint()).await, None);
+    sender.set_streams(&[]).unwrap();
+    negotiate(&near, &far).await;
+    let added = within(changes.next()).await;
+    assert!(matches!(added, Some(StreamEvent::AddTrack(_))));
+    let removed = within(changes.next()).await;
+    assert!(matches!(removed, Some(StreamEvent::RemoveTrack(_))));
 }

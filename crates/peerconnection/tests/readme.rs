@@ -15,7 +15,7 @@ fn the_readmes_show_the_example_byte_for_byte() {
     }
 }
 
-/// The dependency line works today: the path is there, and the Rust version is the one that is tested.
+/// The Rust version is the one that is tested. That the dependency lines work is seen by `cargo xtask ci examples`.
 #[test]
 fn the_readme_says_what_the_manifest_says() {
     let (readme, manifest) = (
@@ -28,8 +28,4 @@ fn the_readme_says_what_the_manifest_says() {
         .map(|version| version.trim_matches('"'));
     let version = version.expect("the manifest names a Rust version");
     assert!(readme.contains(&format!("Rust {version}")), "{version}");
-    let example = concat!(env!("CARGO_MANIFEST_DIR"), "/Cargo.toml");
-    assert!(std::path::Path::new(example).is_file());
-    assert!(env!("CARGO_MANIFEST_DIR").ends_with("/crates/peerconnection"));
-    assert!(readme.contains("/crates/peerconnection\" }"));
 }

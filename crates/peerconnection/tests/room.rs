@@ -215,7 +215,7 @@ impl Room {
     /// What came goes to all receivers; what they lack is asked for once.
     fn forward(&mut self, tick: u64) {
         let node = &mut self.up.pair.ends[1].engine;
-        let came: Vec<_> = std::iter::from_fn(|| node.poll_media()).collect();
+        let came: Vec<_> = std::iter::from_fn(|| node.read_packets()).collect();
         for (number, hop) in self.downs.iter_mut().enumerate() {
             let now = hop.pair.now;
             let engine = &mut hop.pair.ends[0].engine;

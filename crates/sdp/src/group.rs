@@ -24,7 +24,7 @@ pub struct Msid<'a> {
 /// `a=msid-semantic`, of drafts older than RFC 8830.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct MsidSemantic<'a> {
-    /// `WMS`.
+    /// What the identifiers are for: `WMS`, streams of WebRTC.
     pub semantic: &'a str,
     ids: &'a str,
 }

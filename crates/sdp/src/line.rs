@@ -13,7 +13,7 @@ pub struct Origin<'a> {
     pub session_id: &'a str,
     /// Version of the session: digits of any size.
     pub session_version: &'a str,
-    /// `IN`.
+    /// The kind of network: `IN`, the Internet.
     pub network_type: &'a str,
     /// `IP4` or `IP6`.
     pub address_type: &'a str,
@@ -24,7 +24,7 @@ pub struct Origin<'a> {
 /// `c=`: where media goes by default (RFC 8866 §5.7).
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Connection<'a> {
-    /// `IN`.
+    /// The kind of network: `IN`, the Internet.
     pub network_type: &'a str,
     /// `IP4` or `IP6`.
     pub address_type: &'a str,

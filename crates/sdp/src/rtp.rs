@@ -20,7 +20,7 @@ pub enum Direction {
 /// Which payload types an attribute speaks of.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum Payload {
-    /// `*`
+    /// Of every payload type: `*`.
     All,
     /// This one, at most 127.
     Type(u8),

@@ -98,13 +98,13 @@ impl<'a> Section<'a> {
         })
     }
 
-    /// `c=`.
+    /// The address that it names (`c=`).
     pub fn connection(self) -> Option<Connection<'a>> {
         let line = self.lines().find(|line| line.kind == 'c')?;
         Connection::parse(line.value)
     }
 
-    /// `b=`.
+    /// The bandwidths that it proposes (`b=`).
     pub fn bandwidths(self) -> impl Iterator<Item = Bandwidth<'a>> {
         self.lines()
             .filter(|line| line.kind == 'b')

@@ -20,12 +20,12 @@ dictionary! {
     #[doc(alias = "RTCDataChannelStats")]
     DataChannelStats {
         stats: Stats,
-        /// `readyState`.
+        /// Whether it connects, is open, closes or is closed (`readyState`).
         state: DataChannelState,
     } optional {
-        /// `label`.
+        /// The name that its creator gave it.
         label: String,
-        /// `protocol`.
+        /// The protocol that the application speaks on it.
         protocol: String,
         /// `id`; absent until it is known.
         data_channel_identifier: u16,

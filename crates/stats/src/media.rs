@@ -55,7 +55,7 @@ dictionary! {
     #[doc(alias = "RTCAudioPlayoutStats")]
     AudioPlayoutStats {
         stats: Stats,
-        /// `audio`.
+        /// Always `audio`.
         kind: String,
     } optional {
         /// Seconds of audio that had to be made up since none came.

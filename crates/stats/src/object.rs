@@ -14,33 +14,33 @@ use crate::{
 #[serde(tag = "type", rename_all = "kebab-case")]
 #[non_exhaustive]
 pub enum StatsObject {
-    /// `codec`.
+    /// A codec of a transport (`codec`).
     Codec(CodecStats),
-    /// `inbound-rtp`.
+    /// A stream that is received, as this side counts it (`inbound-rtp`).
     InboundRtp(Box<InboundRtpStreamStats>),
-    /// `outbound-rtp`.
+    /// A stream that is sent, as this side counts it (`outbound-rtp`).
     OutboundRtp(Box<OutboundRtpStreamStats>),
-    /// `remote-inbound-rtp`.
+    /// A stream that is sent, as the peer reports it (`remote-inbound-rtp`).
     RemoteInboundRtp(RemoteInboundRtpStreamStats),
-    /// `remote-outbound-rtp`.
+    /// A stream that is received, as the peer reports it (`remote-outbound-rtp`).
     RemoteOutboundRtp(RemoteOutboundRtpStreamStats),
-    /// `media-source`.
+    /// What a sender sends, before it is encoded (`media-source`).
     MediaSource(MediaSource),
-    /// `media-playout`.
+    /// What plays received audio (`media-playout`).
     MediaPlayout(AudioPlayoutStats),
-    /// `peer-connection`.
+    /// The connection: how many channels it has had (`peer-connection`).
     PeerConnection(PeerConnectionStats),
-    /// `data-channel`.
+    /// A data channel (`data-channel`).
     DataChannel(DataChannelStats),
-    /// `transport`.
+    /// A transport: ICE with DTLS (`transport`).
     Transport(Box<TransportStats>),
-    /// `candidate-pair`.
+    /// Two addresses that were tried together (`candidate-pair`).
     CandidatePair(Box<IceCandidatePairStats>),
-    /// `local-candidate`.
+    /// An address of this side (`local-candidate`).
     LocalCandidate(IceCandidateStats),
-    /// `remote-candidate`.
+    /// An address of the peer (`remote-candidate`).
     RemoteCandidate(IceCandidateStats),
-    /// `certificate`.
+    /// A certificate of either side (`certificate`).
     Certificate(CertificateStats),
 }
 
@@ -48,9 +48,9 @@ pub enum StatsObject {
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(tag = "kind", rename_all = "kebab-case")]
 pub enum MediaSource {
-    /// `audio`.
+    /// Sound (`audio`).
     Audio(AudioSourceStats),
-    /// `video`.
+    /// Pictures (`video`).
     Video(VideoSourceStats),
 }
 

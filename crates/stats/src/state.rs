@@ -17,7 +17,7 @@ pub enum QualityLimitationReason {
     Other,
 }
 
-/// `RTCDtlsRole`.
+/// Which side began the handshake of DTLS (`RTCDtlsRole`).
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 #[doc(alias = "RTCDtlsRole")]
@@ -47,7 +47,7 @@ pub enum CandidatePairState {
     Succeeded,
 }
 
-/// `RTCDtlsTransportState`.
+/// How far a handshake of DTLS is, or how it has ended (`RTCDtlsTransportState`).
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 #[doc(alias = "RTCDtlsTransportState")]
@@ -64,7 +64,7 @@ pub enum DtlsTransportState {
     Failed,
 }
 
-/// `RTCIceTransportState`.
+/// Whether a transport has a path to the peer (`RTCIceTransportState`).
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 #[doc(alias = "RTCIceTransportState")]
@@ -85,7 +85,7 @@ pub enum IceTransportState {
     Closed,
 }
 
-/// `RTCIceRole`.
+/// Whether this side chooses the pair of addresses, or the peer does (`RTCIceRole`).
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 #[doc(alias = "RTCIceRole")]
@@ -98,7 +98,7 @@ pub enum IceRole {
     Controlled,
 }
 
-/// `RTCDataChannelState`.
+/// Whether a channel connects, is open, closes or is closed (`RTCDataChannelState`).
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 #[doc(alias = "RTCDataChannelState")]
@@ -113,7 +113,7 @@ pub enum DataChannelState {
     Closed,
 }
 
-/// `RTCIceCandidateType`.
+/// How an address was found (`RTCIceCandidateType`).
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 #[doc(alias = "RTCIceCandidateType")]
@@ -141,7 +141,7 @@ pub enum IceServerTransportProtocol {
     Tls,
 }
 
-/// `RTCIceTcpCandidateType`.
+/// Which side opens a connection of TCP (`RTCIceTcpCandidateType`).
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 #[doc(alias = "RTCIceTcpCandidateType")]

@@ -3,9 +3,11 @@
 mod arrows;
 mod circles;
 mod citations;
+mod docs;
 mod facade;
 mod finding;
 mod integers;
+mod links;
 mod marks;
 mod must_use;
 mod names;
@@ -36,11 +38,13 @@ pub(crate) fn run() -> Result<()> {
         findings.extend(sizes::check(source));
         findings.extend(names::check(source));
         findings.extend(citations::check(source));
+        findings.extend(docs::check(source));
         findings.extend(facade::check(source));
         findings.extend(integers::check(source));
         findings.extend(must_use::check(source));
     }
     for source in &written {
+        findings.extend(links::check(source));
         findings.extend(marks::check(source, &known));
     }
     for finding in &findings {

@@ -77,17 +77,40 @@ fn variants(body: &str) -> Vec<&str> {
     variants
 }
 
-/// What follows `Name::` or `Self::` in the code.
+/// What follows `Name::` or `Self::` in a pattern: where it is made, it has no branch yet.
 fn named<'c>(code: &'c str, name: &str) -> BTreeSet<&'c str> {
     let mut named = BTreeSet::new();
     for prefix in [name, "Self"] {
         for (position, found) in code.match_indices(&format!("{prefix}::")) {
             let rest = &code[position + found.len()..];
             let end = rest.find(|c: char| !c.is_alphanumeric() && c != '_');
-            named.insert(&rest[..end.unwrap_or(rest.len())]);
+            let (variant, rest) = rest.split_at(end.unwrap_or(rest.len()));
+            if is_pattern(rest) {
+                named.insert(variant);
+            }
         }
     }
     named
+}
+
+/// Whether what stood before this, with the fields that follow, is a branch, one of several for a branch, or a condition.
+fn is_pattern(rest: &str) -> bool {
+    let mut depth = 0_u32;
+    let fields = rest.trim_start().starts_with(['(', '{']);
+    let end = rest.find(|c| {
+        depth += u32::from("([{".contains(c));
+        let closes = ")]}".contains(c);
+        depth = depth.saturating_sub(u32::from(closes));
+        closes && depth == 0
+    });
+    let behind = match end {
+        Some(end) if fields => &rest[end + 1..],
+        _ => rest,
+    };
+    let behind = behind.trim_start();
+    ["=>", "|", "if ", "= "]
+        .iter()
+        .any(|it| behind.starts_with(it))
 }
 
 #[cfg(test)]
@@ -121,6 +144,11 @@ enum Operation {
         assert_eq!(found, ["Operation::Move has no branch: it is never fuzzed"]);
         let all = "match it { Operation::Send(..) | Operation::Move { .. } | Self::Close => x() }";
         assert_eq!(findings(&format!("{OPERATIONS}{all}")), [""; 0]);
+        // What makes one is no branch for it.
+        let made = format!("{branches} let it = [Operation::Move {{ to: f(1), by }}];");
+        assert_eq!(findings(&format!("{OPERATIONS}{made}")).len(), 1);
+        let asked = format!("{branches} if let Operation::Move {{ to, .. }} = it {{}}");
+        assert_eq!(findings(&format!("{OPERATIONS}{asked}")), [""; 0]);
     }
 
     #[test]

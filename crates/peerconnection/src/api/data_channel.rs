@@ -65,8 +65,9 @@ impl DataChannel {
     ///
     /// # Errors
     ///
-    /// `InvalidState` when the channel is not open, `Type` when the peer does not take so long a message, `Aborted` when the
-    /// buffer is full and the connection has failed.
+    /// `InvalidState` when the channel is not open: also for one that waits when the channel or the connection is closed, or the
+    /// runtime ends. `Type` when the peer does not take so long a message, `Aborted` when the buffer is full and the connection
+    /// has `failed`.
     pub async fn send(&self, message: impl Into<Message>) -> Result<(), Error> {
         let message = message.into();
         wait(|waiter| self.send_or_wait(waiter, &message)).await
@@ -130,7 +131,8 @@ impl DataChannel {
         Ok(())
     }
 
-    /// The next message. `None` when the channel is closed, by either side, and all that came before was read.
+    /// The next message. `None` when the channel is closed, by either side, with the connection or with its runtime, and all that
+    /// came before was read.
     ///
     /// Cancel safe: a message is returned or stays. `failed` does not end it, as an ICE restart can bring the connection back:
     /// [how to learn of it](crate::api#waiting).
@@ -179,7 +181,7 @@ impl DataChannel {
     }
 
     /// The next event. `None` after [`DataChannelEvent::Close`](crate::DataChannelEvent::Close), and when the connection was
-    /// closed here. Cancel safe: an event is returned or stays. `failed` does not end it.
+    /// closed here or its runtime has ended. `failed` does not end it. Cancel safe: an event is returned or stays.
     pub async fn next_event(&self) -> Option<ChannelEvent> {
         wait(|waiter| self.poll_event(waiter)).await
     }
@@ -206,7 +208,8 @@ impl DataChannel {
     ///
     /// # Errors
     ///
-    /// `Aborted` when the channel or the connection is closed first, by either side, and when the connection has failed.
+    /// `Aborted` when the channel or the connection is closed first, by either side, when the connection has `failed`, and when its
+    /// runtime ends.
     pub async fn opened(&self) -> Result<(), Error> {
         let state = self
             .wait_until(|state| state != DataChannelState::Connecting)
@@ -228,8 +231,8 @@ impl DataChannel {
     ///
     /// # Errors
     ///
-    /// `Aborted` when the connection has failed, as no word of the peer can come then. After `close()` of the connection the
-    /// channel is closed, and this is no error.
+    /// `Aborted` when the connection has `failed`, as no word of the peer can come then. After `close()` of the connection, and
+    /// the end of its runtime, the channel is closed, and this is no error.
     pub async fn closed(&self) -> Result<(), Error> {
         self.wait_until(|state| state == DataChannelState::Closed)
             .await
@@ -240,7 +243,8 @@ impl DataChannel {
     ///
     /// # Errors
     ///
-    /// `Aborted` when the channel has ended without that, or the connection has failed.
+    /// `Aborted` when the channel has ended without that, as by `close()` of the connection or the end of its runtime, and when the
+    /// connection has `failed`.
     pub async fn flush(&self) -> Result<(), Error> {
         wait(|waiter| {
             self.connection().with(|state| {
@@ -300,17 +304,17 @@ impl DataChannel {
         channel.map_or(DataChannelState::Closed, ChannelView::ready_state)
     }
 
-    /// `label`.
+    /// The name that its creator gave it (`label`). Several channels may have the same.
     pub fn label(&self) -> String {
         self.get(|it| it.label().to_owned()).unwrap_or_default()
     }
 
-    /// `protocol`.
+    /// The protocol that the application speaks on it (`protocol`); empty without one.
     pub fn protocol(&self) -> String {
         self.get(|it| it.protocol().to_owned()).unwrap_or_default()
     }
 
-    /// `ordered`.
+    /// Whether messages arrive in the order in which they were sent (`ordered`).
     pub fn ordered(&self) -> bool {
         self.get(|it| it.ordered()).unwrap_or(true)
     }
@@ -320,12 +324,12 @@ impl DataChannel {
         self.get(|it| it.max_packet_life_time()).flatten()
     }
 
-    /// `maxRetransmits`.
+    /// How often a message is sent again before it is given up (`maxRetransmits`); `None` is no limit.
     pub fn max_retransmits(&self) -> Option<u16> {
         self.get(|it| it.max_retransmits()).flatten()
     }
 
-    /// `negotiated`.
+    /// Whether both applications have made the channel themselves, under one id (`negotiated`), and not one of them for both.
     pub fn negotiated(&self) -> bool {
         self.get(|it| it.negotiated()).unwrap_or(false)
     }
@@ -340,7 +344,7 @@ impl DataChannel {
         self.get(|it| it.id()).flatten()
     }
 
-    /// `readyState`.
+    /// Whether it connects, is open, closes or is closed (`readyState`).
     pub fn ready_state(&self) -> DataChannelState {
         self.get(|it| it.ready_state())
             .unwrap_or(DataChannelState::Closed)

@@ -33,12 +33,12 @@ impl DtlsTransport {
         Self { keep_open, id }
     }
 
-    /// `iceTransport`.
+    /// The ICE transport whose path it uses (`iceTransport`).
     pub fn ice_transport(&self) -> IceTransport {
         IceTransport::new(self.keep_open.clone(), self.id)
     }
 
-    /// `state`.
+    /// How far the handshake is, or how it has ended (`state`).
     pub fn state(&self) -> DtlsTransportState {
         self.get(|it| it.dtls_state())
             .unwrap_or(DtlsTransportState::Closed)
@@ -50,7 +50,8 @@ impl DtlsTransport {
             .unwrap_or_default()
     }
 
-    /// The next event. `None` when the connection is closed, or a description has taken the transport away (as bundling does).
+    /// The next event. `None` when the connection is closed, its runtime has ended, or a description has taken the transport away
+    /// (as bundling does).
     /// Those before the first handle was made are not told, and of those that nobody reads the last 64 are kept. `failed` does not
     /// end it. Cancel safe: an event is returned or stays.
     pub async fn next_event(&self) -> Option<DtlsTransportEvent> {
@@ -62,7 +63,7 @@ impl DtlsTransport {
         self.poll_event(&mut Waiter::by_hand(cx))
     }
 
-    /// The events, as a stream.
+    /// The events, as a stream that ends as [`next_event`](Self::next_event) does.
     pub fn events(&self) -> Events<DtlsTransportEvent> {
         let this = self.clone();
         Events::new(move |waiter| this.poll_event(waiter))

@@ -91,11 +91,6 @@ impl<C: Carrier> EngineLock<C> {
         }))
     }
 
-    /// The same lock, for who need not know what carries the engine.
-    pub fn erased(&self) -> EngineLock {
-        EngineLock(self.0.clone())
-    }
-
     pub(super) fn keep_open(&self) -> KeepOpen {
         KeepOpen {
             connection: self.0.clone(),
@@ -149,6 +144,13 @@ impl<C: Carrier + ?Sized> EngineLock<C> {
     /// A lock that does not keep the engine in memory.
     pub fn downgrade(&self) -> WeakEngineLock<C> {
         WeakEngineLock(Arc::downgrade(&self.0))
+    }
+}
+
+impl<C: Carrier> EngineLock<C> {
+    /// The same lock, for who need not know what carries the engine.
+    pub fn erased(&self) -> EngineLock {
+        EngineLock(self.0.clone())
     }
 }
 

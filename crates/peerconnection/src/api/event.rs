@@ -19,11 +19,12 @@ pub enum Event {
     IceCandidate(Option<IceCandidate>),
     /// `icecandidateerror`: a server did not help.
     IceCandidateError(IceCandidateError),
-    /// `signalingstatechange`.
+    /// The signaling state has changed: which description is awaited now (`signalingstatechange`).
     SignalingStateChange(SignalingState),
-    /// `iceconnectionstatechange`.
+    /// ICE has found a path to the peer, has lost it, or looks for one (`iceconnectionstatechange`). The connection itself, DTLS
+    /// included, is up with [`ConnectionStateChange`](Self::ConnectionStateChange).
     IceConnectionStateChange(IceConnectionState),
-    /// `icegatheringstatechange`.
+    /// Gathering of addresses has begun, or has ended (`icegatheringstatechange`).
     IceGatheringStateChange(IceGatheringState),
     /// `connectionstatechange`. `Failed` says that the peer is out of reach: only an ICE restart helps. What waits for the peer
     /// [ends then](crate::api#waiting); channels and what is queued stay.

@@ -38,7 +38,7 @@ impl IceTransport {
         (self.keep_open.connection(), self.id)
     }
 
-    /// `role`.
+    /// Whether this side chooses the pair, or the peer does (`role`).
     pub fn role(&self) -> IceRole {
         self.get(|it| it.ice_role()).unwrap_or(IceRole::Unknown)
     }
@@ -48,13 +48,13 @@ impl IceTransport {
         IceComponent::Rtp
     }
 
-    /// `state`.
+    /// Whether there is a path to the peer (`state`).
     pub fn state(&self) -> IceTransportState {
         self.get(|it| it.ice_state())
             .unwrap_or(IceTransportState::Closed)
     }
 
-    /// `gatheringState`.
+    /// Whether it still gathers addresses (`gatheringState`).
     pub fn gathering_state(&self) -> IceGatheringState {
         self.get(|it| it.gathering_state())
             .unwrap_or(IceGatheringState::Complete)
@@ -72,23 +72,24 @@ impl IceTransport {
             .unwrap_or_default()
     }
 
-    /// `getSelectedCandidatePair()`.
+    /// The addresses between which data goes (`getSelectedCandidatePair()`); `None` before there is a path.
     pub fn selected_candidate_pair(&self) -> Option<IceCandidatePair> {
         self.get(|it| it.selected_candidate_pair().cloned())
             .flatten()
     }
 
-    /// `getLocalParameters()`.
+    /// The username fragment and password of this side (`getLocalParameters()`); `None` before a local description.
     pub fn local_parameters(&self) -> Option<IceParameters> {
         self.get(|it| it.local_parameters().cloned()).flatten()
     }
 
-    /// `getRemoteParameters()`.
+    /// The peer's username fragment and password (`getRemoteParameters()`); `None` before a remote description.
     pub fn remote_parameters(&self) -> Option<IceParameters> {
         self.get(|it| it.remote_parameters().cloned()).flatten()
     }
 
-    /// The next event. `None` when the connection is closed, or a description has taken the transport away (as bundling does).
+    /// The next event. `None` when the connection is closed, its runtime has ended, or a description has taken the transport away
+    /// (as bundling does).
     /// Those before the first handle was made are not told, and of those that nobody reads the last 64 are kept. `failed` does not
     /// end it. Cancel safe: an event is returned or stays.
     pub async fn next_event(&self) -> Option<IceTransportEvent> {
@@ -100,7 +101,7 @@ impl IceTransport {
         self.poll_event(&mut Waiter::by_hand(cx))
     }
 
-    /// The events, as a stream.
+    /// The events, as a stream that ends as [`next_event`](Self::next_event) does.
     pub fn events(&self) -> Events<IceTransportEvent> {
         let this = self.clone();
         Events::new(move |waiter| this.poll_event(waiter))

@@ -38,6 +38,9 @@
 //!
 //! The methods need no runtime: who moves the datagrams is a [`Carrier`], and `driver` is one for tokio.
 
+// First, so that the page of `PeerConnection` begins with its own verbs.
+mod peer_connection;
+
 #[cfg(feature = "tokio")]
 mod arrivals;
 mod data_channel;
@@ -47,7 +50,6 @@ mod event;
 mod events;
 mod ice_transport;
 mod media;
-mod peer_connection;
 mod queues;
 mod report;
 mod rtcp;

@@ -80,12 +80,13 @@ impl PeerConnection {
     }
 
     /// The local description with all of its candidates, for signalling that carries one text each way. It waits until gathering
-    /// has ended; at once when it has, or when there is nothing to gather. Cancel safe.
+    /// has ended; at once when it has, or when there is nothing to gather. `failed` does not end it, as gathering needs no peer.
+    /// Cancel safe.
     ///
     /// # Errors
     ///
-    /// `InvalidState` when no local description was set, or it was rolled back; `Aborted` when the connection is closed here or
-    /// its runtime ends. `failed` does not end it: gathering needs no peer.
+    /// `InvalidState` when no local description was set, or it was rolled back; `Aborted` when the connection is closed here, or
+    /// its runtime ends.
     pub async fn gathered(&self) -> Result<SessionDescription, Error> {
         wait(|waiter| {
             self.connection().with(|state| {
@@ -158,12 +159,12 @@ impl PeerConnection {
     }
 
     /// The next channel that the peer opens. Other events stay where they are, for [`next_event`](Self::next_event); one that
-    /// `next_event` has returned does not come here again. Cancel safe.
+    /// `next_event` has returned does not come here again. Cancel safe: a channel is returned or stays.
     ///
     /// # Errors
     ///
-    /// `Aborted` when none can come any more: the connection is closed, by either side, or has failed. Channels that came before
-    /// are returned first.
+    /// `Aborted` when none can come any more: the connection is closed, by either side, its runtime has ended, or it has `failed`.
+    /// Channels that came before are returned first.
     pub async fn next_data_channel(&self) -> Result<DataChannel, Error> {
         let id = wait(|waiter| self.connection().with(|state| next_channel(state, waiter))).await?;
         Ok(DataChannel::new(self.keep_open.clone(), id))
@@ -174,7 +175,7 @@ impl PeerConnection {
         self.connection().verb(|engine, _| engine.restart_ice());
     }
 
-    /// `getConfiguration()`.
+    /// What it was made with, or was given since (`getConfiguration()`).
     pub fn configuration(&self) -> Configuration {
         self.get(|engine| engine.configuration().clone())
     }
@@ -206,8 +207,8 @@ impl PeerConnection {
         });
     }
 
-    /// Waits until the peer has acknowledged all that was sent, then closes. Without waiting when the connection has failed or the
-    /// peer has closed, as nothing will be acknowledged then.
+    /// Waits until the peer has acknowledged all that was sent, then closes. The waiting ends when the connection has `failed`, is
+    /// closed by either side, or its runtime ends, as nothing will be acknowledged then.
     ///
     /// Cancel safe: a future that was dropped while it waited has closed nothing.
     pub async fn shutdown(&self) {
@@ -225,9 +226,9 @@ impl PeerConnection {
         })
     }
 
-    /// The next event. `None` when the connection was closed here and all events were read. When the peer has closed,
-    /// [`Event::PeerClosed`] tells so, and no more comes by itself: a loop that serves a peer ends there. `failed` is an event
-    /// as well. Cancel safe: an event is returned or stays.
+    /// The next event. `None` when the connection was closed here, or its runtime has ended, and all events were read. When the
+    /// peer has closed, [`Event::PeerClosed`] tells so, and no more comes by itself: a loop that serves a peer ends there. `failed`
+    /// is an event as well, and ends nothing. Cancel safe: an event is returned or stays.
     ///
     /// ```
     /// # use oxirtc_peerconnection::{Event, PeerConnection, PeerConnectionState};
@@ -334,7 +335,7 @@ impl PeerConnection {
     ///
     /// # Errors
     ///
-    /// `Aborted` when it is closed, or has failed, and `state` is another.
+    /// `Aborted` when it is closed, its runtime ends, or it has `failed`, and `state` is another.
     pub async fn wait_for(&self, state: PeerConnectionState) -> Result<(), Error> {
         wait(|waiter| {
             self.connection().with(|shared| {
@@ -351,22 +352,22 @@ impl PeerConnection {
         .await
     }
 
-    /// `signalingState`.
+    /// Which description is awaited now (`signalingState`).
     pub fn signaling_state(&self) -> SignalingState {
         self.get(Engine::signaling_state)
     }
 
-    /// `iceGatheringState`.
+    /// Whether addresses are being gathered (`iceGatheringState`).
     pub fn ice_gathering_state(&self) -> IceGatheringState {
         self.get(Engine::ice_gathering_state)
     }
 
-    /// `iceConnectionState`.
+    /// Whether ICE has a path to the peer (`iceConnectionState`). `connectionState` counts DTLS as well.
     pub fn ice_connection_state(&self) -> IceConnectionState {
         self.get(Engine::ice_connection_state)
     }
 
-    /// `connectionState`.
+    /// Whether the connection is up: ICE and DTLS together (`connectionState`).
     pub fn connection_state(&self) -> PeerConnectionState {
         self.get(Engine::connection_state)
     }
@@ -381,12 +382,12 @@ impl PeerConnection {
         self.get(Engine::local_description)
     }
 
-    /// `currentLocalDescription`.
+    /// The local description of the last negotiation that was completed (`currentLocalDescription`), with its candidates.
     pub fn current_local_description(&self) -> Option<SessionDescription> {
         self.get(Engine::current_local_description)
     }
 
-    /// `pendingLocalDescription`.
+    /// The local description of a negotiation that is under way (`pendingLocalDescription`), with its candidates.
     pub fn pending_local_description(&self) -> Option<SessionDescription> {
         self.get(Engine::pending_local_description)
     }
@@ -396,12 +397,12 @@ impl PeerConnection {
         self.get(Engine::remote_description)
     }
 
-    /// `currentRemoteDescription`.
+    /// The remote description of the last negotiation that was completed (`currentRemoteDescription`), with its candidates.
     pub fn current_remote_description(&self) -> Option<SessionDescription> {
         self.get(Engine::current_remote_description)
     }
 
-    /// `pendingRemoteDescription`.
+    /// The remote description of a negotiation that is under way (`pendingRemoteDescription`), with its candidates.
     pub fn pending_remote_description(&self) -> Option<SessionDescription> {
         self.get(Engine::pending_remote_description)
     }

@@ -37,9 +37,9 @@ impl RtcpReader {
         }
     }
 
-    /// The next datagram; `None` when the connection is closed, or a description has taken the transport away, and all were read.
-    /// `failed` does not end it. Of several readers of a transport each gets
-    /// some. Cancel safe: a datagram is returned or stays.
+    /// The next datagram; `None` when the connection is closed, its runtime has ended, or a description has taken the transport away,
+    /// and all were read. `failed` does not end it. Of several readers of a transport each gets some. Cancel safe: a datagram is
+    /// returned or stays.
     pub async fn next(&mut self) -> Option<RtcpDatagram> {
         wait(|waiter| poll(&self.keep_open, self.id, waiter)).await
     }

@@ -31,7 +31,7 @@ impl SctpTransport {
         Some(DtlsTransport::new(self.keep_open.clone(), id))
     }
 
-    /// `state`.
+    /// Whether the association connects, is connected or has ended (`state`).
     pub fn state(&self) -> SctpTransportState {
         self.get(|it| it.state())
             .unwrap_or(SctpTransportState::Closed)
@@ -48,8 +48,9 @@ impl SctpTransport {
         self.get(|it| it.max_channels())?
     }
 
-    /// The next change of its state. `None` when the connection is closed. States before the first handle was made are not told.
-    /// Cancel safe: an event is returned or stays.
+    /// The next change of its state. `None` when the connection is closed, or its runtime has ended. `failed` does not end it. States
+    /// before the first handle was made are not told, and of those that nobody reads the last 64 are kept. Cancel safe: a state is
+    /// returned or stays.
     pub async fn next_event(&self) -> Option<SctpTransportState> {
         wait(|waiter| self.poll_event(waiter)).await
     }
@@ -59,7 +60,7 @@ impl SctpTransport {
         self.poll_event(&mut Waiter::by_hand(cx))
     }
 
-    /// The states, as a stream.
+    /// The states, as a stream that ends as [`next_event`](Self::next_event) does.
     pub fn events(&self) -> Events<SctpTransportState> {
         let this = self.clone();
         Events::new(move |waiter| this.poll_event(waiter))

@@ -91,8 +91,8 @@ impl PeerConnection {
     ///
     /// Whoever asks reads from one queue, where a report goes to one reader; of those that nobody reads the newest 64 are kept. It
     /// costs a report before each verb that may end something, and up to fifty a second while datagrams come. What a verb here ends has its
-    /// values of that moment, what the peer ends those of up to 20 ms before. Closing the connection ends the stream and nothing
-    /// else, as the report stays: [`get_stats`](Self::get_stats) still has it.
+    /// values of that moment, what the peer ends those of up to 20 ms before. `close()` and the end of the runtime end the stream and
+    /// nothing else, as the report stays: [`get_stats`](Self::get_stats) still has it. `failed` does not end it.
     ///
     /// ```
     /// # use futures_util::StreamExt;

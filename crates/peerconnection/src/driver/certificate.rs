@@ -11,7 +11,8 @@ impl Certificate {
     /// `RTCPeerConnection.generateCertificate()`: a key and its certificate, which is valid for 30 days from now. An RSA key takes
     /// up to 150 ms and is made on a thread of its own, so that no task waits behind it. Works on any runtime.
     ///
-    /// Cancel safe: when the future is dropped, the key is thrown away.
+    /// Cancel safe: when the future is dropped, the key is thrown away. It belongs to no connection, so neither `failed` nor
+    /// `close()` of one ends it.
     ///
     /// # Errors
     ///

@@ -32,7 +32,8 @@ pub struct IncomingRequest {
 }
 
 impl Incoming {
-    /// The next one; `None` at the end. Cancel safe.
+    /// The next one; `None` when the endpoint was dropped, its runtime has ended, or another [`Incoming`] was asked for, and all were
+    /// read. Cancel safe: a request is returned or stays. It belongs to no connection, so neither `failed` nor `close()` of one ends it.
     pub async fn next(&mut self) -> Option<IncomingRequest> {
         self.0.recv().await
     }

@@ -205,6 +205,7 @@ impl Drop for Port {
 impl Drop for Reader {
     fn drop(&mut self) {
         // None is left when the port was dropped; all are when the runtime ends.
+        locked(&self.0).end();
         let engines = read_locked(&self.0).engines();
         let living = engines.iter().filter_map(WeakEngineLock::upgrade);
         living.for_each(|engine| engine.abandon());

@@ -33,6 +33,8 @@ pub(super) struct Routes {
     connections: BTreeMap<ConnectionId, Entry>,
     /// Requests that name nobody yet, where somebody wants to know.
     unknown: Option<Mutex<Unknown>>,
+    /// Nobody reads any more, as the runtime has ended.
+    ended: bool,
     /// Datagrams that were nobody's.
     dropped: AtomicU64,
 }
@@ -323,8 +325,14 @@ impl Routes {
     /// Whoever asked for it before is not told any more.
     pub(super) fn incoming(&mut self) -> Incoming {
         let (unknown, incoming) = Unknown::new();
-        self.unknown = Some(Mutex::new(unknown));
+        self.unknown = (!self.ended).then(|| Mutex::new(unknown));
         incoming
+    }
+
+    /// Nothing comes any more: who waits for requests is told so.
+    pub(super) fn end(&mut self) {
+        self.ended = true;
+        self.unknown = None;
     }
 
     /// A datagram is for no connection that there is. Whether it waits for one.

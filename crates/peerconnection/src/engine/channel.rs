@@ -72,7 +72,7 @@ impl Engine {
         self.look_at_stats(now);
     }
 
-    /// `bufferedAmountLowThreshold`.
+    /// Sets at how many bytes `bufferedamountlow` is told (`bufferedAmountLowThreshold`). That alone causes no event.
     pub fn set_buffered_amount_low_threshold(&mut self, channel: ChannelId, threshold: u64) {
         self.data.set_threshold(channel, threshold);
     }
@@ -89,17 +89,17 @@ impl<'a> ChannelView<'a> {
         Some(Self { id, channel, data })
     }
 
-    /// `label`.
+    /// The name that its creator gave it (`label`). Several channels may have the same.
     pub fn label(self) -> &'a str {
         self.channel.label()
     }
 
-    /// `protocol`.
+    /// The protocol that the application speaks on it (`protocol`); empty without one.
     pub fn protocol(self) -> &'a str {
         self.channel.protocol()
     }
 
-    /// `ordered`.
+    /// Whether messages arrive in the order in which they were sent (`ordered`).
     pub fn ordered(self) -> bool {
         self.channel.ordered()
     }
@@ -109,17 +109,17 @@ impl<'a> ChannelView<'a> {
         convert::max_packet_life_time(self.channel.reliability())
     }
 
-    /// `maxRetransmits`.
+    /// How often a message is sent again before it is given up (`maxRetransmits`); `None` is no limit.
     pub fn max_retransmits(self) -> Option<u16> {
         convert::max_retransmits(self.channel.reliability())
     }
 
-    /// `negotiated`.
+    /// Whether both applications have made the channel themselves, under one id (`negotiated`), and not one of them for both.
     pub fn negotiated(self) -> bool {
         self.channel.is_negotiated()
     }
 
-    /// `priority`.
+    /// How important its messages are beside those of other channels (`priority` of webrtc-priority).
     pub fn priority(self) -> Priority {
         convert::priority(self.channel.priority())
     }
@@ -129,7 +129,7 @@ impl<'a> ChannelView<'a> {
         self.channel.stream()
     }
 
-    /// `readyState`.
+    /// Whether it connects, is open, closes or is closed (`readyState`).
     pub fn ready_state(self) -> DataChannelState {
         convert::channel_state(self.channel.state())
     }
@@ -139,7 +139,7 @@ impl<'a> ChannelView<'a> {
         self.data.buffered_amount(self.id)
     }
 
-    /// `bufferedAmountLowThreshold`.
+    /// At how many bytes `bufferedamountlow` is told (`bufferedAmountLowThreshold`).
     pub fn buffered_amount_low_threshold(self) -> u64 {
         self.data.threshold(self.id)
     }

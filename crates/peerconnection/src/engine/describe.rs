@@ -147,7 +147,7 @@ impl Engine {
         }
     }
 
-    /// `getConfiguration()`.
+    /// What it was made with, or was given since (`getConfiguration()`).
     pub fn configuration(&self) -> &Configuration {
         &self.configuration
     }
@@ -199,7 +199,7 @@ impl Engine {
         }
     }
 
-    /// `signalingState`.
+    /// Which description is awaited now (`signalingState`).
     pub fn signaling_state(&self) -> SignalingState {
         convert::signaling_state(self.negotiation.negotiator.signaling_state())
     }
@@ -212,7 +212,7 @@ impl Engine {
             .map(convert::description)
     }
 
-    /// `currentLocalDescription`.
+    /// The local description of the last negotiation that was completed (`currentLocalDescription`), with its candidates.
     pub fn current_local_description(&self) -> Option<SessionDescription> {
         self.negotiation
             .negotiator
@@ -220,7 +220,7 @@ impl Engine {
             .map(convert::description)
     }
 
-    /// `pendingLocalDescription`.
+    /// The local description of a negotiation that is under way (`pendingLocalDescription`), with its candidates.
     pub fn pending_local_description(&self) -> Option<SessionDescription> {
         self.negotiation
             .negotiator
@@ -236,7 +236,7 @@ impl Engine {
             .map(convert::description)
     }
 
-    /// `currentRemoteDescription`.
+    /// The remote description of the last negotiation that was completed (`currentRemoteDescription`), with its candidates.
     pub fn current_remote_description(&self) -> Option<SessionDescription> {
         self.negotiation
             .negotiator
@@ -244,7 +244,7 @@ impl Engine {
             .map(convert::description)
     }
 
-    /// `pendingRemoteDescription`.
+    /// The remote description of a negotiation that is under way (`pendingRemoteDescription`), with its candidates.
     pub fn pending_remote_description(&self) -> Option<SessionDescription> {
         self.negotiation
             .negotiator

@@ -219,17 +219,17 @@ impl Engine {
         self.closed && self.farewells.is_empty()
     }
 
-    /// `iceGatheringState`.
+    /// Whether addresses are being gathered (`iceGatheringState`).
     pub fn ice_gathering_state(&self) -> IceGatheringState {
         self.states.gathering
     }
 
-    /// `iceConnectionState`.
+    /// Whether ICE has a path to the peer (`iceConnectionState`). `connectionState` counts DTLS as well.
     pub fn ice_connection_state(&self) -> IceConnectionState {
         self.states.ice
     }
 
-    /// `connectionState`.
+    /// Whether the connection is up: ICE and DTLS together (`connectionState`).
     pub fn connection_state(&self) -> PeerConnectionState {
         self.states.connection
     }

@@ -3,16 +3,27 @@
 //! An [`Engine`] is told what came ([`Engine::handle_datagram`]), what time it is
 //! ([`Engine::handle_timeout`]), and what the application wants (W3C's verbs). After each of these it is
 //! asked, in this order, for batches ([`Engine::poll_transmit`]), requests ([`Engine::poll_request`]),
-//! W3C's tasks ([`Engine::poll_task`]) and the next deadline ([`Engine::poll_timeout`]). Who reads the
-//! packets of tracks asks for them too ([`Engine::poll_media`]), and who sends media lets everything else
-//! have a turn when [`Engine::wants_turn`] says so. It reads no clock, opens no socket and spawns nothing:
-//! simulators, fuzzers and other runtimes use it as it is.
+//! W3C's tasks ([`Engine::poll_task`]) and the next deadline ([`Engine::poll_timeout`]). It reads no clock,
+//! opens no socket and spawns nothing: simulators, fuzzers and other runtimes use it as it is.
+//!
+//! What was received is read: messages ([`Engine::read`]) and frames ([`Engine::read_frame`]) when an event
+//! says that there are some, packets of tracks ([`Engine::read_packets`]) after each input. Who sends media
+//! lets everything else have a turn when [`Engine::wants_turn`] says so, before it sleeps until the deadline.
 //!
 //! What it knows is looked at through views: [`Engine::channel`], [`Engine::transport`],
 //! [`Engine::sctp`].
 //!
 //! Each operation of W3C's operations chain runs whole within its call, so the chain is the order of
 //! calls. Gathering begins when a local description is set, so no candidate is ever early.
+
+// First, in this order, so that the page of `Engine` begins with `new`, what it is told and what it is asked.
+mod machine;
+
+mod input;
+
+mod output;
+
+mod describe;
 
 mod apply;
 mod channel;
@@ -21,18 +32,14 @@ mod convert;
 mod counters;
 mod data;
 mod demux;
-mod describe;
 mod drops;
 mod equipment;
 mod facts;
 mod hindrance;
 mod ids;
-mod input;
-mod machine;
 mod marks;
 mod media;
 mod negotiation;
-mod output;
 mod own;
 mod pool;
 mod request;

@@ -26,19 +26,19 @@ pub struct Task {
 #[derive(Clone, Debug)]
 #[non_exhaustive]
 pub enum Event {
-    /// `negotiationneeded`.
+    /// The application is to make an offer (`negotiationneeded`).
     NegotiationNeeded,
     /// `icecandidate`; `None` when all candidates of all transports were told.
     IceCandidate(Option<IceCandidate>),
-    /// `icecandidateerror`.
+    /// A STUN or TURN server gave no candidate, and why (`icecandidateerror`).
     IceCandidateError(IceCandidateError),
-    /// `signalingstatechange`.
+    /// The signaling state has changed: which description is awaited now (`signalingstatechange`).
     SignalingStateChange(SignalingState),
-    /// `iceconnectionstatechange`.
+    /// ICE has found a path to the peer, has lost it, or looks for one (`iceconnectionstatechange`).
     IceConnectionStateChange(IceConnectionState),
-    /// `icegatheringstatechange`.
+    /// Gathering of addresses has begun, or has ended (`icegatheringstatechange`).
     IceGatheringStateChange(IceGatheringState),
-    /// `connectionstatechange`.
+    /// The connection, ICE and DTLS together, is up, or is not any more (`connectionstatechange`).
     ConnectionStateChange(PeerConnectionState),
     /// `datachannel`: the peer has opened a channel. Its `open` follows.
     DataChannel(ChannelId),
@@ -127,18 +127,18 @@ pub enum ChannelEvent {
 /// An event of an ICE transport (W3C §5.6).
 #[derive(Clone, Debug)]
 pub enum IceTransportEvent {
-    /// `statechange`.
+    /// It has found a path to the peer, has lost it, or looks for one (`statechange`).
     StateChange(IceTransportState),
-    /// `gatheringstatechange`.
+    /// It gathers addresses, or has gathered them all (`gatheringstatechange`).
     GatheringStateChange(IceGatheringState),
-    /// `selectedcandidatepairchange`.
+    /// Data goes between other addresses from now on (`selectedcandidatepairchange`).
     SelectedCandidatePairChange(Option<Box<IceCandidatePair>>),
 }
 
 /// An event of a DTLS transport (W3C §5.5).
 #[derive(Clone, Debug)]
 pub enum DtlsTransportEvent {
-    /// `statechange`.
+    /// The handshake has begun, is done, or has failed, or the peer has closed (`statechange`).
     StateChange(DtlsTransportState),
     /// It failed.
     Error(Error),

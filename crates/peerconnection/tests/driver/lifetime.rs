@@ -137,6 +137,7 @@ fn a_ports_connections_live_and_end_with_its_runtime() {
     let (carrying, waiting) = (Runtime::new().unwrap(), Runtime::new().unwrap());
     let server = carrying.block_on(async { Endpoint::bind("127.0.0.1:0").unwrap() });
     let far = server.peer_connection(Configuration::default()).unwrap();
+    let mut requests = server.incoming();
     waiting.block_on(async {
         let near = private();
         let channel = near
@@ -145,9 +146,12 @@ fn a_ports_connections_live_and_end_with_its_runtime() {
         within(negotiate(&near, &far)).await;
         within(channel.opened()).await.unwrap();
         let incoming = within(far.next_data_channel()).await.unwrap();
+        let asked = tokio::spawn(async move { requests.next().await });
         carrying.shutdown_background();
         assert_eq!(within(incoming.recv()).await, None);
         assert!(within(far.next_data_channel()).await.is_err());
+        assert_eq!(within(asked).await.unwrap(), None);
+        assert_eq!(within(server.incoming().next()).await, None);
         // The peer was told while the sockets were still there, or finds out by its own means.
         drop((channel, near));
     });

@@ -66,8 +66,8 @@ impl DtmfSender {
         connection.get(|engine| engine.tone_buffer(self.id))
     }
 
-    /// The next `tonechange`: the tone that begins, or an empty text when all were played. Cancel safe: an event is returned or
-    /// stays. `None` when the connection was closed here.
+    /// The next `tonechange`: the tone that begins, or an empty text when all were played. `None` when the connection was closed here,
+    /// or its runtime has ended. `failed` does not end it. Cancel safe: an event is returned or stays.
     pub async fn next_event(&self) -> Option<String> {
         wait(|waiter| self.poll_event(waiter)).await
     }
@@ -77,7 +77,7 @@ impl DtmfSender {
         self.poll_event(&mut Waiter::by_hand(cx))
     }
 
-    /// The events, as a stream.
+    /// The events, as a stream that ends as [`next_event`](Self::next_event) does.
     pub fn events(&self) -> Events<String> {
         let this = self.clone();
         Events::new(move |waiter| this.poll_event(waiter))

@@ -331,7 +331,7 @@ impl Links {
     /// The packets that came, for whoever takes them.
     #[inline]
     pub(in crate::api) fn collect(&self, engine: &mut Engine, outbound: &mut Outbound) {
-        while let Some((id, batch)) = engine.poll_media() {
+        while let Some((id, batch)) = engine.read_packets() {
             if let Some(track) = self.receivers.get(&id) {
                 outbound.batches.push((track.state.source.clone(), batch));
             }

@@ -14,7 +14,10 @@ use super::{
 };
 use crate::{
     EncodedFrame, Error, ErrorKind, MediaKind, ResolutionRestriction, RtpPacket,
-    api::waiters::{Wait, wait},
+    api::{
+        events::Events,
+        waiters::{Wait, Waiter, wait},
+    },
     engine::Cutter,
 };
 
@@ -28,14 +31,14 @@ use crate::{
 pub struct FrameWriter {
     track: Arc<TrackState>,
     cutter: Mutex<Lanes>,
-    told: Mutex<Told>,
+    told: Arc<Mutex<Told>>,
 }
 
 /// Writes a local track by packet. When one was captured is as a [`FrameWriter`] has it.
 pub struct PacketWriter {
     track: Arc<TrackState>,
     cutter: Mutex<Cutter>,
-    told: Mutex<Told>,
+    told: Arc<Mutex<Told>>,
 }
 
 /// What was told already.
@@ -112,7 +115,7 @@ impl FrameWriter {
         Self {
             track,
             cutter: Mutex::default(),
-            told: Mutex::default(),
+            told: Arc::default(),
         }
     }
 
@@ -131,8 +134,8 @@ impl FrameWriter {
     }
 
     /// Writes a frame. It waits while there are senders and none of them keeps up; a sender that alone is slow loses frames instead.
-    /// Without a sender the frame is taken and goes nowhere. Cancel safe: a frame whose future was dropped while it waited was not
-    /// written.
+    /// Without a sender the frame is taken and goes nowhere, and a connection that has `failed`, is closed or has lost its runtime keeps
+    /// nobody waiting. Cancel safe: a frame whose future was dropped while it waited was not written.
     ///
     /// # Errors
     ///
@@ -193,18 +196,21 @@ impl FrameWriter {
         }
     }
 
-    /// The next wish of the senders: above all key frames, which a decoder at the other end waits for. `None` when the track has
-    /// ended. Cancel safe: a hint is returned or stays.
+    /// The next wish of the senders: above all key frames, which a decoder at the other end waits for. `None` when the track was
+    /// [stopped](MediaStreamTrack::stop): it belongs to no connection, so neither `failed` nor `close()` nor the end of a runtime ends
+    /// it. Cancel safe: a hint is returned or stays.
     pub async fn next_hint(&self) -> Option<Hint> {
-        next_hint(&self.track, || {
-            hint(&self.track, &self.told, &self.lanes().rids)
-        })
-        .await
+        wait(|waiter| poll_hint(&self.track, &self.told, waiter)).await
+    }
+
+    /// The wishes, as a stream that ends as [`next_hint`](Self::next_hint) does. Each is told once, here or there.
+    pub fn hints(&self) -> Events<Hint> {
+        hints(&self.track, &self.told)
     }
 
     /// A wish that there is already.
     pub fn try_hint(&self) -> Option<Hint> {
-        match hint(&self.track, &self.told, &self.lanes().rids) {
+        match hint(&self.track, &self.told) {
             Poll::Ready(hint) => hint,
             Poll::Pending => None,
         }
@@ -245,7 +251,7 @@ impl PacketWriter {
         Self {
             track,
             cutter: Mutex::default(),
-            told: Mutex::default(),
+            told: Arc::default(),
         }
     }
 
@@ -293,14 +299,20 @@ impl PacketWriter {
         Ok(())
     }
 
-    /// The next wish of the senders, as [`FrameWriter::next_hint`] has it.
+    /// The next wish of the senders, as [`FrameWriter::next_hint`] has it: neither `failed` nor `close()` nor the end of a runtime ends
+    /// it. Cancel safe: a hint is returned or stays.
     pub async fn next_hint(&self) -> Option<Hint> {
-        next_hint(&self.track, || hint(&self.track, &self.told, &[])).await
+        wait(|waiter| poll_hint(&self.track, &self.told, waiter)).await
+    }
+
+    /// The wishes, as a stream that ends as [`next_hint`](Self::next_hint) does. Each is told once, here or there.
+    pub fn hints(&self) -> Events<Hint> {
+        hints(&self.track, &self.told)
     }
 
     /// A wish that there is already, as [`FrameWriter::try_hint`] has it.
     pub fn try_hint(&self) -> Option<Hint> {
-        match hint(&self.track, &self.told, &[]) {
+        match hint(&self.track, &self.told) {
             Poll::Ready(hint) => hint,
             Poll::Pending => None,
         }
@@ -319,25 +331,32 @@ fn check(track: &TrackState, kind: MediaKind) -> Result<(), Error> {
     Ok(())
 }
 
-async fn next_hint(track: &TrackState, hint: impl Fn() -> Poll<Option<Hint>>) -> Option<Hint> {
-    wait(|waiter| {
-        let there = hint();
-        if there.is_ready() {
-            return there;
-        }
-        track.source.register(waiter);
-        // A wish may have come before this waited for it.
-        hint()
-    })
-    .await
+fn poll_hint(
+    track: &TrackState,
+    told: &Mutex<Told>,
+    waiter: &mut Waiter<'_>,
+) -> Poll<Option<Hint>> {
+    let there = hint(track, told);
+    if there.is_ready() {
+        return there;
+    }
+    track.source.register(waiter);
+    // A wish may have come before this waited for it.
+    hint(track, told)
+}
+
+fn hints(track: &Arc<TrackState>, told: &Arc<Mutex<Told>>) -> Events<Hint> {
+    let (track, told) = (track.clone(), told.clone());
+    Events::new(move |waiter| poll_hint(&track, &told, waiter))
 }
 
 /// The wish that is to be told next. Pending when there is none.
-fn hint(track: &TrackState, told: &Mutex<Told>, rids: &[String]) -> Poll<Option<Hint>> {
+fn hint(track: &TrackState, told: &Mutex<Told>) -> Poll<Option<Hint>> {
+    let rids = track.source.rids();
     let lanes = track.source.take_keyframes();
     if lanes == 0 {
         let mut told = told.lock().unwrap_or_else(PoisonError::into_inner);
-        return match told.next(track, rids) {
+        return match told.next(track, &rids) {
             Some(hint) => Poll::Ready(Some(hint)),
             None if track.is_ended() => Poll::Ready(None),
             None => Poll::Pending,

@@ -45,7 +45,8 @@ impl FrameReader {
         }
     }
 
-    /// The next frame; `None` when the track has ended and all frames were read. Cancel safe: a frame is returned or stays.
+    /// The next frame; `None` when the track has ended, also by `close()` of its connection or with its runtime, and all frames were
+    /// read. `failed` does not end it. Cancel safe: a frame is returned or stays.
     pub async fn next(&mut self) -> Option<EncodedFrame> {
         wait(|waiter| self.queue.poll(waiter)).await
     }
@@ -66,8 +67,8 @@ impl PacketReader {
         }
     }
 
-    /// The next packet, in the order of arrival; `None` when the track has ended and all were read. Cancel safe: a packet is
-    /// returned or stays.
+    /// The next packet, in the order of arrival; `None` when the track has ended, also by `close()` of its connection or with its
+    /// runtime, and all were read. `failed` does not end it. Cancel safe: a packet is returned or stays.
     pub async fn next(&mut self) -> Option<RtpPacket> {
         wait(|waiter| self.queue.poll(waiter)).await
     }

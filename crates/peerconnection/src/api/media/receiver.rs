@@ -59,7 +59,7 @@ impl RtpReceiver {
         engine::capabilities_of(kind)
     }
 
-    /// `getParameters()`.
+    /// Codecs, header extensions and encodings as they were negotiated (`getParameters()`).
     #[doc(alias = "getParameters")]
     pub fn parameters(&self) -> RtpReceiveParameters {
         let connection = self.keep_open.connection();

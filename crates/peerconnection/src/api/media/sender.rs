@@ -37,7 +37,7 @@ impl RtpSender {
         Arc::ptr_eq(&self.keep_open, keep_open)
     }
 
-    /// `track`.
+    /// What it sends (`track`); `None` when it has nothing to send.
     pub fn track(&self) -> Option<MediaStreamTrack> {
         let connection = self.keep_open.connection();
         connection.with(|state| state.queues.media.sent(self.id))

@@ -10,7 +10,7 @@ use super::{id::unique, track::MediaStreamTrack};
 use crate::{
     MediaKind,
     api::{
-        events::Queue,
+        events::{Events, Queue},
         waiters::{Waiter, Wakeups, wait},
     },
 };
@@ -68,17 +68,17 @@ impl MediaStream {
         &self.shared.id
     }
 
-    /// `getTracks()`.
+    /// All of its tracks, in the order in which they were added (`getTracks()`).
     pub fn tracks(&self) -> Vec<MediaStreamTrack> {
         self.lock().tracks.clone()
     }
 
-    /// `getAudioTracks()`.
+    /// Its tracks of sound (`getAudioTracks()`).
     pub fn audio_tracks(&self) -> Vec<MediaStreamTrack> {
         self.of(MediaKind::Audio)
     }
 
-    /// `getVideoTracks()`.
+    /// Its tracks of pictures (`getVideoTracks()`).
     pub fn video_tracks(&self) -> Vec<MediaStreamTrack> {
         self.of(MediaKind::Video)
     }
@@ -89,7 +89,7 @@ impl MediaStream {
         tracks
     }
 
-    /// `getTrackById()`.
+    /// Its track with this id (`getTrackById()`).
     pub fn track(&self, id: &str) -> Option<MediaStreamTrack> {
         self.lock().tracks.iter().find(|it| it.id() == id).cloned()
     }
@@ -114,7 +114,9 @@ impl MediaStream {
         self.lock().tracks.iter().any(live)
     }
 
-    /// The next change that the peer makes. Cancel safe: an event is returned or stays. It never ends by itself.
+    /// The next change that the peer makes. A stream belongs to no connection: neither `failed` nor `close()` nor the end of a runtime
+    /// ends it, and it never gives `None`. Of changes that nobody reads the last 64 are kept. Cancel safe: an event is returned or
+    /// stays.
     pub async fn next_event(&self) -> Option<StreamEvent> {
         wait(|waiter| self.poll_event(waiter)).await
     }
@@ -122,6 +124,12 @@ impl MediaStream {
     /// [`next_event`](Self::next_event), for code that polls by hand. Its task is woken once, and [noted until then](crate::api#waiting).
     pub fn poll_next_event(&self, cx: &mut Context<'_>) -> Poll<Option<StreamEvent>> {
         self.poll_event(&mut Waiter::by_hand(cx))
+    }
+
+    /// The changes, as a stream that does not end.
+    pub fn events(&self) -> Events<StreamEvent> {
+        let this = self.clone();
+        Events::new(move |waiter| this.poll_event(waiter))
     }
 
     fn poll_event(&self, waiter: &mut Waiter<'_>) -> Poll<Option<StreamEvent>> {

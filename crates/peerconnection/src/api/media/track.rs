@@ -54,7 +54,7 @@ pub enum TrackEvent {
     Ended,
 }
 
-/// `MediaStreamTrackState`.
+/// Whether a track may still bring something (`MediaStreamTrackState`).
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum TrackReadyState {
     /// It gives media, or may.
@@ -174,7 +174,7 @@ impl MediaStreamTrack {
         self.state.number
     }
 
-    /// `kind`.
+    /// Whether it is sound or pictures (`kind`).
     pub fn kind(&self) -> MediaKind {
         self.state.source.kind
     }
@@ -189,7 +189,7 @@ impl MediaStreamTrack {
         &self.state.label
     }
 
-    /// `enabled`.
+    /// Whether the application wants it to be seen or heard (`enabled`).
     pub fn enabled(&self) -> bool {
         match self.state.of {
             Some(_) => self.state.enabled.load(Ordering::Relaxed),
@@ -213,7 +213,7 @@ impl MediaStreamTrack {
         self.state.lock().muted
     }
 
-    /// `readyState`.
+    /// Whether it may still bring something, or has ended (`readyState`).
     pub fn ready_state(&self) -> TrackReadyState {
         if self.state.lock().ended {
             TrackReadyState::Ended
@@ -279,7 +279,8 @@ impl MediaStreamTrack {
         self.state.source.want_keyframe(None);
     }
 
-    /// The next event. `None` behind [`TrackEvent::Ended`]. Cancel safe: an event is returned or stays.
+    /// The next event. `None` when the track has ended and all were read. A remote track ends with `close()` of its connection and
+    /// with its runtime, a local one with neither; `failed` ends none. Cancel safe: an event is returned or stays.
     pub async fn next_event(&self) -> Option<TrackEvent> {
         wait(|waiter| self.poll_event(waiter)).await
     }
@@ -289,7 +290,7 @@ impl MediaStreamTrack {
         self.poll_event(&mut Waiter::by_hand(cx))
     }
 
-    /// The events, as a stream.
+    /// The events, as a stream that ends as [`next_event`](Self::next_event) does.
     pub fn events(&self) -> Events<TrackEvent> {
         let this = self.clone();
         Events::new(move |waiter| this.poll_event(waiter))

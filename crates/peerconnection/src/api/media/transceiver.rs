@@ -72,12 +72,12 @@ impl RtpTransceiver {
         self.get(|it| it.mid().map(str::to_owned))?
     }
 
-    /// `sender`.
+    /// Its half that sends (`sender`).
     pub fn sender(&self) -> RtpSender {
         RtpSender::new(self.keep_open.clone(), self.id)
     }
 
-    /// `receiver`.
+    /// Its half that receives (`receiver`).
     pub fn receiver(&self) -> RtpReceiver {
         RtpReceiver::new(self.keep_open.clone(), self.id, self.track.clone())
     }

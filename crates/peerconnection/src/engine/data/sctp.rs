@@ -53,7 +53,7 @@ impl SctpView<'_> {
         self.0.on
     }
 
-    /// `state`.
+    /// Whether the association connects, is connected or has ended (`state`).
     pub fn state(self) -> SctpTransportState {
         self.0.state
     }

@@ -47,7 +47,7 @@ pub(in crate::engine) struct Sender {
     pub(in crate::engine) encodings: Vec<RtpEncodingParameters>,
     /// As they were told last.
     pub(in crate::engine) told: Vec<RtpEncodingParameters>,
-    /// `degradationPreference`.
+    /// What suffers first when the network carries too little (`degradationPreference`).
     pub(in crate::engine) degradation: Option<DegradationPreference>,
     /// W3C's `[[LastReturnedParameters]]`, by their transaction.
     pub(in crate::engine) transaction: Option<u64>,

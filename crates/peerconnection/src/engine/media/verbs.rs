@@ -446,9 +446,10 @@ impl Engine {
         }
     }
 
-    /// The next batch of packets that came together, of a receiver that delivers them.
+    /// The next batch of packets that came together, of a receiver that delivers them. No event tells of it: who reads packets asks
+    /// after each input, as what is not taken is kept.
     #[inline]
-    pub fn poll_media(&mut self) -> Option<(TransceiverId, MediaBatch)> {
+    pub fn read_packets(&mut self) -> Option<(TransceiverId, MediaBatch)> {
         // Asked after every call, and many connections have no media.
         match self.media.is_empty() {
             true => None,

@@ -40,7 +40,7 @@ impl<'a> TransportView<'a> {
         self.0.shown.gathering
     }
 
-    /// `getSelectedCandidatePair()`.
+    /// The addresses between which data goes (`getSelectedCandidatePair()`); `None` before there is a path.
     pub fn selected_candidate_pair(self) -> Option<&'a IceCandidatePair> {
         self.0.shown.pair.as_ref()
     }
@@ -55,12 +55,12 @@ impl<'a> TransportView<'a> {
         self.0.shown.newest_remotes()
     }
 
-    /// `getLocalParameters()`.
+    /// The username fragment and password of this side (`getLocalParameters()`); `None` before a local description.
     pub fn local_parameters(self) -> Option<&'a IceParameters> {
         self.0.shown.local_parameters.as_ref()
     }
 
-    /// `getRemoteParameters()`.
+    /// The peer's username fragment and password (`getRemoteParameters()`); `None` before a remote description.
     pub fn remote_parameters(self) -> Option<&'a IceParameters> {
         self.0.shown.remote_parameters.as_ref()
     }
