@@ -3,6 +3,9 @@ use std::{sync::Arc, time::Duration};
 use crate::{Certificate, CipherSuite, Group, KeyLog, SignatureScheme, Version};
 
 /// How a [`Connection`](crate::Connection) behaves. The setters take and give the value, so they chain.
+///
+/// Settings that leave nothing to agree on, such as versions without a suite, a group or a signature scheme, are no
+/// error: the handshake fails, as it does with a peer that has nothing in common with us.
 #[derive(Clone, Debug)]
 pub struct Config {
     pub(crate) certificate: Certificate,
@@ -126,8 +129,7 @@ impl Config {
     }
 
     /// Cipher suites, best first. Default: all, AES-128-GCM first, as most processors have
-    /// instructions for it; one without is faster with ChaCha20 first. Those of a version that is not spoken are passed over; where
-    /// none is left nothing can be agreed, and the handshake fails when its time is over.
+    /// instructions for it; one without is faster with ChaCha20 first. Those of a version that is not spoken are passed over.
     #[must_use]
     pub fn cipher_suites(mut self, suites: &[CipherSuite]) -> Self {
         self.cipher_suites = suites.to_vec();

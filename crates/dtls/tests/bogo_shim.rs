@@ -221,7 +221,36 @@ fn what_it_cannot_do_it_says() {
     // A choice among several certificates; one is no choice.
     let several = ["-dtls", "-new-x509-credential", "-new-x509-credential"];
     assert_eq!(run(&several), shim::UNIMPLEMENTED);
+    for group in ["25", "30"] {
+        assert_eq!(run(&["-dtls", "-curves", group]), shim::UNIMPLEMENTED);
+    }
     assert_eq!(run(&["-is-handshaker-supported"]), 0);
+    // What nobody listed is no excuse.
+    for wrong in [
+        &["-dtls", "-enable-everything"][..],
+        &["-dtls", "-mtu", "much"],
+        &["-dtls", "-mtu"],
+        &["-dtls", "-curves", "x"],
+    ] {
+        assert_eq!(run(wrong), 1, "{wrong:?}");
+    }
+}
+
+/// 89 is for what the page of the crate lists.
+#[test]
+fn what_it_cannot_do_is_documented() {
+    let page = concat!(env!("CARGO_MANIFEST_DIR"), "/../../docs/dtls.md");
+    let page = std::fs::read_to_string(page).unwrap();
+    let page = page.split_whitespace().collect::<Vec<_>>().join(" ");
+    let (_, list) = page.split_once("Not implemented: ").unwrap();
+    let (list, _) = list.split_once("ends with 89 for these").unwrap();
+    for (what, flags) in shim::flags::NOT_IMPLEMENTED {
+        assert!(list.contains(what), "{what}");
+        for flag in *flags {
+            let run = shim::run(["-dtls".to_owned(), (*flag).to_owned()].into_iter());
+            assert_eq!(run, shim::UNIMPLEMENTED, "{flag}");
+        }
+    }
 }
 
 /// It judges as it is told, and what it says first is what it is told to say.

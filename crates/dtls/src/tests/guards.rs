@@ -3,8 +3,8 @@
 use std::time::Duration;
 
 use crate::{
-    AlertDescription, CipherSuite, Config, Error, Event, Failure, Group, Initiator, KeyType, Role,
-    SignatureScheme, State, Version,
+    AlertDescription, CipherSuite, Config, Connection, Error, Event, Failure, Group, Initiator,
+    KeyType, Role, SignatureScheme, State, Version,
     message::{
         ClientHello, Extensions, Fragment, HelloVerifyRequest, Kind, Message, ServerHello,
         extension,
@@ -13,8 +13,8 @@ use crate::{
     tests::{
         peer::{Draft, Edit, each},
         support::{
-            Pair, VERSIONS, certificate, config, config_of, fingerprint, ms, other, perfect, plain,
-            records,
+            End, Pair, VERSIONS, certificate, config, config_of, fingerprint, ms, other, perfect,
+            plain, records,
         },
     },
 };
@@ -466,7 +466,7 @@ fn a_role_is_taken_of_a_first_hello_alone() {
     pair.run(Duration::from_secs(5), &mut perfect());
     pair.assert_connected();
     let now = pair.now;
-    let mut stranger = crate::Connection::new(config(0), [3; 32], now);
+    let mut stranger = Connection::new(config(0), [3; 32], now);
     let done = message(Kind::ServerHelloDone, 0, &Message::ServerHelloDone);
     stranger.handle_datagram(now, &mut plain(0, &done), &mut |_: &mut [u8]| {});
     assert_eq!(stranger.role(), None);
@@ -639,18 +639,31 @@ fn a_stranger_does_nothing_to_who_has_not_begun() {
         };
         noise.push(crate::tests::support::record(header, body));
     }
-    for role in [Role::Client, Role::Server] {
-        let mut pair = Pair::plain();
-        for _ in 0..3 {
-            for datagram in &noise {
-                let now = pair.now;
-                pair.end(role).handle(now, &mut datagram.clone());
+    for (version, role) in VERSIONS
+        .into_iter()
+        .flat_map(|version| [Role::Client, Role::Server].map(|role| (version, role)))
+    {
+        let mut pair = Pair::new(config_of(version, 0), config_of(version, 1));
+        // One with its role, and one that does not know it yet.
+        let bare = Connection::new(config_of(version, 2), [3; 32], pair.now);
+        let bare = End {
+            connection: bare,
+            events: Vec::new(),
+            received: Vec::new(),
+        };
+        let now = pair.now;
+        let mut ends = [pair.end(role), &mut { bare }];
+        for datagram in noise.iter().cycle().take(3 * noise.len()) {
+            for end in &mut ends {
+                end.handle(now, &mut datagram.clone());
             }
         }
-        let connection = &pair.end(role).connection;
-        assert_eq!(connection.state(), State::New);
-        assert_eq!(connection.poll_timeout(), None, "{role:?}");
-        assert_eq!(connection.held(), (0, 0));
+        for end in ends {
+            let connection = &end.connection;
+            assert_eq!(connection.state(), State::New);
+            assert_eq!(connection.poll_timeout(), None, "{version} {role:?}");
+            assert_eq!((connection.held(), connection.held_messages()), ((0, 0), 0));
+        }
         pair.now += Duration::from_secs(10);
         pair.connect();
     }

@@ -4,8 +4,13 @@ use std::{fs, io, time::Duration};
 
 use oxirtc_dtls::{Certificate, Config, Group, Peer, SignatureScheme, SrtpProfile, Version};
 
-/// A flag, or a value of one, that asks for something that we do not have.
-pub(crate) struct Unknown(pub(crate) String);
+/// Why a flag, or a value of one, is not taken.
+pub(crate) enum Refused {
+    /// It asks for something that `docs/dtls.md` lists as not implemented.
+    NotImplemented,
+    /// Nobody knows it, or its value is none.
+    Unknown,
+}
 
 #[derive(Default)]
 pub(crate) struct Flags {
@@ -45,24 +50,29 @@ pub(crate) struct Flags {
 }
 
 impl Flags {
-    pub(crate) fn parse(mut arguments: impl Iterator<Item = String>) -> Result<Self, Unknown> {
+    /// What was said, or why not, and which flag it is about.
+    pub(crate) fn parse(
+        mut arguments: impl Iterator<Item = String>,
+    ) -> Result<Self, (Refused, String)> {
         let mut flags = Self {
             room: 1200,
             initial_write: "hello".to_owned(),
             ..Self::default()
         };
         while let Some(flag) = arguments.next() {
+            let asks = |(_, flags): &&(&str, &[&str])| flags.contains(&&flag[..]);
+            if let Some((what, _)) = NOT_IMPLEMENTED.iter().find(asks) {
+                return Err((Refused::NotImplemented, format!("{what}, {flag}")));
+            }
             if !flags.parse_switch(&flag) {
-                let value = arguments.next();
-                let value = value.ok_or(Unknown(flag.clone()))?;
-                flags
-                    .parse_value(&flag, &value)
-                    .ok_or_else(|| Unknown(format!("{flag} {value}")))?;
+                let value = arguments.next().unwrap_or_default();
+                let parsed = flags.parse_value(&flag, &value);
+                parsed.map_err(|why| (why, format!("{flag} {value}")))?;
             }
         }
         match flags.dtls || flags.asks_for_handshaker {
             true => Ok(flags),
-            false => Err(Unknown("anything but -dtls".to_owned())),
+            false => Err((Refused::NotImplemented, "TLS".to_owned())),
         }
     }
 
@@ -101,41 +111,53 @@ impl Flags {
         true
     }
 
-    /// Those with one; `None` where we cannot do as it says.
-    fn parse_value(&mut self, flag: &str, value: &str) -> Option<()> {
+    /// Those with one.
+    fn parse_value(&mut self, flag: &str, value: &str) -> Result<(), Refused> {
+        let absent = Refused::NotImplemented;
         match flag {
-            "-port" => self.port = value.parse().ok()?,
-            "-shim-id" => self.shim_id = value.parse().ok()?,
+            "-port" => self.port = number(value)?,
+            "-shim-id" => self.shim_id = number(value)?,
             "-cert-file" => self.certificate = Some(value.to_owned()),
             "-key-file" => self.key = Some(value.to_owned()),
-            "-min-version" => self.oldest = Some(value.parse().ok()?),
-            "-max-version" => self.newest = Some(value.parse().ok()?),
-            "-expect-version" => self.expect_version = Some(wire(value.parse().ok()?)?.id()),
-            "-curves" => self.groups.push(Group::from_id(value.parse().ok()?)?),
+            "-min-version" => self.oldest = Some(number(value)?),
+            "-max-version" => self.newest = Some(number(value)?),
+            "-expect-version" => {
+                let version = wire(number(value)?).ok_or(absent)?;
+                self.expect_version = Some(version.id());
+            }
+            "-curves" => {
+                let group = Group::from_id(number(value)?);
+                self.groups.push(group.ok_or(absent)?);
+            }
             "-verify-prefs" => {
-                self.schemes
-                    .push(SignatureScheme::from_id(value.parse().ok()?)?);
+                let scheme = SignatureScheme::from_id(number(value)?);
+                self.schemes.push(scheme.ok_or(absent)?);
             }
-            "-expect-curve-id" => self.expect_group = Some(value.parse().ok()?),
-            "-mtu" => self.room = value.parse().ok()?,
+            "-expect-curve-id" => self.expect_group = Some(number(value)?),
+            "-mtu" => self.room = number(value)?,
             "-initial-timeout-duration-ms" => {
-                self.initial_timeout = Some(Duration::from_millis(value.parse().ok()?));
+                self.initial_timeout = Some(Duration::from_millis(number(value)?));
             }
-            "-srtp-profiles" => self.srtp = value.split(':').map(profile).collect::<Option<_>>()?,
-            "-advertise-alpn" => self.alpn = names(value.as_bytes())?,
+            "-srtp-profiles" => {
+                let profiles = value.split(':').map(profile).collect::<Option<_>>();
+                self.srtp = profiles.ok_or(absent)?;
+            }
+            "-advertise-alpn" => self.alpn = names(value.as_bytes()).ok_or(Refused::Unknown)?,
             "-select-alpn" => self.alpn = vec![value.to_owned()],
             "-expect-alpn" => self.expect_alpn = Some(value.to_owned()),
             "-shim-initial-write" => self.initial_write = value.to_owned(),
-            "-export-keying-material" => self.export_length = value.parse().ok()?,
+            "-export-keying-material" => self.export_length = number(value)?,
             "-export-label" => self.export_label = value.to_owned(),
             "-export-context" => self.export_context = value.to_owned(),
             // Nothing is resumed.
-            "-resume-count" => return (value == "0").then_some(()),
+            "-resume-count" if value != "0" => return Err(absent),
             // We look at keys, not at who vouches for them; and write no corpora.
-            "-trust-cert" | "-write-settings" => {}
-            _ => return None,
+            "-resume-count" | "-trust-cert" | "-write-settings" => {}
+            // A second one is a choice among several.
+            "-new-x509-credential" => return Err(absent),
+            _ => return Err(Refused::Unknown),
         }
-        Some(())
+        Ok(())
     }
 
     /// The one of the files that were named.
@@ -210,3 +232,162 @@ fn names(mut list: &[u8]) -> Option<Vec<String>> {
     }
     Some(names)
 }
+
+fn number<T: std::str::FromStr>(value: &str) -> Result<T, Refused> {
+    value.parse().map_err(|_| Refused::Unknown)
+}
+
+/// What the runner may ask for and `docs/dtls.md` lists as not implemented, by its word there.
+pub(crate) const NOT_IMPLEMENTED: &[(&str, &[&str])] = &[
+    (
+        "resumption and tickets",
+        &[
+            "-expect-no-session-id",
+            "-expect-session-id",
+            "-expect-ticket-renewal",
+            "-on-resume-advertise-alpn",
+            "-on-resume-expect-alpn",
+            "-on-resume-expect-no-session",
+            "-on-resume-verify-fail",
+            "-renew-ticket",
+            "-reverify-on-resume",
+            "-skip-ticket",
+            "-use-ticket-aead-callback",
+            "-use-ticket-callback",
+        ],
+    ),
+    (
+        "pre-shared keys",
+        &[
+            "-new-psk-credential",
+            "-psk",
+            "-psk-identity",
+            "-psk-importer-context",
+            "-psk-importer-identity",
+            "-psk-importer-key",
+            "-psk-importer-sha256",
+            "-psk-importer-sha384",
+        ],
+    ),
+    (
+        "early data",
+        &[
+            "-enable-early-data",
+            "-expect-early-data-reason",
+            "-expect-ticket-supports-early-data",
+            "-on-resume-expect-accept-early-data",
+            "-on-resume-expect-reject-early-data",
+        ],
+    ),
+    ("renegotiation", &["-renegotiate-freely"]),
+    (
+        "raw public keys",
+        &["-available-client-cert-types", "-new-rpk-credential"],
+    ),
+    (
+        "delegated credentials",
+        &["-delegated-credential", "-new-delegated-credential"],
+    ),
+    (
+        "OCSP",
+        &[
+            "-decline-ocsp-callback",
+            "-enable-ocsp-stapling",
+            "-expect-ocsp-response",
+            "-fail-ocsp-callback",
+            "-ocsp-response",
+            "-set-ocsp-in-callback",
+            "-use-ocsp-callback",
+        ],
+    ),
+    (
+        "certificate transparency",
+        &[
+            "-enable-signed-cert-timestamps",
+            "-expect-signed-cert-timestamps",
+            "-signed-cert-timestamps",
+        ],
+    ),
+    (
+        "Encrypted Client Hello",
+        &[
+            "-ech-config-list",
+            "-ech-is-retry-config",
+            "-ech-server-config",
+            "-ech-server-key",
+            "-enable-ech-grease",
+            "-expect-ech-accept",
+            "-expect-ech-name-override",
+            "-expect-ech-retry-configs",
+            "-expect-no-ech-name-override",
+            "-expect-no-ech-retry-configs",
+            "-fail-early-callback-ech-rewind",
+            "-on-initial-expect-ech-accept",
+            "-on-resume-ech-config-list",
+            "-on-resume-expect-ech-accept",
+            "-on-retry-expect-ech-retry-configs",
+            "-reject-unusable-ech-config",
+        ],
+    ),
+    (
+        "a choice among several certificates",
+        &[
+            "-cert-properties",
+            "-expect-selected-credential",
+            "-must-match-issuer",
+            "-signing-prefs",
+        ],
+    ),
+    (
+        "server names",
+        &[
+            "-expect-no-server-name",
+            "-expect-server-name",
+            "-host-name",
+            "-no-server-name-ack",
+        ],
+    ),
+    (
+        "application settings and other answers to ALPN than a choice",
+        &[
+            "-allow-unknown-alpn-protos",
+            "-alps-use-new-codepoint",
+            "-application-settings",
+            "-decline-alpn",
+            "-defer-alps",
+            "-expect-advertised-alpn",
+            "-expect-peer-application-settings",
+            "-on-initial-application-settings",
+            "-on-initial-expect-peer-application-settings",
+            "-on-resume-application-settings",
+            "-on-resume-expect-peer-application-settings",
+            "-reject-alpn",
+            "-select-empty-alpn",
+            "-select-next-proto",
+        ],
+    ),
+    ("suites by OpenSSL's rules", &["-cipher"]),
+    ("GREASE", &["-enable-grease", "-permute-extensions"]),
+    ("limits that the owner sets", &["-max-cert-list"]),
+    ("alerts that the owner makes", &["-send-alert"]),
+    (
+        "a look at single messages",
+        &[
+            "-expect-hrr",
+            "-expect-msg-callback",
+            "-expect-no-hrr",
+            "-expect-no-peer-cert",
+            "-expect-verify-result",
+            "-private-key-delay-ms",
+            "-use-early-callback",
+        ],
+    ),
+    (
+        "TLS and QUIC",
+        &[
+            "-false-start",
+            "-quic-transport-params",
+            "-quic-use-legacy-codepoint",
+        ],
+    ),
+];

@@ -5,7 +5,7 @@
 )]
 
 mod errors;
-mod flags;
+pub(crate) mod flags;
 mod lane;
 
 use std::{
@@ -16,16 +16,20 @@ use std::{
 use oxirtc_dtls::{Certificate, Connection, Event, Group, KeyType, Role};
 use ring::rand::{SecureRandom, SystemRandom};
 
-use flags::{Flags, Unknown};
+use flags::{Flags, Refused};
 use lane::{Lane, Said};
 
 /// Runs to the end and gives the status to exit with.
 pub(crate) fn run(arguments: impl Iterator<Item = String>) -> u8 {
     let flags = match Flags::parse(arguments) {
         Ok(flags) => flags,
-        Err(Unknown(flag)) => {
+        Err((Refused::NotImplemented, flag)) => {
             eprintln!("not implemented: {flag}");
             return UNIMPLEMENTED;
+        }
+        Err((Refused::Unknown, flag)) => {
+            eprintln!("unknown: {flag}");
+            return 1;
         }
     };
     if flags.asks_for_handshaker {
