@@ -17,6 +17,8 @@ pub(crate) struct MediaLimits {
     pub(crate) missing: usize,
     /// What can be sent again of a stream of ours.
     pub(crate) history: (Duration, usize),
+    /// Bytes of frames that are held until they are read.
+    pub(crate) buffered: usize,
 }
 
 impl Settings {
@@ -58,6 +60,14 @@ impl Settings {
         self.media.history = (time, packets);
         self
     }
+
+    /// How many bytes of frames all remote streams of a transport hold together until they are read, whole or not. Beyond it the stream that
+    /// holds most loses what it holds, and goes on with a key frame. Default: 64 MiB.
+    #[must_use]
+    pub fn most_buffered_frames(mut self, bytes: usize) -> Self {
+        self.media.buffered = bytes;
+        self
+    }
 }
 
 impl Default for MediaLimits {
@@ -68,6 +78,7 @@ impl Default for MediaLimits {
             reorder: 512,
             missing: 1000,
             history: (Duration::from_secs(1), 1024),
+            buffered: 64 << 20,
         }
     }
 }
