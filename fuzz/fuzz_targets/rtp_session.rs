@@ -1,4 +1,4 @@
-//! The receive path as a whole: packets in any order into a session.
+//! A session that sends and receives: packets in any order, frames, and what an application does.
 #![no_main]
 
 use libfuzzer_sys::fuzz_target;

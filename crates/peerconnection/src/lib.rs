@@ -18,11 +18,13 @@ mod error;
 mod frame;
 mod key_log;
 mod label;
+mod media_drops;
 mod message;
 mod parameters;
 mod path;
 mod raw_rtcp;
 mod state;
+mod stopped;
 
 // At the root stand W3C's names and `Endpoint` alone; what else there is stands in the rooms.
 #[doc(inline)]
@@ -74,7 +76,9 @@ pub mod media {
         DependencyTemplate, Vp8Dependencies, Vp9Dependencies, Vp9Layer,
     };
     pub use crate::frame::{Codec, EncodedFrame, FrameKind, Layer, Rotation, RtpPacket};
+    pub use crate::media_drops::MediaDrops;
     pub use crate::raw_rtcp::{RtcpApp, RtcpDatagram};
+    pub use crate::stopped::StopCause;
 
     #[doc(inline)]
     pub use oxirtc_rtp::rtcp;
@@ -90,6 +94,8 @@ pub(crate) use dependencies::{
 pub(crate) use dtls::{DtlsGroup, DtlsVersion, SrtpProfile};
 pub(crate) use frame::{Codec, EncodedFrame, FrameKind, Layer, Rotation, RtpPacket};
 pub(crate) use key_log::KeyLog;
+pub(crate) use media_drops::MediaDrops;
 pub(crate) use message::{MessageCounts, SendError};
 pub(crate) use path::{Anchor, Interface, Path, Request, RequestId, Route, Transmit};
 pub(crate) use raw_rtcp::{RtcpApp, RtcpDatagram};
+pub(crate) use stopped::StopCause;

@@ -17,6 +17,7 @@ pub struct Config {
     pub(crate) report: Duration,
     pub(crate) patience: Duration,
     pub(crate) frame: usize,
+    pub(crate) buffered: usize,
 }
 
 impl Config {
@@ -34,6 +35,7 @@ impl Config {
             report: Duration::from_secs(1),
             patience: Duration::from_secs(1),
             frame: MOST_FRAME,
+            buffered: 64 << 20,
         }
     }
 
@@ -99,6 +101,14 @@ impl Config {
     #[must_use]
     pub fn frame(mut self, bytes: usize) -> Self {
         self.frame = bytes;
+        self
+    }
+
+    /// How many bytes of frames all streams of the peer hold together, whole or not, until they are read; default 64 MiB. It is looked at
+    /// whenever a sixteenth of it has come. Beyond it the stream that holds most loses what it holds, and a key frame is asked for.
+    #[must_use]
+    pub fn buffered(mut self, bytes: usize) -> Self {
+        self.buffered = bytes;
         self
     }
 }

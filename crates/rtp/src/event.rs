@@ -2,7 +2,7 @@
 
 use bytes::Bytes;
 
-use crate::{SectionId, batch::Lane, extension::Label};
+use crate::{SectionId, batch::Lane, breaker::CircuitBreak, extension::Label};
 
 /// Something that happened.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -84,8 +84,18 @@ pub enum Event {
         /// The one that we use now.
         new: u32,
     },
-    /// What is sent does not get through (RFC 8083): the session sends nothing more.
-    Broken,
+    /// The circuit breaker of a stream has opened, as the stream does not get through (RFC 8083): it is sent no more. Or it has closed.
+    ///
+    /// It closes no sooner than 15 s after it opened, when the encoding has become active again since, or
+    /// [`Session::name_anew`](crate::Session::name_anew) was called.
+    Broken {
+        /// The section that sends.
+        section: SectionId,
+        /// Which of its encodings.
+        encoding: usize,
+        /// Why; `None` when it has closed.
+        cause: Option<CircuitBreak>,
+    },
     /// A packet that an application defines.
     App {
         /// Who sent it.

@@ -26,6 +26,7 @@ mod stats;
 mod writer;
 
 pub use batch::{Arena, Batch, Lane, Packet};
+pub use breaker::CircuitBreak;
 pub use config::Config;
 pub use described::{Described, described};
 pub use error::Malformed;

@@ -1,7 +1,7 @@
 //! What was negotiated for a media section, as far as RTP needs it.
 
 use crate::{
-    batch::Lane,
+    batch::{Lane, Packet},
     extension::{Form, Ids, Label, Values},
     payload::Codec,
 };
@@ -19,6 +19,8 @@ pub struct Section {
     pub formats: Vec<Format>,
     /// Payload types that are taken where they come, though they were not agreed on. Nothing is sent with them.
     pub left_out: Vec<Format>,
+    /// Payload types of H.264 in packetization mode 0 (RFC 6184 §6.2): each packet is one whole unit.
+    pub single_unit: Vec<u8>,
     /// The ids of header extensions.
     pub ids: Ids,
     /// True if extensions of one and two bytes may be mixed (`a=extmap-allow-mixed`).
@@ -167,12 +169,24 @@ impl Section {
         agreed.any(|format| format.payload_type == payload_type)
     }
 
-    /// The format in which a codec is sent.
+    /// The format in which a codec is sent: of H.264 one that takes units in pieces, where there is one.
     pub fn media(&self, codec: Codec) -> Option<Format> {
-        self.formats
-            .iter()
-            .find(|format| format.role == Carries::Media(codec))
-            .copied()
+        let of_codec = |format: &&Format| format.role == Carries::Media(codec);
+        let cuts = |format: &&Format| !self.single_unit.contains(&format.payload_type);
+        let mut all = self.formats.iter().filter(of_codec);
+        let first = all.next();
+        let found = first.filter(cuts).or_else(|| all.find(cuts)).or(first);
+        found.copied()
+    }
+
+    /// Whether a packet can be sent as it is.
+    pub(crate) fn takes(&self, packet: &Packet) -> bool {
+        let Some(format) = self.media(packet.codec) else {
+            return false;
+        };
+        let mut bytes = packet.prefix.as_bytes().iter().chain(&packet.payload[..]);
+        let is_unit = |first: &u8| first & 31 < 24;
+        !self.single_unit.contains(&format.payload_type) || bytes.next().is_some_and(is_unit)
     }
 
     /// The payload type that repairs another.

@@ -2,7 +2,7 @@
 
 use std::time::{Duration, Instant};
 
-use crate::{Ntp, Recent};
+use crate::{Ntp, Recent, breaker::CircuitBreak};
 
 /// Counters of one stream that is received.
 #[derive(Clone, Debug, Default, PartialEq)]
@@ -118,6 +118,8 @@ pub struct SendStats {
     pub rtx: Option<u32>,
     /// False when it is to send nothing.
     pub active: bool,
+    /// Why its circuit breaker has stopped it.
+    pub broken: Option<CircuitBreak>,
     /// Packets, without retransmissions and parity in a stream of its own; parity within RED among them.
     pub packets: u64,
     /// Bytes of payload in them.

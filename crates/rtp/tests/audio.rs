@@ -239,6 +239,87 @@ fn events_are_played() {
     );
 }
 
+/// RFC 4733 §2.5.1.3: what is longer than 65,535 units goes in segments, and is one tone to who hears it.
+#[test]
+fn a_long_event_goes_in_segments() {
+    let (mut pair, mut microphone) = pair(3, &Link::new(0).delay(ms(20)));
+    speak(&mut pair, &mut microphone, 200);
+    assert!(pair.sides[0].play_event(pair.now, AUDIO, 5, ms(3000)));
+    speak(&mut pair, &mut microphone, 3500);
+    assert!(pair.sides[0].play_event(pair.now, AUDIO, 5, ms(100)));
+    speak(&mut pair, &mut microphone, 500);
+    let sent = pair.sent[0].iter().map(|it| Rtp::parse(it).unwrap());
+    let events: Vec<_> = sent
+        .filter(|it| it.head.payload_type == 110)
+        .map(|it| (it.head, telephone::Event::parse(it.payload).unwrap()))
+        .collect();
+    let start = events[0].0.timestamp;
+    let mut segments: Vec<(u32, u16, usize, usize)> = Vec::new();
+    for (at, (head, event)) in events.iter().enumerate() {
+        let place = head.timestamp.wrapping_sub(start);
+        let begins = segments.is_empty() || segments.len() == 3 && place > 144_000;
+        assert_eq!(head.marker, begins, "{at}");
+        match segments.last_mut().filter(|it| it.0 == place) {
+            Some(it) => {
+                assert!(event.duration >= it.1);
+                it.2 = if event.duration > it.1 { 1 } else { it.2 + 1 };
+                it.3 += usize::from(event.ends);
+                it.1 = event.duration;
+            }
+            None => segments.push((place, event.duration, 1, usize::from(event.ends))),
+        }
+    }
+    // 3 s are 144,000 units: the last packet of each segment three times, and the end on the last alone.
+    let expected = [
+        (0, 65_535, 3, 0),
+        (65_535, 65_535, 3, 0),
+        (131_070, 12_929, 3, 3),
+    ];
+    assert!(segments[2].1.abs_diff(12_930) <= 2, "{segments:?}");
+    segments[2].1 = 12_929;
+    assert_eq!(segments[..3], expected);
+    assert_eq!((segments.len(), segments[3].1, segments[3].3), (4, 4800, 3));
+    let told = |it: &&Event| matches!(it, Event::Telephone { code: 5, .. });
+    assert_eq!(pair.events[1].iter().filter(told).count(), 2, "two tones");
+}
+
+/// RFC 6465: a mixer tells how loud each of those is whom it has mixed, in their order.
+#[test]
+fn contributors_have_levels_of_their_own() {
+    let (mut pair, _) = pair(9, &Link::new(0));
+    let mut section = audio();
+    section.ids = section.ids.with(Kind::MixedLevels, 8);
+    pair.sides[1].set_section(AUDIO, section);
+    let head = RtpHead {
+        payload_type: 111,
+        marker: false,
+        sequence: 1,
+        timestamp: 0,
+        ssrc: 50,
+    };
+    let mut packet = Vec::new();
+    let mut writer = Writer::begin(&mut packet, head, &[7, 8, 9], Form::OneByte);
+    // The bit above the level has no meaning here (RFC 6465 §3).
+    assert!(writer.extend(6, &[0x80 | 33]) && writer.extend(8, &[10, 0x80 | 20]));
+    writer.finish();
+    packet.extend_from_slice(&[0xfc; 20]);
+    let now = pair.now;
+    pair.sides[1].handle_rtp(now, &packet);
+    let mut heard = pair.sides[1].sources(now, AUDIO);
+    heard.sort_by_key(|it| it.source);
+    let heard: Vec<_> = heard
+        .iter()
+        .map(|it| (it.source, it.contributes, it.level))
+        .collect();
+    let expected = [
+        (7, true, Some(10)),
+        (8, true, Some(20)),
+        (9, true, None),
+        (50, false, Some(33)),
+    ];
+    assert_eq!(heard, expected);
+}
+
 #[test]
 fn events_are_played_while_nothing_is_written() {
     let (mut pair, _) = pair(4, &Link::new(0).delay(ms(20)));

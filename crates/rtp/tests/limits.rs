@@ -312,3 +312,59 @@ fn a_frame_of_more_packets_than_wait_is_read() {
     }
     assert_eq!(lengths, [10, 699 * 3]);
 }
+
+/// All streams together hold so much of frames that nobody reads: the one that holds most loses it, and begins with a key frame.
+#[test]
+fn so_much_of_frames_is_held() {
+    let held = |receiver: &mut Session, at| {
+        let mut lens = [0, 0];
+        while let Some(frame) = receiver.read_frame(at, VIDEO) {
+            lens[usize::from(frame.lane)] += frame.payload.len();
+        }
+        lens
+    };
+    for (config, most) in [
+        (config(), 64 << 20),
+        (config().buffered(1_600_000), 1_600_000),
+    ] {
+        let mut receiver = session(config);
+        let mut section = video();
+        section.announced = vec![support::announced(1000), support::announced(2000)];
+        receiver.set_section(VIDEO, section);
+        receiver.set_delivery(VIDEO, frames());
+        let (mut sender, mut other) = (session(self::config()), session(self::config()));
+        for (sender, ssrc) in [(&mut sender, 1000), (&mut other, 2000)] {
+            sender.set_section(VIDEO, video());
+            sender.set_encodings(VIDEO, &[encoding(ssrc, 0)]);
+        }
+        let mut camera = Camera::new(0, 20_000);
+        for datagram in sent(&mut other, &mut camera, 0) {
+            receiver.handle_rtp(epoch(), &datagram);
+        }
+        // The first frame is four times as long as the others.
+        let mut camera = Camera::new(0, 20_000);
+        let mut give = |receiver: &mut Session, bytes: usize| {
+            for _ in 0..bytes / 20_000 {
+                for datagram in sent(&mut sender, &mut camera, 0) {
+                    receiver.handle_rtp(epoch(), &datagram);
+                }
+            }
+        };
+        // It is looked at each sixteenth of the limit.
+        give(&mut receiver, most - most / 16 - 200_000);
+        let all = held(&mut receiver, epoch() + ms(1));
+        assert_eq!(all[1], 80_000);
+        assert!(all[0] > most - most / 16 - 300_000, "{all:?} of {most}");
+        give(&mut receiver, 200_000);
+        receiver.set_delivery(VIDEO, frames());
+        give(&mut receiver, most + most / 16);
+        let all = held(&mut receiver, epoch() + ms(1));
+        assert!(all[0] <= most / 8 + 300_000, "{all:?} of {most}");
+        let dropped = receiver.receive_stats(VIDEO).map(|it| it.2.frames_dropped);
+        assert!(dropped.sum::<u64>() > 10);
+        let mut buf = Vec::new();
+        assert!(receiver.poll_rtcp(epoch() + ms(1), 1200, &mut buf));
+        let asks = |it| matches!(it, rtcp::Rtcp::Pli(it) if it.media == 1000);
+        assert!(rtcp::Compound::parse(&buf).unwrap().any(asks));
+    }
+}

@@ -198,19 +198,6 @@ fn a_packet_too_large_holds_nothing_up() {
 }
 
 #[test]
-fn silence_opens_the_breaker() {
-    let mut pair = Pair::video(9, &link(10));
-    let mut camera = Camera::new(0, 500);
-    pair.film(&mut camera, 2000);
-    pair.links[1].set_up(false);
-    pair.film(&mut camera, 17_000);
-    assert!(pair.events[0].contains(&Event::Broken));
-    let count = pair.sent[0].len();
-    pair.film(&mut camera, 500);
-    assert_eq!(pair.sent[0].len(), count, "nothing more is sent");
-}
-
-#[test]
 fn a_stream_ends_with_goodbye() {
     let mut pair = Pair::video(10, &link(10));
     let mut camera = Camera::new(0, 500);
@@ -286,21 +273,6 @@ fn many_say_goodbye_in_several_datagrams() {
         }
     }
     assert_eq!(gone.len(), 80);
-}
-
-#[test]
-fn the_peer_uses_our_ssrc() {
-    let mut pair = Pair::video(11, &link(10));
-    pair.sides[1].set_encodings(VIDEO, &[support::encoding(1000, 0)]);
-    let mut camera = Camera::new(0, 500);
-    pair.film(&mut camera, 500);
-    let new = pair.events[1].iter().find_map(|it| match it {
-        Event::Collision { old: 1000, new } => Some(*new),
-        _ => None,
-    });
-    assert!(new.is_some_and(|new| new != 1000));
-    assert_eq!(pair.sides[1].stats().collisions, 1);
-    assert!(pair.frames[1].len() > 10);
 }
 
 /// Known failure 20. Padding of any length on packets and repairs of a stream that there is, short of its end and beyond it.

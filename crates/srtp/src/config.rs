@@ -10,6 +10,7 @@ pub struct Config {
     pub(crate) cryptex: bool,
     pub(crate) streams: usize,
     pub(crate) window: usize,
+    pub(crate) lifetime: u64,
 }
 
 impl Config {
@@ -21,6 +22,7 @@ impl Config {
             cryptex: false,
             streams: 256,
             window: 1024,
+            lifetime: MOST_RTP,
         }
     }
 
@@ -28,6 +30,11 @@ impl Config {
     /// second keystream for each packet that carries one.
     #[must_use]
     pub fn encrypted(mut self, ids: &[u8]) -> Self {
+        self.set_encrypted(ids);
+        self
+    }
+
+    pub(crate) fn set_encrypted(&mut self, ids: &[u8]) {
         let mut encrypted = Box::new([false; 256]);
         for id in ids {
             if let Some(encrypted) = encrypted.get_mut(usize::from(*id)) {
@@ -35,7 +42,6 @@ impl Config {
             }
         }
         self.encrypted = (!ids.is_empty()).then_some(encrypted);
-        self
     }
 
     /// Whether all header extensions and contributing sources are encrypted (RFC 9335); off by default, since both
@@ -48,18 +54,29 @@ impl Config {
     }
 
     /// How many SSRCs of the peer are remembered; default 256. Packets of further ones are dropped, since without
-    /// their indices a replay could not be told. Each costs about 300 bytes at the default window.
+    /// their indices a replay could not be told. Each costs about 300 bytes at the default window. Those that have
+    /// [ended](crate::Context::end) do not count.
     #[must_use]
     pub fn streams(mut self, most: usize) -> Self {
         self.streams = most;
         self
     }
 
-    /// How many indices behind the highest are told apart, both ways; default 1024, at least 64 (RFC 3711 §3.3.2),
-    /// rounded up to a multiple of 64. A larger window lets packets be reordered further.
+    /// How many indices behind the highest are told apart, both ways; default 1024, at least 64 (RFC 3711 §3.3.2) and at most
+    /// 32,768, rounded up to a multiple of 64. A larger window lets packets be reordered further.
     #[must_use]
     pub fn window(mut self, packets: usize) -> Self {
         self.window = packets.clamp(64, 32_768).next_multiple_of(64);
         self
     }
+
+    /// How many packets of RTP our key may protect, over all SSRCs; default 2^48, and no more (RFC 3711 §9.2).
+    #[must_use]
+    pub fn lifetime(mut self, packets: u64) -> Self {
+        self.lifetime = packets.min(MOST_RTP);
+        self
+    }
 }
+
+/// How many packets of RTP one key may protect, and how far its indices go (RFC 3711 §9.2).
+pub(crate) const MOST_RTP: u64 = 1 << 48;

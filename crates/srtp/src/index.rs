@@ -24,8 +24,16 @@ impl Indices {
         guess(self.highest, sequence)
     }
 
+    /// As it is when nothing is known but the highest index: no other is taken before one that is higher.
+    pub(crate) fn beyond(highest: Option<u64>, window: usize) -> Self {
+        let used = u64::MAX * u64::from(highest.is_some());
+        Self {
+            highest,
+            window: vec![used; window / 64].into(),
+        }
+    }
+
     /// The highest index so far.
-    #[cfg(test)]
     pub(crate) fn highest(&self) -> Option<u64> {
         self.highest
     }

@@ -1,5 +1,7 @@
 //! What a context counts.
 
+use std::ops::AddAssign;
+
 /// Counters since the context was made.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 #[non_exhaustive]
@@ -8,6 +10,20 @@ pub struct Stats {
     pub rtp: Counters,
     /// Packets of RTCP.
     pub rtcp: Counters,
+}
+
+impl AddAssign for Stats {
+    fn add_assign(&mut self, other: Self) {
+        for (own, other) in [(&mut self.rtp, other.rtp), (&mut self.rtcp, other.rtcp)] {
+            own.protected += other.protected;
+            own.refused += other.refused;
+            own.opened += other.opened;
+            own.forged += other.forged;
+            own.replayed += other.replayed;
+            own.short += other.short;
+            own.over_limit += other.over_limit;
+        }
+    }
 }
 
 /// Counters of one protocol.

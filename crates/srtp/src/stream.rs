@@ -1,5 +1,7 @@
 //! What is remembered of each SSRC.
 
+use std::collections::BTreeMap;
+
 use crate::index::Indices;
 
 /// One SSRC in one direction.
@@ -11,10 +13,14 @@ pub(crate) struct Stream {
     pub(crate) next_rtcp: u64,
 }
 
+/// What is left of an SSRC that has ended: how far its indices had come, of RTP and of RTCP.
+pub(crate) type Ended = (Option<u64>, Option<u64>);
+
 /// The SSRCs of one direction, in the order of their numbers.
 #[derive(Debug, Default)]
 pub(crate) struct Streams {
     list: Vec<(u32, Stream)>,
+    ended: BTreeMap<u32, Ended>,
     /// Where the last one was found: packets come in runs.
     last: usize,
 }
@@ -24,6 +30,15 @@ impl Stream {
         Self {
             rtp: Indices::new(window),
             rtcp: Indices::new(window),
+            next_rtcp: 0,
+        }
+    }
+
+    /// One that goes on where it had ended.
+    pub(crate) fn after((rtp, rtcp): Ended, window: usize) -> Self {
+        Self {
+            rtp: Indices::beyond(rtp, window),
+            rtcp: Indices::beyond(rtcp, window),
             next_rtcp: 0,
         }
     }
@@ -50,6 +65,28 @@ impl Streams {
         self.last = at;
         #[expect(clippy::indexing_slicing, reason = "it was found or inserted there")]
         &mut self.list[at].1
+    }
+
+    /// An SSRC has ended: of what it did only that is kept which a replay is told by, for at most so many.
+    pub(crate) fn end(&mut self, ssrc: u32, most: usize) {
+        if self.ended.len() < most
+            && let Ok(at) = self.position(ssrc)
+        {
+            let (ssrc, stream) = self.list.remove(at);
+            let left = (stream.rtp.highest(), stream.rtcp.highest());
+            self.ended.insert(ssrc, left);
+        }
+    }
+
+    /// How far an SSRC had come that has ended.
+    pub(crate) fn ended(&self, ssrc: u32) -> Option<Ended> {
+        self.ended.get(&ssrc).copied()
+    }
+
+    /// An SSRC that had ended is there again.
+    pub(crate) fn begin(&mut self, ssrc: u32, left: Ended, window: usize) -> &mut Stream {
+        self.ended.remove(&ssrc);
+        self.get_or_insert(ssrc, || Stream::after(left, window))
     }
 
     fn position(&self, ssrc: u32) -> Result<usize, usize> {

@@ -13,7 +13,7 @@ use super::{
     waiters::{Waiter, wait},
 };
 use crate::{
-    DtlsTransportState, Error, RtcpApp,
+    DtlsTransportState, Error, MediaDrops, RtcpApp,
     engine::{TransportId, TransportView},
 };
 
@@ -90,6 +90,11 @@ impl DtlsTransport {
     pub fn send_app(&self, app: &RtcpApp) -> Result<(), Error> {
         let connection = self.keep_open.connection();
         connection.verb(|engine, now| engine.send_app(now, self.id, app))
+    }
+
+    /// How many packets of media were dropped as they came, and why.
+    pub fn media_drops(&self) -> MediaDrops {
+        self.get(|it| it.media_drops()).unwrap_or_default()
     }
 
     /// `None` for a transport that is not in use any more.

@@ -322,6 +322,7 @@ impl PeerConnection {
             | engine::Event::FrameReadable(_)
             | engine::Event::KeyframeRequested { .. }
             | engine::Event::BitrateAllowed { .. }
+            | engine::Event::SendingStopped { .. }
             | engine::Event::EncodingsChanged(_)
             | engine::Event::Rtcp(..)
             | engine::Event::Tone(..)

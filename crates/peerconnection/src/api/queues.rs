@@ -147,6 +147,8 @@ impl Queues {
                 encoding,
                 bits,
             } => media.allow(transceiver, encoding, bits, outbound),
+            // Who asks is told by the sender, and who encodes by what follows.
+            Event::SendingStopped { .. } => {}
             Event::EncodingsChanged(id) => media.change_encodings(id, engine, outbound),
             event => return Some(event),
         }

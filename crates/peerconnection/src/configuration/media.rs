@@ -15,6 +15,8 @@ pub(crate) struct MediaLimits {
     pub(crate) missing: usize,
     /// What can be sent again of a stream of ours.
     pub(crate) history: (Duration, usize),
+    /// Bytes of frames that are held until they are read.
+    pub(crate) buffered: usize,
 }
 
 impl Default for MediaLimits {
@@ -25,6 +27,7 @@ impl Default for MediaLimits {
             reorder: 512,
             missing: 1000,
             history: (Duration::from_secs(1), 1024),
+            buffered: 64 << 20,
         }
     }
 }

@@ -423,6 +423,14 @@ impl Settings {
         self.media.history = (time, packets);
         self
     }
+
+    /// How many bytes of frames all remote streams of a transport hold together until they are read, whole or not. Beyond it the stream that
+    /// holds most loses what it holds, and goes on with a key frame. Default: 64 MiB.
+    #[must_use]
+    pub fn most_buffered_frames(mut self, bytes: usize) -> Self {
+        self.media.buffered = bytes;
+        self
+    }
 }
 
 impl Default for Settings {

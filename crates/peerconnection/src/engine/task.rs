@@ -9,7 +9,7 @@ use super::{
 use crate::{
     DtlsTransportState, Error, IceCandidate, IceCandidateError, IceConnectionState,
     IceGatheringState, IceTransportState, PeerConnectionState, RtcpDatagram, SctpTransportState,
-    SignalingState, StatsReport,
+    SignalingState, StatsReport, StopCause,
 };
 
 /// What W3C queues as one task: events that belong together, in order.
@@ -94,6 +94,15 @@ pub enum Event {
         encoding: usize,
         /// Bits a second.
         bits: Option<u64>,
+    },
+    /// None of W3C's: an active encoding is sent no more, or is sent again. `EncodingsChanged` follows.
+    SendingStopped {
+        /// The sender.
+        transceiver: TransceiverId,
+        /// The place of the encoding.
+        encoding: usize,
+        /// Why; `None` when it is sent again.
+        cause: Option<StopCause>,
     },
     /// None of W3C's: what the encodings of a sender ask of an encoder has changed.
     EncodingsChanged(TransceiverId),

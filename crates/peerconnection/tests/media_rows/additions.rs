@@ -100,7 +100,7 @@ fn header_extensions_are_chosen() {
     let none = engine.negotiated_header_extensions(here).unwrap();
     assert!(none.iter().all(|it| it.direction == Stopped), "{none:?}");
     set(&mut wanted, "playout-delay", Stopped);
-    set(&mut wanted, "toffset", SendOnly);
+    set(&mut wanted, "abs-send-time", SendOnly);
     engine
         .set_header_extensions_to_negotiate(here, &wanted)
         .unwrap();
@@ -111,7 +111,11 @@ fn header_extensions_are_chosen() {
         let mut lines = sdp.lines();
         lines.find(|it| it.contains(name)).map(str::to_owned)
     };
-    assert!(line(&offer.sdp, "toffset").unwrap().contains("/sendonly "));
+    assert!(
+        line(&offer.sdp, "abs-send-time")
+            .unwrap()
+            .contains("/sendonly ")
+    );
     let proposed = pair.ends[0].engine.negotiated_header_extensions(here);
     assert!(proposed.unwrap().iter().all(|it| it.direction == Stopped));
     // The peer leaves one out as well.
@@ -128,7 +132,11 @@ fn header_extensions_are_chosen() {
     engine
         .set_local_description(now, Some(answer.clone()))
         .unwrap();
-    assert!(line(&answer.sdp, "toffset").unwrap().contains("/recvonly "));
+    assert!(
+        line(&answer.sdp, "abs-send-time")
+            .unwrap()
+            .contains("/recvonly ")
+    );
     assert_eq!(line(&answer.sdp, "color-space"), None);
     pair.ends[0].set(now, SdpType::Answer, &answer.sdp).unwrap();
     for (side, id, one_way) in [(0, here, SendOnly), (1, there, RecvOnly)] {
@@ -137,14 +145,16 @@ fn header_extensions_are_chosen() {
         for (name, direction) in [
             ("playout-delay", Stopped),
             ("color-space", Stopped),
-            ("toffset", one_way),
+            ("abs-send-time", one_way),
             ("sdes:mid", SendRecv),
         ] {
             assert_eq!(direction_of(&agreed, name), direction, "{side}: {name}");
         }
         let parameters = pair.ends[side].engine.receive_parameters(id);
         let receives = parameters.header_extensions.iter();
-        let receives = receives.filter(|it| it.uri.contains("toffset")).count();
+        let receives = receives
+            .filter(|it| it.uri.contains("abs-send-time"))
+            .count();
         assert_eq!(receives, side, "it comes one way only");
     }
 }

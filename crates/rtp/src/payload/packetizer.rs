@@ -69,6 +69,11 @@ impl Packetizer {
         self
     }
 
+    /// As [`single_unit`](Self::single_unit) has it, from the next frame on.
+    pub fn set_single_unit(&mut self, on: bool) {
+        self.single_unit = on;
+    }
+
     /// The longest frame to cut, in bytes; default [`MOST_FRAME`].
     pub fn set_most_frame(&mut self, bytes: usize) {
         self.most_frame = bytes;

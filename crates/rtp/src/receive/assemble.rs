@@ -212,6 +212,21 @@ impl Assembler {
         self.missing += 1;
     }
 
+    /// How many bytes of payload are held, in packets and in frames that nobody has read yet.
+    pub(crate) fn bytes(&self) -> usize {
+        let packets = self.held.values().map(|it| it.0.payload_len());
+        let frames = self.ready.iter().map(|it| it.frame.payload.len());
+        packets.chain(frames).sum()
+    }
+
+    /// Too much is held: all of it goes.
+    pub(crate) fn drop_all(&mut self) {
+        self.counts.dropped += self.ready.len() as u64 + 1;
+        self.missing += self.ready.len() as u32;
+        self.ready.clear();
+        self.restart();
+    }
+
     /// Makes frames of what is whole. Returns true if a key frame is wanted, and below which number nothing is waited
     /// for.
     pub(crate) fn run(&mut self, now: Instant, clock: u32) -> (bool, u64) {

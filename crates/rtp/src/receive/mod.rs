@@ -23,6 +23,7 @@ use crate::{
     batch::Lane,
     extension::{Label, Structure},
     fec::Recovery,
+    payload::telephone,
     rtcp::ReportBlock,
     stats::ReceiveStats,
 };
@@ -54,8 +55,8 @@ pub(crate) struct ReceiveStream {
     pub(crate) recovery: Recovery,
     /// The templates of the dependency descriptors, as the last key frame told them.
     pub(crate) structure: Option<Structure>,
-    /// The timestamp of the last event of a telephone.
-    pub(crate) event: Option<u32>,
+    /// The last event of a telephone, as far as it was played.
+    pub(crate) event: Option<(u32, telephone::Event)>,
     /// The last packet.
     pub(crate) last: Instant,
     /// A key frame is wanted, and asked for then.

@@ -20,6 +20,7 @@ use self::{
 use crate::{
     Choice, Config, Encoding, Form, Section,
     batch::{Batch, Packet},
+    breaker::Breaker,
     extension::Kind,
     fec::Parity,
     payload::Codec,
@@ -61,7 +62,10 @@ pub(crate) struct SendStream {
     /// The place of its section, and its own among those of the section.
     pub(crate) section: usize,
     pub(crate) place: usize,
+    /// As it is sent.
     pub(crate) encoding: Encoding,
+    /// As it was set: another SSRC where that one is the peer's.
+    pub(crate) set: Encoding,
     /// Queue and history at once: the cursor parts them.
     kept: VecDeque<(Instant, Arc<Batch>)>,
     first: u64,
@@ -88,8 +92,10 @@ pub(crate) struct SendStream {
     /// Bytes of the frame that is being sent.
     frame: u64,
     pub(crate) round_trip: Option<Duration>,
-    /// The last FIR's number.
-    pub(crate) fir: Option<u8>,
+    /// The number of the last FIR of each who has asked so.
+    firs: VecDeque<(u32, u8)>,
+    /// Whether it gets through.
+    pub(crate) breaker: Breaker,
     /// What was told of capture last: timestamp, time, and when.
     told: Option<(u32, Instant, Instant)>,
     /// The last packet: timestamp, capture, clock.
@@ -121,16 +127,16 @@ impl SendStream {
             section,
             place,
             encoding,
+            set: encoding,
             kept: VecDeque::new(),
             first: 0,
             cursor: (0, 0),
             floor: 0,
             head: None,
-            // RFC 3711 §3.3.1: below 2^15, so that a receiver that loses the first guesses right.
-            rewrite: Rewrite::new(encoding.choice, first & 0x7fff, timestamp),
+            rewrite: Rewrite::new(encoding.choice, first as u16 & FIRST, timestamp),
             sent: vec![None; config.history_packets].into(),
             resend: VecDeque::new(),
-            rtx_next: rtx as u16 & 0x7fff,
+            rtx_next: rtx as u16 & FIRST,
             share: 0.0,
             shared_at: None,
             rate: 0.0,
@@ -138,11 +144,12 @@ impl SendStream {
             telephone: None,
             parity: Parity::default(),
             guard: Guard::default(),
-            fec_next: (rtx >> 16) as u16 & 0x7fff,
+            fec_next: (rtx >> 16) as u16 & FIRST,
             begun: None,
             frame: 0,
             round_trip: None,
-            fir: None,
+            firs: VecDeque::new(),
+            breaker: Breaker::default(),
             told: None,
             last: None,
             totals: (0, 0),
@@ -153,16 +160,75 @@ impl SendStream {
         }
     }
 
+    /// It is set anew. An SSRC that had to be changed stays as it is, until another is set.
+    pub(crate) fn configure(&mut self, new: Encoding) {
+        let (old, own) = (std::mem::replace(&mut self.set, new), self.encoding);
+        let kept = |old, new, own| if old == new { own } else { new };
+        self.encoding = Encoding {
+            ssrc: own.ssrc,
+            rtx: kept(old.rtx, new.rtx, own.rtx),
+            fec: kept(old.fec, new.fec, own.fec),
+            ..new
+        };
+        if self.encoding.rtx != own.rtx {
+            self.rtx_next &= FIRST;
+        }
+        if self.encoding.fec != own.fec {
+            self.fec_next &= FIRST;
+        }
+        self.choose(new.choice);
+    }
+
+    /// The peer uses one of its SSRCs: `new` takes its place, with numbers that begin at `first`. False if it has no such SSRC.
+    pub(crate) fn resolve(&mut self, ssrc: u32, new: u32, first: u32) -> bool {
+        let first = first as u16 & FIRST;
+        if self.encoding.ssrc == ssrc {
+            self.encoding.ssrc = new;
+            // A stream of which the peer knows nothing: it begins with a key frame, and nothing of the old one is sent again.
+            self.change_source();
+            self.rewrite.begin_at(first);
+            self.sent.fill(None);
+            self.resend.clear();
+            self.firs.clear();
+            self.parity = Parity::default();
+            self.breaker = Breaker::default();
+            (self.begun, self.totals, self.reported) = (None, (0, 0), false);
+        } else if self.encoding.rtx == Some(ssrc) {
+            (self.encoding.rtx, self.rtx_next) = (Some(new), first);
+        } else if self.encoding.fec == Some(ssrc) {
+            (self.encoding.fec, self.fec_next) = (Some(new), first);
+        } else {
+            return false;
+        }
+        true
+    }
+
     /// Another choice: it counts from the next frame where it can.
     pub(crate) fn choose(&mut self, choice: Choice) {
         self.encoding.choice = choice;
         self.rewrite.choose(choice);
     }
 
+    /// False when it is to send nothing, or does not get through.
+    pub(crate) fn sends(&self) -> bool {
+        self.encoding.active && self.breaker.cause().is_none()
+    }
+
+    /// Whether a FIR asks for anything new: each who asks counts for itself (RFC 5104 §4.3.1.2).
+    pub(crate) fn is_new_fir(&mut self, sender: u32, number: u8) -> bool {
+        if let Some(known) = self.firs.iter_mut().find(|it| it.0 == sender) {
+            return std::mem::replace(&mut known.1, number) != number;
+        }
+        if self.firs.len() >= MOST_ASKING {
+            self.firs.pop_front();
+        }
+        self.firs.push_back((sender, number));
+        true
+    }
+
     /// True if it needs packets of this lane.
     pub(crate) fn needs(&self, lane: u8) -> bool {
-        self.encoding.active
-            && (self.rewrite.target() == lane || self.rewrite.current() == Some(lane))
+        self.sends() && (self.rewrite.target() == lane || self.rewrite.current() == Some(lane))
     }
 
     pub(crate) fn push(&mut self, now: Instant, batch: Arc<Batch>) {
@@ -302,7 +368,7 @@ impl SendStream {
         section: &Section,
         largest: usize,
     ) -> Option<(Class, usize)> {
-        if !self.encoding.active {
+        if !self.sends() {
             return None;
         }
         let can_play = self.rewrite.last().is_some() || self.telephone.is_some();
@@ -334,7 +400,7 @@ impl SendStream {
                 Class::Video
             };
             let len = self.len(section, packet, false) + self.redundancy(section, &sent);
-            if section.media(packet.codec).is_none() {
+            if !section.takes(packet) {
                 self.stats.dropped_codec += 1;
             } else if len > largest {
                 self.stats.dropped_large += 1;
@@ -369,7 +435,11 @@ impl SendStream {
             let sent = self.find(number);
             let found = sent.as_ref().and_then(|sent| self.content(sent));
             let is_old = now.saturating_duration_since(at) > self.history;
-            if let Some(packet) = found.filter(|_| !is_old) {
+            let repairs = |it: &&Packet| {
+                let format = section.media(it.codec);
+                format.is_some_and(|it| section.rtx(it.payload_type).is_some())
+            };
+            if let Some(packet) = found.filter(repairs).filter(|_| !is_old) {
                 let len = self.len(section, packet, true);
                 // What exceeds its share waits and ages.
                 return (self.share >= 0.0).then_some((Class::Resend, len));
@@ -508,7 +578,7 @@ impl SendStream {
     /// True if a switch waits for a key frame of another lane.
     pub(crate) fn lacks(&self) -> Option<u8> {
         let target = self.rewrite.target();
-        let waits = self.encoding.active && self.rewrite.wants_keyframe();
+        let waits = self.sends() && self.rewrite.wants_keyframe();
         waits.then_some(target)
     }
 
@@ -526,7 +596,11 @@ impl SendStream {
     }
 }
 
+/// RFC 3711 §3.3.1: the first number of an SSRC is below 2^15, so that a receiver that loses the first packets guesses right.
+const FIRST: u16 = 0x7fff;
 const MOST_RESEND: usize = 1000;
+/// So many of those who ask by FIR are told apart.
+const MOST_ASKING: usize = 16;
 /// Bytes a second that may be sent again, beside a quarter of what is sent.
 const LEAST_AGAIN: f64 = 12_500.0;
 const LATE: Duration = Duration::from_millis(500);

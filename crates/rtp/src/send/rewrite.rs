@@ -76,7 +76,7 @@ pub(crate) enum Verdict {
 }
 
 impl Rewrite {
-    pub(crate) fn new(choice: Choice, first: u32, timestamp: u32) -> Self {
+    pub(crate) fn new(choice: Choice, first: u16, timestamp: u32) -> Self {
         Self {
             choice,
             current: None,
@@ -135,6 +135,15 @@ impl Rewrite {
         self.current = None;
         self.lacks = false;
         self.verdicts.clear();
+    }
+
+    /// Another source comes, and its numbers begin here.
+    pub(crate) fn begin_at(&mut self, first: u16) {
+        self.start.0 = u64::from(first) + (1 << 16);
+        self.offsets.clear();
+        if let Some(last) = &mut self.last {
+            (last.sequence, last.ended) = (self.start.0 - 1, true);
+        }
     }
 
     /// Takes a number for a packet that is not of the source: the one that the source's next packet would have had, as those before it

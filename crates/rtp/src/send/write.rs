@@ -369,14 +369,13 @@ impl SendStream {
     fn write_event(&mut self, section: &Section, stamp: Stamp, buf: &mut Vec<u8>) -> Option<Done> {
         let mut telephone = self.telephone.take()?;
         let (sequence, timestamp) = self.rewrite.insert(stamp.now, telephone.clock);
-        let is_first = telephone.timestamp.is_none();
-        let timestamp = *telephone.timestamp.get_or_insert(timestamp);
-        let (event, is_last) = telephone.next(stamp.now);
+        let played = telephone.next(stamp.now, timestamp);
         let head = Head {
             payload_type: telephone.payload_type,
-            marker: is_first,
+            // RFC 4733 §2.5.1.3: not on later segments.
+            marker: played.is_first,
             sequence: sequence as u16,
-            timestamp,
+            timestamp: played.timestamp,
             ssrc: self.encoding.ssrc,
         };
         let start = buf.len();
@@ -384,13 +383,13 @@ impl SendStream {
         let numbered = self.name(&mut writer, section, stamp, false);
         writer.finish();
         self.stats.header_bytes += (buf.len() - start) as u64;
-        buf.extend_from_slice(&event.to_bytes());
+        buf.extend_from_slice(&played.event.to_bytes());
         self.begun.get_or_insert(sequence);
         self.stats.packets += 1;
         self.stats.bytes += 4;
         let (packets, bytes) = self.totals;
         self.totals = (packets.wrapping_add(1), bytes.wrapping_add(4));
-        if !is_last {
+        if !played.is_last {
             self.telephone = Some(telephone);
         }
         Some(Done {

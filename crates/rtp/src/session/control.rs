@@ -7,6 +7,7 @@ use bytes::Bytes;
 use super::Session;
 use crate::{
     Event, SectionId,
+    breaker::Reported,
     rtcp::{
         Bye, Compound, Dlrr, Extended, ExtendedBlock, Fir, MaxRate, Nack, Remb, Report,
         ReportBlock, Rtcp, Tmmb, write_tmmbn,
@@ -117,8 +118,16 @@ impl Session {
         stats.reported = Some(now);
         let sent = (stats.packets, stats.bytes + stats.header_bytes);
         let (section, encoding) = (sender.section, sender.place);
-        self.breaker
-            .reported(now, block.highest, fraction, round_trip, sent);
+        sender.breaker.reported(
+            now,
+            Reported {
+                highest: block.highest,
+                fraction,
+                round_trip: stats.round_trip,
+                sent,
+            },
+        );
+        self.heard = Some(now);
         if let Some(section) = self.sections.get(section).map(|it| it.id) {
             self.push_event(Event::Reported { section, encoding });
         }
@@ -134,16 +143,20 @@ impl Session {
                     stream.clock.name = Some(name);
                 }
             }
-            None if self.names.len() < self.config.streams => {
-                self.names.insert(ssrc, name);
+            None => {
+                // Of names that never got a stream the oldest goes.
+                self.names.retain(|it| it.0 != ssrc);
+                self.names.push_back((ssrc, name));
+                if self.names.len() > self.config.streams {
+                    self.names.pop_front();
+                }
             }
-            None => {}
         }
     }
 
     fn handle_bye(&mut self, bye: &Bye<'_>) {
         for ssrc in bye.sources() {
-            self.names.remove(&ssrc);
+            self.names.retain(|it| it.0 != ssrc);
             let Some(route) = self.by_ssrc.get(&ssrc).copied() else {
                 continue;
             };
@@ -190,7 +203,7 @@ impl Session {
                 continue;
             };
             // RFC 5104 §4.3.1.2: a number that is repeated is no new request.
-            if sender.fir.replace(item.number) == Some(item.number) {
+            if !sender.is_new_fir(fir.sender, item.number) {
                 continue;
             }
             sender.stats.firs += 1;

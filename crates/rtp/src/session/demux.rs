@@ -119,7 +119,7 @@ impl Session {
         }
         let mut stream = ReceiveStream::new(&self.config, (section, ssrc), (lane, rid), now);
         stream.assembler.jitter.wanted = target;
-        stream.clock.name = self.names.get(&ssrc).copied();
+        stream.clock.name = self.names.iter().find(|it| it.0 == ssrc).map(|it| it.1);
         // An ended stream gives its place, so that a peer which begins anew for ever costs nothing.
         let ended = self.receivers.iter().position(|it| it.ended);
         let place = ended.unwrap_or(self.receivers.len());
@@ -191,8 +191,9 @@ impl Session {
         } else {
             bound.rtx.replace(ssrc)
         };
-        if let Some(old) = old {
+        if let Some(old) = old.filter(|it| *it != ssrc) {
             self.by_ssrc.remove(&old);
+            self.ended.push_back(old);
         }
         let route = Route {
             stream,
@@ -204,7 +205,11 @@ impl Session {
 
     /// A stream ends: its SSRCs may belong to others.
     pub(super) fn unbind(&mut self, stream: usize) {
-        self.by_ssrc.retain(|_, route| route.stream != stream);
+        let gone = self.by_ssrc.extract_if(|_, route| route.stream == stream);
+        self.ended.extend(gone.map(|it| it.0));
+        // Nobody asks for them, perhaps.
+        let over = self.ended.len().saturating_sub(self.config.streams);
+        self.ended.drain(..over);
         if let Some(stream) = self.receivers.get_mut(stream) {
             stream.ended = true;
             stream.track.forget();

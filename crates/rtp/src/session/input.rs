@@ -16,6 +16,7 @@ use crate::{
     receive::{Origin, Place, ReceiveStream, Source},
     red,
     section::{Carries, Format},
+    send::SendStream,
 };
 
 /// One payload on its way into a stream, whatever it was wrapped in.
@@ -38,7 +39,7 @@ impl Session {
         };
         let named = Named::read(rtp.extensions, &self.ids);
         let ssrc = rtp.head.ssrc;
-        if let Some(number) = named.transport {
+        if let Some(number) = named.transport.filter(|_| self.gives_feedback) {
             self.received.note(now, number, ssrc);
         }
         self.resolve_collision(now, ssrc);
@@ -208,7 +209,7 @@ impl Session {
             self.events.push_back(Event::Received { section: state.id });
         }
         if codec == Codec::TelephoneEvent
-            && let Some(code) = begun(&mut stream.event, media.timestamp, media.payload)
+            && let Some(code) = begun(&mut stream.event, &media)
             && self.events.len() < MOST_EVENTS
         {
             let section = state.id;
@@ -372,6 +373,7 @@ impl Session {
             stream.keyframe = None;
         }
         if delivery.frames {
+            self.grown += packet.payload_len();
             stream.assembler.insert(now, packet.clone());
         }
         if delivery.packets {
@@ -384,6 +386,29 @@ impl Session {
         }
         if delivery.frames {
             self.assemble(now, at);
+            self.bound_frames(now);
+        }
+    }
+
+    /// What all streams hold of frames has a limit: the one that holds most loses it. Now and then is enough to look.
+    fn bound_frames(&mut self, now: Instant) {
+        let most = self.config.buffered;
+        if self.grown < most / 16 {
+            return;
+        }
+        self.grown = 0;
+        let held = |it: &ReceiveStream| it.assembler.bytes();
+        let mut sum: usize = self.receivers.iter().map(held).sum();
+        while sum > most {
+            let Some(stream) = self.receivers.iter_mut().max_by_key(|it| held(it)) else {
+                return;
+            };
+            sum -= held(stream);
+            stream.assembler.drop_all();
+            let of = self.sections.get(stream.section);
+            if of.is_some_and(|it| !it.section.is_audio()) {
+                stream.want_keyframe(now);
+            }
         }
     }
 
@@ -466,12 +491,25 @@ impl Session {
 
     /// RFC 3550 §8.2: the peer uses an SSRC of ours. We take another and say goodbye to the old one.
     fn resolve_collision(&mut self, now: Instant, ssrc: u32) {
-        let Some(sender) = self.senders.iter_mut().find(|it| it.encoding.ssrc == ssrc) else {
-            return;
+        let uses = |it: &SendStream, ssrc| {
+            let own = &it.encoding;
+            own.ssrc == ssrc || own.rtx == Some(ssrc) || own.fec == Some(ssrc)
         };
-        let new = self.rng.next_u32().max(1);
-        sender.encoding.ssrc = new;
-        sender.reported = false;
+        let is_ours = |it: u32| it == self.ssrc || self.senders.iter().any(|of| uses(of, it));
+        if !is_ours(ssrc) {
+            return;
+        }
+        let mut new = self.rng.next_u32();
+        while new == 0 || is_ours(new) || self.by_ssrc.contains_key(&new) {
+            new = self.rng.next_u32();
+        }
+        let first = self.rng.next_u32();
+        if self.ssrc == ssrc {
+            self.ssrc = new;
+        } else {
+            let mut senders = self.senders.iter_mut();
+            senders.any(|it| it.resolve(ssrc, new, first));
+        }
         self.timers.farewells.push(ssrc);
         self.timers.soon(now);
         self.stats.collisions += 1;
@@ -487,15 +525,20 @@ fn measure(stream: &mut ReceiveStream, now: Instant, timestamp: u32, codec: Code
     stream.track.measure(now, timestamp);
 }
 
-/// The event that begins with this packet. All packets of one have its timestamp (RFC 4733 §2.2), and the last comes three times.
-fn begun(last: &mut Option<u32>, timestamp: u32, payload: &[u8]) -> Option<u8> {
-    let event = telephone::Event::parse(payload)?;
-    let is_later = |last: u32| timestamp.wrapping_sub(last).cast_signed() > 0;
-    if !last.is_none_or(is_later) {
+/// The event that begins with this packet. All packets of one have its timestamp (RFC 4733 §2.2), or that of its segment (§2.5.1.3), and
+/// the last comes three times.
+fn begun(last: &mut Option<(u32, telephone::Event)>, media: &Media<'_>) -> Option<u8> {
+    let event = telephone::Event::parse(media.payload)?;
+    let Some((at, before)) = last.replace((media.timestamp, event)) else {
+        return Some(event.code);
+    };
+    let later = media.timestamp.wrapping_sub(at).cast_signed();
+    if later < 0 {
+        *last = Some((at, before));
         return None;
     }
-    *last = Some(timestamp);
-    Some(event.code)
+    let goes_on = later == u16::MAX.into() && event.code == before.code && !media.marker;
+    (later > 0 && !goes_on).then_some(event.code)
 }
 
 /// Keeps a packet for parity, as it was before RED or RTX.

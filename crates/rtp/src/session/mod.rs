@@ -20,7 +20,6 @@ use self::timers::Timers;
 use crate::{
     Config, Encoding, Event, Ntp, Section, SectionId,
     batch::{Arena, Batch, Lane, Packet},
-    breaker::Breaker,
     extension::Ids,
     feedback::{Feedback, Received, SentNumbers},
     payload::Codec,
@@ -46,22 +45,28 @@ pub struct Session {
     receivers: Vec<ReceiveStream>,
     senders: Vec<SendStream>,
     by_ssrc: HashMap<u32, Route>,
+    /// Those that were in it.
+    ended: VecDeque<u32>,
+    /// Whether transport-wide feedback was agreed on for any section.
+    gives_feedback: bool,
     /// What reports come from when nothing is sent.
     ssrc: u32,
     ids: Ids,
     arena: Arena,
     clocks: Clocks,
     /// Canonical names that came before their streams.
-    names: HashMap<u32, usize>,
+    names: VecDeque<(u32, usize)>,
     received: Received,
     sent: SentNumbers,
     timers: Timers,
-    breaker: Breaker,
+    /// When a report on any stream of ours came last.
+    heard: Option<Instant>,
     pending: Vec<(usize, Lane, Vec<Packet>)>,
     events: VecDeque<Event>,
     feedback: VecDeque<Feedback>,
     turn: usize,
-    is_broken: bool,
+    /// Bytes of frames and their packets that were taken in since all that is held was added up.
+    grown: usize,
     stats: SessionStats,
 }
 
@@ -125,7 +130,6 @@ impl Session {
         let mut rng = ChaCha8Rng::from_seed(seed);
         let ssrc = rng.next_u32().max(1);
         let first = rng.next_u32() as u16 & 0x7fff;
-        let breaker = Breaker::new(config.report);
         Self {
             config,
             rng,
@@ -135,20 +139,22 @@ impl Session {
             receivers: Vec::new(),
             senders: Vec::new(),
             by_ssrc: HashMap::new(),
+            ended: VecDeque::new(),
+            gives_feedback: false,
             ssrc,
             ids: Ids::new(),
             arena: Arena::default(),
             clocks: Clocks::default(),
-            names: HashMap::new(),
+            names: VecDeque::new(),
             received: Received::new(now),
             sent: SentNumbers::new(first),
             timers: Timers::default(),
-            breaker,
+            heard: None,
             pending: Vec::new(),
             events: VecDeque::new(),
             feedback: VecDeque::new(),
             turn: 0,
-            is_broken: false,
+            grown: 0,
             stats: SessionStats::default(),
         }
     }
@@ -183,7 +189,13 @@ impl Session {
                 limit_due: None,
             }),
         }
+        self.gives_feedback = self.gives_transport();
         self.allow_all(id);
+    }
+
+    fn gives_transport(&self) -> bool {
+        let mut all = self.sections.iter().map(|it| &it.section);
+        all.any(|it| !it.formats.is_empty() && it.feedback.transport)
     }
 
     /// A section goes: its streams end, and its SSRCs are free again.
@@ -196,17 +208,20 @@ impl Session {
         for stream in self.receivers.iter_mut().filter(|it| it.section == at) {
             stream.ended = true;
         }
-        self.by_ssrc.retain(|_, route| {
-            self.receivers
-                .get(route.stream)
-                .is_some_and(|it| it.section != at)
-        });
+        let receivers = &self.receivers;
+        let of_section = |route: Route| {
+            let stream = receivers.get(route.stream);
+            stream.is_none_or(|it| it.section == at)
+        };
+        let gone = self.by_ssrc.extract_if(|_, route| of_section(*route));
+        self.ended.extend(gone.map(|it| it.0));
         // Places stay, so that nothing else moves.
         if let Some(state) = self.sections.get_mut(at) {
             state.id = SectionId(u32::MAX);
             state.section = Section::default();
             state.delivery = Delivery::default();
         }
+        self.gives_feedback = self.gives_transport();
     }
 
     /// The streams that a section sends. One whose SSRC was there goes on with its numbers; one that is left out ends.
@@ -214,7 +229,7 @@ impl Session {
         let Some(section) = self.place(id) else {
             return;
         };
-        let kept = |it: &SendStream| encodings.iter().any(|new| new.ssrc == it.encoding.ssrc);
+        let kept = |it: &SendStream| encodings.iter().any(|new| new.ssrc == it.set.ssrc);
         let gone = self
             .senders
             .iter()
@@ -224,14 +239,13 @@ impl Session {
             .extend(gone.map(|it| it.encoding.ssrc));
         self.senders.retain(|it| it.section != section || kept(it));
         for (place, encoding) in encodings.iter().enumerate() {
-            let same = |it: &&mut SendStream| it.encoding.ssrc == encoding.ssrc;
+            let same = |it: &&mut SendStream| it.set.ssrc == encoding.ssrc;
             if let Some(sender) = self.senders.iter_mut().find(same) {
                 (sender.section, sender.place) = (section, place);
-                let choice = encoding.choice;
                 let resumes = encoding.active && !sender.encoding.active;
-                sender.encoding = *encoding;
-                sender.choose(choice);
+                sender.configure(*encoding);
                 if resumes {
+                    sender.breaker.retry();
                     // What the source gave meanwhile is no gap, and what comes may need it: on to a key frame.
                     sender.change_source();
                 }
@@ -256,10 +270,11 @@ impl Session {
     }
 
     /// The peer may have another demultiplexer from now on, as behind another DTLS association: each stream is named again, by `mid` and
-    /// `rid`, until a report tells that it is known (RFC 9143 §9.2).
+    /// `rid`, until a report tells that it is known (RFC 9143 §9.2). Streams that a circuit breaker has stopped are tried again.
     pub fn name_anew(&mut self) {
         for sender in &mut self.senders {
             sender.reported = false;
+            sender.breaker.retry();
         }
     }
 
@@ -279,7 +294,7 @@ impl Session {
 
     /// What a source gives, for each encoding that needs it.
     pub fn write(&mut self, now: Instant, id: SectionId, lane: Lane, batch: &Arc<Batch>) {
-        let Some(section) = self.place(id).filter(|_| !self.is_broken) else {
+        let Some(section) = self.place(id) else {
             return;
         };
         let of = self.senders.iter_mut().filter(|it| it.section == section);
@@ -348,7 +363,7 @@ impl Session {
         let sender = self
             .senders
             .iter_mut()
-            .find(|it| it.section == at && it.encoding.active);
+            .find(|it| it.section == at && it.sends());
         let Some(sender) = sender.filter(|it| it.telephone.is_none()) else {
             return false;
         };
@@ -389,6 +404,11 @@ impl Session {
         self.senders.clear();
     }
 
+    /// The next SSRC of the peer that belongs to no stream any more, so that whoever remembers it need not.
+    pub fn poll_ended(&mut self) -> Option<u32> {
+        self.ended.pop_front()
+    }
+
     /// The next fact.
     pub fn poll_event(&mut self) -> Option<Event> {
         self.events.pop_front()
@@ -421,8 +441,9 @@ impl Session {
         let streams = self.receivers.iter().filter(|it| !it.ended);
         let streams = streams.filter_map(ReceiveStream::timeout);
         // What is not sent is not due.
-        let active = self.senders.iter().filter(|it| it.encoding.active);
+        let active = self.senders.iter().filter(|it| it.sends());
         let events = active.filter_map(|it| it.telephone.as_ref());
+        let retries = self.senders.iter().filter_map(|it| it.breaker.due());
         let limits = self.sections.iter().filter_map(|it| it.limit_due);
         let wakes = self.senders.iter().filter(|it| it.lacks().is_some());
         // What was found missing while sending is asked for at once.
@@ -431,20 +452,39 @@ impl Session {
         streams
             .chain(events.map(Telephone::due))
             .chain(limits)
+            .chain(retries)
             .chain(wakes)
             .chain(others.into_iter().flatten())
             .min()
     }
 
-    /// Does what is due: frames that are given up, requests that are repeated, the breaker.
+    /// Does what is due: frames that are given up, requests that are repeated, circuit breakers.
     pub fn handle_timeout(&mut self, now: Instant) {
         for at in 0..self.receivers.len() {
             self.assemble(now, at);
         }
         self.ask_sources(now);
-        if !self.is_broken && self.breaker.is_open(now, &self.senders) {
-            self.is_broken = true;
-            self.events.push_back(Event::Broken);
+        self.handle_breakers(now);
+    }
+
+    /// RFC 8083: streams that do not get through stop, each by itself, and may be tried again.
+    fn handle_breakers(&mut self, now: Instant) {
+        // §4.1: one report holds 31 streams, so of more each is reported on in its turn.
+        let heard = self.heard.filter(|_| self.senders.len() > 31);
+        for sender in &mut self.senders {
+            if sender.breaker.handle_timeout(now, heard) {
+                sender.change_source();
+            }
+            let cause = sender.breaker.cause();
+            if std::mem::replace(&mut sender.stats.broken, cause) != cause
+                && let Some(state) = self.sections.get(sender.section)
+            {
+                self.events.push_back(Event::Broken {
+                    section: state.id,
+                    encoding: sender.place,
+                    cause,
+                });
+            }
         }
     }
 

@@ -9,9 +9,6 @@ impl Session {
     /// The head of the line, so that whoever paces can say "not yet" before anything is numbered. Audio first, then
     /// what is sent again, then video; within a class streams take turns.
     pub fn peek(&mut self, now: Instant) -> Option<Head> {
-        if self.is_broken {
-            return None;
-        }
         let count = self.senders.len();
         let mut best: Option<(usize, Head)> = None;
         for step in 0..count {
@@ -66,6 +63,7 @@ impl Session {
             buf.truncate(start);
             return None;
         };
+        sender.breaker.sent(now);
         self.turn += 1;
         let len = buf.len() - start;
         // A number is taken by a packet that was written, and by nothing else.
@@ -74,7 +72,6 @@ impl Session {
             self.sent.took(now, len);
             self.stats.transport_sent += 1;
         }
-        self.breaker.sent(now);
         self.timers.start(now, &self.config, &mut self.rng);
         Some(Written {
             class: done.class,

@@ -4,7 +4,9 @@ use std::time::{Duration, Instant};
 
 use super::{Session, timers};
 use crate::{
-    Ntp, ntp,
+    Ntp,
+    breaker::INTERVAL,
+    ntp,
     receive::{KEYFRAME_AGAIN, KEYFRAME_PACE, ReceiveStream},
     rtcp::{
         Dlrr, FirItem, MaxRate, ReportBlock, SenderInfo, write_bye, write_cname, write_dlrr,
@@ -75,7 +77,11 @@ impl Session {
                 self.timers.turn = at;
                 break;
             }
-            let stream = self.receivers.get_mut(at).filter(|it| !it.ended);
+            // RFC 3550 §6.3.5, §6.4: who was silent for two intervals is no sender, and not reported on.
+            let is_silent =
+                |it: &ReceiveStream| now.saturating_duration_since(it.last) >= INTERVAL * 2;
+            let stream = self.receivers.get_mut(at);
+            let stream = stream.filter(|it| !it.ended && !is_silent(it));
             blocks.extend(stream.and_then(|it| it.report(now)));
         }
         blocks
@@ -136,10 +142,13 @@ impl Session {
         }
     }
 
-    /// What must not wait: missing packets, key frames, limits.
+    /// What must not wait: answers to limits, missing packets, key frames, limits.
     fn write_requests(&mut self, now: Instant, room: usize, buf: &mut Vec<u8>) {
         let start = buf.len();
         let ssrc = self.ssrc;
+        if self.timers.answer.len() <= room {
+            buf.append(&mut self.timers.answer);
+        }
         let again = self.timers.round_trip.unwrap_or(Duration::from_millis(100));
         let again = again.max(Duration::from_millis(20));
         for stream in self.receivers.iter_mut().filter(|it| !it.ended) {

@@ -1,12 +1,12 @@
 //! The keys of one direction, and what was done with them.
 
 use crate::{
-    Profile,
+    Config, Profile,
     cipher::{Aes, Cipher, Cm, Gcm},
     derive::{Label, Master},
     encrypted::HeaderKey,
     header::Header,
-    stream::Streams,
+    stream::{Ended, Stream, Streams},
 };
 
 pub(super) struct Direction {
@@ -43,6 +43,21 @@ impl Direction {
             header: HeaderKey::new(Aes::new(session)?, master.derive(Label::HeaderSalt)),
             streams: Streams::default(),
         })
+    }
+
+    /// The state of an SSRC of which a packet was authentic; what is `left` of it where it is not among those that live. `None` if there are
+    /// too many.
+    pub(super) fn known(
+        &mut self,
+        ssrc: u32,
+        left: Option<Ended>,
+        config: &Config,
+    ) -> Option<&mut Stream> {
+        let Some(left) = left else {
+            return self.streams.get(ssrc);
+        };
+        let has_room = self.streams.len() < config.streams;
+        has_room.then(|| self.streams.begin(ssrc, left, config.window))
     }
 
     /// Encrypts or decrypts the header extensions with these ids, if the packet has extensions.

@@ -14,6 +14,7 @@ use self::direction::Direction;
 use crate::{
     Config, Error, Role, Stats,
     cipher::{ENCRYPTED, Extent},
+    config::MOST_RTP,
     cryptex,
     header::{Header, RTCP_HEADER, rtcp_ssrc},
     index,
@@ -80,6 +81,18 @@ impl Context {
         self.config.profile.rtcp_tag() + 4
     }
 
+    /// An SSRC of the peer has ended: it counts no more among those that are remembered. How far its indices had come stays known, for 32
+    /// times as many SSRCs, so that nothing of it is taken twice; when it comes again it goes on from there.
+    pub fn end(&mut self, ssrc: u32) {
+        let most = self.config.streams.saturating_mul(ENDED);
+        self.remote.streams.end(ssrc, most);
+    }
+
+    /// The ids of header extensions that are encrypted from now on, as [`Config::encrypted`] has them.
+    pub fn set_encrypted(&mut self, ids: &[u8]) {
+        self.config.set_encrypted(ids);
+    }
+
     /// What was counted.
     pub fn stats(&self) -> Stats {
         self.stats
@@ -106,7 +119,7 @@ impl Context {
         let index = known
             .as_ref()
             .map_or(header.sequence.into(), |it| it.rtp.guess(header.sequence));
-        if index >= MOST_RTP || self.stats.rtp.protected >= MOST_RTP {
+        if index >= MOST_RTP || self.stats.rtp.protected >= self.config.lifetime {
             return Err(Error::KeyExhausted);
         }
         if known.is_some_and(|it| !it.rtp.is_fresh(index)) {
@@ -150,14 +163,21 @@ impl Context {
             self.stats.rtp.short += 1;
             return None;
         };
-        let known = self.remote.streams.get(header.ssrc);
-        let is_new = known.is_none();
-        let index = known
-            .as_ref()
-            .map_or(index::guess(None, header.sequence), |it| {
-                it.rtp.guess(header.sequence)
-            });
-        if index >= MOST_RTP || known.is_some_and(|it| !it.rtp.is_fresh(index)) {
+        let streams = &mut self.remote.streams;
+        let mut left = None;
+        let (index, is_fresh) = match streams.get(header.ssrc) {
+            Some(it) => {
+                let index = it.rtp.guess(header.sequence);
+                (index, it.rtp.is_fresh(index))
+            }
+            None => {
+                let (highest, rtcp) = streams.ended(header.ssrc).unwrap_or_default();
+                left = Some((highest, rtcp));
+                let index = index::guess(highest, header.sequence);
+                (index, highest.is_none_or(|highest| index > highest))
+            }
+        };
+        if index >= MOST_RTP || !is_fresh {
             self.stats.rtp.replayed += 1;
             return None;
         }
@@ -175,17 +195,12 @@ impl Context {
             self.stats.rtp.forged += 1;
             return None;
         }
-        if is_new && self.remote.streams.len() >= self.config.streams {
+        let stream = self.remote.known(header.ssrc, left, &self.config);
+        let Some(stream) = stream else {
             self.stats.rtp.over_limit += 1;
             return None;
-        }
-        let window = self.config.window;
-        let new = || Stream::new(window);
-        self.remote
-            .streams
-            .get_or_insert(header.ssrc, new)
-            .rtp
-            .mark(index);
+        };
+        stream.rtp.mark(index);
         self.stats.rtp.opened += 1;
         let len = packet.len() - tag;
         let packet = packet.get_mut(..len)?;
@@ -244,9 +259,17 @@ impl Context {
         };
         let word = packet.get(at..at + 4).map(BigEndian::read_u32)?;
         let index = u64::from(word & !ENCRYPTED);
-        let known = self.remote.streams.get(ssrc);
-        let is_new = known.is_none();
-        if known.is_some_and(|it| !it.rtcp.is_fresh(index)) {
+        let streams = &mut self.remote.streams;
+        let mut left = None;
+        let is_fresh = match streams.get(ssrc) {
+            Some(it) => it.rtcp.is_fresh(index),
+            None => {
+                let (rtp, highest) = streams.ended(ssrc).unwrap_or_default();
+                left = Some((rtp, highest));
+                highest.is_none_or(|highest| index > highest)
+            }
+        };
+        if !is_fresh {
             self.stats.rtcp.replayed += 1;
             return None;
         }
@@ -254,17 +277,11 @@ impl Context {
             self.stats.rtcp.forged += 1;
             return None;
         }
-        if is_new && self.remote.streams.len() >= self.config.streams {
+        let Some(stream) = self.remote.known(ssrc, left, &self.config) else {
             self.stats.rtcp.over_limit += 1;
             return None;
-        }
-        let window = self.config.window;
-        let new = || Stream::new(window);
-        self.remote
-            .streams
-            .get_or_insert(ssrc, new)
-            .rtcp
-            .mark(index);
+        };
+        stream.rtcp.mark(index);
         self.stats.rtcp.opened += 1;
         packet.get_mut(..len)
     }
@@ -280,7 +297,7 @@ impl fmt::Debug for Context {
     }
 }
 
-/// How many packets of RTP one key may protect, and how far its indices go (RFC 3711 §9.2).
-const MOST_RTP: u64 = 1 << 48;
-/// The same of RTCP.
+/// So many times as many SSRCs that have ended are remembered, at some 50 bytes each, as of those that have not.
+const ENDED: usize = 32;
+/// How many packets of RTCP one key may protect (RFC 3711 §9.2).
 const MOST_RTCP: u64 = 1 << 31;

@@ -394,6 +394,12 @@ fn keys_wear_out() {
     server.protect_rtcp(&mut rtcp(7, b"the last"), 0).unwrap();
     let more = server.protect_rtcp(&mut rtcp(8, b"x"), 0);
     assert_eq!(more, Err(Error::KeyExhausted));
+    let config = Config::new(Profile::AeadAes128Gcm).lifetime(2);
+    let (mut client, _) = pair_with(config);
+    protected(&mut client, &rtp(7, 1, b"x"));
+    protected(&mut client, &rtp(8, 1, b"the last"));
+    let more = client.protect_rtp(&mut rtp(7, 2, b"x"), 0);
+    assert_eq!(more, Err(Error::KeyExhausted));
     // The index of one stream at its end.
     let (mut client, _) = pair(Profile::AeadAes128Gcm);
     let stream = client.local.streams.get_or_insert(7, || Stream::new(1024));
@@ -429,6 +435,178 @@ fn remembers_as_many_streams_as_it_may() {
     assert_eq!(limits, (1, 1));
     let sent = protected(&mut client, &rtp(77, 2, b"x"));
     assert!(opened(&mut server, &sent).is_some(), "known ones go on");
+}
+
+/// An SSRC that has ended makes place for another, and nothing of it is taken a second time, whatever comes of it later.
+#[test]
+fn what_has_ended_is_taken_no_second_time() {
+    for profile in Profile::ALL {
+        let (mut client, mut server) = pair_with(Config::new(profile).streams(2));
+        let report = |client: &mut Context| {
+            let mut report = rtcp(7, b"report");
+            client.protect_rtcp(&mut report, 0).unwrap();
+            report
+        };
+        // Beyond a roll-over, so that there is something to know.
+        let mut sent = Vec::new();
+        for number in [0x7000, 0xe000, 0x1000, 0x1001, 0x1003_u16] {
+            sent.push(protected(&mut client, &rtp(7, number, b"x")));
+            assert!(opened(&mut server, sent.last().unwrap()).is_some());
+        }
+        let missing = protected(&mut client, &rtp(7, 0x1002, b"late"));
+        let first = report(&mut client);
+        assert!(server.unprotect_rtcp(&mut first.clone()).is_some());
+        for ssrc in [8, 9] {
+            let other = protected(&mut client, &rtp(ssrc, 1, b"x"));
+            assert_eq!(opened(&mut server, &other).is_some(), ssrc == 8);
+        }
+        server.end(7);
+        server.end(1234);
+        for packet in sent.iter().chain([&missing]) {
+            assert_eq!(opened(&mut server, packet), None, "{profile}");
+        }
+        assert_eq!(server.unprotect_rtcp(&mut first.clone()), None);
+        // The first is so far back that it is taken for one ahead, whose tag it has not.
+        let counts = server.stats().rtp;
+        assert_eq!((counts.replayed, counts.forged), (5, 1));
+        assert_eq!(server.stats().rtcp.replayed, 1);
+        let other = protected(&mut client, &rtp(9, 2, b"x"));
+        assert!(opened(&mut server, &other).is_some(), "there is room");
+        // It comes again: over the limit first, then with what is left of it.
+        let next = protected(&mut client, &rtp(7, 0x1004, b"again"));
+        assert_eq!(opened(&mut server, &next), None);
+        server.end(9);
+        assert!(
+            opened(&mut server, &next).is_some(),
+            "its roll-over is known"
+        );
+        assert_eq!(opened(&mut server, &next), None);
+        for packet in sent.iter().chain([&missing]) {
+            assert_eq!(opened(&mut server, packet), None, "{profile}");
+        }
+        assert_eq!(server.unprotect_rtcp(&mut first.clone()), None);
+        assert!(server.unprotect_rtcp(&mut report(&mut client)).is_some());
+    }
+}
+
+/// For 32 times as many as live: then those that end go on counting.
+#[test]
+fn so_many_that_have_ended_are_remembered() {
+    let config = Config::new(Profile::AeadAes128Gcm).streams(2);
+    let (mut client, mut server) = pair_with(config);
+    for ssrc in 0..66 {
+        let sent = protected(&mut client, &rtp(ssrc, 1, b"x"));
+        assert!(opened(&mut server, &sent).is_some());
+        server.end(ssrc);
+        assert_eq!(opened(&mut server, &sent), None);
+    }
+    let sent = protected(&mut client, &rtp(66, 1, b"x"));
+    assert_eq!(opened(&mut server, &sent), None);
+    assert_eq!(server.stats().rtp.over_limit, 1);
+}
+
+/// RFC 3711 §3.3.2: by default 1,024 indices are told apart, to the last.
+#[test]
+fn the_window_is_1024_wide() {
+    for (back, taken) in [(1023, true), (1024, false)] {
+        let (mut client, mut server) = pair(Profile::AeadAes128Gcm);
+        let late = protected(&mut client, &rtp(7, 2000 - back, b"late"));
+        let newest = protected(&mut client, &rtp(7, 2000, b"newest"));
+        assert!(opened(&mut server, &newest).is_some());
+        assert_eq!(opened(&mut server, &late).is_some(), taken, "{back}");
+        // What is sent has the same.
+        let (mut client, _) = pair(Profile::AeadAes128Gcm);
+        protected(&mut client, &rtp(7, 2000, b"newest"));
+        let sent = client.protect_rtp(&mut rtp(7, 2000 - back, b"late"), 0);
+        assert_eq!(sent.is_ok(), taken, "{back}");
+    }
+}
+
+/// RFC 3711 §4.2: a shorter tag is the beginning of the longer one, which the packets of RFC 9335 show.
+#[test]
+fn a_short_tag_begins_as_the_long_one() {
+    let [(mut long, _), (mut short, _)] =
+        [Profile::Aes128CmHmacSha1_80, Profile::Aes128CmHmacSha1_32].map(pair);
+    let plain = rtp(7, 1, b"payload");
+    let (long_one, short_one) = (protected(&mut long, &plain), protected(&mut short, &plain));
+    assert_eq!(
+        (long_one.len(), short_one.len()),
+        (plain.len() + 10, plain.len() + 4)
+    );
+    assert_eq!(long_one[..plain.len() + 4], short_one);
+    // RFC 5764 §4.1.2: that of SRTCP stays.
+    let reports = [long, short].map(|mut context| {
+        let mut report = rtcp(7, b"report");
+        context.protect_rtcp(&mut report, 0).unwrap();
+        report
+    });
+    assert_eq!(reports[0], reports[1]);
+}
+
+/// RFC 7714 §8.3, §11: under GCM header extensions go through counter mode, with keys derived as for it; a salt of 12 bytes stands before
+/// two of zero.
+#[test]
+fn extensions_under_gcm_are_encrypted_as_in_counter_mode() {
+    let (key, salt) = ([0x5a; 16], [0xc3; 12]);
+    let long = [&salt[..], &[0, 0]].concat();
+    let sent = [
+        (Profile::AeadAes128Gcm, &salt[..]),
+        (Profile::Aes128CmHmacSha1_80, &long),
+    ]
+    .map(|(profile, salt)| {
+        let material = [&key[..], &key, salt, salt].concat();
+        let config = Config::new(profile).encrypted(&[2]);
+        let mut context = Context::new(config, &material, Role::Client).unwrap();
+        let extension = [0xbe, 0xde, 0, 2, 0x10, 9, 0x23, 1, 2, 3, 4, 0, 0xaa];
+        let mut plain = rtp(7, 1, &extension);
+        plain[0] |= 0x10;
+        protected(&mut context, &plain)[12..24].to_vec()
+    });
+    assert_eq!(sent[0], sent[1]);
+}
+
+/// Known failure 17. A forged packet of any length changes nothing, of a stream that is known or not, and is counted.
+#[test]
+fn a_forged_packet_of_any_length_changes_nothing() {
+    for profile in Profile::ALL {
+        let (mut client, mut server) = pair(profile);
+        let known = protected(&mut client, &rtp(7, 1, b"x"));
+        assert!(opened(&mut server, &known).is_some());
+        let before = format!("{:?}", server.remote.streams);
+        let mut tries = 0;
+        for ssrc in [7, 8] {
+            for len in 0..=1500 {
+                let mut forged = rtp(ssrc, 2, &vec![0x55; len]);
+                assert_eq!(server.unprotect_rtp(&mut forged), None);
+                let mut forged = rtcp(ssrc, &vec![0x55; len]);
+                assert_eq!(server.unprotect_rtcp(&mut forged), None);
+                tries += 1;
+            }
+        }
+        assert_eq!(format!("{:?}", server.remote.streams), before);
+        let stats = server.stats();
+        for counters in [stats.rtp, stats.rtcp] {
+            assert_eq!(counters.forged + counters.short, tries, "{profile}");
+        }
+    }
+}
+
+#[test]
+fn counters_add_up() {
+    let (mut client, mut server) = pair(Profile::AeadAes128Gcm);
+    let sent = protected(&mut client, &rtp(7, 1, b"x"));
+    opened(&mut server, &sent);
+    opened(&mut server, &sent);
+    opened(&mut server, &sent[..20]);
+    opened(&mut server, &[0x80; 60]);
+    let _ = client.protect_rtp(&mut rtp(7, 1, b"x"), 0);
+    client.protect_rtcp(&mut rtcp(7, b"x"), 0).unwrap();
+    let mut sum = client.stats();
+    sum += server.stats();
+    assert_eq!((sum.rtp.protected, sum.rtp.refused), (1, 1));
+    assert_eq!((sum.rtp.opened, sum.rtp.forged), (1, 1));
+    assert_eq!((sum.rtp.replayed, sum.rtp.short), (1, 1));
+    assert_eq!(sum.rtcp.protected, 1);
 }
 
 #[test]

@@ -7,7 +7,7 @@ use super::{
     source::{Sink, Source},
     stream::{MediaStream, StreamEvent},
     track::MediaStreamTrack,
-    wanted::Wanted,
+    wanted::{LANES, Wanted},
 };
 use crate::{
     api::{events::Queue, waiters::Wakeups},
@@ -42,9 +42,19 @@ impl Outgoing {
 impl Outgoing {
     /// Writes down what the encodings of its sender want of who encodes.
     fn tell_encodings(&self, id: TransceiverId, engine: &Engine) {
-        let encodings = engine.transceiver(id).map_or(&[][..], |it| it.encodings());
+        let Some(view) = engine.transceiver(id) else {
+            return self.sink.want([None; LANES], false);
+        };
+        let mut encodings = view.encodings().to_vec();
+        for (at, _) in view.stopped() {
+            // What does not get out need not be encoded.
+            if let Some(encoding) = encodings.get_mut(at) {
+                encoding.active = false;
+            }
+        }
         let (rids, choice) = (self.track.state.source.rids(), self.track.choice());
-        self.sink.want(Wanted::by_lane(encodings, &rids, &choice));
+        let wanted = Wanted::by_lane(&encodings, &rids, &choice);
+        self.sink.want(wanted, view.takes_single_units());
     }
 }
 

@@ -13,7 +13,7 @@ use super::{
     wanted::{LANES, Wanted},
 };
 use crate::{
-    EncodedFrame, Error, ErrorKind, MediaKind, ResolutionRestriction, RtpPacket,
+    Codec, EncodedFrame, Error, ErrorKind, MediaKind, ResolutionRestriction, RtpPacket,
     api::{
         events::Events,
         waiters::{Wait, Waiter, wait},
@@ -23,7 +23,8 @@ use crate::{
 
 /// Writes a local track by frame.
 ///
-/// A frame is cut into packets on the writer's task, once for all senders that have the track. With the rids of the track each
+/// A frame is cut into packets on the writer's task, once for all senders that have the track. H.264 for a peer that takes packetization
+/// mode 0 alone goes by whole units: of a frame with one that is longer than a packet that peer gets nothing. With the rids of the track each
 /// frame names its own; frames of the first rid that was written have lane 0, and so on.
 ///
 /// A frame that does not say when it was captured is taken for captured when it is written, by the system's clock: a track has no
@@ -73,7 +74,8 @@ pub enum Hint {
     Encoding {
         /// The rid of the stream; `None` without rids.
         rid: Option<String>,
-        /// `active` of one of them: without it nothing of the stream goes out, and it need not be encoded.
+        /// `active` of one of them that is [not stopped](crate::RtpSender::stopped): without it nothing of the stream goes out, and it need
+        /// not be encoded.
         active: bool,
         /// `maxFramerate`: the least of them, in frames a second.
         max_framerate: Option<f64>,
@@ -181,6 +183,10 @@ impl FrameWriter {
         let lane = lanes.lane(frame.rid.as_deref())?;
         if lanes.rids.len() != known {
             self.name(&lanes);
+        }
+        if frame.codec == Codec::H264 {
+            let single = self.track.source.wants_single_units();
+            lanes.cutter.set_single_unit(single);
         }
         let batch = lanes.cutter.cut_frame(captured, lane, frame)?;
         // Batches leave in the order in which they were numbered.

@@ -8,7 +8,7 @@ use super::{
     track::MediaStreamTrack,
 };
 use crate::{
-    Codec, Error, MediaKind, RtpCapabilities, RtpSendParameters,
+    Codec, Error, MediaKind, RtpCapabilities, RtpSendParameters, StopCause,
     api::{DtlsTransport, engine_lock::KeepOpen, report::report_of},
     engine::{self, StatsSubject, TransceiverId, TransceiverView},
     stats::{EncoderStats, SourceStats, StatsReport},
@@ -148,6 +148,12 @@ impl RtpSender {
     pub fn set_source_stats(&self, stats: SourceStats) -> Result<(), Error> {
         let connection = self.keep_open.connection();
         connection.verb(|engine, _| engine.set_source_stats(self.id, stats))
+    }
+
+    /// Why encodings that are active are sent no more, by their places. Empty as long as all goes out. Who writes the track is told by
+    /// [`Hint::Encoding`](crate::media::Hint::Encoding), statistics by `active`.
+    pub fn stopped(&self) -> Vec<(usize, StopCause)> {
+        self.get(|it| it.stopped().collect()).unwrap_or_default()
     }
 
     /// The codecs that the peer takes, the preferred one first; empty before they are negotiated. Frames of others are left out.

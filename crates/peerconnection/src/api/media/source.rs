@@ -52,6 +52,8 @@ pub(in crate::api) enum Sink {
         allowed: [AtomicU64; LANES],
         /// What its encodings want of each lane that they send.
         wanted: Mutex<Box<[Option<Wanted>; LANES]>>,
+        /// Its peer takes units of H.264 whole only.
+        single_units: AtomicBool,
     },
     /// A reader of the application.
     Reader(Arc<PacketQueue>),
@@ -173,6 +175,13 @@ impl Source {
         wanted.reduce(Wanted::and).unwrap_or_default()
     }
 
+    /// Whether any of the senders' peers takes units of H.264 whole only.
+    pub(super) fn wants_single_units(&self) -> bool {
+        let sinks = self.sinks();
+        let mut living = sinks.iter().filter_map(Weak::upgrade);
+        living.any(|it| it.wants_single_units())
+    }
+
     /// True when there is somebody to send to, and none of them keeps up. `waits` are for each of them then.
     pub(super) fn is_behind(&self, cx: &Context<'_>, waits: &mut Vec<Wait>) -> bool {
         waits.clear();
@@ -264,13 +273,27 @@ impl Sink {
             track,
             allowed: std::array::from_fn(|_| AtomicU64::new(u64::MAX)),
             wanted: Mutex::default(),
+            single_units: AtomicBool::new(false),
         })
     }
 
-    /// Its encodings want this of who encodes each lane.
-    pub(super) fn want(&self, lanes: [Option<Wanted>; LANES]) {
-        if let Self::Sender { wanted, .. } = self {
+    /// Its encodings want this of who encodes each lane, and its peer units of H.264 whole.
+    pub(super) fn want(&self, lanes: [Option<Wanted>; LANES], whole: bool) {
+        if let Self::Sender {
+            wanted,
+            single_units,
+            ..
+        } = self
+        {
+            single_units.store(whole, Ordering::Relaxed);
             **wanted.lock().unwrap_or_else(PoisonError::into_inner) = lanes;
+        }
+    }
+
+    fn wants_single_units(&self) -> bool {
+        match self {
+            Self::Sender { single_units, .. } => single_units.load(Ordering::Relaxed),
+            Self::Reader(_) => false,
         }
     }
 

@@ -101,8 +101,11 @@ impl Engine {
         let negotiator = &self.negotiation.negotiator;
         for it in self.media.iter_mut().filter(|it| it.changed) {
             it.changed = false;
-            if it.sender.told != it.sender.encodings {
-                it.sender.told.clone_from(&it.sender.encodings);
+            let single = it.takes_single_units();
+            let told = &mut it.sender.told;
+            if told.0 != it.sender.encodings || told.1 != single {
+                told.0.clone_from(&it.sender.encodings);
+                told.1 = single;
                 self.tasks.push_one(Event::EncodingsChanged(it.id));
             }
             let Some((transport, _)) = it.on.and_then(|on| self.transports.lend(on)) else {

@@ -94,6 +94,27 @@ pub(in crate::engine) fn formats(codecs: &jsep::Codecs) -> Vec<rtp::Format> {
     formats
 }
 
+/// Whether a format is H.264 in packetization mode 0, which is the one of who names none (RFC 6184 §8.1).
+fn is_single_unit(format: &jsep::Format) -> bool {
+    let parameters = format.codec.parameters.as_deref();
+    let mut all = parameters.into_iter().flat_map(|it| it.split(';'));
+    let mode = all.find_map(|it| it.trim_ascii().strip_prefix("packetization-mode="));
+    named_codec(&format.codec.name) == Some(Codec::H264) && mode.is_none_or(|it| it == "0")
+}
+
+/// The payload types of H.264 whose units are not cut.
+pub(super) fn single_units(codecs: &jsep::Codecs) -> impl Iterator<Item = u8> + '_ {
+    let of = codecs.media.iter().filter(|it| is_single_unit(it));
+    of.map(|it| it.payload)
+}
+
+/// Whether all H.264 of a section is so.
+pub(in crate::engine) fn takes_single_units(codecs: &jsep::Codecs) -> bool {
+    let is_h264 = |it: &&jsep::Format| named_codec(&it.codec.name) == Some(Codec::H264);
+    let mut all = codecs.media.iter().filter(is_h264).peekable();
+    all.peek().is_some() && all.all(is_single_unit)
+}
+
 fn of_media(format: &jsep::Format) -> Option<rtp::Format> {
     Some(rtp::Format {
         payload_type: format.payload,

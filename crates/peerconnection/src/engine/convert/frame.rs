@@ -24,6 +24,7 @@ use crate::{
 pub struct Cutter {
     lanes: Vec<CutLane>,
     largest: usize,
+    single_unit: bool,
     /// The time from which timestamps count where the application gives none.
     origin: Option<Instant>,
 }
@@ -43,6 +44,7 @@ impl Cutter {
         Self {
             lanes: Vec::new(),
             largest: MOST_FRAME,
+            single_unit: false,
             origin: None,
         }
     }
@@ -54,6 +56,11 @@ impl Cutter {
         for lane in &mut self.lanes {
             lane.packetizer.set_most_frame(bytes);
         }
+    }
+
+    /// Whether units of H.264 go whole wherever they fit into a packet, for a peer that takes nothing else.
+    pub fn set_single_unit(&mut self, on: bool) {
+        self.single_unit = on;
     }
 
     /// The packets of a frame, of the lane that its rid has among the track's.
@@ -75,6 +82,7 @@ impl Cutter {
         if frame.payload.len() > self.largest {
             return Err(refused(Refused::TooLarge));
         }
+        let single_unit = self.single_unit && frame.codec == Codec::H264;
         let at = self.place(lane, frame.codec);
         let Some(cut) = self.lanes.get_mut(at) else {
             return Err(Error::new(ErrorKind::Operation, "there is no such lane"));
@@ -91,9 +99,14 @@ impl Cutter {
         let mut cuts = Vec::with_capacity(1);
         for part in parts(frame, cut.structure.as_ref())? {
             let mut pieces = Vec::new();
-            let cutting = cut
-                .packetizer
-                .cut(&part.payload, part.layering, &mut pieces);
+            let cutter = &mut cut.packetizer;
+            cutter.set_single_unit(single_unit);
+            let mut cutting = cutter.cut(&part.payload, part.layering, &mut pieces);
+            if single_unit && cutting == Err(Refused::TooLarge) {
+                // For those who take pieces; the others leave it out.
+                cutter.set_single_unit(false);
+                cutting = cutter.cut(&part.payload, part.layering, &mut pieces);
+            }
             cutting.map_err(refused)?;
             cuts.push((part, pieces));
         }

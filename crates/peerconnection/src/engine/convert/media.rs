@@ -9,7 +9,7 @@ use oxirtc_rtp::{
 };
 
 use super::{
-    codec::{feedbacks, formats, media_kind},
+    codec::{feedbacks, formats, media_kind, single_units},
     frame::sender_time,
 };
 use crate::{
@@ -102,6 +102,7 @@ pub(in crate::engine) fn section(
         mid: mid.and_then(Label::new),
         formats: all,
         left_out,
+        single_unit: send.map_or_else(Vec::new, |it| single_units(&it.codecs).collect()),
         ids,
         mixed,
         rids: receive.map_or_else(Vec::new, |it| {
@@ -388,8 +389,7 @@ const AUDIO_EXTENSIONS: [Kind; 5] = [
     Kind::AbsoluteCaptureTime,
     Kind::Mid,
 ];
-const VIDEO_EXTENSIONS: [Kind; 12] = [
-    Kind::TransmissionOffset,
+const VIDEO_EXTENSIONS: [Kind; 11] = [
     Kind::AbsoluteSendTime,
     Kind::Orientation,
     Kind::TransportNumber,

@@ -14,7 +14,7 @@ pub(super) use channel::{
     channel_error, channel_state, max_packet_life_time, max_retransmits, message, parameters,
     payload, priority, reliability, weight,
 };
-pub(super) use codec::{media_kind, named_codec, shown_kind, uses_dtx};
+pub(super) use codec::{media_kind, named_codec, shown_kind, takes_single_units, uses_dtx};
 pub(super) use description::{
     bundle_policy, description, negotiation_error, offer_options, own_description, signaling_state,
 };

@@ -3,15 +3,26 @@
 use oxirtc_rtp as rtp;
 
 use super::transceivers::Media;
-use crate::engine::{
-    task::{Event, Tasks},
-    transport::Transport,
+use crate::{
+    StopCause,
+    engine::{
+        task::{Event, Tasks},
+        transport::Transport,
+    },
+    label::Label,
 };
 
 impl Transport {
     /// Lifts what RTP tells.
     pub(in crate::engine) fn ascend_media(&mut self, media: &mut Media, tasks: &mut Tasks) {
         let Some(path) = &mut self.media else { return };
+        if let Some(exhausted) = path.poll_exhausted() {
+            let cause = exhausted.then_some(StopCause::KeyExhausted);
+            tell_stopped(&self.label, cause);
+            for it in media.iter_mut().filter(|it| it.on == Some(self.id)) {
+                (0..it.sender.encodings.len()).for_each(|at| it.stop_sending(at, cause, tasks));
+            }
+        }
         while let Some(datagram) = path.poll_heard() {
             // Whoever reads nothing loses what comes.
             if !tasks.is_full() {
@@ -52,41 +63,60 @@ impl Transport {
                         tasks.push_one(Event::FrameReadable(it.id));
                     }
                 }
-                rtp::Event::KeyframeRequested { section, lane, .. } => {
-                    if let Some(it) = media.of_section(section) {
-                        tasks.push_one(Event::KeyframeRequested {
-                            transceiver: it.id,
-                            lane,
-                        });
-                    }
-                }
-                rtp::Event::Allowed {
-                    section,
-                    encoding,
-                    bits,
-                } => {
-                    if let Some(it) = media.of_section(section) {
-                        tasks.push_one(Event::BitrateAllowed {
-                            transceiver: it.id,
-                            encoding,
-                            bits,
-                        });
-                    }
-                }
-                rtp::Event::Broken => {
-                    log::warn!(
-                        "{}: nothing of the media gets through; it is sent no more",
-                        self.label
-                    );
-                }
                 rtp::Event::Collision { old, new } => {
                     log::debug!(
                         "{}: the peer uses SSRC {old:#x}, which was ours: {new:#x}",
                         self.label
                     );
                 }
-                _ => {}
+                event => tell_sender(&self.label, event, media, tasks),
             }
         }
+    }
+}
+
+/// What RTP tells of what is sent.
+fn tell_sender(label: &Label, event: rtp::Event, media: &mut Media, tasks: &mut Tasks) {
+    match event {
+        rtp::Event::KeyframeRequested { section, lane, .. } => {
+            if let Some(it) = media.of_section(section) {
+                tasks.push_one(Event::KeyframeRequested {
+                    transceiver: it.id,
+                    lane,
+                });
+            }
+        }
+        rtp::Event::Allowed {
+            section,
+            encoding,
+            bits,
+        } => {
+            if let Some(it) = media.of_section(section) {
+                tasks.push_one(Event::BitrateAllowed {
+                    transceiver: it.id,
+                    encoding,
+                    bits,
+                });
+            }
+        }
+        rtp::Event::Broken {
+            section,
+            encoding,
+            cause,
+        } => {
+            if let Some(it) = media.of_section(section) {
+                let cause = cause.map(StopCause::from);
+                tell_stopped(label, cause);
+                it.stop_sending(encoding, cause, tasks);
+            }
+        }
+        _ => {}
+    }
+}
+
+fn tell_stopped(label: &Label, cause: Option<StopCause>) {
+    match cause {
+        Some(cause) => log::warn!("{label}: media is sent no more: {cause:?}"),
+        None => log::debug!("{label}: media that was stopped is sent again"),
     }
 }

@@ -22,6 +22,8 @@ pub(super) struct Keys {
     early: VecDeque<(Instant, Kind, Vec<u8>)>,
     /// A key was used as often as it may be.
     exhausted: bool,
+    /// What those had counted that are not in use any more. What they do not open afterwards is for the others.
+    past: Stats,
 }
 
 impl Keys {
@@ -41,9 +43,22 @@ impl Keys {
     /// Another association takes the place of this one: what is under way can still be read, and nothing is sent.
     pub(super) fn retire(&mut self, now: Instant) {
         if let Some(context) = self.current.take() {
+            self.past += context.stats();
             self.retiring = Some((context, now + RETIRING));
         }
         self.early.clear();
+    }
+
+    /// An SSRC of the peer belongs to no stream any more.
+    pub(super) fn end(&mut self, ssrc: u32) {
+        if let Some(current) = &mut self.current {
+            current.end(ssrc);
+        }
+    }
+
+    /// Whether a key was used as often as it may be.
+    pub(super) fn is_exhausted(&self) -> bool {
+        self.exhausted
     }
 
     /// Whether something can be sent.
@@ -77,18 +92,25 @@ impl Keys {
         if let Some(current) = &mut self.current {
             return open(current, packet).map(|it| &*it);
         }
-        if self.early.len() < MOST_EARLY && packet.len() <= LONGEST_EARLY {
+        if packet.len() <= LONGEST_EARLY {
+            // The newest are of use, if any.
+            if self.early.len() >= MOST_EARLY {
+                self.early.pop_front();
+            }
             self.early.push_back((now, kind, packet.to_vec()));
         }
         None
     }
 
-    /// What the keys in use have counted.
+    /// What all keys have counted.
     pub(super) fn stats(&self) -> Stats {
-        self.current
+        let mut stats = self.past;
+        stats += self
+            .current
             .as_ref()
             .map(Context::stats)
-            .unwrap_or_default()
+            .unwrap_or_default();
+        stats
     }
 
     /// By how much packets of each kind grow.

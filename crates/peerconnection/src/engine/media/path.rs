@@ -14,7 +14,7 @@ use super::{
     keys::{Keys, context},
     shares::Shares,
 };
-use crate::{RtcpDatagram, configuration::MediaLimits, engine::demux::Kind};
+use crate::{MediaDrops, RtcpDatagram, configuration::MediaLimits, engine::demux::Kind};
 
 /// What carries the media of a transport.
 pub(in crate::engine) struct MediaPath {
@@ -24,6 +24,8 @@ pub(in crate::engine) struct MediaPath {
     pub(in crate::engine) shares: Shares,
     /// So many SSRCs of the peer there may be.
     streams: usize,
+    /// It was told that the keys are used up.
+    told_exhausted: bool,
     /// Datagrams of RTCP for the application, if it reads them.
     heard: Option<VecDeque<RtcpDatagram>>,
 }
@@ -38,6 +40,7 @@ impl MediaPath {
         let (history, history_packets) = limits.history;
         let config = Config::new(cname)
             .frame(limits.frame)
+            .buffered(limits.buffered)
             .streams(limits.streams)
             .reorder(limits.reorder)
             .missing(limits.missing)
@@ -49,6 +52,7 @@ impl MediaPath {
             gate: Gate::new(),
             shares: Shares::new(),
             streams: limits.streams,
+            told_exhausted: false,
             heard: None,
         }
     }
@@ -97,11 +101,37 @@ impl MediaPath {
                 }
             }
         }
+        while let Some(ssrc) = self.rtp.poll_ended() {
+            self.keys.end(ssrc);
+        }
     }
 
-    /// What the keys in use have counted.
+    /// Whether the keys are used up, when that has changed.
+    pub(in crate::engine) fn poll_exhausted(&mut self) -> Option<bool> {
+        let exhausted = self.keys.is_exhausted();
+        let before = std::mem::replace(&mut self.told_exhausted, exhausted);
+        (before != exhausted).then_some(exhausted)
+    }
+
+    /// What all keys have counted.
     pub(in crate::engine) fn srtp_stats(&self) -> Stats {
         self.keys.stats()
+    }
+
+    /// What was dropped as it came.
+    pub(in crate::engine) fn drops(&self) -> MediaDrops {
+        let (srtp, rtp) = (self.keys.stats(), self.rtp.stats());
+        MediaDrops {
+            forged: srtp.rtp.forged + srtp.rtcp.forged,
+            replayed: srtp.rtp.replayed + srtp.rtcp.replayed,
+            malformed: srtp.rtp.short
+                + srtp.rtcp.short
+                + rtp.malformed
+                + rtp.rtcp_malformed
+                + rtp.rtcp_broken,
+            over_limit: srtp.rtp.over_limit + srtp.rtcp.over_limit + rtp.over_limit,
+            unrouted: rtp.unrouted + rtp.unbound,
+        }
     }
 
     /// Whether datagrams of RTCP are kept for the application.

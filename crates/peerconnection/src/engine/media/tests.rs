@@ -295,6 +295,133 @@ fn early_packets_wait_for_keys() {
     }
 }
 
+/// Of more than are kept the newest are, as the oldest are too old soon.
+#[test]
+fn the_newest_early_packets_wait_for_keys() {
+    let mut pair = Pair::new(&Link::new(1));
+    let [sender, receiver] = keys(1, Profile::AeadAes128Gcm);
+    pair.paths[0].set_context(pair.now, sender);
+    let mut count = 0;
+    while count < 200 {
+        pair.film();
+        pair.now += ms(1);
+        for mut datagram in drain(&mut pair.paths[0], pair.now) {
+            let kind = Kind::of(&datagram);
+            pair.paths[1].handle(pair.now, kind, &mut datagram);
+            count += u32::from(kind == Kind::Rtp);
+        }
+    }
+    pair.paths[1].set_context(pair.now, receiver);
+    let drops = pair.paths[1].drops();
+    assert_eq!(drops, crate::MediaDrops::default());
+    let of = pair.paths[1].rtp.receive_stats(VIDEO);
+    assert_eq!(of.map(|it| it.2.packets).sum::<u64>(), 64);
+    // A key frame, and what follows on it: the newest is among them.
+    pair.wants_key = true;
+    pair.run(200);
+    assert!(pair.frames.len() > 3);
+    let last = pair.paths[1].rtp.receive_stats(VIDEO).next().unwrap().2;
+    assert_eq!(last.lost, 0, "nothing is missing behind the first");
+}
+
+/// What ends in RTP is ended in SRTP, so that streams that come and go are no limit for the life of the keys.
+#[test]
+fn streams_may_come_and_go_under_one_key() {
+    let mut pair = Pair::new(&Link::new(1));
+    let material: Vec<u8> = (0..Profile::AeadAes128Gcm.material_len())
+        .map(|at| at as u8)
+        .collect();
+    for (path, role) in pair.paths.iter_mut().zip([Role::Client, Role::Server]) {
+        let config = Config::new(Profile::AeadAes128Gcm).streams(8);
+        path.set_context(epoch(), Context::new(config, &material, role).unwrap());
+    }
+    let mut section = section();
+    section.announced.clear();
+    for path in &mut pair.paths {
+        path.rtp.set_section(VIDEO, section.clone());
+    }
+    for guest in 0..100 {
+        let encoding = Encoding {
+            ssrc: 5000 + 2 * guest,
+            rtx: None,
+            fec: None,
+            rid: None,
+            active: true,
+            limit: None,
+            choice: Choice::default(),
+        };
+        pair.paths[0].rtp.set_encodings(VIDEO, &[encoding]);
+        pair.wants_key = true;
+        let before = pair.frames.len();
+        pair.run(100);
+        assert!(pair.frames.len() > before, "guest {guest}");
+        assert_eq!(pair.paths[1].drops().over_limit, 0, "guest {guest}");
+    }
+}
+
+/// RFC 3711 §9.2: keys that were used as often as they may be send nothing more, and that is told; new ones do.
+#[test]
+fn keys_that_are_used_up_are_told() {
+    let mut pair = Pair::keyed(&Link::new(1), Profile::AeadAes128Gcm);
+    pair.run(200);
+    assert_eq!(pair.paths[0].poll_exhausted(), None);
+    let profile = Profile::AeadAes128Gcm;
+    let config = Config::new(profile).lifetime(2);
+    let material = vec![7; profile.material_len()];
+    let context = Context::new(config, &material, Role::Client).unwrap();
+    pair.paths[0].set_context(pair.now, context);
+    pair.film();
+    let mut results = Vec::new();
+    while pair.paths[0].is_ready(pair.now, 1232) {
+        let built = pair.paths[0].poll_rtp(pair.now, 1232, &mut Vec::new());
+        results.push(built.is_ok());
+    }
+    assert_eq!(results, [true, true, false]);
+    assert_eq!(pair.paths[0].poll_exhausted(), Some(true));
+    assert_eq!(pair.paths[0].poll_exhausted(), None, "once");
+    assert!(drain(&mut pair.paths[0], pair.now).is_empty());
+    pair.rekey(2, Profile::AeadAes128Gcm);
+    assert_eq!(pair.paths[0].poll_exhausted(), Some(false));
+    pair.wants_key = true;
+    let before = pair.frames.len();
+    pair.run(300);
+    assert!(pair.frames.len() > before + 5);
+}
+
+/// What is dropped is counted, under the old keys as under the new.
+#[test]
+fn drops_are_counted_over_all_keys() {
+    let mut pair = Pair::keyed(&Link::new(1), Profile::AeadAes128Gcm);
+    pair.run(200);
+    let forge = |pair: &mut Pair, count: u64| {
+        for at in 0..count as usize {
+            let mut forged = pair.sent.back().unwrap().clone();
+            let end = forged.len() - 1;
+            // A number that has not come yet.
+            forged[3] = forged[3].wrapping_add(1);
+            forged[end - at] ^= 1;
+            let kind = Kind::of(&forged);
+            pair.paths[1].handle(pair.now, kind, &mut forged);
+        }
+    };
+    forge(&mut pair, 3);
+    assert_eq!(pair.paths[1].drops().forged, 3);
+    let mut again = pair.sent.back().unwrap().clone();
+    let kind = Kind::of(&again);
+    pair.paths[1].handle(pair.now, kind, &mut again);
+    assert_eq!(pair.paths[1].drops().replayed, 1);
+    for path in &mut pair.paths {
+        path.retire_keys(pair.now);
+    }
+    assert_eq!(pair.paths[1].drops().forged, 3, "retiring");
+    pair.rekey(2, Profile::AeadAes128Gcm);
+    pair.run(2200);
+    let others = pair.paths[1].drops();
+    assert_eq!((others.forged, others.replayed), (3, 1), "long gone");
+    pair.paths[1].handle(pair.now, Kind::Rtp, &mut [0x80; 10]);
+    assert_eq!(pair.paths[1].drops().malformed, others.malformed + 1);
+}
+
 /// A path that keeps to these settings, and reads frames of three streams.
 fn limited(settings: &Settings) -> MediaPath {
     let mut path = MediaPath::new(("name", &settings.media), [7; 32], epoch(), Ntp(1000 << 32));

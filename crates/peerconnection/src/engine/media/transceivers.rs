@@ -1,6 +1,6 @@
 //! The transceivers of a connection, as far as media goes: what their sections carry, and what the peer was told to have changed.
 
-use std::collections::VecDeque;
+use std::collections::{BTreeMap, VecDeque};
 
 use oxirtc_jsep as jsep;
 use oxirtc_rtp::{Delivery, SectionId};
@@ -11,8 +11,12 @@ use super::{
 };
 use crate::{
     Choice, DegradationPreference, Error, ErrorKind, MediaKind, RtpEncodingParameters,
-    RtpSendParameters,
-    engine::ids::{TrackId, TransceiverId, TransportId},
+    RtpSendParameters, StopCause,
+    engine::{
+        convert,
+        ids::{TrackId, TransceiverId, TransportId},
+        task::{Event, Tasks},
+    },
 };
 
 /// All transceivers, in the order in which they were added.
@@ -45,8 +49,10 @@ pub(in crate::engine) struct Sender {
     pub(in crate::engine) sends: bool,
     /// W3C's `[[SendEncodings]]`.
     pub(in crate::engine) encodings: Vec<RtpEncodingParameters>,
-    /// As they were told last.
-    pub(in crate::engine) told: Vec<RtpEncodingParameters>,
+    /// As they were told last, and whether the peer takes units of H.264 whole only.
+    pub(in crate::engine) told: (Vec<RtpEncodingParameters>, bool),
+    /// Those that are active and sent no more, by their places.
+    pub(in crate::engine) stopped: BTreeMap<usize, StopCause>,
     /// What suffers first when the network carries too little (`degradationPreference`).
     pub(in crate::engine) degradation: Option<DegradationPreference>,
     /// W3C's `[[LastReturnedParameters]]`, by their transaction.
@@ -101,7 +107,8 @@ impl Media {
                 track: None,
                 negotiated: None,
                 sends: false,
-                told: encodings.clone(),
+                told: (encodings.clone(), false),
+                stopped: BTreeMap::new(),
                 encodings,
                 degradation: None,
                 transaction: None,
@@ -174,6 +181,34 @@ impl MediaTransceiver {
     /// What RTP calls it.
     pub(in crate::engine) fn section(&self) -> SectionId {
         SectionId(self.id.0.value())
+    }
+
+    /// An encoding is sent no more, or again. Who encodes need not, then.
+    pub(super) fn stop_sending(
+        &mut self,
+        encoding: usize,
+        cause: Option<StopCause>,
+        tasks: &mut Tasks,
+    ) {
+        let stopped = &mut self.sender.stopped;
+        let before = match cause {
+            Some(cause) => stopped.insert(encoding, cause),
+            None => stopped.remove(&encoding),
+        };
+        if before != cause {
+            tasks.push_one(Event::SendingStopped {
+                transceiver: self.id,
+                encoding,
+                cause,
+            });
+            tasks.push_one(Event::EncodingsChanged(self.id));
+        }
+    }
+
+    /// Whether what the peer takes of H.264 is units that are not cut.
+    pub(in crate::engine) fn takes_single_units(&self) -> bool {
+        let negotiated = self.sender.negotiated.as_deref();
+        negotiated.is_some_and(|it| convert::takes_single_units(&it.codecs))
     }
 
     /// Its sender has this track from now on: what was told of another source is not of this one.

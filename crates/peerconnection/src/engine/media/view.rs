@@ -4,7 +4,7 @@ use oxirtc_jsep as jsep;
 
 use super::transceivers::{Media, MediaTransceiver};
 use crate::{
-    Codec, DtxStatus, MediaKind, RtpEncodingParameters, RtpTransceiverDirection,
+    Codec, DtxStatus, MediaKind, RtpEncodingParameters, RtpTransceiverDirection, StopCause,
     engine::{
         convert,
         ids::{TrackId, TransceiverId, TransportId},
@@ -74,6 +74,16 @@ impl<'a> TransceiverView<'a> {
     /// The encodings of its sender.
     pub fn encodings(self) -> &'a [RtpEncodingParameters] {
         &self.media.sender.encodings
+    }
+
+    /// The encodings that are active and sent no more, by their places.
+    pub fn stopped(self) -> impl Iterator<Item = (usize, StopCause)> + 'a {
+        self.media.sender.stopped.iter().map(|it| (*it.0, *it.1))
+    }
+
+    /// Whether the peer takes H.264 in packetization mode 0 alone (RFC 6184 §6.2): each packet is a unit that is not cut.
+    pub fn takes_single_units(self) -> bool {
+        self.media.takes_single_units()
     }
 
     /// Whether something can be sent: an answer has said so.

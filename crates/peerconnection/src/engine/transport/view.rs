@@ -7,7 +7,7 @@ use super::{
     shown::{IceCandidatePair, IceParameters},
 };
 use crate::{
-    DtlsTransportState, IceCandidate, IceGatheringState, IceRole, IceTransportState,
+    DtlsTransportState, IceCandidate, IceGatheringState, IceRole, IceTransportState, MediaDrops,
     engine::ids::TransportId,
 };
 
@@ -78,6 +78,12 @@ impl<'a> TransportView<'a> {
     /// The round trip of the path in use, from its STUN checks.
     pub fn round_trip(self) -> Option<Duration> {
         self.0.round_trip()
+    }
+
+    /// What of media was dropped as it came.
+    pub fn media_drops(self) -> MediaDrops {
+        let media = self.0.media.as_ref();
+        media.map(|it| it.drops()).unwrap_or_default()
     }
 }
 

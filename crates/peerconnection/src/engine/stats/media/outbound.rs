@@ -39,7 +39,8 @@ impl Pass {
         it.rtx_ssrc = counts.rtx;
         it.total_packet_send_delay = Some(counts.send_delay.as_secs_f64());
         it.nack_count = Some(low(counts.nack_requests));
-        it.active = Some(counts.active);
+        let stopped = section.it.sender.stopped.contains_key(&place);
+        it.active = Some(counts.active && !stopped);
         let encoding = section.it.sender.encodings.get(place);
         let wanted = encoding.and_then(|it| it.max_bitrate).map(u64::from);
         let target = [wanted, counts.allowed].into_iter().flatten().min();

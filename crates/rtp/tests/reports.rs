@@ -1,0 +1,250 @@
+//! When RTCP is sent, what on, and what it answers.
+#![expect(clippy::unwrap_used, reason = "a failing step is a failing test")]
+
+mod support;
+
+use std::time::{Duration, Instant};
+
+use oxirtc_netsim::{Link, ms};
+use oxirtc_rtp::{
+    Event,
+    rtcp::{self, FirItem, MaxRate, Rtcp},
+};
+
+use support::{Camera, Pair, VIDEO, video};
+
+fn link() -> Link {
+    Link::new(0).delay(ms(10))
+}
+
+/// Runs a pair that films, and collects what side 1 sends of RTCP, with its time.
+fn heard(pair: &mut Pair, camera: &mut Camera, millis: u64) -> Vec<(Instant, Vec<u8>)> {
+    let mut heard = Vec::new();
+    for _ in 0..millis {
+        let now = pair.now;
+        let mut buf = Vec::new();
+        while pair.sides[1].poll_rtcp(now, 1200, &mut buf) {
+            heard.push((now, buf.clone()));
+            pair.links[0].send(now, std::mem::take(&mut buf));
+        }
+        if camera.count == 0
+            || (now - oxirtc_netsim::epoch())
+                .as_millis()
+                .is_multiple_of(33)
+        {
+            let batch = camera.frame(now);
+            pair.sides[0].write(now, VIDEO, 0, &batch);
+        }
+        pair.turn();
+        pair.now += ms(1);
+    }
+    heard
+}
+
+fn packets(datagram: &[u8]) -> Vec<Rtcp<'_>> {
+    rtcp::Compound::parse(datagram).unwrap().collect()
+}
+
+/// RFC 3550 §6.3.1: between half and one and a half of the interval, drawn anew each time.
+#[test]
+fn reports_come_in_intervals_that_are_drawn() {
+    let mut pair = Pair::video(1, &link());
+    let mut camera = Camera::new(0, 500);
+    let sent = heard(&mut pair, &mut camera, 120_000);
+    let reports: Vec<_> = sent
+        .iter()
+        .filter(|it| matches!(packets(&it.1)[0], Rtcp::Report(_)))
+        .map(|it| it.0)
+        .collect();
+    let gaps: Vec<_> = reports.windows(2).map(|it| it[1] - it[0]).collect();
+    assert!((105..=135).contains(&gaps.len()), "{}", gaps.len());
+    let within = ms(500)..=ms(1502);
+    assert!(gaps.iter().all(|it| within.contains(it)), "{gaps:?}");
+    // Evenly: some in each quarter.
+    for quarter in 0..4 {
+        let from = ms(500 + 250 * quarter);
+        let count = gaps
+            .iter()
+            .filter(|it| (from..from + ms(250)).contains(*it));
+        assert!(count.count() >= 12, "{quarter} {gaps:?}");
+    }
+}
+
+/// Transport-wide feedback is sent 50 to 100 ms after what it tells of has come, and by each 100 packets at the latest.
+#[test]
+fn feedback_comes_in_time() {
+    for (size, least, most) in [(500, 80, 140), (150_000, 50, 90)] {
+        let mut pair = Pair::video(2, &link());
+        let mut camera = Camera::new(0, size);
+        heard(&mut pair, &mut camera, 1000);
+        let sent = heard(&mut pair, &mut camera, 5000);
+        let is_feedback = |it: &Rtcp<'_>| matches!(it, Rtcp::Transport(_));
+        let times: Vec<_> = sent
+            .iter()
+            .filter(|it| packets(&it.1).iter().any(is_feedback))
+            .map(|it| it.0)
+            .collect();
+        let gaps: Vec<u128> = times
+            .windows(2)
+            .map(|it| (it[1] - it[0]).as_millis())
+            .filter(|it| *it > 1)
+            .collect();
+        let mean = gaps.iter().sum::<u128>() / gaps.len().max(1) as u128;
+        assert!((least..=most).contains(&mean), "{size}: {mean} {gaps:?}");
+    }
+}
+
+/// Where it was not agreed on, numbers alone ask for nothing.
+#[test]
+fn feedback_is_for_who_has_agreed_on_it() {
+    let mut pair = Pair::video(3, &link());
+    let mut section = video();
+    section.feedback.transport = false;
+    pair.sides[1].set_section(VIDEO, section);
+    let mut camera = Camera::new(0, 500);
+    let sent = heard(&mut pair, &mut camera, 2000);
+    let is_feedback = |it: &Rtcp<'_>| matches!(it, Rtcp::Transport(_));
+    let mut all = sent.iter().flat_map(|it| packets(&it.1));
+    assert!(!all.any(|it| is_feedback(&it)));
+}
+
+/// RFC 3550 §6.3.5: who was silent for two intervals is reported on no more, until it is heard again.
+#[test]
+fn who_is_silent_is_not_reported_on() {
+    let mut pair = Pair::video(4, &link());
+    let mut camera = Camera::new(0, 500);
+    let blocks = |sent: &[(Instant, Vec<u8>)]| {
+        let all = sent.iter().flat_map(|it| packets(&it.1));
+        let of = all.map(|it| match it {
+            Rtcp::Report(report) => report.blocks().count(),
+            _ => 0,
+        });
+        of.sum::<usize>()
+    };
+    assert!(blocks(&heard(&mut pair, &mut camera, 3000)) > 1);
+    let silence = |pair: &mut Pair, millis: u64| {
+        let mut sent = Vec::new();
+        for _ in 0..millis {
+            let mut buf = Vec::new();
+            while pair.sides[1].poll_rtcp(pair.now, 1200, &mut buf) {
+                sent.push((pair.now, std::mem::take(&mut buf)));
+            }
+            pair.turn();
+            pair.now += ms(1);
+        }
+        sent
+    };
+    let at_first = blocks(&silence(&mut pair, 9500));
+    assert!((6..=20).contains(&at_first), "{at_first}");
+    silence(&mut pair, 600);
+    assert_eq!(blocks(&silence(&mut pair, 30_000)), 0);
+    assert!(blocks(&heard(&mut pair, &mut camera, 3000)) > 1);
+}
+
+/// RFC 5104 §4.2.2: who is told its limit says so at once, and names who had asked.
+#[test]
+fn a_limit_is_answered_at_once() {
+    let mut pair = Pair::video(5, &link());
+    let mut camera = Camera::new(0, 500);
+    pair.film(&mut camera, 1000);
+    let now = pair.now;
+    let mut buf = Vec::new();
+    while pair.sides[0].poll_rtcp(now, 1200, &mut buf) {
+        buf.clear();
+    }
+    let wanted = MaxRate {
+        ssrc: 1000,
+        bits: 250_000,
+        overhead: 40,
+    };
+    rtcp::write_tmmbr(&mut buf, 77, &[wanted]);
+    pair.sides[0].handle_rtcp(now, &buf);
+    buf.clear();
+    assert!(pair.sides[0].poll_rtcp(now, 1200, &mut buf));
+    let answered = packets(&buf).into_iter().find_map(|it| match it {
+        Rtcp::Tmmb(it) if it.is_notice => Some(it.items().collect::<Vec<_>>()),
+        _ => None,
+    });
+    let expected = MaxRate { ssrc: 77, ..wanted };
+    assert_eq!(answered.as_deref(), Some(&[expected][..]));
+    let allowed = Event::Allowed {
+        section: VIDEO,
+        encoding: 0,
+        bits: Some(250_000),
+    };
+    pair.drain(0);
+    assert!(pair.events[0].contains(&allowed));
+}
+
+/// RFC 5104 §4.3.1.2: each who asks counts its own requests.
+#[test]
+fn a_request_is_repeated_by_whom_it_came_from() {
+    let mut pair = Pair::video(6, &link());
+    let mut camera = Camera::new(0, 500);
+    pair.film(&mut camera, 300);
+    let mut asked = |sender, number| {
+        let mut buf = Vec::new();
+        let item = FirItem { ssrc: 1000, number };
+        rtcp::write_fir(&mut buf, sender, &[item]);
+        let now = pair.now;
+        pair.sides[0].handle_rtcp(now, &buf);
+        pair.drain(0);
+        support::asked(&mut pair.events[0], 0)
+    };
+    assert!(asked(7, 1));
+    assert!(!asked(7, 1), "a repeat");
+    assert!(asked(8, 1), "another's first");
+    assert!(!asked(7, 1), "still a repeat");
+    assert!(!asked(8, 1));
+    assert!(asked(7, 2));
+    for other in 100..120 {
+        assert!(asked(other, 1));
+    }
+    assert!(asked(7, 2), "long forgotten");
+}
+
+/// Names of what never becomes a stream make place for later ones, so that these are in sync.
+#[test]
+fn names_of_nobody_make_place() {
+    let mut pair = Pair::video(7, &link());
+    let now = pair.now;
+    for ssrc in 10_000..10_300 {
+        let mut buf = Vec::new();
+        rtcp::write_receiver_report(&mut buf, ssrc, &[]);
+        rtcp::write_cname(&mut buf, ssrc, b"nobody");
+        pair.sides[1].handle_rtcp(now, &buf);
+    }
+    // The name comes before the stream, and only once.
+    let mut buf = Vec::new();
+    rtcp::write_receiver_report(&mut buf, 1000, &[]);
+    rtcp::write_cname(&mut buf, 1000, b"somebody");
+    pair.sides[1].handle_rtcp(now, &buf);
+    let mut camera = Camera::new(0, 500);
+    let batch = camera.frame(now);
+    let info = rtcp::SenderInfo {
+        ntp: oxirtc_rtp::Ntp(5 << 32),
+        timestamp: 0,
+        packets: 1,
+        bytes: 1,
+    };
+    pair.sides[0].write(now, VIDEO, 0, &batch);
+    pair.turn();
+    pair.now += Duration::from_millis(11);
+    pair.turn();
+    let mut buf = Vec::new();
+    rtcp::write_sender_report(&mut buf, 1000, &info, &[]);
+    let now = pair.now;
+    pair.sides[1].handle_rtcp(now, &buf);
+    // Of a stream without a name it is not known when a frame was captured, by our clock.
+    pair.film(&mut camera, 200);
+    let batch = camera.frame(pair.now);
+    pair.now += ms(60);
+    let now = pair.now;
+    pair.sides[0].write(now, VIDEO, 0, &batch);
+    pair.turn();
+    pair.now += ms(10);
+    pair.turn();
+    let frame = pair.frames[1].last().unwrap();
+    let late = frame.received - frame.captured;
+    assert!(late >= ms(50), "{late:?}");
+}
