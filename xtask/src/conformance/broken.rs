@@ -182,7 +182,7 @@ fn passes(copy: &Path, program: &[String], among: &[&Broken]) -> Result<()> {
     let tests: BTreeSet<_> = among.iter().filter_map(|it| it.test.last()).collect();
     let mut cargo = run::cargo();
     cargo.current_dir(copy).arg("test").args(program);
-    cargo.arg("--target-dir").arg(run::target()?);
+    cargo.arg("--target-dir").arg(built()?);
     let output = cargo.args(["--", "--exact"]).args(&tests).output()?;
     let text = String::from_utf8_lossy(&output.stdout);
     let passed = text.lines().filter_map(|line| {
@@ -282,8 +282,7 @@ impl Broken {
         let test = self.test.last().context("no test")?;
         let mut cargo = run::cargo();
         cargo.current_dir(copy).arg("test").args(self.program());
-        // What is not of the workspace is built already.
-        cargo.arg("--target-dir").arg(run::target()?);
+        cargo.arg("--target-dir").arg(built()?);
         cargo.env(VARIABLE, in_force);
         let output = cargo.args(["--", "--exact", test]).output()?;
         let text = String::from_utf8_lossy(&output.stdout);
@@ -297,6 +296,11 @@ impl Broken {
         println!("{test} fails");
         Ok(())
     }
+}
+
+/// Where the copy is built: beside what the tree itself is built to, which would be taken for fresh while the copy does not change.
+fn built() -> Result<PathBuf> {
+    Ok(run::target()?.join("broken-built"))
 }
 
 /// A copy of the files that git tracks, or would, as a repository of its own.
