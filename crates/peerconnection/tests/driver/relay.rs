@@ -69,6 +69,7 @@ impl Running {
         let mut server = Server::new();
         server.relay[0] = ip("127.0.0.1");
         server.knows_both = false;
+        server.lacks_ipv6 = true;
         change(&mut server);
         let secure = match tls {
             Some(tls) => Some((TcpListener::bind("127.0.0.1:0").await.unwrap(), tls)),
