@@ -153,9 +153,9 @@ impl Game {
     fn signal(&mut self) {
         let inits = End::BOTH.map(|end| self.pair.end(end).association.local_init());
         for (end, init) in End::BOTH.into_iter().rev().zip(inits) {
-            let connected = self.pair.with(end, |peer, now| {
-                peer.association.connect_with(now, &init)
-            });
+            let connected = self
+                .pair
+                .with(end, |peer, now| peer.association.connect_with(now, &init));
             assert!(connected, "it is a peer's own");
         }
     }
