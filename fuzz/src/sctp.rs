@@ -8,9 +8,9 @@ use std::{
 use arbitrary::Arbitrary;
 use bytes::Bytes;
 use oxirtc_sctp::{
-    Association, Config, CongestionControl, Error, Event, Message, Reliability, SendOptions, Ssn,
-    State, Tsn,
-    packet::{Chunk, ChunkKind, Data, ForwardTsn, Packet, Sack},
+    Association, Config, CongestionControl, Error, Event, Message, Mid, Reliability, SendOptions,
+    Ssn, State, Tsn,
+    packet::{Chunk, ChunkKind, Data, ForwardTsn, IData, IForwardTsn, Packet, Sack},
 };
 
 use crate::wire::{End, Machine, Pair, Step};
@@ -21,6 +21,9 @@ pub struct Scenario {
     connected: bool,
     small_window: bool,
     interleaving: bool,
+    zero_checksum: bool,
+    /// The INIT chunks are known by signalling.
+    snap: bool,
     /// Of the controllers one.
     control: u8,
     operations: Vec<Operation>,
@@ -40,6 +43,10 @@ enum Operation {
     Threshold(End, u8, u16),
     RoundTrip(End, u16),
     Consent(End, bool),
+    /// The system refuses a packet of this length, whatever it was.
+    TooLong(End, u16),
+    /// The path is another one, which may carry packets of this length.
+    Path(End, u16),
     Shutdown(End),
     Abort(End),
     Forge(End, u8, Forgery),
@@ -59,8 +66,11 @@ enum Forgery {
     Chunk(u8, u8, Vec<u8>),
     Initial(u8, u8, Vec<u8>),
     Data(i8, u8, u16, u8, u16),
+    /// A piece by its number in its message.
+    Piece(i8, u8, u8, u8, u8, u16),
     Sack(i8, u32, Vec<(u16, u16)>, Vec<i8>),
     ForwardTsn(i8, Vec<(u8, u16)>),
+    IForwardTsn(i8, Vec<(u8, bool, u8)>),
 }
 
 /// An association and what is known of it.
@@ -87,8 +97,8 @@ impl Scenario {
         let peer = |seed| Peer {
             association: Association::new(
                 Config::default()
-                    // There is no DTLS here that would find what is changed.
-                    .zero_checksum(false)
+                    // There is no DTLS here that would find what is changed, so what is not summed is not honest.
+                    .zero_checksum(self.zero_checksum)
                     .interleaving(self.interleaving)
                     .congestion_control(control)
                     .receive_window(window)
@@ -112,6 +122,9 @@ impl Scenario {
         };
         game.pair.room = LONGEST;
         if self.connected {
+            if self.snap {
+                game.signal();
+            }
             game.connect(End::A);
             game.connect(End::B);
             game.pair.step(Step::Flow);
@@ -134,6 +147,17 @@ impl Game {
     fn connect(&mut self, end: End) {
         self.pair
             .with(end, |peer, now| peer.association.connect(now));
+    }
+
+    /// Each end learns the other's INIT chunk.
+    fn signal(&mut self) {
+        let inits = End::BOTH.map(|end| self.pair.end(end).association.local_init());
+        for (end, init) in End::BOTH.into_iter().rev().zip(inits) {
+            let connected = self
+                .pair
+                .with(end, |peer, now| peer.association.connect_with(now, &init));
+            assert!(connected, "it is a peer's own");
+        }
     }
 
     fn perform(&mut self, operation: Operation) {
@@ -170,6 +194,13 @@ impl Game {
                 self.lasting &= consent;
                 pair.with(end, |peer, _| peer.association.set_consent(consent));
             }
+            Operation::TooLong(end, length) => pair.with(end, |peer, now| {
+                peer.association.handle_too_long(now, length.into());
+            }),
+            Operation::Path(end, length) => pair.with(end, |peer, _| {
+                let longest = usize::from(length) % (LONGEST + 1);
+                peer.association.path_changed(longest);
+            }),
             Operation::Shutdown(end) => {
                 self.lasting = false;
                 pair.with(end, |peer, now| peer.association.shutdown(now));
@@ -254,6 +285,15 @@ impl Game {
                 payload: &vec![7; usize::from(length) % 1_200],
             }
             .write(&mut chunks),
+            Forgery::Piece(by, stream, message, number, flags, length) => IData {
+                flags,
+                tsn: near(to, by),
+                stream: stream.into(),
+                mid: Mid(message.into()),
+                ppid_or_fsn: number.into(),
+                payload: &vec![7; usize::from(length) % 1_200],
+            }
+            .write(&mut chunks),
             Forgery::Sack(by, window, gaps, duplicates) => {
                 let duplicates = duplicates.iter().map(|by| near(to.other(), *by));
                 let head = (near(to.other(), by), window);
@@ -265,6 +305,12 @@ impl Game {
                     .map(|(stream, ssn)| (stream.into(), Ssn(ssn)));
                 ForwardTsn::write(&mut chunks, near(to, by), streams);
             }
+            Forgery::IForwardTsn(by, messages) => {
+                let messages = messages
+                    .into_iter()
+                    .map(|(stream, unordered, mid)| (stream.into(), unordered, Mid(mid.into())));
+                IForwardTsn::write(&mut chunks, near(to, by), messages);
+            }
         }
         let mut packet = Vec::new();
         Packet::start(&mut packet, 5000, 5000, tag);
@@ -273,20 +319,22 @@ impl Game {
         self.pair.forge(to, (), packet);
     }
 
-    /// The TSN of a DATA chunk that was sent to this end lately.
+    /// The TSN of a DATA or I-DATA chunk that was sent to this end lately.
     fn tsn_to(&self, to: End, pick: u8) -> Option<u32> {
         let (_, bytes) = self.pair.sent_to(to, pick)?;
-        let chunks = Packet::parse(bytes).ok()?.chunks();
-        let data = chunks
-            .filter(|chunk| chunk.kind == ChunkKind::DATA)
-            .filter_map(Data::parse);
-        data.map(|data| data.tsn.0).last()
+        let chunks = Packet::parse_unsummed(bytes).ok()?.chunks();
+        let tsns = chunks.filter_map(|chunk| match chunk.kind {
+            ChunkKind::DATA => Data::parse(chunk).map(|data| data.tsn.0),
+            ChunkKind::I_DATA => IData::parse(chunk).map(|data| data.tsn.0),
+            _ => None,
+        });
+        tsns.last()
     }
 
     /// Whatever was lost is repaired: all that was to arrive arrives.
     fn finish(&mut self) {
         let mut rounds = 0;
-        while rounds < MAX_ROUNDS && !self.pair.ends.iter().all(Peer::is_done) {
+        while rounds < MAX_ROUNDS && !(self.pair.ends.iter().all(Peer::is_done) && self.is_told()) {
             self.pair.settle(2);
             for stream in 0..8 {
                 self.read(End::A, stream);
@@ -304,7 +352,20 @@ impl Game {
                 assert!(!peer.failed, "an association ended for no reason");
                 assert!(!up || peer.is_done(), "a message was lost");
             }
+            assert!(!up || self.is_told(), "a message was given up in silence");
         }
+    }
+}
+
+impl Game {
+    /// What did not arrive was reported as given up.
+    fn is_told(&self) -> bool {
+        let [one, other] = &self.pair.ends;
+        [(one, other), (other, one)].iter().all(|(from, to)| {
+            let stats = from.association.stats();
+            let given_up = stats.abandoned_sent + stats.abandoned_unsent;
+            to.expected.values().map(Vec::len).sum::<usize>() as u64 <= given_up
+        })
     }
 }
 
@@ -426,7 +487,7 @@ fn content(number: u32, length: usize) -> Bytes {
     bytes.into()
 }
 
-const KINDS: [ChunkKind; 17] = [
+const KINDS: [ChunkKind; 18] = [
     ChunkKind::DATA,
     ChunkKind::INIT,
     ChunkKind::INIT_ACK,
@@ -444,6 +505,7 @@ const KINDS: [ChunkKind; 17] = [
     ChunkKind::FORWARD_TSN,
     ChunkKind::I_DATA,
     ChunkKind::I_FORWARD_TSN,
+    ChunkKind::PAD,
 ];
 const MAX_OPERATIONS: usize = 200;
 /// Packets may grow to this.

@@ -231,7 +231,6 @@ impl Sender {
             min_rtt: self.recovery.rtt.least(),
             limited: self.limited,
             highest: self.highest,
-            undoable: self.recovery.undoable(),
             duplicate: false,
             horizon: None,
         };

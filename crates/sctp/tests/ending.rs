@@ -456,3 +456,27 @@ fn errors_count_from_the_loss_of_consent() {
     pair.run_for(Duration::from_secs(60));
     assert!(pair.ends.iter().all(|side| side.is_established()));
 }
+
+/// RFC 9260 §8.4 5, §9.2: who waits for a SHUTDOWN COMPLETE that was lost asks again, and is told.
+#[test]
+fn a_lost_shutdown_complete_is_said_again() {
+    let mut pair = perfect(1).connected();
+    let lost = std::rc::Rc::new(std::cell::Cell::new(false));
+    let once = lost.clone();
+    pair.filter(move |_, packet| {
+        let packet = Packet::parse_unsummed(packet).unwrap();
+        let completes = |chunk: Chunk<'_>| chunk.kind == ChunkKind::SHUTDOWN_COMPLETE;
+        !packet.chunks().any(completes) || once.replace(true)
+    });
+    let now = pair.now;
+    pair.ends[0].shutdown(now);
+    pair.run_for(ms(300));
+    assert!(lost.get());
+    let states = |pair: &Pair| pair.ends.each_ref().map(|it| it.state());
+    assert_eq!(states(&pair), [State::Closed, State::ShutdownAckSent]);
+    // Its own timer asks, long before anything gives up.
+    pair.run_for(ms(3000));
+    assert_eq!(states(&pair), [State::Closed, State::Closed]);
+    let ended = |event: &Event| matches!(event, Event::Closed { .. });
+    assert!(pair.main_events(1).iter().any(ended));
+}

@@ -4,6 +4,7 @@ package main
 
 import (
 	"encoding/json"
+	"net"
 	"os"
 	"strconv"
 	"strings"
@@ -14,6 +15,9 @@ import (
 )
 
 const buffered = 1 << 20
+
+// Bytes of receive and of send buffer, as all stacks have.
+const socketBuffer = 4 << 20
 
 func must(err error) {
 	if err != nil {
@@ -32,6 +36,11 @@ func connection() *webrtc.PeerConnection {
 	settings.SetIncludeLoopbackCandidate(true)
 	settings.SetInterfaceFilter(func(name string) bool { return name == "lo" })
 	settings.SetNetworkTypes([]webrtc.NetworkType{webrtc.NetworkTypeUDP4})
+	socket, err := net.ListenUDP("udp4", &net.UDPAddr{IP: net.IPv4(127, 0, 0, 1)})
+	must(err)
+	must(socket.SetReadBuffer(socketBuffer))
+	must(socket.SetWriteBuffer(socketBuffer))
+	settings.SetICEUDPMux(webrtc.NewICEUDPMux(nil, socket))
 	api := webrtc.NewAPI(webrtc.WithSettingEngine(settings))
 	connection, err := api.NewPeerConnection(webrtc.Configuration{})
 	must(err)

@@ -10,7 +10,7 @@ use super::{
     control::{Acked, Controller, Verdict},
     flown::PacketNo,
     outstanding::Batch,
-    recovery::{Undo, prr::Prr},
+    recovery::prr::Prr,
 };
 use crate::Stats;
 
@@ -46,8 +46,8 @@ impl Sender {
         if batch.any {
             (recovery.timeouts, recovery.probes) = (0, 0);
         }
-        if batch.proven > 0 {
-            self.prove(batch.proven, stats);
+        if !batch.proven.is_empty() {
+            self.prove(&batch.proven, stats);
         }
         let found = self.detect(now, stats);
         // RFC 8985 §7.4.2: what a probe repaired was a loss all the same.
@@ -117,13 +117,7 @@ impl Sender {
         let saved = self.control.save();
         self.control.on_lost(now);
         let (recovery, next) = (&mut self.recovery, self.outstanding.packets.next());
-        recovery.undo = Some(Undo {
-            saved,
-            packets: recovery.reduced_at..next,
-            lost,
-            proven: 0,
-        });
-        recovery.reduced_at = next;
+        recovery.reduced(saved, recovery.reduced_at..next, lost);
         recovery.episode = Some(Prr::new(flight));
         stats.fast_recoveries += 1;
     }
@@ -190,24 +184,27 @@ impl Sender {
         }
     }
 
-    /// Chunks were taken as lost and were not. When that is so for all of them the reduction was for nothing.
-    fn prove(&mut self, proven: u32, stats: &mut Stats) {
+    /// Chunks were taken as lost and were not. When that is so for all that a reduction was for, it was for nothing.
+    fn prove(&mut self, proven: &[PacketNo], stats: &mut Stats) {
         let recovery = &mut self.recovery;
-        let Some(undo) = &mut recovery.undo else {
-            return;
-        };
-        undo.proven += proven;
-        if undo.proven < undo.lost {
-            return;
+        proven.iter().for_each(|packet| recovery.proven(*packet));
+        while let Some((saved, next)) = recovery.take_undone() {
+            stats.spurious_recoveries += 1;
+            let Some(next) = next else {
+                recovery.rtt.forgive();
+                if recovery.episode.take().is_some() {
+                    recovery.rack.episode_ended();
+                }
+                self.control.on_spurious(saved);
+                continue;
+            };
+            // Those that followed stand, and had begun from what was there before it.
+            let gain = (saved.window / next.window).max(1.0);
+            *next = next.scaled(gain);
+            if recovery.timeouts == 0 {
+                self.control.on_spurious(self.control.save().scaled(gain));
+            }
         }
-        let saved = undo.saved;
-        recovery.undo = None;
-        recovery.rtt.forgive();
-        if recovery.episode.take().is_some() {
-            recovery.rack.episode_ended();
-        }
-        self.control.on_spurious(saved);
-        stats.spurious_recoveries += 1;
     }
 
     /// RFC 8985 §7.2: armed when data leaves or is acknowledged.
@@ -283,21 +280,14 @@ impl Sender {
             self.control.on_timeout(now, recovery.timeouts > 1);
         }
         let (repeated, next) = (recovery.timeouts > 1, self.outstanding.packets.next());
-        match &mut recovery.undo {
-            Some(undo) if repeated => {
+        match recovery.undos.back_mut().filter(|_| repeated) {
+            Some(undo) => {
                 undo.packets.end = next;
                 undo.lost += lost;
+                recovery.reduced_at = next;
             }
-            undo => {
-                *undo = Some(Undo {
-                    saved,
-                    packets: first..next,
-                    lost,
-                    proven: 0,
-                })
-            }
+            None => recovery.reduced(saved, first..next, lost),
         }
-        recovery.reduced_at = next;
         self.grant = Some(Grant::Timeout);
         self.start_t3(now);
         self.set_pace(now);

@@ -4,7 +4,7 @@ pub(crate) mod prr;
 pub(crate) mod rack;
 pub(crate) mod rtt;
 
-use std::{ops::Range, time::Instant};
+use std::{collections::VecDeque, ops::Range, time::Instant};
 
 use self::{prr::Prr, rack::Rack, rtt::Rtt};
 use super::{control::Saved, flown::PacketNo};
@@ -18,7 +18,8 @@ pub(crate) struct Recovery {
     /// Losses of packets before this one have been answered for.
     pub(crate) reduced_at: PacketNo,
     pub(crate) episode: Option<Prr>,
-    pub(crate) undo: Option<Undo>,
+    /// The last reductions, the newest at the end.
+    pub(crate) undos: VecDeque<Undo>,
     /// When something may be known to be lost that is not yet.
     pub(crate) reorder: Option<Instant>,
     /// When to send a probe, and how many went since something was acknowledged.
@@ -47,7 +48,7 @@ impl Recovery {
             rack: Rack::new(),
             reduced_at: 0,
             episode: None,
-            undo: None,
+            undos: VecDeque::new(),
             reorder: None,
             probe: None,
             probes: 0,
@@ -56,18 +57,49 @@ impl Recovery {
         }
     }
 
-    /// The packets whose losses the last reduction was for, if it can be undone.
-    pub(crate) fn undoable(&self) -> Range<PacketNo> {
-        self.undo.as_ref().map_or(0..0, |undo| undo.packets.clone())
-    }
-
     /// So many chunks of a packet are lost.
     pub(crate) fn lost(&mut self, packet: PacketNo, chunks: u32) {
-        if let Some(undo) = &mut self.undo
-            && undo.packets.contains(&packet)
-        {
+        if let Some(undo) = self.undo_of(packet) {
             undo.lost += chunks;
         }
+    }
+
+    /// A chunk of a packet was taken as lost and was not.
+    pub(crate) fn proven(&mut self, packet: PacketNo) {
+        if let Some(undo) = self.undo_of(packet) {
+            undo.proven += 1;
+        }
+    }
+
+    fn undo_of(&mut self, packet: PacketNo) -> Option<&mut Undo> {
+        let mut undos = self.undos.iter_mut().rev();
+        undos.find(|undo| undo.packets.contains(&packet))
+    }
+
+    /// There was a reduction, for the loss of so many chunks of these packets.
+    pub(crate) fn reduced(&mut self, saved: Saved, packets: Range<PacketNo>, lost: u32) {
+        self.reduced_at = packets.end;
+        if self.undos.len() == MAX_UNDOS {
+            self.undos.pop_front();
+        }
+        self.undos.push_back(Undo {
+            saved,
+            packets,
+            lost,
+            proven: 0,
+        });
+    }
+
+    /// The next reduction that was for nothing, as all that it was for has come; and the state from before the one that
+    /// followed it.
+    pub(crate) fn take_undone(&mut self) -> Option<(Saved, Option<&mut Saved>)> {
+        let undone = |undo: &Undo| undo.proven > 0 && undo.proven >= undo.lost;
+        let index = self.undos.iter().position(undone)?;
+        let undo = self.undos.remove(index)?;
+        Some((
+            undo.saved,
+            self.undos.get_mut(index).map(|it| &mut it.saved),
+        ))
     }
 
     /// The next of its timers.
@@ -91,3 +123,6 @@ impl Recovery {
         self.t3.is_some_and(|at| at <= now)
     }
 }
+
+/// What a path brings late may prove a reduction to be for nothing after some others.
+const MAX_UNDOS: usize = 8;

@@ -53,6 +53,18 @@ pub(crate) struct Saved {
     pub(crate) prior: f64,
 }
 
+impl Saved {
+    /// All of it so many times as wide.
+    pub(crate) fn scaled(self, gain: f64) -> Self {
+        Self {
+            window: self.window * gain,
+            threshold: self.threshold * gain,
+            maximum: self.maximum * gain,
+            prior: self.prior * gain,
+        }
+    }
+}
+
 /// RFC 9260 §7.2.1: what was learnt of the path loses its worth while nothing is sent. The floor is what an association
 /// begins with.
 pub(crate) fn decayed(window: f64, initial: f64, idle: Duration, rto: Duration) -> f64 {

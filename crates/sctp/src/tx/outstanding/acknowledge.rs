@@ -1,9 +1,6 @@
 //! What a SACK says of what is under way.
 
-use std::{
-    ops::Range,
-    time::{Duration, Instant},
-};
+use std::time::{Duration, Instant};
 
 use super::{
     super::{
@@ -34,8 +31,8 @@ pub(crate) struct Batch {
     pub(crate) newest: Option<(PacketNo, Instant, Duration)>,
     /// The round trip of the newest packet with a chunk that was sent once.
     pub(crate) sample: Option<(PacketNo, Duration)>,
-    /// Chunks that were taken as lost and were not, of packets for which the last reduction was.
-    pub(crate) proven: u32,
+    /// The packets in which chunks were taken as lost that were not.
+    pub(crate) proven: Vec<PacketNo>,
     /// Something sent earlier arrived later.
     pub(crate) reordered: bool,
     /// The peer has received twice what we sent twice.
@@ -59,8 +56,6 @@ pub(crate) struct Known {
     pub(crate) limited: PacketNo,
     /// The highest number that was acknowledged.
     pub(crate) highest: Seq,
-    /// The packets for whose loss the last reduction was.
-    pub(crate) undoable: Range<PacketNo>,
     /// The SACK reports something that was sent again as received twice.
     pub(crate) duplicate: bool,
     /// How far the SACK says what has come, if it has so many blocks that others may have found no room.
@@ -194,7 +189,7 @@ impl Outstanding {
             Fate::Acknowledged | Fate::Abandoned => return,
             Fate::Lost => {
                 self.lost.remove(&seq);
-                self.prove(seq, known, batch);
+                self.prove(seq, batch);
             }
             Fate::InFlight => {
                 self.flight.remove(length, size);
@@ -238,7 +233,7 @@ impl Outstanding {
         let age = known.now.saturating_duration_since(record.at);
         // RFC 8985 §6.2 step 2: so soon, it was the first copy.
         if tries > 1 && age < known.min_rtt {
-            self.prove(seq, known, batch);
+            self.prove(seq, batch);
             return;
         }
         if tries > 1 && record.kind == Kind::Probe && !known.duplicate {
@@ -265,14 +260,14 @@ impl Outstanding {
     }
 
     /// The chunk was taken as lost and was not.
-    fn prove(&mut self, seq: Seq, known: &Known, batch: &mut Batch) {
+    fn prove(&mut self, seq: Seq, batch: &mut Batch) {
         let resent = self.resent.remove(&seq);
         let blamed = self
             .get_mut(seq)
             .and_then(|chunk| std::mem::take(&mut chunk.blamed).then_some(chunk.packet));
         if let Some(packet) = resent.or(blamed) {
             batch.reordered = true;
-            batch.proven += u32::from(known.undoable.contains(&packet));
+            batch.proven.push(packet);
         }
     }
 
@@ -290,7 +285,7 @@ impl Outstanding {
             if self.resent.contains_key(&seq) {
                 known.duplicate = true;
                 batch.duplicate = true;
-                self.prove(seq, known, batch);
+                self.prove(seq, batch);
             }
         }
     }
