@@ -1,27 +1,39 @@
 //! Two DTLS connections.
 
+mod forgery;
+mod sent;
+
 use std::{
     collections::BTreeSet,
-    sync::LazyLock,
+    sync::{Arc, LazyLock, Mutex},
     time::{Duration, Instant},
 };
 
 use arbitrary::Arbitrary;
 use oxirtc_dtls::{
     AlertDescription, Certificate, CipherSuite, Config, Connection, Event, Failure, Fingerprint,
-    Group, HashAlgorithm, Role, State, Version,
-    message::{Fragment, Kind},
-    record::{HANDSHAKE, Header, VERSION},
+    Group, HashAlgorithm, KeyLog, Role, State, Version,
 };
 
-use crate::wire::{End, Machine, Pair, ROOM, Step};
+use crate::wire::{End, Machine, Pair, Step};
+use forgery::Forgery;
+use sent::Sent;
 
-/// A life of two connections.
+/// Two connections from the beginning of their handshake on.
 #[derive(Arbitrary, Debug)]
 pub struct Scenario {
     /// Both are set up as they are in a call, and their handshake is done.
     connected: bool,
     setups: [Setup; 2],
+    operations: Vec<Operation>,
+}
+
+/// Two connections that are connected, and renew their keys every few records.
+#[derive(Arbitrary, Debug)]
+pub struct Life {
+    setups: [Setup; 2],
+    /// After how many records.
+    renew: [u8; 2],
     operations: Vec<Operation>,
 }
 
@@ -32,8 +44,16 @@ struct Setup {
     alpn: bool,
     suite: u8,
     group: u8,
-    /// 1.2 alone, or first; 1.3 otherwise. They agree on one always.
-    old: bool,
+    versions: Versions,
+    /// Nothing ends it but what is wrong: neither its own patience, nor what anybody could have made.
+    patient: bool,
+}
+
+#[derive(Arbitrary, Clone, Copy, Debug, PartialEq, Eq)]
+enum Versions {
+    Old,
+    New,
+    Both,
 }
 
 /// What may happen.
@@ -46,6 +66,8 @@ enum Operation {
     RoundTrip(End, u16),
     Consent(End, bool),
     Seal(End, u16),
+    /// Many small ones.
+    Burst(End, u8),
     Update(End, bool),
     Export(End, u8),
     Close(End),
@@ -59,35 +81,22 @@ enum Trust {
     Nobody,
 }
 
-/// A record that nobody sent.
-#[derive(Arbitrary, Debug)]
-enum Forgery {
-    Record {
-        content_type: u8,
-        epoch: u8,
-        sequence: u8,
-        body: Vec<u8>,
-    },
-    /// A HelloVerifyRequest with this number.
-    VerifyRequest(u8, Vec<u8>),
-    Message {
-        kind: u8,
-        length: u16,
-        sequence: u8,
-        offset: u16,
-        body: Vec<u8>,
-    },
-}
-
 struct Peer {
     connection: Connection,
     /// The other end's certificate was named.
     trusting: bool,
+    started: bool,
     /// Why it is over, if it is.
     failure: Option<Failure>,
     /// Numbers of payloads that the other end sent and that did not arrive.
     expected: BTreeSet<u32>,
+    sent: Sent,
+    secrets: Arc<Secrets>,
 }
+
+/// What nobody may read.
+#[derive(Default)]
+struct Secrets(Mutex<Vec<Vec<u8>>>);
 
 impl Scenario {
     /// Performs it.
@@ -95,43 +104,82 @@ impl Scenario {
     /// # Panics
     /// When an invariant does not hold.
     pub fn play(self) {
-        let now = oxirtc_netsim::epoch();
-        let peer = |seed: u8, setup: Setup| Peer {
-            connection: Connection::new(setup.config(), [seed; 32], now),
-            trusting: false,
-            failure: None,
-            expected: BTreeSet::new(),
-        };
-        let [a, b] = self.setups;
-        let mut game = Game {
-            pair: Pair::hostile([peer(1, a), peer(2, b)]),
-            setups: self.setups,
-            sent: 0,
-            lasting: true,
-            traitor: false,
-        };
+        let mut game = Game::new(self.setups, [u64::MAX; 2]);
         if self.connected {
             game.set_up();
         }
-        for operation in self.operations.into_iter().take(MAX_OPERATIONS) {
-            game.perform(operation);
-        }
-        game.finish();
+        game.play(self.operations);
+    }
+}
+
+impl Life {
+    /// Performs it.
+    ///
+    /// # Panics
+    /// When an invariant does not hold.
+    pub fn play(self) {
+        let renew = self.renew.map(|records| 1 + u64::from(records) % 50);
+        let mut game = Game::new(self.setups, renew);
+        game.set_up();
+        game.play(self.operations);
     }
 }
 
 struct Game {
     pair: Pair<Peer>,
     setups: [Setup; 2],
-    sent: u32,
+    sealed: u32,
+    /// Their handshake was over before anybody did anything.
+    connected: bool,
     /// Nobody ended it or named a wrong certificate.
     lasting: bool,
     /// Somebody changed genuine bytes, or made what may pass for genuine. Without that nothing but time
     /// may end a handshake.
     traitor: bool,
+    /// One was over before both could begin.
+    stillborn: bool,
+    /// Requests for another hello that nobody sent.
+    requests: u32,
 }
 
 impl Game {
+    fn new(setups: [Setup; 2], renew: [u64; 2]) -> Self {
+        let now = oxirtc_netsim::epoch();
+        let peer = |seed: u8, setup: Setup, renew: u64| {
+            let secrets = Arc::new(Secrets::default());
+            let config = setup.config(renew).key_log(secrets.clone());
+            Peer {
+                connection: Connection::new(config, [seed; 32], now),
+                trusting: false,
+                started: false,
+                failure: None,
+                expected: BTreeSet::new(),
+                sent: Sent::default(),
+                secrets,
+            }
+        };
+        let ([a, b], [often, rarely]) = (setups, renew);
+        Self {
+            pair: Pair::hostile([peer(1, a, often), peer(2, b, rarely)]),
+            setups,
+            sealed: 0,
+            connected: false,
+            lasting: true,
+            traitor: false,
+            stillborn: false,
+            requests: 0,
+        }
+    }
+
+    fn play(&mut self, operations: Vec<Operation>) {
+        for operation in operations.into_iter().take(MAX_OPERATIONS) {
+            self.perform(operation);
+            let over = self.pair.ends.iter().any(|peer| peer.failure.is_some());
+            self.stillborn |= over && !self.is_ready();
+        }
+        self.finish();
+    }
+
     fn set_up(&mut self) {
         for (end, client) in [(End::A, true), (End::B, false)] {
             self.perform(Operation::Role(end, client));
@@ -139,12 +187,35 @@ impl Game {
             self.perform(Operation::Start(end));
         }
         self.pair.settle(2);
-        let connected = self
-            .pair
-            .ends
+        let mut ends = self.pair.ends.iter();
+        self.connected = ends.all(|peer| peer.connection.is_connected());
+        let common = self.has_common_version();
+        assert_eq!(self.connected, common, "over a perfect wire");
+    }
+
+    fn has_common_version(&self) -> bool {
+        let [a, b] = self.setups.map(|setup| setup.versions);
+        a == b || [a, b].contains(&Versions::Both)
+    }
+
+    /// Whether both have what they need for a handshake.
+    fn is_ready(&self) -> bool {
+        let ends = &self.pair.ends;
+        let roles = ends.each_ref().map(|peer| peer.connection.role());
+        let ready = ends.iter().all(|peer| peer.trusting && peer.started);
+        let both = roles.contains(&Some(Role::Client)) && roles.contains(&Some(Role::Server));
+        ready && both
+    }
+
+    /// Whether the server has to ask for another hello, whatever was forged: it is one of three.
+    fn asks(&self) -> bool {
+        let ends = &self.pair.ends;
+        let server = ends
             .iter()
-            .all(|peer| peer.connection.is_connected());
-        assert!(connected, "no handshake over a perfect wire");
+            .position(|peer| peer.connection.role() == Some(Role::Server));
+        let server = server.unwrap_or(0);
+        let (ours, theirs) = (self.setups[server], self.setups[1 - server]);
+        ours.cookie || !theirs.groups()[..2].contains(&ours.groups()[0])
     }
 
     fn perform(&mut self, operation: Operation) {
@@ -161,7 +232,10 @@ impl Game {
                 let role = if client { Role::Client } else { Role::Server };
                 let _ = pair.with(end, |peer, now| peer.connection.set_role(now, role));
             }
-            Operation::Start(end) => pair.with(end, |peer, now| peer.connection.start(now)),
+            Operation::Start(end) => pair.with(end, |peer, now| {
+                peer.started = true;
+                peer.connection.start(now);
+            }),
             Operation::Trust(end, trust) => self.trust(end, trust),
             Operation::RoundTrip(end, ms) => pair.with(end, |peer, _| {
                 peer.connection
@@ -171,6 +245,11 @@ impl Game {
                 pair.with(end, |peer, _| peer.connection.set_consent(consent));
             }
             Operation::Seal(end, length) => self.seal(end, usize::from(length) % 20_000),
+            Operation::Burst(end, count) => {
+                for _ in 0..count % 64 {
+                    self.seal(end, 0);
+                }
+            }
             Operation::Update(end, request) => {
                 let _ = pair.with(end, |peer, now| peer.connection.update_keys(now, request));
             }
@@ -180,7 +259,9 @@ impl Game {
                 pair.with(end, |peer, now| peer.connection.close(now));
             }
             Operation::Forge(to, forgery) => {
-                self.traitor |= !forgery.is_a_strangers();
+                let live = pair.end(to).connection.is_connected();
+                self.traitor |= !forgery.is_a_strangers(live);
+                self.requests += u32::from(forgery.is_a_request());
                 let bytes = forgery.bytes();
                 pair.forge(to, (), bytes);
             }
@@ -209,11 +290,12 @@ impl Game {
     }
 
     fn seal(&mut self, end: End, length: usize) {
-        let number = self.sent;
+        let number = self.sealed;
         let connection = &mut self.pair.end(end).connection;
         let mut buf = b"before".to_vec();
         let start = buf.len();
         buf.resize(start + connection.headroom(), 0);
+        buf.extend_from_slice(&ALIKE);
         buf.extend_from_slice(&number.to_be_bytes());
         buf.resize(buf.len() + length, number as u8);
         let (before, tailroom) = (buf.len(), connection.tailroom());
@@ -221,9 +303,11 @@ impl Game {
         assert!(buf.starts_with(b"before"));
         if sealed.is_ok() {
             assert_eq!(buf.len(), before + tailroom);
-            self.sent += 1;
+            self.sealed += 1;
+            let record = buf.split_off(start);
+            self.pair.end(end).sent.note(&record);
             self.pair.end(end.other()).expected.insert(number);
-            self.pair.send(end.other(), (), buf.split_off(start));
+            self.pair.send(end.other(), (), record);
         } else {
             assert_eq!(buf.len(), before);
         }
@@ -245,12 +329,31 @@ impl Game {
     }
 
     /// What was lost is repaired, and what a stranger says changes nothing: a handshake that nobody
-    /// with a hold on genuine bytes broke is completed.
+    /// with a hold on genuine bytes broke is completed, and one that is over is out of anybody's reach.
     fn finish(&mut self) {
         self.pair.settle(40);
+        for end in End::BOTH {
+            self.pair.end(end).check_discretion();
+            self.export(end, 60);
+        }
         let ends = &self.pair.ends;
-        let roles = ends.each_ref().map(|peer| peer.connection.role());
-        if self.traitor || !self.lasting || roles[0] == roles[1] {
+        let states = ends.each_ref().map(|peer| peer.connection.state());
+        if !self.has_common_version() {
+            assert!(!states.contains(&State::Connected), "of what version?");
+            return;
+        }
+        if self.connected && self.lasting {
+            assert_eq!(states, [State::Connected; 2]);
+            let versions = ends.each_ref().map(|it| it.connection.protocol_version());
+            assert_eq!(versions[0], versions[1]);
+        }
+        let patient = self.setups.iter().all(|setup| setup.patient);
+        let room = self.requests < 2 || !self.asks();
+        if self.traitor || !self.lasting || !self.is_ready() || self.stillborn || !room {
+            return;
+        }
+        if patient {
+            assert_eq!(states, [State::Connected; 2]);
             return;
         }
         for peer in ends {
@@ -261,9 +364,7 @@ impl Game {
             });
             assert!(timely, "{:?}", peer.failure);
         }
-        let states = ends.each_ref().map(|peer| peer.connection.state());
-        let begun = states.contains(&State::Connected) && ends.iter().all(|peer| peer.trusting);
-        if begun && !states.contains(&State::Failed) {
+        if states.contains(&State::Connected) && !states.contains(&State::Failed) {
             assert_eq!(states, [State::Connected; 2]);
         }
     }
@@ -273,6 +374,7 @@ impl Peer {
     /// Payload is what the other end sent, comes once, and never before the other end was verified.
     fn arrive(&mut self, payload: &[u8]) {
         assert!(self.trusting, "payload before the certificate was verified");
+        let payload = payload.strip_prefix(&ALIKE).expect("it begins as all do");
         let (number, rest) = payload.split_first_chunk().expect("it has a number");
         let number = u32::from_be_bytes(*number);
         assert!(
@@ -281,6 +383,30 @@ impl Peer {
         );
         assert!(rest.iter().all(|byte| *byte == number as u8));
     }
+
+    /// What `Debug` shows has no part of a secret, in whatever form.
+    fn check_discretion(&self) {
+        let shown = format!("{:?}", self.connection).to_lowercase();
+        for secret in self.secrets.0.lock().expect("nobody panicked").iter() {
+            let part = &secret[..8];
+            let hex: String = part.iter().map(|byte| format!("{byte:02x}")).collect();
+            let list = format!("{part:?}");
+            assert!(!shown.contains(&hex) && !shown.contains(list.trim_matches(['[', ']'])));
+        }
+    }
+}
+
+impl KeyLog for Secrets {
+    fn log(&self, _label: &str, _client_random: &[u8; 32], secret: &[u8]) {
+        self.0
+            .lock()
+            .expect("nobody panicked")
+            .push(secret.to_vec());
+    }
+
+    fn log_shared_secret(&self, client_random: &[u8; 32], secret: &[u8]) {
+        self.log("", client_random, secret);
+    }
 }
 
 impl Setup {
@@ -288,93 +414,31 @@ impl Setup {
         if self.rsa { RSA.clone() } else { ECDSA.clone() }
     }
 
-    fn config(self) -> Config {
-        let mut suites = SUITES;
-        suites.rotate_left(usize::from(self.suite) % SUITES.len());
+    fn groups(self) -> [Group; 4] {
         let mut groups = Group::ALL;
         groups.rotate_left(usize::from(self.group) % 4);
-        let versions: &[Version] = match self.old {
-            true => &[Version::Dtls12],
-            false => &[Version::Dtls13, Version::Dtls12],
+        groups
+    }
+
+    fn config(self, renew: u64) -> Config {
+        let mut suites = SUITES;
+        suites.rotate_left(usize::from(self.suite) % SUITES.len());
+        let versions: &[Version] = match self.versions {
+            Versions::Old => &[Version::Dtls12],
+            Versions::New => &[Version::Dtls13],
+            Versions::Both => &[Version::Dtls13, Version::Dtls12],
         };
         let config = Config::new(self.certificate()).cookie_exchange(self.cookie);
         let config = config
             .cipher_suites(&suites)
-            .groups(&groups)
-            .versions(versions);
+            .groups(&self.groups())
+            .versions(versions)
+            .renew_keys_after(renew);
+        let config = match self.patient {
+            true => config.handshake_timeout(None).doubt(FOR_EVER),
+            false => config,
+        };
         if self.alpn { config } else { config.alpn(&[]) }
-    }
-}
-
-impl Forgery {
-    /// Whether somebody who sees nothing could make it, and nothing genuine can be taken for it or
-    /// completed by it.
-    fn is_a_strangers(&self) -> bool {
-        match self {
-            Self::Record {
-                content_type,
-                epoch,
-                ..
-            } => *content_type != HANDSHAKE || *epoch > 0,
-            Self::VerifyRequest(..) => true,
-            Self::Message { kind, .. } => Kind::ALL.get(usize::from(*kind)).is_none(),
-        }
-    }
-
-    fn bytes(self) -> Vec<u8> {
-        let (content_type, epoch, sequence, fragment) = match self {
-            Self::Record {
-                content_type,
-                epoch,
-                sequence,
-                body,
-            } => (content_type, epoch, sequence, body),
-            Self::VerifyRequest(number, mut cookie) => {
-                cookie.truncate(255);
-                let body = [&[0xFE, 0xFF, cookie.len() as u8], &cookie[..]].concat();
-                let mut fragment = Vec::new();
-                Fragment {
-                    kind: Kind::HelloVerifyRequest.id(),
-                    length: body.len(),
-                    sequence: number.into(),
-                    offset: 0,
-                    body: &body,
-                }
-                .write(&mut fragment);
-                (HANDSHAKE, 0, number, fragment)
-            }
-            Self::Message {
-                kind,
-                length,
-                sequence,
-                offset,
-                body,
-            } => {
-                let kind = Kind::ALL
-                    .get(usize::from(kind))
-                    .map_or(kind, |kind| kind.id());
-                let (mut fragment, body) = (Vec::new(), &body[..body.len().min(ROOM)]);
-                let (length, offset) = (length.into(), offset.into());
-                let (number, body) = (sequence.into(), body);
-                Fragment {
-                    kind,
-                    length,
-                    sequence: number,
-                    offset,
-                    body,
-                }
-                .write(&mut fragment);
-                (HANDSHAKE, 0, sequence, fragment)
-            }
-        };
-        let header = Header {
-            content_type,
-            version: VERSION,
-            epoch: epoch.into(),
-            sequence: 1_000 + u64::from(sequence),
-            length: fragment.len(),
-        };
-        [&header.to_bytes()[..], &fragment].concat()
     }
 }
 
@@ -402,7 +466,11 @@ impl Machine for Peer {
         room: usize,
         buf: &mut Vec<u8>,
     ) -> Option<((), usize)> {
+        let start = buf.len();
         let sent = self.connection.poll_transmit(now, room, buf);
+        if sent {
+            self.sent.note(&buf[start..]);
+        }
         sent.then_some(((), usize::MAX))
     }
 
@@ -462,5 +530,9 @@ const TIMEOUTS: [AlertDescription; 2] = [
     AlertDescription::USER_CANCELED,
     AlertDescription::BAD_CERTIFICATE,
 ];
+/// What every payload begins with, as long as a block of any cipher: under one nonce it would look the same twice.
+const ALIKE: [u8; 16] = [7; 16];
+/// Longer than anything that a scenario waits for.
+const FOR_EVER: Duration = Duration::from_secs(1 << 24);
 const MAX_OPERATIONS: usize = 100;
 const MAX_REASSEMBLY: u64 = 1 << 16;
