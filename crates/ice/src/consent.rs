@@ -26,6 +26,8 @@ pub(crate) struct Consent {
     silent_since: Option<Instant>,
     /// The peer seems to have left, and no answer has come since.
     doubted: bool,
+    /// A check is due that is not of the schedule.
+    hastened: bool,
 }
 
 impl Consent {
@@ -39,6 +41,7 @@ impl Consent {
             regular,
             silent_since: None,
             doubted: false,
+            hastened: false,
         }
     }
 
@@ -59,6 +62,7 @@ impl Consent {
             RETRY
         };
         self.next = now + wait;
+        self.hastened = false;
         self.silent_since.get_or_insert(now);
     }
 
@@ -71,7 +75,13 @@ impl Consent {
     pub(crate) fn hasten(&mut self, now: Instant) {
         if self.silent_since.is_none() && self.answered + RETRY <= now {
             self.next = self.next.min(now);
+            self.hastened = true;
         }
+    }
+
+    /// Whether it is asked for although its pair has no schedule.
+    pub(crate) fn is_hastened(&self) -> bool {
+        self.hastened
     }
 
     /// The peer seems to have left: it is asked at once, or soon after its last answer, and another answer is not waited for as long.

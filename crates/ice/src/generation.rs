@@ -393,6 +393,10 @@ impl Session {
         if leads || self.nominated.is_none() && self.is_listed() {
             return Some(Freshness::Consent);
         }
+        // The peer keeps it warm as a way of its own: without a check in return its consent would end here, and with it our answers.
+        if pair.consent.is_some_and(|consent| consent.is_hastened()) {
+            return Some(Freshness::Backup);
+        }
         let limit = if self.is_listed() { MAX_BACKUPS } else { 1 };
         self.backups()
             .take(limit)

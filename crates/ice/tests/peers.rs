@@ -49,8 +49,12 @@ impl Bench {
 
     /// While its only socket is still opened.
     fn binding(role: Role) -> (Self, RequestId) {
+        Self::binding_with(role, Config::default())
+    }
+
+    fn binding_with(role: Role, config: Config) -> (Self, RequestId) {
         let now = oxirtc_netsim::epoch();
-        let config = Config::default().renomination(true);
+        let config = config.renomination(true);
         let mut set = ChecklistSet::new(&config, [8; 32]);
         set.set_role(role);
         let mut agent = Agent::new(config, [9; 32]);
@@ -160,6 +164,17 @@ impl Bench {
             self.input(path, response);
         }
         asked
+    }
+
+    /// The peer answers one request.
+    fn reply(&mut self, path: Path, request: &Message<'_>) {
+        let mut response = Vec::new();
+        let mut builder = Builder::response(&mut response, Class::Success, request);
+        builder.add(Attribute::XorMappedAddress(path.local));
+        let key = IntegrityKey::short_term(PASSWORD).unwrap();
+        builder.message_integrity(&key).fingerprint();
+        builder.finish().unwrap();
+        self.input(path, response);
     }
 
     fn pass(&mut self, time: std::time::Duration) {
@@ -858,7 +873,12 @@ fn learnt_pairs_are_bounded() {
         .agent
         .pairs()
         .filter(|pair| pair.pair.path.remote.port() >= 100);
-    assert_eq!(learnt.count(), 16);
+    let learnt: Vec<_> = learnt.map(|pair| pair.pair.path.remote.port()).collect();
+    assert_eq!(learnt.len(), 16);
+    assert!(
+        learnt.contains(&199) && !learnt.contains(&100),
+        "{learnt:?}"
+    );
     assert_eq!(bench.in_use(), Some(1));
 }
 
@@ -933,6 +953,192 @@ fn nomination_waits_for_two_round_trips() {
             "{took:?} for {wait:?}"
         );
     }
+}
+
+/// However long the way, a better pair is waited for no longer than a second.
+#[test]
+fn nomination_waits_for_a_second_at_most() {
+    let slow = Config::default().pacing(ms(250));
+    let (mut bench, id) = Bench::binding_with(Role::Controlling, slow);
+    bench.know_peer();
+    for (port, priority) in [(1, 100), (2, 300), (3, 400)] {
+        bench.candidate(candidate(port, priority));
+    }
+    let (now, local) = (bench.now, Ok(bench.local));
+    bench.agent.handle_response(now, &mut bench.set, id, local);
+    let mut sent = Vec::new();
+    let first = |sent: &[(Path, Vec<u8>)]| {
+        let mut sent = sent.iter();
+        sent.find(|it| it.0.remote.port() == 1).cloned()
+    };
+    while first(&sent).is_none() {
+        bench.pass(ms(10));
+        sent.extend(std::iter::from_fn(|| bench.sent()));
+    }
+    let (path, bytes) = first(&sent).unwrap();
+    bench.pass(ms(740));
+    bench.reply(path, &Message::parse(&bytes).unwrap());
+    let valid = bench.now;
+    let nominates = |(path, bytes): (Path, Vec<u8>)| {
+        path.remote.port() == 1 && Message::parse(&bytes).unwrap().use_candidate()
+    };
+    while !std::iter::from_fn(|| bench.sent()).any(nominates) {
+        bench.pass(ms(10));
+        assert!(bench.now < valid + secs(3));
+    }
+    let took = bench.now - valid;
+    assert!(took >= secs(1) && took <= ms(1300), "{took:?}");
+}
+
+/// A request whose id is known is answered by who has the password, and by nobody else from the same place.
+#[test]
+fn an_answer_is_believed_with_the_password_alone() {
+    let mut bench = Bench::new(Role::Controlling);
+    bench.know_peer();
+    bench.candidate(candidate(1, 100));
+    let (path, bytes) = bench.sent().unwrap();
+    let request = Message::parse(&bytes).unwrap();
+    let answer = |password: Option<&str>, class: Class| {
+        let mut response = Vec::new();
+        let mut builder = Builder::response(&mut response, class, &request);
+        match class {
+            Class::Error => builder.add(Attribute::ErrorCode(ErrorCode::ROLE_CONFLICT)),
+            _ => builder.add(Attribute::XorMappedAddress(path.local)),
+        };
+        if let Some(password) = password {
+            builder.message_integrity(&IntegrityKey::short_term(password).unwrap());
+        }
+        builder.fingerprint();
+        builder.finish().unwrap();
+        response
+    };
+    let forged = [None, Some("nobodysnobodysnobodysnobody")];
+    for (count, password) in forged.into_iter().enumerate() {
+        for class in [Class::Success, Class::Error] {
+            bench.input(path, answer(password, class));
+        }
+        let unauthenticated = bench.agent.stats().drops.unauthenticated;
+        assert_eq!(unauthenticated, 2 * (count as u64 + 1));
+        assert_eq!(bench.in_use(), None);
+        assert_eq!(bench.set.role(), Role::Controlling);
+        let mut pairs = bench.agent.pairs();
+        assert!(pairs.all(|pair| pair.state == PairState::InProgress));
+    }
+    bench.input(path, answer(Some(PASSWORD), Class::Success));
+    assert_eq!(bench.in_use(), Some(1));
+}
+
+/// Checks that wait in the queue when consent of their pair ends are taken back, also where the connection goes on.
+#[test]
+fn checks_of_a_lost_pair_are_taken_back() {
+    let mut bench = Bench::connected(Role::Controlled);
+    bench.candidate(candidate(2, 50));
+    let answer_only = |bench: &mut Bench, port: u16| {
+        while let Some((path, bytes)) = bench.sent() {
+            let message = Message::parse(&bytes).unwrap();
+            if message.class() == Class::Request && path.remote.port() == port {
+                bench.reply(path, &message);
+            }
+        }
+    };
+    bench.request(2, &[Attribute::Priority(7)]);
+    let start = bench.now;
+    let lost = |bench: &Bench| {
+        let mut pairs = bench.agent.pairs();
+        let first = pairs.find(|it| it.pair.path.remote.port() == 1);
+        first.unwrap().state == PairState::Failed
+    };
+    while !lost(&bench) {
+        bench.pass(ms(250));
+        // The last checks of the first pair are not fetched.
+        if bench.now < start + secs(27) {
+            answer_only(&mut bench, 2);
+        }
+        assert!(bench.now < start + secs(40));
+    }
+    assert_eq!(bench.in_use(), Some(2));
+    let mut queued = 0;
+    while let Some((path, _)) = bench.sent() {
+        assert_ne!(path.remote.port(), 1, "a check without consent");
+        queued += 1;
+    }
+    assert!(queued > 0);
+}
+
+/// A nomination under way was made in the name of a role. When the role comes back, another one is made at once, and does not wait for
+/// the next check of consent.
+#[test]
+fn a_conflict_ends_the_nomination_under_way() {
+    let mut bench = Bench::new(Role::Controlling);
+    bench.know_peer();
+    bench.candidate(candidate(1, 100));
+    bench.end_of_candidates();
+    bench.answer(None);
+    // The nomination is in the air.
+    bench.pass(ms(50));
+    let mut held = Vec::new();
+    while held.is_empty() {
+        bench.pass(ms(10));
+        held.extend(std::iter::from_fn(|| bench.sent()));
+    }
+    assert!(
+        held.iter()
+            .any(|(_, bytes)| Message::parse(bytes).unwrap().use_candidate())
+    );
+    bench.request(
+        1,
+        &[Attribute::Priority(7), Attribute::IceControlling(u64::MAX)],
+    );
+    assert_eq!(bench.set.role(), Role::Controlled);
+    bench.answer(None);
+    bench.request(1, &[Attribute::Priority(7), Attribute::IceControlled(0)]);
+    assert_eq!(bench.set.role(), Role::Controlling);
+    let back = bench.now;
+    let mut nominated = false;
+    while !nominated {
+        nominated = bench.answer(None).iter().any(|(_, nominates)| *nominates);
+        bench.pass(ms(10));
+        assert!(bench.now < back + ms(500), "it waits for consent");
+    }
+}
+
+/// What a plan does not list any more answers, and follows no nomination of the peer.
+#[test]
+fn a_retired_generation_learns_nothing() {
+    let mut bench = Bench::connected(Role::Controlled);
+    bench.candidate(candidate(2, 50));
+    bench.request(2, &[Attribute::Priority(7)]);
+    bench.answer(None);
+    for _ in 0..10 {
+        bench.pass(ms(50));
+        bench.answer(None);
+    }
+    let plan = Plan {
+        stable: Some(Generation {
+            local: Credentials::new("anothers", "oursoursoursoursoursours"),
+            remote: Some(told(&Credentials::new("their2", PASSWORD))),
+        }),
+        open: None,
+    };
+    let (now, set) = (bench.now, &mut bench.set);
+    bench.agent.set_plan(now, set, plan).unwrap();
+    assert_eq!(bench.in_use(), Some(1), "it carries payload until then");
+    // RFC 5245 §8.1.1.2: a listed one would follow, as the first pair was not nominated for a while.
+    for _ in 0..80 {
+        bench.pass(ms(100));
+        while let Some((path, bytes)) = bench.sent() {
+            let message = Message::parse(&bytes).unwrap();
+            let ours = message.username() == Some("theirs:oursours");
+            if message.class() == Class::Request && ours {
+                bench.reply(path, &message);
+            }
+        }
+    }
+    let before = bench.agent.stats().responses_sent;
+    bench.request(2, &USE);
+    assert_eq!(bench.agent.stats().responses_sent, before + 1);
+    bench.pass(ms(10));
+    assert_eq!(bench.in_use(), Some(1));
 }
 
 /// The address has gone while its socket was opened: the socket goes as well.

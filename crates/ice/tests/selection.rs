@@ -517,6 +517,83 @@ fn a_forgotten_end_comes_by_itself() {
     assert_eq!(sim.states()[0], State::Failed);
 }
 
+/// The 79 s begin anew with each candidate, and with each message of the peer that is authentic.
+#[test]
+fn the_peer_is_waited_for_from_its_last_sign_on() {
+    let failed = |sim: &Sim| sim.states()[0] == State::Failed;
+    let mut sim = Sim::new(30);
+    sim.trickle = false;
+    sim.connect();
+    sim.up = [false, false];
+    sim.run(secs(50));
+    let told = sim.peers[1].gathered[0].clone();
+    sim.candidate(0, told);
+    sim.run(secs(78));
+    assert!(!failed(&sim), "the candidate came at 50 s");
+    sim.run(secs(2));
+    assert!(failed(&sim));
+    let mut sim = Sim::new(31);
+    sim.trickle = false;
+    sim.connect();
+    sim.up = [false, true];
+    let told = sim.peers[0].gathered[0].clone();
+    sim.candidate(1, told);
+    sim.run(secs(60));
+    let last = sim.requests(1).last().unwrap().at - sim.start;
+    assert!(last >= secs(30), "{last:?}");
+    sim.run(last + secs(78) - secs(60));
+    assert!(!failed(&sim), "the last message came at {last:?}");
+    sim.run(secs(3));
+    assert!(failed(&sim));
+}
+
+/// The best pair of each base is kept warm, of four bases, also where the peer has one base for all of them; and there when it is needed.
+#[test]
+fn four_bases_are_kept_warm() {
+    let mut sim = Sim::new(32);
+    sim.peers[0].addresses = (1..=7).map(|n| ip(&format!("10.0.1.{n}"))).collect();
+    sim.connect();
+    sim.run_until(secs(5), |sim| sim.both_are(State::Completed));
+    sim.run(secs(240));
+    sim.sent.clear();
+    sim.run(secs(60));
+    let mut paths: Vec<_> = sim.requests(0).iter().map(|sent| sent.path).collect();
+    paths.sort_by_key(|path| (path.local, path.remote));
+    paths.dedup();
+    let mut bases: Vec<_> = paths.iter().map(|path| path.local).collect();
+    bases.dedup();
+    assert_eq!((paths.len(), bases.len()), (5, 5), "with the one in use");
+    let before = sim.payload_path(1).unwrap();
+    sim.dead = vec![before.remote.ip()];
+    let moved = |sim: &Sim| sim.payload_path(1).is_some_and(|path| path != before);
+    sim.run_until(secs(7), moved);
+    assert!(
+        sim.payload_path(0)
+            .is_some_and(|path| path.local != before.remote)
+    );
+}
+
+/// A path that takes long is not taken for one that has died.
+#[test]
+fn a_long_round_trip_is_no_silence() {
+    let mut sim = two_ways(33);
+    sim.delay = ms(600);
+    sim.run(secs(120));
+    sim.sent.clear();
+    for peer in &mut sim.peers {
+        peer.events.clear();
+    }
+    sim.run(secs(120));
+    let told = |event: &&Event| matches!(event, Event::PairChanged(_));
+    for side in [0, 1] {
+        assert_eq!(sim.peers[side].events.iter().filter(told).count(), 0);
+    }
+    // One check of the pair in use each 5 s, and none for the sake of the first one's delay.
+    let checks = sim.requests(0).into_iter();
+    let checks = checks.filter(|it| it.path.remote.is_ipv6()).count();
+    assert!((18..=32).contains(&checks), "{checks}");
+}
+
 /// A list that is full of pairs which fail lets those in that found no room.
 #[test]
 fn a_pair_that_ends_is_replaced() {

@@ -126,6 +126,70 @@ fn a_mapping_becomes_a_candidate() {
     assert!(place(&complete) > sim.peers[0].events.iter().position(|it| url(it).is_some()));
 }
 
+/// RFC 8445 §5.1.1.2: each address asks each server. What two of them say alike is told once.
+#[test]
+fn each_address_asks_each_server() {
+    let mut sim = Sim::new(34);
+    let hosts = ["192.0.2.1", "192.0.2.2"];
+    for host in hosts {
+        let mut server = server::Server::new();
+        for (inside, outside) in [("10.0.0.1", "203.0.113.1"), ("10.0.0.8", "203.0.113.8")] {
+            server.sees.insert(ip(inside), ip(outside));
+        }
+        sim.servers.push((at(&format!("{host}:3478")), server));
+    }
+    sim.peers[0].addresses.push(ip("10.0.0.8"));
+    let servers = hosts.map(|host| stun(&format!("stun:{host}"), host));
+    sim.agent(0).set_servers(servers.to_vec());
+    sim.connect();
+    sim.run(secs(2));
+    let mapped = |it: &&Candidate| it.kind == CandidateKind::ServerReflexive;
+    let mapped = sim.peers[0].gathered.iter().filter(mapped);
+    let mut told: Vec<_> = mapped
+        .map(|it| (it.socket_address().unwrap().ip(), it.related.unwrap().ip()))
+        .collect();
+    told.sort();
+    let expected = [
+        (ip("203.0.113.1"), ip("10.0.0.1")),
+        (ip("203.0.113.8"), ip("10.0.0.8")),
+    ];
+    assert_eq!(told, expected);
+    for (_, server) in &sim.servers {
+        let asked = server.requests.iter();
+        let asked = asked.filter(|it| it.0 == Method::BINDING).count();
+        assert_eq!(asked, 2, "from each address");
+    }
+}
+
+/// RFC 8656 §7.4: a server names another one. Over a stream another stream is opened, to whom the first name is to be proved; the first is
+/// closed.
+#[test]
+fn a_redirection_is_followed_over_another_stream() {
+    let second = at("192.0.2.2:3478");
+    for (protocol, name) in [
+        (RelayProtocol::Tcp, None),
+        (RelayProtocol::Tls, Some("turn.example".to_owned())),
+    ] {
+        let mut sim = with_server(35, turn("turn.example", protocol, "secret"));
+        sim.names
+            .insert("turn.example".into(), vec![ip("192.0.2.1")]);
+        sim.servers[0].1.redirect = vec![second];
+        sim.servers.push((second, server::Server::new()));
+        sim.apart = true;
+        sim.connect();
+        sim.run_until(secs(5), |sim| sim.both_are(State::Connected));
+        let expected = [at(STUN), second].map(|it| (it, name.clone()));
+        for place in &expected {
+            let count = sim.connects.iter().filter(|it| *it == place).count();
+            assert_eq!(count, 2, "of each side");
+        }
+        assert!(sim.servers[0].1.allocations.is_empty());
+        assert_eq!(sim.servers[1].1.allocations.len(), 2);
+        assert_eq!(sim.peers[0].closed.len(), 1, "the first stream");
+        exchange_payload(&mut sim);
+    }
+}
+
 /// [4.2.4-03] A relay's server tells the mapping as a STUN server would, as a candidate of its own.
 #[test]
 fn a_relays_server_tells_the_mapping_as_well() {

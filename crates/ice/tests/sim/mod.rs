@@ -17,6 +17,7 @@ use oxirtc_ice::{
     Agent, Candidate, ChecklistSet, Config, Credentials, Error, Event, Generation, GenerationId,
     Interface, Path, Plan, Protocol, RemoteIce, Request, Role, State,
 };
+use oxirtc_netsim::Network;
 
 use self::server::{Out, Server};
 
@@ -116,6 +117,10 @@ pub(crate) struct Sim {
     pub(crate) opening: Opening,
     /// How many were opened.
     pub(crate) opened: usize,
+    /// What lies between, where it is more than a wire.
+    pub(crate) network: Option<Network>,
+    /// Where to, and whose certificate is wanted.
+    pub(crate) connects: Vec<(SocketAddr, Option<String>)>,
 }
 
 /// What comes of streams that are opened.
@@ -292,6 +297,8 @@ impl Sim {
             no_udp: false,
             opening: Opening::Works,
             opened: 0,
+            network: None,
+            connects: Vec::new(),
         };
         sim.peers[0].set.set_role(Role::Controlling);
         sim
@@ -511,7 +518,10 @@ impl Sim {
                     .agent
                     .handle_response(now, &mut peer.set, id, refused);
             }
-            Request::Connect { id, from, .. } => {
+            Request::Connect {
+                id, from, to, tls, ..
+            } => {
+                self.connects.push((to, tls));
                 self.opened += 1;
                 peer.next_port += 1;
                 let bound = SocketAddr::new(from, peer.next_port);
@@ -578,6 +588,16 @@ impl Sim {
     /// Puts a datagram on the wire.
     pub(crate) fn carry(&mut self, from: usize, path: Path, bytes: Vec<u8>) {
         let at = self.now;
+        if let Some(network) = &mut self.network {
+            network.send(at, path.local, path.remote, bytes.clone());
+            self.sent.push(Sent {
+                at,
+                from,
+                path,
+                bytes,
+            });
+            return;
+        }
         let random = (self.random() >> 20).to_be_bytes()[7] < self.loss;
         let lost = random
             || self.no_udp && path.protocol == Protocol::Udp
@@ -655,6 +675,10 @@ impl Sim {
 
     /// Something leaves a server.
     fn send(&mut self, (from, to): (SocketAddr, SocketAddr), protocol: Protocol, bytes: Vec<u8>) {
+        if let Some(network) = &mut self.network {
+            network.send(self.now, from, to, bytes);
+            return;
+        }
         let sides = self.peers.iter();
         let mut owners = sides.map(|peer| peer.addresses.contains(&to.ip()));
         let side = owners.position(|owns| owns).unwrap_or(0);
@@ -707,7 +731,9 @@ impl Sim {
         let transports = || self.peers.iter().flat_map(|peer| &peer.transports);
         let timers = transports().filter_map(|it| it.agent.poll_timeout());
         let arrivals = self.wire.keys().map(|(due, _)| *due);
-        let Some(next) = timers.chain(arrivals).min().filter(|next| *next <= end) else {
+        let network = self.network.as_ref().and_then(Network::poll_timeout);
+        let events = timers.chain(arrivals).chain(network);
+        let Some(next) = events.min().filter(|next| *next <= end) else {
             self.now = end;
             return false;
         };
@@ -720,6 +746,12 @@ impl Sim {
         {
             let (to, path, bytes) = entry.remove();
             self.arrive(to, path, bytes);
+        }
+        while let Some(it) = self.network.as_mut().and_then(|it| it.receive(next)) {
+            let mut peers = self.peers.iter();
+            let to = peers.position(|peer| peer.addresses.contains(&it.to.ip()));
+            let path = Path::udp(it.to, it.from);
+            self.arrive(to.unwrap_or(0), path, it.datagram);
         }
         for peer in &mut self.peers {
             for transport in &mut peer.transports {
