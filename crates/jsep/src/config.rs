@@ -14,6 +14,7 @@ pub struct Config {
     pub(crate) cname: String,
     pub(crate) ice_lite: bool,
     pub(crate) renomination: bool,
+    pub(crate) cryptex: bool,
     audio: Capabilities,
     video: Capabilities,
 }
@@ -64,6 +65,7 @@ impl Config {
             cname: format!("{session_id:016x}"),
             ice_lite: false,
             renomination: false,
+            cryptex: false,
             audio: Capabilities::default(),
             video: Capabilities::default(),
         }
@@ -100,6 +102,14 @@ impl Config {
     #[must_use]
     pub fn renomination(mut self, on: bool) -> Self {
         self.renomination = on;
+        self
+    }
+
+    /// Header extensions and contributing sources are encrypted whole where the peer takes it (RFC 9335), as SRTP then has to do.
+    /// Default: false.
+    #[must_use]
+    pub fn cryptex(mut self, on: bool) -> Self {
+        self.cryptex = on;
         self
     }
 

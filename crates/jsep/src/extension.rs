@@ -93,7 +93,14 @@ impl NumberedExtension {
                 },
             })
         };
-        offered.iter().filter_map(take).collect()
+        let taken: Vec<_> = offered.iter().filter_map(take).collect();
+        // RFC 6904 §4.1: of one that is offered in both forms the encrypted one alone.
+        let both = |it: &Self| {
+            let hidden = |other: &&Self| other.extension.encrypted;
+            let mut hidden = taken.iter().filter(hidden);
+            !it.extension.encrypted && hidden.any(|other| other.extension.uri == it.extension.uri)
+        };
+        taken.iter().filter(|it| !both(it)).cloned().collect()
     }
 
     /// The line that says it.

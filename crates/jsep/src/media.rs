@@ -24,6 +24,8 @@ pub struct MediaAgreement {
     pub extensions: Vec<NumberedExtension>,
     /// Extensions of one and two bytes may be mixed (RFC 8285 §6).
     pub mixed: bool,
+    /// Header extensions and contributing sources are encrypted whole (RFC 9335).
+    pub cryptex: bool,
     /// The layers that we send, and those that we take.
     pub layers: Layers,
     /// The ids of the peer's streams (`a=msid`).
@@ -48,6 +50,7 @@ impl MediaAgreement {
             left_out: self.left_out(),
             extensions: self.extensions_of(Direction::receives),
             mixed: self.mixed,
+            cryptex: self.cryptex,
             rids: self
                 .layers
                 .receive
@@ -66,6 +69,7 @@ impl MediaAgreement {
             codecs: self.send.clone(),
             extensions: self.extensions_of(Direction::sends),
             mixed: self.mixed,
+            cryptex: self.cryptex,
             encodings: encodings
                 .iter()
                 .filter_map(|it| it.sent(!self.send.rtx.is_empty(), self.send.flexfec.is_some()))

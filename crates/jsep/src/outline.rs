@@ -53,6 +53,7 @@ struct Facts {
     /// Of the session level.
     direction: Option<Direction>,
     mixed: bool,
+    cryptex: bool,
     candidates: Vec<Candidate>,
     ended: bool,
     sctp_port: Option<u16>,
@@ -196,6 +197,11 @@ impl Outline {
         self.session.mixed || self.entry(index).is_some_and(|it| it.rtp.mixed)
     }
 
+    /// Whether header extensions and sources of a section may be encrypted whole.
+    pub(crate) fn is_cryptex(&self, index: usize) -> bool {
+        self.session.cryptex || self.entry(index).is_some_and(|it| it.rtp.cryptex)
+    }
+
     /// Whether its author is an ICE-lite agent (RFC 8445 §2.5).
     pub(crate) fn is_lite(&self) -> bool {
         self.session.lite
@@ -308,6 +314,7 @@ impl Facts {
             Attribute::IceLite => self.lite = true,
             Attribute::Direction(it) => self.direction = self.direction.or(Some(it)),
             Attribute::ExtMapAllowMixed => self.mixed = true,
+            Attribute::Cryptex => self.cryptex = true,
             Attribute::Candidate(candidate) => self.candidates.push(*candidate),
             Attribute::EndOfCandidates => self.ended = true,
             Attribute::SctpPort(port) => self.sctp_port = self.sctp_port.or(Some(port)),

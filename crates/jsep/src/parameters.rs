@@ -14,6 +14,8 @@ pub struct ReceiveParameters {
     pub extensions: Vec<NumberedExtension>,
     /// Extensions of one and two bytes may be mixed (RFC 8285 §6).
     pub mixed: bool,
+    /// Header extensions and contributing sources are encrypted whole (RFC 9335).
+    pub cryptex: bool,
     /// The rids that the peer sends, in its order; none for one stream.
     pub rids: Vec<String>,
     /// The streams that the peer has announced by their SSRCs; of several without rids each is a layer.
@@ -31,6 +33,8 @@ pub struct SendParameters {
     pub extensions: Vec<NumberedExtension>,
     /// Extensions of one and two bytes may be mixed (RFC 8285 §6).
     pub mixed: bool,
+    /// Header extensions and contributing sources are encrypted whole (RFC 9335).
+    pub cryptex: bool,
     /// The streams: one, or one for each layer of simulcast.
     pub encodings: Vec<SendEncoding>,
     /// RTCP need not be compound (RFC 5506).

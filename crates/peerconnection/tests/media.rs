@@ -258,3 +258,140 @@ async fn tracks_are_added_and_removed() {
         ErrorKind::InvalidState
     );
 }
+
+/// A reader that stands still loses whole frames, which it is told, up to a key frame; neither the connection nor another reader of the same
+/// track waits for it.
+#[tokio::test]
+async fn a_reader_that_stands_still_holds_nothing_up() {
+    let (near, far) = (connection(), connection());
+    let (camera, pictures) = MediaStreamTrack::from_frames(MediaKind::Video);
+    near.add_track(&camera, &[]).unwrap();
+    negotiate(&near, &far).await;
+    let (video, ..) = track(&far).await;
+    let (mut quick, mut slow) = (video.frames().unwrap(), video.frames().unwrap());
+    let filming = tokio::spawn(async move {
+        let (mut number, mut key) = (0_u8, true);
+        loop {
+            while let Some(hint) = pictures.try_hint() {
+                key |= matches!(hint, Hint::Keyframe { .. });
+            }
+            pictures.write(picture(number, key, 2000)).await.unwrap();
+            (number, key) = (number.wrapping_add(1), false);
+            tokio::time::sleep(Duration::from_millis(4)).await;
+        }
+    });
+    let first = within(quick.next()).await.unwrap();
+    let mut last = content(&first);
+    let mut read = 1_u32;
+    // More than a reader's queue holds.
+    while read < 600 {
+        let frame = within(quick.next()).await.unwrap();
+        assert_eq!(frame.missing_before, 0, "the path loses nothing");
+        assert_eq!(content(&frame), last.wrapping_add(1));
+        (last, read) = (content(&frame), read + 1);
+    }
+    let late = within(slow.next()).await.unwrap();
+    assert!(
+        late.is_key() && late.missing_before >= 256,
+        "{}",
+        late.missing_before
+    );
+    // From there on it has each.
+    let mut last = content(&late);
+    for _ in 0..20 {
+        let frame = within(slow.next()).await.unwrap();
+        assert_eq!(
+            (frame.missing_before, content(&frame)),
+            (0, last.wrapping_add(1))
+        );
+        last = content(&frame);
+    }
+    filming.abort();
+}
+
+/// An answer that takes of H.264 packetization mode 0 alone: of formats those that have it, and what repairs them.
+fn in_mode_0(sdp: &str) -> String {
+    let number = |line: &str| {
+        let (_, rest) = line.split_once(':')?;
+        rest.split_once(' ').map(|it| it.0.to_owned())
+    };
+    let of = |wanted: &dyn Fn(&str) -> bool| -> Vec<String> {
+        sdp.lines()
+            .filter(|it| wanted(it))
+            .filter_map(number)
+            .collect()
+    };
+    let single = of(&|it| it.starts_with("a=fmtp:") && it.contains("packetization-mode=0"));
+    let repairs = of(&|it| {
+        let apt = |single: &String| it.ends_with(&format!(" apt={single}"));
+        it.starts_with("a=fmtp:") && single.iter().any(apt)
+    });
+    let kept: Vec<_> = single.iter().chain(&repairs).collect();
+    assert_eq!((single.len(), repairs.len()), (1, 1), "{sdp}");
+    let line = |line: &str| {
+        if let Some((head, _)) = line
+            .split_once("SAVPF ")
+            .filter(|_| line.starts_with("m=video"))
+        {
+            let kept: Vec<_> = kept.iter().map(|it| it.as_str()).collect();
+            return Some(format!("{head}SAVPF {}\r\n", kept.join(" ")));
+        }
+        let is_format = ["a=rtpmap:", "a=fmtp:", "a=rtcp-fb:"]
+            .iter()
+            .any(|it| line.starts_with(it));
+        let goes = is_format && number(line).is_some_and(|it| !kept.contains(&&it));
+        (!goes).then(|| format!("{line}\r\n"))
+    };
+    sdp.lines().filter_map(line).collect()
+}
+
+/// RFC 6184 §6.2: a peer that takes mode 0 alone gets each unit whole; one that is longer than a packet has its frame left out for it.
+#[tokio::test]
+async fn h264_goes_by_whole_units_where_the_peer_takes_no_other() {
+    for single in [true, false] {
+        let (near, far) = (connection(), connection());
+        let (camera, pictures) = MediaStreamTrack::from_frames(MediaKind::Video);
+        near.add_track(&camera, &[]).unwrap();
+        near.set_local_description(None).await.unwrap();
+        let offer = within(near.gathered()).await.unwrap();
+        far.set_remote_description(offer).await.unwrap();
+        far.set_local_description(None).await.unwrap();
+        let mut answer = within(far.gathered()).await.unwrap();
+        if single {
+            answer.sdp = in_mode_0(&answer.sdp);
+        }
+        near.set_remote_description(answer).await.unwrap();
+        let (video, ..) = track(&far).await;
+        let mut packets = video.packets();
+        // Parameter sets and slices of 900 bytes, as an encoder makes them that is told to.
+        let unit = |kind: u8, len: usize| {
+            let mut unit = vec![0, 0, 0, 1, 0x60 | kind];
+            unit.resize(5 + len, 0x55);
+            unit
+        };
+        let mut frame = [unit(7, 10), unit(8, 4)].concat();
+        (0..20).for_each(|_| frame.extend(unit(5, 900)));
+        let long = [unit(7, 10), unit(8, 4), unit(5, 5000)].concat();
+        let writing = tokio::spawn(async move {
+            loop {
+                for payload in [&frame, &long] {
+                    let mut frame = EncodedFrame::new(Codec::H264, payload.clone());
+                    frame.kind = FrameKind::Key;
+                    pictures.write(frame).await.unwrap();
+                    tokio::time::sleep(Duration::from_millis(20)).await;
+                }
+            }
+        });
+        let mut kinds = std::collections::BTreeSet::new();
+        for _ in 0..100 {
+            let packet = within(packets.next()).await.unwrap();
+            assert_eq!(packet.codec, Codec::H264);
+            kinds.insert(packet.payload[0] & 31);
+        }
+        writing.abort();
+        match single {
+            true => assert_eq!(Vec::from_iter(kinds), [5, 7, 8]),
+            false => assert!(kinds.contains(&24) && kinds.contains(&28), "{kinds:?}"),
+        }
+    }
+}

@@ -234,5 +234,7 @@ attributes! {
         RtcpReducedSize: "rtcp-rsize";
         /// `extmap-allow-mixed` (RFC 8285 §6).
         ExtMapAllowMixed: "extmap-allow-mixed";
+        /// `cryptex` (RFC 9335 §4).
+        Cryptex: "cryptex";
     }
 }

@@ -135,7 +135,9 @@ impl Agreement {
                 Side::Remote => (half(offer), half(answer)),
             };
             let mixed = answer.is_mixed(index) && offer.is_mixed(index);
-            transceiver.agreement_mut().mixed = mixed;
+            let cryptex = answer.is_cryptex(index) && offer.is_cryptex(index);
+            let agreement = transceiver.agreement_mut();
+            (agreement.mixed, agreement.cryptex) = (mixed, cryptex);
             settle(transceiver, side, directions, (answered, offered));
         }
         if last {

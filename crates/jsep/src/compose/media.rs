@@ -45,6 +45,7 @@ pub(super) fn offered(
         formats,
         mux_only: fresh,
         reduced_size: true,
+        cryptex: config.cryptex,
     })
 }
 
@@ -57,8 +58,12 @@ pub(super) fn answered(
     let entry = offer.entry(index)?;
     let direction = transceiver.answered_direction(offer.direction(index))?;
     let capabilities = config.capabilities(transceiver.kind());
-    let ours = transceiver.codecs(&capabilities.codecs);
-    let codecs = Codecs::associate(entry.rtp.formats.clone()).answer(ours);
+    let mut ours = Cow::Borrowed(transceiver.codecs(&capabilities.codecs));
+    if transceiver.kind() == MediaKind::Audio {
+        // RFC 7874 §3: beside a codec that has no noise of its own it is taken, where it was offered.
+        add_noise(&mut ours);
+    }
+    let codecs = Codecs::associate(entry.rtp.formats.clone()).answer(&ours);
     if codecs.is_empty() {
         return None;
     }
@@ -86,6 +91,7 @@ pub(super) fn answered(
         formats,
         mux_only: false,
         reduced_size: entry.rtp.reduced_size,
+        cryptex: config.cryptex && offer.is_cryptex(index),
     })
 }
 

@@ -17,6 +17,8 @@ pub(crate) struct Rtp {
     pub(crate) extensions: Vec<NumberedExtension>,
     /// Extensions of one and two bytes may be mixed, as the section says.
     pub(crate) mixed: bool,
+    /// Header extensions and sources may be encrypted whole, as the section says.
+    pub(crate) cryptex: bool,
     pub(crate) layers: Layers,
     /// The streams of its track, each once.
     pub(crate) streams: Vec<String>,
@@ -38,6 +40,7 @@ pub(super) struct Lines<'a> {
     feedback: Vec<RtcpFeedback<'a>>,
     extensions: Vec<ExtMap<'a>>,
     mixed: bool,
+    cryptex: bool,
     rids: Vec<Rid<'a>>,
     simulcast: Option<Simulcast<'a>>,
     msids: Vec<Msid<'a>>,
@@ -56,6 +59,7 @@ impl<'a> Lines<'a> {
             Attribute::RtcpFeedback(it) => self.feedback.push(it),
             Attribute::ExtMap(it) => self.extensions.push(it),
             Attribute::ExtMapAllowMixed => self.mixed = true,
+            Attribute::Cryptex => self.cryptex = true,
             Attribute::Rid(it) if self.rids.len() < MAX_LINES => self.rids.push(it),
             Attribute::Simulcast(it) => self.simulcast = self.simulcast.or(Some(it)),
             Attribute::Msid(it) if self.msids.len() < MAX_LINES => self.msids.push(it),
@@ -91,6 +95,7 @@ impl<'a> Lines<'a> {
             announced: self.announced(),
             extensions: NumberedExtension::read(self.extensions.into_iter()),
             mixed: self.mixed,
+            cryptex: self.cryptex,
             layers: Layers::read(&self.rids, self.simulcast.as_ref()),
             reduced_size: self.reduced_size,
             bandwidth: bandwidth(media.bandwidths()),

@@ -30,6 +30,7 @@ pub(crate) struct Lines {
     /// Neither end has another port for RTCP (RFC 8858).
     pub(crate) mux_only: bool,
     pub(crate) reduced_size: bool,
+    pub(crate) cryptex: bool,
 }
 
 /// Whether a section has RTP, in any profile.
@@ -101,6 +102,9 @@ impl Lines {
         }
         if self.reduced_size {
             writer.attribute(&Attribute::RtcpReducedSize);
+        }
+        if self.cryptex {
+            writer.attribute(&Attribute::Cryptex);
         }
         for extension in &self.extensions {
             writer.attribute(&Attribute::ExtMap(extension.line()));

@@ -4,6 +4,7 @@ mod again;
 mod bundles;
 mod candidates;
 mod data;
+mod hidden;
 mod hostile;
 mod ice;
 mod layers;

@@ -46,6 +46,8 @@ pub struct Settings {
     pub(crate) dtls: Chosen,
     pub(crate) parity: Parity,
     pub(crate) flexfec: bool,
+    pub(crate) cryptex: bool,
+    pub(crate) encrypted_levels: bool,
     pub(crate) media: MediaLimits,
 }
 
@@ -377,6 +379,22 @@ impl Settings {
         self
     }
 
+    /// Whether header extensions and contributing sources of media are encrypted whole, where the peer takes it (RFC 9335, `a=cryptex`).
+    /// Without it they are authenticated, and whoever sees the datagrams can read them. Default: no, as no browser takes it yet.
+    #[must_use]
+    pub fn cryptex(mut self, on: bool) -> Self {
+        self.cryptex = on;
+        self
+    }
+
+    /// Whether the header extensions that tell how loud somebody speaks are encrypted, where the peer takes it (RFC 6904): offers have
+    /// them in both forms. Under Cryptex they are encrypted anyway. Default: no, as it costs each packet another pass, and most peers do not.
+    #[must_use]
+    pub fn encrypted_levels(mut self, on: bool) -> Self {
+        self.encrypted_levels = on;
+        self
+    }
+
     /// How many datagrams go to the kernel at once. 1 where the system cannot split. Default, and at
     /// most: 64.
     #[must_use]
@@ -462,6 +480,8 @@ impl Default for Settings {
             dtls: Chosen::default(),
             parity: Parity::default(),
             flexfec: false,
+            cryptex: false,
+            encrypted_levels: false,
             media: MediaLimits::default(),
         }
     }

@@ -280,14 +280,23 @@ fn silence_is_not_sent_where_the_peer_takes_that() {
         });
         lines.collect()
     };
+    let without = |sdp: &str| {
+        let without = sdp.replace("a=rtpmap:13 CN/8000\r\n", "");
+        let lines = without.split_inclusive("\r\n").map(|line| match line {
+            line if line.starts_with("m=audio") => line.replace(" 13", ""),
+            line => line.to_owned(),
+        });
+        lines.collect()
+    };
     let plain = |sdp: &str| sdp.to_owned();
     let usual = OfferOptions::default();
-    let answers: [&dyn Fn(&str) -> String; 3] = [&plain, &opus, &comfort];
+    let answers: [&dyn Fn(&str) -> String; 4] = [&plain, &opus, &comfort, &without];
     let cases = [
         (&usual, 0, false),
         (&usual, 1, true),
-        (&noise, 0, false),
-        (&noise, 2, true),
+        // Of what is offered noise is taken, unless the peer takes none.
+        (&noise, 0, true),
+        (&noise, 3, false),
         // Not asked for.
         (&usual, 2, false),
     ];

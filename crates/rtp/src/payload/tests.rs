@@ -256,6 +256,163 @@ fn what_is_missing_is_noticed() {
     assert!(joined.is_err());
 }
 
+/// AV1 RTP §5: a temporal delimiter says nothing that the marker does not, lists of tiles and padding are not sent.
+#[test]
+fn units_that_say_nothing_are_not_sent() {
+    let whole = &frames(Codec::Av1)[0];
+    let unit = |kind: u8, body: &[u8]| [&[kind << 3 | 2, body.len() as u8], body].concat();
+    let (delimiter, tiles, padding) = (unit(2, &[]), unit(8, &[0; 9]), unit(15, &[7; 20]));
+    assert!(whole.starts_with(&delimiter));
+    let bare = &whole[delimiter.len()..];
+    let mixed = [
+        &delimiter[..],
+        &padding,
+        &tiles,
+        bare,
+        &tiles,
+        &padding,
+        &padding,
+    ]
+    .concat();
+    let cut = |frame: &[u8]| {
+        let mut pieces = Vec::new();
+        let frame = Bytes::copy_from_slice(frame);
+        let mut packetizer = Packetizer::new(Codec::Av1, 500, 0);
+        packetizer
+            .cut(&frame, Layering::default(), &mut pieces)
+            .unwrap();
+        pieces.iter().map(Piece::to_vec).collect::<Vec<_>>()
+    };
+    assert_eq!(cut(&mixed), cut(whole));
+    assert_eq!(cut(bare), cut(whole));
+    // Nothing is left of what has nothing else.
+    let mut pieces = Vec::new();
+    let nothing = Bytes::from([&delimiter[..], &padding, &tiles].concat());
+    let cut = Packetizer::new(Codec::Av1, 500, 0).cut(&nothing, Layering::default(), &mut pieces);
+    assert!(cut.is_err() && pieces.is_empty());
+}
+
+/// What is joined has the same limit in each format, to the byte.
+#[test]
+fn what_is_joined_has_a_limit() {
+    let audio = [
+        Codec::Opus,
+        Codec::Pcmu,
+        Codec::Pcma,
+        Codec::G722,
+        Codec::L16,
+        Codec::ComfortNoise,
+    ];
+    for codec in VIDEO.into_iter().chain(audio) {
+        let frame = match codec {
+            Codec::Pcmu | Codec::Pcma | Codec::G722 | Codec::L16 => Bytes::from(vec![7; 3000]),
+            codec => frames(codec)[0].clone(),
+        };
+        let mut pieces = Vec::new();
+        let mut packetizer = Packetizer::new(codec, 500, 0);
+        packetizer
+            .cut(&frame, Layering::default(), &mut pieces)
+            .unwrap();
+        let payloads: Vec<_> = pieces.iter().map(Piece::to_vec).collect();
+        for (limit, result) in [
+            (frame.len(), Ok(())),
+            (frame.len() - 1, Err(Refused::TooLarge)),
+            (frame.len() / 2, Err(Refused::TooLarge)),
+            (1, Err(Refused::TooLarge)),
+        ] {
+            let all = payloads.iter().map(|it| &it[..]);
+            let joined = codec.join_within(limit, all, &mut Vec::new());
+            assert_eq!(joined, result, "{codec:?} {limit} of {}", frame.len());
+        }
+    }
+}
+
+/// Packets of an Ogg file, without those of its head.
+fn ogg(file: &[u8]) -> Vec<Bytes> {
+    let (mut rest, mut packets, mut packet) = (file, Vec::new(), Vec::new());
+    while let Some((head, body)) = rest.split_at_checked(27) {
+        assert_eq!(&head[..4], b"OggS");
+        let (lens, mut body) = body.split_at(head[26].into());
+        for len in lens {
+            let (part, after) = body.split_at((*len).into());
+            packet.extend_from_slice(part);
+            body = after;
+            if *len < 255 {
+                packets.push(Bytes::from(std::mem::take(&mut packet)));
+            }
+        }
+        rest = body;
+    }
+    packets.split_off(2)
+}
+
+/// Audio of ffmpeg's encoders, packet by packet of 20 ms: it comes back, and lasts as long as it did.
+#[test]
+fn real_audio_comes_back() {
+    let raw = |file: &'static [u8], len: usize| -> Vec<Bytes> {
+        file.chunks(len).map(Bytes::from_static).collect()
+    };
+    let millis = std::time::Duration::from_millis;
+    for (codec, packets, lasts) in [
+        (
+            Codec::Opus,
+            ogg(include_bytes!("../../tests/data/opus.ogg")),
+            Some(millis(420)),
+        ),
+        (
+            Codec::Pcmu,
+            raw(include_bytes!("../../tests/data/pcmu.raw"), 160),
+            Some(millis(200)),
+        ),
+        (
+            Codec::Pcma,
+            raw(include_bytes!("../../tests/data/pcma.raw"), 160),
+            Some(millis(200)),
+        ),
+        (
+            Codec::G722,
+            raw(include_bytes!("../../tests/data/g722.raw"), 160),
+            Some(millis(200)),
+        ),
+        (
+            Codec::L16,
+            raw(include_bytes!("../../tests/data/l16.raw"), 1920),
+            None,
+        ),
+    ] {
+        for most in [500, 1200, 1460] {
+            let (mut sum, mut all) = (millis(0), Vec::new());
+            for packet in &packets {
+                let mut pieces = Vec::new();
+                let mut packetizer = Packetizer::new(codec, most, 0);
+                packetizer
+                    .cut(packet, Layering::default(), &mut pieces)
+                    .unwrap();
+                let count = if codec == Codec::L16 {
+                    packet.len().div_ceil(most)
+                } else {
+                    1
+                };
+                assert_eq!(pieces.len(), count, "{codec:?}");
+                for piece in &pieces {
+                    let payload = piece.to_vec();
+                    assert!(payload.len() <= most && codec.peek(&payload).is_some());
+                    sum += codec.plays(&payload).map_or(millis(0), |it| it.1);
+                }
+                let payloads: Vec<_> = pieces.iter().map(Piece::to_vec).collect();
+                let mut joined = Vec::new();
+                codec
+                    .join(payloads.iter().map(|it| &it[..]), &mut joined)
+                    .unwrap();
+                assert_eq!(joined, packet[..], "{codec:?} at {most}");
+                all.extend(joined);
+            }
+            assert!(all.len() > 1000, "{codec:?}: {}", all.len());
+            assert_eq!(sum, lasts.unwrap_or_default(), "{codec:?}");
+        }
+    }
+}
+
 #[test]
 fn limits_hold() {
     let none = Bytes::new();
@@ -267,6 +424,12 @@ fn limits_hold() {
         Codec::H264,
         Codec::H265,
         Codec::Opus,
+        Codec::Pcmu,
+        Codec::Pcma,
+        Codec::G722,
+        Codec::L16,
+        Codec::ComfortNoise,
+        Codec::TelephoneEvent,
     ] {
         let mut packetizer = Packetizer::new(codec, 1200, 0);
         let mut pieces = Vec::new();

@@ -8,6 +8,8 @@ pub(crate) struct Jitter {
     /// The least transit time: arrival less timestamp, in microseconds of a scale that begins with the first frame.
     least: Option<i64>,
     first: Option<(Instant, u32)>,
+    /// The rate of the timestamps in Hz.
+    clock: u32,
     /// The spread, in microseconds: it rises at once and falls by a 64th a frame.
     spread: i64,
     /// What the application asks for.
@@ -17,6 +19,14 @@ pub(crate) struct Jitter {
 impl Jitter {
     /// When a frame that came at `now` is to be played.
     pub(crate) fn due(&mut self, now: Instant, timestamp: u32, clock: u32) -> Instant {
+        if self.clock != clock {
+            // Another codec, whose timestamps cannot be held against those before.
+            *self = Self {
+                wanted: self.wanted,
+                clock,
+                ..Self::default()
+            };
+        }
         let (origin, start) = *self.first.get_or_insert((now, timestamp));
         let arrival = now.saturating_duration_since(origin).as_micros() as i64;
         let ahead = i64::from(timestamp.wrapping_sub(start).cast_signed());
@@ -30,6 +40,7 @@ impl Jitter {
             // A leap of timestamps: everything begins anew.
             *self = Self {
                 wanted: self.wanted,
+                clock,
                 ..Self::default()
             };
             return now;
@@ -62,6 +73,20 @@ const LONGEST: Duration = Duration::from_secs(4);
 mod tests {
     use super::*;
     use oxirtc_netsim::{epoch, ms};
+
+    /// Where the codec changes to one of another clock nothing waits for the difference.
+    #[test]
+    fn another_clock_begins_anew() {
+        let mut jitter = Jitter::default();
+        let mut timestamp = 0;
+        for packet in 0..200_u64 {
+            let clock = if packet < 100 { 48_000 } else { 8000 };
+            let now = epoch() + ms(20 * packet);
+            assert_eq!(jitter.due(now, timestamp, clock), now, "{packet}");
+            timestamp += clock / 50;
+        }
+        assert_eq!(jitter.target(), ms(0));
+    }
 
     #[test]
     fn follows_what_the_network_does() {

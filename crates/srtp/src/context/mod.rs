@@ -93,6 +93,11 @@ impl Context {
         self.config.set_encrypted(ids);
     }
 
+    /// Whether header extensions and contributing sources are encrypted whole from now on, as [`Config::cryptex`] has it.
+    pub fn set_cryptex(&mut self, on: bool) {
+        self.config.cryptex = on;
+    }
+
     /// What was counted.
     pub fn stats(&self) -> Stats {
         self.stats

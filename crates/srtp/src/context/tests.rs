@@ -565,7 +565,7 @@ fn extensions_under_gcm_are_encrypted_as_in_counter_mode() {
     assert_eq!(sent[0], sent[1]);
 }
 
-/// Known failure 17. A forged packet of any length changes nothing, of a stream that is known or not, and is counted.
+/// A forged packet of any length changes nothing, of a stream that is known or not, and is counted.
 #[test]
 fn a_forged_packet_of_any_length_changes_nothing() {
     for profile in Profile::ALL {

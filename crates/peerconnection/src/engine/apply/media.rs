@@ -195,6 +195,7 @@ impl MediaTransceiver {
         let mut section = convert::section(mid, (receive, send), parity);
         section.receives = self.receiver.receptive;
         path.rtp.set_section(self.section(), section);
+        path.hide(self.section(), convert::hidden(receive, send));
         path.rtp
             .set_delivery(self.section(), self.receiver.delivery);
         let encodings = send.map_or(&[][..], |it| &it.encodings);

@@ -24,11 +24,46 @@ pub(in crate::engine) fn capabilities(kind: MediaKind) -> jsep::Capabilities {
         MediaKind::Audio => (audio(), &AUDIO_EXTENSIONS[..]),
         MediaKind::Video => (video(), &VIDEO_EXTENSIONS[..]),
     };
-    let extension = |kind: &Kind| jsep::Extension::new(kind.uri());
+    let extension = |kind: &Kind| jsep::Extension {
+        // Who does not mix has nobody to tell of.
+        direction: match kind {
+            Kind::MixedLevels => jsep::sdp::Direction::RecvOnly,
+            _ => jsep::sdp::Direction::SendRecv,
+        },
+        ..jsep::Extension::new(kind.uri())
+    };
     jsep::Capabilities {
         codecs,
         extensions: extensions.iter().map(extension).collect(),
     }
+}
+
+/// Extensions, and those of them that can be encrypted in that form as well.
+pub(in crate::engine) fn in_both_forms(
+    mut extensions: Vec<jsep::Extension>,
+    settings: &Settings,
+) -> Vec<jsep::Extension> {
+    let levels = [Kind::AudioLevel, Kind::MixedLevels].map(Kind::uri);
+    let hidden = extensions.iter().filter(|it| levels.contains(&&*it.uri));
+    let hidden = hidden.map(|it| jsep::Extension {
+        encrypted: true,
+        ..it.clone()
+    });
+    let hidden: Vec<_> = hidden.filter(|_| settings.encrypted_levels).collect();
+    extensions.extend(hidden);
+    extensions
+}
+
+/// What is encrypted of the packets of a section: all extensions and sources, or the extensions with these ids.
+pub(in crate::engine) fn hidden(
+    receive: Option<&jsep::ReceiveParameters>,
+    send: Option<&jsep::SendParameters>,
+) -> (bool, Vec<u8>) {
+    let received = receive.into_iter().flat_map(|it| &it.extensions);
+    let sent = send.into_iter().flat_map(|it| &it.extensions);
+    let hidden = received.chain(sent).filter(|it| it.extension.encrypted);
+    let cryptex = receive.is_some_and(|it| it.cryptex) || send.is_some_and(|it| it.cryptex);
+    (cryptex, hidden.map(|it| it.id).collect())
 }
 
 fn audio() -> Vec<jsep::Codec> {
@@ -91,7 +126,7 @@ pub(in crate::engine) fn section(
         // What tells the templates is longer than the one-byte form allows, and the others mean nothing without it.
         let is_held = |kind: &Kind| *kind != Kind::Descriptor || mixed;
         let kind = Kind::from_uri(&it.extension.uri).filter(is_held);
-        if let Some(kind) = kind.filter(|_| !it.extension.encrypted) {
+        if let Some(kind) = kind {
             ids.set(kind, it.id);
         }
     }
@@ -377,13 +412,16 @@ pub(in crate::engine) fn equip(
             .feedback(["goog-remb", "transport-cc"]);
         capabilities.codecs.push(flexfec);
     }
+    capabilities.extensions = in_both_forms(capabilities.extensions, settings);
+    let config = config.cryptex(settings.cryptex);
     config.media(media_kind(kind), capabilities)
 }
 
 /// A second in the units of NTP.
 const UNITS: f64 = 4_294_967_296.0;
-const AUDIO_EXTENSIONS: [Kind; 5] = [
+const AUDIO_EXTENSIONS: [Kind; 6] = [
     Kind::AudioLevel,
+    Kind::MixedLevels,
     Kind::AbsoluteSendTime,
     Kind::TransportNumber,
     Kind::AbsoluteCaptureTime,

@@ -28,8 +28,9 @@ pub(super) use ice::{
 };
 pub use media::capabilities_of;
 pub(super) use media::{
-    capabilities, codec_of, direction, encoding, equip, is_known, is_sent, payload_type, section,
-    shown_codecs, shown_direction, shown_extensions, shown_receive_parameters, shown_source,
+    capabilities, codec_of, direction, encoding, equip, hidden, in_both_forms, is_known, is_sent,
+    payload_type, section, shown_codecs, shown_direction, shown_extensions,
+    shown_receive_parameters, shown_source,
 };
 pub(super) use stats::{
     stats_candidate_type, stats_channel_state, stats_dtls_role, stats_dtls_state, stats_ice_role,

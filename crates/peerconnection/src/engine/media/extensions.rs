@@ -52,16 +52,16 @@ impl Engine {
         if extensions.iter().find(narrowed).is_some() {
             return refused("the mid is needed both ways");
         }
-        let chosen = extensions.iter().filter_map(|it| {
-            Some(jsep::Extension {
-                direction: convert::direction(it.direction).ok()?,
-                ..jsep::Extension::new(&it.uri)
-            })
+        let kind = self.described(id)?.0;
+        let ours = convert::capabilities(kind).extensions;
+        let chosen = ours.into_iter().zip(extensions).filter_map(|(own, it)| {
+            let wanted = convert::direction(it.direction).ok()?;
+            let direction = wanted.and(own.direction);
+            let used = direction != jsep::sdp::Direction::Inactive;
+            used.then_some(jsep::Extension { direction, ..own })
         });
-        let set = self
-            .negotiation
-            .negotiator
-            .set_extensions(id.0, chosen.collect());
+        let chosen = convert::in_both_forms(chosen.collect(), &self.equipment.settings);
+        let set = self.negotiation.negotiator.set_extensions(id.0, chosen);
         set.map_err(convert::negotiation_error)
     }
 
@@ -92,7 +92,7 @@ impl Engine {
 /// Each of ours, with the direction that it has among those that are `used`.
 fn shown(ours: &[jsep::Extension], used: &[jsep::Extension]) -> Vec<RtpHeaderExtensionCapability> {
     let direction = |uri: &str| {
-        let found = used.iter().find(|it| it.uri == uri && !it.encrypted);
+        let found = used.iter().find(|it| it.uri == uri);
         found.map_or(RtpTransceiverDirection::Stopped, |it| {
             convert::shown_direction(it.direction)
         })

@@ -56,6 +56,14 @@ impl Keys {
         }
     }
 
+    /// What is encrypted beside payloads.
+    pub(super) fn hide(&mut self, cryptex: bool, ids: &[u8]) {
+        if let Some(current) = &mut self.current {
+            current.set_cryptex(cryptex);
+            current.set_encrypted(ids);
+        }
+    }
+
     /// Whether a key was used as often as it may be.
     pub(super) fn is_exhausted(&self) -> bool {
         self.exhausted

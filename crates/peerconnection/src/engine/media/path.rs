@@ -1,12 +1,12 @@
 //! The RTP of a transport: one session under its keys, behind a gate.
 
 use std::{
-    collections::VecDeque,
+    collections::{BTreeMap, VecDeque},
     time::{Duration, Instant},
 };
 
 use oxirtc_dtls as dtls;
-use oxirtc_rtp::{Config, Ntp, Session};
+use oxirtc_rtp::{Config, Ntp, SectionId, Session};
 use oxirtc_srtp::{Context, Error, Stats};
 
 use super::{
@@ -24,6 +24,8 @@ pub(in crate::engine) struct MediaPath {
     pub(in crate::engine) shares: Shares,
     /// So many SSRCs of the peer there may be.
     streams: usize,
+    /// What is encrypted beside payloads, by section: all that stands in headers, or the extensions with these ids.
+    hidden: BTreeMap<SectionId, (bool, Vec<u8>)>,
     /// It was told that the keys are used up.
     told_exhausted: bool,
     /// Datagrams of RTCP for the application, if it reads them.
@@ -52,6 +54,7 @@ impl MediaPath {
             gate: Gate::new(),
             shares: Shares::new(),
             streams: limits.streams,
+            hidden: BTreeMap::new(),
             told_exhausted: false,
             heard: None,
         }
@@ -74,8 +77,24 @@ impl MediaPath {
         true
     }
 
+    /// What is encrypted of the packets of a section from now on, beside their payloads. In a bundle an id means one extension.
+    pub(in crate::engine) fn hide(&mut self, section: SectionId, hidden: (bool, Vec<u8>)) {
+        if self.hidden.insert(section, hidden.clone()) != Some(hidden) {
+            self.hide_all();
+        }
+    }
+
+    fn hide_all(&mut self) {
+        let cryptex = self.hidden.values().any(|it| it.0);
+        let mut ids: Vec<u8> = self.hidden.values().flat_map(|it| &it.1).copied().collect();
+        ids.sort_unstable();
+        ids.dedup();
+        self.keys.hide(cryptex, &ids);
+    }
+
     pub(super) fn set_context(&mut self, now: Instant, context: Context) {
         self.keys.set(context);
+        self.hide_all();
         self.rtp.name_anew();
         for (_, kind, mut packet) in self.keys.take_early(now) {
             self.handle(now, kind, &mut packet);

@@ -1,0 +1,150 @@
+//! What of packets is encrypted beside their payloads, comfort noise in answers, and what an answer with media needs.
+
+use oxirtc_jsep::{
+    Capabilities, Codec, Error, Extension, MediaKind, Origin, ReceiveParameters, SendParameters,
+    TransceiverInit, sdp::Direction,
+};
+
+use crate::support::{Peer, answer_of, lines, offer_of, visible};
+
+const LEVEL: &str = "urn:ietf:params:rtp-hdrext:ssrc-audio-level";
+const MID: &str = "urn:ietf:params:rtp-hdrext:sdes:mid";
+
+/// A peer of sound with these codecs, whose levels are clear, encrypted, or either.
+fn peer(name: char, codecs: &[Codec], levels: &[bool], cryptex: bool) -> Peer {
+    let form = |encrypted: &bool| Extension {
+        encrypted: *encrypted,
+        ..Extension::new(LEVEL)
+    };
+    let extensions = levels.iter().map(form);
+    let capabilities = Capabilities {
+        codecs: codecs.to_vec(),
+        extensions: extensions.chain([Extension::new(MID)]).collect(),
+    };
+    let configure = |config: oxirtc_jsep::Config| {
+        let config = config.cryptex(cryptex);
+        config.media(MediaKind::Audio, capabilities)
+    };
+    let mut peer = Peer::with(name, configure);
+    let init = TransceiverInit {
+        direction: Direction::SendRecv,
+        ..TransceiverInit::default()
+    };
+    let added = peer
+        .negotiator
+        .add_transceiver(MediaKind::Audio, Origin::Track, init);
+    added.expect("it is equipped");
+    peer
+}
+
+/// Both have agreed; the answer, and what each sends and receives.
+fn agreed(
+    offerer: &mut Peer,
+    answerer: &mut Peer,
+) -> (String, Vec<(SendParameters, ReceiveParameters)>) {
+    offerer.local(None);
+    answerer.remote(offerer.negotiator.local_description().expect("an offer"));
+    answerer.local(None);
+    let answer = answerer.negotiator.local_description().expect("an answer");
+    offerer.remote(answer.clone());
+    let parameters = [offerer, answerer].map(|it| {
+        let mut all = it.negotiator.transceivers();
+        let transceiver = all.next().expect("a transceiver");
+        let send = transceiver.send_parameters().expect("it sends");
+        (send, transceiver.receive_parameters().expect("it receives"))
+    });
+    (answer.sdp, parameters.into_iter().collect())
+}
+
+/// RFC 9335 §4: it is used where both say so, and an answer says so only to an offer that does.
+#[test]
+fn cryptex_is_agreed_on_by_both() {
+    let opus = [Codec::new("opus", 48_000).channels(2)];
+    for (ours, theirs) in [(true, true), (true, false), (false, true), (false, false)] {
+        let mut a = peer('a', &opus, &[], ours);
+        let mut b = peer('b', &opus, &[], theirs);
+        let offer = a.offer().sdp;
+        assert_eq!(lines(&offer, &["a=cryptex"]).len(), usize::from(ours));
+        let (answer, parameters) = agreed(&mut a, &mut b);
+        let both = ours && theirs;
+        assert_eq!(lines(&answer, &["a=cryptex"]).len(), usize::from(both));
+        for (send, receive) in parameters {
+            assert_eq!((send.cryptex, receive.cryptex), (both, both));
+        }
+    }
+    // It may stand above all sections.
+    let mut a = peer('a', &opus, &[], true);
+    let mut b = peer('b', &opus, &[], true);
+    let offer = a.offer().sdp.replace("a=cryptex\r\n", "");
+    let (head, rest) = offer.split_once("m=").expect("a section");
+    b.remote(offer_of(format!("{head}a=cryptex\r\nm={rest}")));
+    assert_eq!(lines(&b.answer().sdp, &["a=cryptex"]).len(), 1);
+}
+
+/// RFC 6904 §4.1: who knows both forms takes the encrypted one alone; who knows one takes that.
+#[test]
+fn extensions_are_encrypted_where_the_peer_takes_it() {
+    let opus = [Codec::new("opus", 48_000).channels(2)];
+    for (ours, theirs, taken) in [
+        (&[false, true][..], &[false, true][..], Some(true)),
+        (&[false, true], &[false], Some(false)),
+        (&[false], &[false, true], Some(false)),
+        (&[true], &[false], None),
+        (&[true], &[false, true], Some(true)),
+    ] {
+        let mut a = peer('a', &opus, ours, false);
+        let mut b = peer('b', &opus, theirs, false);
+        let offer = a.offer().sdp;
+        let encrypted = lines(&offer, &["a=extmap:"]);
+        let encrypted = encrypted.iter().filter(|it| it.contains("hdrext:encrypt "));
+        assert_eq!(encrypted.count(), usize::from(ours.contains(&true)));
+        for (send, receive) in agreed(&mut a, &mut b).1 {
+            for extensions in [send.extensions, receive.extensions] {
+                let mut levels = extensions.iter().filter(|it| it.extension.uri == LEVEL);
+                assert_eq!(levels.next().map(|it| it.extension.encrypted), taken);
+                assert_eq!(levels.next(), None, "never both");
+            }
+        }
+    }
+}
+
+/// RFC 7874 §3: noise is taken beside a codec that has none of its own, and nowhere else.
+#[test]
+fn comfort_noise_is_taken_beside_what_needs_it() {
+    let opus = Codec::new("opus", 48_000).channels(2);
+    let pcmu = Codec::new("PCMU", 8000);
+    let noise = Codec::new("CN", 8000);
+    let offered = [opus.clone(), pcmu.clone(), noise];
+    for (ours, taken) in [(&[opus.clone(), pcmu][..], true), (&[opus], false)] {
+        let mut a = peer('a', &offered, &[], false);
+        let mut b = peer('b', ours, &[], false);
+        let (answer, parameters) = agreed(&mut a, &mut b);
+        assert_eq!(answer.contains("a=rtpmap:13 CN/8000"), taken, "{answer}");
+        for (send, receive) in parameters {
+            let both = [send.codecs.noise, receive.codecs.noise];
+            assert!(both.iter().all(|it| it.is_empty() != taken));
+        }
+    }
+    // Of itself nobody offers it.
+    let mut b = peer('b', &[Codec::new("PCMU", 8000)], &[], false);
+    assert!(!b.offer().sdp.contains("CN/8000"));
+}
+
+/// An answer whose living section is without rtcp-mux is refused as an offer is, and nothing has changed.
+#[test]
+fn an_answer_without_rtcp_mux_is_refused() {
+    let opus = [Codec::new("opus", 48_000).channels(2)];
+    let mut a = peer('a', &opus, &[], false);
+    let mut b = peer('b', &opus, &[], false);
+    a.local(None);
+    b.remote(a.negotiator.local_description().expect("an offer"));
+    let answer = b.answer().sdp;
+    let before = visible(&a);
+    let without = answer.replace("a=rtcp-mux\r\n", "");
+    assert_ne!(without, answer);
+    let result = a.try_remote(answer_of(without.clone()));
+    assert!(matches!(result, Err(Error::InvalidAccess(_))), "{result:?}");
+    assert_eq!(visible(&a), before);
+    // One that is rejected needs none.
+    a.remote(answer_of(without.replace("m=audio 9 ", "m=audio 0 ")));
+}
