@@ -309,7 +309,7 @@ fn a_socket_that_comes_too_late_is_closed() {
     assert_eq!(engine.poll_request(), None);
 }
 
-/// However many transports gather, that there are no more candidates is told once, behind all of them.
+/// [4.8.2-04] However many transports gather, that there are no more candidates is told once, behind all of them.
 #[test]
 fn the_end_of_all_candidates_is_told_once() {
     let mut pair = Pair::new(12, link());

@@ -3,9 +3,9 @@
 
 mod pair;
 
-use std::time::Duration;
+use std::{cell::RefCell, collections::BTreeMap, rc::Rc, time::Duration};
 
-use oxirtc_netsim::{Link, ms, percent};
+use oxirtc_netsim::{End, Link, ms, percent};
 use oxirtc_peerconnection::{
     Configuration, MediaKind, OfferOptions, RtpCodec, RtpCodecParameters, RtpSender,
     RtpTransceiverDirection,
@@ -172,6 +172,59 @@ fn what_the_answer_left_out_is_taken() {
         "{unused} of {parity}"
     );
 }
+
+/// What statistics say of parity is what went over the network: the stream that the offer names, its packets, and what they carry. On a
+/// path that loses nothing all of it is in vain, but for what still waits.
+#[test]
+fn parity_is_counted_as_it_comes() {
+    let flex = Settings::default().parity(Parity::Always).flexfec(true);
+    let mut pair = with([flex.clone(), flex], 0);
+    let came = Rc::<RefCell<BTreeMap<u32, (u64, u64)>>>::default();
+    let counts = came.clone();
+    pair.tap = Some(Box::new(move |from, datagram| {
+        // RFC 5761 §4: payload types that RTCP uses are none of RTP.
+        let is_rtp =
+            matches!(datagram[..], [128..=191, second, ..] if !(64..96).contains(&(second & 0x7f)));
+        if from == End::A && is_rtp {
+            let words = |at: usize| u32::from_be_bytes(datagram[at..at + 4].try_into().unwrap());
+            let extensions = if datagram[0] & 0x10 == 0 {
+                0
+            } else {
+                4 + 4 * (words(12) & 0xffff) as usize
+            };
+            let mut counts = counts.borrow_mut();
+            let (packets, bytes) = counts.entry(words(8)).or_default();
+            *packets += 1;
+            *bytes += (datagram.len() - 12 - extensions - TAG) as u64;
+        }
+        true
+    }));
+    let (_, mut pair, _) = filmed(pair, 100);
+    pair.run(ms(500));
+    let offer = pair.ends[0].engine.local_description().unwrap().sdp;
+    let group = offer
+        .lines()
+        .find_map(|it| it.strip_prefix("a=ssrc-group:FEC-FR "));
+    let named: u32 = group
+        .and_then(|it| it.split(' ').nth(1))
+        .unwrap()
+        .parse()
+        .unwrap();
+    let stream = inbound(&pair);
+    assert_eq!(stream.fec_ssrc, Some(named));
+    let (packets, bytes) = came.borrow()[&named];
+    assert!(packets > 60, "{packets}");
+    assert_eq!(stream.fec_packets_received, Some(packets));
+    assert_eq!(stream.fec_bytes_received, Some(bytes));
+    let unused = stream.fec_packets_discarded.unwrap();
+    assert!(
+        unused <= packets && unused + 16 >= packets,
+        "{unused} of {packets}"
+    );
+}
+
+/// RFC 7714 §13.2: what AES-GCM adds to a packet.
+const TAG: usize = 16;
 
 /// It is negotiated where both want it.
 #[test]

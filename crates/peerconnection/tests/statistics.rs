@@ -12,8 +12,8 @@ use std::{
 use base64::{Engine as _, engine::general_purpose::STANDARD};
 use oxirtc_netsim::{End, Link, ms};
 use oxirtc_peerconnection::{
-    Certificate, Configuration, DataChannelInit, IceTransportPolicy, KeyAlgorithm, Message,
-    OfferOptions, StatsReport,
+    Certificate, Configuration, DataChannelInit, IceCandidateInit, IceTransportPolicy,
+    KeyAlgorithm, Message, OfferOptions, StatsReport,
     engine::{Settings, StatsSubject},
     stats::{
         CandidatePairState, CertificateStats, DataChannelState, DtlsRole, DtlsTransportState,
@@ -317,6 +317,38 @@ fn references_lead_somewhere() {
             assert!(it.url.is_none() && it.related_address.is_none());
         }
     }
+}
+
+/// What a candidate of the peer is mapped from is shown, as signalling has.
+#[test]
+fn what_a_remote_candidate_is_mapped_from_is_shown() {
+    let mut pair = Pair::new(6, link());
+    pair.ends[1].trickle = false;
+    pair.open(0, "a", &DataChannelInit::default());
+    let offer = pair.offer(0, &OfferOptions::default()).unwrap();
+    let answer = pair.answer(1, offer).unwrap();
+    let told = IceCandidateInit {
+        candidate:
+            "candidate:7 1 udp 1677721855 198.51.100.9 5000 typ srflx raddr 10.9.9.9 rport 4444"
+                .to_owned(),
+        sdp_mid: Some("0".to_owned()),
+        ..IceCandidateInit::default()
+    };
+    let now = pair.now;
+    let engine = &mut pair.ends[0].engine;
+    engine.set_remote_description(now, answer).unwrap();
+    engine.add_ice_candidate(now, &told).unwrap();
+    pair.step();
+    let report = report(&pair, 0);
+    let mapped = report.iter().find_map(|it| match it {
+        StatsObject::RemoteCandidate(it) if it.port == Some(5000) => Some(it),
+        _ => None,
+    });
+    let mapped = mapped.expect("a candidate that was told");
+    assert_eq!(mapped.candidate_type, IceCandidateType::Srflx);
+    assert_eq!(mapped.address.as_deref(), Some("198.51.100.9"));
+    assert_eq!(mapped.related_address.as_deref(), Some("10.9.9.9"));
+    assert_eq!(mapped.related_port, Some(4444));
 }
 
 /// [8.4-03] Ids stay, and those of the candidates before a restart are not used again.

@@ -4,8 +4,8 @@ use std::{cell::RefCell, collections::BTreeSet, rc::Rc, time::Duration};
 
 use oxirtc_netsim::{End, Link, ms, percent};
 use oxirtc_peerconnection::{
-    ErrorKind, MediaKind, RtpTransceiverDirection, StatsReport,
-    engine::{Cutter, Path, StatsSubject, TransceiverId},
+    ErrorKind, MediaKind, RtpEncodingParameters, RtpTransceiverDirection, StatsReport,
+    engine::{Cutter, Path, StatsSubject, TransceiverId, TransceiverInit},
     media::{Codec, EncodedFrame},
     stats::{
         AudioSourceStats, CameraStats, DecoderStats, EncoderStats, InboundRtpStreamStats,
@@ -175,6 +175,55 @@ fn a_stream_refers_to_what_it_belongs_to() {
     assert_eq!((source.frames, source.width), (Some(60), Some(320)));
     let rate = source.frames_per_second.unwrap();
     assert!((20.0..=31.0).contains(&rate), "{rate}");
+}
+
+/// Each layer of simulcast is a stream that says its rid and its place; a single one has no rid.
+#[test]
+fn a_layer_says_its_rid() {
+    let (pair, _) = sending(1, link(), MediaKind::Video);
+    assert_eq!(outbound(&report(&pair, 0)).rid, None);
+    let mut pair = Pair::new(6, link());
+    let encodings = ["q", "h", "f"].map(RtpEncodingParameters::named).to_vec();
+    let init = TransceiverInit {
+        encodings,
+        ..TransceiverInit::default()
+    };
+    let engine = &mut pair.ends[0].engine;
+    engine
+        .add_transceiver(MediaKind::Video, Some(ONE), init)
+        .unwrap();
+    connect(&mut pair);
+    let report = report(&pair, 0);
+    let layers: BTreeSet<_> = report
+        .outbound_rtp()
+        .map(|it| (it.encoding_index, it.rid.as_deref()))
+        .collect();
+    let expected = [
+        (Some(0), Some("q")),
+        (Some(1), Some("h")),
+        (Some(2), Some("f")),
+    ];
+    assert_eq!(layers, expected.into());
+}
+
+/// A source says which kind it is of, to who reads its JSON as well.
+#[test]
+fn a_source_says_its_kind() {
+    let (pair, ..) = both();
+    let report = report(&pair, 0);
+    let json = serde_json::to_value(&report).unwrap();
+    for (kind, source) in [
+        ("audio", &audio_source(&report).source),
+        ("video", &video_source(&report).source),
+    ] {
+        let shown = &json[&source.stats.id];
+        assert_eq!(shown["type"], "media-source");
+        assert_eq!(shown["kind"], kind);
+        assert_eq!(shown["trackIdentifier"], *source.track_identifier);
+        let mut streams = report.outbound_rtp();
+        let of_it = streams.find(|it| it.media_source_id.as_ref() == Some(&source.stats.id));
+        assert_eq!(of_it.unwrap().sent.stream.kind, kind);
+    }
 }
 
 /// [8.8-01] What the peer says of a stream: its loss, its round trip, and when the report came.
