@@ -43,6 +43,11 @@ impl CandidateInit<'_> {
         let candidate = candidate.map_err(|_| crate::Error::Operation("not a candidate"))?;
         Ok(Some(candidate))
     }
+
+    /// Whether it says which section it is for.
+    pub(crate) fn is_placed(&self) -> bool {
+        self.sdp_mid.is_some() || self.sdp_mline_index.is_some()
+    }
 }
 
 /// Where in the local description a candidate stands.

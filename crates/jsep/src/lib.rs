@@ -37,7 +37,7 @@ pub use encoding::Encoding;
 pub use error::Error;
 pub use extension::{Extension, ExtensionIds, NumberedExtension};
 pub use media::MediaAgreement;
-pub use negotiator::{Negotiator, OfferOptions, TransceiverInit};
+pub use negotiator::{Negotiator, OfferOptions, TransceiverInit, check_rids};
 pub use parameters::{Announced, ReceiveParameters, SendEncoding, SendParameters};
 pub use signaling::SignalingState;
 pub use simulcast::{Layer, Layers};

@@ -4,7 +4,7 @@ mod candidates;
 mod descriptions;
 mod transceivers;
 
-pub use transceivers::TransceiverInit;
+pub use transceivers::{TransceiverInit, check_rids};
 
 use crate::{
     Change, Config, Credentials, Description, Error, SdpType, SignalingState, Source, TransportId,

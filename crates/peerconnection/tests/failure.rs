@@ -89,6 +89,21 @@ fn a_wrong_fingerprint_fails_the_connection() {
         pair.until(Duration::from_secs(180), |pair| {
             pair.ends[other].engine.connection_state() == PeerConnectionState::Failed
         });
+        let failure = pair.ends[other]
+            .tasks
+            .iter()
+            .flatten()
+            .find_map(|event| match event {
+                Event::DtlsTransport(_, DtlsTransportEvent::Error(error)) => Some(error.clone()),
+                _ => None,
+            });
+        // RFC 8446 §6.2: bad_certificate, which the other side has said.
+        let told = failure.map(|it| (it.detail(), it.received_alert(), it.sent_alert()));
+        let detail = ErrorDetail::DtlsFailure {
+            received_alert: Some(42),
+            sent_alert: None,
+        };
+        assert_eq!(told, Some((Some(detail), Some(42), None)));
         for end in &pair.ends {
             assert!(end.inbox.is_empty() && end.channels.is_empty());
             assert!(!end.story().contains(&"open".to_owned()));

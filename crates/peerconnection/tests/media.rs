@@ -253,10 +253,33 @@ async fn tracks_are_added_and_removed() {
     near.close();
     let closed = near.add_track(&one, &[]).unwrap_err();
     assert_eq!(closed.kind(), ErrorKind::InvalidState);
-    assert_eq!(
-        near.remove_track(&sender).unwrap_err().kind(),
-        ErrorKind::InvalidState
-    );
+    // Closed comes before a sender of another connection.
+    let of_far = far.senders().remove(0);
+    for sender in [&sender, &of_far] {
+        let closed = near.remove_track(sender).unwrap_err();
+        assert_eq!(closed.kind(), ErrorKind::InvalidState);
+    }
+}
+
+/// [5.2-18] [5.2-21] Nothing is replaced on what stops or is closed, by the same track neither.
+#[tokio::test]
+async fn the_same_track_is_refused_as_another_is() {
+    let near = connection();
+    let (one, _one) = MediaStreamTrack::from_frames(MediaKind::Video);
+    let sender = near.add_track(&one, &[]).unwrap();
+    near.set_local_description(None).await.unwrap();
+    sender.replace_track(Some(&one)).await.unwrap();
+    assert_eq!(sender.track().as_ref(), Some(&one));
+    near.transceivers()[0].stop().unwrap();
+    for track in [Some(&one), None] {
+        let refused = sender.replace_track(track).await.unwrap_err();
+        assert_eq!(refused.kind(), ErrorKind::InvalidState);
+    }
+    let (two, _two) = MediaStreamTrack::from_frames(MediaKind::Video);
+    let sender = near.add_track(&two, &[]).unwrap();
+    near.close();
+    let refused = sender.replace_track(Some(&two)).await.unwrap_err();
+    assert_eq!(refused.kind(), ErrorKind::InvalidState);
 }
 
 /// A reader that stands still loses whole frames, which it is told, up to a key frame; neither the connection nor another reader of the same

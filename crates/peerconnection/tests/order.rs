@@ -291,7 +291,8 @@ const STORY: &[Step] = &[
             "signalingstatechange HaveLocalOffer",
         ],
         far: &[
-            "signalingstatechange HaveRemoteOffer, ended, removetrack two",
+            "signalingstatechange HaveRemoteOffer, removetrack two",
+            "ended",
         ],
     },
     Step {

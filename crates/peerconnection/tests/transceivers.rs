@@ -6,8 +6,8 @@ use std::time::Duration;
 
 use oxirtc_netsim::{Link, ms, percent};
 use oxirtc_peerconnection::{
-    DataChannelInit, ErrorKind, MediaKind, OfferOptions, RtpEncodingParameters, RtpSendParameters,
-    RtpTransceiverDirection,
+    DataChannelInit, Error, ErrorKind, MediaKind, OfferOptions, RtpCodec, RtpEncodingParameters,
+    RtpSendParameters, RtpTransceiverDirection, SessionDescription,
     engine::{Engine, Event, TrackId, TransceiverId, TransceiverInit},
 };
 use pair::{
@@ -419,6 +419,251 @@ fn transceivers_are_made_with_what_is_valid() {
         let refused = engine.add_transceiver(MediaKind::Video, None, init);
         assert_eq!(refused.unwrap_err().kind(), ErrorKind::InvalidState);
     }
+}
+
+/// [5.1-12] [5.1-13] [5.1-14] [5.1-15] [5.1-16] [5.1-17] [5.1-18] Which error of `addTransceiver` is told when several apply: closed, then
+/// the names, then what is read-only, then the codec, then the ranges. Each line has what is wrong in it and in all lines below.
+#[test]
+fn the_precedence_of_errors_of_encodings() {
+    type Wrong = fn(&mut Vec<RtpEncodingParameters>);
+    let wrongs: [(Option<ErrorKind>, Wrong); 8] = [
+        (Some(ErrorKind::Type), |it| it[0].rid = None),
+        (Some(ErrorKind::Type), |it| it[0].rid = Some("a b".into())),
+        (Some(ErrorKind::Type), |it| it[0].rid = it[1].rid.clone()),
+        (Some(ErrorKind::InvalidAccess), |it| {
+            it[1].codec_payload_type = Some(96);
+        }),
+        (Some(ErrorKind::Operation), |it| {
+            it[1].codec = Some(RtpCodec {
+                mime_type: "video/none".into(),
+                clock_rate: 90_000,
+                channels: None,
+                sdp_fmtp_line: None,
+            });
+        }),
+        (Some(ErrorKind::Range), |it| {
+            it[0].scale_resolution_down_by = Some(0.5);
+        }),
+        (Some(ErrorKind::Range), |it| it[0].max_framerate = Some(0.0)),
+        (None, |_| {}),
+    ];
+    for closed in [true, false] {
+        for at in 0..wrongs.len() {
+            let mut pair = Pair::new(1, Link::new(1));
+            let now = pair.now;
+            let engine = &mut pair.ends[0].engine;
+            if closed {
+                engine.close(now);
+            }
+            let mut encodings = ["q", "f"].map(RtpEncodingParameters::named).to_vec();
+            // Of the wrong names one at a time, as they exclude each other.
+            let names = wrongs[at..].iter().take(1);
+            let rest = wrongs[(at + 1).max(3)..].iter();
+            names.chain(rest).for_each(|it| it.1(&mut encodings));
+            let init = TransceiverInit {
+                encodings,
+                ..TransceiverInit::default()
+            };
+            let added = engine.add_transceiver(MediaKind::Video, None, init);
+            let expected = if closed {
+                Some(ErrorKind::InvalidState)
+            } else {
+                wrongs[at].0
+            };
+            assert_eq!(added.err().map(|it| it.kind()), expected, "{closed} {at}");
+        }
+    }
+    // Ranges are those of video alone.
+    let mut pair = Pair::new(1, Link::new(1));
+    let init = TransceiverInit {
+        encodings: vec![RtpEncodingParameters {
+            scale_resolution_down_by: Some(0.5),
+            max_framerate: Some(0.0),
+            ..RtpEncodingParameters::default()
+        }],
+        ..TransceiverInit::default()
+    };
+    let engine = &mut pair.ends[0].engine;
+    let added = engine.add_transceiver(MediaKind::Audio, None, init);
+    assert!(added.is_ok(), "{added:?}");
+}
+
+/// [5.1-19] The others have no scale where one of them was given one, also where that one is cut.
+#[test]
+fn a_scale_that_is_cut_counts() {
+    let mut pair = Pair::new(1, Link::new(1));
+    let engine = &mut pair.ends[0].engine;
+    let mut scales = |last: Option<f64>| -> Vec<_> {
+        let mut encodings = ["a", "b", "c", "d"]
+            .map(RtpEncodingParameters::named)
+            .to_vec();
+        encodings[3].scale_resolution_down_by = last;
+        let init = TransceiverInit {
+            encodings,
+            ..TransceiverInit::default()
+        };
+        let id = engine.add_transceiver(MediaKind::Video, None, init);
+        let made = engine.transceiver(id.unwrap()).unwrap();
+        let scales = made
+            .encodings()
+            .iter()
+            .map(|it| it.scale_resolution_down_by);
+        scales.map(Option::unwrap).collect()
+    };
+    assert_eq!(scales(None), [4.0, 2.0, 1.0]);
+    assert_eq!(scales(Some(2.0)), [1.0, 1.0, 1.0]);
+}
+
+/// A verb, and whether it is refused on a closed connection, when the transceiver is stopping, and when it is not in the connection any more.
+type Guarded = (
+    &'static str,
+    fn(&mut Engine, std::time::Instant, TransceiverId) -> Result<(), Error>,
+    [bool; 3],
+);
+
+const VERBS: [Guarded; 11] = [
+    (
+        "addTrack of the track",
+        |engine, _, _| {
+            engine
+                .add_track(MediaKind::Audio, ONE, Vec::new())
+                .map(drop)
+        },
+        [true, true, false],
+    ),
+    (
+        "addTransceiver",
+        |engine, _, _| {
+            let init = TransceiverInit::default();
+            engine
+                .add_transceiver(MediaKind::Audio, None, init)
+                .map(drop)
+        },
+        [true, false, false],
+    ),
+    (
+        "removeTrack",
+        |engine, now, id| engine.remove_track(now, id),
+        [true, false, false],
+    ),
+    (
+        "replaceTrack",
+        |engine, now, id| engine.replace_track(now, id, Some((MediaKind::Audio, TWO))),
+        [true, true, true],
+    ),
+    (
+        "replaceTrack of the same",
+        |engine, now, id| engine.replace_track(now, id, Some((MediaKind::Audio, ONE))),
+        [true, true, true],
+    ),
+    (
+        "setStreams",
+        |engine, _, id| engine.set_streams(id, vec!["two".into()]),
+        [true, false, false],
+    ),
+    (
+        "direction",
+        |engine, _, id| engine.set_direction(id, RtpTransceiverDirection::SendRecv),
+        [true, true, true],
+    ),
+    (
+        "stop",
+        |engine, now, id| engine.stop_transceiver(now, id),
+        [true, false, false],
+    ),
+    (
+        "setParameters",
+        |engine, now, id| {
+            let parameters = engine.parameters(id);
+            engine.set_parameters(now, id, parameters)
+        },
+        [true, true, true],
+    ),
+    (
+        "insertDTMF",
+        |engine, now, id| engine.insert_dtmf(now, id, "1", ms(100), ms(70)),
+        [true, true, true],
+    ),
+    (
+        "setCodecPreferences",
+        |engine, _, id| engine.set_codec_preferences(id, &[]),
+        [true, false, true],
+    ),
+];
+
+/// [5.1-02] [5.1-08] [5.1-12] [5.2-09] [5.2-18] [5.2-22] [5.4-03] [5.4-04] [5.4-06] [7.2-01] The guards of each verb: of a closed connection, of a
+/// transceiver that is stopping, and of one that is not in the connection any more.
+#[test]
+fn the_guards_of_each_verb() {
+    for (what, verb, guarded) in VERBS {
+        for (place, guarded) in guarded.into_iter().enumerate() {
+            let (mut pair, ids) = sending(3, Link::new(1).delay(ms(10)), MediaKind::Audio);
+            pair.run(Duration::from_secs(1));
+            let now = pair.now;
+            let engine = &mut pair.ends[0].engine;
+            match place {
+                0 => engine.close(now),
+                _ => engine.stop_transceiver(now, ids[0]).unwrap(),
+            }
+            if place == 2 {
+                pair.negotiate(0).unwrap();
+            }
+            let engine = &mut pair.ends[0].engine;
+            assert_eq!(engine.transceiver(ids[0]).is_none(), place == 2);
+            // A sender that has the track is another kind of guard.
+            let kind = match (what, place) {
+                ("addTrack of the track", 1) => ErrorKind::InvalidAccess,
+                _ => ErrorKind::InvalidState,
+            };
+            let told = verb(engine, now, ids[0]).map_err(|it| it.kind());
+            let expected = if guarded { Err(kind) } else { Ok(()) };
+            assert_eq!(told, expected, "{what}, {place}");
+        }
+    }
+}
+
+/// [4.4.1.6-26] Parameters that were asked for before an answer of ours cannot be set after it.
+#[test]
+fn an_answer_ends_transactions() {
+    let (mut pair, ids) = sending(3, Link::new(1).delay(ms(10)), MediaKind::Audio);
+    let now = pair.now;
+    let set = |pair: &mut Pair, side: usize, id, offerer| {
+        let parameters = pair.ends[side].engine.parameters(id);
+        pair.negotiate(offerer).unwrap();
+        let engine = &mut pair.ends[side].engine;
+        engine
+            .set_parameters(now, id, parameters)
+            .map_err(|it| it.kind())
+    };
+    assert_eq!(set(&mut pair, 0, ids[0], 1), Err(ErrorKind::InvalidState));
+    assert_eq!(set(&mut pair, 0, ids[0], 0), Ok(()));
+}
+
+/// [4.4.1.6-38] [4.4.1.6-39] What a rollback takes away leaves its streams, and then ends.
+#[test]
+fn a_rollback_ends_what_the_offer_had_made() {
+    let mut pair = Pair::new(1, Link::new(1).delay(ms(10)));
+    let engine = &mut pair.ends[0].engine;
+    engine
+        .add_track(MediaKind::Audio, ONE, vec!["stream".into()])
+        .unwrap();
+    let offer = pair.offer(0, &OfferOptions::default()).unwrap();
+    let now = pair.now;
+    let engine = &mut pair.ends[1].engine;
+    engine.set_remote_description(now, offer).unwrap();
+    let rollback = SessionDescription::rollback();
+    engine.set_remote_description(now, rollback).unwrap();
+    assert_eq!(engine.transceivers().count(), 0);
+    pair.step();
+    let expected = [
+        "signaling",
+        "add stream",
+        "track [\"stream\"]",
+        "signaling",
+        "remove stream",
+        "ended",
+    ];
+    assert_eq!(told(&pair, 1, 0), expected);
 }
 
 /// Tracks are added and stopped by both sides in turn, and the picture is held and goes on: nothing piles up, and no round costs more

@@ -10,7 +10,7 @@ use oxirtc_peerconnection::{
     IceCandidateInit, IceConnectionState, IceGatheringState, IceRole, IceServer,
     IceTransportPolicy, IceTransportState, KeyAlgorithm, MediaKind, OfferOptions,
     PeerConnectionState, SctpTransportState, SdpType, SessionDescription, SignalingState,
-    engine::{Anchor, ChannelEvent, Engine, Event, Settings, TrackId, TransceiverInit},
+    engine::{Anchor, ChannelEvent, Engine, Event, SendError, Settings, TrackId, TransceiverInit},
     stats::{StatsObject, StatsType},
 };
 use pair::{
@@ -492,6 +492,68 @@ fn the_largest_message() {
     }
 }
 
+/// [4.4.1.6-22] [6.1.1.2-03] A later exchange that keeps the association reads the attribute again, in an answer and in an offer.
+#[test]
+fn the_largest_message_is_read_again() {
+    let (mut pair, [here, _]) = Pair::connected(25, link(), &DataChannelInit::default());
+    let says = |sdp: &str, limit: u64| {
+        let other = format!("a=max-message-size:{limit}");
+        sdp.replace("a=max-message-size:262144", &other)
+    };
+    let limit = |pair: &Pair, side: usize| {
+        let sctp = pair.ends[side].engine.sctp();
+        sctp.and_then(|it| it.max_message_size())
+    };
+    let offer = pair.offer(0, &OfferOptions::default()).unwrap();
+    let offer = SessionDescription::offer(says(&offer.sdp, 3000));
+    let answer = pair.answer(1, offer).unwrap();
+    let now = pair.now;
+    pair.ends[0]
+        .set(now, Answer, &says(&answer.sdp, 2000))
+        .unwrap();
+    assert_eq!([limit(&pair, 0), limit(&pair, 1)], [Some(2000), Some(3000)]);
+    let long = pair.try_send(0, here, &vec![0; 2001].into()).unwrap_err();
+    let SendError::Refused(long) = long else {
+        panic!("{long:?}");
+    };
+    assert_eq!(long.kind(), ErrorKind::Type);
+    pair.try_send(0, here, &vec![0; 2000].into()).unwrap();
+    // And back again.
+    pair.negotiate(0).unwrap();
+    assert_eq!([limit(&pair, 0), limit(&pair, 1)], [Some(262_144); 2]);
+}
+
+/// [5.6-09] [5.6-10] The parameters of either end are those of the newest descriptions; a peer that only its checks have shown is no remote
+/// candidate.
+#[test]
+fn what_an_ice_transport_shows() {
+    let mut pair = Pair::new(26, link());
+    pair.ends[1].trickle = false;
+    pair.connect(&DataChannelInit::default());
+    let shown = |pair: &Pair| {
+        [0, 1].map(|side| {
+            let transport = pair.ends[side].engine.transports().next();
+            let transport = transport.expect("one");
+            let local = transport.local_parameters().cloned();
+            let remote = transport.remote_parameters().cloned();
+            (local, remote, transport.remote_candidates().len())
+        })
+    };
+    let before = shown(&pair);
+    let [(here, of_there, candidates), (there, of_here, signalled)] = before.clone();
+    assert!(here.is_some() && there.is_some());
+    assert_eq!((&here, &there), (&of_here, &of_there));
+    assert_eq!((candidates, signalled), (0, 1));
+    pair.ends[1].trickle = true;
+    pair.ends[0].engine.restart_ice();
+    pair.negotiate(0).unwrap();
+    pair.run(Duration::from_secs(5));
+    let [(here, of_there, candidates), (there, of_here, signalled)] = shown(&pair);
+    assert!(here != before[0].0 && there != before[1].0);
+    assert_eq!((&here, &there), (&of_here, &of_there));
+    assert_eq!((candidates, signalled), (1, 1));
+}
+
 /// [4.4.1.1-05] What cannot be set cannot be constructed with, and the error is the same.
 #[test]
 fn the_constructor_has_the_errors_of_set_configuration() {
@@ -855,7 +917,7 @@ fn a_full_buffer_refuses() {
         assert!(taken < 1_000, "the buffer is bounded");
     }
     let error = pair.try_send(0, here, &message).unwrap_err();
-    assert_eq!(error, oxirtc_peerconnection::engine::SendError::Full);
+    assert_eq!(error, SendError::Full);
     pair.until(Duration::from_secs(120), |pair| {
         let channel = pair.ends[0].engine.channel(here);
         channel.is_some_and(|it| it.buffered_amount() == 0)

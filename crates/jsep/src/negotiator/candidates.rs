@@ -19,7 +19,7 @@ impl Negotiator {
     /// remote description, [`Error::Operation`] when the section, the generation or the candidate is
     /// not one.
     pub fn add_ice_candidate(&mut self, init: CandidateInit<'_>) -> Result<Vec<Change>, Error> {
-        if !init.candidate.is_empty() && init.sdp_mid.is_none() && init.sdp_mline_index.is_none() {
+        if !init.candidate.is_empty() && !init.is_placed() {
             return Err(Error::Type(
                 "a candidate has neither sdpMid nor sdpMLineIndex",
             ));
@@ -32,13 +32,17 @@ impl Negotiator {
         let sections = self.sections(&latest, &init)?;
         let ufrag = init.username_fragment;
         let generation = |index| Some((index, self.generation(&latest, index, ufrag)?));
+        // W3C §4.4.2: of what is stopped neither generation nor candidate is looked at
+        let stopped = init.is_placed() && sections.clone().all(|it| self.is_rejected(it));
         let generations: Vec<_> = sections.filter_map(generation).collect();
         if generations.is_empty() && ufrag.is_some() {
-            return Err(Error::Operation(
-                "no remote description has this usernameFragment",
-            ));
+            let error = Error::Operation("no remote description has this usernameFragment");
+            return if stopped { Ok(Vec::new()) } else { Err(error) };
         }
-        let candidate = init.read()?;
+        let candidate = match init.read() {
+            Err(_) if stopped => return Ok(Vec::new()),
+            read => read?,
+        };
         let mut changes = Vec::new();
         for (index, ufrag) in generations {
             let place = (index, ufrag.as_str());
@@ -99,6 +103,12 @@ impl Negotiator {
             (None, Some(_)) => Err(Error::Operation("no section has this sdpMLineIndex")),
             (None, None) => Ok(0..outline.entries.len()),
         }
+    }
+
+    /// Whether either end has rejected a section.
+    fn is_rejected(&self, index: usize) -> bool {
+        let section = self.state.agreement.sections.get(index);
+        section.is_some_and(|it| !it.live)
     }
 
     /// The generation of a section that a candidate of the peer belongs to: the one that is named, if a

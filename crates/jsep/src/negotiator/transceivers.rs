@@ -47,14 +47,7 @@ impl Negotiator {
         init: TransceiverInit,
     ) -> Result<TransceiverId, Error> {
         self.open()?;
-        for (index, rid) in init.rids.iter().enumerate() {
-            if !is_rid(rid) {
-                return Err(Error::Type("a rid has other characters, or is too long"));
-            }
-            if init.rids.iter().skip(index + 1).any(|it| it == rid) {
-                return Err(Error::Type("two layers have the same rid"));
-            }
-        }
+        check_rids(&init.rids)?;
         if !self.config.is_equipped(kind) {
             return Err(Error::Operation("there is no codec for this kind of media"));
         }
@@ -295,6 +288,23 @@ impl Negotiator {
         self.revision += 1;
         Ok(done)
     }
+}
+
+/// Whether layers may have these names, of which each is another.
+///
+/// # Errors
+///
+/// [`Error::Type`] when they are malformed or not different.
+pub fn check_rids(rids: &[String]) -> Result<(), Error> {
+    for (index, rid) in rids.iter().enumerate() {
+        if !is_rid(rid) {
+            return Err(Error::Type("a rid has other characters, or is too long"));
+        }
+        if rids.iter().skip(index + 1).any(|it| it == rid) {
+            return Err(Error::Type("two layers have the same rid"));
+        }
+    }
+    Ok(())
 }
 
 // RFC 8851 §10: rid-id; its length has no limit there, but browsers take no longer ones

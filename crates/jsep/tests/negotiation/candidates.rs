@@ -314,8 +314,23 @@ fn rejected_section() {
         username_fragment: Some("unknown1"),
         ..init
     };
-    let error = b.negotiator.add_ice_candidate(unknown);
-    assert!(matches!(error, Err(Error::Operation(_))), "{error:?}");
+    assert_eq!(b.negotiator.add_ice_candidate(unknown), Ok(vec![]));
+    let nonsense = CandidateInit {
+        candidate: "candidate:nonsense",
+        ..init
+    };
+    assert_eq!(b.negotiator.add_ice_candidate(nonsense), Ok(vec![]));
+    assert_eq!(remote_sdp(&b), sdp, "neither is kept");
+    // For a section that lives both are errors.
+    for wrong in [unknown, nonsense] {
+        let placed = CandidateInit {
+            sdp_mid: None,
+            sdp_mline_index: Some(0),
+            ..wrong
+        };
+        let error = b.negotiator.add_ice_candidate(placed);
+        assert!(matches!(error, Err(Error::Operation(_))), "{error:?}");
+    }
 }
 
 /// Also a section that the peer itself has rejected, and that has no generation, keeps what is added.

@@ -68,10 +68,16 @@ impl Engine {
             ..
         } = &mut self.negotiation;
         let description = description.map(convert::own_description);
+        let before = negotiator.signaling_state();
         let changes = negotiator.set_local(description, credentials);
         let changes = changes.map_err(convert::negotiation_error)?;
         self.negotiation.described = true;
         self.apply(now, changes);
+        // In these states it was an answer.
+        use jsep::SignalingState::{HaveLocalPranswer, HaveRemoteOffer};
+        if matches!(before, HaveRemoteOffer | HaveLocalPranswer) {
+            self.end_transactions();
+        }
         Ok(())
     }
 

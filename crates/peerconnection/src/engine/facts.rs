@@ -19,16 +19,16 @@ pub(super) struct Facts {
 }
 
 impl Facts {
-    /// [4.4.1.6-44] The events of the task.
-    pub(super) fn into_events(self) -> Vec<Event> {
+    /// [4.4.1.6-44] The events of the task, and those that have one each behind it: Media Capture and Streams queues the end of a
+    /// track.
+    pub(super) fn into_events(self) -> (Vec<Event>, Vec<Event>) {
         let signaling = self.signaling.into_iter();
-        signaling
-            .chain(self.ended)
+        let events = signaling
             .chain(self.muted)
             .chain(self.removed)
             .chain(self.added)
-            .chain(self.tracks)
-            .collect()
+            .chain(self.tracks);
+        (events.collect(), self.ended)
     }
 }
 

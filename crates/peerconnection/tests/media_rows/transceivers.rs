@@ -382,6 +382,26 @@ fn encodings_are_tuned() {
     assert_eq!(layers, expected);
 }
 
+/// [5.2-10] The encodings stay in their order.
+#[test]
+fn encodings_are_not_moved() {
+    let mut pair = Pair::new(4, link());
+    let layers = TransceiverInit {
+        encodings: ["q", "f"].map(RtpEncodingParameters::named).to_vec(),
+        ..TransceiverInit::default()
+    };
+    let now = pair.now;
+    let engine = &mut pair.ends[0].engine;
+    let video = engine.add_transceiver(MediaKind::Video, None, layers);
+    let video = video.unwrap();
+    let mut parameters = engine.parameters(video);
+    parameters.encodings.swap(0, 1);
+    let moved = engine.set_parameters(now, video, parameters.clone());
+    assert_eq!(moved.unwrap_err().kind(), ErrorKind::InvalidModification);
+    parameters.encodings.swap(0, 1);
+    engine.set_parameters(now, video, parameters).unwrap();
+}
+
 fn codec(mime_type: &str) -> RtpCodec {
     RtpCodec {
         mime_type: mime_type.to_owned(),

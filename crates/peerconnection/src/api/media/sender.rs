@@ -82,13 +82,11 @@ impl RtpSender {
         self.keep_open.connection().with(|state| {
             let now = state.carrier.now();
             let named = track.map(|it| (it.kind(), it.number()));
-            // [5.2-21]: what it has already goes on undisturbed.
-            let same = state.queues.media.sent(self.id).as_ref() == track;
-            if same && track.is_some() {
-                return Ok(());
-            }
             state.engine.replace_track(now, self.id, named)?;
-            state.queues.media.send(self.id, track, &state.inbox);
+            // [5.2-21]: what it has already goes on undisturbed.
+            if track.is_none() || state.queues.media.sent(self.id).as_ref() != track {
+                state.queues.media.send(self.id, track, &state.inbox);
+            }
             state.carrier.flush(now, &mut state.engine);
             Ok(())
         })
@@ -106,7 +104,7 @@ impl RtpSender {
     ///
     /// # Errors
     ///
-    /// `InvalidState` when the transceiver is stopped, or the parameters were not asked for or were set since; `InvalidModification`
+    /// `InvalidState` when the transceiver is stopped, or the parameters were not asked for, or set or answered since; `InvalidModification`
     /// when something changes that may not; `Range` for a value out of its range; `Operation` for a codec or a mode that cannot be.
     pub async fn set_parameters(&self, parameters: RtpSendParameters) -> Result<(), Error> {
         let connection = self.keep_open.connection();

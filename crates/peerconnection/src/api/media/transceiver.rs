@@ -119,7 +119,8 @@ impl RtpTransceiver {
     ///
     /// # Errors
     ///
-    /// `InvalidModification` when one is no codec of ours, or none carries media.
+    /// `InvalidModification` when one is no codec of ours, or none carries media; `InvalidState` when the connection is closed, or the
+    /// transceiver not in it any more.
     pub fn set_codec_preferences(&self, codecs: &[RtpCodec]) -> Result<(), Error> {
         let connection = self.keep_open.connection();
         connection.verb(|engine, _| engine.set_codec_preferences(self.id, codecs))

@@ -261,6 +261,7 @@ impl MediaTransceiver {
             }
         };
         self.sender.encodings = layers.iter().map(named).collect();
+        self.sender.transaction = None;
     }
 
     /// W3C §5.1.1, "process remote tracks".

@@ -35,7 +35,9 @@ impl Engine {
             }
             self.apply_one(now, change, &mut early, &mut facts);
         }
-        self.tasks.push(facts.into_events());
+        let (events, ended) = facts.into_events();
+        self.tasks.push(events);
+        ended.into_iter().for_each(|it| self.tasks.push_one(it));
         self.configure_media(now);
         // The agents are told what the list comes to when all of it is known.
         self.transports

@@ -1,7 +1,7 @@
 //! The life of the association: it is described, negotiated, connected, and ends.
 
 use std::{
-    mem,
+    iter, mem,
     time::{Duration, Instant},
 };
 
@@ -314,10 +314,18 @@ impl Data {
         let before = mem::replace(&mut sctp.state, SctpTransportState::Connected);
         tasks.peer_is_there();
         self.session.set_connected(channels);
-        self.tell_all(None, tasks);
+        let opened = |it: &datachannel::Event| matches!(it, datachannel::Event::Opened { .. });
+        let events: Vec<_> = iter::from_fn(|| self.session.poll_event()).collect();
+        let (opened, failed): (Vec<_>, Vec<_>) = events.into_iter().partition(opened);
+        for event in failed {
+            self.tell(event, None, tasks);
+        }
         // One that has carried the channels over has shown no other state.
         if before != SctpTransportState::Connected {
             tasks.push_one(Event::SctpTransport(SctpTransportState::Connected));
+        }
+        for event in opened {
+            self.tell(event, None, tasks);
         }
     }
 

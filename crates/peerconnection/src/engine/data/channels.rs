@@ -19,7 +19,12 @@ impl Data {
         }
     }
 
-    fn tell(&mut self, event: datachannel::Event, ended: Option<&Error>, tasks: &mut Tasks) {
+    pub(super) fn tell(
+        &mut self,
+        event: datachannel::Event,
+        ended: Option<&Error>,
+        tasks: &mut Tasks,
+    ) {
         match event {
             // W3C §6.2: `datachannel`, and in a task of its own `open`.
             datachannel::Event::Announced { channel } => {

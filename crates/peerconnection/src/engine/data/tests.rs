@@ -9,7 +9,7 @@ use sctp::packet::{ChunkKind, Packet, Reconfig, Request};
 
 use super::*;
 use crate::{
-    DataChannelState, Message,
+    DataChannelState, ErrorDetail, Message,
     engine::{
         TransportId,
         task::{ChannelEvent, Event},
@@ -222,6 +222,61 @@ fn last_words_are_not_said_under_other_keys() {
     assert!(!wire.data.wants_transmit());
 }
 
+/// [4.4.1.6-23] [6.1.1.3-01] Channels that no id is left for are closed with an error, before the state is told and others open.
+#[test]
+fn a_channel_without_an_id_fails() {
+    let now = oxirtc_netsim::epoch();
+    let mut data = Data::new(&Settings::default(), Label([0, 0]));
+    data.create(ON, [1; 32]);
+    let negotiated = DataChannelInit {
+        negotiated: true,
+        id: Some(0),
+        ..DataChannelInit::default()
+    };
+    let others = [(); 3].map(|()| DataChannelInit::default());
+    let all = others.iter().chain([&negotiated]);
+    let ids: Vec<_> = all.map(|init| data.open("", init).unwrap()).collect();
+    data.negotiate(now, ON, PORTS, 1 << 20);
+    data.set_role(datachannel::Role::Server);
+    data.connect(now, None, true);
+    // Streams 0 to 3: of the odd ones there are two.
+    let config = sctp::Config::default().streams(4, 4);
+    let mut wire = Wire {
+        data,
+        tasks: Tasks::default(),
+        peer: sctp::Association::new(config, [2; 32], now),
+        now,
+        events: Vec::new(),
+        peer_events: Vec::new(),
+    };
+    wire.peer.connect(now);
+    wire.run();
+    let told = wire.events.iter().filter_map(|event| match event {
+        Event::SctpTransport(state) => Some(format!("{state:?}")),
+        Event::Channel(id, ChannelEvent::Error(error)) => {
+            assert_eq!(error.detail(), Some(ErrorDetail::DataChannelFailure));
+            let place = ids.iter().position(|it| it == id);
+            Some(format!("{place:?} Error"))
+        }
+        Event::Channel(id, event) => {
+            let place = ids.iter().position(|it| it == id);
+            Some(format!("{place:?} {event:?}"))
+        }
+        _ => None,
+    });
+    let expected = [
+        "Some(2) Error",
+        "Some(2) Close",
+        "Connected",
+        "Some(3) Open",
+        "Some(0) Open",
+        "Some(1) Open",
+    ];
+    assert_eq!(told.collect::<Vec<_>>(), expected);
+    assert_eq!(wire.state(ids[2]), DataChannelState::Closed);
+    assert_eq!(wire.data.sctp().and_then(|it| it.max_channels()), Some(4));
+}
+
 /// [6.2-23] RFC 8832 §6: an announcement that the peer cannot take closes its channel with an error.
 #[test]
 fn a_channel_whose_announcement_is_too_long_fails() {
@@ -235,7 +290,7 @@ fn a_channel_whose_announcement_is_too_long_fails() {
         Event::Channel(id, ChannelEvent::Error(error)) if *id == long => Some(error.detail()),
         _ => None,
     });
-    assert_eq!(error, Some(Some(crate::ErrorDetail::DataChannelFailure)));
+    assert_eq!(error, Some(Some(ErrorDetail::DataChannelFailure)));
     assert_eq!(wire.peer.stats().messages_received, 1);
 }
 
@@ -254,7 +309,7 @@ fn what_cannot_be_sent_is_an_error_with_its_cause() {
         assert_eq!(error.kind(), crate::ErrorKind::Operation);
         // RFC 9260 §3.3.10.13: a protocol violation.
         let cause_code = Some(13);
-        let detail = crate::ErrorDetail::SctpFailure { cause_code };
+        let detail = ErrorDetail::SctpFailure { cause_code };
         assert_eq!(error.detail(), Some(detail));
         assert_eq!(error.sctp_cause_code(), cause_code);
         assert_eq!(wire.state(channel), DataChannelState::Closed);

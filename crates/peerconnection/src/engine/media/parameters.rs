@@ -30,6 +30,17 @@ impl Engine {
         }
     }
 
+    /// [4.4.1.6-26] An answer of ours: whoever is about to set parameters asks for them again.
+    pub(in crate::engine) fn end_transactions(&mut self) {
+        let negotiator = &self.negotiation.negotiator;
+        for it in self.media.iter_mut() {
+            let described = negotiator.transceiver(it.id.0);
+            if described.is_some_and(|it| it.mid().is_some()) {
+                it.sender.transaction = None;
+            }
+        }
+    }
+
     /// The transceiver is not in the connection any more.
     pub(in crate::engine) fn part(&mut self, id: TransceiverId) {
         if let Some(it) = self.media.get(id) {
@@ -42,8 +53,8 @@ impl Engine {
     ///
     /// # Errors
     ///
-    /// `InvalidState` when the transceiver is stopping, or nothing was asked for before or it was set meanwhile; `InvalidModification`
-    /// when something changes that may not; `Range` for a scale below 1, and a frame rate below 0.
+    /// `InvalidState` when the transceiver is stopping, or nothing was asked for before, or it was set or answered meanwhile;
+    /// `InvalidModification` when something changes that may not; `Range` for a scale below 1, and a frame rate below 0.
     pub fn set_parameters(
         &mut self,
         now: Instant,
@@ -54,7 +65,7 @@ impl Engine {
         let cname = self.equipment.cname.clone();
         let it = self.media.get_mut(id).ok_or_else(no_transceiver)?;
         let Some(transaction) = it.sender.transaction else {
-            let message = "the parameters were not asked for, or were set since";
+            let message = "the parameters were not asked for, or were set or answered since";
             return Err(Error::new(ErrorKind::InvalidState, message));
         };
         let before = shown(it, transaction, cname);
@@ -240,14 +251,18 @@ fn check_ranges(encodings: &[RtpEncodingParameters]) -> Result<(), Error> {
     Ok(())
 }
 
+/// Whether one has a scale.
+pub(super) fn is_scaled(encodings: &[RtpEncodingParameters]) -> bool {
+    let mut scales = encodings.iter().map(|it| it.scale_resolution_down_by);
+    scales.any(|it| it.is_some())
+}
+
 /// [5.1-19] What is not said of the scales of video.
 pub(super) fn scale(kind: MediaKind, encodings: &mut [RtpEncodingParameters]) {
     if kind == MediaKind::Audio {
         return;
     }
-    let given = encodings
-        .iter()
-        .any(|it| it.scale_resolution_down_by.is_some());
+    let given = is_scaled(encodings);
     let mut usual = 1.0;
     for encoding in encodings.iter_mut().rev() {
         encoding.scale_resolution_down_by.get_or_insert(usual);

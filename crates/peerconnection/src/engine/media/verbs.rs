@@ -43,13 +43,7 @@ impl Engine {
         streams: Vec<String>,
     ) -> Result<TransceiverId, Error> {
         self.check_open()?;
-        let known = |it: &&MediaTransceiver| it.sender.track == Some(track);
-        if self
-            .media
-            .iter()
-            .filter(|it| !it.receiver.ended)
-            .any(|it| known(&it))
-        {
+        if self.is_sent(track) {
             let message = "a sender has this track already";
             return Err(Error::new(ErrorKind::InvalidAccess, message));
         }
@@ -72,6 +66,17 @@ impl Engine {
         }
         self.update_negotiation_needed();
         Ok(id)
+    }
+
+    /// [5.1-02] Whether a sender has the track: that of a transceiver that is only stopping is one still.
+    fn is_sent(&self, track: TrackId) -> bool {
+        let negotiator = &self.negotiation.negotiator;
+        let stopped = |it: &MediaTransceiver| {
+            let described = negotiator.transceiver(it.id.0);
+            described.is_none_or(|it| it.is_stopped())
+        };
+        let mut all = self.media.iter();
+        all.any(|it| it.sender.track == Some(track) && !stopped(it))
     }
 
     /// [5.1-03] The transceiver whose sender `addTrack` uses again.
@@ -114,8 +119,11 @@ impl Engine {
         init: TransceiverInit,
     ) -> Result<TransceiverId, Error> {
         let direction = convert::direction(init.direction)?;
+        // [5.1-14]: before everything else that may be wrong with them.
+        let rids = init.encodings.iter().filter_map(|it| it.rid.clone());
+        let rids: Vec<_> = rids.collect();
+        jsep::check_rids(&rids).map_err(convert::negotiation_error)?;
         let mut encodings = super::parameters::checked(kind, init.encodings)?;
-        let rids = encodings.iter().filter_map(|it| it.rid.clone()).collect();
         let added = self.negotiation.negotiator.add_transceiver(
             convert::media_kind(kind),
             origin,
@@ -126,7 +134,10 @@ impl Engine {
             },
         );
         let id = TransceiverId(added.map_err(convert::negotiation_error)?);
-        // [5.1-19]: what is alone has no name.
+        // [5.1-19]: the scale of one that is cut counts for the others, and what is alone has no name.
+        if super::parameters::is_scaled(&encodings) {
+            super::parameters::scale(kind, &mut encodings);
+        }
         let made = self.negotiation.negotiator.transceiver(id.0);
         encodings.truncate(made.map_or(1, |it| it.encodings().len().max(1)));
         if let [alone] = encodings.as_mut_slice() {
@@ -212,29 +223,38 @@ impl Engine {
         id: TransceiverId,
         track: Option<(MediaKind, TrackId)>,
     ) -> Result<(), Error> {
-        let kind = self.media.get(id).map(|it| it.kind);
-        if track.is_some_and(|it| Some(it.0) != kind) {
+        let of_kind = |it: &MediaTransceiver| track.is_none_or(|track| it.kind == track.0);
+        if !self.media.get(id).is_none_or(of_kind) {
             let message = "the sender is for another kind of media";
             return Err(Error::new(ErrorKind::Type, message));
         }
         self.check_open()?;
         self.check_running(id)?;
+        let track = track.map(|it| it.1);
+        let before = self.media.get(id).and_then(|it| it.sender.track);
+        // [5.2-21]: what it has already goes on undisturbed.
+        if track.is_some() && track == before {
+            return Ok(());
+        }
         self.look_at_stats(now);
         if let Some(it) = self.media.get_mut(id) {
-            it.set_track(track.map(|it| it.1));
+            it.set_track(track);
             self.change_source(id);
         }
         self.look_at_stats(now);
         Ok(())
     }
 
-    /// W3C §5.2, `setStreams()`.
+    /// W3C §5.2, `setStreams()`; without effect when the transceiver is not in the connection any more.
     ///
     /// # Errors
     ///
     /// `InvalidState` when closed.
     pub fn set_streams(&mut self, id: TransceiverId, streams: Vec<String>) -> Result<(), Error> {
         self.check_open()?;
+        if self.media.get(id).is_none() {
+            return Ok(());
+        }
         let set = self.negotiation.negotiator.set_streams(id.0, streams);
         set.map_err(convert::negotiation_error)?;
         self.update_negotiation_needed();
@@ -293,7 +313,8 @@ impl Engine {
     ///
     /// # Errors
     ///
-    /// `InvalidModification` when one is no codec of ours, or none carries media.
+    /// `InvalidModification` when one is no codec of ours, or none carries media; `InvalidState` when closed, or the transceiver is not
+    /// in the connection any more.
     pub fn set_codec_preferences(
         &mut self,
         id: TransceiverId,
