@@ -536,7 +536,7 @@ fn what_an_ice_transport_shows() {
             let transport = transport.expect("one");
             let local = transport.local_parameters().cloned();
             let remote = transport.remote_parameters().cloned();
-            (local, remote, transport.remote_candidates().len())
+            (local, remote, transport.remote_candidates().count())
         })
     };
     let before = shown(&pair);
