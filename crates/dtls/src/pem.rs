@@ -49,7 +49,7 @@ fn decode(text: &str) -> Option<Zeroizing<Vec<u8>>> {
         bits = bits << 6 | u32::from(sextet);
         count += 1;
         if count == 4 {
-            let [_, group @ ..] = bits.to_be_bytes();
+            let group = [bits >> 16, bits >> 8, bits].map(|it| it as u8);
             bytes.extend(group.get(..3_usize.checked_sub(padding)?)?);
             (bits, count) = (0, 0);
             if padding > 2 {

@@ -1,6 +1,6 @@
 use crate::message::{
-    Extensions,
     codec::{Malformed, Reader, write_u32, write_vector},
+    extension::Extensions,
 };
 
 /// What a server offers for a session to come (RFC 8446 §4.6.1). Nothing is resumed here: a client reads
