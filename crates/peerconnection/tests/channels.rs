@@ -260,6 +260,30 @@ fn a_channel_closes_in_order_and_its_id_is_free_again() {
     assert_eq!(pair.ends[1].messages(there).len(), 50);
 }
 
+/// The request leaves with the last data of the stream, and asks for an answer at once: a close is a round trip, also where the peer still keeps
+/// its acknowledgement of the opening.
+#[test]
+fn a_close_takes_a_round_trip() {
+    let link = Link::new(5).delay(ms(20));
+    let (mut pair, _) = Pair::connected(5, link, &DataChannelInit::default());
+    let here = pair.open(0, "short", &DataChannelInit::default());
+    let opened = pair.until(SOON, |pair| {
+        pair.ends[0].state(here) == DataChannelState::Open
+    });
+    pair.until(SOON, |pair| pair.ends[1].channels.len() == 2);
+    pair.send(0, here, "once");
+    pair.close_channel(0, here);
+    let closed = pair.until(SOON, |pair| {
+        pair.ends[0].state(here) == DataChannelState::Closed
+    });
+    assert!(
+        opened <= ms(45) && closed <= ms(45),
+        "{opened:?}, {closed:?}"
+    );
+    let there = pair.ends[1].channels[1];
+    assert_eq!(pair.ends[1].messages(there).len(), 1);
+}
+
 /// RFC 6525 §5.2.2: each reset of a stream counts, although nothing was sent since the one before.
 #[test]
 fn a_negotiated_channel_is_closed_and_opened_again_and_again() {

@@ -349,3 +349,44 @@ fn a_message_counts_when_it_is_whole() {
     assert_eq!(count(&victim), 2);
     assert_eq!(victim.pair.read_all(0, 1).len(), 2);
 }
+
+/// Messages that are handed out in steps still have their numbers: what comes meanwhile is told apart, or not acknowledged.
+#[test]
+fn numbers_are_not_outrun_while_messages_are_handed_out() {
+    let mut victim = Victim::new(Config::default());
+    let wait = 32_000;
+    for number in 1..wait {
+        victim.data(number.into(), WHOLE, (1, number), b"x");
+    }
+    victim.data(0, WHOLE, (1, 0), b"x");
+    // Of the next ones the last are more than half of all numbers ahead of what was handed out.
+    let mut next = wait;
+    while next < wait + 2000 {
+        let before = victim.pair.ends[0].stats().data_chunks_received;
+        let tsn = victim.tsn;
+        victim.put(|buf| {
+            for number in next..next + 1000 {
+                Data {
+                    flags: WHOLE,
+                    tsn: tsn.advanced(number.into()),
+                    stream: 1,
+                    ssn: Ssn(number),
+                    ppid: 53,
+                    payload: b"x",
+                }
+                .write(buf);
+            }
+        });
+        // What was not taken comes again.
+        let taken = victim.pair.ends[0].stats().data_chunks_received - before;
+        assert!(next > wait || taken < 1000, "{taken}");
+        next += taken as u16;
+        let now = victim.pair.now;
+        let side = &mut victim.pair.ends[0];
+        while side.poll_timeout().is_some_and(|at| at <= now) {
+            side.handle_timeout(now);
+        }
+    }
+    let read = victim.pair.read_all(0, 1).len();
+    assert_eq!(read, usize::from(next));
+}

@@ -109,6 +109,19 @@ impl Wire {
         assert_eq!(sent, Ok(()));
     }
 
+    /// The peer sends a byte: its packet's tag and TSN.
+    fn peer_says(&mut self, stream: u16) -> (u32, u32) {
+        self.peer_sends(stream, BINARY, vec![1]);
+        let mut packet = Vec::new();
+        assert!(self.peer.poll_transmit(self.now, 1200, &mut packet));
+        assert!(self.data.handle_packet(self.now, ON, &packet));
+        let parsed = Packet::parse_unsummed(&packet).unwrap();
+        let of_data = [ChunkKind::DATA, ChunkKind::I_DATA];
+        let chunk = parsed.chunks().find(|it| of_data.contains(&it.kind));
+        let tsn = u32::from_be_bytes(chunk.unwrap().value[..4].try_into().unwrap());
+        (parsed.tag, tsn)
+    }
+
     fn peer_opens(&mut self, stream: u16) {
         let mut open = Vec::new();
         Dcep::Open(Open {
@@ -488,31 +501,63 @@ fn a_reset_of_all_streams_closes_every_channel() {
     let [one, other] = wire.announced()[..] else {
         panic!("two channels");
     };
-    wire.peer_sends(0, BINARY, vec![1]);
-    let mut packet = Vec::new();
-    assert!(wire.peer.poll_transmit(wire.now, 1200, &mut packet));
-    assert!(wire.data.handle_packet(wire.now, ON, &packet));
-    let parsed = Packet::parse_unsummed(&packet).unwrap();
-    let of_data = [ChunkKind::DATA, ChunkKind::I_DATA];
-    let chunk = parsed.chunks().find(|it| of_data.contains(&it.kind));
-    let last = u32::from_be_bytes(chunk.unwrap().value[..4].try_into().unwrap());
-    let request = Request::OutgoingReset {
-        // The first one has the number of the first TSN, which was the first announcement's.
-        sequence: last.wrapping_sub(2),
-        response_sequence: 0,
-        last_tsn: sctp::Tsn(last),
-        streams: &[],
-    };
-    let mut reset = Vec::new();
-    Packet::start(&mut reset, PORTS.0, PORTS.1, parsed.tag);
-    Reconfig::write(&mut reset, std::iter::once(request));
-    Packet::finish(&mut reset, 0);
+    let (tag, last) = wire.peer_says(0);
+    let reset = reset_of_all(tag, last, 2);
     assert!(wire.data.handle_packet(wire.now, ON, &reset));
     wire.pass(Duration::from_secs(1));
     for channel in [one, other] {
         assert_eq!(wire.state(channel), DataChannelState::Closed);
     }
     assert_eq!(wire.read(one), Some(Message::from(vec![1])));
+}
+
+/// A packet that resets all streams of a peer whose chunk with this TSN was the first after so many.
+fn reset_of_all(tag: u32, last: u32, before: u16) -> Vec<u8> {
+    let request = Request::OutgoingReset {
+        // The first one has the number of the first TSN, which was the first announcement's.
+        sequence: last.wrapping_sub(before.into()),
+        response_sequence: 0,
+        last_tsn: sctp::Tsn(last),
+        streams: &[],
+    };
+    let mut reset = Vec::new();
+    Packet::start(&mut reset, PORTS.0, PORTS.1, tag);
+    Reconfig::write(&mut reset, std::iter::once(request));
+    Packet::finish(&mut reset, 0);
+    reset
+}
+
+/// What one request of a few bytes brings about is work for each channel once: beside ten times as many it costs about as much a
+/// channel.
+#[test]
+#[expect(clippy::disallowed_methods, reason = "it is the clock that counts")]
+fn a_reset_of_all_streams_costs_little_a_channel() {
+    let reset = |channels: u16| {
+        let mut wire = Wire::new(&Settings::default());
+        for channel in 0..channels {
+            wire.peer_opens(2 * channel);
+            wire.run();
+        }
+        assert_eq!(wire.announced().len(), usize::from(channels));
+        let (tag, last) = wire.peer_says(0);
+        let packet = reset_of_all(tag, last, channels);
+        let start = Instant::now();
+        assert!(wire.data.handle_packet(wire.now, ON, &packet));
+        wire.data.settle(wire.now, &mut wire.tasks);
+        let took = start.elapsed();
+        wire.pass(Duration::from_secs(1));
+        let channels = wire.announced();
+        let closed = |id: &ChannelId| wire.state(*id) == DataChannelState::Closed;
+        assert!(channels.iter().all(closed));
+        took / channels.len() as u32
+    };
+    let least = |channels| (0..5).map(|_| reset(channels)).min().unwrap();
+    let (few, many) = (least(100), least(1000));
+    println!("a channel: {few:?} of 100, {many:?} of 1,000");
+    assert!(
+        many <= few * 3 / 2 + Duration::from_micros(1),
+        "{few:?}, then {many:?}"
+    );
 }
 
 /// RFC 8841 §6: 0 stands for no limit, which is what an association can take.
