@@ -18,8 +18,6 @@ mod sources;
 mod streams;
 mod taken;
 
-pub use taken::Obstacle;
-
 use std::{collections::VecDeque, io, net::SocketAddr, sync::Arc, time::Instant};
 
 use oxirtc_turn::Client;

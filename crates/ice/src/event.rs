@@ -179,3 +179,12 @@ pub struct Interface {
     /// cheaper one is used (`network-cost`, as libwebrtc has it: 10 for wireless, 900 for mobile networks).
     pub cost: u16,
 }
+
+/// What another connection of a shared socket keeps from an agent.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum Obstacle {
+    /// It has the path of a pair that works, and no socket of our own is to be had.
+    PathTaken,
+    /// It is known by the same fragment, and what comes for it is handed to it.
+    FragmentTaken,
+}

@@ -38,12 +38,12 @@ mod way;
 pub use oxirtc_turn::Credentials as RelayCredentials;
 
 pub use crate::{
-    agent::{Agent, Obstacle},
+    agent::Agent,
     candidate::{Address, Candidate, CandidateKind, Pair, Path, Protocol, RelayProtocol, TcpType},
     config::{Config, IpHandling, TransportPolicy},
     credentials::Credentials,
     error::Error,
-    event::{Event, GatheringState, Interface, Request, RequestId, Role, State},
+    event::{Event, GatheringState, Interface, Obstacle, Request, RequestId, Role, State},
     generation::{Generation, GenerationId, Plan, RemoteIce},
     head::{Head, head, transaction},
     pair::PairState,

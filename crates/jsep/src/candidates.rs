@@ -8,7 +8,7 @@ use oxirtc_sdp::{Address, Candidate, CandidateKind, Transport as Protocol};
 
 use self::text::Text;
 use crate::{
-    Change, Credentials, TransportId,
+    Change, Credentials, MediaSection, TransportId,
     agreement::Transport,
     signaling::Side,
     state::{Applied, State},
@@ -48,15 +48,6 @@ impl CandidateInit<'_> {
     pub(crate) fn is_placed(&self) -> bool {
         self.sdp_mid.is_some() || self.sdp_mline_index.is_some()
     }
-}
-
-/// Where in the local description a candidate stands.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct MediaSection {
-    /// W3C's `sdpMid`.
-    pub mid: String,
-    /// W3C's `sdpMLineIndex`.
-    pub index: u16,
 }
 
 /// All candidates that came outside of descriptions.

@@ -5,7 +5,7 @@ use std::fmt;
 use oxirtc_sdp::{Candidate, Direction};
 
 use crate::{
-    Credentials, Encoding, Fingerprint, MediaKind, MediaSection, ReceiveParameters, SendParameters,
+    Credentials, Encoding, Fingerprint, MediaKind, ReceiveParameters, SendParameters,
     SignalingState, TransceiverId,
 };
 
@@ -203,6 +203,15 @@ pub enum Sctp {
     /// The section was rejected (RFC 8841 §10.3), or rolled back; a port of 0 closes it, another port than
     /// before puts another in its place.
     Closed,
+}
+
+/// Where in a description a candidate stands.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct MediaSection {
+    /// W3C's `sdpMid`.
+    pub mid: String,
+    /// W3C's `sdpMLineIndex`.
+    pub index: u16,
 }
 
 /// A transport: one ICE agent and what runs on it. Never used twice by one negotiator.

@@ -27,8 +27,8 @@ mod validate;
 
 pub use oxirtc_sdp as sdp;
 
-pub use candidates::{CandidateInit, MediaSection};
-pub use change::{Change, DtlsRole, IceRole, Sctp, TransportId};
+pub use candidates::CandidateInit;
+pub use change::{Change, DtlsRole, IceRole, MediaSection, Sctp, TransportId};
 pub use codec::{Codec, Codecs, Format, Levels, PayloadTypes, Red};
 pub use config::{BundlePolicy, Capabilities, Config, Fingerprint};
 pub use credentials::Credentials;

@@ -3,16 +3,7 @@
 use std::time::Instant;
 
 use super::Agent;
-use crate::{ChecklistSet, Path, generation::Session, pair::Nomination};
-
-/// What another connection of a shared socket keeps from an agent.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-pub enum Obstacle {
-    /// It has the path of a pair that works, and no socket of our own is to be had.
-    PathTaken,
-    /// It is known by the same fragment, and what comes for it is handed to it.
-    FragmentTaken,
-}
+use crate::{ChecklistSet, Obstacle, Path, generation::Session, pair::Nomination};
 
 impl Agent {
     /// Another connection of the socket has this path, and what comes there is handed to that one, as payload names nobody.
