@@ -362,7 +362,7 @@ async fn h264_goes_by_whole_units_where_the_peer_takes_no_other() {
         }
         near.set_remote_description(answer).await.unwrap();
         let (video, ..) = track(&far).await;
-        let mut packets = video.packets().unwrap();
+        let mut packets = video.packets();
         // Parameter sets and slices of 900 bytes, as an encoder makes them that is told to.
         let unit = |kind: u8, len: usize| {
             let mut unit = vec![0, 0, 0, 1, 0x60 | kind];
