@@ -102,10 +102,17 @@ fn is_single_unit(format: &jsep::Format) -> bool {
     named_codec(&format.codec.name) == Some(Codec::H264) && mode.is_none_or(|it| it == "0")
 }
 
-/// The payload types of H.264 whose units are not cut.
-pub(super) fn single_units(codecs: &jsep::Codecs) -> impl Iterator<Item = u8> + '_ {
-    let of = codecs.media.iter().filter(|it| is_single_unit(it));
-    of.map(|it| it.payload)
+/// Of these formats those of H.264 under which units are not cut: all but the ones that the peer takes with pieces.
+pub(super) fn single_units(formats: &[rtp::Format], sent: &jsep::Codecs) -> Vec<u8> {
+    let cut = |payload_type: u8| {
+        let mut taken = sent.media.iter();
+        taken.any(|it| it.payload == payload_type && !is_single_unit(it))
+    };
+    let h264 = Carries::Media(payload::Codec::H264);
+    let of = formats
+        .iter()
+        .filter(|it| it.role == h264 && !cut(it.payload_type));
+    of.map(|it| it.payload_type).collect()
 }
 
 /// Whether all H.264 of a section is so.

@@ -117,6 +117,7 @@ pub(in crate::engine) fn section(
             all.push(format);
         }
     }
+    let single_unit = send.map_or_else(Vec::new, |it| single_units(&all, &it.codecs));
     let left_out = receive.map_or_else(Vec::new, |it| formats(&it.left_out));
     let mut ids = Ids::new();
     let received = receive.into_iter().flat_map(|it| &it.extensions);
@@ -137,7 +138,7 @@ pub(in crate::engine) fn section(
         mid: mid.and_then(Label::new),
         formats: all,
         left_out,
-        single_unit: send.map_or_else(Vec::new, |it| single_units(&it.codecs).collect()),
+        single_unit,
         ids,
         mixed,
         rids: receive.map_or_else(Vec::new, |it| {
