@@ -5,6 +5,7 @@ mod circles;
 mod citations;
 mod facade;
 mod finding;
+mod idl;
 mod integers;
 mod marks;
 mod must_use;
@@ -12,6 +13,7 @@ mod names;
 mod operations;
 mod rooms;
 mod sizes;
+mod statistics;
 mod table;
 mod targets;
 mod uses;
@@ -32,6 +34,7 @@ pub(crate) fn run() -> Result<()> {
     findings.extend(circles::check(&rust));
     findings.extend(operations::check(&rust));
     findings.extend(table::check(&rust)?);
+    findings.extend(statistics::check(&rust)?);
     for source in &rust {
         findings.extend(sizes::check(source));
         findings.extend(names::check(source));
