@@ -96,8 +96,13 @@ impl Browser {
         let browser = Self { client, driver };
         let waits = TimeoutConfiguration::new(Some(SCRIPT), Some(LOAD), Some(Duration::ZERO));
         browser.client.update_timeouts(waits).await?;
-        browser.client.set_window_size(1280, 1150).await?;
+        browser.resize(WINDOW).await?;
         Ok(browser)
+    }
+
+    /// Width and height of the window.
+    pub(crate) async fn resize(&self, (width, height): (u32, u32)) -> anyhow::Result<()> {
+        Ok(self.client.set_window_size(width, height).await?)
     }
 
     /// Opens a tab at that address and closes the one before it.
@@ -271,7 +276,7 @@ fn capabilities(kind: Kind, preferences: Preferences) -> Value {
             if preferences == Preferences::Trials {
                 arguments.push(TRIALS);
             }
-            json!({ "goog:chromeOptions": { "binary": chromium(), "args": arguments } })
+            json!({ "acceptInsecureCerts": true, "goog:chromeOptions": { "binary": chromium(), "args": arguments } })
         }
         Kind::Firefox => {
             let mut settings = if open {
@@ -289,7 +294,7 @@ fn capabilities(kind: Kind, preferences: Preferences) -> Value {
                 // The numbers are TLS' own: 0x0303.
                 settings["media.peerconnection.dtls.version.max"] = json!(771);
             }
-            json!({ "moz:firefoxOptions": { "binary": "/usr/bin/firefox-esr", "args": ["-headless"], "prefs": settings } })
+            json!({ "acceptInsecureCerts": true, "moz:firefoxOptions": { "binary": "/usr/bin/firefox-esr", "args": ["-headless"], "prefs": settings } })
         }
     }
 }
@@ -311,6 +316,8 @@ fn free_port() -> anyhow::Result<u16> {
     Ok(port)
 }
 
+/// The window of most tests.
+pub(crate) const WINDOW: (u32, u32) = (1280, 1150);
 const TRIALS: &str =
     "--force-fieldtrials=WebRTC-DataChannelMessageInterleaving/Enabled/WebRTC-Sctp-Snap/Enabled/";
 const STARTS: u32 = 3;

@@ -12,6 +12,7 @@ use super::suite::Suite;
 use super::{
     bundles, channels, close, connect, ended, glare, media, messages, protected, recorded, relayed,
     restart, rounds, sctp, sections, serve, simulcast, statistics, tagged, told, tones, transfer,
+    visits,
 };
 
 /// A test with a name.
@@ -206,6 +207,11 @@ const CASES: &[Case] = cases! {
     Open 60 "streams_without_udp" relayed::streams_without_udp;
     Open 60 "tab_closed" close::tab_closed;
     Open 120 "serve_page" async |suite: &Suite| serve::page(&suite.browser, &suite.file_name("serve"), false).await;
+    Open 90 "serve_page_files_in_a_queue" visits::files_in_a_queue;
+    Open 60 "serve_page_server_stopped" visits::server_stopped;
+    Open 60 "serve_page_on_a_phone" visits::on_a_phone;
+    Open 60 "serve_page_by_https" visits::by_https;
+    Open 60 "serve_page_from_another_machine" visits::from_another_machine;
     Default 120 "names_that_we_resolve" told::we_resolve;
     Default 120 "names_that_we_resolve_we_offer" told::we_resolve_and_offer;
     Default 120 "names_that_the_browser_resolves" told::browser_resolves;

@@ -46,6 +46,7 @@ mod tap;
 mod told;
 mod tones;
 mod transfer;
+mod visits;
 
 /// What `interop` can be told.
 #[derive(Debug, Clone, clap::Args)]

@@ -22,10 +22,16 @@ pub(crate) struct Serving {
 
 impl Serving {
     pub(crate) async fn start() -> anyhow::Result<Self> {
+        Self::with(&["--listen", "127.0.0.1:0"]).await
+    }
+
+    /// With these arguments.
+    pub(super) async fn with(arguments: &[&str]) -> anyhow::Result<Self> {
         let own = std::env::current_exe().context("this program cannot find itself")?;
         let path = own.with_file_name("oxirtc");
         let mut program = Command::new(&path)
-            .args(["serve", "--listen", "127.0.0.1:0"])
+            .arg("serve")
+            .args(arguments)
             .kill_on_drop(true)
             .stdin(Stdio::null())
             .stdout(Stdio::piped())
@@ -38,7 +44,7 @@ impl Serving {
             .context("the program says nothing")??;
         let url = first
             .as_deref()
-            .and_then(|line| line.split(' ').find(|word| word.starts_with("http://")));
+            .and_then(|line| line.split(' ').find(|word| word.contains("://")));
         let url = url
             .with_context(|| format!("no address in {first:?}"))?
             .to_owned();
@@ -180,12 +186,13 @@ async fn camera(tab: &Tab) -> anyhow::Result<()> {
     wait(tab, &wide("echo", 1280), "the large stream").await?;
     tab.click("#play-film").await?;
     wait(tab, &wide("film", 320), "the film").await?;
-    tab.click("#mute-video").await?;
     tab.click("#dial-send").await?;
     let sent = "document.getElementById('tone').textContent === 'all sent'";
     wait(tab, sent, "the tones").await?;
-    let sampled = "Number(document.getElementById('media-charts').dataset.samples) >= 2";
-    wait(tab, sampled, "the charts").await?;
+    let heard = "document.getElementById('heard').textContent === '1234#'";
+    wait(tab, heard, "what the peer hears of them").await?;
+    muted(tab).await?;
+    charts(tab).await?;
     tab.click("#play-film").await?;
     let gone =
         |id: &str| format!("document.getElementById('{id}').srcObject.getTracks().length === 0");
@@ -193,6 +200,52 @@ async fn camera(tab: &Tab) -> anyhow::Result<()> {
     tab.click("#camera").await?;
     let off = "document.getElementById('own').srcObject === null";
     wait(tab, off, "the end of the camera").await
+}
+
+/// The picture and the sound that come back go when their buttons are pressed, and are there again.
+async fn muted(tab: &Tab) -> anyhow::Result<()> {
+    tab.run(WATCH, &[]).await?;
+    wait(
+        tab,
+        "watched.bright() && watched.loud()",
+        "picture and sound",
+    )
+    .await?;
+    tab.click("#mute-video").await?;
+    wait(tab, "!watched.bright() && watched.loud()", "sound alone").await?;
+    tab.click("#mute-audio").await?;
+    // What beeps once a second is silent now and then by itself.
+    tab.run(
+        "await new Promise((resolve) => setTimeout(resolve, 1500))",
+        &[],
+    )
+    .await?;
+    let silent = "for (const end = Date.now() + 2500; Date.now() < end;) {
+          if (watched.loud() || watched.bright()) return false;
+          await new Promise((resolve) => setTimeout(resolve, 50));
+        }
+        return true;";
+    let silent = tab.run(silent, &[]).await?;
+    ensure!(
+        silent == json!(true),
+        "something is heard or seen of what is muted"
+    );
+    tab.click("#mute-video").await?;
+    tab.click("#mute-audio").await?;
+    wait(tab, "watched.bright() && watched.loud()", "both again").await
+}
+
+/// Each chart has both curves.
+async fn charts(tab: &Tab) -> anyhow::Result<()> {
+    let sampled = "Number(document.getElementById('media-charts').dataset.samples) >= 4";
+    wait(tab, sampled, "samples of the charts").await?;
+    let seen = tab.run(&painted("media-charts"), &[]).await?;
+    let painted = |curve: &str| seen[curve].as_u64().unwrap_or_default();
+    ensure!(
+        painted("up") > 50 && painted("down") > 50,
+        "pixels of the charts: {seen}"
+    );
+    Ok(())
 }
 
 /// A video of the page shows pictures of this width.
@@ -227,7 +280,7 @@ async fn file(tab: &Tab) -> anyhow::Result<()> {
 }
 
 /// Waits for a transfer's end, and compares the digests that the page shows.
-async fn verdict(tab: &Tab, size: usize) -> anyhow::Result<()> {
+pub(super) async fn verdict(tab: &Tab, size: usize) -> anyhow::Result<()> {
     wait(
         tab,
         "document.getElementById('verdict').dataset.verdict !== 'none'",
@@ -249,7 +302,7 @@ async fn verdict(tab: &Tab, size: usize) -> anyhow::Result<()> {
 
 /// The plot has curves in it, and is to be seen in the picture that is kept.
 async fn plot(tab: &Tab, name: &str) -> anyhow::Result<()> {
-    let seen = tab.run(PLOT, &[]).await?;
+    let seen = tab.run(&painted("plot"), &[]).await?;
     let painted = |curve: &str| seen[curve].as_u64().unwrap_or_default();
     ensure!(
         painted("up") > 50 && painted("down") > 50 && painted("rtt") > 20,
@@ -289,6 +342,11 @@ async fn candidates_are_hidden(browser: &Browser, url: &str) -> anyhow::Result<(
     Ok(())
 }
 
+/// A script that counts the pixels of each curve on a canvas, by the colours that the style names.
+fn painted(id: &str) -> String {
+    format!("const canvas = document.getElementById('{id}'); {PAINTED}")
+}
+
 /// The page's log has so many descriptions of that kind.
 fn heard(kind: &str, count: usize) -> String {
     format!(
@@ -298,7 +356,7 @@ fn heard(kind: &str, count: usize) -> String {
 }
 
 /// Polls a condition of the page.
-async fn wait(tab: &Tab, condition: &str, what: &str) -> anyhow::Result<()> {
+pub(super) async fn wait(tab: &Tab, condition: &str, what: &str) -> anyhow::Result<()> {
     let body = format!(
         "for (const end = Date.now() + 60000; Date.now() < end;) {{
            if ({condition}) return true;
@@ -335,9 +393,39 @@ const RESTARTS: &str = "const log = [...document.querySelectorAll('#log li')].ma
     return { offers: log.filter((line) => line === 'offer received').length,
              answers: log.filter((line) => line === 'answer received').length };";
 
-/// Pixels of each curve, by the colours that the style names.
-const PLOT: &str = "const canvas = document.getElementById('plot');
-    const { data } = canvas.getContext('2d').getImageData(0, 0, canvas.width, canvas.height);
+/// Whether what comes back is no black picture, and is heard: its largest sample of the last second or so.
+const WATCH: &str = "const echo = document.getElementById('echo');
+    const canvas = new OffscreenCanvas(16, 9);
+    const context = canvas.getContext('2d', { willReadFrequently: true });
+    const sound = new AudioContext();
+    const analyser = new AnalyserNode(sound, { fftSize: 32768 });
+    sound.createMediaStreamSource(echo.srcObject).connect(analyser);
+    const samples = new Float32Array(analyser.fftSize);
+    window.watched = {
+      bright() {
+        context.drawImage(echo, 0, 0, 16, 9);
+        const { data } = context.getImageData(0, 0, 16, 9);
+        return data.some((value, at) => at % 4 !== 3 && value > 60);
+      },
+      loud() {
+        analyser.getFloatTimeDomainData(samples);
+        return samples.some((value) => Math.abs(value) > 0.01);
+      },
+    };";
+
+const CANDIDATES: &str = "const pc = new RTCPeerConnection();
+    const found = [];
+    pc.createDataChannel('x');
+    pc.onicecandidate = ({ candidate }) => candidate && candidate.candidate && found.push(candidate.candidate);
+    await pc.setLocalDescription();
+    for (let round = 0; round < 200 && pc.iceGatheringState !== 'complete'; round++) {
+      await new Promise((resolve) => setTimeout(resolve, 20));
+    }
+    pc.close();
+    return found;";
+
+const PAINTED: &str =
+    "const { data } = canvas.getContext('2d').getImageData(0, 0, canvas.width, canvas.height);
     const style = getComputedStyle(canvas);
     const count = (name) => {
       const hex = style.getPropertyValue(name).trim();
@@ -351,17 +439,6 @@ const PLOT: &str = "const canvas = document.getElementById('plot');
     };
     canvas.scrollIntoView({ block: 'center' });
     return { up: count('--blue'), down: count('--rust'), rtt: count('--violet'), peak: Number(canvas.dataset.peak) };";
-
-const CANDIDATES: &str = "const pc = new RTCPeerConnection();
-    const found = [];
-    pc.createDataChannel('x');
-    pc.onicecandidate = ({ candidate }) => candidate && candidate.candidate && found.push(candidate.candidate);
-    await pc.setLocalDescription();
-    for (let round = 0; round < 200 && pc.iceGatheringState !== 'complete'; round++) {
-      await new Promise((resolve) => setTimeout(resolve, 20));
-    }
-    pc.close();
-    return found;";
 
 const FILE: usize = 3_000_001;
 const LIMIT: Duration = Duration::from_secs(10);

@@ -6,6 +6,7 @@ mod citations;
 mod docs;
 mod facade;
 mod finding;
+mod idl;
 mod integers;
 mod links;
 mod marks;
@@ -14,6 +15,7 @@ mod names;
 mod operations;
 mod rooms;
 mod sizes;
+mod statistics;
 mod table;
 mod targets;
 mod uses;
@@ -34,6 +36,7 @@ pub(crate) fn run() -> Result<()> {
     findings.extend(circles::check(&rust));
     findings.extend(operations::check(&rust));
     findings.extend(table::check(&rust)?);
+    findings.extend(statistics::check(&rust)?);
     for source in &rust {
         findings.extend(sizes::check(source));
         findings.extend(names::check(source));

@@ -1,14 +1,15 @@
-//! The table of W3C's members and ours says all that an application can name, and nothing but W3C's stands at the root.
+//! The table of W3C's members and ours says all that an application can name and all that W3C does, and nothing but W3C's stands at the
+//! root.
 
 use std::fs;
 
 use anyhow::Result;
 
-use super::finding::Finding;
+use super::{finding::Finding, idl::NAMES};
 use crate::{run, sources::Source};
 
 /// Types at the root of the facade, in `media` and in `api`, and the methods of `api`, which do not stand in the table; and what
-/// the table says that W3C does not have, but for `Endpoint`, at the root.
+/// the table says that W3C does not have, but for `Endpoint`, at the root; and names of W3C's that the table does not have.
 pub(super) fn check(sources: &[Source]) -> Result<Vec<Finding>> {
     let table = fs::read_to_string(run::root().join(TABLE))?;
     let found = |source| {
@@ -16,7 +17,29 @@ pub(super) fn check(sources: &[Source]) -> Result<Vec<Finding>> {
             .into_iter()
             .chain(own(source, &table))
     };
-    Ok(sources.iter().flat_map(found).collect())
+    let ours = sources.iter().flat_map(found);
+    Ok(ours.chain(unsaid(NAMES, &table)).collect())
+}
+
+fn unsaid(names: &[(&str, &str)], table: &str) -> Vec<Finding> {
+    let mut findings = Vec::new();
+    for (of, members) in names {
+        let all = [*of].into_iter().chain(members.split_whitespace());
+        for name in all.filter(|name| !stands(name, table)) {
+            let what = format!("{name} of {of} is W3C's and does not stand there");
+            findings.push(Finding::of("table", TABLE, what));
+        }
+    }
+    findings
+}
+
+/// Whether a name stands there as a word.
+fn stands(name: &str, table: &str) -> bool {
+    let is_word = |c: char| c.is_alphanumeric() || c == '_';
+    table.match_indices(name).any(|(at, _)| {
+        let (before, after) = (&table[..at], &table[at + name.len()..]);
+        !before.ends_with(is_word) && !after.starts_with(is_word)
+    })
 }
 
 /// What stands at the root and is not W3C's.
@@ -54,14 +77,7 @@ fn missing(source: &Source, table: &str) -> Vec<Finding> {
     if room.starts_with("api/") {
         names.extend(methods(&code));
     }
-    let stands = |name: &str| {
-        let is_word = |c: char| c.is_alphanumeric() || c == '_';
-        table.match_indices(name).any(|(at, _)| {
-            let (before, after) = (&table[..at], &table[at + name.len()..]);
-            !before.ends_with(is_word) && !after.starts_with(is_word)
-        })
-    };
-    let absent = names.into_iter().filter(|name| !stands(name));
+    let absent = names.into_iter().filter(|name| !stands(name, table));
     let finding = |name| {
         let what = format!("{name} does not stand in {TABLE}");
         Finding::of("table", &source.path, what)
@@ -146,4 +162,26 @@ mod tests {
         assert_eq!(found("api/a.rs", methods, "`one()`"), ["two"]);
         assert_eq!(found("driver/a.rs", methods, ""), Vec::<String>::new());
     }
+
+    #[test]
+    fn what_w3c_names_is_missed() {
+        let names = [("RTCOne", "two three"), ("RTCFour", "")];
+        let found = |table| {
+            let all = unsaid(&names, table).into_iter();
+            all.map(|it| it.what.split(' ').next().unwrap().to_owned())
+                .collect::<Vec<_>>()
+        };
+        assert_eq!(found("`RTCOne`, `two()`, `twothree`"), ["three", "RTCFour"]);
+        assert_eq!(found("RTCOne two three RTCFour"), Vec::<String>::new());
+        assert_eq!(
+            NAMES
+                .iter()
+                .map(|it| it.1.split_whitespace().count())
+                .sum::<usize>(),
+            MEMBERS
+        );
+    }
+
+    /// So that none is lost from the list.
+    const MEMBERS: usize = 237;
 }

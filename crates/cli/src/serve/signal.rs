@@ -29,6 +29,8 @@ pub(crate) enum Outgoing {
     Candidate(Option<IceCandidate>),
     /// What of the page's could not be used, and why.
     Error(Trouble),
+    /// A tone of a telephone that the page plays.
+    Heard(char),
 }
 
 /// What is wrong, for the page to say until it is over.

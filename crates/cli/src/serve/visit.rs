@@ -4,10 +4,10 @@ use std::time::Duration;
 
 use axum::extract::ws::{Message, WebSocket};
 use oxirtc_peerconnection::{
-    Error, Event, MediaKind, PeerConnection, RtpTransceiverDirection, SdpType, SessionDescription,
-    SignalingState, engine::Choice,
+    Error, Event, MediaKind, MediaStreamTrack, PeerConnection, RtpTransceiverDirection, SdpType,
+    SessionDescription, SignalingState, TrackEvent, engine::Choice,
 };
-use tokio::sync::watch;
+use tokio::sync::{mpsc, watch};
 use tokio::task::JoinSet;
 
 use super::channel;
@@ -29,6 +29,9 @@ pub(crate) struct Visit<'s> {
     pub(crate) socket: &'s mut WebSocket,
     peer: PeerConnection,
     channels: JoinSet<()>,
+    /// Who listens for tones, and what they hear.
+    listeners: JoinSet<()>,
+    tones: (mpsc::Sender<char>, mpsc::Receiver<char>),
     /// The film, while it runs.
     film: Option<Film>,
     /// An offer of the page's was ignored, so its candidates are too.
@@ -43,6 +46,8 @@ impl<'s> Visit<'s> {
             socket,
             peer,
             channels: JoinSet::new(),
+            listeners: JoinSet::new(),
+            tones: mpsc::channel(MOST_TONES),
             film: None,
             ignoring: false,
             reachable: false,
@@ -79,6 +84,8 @@ impl<'s> Visit<'s> {
                     None => return Ok(End::Left),
                 },
                 Some(done) = self.channels.join_next() => done?,
+                Some(tone) = self.tones.1.recv() => self.tell(&Outgoing::Heard(tone)).await?,
+                Some(done) = self.listeners.join_next() => done?,
             }
         }
     }
@@ -186,6 +193,10 @@ impl<'s> Visit<'s> {
                 self.channels.spawn(channel::serve(channel));
                 Ok(())
             }
+            Event::Track { track, .. } => {
+                self.listeners.spawn(listen(track, self.tones.0.clone()));
+                Ok(())
+            }
             Event::PeerClosed => {
                 log::info!("a visitor's connection was closed by the page");
                 Ok(())
@@ -221,6 +232,19 @@ async fn send_back(peer: &PeerConnection) -> Result<(), Error> {
     Ok(())
 }
 
+/// Tells each tone of a track, until it ends or nobody wants to know.
+async fn listen(track: MediaStreamTrack, tones: mpsc::Sender<char>) {
+    while let Some(event) = track.next_event().await {
+        if let TrackEvent::Tone(tone) = event
+            && tones.send(tone).await.is_err()
+        {
+            return;
+        }
+    }
+}
+
 const UNREACHABLE: &str = "The machine that serves this page has no network interface that is up; bring one up, then press Connect.";
 /// For the channels' tasks, after the connection was closed.
 const FAREWELL: Duration = Duration::from_secs(1);
+/// Tones that wait to be told.
+const MOST_TONES: usize = 32;

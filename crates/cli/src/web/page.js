@@ -29,6 +29,7 @@ function connect() {
     if ($(detail).srcObject !== media[detail]) $(detail).srcObject = media[detail];
   });
   media.addEventListener("tone", ({ detail }) => ($("tone").textContent = detail || "all sent"));
+  peer.addEventListener("heard", ({ detail }) => ($("heard").textContent += detail));
   $("setup-time").textContent = "–";
   setState("connecting");
   banners.clear();
@@ -80,7 +81,11 @@ function settled() {
 
 /** Ends the session; a transfer that is under way says why. */
 function disconnect(reason) {
-  if (waiting.length > 0) banner("files", `Not sent, as ${reason}: ${waiting.map(({ name }) => name).join(", ")}.`);
+  if (waiting.length > 0) {
+    const text = `Not sent, as ${reason}: ${waiting.map(({ name }) => name).join(", ")}.`;
+    banner("files", text);
+    log(text);
+  }
   waiting.length = 0;
   showWaiting();
   transfer?.end(reason);
@@ -397,6 +402,7 @@ $("play-film").addEventListener("click", () => {
 $("dial").addEventListener("submit", (event) => {
   event.preventDefault();
   try {
+    $("heard").textContent = "";
     session?.media.dial($("tones").value);
   } catch (error) {
     $("tone").textContent = error.message;

@@ -91,6 +91,8 @@ export class Peer extends EventTarget {
       this.#tell("agreed");
     } else if ("candidate" in message) {
       await connection.addIceCandidate(message.candidate ?? undefined);
+    } else if (message.heard) {
+      this.#tell("heard", message.heard);
     } else if (message.error) {
       this.#tell("error", message.error);
     }

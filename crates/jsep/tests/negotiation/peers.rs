@@ -1,7 +1,7 @@
 //! Offers of other stacks, in the shape that their documentation and their recordings show, and what we answer.
 
 use oxirtc_jsep::{
-    Change, MediaKind, Origin, TransceiverInit,
+    Change, Error, MediaKind, Origin, TransceiverInit,
     sdp::{Direction, Session},
 };
 
@@ -12,6 +12,10 @@ const FINGERPRINT: &str = "sha-256 19:E2:1C:3B:4B:9F:81:E6:B8:5C:F4:A5:A8:D8:73:
 
 /// What an end of ours with a track of each kind, and with data, answers.
 fn answered(offer: &str) -> (String, Vec<Change>) {
+    try_answered(offer).expect("an offer")
+}
+
+fn try_answered(offer: &str) -> Result<(String, Vec<Change>), Error> {
     let mut peer = Peer::with('b', equipped);
     for kind in [MediaKind::Audio, MediaKind::Video] {
         let init = TransceiverInit::default();
@@ -22,13 +26,13 @@ fn answered(offer: &str) -> (String, Vec<Change>) {
     let offer: String = written
         .map(|it| it.replace("{fingerprint}", FINGERPRINT) + "\r\n")
         .collect();
-    let sections = Session::parse(&offer).expect("an offer").media_count();
-    let mut changes = peer.remote(offer_of(offer));
+    let sections = Session::parse(&offer).map(|it| it.media_count());
+    let mut changes = peer.try_remote(offer_of(offer))?;
     changes.extend(peer.local(None));
     let answer = peer.negotiator.local_description().expect("an answer").sdp;
     let session = Session::parse(&answer).expect("an answer");
-    assert_eq!(session.media_count(), sections);
-    (answer, changes)
+    assert_eq!(Ok(session.media_count()), sections);
+    Ok((answer, changes))
 }
 
 /// The lines of an answer that the offer decides.
@@ -232,6 +236,51 @@ fn janus() {
     assert!(directions.eq([Direction::RecvOnly; 2]));
     assert_eq!(streams(&changes), [["janus"], ["janus"]]);
 }
+
+/// Each line of these offers changes what we answer or do when it is left out, but for those that say what holds without them, say it
+/// again, or name what we do not have.
+#[test]
+fn each_line_is_heard() {
+    for offer in [PION, AIORTC, SAFARI, JANUS] {
+        let whole = try_answered(offer).expect("an offer");
+        let all: Vec<&str> = offer.lines().map(str::trim).collect();
+        let mut sections = 0;
+        for (at, line) in all.iter().enumerate() {
+            sections += usize::from(line.starts_with("m="));
+            let without = [&all[..at], &all[at + 1..]].concat().join("\n");
+            if try_answered(&without).as_ref() != Ok(&whole) {
+                continue;
+            }
+            let begins = |with: &[&str]| with.iter().any(|it| line.starts_with(it));
+            // What bundled sections say of the transport is that of the first, which has to say it.
+            let again = all.iter().filter(|it| *it == line).count() > 1
+                && (sections > 1 || begins(&["a=candidate", "a=ice-options"]));
+            let foreign =
+                begins(&["a=rtpmap", "a=fmtp", "a=rtcp-fb", "a=extmap"]) && !whole.0.contains(line);
+            assert!(begins(&SAID_WITHOUT) || again || foreign, "{line}");
+        }
+    }
+}
+
+/// What holds without being said: addresses that ICE finds, defaults (RFC 9429 §5.2.1, RFC 8841 §5.1), the numbers of RFC 3551, which need no
+/// `rtpmap` (RFC 8866 §6.6), tracks in the newer and the older form, names that packets bring, and a second component.
+const SAID_WITHOUT: [&str; 15] = [
+    "c=",
+    "a=rtcp:",
+    "a=sendrecv",
+    "a=setup:actpass",
+    "a=sctp-port:5000",
+    "a=sctpmap:5000",
+    "a=max-message-size:65536",
+    "a=rtpmap:0 ",
+    "a=rtpmap:8 ",
+    "a=rtpmap:9 ",
+    "a=rtpmap:13 ",
+    "a=msid-semantic",
+    "a=msid:",
+    "a=ssrc:",
+    "a=candidate:2263263186 2 ",
+];
 
 const PION: &str = "v=0
         o=- 4215775240449105457 1700000000 IN IP4 0.0.0.0

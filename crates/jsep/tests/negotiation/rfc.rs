@@ -148,10 +148,11 @@ fn early_transport() {
     let offer = bob.offer().sdp;
     assert_eq!(media(&offer), media(include_str!("rfc9429/offer-c2.sdp")));
     bob.local(None);
-    bob.remote(crate::support::answer_of(include_str!(
-        "rfc9429/answer-c2.sdp"
-    )));
+    let answer = include_str!("rfc9429/answer-c2.sdp");
+    bob.remote(crate::support::answer_of(answer));
     assert!(!bob.negotiator.negotiation_needed());
+    let mut agreed = bob.negotiator.transceivers();
+    assert!(agreed.all(|it| it.current_direction() == Some(Direction::SendRecv)));
 }
 
 /// An offer of ours with one section of video, whose lines about RTP are these.
