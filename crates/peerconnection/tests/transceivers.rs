@@ -285,11 +285,11 @@ fn parameters() {
     assert_eq!(refused.unwrap_err().kind(), ErrorKind::InvalidState);
 }
 
-/// [4.7.1-01] [4.7.3-04] Each verb that changes what the next description says asks for one, and once for all of a turn.
+/// [4.7.1-01] [4.7.3-04] [5.2-20] Each verb that changes what the next description says asks for one, and once for all of a turn.
 #[test]
 fn each_verb_asks_for_negotiation() {
     type Verb = fn(&mut Engine, std::time::Instant, TransceiverId);
-    let verbs: [(&str, Verb); 9] = [
+    let verbs: [(&str, Verb); 10] = [
         ("the first channel", |engine, now, _| {
             let init = DataChannelInit::default();
             engine.create_data_channel(now, "a", &init).unwrap();
@@ -320,6 +320,10 @@ fn each_verb_asks_for_negotiation() {
         ("the same streams", |engine, _, id| {
             engine.set_streams(id, vec!["stream".into()]).unwrap();
         }),
+        ("another track in its place", |engine, now, id| {
+            let track = Some((MediaKind::Video, TWO));
+            engine.replace_track(now, id, track).unwrap();
+        }),
     ];
     for (at, (what, verb)) in verbs.into_iter().enumerate() {
         let (mut pair, ids) = sending(8, Link::new(1).delay(ms(10)), MediaKind::Video);
@@ -334,7 +338,7 @@ fn each_verb_asks_for_negotiation() {
         let now = pair.now;
         verb(&mut pair.ends[0].engine, now, ids[0]);
         pair.run(Duration::from_secs(1));
-        // The last one changes nothing.
+        // The last two change nothing of what descriptions say.
         assert_eq!(asked(&pair), usize::from(at < 8), "{what}");
         pair.ends[0].engine.restart_ice();
         pair.run(Duration::from_secs(1));
