@@ -169,7 +169,7 @@ const STAGES: &[Stage] = &[
     stage("setup", 10, |_| setup::run(&setup::Arguments::default())),
     stage("build", 15, build),
     stage("beside", 4, beside),
-    stage("examples", 2, |_| examples::run()),
+    stage("examples", 4, |_| examples::run()),
     stage("netsim", 2, netsim),
     stage("dtls", 2, |_| interop("dtls", &["openssl"])),
     stage("coturn", 3, |_| interop("coturn", &[])),

@@ -83,6 +83,8 @@ struct Told {
     credentials: Credentials,
     candidates: HashSet<Candidate>,
     complete: bool,
+    /// Candidates for which there was no room.
+    dropped: u64,
 }
 
 impl Candidates {
@@ -208,6 +210,11 @@ impl Candidates {
         changes
     }
 
+    /// Candidates of the peer for which there was no room.
+    pub(crate) fn dropped(&self) -> u64 {
+        self.told.iter().map(|it| it.dropped).sum()
+    }
+
     /// A local description with what was gathered for it so far.
     pub(crate) fn write_local(&self, applied: &Applied) -> String {
         let mut text = Text::new(&applied.session);
@@ -246,8 +253,11 @@ impl Told {
     /// `None` when it was told, when it is of no use, and after the end.
     fn tell(&mut self, section: MediaSection, candidate: &Candidate) -> Option<Change> {
         // RFC 8838 §14: what comes after the end is ignored
-        let room = !self.complete && self.candidates.len() < MAX_CANDIDATES;
-        let first = room && self.candidates.insert(candidate.clone());
+        if !self.complete && self.candidates.len() >= MAX_CANDIDATES {
+            self.dropped += u64::from(!self.candidates.contains(candidate));
+            return None;
+        }
+        let first = !self.complete && self.candidates.insert(candidate.clone());
         (first && is_usable(candidate)).then(|| Change::RemoteCandidate {
             transport: self.transport,
             ufrag: self.credentials.ufrag.clone(),
@@ -270,6 +280,7 @@ fn told<'a>(
         credentials: credentials.clone(),
         candidates: HashSet::new(),
         complete: false,
+        dropped: 0,
     };
     entry(all, known, new)
 }

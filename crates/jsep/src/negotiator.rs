@@ -261,6 +261,11 @@ impl Negotiator {
         self.can_trickle
     }
 
+    /// How many candidates of the peer were beyond what is kept of one generation.
+    pub fn candidates_dropped(&self) -> u64 {
+        self.candidates.dropped()
+    }
+
     /// The transports that are in use.
     pub fn transports(&self) -> impl Iterator<Item = TransportId> {
         self.state.agreement.transports.iter().map(|it| it.id)

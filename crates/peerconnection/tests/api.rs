@@ -19,11 +19,20 @@ use oxirtc_peerconnection::{
     DataChannel, DataChannelEvent, DataChannelInit, DataChannelState, DtlsTransport,
     DtlsTransportState, ErrorKind, Event, IceCandidateInit, IceGatheringState, IceTransportState,
     MediaKind, Message, PeerConnection, PeerConnectionState, RtpTransceiverInit,
-    SctpTransportState, SessionDescription, api::TrySendError, engine::Interface,
+    SctpTransportState, SdpType, SessionDescription, api::TrySendError, engine::Interface,
 };
 use serde::{Serialize, de::DeserializeOwned};
 
 use world::{World, negotiate, without_addresses};
+
+/// How often somebody was woken.
+struct Count(AtomicUsize);
+
+impl Wake for Count {
+    fn wake(self: Arc<Self>) {
+        self.0.fetch_add(1, Ordering::Relaxed);
+    }
+}
 
 /// What is read of the JSON that is written.
 fn signalled<T: DeserializeOwned>(it: impl Serialize) -> T {
@@ -525,6 +534,7 @@ fn failed_ends_what_waits_for_the_peer() {
         aborted(here.send(vec![0; 100_000]).await.unwrap_err());
         assert_eq!(left.connection_state(), PeerConnectionState::Failed);
         left.wait_for(PeerConnectionState::Failed).await.unwrap();
+        left.gathered().await.unwrap();
         aborted(here.flush().await.unwrap_err());
         aborted(here.closed().await.unwrap_err());
         aborted(left.next_data_channel().await.unwrap_err());
@@ -761,12 +771,6 @@ fn negotiated(id: u16) -> DataChannelInit {
 /// It waits while gathering has not ended, and is woken when it has.
 #[test]
 fn gathered_waits_for_the_addresses() {
-    struct Count(AtomicUsize);
-    impl Wake for Count {
-        fn wake(self: Arc<Self>) {
-            self.0.fetch_add(1, Ordering::Relaxed);
-        }
-    }
     let (connection, engine) = without_addresses();
     let _channel = connection
         .create_data_channel("a", DataChannelInit::default())
@@ -791,6 +795,34 @@ fn gathered_waits_for_the_addresses() {
         panic!("it waits although all was gathered");
     };
     assert!(description.sdp.contains("10.0.0.9"));
+}
+
+/// It ends as well when the description that it waits for is rolled back.
+#[test]
+fn gathered_ends_with_a_rollback() {
+    let (connection, _engine) = without_addresses();
+    let _channel = connection
+        .create_data_channel("a", DataChannelInit::default())
+        .unwrap();
+    let woken = Arc::new(Count(AtomicUsize::new(0)));
+    let waker = Waker::from(woken.clone());
+    let mut cx = Context::from_waker(&waker);
+    let described = pin!(connection.set_local_description(None)).poll(&mut cx);
+    assert!(matches!(described, Poll::Ready(Ok(()))));
+    let mut gathered = pin!(connection.gathered());
+    assert!(gathered.as_mut().poll(&mut cx).is_pending());
+    let before = woken.0.load(Ordering::Relaxed);
+    let rollback = SessionDescription {
+        kind: SdpType::Rollback,
+        sdp: String::new(),
+    };
+    let rolled_back = pin!(connection.set_local_description(rollback)).poll(&mut cx);
+    assert!(matches!(rolled_back, Poll::Ready(Ok(()))));
+    assert!(woken.0.load(Ordering::Relaxed) > before);
+    let Poll::Ready(Err(error)) = gathered.as_mut().poll(&mut cx) else {
+        panic!("it waits for what is gone");
+    };
+    assert_eq!(error.kind(), ErrorKind::InvalidState);
 }
 
 /// A transport that bundling takes away has no more events: who waits for them is released, and no other.

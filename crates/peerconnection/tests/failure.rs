@@ -2,20 +2,39 @@
 
 mod pair;
 
-use std::time::Duration;
+use std::time::{Duration, SystemTime};
 
 use oxirtc_netsim::{Link, ms};
 use oxirtc_peerconnection::{
     Certificate, Configuration, DataChannelInit, DataChannelState, DtlsTransportState, ErrorDetail,
     ErrorKind, IceCandidateInit, IceConnectionState, IceTransportPolicy, IceTransportState,
-    KeyAlgorithm, OfferOptions, PeerConnectionState, SctpTransportState, SdpType,
+    KeyAlgorithm, Message, OfferOptions, PeerConnectionState, SctpTransportState, SdpType,
     SessionDescription, SignalingState,
-    engine::{ChannelEvent, DtlsTransportEvent, Event, Path, Settings},
+    engine::{Anchor, ChannelEvent, DtlsTransportEvent, Engine, Event, Path, Settings},
 };
-use pair::Pair;
+use pair::{Pair, Wired};
 
 fn link() -> Link {
     Link::new(1).delay(ms(10))
+}
+
+/// [4.4.1.1-03] An engine looks at its certificates by the time that it is told: one may end now, and not have ended.
+#[test]
+fn an_expired_certificate_makes_no_engine() {
+    let made = SystemTime::UNIX_EPOCH + Duration::from_secs(1_700_000_000);
+    let certificate = Certificate::generate_at(KeyAlgorithm::EcdsaP256, made, None).unwrap();
+    let engine = |wall| {
+        let instant = oxirtc_netsim::epoch();
+        let configuration = Configuration {
+            certificates: vec![certificate.clone()],
+            ..Configuration::default()
+        };
+        let anchor = Anchor { instant, wall };
+        Engine::new(configuration, Settings::default(), [1; 32], anchor)
+    };
+    assert!(engine(certificate.expires()).is_ok());
+    let late = engine(certificate.expires() + ms(1)).err().unwrap();
+    assert_eq!(late.kind(), ErrorKind::InvalidAccess);
 }
 
 const SOON: Duration = Duration::from_secs(30);
@@ -470,6 +489,40 @@ fn another_sctp_port_replaces_the_association() {
     assert!(new.id().is_some());
 }
 
+/// The same, seen by both ends: what there was is closed at both, and the new association connects and carries a message.
+#[test]
+fn both_ends_go_on_with_another_sctp_port() {
+    let (mut pair, [here, there]) = Pair::connected(9, link(), &DataChannelInit::default());
+    let mut offer = pair.offer(0, &OfferOptions::default()).unwrap();
+    offer.sdp = offer.sdp.replace("a=sctp-port:5000", "a=sctp-port:5001");
+    let answer = pair.answer(1, offer).unwrap();
+    let now = pair.now;
+    let engine = &mut pair.ends[0].engine;
+    engine.set_remote_description(now, answer).unwrap();
+    // The first was told another port than it has. The next offer says its own, which the other answers with a new one.
+    pair.negotiate(0).unwrap();
+    let answer = pair.ends[1].engine.local_description().unwrap();
+    assert!(answer.sdp.contains("a=sctp-port:5002"), "{}", answer.sdp);
+    let is_up = |pair: &Wired, side: usize| {
+        let sctp = pair.ends[side].engine.sctp().map(|it| it.state());
+        sctp == Some(SctpTransportState::Connected)
+    };
+    pair.until(Duration::from_secs(10), |pair| {
+        is_up(pair, 0) && is_up(pair, 1)
+    });
+    assert_eq!(pair.ends[0].state(here), DataChannelState::Closed);
+    assert_eq!(pair.ends[1].state(there), DataChannelState::Closed);
+    let new = pair.open(1, "new", &DataChannelInit::default());
+    pair.until(Duration::from_secs(10), |pair| {
+        pair.ends[1].state(new) == DataChannelState::Open
+    });
+    pair.send(1, new, "by the new one");
+    pair.until(Duration::from_secs(10), |pair| {
+        !pair.ends[0].inbox.is_empty()
+    });
+    assert_eq!(pair.ends[0].inbox[0].1, Message::from("by the new one"));
+}
+
 /// [4.4.2-38] [4.4.2-40] [4.4.2-41] [4.4.2-43] [4.4.2-44] [4.4.2-46]
 #[test]
 fn candidates_are_checked_in_order() {
@@ -483,7 +536,7 @@ fn candidates_are_checked_in_order() {
         candidate: candidate.to_owned(),
         ..IceCandidateInit::default()
     };
-    let refused = |engine: &mut oxirtc_peerconnection::engine::Engine, init: &IceCandidateInit| {
+    let refused = |engine: &mut Engine, init: &IceCandidateInit| {
         engine.add_ice_candidate(now, init).unwrap_err().kind()
     };
     assert_eq!(refused(engine, &init(&line)), ErrorKind::Type);
@@ -546,7 +599,7 @@ fn relays_only_shows_no_address() {
 /// [4.4.1.7-11] [4.4.1.7-12] [4.2.1-05] [4.2.1-08]
 #[test]
 fn configuration_is_checked_and_kept() {
-    let wall = std::time::SystemTime::UNIX_EPOCH + Duration::from_secs(1_700_000_000);
+    let wall = SystemTime::UNIX_EPOCH + Duration::from_secs(1_700_000_000);
     let certificate = Certificate::generate_at(KeyAlgorithm::EcdsaP256, wall, None).unwrap();
     let mine = Configuration {
         certificates: vec![certificate.clone()],

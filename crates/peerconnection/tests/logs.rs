@@ -120,6 +120,31 @@ fn a_connection_says_what_it_lacks() {
     assert_eq!(left.hindrance(), None);
 }
 
+/// With a pair and without DTLS each side says whom it waits for, and nothing once it is up.
+#[test]
+fn a_connection_says_what_dtls_lacks() {
+    let mut pair = Pair::new(12, Link::new(1).delay(ms(1)));
+    pair.open(0, "a", &DataChannelInit::default());
+    let is_dtls = |datagram: &[u8]| matches!(datagram.first(), Some(20..=63));
+    pair.tap = Some(Box::new(move |_, datagram| !is_dtls(datagram)));
+    pair.negotiate(0).unwrap();
+    pair.run(Duration::from_secs(2));
+    let mut said = [0, 1].map(|end: usize| pair.ends[end].engine.hindrance().unwrap());
+    said.sort();
+    assert_eq!(
+        said,
+        [
+            "ICE has a pair, and DTLS waits for the peer to begin",
+            "ICE has a pair, and the DTLS handshake is not done"
+        ]
+    );
+    pair.tap = None;
+    pair.until(Duration::from_secs(10), |pair| {
+        let mut ends = pair.ends.iter();
+        ends.all(|it| it.is_connected() && it.engine.hindrance().is_none())
+    });
+}
+
 /// The driver tells it after a while, under the label that `Debug` shows.
 #[tokio::test]
 async fn the_driver_tells_the_log() {
@@ -258,6 +283,37 @@ async fn the_log_shows_no_address_of_ours_with_relays_alone() {
         assert!(dropped.contains("from 10.0.0.2:4000"), "{dropped}");
         assert_eq!(dropped.contains("10.0.0.1"), is_shown, "{dropped}");
     }
+}
+
+/// What is dropped beside any datagram is told as well: a stream without a channel is given up when its time is over.
+#[test]
+fn the_trace_shows_what_time_has_dropped() {
+    listen();
+    let (mut pair, _) = Pair::connected(14, Link::new(1).delay(ms(1)), &DataChannelInit::default());
+    let alone = DataChannelInit {
+        negotiated: true,
+        id: Some(100),
+        ..DataChannelInit::default()
+    };
+    let channel = pair.open(0, "alone", &alone);
+    pair.send(0, channel, "for nobody");
+    pair.run(Duration::from_secs(5));
+    let told = |pair: &Pair| {
+        let lines = lines_of(&pair.ends[1].engine.label().to_string());
+        let its = lines
+            .into_iter()
+            .filter(|it| it.contains("a message for no channel"));
+        its.collect::<Vec<_>>()
+    };
+    assert!(told(&pair).is_empty(), "it waits for its channel");
+    pair.run(Duration::from_secs(10));
+    let lines = told(&pair);
+    assert_eq!(lines.len(), 1, "{lines:?}");
+    assert!(
+        lines[0].ends_with("dropped: a message for no channel"),
+        "{}",
+        lines[0]
+    );
 }
 
 /// So does why a packet of media was dropped.

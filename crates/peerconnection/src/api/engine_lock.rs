@@ -204,6 +204,10 @@ impl<C: Carrier + ?Sized> Connection<C> {
                 &mut wakeups,
                 &mut outbound,
             );
+            if wakeups.dropped > 0 {
+                let (label, events) = (engine.label(), wakeups.dropped);
+                log::trace!("{label}: dropped: {events} events that nobody has read");
+            }
             drop(state);
             result
         };

@@ -54,6 +54,7 @@ impl<T> Queue<T> {
     pub(super) fn push_bounded(&mut self, event: T, wakeups: &mut Wakeups) {
         if self.unread.len() >= MAX_STATES {
             self.unread.pop_front();
+            wakeups.dropped += 1;
         }
         self.push(event, wakeups);
     }

@@ -20,7 +20,11 @@ pub(super) struct Waiters {
 
 /// Tasks to wake when the lock is released.
 #[derive(Debug, Default)]
-pub(super) struct Wakeups(Vec<Waker>);
+pub(super) struct Wakeups {
+    tasks: Vec<Waker>,
+    /// Events that made room for others, as nobody has read them.
+    pub(super) dropped: usize,
+}
 
 /// The wait of one future or stream for one thing. When it is dropped, nobody waits any more, and nothing is left of it. What is
 /// ready at once has taken no place.
@@ -88,7 +92,7 @@ impl Waiters {
         if self.is_empty() {
             return;
         }
-        wakeups.0.append(&mut self.by_hand);
+        wakeups.tasks.append(&mut self.by_hand);
         if let Some(places) = &self.places {
             places.leave_all(wakeups);
         }
@@ -98,13 +102,13 @@ impl Waiters {
 impl Wakeups {
     #[inline]
     pub(super) fn wake(self) {
-        if !self.0.is_empty() {
+        if !self.tasks.is_empty() {
             self.wake_all();
         }
     }
 
     fn wake_all(self) {
-        for waker in self.0 {
+        for waker in self.tasks {
             waker.wake();
         }
     }
@@ -202,7 +206,7 @@ impl Places {
     fn leave_all(&self, wakeups: &mut Wakeups) {
         let mut room = self.room();
         room.round += 1;
-        wakeups.0.extend(room.wakers.drain(..).flatten());
+        wakeups.tasks.extend(room.wakers.drain(..).flatten());
         room.clear();
         self.taken.store(0, Ordering::Relaxed);
     }

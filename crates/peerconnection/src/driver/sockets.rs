@@ -5,6 +5,7 @@ use std::{
     fmt, io,
     io::IoSliceMut,
     net::{IpAddr, SocketAddr},
+    panic::catch_unwind,
     sync::{
         Arc,
         atomic::{AtomicBool, Ordering},
@@ -145,7 +146,9 @@ impl UdpSocket {
         if granted < buffer {
             log::debug!("the system grants {granted} of {buffer} bytes of receive buffer");
         }
-        let io = tokio::net::UdpSocket::from_std(socket.into())?;
+        // A runtime without I/O tells so by a panic, and by nothing else.
+        let io = catch_unwind(|| tokio::net::UdpSocket::from_std(socket.into()));
+        let io = io.map_err(|_| io::Error::other("the tokio runtime has no I/O enabled"))??;
         let state = UdpSocketState::new(UdpSockRef::from(&io))?;
         let address = io.local_addr()?;
         Ok(Arc::new(Self {

@@ -34,7 +34,10 @@ impl Engine {
         match hindered {
             // Without the peer's description, what ICE lacks is no news.
             Some(reason) if remote || reason == NO_ADDRESS => Some(reason),
-            _ if !remote => Some("the peer's description has not come".to_owned()),
+            _ if !remote => Some(
+                "the peer's description has not come: no candidate, no password, no fingerprint"
+                    .to_owned(),
+            ),
             Some(reason) => Some(reason),
             None if self.states.connection != PeerConnectionState::Connected => None,
             None if sctp == Some(SctpTransportState::Connecting) => {
@@ -107,12 +110,14 @@ fn of_dtls(transport: &Transport) -> Option<String> {
     let reason = match transport.shown.dtls {
         DtlsTransportState::Connected | DtlsTransportState::Closed => return None,
         DtlsTransportState::Failed => "DTLS has failed",
-        DtlsTransportState::New => "ICE has a pair, and DTLS does not know its role yet",
-        DtlsTransportState::Connecting if transport.dtls.state() == dtls::State::New => {
+        DtlsTransportState::New if transport.role.is_none() => {
+            "ICE has a pair, and DTLS does not know its role yet"
+        }
+        _ if transport.dtls.state() == dtls::State::New => {
             "ICE has a pair, and DTLS waits for the peer to begin"
         }
-        DtlsTransportState::Connecting => {
-            "the DTLS handshake is not done, or no fingerprint has come yet"
+        DtlsTransportState::New | DtlsTransportState::Connecting => {
+            "ICE has a pair, and the DTLS handshake is not done"
         }
     };
     Some(reason.to_owned())

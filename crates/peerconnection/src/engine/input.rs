@@ -13,7 +13,8 @@ use super::{
     counters::Counters,
     data::Data,
     demux::Kind,
-    trace::{Direction, Trace},
+    drops::Drops,
+    trace::{Direction, Trace, is_on},
     transport::Transport,
     transports::Transports,
 };
@@ -33,7 +34,7 @@ impl Engine {
         datagrams: impl IntoIterator<Item = &'a mut [u8]>,
     ) {
         self.glance_at_stats(now, true);
-        let drops = self.drops();
+        self.trace_drops(None);
         for datagram in datagrams {
             self.counters.datagrams_received += 1;
             self.counters.bytes_received += datagram.len() as u64;
@@ -47,13 +48,35 @@ impl Engine {
             }
         }
         self.ascend(now);
-        self.trace_drops(drops, path);
+        self.trace_drops(Some(path));
     }
 
     /// So many datagrams found no room before they came here.
     #[cfg(feature = "tokio")]
     pub(crate) fn count_dropped(&mut self, count: u64) {
         self.counters.dropped += count;
+        self.crowded += count;
+    }
+
+    /// Tells what was dropped since the last time: of the datagrams of `path`, or beside any datagram.
+    fn trace_drops(&mut self, path: Option<Path>) {
+        if !is_on() {
+            return;
+        }
+        let nobodys = self.counters.dropped - self.crowded;
+        let candidates = self.negotiation.negotiator.candidates_dropped();
+        let mut drops = Drops::new(nobodys, self.crowded, candidates);
+        self.transports
+            .iter()
+            .for_each(|it| drops.add_transport(it));
+        drops.add_data(&self.data);
+        let label = self.equipment.trace.label;
+        let from = path.map(|it| format!(", from {} to {}", it.remote, self.own(it.local)));
+        let from = from.unwrap_or_default();
+        for reason in drops.since(&self.told_drops) {
+            log::trace!("{label}: dropped{from}: {reason}");
+        }
+        self.told_drops = drops;
     }
 
     fn take(&mut self, now: Instant, path: Path, datagram: &mut [u8]) {
@@ -98,6 +121,7 @@ impl Engine {
         self.data.handle_timeout(now);
         self.play_tones(now);
         self.ascend(now);
+        self.trace_drops(None);
     }
 
     /// The answer to a request: the address of the socket, or why there is none.

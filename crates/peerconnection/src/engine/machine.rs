@@ -9,6 +9,7 @@ use super::{
     convert,
     counters::Counters,
     data::{Data, SctpView},
+    drops::Drops,
     equipment::Equipment,
     facts::States,
     ids::TransportId,
@@ -48,6 +49,10 @@ pub struct Engine {
     pub(super) has_sent: bool,
     pub(super) closed: bool,
     pub(super) counters: Counters,
+    /// Of what was dropped, what found no room before it came here.
+    pub(super) crowded: u64,
+    /// What the log was told of drops.
+    pub(super) told_drops: Drops,
     /// What statistics show of a closed connection.
     pub(super) last_stats: Kept,
     /// For who is told of what leaves the statistics.
@@ -127,6 +132,8 @@ impl Engine {
             has_sent: false,
             closed: false,
             counters: Counters::default(),
+            crowded: 0,
+            told_drops: Drops::default(),
             last_stats: Kept::default(),
             watch: None,
         })

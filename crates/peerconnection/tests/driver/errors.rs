@@ -1,6 +1,10 @@
 //! What goes wrong says what to do.
 
-use oxirtc_peerconnection::{Configuration, Endpoint, ErrorKind, PeerConnection};
+use std::time::{Duration, SystemTime};
+
+use oxirtc_peerconnection::{
+    Certificate, Configuration, Endpoint, ErrorKind, KeyAlgorithm, PeerConnection,
+};
 
 #[tokio::test]
 async fn a_taken_port_is_named() {
@@ -32,4 +36,31 @@ fn outside_of_a_runtime_an_endpoint_is_refused() {
     let error = Endpoint::bind("127.0.0.1:0").unwrap_err();
     assert!(error.to_string().contains("runtime"), "{error}");
     assert!(Endpoint::with_sockets(Vec::new()).is_err());
+}
+
+#[test]
+fn in_a_runtime_without_io_an_endpoint_is_refused() {
+    let mut runtime = tokio::runtime::Builder::new_current_thread();
+    let runtime = runtime.enable_time().build().unwrap();
+    let bound = runtime.block_on(async { Endpoint::bind("127.0.0.1:0") });
+    let error = bound.unwrap_err();
+    assert!(error.to_string().contains("I/O"), "{error}");
+}
+
+/// [4.4.1.1-03] By the clock of the system, on a port of its own and on a shared one.
+#[tokio::test]
+async fn a_connection_with_an_expired_certificate_is_refused() {
+    let past = SystemTime::UNIX_EPOCH + Duration::from_secs(1_000_000_000);
+    let certificate = Certificate::generate_at(KeyAlgorithm::EcdsaP256, past, None).unwrap();
+    let configuration = Configuration {
+        certificates: vec![certificate],
+        ..Configuration::default()
+    };
+    let port = Endpoint::bind("127.0.0.1:0").unwrap();
+    for refused in [
+        PeerConnection::new(configuration.clone()),
+        port.peer_connection(configuration),
+    ] {
+        assert_eq!(refused.err().unwrap().kind(), ErrorKind::InvalidAccess);
+    }
 }

@@ -180,11 +180,16 @@ impl Data {
         packet: &[u8],
     ) -> bool {
         // Both tell theirs by the verification tag.
-        let leaving = self.leaving.as_mut().filter(|it| it.on == transport);
-        let left = leaving.map(|it| it.association.handle_packet(now, packet));
-        let live = self.association_on(transport);
-        let live = live.map(|it| it.handle_packet(now, packet));
-        live.or(left).is_some()
+        let mut known = false;
+        for it in self.leaving.iter_mut().filter(|it| it.on == transport) {
+            it.association.handle_packet(now, packet);
+            known = true;
+        }
+        if let Some(live) = self.association_on(transport) {
+            live.handle_packet(now, packet);
+            known = true;
+        }
+        known
     }
 
     /// Appends a packet that shows how long packets may be on this path, to be a datagram by itself; at most `longest` is
@@ -217,9 +222,8 @@ impl Data {
         room: usize,
         buf: &mut Vec<u8>,
     ) -> bool {
-        if let Some(leaving) = self.leaving.as_mut().filter(|it| it.on == transport)
-            && leaving.association.poll_transmit(now, room, buf)
-        {
+        let mut leaving = self.leaving.iter_mut().filter(|it| it.on == transport);
+        if leaving.any(|it| it.association.poll_transmit(now, room, buf)) {
             return true;
         }
         let live = self.association_on(transport);
@@ -230,10 +234,7 @@ impl Data {
     pub(in crate::engine) fn wants_transmit(&self) -> bool {
         self.live_ref()
             .is_some_and(sctp::Association::wants_transmit)
-            || self
-                .leaving
-                .as_ref()
-                .is_some_and(|it| !it.association.is_drained())
+            || self.leaving.iter().any(|it| !it.association.is_drained())
     }
 
     pub(in crate::engine) fn handle_timeout(&mut self, now: Instant) {
@@ -362,14 +363,19 @@ impl Data {
     fn leave(&mut self) {
         let sctp = self.sctp.as_mut();
         if let Some((on, association)) = sctp.and_then(|it| Some((it.on, it.association.take()?))) {
-            self.leaving = Some(Leaving { on, association });
+            // The last one still answers, those before it once they have said what they had to.
+            self.leaving.retain(|it| !it.association.is_drained());
+            if self.leaving.len() >= MOST_LEAVING {
+                self.leaving.pop_front();
+            }
+            self.leaving.push_back(Leaving { on, association });
         }
         self.messages_dropped += self.backlog.begin_anew();
     }
 
     /// What ran on this transport cannot be told anything any more: its DTLS is gone.
     pub(in crate::engine) fn cut_off(&mut self, transport: TransportId) {
-        self.leaving.take_if(|it| it.on == transport);
+        self.leaving.retain(|it| it.on != transport);
     }
 
     /// W3C's close: channels are closed without events. The ABORT waits in the association.
@@ -386,7 +392,7 @@ impl Data {
 
     /// The last packets have left with the connection.
     pub(in crate::engine) fn forget_associations(&mut self) {
-        self.leaving = None;
+        self.leaving.clear();
     }
 }
 
@@ -406,6 +412,8 @@ impl Limits {
     }
 }
 
+/// Associations that ended without a packet in between. Descriptions alone bring so many.
+const MOST_LEAVING: usize = 8;
 /// Characters of an INIT chunk that is worth reading.
 const MAX_INIT: usize = 4096;
 

@@ -13,7 +13,10 @@ mod outbound;
 mod sctp;
 mod unclaimed;
 
-use std::{collections::BTreeMap, time::Instant};
+use std::{
+    collections::{BTreeMap, VecDeque},
+    time::Instant,
+};
 
 use oxirtc_datachannel as datachannel;
 
@@ -37,8 +40,8 @@ pub(super) struct Data {
     session: datachannel::Session,
     /// W3C's `sctp`, from the first offer that describes one.
     sctp: Option<Sctp>,
-    /// The association before it, until its last packet is out.
-    leaving: Option<Leaving>,
+    /// The associations before it, each until its last packet is out.
+    leaving: VecDeque<Leaving>,
     channels: BTreeMap<ChannelId, Local>,
     backlog: Backlog,
     /// The most important channel that the association has carried, where packets are marked by it.
@@ -84,7 +87,7 @@ impl Data {
         Self {
             session: datachannel::Session::new(config),
             sctp: None,
-            leaving: None,
+            leaving: VecDeque::new(),
             channels: BTreeMap::new(),
             backlog: Backlog::default(),
             priority: None,

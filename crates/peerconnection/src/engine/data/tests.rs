@@ -223,6 +223,25 @@ fn the_peer_hears_of_an_end_that_is_ours() {
     assert_eq!(wire.data.poll_timeout(), None);
 }
 
+/// The ABORT of an association is not lost when the one behind it ends before anything was sent.
+#[test]
+fn every_association_that_ends_is_told() {
+    let mut wire = Wire::new(&Settings::default());
+    for seed in [3, 4] {
+        wire.data.renew(wire.now, [seed; 32], &mut wire.tasks);
+        wire.data.connect(wire.now, None, true);
+    }
+    let (mut aborts, mut packet) = (0, Vec::new());
+    while wire.data.poll_transmit(wire.now, ON, 1200, &mut packet) {
+        let mut chunks = Packet::parse_unsummed(&packet).unwrap().chunks();
+        aborts += usize::from(chunks.any(|it| it.kind == ChunkKind::ABORT));
+        wire.peer.handle_packet(wire.now, &packet);
+        packet.clear();
+    }
+    assert_eq!(aborts, 1);
+    assert!(!wire.peer.is_established());
+}
+
 /// The last words of an association that has ended are none for the peer of another DTLS association.
 #[test]
 fn last_words_are_not_said_under_other_keys() {
