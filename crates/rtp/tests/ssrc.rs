@@ -88,6 +88,10 @@ fn the_peer_uses_our_ssrc() {
         expected.sort_unstable();
         assert!(after.keys().eq(&expected), "{after:?}");
         assert!(after[&new] < 0x8000, "{after:?}");
+        let heads = pair.sent[0][..before].iter();
+        let heads = heads.map(|it| Rtp::parse(it).unwrap().head);
+        let last = heads.filter(|it| it.ssrc == taken).last().unwrap();
+        assert_ne!(after[&new], last.sequence + 1, "it does not go on");
         assert_eq!(pair.sides[0].stats().collisions, 1);
         // As when something else is negotiated.
         let (before, frames) = (pair.sent[0].len(), pair.frames[1].len());

@@ -80,7 +80,7 @@ mod tests {
         let mut jitter = Jitter::default();
         let mut timestamp = 0;
         for packet in 0..200_u64 {
-            let clock = if packet < 100 { 48_000 } else { 8000 };
+            let clock = if packet < 100 { 8000 } else { 48_000 };
             let now = epoch() + ms(20 * packet);
             assert_eq!(jitter.due(now, timestamp, clock), now, "{packet}");
             timestamp += clock / 50;
