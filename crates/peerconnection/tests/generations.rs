@@ -370,7 +370,7 @@ fn cases(test: impl Fn(Sim)) {
     }
 }
 
-/// Rows 3, 9: either side restarts.
+/// Table of generations, 3, 9: either side restarts.
 #[test]
 fn a_restart_moves_everything() {
     cases(|mut sim| {
@@ -393,7 +393,7 @@ fn a_restart_moves_everything() {
     });
 }
 
-/// Rows 6, 18: a restart that is taken back leaves what there was, also when that has no pair yet.
+/// Table of generations, 6, 18: a restart that is taken back leaves what there was, also when that has no pair yet.
 #[test]
 fn a_rollback_leaves_what_there_was() {
     cases(|mut sim| {
@@ -415,7 +415,7 @@ fn a_rollback_leaves_what_there_was() {
     });
 }
 
-/// Row 18: both restart at once, and one yields.
+/// Table of generations, 18: both restart at once, and one yields.
 #[test]
 fn one_of_two_restarts_yields() {
     cases(|mut sim| {
@@ -428,7 +428,7 @@ fn one_of_two_restarts_yields() {
     });
 }
 
-/// Row 19: a second restart before the first one has a pair.
+/// Table of generations, 19: a second restart before the first one has a pair.
 #[test]
 fn a_second_restart_takes_over() {
     cases(|mut sim| {
@@ -444,7 +444,7 @@ fn a_second_restart_takes_over() {
     });
 }
 
-/// Rows 10, 11, 13: a provisional answer, then the answer of the same peer. Until then both generations are there.
+/// Table of generations, 10, 11, 13: a provisional answer, then the answer of the same peer. Until then both generations are there.
 #[test]
 fn a_provisional_answer_lets_both_live() {
     cases(|mut sim| {
@@ -469,7 +469,7 @@ fn a_provisional_answer_lets_both_live() {
     });
 }
 
-/// Row 20: while a restart is answered provisionally, candidates that come late for the earlier generation are checked for that one.
+/// Table of generations, 20: while a restart is answered provisionally, candidates that come late for the earlier generation are checked for that one.
 #[test]
 fn late_candidates_are_for_their_generation() {
     for apart in [false, true] {
@@ -507,7 +507,7 @@ fn late_candidates_are_for_their_generation() {
     }
 }
 
-/// Rows 12, 14: an offer has two answers. The association with the first peer ends, that with the second one is made, and nothing of it
+/// Table of generations, 12, 14: an offer has two answers. The association with the first peer ends, that with the second one is made, and nothing of it
 /// goes to the first.
 #[test]
 fn the_answer_of_another_fork_counts() {
@@ -554,7 +554,7 @@ fn the_answer_of_another_fork_counts() {
     }
 }
 
-/// Rows 15, 16: an answer to a restart with the old credentials, and one with new credentials to no restart, as of another server behind
+/// Table of generations, 15, 16: an answer to a restart with the old credentials, and one with new credentials to no restart, as of another server behind
 /// the peer.
 #[test]
 fn an_answer_may_renew_alone() {
