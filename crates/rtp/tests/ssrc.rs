@@ -89,8 +89,8 @@ fn the_peer_uses_our_ssrc() {
         assert!(after.keys().eq(&expected), "{after:?}");
         assert!(after[&new] < 0x8000, "{after:?}");
         let heads = pair.sent[0][..before].iter();
-        let heads = heads.map(|it| Rtp::parse(it).unwrap().head);
-        let last = heads.filter(|it| it.ssrc == taken).last().unwrap();
+        let mut heads = heads.map(|it| Rtp::parse(it).unwrap().head);
+        let last = heads.rfind(|it| it.ssrc == taken).unwrap();
         assert_ne!(after[&new], last.sequence + 1, "it does not go on");
         assert_eq!(pair.sides[0].stats().collisions, 1);
         // As when something else is negotiated.
