@@ -176,7 +176,7 @@ fn layered(bits: u8) -> Layering {
         discardable: bit(6),
         needs_below: layered && bits >> 1 & 3 > 0,
         more: layered && bit(7),
-        flexible: (bit(5) && bit(6)).then(|| [bits & 3, bits >> 2 & 3, 0]),
+        flexible: (bit(5) && bit(6)).then_some([bits & 3, bits >> 2 & 3, 0]),
     }
 }
 
