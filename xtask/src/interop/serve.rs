@@ -411,7 +411,7 @@ const WATCH: &str = "const echo = document.getElementById('echo');
     const analyser = new AnalyserNode(sound, { fftSize: 32768 });
     sound.createMediaStreamSource(echo.srcObject).connect(analyser);
     const samples = new Float32Array(analyser.fftSize);
-    // Web Audio of Firefox gives silence for what came from a peer here.
+    // A headless Firefox without a device to play on has an AudioContext that never runs.
     const deaf = navigator.userAgent.includes('Firefox');
     window.watched = {
       bright() {
