@@ -1,6 +1,6 @@
 //! One visitor: the negotiation with the page, and its channels.
 
-use std::time::Duration;
+use std::{collections::HashSet, time::Duration};
 
 use axum::extract::ws::{Message, WebSocket};
 use oxirtc_peerconnection::{
@@ -30,7 +30,9 @@ pub(crate) struct Visit<'s> {
     peer: PeerConnection,
     channels: JoinSet<()>,
     /// Who listens for tones, and what they hear.
-    listeners: JoinSet<()>,
+    listeners: JoinSet<String>,
+    /// The tracks that are listened to, by their ids.
+    heard: HashSet<String>,
     tones: (mpsc::Sender<char>, mpsc::Receiver<char>),
     /// The film, while it runs.
     film: Option<Film>,
@@ -47,6 +49,7 @@ impl<'s> Visit<'s> {
             peer,
             channels: JoinSet::new(),
             listeners: JoinSet::new(),
+            heard: HashSet::new(),
             tones: mpsc::channel(MOST_TONES),
             film: None,
             ignoring: false,
@@ -85,7 +88,9 @@ impl<'s> Visit<'s> {
                 },
                 Some(done) = self.channels.join_next() => done?,
                 Some(tone) = self.tones.1.recv() => self.tell(&Outgoing::Heard(tone)).await?,
-                Some(done) = self.listeners.join_next() => done?,
+                Some(ended) = self.listeners.join_next() => {
+                    self.heard.remove(&ended?);
+                }
             }
         }
     }
@@ -194,7 +199,10 @@ impl<'s> Visit<'s> {
                 Ok(())
             }
             Event::Track { track, .. } => {
-                self.listeners.spawn(listen(track, self.tones.0.clone()));
+                // It is told of again whenever it comes back.
+                if self.heard.insert(track.id().to_owned()) {
+                    self.listeners.spawn(listen(track, self.tones.0.clone()));
+                }
                 Ok(())
             }
             Event::PeerClosed => {
@@ -232,15 +240,16 @@ async fn send_back(peer: &PeerConnection) -> Result<(), Error> {
     Ok(())
 }
 
-/// Tells each tone of a track, until it ends or nobody wants to know.
-async fn listen(track: MediaStreamTrack, tones: mpsc::Sender<char>) {
+/// Tells each tone of a track, until it ends or nobody wants to know. Returns its id.
+async fn listen(track: MediaStreamTrack, tones: mpsc::Sender<char>) -> String {
     while let Some(event) = track.next_event().await {
         if let TrackEvent::Tone(tone) = event
             && tones.send(tone).await.is_err()
         {
-            return;
+            break;
         }
     }
+    track.id().to_owned()
 }
 
 const UNREACHABLE: &str = "The machine that serves this page has no network interface that is up; bring one up, then press Connect.";
