@@ -1,5 +1,6 @@
 //! Text of certificates and keys (RFC 7468). What may be a key is in memory that is wiped, and is never moved while it grows.
 
+use base64::{Engine as _, decoded_len_estimate, engine::general_purpose::STANDARD};
 use zeroize::Zeroizing;
 
 use crate::Error;
@@ -32,56 +33,23 @@ fn block(text: &str) -> Option<(Block<'_>, &str)> {
 
 /// Bytes of base64 among white space; `None` for anything else.
 fn decode(text: &str) -> Option<Zeroizing<Vec<u8>>> {
-    let mut bytes = Zeroizing::new(Vec::with_capacity(text.len() / 4 * 3 + 3));
-    let (mut bits, mut count, mut padding) = (0_u32, 0, 0);
-    for digit in text.bytes().filter(|it| !it.is_ascii_whitespace()) {
-        let sextet = match digit {
-            b'=' => 0,
-            _ if padding > 0 => return None,
-            b'A'..=b'Z' => digit - b'A',
-            b'a'..=b'z' => digit - b'a' + 26,
-            b'0'..=b'9' => digit - b'0' + 52,
-            b'+' => 62,
-            b'/' => 63,
-            _ => return None,
-        };
-        padding += usize::from(digit == b'=');
-        bits = bits << 6 | u32::from(sextet);
-        count += 1;
-        if count == 4 {
-            let group = [bits >> 16, bits >> 8, bits].map(|it| it as u8);
-            bytes.extend(group.get(..3_usize.checked_sub(padding)?)?);
-            (bits, count) = (0, 0);
-            if padding > 2 {
-                return None;
-            }
-        }
-    }
-    (count == 0).then_some(bytes)
+    let mut digits = Zeroizing::new(Vec::with_capacity(text.len()));
+    digits.extend(text.bytes().filter(|it| !it.is_ascii_whitespace()));
+    let mut bytes = Zeroizing::new(vec![0; decoded_len_estimate(digits.len())]);
+    let length = STANDARD.decode_slice(&digits[..], &mut bytes).ok()?;
+    bytes.truncate(length);
+    Some(bytes)
 }
 
 /// Appends a block, in lines of 64.
 pub(crate) fn write(label: &str, der: &[u8], text: &mut String) {
-    let digit = |sextet: u32| match sextet & 63 {
-        n @ 0..26 => (b'A' + n as u8) as char,
-        n @ 26..52 => (b'a' + (n - 26) as u8) as char,
-        n @ 52..62 => (b'0' + (n - 52) as u8) as char,
-        62 => '+',
-        _ => '/',
-    };
     text.extend([BEGIN, label, DASHES, "\n"]);
-    for line in der.chunks(48) {
-        for group in line.chunks(3) {
-            let byte = |index| group.get(index).copied().map_or(0, u32::from);
-            let bits = byte(0) << 16 | byte(1) << 8 | byte(2);
-            for index in 0..4_usize {
-                let padding = index > group.len();
-                text.push(match padding {
-                    true => '=',
-                    false => digit(bits >> (18 - 6 * index)),
-                });
-            }
-        }
+    let mut line = Zeroizing::new([0; 64]);
+    for part in der.chunks(48) {
+        // It fits, and is ASCII.
+        let length = STANDARD.encode_slice(part, &mut line[..]).unwrap_or(0);
+        let digits = line.get(..length).map(str::from_utf8);
+        text.push_str(digits.and_then(Result::ok).unwrap_or_default());
         text.push('\n');
     }
     text.extend([END, label, DASHES, "\n"]);
