@@ -196,6 +196,8 @@ pub struct SessionStats {
     pub unbound: u64,
     /// Packets of SSRCs beyond the limit.
     pub over_limit: u64,
+    /// Packets that nobody has read by [`poll_batch`](crate::Session::poll_batch) when 4,096 of their lane waited.
+    pub unread: u64,
     /// Datagrams that were no RTCP.
     pub rtcp_malformed: u64,
     /// RTCP packets that were broken.

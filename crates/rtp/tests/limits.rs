@@ -4,13 +4,13 @@ mod support;
 
 use oxirtc_netsim::{epoch, ms};
 use oxirtc_rtp::{
-    Announced, Batch, Config, Form, Ntp, RtpHead, Session, Writer,
+    Announced, Batch, Config, Delivery, Form, Ntp, RtpHead, Session, Writer,
     extension::Values,
     payload::{Codec, Layering, Packetizer, Refused},
     rtcp,
 };
 
-use support::{Camera, VIDEO, encoding, frames, video};
+use support::{Camera, VIDEO, announced, encoding, frames, video};
 
 fn session(config: Config) -> Session {
     Session::new(config, [7; 32], epoch(), Ntp(1000 << 32))
@@ -77,6 +77,40 @@ fn so_many_streams_of_the_peer_are_followed() {
         assert_eq!(session.stats().over_limit, 1);
         assert_eq!(session.receive_stats(VIDEO).count(), most as usize);
     }
+}
+
+/// Who asked for packets and does not read them holds up nothing, and has what came last.
+#[test]
+fn so_many_packets_wait_to_be_read() {
+    let mut session = session(config());
+    let mut section = video();
+    section.announced = vec![announced(7)];
+    session.set_section(VIDEO, section);
+    let delivery = Delivery {
+        packets: true,
+        ..Delivery::default()
+    };
+    session.set_delivery(VIDEO, delivery);
+    for sequence in 0..5000 {
+        let mut packet = Vec::new();
+        let head = RtpHead {
+            payload_type: 96,
+            marker: false,
+            sequence,
+            timestamp: 0,
+            ssrc: 7,
+        };
+        Writer::begin(&mut packet, head, &[], Form::OneByte).finish();
+        packet.extend([0x10, 0]);
+        session.handle_rtp(epoch(), &packet);
+        if sequence == 4095 {
+            assert_eq!(session.stats().unread, 0);
+        }
+    }
+    assert_eq!(session.stats().unread, 4096);
+    let (_, _, batch) = session.poll_batch().unwrap();
+    assert_eq!(batch.packets.len(), 5000 - 4096);
+    assert_eq!(batch.packets[0].sequence as u16, 4096);
 }
 
 #[test]
@@ -329,7 +363,7 @@ fn so_much_of_frames_is_held() {
     ] {
         let mut receiver = session(config);
         let mut section = video();
-        section.announced = vec![support::announced(1000), support::announced(2000)];
+        section.announced = vec![announced(1000), announced(2000)];
         receiver.set_section(VIDEO, section);
         receiver.set_delivery(VIDEO, frames());
         let (mut sender, mut other) = (session(self::config()), session(self::config()));

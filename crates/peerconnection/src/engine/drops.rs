@@ -82,7 +82,7 @@ fn of_srtp(srtp: &srtp::Stats) -> [(&'static str, u64); 4] {
     ]
 }
 
-fn of_rtp(rtp: &rtp::SessionStats) -> [(&'static str, u64); 6] {
+fn of_rtp(rtp: &rtp::SessionStats) -> [(&'static str, u64); 7] {
     [
         (MANY_SOURCES, rtp.over_limit),
         ("RTP that is malformed", rtp.malformed),
@@ -90,6 +90,7 @@ fn of_rtp(rtp: &rtp::SessionStats) -> [(&'static str, u64); 6] {
         ("a repair packet of nothing known", rtp.unbound),
         ("RTCP that is malformed", rtp.rtcp_malformed),
         ("RTCP that breaks off", rtp.rtcp_broken),
+        ("RTP that nobody has read", rtp.unread),
     ]
 }
 
@@ -156,13 +157,14 @@ mod tests {
         for (count, words) in of_packets {
             assert!(grown(of_srtp(&one(count))).contains(words), "{words}");
         }
-        let of_session: [(Count<rtp::SessionStats>, &str); 6] = [
+        let of_session: [(Count<rtp::SessionStats>, &str); 7] = [
             (|it| &mut it.over_limit, "more sources"),
             (|it| &mut it.malformed, "RTP that is malformed"),
             (|it| &mut it.unrouted, "no section"),
             (|it| &mut it.unbound, "repair"),
             (|it| &mut it.rtcp_malformed, "RTCP that is malformed"),
             (|it| &mut it.rtcp_broken, "breaks off"),
+            (|it| &mut it.unread, "nobody has read"),
         ];
         for (count, words) in of_session {
             assert!(grown(of_rtp(&one(count))).contains(words), "{words}");

@@ -380,7 +380,14 @@ impl Session {
             let lane = packet.lane;
             let same = |it: &&mut (usize, u8, Vec<Packet>)| (it.0, it.1) == (section, lane);
             match self.pending.iter_mut().find(same) {
-                Some(pending) => pending.2.push(packet),
+                Some((_, _, packets)) => {
+                    // What nobody has read so long is old.
+                    if packets.len() >= MOST_UNREAD {
+                        self.stats.unread += packets.len() as u64;
+                        packets.clear();
+                    }
+                    packets.push(packet);
+                }
                 None => self.pending.push((section, lane, vec![packet])),
             }
         }
@@ -569,3 +576,5 @@ fn remember(stream: &mut ReceiveStream, rtp: &Rtp<'_>, media: Media<'_>, ids: &I
 
 /// After so long without packets the next one is news.
 const SILENCE: Duration = Duration::from_secs(2);
+/// So many packets of a lane wait for who reads them.
+const MOST_UNREAD: usize = 4096;

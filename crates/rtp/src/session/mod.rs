@@ -414,7 +414,7 @@ impl Session {
         self.events.pop_front()
     }
 
-    /// The packets that came together, of one section and lane; shared as they are.
+    /// The packets that came together, of one section and lane; shared as they are. When 4,096 of a lane wait, they are dropped.
     pub fn poll_batch(&mut self) -> Option<(SectionId, Lane, Arc<Batch>)> {
         let at = self.pending.iter().position(|it| !it.2.is_empty())?;
         let (section, lane, packets) = self.pending.get_mut(at)?;

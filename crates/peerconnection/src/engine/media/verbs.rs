@@ -468,7 +468,7 @@ impl Engine {
     }
 
     /// The next batch of packets that came together, of a receiver that delivers them. No event tells of it: who reads packets asks
-    /// after each input, as what is not taken is kept.
+    /// after each input: of what is not taken 4,096 packets of a layer are kept at most.
     #[inline]
     pub fn read_packets(&mut self) -> Option<(TransceiverId, MediaBatch)> {
         // Asked after every call, and many connections have no media.
