@@ -768,18 +768,24 @@ fn negotiated(id: u16) -> DataChannelInit {
     }
 }
 
+/// Sets a description with a channel, for which nothing has been gathered yet.
+fn describe(connection: &PeerConnection, cx: &mut Context<'_>) -> DataChannel {
+    let channel = connection
+        .create_data_channel("a", DataChannelInit::default())
+        .unwrap();
+    let described = pin!(connection.set_local_description(None)).poll(cx);
+    assert!(matches!(described, Poll::Ready(Ok(()))));
+    channel
+}
+
 /// It waits while gathering has not ended, and is woken when it has.
 #[test]
 fn gathered_waits_for_the_addresses() {
     let (connection, engine) = without_addresses();
-    let _channel = connection
-        .create_data_channel("a", DataChannelInit::default())
-        .unwrap();
     let woken = Arc::new(Count(AtomicUsize::new(0)));
     let waker = Waker::from(woken.clone());
     let mut cx = Context::from_waker(&waker);
-    let described = pin!(connection.set_local_description(None)).poll(&mut cx);
-    assert!(matches!(described, Poll::Ready(Ok(()))));
+    let _channel = describe(&connection, &mut cx);
     let mut gathered = pin!(connection.gathered());
     assert!(gathered.as_mut().poll(&mut cx).is_pending());
     let interface = Interface {
@@ -801,14 +807,10 @@ fn gathered_waits_for_the_addresses() {
 #[test]
 fn gathered_ends_with_a_rollback() {
     let (connection, _engine) = without_addresses();
-    let _channel = connection
-        .create_data_channel("a", DataChannelInit::default())
-        .unwrap();
     let woken = Arc::new(Count(AtomicUsize::new(0)));
     let waker = Waker::from(woken.clone());
     let mut cx = Context::from_waker(&waker);
-    let described = pin!(connection.set_local_description(None)).poll(&mut cx);
-    assert!(matches!(described, Poll::Ready(Ok(()))));
+    let _channel = describe(&connection, &mut cx);
     let mut gathered = pin!(connection.gathered());
     assert!(gathered.as_mut().poll(&mut cx).is_pending());
     let before = woken.0.load(Ordering::Relaxed);

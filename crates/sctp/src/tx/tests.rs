@@ -413,15 +413,13 @@ fn a_recovery_sends_in_proportion() {
     assert_eq!(sent, 8);
 }
 
-/// RFC 8985 §6.3: after a timeout what had left before it is found lost without another reduction.
-#[test]
-fn losses_from_before_a_timeout_reduce_once() {
-    let mut bench = Bench::new(1);
+/// Five packets, of which the first is said again after a timeout, and three that left just before it: not late enough to be lost with
+/// the rest.
+fn timed_out(mut bench: Bench) -> Bench {
     bench.measured(MS * 50);
     bench.queue(5, 1084);
     assert_eq!(bench.packets().len(), 5);
     let timeout = bench.sender.recovery.t3.unwrap();
-    // What leaves just before is not late enough to be lost with the rest.
     bench.now = timeout - MS * 20;
     bench.queue(3, 1084);
     assert_eq!(bench.packets().len(), 3);
@@ -430,6 +428,13 @@ fn losses_from_before_a_timeout_reduce_once() {
     bench.sender.handle_timeout(bench.now, &mut bench.stats);
     assert_eq!(bench.stats.retransmission_timeouts, 1);
     assert_eq!(bench.packets(), [[2]]);
+    bench
+}
+
+/// RFC 8985 §6.3: after a timeout what had left before it is found lost without another reduction.
+#[test]
+fn losses_from_before_a_timeout_reduce_once() {
+    let mut bench = timed_out(Bench::new(1));
     let threshold = bench.sender.control.threshold();
     bench.now += MS * 60;
     bench.sack(2, &[]);
@@ -1393,19 +1398,8 @@ fn a_late_proof_does_not_undo_the_next_reduction() {
 /// A timeout is undone when all that it took for lost has come, and not before, whatever the controller.
 #[test]
 fn a_timeout_of_a_model_stays_unless_all_of_it_was_for_nothing() {
-    let mut bench = Bench::with(Config::default().congestion_control(CongestionControl::Bbr));
-    bench.measured(MS * 50);
-    bench.queue(5, 1084);
-    assert_eq!(bench.packets().len(), 5);
-    let timeout = bench.sender.recovery.t3.unwrap();
-    bench.now = timeout - MS * 20;
-    bench.queue(3, 1084);
-    assert_eq!(bench.packets().len(), 3);
-    bench.sender.recovery.probe = None;
-    bench.now = timeout;
-    bench.sender.handle_timeout(bench.now, &mut bench.stats);
-    assert_eq!(bench.stats.retransmission_timeouts, 1);
-    assert_eq!(bench.packets(), [[2]]);
+    let config = Config::default().congestion_control(CongestionControl::Bbr);
+    let mut bench = timed_out(Bench::with(config));
     // The answer to what was sent again finds the three lost as well.
     bench.now += MS * 60;
     bench.sack(2, &[]);
