@@ -576,6 +576,24 @@ fn row_20_candidates_name_their_generation() {
         .add_remote_candidate(now, set, &of("R1").ufrag, candidate(5))
         .unwrap();
     assert_eq!(agent.stats().drops.candidates, 1, "R1 has not ended");
+
+    // Each end is its own: here R1 has ended.
+    for (mut sim, _) in cases() {
+        sim.trickle = false;
+        sim.plan(0, plan(generation("L1", "R1"), generation("L2", "R2")));
+        let (now, peer) = (sim.now, &mut sim.peers[0]);
+        let (agent, set) = (&mut peer.transports[0].agent, &mut peer.set);
+        let before = agent.stats().drops.candidates;
+        let mut tell = |name: &str, port| {
+            let told = agent.add_remote_candidate(now, set, &of(name).ufrag, candidate(port));
+            let dropped = agent.stats().drops.candidates - before;
+            (told, agent.pairs().count(), dropped)
+        };
+        assert_eq!(tell("R2", 1), (Ok(()), 1, 0));
+        assert_eq!(tell("R1", 2), (Ok(()), 1, 1));
+        assert_eq!(tell("R9", 3), (Err(Error::UnknownGeneration), 1, 1));
+        assert_eq!(tell("R2", 4), (Ok(()), 2, 1));
+    }
 }
 
 #[test]
@@ -684,18 +702,21 @@ fn row_23_answers_to_a_session_that_is_gone_are_dropped() {
 
 #[test]
 fn row_24_the_new_pair_ends_the_old_one() {
-    let (mut sim, _) = cases().next().unwrap();
-    let old = current(&sim);
-    sim.plan(0, plan(generation("L2", "R2"), None));
-    peer_follows(&mut sim, "L2", "R2");
-    sim.run_until(secs(5), |sim| current(sim) > old);
-    assert!(
-        check(&mut sim, "L1", "R1", 9),
-        "for two seconds it still answers"
-    );
-    sim.run(secs(3));
-    assert!(!check(&mut sim, "L1", "R1", 10));
-    finish(sim, &["L1", "R1"]);
+    for (mut sim, connected) in cases() {
+        let old = current(&sim);
+        sim.up = [true, true];
+        sim.plan(0, plan(generation("L2", "R2"), None));
+        peer_follows(&mut sim, "L2", "R2");
+        sim.run_until(secs(5), |sim| current(sim) > old);
+        assert_eq!(
+            check(&mut sim, "L1", "R1", 9),
+            connected,
+            "for two seconds it still answers, if payload went on it"
+        );
+        sim.run(secs(3));
+        assert!(!check(&mut sim, "L1", "R1", 10));
+        finish(sim, &["L1", "R1"]);
+    }
 
     // The pair is told before the state that comes with it.
     let (mut sim, _) = cases().nth(1).unwrap();

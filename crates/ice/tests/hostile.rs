@@ -95,9 +95,9 @@ impl Forged<'_> {
     }
 }
 
-fn pairs(sim: &mut Sim) -> Vec<(Path, bool, u64)> {
+fn pairs(sim: &mut Sim, side: usize) -> Vec<(Path, bool, u64)> {
     let key = |pair: PairStats| (pair.pair.path, pair.nominated, pair.priority);
-    sim.agent(0).pairs().map(key).collect()
+    sim.agent(side).pairs().map(key).collect()
 }
 
 const HIJACK: [Attribute<'static>; 3] = [
@@ -184,7 +184,7 @@ fn forged_requests_change_no_pair() {
     ]
     .map(|credentials| credentials.unwrap().clone());
     let (cases, genuine) = forgeries(&local, &remote);
-    let before = pairs(&mut sim);
+    let before = pairs(&mut sim, 0);
     let stranger = Path::udp(nominated.local, "203.0.113.66:6666".parse().unwrap());
     for (number, bytes) in cases.into_iter().enumerate() {
         for path in [stranger, nominated] {
@@ -193,7 +193,7 @@ fn forged_requests_change_no_pair() {
                 sim.agent(0).control_way().is_none(),
                 "case {number} was answered"
             );
-            assert_eq!(pairs(&mut sim), before, "case {number}");
+            assert_eq!(pairs(&mut sim, 0), before, "case {number}");
         }
     }
     assert_eq!(sim.payload_path(0), Some(nominated));
@@ -202,6 +202,52 @@ fn forged_requests_change_no_pair() {
     let drops = sim.agent(0).stats().drops;
     assert!(drops.malformed > 0 && drops.unauthenticated > 0 && drops.unexpected > 0);
     assert!(sim.agent(0).control_way().is_some());
+}
+
+/// All that two have sent comes once more, the last first, from where it came and from elsewhere: no pair changes, then or later.
+#[test]
+fn what_is_replayed_changes_no_pair() {
+    let mut sim = Sim::new(6);
+    for (side, address) in [(0, "10.0.0.3"), (1, "10.0.0.4")] {
+        sim.peers[side].addresses.push(ip(address));
+    }
+    sim.connect().run(secs(2));
+    assert!(sim.both_are(State::Completed));
+    let paths = [0, 1].map(|side| sim.payload_path(side).unwrap());
+    let before = [0, 1].map(|side| pairs(&mut sim, side));
+    let sent: Vec<_> = sim.sent.drain(..).collect();
+    assert!(sent.len() > 10);
+    for stranger in [false, true] {
+        for sent in sent.iter().rev() {
+            let (mut local, mut remote) = (sent.path.remote, sent.path.local);
+            if stranger {
+                remote = "203.0.113.66:6666".parse().unwrap();
+                local = paths[1 - sent.from].local;
+            }
+            input(
+                &mut sim,
+                1 - sent.from,
+                Path::udp(local, remote),
+                &sent.bytes,
+            );
+        }
+        if !stranger {
+            assert_eq!([0, 1].map(|side| pairs(&mut sim, side)), before);
+        }
+        for time in [ms(10), secs(1), secs(60)] {
+            sim.run(time);
+            let now = [0, 1].map(|side| sim.payload_path(side).unwrap());
+            assert_eq!(now, paths, "{stranger} {time:?}");
+            for (side, known) in before.iter().enumerate() {
+                let mut nominated = pairs(&mut sim, side).into_iter().filter(|it| it.1);
+                assert!(
+                    nominated.all(|it| known.contains(&it)),
+                    "{stranger} {time:?}"
+                );
+            }
+        }
+    }
+    assert!(sim.both_are(State::Completed));
 }
 
 /// USE-CANDIDATE behind the integrity does not count.

@@ -149,11 +149,7 @@ impl Mdns {
     pub fn handle_datagram(&mut self, now: Instant, from: SocketAddr, bytes: &[u8]) {
         match message::read(bytes) {
             Some(Content::Addresses(addresses)) if from.port() == PORT => self.learn(&addresses),
-            Some(Content::Questions { id, asked }) => {
-                for asked in asked {
-                    self.answer(now, from, id, &asked);
-                }
-            }
+            Some(Content::Questions { id, asked }) => self.answer(now, from, id, &asked),
             // RFC 6762 §6: answers come from the port.
             _ => {}
         }
@@ -175,24 +171,30 @@ impl Mdns {
         }
     }
 
-    fn answer(&mut self, now: Instant, from: SocketAddr, id: u16, asked: &message::Asked) {
+    /// Answers for each name once, however often it stands in a message.
+    fn answer(&mut self, now: Instant, from: SocketAddr, id: u16, asked: &[message::Asked]) {
         // RFC 6762 §6.7: who asks from another port is a resolver of the old kind.
         let is_legacy = from.port() != PORT;
-        let asked_of = |it: &&mut Published| it.is_asked(asked);
-        let Some(published) = self.published.iter_mut().find(asked_of) else {
-            return;
-        };
-        let (target, id, ttl) = if is_legacy {
-            (Target::One(from), id, LEGACY_TTL)
-        } else if asked.unicast {
-            (Target::One(from), 0, TTL)
-        } else if published.may_tell_all(now) {
-            (Target::Group, 0, TTL)
-        } else {
-            return;
-        };
-        let bytes = message::answer(id, &published.name, published.address, ttl);
-        self.push(target, bytes);
+        let mut answers = Vec::new();
+        for published in &mut self.published {
+            let Some(asked) = asked.iter().find(|it| published.is_asked(it)) else {
+                continue;
+            };
+            let (target, id, ttl) = if is_legacy {
+                (Target::One(from), id, LEGACY_TTL)
+            } else if asked.unicast {
+                (Target::One(from), 0, TTL)
+            } else if published.may_tell_all(now) {
+                (Target::Group, 0, TTL)
+            } else {
+                continue;
+            };
+            let bytes = message::answer(id, &published.name, published.address, ttl);
+            answers.push((target, bytes));
+        }
+        for (target, bytes) in answers {
+            self.push(target, bytes);
+        }
     }
 
     /// Lets time pass. Early and late calls are harmless.

@@ -147,3 +147,25 @@ fn bad_input_changes_nothing() {
     let full = (0..100).filter(|n| ours.resolve(now, &format!("n{n}.local")) == Err(Error::Full));
     assert_eq!(full.count(), 100 - 63);
 }
+
+/// A question that stands in a message many times does not make as many answers: who asks may be forged.
+#[test]
+fn a_name_is_answered_once_however_often_it_stands_there() {
+    let now = oxirtc_netsim::epoch();
+    let mut ours = Mdns::new([1; 32]);
+    let address = "192.0.2.7".parse().unwrap();
+    let names = [(); 2].map(|()| ours.publish(now, address).unwrap());
+    while ours.poll_transmit(now).is_some() {}
+    let mut bytes = vec![0, 7, 0, 0, 0, 60, 0, 0, 0, 0, 0, 0];
+    for name in names.iter().cycle().take(60) {
+        for label in name.split('.') {
+            bytes.push(u8::try_from(label.len()).unwrap());
+            bytes.extend(label.as_bytes());
+        }
+        bytes.extend([0, 0, 1, 0x80, 1]);
+    }
+    ours.handle_datagram(now, at(THEIRS), &bytes);
+    let sent: Vec<_> = std::iter::from_fn(|| ours.poll_transmit(now)).collect();
+    assert_eq!(sent.len(), names.len());
+    assert!(sent.iter().all(|it| it.target == Target::One(at(THEIRS))));
+}

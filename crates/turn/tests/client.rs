@@ -367,8 +367,10 @@ fn silence_is_survived_until_the_end() {
         sim.events
     );
     sim.down = true;
-    sim.run(secs(700));
+    let mut seconds = 0..700;
+    assert!(seconds.any(|_| !sim.run(secs(1)).events.is_empty()));
     assert_eq!(sim.events, [Event::Lost]);
+    assert_eq!(sim.client.poll_timeout(), None, "of the refresh under way");
 }
 
 #[test]
@@ -409,26 +411,100 @@ fn peers_are_limited() {
     assert_eq!(sim.events.len(), 128);
 }
 
-/// Any bytes, in any state: no panic, and polling ends.
+/// A client in each state: asking, allocated with a permission asked for, closing, over, and waiting for a stream to another server.
+#[expect(clippy::unwrap_used, reason = "a failed step fails the test")]
+fn stages() -> [Sim; 5] {
+    let mut granted = allocated(Sim::new(config(), Server::new()));
+    granted
+        .client
+        .permit(granted.now, ip("203.0.113.9"))
+        .unwrap();
+    granted.client.bind(granted.now, at(PEER)).unwrap();
+    granted.flush();
+    granted
+        .client
+        .permit(granted.now, ip("203.0.113.10"))
+        .unwrap();
+    let mut closing = allocated(Sim::new(config(), Server::new()));
+    closing.client.close(closing.now);
+    let mut over = allocated(Sim::new(config(), Server::new()));
+    over.client.close(over.now);
+    over.flush();
+    let stream = oxirtc_turn::Config::new(at(SERVER), Leg::Stream, alice());
+    let server = Server {
+        redirect: vec![at("192.0.2.2:3478")],
+        ..Server::new()
+    };
+    let mut redirected = Sim::new(stream, server);
+    redirected.flush();
+    let stages = [
+        Sim::new(config(), Server::new()),
+        granted,
+        closing,
+        over,
+        redirected,
+    ];
+    stages.map(|mut sim| {
+        sim.events.clear();
+        sim
+    })
+}
+
+/// Any bytes, in any state: no panic, polling ends, and what nobody has signed changes nothing where there is something to change.
 #[test]
 fn nonsense_is_survived() {
-    let now = oxirtc_netsim::epoch();
-    for_each_seed(50, |seed| {
-        let mut value = seed;
-        let mut client = Client::new(config(), [seed as u8; 32], now);
-        for _ in 0..400 {
-            value = value
-                .wrapping_mul(6_364_136_223_846_793_005)
-                .wrapping_add(1);
-            let length = usize::try_from(value >> 58).unwrap();
-            let mut bytes = value.to_be_bytes().repeat(8);
-            bytes.truncate(length);
-            if let Some(first) = bytes.first_mut() {
-                *first &= 0x4f;
-            }
-            client.handle_datagram(now, &bytes);
+    for_each_seed(20, |seed| {
+        for (stage, mut sim) in stages().into_iter().enumerate() {
+            let (now, client) = (sim.now, &mut sim.client);
             let mut buf = Vec::new();
             while client.poll_transmit(now, 1200, &mut buf) {}
+            let asked = buf.get(8..20).unwrap_or(&[3; 12]).to_vec();
+            let shown = |client: &Client| {
+                let peers = ["203.0.113.9", "203.0.113.10"];
+                let permitted = peers.map(|peer| client.is_permitted(ip(peer)));
+                (
+                    client.is_over(),
+                    permitted,
+                    client.headroom(at(PEER)),
+                    client.server(),
+                )
+            };
+            let before = shown(client);
+            let mut value = seed + 1;
+            for number in 0..2_000_u16 {
+                value = value
+                    .wrapping_mul(6_364_136_223_846_793_005)
+                    .wrapping_add(1);
+                let length = usize::try_from(value >> 58).unwrap() & !3;
+                let mut bytes = vec![0, 0, 0, 0, 0x21, 0x12, 0xa4, 0x42];
+                let id = if value & 8 == 0 { 12 } else { 11 };
+                bytes.extend(&asked[..id]);
+                bytes.resize(20, 7);
+                let body = value.to_be_bytes().repeat(8);
+                bytes.extend(&body[..length]);
+                // Each class of the methods of TURN in turn, ChannelData, and what is none.
+                let kind = [0x0100, 0x0110, 0x0000, 0x0010][usize::from(number % 4)];
+                let kind = kind | [3, 4, 8, 9, 7, 6, 1][usize::from(number / 4 % 7)];
+                let kind: u16 = if number % 9 == 8 { 0x4000 | kind } else { kind };
+                bytes[..2].copy_from_slice(&kind.to_be_bytes());
+                let told = u16::try_from(length).unwrap();
+                bytes[2..4].copy_from_slice(&told.to_be_bytes());
+                client.handle_datagram(now, &bytes);
+                let mut sent = 0;
+                while client.poll_transmit(now, 1200, &mut buf) {
+                    sent += 1;
+                    assert!(sent < 10, "polling ends");
+                }
+            }
+            if stage > 0 {
+                assert_eq!(
+                    (shown(client), client.poll_event()),
+                    (before, None),
+                    "{stage}"
+                );
+            }
+            // And time passes as before.
+            sim.run(secs(30));
         }
     });
 }

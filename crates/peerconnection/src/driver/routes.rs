@@ -454,6 +454,7 @@ fn is_payload(datagram: &[u8]) -> bool {
 #[cfg(test)]
 mod tests {
     use oxirtc_stun::{Attribute, Builder, Class, Method, TransactionId};
+    use proptest::prelude::*;
 
     use super::*;
 
@@ -730,5 +731,151 @@ mod tests {
         assert_eq!((routes.flows.len(), routes.expected.len()), (1, 0));
         assert_eq!(routes.by_ufrag.len(), 1);
         assert_eq!(routes.owner(now, path(4), DATA), Some(two));
+    }
+
+    /// What connections may say of themselves, and what comes from the network, in any order.
+    #[derive(Clone, Debug)]
+    enum Operation {
+        Connect,
+        Forget(usize),
+        Ufrag(usize, u8),
+        UfragReleased(usize, u8),
+        Reserve(usize, u16),
+        Path(usize, u16),
+        PathReleased(usize, u16),
+        Expect(usize, u8),
+        Wait(u64),
+        Arrive(u16, u8),
+    }
+
+    fn operations() -> impl Strategy<Value = Vec<Operation>> {
+        let (of, port, name) = (0..6_usize, 1..12_u16, 0..8_u8);
+        let of_path = (of.clone(), port.clone());
+        let of_name = (of.clone(), name.clone());
+        let one = prop_oneof![
+            1 => Just(Operation::Connect),
+            1 => of.prop_map(Operation::Forget),
+            2 => of_name.clone().prop_map(|(of, name)| Operation::Ufrag(of, name)),
+            1 => of_name.clone().prop_map(|(of, name)| Operation::UfragReleased(of, name)),
+            3 => of_path.clone().prop_map(|(of, port)| Operation::Reserve(of, port)),
+            3 => of_path.clone().prop_map(|(of, port)| Operation::Path(of, port)),
+            2 => of_path.prop_map(|(of, port)| Operation::PathReleased(of, port)),
+            2 => of_name.prop_map(|(of, id)| Operation::Expect(of, id)),
+            1 => (0..12_000_u64).prop_map(Operation::Wait),
+            2 => (port, name).prop_map(|(port, name)| Operation::Arrive(port, name)),
+        ];
+        prop::collection::vec(one, 0..200)
+    }
+
+    /// What is in the tables is of connections that are there, and stands with them: nothing is left behind, nothing is without bound.
+    fn check(routes: &Routes) {
+        let stands = |(path, flow): (&Path, &Flow)| match flow {
+            Flow::Bound(id, claim) => {
+                let claimed = claim.is_some_and(|(claimant, _)| claimant == *id);
+                routes.connections[id].paths.contains(path) && !claimed
+            }
+            Flow::Reserved(id, until) => {
+                let listed = routes.reservations.contains(&(*path, *until));
+                routes.connections[id].reserved.contains(path) && listed
+            }
+        };
+        assert!(routes.flows.iter().all(stands));
+        let entries = routes.connections.values();
+        let known = entries.fold([0; 4], |[paths, reserved, ufrags, expected], it| {
+            assert!(it.paths.len() <= PATHS && it.reserved.len() <= RESERVED);
+            assert!(it.ufrags.len() <= UFRAGS && it.expected.len() <= EXPECTED);
+            [
+                paths + it.paths.len(),
+                reserved + it.reserved.len(),
+                ufrags + it.ufrags.len(),
+                expected + it.expected.len(),
+            ]
+        });
+        let [paths, reserved, ufrags, expected] = known;
+        assert_eq!(paths + reserved, routes.flows.len());
+        assert_eq!(reserved, routes.reservations.len());
+        assert_eq!(ufrags, routes.by_ufrag.len());
+        assert_eq!(expected, routes.expected.len());
+    }
+
+    proptest! {
+        /// Whatever order things come in: no connection takes the path, the fragment or the answer of another one that is there.
+        #[test]
+        fn nobody_takes_what_another_one_has(operations in operations()) {
+            let (mut routes, one, two, mut now) = two();
+            let mut ids = vec![one, two];
+            for operation in operations {
+                let (paths, names) = (routes.flows.clone(), routes.by_ufrag.clone());
+                let expected = routes.expected.clone();
+                let at = |of: usize| ids[of % ids.len()];
+                // Whose things may go.
+                let mut by = None;
+                match operation {
+                    Operation::Connect if ids.len() < 6 => ids.push(routes.new_connection()),
+                    Operation::Connect => {}
+                    Operation::Forget(of) => {
+                        by = Some(at(of));
+                        routes.forget(now, at(of));
+                    }
+                    Operation::Ufrag(of, name) => {
+                        by = Some(at(of));
+                        routes.apply(now, at(of), Route::Ufrag(name.to_string()));
+                    }
+                    Operation::UfragReleased(of, name) => {
+                        by = Some(at(of));
+                        routes.apply(now, at(of), Route::UfragReleased(name.to_string()));
+                    }
+                    Operation::Reserve(of, port) => {
+                        by = Some(at(of));
+                        routes.apply(now, at(of), Route::Reserve(path(port)));
+                    }
+                    Operation::Path(of, port) => {
+                        by = Some(at(of));
+                        let applied = routes.apply(now, at(of), Route::Path(path(port)));
+                        let is_there = routes.connections.contains_key(&at(of));
+                        let has = routes.owner(now, path(port), DATA) == Some(at(of));
+                        assert_eq!(has, is_there && applied.taken.is_none());
+                    }
+                    Operation::PathReleased(of, port) => {
+                        by = Some(at(of));
+                        routes.apply(now, at(of), Route::PathReleased(path(port)));
+                    }
+                    Operation::Expect(of, id) => {
+                        by = Some(at(of));
+                        routes.expect(at(of), [id; 12]);
+                    }
+                    Operation::Wait(time) => now += ms(time),
+                    Operation::Arrive(port, name) => {
+                        let request = stun(Class::Request, name, Some(&format!("{name}:x")));
+                        let owner = routes.owner(now, path(port), &request);
+                        let named = routes.by_ufrag.get(&name.to_string()).copied();
+                        assert!(owner.is_none() || owner == named);
+                        let answer = stun(Class::Success, name, None);
+                        let owner = routes.owner(now, path(port), &answer);
+                        assert_eq!(owner, routes.expected.get(&[name; 12]).copied());
+                    }
+                }
+                check(&routes);
+                let keeps = |(path, flow): (&Path, &Flow)| match (flow, routes.flows.get(path)) {
+                    (Flow::Bound(owner, _), Some(Flow::Bound(id, _))) if id == owner => true,
+                    (Flow::Bound(owner, _), _) => by == Some(*owner),
+                    (Flow::Reserved(..), _) => true,
+                };
+                prop_assert!(paths.iter().all(keeps));
+                let keeps = |(name, owner): (&String, &ConnectionId)| {
+                    by == Some(*owner) || routes.by_ufrag.get(name) == Some(owner)
+                };
+                prop_assert!(names.iter().all(keeps));
+                let keeps = |(id, owner): (&[u8; 12], &ConnectionId)| {
+                    by == Some(*owner) || routes.expected.get(id) == Some(owner)
+                };
+                prop_assert!(expected.iter().all(keeps));
+            }
+            for id in ids {
+                routes.forget(now, id);
+            }
+            assert!(routes.flows.is_empty() && routes.expected.is_empty());
+            assert!(routes.by_ufrag.is_empty() && routes.reservations.is_empty());
+        }
     }
 }

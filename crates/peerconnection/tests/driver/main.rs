@@ -20,5 +20,6 @@ mod private;
 mod relay;
 #[path = "../../../turn/tests/server/mod.rs"]
 mod server;
+mod unreachable;
 mod virtual_network;
 mod w3c;

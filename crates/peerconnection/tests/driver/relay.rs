@@ -303,11 +303,17 @@ async fn peers_with_relays_alone_exchange_data() {
         let local = transport.local_candidates();
         assert_eq!(local[0].relay_protocol(), Some(relay));
         let report = pair.near.get_stats(None).await.unwrap();
-        let relayed = report.iter().find_map(|it| match it {
-            StatsObject::LocalCandidate(it) => Some((it.relay_protocol?, it.url.clone()?)),
+        let shown = report.iter().filter_map(|it| match it {
+            StatsObject::LocalCandidate(it) => Some(it),
             _ => None,
         });
-        let (protocol, url) = relayed.unwrap();
+        // Statistics say no more of this machine than descriptions.
+        for shown in shown.clone() {
+            let related = (shown.related_address.as_deref(), shown.related_port);
+            assert_eq!(related, (Some("0.0.0.0"), Some(0)), "{shown:?}");
+        }
+        let mut relayed = shown.filter_map(|it| Some((it.relay_protocol?, it.url.clone()?)));
+        let (protocol, url) = relayed.next().unwrap();
         assert_eq!(format!("{protocol:?}"), format!("{relay:?}"));
         assert_eq!(Some(&url[..]), local[0].url());
         assert_eq!(server.allocations(), 2);

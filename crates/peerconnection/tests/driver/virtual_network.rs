@@ -6,25 +6,29 @@ use std::{
     net::{IpAddr, SocketAddr},
     sync::{Arc, Mutex},
     task::{Context, Poll, Waker},
-    time::Duration,
+    time::{Duration, Instant},
 };
 
+use futures_util::future::join_all;
 use oxirtc_peerconnection::{
-    Configuration, DataChannelInit, Endpoint, Message, PeerConnection,
+    Configuration, DataChannelInit, Endpoint, IceServer, Message, PeerConnection,
     driver::{Batch, Outgoing, Received, Socket},
     engine::Interface,
 };
-use tokio::sync::mpsc;
+use tokio::{sync::mpsc, time::timeout};
 use webrtc_util::{
     conn::Conn,
     vnet::{
-        nat::NatType,
+        nat::{EndpointDependencyType, NatType},
         net::{Net, NetConfig},
         router::{Nic, Router, RouterConfig},
     },
 };
 
-use crate::pair::{Pair, within};
+use crate::{
+    pair::{Pair, within},
+    server::{Out, Server},
+};
 
 type VirtualNet = Arc<tokio::sync::Mutex<Router>>;
 
@@ -151,7 +155,7 @@ async fn host(router: &VirtualNet, address: &str) -> Net {
     net
 }
 
-async fn connection(net: &Net, address: &str) -> PeerConnection {
+async fn connection(net: &Net, address: &str, servers: &[IceServer]) -> PeerConnection {
     let address: IpAddr = address.parse().unwrap();
     let socket = VirtualSocket::bind(net, SocketAddr::new(address, 5000)).await;
     let interface = Interface {
@@ -163,7 +167,29 @@ async fn connection(net: &Net, address: &str) -> PeerConnection {
     };
     let endpoint = Endpoint::with_sockets(vec![socket]).unwrap();
     let endpoint = endpoint.with_interfaces(vec![interface]);
-    endpoint.peer_connection(Configuration::default()).unwrap()
+    let configuration = Configuration {
+        ice_servers: servers.to_vec(),
+        ..Configuration::default()
+    };
+    endpoint.peer_connection(configuration).unwrap()
+}
+
+/// Tells who asks where he is seen.
+async fn stun(net: Net) {
+    let conn = net.bind(STUN.parse().unwrap()).await.unwrap();
+    let (mut server, mut buffer) = (Server::new(), [0; 2000]);
+    while let Ok((length, source)) = conn.recv_from(&mut buffer).await {
+        #[expect(
+            clippy::disallowed_methods,
+            reason = "this server runs on the system's clock"
+        )]
+        let answers = server.handle(Instant::now(), source, &buffer[..length]);
+        for answer in answers {
+            if let Out::Client(bytes) = answer {
+                conn.send_to(&bytes, source).await.unwrap();
+            }
+        }
+    }
 }
 
 async fn echo(pair: &Pair) {
@@ -186,8 +212,8 @@ async fn connects_across_a_router() {
     let far = host(&wan, "198.51.100.2").await;
     wan.lock().await.start().await.unwrap();
     let (near, far) = (
-        connection(&near, "198.51.100.1").await,
-        connection(&far, "198.51.100.2").await,
+        connection(&near, "198.51.100.1", &[]).await,
+        connection(&far, "198.51.100.2", &[]).await,
     );
     echo(&Pair::connect(near, far, DataChannelInit::default()).await).await;
 }
@@ -208,8 +234,104 @@ async fn a_peer_behind_a_nat_arrives_as_peer_reflexive() {
     lan.lock().await.set_router(wan.clone()).await.unwrap();
     wan.lock().await.start().await.unwrap();
     let (near, far) = (
-        connection(&near, "198.51.100.1").await,
-        connection(&far, "192.168.7.2").await,
+        connection(&near, "198.51.100.1", &[]).await,
+        connection(&far, "192.168.7.2", &[]).await,
     );
     echo(&Pair::connect(near, far, DataChannelInit::default()).await).await;
 }
+
+/// What stands before a host.
+#[derive(Clone, Copy, Debug, PartialEq)]
+enum Kind {
+    Open,
+    FullCone,
+    Restricted,
+    PortRestricted,
+    Symmetric,
+}
+
+impl Kind {
+    const ALL: [Self; 5] = [
+        Self::Open,
+        Self::FullCone,
+        Self::Restricted,
+        Self::PortRestricted,
+        Self::Symmetric,
+    ];
+
+    fn nat(self) -> Option<NatType> {
+        use EndpointDependencyType::{
+            EndpointAddrDependent, EndpointAddrPortDependent, EndpointIndependent,
+        };
+        let (mapping_behavior, filtering_behavior) = match self {
+            Self::Open => return None,
+            Self::FullCone => (EndpointIndependent, EndpointIndependent),
+            Self::Restricted => (EndpointIndependent, EndpointAddrDependent),
+            Self::PortRestricted => (EndpointIndependent, EndpointAddrPortDependent),
+            Self::Symmetric => (EndpointAddrPortDependent, EndpointAddrPortDependent),
+        };
+        Some(NatType {
+            mapping_behavior,
+            filtering_behavior,
+            ..NatType::default()
+        })
+    }
+
+    /// A host behind it, which is the first or the second.
+    async fn host(self, wan: &VirtualNet, number: u8) -> (Net, String) {
+        let outside = format!("198.51.100.{number}");
+        let Some(nat) = self.nat() else {
+            return (host(wan, &outside).await, outside);
+        };
+        let cidr = format!("192.168.{number}.0/24");
+        let lan = router(&cidr, Some(&outside), Some(nat)).await;
+        let inside = format!("192.168.{number}.2");
+        let net = host(&lan, &inside).await;
+        wan.lock().await.add_router(lan.clone()).await.unwrap();
+        lan.lock().await.set_router(wan.clone()).await.unwrap();
+        (net, inside)
+    }
+}
+
+/// Whether two connections behind these find each other.
+async fn connects(kinds: [Kind; 2]) -> bool {
+    let wan = router("198.51.100.0/24", None, None).await;
+    let (near, near_address) = kinds[0].host(&wan, 1).await;
+    let (far, far_address) = kinds[1].host(&wan, 2).await;
+    let server = host(&wan, "198.51.100.3").await;
+    wan.lock().await.start().await.unwrap();
+    tokio::spawn(stun(server));
+    let servers = [IceServer {
+        urls: vec![format!("stun:{STUN}")],
+        ..IceServer::default()
+    }];
+    let (near, far) = (
+        connection(&near, &near_address, &servers).await,
+        connection(&far, &far_address, &servers).await,
+    );
+    let connecting = Pair::connect(near, far, DataChannelInit::default());
+    let Ok(pair) = timeout(PATIENCE, connecting).await else {
+        return false;
+    };
+    echo(&pair).await;
+    true
+}
+
+/// RFC 4787 §4, §5: a port that depends on who is asked and a door that only opens for a port that was asked do not come together;
+/// whatever else there is does. `vnet` has no hairpinning and no TCP, and a relay has a socket of the system: that is for the laboratory.
+#[tokio::test(flavor = "multi_thread")]
+async fn each_pair_of_nats_connects_by_what_is_possible() {
+    let of = |left| Kind::ALL.map(|right| [left, right]);
+    let cases = Kind::ALL.into_iter().flat_map(of);
+    let cases = cases.map(async |kinds| (kinds, connects(kinds).await));
+    for (kinds, connected) in join_all(cases).await {
+        let [symmetric, filtered] = [Kind::Symmetric, Kind::PortRestricted]
+            .map(|kind| kinds.iter().filter(|it| **it == kind).count());
+        let expected = symmetric == 0 || symmetric + filtered < 2;
+        assert_eq!(connected, expected, "{kinds:?}");
+    }
+}
+
+const STUN: &str = "198.51.100.3:3478";
+/// Who has not come together until then does not: the second check through two NATs follows the first within a second.
+const PATIENCE: Duration = Duration::from_secs(8);

@@ -53,7 +53,7 @@ pub(super) async fn call(coturn: &Coturn, ways: [Transport; 2]) -> anyhow::Resul
 }
 
 /// What is filmed, or said, until it is ended: frames that can be told apart.
-async fn give(kind: MediaKind, writer: FrameWriter) -> anyhow::Result<()> {
+pub(in crate::interop) async fn give(kind: MediaKind, writer: FrameWriter) -> anyhow::Result<()> {
     let (pace, codec) = match kind {
         MediaKind::Video => (Duration::from_millis(33), Codec::Vp8),
         MediaKind::Audio => (Duration::from_millis(20), Codec::Opus),

@@ -13,7 +13,7 @@ use call::{Call, Gathered, gather, settings};
 use server::{Coturn, HOST, HOST_V6, PASSWORD, Transport};
 
 mod call;
-mod media;
+pub(super) mod media;
 pub(super) mod server;
 mod token;
 

@@ -11,7 +11,7 @@ use tokio::{
 
 use super::{
     network::Side,
-    party::{Orders, Pair, Word},
+    party::{Orders, Pair, Played, Word},
 };
 
 /// Two processes that call each other.
@@ -36,6 +36,7 @@ pub(super) fn orders() -> [Orders; 2] {
     [true, false].map(|offers| Orders {
         offers,
         tcp: false,
+        calls: false,
         servers: SERVERS.map(Into::into).to_vec(),
     })
 }
@@ -97,6 +98,26 @@ impl Call {
         Ok(gap)
     }
 
+    /// From now on both see how long no frame comes.
+    pub(super) async fn watch(&mut self) -> anyhow::Result<()> {
+        for end in [LEFT, RIGHT] {
+            self.tell(end, &Word::Watch).await?;
+        }
+        Ok(())
+    }
+
+    /// What both have played since then.
+    pub(super) async fn played(&mut self) -> anyhow::Result<[Played; 2]> {
+        for end in [LEFT, RIGHT] {
+            self.tell(end, &Word::Stop).await?;
+        }
+        self.both("what was played", |word| match word {
+            Word::Played(played) => Some(played),
+            _ => None,
+        })
+        .await
+    }
+
     async fn tell(&mut self, end: usize, word: &Word) -> anyhow::Result<()> {
         let mut line = serde_json::to_string(word)?;
         line.push('\n');
@@ -156,7 +177,12 @@ impl End {
         let mut command = Command::new("ip");
         command.args(["netns", "exec", side.host()]).arg(program);
         command.arg("party");
-        for (flag, on) in [("--offers", orders.offers), ("--tcp", orders.tcp)] {
+        let flags = [
+            ("--offers", orders.offers),
+            ("--tcp", orders.tcp),
+            ("--calls", orders.calls),
+        ];
+        for (flag, on) in flags {
             command.args(on.then_some(flag));
         }
         for server in &orders.servers {

@@ -33,6 +33,8 @@ enum Case {
     /// No UDP on the left and no server; the right one takes streams.
     Stream,
     Roam(roam::Change, roam::Sender, Kind),
+    /// The same in the middle of a call.
+    Call(roam::Change, Kind),
 }
 
 pub(super) fn names() -> Vec<String> {
@@ -58,6 +60,9 @@ fn cases() -> Vec<(String, Case)> {
     also("blocked/stream", Case::Stream);
     for (name, change, sender, other) in roam::CASES {
         also(name, Case::Roam(*change, *sender, *other));
+    }
+    for (name, change, other) in roam::CALLS {
+        also(name, Case::Call(*change, *other));
     }
     cases
 }
@@ -115,6 +120,7 @@ async fn run_case(case: Case, bulk: usize) -> anyhow::Result<String> {
             talk(orders, Way::Stream, [Kind::Blocked, Kind::Open]).await
         }
         Case::Roam(change, sender, other) => roam::run(change, sender, other, bulk).await,
+        Case::Call(change, other) => roam::call(change, other).await,
     }
 }
 

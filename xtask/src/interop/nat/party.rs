@@ -1,13 +1,16 @@
 //! One end of a connection in a namespace of its own: a process that is told what to do, line by line, and tells what happens.
 
-use std::time::Duration;
+use std::{
+    sync::{Arc, Mutex, PoisonError},
+    time::Duration,
+};
 
 use anyhow::{Context as _, bail, ensure};
 use bytes::Bytes;
 use oxirtc_peerconnection::{
     Configuration, DataChannel, DataChannelInit, Event, IceCandidateInit, IceCandidateType,
-    IceServer, IceServerTransportProtocol, IceTransportState, Message, PeerConnection, Protocol,
-    SdpType, SessionDescription, engine::Settings,
+    IceServer, IceServerTransportProtocol, IceTransportState, MediaKind, MediaStreamTrack, Message,
+    PeerConnection, Protocol, SdpType, SessionDescription, engine::Settings,
 };
 use ring::digest::{Context as Digest, SHA256};
 use serde::{Deserialize, Serialize};
@@ -17,7 +20,7 @@ use tokio::{
     time::{Instant, interval},
 };
 
-use crate::interop::transfer::hex;
+use crate::interop::{coturn::media::give, transfer::hex};
 
 /// What such a process is told at its start.
 #[derive(Debug, Clone, clap::Args)]
@@ -28,6 +31,9 @@ pub(crate) struct Orders {
     /// It takes streams
     #[arg(long)]
     pub(crate) tcp: bool,
+    /// It has a microphone and a camera, and plays those of the other one
+    #[arg(long)]
+    pub(crate) calls: bool,
     /// A server with its user alice
     #[arg(long = "server")]
     pub(crate) servers: Vec<String>,
@@ -45,8 +51,13 @@ pub(crate) enum Word {
     Receive(usize),
     /// To it: say the pair as soon as ICE is done, or the pair stays.
     Show,
+    /// To it: from now on, see how long no frame comes.
+    Watch,
+    /// To it: say what was played since then.
+    Stop,
     /// From it: the channel is open.
     Open,
+    Played(Played),
     Pair(Pair),
     /// So many bytes have come, with no longer time without any in milliseconds.
     Came {
@@ -76,6 +87,42 @@ pub(crate) struct Pair {
     pub(crate) state: String,
 }
 
+/// What was played of the other end's microphone and camera.
+#[derive(Debug, Default, Clone, Copy, Serialize, Deserialize)]
+pub(crate) struct Played {
+    pub(crate) sound: Frames,
+    pub(crate) pictures: Frames,
+}
+
+#[derive(Debug, Default, Clone, Copy, Serialize, Deserialize)]
+pub(crate) struct Frames {
+    pub(crate) count: u32,
+    /// The longest time without any, in milliseconds.
+    pub(crate) gap: u64,
+    /// When the last one came.
+    #[serde(skip)]
+    last: Option<Instant>,
+}
+
+impl Frames {
+    fn watch(&mut self) {
+        *self = Self {
+            last: Some(Instant::now()),
+            ..Self::default()
+        };
+    }
+
+    /// Time has passed until now.
+    fn note(&mut self) {
+        let now = Instant::now();
+        let since = self.last.map_or(Duration::ZERO, |last| now - last);
+        self.gap = self
+            .gap
+            .max(u64::try_from(since.as_millis()).unwrap_or(u64::MAX));
+        self.last = Some(now);
+    }
+}
+
 /// Until nobody listens any more.
 pub(crate) fn run(orders: &Orders) -> anyhow::Result<()> {
     let runtime = tokio::runtime::Runtime::new().context("no threads")?;
@@ -102,6 +149,14 @@ async fn take_part(orders: &Orders) -> anyhow::Result<()> {
     let settings = Settings::default().ipv6(false).ice_tcp(orders.tcp);
     let connection = PeerConnection::with_settings(configuration, settings)?;
     let mut channel = None;
+    let played = Arc::<Mutex<Played>>::default();
+    if orders.calls {
+        for kind in [MediaKind::Audio, MediaKind::Video] {
+            let (track, writer) = MediaStreamTrack::from_frames(kind);
+            connection.add_track(&track, &[])?;
+            tokio::spawn(give(kind, writer));
+        }
+    }
     if orders.offers {
         let opened = connection.create_data_channel("data", DataChannelInit::default())?;
         tell_open(opened.clone());
@@ -113,7 +168,20 @@ async fn take_part(orders: &Orders) -> anyhow::Result<()> {
         tokio::select! {
             line = lines.recv() => match line {
                 None => return Ok(()),
-                Some(line) => obey(serde_json::from_str(&line)?, &connection, channel.as_ref()).await?,
+                Some(line) => match serde_json::from_str(&line)? {
+                    Word::Watch => {
+                        let mut played = played.lock().unwrap_or_else(PoisonError::into_inner);
+                        played.sound.watch();
+                        played.pictures.watch();
+                    }
+                    Word::Stop => {
+                        let mut played = played.lock().unwrap_or_else(PoisonError::into_inner);
+                        played.sound.note();
+                        played.pictures.note();
+                        say(&Word::Played(*played));
+                    }
+                    word => obey(word, &connection, channel.as_ref()).await?,
+                },
             },
             event = connection.next_event() => match event {
                 None => bail!("the connection has ended"),
@@ -122,6 +190,7 @@ async fn take_part(orders: &Orders) -> anyhow::Result<()> {
                     tell_open(arrived.clone());
                     channel = Some(arrived);
                 }
+                Some(Event::Track { track, .. }) => drop(tokio::spawn(play(track, played.clone()))),
                 Some(_) => {}
             },
         }
@@ -218,6 +287,21 @@ async fn receive(channel: DataChannel, total: usize) -> anyhow::Result<Word> {
     let gap = u64::try_from(gap.as_millis())?;
     let digest = hex(digest);
     Ok(Word::Received { digest, gap })
+}
+
+/// Counts what a track plays, to its end.
+async fn play(track: MediaStreamTrack, played: Arc<Mutex<Played>>) -> anyhow::Result<()> {
+    let mut frames = track.frames()?;
+    while frames.next().await.is_some() {
+        let mut played = played.lock().unwrap_or_else(PoisonError::into_inner);
+        let frames = match track.kind() {
+            MediaKind::Audio => &mut played.sound,
+            MediaKind::Video => &mut played.pictures,
+        };
+        frames.note();
+        frames.count += 1;
+    }
+    Ok(())
 }
 
 async fn show(connection: PeerConnection) -> anyhow::Result<Word> {

@@ -1,12 +1,14 @@
-//! A host that changes its network in the middle of a transfer.
+//! A host that changes its network in the middle of a transfer, and of a call.
 
 use std::time::Duration;
 
 use anyhow::ensure;
+use tokio::time::sleep;
 
 use super::{
     call::{Call, LEFT, RIGHT, orders},
     network::{Kind, Laboratory, Side, ip},
+    party::{Frames, Orders, Pair},
 };
 
 /// What happens to the host.
@@ -45,6 +47,14 @@ pub(super) const CASES: &[(&str, Change, Sender, Kind)] = &[
     ("roam/rebinding/receives", Change::Rebinding, Sender::Other, Kind::Open),
 ];
 
+/// Those of calls.
+#[rustfmt::skip]
+pub(super) const CALLS: &[(&str, Change, Kind)] = &[
+    ("roam/call/ready", Change::Ready, Kind::Open),
+    ("roam/call/ready/nat", Change::Ready, Kind::PortRestricted),
+    ("roam/call/arriving", Change::Arriving, Kind::Open),
+];
+
 /// Says how long nothing came.
 pub(super) async fn run(
     change: Change,
@@ -52,18 +62,10 @@ pub(super) async fn run(
     other: Kind,
     total: usize,
 ) -> anyhow::Result<String> {
-    let mut lab = Laboratory::apart(Kind::PortRestricted, other)?;
-    if matches!(change, Change::Ready | Change::Unrouted) {
-        lab.add_way(Kind::PortRestricted)?;
-    }
-    if change == Change::Ready {
-        lab.route_by_source()?;
-    }
+    let mut lab = laboratory(change, other)?;
     let mut call = Call::connect(orders()).await?;
     let [before, _] = call.pairs().await?;
-    let beside = [Side::Beside.private(), Side::Beside.public().to_owned()];
-    let on_second = before.addresses.iter().any(|it| beside.contains(it));
-    let used = if on_second { Side::Beside } else { Side::Left };
+    let used = side(&before);
     let from = match sender {
         Sender::Roaming => LEFT,
         Sender::Other => RIGHT,
@@ -107,6 +109,82 @@ pub(super) async fn run(
     ))
 }
 
+/// Sound and pictures go on, both ways; says how long none came.
+pub(super) async fn call(change: Change, other: Kind) -> anyhow::Result<String> {
+    let mut lab = laboratory(change, other)?;
+    let orders = orders().map(|it| Orders { calls: true, ..it });
+    let mut call = Call::connect(orders).await?;
+    let [before, _] = call.pairs().await?;
+    call.watch().await?;
+    sleep(PART).await;
+    let usual = call.played().await?;
+    call.watch().await?;
+    apply(&mut lab, change, side(&before))?;
+    sleep(PART).await;
+    let since = call.played().await?;
+    let [after, _] = call.pairs().await?;
+    ensure!(
+        before.addresses != after.addresses,
+        "the pair is the same as before: {after:?}"
+    );
+    let mut told = Vec::new();
+    for (usual, since) in usual.into_iter().zip(since) {
+        let kinds = [
+            ("sound", usual.sound, since.sound),
+            ("pictures", usual.pictures, since.pictures),
+        ];
+        for (what, usual, since) in kinds {
+            told.push(format!("{what} {}", goes_on(change, usual, since)?));
+        }
+    }
+    Ok(format!(
+        "here {}, there {}; {} to {}, then {} to {}",
+        told[..2].join(" and "),
+        told[2..].join(" and "),
+        before.local,
+        before.remote,
+        after.local,
+        after.remote
+    ))
+}
+
+/// Whether frames have come as before, but for the time that the change may take.
+fn goes_on(change: Change, usual: Frames, since: Frames) -> anyhow::Result<String> {
+    let told = format!("{} ms ({} before)", since.gap, usual.gap);
+    let limit = change.limit() + Duration::from_millis(usual.gap);
+    ensure!(
+        Duration::from_millis(since.gap) < limit,
+        "nothing came for {told}"
+    );
+    ensure!(
+        since.count >= usual.count / 2,
+        "{} frames came, and {} before",
+        since.count,
+        usual.count
+    );
+    ensure!(usual.count > 0, "no frame came before");
+    Ok(told)
+}
+
+/// The host on the left has another way, if it is to have one.
+fn laboratory(change: Change, other: Kind) -> anyhow::Result<Laboratory> {
+    let mut lab = Laboratory::apart(Kind::PortRestricted, other)?;
+    if matches!(change, Change::Ready | Change::Unrouted) {
+        lab.add_way(Kind::PortRestricted)?;
+    }
+    if change == Change::Ready {
+        lab.route_by_source()?;
+    }
+    Ok(lab)
+}
+
+/// The way that the host on the left uses.
+fn side(pair: &Pair) -> Side {
+    let beside = [Side::Beside.private(), Side::Beside.public().to_owned()];
+    let on_second = pair.addresses.iter().any(|it| beside.contains(it));
+    if on_second { Side::Beside } else { Side::Left }
+}
+
 fn apply(lab: &mut Laboratory, change: Change, used: Side) -> anyhow::Result<()> {
     let down = || ip(&format!("-n {} link set {} down", used.host(), used.link()));
     match change {
@@ -136,5 +214,28 @@ impl Change {
             // Nothing tells of it but the silence, after a second; and payload moves half a second after the first check.
             Self::Rebinding => Duration::from_secs(3),
         }
+    }
+}
+
+/// How long frames are watched before the change, and after it.
+const PART: Duration = Duration::from_secs(4);
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn frames(count: u32, gap: u64) -> Frames {
+        let text = format!("{{\"count\":{count},\"gap\":{gap}}}");
+        serde_json::from_str(&text).unwrap()
+    }
+
+    #[test]
+    fn a_call_that_stands_still_does_not_go_on() {
+        let usual = frames(120, 60);
+        goes_on(Change::Ready, usual, frames(100, 900)).unwrap();
+        goes_on(Change::Ready, usual, frames(100, 1100)).unwrap_err();
+        goes_on(Change::Arriving, usual, frames(100, 1100)).unwrap();
+        goes_on(Change::Ready, usual, frames(59, 900)).unwrap_err();
+        goes_on(Change::Ready, frames(0, 0), frames(100, 100)).unwrap_err();
     }
 }
