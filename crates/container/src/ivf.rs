@@ -141,12 +141,14 @@ impl<R: Read> IvfReader<R> {
     }
 
     /// Whether as much has come as the header says, which is the number of frames, or, by ffmpeg, the ticks that all of them last, or
-    /// nothing. How long a single frame lasts is not known.
+    /// nothing. How long a single frame lasts is not known: one that would last longer than half a second is not all there was.
     fn is_whole(&self) -> bool {
+        let half_seconds = 2 * u128::from(self.told) * u128::from(self.scale);
+        let is_alone = self.frames == 1 && half_seconds <= u128::from(self.rate);
         let until_last = self.last.saturating_sub(self.first);
         let lasts = u64::from(self.told).checked_sub(until_last);
         let is_time = lasts.is_some_and(|it| 0 < it && it <= self.longest + self.longest / 2);
-        matches!(self.told, 0 | u32::MAX) || self.told <= self.frames || self.frames == 1 || is_time
+        matches!(self.told, 0 | u32::MAX) || self.told <= self.frames || is_alone || is_time
     }
 }
 

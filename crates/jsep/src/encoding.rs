@@ -98,6 +98,13 @@ impl Ssrcs {
         Self { media, rtx, fec }
     }
 
+    pub(crate) fn replace(&mut self, old: u32, new: u32) {
+        let own = [&mut self.media, &mut self.rtx, &mut self.fec];
+        own.into_iter()
+            .filter(|it| **it == old)
+            .for_each(|it| *it = new);
+    }
+
     pub(crate) fn all(self) -> [u32; 3] {
         [self.media, self.rtx, self.fec]
     }

@@ -131,3 +131,39 @@ fn repeating(red: &Codec, given: &[Option<Format>]) -> Option<Codec> {
 
 /// The clock rate of every video codec.
 const VIDEO: u32 = 90_000;
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// What has a long number gets another one where the long form is not agreed on, and what belongs to one extension is given to no other.
+    #[test]
+    fn extensions() {
+        let numbered = |id, uri: &str| NumberedExtension {
+            id,
+            extension: Extension::new(uri),
+        };
+        let ours = ["urn:a", "urn:c"].map(Extension::new);
+        for (agreed, mixed, expected) in [
+            (
+                [numbered(200, "urn:a"), numbered(9, "urn:b")],
+                true,
+                &[200, 1][..],
+            ),
+            (
+                [numbered(200, "urn:a"), numbered(9, "urn:b")],
+                false,
+                &[1, 2][..],
+            ),
+            (
+                [numbered(200, "urn:a"), numbered(1, "urn:b")],
+                true,
+                &[200][..],
+            ),
+        ] {
+            let given = Numbers::default().extensions(&ours, &agreed, mixed);
+            let ids: Vec<_> = given.iter().map(|it| it.id).collect();
+            assert_eq!(ids, expected, "{agreed:?}");
+        }
+    }
+}

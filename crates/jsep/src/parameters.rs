@@ -60,6 +60,17 @@ pub struct SendEncoding {
     pub fec: Option<u32>,
 }
 
+impl SendParameters {
+    /// Of the SSRCs of its streams one has made way for another.
+    pub fn replace_ssrc(&mut self, old: u32, new: u32) {
+        for it in &mut self.encodings {
+            let repairs = [it.rtx.as_mut(), it.fec.as_mut()];
+            let own = repairs.into_iter().flatten().chain([&mut it.ssrc]);
+            own.filter(|it| **it == old).for_each(|it| *it = new);
+        }
+    }
+}
+
 /// A stream that the peer has announced.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub struct Announced {

@@ -238,6 +238,24 @@ mod tests {
         assert_eq!(written(&Layers::default()), "");
     }
 
+    /// Three streams are read, and of the forms of each eight.
+    #[test]
+    fn streams_and_forms_are_bounded() {
+        let rids: Vec<_> = (0..12).map(|it| format!("r{it}")).collect();
+        let described: String = rids
+            .iter()
+            .map(|rid| format!("a=rid:{rid} send\r\n"))
+            .collect();
+        let read = read(&format!(
+            "{described}a=simulcast:send {}\r\n",
+            rids.join(",")
+        ));
+        let forms: Vec<_> = read.send[0].forms().map(|it| &it.rid).collect();
+        assert!(forms.into_iter().eq(&rids[..8]));
+        let read = self::read(&format!("{described}a=simulcast:send r0;r1;r2;r3\r\n"));
+        assert_eq!(read.send, layers(&["r0", "r1", "r2"]));
+    }
+
     /// All that is sent is taken; of what is wanted, what we have.
     #[test]
     fn answers() {

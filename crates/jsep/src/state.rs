@@ -1,6 +1,6 @@
 //! What a description changes as a whole.
 
-use std::sync::Arc;
+use std::{iter, sync::Arc};
 
 use oxirtc_sdp::Session;
 
@@ -73,6 +73,12 @@ impl State {
     /// The agreement that an open exchange is to change, else the one in force.
     pub(crate) fn stable(&self) -> &Agreement {
         self.stable.as_deref().unwrap_or(&self.agreement)
+    }
+
+    /// All agreements that may come into force.
+    pub(crate) fn agreements_mut(&mut self) -> impl Iterator<Item = &mut Agreement> {
+        let stable = self.stable.as_mut().map(Arc::make_mut);
+        iter::once(&mut self.agreement).chain(stable)
     }
 
     /// The transport of the bundle group that both ends have agreed on.

@@ -252,6 +252,12 @@ impl Transceiver {
         }
     }
 
+    /// One of its SSRCs is the peer's: another takes its place.
+    pub(crate) fn replace_ssrc(&mut self, old: u32, new: u32) {
+        let ssrcs = self.encodings.iter_mut().filter_map(|it| it.ssrcs.as_mut());
+        ssrcs.for_each(|it| it.replace(old, new));
+    }
+
     /// The SSRCs that it sends with, and those that the peer has announced for it.
     pub(crate) fn ssrcs(&self) -> impl Iterator<Item = u32> {
         let own = self.encodings.iter().filter_map(|it| it.ssrcs);

@@ -23,6 +23,11 @@ impl Unwrapper {
         extended
     }
 
+    /// Goes on from this extended number, whatever there was.
+    pub(crate) fn set(&mut self, extended: u64) {
+        self.highest = Some(extended);
+    }
+
     /// The highest so far.
     pub const fn highest(&self) -> Option<u64> {
         self.highest

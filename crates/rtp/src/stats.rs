@@ -40,6 +40,8 @@ pub struct ReceiveStats {
     pub duplicates: u64,
     /// Packets that were expected and have not come (RFC 3550 §6.4.1); negative with duplicates.
     pub lost: i64,
+    /// Packets that were dropped since their number is far from all others: two in order are a restart of the source.
+    pub stray: u64,
     /// Packets that came too late to be played.
     pub late: u64,
     /// Packets that were no payload of their format.

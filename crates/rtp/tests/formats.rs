@@ -198,6 +198,92 @@ fn a_frame_without_one_of_its_packets_does_not_come() {
     }
 }
 
+/// The frames of a superframe, one for each spatial layer (VP9 bitstream specification, annex B).
+fn layers_of(frame: &Bytes) -> Vec<Bytes> {
+    let marker = frame[frame.len() - 1];
+    let (size, count) = (
+        usize::from(marker >> 3 & 3) + 1,
+        usize::from(marker & 7) + 1,
+    );
+    let index = &frame[frame.len() - 1 - size * count..frame.len() - 1];
+    let mut from = 0;
+    let lengths = index.chunks(size).map(|it| {
+        let bytes = it.iter().rev();
+        bytes.fold(0, |len, byte| len << 8 | usize::from(*byte))
+    });
+    lengths
+        .map(|len| {
+            from += len;
+            frame.slice(from - len..from)
+        })
+        .collect()
+}
+
+/// VP9 of an encoder with two spatial layers of two temporal ones each: what is not chosen is left out, and what comes is the rest, byte by byte.
+#[test]
+fn layers_of_an_encoder_are_left_out() {
+    let file = include_bytes!("data/vp9-svc.ivf");
+    let pictures: Vec<_> = read(Codec::Vp9, file).iter().map(layers_of).collect();
+    assert!(pictures.len() == 10 && pictures.iter().all(|it| it.len() == 2));
+    let choices = [(0, 0), (0, 1), (1, 0), (1, 1)];
+    for ((spatial, temporal), loss) in choices.into_iter().flat_map(|it| [(it, 0), (it, 5)]) {
+        let link = Link::new(3).delay(ms(20)).loss(percent(loss));
+        let mut pair = Pair::new(3, &link);
+        for side in &mut pair.sides {
+            side.set_section(VIDEO, section(Codec::Vp9, true));
+        }
+        let mut own = encoding(1000, 0);
+        (own.choice.spatial, own.choice.temporal) = (spatial, temporal);
+        pair.sides[0].set_encodings(VIDEO, &[own]);
+        pair.sides[1].set_delivery(VIDEO, frames());
+        let mut packetizer = Packetizer::new(Codec::Vp9, 500, 7);
+        let (mut pieces, mut next, mut at) = (Vec::<Piece>::new(), 0, 0);
+        for place in 0..40 {
+            if support::asked(&mut pair.events[0], 0) {
+                at = 0;
+            }
+            let temporal = (at % 2) as u8;
+            for (spatial, frame) in pictures[at % 10].iter().enumerate() {
+                let layering = Layering {
+                    spatial: spatial as u8,
+                    temporal,
+                    layered: true,
+                    switch: temporal > 0,
+                    needs_below: spatial > 0,
+                    more: spatial == 0,
+                    ..Layering::default()
+                };
+                packetizer.cut(frame, layering, &mut pieces).unwrap();
+            }
+            let what = (pair.now, &Values::default());
+            let timestamp = place * 3000;
+            let batch = Batch::of_frame(&mut pieces, (0, Codec::Vp9), &mut next, timestamp, what);
+            let now = pair.now;
+            pair.sides[0].write(now, VIDEO, 0, &batch);
+            pair.run(33, |_, _| {});
+            at += 1;
+        }
+        pair.run(500, |_, _| {});
+        let step = if temporal == 0 { 2 } else { 1 };
+        let whole = pictures.iter().step_by(step);
+        let whole = whole.map(|it| it[..=usize::from(spatial)].concat());
+        let known: HashSet<Vec<u8>> = whole.collect();
+        let came = &pair.frames[1];
+        let case = format!("{spatial} {temporal} {loss} %: {}", came.len());
+        assert!(
+            came.iter().all(|it| known.contains(&it.payload[..])),
+            "{case}"
+        );
+        let layers = usize::from(spatial) + 1;
+        assert!(came.iter().all(|it| it.layers.len() == layers), "{case}");
+        let all = 40 / step;
+        assert!(
+            came.len() == all || loss > 0 && came.len() * 2 > all,
+            "{case}"
+        );
+    }
+}
+
 /// The timestamp of what was sent first.
 fn came_first(sent: &[(usize, Vec<u8>)]) -> u32 {
     Rtp::parse(&sent[0].1).unwrap().head.timestamp

@@ -101,6 +101,22 @@ fn the_peer_uses_our_ssrc() {
         pair.film(&mut camera, 2000);
         assert!(firsts(&pair.sent[0][before..]).keys().eq(&expected));
         assert!(pair.frames[1].len() > frames + 30, "{taken}");
+        // And by who knows the new one.
+        let (before, frames) = (pair.sent[0].len(), pair.frames[1].len());
+        let now = |it: u32| if it == taken { new } else { it };
+        let mut again = encoding(now(1000), 0);
+        (again.rtx, again.fec) = (Some(now(1001)), Some(now(1002)));
+        for _ in 0..2 {
+            pair.sides[0].set_encodings(VIDEO, &[again]);
+        }
+        pair.film(&mut camera, 2000);
+        let sent = firsts(&pair.sent[0][before..]);
+        assert!(sent.keys().eq(&expected));
+        let heads = pair.sent[0][..before].iter();
+        let mut heads = heads.map(|it| Rtp::parse(it).unwrap().head);
+        let last = heads.rfind(|it| it.ssrc == new).unwrap();
+        assert_eq!(sent[&new], last.sequence + 1, "it goes on");
+        assert!(pair.frames[1].len() > frames + 30, "{taken}");
     }
 }
 

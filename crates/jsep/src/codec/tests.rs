@@ -212,6 +212,8 @@ fn answer() {
         (without_red.ulpfec, without_red.rtx),
         (None, vec![(96, 97)])
     );
+    let without_parity = offered().answer(&[video("VP8", ""), video("red", "")]);
+    assert!(without_parity.red.is_some() && without_parity.ulpfec.is_none());
     assert!(
         offered()
             .answer(&[video("VP9", ""), video("rtx", "")])
@@ -231,6 +233,62 @@ fn answer() {
         [(48_000, 110)]
     );
     assert_eq!(offer.answer(&[opus]).events, []);
+}
+
+/// What only one end has is left out, with what serves nothing else.
+#[test]
+fn shared_by_both() {
+    let ours = offered();
+    assert_eq!(ours.shared(&ours, &ours), ours);
+    let check = |theirs: Codecs, expected: Codecs| {
+        assert_eq!(ours.shared(&theirs, &theirs), expected, "{theirs:?}");
+    };
+    let like_ours = |change: fn(&mut Codecs)| {
+        let mut codecs = offered();
+        change(&mut codecs);
+        codecs
+    };
+    let changes: [fn(&mut Codecs); 5] = [
+        |it| it.flexfec = None,
+        |it| it.ulpfec = None,
+        |it| it.rtx.truncate(1),
+        |it| it.media.swap(0, 1),
+        |it| it.media[0].codec.feedback.truncate(1),
+    ];
+    for change in changes {
+        check(like_ours(change), like_ours(change));
+    }
+    let without_red = |it: &mut Codecs| it.red = None;
+    let expected = like_ours(|it| {
+        (it.red, it.ulpfec) = (None, None);
+        it.rtx.truncate(2);
+    });
+    check(like_ours(without_red), expected);
+    let one = like_ours(|it| it.media.truncate(1));
+    let mut expected = one.clone();
+    expected.rtx.remove(1);
+    check(one, expected);
+
+    let red = Codec::new("red", 48_000).channels(2).parameters("111/111");
+    let sound = Codecs::associate(formats(&[
+        (111, Codec::new("opus", 48_000).channels(2)),
+        (63, red),
+        (0, Codec::new("PCMU", 8000)),
+        (110, Codec::new("telephone-event", 48_000)),
+        (126, Codec::new("telephone-event", 8000)),
+        (13, Codec::new("CN", 8000)),
+    ]));
+    let mut without_opus = sound.clone();
+    without_opus.media.remove(0);
+    let expected = Codecs {
+        red: None,
+        ..without_opus.clone()
+    };
+    assert_eq!(sound.shared(&without_opus, &without_opus), expected);
+    let mut fewer = sound.clone();
+    fewer.events.pop();
+    fewer.noise.clear();
+    assert_eq!(sound.shared(&fewer, &fewer), fewer);
 }
 
 /// What lines say of formats: the order of the `m=` line, fixed types, feedback for all.

@@ -204,6 +204,14 @@ impl Negotiator {
         Ok(changes)
     }
 
+    /// An SSRC of ours has made way for another, as the peer uses it (RFC 3550 §8.2): descriptions that are made from now on name that one.
+    pub fn replace_ssrc(&mut self, old: u32, new: u32) {
+        for agreement in self.state.agreements_mut() {
+            let transceivers = agreement.transceivers.iter_mut();
+            transceivers.for_each(|it| it.replace_ssrc(old, new));
+        }
+    }
+
     /// Whether a transceiver asks for negotiation (W3C §4.7.3).
     pub(super) fn media_needs_negotiation(&self) -> bool {
         let (local, remote) = (&self.state.current_local, &self.state.current_remote);

@@ -79,6 +79,18 @@ fn cryptex_is_agreed_on_by_both() {
     let (head, rest) = offer.split_once("m=").expect("a section");
     b.remote(offer_of(format!("{head}a=cryptex\r\nm={rest}")));
     assert_eq!(lines(&b.answer().sdp, &["a=cryptex"]).len(), 1);
+    // An answer that says so to an offer that does not says nothing.
+    let mut a = peer('a', &opus, &[], false);
+    let mut b = peer('b', &opus, &[], false);
+    a.local(None);
+    b.remote(a.negotiator.local_description().expect("an offer"));
+    a.remote(answer_of(b.answer().sdp + "a=cryptex\r\n"));
+    let transceiver = a.negotiator.transceivers().next().expect("a transceiver");
+    let (send, receive) = (
+        transceiver.send_parameters().expect("it sends"),
+        transceiver.receive_parameters().expect("it receives"),
+    );
+    assert_eq!((send.cryptex, receive.cryptex), (false, false));
 }
 
 /// RFC 6904 §4.1: who knows both forms takes the encrypted one alone; who knows one takes that.
@@ -106,6 +118,26 @@ fn extensions_are_encrypted_where_the_peer_takes_it() {
             }
         }
     }
+}
+
+/// RFC 8285 §6: an answer has the numbers of the offer, and an extension under another one is not agreed on.
+#[test]
+fn an_answer_numbers_no_extension_anew() {
+    let opus = [Codec::new("opus", 48_000).channels(2)];
+    let mut a = peer('a', &opus, &[false], false);
+    let mut b = peer('b', &opus, &[false], false);
+    a.local(None);
+    b.remote(a.negotiator.local_description().expect("an offer"));
+    let answer = b.answer().sdp;
+    let mut numbered = lines(&answer, &["a=extmap:"]).into_iter();
+    let line = numbered.find(|it| it.ends_with(LEVEL)).expect("agreed on");
+    let other = format!("a=extmap:9 {LEVEL}");
+    assert_ne!(line, other);
+    a.remote(answer_of(answer.replace(line, &other)));
+    let transceiver = a.negotiator.transceivers().next().expect("a transceiver");
+    let send = transceiver.send_parameters().expect("it sends");
+    let uris: Vec<_> = send.extensions.iter().map(|it| &it.extension.uri).collect();
+    assert_eq!(uris, [MID]);
 }
 
 /// RFC 7874 §3: noise is taken beside a codec that has none of its own, and nowhere else.

@@ -269,6 +269,39 @@ fn ssrcs() {
     assert_eq!((drawn, all.len()), (4, 4));
 }
 
+/// RFC 3550 §8.2: an SSRC that has made way for another is named no more, also after a rollback, and nothing else changes by it.
+#[test]
+fn an_ssrc_makes_way() {
+    let (mut ours, mut theirs) = (peer('a'), peer('b'));
+    let id = add(&mut ours, MediaKind::Video, &[]);
+    exchange(&mut ours, &mut theirs);
+    let sends = |peer: &Peer| {
+        let transceiver = peer.negotiator.transceiver(id).expect("it is there");
+        transceiver.send_parameters().expect("it sends")
+    };
+    for (repair, open, new) in [(false, false, 900), (true, false, 901), (false, true, 902)] {
+        if open {
+            ours.local(None);
+        }
+        let mut expected = sends(&ours);
+        let own = &expected.encodings[0];
+        let old = if repair { own.rtx } else { Some(own.ssrc) };
+        let old = old.expect("it is repaired");
+        ours.negotiator.replace_ssrc(old, new);
+        expected.replace_ssrc(old, new);
+        if open {
+            ours.local(Description::rollback());
+        }
+        assert_eq!(sends(&ours), expected);
+        let (changes, _) = exchange(&mut ours, &mut theirs);
+        let told = |it: &Change| matches!(it, Change::Sends { .. });
+        assert!(!changes.iter().any(told), "{changes:?}");
+        let offer = local(&ours);
+        let named = |ssrc: u32| lines(&offer, &[&format!("a=ssrc:{ssrc} ")]).len();
+        assert_eq!((named(old), named(new)), (0, 1), "{offer}");
+    }
+}
+
 /// RFC 8853 §5.1: of two forms of one stream the one is taken that we have a codec for, and what comes is known by its name.
 #[test]
 fn the_form_that_can_be() {

@@ -35,6 +35,13 @@ impl Marks {
         self.streams.insert(ssrc, dscp);
     }
 
+    /// One of the SSRCs has made way for another.
+    pub(super) fn replace_ssrc(&mut self, old: u32, new: u32) {
+        if let Some(dscp) = self.streams.remove(&old) {
+            self.streams.insert(new, dscp);
+        }
+    }
+
     /// Of a packet of RTP.
     pub(super) fn of_rtp(&self, packet: &[u8]) -> u8 {
         let ssrc = packet.get(8..12).map(BigEndian::read_u32);

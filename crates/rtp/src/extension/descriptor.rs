@@ -417,6 +417,82 @@ mod tests {
         );
     }
 
+    /// Descriptors that Chromium has sent with three spatial and three temporal layers.
+    #[test]
+    fn what_a_browser_sends_is_read() {
+        let bytes = |hex: &str| -> Vec<u8> {
+            let pairs = hex.as_bytes().chunks(2);
+            let pairs = pairs.map(|it| std::str::from_utf8(it).unwrap());
+            pairs
+                .map(|it| u8::from_str_radix(it, 16).unwrap())
+                .collect()
+        };
+        let first = bytes(
+            "c1017280081485214eafffaaaa863cf0430c10c302afc0aaa0063c00430010c002a000a80006000040001d954926\
+             e082b04a0941b820ac1282503157f974000ca864330e222222eca8655304224230eca877530077004200ef008601df010d",
+        );
+        let key = Descriptor::parse(&first, None).unwrap();
+        assert!(key.begins && key.ends);
+        assert_eq!((key.template, key.frame, key.active), (1, 0x172, None));
+        let structure = key.structure.clone().unwrap();
+        let sizes = [(120, 67), (240, 135), (480, 270)];
+        assert_eq!((structure.first, structure.targets), (0, 9));
+        assert_eq!(
+            (structure.chains, &structure.resolutions[..]),
+            (3, &sizes[..])
+        );
+        assert_eq!(structure.protected_by, [0, 0, 0, 1, 1, 1, 2, 2, 2]);
+        let layers = structure.templates.iter();
+        let layers: Vec<_> = layers.map(|it| (it.spatial, it.temporal)).collect();
+        let own = [0, 0, 1, 2, 2];
+        let expected = (0..3).flat_map(|spatial| own.map(|temporal| (spatial, temporal)));
+        assert!(expected.eq(layers));
+        let mut written = Vec::new();
+        key.write(&mut written, None);
+        assert_eq!(written, first);
+
+        let letters = |it: &Dependency| -> String {
+            let letter = |it: &Indication| ['-', 'D', 'S', 'R'][*it as usize];
+            it.indications.iter().map(letter).collect()
+        };
+        let active = Some(0b11_1111);
+        for (hex, frame, active, (indications, differences, chains)) in [
+            (
+                "86017340fc",
+                0x173,
+                active,
+                ("---SSSSSS", &[1][..], [1, 1, 1]),
+            ),
+            (
+                "c3017540fc",
+                0x175,
+                active,
+                ("--D--R--R", &[3][..], [3, 2, 1]),
+            ),
+            (
+                "88017640fc",
+                0x176,
+                active,
+                ("-----D--R", &[3, 1][..], [4, 3, 2]),
+            ),
+            ("460173", 0x173, None, ("---SSSSSS", &[1][..], [1, 1, 1])),
+            ("8b0174", 0x174, None, ("------SSS", &[1][..], [2, 1, 1])),
+        ] {
+            let value = bytes(hex);
+            let it = Descriptor::parse(&value, Some(&structure)).unwrap();
+            assert_eq!((it.frame, it.active), (frame, active), "{hex}");
+            let needs = it.resolve(&structure).unwrap();
+            assert_eq!(letters(&needs), indications, "{hex}");
+            assert_eq!(
+                (&needs.differences[..], &needs.chains[..]),
+                (differences, &chains[..])
+            );
+            let mut written = Vec::new();
+            it.write(&mut written, Some(&structure));
+            assert_eq!(written, value, "{hex}");
+        }
+    }
+
     proptest! {
         #[test]
         fn whatever_comes_is_survived(bytes in prop::collection::vec(any::<u8>(), 0..120)) {

@@ -106,4 +106,18 @@ mod tests {
         );
         assert_eq!(read_transport(&[1]), None);
     }
+
+    /// transport-wide-cc-02: a request for no packets is none.
+    #[test]
+    fn a_transport_wide_number_has_the_bytes_of_the_document() {
+        for (value, request) in [
+            (&[0x30, 0x39][..], None),
+            (&[0x30, 0x39, 0x00, 0x00][..], None),
+            (&[0x30, 0x39, 0x80, 0x00][..], None),
+            (&[0x30, 0x39, 0x80, 0x03][..], Some((true, 3))),
+            (&[0x30, 0x39, 0x7f, 0xff][..], Some((false, 32_767))),
+        ] {
+            assert_eq!(read_transport(value), Some((12_345, request)), "{value:?}");
+        }
+    }
 }

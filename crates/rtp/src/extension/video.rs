@@ -166,6 +166,51 @@ impl ColourSpace {
 mod tests {
     use super::*;
 
+    /// As libwebrtc's own tests have them, and the documents of these extensions.
+    #[test]
+    fn bytes_are_those_of_the_documents() {
+        let ms = Duration::from_millis;
+        let delay = PlayoutDelay {
+            least: ms(30),
+            most: ms(340),
+        };
+        assert_eq!(delay.to_bytes(), [0x00, 0x30, 0x22]);
+        assert_eq!(PlayoutDelay::parse(&[0x00, 0x30, 0x22]), Some(delay));
+        let timing = |flags| VideoTiming {
+            flags,
+            deltas: [1, 2, 3, 4, 0, 0],
+        };
+        let value = [2, 0, 1, 0, 2, 0, 3, 0, 4, 0, 0, 0, 0];
+        assert_eq!(VideoTiming::parse(&value), Some(timing(2)));
+        assert_eq!(timing(2).to_bytes(), value);
+        assert_eq!(VideoTiming::parse(&value[1..]), Some(timing(0)));
+        // BT.2020 with PQ, limited range, chroma to the left and in the middle; 1,000 nits at most, 0.005 at least.
+        let space = ColourSpace {
+            primaries: 9,
+            transfer: 16,
+            matrix: 9,
+            range_and_siting: 1 << 4 | 1 << 2 | 2,
+            mastering: None,
+        };
+        let mut value = vec![0x09, 0x10, 0x09, 0x16];
+        assert_eq!(ColourSpace::parse(&value), Some(space));
+        let mastering = Mastering {
+            numbers: [
+                1000, 50, 35_400, 14_600, 8500, 39_850, 6550, 2300, 15_635, 16_450, 1000, 400,
+            ],
+        };
+        value.extend([
+            0x03, 0xe8, 0x00, 0x32, 0x8a, 0x48, 0x39, 0x08, 0x21, 0x34, 0x9b, 0xaa, 0x19, 0x96,
+            0x08, 0xfc, 0x3d, 0x13, 0x40, 0x42, 0x03, 0xe8, 0x01, 0x90,
+        ]);
+        let space = ColourSpace {
+            mastering: Some(mastering),
+            ..space
+        };
+        assert_eq!(ColourSpace::parse(&value), Some(space));
+        assert_eq!(space.to_bytes(), (*value.first_chunk().unwrap(), 28));
+    }
+
     #[test]
     fn values_come_back() {
         for byte in 0..16 {

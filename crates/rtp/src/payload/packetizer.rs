@@ -155,7 +155,7 @@ impl Packetizer {
                 begins: at == 0,
                 ..descriptor
             };
-            pieces.push(piece(frame, at, len, descriptor.to_prefix(), facts));
+            pieces.push(piece(frame, (at, len), 0, descriptor.to_prefix(), facts));
         }
         self.picture = self.picture.wrapping_add(1) & 0x7fff;
     }
@@ -199,16 +199,22 @@ impl Packetizer {
             size,
             ..Facts::default()
         };
-        let (count, len) = even(frame.len(), self.most - vp9::MOST_DESCRIPTOR);
+        // RFC 9628 §4.2.1: the scalability structure goes with the first packet of a key frame, whose piece is so much shorter.
+        let structure = size.filter(|_| key && !layering.layered);
+        let [plain, longer] = [None, structure].map(|size| {
+            let descriptor = vp9::Descriptor { size, ..descriptor };
+            descriptor.to_prefix().as_bytes().len()
+        });
+        let less = longer - plain;
+        let (count, len) = even(frame.len() + less, self.most - vp9::MOST_DESCRIPTOR);
         for at in 0..count {
             let descriptor = vp9::Descriptor {
                 begins: at == 0,
                 ends: at + 1 == count,
-                // RFC 9628 §4.2.1: the scalability structure goes with the first packet of a key frame.
-                size: size.filter(|_| at == 0 && key && !layering.layered),
+                size: structure.filter(|_| at == 0),
                 ..descriptor
             };
-            pieces.push(piece(frame, at, len, descriptor.to_prefix(), facts));
+            pieces.push(piece(frame, (at, len), less, descriptor.to_prefix(), facts));
         }
         if !layering.more {
             self.picture = self.picture.wrapping_add(1) & 0x7fff;
@@ -216,11 +222,18 @@ impl Packetizer {
     }
 }
 
-fn piece(frame: &Bytes, at: usize, len: usize, prefix: Prefix, facts: Facts) -> Piece {
-    let end = ((at + 1) * len).min(frame.len());
+/// The piece at a place, each so long but the first, which is shorter by `less`.
+fn piece(
+    frame: &Bytes,
+    (at, len): (usize, usize),
+    less: usize,
+    prefix: Prefix,
+    facts: Facts,
+) -> Piece {
+    let start = |at: usize| (at * len).saturating_sub(less).min(frame.len());
     Piece {
         prefix,
-        payload: frame.slice((at * len).min(end)..end),
+        payload: frame.slice(start(at)..start(at + 1)),
         facts,
         marker: false,
     }

@@ -85,6 +85,52 @@ fn real_streams_come_back() {
     }
 }
 
+/// So that they leave as one batch: on the wire all pieces are equally long but the last, of H.264 and H.265 those of a unit. Units of AV1
+/// begin where there is room for a few bytes of them.
+#[test]
+fn pieces_are_equally_long() {
+    for codec in VIDEO {
+        for most in [500, 1200, 1460] {
+            let mut packetizer = Packetizer::new(codec, most, 7);
+            let mut several = 0;
+            for frame in &frames(codec) {
+                let mut pieces = Vec::new();
+                packetizer
+                    .cut(frame, Layering::default(), &mut pieces)
+                    .unwrap();
+                let mut runs = vec![Vec::new()];
+                for payload in pieces.iter().map(Piece::to_vec) {
+                    let head = match codec {
+                        Codec::H264 if payload[0] & 31 == 28 => payload[1],
+                        Codec::H265 if payload[0] >> 1 & 63 == 49 => payload[2],
+                        Codec::H264 | Codec::H265 => continue,
+                        _ => 0,
+                    };
+                    if head & 0x80 != 0 {
+                        runs.push(Vec::new());
+                    }
+                    runs.last_mut().unwrap().push(payload.len());
+                }
+                for run in runs {
+                    let Some((last, others)) = run.split_last() else {
+                        continue;
+                    };
+                    several += usize::from(others.len() > 1);
+                    let [least, longest] = [others.iter().min(), others.iter().max()];
+                    let [least, longest] = [least, longest].map(|it| *it.unwrap_or(last));
+                    let apart = if codec == Codec::Av1 { 8 } else { 0 };
+                    assert!(longest - least <= apart, "{codec:?}: {run:?} of {most}");
+                    // What does not divide is lacking at the end.
+                    let lacks = others.len() + apart * 5;
+                    let is_even = (longest.saturating_sub(lacks)..=longest).contains(last);
+                    assert!(is_even, "{codec:?}: {run:?} of {most}");
+                }
+            }
+            assert!(several > 0, "{codec:?} {most}");
+        }
+    }
+}
+
 /// What the cutter says, and what a receiver sees, is the same; and is right.
 fn check_facts(codec: Codec, at: usize, pieces: &[Piece]) {
     let is_key = at.is_multiple_of(5);

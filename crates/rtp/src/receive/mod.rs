@@ -14,7 +14,7 @@ pub(crate) use self::{
     capture::{Captures, Place},
     clock::{Clocks, SenderClock},
     sources::Sources,
-    track::Track,
+    track::{MOST_DROPOUT, Track},
 };
 pub use self::{assemble::Frame, capture::Captured, sources::Source};
 

@@ -14,6 +14,10 @@ pub(crate) struct Track {
     first: u64,
     /// What came in the stream itself, what came late or twice included.
     received: u64,
+    /// Numbers that a restart of the source has passed over: nobody sent them.
+    passed_over: u64,
+    /// The number that would follow one which is far from all others.
+    awaited: Option<u16>,
     /// What the last report knew: expected, received.
     reported: (u64, u64),
     /// Of 256, by the last report of something that was sent.
@@ -46,7 +50,9 @@ pub(crate) struct Noted {
     pub(crate) is_fresh: bool,
     /// It comes for the first time, and nobody waits for it any more.
     pub(crate) is_late: bool,
-    /// A gap so long that nothing before it is waited for.
+    /// It is far from all others, and the first such: it counts for nothing.
+    pub(crate) is_stray: bool,
+    /// A gap so long that nothing before it is waited for, or numbers that begin anew.
     pub(crate) is_restart: bool,
 }
 
@@ -56,6 +62,8 @@ impl Track {
             numbers: Unwrapper::default(),
             first: 0,
             received: 0,
+            passed_over: 0,
+            awaited: None,
             reported: (0, 0),
             fraction: 0,
             missing: BTreeMap::new(),
@@ -76,19 +84,39 @@ impl Track {
     /// Notes that this number came. `repaired` came by RTX, RED or parity: it says nothing of reordering, and is lost by the count of the
     /// stream itself.
     pub(crate) fn note(&mut self, now: Instant, number: u16, repaired: bool) -> Noted {
-        // RFC 3550 App. A.3: packets as they arrive, late ones and duplicates included. RFC 4588 §6.2: repairs are reported on apart.
-        self.received += u64::from(!repaired);
         let sequence = self.numbers.peek(number);
+        let noted = Noted {
+            sequence,
+            is_fresh: true,
+            is_late: false,
+            is_stray: false,
+            is_restart: false,
+        };
         let Some(highest) = self.numbers.highest() else {
+            self.received += u64::from(!repaired);
             self.numbers.unwrap(number);
             self.first = sequence;
-            return Noted {
-                sequence,
-                is_fresh: true,
-                is_late: false,
-                is_restart: false,
-            };
+            return noted;
         };
+        // RFC 3550 App. A.1: a number that is far from the others counts from its successor on.
+        let ahead = number.wrapping_sub(highest as u16);
+        let is_far = (MOST_DROPOUT..=u16::MAX - MOST_MISORDER + 1).contains(&ahead);
+        if is_far && !self.missing.contains_key(&sequence) && !self.given_up.contains(&sequence) {
+            if repaired || self.awaited.replace(number.wrapping_add(1)) != Some(number) {
+                return Noted {
+                    is_fresh: false,
+                    is_stray: true,
+                    ..noted
+                };
+            }
+            return Noted {
+                sequence: self.restart(highest, ahead),
+                is_restart: true,
+                ..noted
+            };
+        }
+        // RFC 3550 App. A.3: packets as they arrive, late ones and duplicates included. RFC 4588 §6.2: repairs are reported on apart.
+        self.received += u64::from(!repaired);
         let mut is_restart = false;
         let is_fresh = if sequence > highest {
             let gap = highest + 1..sequence;
@@ -118,11 +146,21 @@ impl Track {
             was.is_some()
         };
         Noted {
-            sequence,
             is_fresh,
             is_late: self.given_up.remove(&sequence),
             is_restart,
+            ..noted
         }
+    }
+
+    /// The source counts from somewhere else: what lies between is not lost. Returns the extended number, which is higher than all before.
+    fn restart(&mut self, highest: u64, ahead: u16) -> u64 {
+        let sequence = highest + u64::from(ahead);
+        self.forget();
+        self.numbers.set(sequence);
+        self.passed_over += u64::from(ahead) - 1;
+        self.received += 1;
+        sequence
     }
 
     /// Measures jitter by a packet that came in its own time (RFC 3550 §6.4.1).
@@ -143,9 +181,8 @@ impl Track {
     }
 
     fn expected(&self) -> u64 {
-        self.numbers
-            .highest()
-            .map_or(0, |highest| highest - self.first.min(highest) + 1)
+        let all = |highest| highest - self.first.min(highest) + 1;
+        self.numbers.highest().map_or(0, all) - self.passed_over
     }
 
     pub(crate) fn lost(&self) -> i64 {
@@ -227,6 +264,10 @@ impl Track {
     }
 }
 
+/// RFC 3550 App. A.1, `MAX_DROPOUT`: so many numbers may be lost in one go.
+pub(crate) const MOST_DROPOUT: u16 = 3000;
+/// As `MAX_MISORDER` there, which has 100: so far back a packet may come again, as in the window of SRTP.
+const MOST_MISORDER: u16 = 1024;
 const MOST_ALLOWANCE: Duration = Duration::from_millis(10);
 /// Of 256.
 const TENTH: u8 = 26;
@@ -327,6 +368,60 @@ mod tests {
         assert_eq!(track.missing.len(), 1000, "the oldest is given up");
         assert!(track.note(now, 3000, false).is_restart);
         assert_eq!(track.due(), None);
+        assert_eq!(track.lost(), 2996, "given up, and lost all the same");
+    }
+
+    /// RFC 3550 App. A.1: two in order make it, forwards and backwards, and what lies between was never sent (App. A.3).
+    #[test]
+    fn two_in_order_make_a_restart() {
+        let now = epoch();
+        for (highest, number, stray) in [
+            (101, 3100, false),
+            (101, 3101, true),
+            (3001, 1978, false),
+            (3001, 1977, true),
+            (65_001, 2464, false),
+            (65_001, 2465, true),
+        ] {
+            let mut track = Track::new(1000);
+            track.note(now, highest, false);
+            assert_eq!(track.note(now, number, false).is_stray, stray, "{number}");
+        }
+        for (from, to) in [(100, 3100), (3000, 20), (3000, 1900), (65_000, 2464)] {
+            let mut track = Track::new(1000);
+            track.note(now, from, false);
+            let highest = track.note(now, from + 1, false).sequence;
+            let first = track.note(now, to + 1, false);
+            assert!(first.is_stray && !first.is_fresh && !first.is_restart);
+            // Neither a repair nor another stray one makes it sure.
+            assert!(track.note(now, to + 2, true).is_stray);
+            assert!(track.note(now, to + 20_000, false).is_stray);
+            assert!(track.note(now, to + 1, false).is_stray);
+            assert_eq!((track.expected(), track.lost()), (2, 0));
+            let second = track.note(now, to + 2, false);
+            assert!(second.is_fresh && second.is_restart && second.sequence > highest);
+            assert_eq!(second.sequence as u16, to + 2);
+            assert_eq!((track.expected(), track.lost()), (3, 0), "{from} {to}");
+            assert_eq!(track.report().unwrap().fraction, 0);
+            assert!(track.note(now, to + 4, false).is_fresh);
+            assert_eq!((track.expected(), track.lost()), (5, 1));
+            assert_eq!(track.wanted(now, ms(50), 9), [to + 3]);
+        }
+    }
+
+    /// What is known to be missing is awaited however far back it lies.
+    #[test]
+    fn what_is_missing_is_no_stray() {
+        let now = epoch();
+        let mut track = Track::new(3000);
+        track.note(now, 1, false);
+        track.note(now, 1900, false);
+        track.note(now, 2900, false);
+        assert!(track.note(now, 2, false).is_fresh);
+        assert!(
+            track.note(now, 2, false).is_stray,
+            "and then it is known no more"
+        );
     }
 
     #[test]

@@ -159,8 +159,10 @@ fn next<'a>(rest: &mut Reader<'a>) -> Option<(u8, u8, &'a [u8])> {
         return None;
     }
     if first & 0x20 != 0 {
-        // RFC 3550 §6.4.1: the last byte counts the padding, itself included, in words.
-        let padding = *body.last().filter(|it| **it > 0 && **it % 4 == 0)?;
+        // RFC 3550 §6.4.1: the last byte counts the padding, itself included, in words. libwebrtc fills up transport-wide feedback by single bytes.
+        let by_bytes = (kind, first & 31) == (RTPFB, 15);
+        let fits = |it: &&u8| **it > 0 && (by_bytes || it.is_multiple_of(4));
+        let padding = *body.last().filter(fits)?;
         body = body.get(..body.len().checked_sub(padding.into())?)?;
     }
     Some((kind, first & 31, body))

@@ -349,6 +349,44 @@ fn extended_reports() {
     assert!(extended.blocks().eq([ExtendedBlock::Unknown(99)]));
 }
 
+/// Transport-wide feedback as libwebrtc has sent it: runs and vectors of statuses, filled up by single bytes.
+#[test]
+fn transport_feedback_of_a_browser_is_read() {
+    let run = [
+        0xaf, 0xcd, 0x00, 0x05, 0xfa, 0x17, 0xfa, 0x17, 0x43, 0x03, 0x2f, 0xa0, 0x00, 0x99, 0x00,
+        0x01, 0x3d, 0xe8, 0x02, 0x17, 0x20, 0x01, 0x94, 0x01,
+    ];
+    let Rtcp::Transport(feedback) = only(&run) else {
+        panic!("{:?}", only(&run))
+    };
+    assert_eq!(
+        (feedback.sender, feedback.media),
+        (0xfa17_fa17, 0x4303_2fa0)
+    );
+    assert_eq!(
+        (feedback.base, feedback.count, feedback.number),
+        (153, 1, 23)
+    );
+    let start = 4_057_090 * 256;
+    assert!(feedback.arrivals().eq([(153, Some(start + 148))]));
+    let vector = [
+        0x8f, 0xcd, 0x00, 0x07, 0xfa, 0x17, 0xfa, 0x17, 0x09, 0xfa, 0xff, 0x67, 0x00, 0x27, 0x00,
+        0x0d, 0x5f, 0xc2, 0xf1, 0x03, 0xbf, 0x8e, 0x10, 0x00, 0x00, 0x00, 0x00, 0x00, 0x00, 0x1c,
+        0x04, 0x00,
+    ];
+    let Rtcp::Transport(feedback) = only(&vector) else {
+        panic!("{:?}", only(&vector))
+    };
+    assert_eq!(
+        (feedback.base, feedback.count, feedback.number),
+        (39, 13, 3)
+    );
+    let start = 6_275_825 * 256;
+    let came = [16, 16, 16, 16, 16, 16, 16, -1, -1, -1, 44, 48, 48];
+    let came = came.map(|it| (it >= 0).then_some(start + it));
+    assert!(feedback.arrivals().eq((39..).zip(came)));
+}
+
 /// Known failure 21.
 #[test]
 fn a_compound_is_whole_or_refused() {

@@ -7,6 +7,7 @@ use crate::{
     Choice,
     batch::Packet,
     payload::{Codec, Facts},
+    receive::MOST_DROPOUT,
 };
 
 /// The state of one stream's numbers.
@@ -190,6 +191,13 @@ impl Rewrite {
         self.lacks |= is_target && self.current != Some(packet.lane);
         if self.current != Some(packet.lane) {
             return Verdict::Drop;
+        }
+        // RFC 3550 App. A.1: the source has begun anew. One number is skipped, as the packet before may be missing.
+        if packet.sequence.saturating_sub(self.input) > MOST_DROPOUT.into() {
+            let last = self.last().unwrap_or_default();
+            let next = self.offsets.back().copied();
+            let next = next.map_or(0, |it| packet.sequence.wrapping_add(it.sequence));
+            self.shift(packet.sequence, (last + 2).wrapping_sub(next), 0);
         }
         if packet.is_padding() {
             return self.leave_out(packet);
@@ -441,5 +449,28 @@ mod tests {
         assert_eq!(inserted - (1 << 16), 102, "101 is the lost one's");
         assert_eq!(send(&mut rewrite, 13), 103);
         assert_eq!(send(&mut rewrite, 11), 101, "it was repaired");
+    }
+
+    /// A source that counts from somewhere else is no loss, and what is far ahead would be refused by SRTP as long past.
+    #[test]
+    fn a_restart_of_the_source_closes_up() {
+        for far in [3_100, 60_000] {
+            let mut rewrite = Rewrite::new(Choice::default(), 100, 0);
+            let mut send = |sequence| match rewrite.accept(&packet(sequence, 20)) {
+                Verdict::Send { numbered, .. } => numbered.sequence - (1 << 16),
+                Verdict::Drop => panic!("{sequence} is left out"),
+            };
+            assert_eq!((send(10), send(2_900)), (100, 2_990), "a gap stays");
+            assert_eq!(send(10 + far + 2_900), 2_992, "{far}");
+            assert_eq!(send(10 + far + 2_902), 2_994, "{far}");
+            assert_eq!(send(2_899), 2_989, "late");
+            let padding = packet(20 + 2 * far + 2_900, 0);
+            assert_eq!(rewrite.accept(&padding), Verdict::Drop);
+            let next = packet(padding.sequence + 1, 20);
+            let Verdict::Send { numbered, .. } = rewrite.accept(&next) else {
+                panic!("{far} is left out");
+            };
+            assert_eq!(numbered.sequence - (1 << 16), 2_996, "{far}");
+        }
     }
 }

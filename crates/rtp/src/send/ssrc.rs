@@ -4,7 +4,7 @@ use super::{FIRST, SendStream};
 use crate::{Encoding, breaker::Breaker, fec::Parity};
 
 impl SendStream {
-    /// It is set anew. An SSRC that had to be changed stays as it is, until another is set.
+    /// It is set anew. An SSRC that had to be changed stays as it is, whether the old one is set again or the new one, until another is set.
     pub(crate) fn configure(&mut self, new: Encoding) {
         let (old, own) = (std::mem::replace(&mut self.set, new), self.encoding);
         let kept = |old, new, own| if old == new { own } else { new };

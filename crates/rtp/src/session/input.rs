@@ -180,6 +180,10 @@ impl Session {
         }
         let again = media.origin != Origin::Direct;
         let noted = stream.track.note(now, media.sequence, again);
+        if noted.is_stray {
+            stream.stats.stray += u64::from(!again);
+            return;
+        }
         if !again {
             measure(stream, now, media.timestamp, codec, format.clock);
         }

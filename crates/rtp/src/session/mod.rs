@@ -229,7 +229,9 @@ impl Session {
         let Some(section) = self.place(id) else {
             return;
         };
-        let kept = |it: &SendStream| encodings.iter().any(|new| new.ssrc == it.set.ssrc);
+        // By the SSRC that it was set with, or by the one that it has since.
+        let is = |it: &SendStream, ssrc| it.set.ssrc == ssrc || it.encoding.ssrc == ssrc;
+        let kept = |it: &SendStream| encodings.iter().any(|new| is(it, new.ssrc));
         let gone = self
             .senders
             .iter()
@@ -239,7 +241,7 @@ impl Session {
             .extend(gone.map(|it| it.encoding.ssrc));
         self.senders.retain(|it| it.section != section || kept(it));
         for (place, encoding) in encodings.iter().enumerate() {
-            let same = |it: &&mut SendStream| it.set.ssrc == encoding.ssrc;
+            let same = |it: &&mut SendStream| is(it, encoding.ssrc);
             if let Some(sender) = self.senders.iter_mut().find(same) {
                 (sender.section, sender.place) = (section, place);
                 let resumes = encoding.active && !sender.encoding.active;

@@ -145,6 +145,12 @@ fn cryptex_marks_what_it_must() {
         let before = plain.clone();
         assert_eq!(client.protect_rtp(&mut plain, 0), Err(Error::Appbits));
         assert_eq!(plain, before);
+        // Where nobody has agreed on it the mark is an extension like any other.
+        let (mut client, mut server) = pair(profile);
+        let mut plain = rtp(7, 1, &[0xc0, 0xde, 0, 1, 1, 2, 3, 4, 5]);
+        plain[0] |= 0x10;
+        let sent = protected(&mut client, &plain);
+        assert_eq!(opened(&mut server, &sent), Some(plain));
     }
 }
 
@@ -411,6 +417,19 @@ fn keys_wear_out() {
     client.protect_rtcp(&mut rtcp(7, b"x"), 0).unwrap();
     let more = client.protect_rtcp(&mut rtcp(7, b"x"), 0);
     assert_eq!(more, Err(Error::KeyExhausted));
+    // Nor is one taken beyond it, whose nonce was that of the first packet.
+    let (client, mut server) = pair(Profile::AeadAes128Gcm);
+    let stream = server.remote.streams.get_or_insert(7, || Stream::new(1024));
+    stream.rtp.mark(MOST_RTP - 1);
+    let mut beyond = rtp(7, 0, b"x");
+    let header = Header::parse(&beyond).unwrap();
+    let sealed = client
+        .local
+        .rtp
+        .seal_rtp(&mut beyond, 0, &header, Extent::Payload, MOST_RTP);
+    assert!(sealed.is_some());
+    assert_eq!(opened(&mut server, &beyond), None);
+    assert_eq!(server.stats().rtp.replayed, 1);
 }
 
 #[test]
@@ -505,17 +524,44 @@ fn so_many_that_have_ended_are_remembered() {
     assert_eq!(server.stats().rtp.over_limit, 1);
 }
 
-/// RFC 3711 §3.3.2: by default 1,024 indices are told apart, to the last.
+/// An SSRC that comes again counts among those that live, and among the others no more.
+#[test]
+fn who_comes_again_has_ended_no_more() {
+    let config = Config::new(Profile::AeadAes128Gcm).streams(2);
+    let (mut client, mut server) = pair_with(config);
+    let mut comes = |server: &mut Context, ssrc, sequence| {
+        let sent = protected(&mut client, &rtp(ssrc, sequence, b"x"));
+        opened(server, &sent).is_some()
+    };
+    assert!(comes(&mut server, 100, 1));
+    server.end(100);
+    assert!(comes(&mut server, 100, 2));
+    for ssrc in 0..64 {
+        assert!(comes(&mut server, ssrc, 1));
+        server.end(ssrc);
+    }
+    assert!(comes(&mut server, 64, 1));
+}
+
+/// RFC 3711 §3.3.2: by default 1,024 indices are told apart, to the last; others are rounded up to whole words.
 #[test]
 fn the_window_is_1024_wide() {
-    for (back, taken) in [(1023, true), (1024, false)] {
-        let (mut client, mut server) = pair(Profile::AeadAes128Gcm);
+    let default = Config::new(Profile::AeadAes128Gcm);
+    let (least, odd) = (default.clone().window(1), default.clone().window(100));
+    for (config, width) in [(default, 1024), (least, 64), (odd, 128)] {
+        the_window_is(&config, width);
+    }
+}
+
+fn the_window_is(config: &Config, width: u16) {
+    for (back, taken) in [(width - 1, true), (width, false)] {
+        let (mut client, mut server) = pair_with(config.clone());
         let late = protected(&mut client, &rtp(7, 2000 - back, b"late"));
         let newest = protected(&mut client, &rtp(7, 2000, b"newest"));
         assert!(opened(&mut server, &newest).is_some());
         assert_eq!(opened(&mut server, &late).is_some(), taken, "{back}");
         // What is sent has the same.
-        let (mut client, _) = pair(Profile::AeadAes128Gcm);
+        let (mut client, _) = pair_with(config.clone());
         protected(&mut client, &rtp(7, 2000, b"newest"));
         let sent = client.protect_rtp(&mut rtp(7, 2000 - back, b"late"), 0);
         assert_eq!(sent.is_ok(), taken, "{back}");

@@ -161,6 +161,20 @@ mod tests {
         assert_eq!((first.timestamp, first.missing_before), (Some(300), 300));
     }
 
+    /// Large frames fill it sooner than many.
+    #[test]
+    fn what_waits_is_bounded_in_bytes() {
+        let queue = FrameQueue::new(MediaKind::Video);
+        let mut wakeups = Wakeups::default();
+        for number in 0..20 {
+            let mut large = frame(Codec::Vp8, number, true);
+            large.payload = vec![0; 1 << 20].into();
+            let asks = queue.push(large, &mut wakeups);
+            assert_eq!(asks, number == 8 || number == 16);
+            assert!(queue.lock().frames.len() <= 8);
+        }
+    }
+
     /// Of parallel streams each waits for a key frame of its own.
     #[test]
     fn a_key_frame_of_one_stream_mends_no_other() {

@@ -28,22 +28,23 @@ pub(in crate::api) struct Links {
 /// The track of a sender.
 struct Outgoing {
     track: MediaStreamTrack,
-    /// Kept here: without it the source takes the sender for gone.
-    sink: Arc<Sink>,
+    /// Kept here: without it the source takes the sender for gone, which it is behind its transceiver.
+    sink: Option<Arc<Sink>>,
 }
 
 impl Outgoing {
     /// Whether what came by this sink goes out.
     fn takes(&self, sink: u64) -> bool {
-        self.sink.number() == Some(sink) && self.track.state.gives()
+        self.sink.as_ref().and_then(|it| it.number()) == Some(sink) && self.track.state.gives()
     }
 }
 
 impl Outgoing {
     /// Writes down what the encodings of its sender want of who encodes.
     fn tell_encodings(&self, id: TransceiverId, engine: &Engine) {
+        let Some(sink) = &self.sink else { return };
         let Some(view) = engine.transceiver(id) else {
-            return self.sink.want([None; LANES], false);
+            return sink.want([None; LANES], false);
         };
         let mut encodings = view.encodings().to_vec();
         for (at, _) in view.stopped() {
@@ -54,7 +55,7 @@ impl Outgoing {
         }
         let (rids, choice) = (self.track.state.source.rids(), self.track.choice());
         let wanted = Wanted::by_lane(&encodings, &rids, &choice);
-        self.sink.want(wanted, view.takes_single_units());
+        sink.want(wanted, view.takes_single_units());
     }
 }
 
@@ -104,6 +105,7 @@ impl Links {
             Some((track, sink)) => {
                 track.state.source.attach(&sink);
                 inbox.choose(id);
+                let sink = Some(sink);
                 self.senders.insert(id, Outgoing { track, sink })
             }
             None => self.senders.remove(&id),
@@ -236,7 +238,7 @@ impl Links {
         outbound: &mut Outbound,
     ) {
         if let Some(link) = self.senders.get(&id) {
-            link.sink.allow(lane, bits);
+            link.sink.iter().for_each(|it| it.allow(lane, bits));
             outbound.told.push(link.track.state.source.clone());
         }
     }
@@ -303,6 +305,12 @@ impl Links {
         // Those of transceivers that are gone have ended, and belong to their handles alone.
         self.receivers
             .retain(|id, _| engine.transceiver(*id).is_some());
+        let gone = |id: &TransceiverId| engine.transceiver(*id).is_none();
+        for (_, link) in self.senders.iter_mut().filter(|it| gone(it.0)) {
+            if link.sink.take().is_some() {
+                link.track.state.source.tell_upstream();
+            }
+        }
         for (id, track) in &self.receivers {
             let source = &track.state.source;
             let frames = track.state.has_frame_readers();
@@ -355,5 +363,47 @@ impl Links {
         for track in self.receivers.values() {
             track.state.end(false, wakeups);
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::{
+        task::Waker,
+        time::{Duration, SystemTime},
+    };
+
+    use oxirtc_netsim::epoch;
+
+    use super::*;
+    use crate::{
+        Configuration, MediaKind,
+        engine::{Anchor, Settings, TransceiverInit},
+    };
+
+    /// A sender whose transceiver is gone has its track still, and takes nothing of its source.
+    #[test]
+    fn what_is_gone_takes_nothing() {
+        let wall = SystemTime::UNIX_EPOCH + Duration::from_secs(1_700_000_000);
+        let instant = epoch();
+        let (configuration, settings) = (Configuration::default(), Settings::default());
+        let anchor = Anchor { instant, wall };
+        let mut engine = Engine::new(configuration, settings, [9; 32], anchor).unwrap();
+        let (mut links, mut wakeups) = (Links::default(), Wakeups::default());
+        let inbox = Arc::new(Inbox::new(Waker::noop().clone()));
+        let (track, _writer) = MediaStreamTrack::from_frames(MediaKind::Video);
+        let init = TransceiverInit::default();
+        let id = engine.add_transceiver(MediaKind::Video, Some(track.number()), init);
+        let id = id.unwrap();
+        links.send(id, Some(&track), &inbox);
+        let mut look = |engine: &mut Engine, links: &mut Links| {
+            inbox.nudge();
+            links.take_in(epoch, engine, &inbox, &mut wakeups);
+            track.state.source.has_sinks()
+        };
+        assert!(look(&mut engine, &mut links));
+        engine.stop_transceiver(instant, id).unwrap();
+        assert!(!look(&mut engine, &mut links));
+        assert_eq!(links.sent(id), Some(track.clone()));
     }
 }

@@ -262,7 +262,7 @@ impl PacketWriter {
     }
 
     /// Writes packets that belong together: best all of one frame. Senders give them numbers, timestamps and headers of their own;
-    /// a number that is left out stays a gap. All are of the lane of the first.
+    /// numbers that are left out stay a gap, up to 3,000 of them. All are of the lane of the first.
     ///
     /// # Errors
     ///

@@ -21,6 +21,8 @@ pub(in crate::api) struct PacketQueue {
 #[derive(Default)]
 struct Waiting {
     batches: VecDeque<MediaBatch>,
+    /// Of payload in them.
+    bytes: usize,
     packets: VecDeque<RtpPacket>,
     dropped: u64,
     ended: bool,
@@ -32,10 +34,12 @@ impl PacketQueue {
         let mut wakeups = Wakeups::default();
         {
             let mut waiting = self.lock();
-            if waiting.batches.len() >= MOST_BATCHES {
+            if waiting.batches.len() >= MOST_BATCHES || waiting.bytes >= MOST_BYTES {
                 let lost: usize = waiting.batches.drain(..).map(|it| it.len()).sum();
                 waiting.dropped += lost as u64;
+                waiting.bytes = 0;
             }
+            waiting.bytes += batch.bytes();
             waiting.batches.push_back(batch.clone());
             waiting.readers.wake(&mut wakeups);
         }
@@ -61,6 +65,7 @@ impl PacketQueue {
             let Some(batch) = waiting.batches.pop_front() else {
                 break;
             };
+            waiting.bytes -= batch.bytes();
             waiting.packets.extend(batch.packets());
         }
         if waiting.ended {
@@ -81,3 +86,42 @@ impl PacketQueue {
 }
 
 const MOST_BATCHES: usize = 256;
+const MOST_BYTES: usize = 8 << 20;
+
+#[cfg(test)]
+mod tests {
+    use std::task::{Context, Waker};
+
+    use oxirtc_netsim::epoch;
+
+    use super::*;
+    use crate::{Codec, EncodedFrame, engine::Cutter};
+
+    fn read(queue: &PacketQueue) -> usize {
+        let cx = Context::from_waker(Waker::noop());
+        let mut waiter = Waiter::by_hand(&cx);
+        let next = || queue.poll(&mut waiter).is_ready();
+        std::iter::repeat_with(next).take_while(|it| *it).count()
+    }
+
+    /// Who reads nothing is left the newest, of few large frames as of many small ones.
+    #[test]
+    fn what_waits_is_bounded() {
+        for (len, count, most) in [(2 << 20, 30, 5), (100, 1000, 256)] {
+            let queue = PacketQueue::default();
+            let (mut cutter, mut written) = (Cutter::new(), 0);
+            let mut payload = vec![7; len];
+            payload[..10].copy_from_slice(&[0, 0, 0, 0x9d, 1, 0x2a, 64, 1, 180, 0]);
+            let frame = EncodedFrame::new(Codec::Vp8, payload);
+            for _ in 0..count {
+                let batch = cutter.cut_frame(epoch(), 0, &frame).unwrap();
+                written += batch.len();
+                queue.push(&batch);
+                assert!(queue.lock().batches.len() <= most, "{len}");
+            }
+            assert!(queue.dropped() > 0);
+            assert_eq!(queue.dropped() as usize + read(&queue), written, "{len}");
+            assert_eq!(queue.lock().bytes, 0);
+        }
+    }
+}

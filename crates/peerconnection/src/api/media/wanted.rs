@@ -92,3 +92,49 @@ impl Default for Wanted {
 
 /// So many parallel streams a track has at most.
 pub(super) const LANES: usize = 8;
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn size(max_width: u32, max_height: u32) -> Option<ResolutionRestriction> {
+        Some(ResolutionRestriction {
+            max_width,
+            max_height,
+        })
+    }
+
+    /// One encoder keeps to what all ask that send, however their pictures are turned; who does not send asks nothing.
+    #[test]
+    fn several_wishes_are_one() {
+        let wanted = |framerate, scale, size| Wanted {
+            active: true,
+            framerate: Some(framerate),
+            scale,
+            size,
+        };
+        let one = wanted(30.0, 2.0, size(640, 360));
+        let other = wanted(15.0, 4.0, size(320, 480));
+        let both = wanted(15.0, 4.0, size(480, 320));
+        assert_eq!((one.and(other), other.and(one)), (both, both));
+        assert_eq!(one.and(Wanted::default()), one);
+        let silent = Wanted {
+            active: false,
+            ..other
+        };
+        assert_eq!((one.and(silent), silent.and(one)), (one, one));
+        assert!(!silent.and(silent).active);
+    }
+
+    /// WebRTC Extensions §5.2.6.
+    #[test]
+    fn a_size_counts_more_than_a_scale() {
+        let mut encoding = RtpEncodingParameters {
+            scale_resolution_down_by: Some(2.0),
+            ..RtpEncodingParameters::default()
+        };
+        assert_eq!(Wanted::of(&encoding).scale, 2.0);
+        encoding.scale_resolution_down_to = size(640, 360);
+        assert_eq!(Wanted::of(&encoding).scale, 1.0);
+    }
+}

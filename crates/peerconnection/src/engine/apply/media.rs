@@ -301,17 +301,95 @@ mod tests {
 
     use super::*;
     use crate::{
-        Configuration, MediaKind, Priority, Settings,
+        Configuration, MediaKind, OfferOptions, Priority, SessionDescription, Settings,
         engine::{TransceiverInit, media::Shares},
         path::Anchor,
     };
 
     fn engine(seed: u8) -> Engine {
-        let (configuration, settings) = (Configuration::default(), Settings::default());
+        let (configuration, settings) = (Configuration::default(), Settings::default().dscp(true));
         let wall = SystemTime::UNIX_EPOCH + Duration::from_secs(1_700_000_000);
         let instant = epoch();
         let anchor = Anchor { instant, wall };
         Engine::new(configuration, settings, [seed; 32], anchor).unwrap()
+    }
+
+    fn negotiate(near: &mut Engine, far: &mut Engine) {
+        let now = epoch();
+        near.set_local_description(now, None).unwrap();
+        let offer = near.local_description().unwrap();
+        far.set_remote_description(now, offer).unwrap();
+        far.set_local_description(now, None).unwrap();
+        let answer = far.local_description().unwrap();
+        near.set_remote_description(now, answer).unwrap();
+    }
+
+    /// RFC 3550 §8.2: an SSRC of ours that the peer uses makes way for another, and marks, descriptions and RTP go by that one.
+    #[test]
+    fn an_ssrc_of_the_peer_makes_way() {
+        let (mut near, mut far) = (engine(3), engine(4));
+        let now = epoch();
+        let init = TransceiverInit {
+            encodings: vec![RtpEncodingParameters {
+                priority: Priority::High,
+                ..RtpEncodingParameters::default()
+            }],
+            ..TransceiverInit::default()
+        };
+        let id = near.add_transceiver(MediaKind::Video, None, init).unwrap();
+        negotiate(&mut near, &mut far);
+        let all = |engine: &Engine| {
+            let it = engine.media.get(id).unwrap();
+            let it = &it.sender.negotiated.as_ref().unwrap().encodings[0];
+            [it.ssrc, it.rtx.unwrap()]
+        };
+        let packet_of = |ssrc: u32| {
+            let mut packet = vec![0x80, 96, 0, 1, 0, 0, 0, 0];
+            packet.extend(ssrc.to_be_bytes());
+            packet.extend([0x10; 20]);
+            packet
+        };
+        let path = |engine: &mut Engine| engine.transports.iter_mut().next().unwrap().id;
+        // One that is taken while an offer is open, and one in a stable state.
+        for (place, open) in [(0, true), (1, false)] {
+            let old = all(&near);
+            if open {
+                near.set_local_description(now, None).unwrap();
+            }
+            let on = path(&mut near);
+            let (transport, _) = near.transports.lend(on).unwrap();
+            let rtp = &mut transport.media.as_mut().unwrap().rtp;
+            rtp.handle_rtp(now, &packet_of(old[place]));
+            near.ascend(now);
+            let marked = |engine: &mut Engine, ssrc| {
+                let (transport, _) = engine.transports.lend(on).unwrap();
+                transport.marks.as_ref().unwrap().of_rtp(&packet_of(ssrc))
+            };
+            assert_eq!(all(&near).map(|it| marked(&mut near, it)), [34; 2]);
+            assert_eq!(marked(&mut near, old[place]), 0);
+            if open {
+                let back = SessionDescription::rollback();
+                near.set_local_description(now, Some(back)).unwrap();
+            }
+            let new = all(&near);
+            assert_ne!(new[place], old[place]);
+            assert_eq!(new[1 - place], old[1 - place]);
+            let offer = near.create_offer(&OfferOptions::default()).unwrap().sdp;
+            let names = |ssrc: u32| offer.contains(&format!("a=ssrc:{ssrc} "));
+            assert!(new.iter().all(|it| names(*it)), "{offer}");
+            assert!(!names(old[place]));
+            // Whatever else is set, the stream goes on.
+            let parameters = near.parameters(id);
+            near.set_parameters(now, id, parameters).unwrap();
+            negotiate(&mut near, &mut far);
+            assert_eq!(all(&near), new);
+            assert_eq!(new.map(|it| marked(&mut near, it)), [34; 2]);
+            let section = near.media.get(id).unwrap().section();
+            let (transport, _) = near.transports.lend(on).unwrap();
+            let rtp = &transport.media.as_ref().unwrap().rtp;
+            let sent: Vec<_> = rtp.send_stats(section).map(|it| (it.0, it.2.rtx)).collect();
+            assert_eq!(sent, [(new[0], Some(new[1]))]);
+        }
     }
 
     /// [4.9-01] [4.9.1-02] The most important stream that is sent on a transport says how much its media counts.
@@ -331,12 +409,7 @@ mod tests {
             let added = near.add_transceiver(MediaKind::Video, None, init);
             added.unwrap()
         });
-        near.set_local_description(now, None).unwrap();
-        let offer = near.local_description().unwrap();
-        far.set_remote_description(now, offer).unwrap();
-        far.set_local_description(now, None).unwrap();
-        let answer = far.local_description().unwrap();
-        near.set_remote_description(now, answer).unwrap();
+        negotiate(&mut near, &mut far);
         let weighs = |engine: &mut Engine, weight| {
             let mut expected = Shares::new();
             expected.set_media_weight(weight);

@@ -1,5 +1,6 @@
 //! The way up from RTP.
 
+use oxirtc_jsep as jsep;
 use oxirtc_rtp as rtp;
 
 use super::transceivers::Media;
@@ -14,7 +15,12 @@ use crate::{
 
 impl Transport {
     /// Lifts what RTP tells.
-    pub(in crate::engine) fn ascend_media(&mut self, media: &mut Media, tasks: &mut Tasks) {
+    pub(in crate::engine) fn ascend_media(
+        &mut self,
+        negotiator: &mut jsep::Negotiator,
+        media: &mut Media,
+        tasks: &mut Tasks,
+    ) {
         let Some(path) = &mut self.media else { return };
         if let Some(exhausted) = path.poll_exhausted() {
             let cause = exhausted.then_some(StopCause::KeyExhausted);
@@ -68,6 +74,13 @@ impl Transport {
                         "{}: the peer uses SSRC {old:#x}, which was ours: {new:#x}",
                         self.label
                     );
+                    negotiator.replace_ssrc(old, new);
+                    let sent = media.iter_mut().filter(|it| it.on == Some(self.id));
+                    let sent = sent.filter_map(|it| it.sender.negotiated.as_mut());
+                    sent.for_each(|it| it.replace_ssrc(old, new));
+                    if let Some(marks) = &mut self.marks {
+                        marks.replace_ssrc(old, new);
+                    }
                 }
                 event => tell_sender(&self.label, event, media, tasks),
             }

@@ -315,6 +315,34 @@ mod tests {
         assert!(now - next < ms(1), "{:?}", now - next);
     }
 
+    /// A picture that comes after a long pause is spread over a tenth of a second at most.
+    #[test]
+    fn a_pause_is_no_time_to_spread_over() {
+        let begin = epoch() + Duration::from_secs(60);
+        let mut gate = gate_at(epoch(), ms(33));
+        gate.frame(begin);
+        let (mut now, mut left) = (begin, 500);
+        while left > 0 {
+            burst(&mut gate, now, &mut left);
+            now += ms(1);
+        }
+        assert!(now - begin <= ms(101), "{:?}", now - begin);
+    }
+
+    /// A layer that comes a moment after another lets nothing of that one go at once.
+    #[test]
+    fn what_comes_together_has_not_had_its_time() {
+        let now = epoch();
+        let mut gate = gate_at(now, ms(33));
+        let mut left = 400;
+        assert_eq!(burst(&mut gate, now, &mut left), 64);
+        let later = now + ms(1);
+        gate.frame(later);
+        let mut gone = burst(&mut gate, later, &mut left);
+        gone += burst(&mut gate, later + Duration::from_micros(200), &mut left);
+        assert!(gone <= 70, "{gone}");
+    }
+
     /// Three layers of one picture: the largest comes last, and is spread nevertheless.
     #[test]
     fn layers_come_together_and_are_spread() {

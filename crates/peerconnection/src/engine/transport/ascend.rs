@@ -10,6 +10,6 @@ impl Transport {
     pub(in crate::engine) fn ascend(&mut self, now: Instant, up: &mut Up<'_>) {
         self.ascend_ice(now, up);
         self.ascend_dtls(now, up);
-        self.ascend_media(up.media, up.tasks);
+        self.ascend_media(&mut up.negotiation.negotiator, up.media, up.tasks);
     }
 }
