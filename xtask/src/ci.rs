@@ -155,6 +155,13 @@ fn fuzz_smoke(arguments: &Arguments) -> Result<()> {
     fuzz::run(&fuzz::Arguments::smoke(arguments.full))
 }
 
+/// What one packet of a peer's costs, by the clock: in the build that is used.
+fn cost(_: &Arguments) -> Result<()> {
+    let mut times = run::cargo();
+    times.args(["test", "--release", "-p", "oxirtc-sctp"]);
+    run::check(times.args(["--lib", "--test", "cost", "--", "cost"]))
+}
+
 fn minutes(time: Duration) -> String {
     format!("{}:{:02}", time.as_secs() / 60, time.as_secs() % 60)
 }
@@ -177,6 +184,7 @@ const STAGES: &[Stage] = &[
     stage("chromium", 7, |_| interop("chromium", &[])),
     stage("firefox", 6, |_| interop("firefox", &[])),
     stage("fuzz", 9, fuzz_smoke),
+    full("cost", 5, cost),
     full("deny", 10, |_| deny::run()),
 ];
 /// Of the table of NATs: holes that are opened from both sides, a port that nobody can know, and no UDP.

@@ -123,6 +123,21 @@ fn a_shutdown_acknowledges() {
     let answer = victim.answer();
     assert_eq!(answer[0].0, ChunkKind::SHUTDOWN_ACK);
     assert_eq!(victim.pair.ends[0].state(), State::ShutdownAckSent);
+    // The peer says it again: it has not heard the answer.
+    victim.chunk(ChunkKind::SHUTDOWN, &cumulative);
+    assert_eq!(victim.answer()[0].0, ChunkKind::SHUTDOWN_ACK);
+}
+
+/// RFC 9260 §3.3.1: what stands before a SHUTDOWN is acknowledged at once, and not when the peer's timer says so.
+#[test]
+fn a_shutdown_does_not_wait_for_a_delayed_acknowledgement() {
+    let mut pair = perfect(1).connected();
+    pair.say(0, 1, b"first");
+    let now = pair.now;
+    pair.ends[0].shutdown(now);
+    pair.run_for(ms(100));
+    let states = pair.ends.each_ref().map(|it| it.state());
+    assert_eq!(states, [State::Closed; 2]);
 }
 
 #[test]

@@ -152,3 +152,90 @@ fn is_unreachable(kind: io::ErrorKind) -> bool {
             | io::ErrorKind::AddrNotAvailable
     )
 }
+
+#[cfg(test)]
+mod tests {
+    use std::{net::SocketAddr, sync::Mutex};
+
+    use super::*;
+    use crate::driver::Batch;
+
+    /// A socket that answers as the test says, the last answer first.
+    #[derive(Debug)]
+    struct Scripted(Mutex<Vec<io::Result<()>>>);
+
+    const HERE: ([u8; 4], u16) = ([192, 0, 2, 1], 1);
+
+    impl Socket for Scripted {
+        fn local_address(&self) -> SocketAddr {
+            HERE.into()
+        }
+
+        fn poll_readable(&self, _: &mut Context<'_>) -> Poll<io::Result<()>> {
+            Poll::Pending
+        }
+
+        fn try_receive(&self, _: &mut Batch) -> io::Result<usize> {
+            Err(io::ErrorKind::WouldBlock.into())
+        }
+
+        fn poll_writable(&self, _: &mut Context<'_>) -> Poll<io::Result<()>> {
+            Poll::Pending
+        }
+
+        fn try_send(&self, _: &Outgoing<'_>) -> io::Result<()> {
+            self.0.lock().unwrap().pop().unwrap_or(Ok(()))
+        }
+
+        fn max_segments(&self) -> usize {
+            1
+        }
+    }
+
+    /// What the system says of the network is told when it says it: at once, or when a full socket has room again. The rest of a batch
+    /// goes on its way.
+    #[test]
+    fn refusals_are_told_whenever_they_come() {
+        let too_long = if cfg!(windows) { 10_040 } else { 90 };
+        let kinds = [
+            (io::ErrorKind::NetworkUnreachable.into(), (true, false)),
+            (io::ErrorKind::NetworkDown.into(), (true, false)),
+            (io::ErrorKind::AddrNotAvailable.into(), (true, false)),
+            (io::Error::from_raw_os_error(too_long), (false, true)),
+            // Anybody can forge the ICMP behind it.
+            (io::ErrorKind::ConnectionRefused.into(), (false, false)),
+        ];
+        for (error, expected) in kinds {
+            for waits in [false, true] {
+                let again = match error.raw_os_error() {
+                    Some(code) => io::Error::from_raw_os_error(code),
+                    None => error.kind().into(),
+                };
+                let blocks = waits.then(|| Err(io::ErrorKind::WouldBlock.into()));
+                let answers = [Ok(()), Err(again)].into_iter().chain(blocks).collect();
+                let transmit = Transmit {
+                    path: Path::udp(HERE.into(), ([192, 0, 2, 2], 2).into()),
+                    ecn: 0,
+                    dscp: 0,
+                    segment: 3,
+                };
+                let socket = Arc::new(Scripted(Mutex::new(answers)));
+                let script = socket.clone();
+                let sent = Blocked::send(socket, None, transmit, &[1, 1, 1, 2], Label([0, 0]));
+                let told = |it: &Refusals| (it.unreachable, it.too_long.is_some());
+                let mut refusals = sent.refusals;
+                assert_eq!(sent.blocked.is_some(), waits);
+                if let Some(mut blocked) = sent.blocked {
+                    assert_eq!(told(&refusals), (false, false), "nothing is known yet");
+                    let (later, gone) = blocked.retry();
+                    assert!(gone);
+                    refusals = later;
+                }
+                assert_eq!(told(&refusals), expected, "{error}, waits: {waits}");
+                let refused = refusals.too_long.unwrap_or(vec![1; 3]);
+                assert_eq!(refused, [1; 3], "the datagram, not the batch");
+                assert!(script.0.lock().unwrap().is_empty(), "all of it was sent");
+            }
+        }
+    }
+}

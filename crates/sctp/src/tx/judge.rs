@@ -98,11 +98,9 @@ impl Sender {
                 self.recovery.lost(packet, lost);
                 found.packets += u32::from(packet != found.newest);
                 found.newest = packet;
-                found.fresh += if packet < self.recovery.reduced_at {
-                    0
-                } else {
-                    lost
-                };
+                if packet >= self.recovery.reduced_at {
+                    found.fresh += lost;
+                }
                 stats.black_holes += u64::from(long && self.pmtu.lost(packet));
             }
         }

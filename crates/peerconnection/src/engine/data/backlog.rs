@@ -1,6 +1,9 @@
 //! What came and is still to be dealt with.
 
-use std::collections::{BTreeMap, BTreeSet, VecDeque};
+use std::{
+    collections::{BTreeMap, BTreeSet, VecDeque},
+    time::Instant,
+};
 
 use super::unclaimed::Unclaimed;
 use crate::engine::task::Tasks;
@@ -19,6 +22,8 @@ pub(super) struct Backlog {
     pub(super) unfinished: BTreeSet<u16>,
     /// There is more room beside the window than when the unfinished ones were tried last.
     pub(super) room_came: bool,
+    /// Since when there is more to do than a step takes.
+    pub(super) more: Option<Instant>,
     pub(super) unclaimed: Unclaimed,
     /// Bytes in the tails of channels.
     pub(super) tails: usize,

@@ -99,9 +99,11 @@ impl Data {
         }
     }
 
-    /// Brings association, session and application together, until none has anything for another.
+    /// Brings association, session and application together, until none has anything for another. What one packet brings for very
+    /// many streams takes several calls, of which the next is due at once.
     pub(super) fn settle(&mut self, now: Instant, tasks: &mut Tasks) {
-        loop {
+        self.backlog.more = None;
+        for _ in 0..STEP {
             self.pass_down(now);
             // What a channel is comes before what was sent on it.
             self.tell_all(None, tasks);
@@ -115,6 +117,7 @@ impl Data {
                 return;
             }
         }
+        self.backlog.more = Some(now);
     }
 
     // ---- verbs
@@ -216,6 +219,9 @@ impl Data {
         self.messages_dropped
     }
 }
+
+/// How many things are brought from one to another in a step.
+const STEP: usize = 32;
 
 #[cfg(test)]
 mod tests;

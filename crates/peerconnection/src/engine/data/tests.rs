@@ -530,6 +530,30 @@ fn a_reset_of_all_streams_closes_every_channel() {
     assert_eq!(wire.read(one), Some(Message::from(vec![1])));
 }
 
+/// The channels that have just come are among them: one that nobody has looked at yet, and one that waits for the application.
+#[test]
+fn a_reset_of_all_streams_reaches_channels_that_are_not_known_yet() {
+    for unread in [0, 1024] {
+        let mut wire = Wire::new(&Settings::default());
+        wire.tasks.set_unread(unread);
+        wire.peer_opens(0);
+        wire.run();
+        // Both in one packet.
+        wire.peer_opens(2);
+        let (tag, tsn) = wire.peer_says(0);
+        let reset = reset_of_all(tag, tsn.wrapping_add(1), 2);
+        assert!(wire.data.handle_packet(wire.now, ON, &reset));
+        wire.pass(Duration::from_secs(1));
+        wire.tasks.set_unread(0);
+        wire.pass(Duration::from_secs(1));
+        let [one, other] = wire.announced()[..] else {
+            panic!("two channels, {unread} unread");
+        };
+        let states = [one, other].map(|id| wire.state(id));
+        assert_eq!(states, [DataChannelState::Closed; 2], "{unread} unread");
+    }
+}
+
 /// A packet that resets all streams of a peer whose chunk with this TSN was the first after so many.
 fn reset_of_all(tag: u32, last: u32, before: u16) -> Vec<u8> {
     let request = Request::OutgoingReset {
@@ -546,8 +570,8 @@ fn reset_of_all(tag: u32, last: u32, before: u16) -> Vec<u8> {
     reset
 }
 
-/// What one request of a few bytes brings about is work for each channel once: beside ten times as many it costs about as much a
-/// channel.
+/// What one request of a few bytes brings about is work for each channel once, done in steps: beside ten times as many it costs about
+/// as much a channel.
 #[test]
 #[expect(clippy::disallowed_methods, reason = "it is the clock that counts")]
 fn a_reset_of_all_streams_costs_little_a_channel() {
@@ -563,7 +587,17 @@ fn a_reset_of_all_streams_costs_little_a_channel() {
         let start = Instant::now();
         assert!(wire.data.handle_packet(wire.now, ON, &packet));
         wire.data.settle(wire.now, &mut wire.tasks);
+        let mut steps = 1;
+        while wire.data.poll_timeout() == Some(wire.now) {
+            let waiting = wire.data.backlog.resets.len();
+            wire.data.handle_timeout(wire.now);
+            wire.data.settle(wire.now, &mut wire.tasks);
+            let performed = waiting.saturating_sub(wire.data.backlog.resets.len());
+            assert!(performed <= STEP, "{performed} in a step");
+            steps += 1;
+        }
         let took = start.elapsed();
+        assert!(steps >= usize::from(channels) / STEP, "{steps} steps");
         wire.pass(Duration::from_secs(1));
         let channels = wire.announced();
         let closed = |id: &ChannelId| wire.state(*id) == DataChannelState::Closed;
