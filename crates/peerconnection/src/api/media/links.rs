@@ -53,7 +53,7 @@ impl Outgoing {
             }
         }
         let (rids, choice) = (self.track.state.source.rids(), self.track.choice());
-        let wanted = Wanted::by_lane(&encodings, &rids, &choice);
+        let wanted = Wanted::by_lane(&encodings, view.degradation_preference(), &rids, &choice);
         self.sink.want(wanted, view.takes_single_units());
     }
 }
