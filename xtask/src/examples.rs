@@ -118,7 +118,7 @@ const FIRST: [&str; 7] = [
     "ice_restart",
     "certificate",
 ];
-const FLOWS: [&str; 7] = [
+const FLOWS: [&str; 9] = [
     "call",
     "warm_up",
     "simulcast",
@@ -126,6 +126,8 @@ const FLOWS: [&str; 7] = [
     "call_flow",
     "dtmf",
     "perfect_negotiation",
+    "statistics",
+    "hold",
 ];
 const LIMIT: Duration = Duration::from_secs(60);
 
@@ -141,7 +143,7 @@ mod tests {
             .collect();
         assert!(absent(&all).is_empty());
         assert_eq!(absent(&all[1..]), ["hello"]);
-        assert_eq!(absent(&all[..13]), ["perfect_negotiation"]);
+        assert_eq!(absent(&all[..15]), ["hold"]);
     }
 
     #[test]

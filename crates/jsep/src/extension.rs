@@ -40,8 +40,13 @@ impl Extension {
         }
     }
 
-    fn is(&self, other: &Self) -> bool {
+    pub(crate) fn is(&self, other: &Self) -> bool {
         self.uri == other.uri && self.encrypted == other.encrypted
+    }
+
+    /// Whether packets are told apart by it: of which section they are, and of which layer.
+    pub(crate) fn names_packets(&self) -> bool {
+        NAMES.contains(&self.uri.as_str())
     }
 }
 
@@ -166,6 +171,12 @@ impl ExtensionIds {
     }
 }
 
+/// RFC 9143 §15, RFC 8852
+const NAMES: [&str; 3] = [
+    "urn:ietf:params:rtp-hdrext:sdes:mid",
+    "urn:ietf:params:rtp-hdrext:sdes:rtp-stream-id",
+    "urn:ietf:params:rtp-hdrext:sdes:repaired-rtp-stream-id",
+];
 /// RFC 6904 §4
 const ENCRYPTED: &str = "urn:ietf:params:rtp-hdrext:encrypt";
 /// There are not more numbers than this.

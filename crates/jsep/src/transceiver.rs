@@ -322,6 +322,26 @@ impl Transceiver {
         self.extensions = Some(extensions);
     }
 
+    /// WebRTC Extensions: one that is new has what the first of its kind has. It needs names also where that one needed none.
+    pub(crate) fn share_extensions(&mut self, first: &Self, capabilities: &[Extension]) {
+        let shared = |chosen: &Vec<Extension>| {
+            let shared = capabilities.iter().filter_map(|own| {
+                let mut chosen = chosen.iter();
+                chosen
+                    .find(|it| it.is(own))
+                    .or(own.names_packets().then_some(own))
+            });
+            shared.cloned().collect()
+        };
+        self.extensions = first.extensions.as_ref().map(shared);
+    }
+
+    /// RFC 9429 §5.2.2: from an answer on, an offer has what was agreed on, until others are chosen.
+    pub(crate) fn keep_extensions(&mut self) {
+        let agreed = self.agreement.extensions.iter();
+        self.extensions = Some(agreed.map(|it| it.extension.clone()).collect());
+    }
+
     /// Its direction in an offer; `None` rejects the section.
     pub(crate) fn offered_direction(&self) -> Option<Direction> {
         self.direction()

@@ -1,6 +1,7 @@
-//! Tones of a telephone: W3C §7's examples. Tones are sent in the place of the sender's audio, also while that is silent.
+//! Tones of a telephone: the five examples of W3C §10.6, and a pause. Tones are sent in the place of the sender's audio, also while that is silent.
+#![expect(clippy::disallowed_methods, reason = "a program reads the clock")]
 
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use anyhow::{Context as _, Result, ensure};
 use oxirtc_peerconnection::{
@@ -28,12 +29,9 @@ async fn main() -> Result<()> {
 
     let dtmf = sender.dtmf().context("of audio")?;
     ensure!(dtmf.can_insert(), "the peer takes no tones");
+    let gap = Duration::from_millis(70);
     // Four tones of half a second each.
-    dtmf.insert_with(
-        "1234",
-        Duration::from_millis(500),
-        Duration::from_millis(70),
-    )?;
+    dtmf.insert_with("1234", Duration::from_millis(500), gap)?;
     ensure!(played(&dtmf, 2).await? == "12");
     // "1" and "2" were played. What is left goes on, with "AB" behind it.
     let left = dtmf.tone_buffer();
@@ -43,10 +41,18 @@ async fn main() -> Result<()> {
     // A tone, a pause of two seconds, and one more.
     dtmf.insert("1,2")?;
     ensure!(played(&dtmf, usize::MAX).await? == "1,2");
-    // All that is left is given up.
-    dtmf.insert("123")?;
+    // What is left after "2" is given up.
+    dtmf.insert("1234")?;
+    ensure!(played(&dtmf, 2).await? == "12");
     dtmf.insert("")?;
-    ensure!(played(&dtmf, usize::MAX).await? == "1");
+    ensure!(played(&dtmf, usize::MAX).await?.is_empty());
+    // A tone of one second, and while it sounds one of two is put behind it.
+    let begun = Instant::now();
+    dtmf.insert_with("1", Duration::from_secs(1), gap)?;
+    ensure!(played(&dtmf, 1).await? == "1");
+    dtmf.insert_with("2", Duration::from_secs(2), gap)?;
+    ensure!(played(&dtmf, usize::MAX).await? == "2");
+    ensure!(begun.elapsed() >= Duration::from_secs(3), "too short");
     caller.shutdown().await;
     Ok(())
 }

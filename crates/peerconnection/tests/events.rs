@@ -7,8 +7,8 @@ use std::time::{Duration, SystemTime};
 use oxirtc_netsim::{Link, ms, percent};
 use oxirtc_peerconnection::{
     Certificate, Configuration, DataChannelInit, DtlsTransportState, ErrorKind, IceConnectionState,
-    IceGatheringState, IceRole, IceTransportState, KeyAlgorithm, OfferOptions, PeerConnectionState,
-    SctpTransportState, SignalingState,
+    IceGatheringState, IceRole, IceServer, IceTransportState, KeyAlgorithm, OfferOptions,
+    PeerConnectionState, SctpTransportState, SignalingState,
     engine::{DtlsVersion, Event, IceTransportEvent, SendError, Settings, TransportView},
 };
 use pair::Pair;
@@ -390,7 +390,11 @@ fn closing_is_silent_and_final() {
     let (mut pair, [here, _]) = Pair::connected(10, link(), &DataChannelInit::default());
     let told = pair.ends[0].tasks.len();
     let (now, engine) = (pair.now, &mut pair.ends[0].engine);
-    let configuration = engine.configuration().clone();
+    let configuration = Configuration {
+        ice_servers: vec![IceServer::new("stun:203.0.113.1")],
+        ..engine.configuration().clone()
+    };
+    engine.set_configuration(configuration.clone()).unwrap();
     let known = engine.stats(now).len();
     assert!(known > 5, "{known}");
     engine.close(now);
@@ -399,6 +403,7 @@ fn closing_is_silent_and_final() {
     assert_eq!(engine.stats(now).len(), known);
     let transport = engine.transports().next().unwrap();
     assert_eq!(transport.selected_candidate_pair(), None);
+    assert_eq!(transport.dtls_state(), DtlsTransportState::Closed);
     assert_eq!(transport.local_candidates().len(), 1);
     assert_eq!(engine.signaling_state(), SignalingState::Closed);
     assert_eq!(engine.ice_connection_state(), IceConnectionState::Closed);

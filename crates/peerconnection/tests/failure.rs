@@ -8,9 +8,11 @@ use oxirtc_netsim::{Link, ms};
 use oxirtc_peerconnection::{
     Certificate, Configuration, DataChannelInit, DataChannelState, DtlsTransportState, ErrorDetail,
     ErrorKind, IceCandidateInit, IceConnectionState, IceTransportPolicy, IceTransportState,
-    KeyAlgorithm, Message, OfferOptions, PeerConnectionState, SctpTransportState, SdpType,
-    SessionDescription, SignalingState,
-    engine::{Anchor, ChannelEvent, DtlsTransportEvent, Engine, Event, Path, Settings},
+    KeyAlgorithm, MediaKind, Message, OfferOptions, PeerConnectionState, SctpTransportState,
+    SdpType, SessionDescription, SignalingState,
+    engine::{
+        Anchor, ChannelEvent, DtlsTransportEvent, Engine, Event, Path, Settings, TransceiverInit,
+    },
 };
 use pair::{Pair, Wired};
 
@@ -129,6 +131,46 @@ fn a_wrong_fingerprint_fails_the_connection() {
         }
         let state = pair.ends[0].state(here);
         assert_eq!(state, DataChannelState::Closed);
+    }
+}
+
+/// [5.5-02] [4.3.3-02] Of several transports the one that is deceived says so, and no other; the connection has failed with it.
+#[test]
+fn a_transport_fails_by_itself() {
+    let mut pair = Pair::new(26, link());
+    let engine = &mut pair.ends[0].engine;
+    engine
+        .add_transceiver(MediaKind::Audio, None, TransceiverInit::default())
+        .unwrap();
+    pair.open(0, "a", &DataChannelInit::default());
+    let offer = pair.offer(0, &OfferOptions::default()).unwrap();
+    let kept = offer.sdp.lines().filter(|it| !it.starts_with("a=group"));
+    let kept = kept.flat_map(|line| [line, "\r\n"]).collect::<String>();
+    let answer = pair.answer(1, SessionDescription::offer(kept)).unwrap();
+    let (audio, data) = answer
+        .sdp
+        .split_at(answer.sdp.find("m=application").unwrap());
+    let data = forged(&SessionDescription::answer(data));
+    let now = pair.now;
+    let answer = format!("{audio}{}", data.sdp);
+    pair.ends[0].set(now, SdpType::Answer, &answer).unwrap();
+    pair.until(SOON, |pair| {
+        pair.ends[0].engine.connection_state() == PeerConnectionState::Failed
+    });
+    pair.run(Duration::from_secs(5));
+    let end = &pair.ends[0];
+    let deceived = end.engine.sctp().unwrap().transport();
+    let errors = end.tasks.iter().flatten().filter_map(|event| match event {
+        Event::DtlsTransport(id, DtlsTransportEvent::Error(_)) => Some(*id),
+        _ => None,
+    });
+    assert_eq!(errors.collect::<Vec<_>>(), [deceived]);
+    for transport in end.engine.transports() {
+        let expected = match transport.id() == deceived {
+            true => DtlsTransportState::Failed,
+            false => DtlsTransportState::Connected,
+        };
+        assert_eq!(transport.dtls_state(), expected);
     }
 }
 

@@ -5,8 +5,8 @@ mod call;
 
 use futures_util::StreamExt;
 use oxirtc_peerconnection::{
-    Event, MediaKind, MediaStream, MediaStreamTrack, PeerConnection, ResolutionRestriction,
-    RtpEncodingParameters, RtpSender, RtpTransceiverInit, StreamEvent,
+    DegradationPreference, Event, MediaKind, MediaStream, MediaStreamTrack, PeerConnection,
+    ResolutionRestriction, RtpEncodingParameters, RtpSender, RtpTransceiverInit, StreamEvent,
     media::{Codec, EncodedFrame, FrameReader, FrameWriter, Hint, RtpPacket},
 };
 
@@ -29,6 +29,7 @@ fn scaled(rid: Option<&str>, scale: f64) -> Hint {
         max_framerate: None,
         scale_resolution_down_by: scale,
         scale_resolution_down_to: None,
+        degradation_preference: None,
     }
 }
 
@@ -70,6 +71,7 @@ async fn encoders_are_told_what_each_encoding_asks() {
             max_framerate: Some(15.0),
             scale_resolution_down_by: 2.0,
             scale_resolution_down_to: None,
+            degradation_preference: None,
         }
     );
     let size = ResolutionRestriction {
@@ -99,6 +101,39 @@ async fn encoders_are_told_what_each_encoding_asks() {
     assert_eq!(pictures.try_hint(), None, "each is told once");
 }
 
+async fn prefer(sender: &RtpSender, preference: DegradationPreference) {
+    let mut parameters = sender.parameters();
+    parameters.degradation_preference = Some(preference);
+    sender.set_parameters(parameters).await.unwrap();
+}
+
+/// [5.2.8-01] What gives way when bandwidth is short is the encoder's matter, and of two senders that do not agree some of both.
+#[tokio::test]
+async fn encoders_are_told_what_gives_way() {
+    use DegradationPreference::{Balanced, MaintainFramerate, MaintainResolution};
+    let (one, two) = (connection(), connection());
+    let (camera, pictures) = MediaStreamTrack::from_frames(MediaKind::Video);
+    let first = one.add_track(&camera, &[]).unwrap();
+    let second = two.add_track(&camera, &[]).unwrap();
+    for (sender, preference, told) in [
+        (&first, MaintainResolution, MaintainResolution),
+        (&second, MaintainFramerate, Balanced),
+        (&first, MaintainFramerate, MaintainFramerate),
+    ] {
+        prefer(sender, preference).await;
+        let Hint::Encoding {
+            degradation_preference,
+            ..
+        } = next(&pictures).await
+        else {
+            panic!("another wish");
+        };
+        assert_eq!(degradation_preference, Some(told));
+    }
+    prefer(&second, MaintainFramerate).await;
+    assert_eq!(pictures.try_hint(), None, "it is told already");
+}
+
 /// One encoder for two senders keeps to what both ask. One that sends nothing asks nothing, and neither does one that is gone.
 #[tokio::test]
 async fn what_several_senders_ask_is_one_wish() {
@@ -116,6 +151,7 @@ async fn what_several_senders_ask_is_one_wish() {
         max_framerate: framerate,
         scale_resolution_down_by: scale,
         scale_resolution_down_to: None,
+        degradation_preference: None,
     };
     assert_eq!(next(&pictures).await, asks(true, Some(10.0), 2.0));
     set(&second, |it| {

@@ -347,6 +347,7 @@ fn what_a_remote_candidate_is_mapped_from_is_shown() {
     let mapped = mapped.expect("a candidate that was told");
     assert_eq!(mapped.candidate_type, IceCandidateType::Srflx);
     assert_eq!(mapped.address.as_deref(), Some("198.51.100.9"));
+    assert_eq!(mapped.foundation.as_deref(), Some("7"));
     assert_eq!(mapped.related_address.as_deref(), Some("10.9.9.9"));
     assert_eq!(mapped.related_port, Some(4444));
 }

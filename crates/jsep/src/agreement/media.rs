@@ -67,7 +67,7 @@ impl Agreement {
                 continue;
             };
             let direction = outline.direction(index);
-            let Some(transceiver) = self.claim(index, kind, direction, next) else {
+            let Some(transceiver) = self.claim(index, kind, direction, (config, next)) else {
                 continue;
             };
             if transceiver.is_stopped() {
@@ -87,7 +87,7 @@ impl Agreement {
         index: usize,
         kind: MediaKind,
         offered: Direction,
-        next: &mut u32,
+        (config, next): (&Config, &mut u32),
     ) -> Option<&mut Transceiver> {
         let mid = self.sections.get(index)?.mid.clone();
         let all = self.transceivers.iter();
@@ -97,7 +97,7 @@ impl Agreement {
             let id = TransceiverId(*next);
             *next = next.wrapping_add(1);
             let new = Transceiver::new(id, kind, Origin::Peer, Direction::RecvOnly);
-            self.transceivers.push(new);
+            self.add(new, config);
             self.transceivers.len() - 1
         });
         let transceiver = self.transceivers.get_mut(place)?;
@@ -139,6 +139,9 @@ impl Agreement {
             let agreement = transceiver.agreement_mut();
             (agreement.mixed, agreement.cryptex) = (mixed, cryptex);
             settle(transceiver, side, directions, (answered, offered));
+            if last {
+                transceiver.keep_extensions();
+            }
         }
         if last {
             self.remove_stopped();

@@ -59,6 +59,16 @@ impl Agreement {
         self.transceivers.iter_mut().find(|it| it.id() == id)
     }
 
+    /// A transceiver that is new.
+    pub(crate) fn add(&mut self, mut new: Transceiver, config: &Config) {
+        let kind = new.kind();
+        let mut all = self.transceivers.iter();
+        if let Some(first) = all.find(|it| it.kind() == kind && !it.is_stopping()) {
+            new.share_extensions(first, &config.capabilities(kind).extensions);
+        }
+        self.transceivers.push(new);
+    }
+
     /// The section of the data channels that lives.
     pub(crate) fn data_section(&self) -> Option<usize> {
         self.sections.iter().position(|it| it.live && it.is_data())

@@ -62,7 +62,7 @@ impl Negotiator {
         if encodings.len() > 1 {
             transceiver.set_encodings(encodings);
         }
-        self.state.agreement.transceivers.push(transceiver);
+        self.state.agreement.add(transceiver, &self.config);
         self.revision += 1;
         Ok(id)
     }

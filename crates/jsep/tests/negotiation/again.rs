@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use oxirtc_jsep::{MediaKind, Origin, TransceiverInit, sdp::Session};
+use oxirtc_jsep::{Extension, MediaKind, Origin, TransceiverInit, sdp::Session};
 
 use crate::support::{Peer, answer_of, equipped, exchange, lines, offer_of};
 
@@ -81,9 +81,60 @@ fn numbers_that_were_not_taken_are_the_peers() {
         assert_eq!(next_extensions[&number], meaning, "{again}");
     }
     assert_eq!(next_codecs["96"], "VP8/90000");
-    // The two are offered again, under other numbers.
+    // RFC 9429 §5.2.2: of the two the codec is offered again, under another number, and the extension when it is chosen anew.
     let told = |of: &BTreeMap<String, String>, what: &str| of.values().any(|it| it.contains(what));
-    assert!(told(&next_extensions, "audio-level") && told(&next_codecs, "opus"));
+    assert!(told(&next_codecs, "opus") && !told(&next_extensions, "audio-level"));
+    let audio = ours.negotiator.transceivers().next().expect("one").id();
+    let level = Extension::new("urn:ietf:params:rtp-hdrext:ssrc-audio-level");
+    let chosen = vec![Extension::new("urn:ietf:params:rtp-hdrext:sdes:mid"), level];
+    ours.negotiator.set_extensions(audio, chosen).expect("ours");
+    let [chosen, _] = meanings(&ours.offer().sdp);
+    assert!(told(&chosen, "audio-level"));
+    for (number, meaning) in next_extensions {
+        assert_eq!(chosen[&number], meaning);
+    }
+}
+
+/// RFC 9429 §5.2.2, WebRTC Extensions: what an answer has left out is not offered again, and not by a section that comes later; it
+/// has the names of sections and layers all the same, which packets are told apart by.
+#[test]
+fn extensions_stay_as_they_were_answered() {
+    let mut ours = Peer::with('a', equipped);
+    let mut theirs = Peer::with('b', equipped);
+    add(&mut ours, MediaKind::Video);
+    let offer = ours.offer();
+    ours.local(offer.clone());
+    theirs.remote(offer);
+    let answer = theirs.answer();
+    theirs.local(answer.clone());
+    let named = |sdp: &str| -> Vec<Vec<String>> {
+        let sections = sdp.split("m=").skip(1);
+        let names = sections.map(|section| {
+            let lines = lines(section, &["a=extmap:"]).into_iter();
+            let uris = lines.filter_map(|line| Some(line.split_once(' ')?.1.to_owned()));
+            uris.collect()
+        });
+        names.collect()
+    };
+    let before = named(&answer.sdp).remove(0);
+    assert!(
+        before.len() > 1 && before[0].ends_with(":mid"),
+        "{before:?}"
+    );
+    // It takes the mid alone.
+    let narrowed = answer.sdp.lines().filter(|line| {
+        let extension = line.starts_with("a=extmap:");
+        !extension || line.ends_with(":mid")
+    });
+    let narrowed = narrowed.flat_map(|line| [line, "\r\n"]).collect::<String>();
+    ours.remote(answer_of(narrowed));
+    add(&mut ours, MediaKind::Video);
+    add(&mut ours, MediaKind::Audio);
+    let again = named(&ours.offer().sdp);
+    assert_eq!(again[0], [before[0].clone()]);
+    let names = before.iter().filter(|it| it.contains(":sdes:"));
+    assert_eq!(again[1], names.cloned().collect::<Vec<_>>());
+    assert!(again[2].iter().any(|it| it.ends_with("audio-level")));
 }
 
 /// Sections that share a transport have its credentials once; Firefox refuses an offer in which it does not find some for a section,

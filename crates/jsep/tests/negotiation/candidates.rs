@@ -1,11 +1,12 @@
 //! Candidates of both ends: where they are kept, what ICE is told, what is refused.
 
 use oxirtc_jsep::{
-    CandidateInit, Change, Description, Error, MediaSection, SdpType, TransportId,
+    CandidateInit, Change, Description, Error, MediaKind, MediaSection, Origin, SdpType,
+    TransceiverInit, TransportId,
     sdp::{Candidate, Session},
 };
 
-use crate::support::{Peer, connected, exchange, offer_of, visible};
+use crate::support::{Peer, connected, equipped, exchange, offer_of, visible};
 
 const HOST: &str = "candidate:1 1 udp 2122260223 192.0.2.1 54321 typ host";
 const NAME: &str = "candidate:2 1 udp 2122260222 abc.local 54322 typ host";
@@ -190,6 +191,30 @@ fn end_of_candidates() {
         assert_eq!(a.negotiator.add_ice_candidate(the_end), Ok(vec![]));
         assert_eq!(remote_sdp(&a).matches("a=end-of-candidates").count(), 1);
     }
+}
+
+/// [4.4.2-46] Where sections are not bundled, an end that names none is that of each of their generations.
+#[test]
+fn the_end_of_all_sections() {
+    let [mut a, mut b] = ['a', 'b'].map(|name| Peer::with(name, equipped));
+    let init = TransceiverInit::default();
+    let added = a
+        .negotiator
+        .add_transceiver(MediaKind::Audio, Origin::Init, init);
+    added.expect("it is equipped");
+    a.negotiator.add_data_channel();
+    let offer = a.offer();
+    a.local(offer.clone());
+    let apart = offer.sdp.lines().filter(|it| !it.starts_with("a=group"));
+    let apart = apart.flat_map(|line| [line, "\r\n"]).collect::<String>();
+    b.remote(offer_of(apart));
+    let answer = b.answer();
+    b.local(answer.clone());
+    a.remote(answer);
+    let told = a.negotiator.add_ice_candidate(CandidateInit::default());
+    let told = told.expect("an end");
+    let is_end = |it: &&Change| matches!(it, Change::RemoteEndOfCandidates { .. });
+    assert_eq!(told.iter().filter(is_end).count(), 2, "{told:?}");
 }
 
 /// Candidates of an offer that is not answered yet wait for the answer, those in it come first.

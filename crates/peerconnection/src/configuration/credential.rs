@@ -2,7 +2,10 @@
 
 use std::fmt;
 
-use base64::{Engine as _, engine::general_purpose::STANDARD};
+use base64::{
+    Engine as _, alphabet,
+    engine::{DecodePaddingMode, GeneralPurpose, GeneralPurposeConfig},
+};
 use serde::{Deserialize, Serialize};
 use zeroize::Zeroizing;
 
@@ -24,9 +27,9 @@ pub enum IceCredential {
 #[serde(rename_all = "camelCase")]
 #[doc(alias = "RTCOAuthCredential")]
 pub struct OAuthCredential {
-    /// The key of the session, which the token carries for the server, in base64 (RFC 7635 §6.2).
+    /// The key of the session, which the token carries for the server, in base64url (RFC 7635 §6.2); base64 is taken as well.
     pub mac_key: String,
-    /// The token, as the authorization server gave it, in base64.
+    /// The token, as the authorization server gave it, in base64; base64url is taken as well.
     pub access_token: String,
 }
 
@@ -86,14 +89,20 @@ impl IceCredential {
 
 impl OAuthCredential {
     fn secret(&self) -> Option<Secret> {
-        let mac_key = Zeroizing::new(STANDARD.decode(&self.mac_key).ok()?);
-        let access_token = STANDARD.decode(&self.access_token).ok()?;
+        let mac_key = Zeroizing::new(decode(&self.mac_key)?);
+        let access_token = decode(&self.access_token)?;
         let fits = (16..=64).contains(&mac_key.len()) && (1..=1024).contains(&access_token.len());
         fits.then_some(Secret::Token {
             mac_key,
             access_token,
         })
     }
+}
+
+/// Of either alphabet, padded or not: servers write both.
+fn decode(text: &str) -> Option<Vec<u8>> {
+    let bytes = URL.decode(text).or_else(|_| STANDARD.decode(text));
+    bytes.ok()
 }
 
 impl CredentialText {
@@ -151,6 +160,11 @@ impl fmt::Debug for OAuthCredential {
         f.debug_struct("OAuthCredential").finish_non_exhaustive()
     }
 }
+
+const LENIENT: GeneralPurposeConfig =
+    GeneralPurposeConfig::new().with_decode_padding_mode(DecodePaddingMode::Indifferent);
+const STANDARD: GeneralPurpose = GeneralPurpose::new(&alphabet::STANDARD, LENIENT);
+const URL: GeneralPurpose = GeneralPurpose::new(&alphabet::URL_SAFE, LENIENT);
 
 #[cfg(test)]
 mod tests {
@@ -213,6 +227,23 @@ mod tests {
         ] {
             assert!(secret(key, token).is_err(), "{key} {token}");
         }
+        // Either alphabet, padded or not: W3C has base64url for the key.
+        let bytes = [0xfb, 0xff].repeat(10);
+        let (standard, url) = (STANDARD.encode(&bytes), URL.encode(&bytes));
+        assert!(standard.contains("+/") && standard.ends_with('=') && url.contains("-_"));
+        for written in [&standard, &url] {
+            for written in [written, written.trim_end_matches('=')] {
+                let Ok(Secret::Token {
+                    mac_key,
+                    access_token,
+                }) = secret(written, written)
+                else {
+                    panic!("{written}");
+                };
+                assert_eq!((&*mac_key, &access_token), (&bytes, &bytes));
+            }
+        }
+        assert!(secret(&format!("-{}", &standard[1..]), &token).is_err());
         let configuration = Configuration {
             ice_servers: vec![IceServer::with_credential("turn:a", "kid", oauth("?", "?"))],
             ..Configuration::default()

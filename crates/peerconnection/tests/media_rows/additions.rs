@@ -5,8 +5,8 @@ use std::time::Duration;
 use oxirtc_netsim::{Link, ms};
 use oxirtc_peerconnection::{
     DegradationPreference, DtxStatus, ErrorKind, MediaKind, OfferOptions, Priority,
-    RtpDecodingParameters, RtpEncodingParameters, RtpHeaderExtensionCapability,
-    RtpTransceiverDirection, SdpType,
+    ResolutionRestriction, RtpDecodingParameters, RtpEncodingParameters,
+    RtpHeaderExtensionCapability, RtpTransceiverDirection, SdpType,
     engine::{Engine, Event, TransceiverId, TransceiverInit},
 };
 
@@ -98,7 +98,7 @@ fn header_extensions_are_chosen() {
     let mut wanted = engine.header_extensions_to_negotiate(here).unwrap();
     assert!(wanted.iter().all(|it| it.direction == SendRecv));
     let none = engine.negotiated_header_extensions(here).unwrap();
-    assert!(none.iter().all(|it| it.direction == Stopped), "{none:?}");
+    assert_eq!(none, []);
     set(&mut wanted, "playout-delay", Stopped);
     set(&mut wanted, "abs-send-time", SendOnly);
     engine
@@ -117,7 +117,7 @@ fn header_extensions_are_chosen() {
             .contains("/sendonly ")
     );
     let proposed = pair.ends[0].engine.negotiated_header_extensions(here);
-    assert!(proposed.unwrap().iter().all(|it| it.direction == Stopped));
+    assert_eq!(proposed.unwrap(), []);
     // The peer leaves one out as well.
     let now = pair.now;
     pair.ends[1].set(now, SdpType::Offer, &offer.sdp).unwrap();
@@ -150,6 +150,9 @@ fn header_extensions_are_chosen() {
         ] {
             assert_eq!(direction_of(&agreed, name), direction, "{side}: {name}");
         }
+        // It stays so until something else is chosen.
+        let next = pair.ends[side].engine.header_extensions_to_negotiate(id);
+        assert_eq!(next.unwrap(), agreed);
         let parameters = pair.ends[side].engine.receive_parameters(id);
         let receives = parameters.header_extensions.iter();
         let receives = receives
@@ -235,10 +238,24 @@ fn what_is_for_the_encoder_is_kept() {
     assert_eq!(encoding.codec_payload_type, Some(second.payload_type));
     let renumbered = change(&mut pair, here, |it| it.codec_payload_type = Some(payload));
     assert_eq!(renumbered, Err(ErrorKind::InvalidModification));
+    for wrong in ["L2", "L2T1"] {
+        // The first codec, which has one size.
+        let layered = change(&mut pair, here, |it| {
+            (it.codec, it.scalability_mode) = (None, Some(wrong.to_owned()));
+        });
+        assert_eq!(layered, Err(ErrorKind::InvalidModification), "{wrong}");
+    }
     let layered = change(&mut pair, here, |it| {
-        it.scalability_mode = Some("L2".to_owned())
+        it.scalability_mode = Some("L2T1".to_owned())
     });
-    assert_eq!(layered, Err(ErrorKind::Operation));
+    assert_eq!(layered, Ok(()));
+    let sizeless = change(&mut pair, here, |it| {
+        it.scale_resolution_down_to = Some(ResolutionRestriction {
+            max_width: 0,
+            max_height: 1,
+        });
+    });
+    assert_eq!(sizeless, Err(ErrorKind::InvalidModification));
 }
 
 /// [5.2.3-01] [5.2.5-01] A receiver has one stream, or those of simulcast by their rids.

@@ -269,6 +269,7 @@ fn the_peers_view_is_that_of_its_reports() {
     assert!(out.retransmitted_packets_sent >= came.retransmitted_packets_received);
     assert!(came.retransmitted_packets_received.unwrap() > 5);
     assert!(out.retransmitted_bytes_sent >= came.retransmitted_bytes_received);
+    assert!(came.retransmitted_bytes_received > came.retransmitted_packets_received);
     assert_eq!(out.rtx_ssrc, came.rtx_ssrc);
     // What the sender says, at the receiver.
     let theirs = reports[1].remote_outbound_rtp(came).unwrap();
@@ -288,7 +289,10 @@ fn the_peers_view_is_that_of_its_reports() {
     );
     let round_trip = theirs.round_trip_time.unwrap();
     assert!((0.039..0.08).contains(&round_trip), "{round_trip}");
-    assert!(theirs.round_trip_time_measurements.unwrap() >= 1);
+    let measured = theirs.round_trip_time_measurements.unwrap();
+    assert!(measured >= 1);
+    let mean = theirs.total_round_trip_time.unwrap() / measured as f64;
+    assert!((0.039..0.08).contains(&mean), "{mean}");
 }
 
 /// Frames wait in the jitter buffer as long as it aims at, and the time is summed over those that were read.

@@ -297,6 +297,21 @@ fn parameters_of_a_sender_that_is_gone() {
     }
 }
 
+/// [5.2.6-01] What an encoding is set to is shown until it is set to something else.
+#[test]
+fn encodings_are_shown_as_they_were_set() {
+    let (mut pair, [here, _]) = sending(9, link(), MediaKind::Video);
+    let now = pair.now;
+    let engine = &mut pair.ends[0].engine;
+    let mut parameters = engine.parameters(here);
+    let encoding = &mut parameters.encodings[0];
+    (encoding.active, encoding.max_bitrate) = (false, Some(300_000));
+    (encoding.max_framerate, encoding.scale_resolution_down_by) = (Some(12.5), Some(1.5));
+    let wanted = encoding.clone();
+    engine.set_parameters(now, here, parameters).unwrap();
+    assert_eq!(engine.parameters(here).encodings, [wanted]);
+}
+
 /// [5.2-13] [5.4.1-03] [5.2-17] [5.2.6-01] What can be set: audio has no size, video is never made larger, and a limit is told to whoever
 /// encodes.
 #[test]

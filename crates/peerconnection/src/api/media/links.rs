@@ -37,9 +37,7 @@ impl Outgoing {
     fn takes(&self, sink: u64) -> bool {
         self.sink.as_ref().and_then(|it| it.number()) == Some(sink) && self.track.state.gives()
     }
-}
 
-impl Outgoing {
     /// Writes down what the encodings of its sender want of who encodes.
     fn tell_encodings(&self, id: TransceiverId, engine: &Engine) {
         let Some(sink) = &self.sink else { return };
@@ -54,7 +52,7 @@ impl Outgoing {
             }
         }
         let (rids, choice) = (self.track.state.source.rids(), self.track.choice());
-        let wanted = Wanted::by_lane(&encodings, &rids, &choice);
+        let wanted = Wanted::by_lane(&encodings, view.degradation_preference(), &rids, &choice);
         sink.want(wanted, view.takes_single_units());
     }
 }

@@ -13,7 +13,8 @@ use super::{
     wanted::{LANES, Wanted},
 };
 use crate::{
-    Codec, EncodedFrame, Error, ErrorKind, MediaKind, ResolutionRestriction, RtpPacket,
+    Codec, DegradationPreference, EncodedFrame, Error, ErrorKind, MediaKind, ResolutionRestriction,
+    RtpPacket,
     api::{
         events::Events,
         waiters::{Wait, Waiter, wait},
@@ -67,7 +68,7 @@ pub enum Hint {
         /// Bits a second, without the headers of IP and UDP; `None` is no limit any more.
         bits: Option<u64>,
     },
-    /// What the encodings of all senders ask of a stream together, when it has changed: [`RtpEncodingParameters`] of W3C. Before the
+    /// What the parameters of all senders ask of a stream together, when it has changed: [`RtpEncodingParameters`] of W3C. Before the
     /// first such hint all is as its default. What a sender asks that does not send the stream does not count.
     ///
     /// [`RtpEncodingParameters`]: crate::RtpEncodingParameters
@@ -83,6 +84,9 @@ pub enum Hint {
         scale_resolution_down_by: f64,
         /// `scaleResolutionDownTo`: the smallest of them.
         scale_resolution_down_to: Option<ResolutionRestriction>,
+        /// `degradationPreference`: what gives way when bandwidth is short; [`Balanced`](DegradationPreference::Balanced) where they
+        /// do not agree.
+        degradation_preference: Option<DegradationPreference>,
     },
     /// The track was disabled, or is enabled again. W3C's browsers send black pictures, one a second, or silence for a track that is
     /// disabled: what the application's encoder makes of them goes out by [`FrameWriter::write_blank`].
@@ -409,6 +413,7 @@ impl Told {
                     max_framerate: wanted.framerate,
                     scale_resolution_down_by: wanted.scale,
                     scale_resolution_down_to: wanted.size,
+                    degradation_preference: wanted.degradation,
                 });
             }
         }

@@ -105,7 +105,7 @@ impl RtpSender {
     /// # Errors
     ///
     /// `InvalidState` when the transceiver is stopped, or the parameters were not asked for, or set or answered since; `InvalidModification`
-    /// when something changes that may not; `Range` for a value out of its range; `Operation` for a codec or a mode that cannot be.
+    /// when something changes that may not, or a codec, a mode or a size cannot be; `Range` for a value out of its range.
     pub async fn set_parameters(&self, parameters: RtpSendParameters) -> Result<(), Error> {
         let connection = self.keep_open.connection();
         connection.verb(|engine, now| engine.set_parameters(now, self.id, parameters))

@@ -155,7 +155,7 @@ impl RtpTransceiver {
     }
 
     /// `getNegotiatedHeaderExtensions()`: all header extensions that there are for its kind of media, each with the direction in which
-    /// both ends use it; `Stopped` is not at all.
+    /// both ends use it; `Stopped` is not at all. None before an answer.
     ///
     /// # Errors
     ///

@@ -65,7 +65,9 @@ impl PeerConnection {
     ///
     /// # Errors
     ///
-    /// `InvalidState` when closed; `Type` for a direction, rids or values that are out of range.
+    /// `InvalidState` when closed; `Type` for a direction and rids that cannot be; `InvalidAccess` for a payload type; `Operation` for a
+    /// codec, a mode or a size that cannot be; `Range` for a value out of its range; `InvalidModification` for `ptime` beside
+    /// `adaptive_ptime`.
     pub fn add_transceiver(
         &self,
         track_or_kind: impl Into<TrackOrKind>,

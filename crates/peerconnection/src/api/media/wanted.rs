@@ -1,6 +1,6 @@
 //! What senders want of who encodes.
 
-use crate::{Choice, ResolutionRestriction, RtpEncodingParameters};
+use crate::{Choice, DegradationPreference, ResolutionRestriction, RtpEncodingParameters};
 
 /// What the encodings of senders want of a stream.
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -11,12 +11,14 @@ pub(in crate::api) struct Wanted {
     /// 1 is no wish.
     pub(super) scale: f64,
     pub(super) size: Option<ResolutionRestriction>,
+    pub(super) degradation: Option<DegradationPreference>,
 }
 
 impl Wanted {
     /// What the encodings of one sender want of each lane of a source with these rids.
     pub(super) fn by_lane(
         encodings: &[RtpEncodingParameters],
+        degradation: Option<DegradationPreference>,
         rids: &[String],
         choice: &Choice,
     ) -> [Option<Self>; LANES] {
@@ -29,7 +31,10 @@ impl Wanted {
                 _ => named().unwrap_or(place),
             };
             if let Some(wanted) = lanes.get_mut(lane) {
-                *wanted = Some(Self::of(encoding));
+                *wanted = Some(Self {
+                    degradation,
+                    ..Self::of(encoding)
+                });
             }
         }
         lanes
@@ -44,6 +49,7 @@ impl Wanted {
             // WebRTC Extensions §5.2.6: where a size is given, the scale does not count.
             scale: scale.filter(|_| size.is_none()).unwrap_or(1.0),
             size,
+            degradation: None,
         }
     }
 
@@ -67,6 +73,13 @@ impl Wanted {
             framerate: either(self.framerate, other.framerate, f64::min),
             scale: self.scale.max(other.scale),
             size: either(self.size, other.size, smaller),
+            degradation: either(self.degradation, other.degradation, |one, other| {
+                if one == other {
+                    one
+                } else {
+                    DegradationPreference::Balanced
+                }
+            }),
         }
     }
 }
@@ -86,6 +99,7 @@ impl Default for Wanted {
             framerate: None,
             scale: 1.0,
             size: None,
+            degradation: None,
         }
     }
 }

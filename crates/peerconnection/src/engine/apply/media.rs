@@ -102,10 +102,11 @@ impl Engine {
         for it in self.media.iter_mut().filter(|it| it.changed) {
             it.changed = false;
             let single = it.takes_single_units();
+            let degradation = it.sender.degradation;
             let told = &mut it.sender.told;
-            if told.0 != it.sender.encodings || told.1 != single {
+            if told.0 != it.sender.encodings || (told.1, told.2) != (degradation, single) {
                 told.0.clone_from(&it.sender.encodings);
-                told.1 = single;
+                (told.1, told.2) = (degradation, single);
                 self.tasks.push_one(Event::EncodingsChanged(it.id));
             }
             let Some((transport, _)) = it.on.and_then(|on| self.transports.lend(on)) else {

@@ -9,7 +9,7 @@ use sctp::packet::{ChunkKind, Packet, Reconfig, Request};
 
 use super::*;
 use crate::{
-    DataChannelState, ErrorDetail, Message,
+    DataChannelState, ErrorDetail, Message, SctpTransportState,
     engine::{
         TransportId,
         task::{ChannelEvent, Event},
@@ -221,6 +221,20 @@ fn the_peer_hears_of_an_end_that_is_ours() {
     wire.data.cut_off(ON);
     assert!(!wire.data.wants_transmit());
     assert_eq!(wire.data.poll_timeout(), None);
+}
+
+/// [6.1.2-02] What the peer has ended stays so, also when the same is negotiated again.
+#[test]
+fn what_has_ended_does_not_connect_again() {
+    let mut wire = Wire::new(&Settings::default());
+    wire.peer.abort(wire.now, "enough");
+    wire.run();
+    wire.data.negotiate(wire.now, ON, PORTS, 1 << 20);
+    wire.data.connect(wire.now, None, true);
+    wire.run();
+    let state = wire.data.sctp().map(|it| it.state());
+    assert_eq!(state, Some(SctpTransportState::Closed));
+    assert!(wire.data.association_stats().is_none());
 }
 
 /// The ABORT of an association is not lost when the one behind it ends before anything was sent.

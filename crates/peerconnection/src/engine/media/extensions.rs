@@ -65,7 +65,8 @@ impl Engine {
         set.map_err(convert::negotiation_error)
     }
 
-    /// `getNegotiatedHeaderExtensions()`: all that there are for its kind of media, each with the direction in which both ends use it.
+    /// `getNegotiatedHeaderExtensions()`: all that there are for its kind of media, each with the direction in which both ends use it;
+    /// none before an answer.
     ///
     /// # Errors
     ///
@@ -76,9 +77,12 @@ impl Engine {
     ) -> Result<Vec<RtpHeaderExtensionCapability>, Error> {
         let (kind, described) = self.described(id)?;
         let agreement = described.agreement();
-        let agreed = agreement.extensions.iter().map(|it| it.extension.clone());
         // What an offer proposes is not agreed on yet.
-        let agreed: Vec<_> = agreed.filter(|_| agreement.direction.is_some()).collect();
+        if agreement.direction.is_none() {
+            return Ok(Vec::new());
+        }
+        let agreed = agreement.extensions.iter().map(|it| it.extension.clone());
+        let agreed: Vec<_> = agreed.collect();
         Ok(shown(&convert::capabilities(kind).extensions, &agreed))
     }
 

@@ -7,8 +7,8 @@ use super::{
     transceivers::{MediaTransceiver, no_transceiver},
 };
 use crate::{
-    Error, ErrorKind, MediaKind, RtcpParameters, RtpEncodingParameters, RtpReceiveParameters,
-    RtpSendParameters,
+    Error, ErrorKind, MediaKind, RtcpParameters, RtpCodec, RtpEncodingParameters,
+    RtpReceiveParameters, RtpSendParameters,
     engine::{Engine, convert, ids::TransceiverId},
 };
 
@@ -54,7 +54,7 @@ impl Engine {
     /// # Errors
     ///
     /// `InvalidState` when the transceiver is stopping, or nothing was asked for before, or it was set or answered meanwhile;
-    /// `InvalidModification` when something changes that may not; `Range` for a scale below 1, and a frame rate below 0.
+    /// `InvalidModification` when something changes that may not, or values do not fit each other or the codec; `Range` for a scale below 1, and a frame rate below 0.
     pub fn set_parameters(
         &mut self,
         now: Instant,
@@ -103,7 +103,17 @@ impl Engine {
             let message = "a codec that is not negotiated";
             return Err(Error::new(ErrorKind::InvalidModification, message));
         }
-        check_values(it.kind, &mut encodings)?;
+        // WebRTC SVC §4.2: what names no codec is sent with the first of those that are negotiated.
+        let codecs =
+            negotiated.map(|negotiated| convert::shown_codecs(it.kind, &negotiated.codecs));
+        let first = codecs.as_ref().and_then(|it| it.first());
+        let usual = first.map(|it| &it.codec);
+        check_values(
+            it.kind,
+            &mut encodings,
+            usual,
+            ErrorKind::InvalidModification,
+        )?;
         for encoding in &mut encodings {
             encoding.codec_payload_type = None;
             if it.kind == MediaKind::Video {
@@ -178,7 +188,7 @@ pub(super) fn checked(
         let message = "a codec that cannot be sent";
         return Err(Error::new(ErrorKind::Operation, message));
     }
-    check_values(kind, &mut encodings)?;
+    check_values(kind, &mut encodings, None, ErrorKind::Operation)?;
     // [5.1-18]: here it is to be above 0, in `setParameters` at least 0.
     if encodings.iter().any(|it| it.max_framerate == Some(0.0)) {
         return Err(out_of_range("a frame rate is above 0"));
@@ -186,8 +196,14 @@ pub(super) fn checked(
     Ok(encodings)
 }
 
-/// What encodings are set to, after the members that are for another kind of media were dropped.
-fn check_values(kind: MediaKind, encodings: &mut [RtpEncodingParameters]) -> Result<(), Error> {
+/// What encodings are set to, after the members that are for another kind of media were dropped. `usual` is the codec of those that
+/// name none, and `refused` what the extensions of W3C have for values that do not fit.
+fn check_values(
+    kind: MediaKind,
+    encodings: &mut [RtpEncodingParameters],
+    usual: Option<&RtpCodec>,
+    refused: ErrorKind,
+) -> Result<(), Error> {
     for encoding in encodings.iter_mut() {
         match kind {
             MediaKind::Audio => {
@@ -203,28 +219,55 @@ fn check_values(kind: MediaKind, encodings: &mut [RtpEncodingParameters]) -> Res
             }
         }
     }
+    // WebRTC SVC §4.1: right behind the codecs.
+    check_modes(encodings, usual, refused)?;
     check_ranges(encodings)?;
-    check_restrictions(encodings)?;
+    check_restrictions(encodings, refused)?;
+    // WebRTC Extensions, "RTCRtpEncodingParameters extensions"
+    if encodings
+        .iter()
+        .any(|it| it.adaptive_ptime && it.ptime.is_some())
+    {
+        let message = "packets are of one length or of any";
+        return Err(Error::new(ErrorKind::InvalidModification, message));
+    }
+    Ok(())
+}
+
+/// WebRTC SVC §4.1, §4.2: a mode is one of the codec, and streams of several sizes in one are not sent beside others.
+fn check_modes(
+    encodings: &[RtpEncodingParameters],
+    usual: Option<&RtpCodec>,
+    refused: ErrorKind,
+) -> Result<(), Error> {
+    let mode = |it: &RtpEncodingParameters| it.scalability_mode.clone().unwrap_or_default();
     let known = |it: &RtpEncodingParameters| {
-        let mode = it.scalability_mode.as_deref();
-        mode.is_none_or(|mode| scalability::is_mode_of(mode, it.codec.as_ref()))
+        let codec = it.codec.as_ref().or(usual);
+        it.scalability_mode.is_none() || scalability::is_mode_of(&mode(it), codec)
     };
     if !encodings.iter().all(known) {
         let message = "a scalability mode that the codec does not have";
-        return Err(Error::new(ErrorKind::Operation, message));
+        return Err(Error::new(refused, message));
+    }
+    let active = encodings.iter().filter(|it| it.active);
+    if active.clone().count() > 1 && active.clone().any(|it| mode(it).starts_with('S')) {
+        let message = "one stream of several sizes, or several streams";
+        return Err(Error::new(refused, message));
     }
     Ok(())
 }
 
 /// WebRTC Extensions: a size of nothing is none, and what some streams of those that are sent have, all have.
-fn check_restrictions(encodings: &[RtpEncodingParameters]) -> Result<(), Error> {
+fn check_restrictions(
+    encodings: &[RtpEncodingParameters],
+    refused: ErrorKind,
+) -> Result<(), Error> {
     let restricted = encodings
         .iter()
         .filter_map(|it| it.scale_resolution_down_to);
     let mut empty = restricted.filter(|it| it.max_width == 0 || it.max_height == 0);
     if empty.next().is_some() {
-        let message = "a picture has at least one pixel";
-        return Err(Error::new(ErrorKind::Operation, message));
+        return Err(Error::new(refused, "a picture has at least one pixel"));
     }
     let active = encodings.iter().filter(|it| it.active);
     let active: Vec<_> = active
@@ -232,7 +275,7 @@ fn check_restrictions(encodings: &[RtpEncodingParameters]) -> Result<(), Error> 
         .collect();
     if active.contains(&true) && active.contains(&false) {
         let message = "all streams that are sent have a largest size, or none";
-        return Err(Error::new(ErrorKind::InvalidModification, message));
+        return Err(Error::new(refused, message));
     }
     Ok(())
 }
@@ -349,7 +392,7 @@ mod tests {
         let empty = kind_of(&[sized("a", 0, false), named("b")]);
         assert_eq!(empty, Err(ErrorKind::Operation));
         let some = kind_of(&[sized("a", 320, true), named("b")]);
-        assert_eq!(some, Err(ErrorKind::InvalidModification));
+        assert_eq!(some, Err(ErrorKind::Operation));
         // What is not sent needs none, and counts for none.
         assert_eq!(kind_of(&[sized("a", 320, false), named("b")]), Ok(()));
         let paused = RtpEncodingParameters {
@@ -363,7 +406,6 @@ mod tests {
     #[test]
     fn members_of_another_kind_are_dropped() {
         let all = RtpEncodingParameters {
-            ptime: Some(20),
             adaptive_ptime: true,
             dtx: Some(DtxStatus::Enabled),
             scalability_mode: Some("L1T2".to_owned()),
@@ -376,13 +418,25 @@ mod tests {
         let audio = checked(MediaKind::Audio, vec![all.clone()])
             .unwrap()
             .remove(0);
-        assert_eq!((audio.ptime, audio.adaptive_ptime), (Some(20), true));
+        assert!(audio.adaptive_ptime);
         assert_eq!(audio.dtx, Some(DtxStatus::Enabled));
         assert_eq!(audio.scalability_mode, None);
         assert_eq!(audio.scale_resolution_down_to, None);
+        let both = RtpEncodingParameters {
+            ptime: Some(20),
+            ..all.clone()
+        };
+        let error = checked(MediaKind::Audio, vec![both.clone()]).unwrap_err();
+        assert_eq!(error.kind(), ErrorKind::InvalidModification);
+        let fixed = RtpEncodingParameters {
+            adaptive_ptime: false,
+            ..both.clone()
+        };
+        let audio = checked(MediaKind::Audio, vec![fixed]).unwrap();
+        assert_eq!(audio[0].ptime, Some(20));
         let video = RtpEncodingParameters {
             scale_resolution_down_to: None,
-            ..all
+            ..both
         };
         let video = checked(MediaKind::Video, vec![video]).unwrap().remove(0);
         assert_eq!(
@@ -396,6 +450,30 @@ mod tests {
         };
         let error = checked(MediaKind::Video, vec![nonsense]).unwrap_err();
         assert_eq!(error.kind(), ErrorKind::Operation);
+    }
+
+    /// [5.2.6-04] Several sizes go in one stream or in several.
+    #[test]
+    fn a_stream_of_all_sizes_is_sent_alone() {
+        let moded = |rid, mode: &str, active| RtpEncodingParameters {
+            scalability_mode: Some(mode.to_owned()),
+            active,
+            ..named(rid)
+        };
+        let kind_of = |list: &[RtpEncodingParameters]| {
+            let checked = checked(MediaKind::Video, list.to_vec());
+            checked.map_err(|error| error.kind()).map(drop)
+        };
+        assert_eq!(kind_of(&[moded("a", "S2T1", true)]), Ok(()));
+        let both = [moded("a", "S2T1", true), named("b")];
+        assert_eq!(kind_of(&both), Err(ErrorKind::Operation));
+        let layered = [moded("a", "L2T1", true), named("b")];
+        assert_eq!(kind_of(&layered), Ok(()));
+        for paused in [0, 1] {
+            let mut one = both.clone();
+            one[paused].active = false;
+            assert_eq!(kind_of(&one), Ok(()));
+        }
     }
 
     /// [5.1-19]

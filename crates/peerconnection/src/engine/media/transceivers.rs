@@ -49,8 +49,12 @@ pub(in crate::engine) struct Sender {
     pub(in crate::engine) sends: bool,
     /// W3C's `[[SendEncodings]]`.
     pub(in crate::engine) encodings: Vec<RtpEncodingParameters>,
-    /// As they were told last, and whether the peer takes units of H.264 whole only.
-    pub(in crate::engine) told: (Vec<RtpEncodingParameters>, bool),
+    /// As they were told last, with what suffers first, and whether the peer takes units of H.264 whole only.
+    pub(in crate::engine) told: (
+        Vec<RtpEncodingParameters>,
+        Option<DegradationPreference>,
+        bool,
+    ),
     /// Those that are active and sent no more, by their places.
     pub(in crate::engine) stopped: BTreeMap<usize, StopCause>,
     /// What suffers first when the network carries too little (`degradationPreference`).
@@ -107,7 +111,7 @@ impl Media {
                 track: None,
                 negotiated: None,
                 sends: false,
-                told: (encodings.clone(), false),
+                told: (encodings.clone(), None, false),
                 stopped: BTreeMap::new(),
                 encodings,
                 degradation: None,

@@ -96,7 +96,8 @@ impl Engine {
     /// # Errors
     ///
     /// `InvalidState` when closed; `Type` for the direction `Stopped` and for malformed, doubled or missing rids; `InvalidAccess` for a
-    /// payload type; `Operation` for a codec that cannot be sent; `Range` for a scale below 1, and a frame rate that is not above 0.
+    /// payload type; `Operation` for a codec that cannot be sent, and for modes and sizes that do not fit it or each other; `Range` for a
+    /// scale below 1, and a frame rate that is not above 0; `InvalidModification` for packets of one length and of any.
     pub fn add_transceiver(
         &mut self,
         kind: MediaKind,

@@ -4,7 +4,8 @@ use oxirtc_jsep as jsep;
 
 use super::transceivers::{Media, MediaTransceiver};
 use crate::{
-    Codec, DtxStatus, MediaKind, RtpEncodingParameters, RtpTransceiverDirection, StopCause,
+    Codec, DegradationPreference, DtxStatus, MediaKind, RtpEncodingParameters,
+    RtpTransceiverDirection, StopCause,
     engine::{
         convert,
         ids::{TrackId, TransceiverId, TransportId},
@@ -74,6 +75,11 @@ impl<'a> TransceiverView<'a> {
     /// The encodings of its sender.
     pub fn encodings(self) -> &'a [RtpEncodingParameters] {
         &self.media.sender.encodings
+    }
+
+    /// What suffers first when the network carries too little.
+    pub fn degradation_preference(self) -> Option<DegradationPreference> {
+        self.media.sender.degradation
     }
 
     /// The encodings that are active and sent no more, by their places.
