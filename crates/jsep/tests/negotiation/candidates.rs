@@ -530,6 +530,26 @@ fn too_many() {
     assert_eq!(remote_sdp(&a).matches("a=candidate:").count(), 4096);
 }
 
+/// 5,000 in one description: as many of them are told as of those that come alone, the others are counted.
+#[test]
+fn too_many_in_a_description() {
+    let (mut a, mut b) = (Peer::with_channel('a'), Peer::new('b'));
+    let mut offer = a.offer();
+    a.local(offer.clone());
+    for port in 1..=5_000 {
+        offer.sdp += &format!("a=candidate:1 1 udp 1 192.0.2.1 {port} typ host\r\n");
+    }
+    b.remote(offer);
+    let answer = b.answer();
+    let changes = b.local(answer);
+    let told = |it: &&Change| matches!(it, Change::RemoteCandidate { .. });
+    assert_eq!(changes.iter().filter(told).count(), 4096);
+    assert_eq!(b.negotiator.candidates_dropped(), 5_000 - 4096);
+    // What comes alone afterwards has no room either.
+    assert_eq!(b.negotiator.add_ice_candidate(init(HOST)), Ok(vec![]));
+    assert_eq!(b.negotiator.candidates_dropped(), 5_000 - 4096 + 1);
+}
+
 /// A provisional answer to a restart leaves two generations of the peer in force: what comes late for the earlier one is told for that
 /// one, and nothing is told twice.
 #[test]
