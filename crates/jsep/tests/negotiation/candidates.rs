@@ -513,6 +513,44 @@ fn gathered_in_vain() {
     );
 }
 
+/// ICE is told whether the peer sends candidates after its description.
+#[test]
+fn trickle_is_told() {
+    for trickles in [true, false] {
+        let (mut a, mut b) = (Peer::with_channel('a'), Peer::new('b'));
+        let mut offer = a.offer();
+        if !trickles {
+            let lines = offer.sdp.split_inclusive("\r\n");
+            offer.sdp = lines.filter(|it| !it.contains("ice-options")).collect();
+        }
+        b.remote(offer);
+        let answer = b.answer();
+        let changes = b.local(answer);
+        let told = changes.iter().find_map(|it| match it {
+            Change::RemoteIce { trickle, .. } => Some(*trickle),
+            _ => None,
+        });
+        assert_eq!(told, Some(trickles));
+    }
+}
+
+/// RFC 8840 §8: above all sections it is the end of the candidates of each.
+#[test]
+fn end_of_all_candidates() {
+    for ended in [true, false] {
+        let (mut a, mut b) = (Peer::with_channel('a'), Peer::new('b'));
+        let mut offer = a.offer();
+        if ended {
+            offer.sdp = offer.sdp.replacen("m=", "a=end-of-candidates\r\nm=", 1);
+        }
+        b.remote(offer);
+        let answer = b.answer();
+        let changes = b.local(answer);
+        let told = changes.contains(&end(transport(&b), "a0000001"));
+        assert_eq!(told, ended, "{changes:?}");
+    }
+}
+
 /// 10,000 candidates: the first 4,096 of a generation count, others do no harm.
 #[test]
 fn too_many() {
