@@ -308,7 +308,7 @@ mod tests {
     }
 
     proptest! {
-        #![proptest_config(ProptestConfig::with_cases(300))]
+        #![proptest_config(oxirtc_netsim::cases(300))]
 
         #[test]
         fn round_trip(

@@ -249,7 +249,7 @@ mod tests {
     }
 
     proptest! {
-        #![proptest_config(ProptestConfig::with_cases(200))]
+        #![proptest_config(oxirtc_netsim::cases(200))]
 
         #[test]
         fn round_trip(text: String, bytes: Vec<u8>) {

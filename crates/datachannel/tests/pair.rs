@@ -352,10 +352,7 @@ fn assert_orderly(events: &[Event]) {
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig {
-        failure_persistence: None,
-        ..ProptestConfig::with_cases(300)
-    })]
+    #![proptest_config(oxirtc_netsim::cases(300))]
 
     /// Random use by two orderly sides: nothing is rejected, nothing fails, each channel opens and closes in order, and what arrives
     /// is a beginning of what was sent, all of it where nobody closed.

@@ -9,6 +9,8 @@ mod nat;
 mod network;
 mod pair;
 mod pcap;
+#[cfg(feature = "proptest")]
+mod property;
 mod seed;
 mod story;
 mod time;
@@ -21,6 +23,8 @@ pub use machine::{End, Machine};
 pub use nat::{Nat, NatId, NatKind};
 pub use network::{Delivery, Network, NetworkStats, NodeId};
 pub use pair::{Pair, ROOM, Sent, Tap};
+#[cfg(feature = "proptest")]
+pub use property::cases;
 pub use seed::for_each_seed;
 pub use time::{Cause, Stalled, earliest, epoch, kbps, mbps, ms, run, secs};
 pub use wire::{Across, Answers, Wire};

@@ -15,20 +15,44 @@ use rand_core::{Rng, SeedableRng};
 /// # Panics
 /// When `NETSIM_SEED` is set to something that is not a number, and when `test` does.
 pub fn for_each_seed(count: u64, mut test: impl FnMut(u64)) {
-    let seeds = match env::var(VARIABLE) {
-        Ok(text) => {
-            let Ok(seed) = text.parse() else {
-                panic!("{VARIABLE} must be a number, not {text:?}");
-            };
-            seed..=seed
-        }
-        Err(_) if count == 0 => return,
-        Err(_) => 0..=count - 1,
+    let seeds = match wanted() {
+        Some(seed) => seed..=seed,
+        None if count == 0 => return,
+        None => 0..=count - 1,
     };
     for seed in seeds {
         let _announcement = Announcement::new(seed);
         test(seed);
     }
+}
+
+/// The seed that is to be replayed.
+///
+/// # Panics
+/// When `NETSIM_SEED` is set to something that is not a number.
+pub(crate) fn wanted() -> Option<u64> {
+    let text = env::var(VARIABLE).ok()?;
+    let Ok(seed) = text.parse() else {
+        panic!("{VARIABLE} must be a number, not {text:?}");
+    };
+    Some(seed)
+}
+
+/// Prints the command that runs the test of this thread with a seed.
+pub(crate) fn announce(seed: u64) {
+    let package = env::var("CARGO_PKG_NAME").ok();
+    let program = env::args().next();
+    let test = test_name();
+    let mut command = replay(
+        seed,
+        package.as_deref(),
+        program.as_deref(),
+        test.as_deref(),
+    );
+    if let Ok(full) = env::var(FULL) {
+        command = format!("{FULL}={full} {command}");
+    }
+    eprintln!("failed with seed {seed}; replay with\n  {command}");
 }
 
 /// The seed that [`for_each_seed`] is running on this thread.
@@ -59,19 +83,7 @@ impl Drop for Announcement {
     fn drop(&mut self) {
         CURRENT.set(self.before);
         if thread::panicking() {
-            let package = env::var("CARGO_PKG_NAME").ok();
-            let program = env::args().next();
-            let test = test_name();
-            let mut command = replay(
-                self.seed,
-                package.as_deref(),
-                program.as_deref(),
-                test.as_deref(),
-            );
-            if let Ok(full) = env::var(FULL) {
-                command = format!("{FULL}={full} {command}");
-            }
-            eprintln!("failed with seed {}; replay with\n  {command}", self.seed);
+            announce(self.seed);
         }
     }
 }

@@ -64,8 +64,11 @@ pub use state::{
     IceTransportState, PeerConnectionState, SctpTransportState, SignalingState,
 };
 
+/// What a connection counts and measures: the objects of a report, as W3C's webrtc-stats has them.
 #[doc(inline)]
-pub use oxirtc_stats::{self as stats, StatsReport};
+pub use oxirtc_stats as stats;
+#[doc(inline)]
+pub use stats::StatsReport;
 
 /// What an application reads from tracks and writes to them: encoded frames, RTP packets and RTCP.
 pub mod media {

@@ -353,7 +353,6 @@ fn the_order_of_events() {
         let told = [lines(near), lines(far)];
         for (side, told, expected) in [("near", &told[0], step.near), ("far", &told[1], step.far)] {
             assert_eq!(told, expected, "{}: {side}", step.what);
-            let _ = expected;
         }
     }
 }

@@ -200,6 +200,8 @@ mod tests {
     use super::*;
 
     proptest! {
+        #![proptest_config(oxirtc_netsim::cases(256))]
+
         #[test]
         fn what_is_written_is_read(
             fields: (u8, bool, u16, u32, u32),

@@ -178,6 +178,8 @@ mod tests {
     use super::*;
 
     proptest! {
+        #![proptest_config(oxirtc_netsim::cases(256))]
+
         #[test]
         fn numbers_come_back(value: u32, most in 1_u32..200, small: u32) {
             let mut buf = Vec::new();

@@ -26,7 +26,7 @@ fn look_at(session: &Session, text: &str) {
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig::with_cases(300))]
+    #![proptest_config(oxirtc_netsim::cases(300))]
 
     /// Any text.
     #[test]

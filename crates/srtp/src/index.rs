@@ -141,6 +141,8 @@ mod tests {
     }
 
     proptest! {
+        #![proptest_config(oxirtc_netsim::cases(256))]
+
         /// Whatever the order, an index within the window is fresh exactly if it was not marked.
         #[test]
         fn agrees_with_a_set(steps in prop::collection::vec(-300_i64..400, 1..400)) {

@@ -12,9 +12,7 @@ use oxirtc_stun::{
 };
 use proptest::{
     collection::vec,
-    prelude::{
-        Just, ProptestConfig, Strategy, any, prop_assert, prop_assert_eq, prop_oneof, proptest,
-    },
+    prelude::{Just, Strategy, any, prop_assert, prop_assert_eq, prop_oneof, proptest},
 };
 
 /// What an attribute is made of, owned.
@@ -117,7 +115,7 @@ fn class() -> impl Strategy<Value = Class> {
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig { cases: 300, failure_persistence: None, ..ProptestConfig::default() })]
+    #![proptest_config(oxirtc_netsim::cases(300))]
 
     #[test]
     fn written_is_read(

@@ -233,7 +233,7 @@ fn a_fragment_never_reaches_beyond_its_message() {
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig::with_cases(300))]
+    #![proptest_config(oxirtc_netsim::cases(300))]
 
     /// Whatever parses prints back to the same bytes.
     #[test]

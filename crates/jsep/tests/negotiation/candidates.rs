@@ -538,6 +538,44 @@ fn gathered_in_vain() {
     );
 }
 
+/// ICE is told whether the peer sends candidates after its description.
+#[test]
+fn trickle_is_told() {
+    for trickles in [true, false] {
+        let (mut a, mut b) = (Peer::with_channel('a'), Peer::new('b'));
+        let mut offer = a.offer();
+        if !trickles {
+            let lines = offer.sdp.split_inclusive("\r\n");
+            offer.sdp = lines.filter(|it| !it.contains("ice-options")).collect();
+        }
+        b.remote(offer);
+        let answer = b.answer();
+        let changes = b.local(answer);
+        let told = changes.iter().find_map(|it| match it {
+            Change::RemoteIce { trickle, .. } => Some(*trickle),
+            _ => None,
+        });
+        assert_eq!(told, Some(trickles));
+    }
+}
+
+/// RFC 8840 §8: above all sections it is the end of the candidates of each.
+#[test]
+fn end_of_all_candidates() {
+    for ended in [true, false] {
+        let (mut a, mut b) = (Peer::with_channel('a'), Peer::new('b'));
+        let mut offer = a.offer();
+        if ended {
+            offer.sdp = offer.sdp.replacen("m=", "a=end-of-candidates\r\nm=", 1);
+        }
+        b.remote(offer);
+        let answer = b.answer();
+        let changes = b.local(answer);
+        let told = changes.contains(&end(transport(&b), "a0000001"));
+        assert_eq!(told, ended, "{changes:?}");
+    }
+}
+
 /// 10,000 candidates: the first 4,096 of a generation count, others do no harm.
 #[test]
 fn too_many() {
@@ -553,6 +591,26 @@ fn too_many() {
     }
     assert_eq!(told, 4096);
     assert_eq!(remote_sdp(&a).matches("a=candidate:").count(), 4096);
+}
+
+/// 5,000 in one description: as many of them are told as of those that come alone, the others are counted.
+#[test]
+fn too_many_in_a_description() {
+    let (mut a, mut b) = (Peer::with_channel('a'), Peer::new('b'));
+    let mut offer = a.offer();
+    a.local(offer.clone());
+    for port in 1..=5_000 {
+        offer.sdp += &format!("a=candidate:1 1 udp 1 192.0.2.1 {port} typ host\r\n");
+    }
+    b.remote(offer);
+    let answer = b.answer();
+    let changes = b.local(answer);
+    let told = |it: &&Change| matches!(it, Change::RemoteCandidate { .. });
+    assert_eq!(changes.iter().filter(told).count(), 4096);
+    assert_eq!(b.negotiator.candidates_dropped(), 5_000 - 4096);
+    // What comes alone afterwards has no room either.
+    assert_eq!(b.negotiator.add_ice_candidate(init(HOST)), Ok(vec![]));
+    assert_eq!(b.negotiator.candidates_dropped(), 5_000 - 4096 + 1);
 }
 
 /// A provisional answer to a restart leaves two generations of the peer in force: what comes late for the earlier one is told for that

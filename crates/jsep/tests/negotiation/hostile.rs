@@ -51,7 +51,7 @@ fn mutate(text: &str, edits: &[(Index, Index, u8)]) -> String {
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig::with_cases(300))]
+    #![proptest_config(oxirtc_netsim::cases(300))]
 
     /// A mutated offer is refused with nothing changed, or answered with a description that follows
     /// the grammar.

@@ -11,11 +11,11 @@ use futures_core::Stream;
 
 use super::waiters::{Wait, Waiter, Waiters, Wakeups};
 
-/// What an object tells, as a [`Stream`]: its events, or the messages of a channel.
+/// What an object tells, as a stream: its events, or the messages of a channel.
 ///
-/// It reads from the same queue as `next_event` and its like, where each item goes to one reader. It ends when they give `None`,
-/// and holds a handle of its object, so it keeps the connection open as any handle does. Dropping it loses nothing: what was not
-/// read is there for the next reader.
+/// It is a [`Stream`] that reads from the same queue as `next_event` and its like, where each item goes to one reader. It ends
+/// when they give `None`, and holds a handle of its object, so it keeps the connection open as any handle does. Dropping it loses
+/// nothing: what was not read is there for the next reader.
 pub struct Events<T> {
     poll: Read<T>,
     wait: Wait,

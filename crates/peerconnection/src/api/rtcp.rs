@@ -15,9 +15,10 @@ use super::{
 };
 use crate::{RtcpDatagram, engine::TransportId};
 
-/// RTCP that the peer sends by a transport, datagram by datagram, for who records or analyses: what it reports, and what its
-/// applications say. It changes nothing of what is done with it here. Of a reader that is slow the oldest go, above 64. Also a
-/// [`Stream`].
+/// RTCP that the peer sends by a transport, datagram by datagram, for who records or analyses.
+///
+/// It is what the peer reports, and what its applications say; reading it changes nothing of what is done with it here. Of a
+/// reader that is slow the oldest go, above 64. It is also a [`Stream`].
 pub struct RtcpReader {
     keep_open: Arc<KeepOpen>,
     id: TransportId,

@@ -494,6 +494,8 @@ mod tests {
     }
 
     proptest! {
+        #![proptest_config(oxirtc_netsim::cases(256))]
+
         #[test]
         fn whatever_comes_is_survived(bytes in prop::collection::vec(any::<u8>(), 0..120)) {
             let known = l1t2();

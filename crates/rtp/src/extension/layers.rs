@@ -140,6 +140,8 @@ mod tests {
     use super::*;
 
     proptest! {
+        #![proptest_config(oxirtc_netsim::cases(256))]
+
         #[test]
         fn what_is_written_is_read(streams in 1_u8..5, masks: u16, rates in prop::collection::vec(prop::collection::vec(any::<u32>(), 1..5), 16), sized: bool) {
             let mut layers = Layers { stream: streams - 1, streams, spatial: vec![] };

@@ -26,6 +26,8 @@ fn ids() -> Ids {
 }
 
 proptest! {
+    #![proptest_config(oxirtc_netsim::cases(256))]
+
     /// One of a group can be lost, whichever: it comes back but for what changes.
     #[test]
     fn one_of_a_group_comes_back(start: u16, lens in prop::collection::vec(0_usize..200, 2..10), lost: prop::sample::Index, flex: bool) {

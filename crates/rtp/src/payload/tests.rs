@@ -536,6 +536,8 @@ fn any_codec() -> impl Strategy<Value = Codec> {
 }
 
 proptest! {
+    #![proptest_config(oxirtc_netsim::cases(256))]
+
     /// Whatever comes, nothing panics, and a frame is no longer than what came with what belongs between units.
     /// Known failure 44.
     #[test]

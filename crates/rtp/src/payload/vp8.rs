@@ -188,6 +188,8 @@ mod tests {
     use super::*;
 
     proptest! {
+        #![proptest_config(oxirtc_netsim::cases(256))]
+
         #[test]
         fn descriptors_come_back(flags: (bool, bool), partition in 0_u8..8, picture in prop::option::of(0_u16..0x8000), tl0: Option<u8>, temporal in prop::option::of((0_u8..4, any::<bool>())), key in prop::option::of(0_u8..32)) {
             let descriptor = Descriptor { discardable: flags.0, begins: flags.1, partition, picture, tl0, temporal, key };

@@ -304,6 +304,8 @@ mod tests {
     use super::*;
 
     proptest! {
+        #![proptest_config(oxirtc_netsim::cases(256))]
+
         #[test]
         fn descriptors_come_back(flags: (bool, bool, bool, bool), picture in prop::option::of(0_u16..0x8000), layers in prop::option::of((0_u8..8, any::<bool>(), 0_u8..8, any::<bool>())), differences in prop::option::of(1_usize..4), size: Option<(u16, u16)>) {
             let flexible = differences.map(|count| std::array::from_fn(|at| if at < count && flags.0 { at as u8 * 40 + 1 } else { 0 }));

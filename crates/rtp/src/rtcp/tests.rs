@@ -425,6 +425,8 @@ fn a_compound_is_whole_or_refused() {
 }
 
 proptest! {
+    #![proptest_config(oxirtc_netsim::cases(256))]
+
     #[test]
     fn transport_feedback_comes_back(
         base in 0_u64..100_000,

@@ -224,7 +224,7 @@ fn every_flipped_bit_breaks_the_checksum() {
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig::with_cases(400))]
+    #![proptest_config(oxirtc_netsim::cases(400))]
 
     #[test]
     fn any_bytes_are_walked_to_an_end(bytes in proptest::collection::vec(any::<u8>(), 0..200)) {

@@ -253,7 +253,7 @@ mod tests {
     }
 
     proptest! {
-        #![proptest_config(ProptestConfig::with_cases(300))]
+        #![proptest_config(oxirtc_netsim::cases(300))]
 
         /// Any order of the pieces of three messages of one stream gives the three messages.
         #[test]

@@ -581,7 +581,7 @@ mod tests {
     }
 
     proptest! {
-        #![proptest_config(ProptestConfig::with_cases(300))]
+        #![proptest_config(oxirtc_netsim::cases(300))]
 
         /// Any order of the chunks of three messages gives the three messages.
         #[test]

@@ -202,7 +202,7 @@ mod tests {
     }
 
     proptest! {
-        #![proptest_config(ProptestConfig::with_cases(300))]
+        #![proptest_config(oxirtc_netsim::cases(300))]
 
         /// Against a set, from a start that wraps.
         #[test]

@@ -1245,7 +1245,7 @@ fn tsns_wrap_under_loss() {
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig::with_cases(200))]
+    #![proptest_config(oxirtc_netsim::cases(200))]
 
     /// Blocks of any kind mark what a set would have, each once.
     #[test]

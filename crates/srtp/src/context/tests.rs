@@ -671,7 +671,7 @@ fn material_must_fit() {
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig::with_cases(64))]
+    #![proptest_config(oxirtc_netsim::cases(64))]
     /// Packets around the wrap, some lost, the others in an order that is mixed up within the window: all that arrive
     /// are opened, each once. The sender, too, protects them out of order.
     /// Known failure 18.

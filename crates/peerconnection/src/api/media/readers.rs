@@ -19,15 +19,19 @@ use crate::{
     api::waiters::{Wait, wait},
 };
 
-/// Frames of a remote track. One that is slow loses whole frames up to the next key frame, which is asked for; the next frame says
-/// how many were missing. Also a [`Stream`].
+/// Frames of a remote track.
+///
+/// One that is slow loses whole frames up to the next key frame, which is asked for; the next frame says how many were missing. It
+/// is also a [`Stream`].
 pub struct FrameReader {
     queue: Arc<FrameQueue>,
     source: Arc<Source>,
     wait: Wait,
 }
 
-/// Packets of a track. One that is slow loses what waits, counted. Also a [`Stream`].
+/// Packets of a track.
+///
+/// One that is slow loses what waits, counted. It is also a [`Stream`].
 pub struct PacketReader {
     queue: Arc<PacketQueue>,
     /// Kept for the source, which takes a reader without it for gone.

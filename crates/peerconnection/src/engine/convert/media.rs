@@ -271,7 +271,8 @@ pub(in crate::engine) fn is_known(kind: MediaKind, codec: &RtpCodec) -> bool {
     capabilities(kind).codecs.iter().any(same)
 }
 
-/// `getCapabilities()` ([5.2-04], [5.2.12-02]).
+/// `getCapabilities()`: what can be sent and received of a kind at all (W3C §5.2).
+// [5.2-04] [5.2.12-02]
 pub fn capabilities_of(kind: MediaKind) -> RtpCapabilities {
     let capabilities = capabilities(kind);
     let codecs = capabilities.codecs.iter();
