@@ -1,11 +1,11 @@
 use std::{sync::Arc, time::Duration};
 
-use crate::{Certificate, CipherSuite, Group, KeyLog, SignatureScheme, Version};
+use crate::{Certificate, CipherSuite, Error, Group, KeyLog, SignatureScheme, Version};
 
 /// How a [`Connection`](crate::Connection) behaves. The setters take and give the value, so they chain.
 ///
-/// Settings that leave nothing to agree on, such as versions without a suite, a group or a signature scheme, are no
-/// error: the handshake fails, as it does with a peer that has nothing in common with us.
+/// Settings may leave nothing to agree on, such as versions without a suite or a group: [`check`](Self::check) says so before
+/// anything is made of them. A connection of such settings fails where it is to say or to answer the first hello.
 #[derive(Clone, Debug)]
 pub struct Config {
     pub(crate) certificate: Certificate,
@@ -86,6 +86,30 @@ impl Config {
             key_log: None,
             label: String::new(),
         }
+    }
+
+    /// Whether a version can be spoken with these settings: one that has a suite, a group and, unless [nobody](Peer::Nobody)
+    /// judges, a signature scheme among them.
+    ///
+    /// # Errors
+    /// [`Error::NothingToAgreeOn`] when there is none.
+    pub fn check(&self) -> Result<(), Error> {
+        let speaks = |version: &Version| {
+            let suited = self.cipher_suites.iter().any(|it| it.version() == *version);
+            let mut schemes = self.signature_schemes.iter();
+            let signed = schemes.any(|it| it.is_allowed(*version)) || self.peer == Peer::Nobody;
+            suited && signed && self.groups_of(*version).next().is_some()
+        };
+        match self.versions.iter().any(speaks) {
+            true => Ok(()),
+            false => Err(Error::NothingToAgreeOn),
+        }
+    }
+
+    /// The groups that a version knows, best first.
+    pub(crate) fn groups_of(&self, version: Version) -> impl Iterator<Item = Group> {
+        let groups = self.groups.iter().copied();
+        groups.filter(move |group| version == Version::Dtls13 || group.is_curve())
     }
 
     /// The certificate that is presented.

@@ -23,6 +23,9 @@ pub enum Error {
     /// 1.2 has no key updates.
     #[error("this version has no key updates")]
     NoKeyUpdate,
+    /// No version of a configuration has a suite, a group and a signature scheme in it.
+    #[error("no version can be spoken with these settings")]
+    NothingToAgreeOn,
     /// The text is not `<hash function> <hex pairs separated by colons>`, or its length is not the hash's.
     #[error("not a fingerprint")]
     InvalidFingerprint,

@@ -4,7 +4,8 @@ mod support;
 use std::time::Duration;
 
 use oxirtc_dtls::{
-    CipherSuite, Config, Error, Event, Group, Initiator, KeyType, Role, SrtpProfile, State, Version,
+    CipherSuite, Config, Error, Event, Group, Initiator, KeyType, Peer, Role, SignatureScheme,
+    SrtpProfile, State, Version,
 };
 use support::{Pair, certificate, config, config_1_3, config_of, ms, perfect};
 
@@ -118,6 +119,65 @@ fn what_one_side_lacks_is_not_used() {
     let mut pair = Pair::new(config(0).alpn(&["c-webrtc"]), config(1));
     pair.connect();
     assert_eq!(pair.server.connection.alpn(), Some("c-webrtc"));
+}
+
+#[test]
+fn settings_that_leave_nothing_to_agree_on_are_noticed() {
+    let (old, new) = (config(0), config_1_3(0));
+    let ecdsa = [SignatureScheme::EcdsaSecp256r1Sha256];
+    let pkcs1 = [SignatureScheme::RsaPkcs1Sha256];
+    let both = |config: Config| config.versions(&[Version::Dtls13, Version::Dtls12]);
+    for (config, good) in [
+        (old.clone(), true),
+        (new.clone(), true),
+        (both(old.clone()), true),
+        (old.clone().versions(&[]), false),
+        (old.clone().cipher_suites(&[]), false),
+        (old.clone().cipher_suites(&[CipherSuite::Aes128Gcm]), false),
+        (new.clone().cipher_suites(&[CipherSuite::Aes128Gcm]), true),
+        (
+            new.clone().cipher_suites(&[CipherSuite::EcdheRsaAes128Gcm]),
+            false,
+        ),
+        (
+            both(new.clone()).cipher_suites(&[CipherSuite::EcdheRsaAes128Gcm]),
+            true,
+        ),
+        (old.clone().groups(&[]), false),
+        (old.clone().groups(&[Group::X25519MlKem768]), false),
+        (new.clone().groups(&[Group::X25519MlKem768]), true),
+        // What one lacks the other has, and both lack something.
+        (
+            both(old.clone().cipher_suites(&[CipherSuite::EcdheRsaAes128Gcm]))
+                .groups(&[Group::X25519MlKem768]),
+            false,
+        ),
+        (new.clone().signature_schemes(&[]), false),
+        (new.clone().signature_schemes(&pkcs1), false),
+        (new.clone().signature_schemes(&ecdsa), true),
+        (old.clone().signature_schemes(&pkcs1), true),
+        // Who asks for no certificate verifies nothing.
+        (new.clone().signature_schemes(&[]).peer(Peer::Nobody), true),
+    ] {
+        let expected = if good {
+            Ok(())
+        } else {
+            Err(Error::NothingToAgreeOn)
+        };
+        assert_eq!(config.check(), expected, "{config:?}");
+        if good {
+            continue;
+        }
+        // It ends where it would begin, in either role.
+        let other = Pair::new(config.clone(), both(self::config(1)));
+        for mut pair in [other, Pair::new(both(self::config(1)), config)] {
+            pair.start();
+            pair.run(Duration::from_secs(60), &mut perfect());
+            for end in [&pair.client, &pair.server] {
+                assert!(!end.connection.is_connected());
+            }
+        }
+    }
 }
 
 #[test]

@@ -3,12 +3,12 @@
 
 mod pair;
 
-use std::time::Duration;
+use std::time::{Duration, SystemTime};
 
-use oxirtc_netsim::{Link, ms};
+use oxirtc_netsim::{Link, epoch, ms};
 use oxirtc_peerconnection::{
-    Configuration, DataChannelInit, MediaKind, PeerConnectionState,
-    engine::{DtlsGroup, DtlsVersion, Settings, SrtpProfile},
+    Configuration, DataChannelInit, ErrorKind, MediaKind, PeerConnectionState,
+    engine::{Anchor, DtlsGroup, DtlsVersion, Engine, Settings, SrtpProfile},
     stats::TransportStats,
 };
 use pair::{
@@ -55,6 +55,21 @@ fn the_versions_that_are_spoken() {
             }
         }
     }
+}
+
+#[test]
+fn groups_that_no_version_knows_are_refused() {
+    let alone = Settings::default().dtls_groups(&[DtlsGroup::X25519MlKem768]);
+    let made = |settings: Settings| {
+        let anchor = Anchor {
+            instant: epoch(),
+            wall: SystemTime::UNIX_EPOCH + Duration::from_secs(1_700_000_000),
+        };
+        Engine::new(Configuration::default(), settings, [1; 32], anchor).map(|_| ())
+    };
+    let error = made(alone.clone().dtls_versions(&[DtlsVersion::Dtls12])).unwrap_err();
+    assert_eq!(error.kind(), ErrorKind::NotSupported);
+    made(alone).unwrap();
 }
 
 /// Groups show in who finds no common one, and in the length of what is sent: the keys of ML-KEM take more than 2 KB.

@@ -133,7 +133,7 @@ impl Connection {
         payload: &[u8],
         sink: Sink<'_>,
     ) {
-        let (mut rest, mut kept, mut repeated) = (payload, !payload.is_empty(), false);
+        let (mut rest, mut kept) = (payload, !payload.is_empty());
         while !rest.is_empty() && !self.is_over() {
             let Ok((fragment, tail)) = Fragment::parse(rest) else {
                 self.drop_message("no whole fragment");
@@ -145,8 +145,7 @@ impl Connection {
             };
             rest = tail;
             match self.handle_fragment(now, number.epoch, &fragment) {
-                Outcome::Stored => {}
-                Outcome::Stale => repeated = true,
+                Outcome::Stored | Outcome::Stale => {}
                 Outcome::Dropped => {
                     kept = false;
                     self.drop_message("nobody waits for it, or there is no room");
@@ -155,17 +154,17 @@ impl Connection {
             }
         }
         if kept && !self.is_over() {
-            self.note_for_ack(now, number, repeated);
+            self.note_for_ack(now, number);
         }
         self.advance(now, sink);
     }
 
     /// RFC 9147 §7.1: what was stored, or handled before, is acknowledged; what was dropped is not.
-    fn note_for_ack(&mut self, now: Instant, number: RecordNumber, repeated: bool) {
+    fn note_for_ack(&mut self, now: Instant, number: RecordNumber) {
         if number.epoch == 0 {
             // Of these only those of the ServerHello of 1.3 will be.
-            let waiting = self.role == Some(Role::Client) && self.handshake.is_some();
-            if waiting && !repeated && self.hello_records.len() < MAX_HELLO_RECORDS {
+            let room = self.hello_records.len() < MAX_HELLO_RECORDS;
+            if self.role == Some(Role::Client) && room {
                 self.hello_records.push(number);
             }
         } else if number.epoch > 1 {

@@ -40,6 +40,8 @@ use fate::HeldRecord;
 ///   [`poll_timeout`](Self::poll_timeout).
 /// - Everything else only reads.
 ///
+/// Inputs take the time, also those that make nothing of it today.
+///
 /// No payload, key or certificate of the peer leaves before its certificate matched a fingerprint.
 pub struct Connection {
     config: Config,
@@ -112,7 +114,7 @@ impl Connection {
     /// An association that waits for its role. `seed` feeds the randoms of the hellos and the key of the
     /// cookie, and must be random, secret, and fresh for each association.
     pub fn new(config: Config, seed: [u8; 32], now: Instant) -> Self {
-        let _ = now;
+        let _ = now; // like every input
         Self {
             trust: Trust::new(config.peer),
             records: Records::new(config.renew_keys_after),
@@ -249,7 +251,7 @@ impl Connection {
     /// Closes in good order: `close_notify` is sent, nothing is accepted any more. Harmless when it is
     /// over already.
     pub fn close(&mut self, now: Instant) {
-        let _ = now;
+        let _ = now; // like every input
         if self.is_over() {
             return;
         }
@@ -461,8 +463,7 @@ impl Connection {
     /// The ServerHello was taken: in 1.3 its records are acknowledged, lest the server repeat it for
     /// nothing.
     fn note_hello(&mut self, now: Instant) {
-        let is_1_3 = self.handshake.as_ref().is_some_and(|it| it.is_1_3());
-        if is_1_3 && self.role == Some(Role::Client) {
+        if self.handshake.as_ref().is_some_and(|it| it.is_1_3()) {
             let wait = self.outgoing.patience() / 4;
             for number in std::mem::take(&mut self.hello_records) {
                 self.acks.note(now, number, Some(wait));
@@ -485,7 +486,7 @@ impl Connection {
             self.timers
                 .set(Timer::Fingerprint, now + FINGERPRINT_PATIENCE);
         }
-        self.settle(now, sink);
+        self.settle(sink);
         self.release_records(now, sink);
     }
 

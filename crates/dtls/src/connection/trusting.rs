@@ -20,6 +20,7 @@ impl Connection {
         fingerprints: &[Fingerprint],
         sink: &mut impl FnMut(&mut [u8]),
     ) {
+        let _ = now; // like every input
         if self.is_over() {
             return;
         }
@@ -29,7 +30,7 @@ impl Connection {
                 Some(AlertDescription::BAD_CERTIFICATE),
             ),
             Verdict::Open => {}
-            Verdict::Verified(_) => self.settle(now, sink),
+            Verdict::Verified(_) => self.settle(sink),
         }
     }
 
@@ -38,6 +39,7 @@ impl Connection {
     /// nothing happens. A no ends the association: [`Failure::CertificateRefused`]. Payload that was held
     /// for a yes goes to the sink, after [`Event::Connected`].
     pub fn trust(&mut self, now: Instant, accepted: bool, sink: &mut impl FnMut(&mut [u8])) {
+        let _ = now; // like every input
         if self.is_over() || !self.trust.asks_owner() {
             return;
         }
@@ -48,7 +50,7 @@ impl Connection {
                 Some(AlertDescription::CERTIFICATE_UNKNOWN),
             ),
             Verdict::Open => {}
-            Verdict::Verified(_) => self.settle(now, sink),
+            Verdict::Verified(_) => self.settle(sink),
         }
     }
 
@@ -60,7 +62,7 @@ impl Connection {
     }
 
     /// Connects when the handshake is complete and the certificate is verified.
-    pub(super) fn settle(&mut self, now: Instant, sink: Sink<'_>) {
+    pub(super) fn settle(&mut self, sink: Sink<'_>) {
         let ready = self.session.is_some() && self.trust.trusted().is_some();
         if self.state != State::Connecting || !ready {
             return;
@@ -79,7 +81,6 @@ impl Connection {
         for mut payload in held {
             self.deliver(&mut payload[..], sink);
         }
-        let _ = now;
         if self.held.closed {
             self.close_by_peer();
         }

@@ -269,15 +269,29 @@ mod tests {
         std::array::from_fn(digit)
     }
 
-    /// RFC 9001 §A.2, §A.5: QUIC hides its packet numbers with the same function.
+    /// RFC 9001 §A.2, §A.5: QUIC hides its packet numbers with the same function. It has no values for AES-256, where the mask is the
+    /// head of a block: NIST SP 800-38A §F.1.5, FIPS 197 §C.3.
     #[test]
-    fn masks_are_those_of_quic() {
+    fn masks_are_those_of_quic_and_nist() {
         let cases = [
             (
                 &quic::AES_128,
                 bytes::<16>("9f50449e04a0e810283a1e9933adedd2").to_vec(),
                 bytes::<16>("d1b1c98dd7689fb8ec11d242b123dc9b"),
                 bytes::<5>("437b9aec36"),
+            ),
+            (
+                &quic::AES_256,
+                bytes::<32>("603deb1015ca71be2b73aef0857d77811f352c073b6108d72d9810a30914dff4")
+                    .to_vec(),
+                bytes::<16>("6bc1bee22e409f96e93d7e117393172a"),
+                bytes::<5>("f3eed1bdb5"),
+            ),
+            (
+                &quic::AES_256,
+                (0..32).collect(),
+                bytes::<16>("00112233445566778899aabbccddeeff"),
+                bytes::<5>("8ea2b7ca51"),
             ),
             (
                 &quic::CHACHA20,

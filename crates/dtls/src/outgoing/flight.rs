@@ -156,7 +156,7 @@ impl Flight {
 
     pub(super) fn poll_timeout(&self, path: &Path) -> Option<Instant> {
         match (self.progress, self.ends) {
-            (Progress::Sent { at }, Ends::Answer | Ends::Ack) if !self.is_acked() => {
+            (Progress::Sent { at }, Ends::Answer | Ends::Ack) => {
                 let due = at + path.interval(self.expirations);
                 Some(self.until.map_or(due, |until| until.min(due)))
             }
@@ -190,7 +190,7 @@ impl Flight {
             return false;
         };
         let early = now < at + path.initial() / 2;
-        if early && !authenticated || self.is_acked() {
+        if early && !authenticated {
             return false;
         }
         self.progress = Progress::Due;
@@ -217,14 +217,12 @@ impl Flight {
     }
 
     /// What the peer seems to lack goes out at once, at most once a round trip (RFC 9147 §7.2).
-    pub(super) fn hurry(&mut self, now: Instant, wait: Duration) -> bool {
+    pub(super) fn hurry(&mut self, now: Instant, wait: Duration) {
         let early = self.hurried.is_some_and(|at| now < at + wait);
-        if !self.is_sent() || early {
-            return false;
+        if self.is_sent() && !early {
+            self.hurried = Some(now);
+            self.progress = Progress::Due;
         }
-        self.hurried = Some(now);
-        self.progress = Progress::Due;
-        true
     }
 
     /// Whether the peer has all of it.
@@ -293,7 +291,7 @@ impl Flight {
         }
         let cut = cutter.finish()?;
         self.datagrams.truncate(next);
-        self.laid.retain(|laid| laid.datagram < next);
+        self.laid.clear();
         self.lay(cut);
         Some(())
     }

@@ -16,8 +16,8 @@ impl Ranges {
             (start.min(it.start), end.max(it.end))
         });
         self.0.retain(apart);
-        let at = self.0.partition_point(|it| it.end < start);
-        self.0.insert(at, start..end);
+        self.0.push(start..end);
+        self.0.sort_unstable_by_key(|it| it.start);
     }
 
     /// What is missing of the first `len` bytes.

@@ -146,13 +146,14 @@ fn what_left_does_not_leave_again_when_there_is_less_room() {
 fn keyed() -> Records {
     let mut records = Records::new(u64::MAX);
     records.set_version(Version::Dtls13);
-    let key = || {
-        let secret = Secret::new(&[7; 32]);
-        RecordKey::of_traffic_secret(CipherSuite::Aes128Gcm, b"dtls13", &secret).unwrap()
-    };
     records.install_write(2, key());
     records.install_read(2, key());
     records
+}
+
+fn key() -> RecordKey {
+    let secret = Secret::new(&[7; 32]);
+    RecordKey::of_traffic_secret(CipherSuite::Aes128Gcm, b"dtls13", &secret).unwrap()
 }
 
 /// Each record of a transmission: its number, and its fragments by message number, offset and length.
@@ -266,12 +267,102 @@ fn acks_hurry_at_most_once_a_while() {
     assert!(sent.len() > 5);
     outgoing.acknowledge(now, 2, &sent[..1]);
     assert!(!transmit(&mut outgoing, now, 120, &mut records).is_empty());
-    now += Duration::from_millis(10);
+    now += Duration::from_millis(999);
     outgoing.acknowledge(now, 2, &sent[1..2]);
     assert!(transmit(&mut outgoing, now, 120, &mut records).is_empty());
-    now += Duration::from_secs(1);
+    now += Duration::from_millis(1);
     outgoing.acknowledge(now, 2, &sent[2..3]);
     assert!(!transmit(&mut outgoing, now, 120, &mut records).is_empty());
+}
+
+/// Records of the handshake's flight and of the one behind it.
+#[test]
+fn an_epoch_is_needed_until_all_of_it_is_acknowledged() {
+    let (now, mut records) = (base(), keyed());
+    records.install_write(3, key());
+    records.install_read(3, key());
+    let mut outgoing = flight_1_3();
+    outgoing.begin_after();
+    for _ in 0..2 {
+        outgoing.push_after(3, 24, &[0; 300]);
+    }
+    let sent = numbers(&transmit(&mut outgoing, now, 400, &mut records));
+    let (old, new): (Vec<_>, Vec<_>) = sent.into_iter().partition(|it| it.epoch == 2);
+    assert_eq!(new.len(), 2);
+    let needed = |outgoing: &Outgoing| [2, 3, 4].map(|epoch| outgoing.needs(epoch));
+    assert_eq!(needed(&outgoing), [true, true, false]);
+    let acknowledged = outgoing.acknowledge(now, 3, &new[..1]);
+    assert_eq!(acknowledged, Acknowledged::Part);
+    assert_eq!(needed(&outgoing), [true, true, false]);
+    let acknowledged = outgoing.acknowledge(now, 3, &new[1..]);
+    assert_eq!(acknowledged, Acknowledged::After);
+    assert_eq!(needed(&outgoing), [true, false, false]);
+    let acknowledged = outgoing.acknowledge(now, 3, &old);
+    assert_eq!(acknowledged, Acknowledged::Part);
+    assert_eq!(needed(&outgoing), [false; 3]);
+}
+
+/// Hellos that somebody asked to be replaced.
+#[test]
+fn what_was_said_before_goes_again_every_second_time() {
+    let (mut now, mut records) = (base(), keyed());
+    let mut outgoing = Outgoing::new();
+    let mut said = |outgoing: &mut Outgoing, now| {
+        let seen = transmit(outgoing, now, 1200, &mut records);
+        let messages = seen.iter().flat_map(|(_, fragments)| fragments);
+        messages.map(|it| it.0).collect::<Vec<_>>()
+    };
+    outgoing.begin(Ends::Answer, None);
+    outgoing.push(2, 1, &[1; 50]);
+    assert_eq!(said(&mut outgoing, now), [0]);
+    outgoing.resume();
+    outgoing.push(2, 1, &[2; 50]);
+    assert_eq!(said(&mut outgoing, now), [1]);
+    for expected in [&[1][..], &[0, 1], &[1], &[0, 1]] {
+        now = outgoing.poll_timeout().unwrap();
+        assert!(outgoing.handle_timeout(now));
+        assert_eq!(said(&mut outgoing, now), expected);
+    }
+}
+
+#[test]
+fn what_is_repeated_in_the_clear_waits_for_half_of_the_first_timeout() {
+    let ms = Duration::from_millis;
+    for (after, authenticated, again) in [
+        (199, false, false),
+        (200, false, true),
+        (0, true, true),
+        (200, true, true),
+    ] {
+        let (now, mut records, mut flight) = (base(), Records::new(u64::MAX), flight(300));
+        flight.set_round_trip(ms(200));
+        assert_eq!(flight.patience(), ms(400));
+        drain(&mut flight, now, 1200, &mut records);
+        let now = now + ms(after);
+        assert_eq!(flight.handle_repetition(now, authenticated), again);
+        let sent = drain(&mut flight, now, 1200, &mut records);
+        assert_eq!(sent.len(), usize::from(again));
+    }
+}
+
+/// An ACK of the beginning brings nothing again while the rest is still on its way out.
+#[test]
+fn what_is_being_sent_does_not_hurry() {
+    let (now, mut records) = (base(), keyed());
+    let mut outgoing = flight_1_3();
+    let mut buf = Vec::new();
+    for _ in 0..2 {
+        assert!(outgoing.poll_transmit(now, 300, &mut records, &mut buf));
+    }
+    let first = RecordNumber {
+        epoch: 2,
+        sequence: 0,
+    };
+    let acknowledged = outgoing.acknowledge(now, 2, &[first]);
+    assert_eq!(acknowledged, Acknowledged::Part);
+    let rest = transmit(&mut outgoing, now, 300, &mut records);
+    let sequences: Vec<u64> = rest.iter().map(|(number, _)| number.sequence).collect();
+    assert_eq!(sequences, [2, 3], "as they were cut");
 }
 
 #[test]

@@ -80,6 +80,21 @@ mod tests {
     use super::*;
     use crate::record::{HANDSHAKE, VERSION};
 
+    /// RFC 5246 §6.2.3: 2^14 bytes, and 2048 that protection may add.
+    #[test]
+    fn a_fragment_has_a_largest_length() {
+        for (length, fits) in [(18_432, true), (18_433, false)] {
+            let header = Header {
+                content_type: HANDSHAKE,
+                version: VERSION,
+                epoch: 0,
+                sequence: 0,
+                length,
+            };
+            assert_eq!(Header::parse(&header.to_bytes()).is_some(), fits);
+        }
+    }
+
     #[test]
     fn headers_survive_a_round_trip_and_short_datagrams_are_refused() {
         let header = Header {

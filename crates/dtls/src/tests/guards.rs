@@ -444,6 +444,8 @@ fn early_records_are_held_up_to_the_last_byte() {
             pair.client.handle(now, &mut early);
         }
         assert_eq!(pair.client.connection.held(), expected, "{length}");
+        let peak = pair.client.connection.stats().reassembly_peak;
+        assert_eq!(peak, expected.1 as u64, "nothing else is held");
     }
 }
 
@@ -666,6 +668,107 @@ fn a_stranger_does_nothing_to_who_has_not_begun() {
         }
         pair.now += Duration::from_secs(10);
         pair.connect();
+    }
+}
+
+/// ACKs are of 1.3: nobody says one in 1.2, however late the answer is, and for what comes again.
+#[test]
+fn nothing_is_acknowledged_in_1_2() {
+    let (mut pair, mut last_flights) = (Pair::plain(), 0);
+    pair.start();
+    pair.run(Duration::from_secs(5), &mut |from, datagram| {
+        let records = records(&datagram);
+        let mut contents = records.iter().map(|(header, _)| header.content_type);
+        assert!(contents.all(|it| it != record::ACK));
+        let is_last = records.iter().any(|(header, _)| header.epoch == 1);
+        last_flights += usize::from(from == Role::Server && is_last);
+        // The server's last flight is lost once: the client says its own again.
+        match from == Role::Server && last_flights == 1 {
+            true => Vec::new(),
+            false => vec![(ms(10), datagram)],
+        }
+    });
+    assert_eq!(last_flights, 2);
+    pair.assert_connected();
+}
+
+/// RFC 6347 §4.2.4: a client that sends payload has the server's last flight, which needs not be said again then.
+#[test]
+fn payload_of_the_client_ends_the_servers_last_flight() {
+    let mut pair = Pair::plain();
+    pair.start();
+    pair.run(Duration::from_secs(60), &mut perfect());
+    assert!(pair.server.connection.flight().is_some());
+    pair.exchange();
+    assert!(pair.server.connection.flight().is_none());
+}
+
+/// Payload that does not wait for the answer (RFC 7918) says nothing about a flight that has not left.
+#[test]
+fn payload_with_finished_does_not_end_the_servers_last_flight() {
+    let mut pair = Pair::plain();
+    pair.start();
+    pair.run(ms(25), &mut perfect());
+    let now = pair.now;
+    let client = &mut pair.client.connection;
+    let mut early = client.protected(1, record::APPLICATION_DATA, b"early");
+    pair.server.handle(now, &mut early);
+    pair.run(Duration::from_secs(5), &mut perfect());
+    assert_eq!(std::mem::take(&mut pair.server.received), [b"early"]);
+    pair.assert_connected();
+}
+
+/// What was about to leave leaves once, what has left stays lost.
+#[test]
+fn nothing_comes_again_behind_a_close() {
+    for version in VERSIONS {
+        for left in [false, true] {
+            let mut pair = Pair::new(config_of(version, 0), config_of(version, 1));
+            pair.start();
+            if left {
+                pair.run(ms(5), &mut perfect());
+            }
+            let now = pair.now;
+            let client = &mut pair.client.connection;
+            client.close(now);
+            assert_eq!(client.flight(), None);
+            let (mut contents, mut buf) = (Vec::new(), Vec::new());
+            while client.poll_transmit(now, 1200, &mut buf) {
+                contents.push(buf[0]);
+                buf.clear();
+            }
+            let hellos = contents.iter().filter(|it| **it == record::HANDSHAKE);
+            assert_eq!(hellos.count() > 0, !left, "{version}");
+            assert_eq!(contents.last(), Some(&record::ALERT));
+            assert_eq!(client.poll_timeout(), None);
+        }
+    }
+}
+
+/// While a hello is awaited nobody looks into anything else.
+#[test]
+fn other_messages_than_hellos_are_unexpected_whatever_they_say() {
+    let certificate = Fragment {
+        kind: Kind::Certificate.id(),
+        length: 1,
+        sequence: 0,
+        offset: 0,
+        body: &[0xFF],
+    };
+    let mut bytes = Vec::new();
+    certificate.write(&mut bytes);
+    for (version, role) in VERSIONS
+        .into_iter()
+        .flat_map(|version| [Role::Client, Role::Server].map(|role| (version, role)))
+    {
+        let config = |which| config_of(version, which).doubt(Duration::ZERO);
+        let mut pair = Pair::new(config(0), config(1));
+        pair.start();
+        let now = pair.now;
+        let end = pair.end(role);
+        end.handle(now, &mut plain(0, &bytes));
+        let cause = Failure::AlertSent(AlertDescription::UNEXPECTED_MESSAGE);
+        assert_eq!(end.events, [Event::Failed { cause }], "{version} {role:?}");
     }
 }
 

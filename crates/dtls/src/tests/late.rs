@@ -6,9 +6,11 @@ use oxirtc_netsim::for_each_seed;
 
 use crate::{
     AlertDescription, Error, Event, Failure, Initiator, Role, State, Version,
-    message::Ack,
+    message::{Ack, Fragment},
     record::{self, Limit},
-    tests::support::{Dice, Pair, VERSIONS, config, config_1_3, config_of, ms, other, perfect},
+    tests::support::{
+        Dice, Pair, VERSIONS, config, config_1_3, config_of, ms, other, perfect, plain, records,
+    },
 };
 
 fn pair() -> Pair {
@@ -48,6 +50,42 @@ fn keys_are_updated_by_either_side_and_on_request() {
     old.connect();
     let refused = old.client.connection.update_keys(now, false);
     assert_eq!(refused, Err(Error::NoKeyUpdate));
+}
+
+/// A request is more than the update under way says: it goes behind that.
+#[test]
+fn a_request_waits_for_the_update_under_way() {
+    for role in [Role::Client, Role::Server] {
+        let mut pair = pair();
+        let now = pair.now;
+        for request in [false, true, false] {
+            pair.end(role).connection.update_keys(now, request).unwrap();
+        }
+        pair.run(ms(200), &mut perfect());
+        assert_eq!(pair.end(role).connection.epochs(), (5, 4));
+        assert_eq!(pair.end(other(role)).connection.epochs(), (4, 5));
+        pair.exchange();
+    }
+}
+
+/// The hello of a client needs no ACK: the answer tells that it came.
+#[test]
+fn a_server_acknowledges_nothing_of_the_clear() {
+    let mut pair = Pair::new(config_1_3(0), config_1_3(1));
+    let mut acks = Vec::new();
+    pair.start();
+    pair.run(ms(100), &mut |from, datagram| {
+        if from == Role::Server && datagram[0] == 0x2F {
+            acks.push(datagram);
+            return Vec::new();
+        }
+        vec![(ms(10), datagram)]
+    });
+    let now = pair.now;
+    let (content, payload) = pair.client.connection.opened(now, &acks[0]);
+    assert_eq!(content, record::ACK);
+    let numbers = Ack::parse(&payload).unwrap().numbers;
+    assert!(!numbers.is_empty() && numbers.iter().all(|(epoch, _)| *epoch == 2));
 }
 
 /// RFC 9147 §5.2: the number of a message does not wrap. The last one counts, and counts once.
@@ -210,6 +248,78 @@ fn the_last_flight_of_a_client_waits_for_its_ack() {
     assert_eq!(pair.server.connection.stats().retransmissions, 0);
     pair.assert_connected();
     assert_eq!(pair.client.connection.poll_timeout(), None);
+}
+
+/// Where nothing else tells the server, the records of its ServerHello are acknowledged after a quarter of the first timeout: eight at
+/// most, as a stranger can cut it into as many as he likes.
+#[test]
+fn a_hello_alone_is_acknowledged_after_a_while() {
+    let mut pair = Pair::new(config_1_3(0), config_1_3(1));
+    let (mut hello, mut answers) = (Vec::new(), Vec::new());
+    pair.start();
+    let wire = &mut |from: Role, datagram: Vec<u8>| match from {
+        Role::Client if datagram[0] == record::HANDSHAKE => vec![(ms(10), datagram)],
+        Role::Client => {
+            answers.push(datagram);
+            Vec::new()
+        }
+        Role::Server if hello.is_empty() => {
+            hello = records(&datagram).remove(0).1;
+            in_pieces(&hello, 12).map(|it| (ms(10), it)).collect()
+        }
+        Role::Server => Vec::new(),
+    };
+    pair.run(ms(20 + 249), wire);
+    pair.run(ms(1), wire);
+    let now = pair.now;
+    let [answer] = &answers[..] else {
+        panic!("{} answers", answers.len());
+    };
+    let (content, payload) = pair.server.connection.opened(now, answer);
+    assert_eq!(content, record::ACK);
+    let named = Ack::parse(&payload).unwrap().numbers;
+    assert_eq!(named, (100..108).map(|it| (0, it)).collect::<Vec<_>>());
+}
+
+/// So is what comes under keys, while the rest of the flight is awaited.
+#[test]
+fn a_piece_of_the_flight_is_acknowledged_after_a_while() {
+    let mut pair = Pair::new(config_1_3(0), config_1_3(1));
+    pair.room = 200;
+    let mut kept = Vec::new();
+    pair.start();
+    pair.run(ms(300), &mut |from, datagram| match (from, datagram[0]) {
+        (_, record::HANDSHAKE) => vec![(ms(10), datagram)],
+        (Role::Server, _) => {
+            kept.push(datagram);
+            Vec::new()
+        }
+        // What it has of the hello is acknowledged by now.
+        (Role::Client, _) => Vec::new(),
+    });
+    assert!(kept.len() > 1);
+    let now = pair.now;
+    pair.client.handle(now, &mut kept[0]);
+    let client = &mut pair.client.connection;
+    assert!(!client.poll_transmit(now, 200, &mut Vec::new()));
+    assert_eq!(client.poll_timeout(), Some(now + ms(250)));
+}
+
+/// A whole message of the clear in records of their own, from number 100 on.
+fn in_pieces(message: &[u8], count: usize) -> impl Iterator<Item = Vec<u8>> {
+    let (whole, _) = Fragment::parse(message).unwrap();
+    let size = whole.length.div_ceil(count);
+    let pieces = whole.body.chunks(size).enumerate();
+    pieces.map(move |(index, body)| {
+        let mut bytes = Vec::new();
+        Fragment {
+            offset: index * size,
+            body,
+            ..whole
+        }
+        .write(&mut bytes);
+        plain(100 + index as u64, &bytes)
+    })
 }
 
 /// A client that has part of the server's flight says so, and gets only the rest.

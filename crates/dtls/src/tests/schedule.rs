@@ -68,6 +68,88 @@ fn the_schedule_has_the_published_values() {
     assert_eq!(exporter.secret(), values["exp master"]);
 }
 
+/// RFC 8448 §3: the key and the iv of each traffic secret open the records of both ends, and seal them again.
+#[test]
+fn the_keys_are_those_of_the_published_records() {
+    let values = values();
+    let said = [
+        "client_hello",
+        "server_hello",
+        "encrypted_extensions",
+        "certificate",
+        "certificate_verify",
+        "finished_message",
+    ]
+    .map(|name| &values[name][..]);
+    let early = Schedule::new(CipherSuite::Aes128Gcm, b"tls13 ");
+    let handshake = early.advance(Some(&values["shared"])).unwrap();
+    let master = handshake.advance(None).unwrap();
+    let finished = [&[20, 0, 0, 32], &values["client_finished"][..]].concat();
+    let payload: Vec<u8> = (0..50).collect();
+    let close = vec![1, 0];
+    for (name, schedule, messages, label, sequence, content, expected) in [
+        (
+            "server handshake",
+            &handshake,
+            2,
+            SERVER_HANDSHAKE,
+            0,
+            22,
+            said[2..].concat(),
+        ),
+        (
+            "client handshake",
+            &handshake,
+            2,
+            CLIENT_HANDSHAKE,
+            0,
+            22,
+            finished,
+        ),
+        (
+            "client application",
+            &master,
+            6,
+            CLIENT_APPLICATION,
+            0,
+            23,
+            payload.clone(),
+        ),
+        // The first of the server is a ticket.
+        (
+            "server application",
+            &master,
+            6,
+            SERVER_APPLICATION,
+            1,
+            23,
+            payload,
+        ),
+        (
+            "client alert",
+            &master,
+            6,
+            CLIENT_APPLICATION,
+            1,
+            21,
+            close.clone(),
+        ),
+        ("server alert", &master, 6, SERVER_APPLICATION, 2, 21, close),
+    ] {
+        let transcript = Hash::SHA256.digest(&said[..messages].concat());
+        let traffic = schedule.traffic(label, transcript.as_ref()).unwrap();
+        let keys = traffic.keys().unwrap();
+        let record = &values[&*format!("{name} record")];
+        let (header, sealed) = record.split_at(5);
+        let mut opened = sealed.to_vec();
+        let range = keys.open_1_3(sequence, header, &mut opened).unwrap();
+        let mut plaintext = [&expected[..], &[content]].concat();
+        assert_eq!(opened[range], plaintext, "{name}");
+        let tag = keys.seal_1_3(sequence, header, &mut plaintext).unwrap();
+        assert_eq!([&plaintext[..], &tag].concat(), sealed, "{name}");
+    }
+}
+
 /// RFC 9147 §5.9: no blank, so that no secret is also one of TLS.
 #[test]
 fn the_prefix_of_dtls_makes_other_secrets() {

@@ -142,10 +142,41 @@ fn signatures_are_verified() {
             PublicKey::Ed25519(unhex(it["publicKey"]["pk"].as_str().unwrap()))
         });
     }
-    let text = include_str!("../../tests/wycheproof/rsa_signature_2048_sha256_test.json");
-    signatures(text, Version::Dtls12, S::RsaPkcs1Sha256, |it| {
-        PublicKey::Rsa(bytes(it, "publicKeyAsn"))
-    });
+    let rsa = |it: &Value| PublicKey::Rsa(bytes(it, "publicKeyAsn"));
+    for (scheme, text) in [
+        (
+            S::RsaPkcs1Sha256,
+            include_str!("../../tests/wycheproof/rsa_signature_2048_sha256_test.json"),
+        ),
+        (
+            S::RsaPkcs1Sha384,
+            include_str!("../../tests/wycheproof/rsa_signature_2048_sha384_test.json"),
+        ),
+        (
+            S::RsaPkcs1Sha512,
+            include_str!("../../tests/wycheproof/rsa_signature_2048_sha512_test.json"),
+        ),
+    ] {
+        signatures(text, Version::Dtls12, scheme, rsa);
+    }
+    for (scheme, text) in [
+        (
+            S::RsaPssRsaeSha256,
+            include_str!("../../tests/wycheproof/rsa_pss_2048_sha256_mgf1_32_test.json"),
+        ),
+        (
+            S::RsaPssRsaeSha384,
+            include_str!("../../tests/wycheproof/rsa_pss_2048_sha384_mgf1_48_test.json"),
+        ),
+        (
+            S::RsaPssRsaeSha512,
+            include_str!("../../tests/wycheproof/rsa_pss_4096_sha512_mgf1_64_test.json"),
+        ),
+    ] {
+        for version in [Version::Dtls12, Version::Dtls13] {
+            signatures(text, version, scheme, rsa);
+        }
+    }
 }
 
 /// RFC 8446 §4.2.3: 1.3 is not signed with PKCS #1.

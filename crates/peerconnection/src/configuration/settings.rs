@@ -342,6 +342,8 @@ impl Settings {
 
     /// The groups of the key agreement, best first; none is the default: all four, X25519MLKEM768 first. It takes a quarter of the work
     /// of a connection that is set up; a server for which that counts, and whose secrets do not outlive a call, may begin with X25519.
+    /// Groups that no [version](Self::dtls_versions) knows are refused by [`PeerConnection::with_settings`](crate::PeerConnection::with_settings)
+    /// and its kin: X25519MLKEM768 alone is for DTLS 1.3.
     #[must_use]
     pub fn dtls_groups(mut self, groups: &[DtlsGroup]) -> Self {
         self.dtls.groups = groups.to_vec();

@@ -65,7 +65,8 @@ impl Engine {
     ///
     /// # Errors
     ///
-    /// As W3C has them for the configuration: `Syntax`, `InvalidAccess`, `NotSupported`.
+    /// As W3C has them for the configuration: `Syntax`, `InvalidAccess`, `NotSupported`. `NotSupported` as well for
+    /// [`Settings::dtls_groups`] of which no version of [`Settings::dtls_versions`] knows one.
     pub fn new(
         configuration: Configuration,
         settings: Settings,
@@ -88,6 +89,11 @@ impl Engine {
         seed.zeroize();
         let [first, second, ..] = own.derive("label", 0);
         let label = Label([first, second]);
+        let dtls = convert::dtls_config(&certificate, &settings, label);
+        dtls.check().map_err(|error| {
+            let message = "DTLS can speak no version with these settings";
+            Error::new(ErrorKind::NotSupported, message).with_source(error)
+        })?;
         // RFC 7022 §4.2: 96 random bits.
         let cname = own
             .derive("cname", 0)

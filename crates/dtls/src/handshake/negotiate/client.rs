@@ -89,7 +89,7 @@ pub(in crate::handshake) fn start(work: &mut Work<'_>) -> Option<ExpectServerHel
         hellos: Vec::new(),
     };
     if speaks(work.config, Version::Dtls13) {
-        let groups = negotiate::groups(work.config, Version::Dtls13);
+        let groups = work.config.groups_of(Version::Dtls13);
         for group in groups.take(FIRST_SHARES) {
             step.shares.push(Share::generate(group)?);
         }
@@ -147,7 +147,7 @@ impl ExpectServerHello {
         } else {
             Version::Dtls12
         };
-        let groups: Vec<u16> = negotiate::groups(config, newest).map(Group::id).collect();
+        let groups: Vec<u16> = config.groups_of(newest).map(Group::id).collect();
         extensions.push_numbers(extension::SUPPORTED_GROUPS, &groups);
         if old {
             let formats = &negotiate::UNCOMPRESSED_POINTS[..];

@@ -4,7 +4,7 @@ pub(super) mod client;
 pub(super) mod server;
 
 use crate::{
-    AlertDescription, Config, Group, KeyType, SignatureScheme, SrtpProfile, Version,
+    AlertDescription, Config, KeyType, SignatureScheme, SrtpProfile, Version,
     crypto::suite::Authentication,
     handshake::work::{Fault, Refusal},
     message::{Extensions, extension},
@@ -176,12 +176,6 @@ pub(super) fn schemes(config: &Config, version: Option<Version>) -> Vec<u16> {
     let schemes = config.signature_schemes.iter();
     let allowed = |it: &&SignatureScheme| version.is_none_or(|version| it.is_allowed(version));
     schemes.filter(allowed).map(|scheme| scheme.id()).collect()
-}
-
-/// The groups we have in this version, best first.
-pub(super) fn groups(config: &Config, version: Version) -> impl Iterator<Item = Group> {
-    let groups = config.groups.iter().copied();
-    groups.filter(move |group| version == Version::Dtls13 || group.is_curve())
 }
 
 /// The scheme of a peer's signature, if it is one we said we accept.

@@ -226,7 +226,7 @@ impl Choice13 {
         });
         let offered = check_shares(hello)?;
         // Ours decides, never the shares: post-quantum whenever both can, for one round trip.
-        let mut groups = negotiate::groups(config, Version::Dtls13);
+        let mut groups = config.groups_of(Version::Dtls13);
         let group = groups
             .find(|group| offered.contains(&group.id()))
             .ok_or(failure)?;
@@ -291,7 +291,7 @@ impl Choice {
         // RFC 8422 §4: without the extension any group may be chosen; P-256 is the one everybody has.
         let offered = extensions.numbers(extension::SUPPORTED_GROUPS)?;
         let offered = offered.unwrap_or(vec![Group::P256.id()]);
-        let mut groups = negotiate::groups(config, Version::Dtls12);
+        let mut groups = config.groups_of(Version::Dtls12);
         let group = groups.find(|group| offered.contains(&group.id()));
         // RFC 5246 §7.4.1.4.1: without the extension it would be SHA-1, which we do not sign with.
         let schemes = extensions.numbers(extension::SIGNATURE_ALGORITHMS)?;
