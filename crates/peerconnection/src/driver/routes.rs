@@ -799,6 +799,8 @@ mod tests {
     }
 
     proptest! {
+        #![proptest_config(oxirtc_netsim::cases(256))]
+
         /// Whatever order things come in: no connection takes the path, the fragment or the answer of another one that is there.
         #[test]
         fn nobody_takes_what_another_one_has(operations in operations()) {

@@ -126,6 +126,7 @@ mod tests {
             framerate: Some(framerate),
             scale,
             size,
+            degradation: None,
         };
         let one = wanted(30.0, 2.0, size(640, 360));
         let other = wanted(15.0, 4.0, size(320, 480));
