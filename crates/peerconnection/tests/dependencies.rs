@@ -340,6 +340,8 @@ fn the_dependency_descriptor_of_av1() {
         |it| it.templates.swap(0, 2),
         |it| it.protected_by = vec![1, 1],
         |it| it.resolutions.push((1, 1)),
+        // More than a header extension can hold.
+        |it| it.templates[1].differences = vec![1; 500],
     ] {
         let mut structure = l1t2();
         change(&mut structure);
