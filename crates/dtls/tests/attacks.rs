@@ -9,7 +9,7 @@ use std::{
 };
 
 use oxirtc_dtls::{
-    Config, Event, Role, State, Version,
+    Config, Event, Group, Role, State, Version,
     message::{Extensions, Fragment, HelloVerifyRequest, Kind, Message, ServerHello},
     record::{ALERT, APPLICATION_DATA, HANDSHAKE, Header},
 };
@@ -267,17 +267,7 @@ fn flood_of_requests(client: Config, server: Config, both: bool) {
                     cookie: &cookie,
                 }),
             ),
-            false => (
-                Kind::ServerHello,
-                Message::ServerHello(ServerHello {
-                    version: 0xFEFD,
-                    random: RETRY_RANDOM,
-                    session_id: &[],
-                    cipher_suite: 0x1301,
-                    compression_method: 0,
-                    extensions,
-                }),
-            ),
+            false => (Kind::ServerHello, retry_request(extensions)),
         };
         let sequence = (round % 5) as u16;
         let body = fragment(kind, sequence, &request);
@@ -287,6 +277,61 @@ fn flood_of_requests(client: Config, server: Config, both: bool) {
     pair.run(Duration::from_secs(60), &mut hellos.watched());
     assert_eq!(hellos.0.len(), 3);
     pair.assert_connected();
+}
+
+/// A stranger's request for a group, without a cookie, which comes before the server's own or instead of it: the hello that answers
+/// it is no answer to the server.
+#[test]
+fn a_forged_request_for_a_group_stops_nothing() {
+    use Group::{P256, P384, X25519, X25519MlKem768};
+
+    for (groups, asked) in [
+        (&[X25519MlKem768, X25519, P256, P384][..], P384),
+        (&[P384, X25519], P384),
+        (&[P256], P256),
+        (&[P256], P384),
+    ] {
+        for (client, server) in [
+            (&[Version::Dtls13][..], Version::Dtls13),
+            (&[Version::Dtls13, Version::Dtls12], Version::Dtls13),
+            (&[Version::Dtls13, Version::Dtls12], Version::Dtls12),
+        ] {
+            // Of the first hello, which takes two datagrams, so many are lost.
+            for lost in [0, 1, 2] {
+                let server = config_of(server, 1).groups(groups);
+                let mut pair = Pair::new(config(0).versions(client), server);
+                let mut said = 0;
+                let mut wire = |from, datagram| {
+                    said += usize::from(from == Role::Client);
+                    match from == Role::Client && said <= lost {
+                        true => Vec::new(),
+                        false => vec![(ms(10), datagram)],
+                    }
+                };
+                pair.start();
+                pair.transmit(&mut wire);
+                let mut extensions = Extensions::default();
+                extensions.push(43, &[0xFE, 0xFC][..]);
+                extensions.push(51, asked.id().to_be_bytes().to_vec());
+                let request = fragment(Kind::ServerHello, 0, &retry_request(extensions));
+                let now = pair.now;
+                pair.client.handle(now, &mut plain(0, &request));
+                pair.run(Duration::from_secs(60), &mut wire);
+                pair.assert_connected();
+            }
+        }
+    }
+}
+
+fn retry_request(extensions: Extensions<'_>) -> Message<'_> {
+    Message::ServerHello(ServerHello {
+        version: 0xFEFD,
+        random: RETRY_RANDOM,
+        session_id: &[],
+        cipher_suite: 0x1301,
+        compression_method: 0,
+        extensions,
+    })
 }
 
 /// In 1.3 too: noise of every shape, and forgeries that look like records, change nothing.

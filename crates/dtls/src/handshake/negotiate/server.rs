@@ -79,7 +79,13 @@ impl ExpectClientHello {
         hello: &ClientHello<'_>,
         body: &[u8],
     ) -> Result<Accepted, Refusal> {
-        match choose_version(look.config, hello)? {
+        let version = choose_version(look.config, hello)?;
+        // RFC 6347 §4.2.1, RFC 9147 §5.1: a later hello answers a request. Ours have a cookie, so that one without answers
+        // a stranger's: its transcript is not ours.
+        if look.sequence > 0 && cookie_of(version, hello)?.is_none() {
+            return Err(Refusal::Ignore);
+        }
+        match version {
             Version::Dtls13 => self.weigh_1_3(look, hello, body),
             Version::Dtls12 => self.weigh_1_2(look, hello),
         }
@@ -105,7 +111,7 @@ impl ExpectClientHello {
         let config = look.config;
         let illegal = Refusal::doubt(AlertDescription::ILLEGAL_PARAMETER);
         let (mut choice, exchange) = Choice13::from_hello(config, hello)?;
-        let before = match hello.extensions.cookie()? {
+        let before = match cookie_of(Version::Dtls13, hello)? {
             Some(bytes) => {
                 let context = &config.cookie_context;
                 let cookie = Cookie13::check_cookie(&self.cookie_key, context, bytes);
@@ -188,6 +194,17 @@ impl ExpectClientHello {
             }
         }
     }
+}
+
+/// The cookie that a hello brings back, where this version has it.
+fn cookie_of<'h>(
+    version: Version,
+    hello: &'h ClientHello<'_>,
+) -> Result<Option<&'h [u8]>, Refusal> {
+    Ok(match version {
+        Version::Dtls13 => hello.extensions.cookie()?,
+        Version::Dtls12 => Some(hello.cookie).filter(|cookie| !cookie.is_empty()),
+    })
 }
 
 /// A HelloRetryRequest: the same bytes whenever they are asked for again.
