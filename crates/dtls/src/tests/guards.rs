@@ -472,6 +472,12 @@ fn a_role_is_taken_of_a_first_hello_alone() {
     let done = message(Kind::ServerHelloDone, 0, &Message::ServerHelloDone);
     stranger.handle_datagram(now, &mut plain(0, &done), &mut |_: &mut [u8]| {});
     assert_eq!(stranger.role(), None);
+    // A piece of a hello is held, until it is a client.
+    let piece = [&[1, 0, 0, 90, 0, 0, 0, 0, 0, 0, 0, 1][..], &[0xFE]].concat();
+    stranger.handle_datagram(now, &mut plain(1, &piece), &mut |_: &mut [u8]| {});
+    assert_eq!((stranger.role(), stranger.held_messages()), (None, 90));
+    stranger.set_role(now, Role::Client).unwrap();
+    assert_eq!(stranger.held_messages(), 0);
 }
 
 /// A copy of the peer's flight in the clear, which anybody can make, brings ours again only after half of the first timeout.

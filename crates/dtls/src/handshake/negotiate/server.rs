@@ -91,6 +91,15 @@ impl ExpectClientHello {
         }
     }
 
+    /// Whether the client has shown that it receives at its address, or need not.
+    pub(in crate::handshake) fn is_shown(&self, config: &Config, hello: &ClientHello<'_>) -> bool {
+        let (key, context) = (&self.cookie_key, &config.cookie_context);
+        let cookie = hello.extensions.cookie().ok().flatten();
+        !config.cookie_exchange
+            || cookie::check_cookie(key, context, hello)
+            || cookie.is_some_and(|it| Cookie13::check_cookie(key, context, it).is_some())
+    }
+
     fn weigh_1_2(&self, look: &Look<'_>, hello: &ClientHello<'_>) -> Result<Accepted, Refusal> {
         let config = look.config;
         let context = &config.cookie_context;
