@@ -39,8 +39,6 @@ pub(crate) struct Handshake {
     step: Step,
     transcript: Transcript,
     rng: ChaCha20Rng,
-    /// How often a signer was asked.
-    requests: u64,
 }
 
 /// What the handshake waits for.
@@ -110,7 +108,6 @@ impl Handshake {
             step: Step::Idle,
             transcript: Transcript::default(),
             rng,
-            requests: 0,
         }
     }
 
@@ -275,7 +272,6 @@ impl Handshake {
             reassembly: cx.reassembly,
             transcript: &mut self.transcript,
             rng: &mut self.rng,
-            requests: &mut self.requests,
             body,
             sequence,
             #[cfg(test)]

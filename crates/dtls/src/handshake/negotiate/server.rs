@@ -286,6 +286,16 @@ fn check_shares(hello: &ClientHello<'_>) -> Result<Vec<u16>, Refusal> {
     if !hello.cookie.is_empty() || hello.compression_methods != [0] {
         return Err(illegal);
     }
+    // RFC 8446 §4.2.11: the last, also where it is passed over.
+    let behind = |kind| {
+        hello
+            .extensions
+            .iter()
+            .skip_while(move |it| it.kind != kind)
+    };
+    if behind(extension::PRE_SHARED_KEY).nth(1).is_some() {
+        return Err(illegal);
+    }
     let groups = hello.extensions.numbers(extension::SUPPORTED_GROUPS)?;
     let shares = hello.extensions.client_shares()?;
     let (groups, shares) = (groups.ok_or(missing)?, shares.ok_or(missing)?);
