@@ -369,6 +369,8 @@ mod tests {
                 assert!(scheme.is_allowed(version));
                 let signature = restored.sign(scheme, b"message").unwrap();
                 let key = PublicKey::of_certificate(certificate.der()).unwrap();
+                let longer = [certificate.der(), &[0]].concat();
+                assert!(PublicKey::of_certificate(&longer).is_none());
                 let check =
                     |message: &[u8]| key.check_signature(version, scheme, message, &signature);
                 assert!(check(b"message").is_some() && check(b"massage").is_none());

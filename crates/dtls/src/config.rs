@@ -178,7 +178,8 @@ impl Config {
     /// Whether a server answers the first ClientHello with a HelloVerifyRequest (RFC 6347 §4.2.1), or in
     /// 1.3 a HelloRetryRequest, that asks for a cookie.
     /// Default: no. Behind ICE the address is already validated, and it would cost a round trip; turn
-    /// it on where datagrams arrive from anybody.
+    /// it on where datagrams arrive from anybody. A hello without a good cookie then starts nothing: one that offers
+    /// nothing of use is dropped without an answer.
     #[must_use]
     pub fn cookie_exchange(mut self, on: bool) -> Self {
         self.cookie_exchange = on;

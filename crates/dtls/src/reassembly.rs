@@ -50,21 +50,22 @@ impl Reassembly {
         let Fragment {
             length, sequence, ..
         } = fragment;
+        let idle = fragment.body.is_empty() && length > 0;
+        // Not even a repetition.
+        if idle && epoch <= 1 {
+            return Outcome::Dropped;
+        }
         let ahead = u32::from(sequence).checked_sub(self.next);
         let Some(ahead) = ahead else {
             return Outcome::Stale;
         };
-        let idle = fragment.body.is_empty() && length > 0;
         let large = length > max_length(epoch, fragment.kind);
         if ahead >= MAX_AHEAD || large {
             return Outcome::Dropped;
         }
         if idle {
             // RFC 9147 §7.1: all of it is here, so under keys its record is acknowledged.
-            return match epoch {
-                0 | 1 => Outcome::Dropped,
-                _ => Outcome::Stored,
-            };
+            return Outcome::Stored;
         }
         let held = self.messages.get(&sequence);
         let contradicts = held.is_none_or(|partial| partial.contradicts(&fragment));
@@ -306,6 +307,12 @@ mod tests {
             let far = fragment(MAX_AHEAD as u16, 9, 3, &[]);
             assert_eq!(reassembly.insert(epoch, far), Outcome::Dropped);
             assert_eq!((reassembly.held(), reassembly.messages.len()), (0, 0));
+            reassembly.skip_past(0);
+            let stale = match outcome {
+                Outcome::Stored => Outcome::Stale,
+                dropped => dropped,
+            };
+            assert_eq!(reassembly.insert(epoch, fragment(0, 9, 3, &[])), stale);
         }
     }
 

@@ -5,18 +5,18 @@ mod support;
 
 use std::{
     collections::{BTreeMap, BTreeSet},
-    time::Duration,
+    time::{Duration, Instant},
 };
 
 use oxirtc_dtls::{
-    Config, Event, Role, State, Version,
+    Config, Connection, Event, Group, Role, SignatureScheme, State, Version,
     message::{Extensions, Fragment, HelloVerifyRequest, Kind, Message, ServerHello},
     record::{ALERT, APPLICATION_DATA, HANDSHAKE, Header},
 };
 use oxirtc_netsim::for_each_seed;
 use support::{
-    Dice, Pair, VERSIONS, config, config_1_3, config_of, ms, other, perfect, plain, record,
-    records, times,
+    Dice, Pair, VERSIONS, config, config_1_3, config_of, fingerprint, ms, other, perfect, plain,
+    record, records, times,
 };
 
 /// SHA-256 of "HelloRetryRequest".
@@ -267,17 +267,7 @@ fn flood_of_requests(client: Config, server: Config, both: bool) {
                     cookie: &cookie,
                 }),
             ),
-            false => (
-                Kind::ServerHello,
-                Message::ServerHello(ServerHello {
-                    version: 0xFEFD,
-                    random: RETRY_RANDOM,
-                    session_id: &[],
-                    cipher_suite: 0x1301,
-                    compression_method: 0,
-                    extensions,
-                }),
-            ),
+            false => (Kind::ServerHello, retry_request(extensions)),
         };
         let sequence = (round % 5) as u16;
         let body = fragment(kind, sequence, &request);
@@ -287,6 +277,179 @@ fn flood_of_requests(client: Config, server: Config, both: bool) {
     pair.run(Duration::from_secs(60), &mut hellos.watched());
     assert_eq!(hellos.0.len(), 3);
     pair.assert_connected();
+}
+
+/// A stranger's request for a group, without a cookie, which comes before the server's own or instead of it: the hello that answers
+/// it is no answer to the server.
+#[test]
+fn a_forged_request_for_a_group_stops_nothing() {
+    use Group::{P256, P384, X25519, X25519MlKem768};
+
+    for (groups, asked) in [
+        (&[X25519MlKem768, X25519, P256, P384][..], P384),
+        (&[P384, X25519], P384),
+        (&[P256], P256),
+        (&[P256], P384),
+    ] {
+        for (client, server) in [
+            (&[Version::Dtls13][..], Version::Dtls13),
+            (&[Version::Dtls13, Version::Dtls12], Version::Dtls13),
+            (&[Version::Dtls13, Version::Dtls12], Version::Dtls12),
+        ] {
+            // Of the first hello, which takes two datagrams, so many are lost.
+            for lost in [0, 1, 2] {
+                let server = config_of(server, 1).groups(groups);
+                let mut pair = Pair::new(config(0).versions(client), server);
+                let mut said = 0;
+                let mut wire = |from, datagram| {
+                    said += usize::from(from == Role::Client);
+                    match from == Role::Client && said <= lost {
+                        true => Vec::new(),
+                        false => vec![(ms(10), datagram)],
+                    }
+                };
+                pair.start();
+                pair.transmit(&mut wire);
+                let mut extensions = Extensions::default();
+                extensions.push(43, &[0xFE, 0xFC][..]);
+                extensions.push(51, asked.id().to_be_bytes().to_vec());
+                let request = fragment(Kind::ServerHello, 0, &retry_request(extensions));
+                let now = pair.now;
+                pair.client.handle(now, &mut plain(0, &request));
+                pair.run(Duration::from_secs(60), &mut wire);
+                pair.assert_connected();
+            }
+        }
+    }
+}
+
+/// What a client of this configuration says first.
+fn first_flight(config: Config, now: Instant) -> Vec<Vec<u8>> {
+    let mut client = Connection::new(config, [9; 32], now);
+    client.set_role(now, Role::Client).unwrap();
+    client.start(now);
+    let (mut datagrams, mut buf) = (Vec::new(), Vec::new());
+    while client.poll_transmit(now, 1200, &mut buf) {
+        datagrams.push(std::mem::take(&mut buf));
+    }
+    datagrams
+}
+
+/// RFC 6347 §4.2.1: of a hello that is answered with a request nothing is kept, no time begins with it, and nobody is doubted; nor
+/// with one that cannot be answered, where a cookie is asked for.
+#[test]
+fn a_stranger_who_shows_no_cookie_does_nothing_to_a_server() {
+    let both = |which| config(which).versions(&[Version::Dtls13, Version::Dtls12]);
+    let alert = Header {
+        content_type: ALERT,
+        version: 0xFEFD,
+        epoch: 0,
+        sequence: 99,
+        length: 0,
+    };
+    let alert = record(alert, &[2, 40]);
+    let hopeless = config_1_3(2).signature_schemes(&[SignatureScheme::Ed25519]);
+    for (stranger, server, answered) in [
+        (config(2), both(1).cookie_exchange(true), true),
+        (config_1_3(2), both(1).cookie_exchange(true), true),
+        (hopeless, both(1).cookie_exchange(true), false),
+        (config_1_3(2), both(1).groups(&[Group::P256]), true),
+    ] {
+        let mut pair = Pair::new(both(0), server);
+        let (now, server) = (pair.now, &mut pair.server);
+        for datagram in &first_flight(stranger, now) {
+            server.handle(now, &mut datagram.clone());
+        }
+        let said = server.connection.poll_transmit(now, 1200, &mut Vec::new());
+        assert_eq!(said, answered);
+        server.handle(now, &mut alert.clone());
+        assert_eq!(server.connection.state(), State::New);
+        assert_eq!(server.connection.poll_timeout(), None);
+        pair.now += Duration::from_secs(200);
+        pair.connect();
+    }
+}
+
+fn retry_request(extensions: Extensions<'_>) -> Message<'_> {
+    Message::ServerHello(ServerHello {
+        version: 0xFEFD,
+        random: RETRY_RANDOM,
+        session_id: &[],
+        cipher_suite: 0x1301,
+        compression_method: 0,
+        extensions,
+    })
+}
+
+/// A hello that is answered with a request is progress: what was doubted before it is forgotten.
+#[test]
+fn a_request_for_another_share_ends_a_doubt() {
+    let server = config_1_3(1).groups(&[Group::P256]);
+    let mut pair = Pair::new(config_1_3(0), server);
+    let now = pair.now;
+    let hopeless = config_1_3(2).signature_schemes(&[SignatureScheme::Ed25519]);
+    for (client, later) in [(hopeless, 0), (config_1_3(2), 4)] {
+        for mut datagram in first_flight(client, now) {
+            pair.server
+                .handle(now + Duration::from_secs(later), &mut datagram);
+        }
+    }
+    // What was said to the stranger is not the client's.
+    let server = &mut pair.server.connection;
+    while server.poll_transmit(now, 1200, &mut Vec::new()) {}
+    pair.now += Duration::from_secs(6);
+    pair.connect();
+}
+
+/// Who has no role becomes a server by a hello that is taken, and by nothing less; signalling may still say the other.
+#[test]
+fn a_role_that_is_not_said_is_fixed_by_a_hello_that_is_taken() {
+    let empty = Fragment {
+        kind: Kind::ClientHello.id(),
+        length: 100,
+        sequence: 0,
+        offset: 0,
+        body: &[],
+    };
+    let mut bytes = Vec::new();
+    Fragment {
+        body: &[1],
+        ..empty
+    }
+    .write(&mut bytes);
+    empty.write(&mut bytes);
+    let now = Pair::plain().now;
+    let hopeless = first_flight(
+        config_1_3(2).signature_schemes(&[SignatureScheme::Ed25519]),
+        now,
+    );
+    let asked = first_flight(config_1_3(2), now);
+    // Pieces, a hello without anything to choose, one that is answered with a request, and one that is taken.
+    for (said, server, taken) in [
+        (vec![plain(0, &bytes)], config_1_3(1), false),
+        (hopeless, config_1_3(1), false),
+        (asked.clone(), config_1_3(1).groups(&[Group::P256]), false),
+        (asked, config_1_3(1), true),
+    ] {
+        let mut pair = Pair::new(server.clone(), config_1_3(0));
+        pair.now = now;
+        let bare = Connection::new(server, [3; 32], now);
+        pair.client.connection = bare;
+        pair.client
+            .expect(now, &[fingerprint(config(0).certificate())]);
+        for datagram in &said {
+            pair.client.handle(now, &mut datagram.clone());
+        }
+        let role = pair.client.connection.role();
+        assert_eq!(role, taken.then_some(Role::Server));
+        let fixed = pair.client.connection.set_role(now, Role::Client);
+        assert_eq!(fixed.is_err(), taken);
+        if !taken {
+            let client = &mut pair.client.connection;
+            assert!(!client.poll_transmit(now, 1200, &mut Vec::new()));
+            pair.connect();
+        }
+    }
 }
 
 /// In 1.3 too: noise of every shape, and forgeries that look like records, change nothing.

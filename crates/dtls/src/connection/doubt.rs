@@ -80,6 +80,12 @@ impl Connection {
         }
     }
 
+    /// The handshake goes on: whatever was said meanwhile was a stranger's word.
+    pub(super) fn clear_doubt(&mut self) {
+        self.outbox.doubt = None;
+        self.timers.stop(Timer::Doubt);
+    }
+
     pub(super) fn fail_doubted(&mut self) {
         if let Some(Fault { cause, alert }) = self.outbox.doubt.take() {
             let ours = matches!(cause, Failure::AlertSent(_));

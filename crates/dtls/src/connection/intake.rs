@@ -181,8 +181,8 @@ impl Connection {
         let Some(handshake) = &mut self.handshake else {
             return self.handle_late_fragment(now, epoch, fragment);
         };
+        // The role is fixed when the hello is taken.
         if self.role.is_none() && fragment.kind == Kind::ClientHello.id() {
-            self.role = Some(Role::Server);
             handshake.start_server();
         }
         // RFC 6347 §4.1.2.7: before our first flight left there is nobody who could answer it.

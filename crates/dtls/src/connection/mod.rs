@@ -74,7 +74,8 @@ pub struct Connection {
 /// How far an association is, in the terms of W3C's `RTCDtlsTransportState`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum State {
-    /// Nothing was sent or received.
+    /// Nothing was sent, and nothing received that counts: a ClientHello that is asked for its cookie, or for another
+    /// share, does not.
     New,
     /// The handshake runs, or the peer's certificate is not verified yet.
     Connecting,
@@ -139,7 +140,7 @@ impl Connection {
         }
     }
 
-    /// Fixes the role that signalling agreed on. Without it, the first ClientHello makes a server.
+    /// Fixes the role that signalling agreed on. Without it, the first ClientHello that is taken makes a server.
     ///
     /// # Errors
     /// [`Error::RoleFixed`] when it has the other one.
@@ -149,10 +150,16 @@ impl Connection {
             Some(_) => return Err(Error::RoleFixed),
             None => self.role = Some(role),
         }
-        if role == Role::Server
-            && let Some(handshake) = &mut self.handshake
-        {
-            handshake.start_server();
+        match (&mut self.handshake, role) {
+            (Some(handshake), Role::Server) => handshake.start_server(),
+            // What anybody said to who might have been a server.
+            (Some(handshake), Role::Client) => {
+                handshake.stop_server();
+                self.reassembly = Reassembly::default();
+                self.outgoing.clear();
+                self.outgoing.number_from(0);
+            }
+            (None, _) => {}
         }
         if self.started {
             self.start(now);
@@ -404,9 +411,7 @@ impl Connection {
     /// Handles the messages that are complete, and the records that waited for them.
     fn advance(&mut self, now: Instant, sink: Sink<'_>) {
         loop {
-            let Some(role) = self.role else {
-                return;
-            };
+            let role = self.role.unwrap_or(Role::Server);
             let before = self.records.read_epoch();
             let (Some(handshake), mut cx) = self.parts(now, role) else {
                 break;
@@ -433,12 +438,13 @@ impl Connection {
         match progress {
             Progress::Waiting => return false,
             Progress::Ignored => self.drop_message("it says nothing new"),
+            Progress::Asked => self.clear_doubt(),
             Progress::Advanced => {
                 if self.state == State::New {
+                    self.role = Some(Role::Server);
                     self.begin(now);
                 }
-                self.outbox.doubt = None;
-                self.timers.stop(Timer::Doubt);
+                self.clear_doubt();
                 self.note_hello(now);
                 if self.records.read_epoch() > before {
                     self.release_records(now, sink);
@@ -449,7 +455,7 @@ impl Connection {
                     "anybody could have made it: {:?}",
                     fault.cause
                 ));
-                if begun && self.state == State::New {
+                if begun && self.role.is_some() && self.state == State::New {
                     self.begin(now);
                 }
                 self.doubt(now, fault);

@@ -9,6 +9,7 @@ use crate::{
     message::{Fragment, KeyUpdate, Kind, Message},
     outgoing::Acknowledged,
     reassembly::Outcome,
+    record,
 };
 
 impl Connection {
@@ -130,8 +131,8 @@ impl Connection {
             self.stats.retransmissions += u64::from(again);
             return Outcome::Stale;
         }
-        // RFC 9147 §4.2.1: nothing new is said under old keys.
-        if epoch != self.records.read_epoch() {
+        // RFC 9147 §8: until the peer has heard that its update came, it goes on under the keys before.
+        if epoch < record::APPLICATION_EPOCH {
             self.refuse(AlertDescription::UNEXPECTED_MESSAGE);
             return Outcome::Dropped;
         }
@@ -160,8 +161,10 @@ impl Connection {
     pub(super) fn advance_late(&mut self) {
         while let Some(front) = self.reassembly.front() {
             let (sequence, kind) = (front.sequence, Kind::from_id(front.kind));
-            // RFC 8446 §5.1: nothing stands behind what changes the keys, under the old ones.
-            if front.epoch != self.records.read_epoch() {
+            // RFC 8446 §5.1: nothing stands behind Finished under its keys. RFC 9147 §8: nor a second update behind one under
+            // the keys that it ends.
+            let updates = kind == Some(Kind::KeyUpdate) && front.epoch != self.records.read_epoch();
+            if front.epoch < record::APPLICATION_EPOCH || updates {
                 self.refuse(AlertDescription::UNEXPECTED_MESSAGE);
                 return;
             }

@@ -158,8 +158,8 @@ impl SigningKey {
 impl PublicKey {
     /// The key of a certificate, if it is one that can verify a signature here.
     pub(crate) fn of_certificate(der: &[u8]) -> Option<Self> {
-        let (_, certificate) = X509Certificate::from_der(der).ok()?;
-        Self::of(&certificate)
+        let (behind, certificate) = X509Certificate::from_der(der).ok()?;
+        behind.is_empty().then(|| Self::of(&certificate))?
     }
 
     /// The same of one that was parsed.

@@ -39,8 +39,6 @@ pub(crate) struct Handshake {
     step: Step,
     transcript: Transcript,
     rng: ChaCha20Rng,
-    /// How often a signer was asked.
-    requests: u64,
 }
 
 /// What the handshake waits for.
@@ -78,12 +76,14 @@ pub(crate) enum Progress {
     Waiting,
     /// A message was accepted.
     Advanced,
+    /// A ClientHello was answered with a request: nothing is kept of it.
+    Asked,
     /// A message that says nothing new was dropped.
     Ignored,
     /// The last message was accepted.
     Complete(Box<Session>),
     /// The message is nonsense that anybody could have sent; it was dropped, and a genuine one may
-    /// come. `begun` when it was a whole ClientHello.
+    /// come. `begun` when it was a whole ClientHello, with its cookie where one is asked for.
     Doubtful { fault: Fault, begun: bool },
     /// The handshake is dead.
     Failed(Fault),
@@ -108,7 +108,6 @@ impl Handshake {
             step: Step::Idle,
             transcript: Transcript::default(),
             rng,
-            requests: 0,
         }
     }
 
@@ -121,6 +120,13 @@ impl Handshake {
             self.step = Step::ServerHello(Box::new(step));
         }
         Ok(())
+    }
+
+    /// Waits for its role, or for a path, again: no hello was taken.
+    pub(crate) fn stop_server(&mut self) {
+        if matches!(self.step, Step::ClientHello(_)) {
+            self.step = Step::Idle;
+        }
     }
 
     pub(crate) fn start_server(&mut self) {
@@ -213,8 +219,7 @@ impl Handshake {
         let accepted = match self.step.weigh(&look, &front) {
             Ok(accepted) => accepted,
             Err(Refusal::Doubt(fault)) if epoch == 0 => {
-                let begun = self.step.hellos() == [Kind::ClientHello]
-                    && Message::parse(Kind::ClientHello, front.body).is_ok();
+                let begun = self.step.begins_with(cx.config, &front);
                 cx.reassembly.reject(sequence);
                 return Progress::Doubtful { fault, begun };
             }
@@ -247,6 +252,7 @@ impl Handshake {
         };
         match step {
             Step::Complete(session) => session.take().map_or(Progress::Waiting, Progress::Complete),
+            Step::ClientHello(_) => Progress::Asked,
             _ => Progress::Advanced,
         }
     }
@@ -266,7 +272,6 @@ impl Handshake {
             reassembly: cx.reassembly,
             transcript: &mut self.transcript,
             rng: &mut self.rng,
-            requests: &mut self.requests,
             body,
             sequence,
             #[cfg(test)]
@@ -290,6 +295,16 @@ impl Step {
     /// when it is known which of them count.
     fn transcribes(&self) -> bool {
         matches!(self, Self::V12(_) | Self::V13(_))
+    }
+
+    /// Whether this is a client's beginning, whatever becomes of it.
+    fn begins_with(&self, config: &Config, front: &Front<'_>) -> bool {
+        match (self, Message::parse(Kind::ClientHello, front.body)) {
+            (Self::ClientHello(step), Ok(Message::ClientHello(hello))) => {
+                front.kind == Kind::ClientHello.id() && step.is_shown(config, &hello)
+            }
+            _ => false,
+        }
     }
 
     fn weigh(&self, look: &Look<'_>, front: &Front<'_>) -> Result<Accepted, Refusal> {

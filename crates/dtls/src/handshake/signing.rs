@@ -1,5 +1,7 @@
 //! Where a handshake needs a signature of ours: at once from a key of ours, or later from a signer.
 
+use rand_core::Rng;
+
 use crate::{
     AlertDescription, Signature, SignatureRequest, SignatureScheme, Version,
     handshake::{
@@ -24,6 +26,7 @@ pub(super) enum Signing {
 /// A signer was asked; messages wait until it answers.
 pub(super) struct Asked {
     pending: Pending,
+    /// One that no request of another connection has.
     number: u64,
     requested: bool,
 }
@@ -41,10 +44,9 @@ pub(super) fn sign(work: &mut Work<'_>, pending: Pending) -> Result<Signing, Fau
     let certificate = &work.config.certificate;
     if certificate.signer().is_some() {
         work.outgoing.hold();
-        *work.requests += 1;
         return Ok(Signing::Asked(Box::new(Asked {
             pending,
-            number: *work.requests,
+            number: work.rng.next_u64(),
             requested: false,
         })));
     }

@@ -63,7 +63,6 @@ pub(super) struct Work<'w> {
     pub(super) reassembly: &'w mut Reassembly,
     pub(super) transcript: &'w mut Transcript,
     pub(super) rng: &'w mut ChaCha20Rng,
-    pub(super) requests: &'w mut u64,
     /// The message, and its number.
     pub(super) body: &'w [u8],
     pub(super) sequence: u16,

@@ -243,11 +243,12 @@ pub(crate) const SIGNATURE_ALGORITHMS: u16 = 13;
 pub(crate) const USE_SRTP: u16 = 14;
 pub(crate) const ALPN: u16 = 16;
 pub(crate) const EXTENDED_MASTER_SECRET: u16 = 23;
+pub(crate) const PRE_SHARED_KEY: u16 = 41;
 pub(crate) const SUPPORTED_VERSIONS: u16 = 43;
 pub(crate) const COOKIE: u16 = 44;
 pub(crate) const KEY_SHARE: u16 = 51;
 pub(crate) const RENEGOTIATION_INFO: u16 = 0xFF01;
-/// All that we look at: what else a message has is passed over, or refused as unknown.
+/// All whose contents we look at: what else a message has is passed over, or refused as unknown.
 pub(crate) const KNOWN: [u16; 10] = [
     SUPPORTED_GROUPS,
     EC_POINT_FORMATS,

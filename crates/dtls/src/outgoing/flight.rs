@@ -38,6 +38,8 @@ pub(crate) struct Flight {
     ends: Ends,
     /// When a flight that nobody acknowledges is given up.
     until: Option<Instant>,
+    /// How often it was sent again because of what anybody can have said in the clear.
+    repetitions: u32,
     /// When it was last sent again because of what the peer said.
     hurried: Option<Instant>,
 }
@@ -83,6 +85,7 @@ impl Flight {
             expirations: 0,
             ends: Ends::Never,
             until: None,
+            repetitions: 0,
             hurried: None,
         }
     }
@@ -179,7 +182,8 @@ impl Flight {
     }
 
     /// The peer sent a flight again, so ours was lost; whether ours goes out once more. In the clear
-    /// anybody can make a copy of the peer's flight, so there it is not answered at once again.
+    /// anybody can make a copy of the peer's flight, so there it is not answered at once again, and ever more
+    /// seldom behind so many as a peer needs.
     pub(super) fn handle_repetition(
         &mut self,
         now: Instant,
@@ -189,9 +193,12 @@ impl Flight {
         let Progress::Sent { at } = self.progress else {
             return false;
         };
-        let early = now < at + path.initial() / 2;
-        if early && !authenticated {
-            return false;
+        if !authenticated {
+            let many = self.repetitions.saturating_sub(FREE_REPETITIONS);
+            if now < at + path.interval(many) / 2 {
+                return false;
+            }
+            self.repetitions = self.repetitions.saturating_add(1);
         }
         self.progress = Progress::Due;
         true
@@ -310,4 +317,6 @@ impl Flight {
     }
 }
 
+/// A peer whose own time doubles has come to seconds then, whatever it began with.
+const FREE_REPETITIONS: u32 = 8;
 const MAX_TRANSMISSIONS: usize = 64;

@@ -472,6 +472,12 @@ fn a_role_is_taken_of_a_first_hello_alone() {
     let done = message(Kind::ServerHelloDone, 0, &Message::ServerHelloDone);
     stranger.handle_datagram(now, &mut plain(0, &done), &mut |_: &mut [u8]| {});
     assert_eq!(stranger.role(), None);
+    // A piece of a hello is held, until it is a client.
+    let piece = [&[1, 0, 0, 90, 0, 0, 0, 0, 0, 0, 0, 1][..], &[0xFE]].concat();
+    stranger.handle_datagram(now, &mut plain(1, &piece), &mut |_: &mut [u8]| {});
+    assert_eq!((stranger.role(), stranger.held_messages()), (None, 90));
+    stranger.set_role(now, Role::Client).unwrap();
+    assert_eq!(stranger.held_messages(), 0);
 }
 
 /// A copy of the peer's flight in the clear, which anybody can make, brings ours again only after half of the first timeout.
@@ -506,6 +512,36 @@ fn repetitions_in_the_clear_do_not_amplify() {
         sent += u64::from(any);
     }
     assert_eq!(pair.server.connection.stats().retransmissions, sent);
+}
+
+/// A flood of the smallest pieces of the peer's flight, as long as a handshake may take, brings little more than the clock does.
+#[test]
+fn a_flood_of_repetitions_brings_little() {
+    let flood = |piece: &[u8]| {
+        let mut pair = Pair::plain();
+        pair.server.connection.set_round_trip(ms(1));
+        pair.start();
+        pair.run(ms(15), &mut |from, datagram| match from {
+            Role::Client => vec![(ms(10), datagram)],
+            Role::Server => Vec::new(),
+        });
+        let (start, server, mut sent) = (pair.now, &mut pair.server, 0);
+        for tick in 0..3_900 {
+            let now = start + ms(30 * tick);
+            server.connection.handle_timeout(now);
+            server.handle(now, &mut plain(100 + tick, piece));
+            while server.connection.poll_transmit(now, 1200, &mut Vec::new()) {
+                sent += 1;
+            }
+        }
+        sent
+    };
+    let head = |length| [1, 0, 0, 100, 0, 0, 0, 0, 0, 0, 0, length];
+    let clock = flood(&[]);
+    assert!((40..50).contains(&clock), "{clock}");
+    assert_eq!(flood(&head(0)), clock);
+    let most = flood(&[&head(1)[..], &[7]].concat());
+    assert!((80..3 * clock).contains(&most), "{most}");
 }
 
 /// A cookie that was answered is not answered again, and who does not speak 1.2 answers none.

@@ -199,9 +199,16 @@ fn bad_shares_end_the_handshake() {
 #[test]
 fn a_client_hello_that_contradicts_itself_is_doubted() {
     type Change = fn(&mut ClientHello<'_>);
-    let cases: [(Change, AlertDescription); 9] = [
+    let cases: [(Change, AlertDescription); 10] = [
         (
             |hello| hello.cookie = b"old",
+            AlertDescription::ILLEGAL_PARAMETER,
+        ),
+        (
+            |hello| {
+                hello.extensions.push(extension::PRE_SHARED_KEY, &[][..]);
+                hello.extensions.push(0x1234, &[][..]);
+            },
             AlertDescription::ILLEGAL_PARAMETER,
         ),
         (
@@ -506,6 +513,20 @@ fn retry(sequence: u16, cookie: &[u8]) -> Vec<u8> {
     }
     .write(&mut message);
     plain(sequence.into(), &message)
+}
+
+/// Whoever asks for a hello with a long cookie, which is said again and again, does not get it.
+#[test]
+fn cookies_of_1_3_have_a_largest_length() {
+    for (length, taken) in [(2_048, true), (2_049, false)] {
+        let mut pair = Pair::new(config_1_3(0), config_1_3(1));
+        pair.start();
+        let (now, client) = (pair.now, &mut pair.client);
+        while client.connection.poll_transmit(now, 1200, &mut Vec::new()) {}
+        client.handle(now, &mut retry(0, &vec![7; length]));
+        let said = client.connection.poll_transmit(now, 1200, &mut Vec::new());
+        assert_eq!(said, taken, "{length}");
+    }
 }
 
 /// RFC 8446 §4.1.4: one request is answered, once, and a second one ends it.

@@ -6,10 +6,13 @@ use oxirtc_netsim::for_each_seed;
 
 use crate::{
     AlertDescription, Error, Event, Failure, Initiator, Role, State, Version,
-    message::{Ack, Fragment},
+    message::{Ack, Fragment, Kind},
     record::{self, Limit},
-    tests::support::{
-        Dice, Pair, VERSIONS, config, config_1_3, config_of, ms, other, perfect, plain, records,
+    tests::{
+        peer::{As, Draft},
+        support::{
+            Dice, Pair, VERSIONS, config, config_1_3, config_of, ms, other, perfect, plain, records,
+        },
     },
 };
 
@@ -500,6 +503,65 @@ fn nothing_stands_behind_a_change_of_keys() {
         let cause = Failure::AlertSent(alert);
         let events = &pair.end(other(from)).events;
         assert_eq!(events.last(), Some(&Event::Failed { cause }), "{from:?}");
+    }
+}
+
+/// RFC 8446 §5.1: the keys of the handshake say nothing behind Finished, in its record or in another.
+#[test]
+fn nothing_stands_behind_finished_under_its_keys() {
+    let mut pair = Pair::new(config_1_3(0), config_1_3(1));
+    pair.server.connection.edit = Some(Box::new(|draft| {
+        let ticket = vec![0, 0, 0, 9, 0, 0, 0, 0, 1, 7, 0, 1, 1, 0, 0];
+        let mut ticket = Draft::new(2, Kind::NewSessionTicket.id(), ticket);
+        ticket.transcript = As::Not;
+        let ends = draft.kind == Kind::Finished.id();
+        std::iter::once(draft)
+            .chain(ends.then_some(ticket))
+            .collect()
+    }));
+    pair.start();
+    pair.run(Duration::from_secs(5), &mut perfect());
+    let cause = Failure::AlertSent(AlertDescription::UNEXPECTED_MESSAGE);
+    let events = &pair.client.events;
+    assert_eq!(events.last(), Some(&Event::Failed { cause }));
+}
+
+/// RFC 9147 §5.8.4, §8: a ticket may be under way beside a key update, so under the keys before it; behind Finished, under those
+/// of the handshake, it may not.
+#[test]
+fn a_ticket_may_stand_behind_an_update_under_the_keys_before() {
+    let update: &[u8] = &[24, 0, 0, 1, 0, 6, 0, 0, 0, 0, 0, 1, 0];
+    let ticket = |sequence| {
+        let head = [4, 0, 0, 18, 0, sequence, 0, 0, 0, 0, 0, 18];
+        let body = [0, 0, 0, 9, 0, 0, 0, 0, 1, 7, 0, 4, 1, 2, 3, 4, 0, 0];
+        [&head[..], &body].concat()
+    };
+    for (epoch, said, taken) in [
+        (3, vec![update.to_vec(), ticket(7), ticket(8)], true),
+        (3, vec![[update, &ticket(7)].concat()], true),
+        (3, vec![ticket(7), update.to_vec()], true),
+        (2, vec![ticket(6)], false),
+    ] {
+        let mut pair = pair();
+        let now = pair.now;
+        for messages in &said {
+            let server = &mut pair.server.connection;
+            let mut record = server.protected(epoch, record::HANDSHAKE, messages);
+            assert!(!record.is_empty());
+            pair.client.handle(now, &mut record);
+            // Each is acknowledged.
+            let client = &mut pair.client.connection;
+            assert!(client.poll_transmit(now, 1200, &mut Vec::new()));
+        }
+        assert_eq!(
+            pair.client.events.len() == 1,
+            taken,
+            "{:?}",
+            pair.client.events
+        );
+        let dropped = pair.client.connection.stats().messages_dropped;
+        assert_eq!(dropped == 0, taken);
+        assert_eq!(pair.client.connection.held_messages(), 0);
     }
 }
 

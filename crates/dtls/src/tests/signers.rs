@@ -100,6 +100,26 @@ fn messages_keep_their_epoch_while_a_signature_is_awaited() {
     }
 }
 
+/// What was signed for another connection changes nothing.
+#[test]
+fn a_signature_for_another_connection_is_passed_over() {
+    for version in VERSIONS {
+        let [client, server] = [Role::Client, Role::Server].map(|role| {
+            let mut pair = pair_of(version, role, external(KeyType::EcdsaP256));
+            let request = connect(&mut pair, role, ms(1));
+            (pair, request.sign())
+        });
+        let (mut pair, signature) = server;
+        let now = pair.now;
+        for signature in [client.1, signature] {
+            let connection = &mut pair.server.connection;
+            connection.handle_signature(now, signature, &mut |_: &mut [u8]| {});
+        }
+        pair.run(Duration::from_secs(5), &mut perfect());
+        pair.assert_connected();
+    }
+}
+
 /// A faulty signer tells nobody its key, and one that refuses ends the handshake.
 #[test]
 fn what_a_signer_gives_is_verified_before_it_is_said() {

@@ -318,6 +318,10 @@ impl ExpectServerHello {
         if group.is_none() && cookie.is_empty() {
             return Err(illegal);
         }
+        // It goes out with each transmission of the hello that it asks for, and anybody can have made it.
+        if cookie.len() > MAX_COOKIE {
+            return Err(Refusal::doubt(AlertDescription::HANDSHAKE_FAILURE));
+        }
         Ok(Accepted::Retry(Retry {
             answered: look.sequence,
             body: body.to_vec(),
@@ -492,6 +496,8 @@ fn check_suite(look: &Look<'_>, id: u16, version: Version) -> Result<CipherSuite
     suite.ok_or(Refusal::doubt(AlertDescription::ILLEGAL_PARAMETER))
 }
 
+/// Several times what servers make.
+const MAX_COOKIE: usize = 2 << 10;
 /// The first, and two that somebody asked for.
 const MAX_HELLOS: usize = 3;
 /// The best group, and one for who does not know it.

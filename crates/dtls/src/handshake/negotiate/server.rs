@@ -79,10 +79,25 @@ impl ExpectClientHello {
         hello: &ClientHello<'_>,
         body: &[u8],
     ) -> Result<Accepted, Refusal> {
-        match choose_version(look.config, hello)? {
+        let version = choose_version(look.config, hello)?;
+        // RFC 6347 §4.2.1, RFC 9147 §5.1: a later hello answers a request. Ours have a cookie, so that one without answers
+        // a stranger's: its transcript is not ours.
+        if look.sequence > 0 && cookie_of(version, hello)?.is_none() {
+            return Err(Refusal::Ignore);
+        }
+        match version {
             Version::Dtls13 => self.weigh_1_3(look, hello, body),
             Version::Dtls12 => self.weigh_1_2(look, hello),
         }
+    }
+
+    /// Whether the client has shown that it receives at its address, or need not.
+    pub(in crate::handshake) fn is_shown(&self, config: &Config, hello: &ClientHello<'_>) -> bool {
+        let (key, context) = (&self.cookie_key, &config.cookie_context);
+        let cookie = hello.extensions.cookie().ok().flatten();
+        !config.cookie_exchange
+            || cookie::check_cookie(key, context, hello)
+            || cookie.is_some_and(|it| Cookie13::check_cookie(key, context, it).is_some())
     }
 
     fn weigh_1_2(&self, look: &Look<'_>, hello: &ClientHello<'_>) -> Result<Accepted, Refusal> {
@@ -105,7 +120,7 @@ impl ExpectClientHello {
         let config = look.config;
         let illegal = Refusal::doubt(AlertDescription::ILLEGAL_PARAMETER);
         let (mut choice, exchange) = Choice13::from_hello(config, hello)?;
-        let before = match hello.extensions.cookie()? {
+        let before = match cookie_of(Version::Dtls13, hello)? {
             Some(bytes) => {
                 let context = &config.cookie_context;
                 let cookie = Cookie13::check_cookie(&self.cookie_key, context, bytes);
@@ -190,6 +205,17 @@ impl ExpectClientHello {
     }
 }
 
+/// The cookie that a hello brings back, where this version has it.
+fn cookie_of<'h>(
+    version: Version,
+    hello: &'h ClientHello<'_>,
+) -> Result<Option<&'h [u8]>, Refusal> {
+    Ok(match version {
+        Version::Dtls13 => hello.extensions.cookie()?,
+        Version::Dtls12 => Some(hello.cookie).filter(|cookie| !cookie.is_empty()),
+    })
+}
+
 /// A HelloRetryRequest: the same bytes whenever they are asked for again.
 fn retry_request(suite: CipherSuite, group: Option<Group>, cookie: &[u8]) -> Vec<u8> {
     let mut extensions = Extensions::default();
@@ -258,6 +284,16 @@ fn check_shares(hello: &ClientHello<'_>) -> Result<Vec<u16>, Refusal> {
     let missing = Refusal::doubt(AlertDescription::MISSING_EXTENSION);
     // A session that a server of 1.2 once named may stand in it: it is passed over, and never echoed.
     if !hello.cookie.is_empty() || hello.compression_methods != [0] {
+        return Err(illegal);
+    }
+    // RFC 8446 §4.2.11: the last, also where it is passed over.
+    let behind = |kind| {
+        hello
+            .extensions
+            .iter()
+            .skip_while(move |it| it.kind != kind)
+    };
+    if behind(extension::PRE_SHARED_KEY).nth(1).is_some() {
         return Err(illegal);
     }
     let groups = hello.extensions.numbers(extension::SUPPORTED_GROUPS)?;
