@@ -170,7 +170,7 @@ impl Config {
     }
 
     /// How long a handshake may take, from the first flight that is sent. Default: 120 s, long enough
-    /// for a path that loses half of everything; `None` leaves the end to the owner.
+    /// for a path that loses half of everything; `None`, like more than an instant can hold, leaves the end to the owner.
     #[must_use]
     pub fn handshake_timeout(mut self, timeout: Option<Duration>) -> Self {
         self.handshake_timeout = timeout;

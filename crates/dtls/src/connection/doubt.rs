@@ -76,7 +76,7 @@ impl Connection {
         if certain {
             self.fail_doubted();
         } else {
-            self.timers.set(Timer::Doubt, now + self.config.doubt);
+            self.timers.set(Timer::Doubt, now, self.config.doubt);
         }
     }
 

@@ -287,7 +287,8 @@ impl Connection {
             );
             return Err(Error::KeyExhausted);
         }
-        let payload = buf.len().saturating_sub(start + self.records.headroom());
+        let payload = buf.len().saturating_sub(start);
+        let payload = payload.saturating_sub(self.records.headroom());
         self.records
             .seal(epoch, record::APPLICATION_DATA, buf, start)?;
         self.stats.records_sent += 1;
@@ -305,7 +306,8 @@ impl Connection {
         timers.into_iter().flatten().min()
     }
 
-    /// Appends at most one datagram of the handshake, or an alert, of at most `room` bytes.
+    /// Appends at most one datagram of the handshake, or an alert, of at most `room` bytes. What `room` is
+    /// too short for waits for more.
     pub fn poll_transmit(&mut self, now: Instant, room: usize, buf: &mut Vec<u8>) -> bool {
         self.renew_keys();
         let records = &mut self.records;
@@ -314,16 +316,18 @@ impl Connection {
         {
             return true;
         }
-        while let Some((epoch, alert)) = self.outbox.alerts.pop_front() {
-            let start = buf.len();
+        while let Some((epoch, alert)) = self.outbox.alerts.front() {
             let epoch = epoch.unwrap_or(self.records.write_epoch());
             let payload = alert.to_bytes();
+            if self.records.overhead(epoch) + payload.len() > room {
+                return false;
+            }
+            self.outbox.alerts.pop_front();
             let sent = self.records.append(epoch, record::ALERT, &[&payload], buf);
-            if sent.is_ok() && buf.len() - start <= room {
+            if sent.is_ok() {
                 self.stats.alerts_sent += 1;
                 return true;
             }
-            buf.truncate(start);
         }
         false
     }
@@ -368,7 +372,7 @@ impl Connection {
     fn begin(&mut self, now: Instant) {
         self.state = State::Connecting;
         if let Some(timeout) = self.config.handshake_timeout {
-            self.timers.set(Timer::Handshake, now + timeout);
+            self.timers.set(Timer::Handshake, now, timeout);
         }
     }
 
@@ -484,7 +488,7 @@ impl Connection {
         self.timers.stop_all();
         if self.trust.trusted().is_none() {
             self.timers
-                .set(Timer::Fingerprint, now + FINGERPRINT_PATIENCE);
+                .set(Timer::Fingerprint, now, FINGERPRINT_PATIENCE);
         }
         self.settle(sink);
         self.release_records(now, sink);

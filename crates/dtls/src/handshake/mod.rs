@@ -259,7 +259,7 @@ impl Handshake {
     ) -> (&'w mut Step, Work<'w>) {
         let work = Work {
             config: cx.config,
-            until: cx.config.handshake_timeout.map(|timeout| cx.now + timeout),
+            until: (cx.config.handshake_timeout).and_then(|timeout| cx.now.checked_add(timeout)),
             outgoing: cx.outgoing,
             records: cx.records,
             trust: cx.trust,
