@@ -178,8 +178,9 @@ impl Config {
     }
 
     /// How long the handshake may stand still after a fault that anybody could have made in the clear,
-    /// before it fails with it. Default: 5 s, longer than any retransmission takes while there is
-    /// consent. Zero makes every such fault final.
+    /// before it fails with it: at least so long, and at least until what we said has gone out again and had
+    /// time to be answered. Default: 5 s. Zero makes every such fault final. Set it longer than the peer's
+    /// signer may take, where keys live elsewhere: nothing else tells such a peer from one that is gone.
     #[must_use]
     pub fn doubt(mut self, doubt: Duration) -> Self {
         self.doubt = doubt;

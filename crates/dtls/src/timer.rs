@@ -23,10 +23,6 @@ impl Timers {
         }
     }
 
-    pub(crate) fn is_set(&self, timer: Timer) -> bool {
-        self.0.get(timer as usize).is_some_and(Option::is_some)
-    }
-
     pub(crate) fn stop(&mut self, timer: Timer) {
         if let Some(slot) = self.0.get_mut(timer as usize) {
             *slot = None;

@@ -243,7 +243,12 @@ impl Connection {
             return;
         };
         let progress = handshake.handle_signature(&mut cx, signature);
+        // The peer was not waited for, and is from now on.
+        let doubted = self.outbox.doubt;
         if self.settle_progress(now, before, progress, sink) {
+            if let Some(fault) = doubted {
+                self.doubt(now, fault);
+            }
             self.advance(now, sink);
         }
     }

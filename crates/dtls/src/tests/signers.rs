@@ -8,7 +8,8 @@ use std::{
 use crate::{
     AlertDescription, Certificate, Config, Error, Event, Failure, KeyLog, KeyType, Role,
     SignatureRequest, SignatureScheme, Signer, SignerError, Version,
-    tests::support::{Pair, VERSIONS, certificate, config_of, ms, other, perfect},
+    record::{self, Header},
+    tests::support::{Pair, VERSIONS, certificate, config_of, ms, other, perfect, record as made},
 };
 
 /// A certificate of ours, as if its key were elsewhere.
@@ -74,6 +75,42 @@ fn a_signature_may_come_later() {
                 connection.handle_signature(now, signature, sink);
                 pair.run(Duration::from_secs(10), &mut perfect());
                 pair.assert_connected();
+            }
+        }
+    }
+}
+
+/// As long as our own signer thinks, nobody's word makes the peer late; then it has its time.
+#[test]
+fn an_alert_in_the_clear_does_not_hurry_a_signer() {
+    for version in VERSIONS {
+        for role in [Role::Client, Role::Server] {
+            for genuine in [false, true] {
+                let mut pair = pair_of(version, role, external(KeyType::EcdsaP256));
+                let request = connect(&mut pair, role, ms(1));
+                let alert = Header {
+                    content_type: record::ALERT,
+                    version: record::VERSION,
+                    epoch: 0,
+                    sequence: 99,
+                    length: 0,
+                };
+                let now = pair.now;
+                pair.end(role).handle(now, &mut made(alert, &[2, 40]));
+                pair.run(Duration::from_secs(7), &mut perfect());
+                assert_eq!(pair.end(role).events, [], "{version} {role:?}");
+                let now = pair.now;
+                let connection = &mut pair.end(role).connection;
+                connection.handle_signature(now, request.sign(), &mut |_: &mut [u8]| {});
+                // A client of 1.3 has keys by then, and knows better.
+                if genuine && (version, role) != (Version::Dtls13, Role::Client) {
+                    pair.run(Duration::from_secs(6), &mut |_, _| Vec::new());
+                    let cause = Failure::AlertReceived(AlertDescription::HANDSHAKE_FAILURE);
+                    assert_eq!(pair.end(role).events, [Event::Failed { cause }]);
+                } else {
+                    pair.run(Duration::from_secs(10), &mut perfect());
+                    pair.assert_connected();
+                }
             }
         }
     }
