@@ -3,6 +3,7 @@ use std::{sync::Arc, time::Duration};
 use crate::{Certificate, CipherSuite, Group, KeyLog, SignatureScheme, Version};
 
 /// How a [`Connection`](crate::Connection) behaves. The setters take and give the value, so they chain.
+/// What a list names twice counts once, where it stands first.
 ///
 /// Settings that leave nothing to agree on, such as versions without a suite, a group or a signature scheme, are no
 /// error: the handshake fails, as it does with a peer that has nothing in common with us.
@@ -97,7 +98,7 @@ impl Config {
     /// the newest that both speak. Who should speak one version alone is given it alone.
     #[must_use]
     pub fn versions(mut self, versions: &[Version]) -> Self {
-        self.versions = versions.to_vec();
+        self.versions = distinct(versions);
         self
     }
 
@@ -112,19 +113,24 @@ impl Config {
     /// Default: AEAD_AES_128_GCM, AEAD_AES_256_GCM, AES128_CM_HMAC_SHA1_80.
     #[must_use]
     pub fn srtp_profiles(mut self, profiles: &[SrtpProfile]) -> Self {
-        self.srtp_profiles = profiles.to_vec();
+        self.srtp_profiles = distinct(profiles);
         self
     }
 
     /// Application protocols, best first; none means that ALPN is neither offered nor answered.
     /// Default: `webrtc` (RFC 8833). A peer without ALPN is always accepted, and so is `c-webrtc` where
-    /// `webrtc` is. Names are 1 to 255 bytes; others are left out.
+    /// `webrtc` is. Names are 1 to 255 bytes; others are left out, and so is what comes behind the first 4 KiB,
+    /// as a hello has to fit in a message.
     #[must_use]
     pub fn alpn(mut self, protocols: &[&str]) -> Self {
-        let names = protocols
-            .iter()
-            .filter(|name| (1..=255).contains(&name.len()));
-        self.alpn = names.map(|name| (*name).to_owned()).collect();
+        let names = distinct(protocols).into_iter();
+        let names = names.filter(|name| (1..=255).contains(&name.len()));
+        let mut room = MAX_ALPN;
+        let fitting = names.map_while(|name| {
+            room = room.checked_sub(1 + name.len())?;
+            Some(name.to_owned())
+        });
+        self.alpn = fitting.collect();
         self
     }
 
@@ -132,7 +138,7 @@ impl Config {
     /// instructions for it; one without is faster with ChaCha20 first. Those of a version that is not spoken are passed over.
     #[must_use]
     pub fn cipher_suites(mut self, suites: &[CipherSuite]) -> Self {
-        self.cipher_suites = suites.to_vec();
+        self.cipher_suites = distinct(suites);
         self
     }
 
@@ -140,14 +146,14 @@ impl Config {
     /// P-384. A server takes the first that the client has too, if need be for one round trip more.
     #[must_use]
     pub fn groups(mut self, groups: &[Group]) -> Self {
-        self.groups = groups.to_vec();
+        self.groups = distinct(groups);
         self
     }
 
     /// Signature schemes that are accepted from the peer. Default: all.
     #[must_use]
     pub fn signature_schemes(mut self, schemes: &[SignatureScheme]) -> Self {
-        self.signature_schemes = schemes.to_vec();
+        self.signature_schemes = distinct(schemes);
         self
     }
 
@@ -188,11 +194,12 @@ impl Config {
     }
 
     /// After how many records our key is renewed, in 1.3. Default: when its algorithm asks for it, which is
-    /// after 2^23 of AES-GCM and 2^47 of ChaCha20-Poly1305; never later than that. Each renewal costs a round
-    /// trip of a few bytes.
+    /// after 2^23 of AES-GCM and 2^47 of ChaCha20-Poly1305; never later than that, and never before 16, as a
+    /// renewal is itself a record or two of either side, and would bring the next one. Each costs a round trip of
+    /// a few bytes and one of 65,536 numbers of messages; when those are used the key lives as long as it may.
     #[must_use]
     pub fn renew_keys_after(mut self, records: u64) -> Self {
-        self.renew_keys_after = records;
+        self.renew_keys_after = records.max(LEAST_RECORDS);
         self
     }
 
@@ -218,6 +225,17 @@ impl Config {
         self.require_extended_master_secret = on;
         self
     }
+}
+
+/// Each item once, where it stands first.
+fn distinct<T: Copy + PartialEq>(list: &[T]) -> Vec<T> {
+    let mut items = Vec::with_capacity(list.len());
+    for item in list {
+        if !items.contains(item) {
+            items.push(*item);
+        }
+    }
+    items
 }
 
 impl SrtpProfile {
@@ -260,3 +278,8 @@ impl SrtpProfile {
         }
     }
 }
+
+/// Bytes of all names together, each with its length.
+const MAX_ALPN: usize = 4 << 10;
+/// Records that a key seals at least before it is renewed.
+const LEAST_RECORDS: u64 = 16;

@@ -206,6 +206,19 @@ fn keys_come_from_der_and_an_external_key_has_no_pem() {
     let other = rcgen::KeyPair::generate().unwrap();
     let mixed = Certificate::from_der(chain, &other.serialize_der());
     assert_eq!(mixed, Err(Error::UnsupportedKey));
+    // What a peer would not take.
+    let leaf = made.der().to_vec();
+    let of = |rest: Vec<Vec<u8>>| {
+        let chain = [vec![leaf.clone()], rest].concat();
+        Certificate::from_der(chain, &key.serialize_der()).map(|made| made.chain().len())
+    };
+    let whole = |count| vec![leaf.clone(); count];
+    assert_eq!(of(whole(9)), Ok(10));
+    let cut = leaf[..leaf.len() - 1].to_vec();
+    let long = [&leaf[..], &[0]].concat();
+    for rest in [whole(10), vec![Vec::new()], vec![cut], vec![long]] {
+        assert_eq!(of(rest), Err(Error::InvalidCertificate));
+    }
     let nothing = Certificate::from_der(Vec::new(), &key.serialize_der());
     assert_eq!(nothing, Err(Error::InvalidCertificate));
     assert_eq!(
@@ -257,5 +270,28 @@ fn both_sides_log_the_same_secrets() {
             ],
         };
         assert_eq!(labels, expected);
+    }
+}
+
+/// A chain is as long as a message may be, and every peer takes one that long.
+#[test]
+fn a_chain_fits_in_a_message() {
+    let key = rcgen::KeyPair::generate().unwrap();
+    let made = |padding: usize| {
+        let mut parameters = rcgen::CertificateParams::default();
+        let name = rcgen::DnType::OrganizationName;
+        parameters
+            .distinguished_name
+            .push(name, "x".repeat(padding));
+        let chain = vec![parameters.self_signed(&key).unwrap().der().to_vec()];
+        Certificate::from_der(chain, &key.serialize_der())
+    };
+    // Subject and issuer.
+    assert_eq!(made(16 << 10), Err(Error::InvalidCertificate));
+    let long = made(15 << 10).unwrap();
+    for version in VERSIONS {
+        for role in [Role::Client, Role::Server] {
+            pair_of(version, role, long.clone()).connect();
+        }
     }
 }
