@@ -311,6 +311,33 @@ fn an_alert_waits_for_room() {
     }
 }
 
+/// However little room there is.
+#[test]
+fn sixty_four_bytes_of_room_are_enough() {
+    for version in VERSIONS {
+        for key_type in [KeyType::EcdsaP256, KeyType::Rsa2048] {
+            let with = |which| {
+                let config = Config::new(certificate(key_type, which)).versions(&[version]);
+                config.cookie_exchange(true)
+            };
+            let mut pair = Pair::new(with(0), with(1));
+            pair.room = 64;
+            pair.connect();
+            if version == Version::Dtls13 {
+                let now = pair.now;
+                pair.client.connection.update_keys(now, true).unwrap();
+                pair.run(Duration::from_secs(10), &mut perfect());
+                pair.exchange();
+            }
+            let now = pair.now;
+            pair.client.connection.close(now);
+            pair.run(Duration::from_secs(10), &mut perfect());
+            let by = Initiator::Remote;
+            assert_eq!(pair.server.events[1], Event::Closed { by });
+        }
+    }
+}
+
 /// A time that no instant can hold never comes.
 #[test]
 fn endless_times_end_nothing() {
