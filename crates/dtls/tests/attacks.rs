@@ -597,6 +597,7 @@ fn a_doubt_outlasts_a_repetition_on_a_slow_path() {
     });
     let request = fragment(Kind::HelloVerifyRequest, 0, &request);
     pair.client.handle(now, &mut plain(0, &request));
+    pair.client.handle(now, &mut alert());
     pair.run(Duration::from_secs(30), &mut |_, datagram| {
         vec![(trip / 2, datagram)]
     });

@@ -67,7 +67,7 @@ impl Connection {
         let certain = self.config.doubt.is_zero();
         let counts = match self.state {
             State::New => certain && self.handshake.as_ref().is_some_and(|it| it.is_begun()),
-            state => state == State::Connecting && self.handshake.is_some(),
+            state => state == State::Connecting,
         };
         if !counts || self.outbox.doubt.is_some() {
             return;
