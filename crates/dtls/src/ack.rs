@@ -64,13 +64,17 @@ impl Acks {
             return false;
         }
         let epoch = records.write_epoch();
-        let overhead = records.overhead(epoch) + 2;
-        let count = room.saturating_sub(overhead) / Ack::NUMBER_LEN;
-        let mut numbers: Vec<RecordNumber> = self.due.iter().rev().take(count).copied().collect();
-        self.clear();
-        if epoch == 0 || numbers.is_empty() {
+        if epoch == 0 {
+            self.clear();
             return false;
         }
+        let overhead = records.overhead(epoch) + 2;
+        let count = room.saturating_sub(overhead) / Ack::NUMBER_LEN;
+        if count == 0 {
+            return false;
+        }
+        let mut numbers: Vec<RecordNumber> = self.due.iter().rev().take(count).copied().collect();
+        self.clear();
         numbers.sort_unstable();
         let numbers = numbers.iter().map(|it| (u64::from(it.epoch), it.sequence));
         let mut payload = Vec::new();
@@ -187,6 +191,11 @@ mod tests {
         assert_eq!(acks.poll_timeout(), None, "it is due");
         let (numbers, _) = said(&mut acks, 1_200, &mut records).unwrap();
         assert_eq!(numbers, [1, 2]);
+        // Where there is no room for it, it waits.
+        acks.note(now, number(3), None);
+        assert_eq!(said(&mut acks, FRAME + 15, &mut records), None);
+        let (numbers, _) = said(&mut acks, FRAME + 16, &mut records).unwrap();
+        assert_eq!(numbers, [3]);
         // Something else has told the peer.
         acks.note(now, number(3), Some(ms(50)));
         acks.clear();

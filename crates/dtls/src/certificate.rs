@@ -18,7 +18,9 @@ use crate::{
         key::{PublicKey, SigningKey},
         library_random,
     },
+    message::MAX_CHAIN,
     pem,
+    reassembly::MAX_LENGTH,
 };
 
 /// An X.509 certificate with its private key. A clone is cheap and is the same certificate.
@@ -104,7 +106,7 @@ impl Certificate {
 
     /// Reads `CERTIFICATE` blocks, our own first, and a `PRIVATE KEY` block (PKCS #8), in any order.
     ///
-    /// The key must be ECDSA with P-256 or P-384, Ed25519, or RSA of 2048 to 4096 bits, and belong to the
+    /// A chain has at most ten certificates and 32 KiB. The key must be ECDSA with P-256 or P-384, Ed25519, or RSA of 2048 to 4096 bits, and belong to the
     /// certificate.
     ///
     /// # Errors
@@ -135,7 +137,8 @@ impl Certificate {
     /// A chain, our own first, whose private key lives elsewhere.
     ///
     /// # Errors
-    /// [`Error::InvalidCertificate`], [`Error::UnsupportedKey`] for a key that cannot verify here.
+    /// [`Error::InvalidCertificate`], [`Error::UnsupportedKey`] for a key that cannot verify here, such as RSA
+    /// below 2048 or above 8192 bits.
     pub fn external(chain: Vec<Vec<u8>>, signer: Arc<dyn Signer>) -> Result<Self, Error> {
         let (public, not_after) = Self::inspect(&chain)?;
         Ok(Self(Arc::new(Inner {
@@ -147,10 +150,21 @@ impl Certificate {
     }
 
     fn inspect(chain: &[Vec<u8>]) -> Result<(PublicKey, SystemTime), Error> {
-        let leaf = chain.first().ok_or(Error::InvalidCertificate)?;
-        let (_, parsed) = X509Certificate::from_der(leaf).map_err(|_| Error::InvalidCertificate)?;
+        // What a peer of this crate would take, in the longer form of 1.3.
+        let length = chain.iter().fold(4, |length, der| length + 5 + der.len());
+        if chain.len() > MAX_CHAIN || length > MAX_LENGTH {
+            return Err(Error::InvalidCertificate);
+        }
+        let whole = |der| {
+            X509Certificate::from_der(der)
+                .ok()
+                .filter(|(rest, _)| rest.is_empty())
+        };
+        let parsed: Option<Vec<_>> = chain.iter().map(|der| whole(der)).collect();
+        let parsed = parsed.ok_or(Error::InvalidCertificate)?;
+        let (_, parsed) = parsed.first().ok_or(Error::InvalidCertificate)?;
         let not_after = u64::try_from(parsed.validity().not_after.timestamp()).unwrap_or(0);
-        let public = PublicKey::of(&parsed).ok_or(Error::UnsupportedKey)?;
+        let public = PublicKey::of(parsed).ok_or(Error::UnsupportedKey)?;
         Ok((public, UNIX_EPOCH + Duration::from_secs(not_after)))
     }
 

@@ -3,6 +3,7 @@ use std::{sync::Arc, time::Duration};
 use crate::{Certificate, CipherSuite, Error, Group, KeyLog, SignatureScheme, Version};
 
 /// How a [`Connection`](crate::Connection) behaves. The setters take and give the value, so they chain.
+/// What a list names twice counts once, where it stands first.
 ///
 /// Settings may leave nothing to agree on, such as versions without a suite or a group: [`check`](Self::check) says so before
 /// anything is made of them. A connection of such settings fails where it is to say or to answer the first hello.
@@ -121,7 +122,7 @@ impl Config {
     /// the newest that both speak. Who should speak one version alone is given it alone.
     #[must_use]
     pub fn versions(mut self, versions: &[Version]) -> Self {
-        self.versions = versions.to_vec();
+        self.versions = distinct(versions);
         self
     }
 
@@ -136,19 +137,24 @@ impl Config {
     /// Default: AEAD_AES_128_GCM, AEAD_AES_256_GCM, AES128_CM_HMAC_SHA1_80.
     #[must_use]
     pub fn srtp_profiles(mut self, profiles: &[SrtpProfile]) -> Self {
-        self.srtp_profiles = profiles.to_vec();
+        self.srtp_profiles = distinct(profiles);
         self
     }
 
     /// Application protocols, best first; none means that ALPN is neither offered nor answered.
     /// Default: `webrtc` (RFC 8833). A peer without ALPN is always accepted, and so is `c-webrtc` where
-    /// `webrtc` is. Names are 1 to 255 bytes; others are left out.
+    /// `webrtc` is. Names are 1 to 255 bytes; others are left out, and so is what comes behind the first 4 KiB,
+    /// as a hello has to fit in a message.
     #[must_use]
     pub fn alpn(mut self, protocols: &[&str]) -> Self {
-        let names = protocols
-            .iter()
-            .filter(|name| (1..=255).contains(&name.len()));
-        self.alpn = names.map(|name| (*name).to_owned()).collect();
+        let names = distinct(protocols).into_iter();
+        let names = names.filter(|name| (1..=255).contains(&name.len()));
+        let mut room = MAX_ALPN;
+        let fitting = names.map_while(|name| {
+            room = room.checked_sub(1 + name.len())?;
+            Some(name.to_owned())
+        });
+        self.alpn = fitting.collect();
         self
     }
 
@@ -156,7 +162,7 @@ impl Config {
     /// instructions for it; one without is faster with ChaCha20 first. Those of a version that is not spoken are passed over.
     #[must_use]
     pub fn cipher_suites(mut self, suites: &[CipherSuite]) -> Self {
-        self.cipher_suites = suites.to_vec();
+        self.cipher_suites = distinct(suites);
         self
     }
 
@@ -164,14 +170,14 @@ impl Config {
     /// P-384. A server takes the first that the client has too, if need be for one round trip more.
     #[must_use]
     pub fn groups(mut self, groups: &[Group]) -> Self {
-        self.groups = groups.to_vec();
+        self.groups = distinct(groups);
         self
     }
 
     /// Signature schemes that are accepted from the peer. Default: all.
     #[must_use]
     pub fn signature_schemes(mut self, schemes: &[SignatureScheme]) -> Self {
-        self.signature_schemes = schemes.to_vec();
+        self.signature_schemes = distinct(schemes);
         self
     }
 
@@ -195,7 +201,7 @@ impl Config {
     }
 
     /// How long a handshake may take, from the first flight that is sent. Default: 120 s, long enough
-    /// for a path that loses half of everything; `None` leaves the end to the owner.
+    /// for a path that loses half of everything; `None`, like more than an instant can hold, leaves the end to the owner.
     #[must_use]
     pub fn handshake_timeout(mut self, timeout: Option<Duration>) -> Self {
         self.handshake_timeout = timeout;
@@ -203,8 +209,9 @@ impl Config {
     }
 
     /// How long the handshake may stand still after a fault that anybody could have made in the clear,
-    /// before it fails with it. Default: 5 s, longer than any retransmission takes while there is
-    /// consent. Zero makes every such fault final.
+    /// before it fails with it: at least so long, and at least until what we said has gone out again and had
+    /// time to be answered. Default: 5 s. Zero makes every such fault final. Set it longer than the peer's
+    /// signer may take, where keys live elsewhere: nothing else tells such a peer from one that is gone.
     #[must_use]
     pub fn doubt(mut self, doubt: Duration) -> Self {
         self.doubt = doubt;
@@ -212,11 +219,12 @@ impl Config {
     }
 
     /// After how many records our key is renewed, in 1.3. Default: when its algorithm asks for it, which is
-    /// after 2^23 of AES-GCM and 2^47 of ChaCha20-Poly1305; never later than that. Each renewal costs a round
-    /// trip of a few bytes.
+    /// after 2^23 of AES-GCM and 2^47 of ChaCha20-Poly1305; never later than that, and never before 16, as a
+    /// renewal is itself a record or two of either side, and would bring the next one. Each costs a round trip of
+    /// a few bytes and one of 65,536 numbers of messages; when those are used the key lives as long as it may.
     #[must_use]
     pub fn renew_keys_after(mut self, records: u64) -> Self {
-        self.renew_keys_after = records;
+        self.renew_keys_after = records.max(LEAST_RECORDS);
         self
     }
 
@@ -242,6 +250,17 @@ impl Config {
         self.require_extended_master_secret = on;
         self
     }
+}
+
+/// Each item once, where it stands first.
+fn distinct<T: Copy + PartialEq>(list: &[T]) -> Vec<T> {
+    let mut items = Vec::with_capacity(list.len());
+    for item in list {
+        if !items.contains(item) {
+            items.push(*item);
+        }
+    }
+    items
 }
 
 impl SrtpProfile {
@@ -284,3 +303,8 @@ impl SrtpProfile {
         }
     }
 }
+
+/// Bytes of all names together, each with its length.
+const MAX_ALPN: usize = 4 << 10;
+/// Records that a key seals at least before it is renewed.
+const LEAST_RECORDS: u64 = 16;

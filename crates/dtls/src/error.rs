@@ -29,7 +29,7 @@ pub enum Error {
     /// The text is not `<hash function> <hex pairs separated by colons>`, or its length is not the hash's.
     #[error("not a fingerprint")]
     InvalidFingerprint,
-    /// The text holds no readable certificate.
+    /// There is no readable certificate, one of the chain is not, or there are more than ten or 32 KiB of them.
     #[error("not a certificate")]
     InvalidCertificate,
     /// The private key is missing, does not fit the certificate, or is of a type that cannot sign here.

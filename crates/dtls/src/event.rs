@@ -9,7 +9,8 @@ pub enum Event {
     /// whether they are good. Only where the owner judges ([`Peer::Owner`](crate::Peer::Owner)). That it
     /// has their key is known with [`Connected`](Self::Connected), not before.
     CertificateReceived,
-    /// The handshake is complete and the peer's certificate matches its fingerprints.
+    /// The handshake is complete and the peer's certificate matches its fingerprints, or suits whoever
+    /// [`Config::peer`](crate::Config::peer) names in their place.
     Connected,
     /// The association ended in good order.
     Closed {

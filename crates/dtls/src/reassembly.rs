@@ -240,10 +240,12 @@ impl Partial {
 fn max_length(epoch: u16, kind: u8) -> usize {
     match epoch {
         0 if kind != Kind::Certificate.id() => 16 << 10,
-        _ => 32 << 10,
+        _ => MAX_LENGTH,
     }
 }
 
+/// Of a chain, and of what is protected.
+pub(crate) const MAX_LENGTH: usize = 32 << 10;
 const MAX_HELD: usize = 48 << 10;
 const MAX_AHEAD: u32 = 16;
 /// The hellos of a client, and so the answers to them.

@@ -1,4 +1,4 @@
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 /// The things a connection waits for, apart from the retransmission of a flight, which the flight
 /// computes itself.
@@ -16,14 +16,11 @@ pub(crate) enum Timer {
 pub(crate) struct Timers([Option<Instant>; 3]);
 
 impl Timers {
-    pub(crate) fn set(&mut self, timer: Timer, at: Instant) {
+    /// A wait that no instant can end, as the owner's settings may be, is for ever.
+    pub(crate) fn set(&mut self, timer: Timer, now: Instant, wait: Duration) {
         if let Some(slot) = self.0.get_mut(timer as usize) {
-            *slot = Some(at);
+            *slot = now.checked_add(wait);
         }
-    }
-
-    pub(crate) fn is_set(&self, timer: Timer) -> bool {
-        self.0.get(timer as usize).is_some_and(Option::is_some)
     }
 
     pub(crate) fn stop(&mut self, timer: Timer) {

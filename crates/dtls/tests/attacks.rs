@@ -702,3 +702,67 @@ fn unhex(line: &str) -> Vec<u8> {
     let pair = |pair: &[u8]| u8::from_str_radix(std::str::from_utf8(pair).unwrap(), 16).unwrap();
     line.as_bytes().chunks(2).map(pair).collect()
 }
+
+/// A fatal alert in the clear.
+fn alert() -> Vec<u8> {
+    let header = Header {
+        content_type: ALERT,
+        version: 0xFEFD,
+        epoch: 0,
+        sequence: 99,
+        length: 0,
+    };
+    record(header, &[2, 40])
+}
+
+/// The time of a doubt is over when the peer is silent, not when it goes on and half of it is lost.
+#[test]
+fn an_alert_is_not_believed_as_long_as_its_peer_goes_on() {
+    let mut pair = Pair::plain();
+    pair.room = 300;
+    pair.start();
+    let mut lossy = |from, datagram: Vec<u8>| {
+        // ServerHelloDone, and what shares its datagram.
+        let last = records(&datagram)
+            .iter()
+            .any(|(_, body)| body.starts_with(&[14]));
+        match from == Role::Server && last {
+            true => Vec::new(),
+            false => vec![(ms(10), datagram)],
+        }
+    };
+    pair.run(ms(100), &mut lossy);
+    let now = pair.now;
+    pair.client.handle(now, &mut alert());
+    pair.run(Duration::from_secs(20), &mut lossy);
+    assert_eq!(pair.client.events, []);
+    pair.run(Duration::from_secs(10), &mut perfect());
+    pair.assert_connected();
+}
+
+/// Where a round trip is long, so is a doubt: until all that was said has gone again.
+#[test]
+fn a_doubt_outlasts_a_repetition_on_a_slow_path() {
+    let trip = Duration::from_secs(2);
+    let mut pair = Pair::new(
+        config(0).versions(&[Version::Dtls13, Version::Dtls12]),
+        config_1_3(1),
+    );
+    for role in [Role::Client, Role::Server] {
+        pair.end(role).connection.set_round_trip(trip);
+    }
+    pair.start();
+    pair.transmit(&mut |_, _| Vec::new());
+    let now = pair.now;
+    let request = Message::HelloVerifyRequest(HelloVerifyRequest {
+        version: 0xFEFF,
+        cookie: &[5; 32],
+    });
+    let request = fragment(Kind::HelloVerifyRequest, 0, &request);
+    pair.client.handle(now, &mut plain(0, &request));
+    pair.client.handle(now, &mut alert());
+    pair.run(Duration::from_secs(30), &mut |_, datagram| {
+        vec![(trip / 2, datagram)]
+    });
+    pair.assert_connected();
+}

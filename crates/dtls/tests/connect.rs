@@ -6,8 +6,9 @@ use std::time::Duration;
 use oxirtc_dtls::{
     CipherSuite, Config, Error, Event, Group, Initiator, KeyType, Peer, Role, SignatureScheme,
     SrtpProfile, State, Version,
+    record::{ALERT, Header},
 };
-use support::{Pair, certificate, config, config_1_3, config_of, ms, perfect};
+use support::{Pair, VERSIONS, certificate, config, config_1_3, config_of, ms, perfect, record};
 
 #[test]
 fn every_suite_with_every_certificate_type_and_group() {
@@ -327,6 +328,7 @@ fn seal_refuses_what_it_cannot_do_and_leaves_the_buffer_alone() {
     for (len, start, error) in [
         (headroom - 1, 0, Error::Layout),
         (0, 5, Error::Layout),
+        (0, usize::MAX, Error::Layout),
         (headroom + 16_385, 0, Error::TooLarge),
     ] {
         let mut buf = vec![0; len];
@@ -344,6 +346,81 @@ fn seal_refuses_what_it_cannot_do_and_leaves_the_buffer_alone() {
     let now = pair.now;
     pair.server.handle(now, &mut buf[7..]);
     assert_eq!(pair.server.received, [vec![1; 16_384]]);
+}
+
+/// Where there is no room for it the end waits, and is not lost.
+#[test]
+fn an_alert_waits_for_room() {
+    for version in VERSIONS {
+        let mut pair = Pair::new(config_of(version, 0), config_of(version, 1));
+        pair.connect();
+        let now = pair.now;
+        let overhead = pair.client.connection.headroom() + pair.client.connection.tailroom();
+        pair.client.connection.close(now);
+        let mut datagram = Vec::new();
+        for room in [0, 20, overhead + 1] {
+            let sent = (pair.client.connection).poll_transmit(now, room, &mut datagram);
+            assert!(!sent && datagram.is_empty(), "{room}");
+        }
+        let room = overhead + 2;
+        assert!((pair.client.connection).poll_transmit(now, room, &mut datagram));
+        pair.server.handle(now, &mut datagram);
+        let by = Initiator::Remote;
+        assert_eq!(pair.server.events[1], Event::Closed { by });
+    }
+}
+
+/// However little room there is.
+#[test]
+fn sixty_four_bytes_of_room_are_enough() {
+    for version in VERSIONS {
+        for key_type in [KeyType::EcdsaP256, KeyType::Rsa2048] {
+            let with = |which| {
+                let config = Config::new(certificate(key_type, which)).versions(&[version]);
+                config.cookie_exchange(true)
+            };
+            let mut pair = Pair::new(with(0), with(1));
+            pair.room = 64;
+            pair.connect();
+            if version == Version::Dtls13 {
+                let now = pair.now;
+                pair.client.connection.update_keys(now, true).unwrap();
+                pair.run(Duration::from_secs(10), &mut perfect());
+                pair.exchange();
+            }
+            let now = pair.now;
+            pair.client.connection.close(now);
+            pair.run(Duration::from_secs(10), &mut perfect());
+            let by = Initiator::Remote;
+            assert_eq!(pair.server.events[1], Event::Closed { by });
+        }
+    }
+}
+
+/// A time that no instant can hold never comes.
+#[test]
+fn endless_times_end_nothing() {
+    for version in VERSIONS {
+        let endless = |which| {
+            let config = config_of(version, which).doubt(Duration::MAX);
+            config.handshake_timeout(Some(Duration::MAX))
+        };
+        let mut pair = Pair::new(endless(0), endless(1));
+        pair.start();
+        let alert = Header {
+            content_type: ALERT,
+            version: 0xFEFD,
+            epoch: 0,
+            sequence: 9,
+            length: 0,
+        };
+        let now = pair.now;
+        pair.client.handle(now, &mut record(alert, &[2, 40]));
+        pair.run(Duration::from_secs(600), &mut |_, _| Vec::new());
+        assert_eq!(pair.client.events, []);
+        pair.run(Duration::from_secs(60), &mut perfect());
+        pair.assert_connected();
+    }
 }
 
 #[test]

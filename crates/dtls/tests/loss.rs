@@ -5,9 +5,12 @@ mod support;
 
 use std::time::Duration;
 
-use oxirtc_dtls::{Role, Version};
+use oxirtc_dtls::{
+    Role, State, Version,
+    record::{ALERT, Header},
+};
 use oxirtc_netsim::for_each_seed;
-use support::{Dice, Pair, config_of, ms, times};
+use support::{Dice, Pair, config_of, ms, record, times};
 
 /// When the client can send payload, and when both can; `None` when that never happened.
 fn connect(
@@ -16,6 +19,28 @@ fn connect(
     round_trip: Duration,
     seed: u64,
 ) -> (Option<Duration>, Option<Duration>) {
+    run(version, percent, round_trip, seed, false)
+}
+
+/// The same; with `alert` somebody says one to each side as soon as it would be noted.
+fn run(
+    version: Version,
+    percent: u64,
+    round_trip: Duration,
+    seed: u64,
+    alert: bool,
+) -> (Option<Duration>, Option<Duration>) {
+    let header = Header {
+        content_type: ALERT,
+        version: 0xFEFD,
+        epoch: 0,
+        sequence: 99,
+        length: 0,
+    };
+    let mut alerts = match alert {
+        true => vec![Role::Client, Role::Server],
+        false => Vec::new(),
+    };
     let mut pair = Pair::new(config_of(version, 0), config_of(version, 1));
     let mut dice = Dice::new(seed);
     for role in [Role::Client, Role::Server] {
@@ -24,10 +49,23 @@ fn connect(
     }
     pair.start();
     let (mut client, mut both) = (None, None);
-    while pair.elapsed() < Duration::from_secs(110) && both.is_none() {
+    let failed = |pair: &mut Pair| {
+        let mut ends = [Role::Client, Role::Server].into_iter();
+        ends.any(|role| pair.end(role).connection.state() == State::Failed)
+    };
+    while pair.elapsed() < Duration::from_secs(110) && both.is_none() && !failed(&mut pair) {
         pair.run(ms(1), &mut |_, datagram| match dice.roll(100) < percent {
             true => Vec::new(),
             false => vec![(round_trip / 2, datagram)],
+        });
+        let now = pair.now;
+        alerts.retain(|role| {
+            let end = pair.end(*role);
+            let due = end.connection.state() == State::Connecting;
+            if due {
+                end.handle(now, &mut record(header, &[2, 40]));
+            }
+            !due
         });
         let connected = pair.client.connection.is_connected();
         client = client.or(connected.then(|| pair.elapsed()));
@@ -96,6 +134,26 @@ const TABLE: [(Version, u64, u64, [f64; 3], u64); 16] = [
     (Version::Dtls13, 50, 20, [87.0, 97.0, 100.0], 313),
     (Version::Dtls13, 50, 200, [15.6, 75.2, 99.6], 2_600),
 ];
+
+/// How many of the handshakes that would connect are ended by one copied alert to each side.
+#[test]
+fn one_alert_ends_few_handshakes() {
+    let seeds = times(20, 500);
+    for version in [Version::Dtls12, Version::Dtls13] {
+        for (percent, most) in [(5, 0), (20, 1), (50, 30)] {
+            let mut ended = 0;
+            for_each_seed(seeds, |seed| {
+                let connected = run(version, percent, ms(200), seed, true).1.is_some();
+                ended += u64::from(!connected);
+            });
+            println!("{version:<9} {percent:>3} % {ended} of {seeds} ended by an alert");
+            assert!(
+                ended * 100 <= most * seeds,
+                "{version} {percent} %: {ended}"
+            );
+        }
+    }
+}
 
 /// A client of 1.3 waits one round trip, one of 1.2 two; and both together one and a half, or two.
 #[test]

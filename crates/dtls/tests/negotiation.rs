@@ -4,8 +4,10 @@ mod support;
 
 use std::time::Duration;
 
-use oxirtc_dtls::{CipherSuite, Config, Event, Group, KeyType, State, Version};
-use support::{Pair, certificate, perfect, times};
+use oxirtc_dtls::{
+    CipherSuite, Config, Event, Group, KeyType, SignatureScheme, SrtpProfile, State, Version,
+};
+use support::{Pair, certificate, config_1_3, config_of, perfect, times};
 
 /// One side's lists.
 #[derive(Clone, Copy, Debug)]
@@ -141,6 +143,40 @@ fn two_sides_agree_on_what_they_should() {
         }
     }
     assert!(played > 500, "{played}");
+}
+
+/// What a list names twice counts once, and names that no message holds are left out.
+#[test]
+fn lists_that_nobody_could_say_are_cut() {
+    let twice = |which| {
+        let config = config_1_3(which).groups(&[Group::X25519, Group::X25519, Group::P256]);
+        let config = config.versions(&[Dtls13, Dtls12, Dtls13]);
+        let config = config.cipher_suites(&[Aes128Gcm; 3]);
+        let config = config.srtp_profiles(&[SrtpProfile::AeadAes128Gcm; 2]);
+        config.signature_schemes(&[SignatureScheme::EcdsaSecp256r1Sha256; 2])
+    };
+    Pair::new(twice(0), twice(1)).connect();
+    let long: Vec<String> = (0..300).map(|it| format!("{it:0>255}")).collect();
+    let names: Vec<&str> = long.iter().map(String::as_str).collect();
+    // With its length each takes 256 bytes of 4,096.
+    for (place, fits) in [(0, true), (15, true), (16, false)] {
+        let mut names = names.clone();
+        names.insert(place, "webrtc");
+        for version in support::VERSIONS {
+            let client = config_of(version, 0).alpn(&names);
+            let mut pair = Pair::new(client, config_of(version, 1));
+            pair.start();
+            pair.run(Duration::from_secs(60), &mut perfect());
+            assert_eq!(
+                pair.client.connection.is_connected(),
+                fits,
+                "{place} {version}"
+            );
+            if fits {
+                assert_eq!(pair.client.connection.alpn(), Some("webrtc"));
+            }
+        }
+    }
 }
 
 fn squared<T: Copy>(of: &[T]) -> impl Iterator<Item = (T, T)> {

@@ -69,14 +69,31 @@ impl Connection {
             State::New => certain && self.handshake.as_ref().is_some_and(|it| it.is_begun()),
             state => state == State::Connecting,
         };
-        if !counts || self.timers.is_set(Timer::Doubt) {
+        if !counts || self.outbox.doubt.is_some() {
             return;
         }
         self.outbox.doubt = Some(fault);
         if certain {
             self.fail_doubted();
         } else {
-            self.timers.set(Timer::Doubt, now + self.config.doubt);
+            self.wait_in_doubt(now);
+        }
+    }
+
+    /// The peer goes on, whatever was said in its name.
+    pub(super) fn ease_doubt(&mut self, now: Instant) {
+        let of_alert = |fault: &Fault| matches!(fault.cause, Failure::AlertReceived(_));
+        if self.outbox.doubt.as_ref().is_some_and(of_alert) {
+            self.wait_in_doubt(now);
+        }
+    }
+
+    /// As long as our own signer thinks, the peer has nothing to answer.
+    fn wait_in_doubt(&mut self, now: Instant) {
+        let signing = self.handshake.as_ref().is_some_and(|it| it.is_signing());
+        if !signing {
+            let wait = self.config.doubt.max(self.outgoing.repetition());
+            self.timers.set(Timer::Doubt, now, wait);
         }
     }
 

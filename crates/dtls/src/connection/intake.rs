@@ -196,6 +196,9 @@ impl Connection {
         let is_1_3 = handshake.is_1_3();
         let outcome = self.reassembly.insert(epoch, *fragment);
         self.note_held();
+        if matches!(outcome, Outcome::Stored | Outcome::Stale) {
+            self.ease_doubt(now);
+        }
         match outcome {
             // The client has our flight when it says what follows it. In 1.2 that is in the clear, so
             // anybody's: there only our next flight ends the last.

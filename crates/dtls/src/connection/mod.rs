@@ -34,15 +34,19 @@ use fate::HeldRecord;
 /// - Input: [`set_role`](Self::set_role), [`start`](Self::start),
 ///   [`set_remote_fingerprints`](Self::set_remote_fingerprints),
 ///   [`handle_datagram`](Self::handle_datagram), [`handle_timeout`](Self::handle_timeout),
-///   [`close`](Self::close), and [`seal`](Self::seal) for what is sent.
-/// - Poll, after any input and in this order: [`poll_transmit`](Self::poll_transmit) until it gives
-///   `false`, [`poll_event`](Self::poll_event) until it gives `None`, then
-///   [`poll_timeout`](Self::poll_timeout).
+///   [`handle_signature`](Self::handle_signature), [`trust`](Self::trust), [`update_keys`](Self::update_keys),
+///   [`set_round_trip`](Self::set_round_trip), [`set_consent`](Self::set_consent), [`close`](Self::close), and
+///   [`seal`](Self::seal) for what is sent.
+/// - Poll, after any input and in this order: [`poll_signature`](Self::poll_signature) where a key lives
+///   elsewhere, [`poll_transmit`](Self::poll_transmit) until it gives `false`,
+///   [`poll_event`](Self::poll_event) until it gives `None`, then [`poll_timeout`](Self::poll_timeout). Poll
+///   after each datagram: what one has brought about may be replaced when the next is handled.
 /// - Everything else only reads.
 ///
 /// Inputs take the time, also those that make nothing of it today.
 ///
-/// No payload, key or certificate of the peer leaves before its certificate matched a fingerprint.
+/// No payload or key leaves before the peer's certificate matched a fingerprint, or before whoever
+/// [`Config::peer`] names in their place is content; nor does a certificate, but for the owner who is to judge it.
 pub struct Connection {
     config: Config,
     role: Option<Role>,
@@ -250,13 +254,19 @@ impl Connection {
             return;
         };
         let progress = handshake.handle_signature(&mut cx, signature);
+        // The peer was not waited for, and is from now on.
+        let doubted = self.outbox.doubt;
         if self.settle_progress(now, before, progress, sink) {
+            if let Some(fault) = doubted {
+                self.doubt(now, fault);
+            }
             self.advance(now, sink);
         }
     }
 
     /// Closes in good order: `close_notify` is sent, nothing is accepted any more. Harmless when it is
-    /// over already.
+    /// over already. It is sent once: where it is lost, or comes before our last flight did, the peer finds out
+    /// by its own time.
     pub fn close(&mut self, now: Instant) {
         let _ = now; // like every input
         if self.is_over() {
@@ -276,7 +286,8 @@ impl Connection {
 
     /// Makes a record of the payload that stands in `buf` behind `start` and
     /// [`headroom`](Self::headroom) bytes of room. The header is written there, and
-    /// [`tailroom`](Self::tailroom) bytes are appended. On an error `buf` keeps its length.
+    /// [`tailroom`](Self::tailroom) bytes are appended. On an error `buf` keeps its length. Nothing is cut: what is
+    /// longer than the path carries is the owner's to divide.
     ///
     /// # Errors
     /// [`Error::NotConnected`], [`Error::Layout`] when `buf` is shorter than that,
@@ -294,7 +305,8 @@ impl Connection {
             );
             return Err(Error::KeyExhausted);
         }
-        let payload = buf.len().saturating_sub(start + self.records.headroom());
+        let payload = buf.len().saturating_sub(start);
+        let payload = payload.saturating_sub(self.records.headroom());
         self.records
             .seal(epoch, record::APPLICATION_DATA, buf, start)?;
         self.stats.records_sent += 1;
@@ -312,7 +324,8 @@ impl Connection {
         timers.into_iter().flatten().min()
     }
 
-    /// Appends at most one datagram of the handshake, or an alert, of at most `room` bytes.
+    /// Appends at most one datagram of the handshake, or an alert, of at most `room` bytes. What `room` is
+    /// too short for waits for more; 64 bytes are always enough.
     pub fn poll_transmit(&mut self, now: Instant, room: usize, buf: &mut Vec<u8>) -> bool {
         self.renew_keys();
         let records = &mut self.records;
@@ -321,16 +334,18 @@ impl Connection {
         {
             return true;
         }
-        while let Some((epoch, alert)) = self.outbox.alerts.pop_front() {
-            let start = buf.len();
+        while let Some((epoch, alert)) = self.outbox.alerts.front() {
             let epoch = epoch.unwrap_or(self.records.write_epoch());
             let payload = alert.to_bytes();
+            if self.records.overhead(epoch) + payload.len() > room {
+                return false;
+            }
+            self.outbox.alerts.pop_front();
             let sent = self.records.append(epoch, record::ALERT, &[&payload], buf);
-            if sent.is_ok() && buf.len() - start <= room {
+            if sent.is_ok() {
                 self.stats.alerts_sent += 1;
                 return true;
             }
-            buf.truncate(start);
         }
         false
     }
@@ -375,7 +390,7 @@ impl Connection {
     fn begin(&mut self, now: Instant) {
         self.state = State::Connecting;
         if let Some(timeout) = self.config.handshake_timeout {
-            self.timers.set(Timer::Handshake, now + timeout);
+            self.timers.set(Timer::Handshake, now, timeout);
         }
     }
 
@@ -490,7 +505,7 @@ impl Connection {
         self.timers.stop_all();
         if self.trust.trusted().is_none() {
             self.timers
-                .set(Timer::Fingerprint, now + FINGERPRINT_PATIENCE);
+                .set(Timer::Fingerprint, now, FINGERPRINT_PATIENCE);
         }
         self.settle(sink);
         self.release_records(now, sink);

@@ -14,6 +14,9 @@ impl Connection {
     ///
     /// When none fits, the association fails: [`Failure::FingerprintMismatch`]. A later call with other
     /// fingerprints is held against the same certificate.
+    ///
+    /// Where [`Config::peer`](crate::Config::peer) lets the owner judge, or nobody, fingerprints are not looked at:
+    /// one that does not match ends nothing there.
     pub fn set_remote_fingerprints(
         &mut self,
         now: Instant,
@@ -36,7 +39,8 @@ impl Connection {
 
     /// Says whether the certificates that the peer has shown are good, where the owner judges
     /// ([`Peer::Owner`](crate::Peer::Owner)) and [`Event::CertificateReceived`] has asked him; otherwise
-    /// nothing happens. A no ends the association: [`Failure::CertificateRefused`]. Payload that was held
+    /// nothing happens. A no ends the association: [`Failure::CertificateRefused`]; so does silence for 30 s behind
+    /// the handshake, a time that no setting changes: [`Failure::FingerprintTimeout`]. Payload that was held
     /// for a yes goes to the sink, after [`Event::Connected`].
     pub fn trust(&mut self, now: Instant, accepted: bool, sink: &mut impl FnMut(&mut [u8])) {
         let _ = now; // like every input

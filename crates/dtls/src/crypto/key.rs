@@ -9,7 +9,7 @@ use ring::signature::{
     VerificationAlgorithm,
 };
 use rsa::{RsaPrivateKey, pkcs8::EncodePrivateKey};
-use x509_parser::prelude::{FromDer, X509Certificate};
+use x509_parser::prelude::{FromDer, SubjectPublicKeyInfo, X509Certificate};
 use zeroize::Zeroizing;
 
 use crate::{Version, crypto::library_random, crypto::signature::SignatureScheme};
@@ -168,7 +168,7 @@ impl PublicKey {
         let key = info.subject_public_key.data.to_vec();
         let algorithm = info.algorithm.algorithm.to_id_string();
         match algorithm.as_str() {
-            RSA_ENCRYPTION => return Some(Self::Rsa(key)),
+            RSA_ENCRYPTION => return has_good_length(info).then_some(Self::Rsa(key)),
             ED25519 => return Some(Self::Ed25519(key)),
             _ => {}
         }
@@ -234,6 +234,15 @@ impl PublicKey {
     }
 }
 
+/// RSA below 2048 bits proves nothing, and above 8192 costs too much.
+fn has_good_length(info: &SubjectPublicKeyInfo<'_>) -> bool {
+    let bits = match info.parsed() {
+        Ok(x509_parser::public_key::PublicKey::RSA(key)) => key.key_size(),
+        _ => 0,
+    };
+    (2048..=8192).contains(&bits)
+}
+
 fn padding(scheme: SignatureScheme) -> Option<&'static dyn RsaEncoding> {
     Some(match scheme {
         SignatureScheme::RsaPssRsaeSha256 => &signature::RSA_PSS_SHA256,
@@ -255,7 +264,9 @@ const SECP384R1: &str = "1.3.132.0.34";
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::{Certificate, Error};
+    use std::sync::Arc;
+
+    use crate::{Certificate, Error, Signer, SignerError};
     use SignatureScheme as S;
 
     /// Keys and signatures over `short`, PSS with SHA-256, made by OpenSSL 3.
@@ -263,6 +274,19 @@ mod tests {
         let lines = include_str!("../../tests/support/rsa.hex").lines();
         let mut values = lines.filter_map(|line| line.split_once(": "));
         crate::tests::unhex(values.find(|it| it.0 == name).unwrap().1)
+    }
+
+    /// A signer that is never asked.
+    struct Nobody;
+
+    impl Signer for Nobody {
+        fn schemes(&self) -> &[SignatureScheme] {
+            &S::ALL
+        }
+
+        fn sign(&self, _: SignatureScheme, _: &[u8]) -> Result<Vec<u8>, SignerError> {
+            Err(SignerError)
+        }
     }
 
     /// A key of 1024 bits proves nothing, however right its signature is, and is none of ours.
@@ -277,8 +301,10 @@ mod tests {
             }
         }
         let chain = vec![vector("1024 certificate")];
-        let own = Certificate::from_der(chain, &vector("1024 pkcs8"));
+        let own = Certificate::from_der(chain.clone(), &vector("1024 pkcs8"));
         assert_eq!(own, Err(Error::UnsupportedKey));
+        let elsewhere = Certificate::external(chain, Arc::new(Nobody));
+        assert_eq!(elsewhere, Err(Error::UnsupportedKey));
     }
 
     /// RFC 8446 §4.2.3: in 1.3 a scheme of ECDSA names its curve, in 1.2 only its hash, and PKCS #1 is of 1.2.

@@ -165,6 +165,11 @@ impl Handshake {
         }
     }
 
+    /// Whether it waits for a signer of ours.
+    pub(crate) fn is_signing(&self) -> bool {
+        matches!(self.step, Step::AwaitSignature(..))
+    }
+
     /// What a signer is to sign, once.
     pub(crate) fn poll_signature(&mut self, config: &Config) -> Option<SignatureRequest> {
         match &mut self.step {
@@ -198,7 +203,7 @@ impl Handshake {
 
     /// Handles the next message, if all of it is here.
     pub(crate) fn advance(&mut self, cx: &mut Context<'_>) -> Progress {
-        if matches!(self.step, Step::AwaitSignature(..)) {
+        if self.is_signing() {
             return Progress::Waiting;
         }
         let front = match self.step.hellos() {
@@ -265,7 +270,7 @@ impl Handshake {
     ) -> (&'w mut Step, Work<'w>) {
         let work = Work {
             config: cx.config,
-            until: cx.config.handshake_timeout.map(|timeout| cx.now + timeout),
+            until: (cx.config.handshake_timeout).and_then(|timeout| cx.now.checked_add(timeout)),
             outgoing: cx.outgoing,
             records: cx.records,
             trust: cx.trust,

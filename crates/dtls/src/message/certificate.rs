@@ -34,4 +34,5 @@ impl<'a> Certificate<'a> {
     }
 }
 
-const MAX_CHAIN: usize = 10;
+/// Certificates of a chain, in either version.
+pub(crate) const MAX_CHAIN: usize = 10;

@@ -1,4 +1,5 @@
 use crate::message::{
+    certificate::MAX_CHAIN,
     codec::{Malformed, Reader, write_vector},
     extension::Extensions,
 };
@@ -54,5 +55,3 @@ impl<'a> Certificate13<'a> {
         });
     }
 }
-
-const MAX_CHAIN: usize = 10;

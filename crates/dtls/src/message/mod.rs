@@ -26,6 +26,7 @@ mod tests;
 
 pub use ack::Ack;
 pub use certificate::Certificate;
+pub(crate) use certificate::MAX_CHAIN;
 pub use certificate_request::CertificateRequest;
 pub use certificate_request13::CertificateRequest13;
 pub use certificate_verify::CertificateVerify;

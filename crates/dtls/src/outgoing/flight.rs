@@ -167,6 +167,13 @@ impl Flight {
         }
     }
 
+    /// How long it may take until all of it has gone again, and was answered.
+    pub(super) fn repetition(&self, path: &Path) -> Duration {
+        // What was said before it was resumed goes only every second time.
+        let next = path.interval(self.expirations);
+        next + path.interval(self.expirations.saturating_add(1)) + path.initial()
+    }
+
     /// What is not acknowledged is due again when nothing answered it in time; whether it is.
     pub(super) fn handle_timeout(&mut self, now: Instant, path: &Path) -> bool {
         if self.poll_timeout(path).is_none_or(|at| at > now) {

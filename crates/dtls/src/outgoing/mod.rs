@@ -172,6 +172,11 @@ impl Outgoing {
         self.path.initial()
     }
 
+    /// How long it may take from now until all of the handshake's flight has gone again, and was answered.
+    pub(crate) fn repetition(&self) -> Duration {
+        self.handshake.repetition(&self.path)
+    }
+
     pub(crate) fn poll_timeout(&self) -> Option<Instant> {
         let flights = [&self.handshake, &self.after];
         let deadlines = flights

@@ -223,6 +223,22 @@ fn keys_are_renewed_as_often_as_the_owner_wants() {
     }
 }
 
+/// What an update itself costs is never reason enough for another one.
+#[test]
+fn updates_alone_bring_no_updates() {
+    let eager = |which| config_of(Version::Dtls13, which).renew_keys_after(0);
+    let mut pair = Pair::new(eager(0), eager(1));
+    pair.connect();
+    for _ in 0..16 {
+        pair.exchange();
+    }
+    pair.run(Duration::from_secs(60), &mut perfect());
+    for role in [Role::Client, Role::Server] {
+        assert_eq!(pair.end(role).connection.epochs(), (4, 4));
+    }
+    pair.exchange();
+}
+
 /// How many records a fresh key may seal.
 fn limit(version: Version) -> u64 {
     match version {

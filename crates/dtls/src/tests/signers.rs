@@ -8,7 +8,8 @@ use std::{
 use crate::{
     AlertDescription, Certificate, Config, Error, Event, Failure, KeyLog, KeyType, Role,
     SignatureRequest, SignatureScheme, Signer, SignerError, Version,
-    tests::support::{Pair, VERSIONS, certificate, config_of, ms, other, perfect},
+    record::{self, Header},
+    tests::support::{Pair, VERSIONS, certificate, config_of, ms, other, perfect, record as made},
 };
 
 /// A certificate of ours, as if its key were elsewhere.
@@ -74,6 +75,42 @@ fn a_signature_may_come_later() {
                 connection.handle_signature(now, signature, sink);
                 pair.run(Duration::from_secs(10), &mut perfect());
                 pair.assert_connected();
+            }
+        }
+    }
+}
+
+/// As long as our own signer thinks, nobody's word makes the peer late; then it has its time.
+#[test]
+fn an_alert_in_the_clear_does_not_hurry_a_signer() {
+    for version in VERSIONS {
+        for role in [Role::Client, Role::Server] {
+            for genuine in [false, true] {
+                let mut pair = pair_of(version, role, external(KeyType::EcdsaP256));
+                let request = connect(&mut pair, role, ms(1));
+                let alert = Header {
+                    content_type: record::ALERT,
+                    version: record::VERSION,
+                    epoch: 0,
+                    sequence: 99,
+                    length: 0,
+                };
+                let now = pair.now;
+                pair.end(role).handle(now, &mut made(alert, &[2, 40]));
+                pair.run(Duration::from_secs(7), &mut perfect());
+                assert_eq!(pair.end(role).events, [], "{version} {role:?}");
+                let now = pair.now;
+                let connection = &mut pair.end(role).connection;
+                connection.handle_signature(now, request.sign(), &mut |_: &mut [u8]| {});
+                // A client of 1.3 has keys by then, and knows better.
+                if genuine && (version, role) != (Version::Dtls13, Role::Client) {
+                    pair.run(Duration::from_secs(6), &mut |_, _| Vec::new());
+                    let cause = Failure::AlertReceived(AlertDescription::HANDSHAKE_FAILURE);
+                    assert_eq!(pair.end(role).events, [Event::Failed { cause }]);
+                } else {
+                    pair.run(Duration::from_secs(10), &mut perfect());
+                    pair.assert_connected();
+                }
             }
         }
     }
@@ -189,6 +226,19 @@ fn keys_come_from_der_and_an_external_key_has_no_pem() {
     let other = rcgen::KeyPair::generate().unwrap();
     let mixed = Certificate::from_der(chain, &other.serialize_der());
     assert_eq!(mixed, Err(Error::UnsupportedKey));
+    // What a peer would not take.
+    let leaf = made.der().to_vec();
+    let of = |rest: Vec<Vec<u8>>| {
+        let chain = [vec![leaf.clone()], rest].concat();
+        Certificate::from_der(chain, &key.serialize_der()).map(|made| made.chain().len())
+    };
+    let whole = |count| vec![leaf.clone(); count];
+    assert_eq!(of(whole(9)), Ok(10));
+    let cut = leaf[..leaf.len() - 1].to_vec();
+    let long = [&leaf[..], &[0]].concat();
+    for rest in [whole(10), vec![Vec::new()], vec![cut], vec![long]] {
+        assert_eq!(of(rest), Err(Error::InvalidCertificate));
+    }
     let nothing = Certificate::from_der(Vec::new(), &key.serialize_der());
     assert_eq!(nothing, Err(Error::InvalidCertificate));
     assert_eq!(
@@ -240,5 +290,28 @@ fn both_sides_log_the_same_secrets() {
             ],
         };
         assert_eq!(labels, expected);
+    }
+}
+
+/// A chain is as long as a message may be, and every peer takes one that long.
+#[test]
+fn a_chain_fits_in_a_message() {
+    let key = rcgen::KeyPair::generate().unwrap();
+    let made = |padding: usize| {
+        let mut parameters = rcgen::CertificateParams::default();
+        let name = rcgen::DnType::OrganizationName;
+        parameters
+            .distinguished_name
+            .push(name, "x".repeat(padding));
+        let chain = vec![parameters.self_signed(&key).unwrap().der().to_vec()];
+        Certificate::from_der(chain, &key.serialize_der())
+    };
+    // Subject and issuer.
+    assert_eq!(made(16 << 10), Err(Error::InvalidCertificate));
+    let long = made(15 << 10).unwrap();
+    for version in VERSIONS {
+        for role in [Role::Client, Role::Server] {
+            pair_of(version, role, long.clone()).connect();
+        }
     }
 }
