@@ -24,23 +24,21 @@ impl Deframer {
         while !self.broken && !self.partial.is_empty() && !bytes.is_empty() {
             let wanted = match length(&self.partial) {
                 Length::Known { padded, .. } => padded,
-                Length::Unknown => self.partial.len() + 1,
-                Length::Wrong => {
-                    self.broken = true;
-                    break;
-                }
+                _ => self.partial.len() + 1,
             };
             let missing = wanted.saturating_sub(self.partial.len()).min(bytes.len());
             let (head, rest) = bytes.split_at_mut(missing);
             self.partial.extend_from_slice(head);
             bytes = rest;
-            if let Length::Known { whole, padded } = length(&self.partial)
-                && self.partial.len() >= padded
-            {
-                let mut message = std::mem::take(&mut self.partial);
-                message.get_mut(..whole).into_iter().for_each(&mut *sink);
-                message.clear();
-                self.partial = message;
+            match length(&self.partial) {
+                Length::Known { whole, padded } if padded <= self.partial.len() => {
+                    let mut message = std::mem::take(&mut self.partial);
+                    message.get_mut(..whole).into_iter().for_each(&mut *sink);
+                    message.clear();
+                    self.partial = message;
+                }
+                Length::Wrong => self.broken = true,
+                _ => {}
             }
         }
         while !self.broken && !bytes.is_empty() {
@@ -135,5 +133,10 @@ mod tests {
             !deframer.handle_bytes(&mut [0; 30], &mut |_| {}),
             "no cookie"
         );
+        // As soon as it is known, in pieces too.
+        let mut deframer = Deframer::new();
+        let mut sound = || deframer.handle_bytes(&mut [0], &mut |_| {});
+        assert!((1..HEADER_LENGTH).all(|_| sound()));
+        assert!(!sound());
     }
 }

@@ -22,7 +22,9 @@ impl Agent {
         self.follow_role(set);
         self.note_renomination(set);
         self.serve_sources(now, set);
-        self.serve_streams(now);
+        if self.config.tcp {
+            self.open_streams(now);
+        }
         self.fail_the_deaf();
         self.end_exhausted(now, set);
         self.ask_when_silent(now);
@@ -36,6 +38,9 @@ impl Agent {
         self.update_pair(now);
         self.update_state(now, set);
         self.end_gathering(now);
+        if self.config.tcp {
+            self.end_strange_streams(now);
+        }
         self.release_paths();
         self.tell_valid_paths();
         self.schedule(now, set);

@@ -73,23 +73,24 @@ impl Agent {
         }
     }
 
-    /// Opens the streams of pairs that wait for one, and ends those of strangers.
-    pub(super) fn serve_streams(&mut self, now: Instant) {
-        if !self.config.tcp {
-            return;
+    /// Opens the streams of pairs that wait for one.
+    pub(super) fn open_streams(&mut self, now: Instant) {
+        let pairs = self.tables.sessions.iter().flat_map(|it| it.list.iter());
+        let shut = pairs.filter(|pair| pair.shut && pair.is_pending());
+        let wanted: Vec<PairKey> = shut.map(|pair| pair.key).collect();
+        for key in wanted {
+            self.gatherer.open_stream(now, key);
         }
+    }
+
+    /// Ends the streams of strangers who have had their time, and of peers whose pair is of no use any more.
+    pub(super) fn end_strange_streams(&mut self, now: Instant) {
         let (tables, bases) = (&self.tables, &mut self.gatherer.bases);
         let over = bases
             .streams
             .end(|it| it.is_over(now) && !tables.is_in_use(it.key));
-        let pairs = tables.sessions.iter().flat_map(|it| it.list.iter());
-        let shut = pairs.filter(|pair| pair.shut && pair.is_pending());
-        let wanted: Vec<PairKey> = shut.map(|pair| pair.key).collect();
         for path in over {
             self.gatherer.ask(Request::Disconnect { path });
-        }
-        for key in wanted {
-            self.gatherer.open_stream(now, key);
         }
     }
 
