@@ -140,6 +140,19 @@ fn a_pair_ends_with_its_stream() {
     exchange_payload(&mut sim);
 }
 
+/// A path that carries nothing any more takes its stream with it, at once.
+#[test]
+fn a_stream_ends_when_its_pair_is_of_no_use() {
+    let mut sim = connected(8);
+    let paths = [0, 1].map(|side| sim.payload_path(side).unwrap());
+    sim.up = [false; 2];
+    sim.run_until(secs(60), |sim| sim.both_are(State::Failed));
+    let accepted =
+        |side: usize| paths[side].local == sim.peers[side].gathered[2].socket_address().unwrap();
+    let side = [0, 1].into_iter().find(|side| accepted(*side)).unwrap();
+    assert!(sim.peers[side].closed.contains(&paths[side].local));
+}
+
 /// What cannot be opened fails its pair; what hangs is no reason to open more.
 #[test]
 fn few_streams_are_opened_at_once() {
