@@ -96,7 +96,8 @@ async fn wait(plan: &Plan, woken: &Notify, mut timer: Pin<&mut Sleep>) -> bool {
         let serve = full.is_some_and(|socket| has_room(&**socket, context))
             | woken.as_mut().poll(context).is_ready()
             | timer.as_mut().poll(context).is_ready()
-            | (plan.turns && plan.armed.is_some_and(|due| due <= now()));
+            // A timer is a millisecond late. As long as a socket is full nothing else can be done about it.
+            || full.is_none() && plan.armed.is_some_and(|due| due <= now());
         let mut readable = false;
         for socket in &plan.sockets {
             readable |= socket.poll_readable(context).is_ready();
@@ -131,3 +132,25 @@ fn far() -> tokio::time::Instant {
 }
 
 const FAR: Duration = Duration::from_secs(3600);
+
+#[cfg(test)]
+mod tests {
+    use std::task::{Context, Waker};
+
+    use super::*;
+
+    /// What goes on in steps, the next of which is due at once, waits for no timer.
+    #[tokio::test]
+    async fn what_is_due_is_done_at_once() {
+        let due = |armed| {
+            let mut plan = Plan::default();
+            plan.armed = Some(armed);
+            let (woken, timer) = (Notify::new(), tokio::time::sleep_until(far()));
+            let timer = pin!(timer);
+            let wait = pin!(wait(&plan, &woken, timer));
+            wait.poll(&mut Context::from_waker(Waker::noop()))
+        };
+        assert_eq!(due(now()), Poll::Ready(true));
+        assert_eq!(due(now() + FAR), Poll::Pending);
+    }
+}
