@@ -92,11 +92,8 @@ impl Numbers {
         mixed: bool,
     ) -> Vec<NumberedExtension> {
         let numbered = ours.iter().filter_map(|extension| {
-            let same = |it: &&NumberedExtension| {
-                it.extension.uri == extension.uri && it.extension.encrypted == extension.encrypted
-            };
-            let own = agreed.iter().find(same).map(|it| it.id);
-            let own = own.filter(|id| mixed || *id <= 14);
+            let own = agreed.iter().find(|it| it.extension.is(extension));
+            let own = own.map(|it| it.id).filter(|id| mixed || *id <= 14);
             let taken = |id: &u8| agreed.iter().any(|it| it.id == *id);
             let mut other = || {
                 self.extensions
@@ -164,6 +161,13 @@ mod tests {
             let given = Numbers::default().extensions(&ours, &agreed, mixed);
             let ids: Vec<_> = given.iter().map(|it| it.id).collect();
             assert_eq!(ids, expected, "{agreed:?}");
+        }
+        let many: Vec<_> = (0..15)
+            .map(|it| Extension::new(&format!("urn:{it}")))
+            .collect();
+        for (mixed, last) in [(true, 16), (false, 14)] {
+            let given = Numbers::default().extensions(&many, &[], mixed);
+            assert_eq!(given.last().map(|it| it.id), Some(last));
         }
     }
 }
