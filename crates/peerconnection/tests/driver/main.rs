@@ -18,6 +18,7 @@ mod networks;
 mod pair;
 mod private;
 mod relay;
+mod ruled;
 #[path = "../../../turn/tests/server/mod.rs"]
 mod server;
 mod unreachable;

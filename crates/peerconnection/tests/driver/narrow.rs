@@ -1,26 +1,22 @@
 //! A link that carries less than others, as the system says.
 
 use std::{
-    fmt, io,
-    net::SocketAddr,
+    io,
     sync::{Arc, Mutex},
-    task::{Context, Poll},
 };
 
 use oxirtc_peerconnection::{
     Configuration, DataChannelInit, Endpoint, Message, PeerConnection,
-    driver::{self, Batch, Outgoing, Socket},
+    driver::Outgoing,
     engine::{Interface, Settings},
 };
 
-use crate::pair::{Pair, within};
+use crate::{
+    pair::{Pair, within},
+    ruled::Ruled,
+};
 
-/// A socket on a link of so few bytes; it notes how long datagrams are.
-struct Narrow {
-    inner: Arc<dyn Socket>,
-    seen: Arc<Mutex<Seen>>,
-}
-
+/// How long datagrams are on a link of so few bytes.
 #[derive(Debug, Default)]
 struct Seen {
     refused: Vec<usize>,
@@ -30,46 +26,18 @@ struct Seen {
     blocked: usize,
 }
 
-impl Socket for Narrow {
-    fn local_address(&self) -> SocketAddr {
-        self.inner.local_address()
-    }
-
-    fn poll_readable(&self, context: &mut Context<'_>) -> Poll<io::Result<()>> {
-        self.inner.poll_readable(context)
-    }
-
-    fn try_receive(&self, batch: &mut Batch) -> io::Result<usize> {
-        self.inner.try_receive(batch)
-    }
-
-    fn poll_writable(&self, context: &mut Context<'_>) -> Poll<io::Result<()>> {
-        self.inner.poll_writable(context)
-    }
-
-    fn try_send(&self, outgoing: &Outgoing<'_>) -> io::Result<()> {
-        let length = outgoing.contents.len();
-        let mut seen = self.seen.lock().unwrap();
+impl Seen {
+    fn weigh(&mut self, length: usize) -> io::Result<()> {
         if length > CARRIED {
-            if seen.full && seen.blocked <= seen.refused.len() {
-                seen.blocked += 1;
+            if self.full && self.blocked <= self.refused.len() {
+                self.blocked += 1;
                 return Err(io::ErrorKind::WouldBlock.into());
             }
-            seen.refused.push(length);
+            self.refused.push(length);
             return Err(io::Error::from_raw_os_error(EMSGSIZE));
         }
-        seen.longest = seen.longest.max(length);
-        self.inner.try_send(outgoing)
-    }
-
-    fn max_segments(&self) -> usize {
-        1
-    }
-}
-
-impl fmt::Debug for Narrow {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "Narrow({:?})", self.inner)
+        self.longest = self.longest.max(length);
+        Ok(())
     }
 }
 
@@ -91,18 +59,19 @@ async fn what_waited_is_refused_all_the_same() {
 
 async fn refuses(seen: Seen) {
     let seen = Arc::new(Mutex::new(seen));
-    let inner = driver::UdpSocket::bind("127.0.0.1:0".parse().unwrap(), 100_000).unwrap();
+    let noted = seen.clone();
+    let weigh = move |_, outgoing: &Outgoing<'_>| {
+        let length = outgoing.contents.len();
+        noted.lock().unwrap().weigh(length)
+    };
+    let socket = Ruled::bind([127, 0, 0, 1], weigh);
     let interface = Interface {
         name: "lo".into(),
         index: 1,
-        address: inner.local_address().ip(),
+        address: socket.local_address().ip(),
         default_route: true,
         cost: 0,
     };
-    let socket = Arc::new(Narrow {
-        inner,
-        seen: seen.clone(),
-    });
     let endpoint = Endpoint::with_sockets(vec![socket]).unwrap();
     let endpoint = endpoint.with_interfaces(vec![interface]);
     let far = endpoint.peer_connection(Configuration::default()).unwrap();

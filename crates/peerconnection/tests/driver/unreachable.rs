@@ -1,78 +1,42 @@
 //! A system that says at once that there is no way from an address.
 
 use std::{
-    fmt, io,
+    io,
     net::{IpAddr, SocketAddr},
     sync::{Arc, Mutex},
-    task::{Context, Poll},
     time::Duration,
 };
 
 use oxirtc_peerconnection::{
     Configuration, DataChannelInit, Endpoint, Message, PeerConnection,
-    driver::{self, Batch, Outgoing, Socket},
+    driver::Outgoing,
     engine::{Interface, Settings},
 };
 use tokio::time::timeout;
 
-use crate::pair::{Pair, within};
-
-/// A socket whose address may have no way any more.
-struct Cut {
-    inner: Arc<dyn Socket>,
-    cut: Arc<Mutex<Option<IpAddr>>>,
-}
-
-impl Socket for Cut {
-    fn local_address(&self) -> SocketAddr {
-        self.inner.local_address()
-    }
-
-    fn poll_readable(&self, context: &mut Context<'_>) -> Poll<io::Result<()>> {
-        self.inner.poll_readable(context)
-    }
-
-    fn try_receive(&self, batch: &mut Batch) -> io::Result<usize> {
-        self.inner.try_receive(batch)
-    }
-
-    fn poll_writable(&self, context: &mut Context<'_>) -> Poll<io::Result<()>> {
-        self.inner.poll_writable(context)
-    }
-
-    fn try_send(&self, outgoing: &Outgoing<'_>) -> io::Result<()> {
-        if *self.cut.lock().unwrap() == Some(self.local_address().ip()) {
-            return Err(io::ErrorKind::NetworkUnreachable.into());
-        }
-        self.inner.try_send(outgoing)
-    }
-
-    fn max_segments(&self) -> usize {
-        1
-    }
-}
-
-impl fmt::Debug for Cut {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "Cut({:?})", self.inner)
-    }
-}
+use crate::{
+    pair::{Pair, within},
+    ruled::Ruled,
+};
 
 /// Payload leaves a pair at once that the system cannot reach: without its word the silence is noticed after 0.75 s, and believed
 /// half a second later.
 #[tokio::test]
 async fn what_the_system_cannot_reach_is_left_at_once() {
     let cut = Arc::<Mutex<Option<IpAddr>>>::default();
-    let addresses = ["127.0.0.1", "127.0.0.2"].map(|it| it.parse::<IpAddr>().unwrap());
-    let sockets = addresses.map(|address| -> Arc<dyn Socket> {
-        let inner = driver::UdpSocket::bind((address, 0).into(), 100_000).unwrap();
+    let sockets = [[127, 0, 0, 1], [127, 0, 0, 2]].map(|address| {
         let cut = cut.clone();
-        Arc::new(Cut { inner, cut })
+        Ruled::bind(address, move |from: SocketAddr, _: &Outgoing<'_>| {
+            match *cut.lock().unwrap() == Some(from.ip()) {
+                true => Err(io::ErrorKind::NetworkUnreachable.into()),
+                false => Ok(()),
+            }
+        })
     });
-    let interfaces = addresses.map(|address| Interface {
+    let interfaces = sockets.each_ref().map(|socket| Interface {
         name: "lo".into(),
         index: 1,
-        address,
+        address: socket.local_address().ip(),
         default_route: true,
         cost: 0,
     });
