@@ -70,3 +70,20 @@ pub use media::{MediaBatch, TransceiverInit, TransceiverView};
 pub use stats::StatsSubject;
 pub use task::{ChannelEvent, DtlsTransportEvent, Event, IceTransportEvent, Task};
 pub use transport::{IceCandidatePair, IceParameters, TransportView};
+
+/// An engine for tests of what only this crate sees. It begins at the epoch of simulated time.
+#[cfg(test)]
+pub(crate) fn engine(seed: u8, settings: Settings) -> Engine {
+    use std::time::{Duration, SystemTime};
+
+    let wall = SystemTime::UNIX_EPOCH + Duration::from_secs(1_700_000_000);
+    let instant = oxirtc_netsim::epoch();
+    let anchor = Anchor { instant, wall };
+    Engine::new(
+        crate::Configuration::default(),
+        settings,
+        [seed; 32],
+        anchor,
+    )
+    .unwrap()
+}

@@ -464,25 +464,19 @@ const MAX_FAREWELLS: usize = 4;
 mod tests {
     use std::{
         net::{IpAddr, SocketAddr},
-        time::{Duration, SystemTime},
+        time::Duration,
     };
 
     use oxirtc_netsim::epoch;
 
     use super::*;
-    use crate::{
-        Configuration, DataChannelInit, SessionDescription, Settings,
-        path::{Anchor, Interface},
-    };
+    use crate::{DataChannelInit, SessionDescription, Settings, path::Interface};
 
     const LOCAL: IpAddr = IpAddr::V4(std::net::Ipv4Addr::new(10, 0, 0, 1));
 
     /// Two transports of one connection, each with one pair to check.
     fn two_transports(now: Instant) -> Engine {
-        let wall = SystemTime::UNIX_EPOCH + Duration::from_secs(1_700_000_000);
-        let anchor = Anchor { instant: now, wall };
-        let (configuration, settings) = (Configuration::default(), Settings::default());
-        let mut engine = Engine::new(configuration, settings, [1; 32], anchor).unwrap();
+        let mut engine = crate::engine::engine(1, Settings::default());
         engine.handle_interfaces(
             now,
             &[Interface {

@@ -159,34 +159,24 @@ const MOST_BYTES: usize = 4 << 20;
 
 #[cfg(test)]
 mod tests {
-    use std::time::{Duration, SystemTime};
-
-    use oxirtc_netsim::epoch;
-
     use super::*;
     use crate::{
-        Codec, Configuration, EncodedFrame, MediaKind,
-        engine::{Anchor, Cutter, Engine, Settings, TransceiverInit},
+        MediaKind,
+        api::media::batch,
+        engine::{Cutter, Settings, TransceiverInit, engine},
     };
 
     /// A connection that does not look is left the newest, of few large batches as of many small ones, and is told whose media is missing.
     #[test]
     fn what_waits_is_bounded() {
-        let wall = SystemTime::UNIX_EPOCH + Duration::from_secs(1_700_000_000);
-        let instant = epoch();
-        let anchor = Anchor { instant, wall };
-        let (configuration, settings) = (Configuration::default(), Settings::default());
-        let mut engine = Engine::new(configuration, settings, [9; 32], anchor).unwrap();
+        let mut engine = engine(9, Settings::default());
         let init = TransceiverInit::default();
         let id = engine
             .add_transceiver(MediaKind::Video, None, init)
             .unwrap();
         for (len, count, most) in [(2 << 20, 5, 2), (100, 600, 256)] {
             let inbox = Inbox::new(Waker::noop().clone());
-            let mut payload = vec![7; len];
-            payload[..10].copy_from_slice(&[0, 0, 0, 0x9d, 1, 0x2a, 64, 1, 180, 0]);
-            let frame = EncodedFrame::new(Codec::Vp8, payload);
-            let batch = Cutter::new().cut_frame(instant, 0, &frame).unwrap();
+            let batch = batch(&mut Cutter::new(), len);
             for _ in 0..count {
                 inbox.push(Parcel {
                     id,

@@ -366,27 +366,20 @@ impl Links {
 
 #[cfg(test)]
 mod tests {
-    use std::{
-        task::Waker,
-        time::{Duration, SystemTime},
-    };
+    use std::task::Waker;
 
     use oxirtc_netsim::epoch;
 
     use super::*;
     use crate::{
-        Configuration, MediaKind,
-        engine::{Anchor, Settings, TransceiverInit},
+        MediaKind,
+        engine::{Settings, TransceiverInit, engine},
     };
 
     /// A sender whose transceiver is gone has its track still, and takes nothing of its source.
     #[test]
     fn what_is_gone_takes_nothing() {
-        let wall = SystemTime::UNIX_EPOCH + Duration::from_secs(1_700_000_000);
-        let instant = epoch();
-        let (configuration, settings) = (Configuration::default(), Settings::default());
-        let anchor = Anchor { instant, wall };
-        let mut engine = Engine::new(configuration, settings, [9; 32], anchor).unwrap();
+        let mut engine = engine(9, Settings::default());
         let (mut links, mut wakeups) = (Links::default(), Wakeups::default());
         let inbox = Arc::new(Inbox::new(Waker::noop().clone()));
         let (track, _writer) = MediaStreamTrack::from_frames(MediaKind::Video);
@@ -400,7 +393,7 @@ mod tests {
             track.state.source.has_sinks()
         };
         assert!(look(&mut engine, &mut links));
-        engine.stop_transceiver(instant, id).unwrap();
+        engine.stop_transceiver(epoch(), id).unwrap();
         assert!(!look(&mut engine, &mut links));
         assert_eq!(links.sent(id), Some(track.clone()));
     }

@@ -32,3 +32,12 @@ pub use transceiver::{RtpTransceiver, RtpTransceiverInit, TrackOrKind};
 
 pub(super) use inbox::Inbox;
 pub(super) use links::{Links, Outbound};
+
+/// What a key frame of VP8 of so many bytes is cut into, for tests.
+#[cfg(test)]
+fn batch(cutter: &mut crate::engine::Cutter, len: usize) -> crate::engine::MediaBatch {
+    let mut payload = vec![7; len];
+    payload[..10].copy_from_slice(&[0, 0, 0, 0x9d, 1, 0x2a, 64, 1, 180, 0]);
+    let frame = crate::EncodedFrame::new(crate::Codec::Vp8, payload);
+    cutter.cut_frame(oxirtc_netsim::epoch(), 0, &frame).unwrap()
+}

@@ -92,10 +92,8 @@ const MOST_BYTES: usize = 8 << 20;
 mod tests {
     use std::task::{Context, Waker};
 
-    use oxirtc_netsim::epoch;
-
     use super::*;
-    use crate::{Codec, EncodedFrame, engine::Cutter};
+    use crate::{api::media::batch, engine::Cutter};
 
     fn read(queue: &PacketQueue) -> usize {
         let cx = Context::from_waker(Waker::noop());
@@ -110,11 +108,8 @@ mod tests {
         for (len, count, most) in [(2 << 20, 30, 5), (100, 1000, 256)] {
             let queue = PacketQueue::default();
             let (mut cutter, mut written) = (Cutter::new(), 0);
-            let mut payload = vec![7; len];
-            payload[..10].copy_from_slice(&[0, 0, 0, 0x9d, 1, 0x2a, 64, 1, 180, 0]);
-            let frame = EncodedFrame::new(Codec::Vp8, payload);
             for _ in 0..count {
-                let batch = cutter.cut_frame(epoch(), 0, &frame).unwrap();
+                let batch = batch(&mut cutter, len);
                 written += batch.len();
                 queue.push(&batch);
                 assert!(queue.lock().batches.len() <= most, "{len}");

@@ -31,16 +31,13 @@ impl Wanted {
                 _ => named().unwrap_or(place),
             };
             if let Some(wanted) = lanes.get_mut(lane) {
-                *wanted = Some(Self {
-                    degradation,
-                    ..Self::of(encoding)
-                });
+                *wanted = Some(Self::of(encoding, degradation));
             }
         }
         lanes
     }
 
-    fn of(encoding: &RtpEncodingParameters) -> Self {
+    fn of(encoding: &RtpEncodingParameters, degradation: Option<DegradationPreference>) -> Self {
         let size = encoding.scale_resolution_down_to;
         let scale = encoding.scale_resolution_down_by;
         Self {
@@ -49,7 +46,7 @@ impl Wanted {
             // WebRTC Extensions §5.2.6: where a size is given, the scale does not count.
             scale: scale.filter(|_| size.is_none()).unwrap_or(1.0),
             size,
-            degradation: None,
+            degradation,
         }
     }
 
@@ -74,10 +71,9 @@ impl Wanted {
             scale: self.scale.max(other.scale),
             size: either(self.size, other.size, smaller),
             degradation: either(self.degradation, other.degradation, |one, other| {
-                if one == other {
-                    one
-                } else {
-                    DegradationPreference::Balanced
+                match one == other {
+                    true => one,
+                    false => DegradationPreference::Balanced,
                 }
             }),
         }
@@ -148,8 +144,8 @@ mod tests {
             scale_resolution_down_by: Some(2.0),
             ..RtpEncodingParameters::default()
         };
-        assert_eq!(Wanted::of(&encoding).scale, 2.0);
+        assert_eq!(Wanted::of(&encoding, None).scale, 2.0);
         encoding.scale_resolution_down_to = size(640, 360);
-        assert_eq!(Wanted::of(&encoding).scale, 1.0);
+        assert_eq!(Wanted::of(&encoding, None).scale, 1.0);
     }
 }

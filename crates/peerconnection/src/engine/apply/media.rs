@@ -12,7 +12,7 @@ use crate::{
         facts::Facts,
         ids::{TransceiverId, TransportId},
         marks::{self, Marks},
-        media::{MediaPath, MediaTransceiver, Sender},
+        media::{MediaPath, MediaTransceiver, Sender, Told},
         task::Event,
     },
 };
@@ -101,12 +101,13 @@ impl Engine {
         let negotiator = &self.negotiation.negotiator;
         for it in self.media.iter_mut().filter(|it| it.changed) {
             it.changed = false;
-            let single = it.takes_single_units();
-            let degradation = it.sender.degradation;
-            let told = &mut it.sender.told;
-            if told.0 != it.sender.encodings || (told.1, told.2) != (degradation, single) {
-                told.0.clone_from(&it.sender.encodings);
-                (told.1, told.2) = (degradation, single);
+            let tells = Told {
+                encodings: it.sender.encodings.clone(),
+                degradation: it.sender.degradation,
+                single_units: it.takes_single_units(),
+            };
+            if it.sender.told != tells {
+                it.sender.told = tells;
                 self.tasks.push_one(Event::EncodingsChanged(it.id));
             }
             let Some((transport, _)) = it.on.and_then(|on| self.transports.lend(on)) else {
@@ -296,23 +297,16 @@ impl MediaTransceiver {
 
 #[cfg(test)]
 mod tests {
-    use std::time::{Duration, SystemTime};
-
     use oxirtc_netsim::epoch;
 
     use super::*;
     use crate::{
-        Configuration, MediaKind, OfferOptions, Priority, SessionDescription, Settings,
+        MediaKind, OfferOptions, Priority, SessionDescription, Settings,
         engine::{TransceiverInit, media::Shares},
-        path::Anchor,
     };
 
     fn engine(seed: u8) -> Engine {
-        let (configuration, settings) = (Configuration::default(), Settings::default().dscp(true));
-        let wall = SystemTime::UNIX_EPOCH + Duration::from_secs(1_700_000_000);
-        let instant = epoch();
-        let anchor = Anchor { instant, wall };
-        Engine::new(configuration, settings, [seed; 32], anchor).unwrap()
+        crate::engine::engine(seed, Settings::default().dscp(true))
     }
 
     fn negotiate(near: &mut Engine, far: &mut Engine) {

@@ -81,8 +81,8 @@ impl Engine {
         if agreement.direction.is_none() {
             return Ok(Vec::new());
         }
-        let agreed = agreement.extensions.iter().map(|it| it.extension.clone());
-        let agreed: Vec<_> = agreed.collect();
+        let agreed = agreement.extensions.iter();
+        let agreed: Vec<_> = agreed.map(|it| it.extension.clone()).collect();
         Ok(shown(&convert::capabilities(kind).extensions, &agreed))
     }
 

@@ -28,4 +28,4 @@ pub(super) use path::MediaPath;
 #[cfg(test)]
 pub(super) use shares::Shares;
 pub(super) use shares::Turn;
-pub(super) use transceivers::{Media, MediaTransceiver, Sender};
+pub(super) use transceivers::{Media, MediaTransceiver, Sender, Told};

@@ -240,17 +240,18 @@ fn check_modes(
     usual: Option<&RtpCodec>,
     refused: ErrorKind,
 ) -> Result<(), Error> {
-    let mode = |it: &RtpEncodingParameters| it.scalability_mode.clone().unwrap_or_default();
     let known = |it: &RtpEncodingParameters| {
         let codec = it.codec.as_ref().or(usual);
-        it.scalability_mode.is_none() || scalability::is_mode_of(&mode(it), codec)
+        let mode = it.scalability_mode.as_deref();
+        mode.is_none_or(|mode| scalability::is_mode_of(mode, codec))
     };
     if !encodings.iter().all(known) {
         let message = "a scalability mode that the codec does not have";
         return Err(Error::new(refused, message));
     }
     let active = encodings.iter().filter(|it| it.active);
-    if active.clone().count() > 1 && active.clone().any(|it| mode(it).starts_with('S')) {
+    let mut modes = active.clone().filter_map(|it| it.scalability_mode.as_ref());
+    if active.count() > 1 && modes.any(|mode| mode.starts_with('S')) {
         let message = "one stream of several sizes, or several streams";
         return Err(Error::new(refused, message));
     }

@@ -49,12 +49,8 @@ pub(in crate::engine) struct Sender {
     pub(in crate::engine) sends: bool,
     /// W3C's `[[SendEncodings]]`.
     pub(in crate::engine) encodings: Vec<RtpEncodingParameters>,
-    /// As they were told last, with what suffers first, and whether the peer takes units of H.264 whole only.
-    pub(in crate::engine) told: (
-        Vec<RtpEncodingParameters>,
-        Option<DegradationPreference>,
-        bool,
-    ),
+    /// What the application was told last.
+    pub(in crate::engine) told: Told,
     /// Those that are active and sent no more, by their places.
     pub(in crate::engine) stopped: BTreeMap<usize, StopCause>,
     /// What suffers first when the network carries too little (`degradationPreference`).
@@ -71,6 +67,15 @@ pub(in crate::engine) struct Sender {
     pub(in crate::engine) lane: u8,
     /// For statistics.
     pub(in crate::engine) report: SenderReport,
+}
+
+/// What the application is told of a sender whenever it changes, for who encodes.
+#[derive(Default, PartialEq)]
+pub(in crate::engine) struct Told {
+    pub(in crate::engine) encodings: Vec<RtpEncodingParameters>,
+    pub(in crate::engine) degradation: Option<DegradationPreference>,
+    /// Whether the peer takes units of H.264 whole only.
+    pub(in crate::engine) single_units: bool,
 }
 
 #[derive(Default)]
@@ -111,7 +116,10 @@ impl Media {
                 track: None,
                 negotiated: None,
                 sends: false,
-                told: (encodings.clone(), None, false),
+                told: Told {
+                    encodings: encodings.clone(),
+                    ..Told::default()
+                },
                 stopped: BTreeMap::new(),
                 encodings,
                 degradation: None,
