@@ -90,20 +90,14 @@ const MAX_DUE: usize = 64;
 
 #[cfg(test)]
 mod tests {
+    use oxirtc_netsim::epoch;
+
     use super::*;
     use crate::{
         CipherSuite, Version,
         crypto::{aead::RecordKey, hkdf::Secret},
         record::split,
     };
-
-    #[expect(
-        clippy::disallowed_methods,
-        reason = "a base instant for simulated time"
-    )]
-    fn base() -> Instant {
-        Instant::now()
-    }
 
     /// One that writes in epoch 3, and one that reads it.
     fn records() -> [Records; 2] {
@@ -134,7 +128,7 @@ mod tests {
         }
         let len = buf.len();
         let (mut raw, _) = split(&mut buf).unwrap();
-        let opened = theirs.open(base(), &mut raw).unwrap();
+        let opened = theirs.open(epoch(), &mut raw).unwrap();
         assert_eq!(opened.content, record::ACK);
         let ack = Ack::parse(opened.payload).unwrap();
         assert!(ack.numbers.iter().all(|(epoch, _)| *epoch == 2));
@@ -147,7 +141,7 @@ mod tests {
 
     #[test]
     fn the_newest_that_fit_are_said_in_order_and_once() {
-        let now = base();
+        let now = epoch();
         for (room, expected) in [
             (1_200, 6..70),
             (FRAME + 16 * 64, 6..70),
@@ -177,7 +171,7 @@ mod tests {
 
     #[test]
     fn what_may_be_told_otherwise_waits_from_the_first_on() {
-        let (now, ms) = (base(), Duration::from_millis);
+        let (now, ms) = (epoch(), Duration::from_millis);
         let (mut acks, mut records) = (Acks::default(), records());
         assert_eq!(acks.poll_timeout(), None);
         acks.hurry();

@@ -15,8 +15,8 @@ use oxirtc_dtls::{
 };
 use oxirtc_netsim::for_each_seed;
 use support::{
-    Dice, Pair, VERSIONS, config, config_1_3, config_of, fingerprint, ms, other, perfect, plain,
-    record, records, times,
+    Dice, Pair, VERSIONS, alert, config, config_1_3, config_of, fingerprint, ms, other, perfect,
+    plain, record, records, times, unhex,
 };
 
 /// SHA-256 of "HelloRetryRequest".
@@ -340,14 +340,6 @@ fn first_flight(config: Config, now: Instant) -> Vec<Vec<u8>> {
 #[test]
 fn a_stranger_who_shows_no_cookie_does_nothing_to_a_server() {
     let both = |which| config(which).versions(&[Version::Dtls13, Version::Dtls12]);
-    let alert = Header {
-        content_type: ALERT,
-        version: 0xFEFD,
-        epoch: 0,
-        sequence: 99,
-        length: 0,
-    };
-    let alert = record(alert, &[2, 40]);
     let hopeless = config_1_3(2).signature_schemes(&[SignatureScheme::Ed25519]);
     for (stranger, server, answered) in [
         (config(2), both(1).cookie_exchange(true), true),
@@ -362,7 +354,7 @@ fn a_stranger_who_shows_no_cookie_does_nothing_to_a_server() {
         }
         let said = server.connection.poll_transmit(now, 1200, &mut Vec::new());
         assert_eq!(said, answered);
-        server.handle(now, &mut alert.clone());
+        server.handle(now, &mut alert());
         assert_eq!(server.connection.state(), State::New);
         assert_eq!(server.connection.poll_timeout(), None);
         pair.now += Duration::from_secs(200);
@@ -696,23 +688,6 @@ fn browsers_settle_on_1_2() {
             assert_eq!(kinds, [2, 11, 12, 13, 14]);
         }
     }
-}
-
-fn unhex(line: &str) -> Vec<u8> {
-    let pair = |pair: &[u8]| u8::from_str_radix(std::str::from_utf8(pair).unwrap(), 16).unwrap();
-    line.as_bytes().chunks(2).map(pair).collect()
-}
-
-/// A fatal alert in the clear.
-fn alert() -> Vec<u8> {
-    let header = Header {
-        content_type: ALERT,
-        version: 0xFEFD,
-        epoch: 0,
-        sequence: 99,
-        length: 0,
-    };
-    record(header, &[2, 40])
 }
 
 /// The time of a doubt is over when the peer is silent, not when it goes on and half of it is lost.

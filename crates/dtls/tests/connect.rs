@@ -6,9 +6,8 @@ use std::time::Duration;
 use oxirtc_dtls::{
     CipherSuite, Config, Error, Event, Group, Initiator, KeyType, Peer, Role, SignatureScheme,
     SrtpProfile, State, Version,
-    record::{ALERT, Header},
 };
-use support::{Pair, VERSIONS, certificate, config, config_1_3, config_of, ms, perfect, record};
+use support::{Pair, VERSIONS, alert, certificate, config, config_1_3, config_of, ms, perfect};
 
 #[test]
 fn every_suite_with_every_certificate_type_and_group() {
@@ -407,15 +406,8 @@ fn endless_times_end_nothing() {
         };
         let mut pair = Pair::new(endless(0), endless(1));
         pair.start();
-        let alert = Header {
-            content_type: ALERT,
-            version: 0xFEFD,
-            epoch: 0,
-            sequence: 9,
-            length: 0,
-        };
         let now = pair.now;
-        pair.client.handle(now, &mut record(alert, &[2, 40]));
+        pair.client.handle(now, &mut alert());
         pair.run(Duration::from_secs(600), &mut |_, _| Vec::new());
         assert_eq!(pair.client.events, []);
         pair.run(Duration::from_secs(60), &mut perfect());

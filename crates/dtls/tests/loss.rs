@@ -5,12 +5,9 @@ mod support;
 
 use std::time::Duration;
 
-use oxirtc_dtls::{
-    Role, State, Version,
-    record::{ALERT, Header},
-};
+use oxirtc_dtls::{Role, State, Version};
 use oxirtc_netsim::for_each_seed;
-use support::{Dice, Pair, config_of, ms, record, times};
+use support::{Dice, Pair, alert, config_of, ms, times};
 
 /// When the client can send payload, and when both can; `None` when that never happened.
 fn connect(
@@ -22,22 +19,15 @@ fn connect(
     run(version, percent, round_trip, seed, false)
 }
 
-/// The same; with `alert` somebody says one to each side as soon as it would be noted.
+/// The same; when `disturbed`, somebody says an alert to each side as soon as it would be noted.
 fn run(
     version: Version,
     percent: u64,
     round_trip: Duration,
     seed: u64,
-    alert: bool,
+    disturbed: bool,
 ) -> (Option<Duration>, Option<Duration>) {
-    let header = Header {
-        content_type: ALERT,
-        version: 0xFEFD,
-        epoch: 0,
-        sequence: 99,
-        length: 0,
-    };
-    let mut alerts = match alert {
+    let mut alerts = match disturbed {
         true => vec![Role::Client, Role::Server],
         false => Vec::new(),
     };
@@ -63,7 +53,7 @@ fn run(
             let end = pair.end(*role);
             let due = end.connection.state() == State::Connecting;
             if due {
-                end.handle(now, &mut record(header, &[2, 40]));
+                end.handle(now, &mut alert());
             }
             !due
         });

@@ -118,12 +118,13 @@ const TAG: usize = 32;
 
 #[cfg(test)]
 mod tests {
+    use oxirtc_netsim::epoch;
+
     use super::*;
 
     #[test]
-    #[expect(clippy::disallowed_methods, reason = "a base instant for the test")]
     fn every_changed_bit_is_noticed() {
-        let key = CookieKey::new(&[7; 32], Instant::now());
+        let key = CookieKey::new(&[7; 32], epoch());
         let cookie = Cookie {
             created: Duration::from_millis(1234),
             local_tag: 1,

@@ -159,7 +159,10 @@ impl PublicKey {
     /// The key of a certificate, if it is one that can verify a signature here.
     pub(crate) fn of_certificate(der: &[u8]) -> Option<Self> {
         let (behind, certificate) = X509Certificate::from_der(der).ok()?;
-        behind.is_empty().then(|| Self::of(&certificate))?
+        match behind {
+            [] => Self::of(&certificate),
+            _ => None,
+        }
     }
 
     /// The same of one that was parsed.

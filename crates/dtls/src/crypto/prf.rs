@@ -88,10 +88,8 @@ mod tests {
     use super::*;
 
     fn bytes(hex: &str) -> Vec<u8> {
-        let digits: Vec<u8> = hex.bytes().filter(u8::is_ascii_hexdigit).collect();
-        let pair =
-            |pair: &[u8]| u8::from_str_radix(std::str::from_utf8(pair).unwrap(), 16).unwrap();
-        digits.chunks(2).map(pair).collect()
+        let digits: String = hex.chars().filter(char::is_ascii_hexdigit).collect();
+        crate::tests::unhex(&digits)
     }
 
     /// The P_SHA256 and P_SHA384 vectors published on the TLS working group's list

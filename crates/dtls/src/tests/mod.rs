@@ -15,7 +15,4 @@ mod signers;
 pub(crate) mod support;
 mod wycheproof;
 
-pub(crate) fn unhex(hex: &str) -> Vec<u8> {
-    let pair = |pair: &[u8]| u8::from_str_radix(std::str::from_utf8(pair).unwrap(), 16).unwrap();
-    hex.as_bytes().chunks(2).map(pair).collect()
-}
+pub(crate) use support::unhex;

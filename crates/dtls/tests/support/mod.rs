@@ -14,7 +14,7 @@ use std::{
 
 use oxirtc_dtls::{
     Certificate, Config, Connection, Event, Fingerprint, HashAlgorithm, KeyType, Role, Version,
-    record::{HANDSHAKE, Header},
+    record::{ALERT, HANDSHAKE, Header},
 };
 
 /// A certificate of each type, made once a process where it is wanted, as RSA keys take their time.
@@ -326,6 +326,23 @@ pub(crate) fn plain(sequence: u64, fragment: &[u8]) -> Vec<u8> {
         length: 0,
     };
     record(header, fragment)
+}
+
+/// A fatal alert in the clear, as anybody can say it.
+pub(crate) fn alert() -> Vec<u8> {
+    let header = Header {
+        content_type: ALERT,
+        version: 0xFEFD,
+        epoch: 0,
+        sequence: 99,
+        length: 0,
+    };
+    record(header, &[2, 40])
+}
+
+pub(crate) fn unhex(hex: &str) -> Vec<u8> {
+    let pair = |pair: &[u8]| u8::from_str_radix(std::str::from_utf8(pair).unwrap(), 16).unwrap();
+    hex.as_bytes().chunks(2).map(pair).collect()
 }
 
 /// A small generator for wires that lose and shuffle.

@@ -281,6 +281,8 @@ const BULK_TIME: Duration = Duration::from_secs(10);
 
 #[cfg(test)]
 mod tests {
+    use oxirtc_netsim::epoch;
+
     use super::*;
 
     /// One whose path carries 1,432 bytes.
@@ -297,9 +299,8 @@ mod tests {
 
     /// Those that are missing are counted from the newest that arrived.
     #[test]
-    #[expect(clippy::disallowed_methods, reason = "a base instant for the test")]
     fn a_long_packet_that_arrives_shows_that_they_do() {
-        let mut pmtu = wide(Instant::now());
+        let mut pmtu = wide(epoch());
         for round in 0..20 {
             for packet in 0..5 {
                 assert!(!pmtu.lost(round * 10 + packet + 1), "round {round}");
@@ -318,9 +319,8 @@ mod tests {
 
     /// What is refused is known by its length: a probe is lost, data is shortened.
     #[test]
-    #[expect(clippy::disallowed_methods, reason = "a base instant for the test")]
     fn what_was_refused_is_known_by_its_length() {
-        let now = Instant::now();
+        let now = epoch();
         let searching = || {
             let mut pmtu = wide(now);
             pmtu.ceiling = 1464;
@@ -345,9 +345,8 @@ mod tests {
 
     /// The pause before another try becomes longer each time, up to what a raise waits.
     #[test]
-    #[expect(clippy::disallowed_methods, reason = "a base instant for the test")]
     fn a_path_that_falls_again_and_again_is_asked_less_and_less() {
-        let mut now = Instant::now();
+        let mut now = epoch();
         let mut pmtu = wide(now);
         for minutes in [1, 2, 4, 8, 10, 10] {
             assert!(pmtu.fall());

@@ -287,13 +287,9 @@ fn check_shares(hello: &ClientHello<'_>) -> Result<Vec<u16>, Refusal> {
         return Err(illegal);
     }
     // RFC 8446 §4.2.11: the last, also where it is passed over.
-    let behind = |kind| {
-        hello
-            .extensions
-            .iter()
-            .skip_while(move |it| it.kind != kind)
-    };
-    if behind(extension::PRE_SHARED_KEY).nth(1).is_some() {
+    let extensions = hello.extensions.iter();
+    let mut behind = extensions.skip_while(|it| it.kind != extension::PRE_SHARED_KEY);
+    if behind.nth(1).is_some() {
         return Err(illegal);
     }
     let groups = hello.extensions.numbers(extension::SUPPORTED_GROUPS)?;

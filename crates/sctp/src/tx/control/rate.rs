@@ -166,13 +166,14 @@ const LEAST_INTERVAL: Duration = Duration::from_micros(100);
 
 #[cfg(test)]
 mod tests {
+    use oxirtc_netsim::epoch;
+
     use super::*;
 
     /// A packet a millisecond, each acknowledged 10 ms later.
     #[test]
-    #[expect(clippy::disallowed_methods, reason = "a base instant for the test")]
     fn the_rate_is_what_arrives() {
-        let start = Instant::now();
+        let start = epoch();
         let at = |ms: u64| start + Duration::from_millis(ms);
         let mut rates = Rates::new(1);
         let mut last = Sample::default();
@@ -191,9 +192,8 @@ mod tests {
 
     /// What waits for the application is marked, and no longer once it has arrived.
     #[test]
-    #[expect(clippy::disallowed_methods, reason = "a base instant for the test")]
     fn what_the_application_did_not_send_is_no_measure() {
-        let now = Instant::now();
+        let now = epoch();
         let mut rates = Rates::new(1);
         rates.sent(now, 1, (0, 1000));
         rates.starve(1000);
