@@ -163,7 +163,7 @@ mod tests {
             assert_eq!(ids, expected, "{agreed:?}");
         }
         let many: Vec<_> = (0..15)
-            .map(|it| Extension::new(&format!("urn:{it}")))
+            .map(|it| Extension::new(format!("urn:{it}")))
             .collect();
         for (mixed, last) in [(true, 16), (false, 14)] {
             let given = Numbers::default().extensions(&many, &[], mixed);
