@@ -242,11 +242,16 @@ impl Batch {
         }
     }
 
-    /// Fills the batch by hand: one datagram. For sockets that are not the kernel's.
-    pub fn fill(&mut self, received: Received, datagram: &[u8]) {
+    /// Fills the batch by hand: one buffer, of as many bytes as there are, whose `segment` of 0 stands for one datagram. For sockets
+    /// that are not the kernel's.
+    pub fn fill(&mut self, mut received: Received, bytes: &[u8]) {
         self.received.clear();
-        if let Some(buffer) = self.buffers.get_mut(..datagram.len()) {
-            buffer.copy_from_slice(datagram);
+        if let Some(buffer) = self.buffers.get_mut(..bytes.len()) {
+            buffer.copy_from_slice(bytes);
+            received.length = bytes.len();
+            if received.segment == 0 {
+                received.segment = received.length.max(1);
+            }
             self.received.push(received);
         }
     }
@@ -291,3 +296,26 @@ pub(super) fn with_batch<R>(body: impl FnOnce(&mut Batch) -> R) -> R {
 const BUFFER: usize = 65_536;
 /// Few, as GRO fills each: they stay in the cache.
 const BUFFERS: usize = if BATCH_SIZE < 8 { BATCH_SIZE } else { 8 };
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_buffer_without_segments_is_one_datagram() {
+        let received = Received {
+            source: SocketAddr::from(([127, 0, 0, 1], 9)),
+            destination: None,
+            length: 9,
+            segment: 0,
+            ecn: 0,
+        };
+        let mut batch = Batch::new();
+        for bytes in [&b"abc"[..], b""] {
+            batch.fill(received, bytes);
+            let (received, filled) = batch.received().next().expect("a buffer");
+            assert_eq!((received.length, &*filled), (bytes.len(), bytes));
+            assert_eq!(received.segment, bytes.len().max(1));
+        }
+    }
+}
