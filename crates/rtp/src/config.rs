@@ -104,8 +104,8 @@ impl Config {
         self
     }
 
-    /// How many bytes of frames all streams of the peer hold together, whole or not, until they are read; default 64 MiB. It is looked at
-    /// whenever a sixteenth of it has come. Beyond it the stream that holds most loses what it holds, and a key frame is asked for.
+    /// How many bytes the frames of all streams of the peer take together, whole or not, until they are read: payload, and what each
+    /// packet takes beside it; default 64 MiB. It is looked at whenever a sixteenth of it has come. Beyond it the stream that holds most loses what it holds, and a key frame is asked for.
     #[must_use]
     pub fn buffered(mut self, bytes: usize) -> Self {
         self.buffered = bytes;

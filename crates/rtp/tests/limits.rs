@@ -4,7 +4,7 @@ mod support;
 
 use oxirtc_netsim::{epoch, ms};
 use oxirtc_rtp::{
-    Announced, Batch, Config, Delivery, Form, Ntp, RtpHead, Session, Writer,
+    Announced, Batch, Config, Delivery, Form, Ntp, RtpHead, SectionId, Session, Writer,
     extension::Values,
     payload::{Codec, Layering, Packetizer, Refused},
     rtcp,
@@ -400,5 +400,163 @@ fn so_much_of_frames_is_held() {
         assert!(receiver.poll_rtcp(epoch() + ms(1), 1200, &mut buf));
         let asks = |it| matches!(it, rtcp::Rtcp::Pli(it) if it.media == 1000);
         assert!(rtcp::Compound::parse(&buf).unwrap().any(asks));
+    }
+}
+
+/// One packet of VP8 on a stream.
+fn packet(ssrc: u32, number: u16, timestamp: u32, payload: &[u8]) -> Vec<u8> {
+    let mut packet = Vec::new();
+    let head = RtpHead {
+        payload_type: 96,
+        marker: false,
+        sequence: number,
+        timestamp,
+        ssrc,
+    };
+    Writer::begin(&mut packet, head, &[], Form::OneByte).finish();
+    packet.extend(payload);
+    packet
+}
+
+/// Feedback of forty bytes on all numbers there are, of which none has arrived.
+fn none_arrived() -> Vec<u8> {
+    let mut datagram = vec![0x8f, 205, 0, 9];
+    datagram.extend([0, 0, 0, 7, 0, 0, 3, 232, 0, 0, 0xff, 0xff, 0, 0, 0, 0]);
+    datagram.extend([0x1f, 0xff].repeat(8));
+    datagram.extend([0, 7, 0, 0]);
+    datagram
+}
+
+/// However often the peer tells that a packet is missing, it is told once, and what nobody reads is as long as what is remembered.
+#[test]
+fn unread_feedback_is_bounded() {
+    let mut session = session(config());
+    session.set_section(VIDEO, video());
+    session.set_encodings(VIDEO, &[encoding(1000, 0)]);
+    let mut camera = Camera::new(0, 100_000);
+    let mut count = 0;
+    for frame in 0..20 {
+        count += sent(&mut session, &mut camera, frame * 33).len();
+        session.handle_rtcp(epoch() + ms(frame * 33), &none_arrived());
+        session.handle_rtcp(epoch() + ms(frame * 33), &none_arrived());
+    }
+    assert_eq!(session.stats().transport_lost, count as u64);
+    let unread = std::iter::from_fn(|| session.poll_feedback());
+    assert_eq!(unread.map(|it| it.packets.len()).sum::<usize>(), count);
+    while count < 20_000 {
+        count += sent(&mut session, &mut camera, 1000).len();
+        session.handle_rtcp(epoch() + ms(1000), &none_arrived());
+    }
+    let unread = std::iter::from_fn(|| session.poll_feedback());
+    let unread: usize = unread.map(|it| it.packets.len()).sum();
+    assert!((4096..=8192).contains(&unread), "{unread}");
+    // One that comes late has arrived all the same.
+    let last = sent(&mut session, &mut camera, 2000).pop().unwrap();
+    let of = oxirtc_rtp::Rtp::parse(&last).unwrap();
+    let number = of.extensions.clone().find(|it| it.0 == 4).unwrap().1;
+    let number = u16::from_be_bytes(number.try_into().unwrap());
+    session.handle_rtcp(epoch() + ms(2010), &none_arrived());
+    let mut arrived = Vec::new();
+    rtcp::write_transport(&mut arrived, 1200, [7, 1000], 1, &[(number.into(), 5)]);
+    session.handle_rtcp(epoch() + ms(2020), &arrived);
+    let told: Vec<_> = std::iter::from_fn(|| session.poll_feedback()).collect();
+    let of = |at: usize| {
+        told[at]
+            .packets
+            .iter()
+            .filter(|it| it.number as u16 == number)
+    };
+    assert!(of(0).all(|it| it.arrived.is_none()) && of(0).count() == 1);
+    assert!(of(1).all(|it| it.arrived.is_some()) && of(1).count() == 1);
+}
+
+/// A packet takes more than its payload: small ones find the same limit.
+#[test]
+fn small_packets_count_for_what_they_take() {
+    for (packets, lost) in [(100, 0), (1000, 1)] {
+        let mut session = session(config().buffered(150_000));
+        session.set_section(VIDEO, video());
+        session.set_delivery(VIDEO, frames());
+        for number in 0..packets {
+            let payload: &[u8] = if number == 0 {
+                &[0x10, 0, 0, 0]
+            } else {
+                &[0, 0]
+            };
+            session.handle_rtp(epoch(), &packet(9, number, 1, payload));
+        }
+        let (_, _, stats) = session.receive_stats(VIDEO).next().unwrap();
+        assert_eq!(stats.frames_dropped.min(1), lost, "{packets}");
+    }
+}
+
+/// Sections that came and went leave nothing, and who comes in their place has nothing of theirs.
+#[test]
+fn sections_that_went_leave_nothing() {
+    let mut session = session(config());
+    let both = Delivery {
+        packets: true,
+        ..frames()
+    };
+    let mut lengths = Vec::new();
+    for id in 0..200 {
+        let section = SectionId(id);
+        let mut video = video();
+        video.mid = None;
+        session.set_section(section, video);
+        session.set_delivery(section, both);
+        assert!(
+            session.poll_batch().is_none()
+                && session.read_frame(epoch() + ms(9000), section).is_none()
+        );
+        let key = [0x10, 0, 0, 0, 0x9d, 1, 0x2a, 64, 1, 180, 0];
+        for number in 0..3 {
+            session.handle_rtp(epoch(), &packet(id + 1, number, number.into(), &key));
+        }
+        while session.poll_event().is_some() {}
+        session.remove_section(section);
+        while session.poll_ended().is_some() {}
+        lengths.push(format!("{session:?}").len());
+    }
+    assert!(
+        lengths[199] < lengths[9] + 1000,
+        "{} and {}",
+        lengths[9],
+        lengths[199]
+    );
+}
+
+/// RFC 3550 §6.5.1: the clock of a name is forgotten when none of its streams is there and another name comes.
+#[test]
+fn names_without_a_stream_give_way() {
+    let mut session = session(config());
+    for id in 0..70 {
+        let (section, ssrc) = (SectionId(id), 100 + id);
+        let now = epoch() + ms(5000 * u64::from(id));
+        let mut video = video();
+        video.mid = None;
+        session.set_section(section, video);
+        session.set_delivery(section, frames());
+        let key = [0x10, 0, 0, 0, 0x9d, 1, 0x2a, 64, 1, 180, 0, 1];
+        session.handle_rtp(now, &packet(ssrc, 1, 9000, &key));
+        let mut report = Vec::new();
+        let info = rtcp::SenderInfo {
+            ntp: Ntp(3_900_000_000 << 32),
+            timestamp: 9000,
+            packets: 1,
+            bytes: 1,
+        };
+        rtcp::write_sender_report(&mut report, ssrc, &info, &[]);
+        rtcp::write_cname(&mut report, ssrc, format!("member {id}").as_bytes());
+        session.handle_rtcp(now, &report);
+        // Captured 100 ms later than the first, it comes 500 ms later.
+        session.handle_rtp(now, &packet(ssrc, 2, 9000, &key));
+        session.handle_rtp(now + ms(500), &packet(ssrc, 3, 18_000, &key));
+        session.handle_rtp(now + ms(500), &packet(ssrc, 4, 27_000, &key));
+        let read = || session.read_frame(now + ms(4000), section);
+        let last = std::iter::from_fn(read).last().unwrap();
+        let ago = now + ms(500) - last.captured;
+        assert!((ms(399)..=ms(400)).contains(&ago), "{id}: {ago:?}");
+        session.remove_section(section);
     }
 }

@@ -3,11 +3,15 @@
 
 mod support;
 
-use std::time::{Duration, Instant};
+use std::{
+    collections::BTreeMap,
+    time::{Duration, Instant},
+};
 
 use oxirtc_netsim::{Link, ms};
 use oxirtc_rtp::{
-    Event,
+    Event, Form, Ntp, RtpHead, SectionId, Writer,
+    extension::Label,
     rtcp::{self, FirItem, MaxRate, Rtcp},
 };
 
@@ -222,7 +226,7 @@ fn names_of_nobody_make_place() {
     let mut camera = Camera::new(0, 500);
     let batch = camera.frame(now);
     let info = rtcp::SenderInfo {
-        ntp: oxirtc_rtp::Ntp(5 << 32),
+        ntp: Ntp(5 << 32),
         timestamp: 0,
         packets: 1,
         bytes: 1,
@@ -247,4 +251,100 @@ fn names_of_nobody_make_place() {
     let frame = pair.frames[1].last().unwrap();
     let late = frame.received - frame.captured;
     assert!(late >= ms(50), "{late:?}");
+}
+
+/// RFC 3550 §6.4.1: the fraction is that of the time since the last report; looking for something to send is none.
+#[test]
+fn a_loss_is_reported_once_with_and_without_reduced_size() {
+    for reduced in [true, false] {
+        let mut section = video();
+        section.feedback.reduced_size = reduced;
+        section.feedback.nack = false;
+        let mut session = support::session(1);
+        session.set_section(VIDEO, section);
+        let mut fractions = Vec::new();
+        for number in 0..10_000_u16 {
+            let now = oxirtc_netsim::epoch() + ms(number.into());
+            let mut packet = Vec::new();
+            let head = RtpHead {
+                payload_type: 96,
+                marker: false,
+                sequence: number,
+                timestamp: u32::from(number) * 90,
+                ssrc: 9,
+            };
+            Writer::begin(&mut packet, head, &[], Form::OneByte).finish();
+            packet.extend([0x10, 1, 2, 3]);
+            if number % 5 != 0 {
+                session.handle_rtp(now, &packet);
+            }
+            let mut buf = Vec::new();
+            while session.poll_rtcp(now, 1200, &mut buf) {
+                for packet in packets(&std::mem::take(&mut buf)) {
+                    if let Rtcp::Report(report) = packet {
+                        fractions.extend(report.blocks().map(|it| it.fraction));
+                    }
+                }
+            }
+        }
+        assert!(fractions.len() >= 6, "{fractions:?}");
+        let fifth = |it: &u8| (45..=57).contains(it);
+        assert!(fractions.iter().all(fifth), "{reduced}: {fractions:?}");
+    }
+}
+
+/// RFC 3550 §6.1: where not all fit each stream has its turn; and what waits for a report goes with the next.
+#[test]
+fn each_stream_reports_in_its_turn() {
+    let mut session = support::session(1);
+    let sections = 0..50;
+    let mut cameras: Vec<_> = sections.clone().map(|_| Camera::new(0, 100)).collect();
+    for at in sections.clone() {
+        let mut section = video();
+        section.mid = Label::new(&at.to_string());
+        session.set_section(SectionId(at), section);
+        session.set_encodings(SectionId(at), &[support::encoding(1000 + 10 * at, 0)]);
+    }
+    let mut told = BTreeMap::<u32, Vec<Instant>>::new();
+    let (mut apps, mut clocks) = (0, 0);
+    for step in 0..1000 {
+        let now = oxirtc_netsim::epoch() + ms(20 * step);
+        for (at, camera) in sections.clone().zip(&mut cameras) {
+            let batch = camera.frame(now);
+            session.write(now, SectionId(at), 0, &batch);
+        }
+        if step % 100 == 0 {
+            let mut buf = Vec::new();
+            rtcp::write_rrtr(&mut buf, 77, Ntp(3_900_000_000 << 32));
+            rtcp::write_receiver_report(&mut buf, 77, &[]);
+            session.handle_rtcp(now, &buf);
+            assert!(session.send_app(now, *b"test", 1, &[0; 560]));
+        }
+        let mut buf = Vec::new();
+        while session.poll_rtp(now, 1232, &mut buf).is_some() {
+            buf.clear();
+        }
+        while session.poll_rtcp(now, 1200, &mut buf) {
+            assert!(buf.len() <= 1200, "{}", buf.len());
+            for packet in packets(&std::mem::take(&mut buf)) {
+                match packet {
+                    Rtcp::Report(it) if it.sender.is_some() => {
+                        told.entry(it.ssrc).or_default().push(now);
+                    }
+                    Rtcp::App(_) => apps += 1,
+                    Rtcp::Extended(it) => clocks += it.blocks().count(),
+                    _ => {}
+                }
+            }
+        }
+    }
+    assert_eq!((apps, clocks, told.len()), (10, 10, 50));
+    let least = told.values().map(Vec::len).min();
+    let most = told.values().map(Vec::len).max();
+    assert!(
+        least
+            .zip(most)
+            .is_some_and(|(least, most)| most - least <= 1),
+        "{told:?}"
+    );
 }

@@ -444,7 +444,7 @@ impl Settings {
         self
     }
 
-    /// How many bytes of frames all remote streams of a transport hold together until they are read, whole or not. Beyond it the stream that
+    /// How many bytes the frames of all remote streams of a transport take together until they are read, whole or not. Beyond it the stream that
     /// holds most loses what it holds, and goes on with a key frame. Default: 64 MiB.
     #[must_use]
     pub fn most_buffered_frames(mut self, bytes: usize) -> Self {

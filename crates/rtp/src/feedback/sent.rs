@@ -2,14 +2,14 @@
 
 use std::time::{Duration, Instant};
 
-use crate::rtcp::TransportFeedback;
+use crate::rtcp::{Told, TransportFeedback};
 
 /// What one feedback of the peer tells: for whoever controls the rate.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Feedback {
     /// When it came.
     pub at: Instant,
-    /// The packets it tells of, in their order.
+    /// The packets it tells of, in their order: of each that it is missing once, and once that it has arrived.
     pub packets: Vec<Acked>,
 }
 
@@ -30,7 +30,16 @@ pub struct Acked {
 #[derive(Debug)]
 pub(crate) struct SentNumbers {
     next: u64,
-    ring: Box<[Option<(u64, Instant, usize)>]>,
+    ring: Box<[Option<Slot>]>,
+}
+
+#[derive(Clone, Copy, Debug)]
+struct Slot {
+    number: u64,
+    sent: Instant,
+    len: usize,
+    /// The peer has told that it has not arrived.
+    missing: bool,
 }
 
 impl SentNumbers {
@@ -48,38 +57,72 @@ impl SentNumbers {
 
     pub(crate) fn took(&mut self, now: Instant, len: usize) {
         if let Some(slot) = self.ring.get_mut(self.next as usize % RING) {
-            *slot = Some((self.next, now, len));
+            *slot = Some(Slot {
+                number: self.next,
+                sent: now,
+                len,
+                missing: false,
+            });
         }
         self.next += 1;
     }
 
-    /// What the peer tells; packets that it told of before are left out once they have arrived.
+    /// What the peer tells of packets, once each: that one has not arrived, and later perhaps that it has.
     pub(crate) fn handle(&mut self, now: Instant, feedback: &TransportFeedback<'_>) -> Feedback {
         let mut packets = Vec::new();
-        for (number, arrived) in feedback.arrivals() {
-            let number = self.nearest(number);
-            let Some(slot) = self.ring.get_mut(number as usize % RING) else {
-                continue;
-            };
-            let Some((_, sent, len)) = slot.filter(|it| it.0 == number) else {
-                continue;
-            };
-            if arrived.is_some() {
-                *slot = None;
+        feedback.each(|told| match told {
+            Told::Arrived(number, time) => {
+                let number = self.nearest(number);
+                if let Some(slot) = self
+                    .slot(number)
+                    .and_then(|it| it.take_if(|it| it.number == number))
+                {
+                    let arrived = Duration::from_micros((time + SHIFT).max(0) as u64 * 250);
+                    packets.push(slot.acked(Some(arrived)));
+                }
             }
-            packets.push(Acked {
-                number,
-                sent,
-                len,
-                arrived: arrived.map(|it| Duration::from_micros((it + SHIFT).max(0) as u64 * 250)),
-            });
-        }
+            // What is longer than all that is known is looked for among that.
+            Told::Missing(first, count) if usize::from(count) > RING => {
+                for number in self.next.saturating_sub(RING as u64)..self.next {
+                    if (number as u16).wrapping_sub(first) < count {
+                        packets.extend(self.miss(number));
+                    }
+                }
+            }
+            Told::Missing(first, count) => {
+                for step in 0..count {
+                    packets.extend(self.miss(self.nearest(first.wrapping_add(step))));
+                }
+            }
+        });
         Feedback { at: now, packets }
+    }
+
+    fn miss(&mut self, number: u64) -> Option<Acked> {
+        let slot = self.slot(number)?.as_mut();
+        let slot = slot.filter(|it| it.number == number && !it.missing)?;
+        slot.missing = true;
+        Some(slot.acked(None))
+    }
+
+    fn slot(&mut self, number: u64) -> Option<&mut Option<Slot>> {
+        self.ring.get_mut(number as usize % RING)
     }
 
     fn nearest(&self, number: u16) -> u64 {
         let ahead = number.wrapping_sub(self.next as u16) as i16;
         self.next.saturating_add_signed(i64::from(ahead))
+    }
+}
+
+impl Slot {
+    fn acked(self, arrived: Option<Duration>) -> Acked {
+        Acked {
+            number: self.number,
+            sent: self.sent,
+            len: self.len,
+            arrived,
+        }
     }
 }
 

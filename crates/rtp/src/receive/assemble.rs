@@ -212,11 +212,17 @@ impl Assembler {
         self.missing += 1;
     }
 
-    /// How many bytes of payload are held, in packets and in frames that nobody has read yet.
+    /// How many bytes are held, in packets and in frames that nobody has read yet.
     pub(crate) fn bytes(&self) -> usize {
-        let packets = self.held.values().map(|it| it.0.payload_len());
-        let frames = self.ready.iter().map(|it| it.frame.payload.len());
+        let packets = self.held.values().map(|it| Self::cost_of(&it.0));
+        let frames = self.ready.iter();
+        let frames = frames.map(|it| it.frame.payload.len() + size_of::<Ready>());
         packets.chain(frames).sum()
+    }
+
+    /// What a packet takes that is held.
+    pub(crate) fn cost_of(packet: &Packet) -> usize {
+        packet.payload_len() + size_of::<(u64, Packet, Instant)>()
     }
 
     /// Too much is held: all of it goes.

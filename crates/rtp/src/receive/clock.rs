@@ -56,15 +56,19 @@ impl SenderClock {
 }
 
 impl Clocks {
-    /// The place of a canonical name, if there are not too many.
-    pub(crate) fn name(&mut self, name: &[u8]) -> Option<usize> {
-        let found = self.names.iter().position(|it| it.0 == name);
-        found.or_else(|| {
-            (self.names.len() < MOST).then(|| {
-                self.names.push((name.to_vec(), Offset::default()));
-                self.names.len() - 1
-            })
-        })
+    /// The place of a canonical name, if there are not too many that are used.
+    pub(crate) fn name(&mut self, name: &[u8], is_used: impl Fn(usize) -> bool) -> Option<usize> {
+        if let Some(found) = self.names.iter().position(|it| it.0 == name) {
+            return Some(found);
+        }
+        let new = (name.to_vec(), Offset::default());
+        if self.names.len() < MOST {
+            self.names.push(new);
+            return Some(self.names.len() - 1);
+        }
+        let place = (0..MOST).find(|place| !is_used(*place))?;
+        *self.names.get_mut(place)? = new;
+        Some(place)
     }
 
     /// When it was captured by our clock, if the sender's time of capture is known. It is never later than `now`.

@@ -23,6 +23,8 @@ pub(crate) struct Track {
     /// Of 256, by the last report of something that was sent.
     fraction: u8,
     missing: BTreeMap<u64, Missing>,
+    /// When to look at them next: not after the first is to be asked for.
+    due: Option<Instant>,
     /// What is not waited for any more, of late.
     given_up: BTreeSet<u64>,
     most: usize,
@@ -67,6 +69,7 @@ impl Track {
             reported: (0, 0),
             fraction: 0,
             missing: BTreeMap::new(),
+            due: None,
             given_up: BTreeSet::new(),
             most,
             jitter: 0,
@@ -130,6 +133,9 @@ impl Track {
                     next,
                     tries: 0,
                 };
+                if !gap.is_empty() {
+                    self.due = Some(self.due.map_or(next, |due| due.min(next)));
+                }
                 self.missing.extend(gap.map(|it| (it, missing)));
                 while self.missing.len() > self.most {
                     self.missing.pop_first();
@@ -223,17 +229,18 @@ impl Track {
         self.given_up.extend(hopeless.map(|(number, _)| number));
         self.bound();
         let due = self.missing.iter_mut().filter(|it| it.1.next <= now);
-        due.take(most)
-            .map(|(number, it)| {
-                (it.next, it.tries) = (now + again, it.tries + 1);
-                *number as u16
-            })
-            .collect()
+        let wanted = due.take(most).map(|(number, it)| {
+            (it.next, it.tries) = (now + again, it.tries + 1);
+            *number as u16
+        });
+        let wanted = wanted.collect();
+        self.due = self.missing.values().map(|it| it.next).min();
+        wanted
     }
 
-    /// When the next of them is to be asked for.
+    /// When to look at what is to be asked for.
     pub(crate) fn due(&self) -> Option<Instant> {
-        self.missing.values().map(|it| it.next).min()
+        self.due.filter(|_| !self.missing.is_empty())
     }
 
     /// Nothing below this is waited for any more.

@@ -11,6 +11,7 @@ mod report;
 mod source;
 mod transport;
 
+pub(crate) use self::transport::Told;
 pub use self::{
     congestion::{Arrival, CongestionFeedback, CongestionStream, write_congestion},
     extended::{Dlrr, DlrrItems, Extended, ExtendedBlock, write_dlrr, write_rrtr},

@@ -45,10 +45,9 @@ impl<'a> TransportFeedback<'a> {
         // How long the chunks are is known only from what they say; and the deltas they announce must be there.
         let (mut statuses, mut bytes) = (0, 0);
         while statuses < usize::from(count) {
-            let (symbols, len) = Chunk(body.u16()?).symbols();
-            for symbol in symbols.take((usize::from(count) - statuses).min(len)) {
-                bytes += usize::from(symbol.min(2)) % 3;
-            }
+            let chunk = Chunk(body.u16()?);
+            let len = chunk.len().min(usize::from(count) - statuses);
+            bytes += chunk.deltas(len);
             statuses += len;
         }
         let chunks = Reader(all.0.get(..all.len() - body.len())?);
@@ -64,23 +63,42 @@ impl<'a> TransportFeedback<'a> {
         })
     }
 
+    /// The runs of packets that have not arrived, and each that has: in their order, without going through a run.
+    pub(crate) fn each(&self, mut tell: impl FnMut(Told)) {
+        let (mut chunks, mut deltas) = (self.chunks, self.deltas);
+        let mut time = i64::from(self.reference) * UNITS;
+        let (mut at, mut left) = (self.base, self.count);
+        while left > 0
+            && let Some(chunk) = chunks.u16().map(Chunk)
+        {
+            let len = u16::try_from(chunk.len()).unwrap_or(u16::MAX).min(left);
+            if chunk.run().is_some_and(|it| size(it) == 0) {
+                tell(Told::Missing(at, len));
+            } else {
+                for (step, symbol) in (0..len).zip(chunk.symbols()) {
+                    let number = at.wrapping_add(step);
+                    let delta = read_delta(symbol, &mut deltas);
+                    time += delta.unwrap_or_default();
+                    tell(match delta {
+                        Some(_) => Told::Arrived(number, time),
+                        None => Told::Missing(number, 1),
+                    });
+                }
+            }
+            (at, left) = (at.wrapping_add(len), left - len);
+        }
+    }
+
     /// Each packet's number, and when it arrived: in units of 250 µs, on the scale of the reference time. `None` if it
     /// has not arrived.
     pub fn arrivals(&self) -> impl Iterator<Item = (u16, Option<i64>)> + use<'a> {
         let (mut chunks, mut deltas) = (self.chunks, self.deltas);
         let (base, count) = (self.base, self.count);
         let mut time = i64::from(self.reference) * UNITS;
-        let symbols = std::iter::from_fn(move || {
-            let (symbols, len) = Chunk(chunks.u16()?).symbols();
-            Some(symbols.take(len))
-        });
+        let symbols = std::iter::from_fn(move || Some(Chunk(chunks.u16()?).symbols()));
         let statuses = symbols.flatten().take(count.into());
         statuses.enumerate().map(move |(at, symbol)| {
-            let delta = match symbol {
-                1 => deltas.u8().map(i64::from),
-                2 => deltas.u16().map(|it| i64::from(it.cast_signed())),
-                _ => None,
-            };
+            let delta = read_delta(symbol, &mut deltas);
             if let Some(delta) = delta {
                 time += delta;
             }
@@ -89,26 +107,63 @@ impl<'a> TransportFeedback<'a> {
     }
 }
 
-/// One word of statuses.
+/// What feedback tells of packets.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Told {
+    /// So many, from this one on, have not arrived.
+    Missing(u16, u16),
+    /// This one has, then.
+    Arrived(u16, i64),
+}
+
+/// One word of statuses: 0 not received, 1 small delta, 2 large delta.
 #[derive(Clone, Copy)]
 struct Chunk(u16);
 
 impl Chunk {
-    /// The statuses: 0 not received, 1 small delta, 2 large delta. And how many there are.
-    fn symbols(self) -> (impl Iterator<Item = u8>, usize) {
-        let word = self.0;
-        let (run, len, width) = match word >> 14 {
-            0 | 1 => (Some((word >> 13 & 3) as u8), usize::from(word & 0x1fff), 1),
-            2 => (None, 14, 1),
-            _ => (None, 7, 2),
-        };
-        // A run of none would tell nothing, and is no way to make the reader go on for ever.
-        let len = len.max(1);
-        let symbols = (0..len).map(move |at| match run {
+    /// How many statuses it has.
+    fn len(self) -> usize {
+        match self.0 >> 14 {
+            // A run of none would tell nothing, and is no way to make the reader go on for ever.
+            0 | 1 => usize::from(self.0 & 0x1fff).max(1),
+            2 => 14,
+            _ => 7,
+        }
+    }
+
+    /// The status of all, where it is a run.
+    fn run(self) -> Option<u8> {
+        (self.0 >> 15 == 0).then_some((self.0 >> 13 & 3) as u8)
+    }
+
+    fn symbols(self) -> impl Iterator<Item = u8> {
+        let (run, len, word) = (self.run(), self.len(), self.0);
+        let width = 14 / len.min(14) as u16;
+        (0..len as u16).map(move |at| match run {
             Some(symbol) => symbol,
             None => (word >> (14 - width * (at + 1)) & ((1 << width) - 1)) as u8,
-        });
-        (symbols, len)
+        })
+    }
+
+    /// How many bytes of deltas belong to the first `len` of them. A run is not gone through: a word may tell of thousands.
+    fn deltas(self, len: usize) -> usize {
+        match self.run() {
+            Some(symbol) => size(symbol) * len,
+            None => self.symbols().take(len).map(size).sum(),
+        }
+    }
+}
+
+/// How many bytes the delta of a status has; the fourth status is reserved.
+fn size(symbol: u8) -> usize {
+    usize::from(symbol) % 3
+}
+
+fn read_delta(symbol: u8, deltas: &mut Reader<'_>) -> Option<i64> {
+    match symbol {
+        1 => deltas.u8().map(i64::from),
+        2 => deltas.u16().map(|it| i64::from(it.cast_signed())),
+        _ => None,
     }
 }
 

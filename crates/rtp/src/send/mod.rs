@@ -53,6 +53,8 @@ pub(crate) struct Sent {
     index: u16,
     /// It was sent again.
     again: bool,
+    /// It waits to be sent again.
+    waits: bool,
     /// When it was sent last.
     at: Instant,
 }
@@ -292,6 +294,7 @@ impl SendStream {
                         batch,
                         index,
                         again: false,
+                        waits: false,
                         at: now,
                     });
                 }
@@ -402,9 +405,19 @@ impl SendStream {
                 // What exceeds its share waits and ages.
                 return (self.share >= 0.0).then_some((Class::Resend, len));
             }
-            self.resend.pop_front();
+            self.next_resend();
         }
         None
+    }
+
+    /// Takes the number that waits longest to be sent again.
+    fn next_resend(&mut self) -> Option<u64> {
+        let (number, _) = self.resend.pop_front()?;
+        let slot = self.slot(number).and_then(Option::as_mut);
+        if let Some(sent) = slot.filter(|it| it.numbered.sequence == number) {
+            sent.waits = false;
+        }
+        Some(number)
     }
 
     /// A quarter of what is sent and 100 kbit/s may be sent again. What is sent has its share at once: of a frame that is larger than all
@@ -466,11 +479,14 @@ impl SendStream {
             self.stats.nacks += 1;
             let ahead = number.wrapping_sub(last as u16) as i16;
             let number = last.saturating_add_signed(ahead.into());
-            let is_soon = self
-                .find(number)
-                .is_none_or(|it| it.again && now.saturating_duration_since(it.at) < again);
-            let waits = self.resend.iter().any(|it| it.0 == number);
-            if !is_soon && !waits && self.resend.len() < MOST_RESEND {
+            if self.resend.len() >= MOST_RESEND {
+                continue;
+            }
+            let is_soon = |it: &Sent| it.again && now.saturating_duration_since(it.at) < again;
+            let slot = self.slot(number).and_then(Option::as_mut);
+            let known = slot.filter(|it| it.numbered.sequence == number);
+            if let Some(sent) = known.filter(|it| !it.waits && !is_soon(it)) {
+                sent.waits = true;
                 self.resend.push_back((number, now));
             }
         }

@@ -187,7 +187,7 @@ impl SendStream {
     }
 
     fn write_again(&mut self, section: &Section, stamp: Stamp, buf: &mut Vec<u8>) -> Option<Done> {
-        let (number, _) = self.resend.pop_front()?;
+        let number = self.next_resend()?;
         let sent = self.find(number)?;
         let packet = self.content(&sent)?;
         let format = section.media(packet.codec)?;

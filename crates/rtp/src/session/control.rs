@@ -8,6 +8,7 @@ use super::Session;
 use crate::{
     Event, SectionId,
     breaker::Reported,
+    feedback::Feedback,
     rtcp::{
         Bye, Compound, Dlrr, Extended, ExtendedBlock, Fir, MaxRate, Nack, Remb, Report,
         ReportBlock, Rtcp, Tmmb, write_tmmbn,
@@ -40,9 +41,7 @@ impl Session {
                         .count();
                     self.stats.transport_acked += acked as u64;
                     self.stats.transport_lost += (feedback.packets.len() - acked) as u64;
-                    if self.feedback.len() < MOST_FEEDBACK {
-                        self.feedback.push_back(feedback);
-                    }
+                    self.keep_feedback(feedback);
                 }
                 Rtcp::Extended(extended) => self.handle_extended(now, &extended),
                 Rtcp::App(app) => self.push_event(Event::App {
@@ -67,6 +66,18 @@ impl Session {
         if self.events.len() < MOST_EVENTS {
             self.events.push_back(event);
         }
+    }
+
+    /// For whoever reads it: the oldest goes where nobody does.
+    fn keep_feedback(&mut self, feedback: Feedback) {
+        let kept = self.feedback.iter().map(|it| it.packets.len());
+        let mut packets = kept.sum::<usize>() + feedback.packets.len();
+        while (self.feedback.len() >= MOST_FEEDBACK || packets > MOST_ACKED)
+            && let Some(oldest) = self.feedback.pop_front()
+        {
+            packets -= oldest.packets.len();
+        }
+        self.feedback.push_back(feedback);
     }
 
     fn handle_report(&mut self, now: Instant, report: &Report<'_>) {
@@ -134,7 +145,12 @@ impl Session {
     }
 
     fn handle_name(&mut self, ssrc: u32, name: &[u8]) {
-        let Some(name) = self.clocks.name(name) else {
+        let (receivers, names) = (&self.receivers, &self.names);
+        let is_used = |name| {
+            let mut living = receivers.iter().filter(|it| !it.ended);
+            living.any(|it| it.clock.name == Some(name)) || names.iter().any(|it| it.1 == name)
+        };
+        let Some(name) = self.clocks.name(name, is_used) else {
             return;
         };
         match self.by_ssrc.get(&ssrc).copied() {
@@ -332,5 +348,7 @@ impl Session {
 }
 
 const MOST_FEEDBACK: usize = 256;
+/// Packets that all of them tell of.
+const MOST_ACKED: usize = 8192;
 /// More events than this nobody has read.
 pub(super) const MOST_EVENTS: usize = 1024;

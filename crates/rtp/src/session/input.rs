@@ -13,7 +13,7 @@ use crate::{
     extension::{Ids, Named, Values, mixed_levels},
     fec, pad,
     payload::{Codec, Facts, Prefix, telephone},
-    receive::{Origin, Place, ReceiveStream, Source},
+    receive::{Assembler, Origin, Place, ReceiveStream, Source},
     red,
     section::{Carries, Format},
     send::SendStream,
@@ -377,7 +377,7 @@ impl Session {
             stream.keyframe = None;
         }
         if delivery.frames {
-            self.grown += packet.payload_len();
+            self.grown += Assembler::cost_of(&packet);
             stream.assembler.insert(now, packet.clone());
         }
         if delivery.packets {

@@ -179,15 +179,22 @@ impl Session {
                 }
                 state.section = section;
             }
-            None => self.sections.push(State {
-                id,
-                section,
-                delivery: Delivery::default(),
-                sources: Sources::default(),
-                last: None,
-                limit: None,
-                limit_due: None,
-            }),
+            None => {
+                let new = State {
+                    id,
+                    section,
+                    delivery: Delivery::default(),
+                    sources: Sources::default(),
+                    last: None,
+                    limit: None,
+                    limit_due: None,
+                };
+                // One that went has left its place.
+                match self.sections.iter_mut().find(|it| it.id == GONE) {
+                    Some(place) => *place = new,
+                    None => self.sections.push(new),
+                }
+            }
         }
         self.gives_feedback = self.gives_transport();
         self.allow_all(id);
@@ -205,9 +212,6 @@ impl Session {
             self.timers.farewells.push(sender.encoding.ssrc);
         }
         self.senders.retain(|it| it.section != at);
-        for stream in self.receivers.iter_mut().filter(|it| it.section == at) {
-            stream.ended = true;
-        }
         let receivers = &self.receivers;
         let of_section = |route: Route| {
             let stream = receivers.get(route.stream);
@@ -215,9 +219,13 @@ impl Session {
         };
         let gone = self.by_ssrc.extract_if(|_, route| of_section(*route));
         self.ended.extend(gone.map(|it| it.0));
-        // Places stay, so that nothing else moves.
+        for stream in self.receivers.iter_mut().filter(|it| it.section == at) {
+            (stream.ended, stream.section) = (true, NOWHERE);
+        }
+        self.pending.retain(|it| it.0 != at);
+        // Places stay, so that nothing else moves, for a section that comes.
         if let Some(state) = self.sections.get_mut(at) {
-            state.id = SectionId(u32::MAX);
+            state.id = GONE;
             state.section = Section::default();
             state.delivery = Delivery::default();
         }
@@ -552,6 +560,11 @@ impl Session {
         state.map_or_else(Vec::new, |state| state.sources.recent(now))
     }
 }
+
+/// In the place of a section that went.
+const GONE: SectionId = SectionId(u32::MAX);
+/// The place of the section of a stream that ended with it.
+const NOWHERE: usize = usize::MAX;
 
 /// How long a switch waits until it asks again.
 fn again(sender: &SendStream) -> Duration {

@@ -35,36 +35,53 @@ impl Session {
             self.write_reports(now, room, buf);
             return buf.len() > start;
         }
-        // RFC 5506 §3.4.2: feedback alone, where that was agreed on; else behind a report.
-        let mut head = 0;
-        if !reduced {
-            self.write_head(now, room, buf);
-            head = buf.len() - start;
+        if reduced {
+            self.write_feedback(now, room, buf);
+            return buf.len() > start;
         }
-        let room = room.saturating_sub(head);
-        let from = buf.len();
-        self.write_requests(now, room, buf);
-        let left = room.saturating_sub(buf.len() - from);
-        let ssrc = self.ssrc;
-        self.received.write(now, left, ssrc, buf);
-        if buf.len() == from {
-            buf.truncate(start);
+        // RFC 5506 §3.4.2: feedback alone, where that was agreed on; else behind a report. What a report tells is told once, so there is
+        // none before there is something to stand behind it.
+        let mut feedback = Vec::new();
+        self.write_feedback(now, room - LEAST_HEAD, &mut feedback);
+        if !feedback.is_empty() {
+            self.write_head(now, room - feedback.len(), buf);
+            buf.append(&mut feedback);
         }
         buf.len() > start
     }
 
+    /// What must not wait for a report.
+    fn write_feedback(&mut self, now: Instant, room: usize, buf: &mut Vec<u8>) {
+        let start = buf.len();
+        self.write_requests(now, room, buf);
+        let left = room.saturating_sub(buf.len() - start);
+        self.received.write(now, left, self.ssrc, buf);
+    }
+
     /// A report and the name, as each compound begins (RFC 3550 §6.1).
     fn write_head(&mut self, now: Instant, room: usize, buf: &mut Vec<u8>) {
-        let most = (room.saturating_sub(300) / 24).min(31);
+        let most = (room.saturating_sub(LEAST_HEAD) / 24).min(31);
         let blocks = self.blocks(now, most);
         let wall = self.wall(now);
-        let sender = self.senders.iter().find(|it| it.stats.packets > 0);
+        let sender = self.next_sender().and_then(|at| self.senders.get(at));
         let ssrc = sender.map_or(self.ssrc, |it| it.encoding.ssrc);
         match sender.and_then(|it| info(now, wall, it)) {
             Some(info) => write_sender_report(buf, ssrc, &info, &blocks),
             None => write_receiver_report(buf, ssrc, &blocks),
         };
         write_cname(buf, ssrc, self.config.cname.as_bytes());
+    }
+
+    /// Whose report is next, of those that have sent: not all fit into one datagram.
+    fn next_sender(&self) -> Option<usize> {
+        let count = self.senders.len();
+        let mut turns = (0..count).map(|step| (self.timers.sender + step) % count);
+        turns.find(|at| self.has_sent(*at))
+    }
+
+    fn has_sent(&self, at: usize) -> bool {
+        let sender = self.senders.get(at);
+        sender.is_some_and(|it| it.stats.packets > 0)
     }
 
     fn blocks(&mut self, now: Instant, most: usize) -> Vec<ReportBlock> {
@@ -91,21 +108,10 @@ impl Session {
         let start = buf.len();
         let farewells = self.timers.farewells.len().min(MOST_FAREWELLS);
         let room = room.saturating_sub(4 + 4 * farewells);
-        self.write_head(now, room, buf);
+        self.write_head(now, room.saturating_sub(self.timers.waiting()), buf);
         let wall = self.wall(now);
-        let first = self.senders.iter().position(|it| it.stats.packets > 0);
-        // Our other streams, without blocks: each is a packet of its own in the compound (RFC 8108 §5.1).
-        for (at, sender) in self.senders.iter().enumerate() {
-            let fits = buf.len() - start + 28 + 60 <= room;
-            if Some(at) == first || !fits || sender.stats.packets == 0 {
-                continue;
-            }
-            if let Some(info) = info(now, wall, sender) {
-                write_sender_report(buf, sender.encoding.ssrc, &info, &[]);
-                write_cname(buf, sender.encoding.ssrc, self.config.cname.as_bytes());
-            }
-        }
-        if !self.timers.clocks.is_empty() && buf.len() - start + 200 <= room {
+        let first = self.next_sender();
+        if !self.timers.clocks.is_empty() && buf.len() - start + self.timers.clocks_len() <= room {
             let items: Vec<Dlrr> = self
                 .timers
                 .clocks
@@ -119,7 +125,7 @@ impl Session {
             let ssrc = first
                 .and_then(|at| self.senders.get(at))
                 .map_or(self.ssrc, |it| it.encoding.ssrc);
-            write_dlrr(buf, ssrc, items.get(..8).unwrap_or(&items));
+            write_dlrr(buf, ssrc, &items);
         }
         // RFC 3611 §4.4: who sends nothing measures the round trip so.
         if first.is_none() && buf.len() - start + 20 <= room {
@@ -131,6 +137,9 @@ impl Session {
         if !self.timers.apps.is_empty() && buf.len() - start + self.timers.apps.len() <= room {
             buf.append(&mut self.timers.apps);
         }
+        if let Some(first) = first {
+            self.write_others(now, first, (start, room), buf);
+        }
         // Those that are left follow in another datagram.
         let gone: Vec<u32> = self.timers.farewells.drain(..farewells).collect();
         if !gone.is_empty() {
@@ -139,6 +148,32 @@ impl Session {
         self.timers.report = Some(now + timers::draw(self.config.report, &mut self.rng));
         for state in self.sections.iter_mut().filter(|it| it.limit.is_some()) {
             state.limit_due = Some(now);
+        }
+    }
+
+    /// Our streams beside the `first`, without blocks: each is a packet of its own in the compound (RFC 8108 §5.1). What does not fit
+    /// begins the next report.
+    fn write_others(
+        &mut self,
+        now: Instant,
+        first: usize,
+        (start, room): (usize, usize),
+        buf: &mut Vec<u8>,
+    ) {
+        let (count, wall) = (self.senders.len(), self.wall(now));
+        let name = self.config.cname.as_bytes();
+        for at in (1..count).map(|step| (first + step) % count) {
+            let Some(sender) = self.senders.get(at).filter(|it| it.stats.packets > 0) else {
+                continue;
+            };
+            if buf.len() - start + 28 + name_len(name) > room {
+                self.timers.sender = at;
+                return;
+            }
+            if let Some(info) = info(now, wall, sender) {
+                write_sender_report(buf, sender.encoding.ssrc, &info, &[]);
+                write_cname(buf, sender.encoding.ssrc, name);
+            }
         }
     }
 
@@ -254,10 +289,17 @@ fn info(now: Instant, wall: Ntp, sender: &crate::send::SendStream) -> Option<Sen
     })
 }
 
+/// How long a packet with a name is: header, SSRC, and the item, which ends with a zero at least.
+fn name_len(name: &[u8]) -> usize {
+    (8 + 2 + name.len() + 1).next_multiple_of(4)
+}
+
+/// A sender report without blocks, and a name of 255 bytes.
+const LEAST_HEAD: usize = 300;
 /// RFC 3550 §6.6: the count has five bits.
 const MOST_FAREWELLS: usize = 31;
 /// A report without blocks with a name of 255 bytes, and as many farewells as fit into a packet.
-const LEAST_REPORT: usize = 300 + 4 + 4 * MOST_FAREWELLS;
+const LEAST_REPORT: usize = LEAST_HEAD + 4 + 4 * MOST_FAREWELLS;
 const NO_LIMIT: u64 = 1 << 36;
 /// A round trip of more leaves time for few requests.
 const LONG: Duration = Duration::from_millis(100);

@@ -26,6 +26,8 @@ pub(super) struct Timers {
     pub(super) round_trip: Option<Duration>,
     /// Which stream is reported on next, when not all fit.
     pub(super) turn: usize,
+    /// Which of ours reports next.
+    pub(super) sender: usize,
 }
 
 impl Timers {
@@ -60,6 +62,19 @@ impl Timers {
             self.soon(now);
         }
         fits
+    }
+
+    /// Bytes of what waits for a report.
+    pub(super) fn waiting(&self) -> usize {
+        self.answer.len() + self.apps.len() + self.clocks_len()
+    }
+
+    /// Bytes of the block that answers clocks (RFC 3611 §4.5), in a packet of its own.
+    pub(super) fn clocks_len(&self) -> usize {
+        match self.clocks.len() {
+            0 => 0,
+            count => 8 + 4 + 12 * count,
+        }
     }
 
     pub(super) fn answer_clock(&mut self, now: Instant, ssrc: u32, time: Ntp) {

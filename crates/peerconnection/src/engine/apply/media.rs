@@ -78,7 +78,7 @@ impl Engine {
             && let Some((old, _)) = before.and_then(|old| self.transports.lend(old))
             && let Some(path) = &mut old.media
         {
-            path.rtp.remove_section(section);
+            path.remove_section(section);
         }
     }
 
@@ -116,7 +116,7 @@ impl Engine {
             if it.receiver.ended {
                 // [5.4-07]: nothing begins anew that has said BYE.
                 if let Some(path) = &mut transport.media {
-                    path.rtp.remove_section(it.section());
+                    path.remove_section(it.section());
                 }
                 continue;
             }

@@ -35,6 +35,8 @@ impl Transport {
                 tasks.push_one(Event::Rtcp(self.id, datagram));
             }
         }
+        // Nobody here controls a rate by it; the counters have it already.
+        while path.rtp.poll_feedback().is_some() {}
         while let Some(event) = path.rtp.poll_event() {
             match event {
                 // [9.3-01] [5.1.1-07]: in a task of its own.

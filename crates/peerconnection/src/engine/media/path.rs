@@ -84,6 +84,14 @@ impl MediaPath {
         }
     }
 
+    /// A section goes.
+    pub(in crate::engine) fn remove_section(&mut self, section: SectionId) {
+        self.rtp.remove_section(section);
+        if self.hidden.remove(&section).is_some() {
+            self.hide_all();
+        }
+    }
+
     fn hide_all(&mut self) {
         let cryptex = self.hidden.values().any(|it| it.0);
         let mut ids: Vec<u8> = self.hidden.values().flat_map(|it| &it.1).copied().collect();

@@ -515,12 +515,12 @@ fn a_path_keeps_to_its_limits() {
         assert_eq!(dropped(&path), too_long, "{len}");
     }
 
-    // Frames that nobody reads.
-    let settings = Settings::default().most_buffered_frames(8000);
+    // Frames that nobody reads, each with what it takes beside its bytes.
+    let settings = Settings::default().most_buffered_frames(620_000);
     for (count, is_dropped) in [(10, false), (11, true)] {
         let mut path = limited(&settings);
         for sequence in 1..=count {
-            path.rtp.handle_rtp(epoch(), &packet(1, sequence, 800));
+            path.rtp.handle_rtp(epoch(), &packet(1, sequence, 60_000));
         }
         assert_eq!(dropped(&path) > 0, is_dropped, "{count}");
     }

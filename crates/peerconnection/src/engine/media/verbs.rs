@@ -300,7 +300,7 @@ impl Engine {
             if let Some((transport, _)) = on.and_then(|on| self.transports.lend(on))
                 && let Some(path) = &mut transport.media
             {
-                path.rtp.remove_section(section);
+                path.remove_section(section);
             }
             if !ended {
                 self.tasks.push_one(crate::engine::Event::TrackEnded(id));
