@@ -14,8 +14,10 @@ pub(crate) struct Channels {
 struct Channel {
     number: u16,
     peer: SocketAddr,
-    /// When it is bound again; `None` until it was bound once.
-    refresh: Option<Instant>,
+    /// When it is asked for; at once when it is new.
+    next: Option<Instant>,
+    /// What is sent may go by it.
+    bound: bool,
     /// A request is under way.
     asked: bool,
 }
@@ -44,7 +46,8 @@ impl Channels {
         self.list.push(Channel {
             number,
             peer,
-            refresh: None,
+            next: None,
+            bound: false,
             asked: false,
         });
         Some(number)
@@ -52,11 +55,12 @@ impl Channels {
 
     /// The number to send to this peer with.
     pub(crate) fn bound(&self, peer: SocketAddr) -> Option<u16> {
-        let bound = |it: &&Channel| it.peer == peer && it.refresh.is_some();
+        let bound = |it: &&Channel| it.peer == peer && it.bound;
         self.list.iter().find(bound).map(|it| it.number)
     }
 
-    /// Whose data comes with this number. The server may send with it before its answer has come.
+    /// Whose data comes with this number. The server may send with it before its answer has come, and when it has refused to bind it again:
+    /// it has bound it for ten minutes.
     pub(crate) fn peer(&self, number: u16) -> Option<SocketAddr> {
         self.list
             .iter()
@@ -65,7 +69,7 @@ impl Channels {
     }
 
     pub(crate) fn take_due(&mut self, now: Instant) -> Option<(u16, SocketAddr)> {
-        let due = |it: &&mut Channel| !it.asked && it.refresh.is_none_or(|at| at <= now);
+        let due = |it: &&mut Channel| !it.asked && it.next.is_none_or(|at| at <= now);
         let channel = self.list.iter_mut().find(due)?;
         channel.asked = true;
         Some((channel.number, channel.peer))
@@ -76,17 +80,21 @@ impl Channels {
         let Some(channel) = self.list.iter_mut().find(|it| it.number == number) else {
             return false;
         };
-        channel.asked = false;
-        channel.refresh.replace(now + REFRESH).is_none()
+        (channel.asked, channel.next) = (false, Some(now + REFRESH));
+        !std::mem::replace(&mut channel.bound, true)
     }
 
-    pub(crate) fn forget(&mut self, number: u16) {
-        self.list.retain(|it| it.number != number);
+    /// The server has refused to bind it, or does not answer: nothing is sent by it, and it is asked for again later, under its number.
+    pub(crate) fn refuse(&mut self, now: Instant, number: u16) {
+        if let Some(channel) = self.list.iter_mut().find(|it| it.number == number) {
+            (channel.asked, channel.next) = (false, Some(now + AGAIN));
+            channel.bound = false;
+        }
     }
 
     pub(crate) fn poll_timeout(&self) -> Option<Instant> {
         let waiting = self.list.iter().filter(|it| !it.asked);
-        waiting.filter_map(|it| it.refresh).min()
+        waiting.filter_map(|it| it.next).min()
     }
 }
 
@@ -94,4 +102,6 @@ impl Channels {
 const NUMBERS: std::ops::RangeInclusive<u16> = 0x4000..=0x4fff;
 /// A binding lasts ten minutes.
 const REFRESH: Duration = Duration::from_secs(480);
+/// After so long what was refused is asked for again.
+const AGAIN: Duration = Duration::from_secs(60);
 const MAX_CHANNELS: usize = 128;

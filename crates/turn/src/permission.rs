@@ -18,10 +18,14 @@ struct Permission {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum State {
     Wanted,
-    /// A request is under way; whether it was granted before.
-    Asked(bool),
-    /// It is asked for again from then on.
-    Granted(Instant),
+    /// A request is under way; until when it was granted before.
+    Asked(Option<Instant>),
+    Granted {
+        /// It is asked for again from then on.
+        again: Instant,
+        /// The server keeps it so long.
+        until: Instant,
+    },
 }
 
 impl Permissions {
@@ -38,7 +42,8 @@ impl Permissions {
 
     /// Whether this address may send and be sent to.
     pub(crate) fn has(&self, ip: IpAddr) -> bool {
-        let granted = |it: &&Permission| matches!(it.state, State::Granted(_) | State::Asked(true));
+        let granted =
+            |it: &&Permission| matches!(it.state, State::Granted { .. } | State::Asked(Some(_)));
         self.0
             .iter()
             .find(|it| it.ip == ip)
@@ -56,8 +61,10 @@ impl Permissions {
                 break;
             }
             permission.state = match permission.state {
-                State::Wanted => State::Asked(false),
-                State::Granted(at) if at <= now + TOGETHER => State::Asked(true),
+                State::Wanted => State::Asked(None),
+                State::Granted { again, until } if again <= now + TOGETHER => {
+                    State::Asked(Some(until))
+                }
                 _ => continue,
             };
             due.push(permission.ip);
@@ -69,21 +76,43 @@ impl Permissions {
     pub(crate) fn grant(&mut self, now: Instant, ips: &[IpAddr]) -> Vec<IpAddr> {
         let mut news = Vec::new();
         for permission in self.0.iter_mut().filter(|it| ips.contains(&it.ip)) {
-            if permission.state == State::Asked(false) {
+            if permission.state == State::Asked(None) {
                 news.push(permission.ip);
             }
-            permission.state = State::Granted(now + REFRESH);
+            permission.state = State::Granted {
+                again: now + REFRESH,
+                until: now + LIFE,
+            };
         }
         news
     }
 
-    pub(crate) fn forget(&mut self, ips: &[IpAddr]) {
-        self.0.retain(|it| !ips.contains(&it.ip));
+    /// The server has refused these, or does not answer; which of them are not permitted any more. What it has granted lasts until its end,
+    /// and is asked for again half-way.
+    pub(crate) fn refuse(&mut self, now: Instant, ips: &[IpAddr]) -> Vec<IpAddr> {
+        let mut gone = Vec::new();
+        self.0.retain_mut(|permission| {
+            let State::Asked(until) = permission.state else {
+                return true;
+            };
+            if !ips.contains(&permission.ip) {
+                return true;
+            }
+            let left = until.map(|until| until.saturating_duration_since(now));
+            if let Some((until, left)) = until.zip(left.filter(|left| *left >= LEAST)) {
+                let again = now + left / 2;
+                permission.state = State::Granted { again, until };
+                return true;
+            }
+            gone.push(permission.ip);
+            false
+        });
+        gone
     }
 
     pub(crate) fn poll_timeout(&self) -> Option<Instant> {
         let refresh = self.0.iter().filter_map(|it| match it.state {
-            State::Granted(at) => Some(at),
+            State::Granted { again, .. } => Some(again),
             _ => None,
         });
         refresh.min()
@@ -95,13 +124,16 @@ impl Permission {
         match self.state {
             State::Wanted => true,
             State::Asked(_) => false,
-            State::Granted(at) => at <= now,
+            State::Granted { again, .. } => again <= now,
         }
     }
 }
 
 /// RFC 8656 §9: a permission lasts five minutes.
+const LIFE: Duration = Duration::from_secs(300);
 const REFRESH: Duration = Duration::from_secs(240);
+/// What ends sooner is not asked for once more.
+const LEAST: Duration = Duration::from_secs(1);
 /// What ends this soon is refreshed along.
 const TOGETHER: Duration = Duration::from_secs(20);
 const MAX_PERMISSIONS: usize = 128;

@@ -23,6 +23,11 @@ impl Client {
         if verdict == Verdict::Ignored {
             // RFC 8489 §9.2.5: as if it had never been received.
             pending.transaction.handle_unauthenticated();
+            // §9.1.4: over a stream nothing else will come.
+            if pending.transaction.poll_event().is_some() {
+                let Pending { purpose, .. } = self.pending.swap_remove(at);
+                self.unanswered(now, purpose);
+            }
             return;
         }
         if let Some(measured) = pending.transaction.round_trip(now) {
@@ -50,13 +55,11 @@ impl Client {
     fn granted(&mut self, now: Instant, purpose: Purpose, response: &Message<'_>) {
         match purpose {
             Purpose::Allocate => self.allocated(now, response),
-            Purpose::Refresh => {
-                if let (Some(allocation), Some(lifetime)) =
-                    (&mut self.allocation, response.lifetime())
-                {
-                    allocation.renew(now, lifetime);
-                }
-            }
+            Purpose::Refresh => match (&mut self.allocation, response.lifetime()) {
+                (Some(allocation), Some(lifetime)) => allocation.renew(now, lifetime),
+                // RFC 8656 §8.2 wants a lifetime: without one nothing was granted.
+                _ => self.postpone(now),
+            },
             Purpose::Close => self.end(Event::Closed),
             Purpose::Permit(ips) => {
                 let news = self.permissions.grant(now, &ips);
@@ -141,8 +144,8 @@ impl Client {
                     self.ask(now, Purpose::Permit(vec![ip]), None);
                 }
             }
-            Purpose::Permit(ips) => self.forbid(&ips, Some(code)),
-            Purpose::Bind { number, .. } => self.channels.forget(number),
+            Purpose::Permit(ips) => self.forbid(now, &ips, Some(code)),
+            Purpose::Bind { number, .. } => self.channels.refuse(now, number),
         }
     }
 
@@ -155,8 +158,8 @@ impl Client {
             }
             Purpose::Refresh => self.postpone(now),
             Purpose::Close => self.end(Event::Closed),
-            Purpose::Permit(ips) => self.forbid(&ips, None),
-            Purpose::Bind { number, .. } => self.channels.forget(number),
+            Purpose::Permit(ips) => self.forbid(now, &ips, None),
+            Purpose::Bind { number, .. } => self.channels.refuse(now, number),
         }
     }
 
@@ -167,9 +170,9 @@ impl Client {
         }
     }
 
-    fn forbid(&mut self, ips: &[IpAddr], code: Option<u16>) {
-        self.permissions.forget(ips);
-        let refused = ips.iter().map(|ip| Event::PermissionRefused(*ip, code));
+    fn forbid(&mut self, now: Instant, ips: &[IpAddr], code: Option<u16>) {
+        let gone = self.permissions.refuse(now, ips).into_iter();
+        let refused = gone.map(|ip| Event::PermissionRefused(ip, code));
         self.events.extend(refused);
     }
 

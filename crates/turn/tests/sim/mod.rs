@@ -1,4 +1,5 @@
 //! A client and the small server in simulated time.
+#![allow(dead_code, reason = "each test file uses a part of it")]
 
 use std::{
     net::SocketAddr,
