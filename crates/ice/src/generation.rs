@@ -304,6 +304,23 @@ impl RemoteSide {
         Some(at)
     }
 
+    /// Lists a candidate that a request has brought. Whoever has seen one request can repeat it from anywhere, so these have a bound of
+    /// their own, and one beyond it takes the place of another that no pair is of: the address of that one, beside its own place.
+    pub(crate) fn learn(
+        &mut self,
+        candidate: Candidate,
+        is_paired: impl Fn(usize) -> bool,
+    ) -> Option<(usize, Option<SocketAddr>)> {
+        let learnt = self.candidates.iter().filter(|it| !it.signalled);
+        if learnt.count() < MAX_LEARNT {
+            return Some((self.push(candidate, false)?, None));
+        }
+        let mut all = self.candidates.iter_mut().enumerate();
+        let (at, place) = all.find(|(at, it)| !it.signalled && !is_paired(*at))?;
+        let before = std::mem::replace(&mut place.candidate, candidate);
+        Some((at, before.socket_address()))
+    }
+
     /// What sending costs at the peer's end.
     pub(crate) fn cost_of(&self, at: usize) -> u32 {
         let candidate = self.candidates.get(at);
@@ -489,6 +506,8 @@ pub(crate) fn same(one: SocketAddr, other: SocketAddr) -> bool {
 
 /// Remote candidates that are listed at most, checked or not.
 const MAX_REMOTES: usize = 1000;
+/// How many of them requests may have brought.
+const MAX_LEARNT: usize = 200;
 pub(crate) const MAX_LOCALS: usize = 200;
 /// Requests remembered until the peer's credentials come.
 pub(crate) const MAX_EARLY: usize = 16;

@@ -1,6 +1,6 @@
 //! The three tables of an agent: local sides, remote sides, and the sessions between them.
 
-use std::{mem, time::Instant};
+use std::{collections::BTreeSet, mem, time::Instant};
 
 use crate::{
     base::{Base, BaseId, PairKey},
@@ -87,6 +87,14 @@ impl Tables {
             local,
             remote,
         })
+    }
+
+    /// The places of the peer's candidates that a pair is of, in any session with the remote side of this one.
+    pub(crate) fn paired_remotes(&self, id: GenerationId) -> BTreeSet<usize> {
+        let remote = self.session(id).map(|it| it.remote);
+        let of = self.sessions.iter().filter(|it| Some(it.remote) == remote);
+        of.flat_map(|it| it.list.iter().map(|pair| pair.remote))
+            .collect()
     }
 
     pub(crate) fn ids(&self) -> Vec<GenerationId> {

@@ -339,3 +339,27 @@ fn payload_of_strangers_is_dropped() {
     assert_eq!(sim.payload_path(0), Some(before));
     assert!(sim.both_are(State::Completed));
 }
+
+/// Who repeats one request from a thousand addresses takes no place that the peer's next address, or its next candidate, would need.
+#[test]
+fn a_request_from_everywhere_takes_no_place() {
+    let mut sim = Sim::new(9);
+    sim.connect();
+    sim.run_until(secs(10), |sim| sim.both_are(State::Completed));
+    let request = sim.requests(0)[0];
+    let (bytes, local) = (request.bytes.clone(), request.path.remote);
+    for port in 1000..3100 {
+        let remote = (ip("203.0.113.5"), port).into();
+        sim.deliver(1, Path::udp(local, remote), bytes.clone());
+        sim.flush();
+    }
+    let listed = sim.agent(1).remote_candidates().count();
+    assert!(listed < 300, "{listed}");
+    sim.run(secs(100));
+    let inside = sim.payload_path(0).unwrap().local;
+    sim.mapped = Some((inside, "198.51.100.9:999".parse().unwrap()));
+    sim.run(secs(60));
+    assert!(sim.both_are(State::Completed), "{:?}", sim.states());
+    let mapped = sim.payload_path(1).unwrap().remote;
+    assert_eq!(mapped, "198.51.100.9:999".parse().unwrap());
+}

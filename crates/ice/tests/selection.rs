@@ -784,3 +784,31 @@ fn a_role_changes_the_priorities() {
         assert_eq!(priorities, [(100 << 32) + 2 * ours + greater]);
     }
 }
+
+/// A nomination ends with its pair, also when that ends by something else than its checks: the next pair is nominated.
+#[test]
+fn a_nomination_ends_with_its_pair() {
+    let nominates = |bytes: &[u8]| {
+        let message = oxirtc_stun::Message::parse(bytes);
+        message.is_ok_and(|it| it.class() == oxirtc_stun::Class::Request && it.use_candidate())
+    };
+    for renomination in [false, true] {
+        let config = || Config::default().renomination(renomination);
+        let mut sim = Sim::with(7, [config(), config()]);
+        sim.says_renomination = renomination;
+        sim.peers[0].addresses = vec![ip("10.0.0.1"), ip("10.1.0.1")];
+        sim.connect();
+        let nominated = |sim: &Sim| {
+            let mut sent = sim.sent.iter().filter(|it| it.from == 0);
+            sent.find(|it| nominates(&it.bytes)).map(|it| it.path)
+        };
+        sim.run_until(secs(5), |sim| nominated(sim).is_some());
+        let lost = nominated(&sim).unwrap().local.ip();
+        sim.peers[0].addresses.retain(|it| *it != lost);
+        sim.tell_interfaces(0);
+        sim.sent.clear();
+        sim.run_until(secs(20), |sim| sim.both_are(State::Completed));
+        let other = nominated(&sim).map(|path| path.local.ip());
+        assert!(other.is_some_and(|it| it != lost), "{other:?}");
+    }
+}

@@ -76,9 +76,10 @@ impl Agent {
     }
 
     fn learn_pair(&mut self, set: &ChecklistSet, id: GenerationId, asked: Asked) -> Option<PairId> {
+        let number = self.outcome.next_pair;
+        let paired = self.tables.paired_remotes(id);
         let whole = self.tables.whole(id)?;
         let near = whole.local.of_base(asked.key.base)?;
-        let number = whole.remote.candidates.len();
         let protocol = self.gatherer.bases.protocol(asked.key.base);
         let far = whole.remote.at(asked.key.remote, protocol).or_else(|| {
             let priority = asked.priority.unwrap_or(lowest_priority());
@@ -88,7 +89,10 @@ impl Agent {
                 network_cost: asked.cost,
                 ..peer_reflexive(asked.key.remote, priority, number)
             };
-            whole.remote.push(candidate, false)
+            let is_paired = |at| paired.contains(&at);
+            let (far, gone) = whole.remote.learn(candidate, is_paired)?;
+            whole.session.spent.retain(|key| Some(key.remote) != gone);
+            Some(far)
         });
         let Some(far) = far else {
             self.stats.drops.candidates += 1;
@@ -167,7 +171,7 @@ impl LocalSide {
                 protocol,
                 tcp_type,
                 related: Some(self.shown_base(base.address)),
-                ..peer_reflexive(mapped, priority, at)
+                ..peer_reflexive(mapped, priority, at as u64)
             },
             base: base.id,
             preference: 0,
@@ -183,7 +187,7 @@ pub(super) fn lowest_priority() -> u32 {
 }
 
 /// A candidate learnt from a check; `number` makes its foundation differ from all others.
-fn peer_reflexive(address: SocketAddr, priority: u32, number: usize) -> Candidate {
+fn peer_reflexive(address: SocketAddr, priority: u32, number: u64) -> Candidate {
     Candidate {
         foundation: format!("peer{number}"),
         component: 1,

@@ -14,6 +14,13 @@ impl Agent {
     /// long enough. Payload flows on the best valid pair meanwhile.
     pub(super) fn consider_nomination(&mut self, now: Instant, set: &ChecklistSet) {
         for id in self.tables.ids() {
+            // What ends its pair in between, a network that goes or a relay, ends the nomination.
+            if let Some(session) = self.tables.session_mut(id) {
+                let Session {
+                    nominating, list, ..
+                } = session;
+                nominating.take_if(|id| list.get(*id).is_none_or(|pair| !pair.is_valid()));
+            }
             let pair = self.due_nomination(now, set, id);
             let Some(session) = self.tables.session_mut(id) else {
                 continue;
