@@ -83,26 +83,26 @@ impl Config {
     /// Ta, the time between two connectivity checks (RFC 8445 §14.2).
     ///
     /// Less finds a path sooner and may overrun the state tables of a cheap router. Default: 50 ms;
-    /// at least 5 ms.
+    /// at least 5 ms, at most an hour.
     #[must_use]
     pub fn pacing(mut self, interval: Duration) -> Self {
-        self.pacing = interval.max(MIN_PACING);
+        self.pacing = interval.clamp(MIN_PACING, LONGEST);
         self
     }
 
     /// How long failure is held back while the peer may still reach us (the PAC timer of RFC 8863 §4).
-    /// Default: 39.5 s.
+    /// Default: 39.5 s; at most an hour.
     #[must_use]
     pub fn patience(mut self, patience: Duration) -> Self {
-        self.patience = patience;
+        self.patience = patience.min(LONGEST);
         self
     }
 
     /// The mean time between two answered consent checks, varied by ±20 % (RFC 7675 §5.1).
-    /// Default: 5 s, which is also the least.
+    /// Default: 5 s, which is also the least; at most an hour.
     #[must_use]
     pub fn consent_interval(mut self, interval: Duration) -> Self {
-        self.consent_interval = interval.max(CONSENT_INTERVAL);
+        self.consent_interval = interval.clamp(CONSENT_INTERVAL, LONGEST);
         self
     }
 
@@ -114,10 +114,10 @@ impl Config {
     }
 
     /// How long a controlling agent that has a valid pair waits for one of higher priority before it
-    /// nominates; twice the round trip when that is longer. Payload flows meanwhile. Default: 100 ms.
+    /// nominates; twice the round trip when that is longer. Payload flows meanwhile. Default: 100 ms; at most an hour.
     #[must_use]
     pub fn nomination_wait(mut self, wait: Duration) -> Self {
-        self.nomination_wait = wait;
+        self.nomination_wait = wait.min(LONGEST);
         self
     }
 
@@ -275,6 +275,8 @@ impl Default for Config {
     }
 }
 
+/// Nobody waits longer, and what is added to a time stays one.
+const LONGEST: Duration = Duration::from_secs(3600);
 const MIN_PACING: Duration = Duration::from_millis(5);
 const CONSENT_INTERVAL: Duration = Duration::from_secs(5);
 const CONSENT_EXPIRY: Duration = Duration::from_secs(30);

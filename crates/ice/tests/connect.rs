@@ -1,7 +1,7 @@
 //! Two agents connect.
 mod sim;
 
-use oxirtc_ice::{CandidateKind, Error, Event, GatheringState, Role, State};
+use oxirtc_ice::{CandidateKind, Config, Error, Event, GatheringState, Role, State};
 use oxirtc_netsim::for_each_seed;
 
 use crate::sim::{Sim, ip, ms, secs};
@@ -154,4 +154,21 @@ fn without_end_of_candidates_it_is_disconnected() {
     assert_eq!(sim.states()[0], State::Disconnected);
     sim.end_of_candidates(0);
     assert_eq!(sim.states()[0], State::Failed);
+}
+
+/// Whatever a setting of time is, nothing is added up that is no time any more.
+#[test]
+fn the_longest_settings_are_taken() {
+    let longest = std::time::Duration::MAX;
+    for config in [
+        Config::default().pacing(longest),
+        Config::default().patience(longest),
+        Config::default().consent_interval(longest),
+        Config::default().nomination_wait(longest),
+    ] {
+        let mut sim = Sim::with(1, [config, Config::default()]);
+        sim.connect();
+        sim.run(secs(10));
+        assert_eq!(sim.states()[1], State::Completed);
+    }
 }

@@ -140,7 +140,7 @@ impl Mdns {
             return;
         };
         let gone = self.published.swap_remove(at);
-        let bytes = message::answer(0, &gone.name, gone.address, 0);
+        let bytes = message::answer(&gone.name, gone.address, 0);
         self.push(Target::Group, bytes);
     }
 
@@ -180,16 +180,19 @@ impl Mdns {
             let Some(asked) = asked.iter().find(|it| published.is_asked(it)) else {
                 continue;
             };
-            let (target, id, ttl) = if is_legacy {
-                (Target::One(from), id, LEGACY_TTL)
-            } else if asked.unicast {
-                (Target::One(from), 0, TTL)
+            if is_legacy {
+                let bytes = message::legacy_answer(id, asked, published.address);
+                answers.push((Target::One(from), bytes));
+                continue;
+            }
+            let target = if asked.unicast {
+                Target::One(from)
             } else if published.may_tell_all(now) {
-                (Target::Group, 0, TTL)
+                Target::Group
             } else {
                 continue;
             };
-            let bytes = message::answer(id, &published.name, published.address, ttl);
+            let bytes = message::answer(&published.name, published.address, TTL);
             answers.push((target, bytes));
         }
         for (target, bytes) in answers {
@@ -202,7 +205,7 @@ impl Mdns {
         let (mut told, mut asked) = (Vec::new(), Vec::new());
         for published in &mut self.published {
             if published.announce(now) {
-                told.push(message::answer(0, &published.name, published.address, TTL));
+                told.push(message::answer(&published.name, published.address, TTL));
             }
         }
         self.queries.retain(|query| {
@@ -261,7 +264,5 @@ impl std::fmt::Debug for Mdns {
 
 /// RFC 6762 §10: the time to live of addresses, in seconds.
 const TTL: u32 = 120;
-/// RFC 6762 §6.7: what a resolver of the old kind may keep it for.
-const LEGACY_TTL: u32 = 10;
 const MAX_NAMES: usize = 64;
 const MAX_QUEUED: usize = 128;

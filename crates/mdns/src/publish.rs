@@ -38,12 +38,7 @@ impl Published {
     }
 
     pub(crate) fn is_asked(&self, asked: &Asked) -> bool {
-        let kind = if self.address.is_ipv4() {
-            asked.ipv4
-        } else {
-            asked.ipv6
-        };
-        kind && asked.name.eq_ignore_ascii_case(&self.name)
+        asked.is_for(self.address) && asked.name.eq_ignore_ascii_case(&self.name)
     }
 
     /// RFC 6762 §6: to all, not more than once in a second.

@@ -169,3 +169,61 @@ fn a_name_is_answered_once_however_often_it_stands_there() {
     assert_eq!(sent.len(), names.len());
     assert!(sent.iter().all(|it| it.target == Target::One(at(THEIRS))));
 }
+
+/// A question of the old kind for the IPv4 address of a name.
+fn question(id: u16, opcode: u8, name: &str) -> Vec<u8> {
+    let mut bytes = id.to_be_bytes().to_vec();
+    bytes.extend([opcode << 3, 0, 0, 1, 0, 0, 0, 0, 0, 0]);
+    for label in name.split('.') {
+        bytes.push(u8::try_from(label.len()).unwrap());
+        bytes.extend(label.bytes());
+    }
+    bytes.extend([0, 0, 1, 0, 1]);
+    bytes
+}
+
+/// RFC 6762 §6.7: id and question are repeated, the class is that of DNS, and what is said may be kept for 10 s.
+#[test]
+fn a_resolver_of_the_old_kind_is_answered_in_its_way() {
+    let now = oxirtc_netsim::epoch();
+    let mut mdns = Mdns::new([1; 32]);
+    let name = mdns.publish(now, "192.0.2.7".parse().unwrap()).unwrap();
+    while mdns.poll_transmit(now).is_some() {}
+    let asked = question(0xbeef, 0, &name);
+    mdns.handle_datagram(now, at("192.0.2.9:40000"), &asked);
+    let answer = mdns.poll_transmit(now).unwrap();
+    assert_eq!(answer.target, Target::One(at("192.0.2.9:40000")));
+    assert_eq!(
+        answer.bytes[..12],
+        [0xbe, 0xef, 0x84, 0, 0, 1, 0, 1, 0, 0, 0, 0]
+    );
+    assert_eq!(answer.bytes[12..asked.len()], asked[12..]);
+    let record = &answer.bytes[asked.len()..];
+    assert_eq!(
+        record,
+        [0xc0, 12, 0, 1, 0, 1, 0, 0, 0, 10, 0, 4, 192, 0, 2, 7]
+    );
+}
+
+/// RFC 6762 §18.3, §18.11: messages of another kind, and answers with an error, are passed over.
+#[test]
+fn other_operations_and_errors_are_passed_over() {
+    let now = oxirtc_netsim::epoch();
+    let mut mdns = Mdns::new([1; 32]);
+    let name = mdns.publish(now, "192.0.2.7".parse().unwrap()).unwrap();
+    while mdns.poll_transmit(now).is_some() {}
+    mdns.handle_datagram(now, at(THEIRS), &question(0, 2, &name));
+    assert_eq!(mdns.poll_transmit(now), None);
+    mdns.resolve(now, "abc.local").unwrap();
+    let answer = |opcode: u8, code: u8| {
+        let mut bytes = vec![0, 0, 0x84 | opcode << 3, code, 0, 0, 0, 1, 0, 0, 0, 0];
+        bytes.extend(b"\x03abc\x05local\0\0\x01\x80\x01\0\0\0\x78\0\x04\xc0\0\x02\x09");
+        bytes
+    };
+    for (opcode, code) in [(0, 3), (2, 0)] {
+        mdns.handle_datagram(now, at(THEIRS), &answer(opcode, code));
+        assert_eq!(mdns.poll_event(), None);
+    }
+    mdns.handle_datagram(now, at(THEIRS), &answer(0, 0));
+    assert!(matches!(mdns.poll_event(), Some(Event::Resolved { .. })));
+}

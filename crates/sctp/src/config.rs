@@ -108,10 +108,10 @@ impl Config {
 
     /// The retransmission timeout: before a measurement, at least and at most. Default 1 s, 400 ms and 3 s: with
     /// consent freshness below, a long silence is a broken path and not a reason to wait. RFC 9260 §16 recommends 1 s,
-    /// 1 s and 60 s.
+    /// 1 s and 60 s. None is longer than an hour.
     #[must_use]
     pub fn rto(mut self, initial: Duration, min: Duration, max: Duration) -> Self {
-        let max = max.max(Duration::from_millis(10));
+        let max = max.clamp(Duration::from_millis(10), LONGEST);
         let min = min.clamp(Duration::from_millis(10), max);
         self.timing.rto_max = max;
         self.timing.rto_min = min;
@@ -135,17 +135,18 @@ impl Config {
         self
     }
 
-    /// Valid.Cookie.Life: how long a cookie that we gave out may come back; default 60 s.
+    /// Valid.Cookie.Life: how long a cookie that we gave out may come back; default 60 s, at most an hour.
     #[must_use]
     pub fn cookie_lifetime(mut self, lifetime: Duration) -> Self {
-        self.timing.cookie_lifetime = lifetime;
+        self.timing.cookie_lifetime = lifetime.min(LONGEST);
         self
     }
 
-    /// HB.interval: how long the association is idle before a HEARTBEAT; default 30 s, `None` sends none.
+    /// HB.interval: how long the association is idle before a HEARTBEAT; default 30 s, at most an hour, `None` sends none.
     #[must_use]
     pub fn heartbeat_interval(mut self, interval: Option<Duration>) -> Self {
-        self.timing.heartbeat_interval = interval.map(|i| i.max(Duration::from_millis(10)));
+        self.timing.heartbeat_interval =
+            interval.map(|i| i.clamp(Duration::from_millis(10), LONGEST));
         self
     }
 
@@ -223,6 +224,8 @@ impl Default for Config {
     }
 }
 
+/// Nobody waits longer, and what is added to a time stays one.
+const LONGEST: Duration = Duration::from_secs(3600);
 const MIN_PACKET: usize = 512;
 const MAX_PACKET: usize = 65_532;
 /// RFC 9260 §3.3.2: a window below 1500 bytes may not be announced.

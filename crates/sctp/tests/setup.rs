@@ -426,3 +426,24 @@ fn a_missing_checksum_is_not_taken_from_everyone() {
         assert_eq!(count, 2 - u64::from(offered));
     }
 }
+
+/// Whatever a setting of time is, nothing is added up that is no time any more.
+#[test]
+fn the_longest_settings_are_taken() {
+    let longest = Duration::MAX;
+    for config in [
+        Config::default().rto(longest, longest, longest),
+        Config::default().cookie_lifetime(longest),
+        Config::default().heartbeat_interval(Some(longest)),
+    ] {
+        let link = Link::new(1).delay(ms(10));
+        let mut pair = support::pair_with(1, link, config.clone(), config).connected();
+        pair.say(0, 1, b"x");
+        pair.run_for(ms(5000));
+        assert_eq!(pair.read_all(1, 1).len(), 1);
+        let now = pair.now;
+        pair.ends[0].shutdown(now);
+        pair.run_for(ms(5000));
+        assert_eq!(pair.ends[1].state(), State::Closed);
+    }
+}

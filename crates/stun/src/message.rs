@@ -269,7 +269,8 @@ impl<'a> Message<'a> {
 pub(crate) fn sign(key: &hmac::Key, covered: &[u8], value: usize) -> Option<hmac::Tag> {
     let (kind, rest) = covered.split_first_chunk::<2>()?;
     let (_, rest) = rest.split_first_chunk::<2>()?;
-    let length = u16::try_from(covered.len() + 4 + value - HEADER_LENGTH).ok()?;
+    let length = (covered.len() + 4 - HEADER_LENGTH).checked_add(value)?;
+    let length = u16::try_from(length).ok()?;
     let mut context = hmac::Context::with_key(key);
     let mut head = [kind[0], kind[1], 0, 0];
     head.last_chunk_mut()

@@ -370,6 +370,11 @@ fn sha256_may_be_truncated() {
             assert_eq!(verified, Err(malformed), "{length}");
         }
     }
+    let mut message = Vec::new();
+    let built = Builder::new(&mut message, Class::Request, Method::BINDING, ID)
+        .truncated_integrity_sha256(&key(), usize::MAX)
+        .finish();
+    assert!(built.is_err());
 }
 
 #[test]
