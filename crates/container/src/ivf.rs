@@ -147,7 +147,8 @@ impl<R: Read> IvfReader<R> {
         let is_alone = self.frames == 1 && half_seconds <= u128::from(self.rate);
         let until_last = self.last.saturating_sub(self.first);
         let lasts = u64::from(self.told).checked_sub(until_last);
-        let is_time = lasts.is_some_and(|it| 0 < it && it <= self.longest + self.longest / 2);
+        let is_time =
+            lasts.is_some_and(|it| 0 < it && it <= self.longest.saturating_add(self.longest / 2));
         matches!(self.told, 0 | u32::MAX) || self.told <= self.frames || is_alone || is_time
     }
 }

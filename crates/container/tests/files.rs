@@ -257,6 +257,21 @@ fn a_whole_file_of_ivf_says_so_in_one_of_three_ways() {
     }
 }
 
+/// Whatever times a file tells, and in whatever order.
+#[test]
+fn no_time_of_ivf_is_too_far() {
+    let frames = read(VP9).unwrap().1;
+    let mut file = VP9[..32].to_vec();
+    file[24..28].copy_from_slice(&10_u32.to_le_bytes());
+    for (ticks, frame) in [0, u64::MAX, 5].into_iter().zip(&frames) {
+        file.extend(u32::to_le_bytes(frame.payload.len() as u32));
+        file.extend(u64::to_le_bytes(ticks));
+        file.extend(&frame.payload);
+    }
+    let times: Vec<_> = read(&file).unwrap().1.iter().map(|it| it.time).collect();
+    assert_eq!(times.len(), 3, "{times:?}");
+}
+
 /// A frame that is alone lasts half a second at most: what the header says beyond that was cut off behind it.
 #[test]
 fn a_file_of_one_frame_is_told_from_one_that_was_cut_behind_it() {

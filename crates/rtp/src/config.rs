@@ -60,10 +60,10 @@ impl Config {
         self
     }
 
-    /// How many packets of a stream can be sent again; default 1024.
+    /// How many packets of a stream can be sent again: 1 to 32,768, as their numbers tell no more apart; default 1024.
     #[must_use]
     pub fn history_packets(mut self, packets: usize) -> Self {
-        self.history_packets = packets.max(1);
+        self.history_packets = packets.clamp(1, 1 << 15);
         self
     }
 
@@ -81,11 +81,11 @@ impl Config {
         self
     }
 
-    /// How often reports are sent, on average; default 1 s. Each time is drawn between half and one and a half of it
+    /// How often reports are sent, on average: 100 ms to an hour, default 1 s. Each time is drawn between half and one and a half of it
     /// (RFC 3550 §6.3.1).
     #[must_use]
     pub fn report(mut self, interval: Duration) -> Self {
-        self.report = interval.max(Duration::from_millis(100));
+        self.report = interval.clamp(Duration::from_millis(100), HOUR);
         self
     }
 
@@ -112,3 +112,6 @@ impl Config {
         self
     }
 }
+
+/// No time that is set is longer.
+pub(crate) const HOUR: Duration = Duration::from_secs(3600);

@@ -10,7 +10,7 @@ use oxirtc_rtp::{
     rtcp,
 };
 
-use support::{Camera, VIDEO, announced, encoding, frames, video};
+use support::{AUDIO, Camera, VIDEO, announced, audio, encoding, frames, video};
 
 fn session(config: Config) -> Session {
     Session::new(config, [7; 32], epoch(), Ntp(1000 << 32))
@@ -559,4 +559,107 @@ fn names_without_a_stream_give_way() {
         assert!((ms(399)..=ms(400)).contains(&ago), "{id}: {ago:?}");
         session.remove_section(section);
     }
+}
+
+/// Of a long time no more is kept than packets were asked for.
+#[test]
+fn the_history_has_two_ends() {
+    let long = config().history(std::time::Duration::from_secs(3600));
+    let mut session = session(long.history_packets(64));
+    session.set_section(VIDEO, video());
+    session.set_encodings(VIDEO, &[encoding(1000, 0)]);
+    let mut camera = Camera::new(0, 500);
+    let first = camera.frame(epoch());
+    session.write(epoch(), VIDEO, 0, &first);
+    let numbers: Vec<u16> = (0..200)
+        .flat_map(|at| sent(&mut session, &mut camera, at))
+        .map(|it| number(&it))
+        .collect();
+    assert_eq!(std::sync::Arc::strong_count(&first), 1);
+    let back = |many: usize| numbers[numbers.len() - many];
+    assert!(is_sent_again(&mut session, 200, back(64)));
+    assert!(!is_sent_again(&mut session, 200, back(65)));
+}
+
+/// What is longer than an hour is an hour, and more packets than can be told apart by their numbers are as many.
+#[test]
+fn no_setting_is_too_large() {
+    let far = std::time::Duration::MAX;
+    let all = config().history(far).patience(far).report(far);
+    let all = all.history_packets(usize::MAX).reorder(usize::MAX);
+    let mut session = session(all.missing(usize::MAX).frame(usize::MAX));
+    session.set_round_trip(far);
+    session.set_section(AUDIO, audio());
+    session.set_encodings(AUDIO, &[encoding(2000, 0)]);
+    session.set_section(VIDEO, video());
+    session.set_encodings(VIDEO, &[encoding(1000, 0)]);
+    let delivery = Delivery {
+        frames: true,
+        packets: true,
+        target: Some(far),
+    };
+    session.set_delivery(VIDEO, delivery);
+    assert!(session.play_event(epoch(), AUDIO, 1, far));
+    let mut camera = Camera::new(0, 500);
+    for at in 0..100 {
+        let now = epoch() + ms(at * 10);
+        let packet = video_packet(at as u16 * 2);
+        session.handle_rtp(now, &packet);
+        sent(&mut session, &mut camera, at * 10);
+        session.handle_timeout(now);
+        session.poll_rtcp(now, 1200, &mut Vec::new());
+        session.read_frame(now, VIDEO);
+        let _ = session.poll_timeout();
+    }
+}
+
+fn video_packet(sequence: u16) -> Vec<u8> {
+    let mut packet = Vec::new();
+    let head = RtpHead {
+        payload_type: 96,
+        marker: true,
+        sequence,
+        timestamp: u32::from(sequence) * 2970,
+        ssrc: 9,
+    };
+    Writer::begin(&mut packet, head, &[], Form::OneByte).finish();
+    packet.extend([0x10, 0, 0, 0, 0x9d, 1, 0x2a, 64, 1, 180, 0, 1]);
+    packet
+}
+
+/// Who reads no more leaves nothing that wakes the session, and nothing old for who reads next.
+#[test]
+fn what_nobody_reads_is_not_due() {
+    let mut session = session(config());
+    session.set_section(VIDEO, video());
+    let delivery = Delivery {
+        target: Some(ms(200)),
+        ..frames()
+    };
+    session.set_delivery(VIDEO, delivery);
+    let mut now = epoch();
+    for at in 0..30 {
+        now = epoch() + ms(33 * at);
+        session.handle_rtp(now, &video_packet(at as u16));
+        session.handle_timeout(now);
+        while session.read_frame(now, VIDEO).is_some() {}
+    }
+    session.set_delivery(VIDEO, Delivery::default());
+    let mut turns = 0;
+    while let Some(due) = session.poll_timeout().filter(|it| *it < now + ms(10_000)) {
+        turns += 1;
+        assert!(
+            turns < 100,
+            "due again and again: {:?}",
+            due.saturating_duration_since(now)
+        );
+        let at = due.max(now);
+        session.handle_timeout(at);
+        session.poll_rtcp(at, 1200, &mut Vec::new());
+        while session.poll_event().is_some() {}
+    }
+    session.set_delivery(VIDEO, frames());
+    let later = now + ms(3_600_000);
+    session.handle_timeout(later);
+    assert!(session.read_frame(later, VIDEO).is_none(), "an hour old");
 }

@@ -256,10 +256,10 @@ fn names_of_nobody_make_place() {
 /// RFC 3550 §6.4.1: the fraction is that of the time since the last report; looking for something to send is none.
 #[test]
 fn a_loss_is_reported_once_with_and_without_reduced_size() {
-    for reduced in [true, false] {
+    for (reduced, nack) in [(true, false), (false, false), (true, true), (false, true)] {
         let mut section = video();
         section.feedback.reduced_size = reduced;
-        section.feedback.nack = false;
+        section.feedback.nack = nack;
         let mut session = support::session(1);
         session.set_section(VIDEO, section);
         let mut fractions = Vec::new();
@@ -289,8 +289,84 @@ fn a_loss_is_reported_once_with_and_without_reduced_size() {
         }
         assert!(fractions.len() >= 6, "{fractions:?}");
         let fifth = |it: &u8| (45..=57).contains(it);
-        assert!(fractions.iter().all(fifth), "{reduced}: {fractions:?}");
+        assert!(
+            fractions.iter().all(fifth),
+            "{reduced} {nack}: {fractions:?}"
+        );
     }
+}
+
+/// A packet of one stream with a transport-wide number.
+fn numbered(sequence: u16, number: u16) -> Vec<u8> {
+    let mut packet = Vec::new();
+    let head = RtpHead {
+        payload_type: 96,
+        marker: true,
+        sequence,
+        timestamp: u32::from(sequence) * 90,
+        ssrc: 9,
+    };
+    let mut writer = Writer::begin(&mut packet, head, &[], Form::OneByte);
+    assert!(writer.extend(4, &number.to_be_bytes()));
+    writer.finish();
+    packet.extend([0x10, 1, 2, 3]);
+    packet
+}
+
+/// The numbers that feedback calls arrived.
+fn arrived(datagram: &[u8]) -> Vec<u16> {
+    let mut all = Vec::new();
+    for packet in packets(datagram) {
+        if let Rtcp::Transport(told) = packet {
+            all.extend(told.arrivals().filter(|it| it.1.is_some()).map(|it| it.0));
+        }
+    }
+    all
+}
+
+/// Behind another association another peer counts, from where it likes.
+#[test]
+fn who_counts_anew_is_told_of_arrivals() {
+    let mut session = support::session(1);
+    session.set_section(VIDEO, video());
+    let mut told = Vec::new();
+    for at in 0..2_000_u16 {
+        if at == 1_000 {
+            session.name_anew();
+        }
+        let number = if at < 1_000 { 20_000 + at } else { at - 1_000 };
+        let now = oxirtc_netsim::epoch() + ms(at.into());
+        session.handle_rtp(now, &numbered(at, number));
+        let mut buf = Vec::new();
+        while session.poll_rtcp(now, 1200, &mut buf) {
+            told.extend(arrived(&std::mem::take(&mut buf)));
+        }
+    }
+    let second: Vec<_> = told.iter().filter(|it| **it < 20_000).copied().collect();
+    assert!(second.len() > 850, "{}", second.len());
+    assert!(
+        told.len() - second.len() > 850,
+        "the first one was told too"
+    );
+    assert!(second.is_sorted());
+}
+
+/// Feedback for which there is no room is told when there is.
+#[test]
+fn arrivals_wait_for_room() {
+    let mut session = support::session(1);
+    session.set_section(VIDEO, video());
+    for number in 0..5 {
+        session.handle_rtp(oxirtc_netsim::epoch(), &numbered(number, number));
+    }
+    let now = oxirtc_netsim::epoch() + ms(150);
+    let mut buf = Vec::new();
+    for room in [0, 20, 25] {
+        assert!(!session.poll_rtcp(now, room, &mut buf), "{room}");
+        assert_eq!(buf, []);
+    }
+    assert!(session.poll_rtcp(now, 100, &mut buf));
+    assert_eq!(arrived(&buf), [0, 1, 2, 3, 4]);
 }
 
 /// RFC 3550 §6.1: where not all fit each stream has its turn; and what waits for a report goes with the next.

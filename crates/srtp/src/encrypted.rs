@@ -67,8 +67,8 @@ impl Elements {
             let (id, head, len) = match *rest {
                 [0, ..] => (0, 1, 0),
                 [first, ..] if !self.two_bytes => {
-                    // RFC 8285 §4.2: id 15 ends the reading.
-                    if first >> 4 == 15 {
+                    // RFC 8285 §4.2: id 15 ends the reading, and so does id 0 with a length.
+                    if matches!(first >> 4, 0 | 15) {
                         return None;
                     }
                     (first >> 4, 1, usize::from(first & 15) + 1)
@@ -101,6 +101,8 @@ mod tests {
     fn finds_the_values() {
         let one = [0x10, 1, 0, 0x32, 2, 3, 4, 0, 0xf0, 1, 0x10, 1];
         assert_eq!(list(0xbede, &one), [(1, 1..2), (3, 4..7)]);
+        let id_zero = [0x10, 1, 0x02, 9, 9, 9, 0x30, 5];
+        assert_eq!(list(0xbede, &id_zero), [(1, 1..2)], "ends the reading");
         let two = [1, 0, 0, 2, 3, 1, 2, 3, 9, 200, 1];
         assert_eq!(list(0x1000, &two), [(1, 2..2), (2, 5..8)]);
         assert_eq!(list(0x100f, &two).len(), 2, "appbits are no part of it");

@@ -62,16 +62,10 @@ impl<'a> Elements<'a> {
                 let len = self.rest.u8()?;
                 return Some((first, self.rest.take(len.into())?));
             }
-            // RFC 8285 §4.2: id 15 ends the reading; id 0 with a length is skipped as padding of that length.
+            // RFC 8285 §4.2: id 15 ends the reading, and so does id 0 with a length.
             return match first >> 4 {
-                15 => None,
-                id => {
-                    let value = self.rest.take(usize::from(first & 15) + 1)?;
-                    if id == 0 {
-                        continue;
-                    }
-                    Some((id, value))
-                }
+                0 | 15 => None,
+                id => Some((id, self.rest.take(usize::from(first & 15) + 1)?)),
             };
         }
     }
@@ -107,13 +101,13 @@ mod tests {
 
     #[test]
     fn both_forms() {
-        let one = [
-            0x10, 7, 0, 0x22, 1, 2, 3, 0x02, 9, 9, 9, 0x30, 5, 0xf0, 1, 0x10, 1,
-        ];
+        let one = [0x10, 7, 0, 0x22, 1, 2, 3, 0, 0x30, 5, 0xf0, 1, 0x10, 1];
         assert_eq!(
             list(0xbede, &one),
             [(1, &[7][..]), (2, &[1, 2, 3]), (3, &[5])]
         );
+        let id_zero = [0x10, 7, 0x02, 9, 9, 9, 0x30, 5];
+        assert_eq!(list(0xbede, &id_zero), [(1, &[7][..])], "ends the reading");
         let two = [1, 0, 0, 2, 3, 1, 2, 3, 9, 200, 1];
         assert_eq!(list(0x1000, &two), [(1, &[][..]), (2, &[1, 2, 3])]);
         assert_eq!(list(0x100f, &two).len(), 2);

@@ -14,11 +14,19 @@ pub(crate) struct Recovery {
     numbers: Unwrapper,
     /// In the order they came.
     media: VecDeque<(u64, Sum)>,
-    repairs: VecDeque<(u64, Repair)>,
+    repairs: VecDeque<Waiting>,
     /// When parity came last.
     last: Option<Instant>,
     /// Parity that was given up or not needed.
     unused: u64,
+}
+
+/// Parity, and which of its packets have not come: each packet is looked at once.
+#[derive(Debug)]
+struct Waiting {
+    base: u64,
+    lacks: u128,
+    repair: Repair,
 }
 
 impl Recovery {
@@ -28,6 +36,7 @@ impl Recovery {
             return;
         };
         let number = self.numbers.unwrap(number);
+        self.repairs.iter_mut().for_each(|it| it.note(number));
         self.media.push_back((number, sum));
         if self.media.len() > MOST_MEDIA {
             self.media.pop_front();
@@ -52,8 +61,13 @@ impl Recovery {
         if self.numbers.highest().is_none() {
             return self.discard();
         }
-        let base = self.numbers.peek(repair.base);
-        self.repairs.push_back((base, repair));
+        let mut waiting = Waiting {
+            base: self.numbers.peek(repair.base),
+            lacks: repair.mask,
+            repair,
+        };
+        self.media.iter().for_each(|it| waiting.note(it.0));
+        self.repairs.push_back(waiting);
         if self.repairs.len() > MOST_REPAIRS {
             self.repairs.pop_front();
             self.discard();
@@ -72,27 +86,40 @@ impl Recovery {
 
     /// A packet that can be told from parity now; it is to be noted as well.
     pub(crate) fn recover(&mut self, ssrc: u32) -> Option<Vec<u8>> {
-        for at in 0..self.repairs.len() {
-            let (base, repair) = self.repairs.get(at)?;
-            let numbers = (0..128).filter(|bit| repair.mask >> bit & 1 == 1);
-            let mut sum = repair.sum.clone();
-            let (mut missing, mut count) = (0, 0);
-            for number in numbers.map(|bit| base + bit) {
-                match self.media.iter().find(|it| it.0 == number) {
-                    Some((_, media)) => sum.add(media),
-                    None => (missing, count) = (number, count + 1),
-                }
+        let is_ready = |it: &Waiting| it.lacks.count_ones() <= 1;
+        while let Some(at) = self.repairs.iter().position(is_ready) {
+            let waiting = self.repairs.remove(at)?;
+            let packet = self.restore(&waiting, ssrc);
+            if packet.is_some() {
+                return packet;
             }
-            if count <= 1 {
-                self.repairs.remove(at);
-                let packet = (count == 1).then(|| sum.to_packet(ssrc, missing as u16));
-                return packet.flatten().or_else(|| {
-                    self.discard();
-                    self.recover(ssrc)
-                });
-            }
+            self.discard();
         }
         None
+    }
+
+    /// What is left of parity without the packets that came. None if nothing is, or if one of them is known no more.
+    fn restore(&self, waiting: &Waiting, ssrc: u32) -> Option<Vec<u8>> {
+        let mut sum = waiting.repair.sum.clone();
+        let mut missing = None;
+        for bit in (0..128).filter(|bit| waiting.repair.mask >> bit & 1 == 1) {
+            let number = waiting.base + bit;
+            match self.media.iter().find(|it| it.0 == number) {
+                Some((_, media)) => sum.add(media),
+                None if missing.is_none() => missing = Some(number),
+                None => return None,
+            }
+        }
+        sum.to_packet(ssrc, missing? as u16)
+    }
+}
+
+impl Waiting {
+    fn note(&mut self, number: u64) {
+        let bit = number.checked_sub(self.base);
+        if let Some(bit) = bit.filter(|bit| *bit < 128) {
+            self.lacks &= !(1 << bit);
+        }
     }
 }
 

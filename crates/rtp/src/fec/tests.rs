@@ -87,3 +87,30 @@ proptest! {
         }
     }
 }
+
+/// Parity that came first waits for the packets, and is of no use once one of them was too long ago.
+#[test]
+fn parity_waits_for_packets() {
+    for (between, comes_back) in [(0, true), (150, true), (192, false)] {
+        let mut parity = Parity::default();
+        for number in 0..4 {
+            parity.add(number, &packet(number as u16, 40), &ids(), number == 3);
+        }
+        let mut recovery = Recovery::default();
+        recovery.note(u16::MAX, &packet(u16::MAX, 40), &ids());
+        recovery.repair(oxirtc_netsim::epoch(), parity.take().unwrap());
+        for number in [0, 1] {
+            assert_eq!(recovery.recover(7), None);
+            recovery.note(number, &packet(number, 40), &ids());
+        }
+        for number in 0..between {
+            recovery.note(1000 + number, &packet(1000 + number, 40), &ids());
+            assert_eq!(recovery.recover(7), None, "two are missing");
+        }
+        recovery.note(3, &packet(3, 40), &ids());
+        let recovered = recovery.recover(7);
+        assert_eq!(recovered.is_some(), comes_back, "{between}");
+        assert_eq!(recovery.unused(), u64::from(!comes_back));
+        assert_eq!(recovery.recover(7), None);
+    }
+}

@@ -37,6 +37,13 @@ impl Received {
         }
     }
 
+    /// Who sends counts from somewhere else from now on.
+    pub(crate) fn begin_anew(&mut self) {
+        self.numbers = Unwrapper::default();
+        self.arrivals.clear();
+        (self.told, self.due) = (0, None);
+    }
+
     pub(crate) fn note(&mut self, now: Instant, number: u16, media: u32) {
         let number = self.numbers.unwrap(number);
         let units = now.saturating_duration_since(self.origin).as_micros() as i64 / 250;
@@ -64,7 +71,7 @@ impl Received {
         self.due
     }
 
-    /// Appends feedback if it is due.
+    /// Appends feedback if it is due. What there is no room for waits.
     pub(crate) fn write(
         &mut self,
         now: Instant,
@@ -80,9 +87,6 @@ impl Received {
         let ssrcs = [sender, self.media];
         let taken = rtcp::write_transport(buf, room, ssrcs, self.feedback, &self.scratch);
         if taken == 0 {
-            // A delta that no feedback can hold: the next begins with it.
-            self.arrivals.pop_front();
-            self.due = (!self.arrivals.is_empty()).then_some(now);
             return false;
         }
         self.feedback = self.feedback.wrapping_add(1);

@@ -228,8 +228,14 @@ impl Assembler {
     /// Too much is held: all of it goes.
     pub(crate) fn drop_all(&mut self) {
         self.counts.dropped += self.ready.len() as u64 + 1;
+        self.clear();
+    }
+
+    /// Nobody wants frames any more: nothing is held for who asks for them next.
+    pub(crate) fn clear(&mut self) {
         self.missing += self.ready.len() as u32;
         self.ready.clear();
+        self.told = false;
         self.restart();
     }
 

@@ -169,7 +169,7 @@ fn read_delta(symbol: u8, deltas: &mut Reader<'_>) -> Option<i64> {
 
 /// Appends feedback on `arrivals`: numbers that rise, with times in units of 250 µs that are rounded already. Numbers
 /// between them have not arrived. Ends early where a delta does not fit or `room` bytes are full, and returns how many
-/// of the arrivals went in.
+/// of the arrivals went in; appends nothing where none did.
 pub fn write_transport(
     buf: &mut Vec<u8>,
     room: usize,
@@ -182,6 +182,9 @@ pub fn write_transport(
     };
     let reference = first.div_euclid(UNITS);
     let (statuses, taken) = plan(room, reference * UNITS, arrivals);
+    if taken == 0 {
+        return 0;
+    }
     let at = start(buf, RTPFB, 15);
     write_u32(buf, sender);
     write_u32(buf, media);

@@ -201,15 +201,18 @@ impl SendStream {
         if is_late {
             self.drop_unsent(unsent);
         }
-        while self.cursor.0 > self.first
-            && self
-                .kept
-                .front()
-                .is_some_and(|it| now.saturating_duration_since(it.0) > self.history)
-        {
+        while self.cursor.0 > self.first && self.is_over(now) {
             self.kept.pop_front();
             self.first += 1;
         }
+    }
+
+    /// Whether the oldest that is kept is older than what can be sent again.
+    fn is_over(&self, now: Instant) -> bool {
+        let sent = (self.cursor.0 - self.first) as usize;
+        let is_old = |it: &(Instant, _)| now.saturating_duration_since(it.0) > self.history;
+        // Each has a packet at least.
+        sent > self.sent.len() || self.kept.front().is_some_and(is_old)
     }
 
     /// Too slow: what waits is left out, and video begins again at a key frame.

@@ -180,7 +180,7 @@ impl Rewrite {
     pub(crate) fn leave_out(&mut self, packet: &Packet) -> Verdict {
         if self.current == Some(packet.lane) && packet.sequence > self.input {
             self.input = packet.sequence;
-            self.shift(packet.sequence + 1, u64::MAX, 0);
+            self.close_up(packet.sequence, 0);
         }
         Verdict::Drop
     }
@@ -331,12 +331,8 @@ impl Rewrite {
             self.input = packet.sequence;
             // A picture that is left out whole closes up as well.
             let is_whole = known.is_none() && facts.spatial == 0;
-            let picture = if is_whole { 1 } else { 0 };
-            self.shift(
-                packet.sequence + 1,
-                u64::MAX,
-                u16::MAX.wrapping_mul(picture),
-            );
+            let picture = u16::from(is_whole);
+            self.close_up(packet.sequence, picture);
             if let Some(last) = self.last.as_mut().filter(|_| has_spatial(packet.codec)) {
                 last.ended |= facts.spatial > 0;
             }
@@ -355,6 +351,18 @@ impl Rewrite {
         }
         if facts.begins && (facts.key || self.choice.spatial < self.spatial) {
             self.spatial = self.choice.spatial;
+        }
+    }
+
+    /// A number of the source, and so many pictures with it, are left out: what follows closes up. Those in a row are one step.
+    fn close_up(&mut self, number: u64, pictures: u16) {
+        match self.offsets.back_mut() {
+            Some(back) if back.from == number => {
+                back.from += 1;
+                back.sequence = back.sequence.wrapping_sub(1);
+                back.picture = back.picture.wrapping_sub(pictures);
+            }
+            _ => self.shift(number + 1, u64::MAX, pictures.wrapping_neg()),
         }
     }
 
@@ -449,6 +457,33 @@ mod tests {
         assert_eq!(inserted - (1 << 16), 102, "101 is the lost one's");
         assert_eq!(send(&mut rewrite, 13), 103);
         assert_eq!(send(&mut rewrite, 11), 101, "it was repaired");
+    }
+
+    /// However long the pictures are that are left out: what comes late has the number of its time.
+    #[test]
+    fn what_is_left_out_in_a_row_is_one_step() {
+        let lowest = Choice {
+            temporal: 0,
+            ..Choice::default()
+        };
+        let mut rewrite = Rewrite::new(lowest, 100, 0);
+        let mut send = |sequence, temporal| {
+            let mut packet = packet(sequence, 20);
+            packet.timestamp = 3000 * u32::from(temporal);
+            packet.facts.temporal = temporal;
+            match rewrite.accept(&packet) {
+                Verdict::Send { numbered, .. } => Some(numbered.sequence - (1 << 16)),
+                Verdict::Drop => None,
+            }
+        };
+        assert_eq!(send(10, 0), Some(100));
+        // 11 is missing.
+        for sequence in 12..512 {
+            assert_eq!(send(sequence, 1), None);
+        }
+        assert_eq!(send(512, 0), Some(102));
+        assert_eq!(send(11, 0), Some(101), "it was repaired");
+        assert_eq!(send(513, 0), Some(103));
     }
 
     /// A source that counts from somewhere else is no loss, and what is far ahead would be refused by SRTP as long past.

@@ -102,11 +102,13 @@ impl Session {
             .announced
             .iter()
             .position(|it| it.ssrc == ssrc);
-        let rid = named.rid.and_then(Label::new);
+        let rids = &state.section.rids;
+        // Where none were agreed on a rid names nothing.
+        let rid = named.rid.and_then(Label::new).filter(|_| !rids.is_empty());
         let lane = match rid {
-            Some(rid) => state.section.rids.iter().position(|it| *it == rid)?,
+            Some(rid) => rids.iter().position(|it| *it == rid)?,
             // Layers without rids are told by the order in which they were announced.
-            None if state.section.rids.is_empty() => announced.unwrap_or(0),
+            None if rids.is_empty() => announced.unwrap_or(0),
             None => return None,
         };
         let (id, lane) = (state.id, lane as Lane);
@@ -159,8 +161,9 @@ impl Session {
         role: Carries,
         named: &Named<'_>,
     ) -> Option<Route> {
-        let announced = &self.sections.get(section)?.section.announced;
-        let of = announced
+        let agreed = &self.sections.get(section)?.section;
+        let of = agreed
+            .announced
             .iter()
             .find(|it| it.rtx == Some(ssrc) || it.fec == Some(ssrc));
         let of = of.map(|it| it.ssrc);
@@ -176,7 +179,8 @@ impl Session {
             let all = self.receivers.iter().enumerate();
             all.filter(|(_, it)| it.section == section && !it.ended)
         };
-        let stream = if let Some(rid) = named.repaired.or(named.rid) {
+        let rid = named.repaired.or(named.rid);
+        let stream = if let Some(rid) = rid.filter(|_| !agreed.rids.is_empty()) {
             let is_it = |it: &ReceiveStream| it.rid.is_some_and(|it| it.as_str() == rid);
             living().find(|(_, it)| is_it(it)).map(|it| it.0)
         } else if of.is_some() {
@@ -270,6 +274,46 @@ mod tests {
         }
         session.handle_rtp(now, &packet(99, 99));
         assert!(!session.by_ssrc.contains_key(&99));
+    }
+
+    /// RFC 8851: a rid may stand there without simulcast. It names nothing then.
+    #[test]
+    fn a_rid_that_was_not_agreed_on_drops_nothing() {
+        let now = oxirtc_netsim::epoch();
+        let mut session = Session::new(Config::new("name"), [1; 32], now, Ntp(1 << 32));
+        let format = |payload_type, role| Format {
+            payload_type,
+            role,
+            clock: 90_000,
+        };
+        let video = Section {
+            formats: vec![
+                format(96, Carries::Media(Codec::Vp8)),
+                format(97, Carries::Rtx { of: 96 }),
+            ],
+            ids: crate::extension::Ids::new()
+                .with(crate::extension::Kind::Rid, 2)
+                .with(crate::extension::Kind::RepairedRid, 3),
+            receives: true,
+            ..Section::default()
+        };
+        session.set_section(SectionId(0), video);
+        for (payload_type, ssrc, id) in [(96, 9, 2), (97, 10, 3)] {
+            let head = RtpHead {
+                payload_type,
+                ssrc,
+                ..RtpHead::default()
+            };
+            let mut packet = Vec::new();
+            let mut writer = Writer::begin(&mut packet, head, &[], Default::default());
+            assert!(writer.extend(id, b"hi"));
+            writer.finish();
+            packet.extend_from_slice(&[0x10; 20]);
+            session.handle_rtp(now, &packet);
+        }
+        assert_eq!(session.stats().unbound, 0);
+        let routes = [9, 10].map(|ssrc| session.by_ssrc.get(&ssrc).map(|it| it.is_repair));
+        assert_eq!(routes, [Some(false), Some(true)]);
     }
 
     #[test]

@@ -20,6 +20,7 @@ use self::timers::Timers;
 use crate::{
     Config, Encoding, Event, Ntp, Section, SectionId,
     batch::{Arena, Batch, Lane, Packet},
+    config::HOUR,
     extension::Ids,
     feedback::{Feedback, Received, SentNumbers},
     payload::Codec,
@@ -276,12 +277,14 @@ impl Session {
 
     /// What is known of the round trip before a report has told it, as by the checks of ICE: repair goes by it from the first packet on.
     pub fn set_round_trip(&mut self, round_trip: Duration) {
-        self.timers.round_trip.get_or_insert(round_trip);
+        self.timers.round_trip.get_or_insert(round_trip.min(HOUR));
     }
 
     /// The peer may have another demultiplexer from now on, as behind another DTLS association: each stream is named again, by `mid` and
-    /// `rid`, until a report tells that it is known (RFC 9143 §9.2). Streams that a circuit breaker has stopped are tried again.
+    /// `rid`, until a report tells that it is known (RFC 9143 §9.2). Streams that a circuit breaker has stopped are tried again. Its
+    /// transport-wide numbers begin somewhere else.
     pub fn name_anew(&mut self) {
+        self.received.begin_anew();
         for sender in &mut self.senders {
             sender.reported = false;
             sender.breaker.retry();
@@ -297,7 +300,7 @@ impl Session {
         for stream in self.receivers.iter_mut().filter(|it| it.section == at) {
             stream.assembler.jitter.wanted = delivery.target;
             if !delivery.frames {
-                stream.assembler.restart();
+                stream.assembler.clear();
             }
         }
     }
@@ -355,7 +358,7 @@ impl Session {
         }
     }
 
-    /// Plays an event (RFC 4733) on the audio of a section, instead of what is written meanwhile. False if the section
+    /// Plays an event (RFC 4733) on the audio of a section, for an hour at most, instead of what is written meanwhile. False if the section
     /// has no payload type for it, or plays one already.
     pub fn play_event(
         &mut self,
@@ -390,7 +393,7 @@ impl Session {
             return false;
         };
         let playing = (format.payload_type, format.clock);
-        sender.telephone = Some(Telephone::new(playing, code, now, duration));
+        sender.telephone = Some(Telephone::new(playing, code, now, duration.min(HOUR)));
         true
     }
 

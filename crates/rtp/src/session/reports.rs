@@ -39,12 +39,12 @@ impl Session {
             self.write_feedback(now, room, buf);
             return buf.len() > start;
         }
-        // RFC 5506 §3.4.2: feedback alone, where that was agreed on; else behind a report. What a report tells is told once, so there is
-        // none before there is something to stand behind it.
+        // RFC 5506 §3.4.2: feedback alone, where that was agreed on; else behind a report (RFC 4585 §3.1). That has no blocks: what they
+        // tell is told once an interval, and a gap must not be measured from just behind the one before it.
         let mut feedback = Vec::new();
         self.write_feedback(now, room - LEAST_HEAD, &mut feedback);
         if !feedback.is_empty() {
-            self.write_head(now, room - feedback.len(), buf);
+            self.write_head(now, 0, buf);
             buf.append(&mut feedback);
         }
         buf.len() > start

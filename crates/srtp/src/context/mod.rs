@@ -81,8 +81,9 @@ impl Context {
         self.config.profile.rtcp_tag() + 4
     }
 
-    /// An SSRC of the peer has ended: it counts no more among those that are remembered. How far its indices had come stays known, for 32
-    /// times as many SSRCs, so that nothing of it is taken twice; when it comes again it goes on from there.
+    /// An SSRC of the peer has ended: it counts no more among those that are remembered. How far its indices had come stays known, for 256
+    /// times as many SSRCs, so that nothing of it is taken twice; when it comes again it goes on from there. Those that end beyond that
+    /// keep their places, until no new one has any: it takes another context then, by another handshake.
     pub fn end(&mut self, ssrc: u32) {
         let most = self.config.streams.saturating_mul(ENDED);
         self.remote.streams.end(ssrc, most);
@@ -303,6 +304,6 @@ impl fmt::Debug for Context {
 }
 
 /// So many times as many SSRCs that have ended are remembered, at some 50 bytes each, as of those that have not.
-const ENDED: usize = 32;
+const ENDED: usize = 256;
 /// How many packets of RTCP one key may protect (RFC 3711 §9.2).
 const MOST_RTCP: u64 = 1 << 31;
