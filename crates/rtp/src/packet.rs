@@ -42,6 +42,8 @@ pub struct Head {
 pub struct Rtp<'a> {
     /// The fixed header.
     pub head: Head,
+    /// All that stands before the payload, as it came.
+    pub(crate) header: &'a [u8],
     sources: &'a [u8],
     /// The header extensions.
     pub extensions: Elements<'a>,
@@ -80,6 +82,7 @@ impl<'a> Rtp<'a> {
             let (profile, words) = (reader.u16()?, reader.u16()?);
             Elements::new(profile, reader.take(usize::from(words) * 4)?)
         };
+        let header = packet.get(..packet.len() - reader.len())?;
         let mut payload = reader.0;
         let mut padding = 0;
         if first & 0x20 != 0 {
@@ -89,6 +92,7 @@ impl<'a> Rtp<'a> {
         }
         Some(Self {
             head,
+            header,
             sources,
             extensions,
             payload,

@@ -189,6 +189,16 @@ impl Section {
         !self.single_unit.contains(&format.payload_type) || bytes.next().is_some_and(is_unit)
     }
 
+    /// Whether a packet's frame can be sent as it is: a peer that takes whole units alone is sent all of them or none.
+    pub(crate) fn takes_frame(&self, packet: &Packet, batch: &[Packet]) -> bool {
+        if self.single_unit.is_empty() {
+            return true;
+        }
+        let place = |it: &Packet| (it.lane, it.codec, it.timestamp);
+        let mut frame = batch.iter().filter(|it| place(it) == place(packet));
+        frame.all(|it| self.takes(it) || self.media(it.codec).is_none())
+    }
+
     /// The payload type that repairs another.
     pub fn rtx(&self, of: u8) -> Option<u8> {
         let found = self

@@ -8,7 +8,7 @@ use std::{collections::HashSet, sync::Arc};
 use bytes::Bytes;
 use oxirtc_netsim::{Link, for_each_seed, ms, percent};
 use oxirtc_rtp::{
-    Batch, Carries, Format, Rtp, Section,
+    Batch, Carries, Event, Format, Rtp, Section,
     extension::{Label, Values},
     payload::{Codec, Layering, Packetizer, Piece},
 };
@@ -346,6 +346,55 @@ fn mode_0_carries_whole_units() {
         whole.len() >= 3 && whole.iter().all(|it| it.0 == 98 && it.1 < 24),
         "{whole:?}"
     );
-    let cut = kinds(&[98], &[98], false);
-    assert!(cut.iter().all(|it| it.1 < 24), "{cut:?}");
+    assert_eq!(kinds(&[98], &[98], false), []);
+}
+
+/// And all of a frame leaves or nothing, without a gap in the numbers; then a key frame is wanted.
+#[test]
+fn mode_0_tears_no_frame() {
+    let mut section = section(Codec::H264, true);
+    section.formats.retain(|it| it.payload_type == 96);
+    section.single_unit = vec![96];
+    let mut session = support::session(3);
+    session.set_section(VIDEO, section);
+    session.set_encodings(VIDEO, &[encoding(1000, 0)]);
+    let (mut next, mut numbers) = (0, Vec::new());
+    for (at, (kind, longest)) in [(5, 700), (1, 3000), (5, 700)].into_iter().enumerate() {
+        let units = [700, longest, 700].map(|len| {
+            let head = [0, 0, 0, 1, 0x60 | kind];
+            [&head[..], &vec![0x9a; len]].concat()
+        });
+        let parameters: &[u8] = if kind == 5 {
+            &[0, 0, 0, 1, 0x67, 0x42, 0, 31, 0x9a]
+        } else {
+            &[]
+        };
+        let frame = [parameters, &units.concat()].concat();
+        let mut pieces = Vec::new();
+        // What is too long for a packet is cut, for other peers.
+        let mut packetizer = Packetizer::new(Codec::H264, 1000, 0).single_unit(at != 1);
+        packetizer
+            .cut(&frame.into(), Layering::default(), &mut pieces)
+            .unwrap();
+        let now = oxirtc_netsim::epoch() + ms(33 * at as u64);
+        let what = (now, &Values::default());
+        let (lane, time) = ((0, Codec::H264), 3000 * at as u32);
+        let batch = Batch::of_frame(&mut pieces, lane, &mut next, time, what);
+        session.write(now, VIDEO, 0, &batch);
+        let mut buf = Vec::new();
+        while session.poll_rtp(now, 1232, &mut buf).is_some() {
+            let rtp = Rtp::parse(&buf).unwrap();
+            numbers.push((at, rtp.head.sequence));
+            buf.clear();
+        }
+        session.handle_timeout(now);
+        let asked = std::iter::from_fn(|| session.poll_event())
+            .any(|it| matches!(it, Event::KeyframeRequested { .. }));
+        assert_eq!(asked, at == 1, "{at}");
+    }
+    let frames: Vec<_> = numbers.iter().map(|it| it.0).collect();
+    assert_eq!(frames, [0, 0, 0, 0, 2, 2, 2, 2], "{numbers:?}");
+    let first = numbers[0].1;
+    let rest = numbers.iter().map(|it| it.1.wrapping_sub(first));
+    assert!(rest.eq([0, 1, 2, 3, 4, 5, 6, 7]), "{numbers:?}");
 }

@@ -4,8 +4,8 @@ mod support;
 
 use oxirtc_netsim::{epoch, ms};
 use oxirtc_rtp::{
-    Announced, Batch, Config, Delivery, Form, Ntp, RtpHead, SectionId, Session, Writer,
-    extension::Values,
+    Announced, Batch, Config, Delivery, Event, Form, Ntp, RtpHead, SectionId, Session, Writer,
+    extension::{Ids, Kind, Label, Values},
     payload::{Codec, Layering, Packetizer, Refused},
     rtcp,
 };
@@ -662,4 +662,89 @@ fn what_nobody_reads_is_not_due() {
     let later = now + ms(3_600_000);
     session.handle_timeout(later);
     assert!(session.read_frame(later, VIDEO).is_none(), "an hour old");
+}
+
+/// A peer that asks for a key frame with each packet has one in 200 ms, and the last wish counts.
+#[test]
+fn wishes_for_key_frames_are_paced() {
+    let mut session = session(config());
+    session.set_section(VIDEO, video());
+    session.set_encodings(VIDEO, &[encoding(1000, 0)]);
+    let mut camera = Camera::new(0, 500);
+    sent(&mut session, &mut camera, 0);
+    while session.poll_event().is_some() {}
+    let mut told = Vec::new();
+    for at in 0..1500 {
+        let now = epoch() + ms(at);
+        let mut buf = Vec::new();
+        rtcp::write_pli(&mut buf, 77, 1000);
+        if at <= 1000 {
+            session.handle_rtcp(now, &buf);
+        }
+        if session.poll_timeout().is_some_and(|it| it <= now) {
+            session.handle_timeout(now);
+        }
+        while let Some(event) = session.poll_event() {
+            if matches!(event, Event::KeyframeRequested { .. }) {
+                told.push(at);
+            }
+        }
+    }
+    assert_eq!(told, [0, 200, 400, 600, 800, 1000]);
+}
+
+/// A number that a section had for an extension means another once that section has gone.
+#[test]
+fn ids_end_with_their_section() {
+    let mut session = session(config());
+    session.set_section(SectionId(7), video());
+    session.remove_section(SectionId(7));
+    let mut section = video();
+    section.ids = Ids::new().with(Kind::TransportNumber, 1);
+    session.set_section(VIDEO, section);
+    let mut packet = Vec::new();
+    let head = RtpHead {
+        payload_type: 96,
+        ssrc: 9,
+        ..RtpHead::default()
+    };
+    let mut writer = Writer::begin(&mut packet, head, &[], Form::OneByte);
+    assert!(writer.extend(1, &[0x61, 0x61]));
+    writer.finish();
+    packet.extend([0x10, 0, 0, 0]);
+    session.handle_rtp(epoch(), &packet);
+    assert!(session.is_received(VIDEO), "{:?}", session.stats());
+}
+
+/// RFC 9143 §9.2: a name that comes late moves nothing, and one that nobody has is no stream's.
+#[test]
+fn a_late_mid_moves_nothing() {
+    let mut session = session(config());
+    for (at, mid) in ["a", "b"].into_iter().enumerate() {
+        let mut section = video();
+        section.mid = Label::new(mid);
+        session.set_section(SectionId(at as u32), section);
+    }
+    let mut bound = Vec::new();
+    for (sequence, mid) in [(1, "a"), (2, "a"), (4, "b"), (3, "a"), (5, "zz"), (6, "b")] {
+        let mut packet = Vec::new();
+        let head = RtpHead {
+            payload_type: 96,
+            sequence,
+            ssrc: 9,
+            ..RtpHead::default()
+        };
+        let mut writer = Writer::begin(&mut packet, head, &[], Form::OneByte);
+        assert!(writer.extend(1, mid.as_bytes()));
+        writer.finish();
+        packet.extend([0x10, 0, 0, 0]);
+        session.handle_rtp(epoch(), &packet);
+        while let Some(event) = session.poll_event() {
+            if let Event::Bound { section, .. } = event {
+                bound.push((sequence, section.0));
+            }
+        }
+    }
+    assert_eq!(bound, [(1, 0), (4, 1)]);
+    assert_eq!(session.stats().unrouted, 1);
 }

@@ -190,6 +190,7 @@ fn a_request_is_repeated_by_whom_it_came_from() {
         let mut buf = Vec::new();
         let item = FirItem { ssrc: 1000, number };
         rtcp::write_fir(&mut buf, sender, &[item]);
+        pair.now += ms(200);
         let now = pair.now;
         pair.sides[0].handle_rtcp(now, &buf);
         pair.drain(0);

@@ -88,6 +88,84 @@ proptest! {
     }
 }
 
+/// Whatever fills the header extension up, a packet that came is added up as it was.
+#[test]
+fn headers_are_added_up_as_they_came() {
+    let now = oxirtc_netsim::epoch();
+    let format = |payload_type, role| crate::Format {
+        payload_type,
+        role,
+        clock: 90_000,
+    };
+    for filled in [
+        &[0x10, 7, 0x20, 8][..],
+        &[0x10, 7, 0, 0, 0x20, 8, 0, 0],
+        &[0; 4],
+    ] {
+        let packet = |payload_type, number: u16, payload: &[u8]| {
+            let mut packet = vec![0x90, payload_type];
+            packet.extend(number.to_be_bytes());
+            packet.extend([
+                0,
+                0,
+                0,
+                1,
+                0,
+                0,
+                0,
+                9,
+                0xbe,
+                0xde,
+                0,
+                filled.len() as u8 / 4,
+            ]);
+            packet.extend([filled, payload].concat());
+            packet
+        };
+        let section = crate::Section {
+            receives: true,
+            formats: vec![
+                format(96, crate::Carries::Media(crate::payload::Codec::Vp8)),
+                format(120, crate::Carries::Red),
+                format(121, crate::Carries::Ulpfec),
+            ],
+            ..crate::Section::default()
+        };
+        let mut session =
+            crate::Session::new(crate::Config::new("a"), [1; 32], now, crate::Ntp(1 << 40));
+        session.set_section(crate::SectionId(0), section);
+        let delivery = crate::Delivery {
+            packets: true,
+            ..crate::Delivery::default()
+        };
+        session.set_delivery(crate::SectionId(0), delivery);
+        let body = |number: u16| [0, number as u8, 3, 4, 5];
+        let parity = |from: u16| {
+            let mut sum = Sum::default();
+            for number in from..from + 2 {
+                sum.add(&Sum::of(&packet(96, number, &body(number)), &ids()).unwrap());
+            }
+            let (base, mask) = (from, 3);
+            let mut wire = vec![121];
+            ulp::write(&mut wire, &Repair { base, mask, sum });
+            wire
+        };
+        let red = |number| packet(120, number, &[&[96][..], &body(number)].concat());
+        // What came before the first parity is not kept; 4 is lost.
+        for packet in [
+            red(1),
+            packet(120, 2, &parity(0)),
+            red(3),
+            packet(120, 5, &parity(3)),
+        ] {
+            session.handle_rtp(now, &packet);
+        }
+        let (_, _, batch) = session.poll_batch().unwrap();
+        let found = batch.packets.iter().find(|it| it.sequence as u16 == 4);
+        assert_eq!(&found.unwrap().payload[..], body(4), "{filled:?}");
+    }
+}
+
 /// Parity that came first waits for the packets, and is of no use once one of them was too long ago.
 #[test]
 fn parity_waits_for_packets() {

@@ -84,6 +84,11 @@ impl Track {
         self.numbers.highest().is_none()
     }
 
+    /// Whether a number comes behind all that have come.
+    pub(crate) fn is_newest(&self, number: u16) -> bool {
+        self.numbers.highest() < Some(self.numbers.peek(number))
+    }
+
     /// Notes that this number came. `repaired` came by RTX, RED or parity: it says nothing of reordering, and is lost by the count of the
     /// stream itself.
     pub(crate) fn note(&mut self, now: Instant, number: u16, repaired: bool) -> Noted {

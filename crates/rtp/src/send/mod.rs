@@ -107,6 +107,9 @@ pub(crate) struct SendStream {
     pub(crate) totals: (u32, u32),
     /// When a key frame was asked for that a switch waits for.
     pub(crate) asked: Option<Instant>,
+    /// The peer wishes for a key frame, and when it was last told that it did.
+    pub(crate) wished: bool,
+    pub(crate) wish_told: Option<Instant>,
     pub(crate) allowed: Allowed,
     pub(crate) stats: SendStats,
     history: Duration,
@@ -157,6 +160,8 @@ impl SendStream {
             last: None,
             totals: (0, 0),
             asked: None,
+            wished: false,
+            wish_told: None,
             allowed: Allowed::default(),
             stats: SendStats::default(),
             history: config.history,
@@ -267,7 +272,7 @@ impl SendStream {
     }
 
     /// The next packet that goes out for the first time. Numbers it for ourselves only.
-    fn next_fresh(&mut self, now: Instant) -> Option<Sent> {
+    fn next_fresh(&mut self, now: Instant, section: &Section) -> Option<Sent> {
         while self.head.is_none() {
             let at = (self.cursor.0 - self.first) as usize;
             let batch = self.kept.get(at)?;
@@ -275,6 +280,13 @@ impl SendStream {
                 self.cursor = (self.cursor.0 + 1, 0);
                 continue;
             };
+            if !section.takes_frame(packet, &batch.1.packets) {
+                // Nothing of it leaves, and what follows can be decoded from the next key frame on.
+                self.stats.dropped_codec += 1;
+                self.rewrite.lag();
+                self.cursor.1 += 1;
+                continue;
+            }
             let is_muted = self.telephone.is_some() && packet.codec.is_audio();
             let verdict = if is_muted {
                 self.rewrite.leave_out(packet)
@@ -356,7 +368,7 @@ impl SendStream {
         largest: usize,
     ) -> Option<(Class, usize)> {
         loop {
-            let sent = self.next_fresh(now)?;
+            let sent = self.next_fresh(now, section)?;
             let packet = self.content(&sent)?;
             let class = if packet.codec.is_audio() {
                 Class::Audio

@@ -151,7 +151,7 @@ impl Rewrite {
     /// may still be repaired. Returns it with the timestamp of now.
     pub(crate) fn insert(&mut self, now: Instant, clock: u32) -> (u64, u32) {
         let next = self.offsets.back();
-        let next = next.map(|it| (self.input + 1).wrapping_add(it.sequence));
+        let next = next.map(|it| self.input.saturating_add(1).wrapping_add(it.sequence));
         let (sequence, timestamp) = match &mut self.last {
             Some(last) => {
                 last.sequence = (last.sequence + 1).max(next.unwrap_or_default());
@@ -172,7 +172,7 @@ impl Rewrite {
                 self.start
             }
         };
-        self.shift(self.input + 1, 1, 0);
+        self.shift(self.input.saturating_add(1), 1, 0);
         (sequence, timestamp)
     }
 
@@ -358,11 +358,11 @@ impl Rewrite {
     fn close_up(&mut self, number: u64, pictures: u16) {
         match self.offsets.back_mut() {
             Some(back) if back.from == number => {
-                back.from += 1;
+                back.from = number.saturating_add(1);
                 back.sequence = back.sequence.wrapping_sub(1);
                 back.picture = back.picture.wrapping_sub(pictures);
             }
-            _ => self.shift(number + 1, u64::MAX, pictures.wrapping_neg()),
+            _ => self.shift(number.saturating_add(1), u64::MAX, pictures.wrapping_neg()),
         }
     }
 
@@ -484,6 +484,16 @@ mod tests {
         assert_eq!(send(512, 0), Some(102));
         assert_eq!(send(11, 0), Some(101), "it was repaired");
         assert_eq!(send(513, 0), Some(103));
+    }
+
+    /// Numbers of an application at the end of what there is are no reason to fall over.
+    #[test]
+    fn a_source_may_count_to_the_end() {
+        let mut rewrite = Rewrite::new(Choice::default(), 100, 0);
+        assert_ne!(rewrite.accept(&packet(10, 20)), Verdict::Drop);
+        assert_eq!(rewrite.accept(&packet(u64::MAX, 0)), Verdict::Drop);
+        let (number, _) = rewrite.insert(oxirtc_netsim::epoch(), 90_000);
+        assert!(number > 100);
     }
 
     /// A source that counts from somewhere else is no loss, and what is far ahead would be refused by SRTP as long past.

@@ -28,8 +28,8 @@ impl Session {
                 Rtcp::Sdes(sdes) => sdes.names().for_each(|it| self.handle_name(it.0, it.1)),
                 Rtcp::Bye(bye) => self.handle_bye(&bye),
                 Rtcp::Nack(nack) => self.handle_nack(now, &nack),
-                Rtcp::Pli(pli) => self.handle_pli(pli.media),
-                Rtcp::Fir(fir) => self.handle_fir(&fir),
+                Rtcp::Pli(pli) => self.handle_pli(now, pli.media),
+                Rtcp::Fir(fir) => self.handle_fir(now, &fir),
                 Rtcp::Remb(remb) => self.handle_remb(&remb),
                 Rtcp::Tmmb(tmmb) => self.handle_tmmb(&tmmb),
                 Rtcp::Transport(feedback) => {
@@ -51,7 +51,7 @@ impl Session {
                     data: Bytes::copy_from_slice(app.data),
                 }),
                 // Who picks references answers a lost slice or picture with its next key frame.
-                Rtcp::Sli(sli) => self.handle_pli(sli.media),
+                Rtcp::Sli(sli) => self.handle_pli(now, sli.media),
                 Rtcp::Rpsi(_) | Rtcp::Congestion(_) => {}
                 Rtcp::Unknown { broken, .. } => {
                     self.stats.rtcp_broken += u64::from(broken);
@@ -200,47 +200,27 @@ impl Session {
         }
     }
 
-    fn handle_pli(&mut self, media: u32) {
+    fn handle_pli(&mut self, now: Instant, media: u32) {
         if let Some(sender) = self.senders.iter_mut().find(|it| it.encoding.ssrc == media) {
             sender.stats.plis += 1;
-            let (section, encoding) = (sender.section, sender.place);
-            let lane = sender.rewrite.current().unwrap_or(sender.rewrite.target());
-            self.request(section, encoding, lane);
+            sender.wished = true;
         }
+        self.ask_sources(now);
     }
 
-    fn handle_fir(&mut self, fir: &Fir<'_>) {
+    fn handle_fir(&mut self, now: Instant, fir: &Fir<'_>) {
         for item in fir.items() {
-            let Some(sender) = self
-                .senders
-                .iter_mut()
-                .find(|it| it.encoding.ssrc == item.ssrc)
-            else {
-                continue;
-            };
+            let mut of = self.senders.iter_mut();
+            let sender = of.find(|it| it.encoding.ssrc == item.ssrc);
             // RFC 5104 §4.3.1.2: a number that is repeated is no new request.
-            if !sender.is_new_fir(fir.sender, item.number) {
-                continue;
+            if let Some(sender) = sender
+                && sender.is_new_fir(fir.sender, item.number)
+            {
+                sender.stats.firs += 1;
+                sender.wished = true;
             }
-            sender.stats.firs += 1;
-            let (section, encoding) = (sender.section, sender.place);
-            let lane = sender.rewrite.current().unwrap_or(sender.rewrite.target());
-            self.request(section, encoding, lane);
         }
-    }
-
-    fn request(&mut self, section: usize, encoding: usize, lane: u8) {
-        let Some(section) = self.sections.get(section).map(|it| it.id) else {
-            return;
-        };
-        let event = Event::KeyframeRequested {
-            section,
-            encoding,
-            lane,
-        };
-        if !self.events.contains(&event) {
-            self.push_event(event);
-        }
+        self.ask_sources(now);
     }
 
     fn handle_remb(&mut self, remb: &Remb<'_>) {

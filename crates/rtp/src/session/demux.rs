@@ -4,7 +4,7 @@ use std::time::Instant;
 
 use super::{Route, Session};
 use crate::{
-    Event, SectionId,
+    Event, RtpHead, SectionId,
     batch::Lane,
     extension::{Label, Named},
     receive::ReceiveStream,
@@ -16,16 +16,30 @@ impl Session {
     pub(super) fn route(
         &mut self,
         now: Instant,
-        ssrc: u32,
-        payload_type: u8,
+        &RtpHead {
+            ssrc,
+            payload_type,
+            sequence,
+            ..
+        }: &RtpHead,
         named: &Named<'_>,
     ) -> Option<Route> {
         if let Some(route) = self.by_ssrc.get(&ssrc).copied() {
-            let moved = named.mid.and_then(|mid| self.section_of_mid(mid));
-            let section = self.receivers.get(route.stream)?.section;
-            // A mid that says otherwise moves it.
-            if moved.is_none_or(|it| it == section) {
-                return Some(route);
+            let moved = named.mid.map(|mid| self.section_of_mid(mid));
+            let stream = self.receivers.get(route.stream)?;
+            match moved {
+                // What nobody knows belongs nowhere.
+                Some(None) => {
+                    self.stats.unrouted += 1;
+                    return None;
+                }
+                // A mid that says otherwise moves it; a late one is that of before.
+                Some(Some(section)) if section != stream.section => {
+                    if !route.is_repair && !stream.track.is_newest(sequence) {
+                        return Some(route);
+                    }
+                }
+                _ => return Some(route),
             }
             self.unbind(route.stream);
         }

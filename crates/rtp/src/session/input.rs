@@ -7,7 +7,7 @@ use rand_core::Rng;
 
 use super::{Route, Session, control::MOST_EVENTS};
 use crate::{
-    Event, Rtp, RtpHead, Writer,
+    Event, Rtp,
     batch::Packet,
     described,
     extension::{Ids, Named, Values, mixed_levels},
@@ -48,7 +48,7 @@ impl Session {
         if ssrc == 0 || rtp.payload.is_empty() && !is_known {
             return;
         }
-        let Some(route) = self.route(now, ssrc, rtp.head.payload_type, &named) else {
+        let Some(route) = self.route(now, &rtp.head, &named) else {
             return;
         };
         self.note_source(now, route, &rtp, &named);
@@ -552,28 +552,16 @@ fn begun(last: &mut Option<(u32, telephone::Event)>, media: &Media<'_>) -> Optio
     (later > 0 && !goes_on).then_some(event.code)
 }
 
-/// Keeps a packet for parity, as it was before RED or RTX.
+/// Keeps a packet for parity, as it was before RED: parity is over the very bytes of its header.
 fn remember(stream: &mut ReceiveStream, rtp: &Rtp<'_>, media: Media<'_>, ids: &Ids) {
-    let head = RtpHead {
-        payload_type: media.payload_type,
-        marker: media.marker,
-        sequence: media.sequence,
-        timestamp: media.timestamp,
-        ssrc: stream.ssrc,
-    };
     // What is sent again has other extensions than it had: it cannot be added up.
     if media.origin == Origin::Rtx {
         return;
     }
-    let sources: Vec<u32> = rtp.sources().collect();
-    let form = rtp.extensions.form();
-    let mut packet = Vec::with_capacity(rtp.payload.len() + 80);
-    let mut writer = Writer::begin(&mut packet, head, &sources, form);
-    for (id, value) in rtp.extensions {
-        writer.extend(id, value);
+    let mut packet = [rtp.header, media.payload].concat();
+    if let Some(second) = packet.get_mut(1) {
+        *second = *second & 0x80 | media.payload_type;
     }
-    writer.finish();
-    packet.extend_from_slice(media.payload);
     pad(&mut packet, 0, rtp.padding);
     stream.recovery.note(media.sequence, &packet, ids);
 }

@@ -21,10 +21,10 @@ use crate::{
     Config, Encoding, Event, Ntp, Section, SectionId,
     batch::{Arena, Batch, Lane, Packet},
     config::HOUR,
-    extension::Ids,
+    extension::{Ids, Kind},
     feedback::{Feedback, Received, SentNumbers},
     payload::Codec,
-    receive::{Clocks, Frame, ReceiveStream, Source, Sources},
+    receive::{Clocks, Frame, KEYFRAME_PACE, ReceiveStream, Source, Sources},
     rtcp::App,
     section::Carries,
     send::{Class, SendStream, Telephone},
@@ -166,12 +166,6 @@ impl Session {
 
     /// What was negotiated for a section; a repeat is a change.
     pub fn set_section(&mut self, id: SectionId, section: Section) {
-        for kind in crate::extension::Kind::ALL {
-            if let Some(id) = section.ids.id(kind) {
-                // RFC 9143 §7.1: in a bundle an id means one extension.
-                self.ids.set(kind, id);
-            }
-        }
         match self.place(id).and_then(|at| self.sections.get_mut(at)) {
             Some(state) => {
                 // What comes after a pause is told, however short that was.
@@ -198,7 +192,20 @@ impl Session {
             }
         }
         self.gives_feedback = self.gives_transport();
+        self.collect_ids();
         self.allow_all(id);
+    }
+
+    /// RFC 9143 §7.1: in a bundle an id means one extension, as long as there is a section that says so.
+    fn collect_ids(&mut self) {
+        self.ids = Ids::new();
+        for section in self.sections.iter().map(|it| &it.section) {
+            for kind in Kind::ALL {
+                if let Some(id) = section.ids.id(kind) {
+                    self.ids.set(kind, id);
+                }
+            }
+        }
     }
 
     fn gives_transport(&self) -> bool {
@@ -231,6 +238,7 @@ impl Session {
             state.delivery = Delivery::default();
         }
         self.gives_feedback = self.gives_transport();
+        self.collect_ids();
     }
 
     /// The streams that a section sends. One whose SSRC was there goes on with its numbers; one that is left out ends.
@@ -461,12 +469,15 @@ impl Session {
         let wakes = self.senders.iter().filter(|it| it.lacks().is_some());
         // What was found missing while sending is asked for at once.
         let wakes = wakes.map(|it| it.asked.map_or(self.origin, |at| at + again(it)));
+        let wishes = self.senders.iter().filter(|it| it.wished);
+        let wishes = wishes.filter_map(|it| it.wish_told.map(|at| at + KEYFRAME_PACE));
         let others = [self.timers.due(), self.received.due()];
         streams
             .chain(events.map(Telephone::due))
             .chain(limits)
             .chain(retries)
             .chain(wakes)
+            .chain(wishes)
             .chain(others.into_iter().flatten())
             .min()
     }
@@ -501,18 +512,30 @@ impl Session {
         }
     }
 
-    /// Asks for the key frames that switches wait for.
+    /// Asks for the key frames that switches wait for, and that the peer wishes for: of wishes that follow each other one is told.
     fn ask_sources(&mut self, now: Instant) {
         for sender in &mut self.senders {
-            let Some(lane) = sender.lacks() else { continue };
-            let due = sender.asked.is_none_or(|at| now >= at + again(sender));
-            if let (true, Some(state)) = (due, self.sections.get(sender.section)) {
+            let is_over = |at: Option<Instant>, pace| at.is_none_or(|at| now >= at + pace);
+            let lacks = sender.lacks();
+            let lacks = lacks.filter(|_| is_over(sender.asked, again(sender)));
+            let wished = sender.wished && is_over(sender.wish_told, KEYFRAME_PACE);
+            if lacks.is_some() {
                 sender.asked = Some(now);
-                self.events.push_back(Event::KeyframeRequested {
+            }
+            if wished {
+                (sender.wished, sender.wish_told) = (false, Some(now));
+            }
+            let current = || sender.rewrite.current().unwrap_or(sender.rewrite.target());
+            let lane = lacks.or_else(|| wished.then(current));
+            if let Some((lane, state)) = lane.zip(self.sections.get(sender.section)) {
+                let event = Event::KeyframeRequested {
                     section: state.id,
                     encoding: sender.place,
                     lane,
-                });
+                };
+                if !self.events.contains(&event) {
+                    self.events.push_back(event);
+                }
             }
         }
     }
