@@ -362,6 +362,50 @@ fn a_stranger_who_shows_no_cookie_does_nothing_to_a_server() {
     }
 }
 
+/// RFC 8446 §4.1.2: what a server asks a stranger who speaks in the client's name reaches the client, which answers. Its hello is not
+/// the one that the cookie stands for, so that the server waits for the answer to its own request.
+#[test]
+fn a_strangers_hello_that_is_answered_with_a_request_stops_nothing() {
+    use Group::{P256, P384, X25519, X25519MlKem768};
+
+    let both = |which| config(which).versions(&[Version::Dtls13, Version::Dtls12]);
+    for (server, stranger) in [
+        (config_1_3(1).cookie_exchange(true), config_1_3(2)),
+        (both(1).cookie_exchange(true), both(2)),
+        (config(1).cookie_exchange(true), config(2)),
+        (config_1_3(1).groups(&[P256]), config_1_3(2)),
+        (
+            both(1).groups(&[P384]).cookie_exchange(true),
+            both(2).groups(&[X25519, P384]),
+        ),
+        // The stranger has no share for the best group, and the client has.
+        (
+            config_1_3(1).cookie_exchange(true),
+            config_1_3(2).groups(&[P256, X25519, X25519MlKem768]),
+        ),
+    ] {
+        // Of the client's first hello, so many datagrams are lost.
+        for lost in [0, 1, 2] {
+            let mut pair = Pair::new(both(0), server.clone());
+            let mut said = 0;
+            let mut wire = |from, datagram| {
+                said += usize::from(from == Role::Client);
+                match from == Role::Client && said <= lost {
+                    true => Vec::new(),
+                    false => vec![(ms(10), datagram)],
+                }
+            };
+            pair.start();
+            let now = pair.now;
+            for mut datagram in first_flight(stranger.clone(), now) {
+                pair.server.handle(now, &mut datagram);
+            }
+            pair.run(Duration::from_secs(60), &mut wire);
+            pair.assert_connected();
+        }
+    }
+}
+
 fn retry_request(extensions: Extensions<'_>) -> Message<'_> {
     Message::ServerHello(ServerHello {
         version: 0xFEFD,
