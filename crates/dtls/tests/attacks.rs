@@ -10,7 +10,10 @@ use std::{
 
 use oxirtc_dtls::{
     Config, Connection, Event, Group, Role, SignatureScheme, State, Version,
-    message::{Extensions, Fragment, HelloVerifyRequest, Kind, Message, ServerHello},
+    message::{
+        Certificate, CertificateVerify, ClientKeyExchange, Extensions, Fragment,
+        HelloVerifyRequest, Kind, Message, ServerHello, ServerKeyExchange,
+    },
     record::{ALERT, APPLICATION_DATA, HANDSHAKE, Header},
 };
 use oxirtc_netsim::for_each_seed;
@@ -784,4 +787,124 @@ fn a_doubt_outlasts_a_repetition_on_a_slow_path() {
         vec![(trip / 2, datagram)]
     });
     pair.assert_connected();
+}
+
+/// What anybody can put into a flight of 1.2, by the side that hears it.
+fn forged_parts() -> Vec<(Role, Vec<Vec<u8>>)> {
+    let [client, server, stranger] =
+        [0, 1, 2].map(|which| config(which).certificate().der().to_vec());
+    let point = [&[4][..], &[7; 64]].concat();
+    let (public, signature) = ([9; 32], [3; 70]);
+    let certificate = |chain: &[&[u8]]| {
+        let chain = chain.to_vec();
+        fragment(
+            Kind::Certificate,
+            1,
+            &Message::Certificate(Certificate { chain }),
+        )
+    };
+    let exchange = |public: &[u8]| {
+        let exchange = Message::ClientKeyExchange(ClientKeyExchange { public });
+        fragment(Kind::ClientKeyExchange, 2, &exchange)
+    };
+    let verify = |scheme| {
+        let signature = &signature;
+        let verify = Message::CertificateVerify(CertificateVerify { scheme, signature });
+        fragment(Kind::CertificateVerify, 3, &verify)
+    };
+    let share = |group, scheme| {
+        let (public, signature) = (&public, &signature);
+        let share = ServerKeyExchange {
+            group,
+            public,
+            scheme,
+            signature,
+        };
+        fragment(
+            Kind::ServerKeyExchange,
+            2,
+            &Message::ServerKeyExchange(share),
+        )
+    };
+    vec![
+        (Role::Client, vec![certificate(&[&stranger])]),
+        (Role::Client, vec![certificate(&[&client])]),
+        (Role::Client, vec![share(29, 0x0403)]),
+        (Role::Client, vec![share(29, 0x0804)]),
+        (
+            Role::Client,
+            vec![certificate(&[&server]), share(29, 0x0403)],
+        ),
+        (Role::Server, vec![certificate(&[&stranger])]),
+        (Role::Server, vec![certificate(&[&server])]),
+        (Role::Server, vec![certificate(&[])]),
+        (Role::Server, vec![certificate(&[&client, &stranger])]),
+        (Role::Server, vec![exchange(&public)]),
+        (Role::Server, vec![exchange(&[0; 32])]),
+        (Role::Server, vec![exchange(&point)]),
+        (Role::Server, vec![exchange(&[])]),
+        (Role::Server, vec![verify(0x0403)]),
+        (Role::Server, vec![verify(0x0201)]),
+        (Role::Server, vec![exchange(&public), verify(0x0403)]),
+        (Role::Server, vec![share(29, 0x0403)]),
+        (
+            Role::Server,
+            vec![certificate(&[&client]), exchange(&public), verify(0x0403)],
+        ),
+    ]
+}
+
+/// In 1.2 nothing of a flight is sealed, so that anybody can say a part of it. What is said in the name of a server but for its hello,
+/// and of a client, gives way to the genuine, whenever it comes.
+#[test]
+fn what_a_stranger_puts_into_a_flight_of_1_2_stops_nothing() {
+    for (to, said) in forged_parts() {
+        for (room, behind) in [(1200, false), (1200, true), (300, false), (300, true)] {
+            // Before the first datagram to that side, or behind it, and so on.
+            for at in 0..6 {
+                let (mut pair, mut count) = (Pair::plain(), 0);
+                pair.room = room;
+                pair.start();
+                pair.run(Duration::from_secs(60), &mut |from, datagram| {
+                    let mut out = vec![(ms(10), datagram)];
+                    if from == other(to) {
+                        let forged = said.iter().map(|body| (ms(10), plain(77, body)));
+                        let place = usize::from(behind);
+                        out.splice(place..place, forged.filter(|_| count == at));
+                        count += 1;
+                    }
+                    out
+                });
+                pair.assert_connected();
+            }
+        }
+    }
+}
+
+/// What one side says comes back to it, before the peer's answer or behind it.
+#[test]
+fn a_flight_that_is_reflected_stops_nothing() {
+    for version in VERSIONS {
+        for (room, delay) in [1200, 300]
+            .into_iter()
+            .flat_map(|room| [1, 10, 15, 25].map(|it| (room, it)))
+        {
+            let mut pair = Pair::new(config_of(version, 0), config_of(version, 1));
+            pair.room = room;
+            pair.start();
+            for _ in 0..100 {
+                let mut said = Vec::new();
+                pair.run(ms(1), &mut |from, datagram| {
+                    said.push((from, datagram.clone()));
+                    vec![(ms(10), datagram)]
+                });
+                for (from, datagram) in said {
+                    let mut back = |_, datagram| vec![(ms(delay), datagram)];
+                    pair.send(other(from), &mut back, datagram);
+                }
+            }
+            pair.run(Duration::from_secs(60), &mut perfect());
+            pair.assert_connected();
+        }
+    }
 }

@@ -11,7 +11,7 @@ use crate::{
     },
     record,
     tests::{
-        peer::{Draft, Edit, each},
+        peer::{Edit, each},
         support::{
             End, Pair, VERSIONS, certificate, config, config_of, fingerprint, ms, other, perfect,
             plain, records,
@@ -243,20 +243,19 @@ fn a_finished_in_the_clear_counts_for_nothing() {
     }
 }
 
-/// And what comes before Finished is out of place under the keys, which only the peer has.
+/// And nothing but Finished has a place under the keys, which only the peer has.
 #[test]
 fn other_messages_under_the_keys_end_it() {
     for (kind, cause) in [
-        (15, Failure::AlertSent(AlertDescription::UNEXPECTED_MESSAGE)),
-        // Without it there are no keys.
+        (20, Failure::AlertSent(AlertDescription::UNEXPECTED_MESSAGE)),
+        // Without these there are no keys.
+        (15, Failure::HandshakeTimeout),
         (16, Failure::HandshakeTimeout),
     ] {
         let mut pair = Pair::plain();
-        pair.client.connection.edit = Some(Box::new(move |mut draft: Draft| {
-            if draft.kind == kind {
-                draft.epoch = 1;
-            }
-            vec![draft]
+        pair.client.connection.edit = Some(each(kind, move |draft| match kind {
+            20 => draft.kind = 15,
+            _ => draft.epoch = 1,
         }));
         pair.start();
         pair.run(Duration::from_secs(200), &mut perfect());
