@@ -129,10 +129,13 @@ impl Handshake {
         }
     }
 
-    pub(crate) fn start_server(&mut self) {
+    pub(crate) fn start_server(&mut self, config: &Config) {
         if matches!(self.step, Step::Idle) {
             let mut key = Zeroizing::new([0; 32]);
-            self.rng.fill_bytes(key.as_mut());
+            match &config.cookie_key {
+                Some(shared) => key.clone_from(&shared.0),
+                None => self.rng.fill_bytes(key.as_mut()),
+            }
             let step = negotiate::server::ExpectClientHello::new(key);
             self.step = Step::ClientHello(Box::new(step));
         }
