@@ -211,7 +211,8 @@ impl Config {
 
     /// The key that cookies are made with; it must be random and secret. Default: one of each connection's own, made of its seed.
     /// Connections of one listener that share it take the hellos that others of them have asked for: of a connection that is
-    /// still [`New`](crate::State::New) nothing need be kept but the pieces of a hello that have come.
+    /// still [`New`](crate::State::New) nothing need be kept but the pieces of a hello that have come. A cookie is good as long as
+    /// its key is in use, so change it now and then.
     #[must_use]
     pub fn cookie_key(mut self, key: [u8; 32]) -> Self {
         self.cookie_key = Some(CookieKey(Zeroizing::new(key)));
