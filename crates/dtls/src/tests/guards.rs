@@ -243,6 +243,31 @@ fn a_finished_in_the_clear_counts_for_nothing() {
     }
 }
 
+/// Who has shown that he receives hears what is wrong with his hello.
+#[test]
+fn a_hello_with_a_good_cookie_is_doubted() {
+    let client = config(0).cipher_suites(&[CipherSuite::EcdheEcdsaAes128Gcm]);
+    let server = config(1).cipher_suites(&[CipherSuite::EcdheEcdsaAes256Gcm]);
+    let (liar, judge) = (Role::Client, Role::Server);
+    let seen = cause(
+        client,
+        server.cookie_exchange(true),
+        liar,
+        judge,
+        client_extensions(|_| {}),
+    );
+    let failure = Failure::AlertSent(AlertDescription::HANDSHAKE_FAILURE);
+    assert_eq!(seen, failure);
+
+    // Never a share, whatever is asked for.
+    let edit = client_extensions(|extensions| extensions.set(extension::KEY_SHARE, &[0, 0]));
+    let server = config_of(Version::Dtls13, 1).groups(&[Group::P384]);
+    let server = server.cookie_exchange(true);
+    let seen = cause(config_of(Version::Dtls13, 0), server, liar, judge, edit);
+    let illegal = Failure::AlertSent(AlertDescription::ILLEGAL_PARAMETER);
+    assert_eq!(seen, illegal);
+}
+
 /// And nothing but Finished has a place under the keys, which only the peer has.
 #[test]
 fn other_messages_under_the_keys_end_it() {
