@@ -1,4 +1,6 @@
-use std::{sync::Arc, time::Duration};
+use std::{fmt, sync::Arc, time::Duration};
+
+use zeroize::Zeroizing;
 
 use crate::{Certificate, CipherSuite, Error, Group, KeyLog, SignatureScheme, Version};
 
@@ -19,6 +21,8 @@ pub struct Config {
     pub(crate) signature_schemes: Vec<SignatureScheme>,
     pub(crate) cookie_exchange: bool,
     pub(crate) cookie_context: Vec<u8>,
+    /// `None` for the connection's own.
+    pub(crate) cookie_key: Option<CookieKey>,
     pub(crate) handshake_timeout: Option<Duration>,
     pub(crate) require_extended_master_secret: bool,
     pub(crate) doubt: Duration,
@@ -27,6 +31,10 @@ pub struct Config {
     /// What lines of the log begin with.
     pub(crate) label: String,
 }
+
+/// It is not printed.
+#[derive(Clone)]
+pub(crate) struct CookieKey(pub(crate) Zeroizing<[u8; 32]>);
 
 /// Who says whether the peer is the right one.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
@@ -80,6 +88,7 @@ impl Config {
             signature_schemes: SignatureScheme::ALL.to_vec(),
             cookie_exchange: false,
             cookie_context: Vec::new(),
+            cookie_key: None,
             handshake_timeout: Some(Duration::from_secs(120)),
             require_extended_master_secret: false,
             doubt: Duration::from_secs(5),
@@ -200,6 +209,16 @@ impl Config {
         self
     }
 
+    /// The key that cookies are made with; it must be random and secret. Default: one of each connection's own, made of its seed.
+    /// Connections of one listener that share it take the hellos that others of them have asked for: of a connection that is
+    /// still [`New`](crate::State::New) nothing need be kept but the pieces of a hello that have come. A cookie is good as long as
+    /// its key is in use, so change it now and then.
+    #[must_use]
+    pub fn cookie_key(mut self, key: [u8; 32]) -> Self {
+        self.cookie_key = Some(CookieKey(Zeroizing::new(key)));
+        self
+    }
+
     /// How long a handshake may take, from the first flight that is sent. Default: 120 s, long enough
     /// for a path that loses half of everything; `None`, like more than an instant can hold, leaves the end to the owner.
     #[must_use]
@@ -261,6 +280,12 @@ fn distinct<T: Copy + PartialEq>(list: &[T]) -> Vec<T> {
         }
     }
     items
+}
+
+impl fmt::Debug for CookieKey {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("CookieKey")
+    }
 }
 
 impl SrtpProfile {

@@ -112,7 +112,8 @@ impl Reassembly {
         hellos.find(is_hello).or_else(|| self.whole(0))
     }
 
-    fn whole(&self, sequence: u16) -> Option<Front<'_>> {
+    /// The message of this number, when all of it is here.
+    pub(crate) fn whole(&self, sequence: u16) -> Option<Front<'_>> {
         let partial = self.messages.get(&sequence)?;
         (partial.missing == 0).then_some(Front {
             sequence,

@@ -10,7 +10,10 @@ use std::{
 
 use oxirtc_dtls::{
     Config, Connection, Event, Group, Role, SignatureScheme, State, Version,
-    message::{Extensions, Fragment, HelloVerifyRequest, Kind, Message, ServerHello},
+    message::{
+        Certificate, CertificateVerify, ClientKeyExchange, Extensions, Fragment,
+        HelloVerifyRequest, Kind, Message, ServerHello, ServerKeyExchange,
+    },
     record::{ALERT, APPLICATION_DATA, HANDSHAKE, Header},
 };
 use oxirtc_netsim::for_each_seed;
@@ -362,6 +365,50 @@ fn a_stranger_who_shows_no_cookie_does_nothing_to_a_server() {
     }
 }
 
+/// RFC 8446 §4.1.2: what a server asks a stranger who speaks in the client's name reaches the client, which answers. Its hello is not
+/// the one that the cookie stands for, so that the server waits for the answer to its own request.
+#[test]
+fn a_strangers_hello_that_is_answered_with_a_request_stops_nothing() {
+    use Group::{P256, P384, X25519, X25519MlKem768};
+
+    let both = |which| config(which).versions(&[Version::Dtls13, Version::Dtls12]);
+    for (server, stranger) in [
+        (config_1_3(1).cookie_exchange(true), config_1_3(2)),
+        (both(1).cookie_exchange(true), both(2)),
+        (config(1).cookie_exchange(true), config(2)),
+        (config_1_3(1).groups(&[P256]), config_1_3(2)),
+        (
+            both(1).groups(&[P384]).cookie_exchange(true),
+            both(2).groups(&[X25519, P384]),
+        ),
+        // The stranger has no share for the best group, and the client has.
+        (
+            config_1_3(1).cookie_exchange(true),
+            config_1_3(2).groups(&[P256, X25519, X25519MlKem768]),
+        ),
+    ] {
+        // Of the client's first hello, so many datagrams are lost.
+        for lost in [0, 1, 2] {
+            let mut pair = Pair::new(both(0), server.clone());
+            let mut said = 0;
+            let mut wire = |from, datagram| {
+                said += usize::from(from == Role::Client);
+                match from == Role::Client && said <= lost {
+                    true => Vec::new(),
+                    false => vec![(ms(10), datagram)],
+                }
+            };
+            pair.start();
+            let now = pair.now;
+            for mut datagram in first_flight(stranger.clone(), now) {
+                pair.server.handle(now, &mut datagram);
+            }
+            pair.run(Duration::from_secs(60), &mut wire);
+            pair.assert_connected();
+        }
+    }
+}
+
 fn retry_request(extensions: Extensions<'_>) -> Message<'_> {
     Message::ServerHello(ServerHello {
         version: 0xFEFD,
@@ -371,6 +418,81 @@ fn retry_request(extensions: Extensions<'_>) -> Message<'_> {
         compression_method: 0,
         extensions,
     })
+}
+
+/// Who listens for many keeps nothing of those that he has asked for a cookie: one connection takes what another has asked for, where
+/// key and context are the same. RFC 6347 §4.2.1: the numbers of their records do not meet.
+#[test]
+fn a_cookie_is_good_for_another_connection_with_its_key() {
+    for (version, (key, context, taken)) in VERSIONS.into_iter().flat_map(|version| {
+        [(7, &b"a"[..], true), (8, b"a", false), (7, b"b", false)].map(|it| (version, it))
+    }) {
+        let listener = |key, context| {
+            let server = config_of(version, 1).cookie_exchange(true);
+            server.cookie_key([key; 32]).cookie_context(context)
+        };
+        let mut pair = Pair::new(config_of(version, 0), listener(7, b"a"));
+        let (mut hellos, mut numbers) = (Hellos::default(), BTreeSet::new());
+        let mut wire = |from, datagram: Vec<u8>| {
+            match from {
+                Role::Client => hellos.note(&datagram),
+                Role::Server => {
+                    let records = records(&datagram).into_iter();
+                    for (header, _) in records.filter(|(header, _)| header.epoch == 0) {
+                        assert!(numbers.insert(header.sequence), "{}", header.sequence);
+                    }
+                }
+            }
+            vec![(ms(10), datagram)]
+        };
+        pair.start();
+        pair.run(ms(15), &mut wire);
+        assert_eq!(pair.server.connection.state(), State::New);
+        let now = pair.now;
+        pair.server.connection = Connection::new(listener(key, context), [5; 32], now);
+        pair.server.connection.set_role(now, Role::Server).unwrap();
+        let its = fingerprint(config(0).certificate());
+        pair.server.expect(now, &[its]);
+        pair.run(Duration::from_secs(60), &mut wire);
+        pair.assert_connected();
+        assert_eq!(hellos.0.len(), if taken { 2 } else { 3 }, "{version}");
+    }
+}
+
+/// A server answers in the number of the hello's record or above, unless it leaves too few. What comes behind the hello changes its numbers no more.
+#[test]
+fn numbers_go_on_from_a_hello_and_from_nothing_else() {
+    let hello = Fragment {
+        kind: Kind::ClientHello.id(),
+        length: 100,
+        sequence: 0,
+        offset: 7,
+        body: &[1],
+    };
+    let mut body = Vec::new();
+    hello.write(&mut body);
+    for version in VERSIONS {
+        let mut pair = Pair::new(config_of(version, 0), config_of(version, 1));
+        let now = pair.now;
+        pair.server.handle(now, &mut plain((1 << 48) - 1, &body));
+        pair.server.handle(now, &mut plain(50, &body));
+        pair.start();
+        // The server has to say all again.
+        pair.run(ms(15), &mut |from, datagram| match from {
+            Role::Client => vec![(ms(10), datagram)],
+            Role::Server => Vec::new(),
+        });
+        assert_eq!(pair.server.connection.state(), State::Connecting);
+        let now = pair.now;
+        pair.server.handle(now, &mut plain(1 << 20, &body));
+        pair.run(Duration::from_secs(60), &mut |from, datagram| {
+            let numbers = records(&datagram).into_iter().map(|(header, _)| header);
+            let mut clear = numbers.filter(|it| from == Role::Server && it.epoch == 0);
+            assert!(clear.all(|it| (50..100).contains(&it.sequence)));
+            vec![(ms(10), datagram)]
+        });
+        pair.assert_connected();
+    }
 }
 
 /// A hello that is answered with a request is progress: what was doubted before it is forgotten.
@@ -441,6 +563,19 @@ fn a_role_that_is_not_said_is_fixed_by_a_hello_that_is_taken() {
             assert!(!client.poll_transmit(now, 1200, &mut Vec::new()));
             pair.connect();
         }
+    }
+}
+
+/// A client that waits for a path to its server is made no server by what anybody says.
+#[test]
+fn a_client_that_has_not_begun_stays_one() {
+    for version in VERSIONS {
+        let mut pair = Pair::new(config_of(version, 0), config_of(version, 1));
+        let now = pair.now;
+        for mut datagram in first_flight(config_of(version, 2), now) {
+            pair.client.handle(now, &mut datagram);
+        }
+        pair.connect();
     }
 }
 
@@ -740,4 +875,127 @@ fn a_doubt_outlasts_a_repetition_on_a_slow_path() {
         vec![(trip / 2, datagram)]
     });
     pair.assert_connected();
+}
+
+/// What anybody can put into a flight of 1.2, by the side that hears it.
+fn forged_parts() -> Vec<(Role, Vec<Vec<u8>>)> {
+    let [client, server, stranger] =
+        [0, 1, 2].map(|which| config(which).certificate().der().to_vec());
+    let point = [&[4][..], &[7; 64]].concat();
+    let (public, signature) = ([9; 32], [3; 70]);
+    let certificate = |chain: &[&[u8]]| {
+        let chain = chain.to_vec();
+        fragment(
+            Kind::Certificate,
+            1,
+            &Message::Certificate(Certificate { chain }),
+        )
+    };
+    let exchange = |public: &[u8]| {
+        let exchange = Message::ClientKeyExchange(ClientKeyExchange { public });
+        fragment(Kind::ClientKeyExchange, 2, &exchange)
+    };
+    let verify = |scheme| {
+        let signature = &signature;
+        let verify = Message::CertificateVerify(CertificateVerify { scheme, signature });
+        fragment(Kind::CertificateVerify, 3, &verify)
+    };
+    let share = |scheme| {
+        let (public, signature) = (&public, &signature);
+        let share = ServerKeyExchange {
+            group: Group::X25519.id(),
+            public,
+            scheme,
+            signature,
+        };
+        fragment(
+            Kind::ServerKeyExchange,
+            2,
+            &Message::ServerKeyExchange(share),
+        )
+    };
+    vec![
+        (Role::Client, vec![certificate(&[&stranger])]),
+        (Role::Client, vec![certificate(&[&client])]),
+        (Role::Client, vec![share(0x0403)]),
+        (Role::Client, vec![share(0x0804)]),
+        (Role::Client, vec![certificate(&[&server]), share(0x0403)]),
+        (Role::Server, vec![certificate(&[&stranger])]),
+        (Role::Server, vec![certificate(&[&server])]),
+        (Role::Server, vec![certificate(&[])]),
+        (Role::Server, vec![certificate(&[&client, &stranger])]),
+        (Role::Server, vec![exchange(&public)]),
+        (Role::Server, vec![exchange(&[0; 32])]),
+        (Role::Server, vec![exchange(&point)]),
+        (Role::Server, vec![exchange(&[])]),
+        (Role::Server, vec![verify(0x0403)]),
+        (Role::Server, vec![verify(0x0201)]),
+        (Role::Server, vec![exchange(&public), verify(0x0403)]),
+        (Role::Server, vec![share(0x0403)]),
+        (
+            Role::Server,
+            vec![certificate(&[&client]), exchange(&public), verify(0x0403)],
+        ),
+    ]
+}
+
+/// In 1.2 nothing of a flight is sealed, so that anybody can say a part of it. What is said in the name of a server but for its hello,
+/// and of a client, gives way to the genuine, whenever it comes.
+#[test]
+fn what_a_stranger_puts_into_a_flight_of_1_2_stops_nothing() {
+    for (to, said) in forged_parts() {
+        for (room, behind) in [(1200, false), (1200, true), (300, false), (300, true)] {
+            // Before the first datagram to that side, or behind it, and so on.
+            for at in 0..6 {
+                let (mut pair, mut count) = (Pair::plain(), 0);
+                pair.room = room;
+                pair.start();
+                let mut wire = |from, datagram| {
+                    let mut out = vec![(ms(10), datagram)];
+                    if from == other(to) {
+                        let forged = said.iter().map(|body| (ms(10), plain(77, body)));
+                        let place = usize::from(behind);
+                        out.splice(place..place, forged.filter(|_| count == at));
+                        count += 1;
+                    }
+                    out
+                };
+                pair.run(ms(100), &mut wire);
+                // Where all of the genuine flight comes behind it, it costs nothing.
+                if room == 1200 && !behind {
+                    pair.assert_connected();
+                }
+                pair.run(Duration::from_secs(60), &mut wire);
+                pair.assert_connected();
+            }
+        }
+    }
+}
+
+/// What one side says comes back to it, before the peer's answer or behind it.
+#[test]
+fn a_flight_that_is_reflected_stops_nothing() {
+    for version in VERSIONS {
+        for (room, delay) in [1200, 300]
+            .into_iter()
+            .flat_map(|room| [1, 10, 15, 25].map(|it| (room, it)))
+        {
+            let mut pair = Pair::new(config_of(version, 0), config_of(version, 1));
+            pair.room = room;
+            pair.start();
+            for _ in 0..100 {
+                let mut said = Vec::new();
+                pair.run(ms(1), &mut |from, datagram| {
+                    said.push((from, datagram.clone()));
+                    vec![(ms(10), datagram)]
+                });
+                for (from, datagram) in said {
+                    let mut back = |_, datagram| vec![(ms(delay), datagram)];
+                    pair.send(other(from), &mut back, datagram);
+                }
+            }
+            pair.run(Duration::from_secs(60), &mut perfect());
+            pair.assert_connected();
+        }
+    }
 }

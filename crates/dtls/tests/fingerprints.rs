@@ -6,7 +6,8 @@ mod support;
 use std::time::Duration;
 
 use oxirtc_dtls::{
-    Certificate, Error, Event, Failure, Fingerprint, HashAlgorithm, KeyType, Role, State,
+    AlertDescription, Certificate, Error, Event, Failure, Fingerprint, HashAlgorithm, KeyType,
+    Role, State, Version,
 };
 use support::{Pair, VERSIONS, certificate, config, config_of, fingerprint, other, perfect};
 
@@ -97,7 +98,8 @@ fn only_the_right_certificate_connects() {
                     } else {
                         pair.start();
                     }
-                    pair.run(Duration::from_secs(1), &mut perfect());
+                    // In 1.2 a certificate comes in the clear, so that the right one may follow.
+                    pair.run(Duration::from_secs(6), &mut perfect());
                     check(&mut pair, judge, accepted, late, &name);
                 }
             }
@@ -134,6 +136,39 @@ fn check(pair: &mut Pair, judge: Role, accepted: bool, late: bool, name: &str) {
         .export("EXTRACTOR-dtls_srtp", None, &mut [0; 9]);
     assert_eq!(refused, Err(Error::NotConnected));
     assert!(end.connection.remote_certificates().is_empty());
+}
+
+/// In 1.2 a certificate comes in the clear and is anybody's: only when no other follows does it end the handshake. In 1.3 it is the
+/// peer's. Either way the peer hears why.
+#[test]
+fn a_certificate_of_another_in_the_clear_is_doubted_first() {
+    for (version, judge, doubt) in VERSIONS.into_iter().flat_map(|version| {
+        [
+            (Role::Client, 5),
+            (Role::Client, 0),
+            (Role::Server, 5),
+            (Role::Server, 0),
+        ]
+        .map(|(judge, doubt)| (version, judge, doubt))
+    }) {
+        let end = |which| config_of(version, which).doubt(Duration::from_secs(doubt));
+        let mut pair = Pair::bare(end(0), end(1));
+        let now = pair.now;
+        let stranger = fingerprint(&certificate(KeyType::EcdsaP256, 2));
+        pair.end(judge).expect(now, &[stranger]);
+        let its = fingerprint(end(usize::from(judge == Role::Server)).certificate());
+        pair.end(other(judge)).expect(now, &[its]);
+        pair.start();
+        pair.run(Duration::from_secs(4), &mut perfect());
+        let doubted = version == Version::Dtls12 && doubt > 0;
+        assert_eq!(pair.end(judge).events.is_empty(), doubted, "{version}");
+        pair.run(Duration::from_secs(10), &mut perfect());
+        let cause = Failure::FingerprintMismatch;
+        assert_eq!(pair.end(judge).events, [Event::Failed { cause }]);
+        let cause = Failure::AlertReceived(AlertDescription::BAD_CERTIFICATE);
+        let heard = pair.end(other(judge)).events.last().cloned();
+        assert_eq!(heard, Some(Event::Failed { cause }), "{version} {judge:?}");
+    }
 }
 
 #[test]

@@ -105,8 +105,8 @@ impl Connection {
 
     pub(super) fn fail_doubted(&mut self) {
         if let Some(Fault { cause, alert }) = self.outbox.doubt.take() {
-            let ours = matches!(cause, Failure::AlertSent(_));
-            self.fail(cause, ours.then_some(alert));
+            let heard = matches!(cause, Failure::AlertReceived(_));
+            self.fail(cause, (!heard).then_some(alert));
         }
     }
 

@@ -156,6 +156,9 @@ impl Connection {
         if kept && !self.is_over() {
             self.note_for_ack(now, number);
         }
+        if self.state == State::New && self.role != Some(Role::Client) {
+            self.records.answer_in(number.sequence);
+        }
         self.advance(now, sink);
     }
 
@@ -183,7 +186,7 @@ impl Connection {
         };
         // The role is fixed when the hello is taken.
         if self.role.is_none() && fragment.kind == Kind::ClientHello.id() {
-            handshake.start_server();
+            handshake.start_server(&self.config);
         }
         // RFC 6347 §4.1.2.7: before our first flight left there is nobody who could answer it.
         if !handshake.is_begun() || !handshake.admits(fragment.kind, epoch) {

@@ -155,7 +155,7 @@ impl Connection {
             None => self.role = Some(role),
         }
         match (&mut self.handshake, role) {
-            (Some(handshake), Role::Server) => handshake.start_server(),
+            (Some(handshake), Role::Server) => handshake.start_server(&self.config),
             // What anybody said to who might have been a server.
             (Some(handshake), Role::Client) => {
                 handshake.stop_server();

@@ -129,10 +129,13 @@ impl Handshake {
         }
     }
 
-    pub(crate) fn start_server(&mut self) {
+    pub(crate) fn start_server(&mut self, config: &Config) {
         if matches!(self.step, Step::Idle) {
             let mut key = Zeroizing::new([0; 32]);
-            self.rng.fill_bytes(key.as_mut());
+            match &config.cookie_key {
+                Some(shared) => key.clone_from(&shared.0),
+                None => self.rng.fill_bytes(key.as_mut()),
+            }
             let step = negotiate::server::ExpectClientHello::new(key);
             self.step = Step::ClientHello(Box::new(step));
         }
@@ -219,20 +222,29 @@ impl Handshake {
             role: cx.role,
             trust: cx.trust,
             transcript: &self.transcript,
+            reassembly: cx.reassembly,
             sequence,
         };
         let accepted = match self.step.weigh(&look, &front) {
             Ok(accepted) => accepted,
-            Err(Refusal::Doubt(fault)) if epoch == 0 => {
-                let begun = self.step.begins_with(cx.config, &front);
-                cx.reassembly.reject(sequence);
-                return Progress::Doubtful { fault, begun };
-            }
+            Err(Refusal::Wait) => return Progress::Waiting,
             Err(Refusal::Ignore) => {
                 cx.reassembly.reject(sequence);
                 return Progress::Ignored;
             }
-            Err(Refusal::Doubt(fault) | Refusal::End(fault)) => return Progress::Failed(fault),
+            Err(Refusal::Doubt(fault) | Refusal::DoubtBehind(_, fault)) if epoch > 0 => {
+                return Progress::Failed(fault);
+            }
+            Err(Refusal::Doubt(fault)) => {
+                let begun = self.step.begins_with(cx.config, &front);
+                cx.reassembly.reject(sequence);
+                return Progress::Doubtful { fault, begun };
+            }
+            Err(Refusal::DoubtBehind(count, fault)) => {
+                cx.reassembly.reject(sequence.saturating_add(count));
+                let begun = false;
+                return Progress::Doubtful { fault, begun };
+            }
         };
         let body = cx.reassembly.take(sequence);
         if let Some(kind) = kind.filter(|_| self.step.transcribes()) {

@@ -7,7 +7,7 @@ use crate::{
 
 /// Every handshake message of both sides in order, each as if it had come in one piece. It is kept whole,
 /// as a signature may want another hash than the PRF; it is some 2 to 5 KB and goes with the handshake.
-#[derive(Default)]
+#[derive(Clone, Default)]
 pub(crate) struct Transcript {
     style: Style,
     bytes: Vec<u8>,

@@ -36,10 +36,12 @@ pub(crate) struct Fault {
 pub(super) enum Refusal {
     /// It says nothing new.
     Ignore,
+    /// What is said behind it has to be here first.
+    Wait,
     /// Anybody could have made it in the clear; a genuine one may still come. Under keys it ends.
     Doubt(Fault),
-    /// It ends the handshake wherever it came from.
-    End(Fault),
+    /// The same of a message so many behind it.
+    DoubtBehind(u16, Fault),
 }
 
 /// What a step sees while it weighs a message; `transcript` is without it.
@@ -48,6 +50,7 @@ pub(super) struct Look<'l> {
     pub(super) role: Role,
     pub(super) trust: &'l Trust,
     pub(super) transcript: &'l Transcript,
+    pub(super) reassembly: &'l Reassembly,
     /// The number of the message.
     pub(super) sequence: u16,
 }
@@ -70,12 +73,12 @@ pub(super) struct Work<'w> {
     pub(super) edit: &'w mut Option<Edit>,
 }
 
-impl Look<'_> {
+impl<'l> Look<'l> {
     /// RFC 8122 §5: at the first moment at which the certificate and what is expected are both here.
     pub(super) fn check_certificate(&self, chain: &[&[u8]]) -> Result<PeerCertificate, Refusal> {
         let leaf = chain.first().copied().unwrap_or_default();
         if self.trust.check_leaf(leaf) == Verdict::Mismatch {
-            return Err(Refusal::End(Fault {
+            return Err(Refusal::Doubt(Fault {
                 cause: Failure::FingerprintMismatch,
                 alert: AlertDescription::BAD_CERTIFICATE,
             }));
@@ -85,6 +88,23 @@ impl Look<'_> {
             chain: chain.iter().map(|der| der.to_vec()).collect(),
             key: PublicKey::of_certificate(leaf).ok_or(unsupported)?,
         })
+    }
+
+    /// The message so many behind the one that is weighed, of this kind, and its body.
+    pub(super) fn check_behind<T>(
+        &self,
+        count: u16,
+        kind: Kind,
+        parse: impl FnOnce(&'l [u8]) -> Result<T, Malformed>,
+    ) -> Result<(&'l [u8], T), Refusal> {
+        let whole = self.reassembly.whole(self.sequence.saturating_add(count));
+        let front = whole.ok_or(Refusal::Wait)?;
+        if front.kind != kind.id() {
+            return Err(Refusal::doubt(AlertDescription::UNEXPECTED_MESSAGE).behind(count));
+        }
+        let parsed =
+            parse(front.body).map_err(|malformed| Refusal::from(malformed).behind(count))?;
+        Ok((front.body, parsed))
     }
 }
 
@@ -128,6 +148,14 @@ impl Work<'_> {
     pub(super) fn hear_hello(&mut self, kind: Kind) {
         self.transcript.add_message(kind, self.sequence, self.body);
         self.reassembly.skip_past(self.sequence);
+    }
+
+    /// The message so many behind the one that is taken, which was weighed with it.
+    pub(super) fn hear_behind(&mut self, count: u16, kind: Kind) {
+        let sequence = self.sequence.saturating_add(count);
+        let body = self.reassembly.take(sequence);
+        self.transcript.add_message(kind, sequence, &body);
+        self.reassembly.skip_past(sequence);
     }
 
     #[cfg(test)]
@@ -179,8 +207,12 @@ impl Refusal {
         Self::Doubt(Fault::new(alert))
     }
 
-    pub(super) fn end(alert: AlertDescription) -> Self {
-        Self::End(Fault::new(alert))
+    /// The same of a message so many behind it.
+    pub(super) fn behind(self, count: u16) -> Self {
+        match self {
+            Self::Doubt(fault) => Self::DoubtBehind(count, fault),
+            other => other,
+        }
     }
 }
 

@@ -93,7 +93,6 @@ impl<'a> Extensions<'a> {
         self.push(kind, body.to_vec());
     }
 
-    #[cfg(test)]
     pub(crate) fn remove(&mut self, kind: u16) {
         self.0.retain(|extension| extension.kind != kind);
     }
@@ -242,8 +241,10 @@ pub(crate) const EC_POINT_FORMATS: u16 = 11;
 pub(crate) const SIGNATURE_ALGORITHMS: u16 = 13;
 pub(crate) const USE_SRTP: u16 = 14;
 pub(crate) const ALPN: u16 = 16;
+pub(crate) const PADDING: u16 = 21;
 pub(crate) const EXTENDED_MASTER_SECRET: u16 = 23;
 pub(crate) const PRE_SHARED_KEY: u16 = 41;
+pub(crate) const EARLY_DATA: u16 = 42;
 pub(crate) const SUPPORTED_VERSIONS: u16 = 43;
 pub(crate) const COOKIE: u16 = 44;
 pub(crate) const KEY_SHARE: u16 = 51;

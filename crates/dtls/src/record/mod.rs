@@ -140,6 +140,15 @@ impl Records {
         }
     }
 
+    /// RFC 6347 §4.2.1: what answers a hello begins with the number of its record, as another connection may have answered the one
+    /// before. Anybody can have written it: one that leaves few is passed over.
+    pub(crate) fn answer_in(&mut self, sequence: u64) {
+        let plain = self.write.first_mut();
+        if let Some(plain) = plain.filter(|_| sequence <= MAX_ANSWERED) {
+            plain.next = plain.next.max(sequence);
+        }
+    }
+
     /// Drops the epochs that nothing is written in any more.
     pub(crate) fn retire(&mut self, needed: impl Fn(u16) -> bool) {
         let newest = self.write_epoch();
@@ -461,5 +470,7 @@ fn inner(plaintext: &mut [u8]) -> Result<(u8, &mut [u8]), Refused> {
 }
 
 const MAX_READ_EPOCHS: usize = 3;
+/// More records than any client says before it is answered.
+const MAX_ANSWERED: u64 = 1 << 32;
 /// RFC 9147 §4.2.1: twice the longest life of a datagram.
 const OLD_EPOCH: Duration = Duration::from_secs(240);

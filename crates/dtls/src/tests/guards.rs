@@ -11,7 +11,7 @@ use crate::{
     },
     record,
     tests::{
-        peer::{Draft, Edit, each},
+        peer::{Edit, each},
         support::{
             End, Pair, VERSIONS, certificate, config, config_of, fingerprint, ms, other, perfect,
             plain, records,
@@ -243,20 +243,44 @@ fn a_finished_in_the_clear_counts_for_nothing() {
     }
 }
 
-/// And what comes before Finished is out of place under the keys, which only the peer has.
+/// Who has shown that he receives hears what is wrong with his hello.
+#[test]
+fn a_hello_with_a_good_cookie_is_doubted() {
+    let client = config(0).cipher_suites(&[CipherSuite::EcdheEcdsaAes128Gcm]);
+    let server = config(1).cipher_suites(&[CipherSuite::EcdheEcdsaAes256Gcm]);
+    let (liar, judge) = (Role::Client, Role::Server);
+    let seen = cause(
+        client,
+        server.cookie_exchange(true),
+        liar,
+        judge,
+        client_extensions(|_| {}),
+    );
+    let failure = Failure::AlertSent(AlertDescription::HANDSHAKE_FAILURE);
+    assert_eq!(seen, failure);
+
+    // Never a share, whatever is asked for.
+    let edit = client_extensions(|extensions| extensions.set(extension::KEY_SHARE, &[0, 0]));
+    let server = config_of(Version::Dtls13, 1).groups(&[Group::P384]);
+    let server = server.cookie_exchange(true);
+    let seen = cause(config_of(Version::Dtls13, 0), server, liar, judge, edit);
+    let illegal = Failure::AlertSent(AlertDescription::ILLEGAL_PARAMETER);
+    assert_eq!(seen, illegal);
+}
+
+/// And nothing but Finished has a place under the keys, which only the peer has.
 #[test]
 fn other_messages_under_the_keys_end_it() {
     for (kind, cause) in [
-        (15, Failure::AlertSent(AlertDescription::UNEXPECTED_MESSAGE)),
-        // Without it there are no keys.
+        (20, Failure::AlertSent(AlertDescription::UNEXPECTED_MESSAGE)),
+        // Without these there are no keys.
+        (15, Failure::HandshakeTimeout),
         (16, Failure::HandshakeTimeout),
     ] {
         let mut pair = Pair::plain();
-        pair.client.connection.edit = Some(Box::new(move |mut draft: Draft| {
-            if draft.kind == kind {
-                draft.epoch = 1;
-            }
-            vec![draft]
+        pair.client.connection.edit = Some(each(kind, move |draft| match kind {
+            20 => draft.kind = 15,
+            _ => draft.epoch = 1,
         }));
         pair.start();
         pair.run(Duration::from_secs(200), &mut perfect());

@@ -97,7 +97,7 @@ impl ExpectClientHello {
         let cookie = hello.extensions.cookie().ok().flatten();
         !config.cookie_exchange
             || cookie::check_cookie(key, context, hello)
-            || cookie.is_some_and(|it| Cookie13::check_cookie(key, context, it).is_some())
+            || cookie.is_some_and(|it| Cookie13::check_cookie(key, context, hello, it).is_some())
     }
 
     fn weigh_1_2(&self, look: &Look<'_>, hello: &ClientHello<'_>) -> Result<Accepted, Refusal> {
@@ -122,8 +122,8 @@ impl ExpectClientHello {
         let (mut choice, exchange) = Choice13::from_hello(config, hello)?;
         let before = match cookie_of(Version::Dtls13, hello)? {
             Some(bytes) => {
-                let context = &config.cookie_context;
-                let cookie = Cookie13::check_cookie(&self.cookie_key, context, bytes);
+                let (key, context) = (&self.cookie_key, &config.cookie_context);
+                let cookie = Cookie13::check_cookie(key, context, hello, bytes);
                 Some((cookie.ok_or(illegal)?, bytes))
             }
             None => None,
@@ -156,7 +156,7 @@ impl ExpectClientHello {
                     group: exchange.is_none().then_some(choice.group),
                     first: hello_hash(choice.suite, body).as_ref().to_vec(),
                 };
-                let bytes = cookie.seal(&self.cookie_key, &config.cookie_context);
+                let bytes = cookie.seal(&self.cookie_key, &config.cookie_context, hello);
                 let request = retry_request(cookie.suite, cookie.group, &bytes);
                 Ok(Accepted::Retry { request })
             }

@@ -127,7 +127,7 @@ impl ExpectServerKeyExchange {
         Ok(ServerShare {
             group,
             public: exchange.public.to_vec(),
-            signed: signed.ok_or(Refusal::end(AlertDescription::DECRYPT_ERROR))?,
+            signed: signed.ok_or(Refusal::doubt(AlertDescription::DECRYPT_ERROR))?,
         })
     }
 

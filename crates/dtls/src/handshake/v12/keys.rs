@@ -73,7 +73,7 @@ pub(super) fn check_finished(
     let hash = look.transcript.hash(negotiated.suite);
     let expected = prf::verify_data(negotiated.suite, master, label, &hash);
     let proof = proof::check_finished(&expected, finished.verify_data);
-    proof.ok_or(Refusal::end(AlertDescription::DECRYPT_ERROR))
+    proof.ok_or(Refusal::doubt(AlertDescription::DECRYPT_ERROR))
 }
 
 pub(super) const CLIENT_FINISHED: &[u8] = b"client finished";

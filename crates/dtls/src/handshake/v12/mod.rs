@@ -6,7 +6,6 @@ mod server;
 
 use crate::{
     AlertDescription, Peer, SignatureScheme,
-    crypto::key::Signed,
     handshake::{
         negotiate::server::Choice,
         proof,
@@ -26,7 +25,6 @@ pub(super) enum Step {
     ServerFinished(Box<client::ExpectFinished>),
     ClientCertificate(Box<server::ExpectCertificate>),
     ClientKeyExchange(Box<server::ExpectClientKeyExchange>),
-    CertificateVerify(Box<server::ExpectCertificateVerify>),
     ClientFinished(Box<server::ExpectFinished>),
 }
 
@@ -36,8 +34,8 @@ pub(super) enum Accepted {
     ServerKeyExchange(client::ServerShare),
     CertificateRequest(SignatureScheme),
     ServerHelloDone,
+    ClientCertificate(server::SignedExchange),
     ClientKeyExchange(Vec<u8>),
-    CertificateVerify(Signed),
     Finished(proof::Finished),
 }
 
@@ -90,7 +88,6 @@ impl Step {
             Self::ServerHelloDone(_) => Kind::ServerHelloDone,
             Self::ServerFinished(_) | Self::ClientFinished(_) => Kind::Finished,
             Self::ClientKeyExchange(_) => Kind::ClientKeyExchange,
-            Self::CertificateVerify(_) => Kind::CertificateVerify,
         };
         expected == kind
     }
@@ -117,14 +114,11 @@ impl Step {
             (Self::ServerFinished(step), Message::Finished(finished)) => {
                 step.weigh(look, finished).map(Accepted::Finished)
             }
-            (Self::ClientCertificate(_), Message::Certificate(certificate)) => {
-                server::ExpectCertificate::weigh(look, certificate).map(Accepted::Certificate)
+            (Self::ClientCertificate(_), Message::Certificate(_)) => {
+                server::ExpectCertificate::weigh(look).map(Accepted::ClientCertificate)
             }
             (Self::ClientKeyExchange(_), Message::ClientKeyExchange(exchange)) => {
                 Ok(Accepted::ClientKeyExchange(exchange.public.to_vec()))
-            }
-            (Self::CertificateVerify(step), Message::CertificateVerify(verify)) => {
-                step.weigh(look, verify).map(Accepted::CertificateVerify)
             }
             (Self::ClientFinished(step), Message::Finished(finished)) => {
                 step.weigh(look, finished).map(Accepted::Finished)
@@ -153,17 +147,11 @@ impl Step {
             (Self::ServerFinished(step), Accepted::Finished(proof)) => {
                 return Ok(Next::Complete(step.take(work, proof)));
             }
-            (Self::ClientCertificate(step), Accepted::Certificate(certificate)) => {
-                Self::ClientKeyExchange(Box::new(step.take(work, certificate)))
+            (Self::ClientCertificate(step), Accepted::ClientCertificate(exchange)) => {
+                Self::ClientFinished(Box::new(step.take(work, exchange)?))
             }
             (Self::ClientKeyExchange(step), Accepted::ClientKeyExchange(public)) => {
-                match step.take(work, &public)? {
-                    server::Proof::Verify(step) => Self::CertificateVerify(Box::new(step)),
-                    server::Proof::Finished(step) => Self::ClientFinished(Box::new(step)),
-                }
-            }
-            (Self::CertificateVerify(step), Accepted::CertificateVerify(proof)) => {
-                Self::ClientFinished(Box::new(step.take(proof)))
+                Self::ClientFinished(Box::new(step.take(work, &public)?))
             }
             (Self::ClientFinished(step), Accepted::Finished(proof)) => {
                 return Ok(Next::Complete(step.take(work, proof)));

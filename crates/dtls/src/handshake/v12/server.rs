@@ -16,31 +16,35 @@ use crate::{
         work::{Fault, Look, PeerCertificate, Refusal, Work},
     },
     message::{
-        Certificate, CertificateRequest, CertificateVerify, Finished, Message, ServerHello,
-        ServerKeyExchange,
+        Certificate, CertificateRequest, CertificateVerify, ClientKeyExchange, Finished, Kind,
+        Message, ServerHello, ServerKeyExchange,
         certificate_request::{ECDSA_SIGN, RSA_SIGN},
     },
     outgoing::Ends,
     record,
 };
 
+/// The client has to say who it is: what it says there is weighed together, as its signature is over all of it.
 pub(in crate::handshake) struct ExpectCertificate {
-    negotiated: Negotiated,
-    share: KeyShare,
+    half: Half,
 }
 
+/// The client need not say who it is.
 pub(in crate::handshake) struct ExpectClientKeyExchange {
-    negotiated: Negotiated,
-    share: KeyShare,
-    /// `None` where nobody asked for it.
-    client_key: Option<PublicKey>,
+    half: Half,
 }
 
-pub(in crate::handshake) struct ExpectCertificateVerify {
+/// What the hellos agreed on, and our half of the key agreement.
+struct Half {
     negotiated: Negotiated,
-    group: Group,
-    master: MasterSecret,
-    client_key: PublicKey,
+    share: KeyShare,
+}
+
+/// The client's half of the key agreement, and who signed it.
+pub(in crate::handshake) struct SignedExchange {
+    certificate: PeerCertificate,
+    public: Vec<u8>,
+    signed: Signed,
 }
 
 pub(in crate::handshake) struct ExpectFinished {
@@ -52,8 +56,7 @@ pub(in crate::handshake) struct ExpectFinished {
 
 /// The server's flight, but for its signature.
 pub(in crate::handshake) struct FirstFlight {
-    negotiated: Negotiated,
-    share: KeyShare,
+    half: Half,
     scheme: SignatureScheme,
 }
 
@@ -61,12 +64,6 @@ pub(in crate::handshake) struct FirstFlight {
 pub(super) enum Awaited {
     Certificate(ExpectCertificate),
     KeyExchange(ExpectClientKeyExchange),
-}
-
-/// What follows the client's share.
-pub(super) enum Proof {
-    Verify(ExpectCertificateVerify),
-    Finished(ExpectFinished),
 }
 
 /// Answers the ClientHello.
@@ -106,8 +103,7 @@ pub(super) fn start(work: &mut Work<'_>, choice: &Choice) -> Result<(Signing, Fi
         message: signed,
     };
     let flight = FirstFlight {
-        negotiated,
-        share,
+        half: Half { negotiated, share },
         scheme: choice.scheme,
     };
     Ok((signing::sign(work, pending)?, flight))
@@ -115,20 +111,17 @@ pub(super) fn start(work: &mut Work<'_>, choice: &Choice) -> Result<(Signing, Fi
 
 impl FirstFlight {
     pub(super) fn resume(self, work: &mut Work<'_>, signature: &[u8]) -> Awaited {
+        let half = self.half;
         let exchange = ServerKeyExchange {
-            group: self.share.group().id(),
-            public: self.share.public(),
+            group: half.share.group().id(),
+            public: half.share.public(),
             scheme: self.scheme.id(),
             signature,
         };
         work.say(0, &Message::ServerKeyExchange(exchange));
         if work.config.peer == Peer::Nobody {
             work.say(0, &Message::ServerHelloDone);
-            return Awaited::KeyExchange(ExpectClientKeyExchange {
-                negotiated: self.negotiated,
-                share: self.share,
-                client_key: None,
-            });
+            return Awaited::KeyExchange(ExpectClientKeyExchange { half });
         }
         let request = CertificateRequest {
             certificate_types: vec![ECDSA_SIGN, RSA_SIGN],
@@ -137,83 +130,74 @@ impl FirstFlight {
         };
         work.say(0, &Message::CertificateRequest(request));
         work.say(0, &Message::ServerHelloDone);
-        Awaited::Certificate(ExpectCertificate {
-            negotiated: self.negotiated,
-            share: self.share,
-        })
+        Awaited::Certificate(ExpectCertificate { half })
     }
 }
 
 impl ExpectCertificate {
-    pub(super) fn weigh(
-        look: &Look<'_>,
-        message: &Certificate<'_>,
-    ) -> Result<PeerCertificate, Refusal> {
+    /// The signature is over all of the flight, so that what somebody else put into it is found before any of it is taken.
+    pub(super) fn weigh(look: &Look<'_>) -> Result<SignedExchange, Refusal> {
+        let (body, message) = look.check_behind(0, Kind::Certificate, Certificate::parse)?;
         // RFC 8827 §6.5: without a certificate the client is nobody.
         if message.chain.is_empty() {
             return Err(Refusal::doubt(AlertDescription::HANDSHAKE_FAILURE));
         }
-        look.check_certificate(&message.chain)
+        let second = Kind::ClientKeyExchange;
+        let (its, exchange) = look.check_behind(1, second, ClientKeyExchange::parse)?;
+        let third = Kind::CertificateVerify;
+        let (_, verify) = look.check_behind(2, third, CertificateVerify::parse)?;
+        let mut said = look.transcript.clone();
+        said.add_message(Kind::Certificate, look.sequence, body);
+        said.add_message(second, look.sequence.saturating_add(1), its);
+        let certificate = look.check_certificate(&message.chain)?;
+        let signed = check_verify(look, &certificate.key, said.bytes(), &verify);
+        Ok(SignedExchange {
+            certificate,
+            public: exchange.public.to_vec(),
+            signed: signed.map_err(|refusal| refusal.behind(2))?,
+        })
     }
 
     pub(super) fn take(
         self,
         work: &mut Work<'_>,
-        certificate: PeerCertificate,
-    ) -> ExpectClientKeyExchange {
-        work.trust.set_chain(certificate.chain);
-        ExpectClientKeyExchange {
-            negotiated: self.negotiated,
-            share: self.share,
-            client_key: Some(certificate.key),
-        }
+        exchange: SignedExchange,
+    ) -> Result<ExpectFinished, Fault> {
+        work.trust.set_chain(exchange.certificate.chain);
+        work.hear_behind(1, Kind::ClientKeyExchange);
+        let identity = proof::Identity::Signed(exchange.signed);
+        let step = self.half.agree(work, &exchange.public, identity)?;
+        work.hear_behind(2, Kind::CertificateVerify);
+        Ok(step)
     }
 }
 
 impl ExpectClientKeyExchange {
-    pub(super) fn take(self, work: &mut Work<'_>, public: &[u8]) -> Result<Proof, Fault> {
+    pub(super) fn take(self, work: &mut Work<'_>, public: &[u8]) -> Result<ExpectFinished, Fault> {
+        let unasked = proof::check_unasked(work.config.peer, Role::Server);
+        let unasked = unasked.ok_or(Fault::new(AlertDescription::INTERNAL_ERROR))?;
+        self.half
+            .agree(work, public, proof::Identity::Unasked(unasked))
+    }
+}
+
+impl Half {
+    fn agree(
+        self,
+        work: &mut Work<'_>,
+        public: &[u8],
+        identity: proof::Identity,
+    ) -> Result<ExpectFinished, Fault> {
         let group = self.share.group();
         let premaster = self.share.agree(public);
         let premaster = premaster.ok_or(Fault::new(AlertDescription::ILLEGAL_PARAMETER))?;
         let master = work.derive_keys(&self.negotiated, &premaster, Role::Server)?;
-        if let Some(client_key) = self.client_key {
-            return Ok(Proof::Verify(ExpectCertificateVerify {
-                negotiated: self.negotiated,
-                group,
-                master,
-                client_key,
-            }));
-        }
-        let unasked = proof::check_unasked(work.config.peer, Role::Server);
-        let unasked = unasked.ok_or(Fault::new(AlertDescription::INTERNAL_ERROR))?;
-        Ok(Proof::Finished(ExpectFinished {
+        Ok(ExpectFinished {
             negotiated: self.negotiated,
             group,
             master,
-            identity: proof::Identity::Unasked(unasked),
-        }))
-    }
-}
-
-impl ExpectCertificateVerify {
-    pub(super) fn weigh(
-        &self,
-        look: &Look<'_>,
-        verify: &CertificateVerify<'_>,
-    ) -> Result<Signed, Refusal> {
-        let scheme = negotiate::check_scheme(look.config, verify.scheme)?;
-        let (key, said) = (&self.client_key, look.transcript.bytes());
-        let signed = key.check_signature(Version::Dtls12, scheme, said, verify.signature);
-        signed.ok_or(Refusal::end(AlertDescription::DECRYPT_ERROR))
-    }
-
-    pub(super) fn take(self, signed: Signed) -> ExpectFinished {
-        ExpectFinished {
-            negotiated: self.negotiated,
-            group: self.group,
-            master: self.master,
-            identity: proof::Identity::Signed(signed),
-        }
+            identity,
+        })
     }
 }
 
@@ -241,4 +225,15 @@ impl ExpectFinished {
         );
         Box::new(session)
     }
+}
+
+fn check_verify(
+    look: &Look<'_>,
+    key: &PublicKey,
+    said: &[u8],
+    verify: &CertificateVerify<'_>,
+) -> Result<Signed, Refusal> {
+    let scheme = negotiate::check_scheme(look.config, verify.scheme)?;
+    let signed = key.check_signature(Version::Dtls12, scheme, said, verify.signature);
+    signed.ok_or(Refusal::doubt(AlertDescription::DECRYPT_ERROR))
 }

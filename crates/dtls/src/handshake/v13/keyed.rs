@@ -209,7 +209,7 @@ pub(super) fn check_verify(
     let hash = look.transcript.hash(keyed.negotiated.suite);
     let message = signed(context, hash.as_ref());
     let signed = key.check_signature(Version::Dtls13, scheme, &message, verify.signature);
-    signed.ok_or(Refusal::end(AlertDescription::DECRYPT_ERROR))
+    signed.ok_or(Refusal::doubt(AlertDescription::DECRYPT_ERROR))
 }
 
 pub(super) fn check_finished(
@@ -220,9 +220,9 @@ pub(super) fn check_finished(
 ) -> Result<proof::Finished, Refusal> {
     let hash = look.transcript.hash(keyed.negotiated.suite);
     let expected = traffic.finished(hash.as_ref());
-    let expected = expected.ok_or(Refusal::end(AlertDescription::INTERNAL_ERROR))?;
+    let expected = expected.ok_or(Refusal::doubt(AlertDescription::INTERNAL_ERROR))?;
     let proof = proof::check_finished(&expected, finished.verify_data);
-    proof.ok_or(Refusal::end(AlertDescription::DECRYPT_ERROR))
+    proof.ok_or(Refusal::doubt(AlertDescription::DECRYPT_ERROR))
 }
 
 /// What a CertificateVerify signs (RFC 8446 §4.4.3).

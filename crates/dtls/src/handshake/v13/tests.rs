@@ -312,6 +312,7 @@ impl Replay<'_> {
             },
             trust: &said.trust,
             transcript: &self.transcript,
+            reassembly: &said.reassembly,
             sequence,
         };
         let (context, traffic) = match from {
@@ -457,7 +458,7 @@ fn a_bit_of_any_record_is_noticed() {
 #[test]
 fn a_bit_of_what_proves_who_the_browser_is_is_noticed() {
     let ends_with = |broken: Broken, kind: Kind, cause: Failure| match broken {
-        Broken::Message(which, Refusal::End(fault)) => {
+        Broken::Message(which, Refusal::Doubt(fault)) => {
             assert_eq!((which, fault.cause), (kind, cause));
         }
         other => panic!("{other:?}"),
