@@ -370,7 +370,7 @@ fn what_cannot_be_sent_is_an_error_with_its_cause() {
     failed(&wire, other);
 }
 
-/// [6.2-08] The association ends, and the channel is open still: the error has why a message was not taken.
+/// The association ends, and the channel is open still: the error has why a message was not taken.
 #[test]
 fn what_the_association_refuses_has_its_cause() {
     let mut wire = Wire::new(&Settings::default());
