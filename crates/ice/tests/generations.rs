@@ -441,6 +441,19 @@ fn row_12_another_fork_takes_the_place_of_the_first() {
 }
 
 #[test]
+fn row_12_each_fork_has_what_it_checked_early() {
+    let mut sim = fresh();
+    sim.plan(0, plan(None, generation("L1", "")));
+    assert!(check(&mut sim, "L1", "R1", 9) && check(&mut sim, "L1", "R2", 10));
+    sim.plan(0, plan(None, generation("L1", "R1")));
+    assert!(is_learnt(&sim, 9) && !is_learnt(&sim, 10));
+    sim.plan(0, plan(generation("L1", "R2"), None));
+    assert!(is_learnt(&sim, 10));
+    peer_follows(&mut sim, "L1", "R2");
+    finish(sim, &["R1"]);
+}
+
+#[test]
 fn row_13_the_answer_of_the_same_peer_starts_nothing_anew() {
     for (mut sim, _) in cases() {
         sim.up = [true, true];
@@ -495,6 +508,34 @@ fn row_16_an_answer_may_bring_credentials_to_no_restart() {
         peer_follows(&mut sim, "L1", "R3");
         finish(sim, &["R1"]);
     }
+}
+
+/// What was left for another fork and is agreed on again before that one answers is whole: it makes new pairs.
+#[test]
+fn row_16_what_is_listed_again_goes_on() {
+    let (mut sim, _) = cases().next().unwrap();
+    let old = current(&sim);
+    sim.plan(0, plan(generation("L1", "R3"), None));
+    sim.plan(0, plan(generation("L1", "R1"), None));
+    assert_eq!((current(&sim), sim.agent(0).pairs().count()), (old, 1));
+    sim.peers[0].addresses.push(ip("10.0.0.9"));
+    sim.tell_interfaces(0);
+    sim.run(secs(1));
+    assert_eq!(sim.agent(0).pairs().count(), 2);
+    finish(sim, &["R3"]);
+}
+
+/// The peer says with the same credentials that it does not trickle after all: it has told everything.
+#[test]
+fn what_a_side_says_of_itself_may_change() {
+    let mut sim = fresh();
+    sim.trickle = false;
+    sim.plan(0, plan(generation("L1", "R1"), None));
+    sim.run(secs(1));
+    let mut same = generation("L1", "R1").unwrap();
+    same.remote.as_mut().unwrap().trickle = false;
+    sim.plan(0, plan(Some(same), None));
+    sim.run_until(secs(45), |sim| sim.states()[0] == State::Failed);
 }
 
 #[test]

@@ -580,6 +580,18 @@ fn a_policy_holds_from_the_next_restart_on() {
     );
 }
 
+/// Until then what is gathered for stays so: another network is used at once, without a relay.
+#[test]
+fn a_policy_leaves_what_is_gathered_for() {
+    let mut sim = Sim::new(17);
+    sim.connect();
+    sim.run_until(secs(5), |sim| sim.both_are(State::Completed));
+    sim.agent(0).set_transport_policy(TransportPolicy::Relay);
+    sim.peers[0].addresses = vec![ip("10.0.0.77")];
+    sim.tell_interfaces(0);
+    sim.run_until(secs(2), |sim| sim.has_consent(0) && sim.has_consent(1));
+}
+
 /// [4.2.4-04] Each of several servers is asked, but at most 16 of them, for 8 allocations.
 #[test]
 fn servers_are_bounded() {

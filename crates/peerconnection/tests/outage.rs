@@ -125,6 +125,23 @@ fn an_ice_restart_after_31_seconds_loses_nothing() {
     }
 }
 
+/// Without a restart the association ends at last: ten timeouts that nobody consents to, and the channel is closed with its error.
+#[test]
+fn an_outage_without_a_restart_ends_the_association() {
+    let mut transfer = Transfer::new(8);
+    transfer.send_for(secs(1));
+    transfer.set_link(false);
+    transfer.send_for(secs(60));
+    let [here, _] = transfer.channels;
+    let end = |pair: &Pair| pair.ends[0].state(here);
+    assert_eq!(end(&transfer.pair), DataChannelState::Open);
+    transfer.pair.run(secs(1200));
+    assert_eq!(end(&transfer.pair), DataChannelState::Closed);
+    let story = transfer.pair.ends[0].story();
+    let told = story.ends_with(&["error sctp-failure".into(), "close".into()]);
+    assert!(told, "{story:?}");
+}
+
 /// A NAT has another port for one end from now on, and knows nothing of the old one. That is noticed by the silence, after 750 ms; the first
 /// answer shows the new port, and what was on its way is sent again at once, whoever sends. Nothing waits for a timer that had grown meanwhile.
 #[test]

@@ -7,7 +7,7 @@ use std::time::{Duration, SystemTime};
 use oxirtc_netsim::{Link, ms};
 use oxirtc_peerconnection::{
     Configuration, DataChannelInit, DataChannelState, ErrorDetail, IceCandidateInit,
-    IceConnectionState, IceRole, MediaKind, OfferOptions, SessionDescription,
+    IceConnectionState, IceRole, MediaKind, OfferOptions, PeerConnectionState, SessionDescription,
     engine::{Anchor, ChannelEvent, Engine, Event, Interface, Request, Route, Settings},
 };
 use pair::{Pair, media::ONE};
@@ -142,7 +142,8 @@ fn the_end_of_candidates_is_handed_on() {
     let engine = &mut pair.ends[0].engine;
     engine.add_ice_candidate(now, &nowhere).unwrap();
     engine.add_ice_candidate(now, &end).unwrap();
-    pair.until(Duration::from_secs(120), |pair| {
+    // Later the end would come by itself.
+    pair.until(Duration::from_secs(60), |pair| {
         pair.ends[0].engine.ice_connection_state() == IceConnectionState::Failed
     });
 }
@@ -244,6 +245,20 @@ fn no_task_runs_after_close() {
     let before = pair.ends[1].tasks.len();
     pair.run(Duration::from_secs(40));
     assert_eq!(pair.ends[1].tasks.len(), before);
+}
+
+/// Whatever comes after it, nothing rises any more: the states are those of a closed connection.
+#[test]
+fn nothing_rises_after_close() {
+    let (mut pair, _) = Pair::connected(13, link(), &DataChannelInit::default());
+    let now = pair.now;
+    let engine = &mut pair.ends[1].engine;
+    engine.close(now);
+    engine.handle_interfaces(now, &[]);
+    pair.run(Duration::from_secs(1));
+    let engine = &pair.ends[1].engine;
+    assert_eq!(engine.connection_state(), PeerConnectionState::Closed);
+    assert_eq!(engine.ice_connection_state(), IceConnectionState::Closed);
 }
 
 /// A negotiated channel that only the peer has does not stop the others, and is closed.

@@ -339,11 +339,14 @@ fn the_precedence_of_local_errors() {
 /// [4.3.2-04] [4.2.5-03] [4.4.1.7-09] Another policy counts from the next gathering on; gathering begins again with a restart.
 #[test]
 fn a_changed_policy_counts_from_the_next_gathering_on() {
+    let use_relays = |pair: &mut Pair| {
+        let engine = &mut pair.ends[0].engine;
+        let mut configuration = engine.configuration().clone();
+        configuration.ice_transport_policy = IceTransportPolicy::Relay;
+        engine.set_configuration(configuration).unwrap();
+    };
     let (mut pair, _) = Pair::connected(6, link(), &DataChannelInit::default());
-    let engine = &mut pair.ends[0].engine;
-    let mut configuration = engine.configuration().clone();
-    configuration.ice_transport_policy = IceTransportPolicy::Relay;
-    engine.set_configuration(configuration).unwrap();
+    use_relays(&mut pair);
     pair.run(Duration::from_secs(10));
     assert!(pair.ends[0].is_connected(), "what is there stays");
     let lines = |pair: &Pair| {
@@ -369,6 +372,13 @@ fn a_changed_policy_counts_from_the_next_gathering_on() {
         gathering,
         [IceGatheringState::Gathering, IceGatheringState::Complete]
     );
+    // Before the first gathering.
+    let mut pair = Pair::new(6, link());
+    use_relays(&mut pair);
+    pair.open(0, "a", &DataChannelInit::default());
+    pair.offer(0, &OfferOptions::default()).unwrap();
+    pair.run(Duration::from_secs(1));
+    assert_eq!(lines(&pair), 0);
 }
 
 /// [4.2.5-02] [4.4.1.6-05] With relays only, no address of ours is gathered, and a candidate that is a name is taken, described, and not resolved.
@@ -1025,7 +1035,8 @@ fn the_end_of_remote_candidates() {
     pair.run(minute);
     assert_eq!(state(&pair), Some(IceTransportState::Disconnected));
     add(&mut pair, "").unwrap();
-    pair.run(minute);
+    // At once: later it would come by itself.
+    pair.run(Duration::from_secs(1));
     assert_eq!(state(&pair), Some(IceTransportState::Failed));
     // One that does not has told all with its description.
     let mut pair = begun(22, &|answer| {

@@ -254,6 +254,7 @@ mod tests {
         let mut networks = Networks::new(receiver, v4);
         assert_eq!(networks.current(), [interface("10.0.0.1")]);
         update(&sender, vec![interface("10.0.0.1")]);
+        assert!(!networks.found.has_changed().unwrap(), "they are the same");
         let next = vec![interface("10.0.0.2"), interface("fd00::1")];
         update(&sender, next);
         assert_eq!(networks.changed().await, [interface("10.0.0.2")]);

@@ -314,17 +314,19 @@ fn read_locked(routes: &RwLock<Routes>) -> RwLockReadGuard<'_, Routes> {
 #[cfg(test)]
 mod tests {
     use std::{
+        pin::pin,
         sync::{
             atomic::{AtomicUsize, Ordering},
             mpsc,
         },
-        task::{Wake, Waker},
+        task::{Context, Poll, Wake, Waker},
         time::Duration,
     };
 
     use super::*;
     use crate::{
-        Configuration, PeerConnection, Settings, api::Carrier, driver::sockets::with_batch,
+        Configuration, ErrorKind, PeerConnection, Settings, api::Carrier,
+        driver::sockets::with_batch,
     };
 
     /// Carries nothing, and counts how often it is woken.
@@ -380,8 +382,13 @@ mod tests {
     }
 
     fn come(routes: &RwLock<Routes>, port: u16) {
+        come_to(routes, at(9), at(port));
+    }
+
+    /// Three datagrams.
+    fn come_to(routes: &RwLock<Routes>, local: SocketAddr, source: SocketAddr) {
         let received = Received {
-            source: at(port),
+            source,
             destination: None,
             length: 30,
             segment: 10,
@@ -389,7 +396,7 @@ mod tests {
         };
         with_batch(|batch| {
             batch.fill(received, &[22; 30]);
-            distribute(routes, at(9), batch);
+            distribute(routes, local, batch);
         });
     }
 
@@ -410,6 +417,36 @@ mod tests {
         ] {
             assert_eq!(with_scope(at(local), at(source)), at(expected), "{local}");
         }
+    }
+
+    /// So a connection has it whose path is of that link, and no other.
+    #[test]
+    fn a_path_of_a_link_is_found() {
+        let routes = RwLock::<Routes>::default();
+        let (_connection, engine, _) = connect(&routes, 1);
+        let at = |text: &str| text.parse::<SocketAddr>().unwrap();
+        let path = Path::udp(at("[fe80::1%3]:9"), at("[fe80::2%3]:1"));
+        let id = locked(&routes).ids()[0];
+        locked(&routes).apply(oxirtc_netsim::epoch(), id, Route::Path(path));
+        come_to(&routes, at("[fe80::1]:9"), at("[fe80::2%4]:1"));
+        assert_eq!(count(&engine).0, 0);
+        come_to(&routes, at("[fe80::1]:9"), path.remote);
+        assert_eq!(count(&engine).0, 3);
+    }
+
+    /// A socket that nothing can be read from any more carries no connection: what waits for one ends, as with the runtime.
+    #[test]
+    fn connections_end_with_a_reader_of_theirs() {
+        let routes = Arc::<RwLock<Routes>>::default();
+        let (connection, ..) = connect(&routes, 1);
+        let mut context = Context::from_waker(Waker::noop());
+        let mut waiting = pin!(connection.next_data_channel());
+        assert!(waiting.as_mut().poll(&mut context).is_pending());
+        drop(Reader(routes));
+        let Poll::Ready(Err(error)) = waiting.poll(&mut context) else {
+            panic!("it waits for ever");
+        };
+        assert_eq!(error.kind(), ErrorKind::Aborted);
     }
 
     /// Whose path another connection claims is asked, once in ten seconds: the claimant has it when the owner lets go, and not before.

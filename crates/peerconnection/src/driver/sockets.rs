@@ -26,6 +26,10 @@ pub trait Socket: fmt::Debug + Send + Sync + 'static {
     fn local_address(&self) -> SocketAddr;
 
     /// Ready when [`try_receive`](Socket::try_receive) is worth calling.
+    ///
+    /// # Errors
+    ///
+    /// Nothing will come any more: the connections of the port are closed, and whatever waits for them ends.
     fn poll_readable(&self, context: &mut Context<'_>) -> Poll<io::Result<()>>;
 
     /// Receives one batch without waiting and returns how many of its [`Batch::received`] are filled.

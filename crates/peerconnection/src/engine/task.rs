@@ -262,6 +262,20 @@ mod tests {
         assert!(tasks.pop().is_none());
     }
 
+    /// An ABORT and a close_notify tell the same end; that of an association that follows is another.
+    #[test]
+    fn the_end_of_a_peer_is_told_once() {
+        let mut tasks = Tasks::default();
+        let ends = |tasks: &mut Tasks| {
+            tasks.push_peer_closed();
+            tasks.push_peer_closed();
+            iter::from_fn(|| tasks.pop()).count()
+        };
+        assert_eq!((ends(&mut tasks), ends(&mut tasks)), (1, 0));
+        tasks.peer_is_there();
+        assert_eq!(ends(&mut tasks), 1);
+    }
+
     #[test]
     fn a_task_has_its_events_in_order() {
         let mut tasks = Tasks::default();

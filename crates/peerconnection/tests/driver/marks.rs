@@ -46,14 +46,14 @@ fn receive(socket: &impl AsRawFd, buffer: &mut [u8]) -> io::Result<(usize, Socke
 /// The mark and the ECN bits arrive as they were given, over both versions of IP, in segments and from a named source.
 #[tokio::test]
 async fn the_kernel_sends_what_is_marked() {
-    for host in ["127.0.0.1", "::1"] {
-        let host: IpAddr = host.parse().unwrap();
+    for (host, any, other) in [("127.0.0.1", "0.0.0.0", "127.0.0.2"), ("::1", "::", "::1")] {
+        let [host, any, other] = [host, any, other].map(|it| it.parse::<IpAddr>().unwrap());
         let there = UdpSocket::bind((host, 0)).unwrap();
         match host.is_ipv4() {
             true => setsockopt(&there, IpRecvTos, &true).unwrap(),
             false => setsockopt(&there, Ipv6RecvTClass, &true).unwrap(),
         }
-        let here = driver::UdpSocket::bind((host, 0).into(), 100_000).unwrap();
+        let here = driver::UdpSocket::bind((any, 0).into(), 100_000).unwrap();
         std::future::poll_fn(|context| here.poll_writable(context))
             .await
             .unwrap();
@@ -73,7 +73,7 @@ async fn the_kernel_sends_what_is_marked() {
                 dscp: 34,
                 ecn: 1,
                 segment: 100,
-                source: Some(host),
+                source: Some(other),
                 ..plain
             },
             Outgoing { ecn: 2, ..plain },
@@ -84,7 +84,8 @@ async fn the_kernel_sends_what_is_marked() {
                 let mut buffer = [0; 300];
                 let (length, from, class) = receive(&there, &mut buffer).unwrap();
                 assert_eq!(&buffer[..length], expected);
-                assert_eq!(from, here.local_address());
+                let source = outgoing.source.unwrap_or(host);
+                assert_eq!(from, (source, here.local_address().port()).into());
                 assert_eq!(class, (outgoing.dscp << 2) | outgoing.ecn, "{outgoing:?}");
             }
         }

@@ -85,7 +85,7 @@ async fn refuses(seen: Seen) {
             .unwrap();
         assert_eq!(within(pair.near_channel.recv()).await, Some(message));
     }
-    let seen = seen.lock().unwrap();
+    let seen = std::mem::take(&mut *seen.lock().unwrap());
     let mut once = seen.refused.clone();
     once.sort();
     once.dedup();

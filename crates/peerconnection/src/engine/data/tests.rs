@@ -9,7 +9,7 @@ use sctp::packet::{ChunkKind, Packet, Reconfig, Request};
 
 use super::*;
 use crate::{
-    DataChannelState, ErrorDetail, Message, SctpTransportState,
+    DataChannelState, ErrorDetail, Message, SctpTransportState, SendError,
     engine::{
         TransportId,
         task::{ChannelEvent, Event},
@@ -370,6 +370,26 @@ fn what_cannot_be_sent_is_an_error_with_its_cause() {
     failed(&wire, other);
 }
 
+/// The association ends, and the channel is open still: the error has why a message was not taken.
+#[test]
+fn what_the_association_refuses_has_its_cause() {
+    let mut wire = Wire::new(&Settings::default());
+    let channel = wire.opens(Some(2), "");
+    wire.peer.shutdown(wire.now);
+    let mut packet = Vec::new();
+    assert!(wire.peer.poll_transmit(wire.now, 1200, &mut packet));
+    assert!(wire.data.handle_packet(wire.now, ON, &packet));
+    assert_eq!(wire.state(channel), DataChannelState::Open);
+    let sent = wire.data.send(wire.now, channel, &Message::from("late"));
+    let Err(SendError::Refused(error)) = sent else {
+        panic!("{sent:?}");
+    };
+    let detail = ErrorDetail::SctpFailure { cause_code: None };
+    assert_eq!(error.detail(), Some(detail));
+    let source = std::error::Error::source(&error).map(ToString::to_string);
+    assert_eq!(source, Some(sctp::Error::Closed.to_string()));
+}
+
 /// [6.2-02]: a negotiated channel that the peer has opened first gets what came before it, in order.
 #[test]
 fn messages_wait_for_their_negotiated_channel() {
@@ -388,6 +408,39 @@ fn messages_wait_for_their_negotiated_channel() {
     assert_eq!(wire.data.messages_dropped(), 0);
     wire.pass(Duration::from_secs(10));
     assert_eq!(wire.state(id), DataChannelState::Open);
+}
+
+/// What had come for a channel before it was there goes with it when it is closed here, and makes room.
+#[test]
+fn a_channel_that_is_closed_here_keeps_nothing() {
+    let mut wire = Wire::new(&Settings::default());
+    wire.peer_sends(6, BINARY, vec![1; 1000]);
+    wire.run();
+    let id = wire.opens(Some(6), "");
+    assert!(wire.data.backlog.tails > 1000);
+    wire.data.close_channel(id);
+    assert_eq!(wire.data.backlog.tails, 0);
+    assert_eq!(wire.read(id), None);
+}
+
+/// The association is full, whatever a channel has in it: who was refused is told when there is room again.
+#[test]
+fn room_in_a_full_association_is_told() {
+    let peer = sctp::Config::default().max_message_size(1 << 20);
+    let peer = peer.receive_window(32 << 20);
+    let mut wire = Wire::with_peer(&Settings::default(), 1 << 20, peer);
+    let ids = [(); 20].map(|()| wire.opens(None, ""));
+    let message = Message::from(vec![0; 1 << 20]);
+    let taken = ids.map(|id| wire.data.send(wire.now, id, &message));
+    let empty = taken.iter().position(|it| it == &Err(SendError::Full));
+    let empty = ids[empty.expect("20 MiB are too much")];
+    wire.pass(Duration::from_secs(5));
+    let told = wire
+        .events
+        .iter()
+        .filter(|it| matches!(it, Event::Writable));
+    assert_eq!(told.count(), 1);
+    wire.sends(empty, vec![0; 1 << 20]);
 }
 
 /// A stream that only the peer has cannot stop the other channels, however much is sent on it.
@@ -418,6 +471,8 @@ fn a_stream_without_a_channel_does_not_fill_the_window() {
     let reset = [10, 12, 14].map(|stream| wire.was_reset(stream));
     assert_eq!(reset, [false, false, true]);
     // And for ten seconds.
+    let due = wire.data.backlog.unclaimed.deadline();
+    assert!(due.is_some() && wire.data.poll_timeout() <= due);
     wire.pass(Duration::from_secs(8));
     assert!(!wire.was_reset(10) && !wire.was_reset(12));
     wire.pass(Duration::from_secs(2));
