@@ -148,28 +148,7 @@ pub(crate) fn run(orders: &Orders) -> anyhow::Result<()> {
 }
 
 async fn take_part(orders: &Orders) -> anyhow::Result<()> {
-    let server = |url: &String| match url.starts_with("stun:") {
-        true => IceServer {
-            urls: vec![url.clone()],
-            ..IceServer::default()
-        },
-        false => IceServer::with_credential(url, "alice", "secret"),
-    };
-    let configuration = Configuration {
-        ice_servers: orders.servers.iter().map(server).collect(),
-        ..Configuration::default()
-    };
-    let settings = Settings::default().ice_tcp(orders.tcp).dscp(orders.marks);
-    let settings = match orders.link_local {
-        true => settings.ipv4(false).link_local(true),
-        false => settings.ipv6(false),
-    };
-    let connection = match orders.one_port {
-        true => Endpoint::bind("[::]:0")?
-            .with_settings(settings)
-            .peer_connection(configuration)?,
-        false => PeerConnection::with_settings(configuration, settings)?,
-    };
+    let connection = connection(orders)?;
     let priority = match orders.marks {
         true => Priority::High,
         false => Priority::default(),
@@ -230,6 +209,32 @@ async fn take_part(orders: &Orders) -> anyhow::Result<()> {
             },
         }
     }
+}
+
+/// One that is as it is told to be.
+fn connection(orders: &Orders) -> anyhow::Result<PeerConnection> {
+    let server = |url: &String| match url.starts_with("stun:") {
+        true => IceServer {
+            urls: vec![url.clone()],
+            ..IceServer::default()
+        },
+        false => IceServer::with_credential(url, "alice", "secret"),
+    };
+    let configuration = Configuration {
+        ice_servers: orders.servers.iter().map(server).collect(),
+        ..Configuration::default()
+    };
+    let settings = Settings::default().ice_tcp(orders.tcp).dscp(orders.marks);
+    let settings = match orders.link_local {
+        true => settings.ipv4(false).link_local(true),
+        false => settings.ipv6(false),
+    };
+    Ok(match orders.one_port {
+        true => Endpoint::bind("[::]:0")?
+            .with_settings(settings)
+            .peer_connection(configuration)?,
+        false => PeerConnection::with_settings(configuration, settings)?,
+    })
 }
 
 async fn obey(
