@@ -194,6 +194,8 @@ const NAT: &[&str] = &[
     "port_restricted/symmetric",
     "open/blocked",
     "blocked/stream",
+    "link_local",
+    "marks",
 ];
 const BESIDE: [&str; 2] = ["fuzz", "xtask/peers"];
 const LIMIT: Duration = Duration::from_secs(60 * 60);

@@ -161,6 +161,7 @@ const PACKAGES: &[Need] = &[
     need("nft", "nftables"),
     need("openssl", "openssl"),
     need("sqlite3", "sqlite3"),
+    need("tshark", "tshark"),
     need("turnserver", "coturn"),
     need("unshare", "util-linux"),
 ];

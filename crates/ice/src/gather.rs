@@ -9,8 +9,7 @@ use std::{
 use crate::{
     Address, Candidate, CandidateKind, Config, Interface, Path, Protocol, Request, RequestId,
     TcpType, TransportPolicy,
-    base::RelayId,
-    base::{Base, BaseId, Bases, Host, PairKey, Via},
+    base::{Base, BaseId, Bases, Host, PairKey, RelayId, Via},
     candidate::{DISCARD, is_link_local, normalized, priority, tcp_preference, tcp_priority},
     external::Externals,
     generation::{Local, LocalSide},

@@ -1,7 +1,7 @@
 //! Two agents connect.
 mod sim;
 
-use oxirtc_ice::{CandidateKind, Config, Error, Event, GatheringState, Role, State};
+use oxirtc_ice::{Candidate, CandidateKind, Config, Error, Event, GatheringState, Role, State};
 use oxirtc_netsim::for_each_seed;
 
 use crate::sim::{Sim, ip, ms, secs};
@@ -139,6 +139,30 @@ fn patience_holds_failure_back() {
     sim.connect();
     let took = sim.run_until(secs(60), |sim| sim.both_are(State::Failed));
     assert!(took >= ms(39_500) && took <= ms(40_500), "{took:?}");
+}
+
+/// RFC 8445 §14.3 makes the RTO of a long list long, and seven transmissions a matter of minutes. Ours end 39.5 s after they began.
+#[test]
+fn a_long_list_ends_soon() {
+    let mut sim = Sim::new(10);
+    sim.trickle = false;
+    sim.up = [false, false];
+    sim.connect();
+    let candidate = sim.peers[1].gathered[0].clone();
+    for number in 0..100 {
+        sim.candidate(
+            0,
+            Candidate {
+                foundation: number.to_string(),
+                port: 20_000 + number,
+                ..candidate.clone()
+            },
+        );
+    }
+    sim.end_of_candidates(0);
+    let took = sim.run_until(secs(600), |sim| sim.states()[0] == State::Failed);
+    // A new one begins every 50 ms.
+    assert!(took >= ms(39_500) && took < secs(50), "{took:?}");
 }
 
 /// [5.6.4-03]: all pairs failed while more candidates may come: disconnected, not failed.

@@ -7,7 +7,7 @@ use std::time::Duration;
 use oxirtc_netsim::{End, Link, ms, percent};
 use oxirtc_peerconnection::{
     Configuration, DataChannelInit, DtlsTransportState, IceRole, IceTransportState, MediaKind,
-    Message, OfferOptions,
+    Message, OfferOptions, Protocol,
     engine::{Interface, Path, Route, Settings, TrackId},
 };
 use oxirtc_stun::{AttributeType, Message as Stun};
@@ -52,6 +52,40 @@ fn they_connect_over_a_bad_link() {
 }
 
 /// RFC 8445 §2.5: a lite server says so, the peer controls whoever offers, and messages go both ways.
+/// RFC 6544: where no UDP gets through at all, streams carry everything; without them nothing connects.
+#[test]
+fn streams_lead_where_no_udp_gets_through() {
+    for streams in [true, false] {
+        let configurations = [(); 2].map(|()| Configuration::default());
+        let settings = Settings::default().ice_tcp(streams);
+        let link = Link::new(1).delay(ms(10));
+        let mut pair = Pair::with(1, link, configurations, settings);
+        for end in &mut pair.ends {
+            end.without_udp = true;
+        }
+        if !streams {
+            pair.open(0, "a", &DataChannelInit::default());
+            pair.negotiate(0).unwrap();
+            pair.run(Duration::from_secs(60));
+            assert!(!pair.ends.iter().any(pair::End::is_connected));
+            return;
+        }
+        let channels = pair.connect(&DataChannelInit::default());
+        for (side, channel) in channels.into_iter().enumerate() {
+            pair.send(side, channel, vec![7; 100_000]);
+        }
+        pair.until(Duration::from_secs(10), |pair| {
+            pair.ends.iter().all(|end| end.inbox.len() == 1)
+        });
+        for end in &pair.ends {
+            let transport = end.engine.transports().next().unwrap();
+            let selected = transport.selected_candidate_pair().unwrap();
+            let used = [selected.local.protocol(), selected.remote.protocol()];
+            assert_eq!(used, [Some(Protocol::Tcp); 2]);
+        }
+    }
+}
+
 #[test]
 fn a_lite_server_is_reached() {
     for server in [0, 1] {

@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use oxirtc_netsim::{Link, mbps, ms, secs};
 use oxirtc_peerconnection::{
-    DataChannelInit, DataChannelState, PeerConnectionState,
+    DataChannelInit, DataChannelState, OfferOptions, PeerConnectionState,
     engine::{ChannelEvent, ChannelId, Event},
 };
 use pair::Pair;
@@ -174,4 +174,59 @@ fn another_port_of_a_nat_stops_a_transfer_for_less_than_a_second() {
             "{sender} sends: nothing for {longest:?}"
         );
     }
+}
+
+/// RFC 7675 §5.1: the last moment of consent counts, and not the timer that is to look at it, which a busy machine has late.
+#[test]
+fn no_payload_leaves_after_consent_although_no_timer_ran() {
+    for (late, leaves) in [(secs(20), true), (secs(31), false)] {
+        let link = Link::new(8).delay(ms(20));
+        let (mut pair, [here, _]) = Pair::connected(8, link, &DataChannelInit::default());
+        pair.run(secs(3));
+        let now = pair.now + late;
+        let engine = &mut pair.ends[0].engine;
+        engine.send(now, here, &"late".into()).unwrap();
+        let mut sent = Vec::new();
+        loop {
+            let mut batch = Vec::new();
+            if engine.poll_transmit(now, &mut batch).is_none() {
+                break;
+            }
+            sent.push(batch[0]);
+        }
+        let payload = sent.iter().any(|first| (20..64).contains(first));
+        assert_eq!(payload, leaves, "after {late:?}: {sent:?}");
+    }
+}
+
+/// Without consent a handshake waits ever longer, and wakes nobody for nothing. When there is consent again it goes on at once.
+#[test]
+fn a_handshake_waits_for_consent() {
+    let mut pair = Pair::new(9, Link::new(9).delay(ms(20)));
+    pair.open(0, "a", &DataChannelInit::default());
+    let is_dtls = |datagram: &[u8]| matches!(datagram.first(), Some(20..=63));
+    pair.tap = Some(Box::new(move |_, datagram| !is_dtls(datagram)));
+    pair.negotiate(0).unwrap();
+    pair.run(secs(10));
+    let address = pair.ends[0].address;
+    pair.wire.network.set_interface(address, false);
+    // The answerer is the client, whose flight is under way.
+    let is_failed =
+        |pair: &pair::Wired| pair.ends[1].engine.connection_state() == PeerConnectionState::Failed;
+    pair.until(secs(60), is_failed);
+    // ICE has nothing to do any more, and DTLS has its minute.
+    pair.run(secs(5));
+    let due = pair.ends[1].engine.poll_timeout().unwrap() - pair.now;
+    assert!((secs(50)..secs(60)).contains(&due), "{due:?}");
+    pair.tap = None;
+    pair.wire.network.set_interface(address, true);
+    let restart = OfferOptions {
+        ice_restart: true,
+        ..OfferOptions::default()
+    };
+    pair.negotiate_with(0, &restart).unwrap();
+    let took = pair.until(secs(60), |pair| {
+        pair.ends.iter().all(pair::End::is_connected)
+    });
+    assert!(took < secs(4), "{took:?}");
 }

@@ -13,7 +13,7 @@ pub struct Config {
     pub(crate) credentials: Credentials,
     pub(crate) families: Families,
     pub(crate) loopback: bool,
-    pub(crate) lifetime: Option<u32>,
+    pub(crate) lifetime: u32,
 }
 
 /// How the server is reached.
@@ -67,7 +67,7 @@ impl Config {
             credentials,
             families: Families::Ipv4,
             loopback: false,
-            lifetime: None,
+            lifetime: DEFAULT_LIFETIME,
         }
     }
 
@@ -86,10 +86,11 @@ impl Config {
         self
     }
 
-    /// Which lifetime in seconds is asked for; what the server grants counts. Default: the server's own, 10 min.
+    /// Which lifetime in seconds is asked for, first and at each refresh; what the server grants counts. 0 is 1, as a refresh of
+    /// 0 gives the allocation back. Default: 600, the default lifetime of RFC 8656 §3.2.
     #[must_use]
     pub fn lifetime(mut self, seconds: u32) -> Self {
-        self.lifetime = Some(seconds);
+        self.lifetime = seconds.max(1);
         self
     }
 
@@ -110,6 +111,9 @@ impl fmt::Debug for Credentials {
         f.debug_struct(kind).finish_non_exhaustive()
     }
 }
+
+/// It is asked for by name: a server whose most is less may take a request without LIFETIME for one of the default.
+const DEFAULT_LIFETIME: u32 = 600;
 
 #[cfg(test)]
 mod tests {

@@ -334,12 +334,15 @@ fn it_lasts_for_hours() {
         sim.relayed.drain(..).for_each(drop);
     }
     assert!(sim.events.is_empty(), "{:?}", sim.events);
-    let permits = sim
-        .server
-        .requests
-        .iter()
-        .filter(|it| it.0 == Method::CREATE_PERMISSION);
-    assert!(permits.count() < 400, "both addresses share a request");
+    let asked = |method| {
+        let requests = sim.server.requests.iter();
+        requests.filter(|it| it.0 == method).count()
+    };
+    let permits = asked(Method::CREATE_PERMISSION);
+    assert!(permits < 400, "both addresses share a request");
+    // Every half minute, and each time once more for another nonce.
+    let refreshes = asked(Method::REFRESH);
+    assert!((2 * 1198..=2 * 1200).contains(&refreshes), "{refreshes}");
 }
 
 /// A server that was started anew knows nothing: the allocation is lost at the next refresh.

@@ -140,7 +140,7 @@ const PEERS: &[Peer] = &[
     browser("firefox", || cases::names(Kind::Firefox), |_| vec!["firefox-esr", "geckodriver", "turnserver"], |it| Box::pin(cases::run(Kind::Firefox, it.only))),
     Peer { name: "dtls", cases: dtls::names, programs: dtls::programs, builds: dtls::builds, run: |it| dtls::run(it.only, it.record) },
     Peer { name: "coturn", cases: coturn::names, programs: |_| vec!["turnserver"], builds: |_| vec![], run: |it| coturn::run(it.only, it.full) },
-    Peer { name: "nat", cases: nat::names, programs: |_| vec!["nft", "turnserver"], builds: |_| vec![], run: |it| nat::run(it.only, it.full) },
+    Peer { name: "nat", cases: nat::names, programs: nat::programs, builds: |_| vec![], run: |it| nat::run(it.only, it.full) },
     Peer { name: "gstreamer", cases: gstreamer::names, programs: |_| GSTREAMER.to_vec(), builds: |_| vec![&["--package", "oxirtc-cli"]], run: |it| gstreamer::run(it.only) },
     Peer { name: "flood", cases: flood::names, programs: |_| vec![], builds: |_| vec![], run: |it| flood::run(it.only, it.full) },
 ];

@@ -35,7 +35,7 @@ impl Agent {
             return;
         }
         let is_stun = matches!(datagram.first(), Some(0..=3));
-        if is_stun && self.handle_mapping(now, set, path, datagram) {
+        if is_stun && self.handle_mapping(now, path, datagram) {
             self.settle(now, set);
             return;
         }

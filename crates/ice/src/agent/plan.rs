@@ -227,7 +227,7 @@ impl Agent {
         for base in ready {
             self.add_base(now, set, base);
         }
-        self.add_mappings(now, set);
+        self.add_mappings(now);
     }
 
     fn relay_foundation(&mut self, base: Base, relay: RelayId) -> Option<String> {

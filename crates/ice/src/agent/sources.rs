@@ -211,13 +211,7 @@ impl Agent {
     }
 
     /// Whether a datagram is a server's answer about an address of ours.
-    pub(super) fn handle_mapping(
-        &mut self,
-        now: Instant,
-        set: &ChecklistSet,
-        path: Path,
-        datagram: &[u8],
-    ) -> bool {
+    pub(super) fn handle_mapping(&mut self, now: Instant, path: Path, datagram: &[u8]) -> bool {
         if self.gatherer.sources.probes.is_empty() {
             return false;
         }
@@ -252,7 +246,7 @@ impl Agent {
                 if let Some(source) = sources.source_mut(source) {
                     source.useful = true;
                 }
-                self.add_mappings(now, set);
+                self.add_mappings(now);
             }
             None => log::debug!(
                 "{}a STUN server names an address that nobody could send to",
@@ -263,7 +257,7 @@ impl Agent {
     }
 
     /// Tells what servers see as candidates of the sides that lack them.
-    pub(super) fn add_mappings(&mut self, now: Instant, _set: &ChecklistSet) {
+    pub(super) fn add_mappings(&mut self, now: Instant) {
         for at in 0..self.gatherer.sources.probes.len() {
             let Some(probe) = self.gatherer.sources.probes.get(at) else {
                 continue;

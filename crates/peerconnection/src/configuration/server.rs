@@ -316,6 +316,7 @@ mod tests {
             ("stun:h:x", "whose port"),
             ("stun:[::1", "whose host"),
             ("stun:[::1]3478", "whose port"),
+            ("stun:[192.0.2.1]", "whose host"),
             ("stun:::1", "whose host"),
             ("stun:a b", "whose host"),
         ] {

@@ -17,7 +17,7 @@ use oxirtc_netsim::{
 };
 use oxirtc_peerconnection::{
     Configuration, DataChannelInit, DataChannelState, Error, IceCandidateInit, Message,
-    OfferOptions, PeerConnectionState, SdpType, SessionDescription,
+    OfferOptions, PeerConnectionState, Protocol, SdpType, SessionDescription,
     engine::{
         Anchor, ChannelEvent, ChannelId, Engine, Event, Interface, Path, Request, Route, SendError,
         Settings,
@@ -43,6 +43,9 @@ pub(crate) struct End {
     own_ports: u16,
     /// All of its sockets are one.
     pub(crate) one_port: bool,
+    /// No UDP gets through to it, and it opens and takes streams.
+    pub(crate) without_udp: bool,
+    streams: u16,
     /// All events so far, those of one task in one list.
     pub(crate) tasks: Vec<Vec<Event>>,
     pub(crate) channels: Vec<ChannelId>,
@@ -152,7 +155,7 @@ impl Pair {
             bytes[..8].copy_from_slice(&seed.to_be_bytes());
             End::new(configuration, settings, bytes, address)
         });
-        let wire = Across::new(network, nodes, |path| (path.local, path.remote), Path::udp);
+        let wire = Across::new(network, nodes, |path| (path.local, path.remote), route);
         let mut pair = netsim::Pair::new(ends, wire);
         pair.room = LONGEST;
         Self(pair)
@@ -282,6 +285,18 @@ impl Pair {
     }
 }
 
+/// What is sent between two ports of streams goes on one.
+fn route(local: SocketAddr, remote: SocketAddr) -> Path {
+    let protocol = match local.port() > OF_STREAMS {
+        true => Protocol::Tcp,
+        false => Protocol::Udp,
+    };
+    Path {
+        protocol,
+        ..Path::udp(local, remote)
+    }
+}
+
 /// STUN, DTLS, RTP or RTCP (RFC 7983 §7, RFC 5761 §4), and the SSRC of RTP.
 fn kind_of(datagram: &[u8]) -> (u8, u32) {
     match datagram {
@@ -299,6 +314,9 @@ impl Machine for End {
     type Route = Path;
 
     fn handle_datagram(&mut self, now: Instant, path: Path, datagram: &mut [u8]) {
+        if self.without_udp && path.protocol == Protocol::Udp {
+            return;
+        }
         *self.lengths.entry(datagram.len()).or_default() += 1;
         self.engine.handle_datagram(now, path, datagram);
     }
@@ -340,7 +358,7 @@ impl Machine for End {
     }
 
     fn mirrored(path: Path) -> Path {
-        Path::udp(path.remote, path.local)
+        route(path.remote, path.local)
     }
 
     /// One that comes before its description is lost, as with signalling that is out of order.
@@ -387,6 +405,8 @@ impl End {
             engine,
             address,
             one_port: false,
+            without_udp: false,
+            streams: 0,
             next_port: 4000,
             own_ports: 0,
             tasks: Vec::new(),
@@ -420,6 +440,14 @@ impl End {
                 let bound = SocketAddr::new(address, self.next_port + beside);
                 self.sockets.retain(|it| *it != bound);
                 self.sockets.push(bound);
+                self.engine.handle_response(now, id, Ok(bound));
+            }
+            Request::Listen { id, address, .. }
+            | Request::Connect {
+                id, from: address, ..
+            } if self.without_udp => {
+                self.streams += 1;
+                let bound = SocketAddr::new(address, OF_STREAMS + self.streams);
                 self.engine.handle_response(now, id, Ok(bound));
             }
             Request::Close { local } => self.sockets.retain(|it| *it != local),
@@ -516,5 +544,7 @@ fn word(event: &Event) -> Option<String> {
     })
 }
 
+/// Streams have ports above it, and sockets below.
+const OF_STREAMS: u16 = 30_000;
 /// What an engine sends at most: 1,500 bytes less the headers of IPv4 and UDP.
 const LONGEST: usize = 1472;

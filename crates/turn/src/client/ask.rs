@@ -58,14 +58,10 @@ impl Client {
                         builder.add(Attribute::AdditionalAddressFamily(AddressFamily::Ipv6));
                     }
                 }
-                if let Some(lifetime) = self.config.lifetime {
-                    builder.add(Attribute::Lifetime(lifetime));
-                }
+                builder.add(Attribute::Lifetime(self.config.lifetime));
             }
             Purpose::Refresh => {
-                if let Some(lifetime) = self.config.lifetime {
-                    builder.add(Attribute::Lifetime(lifetime));
-                }
+                builder.add(Attribute::Lifetime(self.config.lifetime));
             }
             Purpose::Close => {
                 builder.add(Attribute::Lifetime(0));

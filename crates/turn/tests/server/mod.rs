@@ -288,9 +288,11 @@ impl Server {
         request: &Message<'_>,
         answer: &mut Vec<u8>,
     ) {
-        let lifetime = request
-            .lifetime()
-            .map_or(self.lifetime, |it| it.min(self.lifetime));
+        let lifetime = match request.lifetime() {
+            // As coturn does, whatever its most is.
+            None if request.method() == Method::REFRESH => 600,
+            asked => asked.map_or(self.lifetime, |it| it.min(self.lifetime)),
+        };
         let mut relayed = Vec::new();
         match request.method() {
             Method::ALLOCATE => relayed = self.allocate(now, from, request, lifetime),

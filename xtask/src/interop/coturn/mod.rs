@@ -166,9 +166,9 @@ fn refused(gathered: &Gathered, code: u16, url: &str) -> anyhow::Result<()> {
     Ok(())
 }
 
-/// Nonces end, and what was given for a short time, while words go round. Each connection has `requests` to make meanwhile, and
-/// makes each twice, as the nonce of the one before has ended.
-async fn outlives(coturn: &Coturn, time: Duration, requests: usize) -> anyhow::Result<String> {
+/// Nonces end, and what was given for a short time, while words go round. Each allocation is refreshed half-way, each permission after
+/// [`PERMITTED`], and each of these requests is made twice, as the nonce of the one before has ended.
+async fn outlives(coturn: &Coturn, time: Duration, lifetime: Duration) -> anyhow::Result<String> {
     let servers = [Transport::Udp, Transport::Tcp].map(|way| way.server(HOST, PASSWORD));
     let call = Call::connect(servers, settings(coturn).ipv6(false)).await?;
     let end = Instant::now() + time;
@@ -183,9 +183,13 @@ async fn outlives(coturn: &Coturn, time: Duration, requests: usize) -> anyhow::R
     let permitted = count("CREATE_PERMISSION");
     let stale = coturn.said("error 438: Stale nonce");
     call.end();
-    let log = || coturn.log();
-    ensure!(refreshed >= 2, "refreshed {refreshed} times: {}", log());
-    ensure!(stale >= 2 * requests, "stale {stale} times: {}", log());
+    let often = |each: Duration| 2 * (time.as_secs() / each.as_secs()) as usize;
+    let refreshes = often(lifetime / 2);
+    ensure!(
+        refreshed >= refreshes && permitted >= 2 + often(PERMITTED) && stale >= refreshes,
+        "{refreshed} refreshes, {permitted} permissions, {stale} stale nonces: {}",
+        coturn.log()
+    );
     Ok(format!(
         "{words} words each way, {refreshed} refreshes, {permitted} permissions, {stale} stale nonces"
     ))
@@ -195,6 +199,8 @@ const BULK: usize = 4 << 20;
 const FULL_BULK: usize = 64 << 20;
 const LIMIT: Duration = Duration::from_secs(400);
 const PAUSE: Duration = Duration::from_millis(100);
+/// After so long a permission of five minutes is renewed.
+const PERMITTED: Duration = Duration::from_secs(240);
 
 macro_rules! cases {
     ($($name:literal $full:literal $options:expr, |$coturn:ident, $bulk:pat_param| $run:expr;)*) => {
@@ -221,8 +227,8 @@ const CASES: &[Case] = cases! {
     "unproven_certificate" false &[], |coturn, _| unproven(coturn);
     "quota" false &["--user-quota=1"], |coturn, _| quota(coturn);
     "oauth" false &["--oauth"], |coturn, bulk| oauth(coturn, bulk);
-    "stale_nonce_short_lifetime" false &["--stale-nonce=2", "--max-allocate-lifetime=10"], |coturn, _| outlives(coturn, Duration::from_secs(8), 1);
-    "permissions_end" true &["--stale-nonce=5", "--max-allocate-lifetime=60"], |coturn, _| outlives(coturn, Duration::from_secs(320), 2);
+    "stale_nonce_short_lifetime" false &["--stale-nonce=2", "--max-allocate-lifetime=10"], |coturn, _| outlives(coturn, Duration::from_secs(8), Duration::from_secs(10));
+    "permissions_end" true &["--stale-nonce=5", "--max-allocate-lifetime=60"], |coturn, _| outlives(coturn, Duration::from_secs(320), Duration::from_secs(60));
 };
 
 #[cfg(test)]

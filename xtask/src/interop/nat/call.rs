@@ -35,9 +35,8 @@ pub(super) const RIGHT: usize = 1;
 pub(super) fn orders() -> [Orders; 2] {
     [true, false].map(|offers| Orders {
         offers,
-        tcp: false,
-        calls: false,
         servers: SERVERS.map(Into::into).to_vec(),
+        ..Orders::default()
     })
 }
 
@@ -96,6 +95,16 @@ impl Call {
             "what came is not what was sent"
         );
         Ok(gap)
+    }
+
+    /// Has an end restart ICE; the addresses of its own that it tells then.
+    pub(super) async fn restart(&mut self, end: usize) -> anyhow::Result<Vec<String>> {
+        self.tell(end, &Word::Restart).await?;
+        loop {
+            if let (_, Word::Hosts(addresses)) = self.next("a restart").await? {
+                return Ok(addresses);
+            }
+        }
     }
 
     /// From now on both see how long no frame comes.
@@ -181,6 +190,9 @@ impl End {
             ("--offers", orders.offers),
             ("--tcp", orders.tcp),
             ("--calls", orders.calls),
+            ("--marks", orders.marks),
+            ("--link-local", orders.link_local),
+            ("--one-port", orders.one_port),
         ];
         for (flag, on) in flags {
             command.args(on.then_some(flag));

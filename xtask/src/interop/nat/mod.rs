@@ -16,6 +16,7 @@ use party::{Orders, Pair};
 use theory::Way;
 
 mod call;
+mod marks;
 pub(in crate::interop) mod network;
 pub(crate) mod party;
 mod roam;
@@ -35,10 +36,20 @@ enum Case {
     Roam(roam::Change, roam::Sender, Kind),
     /// The same in the middle of a call.
     Call(roam::Change, Kind),
+    /// On one link, without any other addresses than those of it; by ports of their own, or by such as could have more connections.
+    Link {
+        one_port: bool,
+    },
+    Marks,
 }
 
 pub(super) fn names() -> Vec<String> {
     cases().into_iter().map(|(name, _)| name).collect()
+}
+
+pub(super) fn programs(only: &[String]) -> Vec<&'static str> {
+    let looks = matches(only, MARKS).then_some("tshark");
+    ["nft", "turnserver"].into_iter().chain(looks).collect()
 }
 
 pub(super) fn run(only: Vec<String>, full: bool) -> Running {
@@ -58,6 +69,9 @@ fn cases() -> Vec<(String, Case)> {
     also("one_router/hairpin", Case::Together { hairpin: true });
     also("one_router/no_hairpin", Case::Together { hairpin: false });
     also("blocked/stream", Case::Stream);
+    also("link_local", Case::Link { one_port: false });
+    also("link_local/one_port", Case::Link { one_port: true });
+    also(MARKS, Case::Marks);
     for (name, change, sender, other) in roam::CASES {
         also(name, Case::Roam(*change, *sender, *other));
     }
@@ -121,7 +135,21 @@ async fn run_case(case: Case, bulk: usize) -> anyhow::Result<String> {
         }
         Case::Roam(change, sender, other) => roam::run(change, sender, other, bulk).await,
         Case::Call(change, other) => roam::call(change, other).await,
+        Case::Link { one_port } => link(one_port).await,
+        Case::Marks => marks::run().await,
     }
+}
+
+/// RFC 8445 §5.1.1.1: addresses of a link are as good as others where there are no others.
+async fn link(one_port: bool) -> anyhow::Result<String> {
+    let _lab = Laboratory::on_one_link()?;
+    let [left, right] = orders().map(|it| Orders {
+        link_local: true,
+        servers: Vec::new(),
+        ..it
+    });
+    let right = Orders { one_port, ..right };
+    talk([left, right], Way::Direct, [Kind::Open; 2]).await
 }
 
 /// Connects them and has each send; says by which pair.
@@ -152,6 +180,7 @@ async fn talk(orders: [Orders; 2], way: Way, kinds: [Kind; 2]) -> anyhow::Result
     ))
 }
 
+const MARKS: &str = "marks";
 const WORDS: usize = 256 << 10;
 const BULK: usize = 24 << 20;
 const FULL_BULK: usize = 64 << 20;

@@ -72,6 +72,27 @@ impl Laboratory {
         Ok(lab)
     }
 
+    /// Two hosts on one link, which have no other addresses than those of IPv6 for it.
+    pub(super) fn on_one_link() -> anyhow::Result<Self> {
+        let mut lab = Self::default();
+        let hosts = [Side::Left, Side::Right].map(Side::host);
+        for host in hosts {
+            lab.add_namespace(host)?;
+        }
+        let [left, right] = hosts;
+        ip(&format!(
+            "-n {left} link add eth0 type veth peer name eth0 netns {right}"
+        ))?;
+        for (number, host) in (1..).zip(hosts) {
+            // The system's own would be looked for at others for two seconds.
+            ip(&format!("-n {host} link set eth0 addrgenmode none up"))?;
+            ip(&format!(
+                "-n {host} addr add fe80::{number}/64 dev eth0 nodad"
+            ))?;
+        }
+        Ok(lab)
+    }
+
     /// Gives the host on the left another way out, by a link `eth1` and a router of its own.
     pub(super) fn add_way(&mut self, kind: Kind) -> anyhow::Result<()> {
         self.connect(Side::Beside, kind)

@@ -8,9 +8,10 @@ use std::{
 use anyhow::{Context as _, bail, ensure};
 use bytes::Bytes;
 use oxirtc_peerconnection::{
-    Configuration, DataChannel, DataChannelInit, Event, IceCandidateInit, IceCandidateType,
-    IceServer, IceServerTransportProtocol, IceTransportState, MediaKind, MediaStreamTrack, Message,
-    PeerConnection, Protocol, SdpType, SessionDescription, engine::Settings,
+    Configuration, DataChannel, DataChannelInit, Endpoint, Event, IceCandidateInit,
+    IceCandidateType, IceServer, IceServerTransportProtocol, IceTransportState, MediaKind,
+    MediaStreamTrack, Message, PeerConnection, Priority, Protocol, SdpType, SessionDescription,
+    engine::Settings,
 };
 use ring::digest::{Context as Digest, SHA256};
 use serde::{Deserialize, Serialize};
@@ -23,7 +24,7 @@ use tokio::{
 use crate::interop::{coturn::media::give, transfer::hex};
 
 /// What such a process is told at its start.
-#[derive(Debug, Clone, clap::Args)]
+#[derive(Debug, Clone, Default, clap::Args)]
 pub(crate) struct Orders {
     /// It offers
     #[arg(long)]
@@ -34,6 +35,15 @@ pub(crate) struct Orders {
     /// It has a microphone and a camera, and plays those of the other one
     #[arg(long)]
     pub(crate) calls: bool,
+    /// What it sends is important, and marked so
+    #[arg(long)]
+    pub(crate) marks: bool,
+    /// It has nothing but the IPv6 addresses of its link
+    #[arg(long)]
+    pub(crate) link_local: bool,
+    /// Its port could have other connections as well
+    #[arg(long)]
+    pub(crate) one_port: bool,
     /// A server with its user alice
     #[arg(long = "server")]
     pub(crate) servers: Vec<String>,
@@ -51,6 +61,8 @@ pub(crate) enum Word {
     Receive(usize),
     /// To it: say the pair as soon as ICE is done, or the pair stays.
     Show,
+    /// To it: restart ICE, and say what addresses of its own it tells.
+    Restart,
     /// To it: from now on, see how long no frame comes.
     Watch,
     /// To it: say what was played since then.
@@ -59,6 +71,7 @@ pub(crate) enum Word {
     Open,
     Played(Played),
     Pair(Pair),
+    Hosts(Vec<String>),
     /// So many bytes have come, with no longer time without any in milliseconds.
     Came {
         bytes: usize,
@@ -135,30 +148,31 @@ pub(crate) fn run(orders: &Orders) -> anyhow::Result<()> {
 }
 
 async fn take_part(orders: &Orders) -> anyhow::Result<()> {
-    let server = |url: &String| match url.starts_with("stun:") {
-        true => IceServer {
-            urls: vec![url.clone()],
-            ..IceServer::default()
-        },
-        false => IceServer::with_credential(url, "alice", "secret"),
+    let connection = connection(orders)?;
+    let priority = match orders.marks {
+        true => Priority::High,
+        false => Priority::default(),
     };
-    let configuration = Configuration {
-        ice_servers: orders.servers.iter().map(server).collect(),
-        ..Configuration::default()
-    };
-    let settings = Settings::default().ipv6(false).ice_tcp(orders.tcp);
-    let connection = PeerConnection::with_settings(configuration, settings)?;
     let mut channel = None;
     let played = Arc::<Mutex<Played>>::default();
     if orders.calls {
         for kind in [MediaKind::Audio, MediaKind::Video] {
             let (track, writer) = MediaStreamTrack::from_frames(kind);
-            connection.add_track(&track, &[])?;
+            let sender = connection.add_track(&track, &[])?;
+            let mut parameters = sender.parameters();
+            for encoding in &mut parameters.encodings {
+                encoding.priority = priority;
+            }
+            sender.set_parameters(parameters).await?;
             tokio::spawn(give(kind, writer));
         }
     }
     if orders.offers {
-        let opened = connection.create_data_channel("data", DataChannelInit::default())?;
+        let init = DataChannelInit {
+            priority,
+            ..DataChannelInit::default()
+        };
+        let opened = connection.create_data_channel("data", init)?;
         tell_open(opened.clone());
         channel = Some(opened);
         describe(&connection).await?;
@@ -197,6 +211,32 @@ async fn take_part(orders: &Orders) -> anyhow::Result<()> {
     }
 }
 
+/// One that is as it is told to be.
+fn connection(orders: &Orders) -> anyhow::Result<PeerConnection> {
+    let server = |url: &String| match url.starts_with("stun:") {
+        true => IceServer {
+            urls: vec![url.clone()],
+            ..IceServer::default()
+        },
+        false => IceServer::with_credential(url, "alice", "secret"),
+    };
+    let configuration = Configuration {
+        ice_servers: orders.servers.iter().map(server).collect(),
+        ..Configuration::default()
+    };
+    let settings = Settings::default().ice_tcp(orders.tcp).dscp(orders.marks);
+    let settings = match orders.link_local {
+        true => settings.ipv4(false).link_local(true),
+        false => settings.ipv6(false),
+    };
+    Ok(match orders.one_port {
+        true => Endpoint::bind("[::]:0")?
+            .with_settings(settings)
+            .peer_connection(configuration)?,
+        false => PeerConnection::with_settings(configuration, settings)?,
+    })
+}
+
 async fn obey(
     word: Word,
     connection: &PeerConnection,
@@ -219,6 +259,11 @@ async fn obey(
         Word::Send(total) => spawn(send(channel.context("no channel")?.clone(), total)),
         Word::Receive(total) => spawn(receive(channel.context("no channel")?.clone(), total)),
         Word::Show => spawn(show(connection.clone())),
+        Word::Restart => {
+            connection.restart_ice();
+            describe(connection).await?;
+            spawn(hosts(connection.clone()));
+        }
         other => bail!("{other:?} is for the other side"),
     }
     Ok(())
@@ -345,6 +390,14 @@ async fn show(connection: PeerConnection) -> anyhow::Result<Word> {
         addresses: addresses.into_iter().flatten().collect(),
         state: format!("{:?}", ice.state()),
     }))
+}
+
+/// The addresses of this machine among the candidates of the description.
+async fn hosts(connection: PeerConnection) -> anyhow::Result<Word> {
+    let described = connection.gathered().await?;
+    let candidates = described.sdp.lines().filter(|it| it.contains(" typ host"));
+    let addresses = candidates.filter_map(|it| it.split(' ').nth(4));
+    Ok(Word::Hosts(addresses.map(str::to_owned).collect()))
 }
 
 /// The lines that are said to this process, from a thread: standard input does not wait for anything else.

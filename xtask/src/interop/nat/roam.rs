@@ -97,6 +97,7 @@ pub(super) async fn run(
         gap < change.limit() + usual,
         "nothing came for {gap:?}: from {before:?} to {after:?}"
     );
+    follows(&mut call, change, used).await?;
     Ok(format!(
         "{} MiB, no more than {} ms without any ({} before); {} to {}, then {} to {}",
         total >> 20,
@@ -107,6 +108,27 @@ pub(super) async fn run(
         after.local,
         after.remote
     ))
+}
+
+/// A restart tells the address that there is, and none of a link that is down, and bytes go on.
+async fn follows(call: &mut Call, change: Change, used: Side) -> anyhow::Result<()> {
+    let other = match used {
+        Side::Left => Side::Beside,
+        _ => Side::Left,
+    };
+    let (gone, there) = match change {
+        Change::Rebinding => (None, used),
+        _ => (Some(used.private()), other),
+    };
+    let told = call.restart(LEFT).await?;
+    ensure!(
+        told.contains(&there.private()) && gone.is_none_or(|it| !told.contains(&it)),
+        "after the change it tells of {told:?}"
+    );
+    for end in [LEFT, RIGHT] {
+        call.transfer(end, AFTERWARDS, |_, _| Ok(())).await?;
+    }
+    Ok(())
 }
 
 /// Sound and pictures go on, both ways; says how long none came.
@@ -217,6 +239,8 @@ impl Change {
     }
 }
 
+/// Bytes each way after a restart.
+const AFTERWARDS: usize = 64 << 10;
 /// How long frames are watched before the change, and after it.
 const PART: Duration = Duration::from_secs(4);
 

@@ -1,0 +1,195 @@
+//! Marks in the IP header of a call, as tshark sees them on the link of the other end.
+
+use std::{collections::BTreeMap, io, net::SocketAddr, process::Stdio, time::Duration};
+
+use anyhow::{Context as _, ensure};
+use oxirtc_peerconnection::driver::{Outgoing, UdpSocket};
+use tokio::{
+    io::{AsyncBufReadExt as _, AsyncReadExt as _, BufReader},
+    process::{Child, Command},
+    task::JoinHandle,
+    time::{sleep, timeout},
+};
+
+use super::{
+    call::{Call, LEFT, orders},
+    network::{Kind, Laboratory, Side},
+    party::Orders,
+};
+use crate::{
+    interop::{coturn::server::HOST, namespace::call},
+    setup,
+};
+
+/// How many datagrams of a kind have come with each mark and each value of the bits of ECN.
+type Seen = BTreeMap<(&'static str, u8, u8), usize>;
+
+/// All that is sent is important, and is marked so (RFC 8837 §5), with the bits of ECN at rest, as nobody has agreed to report
+/// congestion (RFC 6679 §7). What a socket of ours is told to send with other bits leaves with them.
+pub(super) async fn run() -> anyhow::Result<String> {
+    let _lab = Laboratory::apart(Kind::Open, Kind::Open)?;
+    let tshark = Tshark::start(Side::Right).await?;
+    let orders = orders().map(|it| Orders {
+        calls: true,
+        marks: true,
+        ..it
+    });
+    let mut call = Call::connect(orders).await?;
+    call.transfer(LEFT, WORDS, |_, _| Ok(())).await?;
+    sleep(PART).await;
+    for ecn in 1..=3 {
+        send(ecn).await?;
+    }
+    sleep(PART).await;
+    let seen = tshark.end().await?;
+    let of = |kind| {
+        let found = seen.iter().filter(move |it| it.0.0 == kind);
+        found.map(|(&(_, dscp, ecn), &count)| (dscp, ecn, count))
+    };
+    for (kind, marks) in EXPECTED {
+        let known = of(kind).all(|(dscp, ecn, _)| ecn == 0 && marks.contains(&dscp));
+        let each = |mark: &u8| of(kind).any(|(dscp, ..)| dscp == *mark);
+        ensure!(known && marks.iter().all(each), "{kind}: {seen:?}");
+    }
+    let plain: Vec<_> = of(PLAIN).collect();
+    ensure!(plain == [1, 2, 3].map(|ecn| (DSCP, ecn, 1)), "{seen:?}");
+    let told = |((kind, dscp, ecn), count): (&(&str, u8, u8), &usize)| {
+        format!("{count} of {kind} {dscp}/{ecn}")
+    };
+    Ok(seen.iter().map(told).collect::<Vec<_>>().join(", "))
+}
+
+/// A datagram from here to the host on the right.
+async fn send(ecn: u8) -> anyhow::Result<()> {
+    let socket = UdpSocket::bind(SocketAddr::new(HOST.parse()?, 0), 10_000)?;
+    std::future::poll_fn(|context| socket.poll_writable(context)).await?;
+    let contents = PLAIN.as_bytes();
+    socket.try_send(&Outgoing {
+        destination: SocketAddr::new(Side::Right.open().parse()?, DISCARD),
+        source: None,
+        ecn,
+        dscp: DSCP,
+        segment: contents.len(),
+        contents,
+    })?;
+    Ok(())
+}
+
+/// tshark under way on a host's link.
+struct Tshark {
+    process: Child,
+    /// All that it says.
+    output: JoinHandle<io::Result<String>>,
+}
+
+impl Tshark {
+    /// Waits until it looks.
+    async fn start(side: Side) -> anyhow::Result<Self> {
+        let program = setup::find("tshark").context("tshark is missing")?;
+        // Of the server's host, what a socket was told to send, and not what is relayed.
+        let filter = format!(
+            "(src host {} and udp) or (src host {HOST} and udp dst port {DISCARD})",
+            Side::Left.open()
+        );
+        let mut process = Command::new("ip")
+            .args(["netns", "exec", side.host()])
+            .arg(program)
+            .args(["-n", "-l", "-i", side.link(), "-f", &filter, "-T", "fields"])
+            .args(["-e", "ip.dsfield.dscp", "-e", "ip.dsfield.ecn"])
+            .args(["-e", "ip.src", "-e", "udp.payload"])
+            .stdin(Stdio::null())
+            .stdout(Stdio::piped())
+            .stderr(Stdio::piped())
+            .kill_on_drop(true)
+            .spawn()
+            .context("`ip netns exec` did not start")?;
+        let mut output = process.stdout.take().context("no output")?;
+        let output = tokio::spawn(async move {
+            let mut text = String::new();
+            output.read_to_string(&mut text).await?;
+            Ok(text)
+        });
+        let said = process.stderr.take().context("no errors")?;
+        let mut said = BufReader::new(said).lines();
+        let looks = async {
+            while let Some(line) = said.next_line().await? {
+                if line.contains("Capturing on") {
+                    return Ok(());
+                }
+            }
+            anyhow::bail!("tshark does not look")
+        };
+        timeout(PATIENCE, looks).await.context("tshark is late")??;
+        // It ends when nobody reads what else it says.
+        tokio::spawn(async move { while let Ok(Some(_)) = said.next_line().await {} });
+        Ok(Self { process, output })
+    }
+
+    /// Ends it; what it has seen.
+    async fn end(self) -> anyhow::Result<Seen> {
+        let id = self.process.id().context("tshark has ended")?;
+        call("kill", &["-INT", &id.to_string()])?;
+        let text = timeout(PATIENCE, self.output).await;
+        let text = text.context("tshark does not end")???;
+        let mut seen = Seen::new();
+        for line in text.lines() {
+            let (kind, dscp, ecn) = read_line(line).with_context(|| format!("«{line}»"))?;
+            *seen.entry((kind, dscp, ecn)).or_default() += 1;
+        }
+        Ok(seen)
+    }
+}
+
+/// What a line tells of a datagram.
+fn read_line(line: &str) -> Option<(&'static str, u8, u8)> {
+    let mut fields = line.split('\t');
+    let (dscp, ecn) = (fields.next()?.parse().ok()?, fields.next()?.parse().ok()?);
+    let from = fields.next()?;
+    let payload = fields.next()?;
+    let byte = |at| u8::from_str_radix(payload.get(at..at + 2)?, 16).ok();
+    // RFC 7983 §7, RFC 5761 §4.
+    let kind = match (byte(0)?, byte(2)?) {
+        _ if from == HOST => PLAIN,
+        (0..=3, _) => STUN,
+        (20..=63, _) => DTLS,
+        (128..=191, 192..=223) => RTCP,
+        (128..=191, _) => RTP,
+        _ => return None,
+    };
+    Some((kind, dscp, ecn))
+}
+
+const STUN: &str = "STUN";
+const DTLS: &str = "DTLS";
+const RTP: &str = "RTP";
+const RTCP: &str = "RTCP";
+const PLAIN: &str = "plain";
+/// RFC 8837 §5, table 1: data at AF21, pictures at AF41, sound expedited; checks and reports go with the most important.
+const EXPECTED: [(&str, &[u8]); 4] = [
+    (STUN, &[46]),
+    (DTLS, &[18, 46]),
+    (RTP, &[34, 46]),
+    (RTCP, &[46]),
+];
+const DSCP: u8 = 10;
+const DISCARD: u16 = 9;
+const WORDS: usize = 256 << 10;
+const PART: Duration = Duration::from_secs(2);
+const PATIENCE: Duration = Duration::from_secs(20);
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_line_tells_what_was_marked() {
+        let read = |line| read_line(line);
+        assert_eq!(read("46\t0\t10.77.0.21\t0001ff"), Some((STUN, 46, 0)));
+        assert_eq!(read("18\t0\t10.77.0.21\t16fefd"), Some((DTLS, 18, 0)));
+        assert_eq!(read("34\t1\t10.77.0.21\t806001"), Some((RTP, 34, 1)));
+        assert_eq!(read("46\t0\t10.77.0.21\t80c801"), Some((RTCP, 46, 0)));
+        assert_eq!(read("10\t3\t10.77.0.1\t706c"), Some((PLAIN, 10, 3)));
+        assert_eq!(read("46\t0\t10.77.0.21\t"), None);
+        assert_eq!(read(""), None);
+    }
+}
