@@ -401,7 +401,6 @@ impl Assembler {
     /// Gives up what is missing: on to the next key frame, or what may be one. Returns true if one is wanted.
     fn skip(&mut self) -> bool {
         let Some(next) = self.next else { return false };
-        self.missing += 1;
         self.is_broken = true;
         let mut before: Option<&Packet> = None;
         let mut entry = None;
@@ -422,11 +421,18 @@ impl Assembler {
         }
         let wants = entry.is_none();
         let Some((to, at_beginning)) = entry.or(after_gap) else {
+            self.missing += 1;
             return wants;
         };
+        let time = |number| self.held.get(&number).map(|it| it.0.timestamp);
+        let is_other = time(next).is_some_and(|it| Some(it) != time(to));
+        // The rest of a frame is given up as it is taken.
+        if at_beginning || is_other {
+            self.counts.dropped += 1;
+            self.missing += 1;
+        }
         self.held = self.held.split_off(&to);
         (self.next, self.is_at_beginning) = (Some(to), at_beginning);
-        self.counts.dropped += 1;
         wants
     }
 
@@ -437,9 +443,9 @@ impl Assembler {
         counts.size = size.or(counts.size);
         if let Some(last) = counts.last.replace(now) {
             let gap = now.saturating_duration_since(last);
-            // W3C `freezeCount`: longer than three times the mean, and by 150 ms.
+            // W3C `freezeCount`: three times the mean or longer, and by 150 ms.
             let limit = (counts.mean * 3).max(counts.mean + Duration::from_millis(150));
-            if counts.frames > 10 && gap > limit {
+            if counts.frames > 10 && gap >= limit {
                 counts.freezes += 1;
                 counts.frozen += gap;
             }
