@@ -106,7 +106,6 @@ struct Counts {
     frames: u64,
     keys: u64,
     dropped: u64,
-    late: u64,
     freezes: u64,
     frozen: Duration,
     assembled: u64,
@@ -151,11 +150,10 @@ impl Assembler {
         }
     }
 
-    /// Takes a packet in. Those that are too late are counted.
+    /// Takes a packet in. One that is too late was given up, and is counted as such.
     pub(crate) fn insert(&mut self, now: Instant, packet: Packet) {
         let next = *self.next.get_or_insert(packet.sequence);
         if packet.sequence < next {
-            self.counts.late += u64::from(!packet.is_padding());
             return;
         }
         self.held.insert(packet.sequence, (packet, now));
@@ -494,7 +492,6 @@ impl Assembler {
         let counts = &self.counts;
         (stats.frames, stats.key_frames) = (counts.frames, counts.keys);
         stats.frames_dropped = counts.dropped;
-        stats.late += counts.late;
         (stats.freezes, stats.freeze_duration) = (counts.freezes, counts.frozen);
         (stats.assembled, stats.assembly) = (counts.assembled, counts.assembly);
         (stats.emitted, stats.key_emitted) = (counts.emitted, counts.emitted_keys);
