@@ -104,6 +104,7 @@ pub(crate) struct Counters {
     pub(crate) smoothed_round_trip: Option<Duration>,
     pub(crate) total_round_trip: Duration,
     pub(crate) requests_sent: u64,
+    pub(crate) retransmissions_sent: u64,
     pub(crate) consent_requests_sent: u64,
     pub(crate) requests_received: u64,
     pub(crate) responses_sent: u64,

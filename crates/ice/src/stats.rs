@@ -78,7 +78,9 @@ pub struct PairStats {
     pub total_round_trip: Duration,
     /// Checks sent, retransmissions and consent checks included.
     pub requests_sent: u64,
-    /// Consent checks sent.
+    /// How many of them were retransmissions.
+    pub retransmissions_sent: u64,
+    /// Consent checks sent, which are never retransmitted.
     pub consent_requests_sent: u64,
     /// Requests received.
     pub requests_received: u64,

@@ -1,12 +1,14 @@
-//! W3C §8.7: what a connection tells of itself, twice, and what happened in between. Then all of it, as a browser would write it.
+//! W3C §8.7: what part of a sender's packets was lost on the way, by two reports and the peer's view in each. Then what the transport
+//! tells, and all of it, as a browser would write it.
 
 use std::time::Duration;
 
-use anyhow::{Context, Result};
+use anyhow::{Context as _, Result, bail, ensure};
 use oxirtc_peerconnection::{
-    Configuration, DataChannelInit, PeerConnection, StatsReport,
+    Configuration, MediaKind, MediaStreamTrack, PeerConnection, RtpSender, StatsReport,
     engine::Settings,
-    stats::{StatsObject, TransportStats},
+    media::{Codec, EncodedFrame, FrameWriter},
+    stats::StatsObject,
 };
 
 #[tokio::main]
@@ -14,51 +16,77 @@ async fn main() -> Result<()> {
     let settings = || Settings::default().loopback(true);
     let connection = || PeerConnection::with_settings(Configuration::default(), settings());
     let (here, there) = (connection()?, connection()?);
-    let channel = here.create_data_channel("load", DataChannelInit::default())?;
+    let (microphone, sound) = MediaStreamTrack::from_frames(MediaKind::Audio);
+    let sender = here.add_track(&microphone, &[])?;
     here.set_local_description(None).await?;
     there.set_remote_description(here.gathered().await?).await?;
     there.set_local_description(None).await?;
     here.set_remote_description(there.gathered().await?).await?;
-    let incoming = there.next_data_channel().await?;
-    channel.opened().await?;
+    let speaking = tokio::spawn(speak(sound));
 
-    let before = here.get_stats(None).await?;
-    for _ in 0..100 {
-        channel.send(vec![7; 10_000]).await?;
-        incoming.recv().await.context("a message")?;
+    let baseline = reported(&sender).await;
+    tokio::time::sleep(Duration::from_secs(10)).await;
+    let current = sender.get_stats().await;
+    speaking.abort();
+    for now in current.outbound_rtp() {
+        // An id names the same object in both.
+        let Some(StatsObject::OutboundRtp(base)) = baseline.get(&now.sent.stream.stats.id) else {
+            bail!("the stream was there");
+        };
+        let remote_now = current.remote_inbound_rtp(now).context("a report")?;
+        let remote_base = baseline.remote_inbound_rtp(base).context("a report")?;
+        let difference = |now: Option<u64>, base: Option<u64>| {
+            let both = now.zip(base).context("a counter")?;
+            both.0.checked_sub(both.1).context("it only rises")
+        };
+        let sent = difference(now.sent.packets_sent, base.sent.packets_sent)?;
+        let received = difference(
+            remote_now.received.packets_received,
+            remote_base.received.packets_received,
+        )?;
+        // The peer does not yet know of the last ones.
+        let lost = 1.0 - received as f64 / sent as f64;
+        println!(
+            "{sent} sent, {received} received: {:.0} % lost or on the way",
+            100.0 * lost
+        );
+        ensure!(received > 0, "the peer has reported again");
     }
-    tokio::time::sleep(Duration::from_millis(100)).await;
-    let after = here.get_stats(None).await?;
 
-    // An id names the same object in both.
-    let old = transport(&before)?;
-    let Some(StatsObject::Transport(new)) = after.get(&old.stats.id) else {
-        anyhow::bail!("the transport is still there");
-    };
-    let seconds = (new.stats.timestamp - old.stats.timestamp) / 1000.0;
-    let bytes = new.bytes_sent.unwrap_or_default() - old.bytes_sent.unwrap_or_default();
-    println!("{bytes} bytes in {seconds:.3} s");
-    let pair = after.selected_pair(new).context("a pair in use")?;
+    let transport = current.transports().next().context("a transport")?;
+    let pair = current.selected_pair(transport).context("a pair in use")?;
     println!(
-        "DTLS {} with {}, {} ms there and back",
-        new.tls_version.as_deref().unwrap_or("?"),
-        new.dtls_cipher.as_deref().unwrap_or("?"),
-        pair.current_round_trip_time.unwrap_or_default() * 1000.0,
+        "DTLS {} with {}, SRTP with {}, {:.2} ms there and back",
+        transport.tls_version.as_deref().unwrap_or("?"),
+        transport.dtls_cipher.as_deref().unwrap_or("?"),
+        transport.srtp_cipher.as_deref().unwrap_or("?"),
+        1000.0 * pair.current_round_trip_time.unwrap_or_default(),
     );
-    anyhow::ensure!(bytes >= 1_000_000, "more went through than the messages");
-    println!("{}", serde_json::to_string_pretty(&after)?);
-
-    // What belongs to one channel.
-    let about = here.get_stats(&channel).await?;
-    println!(
-        "{} of {} objects are about the channel",
-        about.len(),
-        after.len()
-    );
+    let everything = here.get_stats(None).await?;
+    println!("{}", serde_json::to_string_pretty(&everything)?);
     here.shutdown().await;
     Ok(())
 }
 
-fn transport(report: &StatsReport) -> Result<&TransportStats> {
-    report.transports().next().context("a transport")
+/// A report of the sender's, as soon as the peer has told what it has received.
+async fn reported(sender: &RtpSender) -> StatsReport {
+    loop {
+        let report = sender.get_stats().await;
+        let known = |it| report.remote_inbound_rtp(it).is_some();
+        if report.outbound_rtp().any(known) {
+            return report;
+        }
+        tokio::time::sleep(Duration::from_millis(100)).await;
+    }
+}
+
+/// In yours, an encoder of Opus: this is silence.
+async fn speak(writer: FrameWriter) -> Result<()> {
+    loop {
+        let silence = vec![0xf8, 0xff, 0xfe];
+        writer
+            .write(EncodedFrame::new(Codec::Opus, silence))
+            .await?;
+        tokio::time::sleep(Duration::from_millis(20)).await;
+    }
 }

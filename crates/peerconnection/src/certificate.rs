@@ -60,7 +60,7 @@ impl Certificate {
             KeyAlgorithm::EcdsaP256 => dtls::KeyType::EcdsaP256,
             KeyAlgorithm::Rsa2048 => dtls::KeyType::Rsa2048,
         };
-        let lifetime = lifetime.unwrap_or(DEFAULT_LIFETIME).min(MAX_LIFETIME);
+        let lifetime = lifetime.unwrap_or(dtls::Certificate::DEFAULT_LIFETIME);
         let inner = dtls::Certificate::generate(key_type, now, lifetime).map_err(|error| {
             let message = "a certificate could not be generated";
             Error::new(ErrorKind::Operation, message).with_source(error)
@@ -119,9 +119,6 @@ impl Certificate {
         &self.inner
     }
 }
-
-const DEFAULT_LIFETIME: Duration = Duration::from_secs(30 * 24 * 3600);
-const MAX_LIFETIME: Duration = Duration::from_secs(365 * 24 * 3600);
 
 #[cfg(test)]
 mod tests {

@@ -247,5 +247,17 @@ mod tests {
         );
         let line = ErrorDetail::SdpSyntaxError { line_number: 7 };
         assert_eq!(Error::with_detail(line, "no").sdp_line_number(), Some(7));
+        let (channel, fingerprint) = (
+            ErrorDetail::DataChannelFailure,
+            ErrorDetail::FingerprintFailure,
+        );
+        let names = [channel, fingerprint, cause, line].map(ErrorDetail::name);
+        let expected = [
+            "data-channel-failure",
+            "fingerprint-failure",
+            "sctp-failure",
+            "sdp-syntax-error",
+        ];
+        assert_eq!(names, expected);
     }
 }

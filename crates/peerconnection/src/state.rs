@@ -267,5 +267,8 @@ mod tests {
         assert_eq!(peer_connection(Ice::Connected, &closed), Pc::Connected);
         let mixed = [Dtls::Connected, Dtls::New];
         assert_eq!(peer_connection(Ice::Connected, &mixed), Pc::Connecting);
+        // One that has failed is enough.
+        let mixed = [Dtls::Connected, Dtls::Failed];
+        assert_eq!(peer_connection(Ice::Connected, &mixed), Pc::Failed);
     }
 }

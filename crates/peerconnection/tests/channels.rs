@@ -323,6 +323,14 @@ fn a_channel_that_is_closed_before_it_opens_never_opens() {
         |event: &Event| matches!(event, Event::Channel(id, ChannelEvent::Open) if *id == drop);
     assert!(!pair.ends[0].tasks.iter().flatten().any(opened));
     assert_eq!(pair.ends[1].channels.len(), 1);
+    // On an association that is there already, before its event was read.
+    let late = pair.open(0, "late", &DataChannelInit::default());
+    pair.close_channel(0, late);
+    pair.run(Duration::from_secs(2));
+    assert_eq!(pair.ends[0].state(late), DataChannelState::Closed);
+    let opened =
+        |event: &Event| matches!(event, Event::Channel(id, ChannelEvent::Open) if *id == late);
+    assert!(!pair.ends[0].tasks.iter().flatten().any(opened));
 }
 
 /// [6.2-04] [6.2-18]: the messages that came before the close can be read after it.
@@ -416,9 +424,12 @@ fn the_buffered_amount_tells_when_it_is_low() {
     for _ in 0..9 {
         pair.send(0, here, vec![0; 100_000]);
     }
+    let left = |pair: &Pair| pair.ends[0].engine.channel(here).unwrap().buffered_amount();
+    let before = left(&pair);
+    assert!(before > 100_000, "{before}");
     let now = pair.now;
     pair.ends[0].engine.close(now);
-    assert!(pair.ends[0].engine.channel(here).unwrap().buffered_amount() > 0);
+    assert_eq!(left(&pair), before);
 }
 
 /// A full send buffer refuses, and takes again when it has drained.

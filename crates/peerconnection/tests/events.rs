@@ -8,7 +8,7 @@ use oxirtc_netsim::{Link, ms, percent};
 use oxirtc_peerconnection::{
     Certificate, Configuration, DataChannelInit, DtlsTransportState, ErrorKind, IceConnectionState,
     IceGatheringState, IceRole, IceServer, IceTransportState, KeyAlgorithm, OfferOptions,
-    PeerConnectionState, SctpTransportState, SignalingState,
+    PeerConnectionState, SctpTransportState, SdpType, SignalingState,
     engine::{DtlsVersion, Event, IceTransportEvent, SendError, Settings, TransportView},
 };
 use pair::Pair;
@@ -121,7 +121,7 @@ fn gathering_is_told_step_by_step() {
     assert_eq!(transport(&pair, 0).local_candidates().len(), 1);
 }
 
-/// [5.6-07] [4.4.1.3-02] [5.6-08] [5.6-09] [5.6-10] [5.6-11] [5.6.5-01] [4.4.1.6-27]
+/// [5.6-07] [4.4.1.3-02] [5.6-08] [5.6-09] [5.6-10] [5.6.5-01] [4.4.1.6-27]
 #[test]
 fn the_pair_stands_before_the_states() {
     let mut pair = Pair::new(4, link());
@@ -136,14 +136,18 @@ fn the_pair_stands_before_the_states() {
     pair.run(Duration::from_secs(5));
     for end in &pair.ends {
         let mut previous = None;
+        let rank = |event: &Event| match event {
+            Event::IceTransport(_, IceTransportEvent::SelectedCandidatePairChange(_)) => 0,
+            Event::IceTransport(_, IceTransportEvent::StateChange(_)) => 1,
+            Event::IceConnectionStateChange(_) => 2,
+            Event::ConnectionStateChange(_) => 3,
+            _ => 4,
+        };
+        let ranks = end.tasks.iter().map(|task| task.iter().map(rank));
+        let mut ranks = ranks.map(Iterator::collect::<Vec<_>>);
+        let first = ranks.find(|it| it.contains(&0));
+        assert_eq!(first, Some(vec![0, 1, 2]), "all in one task");
         for task in &end.tasks {
-            let rank = |event: &Event| match event {
-                Event::IceTransport(_, IceTransportEvent::SelectedCandidatePairChange(_)) => 0,
-                Event::IceTransport(_, IceTransportEvent::StateChange(_)) => 1,
-                Event::IceConnectionStateChange(_) => 2,
-                Event::ConnectionStateChange(_) => 3,
-                _ => 4,
-            };
             assert!(task.iter().map(rank).is_sorted(), "{task:?}");
             for event in task {
                 if let Event::IceTransport(_, IceTransportEvent::StateChange(state)) = event {
@@ -308,6 +312,22 @@ fn negotiation_is_asked_for_once() {
     pair.step();
     assert_eq!(asked(&pair), 2);
     assert!(!pair.ends[0].engine.is_negotiation_needed());
+    // [4.7.3-02] [4.7.3-05]: what comes up in an exchange is asked for when that has ended.
+    let offer = pair.offer(0, &OfferOptions::default()).unwrap();
+    pair.ends[0].engine.restart_ice();
+    pair.step();
+    assert_eq!(asked(&pair), 2);
+    let answer = pair.answer(1, offer).unwrap();
+    let now = pair.now;
+    let engine = &mut pair.ends[0].engine;
+    engine.set_remote_description(now, answer).unwrap();
+    pair.exchange();
+    pair.step();
+    assert_eq!(asked(&pair), 3);
+    // And again when an exchange of the peer's has left it open.
+    pair.negotiate(1).unwrap();
+    pair.step();
+    assert_eq!(asked(&pair), 4);
 }
 
 /// [4.4.2-51]
@@ -317,6 +337,37 @@ fn a_restart_of_nothing_asks_for_nothing() {
     pair.ends[0].engine.restart_ice();
     pair.step();
     assert!(pair.ends[0].story().is_empty());
+}
+
+/// [5.6-11] Each is told the other's offer as an answer, so that both control: one gives way, and its transport shows it.
+#[test]
+fn a_role_conflict_changes_the_role() {
+    let mut pair = Pair::new(15, link());
+    let init = DataChannelInit {
+        negotiated: true,
+        id: Some(0),
+        ..DataChannelInit::default()
+    };
+    let texts = [0, 1].map(|side| {
+        pair.open(side, "a", &init);
+        pair.offer(side, &OfferOptions::default()).unwrap().sdp
+    });
+    for (side, setup) in ["a=setup:active", "a=setup:passive"]
+        .into_iter()
+        .enumerate()
+    {
+        let answer = texts[1 - side].replace("a=setup:actpass", setup);
+        let now = pair.now;
+        pair.ends[side].set(now, SdpType::Answer, &answer).unwrap();
+        assert_eq!(transport(&pair, side).ice_role(), IceRole::Controlling);
+    }
+    pair.exchange();
+    pair.until(Duration::from_secs(10), |pair| {
+        pair.ends.iter().all(pair::End::is_connected)
+    });
+    let mut roles = [0, 1].map(|side| transport(&pair, side).ice_role());
+    roles.sort_by_key(|it| *it == IceRole::Controlled);
+    assert_eq!(roles, [IceRole::Controlling, IceRole::Controlled]);
 }
 
 /// [4.3.1-05] [4.3.1-04] [4.4.1.6-36] [4.4.2-30] [4.4.2-52]
@@ -331,10 +382,14 @@ fn a_rollback_leaves_nothing_behind() {
     rollback.sdp = "not looked at".into();
     let now = pair.now;
     let engine = &mut pair.ends[0].engine;
+    let theirs = engine.set_remote_description(now, rollback.clone());
+    assert_eq!(theirs.unwrap_err().kind(), ErrorKind::InvalidState);
+    assert_eq!(engine.signaling_state(), SignalingState::HaveLocalOffer);
     engine.set_local_description(now, Some(rollback)).unwrap();
     pair.step();
     let end = &pair.ends[0];
     assert!(end.engine.local_description().is_none());
+    // [6-01]
     assert_eq!(end.engine.sctp().map(|it| it.state()), None);
     assert_eq!(end.engine.ice_gathering_state(), IceGatheringState::New);
     assert_eq!(end.engine.transports().count(), 0);

@@ -17,8 +17,8 @@ use oxirtc_peerconnection::{
     engine::{Settings, StatsSubject},
     stats::{
         CandidatePairState, CertificateStats, DataChannelState, DtlsRole, DtlsTransportState,
-        IceCandidateStats, IceCandidateType, IceRole, IceTransportState, PeerConnectionStats,
-        StatsObject, StatsType, TransportStats,
+        IceCandidateStats, IceCandidateType, IceRole, IceTcpCandidateType, IceTransportState,
+        PeerConnectionStats, StatsObject, StatsType, TransportStats,
     },
 };
 use pair::Pair;
@@ -178,6 +178,36 @@ fn a_pair_counts_its_checks_and_round_trips() {
     }
     assert_eq!(mine.responses_received, yours.responses_sent);
     assert_eq!(yours.responses_received, mine.responses_sent);
+}
+
+/// [8.7-01] A check that is sent again is one request, and its answers are counted as they come.
+#[test]
+fn a_check_that_is_sent_again_is_one_request() {
+    let mut pair = Pair::new(13, link());
+    let sent = Rc::<RefCell<Vec<Vec<u8>>>>::default();
+    let requests = sent.clone();
+    pair.tap = Some(Box::new(move |from, datagram| {
+        if from == End::B || !datagram.starts_with(&[0, 1]) {
+            return true;
+        }
+        let mut requests = requests.borrow_mut();
+        // RFC 8489 §5: the transaction id.
+        requests.push(datagram[8..20].to_vec());
+        requests.len() > 2
+    }));
+    pair.connect(&DataChannelInit::default());
+    pair.run(Duration::from_secs(21));
+    let report = report(&pair, 0);
+    let [it] = report.candidate_pairs().collect::<Vec<_>>()[..] else {
+        panic!("one pair: {report:?}");
+    };
+    let sent = sent.borrow();
+    let distinct: BTreeSet<_> = sent.iter().collect();
+    assert!(distinct.len() < sent.len(), "the first went more than once");
+    let consent = it.consent_requests_sent.unwrap();
+    assert!(consent >= 3, "every 5 seconds");
+    let counted = it.requests_sent.unwrap() + consent;
+    assert_eq!(counted, distinct.len() as u64);
 }
 
 /// [8.7-01] Messages of channels, and how many were opened and closed.
@@ -350,6 +380,37 @@ fn what_a_remote_candidate_is_mapped_from_is_shown() {
     assert_eq!(mapped.foundation.as_deref(), Some("7"));
     assert_eq!(mapped.related_address.as_deref(), Some("10.9.9.9"));
     assert_eq!(mapped.related_port, Some(4444));
+}
+
+/// [8.7-01] Which end of a TCP candidate connects is shown of both sides' candidates, and of no others.
+#[test]
+fn which_end_of_a_tcp_candidate_connects_is_shown() {
+    let configurations = [(); 2].map(|()| Configuration::default());
+    let settings = Settings::default().ice_tcp(true);
+    let mut pair = Pair::with(14, link(), configurations, settings);
+    pair.connect(&DataChannelInit::default());
+    let told = IceCandidateInit {
+        candidate: "candidate:9 1 tcp 1518214911 198.51.100.9 4000 typ host tcptype passive".into(),
+        sdp_mid: Some("0".to_owned()),
+        ..IceCandidateInit::default()
+    };
+    let now = pair.now;
+    let engine = &mut pair.ends[0].engine;
+    engine.add_ice_candidate(now, &told).unwrap();
+    let report = report(&pair, 0);
+    let active = (Some("tcp"), Some(IceTcpCandidateType::Active));
+    let passive = (Some("tcp"), Some(IceTcpCandidateType::Passive));
+    for (kind, tcp) in [
+        (StatsType::LocalCandidate, active),
+        (StatsType::RemoteCandidate, passive),
+    ] {
+        let shown = report.of_type(kind).map(|it| candidate(&report, it.id()));
+        let mut shown: Vec<_> = shown
+            .map(|it| (it.protocol.as_deref(), it.tcp_type))
+            .collect();
+        shown.sort_by_key(|it| format!("{it:?}"));
+        assert_eq!(shown, [tcp, (Some("udp"), None)], "{kind:?}");
+    }
 }
 
 /// [8.4-03] Ids stay, and those of the candidates before a restart are not used again.

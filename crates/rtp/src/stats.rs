@@ -62,12 +62,12 @@ pub struct ReceiveStats {
     pub frames: u64,
     /// Key frames among them.
     pub key_frames: u64,
-    /// Frames that were given up.
-    pub frames_dropped: u64,
-    /// Those of them that came in several packets.
+    /// Frames that came whole in several packets.
     pub assembled: u64,
     /// The sum of the time between the first and the last packet of those.
     pub assembly: Duration,
+    /// Frames that were given up.
+    pub frames_dropped: u64,
     /// Frames that were read; of audio, samples at the clock of its timestamps.
     pub emitted: u64,
     /// Key frames among them.

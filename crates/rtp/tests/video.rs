@@ -3,9 +3,9 @@
 mod support;
 
 use oxirtc_netsim::{Link, epoch, for_each_seed, ms, percent};
-use oxirtc_rtp::{Event, rtcp};
+use oxirtc_rtp::{Delivery, Event, rtcp};
 
-use support::{Camera, Pair, VIDEO, check, video};
+use support::{Camera, Pair, VIDEO, check, frames, video};
 
 fn link(delay: u64) -> Link {
     Link::new(0).delay(ms(delay))
@@ -312,7 +312,7 @@ fn any_padding_is_survived() {
 fn what_is_hostile_makes_no_stream() {
     let mut pair = Pair::new(12, &link(10));
     pair.sides[1].set_section(VIDEO, video());
-    pair.sides[1].set_delivery(VIDEO, support::frames());
+    pair.sides[1].set_delivery(VIDEO, frames());
     let now = pair.now;
     let write = |ssrc: u32, payload_type, payload: &[u8], padding| {
         let head = oxirtc_rtp::RtpHead {
@@ -360,19 +360,7 @@ fn what_lacks_its_end_is_not_passed_over() {
     pair.run(100, |_, _| {});
     let before = pair.frames[1].len();
     let now = pair.now;
-    let mut packets = |pair: &mut Pair| -> Vec<Vec<u8>> {
-        let batch = camera.frame(now);
-        let side = &mut pair.sides[0];
-        side.write(now, VIDEO, 0, &batch);
-        let mut sent = Vec::new();
-        while side.peek(now).is_some() {
-            let mut buf = Vec::new();
-            side.poll_rtp(now, 1232, &mut buf).unwrap();
-            sent.push(buf);
-        }
-        sent
-    };
-    let (first, second) = (packets(&mut pair), packets(&mut pair));
+    let [first, second] = [(); 2].map(|()| packets(&mut pair, &mut camera));
     let (end, beginning) = first.split_last().unwrap();
     assert!(beginning.len() > 1);
     for packet in beginning.iter().chain(&second) {
@@ -383,6 +371,45 @@ fn what_lacks_its_end_is_not_passed_over() {
     pair.sides[1].handle_rtp(now, end);
     pair.drain(1);
     assert_eq!(pair.frames[1].len(), before + 2);
+}
+
+/// A packet from before the frame that was taken first belongs to none that is still to come.
+#[test]
+fn what_comes_before_the_first_frame_is_too_late() {
+    let mut pair = Pair::video(15, &link(10));
+    pair.sides[1].set_delivery(VIDEO, Delivery::default());
+    let mut camera = Camera::new(0, 2500);
+    pair.film(&mut camera, 200);
+    pair.run(100, |_, _| {});
+    let sent = packets(&mut pair, &mut camera);
+    let [before, held, first, ..] = &sent[..] else {
+        panic!("{} packets", sent.len());
+    };
+    let late = |pair: &mut Pair, packet: &[u8]| {
+        pair.sides[1].handle_rtp(pair.now, packet);
+        let (_, _, stats) = pair.sides[1].receive_stats(VIDEO).next().unwrap();
+        (stats.late, stats.duplicates)
+    };
+    assert_eq!(late(&mut pair, before), (0, 0));
+    pair.sides[1].set_delivery(VIDEO, frames());
+    assert_eq!(late(&mut pair, first), (0, 0));
+    assert_eq!(late(&mut pair, held), (1, 0));
+    assert_eq!(late(&mut pair, held), (1, 1));
+}
+
+/// The packets of a frame, which nobody has received yet.
+fn packets(pair: &mut Pair, camera: &mut Camera) -> Vec<Vec<u8>> {
+    let now = pair.now;
+    let batch = camera.frame(now);
+    let side = &mut pair.sides[0];
+    side.write(now, VIDEO, 0, &batch);
+    let mut sent = Vec::new();
+    while side.peek(now).is_some() {
+        let mut buf = Vec::new();
+        side.poll_rtp(now, 1232, &mut buf).expect("a packet");
+        sent.push(buf);
+    }
+    sent
 }
 
 #[test]

@@ -7,34 +7,49 @@ use crate::{
     QualityLimitationReason, VideoSourceStats,
 };
 
-/// Values of an application, and the dictionary that they go into.
+/// Values of an application, and the dictionary that they go into; those of one kind of media go into dictionaries of that kind only.
 macro_rules! supplied {
     (
         $(#[$about:meta])*
         $name:ident for $Dictionary:ty {
             $( $(#[$member_about:meta])* $member:ident: $Member:ty, )*
         }
+        $( only where $($step:ident).+ is $kind:literal {
+            $( $(#[$special_about:meta])* $special:ident: $Special:ty, )*
+        } )*
     ) => {
         $(#[$about])*
         #[derive(Clone, Debug, Default, PartialEq)]
         pub struct $name {
             $( $(#[$member_about])* pub $member: Option<$Member>, )*
+            $( $( $(#[$special_about])* pub $special: Option<$Special>, )* )*
         }
 
         impl $name {
-            /// Sets what there is; what is `None` stays as it was counted.
+            /// Sets what there is, where the dictionary has it; what is `None` stays as it was counted.
             pub fn apply(&self, to: &mut $Dictionary) {
-                $( if self.$member.is_some() {
-                    to.$member.clone_from(&self.$member);
+                $( set(&mut to.$member, &self.$member); )*
+                $( if to.$($step).+.kind == $kind {
+                    $( set(&mut to.$special, &self.$special); )*
                 } )*
             }
         }
     };
 }
 
+fn set<T: Clone>(to: &mut Option<T>, told: &Option<T>) {
+    if told.is_some() {
+        to.clone_from(told);
+    }
+}
+
 supplied! {
-    /// What an encoder tells of one encoding: it goes into its [`OutboundRtpStreamStats`].
+    /// What an encoder tells of one encoding: it goes into its [`OutboundRtpStreamStats`]. Of sound that is the bit rate alone.
     EncoderStats for OutboundRtpStreamStats {
+        /// Bits a second that it is to make.
+        target_bitrate: f64,
+    }
+    only where sent.stream is "video" {
         /// Frames encoded, where that is not each that was written.
         frames_encoded: u32,
         /// Key frames among them.
@@ -45,8 +60,6 @@ supplied! {
         total_encode_time: f64,
         /// Bytes that the frames encoded were to have.
         total_encoded_bytes_target: u64,
-        /// Bits a second that it is to make.
-        target_bitrate: f64,
         /// Of the last frame, in pixels.
         frame_width: u32,
         /// Of the last frame, in pixels.
@@ -73,40 +86,13 @@ supplied! {
 }
 
 supplied! {
-    /// What a decoder, and what shows or plays its frames, tell of one stream: it goes into its [`InboundRtpStreamStats`].
+    /// What a decoder, and what shows or plays its frames, tell of one stream: it goes into its [`InboundRtpStreamStats`], the members of
+    /// sound into one of sound, those of pictures into one of pictures.
     DecoderStats for InboundRtpStreamStats {
-        /// Frames decoded.
-        frames_decoded: u32,
-        /// Key frames among them.
-        key_frames_decoded: u32,
-        /// Frames that were shown.
-        frames_rendered: u32,
-        /// Frames that were dropped, where those that never came whole are not all.
-        frames_dropped: u32,
-        /// Of the last frame, in pixels.
-        frame_width: u32,
-        /// Of the last frame, in pixels.
-        frame_height: u32,
-        /// Frames in the last second.
-        frames_per_second: f64,
-        /// The sum of the quantizers of frames decoded.
-        qp_sum: u64,
-        /// Seconds spent on decoding.
-        total_decode_time: f64,
         /// From the first packet of a frame until it is decoded, in seconds, summed.
         total_processing_delay: f64,
-        /// The sum of the times between frames shown, in seconds.
-        total_inter_frame_delay: f64,
-        /// The sum of the squares of these times.
-        total_squared_inter_frame_delay: f64,
-        /// How often nothing was shown for five seconds.
-        pause_count: u32,
-        /// The seconds of that.
-        total_pauses_duration: f64,
-        /// How often a frame stood for longer than the frames before it explain.
-        freeze_count: u32,
-        /// The seconds of that.
-        total_freezes_duration: f64,
+    }
+    only where received.stream is "audio" {
         /// Samples that were played, made up ones included.
         total_samples_received: u64,
         /// Seconds of the samples.
@@ -125,6 +111,38 @@ supplied! {
         audio_level: f64,
         /// Squares of the level, by their seconds.
         total_audio_energy: f64,
+    }
+    only where received.stream is "video" {
+        /// Frames decoded.
+        frames_decoded: u32,
+        /// Key frames among them.
+        key_frames_decoded: u32,
+        /// Frames that were shown.
+        frames_rendered: u32,
+        /// Frames that were dropped, where those that never came whole are not all.
+        frames_dropped: u32,
+        /// Of the last frame, in pixels.
+        frame_width: u32,
+        /// Of the last frame, in pixels.
+        frame_height: u32,
+        /// Frames in the last second.
+        frames_per_second: f64,
+        /// The sum of the quantizers of frames decoded.
+        qp_sum: u64,
+        /// Seconds spent on decoding.
+        total_decode_time: f64,
+        /// The sum of the times between frames shown, in seconds.
+        total_inter_frame_delay: f64,
+        /// The sum of the squares of these times.
+        total_squared_inter_frame_delay: f64,
+        /// How often nothing was shown for five seconds.
+        pause_count: u32,
+        /// The seconds of that.
+        total_pauses_duration: f64,
+        /// How often a frame stood for longer than the frames before it explain.
+        freeze_count: u32,
+        /// The seconds of that.
+        total_freezes_duration: f64,
         /// What it is called.
         decoder_implementation: String,
         /// It is thought to save power.

@@ -401,12 +401,17 @@ fn what_an_encoder_tells_stands_under_its_name() {
         "scalabilityMode": "L1T3", "framesSent": 98,
     });
     assert_eq!(beside(&outbound, &stream()), told);
+    // Of sound there is nothing but the bit rate.
+    let stream = || RtpStreamStats::new(base(), 1, "audio".into());
+    let mut outbound = OutboundRtpStreamStats::new(SentRtpStreamStats::new(stream()));
+    encoder.apply(&mut outbound);
+    let told = json!({"targetBitrate": 6.5});
+    assert_eq!(beside(&outbound, &stream()), told);
 }
 
 /// As for encoders.
 #[test]
 fn what_a_decoder_tells_stands_under_its_name() {
-    let stream = || RtpStreamStats::new(stats(StatsType::InboundRtp, "a"), 1, "video".into());
     let decoder = DecoderStats {
         frames_decoded: Some(1),
         key_frames_decoded: Some(2),
@@ -439,20 +444,28 @@ fn what_a_decoder_tells_stands_under_its_name() {
         total_squared_corruption_probability: Some(26.5),
         corruption_measurements: Some(27),
     };
-    let received = ReceivedRtpStreamStats::new(stream());
-    let mut inbound = InboundRtpStreamStats::new(received, "track".into());
-    decoder.apply(&mut inbound);
-    let told = json!({
+    let told = |kind: &str| {
+        let stream = || RtpStreamStats::new(stats(StatsType::InboundRtp, "a"), 1, kind.into());
+        let received = ReceivedRtpStreamStats::new(stream());
+        let mut inbound = InboundRtpStreamStats::new(received, "track".into());
+        decoder.apply(&mut inbound);
+        beside(&inbound, &stream())
+    };
+    let of_video = json!({
         "trackIdentifier": "track", "framesDecoded": 1, "keyFramesDecoded": 2, "framesRendered": 3, "framesDropped": 4,
         "frameWidth": 5, "frameHeight": 6, "framesPerSecond": 7.5, "qpSum": 8, "totalDecodeTime": 9.5,
         "totalProcessingDelay": 10.5, "totalInterFrameDelay": 11.5, "totalSquaredInterFrameDelay": 12.5, "pauseCount": 13,
-        "totalPausesDuration": 14.5, "freezeCount": 15, "totalFreezesDuration": 16.5, "totalSamplesReceived": 17,
-        "totalSamplesDuration": 18.5, "concealedSamples": 19, "silentConcealedSamples": 20, "concealmentEvents": 21,
-        "insertedSamplesForDeceleration": 22, "removedSamplesForAcceleration": 23, "audioLevel": 0.25,
-        "totalAudioEnergy": 24.5, "decoderImplementation": "decoder", "powerEfficientDecoder": false,
-        "totalCorruptionProbability": 25.5, "totalSquaredCorruptionProbability": 26.5, "corruptionMeasurements": 27,
+        "totalPausesDuration": 14.5, "freezeCount": 15, "totalFreezesDuration": 16.5, "decoderImplementation": "decoder",
+        "powerEfficientDecoder": false, "totalCorruptionProbability": 25.5, "totalSquaredCorruptionProbability": 26.5,
+        "corruptionMeasurements": 27,
     });
-    assert_eq!(beside(&inbound, &stream()), told);
+    assert_eq!(told("video"), of_video);
+    let of_audio = json!({
+        "trackIdentifier": "track", "totalProcessingDelay": 10.5, "totalSamplesReceived": 17, "totalSamplesDuration": 18.5,
+        "concealedSamples": 19, "silentConcealedSamples": 20, "concealmentEvents": 21, "insertedSamplesForDeceleration": 22,
+        "removedSamplesForAcceleration": 23, "audioLevel": 0.25, "totalAudioEnergy": 24.5,
+    });
+    assert_eq!(told("audio"), of_audio);
 }
 
 /// As for encoders.

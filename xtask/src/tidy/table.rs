@@ -8,8 +8,9 @@ use anyhow::Result;
 use super::{finding::Finding, idl::NAMES};
 use crate::{run, sources::Source};
 
-/// Types at the root of the facade, in `media` and in `api`, and the methods of `api`, which do not stand in the table; and what
-/// the table says that W3C does not have, but for `Endpoint`, at the root; and names of W3C's that the table does not have.
+/// Types at the root of the facade, in `media` and in `api`, which do not stand in the table, and the methods of `api` that do not stand
+/// where their type does; what the table says that W3C does not have, but for `Endpoint`, at the root; and names of W3C's that the table
+/// does not have, or not where their interface stands.
 pub(super) fn check(sources: &[Source]) -> Result<Vec<Finding>> {
     let table = fs::read_to_string(run::root().join(TABLE))?;
     let found = |source| {
@@ -24,13 +25,18 @@ pub(super) fn check(sources: &[Source]) -> Result<Vec<Finding>> {
 fn unsaid(names: &[(&str, &str)], table: &str) -> Vec<Finding> {
     let mut findings = Vec::new();
     for (of, members) in names {
+        let of_it: String = sections(table).filter(|it| stands(of, it)).collect();
         let all = [*of].into_iter().chain(members.split_whitespace());
-        for name in all.filter(|name| !stands(name, table)) {
+        for name in all.filter(|name| !stands(name, &of_it)) {
             let what = format!("{name} of {of} is W3C's and does not stand there");
             findings.push(Finding::of("table", TABLE, what));
         }
     }
     findings
+}
+
+fn sections(table: &str) -> impl Iterator<Item = &str> {
+    table.split("\n## ")
 }
 
 /// Whether a name stands there as a word.
@@ -47,7 +53,7 @@ fn own(source: &Source, table: &str) -> Vec<Finding> {
     if source.path != "crates/peerconnection/src/lib.rs" {
         return Vec::new();
     }
-    let section = table.split("## ").find(|it| it.starts_with(OWN));
+    let section = sections(table).find(|it| it.starts_with(OWN));
     let rows = section.unwrap_or_default().lines();
     let cells: String = rows.filter_map(|line| line.split('|').nth(1)).collect();
     let code = source.bare();
@@ -70,19 +76,27 @@ fn missing(source: &Source, table: &str) -> Vec<Finding> {
         return Vec::new();
     };
     let code = source.bare();
-    let mut names = Vec::new();
+    let mut absent = Vec::new();
     if ["lib.rs", "api/mod.rs"].contains(&room) {
-        names.extend(exported(&code));
+        let untold = exported(&code).into_iter().filter(|it| !stands(it, table));
+        absent.extend(untold.map(|it| format!("{it} does not stand in {TABLE}")));
     }
     if room.starts_with("api/") {
-        names.extend(methods(&code));
+        let untold = |(of, name): &(&str, &str)| {
+            let mut places = sections(table).filter(|it| is_of(of, it));
+            !places.any(|it| stands(name, it))
+        };
+        let untold = methods(&code).into_iter().filter(untold);
+        let what = |(of, name)| format!("{name} of {of} does not stand in {TABLE} where that does");
+        absent.extend(untold.map(what));
     }
-    let absent = names.into_iter().filter(|name| !stands(name, table));
-    let finding = |name| {
-        let what = format!("{name} does not stand in {TABLE}");
-        Finding::of("table", &source.path, what)
-    };
-    absent.map(finding).collect()
+    let finding = |what| Finding::of("table", &source.path, what);
+    absent.into_iter().map(finding).collect()
+}
+
+/// Whether a section is about a type, or about all.
+fn is_of(of: &str, section: &str) -> bool {
+    [RULES, OWN].iter().any(|it| section.starts_with(it)) || stands(of, section)
 }
 
 /// The types of `pub use`, by the names that they have there.
@@ -102,16 +116,27 @@ fn exported(code: &str) -> Vec<&str> {
     names
 }
 
-fn methods(code: &str) -> Vec<&str> {
+/// Methods, each with the type that it is of.
+fn methods(code: &str) -> Vec<(&str, &str)> {
     let heads = ["    pub fn ", "    pub async fn "];
-    let lines = code.lines();
-    let named = lines.filter_map(|line| heads.iter().find_map(|head| line.strip_prefix(head)));
-    named
-        .filter_map(|rest| rest.split(['(', '<']).next())
-        .collect()
+    let mut of = "";
+    let mut methods = Vec::new();
+    for line in code.lines() {
+        if line.starts_with("impl") {
+            let name = line.trim_end_matches(" {").rsplit(' ').next();
+            of = name.and_then(|it| it.split('<').next()).unwrap_or_default();
+        }
+        let rest = heads.iter().find_map(|head| line.strip_prefix(head));
+        let name = rest.and_then(|it| it.split(['(', '<']).next());
+        methods.extend(name.map(|name| (of, name)));
+    }
+    methods
 }
 
 const TABLE: &str = "docs/api.md";
+
+/// The heading of what counts for all types.
+const RULES: &str = "Rules";
 
 /// The heading of what is not W3C's.
 const OWN: &str = "What W3C does not have";
@@ -133,7 +158,7 @@ mod tests {
 
     #[test]
     fn what_is_not_w3cs_stands_in_a_room() {
-        let table = "## RTCA\n| `W` | `A` |\n## What W3C does not have\n| Rust | for what |\n| `Endpoint`, `media::B`, `C` | D |\n## S\n| `E` | `F` |\n";
+        let table = "\n## RTCA\n| `W` | `A` |\n## What W3C does not have\n| Rust | for what |\n| `Endpoint`, `media::B`, `C` | D |\n## S\n| `E` | `F` |\n";
         let code =
             "\npub use a::{A, B, C, D, E, F, Endpoint};\npub mod media {\n    pub use b::C;\n}\n";
         let source = Source {
@@ -159,7 +184,13 @@ mod tests {
         );
         assert_eq!(found("engine/mod.rs", root, ""), Vec::<String>::new());
         let methods = "impl A {\n    pub fn one(&self) {}\n    pub async fn two<T>(&self) {}\n    pub(crate) fn three() {}\n    fn four() {}\n}\n";
-        assert_eq!(found("api/a.rs", methods, "`one()`"), ["two"]);
+        assert_eq!(found("api/a.rs", methods, "`A`, `one()`"), ["two"]);
+        let elsewhere = "\n## Rules\n`one`\n## B\n`A`\n## C\n`two`";
+        assert_eq!(found("api/a.rs", methods, elsewhere), ["two"]);
+        let own = "\n## What W3C does not have\n`one`\n## C\n`A`, `two`";
+        assert_eq!(found("api/a.rs", methods, own), Vec::<String>::new());
+        let of_a_trait = methods.replace("impl A", "impl<T> B for A<T>");
+        assert_eq!(found("api/a.rs", &of_a_trait, "`A`, `one()`"), ["two"]);
         assert_eq!(found("driver/a.rs", methods, ""), Vec::<String>::new());
     }
 
@@ -173,6 +204,8 @@ mod tests {
         };
         assert_eq!(found("`RTCOne`, `two()`, `twothree`"), ["three", "RTCFour"]);
         assert_eq!(found("RTCOne two three RTCFour"), Vec::<String>::new());
+        let elsewhere = "`RTCOne`, `two`\n## RTCFour\n`three`";
+        assert_eq!(found(elsewhere), ["three"], "of another");
         assert_eq!(
             NAMES
                 .iter()

@@ -51,7 +51,6 @@ impl Agent {
                     let session = self.tables.session_mut(id);
                     let pair_mut = session.and_then(|session| session.list.get_mut(pair));
                     if let Some(request) = pair_mut.and_then(|pair| pair.repeat(now)) {
-                        self.stats.retransmissions_sent += 1;
                         self.send_request(set, (id, pair), request, Purpose::Check);
                     }
                 }
@@ -255,7 +254,10 @@ impl Agent {
         let Some(path) = self.gatherer.bases.path(pair.key) else {
             return;
         };
+        let repeated = u64::from(request.repeated);
         pair.counters.requests_sent += 1;
+        pair.counters.retransmissions_sent += repeated;
+        self.stats.retransmissions_sent += repeated;
         match purpose {
             Purpose::Check => self.stats.requests_sent += 1,
             Purpose::Consent => self.stats.consent_requests_sent += 1,

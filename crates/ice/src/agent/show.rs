@@ -104,6 +104,7 @@ impl Agent {
             current_round_trip: counters.last_round_trip,
             total_round_trip: counters.total_round_trip,
             requests_sent: counters.requests_sent,
+            retransmissions_sent: counters.retransmissions_sent,
             consent_requests_sent: counters.consent_requests_sent,
             requests_received: counters.requests_received,
             responses_sent: counters.responses_sent,

@@ -196,6 +196,7 @@ fn first_section_used_again() {
     ours.negotiator.stop(first).expect("open");
     assert_eq!(moved(&exchange(&mut ours, &mut theirs)), (2, 1));
     assert_eq!(addresses(&local(&ours)), "xA");
+    assert_eq!(lines(&local(&ours), &["a=group"]), ["a=group:BUNDLE 1"]);
     assert_eq!(moved(&exchange(&mut ours, &mut theirs)), (0, 0));
     add(&mut ours, Audio);
     let changed = exchange(&mut ours, &mut theirs);

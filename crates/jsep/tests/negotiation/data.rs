@@ -43,6 +43,8 @@ fn first_offer() {
         "creating changes nothing"
     );
     assert!(peer.negotiator.local_description().is_none());
+    // It is remembered, and can be applied.
+    assert!(peer.try_local(offer).is_ok());
 }
 
 /// Without data channels an offer has no sections, and an answer to it none either.
@@ -471,7 +473,7 @@ fn the_association_stays_in_its_section() {
     }
 }
 
-/// [4.4.1.6-21] Rejected by the answer, or by a later offer: closed, the transport goes; a new data
+/// [4.4.1.6-21] [4.4.2-17] Rejected by the answer, or by a later offer: closed, the transport goes; a new data
 /// channel uses the section again under a new mid.
 #[test]
 fn rejected_and_used_again() {
@@ -528,6 +530,14 @@ fn offers_on_end() {
     let first = b.remote(offer_of(offer.clone()));
     let transport = only_transport(&first);
     assert_eq!(b.remote(offer_of(offer.clone())), [], "the same again");
+    let other = offer
+        .replace("a=mid:0", "a=mid:9")
+        .replace("BUNDLE 0", "BUNDLE 9");
+    let refused = b.try_remote(offer_of(other));
+    assert!(
+        matches!(refused, Err(Error::InvalidAccess(_))),
+        "{refused:?}"
+    );
     let without = offer.replace("m=application 9", "m=application 0");
     let changes = b.remote(offer_of(without.replace("a=group:BUNDLE 0\r\n", "")));
     let gone = [

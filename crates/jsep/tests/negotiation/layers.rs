@@ -96,7 +96,7 @@ fn narrowed_by_answers() {
     assert_eq!(lines(&offer, &["a=ssrc-group"]).len(), 1);
 }
 
-/// [4.4.1.6-28] [4.4.1.6-29] [4.4.1.6-36] [4.4.2-24] [5.4.1-02] [5.4.1-04] The peer asks for layers: a transceiver without any gets them, a rollback takes
+/// [4.4.1.6-15] [4.4.1.6-28] [4.4.1.6-29] [4.4.1.6-36] [4.4.2-24] [5.4.1-01] [5.4.1-02] [5.4.1-04] The peer asks for layers: a transceiver without any gets them, a rollback takes
 /// them away, and one that has been through an answer stays as it is.
 #[test]
 fn asked_for_by_the_peer() {

@@ -156,7 +156,7 @@ fn a_fingerprint_is_there_for_every_section() {
     }
 }
 
-/// [4.4.1.6-30] [4.4.1.6-33] [5.1.1-01] Chromium's offer with audio, video and data, line by line: what is known of
+/// [4.4.1.6-30] [4.4.1.6-33] [5.1-11] [5.1.1-01] Chromium's offer with audio, video and data, line by line: what is known of
 /// it is taken, under its numbers and in its order.
 #[test]
 fn chromium_offer() {
@@ -478,6 +478,13 @@ fn refused_before_the_answer() {
     let agreement = theirs.negotiator.transceiver(id).expect("it is there");
     assert!(!agreement.agreement().receiving && agreement.agreement().streams.is_empty());
     assert_eq!(lines(&local(&theirs), &["a=inactive"]).len(), 1);
+    // Or by stopping it, which is told with the next offer.
+    let mut theirs = peer('c');
+    theirs.remote(offer_of(local(&ours)));
+    let stopped = theirs.negotiator.stop(first(&theirs));
+    assert!(stopped.is_ok());
+    theirs.local(None);
+    assert_eq!(lines(&local(&theirs), &["a=inactive"]).len(), 1);
 }
 
 /// A provisional answer that rejects a section stops nothing: another end may take it.
@@ -600,7 +607,7 @@ fn rollback() {
     assert!(theirs.negotiator.negotiation_needed());
 }
 
-/// [4.4.1.6-15] A rollback, of our offer or the peer's, restores transports, streams, codecs, layers and the association.
+/// [4.4.1.6-15] [4.4.1.6-39] A rollback, of our offer or the peer's, restores transports, streams, codecs, layers and the association.
 #[test]
 fn rollback_restores() {
     let (mut ours, mut theirs) = (peer('a'), peer('b'));
@@ -817,6 +824,7 @@ fn preferences() {
     ours.negotiator
         .set_codec_preferences(first(&ours), &[named("VP8")])
         .expect("ours");
+    assert!(!ours.negotiator.negotiation_needed());
     let offer = ours.offer().sdp;
     assert_eq!(lines(&offer, &["a=rtpmap"]).len(), 1);
     theirs

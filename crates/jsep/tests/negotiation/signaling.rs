@@ -200,6 +200,11 @@ fn where_descriptions_are_made() {
             assert!(matches!(error, Error::InvalidState(_)), "{state:?} {error}");
         }
     }
+    let (mut asked, mut answered) = connected();
+    for peer in [&mut asked, &mut answered] {
+        let again = peer.try_answer();
+        assert!(matches!(again, Err(Error::InvalidState(_))), "{again:?}");
+    }
 }
 
 /// [4.3.1-03] [4.4.2-34] Closing announces nothing; what was described can still be read, and no

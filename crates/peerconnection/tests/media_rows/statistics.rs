@@ -459,6 +459,62 @@ fn what_comes_too_late_is_discarded() {
     assert_eq!(after.received.packets_lost, Some(0));
 }
 
+/// [8.7-01] A frame with a hole that nothing fills is dropped, and so is each that needs it, until a key frame comes.
+#[test]
+fn frames_that_are_given_up_are_dropped() {
+    let (mut pair, ids) = sending(13, link(), MediaKind::Video);
+    let mut camera = Camera::default();
+    camera.film(&mut pair, ids, 30);
+    let before = inbound(&report(&pair, 1)).clone();
+    assert_eq!(before.frames_dropped, Some(0));
+    let own = before.received.stream.ssrc.to_be_bytes();
+    let mut packets = 0;
+    pair.tap = Some(Box::new(move |from, datagram| {
+        let is_rtp =
+            matches!(datagram[..], [128..=191, second, ..] if !(64..96).contains(&(second & 0x7f)));
+        if from != End::A || !is_rtp {
+            return true;
+        }
+        packets += u32::from(datagram[8..12] == own);
+        // The second packet, and nothing that is sent again.
+        datagram[8..12] == own && packets != 2
+    }));
+    camera.film(&mut pair, ids, 60);
+    pair.run(ms(200));
+    let reports = [report(&pair, 0), report(&pair, 1)];
+    let (out, came) = (outbound(&reports[0]), inbound(&reports[1]));
+    assert_eq!(out.frames_sent, Some(90));
+    assert_eq!(came.key_frames_decoded, Some(2));
+    let dropped = came.frames_dropped.unwrap();
+    assert!(dropped > 1, "{dropped}");
+    assert_eq!(came.frames_received, Some(90 - dropped));
+}
+
+/// [8.7-01] A gap between frames that is longer than those before explain is a freeze.
+#[test]
+fn a_long_gap_between_frames_is_a_freeze() {
+    let (mut pair, ids) = sending(14, link(), MediaKind::Video);
+    let mut camera = Camera::default();
+    let freezes = |pair: &Pair| {
+        let report = report(pair, 1);
+        let it = inbound(&report);
+        (it.freeze_count, it.total_freezes_duration)
+    };
+    camera.film(&mut pair, ids, 60);
+    // Frames are 33 ms apart: 183 ms are a freeze.
+    pair.run(ms(100));
+    camera.film(&mut pair, ids, 60);
+    assert_eq!(freezes(&pair), (Some(0), Some(0.0)));
+    for (at, lasted) in [(1, 0.533), (2, 1.066)] {
+        pair.run(ms(500));
+        camera.film(&mut pair, ids, 60);
+        let (count, sum) = freezes(&pair);
+        assert_eq!(count, Some(at));
+        let sum = sum.unwrap();
+        assert!((sum - lasted).abs() < 1e-6, "{sum}");
+    }
+}
+
 /// Requests of key frames are counted where they are made and where they come, by what was agreed on.
 #[test]
 fn requests_of_key_frames_are_counted_at_both_ends() {

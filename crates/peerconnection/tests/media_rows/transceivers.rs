@@ -521,7 +521,9 @@ fn sources_are_those_that_were_heard() {
     let passed = stream.stats.timestamp - at.as_secs_f64() * 1000.0;
     assert!((0.0..=30.0).contains(&passed), "{passed} ms ago");
     pair.run(Duration::from_millis(9900));
-    assert_eq!(pair.ends[1].engine.sources(pair.now, ids[1]).len(), 1);
+    let later = pair.ends[1].engine.sources(pair.now, ids[1]);
+    let times: Vec<_> = later.iter().map(|it| it.at).collect();
+    assert_eq!(times, [source.at], "nothing was heard since");
     pair.run(Duration::from_millis(200));
     assert!(pair.ends[1].engine.sources(pair.now, ids[1]).is_empty());
     let engine = &mut pair.ends[1].engine;

@@ -106,7 +106,6 @@ struct Counts {
     frames: u64,
     keys: u64,
     dropped: u64,
-    late: u64,
     freezes: u64,
     frozen: Duration,
     assembled: u64,
@@ -151,11 +150,10 @@ impl Assembler {
         }
     }
 
-    /// Takes a packet in. Those that are too late are counted.
+    /// Takes a packet in. One that is too late was given up, and is counted as such.
     pub(crate) fn insert(&mut self, now: Instant, packet: Packet) {
         let next = *self.next.get_or_insert(packet.sequence);
         if packet.sequence < next {
-            self.counts.late += u64::from(!packet.is_padding());
             return;
         }
         self.held.insert(packet.sequence, (packet, now));
@@ -413,7 +411,6 @@ impl Assembler {
     /// Gives up what is missing: on to the next key frame, or what may be one. Returns true if one is wanted.
     fn skip(&mut self) -> bool {
         let Some(next) = self.next else { return false };
-        self.missing += 1;
         self.is_broken = true;
         let mut before: Option<&Packet> = None;
         let mut entry = None;
@@ -434,11 +431,18 @@ impl Assembler {
         }
         let wants = entry.is_none();
         let Some((to, at_beginning)) = entry.or(after_gap) else {
+            self.missing += 1;
             return wants;
         };
+        let time = |number| self.held.get(&number).map(|it| it.0.timestamp);
+        let is_other = time(next).is_some_and(|it| Some(it) != time(to));
+        // The rest of a frame is given up as it is taken.
+        if at_beginning || is_other {
+            self.counts.dropped += 1;
+            self.missing += 1;
+        }
         self.held = self.held.split_off(&to);
         (self.next, self.is_at_beginning) = (Some(to), at_beginning);
-        self.counts.dropped += 1;
         wants
     }
 
@@ -449,9 +453,9 @@ impl Assembler {
         counts.size = size.or(counts.size);
         if let Some(last) = counts.last.replace(now) {
             let gap = now.saturating_duration_since(last);
-            // W3C `freezeCount`: longer than three times the mean, and by 150 ms.
+            // W3C `freezeCount`: three times the mean or longer, and by 150 ms.
             let limit = (counts.mean * 3).max(counts.mean + Duration::from_millis(150));
-            if counts.frames > 10 && gap > limit {
+            if counts.frames > 10 && gap >= limit {
                 counts.freezes += 1;
                 counts.frozen += gap;
             }
@@ -500,7 +504,6 @@ impl Assembler {
         let counts = &self.counts;
         (stats.frames, stats.key_frames) = (counts.frames, counts.keys);
         stats.frames_dropped = counts.dropped;
-        stats.late += counts.late;
         (stats.freezes, stats.freeze_duration) = (counts.freezes, counts.frozen);
         (stats.assembled, stats.assembly) = (counts.assembled, counts.assembly);
         (stats.emitted, stats.key_emitted) = (counts.emitted, counts.emitted_keys);

@@ -90,9 +90,9 @@ impl Pass {
         it.last_packet_received_timestamp = last.map(|at| self.millis(at));
         it.total_round_trip_time = Some(pair.total_round_trip.as_secs_f64());
         it.current_round_trip_time = pair.current_round_trip.map(|it| it.as_secs_f64());
-        let consent = pair.consent_requests_sent;
-        it.requests_sent = Some(pair.requests_sent.saturating_sub(consent));
-        it.consent_requests_sent = Some(consent);
+        let others = pair.consent_requests_sent + pair.retransmissions_sent;
+        it.requests_sent = Some(pair.requests_sent.saturating_sub(others));
+        it.consent_requests_sent = Some(pair.consent_requests_sent);
         it.requests_received = Some(pair.requests_received);
         it.responses_sent = Some(pair.responses_sent);
         it.responses_received = Some(pair.responses_received);
