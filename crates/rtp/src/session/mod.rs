@@ -20,7 +20,7 @@ use self::timers::Timers;
 use crate::{
     Config, Encoding, Event, Ntp, Section, SectionId,
     batch::{Arena, Batch, Lane, Packet},
-    extension::Ids,
+    extension::{Ids, Label},
     feedback::{Feedback, Received, SentNumbers},
     payload::Codec,
     receive::{Clocks, Frame, ReceiveStream, Source, Sources},
@@ -56,6 +56,8 @@ pub struct Session {
     clocks: Clocks,
     /// Canonical names that came before their streams.
     names: VecDeque<(u32, usize)>,
+    /// Mids that RTCP has told, by SSRC.
+    mids: VecDeque<(u32, Label)>,
     received: Received,
     sent: SentNumbers,
     timers: Timers,
@@ -146,6 +148,7 @@ impl Session {
             arena: Arena::default(),
             clocks: Clocks::default(),
             names: VecDeque::new(),
+            mids: VecDeque::new(),
             received: Received::new(now),
             sent: SentNumbers::new(first),
             timers: Timers::default(),

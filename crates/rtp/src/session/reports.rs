@@ -6,13 +6,15 @@ use super::{Session, timers};
 use crate::{
     Ntp,
     breaker::INTERVAL,
+    extension::Label,
     ntp,
     receive::{KEYFRAME_AGAIN, KEYFRAME_PACE, ReceiveStream},
     rtcp::{
-        Dlrr, FirItem, MaxRate, ReportBlock, SenderInfo, write_bye, write_cname, write_dlrr,
-        write_fir, write_nack, write_pli, write_receiver_report, write_remb, write_rrtr,
+        Dlrr, FirItem, MaxRate, ReportBlock, SenderInfo, write_bye, write_dlrr, write_fir,
+        write_nack, write_pli, write_receiver_report, write_remb, write_rrtr, write_sdes,
         write_sender_report, write_tmmbr,
     },
+    send::SendStream,
 };
 
 impl Session {
@@ -55,7 +57,7 @@ impl Session {
 
     /// A report and the name, as each compound begins (RFC 3550 §6.1).
     fn write_head(&mut self, now: Instant, room: usize, buf: &mut Vec<u8>) {
-        let most = (room.saturating_sub(300) / 24).min(31);
+        let most = (room.saturating_sub(HEAD) / 24).min(31);
         let blocks = self.blocks(now, most);
         let wall = self.wall(now);
         let sender = self.senders.iter().find(|it| it.stats.packets > 0);
@@ -64,7 +66,15 @@ impl Session {
             Some(info) => write_sender_report(buf, ssrc, &info, &blocks),
             None => write_receiver_report(buf, ssrc, &blocks),
         };
-        write_cname(buf, ssrc, self.config.cname.as_bytes());
+        self.describe(ssrc, sender, buf);
+    }
+
+    /// What one SSRC of ours is: the name that all have, and of a stream the mid of its section.
+    fn describe(&self, ssrc: u32, sender: Option<&SendStream>, buf: &mut Vec<u8>) {
+        let section = sender.and_then(|it| self.sections.get(it.section));
+        let mid = section.and_then(|it| it.section.mid);
+        let mid = mid.as_ref().map(Label::as_str);
+        write_sdes(buf, ssrc, self.config.cname.as_bytes(), mid);
     }
 
     fn blocks(&mut self, now: Instant, most: usize) -> Vec<ReportBlock> {
@@ -96,13 +106,13 @@ impl Session {
         let first = self.senders.iter().position(|it| it.stats.packets > 0);
         // Our other streams, without blocks: each is a packet of its own in the compound (RFC 8108 §5.1).
         for (at, sender) in self.senders.iter().enumerate() {
-            let fits = buf.len() - start + 28 + 60 <= room;
+            let fits = buf.len() - start + 28 + 80 <= room;
             if Some(at) == first || !fits || sender.stats.packets == 0 {
                 continue;
             }
             if let Some(info) = info(now, wall, sender) {
                 write_sender_report(buf, sender.encoding.ssrc, &info, &[]);
-                write_cname(buf, sender.encoding.ssrc, self.config.cname.as_bytes());
+                self.describe(sender.encoding.ssrc, Some(sender), buf);
             }
         }
         if !self.timers.clocks.is_empty() && buf.len() - start + 200 <= room {
@@ -241,7 +251,7 @@ fn ask(
 }
 
 /// What a sender report says of a stream (RFC 3550 §6.4.1): now, by both clocks.
-fn info(now: Instant, wall: Ntp, sender: &crate::send::SendStream) -> Option<SenderInfo> {
+fn info(now: Instant, wall: Ntp, sender: &SendStream) -> Option<SenderInfo> {
     let (timestamp, captured, clock) = sender.last?;
     let since = now.saturating_duration_since(captured).as_micros();
     let ahead = (since * u128::from(clock) / 1_000_000) as u32;
@@ -256,8 +266,10 @@ fn info(now: Instant, wall: Ntp, sender: &crate::send::SendStream) -> Option<Sen
 
 /// RFC 3550 §6.6: the count has five bits.
 const MOST_FAREWELLS: usize = 31;
-/// A report without blocks with a name of 255 bytes, and as many farewells as fit into a packet.
-const LEAST_REPORT: usize = 300 + 4 + 4 * MOST_FAREWELLS;
+/// A report without blocks, with a name of 255 bytes and a mid.
+const HEAD: usize = 320;
+/// That, and as many farewells as fit into a packet.
+const LEAST_REPORT: usize = HEAD + 4 + 4 * MOST_FAREWELLS;
 const NO_LIMIT: u64 = 1 << 36;
 /// A round trip of more leaves time for few requests.
 const LONG: Duration = Duration::from_millis(100);
