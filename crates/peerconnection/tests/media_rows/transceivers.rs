@@ -555,6 +555,29 @@ fn a_goodbye_mutes_and_silence_does_not() {
     assert_eq!(read(&mut pair, ids[1]), 0);
 }
 
+/// The goodbye of media leaves before that of DTLS, which ends what is read.
+#[test]
+fn media_says_goodbye_first() {
+    let (mut pair, ids) = sending(12, link(), MediaKind::Video);
+    Camera::default().film(&mut pair, ids, 5);
+    let seen = Rc::<RefCell<Vec<u8>>>::default();
+    let firsts = seen.clone();
+    pair.tap = Some(Box::new(move |from, datagram| {
+        if from == End::A {
+            firsts.borrow_mut().push(datagram[0]);
+        }
+        true
+    }));
+    let now = pair.now;
+    pair.ends[0].engine.close(now);
+    pair.run(ms(50));
+    let seen = seen.borrow();
+    let place = |kind: std::ops::RangeInclusive<u8>| seen.iter().position(|it| kind.contains(it));
+    // RFC 7983 §7
+    let (media, dtls) = (place(128..=191), place(20..=63));
+    assert!(media.is_some() && media < dtls, "{seen:?}");
+}
+
 /// [5.2-02] [5.2-16] What is inactive sends nothing and says no goodbye: the peer's track is not muted, and goes on with a key frame.
 #[test]
 fn an_inactive_encoding_says_no_goodbye() {
