@@ -555,6 +555,22 @@ fn a_goodbye_mutes_and_silence_does_not() {
     assert_eq!(read(&mut pair, ids[1]), 0);
 }
 
+/// RFC 8834 §4.9: all streams of a connection have one canonical name, and each connection another.
+#[test]
+fn each_connection_has_one_name() {
+    let mut pair = Pair::new(13, link());
+    let [near, far] = [0, 1].map(|side| {
+        let engine = &mut pair.ends[side].engine;
+        let [sound, pictures] = [(MediaKind::Audio, ONE), (MediaKind::Video, TWO)].map(|it| {
+            let id = engine.add_track(it.0, it.1, Vec::new()).unwrap();
+            engine.parameters(id).rtcp.cname.unwrap()
+        });
+        assert_eq!(sound, pictures);
+        sound
+    });
+    assert!(near != far && near.len() >= 16, "{near}, {far}");
+}
+
 /// The goodbye of media leaves before that of DTLS, which ends what is read.
 #[test]
 fn media_says_goodbye_first() {
