@@ -103,6 +103,9 @@ impl Outline {
             bundle(&mut entries, number, &members, kind)?;
             groups.push(members);
         }
+        if let Some(all) = rtp::bandwidth(header.bandwidths()) {
+            share(&mut entries, all);
+        }
         let mut facts = Facts::default();
         header.attributes().for_each(|it| facts.read(it));
         Ok(Self {
@@ -337,6 +340,17 @@ impl fmt::Debug for Outline {
             .field("entries", &self.entries.len())
             .field("groups", &self.groups)
             .finish_non_exhaustive()
+    }
+}
+
+/// RFC 8834 §7.1: a limit of all media together, in bits per second, is followed if each section that lives keeps to its equal part.
+fn share(entries: &mut [Entry], all: u64) {
+    let lives = |it: &Entry| !it.rejected && !it.rtp.formats.is_empty();
+    let count = entries.iter().filter(|it| lives(it)).count();
+    let part = all / (count as u64).max(1);
+    for entry in entries.iter_mut().filter(|it| lives(it)) {
+        let own = entry.rtp.bandwidth;
+        entry.rtp.bandwidth = Some(own.map_or(part, |own| own.min(part)));
     }
 }
 

@@ -11,15 +11,19 @@ use std::{
         atomic::{AtomicUsize, Ordering},
     },
     task::{Context, Poll, Wake, Waker},
-    time::Duration,
+    time::{Duration, Instant},
 };
 
+use futures_util::future::join;
 use oxirtc_netsim::{Link, ms};
 use oxirtc_peerconnection::{
     DataChannel, DataChannelEvent, DataChannelInit, DataChannelState, DtlsTransport,
     DtlsTransportState, ErrorKind, Event, IceCandidateInit, IceGatheringState, IceTransportState,
-    MediaKind, Message, PeerConnection, PeerConnectionState, RtpTransceiverInit,
-    SctpTransportState, SdpType, SessionDescription, api::TrySendError, engine::Interface,
+    MediaKind, MediaStreamTrack, Message, PeerConnection, PeerConnectionState, RtpTransceiverInit,
+    SctpTransportState, SdpType, SessionDescription,
+    api::TrySendError,
+    engine::Interface,
+    media::{Codec, EncodedFrame, Hint, StopCause},
 };
 use serde::{Serialize, de::DeserializeOwned};
 
@@ -867,4 +871,54 @@ fn a_transport_that_goes_ends_its_events() {
         });
         assert_eq!(after.await, 1);
     });
+}
+
+/// A key frame of VP8.
+fn picture(now: Instant) -> EncodedFrame {
+    let mut payload = vec![7; 300];
+    payload[..10].copy_from_slice(&[0, 0, 0, 0x9d, 1, 0x2a, 64, 1, 180, 0]);
+    let mut frame = EncodedFrame::new(Codec::Vp8, payload);
+    frame.captured = Some(now);
+    frame
+}
+
+/// Who waits for wishes is woken by those of the peer and of its own senders, and told of what does not get through.
+#[test]
+fn wishes_wake_who_encodes() {
+    let (mut world, [near, far]) = World::new(Link::new(1).delay(ms(10)));
+    let (camera, pictures) = MediaStreamTrack::from_frames(MediaKind::Video);
+    let sender = near.add_track(&camera, &[]).unwrap();
+    world.run(negotiate(&near, &far));
+    world
+        .run(near.wait_for(PeerConnectionState::Connected))
+        .unwrap();
+    let screen = far.receivers()[0].track().clone();
+    let _reader = screen.frames().unwrap();
+    for _ in 0..3 {
+        pictures.try_write(picture(world.now)).unwrap();
+        world.pass(ms(500));
+    }
+    while pictures.try_hint().is_some() {}
+    let asked = world.run(join(pictures.next_hint(), async {
+        screen.request_keyframe();
+    }));
+    assert_eq!(asked.0, Some(Hint::Keyframe { rid: None }));
+    world.unreported = true;
+    let mut told = Vec::new();
+    for _ in 0..17 {
+        pictures.try_write(picture(world.now)).unwrap();
+        world.pass(Duration::from_secs(1));
+        let hints = std::iter::from_fn(|| pictures.try_hint());
+        told.extend(hints.filter_map(|it| match it {
+            Hint::Encoding { active, .. } => Some(active),
+            _ => None,
+        }));
+    }
+    assert_eq!(told, [false]);
+    assert_eq!(sender.stopped(), [(0, StopCause::Silence)]);
+    let left = world.run(join(pictures.next_hint(), async {
+        sender.replace_track(None).await.unwrap();
+    }));
+    let nobody_asks = |it: &Hint| matches!(it, Hint::Encoding { active: true, .. });
+    assert!(left.0.as_ref().is_some_and(nobody_asks), "{left:?}");
 }

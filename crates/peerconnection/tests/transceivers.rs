@@ -2,13 +2,13 @@
 
 mod pair;
 
-use std::time::Duration;
+use std::{cell::Cell, rc::Rc, time::Duration};
 
-use oxirtc_netsim::{Link, ms, percent};
+use oxirtc_netsim::{End as Side, Link, ms, percent};
 use oxirtc_peerconnection::{
     DataChannelInit, Error, ErrorKind, MediaKind, OfferOptions, RtpCodec, RtpEncodingParameters,
     RtpSendParameters, RtpTransceiverDirection, SessionDescription,
-    engine::{Engine, Event, TrackId, TransceiverId, TransceiverInit},
+    engine::{Engine, Event, TrackId, TransceiverId, TransceiverInit, capabilities_of},
 };
 use pair::{
     End, Pair,
@@ -25,6 +25,30 @@ fn pictures_come_whole_over_a_path_that_loses_some() {
     pair.run(Duration::from_secs(1));
     whole += read(&mut pair, ids[1]);
     assert!(whole >= 135, "{whole} of 150");
+}
+
+/// A request that is lost is repeated after a round trip as ICE has measured it, before any report has told one.
+#[test]
+fn repair_knows_the_round_trip_from_the_first_packet_on() {
+    let (mut pair, ids) = sending(7, Link::new(1).delay(ms(10)), MediaKind::Video);
+    let asked = Rc::<Cell<u32>>::default();
+    let (requests, mut packets) = (asked.clone(), 0);
+    pair.tap = Some(Box::new(move |from, datagram| {
+        match (from, &datagram[..]) {
+            // RFC 4585 §6.2.1: a generic NACK by itself.
+            (Side::B, [0x81, 205, ..]) => {
+                requests.set(requests.get() + 1);
+                false
+            }
+            (Side::A, [128..=191, ..]) => {
+                packets += 1;
+                packets != 2
+            }
+            _ => true,
+        }
+    }));
+    Camera::default().film(&mut pair, ids, 3);
+    assert!((4..=6).contains(&asked.get()), "{}", asked.get());
 }
 
 /// [4.4.1.6-44] [5.1.1-01] [5.1.1-05] [5.1.1-07] [9.3-01] [11.3-05] Tracks are told in W3C's order, muted until something comes; who holds
@@ -182,6 +206,9 @@ fn tones() {
     insert(&mut pair, "").unwrap();
     pair.run(Duration::from_secs(1));
     assert_eq!(tones(&pair)[told_before..], ["2", ""]);
+    insert(&mut pair, "").unwrap();
+    pair.run(Duration::from_secs(1));
+    assert_eq!(tones(&pair)[told_before..], ["2", ""], "nothing was played");
     let now = pair.now;
     let engine = &mut pair.ends[0].engine;
     for active in [false, true] {
@@ -194,6 +221,31 @@ fn tones() {
     assert!(!pair.ends[0].engine.can_insert_dtmf(ids[0]));
     let refused = insert(&mut pair, "1").unwrap_err();
     assert_eq!(refused.kind(), ErrorKind::InvalidState);
+}
+
+/// [7.2-06] [7.3-01] A call on hold takes no tones, and what was still to be played is not told when it goes on.
+#[test]
+fn a_hold_ends_tones() {
+    let (mut pair, ids) = sending(4, Link::new(1).delay(ms(10)), MediaKind::Audio);
+    let now = pair.now;
+    let engine = &mut pair.ends[0].engine;
+    engine
+        .insert_dtmf(now, ids[0], "12", ms(100), ms(70))
+        .unwrap();
+    for direction in [
+        RtpTransceiverDirection::Inactive,
+        RtpTransceiverDirection::SendRecv,
+    ] {
+        let engine = &mut pair.ends[0].engine;
+        engine.set_direction(ids[0], direction).unwrap();
+        pair.negotiate(0).unwrap();
+        pair.run(Duration::from_secs(1));
+        let can = pair.ends[0].engine.can_insert_dtmf(ids[0]);
+        assert_eq!(can, direction.sends());
+    }
+    let tasks = pair.ends[0].tasks.iter().flatten();
+    let told = tasks.filter(|it| matches!(it, Event::ToneChange(..)));
+    assert_eq!(told.count(), 1);
 }
 
 /// [7.3-01] Tones need a peer that takes them, and a connection.
@@ -283,6 +335,69 @@ fn parameters() {
     engine.stop_transceiver(now, ids[0]).unwrap();
     let refused = engine.set_parameters(now, ids[0], parameters);
     assert_eq!(refused.unwrap_err().kind(), ErrorKind::InvalidState);
+}
+
+/// [5.2-12] Before anything is negotiated any codec that there is can be chosen, and no other.
+#[test]
+fn codecs_are_chosen_of_those_that_there_are() {
+    let mut pair = Pair::new(4, Link::new(1).delay(ms(10)));
+    let now = pair.now;
+    let engine = &mut pair.ends[0].engine;
+    let id = engine.add_track(MediaKind::Video, ONE, Vec::new()).unwrap();
+    let known = capabilities_of(MediaKind::Video).codecs.swap_remove(0);
+    let unknown = RtpCodec {
+        mime_type: "video/H266".to_owned(),
+        ..known.clone()
+    };
+    for (codec, is_known) in [(unknown, false), (known, true)] {
+        let mut parameters = engine.parameters(id);
+        parameters.encodings[0].codec = Some(codec);
+        let set = engine.set_parameters(now, id, parameters);
+        let refused = set.err().map(|it| it.kind());
+        let expected = (!is_known).then_some(ErrorKind::InvalidModification);
+        assert_eq!(refused, expected);
+    }
+}
+
+/// Who encodes is told of what is set only where something has changed.
+#[test]
+fn what_is_set_without_a_change_is_not_told() {
+    let (mut pair, ids) = sending(5, Link::new(1).delay(ms(10)), MediaKind::Video);
+    for (active, told) in [(true, 0), (false, 1), (false, 0)] {
+        let (now, before) = (pair.now, pair.ends[0].tasks.len());
+        let engine = &mut pair.ends[0].engine;
+        let mut parameters = engine.parameters(ids[0]);
+        parameters.encodings[0].active = active;
+        engine.set_parameters(now, ids[0], parameters).unwrap();
+        pair.run(ms(100));
+        let tasks = pair.ends[0].tasks[before..].iter().flatten();
+        let changes = tasks.filter(|it| matches!(it, Event::EncodingsChanged(_)));
+        assert_eq!(changes.count(), told, "{active}");
+    }
+}
+
+/// [4.4.1.6-26] Our answer ends the transactions of what it is about, and no others.
+#[test]
+fn an_answer_ends_transactions_of_its_own() {
+    let mut pair = Pair::new(6, Link::new(1).delay(ms(10)));
+    let theirs = &mut pair.ends[0].engine;
+    theirs.add_track(MediaKind::Video, ONE, Vec::new()).unwrap();
+    let init = TransceiverInit::default();
+    let beside = pair.ends[1]
+        .engine
+        .add_transceiver(MediaKind::Video, None, init);
+    let beside = beside.unwrap();
+    let offer = pair.offer(0, &OfferOptions::default()).unwrap();
+    let now = pair.now;
+    let engine = &mut pair.ends[1].engine;
+    engine.set_remote_description(now, offer).unwrap();
+    let ids: Vec<_> = engine.transceivers().map(|it| it.id()).collect();
+    let all: Vec<_> = ids.iter().map(|id| engine.parameters(*id)).collect();
+    engine.set_local_description(now, None).unwrap();
+    for (id, parameters) in ids.into_iter().zip(all) {
+        let set = engine.set_parameters(now, id, parameters);
+        assert_eq!(set.is_ok(), id == beside);
+    }
 }
 
 /// [4.7.1-01] [4.7.3-04] [5.2-20] Each verb that changes what the next description says asks for one, and once for all of a turn.

@@ -206,7 +206,7 @@ pub struct SessionStats {
     pub rtcp_broken: u64,
     /// RTCP packets that nobody knows.
     pub rtcp_unknown: u64,
-    /// SSRCs of ours that the peer used too.
+    /// SSRCs of ours that made way, as the peer used them too.
     pub collisions: u64,
     /// Packets sent with a transport-wide number.
     pub transport_sent: u64,

@@ -113,6 +113,37 @@ fn so_many_packets_wait_to_be_read() {
     assert_eq!(batch.packets[0].sequence as u16, 4096);
 }
 
+/// A packet may be as long as that; one that is longer is left out, and counted.
+#[test]
+fn so_long_a_packet_may_be() {
+    for (config, most) in [(config(), 1232), (config().largest(700), 700)] {
+        let mut session = session(config);
+        session.set_section(VIDEO, video());
+        session.set_encodings(VIDEO, &[encoding(1000, 0)]);
+        let (mut next, mut longest) = (0, 0);
+        for len in most - 120..most {
+            let mut frame = vec![7; len];
+            frame[..10].copy_from_slice(&[0, 0, 0, 0x9d, 1, 0x2a, 64, 1, 180, 0]);
+            let mut packetizer = Packetizer::new(Codec::Vp8, 2000, 1);
+            let mut pieces = Vec::new();
+            let cut = packetizer.cut(&frame.into(), Layering::default(), &mut pieces);
+            assert_eq!(cut, Ok(()));
+            let values = (epoch(), &Values::default());
+            let timestamp = len as u32 * 3000;
+            let batch = Batch::of_frame(&mut pieces, (0, Codec::Vp8), &mut next, timestamp, values);
+            session.write(epoch(), VIDEO, 0, &batch);
+            let mut buf = Vec::new();
+            while session.poll_rtp(epoch(), 2000, &mut buf).is_some() {
+                longest = longest.max(buf.len());
+                buf.clear();
+            }
+        }
+        assert_eq!(longest, most);
+        let stats = session.send_stats(VIDEO).next().unwrap().2;
+        assert_eq!(stats.packets + stats.dropped_large, 120);
+    }
+}
+
 #[test]
 fn so_many_packets_can_be_sent_again() {
     let few = config().history_packets(10);

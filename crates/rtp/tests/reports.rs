@@ -10,12 +10,12 @@ use std::{
 
 use oxirtc_netsim::{Link, ms};
 use oxirtc_rtp::{
-    Event, Form, Ntp, RtpHead, SectionId, Writer,
+    Config, Event, Form, Ntp, RtpHead, Section, SectionId, Session, Writer,
     extension::Label,
     rtcp::{self, FirItem, MaxRate, Rtcp},
 };
 
-use support::{Camera, Pair, VIDEO, video};
+use support::{Camera, Pair, VIDEO, encoding, video};
 
 fn link() -> Link {
     Link::new(0).delay(ms(10))
@@ -380,7 +380,7 @@ fn each_stream_reports_in_its_turn() {
         let mut section = video();
         section.mid = Label::new(&at.to_string());
         session.set_section(SectionId(at), section);
-        session.set_encodings(SectionId(at), &[support::encoding(1000 + 10 * at, 0)]);
+        session.set_encodings(SectionId(at), &[encoding(1000 + 10 * at, 0)]);
     }
     let mut told = BTreeMap::<u32, Vec<Instant>>::new();
     let (mut apps, mut clocks) = (0, 0);
@@ -424,4 +424,90 @@ fn each_stream_reports_in_its_turn() {
             .is_some_and(|(least, most)| most - least <= 1),
         "{told:?}"
     );
+}
+
+/// RFC 9143 §9.2: where packets do not tell their section, RTCP does.
+#[test]
+fn rtcp_tells_the_section_of_a_stream() {
+    let (now, sections) = (oxirtc_netsim::epoch(), [SectionId(0), SectionId(1)]);
+    let mut session = Session::new(Config::new("name"), [1; 32], now, Ntp(1 << 40));
+    // Both have the same payload type.
+    for (id, mid) in sections.into_iter().zip(["a", "b"]) {
+        let section = Section {
+            mid: Label::new(mid),
+            ..video()
+        };
+        session.set_section(id, section);
+    }
+    let tell = |session: &mut Session, ssrc, mid| {
+        let mut buf = Vec::new();
+        rtcp::write_receiver_report(&mut buf, ssrc, &[]);
+        rtcp::write_sdes(&mut buf, ssrc, b"peer", Some(mid));
+        session.handle_rtcp(now, &buf);
+    };
+    let come = |session: &mut Session, ssrc| {
+        let head = RtpHead {
+            payload_type: 96,
+            ssrc,
+            ..RtpHead::default()
+        };
+        let mut packet = Vec::new();
+        Writer::begin(&mut packet, head, &[], Form::OneByte).finish();
+        packet.extend([0x10; 20]);
+        session.handle_rtp(now, &packet);
+        sections.map(|id| session.receive_stats(id).any(|it| it.0 == ssrc))
+    };
+    assert_eq!(come(&mut session, 7), [false; 2]);
+    tell(&mut session, 7, "b");
+    assert_eq!(come(&mut session, 7), [false, true]);
+    // The last word counts, and a stream that is there stays where it is.
+    tell(&mut session, 8, "b");
+    tell(&mut session, 8, "a");
+    assert_eq!(come(&mut session, 8), [true, false]);
+    tell(&mut session, 8, "b");
+    assert_eq!(come(&mut session, 8), [true, false]);
+    tell(&mut session, 9, "c");
+    assert_eq!(come(&mut session, 9), [false; 2]);
+    // Of those that never come so many are kept.
+    for ssrc in 1000..1257 {
+        tell(&mut session, ssrc, "b");
+    }
+    assert_eq!(come(&mut session, 1000), [false; 2]);
+    assert_eq!(come(&mut session, 1001), [false, true]);
+    // Who says goodbye has said nothing.
+    let mut buf = Vec::new();
+    rtcp::write_bye(&mut buf, &[1002]);
+    session.handle_rtcp(now, &buf);
+    assert_eq!(come(&mut session, 1002), [false; 2]);
+}
+
+/// RFC 9143 §15.1: each report names the section of each stream that we send.
+#[test]
+fn reports_name_sections() {
+    let mut pair = Pair::video(9, &link());
+    let other = SectionId(9);
+    let section = Section {
+        mid: Label::new("other"),
+        ..video()
+    };
+    pair.sides[0].set_section(other, section);
+    pair.sides[0].set_encodings(other, &[encoding(2000, 0)]);
+    let now = pair.now;
+    for (id, size) in [(VIDEO, 500), (other, 600)] {
+        let batch = Camera::new(0, size).frame(now);
+        pair.sides[0].write(now, id, 0, &batch);
+        while pair.sides[0].poll_rtp(now, 1232, &mut Vec::new()).is_some() {}
+    }
+    let mut buf = Vec::new();
+    assert!(pair.sides[0].poll_rtcp(now + ms(800), 1200, &mut buf));
+    let mut told: Vec<_> = packets(&buf)
+        .into_iter()
+        .filter_map(|it| match it {
+            Rtcp::Sdes(it) => Some(it),
+            _ => None,
+        })
+        .flat_map(|it| it.mids().collect::<Vec<_>>())
+        .collect();
+    told.sort_unstable();
+    assert_eq!(told, [(1000, "v"), (2000, "other")]);
 }

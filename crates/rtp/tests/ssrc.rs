@@ -120,6 +120,27 @@ fn the_peer_uses_our_ssrc() {
     }
 }
 
+/// A peer that takes each of ours has its way so often, and then no more.
+#[test]
+fn so_many_ssrcs_make_way() {
+    let mut pair = Pair::video(14, &Link::new(0).delay(ms(10)));
+    let mut camera = Camera::new(0, 500);
+    pair.film(&mut camera, 100);
+    let mut packet = pair.sent[0][0].clone();
+    let mut own = 1000_u32;
+    for count in 1..=257 {
+        packet[8..12].copy_from_slice(&own.to_be_bytes());
+        pair.sides[0].handle_rtp(pair.now, &packet);
+        assert_eq!(pair.sides[0].stats().collisions, count.min(256));
+        let (now, ..) = pair.sides[0].send_stats(VIDEO).next().unwrap();
+        assert_eq!(now == own, count == 257, "{count}");
+        own = now;
+    }
+    let frames = pair.frames[1].len();
+    pair.film(&mut camera, 2000);
+    assert!(pair.frames[1].len() > frames + 30);
+}
+
 /// Numbers under the new SSRC rise from its first on, without a gap that the path has not made.
 #[test]
 fn a_new_ssrc_counts_from_its_first_number() {

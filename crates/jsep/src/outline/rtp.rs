@@ -160,13 +160,13 @@ impl<'a> Lines<'a> {
     }
 }
 
-/// RFC 9429 §5.9: `TIAS`, else `AS` without what UDP and IP take of it.
-fn bandwidth<'a>(lines: impl Iterator<Item = Bandwidth<'a>>) -> Option<u64> {
+/// RFC 9429 §5.9: `TIAS`, else `AS`, or `CT` of all media together, without what UDP and IP take of it.
+pub(super) fn bandwidth<'a>(lines: impl Iterator<Item = Bandwidth<'a>>) -> Option<u64> {
     let (mut exact, mut rough) = (None, None);
     for Bandwidth { kind, value } in lines {
         match kind {
             "TIAS" => exact = exact.or(Some(value)),
-            "AS" => rough = rough.or(Some(value)),
+            "AS" | "CT" => rough = rough.or(Some(value)),
             _ => {}
         }
     }

@@ -203,6 +203,33 @@ fn limits() {
     }
 }
 
+/// RFC 8834 §7.1: what the peer allows for all media is shared evenly by what is not rejected, within what it allows of each.
+#[test]
+fn limits_of_all_media_are_shared() {
+    for line in ["b=CT:1000", "b=AS:1000", "b=TIAS:934000"] {
+        let (mut ours, mut theirs) = (peer('a'), peer('b'));
+        for kind in [MediaKind::Audio, MediaKind::Video, MediaKind::Video] {
+            add(&mut ours, kind, &[]);
+        }
+        ours.local(None);
+        theirs.remote(offer_of(local(&ours)));
+        theirs.local(None);
+        let answer = local(&theirs)
+            .replace("t=0 0", &format!("{line}\r\nt=0 0"))
+            .replace("BUNDLE 0 1 2", "BUNDLE 0 1")
+            .replace("a=mid:0", "b=TIAS:64000\r\na=mid:0");
+        let last = answer.rfind("m=video 9").expect("a second one");
+        let rejected = format!("{}m=video 0{}", &answer[..last], &answer[last + 9..]);
+        let changes = ours.remote(answer_of(rejected));
+        let sends = changes.iter().filter_map(|it| match it {
+            Change::Sends { parameters, .. } => parameters.as_ref(),
+            _ => None,
+        });
+        let limits: Vec<_> = sends.map(|it| it.bandwidth).collect();
+        assert_eq!(limits, [Some(64_000), Some(467_000)], "{line}");
+    }
+}
+
 /// [4.4.2-32] While an offer with other codecs is open the earlier ones are taken as well (RFC 3264 §8.3.2).
 #[test]
 fn earlier_codecs() {

@@ -87,3 +87,19 @@ pub(crate) fn engine(seed: u8, settings: Settings) -> Engine {
     )
     .unwrap()
 }
+
+/// Two such engines agree on what the first one offers, bundled or not; nothing connects them.
+#[cfg(test)]
+pub(crate) fn negotiate(near: &mut Engine, far: &mut Engine, bundled: bool) {
+    let now = oxirtc_netsim::epoch();
+    near.set_local_description(now, None).unwrap();
+    let mut offer = near.local_description().unwrap();
+    if !bundled {
+        let kept = offer.sdp.lines().filter(|it| !it.starts_with("a=group"));
+        offer.sdp = kept.flat_map(|it| [it, "\r\n"]).collect();
+    }
+    far.set_remote_description(now, offer).unwrap();
+    far.set_local_description(now, None).unwrap();
+    let answer = far.local_description().unwrap();
+    near.set_remote_description(now, answer).unwrap();
+}

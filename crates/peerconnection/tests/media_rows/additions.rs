@@ -4,10 +4,10 @@ use std::time::Duration;
 
 use oxirtc_netsim::{Link, ms};
 use oxirtc_peerconnection::{
-    DegradationPreference, DtxStatus, ErrorKind, MediaKind, OfferOptions, Priority,
+    Configuration, DegradationPreference, DtxStatus, ErrorKind, MediaKind, OfferOptions, Priority,
     ResolutionRestriction, RtpDecodingParameters, RtpEncodingParameters,
     RtpHeaderExtensionCapability, RtpTransceiverDirection, SdpType,
-    engine::{Engine, Event, TransceiverId, TransceiverInit},
+    engine::{Engine, Event, Settings, TransceiverId, TransceiverInit},
 };
 
 use crate::pair::{
@@ -159,6 +159,42 @@ fn header_extensions_are_chosen() {
             .filter(|it| it.uri.contains("abs-send-time"))
             .count();
         assert_eq!(receives, side, "it comes one way only");
+    }
+}
+
+/// [5.2.6-04] What is only read is offered so, whatever is chosen; what is used in no direction is not offered; and what may be
+/// encrypted still is.
+#[test]
+fn header_extensions_keep_what_they_are() {
+    let configurations = [(); 2].map(|()| Configuration::default());
+    let settings = Settings::default().encrypted_levels(true);
+    let mut pair = Pair::with(4, link(), configurations, settings);
+    let engine = &mut pair.ends[0].engine;
+    let here = engine.add_track(MediaKind::Audio, ONE, Vec::new()).unwrap();
+    let (mixed, levels) = ("csrc-audio-level", "ssrc-audio-level");
+    let mut offered = |direction| {
+        let mut list = engine.header_extensions_to_negotiate(here).unwrap();
+        set(&mut list, mixed, direction);
+        let set = engine.set_header_extensions_to_negotiate(here, &list);
+        set.unwrap();
+        let offer = engine.create_offer(&OfferOptions::default()).unwrap().sdp;
+        let lines = offer.lines().filter(|it| it.starts_with("a=extmap:"));
+        let lines: Vec<_> = lines.map(str::to_owned).collect();
+        let hidden = |it: &&String| it.contains("hdrext:encrypt ") && it.contains(levels);
+        assert_eq!(lines.iter().filter(hidden).count(), 1, "{offer}");
+        let of_mixed = lines.into_iter().filter(|it| it.contains(mixed));
+        of_mixed.collect::<Vec<_>>()
+    };
+    for direction in [SendRecv, RecvOnly] {
+        let lines = offered(direction);
+        assert!(
+            lines.iter().all(|it| it.contains("/recvonly ")),
+            "{lines:?}"
+        );
+        assert_eq!(lines.len(), 2, "in both forms");
+    }
+    for direction in [SendOnly, Inactive] {
+        assert_eq!(offered(direction), [""; 0]);
     }
 }
 

@@ -286,8 +286,9 @@ fn parameters_of_a_sender_that_is_gone() {
     let engine = &mut pair.ends[0].engine;
     for (id, before) in [(early, before), (late, negotiated)] {
         assert!(engine.transceiver(id).is_none());
-        let shown = engine.parameters(id);
+        let [shown, again] = [(); 2].map(|()| engine.parameters(id));
         assert_ne!(shown.transaction_id, before.transaction_id);
+        assert_ne!(shown.transaction_id, again.transaction_id);
         assert_eq!(shown.encodings, before.encodings);
         assert_eq!(shown.codecs, before.codecs);
         assert_eq!(shown.header_extensions, before.header_extensions);
@@ -554,6 +555,45 @@ fn a_goodbye_mutes_and_silence_does_not() {
     pair.run(Duration::from_secs(1));
     assert_eq!(words(&pair), ["unmute", "mute"], "the goodbye of a close");
     assert_eq!(read(&mut pair, ids[1]), 0);
+}
+
+/// RFC 8834 §4.9: all streams of a connection have one canonical name, and each connection another.
+#[test]
+fn each_connection_has_one_name() {
+    let mut pair = Pair::new(13, link());
+    let [near, far] = [0, 1].map(|side| {
+        let engine = &mut pair.ends[side].engine;
+        let [sound, pictures] = [(MediaKind::Audio, ONE), (MediaKind::Video, TWO)].map(|it| {
+            let id = engine.add_track(it.0, it.1, Vec::new()).unwrap();
+            engine.parameters(id).rtcp.cname.unwrap()
+        });
+        assert_eq!(sound, pictures);
+        sound
+    });
+    assert!(near != far && near.len() >= 16, "{near}, {far}");
+}
+
+/// The goodbye of media leaves before that of DTLS, which ends what is read.
+#[test]
+fn media_says_goodbye_first() {
+    let (mut pair, ids) = sending(12, link(), MediaKind::Video);
+    Camera::default().film(&mut pair, ids, 5);
+    let seen = Rc::<RefCell<Vec<u8>>>::default();
+    let firsts = seen.clone();
+    pair.tap = Some(Box::new(move |from, datagram| {
+        if from == End::A {
+            firsts.borrow_mut().push(datagram[0]);
+        }
+        true
+    }));
+    let now = pair.now;
+    pair.ends[0].engine.close(now);
+    pair.run(ms(50));
+    let seen = seen.borrow();
+    let place = |kind: std::ops::RangeInclusive<u8>| seen.iter().position(|it| kind.contains(it));
+    // RFC 7983 §7
+    let (media, dtls) = (place(128..=191), place(20..=63));
+    assert!(media.is_some() && media < dtls, "{seen:?}");
 }
 
 /// [5.2-02] [5.2-16] What is inactive sends nothing and says no goodbye: the peer's track is not muted, and goes on with a key frame.

@@ -26,6 +26,8 @@ pub(crate) struct World {
     pub(crate) now: Instant,
     pub(crate) sides: Vec<Side>,
     pub(crate) severed: bool,
+    /// RTCP gets lost.
+    pub(crate) unreported: bool,
 }
 
 pub(crate) struct Side {
@@ -148,6 +150,7 @@ impl World {
                 now,
                 sides,
                 severed: false,
+                unreported: false,
             },
             connections,
         )
@@ -187,7 +190,10 @@ impl World {
     fn post(&mut self) {
         for side in &self.sides {
             for (path, datagram) in side.carrier.sent.lock().unwrap().drain(..) {
-                if !self.severed {
+                // RFC 5761 §4
+                let is_report = matches!(datagram[..], [128..=191, 192..=223, ..]);
+                let is_lost = self.severed || self.unreported && is_report;
+                if !is_lost {
                     self.network
                         .send(self.now, path.local, path.remote, datagram);
                 }

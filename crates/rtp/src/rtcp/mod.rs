@@ -18,7 +18,7 @@ pub use self::{
     feedback::{Fir, FirItem, Nack, Pli, Rpsi, Sli, SliItem, write_fir, write_nack, write_pli},
     rate::{MaxRate, Remb, Tmmb, write_remb, write_tmmbn, write_tmmbr},
     report::{Report, ReportBlock, SenderInfo, write_receiver_report, write_sender_report},
-    source::{App, Bye, Item, Sdes, write_app, write_bye, write_cname},
+    source::{App, Bye, Item, Sdes, write_app, write_bye, write_cname, write_sdes},
     transport::{TransportFeedback, write_transport},
 };
 

@@ -17,7 +17,7 @@ pub struct Sdes<'a> {
 pub struct Item<'a> {
     /// The source.
     pub ssrc: u32,
-    /// What it is: 1 for the canonical name.
+    /// What it is: 1 for the canonical name, 15 for the mid.
     pub kind: u8,
     /// The text; it should be UTF-8.
     pub value: &'a [u8],
@@ -89,6 +89,12 @@ impl<'a> Sdes<'a> {
         let names = self.items().filter(|item| item.kind == CNAME);
         names.map(|item| (item.ssrc, item.value))
     }
+
+    /// The mids of the sections that sources belong to (RFC 9143 §15.1), by source; what is no text is none.
+    pub fn mids(&self) -> impl Iterator<Item = (u32, &'a str)> + use<'a> {
+        let mids = self.items().filter(|item| item.kind == MID);
+        mids.filter_map(|item| Some((item.ssrc, std::str::from_utf8(item.value).ok()?)))
+    }
 }
 
 /// The next item of a chunk; `Some(None)` at its end, with what fills its last word.
@@ -137,11 +143,19 @@ impl<'a> App<'a> {
 
 /// Appends the canonical name of a source, cut to 255 bytes.
 pub fn write_cname(buf: &mut Vec<u8>, ssrc: u32, name: &[u8]) {
+    write_sdes(buf, ssrc, name, None);
+}
+
+/// Appends the canonical name of a source and the mid of its section (RFC 9143 §15.1), each cut to 255 bytes.
+pub fn write_sdes(buf: &mut Vec<u8>, ssrc: u32, name: &[u8], mid: Option<&str>) {
     let at = start(buf, SDES, 1);
     write_u32(buf, ssrc);
-    let name = name.get(..255).unwrap_or(name);
-    buf.extend_from_slice(&[CNAME, name.len() as u8]);
-    buf.extend_from_slice(name);
+    let mid = mid.map(|mid| (MID, mid.as_bytes()));
+    for (kind, value) in [Some((CNAME, name)), mid].into_iter().flatten() {
+        let value = value.get(..255).unwrap_or(value);
+        buf.extend_from_slice(&[kind, value.len() as u8]);
+        buf.extend_from_slice(value);
+    }
     buf.push(0);
     finish(buf, at);
 }
@@ -166,3 +180,4 @@ pub fn write_app(buf: &mut Vec<u8>, app: &App<'_>) {
 }
 
 const CNAME: u8 = 1;
+const MID: u8 = 15;

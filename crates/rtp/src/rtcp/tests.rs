@@ -194,6 +194,14 @@ fn sources() {
             panic!("{name}")
         };
         assert!(sdes.names().eq([(5, name.as_bytes())]));
+        assert_eq!(sdes.mids().count(), 0);
+        buf.clear();
+        write_sdes(&mut buf, 5, b"me", Some(name));
+        let Rtcp::Sdes(sdes) = only(&buf) else {
+            panic!("{name}")
+        };
+        assert!(sdes.names().eq([(5, &b"me"[..])]));
+        assert!(sdes.mids().eq([(5, name)]));
     }
     // Two chunks, the second with two items.
     let two = [

@@ -44,7 +44,7 @@ pub enum Class {
     Padding,
 }
 
-/// What a sent packet was made of: 48 bytes.
+/// What a sent packet was made of.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Sent {
     pub(crate) numbered: Numbered,
@@ -103,7 +103,7 @@ pub(crate) struct SendStream {
     told: Option<(u32, Instant, Instant)>,
     /// The last packet: timestamp, capture, clock.
     pub(crate) last: Option<(u32, Instant, u32)>,
-    /// Packets in all with those again, for sender reports.
+    /// Packets and bytes of payload that left under its SSRC, for sender reports.
     pub(crate) totals: (u32, u32),
     /// When a key frame was asked for that a switch waits for.
     pub(crate) asked: Option<Instant>,
@@ -564,14 +564,14 @@ impl SendStream {
         label(Kind::Mid, section.mid) + label(rid, self.encoding.rid)
     }
 
-    /// True if a switch waits for a key frame of another lane.
+    /// The lane on which a switch waits for a key frame.
     pub(crate) fn lacks(&self) -> Option<u8> {
         let target = self.rewrite.target();
         let waits = self.sends() && self.rewrite.wants_keyframe();
         waits.then_some(target)
     }
 
-    /// True if something waits to be sent.
+    /// How many packets wait to be sent.
     pub(crate) fn backlog(&self) -> usize {
         let unsent = (self.cursor.0 - self.first) as usize;
         let waiting = self.kept.range(unsent.min(self.kept.len())..);

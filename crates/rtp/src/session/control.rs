@@ -8,6 +8,7 @@ use super::Session;
 use crate::{
     Event, SectionId,
     breaker::Reported,
+    extension::Label,
     feedback::Feedback,
     rtcp::{
         Bye, Compound, Dlrr, Extended, ExtendedBlock, Fir, MaxRate, Nack, Remb, Report,
@@ -25,7 +26,10 @@ impl Session {
         for rtcp in compound {
             match rtcp {
                 Rtcp::Report(report) => self.handle_report(now, &report),
-                Rtcp::Sdes(sdes) => sdes.names().for_each(|it| self.handle_name(it.0, it.1)),
+                Rtcp::Sdes(sdes) => {
+                    sdes.names().for_each(|it| self.handle_name(it.0, it.1));
+                    sdes.mids().for_each(|it| self.handle_mid(it.0, it.1));
+                }
                 Rtcp::Bye(bye) => self.handle_bye(&bye),
                 Rtcp::Nack(nack) => self.handle_nack(now, &nack),
                 Rtcp::Pli(pli) => self.handle_pli(now, pli.media),
@@ -170,9 +174,23 @@ impl Session {
         }
     }
 
+    /// RFC 9143 §9.2: the section of an SSRC whose packets may not tell it.
+    fn handle_mid(&mut self, ssrc: u32, mid: &str) {
+        let Some(mid) = Label::new(mid) else {
+            return;
+        };
+        // Of too many the oldest goes.
+        self.mids.retain(|it| it.0 != ssrc);
+        self.mids.push_back((ssrc, mid));
+        if self.mids.len() > self.config.streams {
+            self.mids.pop_front();
+        }
+    }
+
     fn handle_bye(&mut self, bye: &Bye<'_>) {
         for ssrc in bye.sources() {
             self.names.retain(|it| it.0 != ssrc);
+            self.mids.retain(|it| it.0 != ssrc);
             let Some(route) = self.by_ssrc.get(&ssrc).copied() else {
                 continue;
             };

@@ -76,11 +76,14 @@ impl Session {
         self.sections.iter().position(|it| is_it(&it.section.mid))
     }
 
-    /// Mid, then what was announced, then a payload type that one section alone has: one that was agreed on comes before those that were only
-    /// offered.
+    /// Mid, of the packet or of RTCP, then what was announced, then a payload type that one section alone has: one that was agreed on comes
+    /// before those that were only offered.
     fn section_of(&self, ssrc: u32, payload_type: u8, named: &Named<'_>) -> Option<usize> {
         if let Some(mid) = named.mid {
             return self.section_of_mid(mid);
+        }
+        if let Some((_, mid)) = self.mids.iter().find(|it| it.0 == ssrc) {
+            return self.section_of_mid(mid.as_str());
         }
         let announced = self.sections.iter().position(|state| {
             let mut all = state.section.announced.iter();

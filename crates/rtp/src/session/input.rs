@@ -507,7 +507,8 @@ impl Session {
             own.ssrc == ssrc || own.rtx == Some(ssrc) || own.fec == Some(ssrc)
         };
         let is_ours = |it: u32| it == self.ssrc || self.senders.iter().any(|of| uses(of, it));
-        if !is_ours(ssrc) {
+        // Each that was used is remembered by SRTP: whoever takes one after the other has itself to blame.
+        if !is_ours(ssrc) || self.stats.collisions >= MOST_COLLISIONS {
             return;
         }
         let mut new = self.rng.next_u32();
@@ -568,5 +569,7 @@ fn remember(stream: &mut ReceiveStream, rtp: &Rtp<'_>, media: Media<'_>, ids: &I
 
 /// After so long without packets the next one is news.
 const SILENCE: Duration = Duration::from_secs(2);
+/// So often an SSRC of ours makes way for the peer's.
+const MOST_COLLISIONS: u64 = 256;
 /// So many packets of a lane wait for who reads them.
 const MOST_UNREAD: usize = 4096;

@@ -21,7 +21,7 @@ use crate::{
     Config, Encoding, Event, Ntp, Section, SectionId,
     batch::{Arena, Batch, Lane, Packet},
     config::HOUR,
-    extension::{Ids, Kind},
+    extension::{Ids, Kind, Label},
     feedback::{Feedback, Received, SentNumbers},
     payload::Codec,
     receive::{Clocks, Frame, KEYFRAME_PACE, ReceiveStream, Source, Sources},
@@ -57,6 +57,8 @@ pub struct Session {
     clocks: Clocks,
     /// Canonical names that came before their streams.
     names: VecDeque<(u32, usize)>,
+    /// Mids that RTCP has told, by SSRC.
+    mids: VecDeque<(u32, Label)>,
     received: Received,
     sent: SentNumbers,
     timers: Timers,
@@ -147,6 +149,7 @@ impl Session {
             arena: Arena::default(),
             clocks: Clocks::default(),
             names: VecDeque::new(),
+            mids: VecDeque::new(),
             received: Received::new(now),
             sent: SentNumbers::new(first),
             timers: Timers::default(),

@@ -6,13 +6,15 @@ use super::{Session, timers};
 use crate::{
     Ntp,
     breaker::INTERVAL,
+    extension::Label,
     ntp,
     receive::{KEYFRAME_AGAIN, KEYFRAME_PACE, ReceiveStream},
     rtcp::{
-        Dlrr, FirItem, MaxRate, ReportBlock, SenderInfo, write_bye, write_cname, write_dlrr,
-        write_fir, write_nack, write_pli, write_receiver_report, write_remb, write_rrtr,
+        Dlrr, FirItem, MaxRate, ReportBlock, SenderInfo, write_bye, write_dlrr, write_fir,
+        write_nack, write_pli, write_receiver_report, write_remb, write_rrtr, write_sdes,
         write_sender_report, write_tmmbr,
     },
+    send::SendStream,
 };
 
 impl Session {
@@ -42,7 +44,7 @@ impl Session {
         // RFC 5506 §3.4.2: feedback alone, where that was agreed on; else behind a report (RFC 4585 §3.1). That has no blocks: what they
         // tell is told once an interval, and a gap must not be measured from just behind the one before it.
         let mut feedback = Vec::new();
-        self.write_feedback(now, room - LEAST_HEAD, &mut feedback);
+        self.write_feedback(now, room - HEAD, &mut feedback);
         if !feedback.is_empty() {
             self.write_head(now, 0, buf);
             buf.append(&mut feedback);
@@ -60,7 +62,7 @@ impl Session {
 
     /// A report and the name, as each compound begins (RFC 3550 §6.1).
     fn write_head(&mut self, now: Instant, room: usize, buf: &mut Vec<u8>) {
-        let most = (room.saturating_sub(LEAST_HEAD) / 24).min(31);
+        let most = (room.saturating_sub(HEAD) / 24).min(31);
         let blocks = self.blocks(now, most);
         let wall = self.wall(now);
         let sender = self.next_sender().and_then(|at| self.senders.get(at));
@@ -69,7 +71,15 @@ impl Session {
             Some(info) => write_sender_report(buf, ssrc, &info, &blocks),
             None => write_receiver_report(buf, ssrc, &blocks),
         };
-        write_cname(buf, ssrc, self.config.cname.as_bytes());
+        self.describe(ssrc, sender, buf);
+    }
+
+    /// What one SSRC of ours is: the name that all have, and of a stream the mid of its section.
+    fn describe(&self, ssrc: u32, sender: Option<&SendStream>, buf: &mut Vec<u8>) {
+        let section = sender.and_then(|it| self.sections.get(it.section));
+        let mid = section.and_then(|it| it.section.mid);
+        let mid = mid.as_ref().map(Label::as_str);
+        write_sdes(buf, ssrc, self.config.cname.as_bytes(), mid);
     }
 
     /// Whose report is next, of those that have sent: not all fit into one datagram.
@@ -161,18 +171,19 @@ impl Session {
         buf: &mut Vec<u8>,
     ) {
         let (count, wall) = (self.senders.len(), self.wall(now));
-        let name = self.config.cname.as_bytes();
         for at in (1..count).map(|step| (first + step) % count) {
             let Some(sender) = self.senders.get(at).filter(|it| it.stats.packets > 0) else {
                 continue;
             };
-            if buf.len() - start + 28 + name_len(name) > room {
-                self.timers.sender = at;
-                return;
-            }
+            let before = buf.len();
             if let Some(info) = info(now, wall, sender) {
                 write_sender_report(buf, sender.encoding.ssrc, &info, &[]);
-                write_cname(buf, sender.encoding.ssrc, name);
+                self.describe(sender.encoding.ssrc, Some(sender), buf);
+            }
+            if buf.len() - start > room {
+                buf.truncate(before);
+                self.timers.sender = at;
+                return;
             }
         }
     }
@@ -276,7 +287,7 @@ fn ask(
 }
 
 /// What a sender report says of a stream (RFC 3550 §6.4.1): now, by both clocks.
-fn info(now: Instant, wall: Ntp, sender: &crate::send::SendStream) -> Option<SenderInfo> {
+fn info(now: Instant, wall: Ntp, sender: &SendStream) -> Option<SenderInfo> {
     let (timestamp, captured, clock) = sender.last?;
     let since = now.saturating_duration_since(captured).as_micros();
     let ahead = (since * u128::from(clock) / 1_000_000) as u32;
@@ -289,17 +300,12 @@ fn info(now: Instant, wall: Ntp, sender: &crate::send::SendStream) -> Option<Sen
     })
 }
 
-/// How long a packet with a name is: header, SSRC, and the item, which ends with a zero at least.
-fn name_len(name: &[u8]) -> usize {
-    (8 + 2 + name.len() + 1).next_multiple_of(4)
-}
-
-/// A sender report without blocks, and a name of 255 bytes.
-const LEAST_HEAD: usize = 300;
 /// RFC 3550 §6.6: the count has five bits.
 const MOST_FAREWELLS: usize = 31;
-/// A report without blocks with a name of 255 bytes, and as many farewells as fit into a packet.
-const LEAST_REPORT: usize = LEAST_HEAD + 4 + 4 * MOST_FAREWELLS;
+/// A report without blocks, with a name of 255 bytes and a mid.
+const HEAD: usize = 320;
+/// That, and as many farewells as fit into a packet.
+const LEAST_REPORT: usize = HEAD + 4 + 4 * MOST_FAREWELLS;
 const NO_LIMIT: u64 = 1 << 36;
 /// A round trip of more leaves time for few requests.
 const LONG: Duration = Duration::from_millis(100);

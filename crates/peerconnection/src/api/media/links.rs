@@ -372,9 +372,103 @@ mod tests {
 
     use super::*;
     use crate::{
-        MediaKind,
+        Choice, Codec, EncodedFrame, MediaKind, RtpEncodingParameters,
         engine::{Settings, TransceiverInit, engine},
+        stats::{MediaSource, StatsObject},
     };
+
+    /// How many pictures came from the source of a sender.
+    fn given(engine: &Engine) -> Option<u32> {
+        let report = engine.stats(epoch());
+        report.iter().find_map(|it| match it {
+            StatsObject::MediaSource(MediaSource::Video(it)) => it.frames,
+            _ => None,
+        })
+    }
+
+    /// Who sends a track looks again at what of it is sent when its streams have other rids, and when they have the same does not.
+    #[test]
+    fn senders_are_told_of_other_rids() {
+        let [mut near, mut far] = [1, 2].map(|seed| engine(seed, Settings::default()));
+        let init = TransceiverInit {
+            encodings: ["a", "b"].map(RtpEncodingParameters::named).into(),
+            ..TransceiverInit::default()
+        };
+        near.add_transceiver(MediaKind::Video, None, init).unwrap();
+        near.set_local_description(epoch(), None).unwrap();
+        let offer = near.local_description().unwrap();
+        far.set_remote_description(epoch(), offer).unwrap();
+        let [own, others] = [(); 2].map(|()| Arc::new(Inbox::new(Waker::noop().clone())));
+        let (mut links, mut elsewhere) = (Links::default(), Links::default());
+        let view = far.transceivers().next().unwrap();
+        let (track, id) = (links.received(view, &own), view.id());
+        elsewhere.send(id, Some(&track), &others);
+        others.take(&mut Wakeups::default());
+        far.set_local_description(epoch(), None).unwrap();
+        for told in [true, false] {
+            let mut outbound = Outbound::default();
+            links.name(&far, &mut outbound);
+            outbound.hand_over();
+            assert_eq!(track.rids(), ["a", "b"]);
+            let taken = others.take(&mut Wakeups::default());
+            let chosen = taken.is_some_and(|it| it.chosen == [id]);
+            assert_eq!(chosen, told);
+        }
+    }
+
+    /// A sender that is gone asks nothing more of who encodes.
+    #[test]
+    fn what_is_gone_wants_nothing() {
+        let mut engine = engine(9, Settings::default());
+        let mut links = Links::default();
+        let inbox = Arc::new(Inbox::new(Waker::noop().clone()));
+        let (track, _writer) = MediaStreamTrack::from_frames(MediaKind::Video);
+        let init = TransceiverInit {
+            encodings: vec![RtpEncodingParameters {
+                active: false,
+                ..RtpEncodingParameters::default()
+            }],
+            ..TransceiverInit::default()
+        };
+        let id = engine.add_transceiver(MediaKind::Video, Some(track.number()), init);
+        let id = id.unwrap();
+        links.send(id, Some(&track), &inbox);
+        for is_gone in [false, true] {
+            links.change_encodings(id, &engine, &mut Outbound::default());
+            assert_eq!(track.state.source.wants(0).active, is_gone);
+            engine.stop_transceiver(epoch(), id).unwrap();
+        }
+    }
+
+    /// What waits for a connection is sent if its sender still has the track, and that gives what comes.
+    #[test]
+    fn what_waits_is_of_the_track_that_there_is() {
+        type Change = fn(&MediaStreamTrack, &mut dyn FnMut());
+        let changes: [(Change, u32); 4] = [
+            (|_, _| {}, 1),
+            (|_, replace| replace(), 0),
+            (|sent, _| sent.stop(), 0),
+            (|sent, _| sent.set_enabled(false), 0),
+        ];
+        for (at, (change, expected)) in changes.into_iter().enumerate() {
+            let mut engine = engine(9, Settings::default());
+            let (mut links, mut wakeups) = (Links::default(), Wakeups::default());
+            let inbox = Arc::new(Inbox::new(Waker::noop().clone()));
+            let (track, writer) = MediaStreamTrack::from_frames(MediaKind::Video);
+            let sent = track.forward(Choice::default());
+            let init = TransceiverInit::default();
+            let id = engine.add_transceiver(MediaKind::Video, Some(sent.number()), init);
+            let id = id.unwrap();
+            links.send(id, Some(&sent), &inbox);
+            let mut payload = vec![7; 300];
+            payload[..10].copy_from_slice(&[0, 0, 0, 0x9d, 1, 0x2a, 64, 1, 180, 0]);
+            let frame = EncodedFrame::new(Codec::Vp8, payload);
+            writer.try_write(frame).unwrap();
+            change(&sent, &mut || links.send(id, Some(&track), &inbox));
+            links.take_in(epoch, &mut engine, &inbox, &mut wakeups);
+            assert_eq!(given(&engine), Some(expected), "change {at}");
+        }
+    }
 
     /// A sender whose transceiver is gone has its track still, and takes nothing of its source.
     #[test]

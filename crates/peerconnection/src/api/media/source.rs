@@ -358,3 +358,71 @@ impl Sink {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use std::{
+        sync::atomic::AtomicUsize,
+        task::{Wake, Waker},
+    };
+
+    use super::*;
+    use crate::engine::{Settings, TransceiverInit, engine};
+
+    #[derive(Default)]
+    struct Wakes(AtomicUsize);
+
+    impl Wake for Wakes {
+        fn wake(self: Arc<Self>) {
+            self.0.fetch_add(1, Ordering::Relaxed);
+        }
+    }
+
+    /// Who encodes is woken by a request, and not by the same again before it has taken that.
+    #[test]
+    fn requests_are_one_until_they_are_taken() {
+        let source = Source::written(MediaKind::Video);
+        let wakes = Arc::<Wakes>::default();
+        let waker = Waker::from(wakes.clone());
+        let cx = Context::from_waker(&waker);
+        for (lane, wanted) in [(None, 1), (None, 1), (Some(1), 1)] {
+            source.register(&mut Waiter::by_hand(&cx));
+            source.want_keyframe(lane);
+            assert_eq!(wakes.0.load(Ordering::Relaxed), wanted);
+        }
+        assert_eq!(source.take_keyframes(), u64::MAX);
+        assert!(source.want_keyframe_quietly(1) && !source.want_keyframe_quietly(1));
+        source.want_keyframe(Some(1));
+        assert_eq!(wakes.0.load(Ordering::Relaxed), 1);
+        source.want_keyframe(Some(2));
+        assert_eq!(wakes.0.load(Ordering::Relaxed), 2);
+        assert_eq!(source.take_keyframes(), 6);
+    }
+
+    /// What goes to several is no more than any of them allows.
+    #[test]
+    fn the_least_is_allowed() {
+        let mut engine = engine(9, Settings::default());
+        let init = TransceiverInit::default();
+        let id = engine
+            .add_transceiver(MediaKind::Video, None, init)
+            .unwrap();
+        let inbox = Arc::new(Inbox::new(Waker::noop().clone()));
+        let source = Source::written(MediaKind::Video);
+        let sinks = [0, 1].map(|track| Sink::of_sender(&inbox, id, TrackId(track)));
+        sinks.iter().for_each(|it| source.attach(it));
+        for (allowed, least) in [
+            ([None, None], None),
+            ([Some(500), None], Some(500)),
+            ([Some(500), Some(300)], Some(300)),
+            ([Some(200), Some(300)], Some(200)),
+            ([None, Some(300)], Some(300)),
+        ] {
+            for (sink, bits) in sinks.iter().zip(allowed) {
+                sink.allow(0, bits);
+            }
+            assert_eq!(source.allows(0), least);
+            assert_eq!(source.allows(1), None);
+        }
+    }
+}

@@ -302,21 +302,11 @@ mod tests {
     use super::*;
     use crate::{
         MediaKind, OfferOptions, Priority, SessionDescription, Settings,
-        engine::{TransceiverInit, media::Shares},
+        engine::{TransceiverInit, media::Shares, negotiate},
     };
 
     fn engine(seed: u8) -> Engine {
         crate::engine::engine(seed, Settings::default().dscp(true))
-    }
-
-    fn negotiate(near: &mut Engine, far: &mut Engine) {
-        let now = epoch();
-        near.set_local_description(now, None).unwrap();
-        let offer = near.local_description().unwrap();
-        far.set_remote_description(now, offer).unwrap();
-        far.set_local_description(now, None).unwrap();
-        let answer = far.local_description().unwrap();
-        near.set_remote_description(now, answer).unwrap();
     }
 
     /// RFC 3550 §8.2: an SSRC of ours that the peer uses makes way for another, and marks, descriptions and RTP go by that one.
@@ -332,7 +322,7 @@ mod tests {
             ..TransceiverInit::default()
         };
         let id = near.add_transceiver(MediaKind::Video, None, init).unwrap();
-        negotiate(&mut near, &mut far);
+        negotiate(&mut near, &mut far, true);
         let all = |engine: &Engine| {
             let it = engine.media.get(id).unwrap();
             let it = &it.sender.negotiated.as_ref().unwrap().encodings[0];
@@ -376,7 +366,7 @@ mod tests {
             // Whatever else is set, the stream goes on.
             let parameters = near.parameters(id);
             near.set_parameters(now, id, parameters).unwrap();
-            negotiate(&mut near, &mut far);
+            negotiate(&mut near, &mut far, true);
             assert_eq!(all(&near), new);
             assert_eq!(new.map(|it| marked(&mut near, it)), [34; 2]);
             let section = near.media.get(id).unwrap().section();
@@ -404,7 +394,7 @@ mod tests {
             let added = near.add_transceiver(MediaKind::Video, None, init);
             added.unwrap()
         });
-        negotiate(&mut near, &mut far);
+        negotiate(&mut near, &mut far, true);
         let weighs = |engine: &mut Engine, weight| {
             let mut expected = Shares::new();
             expected.set_media_weight(weight);

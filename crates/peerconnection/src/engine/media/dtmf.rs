@@ -2,6 +2,8 @@
 
 use std::time::{Duration, Instant};
 
+use oxirtc_rtp::payload::telephone;
+
 use super::transceivers::MediaTransceiver;
 use crate::{
     Error, ErrorKind, MediaKind, PeerConnectionState,
@@ -28,7 +30,10 @@ impl Engine {
         }
         // [7.2-02] [7.2-03]
         let tones = tones.to_ascii_uppercase();
-        if let Some(wrong) = tones.chars().find(|it| *it != ',' && code(*it).is_none()) {
+        if let Some(wrong) = tones
+            .chars()
+            .find(|it| *it != ',' && telephone::Event::of_tone(*it).is_none())
+        {
             let message = format!("{wrong:?} is no tone");
             return Err(Error::new(ErrorKind::InvalidCharacter, message));
         }
@@ -97,7 +102,7 @@ impl Engine {
             };
             dtmf.next = lasts.map(|lasts| now + lasts);
             let duration = dtmf.duration;
-            if let Some(code) = tone.and_then(code)
+            if let Some(code) = tone.and_then(telephone::Event::of_tone)
                 && let Some((transport, _)) = on.and_then(|on| self.transports.lend(on))
                 && let Some(path) = &mut transport.media
             {
@@ -113,12 +118,6 @@ impl Engine {
         let next = self.media.iter().filter_map(|it| it.sender.dtmf.next);
         next.min()
     }
-}
-
-/// RFC 4733 §3.2; `None` is no tone.
-fn code(tone: char) -> Option<u8> {
-    let place = "0123456789*#ABCD".find(tone)?;
-    u8::try_from(place).ok()
 }
 
 /// [7.2-04]

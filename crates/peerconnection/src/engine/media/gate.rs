@@ -12,14 +12,10 @@ use oxirtc_rtp::{Class, Head};
 pub(in crate::engine) struct Gate {
     /// How many packets of what waits need not be spread.
     credit: u32,
-    /// The credit was earned by waiting.
-    is_earned: bool,
     /// How many have left without a pause between them.
     burst: u32,
     /// When the last packet left.
     left: Option<Instant>,
-    /// When the last packet left at once; behind it, until when what was earned has been counted.
-    passed: Option<Instant>,
     /// When the last frame of video came, and how long after one another they come.
     frame: Option<Instant>,
     interval: Duration,
@@ -27,33 +23,18 @@ pub(in crate::engine) struct Gate {
     waiting: u32,
     /// Until then nothing is let out.
     opens: Option<Instant>,
-    pub(in crate::engine) stats: GateStats,
-}
-
-/// What a gate has counted.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub(in crate::engine) struct GateStats {
-    /// How often a packet was held.
-    pub(in crate::engine) held: u64,
-    /// Packets and bytes of audio.
-    pub(in crate::engine) audio: (u64, u64),
-    /// Of everything else.
-    pub(in crate::engine) others: (u64, u64),
 }
 
 impl Gate {
     pub(in crate::engine) fn new() -> Self {
         Self {
             credit: BURST,
-            is_earned: false,
             burst: 0,
             left: None,
-            passed: None,
             frame: None,
             interval: USUAL,
             waiting: 0,
             opens: None,
-            stats: GateStats::default(),
         }
     }
 
@@ -65,7 +46,7 @@ impl Gate {
             // Layers come together, and a picture sometimes late: what counts is how they come on the whole.
             self.interval = (self.interval * 3 + gap.min(LONGEST)) / 4;
         }
-        self.refill();
+        self.credit = BURST;
         // What waits of the picture before has had its time.
         if gap.is_some_and(|gap| gap >= TOGETHER) {
             self.credit += self.waiting;
@@ -79,12 +60,8 @@ impl Gate {
             return true;
         }
         self.waiting = u32::try_from(head.backlog).unwrap_or(u32::MAX / 2);
-        let next = self.pause(now).max(self.spread(now));
-        if next.is_some() && self.opens != next {
-            self.stats.held += 1;
-        }
-        self.opens = next;
-        next.is_none()
+        self.opens = self.pause(now).max(self.spread(now));
+        self.opens.is_none()
     }
 
     /// Until when nothing leaves, as enough has left without a pause.
@@ -97,71 +74,35 @@ impl Gate {
     fn spread(&mut self, now: Instant) -> Option<Instant> {
         let end = self.frame.map(|at| at + self.interval);
         if end.is_none_or(|end| now >= end) {
-            self.refill();
+            self.credit = BURST;
         }
         if self.credit > 0 {
             return None;
         }
-        let (passed, pace) = self.pace(end)?;
+        let left = self.left?;
+        let rest = end?.saturating_duration_since(left);
+        let pace = (rest / self.waiting.max(1)).max(Duration::from_nanos(1));
         // A few at a time: each by itself would cost as much as a batch, and the clock goes on meanwhile.
-        let soonest = self.left.map(|at| at + GRAIN);
-        if soonest.is_none_or(|soonest| now >= soonest) {
-            self.earn(now, passed, pace);
+        let next = left + pace.max(GRAIN);
+        if now < next {
+            return Some(next);
         }
-        let next = soonest.max(Some(passed + pace));
-        if self.credit > 0 || next.is_none_or(|next| now >= next) {
-            self.credit = self.credit.max(1);
-            return None;
-        }
-        next
-    }
-
-    /// From when on a packet may leave in each so long a time: what waits is spread over the rest of the time of its frame.
-    fn pace(&self, end: Option<Instant>) -> Option<(Instant, Duration)> {
-        let (passed, waiting) = (self.passed?, self.waiting.max(1));
-        let left = end?.saturating_duration_since(passed);
-        (!left.is_zero()).then(|| (passed, (left / waiting).max(Duration::from_nanos(1))))
-    }
-
-    /// Timers come late, and their grain is coarse: what could have left meanwhile leaves at once, within a burst.
-    fn earn(&mut self, now: Instant, passed: Instant, pace: Duration) {
-        let since = now.saturating_duration_since(passed).as_nanos();
-        let count = u32::try_from(since / pace.as_nanos()).unwrap_or(u32::MAX);
-        if count > 0 {
-            self.is_earned = true;
-            self.credit = count.min(BURST);
-            self.passed = Some(if count > BURST {
-                now
-            } else {
-                passed + pace * count
-            });
-        }
-    }
-
-    fn refill(&mut self) {
-        self.is_earned = false;
-        self.credit = BURST;
+        // Timers come late, and their grain is coarse: what could have left meanwhile leaves at once.
+        let since = now.saturating_duration_since(left).as_nanos();
+        let earned = u32::try_from(since / pace.as_nanos());
+        self.credit = earned.unwrap_or(u32::MAX).max(1);
+        None
     }
 
     /// A packet has left.
-    pub(in crate::engine) fn passed(&mut self, now: Instant, class: Class, bytes: usize) {
+    pub(in crate::engine) fn passed(&mut self, now: Instant) {
         let pause = self.left.map(|at| at + PAUSE);
         if pause.is_none_or(|pause| now >= pause) {
             self.burst = 0;
         }
         self.burst += 1;
         self.left = Some(now);
-        if !self.is_earned {
-            self.passed = Some(now);
-        }
         self.credit = self.credit.saturating_sub(1);
-        self.waiting = self.waiting.saturating_sub(1);
-        let (packets, sum) = match class {
-            Class::Audio => &mut self.stats.audio,
-            _ => &mut self.stats.others,
-        };
-        *packets += 1;
-        *sum += bytes as u64;
     }
 
     /// When a packet that is held may leave.
@@ -228,7 +169,7 @@ mod tests {
     fn burst(gate: &mut Gate, now: Instant, left: &mut usize) -> usize {
         let before = *left;
         while *left > 0 && gate.opens(now, &head(Class::Video, *left)) {
-            gate.passed(now, Class::Video, 1000);
+            gate.passed(now);
             *left -= 1;
         }
         if *left == 0 {
@@ -402,7 +343,7 @@ mod tests {
         let mut gate = Gate::new();
         for _ in 0..BURST {
             assert!(gate.opens(now, &head(Class::Video, 100)));
-            gate.passed(now, Class::Video, 1000);
+            gate.passed(now);
         }
         assert!(!gate.opens(now, &head(Class::Video, 100)));
         assert!(gate.poll_timeout().is_some_and(|at| at > now));

@@ -173,7 +173,7 @@ pub(super) fn checked(
     mut encodings: Vec<RtpEncodingParameters>,
 ) -> Result<Vec<RtpEncodingParameters>, Error> {
     let named = encodings.iter().filter(|it| it.rid.is_some()).count();
-    if encodings.len() > 1 && named != encodings.len() || named != 0 && named != encodings.len() {
+    if encodings.len() > 1 && named != encodings.len() {
         let message = "of several encodings each needs a rid";
         return Err(Error::new(ErrorKind::Type, message));
     }
@@ -390,8 +390,15 @@ mod tests {
             kind_of(&[sized("a", 320, true), sized("b", 1, true)]),
             Ok(())
         );
-        let empty = kind_of(&[sized("a", 0, false), named("b")]);
-        assert_eq!(empty, Err(ErrorKind::Operation));
+        let mut flat = sized("a", 320, false);
+        flat.scale_resolution_down_to = Some(ResolutionRestriction {
+            max_width: 320,
+            max_height: 0,
+        });
+        for empty in [sized("a", 0, false), flat] {
+            let empty = kind_of(&[empty, named("b")]);
+            assert_eq!(empty, Err(ErrorKind::Operation));
+        }
         let some = kind_of(&[sized("a", 320, true), named("b")]);
         assert_eq!(some, Err(ErrorKind::Operation));
         // What is not sent needs none, and counts for none.

@@ -332,6 +332,35 @@ fn the_newest_early_packets_wait_for_keys() {
     assert_eq!(last.lost, 0, "nothing is missing behind the first");
 }
 
+/// What is longer than a datagram of media can be is not kept.
+#[test]
+fn early_packets_are_no_longer_than_media() {
+    for (len, kept) in [(2048, true), (2049, false)] {
+        let mut pair = Pair::new(&Link::new(1));
+        let [mut sender, receiver] = keys(1, Profile::AeadAes128Gcm);
+        let mut early = packet(1000, 1, len - 13 - 16);
+        sender.protect_rtp(&mut early, 0).unwrap();
+        assert_eq!(early.len(), len);
+        pair.paths[1].handle(pair.now, Kind::Rtp, &mut early);
+        pair.paths[1].set_context(pair.now, receiver);
+        let streams = pair.paths[1].rtp.receive_stats(VIDEO).count();
+        assert_eq!(streams, usize::from(kept), "{len} bytes");
+    }
+}
+
+/// What waits for the keys of an association that never came is not for those of the next.
+#[test]
+fn early_packets_wait_for_their_own_keys() {
+    let mut pair = Pair::new(&Link::new(1));
+    let [mut sender, _] = keys(1, Profile::AeadAes128Gcm);
+    let mut early = packet(1000, 1, 100);
+    sender.protect_rtp(&mut early, 0).unwrap();
+    pair.paths[1].handle(pair.now, Kind::Rtp, &mut early);
+    pair.paths[1].retire_keys(pair.now);
+    pair.rekey(2, Profile::AeadAes128Gcm);
+    assert_eq!(pair.paths[1].drops(), crate::MediaDrops::default());
+}
+
 /// What ends in RTP is ended in SRTP, so that streams that come and go are no limit for the life of the keys.
 #[test]
 fn streams_may_come_and_go_under_one_key() {
