@@ -11,15 +11,15 @@ use crate::{
 
 impl Association {
     pub(crate) fn handle_data(&mut self, now: Instant, chunk: Chunk<'_>) -> bool {
+        let Some((data, lane)) = self.parse_data(chunk) else {
+            return false;
+        };
+        // RFC 9260 §9.2: after its SHUTDOWN the peer has nothing more to say.
         let receiving = [
             State::Established,
             State::ShutdownPending,
             State::ShutdownSent,
         ];
-        // RFC 9260 §9.2: after SHUTDOWN the peer has nothing more to say.
-        let Some((data, lane)) = self.parse_data(chunk) else {
-            return false;
-        };
         if !receiving.contains(&self.state) {
             return false;
         }

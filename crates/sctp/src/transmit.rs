@@ -75,7 +75,7 @@ impl Association {
         buf: &mut Vec<u8>,
     ) -> bool {
         let needed = HEADER + CHUNK_HEADER + self.setup.cookie.len();
-        if !self.control.setup || needed > capacity.max(MIN_SETUP) || needed > capacity {
+        if !self.control.setup || needed.max(MIN_SETUP) > capacity {
             return false;
         }
         self.write_setup(buf);

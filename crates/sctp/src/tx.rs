@@ -131,14 +131,18 @@ impl Sender {
             timing: config.timing.clone(),
             max_packet: config.max_packet,
         };
-        let packet = config.max_packet - crate::packet::HEADER;
+        Self::with(settings, initial)
+    }
+
+    fn with(settings: Settings, initial: Tsn) -> Self {
+        let packet = settings.max_packet - crate::packet::HEADER;
         let outstanding = Outstanding::new(initial);
         Self {
             queue: Queue::default(),
             control: Control::new(settings.control, packet, settings.initial_packets),
             recovery: Recovery::new(&settings.timing),
-            skip: Skip::new(&outstanding, (config.max_packet - 64) / 4),
-            pmtu: Pmtu::new(config.max_packet),
+            skip: Skip::new(&outstanding, (settings.max_packet - 64) / 4),
+            pmtu: Pmtu::new(settings.max_packet),
             pacer: Pacer::new(packet),
             rates: rates(&settings, &outstanding),
             batch: Batch::default(),
@@ -158,35 +162,14 @@ impl Sender {
         }
     }
 
-    /// Begins at another TSN with a fresh congestion window; what is queued stays.
+    /// Begins at another TSN with a fresh congestion window; what is queued stays, and what is known of the path's packets.
     pub(crate) fn restart(&mut self, initial: Tsn) {
-        let settings = &self.settings;
-        let outstanding = Outstanding::new(initial);
+        let mut fresh = Self::with(self.settings.clone(), initial);
         self.pmtu.renumber();
-        let pmtu = std::mem::replace(&mut self.pmtu, Pmtu::new(settings.max_packet));
-        *self = Self {
-            queue: std::mem::take(&mut self.queue),
-            control: Control::new(settings.control, self.packet, settings.initial_packets),
-            recovery: Recovery::new(&settings.timing),
-            skip: Skip::new(&outstanding, (settings.max_packet - 64) / 4),
-            pmtu,
-            pacer: Pacer::new(self.packet),
-            rates: rates(settings, &outstanding),
-            batch: Batch::default(),
-            peer_window: self.peer_window,
-            grant: None,
-            limited: 0,
-            highest: outstanding.cumulative(),
-            horizon: None,
-            held: Held::Nothing,
-            window_probe: None,
-            immediate: false,
-            last_sent: None,
-            packet: self.packet,
-            measured: self.packet,
-            settings: settings.clone(),
-            outstanding,
-        };
+        std::mem::swap(&mut fresh.pmtu, &mut self.pmtu);
+        std::mem::swap(&mut fresh.queue, &mut self.queue);
+        fresh.peer_window = self.peer_window;
+        *self = fresh;
     }
 
     /// A fresh congestion window, for what comes; what is on its way is not sent again.

@@ -261,6 +261,18 @@ fn unknown_parameters_and_addresses() {
     assert_eq!(reported, [0xc123, 0x4123]);
 }
 
+/// An INIT that finds no room waits for it, and not for a timer.
+#[test]
+fn an_init_waits_for_room() {
+    let now = oxirtc_netsim::epoch();
+    let mut side = association(Config::default(), 1, now);
+    side.connect(now);
+    let mut buf = Vec::new();
+    assert!(!side.poll_transmit(now, 48, &mut buf) && buf.is_empty());
+    assert!(side.poll_transmit(now, 64, &mut buf));
+    assert_eq!(kinds(&buf), [ChunkKind::INIT]);
+}
+
 #[test]
 fn setting_up_is_given_up_by_configuration_or_without_consent() {
     for (config, consent, fails) in [

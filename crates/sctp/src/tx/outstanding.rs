@@ -41,7 +41,7 @@ pub(crate) struct Sent {
     flags: u8,
     /// Its bytes have left the accounts of its stream.
     released: bool,
-    /// It was found lost and that was held against the path.
+    /// It is lost, and that was held against the path.
     blamed: bool,
 }
 
@@ -89,8 +89,8 @@ pub(crate) struct Outstanding {
     /// Chunks are I-DATA (RFC 8260).
     interleaved: bool,
     lost: BTreeSet<Seq>,
-    /// What was sent again after its loss had been blamed on the path, and the packet that was lost.
-    resent: BTreeMap<Seq, PacketNo>,
+    /// What was sent again after its loss had been blamed on the path, and the packet that was lost: once for each time.
+    resent: BTreeSet<(Seq, PacketNo)>,
     messages: Slab<Message>,
     generation: u32,
     /// When begun messages end their life; entries of messages that are gone are passed over.
@@ -124,7 +124,7 @@ impl Outstanding {
             flight: Flight::default(),
             interleaved: false,
             lost: BTreeSet::new(),
-            resent: BTreeMap::new(),
+            resent: BTreeSet::new(),
             messages: Slab::new(),
             generation: 0,
             expiries: BinaryHeap::new(),
@@ -321,11 +321,12 @@ impl Outstanding {
         chunk.fate = Fate::InFlight;
         let before = std::mem::replace(&mut chunk.packet, packet);
         chunk.tries = chunk.tries.saturating_add(1);
-        let (length, blamed) = (chunk.payload.len(), chunk.blamed);
+        let blamed = std::mem::take(&mut chunk.blamed);
+        let length = chunk.payload.len();
         self.flight.add(length, self.size(length));
         self.packets.add(seq);
         if blamed {
-            self.resent.insert(seq, before);
+            self.resent.insert((seq, before));
             if self.resent.len() > MAX_RESENT {
                 self.resent.pop_first();
             }
@@ -443,10 +444,6 @@ impl Outstanding {
         self.flight.remove(length, self.size(length));
         self.packets.done(packet);
         self.lost.insert(seq);
-        if blame {
-            // What is proven of it from now on is about this loss.
-            self.resent.remove(&seq);
-        }
     }
 
     /// RFC 7496 §4: gives the chunk's message up if it may not be sent again.

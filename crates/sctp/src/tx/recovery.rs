@@ -95,11 +95,16 @@ impl Recovery {
     pub(crate) fn take_undone(&mut self) -> Option<(Saved, Option<&mut Saved>)> {
         let undone = |undo: &Undo| undo.proven > 0 && undo.proven >= undo.lost;
         let index = self.undos.iter().position(undone)?;
-        let undo = self.undos.remove(index)?;
-        Some((
-            undo.saved,
-            self.undos.get_mut(index).map(|it| &mut it.saved),
-        ))
+        let Undo { saved, packets, .. } = self.undos.remove(index)?;
+        match self.undos.get_mut(index) {
+            // The one that followed answers for what else of its packets is lost.
+            Some(next) => next.packets.start = next.packets.start.min(packets.start),
+            None => {
+                let answered = self.undos.back().map_or(0, |it| it.packets.end);
+                self.reduced_at = answered.max(packets.start);
+            }
+        }
+        Some((saved, self.undos.get_mut(index).map(|it| &mut it.saved)))
     }
 
     /// The next of its timers.
@@ -126,3 +131,70 @@ impl Recovery {
 
 /// What a path brings late may prove a reduction to be for nothing after some others.
 const MAX_UNDOS: usize = 8;
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::Config;
+
+    const SAVED: Saved = Saved {
+        window: 1.0,
+        threshold: 1.0,
+        maximum: 0.0,
+        prior: 0.0,
+    };
+
+    /// One with a reduction for the loss of one chunk in each of these ranges of packets.
+    fn reduced(ranges: &[Range<PacketNo>]) -> Recovery {
+        let mut recovery = Recovery::new(&Config::default().timing);
+        for range in ranges {
+            recovery.reduced(SAVED, range.clone(), 1);
+        }
+        recovery
+    }
+
+    /// What one that was taken back was for has come, and nothing has answered for what else of its packets is lost.
+    #[test]
+    fn what_was_taken_back_answers_for_nothing() {
+        let mut recovery = reduced(&[1..11, 11..21]);
+        assert_eq!(recovery.reduced_at, 21);
+        recovery.proven(15);
+        assert!(
+            recovery
+                .take_undone()
+                .is_some_and(|(_, next)| next.is_none())
+        );
+        assert_eq!(recovery.reduced_at, 11, "the first stands");
+        recovery.proven(5);
+        assert!(recovery.take_undone().is_some());
+        assert_eq!(recovery.reduced_at, 1);
+    }
+
+    /// One that stands was made when all before it had left, and answers for that.
+    #[test]
+    fn what_followed_answers_for_what_was_before_it() {
+        let mut recovery = reduced(&[1..11, 11..21]);
+        recovery.proven(5);
+        assert!(
+            recovery
+                .take_undone()
+                .is_some_and(|(_, next)| next.is_some())
+        );
+        assert_eq!(recovery.reduced_at, 21);
+        recovery.lost(5, 1);
+        recovery.proven(15);
+        assert!(recovery.take_undone().is_none(), "another was lost");
+        recovery.proven(5);
+        assert!(recovery.take_undone().is_some());
+        assert_eq!(recovery.reduced_at, 1, "neither stands");
+    }
+
+    /// A timeout is for the packet that left first, which may be from before a reduction that stands.
+    #[test]
+    fn a_timeout_that_was_taken_back_leaves_what_stands() {
+        let mut recovery = reduced(&[1..11, 5..21]);
+        recovery.proven(5);
+        assert!(recovery.take_undone().is_some());
+        assert_eq!(recovery.reduced_at, 11);
+    }
+}

@@ -372,6 +372,59 @@ fn a_spurious_recovery_is_undone() {
     assert!(bench.sender.poll_timeout().unwrap() - bench.now <= MS * 13);
 }
 
+/// RFC 9260 §7.2.4: what left before a reduction is covered by it, unless that was taken back.
+#[test]
+fn a_loss_behind_a_spurious_recovery_reduces() {
+    let mut bench = Bench::under_way(10);
+    let window = bench.sender.control.window();
+    bench.sack(1, &[(2, 6)]);
+    assert_eq!(bench.packets(), [[2]]);
+    bench.now += MS * 10;
+    bench.sack(7, &[(2, 4)]);
+    bench.packets();
+    let stats = bench.stats;
+    assert_eq!((stats.fast_recoveries, stats.spurious_recoveries), (1, 1));
+    bench.wait(MS * 20);
+    assert_eq!(bench.stats.retransmissions, 2, "8 is lost");
+    assert_eq!(bench.stats.fast_recoveries, 2);
+    let reduced = bench.sender.control.window();
+    assert!(
+        reduced.abs_diff(window * 7 / 10) <= 1,
+        "{reduced} of {window}"
+    );
+}
+
+/// What was sent three times and came three times was not lost once.
+#[test]
+fn all_that_comes_twice_is_proof() {
+    let mut bench = Bench::under_way(10);
+    let window = bench.sender.control.window();
+    bench.sack(1, &[(2, 6)]);
+    assert_eq!(bench.packets(), [[2]]);
+    bench.queue(10, 1084);
+    bench.sack(1, &[(2, 10)]);
+    for _ in 0..20 {
+        bench.packets();
+        bench.now += MS;
+    }
+    let last = bench.sender.outstanding.next().previous().tsn().0;
+    assert!(last >= 14, "{last}");
+    bench.now += MS * 50;
+    bench.sack(1, &[(2, (last - 1) as u16)]);
+    assert!(
+        bench.packets().concat().contains(&2),
+        "it is said for the third time"
+    );
+    let stats = bench.stats;
+    assert_eq!((stats.fast_recoveries, stats.spurious_recoveries), (2, 0));
+    // All three copies have come.
+    bench.now += MS * 50;
+    bench.sack_with(last, 10 << 20, &[], &[2, 2]);
+    bench.packets();
+    assert_eq!(bench.stats.spurious_recoveries, 2);
+    assert!(bench.sender.control.window() >= window);
+}
+
 /// Of what is lost, a part that came all the same is no proof for the rest.
 #[test]
 fn a_recovery_stays_unless_all_of_it_was_for_nothing() {

@@ -639,10 +639,30 @@ fn reset_of_all(tag: u32, last: u32, before: u16) -> Vec<u8> {
     reset
 }
 
+/// One request of a few bytes resets all streams of the peer, behind so many chunks: how long it took, and each step that followed.
+#[expect(clippy::disallowed_methods, reason = "it is the clock that counts")]
+fn reset_all(wire: &mut Wire, before: u16) -> Vec<Duration> {
+    let (tag, last) = wire.peer_says(0);
+    let packet = reset_of_all(tag, last, before);
+    let start = Instant::now();
+    assert!(wire.data.handle_packet(wire.now, ON, &packet));
+    wire.data.settle(wire.now, &mut wire.tasks);
+    let mut times = vec![start.elapsed()];
+    while wire.data.poll_timeout() == Some(wire.now) {
+        let waiting = wire.data.backlog.resets.len();
+        let start = Instant::now();
+        wire.data.handle_timeout(wire.now);
+        wire.data.settle(wire.now, &mut wire.tasks);
+        times.push(start.elapsed());
+        let performed = waiting.saturating_sub(wire.data.backlog.resets.len());
+        assert!(performed <= STEP, "{performed} in a step");
+    }
+    times
+}
+
 /// What one request of a few bytes brings about is work for each channel once, done in steps: beside ten times as many it costs about
 /// as much a channel.
 #[test]
-#[expect(clippy::disallowed_methods, reason = "it is the clock that counts")]
 fn a_reset_of_all_streams_costs_little_a_channel() {
     let reset = |channels: u16| {
         let mut wire = Wire::new(&Settings::default());
@@ -651,32 +671,47 @@ fn a_reset_of_all_streams_costs_little_a_channel() {
             wire.run();
         }
         assert_eq!(wire.announced().len(), usize::from(channels));
-        let (tag, last) = wire.peer_says(0);
-        let packet = reset_of_all(tag, last, channels);
-        let start = Instant::now();
-        assert!(wire.data.handle_packet(wire.now, ON, &packet));
-        wire.data.settle(wire.now, &mut wire.tasks);
-        let mut steps = 1;
-        while wire.data.poll_timeout() == Some(wire.now) {
-            let waiting = wire.data.backlog.resets.len();
-            wire.data.handle_timeout(wire.now);
-            wire.data.settle(wire.now, &mut wire.tasks);
-            let performed = waiting.saturating_sub(wire.data.backlog.resets.len());
-            assert!(performed <= STEP, "{performed} in a step");
-            steps += 1;
-        }
-        let took = start.elapsed();
-        assert!(steps >= usize::from(channels) / STEP, "{steps} steps");
+        let times = reset_all(&mut wire, channels);
+        assert!(
+            times.len() >= usize::from(channels) / STEP,
+            "{} steps",
+            times.len()
+        );
         wire.pass(Duration::from_secs(1));
         let channels = wire.announced();
         let closed = |id: &ChannelId| wire.state(*id) == DataChannelState::Closed;
         assert!(channels.iter().all(closed));
-        took / channels.len() as u32
+        times.iter().sum::<Duration>() / channels.len() as u32
     };
     // By the clock: one undisturbed round is enough, and no round has work that grows with the channels.
     let rounds: Vec<_> = (0..10).map(|_| (reset(100), reset(1000))).collect();
     let even = |&(few, many): &(Duration, Duration)| many <= few * 3 / 2 + Duration::from_micros(1);
     assert!(rounds.iter().any(even), "of 100 and of 1,000: {rounds:?}");
+}
+
+/// All the channels that there can be, in a build that is used.
+#[test]
+fn a_reset_of_all_that_there_can_be_is_done_in_steps() {
+    let channels = if cfg!(debug_assertions) {
+        3000
+    } else {
+        u16::MAX
+    };
+    let mut wire = Wire::new(&Settings::default());
+    let ids: Vec<_> = (0..channels).map(|id| wire.opens(Some(id), "")).collect();
+    let mut times = reset_all(&mut wire, 0);
+    let (first, all) = (times[0], times.iter().sum::<Duration>());
+    times.sort_unstable();
+    let late = times[times.len() * 99 / 100];
+    println!(
+        "{channels} channels: {all:?}, of it {first:?} for the packet; of {} steps 99 in 100 took {late:?} at most",
+        times.len()
+    );
+    wire.pass(Duration::from_secs(60));
+    assert!(
+        ids.iter()
+            .all(|id| wire.state(*id) == DataChannelState::Closed)
+    );
 }
 
 /// RFC 8841 §6: 0 stands for no limit, which is what an association can take.

@@ -259,16 +259,25 @@ impl Outstanding {
         };
     }
 
-    /// The chunk was taken as lost and was not.
+    /// The chunk was taken as lost and was not: one time, and the last of which that is not known.
     fn prove(&mut self, seq: Seq, batch: &mut Batch) {
-        let resent = self.resent.remove(&seq);
-        let blamed = self
-            .get_mut(seq)
-            .and_then(|chunk| std::mem::take(&mut chunk.blamed).then_some(chunk.packet));
-        if let Some(packet) = resent.or(blamed) {
+        let chunk = self.get_mut(seq);
+        let blamed = chunk.and_then(|it| std::mem::take(&mut it.blamed).then_some(it.packet));
+        let packet = blamed.or_else(|| {
+            let packet = self.resent_in(seq)?;
+            self.resent.remove(&(seq, packet));
+            Some(packet)
+        });
+        if let Some(packet) = packet {
             batch.reordered = true;
             batch.proven.push(packet);
         }
+    }
+
+    /// The last packet that was lost with the chunk before it was sent again, if not all of them are known to have come.
+    fn resent_in(&self, seq: Seq) -> Option<PacketNo> {
+        let mut packets = self.resent.range((seq, 0)..=(seq, PacketNo::MAX));
+        packets.next_back().map(|(_, packet)| *packet)
     }
 
     /// The peer reports what it has received twice. What we did not send again the network has doubled: that says nothing
@@ -282,7 +291,7 @@ impl Outstanding {
         for tsn in sack.duplicates().take(MAX_BLOCKS) {
             let seq = self.base.near(tsn);
             known.duplicate |= self.get(seq).is_some_and(|chunk| chunk.tries > 1);
-            if self.resent.contains_key(&seq) {
+            if self.resent_in(seq).is_some() {
                 known.duplicate = true;
                 batch.duplicate = true;
                 self.prove(seq, batch);
