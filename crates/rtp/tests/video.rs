@@ -351,6 +351,40 @@ fn what_is_hostile_makes_no_stream() {
     );
 }
 
+/// What is sent again before anything of its stream could be read makes no frame.
+#[test]
+fn repairs_before_media_make_no_frame() {
+    let mut pair = Pair::new(13, &link(10));
+    let mut section = video();
+    section.formats.push(oxirtc_rtp::Format {
+        payload_type: 98,
+        role: oxirtc_rtp::Carries::Red,
+        clock: 90_000,
+    });
+    section.announced = vec![support::announced(7)];
+    let (now, session) = (pair.now, &mut pair.sides[1]);
+    session.set_section(VIDEO, section);
+    session.set_delivery(VIDEO, support::frames());
+    let mut come = |ssrc: u32, payload_type, payload: &[u8]| {
+        let head = oxirtc_rtp::RtpHead {
+            payload_type,
+            ssrc,
+            marker: true,
+            ..Default::default()
+        };
+        let mut buf = Vec::new();
+        oxirtc_rtp::Writer::begin(&mut buf, head, &[], Default::default()).finish();
+        buf.extend_from_slice(payload);
+        session.handle_rtp(now, &buf);
+    };
+    // A block of RED that breaks off: the stream is there, and nothing of it.
+    come(7, 98, &[0x80]);
+    come(8, 97, &[0, 1, 0x10, 0, 0, 0, 0x9d, 1, 0x2a, 64, 1, 180, 0]);
+    let stats = session.receive_stats(VIDEO).next().unwrap().2;
+    assert_eq!((stats.malformed, stats.retransmitted), (1, 0));
+    assert!(session.read_frame(now + ms(500), VIDEO).is_none());
+}
+
 /// A frame whose end is missing is waited for, though the one behind it has the next picture number.
 #[test]
 fn what_lacks_its_end_is_not_passed_over() {
