@@ -350,6 +350,10 @@ impl Agent {
             return Err(Error::Stale);
         };
         if let Some((client, peer)) = self.relay_client(key) {
+            // A channel that the server has refused to go on with leaves less room for payload.
+            if client.headroom(peer) != way.headroom {
+                return Err(Error::Stale);
+            }
             let wrapped = client.wrap(buf, start, peer);
             wrapped.map_err(|_| Error::Stale)?;
         } else if self.gatherer.bases.headroom(key.base) > 0 {

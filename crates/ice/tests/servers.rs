@@ -5,7 +5,7 @@ mod sim;
 use std::net::SocketAddr;
 
 use oxirtc_ice::{
-    Address, Candidate, CandidateKind, Event, GatheringState, GenerationId, Protocol,
+    Address, Candidate, CandidateKind, Event, GatheringState, GenerationId, Path, Protocol,
     RelayCredentials, RelayProtocol, Server, ServerKind, State, TransportPolicy,
 };
 use oxirtc_netsim::for_each_seed;
@@ -709,4 +709,78 @@ fn a_port_that_a_server_knows_is_left_for_another() {
     ports.dedup();
     assert_eq!(ports.len(), 2, "{ports:?}");
     assert_eq!(errors(&sim, 0), [(437, "turn:relay".to_owned())]);
+}
+
+/// The numbers of UDP and of TCP are apart: whose stream to such a number ends has no allocation there.
+#[test]
+fn a_stream_that_ends_takes_no_socket_with_it() {
+    let mut sim = relay_only(3, RelayProtocol::Udp);
+    sim.connect();
+    sim.run_until(secs(10), |sim| sim.both_are(State::Completed));
+    let way = sim.payload_path(0).unwrap();
+    let path = Path {
+        remote: at("203.0.113.66:5"),
+        protocol: Protocol::Tcp,
+        ..way
+    };
+    let (now, peer) = (sim.now, &mut sim.peers[0]);
+    let agent = &mut peer.transports[0].agent;
+    agent.handle_closed(now, &mut peer.set, path);
+    assert_eq!(sim.payload_path(0), Some(way));
+}
+
+/// What stands behind a redirection is of the stream that it came on, and not of the next one.
+#[test]
+fn a_byte_behind_a_redirection_is_nobodys() {
+    let (first, second) = (at("192.0.2.1:3478"), at("192.0.2.2:3478"));
+    let mut sim = relay_only(35, RelayProtocol::Tcp);
+    sim.servers.push((second, server::Server::new()));
+    sim.servers[0].1.redirect = vec![second];
+    sim.up[0] = false;
+    sim.connect();
+    sim.run(ms(100));
+    let mut sent = sim.sent.iter();
+    let asked = sent.find(|it| it.from == 0 && it.path.remote == first);
+    let asked = asked.unwrap();
+    let (path, bytes, now) = (asked.path, asked.bytes.clone(), sim.now);
+    let mut outs = sim.servers[0].1.handle(now, path.local, &bytes);
+    let server::Out::Client(mut answer) = outs.remove(0) else {
+        panic!("no answer");
+    };
+    answer.push(1);
+    sim.up[0] = true;
+    sim.deliver(0, path, answer);
+    sim.flush();
+    sim.run(secs(5));
+    assert!(
+        sim.servers[1]
+            .1
+            .allocations
+            .keys()
+            .any(|it| it.ip() == ip("10.0.0.1"))
+    );
+}
+
+/// With its channel a way is gone: an indication needs more room before payload.
+#[test]
+fn a_way_ends_with_its_channel() {
+    let mut sim = relay_only(3, RelayProtocol::Udp);
+    sim.connect();
+    sim.run_until(secs(10), |sim| sim.both_are(State::Completed));
+    sim.run(secs(470));
+    let now = sim.now;
+    let generation = GenerationId::default();
+    let way = sim.agent(0).payload_way(now, generation).unwrap();
+    sim.servers[0].1.refuse = Some((Method::CHANNEL_BIND, 508));
+    sim.run_until(secs(20), |sim| {
+        let next = sim.peers[0].agent.payload_way(sim.now, generation);
+        next.is_some_and(|next| next.headroom > way.headroom)
+    });
+    let mut buf = vec![0; way.headroom];
+    buf.extend(1..=60_u8);
+    let before = buf.clone();
+    let now = sim.now;
+    let wrapped = sim.agent(0).wrap(now, &way, &mut buf, 0);
+    assert_eq!(wrapped, Err(oxirtc_ice::Error::Stale));
+    assert_eq!(buf, before);
 }

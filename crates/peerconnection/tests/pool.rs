@@ -189,3 +189,85 @@ fn what_was_taken_is_not_gathered_again() {
     pair.run(Duration::from_millis(10));
     assert_eq!(pair.ends[1].sockets.len(), 1);
 }
+
+/// Requests that wait, of which those to listen are answered.
+fn requests(engine: &mut Engine, now: Instant) -> Vec<Request> {
+    let mut all = Vec::new();
+    while let Some(request) = engine.poll_request() {
+        if let Request::Bind { id, address, .. } | Request::Listen { id, address, .. } = &request {
+            let port = 4000 + u16::try_from(all.len()).unwrap();
+            engine.handle_response(now, *id, Ok(SocketAddr::new(*address, port)));
+        }
+        all.push(request);
+    }
+    all
+}
+
+/// What comes on a stream to a TURN server is for the agent that has asked for it, and no other agent ends it.
+#[test]
+fn a_stream_to_a_server_is_one_agents() {
+    let mut pair = pooled(7, 0);
+    let server: SocketAddr = "192.0.2.9:3478".parse().unwrap();
+    let configuration = Configuration {
+        ice_servers: vec![IceServer::with_credential(
+            format!("turn:{server}?transport=tcp"),
+            "alice",
+            "secret",
+        )],
+        ..configuration(2)
+    };
+    let now = pair.now;
+    let engine = &mut pair.ends[0].engine;
+    engine.set_configuration(configuration).unwrap();
+    engine.gather_ahead(now);
+    let mut connects = Vec::new();
+    for request in requests(engine, now) {
+        if let Request::Connect { id, from, .. } = request {
+            connects.push(id);
+            let port = 5000 + u16::try_from(connects.len()).unwrap();
+            engine.handle_response(now, id, Ok(SocketAddr::new(from, port)));
+        }
+    }
+    let mut paths = Vec::new();
+    while let Some(transmit) = engine.poll_transmit(now, &mut Vec::new()) {
+        paths.push(transmit.path);
+    }
+    assert_eq!((connects.len(), paths.len()), (2, 2), "each agent asks");
+    for path in paths {
+        engine.handle_datagram(now, path, &mut [1]);
+        let left = requests(engine, now);
+        assert!(left.is_empty(), "{left:?}");
+    }
+}
+
+/// Who is let go of listens no more.
+#[test]
+fn what_is_left_stops_listening() {
+    let settings = Settings::default().ice_tcp(true);
+    let configurations = [configuration(0), configuration(0)];
+    let mut pair = Pair::with(8, Link::new(8), configurations, settings);
+    let now = pair.now;
+    let engine = &mut pair.ends[0].engine;
+    engine.set_configuration(configuration(3)).unwrap();
+    engine.gather_ahead(now);
+    let asked = requests(engine, now);
+    let listens = asked
+        .iter()
+        .filter(|it| matches!(it, Request::Listen { .. }));
+    assert_eq!(listens.count(), 3);
+    describe(engine, now);
+    let offer = engine.local_description().unwrap();
+    let far = &mut pair.ends[1].engine;
+    far.set_remote_description(now, offer).unwrap();
+    far.set_local_description(now, None).unwrap();
+    let answer = far.local_description().unwrap();
+    let engine = &mut pair.ends[0].engine;
+    engine.set_remote_description(now, answer).unwrap();
+    engine.gather_ahead(now);
+    while engine.poll_transmit(now, &mut Vec::new()).is_some() {}
+    let left = requests(engine, now);
+    let ended = left
+        .iter()
+        .filter(|it| matches!(it, Request::Unlisten { .. }));
+    assert_eq!(ended.count(), 2, "{left:?}");
+}

@@ -66,7 +66,9 @@ impl Agent {
         let whole = deframer.handle_bytes(bytes, &mut |message: &mut [u8]| {
             self.handle_relayed(now, set, (id, path), message, sink);
         });
-        if let Some(relay) = self.gatherer.sources.relay_mut(id) {
+        // What came may have sent it on to another stream, which begins with a message.
+        let relay = self.gatherer.sources.relay_mut(id);
+        if let Some(relay) = relay.filter(|it| it.is_on(path)) {
             relay.deframer = deframer;
         }
         if !whole {

@@ -28,7 +28,7 @@ impl Agent {
     pub fn handle_closed(&mut self, now: Instant, set: &mut ChecklistSet, path: Path) {
         let path = path.normalized();
         let relays = &self.gatherer.sources.relays;
-        let of = |it: &&Relay| it.path().is_some_and(|it| it.local == path.local);
+        let of = |it: &&Relay| it.is_on(path);
         match relays.iter().find(of).map(|it| it.id) {
             Some(id) => self.relay_lost(now, id),
             None => self.stream_ended(now, path),

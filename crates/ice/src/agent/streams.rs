@@ -4,7 +4,7 @@ use std::{net::SocketAddr, time::Instant};
 
 use super::Agent;
 use crate::{
-    ChecklistSet, GenerationId, Path, Request, State,
+    ChecklistSet, GenerationId, Path, Protocol, Request, State,
     base::{Base, BaseId, PairKey, Via},
 };
 
@@ -38,6 +38,26 @@ impl Agent {
         if let Some(stream) = self.gatherer.bases.streams.get_mut(key) {
             stream.deframer = deframer;
         }
+    }
+
+    /// Whether it has this stream: that of an allocation or of a pair, or one of somebody who has not said yet who he is. Agents that
+    /// accept streams at one address all have such a one, and what one of them [ends](Request::Disconnect) is to stay open while
+    /// another one has it.
+    pub fn has_stream(&self, path: Path) -> bool {
+        let path = path.normalized();
+        self.has_relay_on(path) || self.gatherer.bases.streams.at(path).is_some()
+    }
+
+    /// Whether an allocation or a pair goes on this stream. What comes there is for such agents alone.
+    pub fn uses_stream(&self, path: Path) -> bool {
+        let path = path.normalized();
+        let pair = self.gatherer.bases.streams.at(path);
+        self.has_relay_on(path) || pair.is_some_and(|it| self.tables.is_in_use(it))
+    }
+
+    fn has_relay_on(&self, path: Path) -> bool {
+        let mut relays = self.gatherer.sources.relays.iter();
+        path.protocol == Protocol::Tcp && relays.any(|it| it.is_on(path))
     }
 
     /// The pair of a stream, which is a new one when it leads to where we accept them.

@@ -348,8 +348,12 @@ impl TokioCarrier {
         let before = own.len();
         own.retain(|socket| socket.local_address() != local);
         if own.len() == before {
-            // One that came too late to be of use.
-            self.ways.end_streams(|path| path.local == local);
+            let share = self.ways.share.as_ref();
+            let shared = share.and_then(|it| it.listens_at(local.ip()));
+            // The port that it shares stays, with the streams that came there. Else it is one that came too late to be of use.
+            if shared != Some(local) {
+                self.ways.end_streams(|path| path.local == local);
+            }
             return;
         }
         self.changes += 1;

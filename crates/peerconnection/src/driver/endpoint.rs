@@ -110,11 +110,17 @@ impl Endpoint {
         let mut refused =
             io::Error::new(io::ErrorKind::InvalidInput, "there is no address to bind");
         for address in address.to_socket_addrs()? {
-            let sockets = sockets(address, settings.readers);
-            let runtime = runtime.clone();
-            match sockets.and_then(|it| Self::with_streams(runtime, it, settings.tcp)) {
+            let sockets = sockets(address, settings.readers).map_err(|error| ("UDP", error));
+            let with_streams = |sockets| {
+                let endpoint = Self::with_streams(runtime.clone(), sockets, settings.tcp);
+                endpoint.map_err(|error| ("TCP", error))
+            };
+            match sockets.and_then(with_streams) {
                 Ok(endpoint) => return Ok(endpoint),
-                Err(error) => refused = io::Error::new(error.kind(), explain(address, &error)),
+                Err((protocol, error)) => {
+                    let words = explain(protocol, address, &error);
+                    refused = io::Error::new(error.kind(), words);
+                }
             }
         }
         Err(refused)
@@ -271,17 +277,19 @@ fn sockets(address: SocketAddr, readers: usize) -> io::Result<Vec<Arc<dyn Socket
     Ok(sockets)
 }
 
-fn explain(address: SocketAddr, error: &io::Error) -> String {
+fn explain(protocol: &str, address: SocketAddr, error: &io::Error) -> String {
     match error.kind() {
         io::ErrorKind::AddrInUse => {
-            format!("UDP {address} is taken: choose another port, or end the program that has it")
+            format!(
+                "{protocol} {address} is taken: choose another port, or end the program that has it"
+            )
         }
         io::ErrorKind::AddrNotAvailable => {
             format!("{address} is not an address of this machine: bind one that is, or 0.0.0.0")
         }
         io::ErrorKind::PermissionDenied => {
-            format!("UDP {address} is not permitted: choose a port above 1023")
+            format!("{protocol} {address} is not permitted: choose a port above 1023")
         }
-        _ => format!("UDP {address} cannot be bound: {error}"),
+        _ => format!("{protocol} {address} cannot be bound: {error}"),
     }
 }

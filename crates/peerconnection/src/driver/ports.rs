@@ -23,17 +23,22 @@ impl Ports {
         let Some(range) = &self.0 else {
             return bind(address);
         };
+        let mut refused = io::ErrorKind::AddrInUse;
         // Port 0 would be any.
         for port in range.clone().filter(|port| *port != 0) {
             address.set_port(port);
             match bind(address) {
-                Err(error) if error.kind() == io::ErrorKind::AddrInUse => {}
+                // Ports below 1,024 may not be for everybody, and those above are.
+                Err(error) if UNFIT.contains(&error.kind()) => refused = error.kind(),
                 bound => return bound,
             }
         }
-        Err(io::ErrorKind::AddrInUse.into())
+        Err(refused.into())
     }
 }
+
+/// Why one port cannot be had while the next one can.
+const UNFIT: [io::ErrorKind; 2] = [io::ErrorKind::AddrInUse, io::ErrorKind::PermissionDenied];
 
 #[cfg(test)]
 mod tests {
@@ -54,6 +59,11 @@ mod tests {
         assert_eq!(bind(Some(0..=7), &[], at(0)).unwrap(), at(1));
         let all = bind(Some(5..=7), &[5, 6, 7], at(0)).unwrap_err();
         assert_eq!(all.kind(), io::ErrorKind::AddrInUse);
+        let privileged = Ports(Some(5..=7)).bind(at(0), |it| match it.port() {
+            ..7 => Err(io::ErrorKind::PermissionDenied.into()),
+            _ => Ok(it),
+        });
+        assert_eq!(privileged.unwrap(), at(7));
         let refused = Ports(Some(5..=7)).bind(at(0), |_| {
             Err::<(), _>(io::ErrorKind::PermissionDenied.into())
         });

@@ -8,6 +8,7 @@ use std::{
     time::Duration,
 };
 
+use socket2::{Domain, Type};
 use tokio::{
     io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt},
     net::{TcpListener, TcpSocket, TcpStream},
@@ -96,15 +97,18 @@ async fn connect(from: SocketAddr, to: SocketAddr) -> io::Result<(TcpStream, Pat
 ///
 /// Those of the system.
 pub(super) fn listen(address: SocketAddr) -> io::Result<TcpListener> {
-    let socket = match address {
-        SocketAddr::V4(_) => TcpSocket::new_v4()?,
-        SocketAddr::V6(_) => TcpSocket::new_v6()?,
-    };
+    let socket = socket2::Socket::new(Domain::for_address(address), Type::STREAM, None)?;
+    if address.is_ipv6() {
+        // Who wants all addresses of IPv4 as well listens there, too.
+        socket.set_only_v6(true)?;
+    }
     // A port that a server had a moment ago is free, whatever becomes of its streams.
     #[cfg(unix)]
-    socket.set_reuseaddr(true)?;
-    socket.bind(address)?;
-    socket.listen(BACKLOG)
+    socket.set_reuse_address(true)?;
+    socket.set_nonblocking(true)?;
+    socket.bind(&address.into())?;
+    socket.listen(BACKLOG)?;
+    TcpListener::from_std(socket.into())
 }
 
 /// The next stream. What the system refuses for the moment, as it has no more descriptors, is tried again.
@@ -284,7 +288,7 @@ impl fmt::Debug for Stream {
 const PATIENCE: Duration = Duration::from_secs(10);
 const LINGER: Duration = Duration::from_secs(1);
 /// Streams that wait to be taken.
-const BACKLOG: u32 = 16;
+const BACKLOG: i32 = 16;
 const BUFFER: usize = 65_536;
 /// Bytes that wait for the stream at most, beside what the last batch adds: SCTP learns from a full one how
 /// fast it is.

@@ -95,8 +95,13 @@ impl Engine {
             counters.dropped += 1;
         } else {
             // A shared socket, and transports that are not bundled yet: each agent knows its own by
-            // the credentials, so none takes what is another's.
+            // the credentials, so none takes what is another's. A stream has said whose it is.
+            let stream = convert::ice_path(path);
+            let known = self.transports.iter().any(|it| it.ice.uses_stream(stream));
             self.transports.each_in_turn(now, |transport, set| {
+                if known && !transport.ice.uses_stream(stream) {
+                    return;
+                }
                 let mut datagram = datagram.to_vec();
                 demux((transport, set), data, counters, route, &mut datagram);
             });

@@ -8,6 +8,7 @@ use super::{
     Engine, convert,
     counters::Counters,
     data::Data,
+    ids::TransportId,
     marks::{Held, Marks},
     media::Turn,
     task::Task,
@@ -66,28 +67,46 @@ impl Engine {
             return Some(Request::Close { local });
         }
         while let Some(agent) = self.transports.retired.last_mut() {
-            match agent.poll_request() {
-                Some(ice::Request::Close { local }) => return Some(Request::Close { local }),
-                Some(ice::Request::Disconnect { path }) => {
+            let request = match agent.poll_request() {
+                Some(ice::Request::Close { local }) => Request::Close { local },
+                Some(ice::Request::Unlisten { local }) => Request::Unlisten { local },
+                Some(ice::Request::Disconnect { path })
+                    if !self.transports.has_stream(None, path) =>
+                {
                     let path = convert::path(path);
-                    return Some(Request::Disconnect { path });
+                    Request::Disconnect { path }
                 }
-                Some(_) => {}
-                None => drop(self.transports.retired.pop()),
+                Some(_) => continue,
+                None => {
+                    drop(self.transports.retired.pop());
+                    continue;
+                }
+            };
+            return Some(request);
+        }
+        while let Some((id, request)) = self.poll_agents() {
+            // Agents of one port have what came there, until it says for whom.
+            if let ice::Request::Disconnect { path } = request
+                && self.transports.has_stream(Some(id), path)
+            {
+                continue;
+            }
+            let request = convert::request(request, |it| self.requests.name(id, it));
+            if request.is_some() {
+                return request;
             }
         }
-        let requests = &mut self.requests;
-        let mut next = |id, agent: &mut ice::Agent, sockets: &mut Vec<SocketAddr>| {
-            while let Some(request) = agent.poll_request() {
-                if let ice::Request::Close { local } = &request {
-                    sockets.retain(|it| it != local);
-                }
-                let request = convert::request(request, |it| requests.name(id, it));
-                if request.is_some() {
-                    return request;
-                }
+        None
+    }
+
+    /// What an agent asks for next, and for which transport.
+    fn poll_agents(&mut self) -> Option<(TransportId, ice::Request)> {
+        let next = |id, agent: &mut ice::Agent, sockets: &mut Vec<SocketAddr>| {
+            let request = agent.poll_request()?;
+            if let ice::Request::Close { local } = &request {
+                sockets.retain(|it| it != local);
             }
-            None
+            Some((id, request))
         };
         let mut transports = self.transports.iter_mut();
         let next_of = transports.find_map(|it| next(it.id, &mut it.ice, &mut it.sockets));

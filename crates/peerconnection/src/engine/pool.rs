@@ -2,7 +2,7 @@
 
 use std::{collections::VecDeque, net::SocketAddr, time::Instant};
 
-use oxirtc_ice::{Agent, ChecklistSet, Event, Generation, Path, Plan, Protocol, Server};
+use oxirtc_ice::{Agent, ChecklistSet, Event, Generation, Path, Plan, Server};
 
 use super::{convert, equipment::Equipment, ids::TransportId};
 
@@ -110,7 +110,7 @@ impl Pool {
     ) -> bool {
         let mut known = false;
         for pooled in &mut self.agents {
-            if pooled.sockets.contains(&path.local) || path.protocol == Protocol::Tcp {
+            if pooled.sockets.contains(&path.local) {
                 known = true;
                 let mut datagram = datagram.to_vec();
                 pooled.handle_datagram(now, set, path, &mut datagram);
@@ -121,6 +121,10 @@ impl Pool {
 
     pub(super) fn is_empty(&self) -> bool {
         self.agents.is_empty()
+    }
+
+    pub(super) fn iter(&self) -> impl Iterator<Item = &Pooled> {
+        self.agents.iter()
     }
 
     pub(super) fn iter_mut(&mut self) -> impl Iterator<Item = &mut Pooled> {

@@ -117,6 +117,14 @@ impl Transports {
         known && !sockets.any(|it| *it == path.local)
     }
 
+    /// Whether an agent beside this one has a stream.
+    pub(super) fn has_stream(&self, beside: Option<TransportId>, path: ice::Path) -> bool {
+        let agents = self.list.iter().map(|it| (it.id, &it.ice));
+        let pooled = self.pool.iter().map(|it| (it.id, &it.ice));
+        let mut others = agents.chain(pooled).filter(|it| Some(it.0) != beside);
+        others.any(|(_, agent)| agent.has_stream(path))
+    }
+
     pub(super) fn add(&mut self, transport: Transport) {
         self.list.push(transport);
     }

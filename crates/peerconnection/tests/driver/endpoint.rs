@@ -7,7 +7,7 @@ use std::{
 };
 
 use oxirtc_peerconnection::{
-    Configuration, DataChannelInit, Endpoint, Message, PeerConnection, Protocol,
+    Configuration, DataChannelInit, Endpoint, MediaKind, Message, PeerConnection, Protocol,
     SessionDescription, driver::EndpointSettings, engine::Settings,
 };
 
@@ -216,4 +216,46 @@ async fn streams_of_strangers_are_closed() {
     });
     checking.await.unwrap();
     echo_over(&server, 1).await;
+}
+
+/// What is bundled away leaves the peer's stream to the transport that goes on: it came to all of them, before the answer.
+#[tokio::test]
+async fn bundling_leaves_the_stream_of_the_peer() {
+    let server = tcp_endpoint();
+    let near = server.peer_connection(Configuration::default()).unwrap();
+    let settings = Settings::default().loopback(true).ice_tcp(true);
+    let far = PeerConnection::with_settings(Configuration::default(), settings).unwrap();
+    let channel = near
+        .create_data_channel("data", DataChannelInit::default())
+        .unwrap();
+    near.add_transceiver(MediaKind::Audio, Default::default())
+        .unwrap();
+    near.set_local_description(None).await.unwrap();
+    let offer = over_tcp(within(near.gathered()).await.unwrap());
+    far.set_remote_description(offer).await.unwrap();
+    far.set_local_description(None).await.unwrap();
+    let mut answer = within(far.gathered()).await.unwrap();
+    let lines = answer.sdp.lines();
+    let kept = lines.filter(|line| !line.starts_with("a=candidate:"));
+    answer.sdp = kept.map(|line| format!("{line}\r\n")).collect();
+    // The stream comes first.
+    tokio::time::sleep(Duration::from_millis(300)).await;
+    near.set_remote_description(answer).await.unwrap();
+    within(channel.opened()).await.unwrap();
+}
+
+/// All addresses of both families, for datagrams and for streams, at one port.
+#[tokio::test]
+async fn streams_come_to_all_addresses() {
+    let settings = EndpointSettings::default().tcp(true);
+    let endpoint = Endpoint::bind_with("[::]:0", settings).unwrap();
+    let port = endpoint.local_address().unwrap().port();
+    for address in ["127.0.0.1", "::1"] {
+        TcpStream::connect((address, port)).unwrap();
+    }
+    // Who has the streams of a port is told of.
+    let taken = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+    let settings = EndpointSettings::default().tcp(true);
+    let error = Endpoint::bind_with(taken.local_addr().unwrap(), settings).unwrap_err();
+    assert!(error.to_string().starts_with("TCP "), "{error}");
 }
