@@ -364,7 +364,7 @@ fn repairs_before_media_make_no_frame() {
     section.announced = vec![support::announced(7)];
     let (now, session) = (pair.now, &mut pair.sides[1]);
     session.set_section(VIDEO, section);
-    session.set_delivery(VIDEO, support::frames());
+    session.set_delivery(VIDEO, frames());
     let mut come = |ssrc: u32, payload_type, payload: &[u8]| {
         let head = oxirtc_rtp::RtpHead {
             payload_type,

@@ -6,6 +6,7 @@ mod input;
 mod output;
 mod reports;
 mod timers;
+mod view;
 
 use std::{
     collections::{HashMap, VecDeque},
@@ -24,11 +25,11 @@ use crate::{
     extension::{Ids, Kind, Label},
     feedback::{Feedback, Received, SentNumbers},
     payload::Codec,
-    receive::{Clocks, Frame, KEYFRAME_PACE, ReceiveStream, Source, Sources},
+    receive::{Clocks, Frame, KEYFRAME_PACE, ReceiveStream, Sources},
     rtcp::App,
     section::Carries,
     send::{Class, SendStream, Telephone},
-    stats::{ReceiveStats, SendStats, SessionStats},
+    stats::SessionStats,
 };
 
 /// All RTP and RTCP of one transport: its SSRCs, its transport-wide numbers, its reports.
@@ -546,47 +547,6 @@ impl Session {
     /// The wall clock.
     fn wall(&self, now: Instant) -> Ntp {
         self.wall.after(now.saturating_duration_since(self.origin))
-    }
-
-    /// Counters of the session.
-    pub fn stats(&self) -> SessionStats {
-        self.stats
-    }
-
-    /// The streams that a section receives, without those that have ended: SSRC, lane, counters.
-    pub fn receive_stats(
-        &self,
-        id: SectionId,
-    ) -> impl Iterator<Item = (u32, Lane, ReceiveStats)> + '_ {
-        let section = self.place(id);
-        let of = self
-            .receivers
-            .iter()
-            .filter(move |it| Some(it.section) == section && !it.ended);
-        of.map(|it| (it.ssrc, it.lane, it.stats()))
-    }
-
-    /// The streams that a section sends: SSRC, place, counters.
-    pub fn send_stats(&self, id: SectionId) -> impl Iterator<Item = (u32, usize, SendStats)> + '_ {
-        let section = self.place(id);
-        let of = self
-            .senders
-            .iter()
-            .filter(move |it| Some(it.section) == section);
-        of.map(|it| (it.encoding.ssrc, it.place, it.stats()))
-    }
-
-    /// Whether a stream of the peer belongs to a section, and has not ended.
-    pub fn is_received(&self, id: SectionId) -> bool {
-        let section = self.place(id);
-        let of = |it: &ReceiveStream| Some(it.section) == section && !it.ended;
-        self.receivers.iter().any(of)
-    }
-
-    /// Who was heard on a section in the last ten seconds, the newest first.
-    pub fn sources(&self, now: Instant, id: SectionId) -> Vec<Source> {
-        let state = self.place(id).and_then(|at| self.sections.get(at));
-        state.map_or_else(Vec::new, |state| state.sources.recent(now))
     }
 }
 
