@@ -196,6 +196,11 @@ impl Connection {
             }
             return Outcome::Dropped;
         }
+        // What is out of place is judged where it is whole, and takes no room.
+        let judged = fragment.sequence == 0 && fragment.is_whole();
+        if !judged && !handshake.keeps(fragment.kind) {
+            return Outcome::Dropped;
+        }
         let is_1_3 = handshake.is_1_3();
         let outcome = self.reassembly.insert(epoch, *fragment);
         self.note_held();

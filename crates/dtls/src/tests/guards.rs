@@ -673,6 +673,20 @@ fn alerts_that_wait_are_bounded() {
     assert_eq!(after - before, 2);
 }
 
+/// A piece of a message in the clear.
+fn piece(kind: Kind, sequence: u16) -> Vec<u8> {
+    let piece = Fragment {
+        kind: kind.id(),
+        length: 9_000,
+        sequence,
+        offset: 7,
+        body: &[1],
+    };
+    let mut bytes = Vec::new();
+    piece.write(&mut bytes);
+    plain(0, &bytes)
+}
+
 /// Nothing is held, and nobody is doubted, before there is anything to answer.
 #[test]
 fn a_stranger_does_nothing_to_who_has_not_begun() {
@@ -685,6 +699,13 @@ fn a_stranger_does_nothing_to_who_has_not_begun() {
             &message(Kind::ServerHelloDone, 0, &Message::ServerHelloDone),
         ),
         plain(0, &message(Kind::HelloRequest, 0, &Message::HelloRequest)),
+        // What could only stand behind a hello, and a piece of what is none.
+        plain(
+            0,
+            &message(Kind::ServerHelloDone, 1, &Message::ServerHelloDone),
+        ),
+        piece(Kind::Certificate, 0),
+        piece(Kind::ClientKeyExchange, 2),
     ];
     for (content_type, epoch, body) in [
         (record::ALERT, 0, &[2, 40][..]),
