@@ -829,15 +829,19 @@ fn nothing_comes_again_behind_a_close() {
 /// While a hello is awaited nobody looks into anything else.
 #[test]
 fn other_messages_than_hellos_are_unexpected_whatever_they_say() {
-    let certificate = Fragment {
-        kind: Kind::Certificate.id(),
-        length: 1,
-        sequence: 0,
-        offset: 0,
-        body: &[0xFF],
-    };
-    let mut bytes = Vec::new();
-    certificate.write(&mut bytes);
+    // In pieces, as a message that is long comes.
+    let pieces = [0, 1].map(|offset| {
+        let certificate = Fragment {
+            kind: Kind::Certificate.id(),
+            length: 2,
+            sequence: 0,
+            offset,
+            body: &[0xFF],
+        };
+        let mut bytes = Vec::new();
+        certificate.write(&mut bytes);
+        plain(0, &bytes)
+    });
     for (version, role) in VERSIONS
         .into_iter()
         .flat_map(|version| [Role::Client, Role::Server].map(|role| (version, role)))
@@ -847,7 +851,9 @@ fn other_messages_than_hellos_are_unexpected_whatever_they_say() {
         pair.start();
         let now = pair.now;
         let end = pair.end(role);
-        end.handle(now, &mut plain(0, &bytes));
+        for mut piece in pieces.clone() {
+            end.handle(now, &mut piece);
+        }
         let cause = Failure::AlertSent(AlertDescription::UNEXPECTED_MESSAGE);
         assert_eq!(end.events, [Event::Failed { cause }], "{version} {role:?}");
     }
