@@ -63,8 +63,10 @@ fn bound(context: &[u8], hello: &ClientHello<'_>, group: Option<Group>, said: &[
 
 /// Its length stands behind it: a hello without extensions ends where a context may begin like some.
 fn write_context(context: &[u8], input: &mut Vec<u8>) {
+    let mut length = [0; 8];
+    BigEndian::write_u64(&mut length, context.len() as u64);
     input.extend(context);
-    input.extend((context.len() as u64).to_be_bytes());
+    input.extend(length);
 }
 
 /// RFC 8446 §4.1.2: what a hello and the one that answers a request have in common. Shares are among it where none was
