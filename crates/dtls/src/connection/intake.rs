@@ -196,7 +196,7 @@ impl Connection {
             }
             return Outcome::Dropped;
         }
-        // It is judged only where nobody else can have said it.
+        // What has no place here is judged only where nobody else can have said it.
         if !handshake.keeps(fragment.kind) && !self.config.doubt.is_zero() {
             return Outcome::Dropped;
         }
