@@ -251,7 +251,7 @@ impl Game {
                 }
             }
             Operation::Update(end, request) => {
-                let _ = pair.with(end, |peer, now| peer.connection.update_keys(now, request));
+                let _ = pair.with(end, |peer, _| peer.connection.update_keys(request));
             }
             Operation::Export(end, length) => self.export(end, length.into()),
             Operation::Close(end) => {

@@ -17,7 +17,8 @@ pub enum Event {
         /// Who closed it.
         by: Initiator,
     },
-    /// The association, or its handshake, is dead.
+    /// The association, or its handshake, is dead. A cause that anybody could have made in the clear is told when nothing
+    /// better came for [`Config::doubt`](crate::Config::doubt), 5 s by default.
     Failed {
         /// Why.
         cause: Failure,
@@ -40,7 +41,9 @@ pub enum Initiator {
 #[non_exhaustive]
 pub enum Failure {
     /// The peer's certificate has none of the fingerprints that were announced (RFC 8122 §5).
-    /// `bad_certificate` was sent.
+    /// `bad_certificate` was sent. In 1.2, where a certificate comes in the clear and may be anybody's, it is told when
+    /// no other has come for [`Config::doubt`](crate::Config::doubt); in 1.3, and where the fingerprints come behind the
+    /// certificate, at once.
     FingerprintMismatch,
     /// The handshake was complete, and for 30 s nobody said which certificate to expect, or whether it is
     /// good. `bad_certificate` was sent.

@@ -9,7 +9,7 @@ use std::{
 };
 
 use oxirtc_dtls::{
-    Config, Connection, Event, Group, Role, SignatureScheme, State, Version,
+    Config, Connection, Event, Group, KeyType, Peer, Role, SignatureScheme, State, Version,
     message::{
         Certificate, CertificateVerify, ClientKeyExchange, Extensions, Fragment,
         HelloVerifyRequest, Kind, Message, ServerHello, ServerKeyExchange,
@@ -18,8 +18,8 @@ use oxirtc_dtls::{
 };
 use oxirtc_netsim::for_each_seed;
 use support::{
-    Dice, Pair, VERSIONS, alert, config, config_1_3, config_of, fingerprint, ms, other, perfect,
-    plain, record, records, times, unhex,
+    Dice, Pair, VERSIONS, alert, certificate, config, config_1_3, config_of, fingerprint, ms,
+    other, perfect, plain, record, records, times, unhex,
 };
 
 /// SHA-256 of "HelloRetryRequest".
@@ -969,6 +969,51 @@ fn what_a_stranger_puts_into_a_flight_of_1_2_stops_nothing() {
                 pair.assert_connected();
             }
         }
+    }
+}
+
+/// In 1.2 the owner is asked for a certificate whose key has signed, and for no other.
+#[test]
+fn an_owner_is_not_asked_for_a_certificate_that_a_stranger_shows() {
+    let strangers = certificate(KeyType::EcdsaP256, 2);
+    for to in [Role::Client, Role::Server] {
+        let configs = [0, 1].map(|which| config(which).peer(Peer::Owner));
+        let [client, server] = configs;
+        let mut pair = Pair::new(client, server);
+        let chain = vec![strangers.der()];
+        let shown = Message::Certificate(Certificate { chain });
+        let forged = plain(77, &fragment(Kind::Certificate, 1, &shown));
+        let mut wire = |from, datagram| {
+            let mut out = vec![(ms(10), datagram)];
+            if from == other(to) {
+                out.insert(0, (ms(10), forged.clone()));
+                out.push((ms(10), forged.clone()));
+            }
+            out
+        };
+        pair.start();
+        for _ in 0..100 {
+            pair.run(ms(10), &mut wire);
+            let now = pair.now;
+            for role in [Role::Client, Role::Server] {
+                let its = certificate(KeyType::EcdsaP256, usize::from(role == Role::Client));
+                let connection = &mut pair.end(role).connection;
+                if let [shown, ..] = connection.remote_certificates() {
+                    let right = shown == its.der();
+                    connection.trust(now, right, &mut |_| {});
+                    pair.end(role).drain();
+                }
+            }
+        }
+        for role in [Role::Client, Role::Server] {
+            let events = &pair.end(role).events;
+            assert_eq!(
+                *events,
+                [Event::CertificateReceived, Event::Connected],
+                "{to:?}"
+            );
+        }
+        pair.exchange();
     }
 }
 

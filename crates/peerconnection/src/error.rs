@@ -53,7 +53,8 @@ pub enum ErrorDetail {
         /// The code of the alert that was sent, if one was.
         sent_alert: Option<u8>,
     },
-    /// `fingerprint-failure`: the peer's certificate is not the one of its description.
+    /// `fingerprint-failure`: the peer's certificate is not the one of its description. In DTLS 1.2 it may be told 5 s
+    /// late, as anybody can have sent that certificate.
     FingerprintFailure,
     /// The association of SCTP has ended by an error (`sctp-failure`).
     SctpFailure {

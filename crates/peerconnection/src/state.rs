@@ -79,7 +79,8 @@ pub enum DtlsTransportState {
     Connected,
     /// Closed by either side.
     Closed,
-    /// The handshake failed, or the certificate is not the one of the description.
+    /// The handshake failed, or the certificate is not the one of the description. What anybody could have sent, such as an
+    /// alert before there are keys, or in DTLS 1.2 the certificate itself, is believed when nothing better came for 5 s.
     Failed,
 }
 

@@ -3,7 +3,7 @@
 use oxirtc_peerconnection::{
     BundlePolicy, Certificate, Configuration, DataChannel, DataChannelInit, KeyAlgorithm,
     PeerConnectionState,
-    engine::{DtlsVersion, Settings},
+    engine::{DtlsGroup, DtlsVersion, Settings},
 };
 use serde_json::{Value, json};
 
@@ -31,6 +31,8 @@ pub(crate) struct Setup {
     pub(crate) rsa: bool,
     /// We speak DTLS 1.2 alone.
     pub(crate) old: bool,
+    /// Keys are agreed on with this group alone.
+    pub(crate) group: Option<DtlsGroup>,
     /// The tab before this one stays open.
     pub(crate) beside: bool,
     /// Whose candidates the other side is told; in descriptions, without trickling.
@@ -66,6 +68,7 @@ impl Default for Setup {
             bundled: false,
             rsa: false,
             old: false,
+            group: None,
             beside: false,
             told: Told::Both,
             relays: None,
@@ -82,6 +85,10 @@ impl Call {
             &[]
         };
         let settings = Settings::default().dtls_versions(versions);
+        let settings = match setup.group {
+            Some(group) => settings.dtls_groups(&[group]),
+            None => settings,
+        };
         Self::start_with(suite, setup, settings).await
     }
 

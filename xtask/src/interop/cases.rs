@@ -154,6 +154,7 @@ const CASES: &[Case] = cases! {
     Open 40 "we_offer_complete" connect::we_offer_complete;
     Open 40 "our_dtls_1_2_browser_offers" connect::our_dtls_1_2_browser_offers;
     Open 40 "our_dtls_1_2_we_offer" connect::our_dtls_1_2_we_offer;
+    Open 40 "our_group_we_offer" connect::our_group_we_offer;
     Dtls12 40 "dtls_1_2_browser_offers" connect::dtls_1_2_browser_offers;
     Dtls12 40 "dtls_1_2_we_offer" connect::dtls_1_2_we_offer;
     Open 40 "both_offer" connect::both_offer;

@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use anyhow::ensure;
-use oxirtc_peerconnection::{DataChannelInit, Message, PeerConnectionState};
+use oxirtc_peerconnection::{DataChannelInit, Message, PeerConnectionState, engine::DtlsGroup};
 use serde_json::json;
 
 use super::call::{Call, Setup, Side};
@@ -43,6 +43,15 @@ pub(crate) async fn our_dtls_1_2_browser_offers(suite: &Suite) -> anyhow::Result
 
 pub(crate) async fn our_dtls_1_2_we_offer(suite: &Suite) -> anyhow::Result<()> {
     greet(suite, Side::Us, old(), &["DTLS 1.2"]).await
+}
+
+/// A group of which no browser sends a share before it is asked: its second hello brings back the cookie, which is bound to the first.
+pub(crate) async fn our_group_we_offer(suite: &Suite) -> anyhow::Result<()> {
+    let setup = Setup {
+        group: Some(DtlsGroup::P384),
+        ..complete()
+    };
+    greet(suite, Side::Us, setup, &["DTLS 1.3", "secp384r1"]).await
 }
 
 fn old() -> Setup {

@@ -196,6 +196,10 @@ impl Connection {
             }
             return Outcome::Dropped;
         }
+        // What has no place here is judged only where nobody else can have said it.
+        if !handshake.keeps(fragment.kind) && !self.config.doubt.is_zero() {
+            return Outcome::Dropped;
+        }
         let is_1_3 = handshake.is_1_3();
         let outcome = self.reassembly.insert(epoch, *fragment);
         self.note_held();

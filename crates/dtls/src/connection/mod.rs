@@ -43,7 +43,8 @@ use fate::HeldRecord;
 ///   after each datagram: what one has brought about may be replaced when the next is handled.
 /// - Everything else only reads.
 ///
-/// Inputs take the time, also those that make nothing of it today.
+/// Inputs take the time, also where they make nothing of it today; [`seal`](Self::seal), [`update_keys`](Self::update_keys)
+/// and what is said of the path have no use for it.
 ///
 /// No payload or key leaves before the peer's certificate matched a fingerprint, or before whoever
 /// [`Config::peer`] names in their place is content; nor does a certificate, but for the owner who is to judge it.

@@ -20,8 +20,7 @@ impl Connection {
     /// # Errors
     /// [`Error::NotConnected`], [`Error::NoKeyUpdate`] in 1.2, and [`Error::KeyExhausted`] when all
     /// 65,536 numbers of messages are used.
-    pub fn update_keys(&mut self, now: Instant, request: bool) -> Result<(), Error> {
-        let _ = now; // like every input
+    pub fn update_keys(&mut self, request: bool) -> Result<(), Error> {
         let session = self.session().ok_or(Error::NotConnected)?;
         if session.negotiated.version != Version::Dtls13 {
             return Err(Error::NoKeyUpdate);

@@ -57,8 +57,16 @@ fn bound(context: &[u8], hello: &ClientHello<'_>, group: Option<Group>, said: &[
     BigEndian::write_u16(&mut length, said.len() as u16);
     let mut input = [b"HelloRetryRequest", &length[..], said].concat();
     repeated(hello, group).write(&mut input);
-    input.extend(context);
+    write_context(context, &mut input);
     input
+}
+
+/// Its length stands behind it: a hello without extensions ends where a context may begin like some.
+fn write_context(context: &[u8], input: &mut Vec<u8>) {
+    let mut length = [0; 8];
+    BigEndian::write_u64(&mut length, context.len() as u64);
+    input.extend(context);
+    input.extend(length);
 }
 
 /// RFC 8446 §4.1.2: what a hello and the one that answers a request have in common. Shares are among it where none was
@@ -103,7 +111,7 @@ fn input(context: &[u8], hello: &ClientHello<'_>) -> Vec<u8> {
         ..hello.clone()
     };
     without_cookie.write(&mut input);
-    input.extend(context);
+    write_context(context, &mut input);
     input
 }
 
@@ -214,6 +222,24 @@ mod tests {
                 assert_eq!(read.is_some(), may, "{index} {group:?}");
             }
         }
+    }
+
+    /// What looks like an extension at the front of a longer context is none of the hello.
+    #[test]
+    fn a_context_is_no_extension() {
+        let key = [7; 32];
+        let (bare, mut extended) = (hello(1, &[]), hello(1, &[]));
+        extended.extensions.set(extension::ALPN, b"ab");
+        let extension = [0, 6, 0, 16, 0, 2, b'a', b'b'];
+        let longer = [&extension[..], b"192.0.2.1:5"].concat();
+        let made = cookie(&key, &longer, &bare);
+        extended.cookie = &made;
+        assert!(!check_cookie(&key, b"192.0.2.1:5", &extended));
+        let read = ClientHello {
+            cookie: &made,
+            ..bare
+        };
+        assert!(check_cookie(&key, &longer, &read));
     }
 
     #[test]

@@ -159,6 +159,11 @@ impl Handshake {
         }
     }
 
+    /// Whether a message of this kind may wait for others: no client says more than hellos before it is answered.
+    pub(crate) fn keeps(&self, kind: u8) -> bool {
+        !matches!(self.step, Step::ClientHello(_)) || kind == Kind::ClientHello.id()
+    }
+
     /// Whether it is behind the hellos, in 1.3.
     pub(crate) fn is_1_3(&self) -> bool {
         match &self.step {

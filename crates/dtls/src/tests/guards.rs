@@ -673,6 +673,20 @@ fn alerts_that_wait_are_bounded() {
     assert_eq!(after - before, 2);
 }
 
+/// A piece of a message in the clear.
+fn piece(kind: Kind, sequence: u16) -> Vec<u8> {
+    let piece = Fragment {
+        kind: kind.id(),
+        length: 9_000,
+        sequence,
+        offset: 7,
+        body: &[1],
+    };
+    let mut bytes = Vec::new();
+    piece.write(&mut bytes);
+    plain(0, &bytes)
+}
+
 /// Nothing is held, and nobody is doubted, before there is anything to answer.
 #[test]
 fn a_stranger_does_nothing_to_who_has_not_begun() {
@@ -685,6 +699,13 @@ fn a_stranger_does_nothing_to_who_has_not_begun() {
             &message(Kind::ServerHelloDone, 0, &Message::ServerHelloDone),
         ),
         plain(0, &message(Kind::HelloRequest, 0, &Message::HelloRequest)),
+        // What could only stand behind a hello, and a piece of what is none.
+        plain(
+            0,
+            &message(Kind::ServerHelloDone, 1, &Message::ServerHelloDone),
+        ),
+        piece(Kind::Certificate, 0),
+        piece(Kind::ClientKeyExchange, 2),
     ];
     for (content_type, epoch, body) in [
         (record::ALERT, 0, &[2, 40][..]),
@@ -808,15 +829,19 @@ fn nothing_comes_again_behind_a_close() {
 /// While a hello is awaited nobody looks into anything else.
 #[test]
 fn other_messages_than_hellos_are_unexpected_whatever_they_say() {
-    let certificate = Fragment {
-        kind: Kind::Certificate.id(),
-        length: 1,
-        sequence: 0,
-        offset: 0,
-        body: &[0xFF],
-    };
-    let mut bytes = Vec::new();
-    certificate.write(&mut bytes);
+    // In pieces, as a message that is long comes.
+    let pieces = [0, 1].map(|offset| {
+        let certificate = Fragment {
+            kind: Kind::Certificate.id(),
+            length: 2,
+            sequence: 0,
+            offset,
+            body: &[0xFF],
+        };
+        let mut bytes = Vec::new();
+        certificate.write(&mut bytes);
+        plain(0, &bytes)
+    });
     for (version, role) in VERSIONS
         .into_iter()
         .flat_map(|version| [Role::Client, Role::Server].map(|role| (version, role)))
@@ -826,7 +851,9 @@ fn other_messages_than_hellos_are_unexpected_whatever_they_say() {
         pair.start();
         let now = pair.now;
         let end = pair.end(role);
-        end.handle(now, &mut plain(0, &bytes));
+        for mut piece in pieces.clone() {
+            end.handle(now, &mut piece);
+        }
         let cause = Failure::AlertSent(AlertDescription::UNEXPECTED_MESSAGE);
         assert_eq!(end.events, [Event::Failed { cause }], "{version} {role:?}");
     }

@@ -225,10 +225,9 @@ fn every_key_update_changed_in_every_way() {
             let mut pair = Pair::new(config_of(Version::Dtls13, 0), config_of(Version::Dtls13, 1));
             pair.connect();
             pair.run(ms(100), &mut perfect());
-            let now = pair.now;
             let speaker = &mut pair.end(liar).connection;
             speaker.edit = Some(edit(Which::Kind(24), change, As::Edited));
-            speaker.update_keys(now, true).unwrap();
+            speaker.update_keys(true).unwrap();
             pair.run(Duration::from_secs(10), &mut perfect());
             let (speaker, judge) = (liar, other(liar));
             match alert {

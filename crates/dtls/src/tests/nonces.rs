@@ -42,8 +42,7 @@ fn of_1_3_are_distinct_under_each_key() {
         }
         assert_eq!(pair.client.connection.records_left(epoch), left - 1);
         if round % (rounds / 5) == 0 {
-            let now = pair.now;
-            pair.client.connection.update_keys(now, true).unwrap();
+            pair.client.connection.update_keys(true).unwrap();
             pair.run(ms(100), &mut perfect());
         }
     }

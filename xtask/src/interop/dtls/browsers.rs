@@ -1,5 +1,5 @@
-//! The browsers' tests of DTLS, in either role: at 1.3 with a post-quantum group, at 1.2 where we speak no newer version, and, as its
-//! preference, where Firefox does not.
+//! The browsers' tests of DTLS, in either role: at 1.3 with a post-quantum group, and behind a HelloRetryRequest with another, at 1.2 where we
+//! speak no newer version, and, as its preference, where Firefox does not.
 
 use crate::interop::{asked::matches, browser::Kind, cases};
 
@@ -23,7 +23,7 @@ pub(super) async fn run(name: &str) -> anyhow::Result<String> {
 
 /// Those of all tests of a browser that are about DTLS.
 fn names(kind: Kind) -> Vec<String> {
-    let parts = ["offers_complete", "offer_complete", "dtls_1_2"].map(str::to_owned);
+    let parts = ["offers_complete", "offer_complete", "dtls_1_2", "our_group"].map(str::to_owned);
     let mut names = cases::names(kind);
     names.retain(|name| matches(&parts, name));
     names
@@ -40,6 +40,7 @@ mod tests {
             "we_offer_complete",
             "our_dtls_1_2_browser_offers",
             "our_dtls_1_2_we_offer",
+            "our_group_we_offer",
         ];
         let its_own = ["dtls_1_2_browser_offers", "dtls_1_2_we_offer"];
         assert_eq!(names(Kind::Chromium), ours);

@@ -226,7 +226,7 @@ impl Shim {
 
     fn echo(&mut self, payload: &[u8]) -> io::Result<()> {
         if self.flags.key_update {
-            let updated = self.connection.update_keys(self.now, false);
+            let updated = self.connection.update_keys(false);
             updated.map_err(io::Error::other)?;
         }
         let inverted: Vec<u8> = payload.iter().map(|byte| byte ^ 0xFF).collect();
@@ -237,7 +237,7 @@ impl Shim {
     /// What it listens for next.
     fn update_before_read(&mut self) -> io::Result<()> {
         if self.flags.key_update_before_read {
-            let updated = self.connection.update_keys(self.now, false);
+            let updated = self.connection.update_keys(false);
             updated.map_err(io::Error::other)?;
         }
         Ok(())

@@ -15,19 +15,15 @@ use crate::{
         work::{Fault, Look, PeerCertificate, Refusal, Work},
     },
     message::{
-        Certificate, CertificateRequest, CertificateVerify, ClientKeyExchange, Finished, Message,
-        ServerKeyExchange,
+        Certificate, CertificateRequest, CertificateVerify, ClientKeyExchange, Finished, Kind,
+        Message, ServerKeyExchange,
     },
     outgoing::Ends,
 };
 
+/// The server's certificate and what its key has signed are weighed together, as anybody can show a certificate.
 pub(in crate::handshake) struct ExpectCertificate {
     pub(super) negotiated: Negotiated,
-}
-
-pub(in crate::handshake) struct ExpectServerKeyExchange {
-    negotiated: Negotiated,
-    server_key: PublicKey,
 }
 
 pub(in crate::handshake) struct ExpectCertificateRequest {
@@ -63,8 +59,14 @@ pub(in crate::handshake) struct SignedFlight {
     scheme: SignatureScheme,
 }
 
+/// The server's half of the key agreement, and who signed it.
+pub(in crate::handshake) struct SignedShare {
+    certificate: PeerCertificate,
+    share: ServerShare,
+}
+
 /// The server's half of the key agreement, signed.
-pub(in crate::handshake) struct ServerShare {
+struct ServerShare {
     group: Group,
     public: Vec<u8>,
     signed: Signed,
@@ -81,35 +83,28 @@ impl ExpectCertificate {
         &self,
         look: &Look<'_>,
         message: &Certificate<'_>,
-    ) -> Result<PeerCertificate, Refusal> {
+    ) -> Result<SignedShare, Refusal> {
         if message.chain.is_empty() {
             return Err(Refusal::doubt(AlertDescription::DECODE_ERROR));
         }
+        let second = Kind::ServerKeyExchange;
+        let (_, exchange) = look.check_behind(1, second, ServerKeyExchange::parse)?;
         let certificate = look.check_certificate(&message.chain)?;
         let authentication = negotiate::authentication(certificate.key.key_type());
-        match Some(authentication) == self.negotiated.suite.authentication() {
-            true => Ok(certificate),
-            false => Err(Refusal::doubt(AlertDescription::ILLEGAL_PARAMETER)),
+        if Some(authentication) != self.negotiated.suite.authentication() {
+            return Err(Refusal::doubt(AlertDescription::ILLEGAL_PARAMETER));
         }
+        let share = self.weigh_share(look, &certificate.key, &exchange);
+        Ok(SignedShare {
+            share: share.map_err(|refusal| refusal.behind(1))?,
+            certificate,
+        })
     }
 
-    pub(super) fn take(
-        self,
-        work: &mut Work<'_>,
-        certificate: PeerCertificate,
-    ) -> ExpectServerKeyExchange {
-        work.trust.set_chain(certificate.chain);
-        ExpectServerKeyExchange {
-            negotiated: self.negotiated,
-            server_key: certificate.key,
-        }
-    }
-}
-
-impl ExpectServerKeyExchange {
-    pub(super) fn weigh(
+    fn weigh_share(
         &self,
         look: &Look<'_>,
+        key: &PublicKey,
         exchange: &ServerKeyExchange<'_>,
     ) -> Result<ServerShare, Refusal> {
         let config = look.config;
@@ -122,7 +117,6 @@ impl ExpectServerKeyExchange {
             &self.negotiated.server_random,
         );
         let message = ServerKeyExchange::signed(exchange.group, exchange.public, client, server);
-        let key = &self.server_key;
         let signed = key.check_signature(Version::Dtls12, scheme, &message, exchange.signature);
         Ok(ServerShare {
             group,
@@ -131,10 +125,12 @@ impl ExpectServerKeyExchange {
         })
     }
 
-    pub(super) fn take(self, server: ServerShare) -> ExpectCertificateRequest {
+    pub(super) fn take(self, work: &mut Work<'_>, server: SignedShare) -> ExpectCertificateRequest {
+        work.trust.set_chain(server.certificate.chain);
+        work.hear_behind(1, Kind::ServerKeyExchange);
         ExpectCertificateRequest {
             negotiated: self.negotiated,
-            server,
+            server: server.share,
         }
     }
 }

@@ -11,7 +11,7 @@ use crate::{
         proof,
         session::Negotiated,
         signing::{self, Unsigned},
-        work::{Fault, Look, PeerCertificate, Refusal, Work},
+        work::{Fault, Look, Refusal, Work},
     },
     message::{Kind, Message},
 };
@@ -19,7 +19,6 @@ use crate::{
 /// What the handshake waits for.
 pub(super) enum Step {
     ServerCertificate(Box<client::ExpectCertificate>),
-    ServerKeyExchange(Box<client::ExpectServerKeyExchange>),
     CertificateRequest(Box<client::ExpectCertificateRequest>),
     ServerHelloDone(Box<client::ExpectServerHelloDone>),
     ServerFinished(Box<client::ExpectFinished>),
@@ -30,8 +29,7 @@ pub(super) enum Step {
 
 /// What weighing a message came to.
 pub(super) enum Accepted {
-    Certificate(PeerCertificate),
-    ServerKeyExchange(client::ServerShare),
+    ServerCertificate(client::SignedShare),
     CertificateRequest(SignatureScheme),
     ServerHelloDone,
     ClientCertificate(server::SignedExchange),
@@ -83,7 +81,6 @@ impl Step {
                 return true;
             }
             Self::ServerCertificate(_) | Self::ClientCertificate(_) => Kind::Certificate,
-            Self::ServerKeyExchange(_) => Kind::ServerKeyExchange,
             Self::CertificateRequest(_) => Kind::CertificateRequest,
             Self::ServerHelloDone(_) => Kind::ServerHelloDone,
             Self::ServerFinished(_) | Self::ClientFinished(_) => Kind::Finished,
@@ -98,12 +95,9 @@ impl Step {
         message: &Message<'_>,
     ) -> Result<Accepted, Refusal> {
         match (self, message) {
-            (Self::ServerCertificate(step), Message::Certificate(certificate)) => {
-                step.weigh(look, certificate).map(Accepted::Certificate)
-            }
-            (Self::ServerKeyExchange(step), Message::ServerKeyExchange(exchange)) => {
-                step.weigh(look, exchange).map(Accepted::ServerKeyExchange)
-            }
+            (Self::ServerCertificate(step), Message::Certificate(certificate)) => step
+                .weigh(look, certificate)
+                .map(Accepted::ServerCertificate),
             (Self::CertificateRequest(_), Message::CertificateRequest(request)) => {
                 client::ExpectCertificateRequest::weigh(look, request)
                     .map(Accepted::CertificateRequest)
@@ -129,11 +123,8 @@ impl Step {
 
     pub(super) fn take(self, work: &mut Work<'_>, accepted: Accepted) -> Result<Next, Fault> {
         Ok(Next::Step(match (self, accepted) {
-            (Self::ServerCertificate(step), Accepted::Certificate(certificate)) => {
-                Self::ServerKeyExchange(Box::new(step.take(work, certificate)))
-            }
-            (Self::ServerKeyExchange(step), Accepted::ServerKeyExchange(share)) => {
-                Self::CertificateRequest(Box::new(step.take(share)))
+            (Self::ServerCertificate(step), Accepted::ServerCertificate(server)) => {
+                Self::CertificateRequest(Box::new(step.take(work, server)))
             }
             (Self::CertificateRequest(step), Accepted::CertificateRequest(scheme)) => {
                 Self::ServerHelloDone(Box::new(step.take(scheme)))
