@@ -9,7 +9,7 @@ use crate::{
     cookie::Cookie,
     packet::{CauseCode, Chunk, ChunkKind, Init, Parameter, ParameterKind, Parameters, Write},
     setup::random_tag,
-    tcb::Consent,
+    tcb::{Consent, Reconfiguration},
     timer::Timer,
 };
 
@@ -351,7 +351,11 @@ impl Association {
         self.tx.queue.discard();
         self.tx.restart(cookie.local_tsn);
         self.control = Default::default();
+        self.heartbeat = Default::default();
         self.timers.stop_all();
+        // What was asked for was of streams that are gone.
+        self.reset = Reconfiguration::new(cookie.local_tsn.0);
+        self.events.restart();
         self.take_peer(cookie);
         self.life.closing = None;
         self.establish(now, Event::Restarted);
