@@ -91,6 +91,8 @@ pub enum Failure {
     NoUserData,
     /// The peer broke the protocol in a way that cannot be passed over.
     ProtocolViolation,
+    /// The peer interleaves so many messages that none of them finds room to become whole (RFC 8260).
+    OutOfResource,
 }
 
 impl Failure {
@@ -100,6 +102,7 @@ impl Failure {
             Self::SetupTimeout | Self::RetransmissionLimit | Self::ShutdownTimeout => None,
             Self::InvalidSetup => Some(CauseCode::INVALID_MANDATORY_PARAMETER.0),
             Self::NoUserData => Some(CauseCode::NO_USER_DATA.0),
+            Self::OutOfResource => Some(CauseCode::OUT_OF_RESOURCE.0),
             Self::MessageTooLarge | Self::ProtocolViolation => {
                 Some(CauseCode::PROTOCOL_VIOLATION.0)
             }
