@@ -278,6 +278,7 @@ impl Association {
         self.rx.restart(cookie.peer_tsn);
         self.reset.restart(cookie.local_tsn.0, cookie.peer_tsn.0);
         self.stats.abandoned_unsent += self.tx.queue.limit_streams(cookie.outbound);
+        self.deny_unknown();
         if !cookie.forward_tsn {
             self.tx.queue.make_reliable();
         }
