@@ -239,7 +239,7 @@ fn the_other_kind_of_chunk_aborts() {
         .write(buf);
     };
     let i_data: Write = |buf, tsn| {
-        let (flags, stream, mid, ppid_or_fsn) = (3, 1, oxirtc_sctp::Mid(0), 53);
+        let (flags, stream, mid, ppid_or_fsn) = (3, 1, Mid(0), 53);
         let payload = b"x";
         IData {
             flags,
