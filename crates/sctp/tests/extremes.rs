@@ -8,7 +8,7 @@ use oxirtc_netsim::Link;
 use oxirtc_sctp::{Association, Config, CongestionControl, Reliability, SendOptions};
 use proptest::prelude::*;
 
-use support::{Pair, Sides, ms, pattern};
+use support::{Pair, ms, pattern};
 
 /// A number of either end, or in between.
 fn number() -> impl Strategy<Value = usize> {
