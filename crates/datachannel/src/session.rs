@@ -152,10 +152,10 @@ impl Session {
             .map(|(id, _)| *id)
     }
 
-    /// All streams that are not free, in order: those of channels, those that are being reset, and those on which user messages
-    /// wait for a channel.
-    pub fn streams(&self) -> impl Iterator<Item = u16> {
-        self.streams.keys().copied()
+    /// The streams from `first` on that are not free, in order: those of channels, those that are being reset, and those on which
+    /// user messages wait for a channel.
+    pub fn streams_from(&self, first: u16) -> impl Iterator<Item = u16> {
+        self.streams.range(first..).map(|(stream, _)| *stream)
     }
 
     /// How many channels there can be, once the association is there.

@@ -9,7 +9,7 @@ use crate::{
     cookie::Cookie,
     packet::{CauseCode, Chunk, ChunkKind, Init, Parameter, ParameterKind, Parameters, Write},
     setup::random_tag,
-    tcb::Consent,
+    tcb::{Consent, Reconfiguration},
     timer::Timer,
 };
 
@@ -278,6 +278,7 @@ impl Association {
         self.rx.restart(cookie.peer_tsn);
         self.reset.restart(cookie.local_tsn.0, cookie.peer_tsn.0);
         self.stats.abandoned_unsent += self.tx.queue.limit_streams(cookie.outbound);
+        self.deny_unknown();
         if !cookie.forward_tsn {
             self.tx.queue.make_reliable();
         }
@@ -351,7 +352,11 @@ impl Association {
         self.tx.queue.discard();
         self.tx.restart(cookie.local_tsn);
         self.control = Default::default();
+        self.heartbeat = Default::default();
         self.timers.stop_all();
+        // What was asked for was of streams that are gone.
+        self.reset = Reconfiguration::new(cookie.local_tsn.0);
+        self.events.restart();
         self.take_peer(cookie);
         self.life.closing = None;
         self.establish(now, Event::Restarted);

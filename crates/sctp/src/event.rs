@@ -91,6 +91,8 @@ pub enum Failure {
     NoUserData,
     /// The peer broke the protocol in a way that cannot be passed over.
     ProtocolViolation,
+    /// The peer interleaves so many messages that none of them finds room to become whole (RFC 8260).
+    OutOfResource,
 }
 
 impl Failure {
@@ -100,6 +102,7 @@ impl Failure {
             Self::SetupTimeout | Self::RetransmissionLimit | Self::ShutdownTimeout => None,
             Self::InvalidSetup => Some(CauseCode::INVALID_MANDATORY_PARAMETER.0),
             Self::NoUserData => Some(CauseCode::NO_USER_DATA.0),
+            Self::OutOfResource => Some(CauseCode::OUT_OF_RESOURCE.0),
             Self::MessageTooLarge | Self::ProtocolViolation => {
                 Some(CauseCode::PROTOCOL_VIOLATION.0)
             }
@@ -140,6 +143,20 @@ impl Events {
         self.queue.push_back(event);
     }
 
+    /// The association begins anew: what was done about the streams of the one before says nothing of those that are now.
+    pub(crate) fn restart(&mut self) {
+        self.incoming_resets.clear();
+        self.all_reset = false;
+        self.queue.retain(|event| {
+            !matches!(
+                event,
+                Event::OutgoingReset { .. }
+                    | Event::OutgoingResetDenied { .. }
+                    | Event::StreamsAdded { .. }
+            )
+        });
+    }
+
     /// The beginning of an association goes before what came with it.
     pub(crate) fn pop_beginning(&mut self) -> Option<Event> {
         let begins = |event: &mut Event| matches!(event, Event::Connected | Event::Restarted);
@@ -156,5 +173,30 @@ impl Events {
             let stream = self.incoming_resets.pop()?;
             Some(Event::IncomingReset { stream })
         })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// RFC 9260 §5.2.4.1: what was reset or added has nothing to do with the streams that are now.
+    #[test]
+    fn a_restart_leaves_nothing_of_what_was_reconfigured() {
+        let mut events = Events::default();
+        events.push_all_reset();
+        events.push_incoming_reset(3);
+        let (outbound, inbound) = (5, 5);
+        for event in [
+            Event::OutgoingReset { stream: 4 },
+            Event::OutgoingResetDenied { stream: 5 },
+            Event::StreamsAdded { outbound, inbound },
+            Event::Writable,
+        ] {
+            events.push(event);
+        }
+        events.restart();
+        let left = Vec::from_iter(std::iter::from_fn(|| events.pop()));
+        assert_eq!(left, [Event::Writable]);
     }
 }

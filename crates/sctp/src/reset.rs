@@ -73,6 +73,20 @@ impl Association {
         self.reset.add = 0;
     }
 
+    /// What was asked for before the peer said how many streams it takes: one that it does not know would have it refuse them all.
+    pub(crate) fn deny_unknown(&mut self) {
+        let limit = self.peer.outbound;
+        self.reset.ready.append(&mut self.tx.queue.quiet);
+        for stream in std::mem::take(&mut self.reset.ready) {
+            if stream < limit {
+                self.reset.ready.push_back(stream);
+            } else {
+                self.tx.queue.end_reset(stream, false);
+                self.events.push(Event::OutgoingResetDenied { stream });
+            }
+        }
+    }
+
     /// Performs what has been deferred and begins our next request.
     pub(crate) fn settle_resets(&mut self, now: Instant) {
         self.sweep_reset(now);

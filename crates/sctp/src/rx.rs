@@ -68,6 +68,9 @@ struct Window {
     /// The next chunk in order is taken up to here: with a whole message's room more, a full buffer can always go on
     /// to something that can be read, so it never locks up.
     limit_next: usize,
+    /// Where messages are interleaved, beside `limit_ahead` and `limit_next`: many may be incomplete at once, and a peer
+    /// that takes turns among them ends none before it has sent most of all.
+    stretch: usize,
     /// What was free at the last SACK.
     announced: usize,
     /// Payload and cost of late, for what a byte of the peer's costs here.
@@ -131,7 +134,18 @@ impl Receiver {
 
     /// The window to announce now.
     pub(crate) fn window(&self) -> u32 {
-        self.window.announce(self.used())
+        self.window.announce(self.free())
+    }
+
+    /// How much more the peer may send.
+    fn free(&self) -> usize {
+        self.window.free(self.used(), self.lanes.cost())
+    }
+
+    /// A piece in order finds no room, and nobody can make any: there is nothing to read and nothing to be freed.
+    fn is_stuck(&self, arrival: Arrival, interleaved: bool) -> bool {
+        let in_order = interleaved && arrival == Arrival::Next;
+        in_order && !self.inbox.is_readable() && !self.is_sweeping()
     }
 
     /// Takes a DATA chunk, or with `lane`, its message's number and its own in the message, an I-DATA chunk. `known` is
@@ -146,9 +160,10 @@ impl Receiver {
         if data.has(Data::IMMEDIATE) || arrival != Arrival::Next || self.tracker.has_gaps() {
             self.acknowledgement = Acknowledgement::Now;
         }
+        let stretch = lane.map_or(0, |_| self.window.stretch);
         let limit = match arrival {
-            Arrival::Next => self.window.limit_next,
-            Arrival::Ahead => self.window.limit_ahead,
+            Arrival::Next => self.window.limit_next + stretch,
+            Arrival::Ahead => self.window.limit_ahead + stretch,
             Arrival::Duplicate => {
                 self.tracker.note_duplicate(data.tsn);
                 return Received::Duplicate;
@@ -172,6 +187,9 @@ impl Receiver {
                 Reassembly::cost_of(length)
             };
             if self.used() + cost > limit {
+                if self.is_stuck(arrival, lane.is_some()) {
+                    return Received::Fatal(Failure::OutOfResource);
+                }
                 self.acknowledgement = Acknowledgement::Now;
                 return Received::Dropped;
             }
@@ -283,14 +301,14 @@ impl Receiver {
             self.tracker.duplicates(),
         );
         self.tracker.reported();
-        self.window.announced = self.window.size.saturating_sub(self.used());
+        self.window.announced = self.free();
         self.acknowledgement = Acknowledgement::None;
         self.acknowledged = true;
     }
 
     pub(crate) fn read(&mut self, stream: StreamId) -> Option<Message> {
         let message = self.inbox.read(stream);
-        if message.is_some() && self.window.is_worth_telling(self.used()) {
+        if message.is_some() && self.window.is_worth_telling(self.free()) {
             self.acknowledgement = Acknowledgement::Now;
         }
         message
@@ -357,13 +375,15 @@ impl Deferred {
 impl Window {
     fn new(config: &Config) -> Self {
         let size = config.window();
-        let limit_ahead = size + size / 8;
+        let limit_ahead = size.saturating_add(size / 8);
         let message = config.max_message_size + (16 << 10);
+        let limit_next = limit_ahead.saturating_add(message.max(size / 4));
         Self {
             size,
             packet: config.max_packet,
             limit_ahead,
-            limit_next: limit_ahead + message.max(size / 4),
+            limit_next,
+            stretch: size.saturating_mul(2).saturating_sub(limit_next),
             announced: size,
             payload: 0,
             cost: 0,
@@ -379,9 +399,17 @@ impl Window {
         }
     }
 
+    /// What is left. Of what is incomplete the half beyond half of the window does not count, as far as `stretch` goes: the more
+    /// messages are begun, the more has to come before one of them is whole.
+    fn free(&self, used: usize, incomplete: usize) -> usize {
+        let beyond = incomplete.saturating_sub(self.size / 2);
+        let size = self.size.saturating_add(beyond.min(self.stretch));
+        size.saturating_sub(used)
+    }
+
     /// The peer counts payload, we count memory: what is free is scaled by what its bytes have cost of late.
-    fn announce(&self, used: usize) -> u32 {
-        let free = self.size.saturating_sub(used) as u64;
+    fn announce(&self, free: usize) -> u32 {
+        let free = free as u64;
         let scaled = match self.cost {
             0 => free,
             cost => free * self.payload as u64 / cost as u64,
@@ -394,8 +422,7 @@ impl Window {
     }
 
     /// Whether so much has become free since the last SACK that the peer should hear of it.
-    fn is_worth_telling(&self, used: usize) -> bool {
-        let free = self.size.saturating_sub(used);
+    fn is_worth_telling(&self, free: usize) -> bool {
         let nearly_closed = self.announced < 8 * self.packet;
         let step = if nearly_closed {
             8 * self.packet

@@ -2,16 +2,21 @@
 #![expect(clippy::unwrap_used, reason = "a failing step is a failing test")]
 
 mod support;
+#[path = "support/victim.rs"]
+mod victim;
 
 use std::time::Duration;
 
 use oxirtc_netsim::{Link, for_each_seed, mbps, percent};
 use oxirtc_sctp::{
-    Association, Config, Event, Failure, Reliability, SendOptions, Ssn, Tsn,
-    packet::{Chunk, ChunkKind, Data, ForwardTsn, IData, IForwardTsn, Packet},
+    Association, Config, Event, Failure, Mid, Reliability, SendOptions, Ssn, Tsn,
+    packet::{
+        Abort, CauseCode, Chunk, ChunkKind, Data, ForwardTsn, IData, IForwardTsn, Packet, Sack,
+    },
 };
 
 use support::{Pair, Sides, ms, pattern};
+use victim::Victim;
 
 /// Two ends that interleave, each if it is said so.
 fn pair(seed: u64, link: Link, interleaving: [bool; 2]) -> Pair {
@@ -234,7 +239,7 @@ fn the_other_kind_of_chunk_aborts() {
         .write(buf);
     };
     let i_data: Write = |buf, tsn| {
-        let (flags, stream, mid, ppid_or_fsn) = (3, 1, oxirtc_sctp::Mid(0), 53);
+        let (flags, stream, mid, ppid_or_fsn) = (3, 1, Mid(0), 53);
         let payload = b"x";
         IData {
             flags,
@@ -302,4 +307,101 @@ fn a_window_does_not_fill_with_parts() {
         got == 120
     });
     assert!(done, "{got}: {:?}", pair.ends);
+}
+
+/// A peer that takes turns among so many messages of 256,000 bytes, a piece of each, as RFC 8260 §2.2 leaves it to it. It keeps to our
+/// window, and sends a piece when nothing is under way whatever the window is (RFC 9260 §6.1 A). How many messages were read in the
+/// end; the rounds it took; the chunks of the last answer.
+fn takes_turns(victim: &mut Victim, messages: u32) -> (u32, u32, Vec<(ChunkKind, Vec<u8>)>) {
+    const PIECE: u32 = 1000;
+    const PIECES: u32 = 256;
+    let (mut sent, mut acked, mut window) = (0, 0, 64 << 10);
+    let (mut read, mut rounds) = (0, 0);
+    while acked < messages * PIECES && rounds < 20_000 {
+        rounds += 1;
+        while sent < messages * PIECES && (sent == acked || (sent - acked + 1) * PIECE <= window) {
+            let (message, fsn) = (sent % messages, sent / messages);
+            let begin = if fsn == 0 { Data::BEGIN } else { 0 };
+            let end = if fsn + 1 == PIECES { Data::END } else { 0 };
+            let piece = IData {
+                flags: begin | end | Data::IMMEDIATE,
+                tsn: victim.tsn.advanced(sent),
+                stream: 100 + message as u16,
+                mid: Mid(0),
+                ppid_or_fsn: if fsn == 0 { 53 } else { fsn },
+                payload: &[message as u8; PIECE as usize],
+            };
+            victim.put(|buf| piece.write(buf));
+            sent += 1;
+        }
+        let answer = victim.answer();
+        for message in 0..messages {
+            for got in victim.pair.read_all(0, 100 + message as u16) {
+                assert!(got.payload == vec![message as u8; (PIECE * PIECES) as usize]);
+                read += 1;
+            }
+        }
+        if !victim.is_alive() {
+            return (read, rounds, answer);
+        }
+        let sacks = answer.iter().filter(|(kind, _)| *kind == ChunkKind::SACK);
+        for sack in sacks.filter_map(|(_, value)| Sack::parse(value)) {
+            acked = sack.cumulative.next().distance(victim.tsn);
+            window = sack.window;
+        }
+        // What did not come through is sent again.
+        sent = acked;
+    }
+    (read, rounds, Vec::new())
+}
+
+/// Five megabytes have to come before the first of twenty messages is whole, at a window of four, and they come as fast as the
+/// window lets them; beyond twice the window most of what is begun can never be, and the peer hears why it ends.
+#[test]
+fn a_peer_that_takes_turns_goes_on_within_twice_the_window() {
+    for (messages, most) in [(1, 30), (20, 200), (25, 200), (31, 2000)] {
+        let mut victim = Victim::interleaving(Config::default());
+        let (read, rounds, _) = takes_turns(&mut victim, messages);
+        assert_eq!(read, messages, "{rounds} rounds");
+        assert!(rounds < most, "{messages}: {rounds} rounds");
+    }
+    for messages in [34, 1000] {
+        let mut victim = Victim::interleaving(Config::default());
+        let (read, _, answer) = takes_turns(&mut victim, messages);
+        let cause = Failure::OutOfResource;
+        assert_eq!((read, cause.cause_code()), (0, Some(4)));
+        assert!(
+            victim
+                .pair
+                .main_events(0)
+                .contains(&Event::Failed { cause })
+        );
+        let [(ChunkKind::ABORT, value)] = &answer[..] else {
+            panic!("{answer:?}");
+        };
+        let (kind, flags) = (ChunkKind::ABORT, 0);
+        let mut causes = Abort::parse(Chunk { kind, flags, value }).causes;
+        assert_eq!(causes.next().unwrap().code, CauseCode::OUT_OF_RESOURCE);
+    }
+}
+
+/// As long as something can be read the peer waits for the reader.
+#[test]
+fn nobody_is_out_of_resource_while_there_is_something_to_read() {
+    let mut victim = Victim::interleaving(Config::default());
+    let whole = IData {
+        flags: victim::WHOLE,
+        tsn: victim.tsn,
+        stream: 7,
+        mid: Mid(0),
+        ppid_or_fsn: 53,
+        payload: b"x",
+    };
+    victim.put(|buf| whole.write(buf));
+    victim.tsn = victim.tsn.next();
+    let (read, rounds, _) = takes_turns(&mut victim, 40);
+    assert_eq!((read, rounds, victim.is_alive()), (0, 20_000, true));
+    assert_eq!(victim.pair.read_all(0, 7).len(), 1);
+    takes_turns(&mut victim, 40);
+    assert!(!victim.is_alive());
 }

@@ -370,6 +370,42 @@ fn a_restart_is_told_and_everything_begins_anew() {
     });
 }
 
+/// RFC 9260 §5.2.4.1: of what was asked for about the streams before nothing is asked of those after, and nothing of it stands in
+/// the way.
+#[test]
+fn a_restart_forgets_what_was_asked_for() {
+    let config = || Config::default().streams(10, 20);
+    let link = Link::new(1).delay(ms(10));
+    let mut pair = support::pair_with(1, link, config(), config()).connected();
+    // One request is under way, the others wait for its answer.
+    pair.filter(|_, packet| !kinds(packet).contains(&ChunkKind::RECONFIG));
+    pair.ends[0].reset_streams(pair.now, &[1]).unwrap();
+    pair.run_for(ms(100));
+    pair.ends[0].reset_streams(pair.now, &[2]).unwrap();
+    pair.ends[0].add_streams(pair.now, 4).unwrap();
+    pair.run_for(ms(100));
+    pair.ends[1] = association(config(), 1001, pair.now).into();
+    pair.ends[1].connect(pair.now);
+    pair.tap = None;
+    pair.keep();
+    pair.run_for(Duration::from_secs(10));
+    assert_eq!(pair.main_events(0), [Event::Restarted]);
+    assert_eq!(pair.main_events(1), [Event::Connected]);
+    assert_eq!(pair.ends[0].outbound_streams(), 10);
+    let asked = |(_, packet): &(usize, Vec<u8>)| kinds(packet).contains(&ChunkKind::RECONFIG);
+    assert!(!pair.kept().iter().any(asked));
+    // All of it can be asked for again.
+    for stream in [1, 2] {
+        pair.say(0, stream, b"new life");
+        pair.ends[0].reset_streams(pair.now, &[stream]).unwrap();
+        pair.run_for(Duration::from_secs(1));
+        assert_eq!(pair.main_events(0), [Event::OutgoingReset { stream }]);
+    }
+    pair.ends[0].add_streams(pair.now, 4).unwrap();
+    pair.run_for(Duration::from_secs(1));
+    assert_eq!(pair.ends[0].outbound_streams(), 14);
+}
+
 /// RFC 9260 §5.2.4, Table 12: rows without an action leave the association as it is.
 #[test]
 fn a_cookie_of_another_time_is_dropped() {

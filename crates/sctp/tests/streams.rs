@@ -21,6 +21,28 @@ fn request_packet(tag: u32, request: Request<'_>) -> Vec<u8> {
     buf
 }
 
+/// A stream that the peer turns out not to have is refused, and takes no other with it.
+#[test]
+fn a_reset_from_before_the_beginning_reaches_the_streams_that_there_are() {
+    let link = Link::new(1).delay(ms(10));
+    let few = Config::default().streams(10, 10);
+    let mut pair = support::pair_with(1, link, Config::default(), few);
+    pair.say(0, 5, b"x");
+    pair.ends[0].reset_streams(pair.now, &[5, 300]).unwrap();
+    for side in &mut pair.ends {
+        side.connect(pair.now);
+    }
+    pair.run_for(Duration::from_secs(2));
+    let mut events = pair.main_events(0);
+    events.retain(|event| *event != Event::Connected);
+    let refused = Event::OutgoingResetDenied { stream: 300 };
+    assert_eq!(events, [refused, Event::OutgoingReset { stream: 5 }]);
+    assert_eq!(
+        pair.main_events(1).last(),
+        Some(&Event::IncomingReset { stream: 5 })
+    );
+}
+
 fn responses(packets: &[Vec<u8>]) -> Vec<ResetResult> {
     let mut results = Vec::new();
     for packet in packets {

@@ -773,7 +773,8 @@ fn another_association_carries_channels_over() {
     ];
     assert_eq!(events(&mut session), expected);
     assert_eq!(Vec::from_iter(session.channels()), [kept, theirs]);
-    assert_eq!(Vec::from_iter(session.streams()), [0, 1]);
+    assert_eq!(Vec::from_iter(session.streams_from(0)), [0, 1]);
+    assert_eq!(Vec::from_iter(session.streams_from(1)), [1]);
     assert_eq!((session.held.channels, session.held.unclaimed), (1, 0));
     assert_eq!(stream(&session, kept), Some(kept_id));
     assert!(session.send(kept, Payload::Text("on".into())).is_ok());

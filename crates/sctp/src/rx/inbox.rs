@@ -16,6 +16,8 @@ pub(crate) struct Inbox {
     /// which what has not come is passed over.
     due: BTreeMap<StreamId, Option<u32>>,
     expected: Numbers,
+    /// How many messages can be read.
+    readable: Account,
     cost: Account,
     /// Streams to announce as readable.
     pub(crate) announce: VecDeque<StreamId>,
@@ -123,7 +125,13 @@ impl Inbox {
         self.hand_out(stream, message);
     }
 
+    /// Whether there is a message to read on any stream.
+    pub(crate) fn is_readable(&self) -> bool {
+        self.readable.total() > 0
+    }
+
     fn hand_out(&mut self, stream: StreamId, message: Stored) {
+        self.readable.add(1);
         let incoming = self.incoming(stream);
         incoming.ready.push_back(Item::Message(message));
         if !std::mem::replace(&mut incoming.announced, true) {
@@ -204,6 +212,7 @@ impl Inbox {
             && let Some(Item::Message(message)) = incoming.ready.pop_front()
         {
             self.cost.take(message.cost());
+            self.readable.take(1);
             if incoming.ready.is_empty() {
                 self.release_of(stream, &mut { FIRST });
             }
@@ -325,7 +334,10 @@ impl Inbox {
             Item::Message(message) => Some(message),
             Item::Reset => None,
         });
-        let messages = ready.chain(self.waiting.values()).map(Stored::cost);
+        let ready = Vec::from_iter(ready);
+        assert_eq!(self.readable.total(), ready.len(), "what can be read");
+        let waiting = self.waiting.values();
+        let messages = ready.into_iter().chain(waiting).map(Stored::cost);
         let counted = messages.sum::<usize>() + STREAM_COST * self.streams.len();
         assert_eq!(self.cost.total(), counted, "messages");
     }

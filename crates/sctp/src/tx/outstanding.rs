@@ -85,6 +85,8 @@ pub(crate) struct Outstanding {
     pub(crate) packets: Packets,
     /// What is acknowledged beyond the cumulative TSN: first and last of each range, never touching.
     gaps: BTreeMap<Seq, Seq>,
+    /// How often the peer has taken that back.
+    reneged: u8,
     flight: Flight,
     /// Chunks are I-DATA (RFC 8260).
     interleaved: bool,
@@ -121,6 +123,7 @@ impl Outstanding {
             chunks: VecDeque::new(),
             packets: Packets::new(),
             gaps: BTreeMap::new(),
+            reneged: 0,
             flight: Flight::default(),
             interleaved: false,
             lost: BTreeSet::new(),

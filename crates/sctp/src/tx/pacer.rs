@@ -38,7 +38,7 @@ impl Pacer {
         self.fill(now);
         self.rate = if least < MIN_ROUND_TRIP { 0 } else { rate };
         let quantum = (rate / 1000) as usize;
-        self.quantum = quantum.clamp(self.packet * MIN_PACKETS, MAX_BURST) as i64;
+        self.quantum = quantum.min(MAX_BURST).max(self.packet * MIN_PACKETS) as i64;
         self.level = self.level.min(self.most());
     }
 

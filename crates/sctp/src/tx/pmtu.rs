@@ -81,7 +81,7 @@ impl Pmtu {
         let (counted, newest) = (self.counted, self.newest);
         *self = Self::new(self.safe);
         (self.counted, self.newest) = (counted, newest);
-        self.ceiling = ceiling.max(self.safe) & !3;
+        self.ceiling = ceiling.clamp(self.safe, MAX_PACKET) & !3;
     }
 
     /// Packets have new numbers from now on.
@@ -265,6 +265,8 @@ impl Pmtu {
     }
 }
 
+/// No datagram is longer.
+const MAX_PACKET: usize = 65_532;
 /// MAX_PROBES and the least PROBE_TIMER (RFC 8899 §5.1.1, §5.1.2).
 const MAX_PROBES: u32 = 3;
 const MIN_PROBE_TIME: Duration = Duration::from_secs(1);
@@ -341,6 +343,18 @@ mod tests {
             assert!(!pmtu.refused(now, length) && pmtu.size() == 1432);
             assert!(pmtu.answered(now, 7).is_some() && pmtu.size() == 1464);
         }
+    }
+
+    /// Whatever the owner says that a path could carry.
+    #[test]
+    fn no_probe_is_longer_than_a_datagram_can_be() {
+        let now = epoch();
+        let mut pmtu = Pmtu::new(1112);
+        pmtu.begin(usize::MAX);
+        pmtu.count(now, MIN_BULK);
+        assert_eq!(pmtu.wanted(now), Some(65_532));
+        pmtu.begin(0);
+        assert_eq!(pmtu.wanted(now), None);
     }
 
     /// The pause before another try becomes longer each time, up to what a raise waits.

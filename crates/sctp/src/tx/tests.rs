@@ -1066,6 +1066,24 @@ fn what_was_given_up_is_not_taken_up_again() {
     assert!(bench.packets().is_empty());
 }
 
+/// RFC 9260 §6.2.1: a peer may take back what it had beyond a gap. One that does so again and again makes us count all that is under way
+/// each time, and is believed in order only from then on.
+#[test]
+fn who_takes_back_again_and_again_is_believed_in_order_only() {
+    let mut bench = Bench::crowded(200);
+    let mut counted = 0;
+    for cumulative in 0..40 {
+        let before = bench.sender.batch.bytes;
+        bench.sack(cumulative, &[(2, 100)]);
+        counted += usize::from(bench.sender.batch.bytes > before + 1000);
+        // What was beyond the gap is next, and not there.
+        bench.sack(cumulative + 1, &[]);
+    }
+    assert_eq!(counted, 9);
+    bench.sack(200, &[]);
+    assert!(bench.sender.is_idle());
+}
+
 /// What was taken back may have been there twice after all: that is the peer's doing, and the path does not reorder.
 #[test]
 fn what_was_taken_back_is_no_reordering() {

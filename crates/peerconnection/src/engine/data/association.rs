@@ -11,6 +11,7 @@ use oxirtc_sctp as sctp;
 
 use super::{
     Data, Limits,
+    backlog::All,
     sctp::{Agreed, Leaving, Mapped, Sctp, SctpView},
 };
 use crate::{
@@ -266,7 +267,7 @@ impl Data {
                 self.session.handle_outgoing_reset(stream);
             }
             sctp::Event::IncomingReset { stream } => self.backlog.handle_reset(stream),
-            sctp::Event::AllIncomingReset => self.reset_all(),
+            sctp::Event::AllIncomingReset => self.backlog.all = Some(All::default()),
             sctp::Event::StreamsAdded { .. } => {
                 if let Some(channels) = self.live().map(|it| it.max_channels()) {
                     self.session.set_connected(channels);
@@ -296,21 +297,6 @@ impl Data {
                 self.end(Some(&error), tasks);
             }
             _ => {}
-        }
-    }
-
-    /// The peer has reset its side of all streams: those in use, and those whose OPEN was not taken yet.
-    fn reset_all(&mut self) {
-        let association = self.live_ref();
-        let is_unread = |it: &u16| association.is_some_and(|at| at.peek(*it).is_some());
-        let unread = self.backlog.ready.iter().copied().filter(is_unread);
-        let waiting = self.backlog.waiting.keys().copied();
-        let used = self.session.streams();
-        let mut streams: Vec<_> = used.chain(unread).chain(waiting).collect();
-        streams.sort_unstable();
-        streams.dedup();
-        for stream in streams {
-            self.backlog.handle_reset(stream);
         }
     }
 

@@ -18,6 +18,8 @@ pub(super) struct Backlog {
     pub(super) waiting: BTreeMap<u16, bool>,
     /// Streams that the peer has reset.
     pub(super) resets: VecDeque<u16>,
+    /// The peer has reset all of them, and those that there were then are being listed.
+    pub(super) all: Option<All>,
     /// Those of them whose unread messages have no room beside the window yet.
     pub(super) unfinished: BTreeSet<u16>,
     /// There is more room beside the window than when the unfinished ones were tried last.
@@ -27,6 +29,15 @@ pub(super) struct Backlog {
     pub(super) unclaimed: Unclaimed,
     /// Bytes in the tails of channels.
     pub(super) tails: usize,
+}
+
+/// A reset of all streams of the peer. It is a few bytes, and there may be very many streams.
+#[derive(Debug, Default)]
+pub(super) struct All {
+    /// The stream to go on with.
+    pub(super) next: u16,
+    /// Those that a channel of ours has got since: they were free.
+    pub(super) newer: BTreeSet<u16>,
 }
 
 impl Backlog {

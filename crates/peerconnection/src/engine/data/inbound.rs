@@ -224,6 +224,31 @@ impl Data {
         true
     }
 
+    /// The peer has reset its side of all streams: those in use, and those whose OPEN was not taken yet. The next of them are dealt with
+    /// like any. False when no such reset is under way.
+    pub(super) fn list_resets(&mut self) -> bool {
+        let Some(mut all) = self.backlog.all.take() else {
+            return false;
+        };
+        for _ in 0..LISTED {
+            let used = self.session.streams_from(all.next).next();
+            let waiting = self.backlog.waiting.range(all.next..).next();
+            let waiting = waiting.map(|(stream, _)| *stream);
+            let Some(stream) = used.into_iter().chain(waiting).min() else {
+                return true;
+            };
+            if !all.newer.remove(&stream) {
+                self.backlog.handle_reset(stream);
+            }
+            match stream.checked_add(1) {
+                Some(next) => all.next = next,
+                None => return true,
+            }
+        }
+        self.backlog.all = Some(all);
+        true
+    }
+
     fn reset(&mut self, stream: u16) {
         self.session.handle_incoming_reset(stream);
         self.drop_unclaimed(stream);
@@ -282,5 +307,7 @@ fn cost(message: &Message) -> usize {
     message.len() + size_of::<Message>()
 }
 
+/// How many streams are listed at once.
+pub(super) const LISTED: usize = 8;
 /// All streams without a channel may hold this part of the receive window.
 const UNCLAIMED_SHARE: usize = 8;

@@ -107,13 +107,16 @@ impl Data {
             self.pass_down(now);
             // What a channel is comes before what was sent on it.
             self.tell_all(None, tasks);
-            if let Some(event) = self.poll_association() {
+            // What came after a reset of all streams waits until it is known which it reset.
+            let lists = self.backlog.all.is_some();
+            let event = if lists { None } else { self.poll_association() };
+            if let Some(event) = event {
                 self.handle_event(now, event, tasks);
             } else if !self.is_connected() {
                 return;
             } else if let Some(stream) = self.backlog.next_stream(tasks) {
                 self.pull(now, stream, tasks);
-            } else if !self.finish_reset() {
+            } else if !self.finish_reset() && !self.list_resets() {
                 return;
             }
         }
@@ -127,6 +130,10 @@ impl Data {
         let parameters = convert::parameters(label, init)?;
         let inner = self.session.open(parameters);
         let id = ChannelId(inner.map_err(convert::channel_error)?);
+        let stream = self.channel(id).and_then(datachannel::Channel::stream);
+        if let Some(all) = &mut self.backlog.all {
+            all.newer.extend(stream);
+        }
         self.channels.insert(id, Local::default());
         self.weigh_channels();
         Ok(id)

@@ -649,6 +649,8 @@ fn reset_all(wire: &mut Wire, before: u16) -> Vec<Duration> {
     wire.data.settle(wire.now, &mut wire.tasks);
     let mut times = vec![start.elapsed()];
     while wire.data.poll_timeout() == Some(wire.now) {
+        let listed = wire.data.backlog.resets.len();
+        assert!(listed <= inbound::LISTED, "{listed} listed at once");
         let waiting = wire.data.backlog.resets.len();
         let start = Instant::now();
         wire.data.handle_timeout(wire.now);
@@ -687,6 +689,39 @@ fn a_reset_of_all_streams_costs_little_a_channel() {
     let rounds: Vec<_> = (0..10).map(|_| (reset(100), reset(1000))).collect();
     let even = |&(few, many): &(Duration, Duration)| many <= few * 3 / 2 + Duration::from_micros(1);
     assert!(rounds.iter().any(even), "of 100 and of 1,000: {rounds:?}");
+}
+
+/// What begins while a reset of all streams is dealt with has another life of its stream: a channel of ours, and one of the peer's.
+#[test]
+fn a_reset_of_all_streams_spares_channels_that_begin_after_it() {
+    let mut wire = Wire::new(&Settings::default());
+    let before: Vec<_> = (0..1000).map(|id| wire.opens(Some(id), "")).collect();
+    let (tag, last) = wire.peer_says(0);
+    let packet = reset_of_all(tag, last, 0);
+    assert!(wire.data.handle_packet(wire.now, ON, &packet));
+    wire.data.settle(wire.now, &mut wire.tasks);
+    assert!(wire.data.backlog.all.is_some(), "more than a step");
+    let init = DataChannelInit {
+        negotiated: true,
+        id: Some(2001),
+        ..DataChannelInit::default()
+    };
+    let ours = wire.data.open("", &init).unwrap();
+    // In another life of the stream, as its number says.
+    wire.peer_opens(2000);
+    let mut open = Vec::new();
+    assert!(wire.peer.poll_transmit(wire.now, 1200, &mut open));
+    assert!(wire.data.handle_packet(wire.now, ON, &open));
+    wire.data.settle(wire.now, &mut wire.tasks);
+    assert!(wire.data.backlog.all.is_some(), "more than two steps");
+    wire.pass(Duration::from_secs(60));
+    let closed = |id: &ChannelId| wire.state(*id) == DataChannelState::Closed;
+    assert!(before.iter().all(closed));
+    assert_eq!(wire.state(ours), DataChannelState::Open);
+    let [theirs] = wire.announced()[..] else {
+        panic!("{:?}", wire.announced());
+    };
+    assert_eq!(wire.state(theirs), DataChannelState::Open);
 }
 
 /// All the channels that there can be, in a build that is used.

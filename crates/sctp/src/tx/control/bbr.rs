@@ -235,7 +235,8 @@ impl Bbr {
 
     /// What leaves at once, about: a millisecond.
     fn quantum(&self) -> usize {
-        (self.pacing_rate as usize / 1000).clamp(2 * self.packet, 64 << 10)
+        let millisecond = self.pacing_rate as usize / 1000;
+        millisecond.min(64 << 10).max(2 * self.packet)
     }
 }
 

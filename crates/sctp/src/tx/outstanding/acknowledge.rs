@@ -96,7 +96,10 @@ impl Outstanding {
             .front()
             .is_some_and(|it| it.fate == Fate::Acknowledged)
         {
-            self.reneged();
+            self.take_back();
+        }
+        if self.reneged > MAX_RENEGED {
+            return;
         }
         let last = sack.gaps().nth(FULL - 1).and_then(|_| sack.gaps().last());
         known.horizon = last.map(|(_, last)| cumulative.plus(last.into()));
@@ -301,7 +304,8 @@ impl Outstanding {
 
     /// The peer took back what it had acknowledged beyond a gap (RFC 9260 §6.2.1): the first chunk cannot be both next
     /// and received. What was reported is not known any more, and is sent again; the path is not to blame.
-    fn reneged(&mut self) {
+    fn take_back(&mut self) {
+        self.reneged = self.reneged.saturating_add(1);
         self.gaps.clear();
         for (seq, chunk) in (self.base.0..).map(Seq).zip(&mut self.chunks) {
             if chunk.fate == Fate::Acknowledged {
@@ -320,5 +324,8 @@ impl Outstanding {
 
 /// A SACK with so many blocks may be one that has left others out.
 const FULL: usize = 20;
+/// Who has taken back so often is believed in order only: all that is under way is counted each time, and none of it has to be sent again
+/// for that.
+const MAX_RENEGED: u8 = 8;
 /// A SACK with more gap ack blocks fits no packet that a path of today carries.
 const MAX_BLOCKS: usize = 400;

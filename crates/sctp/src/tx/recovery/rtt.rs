@@ -51,7 +51,7 @@ impl Rtt {
     /// A round trip that another layer measured on the same path; it counts until we have our own.
     pub(crate) fn hint(&mut self, round_trip: Duration) {
         if self.smoothed.is_none() {
-            self.timeout = (round_trip * 3).clamp(self.min, self.max);
+            self.timeout = round_trip.saturating_mul(3).clamp(self.min, self.max);
         }
     }
 
@@ -63,6 +63,7 @@ impl Rtt {
         next: PacketNo,
     ) {
         let stale = |at: Instant| now.saturating_duration_since(at) > LEAST_SPAN;
+        let sample = sample.min(LONGEST);
         if self
             .least
             .is_none_or(|(least, at)| sample <= least || stale(at))
@@ -77,6 +78,7 @@ impl Rtt {
 
     /// RFC 9260 §6.3.1 C2, C3.
     pub(crate) fn measured(&mut self, sample: Duration) {
+        let sample = sample.min(LONGEST);
         match self.smoothed {
             None => {
                 self.smoothed = Some(sample);
@@ -105,6 +107,8 @@ impl Rtt {
 }
 
 const GRANULARITY: Duration = Duration::from_millis(1);
+/// No round trip takes longer: a clock that leaps is none.
+const LONGEST: Duration = Duration::from_secs(3600);
 /// Over how long the least round trip is taken (RFC 8985 §6.2 step 1).
 const LEAST_SPAN: Duration = Duration::from_secs(10);
 
@@ -132,6 +136,20 @@ mod tests {
         assert_eq!(rtt.timeout(), millis(3000));
         rtt.forgive();
         assert_eq!(rtt.timeout(), millis(250));
+    }
+
+    /// Whoever measures, and whatever a clock says.
+    #[test]
+    fn a_leap_of_the_clock_is_no_overflow() {
+        let mut rtt = Rtt::new(&Config::default().timing);
+        rtt.hint(Duration::MAX);
+        assert_eq!(rtt.timeout(), rtt.max());
+        for sample in [Duration::MAX, Duration::ZERO, Duration::MAX, Duration::MAX] {
+            rtt.measured(sample);
+            rtt.back_off();
+        }
+        assert_eq!(rtt.timeout(), rtt.max());
+        assert!(rtt.smoothed() <= Some(LONGEST));
     }
 
     #[test]
