@@ -38,6 +38,8 @@ pub(super) struct TokioCarrier {
     runtime: Handle,
     /// Wakes the connection's task: a timer was set earlier, there is a new socket or a full one, or the connection ended.
     task: Arc<Notify>,
+    /// Does so for a stream that has room again.
+    room: Waker,
     ways: Ways,
     tls: Tls,
     /// Its own engine, for what is waited for beside it.
@@ -71,6 +73,8 @@ pub(super) struct Ways {
     /// Its share of a port.
     share: Option<Share>,
     streams: Vec<Arc<Stream>>,
+    /// Those of them whose payload has to wait.
+    full: Vec<Path>,
     /// Where streams of peers are taken.
     listeners: Vec<(SocketAddr, AbortHandle)>,
     /// Multicast DNS, where the network is the system's.
@@ -98,6 +102,7 @@ impl TokioCarrier {
     pub(super) fn new(runtime: Handle, task: Arc<Notify>, ways: Ways, tls: Tls) -> Self {
         Self {
             runtime,
+            room: Arc::new(TaskWaker(task.clone())).into(),
             task,
             ways,
             tls,
@@ -129,8 +134,7 @@ impl TokioCarrier {
                     path,
                     bytes: mut first,
                 } = claimed;
-                // Who has too many already is not answered.
-                if let Some(stream) = strong.look(|it| it.ways.accept(path)) {
+                if let Some(stream) = accept(&strong, path) {
                     strong.drive(|now, engine, _| engine.handle_datagram(now, path, &mut first));
                     tokio::spawn(stream.run(Box::new(bytes), own.clone()));
                 }
@@ -240,7 +244,7 @@ impl TokioCarrier {
             };
             match opened {
                 Ok((bytes, path)) => {
-                    let stream = Stream::new(path);
+                    let stream = Stream::opened(path);
                     strong.drive(|now, engine, carrier| {
                         carrier.ways.streams.push(stream.clone());
                         engine.handle_response(now, id, Ok(path.local));
@@ -281,8 +285,7 @@ impl TokioCarrier {
                 let Some(strong) = engine.upgrade() else {
                     return;
                 };
-                // Who has too many already is not answered.
-                if let Some(stream) = strong.look(|it| it.ways.accept(path)) {
+                if let Some(stream) = accept(&strong, path) {
                     tokio::spawn(stream.run_accepted(bytes, engine.clone()));
                 }
             }
@@ -299,7 +302,10 @@ impl TokioCarrier {
         };
         let names = self.ways.names.clone();
         let looking = async move {
-            let found = look_up(names, name).await.map_err(|error| error.kind());
+            // The agent waits no longer, and asks for the next one then.
+            let found = tokio::time::timeout(LOOKUP, look_up(names, name)).await;
+            let found = found.unwrap_or_else(|_| Err(io::ErrorKind::TimedOut.into()));
+            let found = found.map_err(|error| error.kind());
             if let Some(engine) = engine.upgrade() {
                 engine.drive(|now, engine, _| engine.handle_addresses(now, id, found));
             }
@@ -374,7 +380,9 @@ impl TokioCarrier {
         let mut buffer = std::mem::take(&mut self.buffer);
         while self.blocked.is_none() {
             buffer.clear();
-            let Some(transmit) = engine.poll_transmit(now, &mut buffer) else {
+            self.ways.find_full(&self.room);
+            let full = &self.ways.full;
+            let Some(transmit) = engine.poll_transmit_beside(now, full, &mut buffer) else {
                 break;
             };
             let Some(socket) = self.socket(transmit.path) else {
@@ -402,6 +410,9 @@ impl TokioCarrier {
     fn tell(&mut self, now: Instant, engine: &mut Engine, path: Path, refusals: &Refusals) {
         if refusals.unreachable {
             self.tell_unreachable(now, engine, path);
+        }
+        if refusals.datagrams > 0 {
+            engine.handle_unsent(refusals.datagrams);
         }
         if let Some(datagram) = &refusals.too_long {
             engine.handle_too_long(now, path, datagram);
@@ -470,6 +481,7 @@ impl Ways {
             own: Vec::new(),
             share,
             streams: Vec::new(),
+            full: Vec::new(),
             listeners: Vec::new(),
             names,
             ports,
@@ -478,12 +490,34 @@ impl Ways {
 
     /// A stream of a peer, unless there are many already.
     fn accept(&mut self, path: Path) -> Option<Arc<Stream>> {
-        let room = self.streams.len() < MAX_STREAMS;
+        let accepted = self.streams.iter().filter(|it| it.is_accepted());
+        let room = accepted.count() < MAX_ACCEPTED;
         room.then(|| {
-            let stream = Stream::new(path);
+            let stream = Stream::accepted(path);
             self.streams.push(stream.clone());
             stream
         })
+    }
+
+    /// Ends a stream of a stranger, where there is one: the oldest of the host that has the most. `used` holds for those on which
+    /// something authentic has come.
+    fn make_room(&mut self, used: impl Fn(Path) -> bool) {
+        let stranger = |it: &Stream| it.is_accepted() && !used(it.path());
+        let host = |it: &Stream| it.path().remote.ip();
+        let strangers: Vec<_> = self.streams.iter().filter(|it| stranger(it)).collect();
+        let of = |ip| strangers.iter().filter(|it| host(it) == ip).count();
+        // Of equal ones the last counts, which is the oldest this way round.
+        let oldest = strangers.iter().rev().max_by_key(|it| of(host(it)));
+        if let Some(path) = oldest.map(|it| it.path()) {
+            self.end_streams(|it| it == path);
+        }
+    }
+
+    /// Finds the streams that have no room for payload; this is woken when one has it again.
+    fn find_full(&mut self, waker: &Waker) {
+        self.full.clear();
+        let full = self.streams.iter().filter(|it| it.is_full(waker));
+        self.full.extend(full.map(|it| it.path()));
     }
 
     fn unlisten(&mut self, local: SocketAddr) {
@@ -505,6 +539,17 @@ impl Ways {
         let shared = path.protocol == Protocol::Udp && !is_own;
         self.share.as_ref().filter(|_| shared)
     }
+}
+
+/// Takes a stream of a peer. Where there are too many, one makes room that has said nothing of use.
+fn accept(engine: &EngineLock<TokioCarrier>, path: Path) -> Option<Arc<Stream>> {
+    let accepted = engine.look(|it| it.ways.accept(path));
+    accepted.or_else(|| {
+        engine.drive(|_, engine, it| {
+            it.ways.make_room(|path| engine.uses_stream(path));
+            it.ways.accept(path)
+        })
+    })
 }
 
 /// The addresses of a name.
@@ -541,9 +586,13 @@ impl Carrier for TokioCarrier {
             return;
         }
         let due = [engine.poll_timeout(), self.patience.next(now, engine)];
-        let due = due.into_iter().flatten().min();
+        let mut due = due.into_iter().flatten().min();
+        let stalled = !self.ways.full.is_empty();
+        if stalled {
+            due = due.map(|due| due.max(now + STALLED));
+        }
         let earlier = due.is_some_and(|due| self.armed.is_none_or(|armed| due < armed));
-        let turns = self.blocked.is_none() && engine.wants_turn();
+        let turns = self.blocked.is_none() && !stalled && engine.wants_turn();
         let begins = !std::mem::replace(&mut self.turns, turns) && turns;
         // A timer that fires too early is set again then: with each datagram what is due comes and goes.
         if earlier || begins || self.attended {
@@ -584,9 +633,13 @@ fn with_scope(address: IpAddr, scope: u32) -> SocketAddr {
     }
 }
 
-/// Streams of one connection, whoever has opened them.
-const MAX_STREAMS: usize = 64;
+/// Streams of one connection that others have opened; those that it opens itself are counted where they are asked for.
+const MAX_ACCEPTED: usize = 64;
+/// Payload that waits for a stream to have room is not due before it has; meanwhile the rest is looked at as often as this.
+const STALLED: Duration = Duration::from_millis(20);
 const LOCAL: &[u8] = b".local";
+/// How long the addresses of a name are waited for.
+const LOOKUP: Duration = Duration::from_secs(10);
 /// Bytes of receive and of send buffer asked for: a whole window of SCTP may come at once.
 pub(super) const SOCKET_BUFFER: usize = 4 << 20;
 /// A path without a way is told as often as this.
@@ -597,11 +650,25 @@ mod tests {
     use std::{future::Future, pin::pin, task::Context};
 
     use super::*;
-    use crate::{Configuration, PeerConnection, Settings};
+    use crate::{
+        Configuration, DataChannelInit, IceCandidateInit, Message, PeerConnection,
+        SessionDescription, Settings,
+        driver::{connection, interfaces::Networks, outgoing::Outgoing},
+    };
 
     fn settings() -> Settings {
         let settings = Settings::default().loopback(true).ipv6(false);
         settings.interfaces(|it| it.address.is_loopback())
+    }
+
+    fn loopback() -> crate::Interface {
+        crate::Interface {
+            name: "lo".into(),
+            index: 1,
+            address: [127, 0, 0, 1].into(),
+            default_route: true,
+            cost: 0,
+        }
     }
 
     /// The task is woken for what is due earlier than it knows. What is put off fires once in vain, and is put right by the task,
@@ -627,17 +694,10 @@ mod tests {
         )
         .unwrap();
         engine.drive(|now, engine, _| {
-            let interface = crate::Interface {
-                name: "lo".into(),
-                index: 1,
-                address: [127, 0, 0, 1].into(),
-                default_route: true,
-                cost: 0,
-            };
-            engine.handle_interfaces(now, &[interface]);
+            engine.handle_interfaces(now, &[loopback()]);
         });
         let far = PeerConnection::with_settings(Configuration::default(), settings()).unwrap();
-        far.create_data_channel("", crate::DataChannelInit::default())
+        far.create_data_channel("", DataChannelInit::default())
             .unwrap();
         far.set_local_description(None).await.unwrap();
         let offer = far.gathered().await.unwrap();
@@ -668,5 +728,112 @@ mod tests {
             }
             assert!(put_off >= 3, "{put_off}");
         });
+    }
+
+    fn without(mut description: SessionDescription, lines: &[&str]) -> SessionDescription {
+        let kept = description.sdp.lines();
+        let kept = kept.filter(|line| !lines.iter().any(|it| line.contains(it)));
+        description.sdp = kept.map(|line| format!("{line}\r\n")).collect();
+        description
+    }
+
+    async fn within<T>(future: impl Future<Output = T>) -> T {
+        let time = Duration::from_secs(20);
+        tokio::time::timeout(time, future).await.unwrap()
+    }
+
+    /// The peer does not read the streams that payload goes on. What goes on other paths goes on, so that one is found over UDP, and
+    /// payload moves there.
+    #[tokio::test]
+    async fn a_stream_that_stands_still_holds_up_itself_alone() {
+        let start = || {
+            let (runtime, settings) = (Handle::current(), settings().ice_tcp(true));
+            let names = LocalNames::new(runtime.clone(), None);
+            let ways = Ways::own(names, Ports::of(&settings));
+            let networks = Networks::fixed(vec![loopback()]);
+            let configuration = Configuration::default();
+            connection::start(configuration, settings, &runtime, ways, networks).unwrap()
+        };
+        let ((near, engine), (far, _)) = (start(), start());
+        let sent = near.create_data_channel("", DataChannelInit::default());
+        let sent = sent.unwrap();
+        near.set_local_description(None).await.unwrap();
+        let no_udp = [" UDP ", " udp ", "a=end-of-candidates"];
+        let offer = within(near.gathered()).await.unwrap();
+        let over_tcp = without(offer.clone(), &no_udp);
+        far.set_remote_description(over_tcp).await.unwrap();
+        far.set_local_description(None).await.unwrap();
+        let answer = without(within(far.gathered()).await.unwrap(), &no_udp);
+        near.set_remote_description(answer).await.unwrap();
+        let came = within(far.next_data_channel()).await.unwrap();
+        within(sent.opened()).await.unwrap();
+        engine.look(|carrier| {
+            let streams = &mut carrier.ways.streams;
+            let still = streams.iter().map(|it| Stream::opened(it.path()));
+            let still: Vec<_> = still.collect();
+            for stream in &still {
+                let contents = vec![0; 1 << 16];
+                let outgoing = Outgoing {
+                    destination: stream.path().remote,
+                    source: None,
+                    ecn: 0,
+                    dscp: 0,
+                    segment: contents.len(),
+                    contents: &contents,
+                };
+                stream.try_send(&outgoing).unwrap();
+            }
+            assert!(!still.is_empty());
+            streams.splice(..0, still);
+        });
+        sent.send("late").await.unwrap();
+        let candidates = offer.sdp.lines();
+        let candidates = candidates.filter(|line| line.starts_with("a=candidate:"));
+        let udp = candidates.filter(|line| line.to_ascii_lowercase().contains(" udp "));
+        let mut told = 0;
+        for line in udp {
+            let candidate = line.trim_start_matches("a=").to_owned();
+            far.add_ice_candidate(IceCandidateInit {
+                candidate,
+                sdp_m_line_index: Some(0),
+                ..IceCandidateInit::default()
+            })
+            .await
+            .unwrap();
+            told += 1;
+        }
+        assert!(told > 0);
+        assert_eq!(within(came.recv()).await, Some(Message::from("late")));
+    }
+
+    /// Of strangers' streams the oldest makes room, of the host that has the most of them; what is of use stays.
+    #[tokio::test]
+    async fn strangers_make_room() {
+        let names = LocalNames::new(Handle::current(), None);
+        let mut ways = Ways::own(names, Ports::of(&settings()));
+        let from = |host: u8, port: u16| Path {
+            local: ([192, 0, 2, 1], 9).into(),
+            remote: ([198, 51, 100, host], port).into(),
+            protocol: Protocol::Tcp,
+        };
+        let opened = Stream::opened(from(9, 9));
+        ways.streams.push(opened);
+        let (used, quiet) = (from(1, 1), from(2, 1));
+        assert!(ways.accept(used).is_some() && ways.accept(quiet).is_some());
+        for port in 2..1000 {
+            let next = from(1, port);
+            if ways.accept(next).is_none() {
+                ways.make_room(|path| path == used);
+                assert!(ways.accept(next).is_some());
+            }
+            assert!(ways.streams.len() <= MAX_ACCEPTED + 1);
+        }
+        let paths: Vec<_> = ways.streams.iter().map(|it| it.path()).collect();
+        let newest = (1000 - 62..1000).map(|port| from(1, port));
+        let expected = [from(9, 9), used, quiet].into_iter().chain(newest);
+        assert_eq!(paths, expected.collect::<Vec<_>>());
+        // All are of use.
+        ways.make_room(|_| true);
+        assert!(ways.accept(from(3, 1)).is_none());
     }
 }

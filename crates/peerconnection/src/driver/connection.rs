@@ -26,8 +26,20 @@ pub(super) fn open(
     settings: Settings,
     runtime: &Handle,
     ways: Ways,
-    mut networks: Networks,
+    networks: Networks,
 ) -> Result<PeerConnection, Error> {
+    let (connection, _) = start(configuration, settings, runtime, ways, networks)?;
+    Ok(connection)
+}
+
+/// As [`open`], with what its task holds.
+pub(super) fn start(
+    configuration: Configuration,
+    settings: Settings,
+    runtime: &Handle,
+    ways: Ways,
+    mut networks: Networks,
+) -> Result<(PeerConnection, EngineLock<TokioCarrier>), Error> {
     let task = Arc::new(Notify::new());
     let tls = Tls::new(&settings)?;
     let carrier = TokioCarrier::new(runtime.clone(), task.clone(), ways, tls);
@@ -36,8 +48,8 @@ pub(super) fn open(
     engine.look(|carrier| carrier.attach(&engine));
     let interfaces = networks.current();
     engine.drive(|now, engine, _| engine.handle_interfaces(now, &interfaces));
-    runtime.spawn(run(Task(engine), task, networks));
-    Ok(connection)
+    runtime.spawn(run(Task(engine.clone()), task, networks));
+    Ok((connection, engine))
 }
 
 /// Held by the task of a connection: when its runtime ends, so does the connection.
