@@ -31,6 +31,7 @@ use crate::{
     Path, Protocol, Request, RequestId,
     api::{Carrier, EngineLock, WeakEngineLock},
     engine::Engine,
+    label::Label,
 };
 
 /// Carries one engine. It lives behind the engine's lock.
@@ -122,7 +123,7 @@ impl TokioCarrier {
     }
 
     /// The engine is there.
-    pub(super) fn attach(&mut self, engine: &EngineLock<Self>) {
+    pub(super) fn attach(&mut self, engine: &EngineLock<Self>, label: Label) {
         if let Some(share) = &self.ways.share {
             let own = engine.downgrade();
             let adopt = move |claimed: Claimed| {
@@ -139,7 +140,7 @@ impl TokioCarrier {
                     tokio::spawn(stream.run(Box::new(bytes), own.clone()));
                 }
             };
-            share.attach(engine.erased().downgrade(), Arc::new(adopt));
+            share.attach(engine.erased().downgrade(), Arc::new(adopt), label);
         }
         self.engine = Some(engine.downgrade());
     }

@@ -45,7 +45,8 @@ pub(super) fn start(
     let carrier = TokioCarrier::new(runtime.clone(), task.clone(), ways, tls);
     let (connection, engine) =
         PeerConnection::with_carrier(configuration, settings, seed()?, wall(), carrier)?;
-    engine.look(|carrier| carrier.attach(&engine));
+    let label = engine.drive(|_, engine, _| engine.label());
+    engine.look(|carrier| carrier.attach(&engine, label));
     let interfaces = networks.current();
     engine.drive(|now, engine, _| engine.handle_interfaces(now, &interfaces));
     runtime.spawn(run(Task(engine.clone()), task, networks));

@@ -297,7 +297,7 @@ mod tests {
             others.spawn(async move { ours.resolve(&unknown(number)).await });
         }
         tokio::time::sleep(Duration::from_millis(300)).await;
-        let asked = Instant::now();
+        let asked = clock::now();
         let late = tokio::spawn({
             let ours = ours.clone();
             async move { ours.resolve(&name).await }
@@ -308,6 +308,6 @@ mod tests {
         others.shutdown().await;
         let found = late.await.unwrap().unwrap();
         assert_eq!(found, IpAddr::from([192, 0, 2, 7]));
-        assert!(asked.elapsed() < Duration::from_secs(8));
+        assert!(clock::now() < asked + Duration::from_secs(8));
     }
 }
