@@ -9,23 +9,18 @@ use std::{
 };
 
 use oxirtc_ice::transaction;
-use tokio::{
-    runtime::Handle,
-    sync::Notify,
-    task::{AbortHandle, JoinSet},
-};
+use tokio::{runtime::Handle, sync::Notify, task::JoinSet};
 
 use super::{
     clock,
     listener::Claimed,
     names::LocalNames,
     patience::Patience,
-    port::Share,
-    ports::Ports,
     send::{Blocked, Refusals},
     sockets::{Socket, UdpSocket},
     stream::{self, Stream},
     tls::Tls,
+    ways::Ways,
 };
 use crate::{
     Path, Protocol, Request, RequestId,
@@ -65,23 +60,6 @@ pub(super) struct TokioCarrier {
     woken: bool,
     patience: Patience,
     finished: bool,
-}
-
-/// Where the datagrams of a connection go.
-pub(super) struct Ways {
-    /// Sockets of its own.
-    own: Vec<Arc<dyn Socket>>,
-    /// Its share of a port.
-    share: Option<Share>,
-    streams: Vec<Arc<Stream>>,
-    /// Those of them whose payload has to wait.
-    full: Vec<Path>,
-    /// Where streams of peers are taken.
-    listeners: Vec<(SocketAddr, AbortHandle)>,
-    /// Multicast DNS, where the network is the system's.
-    names: Option<LocalNames>,
-    /// Those of its own sockets.
-    ports: Ports,
 }
 
 /// What the task of a connection waits for.
@@ -466,82 +444,6 @@ impl TokioCarrier {
     }
 }
 
-impl Ways {
-    /// Over sockets of its own.
-    pub(super) fn own(names: LocalNames, ports: Ports) -> Self {
-        Self::new(None, Some(names), ports)
-    }
-
-    /// Over a port that it shares.
-    pub(super) fn on(share: Share, names: Option<LocalNames>, ports: Ports) -> Self {
-        Self::new(Some(share), names, ports)
-    }
-
-    fn new(share: Option<Share>, names: Option<LocalNames>, ports: Ports) -> Self {
-        Self {
-            own: Vec::new(),
-            share,
-            streams: Vec::new(),
-            full: Vec::new(),
-            listeners: Vec::new(),
-            names,
-            ports,
-        }
-    }
-
-    /// A stream of a peer, unless there are many already.
-    fn accept(&mut self, path: Path) -> Option<Arc<Stream>> {
-        let accepted = self.streams.iter().filter(|it| it.is_accepted());
-        let room = accepted.count() < MAX_ACCEPTED;
-        room.then(|| {
-            let stream = Stream::accepted(path);
-            self.streams.push(stream.clone());
-            stream
-        })
-    }
-
-    /// Ends a stream of a stranger, where there is one: the oldest of the host that has the most. `used` holds for those on which
-    /// something authentic has come.
-    fn make_room(&mut self, used: impl Fn(Path) -> bool) {
-        let stranger = |it: &Stream| it.is_accepted() && !used(it.path());
-        let host = |it: &Stream| it.path().remote.ip();
-        let strangers: Vec<_> = self.streams.iter().filter(|it| stranger(it)).collect();
-        let of = |ip| strangers.iter().filter(|it| host(it) == ip).count();
-        // Of equal ones the last counts, which is the oldest this way round.
-        let oldest = strangers.iter().rev().max_by_key(|it| of(host(it)));
-        if let Some(path) = oldest.map(|it| it.path()) {
-            self.end_streams(|it| it == path);
-        }
-    }
-
-    /// Finds the streams that have no room for payload; this is woken when one has it again.
-    fn find_full(&mut self, waker: &Waker) {
-        self.full.clear();
-        let full = self.streams.iter().filter(|it| it.is_full(waker));
-        self.full.extend(full.map(|it| it.path()));
-    }
-
-    fn unlisten(&mut self, local: SocketAddr) {
-        for (_, accepting) in self.listeners.extract_if(.., |(at, _)| *at == local) {
-            accepting.abort();
-        }
-    }
-
-    fn end_streams(&mut self, ends: impl Fn(Path) -> bool) {
-        for stream in self.streams.extract_if(.., |stream| ends(stream.path())) {
-            stream.end();
-        }
-    }
-
-    /// The share of a port that this path is on.
-    fn share_of(&self, path: Path) -> Option<&Share> {
-        let mut own = self.own.iter();
-        let is_own = own.any(|socket| socket.local_address() == path.local);
-        let shared = path.protocol == Protocol::Udp && !is_own;
-        self.share.as_ref().filter(|_| shared)
-    }
-}
-
 /// Takes a stream of a peer. Where there are too many, one makes room that has said nothing of use.
 fn accept(engine: &EngineLock<TokioCarrier>, path: Path) -> Option<Arc<Stream>> {
     let accepted = engine.look(|it| it.ways.accept(path));
@@ -634,8 +536,6 @@ fn with_scope(address: IpAddr, scope: u32) -> SocketAddr {
     }
 }
 
-/// Streams of one connection that others have opened; those that it opens itself are counted where they are asked for.
-const MAX_ACCEPTED: usize = 64;
 /// Payload that waits for a stream to have room is not due before it has; meanwhile the rest is looked at as often as this.
 const STALLED: Duration = Duration::from_millis(20);
 const LOCAL: &[u8] = b".local";
@@ -654,7 +554,7 @@ mod tests {
     use crate::{
         Configuration, DataChannelInit, IceCandidateInit, Message, PeerConnection,
         SessionDescription, Settings,
-        driver::{connection, interfaces::Networks, outgoing::Outgoing},
+        driver::{connection, interfaces::Networks, outgoing::Outgoing, ports::Ports},
     };
 
     fn settings() -> Settings {
@@ -805,36 +705,5 @@ mod tests {
         }
         assert!(told > 0);
         assert_eq!(within(came.recv()).await, Some(Message::from("late")));
-    }
-
-    /// Of strangers' streams the oldest makes room, of the host that has the most of them; what is of use stays.
-    #[tokio::test]
-    async fn strangers_make_room() {
-        let names = LocalNames::new(Handle::current(), None);
-        let mut ways = Ways::own(names, Ports::of(&settings()));
-        let from = |host: u8, port: u16| Path {
-            local: ([192, 0, 2, 1], 9).into(),
-            remote: ([198, 51, 100, host], port).into(),
-            protocol: Protocol::Tcp,
-        };
-        let opened = Stream::opened(from(9, 9));
-        ways.streams.push(opened);
-        let (used, quiet) = (from(1, 1), from(2, 1));
-        assert!(ways.accept(used).is_some() && ways.accept(quiet).is_some());
-        for port in 2..1000 {
-            let next = from(1, port);
-            if ways.accept(next).is_none() {
-                ways.make_room(|path| path == used);
-                assert!(ways.accept(next).is_some());
-            }
-            assert!(ways.streams.len() <= MAX_ACCEPTED + 1);
-        }
-        let paths: Vec<_> = ways.streams.iter().map(|it| it.path()).collect();
-        let newest = (1000 - 62..1000).map(|port| from(1, port));
-        let expected = [from(9, 9), used, quiet].into_iter().chain(newest);
-        assert_eq!(paths, expected.collect::<Vec<_>>());
-        // All are of use.
-        ways.make_room(|_| true);
-        assert!(ways.accept(from(3, 1)).is_none());
     }
 }

@@ -10,13 +10,14 @@ use std::{
 use tokio::{runtime::Handle, sync::Notify, time::Sleep};
 
 use super::{
-    carrier::{Plan, TokioCarrier, Ways},
+    carrier::{Plan, TokioCarrier},
     clock::{now, seed, wall},
     interfaces::Networks,
     receive::{deliver, receive},
     send::has_room,
     sockets::Socket,
     tls::Tls,
+    ways::Ways,
 };
 use crate::{Configuration, Error, Path, PeerConnection, Settings, api::EngineLock};
 

@@ -1,11 +1,11 @@
 //! Streams of peers and of strangers.
 
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use oxirtc_peerconnection::{
     Configuration, DataChannelInit, PeerConnection, SessionDescription, engine::Settings,
 };
-use tokio::{io::AsyncReadExt, net::TcpStream};
+use tokio::{io::AsyncReadExt, net::TcpStream, time::Instant};
 
 use crate::pair::within;
 
