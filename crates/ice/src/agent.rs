@@ -32,7 +32,7 @@ use crate::{
     framing,
     gather::{Answer, Gatherer},
     hold::Held,
-    name::Name,
+    name::Names,
     pair::PairId,
     set::MemberId,
     silence::Silence,
@@ -60,8 +60,8 @@ pub struct Agent {
     random: ChaCha20Rng,
     policy: TransportPolicy,
     servers: Arc<[Server]>,
-    /// Names of the peer that are being resolved.
-    names: Vec<Name>,
+    /// Names of the peer that are to be resolved.
+    names: Names,
     gatherer: Gatherer,
     tables: Tables,
     control: ControlQueue,
@@ -110,7 +110,7 @@ impl Agent {
             random: ChaCha20Rng::from_seed(seed),
             policy: first_policy(&config),
             servers: [].into(),
-            names: Vec::new(),
+            names: Names::default(),
             gatherer: Gatherer::new(config.externals.clone()),
             config,
             tables: Tables::default(),
@@ -383,7 +383,7 @@ impl Agent {
         self.control.clear();
         self.give_back(now);
         self.gatherer.close();
-        self.names.clear();
+        self.names = Names::default();
         self.timers.clear();
         self.silence = Silence::default();
         self.held = Held::default();

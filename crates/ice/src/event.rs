@@ -159,6 +159,16 @@ pub enum Request {
     },
 }
 
+impl Request {
+    /// Whether it lets go of something that is there.
+    pub(crate) fn ends(&self) -> bool {
+        matches!(
+            self,
+            Self::Unlisten { .. } | Self::Disconnect { .. } | Self::Close { .. }
+        )
+    }
+}
+
 /// Names a [`Request`] in its response.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub struct RequestId(pub(crate) u64);

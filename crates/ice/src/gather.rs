@@ -31,6 +31,8 @@ pub(crate) struct Gatherer {
     /// What is shown in the place of addresses of this machine.
     names: BTreeMap<IpAddr, String>,
     requests: VecDeque<Request>,
+    /// Streams that nobody wants any more, and that are still being opened: to where.
+    late: Vec<(RequestId, SocketAddr)>,
     next_id: u64,
     pub(crate) sources: Sources,
     /// What stands for addresses outside.
@@ -167,6 +169,7 @@ impl Gatherer {
             return Vec::new();
         };
         let relay = relays.swap_remove(at);
+        self.late.extend(relay.opening());
         self.close_socket(&relay);
         self.bases.retain(|base| !relay.bases.contains(&base.id))
     }
@@ -260,8 +263,15 @@ impl Gatherer {
             return Answer::Bound(self.bases.add(local, Via::Passive));
         }
         let Some(at) = self.pending.iter().position(|(pending, _)| *pending == id) else {
+            let late = self.late.iter().position(|(of, _)| *of == id);
+            let late = late.map(|at| self.late.swap_remove(at));
             if let Some(local) = result {
-                self.requests.push_back(Request::Close { local });
+                // The numbers of UDP and of TCP are apart: a socket may have the same.
+                self.close_path(Path {
+                    local,
+                    remote: late.map_or(local, |(_, to)| to),
+                    protocol: late.map_or(Protocol::Udp, |_| Protocol::Tcp),
+                });
             }
             return Answer::Unasked;
         };
@@ -408,9 +418,10 @@ impl Gatherer {
     /// Closes everything; what is still asked for is closed when it comes.
     pub(crate) fn close(&mut self) {
         self.pending.clear();
-        self.requests.clear();
+        self.requests.retain(|it| it.ends());
         self.cancel(|_| false);
         for relay in std::mem::take(&mut self.sources).relays {
+            self.late.extend(relay.opening());
             self.close_socket(&relay);
         }
         self.close_unused(|_| false);
@@ -432,6 +443,7 @@ impl Gatherer {
             .probes
             .retain(|probe| !bases.iter().any(|base| base.id == probe.base));
         let ids: Vec<BaseId> = bases.iter().map(|base| base.id).collect();
+        self.late.extend(self.bases.streams.opening(&ids));
         let streams = self.bases.streams.end(|it| it.is_of(&ids));
         let streams = streams.into_iter();
         let requests = bases.iter().filter_map(|base| {

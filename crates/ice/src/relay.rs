@@ -20,6 +20,8 @@ pub(crate) struct Relay {
     /// The address of this machine that it is asked from.
     pub(crate) from: Host,
     pub(crate) server: SocketAddr,
+    /// The name that the server has to prove, where another one has sent us on to it and said so.
+    pub(crate) domain: Option<String>,
     pub(crate) protocol: RelayProtocol,
     /// Of which addresses are wanted.
     pub(crate) families: turn::Families,
@@ -65,6 +67,16 @@ impl Relay {
             remote: client.server(),
             protocol: self.socket_protocol(),
         })
+    }
+
+    /// The stream that was asked for and has not come, and where it leads.
+    pub(crate) fn opening(&self) -> Option<(RequestId, SocketAddr)> {
+        match self.stage {
+            Stage::Opening(id, _) if self.socket_protocol() == Protocol::Tcp => {
+                Some((id, self.server))
+            }
+            _ => None,
+        }
     }
 
     /// The protocol of its socket.

@@ -40,8 +40,8 @@ impl Streams {
         self.push(now, key, Stage::Opening(id), false);
     }
 
-    /// Somebody has opened one. If there are too many, the oldest of a stranger goes: its way. `kept` holds for those that are of
-    /// use; whether there was room.
+    /// Somebody has opened one. If there are too many, one of a stranger goes, the oldest of the host that has the most: its way.
+    /// `kept` holds for those that are of use; whether there was room.
     pub(crate) fn accept(
         &mut self,
         now: Instant,
@@ -52,10 +52,17 @@ impl Streams {
         let mut ended = None;
         if accepted >= MAX_ACCEPTED {
             let stranger = |it: &Stream| it.accepted && !kept(it.key);
-            let Some(oldest) = self.0.iter().position(stranger) else {
+            let host = |it: &Stream| it.key.remote.ip();
+            let of = |ip| {
+                let its = self.0.iter().filter(|it| stranger(it) && host(it) == ip);
+                its.count()
+            };
+            let strangers = self.0.iter().enumerate().filter(|(_, it)| stranger(it));
+            // Of equal ones the last counts, which is the oldest this way round.
+            let Some((at, _)) = strangers.rev().max_by_key(|(_, it)| of(host(it))) else {
                 return (false, None);
             };
-            ended = self.0.remove(oldest).path();
+            ended = self.0.remove(at).path();
         }
         self.push(now, key, Stage::Open(local), true);
         (true, ended)
@@ -106,6 +113,18 @@ impl Streams {
     pub(crate) fn at(&self, path: Path) -> Option<PairKey> {
         let mut streams = self.0.iter();
         Some(streams.find(|it| it.path() == Some(path))?.key)
+    }
+
+    /// Those of these bases that were asked for and have not come, and where they lead.
+    pub(crate) fn opening(
+        &self,
+        bases: &[BaseId],
+    ) -> impl Iterator<Item = (RequestId, SocketAddr)> {
+        let its = self.0.iter().filter(|it| it.is_of(bases));
+        its.filter_map(|it| match it.stage {
+            Stage::Opening(id) => Some((id, it.key.remote)),
+            Stage::Open(_) => None,
+        })
     }
 
     /// Forgets those for which `ends` holds; the ways of those that were open.

@@ -8,7 +8,7 @@ use std::{net::SocketAddr, time::Instant};
 use oxirtc_ice::{
     Address, Agent, Candidate, CandidateKind, ChecklistSet, Config, Credentials, Event, Generation,
     GenerationId, Interface, Obstacle, PairState, Path, Plan, Protocol, RemoteIce, Request,
-    RequestId, Role, State,
+    RequestId, Role, State, TcpType,
 };
 use oxirtc_netsim::for_each_seed;
 use oxirtc_stun::{
@@ -1159,4 +1159,40 @@ fn a_socket_that_comes_late_is_closed() {
     };
     assert_eq!(closed, local);
     assert_eq!(agent.local_candidates().count(), 0);
+}
+
+/// A stream is let go of as one, though nobody waits for it any more: a socket may have the same number.
+#[test]
+fn a_stream_that_comes_late_is_closed() {
+    let (mut bench, id) = Bench::binding_with(Role::Controlling, Config::default().tcp(true));
+    let (now, local) = (bench.now, bench.local);
+    let to = SocketAddr::new(ip("10.0.0.2"), 7);
+    bench
+        .agent
+        .handle_response(now, &mut bench.set, id, Ok(local));
+    bench.know_peer();
+    bench.candidate(Candidate {
+        protocol: Protocol::Tcp,
+        tcp_type: Some(TcpType::Passive),
+        ..candidate(7, 100)
+    });
+    let mut requests = std::iter::from_fn(|| bench.agent.poll_request());
+    let id = requests.find_map(|it| match it {
+        Request::Connect { id, .. } => Some(id),
+        _ => None,
+    });
+    bench.agent.handle_interfaces(now, &mut bench.set, &[]);
+    while bench.agent.poll_request().is_some() {}
+    bench
+        .agent
+        .handle_response(now, &mut bench.set, id.unwrap(), Ok(local));
+    let path = Path {
+        local,
+        remote: to,
+        protocol: Protocol::Tcp,
+    };
+    assert_eq!(
+        bench.agent.poll_request(),
+        Some(Request::Disconnect { path })
+    );
 }

@@ -6,7 +6,7 @@ use std::net::SocketAddr;
 
 use oxirtc_ice::{
     Address, Candidate, CandidateKind, Event, GatheringState, GenerationId, Path, Protocol,
-    RelayCredentials, RelayProtocol, Server, ServerKind, State, TransportPolicy,
+    RelayCredentials, RelayProtocol, Server, ServerKind, State, TcpType, TransportPolicy,
 };
 use oxirtc_netsim::for_each_seed;
 use oxirtc_stun::Method;
@@ -161,24 +161,34 @@ fn each_address_asks_each_server() {
     }
 }
 
-/// RFC 8656 §7.4: a server names another one. Over a stream another stream is opened, to whom the first name is to be proved; the first is
-/// closed.
+/// RFC 8489 §10: a server names another one. Over a stream another stream is opened, where over TLS the name is to be proved that the
+/// first one gave, else that of the first; the first stream is closed.
 #[test]
 fn a_redirection_is_followed_over_another_stream() {
     let second = at("192.0.2.2:3478");
-    for (protocol, name) in [
-        (RelayProtocol::Tcp, None),
-        (RelayProtocol::Tls, Some("turn.example".to_owned())),
+    let named = |name: &str| Some(name.to_owned());
+    let first = "turn.example";
+    for (protocol, domain, names) in [
+        (RelayProtocol::Tcp, None, [None, None]),
+        (RelayProtocol::Tcp, named("other.example"), [None, None]),
+        (RelayProtocol::Tls, None, [named(first), named(first)]),
+        (
+            RelayProtocol::Tls,
+            named("other.example"),
+            [named(first), named("other.example")],
+        ),
     ] {
         let mut sim = with_server(35, turn("turn.example", protocol, "secret"));
         sim.names
             .insert("turn.example".into(), vec![ip("192.0.2.1")]);
         sim.servers[0].1.redirect = vec![second];
+        sim.servers[0].1.domain = domain;
         sim.servers.push((second, server::Server::new()));
         sim.apart = true;
         sim.connect();
         sim.run_until(secs(5), |sim| sim.both_are(State::Connected));
-        let expected = [at(STUN), second].map(|it| (it, name.clone()));
+        let [at_first, at_second] = names;
+        let expected = [(at(STUN), at_first), (second, at_second)];
         for place in &expected {
             let count = sim.connects.iter().filter(|it| *it == place).count();
             assert_eq!(count, 2, "of each side");
@@ -663,6 +673,71 @@ fn names_of_the_peer_are_resolved() {
             assert!(pair.remote_told);
         }
     }
+}
+
+/// So many names as come are asked for in turn: those that could be checked, a few at once, the next one when one has an answer or its
+/// time is over.
+#[test]
+fn names_beyond_those_asked_wait_for_their_turn() {
+    let mut sim = Sim::new(18);
+    sim.trickle = false;
+    sim.connect();
+    sim.names.insert("x.local".into(), vec![ip("10.0.0.2")]);
+    let told = sim.peers[1].gathered[0].clone();
+    let component = |name: &str| Candidate {
+        component: 2,
+        ..named(name, &told)
+    };
+    let active = |name: &str| Candidate {
+        protocol: Protocol::Tcp,
+        tcp_type: Some(TcpType::Active),
+        port: 9,
+        ..named(name, &told)
+    };
+    for number in 0..40 {
+        sim.candidate(0, component(&format!("silent{number}.of.another.local")));
+        sim.candidate(0, active(&format!("silent{number}.active.local")));
+    }
+    for number in 0..40 {
+        sim.candidate(0, named(&format!("silent{number}.local"), &told));
+    }
+    sim.candidate(0, named("x.local", &told));
+    let names = |numbers: std::ops::Range<u32>| -> Vec<_> {
+        numbers.map(|it| format!("silent{it}.local")).collect()
+    };
+    sim.run(secs(1));
+    assert_eq!(sim.asked, names(0..16));
+    sim.run(secs(10));
+    assert_eq!(sim.asked, names(0..32));
+    assert!(sim.peers[0].agent.selected_pair().is_none());
+    assert_eq!(sim.peers[0].agent.state(), State::Checking);
+    sim.run(secs(10));
+    assert_eq!(sim.asked.len(), 41);
+    assert_eq!(sim.asked[32..40], names(32..40));
+    let pair = sim.peers[0].agent.selected_pair().unwrap();
+    assert_eq!(pair.remote, named("x.local", &told));
+}
+
+/// What waits in a generation that is gone is not asked for, and holds nobody up.
+#[test]
+fn names_of_a_generation_that_is_gone_do_not_wait() {
+    let mut sim = Sim::new(19);
+    sim.trickle = false;
+    sim.connect();
+    let told = sim.peers[1].gathered[0].clone();
+    for number in 0..40 {
+        sim.candidate(0, named(&format!("silent{number}.local"), &told));
+    }
+    sim.run(secs(1));
+    sim.renew(0);
+    sim.renew(1);
+    sim.exchange();
+    sim.names.insert("x.local".into(), vec![ip("10.0.0.2")]);
+    let told = sim.peers[1].gathered.last().unwrap().clone();
+    sim.candidate(0, named("x.local", &told));
+    sim.run(secs(1));
+    assert_eq!(sim.asked.len(), 17, "{:?}", sim.asked);
+    assert!(sim.peers[0].agent.selected_pair().is_some());
 }
 
 /// Who was not told of our relay takes its address for one that only he sees. Checks from there name a lower priority than all from

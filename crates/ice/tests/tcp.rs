@@ -189,7 +189,15 @@ fn strangers_hold_few_streams() {
     sim.no_udp = true;
     sim.connect();
     let passive = sim.peers[1].gathered[2].socket_address().unwrap();
-    for port in 1..=40 {
+    // One of another host comes first, and is not the one that makes room.
+    let quiet: SocketAddr = "192.0.2.8:1".parse().unwrap();
+    let quiet = Path {
+        local: passive,
+        remote: quiet,
+        protocol: Protocol::Tcp,
+    };
+    sim.deliver(1, quiet, vec![0, 200, 1]);
+    for port in 1..=39 {
         let stranger: SocketAddr = format!("192.0.2.9:{port}").parse().unwrap();
         let path = Path {
             local: passive,
@@ -205,6 +213,7 @@ fn strangers_hold_few_streams() {
     };
     // The oldest make room.
     assert_eq!(ended(&sim), 40 - 16);
+    assert!(sim.peers[1].agent.has_stream(quiet));
     // The peer comes last, and is not one of them.
     sim.run_until(secs(9), |sim| [0, 1].iter().all(|it| sim.has_consent(*it)));
     assert_eq!(ended(&sim), 41 - 16);

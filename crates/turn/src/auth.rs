@@ -193,12 +193,10 @@ impl Auth {
         }
         let (mut is_sha256, mut algorithms) = (false, None);
         if let Some(offered) = offered {
-            let mut known = offered.iter().map(|it| it.algorithm);
-            is_sha256 = known.any(|it| it == PasswordAlgorithm::SHA256.algorithm);
-            let md5 = offered.iter().any(|it| it == PasswordAlgorithm::MD5);
-            if !is_sha256 && !md5 {
-                return None;
-            }
+            // RFC 8489 §9.2.5: the server lists what it prefers first, and of that the first one known is taken.
+            let known = [PasswordAlgorithm::SHA256, PasswordAlgorithm::MD5];
+            let chosen = offered.iter().find(|it| known.contains(it))?;
+            is_sha256 = chosen == PasswordAlgorithm::SHA256;
             let raw = response.get(AttributeType::PASSWORD_ALGORITHMS)?;
             algorithms = Some(raw.value.to_vec());
         }

@@ -4,7 +4,7 @@ mod server;
 mod sim;
 
 use oxirtc_netsim::for_each_seed;
-use oxirtc_stun::{AddressFamily, Method};
+use oxirtc_stun::{AddressFamily, Method, PasswordAlgorithm};
 use oxirtc_turn::{Client, Credentials, Error, Event, Failure, Families, Input, Leg, Relayed};
 
 use crate::{
@@ -47,12 +47,29 @@ fn it_allocates() {
     assert_eq!(sim.server.requests, [(allocate, false), (allocate, true)]);
 }
 
-/// RFC 8489 §9.2: the best algorithm that is offered, and the name as a hash where that is wanted.
+/// RFC 8489 §9.2.5: of the algorithms that the server lists the first one that is known, with the list as it was; and the name as a
+/// hash where that is wanted.
 #[test]
-fn it_takes_the_better_algorithm() {
-    for anonymous in [false, true] {
+fn it_takes_the_first_algorithm_that_it_knows() {
+    let (sha256, md5) = (PasswordAlgorithm::SHA256, PasswordAlgorithm::MD5);
+    let other = PasswordAlgorithm {
+        algorithm: 77,
+        parameters: &[1, 2, 3],
+    };
+    let lists = [
+        vec![sha256, md5],
+        vec![md5, sha256],
+        vec![other, md5, other, sha256],
+        vec![other, sha256],
+        vec![md5],
+    ];
+    let all = lists
+        .into_iter()
+        .flat_map(|it| [(it.clone(), false), (it, true)]);
+    for (offers, anonymous) in all {
         let server = Server {
             sha256: true,
+            offers,
             anonymous,
             ..Server::new()
         };

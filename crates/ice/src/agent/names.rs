@@ -1,13 +1,13 @@
 //! Candidates of the peer that are names (RFC 8445 §5.1, draft-ietf-mmusic-mdns-ice-candidates).
 
 use std::{
-    net::IpAddr,
+    net::{IpAddr, Ipv4Addr},
     time::{Duration, Instant},
 };
 
 use super::Agent;
 use crate::{
-    Address, ChecklistSet, Request, RequestId,
+    Address, ChecklistSet, Protocol, Request, RequestId, TransportPolicy,
     candidate::reachable,
     combine::Which,
     generation::{SideId, prioritize},
@@ -15,33 +15,57 @@ use crate::{
 };
 
 impl Agent {
-    /// Asks for the addresses of a candidate's name. With relayed candidates alone nothing is asked, as the
-    /// question itself would show where we are ([4.2.5-02]).
-    pub(super) fn look_up_name(&mut self, now: Instant, side: SideId, at: usize) {
-        let remote = self.tables.remote(side);
-        let candidate = remote.and_then(|it| it.candidates.get(at));
-        let Some(Address::Name(name)) = candidate.map(|it| it.candidate.address.clone()) else {
+    /// Wants the addresses of a candidate's name. They are asked for when it is its turn.
+    pub(super) fn look_up_name(&mut self, side: SideId, at: usize) {
+        if self.usable_name(side, at).is_none() {
             return;
+        }
+        let tables = &self.tables;
+        let waiting = &mut self.names.waiting;
+        waiting.retain(|(of, _)| tables.remote(*of).is_some());
+        waiting.push_back((side, at));
+    }
+
+    /// Asks for as many of the names that wait as may be asked for at once.
+    pub(super) fn ask_names(&mut self, now: Instant) {
+        while self.names.asked.len() < MAX_NAMES {
+            let Some((side, at)) = self.names.waiting.pop_front() else {
+                return;
+            };
+            // Its side may be gone meanwhile, and a policy may have come.
+            let Some(name) = self.usable_name(side, at).map(str::to_owned) else {
+                continue;
+            };
+            let id = self.gatherer.request_id();
+            self.gatherer.ask(Request::Resolve { id, name });
+            let until = now + PATIENCE;
+            self.names.asked.push(Name {
+                id,
+                side,
+                at,
+                until,
+            });
+        }
+    }
+
+    /// The name of a candidate that could be checked if its address were known. With relayed candidates alone nothing is asked, as the
+    /// question itself would show where we are ([4.2.5-02]).
+    fn usable_name(&self, side: SideId, at: usize) -> Option<&str> {
+        let candidate = self.tables.remote(side)?.candidates.get(at)?;
+        let Address::Name(name) = &candidate.candidate.address else {
+            return None;
         };
-        let late = candidate.is_some_and(|it| it.late);
+        let stream = candidate.candidate.protocol == Protocol::Tcp;
+        // Whatever it stands for: another component or a peer that opens the stream itself is not checked.
+        let checked = candidate.candidate.target(Some(SOMEWHERE)).is_some();
         let hidden = self
             .tables
             .listed()
             .filter(|listed| listed.remote == Some(side))
             .filter_map(|listed| self.tables.local(listed.local))
-            .any(|local| local.policy == crate::TransportPolicy::Relay);
-        if late || hidden || self.config.lite || self.names.len() >= MAX_NAMES {
-            return;
-        }
-        let id = self.gatherer.request_id();
-        self.gatherer.ask(Request::Resolve { id, name });
-        let until = now + PATIENCE;
-        self.names.push(Name {
-            id,
-            side,
-            at,
-            until,
-        });
+            .any(|local| local.policy == TransportPolicy::Relay);
+        let unused = candidate.late || hidden || self.config.lite || stream && !self.config.tcp;
+        (checked && !unused).then_some(name)
     }
 
     /// A name of the peer is resolved, or has no address.
@@ -51,10 +75,11 @@ impl Agent {
         id: RequestId,
         addresses: &[IpAddr],
     ) {
-        let Some(place) = self.names.iter().position(|name| name.id == id) else {
+        let asked = &mut self.names.asked;
+        let Some(place) = asked.iter().position(|name| name.id == id) else {
             return;
         };
-        let Name { side, at, .. } = self.names.swap_remove(place);
+        let Name { side, at, .. } = asked.swap_remove(place);
         let bases = &self.gatherer.bases;
         let Some(remote) = self.tables.remotes.iter_mut().find(|it| it.id == side) else {
             return;
@@ -95,11 +120,14 @@ impl Agent {
     pub(super) fn give_up_names(&mut self, now: Instant) {
         let tables = &self.tables;
         self.names
+            .asked
             .retain(|name| name.until > now && tables.remote(name.side).is_some());
     }
 }
 
 /// How long a name is waited for.
 const PATIENCE: Duration = Duration::from_secs(10);
+/// An address of documentation (RFC 5737), which a name could stand for.
+const SOMEWHERE: IpAddr = IpAddr::V4(Ipv4Addr::new(192, 0, 2, 1));
 /// Names that are resolved at once.
 const MAX_NAMES: usize = 16;

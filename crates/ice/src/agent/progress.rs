@@ -161,7 +161,7 @@ impl Agent {
                 complete: self.is_complete(session, set),
             }),
             pending: listed().any(|session| !session.failed && session.list.is_pending())
-                || !self.names.is_empty(),
+                || !self.names.are_done(),
             restarting: tables.open.is_some() && tables.stable.is_some() || replaced,
             hopeless: self.is_hopeless(now),
             tried: listed().any(|session| !session.list.is_empty() || session.lost),

@@ -47,6 +47,8 @@ impl Agent {
         let Some(relay) = sources.relay_mut(id) else {
             return;
         };
+        // RFC 8489 §10: without a name of its own the other server proves that of the first.
+        let tls = tls.map(|name| relay.domain.clone().unwrap_or(name));
         let (address, scope, id) = (relay.from.address, relay.from.scope, request);
         let asked = match relay.socket_protocol() {
             crate::Protocol::Udp => Request::Bind {
@@ -206,7 +208,7 @@ impl Agent {
                     self.outcome.stamp = self.outcome.stamp.wrapping_add(1);
                 }
             }
-            turn::Event::Redirected { server, .. } => self.redirected(id, server),
+            turn::Event::Redirected { server, domain } => self.redirected(id, server, domain),
             turn::Event::Failed(failure) => self.relay_failed(now, id, failure),
             turn::Event::Lost => self.relay_lost(now, id),
             turn::Event::Closed => drop(self.gatherer.drop_relay(id)),
@@ -252,7 +254,9 @@ impl Agent {
     /// RFC 8656 §7.2: an allocation of its own for the family that a server does not give together with the other one.
     fn ask_other_family(&mut self, now: Instant, id: RelayId, family: AddressFamily) {
         let sources = &mut self.gatherer.sources;
-        let of = sources.relay(id).map(|it| (it.source, it.from, it.server));
+        let of = sources
+            .relay(id)
+            .map(|it| (it.source, it.from, (it.server, it.domain.clone())));
         let Some((source, from, server)) = of.filter(|_| sources.has_room()) else {
             return;
         };
@@ -263,11 +267,11 @@ impl Agent {
         self.ask_allocation(now, (source, from, server), families);
     }
 
-    /// Asks a server for an allocation.
+    /// Asks a server for an allocation; it may have a name that is not that of its source.
     pub(super) fn ask_allocation(
         &mut self,
         now: Instant,
-        (source, from, server): (SourceId, Host, SocketAddr),
+        (source, from, (server, domain)): (SourceId, Host, (SocketAddr, Option<String>)),
         families: turn::Families,
     ) {
         let sources = &mut self.gatherer.sources;
@@ -282,6 +286,7 @@ impl Agent {
             source,
             from,
             server,
+            domain,
             protocol,
             families,
             stage: Stage::Over,
@@ -316,7 +321,7 @@ impl Agent {
         }
     }
 
-    fn redirected(&mut self, id: RelayId, server: SocketAddr) {
+    fn redirected(&mut self, id: RelayId, server: SocketAddr, domain: Option<String>) {
         let Some(relay) = self.gatherer.sources.relay_mut(id) else {
             return;
         };
@@ -331,6 +336,8 @@ impl Agent {
             }
         };
         relay.server = server;
+        // Who sends us on a second time without a name has proved the one that counts until then.
+        relay.domain = domain.or(relay.domain.take());
         let stage = std::mem::replace(&mut relay.stage, Stage::Over);
         if let Stage::Open { client, .. } = stage {
             self.gatherer.ask(Request::Disconnect { path: before });

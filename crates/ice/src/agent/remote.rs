@@ -76,7 +76,7 @@ impl Agent {
                     for session in self.sessions_with(id) {
                         self.combine(set, session, Which::Remote(at));
                     }
-                    self.look_up_name(now, id, at);
+                    self.look_up_name(id, at);
                 }
                 None => self.stats.drops.candidates += 1,
             },

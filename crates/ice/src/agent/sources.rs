@@ -47,6 +47,7 @@ impl Agent {
     /// Asks what is to be asked, and takes what has come.
     pub(super) fn serve_sources(&mut self, now: Instant, set: &ChecklistSet) {
         self.give_up_names(now);
+        self.ask_names(now);
         let listed = |side: &LocalSide| !side.servers.is_empty();
         if self.gatherer.sources.sources.is_empty() && !self.tables.locals.iter().any(listed) {
             return;
@@ -155,7 +156,7 @@ impl Agent {
                 }
                 Missing::Relay(source, from, server) => {
                     let families = self.config.relayed_families();
-                    self.ask_allocation(now, (source, from, server), families);
+                    self.ask_allocation(now, (source, from, (server, None)), families);
                 }
             }
         }
@@ -365,7 +366,7 @@ impl Agent {
         let relays = sources.relays.iter().filter_map(|it| it.poll_timeout(now));
         let start = sources.next_start.filter(|at| *at > now);
         let start = start.filter(|_| self.missing().is_some());
-        let names = self.names.iter().map(|name| name.until);
+        let names = self.names.asked.iter().map(|name| name.until);
         lookups
             .chain(probes)
             .chain(relays)

@@ -9,28 +9,24 @@ use std::{
 };
 
 use oxirtc_ice::transaction;
-use tokio::{
-    runtime::Handle,
-    sync::Notify,
-    task::{AbortHandle, JoinSet},
-};
+use tokio::{runtime::Handle, sync::Notify, task::JoinSet};
 
 use super::{
     clock,
     listener::Claimed,
     names::LocalNames,
     patience::Patience,
-    port::Share,
-    ports::Ports,
     send::{Blocked, Refusals},
     sockets::{Socket, UdpSocket},
     stream::{self, Stream},
     tls::Tls,
+    ways::Ways,
 };
 use crate::{
     Path, Protocol, Request, RequestId,
     api::{Carrier, EngineLock, WeakEngineLock},
     engine::Engine,
+    label::Label,
 };
 
 /// Carries one engine. It lives behind the engine's lock.
@@ -38,6 +34,8 @@ pub(super) struct TokioCarrier {
     runtime: Handle,
     /// Wakes the connection's task: a timer was set earlier, there is a new socket or a full one, or the connection ended.
     task: Arc<Notify>,
+    /// Does so for a stream that has room again.
+    room: Waker,
     ways: Ways,
     tls: Tls,
     /// Its own engine, for what is waited for beside it.
@@ -64,21 +62,6 @@ pub(super) struct TokioCarrier {
     finished: bool,
 }
 
-/// Where the datagrams of a connection go.
-pub(super) struct Ways {
-    /// Sockets of its own.
-    own: Vec<Arc<dyn Socket>>,
-    /// Its share of a port.
-    share: Option<Share>,
-    streams: Vec<Arc<Stream>>,
-    /// Where streams of peers are taken.
-    listeners: Vec<(SocketAddr, AbortHandle)>,
-    /// Multicast DNS, where the network is the system's.
-    names: Option<LocalNames>,
-    /// Those of its own sockets.
-    ports: Ports,
-}
-
 /// What the task of a connection waits for.
 #[derive(Default)]
 pub(super) struct Plan {
@@ -98,6 +81,7 @@ impl TokioCarrier {
     pub(super) fn new(runtime: Handle, task: Arc<Notify>, ways: Ways, tls: Tls) -> Self {
         Self {
             runtime,
+            room: Arc::new(TaskWaker(task.clone())).into(),
             task,
             ways,
             tls,
@@ -117,7 +101,7 @@ impl TokioCarrier {
     }
 
     /// The engine is there.
-    pub(super) fn attach(&mut self, engine: &EngineLock<Self>) {
+    pub(super) fn attach(&mut self, engine: &EngineLock<Self>, label: Label) {
         if let Some(share) = &self.ways.share {
             let own = engine.downgrade();
             let adopt = move |claimed: Claimed| {
@@ -129,13 +113,12 @@ impl TokioCarrier {
                     path,
                     bytes: mut first,
                 } = claimed;
-                // Who has too many already is not answered.
-                if let Some(stream) = strong.look(|it| it.ways.accept(path)) {
+                if let Some(stream) = accept(&strong, path) {
                     strong.drive(|now, engine, _| engine.handle_datagram(now, path, &mut first));
                     tokio::spawn(stream.run(Box::new(bytes), own.clone()));
                 }
             };
-            share.attach(engine.erased().downgrade(), Arc::new(adopt));
+            share.attach(engine.erased().downgrade(), Arc::new(adopt), label);
         }
         self.engine = Some(engine.downgrade());
     }
@@ -240,7 +223,7 @@ impl TokioCarrier {
             };
             match opened {
                 Ok((bytes, path)) => {
-                    let stream = Stream::new(path);
+                    let stream = Stream::opened(path);
                     strong.drive(|now, engine, carrier| {
                         carrier.ways.streams.push(stream.clone());
                         engine.handle_response(now, id, Ok(path.local));
@@ -281,8 +264,7 @@ impl TokioCarrier {
                 let Some(strong) = engine.upgrade() else {
                     return;
                 };
-                // Who has too many already is not answered.
-                if let Some(stream) = strong.look(|it| it.ways.accept(path)) {
+                if let Some(stream) = accept(&strong, path) {
                     tokio::spawn(stream.run_accepted(bytes, engine.clone()));
                 }
             }
@@ -299,7 +281,10 @@ impl TokioCarrier {
         };
         let names = self.ways.names.clone();
         let looking = async move {
-            let found = look_up(names, name).await.map_err(|error| error.kind());
+            // The agent waits no longer, and asks for the next one then.
+            let found = tokio::time::timeout(LOOKUP, look_up(names, name)).await;
+            let found = found.unwrap_or_else(|_| Err(io::ErrorKind::TimedOut.into()));
+            let found = found.map_err(|error| error.kind());
             if let Some(engine) = engine.upgrade() {
                 engine.drive(|now, engine, _| engine.handle_addresses(now, id, found));
             }
@@ -374,7 +359,9 @@ impl TokioCarrier {
         let mut buffer = std::mem::take(&mut self.buffer);
         while self.blocked.is_none() {
             buffer.clear();
-            let Some(transmit) = engine.poll_transmit(now, &mut buffer) else {
+            self.ways.find_full(&self.room);
+            let full = &self.ways.full;
+            let Some(transmit) = engine.poll_transmit_beside(now, full, &mut buffer) else {
                 break;
             };
             let Some(socket) = self.socket(transmit.path) else {
@@ -402,6 +389,9 @@ impl TokioCarrier {
     fn tell(&mut self, now: Instant, engine: &mut Engine, path: Path, refusals: &Refusals) {
         if refusals.unreachable {
             self.tell_unreachable(now, engine, path);
+        }
+        if refusals.datagrams > 0 {
+            engine.handle_unsent(refusals.datagrams);
         }
         if let Some(datagram) = &refusals.too_long {
             engine.handle_too_long(now, path, datagram);
@@ -454,57 +444,15 @@ impl TokioCarrier {
     }
 }
 
-impl Ways {
-    /// Over sockets of its own.
-    pub(super) fn own(names: LocalNames, ports: Ports) -> Self {
-        Self::new(None, Some(names), ports)
-    }
-
-    /// Over a port that it shares.
-    pub(super) fn on(share: Share, names: Option<LocalNames>, ports: Ports) -> Self {
-        Self::new(Some(share), names, ports)
-    }
-
-    fn new(share: Option<Share>, names: Option<LocalNames>, ports: Ports) -> Self {
-        Self {
-            own: Vec::new(),
-            share,
-            streams: Vec::new(),
-            listeners: Vec::new(),
-            names,
-            ports,
-        }
-    }
-
-    /// A stream of a peer, unless there are many already.
-    fn accept(&mut self, path: Path) -> Option<Arc<Stream>> {
-        let room = self.streams.len() < MAX_STREAMS;
-        room.then(|| {
-            let stream = Stream::new(path);
-            self.streams.push(stream.clone());
-            stream
+/// Takes a stream of a peer. Where there are too many, one makes room that has said nothing of use.
+fn accept(engine: &EngineLock<TokioCarrier>, path: Path) -> Option<Arc<Stream>> {
+    let accepted = engine.look(|it| it.ways.accept(path));
+    accepted.or_else(|| {
+        engine.drive(|_, engine, it| {
+            it.ways.make_room(|path| engine.uses_stream(path));
+            it.ways.accept(path)
         })
-    }
-
-    fn unlisten(&mut self, local: SocketAddr) {
-        for (_, accepting) in self.listeners.extract_if(.., |(at, _)| *at == local) {
-            accepting.abort();
-        }
-    }
-
-    fn end_streams(&mut self, ends: impl Fn(Path) -> bool) {
-        for stream in self.streams.extract_if(.., |stream| ends(stream.path())) {
-            stream.end();
-        }
-    }
-
-    /// The share of a port that this path is on.
-    fn share_of(&self, path: Path) -> Option<&Share> {
-        let mut own = self.own.iter();
-        let is_own = own.any(|socket| socket.local_address() == path.local);
-        let shared = path.protocol == Protocol::Udp && !is_own;
-        self.share.as_ref().filter(|_| shared)
-    }
+    })
 }
 
 /// The addresses of a name.
@@ -541,9 +489,13 @@ impl Carrier for TokioCarrier {
             return;
         }
         let due = [engine.poll_timeout(), self.patience.next(now, engine)];
-        let due = due.into_iter().flatten().min();
+        let mut due = due.into_iter().flatten().min();
+        let stalled = !self.ways.full.is_empty();
+        if stalled {
+            due = due.map(|due| due.max(now + STALLED));
+        }
         let earlier = due.is_some_and(|due| self.armed.is_none_or(|armed| due < armed));
-        let turns = self.blocked.is_none() && engine.wants_turn();
+        let turns = self.blocked.is_none() && !stalled && engine.wants_turn();
         let begins = !std::mem::replace(&mut self.turns, turns) && turns;
         // A timer that fires too early is set again then: with each datagram what is due comes and goes.
         if earlier || begins || self.attended {
@@ -584,9 +536,11 @@ fn with_scope(address: IpAddr, scope: u32) -> SocketAddr {
     }
 }
 
-/// Streams of one connection, whoever has opened them.
-const MAX_STREAMS: usize = 64;
+/// Payload that waits for a stream to have room is not due before it has; meanwhile the rest is looked at as often as this.
+const STALLED: Duration = Duration::from_millis(20);
 const LOCAL: &[u8] = b".local";
+/// How long the addresses of a name are waited for.
+const LOOKUP: Duration = Duration::from_secs(10);
 /// Bytes of receive and of send buffer asked for: a whole window of SCTP may come at once.
 pub(super) const SOCKET_BUFFER: usize = 4 << 20;
 /// A path without a way is told as often as this.
@@ -597,11 +551,25 @@ mod tests {
     use std::{future::Future, pin::pin, task::Context};
 
     use super::*;
-    use crate::{Configuration, PeerConnection, Settings};
+    use crate::{
+        Configuration, DataChannelInit, IceCandidateInit, Message, PeerConnection,
+        SessionDescription, Settings,
+        driver::{connection, interfaces::Networks, outgoing::Outgoing, ports::Ports},
+    };
 
     fn settings() -> Settings {
         let settings = Settings::default().loopback(true).ipv6(false);
         settings.interfaces(|it| it.address.is_loopback())
+    }
+
+    fn loopback() -> crate::Interface {
+        crate::Interface {
+            name: "lo".into(),
+            index: 1,
+            address: [127, 0, 0, 1].into(),
+            default_route: true,
+            cost: 0,
+        }
     }
 
     /// The task is woken for what is due earlier than it knows. What is put off fires once in vain, and is put right by the task,
@@ -627,17 +595,10 @@ mod tests {
         )
         .unwrap();
         engine.drive(|now, engine, _| {
-            let interface = crate::Interface {
-                name: "lo".into(),
-                index: 1,
-                address: [127, 0, 0, 1].into(),
-                default_route: true,
-                cost: 0,
-            };
-            engine.handle_interfaces(now, &[interface]);
+            engine.handle_interfaces(now, &[loopback()]);
         });
         let far = PeerConnection::with_settings(Configuration::default(), settings()).unwrap();
-        far.create_data_channel("", crate::DataChannelInit::default())
+        far.create_data_channel("", DataChannelInit::default())
             .unwrap();
         far.set_local_description(None).await.unwrap();
         let offer = far.gathered().await.unwrap();
@@ -668,5 +629,81 @@ mod tests {
             }
             assert!(put_off >= 3, "{put_off}");
         });
+    }
+
+    fn without(mut description: SessionDescription, lines: &[&str]) -> SessionDescription {
+        let kept = description.sdp.lines();
+        let kept = kept.filter(|line| !lines.iter().any(|it| line.contains(it)));
+        description.sdp = kept.map(|line| format!("{line}\r\n")).collect();
+        description
+    }
+
+    async fn within<T>(future: impl Future<Output = T>) -> T {
+        let time = Duration::from_secs(20);
+        tokio::time::timeout(time, future).await.unwrap()
+    }
+
+    /// The peer does not read the streams that payload goes on. What goes on other paths goes on, so that one is found over UDP, and
+    /// payload moves there.
+    #[tokio::test]
+    async fn a_stream_that_stands_still_holds_up_itself_alone() {
+        let start = || {
+            let (runtime, settings) = (Handle::current(), settings().ice_tcp(true));
+            let names = LocalNames::new(runtime.clone(), None);
+            let ways = Ways::own(names, Ports::of(&settings));
+            let networks = Networks::fixed(vec![loopback()]);
+            let configuration = Configuration::default();
+            connection::start(configuration, settings, &runtime, ways, networks).unwrap()
+        };
+        let ((near, engine), (far, _)) = (start(), start());
+        let sent = near.create_data_channel("", DataChannelInit::default());
+        let sent = sent.unwrap();
+        near.set_local_description(None).await.unwrap();
+        let no_udp = [" UDP ", " udp ", "a=end-of-candidates"];
+        let offer = within(near.gathered()).await.unwrap();
+        let over_tcp = without(offer.clone(), &no_udp);
+        far.set_remote_description(over_tcp).await.unwrap();
+        far.set_local_description(None).await.unwrap();
+        let answer = without(within(far.gathered()).await.unwrap(), &no_udp);
+        near.set_remote_description(answer).await.unwrap();
+        let came = within(far.next_data_channel()).await.unwrap();
+        within(sent.opened()).await.unwrap();
+        engine.look(|carrier| {
+            let streams = &mut carrier.ways.streams;
+            let still = streams.iter().map(|it| Stream::opened(it.path()));
+            let still: Vec<_> = still.collect();
+            for stream in &still {
+                let contents = vec![0; 1 << 16];
+                let outgoing = Outgoing {
+                    destination: stream.path().remote,
+                    source: None,
+                    ecn: 0,
+                    dscp: 0,
+                    segment: contents.len(),
+                    contents: &contents,
+                };
+                stream.try_send(&outgoing).unwrap();
+            }
+            assert!(!still.is_empty());
+            streams.splice(..0, still);
+        });
+        sent.send("late").await.unwrap();
+        let candidates = offer.sdp.lines();
+        let candidates = candidates.filter(|line| line.starts_with("a=candidate:"));
+        let udp = candidates.filter(|line| line.to_ascii_lowercase().contains(" udp "));
+        let mut told = 0;
+        for line in udp {
+            let candidate = line.trim_start_matches("a=").to_owned();
+            far.add_ice_candidate(IceCandidateInit {
+                candidate,
+                sdp_m_line_index: Some(0),
+                ..IceCandidateInit::default()
+            })
+            .await
+            .unwrap();
+            told += 1;
+        }
+        assert!(told > 0);
+        assert_eq!(within(came.recv()).await, Some(Message::from("late")));
     }
 }

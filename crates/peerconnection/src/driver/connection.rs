@@ -10,13 +10,14 @@ use std::{
 use tokio::{runtime::Handle, sync::Notify, time::Sleep};
 
 use super::{
-    carrier::{Plan, TokioCarrier, Ways},
+    carrier::{Plan, TokioCarrier},
     clock::{now, seed, wall},
     interfaces::Networks,
     receive::{deliver, receive},
     send::has_room,
     sockets::Socket,
     tls::Tls,
+    ways::Ways,
 };
 use crate::{Configuration, Error, Path, PeerConnection, Settings, api::EngineLock};
 
@@ -26,18 +27,31 @@ pub(super) fn open(
     settings: Settings,
     runtime: &Handle,
     ways: Ways,
-    mut networks: Networks,
+    networks: Networks,
 ) -> Result<PeerConnection, Error> {
+    let (connection, _) = start(configuration, settings, runtime, ways, networks)?;
+    Ok(connection)
+}
+
+/// As [`open`], with what its task holds.
+pub(super) fn start(
+    configuration: Configuration,
+    settings: Settings,
+    runtime: &Handle,
+    ways: Ways,
+    mut networks: Networks,
+) -> Result<(PeerConnection, EngineLock<TokioCarrier>), Error> {
     let task = Arc::new(Notify::new());
     let tls = Tls::new(&settings)?;
     let carrier = TokioCarrier::new(runtime.clone(), task.clone(), ways, tls);
     let (connection, engine) =
         PeerConnection::with_carrier(configuration, settings, seed()?, wall(), carrier)?;
-    engine.look(|carrier| carrier.attach(&engine));
+    let label = engine.drive(|_, engine, _| engine.label());
+    engine.look(|carrier| carrier.attach(&engine, label));
     let interfaces = networks.current();
     engine.drive(|now, engine, _| engine.handle_interfaces(now, &interfaces));
-    runtime.spawn(run(Task(engine), task, networks));
-    Ok(connection)
+    runtime.spawn(run(Task(engine.clone()), task, networks));
+    Ok((connection, engine))
 }
 
 /// Held by the task of a connection: when its runtime ends, so does the connection.

@@ -9,7 +9,7 @@ use std::{
 use tokio::runtime::Handle;
 
 use super::{
-    carrier::{SOCKET_BUFFER, Ways},
+    carrier::SOCKET_BUFFER,
     connection,
     incoming::Incoming,
     interfaces::Networks,
@@ -17,6 +17,7 @@ use super::{
     port::{Port, Share, covers},
     ports::Ports,
     sockets::{Socket, UdpSocket},
+    ways::Ways,
 };
 use crate::{Configuration, Error, ErrorKind, Interface, PeerConnection, Settings};
 

@@ -31,14 +31,15 @@ mod send;
 mod sockets;
 mod stream;
 mod tls;
+mod ways;
 
 use tokio::runtime::Handle;
 
 use crate::{Configuration, Error, ErrorKind, PeerConnection, Settings};
-use carrier::Ways;
 use interfaces::Networks;
 use names::LocalNames;
 use ports::Ports;
+use ways::Ways;
 
 pub use endpoint::{Endpoint, EndpointSettings};
 pub use incoming::{Incoming, IncomingRequest};

@@ -1,14 +1,14 @@
 //! Names of the local link (RFC 6762): those of peers are resolved, ours are answered for.
 
 use std::{
-    collections::BTreeMap,
+    collections::{BTreeMap, VecDeque},
     fmt, io,
     net::IpAddr,
     sync::{Arc, Mutex, PoisonError},
     time::Instant,
 };
 
-use oxirtc_mdns::{Event, Mdns};
+use oxirtc_mdns::{Error, Event, Mdns};
 use tokio::{
     runtime::Handle,
     sync::{mpsc, oneshot},
@@ -44,6 +44,8 @@ struct Service {
     link: Link,
     /// Who waits for a name, which is in lower case.
     waiting: BTreeMap<String, Vec<oneshot::Sender<IpAddr>>>,
+    /// Names that are asked for when there is room, the oldest first.
+    later: VecDeque<(String, oneshot::Sender<IpAddr>)>,
     published: BTreeMap<IpAddr, String>,
 }
 
@@ -115,6 +117,7 @@ impl Service {
             mdns: Mdns::new(seed().map_err(io::Error::other)?),
             link: Link::open(only)?,
             waiting: BTreeMap::new(),
+            later: VecDeque::new(),
             published: BTreeMap::new(),
         })
     }
@@ -132,7 +135,10 @@ impl Service {
                     let (link, mdns, now) = (&self.link, &mut self.mdns, clock::now());
                     link.receive(&mut buffer, |from, bytes| mdns.handle_datagram(now, from, bytes));
                 }
-                () = due(self.mdns.poll_timeout()) => self.mdns.handle_timeout(clock::now()),
+                () = due(self.mdns.poll_timeout()) => {
+                    self.forget();
+                    self.mdns.handle_timeout(clock::now());
+                }
             }
             self.settle();
         }
@@ -148,10 +154,13 @@ impl Service {
             log::debug!("the interfaces cannot be listed: {error}");
         }
         match wish {
-            Wish::Resolve(name, found) => match self.mdns.resolve(now, &name) {
-                Ok(()) => self.waiting.entry(name).or_default().push(found),
-                Err(error) => log::debug!("a name is not resolved: {error}"),
-            },
+            Wish::Resolve(name, found) => {
+                self.forget();
+                if self.later.len() >= MAX_LATER {
+                    return log::debug!("a name is not resolved: too many wait before it");
+                }
+                self.later.push_back((name, found));
+            }
             Wish::Publish(address, made) => {
                 let name = match self.published.get(&address) {
                     Some(known) => known.clone(),
@@ -166,10 +175,37 @@ impl Service {
         }
     }
 
-    fn settle(&mut self) {
-        while let Some(transmit) = self.mdns.poll_transmit(clock::now()) {
-            self.link.send(&transmit);
+    /// Asks for what waits, as far as there is room.
+    fn resolve(&mut self, now: Instant) {
+        while let Some((name, found)) = self.later.pop_front() {
+            match self.mdns.resolve(now, &name) {
+                Ok(()) => self.waiting.entry(name).or_default().push(found),
+                Err(Error::Full) => return self.later.push_front((name, found)),
+                // Who waits learns it by the end of the channel.
+                Err(error) => log::debug!("a name is not resolved: {error}"),
+            }
         }
+    }
+
+    /// Nobody is asked for what nobody waits for any more.
+    fn forget(&mut self) {
+        let Self {
+            mdns,
+            waiting,
+            later,
+            ..
+        } = self;
+        waiting.retain(|name, waiting| {
+            waiting.retain(|found| !found.is_closed());
+            if waiting.is_empty() {
+                mdns.cancel(name);
+            }
+            !waiting.is_empty()
+        });
+        later.retain(|(_, found)| !found.is_closed());
+    }
+
+    fn settle(&mut self) {
         while let Some(event) = self.mdns.poll_event() {
             match event {
                 Event::Resolved { name, address } => {
@@ -182,6 +218,10 @@ impl Service {
                 Event::Unresolved { name } => drop(self.waiting.remove(&name)),
                 _ => {}
             }
+        }
+        self.resolve(clock::now());
+        while let Some(transmit) = self.mdns.poll_transmit(clock::now()) {
+            self.link.send(&transmit);
         }
     }
 }
@@ -196,6 +236,8 @@ async fn due(at: Option<Instant>) {
 /// A message of multicast DNS has 9,000 bytes at most (RFC 6762 §17).
 const BUFFER: usize = 9000;
 const MAX_WISHES: usize = 64;
+/// Names that wait until others have their answer: connections have 16 each on their way.
+const MAX_LATER: usize = 1024;
 
 #[cfg(test)]
 mod tests {
@@ -233,5 +275,39 @@ mod tests {
         let unknown = tokio::time::timeout(Duration::from_secs(30), unknown).await;
         let kind = unknown.unwrap().unwrap_err().kind();
         assert_eq!(kind, io::ErrorKind::NotFound);
+    }
+
+    fn unknown(number: u32) -> String {
+        format!("0f3c2b1a-0000-4000-8000-{number:012}.local")
+    }
+
+    /// Names beyond those that are asked for at once have their turn, as soon as nobody waits for others.
+    #[tokio::test]
+    async fn names_wait_for_their_turn() {
+        let (ours, theirs) = (on_loopback(), on_loopback());
+        let name = theirs.publish([192, 0, 2, 7].into()).await.unwrap();
+        let mut others = tokio::task::JoinSet::new();
+        for number in 0..60 {
+            let ours = ours.clone();
+            others.spawn(async move { ours.resolve(&unknown(number)).await });
+        }
+        tokio::time::sleep(Duration::from_millis(300)).await;
+        for number in 60..80 {
+            let ours = ours.clone();
+            others.spawn(async move { ours.resolve(&unknown(number)).await });
+        }
+        tokio::time::sleep(Duration::from_millis(300)).await;
+        let asked = clock::now();
+        let late = tokio::spawn({
+            let ours = ours.clone();
+            async move { ours.resolve(&name).await }
+        });
+        tokio::time::sleep(Duration::from_millis(300)).await;
+        assert!(!late.is_finished(), "there is no room");
+        // A connection that ends takes back what it has asked.
+        others.shutdown().await;
+        let found = late.await.unwrap().unwrap();
+        assert_eq!(found, IpAddr::from([192, 0, 2, 7]));
+        assert!(clock::now() < asked + Duration::from_secs(8));
     }
 }

@@ -21,6 +21,7 @@ use crate::{
     Path, Route,
     api::{EngineLock, WeakEngineLock},
     engine::Engine,
+    label::Label,
 };
 
 /// The sockets and who is behind them.
@@ -110,8 +111,8 @@ impl Share {
     }
 
     /// The connection is there: datagrams for it go to this engine.
-    pub(super) fn attach(&self, engine: WeakEngineLock, adopter: Adopter) {
-        locked(&self.port.routes).attach(self.id, engine, adopter);
+    pub(super) fn attach(&self, engine: WeakEngineLock, adopter: Adopter, label: Label) {
+        locked(&self.port.routes).attach(self.id, engine, adopter, label);
     }
 
     /// The address of the port for a candidate with this address, if the port listens there.
@@ -247,11 +248,9 @@ fn distribute(routes: &RwLock<Routes>, local: SocketAddr, batch: &mut Batch) {
                 if kept == 1 {
                     continue;
                 }
-                log::trace!(
-                    "dropped, from {} to {}: it is for no connection of the port",
-                    path.remote,
-                    path.local
-                );
+                if log::log_enabled!(log::Level::Trace) {
+                    trace_drop(&known, path, first);
+                }
                 continue;
             };
             let arrived = (path, received, run);
@@ -281,6 +280,19 @@ fn distribute(routes: &RwLock<Routes>, local: SocketAddr, batch: &mut Batch) {
             for (path, received, bytes) in buffers {
                 engine.leave(path, received.segment, bytes);
             }
+        }
+    }
+}
+
+/// Says why a datagram was dropped: whose it would have been has its label in the line.
+fn trace_drop(routes: &Routes, path: Path, datagram: &[u8]) {
+    let Path { local, remote, .. } = path;
+    match routes.named(datagram) {
+        Some(label) => {
+            log::trace!("{label}: dropped, from {remote}: strangers have asked too often");
+        }
+        None => {
+            log::trace!("dropped, from {remote} to {local}: it is for no connection of the port");
         }
     }
 }
@@ -322,6 +334,8 @@ mod tests {
         task::{Context, Poll, Wake, Waker},
         time::Duration,
     };
+
+    use oxirtc_stun::{Attribute, Builder, Class, Method, TransactionId};
 
     use super::*;
     use crate::{
@@ -375,7 +389,8 @@ mod tests {
         .unwrap();
         let mut routes = locked(routes);
         let id = routes.new_connection();
-        routes.attach(id, engine.erased().downgrade(), Arc::new(|_| {}));
+        let label = engine.drive(|_, engine, _| engine.label());
+        routes.attach(id, engine.erased().downgrade(), Arc::new(|_| {}), label);
         let path = Path::udp(at(9), at(port));
         routes.apply(oxirtc_netsim::epoch(), id, Route::Path(path));
         (connection, engine, woken)
@@ -432,6 +447,29 @@ mod tests {
         assert_eq!(count(&engine).0, 0);
         come_to(&routes, at("[fe80::1]:9"), path.remote);
         assert_eq!(count(&engine).0, 3);
+    }
+
+    /// A request that is refused is about the connection that it names, which the line of the log says.
+    #[test]
+    fn what_is_refused_is_told_with_the_label() {
+        let routes = RwLock::<Routes>::default();
+        let (_connection, engine, _) = connect(&routes, 1);
+        let id = locked(&routes).ids()[0];
+        let first = Route::Ufrag("first".into());
+        locked(&routes).apply(oxirtc_netsim::epoch(), id, first);
+        let request = |name| {
+            let mut bytes = Vec::new();
+            let id = TransactionId::new([1; 12]);
+            let mut builder = Builder::new(&mut bytes, Class::Request, Method::BINDING, id);
+            builder.add(Attribute::Username(name));
+            builder.finish().unwrap();
+            bytes
+        };
+        let label = engine.drive(|_, engine, _| engine.label());
+        let named = |bytes: &[u8]| read_locked(&routes).named(bytes);
+        assert_eq!(named(&request("first:x")), Some(label));
+        assert_eq!(named(&request("third:x")), None);
+        assert_eq!(named(&[22; 30]), None);
     }
 
     /// A socket that nothing can be read from any more carries no connection: what waits for one ends, as with the runtime.

@@ -15,7 +15,7 @@ use super::{
     incoming::{Incoming, Unknown},
     listener::Claimed,
 };
-use crate::{Path, Route, api::WeakEngineLock};
+use crate::{Path, Route, api::WeakEngineLock, label::Label};
 
 /// What one shared port knows of its connections. Nothing a stranger sends adds to it.
 ///
@@ -84,6 +84,8 @@ struct Entry {
     /// Not there until the connection was made.
     engine: Option<WeakEngineLock>,
     adopter: Option<Adopter>,
+    /// What the log calls it.
+    label: Option<Label>,
     ufrags: Vec<String>,
     paths: Vec<Path>,
     reserved: VecDeque<Path>,
@@ -121,9 +123,16 @@ impl Routes {
     }
 
     /// From now on the connection can be handed datagrams.
-    pub(super) fn attach(&mut self, id: ConnectionId, engine: WeakEngineLock, adopter: Adopter) {
+    pub(super) fn attach(
+        &mut self,
+        id: ConnectionId,
+        engine: WeakEngineLock,
+        adopter: Adopter,
+        label: Label,
+    ) {
         if let Some(entry) = self.connections.get_mut(&id) {
             (entry.engine, entry.adopter) = (Some(engine), Some(adopter));
+            entry.label = Some(label);
         }
     }
 
@@ -285,6 +294,14 @@ impl Routes {
         }
         entry.expected.push_back(transaction);
         self.expected.insert(transaction, id);
+    }
+
+    /// What the log calls the connection that a request names.
+    pub(super) fn named(&self, datagram: &[u8]) -> Option<Label> {
+        let Head::Request { ufrag, .. } = head(datagram) else {
+            return None;
+        };
+        self.connections.get(self.by_ufrag.get(ufrag)?)?.label
     }
 
     /// Who takes this stream, whose first datagram names a connection.

@@ -20,6 +20,8 @@ pub(super) struct Sent {
 /// What the system says of the network, which nobody outside can forge.
 #[derive(Clone, Debug, Default)]
 pub(super) struct Refusals {
+    /// How many datagrams did not leave.
+    pub(super) datagrams: u64,
     /// There is no way from here.
     pub(super) unreachable: bool,
     /// The first datagram that is longer than the link carries.
@@ -119,6 +121,7 @@ fn send(
             Err(_) if contents.len() > segment && socket.max_segments() == 1 => {}
             Err(error) => {
                 log::debug!("{label}: not sent to {}: {error}", path.remote);
+                refusals.datagrams += contents.len().div_ceil(segment.max(1)) as u64;
                 refusals.unreachable |= is_unreachable(error.kind());
                 if is_too_long(&error) && refusals.too_long.is_none() {
                     refusals.too_long = contents
@@ -227,11 +230,13 @@ mod tests {
                 assert_eq!(sent.blocked.is_some(), waits);
                 if let Some(mut blocked) = sent.blocked {
                     assert_eq!(told(&refusals), (false, false), "nothing is known yet");
+                    assert_eq!(refusals.datagrams, 0);
                     let (later, gone) = blocked.retry();
                     assert!(gone);
                     refusals = later;
                 }
                 assert_eq!(told(&refusals), expected, "{error}, waits: {waits}");
+                assert_eq!(refusals.datagrams, 1);
                 let refused = refusals.too_long.unwrap_or(vec![1; 3]);
                 assert_eq!(refused, [1; 3], "the datagram, not the batch");
                 assert!(script.0.lock().unwrap().is_empty(), "all of it was sent");

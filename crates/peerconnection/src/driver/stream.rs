@@ -1,4 +1,4 @@
-//! Streams to TURN servers: they are written to like sockets, and read by a task of their own.
+//! Streams to TURN servers and peers: they are written to like sockets, and read by a task of their own.
 
 use std::{
     fmt, io,
@@ -29,6 +29,8 @@ use crate::{
 /// The end of a stream that an engine writes to.
 pub(super) struct Stream {
     path: Path,
+    /// The peer, or a stranger, has opened it.
+    accepted: bool,
     queue: Mutex<Queue>,
     /// There is something to write.
     filled: Notify,
@@ -129,9 +131,18 @@ pub(super) async fn accept(listener: &TcpListener) -> (TcpStream, SocketAddr) {
 }
 
 impl Stream {
-    pub(super) fn new(path: Path) -> Arc<Self> {
+    pub(super) fn opened(path: Path) -> Arc<Self> {
+        Self::new(path, false)
+    }
+
+    pub(super) fn accepted(path: Path) -> Arc<Self> {
+        Self::new(path, true)
+    }
+
+    fn new(path: Path, accepted: bool) -> Arc<Self> {
         Arc::new(Self {
             path,
+            accepted,
             queue: Mutex::default(),
             filled: Notify::new(),
             ending: Notify::new(),
@@ -140,6 +151,20 @@ impl Stream {
 
     pub(super) fn path(&self) -> Path {
         self.path
+    }
+
+    pub(super) fn is_accepted(&self) -> bool {
+        self.accepted
+    }
+
+    /// Whether payload is to wait, as much of it is not written yet; then this is woken when it is.
+    pub(super) fn is_full(&self, waker: &Waker) -> bool {
+        let mut queue = self.queue();
+        let full = !queue.ended && queue.bytes.len() >= FULL;
+        if full {
+            queue.waker = Some(waker.clone());
+        }
+        full
     }
 
     /// Ends it, once what was given to it is written.
@@ -189,8 +214,14 @@ impl Stream {
         stream: TcpStream,
         engine: WeakEngineLock<C>,
     ) {
-        let speaks = tokio::time::timeout(PATIENCE, stream.readable()).await;
-        if matches!(speaks, Ok(Ok(()))) {
+        // What tokio calls readable need not be: it is one byte that counts.
+        let mut first = [0];
+        let speaks = tokio::select! {
+            first = tokio::time::timeout(PATIENCE, stream.peek(&mut first)) => matches!(first, Ok(Ok(1..))),
+            // It has made room for another one.
+            () = self.ending.notified() => false,
+        };
+        if speaks {
             self.run(Box::new(stream), engine).await;
         } else if let Some(engine) = engine.upgrade() {
             engine.drive(|now, engine, _| engine.handle_disconnected(now, self.path));
@@ -251,13 +282,9 @@ impl Socket for Stream {
         Err(io::ErrorKind::WouldBlock.into())
     }
 
-    fn poll_writable(&self, context: &mut Context<'_>) -> Poll<io::Result<()>> {
-        let mut queue = self.queue();
-        if queue.ended || queue.bytes.len() < FULL {
-            return Poll::Ready(Ok(()));
-        }
-        queue.waker = Some(context.waker().clone());
-        Poll::Pending
+    fn poll_writable(&self, _context: &mut Context<'_>) -> Poll<io::Result<()>> {
+        // What it has no room for is refused.
+        Poll::Ready(Ok(()))
     }
 
     fn try_send(&self, outgoing: &Outgoing<'_>) -> io::Result<()> {
@@ -265,8 +292,8 @@ impl Socket for Stream {
         if queue.ended {
             return Err(io::ErrorKind::NotConnected.into());
         }
-        if queue.bytes.len() >= FULL {
-            return Err(io::ErrorKind::WouldBlock.into());
+        if queue.bytes.len() >= MOST {
+            return Err(io::Error::other("the other side does not read"));
         }
         queue.bytes.extend_from_slice(outgoing.contents);
         drop(queue);
@@ -290,7 +317,74 @@ const LINGER: Duration = Duration::from_secs(1);
 /// Streams that wait to be taken.
 const BACKLOG: i32 = 16;
 const BUFFER: usize = 65_536;
-/// Bytes that wait for the stream at most, beside what the last batch adds: SCTP learns from a full one how
-/// fast it is.
+/// Bytes that wait for the stream until payload is held back, beside what the last batch adds: SCTP learns from a full one how fast it
+/// is.
 const FULL: usize = 65_536;
+/// Bytes that wait for the stream at most, beside what the last datagram adds: checks and requests to a server go behind payload, for
+/// as long as a stream may well stand still.
+const MOST: usize = 3 * FULL;
 const MAX_SEGMENTS: usize = 64;
+
+#[cfg(test)]
+mod tests {
+    use std::sync::atomic::{AtomicUsize, Ordering};
+    use std::task::Wake;
+
+    use super::*;
+    use crate::{Transmit, driver::send::Blocked, label::Label};
+
+    #[derive(Default)]
+    struct Woken(AtomicUsize);
+
+    impl Wake for Woken {
+        fn wake(self: Arc<Self>) {
+            self.0.fetch_add(1, Ordering::SeqCst);
+        }
+    }
+
+    /// Payload is held back at a bound, and whoever holds it is woken when it is written; what goes all the same has a bound as well, and
+    /// is counted as lost beyond.
+    #[tokio::test]
+    async fn what_waits_for_a_stream_is_bounded() {
+        let path = Path {
+            local: ([192, 0, 2, 1], 1).into(),
+            remote: ([192, 0, 2, 2], 2).into(),
+            protocol: Protocol::Tcp,
+        };
+        let stream = Stream::opened(path);
+        let woken = Arc::<Woken>::default();
+        let waker = Waker::from(woken.clone());
+        let send = |length: usize| {
+            let transmit = Transmit {
+                path,
+                ecn: 0,
+                dscp: 0,
+                segment: 1000,
+            };
+            let bytes = vec![1; length];
+            let sent = Blocked::send(stream.clone(), None, transmit, &bytes, Label([0, 0]));
+            assert!(sent.blocked.is_none(), "nothing waits elsewhere");
+            sent.refusals.datagrams
+        };
+        assert_eq!(send(60_000), 0);
+        assert!(!stream.is_full(&waker));
+        assert_eq!(send(60_000), 0);
+        assert!(stream.is_full(&waker));
+        let mut lost = 0;
+        for _ in 0..1000 {
+            lost += send(1000);
+        }
+        let held = stream.queue().bytes.len();
+        assert!((MOST..MOST + 1000).contains(&held), "{held}");
+        assert_eq!(lost, 1000 - (held as u64 - 120_000) / 1000);
+        let (near, mut far) = tokio::io::duplex(1000);
+        let (_, writer) = tokio::io::split(near);
+        let writing = stream.clone();
+        let writing = tokio::spawn(async move { writing.write(writer).await });
+        let mut read = vec![0; held];
+        far.read_exact(&mut read).await.unwrap();
+        assert_eq!(woken.0.load(Ordering::SeqCst), 1);
+        assert!(!stream.is_full(&waker));
+        writing.abort();
+    }
+}

@@ -21,6 +21,9 @@ pub struct Counters {
     pub dropped: u64,
     /// Datagrams that could not be built.
     pub unbuildable: u64,
+    /// Datagrams that were built and did not leave: the system has refused them, or they were for a stream that the other side does not
+    /// read.
+    pub unsent: u64,
     /// Messages for no channel, or that nobody will read.
     pub messages_dropped: u64,
     /// The round trip of the path in use, from its STUN checks.

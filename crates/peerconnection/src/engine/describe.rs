@@ -195,13 +195,14 @@ impl Engine {
         let gone = transports
             .pool
             .resize(now, size, equipment, &mut transports.set);
-        for mut agent in gone {
+        for mut pooled in gone {
             let mut datagram = Vec::new();
-            while let Some(path) = pool::poll_agent(&mut agent, now, &mut datagram) {
+            while let Some(path) = pool::poll_agent(&mut pooled.ice, now, &mut datagram) {
                 let datagram = std::mem::take(&mut datagram);
                 self.farewells.push_back((convert::path(path), datagram));
             }
-            self.transports.retired.push(agent);
+            self.requests.orphan(pooled.id);
+            self.transports.retired.push(pooled.ice);
         }
     }
 

@@ -6,7 +6,7 @@ use std::{
     time::Instant,
 };
 
-use oxirtc_ice::{self as ice, Agent, ChecklistSet};
+use oxirtc_ice::{Agent, ChecklistSet};
 
 use super::{
     Engine, convert,
@@ -14,6 +14,8 @@ use super::{
     data::Data,
     demux::Kind,
     drops::Drops,
+    request::Open,
+    sockets::Sockets,
     trace::{Direction, Trace, is_on},
     transport::Transport,
     transports::Transports,
@@ -136,9 +138,11 @@ impl Engine {
         id: RequestId,
         result: Result<SocketAddr, io::ErrorKind>,
     ) {
-        self.answer(now, id, |agent, sockets, set, id| {
-            sockets.extend(result.ok());
-            agent.handle_response(now, set, id, result);
+        self.answer(now, id, |agent, sockets, set, of| {
+            if let (Ok(local), Some(kind)) = (result, of.kind) {
+                sockets.add(local, kind);
+            }
+            agent.handle_response(now, set, of.id, result);
         });
         self.requests.answered(id, result.ok());
     }
@@ -150,8 +154,8 @@ impl Engine {
         id: RequestId,
         result: Result<Vec<IpAddr>, io::ErrorKind>,
     ) {
-        self.answer(now, id, |agent, _, set, id| {
-            agent.handle_addresses(now, set, id, result);
+        self.answer(now, id, |agent, _, set, of| {
+            agent.handle_addresses(now, set, of.id, result);
         });
     }
 
@@ -162,8 +166,8 @@ impl Engine {
         id: RequestId,
         result: Result<String, io::ErrorKind>,
     ) {
-        self.answer(now, id, |agent, _, set, id| {
-            agent.handle_name(now, set, id, result);
+        self.answer(now, id, |agent, _, set, of| {
+            agent.handle_name(now, set, of.id, result);
         });
     }
 
@@ -172,19 +176,19 @@ impl Engine {
         &mut self,
         now: Instant,
         id: RequestId,
-        f: impl FnOnce(&mut Agent, &mut Vec<SocketAddr>, &mut ChecklistSet, ice::RequestId),
+        f: impl FnOnce(&mut Agent, &mut Sockets, &mut ChecklistSet, Open),
     ) {
-        let Some((transport, id)) = self.requests.open.remove(&id.0) else {
+        let Some(open) = self.requests.open.remove(&id.0) else {
             return;
         };
-        if let Some((transport, set)) = self.transports.lend(transport) {
-            f(&mut transport.ice, &mut transport.sockets, set, id);
+        if let Some((transport, set)) = self.transports.lend(open.transport) {
+            f(&mut transport.ice, &mut transport.sockets, set, open);
         } else {
             let Transports { pool, set, .. } = &mut self.transports;
-            let Some(pooled) = pool.by_id(transport) else {
+            let Some(pooled) = pool.by_id(open.transport) else {
                 return;
             };
-            f(&mut pooled.ice, &mut pooled.sockets, set, id);
+            f(&mut pooled.ice, &mut pooled.sockets, set, open);
             pooled.settle();
         }
         self.transports.follow_role(now);
@@ -276,6 +280,17 @@ impl Engine {
             }
         });
         self.ascend(now);
+    }
+
+    /// Datagrams of [`poll_transmit`](Self::poll_transmit) did not leave and are lost.
+    pub fn handle_unsent(&mut self, datagrams: u64) {
+        self.counters.unsent += datagrams;
+    }
+
+    /// Whether something authentic has come on this stream, or a server is at its other end. What strangers open makes room for others.
+    pub fn uses_stream(&self, path: Path) -> bool {
+        let path = convert::ice_path(path);
+        self.transports.iter().any(|it| it.ice.uses_stream(path))
     }
 
     /// A stream has ended that was not asked to.

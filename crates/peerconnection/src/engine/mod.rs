@@ -44,6 +44,7 @@ mod own;
 mod pool;
 mod request;
 mod seed;
+mod sockets;
 mod stats;
 mod task;
 mod trace;

@@ -1,6 +1,6 @@
 //! What an engine is asked for: batches, whose datagrams are built when the socket asks, requests and tasks.
 
-use std::{net::SocketAddr, time::Instant};
+use std::time::Instant;
 
 use oxirtc_ice::{self as ice, Way};
 
@@ -11,6 +11,7 @@ use super::{
     ids::TransportId,
     marks::{Held, Marks},
     media::Turn,
+    sockets::{Kind, Sockets},
     task::Task,
     trace::{Direction, Trace},
     transport::Transport,
@@ -38,11 +39,22 @@ impl Engine {
     /// What is learnt while sending, that a buffered amount has fallen, is told by
     /// [`poll_task`](Self::poll_task) once this has returned `None`.
     pub fn poll_transmit(&mut self, now: Instant, buf: &mut Vec<u8>) -> Option<Transmit> {
+        self.poll_transmit_beside(now, &[], buf)
+    }
+
+    /// As [`poll_transmit`](Self::poll_transmit), without payload for these paths: streams that have no room now. Their checks and
+    /// requests go all the same, as does everything on other paths.
+    pub fn poll_transmit_beside(
+        &mut self,
+        now: Instant,
+        full: &[Path],
+        buf: &mut Vec<u8>,
+    ) -> Option<Transmit> {
         let base = buf.len();
-        let mut batch = self.poll_batch(now, buf);
+        let mut batch = self.poll_batch(now, full, buf);
         if batch.is_none() && self.has_sent {
             self.ascend(now);
-            batch = self.poll_batch(now, buf);
+            batch = self.poll_batch(now, full, buf);
         }
         let transmit = batch?;
         self.has_sent = true;
@@ -63,8 +75,8 @@ impl Engine {
         if !self.farewells.is_empty() {
             return None;
         }
-        if let Some(local) = self.requests.unwanted.pop_front() {
-            return Some(Request::Close { local });
+        if let Some(request) = self.requests.unwanted.pop_front() {
+            return Some(request);
         }
         while let Some(agent) = self.transports.retired.last_mut() {
             let request = match agent.poll_request() {
@@ -91,7 +103,8 @@ impl Engine {
             {
                 continue;
             }
-            let request = convert::request(request, |it| self.requests.name(id, it));
+            let kind = Kind::of(&request);
+            let request = convert::request(request, |it| self.requests.name(id, it, kind));
             if request.is_some() {
                 return request;
             }
@@ -101,11 +114,9 @@ impl Engine {
 
     /// What an agent asks for next, and for which transport.
     fn poll_agents(&mut self) -> Option<(TransportId, ice::Request)> {
-        let next = |id, agent: &mut ice::Agent, sockets: &mut Vec<SocketAddr>| {
+        let next = |id, agent: &mut ice::Agent, sockets: &mut Sockets| {
             let request = agent.poll_request()?;
-            if let ice::Request::Close { local } = &request {
-                sockets.retain(|it| it != local);
-            }
+            sockets.follow(&request);
             Some((id, request))
         };
         let mut transports = self.transports.iter_mut();
@@ -133,7 +144,7 @@ impl Engine {
         paths.any(|it| it.is_pausing())
     }
 
-    fn poll_batch(&mut self, now: Instant, buf: &mut Vec<u8>) -> Option<Transmit> {
+    fn poll_batch(&mut self, now: Instant, full: &[Path], buf: &mut Vec<u8>) -> Option<Transmit> {
         if let Some((path, datagram)) = self.farewells.pop_front() {
             buf.extend_from_slice(&datagram);
             return Some(batch(path, 0, datagram.len()));
@@ -158,6 +169,12 @@ impl Engine {
                 return control;
             }
             let transport = self.transports.at(index)?;
+            if !full.is_empty()
+                && let Some(way) = transport.payload_way(now)
+                && full.contains(&convert::path(way.path))
+            {
+                continue;
+            }
             let payload = source.poll_batch(transport, now, most, buf);
             if payload.is_some() {
                 return payload;

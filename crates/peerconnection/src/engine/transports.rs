@@ -100,7 +100,7 @@ impl Transports {
         let mut owners = self
             .list
             .iter_mut()
-            .filter(|it| it.sockets.contains(&socket));
+            .filter(|it| it.sockets.contains(socket));
         let owner = owners.next()?;
         if owners.next().is_some() {
             return None;
@@ -113,8 +113,8 @@ impl Transports {
         let known = self
             .pool
             .handle_datagram(now, &mut self.set, path, datagram);
-        let mut sockets = self.list.iter().flat_map(|it| &it.sockets);
-        known && !sockets.any(|it| *it == path.local)
+        let mut others = self.list.iter();
+        known && !others.any(|it| it.sockets.contains(path.local))
     }
 
     /// Whether an agent beside this one has a stream.

@@ -21,6 +21,7 @@ mod relay;
 mod ruled;
 #[path = "../../../turn/tests/server/mod.rs"]
 mod server;
+mod streams;
 mod unreachable;
 mod virtual_network;
 mod w3c;

@@ -38,6 +38,8 @@ pub(crate) struct Server {
     pub(crate) password: String,
     pub(crate) mac_key: Option<Vec<u8>>,
     pub(crate) sha256: bool,
+    /// What it offers, the most preferred first: what has no key of its own here is one that nobody knows.
+    pub(crate) offers: Vec<PasswordAlgorithm<'static>>,
     /// The nonce says that algorithms are offered, and they are not.
     pub(crate) stripped: bool,
     pub(crate) anonymous: bool,
@@ -53,6 +55,8 @@ pub(crate) struct Server {
     pub(crate) refuse: Option<(Method, u16)>,
     pub(crate) forbidden: Option<IpAddr>,
     pub(crate) redirect: Vec<SocketAddr>,
+    /// The name of the other server (RFC 8489 §14.16).
+    pub(crate) domain: Option<String>,
     pub(crate) silent: bool,
     pub(crate) forges: bool,
     pub(crate) allocations: BTreeMap<SocketAddr, Allocation>,
@@ -78,6 +82,7 @@ impl Server {
             password: "secret".into(),
             mac_key: None,
             sha256: false,
+            offers: vec![PasswordAlgorithm::SHA256, PasswordAlgorithm::MD5],
             stripped: false,
             anonymous: false,
             nonce_life: secs(3600),
@@ -91,6 +96,7 @@ impl Server {
             refuse: None,
             forbidden: None,
             redirect: Vec::new(),
+            domain: None,
             silent: false,
             forges: false,
             allocations: BTreeMap::new(),
@@ -107,10 +113,11 @@ impl Server {
         if let Some(key) = &self.mac_key {
             return IntegrityKey::from_bytes(key);
         }
-        let algorithm = if self.sha256 {
-            PasswordAlgorithm::SHA256
-        } else {
-            PasswordAlgorithm::MD5
+        let known = [PasswordAlgorithm::SHA256, PasswordAlgorithm::MD5];
+        let first = self.offers.iter().find(|it| known.contains(it));
+        let algorithm = match first.filter(|_| self.sha256) {
+            Some(first) => *first,
+            None => PasswordAlgorithm::MD5,
         };
         IntegrityKey::long_term("alice", "example.org", &self.password, algorithm).unwrap()
     }
@@ -216,6 +223,16 @@ impl Server {
             }
             return Err(438);
         }
+        if self.sha256 {
+            // RFC 8489 §9.2.4: the list as it was, and of it the one that the key is made with.
+            let list = request.password_algorithms().map(|it| it.iter().collect());
+            let chosen = request.password_algorithm();
+            let known = [PasswordAlgorithm::SHA256, PasswordAlgorithm::MD5];
+            let first = self.offers.iter().find(|it| known.contains(it));
+            if list.as_ref() != Some(&self.offers) || chosen.as_ref() != first {
+                return Err(400);
+            }
+        }
         let integrity = request.verify_integrity(&self.key());
         let expected = if self.sha256 {
             Integrity::Sha256
@@ -258,12 +275,14 @@ impl Server {
                 builder.add(Attribute::Realm("example.org"));
                 builder.add(Attribute::Nonce(&nonce));
                 if self.sha256 {
-                    let both = [PasswordAlgorithm::MD5, PasswordAlgorithm::SHA256];
-                    builder.password_algorithms(&both);
+                    builder.password_algorithms(&self.offers);
                 }
             }
             300 => {
                 builder.add(Attribute::AlternateServer(self.redirect[0]));
+                if let Some(domain) = &self.domain {
+                    builder.add(Attribute::AlternateDomain(domain));
+                }
             }
             _ => self.sign(&mut builder),
         }

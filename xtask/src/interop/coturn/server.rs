@@ -8,7 +8,7 @@ use std::{
     time::Duration,
 };
 
-use anyhow::{Context as _, bail, ensure};
+use anyhow::{Context as _, bail};
 use base64::{Engine as _, engine::general_purpose::STANDARD};
 use oxirtc_peerconnection::IceServer;
 use rcgen::{BasicConstraints, CertificateParams, CertifiedIssuer, IsCa, KeyPair};
@@ -108,15 +108,25 @@ impl Coturn {
             token::SERVER
         );
         let program = setup::find("sqlite3").context("sqlite3 is missing")?;
-        // coturn may be writing there.
-        let status = Command::new(program)
-            .args(["-cmd", ".timeout 10000"])
-            .arg(self.directory.0.join("users"))
-            .arg(insert)
-            .status()
-            .await?;
-        ensure!(status.success(), "coturn was given no key: {status}");
-        Ok(key)
+        let end = Instant::now() + PATIENCE;
+        loop {
+            // coturn may be writing there.
+            let output = Command::new(&program)
+                .args(["-cmd", ".timeout 10000"])
+                .arg(self.directory.0.join("users"))
+                .arg(&insert)
+                .output()
+                .await?;
+            if output.status.success() {
+                return Ok(key);
+            }
+            // It makes its tables when it listens already.
+            if Instant::now() > end {
+                let said = String::from_utf8_lossy(&output.stderr);
+                bail!("coturn was given no key: {said}");
+            }
+            sleep(TICK).await;
+        }
     }
 
     /// Ends it, and waits until it is gone.

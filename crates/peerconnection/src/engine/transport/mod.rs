@@ -12,7 +12,6 @@ mod view;
 
 use std::{
     collections::VecDeque,
-    net::SocketAddr,
     time::{Duration, Instant},
 };
 
@@ -32,6 +31,7 @@ use super::{
     marks::{Held, Marks},
     media::MediaPath,
     pool::Pooled,
+    sockets::Sockets,
     stats::Traffic,
 };
 use crate::{DtlsTransportState, Path, label::Label};
@@ -63,8 +63,7 @@ pub(super) struct Transport {
     pub(super) marks: Option<Box<Marks>>,
     /// What did not fit its batch.
     pub(super) held: Option<Held>,
-    /// Addresses of its sockets.
-    pub(super) sockets: Vec<SocketAddr>,
+    pub(super) sockets: Sockets,
     /// What went wrong before there was anybody to be told.
     early: Vec<oxirtc_ice::Event>,
     /// Who opens channels with which ids (RFC 8832 §6), once DTLS has its role.
