@@ -78,7 +78,7 @@ fn offers() -> Vec<(&'static str, String)> {
     let bundle: Vec<_> = (0..900).map(|it| it.to_string()).collect();
     let bundle = format!("a=group:BUNDLE {}\r\n", bundle.join(" "));
     let half = "x".repeat(LENGTH / 2);
-    let crowded = (0..16).map(|it| format!("a=rtcp-fb:* x{it}\r\n"));
+    let crowded = (0..32).map(|it| format!("a=rtcp-fb:* x{it}\r\n"));
     let crowded: String = crowded.collect();
     let crowded = format!("{maps}{crowded}");
     let crowd = (0..100)

@@ -184,6 +184,9 @@ fn an_answer_changes_no_extension() {
         let other = format!("a=extmap:{id}{answered} {LEVEL}");
         a.remote(answer_of(answer.replace(line, &other)));
         assert_eq!(levels(&a), taken, "{offered:?} {answered}");
+        // RFC 9429 §5.2.2: what is left in no direction is not offered again.
+        let again = a.offer().sdp.contains(LEVEL);
+        assert_eq!(again, taken != [0, 0], "{offered:?} {answered}");
     }
 }
 

@@ -371,7 +371,7 @@ impl Engine {
     /// Something that was meant for a sender is lost: its video goes on with a key frame.
     pub fn lag(&mut self, id: TransceiverId) {
         if let Some((path, section)) = self.path_of(id) {
-            path.rtp.lag(section);
+            path.rtp.lag(section, 1);
         }
     }
 
