@@ -369,9 +369,9 @@ impl Engine {
     }
 
     /// Something that was meant for a sender is lost: its video goes on with a key frame.
-    pub fn lag(&mut self, id: TransceiverId) {
+    pub fn lag(&mut self, id: TransceiverId, packets: u64) {
         if let Some((path, section)) = self.path_of(id) {
-            path.rtp.lag(section, 1);
+            path.rtp.lag(section, packets);
         }
     }
 
