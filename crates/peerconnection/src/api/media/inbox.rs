@@ -177,6 +177,8 @@ const MOST_BYTES: usize = 4 << 20;
 
 #[cfg(test)]
 mod tests {
+    use std::{sync::Arc, task::Wake};
+
     use super::*;
     use crate::{
         MediaKind,
@@ -220,21 +222,65 @@ mod tests {
         }
     }
 
+    #[derive(Default)]
+    struct Wakes(AtomicU64);
+
+    impl Wake for Wakes {
+        fn wake(self: Arc<Self>) {
+            self.0.fetch_add(1, Ordering::Relaxed);
+        }
+    }
+
+    /// A connection is woken once, however much is left before it looks. Who writes may wait from half of what may wait on, and is woken
+    /// when the connection looks, which leaves nothing.
+    #[test]
+    fn all_is_told_once() {
+        let [id] = senders();
+        let [task, writer] = [(); 2].map(|()| Arc::<Wakes>::default());
+        let count = |wakes: &Wakes| wakes.0.load(Ordering::Relaxed);
+        let inbox = Inbox::new(Waker::from(task.clone()));
+        let waker = Waker::from(writer.clone());
+        let (cx, mut waits) = (Context::from_waker(&waker), Vec::new());
+        let small = batch(&mut Cutter::new(), 100);
+        for turn in 1..=2 {
+            for _ in 0..MOST_BATCHES / 2 {
+                assert!(!inbox.is_behind(&cx, &mut waits));
+                push(&inbox, id, &small);
+            }
+            assert!(inbox.is_behind(&cx, &mut waits));
+            assert_eq!(
+                (waits.len(), count(&task), count(&writer)),
+                (1, turn, turn - 1)
+            );
+            inbox.lag(id);
+            let mut wakeups = Wakeups::default();
+            let taken = inbox.take(&mut wakeups).unwrap();
+            wakeups.wake();
+            waits.clear();
+            assert_eq!(count(&writer), turn);
+            assert_eq!(taken.parcels.len(), MOST_BATCHES / 2);
+            assert_eq!(taken.lagged, [(id, 0)].into());
+            assert_eq!(inbox.lock().bytes, 0);
+            assert!(inbox.take(&mut Wakeups::default()).is_none());
+        }
+    }
+
     /// The sender whose source floods loses what waits for it, of bytes as of batches, and no other loses anything.
     #[test]
     fn who_floods_gives_way() {
         let [flooded, other, third] = senders();
         let mut cutter = Cutter::new();
         let small = batch(&mut cutter, 100);
-        for (len, count) in [(1 << 20, 40), (100, 2000)] {
-            let large = batch(&mut cutter, len);
+        // Of many small batches the flooder is told by their number, though another's few are longer.
+        for (len, count, thirds) in [(1 << 20, 40, 100), (100, 2000, 200_000)] {
+            let [large, of_third] = [len, thirds].map(|len| batch(&mut cutter, len));
             let inbox = Inbox::new(Waker::noop().clone());
             // Some of the others' came first, so that the oldest are not the flooder's.
             for number in 0..count {
                 push(&inbox, flooded, &large);
                 if number < 10 {
                     push(&inbox, other, &small);
-                    push(&inbox, third, &small);
+                    push(&inbox, third, &of_third);
                 }
             }
             let taken = inbox.take(&mut Wakeups::default()).unwrap();
