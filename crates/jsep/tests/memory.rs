@@ -41,6 +41,7 @@ fn no_line_is_multiplied() {
 }
 
 /// What each is called, and its text.
+#[expect(clippy::too_many_lines, reason = "a table")]
 fn offers() -> Vec<(&'static str, String)> {
     let formats: Vec<_> = (0..128).map(|it| it.to_string()).collect();
     let formats = formats.join(" ");
