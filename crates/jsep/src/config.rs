@@ -15,6 +15,7 @@ pub struct Config {
     pub(crate) ice_lite: bool,
     pub(crate) renomination: bool,
     pub(crate) cryptex: bool,
+    pub(crate) most_transports: usize,
     audio: Capabilities,
     video: Capabilities,
 }
@@ -66,6 +67,7 @@ impl Config {
             ice_lite: false,
             renomination: false,
             cryptex: false,
+            most_transports: 64,
             audio: Capabilities::default(),
             video: Capabilities::default(),
         }
@@ -110,6 +112,14 @@ impl Config {
     #[must_use]
     pub fn cryptex(mut self, on: bool) -> Self {
         self.cryptex = on;
+        self
+    }
+
+    /// How many transports the sections of an offer of the peer have together, at least 1: sections that need a further one are rejected.
+    /// Default: 64.
+    #[must_use]
+    pub fn most_transports(mut self, transports: usize) -> Self {
+        self.most_transports = transports.max(1);
         self
     }
 

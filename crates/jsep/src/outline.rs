@@ -25,7 +25,8 @@ pub(crate) struct Outline {
 pub(crate) struct Entry {
     pub(crate) media: String,
     pub(crate) protocol: String,
-    pub(crate) formats: Vec<String>,
+    /// Those of the `m=` line, with one space between them.
+    pub(crate) formats: String,
     pub(crate) port: u16,
     pub(crate) mid: Option<String>,
     pub(crate) rejected: bool,
@@ -243,10 +244,15 @@ impl Entry {
                 other => facts.read(other),
             }
         }
+        let mut formats = String::new();
+        for format in media.formats() {
+            formats.push_str(if formats.is_empty() { "" } else { " " });
+            formats.push_str(format);
+        }
         Self {
             media: media.media().to_owned(),
             protocol: media.protocol().to_owned(),
-            formats: media.formats().map(str::to_owned).collect(),
+            formats,
             port: media.port(),
             mid,
             // RFC 9143 §6: port 0 rejects a section unless it is bundle-only
@@ -270,7 +276,7 @@ impl Entry {
 
     /// The SCTP port, in the form of RFC 8841 or of older drafts.
     pub(crate) fn sctp_port(&self) -> u16 {
-        let format = || self.formats.iter().find_map(|it| it.parse().ok());
+        let format = || self.formats.split(' ').find_map(|it| it.parse().ok());
         let port = self.facts.sctp_port.or(self.facts.sctp_map);
         port.or_else(format).unwrap_or(5000)
     }
@@ -304,10 +310,7 @@ impl Facts {
             } => self.odd_credentials = true,
             Attribute::Setup(setup) => self.setup = self.setup.or(Some(setup)),
             Attribute::TlsId(id) => first(&mut self.tls_id, id),
-            Attribute::Fingerprint(it) => self.fingerprints.push(Fingerprint {
-                algorithm: it.algorithm.to_ascii_lowercase(),
-                value: it.bytes().collect(),
-            }),
+            Attribute::Fingerprint(it) => self.keep_fingerprint(it),
             Attribute::RtcpMux | Attribute::RtcpMuxOnly => self.rtcp_mux = true,
             Attribute::IceOptions(options) => {
                 let says = |tag| options.split_ascii_whitespace().any(|it| it == tag);
@@ -329,6 +332,21 @@ impl Facts {
                 self.max_message_size = self.max_message_size.or(Some(size));
             }
             _ => {}
+        }
+    }
+
+    /// Each transport gets its own copy of those of the session level, so there are few, and short ones.
+    fn keep_fingerprint(&mut self, line: oxirtc_sdp::Fingerprint<'_>) {
+        let long = line.algorithm.len() > LONGEST_HASH || line.bytes().nth(LONGEST_HASH).is_some();
+        if long || self.fingerprints.len() >= MOST_FINGERPRINTS {
+            return;
+        }
+        let fingerprint = Fingerprint {
+            algorithm: line.algorithm.to_ascii_lowercase(),
+            value: line.bytes().collect(),
+        };
+        if !self.fingerprints.contains(&fingerprint) {
+            self.fingerprints.push(fingerprint);
         }
     }
 }
@@ -388,3 +406,9 @@ fn bundle(
 
 /// More than this many sections nobody means.
 const MAX_SECTIONS: usize = 4096;
+
+/// Each is one that the certificate of the peer may have: it has one certificate, or one of several, and there are few hash functions.
+const MOST_FINGERPRINTS: usize = 32;
+
+/// In bytes: of SHA-512, the longest that there is (RFC 8122 §5). No name of a function is longer.
+const LONGEST_HASH: usize = 64;

@@ -85,9 +85,11 @@ impl Layers {
             return Self::default();
         };
         let of = |direction| {
+            // RFC 8851 §6.3: of a rid with several lines none counts
             let described = |id: &str| {
-                let mut rids = rids.iter();
-                rids.find(|it| it.id == id && it.direction == direction)
+                let mut lines = rids.iter().filter(|it| it.id == id);
+                let only = lines.next().filter(|_| lines.next().is_none());
+                only.filter(|it| it.direction == direction)
             };
             let mut layers: Vec<Layer> = Vec::new();
             for alternatives in simulcast.streams(direction) {
@@ -236,6 +238,19 @@ mod tests {
         assert_eq!(read("a=rid:q send\r\n"), Layers::default());
         assert_eq!(read("a=simulcast:send q\r\n"), Layers::default());
         assert_eq!(written(&Layers::default()), "");
+    }
+
+    /// RFC 8851 §6.3: a rid that has two lines has none, whatever they say.
+    #[test]
+    fn rids_are_unique() {
+        for second in ["a=rid:q send pt=96", "a=rid:q send", "a=rid:q recv"] {
+            let text = format!(
+                "a=rid:q send\r\na=rid:h send\r\n{second}\r\na=simulcast:send q;h recv q\r\n"
+            );
+            let read = read(&text);
+            assert_eq!(read.send, layers(&["h"]), "{second}");
+            assert_eq!(read.receive, [], "{second}");
+        }
     }
 
     /// Three streams are read, and of the forms of each eight.

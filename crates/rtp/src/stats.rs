@@ -198,8 +198,10 @@ pub struct SessionStats {
     pub unbound: u64,
     /// Packets of SSRCs beyond the limit.
     pub over_limit: u64,
-    /// Packets that nobody has read by [`poll_batch`](crate::Session::poll_batch) when 4,096 of their lane waited.
+    /// Packets that nobody has read by [`poll_batch`](crate::Session::poll_batch) when too many waited.
     pub unread: u64,
+    /// Packets that were meant for a section and left out before they came here, as [`lag`](crate::Session::lag) has told.
+    pub lagged: u64,
     /// Datagrams that were no RTCP.
     pub rtcp_malformed: u64,
     /// RTCP packets that were broken.

@@ -2,6 +2,8 @@
 
 mod support;
 
+use std::{collections::BTreeMap, sync::Arc};
+
 use oxirtc_netsim::{epoch, ms};
 use oxirtc_rtp::{
     Announced, Batch, Config, Delivery, Event, Form, Ntp, RtpHead, SectionId, Session, Writer,
@@ -79,6 +81,22 @@ fn so_many_streams_of_the_peer_are_followed() {
     }
 }
 
+/// A packet of video comes: how many were left out as nobody reads.
+fn unread(session: &mut Session, sequence: u16, ssrc: u32) -> u64 {
+    let mut packet = Vec::new();
+    let head = RtpHead {
+        payload_type: 96,
+        marker: false,
+        sequence,
+        timestamp: 0,
+        ssrc,
+    };
+    Writer::begin(&mut packet, head, &[], Form::OneByte).finish();
+    packet.extend([0x10, 0]);
+    session.handle_rtp(epoch(), &packet);
+    session.stats().unread
+}
+
 /// Who asked for packets and does not read them holds up nothing, and has what came last.
 #[test]
 fn so_many_packets_wait_to_be_read() {
@@ -92,25 +110,83 @@ fn so_many_packets_wait_to_be_read() {
     };
     session.set_delivery(VIDEO, delivery);
     for sequence in 0..5000 {
-        let mut packet = Vec::new();
-        let head = RtpHead {
-            payload_type: 96,
-            marker: false,
-            sequence,
-            timestamp: 0,
-            ssrc: 7,
-        };
-        Writer::begin(&mut packet, head, &[], Form::OneByte).finish();
-        packet.extend([0x10, 0]);
-        session.handle_rtp(epoch(), &packet);
+        let unread = unread(&mut session, sequence, 7);
         if sequence == 4095 {
-            assert_eq!(session.stats().unread, 0);
+            assert_eq!(unread, 0);
         }
     }
     assert_eq!(session.stats().unread, 4096);
+    // A lane that is full loses nothing to another.
+    for sequence in 5000..8192 {
+        assert_eq!(unread(&mut session, sequence, 7), 4096);
+    }
+    let mut other = video();
+    other.announced = vec![announced(70)];
+    session.set_section(SectionId(70), other);
+    session.set_delivery(SectionId(70), delivery);
+    assert_eq!(unread(&mut session, 1, 70), 4096);
     let (_, _, batch) = session.poll_batch().unwrap();
-    assert_eq!(batch.packets.len(), 5000 - 4096);
+    assert_eq!(batch.packets.len(), 4096);
     assert_eq!(batch.packets[0].sequence as u16, 4096);
+}
+
+/// What was left out before it came here is counted.
+#[test]
+fn what_lagged_is_counted() {
+    let mut session = session(config());
+    session.set_section(VIDEO, video());
+    session.lag(VIDEO, 3);
+    session.lag(VIDEO, 4);
+    assert_eq!(session.stats().lagged, 7);
+}
+
+/// What waits of all lanes together has a limit too, and the lane of which most waits loses what does.
+#[test]
+fn so_many_packets_of_all_lanes_wait_to_be_read() {
+    let mut session = session(config());
+    let delivery = Delivery {
+        packets: true,
+        ..Delivery::default()
+    };
+    for number in 1..=8 {
+        let mut section = video();
+        section.announced = vec![Announced {
+            rtx: None,
+            ..announced(number)
+        }];
+        let id = SectionId(100 + number);
+        session.set_section(id, section);
+        session.set_delivery(id, delivery);
+    }
+    // Seven lanes of 2,048 and one of 2,047: one more fits, and the next one does not.
+    for ssrc in 1..=8 {
+        for sequence in 0..2048 - u16::from(ssrc == 8) {
+            assert_eq!(unread(&mut session, sequence, ssrc), 0);
+        }
+    }
+    assert_eq!(unread(&mut session, 2048, 3), 0);
+    assert_eq!(
+        unread(&mut session, 2047, 8),
+        2049,
+        "of the third most waits"
+    );
+    let left = std::iter::from_fn(|| session.poll_batch());
+    let of = |(id, _, batch): (SectionId, _, Arc<Batch>)| (id.0 - 100, batch.packets.len());
+    let left: BTreeMap<_, _> = left.map(of).collect();
+    let expected = [1, 2, 4, 5, 6, 7, 8].map(|it| (it, 2048));
+    assert_eq!(left, BTreeMap::from(expected));
+    // They were read, so there is room for as much again.
+    for ssrc in 1..=8 {
+        for sequence in 3000..5048 {
+            assert_eq!(unread(&mut session, sequence, ssrc), 2049);
+        }
+    }
+    // What goes with its section waits no more.
+    session.remove_section(SectionId(101));
+    for sequence in 5048..7096 {
+        assert_eq!(unread(&mut session, sequence, 2), 2049);
+    }
+    assert_eq!(unread(&mut session, 7096, 2), 2049 + 4096);
 }
 
 /// A packet may be as long as that; one that is longer is left out, and counted.
@@ -606,7 +682,7 @@ fn the_history_has_two_ends() {
         .flat_map(|at| sent(&mut session, &mut camera, at))
         .map(|it| number(&it))
         .collect();
-    assert_eq!(std::sync::Arc::strong_count(&first), 1);
+    assert_eq!(Arc::strong_count(&first), 1);
     let back = |many: usize| numbers[numbers.len() - many];
     assert!(is_sent_again(&mut session, 200, back(64)));
     assert!(!is_sent_again(&mut session, 200, back(65)));

@@ -271,7 +271,7 @@ fn change(
             Duration::from_millis(20 * u64::from(value)),
         )),
         4 => session.change_source(id),
-        5 => session.lag(id),
+        5 => session.lag(id, 1),
         6 => session.name_anew(),
         7 => drop(session.send_app(now, *b"fuzz", value, &[value; 8])),
         8 => {

@@ -1,5 +1,7 @@
 //! Which sections live, and which of them share a transport (RFC 9143).
 
+use std::collections::BTreeSet;
+
 use crate::{
     BundlePolicy, Config,
     outline::{Entry, Outline},
@@ -39,7 +41,23 @@ pub(super) fn living(
             *live |= stands;
         }
     }
+    if side == Side::Remote {
+        bound_transports(outline, &mut live, config);
+    }
     live
+}
+
+/// Leaves out sections for which a transport more is needed than there may be. Those that stand first are served first, so that what an
+/// earlier offer was given it keeps.
+fn bound_transports(outline: &Outline, live: &mut [bool], config: &Config) {
+    let mut keys = BTreeSet::new();
+    for (index, live) in live.iter_mut().enumerate().filter(|it| *it.1) {
+        let key = outline.key(index);
+        *live = keys.contains(&key) || keys.len() < config.most_transports;
+        if *live {
+            keys.insert(key);
+        }
+    }
 }
 
 /// Whether a section has the address of a group in which another lives.

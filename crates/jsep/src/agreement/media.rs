@@ -208,14 +208,24 @@ fn settle(
     agreement.extensions.clear();
     for extension in &answer.rtp.extensions {
         let mut offered = offer.rtp.extensions.iter();
+        // RFC 6904 §4.1: one that was offered encrypted is not answered in the open
         let same = |it: &&NumberedExtension| {
-            it.id == extension.id && it.extension.uri == extension.extension.uri
+            it.id == extension.id && it.extension.is(&extension.extension)
         };
-        if offered.find(same).is_some() {
-            let mut agreed = extension.clone();
-            if side == Side::Remote {
-                agreed.extension.direction = agreed.extension.direction.reversed();
-            }
+        let Some(offered) = offered.find(same) else {
+            continue;
+        };
+        let mut agreed = extension.clone();
+        if side == Side::Remote {
+            agreed.extension.direction = agreed.extension.direction.reversed();
+        }
+        // RFC 8285 §6: an answer takes away directions, and adds none
+        let own = match side {
+            Side::Local => offered.extension.direction.reversed(),
+            Side::Remote => offered.extension.direction,
+        };
+        agreed.extension.direction = agreed.extension.direction.and(own);
+        if agreed.extension.direction != Direction::Inactive {
             agreement.extensions.push(agreed);
         }
     }

@@ -15,5 +15,7 @@ pub use {
     types::PayloadTypes,
 };
 
+pub(crate) use format::FormatLines;
+
 #[cfg(test)]
 mod tests;

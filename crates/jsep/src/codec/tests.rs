@@ -309,8 +309,74 @@ fn formats_of_a_section() {
     assert_eq!(shown, ["111 opus/48000/2", "0 PCMU/8000", "9 G722/8000/1"]);
     assert_eq!(formats[0].codec.feedback, ["nack", "transport-cc"]);
     assert_eq!(formats[0].codec.parameters.as_deref(), Some("minptime=10"));
+    // The first line of each counts, and feedback has the order of its lines.
+    let again = format!(
+        "{text}a=rtpmap:111 VP8/90000\r\na=fmtp:111 minptime=20\r\na=rtcp-fb:* nack pli\r\n"
+    );
+    let session = oxirtc_sdp::Session::parse(&again).expect("a description");
+    let outline =
+        crate::outline::Outline::new(&session, crate::SdpType::Offer).expect("an outline");
+    let first = &outline.entry(0).expect("a section").rtp.formats[0].codec;
+    assert_eq!(first.feedback, ["nack", "transport-cc", "nack pli"]);
+    assert_eq!(first.to_string(), "opus/48000/2");
+    assert_eq!(first.parameters.as_deref(), Some("minptime=10"));
     assert_eq!(formats[1].codec.feedback, ["nack"]);
     assert_eq!(media.formats().count(), 6);
+}
+
+/// Of each format 32 kinds of feedback count, each once and of 64 characters at most; of what is said of all formats as many, 512 copies in
+/// a section. Of 32 fingerprints each counts once.
+#[test]
+fn what_lines_repeat_is_bounded() {
+    let payloads: Vec<_> = (0..=63).chain(96..=127).map(|it| it.to_string()).collect();
+    let maps: String = payloads
+        .iter()
+        .map(|it| format!("a=rtpmap:{it} VP8/90000\r\n"))
+        .collect();
+    let read = |lines: &str| {
+        let text = format!(
+            "v=0\r\no=- 1 1 IN IP4 a\r\ns=-\r\nt=0 0\r\nm=video 9 UDP/TLS/RTP/SAVPF {}\r\n{maps}{lines}",
+            payloads.join(" ")
+        );
+        let session = oxirtc_sdp::Session::parse(&text).expect("a description");
+        crate::outline::Outline::new(&session, crate::SdpType::Offer).expect("an outline")
+    };
+    let counts = |lines: &str| -> Vec<usize> {
+        let outline = read(lines);
+        let formats = &outline.entry(0).expect("a section").rtp.formats;
+        formats.iter().map(|it| it.codec.feedback.len()).collect()
+    };
+    let many = |of: &str| -> String {
+        (0..40)
+            .map(|it| format!("a=rtcp-fb:{of} x{it}\r\n"))
+            .collect()
+    };
+    assert_eq!(counts(&many("0"))[..2], [32, 0]);
+    let all = counts(&many("*"));
+    assert_eq!(all[..17], [[32; 16].as_slice(), &[0]].concat());
+    assert_eq!(counts(&"a=rtcp-fb:0 nack\r\n".repeat(3))[0], 1);
+    assert_eq!(
+        counts("a=rtcp-fb:0 nack\r\na=rtcp-fb:* nack\r\n")[..2],
+        [1, 1]
+    );
+    for (length, count) in [(64, 1), (65, 0)] {
+        let parameter = "x".repeat(length - 4);
+        let lines = format!("a=rtcp-fb:0 nack {parameter}\r\n");
+        assert_eq!(counts(&lines)[0], count, "{length}");
+    }
+    let prints = |lines: &str| read(lines).fingerprints(0).len();
+    let same = "a=fingerprint:x 00\r\n".repeat(40);
+    assert_eq!(prints(&format!("{same}a=fingerprint:x 01\r\n")), 2);
+    let other: String = (0..40)
+        .map(|it| format!("a=fingerprint:x{it} 00\r\n"))
+        .collect();
+    assert_eq!(prints(&other), 32);
+    for (length, count) in [(64, 1), (65, 0)] {
+        let value = vec!["00"; length].join(":");
+        assert_eq!(prints(&format!("a=fingerprint:x {value}\r\n")), count);
+        let name = "x".repeat(length);
+        assert_eq!(prints(&format!("a=fingerprint:{name} 00\r\n")), count);
+    }
 }
 
 /// A number once given stays, fixed ones where they are fixed, 64 to 95 never, and there is an end.

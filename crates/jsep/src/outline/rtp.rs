@@ -1,11 +1,13 @@
 //! What a section of RTP says of itself.
 
 use oxirtc_sdp::{
-    Attribute, Bandwidth, Direction, ExtMap, Fmtp, Media, Msid, Rid, RtcpFeedback, RtpMap,
-    Simulcast, Ssrc, SsrcGroup,
+    Attribute, Bandwidth, Direction, ExtMap, Media, Msid, Rid, Simulcast, Ssrc, SsrcGroup,
 };
 
-use crate::{Announced, Layers, NumberedExtension, codec::Format};
+use crate::{
+    Announced, Layers, NumberedExtension,
+    codec::{Format, FormatLines},
+};
 
 /// The facts of RTP, as their author sees them.
 #[derive(Clone, Debug, Default)]
@@ -35,9 +37,7 @@ pub(crate) struct Rtp {
 #[derive(Default)]
 pub(super) struct Lines<'a> {
     direction: Option<Direction>,
-    maps: Vec<RtpMap<'a>>,
-    parameters: Vec<Fmtp<'a>>,
-    feedback: Vec<RtcpFeedback<'a>>,
+    formats: FormatLines<'a>,
     extensions: Vec<ExtMap<'a>>,
     mixed: bool,
     cryptex: bool,
@@ -54,9 +54,9 @@ impl<'a> Lines<'a> {
     /// Keeps a line that is about RTP. Returns one that is not.
     pub(super) fn keep(&mut self, line: Attribute<'a>) -> Option<Attribute<'a>> {
         match line {
-            Attribute::RtpMap(it) => self.maps.push(it),
-            Attribute::Fmtp(it) => self.parameters.push(it),
-            Attribute::RtcpFeedback(it) => self.feedback.push(it),
+            Attribute::RtpMap(it) => self.formats.keep_map(it),
+            Attribute::Fmtp(it) => self.formats.keep_parameters(it),
+            Attribute::RtcpFeedback(it) => self.formats.keep_feedback(it),
             Attribute::ExtMap(it) => self.extensions.push(it),
             Attribute::ExtMapAllowMixed => self.mixed = true,
             Attribute::Cryptex => self.cryptex = true,
@@ -85,14 +85,11 @@ impl<'a> Lines<'a> {
     pub(super) fn finish(self, media: &Media<'a>) -> Rtp {
         Rtp {
             direction: self.direction,
-            formats: Format::read(
-                media.formats().filter_map(|it| it.parse().ok()),
-                &self.maps,
-                &self.parameters,
-                &self.feedback,
-            ),
             streams: self.streams(),
             announced: self.announced(),
+            formats: self
+                .formats
+                .read(media.formats().filter_map(|it| it.parse().ok())),
             extensions: NumberedExtension::read(self.extensions.into_iter()),
             mixed: self.mixed,
             cryptex: self.cryptex,

@@ -28,9 +28,10 @@ struct Parameters {
 pub(super) fn is(entry: &Entry) -> bool {
     entry.media == "application"
         && match entry.protocol.as_str() {
-            "UDP/DTLS/SCTP" | "TCP/DTLS/SCTP" => {
-                entry.formats.iter().any(|it| it == "webrtc-datachannel")
-            }
+            "UDP/DTLS/SCTP" | "TCP/DTLS/SCTP" => entry
+                .formats
+                .split(' ')
+                .any(|it| it == "webrtc-datachannel"),
             "DTLS/SCTP" => true,
             _ => false,
         }

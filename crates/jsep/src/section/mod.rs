@@ -78,7 +78,7 @@ impl Section {
             line: Line {
                 media: entry.media.clone(),
                 protocol: entry.protocol.clone(),
-                formats: entry.formats.join(" "),
+                formats: entry.formats.clone(),
             },
             live,
             transport,

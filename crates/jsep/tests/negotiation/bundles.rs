@@ -249,3 +249,53 @@ fn what_media_needs() {
         assert_eq!(theirs.negotiator.transceivers().count(), 1);
     }
 }
+
+/// An offer that bundles nothing is given as many transports as there may be, the first of its sections, and keeps them when a section
+/// for data comes behind them. One that bundles all is given one.
+#[test]
+fn transports_are_bounded() {
+    let sections: String = (0..70)
+        .map(|mid| format!("m=audio 9 UDP/TLS/RTP/SAVPF 0\r\na=mid:{mid}\r\na=recvonly\r\n"))
+        .collect();
+    let head = full(BundlePolicy::Balanced).offer().sdp;
+    let wanted = |it: &&str| {
+        let kept = ["v=", "o=", "s=", "t=", "a=ice-", "a=fingerprint", "a=setup"];
+        kept.iter().any(|start| it.starts_with(start))
+    };
+    let lines = head.lines().take_while(|it| !it.starts_with("m="));
+    let head: String = lines.filter(wanted).map(|it| format!("{it}\r\n")).collect();
+    let alone = format!("{head}a=rtcp-mux\r\n{sections}");
+    let mids: Vec<_> = (0..70).map(|it| it.to_string()).collect();
+    let bundled = format!(
+        "{head}a=rtcp-mux\r\na=group:BUNDLE {}\r\n{sections}",
+        mids.join(" ")
+    );
+    for (most, offer, expected, lives) in [
+        (None, &alone, 64, 64),
+        (Some(3), &alone, 3, 3),
+        (Some(70), &alone, 70, 70),
+        (Some(0), &alone, 1, 1),
+        (Some(1), &bundled, 1, 70),
+    ] {
+        let mut peer = Peer::with('b', |config| match most {
+            Some(most) => equipped(config).most_transports(most),
+            None => equipped(config),
+        });
+        let changes = peer.remote(offer_of(offer.clone()));
+        assert_eq!(transports(&changes), expected, "{most:?}");
+        peer.local(None);
+        let rejected = local(&peer).matches("m=audio 0 ").count();
+        assert_eq!(70 - rejected, lives, "{most:?}");
+        let more = format!(
+            "{offer}m=application 9 UDP/DTLS/SCTP webrtc-datachannel\r\na=mid:d\r\na=sctp-port:5000\r\n"
+        );
+        let changes = peer.remote(offer_of(more));
+        assert_eq!(transports(&changes), 0, "{most:?}");
+        peer.local(None);
+        assert_eq!(
+            local(&peer).matches("m=audio 9 ").count(),
+            lives,
+            "{most:?}"
+        );
+    }
+}

@@ -140,6 +140,117 @@ fn an_answer_numbers_no_extension_anew() {
     assert_eq!(uris, [MID]);
 }
 
+/// RFC 6904 §4.1, RFC 8285 §6: an answer neither takes the encryption away that was offered nor adds it, and it adds no direction.
+#[test]
+fn an_answer_changes_no_extension() {
+    let opus = [Codec::new("opus", 48_000).channels(2)];
+    for encrypted in [false, true] {
+        let mut a = peer('a', &opus, &[encrypted], false);
+        let mut b = peer('b', &opus, &[encrypted], false);
+        a.local(None);
+        b.remote(a.negotiator.local_description().expect("an offer"));
+        let answer = b.answer().sdp;
+        let hidden = format!("urn:ietf:params:rtp-hdrext:encrypt {LEVEL}");
+        let (one, other) = match encrypted {
+            true => (hidden.as_str(), LEVEL),
+            false => (LEVEL, hidden.as_str()),
+        };
+        assert!(answer.contains(&format!(" {one}\r\n")), "{answer}");
+        let turned = answer.replace(&format!(" {one}\r\n"), &format!(" {other}\r\n"));
+        a.remote(answer_of(turned));
+        assert_eq!(levels(&a), [0, 0], "{encrypted}");
+    }
+    for (offered, answered, taken) in [
+        (Direction::SendOnly, "", [1, 0]),
+        (Direction::SendOnly, "/recvonly", [1, 0]),
+        (Direction::SendOnly, "/sendonly", [0, 0]),
+        (Direction::RecvOnly, "", [0, 1]),
+        (Direction::SendRecv, "/sendonly", [0, 1]),
+    ] {
+        let mut a = directed_peer('a', offered);
+        let mut b = peer('b', &opus, &[false], false);
+        a.local(None);
+        b.remote(a.negotiator.local_description().expect("an offer"));
+        let answer = b.answer().sdp;
+        let line = lines(&answer, &["a=extmap:"])
+            .into_iter()
+            .find(|it| it.ends_with(LEVEL))
+            .expect("agreed on");
+        let id: String = line
+            .chars()
+            .skip("a=extmap:".len())
+            .take_while(char::is_ascii_digit)
+            .collect();
+        let other = format!("a=extmap:{id}{answered} {LEVEL}");
+        a.remote(answer_of(answer.replace(line, &other)));
+        assert_eq!(levels(&a), taken, "{offered:?} {answered}");
+        // RFC 9429 §5.2.2: what is left in no direction is not offered again.
+        let again = a.offer().sdp.contains(LEVEL);
+        assert_eq!(again, taken != [0, 0], "{offered:?} {answered}");
+    }
+}
+
+/// A peer of sound that offers levels in one direction.
+fn directed_peer(name: char, direction: Direction) -> Peer {
+    let level = Extension {
+        direction,
+        ..Extension::new(LEVEL)
+    };
+    let capabilities = Capabilities {
+        codecs: vec![Codec::new("opus", 48_000).channels(2)],
+        extensions: vec![level],
+    };
+    let mut peer = Peer::with(name, |config| config.media(MediaKind::Audio, capabilities));
+    let init = TransceiverInit {
+        direction: Direction::SendRecv,
+        ..TransceiverInit::default()
+    };
+    let added = peer
+        .negotiator
+        .add_transceiver(MediaKind::Audio, Origin::Track, init);
+    added.expect("it is equipped");
+    peer
+}
+
+/// How often levels are sent, and received.
+fn levels(peer: &Peer) -> [usize; 2] {
+    let transceiver = peer
+        .negotiator
+        .transceivers()
+        .next()
+        .expect("a transceiver");
+    let send = transceiver.send_parameters().expect("it sends").extensions;
+    let receive = transceiver.receive_parameters().expect("it receives");
+    [send, receive.extensions].map(|all| {
+        let levels = all.iter().filter(|it| it.extension.uri == LEVEL);
+        levels.count()
+    })
+}
+
+/// RFC 5761 §4: what could not be told from RTCP is not taken, and a section that has nothing else is rejected.
+#[test]
+fn payload_types_of_rtcp_are_not_taken() {
+    for (payload, taken) in [(63, true), (64, false), (95, false), (96, true)] {
+        let opus = [Codec::new("opus", 48_000).channels(2)];
+        let mut a = peer('a', &opus, &[], false);
+        let offer = a.offer().sdp;
+        let own = lines(&offer, &["a=rtpmap:"])[0];
+        let own: String = own
+            .chars()
+            .skip("a=rtpmap:".len())
+            .take_while(char::is_ascii_digit)
+            .collect();
+        let offer = offer
+            .replace(&format!("SAVPF {own}"), &format!("SAVPF {payload}"))
+            .replace(&format!("rtpmap:{own} "), &format!("rtpmap:{payload} "));
+        let mut b = peer('b', &opus, &[], false);
+        b.remote(offer_of(offer));
+        let answer = b.answer().sdp;
+        let expected = format!("m=audio {} ", if taken { 9 } else { 0 });
+        assert!(answer.contains(&expected), "{payload}: {answer}");
+    }
+}
+
 /// RFC 7874 §3: noise is taken beside a codec that has none of its own, and nowhere else.
 #[test]
 fn comfort_noise_is_taken_beside_what_needs_it() {

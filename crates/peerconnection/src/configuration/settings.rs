@@ -49,6 +49,7 @@ pub struct Settings {
     pub(crate) cryptex: bool,
     pub(crate) encrypted_levels: bool,
     pub(crate) media: MediaLimits,
+    pub(crate) most_transports: usize,
 }
 
 /// How data shares the path with others (RFC 8831 §5).
@@ -413,6 +414,14 @@ impl Settings {
         self
     }
 
+    /// How many transports the sections of an offer of the peer have together, at least 1; one that bundles them all, as browsers do, needs
+    /// one. Sections that need a further one are rejected: each has an ICE agent, and sockets where no port is shared. Default: 64.
+    #[must_use]
+    pub fn most_transports(mut self, transports: usize) -> Self {
+        self.most_transports = transports;
+        self
+    }
+
     /// How many SSRCs of the peer are followed on a transport, repair streams and the one that it reports by included. Packets of further ones are dropped and counted.
     /// Each costs some kilobytes. Default: 256.
     #[must_use]
@@ -485,6 +494,7 @@ impl Default for Settings {
             cryptex: false,
             encrypted_levels: false,
             media: MediaLimits::default(),
+            most_transports: 64,
         }
     }
 }

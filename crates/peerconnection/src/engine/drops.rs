@@ -82,7 +82,7 @@ fn of_srtp(srtp: &srtp::Stats) -> [(&'static str, u64); 4] {
     ]
 }
 
-fn of_rtp(rtp: &rtp::SessionStats) -> [(&'static str, u64); 7] {
+fn of_rtp(rtp: &rtp::SessionStats) -> [(&'static str, u64); 8] {
     [
         (MANY_SOURCES, rtp.over_limit),
         ("RTP that is malformed", rtp.malformed),
@@ -91,6 +91,7 @@ fn of_rtp(rtp: &rtp::SessionStats) -> [(&'static str, u64); 7] {
         ("RTCP that is malformed", rtp.rtcp_malformed),
         ("RTCP that breaks off", rtp.rtcp_broken),
         ("RTP that nobody has read", rtp.unread),
+        ("media for a sender that did not keep up", rtp.lagged),
     ]
 }
 
@@ -157,7 +158,7 @@ mod tests {
         for (count, words) in of_packets {
             assert!(grown(of_srtp(&one(count))).contains(words), "{words}");
         }
-        let of_session: [(Count<rtp::SessionStats>, &str); 7] = [
+        let of_session: [(Count<rtp::SessionStats>, &str); 8] = [
             (|it| &mut it.over_limit, "more sources"),
             (|it| &mut it.malformed, "RTP that is malformed"),
             (|it| &mut it.unrouted, "no section"),
@@ -165,6 +166,7 @@ mod tests {
             (|it| &mut it.rtcp_malformed, "RTCP that is malformed"),
             (|it| &mut it.rtcp_broken, "breaks off"),
             (|it| &mut it.unread, "nobody has read"),
+            (|it| &mut it.lagged, "did not keep up"),
         ];
         for (count, words) in of_session {
             assert!(grown(of_rtp(&one(count))).contains(words), "{words}");

@@ -41,6 +41,7 @@ impl Negotiation {
             .bundle_policy(convert::bundle_policy(configuration.bundle_policy))
             .max_message_size(settings.announced_message_size().into())
             .cname(cname)
+            .most_transports(settings.most_transports)
             .ice_lite(settings.ice_lite)
             .renomination(settings.ice_renomination);
         let config = match sctp_init {

@@ -381,23 +381,34 @@ impl Session {
             stream.assembler.insert(now, packet.clone());
         }
         if delivery.packets {
-            let lane = packet.lane;
-            let same = |it: &&mut (usize, u8, Vec<Packet>)| (it.0, it.1) == (section, lane);
-            match self.pending.iter_mut().find(same) {
-                Some((_, _, packets)) => {
-                    // What nobody has read so long is old.
-                    if packets.len() >= MOST_UNREAD {
-                        self.stats.unread += packets.len() as u64;
-                        packets.clear();
-                    }
-                    packets.push(packet);
-                }
-                None => self.pending.push((section, lane, vec![packet])),
-            }
+            self.keep(section, packet);
         }
         if delivery.frames {
             self.assemble(now, at);
             self.bound_frames(now);
+        }
+    }
+
+    /// Keeps a packet for who reads them. What nobody has read so long is old, and of all lanes that loses it of which most waits.
+    fn keep(&mut self, section: usize, packet: Packet) {
+        let lane = packet.lane;
+        let same = |it: &(usize, u8, Vec<Packet>)| (it.0, it.1) == (section, lane);
+        let full = match self.waiting >= MOST_UNREAD_OF_ALL {
+            true => self.pending.iter_mut().max_by_key(|it| it.2.len()),
+            false => {
+                let mut pending = self.pending.iter_mut();
+                pending.find(|it| same(it) && it.2.len() >= MOST_UNREAD)
+            }
+        };
+        if let Some((_, _, packets)) = full {
+            self.stats.unread += packets.len() as u64;
+            self.waiting -= packets.len();
+            *packets = Vec::new();
+        }
+        self.waiting += 1;
+        match self.pending.iter_mut().find(|it| same(it)) {
+            Some((_, _, packets)) => packets.push(packet),
+            None => self.pending.push((section, lane, vec![packet])),
         }
     }
 
@@ -573,3 +584,5 @@ const SILENCE: Duration = Duration::from_secs(2);
 const MOST_COLLISIONS: u64 = 256;
 /// So many packets of a lane wait for who reads them.
 const MOST_UNREAD: usize = 4096;
+/// And so many of all lanes together.
+const MOST_UNREAD_OF_ALL: usize = 16_384;

@@ -66,6 +66,8 @@ pub struct Session {
     /// When a report on any stream of ours came last.
     heard: Option<Instant>,
     pending: Vec<(usize, Lane, Vec<Packet>)>,
+    /// How many packets there are in it.
+    waiting: usize,
     events: VecDeque<Event>,
     feedback: VecDeque<Feedback>,
     turn: usize,
@@ -156,6 +158,7 @@ impl Session {
             timers: Timers::default(),
             heard: None,
             pending: Vec::new(),
+            waiting: 0,
             events: VecDeque::new(),
             feedback: VecDeque::new(),
             turn: 0,
@@ -235,6 +238,7 @@ impl Session {
             (stream.ended, stream.section) = (true, NOWHERE);
         }
         self.pending.retain(|it| it.0 != at);
+        self.waiting = self.pending.iter().map(|it| it.2.len()).sum();
         // Places stay, so that nothing else moves, for a section that comes.
         if let Some(state) = self.sections.get_mut(at) {
             state.id = GONE;
@@ -338,11 +342,12 @@ impl Session {
         of.for_each(SendStream::change_source);
     }
 
-    /// Something that was meant for this section is gone: its video goes on with a key frame.
-    pub fn lag(&mut self, id: SectionId) {
+    /// So many packets that were meant for this section are gone: its video goes on with a key frame.
+    pub fn lag(&mut self, id: SectionId, packets: u64) {
         let Some(section) = self.place(id) else {
             return;
         };
+        self.stats.lagged += packets;
         let of = self.senders.iter_mut().filter(|it| it.section == section);
         of.for_each(SendStream::lag);
     }
@@ -439,11 +444,13 @@ impl Session {
         self.events.pop_front()
     }
 
-    /// The packets that came together, of one section and lane; shared as they are. When 4,096 of a lane wait, they are dropped.
+    /// The packets that came together, of one section and lane; shared as they are. When
+    /// 4,096 of a lane wait they are dropped, and when 16,384 wait in all those of the lane of which most do.
     pub fn poll_batch(&mut self) -> Option<(SectionId, Lane, Arc<Batch>)> {
         let at = self.pending.iter().position(|it| !it.2.is_empty())?;
         let (section, lane, packets) = self.pending.get_mut(at)?;
         let room = packets.len();
+        self.waiting -= room;
         let packets = std::mem::replace(packets, Vec::with_capacity(room));
         let id = self.sections.get(*section)?.id;
         Some((id, *lane, Arc::new(Batch { packets })))

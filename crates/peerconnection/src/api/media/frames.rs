@@ -143,6 +143,50 @@ mod tests {
         }
     }
 
+    /// What was missing before a frame that is left out is missing still, and what was read takes no room.
+    #[test]
+    fn what_is_missing_adds_up() {
+        let queue = FrameQueue::new(MediaKind::Video);
+        let mut wakeups = Wakeups::default();
+        let mut push = |key, missing| {
+            let mut frame = frame(Codec::Vp8, 0, key);
+            frame.missing_before = missing;
+            queue.push(frame, &mut wakeups)
+        };
+        for _ in 0..MOST_FRAMES {
+            assert!(!push(true, 1));
+        }
+        assert!(push(false, 2), "a key frame is wanted");
+        assert!(!push(true, 3));
+        let missing = 2 * MOST_FRAMES as u32 + (1 + 2) + 3;
+        assert_eq!(read(&queue).map(|it| it.missing_before), Some(missing));
+        assert_eq!(queue.lock().bytes, 0);
+        assert!(read(&queue).is_none());
+        let sound = FrameQueue::new(MediaKind::Audio);
+        for number in 0..2 * MOST_FRAMES as u32 {
+            let wants = sound.push(frame(Codec::Opus, number, true), &mut wakeups);
+            assert!(!wants, "of sound none is wanted");
+        }
+    }
+
+    /// So many streams are followed from their key frames on.
+    #[test]
+    fn so_many_streams_go_on() {
+        let queue = FrameQueue::new(MediaKind::Video);
+        let mut wakeups = Wakeups::default();
+        let mut push = |rid: usize, key| {
+            let mut frame = frame(Codec::Vp8, 0, key);
+            frame.rid = Some(rid.to_string());
+            queue.push(frame, &mut wakeups);
+        };
+        (0..=MOST_FRAMES).for_each(|_| push(100, false));
+        for key in [true, false] {
+            (0..=MOST_STREAMS).for_each(|rid| push(rid, key));
+        }
+        let left = std::iter::from_fn(|| read(&queue)).count();
+        assert_eq!(left, (MOST_STREAMS + 1) + MOST_STREAMS);
+    }
+
     /// A reader that sleeps loses whole frames, up to the next key frame, and learns how many.
     #[test]
     fn a_slow_reader_of_video_goes_on_with_a_key_frame() {

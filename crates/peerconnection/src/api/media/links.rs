@@ -266,8 +266,8 @@ impl Links {
             return;
         };
         let now = now();
-        for id in taken.lagged {
-            engine.lag(id);
+        for (id, packets) in taken.lagged {
+            engine.lag(id, packets);
         }
         for id in taken.chosen {
             if let Some(link) = self.senders.get(&id) {

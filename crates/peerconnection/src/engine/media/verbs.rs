@@ -368,10 +368,10 @@ impl Engine {
         }
     }
 
-    /// Something that was meant for a sender is lost: its video goes on with a key frame.
-    pub fn lag(&mut self, id: TransceiverId) {
+    /// So many packets that were meant for a sender are lost: its video goes on with a key frame.
+    pub fn lag(&mut self, id: TransceiverId, packets: u64) {
         if let Some((path, section)) = self.path_of(id) {
-            path.rtp.lag(section);
+            path.rtp.lag(section, packets);
         }
     }
 
@@ -469,7 +469,7 @@ impl Engine {
     }
 
     /// The next batch of packets that came together, of a receiver that delivers them. No event tells of it: who reads packets asks
-    /// after each input: of what is not taken 4,096 packets of a layer are kept at most.
+    /// after each input: of what is not taken 4,096 packets of a layer are kept at most, and 16,384 of a transport.
     #[inline]
     pub fn read_packets(&mut self) -> Option<(TransceiverId, MediaBatch)> {
         // Asked after every call, and many connections have no media.
