@@ -49,6 +49,8 @@ async fn serve(connection: PeerConnection) {
             _ => {}
         }
     }
+    // `echo` has a handle, and would wait for the words of a visitor that is lost, and keep its connection open.
+    connection.close();
 }
 
 async fn echo(channel: DataChannel) {

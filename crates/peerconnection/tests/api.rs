@@ -323,7 +323,38 @@ fn a_dropped_channel_discards() {
         }
         kept.send("through").await.unwrap();
         assert_eq!(there.recv().await, Some("through".into()));
+        assert_eq!(lost.ready_state(), DataChannelState::Open);
     });
+}
+
+/// What the page of `next_event` shows of a server: of a visitor that vanishes no task stays, that of its channel neither.
+#[test]
+fn a_peer_that_is_lost_leaves_no_task() {
+    let (mut world, [left, right]) = World::new(Link::new(1).delay(ms(10)));
+    let here = left
+        .create_data_channel("a", DataChannelInit::default())
+        .unwrap();
+    let there = world.run(async {
+        negotiate(&left, &right).await;
+        here.opened().await.unwrap();
+        right.next_data_channel().await.unwrap()
+    });
+    let weak = right.downgrade();
+    let echo = async move { while there.recv().await.is_some() {} };
+    let attend = async move {
+        while let Some(event) = right.next_event().await {
+            match event {
+                Event::PeerClosed | Event::ConnectionStateChange(PeerConnectionState::Failed) => {
+                    break;
+                }
+                _ => {}
+            }
+        }
+        right.close();
+    };
+    world.cut();
+    world.run(async { tokio::join!(echo, attend) });
+    assert!(weak.upgrade().is_none());
 }
 
 /// [4.4.2-07] [4.4.2-27] [4.4.2-28] [4.4.1.2-07] [4.5-01]
