@@ -1,5 +1,7 @@
 //! What a negotiator is told once.
 
+use std::sync::Arc;
+
 use crate::{Codec, Extension, MediaKind};
 
 /// What a [`Negotiator`](crate::Negotiator) is told once.
@@ -15,8 +17,8 @@ pub struct Config {
     pub(crate) ice_lite: bool,
     pub(crate) renomination: bool,
     pub(crate) cryptex: bool,
-    audio: Capabilities,
-    video: Capabilities,
+    audio: Arc<Capabilities>,
+    video: Arc<Capabilities>,
 }
 
 /// What can be sent and received of one kind of media: W3C's `RTCRtpCapabilities`.
@@ -66,15 +68,16 @@ impl Config {
             ice_lite: false,
             renomination: false,
             cryptex: false,
-            audio: Capabilities::default(),
-            video: Capabilities::default(),
+            audio: Arc::default(),
+            video: Arc::default(),
         }
     }
 
-    /// What can be done with a kind of media. Default: nothing, and then there are no transceivers of this kind
-    /// and sections of the peer are rejected.
+    /// What can be done with a kind of media; negotiators may share it. Default: nothing, and then there are no transceivers of this
+    /// kind and sections of the peer are rejected.
     #[must_use]
-    pub fn media(mut self, kind: MediaKind, capabilities: Capabilities) -> Self {
+    pub fn media(mut self, kind: MediaKind, capabilities: impl Into<Arc<Capabilities>>) -> Self {
+        let capabilities = capabilities.into();
         match kind {
             MediaKind::Audio => self.audio = capabilities,
             MediaKind::Video => self.video = capabilities,
