@@ -1,6 +1,7 @@
 //! One connection on tokio: how it is made, and its task.
 
 use std::{
+    panic::{AssertUnwindSafe, catch_unwind},
     pin::{Pin, pin},
     sync::Arc,
     task::Poll,
@@ -18,7 +19,7 @@ use super::{
     sockets::Socket,
     tls::Tls,
 };
-use crate::{Configuration, Error, Path, PeerConnection, Settings, api::EngineLock};
+use crate::{Configuration, Error, ErrorKind, Path, PeerConnection, Settings, api::EngineLock};
 
 /// Makes a connection on its own sockets or on those of a port, and starts its task.
 pub(super) fn open(
@@ -28,6 +29,15 @@ pub(super) fn open(
     ways: Ways,
     mut networks: Networks,
 ) -> Result<PeerConnection, Error> {
+    // A runtime without time tells so by a panic, and by nothing else; the connection's task would end by it.
+    let timer = catch_unwind(AssertUnwindSafe(|| {
+        let _entered = runtime.enter();
+        tokio::time::sleep_until(far())
+    }));
+    let timer = timer.map_err(|_| {
+        let message = "the tokio runtime has no time enabled";
+        Error::new(ErrorKind::InvalidState, message)
+    })?;
     let task = Arc::new(Notify::new());
     let tls = Tls::new(&settings)?;
     let carrier = TokioCarrier::new(runtime.clone(), task.clone(), ways, tls);
@@ -36,7 +46,7 @@ pub(super) fn open(
     engine.look(|carrier| carrier.attach(&engine));
     let interfaces = networks.current();
     engine.drive(|now, engine, _| engine.handle_interfaces(now, &interfaces));
-    runtime.spawn(run(Task(engine), task, networks));
+    runtime.spawn(run(Task(engine), task, timer, networks));
     Ok(connection)
 }
 
@@ -51,9 +61,9 @@ impl Drop for Task {
 }
 
 /// The connection's own task: its timer, its sockets, and those that are full.
-async fn run(task: Task, woken: Arc<Notify>, mut networks: Networks) {
+async fn run(task: Task, woken: Arc<Notify>, timer: Sleep, mut networks: Networks) {
     let engine = &task.0;
-    let mut timer = pin!(tokio::time::sleep_until(far()));
+    let mut timer = pin!(timer);
     let mut plan = Plan::default();
     loop {
         let before = plan.armed;
