@@ -49,7 +49,7 @@ async fn serve(connection: PeerConnection) {
             _ => {}
         }
     }
-    // `echo` has a handle, and would wait for the words of a visitor that is lost, and keep its connection open.
+    // `echo` has a handle, too, and would wait on for the words of a visitor that is lost.
     connection.close();
 }
 

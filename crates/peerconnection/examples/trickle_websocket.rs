@@ -80,7 +80,7 @@ async fn attend(connection: PeerConnection, mut socket: Socket) -> Result<()> {
                     tokio::spawn(echo(channel));
                 }
                 Some(Event::ConnectionStateChange(PeerConnectionState::Failed)) => {
-                    // `echo` has a handle, and would wait for its words.
+                    // `echo` has a handle, too, and would wait on for its words.
                     connection.close();
                     anyhow::bail!("the peer cannot be reached");
                 }

@@ -241,7 +241,7 @@ impl PeerConnection {
     ///             _ => {}
     ///         }
     ///     }
-    ///     // A task that serves a channel has a handle too, and would wait for the words of a peer that is lost.
+    ///     // A task that serves a channel has a handle, too, and would wait on for the words of a peer that is lost.
     ///     connection.close();
     /// }
     /// ```
