@@ -86,9 +86,10 @@ impl Certificate {
         // Positive and never empty in DER.
         let serial = [&[first & 0x3F | 0x40], &serial[..]].concat();
         parameters.serial_number = Some(SerialNumber::from(serial));
-        let name: String = random::<16>()?
-            .iter()
-            .map(|byte| format!("{byte:02x}"))
+        let digits = random::<16>()?;
+        let digits = digits.iter().flat_map(|byte| [byte >> 4, byte & 15]);
+        let name: String = digits
+            .filter_map(|it| char::from_digit(it.into(), 16))
             .collect();
         let subject = &mut parameters.distinguished_name;
         *subject = rcgen::DistinguishedName::new();

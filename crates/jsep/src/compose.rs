@@ -448,10 +448,22 @@ fn write_credentials(writer: &mut Writer, credentials: &Credentials) {
 /// and Firefox ends where it finds none for a section.
 fn fingerprints(writer: &mut Writer, config: &Config) {
     for Fingerprint { algorithm, value } in &config.fingerprints {
-        let bytes: Vec<_> = value.iter().map(|byte| format!("{byte:02X}")).collect();
-        let bytes = bytes.join(":");
+        let bytes = hexadecimal(value);
         writer.line('a', format_args!("fingerprint:{algorithm} {bytes}"));
     }
+}
+
+/// RFC 8122 §5: upper case, with colons.
+fn hexadecimal(bytes: &[u8]) -> String {
+    let digit = |value: u8| char::from_digit(value.into(), 16).map(|it| it.to_ascii_uppercase());
+    let mut text = String::with_capacity(3 * bytes.len());
+    for byte in bytes {
+        if !text.is_empty() {
+            text.push(':');
+        }
+        text.extend([byte >> 4, byte & 15].into_iter().filter_map(digit));
+    }
+    text
 }
 
 /// The session level but for groups.

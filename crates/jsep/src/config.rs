@@ -1,5 +1,7 @@
 //! What a negotiator is told once.
 
+use std::sync::Arc;
+
 use crate::{Codec, Extension, MediaKind};
 
 /// What a [`Negotiator`](crate::Negotiator) is told once.
@@ -16,8 +18,8 @@ pub struct Config {
     pub(crate) renomination: bool,
     pub(crate) cryptex: bool,
     pub(crate) most_transports: usize,
-    audio: Capabilities,
-    video: Capabilities,
+    audio: Arc<Capabilities>,
+    video: Arc<Capabilities>,
 }
 
 /// What can be sent and received of one kind of media: W3C's `RTCRtpCapabilities`.
@@ -68,15 +70,16 @@ impl Config {
             renomination: false,
             cryptex: false,
             most_transports: 64,
-            audio: Capabilities::default(),
-            video: Capabilities::default(),
+            audio: Arc::default(),
+            video: Arc::default(),
         }
     }
 
-    /// What can be done with a kind of media. Default: nothing, and then there are no transceivers of this kind
-    /// and sections of the peer are rejected.
+    /// What can be done with a kind of media; negotiators may share it. Default: nothing, and then there are no transceivers of this
+    /// kind and sections of the peer are rejected.
     #[must_use]
-    pub fn media(mut self, kind: MediaKind, capabilities: Capabilities) -> Self {
+    pub fn media(mut self, kind: MediaKind, capabilities: impl Into<Arc<Capabilities>>) -> Self {
+        let capabilities = capabilities.into();
         match kind {
             MediaKind::Audio => self.audio = capabilities,
             MediaKind::Video => self.video = capabilities,

@@ -49,6 +49,8 @@ async fn serve(connection: PeerConnection) {
             _ => {}
         }
     }
+    // `echo` has a handle, too, and would wait on for the words of a visitor that is lost.
+    connection.close();
 }
 
 async fn echo(channel: DataChannel) {

@@ -80,6 +80,8 @@ async fn attend(connection: PeerConnection, mut socket: Socket) -> Result<()> {
                     tokio::spawn(echo(channel));
                 }
                 Some(Event::ConnectionStateChange(PeerConnectionState::Failed)) => {
+                    // `echo` has a handle, too, and would wait on for its words.
+                    connection.close();
                     anyhow::bail!("the peer cannot be reached");
                 }
                 Some(Event::PeerClosed) | None => return Ok(()),

@@ -323,7 +323,45 @@ fn a_dropped_channel_discards() {
         }
         kept.send("through").await.unwrap();
         assert_eq!(there.recv().await, Some("through".into()));
+        assert_eq!(lost.ready_state(), DataChannelState::Open);
     });
+}
+
+/// What the page of `next_event` shows of a server: of a visitor that vanishes no task stays when `failed` was told, that of its
+/// channel neither, which would wait on.
+#[test]
+fn a_peer_that_is_lost_leaves_no_task() {
+    let (mut world, [left, right]) = World::new(Link::new(1).delay(ms(10)));
+    let here = left
+        .create_data_channel("a", DataChannelInit::default())
+        .unwrap();
+    let there = world.run(async {
+        negotiate(&left, &right).await;
+        here.opened().await.unwrap();
+        right.next_data_channel().await.unwrap()
+    });
+    let weak = right.downgrade();
+    let carrier = world.sides[1].carrier.clone();
+    let echo = async move { while there.recv().await.is_some() {} };
+    let attend = async move {
+        while let Some(event) = right.next_event().await {
+            match event {
+                Event::PeerClosed | Event::ConnectionStateChange(PeerConnectionState::Failed) => {
+                    break;
+                }
+                _ => {}
+            }
+        }
+        right.close();
+        *carrier.now.lock().unwrap()
+    };
+    world.cut();
+    let ((), failed) = world.run(async { tokio::join!(echo, attend) });
+    assert!(weak.upgrade().is_none());
+    assert!(
+        world.now - failed < Duration::from_secs(1),
+        "the channel's task has waited on"
+    );
 }
 
 /// [4.4.2-07] [4.4.2-27] [4.4.2-28] [4.4.1.2-07] [4.5-01]
@@ -533,7 +571,13 @@ fn failed_ends_what_waits_for_the_peer() {
     world.run(async {
         let aborted = |error: oxirtc_peerconnection::Error| {
             assert_eq!(error.kind(), ErrorKind::Aborted, "{error}");
-            assert!(error.message().contains("failed"), "{error}");
+            // It says what was lacking.
+            let message = error.message();
+            assert!(
+                message.starts_with("the connection has failed: "),
+                "{error}"
+            );
+            assert!(message.contains(" checks sent"), "{error}");
         };
         aborted(here.send(vec![0; 100_000]).await.unwrap_err());
         assert_eq!(left.connection_state(), PeerConnectionState::Failed);

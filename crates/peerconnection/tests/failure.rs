@@ -178,8 +178,14 @@ fn a_transport_fails_by_itself() {
 /// ClientHello comes early: it is held, and no second is lost.
 #[test]
 fn a_client_hello_may_come_before_the_answer() {
-    for late in [15, 100, 400] {
-        let mut pair = Pair::new(2, link());
+    let lite = [false, true].map(|lite| Settings::default().ice_lite(lite));
+    for (late, settings) in lite
+        .iter()
+        .flat_map(|settings| [15, 100, 400].map(|late| (late, settings)))
+    {
+        let configurations = [Configuration::default(), Configuration::default()];
+        let settings = [settings.clone(), Settings::default()];
+        let mut pair = Pair::with_each(2, link(), configurations, settings);
         let here = pair.open(0, "a", &DataChannelInit::default());
         let offer = pair.offer(0, &OfferOptions::default()).unwrap();
         let answer = pair.answer(1, offer).unwrap();

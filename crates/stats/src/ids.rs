@@ -1,7 +1,5 @@
 //! Ids of objects.
 
-use std::fmt::Write;
-
 use hmac::{Hmac, KeyInit, Mac};
 use sha2::Sha256;
 
@@ -35,9 +33,9 @@ impl Ids {
         let digest = mac.finalize().into_bytes();
         let mut id = String::with_capacity(prefix.len() + 2 * LENGTH);
         id.push_str(prefix);
-        for byte in digest.iter().take(LENGTH) {
-            let _infallible = write!(id, "{byte:02x}");
-        }
+        let digits = digest.iter().take(LENGTH);
+        let digits = digits.flat_map(|byte| [byte >> 4, byte & 15]);
+        id.extend(digits.filter_map(|it| char::from_digit(it.into(), 16)));
         id
     }
 

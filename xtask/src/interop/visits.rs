@@ -39,7 +39,21 @@ pub(crate) async fn files_in_a_queue(suite: &Suite) -> anyhow::Result<()> {
     );
     ensure!(text(&tab, "waiting").await?.is_empty(), "something waits");
     verdict(&tab, 1001).await?;
+    unreadable(&tab).await?;
     serving.interrupt().await
+}
+
+/// A file that cannot be read says so, gives its channel back, and the next one goes; wherever on the page they fall.
+async fn unreadable(tab: &Tab) -> anyhow::Result<()> {
+    tab.run(UNREADABLE, &[]).await?;
+    let drop = format!("{DROP} at = document.body; drop(1001, 'unreadable', 'h');");
+    tab.run(&drop, &[]).await?;
+    wait(tab, "story.verdicts.length === 9", "two more").await?;
+    let last = tab.run("return story.failures.at(-1)", &[]).await?;
+    ensure!(last == "Not finished: it is away.", "{last}");
+    let closed =
+        "story.channels.length === 2 && story.channels.every((it) => it.readyState === 'closed')";
+    wait(tab, closed, "the end of both channels").await
 }
 
 /// A server that stops in the midst of a transfer is the reason that is told, of it and of what waits; the keyboard's focus goes to what
@@ -73,9 +87,11 @@ pub(crate) async fn server_stopped(suite: &Suite) -> anyhow::Result<()> {
     ensure!(shown == banner, "{shown}");
     let focused = tab.run("return document.activeElement.id", &[]).await?;
     ensure!(focused == "reconnect", "the focus is on {focused}");
-    tab.run(&format!("{DROP} drop(1001, 'c');"), &[]).await?;
+    tab.run(&format!("{DROP} drop(1001, 'c', 'd');"), &[])
+        .await?;
     let shown = text(&tab, "banner").await?;
-    let refused = "c was not sent: there is no connection. Press Connect, then drop it again.";
+    let refused =
+        "Not sent, as there is no connection: c, d. Press Connect, then drop again what is to go.";
     ensure!(shown == refused, "{shown}");
     Ok(())
 }
@@ -163,11 +179,26 @@ const STORY: &str = "window.story = { names: [], verdicts: [], failures: [] };
       if (kind === 'failed') story.failures.push(verdict.textContent);
     }).observe(verdict, { attributeFilter: ['data-verdict'] });";
 
+/// One file cannot be read; writes down which channels are made from now on.
+const UNREADABLE: &str = "const { slice } = Blob.prototype;
+    Blob.prototype.slice = function (...range) {
+      if (this.name !== 'unreadable') return slice.apply(this, range);
+      return { arrayBuffer: () => Promise.reject(new Error('it is away')) };
+    };
+    story.channels = [];
+    const { createDataChannel } = RTCPeerConnection.prototype;
+    RTCPeerConnection.prototype.createDataChannel = function (...options) {
+      const channel = createDataChannel.apply(this, options);
+      story.channels.push(channel);
+      return channel;
+    };";
+
 /// Drops files of a size and of these names together.
-const DROP: &str = "const drop = (size, ...names) => {
+const DROP: &str = "let at = document.getElementById('drop');
+    const drop = (size, ...names) => {
       const dataTransfer = new DataTransfer();
       for (const name of names) dataTransfer.items.add(new File([new Uint8Array(size)], name));
-      document.getElementById('drop').dispatchEvent(new DragEvent('drop', { dataTransfer, bubbles: true, cancelable: true }));
+      at.dispatchEvent(new DragEvent('drop', { dataTransfer, bubbles: true, cancelable: true }));
     };";
 
 /// The cards from the top, and whether all of the page can be seen without moving it sidewards.

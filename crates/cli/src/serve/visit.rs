@@ -252,7 +252,7 @@ async fn listen(track: MediaStreamTrack, tones: mpsc::Sender<char>) -> String {
     track.id().to_owned()
 }
 
-const UNREACHABLE: &str = "The machine that serves this page has no network interface that is up; bring one up, then press Connect.";
+const UNREACHABLE: &str = "The machine that serves this page has no network interface that is up; bring one up, then press Disconnect and then Connect.";
 /// For the channels' tasks, after the connection was closed.
 const FAREWELL: Duration = Duration::from_secs(1);
 /// Tones that wait to be told.

@@ -269,14 +269,17 @@ function tick() {
   if (serial % 20 === 0 && session?.chat?.readyState === "open") describe(session.peer).catch((error) => log(error.message));
 }
 
-/** Sends a file, or queues it behind the one that is on its way. */
-function offer(source) {
+/** Sends files, or queues them behind the one that is on its way. */
+function offer(...sources) {
+  if (sources.length === 0) return;
   if (session?.chat?.readyState !== "open") {
-    banner("files", `${source.name} was not sent: there is no connection. Press Connect, then drop it again.`);
+    const names = sources.map(({ name }) => name).join(", ");
+    const advice = session ? "Drop again what is to go when it is there" : "Press Connect, then drop again what is to go";
+    banner("files", `Not sent, as there is no connection: ${names}. ${advice}.`);
     return;
   }
   banner("files", "");
-  waiting.push(source);
+  waiting.push(...sources);
   showWaiting();
   if (!transfer) sendNext();
 }
@@ -319,11 +322,13 @@ async function send(source) {
     // The channel may close a moment before the server says why.
     if (error === transfer.closed && !transfer.reason) await new Promise((resolve) => setTimeout(resolve, 500));
     verdict("failed", `Not finished: ${(error === transfer.closed && transfer.reason) || error.message}.`);
+    // A file that cannot be read leaves the channel open.
+    transfer.end(error.message);
   } finally {
     tick();
     transfer = null;
     meter.up = meter.down = 0;
-    keepFocus($("cancel"), session ? $("sample") : $("reconnect"));
+    keepFocus($("cancel"), $($("sample").disabled ? "reconnect" : "sample"));
     $("cancel").hidden = true;
   }
 }
@@ -372,7 +377,7 @@ $("chat").addEventListener("submit", (event) => {
   $("chat-text").value = "";
 });
 $("file").addEventListener("change", () => {
-  for (const file of $("file").files) offer(fileSource(file));
+  offer(...[...$("file").files].map(fileSource));
   $("file").value = "";
 });
 $("sample").addEventListener("click", () => offer(sampleSource(Number($("sample-size").value) * 2 ** 20)));
@@ -383,9 +388,8 @@ $("reconnect").addEventListener("click", () => (session ? disconnect("this page 
 for (const type of ["dragover", "drop"]) addEventListener(type, (event) => event.preventDefault());
 $("drop").addEventListener("dragover", () => $("drop").classList.add("over"));
 for (const type of ["dragleave", "drop"]) $("drop").addEventListener(type, () => $("drop").classList.remove("over"));
-$("drop").addEventListener("drop", ({ dataTransfer }) => {
-  for (const file of dataTransfer.files) offer(fileSource(file));
-});
+// Wherever it falls: nothing else here takes a file.
+addEventListener("drop", ({ dataTransfer }) => offer(...[...dataTransfer.files].map(fileSource)));
 $("camera").addEventListener("click", () => session && toggleCamera());
 for (const kind of ["audio", "video"]) {
   const button = $(`mute-${kind}`);

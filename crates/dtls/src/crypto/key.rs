@@ -9,7 +9,13 @@ use ring::signature::{
     VerificationAlgorithm,
 };
 use rsa::{RsaPrivateKey, pkcs8::EncodePrivateKey};
-use x509_parser::prelude::{FromDer, SubjectPublicKeyInfo, X509Certificate};
+use x509_parser::{
+    oid_registry::{
+        OID_EC_P256, OID_KEY_TYPE_EC_PUBLIC_KEY, OID_NIST_EC_P384, OID_PKCS1_RSAENCRYPTION,
+        OID_SIG_ED25519,
+    },
+    prelude::{FromDer, SubjectPublicKeyInfo, X509Certificate},
+};
 use zeroize::Zeroizing;
 
 use crate::{Version, crypto::library_random, crypto::signature::SignatureScheme};
@@ -169,17 +175,21 @@ impl PublicKey {
     pub(crate) fn of(certificate: &X509Certificate<'_>) -> Option<Self> {
         let info = certificate.public_key();
         let key = info.subject_public_key.data.to_vec();
-        let algorithm = info.algorithm.algorithm.to_id_string();
-        match algorithm.as_str() {
-            RSA_ENCRYPTION => return has_good_length(info).then_some(Self::Rsa(key)),
-            ED25519 => return Some(Self::Ed25519(key)),
-            _ => {}
+        let algorithm = &info.algorithm.algorithm;
+        if *algorithm == OID_PKCS1_RSAENCRYPTION {
+            return has_good_length(info).then_some(Self::Rsa(key));
+        } else if *algorithm == OID_SIG_ED25519 {
+            return Some(Self::Ed25519(key));
+        } else if *algorithm != OID_KEY_TYPE_EC_PUBLIC_KEY {
+            return None;
         }
         let curve = info.algorithm.parameters.as_ref()?.as_oid().ok()?;
-        match (algorithm.as_str(), curve.to_id_string().as_str()) {
-            (EC_PUBLIC_KEY, SECP256R1) => Some(Self::P256(key)),
-            (EC_PUBLIC_KEY, SECP384R1) => Some(Self::P384(key)),
-            _ => None,
+        if curve == OID_EC_P256 {
+            Some(Self::P256(key))
+        } else if curve == OID_NIST_EC_P384 {
+            Some(Self::P384(key))
+        } else {
+            None
         }
     }
 
@@ -257,12 +267,6 @@ fn padding(scheme: SignatureScheme) -> Option<&'static dyn RsaEncoding> {
         _ => return None,
     })
 }
-
-const RSA_ENCRYPTION: &str = "1.2.840.113549.1.1.1";
-const ED25519: &str = "1.3.101.112";
-const EC_PUBLIC_KEY: &str = "1.2.840.10045.2.1";
-const SECP256R1: &str = "1.2.840.10045.3.1.7";
-const SECP384R1: &str = "1.3.132.0.34";
 
 #[cfg(test)]
 mod tests {

@@ -227,15 +227,15 @@ impl Agreement {
 
     fn settle_association(&mut self, local: &Outline, remote: &Outline, last: bool) {
         let index = self.data_section();
-        let entry = |outline: &'_ Outline| {
+        let [local, remote] = [local, remote].map(|outline| {
             let entry = outline.entry(index?);
-            entry.filter(|it| !it.rejected).cloned()
-        };
+            entry.filter(|it| !it.rejected)
+        });
         let transport = index.and_then(|index| self.carrier(index));
         let before = self.association.take();
-        self.association = match (entry(local), entry(remote), transport) {
+        self.association = match (local, remote, transport) {
             (Some(local), Some(remote), Some(transport)) => {
-                Association::agreed(before, transport, &local, &remote)
+                Association::agreed(before, transport, local, remote)
             }
             _ if last => None,
             _ => before,

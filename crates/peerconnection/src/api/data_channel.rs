@@ -20,7 +20,8 @@ use crate::{
 /// `RTCDataChannel` ([W3C §6.2](https://www.w3.org/TR/webrtc/#rtcdatachannel)): messages both ways.
 ///
 /// A handle, cheap to clone; it keeps the connection open. Clones read from one queue: each message and each event goes to one of
-/// them. When all handles of a channel are dropped, what still comes on it is discarded.
+/// them. When all handles of a channel are dropped, what still comes on it is discarded; the peer's channel stays open until
+/// [`close`](Self::close), or the end of the connection.
 ///
 /// All futures may be dropped before they are ready; nothing is lost then ([more](crate::api#waiting)).
 #[derive(Clone)]

@@ -271,11 +271,12 @@ impl<C: ?Sized> State<C> {
     /// Why nothing that needs the peer will happen, unless ICE is restarted: what waits for the peer ends with this.
     pub(super) fn hopeless(&self) -> Option<Error> {
         let message = if self.queues.abandoned {
-            "the runtime that carried the connection has ended"
+            "the runtime that carried the connection has ended".to_owned()
         } else if self.engine.is_closed() {
-            "the connection was closed"
+            "the connection was closed".to_owned()
         } else if self.engine.connection_state() == PeerConnectionState::Failed {
-            "the connection has failed"
+            let why = self.engine.hindrance().map(|it| format!(": {it}"));
+            format!("the connection has failed{}", why.unwrap_or_default())
         } else {
             return None;
         };

@@ -241,7 +241,9 @@ impl PeerConnection {
     ///             _ => {}
     ///         }
     ///     }
-    /// } // with the last handle, the connection closes
+    ///     // A task that serves a channel has a handle, too, and would wait on for the words of a peer that is lost.
+    ///     connection.close();
+    /// }
     /// ```
     pub async fn next_event(&self) -> Option<Event> {
         wait(|waiter| self.poll_event(waiter)).await

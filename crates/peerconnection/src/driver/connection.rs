@@ -1,6 +1,7 @@
 //! One connection on tokio: how it is made, and its task.
 
 use std::{
+    panic::{AssertUnwindSafe, catch_unwind},
     pin::{Pin, pin},
     sync::Arc,
     task::Poll,
@@ -19,7 +20,7 @@ use super::{
     tls::Tls,
     ways::Ways,
 };
-use crate::{Configuration, Error, Path, PeerConnection, Settings, api::EngineLock};
+use crate::{Configuration, Error, ErrorKind, Path, PeerConnection, Settings, api::EngineLock};
 
 /// Makes a connection on its own sockets or on those of a port, and starts its task.
 pub(super) fn open(
@@ -41,6 +42,15 @@ pub(super) fn start(
     ways: Ways,
     mut networks: Networks,
 ) -> Result<(PeerConnection, EngineLock<TokioCarrier>), Error> {
+    // A runtime without time tells so by a panic, and by nothing else; the connection's task would end by it.
+    let timer = catch_unwind(AssertUnwindSafe(|| {
+        let _entered = runtime.enter();
+        tokio::time::sleep_until(far())
+    }));
+    let timer = timer.map_err(|_| {
+        let message = "the tokio runtime has no time enabled";
+        Error::new(ErrorKind::InvalidState, message)
+    })?;
     let task = Arc::new(Notify::new());
     let tls = Tls::new(&settings)?;
     let carrier = TokioCarrier::new(runtime.clone(), task.clone(), ways, tls);
@@ -50,7 +60,7 @@ pub(super) fn start(
     engine.look(|carrier| carrier.attach(&engine, label));
     let interfaces = networks.current();
     engine.drive(|now, engine, _| engine.handle_interfaces(now, &interfaces));
-    runtime.spawn(run(Task(engine.clone()), task, networks));
+    runtime.spawn(run(Task(engine.clone()), task, timer, networks));
     Ok((connection, engine))
 }
 
@@ -65,9 +75,9 @@ impl Drop for Task {
 }
 
 /// The connection's own task: its timer, its sockets, and those that are full.
-async fn run(task: Task, woken: Arc<Notify>, mut networks: Networks) {
+async fn run(task: Task, woken: Arc<Notify>, timer: Sleep, mut networks: Networks) {
     let engine = &task.0;
-    let mut timer = pin!(tokio::time::sleep_until(far()));
+    let mut timer = pin!(timer);
     let mut plan = Plan::default();
     loop {
         let before = plan.armed;

@@ -110,7 +110,7 @@ impl Endpoint {
         let runtime = runtime()?;
         let mut refused =
             io::Error::new(io::ErrorKind::InvalidInput, "there is no address to bind");
-        for address in address.to_socket_addrs()? {
+        for address in address.to_socket_addrs().map_err(unread)? {
             let sockets = sockets(address, settings.readers).map_err(|error| ("UDP", error));
             let with_streams = |sockets| {
                 let endpoint = Self::with_streams(runtime.clone(), sockets, settings.tcp);
@@ -210,7 +210,8 @@ impl Endpoint {
     ///
     /// # Errors
     ///
-    /// What is wrong with the configuration (W3C §4.4.1.1); `Operation` when the interfaces cannot be listed.
+    /// What is wrong with the configuration (W3C §4.4.1.1); `Operation` when the interfaces cannot be listed; `InvalidState` when the
+    /// port's runtime has no time.
     pub fn peer_connection(&self, configuration: Configuration) -> Result<PeerConnection, Error> {
         let networks = self.networks()?;
         let mut settings = self.settings.clone();
@@ -276,6 +277,15 @@ fn sockets(address: SocketAddr, readers: usize) -> io::Result<Vec<Arc<dyn Socket
         sockets.extend(UdpSocket::bind_group(second, SOCKET_BUFFER, readers)?);
     }
     Ok(sockets)
+}
+
+/// What is no address.
+fn unread(error: io::Error) -> io::Error {
+    if error.kind() != io::ErrorKind::InvalidInput {
+        return error;
+    }
+    let words = format!("{error}: name a host and a port, such as 0.0.0.0:5000");
+    io::Error::new(error.kind(), words)
 }
 
 fn explain(protocol: &str, address: SocketAddr, error: &io::Error) -> String {

@@ -53,8 +53,8 @@ impl PeerConnection {
     ///
     /// # Errors
     ///
-    /// What is wrong with the configuration (W3C §4.4.1.1); `InvalidState` outside of a tokio runtime; `Operation` when the
-    /// interfaces cannot be listed.
+    /// What is wrong with the configuration (W3C §4.4.1.1); `InvalidState` outside of a tokio runtime, or when it has no time;
+    /// `Operation` when the interfaces cannot be listed. On a runtime without I/O nothing is gathered.
     pub fn new(configuration: Configuration) -> Result<Self, Error> {
         Self::with_settings(configuration, Settings::default())
     }

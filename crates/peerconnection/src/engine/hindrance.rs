@@ -12,7 +12,7 @@ use crate::{
 };
 
 impl Engine {
-    /// What stands between the connection and its peer, from the bottom: the first thing that is missing, for a log. `None` when
+    /// What stands between the connection and its peer, from the bottom: the first thing that is missing, for a log or an error. `None` when
     /// the connection is up, is closed, or nobody has begun.
     pub fn hindrance(&self) -> Option<String> {
         let negotiator = &self.negotiation.negotiator;

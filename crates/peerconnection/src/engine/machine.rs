@@ -95,11 +95,11 @@ impl Engine {
             Error::new(ErrorKind::NotSupported, message).with_source(error)
         })?;
         // RFC 7022 §4.2: 96 random bits.
-        let cname = own
-            .derive("cname", 0)
-            .iter()
-            .take(12)
-            .fold(String::new(), |text, it| text + &format!("{it:02x}"));
+        let digits = own.derive("cname", 0).into_iter().take(12);
+        let digits = digits.flat_map(|byte| [byte >> 4, byte & 15]);
+        let cname: String = digits
+            .filter_map(|it| char::from_digit(it.into(), 16))
+            .collect();
         let mut data = Data::new(&settings, label);
         let announce = |data: &mut Data| data.announce(anchor.instant, own.derive("snap", 0));
         let sctp_init = settings.snap.then(|| announce(&mut data));

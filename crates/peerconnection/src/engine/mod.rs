@@ -15,6 +15,78 @@
 //!
 //! Each operation of W3C's operations chain runs whole within its call, so the chain is the order of
 //! calls. Gathering begins when a local description is set, so no candidate is ever early.
+//!
+//! Two engines, on a wire that loses nothing. On a socket it is
+//! [`sans_io`](https://github.com/oxirtc/oxirtc/blob/main/crates/peerconnection/examples/sans_io.rs) of the examples.
+//!
+//! ```
+//! use std::{net::SocketAddr, time::{Instant, SystemTime}};
+//! use oxirtc_peerconnection::{
+//!     Configuration, DataChannelInit,
+//!     engine::{Anchor, ChannelEvent, Engine, Event, Interface, Path, Request, Settings},
+//! };
+//!
+//! let mut now = Instant::now();
+//! let anchor = Anchor { instant: now, wall: SystemTime::now() };
+//! let addresses: [SocketAddr; 2] = ["10.0.0.1:5000".parse()?, "10.0.0.2:5000".parse()?];
+//! // The seeds are random and secret, in earnest.
+//! let engine = |seed| Engine::new(Configuration::default(), Settings::default(), [seed; 32], anchor);
+//! let mut engines = [engine(1)?, engine(2)?];
+//! for (engine, address) in engines.iter_mut().zip(addresses) {
+//!     let (name, address) = ("eth0".into(), address.ip());
+//!     let interface = Interface { name, index: 1, address, default_route: true, cost: 0 };
+//!     engine.handle_interfaces(now, &[interface]);
+//! }
+//!
+//! // What an engine wants after each call: its batches go to the other side, its requests are answered, and its events are read.
+//! let serve = |engines: &mut [Engine; 2], side: usize, now: Instant| {
+//!     let mut batch = Vec::new();
+//!     while let Some(transmit) = engines[side].poll_transmit(now, &mut batch) {
+//!         let back = Path::udp(transmit.path.remote, transmit.path.local);
+//!         let datagrams = batch.chunks_mut(transmit.segment);
+//!         engines[1 - side].handle_datagrams(now, back, datagrams);
+//!         batch.clear();
+//!     }
+//!     while let Some(request) = engines[side].poll_request() {
+//!         if let Request::Bind { id, .. } = request {
+//!             engines[side].handle_response(now, id, Ok(addresses[side]));
+//!         }
+//!     }
+//!     let tasks = std::iter::from_fn(|| engines[side].poll_task());
+//!     tasks.flatten().collect::<Vec<Event>>()
+//! };
+//!
+//! engines[0].create_data_channel(now, "chat", &DataChannelInit::default())?;
+//! engines[0].set_local_description(now, None)?;
+//! serve(&mut engines, 0, now); // it has gathered: the description has its candidate
+//! let offer = engines[0].local_description().expect("it was set");
+//! engines[1].set_remote_description(now, offer)?;
+//! engines[1].set_local_description(now, None)?;
+//! serve(&mut engines, 1, now);
+//! let answer = engines[1].local_description().expect("it was set");
+//! engines[0].set_remote_description(now, answer)?;
+//!
+//! let mut heard = None;
+//! while heard.is_none() {
+//!     for side in [0, 1] {
+//!         for event in serve(&mut engines, side, now) {
+//!             match event {
+//!                 Event::Channel(id, ChannelEvent::Open) if side == 0 => {
+//!                     engines[0].send(now, id, &"hello".into())?;
+//!                 }
+//!                 Event::Readable(id) => heard = engines[side].read(now, id),
+//!                 _ => {}
+//!             }
+//!         }
+//!     }
+//!     // A program waits for a datagram, but no longer than this.
+//!     let deadline = engines.iter().filter_map(Engine::poll_timeout).min();
+//!     now = deadline.map_or(now, |it| it.max(now));
+//!     engines.iter_mut().for_each(|it| it.handle_timeout(now));
+//! }
+//! assert_eq!(heard, Some("hello".into()));
+//! # Ok::<(), Box<dyn std::error::Error>>(())
+//! ```
 
 // First, in this order, so that the page of `Engine` begins with `new`, what it is told and what it is asked.
 mod machine;

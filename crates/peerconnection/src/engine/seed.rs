@@ -3,12 +3,12 @@
 use byteorder::{BigEndian, ByteOrder};
 use rand_chacha::ChaCha20Rng;
 use rand_core::{Rng, SeedableRng};
-use ring::hkdf;
+use ring::{hkdf, hmac};
 use zeroize::Zeroizing;
 
 use oxirtc_jsep as jsep;
 
-/// The engine's seed. No machine sees it, nor that of another.
+/// What HKDF has extracted of the engine's seed. No machine sees it, nor the seed of another.
 pub(super) struct Seed(Zeroizing<[u8; 32]>);
 
 /// Makes ufrags, passwords and SSRCs.
@@ -28,13 +28,19 @@ impl hkdf::KeyType for SeedLength {
 
 impl Seed {
     pub(super) fn new(seed: [u8; 32]) -> Self {
-        Self(Zeroizing::new(seed))
+        let seed = Zeroizing::new(seed);
+        // RFC 5869 §2.2: once, as all machines have the same of it.
+        let salt = hmac::Key::new(hmac::HMAC_SHA256, b"oxirtc engine");
+        let extracted = hmac::sign(&salt, seed.as_slice());
+        let mut own = Zeroizing::new([0; 32]);
+        own.copy_from_slice(extracted.as_ref());
+        Self(own)
     }
 
     /// HKDF-SHA256 (RFC 5869) of the engine's seed, a label and the machine's number.
     pub(super) fn derive(&self, label: &str, id: u32) -> [u8; 32] {
         let mut seed = [0; 32];
-        let key = hkdf::Salt::new(hkdf::HKDF_SHA256, b"oxirtc engine").extract(self.0.as_slice());
+        let key = hkdf::Prk::new_less_safe(hkdf::HKDF_SHA256, self.0.as_slice());
         let mut number = [0; 4];
         BigEndian::write_u32(&mut number, id);
         let info = [label.as_bytes(), &number];
@@ -92,6 +98,17 @@ mod tests {
     use oxirtc_jsep::Source as _;
 
     use super::*;
+
+    /// RFC 5869: what was extracted once gives what both steps give.
+    #[test]
+    fn a_seed_is_hkdf_of_the_engines() {
+        let salt = hkdf::Salt::new(hkdf::HKDF_SHA256, b"oxirtc engine");
+        let mut expected = [0; 32];
+        let extracted = salt.extract(&[7; 32]);
+        let expanded = extracted.expand(&[b"dtls", &[0, 0, 0, 3]], SeedLength);
+        expanded.unwrap().fill(&mut expected).unwrap();
+        assert_eq!(Seed::new([7; 32]).derive("dtls", 3), expected);
+    }
 
     #[test]
     fn seeds_differ_by_label_and_number_and_repeat() {

@@ -25,6 +25,15 @@ async fn a_foreign_address_is_named() {
     );
 }
 
+#[tokio::test]
+async fn what_is_no_address_is_told_what_one_is() {
+    for text in ["localhost", "127.0.0.1", "127.0.0.1:99999", ""] {
+        let error = Endpoint::bind(text).unwrap_err();
+        assert_eq!(error.kind(), std::io::ErrorKind::InvalidInput);
+        assert!(error.to_string().contains("0.0.0.0:5000"), "{error}");
+    }
+}
+
 #[test]
 fn outside_of_a_runtime_a_connection_is_refused() {
     let error = PeerConnection::new(Configuration::default()).err().unwrap();
@@ -45,6 +54,23 @@ fn in_a_runtime_without_io_an_endpoint_is_refused() {
     let bound = runtime.block_on(async { Endpoint::bind("127.0.0.1:0") });
     let error = bound.unwrap_err();
     assert!(error.to_string().contains("I/O"), "{error}");
+}
+
+/// Its task would end at once, and the connection as if its runtime had.
+#[test]
+fn in_a_runtime_without_time_a_connection_is_refused() {
+    let mut runtime = tokio::runtime::Builder::new_current_thread();
+    let runtime = runtime.enable_io().build().unwrap();
+    let (own, shared) = runtime.block_on(async {
+        let port = Endpoint::bind("127.0.0.1:0").unwrap();
+        let shared = port.peer_connection(Configuration::default());
+        (PeerConnection::new(Configuration::default()), shared)
+    });
+    for refused in [own, shared] {
+        let error = refused.err().unwrap();
+        assert_eq!(error.kind(), ErrorKind::InvalidState);
+        assert!(error.message().contains("time"), "{error}");
+    }
 }
 
 /// [4.4.1.1-03] By the clock of the system, on a port of its own and on a shared one.

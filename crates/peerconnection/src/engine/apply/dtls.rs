@@ -16,7 +16,6 @@ impl Engine {
         name: jsep::TransportId,
         role: jsep::DtlsRole,
         fingerprints: &[jsep::Fingerprint],
-        early: &mut Vec<Vec<u8>>,
     ) {
         let Some(id) = self.transports.named(name).map(|it| it.id) else {
             return;
@@ -42,10 +41,11 @@ impl Engine {
             return;
         }
         let fingerprints: Vec<_> = fingerprints.iter().map(convert::fingerprint).collect();
-        let mut hold = |packet: &mut [u8]| early.push(packet.to_vec());
+        // DTLS holds nothing for them: ICE hands it the first datagram when it knows the peer's credentials, which are of the same
+        // description.
         transport
             .dtls
-            .set_remote_fingerprints(now, &fingerprints, &mut hold);
+            .set_remote_fingerprints(now, &fingerprints, &mut |_| {});
         transport.start_dtls(now);
         transport.role = Some(parity);
         if self.data.is_on(id) {

@@ -22,9 +22,6 @@ impl Engine {
 
     /// The same for one step of several, after which a negotiation is not asked for.
     pub(super) fn apply_step(&mut self, now: Instant, changes: Vec<jsep::Change>) {
-        // Data that DTLS held until the fingerprints were known, for an association that the same
-        // list makes further down.
-        let mut early = Vec::new();
         let mut facts = Facts::default();
         let mut state = self.negotiation.negotiator.signaling_state();
         let comes = |it: &jsep::Change| matches!(it, jsep::Change::TransportAdded { .. });
@@ -33,7 +30,7 @@ impl Engine {
             if let jsep::Change::SignalingState(next) = change {
                 state = next;
             }
-            self.apply_one(now, change, &mut early, &mut facts);
+            self.apply_one(now, change, &mut facts);
         }
         let (events, ended) = facts.into_events();
         self.tasks.push(events);
@@ -45,11 +42,6 @@ impl Engine {
         // RFC 9429 §5.11: what is left of the pool goes with the answer.
         if !self.transports.pool.is_empty() && self.negotiation.described {
             self.gather_ahead(now);
-        }
-        if let Some(on) = self.data.sctp().map(|it| it.transport()) {
-            for packet in early {
-                self.data.handle_packet(now, on, &packet);
-            }
         }
         self.ascend(now);
         // When what came has begun to gather, so that no state is told that is gone already.
@@ -70,13 +62,7 @@ impl Engine {
         self.tasks.push(events);
     }
 
-    fn apply_one(
-        &mut self,
-        now: Instant,
-        change: jsep::Change,
-        early: &mut Vec<Vec<u8>>,
-        facts: &mut Facts,
-    ) {
+    fn apply_one(&mut self, now: Instant, change: jsep::Change, facts: &mut Facts) {
         match change {
             jsep::Change::TransportAdded { transport, .. } => {
                 let pooled = self.transports.pool.take();
@@ -142,7 +128,7 @@ impl Engine {
                 fingerprints,
                 ..
             } => {
-                self.set_dtls(now, transport, role, &fingerprints, early);
+                self.set_dtls(now, transport, role, &fingerprints);
             }
             jsep::Change::TagMoved {
                 transport,

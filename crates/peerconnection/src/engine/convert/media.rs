@@ -1,6 +1,9 @@
 //! What is negotiated of media, as RTP and W3C have it.
 
-use std::time::{Instant, SystemTime};
+use std::{
+    sync::{Arc, OnceLock},
+    time::{Instant, SystemTime},
+};
 
 use oxirtc_jsep as jsep;
 use oxirtc_rtp::{
@@ -403,6 +406,30 @@ pub(in crate::engine) fn equip(
     kind: MediaKind,
     settings: &Settings,
 ) -> jsep::Config {
+    let config = config.cryptex(settings.cryptex);
+    config.media(media_kind(kind), shared(kind, settings))
+}
+
+/// Made once, as all connections with these settings have the same.
+fn shared(kind: MediaKind, settings: &Settings) -> Arc<jsep::Capabilities> {
+    let parity = settings.parity != Parity::Never;
+    let choices = [parity, settings.flexfec, settings.encrypted_levels];
+    let made = match kind {
+        MediaKind::Audio => &AUDIO,
+        MediaKind::Video => &VIDEO,
+    };
+    let index = choices
+        .iter()
+        .fold(0, |it, choice| it * 2 + usize::from(*choice));
+    let make = || Arc::new(equipment(kind, settings));
+    match made.get(index) {
+        Some(made) => made.get_or_init(make).clone(),
+        None => make(),
+    }
+}
+
+/// What can be done with a kind of media, with these settings.
+fn equipment(kind: MediaKind, settings: &Settings) -> jsep::Capabilities {
     let mut capabilities = capabilities(kind);
     if settings.parity != Parity::Never && kind == MediaKind::Video {
         let parity = ["red", "ulpfec"].map(|name| jsep::Codec::new(name, 90_000));
@@ -415,9 +442,14 @@ pub(in crate::engine) fn equip(
         capabilities.codecs.push(flexfec);
     }
     capabilities.extensions = in_both_forms(capabilities.extensions, settings);
-    let config = config.cryptex(settings.cryptex);
-    config.media(media_kind(kind), capabilities)
+    capabilities
 }
+
+/// By the choices that `equipment` looks at.
+type Made = [OnceLock<Arc<jsep::Capabilities>>; 8];
+
+static AUDIO: Made = [const { OnceLock::new() }; 8];
+static VIDEO: Made = [const { OnceLock::new() }; 8];
 
 /// A second in the units of NTP.
 const UNITS: f64 = 4_294_967_296.0;
@@ -450,6 +482,23 @@ mod tests {
     use oxirtc_netsim::epoch;
 
     use super::*;
+
+    /// Whoever comes first with some settings leaves nothing to those with others.
+    #[test]
+    fn what_is_shared_is_of_the_same_settings() {
+        for _ in 0..2 {
+            for it in 0..8_usize {
+                let (parity, flexfec, levels) = (it & 1, it & 2 > 0, it & 4 > 0);
+                let parity = [Parity::Never, Parity::default()][parity];
+                let settings = Settings::default().parity(parity).flexfec(flexfec);
+                let settings = settings.encrypted_levels(levels);
+                for kind in [MediaKind::Audio, MediaKind::Video] {
+                    let shared = shared(kind, &settings);
+                    assert_eq!(*shared, equipment(kind, &settings), "{settings:?}");
+                }
+            }
+        }
+    }
 
     /// [5.3-05] WebRTC Extensions, `captureTimestamp` and `senderCaptureTimeOffset`.
     #[test]

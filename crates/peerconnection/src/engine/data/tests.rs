@@ -579,6 +579,31 @@ fn resets_that_cannot_be_finished_are_kept_once() {
     assert_eq!(wire.read(other), Some(Message::from(vec![0; 1000])));
 }
 
+/// Messages of a byte cost what they take in memory, on a stream that no channel has and beside the window.
+#[test]
+fn messages_of_a_byte_are_bounded() {
+    let mut wire = Wire::new(&Settings::default().receive_window(100_000));
+    for _ in 0..1000 {
+        wire.peer_sends(6, BINARY, vec![1]);
+    }
+    wire.pass(Duration::from_secs(1));
+    assert!(wire.was_reset(6), "an eighth of the window is full");
+    // Channels that the peer opens, fills and closes, and that nobody reads.
+    for _ in 0..20 {
+        wire.peer_opens(2);
+        for _ in 0..500 {
+            wire.peer_sends(2, BINARY, vec![1]);
+        }
+        wire.pass(Duration::from_secs(1));
+        assert_eq!(wire.peer.reset_streams(wire.now, &[2]), Ok(()));
+        wire.pass(Duration::from_secs(1));
+        if wire.data.backlog.unfinished.len() == 1 {
+            return;
+        }
+    }
+    panic!("20 channels have {} bytes", wire.data.backlog.tails);
+}
+
 /// RFC 6525 §4.1: a reset that names no stream is one of all. Each channel closes, with what had come on it.
 #[test]
 fn a_reset_of_all_streams_closes_every_channel() {

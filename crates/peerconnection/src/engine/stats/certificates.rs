@@ -31,6 +31,13 @@ impl Pass {
 /// RFC 8122 §5: upper case, with colons.
 fn fingerprint(der: &[u8]) -> String {
     let digest = digest::digest(&digest::SHA256, der);
-    let bytes = digest.as_ref().iter().map(|byte| format!("{byte:02X}"));
-    bytes.collect::<Vec<_>>().join(":")
+    let digit = |value: u8| char::from_digit(value.into(), 16).map(|it| it.to_ascii_uppercase());
+    let mut text = String::with_capacity(3 * digest.as_ref().len());
+    for byte in digest.as_ref() {
+        if !text.is_empty() {
+            text.push(':');
+        }
+        text.extend([byte >> 4, byte & 15].into_iter().filter_map(digit));
+    }
+    text
 }
