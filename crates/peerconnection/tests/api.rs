@@ -875,6 +875,46 @@ fn gathered_ends_with_a_rollback() {
     assert_eq!(error.kind(), ErrorKind::InvalidState);
 }
 
+/// Who takes a handle of what is gone has nothing to wait for: the ends of a transport that bundling has taken away, and tones of a
+/// transceiver that was stopped.
+#[test]
+fn what_is_gone_has_no_events_for_who_comes_late() {
+    let (mut world, [left, right]) = World::new(Link::new(1).delay(ms(10)));
+    let audio = left
+        .add_transceiver(MediaKind::Audio, RtpTransceiverInit::default())
+        .unwrap();
+    let _channel = left
+        .create_data_channel("a", DataChannelInit::default())
+        .unwrap();
+    world.run(async {
+        left.set_local_description(None).await.unwrap();
+        let transports = [
+            audio.sender().transport().unwrap(),
+            left.sctp().unwrap().transport().unwrap(),
+        ];
+        let offer = left.gathered().await.unwrap();
+        right.set_remote_description(offer).await.unwrap();
+        right.set_local_description(None).await.unwrap();
+        let answer = right.gathered().await.unwrap();
+        left.set_remote_description(answer).await.unwrap();
+        let closed = |it: &&DtlsTransport| it.state() == DtlsTransportState::Closed;
+        let gone = transports.iter().find(closed).unwrap();
+        assert!(gone.ice_transport().next_event().await.is_none());
+        assert!(gone.rtcp().next().await.is_none());
+        let early = audio.sender().dtmf().unwrap();
+        let mut waits = pin!(early.next_event());
+        let woken = Arc::new(Count(AtomicUsize::new(0)));
+        let waker = Waker::from(woken.clone());
+        let polled = waits.as_mut().poll(&mut Context::from_waker(&waker));
+        assert!(polled.is_pending());
+        audio.stop().unwrap();
+        negotiate(&left, &right).await;
+        assert_eq!(woken.0.load(Ordering::Relaxed), 1);
+        assert_eq!(waits.await, None);
+        assert_eq!(early.next_event().await, None);
+    });
+}
+
 /// A transport that bundling takes away has no more events: who waits for them is released, and no other.
 #[test]
 fn a_transport_that_goes_ends_its_events() {

@@ -118,6 +118,7 @@ async fn published() -> (
     ([near, far], sending.sender(), pictures, video)
 }
 
+/// [5.4.1-06]
 #[tokio::test]
 async fn three_streams_of_one_track_arrive_with_their_rids() {
     let (_ends, sender, pictures, video) = published().await;

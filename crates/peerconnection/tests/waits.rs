@@ -5,15 +5,21 @@ mod world;
 use std::{
     future::poll_fn,
     pin::Pin,
-    sync::{Arc, Weak},
+    sync::{
+        Arc, Weak,
+        atomic::{AtomicBool, Ordering},
+        mpsc,
+    },
     task::{Context, Poll, Wake, Waker},
+    thread,
+    time::Duration,
 };
 
 use futures_core::Stream;
 use oxirtc_netsim::{Link, ms};
 use oxirtc_peerconnection::{
-    DataChannelInit, Event, MediaKind, MediaStream, MediaStreamTrack, PeerConnectionState,
-    RtpReceiver,
+    DataChannelInit, Event, MediaKind, MediaStream, MediaStreamTrack, PeerConnection,
+    PeerConnectionState, RtpReceiver,
     media::{Codec, EncodedFrame, FrameKind},
 };
 
@@ -159,6 +165,40 @@ fn waits_of_channels_and_transports() {
         last
     });
     assert_eq!(last, "x".into());
+}
+
+/// What a waker of a reader of RTCP holds may hold a handle, so it is dropped without the lock of the connection.
+#[test]
+fn a_reader_of_rtcp_drops_its_waker_without_the_lock() {
+    struct Held(PeerConnection, Arc<AtomicBool>);
+    impl Wake for Held {
+        fn wake(self: Arc<Self>) {}
+    }
+    impl Drop for Held {
+        fn drop(&mut self) {
+            let (told, heard) = mpsc::channel();
+            let connection = self.0.clone();
+            let asks = thread::spawn(move || told.send(connection.connection_state()));
+            let is_free = heard.recv_timeout(Duration::from_secs(5)).is_ok();
+            self.1.store(is_free, Ordering::Relaxed);
+            drop(asks);
+        }
+    }
+    let (connection, _engine) = without_addresses();
+    let _channel = connection
+        .create_data_channel("a", DataChannelInit::default())
+        .unwrap();
+    let mut described = wait(connection.set_local_description(None));
+    assert!(poll(&mut described).0.is_ready());
+    let mut reader = connection.sctp().unwrap().transport().unwrap().rtcp();
+    let is_free = Arc::new(AtomicBool::new(false));
+    {
+        let waker = Waker::from(Arc::new(Held(connection.clone(), is_free.clone())));
+        let polled = Pin::new(&mut reader).poll_next(&mut Context::from_waker(&waker));
+        assert!(polled.is_pending());
+    }
+    drop(reader);
+    assert!(is_free.load(Ordering::Relaxed));
 }
 
 /// Waits of media: who reads it, who writes it, and who is told of it.

@@ -8,6 +8,8 @@ use crate::{Ntp, Recent, breaker::CircuitBreak};
 #[derive(Clone, Debug, Default, PartialEq)]
 #[non_exhaustive]
 pub struct ReceiveStats {
+    /// How many streams its session had before it: an SSRC that said goodbye and comes again is another stream.
+    pub number: u64,
     /// The payload type of the last packet.
     pub payload_type: Option<u8>,
     /// The SSRC of its retransmissions, once it is known.

@@ -70,9 +70,11 @@ impl DtlsTransport {
     }
 
     fn poll_event(&self, waiter: &mut Waiter<'_>) -> Poll<Option<DtlsTransportEvent>> {
-        self.keep_open
-            .connection()
-            .poll_event(waiter, |queues| queues.dtls.entry(self.id).or_default())
+        self.keep_open.connection().poll_event_until(
+            waiter,
+            |engine| engine.transport(self.id).is_none(),
+            |queues| queues.dtls.entry(self.id).or_default(),
+        )
     }
 
     /// Reads the RTCP that the peer sends from now on.

@@ -240,9 +240,19 @@ impl Connection {
         waiter: &mut Waiter<'_>,
         queue: impl FnOnce(&mut Queues) -> &mut Queue<T>,
     ) -> Poll<Option<T>> {
+        self.poll_event_until(waiter, |_| false, queue)
+    }
+
+    /// The same of an object that a description may take away: who asks for its events only then has none to wait for.
+    pub(super) fn poll_event_until<T>(
+        &self,
+        waiter: &mut Waiter<'_>,
+        is_gone: impl FnOnce(&Engine) -> bool,
+        queue: impl FnOnce(&mut Queues) -> &mut Queue<T>,
+    ) -> Poll<Option<T>> {
         self.with(|state| {
-            let closed = state.engine.is_closed();
-            queue(&mut state.queues).poll(waiter, closed)
+            let ended = state.engine.is_closed() || is_gone(&state.engine);
+            queue(&mut state.queues).poll(waiter, ended)
         })
     }
 }

@@ -108,9 +108,11 @@ impl IceTransport {
     }
 
     fn poll_event(&self, waiter: &mut Waiter<'_>) -> Poll<Option<IceTransportEvent>> {
-        self.keep_open
-            .connection()
-            .poll_event(waiter, |queues| queues.ice.entry(self.id).or_default())
+        self.keep_open.connection().poll_event_until(
+            waiter,
+            |engine| engine.transport(self.id).is_none(),
+            |queues| queues.ice.entry(self.id).or_default(),
+        )
     }
 
     /// `None` for a transport that is not in use any more.

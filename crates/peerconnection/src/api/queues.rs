@@ -93,7 +93,7 @@ impl Queues {
         self.look_after(engine, wakeups);
         if engine.is_closed() && !self.closed {
             self.closed = true;
-            self.end(wakeups);
+            self.end(wakeups, outbound);
         }
         let unread = self.connection.len();
         if unread.max(self.told) >= MANY && unread != self.told {
@@ -139,7 +139,7 @@ impl Queues {
             } => {
                 if let Some(view) = engine.transceiver(transceiver) {
                     let track = media.received(view, inbox);
-                    media.change_stream(&stream, track, added, wakeups);
+                    media.change_stream(&stream, track, added, wakeups, outbound);
                 }
             }
             Event::BitrateAllowed {
@@ -228,6 +228,7 @@ impl Queues {
         for (_, queue) in self.rtcp.iter_mut().filter(|(id, _)| gone(**id)) {
             queue.unread.end(wakeups);
         }
+        self.media.end_tones(engine, wakeups);
     }
 
     /// Who waits for room in a send buffer is woken when it is half empty, and not for each message that leaves it.
@@ -262,7 +263,7 @@ impl Queues {
     }
 
     /// The connection is closed: nothing more comes for anybody.
-    fn end(&mut self, wakeups: &mut Wakeups) {
+    fn end(&mut self, wakeups: &mut Wakeups, outbound: &mut Outbound) {
         self.connection.end(wakeups);
         self.watchers.wake(wakeups);
         self.drainers.wake(wakeups);
@@ -275,7 +276,7 @@ impl Queues {
         self.sctp.iter_mut().for_each(|it| it.end(wakeups));
         let ended_stats = self.ended_stats.iter_mut();
         ended_stats.for_each(|it| it.end(wakeups));
-        self.media.close(wakeups);
+        self.media.close(wakeups, outbound);
     }
 }
 

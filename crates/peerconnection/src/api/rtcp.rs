@@ -11,6 +11,7 @@ use futures_core::Stream;
 
 use super::{
     engine_lock::KeepOpen,
+    queues::RtcpQueue,
     waiters::{Wait, Waiter, wait},
 };
 use crate::{RtcpDatagram, engine::TransportId};
@@ -52,9 +53,11 @@ fn poll(
     waiter: &mut Waiter<'_>,
 ) -> Poll<Option<RtcpDatagram>> {
     let connection = keep_open.connection();
-    connection.poll_event(waiter, |queues| {
-        &mut queues.rtcp.entry(id).or_default().unread
-    })
+    connection.poll_event_until(
+        waiter,
+        |engine| engine.transport(id).is_none(),
+        |queues| &mut queues.rtcp.entry(id).or_default().unread,
+    )
 }
 
 impl Stream for RtcpReader {
@@ -73,14 +76,17 @@ impl Stream for RtcpReader {
 /// With the last reader nothing is kept any more.
 impl Drop for RtcpReader {
     fn drop(&mut self) {
-        self.keep_open.connection().with(|state| {
+        let left = self.keep_open.connection().with(|state| {
             let queue = state.queues.rtcp.entry(self.id).or_default();
             queue.readers = queue.readers.saturating_sub(1);
-            if queue.readers == 0 {
-                state.queues.rtcp.remove(&self.id);
-                state.engine.read_rtcp(self.id, false);
+            if queue.readers > 0 {
+                return None;
             }
+            state.engine.read_rtcp(self.id, false);
+            state.queues.rtcp.remove(&self.id)
         });
+        // Wakers are dropped here, without the lock: they may hold a task that holds a handle.
+        drop::<Option<RtcpQueue>>(left);
     }
 }
 

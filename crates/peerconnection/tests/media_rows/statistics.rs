@@ -713,7 +713,7 @@ fn the_mandatory_members_of_streams_are_there() {
     }
 }
 
-/// What only the sending application can know stands in the report, in the place of what was counted.
+/// [8.4-03] What only the sending application can know stands in the report, in the place of what was counted.
 #[test]
 fn what_the_sender_tells_is_shown() {
     let (mut pair, sound, pictures) = both();
@@ -765,13 +765,27 @@ fn what_the_sender_tells_is_shown() {
         (Some(29.5), Some(90))
     );
     assert_eq!(audio_source(&report).echo_return_loss, Some(31.0));
-    // Another track is another source.
+    // Another track is another source, and so is one that comes back: what is counted of it begins anew.
+    let id = |report: &StatsReport| video_source(report).source.stats.id.clone();
+    let mut ids = BTreeSet::from([id(&report)]);
+    for track in [ONE, TWO] {
+        engine
+            .replace_track(now, pictures[0], Some((MediaKind::Video, track)))
+            .unwrap();
+        let other = engine.stats(now);
+        assert_eq!(video_source(&other).frames_per_second, None);
+        assert_eq!(video_source(&other).frames, Some(0));
+        ids.insert(id(&other));
+    }
+    assert_eq!(ids.len(), 3);
+    // Each sender counts for itself, of one track as well.
+    let init = TransceiverInit::default();
     engine
-        .replace_track(now, pictures[0], Some((MediaKind::Video, ONE)))
+        .add_transceiver(MediaKind::Video, Some(TWO), init)
         .unwrap();
-    let other = engine.stats(now);
-    assert_eq!(video_source(&other).frames_per_second, None);
-    assert_eq!(video_source(&other).frames, Some(0));
+    let report = engine.stats(now);
+    let sources = report.of_type(StatsType::MediaSource);
+    assert_eq!(sources.count(), 3, "of sound, and twice of pictures");
 }
 
 /// What only the receiving application can know.

@@ -137,6 +137,8 @@ impl Session {
             self.unbind(old);
         }
         let mut stream = ReceiveStream::new(&self.config, (section, ssrc), (lane, rid), now);
+        stream.stats.number = self.bound;
+        self.bound += 1;
         stream.assembler.jitter.wanted = target;
         stream.clock.name = self.names.iter().find(|it| it.0 == ssrc).map(|it| it.1);
         // An ended stream gives its place, so that a peer which begins anew for ever costs nothing.

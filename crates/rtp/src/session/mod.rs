@@ -49,6 +49,8 @@ pub struct Session {
     by_ssrc: HashMap<u32, Route>,
     /// Those that were in it.
     ended: VecDeque<u32>,
+    /// How many streams have come.
+    bound: u64,
     /// Whether transport-wide feedback was agreed on for any section.
     gives_feedback: bool,
     /// What reports come from when nothing is sent.
@@ -146,6 +148,7 @@ impl Session {
             senders: Vec::new(),
             by_ssrc: HashMap::new(),
             ended: VecDeque::new(),
+            bound: 0,
             gives_feedback: false,
             ssrc,
             ids: Ids::new(),

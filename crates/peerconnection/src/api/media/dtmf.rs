@@ -67,7 +67,7 @@ impl DtmfSender {
     }
 
     /// The next `tonechange`: the tone that begins, or an empty text when all were played. `None` when the connection was closed here,
-    /// or its runtime has ended. `failed` does not end it. Cancel safe: an event is returned or stays.
+    /// its runtime has ended, or its transceiver was stopped and a description has taken that away, and all were read. `failed` does not end it. Cancel safe: an event is returned or stays.
     pub async fn next_event(&self) -> Option<String> {
         wait(|waiter| self.poll_event(waiter)).await
     }
@@ -85,7 +85,11 @@ impl DtmfSender {
 
     fn poll_event(&self, waiter: &mut Waiter<'_>) -> Poll<Option<String>> {
         let connection = self.keep_open.connection();
-        connection.poll_event(waiter, |queues| queues.media.tones(self.id))
+        connection.poll_event_until(
+            waiter,
+            |engine| engine.transceiver(self.id).is_none(),
+            |queues| queues.media.tones(self.id),
+        )
     }
 }
 

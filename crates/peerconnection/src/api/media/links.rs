@@ -66,13 +66,18 @@ pub(in crate::api) struct Outbound {
     told: Vec<Arc<Source>>,
     /// Whose streams have other rids.
     named: Vec<Arc<Source>>,
+    /// Tracks that a connection has given up as it was closed.
+    left: Vec<MediaStreamTrack>,
+    /// Streams that nobody can see: they go without the lock, as they may hold a task that holds a handle.
+    streams: Vec<MediaStream>,
 }
 
 impl Outbound {
     /// Hands it over. No connection may be locked by the caller.
     #[inline]
     pub(in crate::api) fn hand_over(self) {
-        if !self.batches.is_empty() || !self.told.is_empty() || !self.named.is_empty() {
+        let is_empty = self.batches.is_empty() && self.told.is_empty() && self.named.is_empty();
+        if !is_empty || !self.left.is_empty() {
             self.hand_over_all();
         }
     }
@@ -86,6 +91,9 @@ impl Outbound {
         }
         for source in self.named {
             source.tell_senders();
+        }
+        for track in self.left {
+            track.state.source.tell_upstream();
         }
     }
 }
@@ -205,6 +213,7 @@ impl Links {
         track: MediaStreamTrack,
         added: bool,
         wakeups: &mut Wakeups,
+        outbound: &mut Outbound,
     ) {
         let event = if added {
             StreamEvent::AddTrack(track)
@@ -212,6 +221,13 @@ impl Links {
             StreamEvent::RemoveTrack(track)
         };
         self.stream(stream).change(event, wakeups);
+        if !added {
+            // A peer may name others for ever.
+            let unseen = self.streams.iter().filter(|it| it.1.is_unseen());
+            let unseen: Vec<String> = unseen.map(|it| it.0.clone()).collect();
+            let gone = unseen.iter().filter_map(|it| self.streams.remove(it));
+            outbound.streams.extend(gone);
+        }
     }
 
     /// A sender needs a key frame of its source.
@@ -354,9 +370,18 @@ impl Links {
         }
     }
 
+    /// Of tones of a transceiver that is gone nothing more is told.
+    pub(in crate::api) fn end_tones(&mut self, engine: &Engine, wakeups: &mut Wakeups) {
+        let gone = |id: TransceiverId| engine.transceiver(id).is_none();
+        let ended = self.tones.iter_mut().filter(|(id, _)| gone(**id));
+        ended.for_each(|(_, queue)| queue.end(wakeups));
+    }
+
     /// The connection is closed: nothing comes any more, and nothing goes.
-    pub(in crate::api) fn close(&mut self, wakeups: &mut Wakeups) {
-        self.senders.clear();
+    pub(in crate::api) fn close(&mut self, wakeups: &mut Wakeups, outbound: &mut Outbound) {
+        // What they wanted of their sources nobody wants any more.
+        let left = std::mem::take(&mut self.senders).into_values();
+        outbound.left.extend(left.map(|it| it.track));
         self.tones.values_mut().for_each(|it| it.end(wakeups));
         for track in self.receivers.values() {
             track.state.end(false, wakeups);
@@ -366,13 +391,14 @@ impl Links {
 
 #[cfg(test)]
 mod tests {
-    use std::task::Waker;
+    use std::task::{Poll, Waker};
 
     use oxirtc_netsim::epoch;
 
     use super::*;
     use crate::{
         Choice, Codec, EncodedFrame, MediaKind, RtpEncodingParameters,
+        api::Hint,
         engine::{Settings, TransceiverInit, engine},
         stats::{MediaSource, StatsObject},
     };
@@ -438,6 +464,63 @@ mod tests {
             assert_eq!(track.state.source.wants(0).active, is_gone);
             engine.stop_transceiver(epoch(), id).unwrap();
         }
+    }
+
+    /// Who encodes for a connection that is closed is told that nothing of it counts any more.
+    #[test]
+    fn a_connection_that_is_closed_wants_nothing() {
+        #[derive(Default)]
+        struct Woken(std::sync::atomic::AtomicBool);
+        impl std::task::Wake for Woken {
+            fn wake(self: Arc<Self>) {
+                self.0.store(true, std::sync::atomic::Ordering::Relaxed);
+            }
+        }
+        let mut engine = engine(9, Settings::default());
+        let mut links = Links::default();
+        let inbox = Arc::new(Inbox::new(Waker::noop().clone()));
+        let (track, writer) = MediaStreamTrack::from_frames(MediaKind::Video);
+        let init = TransceiverInit::default();
+        let id = engine.add_transceiver(MediaKind::Video, Some(track.number()), init);
+        let id = id.unwrap();
+        links.send(id, Some(&track), &inbox);
+        links.allow(id, 0, Some(300_000), &mut Outbound::default());
+        let told = writer.try_hint();
+        assert!(matches!(told, Some(Hint::Bitrate { bits, .. }) if bits == Some(300_000)));
+        let woken = Arc::<Woken>::default();
+        let waker = Waker::from(woken.clone());
+        let mut waits = std::pin::pin!(writer.next_hint());
+        let cx = &mut std::task::Context::from_waker(&waker);
+        assert!(waits.as_mut().poll(cx).is_pending());
+        let (mut wakeups, mut outbound) = (Wakeups::default(), Outbound::default());
+        links.close(&mut wakeups, &mut outbound);
+        outbound.hand_over();
+        assert!(woken.0.load(std::sync::atomic::Ordering::Relaxed));
+        let told = waits.as_mut().poll(cx);
+        assert!(matches!(
+            told,
+            Poll::Ready(Some(Hint::Bitrate { bits: None, .. }))
+        ));
+    }
+
+    /// A peer that names other streams for ever costs nothing: those that nobody can see any more are forgotten.
+    #[test]
+    fn streams_that_nobody_sees_are_forgotten() {
+        let mut links = Links::default();
+        let inbox = Arc::new(Inbox::new(Waker::noop().clone()));
+        let (mut wakeups, mut outbound) = (Wakeups::default(), Outbound::default());
+        let track = MediaStreamTrack::remote(MediaKind::Video, &inbox);
+        let mut change = |links: &mut Links, name: &str, added| {
+            links.change_stream(name, track.clone(), added, &mut wakeups, &mut outbound);
+        };
+        let seen = links.stream("seen");
+        for name in ["seen", "a", "b", "c"] {
+            change(&mut links, name, true);
+            assert!(links.streams.contains_key(name));
+            change(&mut links, name, false);
+        }
+        assert_eq!(links.streams.keys().collect::<Vec<_>>(), ["seen"]);
+        assert_eq!(links.stream("seen"), seen);
     }
 
     /// What waits for a connection is sent if its sender still has the track, and that gives what comes.

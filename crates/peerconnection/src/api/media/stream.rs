@@ -145,6 +145,11 @@ impl MediaStream {
         self.lock().events.push_bounded(event, wakeups);
     }
 
+    /// Whether it has no tracks, and this is its only handle.
+    pub(in crate::api) fn is_unseen(&self) -> bool {
+        Arc::strong_count(&self.shared) == 1 && self.lock().tracks.is_empty()
+    }
+
     fn lock(&self) -> MutexGuard<'_, State> {
         let state = self.shared.state.lock();
         state.unwrap_or_else(PoisonError::into_inner)

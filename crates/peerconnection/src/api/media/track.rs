@@ -369,7 +369,9 @@ impl TrackState {
     /// The peer plays a tone.
     pub(in crate::api) fn hear(&self, tone: char, wakeups: &mut Wakeups) {
         let mut shared = self.lock();
-        shared.events.push_bounded(TrackEvent::Tone(tone), wakeups);
+        if !shared.ended {
+            shared.events.push_bounded(TrackEvent::Tone(tone), wakeups);
+        }
     }
 
     /// It ends with all that forward it. The event is told unless the application has ended it.
@@ -453,6 +455,21 @@ mod tests {
     use std::task::Waker;
 
     use super::*;
+
+    /// What has ended says nothing more, whatever the peer still plays.
+    #[test]
+    fn a_tone_behind_the_end_is_not_told() {
+        let inbox = Arc::new(Inbox::new(Waker::noop().clone()));
+        let track = MediaStreamTrack::remote(MediaKind::Audio, &inbox);
+        let mut wakeups = Wakeups::default();
+        track.state.hear('1', &mut wakeups);
+        track.stop();
+        track.state.hear('2', &mut wakeups);
+        let cx = Context::from_waker(Waker::noop());
+        let told = [(); 2].map(|()| track.poll_event(&mut Waiter::by_hand(&cx)));
+        let first = TrackEvent::Tone('1');
+        assert_eq!(told, [Poll::Ready(Some(first)), Poll::Ready(None)]);
+    }
 
     /// Readers come and go while nothing is sent: what they left is gone with the next one.
     #[test]

@@ -315,6 +315,42 @@ mod tests {
         }
     }
 
+    /// [8.4-03] What comes of an SSRC behind its goodbye counts anew, so that it is another object of statistics.
+    #[test]
+    fn what_comes_behind_a_goodbye_is_another_stream() {
+        let (mut pair, here) = simulcast();
+        let [near, far] = &mut pair;
+        let there = first(far);
+        let received = |far: &Engine| -> Vec<(String, Option<u64>)> {
+            let report = far.stats(epoch());
+            let streams = report.inbound_rtp().map(|it| {
+                let packets = it.received.packets_received;
+                (it.received.stream.stats.id.clone(), packets)
+            });
+            streams.collect()
+        };
+        let (mut cutter, mut ids) = (Cutter::new(), Vec::new());
+        for _ in 0..2 {
+            let batch = key_frame(&mut cutter, 0, 300);
+            near.write(epoch(), here, &batch);
+            let datagrams = sent(near, here, epoch());
+            let [datagram] = &datagrams[..] else {
+                panic!("{} datagrams", datagrams.len());
+            };
+            path(far, there).rtp.handle_rtp(epoch(), datagram);
+            let streams = received(far);
+            let [(id, Some(1))] = &streams[..] else {
+                panic!("{streams:?}");
+            };
+            ids.push(id.clone());
+            let mut goodbye = Vec::new();
+            rtcp::write_bye(&mut goodbye, &[Rtp::parse(datagram).unwrap().head.ssrc]);
+            path(far, there).rtp.handle_rtcp(epoch(), &goodbye);
+            assert_eq!(received(far), []);
+        }
+        assert_ne!(ids[0], ids[1]);
+    }
+
     /// What comes late, of a direction that was given up, unmutes nothing and is no tone.
     #[test]
     fn what_is_not_to_be_received_says_nothing() {

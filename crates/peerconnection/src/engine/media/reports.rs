@@ -29,6 +29,8 @@ pub(in crate::engine) struct Given {
 pub(in crate::engine) struct SenderReport {
     /// The id of its track.
     pub(in crate::engine) track: Option<String>,
+    /// How many tracks it has had.
+    pub(in crate::engine) tracks: u32,
     pub(in crate::engine) given: Given,
     pub(in crate::engine) source: Option<SourceStats>,
     /// Of the encodings, at their places.

@@ -230,6 +230,7 @@ impl MediaTransceiver {
             let report = &mut self.sender.report;
             (report.track, report.source) = (None, None);
             report.given = Given::default();
+            report.tracks = report.tracks.wrapping_add(1);
         }
     }
 

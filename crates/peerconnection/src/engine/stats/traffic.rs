@@ -78,7 +78,12 @@ impl Traffic {
             return add(flow);
         }
         if self.paths.len() >= MAX_PATHS {
-            self.paths.remove(0);
+            // One that is in use keeps its counts, however many others come.
+            let last = |(_, flow): &(Route, Flow)| flow.sent.last.max(flow.received.last);
+            let oldest = (0..self.paths.len()).min_by_key(|at| self.paths.get(*at).map(last));
+            if let Some(at) = oldest {
+                self.paths.remove(at);
+            }
         }
         let mut flow = Flow::default();
         add(&mut flow);
@@ -142,10 +147,17 @@ mod tests {
         assert_eq!(traffic.on(route(100)).received.bytes, 15);
         assert_eq!(traffic.on(route(1)).received.bytes, 0, "forgotten");
         assert_eq!(traffic.paths.len(), MAX_PATHS);
+        for port in 101..=200 {
+            let later = now + std::time::Duration::from_millis(port.into());
+            traffic.received(later, route(100), 1);
+            traffic.received(later, route(port), 1);
+        }
+        assert_eq!(traffic.on(route(100)).received.bytes, 115, "in use");
+        assert_eq!(traffic.paths.len(), MAX_PATHS);
         let mut clothed = route(100);
         clothed.1.remote = "[::ffff:10.0.0.2]:100".parse().unwrap();
         traffic.received(now, clothed, 7);
-        assert_eq!(traffic.on(clothed).received.packets, 3);
-        assert_eq!(traffic.on(route(100)).received.bytes, 22);
+        assert_eq!(traffic.on(clothed).received.packets, 103);
+        assert_eq!(traffic.on(route(100)).received.bytes, 122);
     }
 }

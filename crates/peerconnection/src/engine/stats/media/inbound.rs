@@ -20,7 +20,7 @@ impl Pass {
         (ssrc, lane): (u32, u8),
         counts: &ReceiveStats,
     ) -> String {
-        let base = self.stats(StatsType::InboundRtp, &section.key(ssrc));
+        let base = self.stats(StatsType::InboundRtp, &key(section, ssrc, counts));
         let id = base.id.clone();
         let codec = self.codec(section, Way::Received, counts.payload_type);
         let (codec_id, codec) = codec.unzip();
@@ -82,7 +82,7 @@ impl Pass {
         counts: &ReceiveStats,
     ) -> Option<String> {
         let reported = counts.sender_reported?;
-        let mut base = self.stats(StatsType::RemoteOutboundRtp, &section.key(ssrc));
+        let mut base = self.stats(StatsType::RemoteOutboundRtp, &key(section, ssrc, counts));
         // [8.4-02]
         base.timestamp = self.millis(reported);
         let id = base.id.clone();
@@ -102,6 +102,16 @@ impl Pass {
         self.report.insert(it);
         Some(id)
     }
+}
+
+/// [8.4-03] Who says goodbye and comes again with its SSRC counts anew, and is another object.
+fn key(section: &Section<'_>, ssrc: u32, counts: &ReceiveStats) -> String {
+    format!(
+        "{} {} {}",
+        section.transport,
+        section.key(ssrc),
+        counts.number
+    )
 }
 
 fn fill_video(it: &mut InboundRtpStreamStats, counts: &ReceiveStats) {

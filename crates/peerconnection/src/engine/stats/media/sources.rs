@@ -17,7 +17,9 @@ impl Pass {
         let report = &it.sender.report;
         let named = report.track.clone();
         let name = named.unwrap_or_else(|| track.0.to_string());
-        let base = self.stats(StatsType::MediaSource, &track.0.to_string());
+        // [8.4-03] What a sender counts of a track begins anew when it has that track again, and is not what another sender counts.
+        let key = format!("{} {}", it.section().0, report.tracks);
+        let base = self.stats(StatsType::MediaSource, &key);
         let id = base.id.clone();
         let source = MediaSourceStats::new(base, name);
         let given = &report.given;
