@@ -8,7 +8,7 @@ use std::collections::BTreeMap;
 use oxirtc_netsim::{Link, ms, percent};
 use oxirtc_rtp::{Carries, Event, Format, Protection, Rtp, Section, rtcp};
 
-use support::{Camera, Pair, VIDEO, encoding, frames, video};
+use support::{AUDIO, Camera, Pair, VIDEO, audio, encoding, frames, video};
 
 /// Video with RTX, and with FlexFEC in every frame.
 fn protected() -> Section {
@@ -242,4 +242,26 @@ fn what_has_ended_is_told() {
     assert_eq!(ended(&mut pair), [1000, 1001]);
     pair.sides[1].remove_section(VIDEO);
     assert_eq!(ended(&mut pair), [3000, 3001]);
+}
+
+/// RFC 9143 §9.2: with a section that comes a peer may make its demultiplexer anew, so that streams which it knew are named again until it
+/// reports on them.
+#[test]
+fn streams_are_named_again_when_a_section_comes() {
+    let mut pair = Pair::video(3, &Link::new(3).delay(ms(10)));
+    let mut camera = Camera::new(0, 500);
+    let names = |pair: &Pair| {
+        let last = pair.sent[0].last().unwrap();
+        let mut extensions = Rtp::parse(last).unwrap().extensions;
+        extensions.any(|it| it.0 == 1)
+    };
+    pair.film(&mut camera, 100);
+    assert!(names(&pair));
+    pair.film(&mut camera, 5000);
+    assert!(!names(&pair), "it was reported on");
+    pair.sides[0].set_section(AUDIO, audio());
+    pair.film(&mut camera, 100);
+    assert!(names(&pair));
+    pair.film(&mut camera, 5000);
+    assert!(!names(&pair));
 }

@@ -199,6 +199,9 @@ impl Session {
                     Some(place) => *place = new,
                     None => self.sections.push(new),
                 }
+                // With another section a peer may make its demultiplexer anew: each stream is named again until a report
+                // tells that it is known (RFC 9143 §9.2).
+                self.senders.iter_mut().for_each(|it| it.reported = false);
             }
         }
         self.gives_feedback = self.gives_transport();
