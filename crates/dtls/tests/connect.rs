@@ -248,7 +248,15 @@ fn an_exporter_separates_labels_and_contexts() {
     for (index, output) in outputs.iter().enumerate() {
         assert!(outputs[..index].iter().all(|earlier| earlier != output));
     }
-    assert_eq!(export("key expansion", None), Err(Error::Export));
+    for label in [
+        "client finished",
+        "server finished",
+        "master secret",
+        "extended master secret",
+        "key expansion",
+    ] {
+        assert_eq!(export(label, None), Err(Error::Export), "{label}");
+    }
 }
 
 /// What is too long to be exported, to the byte.
@@ -406,6 +414,24 @@ fn sixty_four_bytes_of_room_are_enough() {
             let by = Initiator::Remote;
             assert_eq!(pair.server.events[1], Event::Closed { by });
         }
+    }
+}
+
+/// Where nobody says otherwise a handshake has 120 s, and 5 s once it is in doubt.
+#[test]
+fn a_handshake_has_its_time() {
+    for (doubted, seconds) in [(false, 120), (true, 5)] {
+        let mut pair = Pair::plain();
+        pair.start();
+        let now = pair.now;
+        if doubted {
+            pair.client.handle(now, &mut alert());
+        }
+        let limit = Duration::from_secs(seconds);
+        pair.run(limit - ms(1), &mut |_, _| Vec::new());
+        assert_eq!(pair.client.events, []);
+        pair.run(ms(1), &mut |_, _| Vec::new());
+        assert!(matches!(pair.client.events[..], [Event::Failed { .. }]));
     }
 }
 
