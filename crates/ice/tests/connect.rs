@@ -53,7 +53,7 @@ fn no_timer_stands_between_near_peers() {
     assert_eq!(took, ms(0));
 }
 
-/// [5.6.3-01], [5.6-01]: new, gathering, complete, with the candidates in between.
+/// [5.6.3-01], [5.6-01]: new, gathering, complete, with the candidates in between; and the same again when ICE restarts.
 #[test]
 fn gathering_is_told_in_order() {
     let mut sim = Sim::new(4);
@@ -70,11 +70,24 @@ fn gathering_is_told_in_order() {
         .filter(|event| matches!(event, Event::CandidateGathered { .. }));
     assert_eq!(candidates.count(), 2);
     let complete = Event::GatheringStateChanged(GatheringState::Complete);
-    assert!(events.contains(&complete));
+    let is_candidate = |event: &Event| matches!(event, Event::CandidateGathered { .. });
+    let last = events.iter().rposition(is_candidate).unwrap();
+    let ends = |events: &[Event]| events.iter().filter(|it| **it == complete).count();
+    assert_eq!((ends(&events[..last]), ends(&events[last..])), (0, 1));
     let [v6, v4] = &sim.peers[0].gathered[..] else {
         panic!("two candidates");
     };
     assert!(v6.priority > v4.priority && v6.foundation != v4.foundation);
+    sim.run(secs(5));
+    let told = sim.peers[0].events.len();
+    assert_eq!(sim.agent(0).gathering_state(), GatheringState::Complete);
+    sim.renew(0);
+    sim.flush();
+    let since = &sim.peers[0].events[told..];
+    let begins = Event::GatheringStateChanged(GatheringState::Gathering);
+    let begun = since.iter().position(|it| *it == begins).unwrap();
+    assert_eq!((ends(&since[..begun]), ends(&since[begun..])), (0, 1));
+    assert_eq!(sim.agent(0).gathering_state(), GatheringState::Complete);
 }
 
 /// Both families are paired with their own kind only, and the better one is nominated.

@@ -602,7 +602,35 @@ fn a_policy_leaves_what_is_gathered_for() {
     sim.run_until(secs(2), |sim| sim.has_consent(0) && sim.has_consent(1));
 }
 
-/// [4.2.4-04] Each of several servers is asked, but at most 16 of them, for 8 allocations.
+/// [4.2.4-04] Each of several servers of either kind is asked, and what each tells is a candidate.
+#[test]
+fn each_of_several_servers_is_asked() {
+    let mut sim = Sim::new(18);
+    let servers = [
+        stun("stun:a", "192.0.2.1"),
+        stun("stun:b", "192.0.2.2"),
+        turn("192.0.2.3", RelayProtocol::Udp, "secret"),
+        turn("192.0.2.4", RelayProtocol::Udp, "secret"),
+    ];
+    for n in 1..=4 {
+        let address = at(&format!("192.0.2.{n}:3478"));
+        let mut server = server::Server::new();
+        let outside = ip(&format!("203.0.113.{n}"));
+        server.sees.insert(ip("10.0.0.1"), outside);
+        sim.servers.push((address, server));
+    }
+    sim.agent(0).set_servers(servers.to_vec());
+    sim.connect();
+    sim.run(secs(20));
+    assert!(sim.servers.iter().all(|it| !it.1.requests.is_empty()));
+    let kinds = kinds(&sim, 0);
+    let of = |kind| kinds.iter().filter(|it| **it == kind).count();
+    assert_eq!(of(CandidateKind::ServerReflexive), 4);
+    // An address of each family of each.
+    assert_eq!(of(CandidateKind::Relayed), 4);
+}
+
+/// [4.2.4-04] At most 16 servers are asked, for 8 allocations.
 #[test]
 fn servers_are_bounded() {
     let mut sim = Sim::new(16);
