@@ -620,6 +620,26 @@ mod tests {
         assert_eq!((queue.unacknowledged(1), queue.streams.len()), (0, 0));
     }
 
+    /// However many streams may not begin yet, what has begun goes on, and then they have their turns.
+    #[test]
+    fn who_may_not_begin_holds_up_nobody() {
+        let mut queue = Queue::default();
+        queue.set_interleaved(true);
+        queue.set_room(4000, 1000);
+        queue.push(0, message(2000));
+        assert!(queue.cut(1000).is_some());
+        for stream in 1..=100 {
+            queue.push(stream, message(3000));
+        }
+        let mut begun = Vec::new();
+        while let Some(next) = queue.peek(oxirtc_netsim::epoch(), &mut 0) {
+            let cut = queue.cut(next.left.min(1000)).unwrap();
+            begun.extend(cut.begin.then_some(cut.stream));
+        }
+        assert_eq!(begun, Vec::from_iter(1..=100));
+        assert!(queue.is_empty() && queue.parked.is_empty());
+    }
+
     #[test]
     fn low_is_said_once_when_the_threshold_is_crossed() {
         let mut queue = Queue::default();
