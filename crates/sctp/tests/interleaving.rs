@@ -405,3 +405,29 @@ fn nobody_is_out_of_resource_while_there_is_something_to_read() {
     takes_turns(&mut victim, 40);
     assert!(!victim.is_alive());
 }
+
+/// However many streams wait with messages that may not begin yet, those that have begun fill the path, and each has its turn.
+#[test]
+fn many_large_messages_fill_a_path() {
+    let took = |streams: u16| {
+        let link = Link::new(1).delay(ms(10)).rate(mbps(8)).queue(50_000);
+        let config = Config::default().receive_window(256 << 10);
+        let configs = [Config::default(), config.max_message_size(64 << 10)];
+        let mut pair = support::interleaving_pair(1, link, configs).connected();
+        let (start, payload) = (pair.now, pattern(32 << 10, 1));
+        for message in 0..150 {
+            pair.say(0, message % streams, payload.clone());
+        }
+        let mut got = 0;
+        let done = pair.try_until(Duration::from_secs(60), |pair| {
+            let read = (0..streams).map(|stream| pair.read_all(1, stream).len());
+            got += read.sum::<usize>();
+            got == 150
+        });
+        assert!(done, "{got}: {:?}", pair.ends);
+        pair.now - start
+    };
+    let (few, many) = (took(3), took(150));
+    println!("150 messages on 3 streams: {few:?}, on 150: {many:?}");
+    assert!(many <= few * 11 / 10, "{few:?}, {many:?}");
+}

@@ -5,7 +5,7 @@ mod support;
 use std::time::Duration;
 
 use bytes::Bytes;
-use oxirtc_netsim::{Link, for_each_seed, percent};
+use oxirtc_netsim::{Link, for_each_seed, mbps, percent};
 use oxirtc_sctp::{Config, Event, SendOptions};
 
 use support::{Sides, ms, pattern, perfect};
@@ -231,4 +231,34 @@ fn readable_is_said_once_until_it_is_read() {
     pair.say(0, 1, [7; 100]);
     pair.run_for(ms(300));
     assert_eq!(pair.events(1), [Event::Readable { stream: 1 }]);
+}
+
+/// A short path whose queue stands becomes a longer one once no round trip without it is remembered, and is paced from then on. What has
+/// left before without a pacer is not waited for.
+#[test]
+fn a_short_path_on_which_a_queue_stands_goes_on() {
+    let link = Link::new(1).delay(Duration::from_micros(50));
+    let mut pair = support::pair(1, link.rate(mbps(8)).queue(20_000)).connected();
+    // Two packets, which are answered at once.
+    pair.say(0, 1, b"short");
+    pair.settle();
+    pair.say(0, 1, b"short");
+    pair.run_for(ms(500));
+    assert_eq!(pair.ends[0].stats().pacing_rate, None);
+    assert_eq!(pair.read_all(1, 1).len(), 2);
+    let end = pair.now + Duration::from_secs(14);
+    let payload = pattern(64 << 10, 3);
+    let (mut last, mut silence) = (pair.now, Duration::ZERO);
+    while pair.now < end {
+        while pair.ends[0].total_unacknowledged() < 1 << 20 {
+            pair.say(0, 1, payload.clone());
+        }
+        pair.run_for(ms(50));
+        silence = silence.max(pair.now - last);
+        if !pair.read_all(1, 1).is_empty() {
+            last = pair.now;
+        }
+    }
+    assert_ne!(pair.ends[0].stats().pacing_rate, None);
+    assert!(silence < Duration::from_secs(1), "{silence:?}");
 }

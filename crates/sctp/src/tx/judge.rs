@@ -241,7 +241,8 @@ impl Sender {
         let waits = self.queue.peek(now, &mut stats.abandoned_unsent);
         let fresh = waits.is_some_and(|next| {
             let size = next.left.min(self.full_payload());
-            self.outstanding.flight_payload() + size <= self.peer_window
+            let numbered = next.has_number && !self.outstanding.is_full();
+            numbered && self.outstanding.flight_payload() + size <= self.peer_window
         });
         if self.outstanding.peek_lost().is_none() && !fresh {
             self.outstanding.lose_newest(now);

@@ -39,7 +39,8 @@ impl Pacer {
         self.rate = if least < MIN_ROUND_TRIP { 0 } else { rate };
         let quantum = (rate / 1000) as usize;
         self.quantum = quantum.min(MAX_BURST).max(self.packet * MIN_PACKETS) as i64;
-        self.level = self.level.min(self.most());
+        // What left while no bucket was asked is not waited for.
+        self.level = self.level.clamp(-self.quantum, self.most());
     }
 
     /// An input: what it acknowledges may be followed by as much.
@@ -191,6 +192,20 @@ mod tests {
             now += Duration::from_micros(2900);
         }
         assert!((12_300_000..12_700_000).contains(&sent), "{sent}");
+    }
+
+    /// What has left for minutes without a bucket is no debt.
+    #[test]
+    fn a_path_that_becomes_longer_is_not_waited_for() {
+        let now = epoch();
+        let mut pacer = Pacer::new(1100);
+        pacer.set(now, 10_000_000, Duration::from_micros(400));
+        pacer.sent(1 << 30);
+        pacer.set(now, 10_000_000, Duration::from_millis(20));
+        let Some(Until::Instant(at)) = pacer.held(now) else {
+            panic!("all that a bucket holds has left");
+        };
+        assert!(at <= now + Duration::from_millis(2), "{:?}", at - now);
     }
 
     #[test]

@@ -115,6 +115,9 @@ pub(crate) struct Queue {
     /// Messages of several pieces that have begun: their lengths, and how much is left of all of them.
     begun: BTreeSet<(usize, StreamId)>,
     begun_left: Account,
+    /// Streams of which the next message may not begin yet, in the order of their turns; and the one of them that may now.
+    parked: VecDeque<StreamId>,
+    admitted: Option<StreamId>,
     /// What the peer has room for, and how much a piece has.
     room: (usize, usize),
     buffered: Account,
@@ -143,8 +146,8 @@ impl Queue {
 
     /// What is next. Messages that outlived their time are dropped.
     pub(crate) fn peek(&mut self, now: Instant, abandoned: &mut u64) -> Option<Next> {
-        let mut deferred = 0;
         loop {
+            self.admit();
             self.scheduler_turn();
             let stream = self.scheduler.current()?;
             let Some(outgoing) = self.streams.get_mut(&stream) else {
@@ -169,10 +172,10 @@ impl Queue {
                 if message.begun || self.may_begin(length) {
                     return Some(next);
                 }
-                deferred += 1;
-                if deferred > MAX_DEFERRED || !self.scheduler.defer() {
-                    return None;
-                }
+                // It is not asked again in each round: there may be very many of them.
+                self.scheduler.deactivate(stream);
+                self.admitted.take_if(|admitted| *admitted == stream);
+                self.parked.push_back(stream);
                 continue;
             }
             *abandoned += 1;
@@ -199,6 +202,19 @@ impl Queue {
         let front = self.streams.get(largest).and_then(|it| it.messages.front());
         let left = front.map_or(0, |message| message.payload.len());
         self.begun_left.total().saturating_sub(left) + length <= peer / 2
+    }
+
+    /// The stream that waits longest to begin has its turn again when it may, one after the other.
+    fn admit(&mut self) {
+        if self.admitted.is_none()
+            && let Some(stream) = self.parked.front()
+            && let Some(outgoing) = self.streams.get(stream)
+            && let Some(message) = outgoing.messages.front()
+            && self.may_begin(message.payload.len())
+        {
+            self.scheduler.activate(*stream, outgoing.position);
+            self.admitted = self.parked.pop_front();
+        }
     }
 
     /// Between messages, a stream that is less far on goes first.
@@ -242,6 +258,7 @@ impl Queue {
         let begin = !message.begun;
         let before = message.payload.len();
         if begin {
+            self.admitted.take_if(|admitted| *admitted == stream);
             message.total = before;
             let next = match message.ordered {
                 true => &mut outgoing.next_ordered,
@@ -359,6 +376,7 @@ impl Queue {
             return;
         };
         let length = message.payload.len();
+        self.admitted.take_if(|admitted| *admitted == stream);
         if message.begun {
             self.begun.remove(&(message.total, stream));
             self.begun_left.take(length);
@@ -527,8 +545,6 @@ impl Default for Outgoing {
 const TURN: u64 = 1 << 20;
 /// RFC 8831 §6.4.
 const NORMAL_PRIORITY: u16 = 256;
-/// How many streams that may not begin are passed over at once.
-const MAX_DEFERRED: usize = 64;
 /// How many ordered messages of a stream may be under way.
 const MAX_NUMBERED: u16 = 32_767;
 /// What a message costs beside its bytes: its place in the queue and in the list of chunks under way.
@@ -602,6 +618,26 @@ mod tests {
         queue.passed(1);
         queue.passed(1);
         assert_eq!((queue.unacknowledged(1), queue.streams.len()), (0, 0));
+    }
+
+    /// However many streams may not begin yet, what has begun goes on, and then they have their turns.
+    #[test]
+    fn who_may_not_begin_holds_up_nobody() {
+        let mut queue = Queue::default();
+        queue.set_interleaved(true);
+        queue.set_room(4000, 1000);
+        queue.push(0, message(2000));
+        assert!(queue.cut(1000).is_some());
+        for stream in 1..=100 {
+            queue.push(stream, message(3000));
+        }
+        let mut begun = Vec::new();
+        while let Some(next) = queue.peek(oxirtc_netsim::epoch(), &mut 0) {
+            let cut = queue.cut(next.left.min(1000)).unwrap();
+            begun.extend(cut.begin.then_some(cut.stream));
+        }
+        assert_eq!(begun, Vec::from_iter(1..=100));
+        assert!(queue.is_empty() && queue.parked.is_empty());
     }
 
     #[test]

@@ -39,6 +39,11 @@ impl Scheduler {
         !self.waiting.is_empty()
     }
 
+    /// How many streams have a turn to come.
+    pub(crate) fn active(&self) -> usize {
+        self.waiting.len() + usize::from(self.current.is_some())
+    }
+
     pub(crate) fn is_current(&self, stream: StreamId) -> bool {
         self.current.is_some_and(|(_, current)| current == stream)
     }
@@ -70,17 +75,6 @@ impl Scheduler {
             self.current = None;
             self.enqueue(position, stream);
         }
-    }
-
-    /// The stream whose turn it is may not send now: it goes behind all others. False if there is no other.
-    pub(crate) fn defer(&mut self) -> bool {
-        let Some((last, ..)) = self.waiting.last().copied() else {
-            return false;
-        };
-        if let Some((position, stream)) = self.current.take() {
-            self.enqueue(position.max(last), stream);
-        }
-        true
     }
 
     /// The stream has nothing to send any more without having had its turn.

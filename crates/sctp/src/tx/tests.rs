@@ -299,6 +299,28 @@ fn a_second_probe_goes_in_place_of_a_timeout() {
     }
 }
 
+/// Where all numbers are under way no new data can ask: what left last does.
+#[test]
+fn a_probe_goes_though_no_number_is_left() {
+    for (streams, numbers) in [(7, 65_535), (1, 32_767)] {
+        let mut bench = Bench::new(1);
+        bench.measured(MS * 50);
+        bench.sender.control = Control::new(CongestionControl::NewReno, 1 << 20, 64);
+        for index in 0..66_000u32 {
+            let payload = Bytes::from_static(b"x");
+            let message = SendOptions::default().queued(bench.now, 53, payload, true);
+            bench.sender.queue.push((index % streams) as u16, message);
+        }
+        bench.packets();
+        assert_eq!(bench.sender.outstanding.len(), numbers);
+        bench.now = bench.sender.poll_timeout().unwrap();
+        bench.sender.handle_timeout(bench.now, &mut bench.stats);
+        let stats = bench.stats;
+        assert_eq!((stats.probes, stats.retransmission_timeouts), (1, 0));
+        assert_eq!(bench.packets().len(), 1, "{numbers} under way");
+    }
+}
+
 /// A single packet may be waiting for a second one at the peer, unless it was asked not to.
 #[test]
 fn a_probe_waits_for_a_delayed_acknowledgement() {

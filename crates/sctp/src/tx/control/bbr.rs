@@ -57,6 +57,8 @@ struct Trip {
     probe_at: Option<Instant>,
     done_at: Option<Instant>,
     round_done: bool,
+    /// Nothing was sent for a while, so no queue stood: the next answer is as good as a probe.
+    rested: bool,
 }
 
 impl Bbr {
@@ -77,6 +79,7 @@ impl Bbr {
                 probe_at: None,
                 done_at: None,
                 round_done: false,
+                rested: false,
             },
             timed_out: false,
         }
@@ -151,8 +154,10 @@ impl Bbr {
                 (self.trip.least, self.trip.least_at) = (Some(probe), self.trip.probe_at);
             }
         }
+        let rested = self.trip.rested;
+        self.trip.rested &= verdict.acked == 0;
         if self.state != State::ProbeRtt {
-            if expired && verdict.round_trip.is_some() {
+            if expired && !rested && verdict.round_trip.is_some() {
                 self.state = State::ProbeRtt;
                 self.prior_window = self.window;
                 self.trip.done_at = None;
@@ -269,8 +274,10 @@ impl Controller for Bbr {
         }
     }
 
-    /// The model keeps: it paces, so nothing bursts out of an old window.
-    fn on_idle(&mut self, _idle: Duration, _rto: Duration) {}
+    /// The model keeps: it paces, so nothing bursts out of an old window (§5.4).
+    fn on_idle(&mut self, idle: Duration, rto: Duration) {
+        self.trip.rested |= idle >= rto;
+    }
 
     fn on_packet_size(&mut self, packet: usize) {
         self.packet = packet;

@@ -35,6 +35,9 @@ impl Queue {
             buffered += waits;
             held += waits + MESSAGE_OVERHEAD * outgoing.messages.len();
         }
+        let waiting = self.streams.values().filter(|it| !it.messages.is_empty());
+        let known = self.scheduler.active() + self.parked.len();
+        assert_eq!(known, waiting.count(), "who waits has a turn or is parked");
         unacknowledged += buffered;
         assert!(sent.is_empty(), "streams are known until the end: {sent:?}");
         let accounts = [

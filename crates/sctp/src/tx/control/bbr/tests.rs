@@ -127,6 +127,23 @@ fn a_path_that_has_grown_longer_is_found_out() {
     assert_eq!(line.bbr.trip.least, Some(Duration::from_millis(60)));
 }
 
+/// §5.4: where nothing was sent no queue stood, so what is sent next is not held back to see how short the path is.
+#[test]
+fn a_rest_is_as_good_as_a_probe() {
+    for (rest, probes) in [
+        (Duration::from_millis(100), true),
+        (Duration::from_secs(6), false),
+    ] {
+        let mut line = Line::new(40);
+        line.run(Duration::from_secs(3));
+        line.flying.clear();
+        line.now += Duration::from_secs(6);
+        line.bbr.on_idle(rest, Duration::from_millis(400));
+        line.run(Duration::from_millis(60));
+        assert_eq!(line.bbr.state == State::ProbeRtt, probes, "{rest:?}");
+    }
+}
+
 /// §5.5.10.2: one loss in a hundred says nothing, one in twenty does.
 #[test]
 fn only_a_large_share_of_losses_bounds_what_is_in_flight() {
