@@ -25,7 +25,8 @@ use crate::{
 type Seen = BTreeMap<(&'static str, u8, u8), usize>;
 
 /// All that is sent is important, and is marked so (RFC 8837 §5), with the bits of ECN at rest, as nobody has agreed to report
-/// congestion (RFC 6679 §7). What a socket of ours is told to send with other bits leaves with them.
+/// congestion (RFC 6679 §7). What a socket of ours is told to send with other bits leaves with them. Nothing of it may be cut on its
+/// way (DF): what a path carries could not be found out otherwise (RFC 8899 §3).
 pub(super) async fn run() -> anyhow::Result<String> {
     let _lab = Laboratory::apart(Kind::Open, Kind::Open)?;
     let tshark = Tshark::start(Side::Right).await?;
@@ -96,7 +97,7 @@ impl Tshark {
             .arg(program)
             .args(["-n", "-l", "-i", side.link(), "-f", &filter, "-T", "fields"])
             .args(["-e", "ip.dsfield.dscp", "-e", "ip.dsfield.ecn"])
-            .args(["-e", "ip.src", "-e", "udp.payload"])
+            .args(["-e", "ip.flags.df", "-e", "ip.src", "-e", "udp.payload"])
             .stdin(Stdio::null())
             .stdout(Stdio::piped())
             .stderr(Stdio::piped())
@@ -133,17 +134,21 @@ impl Tshark {
         let text = text.context("tshark does not end")???;
         let mut seen = Seen::new();
         for line in text.lines() {
-            let (kind, dscp, ecn) = read_line(line).with_context(|| format!("«{line}»"))?;
+            let read = read_line(line).with_context(|| format!("«{line}»"))?;
+            let (kind, dscp, ecn, is_whole) = read;
+            ensure!(is_whole, "{kind} may be cut on its way: «{line}»");
             *seen.entry((kind, dscp, ecn)).or_default() += 1;
         }
         Ok(seen)
     }
 }
 
-/// What a line tells of a datagram.
-fn read_line(line: &str) -> Option<(&'static str, u8, u8)> {
+/// What a line tells of a datagram; the last is whether it has DF.
+fn read_line(line: &str) -> Option<(&'static str, u8, u8, bool)> {
     let mut fields = line.split('\t');
     let (dscp, ecn) = (fields.next()?.parse().ok()?, fields.next()?.parse().ok()?);
+    // As one version writes it, or another.
+    let is_whole = matches!(fields.next()?, "1" | "True");
     let from = fields.next()?;
     let payload = fields.next()?;
     let byte = |at| u8::from_str_radix(payload.get(at..at + 2)?, 16).ok();
@@ -156,7 +161,7 @@ fn read_line(line: &str) -> Option<(&'static str, u8, u8)> {
         (128..=191, _) => RTP,
         _ => return None,
     };
-    Some((kind, dscp, ecn))
+    Some((kind, dscp, ecn, is_whole))
 }
 
 const STUN: &str = "STUN";
@@ -183,13 +188,18 @@ mod tests {
 
     #[test]
     fn a_line_tells_what_was_marked() {
-        let read = |line| read_line(line);
-        assert_eq!(read("46\t0\t10.77.0.21\t0001ff"), Some((STUN, 46, 0)));
-        assert_eq!(read("18\t0\t10.77.0.21\t16fefd"), Some((DTLS, 18, 0)));
-        assert_eq!(read("34\t1\t10.77.0.21\t806001"), Some((RTP, 34, 1)));
-        assert_eq!(read("46\t0\t10.77.0.21\t80c801"), Some((RTCP, 46, 0)));
-        assert_eq!(read("10\t3\t10.77.0.1\t706c"), Some((PLAIN, 10, 3)));
-        assert_eq!(read("46\t0\t10.77.0.21\t"), None);
-        assert_eq!(read(""), None);
+        let (ours, other) = ("10.77.0.21", "10.77.0.1");
+        let line = |head: &str, from, payload| format!("{head}\t{from}\t{payload}");
+        for (head, from, payload, seen) in [
+            ("46\t0\t1", ours, "0001ff", (STUN, 46, 0, true)),
+            ("18\t0\tTrue", ours, "16fefd", (DTLS, 18, 0, true)),
+            ("34\t1\t0", ours, "806001", (RTP, 34, 1, false)),
+            ("46\t0\tFalse", ours, "80c801", (RTCP, 46, 0, false)),
+            ("10\t3\t1", other, "706c", (PLAIN, 10, 3, true)),
+        ] {
+            assert_eq!(read_line(&line(head, from, payload)), Some(seen));
+        }
+        assert_eq!(read_line(&line("46\t0\t1", ours, "")), None);
+        assert_eq!(read_line(""), None);
     }
 }
