@@ -121,7 +121,7 @@ pub struct RtpPacket {
     pub payload: Bytes,
     /// Its codec.
     pub codec: Codec,
-    /// Its number, which does not wrap; gaps are what was lost.
+    /// Its number, which does not wrap; gaps are what was lost. Another [stream](Self::stream) counts from somewhere else.
     pub sequence: u64,
     /// Its time in ticks of the codec's clock.
     pub timestamp: u32,
@@ -131,6 +131,9 @@ pub struct RtpPacket {
     pub captured: Option<Instant>,
     /// Its stream among the parallel ones of simulcast, from 0.
     pub lane: u8,
+    /// Which of the streams that have had its lane: a number that is another where the peer has put another stream in the place of one. Numbers and
+    /// timestamps are those of that stream.
+    pub stream: u32,
 }
 
 impl MediaKind {
@@ -234,6 +237,7 @@ impl RtpPacket {
             marker: false,
             captured: None,
             lane: 0,
+            stream: 0,
         }
     }
 

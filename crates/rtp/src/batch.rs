@@ -19,6 +19,8 @@ pub type Lane = u8;
 pub struct Packet {
     /// The stream of the source.
     pub lane: Lane,
+    /// Which of the streams that have had the lane, as a number that is another with each: those of another one are numbered from somewhere else.
+    pub stream: u32,
     /// The codec.
     pub codec: Codec,
     /// The source's number, which does not wrap; gaps are what the source has lost.
@@ -93,6 +95,7 @@ impl Batch {
             *next += 1;
             Packet {
                 lane,
+                stream: 0,
                 codec,
                 sequence: *next,
                 timestamp,

@@ -149,3 +149,51 @@ fn without_loss_a_switch_costs_nothing() {
         steps.collect::<Vec<_>>()
     );
 }
+
+/// Another SSRC in the place of one that was forwarded has numbers and timestamps of its own. Who is sent it sees the next key frame, with the
+/// number that follows and the time that has passed.
+#[test]
+fn another_stream_on_the_lane_goes_on() {
+    for_each_seed(30, |seed| {
+        let loss = if seed % 2 == 0 { 0 } else { 5 };
+        let link = Link::new(0).delay(ms(15)).loss(percent(loss));
+        let mut up = uplink(seed * 10, &link);
+        let mut down = Pair::video(seed * 10 + 1, &link);
+        let mut camera = Camera::new(0, 2500);
+        for tick in 0..6000_u64 {
+            if tick % 1500 == 1499 {
+                // The one before says goodbye.
+                let other = Encoding {
+                    rid: Label::new("lo"),
+                    ..encoding(2000 + tick as u32 * 2, 0)
+                };
+                up.sides[0].set_encodings(VIDEO, &[other]);
+            }
+            camera.wants_key |= asked(&mut up.events[0], 0);
+            if tick % 33 == 0 {
+                let batch = camera.frame(up.now);
+                up.sides[0].write(up.now, VIDEO, 0, &batch);
+            }
+            up.turn();
+            up.now += ms(1);
+            while let Some((_, lane, batch)) = up.sides[1].poll_batch() {
+                down.sides[0].write(down.now, VIDEO, lane, &batch);
+            }
+            down.turn();
+            down.now += ms(1);
+            if asked(&mut down.events[0], 0) {
+                up.sides[1].request_keyframe(up.now, VIDEO, Some(0));
+            }
+        }
+        let frames = &down.frames[1];
+        frames.iter().for_each(|it| assert_eq!(check(it), 0));
+        let least = if loss == 0 { 168 } else { 140 };
+        assert!(frames.len() >= least, "{} of 182", frames.len());
+        let steps = frames.windows(2);
+        let steps = steps.map(|it| it[1].timestamp.wrapping_sub(it[0].timestamp) / 90);
+        let longest = steps.max().unwrap();
+        assert!(longest < if loss == 0 { 300 } else { 1500 }, "{longest} ms");
+        let numbers: Vec<_> = frames.iter().map(|it| it.payload[11]).collect();
+        assert!(numbers.windows(2).all(|it| it[1] > it[0]), "{numbers:?}");
+    });
+}

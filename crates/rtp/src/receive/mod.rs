@@ -45,6 +45,8 @@ pub(crate) struct ReceiveStream {
     pub(crate) ssrc: u32,
     pub(crate) rid: Option<Label>,
     pub(crate) lane: Lane,
+    /// What its packets are told from those of another stream by.
+    pub(crate) number: u32,
     pub(crate) rtx: Option<u32>,
     pub(crate) fec: Option<u32>,
     pub(crate) track: Track,
@@ -80,6 +82,7 @@ impl ReceiveStream {
             ssrc,
             rid,
             lane,
+            number: 0,
             rtx: None,
             fec: None,
             track: Track::new(config.missing),

@@ -293,7 +293,7 @@ impl SendStream {
             } else {
                 self.rewrite.accept(packet)
             };
-            let (lane, entry) = (packet.lane, packet.sequence);
+            let entry = (packet.lane, packet.stream, packet.sequence);
             let place = (self.cursor.0, self.cursor.1 as u16);
             self.cursor.1 += 1;
             if packet.marker && !packet.codec.is_audio() {
@@ -316,7 +316,7 @@ impl SendStream {
                 if entered {
                     self.stats.switches += 1;
                     self.asked = None;
-                    self.go_back(lane, entry);
+                    self.go_back(entry);
                 }
             }
         }
@@ -324,11 +324,10 @@ impl SendStream {
     }
 
     /// An entry that was repaired late: the rest of its key frame came before it, was left out, and goes now.
-    fn go_back(&mut self, lane: u8, entry: u64) {
+    fn go_back(&mut self, (lane, stream, entry): (u8, u32, u64)) {
         let rest = |it: &(Instant, Arc<Batch>)| {
-            it.1.packets
-                .iter()
-                .any(|it| it.lane == lane && it.sequence > entry)
+            let mut packets = it.1.packets.iter();
+            packets.any(|it| (it.lane, it.stream) == (lane, stream) && it.sequence > entry)
         };
         let own = self.floor.saturating_sub(self.first) as usize;
         let mut of_source = self.kept.iter().enumerate().skip(own);

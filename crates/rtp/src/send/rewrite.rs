@@ -15,6 +15,9 @@ use crate::{
 pub(crate) struct Rewrite {
     choice: Choice,
     current: Option<u8>,
+    /// The stream on it, and the one whose place that has taken.
+    stream: u32,
+    displaced: Option<u32>,
     /// Something was passed over, or chosen, that only a key frame can begin.
     lacks: bool,
     /// The layers that go out now.
@@ -81,6 +84,8 @@ impl Rewrite {
         Self {
             choice,
             current: None,
+            stream: 0,
+            displaced: None,
             lacks: false,
             spatial: choice.spatial,
             temporal: choice.temporal,
@@ -134,6 +139,7 @@ impl Rewrite {
     /// Another source: what comes next has other numbers, and our own go on.
     pub(crate) fn change_source(&mut self) {
         self.current = None;
+        self.displaced = None;
         self.lacks = false;
         self.verdicts.clear();
     }
@@ -178,14 +184,26 @@ impl Rewrite {
 
     /// Leaves a packet out without a gap.
     pub(crate) fn leave_out(&mut self, packet: &Packet) -> Verdict {
-        if self.current == Some(packet.lane) && packet.sequence > self.input {
+        if self.is_current(packet) && packet.sequence > self.input {
             self.input = packet.sequence;
             self.close_up(packet.sequence, 0);
         }
         Verdict::Drop
     }
 
+    fn is_current(&self, packet: &Packet) -> bool {
+        (self.current, self.stream) == (Some(packet.lane), packet.stream)
+    }
+
     pub(crate) fn accept(&mut self, packet: &Packet) -> Verdict {
+        if self.current == Some(packet.lane) && self.stream != packet.stream {
+            if self.displaced == Some(packet.stream) {
+                return Verdict::Drop;
+            }
+            // Another stream has the lane, with numbers and timestamps of its own: it is entered where it can be.
+            self.displaced = Some(self.stream);
+            self.current = None;
+        }
         let entered = self.enter(packet);
         let is_target = packet.lane == self.choice.lane;
         self.lacks |= is_target && self.current != Some(packet.lane);
@@ -303,7 +321,8 @@ impl Rewrite {
         });
         self.verdicts.clear();
         self.lacks = false;
-        (self.current, self.input) = (Some(packet.lane), packet.sequence.saturating_sub(1));
+        (self.current, self.stream) = (Some(packet.lane), packet.stream);
+        self.input = packet.sequence.saturating_sub(1);
         (self.spatial, self.temporal) = (self.choice.spatial, self.choice.temporal);
         true
     }
@@ -422,6 +441,7 @@ mod tests {
         };
         Packet {
             lane: 0,
+            stream: 0,
             codec: Codec::Vp8,
             sequence,
             timestamp: 3000,
@@ -494,6 +514,41 @@ mod tests {
         assert_eq!(rewrite.accept(&packet(u64::MAX, 0)), Verdict::Drop);
         let (number, _) = rewrite.insert(oxirtc_netsim::epoch(), 90_000);
         assert!(number > 100);
+    }
+
+    /// Another stream on the lane is asked for a key frame and entered there, however it counts. What comes again of the one before is left out.
+    #[test]
+    fn another_stream_is_entered() {
+        let mut rewrite = Rewrite::new(Choice::default(), 100, 0);
+        let accept = |rewrite: &mut Rewrite, stream, sequence| {
+            let packet = Packet {
+                stream,
+                ..packet(sequence, 20)
+            };
+            match rewrite.accept(&packet) {
+                Verdict::Send { numbered, entered } => {
+                    Some((numbered.sequence - (1 << 16), entered))
+                }
+                Verdict::Drop => None,
+            }
+        };
+        assert_eq!(accept(&mut rewrite, 3, 10), Some((100, true)));
+        assert_eq!(accept(&mut rewrite, 3, 200), Some((290, false)));
+        assert!(!rewrite.wants_keyframe());
+        assert_eq!(accept(&mut rewrite, 7, 9), None);
+        assert!(rewrite.wants_keyframe());
+        assert_eq!(accept(&mut rewrite, 7, 10), Some((292, true)));
+        assert!(!rewrite.wants_keyframe());
+        let again = Packet {
+            stream: 3,
+            ..packet(201, 20)
+        };
+        assert_eq!(accept(&mut rewrite, 3, 10), None);
+        assert_eq!(rewrite.leave_out(&again), Verdict::Drop);
+        assert_eq!(accept(&mut rewrite, 7, 11), Some((293, false)));
+        assert_eq!(accept(&mut rewrite, 7, 202), Some((484, false)));
+        rewrite.change_source();
+        assert_eq!(accept(&mut rewrite, 3, 10), Some((486, true)));
     }
 
     /// A source that counts from somewhere else is no loss, and what is far ahead would be refused by SRTP as long past.

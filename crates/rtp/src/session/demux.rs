@@ -22,6 +22,14 @@ pub(super) struct Departed {
     fec: Option<u32>,
 }
 
+/// What a stream is that comes.
+struct Comes {
+    lane: Lane,
+    rid: Option<Label>,
+    /// RTX and parity.
+    repairs: (Option<u32>, Option<u32>),
+}
+
 impl Session {
     /// The route of an SSRC, which may be made by this packet.
     pub(super) fn route(
@@ -122,20 +130,11 @@ impl Session {
             })
     }
 
-    fn bind(
-        &mut self,
-        now: Instant,
-        section: usize,
-        ssrc: u32,
-        named: &Named<'_>,
-    ) -> Option<Route> {
-        let state = self.sections.get(section)?;
-        let announced = state
-            .section
-            .announced
-            .iter()
-            .position(|it| it.ssrc == ssrc);
-        let rids = &state.section.rids;
+    /// What a stream of a section is that comes: its lane and its rid, and what repairs it as far as that is known.
+    fn what_comes(&self, section: usize, ssrc: u32, named: &Named<'_>) -> Option<Comes> {
+        let agreed = &self.sections.get(section)?.section;
+        let (rids, announced) = (&agreed.rids, &agreed.announced);
+        let place = announced.iter().position(|it| it.ssrc == ssrc);
         let mut departed = self.departed.iter();
         let before = departed.find(|it| (it.ssrc, it.section) == (ssrc, section));
         let rid = named.rid.and_then(Label::new);
@@ -146,15 +145,33 @@ impl Session {
         let lane = match rid {
             Some(rid) => rids.iter().position(|it| *it == rid)?,
             // Layers without rids are told by the order in which they were announced.
-            None if rids.is_empty() => announced.unwrap_or(0),
+            None if rids.is_empty() => place.unwrap_or(0),
+            // So are those whose rids are not told any more, if each was announced.
+            None if announced.len() == rids.len() => place?,
             None => return None,
         };
-        let (id, lane) = (state.id, lane as Lane);
-        let paired = announced.and_then(|at| state.section.announced.get(at));
-        let paired = paired.map(|it| (it.rtx, it.fec));
+        let repairs = place.and_then(|at| announced.get(at));
+        let repairs = repairs.map(|it| (it.rtx, it.fec));
         // What repaired it then may serve another now.
         let free = |it: &u32| !self.by_ssrc.contains_key(it);
-        let paired = paired.or(before.map(|it| (it.rtx.filter(free), it.fec.filter(free))));
+        let repairs = repairs.or(before.map(|it| (it.rtx.filter(free), it.fec.filter(free))));
+        Some(Comes {
+            lane: lane as Lane,
+            rid: rid.or_else(|| rids.get(lane).copied()),
+            repairs: repairs.unwrap_or_default(),
+        })
+    }
+
+    fn bind(
+        &mut self,
+        now: Instant,
+        section: usize,
+        ssrc: u32,
+        named: &Named<'_>,
+    ) -> Option<Route> {
+        let Comes { lane, rid, repairs } = self.what_comes(section, ssrc, named)?;
+        let state = self.sections.get(section)?;
+        let id = state.id;
         let target = state.delivery.target;
         // A lane has one stream: who begins it anew ends the old one.
         let old = |it: &ReceiveStream| it.section == section && it.lane == lane && !it.ended;
@@ -166,21 +183,21 @@ impl Session {
             .retain(|it| it.ssrc != ssrc && (it.section, it.rid) != (section, rid));
         let mut stream = ReceiveStream::new(&self.config, (section, ssrc), (lane, rid), now);
         stream.stats.number = self.bound;
+        // Each session counts from a number of its own: a section may move to another.
+        stream.number = self.first_stream.wrapping_add(self.bound as u32);
         self.bound += 1;
         stream.assembler.jitter.wanted = target;
         stream.clock.name = self.names.iter().find(|it| it.0 == ssrc).map(|it| it.1);
         // An ended stream gives its place, so that a peer which begins anew for ever costs nothing.
         let ended = self.receivers.iter().position(|it| it.ended);
         let place = ended.unwrap_or(self.receivers.len());
-        if let Some(paired) = paired {
-            (stream.rtx, stream.fec) = paired;
-            for repair in [paired.0, paired.1].into_iter().flatten() {
-                let route = Route {
-                    stream: place,
-                    is_repair: true,
-                };
-                self.by_ssrc.insert(repair, route);
-            }
+        (stream.rtx, stream.fec) = repairs;
+        for repair in [repairs.0, repairs.1].into_iter().flatten() {
+            let route = Route {
+                stream: place,
+                is_repair: true,
+            };
+            self.by_ssrc.insert(repair, route);
         }
         match self.receivers.get_mut(place) {
             Some(ended) => *ended = stream,
@@ -490,6 +507,32 @@ mod tests {
         session.handle_rtp(now, &named(96, 1, [""; 3]));
         assert_eq!(place(&session, 1), Some((0, 0, false)));
         assert_eq!(place(&session, 13), Some((0, 0, true)));
+    }
+
+    /// A session that begins in the middle, as behind another transport, hears no rids of a peer that was told that they are known. Firefox announces
+    /// each layer, in the order of their rids.
+    #[test]
+    fn layers_that_say_nothing_are_in_the_order_of_their_announcement() {
+        let now = oxirtc_netsim::epoch();
+        let announced = |ssrc| crate::Announced {
+            ssrc,
+            rtx: Some(ssrc + 10),
+            fec: None,
+        };
+        for (all, expected) in [(&[5, 6][..], Some((0, 1, false))), (&[6][..], None)] {
+            let mut session = layered();
+            let all = all.iter().map(|it| announced(*it));
+            session.sections[0].section.announced = all.collect();
+            session.handle_rtp(now, &named(96, 6, [""; 3]));
+            assert_eq!(place(&session, 6), expected);
+            let rids = session.receivers.iter().filter(|it| it.ssrc == 6);
+            let rids: Vec<_> = rids.map(|it| it.rid).collect();
+            assert_eq!(rids, expected.map(|_| Label::new("h")).as_slice());
+            let repairs = expected.map(|_| (0, 1, true));
+            assert_eq!(place(&session, 16), repairs);
+            session.handle_rtp(now, &named(96, 7, ["a", "", ""]));
+            assert_eq!(place(&session, 7), None);
+        }
     }
 
     /// What took the place of who said goodbye keeps it, and so does what it repairs with; with its section all is forgotten.

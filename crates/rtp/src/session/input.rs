@@ -279,6 +279,7 @@ impl Session {
         let captured = time.and_then(|time| clocks.captured(now, self.origin, name, time));
         Some(Packet {
             lane: stream.lane,
+            stream: stream.number,
             codec,
             sequence,
             timestamp: media.timestamp,
@@ -348,6 +349,7 @@ impl Session {
         };
         let packet = Packet {
             lane: stream.lane,
+            stream: stream.number,
             codec: Codec::Vp8,
             sequence,
             timestamp,

@@ -51,6 +51,8 @@ pub struct Session {
     ended: VecDeque<u32>,
     /// How many streams have come.
     bound: u64,
+    /// What the first of them is told from others by.
+    first_stream: u32,
     /// Whether transport-wide feedback was agreed on for any section.
     gives_feedback: bool,
     /// What reports come from when nothing is sent.
@@ -151,6 +153,7 @@ impl Session {
             by_ssrc: HashMap::new(),
             ended: VecDeque::new(),
             bound: 0,
+            first_stream: ssrc,
             gives_feedback: false,
             ssrc,
             ids: Ids::new(),

@@ -391,14 +391,17 @@ impl Links {
 
 #[cfg(test)]
 mod tests {
-    use std::task::{Poll, Waker};
+    use std::{
+        sync::atomic::{AtomicBool, Ordering},
+        task::{Poll, Waker},
+    };
 
     use oxirtc_netsim::epoch;
 
     use super::*;
     use crate::{
         Choice, Codec, EncodedFrame, MediaKind, RtpEncodingParameters,
-        api::Hint,
+        api::{Hint, TrackReadyState, waiters::Waiter},
         engine::{Settings, TransceiverInit, engine},
         stats::{MediaSource, StatsObject},
     };
@@ -431,6 +434,9 @@ mod tests {
         elsewhere.send(id, Some(&track), &others);
         others.take(&mut Wakeups::default());
         far.set_local_description(epoch(), None).unwrap();
+        let view = far.transceivers().next().unwrap();
+        let new = Links::default().received(view, &own);
+        assert_eq!(new.rids(), ["a", "b"], "one that comes now has them");
         for told in [true, false] {
             let mut outbound = Outbound::default();
             links.name(&far, &mut outbound);
@@ -466,16 +472,138 @@ mod tests {
         }
     }
 
+    #[derive(Default)]
+    struct Woken(AtomicBool);
+
+    impl std::task::Wake for Woken {
+        fn wake(self: Arc<Self>) {
+            self.0.store(true, Ordering::Relaxed);
+        }
+    }
+
+    /// Whether `f` wakes who writes this track.
+    fn wakes(track: &MediaStreamTrack, f: impl FnOnce()) -> bool {
+        let woken = Arc::<Woken>::default();
+        let waker = Waker::from(woken.clone());
+        let cx = std::task::Context::from_waker(&waker);
+        track.state.source.register(&mut Waiter::by_hand(&cx));
+        f();
+        woken.0.load(Ordering::Relaxed)
+    }
+
+    /// A connection with a sender of this track.
+    fn sender(track: &MediaStreamTrack) -> (Engine, Links, Arc<Inbox>, TransceiverId) {
+        let mut engine = engine(9, Settings::default());
+        let mut links = Links::default();
+        let inbox = Arc::new(Inbox::new(Waker::noop().clone()));
+        let init = TransceiverInit::default();
+        let id = engine.add_transceiver(track.kind(), Some(track.number()), init);
+        let id = id.unwrap();
+        links.send(id, Some(track), &inbox);
+        (engine, links, inbox, id)
+    }
+
+    /// Who writes a track hears of each wish that is new, when no connection is locked any more.
+    #[test]
+    fn who_writes_hears_of_wishes() {
+        let (track, _writer) = MediaStreamTrack::from_frames(MediaKind::Video);
+        let (engine, links, _inbox, id) = sender(&track);
+        type Wish = fn(&Links, TransceiverId, &Engine, &mut Outbound);
+        let key: Wish = |links, id, _, outbound| links.want_keyframe(id, 0, outbound);
+        let wishes: [(Wish, bool); 4] = [
+            (key, true),
+            (key, false),
+            (|links, id, _, to| links.allow(id, 0, Some(7), to), true),
+            (|links, id, it, to| links.change_encodings(id, it, to), true),
+        ];
+        for (at, (wish, is_told)) in wishes.into_iter().enumerate() {
+            let mut outbound = Outbound::default();
+            assert!(!wakes(&track, || wish(&links, id, &engine, &mut outbound)));
+            assert_eq!(wakes(&track, || outbound.hand_over()), is_told, "{at}");
+        }
+        assert_eq!(track.state.source.take_keyframes(), 1);
+        assert_eq!(track.state.source.allows(0), Some(7));
+    }
+
+    /// The track that a sender has no more is told at once that nobody wants it, and nothing of it comes any more; of the new one is looked at
+    /// what is sent.
+    #[test]
+    fn another_track_takes_the_place_of_one() {
+        let [(old, _one), (new, _other)] =
+            [(); 2].map(|()| MediaStreamTrack::from_frames(MediaKind::Video));
+        let (_engine, mut links, inbox, id) = sender(&old);
+        let chosen = |inbox: &Inbox| inbox.take(&mut Wakeups::default()).unwrap().chosen;
+        assert_eq!(chosen(&inbox), [id]);
+        links.allow(id, 0, Some(7), &mut Outbound::default());
+        assert!(wakes(&old, || links.send(id, Some(&new), &inbox)));
+        assert_eq!(chosen(&inbox), [id]);
+        let has_sinks = |it: &MediaStreamTrack| it.state.source.has_sinks();
+        assert!(!has_sinks(&old) && has_sinks(&new));
+        assert_eq!(old.state.source.allows(0), None);
+        assert_eq!(links.sent(id), Some(new.clone()));
+        assert_eq!(links.senders_of(&new).collect::<Vec<_>>(), [id]);
+        assert_eq!(links.senders_of(&old).count(), 0);
+        assert!(wakes(&new, || links.send(id, None, &inbox)));
+        assert!(!has_sinks(&new));
+        assert_eq!(links.sent(id), None);
+    }
+
+    /// Of a transceiver that is gone its receiver's track belongs to its handles alone, and its tones end; who has not asked for tones is kept
+    /// none.
+    #[test]
+    fn what_is_gone_leaves_nothing() {
+        let (track, _writer) = MediaStreamTrack::from_frames(MediaKind::Audio);
+        let (mut engine, mut links, inbox, id) = sender(&track);
+        let mut wakeups = Wakeups::default();
+        let received = links.received(engine.transceiver(id).unwrap(), &inbox);
+        assert_eq!(links.receiver_of(&received), Some(id));
+        assert_eq!(links.receiver_of(&track), None);
+        links.tone(id, "1".to_owned(), &mut wakeups);
+        assert!(links.tones.is_empty());
+        let cx = &mut std::task::Context::from_waker(Waker::noop());
+        let next = |links: &mut Links| {
+            let queue = links.tones(id);
+            queue.poll(&mut Waiter::by_hand(cx), false)
+        };
+        assert!(next(&mut links).is_pending());
+        links.tone(id, "2".to_owned(), &mut wakeups);
+        assert_eq!(next(&mut links), Poll::Ready(Some("2".to_owned())));
+        for is_gone in [false, true] {
+            inbox.nudge();
+            links.take_in(epoch, &mut engine, &inbox, &mut wakeups);
+            links.end_tones(&engine, &mut wakeups);
+            assert_eq!(links.receivers.is_empty(), is_gone);
+            assert_eq!(next(&mut links).is_ready(), is_gone);
+            if !is_gone {
+                engine.stop_transceiver(epoch(), id).unwrap();
+            }
+        }
+    }
+
+    /// With `close()` tones end, and the tracks of receivers without an event.
+    #[test]
+    fn what_is_closed_ends() {
+        let (track, _writer) = MediaStreamTrack::from_frames(MediaKind::Audio);
+        let (engine, mut links, inbox, id) = sender(&track);
+        let (mut wakeups, mut outbound) = (Wakeups::default(), Outbound::default());
+        let received = links.received(engine.transceiver(id).unwrap(), &inbox);
+        let cx = &mut std::task::Context::from_waker(Waker::noop());
+        assert!(received.poll_next_event(cx).is_pending());
+        links.tones(id);
+        links.close(&mut wakeups, &mut outbound);
+        assert_eq!(
+            links.tones(id).poll(&mut Waiter::by_hand(cx), false),
+            Poll::Ready(None)
+        );
+        assert_eq!(received.poll_next_event(cx), Poll::Ready(None));
+        assert_eq!(received.ready_state(), TrackReadyState::Ended);
+        assert_eq!(track.ready_state(), TrackReadyState::Live);
+        assert!(!track.state.source.has_sinks());
+    }
+
     /// Who encodes for a connection that is closed is told that nothing of it counts any more.
     #[test]
     fn a_connection_that_is_closed_wants_nothing() {
-        #[derive(Default)]
-        struct Woken(std::sync::atomic::AtomicBool);
-        impl std::task::Wake for Woken {
-            fn wake(self: Arc<Self>) {
-                self.0.store(true, std::sync::atomic::Ordering::Relaxed);
-            }
-        }
         let mut engine = engine(9, Settings::default());
         let mut links = Links::default();
         let inbox = Arc::new(Inbox::new(Waker::noop().clone()));
@@ -495,7 +623,7 @@ mod tests {
         let (mut wakeups, mut outbound) = (Wakeups::default(), Outbound::default());
         links.close(&mut wakeups, &mut outbound);
         outbound.hand_over();
-        assert!(woken.0.load(std::sync::atomic::Ordering::Relaxed));
+        assert!(woken.0.load(Ordering::Relaxed));
         let told = waits.as_mut().poll(cx);
         assert!(matches!(
             told,

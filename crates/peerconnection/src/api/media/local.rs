@@ -266,7 +266,8 @@ impl PacketWriter {
     }
 
     /// Writes packets that belong together: best all of one frame. Senders give them numbers, timestamps and headers of their own;
-    /// numbers that are left out stay a gap, up to 3,000 of them. All are of the lane of the first.
+    /// numbers that are left out stay a gap, up to 3,000 of them. All are of the lane of the first. Another [`stream`](RtpPacket::stream) goes on
+    /// from its key frame.
     ///
     /// # Errors
     ///

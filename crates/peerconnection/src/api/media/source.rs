@@ -111,7 +111,7 @@ impl Source {
         let mut dead = false;
         for sink in sinks.iter() {
             match sink.upgrade() {
-                Some(sink) => dead |= !sink.push(batch),
+                Some(sink) => sink.push(batch),
                 None => dead = true,
             }
         }
@@ -330,24 +330,21 @@ impl Sink {
         }
     }
 
-    /// False when nobody is there any more.
-    fn push(&self, batch: &MediaBatch) -> bool {
+    fn push(&self, batch: &MediaBatch) {
         match self {
             Self::Sender {
                 inbox, id, number, ..
             } => {
-                let Some(inbox) = inbox.upgrade() else {
-                    return false;
-                };
-                inbox.push(Parcel {
-                    id: *id,
-                    sink: *number,
-                    batch: batch.clone(),
-                });
+                if let Some(inbox) = inbox.upgrade() {
+                    inbox.push(Parcel {
+                        id: *id,
+                        sink: *number,
+                        batch: batch.clone(),
+                    });
+                }
             }
             Self::Reader(queue) => queue.push(batch),
         }
-        true
     }
 
     /// `None` for one that writers do not wait for.
@@ -367,7 +364,10 @@ mod tests {
     };
 
     use super::*;
-    use crate::engine::{Settings, TransceiverInit, engine};
+    use crate::{
+        api::media::batch,
+        engine::{Cutter, Settings, TransceiverInit, engine},
+    };
 
     #[derive(Default)]
     struct Wakes(AtomicUsize);
@@ -399,14 +399,139 @@ mod tests {
         assert_eq!(source.take_keyframes(), 6);
     }
 
+    fn transceiver() -> TransceiverId {
+        let mut engine = engine(9, Settings::default());
+        let init = TransceiverInit::default();
+        let id = engine.add_transceiver(MediaKind::Video, None, init);
+        id.unwrap()
+    }
+
+    /// Who is gone takes nothing, and is forgotten with the next batch; who is there has all.
+    #[test]
+    fn who_is_gone_is_forgotten() {
+        let source = Source::written(MediaKind::Video);
+        let inbox = Arc::new(Inbox::new(Waker::noop().clone()));
+        let sender = Sink::of_sender(&inbox, transceiver(), TrackId(0));
+        let queue = Arc::<PacketQueue>::default();
+        let reader = Arc::new(Sink::Reader(queue));
+        assert!(!source.has_sinks());
+        for sink in [&sender, &reader] {
+            source.attach(sink);
+        }
+        let batch = batch(&mut Cutter::new(), 100);
+        source.deliver(&batch);
+        assert_eq!(source.sinks().len(), 2);
+        drop(reader);
+        source.deliver(&batch);
+        assert_eq!(source.sinks().len(), 1);
+        let taken = inbox.take(&mut Wakeups::default()).unwrap();
+        let sinks = taken.parcels.iter().map(|it| Some(it.sink));
+        assert!(sinks.eq([sender.number(); 2]));
+        assert!(source.has_sinks());
+        drop(sender);
+        assert!(!source.has_sinks());
+    }
+
+    /// Who gives the media looks at it when it is enabled or disabled. Pictures go on with a key frame, as those between are missing.
+    #[test]
+    fn what_is_enabled_again_goes_on_with_a_key_frame() {
+        for (kind, wanted) in [(MediaKind::Video, u64::MAX), (MediaKind::Audio, 0)] {
+            let inbox = Arc::new(Inbox::new(Waker::noop().clone()));
+            let source = Source::received(kind, &inbox);
+            for (enabled, wanted) in [(true, 0), (false, 0), (true, wanted), (true, 0)] {
+                source.enable(enabled);
+                assert_eq!(source.is_enabled(), enabled);
+                assert_eq!(source.take_keyframes(), wanted);
+                assert!(inbox.take(&mut Wakeups::default()).is_some(), "it is told");
+            }
+        }
+    }
+
+    /// A connection that receives is told who takes its media; and lanes that nobody can have are one.
+    #[test]
+    fn a_receiver_is_told() {
+        let inbox = Arc::new(Inbox::new(Waker::noop().clone()));
+        let source = Source::received(MediaKind::Video, &inbox);
+        let reader = Arc::new(Sink::Reader(Arc::default()));
+        assert!(!inbox.is_woken());
+        source.attach(&reader);
+        assert!(inbox.take(&mut Wakeups::default()).is_some());
+        source.want_keyframe(Some(200));
+        assert!(inbox.take(&mut Wakeups::default()).is_some());
+        assert!(!source.want_keyframe_quietly(63));
+        assert_eq!(source.take_keyframes(), 1 << 63);
+    }
+
+    /// A writer waits when all senders are behind, for each of them; readers and connections that are gone keep nobody waiting.
+    #[test]
+    fn a_writer_waits_for_the_fastest() {
+        let cx = Context::from_waker(Waker::noop());
+        let batch = batch(&mut Cutter::new(), 100);
+        let id = transceiver();
+        let inboxes = [(); 2].map(|()| Arc::new(Inbox::new(Waker::noop().clone())));
+        let [one, other] = [0, 1].map(|at| Sink::of_sender(&inboxes[at], id, TrackId(0)));
+        let source = Source::written(MediaKind::Video);
+        let mut waits = Vec::new();
+        let mut waits_for = |source: &Source| {
+            let behind = source.is_behind(&cx, &mut waits);
+            (behind, waits.len())
+        };
+        assert_eq!(waits_for(&source), (false, 0), "nobody");
+        let reader = Arc::new(Sink::Reader(Arc::default()));
+        source.attach(&reader);
+        assert_eq!(waits_for(&source), (false, 0), "a reader");
+        source.attach(&one);
+        (0..128).for_each(|_| source.deliver(&batch));
+        assert_eq!(waits_for(&source), (true, 1));
+        source.attach(&other);
+        assert_eq!(waits_for(&source), (false, 1), "one keeps up");
+        (0..128).for_each(|_| source.deliver(&batch));
+        assert_eq!(waits_for(&source), (true, 2));
+        let [first, second] = inboxes;
+        drop(first);
+        assert_eq!(waits_for(&source), (true, 1));
+        drop(second);
+        assert_eq!(waits_for(&source), (false, 0), "all are gone");
+    }
+
+    /// What goes to several is whole units as soon as one takes nothing else, and what one of them wants that is gone counts no more.
+    #[test]
+    fn what_all_want_is_one() {
+        let inbox = Arc::new(Inbox::new(Waker::noop().clone()));
+        let source = Source::written(MediaKind::Video);
+        let id = transceiver();
+        let [one, other] = [0, 1].map(|track| Sink::of_sender(&inbox, id, TrackId(track)));
+        for sink in [&one, &other] {
+            source.attach(sink);
+        }
+        assert!(!source.wants_single_units());
+        assert_eq!(source.wants(0), Wanted::default());
+        let wanted = |scale| {
+            let wanted = Wanted {
+                scale,
+                ..Wanted::default()
+            };
+            let mut lanes = [None; LANES];
+            lanes[1] = Some(wanted);
+            lanes
+        };
+        one.want(wanted(2.0), false);
+        other.want(wanted(4.0), true);
+        assert!(source.wants_single_units());
+        let scales = |source: &Source| [0, 1, 99].map(|lane| source.wants(lane).scale);
+        assert_eq!(scales(&source), [1.0, 4.0, 1.0]);
+        drop(other);
+        assert!(!source.wants_single_units());
+        assert_eq!(scales(&source), [1.0, 2.0, 1.0]);
+        one.want([None; LANES], true);
+        assert!(source.wants_single_units());
+        assert_eq!(scales(&source), [1.0; 3]);
+    }
+
     /// What goes to several is no more than any of them allows.
     #[test]
     fn the_least_is_allowed() {
-        let mut engine = engine(9, Settings::default());
-        let init = TransceiverInit::default();
-        let id = engine
-            .add_transceiver(MediaKind::Video, None, init)
-            .unwrap();
+        let id = transceiver();
         let inbox = Arc::new(Inbox::new(Waker::noop().clone()));
         let source = Source::written(MediaKind::Video);
         let sinks = [0, 1].map(|track| Sink::of_sender(&inbox, id, TrackId(track)));

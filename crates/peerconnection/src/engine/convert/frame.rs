@@ -218,6 +218,7 @@ fn of_packet(now: Instant, lane: u8, packet: &RtpPacket) -> Result<Packet, Error
     })?;
     Ok(Packet {
         lane,
+        stream: packet.stream,
         codec: inner,
         sequence: packet.sequence,
         timestamp: packet.timestamp,
@@ -245,7 +246,7 @@ pub(in crate::engine) fn shown_packet(packet: &Packet) -> Option<RtpPacket> {
     let mut shown = RtpPacket::new(kind, packet.sequence, packet.timestamp, payload);
     shown.marker = packet.marker;
     shown.captured = Some(packet.captured);
-    shown.lane = packet.lane;
+    (shown.lane, shown.stream) = (packet.lane, packet.stream);
     Some(shown)
 }
 
