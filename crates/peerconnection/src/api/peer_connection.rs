@@ -114,7 +114,8 @@ impl PeerConnection {
     ///
     /// # Errors
     ///
-    /// `InvalidState`, `InvalidAccess`, and an `Operation` with `sdp-syntax-error` and the line. Nothing has changed then.
+    /// `InvalidState`, `InvalidAccess`, and an `Operation` with `sdp-syntax-error` and the line. Nothing has changed then, but that
+    /// an offer of ours has been rolled back.
     pub async fn set_remote_description(
         &self,
         description: SessionDescription,
