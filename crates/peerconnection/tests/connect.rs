@@ -2,16 +2,19 @@
 
 mod pair;
 
-use std::time::Duration;
+use std::{collections::BTreeSet, time::Duration};
 
 use oxirtc_netsim::{End, Link, ms, percent};
 use oxirtc_peerconnection::{
     Configuration, DataChannelInit, DtlsTransportState, IceRole, IceTransportState, MediaKind,
     Message, OfferOptions, Protocol,
-    engine::{Interface, Path, Route, Settings, TrackId},
+    engine::{ChannelId, Interface, Path, Route, Settings, TrackId},
 };
 use oxirtc_stun::{AttributeType, Message as Stun};
-use pair::Pair;
+use pair::{
+    Pair,
+    media::{self, Camera, Microphone},
+};
 
 #[test]
 fn two_engines_connect_and_talk() {
@@ -116,17 +119,19 @@ fn a_lite_server_is_reached() {
 
 /// A pair whose side 0 is to send sound, pictures and data.
 fn of_three_sections() -> Pair {
+    of_sections(&[MediaKind::Audio, MediaKind::Video]).0
+}
+
+/// A pair whose side 0 is to send media of these kinds, and data.
+fn of_sections(kinds: &[MediaKind]) -> (Pair, ChannelId) {
     let mut pair = Pair::new(5, Link::new(5).delay(ms(10)));
     let engine = &mut pair.ends[0].engine;
-    for (kind, track) in [
-        (MediaKind::Audio, TrackId(1)),
-        (MediaKind::Video, TrackId(2)),
-    ] {
-        let added = engine.add_track(kind, track, Vec::new());
+    for (kind, track) in kinds.iter().zip(1..) {
+        let added = engine.add_track(*kind, TrackId(track), Vec::new());
         added.expect("a new connection takes tracks");
     }
-    pair.open(0, "data", &DataChannelInit::default());
-    pair
+    let channel = pair.open(0, "data", &DataChannelInit::default());
+    (pair, channel)
 }
 
 /// RFC 8839 §5.4: sections of a first offer have one fragment. A shared port knows it until none of their transports is left.
@@ -197,6 +202,45 @@ fn transports_of_one_name_share_a_port() {
         pair.ends.iter().all(pair::End::is_connected)
     });
     assert_eq!(pair.ends[0].sockets.len(), 1);
+}
+
+/// A call whose sections have a transport each: two for sound and data, three with pictures. All of it arrives.
+#[test]
+fn a_call_goes_over_several_transports() {
+    for kinds in [
+        &[MediaKind::Audio][..],
+        &[MediaKind::Audio, MediaKind::Video],
+    ] {
+        let (mut pair, channel) = of_sections(kinds);
+        negotiate_unbundled(&mut pair);
+        pair.until(Duration::from_secs(20), |pair| {
+            pair.ends.iter().all(pair::End::is_connected)
+        });
+        let count = kinds.len() + 1;
+        for end in &pair.ends {
+            let pairs = end.engine.transports();
+            let pairs = pairs.filter_map(|it| it.selected_candidate_pair());
+            let ports: BTreeSet<_> = pairs.filter_map(|it| it.local.port()).collect();
+            assert_eq!(ports.len(), count, "each has a way of its own");
+        }
+        let [here, there] = [0, 1].map(|side| {
+            let transceivers = pair.ends[side].engine.transceivers();
+            transceivers.map(|it| it.id()).collect::<Vec<_>>()
+        });
+        for id in &there {
+            pair.ends[1].engine.set_delivery(*id, true, false);
+        }
+        let ways = |at: usize| [here[at], there[at]];
+        let heard = Microphone::default().speak(&mut pair, ways(0), 50, None);
+        assert_eq!(heard, 50);
+        if kinds.len() > 1 {
+            let seen = Camera::default().film(&mut pair, ways(1), 30);
+            pair.run(Duration::from_secs(1));
+            assert_eq!(seen + media::read(&mut pair, there[1]), 30);
+        }
+        pair.send(0, channel, "beside it");
+        pair.until(Duration::from_secs(2), |pair| pair.ends[1].inbox.len() == 1);
+    }
 }
 
 /// Where both ends have one port, payload of two transports cannot be told apart: the first to have an answer has the path, and the others

@@ -182,6 +182,51 @@ fn a_lite_peer_is_controlled() {
     assert_eq!(role(&pair), IceRole::Controlling);
 }
 
+/// However many offers to restart replace each other before one is answered, a shared port knows the fragment that the peer goes on to
+/// check by.
+#[test]
+fn the_fragment_in_force_outlives_any_number_of_offers() {
+    let (mut pair, _) = Pair::connected(9, link(), &DataChannelInit::default());
+    let known = |pair: &Pair| -> Vec<String> {
+        let mut known: Vec<String> = Vec::new();
+        for route in &pair.ends[0].routes {
+            match route {
+                Route::Ufrag(ufrag) => known.push(ufrag.clone()),
+                Route::UfragReleased(ufrag) => known.retain(|it| it != ufrag),
+                _ => {}
+            }
+        }
+        known
+    };
+    let in_force = known(&pair);
+    assert_eq!(in_force.len(), 1);
+    let restart = OfferOptions {
+        ice_restart: true,
+        ..OfferOptions::default()
+    };
+    for _ in 0..6 {
+        pair.offer(0, &restart).unwrap();
+        pair.run(Duration::from_secs(1));
+        let known = known(&pair);
+        assert!(known.contains(&in_force[0]), "{known:?}");
+        assert!(known.len() <= 4, "{known:?}");
+    }
+    // The last of them is answered, and what nobody checks by any more is forgotten with the next.
+    let offer = pair.ends[0].engine.pending_local_description().unwrap();
+    let answer = pair.answer(1, offer).unwrap();
+    let now = pair.now;
+    let engine = &mut pair.ends[0].engine;
+    engine.set_remote_description(now, answer).unwrap();
+    pair.run(Duration::from_secs(5));
+    pair.negotiate_with(0, &restart).unwrap();
+    pair.run(Duration::from_secs(5));
+    let known = known(&pair);
+    assert!(
+        !known.contains(&in_force[0]) && known.len() <= 3,
+        "{known:?}"
+    );
+}
+
 /// Three generations are told to who shares a port: the current one, the one before it, and one that an
 /// open offer may bring. A transport that goes takes its own back.
 #[test]

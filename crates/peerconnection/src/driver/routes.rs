@@ -209,6 +209,9 @@ impl Routes {
 
     /// Hands what comes from there to this connection for a moment, if it is nobody's.
     fn reserve(&mut self, now: Instant, id: ConnectionId, path: Path) {
+        if leads_back(path) {
+            return;
+        }
         match self.flows.get(&path) {
             Some(Flow::Bound(..)) => return,
             Some(Flow::Reserved(other, until)) if *other != id && now < *until => return,
@@ -250,6 +253,10 @@ impl Routes {
     /// The path is this connection's, unless it is another one's, which is then to be asked.
     fn bind(&mut self, now: Instant, id: ConnectionId, path: Path) -> Applied {
         let mut applied = Applied::default();
+        if leads_back(path) {
+            applied.taken = Some(path);
+            return applied;
+        }
         if let Some(Flow::Bound(owner, claim)) = self.flows.get_mut(&path) {
             if *owner == id {
                 return applied;
@@ -464,6 +471,12 @@ const RESERVATION: Duration = Duration::from_secs(5);
 /// How often the owner of a path is asked. Its answer takes at most two seconds.
 const CLAIM: Duration = Duration::from_secs(10);
 
+/// Whether both ends are one address of the port, between two of its connections: what one of them sends there comes as what the other
+/// one sends does, so that payload is nobody's. Each of the two has a way of its own.
+fn leads_back(path: Path) -> bool {
+    path.local == path.remote
+}
+
 fn is_payload(datagram: &[u8]) -> bool {
     matches!(head(datagram), Head::Other)
 }
@@ -544,6 +557,30 @@ mod tests {
         assert_eq!(routes.owner(now, path(1), DATA), Some(one));
         routes.apply(now, one, Route::PathReleased(path(1)));
         assert_eq!(routes.owner(now, path(1), DATA), None);
+    }
+
+    /// Two connections of one port check each other by the address that both have: neither has the path.
+    #[test]
+    fn what_leads_back_to_the_port_is_nobodys() {
+        let (mut routes, one, two, now) = two();
+        let back = path(9);
+        assert_eq!(back.local, back.remote);
+        for id in [one, two] {
+            routes.apply(now, id, Route::Reserve(back));
+            assert_eq!(routes.owner(now, back, DATA), None);
+            let applied = routes.apply(now, id, Route::Path(back));
+            assert_eq!(applied.taken, Some(back));
+            assert!(applied.challenge.is_none(), "nobody is to be asked");
+            assert_eq!(routes.owner(now, back, DATA), None);
+        }
+        // Their checks come through all the same.
+        let request = stun(Class::Request, 1, Some("second:first"));
+        assert_eq!(routes.owner(now, back, &request), Some(two));
+        routes.expect(one, [1; 12]);
+        let answer = stun(Class::Success, 1, None);
+        assert_eq!(routes.owner(now, back, &answer), Some(one));
+        routes.apply(now, one, Route::PathReleased(back));
+        assert_eq!(routes.flows.len(), 1);
     }
 
     /// A NAT gives the port of a peer that is gone to another one: its connection gets the path when the first lets go.

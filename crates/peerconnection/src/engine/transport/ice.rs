@@ -180,12 +180,20 @@ impl Transport {
         self.ufrags.retain(|it| it != ufrag);
         self.ufrags.push_back(ufrag.to_owned());
         routes.push_back(Route::Ufrag(ufrag.to_owned()));
-        // The old pair lives until the new one is selected, and a rollback may bring it back.
-        if self.ufrags.len() > KEPT_UFRAGS
-            && let Some(oldest) = self.ufrags.pop_front()
+        // The old pair lives until the new one is selected, and a rollback may bring it back: however many offers replace each other
+        // meanwhile, what the agent answers to stays.
+        while self.ufrags.len() > KEPT_UFRAGS
+            && let Some(oldest) = self.oldest_unused(ufrag)
         {
             routes.push_back(Route::UfragReleased(oldest));
         }
+    }
+
+    /// Takes out the oldest fragment, beside this new one, that no generation of the agent has.
+    fn oldest_unused(&mut self, new: &str) -> Option<String> {
+        let unused = |it: &String| it != new && !self.ice.has_fragment(it);
+        let at = self.ufrags.iter().position(unused)?;
+        self.ufrags.remove(at)
     }
 
     /// Nobody is expected under its ufrags any more, but for those that others have as well.
@@ -200,5 +208,5 @@ impl Transport {
     }
 }
 
-/// The current generation, the one before it, and one that an open offer may bring.
+/// The current generation, the one before it, and one that an open offer may bring: where the agent has no more than those.
 const KEPT_UFRAGS: usize = 3;
