@@ -2,7 +2,7 @@
 
 use std::time::Instant;
 
-use super::{Route, Session};
+use super::{Route, Session, departed::Departed};
 use crate::{
     Event, RtpHead, SectionId,
     batch::Lane,
@@ -10,17 +10,6 @@ use crate::{
     receive::ReceiveStream,
     section::Carries,
 };
-
-/// A stream that has said goodbye, as it was. Its source may go on under the same SSRC, and say neither mid nor rid again, as a report had told
-/// it that they are known.
-#[derive(Clone, Copy, Debug)]
-pub(super) struct Departed {
-    ssrc: u32,
-    pub(super) section: usize,
-    rid: Option<Label>,
-    rtx: Option<u32>,
-    fec: Option<u32>,
-}
 
 /// What a stream is that comes.
 struct Comes {

@@ -2,6 +2,7 @@
 
 mod control;
 mod demux;
+mod departed;
 mod input;
 mod output;
 mod reports;
@@ -17,7 +18,7 @@ use std::{
 use rand_chacha::ChaCha8Rng;
 use rand_core::{Rng, SeedableRng};
 
-use self::{demux::Departed, timers::Timers};
+use self::{departed::Departed, timers::Timers};
 use crate::{
     Config, Encoding, Event, Ntp, Section, SectionId,
     batch::{Arena, Batch, Lane, Packet},
