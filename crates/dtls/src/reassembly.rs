@@ -393,6 +393,22 @@ mod tests {
         assert_eq!(front(&reassembly), Some((0, 11, &body[..])));
     }
 
+    #[test]
+    fn sixteen_messages_are_held() {
+        let mut reassembly = Reassembly::default();
+        reassembly.skip_past(4);
+        for sequence in 0..40 {
+            let expected = match sequence {
+                0..5 => Outcome::Stale,
+                5..21 => Outcome::Stored,
+                _ => Outcome::Dropped,
+            };
+            let outcome = reassembly.insert(0, fragment(sequence, 2, 0, &[1]));
+            assert_eq!(outcome, expected, "{sequence}");
+        }
+        assert_eq!(reassembly.messages.len(), 16);
+    }
+
     /// What comes later in the handshake gives way, and never displaces what comes before it.
     #[test]
     fn only_what_is_needed_later_gives_way() {
@@ -466,6 +482,11 @@ mod tests {
             ..fragment(0, (16 << 10) + 1, 0, &[1])
         };
         assert_eq!(reassembly.insert(0, hello), Outcome::Dropped);
+        let hello = Fragment {
+            length: 16 << 10,
+            ..hello
+        };
+        assert_eq!(reassembly.insert(0, hello), Outcome::Stored);
         for epoch in [0, 2] {
             let chain = fragment(0, (32 << 10) + 1, 0, &[1]);
             assert_eq!(reassembly.insert(epoch, chain), Outcome::Dropped);

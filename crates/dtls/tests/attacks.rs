@@ -137,7 +137,7 @@ fn ignores_what_is_in_the_clear(version: Version) {
         seen.push((role, datagram.clone()));
         vec![(ms(10), datagram)]
     });
-    pair.assert_connected();
+    // No payload has ended the last flight of a server of 1.2.
     let now = pair.now;
     let mut in_the_clear: Vec<Vec<u8>> = seen
         .iter()
@@ -146,6 +146,15 @@ fn ignores_what_is_in_the_clear(version: Version) {
         .map(|(header, body)| record(header, &body))
         .collect();
     let (hello, _) = records(&in_the_clear[0])[0].clone();
+    // And who would begin anew, with any number.
+    in_the_clear.extend(first_flight(config_of(version, 2), now));
+    let (_, other) = records(&first_flight(config(2), now)[0]).remove(0);
+    let (other, _) = Fragment::parse(&other).unwrap();
+    for sequence in 0..12 {
+        let mut bytes = Vec::new();
+        Fragment { sequence, ..other }.write(&mut bytes);
+        in_the_clear.push(plain(1_000, &bytes));
+    }
     for (content_type, body) in [
         (APPLICATION_DATA, &b"data"[..]),
         (ALERT, &[2, 40]),
@@ -168,6 +177,71 @@ fn ignores_what_is_in_the_clear(version: Version) {
         assert_eq!(end.connection.state(), State::Connected, "{version}");
     }
     pair.assert_connected();
+}
+
+/// Data in the clear is never anybody's: it comes out nowhere, and changes nothing.
+#[test]
+fn data_in_the_clear_is_dropped_in_every_state() {
+    for version in VERSIONS {
+        let mut pair = Pair::bare(config_of(version, 0), config_of(version, 1));
+        let mut seen = BTreeSet::new();
+        let mut bare = Connection::new(config_of(version, 2), [3; 32], pair.now);
+        say_data(&mut bare, pair.now, &mut seen);
+        let mut say = |pair: &mut Pair| {
+            let now = pair.now;
+            for end in [&mut pair.client, &mut pair.server] {
+                say_data(&mut end.connection, now, &mut seen);
+            }
+        };
+        say(&mut pair);
+        pair.start();
+        // The handshake, and then the wait for the fingerprints.
+        for _ in 0..100 {
+            say(&mut pair);
+            pair.run(ms(1), &mut perfect());
+        }
+        let now = pair.now;
+        let [client, server] = [0, 1].map(|which| fingerprint(config(which).certificate()));
+        pair.client.expect(now, &[server]);
+        pair.server.expect(now, std::slice::from_ref(&client));
+        for end in [&pair.client, &pair.server] {
+            assert!(end.received.is_empty(), "held, and told later");
+        }
+        pair.assert_connected();
+        say(&mut pair);
+        pair.exchange();
+        pair.client.connection.close(now);
+        pair.run(ms(100), &mut perfect());
+        say(&mut pair);
+
+        let mut pair = Pair::bare(config_of(version, 0), config_of(version, 1));
+        let now = pair.now;
+        pair.client.expect(now, &[client]);
+        pair.start();
+        pair.run(Duration::from_secs(60), &mut perfect());
+        say(&mut pair);
+        let all = ["Closed", "Connected", "Connecting", "Failed", "New"];
+        assert!(seen.iter().eq(&all), "{version}: {seen:?}");
+    }
+}
+
+/// A record of epoch 0 with payload, and what it comes to; the name of the state is noted.
+fn say_data(connection: &mut Connection, now: Instant, seen: &mut BTreeSet<String>) {
+    let header = Header {
+        content_type: APPLICATION_DATA,
+        version: 0xFEFD,
+        epoch: 0,
+        sequence: 1 << 40,
+        length: 0,
+    };
+    let shown = |connection: &Connection| (connection.state(), connection.poll_timeout());
+    let before = shown(connection);
+    seen.insert(format!("{:?}", before.0));
+    let mut datagram = record(header, b"in the clear");
+    let mut sink = |_: &mut [u8]| panic!("in {:?}", before.0);
+    connection.handle_datagram(now, &mut datagram, &mut sink);
+    assert_eq!(shown(connection), before);
+    assert_eq!(connection.poll_event(), None);
 }
 
 /// Known failure 37.

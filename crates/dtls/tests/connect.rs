@@ -4,8 +4,8 @@ mod support;
 use std::time::Duration;
 
 use oxirtc_dtls::{
-    CipherSuite, Config, Error, Event, Group, Initiator, KeyType, Peer, Role, SignatureScheme,
-    SrtpProfile, State, Version,
+    AlertDescription, CipherSuite, Config, Error, Event, Failure, Group, Initiator, KeyType, Peer,
+    Role, SignatureScheme, SrtpProfile, State, Version,
 };
 use support::{Pair, VERSIONS, alert, certificate, config, config_1_3, config_of, ms, perfect};
 
@@ -168,15 +168,29 @@ fn settings_that_leave_nothing_to_agree_on_are_noticed() {
         if good {
             continue;
         }
-        // It ends where it would begin, in either role.
-        let other = Pair::new(config.clone(), both(self::config(1)));
-        for mut pair in [other, Pair::new(both(self::config(1)), config)] {
-            pair.start();
-            pair.run(Duration::from_secs(60), &mut perfect());
-            for end in [&pair.client, &pair.server] {
-                assert!(!end.connection.is_connected());
-            }
-        }
+        // It ends where it would begin, in either role: a client says no hello.
+        let mut pair = Pair::new(config.clone(), both(self::config(1)));
+        pair.start();
+        pair.client.drain();
+        let alert = AlertDescription::INTERNAL_ERROR;
+        let cause = Failure::AlertSent(alert);
+        assert_eq!(pair.client.events, [Event::Failed { cause }], "{config:?}");
+        pair.run(Duration::from_secs(60), &mut |_, datagram| {
+            assert!(datagram.ends_with(&[2, alert.code()]));
+            vec![(ms(10), datagram)]
+        });
+        assert_eq!(pair.server.connection.state(), State::New);
+        let mut pair = Pair::new(both(self::config(0)), config.clone());
+        pair.start();
+        pair.run(Duration::from_secs(6), &mut perfect());
+        let [Event::Failed { cause }] = pair.server.events[..] else {
+            panic!("{config:?}: {:?}", pair.server.events);
+        };
+        let alerts = [
+            AlertDescription::HANDSHAKE_FAILURE,
+            AlertDescription::PROTOCOL_VERSION,
+        ];
+        assert!(alerts.map(Failure::AlertSent).contains(&cause), "{cause:?}");
     }
 }
 
@@ -234,7 +248,15 @@ fn an_exporter_separates_labels_and_contexts() {
     for (index, output) in outputs.iter().enumerate() {
         assert!(outputs[..index].iter().all(|earlier| earlier != output));
     }
-    assert_eq!(export("key expansion", None), Err(Error::Export));
+    for label in [
+        "client finished",
+        "server finished",
+        "master secret",
+        "extended master secret",
+        "key expansion",
+    ] {
+        assert_eq!(export(label, None), Err(Error::Export), "{label}");
+    }
 }
 
 /// What is too long to be exported, to the byte.
@@ -392,6 +414,24 @@ fn sixty_four_bytes_of_room_are_enough() {
             let by = Initiator::Remote;
             assert_eq!(pair.server.events[1], Event::Closed { by });
         }
+    }
+}
+
+/// Where nobody says otherwise a handshake has 120 s, and 5 s once it is in doubt.
+#[test]
+fn a_handshake_has_its_time() {
+    for (doubted, seconds) in [(false, 120), (true, 5)] {
+        let mut pair = Pair::plain();
+        pair.start();
+        let now = pair.now;
+        if doubted {
+            pair.client.handle(now, &mut alert());
+        }
+        let limit = Duration::from_secs(seconds);
+        pair.run(limit - ms(1), &mut |_, _| Vec::new());
+        assert_eq!(pair.client.events, []);
+        pair.run(ms(1), &mut |_, _| Vec::new());
+        assert!(matches!(pair.client.events[..], [Event::Failed { .. }]));
     }
 }
 

@@ -4,7 +4,7 @@ mod support;
 use std::time::Duration;
 
 use oxirtc_dtls::{
-    Config, Event, KeyType, Role, Version,
+    AlertDescription, Config, Event, Failure, KeyType, Role, Version,
     message::Fragment,
     record::{ALERT, APPLICATION_DATA, HANDSHAKE},
 };
@@ -307,4 +307,25 @@ fn a_close_before_the_end_of_the_handshake_is_heard() {
         pair.server.events
     );
     assert!(pair.elapsed() < Duration::from_secs(70));
+}
+
+/// RFC 8446 §6.1: `user_canceled` ends nothing in 1.3, so `close_notify` follows it, and the peer need not wait for its own time.
+#[test]
+fn who_gives_up_in_1_3_closes() {
+    let limit = Duration::from_secs(20);
+    let client = config_of(Version::Dtls13, 0).handshake_timeout(Some(limit));
+    let mut pair = Pair::new(client, config_of(Version::Dtls13, 1));
+    pair.start();
+    pair.run(limit + ms(100), &mut |from, mut datagram| {
+        if from == Role::Server {
+            // The ServerHello alone arrives, so that the client has keys.
+            let hello = records(&datagram).into_iter().next();
+            datagram = hello.map_or(Vec::new(), |(header, body)| record(header, &body));
+        }
+        vec![(ms(10), datagram)]
+    });
+    let cause = Failure::HandshakeTimeout;
+    assert_eq!(pair.client.events, [Event::Failed { cause }]);
+    let cause = Failure::AlertReceived(AlertDescription::CLOSE_NOTIFY);
+    assert_eq!(pair.server.events, [Event::Failed { cause }]);
 }

@@ -74,9 +74,12 @@ impl CheckList {
         limit: usize,
         urgent: bool,
     ) -> Inserted {
+        if urgent {
+            self.drop_oldest_learnt();
+        }
         let full = self.pairs.len() >= limit;
         if full {
-            let Some(victim) = self.least_useful() else {
+            let Some(victim) = self.least_useful(urgent) else {
                 return Inserted::Refused;
             };
             let Some(weakest) = self.pairs.get(victim) else {
@@ -88,9 +91,6 @@ impl CheckList {
             }
             self.untrigger(weakest.id);
             self.pairs.swap_remove(victim);
-        }
-        if urgent {
-            self.drop_oldest_learnt();
         }
         let foundation = pair.foundation;
         // RFC 8838 §12: a new pair waits behind one of its foundation that is being checked, and
@@ -135,14 +135,17 @@ impl CheckList {
         ended
     }
 
-    /// RFC 8445 §6.1.2.5: pairs of low priority are let go first; never one that is in use.
-    fn least_useful(&self) -> Option<usize> {
+    /// RFC 8445 §6.1.2.5: pairs of low priority are let go first; never one that is in use. What the peer has just checked comes before
+    /// what is being checked and was never asked for: a whole list may be of addresses that nobody has.
+    fn least_useful(&self, urgent: bool) -> Option<usize> {
+        let is_checked = |pair: &CandidatePair| pair.is_in_state(PairState::InProgress);
         let free = self.pairs.iter().enumerate().filter(|(_, pair)| {
+            let gives_way = urgent && pair.counters.requests_received == 0;
             !pair.is_valid()
-                && !pair.is_in_state(PairState::InProgress)
+                && (!is_checked(pair) || gives_way)
                 && !self.triggered.contains(&pair.id)
         });
-        free.min_by_key(|(_, pair)| (pair.is_pending(), pair.priority))
+        free.min_by_key(|(_, pair)| (pair.is_pending(), is_checked(pair), pair.priority))
             .map(|(at, _)| at)
     }
 
@@ -435,6 +438,23 @@ mod tests {
         list.trigger(PairId(6));
         assert!(list.insert(pair(7, 7, 60), 4, false).is_in());
         assert!(list.get(PairId(6)).is_some() && list.iter().count() == 4);
+    }
+
+    /// Where all of them are being checked, the lowest gives way to what the peer has checked, and to nothing else; what the peer has
+    /// checked itself does not.
+    #[test]
+    fn a_list_that_is_being_checked_has_room_for_the_peer() {
+        let now = oxirtc_netsim::epoch();
+        let mut list = CheckList::default();
+        for (number, foundation) in (0..4).zip(0..) {
+            list.insert(pair(number, foundation, 10 + number), 4, false);
+            start(&mut list, PairId(number), now);
+        }
+        list.get_mut(PairId(0)).unwrap().counters.requests_received = 1;
+        assert_eq!(list.insert(pair(4, 4, 50), 4, false), Inserted::Refused);
+        assert_eq!(list.insert(pair(5, 5, 1), 4, true), Inserted::Replaced);
+        let left: Vec<_> = list.iter().map(|it| it.id.0).collect();
+        assert_eq!(left, [0, 3, 2, 5], "the second was the lowest");
     }
 
     /// RFC 8445 §14.3.

@@ -1,7 +1,9 @@
 //! Two agents connect.
 mod sim;
 
-use oxirtc_ice::{Candidate, CandidateKind, Config, Error, Event, GatheringState, Role, State};
+use oxirtc_ice::{
+    Candidate, CandidateKind, Config, Error, Event, GatheringState, PairState, Role, State,
+};
 use oxirtc_netsim::for_each_seed;
 
 use crate::sim::{Sim, ip, ms, secs};
@@ -176,6 +178,34 @@ fn a_long_list_ends_soon() {
     let took = sim.run_until(secs(600), |sim| sim.states()[0] == State::Failed);
     // A new one begins every 50 ms.
     assert!(took >= ms(39_500) && took < secs(50), "{took:?}");
+}
+
+/// All that the peer has told is being checked, which takes 39.5 s where nobody has it. Its own check is answered in return all the same.
+#[test]
+fn a_peer_is_learnt_while_a_whole_list_is_checked() {
+    let mut sim = Sim::new(12);
+    sim.trickle = false;
+    sim.connect();
+    let (ours, theirs) = (&sim.peers[0].gathered[0], &sim.peers[1].gathered[0]);
+    let (ours, theirs) = (ours.clone(), theirs.clone());
+    for number in 0..100 {
+        sim.candidate(
+            0,
+            Candidate {
+                foundation: number.to_string(),
+                port: 20_000 + number,
+                ..theirs.clone()
+            },
+        );
+    }
+    sim.run(secs(8));
+    let waiting = sim.peers[0].agent.pairs();
+    let waiting = waiting.filter(|it| it.state != PairState::InProgress);
+    assert_eq!(waiting.count(), 0);
+    sim.candidate(1, ours);
+    let took = sim.run_until(secs(60), |sim| sim.has_consent(0));
+    assert!(took < secs(2), "{took:?}");
+    assert_eq!(sim.peers[0].agent.pairs().count(), 100);
 }
 
 /// [5.6.4-03]: all pairs failed while more candidates may come: disconnected, not failed.

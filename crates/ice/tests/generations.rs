@@ -351,6 +351,15 @@ fn row_8_an_answer_takes_what_was_held() {
     assert_eq!(sim.agent(0).pairs().count(), 1);
     sim.plan(1, plan(generation("R1", "L1"), None));
     finish(sim, &[]);
+    // An answer that restarts nothing says what was said before.
+    for (mut sim, _) in cases() {
+        let (pair, newest) = (current(&sim), sim.peers[0].agent.newest_generation());
+        sim.plan(0, plan(generation("L1", "R1"), None));
+        assert_eq!(current(&sim), pair);
+        assert_eq!(sim.peers[0].agent.newest_generation(), newest);
+        assert!(sim.peers[0].events.is_empty() && sim.sent.is_empty());
+        finish(sim, &[]);
+    }
 }
 
 #[test]
@@ -725,6 +734,18 @@ fn payload_takes_no_older_pair_than_it_may() {
 fn row_23_answers_to_a_session_that_is_gone_are_dropped() {
     for (mut sim, connected) in cases() {
         if connected {
+            // The stable one stays, and what was open beside it goes.
+            sim.delay = ms(200);
+            sim.plan(0, plan(generation("L1", "R1"), generation("L2", "R2")));
+            sim.plan(1, plan(generation("R1", "L1"), generation("R2", "L2")));
+            sim.run_until(secs(3), |sim| checked(sim, 0).contains(&"R2".into()));
+            sim.plan(0, plan(generation("L1", "R1"), None));
+            let before = sim.agent(0).stats().drops.unexpected;
+            sim.run(secs(1));
+            assert!(sim.agent(0).stats().drops.unexpected > before);
+            sim.plan(1, plan(generation("R1", "L1"), None));
+            sim.delay = ms(10);
+            finish(sim, &["L2", "R2"]);
             continue;
         }
         sim.up = [true, true];
@@ -775,35 +796,43 @@ fn row_24_the_new_pair_ends_the_old_one() {
 
 #[test]
 fn row_25_payload_moves_when_the_old_pair_ends_first() {
-    let (mut sim, _) = cases().next().unwrap();
-    let old = current(&sim);
-    sim.plan(0, plan(generation("L2", "R2"), None));
-    sim.up = [false, false];
-    sim.run(secs(31));
-    assert_eq!(current(&sim), None);
-    assert_eq!(sim.states()[0], State::Checking, "the new one goes on");
-    sim.up = [true, true];
-    peer_follows(&mut sim, "L2", "R2");
-    sim.run_until(secs(40), |sim| current(sim) > old);
-    finish(sim, &["L1", "R1"]);
+    for (mut sim, connected) in cases() {
+        let old = current(&sim);
+        assert_eq!(old.is_some(), connected);
+        sim.plan(0, plan(generation("L2", "R2"), None));
+        sim.up = [false, false];
+        sim.run(secs(31));
+        assert_eq!(current(&sim), None);
+        assert_eq!(sim.states()[0], State::Checking, "the new one goes on");
+        sim.up = [true, true];
+        peer_follows(&mut sim, "L2", "R2");
+        sim.run_until(secs(40), |sim| current(sim) > old);
+        finish(sim, &["L1", "R1"]);
+    }
 }
 
 #[test]
 fn row_26_a_new_generation_that_fails_is_no_failure_yet() {
-    let (mut sim, _) = cases().next().unwrap();
-    sim.plan(0, plan(generation("L2", "R2"), None));
-    let (now, peer) = (sim.now, &mut sim.peers[0]);
-    let agent = &mut peer.transports[0].agent;
-    agent
-        .set_remote_end_of_candidates(now, &mut peer.set, &of("R2").ufrag)
-        .unwrap();
-    sim.run(secs(120));
-    assert_eq!(sim.states()[0], State::Connected);
-    sim.up = [false, false];
-    sim.run(secs(33));
-    assert_eq!(sim.states()[0], State::Failed);
-    let history = sim.history(0);
-    assert_eq!(history.last(), Some(&State::Failed));
+    for (mut sim, connected) in cases() {
+        sim.plan(0, plan(generation("L2", "R2"), None));
+        let (now, peer) = (sim.now, &mut sim.peers[0]);
+        let agent = &mut peer.transports[0].agent;
+        agent
+            .set_remote_end_of_candidates(now, &mut peer.set, &of("R2").ufrag)
+            .unwrap();
+        sim.run(secs(120));
+        // Where no pair carries payload, nothing is left with the new one.
+        let state = match connected {
+            true => State::Connected,
+            false => State::Failed,
+        };
+        assert_eq!(sim.states()[0], state);
+        sim.up = [false, false];
+        sim.run(secs(33));
+        assert_eq!(sim.states()[0], State::Failed);
+        let failures = sim.history(0).into_iter();
+        assert_eq!(failures.filter(|it| *it == State::Failed).count(), 1);
+    }
 }
 
 #[test]

@@ -900,6 +900,25 @@ fn held_payload_goes_with_its_pair() {
     assert!(bench.payload.is_empty());
 }
 
+/// So it does when the pair gives way to others that the peer's requests bring, which have its room then.
+#[test]
+fn held_payload_makes_room_with_its_pair() {
+    let mut bench = Bench::connected(Role::Controlled);
+    bench.request(100, &[Attribute::Priority(7)]);
+    for _ in 0..5 {
+        bench.input(bench.path(100), vec![22; 100]);
+    }
+    assert_eq!(bench.agent.stats().payload_held, 4);
+    let dropped = bench.agent.stats().drops.payload;
+    for port in 101..=116 {
+        bench.request(port, &[Attribute::Priority(7)]);
+        while bench.sent().is_some() {}
+    }
+    assert_eq!(bench.agent.stats().drops.payload, dropped + 4);
+    bench.input(bench.path(116), vec![22; 100]);
+    assert_eq!(bench.agent.stats().payload_held, 5);
+}
+
 /// What failed is silent, and checks of a pair that lost its consent are taken back.
 #[test]
 fn what_failed_is_silent() {
@@ -911,9 +930,12 @@ fn what_failed_is_silent() {
     assert_eq!(bench.agent.state(), State::Failed);
     assert!(bench.sent().is_none(), "what was queued is taken back");
     let late = bench.agent.stats().drops.late;
-    bench.request(1, &USE);
-    assert!(bench.sent().is_none());
-    assert_eq!(bench.agent.stats().drops.late, late + 1);
+    // Nor is a pair answered that nobody knew before.
+    for port in [1, 77] {
+        bench.request(port, &USE);
+        assert!(bench.sent().is_none());
+    }
+    assert_eq!(bench.agent.stats().drops.late, late + 2);
 }
 
 /// The wait for a better pair is two round trips, and 100 ms at least.

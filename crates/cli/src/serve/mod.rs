@@ -286,8 +286,13 @@ async fn attend(mut socket: WebSocket, server: Server) {
         Err(error) => return close(&mut socket, close_code::ERROR, &error.to_string()).await,
     };
     let mut visit = Visit::new(&mut socket, peer);
-    let (code, reason) = match visit.stay(server.ending).await {
+    let (code, reason) = match visit.stay(server.ending, PATIENCE).await {
         Ok(End::Left) => (close_code::NORMAL, String::new()),
+        Ok(End::Silent) => {
+            let reason = "The server has heard nothing from this page for a minute.";
+            log::info!("a visitor has fallen silent");
+            (close_code::AWAY, reason.to_owned())
+        }
         Ok(End::ServerEnds) => (close_code::AWAY, "The server was stopped.".to_owned()),
         Err(error) => {
             log::warn!("a visit failed: {error:#}");
@@ -304,8 +309,10 @@ async fn close(socket: &mut WebSocket, code: u16, reason: &str) {
     let end = reason.floor_char_boundary(reason.len().min(123));
     let reason = reason.get(..end).unwrap_or_default().into();
     let frame = Message::Close(Some(CloseFrame { code, reason }));
-    if let Err(error) = socket.send(frame).await {
-        log::debug!("the visitor had gone: {error}");
+    match tokio::time::timeout(GRACE, socket.send(frame)).await {
+        Ok(Ok(())) => {}
+        Ok(Err(error)) => log::debug!("the visitor had gone: {error}"),
+        Err(_) => log::debug!("the visitor does not read"),
     }
 }
 
@@ -331,7 +338,9 @@ fn announce(scheme: Scheme, address: SocketAddr) {
 
 /// Visitors at a time.
 const SEATS: u16 = 64;
-/// How long visitors and open requests have after Ctrl-C.
+/// How often a page is asked whether it is there.
+const PATIENCE: Duration = Duration::from_secs(30);
+/// How long visitors and open requests have after Ctrl-C, and a page to read why it is left.
 const GRACE: Duration = Duration::from_secs(2);
 /// Largest signalling message; a description with camera, microphone, film and channels has about 12 KiB.
 const MAX_SIGNAL: usize = 64 * 1024;

@@ -2,13 +2,18 @@
 
 use std::{collections::HashSet, time::Duration};
 
-use axum::extract::ws::{Message, WebSocket};
+use anyhow::bail;
+use axum::{
+    body::Bytes,
+    extract::ws::{Message, WebSocket},
+};
 use oxirtc_peerconnection::{
     Error, Event, MediaKind, MediaStreamTrack, PeerConnection, RtpTransceiverDirection, SdpType,
     SessionDescription, SignalingState, TrackEvent, engine::Choice,
 };
 use tokio::sync::{mpsc, watch};
 use tokio::task::JoinSet;
+use tokio::time::MissedTickBehavior;
 
 use super::channel;
 use super::film::Film;
@@ -19,6 +24,8 @@ use super::signal::{Incoming, Outgoing, Subject, Trouble};
 pub(crate) enum End {
     /// The page went away.
     Left,
+    /// Nothing came from it any more, as from a machine that was switched off.
+    Silent,
     /// This program was asked to end.
     ServerEnds,
 }
@@ -57,10 +64,14 @@ impl<'s> Visit<'s> {
         }
     }
 
-    /// Serves the page at the other end of the socket until it leaves, or the program ends.
-    pub(crate) async fn stay(&mut self, mut ending: watch::Receiver<bool>) -> anyhow::Result<End> {
+    /// Serves the page at the other end of the socket until it leaves, has nothing to say for twice this time, or the program ends.
+    pub(crate) async fn stay(
+        &mut self,
+        mut ending: watch::Receiver<bool>,
+        patience: Duration,
+    ) -> anyhow::Result<End> {
         tokio::select! {
-            end = self.run() => end,
+            end = self.run(patience) => end,
             _ = ending.wait_for(|ending| *ending) => Ok(End::ServerEnds),
         }
     }
@@ -74,14 +85,28 @@ impl<'s> Visit<'s> {
         }
     }
 
-    async fn run(&mut self) -> anyhow::Result<End> {
+    async fn run(&mut self, patience: Duration) -> anyhow::Result<End> {
+        let mut due = tokio::time::interval(patience);
+        due.set_missed_tick_behavior(MissedTickBehavior::Delay);
+        let mut unanswered = 0;
         loop {
             tokio::select! {
-                message = self.socket.recv() => match message {
-                    Some(Ok(Message::Text(text))) => self.hear(&text).await?,
-                    Some(Ok(Message::Close(_)) | Err(_)) | None => return Ok(End::Left),
-                    Some(Ok(Message::Binary(_) | Message::Ping(_) | Message::Pong(_))) => {}
-                },
+                message = self.socket.recv() => {
+                    unanswered = 0;
+                    match message {
+                        Some(Ok(Message::Text(text))) => self.hear(&text).await?,
+                        Some(Ok(Message::Close(_)) | Err(_)) | None => return Ok(End::Left),
+                        Some(Ok(Message::Binary(_) | Message::Ping(_) | Message::Pong(_))) => {}
+                    }
+                }
+                // Nobody says that a machine was switched off. Browsers answer by themselves.
+                _ = due.tick() => {
+                    if unanswered == 2 {
+                        return Ok(End::Silent);
+                    }
+                    unanswered += 1;
+                    self.send(Message::Ping(Bytes::new())).await?;
+                }
                 event = self.peer.next_event() => match event {
                     Some(event) => self.notice(event).await?,
                     None => return Ok(End::Left),
@@ -219,8 +244,14 @@ impl<'s> Visit<'s> {
 
     async fn tell(&mut self, message: &Outgoing) -> anyhow::Result<()> {
         let text = serde_json::to_string(message)?;
-        if let Err(error) = self.socket.send(Message::text(text)).await {
-            log::debug!("the page has gone: {error}"); // `recv` says so next
+        self.send(Message::text(text)).await
+    }
+
+    async fn send(&mut self, message: Message) -> anyhow::Result<()> {
+        match tokio::time::timeout(READING, self.socket.send(message)).await {
+            Ok(Ok(())) => {}
+            Ok(Err(error)) => log::debug!("the page has gone: {error}"), // `recv` says so next
+            Err(_) => bail!("the page does not read what it is told"),
         }
         Ok(())
     }
@@ -255,5 +286,60 @@ async fn listen(track: MediaStreamTrack, tones: mpsc::Sender<char>) -> String {
 const UNREACHABLE: &str = "The machine that serves this page has no network interface that is up; bring one up, then press Disconnect and then Connect.";
 /// For the channels' tasks, after the connection was closed.
 const FAREWELL: Duration = Duration::from_secs(1);
+/// How long a page may take to read.
+const READING: Duration = Duration::from_secs(10);
 /// Tones that wait to be told.
 const MOST_TONES: usize = 32;
+
+#[cfg(test)]
+mod tests {
+    use axum::{Router, extract::WebSocketUpgrade, routing::get};
+    use oxirtc_peerconnection::Configuration;
+    use tokio::{
+        io::{AsyncReadExt as _, AsyncWriteExt as _},
+        net::{TcpListener, TcpStream},
+    };
+
+    use super::*;
+
+    const PATIENCE: Duration = Duration::from_millis(200);
+    const HELLO: &[u8] =
+        b"GET / HTTP/1.1\r\nHost: a\r\nConnection: Upgrade\r\nUpgrade: websocket\r\n\
+        Sec-WebSocket-Version: 13\r\nSec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n\r\n";
+    const PING: [u8; 2] = [0x89, 0];
+    const PONG: [u8; 6] = [0x8a, 0x80, 0, 0, 0, 0];
+
+    /// A page that answers stays, however little it says; one from which nothing comes has gone, though its socket never closed.
+    #[tokio::test]
+    async fn who_is_silent_has_gone() {
+        let (ended, mut end) = mpsc::channel(1);
+        let visit = async move |mut socket: WebSocket| {
+            let peer = PeerConnection::new(Configuration::default()).unwrap();
+            let (_running, ending) = watch::channel(false);
+            let mut visit = Visit::new(&mut socket, peer);
+            let end = visit.stay(ending, PATIENCE).await.unwrap();
+            ended.send(end).await.unwrap();
+            visit.leave().await;
+        };
+        let upgrade = get(async move |upgrade: WebSocketUpgrade| upgrade.on_upgrade(visit));
+        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let address = listener.local_addr().unwrap();
+        let router = Router::new().route("/", upgrade);
+        tokio::spawn(async move { axum::serve(listener, router).await });
+        let mut page = TcpStream::connect(address).await.unwrap();
+        page.write_all(HELLO).await.unwrap();
+        let mut answer = Vec::new();
+        while !answer.ends_with(b"\r\n\r\n") {
+            answer.push(page.read_u8().await.unwrap());
+        }
+        for _ in 0..10 {
+            let mut frame = [0; 2];
+            page.read_exact(&mut frame).await.unwrap();
+            assert_eq!(frame, PING);
+            page.write_all(&PONG).await.unwrap();
+        }
+        assert!(end.try_recv().is_err(), "it has answered");
+        let end = tokio::time::timeout(10 * PATIENCE, end.recv()).await;
+        assert_eq!(end, Ok(Some(End::Silent)));
+    }
+}

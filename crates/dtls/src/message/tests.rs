@@ -215,6 +215,20 @@ fn extensions_of_one_type_and_empty_lists_are_refused() {
     );
 }
 
+/// Each is held against those before it, so there are only so many.
+#[test]
+fn extensions_have_a_largest_number() {
+    for (count, read) in [(64, true), (65, false)] {
+        let mut extensions = Extensions::default();
+        for kind in 0..count {
+            extensions.push(0x4A00 + kind, &[][..]);
+        }
+        let mut block = Vec::new();
+        extensions.write_block(&mut block);
+        assert_eq!(Extensions::parse(&block).is_ok(), read, "{count}");
+    }
+}
+
 #[test]
 fn a_fragment_never_reaches_beyond_its_message() {
     for (length, offset, len) in [(0, 0, 1), (3, 2, 2), (3, 4, 0), (0xFF_FFFF, 0xFF_FFFF, 1)] {

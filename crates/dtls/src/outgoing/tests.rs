@@ -66,10 +66,13 @@ fn retransmissions_double_up_to_three_seconds_while_there_is_consent() {
     assert_eq!(waits, [400, 800, 1600, 3000, 3000, 3000]);
     drain(&mut flight, now, 1200, &mut records);
     flight.set_consent(false);
-    assert_eq!(
-        flight.poll_timeout().unwrap() - now,
-        Duration::from_millis(25_600)
-    );
+    for wait in [25_600, 51_200, 60_000, 60_000] {
+        let at = flight.poll_timeout().unwrap();
+        assert_eq!(at - now, Duration::from_millis(wait));
+        now = at;
+        assert!(flight.handle_timeout(now));
+        drain(&mut flight, now, 1200, &mut records);
+    }
     for (round_trip, first) in [(0, 50), (10, 50), (40, 80), (60_000, 3_000)] {
         flight.set_round_trip(Duration::from_millis(round_trip));
         flight.handshake.resume();
@@ -203,6 +206,22 @@ fn fragments_of_1_3_share_records() {
     assert_eq!(seen[0].1, all);
     let seen = transmit(&mut flight_1_3(), now, 400, &mut records);
     assert_eq!(seen.len(), 4 - 1, "{seen:?}");
+}
+
+/// However often a flight goes, the newest 64 records are known again and no more are kept.
+#[test]
+fn the_newest_records_are_known_by_their_numbers() {
+    let (mut now, mut outgoing, mut records) = (base(), flight_1_3(), keyed());
+    let mut sent = Vec::new();
+    while sent.len() < 100 {
+        sent.extend(numbers(&transmit(&mut outgoing, now, 1200, &mut records)));
+        now = outgoing.poll_timeout().unwrap();
+        assert!(outgoing.handle_timeout(now));
+    }
+    for (back, known) in [(65, Acknowledged::Nothing), (64, Acknowledged::Part)] {
+        let number = sent[sent.len() - back];
+        assert_eq!(outgoing.acknowledge(now, 2, &[number]), known);
+    }
 }
 
 #[test]

@@ -50,4 +50,17 @@ mod tests {
         }
         assert_eq!(Limit::GCM.records, 2_f64.powf(24.5) as u64);
     }
+
+    /// RFC 9147 §4.5.3: a key is renewed long before its limit, and forgeries are the fewest that any suite bears. 1.2 renews nothing.
+    #[test]
+    fn keys_are_renewed_before_their_limits() {
+        assert_eq!(MAX_FORGED, 2_u64.pow(36));
+        for (limit, renew) in [
+            (Limit::GCM, 2_u64.pow(23)),
+            (Limit::CHACHA20, 2_u64.pow(47)),
+            (Limit::V12, u64::MAX),
+        ] {
+            assert_eq!(limit.renew, renew);
+        }
+    }
 }

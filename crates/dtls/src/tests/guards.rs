@@ -451,6 +451,8 @@ fn early_records_are_held_up_to_the_last_byte() {
         (1, (32, 32 * 14)),
         (1_011, (16, 16 << 10)),
         (1_012, (15, 15 * 1_025)),
+        // Five are a byte too many.
+        (3_264, (4, 4 * 3_277)),
     ] {
         let mut pair = Pair::plain();
         pair.start();

@@ -24,6 +24,12 @@ impl Agent {
             .map(|side| &side.keys.credentials)
     }
 
+    /// Whether a side of ours has this fragment: the peer may check by it. Beside those of the plan it is the one whose session carries
+    /// payload until another has a nominated pair.
+    pub fn has_fragment(&self, ufrag: &str) -> bool {
+        self.tables.locals.iter().any(|side| side.ufrag() == ufrag)
+    }
+
     /// Whether the peer consents to receive payload (RFC 7675).
     pub fn has_consent(&self, now: Instant) -> bool {
         self.payload_way(now, GenerationId::default()).is_some()

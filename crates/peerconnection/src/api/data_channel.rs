@@ -67,8 +67,8 @@ impl DataChannel {
     /// # Errors
     ///
     /// `InvalidState` when the channel is not open: also for one that waits when the channel or the connection is closed, or the
-    /// runtime ends. `Type` when the peer does not take so long a message, `Aborted` when the buffer is full and the connection
-    /// has `failed`.
+    /// runtime ends. `Type` when the peer does not take so long a message, `Operation` when the association takes none, as the peer is
+    /// about to end it, `Aborted` when the buffer is full and the connection has `failed`.
     pub async fn send(&self, message: impl Into<Message>) -> Result<(), Error> {
         let message = message.into();
         wait(|waiter| self.send_or_wait(waiter, &message)).await

@@ -114,7 +114,8 @@ impl PeerConnection {
     ///
     /// # Errors
     ///
-    /// `InvalidState`, `InvalidAccess`, and an `Operation` with `sdp-syntax-error` and the line. Nothing has changed then.
+    /// `InvalidState`, `InvalidAccess`, and an `Operation` with `sdp-syntax-error` and the line. Nothing has changed then, but that
+    /// an offer of ours has been rolled back.
     pub async fn set_remote_description(
         &self,
         description: SessionDescription,
@@ -123,7 +124,8 @@ impl PeerConnection {
             .verb(|engine, now| engine.set_remote_description(now, description))
     }
 
-    /// `addIceCandidate()`: a candidate of the peer, as [`Event::IceCandidate`] told it there. `None`, and an empty one, ends them.
+    /// `addIceCandidate()`: a candidate of the peer, as [`Event::IceCandidate`] told it there. A `None` that it told, and an empty
+    /// one, end them; where nothing was told, [`IceCandidateInit::default()`] is an empty one, as a bare `None` does not say of what.
     ///
     /// # Errors
     ///

@@ -41,7 +41,8 @@ impl Engine {
     /// # Errors
     ///
     /// [`SendError::Full`] when as much is buffered as the settings allow. Otherwise `InvalidState`
-    /// when the channel is not open, `Type` when the message is longer than the peer takes.
+    /// when the channel is not open, `Type` when the message is longer than the peer takes, `Operation` when the association takes
+    /// none, as the peer is about to end it.
     pub fn send(
         &mut self,
         now: Instant,

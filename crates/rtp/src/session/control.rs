@@ -198,7 +198,7 @@ impl Session {
                 continue;
             }
             let section = self.id_of(route.stream);
-            self.unbind(route.stream);
+            self.depart(route.stream);
             if let Some(section) = section {
                 if let Some(state) = self.sections.iter_mut().find(|it| it.id == section) {
                     state.last = None;

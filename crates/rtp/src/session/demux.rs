@@ -11,6 +11,17 @@ use crate::{
     section::Carries,
 };
 
+/// A stream that has said goodbye, as it was. Its source may go on under the same SSRC, and say neither mid nor rid again, as a report had told
+/// it that they are known.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Departed {
+    ssrc: u32,
+    pub(super) section: usize,
+    rid: Option<Label>,
+    rtx: Option<u32>,
+    fec: Option<u32>,
+}
+
 impl Session {
     /// The route of an SSRC, which may be made by this packet.
     pub(super) fn route(
@@ -76,8 +87,8 @@ impl Session {
         self.sections.iter().position(|it| is_it(&it.section.mid))
     }
 
-    /// Mid, of the packet or of RTCP, then what was announced, then a payload type that one section alone has: one that was agreed on comes
-    /// before those that were only offered.
+    /// Mid, of the packet or of RTCP, then what was announced, then where the stream was until it said goodbye, then a payload type that one
+    /// section alone has: one that was agreed on comes before those that were only offered.
     fn section_of(&self, ssrc: u32, payload_type: u8, named: &Named<'_>) -> Option<usize> {
         if let Some(mid) = named.mid {
             return self.section_of_mid(mid);
@@ -89,21 +100,26 @@ impl Session {
             let mut all = state.section.announced.iter();
             all.any(|it| it.ssrc == ssrc || it.rtx == Some(ssrc) || it.fec == Some(ssrc))
         });
-        announced.or_else(|| {
-            let receiving = || {
-                let all = self.sections.iter().enumerate();
-                all.filter(|(_, it)| it.section.receives)
-            };
-            let agreed = receiving().filter(|it| it.1.section.agrees_on(payload_type));
-            let mut having: Vec<_> = agreed.collect();
-            if having.is_empty() {
-                having.extend(receiving().filter(|it| it.1.section.format(payload_type).is_some()));
-            }
-            match having[..] {
-                [(only, _)] => Some(only),
-                _ => None,
-            }
-        })
+        let before = || self.departed.iter().find(|it| it.ssrc == ssrc);
+        announced
+            .or_else(|| before().map(|it| it.section))
+            .or_else(|| {
+                let receiving = || {
+                    let all = self.sections.iter().enumerate();
+                    all.filter(|(_, it)| it.section.receives)
+                };
+                let agreed = receiving().filter(|it| it.1.section.agrees_on(payload_type));
+                let mut having: Vec<_> = agreed.collect();
+                if having.is_empty() {
+                    having.extend(
+                        receiving().filter(|it| it.1.section.format(payload_type).is_some()),
+                    );
+                }
+                match having[..] {
+                    [(only, _)] => Some(only),
+                    _ => None,
+                }
+            })
     }
 
     fn bind(
@@ -120,8 +136,13 @@ impl Session {
             .iter()
             .position(|it| it.ssrc == ssrc);
         let rids = &state.section.rids;
+        let mut departed = self.departed.iter();
+        let before = departed.find(|it| (it.ssrc, it.section) == (ssrc, section));
+        let rid = named.rid.and_then(Label::new);
         // Where none were agreed on a rid names nothing.
-        let rid = named.rid.and_then(Label::new).filter(|_| !rids.is_empty());
+        let rid = rid
+            .or(before.and_then(|it| it.rid))
+            .filter(|_| !rids.is_empty());
         let lane = match rid {
             Some(rid) => rids.iter().position(|it| *it == rid)?,
             // Layers without rids are told by the order in which they were announced.
@@ -129,13 +150,20 @@ impl Session {
             None => return None,
         };
         let (id, lane) = (state.id, lane as Lane);
-        let paired = announced.and_then(|at| state.section.announced.get(at).copied());
+        let paired = announced.and_then(|at| state.section.announced.get(at));
+        let paired = paired.map(|it| (it.rtx, it.fec));
+        // What repaired it then may serve another now.
+        let free = |it: &u32| !self.by_ssrc.contains_key(it);
+        let paired = paired.or(before.map(|it| (it.rtx.filter(free), it.fec.filter(free))));
         let target = state.delivery.target;
         // A lane has one stream: who begins it anew ends the old one.
         let old = |it: &ReceiveStream| it.section == section && it.lane == lane && !it.ended;
         if let Some(old) = self.receivers.iter().position(old) {
             self.unbind(old);
         }
+        // Who comes back, and whoever's place is taken, is no more departed.
+        self.departed
+            .retain(|it| it.ssrc != ssrc && (it.section, it.rid) != (section, rid));
         let mut stream = ReceiveStream::new(&self.config, (section, ssrc), (lane, rid), now);
         stream.stats.number = self.bound;
         self.bound += 1;
@@ -145,8 +173,8 @@ impl Session {
         let ended = self.receivers.iter().position(|it| it.ended);
         let place = ended.unwrap_or(self.receivers.len());
         if let Some(paired) = paired {
-            (stream.rtx, stream.fec) = (paired.rtx, paired.fec);
-            for repair in [paired.rtx, paired.fec].into_iter().flatten() {
+            (stream.rtx, stream.fec) = paired;
+            for repair in [paired.0, paired.1].into_iter().flatten() {
                 let route = Route {
                     stream: place,
                     is_repair: true,
@@ -224,6 +252,24 @@ impl Session {
         };
         self.by_ssrc.insert(ssrc, route);
         Some(route)
+    }
+
+    /// A stream ends as its source says so, and is remembered. Of too many the oldest goes.
+    pub(super) fn depart(&mut self, stream: usize) {
+        if let Some(it) = self.receivers.get(stream) {
+            let departed = Departed {
+                ssrc: it.ssrc,
+                section: it.section,
+                rid: it.rid,
+                rtx: it.rtx,
+                fec: it.fec,
+            };
+            self.departed.push_back(departed);
+            if self.departed.len() > self.config.streams {
+                self.departed.pop_front();
+            }
+        }
+        self.unbind(stream);
     }
 
     /// A stream ends: its SSRCs may belong to others.
@@ -333,6 +379,174 @@ mod tests {
         assert_eq!(session.stats().unbound, 0);
         let routes = [9, 10].map(|ssrc| session.by_ssrc.get(&ssrc).map(|it| it.is_repair));
         assert_eq!(routes, [Some(false), Some(true)]);
+    }
+
+    /// A packet that says such a mid, rid and rid of what it repairs, where they are not empty.
+    fn named(payload_type: u8, ssrc: u32, names: [&str; 3]) -> Vec<u8> {
+        let head = RtpHead {
+            payload_type,
+            ssrc,
+            ..RtpHead::default()
+        };
+        let mut packet = Vec::new();
+        let mut writer = Writer::begin(&mut packet, head, &[], Default::default());
+        for (id, name) in (1..).zip(names) {
+            assert!(name.is_empty() || writer.extend(id, name.as_bytes()));
+        }
+        writer.finish();
+        packet.extend_from_slice(&[0x10; 20]);
+        packet
+    }
+
+    /// Two sections that take the same payload types; the first has layers.
+    fn layered() -> Session {
+        let now = oxirtc_netsim::epoch();
+        let mut session = Session::new(Config::new("name"), [1; 32], now, Ntp(1 << 32));
+        let format = |payload_type, role| Format {
+            payload_type,
+            role,
+            clock: 90_000,
+        };
+        let video = |mid, rids: &[&str]| Section {
+            mid: Label::new(mid),
+            formats: vec![
+                format(96, Carries::Media(Codec::Vp8)),
+                format(97, Carries::Rtx { of: 96 }),
+            ],
+            ids: crate::extension::Ids::new()
+                .with(crate::extension::Kind::Mid, 1)
+                .with(crate::extension::Kind::Rid, 2)
+                .with(crate::extension::Kind::RepairedRid, 3),
+            rids: rids.iter().filter_map(|it| Label::new(it)).collect(),
+            receives: true,
+            ..Section::default()
+        };
+        session.set_section(SectionId(0), video("a", &["q", "h"]));
+        session.set_section(SectionId(1), video("b", &[]));
+        for (payload_type, ssrc, names) in [
+            (96, 1, ["a", "q", ""]),
+            (97, 11, ["a", "", "q"]),
+            (96, 2, ["a", "h", ""]),
+            (97, 12, ["a", "", "h"]),
+            (96, 3, ["b", "", ""]),
+        ] {
+            session.handle_rtp(now, &named(payload_type, ssrc, names));
+        }
+        session
+    }
+
+    /// Where the packets of an SSRC go: section, lane, and whether they repair.
+    fn place(session: &Session, ssrc: u32) -> Option<(u32, Lane, bool)> {
+        let route = session.by_ssrc.get(&ssrc)?;
+        let id = session.id_of(route.stream)?;
+        Some((id.0, session.receivers[route.stream].lane, route.is_repair))
+    }
+
+    fn goodbye(session: &mut Session, sources: &[u32]) {
+        let mut datagram = Vec::new();
+        crate::rtcp::write_receiver_report(&mut datagram, 9, &[]);
+        crate::rtcp::write_bye(&mut datagram, sources);
+        session.handle_rtcp(oxirtc_netsim::epoch(), &datagram);
+    }
+
+    const PLACES: [(u32, u8, (u32, Lane, bool)); 5] = [
+        (1, 96, (0, 0, false)),
+        (11, 97, (0, 0, true)),
+        (2, 96, (0, 1, false)),
+        (12, 97, (0, 1, true)),
+        (3, 96, (1, 0, false)),
+    ];
+
+    /// Firefox stops a stream with BYE, and goes on under the same SSRC without mid and rid where a report has told it that they are known.
+    #[test]
+    fn who_comes_back_after_goodbye_is_known() {
+        let now = oxirtc_netsim::epoch();
+        let mut session = layered();
+        for _ in 0..3 {
+            assert!(PLACES.iter().all(|it| place(&session, it.0) == Some(it.2)));
+            goodbye(&mut session, &[2, 1, 3]);
+            assert!(session.by_ssrc.is_empty());
+            for (ssrc, payload_type, at) in PLACES {
+                session.handle_rtp(now, &named(payload_type, ssrc, [""; 3]));
+                assert_eq!(place(&session, ssrc), Some(at), "{ssrc}");
+            }
+            assert!(session.departed.is_empty());
+        }
+        assert_eq!((session.stats().unbound, session.stats().unrouted), (0, 0));
+        // Its names count where it says them, and what was announced does.
+        goodbye(&mut session, &[1]);
+        session.handle_rtp(now, &named(96, 1, ["b", "", ""]));
+        assert_eq!(place(&session, 1), Some((1, 0, false)));
+        goodbye(&mut session, &[2]);
+        session.handle_rtp(now, &named(96, 2, ["", "q", ""]));
+        assert_eq!(place(&session, 2), Some((0, 0, false)));
+        goodbye(&mut session, &[1]);
+        session.sections[0].section.rids.clear();
+        session.sections[0].section.announced = vec![crate::Announced {
+            ssrc: 1,
+            rtx: Some(13),
+            fec: None,
+        }];
+        session.handle_rtp(now, &named(96, 1, [""; 3]));
+        assert_eq!(place(&session, 1), Some((0, 0, false)));
+        assert_eq!(place(&session, 13), Some((0, 0, true)));
+    }
+
+    /// What took the place of who said goodbye keeps it, and so does what it repairs with; with its section all is forgotten.
+    #[test]
+    fn who_has_departed_ends_nobody() {
+        let now = oxirtc_netsim::epoch();
+        let mut session = layered();
+        goodbye(&mut session, &[1]);
+        session.handle_rtp(now, &named(96, 4, ["a", "q", ""]));
+        session.handle_rtp(now, &named(96, 1, [""; 3]));
+        assert_eq!(place(&session, 1), None);
+        assert_eq!(place(&session, 4), Some((0, 0, false)));
+        goodbye(&mut session, &[2]);
+        session.handle_rtp(now, &named(97, 12, ["a", "", "q"]));
+        session.handle_rtp(now, &named(96, 2, [""; 3]));
+        assert_eq!(place(&session, 2), Some((0, 1, false)));
+        assert_eq!(place(&session, 12), Some((0, 0, true)));
+        goodbye(&mut session, &[2, 3]);
+        let section = session.sections[0].section.clone();
+        session.remove_section(SectionId(0));
+        session.set_section(SectionId(2), section);
+        session.handle_rtp(now, &named(96, 2, [""; 3]));
+        assert_eq!(place(&session, 2), None);
+        session.handle_rtp(now, &named(96, 3, [""; 3]));
+        assert_eq!(place(&session, 3), Some((1, 0, false)));
+    }
+
+    /// So many are remembered as there may be streams.
+    #[test]
+    fn the_departed_have_a_limit() {
+        let now = oxirtc_netsim::epoch();
+        let mut session = layered();
+        let most = session.config.streams;
+        // Streams of two layers each time, told by their rids.
+        for ssrc in 100..100 + 2 * most as u32 {
+            let rid = ["q", "h"][ssrc as usize % 2];
+            session.handle_rtp(now, &named(96, ssrc, ["a", rid, ""]));
+            // Those before are of the same layer, and forgotten as it comes.
+            goodbye(&mut session, &[ssrc]);
+            assert!(session.departed.len() <= 2);
+        }
+        let mids = |at: usize| format!("m{at}");
+        for at in 0..most + 8 {
+            let section = Section {
+                mid: Label::new(&mids(at)),
+                ..session.sections[1].section.clone()
+            };
+            session.set_section(SectionId(10 + at as u32), section);
+            let mid = mids(at);
+            session.handle_rtp(now, &named(96, 10_000 + at as u32, [&mid, "", ""]));
+            goodbye(&mut session, &[10_000 + at as u32]);
+        }
+        assert_eq!(session.departed.len(), most);
+        session.handle_rtp(now, &named(96, 10_000, [""; 3]));
+        assert_eq!(place(&session, 10_000), None, "the oldest is forgotten");
+        session.handle_rtp(now, &named(96, 10_020, [""; 3]));
+        assert_eq!(place(&session, 10_020), Some((30, 0, false)));
     }
 
     #[test]

@@ -17,7 +17,7 @@ use std::{
 use rand_chacha::ChaCha8Rng;
 use rand_core::{Rng, SeedableRng};
 
-use self::timers::Timers;
+use self::{demux::Departed, timers::Timers};
 use crate::{
     Config, Encoding, Event, Ntp, Section, SectionId,
     batch::{Arena, Batch, Lane, Packet},
@@ -62,6 +62,8 @@ pub struct Session {
     names: VecDeque<(u32, usize)>,
     /// Mids that RTCP has told, by SSRC.
     mids: VecDeque<(u32, Label)>,
+    /// Streams that have said goodbye.
+    departed: VecDeque<Departed>,
     received: Received,
     sent: SentNumbers,
     timers: Timers,
@@ -156,6 +158,7 @@ impl Session {
             clocks: Clocks::default(),
             names: VecDeque::new(),
             mids: VecDeque::new(),
+            departed: VecDeque::new(),
             received: Received::new(now),
             sent: SentNumbers::new(first),
             timers: Timers::default(),
@@ -243,6 +246,7 @@ impl Session {
         for stream in self.receivers.iter_mut().filter(|it| it.section == at) {
             (stream.ended, stream.section) = (true, NOWHERE);
         }
+        self.departed.retain(|it| it.section != at);
         self.pending.retain(|it| it.0 != at);
         self.waiting = self.pending.iter().map(|it| it.2.len()).sum();
         // Places stay, so that nothing else moves, for a section that comes.

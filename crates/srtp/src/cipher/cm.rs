@@ -1,10 +1,10 @@
 //! AES in counter mode and HMAC-SHA1 (RFC 3711 §4.1.1, §4.2.1).
 
-use aes::{Aes128, Aes256};
+use aes::{Aes128Enc, Aes256Enc};
 use byteorder::{BigEndian, ByteOrder};
 use ctr::{
     Ctr128BE, CtrCore,
-    cipher::{InnerIvInit, StreamCipher, StreamCipherSeek},
+    cipher::{InnerIvInit, KeyInit as _, StreamCipher, StreamCipherSeek},
 };
 use hmac::{Hmac, KeyInit, Mac};
 use sha1::Sha1;
@@ -15,8 +15,8 @@ use crate::header::{Header, RTCP_HEADER};
 
 /// A key schedule of AES for counter mode.
 pub(crate) enum Aes {
-    Aes128(Aes128),
-    Aes256(Aes256),
+    Aes128(Box<Aes128Enc>),
+    Aes256(Box<Aes256Enc>),
 }
 
 /// The session keys of one protocol in one direction.
@@ -32,8 +32,12 @@ impl Aes {
     /// `None` for a key that is neither 16 nor 32 bytes long.
     pub(crate) fn new(key: &[u8]) -> Option<Self> {
         match key.len() {
-            16 => Aes128::new_from_slice(key).ok().map(Self::Aes128),
-            32 => Aes256::new_from_slice(key).ok().map(Self::Aes256),
+            16 => Aes128Enc::new_from_slice(key)
+                .ok()
+                .map(|aes| Self::Aes128(Box::new(aes))),
+            32 => Aes256Enc::new_from_slice(key)
+                .ok()
+                .map(|aes| Self::Aes256(Box::new(aes))),
             _ => None,
         }
     }
@@ -42,14 +46,14 @@ impl Aes {
     pub(crate) fn apply(&self, iv: &[u8; 16], at: u64, bytes: &mut [u8]) {
         match self {
             Self::Aes128(aes) => {
-                let core = CtrCore::inner_iv_init(aes, iv.into());
-                let mut stream = Ctr128BE::<&Aes128>::from_core(core);
+                let core = CtrCore::inner_iv_init(&**aes, iv.into());
+                let mut stream = Ctr128BE::<&Aes128Enc>::from_core(core);
                 stream.seek(at);
                 stream.apply_keystream(bytes);
             }
             Self::Aes256(aes) => {
-                let core = CtrCore::inner_iv_init(aes, iv.into());
-                let mut stream = Ctr128BE::<&Aes256>::from_core(core);
+                let core = CtrCore::inner_iv_init(&**aes, iv.into());
+                let mut stream = Ctr128BE::<&Aes256Enc>::from_core(core);
                 stream.seek(at);
                 stream.apply_keystream(bytes);
             }

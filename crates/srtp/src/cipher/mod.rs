@@ -13,7 +13,7 @@ use crate::header::Header;
 /// The session key of one protocol in one direction, with all that can be prepared.
 pub(crate) enum Cipher {
     Cm(Cm),
-    Gcm(Gcm),
+    Gcm(Box<Gcm>),
 }
 
 /// What of an RTP packet is encrypted.

@@ -25,7 +25,7 @@ impl Direction {
             let session = session.get_mut(..profile.key_len())?;
             master.fill(key_label, session);
             Some(if profile.is_aead() {
-                Cipher::Gcm(Gcm::new(session, master.derive(salt))?)
+                Cipher::Gcm(Box::new(Gcm::new(session, master.derive(salt))?))
             } else {
                 let authentication = master.derive(authentication);
                 Cipher::Cm(Cm::new(session, master.derive(salt), &authentication, tag)?)

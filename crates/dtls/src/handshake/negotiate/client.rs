@@ -81,8 +81,9 @@ pub(in crate::handshake) enum Next {
     },
 }
 
-/// The client's first flight; `None` when the system has no randomness.
+/// The client's first flight; `None` when there is nothing to offer, or the system has no randomness.
 pub(in crate::handshake) fn start(work: &mut Work<'_>) -> Option<ExpectServerHello> {
+    work.config.check().ok()?;
     let mut step = ExpectServerHello {
         random: work.random(),
         shares: Vec::new(),

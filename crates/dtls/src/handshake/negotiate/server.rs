@@ -245,6 +245,7 @@ impl Choice13 {
     ) -> Result<(Self, Option<Vec<u8>>), Refusal> {
         let failure = Refusal::doubt(AlertDescription::HANDSHAKE_FAILURE);
         let missing = Refusal::doubt(AlertDescription::MISSING_EXTENSION);
+        config.check().map_err(|_| failure)?;
         let extensions = &hello.extensions;
         let mut suites = config.cipher_suites.iter().copied();
         let suite = suites.find(|suite| {
@@ -308,6 +309,7 @@ fn check_shares(hello: &ClientHello<'_>) -> Result<Vec<u16>, Refusal> {
 impl Choice {
     fn from_hello(config: &Config, hello: &ClientHello<'_>) -> Result<Self, Refusal> {
         let failure = Refusal::doubt(AlertDescription::HANDSHAKE_FAILURE);
+        config.check().map_err(|_| failure)?;
         let extensions = &hello.extensions;
         negotiate::check_point_formats(extensions)?;
         if !hello.compression_methods.contains(&0) {
