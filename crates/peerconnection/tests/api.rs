@@ -123,6 +123,27 @@ fn two_objects_connect_and_talk() {
     });
 }
 
+/// [6.3-01] The event of each channel that the peer opens carries that channel.
+#[test]
+fn each_event_carries_its_channel() {
+    let (mut world, [left, right]) = World::new(Link::new(1).delay(ms(10)));
+    let init = DataChannelInit::default;
+    let open = |label| left.create_data_channel(label, init()).unwrap();
+    let here = ["first", "second"].map(open);
+    world.run(async {
+        connect(&left, &right).await;
+        let mut all = Vec::new();
+        for channel in &here {
+            let there = accept(&right).await;
+            assert_eq!((there.label(), there.id()), (channel.label(), channel.id()));
+            channel.opened().await.unwrap();
+            channel.send(channel.label()).await.unwrap();
+            assert_eq!(there.recv().await, Some(Message::from(channel.label())));
+            all.push(there);
+        }
+    });
+}
+
 /// A lone message leaves on the thread of its sender, before anything else runs.
 #[test]
 fn a_message_leaves_inline() {

@@ -158,6 +158,36 @@ fn options_are_seen_by_the_peer() {
     }
 }
 
+/// [6-11] A new channel is connecting until there is an association. Its `open` is told once, by a task of its own, where there is one
+/// already as well.
+#[test]
+fn the_open_of_a_new_channel_is_told_whenever_it_is_made() {
+    let mut pair = Pair::new(21, link());
+    let early = pair.open(0, "early", &DataChannelInit::default());
+    pair.step();
+    assert_eq!(pair.ends[0].state(early), DataChannelState::Connecting);
+    pair.connect(&DataChannelInit::default());
+    let negotiated = DataChannelInit {
+        negotiated: true,
+        id: Some(100),
+        ..DataChannelInit::default()
+    };
+    for init in [DataChannelInit::default(), negotiated] {
+        pair.step();
+        let before = pair.ends[0].tasks.len();
+        let late = pair.open(0, "late", &init);
+        pair.until(SOON, |pair| {
+            pair.ends[0].state(late) == DataChannelState::Open
+        });
+        pair.step();
+        let tasks = &pair.ends[0].tasks[before..];
+        let opens =
+            |it: &Event| matches!(it, Event::Channel(id, ChannelEvent::Open) if *id == late);
+        let alone = |task: &&Vec<Event>| matches!(&task[..], [event] if opens(event));
+        assert_eq!(tasks.iter().filter(alone).count(), 1, "{tasks:?}");
+    }
+}
+
 /// [6.2-02]
 #[test]
 fn negotiated_channels_open_without_a_word() {

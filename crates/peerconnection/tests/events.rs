@@ -44,7 +44,7 @@ fn a_new_connection_is_as_w3c_has_it() {
     assert_eq!(engine.configuration(), &Configuration::default());
 }
 
-/// [4.4.1.3-01] [5.5-06] [6.2-01] [6.2-03] [6.1.1.3-01] [6-11] [4.3.1-02]
+/// [4.4.1.3-01] [5.5-06] [6.2-01] [6.2-03] [6.1.1.3-01] [4.3.1-02]
 #[test]
 fn both_ends_tell_their_story_in_order() {
     let (pair, _) = Pair::connected(2, link(), &DataChannelInit::default());

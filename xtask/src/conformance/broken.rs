@@ -303,24 +303,34 @@ fn built() -> Result<PathBuf> {
     Ok(run::target()?.join("broken-built"))
 }
 
-/// A copy of the files that git tracks, or would, as a repository of its own.
+/// A copy of the files that git tracks, or would, as a repository of its own. What a run before has left there stays where it is the same,
+/// so that it is not built anew.
 fn copy() -> Result<PathBuf> {
     let copy = run::target()?.join("broken");
-    if copy.exists() {
-        fs::remove_dir_all(&copy)?;
-    }
     let mut list = Command::new("git");
     list.current_dir(run::root()).args(["ls-files", "-z"]);
     let files = run::output(list.args(["--cached", "--others", "--exclude-standard"]))?;
-    for file in files.split('\0').filter(|file| !file.is_empty()) {
+    let files = files.split('\0').filter(|file| !file.is_empty());
+    // One that was deleted is listed still.
+    let files: BTreeSet<_> = files.filter(|it| run::root().join(it).exists()).collect();
+    fs::create_dir_all(&copy)?;
+    run::check(Command::new("git").arg("init").arg("--quiet").arg(&copy))?;
+    let mut left = Command::new("git");
+    left.arg("-C").arg(&copy);
+    let left = run::output(left.args(["ls-files", "-z", "--others"]))?;
+    for file in left
+        .split('\0')
+        .filter(|it| !it.is_empty() && !files.contains(it))
+    {
+        fs::remove_file(copy.join(file))?;
+    }
+    for file in files {
         let (from, to) = (run::root().join(file), copy.join(file));
-        fs::create_dir_all(to.parent().context("a file is in a directory")?)?;
-        // One that was deleted is listed still.
-        if from.exists() {
+        if fs::read(&to).ok() != Some(fs::read(&from)?) {
+            fs::create_dir_all(to.parent().context("a file is in a directory")?)?;
             fs::copy(from, to)?;
         }
     }
-    run::check(Command::new("git").arg("init").arg("--quiet").arg(&copy))?;
     Ok(copy)
 }
 

@@ -35,9 +35,14 @@ async fn operations_run_in_the_order_of_their_calls() {
             candidate = Some(it);
         }
     }
-    let (early, set, added, answer, applied, late) = tokio::join!(
+    let (early, (set, between), added, answer, applied, late) = tokio::join!(
         there.create_answer(),
-        there.set_remote_description(offer),
+        async {
+            (
+                there.set_remote_description(offer).await,
+                there.signaling_state(),
+            )
+        },
         there.add_ice_candidate(candidate),
         there.create_answer(),
         there.set_local_description(None),
@@ -45,6 +50,8 @@ async fn operations_run_in_the_order_of_their_calls() {
     );
     assert_eq!(early.unwrap_err().kind(), ErrorKind::InvalidState);
     assert_eq!((set, added, applied), (Ok(()), Ok(()), Ok(())));
+    let open = SignalingState::HaveRemoteOffer;
+    assert_eq!(between, open, "its result comes before the next begins");
     assert_eq!(answer.unwrap().kind, SdpType::Answer);
     assert_eq!(late.unwrap_err().kind(), ErrorKind::InvalidState);
     assert_eq!(there.signaling_state(), SignalingState::Stable);
@@ -68,7 +75,7 @@ async fn what_waits_for_a_closed_connection_ends() {
     assert_eq!(incoming.unwrap_err().kind(), ErrorKind::Aborted);
 }
 
-/// [6.3-01] [6.4-01] The event brings the channel, which lives as long as a handle of it, whoever else has gone.
+/// [6.4-01] A channel lives as long as a handle of it, whoever else has gone.
 #[tokio::test]
 async fn a_channel_outlives_other_handles() {
     let Pair {

@@ -4,8 +4,8 @@ use std::{cell::RefCell, rc::Rc, time::Duration};
 
 use oxirtc_netsim::{End, Link, ms};
 use oxirtc_peerconnection::{
-    ErrorKind, MediaKind, RtpCodec, RtpEncodingParameters, RtpTransceiverDirection, SdpType,
-    SessionDescription,
+    DataChannelState, ErrorKind, MediaKind, RtpCodec, RtpEncodingParameters,
+    RtpTransceiverDirection, SdpType, SessionDescription,
     engine::{Event, TransceiverId, TransceiverInit},
     media::Codec,
 };
@@ -15,7 +15,7 @@ use crate::pair::{
     media::{Camera, Microphone, ONE, TWO, asked, connect, read, sending, told},
 };
 
-use RtpTransceiverDirection::{Inactive, RecvOnly, SendOnly, SendRecv};
+use RtpTransceiverDirection::{Inactive, RecvOnly, SendOnly, SendRecv, Stopped};
 
 fn link() -> Link {
     Link::new(1).delay(ms(10))
@@ -36,8 +36,8 @@ fn counted(pair: &mut Pair) -> Rc<RefCell<[u32; 2]>> {
     counts
 }
 
-/// [5.1-22] [5.1-23] Each direction is offered, sends and receives as its name says; who does not send sends no RTP, and its RTCP
-/// goes on.
+/// [5.1-22] [5.1-23] Each direction is offered, sends and receives as its name says, from the start and after another one; who does
+/// not send sends no RTP, and its RTCP goes on.
 #[test]
 fn directions_do_what_they_say() {
     for direction in [SendRecv, SendOnly, RecvOnly, Inactive] {
@@ -98,6 +98,24 @@ fn directions_do_what_they_say() {
             (Some(expected.0), Some(expected.1)),
             "{direction:?}"
         );
+        if direction.sends() {
+            let engine = &mut pair.ends[0].engine;
+            engine.set_direction(here, RecvOnly).unwrap();
+            pair.negotiate(0).unwrap();
+            pair.run(Duration::from_secs(1));
+            counts.borrow_mut()[0] = 0;
+            Camera::default().film(&mut pair, [here, there], 30);
+            assert_eq!(counts.borrow()[0], 0, "no RTP any more: {direction:?}");
+        }
+        let now = pair.now;
+        let engine = &mut pair.ends[0].engine;
+        engine.stop_transceiver(now, here).unwrap();
+        let direction = |pair: &Pair| pair.ends[0].engine.transceiver(here).unwrap().direction();
+        assert_eq!(direction(&pair), Stopped, "the end");
+        let engine = &mut pair.ends[0].engine;
+        let error = engine.set_direction(here, SendRecv).unwrap_err();
+        assert_eq!(error.kind(), ErrorKind::InvalidState);
+        assert_eq!(direction(&pair), Stopped);
     }
 }
 
@@ -704,32 +722,65 @@ fn a_rollback_takes_the_mid_away() {
     assert!(mid(&pair).is_some());
 }
 
-/// [11.3-06] Nothing but STUN goes before a check has succeeded; after that everything is DTLS or SRTP, and consent is asked for
-/// again and again.
+/// [11.3-06] Nothing but STUN goes before the peer has answered a check; after that everything is DTLS or SRTP, of which nothing can
+/// be read, and consent is asked for again and again.
 #[test]
 fn everything_is_encrypted_and_consented_to() {
+    /// What side 0 has sent, the first of it before the peer had answered.
+    #[derive(Default)]
+    struct Seen {
+        answered: bool,
+        early: Vec<u8>,
+        firsts: Vec<u8>,
+        readable: usize,
+    }
     let mut pair = Pair::new(11, link());
-    let seen = Rc::<RefCell<Vec<u8>>>::default();
-    let firsts = seen.clone();
+    let seen = Rc::<RefCell<Seen>>::default();
+    let notes = seen.clone();
     pair.tap = Some(Box::new(move |from, datagram| {
-        if from == End::A {
-            firsts.borrow_mut().push(datagram[0]);
+        let mut seen = notes.borrow_mut();
+        if from == End::B {
+            // RFC 8489 §5: the success response of a Binding request.
+            seen.answered |= datagram.starts_with(&[1, 1]);
+            return true;
         }
+        match seen.answered {
+            true => seen.firsts.push(datagram[0]),
+            false => seen.early.push(datagram[0]),
+        }
+        // A picture of the camera is one byte again and again, and the message is what it is.
+        let alike = |it: &[u8]| it.iter().all(|byte| *byte == it[0]);
+        let is_picture = datagram[0] >= 128 && datagram.windows(100).any(alike);
+        let is_message = datagram
+            .windows(WORDS.len())
+            .any(|it| it == WORDS.as_bytes());
+        seen.readable += usize::from(is_picture || is_message);
         true
     }));
     let engine = &mut pair.ends[0].engine;
     let here = engine.add_track(MediaKind::Video, ONE, Vec::new()).unwrap();
-    pair.open(0, "beside", &Default::default());
+    let beside = pair.open(0, "beside", &Default::default());
     let there = connect(&mut pair);
-    Camera::default().film(&mut pair, [here, there], 60);
-    let early = seen.borrow().iter().take_while(|it| **it < 4).count();
-    assert!(early >= 1, "a check first");
-    // RFC 7983 §7: STUN, DTLS, SRTP.
-    let known = |it: &u8| matches!(it, 0..=3 | 20..=63 | 128..=191);
-    assert!(seen.borrow().iter().all(known));
-    assert!(seen.borrow().iter().any(|it| *it >= 128));
-    seen.borrow_mut().clear();
+    pair.until(Duration::from_secs(5), |pair| {
+        pair.ends[0].state(beside) == DataChannelState::Open
+    });
+    pair.send(0, beside, WORDS);
+    let whole = Camera::default().film(&mut pair, [here, there], 60);
+    {
+        let seen = seen.borrow();
+        assert!(!seen.early.is_empty(), "a check first");
+        assert!(seen.early.iter().all(|it| *it < 4), "{:?}", seen.early);
+        // RFC 7983 §7: STUN, DTLS, SRTP.
+        let known = |it: &u8| matches!(it, 0..=3 | 20..=63 | 128..=191);
+        assert!(seen.firsts.iter().all(known));
+        assert!(seen.firsts.iter().any(|it| *it >= 128));
+        assert_eq!(seen.readable, 0);
+    }
+    assert!(whole > 50 && pair.ends[1].inbox.len() == 1);
+    seen.borrow_mut().firsts.clear();
     pair.run(Duration::from_secs(30));
-    let consent = seen.borrow().iter().filter(|it| **it == 0).count();
+    let consent = seen.borrow().firsts.iter().filter(|it| **it == 0).count();
     assert!(consent >= 5, "{consent} in 30 seconds");
 }
+
+const WORDS: &str = "what nobody else may read";
