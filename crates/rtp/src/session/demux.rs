@@ -369,18 +369,8 @@ mod tests {
             ..Section::default()
         };
         session.set_section(SectionId(0), video);
-        for (payload_type, ssrc, id) in [(96, 9, 2), (97, 10, 3)] {
-            let head = RtpHead {
-                payload_type,
-                ssrc,
-                ..RtpHead::default()
-            };
-            let mut packet = Vec::new();
-            let mut writer = Writer::begin(&mut packet, head, &[], Default::default());
-            assert!(writer.extend(id, b"hi"));
-            writer.finish();
-            packet.extend_from_slice(&[0x10; 20]);
-            session.handle_rtp(now, &packet);
+        for (payload_type, ssrc, names) in [(96, 9, ["", "hi", ""]), (97, 10, ["", "", "hi"])] {
+            session.handle_rtp(now, &named(payload_type, ssrc, names));
         }
         assert_eq!(session.stats().unbound, 0);
         let routes = [9, 10].map(|ssrc| session.by_ssrc.get(&ssrc).map(|it| it.is_repair));

@@ -101,17 +101,15 @@ mod tests {
 
     const MS: Duration = Duration::from_millis(1);
 
-    #[expect(clippy::disallowed_methods, reason = "a base instant for the test")]
     fn rtt(sample: Duration) -> Rtt {
         let mut rtt = Rtt::new(&Config::default().timing);
-        rtt.packet_measured(Instant::now(), (1, sample), 2);
+        rtt.packet_measured(oxirtc_netsim::epoch(), (1, sample), 2);
         rtt
     }
 
-    #[expect(clippy::disallowed_methods, reason = "a base instant for the test")]
     fn arrived(packet: PacketNo) -> Batch {
         Batch {
-            newest: Some((packet, Instant::now(), MS * 40)),
+            newest: Some((packet, oxirtc_netsim::epoch(), MS * 40)),
             ..Batch::default()
         }
     }

@@ -153,11 +153,10 @@ mod tests {
     }
 
     #[test]
-    #[expect(clippy::disallowed_methods, reason = "a base instant for the test")]
     fn one_measurement_a_round_trip_and_the_least_of_late() {
         let millis = Duration::from_millis;
         let mut rtt = Rtt::new(&Config::default().timing);
-        let now = Instant::now();
+        let now = oxirtc_netsim::epoch();
         rtt.packet_measured(now, (1, millis(50)), 11);
         rtt.packet_measured(now, (10, millis(90)), 21);
         assert_eq!(
