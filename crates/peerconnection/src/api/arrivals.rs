@@ -63,16 +63,17 @@ impl Arrivals {
         self.waker.wake_by_ref();
     }
 
+    /// Whether something was left. Looked at with each call of the connection, so it is not written where nothing has come.
+    #[inline]
+    pub(super) fn is_waiting(&self) -> bool {
+        self.waiting.load(Ordering::Acquire)
+    }
+
     /// Hands over what was left, in the order in which it came.
-    pub(super) fn take_in(&self, now: impl FnOnce() -> Instant, engine: &mut Engine) {
-        // Looked at with each call of the connection, so it is not written where nothing has come.
-        if !self.waiting.load(Ordering::Acquire) {
-            return;
-        }
+    pub(super) fn take_in(&self, now: Instant, engine: &mut Engine) {
         self.waiting.store(false, Ordering::Relaxed);
         let queue = mem::take(&mut *self.queue());
         engine.count_dropped(queue.dropped);
-        let now = now();
         for mut buffer in queue.buffers {
             let datagrams = buffer.bytes.chunks_mut(buffer.segment.max(1));
             engine.handle_datagrams(now, buffer.path, datagrams);

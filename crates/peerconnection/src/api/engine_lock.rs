@@ -183,11 +183,9 @@ impl<C: Carrier + ?Sized> Connection<C> {
         let result = {
             state.take_in(&mut wakeups);
             #[cfg(feature = "tokio")]
-            {
-                let State {
-                    engine, carrier, ..
-                } = &mut *state;
-                self.arrivals.take_in(|| carrier.now(), engine);
+            if self.arrivals.is_waiting() {
+                let now = state.carrier.now();
+                self.arrivals.take_in(now, &mut state.engine);
             }
             let result = f(&mut state);
             let State {

@@ -235,8 +235,12 @@ impl Room {
 }
 
 impl Drop for Wait {
+    #[inline]
     fn drop(&mut self) {
-        drop::<Option<Waker>>(self.leave());
+        // What was ready at once has none.
+        if self.place.is_some() {
+            drop::<Option<Waker>>(self.leave());
+        }
     }
 }
 

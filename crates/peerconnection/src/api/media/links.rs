@@ -57,43 +57,41 @@ impl Outgoing {
     }
 }
 
-/// What is handed to others when no connection is locked.
+/// What is handed to others when no connection is locked. It is made with each call of a connection, and nearly always stays empty.
 #[derive(Default)]
-pub(in crate::api) struct Outbound {
+pub(in crate::api) struct Outbound(Vec<Handed>);
+
+enum Handed {
     /// Packets that came, for those who take them.
-    batches: Vec<(Arc<Source>, MediaBatch)>,
-    /// Whose wishes have changed.
-    told: Vec<Arc<Source>>,
-    /// Whose streams have other rids.
-    named: Vec<Arc<Source>>,
-    /// Tracks that a connection has given up as it was closed.
-    left: Vec<MediaStreamTrack>,
-    /// Streams that nobody can see: they go without the lock, as they may hold a task that holds a handle.
-    streams: Vec<MediaStream>,
+    Batch(Arc<Source>, MediaBatch),
+    /// Its wishes have changed.
+    Told(Arc<Source>),
+    /// Its streams have other rids.
+    Named(Arc<Source>),
+    /// A connection has given the track up as it was closed.
+    Left(MediaStreamTrack),
+    /// Nobody can see the stream: it goes without the lock, as it may hold a task that holds a handle.
+    Unseen(MediaStream),
 }
 
 impl Outbound {
     /// Hands it over. No connection may be locked by the caller.
     #[inline]
     pub(in crate::api) fn hand_over(self) {
-        let is_empty = self.batches.is_empty() && self.told.is_empty() && self.named.is_empty();
-        if !is_empty || !self.left.is_empty() {
+        if !self.0.is_empty() {
             self.hand_over_all();
         }
     }
 
     fn hand_over_all(self) {
-        for (source, batch) in self.batches {
-            source.deliver(&batch);
-        }
-        for source in self.told {
-            source.tell_upstream();
-        }
-        for source in self.named {
-            source.tell_senders();
-        }
-        for track in self.left {
-            track.state.source.tell_upstream();
+        for handed in self.0 {
+            match handed {
+                Handed::Batch(source, batch) => source.deliver(&batch),
+                Handed::Told(source) => source.tell_upstream(),
+                Handed::Named(source) => source.tell_senders(),
+                Handed::Left(track) => track.state.source.tell_upstream(),
+                Handed::Unseen(stream) => drop(stream),
+            }
         }
     }
 }
@@ -226,7 +224,7 @@ impl Links {
             let unseen = self.streams.iter().filter(|it| it.1.is_unseen());
             let unseen: Vec<String> = unseen.map(|it| it.0.clone()).collect();
             let gone = unseen.iter().filter_map(|it| self.streams.remove(it));
-            outbound.streams.extend(gone);
+            outbound.0.extend(gone.map(Handed::Unseen));
         }
     }
 
@@ -239,7 +237,7 @@ impl Links {
     ) {
         let source = self.senders.get(&id).map(|it| &it.track.state.source);
         if let Some(source) = source.filter(|it| it.want_keyframe_quietly(lane)) {
-            outbound.told.push(source.clone());
+            outbound.0.push(Handed::Told(source.clone()));
         }
     }
 
@@ -253,7 +251,8 @@ impl Links {
     ) {
         if let Some(link) = self.senders.get(&id) {
             link.sink.iter().for_each(|it| it.allow(lane, bits));
-            outbound.told.push(link.track.state.source.clone());
+            let source = link.track.state.source.clone();
+            outbound.0.push(Handed::Told(source));
         }
     }
 
@@ -266,7 +265,8 @@ impl Links {
     ) {
         if let Some(link) = self.senders.get(&id) {
             link.tell_encodings(id, engine);
-            outbound.told.push(link.track.state.source.clone());
+            let source = link.track.state.source.clone();
+            outbound.0.push(Handed::Told(source));
         }
     }
 
@@ -309,7 +309,7 @@ impl Links {
             let rids = engine.transceiver(*id).map_or(&[][..], |it| it.rids());
             let source = &track.state.source;
             if source.name(rids) {
-                outbound.named.push(source.clone());
+                outbound.0.push(Handed::Named(source.clone()));
             }
         }
     }
@@ -365,7 +365,8 @@ impl Links {
     pub(in crate::api) fn collect(&self, engine: &mut Engine, outbound: &mut Outbound) {
         while let Some((id, batch)) = engine.read_packets() {
             if let Some(track) = self.receivers.get(&id) {
-                outbound.batches.push((track.state.source.clone(), batch));
+                let source = track.state.source.clone();
+                outbound.0.push(Handed::Batch(source, batch));
             }
         }
     }
@@ -381,7 +382,7 @@ impl Links {
     pub(in crate::api) fn close(&mut self, wakeups: &mut Wakeups, outbound: &mut Outbound) {
         // What they wanted of their sources nobody wants any more.
         let left = std::mem::take(&mut self.senders).into_values();
-        outbound.left.extend(left.map(|it| it.track));
+        outbound.0.extend(left.map(|it| Handed::Left(it.track)));
         self.tones.values_mut().for_each(|it| it.end(wakeups));
         for track in self.receivers.values() {
             track.state.end(false, wakeups);
