@@ -68,11 +68,6 @@ impl SendOptions {
             ppid,
             ordered: self.ordered,
             limit,
-            begun: false,
-            key: None,
-            number: 0,
-            fsn: 0,
-            total: 0,
         }
     }
 }

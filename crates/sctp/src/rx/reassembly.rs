@@ -16,15 +16,18 @@ pub(crate) struct Completed {
     pub(crate) payload: Payload,
 }
 
-/// The bytes of a message.
+/// The bytes of a message. Very many short ones may wait to be read, so it is small.
 #[derive(Debug, PartialEq, Eq)]
 pub(crate) enum Payload {
     Whole(Bytes),
-    /// In order, not put together yet.
-    Parts {
-        length: usize,
-        parts: VecDeque<Vec<u8>>,
-    },
+    Parts(Box<Parts>),
+}
+
+/// What is not put together yet, in order.
+#[derive(Debug, PartialEq, Eq)]
+pub(crate) struct Parts {
+    length: usize,
+    parts: VecDeque<Vec<u8>>,
 }
 
 /// What became of a chunk.
@@ -367,10 +370,10 @@ impl Run {
                 whole.shrink_to_fit();
                 Payload::Whole(Bytes::from(whole))
             }
-            _ => Payload::Parts {
+            _ => Payload::Parts(Box::new(Parts {
                 length: self.length,
                 parts: self.parts,
-            },
+            })),
         };
         Completed {
             stream: self.stream,
@@ -392,7 +395,7 @@ impl Payload {
     pub(crate) fn len(&self) -> usize {
         match self {
             Self::Whole(bytes) => bytes.len(),
-            Self::Parts { length, .. } => *length,
+            Self::Parts(it) => it.length,
         }
     }
 
@@ -400,7 +403,7 @@ impl Payload {
     pub(crate) fn cost(&self) -> usize {
         match self {
             Self::Whole(bytes) => bytes.len(),
-            Self::Parts { length, parts } => length + parts.len() * PART_COST,
+            Self::Parts(it) => it.length + it.parts.len() * PART_COST,
         }
     }
 
@@ -408,14 +411,14 @@ impl Payload {
     pub(crate) fn free(&mut self, budget: &mut usize) -> bool {
         match self {
             Self::Whole(_) => true,
-            Self::Parts { length, parts } => free(parts, length, budget),
+            Self::Parts(it) => free(&mut it.parts, &mut it.length, budget),
         }
     }
 
     pub(crate) fn concat(self) -> Bytes {
         match self {
             Self::Whole(bytes) => bytes,
-            Self::Parts { mut parts, .. } => Bytes::from(parts.make_contiguous().concat()),
+            Self::Parts(mut it) => Bytes::from(it.parts.make_contiguous().concat()),
         }
     }
 }

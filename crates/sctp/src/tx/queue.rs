@@ -35,23 +35,26 @@ impl Limit {
     }
 }
 
-/// A message, or what is left of it.
+/// A message, or what is left of it. Very many may wait, so it is small.
 #[derive(Debug)]
 pub(crate) struct Queued {
     pub(crate) payload: Bytes,
     pub(crate) ppid: u32,
     pub(crate) ordered: bool,
     pub(crate) limit: Limit,
-    /// Set once the first chunk went out.
-    pub(crate) begun: bool,
-    /// Under which it stands in the list of chunks under way, from then on.
-    pub(crate) key: Option<u32>,
-    /// Its number in its stream, from then on.
-    pub(crate) number: u32,
+}
+
+/// What is known of a message of which a piece has left.
+#[derive(Clone, Copy, Debug)]
+struct Begun {
+    /// Under which it stands in the list of chunks under way.
+    key: Option<u32>,
+    /// Its number in its stream.
+    number: u32,
     /// The number of its next piece.
-    pub(crate) fsn: u32,
+    fsn: u32,
     /// How long it was when it began.
-    pub(crate) total: usize,
+    total: usize,
 }
 
 /// A piece of a message that has its place in a packet.
@@ -90,6 +93,8 @@ pub(crate) struct Next {
 #[derive(Debug)]
 struct Outgoing {
     messages: VecDeque<Queued>,
+    /// Of the first of them, if a piece of it has left.
+    begun: Option<Begun>,
     /// The next numbers of ordered and of unordered messages.
     next_ordered: u32,
     next_unordered: u32,
@@ -158,18 +163,19 @@ impl Queue {
                 self.scheduler.deactivate(stream);
                 continue;
             };
-            if message.begun || message.limit.expires.is_none_or(|at| at > now) {
+            let begun = outgoing.begun.is_some();
+            if begun || message.limit.expires.is_none_or(|at| at > now) {
                 let length = message.payload.len();
                 let next = Next {
                     left: length,
-                    begun: message.begun,
-                    has_number: message.begun
+                    begun,
+                    has_number: begun
                         || !message.ordered
                         || self.interleaved
                         || outgoing.numbered < MAX_NUMBERED,
                     ends_stream: outgoing.resetting && outgoing.messages.len() == 1,
                 };
-                if message.begun || self.may_begin(length) {
+                if begun || self.may_begin(length) {
                     return Some(next);
                 }
                 // It is not asked again in each round: there may be very many of them.
@@ -222,7 +228,7 @@ impl Queue {
         if self.scheduler.is_contended()
             && let Some(stream) = self.scheduler.current()
             && let Some(outgoing) = self.streams.get(&stream)
-            && (self.interleaved || outgoing.messages.front().is_none_or(|m| !m.begun))
+            && (self.interleaved || outgoing.begun.is_none())
         {
             self.scheduler.yield_turn();
         }
@@ -231,9 +237,9 @@ impl Queue {
     /// The message that was just begun has this key.
     pub(crate) fn set_key(&mut self, stream: StreamId, key: u32) {
         if let Some(outgoing) = self.streams.get_mut(&stream)
-            && let Some(message) = outgoing.messages.front_mut()
+            && let Some(begun) = &mut outgoing.begun
         {
-            message.key = Some(key);
+            begun.key = Some(key);
         }
     }
 
@@ -255,19 +261,25 @@ impl Queue {
         let stream = self.scheduler.current()?;
         let outgoing = self.streams.get_mut(&stream)?;
         let message = outgoing.messages.front_mut()?;
-        let begin = !message.begun;
         let before = message.payload.len();
-        if begin {
+        let begun = outgoing.begun.take();
+        let begin = begun.is_none();
+        let begun = begun.unwrap_or_else(|| {
             self.admitted.take_if(|admitted| *admitted == stream);
-            message.total = before;
             let next = match message.ordered {
                 true => &mut outgoing.next_ordered,
                 false => &mut outgoing.next_unordered,
             };
-            message.number = *next;
+            let number = *next;
             *next = next.wrapping_add(1);
             outgoing.numbered += u16::from(message.ordered && !self.interleaved);
-        }
+            Begun {
+                key: None,
+                number,
+                fsn: 0,
+                total: before,
+            }
+        });
         let end = before <= size;
         match (begin, end) {
             (true, true) => {}
@@ -277,10 +289,9 @@ impl Queue {
             }
             (false, _) => self.begun_left.take(size.min(before)),
         }
-        if end {
-            self.begun.remove(&(message.total, stream));
+        if end && !begin {
+            self.begun.remove(&(begun.total, stream));
         }
-        message.begun = true;
         let payload = if end {
             std::mem::take(&mut message.payload)
         } else {
@@ -288,19 +299,21 @@ impl Queue {
         };
         let cut = Cut {
             stream,
-            number: message.number,
-            fsn: message.fsn,
+            number: begun.number,
+            fsn: begun.fsn,
             ppid: message.ppid,
-            message: message.key,
+            message: begun.key,
             limit: message.limit,
             ordered: message.ordered,
             begin,
             end,
             payload,
         };
-        message.fsn = message.fsn.wrapping_add(1);
         if end {
             outgoing.messages.pop_front();
+        } else {
+            let fsn = begun.fsn.wrapping_add(1);
+            outgoing.begun = Some(Begun { fsn, ..begun });
         }
         if end || self.interleaved {
             let more = !outgoing.messages.is_empty();
@@ -349,14 +362,12 @@ impl Queue {
     pub(crate) fn abandon_rest(&mut self, stream: StreamId, key: u32) -> Option<Cut> {
         let outgoing = self.streams.get(&stream)?;
         let message = outgoing.messages.front()?;
-        if message.key != Some(key) {
-            return None;
-        }
+        let begun = outgoing.begun.filter(|it| it.key == Some(key))?;
         let rest = Cut {
             payload: Bytes::new(),
             stream,
-            number: message.number,
-            fsn: message.fsn,
+            number: begun.number,
+            fsn: begun.fsn,
             ppid: message.ppid,
             message: Some(key),
             limit: message.limit,
@@ -377,8 +388,9 @@ impl Queue {
         };
         let length = message.payload.len();
         self.admitted.take_if(|admitted| *admitted == stream);
-        if message.begun {
-            self.begun.remove(&(message.total, stream));
+        let begun = outgoing.begun.take();
+        if let Some(begun) = begun {
+            self.begun.remove(&(begun.total, stream));
             self.begun_left.take(length);
         }
         if outgoing.left(length) {
@@ -386,7 +398,7 @@ impl Queue {
         }
         if outgoing.messages.is_empty() {
             self.scheduler.deactivate(stream);
-        } else if message.begun {
+        } else if begun.is_some() {
             outgoing.position = match self.scheduler.is_current(stream) {
                 true => self.scheduler.end_turn(outgoing.weight, TURN, true),
                 false => outgoing.position,
@@ -527,6 +539,7 @@ impl Default for Outgoing {
     fn default() -> Self {
         Self {
             messages: VecDeque::new(),
+            begun: None,
             next_ordered: 0,
             next_unordered: 0,
             buffered: Account::default(),
@@ -563,11 +576,6 @@ mod tests {
                 retransmissions: u16::MAX,
                 expires: None,
             },
-            begun: false,
-            key: None,
-            number: 0,
-            fsn: 0,
-            total: 0,
         }
     }
 

@@ -30,8 +30,10 @@ impl Queue {
             let sent = sent.remove(stream).unwrap_or_default();
             let all = outgoing.unacknowledged.total();
             assert_eq!(all, waits + sent, "what stream {stream} has and has sent");
-            let begun = outgoing.messages.front().filter(|it| it.begun);
-            begun_left += begun.map_or(0, |it| it.payload.len());
+            let front = outgoing.messages.front();
+            let begun = outgoing.begun.is_some();
+            assert!(front.is_some() || !begun, "what has begun is there");
+            begun_left += front.filter(|_| begun).map_or(0, |it| it.payload.len());
             buffered += waits;
             held += waits + MESSAGE_OVERHEAD * outgoing.messages.len();
         }
