@@ -120,16 +120,26 @@ impl DataChannel {
     }
 
     fn send_now(&self, state: &mut State, message: &Message) -> Result<(), SendError> {
-        let now = state.carrier.now();
-        let before = state.engine.total_unacknowledged();
+        let is_lone = state.engine.total_unacknowledged() < INLINE;
+        // The clock is asked where the time makes a difference: for what leaves now, and for the end of a message's life.
+        let now = if is_lone || self.has_life_time(state) {
+            state.carrier.now()
+        } else {
+            state.served
+        };
         state.engine.send(now, self.channel.id, message)?;
         // A lone message leaves on this thread; those of a transfer leave in batches.
-        if before < INLINE {
+        if is_lone {
             state.carrier.flush(now, &mut state.engine);
         } else {
             state.carrier.wake();
         }
         Ok(())
+    }
+
+    fn has_life_time(&self, state: &State) -> bool {
+        let channel = state.engine.channel(self.channel.id);
+        channel.is_some_and(|it| it.max_packet_life_time().is_some())
     }
 
     /// The next message. `None` when the channel is closed, by either side, with the connection or with its runtime, and all that

@@ -100,7 +100,9 @@ impl<const N: usize> Fields<N> {
         buf.extend_from_slice(&self.bytes);
         buf.extend_from_slice(value);
         let padding = value.len().next_multiple_of(4) - value.len();
-        buf.extend_from_slice([0; 3].get(..padding).unwrap_or_default());
+        if padding > 0 {
+            buf.resize(buf.len() + padding, 0);
+        }
     }
 }
 
