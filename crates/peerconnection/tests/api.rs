@@ -169,6 +169,37 @@ fn a_message_leaves_inline() {
     assert!(wire.woken.load(Ordering::Relaxed));
 }
 
+/// [6.2-25]: the life of a message begins when it is sent, also amid a transfer that nobody has served for longer than that.
+#[test]
+fn a_life_begins_when_the_message_is_sent() {
+    let (mut world, [left, right]) = World::new(Link::new(1).delay(ms(10)));
+    let open = |label, max_packet_life_time| {
+        let init = DataChannelInit {
+            max_packet_life_time,
+            ..DataChannelInit::default()
+        };
+        left.create_data_channel(label, init).unwrap()
+    };
+    let (bulk, timed) = (open("bulk", None), open("timed", Some(1000)));
+    let there = world.run(async {
+        negotiate(&left, &right).await;
+        bulk.opened().await.unwrap();
+        timed.opened().await.unwrap();
+        accept(&right).await;
+        accept(&right).await
+    });
+    assert_eq!(there.label(), "timed");
+    world.cut();
+    bulk.try_send(vec![0; 8192]).unwrap();
+    world.now += Duration::from_secs(5);
+    for side in &world.sides {
+        *side.carrier.now.lock().unwrap() = world.now;
+    }
+    timed.try_send("in time").unwrap();
+    world.severed = false;
+    assert_eq!(world.run(there.recv()), Some(Message::from("in time")));
+}
+
 /// `send` waits for room, `try_send` gives back, `flush` waits for the peer; nothing is lost.
 #[test]
 fn back_pressure_reaches_the_sender() {
