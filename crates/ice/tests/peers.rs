@@ -773,6 +773,44 @@ fn a_nominated_pair_that_is_taken_is_nominated_no_more() {
     }
 }
 
+/// The relay that stood beside it is not nominated in its place before a socket of its own was tried.
+#[test]
+fn what_takes_the_place_of_a_taken_path_is_the_best() {
+    let mut bench = Bench::new(Role::Controlling);
+    bench.know_peer();
+    let relayed = Candidate {
+        kind: CandidateKind::Relayed,
+        ..candidate(2, 100)
+    };
+    bench.candidate(relayed);
+    bench.candidate(candidate(1, 300));
+    bench.pass(ms(50));
+    assert_eq!(bench.answer(None), [(2, false), (1, false)]);
+    bench.pass(ms(50));
+    assert_eq!(bench.answer(None), [(1, true)]);
+    let path = bench.path(1);
+    bench.agent.handle_taken(bench.now, &mut bench.set, path);
+    assert_eq!(bench.in_use(), Some(2), "payload does not wait");
+    bench.pass(ms(50));
+    assert_eq!(bench.answer(None), []);
+    let Some(Request::Bind { id, own: true, .. }) = bench.agent.poll_request() else {
+        panic!("no socket of its own");
+    };
+    let own = "10.0.0.1:2".parse().unwrap();
+    let (now, set) = (bench.now, &mut bench.set);
+    bench.agent.handle_response(now, set, id, Ok(own));
+    let mut asked = Vec::new();
+    for _ in 0..10 {
+        bench.pass(ms(50));
+        asked.extend(bench.answer(None));
+    }
+    assert!(!asked.contains(&(2, true)), "{asked:?}");
+    let pairs = bench.agent.pairs().filter(|pair| pair.nominated);
+    let paths: Vec<_> = pairs.map(|it| it.pair.path).collect();
+    assert_eq!(paths, [Path::udp(own, path.remote)]);
+    assert_eq!(bench.agent.selected_pair().unwrap().path, paths[0]);
+}
+
 /// The peer has nominated a path that is another connection's: what it nominates then counts at once, as low as it is; and what it wanted
 /// of a pair that had not been answered yet comes to nothing.
 #[test]

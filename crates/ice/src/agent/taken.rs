@@ -19,7 +19,7 @@ impl Agent {
             self.gatherer.bases.bar(key, true);
             self.gatherer.bind_own(key.base);
             for id in self.tables.ids() {
-                if self.bar(id, key) {
+                if self.bar(now, id, key) {
                     self.combine(set, id, Which::All);
                 }
             }
@@ -28,8 +28,8 @@ impl Agent {
     }
 
     /// The pair is not used until its path is let go of. Whether it was nominated: the one that takes its place is nominated as if there
-    /// had been none, and what was not checked any more may be that one.
-    fn bar(&mut self, id: GenerationId, key: PairKey) -> bool {
+    /// had been none, the better ones are waited for, and what was not checked any more may be that one.
+    fn bar(&mut self, now: Instant, id: GenerationId, key: PairKey) -> bool {
         let Some(session) = self.tables.session_mut(id) else {
             return false;
         };
@@ -42,6 +42,7 @@ impl Agent {
         session.nominating.take_if(|it| *it == id);
         let was_nominated = session.nominated.take_if(|it| *it == id).is_some();
         if was_nominated {
+            session.first_valid = Some(now);
             session.list.restore();
         }
         was_nominated
