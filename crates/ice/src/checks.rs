@@ -300,6 +300,13 @@ impl CheckList {
         }
     }
 
+    /// Puts back on the list what was taken off it, as nothing is nominated any more.
+    pub(crate) fn restore(&mut self) {
+        for pair in &mut self.pairs {
+            pair.cancelled = false;
+        }
+    }
+
     pub(crate) fn stop(&mut self) {
         self.triggered.clear();
         for pair in &mut self.pairs {

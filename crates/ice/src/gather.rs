@@ -133,6 +133,11 @@ impl Gatherer {
         pending.chain(nameless).chain(listening)
     }
 
+    /// Whether a socket is waited for.
+    pub(crate) fn is_opening(&self) -> bool {
+        !self.pending.is_empty()
+    }
+
     pub(crate) fn request_id(&mut self) -> RequestId {
         let id = RequestId(self.next_id);
         self.next_id += 1;

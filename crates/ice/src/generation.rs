@@ -158,6 +158,7 @@ pub(crate) struct Session {
     pub(crate) armed: Instant,
     /// When the last authentic message of the peer came.
     pub(crate) heard: Instant,
+    /// Since when a better pair is waited for before one is nominated.
     pub(crate) first_valid: Option<Instant>,
     pub(crate) nominating: Option<PairId>,
     /// The pair that both sides agreed on.

@@ -530,6 +530,25 @@ impl Bench {
         way.map(|way| way.path.remote.port())
     }
 
+    /// The ports that were nominated.
+    fn nominated(&self) -> Vec<u16> {
+        let pairs = self.agent.pairs().filter(|pair| pair.nominated);
+        pairs.map(|it| it.pair.path.remote.port()).collect()
+    }
+
+    /// Another connection has the path to this port, and no socket beside the shared one is to be had.
+    fn take_without_another_socket(&mut self, port: u16) {
+        let path = self.path(port);
+        self.agent.handle_taken(self.now, &mut self.set, path);
+        let refused = Err(std::io::ErrorKind::Unsupported);
+        while let Some(request) = self.agent.poll_request() {
+            if let Request::Bind { id, .. } = request {
+                let (now, set) = (self.now, &mut self.set);
+                self.agent.handle_response(now, set, id, refused);
+            }
+        }
+    }
+
     /// Connected on port 1, nominated.
     fn connected(role: Role) -> Self {
         let mut bench = Self::new(role);
@@ -713,6 +732,105 @@ fn a_path_that_is_taken_is_gone_round() {
     );
 }
 
+/// What the peers have agreed on may be another connection's afterwards: then they agree on it no more, and another pair is nominated as
+/// if there had been none, be it one that was not to be checked any more, or one that came when nothing was looked for.
+#[test]
+fn a_nominated_pair_that_is_taken_is_nominated_no_more() {
+    for others in [[(2, 200), (3, 100)], [(3, 100), (2, 200)]] {
+        let mut bench = Bench::new(Role::Controlling);
+        bench.know_peer();
+        bench.candidate(candidate(1, 300));
+        let [before, after] = others;
+        bench.candidate(candidate(before.0, before.1));
+        assert_eq!(bench.answer(None), [(1, false)]);
+        bench.pass(ms(50));
+        assert_eq!(bench.answer(None), [(1, true)]);
+        bench.candidate(candidate(after.0, after.1));
+        for _ in 0..4 {
+            bench.pass(ms(50));
+            assert_eq!(bench.answer(None), [], "nothing else is checked");
+        }
+        assert_eq!(bench.nominated(), [1]);
+        bench.take_without_another_socket(1);
+        assert_eq!((bench.in_use(), bench.nominated()), (None, vec![]));
+        let mut asked = Vec::new();
+        for _ in 0..200 {
+            bench.pass(ms(50));
+            asked.extend(bench.answer(None));
+        }
+        assert!(asked.contains(&(1, false)), "its consent is kept");
+        assert!(!asked.contains(&(1, true)), "{asked:?}");
+        assert!(asked.contains(&(2, true)), "{asked:?}");
+        assert_eq!((bench.in_use(), bench.nominated()), (Some(2), vec![2]));
+        // RFC 8445 §8.1.1: nobody is nominated beside it, also when the first one is ours again.
+        let path = bench.path(1);
+        bench.agent.handle_granted(bench.now, &mut bench.set, path);
+        for _ in 0..200 {
+            bench.pass(ms(50));
+            assert!(!bench.answer(None).contains(&(1, true)));
+        }
+        assert_eq!((bench.in_use(), bench.nominated()), (Some(2), vec![2]));
+    }
+}
+
+/// The relay that stood beside it is not nominated in its place before a socket of its own was tried.
+#[test]
+fn what_takes_the_place_of_a_taken_path_is_the_best() {
+    let mut bench = Bench::new(Role::Controlling);
+    bench.know_peer();
+    let relayed = Candidate {
+        kind: CandidateKind::Relayed,
+        ..candidate(2, 100)
+    };
+    bench.candidate(relayed);
+    bench.candidate(candidate(1, 300));
+    bench.pass(ms(50));
+    assert_eq!(bench.answer(None), [(2, false), (1, false)]);
+    bench.pass(ms(50));
+    assert_eq!(bench.answer(None), [(1, true)]);
+    for _ in 0..60 {
+        bench.pass(ms(50));
+        bench.answer(None);
+    }
+    let path = bench.path(1);
+    bench.agent.handle_taken(bench.now, &mut bench.set, path);
+    assert_eq!(bench.in_use(), Some(2), "payload does not wait");
+    bench.pass(ms(50));
+    assert!(!bench.answer(None).contains(&(2, true)));
+    let Some(Request::Bind { id, own: true, .. }) = bench.agent.poll_request() else {
+        panic!("no socket of its own");
+    };
+    let own = "10.0.0.1:2".parse().unwrap();
+    let (now, set) = (bench.now, &mut bench.set);
+    bench.agent.handle_response(now, set, id, Ok(own));
+    let mut asked = Vec::new();
+    for _ in 0..10 {
+        bench.pass(ms(50));
+        asked.extend(bench.answer(None));
+    }
+    assert!(!asked.contains(&(2, true)), "{asked:?}");
+    let pairs = bench.agent.pairs().filter(|pair| pair.nominated);
+    let paths: Vec<_> = pairs.map(|it| it.pair.path).collect();
+    assert_eq!(paths, [Path::udp(own, path.remote)]);
+    assert_eq!(bench.agent.selected_pair().unwrap().path, paths[0]);
+}
+
+/// The peer has nominated a path that is another connection's: what it nominates then counts at once, as low as it is.
+#[test]
+fn what_is_taken_stands_in_no_ones_way() {
+    let mut bench = Bench::connected(Role::Controlled);
+    assert_eq!((bench.in_use(), bench.nominated()), (Some(1), vec![1]));
+    bench.take_without_another_socket(1);
+    assert_eq!((bench.in_use(), bench.nominated()), (None, vec![]));
+    bench.candidate(candidate(2, 50));
+    bench.request(2, &USE);
+    for _ in 0..4 {
+        bench.pass(ms(50));
+        bench.answer(None);
+    }
+    assert_eq!((bench.in_use(), bench.nominated()), (Some(2), vec![2]));
+}
+
 /// Without a socket of its own a connection waits for the path of another one, also when neither end has answered the other for longer
 /// than consent lasts; and says what it waits for. What has failed meanwhile stays so.
 #[test]
@@ -724,14 +842,7 @@ fn a_path_that_is_let_go_of_is_used() {
         bench.end_of_candidates();
         bench.answer(None);
         let path = bench.path(1);
-        bench.agent.handle_taken(bench.now, &mut bench.set, path);
-        let refused = Err(std::io::ErrorKind::Unsupported);
-        while let Some(request) = bench.agent.poll_request() {
-            if let Request::Bind { id, .. } = request {
-                let (now, set) = (bench.now, &mut bench.set);
-                bench.agent.handle_response(now, set, id, refused);
-            }
-        }
+        bench.take_without_another_socket(1);
         assert_eq!(bench.agent.obstacle(), Some(Obstacle::PathTaken));
         for _ in 0..waited * 10 {
             bench.pass(ms(100));

@@ -38,6 +38,8 @@ impl Agent {
         if let Some(at) = self.nomination_due(now, set, session) {
             let mut pairs = session.list.iter();
             let better = pairs.any(|pair| pair.is_pending() && pair.rank() > in_use.rank());
+            // A socket that is being opened may have a better one.
+            let better = better || self.gatherer.is_opening();
             return (!better || at <= now).then_some(in_use.id);
         }
         // draft-thatcher-ice-renomination: the peer is told where payload has moved. Without it,

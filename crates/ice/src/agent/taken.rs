@@ -3,7 +3,10 @@
 use std::time::Instant;
 
 use super::Agent;
-use crate::{ChecklistSet, Obstacle, Path, generation::Session, pair::Nomination};
+use crate::{
+    ChecklistSet, GenerationId, Obstacle, Path, base::PairKey, combine::Which, generation::Session,
+    pair::Nomination,
+};
 
 impl Agent {
     /// Another connection of the socket has this path, and what comes there is handed to that one, as payload names nobody.
@@ -15,19 +18,34 @@ impl Agent {
         if let Some(key) = self.gatherer.bases.locate(path.normalized()) {
             self.gatherer.bases.bar(key, true);
             self.gatherer.bind_own(key.base);
-            for session in &mut self.tables.sessions {
-                let Some(pair) = session.list.iter_mut().find(|pair| pair.key == key) else {
-                    continue;
-                };
-                pair.barred = true;
-                // The one that takes its place is nominated as if there had been none.
-                pair.nomination = Nomination::None;
-                let id = pair.id;
-                session.nominating.take_if(|it| *it == id);
-                session.nominated.take_if(|it| *it == id);
+            for id in self.tables.ids() {
+                if self.bar(now, id, key) {
+                    self.combine(set, id, Which::All);
+                }
             }
         }
         self.settle(now, set);
+    }
+
+    /// The pair is not used until its path is let go of. Whether it was nominated: the one that takes its place is nominated as if there
+    /// had been none, the better ones are waited for, and what was not checked any more may be that one.
+    fn bar(&mut self, now: Instant, id: GenerationId, key: PairKey) -> bool {
+        let Some(session) = self.tables.session_mut(id) else {
+            return false;
+        };
+        let Some(pair) = session.list.iter_mut().find(|pair| pair.key == key) else {
+            return false;
+        };
+        pair.barred = true;
+        pair.nomination = Nomination::None;
+        let id = pair.id;
+        session.nominating.take_if(|it| *it == id);
+        let was_nominated = session.nominated.take_if(|it| *it == id).is_some();
+        if was_nominated {
+            session.first_valid = Some(now);
+            session.list.restore();
+        }
+        was_nominated
     }
 
     /// Another connection of the socket is known by this fragment, whose datagrams are handed to that one: nothing of the peer's comes

@@ -656,3 +656,40 @@ fn of_two_generations_at_once() {
     });
     assert!(matches!(late, Err(Error::Operation(_))));
 }
+
+/// Of a fork that another one has replaced ICE knows nothing any more: when it answers all the same, it is told all that was told before.
+#[test]
+fn a_fork_that_returns_is_told_again() {
+    let (mut a, mut b) = connected();
+    let transport = transport(&a);
+    let offer = a.try_offer(true).expect("an offer");
+    a.local(offer.clone());
+    b.remote(offer);
+    let answer = b.answer().sdp;
+    let first = format!("{answer}a={HOST}\r\na=end-of-candidates\r\n");
+    let second = answer.replace("b0000002", "b0000009");
+    assert_ne!(second, answer);
+    let mut told = |kind, sdp: &str| -> Vec<Change> {
+        let changes = a.remote(Description::new(kind, sdp));
+        let of_candidates = |it: &Change| {
+            matches!(
+                it,
+                Change::RemoteCandidate { .. } | Change::RemoteEndOfCandidates { .. }
+            )
+        };
+        changes.into_iter().filter(of_candidates).collect()
+    };
+    let all = [
+        Change::RemoteCandidate {
+            transport,
+            ufrag: "b0000002".into(),
+            section: section(),
+            candidate: Candidate::parse(HOST).expect("a candidate"),
+        },
+        end(transport, "b0000002"),
+    ];
+    assert_eq!(told(SdpType::Pranswer, &first), all);
+    assert_eq!(told(SdpType::Pranswer, &first), [], "it is there");
+    assert_eq!(told(SdpType::Pranswer, &second), []);
+    assert_eq!(told(SdpType::Answer, &first), all);
+}
