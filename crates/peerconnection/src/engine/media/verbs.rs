@@ -419,7 +419,7 @@ impl Engine {
     ///
     /// # Errors
     ///
-    /// `Range` above 4 s.
+    /// `Range` above 4 s, `InvalidState` when the transceiver is not in the connection any more.
     pub fn set_jitter_buffer_target(
         &mut self,
         id: TransceiverId,
