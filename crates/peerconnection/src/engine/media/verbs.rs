@@ -353,6 +353,7 @@ impl Engine {
             return;
         };
         it.sender.report.given.note(now, batch);
+        // RTP lets nothing out where nothing is to be sent; here it is what would set the pace of others.
         if !it.sender.sends {
             return;
         }
