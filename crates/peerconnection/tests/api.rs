@@ -466,7 +466,7 @@ fn handles_are_send_and_sync() {
     assert!(size_of::<Event>() <= 160 && size_of::<DataChannelEvent>() <= 16);
 }
 
-/// [4.4.1.6-22]: the description with all candidates, and no event was taken for it.
+/// [4.4.2-02]: the description with all candidates, and no event was taken for it.
 #[test]
 fn gathered_is_the_whole_description() {
     let (mut world, [left, right]) = World::new(Link::new(1).delay(ms(10)));

@@ -63,12 +63,13 @@ fn what_closes_receives_nothing() {
     assert_eq!(pair.ends[1].state(there), closed);
 }
 
-/// [6.2-10] [6.2-11] [6.2-14] [6.2-16]
+/// [6.2-10] [6.2-11] [6.2-14] [6.2-16] What is lost comes late: what was sent behind it waits.
 #[test]
 fn all_kinds_of_messages_arrive_in_order() {
-    let (mut pair, [here, there]) = Pair::connected(1, link(), &DataChannelInit::default());
+    let lossy = link().loss(percent(10));
+    let (mut pair, [here, there]) = Pair::connected(1, lossy, &DataChannelInit::default());
     let large = Bytes::from(vec![7; 262_144]);
-    let messages: Vec<Message> = vec![
+    let mut messages: Vec<Message> = vec![
         "text".into(),
         Bytes::from_static(b"bytes").into(),
         "".into(),
@@ -77,6 +78,13 @@ fn all_kinds_of_messages_arrive_in_order() {
         "x".repeat(262_144).into(),
         "ä🦀".into(),
     ];
+    // Each in a packet of its own.
+    for number in 0..60 {
+        messages.push(match number % 2 {
+            0 => format!("{number:1000}").into(),
+            _ => vec![number; 1000].into(),
+        });
+    }
     for message in &messages {
         pair.send(0, here, message.clone());
         pair.send(1, there, message.clone());

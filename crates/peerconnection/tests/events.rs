@@ -79,7 +79,7 @@ fn both_ends_tell_their_story_in_order() {
 fn gathering_is_told_step_by_step() {
     let mut pair = Pair::new(3, link());
     pair.open(0, "a", &DataChannelInit::default());
-    pair.offer(0, &OfferOptions::default()).unwrap();
+    let applied = pair.offer(0, &OfferOptions::default()).unwrap();
     pair.step();
     let mut words = Vec::new();
     for task in &pair.ends[0].tasks {
@@ -118,6 +118,9 @@ fn gathering_is_told_step_by_step() {
     let local = pair.ends[0].engine.local_description().unwrap();
     assert_eq!(local.sdp.matches("a=candidate:").count(), 1);
     assert!(local.sdp.contains("a=end-of-candidates"));
+    // [4.4.2-03] What is stored is not the text that was applied: it has what came since.
+    let lines = |sdp: &str| sdp.lines().count();
+    assert_eq!(lines(&local.sdp), lines(&applied.sdp) + 2);
     assert_eq!(transport(&pair, 0).local_candidates().len(), 1);
 }
 

@@ -13,7 +13,12 @@ use oxirtc_peerconnection::{
     IceServer, IceTransportPolicy, MediaKind, Message, OfferOptions, Priority,
     ResolutionRestriction, RtpEncodingParameters, RtpTransceiverDirection, SdpType,
     SessionDescription, SignalingState,
-    engine::{ChannelId, SendError, TrackId, TransceiverId, TransceiverInit, capabilities_of},
+    engine::{
+        ChannelId, Choice, Cutter, SendError, StatsSubject, TrackId, TransceiverId,
+        TransceiverInit, capabilities_of,
+    },
+    media::{Codec, EncodedFrame, RtcpApp},
+    stats::{DecoderStats, EncoderStats, PlayoutStats},
 };
 use pair::Pair;
 
@@ -27,6 +32,7 @@ struct Calls {
     candidates: Vec<IceCandidateInit>,
     channels: [Vec<ChannelId>; 2],
     transceivers: [Vec<TransceiverId>; 2],
+    cutters: [Cutter; 2],
     refused: u64,
 }
 
@@ -39,6 +45,7 @@ impl Calls {
             candidates: Vec::new(),
             channels: Default::default(),
             transceivers: Default::default(),
+            cutters: Default::default(),
             refused: 0,
         }
     }
@@ -149,7 +156,7 @@ impl Calls {
     /// One call, and what it may answer.
     fn call(&mut self) {
         let side = self.below(2);
-        match self.below(38) {
+        match self.below(42) {
             0..=11 => self.describe(side),
             12..=18 => self.hear(side),
             19..=21 => self.arrange(side),
@@ -158,6 +165,7 @@ impl Calls {
             26 => self.look(side),
             27..=30 => self.carry(side),
             31..=34 => self.tune(side),
+            35..=38 => self.supply(side),
             _ => {
                 let time = Duration::from_millis(self.below(200) as u64);
                 self.pair.run(time);
@@ -326,25 +334,36 @@ impl Calls {
                 streams: vec!["s".to_owned()],
             };
             let engine = &mut self.pair.ends[side].engine;
-            let made = match dice {
-                0 => engine.add_track(kind, track, vec!["s".to_owned()]),
-                _ => engine.add_transceiver(kind, Some(track), init),
-            };
-            return self.judge("addTransceiver", made.map(drop), MEDIA);
+            if dice == 0 {
+                let made = engine.add_track(kind, track, vec!["s".to_owned()]);
+                let kinds = &[ErrorKind::InvalidState, ErrorKind::InvalidAccess];
+                return self.judge("addTrack", made.map(drop), kinds);
+            }
+            let made = engine.add_transceiver(kind, Some(track), init);
+            return self.judge("addTransceiver", made.map(drop), ENCODINGS);
         }
         let (Some(id), direction) = (self.transceiver(side), self.direction()) else {
             return;
         };
         let engine = &mut self.pair.ends[side].engine;
-        let done = match dice {
-            0..=3 => engine.set_direction(id, direction),
-            4 => engine.replace_track(now, id, Some((kind, track))),
-            5 => engine.remove_track(now, id),
-            6 => engine.stop_transceiver(now, id),
-            7 => engine.set_streams(id, vec!["t".to_owned(), "s".to_owned()]),
-            _ => engine.insert_dtmf(now, id, "1x", ms(100), ms(50)),
+        let (done, kinds) = match dice {
+            0..=3 => (engine.set_direction(id, direction), TYPE),
+            4 => {
+                let track = Some((kind, track));
+                (engine.replace_track(now, id, track), TYPE)
+            }
+            5 => (engine.remove_track(now, id), STATE),
+            6 => (engine.stop_transceiver(now, id), STATE),
+            7 => {
+                let streams = vec!["t".to_owned(), "s".to_owned()];
+                (engine.set_streams(id, streams), STATE)
+            }
+            _ => {
+                let played = engine.insert_dtmf(now, id, "1x", ms(100), ms(50));
+                (played, CHARACTER)
+            }
         };
-        self.judge("a verb of media", done, MEDIA);
+        self.judge("a verb of media", done, kinds);
     }
 
     /// How it is sent and received.
@@ -355,33 +374,111 @@ impl Calls {
         };
         let (dice, direction, at) = (self.below(5), self.direction(), self.below(6));
         let engine = &mut self.pair.ends[side].engine;
-        let done = match dice {
+        let (done, kinds) = match dice {
             0..=1 => {
                 let mut parameters = engine.parameters(id);
                 if let Some(first) = parameters.encodings.first_mut() {
                     self.change(first);
                 }
                 let engine = &mut self.pair.ends[side].engine;
-                engine.set_parameters(now, id, parameters)
+                (engine.set_parameters(now, id, parameters), PARAMETERS)
             }
-            2 => engine
-                .header_extensions_to_negotiate(id)
-                .and_then(|mut all| {
+            2 => {
+                let all = engine.header_extensions_to_negotiate(id);
+                let set = all.and_then(|mut all| {
                     let length = all.len();
                     all[at % length].direction = direction;
                     engine.set_header_extensions_to_negotiate(id, &all)
-                }),
-            3 => engine.set_jitter_buffer_target(id, Some(ms(at as u64 * 1000))),
+                });
+                (set, MODIFICATION)
+            }
+            3 => {
+                let target = Some(ms(at as u64 * 1000));
+                (engine.set_jitter_buffer_target(id, target), RANGE)
+            }
             _ => {
                 let mut codecs = capabilities_of(MediaKind::Video).codecs;
                 codecs.truncate(at);
-                engine.set_codec_preferences(id, &codecs)
+                (engine.set_codec_preferences(id, &codecs), MODIFICATION)
             }
         };
-        self.judge("how it is sent", done, MEDIA);
+        self.judge("how it is sent", done, kinds);
         let engine = &self.pair.ends[side].engine;
         let negotiated = engine.negotiated_header_extensions(id);
         assert_eq!(negotiated.is_ok(), engine.transceiver(id).is_some());
+    }
+
+    /// Media, who takes it, and what only an application knows of it.
+    fn supply(&mut self, side: usize) {
+        let now = self.pair.now;
+        let Some(id) = self.transceiver(side) else {
+            return;
+        };
+        let (dice, number) = (self.below(9), self.below(5) as u8);
+        let engine = &mut self.pair.ends[side].engine;
+        match dice {
+            0..=2 => {
+                let of_audio = |id| Some(engine.transceiver(id)?.kind() == MediaKind::Audio);
+                let codec = match of_audio(id) {
+                    Some(true) => Codec::Opus,
+                    _ => Codec::Vp8,
+                };
+                // A key frame of VP8, a packet of Opus, or nothing at all.
+                let mut payload = vec![0; usize::from(4 - number) * 2_000];
+                if let Some(head) = payload.first_chunk_mut() {
+                    *head = [0, 0, 0, 0x9d, 1, 0x2a, 64, 1, 180, 0];
+                }
+                let frame = EncodedFrame::new(codec, payload);
+                let cut = self.cutters[side].cut_frame(now, number, &frame);
+                if let Ok(batch) = &cut {
+                    engine.write(now, id, batch);
+                    engine.lag(id, number.into());
+                }
+                self.judge("a frame", cut.map(drop), TYPE_OR_LANE);
+            }
+            3 => {
+                let rids = ["q".to_owned(), "h".to_owned()];
+                engine.choose(now, id, &rids, &Choice::lane(number));
+                engine.request_keyframe(now, id, (number > 0).then_some(number));
+            }
+            4 => {
+                engine.set_delivery(id, number & 1 == 0, number & 2 == 0);
+                while engine.read_frame(now, id).is_some() {}
+                while engine.read_packets().is_some() {}
+            }
+            5 => {
+                let app = RtcpApp {
+                    name: *b"test",
+                    subtype: number * 8,
+                    data: vec![0; usize::from(number) * 200].into(),
+                };
+                let on = engine.transports().next().map(|it| it.id());
+                if let Some(on) = on {
+                    engine.read_rtcp(on, number > 2);
+                    let sent = engine.send_app(now, on, &app);
+                    self.judge("send_app", sent, APP);
+                }
+            }
+            6 => {
+                let encoder = EncoderStats::default();
+                let told = engine.set_encoder_stats(id, number.into(), encoder);
+                self.judge("set_encoder_stats", told, TYPE);
+            }
+            7 => {
+                let told = engine.set_decoder_stats(id, number, DecoderStats::default());
+                let played = engine.set_playout_stats(id, PlayoutStats::default());
+                self.judge("set_decoder_stats", told, TYPE);
+                self.judge("set_playout_stats", played, STATE);
+            }
+            _ => {
+                let on = engine.transports().next().map(|it| it.id());
+                let of = [StatsSubject::Sender(id), StatsSubject::Receiver(id)];
+                let all = of.into_iter().chain(on.map(StatsSubject::Transport));
+                assert!(all.into_iter().all(|it| engine.stats_of(now, it).is_some()));
+                let heard = engine.sources(now, id);
+                assert!(heard.iter().all(|it| !it.contributes), "nobody mixes");
+            }
+        }
     }
 
     fn end(&mut self, side: usize) {
@@ -468,14 +565,30 @@ const REMOTE: &[ErrorKind] = &[
     ErrorKind::Operation,
 ];
 
-const MEDIA: &[ErrorKind] = &[
-    ErrorKind::Range,
+const STATE: &[ErrorKind] = &[ErrorKind::InvalidState];
+const TYPE: &[ErrorKind] = &[ErrorKind::InvalidState, ErrorKind::Type];
+const TYPE_OR_LANE: &[ErrorKind] = &[ErrorKind::Type, ErrorKind::Operation];
+const RANGE: &[ErrorKind] = &[ErrorKind::InvalidState, ErrorKind::Range];
+const CHARACTER: &[ErrorKind] = &[ErrorKind::InvalidState, ErrorKind::InvalidCharacter];
+const MODIFICATION: &[ErrorKind] = &[ErrorKind::InvalidState, ErrorKind::InvalidModification];
+const PARAMETERS: &[ErrorKind] = &[
     ErrorKind::InvalidState,
     ErrorKind::InvalidModification,
-    ErrorKind::InvalidAccess,
-    ErrorKind::InvalidCharacter,
-    ErrorKind::Operation,
+    ErrorKind::Range,
+];
+const APP: &[ErrorKind] = &[
     ErrorKind::Type,
+    ErrorKind::InvalidState,
+    ErrorKind::Operation,
+];
+/// Of `addTransceiver`.
+const ENCODINGS: &[ErrorKind] = &[
+    ErrorKind::InvalidState,
+    ErrorKind::Type,
+    ErrorKind::InvalidAccess,
+    ErrorKind::Operation,
+    ErrorKind::Range,
+    ErrorKind::InvalidModification,
 ];
 const CHANNEL: &[ErrorKind] = &[
     ErrorKind::InvalidState,

@@ -514,7 +514,9 @@ fn an_address_that_signalling_did_not_show_is_hidden() {
     assert!(text.contains("10.0.0.1"));
     assert!(text.contains("\"address\":null"));
     let shown = pair.ends[0].engine.transports().next().unwrap();
-    let remote = &shown.selected_candidate_pair().unwrap().remote;
+    let selected = shown.selected_candidate_pair().unwrap();
+    assert_eq!(selected.local.address().as_deref(), Some("10.0.0.1"));
+    let remote = &selected.remote;
     assert_eq!((remote.address(), remote.port()), (None, None));
     assert_eq!((remote.candidate(), remote.related_address()), ("", None));
     let prflx = oxirtc_peerconnection::IceCandidateType::Prflx;

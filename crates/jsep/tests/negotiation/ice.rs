@@ -232,7 +232,7 @@ fn restart_by_the_answer_alone() {
     );
 }
 
-/// [4.4.1.6-27] Who nominates: the offerer, and a full agent always when the peer is lite.
+/// [4.4.1.6-27] [5.6.5-01] Who nominates: the offerer, and a full agent always when the peer is lite.
 #[test]
 fn roles() {
     let role = |changes: &[Change]| {

@@ -398,7 +398,7 @@ async fn streams_are_set_and_told() {
     assert_eq!(ids, [other.id(), stream.id()]);
 }
 
-/// [5.4-04] [5.4-09] [4.4.2-57] What is stopped keeps the track of its sender; with the connection all are stopped, and the
+/// [5.4-04] [5.4-05] [5.4-09] [4.4.2-57] What is stopped keeps the track of its sender; with the connection all are stopped, and the
 /// receivers' tracks end.
 #[tokio::test]
 async fn transceivers_stop_with_the_connection() {

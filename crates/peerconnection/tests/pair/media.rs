@@ -58,21 +58,26 @@ impl Camera {
     ) -> u32 {
         let mut whole = 0;
         for _ in 0..pictures {
-            let asked = asked(pair, here);
-            let key = !std::mem::replace(&mut self.started, true) || asked > self.answered;
-            self.answered = asked;
-            let mut payload = vec![self.count as u8; if key { 12_000 } else { 3000 }];
-            payload[..10].copy_from_slice(&[u8::from(!key), 0, 0, 0x9d, 1, 0x2a, 64, 1, 180, 0]);
-            let mut frame = EncodedFrame::new(Codec::Vp8, payload);
-            let now = pair.now;
-            frame.captured = Some(now);
-            let batch = self.cutter.cut_frame(now, 0, &frame).unwrap();
-            pair.ends[0].engine.write(now, here, &batch);
-            self.count += 1;
+            self.shoot(pair, here);
             pair.run(ms(33));
             whole += read(pair, there);
         }
         whole
+    }
+
+    /// Makes one picture; it is still to leave.
+    pub(crate) fn shoot(&mut self, pair: &mut Pair, here: TransceiverId) {
+        let asked = asked(pair, here);
+        let key = !std::mem::replace(&mut self.started, true) || asked > self.answered;
+        self.answered = asked;
+        let mut payload = vec![self.count as u8; if key { 12_000 } else { 3000 }];
+        payload[..10].copy_from_slice(&[u8::from(!key), 0, 0, 0x9d, 1, 0x2a, 64, 1, 180, 0]);
+        let mut frame = EncodedFrame::new(Codec::Vp8, payload);
+        let now = pair.now;
+        frame.captured = Some(now);
+        let batch = self.cutter.cut_frame(now, 0, &frame).unwrap();
+        pair.ends[0].engine.write(now, here, &batch);
+        self.count += 1;
     }
 }
 

@@ -301,8 +301,9 @@ mod tests {
 
     use super::*;
     use crate::{
-        MediaKind, OfferOptions, Priority, SessionDescription, Settings,
-        engine::{TransceiverInit, media::Shares, negotiate},
+        Codec, EncodedFrame, MediaKind, OfferOptions, Priority, RtpTransceiverDirection,
+        SessionDescription, Settings,
+        engine::{Cutter, TransceiverInit, media::Shares, negotiate},
     };
 
     fn engine(seed: u8) -> Engine {
@@ -374,6 +375,34 @@ mod tests {
             let rtp = &transport.media.as_ref().unwrap().rtp;
             let sent: Vec<_> = rtp.send_stats(section).map(|it| (it.0, it.2.rtx)).collect();
             assert_eq!(sent, [(new[0], Some(new[1]))]);
+        }
+    }
+
+    /// What is written where nothing is to be sent leaves the pace of what is sent alone.
+    #[test]
+    fn what_is_not_sent_sets_no_pace() {
+        let (mut near, mut far) = (engine(5), engine(6));
+        let now = epoch();
+        let init = TransceiverInit::default();
+        let id = near.add_transceiver(MediaKind::Video, None, init).unwrap();
+        negotiate(&mut near, &mut far, true);
+        let pace = |engine: &mut Engine| {
+            let transport = engine.transports.iter_mut().next().unwrap();
+            format!("{:?}", transport.media.as_ref().unwrap().gate)
+        };
+        let mut payload = vec![0; 1000];
+        payload[..10].copy_from_slice(&[0, 0, 0, 0x9d, 1, 0x2a, 64, 1, 180, 0]);
+        let frame = EncodedFrame::new(Codec::Vp8, payload);
+        let batch = Cutter::new().cut_frame(now, 0, &frame).unwrap();
+        let before = pace(&mut near);
+        for (direction, sends) in [
+            (RtpTransceiverDirection::RecvOnly, false),
+            (RtpTransceiverDirection::SendRecv, true),
+        ] {
+            near.set_direction(id, direction).unwrap();
+            negotiate(&mut near, &mut far, true);
+            near.write(now, id, &batch);
+            assert_eq!(pace(&mut near) != before, sends, "{direction:?}");
         }
     }
 

@@ -67,7 +67,8 @@ impl Cutter {
     ///
     /// # Errors
     ///
-    /// `Type` when it is empty, longer than the limit, not what its codec defines, or its dependencies are none of its own.
+    /// `Type` when it is empty, longer than the limit, not what its codec defines, or its dependencies are none of its own;
+    /// `Operation` when there is no such lane.
     pub fn cut_frame(
         &mut self,
         now: Instant,

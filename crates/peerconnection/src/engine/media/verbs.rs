@@ -353,6 +353,7 @@ impl Engine {
             return;
         };
         it.sender.report.given.note(now, batch);
+        // RTP lets nothing out where nothing is to be sent; here it is what would set the pace of others.
         if !it.sender.sends {
             return;
         }
@@ -419,7 +420,7 @@ impl Engine {
     ///
     /// # Errors
     ///
-    /// `Range` above 4 s.
+    /// `Range` above 4 s, `InvalidState` when the transceiver is not in the connection any more.
     pub fn set_jitter_buffer_target(
         &mut self,
         id: TransceiverId,
