@@ -43,7 +43,26 @@ pub(crate) async fn three_streams(suite: &Suite) -> anyhow::Result<()> {
     shown(&call, 1280).await?;
     track.choose(Choice::rid(RIDS[1]));
     shown(&call, 640).await?;
+    held(&call, &track).await?;
     call.end().await
+}
+
+/// Held and resumed by the browser, all streams come again, though none of them need say its rid any more: reports have told that it is known.
+async fn held(call: &Call, track: &MediaStreamTrack) -> anyhow::Result<()> {
+    let agreed = "const own = h.pc.getTransceivers().find(({ sender }) => sender.track);
+        const end = performance.now() + 20000;
+        while (own.currentDirection !== A[0] || h.pc.signalingState !== 'stable') {
+          if (performance.now() > end) throw new Error(`${own.currentDirection}, not ${A[0]}`);
+          await new Promise((resolve) => setTimeout(resolve, 20));
+        }";
+    for (held, direction) in [(true, "recvonly"), (false, "sendrecv")] {
+        call.tab.run("await h.hold(A[0])", &[json!(held)]).await?;
+        call.tab.run(agreed, &[json!(direction)]).await?;
+    }
+    let came = all_streams(track).await?;
+    println!("     {came:?} after a hold");
+    track.choose(Choice::rid(RIDS[0]));
+    shown(call, 320).await
 }
 
 /// Waits for frames of each stream: how wide their key frames are, and how many frames came.
