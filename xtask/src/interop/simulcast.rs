@@ -43,7 +43,38 @@ pub(crate) async fn three_streams(suite: &Suite) -> anyhow::Result<()> {
     shown(&call, 1280).await?;
     track.choose(Choice::rid(RIDS[1]));
     shown(&call, 640).await?;
+    held(&call, &track).await?;
     call.end().await
+}
+
+/// Held and resumed by either side, all streams come again, though none of them need say its rid any more: reports have told that it is known.
+async fn held(call: &Call, track: &MediaStreamTrack) -> anyhow::Result<()> {
+    use oxirtc_peerconnection::RtpTransceiverDirection::{SendOnly, SendRecv};
+    let agreed = "const own = h.pc.getTransceivers().find(({ sender }) => sender.track);
+        const end = performance.now() + 20000;
+        while (own.currentDirection !== A[0] || h.pc.signalingState !== 'stable') {
+          if (performance.now() > end) throw new Error(`${own.currentDirection}, not ${A[0]}`);
+          await new Promise((resolve) => setTimeout(resolve, 20));
+        }";
+    for by_us in [false, true] {
+        for (held, direction) in [(true, "recvonly"), (false, "sendrecv")] {
+            if by_us {
+                let all = call.peer.connection().transceivers();
+                let own = all.first().context("there is no transceiver")?;
+                own.set_direction(if held { SendOnly } else { SendRecv })?;
+            } else {
+                call.tab.run("await h.hold(A[0])", &[json!(held)]).await?;
+            }
+            call.tab.run(agreed, &[json!(direction)]).await?;
+        }
+        let came = all_streams(track).await?;
+        let who = if by_us { "we" } else { "the browser" };
+        println!("     {came:?} after {who} held them");
+        let (rid, width) = if by_us { (2, 1280) } else { (0, 320) };
+        track.choose(Choice::rid(RIDS[rid]));
+        shown(call, width).await?;
+    }
+    Ok(())
 }
 
 /// Waits for frames of each stream: how wide their key frames are, and how many frames came.

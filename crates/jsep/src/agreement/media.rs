@@ -204,7 +204,11 @@ fn settle(
     agreement.receptive = current.receives();
     agreement.receive = ours.shared(&theirs, &answered);
     agreement.send = theirs.shared(&ours, &answered);
-    agreement.layers = layers;
+    agreement.layers.send = layers.send;
+    // nor about those of a peer that sends nothing: they are the same when it goes on
+    if current.receives() || !layers.receive.is_empty() {
+        agreement.layers.receive = layers.receive;
+    }
     agreement.extensions.clear();
     for extension in &answer.rtp.extensions {
         let mut offered = offer.rtp.extensions.iter();

@@ -26,11 +26,8 @@ pub(super) fn offered(
     }
     let formats = numbers.formats(&codecs, &agreement.receive);
     let extensions = transceiver.extensions(&capabilities.extensions);
-    // what is taken already goes on
-    let receive = match direction.receives() {
-        true => plain(&agreement.layers.receive),
-        false => Vec::new(),
-    };
+    // what is taken already goes on; a browser that is told nothing of its layers gives them up for good, also where it is only held
+    let receive = plain(&agreement.layers.receive);
     let send = match direction.sends() {
         true => layers(transceiver.encodings()),
         false => Vec::new(),
@@ -73,8 +70,10 @@ pub(super) fn answered(
     if !direction.sends() {
         layers.send.clear();
     }
-    if !direction.receives() {
-        layers.receive.clear();
+    let sends = offer.direction(index).sends();
+    if !sends && layers.receive.is_empty() {
+        // Firefox leaves out what it does not send for now, and gives up what an answer leaves out.
+        layers.receive = plain(&transceiver.agreement().layers.receive);
     }
     let alone = direction.sends() && layers.send.is_empty();
     let announced = announced(transceiver, &formats, alone);

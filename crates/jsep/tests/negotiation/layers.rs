@@ -96,6 +96,58 @@ fn narrowed_by_answers() {
     assert_eq!(lines(&offer, &["a=ssrc-group"]).len(), 1);
 }
 
+/// RFC 8853 §5.3.2: what is said of layers is said of those that are held as well, by whichever side, so that they go on: a browser whose
+/// layers are not in a description gives all but the first up.
+#[test]
+fn held_and_resumed() {
+    let (mut ours, mut theirs) = (peer('a'), peer('b'));
+    let id = add(&mut ours, MediaKind::Video, &["q", "h", "f"]);
+    add(&mut theirs, MediaKind::Video, &[]);
+    exchange(&mut ours, &mut theirs);
+    let of = |peer: &Peer| peer.negotiator.transceivers().next().map(|it| it.id());
+    let (all, there) = (["q", "h", "f"], of(&theirs).expect("it is there"));
+    let set = |peer: &mut Peer, id, direction| {
+        let set = peer.negotiator.set_direction(id, direction);
+        assert_eq!(set, Ok(true));
+    };
+    let held = [
+        (Direction::RecvOnly, Direction::SendOnly),
+        (Direction::Inactive, Direction::Inactive),
+    ];
+    for (by_us, by_them) in held {
+        for ours_holds in [true, false] {
+            for resumed in [false, true] {
+                let direction = |held| if resumed { Direction::SendRecv } else { held };
+                match ours_holds {
+                    true => set(&mut ours, id, direction(by_us)),
+                    false => set(&mut theirs, there, direction(by_them)),
+                }
+                for offered_by_ours in [ours_holds, !ours_holds] {
+                    match offered_by_ours {
+                        true => exchange(&mut ours, &mut theirs),
+                        false => exchange(&mut theirs, &mut ours),
+                    };
+                    assert_eq!(simulcast(&local(&theirs)), "a=simulcast:recv q;h;f");
+                    let sender = ours.negotiator.transceiver(id).expect("it is there");
+                    let kept = all.map(Some);
+                    assert_eq!(rids(sender.encodings()), kept);
+                    let receiver = theirs.negotiator.transceiver(there);
+                    let receives = receiver.expect("it is there").receive_parameters();
+                    assert_eq!(receives.is_some(), resumed);
+                    assert!(receives.is_none_or(|it| it.rids == all));
+                }
+            }
+        }
+    }
+    // A browser goes on saying what it would send.
+    let offer = ours.offer().sdp;
+    let offer = offer.replace("a=sendrecv", "a=recvonly");
+    theirs.remote(offer_of(offer));
+    let answer = theirs.answer().sdp;
+    assert!(answer.contains("a=sendonly\r\n"), "{answer}");
+    assert_eq!(simulcast(&answer), "a=simulcast:recv q;h;f");
+}
+
 /// [4.4.1.6-15] [4.4.1.6-28] [4.4.1.6-29] [4.4.1.6-36] [4.4.2-24] [5.4.1-01] [5.4.1-02] [5.4.1-04] The peer asks for layers: a transceiver without any gets them, a rollback takes
 /// them away, and one that has been through an answer stays as it is.
 #[test]
