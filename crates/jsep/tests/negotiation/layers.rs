@@ -146,6 +146,17 @@ fn held_and_resumed() {
     let answer = theirs.answer().sdp;
     assert!(answer.contains("a=sendonly\r\n"), "{answer}");
     assert_eq!(simulcast(&answer), "a=simulcast:recv q;h;f");
+    theirs.local(None);
+    // One that sends without has given them up.
+    let offer = ours.offer().sdp;
+    let of_layers = |line: &&str| line.starts_with("a=rid:") || line.starts_with("a=simulcast:");
+    let offer = offer.split_inclusive("\r\n").filter(|it| !of_layers(it));
+    theirs.remote(offer_of(offer.collect::<String>()));
+    theirs.local(None);
+    assert_eq!(simulcast(&local(&theirs)), "");
+    let receives = theirs.negotiator.transceiver(there);
+    let receives = receives.expect("it is there").receive_parameters();
+    assert_eq!(receives.map(|it| it.rids), Some(Vec::new()));
 }
 
 /// [4.4.1.6-15] [4.4.1.6-28] [4.4.1.6-29] [4.4.1.6-36] [4.4.2-24] [5.4.1-01] [5.4.1-02] [5.4.1-04] The peer asks for layers: a transceiver without any gets them, a rollback takes
