@@ -921,6 +921,9 @@ fn alerts_under_the_keys_count() {
         pair.server.handle(now, &mut alert);
         let over = pair.server.connection.state() != State::Connected;
         assert_eq!(over, end, "{body:?}");
+        // A level of 3 is none.
+        let heard = pair.server.connection.stats().alerts_received;
+        assert_eq!(heard, u64::from(body != [3, 40]), "{body:?}");
         if body == [2, 40] {
             let cause = Failure::AlertReceived(40.into());
             assert_eq!(pair.server.events[1], Event::Failed { cause });
