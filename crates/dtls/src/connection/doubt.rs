@@ -143,14 +143,12 @@ impl Connection {
         self.end(State::Failed, crate::Event::Failed { cause });
     }
 
-    /// Queues an alert in the epoch the peer can read. In 1.2 ours begins with our Finished; in 1.3 it is
-    /// the newest when the alert is written.
+    /// Queues an alert in the newest epoch that the peer can read; in 1.2 ours begins with our Finished.
     pub(super) fn say_alert(&mut self, alert: Alert) {
         if self.outbox.alerts.len() < MAX_ALERTS {
-            let newest = self.records.write_epoch();
             let epoch = match self.has_given_keys() {
-                false => Some(0),
-                true => Some(newest).filter(|newest| *newest <= 1),
+                false => 0,
+                true => self.records.write_epoch(),
             };
             self.outbox.alerts.push_back((epoch, alert));
         }

@@ -96,8 +96,8 @@ pub enum State {
 #[derive(Default)]
 struct Outbox {
     events: VecDeque<Event>,
-    /// With the epoch it is to be sent in; `None` for the newest.
-    alerts: VecDeque<(Option<u16>, Alert)>,
+    /// With the epoch it is to be sent in.
+    alerts: VecDeque<(u16, Alert)>,
     /// A fault that anybody could have forged; it counts when nothing genuine follows.
     doubt: Option<Fault>,
 }
@@ -335,8 +335,7 @@ impl Connection {
         {
             return true;
         }
-        while let Some((epoch, alert)) = self.outbox.alerts.front() {
-            let epoch = epoch.unwrap_or(self.records.write_epoch());
+        while let Some(&(epoch, alert)) = self.outbox.alerts.front() {
             let payload = alert.to_bytes();
             if self.records.overhead(epoch) + payload.len() > room {
                 return false;
