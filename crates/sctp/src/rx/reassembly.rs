@@ -175,7 +175,13 @@ impl Reassembly {
     /// The run that goes on with this number. One that should, but cannot, will never be complete.
     fn left(&mut self, at: Seq, begin: bool) -> Option<Seq> {
         let passed = self.passed;
-        let (first, run) = self.runs.range_mut(..at).next_back()?;
+        // Most pieces go on where the last run ends: no search for those.
+        let in_order = self.runs.last_key_value().is_some_and(|(it, _)| *it < at);
+        let before = match in_order {
+            true => self.runs.iter_mut().next_back(),
+            false => self.runs.range_mut(..at).next_back(),
+        };
+        let (first, run) = before?;
         if run.last.next() != at || run.end || run.is_over(*first, passed) {
             return None;
         }
@@ -189,7 +195,9 @@ impl Reassembly {
             return Outcome::Contradiction;
         };
         let (next, end) = (run.last.next(), run.end);
+        let is_last = self.runs.last_key_value().is_some_and(|it| *it.0 == first);
         if !end
+            && !is_last
             && let Some(right) = self.runs.get(&next)
             && !right.is_over(next, passed)
         {
