@@ -613,16 +613,22 @@ fn too_many_in_a_description() {
     assert_eq!(b.negotiator.candidates_dropped(), 5_000 - 4096 + 1);
 }
 
-/// A provisional answer to a restart leaves two generations of the peer in force: what comes late for the earlier one is told for that
-/// one, and nothing is told twice.
-#[test]
-fn of_two_generations_at_once() {
+/// A connected peer that has offered to restart ICE, its transport, and the answer that it has not seen.
+fn restarting() -> (Peer, TransportId, String) {
     let (mut a, mut b) = connected();
     let transport = transport(&a);
     let offer = a.try_offer(true).expect("an offer");
     a.local(offer.clone());
     b.remote(offer);
     let answer = b.answer().sdp;
+    (a, transport, answer)
+}
+
+/// A provisional answer to a restart leaves two generations of the peer in force: what comes late for the earlier one is told for that
+/// one, and nothing is told twice.
+#[test]
+fn of_two_generations_at_once() {
+    let (mut a, transport, answer) = restarting();
     a.remote(Description::new(SdpType::Pranswer, answer.clone()));
     let told = |ufrag: &str| Change::RemoteCandidate {
         transport,
@@ -660,12 +666,7 @@ fn of_two_generations_at_once() {
 /// Of a fork that another one has replaced ICE knows nothing any more: when it answers all the same, it is told all that was told before.
 #[test]
 fn a_fork_that_returns_is_told_again() {
-    let (mut a, mut b) = connected();
-    let transport = transport(&a);
-    let offer = a.try_offer(true).expect("an offer");
-    a.local(offer.clone());
-    b.remote(offer);
-    let answer = b.answer().sdp;
+    let (mut a, transport, answer) = restarting();
     let first = format!("{answer}a={HOST}\r\na=end-of-candidates\r\n");
     let second = answer.replace("b0000002", "b0000009");
     assert_ne!(second, answer);
