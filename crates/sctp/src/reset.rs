@@ -90,7 +90,9 @@ impl Association {
     /// Performs what has been deferred and begins our next request.
     pub(crate) fn settle_resets(&mut self, now: Instant) {
         self.sweep_reset(now);
-        self.reset.ready.append(&mut self.tx.queue.quiet);
+        if !self.tx.queue.quiet.is_empty() {
+            self.reset.ready.append(&mut self.tx.queue.quiet);
+        }
         if self.reset.request.is_some() || self.state != State::Established {
             return;
         }

@@ -6,7 +6,7 @@ use std::{
 };
 
 use super::reassembly::{Outcome, Reassembly};
-use crate::{Mid, StreamId, Tsn, account::Account, packet::Data};
+use crate::{Mid, StreamId, Tsn, account::Account, packet::Data, serial::Seq};
 
 /// The messages that are not complete.
 #[derive(Debug)]
@@ -84,11 +84,12 @@ impl Lanes {
         }
         lane.highest = lane.highest.max(fsn);
         lane.end = lane.end.or(end.then_some(fsn));
-        let before = lane.pieces.cost();
-        let outcome = lane.pieces.insert(&Data {
-            tsn: Tsn(fsn),
-            ..*data
-        });
+        let (before, at) = (lane.pieces.cost(), Seq::first(Tsn(fsn)));
+        if lane.pieces.append(at, data) {
+            self.cost.add(lane.pieces.cost() - before);
+            return Outcome::Stored;
+        }
+        let outcome = lane.pieces.insert_at(at, data);
         self.cost.add(lane.pieces.cost());
         self.cost.take(before);
         if let Outcome::Complete(message) = &outcome {

@@ -125,14 +125,22 @@ impl Reassembly {
     }
 
     pub(crate) fn insert(&mut self, data: &Data<'_>) -> Outcome {
-        let (begin, end) = (data.has(Data::BEGIN), data.has(Data::END));
-        if data.payload.len() > self.limit {
-            return Outcome::TooLarge;
-        }
         let at = match self.passed {
             Some(passed) => passed.cumulative.near(data.tsn),
             None => Seq::first(data.tsn),
         };
+        match self.append(at, data) {
+            true => Outcome::Stored,
+            false => self.insert_at(at, data),
+        }
+    }
+
+    /// Takes a chunk with this number in place of its TSN.
+    pub(crate) fn insert_at(&mut self, at: Seq, data: &Data<'_>) -> Outcome {
+        let (begin, end) = (data.has(Data::BEGIN), data.has(Data::END));
+        if data.payload.len() > self.limit {
+            return Outcome::TooLarge;
+        }
         let left = self.left(at, begin);
         if begin && end && left.is_none() {
             return Outcome::Complete(Completed {
@@ -172,16 +180,32 @@ impl Reassembly {
         self.join_right(first)
     }
 
+    /// Takes a piece as most are: it goes on where the last run ends, and begins and ends nothing. False if this one does not.
+    /// What was given up may grow here and never becomes complete: [`insert_at`](Self::insert_at) joins no end to it.
+    pub(crate) fn append(&mut self, at: Seq, data: &Data<'_>) -> bool {
+        if data.has(Data::BEGIN) || data.has(Data::END) {
+            return false;
+        }
+        let Some(mut last) = self.runs.last_entry() else {
+            return false;
+        };
+        let run = last.get_mut();
+        let goes_on = run.last.next() == at && !run.end;
+        let alike = self.passed.is_none() || run.says() == says(data);
+        if !goes_on || !alike || run.length + data.payload.len() > self.limit {
+            return false;
+        }
+        let before = run.cost();
+        run.append(data.payload);
+        run.last = at;
+        self.cost.add(run.cost() - before);
+        true
+    }
+
     /// The run that goes on with this number. One that should, but cannot, will never be complete.
     fn left(&mut self, at: Seq, begin: bool) -> Option<Seq> {
         let passed = self.passed;
-        // Most pieces go on where the last run ends: no search for those.
-        let in_order = self.runs.last_key_value().is_some_and(|(it, _)| *it < at);
-        let before = match in_order {
-            true => self.runs.iter_mut().next_back(),
-            false => self.runs.range_mut(..at).next_back(),
-        };
-        let (first, run) = before?;
+        let (first, run) = self.runs.range_mut(..at).next_back()?;
         if run.last.next() != at || run.end || run.is_over(*first, passed) {
             return None;
         }
@@ -472,26 +496,42 @@ mod tests {
         assert_eq!(&*message.payload.concat(), b"c");
         assert!(reassembly.sweep(&mut 10));
         assert_eq!((reassembly.cost(), reassembly.runs.len()), (0, 0));
+        for tsn in [4, 5] {
+            reassembly.insert(&chunk(tsn, Data::BEGIN, b"ab"));
+        }
+        let Outcome::Complete(message) = reassembly.insert(&chunk(6, Data::END, b"c")) else {
+            panic!("the second has its end");
+        };
+        assert_eq!(&*message.payload.concat(), b"abc");
     }
 
     #[test]
     fn neighbours_of_another_stream_contradict() {
-        let end = || chunk(2, Data::END, b"c");
-        let other = [
-            (end(), true),
-            (Data { stream: 4, ..end() }, false),
-            (Data { ppid: 50, ..end() }, false),
-            (
-                Data {
-                    ssn: Ssn(8),
-                    ..end()
-                },
-                false,
-            ),
-            (unordered(end()), false),
-        ];
+        let others = |flags| {
+            let piece = || chunk(2, flags, b"c");
+            let ssn = Ssn(8);
+            [
+                (piece(), true),
+                (
+                    Data {
+                        stream: 4,
+                        ..piece()
+                    },
+                    false,
+                ),
+                (
+                    Data {
+                        ppid: 50,
+                        ..piece()
+                    },
+                    false,
+                ),
+                (Data { ssn, ..piece() }, false),
+                (unordered(piece()), false),
+            ]
+        };
         // Whichever of them comes first.
-        for (other, alike) in other {
+        for (other, alike) in [others(0), others(Data::END)].concat() {
             for early in [false, true] {
                 let mut pieces = [&chunk(1, Data::BEGIN, b"ab"), &other];
                 pieces.rotate_left(usize::from(early));
@@ -533,6 +573,20 @@ mod tests {
             Outcome::Stored
         );
         assert_eq!(reassembly.insert(&chunk(2, 0, b"x")), Outcome::TooLarge);
+        let mut reassembly = Reassembly::new(5, Tsn(0));
+        reassembly.insert(&chunk(1, Data::BEGIN, b"abc"));
+        assert_eq!(reassembly.insert(&chunk(2, 0, b"de")), Outcome::Stored);
+        assert_eq!(reassembly.insert(&chunk(3, 0, b"f")), Outcome::TooLarge);
+    }
+
+    #[test]
+    fn nothing_goes_on_behind_an_end() {
+        let mut reassembly = Reassembly::new(100, Tsn(0));
+        for (tsn, flags) in [(2, Data::END), (3, 0)] {
+            assert_eq!(reassembly.insert(&chunk(tsn, flags, b"x")), Outcome::Stored);
+        }
+        let outcome = reassembly.insert(&chunk(1, Data::BEGIN, b"x"));
+        assert!(matches!(outcome, Outcome::Complete(message) if message.payload.len() == 2));
     }
 
     #[test]
@@ -553,18 +607,21 @@ mod tests {
     /// What waits to be dropped is nobody's neighbour any more.
     #[test]
     fn orphans_go_on_with_nothing() {
-        let mut reassembly = Reassembly::new(100, Tsn(1));
-        reassembly.insert(&chunk(2, 0, b"abc"));
-        reassembly.cumulative_moved(Tsn(2));
-        let other = Data {
-            stream: 4,
-            ..chunk(3, Data::END, b"d")
-        };
-        assert_eq!(reassembly.insert(&other), Outcome::Stored);
-        reassembly.cumulative_moved(Tsn(3));
-        assert!(reassembly.sweep(&mut 10));
-        assert_eq!((reassembly.cost(), reassembly.runs.len()), (0, 0));
+        for flags in [0, Data::END] {
+            let mut reassembly = Reassembly::new(100, Tsn(1));
+            reassembly.insert(&chunk(2, 0, b"abc"));
+            reassembly.cumulative_moved(Tsn(2));
+            let other = Data {
+                stream: 4,
+                ..chunk(3, flags, b"d")
+            };
+            assert_eq!(reassembly.insert(&other), Outcome::Stored);
+            reassembly.cumulative_moved(Tsn(3));
+            assert!(reassembly.sweep(&mut 10));
+            assert_eq!((reassembly.cost(), reassembly.runs.len()), (0, 0));
+        }
         // A beginning that was given up has no end.
+        let mut reassembly = Reassembly::new(100, Tsn(4));
         reassembly.insert(&chunk(5, Data::BEGIN, b"abc"));
         reassembly.forward(Tsn(5));
         assert_eq!(

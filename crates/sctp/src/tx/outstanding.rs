@@ -182,6 +182,7 @@ impl Outstanding {
     }
 
     /// Takes a piece that goes out for the first time, in the packet opened last. Its message's key.
+    #[inline]
     pub(crate) fn push(&mut self, cut: Cut, extra_flags: u8, buf: &mut Vec<u8>) -> Option<u32> {
         let seq = self.next();
         self.packets.add(seq);
@@ -193,6 +194,7 @@ impl Outstanding {
         Some(key)
     }
 
+    #[inline]
     fn append(&mut self, cut: Cut, packet: PacketNo, fate: Fate) -> Option<u32> {
         let seq = self.next();
         let mut flags = if cut.ordered { 0 } else { Data::UNORDERED };

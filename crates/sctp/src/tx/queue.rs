@@ -257,6 +257,7 @@ impl Queue {
     }
 
     /// Cuts at most `size` bytes off what is next.
+    #[inline]
     pub(crate) fn cut(&mut self, size: usize) -> Option<Cut> {
         let stream = self.scheduler.current()?;
         let outgoing = self.streams.get_mut(&stream)?;
