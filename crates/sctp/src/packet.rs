@@ -25,6 +25,7 @@ pub use i_forward_tsn::IForwardTsn;
 pub use init::Init;
 pub use parameter::{Parameter, ParameterKind, Parameters};
 pub use reconfig::{Reconfig, Request, ResetResult};
+pub(crate) use sack::KeptSack;
 pub use sack::Sack;
 
 pub(crate) use reader::{Reader, Write};

@@ -11,24 +11,23 @@ pub(crate) mod queue;
 pub(crate) mod recovery;
 pub(crate) mod scheduler;
 mod skip;
+mod steps;
 
 use std::time::{Duration, Instant};
 
 use self::{
     control::{Control, Controller, Rates},
     flown::PacketNo,
-    outstanding::{Batch, Known, Outstanding},
+    judge::Unfinished,
+    outstanding::{Batch, Outstanding, effort},
     pacer::{Pacer, rate_over},
     pmtu::Pmtu,
     queue::Queue,
     recovery::Recovery,
     skip::Skip,
+    steps::Waiting,
 };
-use crate::{
-    Config, Stats, Tsn,
-    packet::{Data, Sack},
-    serial::Seq,
-};
+use crate::{Config, Stats, Tsn, packet::Data, serial::Seq};
 
 /// The sending half of an association.
 #[derive(Debug)]
@@ -43,6 +42,12 @@ pub(crate) struct Sender {
     /// What the path delivers, for a controller that asks.
     rates: Option<Rates>,
     batch: Batch,
+    /// A SACK of which some is still to be noted, and a verdict of which some is still to be found: while there is either, nothing
+    /// that follows from it is done and no data leaves, as if all were taken at once. Since when; and how much of it may be done now.
+    waiting: Option<Box<Waiting>>,
+    verdict: Option<Box<Unfinished>>,
+    since: Option<Instant>,
+    left: usize,
     /// The window in the peer's last SACK, or in its INIT.
     pub(crate) peer_window: usize,
     /// One packet goes out whatever the window says.
@@ -146,6 +151,10 @@ impl Sender {
             pacer: Pacer::new(packet),
             rates: rates(&settings, &outstanding),
             batch: Batch::default(),
+            waiting: None,
+            verdict: None,
+            since: None,
+            left: effort::STEP,
             peer_window: 0,
             grant: None,
             limited: 0,
@@ -197,49 +206,9 @@ impl Sender {
         self.pacer.rate()
     }
 
-    /// Something came: the burst that is out has been seen.
-    pub(crate) fn input(&mut self) {
-        self.pacer.input();
-    }
-
-    /// Takes note of a SACK that can be about what was sent. What follows from it waits for `judge`.
-    pub(crate) fn handle_sack(&mut self, now: Instant, sack: &Sack<'_>) -> Progress {
-        self.batch
-            .flight
-            .get_or_insert(self.outstanding.flight_bytes());
-        let before = self.batch.bytes;
-        let advanced = std::mem::take(&mut self.batch.advanced);
-        let mut known = Known {
-            now,
-            min_rtt: self.recovery.rtt.least(),
-            limited: self.limited,
-            highest: self.highest,
-            duplicate: false,
-            horizon: None,
-        };
-        self.outstanding
-            .handle_duplicates(sack, &mut known, &mut self.batch);
-        self.outstanding
-            .handle_sack(sack, &mut known, &mut self.queue, &mut self.batch);
-        self.highest = known.highest;
-        self.horizon = known.horizon;
-        let moved = self.batch.advanced;
-        self.batch.advanced |= advanced;
-        self.set_peer_window(now, sack.window as usize);
-        self.update_skip(now);
-        if moved {
-            // RFC 9260 §6.3.2 R2, R3.
-            self.start_t3(now);
-        }
-        self.check();
-        Progress {
-            any: moved || self.batch.bytes > before,
-        }
-    }
-
     /// Compares every account with what it counts, in debug builds and where that is not much.
     fn check(&self) {
-        if cfg!(debug_assertions) && self.outstanding.len() < MAX_CHECKED {
+        if cfg!(debug_assertions) && self.outstanding.len() < MAX_CHECKED && !self.is_busy() {
             self.outstanding.check();
             self.queue.check(self.outstanding.unreleased());
         }
@@ -267,7 +236,8 @@ impl Sender {
         let probe = self.window_probe.map(|(at, _)| at);
         let expiry = self.outstanding.next_expiry();
         let search = self.pmtu.poll_timeout();
-        let timers = [self.recovery.next(), paced, probe, expiry, search];
+        let step = self.next_step();
+        let timers = [self.recovery.next(), paced, probe, expiry, search, step];
         timers.into_iter().flatten().min()
     }
 
@@ -276,9 +246,15 @@ impl Sender {
         if matches!(self.held, Held::Pacer(at) if at <= now) {
             self.held = Held::Nothing;
         }
+        if !self.go_on(now, stats) {
+            return false;
+        }
         stats.path_probe_losses += u64::from(self.pmtu.handle_timeout(now));
         self.give_up_expired(now, stats);
         self.judge(now, stats);
+        if self.is_busy() {
+            return false;
+        }
         if self.recovery.is_probe_due(now) {
             self.send_probe(now, stats);
         }
@@ -318,7 +294,7 @@ impl Sender {
     }
 
     pub(crate) fn give_up_expired(&mut self, now: Instant, stats: &mut Stats) {
-        if self.outstanding.next_expiry().is_some_and(|at| at <= now) {
+        if self.outstanding.next_expiry().is_some_and(|at| at <= now) && !self.is_busy() {
             let (queue, abandoned) = (&mut self.queue, &mut stats.abandoned_sent);
             self.outstanding.abandon_expired(now, queue, abandoned);
             self.update_skip(now);
@@ -331,7 +307,11 @@ impl Sender {
             .rtt
             .smoothed()
             .unwrap_or(self.recovery.rtt.timeout());
-        self.skip.update(now, round_trip, &self.outstanding);
+        let left = &mut self.left;
+        self.skip.update(now, round_trip, &self.outstanding, left);
+        if self.skip.unfinished {
+            self.since = Some(now);
+        }
         if self.recovery.t3.is_none() && self.skip.is_pending(&self.outstanding) {
             self.start_t3(now);
         }

@@ -25,6 +25,7 @@ use oxirtc_sctp::{
     },
 };
 
+use support::Sides as _;
 use victim::{Victim, WHOLE};
 
 /// What a peer does: first so much state, of which ten times as much is made too, then packets, each with its number.
@@ -190,6 +191,7 @@ fn attacks() -> Vec<Attack> {
     all.extend(messages_of_streams());
     all.extend(resetting());
     all.extend(controlling());
+    all.extend(acknowledging());
     all
 }
 
@@ -559,6 +561,68 @@ fn resetting() -> Vec<Attack> {
             )
         },
     ]
+}
+
+/// SACKs of more and more that is under way.
+fn acknowledging() -> Vec<Attack> {
+    let sack = |name, prepare, packet| Attack {
+        victim: Victim::sending,
+        ..Attack::beside(name, 6000, prepare, packet).once()
+    };
+    vec![
+        sack("SACK of all that is under way", under_way, |v, buf, _| {
+            acknowledge(buf, v.last.advanced(v.sent), &[]);
+        }),
+        sack("SACK of all but the first", under_way, |v, buf, _| {
+            acknowledge(buf, v.last, &[(2, v.sent as u16)]);
+        }),
+        sack("SACK of the last alone", under_way, |v, buf, _| {
+            let last = v.sent as u16;
+            acknowledge(buf, v.last, &[(last - 9, last)]);
+        }),
+        sack(
+            "SACK that closes a gap",
+            |v, state| {
+                under_way(v, state);
+                let last = v.last;
+                v.put(|buf| acknowledge(buf, last, &[(2, state as u16)]));
+                steps(v);
+            },
+            |v, buf, _| acknowledge(buf, v.last.advanced(v.sent), &[]),
+        ),
+        sack(
+            "SACK that takes back what was beyond a gap",
+            |v, state| {
+                under_way(v, state);
+                let last = v.last;
+                v.put(|buf| acknowledge(buf, last, &[(2, state as u16)]));
+                steps(v);
+            },
+            |v, buf, _| acknowledge(buf, v.last.next(), &[]),
+        ),
+    ]
+}
+
+fn acknowledge(buf: &mut Vec<u8>, cumulative: Tsn, gaps: &[(u16, u16)]) {
+    let (head, none) = ((cumulative, 1 << 20), std::iter::empty());
+    Sack::write(buf, 1150, head, gaps.iter().copied(), none);
+}
+
+/// So many messages of a byte leave, on a few streams, and nothing of them is acknowledged.
+fn under_way(victim: &mut Victim, state: usize) {
+    for message in 0..state {
+        victim.pair.say(0, (message % 7) as u16, b"x");
+    }
+    let before = victim.pair.ends[0].stats().data_chunks_sent;
+    for _ in 0..20 {
+        victim.pair.now += Duration::from_millis(1);
+        let now = victim.pair.now;
+        victim.pair.ends[0].handle_timeout(now);
+        drain(victim);
+    }
+    let sent = victim.pair.ends[0].stats().data_chunks_sent - before;
+    assert_eq!(sent, state as u64, "none of them twice");
+    victim.sent = state as u32;
 }
 
 fn controlling() -> Vec<Attack> {

@@ -41,6 +41,23 @@ pub struct Sack<'a> {
     duplicates: &'a [u8],
 }
 
+/// What a SACK says beside duplicates, kept while it is taken in steps.
+#[derive(Debug)]
+pub(crate) struct KeptSack {
+    pub(crate) cumulative: Tsn,
+    window: u32,
+    gaps: Vec<u8>,
+}
+
+impl KeptSack {
+    pub(crate) fn get(&self) -> Sack<'_> {
+        Sack {
+            gaps: &self.gaps,
+            ..Sack::without_gaps(self.cumulative, self.window)
+        }
+    }
+}
+
 impl<'a> Sack<'a> {
     /// The length of a SACK without gaps or duplicates.
     pub const LEN: usize = CHUNK_HEADER + 12;
@@ -65,6 +82,14 @@ impl<'a> Sack<'a> {
             window,
             gaps: &[],
             duplicates: &[],
+        }
+    }
+
+    pub(crate) fn keep(&self) -> KeptSack {
+        KeptSack {
+            cumulative: self.cumulative,
+            window: self.window,
+            gaps: self.gaps.to_vec(),
         }
     }
 

@@ -20,6 +20,10 @@ struct Filling {
 impl Sender {
     /// Whether `fill` would put something into an empty packet of full size; where not, why.
     pub(crate) fn has_data(&mut self, now: Instant, stats: &mut Stats) -> bool {
+        if self.is_busy() {
+            self.held = Held::Nothing;
+            return false;
+        }
         let lost = self.outstanding.peek_lost().is_some();
         let flight = self.outstanding.flight_payload();
         let room = self.peer_window.saturating_sub(flight);

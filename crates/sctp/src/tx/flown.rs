@@ -47,6 +47,9 @@ pub(crate) struct Packets {
     runs: VecDeque<Run>,
     /// Runs that left before those, of which the last SACK could not say anything.
     unsaid: VecDeque<Run>,
+    /// Those of them that are on their way back, and whether all are there.
+    returning: VecDeque<Run>,
+    returns: bool,
     compact_at: usize,
 }
 
@@ -57,6 +60,8 @@ impl Packets {
             records: VecDeque::new(),
             runs: VecDeque::new(),
             unsaid: VecDeque::new(),
+            returning: VecDeque::new(),
+            returns: false,
             compact_at: MIN_COMPACT,
         }
     }
@@ -137,10 +142,20 @@ impl Packets {
             debug_assert!(record.live > 0, "packet {packet}");
             record.live = record.live.saturating_sub(1);
         }
+        self.forget_done(&mut { MOST_DONE });
+    }
+
+    /// Forgets the packets that left first, as far as nothing of them is in flight. False if that was more than there is `left`.
+    pub(crate) fn forget_done(&mut self, left: &mut usize) -> bool {
         while self.records.front().is_some_and(|record| record.live == 0) {
+            if *left == 0 {
+                return false;
+            }
+            *left -= 1;
             self.records.pop_front();
             self.base += 1;
         }
+        true
     }
 
     /// The chunks of the packet that left first and may have something in flight.
@@ -160,15 +175,32 @@ impl Packets {
         run.is_some()
     }
 
-    /// What was put aside and lies within `horizon` is looked at before all else.
-    pub(crate) fn take_back(&mut self, horizon: Option<Seq>) {
-        let within = |run: &mut Run| horizon.is_none_or(|it| run.first <= it);
-        let mut back = Vec::new();
-        while let Some(run) = self.unsaid.pop_front_if(within) {
-            back.push(run);
-        }
-        for run in back.into_iter().rev() {
-            self.runs.push_front(run);
+    /// What was put aside and lies within `horizon` is looked at before all else. False if that was more than there is `left`.
+    pub(crate) fn take_back(&mut self, horizon: Option<Seq>, left: &mut usize) -> bool {
+        let within = |run: &Run| horizon.is_none_or(|it| run.first <= it);
+        loop {
+            while !self.returns
+                && *left > 0
+                && let Some(run) = self.unsaid.pop_front_if(|run| within(run))
+            {
+                *left -= 1;
+                self.returning.push_back(run);
+            }
+            if self.returning.is_empty() {
+                return !self.unsaid.front().is_some_and(within);
+            }
+            // The last goes first, so that all are in order, and none may follow once it has gone.
+            self.returns |= *left > 0;
+            while *left > 0
+                && let Some(run) = self.returning.pop_back()
+            {
+                *left -= 1;
+                self.runs.push_front(run);
+            }
+            if !self.returning.is_empty() {
+                return false;
+            }
+            self.returns = false;
         }
     }
 
@@ -193,3 +225,5 @@ impl Packets {
 }
 
 const MIN_COMPACT: usize = 64;
+/// So many packets are forgotten with one chunk.
+const MOST_DONE: usize = 64;

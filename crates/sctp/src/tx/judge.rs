@@ -26,9 +26,27 @@ struct Found {
     fresh: u32,
 }
 
+/// A verdict that is more than one step.
+#[derive(Debug)]
+pub(crate) struct Unfinished {
+    batch: Batch,
+    /// What was in flight before.
+    flight: usize,
+    /// How much has been proven, and found.
+    proven: usize,
+    found: Found,
+}
+
 impl Sender {
-    /// Draws the conclusions from what was noted since, and from time.
+    /// Draws the conclusions from what was noted since, and from time. Where that is more than one step, it goes on with the
+    /// next.
     pub(crate) fn judge(&mut self, now: Instant, stats: &mut Stats) {
+        if self.waiting.is_some() {
+            return;
+        }
+        if let Some(verdict) = self.verdict.take() {
+            return self.go_on_judging(now, *verdict, stats);
+        }
         let waited = self.recovery.reorder.is_some_and(|at| at <= now);
         if !waited && self.batch.flight.is_none() {
             return;
@@ -46,10 +64,31 @@ impl Sender {
         if batch.any {
             (recovery.timeouts, recovery.probes) = (0, 0);
         }
-        if !batch.proven.is_empty() {
-            self.prove(&batch.proven, stats);
+        let (proven, found) = (0, Found::default());
+        let verdict = Unfinished {
+            batch,
+            flight,
+            proven,
+            found,
+        };
+        self.go_on_judging(now, verdict, stats);
+    }
+
+    fn go_on_judging(&mut self, now: Instant, mut verdict: Unfinished, stats: &mut Stats) {
+        if !self.prove(&mut verdict, stats) || !self.detect(now, &mut verdict.found, stats) {
+            self.since = Some(now);
+            self.verdict = Some(Box::new(verdict));
+            return;
         }
-        let found = self.detect(now, stats);
+        let Unfinished {
+            batch,
+            flight,
+            found,
+            ..
+        } = verdict;
+        if found.packets > 0 {
+            self.update_skip(now);
+        }
         // RFC 8985 §7.4.2: what a probe repaired was a loss all the same.
         let repaired = batch.probe_loss && found.fresh == 0 && self.recovery.episode.is_none();
         stats.probe_losses += u64::from(repaired);
@@ -68,15 +107,23 @@ impl Sender {
         self.set_pace(now);
     }
 
-    /// Walks what left first, up to what cannot be known to be lost yet.
-    fn detect(&mut self, now: Instant, stats: &mut Stats) -> Found {
+    /// Walks what left first, up to what cannot be known to be lost yet. False if that was more than there is left to be done at once.
+    fn detect(&mut self, now: Instant, found: &mut Found, stats: &mut Stats) -> bool {
         let flight = self.outstanding.flight_bytes();
-        let mut found = Found::default();
+        let mut left = self.left;
         self.recovery.reorder = None;
-        self.outstanding.packets.take_back(self.horizon);
-        while let Some((packet, at)) = self.outstanding.oldest_packet() {
+        let ready = self.outstanding.go_on_leaving(&mut self.queue, &mut left)
+            && self.outstanding.packets.forget_done(&mut left)
+            && (self.outstanding.packets).take_back(self.horizon, &mut left);
+        let mut seen = false;
+        while ready && !self.outstanding.is_anything_leaving() {
+            let Some((packet, at)) = self.outstanding.oldest_packet(&mut left) else {
+                seen = self.outstanding.packets.first_run().is_none();
+                break;
+            };
             let rack = &self.recovery.rack;
             if packet >= rack.newest() {
+                seen = true;
                 break;
             }
             let in_episode = self.recovery.episode.is_some() || found.packets > 0;
@@ -84,6 +131,7 @@ impl Sender {
             let due = at + rack.round_trip() + window;
             if due > now {
                 self.recovery.reorder = Some(due);
+                seen = true;
                 break;
             }
             // RFC 9260 §3.3.4: blocks go in order, and what finds no room in the SACK may have come all the same.
@@ -93,7 +141,7 @@ impl Sender {
             let record = self.outstanding.packets.get(packet);
             let long = record.is_some_and(|record| record.long);
             let (queue, abandoned) = (&mut self.queue, &mut stats.abandoned_sent);
-            let lost = self.outstanding.lose_oldest(now, queue, abandoned);
+            let lost = (self.outstanding).lose_oldest(now, queue, abandoned, &mut left);
             if lost > 0 {
                 self.recovery.lost(packet, lost);
                 found.packets += u32::from(packet != found.newest);
@@ -104,11 +152,10 @@ impl Sender {
                 stats.black_holes += u64::from(long && self.pmtu.lost(packet));
             }
         }
-        if found.packets > 0 {
-            self.update_skip(now);
-        }
-        found.bytes = flight - self.outstanding.flight_bytes();
-        found
+        seen &= self.outstanding.packets.forget_done(&mut left);
+        self.left = left;
+        found.bytes += flight - self.outstanding.flight_bytes();
+        seen
     }
 
     fn begin_episode(&mut self, now: Instant, flight: usize, lost: u32, stats: &mut Stats) {
@@ -182,10 +229,22 @@ impl Sender {
         }
     }
 
-    /// Chunks were taken as lost and were not. When that is so for all that a reduction was for, it was for nothing.
-    fn prove(&mut self, proven: &[PacketNo], stats: &mut Stats) {
+    /// Chunks were taken as lost and were not. When that is so for all that a reduction was for, it was for nothing. False if there
+    /// are more of them than can be looked at at once.
+    fn prove(&mut self, verdict: &mut Unfinished, stats: &mut Stats) -> bool {
+        let proven = verdict.batch.proven.get(verdict.proven..);
+        let Some(proven) = proven.filter(|it| !it.is_empty()) else {
+            return true;
+        };
         let recovery = &mut self.recovery;
-        proven.iter().for_each(|packet| recovery.proven(*packet));
+        let count = proven.len().min(self.left);
+        let proven = proven.iter().take(count);
+        proven.for_each(|packet| recovery.proven(*packet));
+        self.left -= count;
+        verdict.proven += count;
+        if verdict.proven < verdict.batch.proven.len() {
+            return false;
+        }
         while let Some((saved, next)) = recovery.take_undone() {
             stats.spurious_recoveries += 1;
             let Some(next) = next else {
@@ -203,6 +262,7 @@ impl Sender {
                 self.control.on_spurious(self.control.save().scaled(gain));
             }
         }
+        true
     }
 
     /// RFC 8985 §7.2: armed when data leaves or is acknowledged.
@@ -256,8 +316,9 @@ impl Sender {
         self.recovery.t3 = None;
         self.recovery.probe = None;
         self.skip.due |= self.skip.is_pending(&self.outstanding);
-        self.outstanding.packets.take_back(None);
-        let Some((first, _)) = self.outstanding.oldest_packet() else {
+        let left = &mut { usize::MAX };
+        self.outstanding.packets.take_back(None, left);
+        let Some((first, _)) = self.outstanding.oldest_packet(left) else {
             // Nothing is in flight, but something waits to be skipped or sent.
             self.grant = Some(Grant::Timeout);
             self.start_t3(now);
@@ -294,16 +355,17 @@ impl Sender {
 
     /// RFC 8985 §6.3: the packet that left first is lost, and those that are as late; not all.
     fn lose_old(&mut self, now: Instant, first: PacketNo, stats: &mut Stats) -> u32 {
-        let mut lost = 0;
+        let (mut lost, left) = (0, &mut { usize::MAX });
         let (queue, abandoned) = (&mut self.queue, &mut stats.abandoned_sent);
-        while let Some((packet, at)) = self.outstanding.oldest_packet() {
+        while let Some((packet, at)) = self.outstanding.oldest_packet(left) {
             let rack = &self.recovery.rack;
             let late = rack.round_trip() + rack.window(packet, false, &self.recovery.rtt);
             if packet != first && at + late > now {
                 break;
             }
-            lost += self.outstanding.lose_oldest(now, queue, abandoned);
+            lost += self.outstanding.lose_oldest(now, queue, abandoned, left);
         }
+        self.outstanding.packets.forget_done(left);
         self.update_skip(now);
         lost
     }

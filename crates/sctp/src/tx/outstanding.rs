@@ -2,6 +2,7 @@
 
 mod acknowledge;
 mod check;
+mod leaving;
 
 use std::{
     cmp::Reverse,
@@ -23,7 +24,7 @@ use crate::{
     serial::Seq,
 };
 
-pub(crate) use acknowledge::{Batch, Known};
+pub(crate) use acknowledge::{Batch, Known, effort};
 
 /// A chunk under way. Its number is its place in the list.
 #[derive(Debug)]
@@ -85,8 +86,9 @@ pub(crate) struct Outstanding {
     pub(crate) packets: Packets,
     /// What is acknowledged beyond the cumulative TSN: first and last of each range, never touching.
     gaps: BTreeMap<Seq, Seq>,
-    /// How often the peer has taken that back.
+    /// How often the peer has taken that back, and how far that has been done, as it is done in steps.
     reneged: u8,
+    taken_back: Option<Seq>,
     flight: Flight,
     /// Chunks are I-DATA (RFC 8260).
     interleaved: bool,
@@ -94,6 +96,8 @@ pub(crate) struct Outstanding {
     /// What was sent again after its loss had been blamed on the path, and the packet that was lost: once for each time.
     resent: BTreeSet<(Seq, PacketNo)>,
     messages: Slab<Message>,
+    /// Messages that are given up in steps: the key of each, its generation, and the chunk to go on with.
+    leaving: VecDeque<(u32, u32, Option<Seq>)>,
     generation: u32,
     /// When begun messages end their life; entries of messages that are gone are passed over.
     expiries: BinaryHeap<Reverse<(Instant, u32, u32)>>,
@@ -124,11 +128,13 @@ impl Outstanding {
             packets: Packets::new(),
             gaps: BTreeMap::new(),
             reneged: 0,
+            taken_back: None,
             flight: Flight::default(),
             interleaved: false,
             lost: BTreeSet::new(),
             resent: BTreeSet::new(),
             messages: Slab::new(),
+            leaving: VecDeque::new(),
             generation: 0,
             expiries: BinaryHeap::new(),
         }
@@ -339,10 +345,15 @@ impl Outstanding {
         self.write(seq, extra_flags, buf)
     }
 
-    /// The packet that left first and has something in flight.
-    pub(crate) fn oldest_packet(&mut self) -> Option<(PacketNo, Instant)> {
+    /// The packet that left first and has something in flight. `None` too when finding it was more than there is `left`, which is
+    /// nothing then.
+    pub(crate) fn oldest_packet(&mut self, left: &mut usize) -> Option<(PacketNo, Instant)> {
         loop {
             let run = self.packets.first_run()?;
+            if *left == 0 {
+                return None;
+            }
+            *left = left.saturating_sub(effort::RUN + usize::from(run.count) / 4);
             let live = (0..run.count)
                 .any(|offset| self.is_live(run.packet, run.first.plus(offset.into())));
             if live && let Some(record) = self.packets.get(run.packet) {
@@ -357,12 +368,14 @@ impl Outstanding {
         chunk.is_some_and(|it| it.fate == Fate::InFlight && it.packet == packet)
     }
 
-    /// Takes the chunks that `oldest_packet` showed as lost; how many. A chunk whose message may not go on is given up.
+    /// Takes the chunks that `oldest_packet` showed as lost; how many. A chunk whose message may not go on is given up, as far as there
+    /// is work `left`: see `go_on_leaving`.
     pub(crate) fn lose_oldest(
         &mut self,
         now: Instant,
         queue: &mut Queue,
         abandoned: &mut u64,
+        left: &mut usize,
     ) -> u32 {
         let Some(run) = self.packets.first_run() else {
             return 0;
@@ -373,19 +386,29 @@ impl Outstanding {
         let mut count = 0;
         for offset in 0..run.count {
             let seq = run.first.plus(offset.into());
-            if self.is_live(run.packet, seq) {
+            if self.is_live(run.packet, seq) && !self.is_leaving(seq) {
                 count += u32::from(blame);
+                *left = left.saturating_sub(effort::LOST);
                 self.lose(seq, blame);
-                self.limit(seq, now, queue, abandoned);
+                self.limit(seq, now, queue, abandoned, left);
             }
         }
         count
     }
 
+    /// Whether the chunk's message was given up, and the chunk's turn for that has not come.
+    fn is_leaving(&self, seq: Seq) -> bool {
+        !self.leaving.is_empty()
+            && self.get(seq).is_some_and(|chunk| {
+                let message = self.messages.get(chunk.message as usize);
+                message.is_some_and(|message| message.abandoned)
+            })
+    }
+
     /// Takes what is in flight of the newest packet as lost, to be sent again as far as its limits allow; nobody is to
     /// blame for that.
     pub(crate) fn lose_newest(&mut self, now: Instant) {
-        self.packets.take_back(None);
+        self.packets.take_back(None, &mut { usize::MAX });
         let Some((packet, runs)) = self.packets.newest() else {
             return;
         };
@@ -422,8 +445,9 @@ impl Outstanding {
 
     /// Takes everything in flight as lost; nobody is to blame for that.
     pub(crate) fn lose_all(&mut self, now: Instant, queue: &mut Queue, abandoned: &mut u64) {
-        self.packets.take_back(None);
-        while let Some((packet, _)) = self.oldest_packet() {
+        let left = &mut { usize::MAX };
+        self.packets.take_back(None, left);
+        while let Some((packet, _)) = self.oldest_packet(left) {
             let Some(run) = self.packets.first_run() else {
                 return;
             };
@@ -432,10 +456,11 @@ impl Outstanding {
                 let seq = run.first.plus(offset.into());
                 if self.is_live(packet, seq) {
                     self.lose(seq, false);
-                    self.limit(seq, now, queue, abandoned);
+                    self.limit(seq, now, queue, abandoned, left);
                 }
             }
         }
+        self.packets.forget_done(left);
     }
 
     fn lose(&mut self, seq: Seq, blame: bool) {
@@ -449,112 +474,6 @@ impl Outstanding {
         self.flight.remove(length, self.size(length));
         self.packets.done(packet);
         self.lost.insert(seq);
-    }
-
-    /// RFC 7496 §4: gives the chunk's message up if it may not be sent again.
-    fn limit(&mut self, seq: Seq, now: Instant, queue: &mut Queue, abandoned: &mut u64) {
-        let Some(chunk) = self.get(seq).filter(|chunk| chunk.fate == Fate::Lost) else {
-            return;
-        };
-        let (key, tries) = (chunk.message, chunk.tries);
-        let message = self.messages.get(key as usize);
-        if message.is_some_and(|message| message.limit.is_reached(tries, now)) {
-            *abandoned += 1;
-            self.abandon(key, queue);
-        }
-    }
-
-    /// RFC 3758 §4.1: gives up the messages whose life is over, wherever they stand.
-    pub(crate) fn abandon_expired(&mut self, now: Instant, queue: &mut Queue, abandoned: &mut u64) {
-        while let Some(&Reverse((at, key, generation))) = self.expiries.peek()
-            && at <= now
-        {
-            self.expiries.pop();
-            let message = self.messages.get(key as usize);
-            let known = message.filter(|it| it.generation == generation && !it.abandoned);
-            let Some(message) = known else {
-                continue;
-            };
-            if message.queued || self.has_unacknowledged(message) {
-                *abandoned += 1;
-                self.abandon(key, queue);
-            }
-        }
-    }
-
-    /// When the next message that was begun ends its life.
-    pub(crate) fn next_expiry(&self) -> Option<Instant> {
-        self.expiries.peek().map(|Reverse((at, ..))| *at)
-    }
-
-    fn has_unacknowledged(&self, message: &Message) -> bool {
-        let mut seq = Some(message.last);
-        while let Some(at) = seq {
-            let Some(chunk) = self.get(at) else {
-                return false;
-            };
-            if chunk.fate != Fate::Acknowledged {
-                return true;
-            }
-            seq = self.before(at, chunk.back);
-        }
-        false
-    }
-
-    fn before(&self, seq: Seq, back: u16) -> Option<Seq> {
-        let before = Seq(seq.0.checked_sub(back.into())?);
-        (back > 0 && before >= self.base).then_some(before)
-    }
-
-    /// Gives up a message: its chunks in the list, and what is still queued of it.
-    fn abandon(&mut self, key: u32, queue: &mut Queue) {
-        let Some(message) = self.messages.get_mut(key as usize) else {
-            return;
-        };
-        message.abandoned = true;
-        let (stream, queued) = (message.stream, message.queued);
-        let mut next = Some(message.last);
-        while let Some(seq) = next {
-            let Some(chunk) = self.get_mut(seq) else {
-                break;
-            };
-            let (length, packet, back, was) =
-                (chunk.payload.len(), chunk.packet, chunk.back, chunk.fate);
-            let end = chunk.flags & Data::END != 0;
-            let released = std::mem::replace(&mut chunk.released, true);
-            if was != Fate::Acknowledged {
-                chunk.fate = Fate::Abandoned;
-            }
-            chunk.payload = Bytes::new();
-            match was {
-                Fate::InFlight => {
-                    self.flight.remove(length, self.size(length));
-                    self.packets.done(packet);
-                }
-                Fate::Lost => {
-                    self.lost.remove(&seq);
-                }
-                Fate::Acknowledged | Fate::Abandoned => {}
-            }
-            if !released {
-                queue.released(stream, length, end);
-            }
-            next = self.before(seq, back);
-        }
-        if queued && let Some(rest) = queue.abandon_rest(stream, key) {
-            self.push_abandoned(rest);
-        }
-    }
-
-    /// Whether the peer shall skip this number, and what it means.
-    pub(crate) fn skipped(&self, seq: Seq) -> Option<Skipped> {
-        let chunk = self.get(seq)?;
-        let message = self.messages.get(chunk.message as usize)?;
-        message.abandoned.then_some(Skipped {
-            stream: message.stream,
-            number: message.number,
-            ordered: message.ordered,
-        })
     }
 }
 

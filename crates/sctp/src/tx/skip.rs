@@ -5,7 +5,7 @@ use std::{
     time::{Duration, Instant},
 };
 
-use super::outstanding::Outstanding;
+use super::outstanding::{Outstanding, effort};
 use crate::{
     Mid, Ssn, StreamId,
     packet::{ForwardTsn, IForwardTsn},
@@ -21,6 +21,8 @@ pub(crate) struct Skip {
     messages: BTreeMap<(StreamId, bool), (Seq, u32)>,
     interleaved: bool,
     pub(crate) due: bool,
+    /// The point moves further, in steps.
+    pub(crate) unfinished: bool,
     sent: Option<Instant>,
     /// How many streams fit a chunk.
     limit: usize,
@@ -33,6 +35,7 @@ impl Skip {
             messages: BTreeMap::new(),
             interleaved: false,
             due: false,
+            unfinished: false,
             sent: None,
             limit,
         }
@@ -52,8 +55,14 @@ impl Skip {
     }
 
     /// RFC 3758 §3.5 C: moves the point over what was given up. It is said when it moves, and then once a round trip as
-    /// long as the peer has not followed.
-    pub(crate) fn update(&mut self, now: Instant, round_trip: Duration, outstanding: &Outstanding) {
+    /// long as the peer has not followed. As much is done at once as there is `left`.
+    pub(crate) fn update(
+        &mut self,
+        now: Instant,
+        round_trip: Duration,
+        outstanding: &Outstanding,
+        left: &mut usize,
+    ) {
         let cumulative = outstanding.cumulative();
         if self.advanced <= cumulative {
             self.advanced = cumulative;
@@ -63,7 +72,13 @@ impl Skip {
             self.messages.retain(|_, (seq, _)| *seq > cumulative);
         }
         let before = self.advanced;
+        self.unfinished = false;
         while let Some(skipped) = outstanding.skipped(self.advanced.next()) {
+            if *left == 0 {
+                self.unfinished = true;
+                break;
+            }
+            *left = left.saturating_sub(effort::LOST);
             let next = self.advanced.next();
             if skipped.ordered || self.interleaved {
                 let key = (skipped.stream, !skipped.ordered);

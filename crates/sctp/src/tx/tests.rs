@@ -4,10 +4,12 @@ use bytes::Bytes;
 use oxirtc_netsim::for_each_seed;
 use proptest::prelude::*;
 
+mod steps;
+
 use super::*;
 use crate::{
     CongestionControl, SendOptions,
-    packet::{ChunkKind, Chunks, Packet},
+    packet::{ChunkKind, Chunks, Packet, Sack},
     rx::{Received, Receiver},
 };
 
@@ -18,6 +20,9 @@ struct Bench {
     now: Instant,
     /// How long a packet may become.
     room: usize,
+    /// How much is done at once, and how often something was left.
+    step: usize,
+    steps: usize,
 }
 
 impl Bench {
@@ -39,6 +44,22 @@ impl Bench {
             stats: Stats::default(),
             now: Instant::now(),
             room: 1112,
+            step: effort::STEP,
+            steps: 0,
+        }
+    }
+
+    fn input(&mut self) {
+        self.sender.input();
+        self.sender.left = self.step;
+    }
+
+    /// Does what is left to be done.
+    fn finish(&mut self) {
+        while self.sender.is_busy() {
+            self.steps += 1;
+            self.input();
+            self.sender.go_on(self.now, &mut self.stats);
         }
     }
 
@@ -78,8 +99,9 @@ impl Bench {
     fn packet(&mut self) -> Option<Vec<u8>> {
         let mut buf = Vec::new();
         Packet::start(&mut buf, 1, 2, 3);
-        self.sender.input();
+        self.input();
         self.sender.judge(self.now, &mut self.stats);
+        self.finish();
         self.sender.give_up_expired(self.now, &mut self.stats);
         if !self.sender.has_data(self.now, &mut self.stats) {
             return None;
@@ -141,8 +163,10 @@ impl Bench {
         let twice = twice.iter().map(|tsn| Tsn(*tsn));
         Sack::write(&mut buf, 4000, head, gaps.iter().copied(), twice);
         let sack = Sack::parse(&buf[4..]).unwrap();
-        assert!(self.sender.outstanding.accepts(&sack));
+        assert!(self.sender.accepts(&sack));
+        self.input();
         self.sender.handle_sack(self.now, &sack);
+        self.finish();
         self.sender.outstanding.check();
     }
 }
@@ -1387,7 +1411,9 @@ fn shifted_blocks_cost_a_search() {
                 std::iter::empty(),
             );
             let sack = Sack::parse(&buf[4..]).unwrap();
+            bench.input();
             bench.sender.handle_sack(bench.now, &sack);
+            bench.finish();
             if turn == 0 {
                 // What was new is paid once.
                 start = Instant::now();
@@ -1411,8 +1437,10 @@ fn what_a_sack_repeats_costs_a_search_each() {
         assert!(bench.sender.outstanding.accepts(&sack));
         let mut start = Instant::now();
         for turn in 0..50 {
+            bench.input();
             bench.sender.handle_sack(bench.now, &sack);
             bench.sender.judge(bench.now, &mut bench.stats);
+            bench.finish();
             if turn == 0 {
                 start = Instant::now();
             }
@@ -1442,8 +1470,11 @@ fn a_chunk_that_is_answered_for_costs_little() {
             let sack = Sack::parse(&buf[4..]).unwrap();
             assert!(bench.sender.outstanding.accepts(&sack));
             let start = Instant::now();
+            bench.input();
             bench.sender.handle_sack(bench.now, &sack);
+            bench.finish();
             bench.sender.judge(bench.now, &mut bench.stats);
+            bench.finish();
             let took = Instant::now() - start;
             assert_eq!(bench.sender.outstanding.peek_lost().is_some(), lost);
             (took, state)

@@ -16,26 +16,38 @@ pub(crate) struct Victim {
     pub(crate) tag: u32,
     /// The peer's next TSN.
     pub(crate) tsn: Tsn,
-    /// The victim's last TSN.
+    /// The victim's last TSN when it began.
     pub(crate) last: Tsn,
+    /// How many chunks it has sent since.
+    pub(crate) sent: u32,
 }
 
 impl Victim {
     pub(crate) fn new(config: Config) -> Self {
-        Self::of(pair_with(1, Link::new(1), config, Config::default()))
+        let pair = pair_with(1, Link::new(1), config, Config::default());
+        Self::of(pair.connected())
+    }
+
+    /// One that has sent so much that its window is wide.
+    pub(crate) fn sending(config: Config) -> Self {
+        let link = Link::new(1).delay(ms(10));
+        let mut pair = pair_with(1, link, config, Config::default()).connected();
+        for _ in 0..60 {
+            pair.say(0, 60, vec![1; 200_000]);
+            pair.run_for(ms(20));
+            pair.read_all(1, 60);
+        }
+        pair.run_for(ms(100));
+        pair.read_all(1, 60);
+        Self::of(pair)
     }
 
     /// One whose peer speaks I-DATA.
     pub(crate) fn interleaving(config: Config) -> Self {
-        Self::of(interleaving_pair(
-            1,
-            Link::new(1),
-            [config, Config::default()],
-        ))
+        Self::of(interleaving_pair(1, Link::new(1), [config, Config::default()]).connected())
     }
 
-    fn of(pair: Pair) -> Self {
-        let mut pair = pair.connected();
+    fn of(mut pair: Pair) -> Self {
         pair.keep();
         pair.say(0, 60, b"x");
         pair.say(1, 60, b"x");
@@ -58,6 +70,7 @@ impl Victim {
             tag: seen[1].0,
             tsn: seen[1].1.next(),
             last: seen[0].1,
+            sent: 0,
             pair,
         }
     }

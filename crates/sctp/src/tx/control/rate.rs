@@ -150,9 +150,11 @@ impl Rates {
 
     /// Packets before this one have nothing in flight.
     pub(crate) fn forget(&mut self, oldest: PacketNo) {
-        while self.base < oldest && self.records.pop_front().is_some() {
-            self.base += 1;
-        }
+        let gone = oldest.saturating_sub(self.base);
+        let gone = usize::try_from(gone).unwrap_or(usize::MAX);
+        let gone = gone.min(self.records.len());
+        self.records.drain(..gone);
+        self.base += gone as u64;
     }
 
     fn get(&self, packet: PacketNo) -> Option<Record> {

@@ -60,6 +60,24 @@ pub(crate) struct Known {
     pub(crate) duplicate: bool,
     /// How far the SACK says what has come, if it has so many blocks that others may have found no room.
     pub(crate) horizon: Option<Seq>,
+    /// How much work may still be done at once.
+    pub(crate) left: usize,
+}
+
+/// What of the work that packets of the peer's bring is done at once, and the rest in steps: a step is 50 µs at most.
+pub(crate) mod effort {
+    /// One step.
+    pub(crate) const STEP: usize = 4096;
+    /// A chunk is acknowledged, or given up.
+    pub(crate) const CHUNK: usize = 2;
+    /// A message ends with it.
+    pub(crate) const MESSAGE: usize = 4;
+    /// It is lost, or is not any more.
+    pub(crate) const LOST: usize = 8;
+    /// A range of what came beyond a gap is forgotten.
+    pub(crate) const RANGE: usize = 4;
+    /// The chunks of a packet are passed over.
+    pub(crate) const RUN: usize = 1;
 }
 
 impl Outstanding {
@@ -72,16 +90,25 @@ impl Outstanding {
         moved <= outstanding && sack.gaps().count() <= MAX_BLOCKS && sack.gaps().all(within)
     }
 
-    /// Takes a SACK that `accepts` let pass.
+    /// Takes a SACK that `accepts` let pass, its blocks from `block` on. False if the work was more than there is left: then it is
+    /// to be given once more, and `block` is where to go on.
     pub(crate) fn handle_sack(
         &mut self,
         sack: &Sack<'_>,
+        block: &mut usize,
         known: &mut Known,
         queue: &mut Queue,
         batch: &mut Batch,
-    ) {
+    ) -> bool {
+        // The distance is that from a cumulative TSN that was there when it came, or has moved towards its own since.
         let cumulative = self.cumulative().near(sack.cumulative);
+        if !self.go_on_taking_back(&mut known.left) {
+            return false;
+        }
         while self.base <= cumulative && !self.chunks.is_empty() {
+            if known.left == 0 {
+                return false;
+            }
             batch.advanced = true;
             self.acknowledge(self.base, known, queue, batch);
             self.pass_first(queue);
@@ -89,6 +116,10 @@ impl Outstanding {
         while let Some(range) = self.gaps.first_entry()
             && *range.get() <= cumulative
         {
+            if known.left == 0 {
+                return false;
+            }
+            known.left = known.left.saturating_sub(effort::RANGE);
             range.remove();
         }
         if self
@@ -97,19 +128,26 @@ impl Outstanding {
             .is_some_and(|it| it.fate == Fate::Acknowledged)
         {
             self.take_back();
+            if !self.go_on_taking_back(&mut known.left) {
+                return false;
+            }
         }
         if self.reneged > MAX_RENEGED {
-            return;
+            return true;
         }
         let last = sack.gaps().nth(FULL - 1).and_then(|_| sack.gaps().last());
         known.horizon = last.map(|(_, last)| cumulative.plus(last.into()));
-        for (first, last) in sack.gaps() {
+        for (first, last) in sack.gaps().skip(*block) {
             // A block that starts at 1 would be part of the cumulative TSN.
             if first >= 2 && first <= last {
                 let range = (cumulative.plus(first.into()), cumulative.plus(last.into()));
-                self.cover(range, known, queue, batch);
+                if !self.cover(range, known, queue, batch) {
+                    return false;
+                }
             }
+            *block += 1;
         }
+        true
     }
 
     /// The first chunk has been passed by the cumulative TSN.
@@ -131,49 +169,61 @@ impl Outstanding {
     }
 
     /// Notes that all of `first..=last` has been received. It costs a search, what is new, and the ranges that become
-    /// one with it.
+    /// one with it. False if that was more than there is left.
     fn cover(
         &mut self,
         (first, last): (Seq, Seq),
         known: &mut Known,
         queue: &mut Queue,
         batch: &mut Batch,
-    ) {
-        let (mut start, mut end, mut cursor) = (first, last, first);
+    ) -> bool {
+        let (mut start, mut cursor) = (first, first);
         if let Some((&before, &until)) = self.gaps.range(..=first).next_back()
             && until.next() >= first
         {
             if until >= last {
-                return;
+                return true;
             }
             self.gaps.remove(&before);
             (start, cursor) = (before, until.next());
         }
-        while let Some((&next, &until)) = self.gaps.range(cursor..).next()
-            && next <= last.next()
-        {
-            self.fill_hole(cursor, next.previous(), known, queue, batch);
+        loop {
+            let next = self.gaps.range(cursor..).next();
+            let next = next.map(|(next, until)| (*next, *until));
+            let next = next.filter(|(next, _)| *next <= last.next());
+            let end = next.map_or(last, |(next, _)| next.previous());
+            cursor = self.fill_hole((cursor, end), known, queue, batch);
+            if cursor <= end {
+                if cursor > start {
+                    self.gaps.insert(start, cursor.previous());
+                }
+                return false;
+            }
+            let Some((next, until)) = next else {
+                self.gaps.insert(start, cursor.previous());
+                return true;
+            };
+            known.left = known.left.saturating_sub(effort::RANGE);
             self.gaps.remove(&next);
             cursor = until.next();
-            end = end.max(until);
         }
-        if cursor <= last {
-            self.fill_hole(cursor, last, known, queue, batch);
-        }
-        self.gaps.insert(start, end);
     }
 
+    /// As far as there is work left: the first of the hole that is not noted yet.
     fn fill_hole(
         &mut self,
-        first: Seq,
-        last: Seq,
+        (first, last): (Seq, Seq),
         known: &mut Known,
         queue: &mut Queue,
         batch: &mut Batch,
-    ) {
+    ) -> Seq {
         for number in first.0..=last.0 {
+            if known.left == 0 {
+                return Seq(number);
+            }
             self.acknowledge(Seq(number), known, queue, batch);
         }
+        first.max(last.next())
     }
 
     fn acknowledge(&mut self, seq: Seq, known: &mut Known, queue: &mut Queue, batch: &mut Batch) {
@@ -188,9 +238,12 @@ impl Outstanding {
             queue.released(message.stream, length, end);
         }
         let size = self.size(length);
+        let weight = effort::CHUNK + if end { effort::MESSAGE } else { 0 };
+        known.left = known.left.saturating_sub(weight);
         match was {
             Fate::Acknowledged | Fate::Abandoned => return,
             Fate::Lost => {
+                known.left = known.left.saturating_sub(effort::LOST);
                 self.lost.remove(&seq);
                 self.prove(seq, batch);
             }
@@ -306,8 +359,30 @@ impl Outstanding {
     /// and received. What was reported is not known any more, and is sent again; the path is not to blame.
     fn take_back(&mut self) {
         self.reneged = self.reneged.saturating_add(1);
-        self.gaps.clear();
-        for (seq, chunk) in (self.base.0..).map(Seq).zip(&mut self.chunks) {
+        self.taken_back = Some(self.base);
+    }
+
+    /// False if that was more than there is left.
+    fn go_on_taking_back(&mut self, left: &mut usize) -> bool {
+        let Some(from) = self.taken_back else {
+            return true;
+        };
+        while !self.gaps.is_empty() {
+            if *left == 0 {
+                return false;
+            }
+            *left = left.saturating_sub(effort::RANGE);
+            self.gaps.pop_first();
+        }
+        let skipped = usize::try_from(from.since(self.base)).unwrap_or(0);
+        let chunks = self.chunks.iter_mut().enumerate().skip(skipped);
+        for (index, chunk) in chunks {
+            let seq = self.base.plus(index as u64);
+            if *left == 0 {
+                self.taken_back = Some(seq);
+                return false;
+            }
+            *left = left.saturating_sub(effort::CHUNK);
             if chunk.fate == Fate::Acknowledged {
                 let message = self.messages.get(chunk.message as usize);
                 if message.is_some_and(|message| message.abandoned) {
@@ -315,10 +390,13 @@ impl Outstanding {
                 } else {
                     chunk.fate = Fate::Lost;
                     chunk.blamed = false;
+                    *left = left.saturating_sub(effort::LOST);
                     self.lost.insert(seq);
                 }
             }
         }
+        self.taken_back = None;
+        true
     }
 }
 

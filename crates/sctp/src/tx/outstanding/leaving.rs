@@ -1,0 +1,166 @@
+//! Giving messages up (RFC 3758, RFC 7496).
+
+use std::{cmp::Reverse, time::Instant};
+
+use bytes::Bytes;
+
+use super::{Fate, Message, Outstanding, Queue, Skipped, effort};
+use crate::{StreamId, packet::Data, serial::Seq};
+
+impl Outstanding {
+    /// RFC 7496 §4: gives the chunk's message up if it may not be sent again.
+    pub(super) fn limit(
+        &mut self,
+        seq: Seq,
+        now: Instant,
+        queue: &mut Queue,
+        abandoned: &mut u64,
+        left: &mut usize,
+    ) {
+        let Some(chunk) = self.get(seq).filter(|chunk| chunk.fate == Fate::Lost) else {
+            return;
+        };
+        let (key, tries) = (chunk.message, chunk.tries);
+        let message = self.messages.get(key as usize);
+        if message.is_some_and(|message| message.limit.is_reached(tries, now)) {
+            *abandoned += 1;
+            self.abandon(key);
+            self.go_on_leaving(queue, left);
+        }
+    }
+
+    /// RFC 3758 §4.1: gives up the messages whose life is over, wherever they stand.
+    pub(crate) fn abandon_expired(&mut self, now: Instant, queue: &mut Queue, abandoned: &mut u64) {
+        while let Some(&Reverse((at, key, generation))) = self.expiries.peek()
+            && at <= now
+        {
+            self.expiries.pop();
+            let message = self.messages.get(key as usize);
+            let known = message.filter(|it| it.generation == generation && !it.abandoned);
+            let Some(message) = known else {
+                continue;
+            };
+            if message.queued || self.has_unacknowledged(message) {
+                *abandoned += 1;
+                self.abandon(key);
+                self.go_on_leaving(queue, &mut { usize::MAX });
+            }
+        }
+    }
+
+    /// When the next message that was begun ends its life.
+    pub(crate) fn next_expiry(&self) -> Option<Instant> {
+        self.expiries.peek().map(|Reverse((at, ..))| *at)
+    }
+
+    fn has_unacknowledged(&self, message: &Message) -> bool {
+        let mut seq = Some(message.last);
+        while let Some(at) = seq {
+            let Some(chunk) = self.get(at) else {
+                return false;
+            };
+            if chunk.fate != Fate::Acknowledged {
+                return true;
+            }
+            seq = self.before(at, chunk.back);
+        }
+        false
+    }
+
+    pub(super) fn before(&self, seq: Seq, back: u16) -> Option<Seq> {
+        let before = Seq(seq.0.checked_sub(back.into())?);
+        (back > 0 && before >= self.base).then_some(before)
+    }
+
+    /// Gives up a message: its chunks in the list, and what is still queued of it. That is done by `go_on_leaving`.
+    fn abandon(&mut self, key: u32) {
+        let Some(message) = self.messages.get_mut(key as usize) else {
+            return;
+        };
+        message.abandoned = true;
+        let (generation, last) = (message.generation, message.last);
+        self.leaving.push_back((key, generation, Some(last)));
+    }
+
+    /// Whether messages are to be given up whose chunks are not all given up yet.
+    pub(crate) fn is_anything_leaving(&self) -> bool {
+        !self.leaving.is_empty()
+    }
+
+    /// Gives up what is to be given up. False if that was more than there is `left`.
+    pub(crate) fn go_on_leaving(&mut self, queue: &mut Queue, left: &mut usize) -> bool {
+        while let Some(&(key, generation, from)) = self.leaving.front() {
+            let message = self.messages.get(key as usize);
+            let Some(message) = message.filter(|it| it.generation == generation) else {
+                // All of it was acknowledged meanwhile.
+                self.leaving.pop_front();
+                continue;
+            };
+            let (stream, queued) = (message.stream, message.queued);
+            let mut next = from;
+            while let Some(seq) = next {
+                if *left == 0 {
+                    if let Some((.., place)) = self.leaving.front_mut() {
+                        *place = next;
+                    }
+                    return false;
+                }
+                *left = left.saturating_sub(effort::CHUNK);
+                let Some(back) = self.abandon_chunk(seq, stream, queue, left) else {
+                    break;
+                };
+                next = self.before(seq, back);
+            }
+            self.leaving.pop_front();
+            if queued && let Some(rest) = queue.abandon_rest(stream, key) {
+                self.push_abandoned(rest);
+            }
+        }
+        true
+    }
+
+    /// How far back the one before it stands.
+    fn abandon_chunk(
+        &mut self,
+        seq: Seq,
+        stream: StreamId,
+        queue: &mut Queue,
+        left: &mut usize,
+    ) -> Option<u16> {
+        let chunk = self.get_mut(seq)?;
+        let (length, packet, back, was) =
+            (chunk.payload.len(), chunk.packet, chunk.back, chunk.fate);
+        let end = chunk.flags & Data::END != 0;
+        let released = std::mem::replace(&mut chunk.released, true);
+        if was != Fate::Acknowledged {
+            chunk.fate = Fate::Abandoned;
+        }
+        chunk.payload = Bytes::new();
+        match was {
+            Fate::InFlight => {
+                self.flight.remove(length, self.size(length));
+                self.packets.done(packet);
+            }
+            Fate::Lost => {
+                *left = left.saturating_sub(effort::LOST);
+                self.lost.remove(&seq);
+            }
+            Fate::Acknowledged | Fate::Abandoned => {}
+        }
+        if !released {
+            queue.released(stream, length, end);
+        }
+        Some(back)
+    }
+
+    /// Whether the peer shall skip this number, and what it means.
+    pub(crate) fn skipped(&self, seq: Seq) -> Option<Skipped> {
+        let chunk = self.get(seq)?;
+        let message = self.messages.get(chunk.message as usize)?;
+        message.abandoned.then_some(Skipped {
+            stream: message.stream,
+            number: message.number,
+            ordered: message.ordered,
+        })
+    }
+}
