@@ -77,7 +77,7 @@ impl Association {
             self.state,
             State::Established | State::ShutdownPending | State::ShutdownReceived
         );
-        if !sending || !self.tx.accepts(sack) {
+        if !sending || !self.tx.outstanding.accepts(sack) {
             self.stats.dropped_chunks += 1;
             return;
         }

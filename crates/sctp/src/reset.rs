@@ -257,7 +257,7 @@ impl Association {
             if (deferred.last, &deferred.streams) != (last, &streams) {
                 return ResetResult::ALREADY_IN_PROGRESS;
             }
-            deferred.request = sequence;
+            deferred.request = Some(sequence);
             return ResetResult::IN_PROGRESS;
         }
         // RFC 6525 §5.2.2: a request is known by its number, and is performed again under another, as a stream may
@@ -266,7 +266,7 @@ impl Association {
         if asked.is_some_and(|told| told == (last, streams.clone())) {
             return ResetResult::PERFORMED;
         }
-        self.rx.deferred = Some(Deferred::new(sequence, last, streams));
+        self.rx.deferred = Some(Deferred::new(Some(sequence), last, streams));
         match self.rx.sweep() {
             Some(performed) => {
                 self.announce_resets(&performed.streams);
@@ -278,14 +278,16 @@ impl Association {
 
     /// Goes on with a reset that waited for data, or that is too large for one step.
     fn sweep_reset(&mut self, now: Instant) {
-        if let Some(performed) = self.rx.sweep() {
+        if let Some(performed) = self.rx.sweep()
+            && let Some(request) = performed.request
+        {
             // The peer need not ask again to hear of it.
-            self.reset.note(performed.request, ResetResult::PERFORMED);
-            self.respond(performed.request, ResetResult::PERFORMED);
+            self.reset.note(request, ResetResult::PERFORMED);
+            self.respond(request, ResetResult::PERFORMED);
             self.announce_resets(&performed.streams);
             self.reset.told = Some((performed.last, performed.streams));
         }
-        if self.rx.is_sweeping() {
+        if self.rx.is_sweeping() || (self.has_peer() && self.tx.is_dropping()) {
             self.timers.set(Timer::Sweep, now);
         }
     }

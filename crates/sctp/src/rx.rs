@@ -49,8 +49,8 @@ pub(crate) enum Acknowledgement {
 /// A reset that the peer asked for and that waits for data before it (RFC 6525 §5.2.2 E2), or is performed in steps.
 #[derive(Debug)]
 pub(crate) struct Deferred {
-    /// The request's number.
-    pub(crate) request: u32,
+    /// The request's number; `None` if it is a restart (RFC 9260 §5.2.4) that brings it about, and nobody asked.
+    pub(crate) request: Option<u32>,
     /// The last TSN before the reset.
     pub(crate) last: Tsn,
     pub(crate) streams: StreamSet,
@@ -108,14 +108,16 @@ impl Receiver {
         }
     }
 
-    /// Begins at another TSN; what can be read stays.
+    /// Begins at another TSN; what can be read stays. What cannot is dropped in steps, as with a reset of all streams, and so long
+    /// no data is taken.
     pub(crate) fn restart(&mut self, initial: Tsn) {
         self.tracker = Tracker::new(initial);
-        self.reassembly = Reassembly::new(self.max_message_size, initial);
-        self.lanes.clear();
+        let fresh = Reassembly::new(self.max_message_size, initial);
+        let old = std::mem::replace(&mut self.reassembly, fresh);
+        self.lanes.give_up(old);
         self.skips.clear();
-        self.deferred = None;
-        self.inbox.restart();
+        self.deferred = Some(Deferred::new(None, initial.previous(), StreamSet::All));
+        self.sweep();
         self.acknowledgement = Acknowledgement::None;
     }
 
@@ -362,7 +364,7 @@ impl Receiver {
 }
 
 impl Deferred {
-    pub(crate) fn new(request: u32, last: Tsn, streams: StreamSet) -> Self {
+    pub(crate) fn new(request: Option<u32>, last: Tsn, streams: StreamSet) -> Self {
         Self {
             request,
             last,

@@ -13,7 +13,10 @@ pub(crate) mod scheduler;
 mod skip;
 mod steps;
 
-use std::time::{Duration, Instant};
+use std::{
+    collections::VecDeque,
+    time::{Duration, Instant},
+};
 
 use self::{
     control::{Control, Controller, Rates},
@@ -42,12 +45,14 @@ pub(crate) struct Sender {
     /// What the path delivers, for a controller that asks.
     rates: Option<Rates>,
     batch: Batch,
-    /// A SACK of which some is still to be noted, and a verdict of which some is still to be found: while there is either, nothing
+    /// SACKs of which some is still to be noted, and a verdict of which some is still to be found: while there is either, nothing
     /// that follows from it is done and no data leaves, as if all were taken at once. Since when; and how much of it may be done now.
-    waiting: Option<Box<Waiting>>,
+    waiting: VecDeque<Waiting>,
     verdict: Option<Box<Unfinished>>,
     since: Option<Instant>,
     left: usize,
+    /// What was under way before restarts, and is dropped in steps.
+    before: VecDeque<Outstanding>,
     /// The window in the peer's last SACK, or in its INIT.
     pub(crate) peer_window: usize,
     /// One packet goes out whatever the window says.
@@ -151,10 +156,11 @@ impl Sender {
             pacer: Pacer::new(packet),
             rates: rates(&settings, &outstanding),
             batch: Batch::default(),
-            waiting: None,
+            waiting: VecDeque::new(),
             verdict: None,
             since: None,
             left: effort::STEP,
+            before: VecDeque::new(),
             peer_window: 0,
             grant: None,
             limited: 0,
@@ -178,6 +184,11 @@ impl Sender {
         std::mem::swap(&mut fresh.pmtu, &mut self.pmtu);
         std::mem::swap(&mut fresh.queue, &mut self.queue);
         fresh.peer_window = self.peer_window;
+        std::mem::swap(&mut fresh.before, &mut self.before);
+        let old = std::mem::replace(&mut self.outstanding, Outstanding::new(initial));
+        if !old.is_empty() {
+            fresh.before.push_back(old);
+        }
         *self = fresh;
     }
 
@@ -249,6 +260,7 @@ impl Sender {
         if !self.go_on(now, stats) {
             return false;
         }
+        self.go_on_dropping();
         stats.path_probe_losses += u64::from(self.pmtu.handle_timeout(now));
         self.give_up_expired(now, stats);
         self.judge(now, stats);

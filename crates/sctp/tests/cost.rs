@@ -41,6 +41,8 @@ struct Attack {
     steps: bool,
     /// Whether they stand before an association, as an INIT does.
     untagged: bool,
+    /// Whether they end it.
+    ends: bool,
 }
 
 impl Attack {
@@ -64,6 +66,7 @@ impl Attack {
             packets: 40,
             steps: false,
             untagged: false,
+            ends: false,
         }
     }
 
@@ -107,7 +110,7 @@ fn run(attack: &Attack, state: usize) -> (Duration, usize) {
             took
         });
     }
-    assert!(victim.is_alive(), "{}", attack.name);
+    assert_eq!(victim.is_alive(), !attack.ends, "{}", attack.name);
     // Others work on the machine too, and a mean would tell of them.
     times.sort_unstable();
     (times.get(times.len() / 2).copied().unwrap_or_default(), 1)
@@ -192,7 +195,55 @@ fn attacks() -> Vec<Attack> {
     all.extend(resetting());
     all.extend(controlling());
     all.extend(acknowledging());
+    all.extend(ending());
     all
+}
+
+/// What ends or restarts an association that has very much.
+fn ending() -> Vec<Attack> {
+    let restart = |name, prepare| {
+        let packet = |v: &Victim, buf: &mut Vec<u8>, _| chunk(buf, 10, &v.cookie);
+        Attack::beside(name, MUCH, prepare, packet).once()
+    };
+    let sending = |attack| Attack {
+        victim: Victim::sending,
+        ..attack
+    };
+    vec![
+        sending(restart("a restart beside what is under way", |v, state| {
+            under_way(v, state);
+            v.init();
+        })),
+        restart("a restart beside what waits", |v, state| {
+            waits(v, state);
+            v.init();
+        }),
+        restart(
+            "a restart beside messages that wait for others",
+            |v, state| {
+                messages(v, state, 5);
+                v.init();
+            },
+        ),
+        restart("a restart beside pieces of messages", |v, state| {
+            for offset in 1..state as u32 {
+                v.data(offset, Data::END, (1, 0), b"x");
+            }
+            v.init();
+        }),
+        Attack {
+            ends: true,
+            ..Attack::beside("an ABORT", MUCH, waits, |_, buf, _| chunk(buf, 6, &[])).once()
+        },
+    ]
+}
+
+/// A message on each of so many streams, of which the congestion window lets few go.
+fn waits(victim: &mut Victim, state: usize) {
+    for stream in 0..state {
+        victim.pair.say(0, stream as u16, b"x");
+        victim.pair.ends[0].set_priority(stream as u16, 512);
+    }
 }
 
 fn pieces() -> Vec<Attack> {
@@ -563,11 +614,14 @@ fn resetting() -> Vec<Attack> {
     ]
 }
 
+/// Of what a build that is slow takes long to make.
+const MUCH: usize = if cfg!(debug_assertions) { 600 } else { 6000 };
+
 /// SACKs of more and more that is under way.
 fn acknowledging() -> Vec<Attack> {
     let sack = |name, prepare, packet| Attack {
         victim: Victim::sending,
-        ..Attack::beside(name, 6000, prepare, packet).once()
+        ..Attack::beside(name, MUCH, prepare, packet).once()
     };
     vec![
         sack("SACK of all that is under way", under_way, |v, buf, _| {
@@ -622,6 +676,8 @@ fn under_way(victim: &mut Victim, state: usize) {
     }
     let sent = victim.pair.ends[0].stats().data_chunks_sent - before;
     assert_eq!(sent, state as u64, "none of them twice");
+    // A round trip later all that is missing is late.
+    victim.pair.now += Duration::from_millis(25);
     victim.sent = state as u32;
 }
 

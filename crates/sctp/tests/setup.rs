@@ -3,11 +3,12 @@
 
 mod support;
 
-use std::time::Duration;
+use std::{sync::Arc, time::Duration};
 
+use bytes::Bytes;
 use oxirtc_netsim::{Link, for_each_seed, percent};
 use oxirtc_sctp::{
-    Config, Event, Failure, State,
+    Config, Event, Failure, SendOptions, State,
     packet::{Chunk, ChunkKind, Init, Packet, Parameter, ParameterKind},
 };
 
@@ -368,6 +369,42 @@ fn a_restart_is_told_and_everything_begins_anew() {
         assert_eq!(pair.read_all(1, 1)[0].payload, "new life");
         assert_eq!(pair.read_all(0, 1)[0].payload, "new life");
     });
+}
+
+/// A message, and who still holds it.
+struct Held(Arc<()>);
+
+impl AsRef<[u8]> for Held {
+    fn as_ref(&self) -> &[u8] {
+        &[7; 300]
+    }
+}
+
+/// What waited and what was under way is gone at once for who asks, and is let go of in steps, each due at once.
+#[test]
+fn a_restart_lets_go_of_what_there_was() {
+    let mut pair = perfect(1).connected();
+    let held = Arc::new(());
+    for message in 0..8000 {
+        let payload = Bytes::from_owner(Held(held.clone()));
+        let (stream, now) = (message % 1000, pair.now);
+        let options = SendOptions::default();
+        pair.ends[0]
+            .send(now, stream, 53, payload, options)
+            .unwrap();
+    }
+    pair.run_for(ms(5));
+    assert!(pair.ends[0].stats().in_flight > 0);
+    pair.ends[1] = association(Config::default(), 1001, pair.now).into();
+    pair.ends[1].connect(pair.now);
+    pair.events(0);
+    pair.run_until(Duration::from_secs(5), |pair| {
+        pair.ends[0].events.contains(&Event::Restarted)
+    });
+    assert_eq!(pair.ends[0].total_unacknowledged(), 0);
+    pair.settle();
+    assert_eq!(Arc::strong_count(&held), 1);
+    assert!(pair.ends[0].poll_timeout().is_none_or(|at| at > pair.now));
 }
 
 /// RFC 9260 §5.2.4.1: of what was asked for about the streams before nothing is asked of those after, and nothing of it stands in

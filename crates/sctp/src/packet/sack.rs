@@ -41,19 +41,22 @@ pub struct Sack<'a> {
     duplicates: &'a [u8],
 }
 
-/// What a SACK says beside duplicates, kept while it is taken in steps.
+/// A SACK that is kept while it waits.
 #[derive(Debug)]
 pub(crate) struct KeptSack {
-    pub(crate) cumulative: Tsn,
+    cumulative: Tsn,
     window: u32,
     gaps: Vec<u8>,
+    duplicates: Vec<u8>,
 }
 
 impl KeptSack {
     pub(crate) fn get(&self) -> Sack<'_> {
         Sack {
+            cumulative: self.cumulative,
+            window: self.window,
             gaps: &self.gaps,
-            ..Sack::without_gaps(self.cumulative, self.window)
+            duplicates: &self.duplicates,
         }
     }
 }
@@ -90,6 +93,7 @@ impl<'a> Sack<'a> {
             cumulative: self.cumulative,
             window: self.window,
             gaps: self.gaps.to_vec(),
+            duplicates: self.duplicates.to_vec(),
         }
     }
 

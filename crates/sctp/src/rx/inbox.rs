@@ -320,13 +320,6 @@ impl Inbox {
         }
     }
 
-    /// The association begins anew; what is ready can still be read.
-    pub(crate) fn restart(&mut self) {
-        let (mut from, mut budget) = (0, usize::MAX);
-        self.release(&mut budget);
-        self.reset_all(&mut from, &mut budget);
-    }
-
     /// Compares the account with what it counts.
     pub(crate) fn check(&self) {
         let ready = self.streams.values().flat_map(|stream| &stream.ready);

@@ -173,8 +173,17 @@ impl Lanes {
         assert_eq!(self.cost.total(), counted.sum(), "lanes");
     }
 
-    pub(crate) fn clear(&mut self) {
-        *self = Self::new(self.limit);
+    /// Frees, in steps, what was not complete of messages that are not interleaved.
+    pub(crate) fn give_up(&mut self, pieces: Reassembly) {
+        if pieces.cost() > 0 {
+            self.cost.add(LANE_COST + pieces.cost());
+            self.dropped.push_back(Lane {
+                pieces,
+                bytes: 0,
+                highest: 0,
+                end: None,
+            });
+        }
     }
 }
 

@@ -41,7 +41,7 @@ impl Sender {
     /// Draws the conclusions from what was noted since, and from time. Where that is more than one step, it goes on with the
     /// next.
     pub(crate) fn judge(&mut self, now: Instant, stats: &mut Stats) {
-        if self.waiting.is_some() {
+        if !self.waiting.is_empty() {
             return;
         }
         if let Some(verdict) = self.verdict.take() {

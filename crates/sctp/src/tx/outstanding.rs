@@ -475,6 +475,19 @@ impl Outstanding {
         self.packets.done(packet);
         self.lost.insert(seq);
     }
+
+    /// Drops all there is, of an association that is over. False if that was more than there is `left`.
+    pub(crate) fn go_on_dropping(&mut self, left: &mut usize) -> bool {
+        while *left > 0 {
+            *left = left.saturating_sub(effort::LOST);
+            let chunk = self.chunks.pop_back().is_some();
+            let range = self.gaps.pop_first().is_some() | self.lost.pop_first().is_some();
+            if !chunk && !range && self.resent.pop_first().is_none() {
+                return true;
+            }
+        }
+        false
+    }
 }
 
 impl Flight {

@@ -1,5 +1,6 @@
 //! Messages that wait to be cut into chunks, stream by stream.
 
+mod before;
 mod check;
 
 use std::{
@@ -9,6 +10,7 @@ use std::{
 
 use bytes::Bytes;
 
+use self::before::{Before, outgoing};
 use super::scheduler::Scheduler;
 use crate::{StreamId, account::Account};
 
@@ -132,12 +134,14 @@ pub(crate) struct Queue {
     pub(crate) low: VecDeque<StreamId>,
     /// Streams that wait for their reset and have nothing left that has no TSN.
     pub(crate) quiet: VecDeque<StreamId>,
+    /// What was there before restarts, and is dropped in steps.
+    before: VecDeque<Before>,
 }
 
 impl Queue {
     pub(crate) fn push(&mut self, stream: StreamId, message: Queued) {
         let length = message.payload.len();
-        let outgoing = self.streams.entry(stream).or_default();
+        let outgoing = outgoing(&mut self.streams, &self.before, stream);
         if outgoing.messages.is_empty() {
             self.scheduler.activate(stream, outgoing.position);
         }
@@ -414,7 +418,7 @@ impl Queue {
 
     /// Marks the stream for a reset; it is in `quiet` at once when nothing waits. False if it was marked.
     pub(crate) fn begin_reset(&mut self, stream: StreamId) -> bool {
-        let outgoing = self.streams.entry(stream).or_default();
+        let outgoing = outgoing(&mut self.streams, &self.before, stream);
         if std::mem::replace(&mut outgoing.resetting, true) {
             return false;
         }
@@ -427,6 +431,9 @@ impl Queue {
     /// The reset is over; when it was performed the stream begins anew and is forgotten.
     pub(crate) fn end_reset(&mut self, stream: StreamId, performed: bool) {
         if performed {
+            for before in &mut self.before {
+                before.streams.entry(stream).and_modify(|old| old.unset());
+            }
             // What the peer has, we may not have heard of yet.
             if let Some(outgoing) = self.streams.get_mut(&stream) {
                 *outgoing = Outgoing {
@@ -449,6 +456,9 @@ impl Queue {
     /// Drops what waits on streams from `limit` on: the peer takes fewer.
     pub(crate) fn limit_streams(&mut self, limit: u16) -> u64 {
         let mut dropped = 0;
+        for before in &mut self.before {
+            before.limit = before.limit.min(limit);
+        }
         for stream in Vec::from_iter(self.streams.range(limit..).map(|(stream, _)| *stream)) {
             while self
                 .streams
@@ -461,24 +471,6 @@ impl Queue {
             self.streams.remove(&stream);
         }
         dropped
-    }
-
-    /// Forgets all messages and resets; thresholds and weights stay.
-    pub(crate) fn discard(&mut self) {
-        let streams = std::mem::take(&mut self.streams);
-        *self = Self {
-            interleaved: self.interleaved,
-            ..Self::default()
-        };
-        let fresh = |(stream, old): (StreamId, Outgoing)| {
-            let outgoing = Outgoing {
-                threshold: old.threshold,
-                weight: old.weight,
-                ..Outgoing::default()
-            };
-            (stream, outgoing)
-        };
-        self.streams = streams.into_iter().map(fresh).collect();
     }
 
     /// The peer does not know partial reliability.
@@ -519,11 +511,11 @@ impl Queue {
     }
 
     pub(crate) fn set_threshold(&mut self, stream: StreamId, threshold: usize) {
-        self.streams.entry(stream).or_default().threshold = threshold;
+        outgoing(&mut self.streams, &self.before, stream).threshold = threshold;
     }
 
     pub(crate) fn set_weight(&mut self, stream: StreamId, weight: u16) {
-        self.streams.entry(stream).or_default().weight = weight.max(1);
+        outgoing(&mut self.streams, &self.before, stream).weight = weight.max(1);
     }
 }
 
@@ -647,6 +639,51 @@ mod tests {
         }
         assert_eq!(begun, Vec::from_iter(1..=100));
         assert!(queue.is_empty() && queue.parked.is_empty());
+    }
+
+    /// RFC 9260 §5.2.4: what waited is gone at once, and dropped in steps. What was set of a stream stays, whether the stream is used
+    /// before or after its step, unless it has been reset or the peer takes fewer.
+    #[test]
+    fn a_restart_leaves_what_was_set() {
+        let mut queue = Queue::default();
+        for stream in 0..50 {
+            queue.push(stream, message(1000));
+            queue.set_threshold(stream, 100);
+            queue.set_weight(stream, 512);
+        }
+        queue.discard();
+        assert!(queue.is_empty() && queue.is_dropping() && queue.held() == 0);
+        assert_eq!(queue.peek(oxirtc_netsim::epoch(), &mut 0), None);
+        assert_eq!(queue.limit_streams(40), 0);
+        queue.push(30, message(200));
+        queue.set_threshold(31, 7);
+        queue.begin_reset(32);
+        queue.end_reset(32, true);
+        // A second one follows before all of the first is dropped.
+        assert!(!queue.go_on_dropping(&mut 100));
+        queue.discard();
+        let mut steps = 0;
+        while !queue.go_on_dropping(&mut 100) {
+            steps += 1;
+        }
+        assert!(steps > 5, "{steps}");
+        assert!(!queue.is_dropping());
+        let set = |stream| {
+            queue
+                .streams
+                .get(&stream)
+                .map(|it| (it.threshold, it.weight))
+        };
+        for stream in 0..40 {
+            let expected = match stream {
+                31 => Some((7, 512)),
+                32 => None,
+                _ => Some((100, 512)),
+            };
+            assert_eq!(set(stream), expected, "{stream}");
+        }
+        assert_eq!(set(40), None);
+        assert_eq!((queue.held(), queue.unacknowledged(30)), (0, 0));
     }
 
     #[test]

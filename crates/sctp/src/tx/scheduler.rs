@@ -86,6 +86,12 @@ impl Scheduler {
         }
     }
 
+    /// Takes a stream out; false if there is none.
+    pub(crate) fn forget_one(&mut self) -> bool {
+        let place = self.places.pop_first();
+        self.waiting.pop_first().is_some() || place.is_some()
+    }
+
     fn enqueue(&mut self, position: u64, stream: StreamId) {
         self.arrivals = self.arrivals.wrapping_add(1);
         self.waiting.insert((position, self.arrivals, stream));

@@ -14,7 +14,7 @@ use crate::{
     packet::{KeptSack, Sack},
 };
 
-/// A SACK of which some is still to be noted.
+/// A SACK of which some is still to be noted, or all.
 #[derive(Debug)]
 pub(crate) struct Waiting {
     sack: KeptSack,
@@ -26,6 +26,8 @@ pub(crate) struct Waiting {
 struct Place {
     /// When it came.
     at: Instant,
+    /// It has been begun.
+    begun: bool,
     /// The gap ack block to go on with.
     block: usize,
     /// It reports something that was sent again as received twice.
@@ -43,7 +45,7 @@ impl Sender {
 
     /// Whether something of what came is still to be done.
     pub(crate) fn is_busy(&self) -> bool {
-        self.waiting.is_some() || self.verdict.is_some() || self.skip.unfinished
+        !self.waiting.is_empty() || self.verdict.is_some() || self.skip.unfinished
     }
 
     /// When that is to go on.
@@ -53,9 +55,18 @@ impl Sender {
 
     /// Goes on with it. False if there is more.
     pub(super) fn go_on(&mut self, now: Instant, stats: &mut Stats) -> bool {
-        if let Some(waiting) = self.waiting.take() {
-            let Waiting { sack, place } = *waiting;
-            self.note(now, &sack.get(), place);
+        while self.left > 0
+            && let Some(mut waiting) = self.waiting.pop_front()
+        {
+            let Waiting { sack, place } = &mut waiting;
+            let sack = sack.get();
+            if !place.begun && !self.outstanding.accepts(&sack) {
+                // It is older than one that came before it.
+                stats.dropped_chunks += 1;
+            } else if !self.note(now, &sack, place) {
+                self.since = Some(now);
+                self.waiting.push_front(waiting);
+            }
         }
         if self.skip.unfinished {
             self.update_skip(now);
@@ -66,29 +77,45 @@ impl Sender {
         !self.is_busy()
     }
 
-    /// Whether a SACK can be about what was sent, and is not older than the one that waits.
-    pub(crate) fn accepts(&self, sack: &Sack<'_>) -> bool {
-        let waiting = self.waiting.as_ref();
-        let stale = waiting.is_some_and(|it| sack.cumulative < it.sack.cumulative);
-        !stale && self.outstanding.accepts(sack)
+    /// Whether something of what was there before a restart is still to be dropped.
+    pub(crate) fn is_dropping(&self) -> bool {
+        self.queue.is_dropping() || !self.before.is_empty()
     }
 
-    /// Takes note of a SACK that `accepts` let pass, in the place of one that waits. What follows from it waits for `judge`.
+    /// Drops what was there before restarts.
+    pub(super) fn go_on_dropping(&mut self) {
+        if let Some(before) = self.before.front_mut()
+            && before.go_on_dropping(&mut self.left)
+        {
+            // Its tables are large, and go one at a time.
+            self.before.pop_front();
+        }
+        self.queue.go_on_dropping(&mut self.left);
+    }
+
+    /// Takes note of a SACK that can be about what was sent. What follows from it waits for `judge`. It has its turn behind those that
+    /// wait; when there are many, it takes the place of the last of them, as it says what that one says.
     pub(crate) fn handle_sack(&mut self, now: Instant, sack: &Sack<'_>) -> Progress {
-        self.batch
-            .flight
-            .get_or_insert(self.outstanding.flight_bytes());
-        let before = self.waiting.take();
-        let mut known = self.known(now);
-        self.outstanding
-            .handle_duplicates(sack, &mut known, &mut self.batch);
-        let place = Place {
+        let mut place = Place {
             at: now,
+            begun: false,
             block: 0,
-            duplicate: known.duplicate,
-            moved: before.is_some_and(|it| it.place.moved),
+            duplicate: false,
+            moved: false,
         };
-        self.note(now, sack, place)
+        let before = self.batch.bytes;
+        if self.waiting.is_empty() && self.note(now, sack, &mut place) {
+            let any = place.moved || self.batch.bytes > before;
+            return Progress { any };
+        }
+        if self.waiting.len() >= MAX_WAITING {
+            let begun = |it: &mut Waiting| !it.place.begun;
+            self.waiting.pop_back_if(begun);
+        }
+        let sack = sack.keep();
+        self.since = Some(now);
+        self.waiting.push_back(Waiting { sack, place });
+        Progress { any: true }
     }
 
     fn known(&self, at: Instant) -> Known {
@@ -103,27 +130,26 @@ impl Sender {
         }
     }
 
-    fn note(&mut self, now: Instant, sack: &Sack<'_>, mut place: Place) -> Progress {
-        let before = self.batch.bytes;
+    /// False if there is more to note than is left to be done at once.
+    fn note(&mut self, now: Instant, sack: &Sack<'_>, place: &mut Place) -> bool {
         let advanced = std::mem::take(&mut self.batch.advanced);
         let mut known = Known {
             duplicate: place.duplicate,
             ..self.known(place.at)
         };
         let (queue, batch) = (&mut self.queue, &mut self.batch);
+        if !std::mem::replace(&mut place.begun, true) {
+            let flight = self.outstanding.flight_bytes();
+            batch.flight.get_or_insert(flight);
+            self.outstanding.handle_duplicates(sack, &mut known, batch);
+            place.duplicate = known.duplicate;
+        }
         let done = (self.outstanding).handle_sack(sack, &mut place.block, &mut known, queue, batch);
         (self.highest, self.left) = (known.highest, known.left);
-        let moved = self.batch.advanced;
+        place.moved |= self.batch.advanced;
         self.batch.advanced |= advanced;
-        place.moved |= moved;
-        let progress = Progress {
-            any: moved || self.batch.bytes > before,
-        };
         if !done {
-            let sack = sack.keep();
-            self.since = Some(now);
-            self.waiting = Some(Box::new(Waiting { sack, place }));
-            return progress;
+            return false;
         }
         self.horizon = known.horizon;
         self.set_peer_window(now, sack.window as usize);
@@ -133,6 +159,9 @@ impl Sender {
             self.start_t3(now);
         }
         self.check();
-        progress
+        true
     }
 }
+
+/// So many SACKs wait at most.
+const MAX_WAITING: usize = 16;

@@ -163,7 +163,7 @@ impl Bench {
         let twice = twice.iter().map(|tsn| Tsn(*tsn));
         Sack::write(&mut buf, 4000, head, gaps.iter().copied(), twice);
         let sack = Sack::parse(&buf[4..]).unwrap();
-        assert!(self.sender.accepts(&sack));
+        assert!(self.sender.outstanding.accepts(&sack));
         self.input();
         self.sender.handle_sack(self.now, &sack);
         self.finish();

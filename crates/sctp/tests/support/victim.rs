@@ -5,7 +5,7 @@
 use oxirtc_netsim::Link;
 use oxirtc_sctp::{
     Config, Mid, Ssn, State, Tsn,
-    packet::{Chunk, ChunkKind, Data, IData, Packet},
+    packet::{Chunk, ChunkKind, Data, IData, Init, Packet, ParameterKind},
 };
 
 use crate::support::{Pair, Sides as _, interleaving_pair, ms, pair_with};
@@ -20,6 +20,8 @@ pub(crate) struct Victim {
     pub(crate) last: Tsn,
     /// How many chunks it has sent since.
     pub(crate) sent: u32,
+    /// What was given for an INIT.
+    pub(crate) cookie: Vec<u8>,
 }
 
 impl Victim {
@@ -32,8 +34,11 @@ impl Victim {
     pub(crate) fn sending(config: Config) -> Self {
         let link = Link::new(1).delay(ms(10));
         let mut pair = pair_with(1, link, config, Config::default()).connected();
-        for _ in 0..60 {
-            pair.say(0, 60, vec![1; 200_000]);
+        let rounds = if cfg!(debug_assertions) { 3 } else { 30 };
+        for _ in 0..rounds {
+            for _ in 0..8 {
+                pair.say(0, 60, vec![1; 200_000]);
+            }
             pair.run_for(ms(20));
             pair.read_all(1, 60);
         }
@@ -71,6 +76,7 @@ impl Victim {
             tsn: seen[1].1.next(),
             last: seen[0].1,
             sent: 0,
+            cookie: Vec::new(),
             pair,
         }
     }
@@ -123,6 +129,30 @@ impl Victim {
             payload,
         };
         self.put(|buf| data.write(buf));
+    }
+
+    /// The peer sends an INIT, as one that has lost the association: what follows is to carry the tag and the cookie of the answer.
+    pub(crate) fn init(&mut self) {
+        let mut buf = Vec::new();
+        Packet::start(&mut buf, 5000, 5000, 0);
+        let init = Init {
+            tag: 77,
+            window: 100_000,
+            outbound: 65_535,
+            inbound: 65_535,
+            initial_tsn: Tsn(1),
+            parameters: &[0xc0, 0, 0, 4, 0x80, 8, 0, 6, 130, 192, 0, 0],
+        };
+        init.write(ChunkKind::INIT, &mut buf);
+        Packet::finish(&mut buf, 0);
+        self.pair.ends[0].handle_packet(self.pair.now, &buf);
+        let answer = self.answer();
+        let answer = answer.iter().find(|(kind, _)| *kind == ChunkKind::INIT_ACK);
+        let init = Init::parse(&answer.unwrap().1).unwrap();
+        let mut parameters = init.parameters();
+        let cookie = parameters.find(|it| it.kind == ParameterKind::STATE_COOKIE);
+        self.cookie = cookie.unwrap().value.to_vec();
+        self.tag = init.tag;
     }
 
     pub(crate) fn is_alive(&self) -> bool {

@@ -71,7 +71,7 @@ pub(crate) mod effort {
     /// A chunk is acknowledged, or given up.
     pub(crate) const CHUNK: usize = 2;
     /// A message ends with it.
-    pub(crate) const MESSAGE: usize = 4;
+    pub(crate) const MESSAGE: usize = 18;
     /// It is lost, or is not any more.
     pub(crate) const LOST: usize = 8;
     /// A range of what came beyond a gap is forgotten.

@@ -178,7 +178,7 @@ fn steps_come_out_as_if_all_were_done_at_once() {
     });
 }
 
-/// While a SACK is taken nothing leaves, one that is newer takes its place, and one that is older is none.
+/// While a SACK is taken nothing leaves, others that come have their turns, and one that is older by then is none.
 #[test]
 fn nothing_leaves_before_a_sack_is_taken() {
     let mut bench = Bench::crowded(4000);
@@ -196,9 +196,9 @@ fn nothing_leaves_before_a_sack_is_taken() {
         None,
         "nothing is judged"
     );
-    let taken = bench.sender.outstanding.cumulative().tsn().0;
-    assert!(!bench.sender.accepts(&sack(taken + 1)), "it is older");
-    assert!(bench.sender.accepts(&sack(3900)));
+    // One that is older than it comes behind it, and one that is newer.
+    bench.now += MS * 10;
+    bench.sender.handle_sack(bench.now, &sack(2000));
     bench.sender.handle_sack(bench.now, &sack(3900));
     let mut steps = 0;
     while bench.sender.is_busy() {
@@ -212,16 +212,17 @@ fn nothing_leaves_before_a_sack_is_taken() {
     assert_eq!(bench.sender.outstanding.cumulative().tsn(), Tsn(3900));
     assert_eq!(
         bench.sender.recovery.rtt.smoothed(),
-        Some(MS * 50),
-        "since it came"
+        Some(MS * 60),
+        "since the last came"
     );
+    assert_eq!(bench.stats.dropped_chunks, 1);
     assert_eq!(bench.packets().len(), 1);
 }
 
 /// What follows from an input, and each step: how long a long one took, of which one in ten may have been disturbed.
 #[expect(clippy::disallowed_methods, reason = "it is the clock that counts")]
 fn longest(bench: &mut Bench, sack: &Sack<'_>) -> (Duration, usize) {
-    assert!(bench.sender.accepts(sack));
+    assert!(bench.sender.outstanding.accepts(sack));
     let mut times = Vec::new();
     let mut start = Instant::now();
     bench.sender.input();
@@ -255,6 +256,15 @@ fn with_gaps(
         std::iter::empty(),
     );
     then(&Sack::parse(&buf[4..]).unwrap())
+}
+
+/// So much is told for sure in a build that counts, and less suffices in one that is slow.
+const fn much(state: usize) -> usize {
+    if cfg!(debug_assertions) {
+        state / 10
+    } else {
+        state
+    }
 }
 
 /// However much is under way, and whatever a SACK says of it.
@@ -294,7 +304,7 @@ fn no_step_costs_much() {
         }),
     ];
     for (name, run) in cases {
-        crate::cost::stays(name, 6500, |state| {
+        crate::cost::stays(name, much(6500), |state| {
             let mut bench = Bench::crowded(state);
             bench.now += MS * 50;
             run(&mut bench, state as u16)
@@ -305,7 +315,7 @@ fn no_step_costs_much() {
 /// All that was put aside comes back at once.
 #[test]
 fn no_step_of_what_comes_back_costs_much() {
-    crate::cost::stays("a SACK that says all again", 6500, |state| {
+    crate::cost::stays("a SACK that says all again", much(6500), |state| {
         let mut bench = Bench::crowded(state);
         bench.now += MS * 50;
         let last = state as u16;
@@ -321,7 +331,7 @@ fn no_step_of_what_comes_back_costs_much() {
 /// One loss, and all of a message is given up.
 #[test]
 fn no_step_of_giving_up_costs_much() {
-    crate::cost::stays("a message of many chunks given up", 4000, |state| {
+    crate::cost::stays("a message of many chunks given up", much(4000), |state| {
         let mut bench = Bench::new(1);
         bench.sender.control = Control::new(CongestionControl::NewReno, 8 << 20, 64);
         bench.sender.peer_window = 100 << 20;
