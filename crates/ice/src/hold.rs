@@ -49,3 +49,36 @@ impl Held {
 
 const MAX_DATAGRAMS: usize = 4;
 const MAX_BYTES: usize = 8192;
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::key::BaseId;
+
+    fn key(port: u16) -> PairKey {
+        PairKey {
+            base: BaseId(0),
+            remote: ([192, 0, 2, 1], port).into(),
+        }
+    }
+
+    /// Four datagrams, or eight kibibytes; what was handed up or forgotten leaves its room.
+    #[test]
+    fn room_is_bounded_and_comes_back() {
+        let mut held = Held::default();
+        let half = [7; 4096];
+        for _ in 0..3 {
+            assert!(held.push(key(1), &half) && held.push(key(2), &half));
+            assert!(!held.push(key(1), &[7]));
+            assert_eq!(held.pop(|of| of == key(2)), Some((key(2), half.to_vec())));
+            assert!(!held.push(key(2), &[7; 4097]));
+            assert!(held.push(key(2), &half) && !held.push(key(2), &[7]));
+            assert_eq!(held.retain(|of| of == key(1)), 1);
+            assert_eq!(held.pop(|_| true), Some((key(1), half.to_vec())));
+            assert!(held.is_empty() && held.pop(|_| true).is_none());
+        }
+        for number in 0..6 {
+            assert_eq!(held.push(key(number), &[7]), number < 4);
+        }
+    }
+}

@@ -509,6 +509,26 @@ fn row_15_a_restart_may_be_answered_with_the_old_credentials() {
     }
 }
 
+/// All that the peer has told by then is paired, and not the best of it alone.
+#[test]
+fn row_15_the_candidates_that_are_known_are_paired() {
+    let mut sim = fresh();
+    sim.trickle = false;
+    sim.plan(0, plan(generation("L1", "R1"), None));
+    let (now, peer) = (sim.now, &mut sim.peers[0]);
+    let agent = &mut peer.transports[0].agent;
+    for port in 71..=73 {
+        let told = candidate(port);
+        agent
+            .add_remote_candidate(now, &mut peer.set, &of("R1").ufrag, told)
+            .unwrap();
+    }
+    assert_eq!(agent.pairs().count(), 3);
+    sim.plan(0, plan(generation("L1", "R1"), generation("L2", "")));
+    sim.plan(0, plan(generation("L2", "R1"), None));
+    assert_eq!(sim.agent(0).pairs().count(), 3);
+}
+
 #[test]
 fn row_16_an_answer_may_bring_credentials_to_no_restart() {
     for (mut sim, _) in cases() {

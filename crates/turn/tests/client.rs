@@ -269,6 +269,7 @@ fn payload_goes_both_ways() {
     assert_eq!(sim.send(PEER, b"early"), None);
     sim.client.permit(now, ip("203.0.113.9")).unwrap();
     sim.flush();
+    assert_eq!(sim.client.tailroom(at(PEER)), 3, "an indication is padded");
     assert_eq!(sim.send(PEER, b"hello"), Some(36 + 8));
     assert_eq!(sim.receive(PEER, b"there"), Some(b"there".to_vec()));
     sim.client.bind(now, at(PEER)).unwrap();

@@ -59,6 +59,12 @@ pub(crate) struct Server {
     pub(crate) domain: Option<String>,
     pub(crate) silent: bool,
     pub(crate) forges: bool,
+    /// Its answers have no integrity.
+    pub(crate) bare: bool,
+    /// It wants no credentials.
+    pub(crate) open: bool,
+    /// How many addresses it gives whatever was asked for.
+    pub(crate) gives: Option<usize>,
     pub(crate) allocations: BTreeMap<SocketAddr, Allocation>,
     /// Methods of the requests that came, and whether they had integrity.
     pub(crate) requests: Vec<(Method, bool)>,
@@ -99,6 +105,9 @@ impl Server {
             domain: None,
             silent: false,
             forges: false,
+            bare: false,
+            open: false,
+            gives: None,
             allocations: BTreeMap::new(),
             requests: Vec::new(),
             usernames: Vec::new(),
@@ -208,6 +217,9 @@ impl Server {
         if request.method() == Method::ALLOCATE && !self.redirect.is_empty() {
             return Err(300);
         }
+        if self.open {
+            return Ok(());
+        }
         let Some(nonce) = request.nonce() else {
             self.nonce += u64::from(!self.same_nonce);
             self.nonce_born = Some(now);
@@ -283,6 +295,9 @@ impl Server {
                 if let Some(domain) = &self.domain {
                     builder.add(Attribute::AlternateDomain(domain));
                 }
+                if request.method() != Method::ALLOCATE {
+                    self.sign(&mut builder);
+                }
             }
             _ => self.sign(&mut builder),
         }
@@ -291,6 +306,9 @@ impl Server {
     }
 
     fn sign(&self, builder: &mut Builder<'_>) {
+        if self.bare {
+            return;
+        }
         let forged = IntegrityKey::from_bytes(b"nobody's");
         let key = if self.forges { forged } else { self.key() };
         if self.sha256 {
@@ -362,7 +380,11 @@ impl Server {
         let both =
             request.additional_address_family().is_some() && self.knows_both && !self.refuses_ipv6;
         let six = request.requested_address_family() == Some(AddressFamily::Ipv6);
-        let families: &[usize] = if both { &[0, 1] } else { &[usize::from(six)] };
+        let families: &[usize] = match self.gives {
+            Some(count) => &[0, 1][..count],
+            None if both => &[0, 1],
+            None => &[usize::from(six)],
+        };
         let relayed = families
             .iter()
             .map(|it| SocketAddr::new(self.relay[*it], self.next_port));
