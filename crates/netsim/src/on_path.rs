@@ -79,6 +79,10 @@ impl<R: Copy> Wire<R> for OnPath<R> {
         let first = self.travelling.first_entry()?;
         (first.key().0 <= now).then(|| first.remove())
     }
+
+    fn is_read_first(&self) -> bool {
+        true
+    }
 }
 
 impl<R> Default for OnPath<R> {

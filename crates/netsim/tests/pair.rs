@@ -288,6 +288,15 @@ fn who_is_on_the_path_says_what_arrives_and_when() {
     assert_eq!(pair[End::A].to_send, [3]);
 }
 
+/// An answer at the very moment at which it would be missed is read before the clock.
+#[test]
+fn what_arrives_when_time_is_up_is_in_time() {
+    let mut pair = Pair::new([Courier::with([1]), Courier::default()], OnPath::default());
+    pair.run_replacing(secs(1), &mut |_, datagram| vec![(ms(50), datagram)]);
+    assert_eq!(pair[End::A].to_send, []);
+    assert_eq!((pair[End::A].wakes, pair[End::B].delivered.len()), (0, 1));
+}
+
 #[test]
 fn what_is_replaced_without_delay_for_ever_is_found() {
     let run = catch_unwind(|| {
